@@ -1,0 +1,53 @@
+/*
+ * File tables: from descriptors to open files.
+ *
+ * 1. table->lock guards the arrays. A table is shared by clone(CLONE_FILES), copied by fork.
+ * 2. fd_get() takes a reference only if the table is shared; fd_put() undoes exactly what it did: so
+ *    the common single-threaded case costs no atomic operation.
+ */
+#ifndef FS_FILE_H
+#define FS_FILE_H
+
+#include "fs/vfs.h"
+
+#define OPEN_MAX_LIMIT 65536u
+
+struct file_table {
+	struct atomic	users;
+	spinlock_t	lock;
+	unsigned int	size;			/* entries */
+	unsigned int	first_free;		/* no free descriptor below this one */
+	struct file	**files;
+	uint32_t	*cloexec;		/* bitmap */
+	struct file	*initial_files[32];
+	uint32_t	initial_cloexec[1];
+};
+
+struct fd {
+	struct file	*file;			/* NULL: EBADF */
+	bool		counted;		/* fd_put must drop a reference */
+};
+
+struct fd fd_get(int fd);			/* O_PATH files are given too: check file->ops */
+static inline void fd_put(struct fd fd)
+{
+	if (fd.counted)
+		file_put(fd.file);
+}
+
+/* The lowest free descriptor >= from, reserved; -EMFILE, -ENOMEM. */
+int fd_reserve(unsigned int from, bool cloexec);
+/* Put the file (its reference goes to the table) at a reserved descriptor. */
+void fd_install(int fd, struct file *file);
+void fd_unreserve(int fd);
+/* Reserve + install; drops the file's reference on error. */
+int fd_add(struct file *file, bool cloexec);
+
+struct file_table *file_table_create(void);
+struct file_table *file_table_copy(struct file_table *from);	/* ERR_PTR(-ENOMEM) */
+void file_table_put(struct file_table *table);
+/* exec: a table of its own, close-on-exec descriptors closed. 0 or -ENOMEM. */
+int file_table_unshare(void);
+void file_table_close_on_exec(void);
+
+#endif

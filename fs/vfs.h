@@ -1,0 +1,305 @@
+/*
+ * Files: inodes, directory entries, mounts, open files.
+ *
+ * 1. An inode is a file; its super block's file system gives its operations. An inode with references
+ *    stays in memory; the last inode_put() of one without links deletes it.
+ * 2. A dentry is a name in a directory, cached; inode == NULL means "no such name" (negative). Dentries form a
+ *    tree up to their file system's root; a mount joins trees. dcache_lock guards the tree; unused dentries
+ *    stay until memory or unmount wants them.
+ * 3. An open file (struct file) has a position, flags and operations; file tables (fs/file.h) hold it.
+ * 4. inode->lock (a mutex): size changes, writes, directory changes. A parent directory's lock is taken
+ *    before a child's. Reading file data takes no lock; file faults take no inode.lock.
+ * 5. Lock order: pipe consumer < pipe producer < inode.lock < mm.lock < page lock < page tables.
+ */
+#ifndef FS_VFS_H
+#define FS_VFS_H
+
+#include "lib/list.h"
+#include "kernel/mutex.h"
+#include "kernel/time.h"
+#include "fs/iter.h"
+#include "fs/pagecache.h"
+
+struct super_block;
+struct poll_table;
+struct pipe;
+struct slot_list;
+struct vma;
+
+/* File types and modes, as in st_mode. */
+#define S_IFMT	 0170000
+#define S_IFSOCK 0140000
+#define S_IFLNK	 0120000
+#define S_IFREG	 0100000
+#define S_IFBLK	 0060000
+#define S_IFDIR	 0040000
+#define S_IFCHR	 0020000
+#define S_IFIFO	 0010000
+#define S_ISUID	 0004000
+#define S_ISGID	 0002000
+#define S_ISVTX	 0001000
+#define S_ISREG(m)	(((m) & S_IFMT) == S_IFREG)
+#define S_ISDIR(m)	(((m) & S_IFMT) == S_IFDIR)
+#define S_ISLNK(m)	(((m) & S_IFMT) == S_IFLNK)
+#define S_ISCHR(m)	(((m) & S_IFMT) == S_IFCHR)
+#define S_ISBLK(m)	(((m) & S_IFMT) == S_IFBLK)
+#define S_ISFIFO(m)	(((m) & S_IFMT) == S_IFIFO)
+#define S_ISSOCK(m)	(((m) & S_IFMT) == S_IFSOCK)
+
+/* open(2) flags of Linux/i386. */
+#define O_ACCMODE	00000003
+#define O_RDONLY	00000000
+#define O_WRONLY	00000001
+#define O_RDWR		00000002
+#define O_CREAT		00000100
+#define O_EXCL		00000200
+#define O_NOCTTY	00000400
+#define O_TRUNC		00001000
+#define O_APPEND	00002000
+#define O_NONBLOCK	00004000
+#define O_DSYNC		00010000
+#define O_DIRECT	00040000
+#define O_LARGEFILE	00100000
+#define O_DIRECTORY	00200000
+#define O_NOFOLLOW	00400000
+#define O_NOATIME	01000000
+#define O_CLOEXEC	02000000
+#define O_PATH		010000000
+
+#define MAKEDEV(major, minor) ((major) << 20 | (minor))		/* in the kernel */
+#define MAJOR(dev)	((dev) >> 20)
+#define MINOR(dev)	((dev) & 0xfffff)
+
+struct dentry;
+struct inode;
+struct file;
+struct path;
+
+struct dir_context {
+	/* Called for each entry; false: the buffer is full, stop before this entry. */
+	bool (*emit)(struct dir_context *, const char *name, size_t len, uint64_t ino, unsigned int type);
+	file_off_t pos;			/* where to go on; the file system's own cookie */
+};
+
+/*
+ * What a directory or symlink can do. Directory operations run with dir->lock held. NULL: -EPERM
+ * (-ENOTDIR for lookup). `dentry` is negative; on success the operation calls dentry_set_inode().
+ */
+struct inode_ops {
+	/* Find dentry->name: the inode with a reference, NULL if there is none, ERR_PTR(-EIO). */
+	struct inode *(*lookup)(struct inode *dir, struct dentry *dentry);
+	/* A new file, directory, node or symlink of `mode`: with a reference, or ERR_PTR. */
+	struct inode *(*create)(struct inode *dir, struct dentry *dentry, unsigned int mode,
+				unsigned int rdev);
+	struct inode *(*symlink)(struct inode *dir, struct dentry *dentry, const char *target);
+	int (*link)(struct inode *dir, struct dentry *dentry, struct inode *inode);
+	int (*unlink)(struct inode *dir, struct dentry *dentry);	/* not a directory */
+	int (*rmdir)(struct inode *dir, struct dentry *dentry);
+	int (*rename)(struct inode *old_dir, struct dentry *old, struct inode *new_dir,
+		      struct dentry *new_dentry);	/* an existing target is replaced */
+	/* The target, NUL-terminated, into buf (size PATH_MAX): length, or an error. */
+	ssize_t (*readlink)(struct inode *inode, char *buf, size_t size);
+	/* proc's /proc/self/fd/N and exe: the path itself, with references; else NULL entry. */
+	int (*follow)(struct inode *inode, struct path *result);
+	/* size, mode, owner or times change; inode->lock held. NULL: just set the fields. For a size the
+	 * page cache is told by the caller: new size is set by the operation. */
+	int (*truncate)(struct inode *inode, file_off_t size);
+	int (*changed)(struct inode *inode);	/* write the inode's fields to disk */
+};
+
+/*
+ * What an open file can do. NULL: -EINVAL, if not said otherwise. All may sleep.
+ */
+struct file_ops {
+	int	(*open)(struct inode *inode, struct file *file);	/* NULL: nothing to do */
+	void	(*release)(struct file *file);				/* last reference gone */
+	ssize_t	(*read)(struct file *file, struct iter *to, file_off_t *pos);
+	ssize_t	(*write)(struct file *file, struct iter *from, file_off_t *pos);
+	file_off_t (*llseek)(struct file *file, file_off_t offset, int whence); /* NULL: -ESPIPE */
+	int	(*readdir)(struct file *file, struct dir_context *context);	/* NULL: -ENOTDIR */
+	/* POLL* bits that hold now; joins the queues by poll_wait(). NULL: always readable, writable. */
+	unsigned int (*poll)(struct file *file, struct poll_table *table);
+	long	(*ioctl)(struct file *file, unsigned int command, unsigned long argument); /* NULL: -ENOTTY */
+	int	(*mmap)(struct file *file, struct vma *vma);	/* NULL: -ENODEV */
+	int	(*fsync)(struct file *file);
+	/*
+	 * splice source: append slots for up to `len` bytes at *pos to `slots` without waiting for data
+	 * (fs/splice.h), and advance *pos. Bytes appended, 0 at the end of file. NULL: -EINVAL.
+	 */
+	ssize_t	(*splice_read)(struct file *file, file_off_t *pos, size_t len, struct slot_list *slots);
+	/*
+	 * splice sink: consume the bytes of `slots` in order, as many as can be; advance *pos. What was
+	 * taken is released (or stolen) and removed from the list. Bytes taken, or an error if none.
+	 * Bytes of all slots have arrived. NULL: -EINVAL.
+	 */
+	ssize_t	(*splice_write)(struct file *file, file_off_t *pos, struct slot_list *slots);
+};
+
+struct inode {
+	struct super_block	*sb;
+	uint64_t		 number;
+	unsigned int		 mode;		/* type and permissions */
+	unsigned int		 nr_links;
+	uint32_t		 uid, gid;
+	unsigned int		 rdev;
+	file_off_t		 size;		/* under lock; read with inode_size() */
+	uint64_t		 blocks;	/* 512-byte units */
+	struct timespec64	 atime, mtime, ctime;
+	struct atomic		 refs;
+	struct mutex		 lock;
+	const struct inode_ops	*ops;
+	const struct file_ops	*file_ops;
+	struct mapping		 mapping;	/* its page cache */
+	struct pipe		*pipe;		/* of a FIFO that is open */
+	struct atomic		 writers_denied;/* >0: a program that runs; <0: open for writing (ETXTBSY) */
+	void			*private;	/* the file system's */
+	struct list		 hash_link;	/* inode hash by (sb, number); inode_lock */
+	struct list		 sb_link;	/* sb->inodes */
+	bool			 deleted;
+};
+
+/* A size that is never half of an update (64 bits on a 32-bit CPU). */
+file_off_t inode_size(struct inode *inode);
+void inode_set_size(struct inode *inode, file_off_t size);
+
+#define NAME_MAX 255
+#define PATH_MAX 4096
+
+struct dentry {
+	struct dentry		*parent;	/* itself at a root */
+	struct inode		*inode;		/* NULL: negative */
+	char			*name;
+	unsigned int		 name_len, hash;
+	struct atomic		 refs;
+	struct list		 children, sibling;
+	struct list		 hash_link;
+	struct super_block	*sb;
+	unsigned int		 mounts;	/* mounts that cover it */
+	bool			 unhashed;	/* removed: ".. (deleted)" */
+};
+
+struct mount {
+	struct super_block	*sb;
+	struct dentry		*root;		/* of the mounted tree */
+	struct mount		*parent;
+	struct dentry		*point;		/* what it covers, in parent */
+	struct atomic		 refs;		/* users beside the mount tree itself: paths, files */
+	bool			 read_only;
+	char			*source;
+	struct list		 link;		/* all mounts, in mount order */
+};
+
+struct path {
+	struct mount	*mount;
+	struct dentry	*dentry;
+};
+
+struct super_block {
+	const struct file_system *type;
+	const struct super_ops	*ops;
+	struct block_device	*device;	/* NULL: none */
+	unsigned int		 block_size;
+	bool			 read_only;
+	struct dentry		*root;
+	struct list		 inodes;
+	void			*private;
+	unsigned int		 dev;		/* st_dev */
+	struct atomic		 mounts;
+};
+
+struct fs_statistics {
+	uint32_t type, block_size, name_max;
+	uint64_t blocks, free, files, files_free;
+};
+
+struct super_ops {
+	/* The last reference of an inode without links is gone: free its storage. NULL: nothing. */
+	void (*delete_inode)(struct inode *inode);
+	/* The inode leaves memory: free inode->private. NULL: nothing. */
+	void (*free_inode)(struct inode *inode);
+	int (*statfs)(struct super_block *sb, struct fs_statistics *st);
+	int (*sync)(struct super_block *sb);
+	void (*unmount)(struct super_block *sb);	/* free sb->private */
+};
+
+/* FILE_SYSTEM(ext2, .mount = ...): registers in a linker section. */
+struct file_system {
+	const char *name;
+	bool needs_device;
+	uint32_t magic;
+	/* Fill in sb (ops, root by dentry_make_root). 0 or an error. */
+	int (*mount)(struct super_block *sb, const char *options);
+};
+#define FILE_SYSTEM(fs_name, ...)							\
+	static const struct file_system __section(".filesystems." #fs_name)		\
+		file_system_##fs_name = { .name = #fs_name, __VA_ARGS__ }
+
+struct file {
+	struct atomic		 refs;
+	unsigned int		 flags;		/* O_* */
+	bool			 readable, writable;
+	file_off_t		 pos;
+	struct mutex		 pos_lock;	/* pos, for files that have one and are shared */
+	const struct file_ops	*ops;
+	struct inode		*inode;
+	struct path		 path;		/* references; mount NULL: pipe, socket (anonymous) */
+	void			*private;
+	unsigned int		 ra_next, ra_size; /* read-ahead: page expected next, window */
+};
+
+/* ---- inodes: fs/inode.c ---- */
+struct inode *inode_alloc(struct super_block *sb);	/* refs 1, not hashed; NULL */
+/* The inode of that number from memory, with a reference; else a new, hashed one with *fresh = true that
+ * the caller fills and then calls inode_ready() or inode_failed(). ERR_PTR(-ENOMEM). */
+struct inode *inode_get_number(struct super_block *sb, uint64_t number, bool *fresh);
+void inode_ready(struct inode *inode);
+void inode_failed(struct inode *inode);
+void inode_get(struct inode *inode);
+void inode_put(struct inode *inode);
+/* An inode for pipes and sockets: on a pseudo file system of no mount. `kind` for readlink: "pipe". */
+struct inode *inode_anonymous(unsigned int mode, const char *kind);
+/* Sets rdev and file_ops for S_IFCHR, S_IFBLK, S_IFIFO nodes. */
+void inode_init_special(struct inode *inode, unsigned int mode, unsigned int rdev);
+
+/* ---- dentries and paths: fs/dentry.c, fs/namei.c, fs/mount.c ---- */
+void dentry_set_inode(struct dentry *dentry, struct inode *inode);	/* takes over the reference */
+struct dentry *dentry_make_root(struct super_block *sb, struct inode *inode);
+void path_get(const struct path *path);
+void path_put(struct path *path);
+#define LOOKUP_FOLLOW 1
+#define LOOKUP_DIRECTORY 2
+/* Walk `name` from the cwd, or from dirfd (AT_FDCWD: cwd). 0 with references in *result. */
+int path_lookup(int dirfd, const char *name, unsigned int flags, struct path *result);
+/* The path as text from the process's root, into the end of buf; returns its start. ERR_PTR(-ENAMETOOLONG),
+ * "(unreachable)" is prefixed where it applies; " (deleted)" appended. */
+char *path_text(const struct path *path, char *buf, size_t size);
+/* Open by path: a file with one reference, ERR_PTR. mode for O_CREAT (umask is applied). */
+struct file *file_open(int dirfd, const char *name, unsigned int flags, unsigned int mode);
+/* Mount at boot: root=. -ENOENT and so on. */
+int mount_root(const char *device_name);
+struct fs_context {
+	struct atomic	refs;
+	spinlock_t	lock;
+	struct path	root, cwd;
+	unsigned int	umask;
+};
+struct fs_context *fs_context_copy(struct fs_context *from);	/* NULL: no memory; from NULL: the root */
+void fs_context_put(struct fs_context *fs);
+/* 0 if the current process may MAY_READ 4 | MAY_WRITE 2 | MAY_EXEC 1; -EACCES, -EROFS. */
+int inode_permission(struct inode *inode, unsigned int may);
+
+/* ---- open files: fs/file.c ---- */
+struct file *file_alloc(struct inode *inode, const struct file_ops *ops, unsigned int flags); /* takes over the inode's reference; ERR_PTR(-ENFILE) */
+void file_get(struct file *file);
+void file_put(struct file *file);
+extern struct atomic nr_open_files;
+
+/* ---- device numbers: fs/dev.c ---- */
+/* Character devices by (major, minor), with their name in /dev. 0, -EEXIST. Call from drivers or initcalls. */
+int chrdev_register(unsigned int major, unsigned int minor, const char *name, unsigned int mode,
+		    const struct file_ops *ops, void *private);
+/* For ops->open of a character device: what was registered as private. */
+void *chrdev_private(struct inode *inode);
+extern const struct file_ops block_file_ops;	/* fs/blockdev.c: the raw device through its page cache */
+
+#endif

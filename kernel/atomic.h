@@ -1,0 +1,52 @@
+/*
+ * Atomic integers and bit operations. Every read-modify-write is a full memory barrier (x86 `lock`).
+ */
+#ifndef KERNEL_ATOMIC_H
+#define KERNEL_ATOMIC_H
+
+#include "lib/types.h"
+
+struct atomic {
+	volatile int value;
+};
+
+#define ATOMIC_INIT(n) { (n) }
+
+static inline int atomic_read(const struct atomic *a)	{ return a->value; }
+static inline void atomic_set(struct atomic *a, int n)	{ a->value = n; }
+static inline void atomic_inc(struct atomic *a)		{ __sync_fetch_and_add(&a->value, 1); }
+static inline void atomic_dec(struct atomic *a)		{ __sync_fetch_and_sub(&a->value, 1); }
+static inline void atomic_add(struct atomic *a, int n)	{ __sync_fetch_and_add(&a->value, n); }
+/* Returns the new value. */
+static inline int atomic_add_return(struct atomic *a, int n) { return __sync_add_and_fetch(&a->value, n); }
+/* True if the counter became zero. */
+static inline bool atomic_dec_and_test(struct atomic *a) { return __sync_sub_and_fetch(&a->value, 1) == 0; }
+/* One more, unless it is zero already: false then. */
+static inline bool atomic_inc_not_zero(struct atomic *a)
+{
+	int old = a->value;
+
+	while (old != 0) {
+		int seen = __sync_val_compare_and_swap(&a->value, old, old + 1);
+		if (seen == old)
+			return true;
+		old = seen;
+	}
+	return false;
+}
+
+static inline void set_bits(unsigned int *word, unsigned int bits)	{ __sync_fetch_and_or(word, bits); }
+static inline void clear_bits(unsigned int *word, unsigned int bits)	{ __sync_fetch_and_and(word, ~bits); }
+/* Sets the bits; true if all of them were clear before. */
+static inline bool test_and_set_bits(unsigned int *word, unsigned int bits)
+{
+	return (__sync_fetch_and_or(word, bits) & bits) == 0;
+}
+
+#define READ_ONCE(x)	 (*(const volatile typeof(x) *)&(x))
+#define WRITE_ONCE(x, v) (*(volatile typeof(x) *)&(x) = (v))
+#define barrier()	 __asm__ volatile("" ::: "memory")
+#define memory_barrier() __sync_synchronize()
+#define cpu_relax()	 __asm__ volatile("pause" ::: "memory")
+
+#endif

@@ -1,0 +1,46 @@
+/*
+ * The kernel log: kept in a ring in memory and written to the consoles; assertions and panic.
+ */
+#ifndef KERNEL_LOG_H
+#define KERNEL_LOG_H
+
+#include <stdarg.h>
+#include "lib/types.h"
+
+enum log_level { LOG_ERROR = 3, LOG_WARNING = 4, LOG_INFO = 6, LOG_DEBUG = 7 };
+
+/* One line, without its newline. Lines above the `loglevel=` go to the ring only. Never sleeps;
+ * callable from anywhere, interrupts included. */
+void log_at(enum log_level level, const char *format, ...) __printf(2, 3);
+
+#define log_error(...)	 log_at(LOG_ERROR, __VA_ARGS__)
+#define log_warning(...) log_at(LOG_WARNING, __VA_ARGS__)
+#define log_info(...)	 log_at(LOG_INFO, __VA_ARGS__)
+#define log_debug(...)	 log_at(LOG_DEBUG, __VA_ARGS__)
+
+/* Something that gets log lines, e.g. the serial port: write must not sleep nor take a lock that a
+ * log caller may hold. */
+struct log_sink {
+	void (*write)(const char *bytes, size_t len);
+	struct log_sink *next;
+};
+
+/* Adds a sink, which first gets what the log holds so far. */
+void log_add_sink(struct log_sink *sink);
+
+/* Copy the newest `size` bytes of the ring at most into buf; returns their number. Never sleeps. */
+size_t log_copy(char *buf, size_t size);
+
+/* Prints the message, registers, task and backtrace, stops all CPUs. For a wrong kernel only. */
+void panic(const char *format, ...) __printf(1, 2) __noreturn;
+
+/* Print the call chain that starts at frame pointer `ebp`, with function names. */
+void backtrace(const void *ebp);
+
+#define assert(cond)									\
+	do {										\
+		if (unlikely(!(cond)))							\
+			panic("assertion failed: %s (%s:%d)", #cond, __FILE__, __LINE__); \
+	} while (0)
+
+#endif

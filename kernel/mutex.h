@@ -1,0 +1,59 @@
+/*
+ * Mutexes: for sections that may sleep. Held by one task, given back by the same one; not recursive.
+ * Never taken from interrupts.
+ */
+#ifndef KERNEL_MUTEX_H
+#define KERNEL_MUTEX_H
+
+#include "kernel/atomic.h"
+#include "kernel/wait.h"
+
+struct mutex {
+	struct task *volatile	owner;		/* NULL: free; the compare-and-swap takes it */
+	volatile unsigned int	contended;	/* somebody may be on the queue */
+	struct wait_queue	queue;
+};
+
+void mutex_init(struct mutex *mutex, const char *name);
+
+void mutex_lock_slow(struct mutex *mutex);
+int mutex_lock_killable_slow(struct mutex *mutex);
+void mutex_unlock_slow(struct mutex *mutex);
+void mutex_bad_unlock(struct mutex *mutex) __noreturn;
+
+static inline bool mutex_trylock(struct mutex *mutex)
+{
+	return __sync_bool_compare_and_swap(&mutex->owner, NULL, current);
+}
+
+/* Take it; sleeps uninterruptibly. */
+static inline void mutex_lock(struct mutex *mutex)
+{
+	if (unlikely(!mutex_trylock(mutex)))
+		mutex_lock_slow(mutex);
+}
+
+/* Take it: 0, or -ERESTARTSYS if a kill came while it waited. */
+static inline int mutex_lock_killable(struct mutex *mutex)
+{
+	if (likely(mutex_trylock(mutex)))
+		return 0;
+	return mutex_lock_killable_slow(mutex);
+}
+
+static inline bool mutex_held(struct mutex *mutex)
+{
+	return mutex->owner == current;
+}
+
+static inline void mutex_unlock(struct mutex *mutex)
+{
+	if (unlikely(!mutex_held(mutex)))
+		mutex_bad_unlock(mutex);
+	/* A full barrier, so that `contended` is read after the mutex is free: see mutex_lock_slow. */
+	(void)__sync_lock_test_and_set(&mutex->owner, NULL);
+	if (unlikely(mutex->contended))
+		mutex_unlock_slow(mutex);
+}
+
+#endif

@@ -1,0 +1,24 @@
+/*
+ * Kernel parameters: `name=value` or `name` words of the boot command line, parsed in one place.
+ * A file declares what it takes; an unknown word is named in the log and ignored.
+ */
+#ifndef KERNEL_PARAM_H
+#define KERNEL_PARAM_H
+
+#include "lib/types.h"
+
+struct kernel_param {
+	const char *name;
+	int (*set)(const char *value);	/* value is "" if there was no '='; <0: the value is bad */
+	const char *help;
+};
+
+/* KERNEL_PARAM(loglevel, set_loglevel, "0..7: ..."): set_loglevel runs before any memory exists. */
+#define KERNEL_PARAM(param, function, text)						\
+	static const struct kernel_param __section(".params." #param) param_##param =		\
+		{ #param, function, text }
+
+/* The whole command line, for /proc/cmdline. */
+extern char kernel_command_line[];
+
+#endif

@@ -1,0 +1,82 @@
+/*
+ * Spinlocks, for sections of a few lines that never sleep.
+ *
+ * 1. A lock remembers the CPU that holds it: taking it twice, or giving back what one does not hold,
+ *    is a panic that names the lock.
+ * 2. A lock that an interrupt handler takes is taken with the _irqsave forms everywhere; one that no
+ *    handler takes, with the plain forms. Kernel code is not preempted, so the plain forms do nothing
+ *    else.
+ * 3. A CPU that spins in a plain form has interrupts on (unless its caller turned them off) and so
+ *    still answers TLB shootdowns. Whoever waits for a shootdown may hold plain locks, no irqsave ones.
+ */
+#ifndef KERNEL_SPINLOCK_H
+#define KERNEL_SPINLOCK_H
+
+#include "lib/types.h"
+#include "kernel/cpu.h"
+
+typedef struct spinlock {
+	volatile unsigned int held;
+	struct cpu *owner;
+	const char *name;
+} spinlock_t;
+
+#define SPINLOCK_INIT(n) { 0, NULL, n }
+
+static inline void spin_init(spinlock_t *lock, const char *name)
+{
+	lock->held = 0;
+	lock->owner = NULL;
+	lock->name = name;
+}
+
+/* The slow half of spin_lock: panics on recursion, else waits. */
+void spin_contended(spinlock_t *lock);
+void spin_bad_unlock(spinlock_t *lock) __noreturn;
+
+static inline bool spin_held(spinlock_t *lock)
+{
+	return lock->held && lock->owner == this_cpu();
+}
+
+#define lockdep_held(lock) assert(spin_held(lock))
+
+static inline void spin_lock(spinlock_t *lock)
+{
+	if (unlikely(__sync_lock_test_and_set(&lock->held, 1)))
+		spin_contended(lock);
+	lock->owner = this_cpu();
+}
+
+static inline bool spin_trylock(spinlock_t *lock)
+{
+	if (__sync_lock_test_and_set(&lock->held, 1))
+		return false;
+	lock->owner = this_cpu();
+	return true;
+}
+
+static inline void spin_unlock(spinlock_t *lock)
+{
+	if (unlikely(!spin_held(lock)))
+		spin_bad_unlock(lock);
+	lock->owner = NULL;
+	__sync_lock_release(&lock->held);
+}
+
+/* Turns interrupts off first; returns the flags for spin_unlock_irqrestore. */
+static inline unsigned int spin_lock_irqsave(spinlock_t *lock)
+{
+	unsigned int flags = irq_save();
+
+	spin_lock(lock);
+	return flags;
+}
+
+static inline void spin_unlock_irqrestore(spinlock_t *lock, unsigned int flags)
+{
+	spin_unlock(lock);
+	irq_restore(flags);
+}
+
+#endif

@@ -1,0 +1,16 @@
+/*
+ * System calls: the table is kernel/syscall_list.h, one line a call.
+ */
+#ifndef KERNEL_SYSCALL_H
+#define KERNEL_SYSCALL_H
+
+#include "lib/types.h"
+#include "lib/errno.h"
+
+/*
+ * Why a call was refused, for trace=syscalls: return refuse(EINVAL, "both ends are one pipe").
+ * Remembers the text for the current task (only while it is traced) and returns -error.
+ */
+long refuse(int error, const char *why);
+
+#endif

@@ -1,0 +1,185 @@
+/*
+ * Tasks and processes.
+ *
+ * 1. A task is what the scheduler runs: a thread with its kernel stack. A process is a group of tasks
+ *    that share a process id, parent, children, signal actions and limits (clone with CLONE_THREAD
+ *    adds a task to it; fork makes a process with one task). Kernel tasks have process == NULL, mm == NULL.
+ * 2. tasks_lock guards the tree of processes, groups, sessions and the pid table.
+ * 3. signal_lock of a process guards the signal fields of it and of its tasks. It is taken irqsave
+ *    (the keyboard and timers send signals). tasks_lock < signal_lock.
+ * 4. Fields without a lock named belong to the task itself.
+ */
+#ifndef KERNEL_TASK_H
+#define KERNEL_TASK_H
+
+#include "lib/list.h"
+#include "kernel/atomic.h"
+#include "kernel/cpu.h"
+#include "kernel/mutex.h"
+#include "kernel/spinlock.h"
+#include "kernel/task_state.h"
+#include "kernel/time.h"
+#include "kernel/trap.h"
+#include "kernel/wait.h"
+
+#define NR_SIGNALS	64
+#define KMAP_LOCAL_MAX	16
+#define TASK_NAME_LEN	16
+
+struct file_table;			/* fs/file.h */
+struct fs_context;			/* fs/vfs.h: cwd, root, umask */
+struct mm;				/* mm/vm.h */
+struct tty;				/* drivers/tty.h */
+struct page;
+
+struct segment_descriptor {		/* as the CPU wants it in the GDT */
+	uint32_t low, high;
+};
+
+struct task {
+	/* Known to kernel/entry.asm and switch.asm by offset. */
+	uint32_t		 kernel_esp;		/* 0: saved while not running */
+	uint32_t		 work;			/* 4: TASK_WORK_*: look before return to user */
+
+	volatile enum task_state state;
+	unsigned int		 tid;
+	char			 name[TASK_NAME_LEN];
+	void			*stack;			/* lowest byte of the kernel stack */
+	struct process		*process;		/* NULL: kernel task */
+	struct mm		*mm;			/* NULL: kernel task, or dead */
+
+	/* scheduler; guarded by the run queue's lock */
+	struct list		 run_link;
+	struct cpu		*cpu;			/* where it runs or ran last */
+	volatile bool		 on_cpu;		/* its stack is in use */
+	bool			 on_queue;
+	unsigned int		 slice;			/* ticks left */
+	unsigned int		 allowed_cpus;		/* bit mask */
+	uint64_t		 run_ns, started_ns;	/* CPU time used; boot time of creation */
+	uint64_t		 last_run;
+
+	/* mm */
+	unsigned int		 faults_off;		/* depth of pagefault_disable() */
+	unsigned int		 kmap_depth;		/* kmap_local mappings that it owns */
+	struct page		*kmap_pages[KMAP_LOCAL_MAX];
+
+	/* files */
+	struct file_table	*files;
+	struct fs_context	*fs;
+
+	/* signals; guarded by process->signal_lock */
+	sigmask_t		 blocked, pending;
+	sigmask_t		 saved_blocked;		/* to restore after sigsuspend, ppoll */
+	bool			 restore_blocked;
+	uint32_t		 altstack_base, altstack_size, altstack_flags;
+	struct list		 siginfo;		/* queued struct siginfo_entry of this task */
+
+	/* threads */
+	struct list		 thread_link;		/* process->threads; tasks_lock */
+	struct list		 tid_link;		/* tid hash; tasks_lock */
+	struct atomic		 refs;
+	void __user		*clear_child_tid;
+	void __user		*robust_list;
+	struct segment_descriptor tls[NR_TLS];
+	uint32_t		 user_gs;		/* saved across switches by the switch code */
+	bool			 fpu_used;		/* fpu_state is worth loading */
+	struct wait_queue	*vfork_done;		/* parent that waits for exec or exit */
+	long			(*restart)(struct task *);	/* restart_syscall */
+	uint64_t		 restart_deadline;
+	void __user		*restart_arg;
+	unsigned int		 restart_clock;
+	int			 exit_code;
+	unsigned char		 fpu_state[512] __attribute__((aligned(16)));	/* FXSAVE */
+};
+
+#define TASK_WORK_SIGNAL	1u	/* a signal may be deliverable */
+#define TASK_WORK_TRACE		2u	/* trace=syscalls is on for this task */
+
+struct credentials {
+	uint32_t uid, euid, suid, fsuid;
+	uint32_t gid, egid, sgid, fsgid;
+	unsigned int nr_groups;
+	uint32_t groups[32];
+};
+
+/* struct kernel_sigaction: what rt_sigaction takes, in the kernel's form. */
+struct signal_action {
+	uint32_t handler;		/* user address, or SIG_DFL 0, SIG_IGN 1 */
+	uint32_t flags;			/* SA_* */
+	uint32_t restorer;
+	sigmask_t mask;
+};
+
+enum { RLIMIT_CPU, RLIMIT_FSIZE, RLIMIT_DATA, RLIMIT_STACK, RLIMIT_CORE, RLIMIT_RSS, RLIMIT_NPROC,
+       RLIMIT_NOFILE, RLIMIT_MEMLOCK, RLIMIT_AS, RLIMIT_LOCKS, RLIMIT_SIGPENDING, RLIMIT_MSGQUEUE,
+       RLIMIT_NICE, RLIMIT_RTPRIO, RLIMIT_RTTIME, NR_RLIMITS };
+#define RLIM_INFINITY UINT64_MAX
+struct rlimit {
+	uint64_t soft, hard;
+};
+
+struct process {
+	unsigned int		 pid;
+	struct atomic		 refs;
+	struct task		*leader;
+	struct list		 threads;		/* of struct task; tasks_lock */
+	unsigned int		 nr_threads;		/* live ones; tasks_lock */
+	struct process		*parent;		/* tasks_lock, this and the next six */
+	struct list		 children, sibling;
+	unsigned int		 pgid, sid;
+	struct tty		*tty;			/* controlling terminal */
+	struct list		 all_link;		/* all_processes */
+	bool			 zombie;
+	bool			 execed;		/* has called exec: setpgid by the parent is EACCES */
+	int			 exit_status;		/* as wait4 gives it */
+	bool			 exiting;		/* exit_group or fatal signal: all threads leave */
+	unsigned int		 exit_signal;		/* to the parent; SIGCHLD, or 0 */
+	struct wait_queue	 child_wait;		/* wait4 sleeps here */
+
+	spinlock_t		 signal_lock;		/* irqsave */
+	struct signal_action	 actions[NR_SIGNALS];
+	sigmask_t		 pending;		/* for the process as a whole */
+	struct list		 siginfo;
+	bool			 stopped, stop_reported, continued;
+	int			 stop_signal;
+	uint64_t		 alarm_interval;
+	struct timer		 alarm;
+
+	struct credentials	 cred;			/* changed by its own calls only */
+	struct rlimit		 limits[NR_RLIMITS];
+	uint64_t		 children_ns;		/* CPU time of waited-for children */
+	uint64_t		 dead_threads_ns;
+	char			*executable;		/* path of the program, for /proc/PID/exe */
+	int			 dumpable;
+};
+
+extern spinlock_t tasks_lock;
+extern struct list all_processes;
+extern struct process *init_process;
+
+#define KERNEL_STACK_SIZE	8192
+
+/* ---- kernel/sched.c ---- */
+
+/* Put a new or woken task on a run queue. Never sleeps. */
+void sched_start(struct task *task);
+/* Let others run; the caller stays runnable. */
+void sched_yield_cpu(void);
+/* Number of tasks that exist (leak checks, /proc). */
+extern struct atomic nr_tasks;
+
+/* ---- kernel/task.c ---- */
+
+/* A task with a kernel stack (guard page below), not yet on a queue; NULL: no memory. */
+struct task *task_alloc(const char *name);
+/* Free the stack and the task once it is dead and the last reference goes. */
+void task_get(struct task *task);
+void task_put(struct task *task);
+/* A kernel task that runs function(arg); starts at once. ERR_PTR(-ENOMEM). */
+struct task *kernel_task_start(const char *name, void (*function)(void *), void *arg);
+/* Prepare `task` so that it first runs ret_from_fork and returns to user mode by its trap frame. */
+void task_prepare_user(struct task *task);
+
+/* ---- kernel/fork.c, exec.c, exit.c, signal.c: see kernel/process.h and kernel/signal.h ---- */
+
+#endif

@@ -1,0 +1,48 @@
+/*
+ * Radix trees: from a 32-bit index to a pointer, 64 entries a node. The tree grows with its highest
+ * index; empty nodes are freed. No locking: the caller's.
+ */
+#ifndef LIB_RADIX_H
+#define LIB_RADIX_H
+
+#include "lib/types.h"
+
+#define RADIX_BITS 6
+#define RADIX_SLOTS (1u << RADIX_BITS)
+
+struct radix_node {
+	unsigned int count;		/* entries in use */
+	void *slots[RADIX_SLOTS];
+};
+struct radix_tree {
+	struct radix_node *root;
+	unsigned int height;		/* levels; 0: empty */
+	unsigned int count;		/* entries in the whole tree */
+};
+
+void radix_init(struct radix_tree *tree);
+/* The entry at index, or NULL. */
+void *radix_lookup(const struct radix_tree *tree, unsigned int index);
+/* The place of index if it has a leaf: the entries up to the leaf's end follow it (gang lookup:
+ * *left says how many). NULL if there is no leaf. */
+void **radix_slot(const struct radix_tree *tree, unsigned int index, unsigned int *left);
+/*
+ * Insert needs up to height+6 nodes, and must not sleep under the caller's lock: radix_preload()
+ * outside of it puts enough nodes into `pool`; 0 or -ENOMEM.
+ */
+struct radix_pool {
+	unsigned int count;
+	struct radix_node *nodes[8];
+};
+int radix_preload(struct radix_pool *pool);
+void radix_pool_release(struct radix_pool *pool);
+/* 0, or -EEXIST. Takes nodes from the pool (which radix_preload filled). */
+int radix_insert(struct radix_tree *tree, unsigned int index, void *entry, struct radix_pool *pool);
+/* Replace an entry that exists; returns the old one. */
+void *radix_replace(struct radix_tree *tree, unsigned int index, void *entry);
+/* Remove; returns what was there, or NULL. */
+void *radix_remove(struct radix_tree *tree, unsigned int index);
+/* The first entry at or after *index; sets *index to its place; NULL: none. */
+void *radix_next(const struct radix_tree *tree, unsigned int *index);
+
+#endif

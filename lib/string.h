@@ -1,0 +1,31 @@
+/*
+ * Memory and string functions with their ISO C meaning.
+ */
+#ifndef LIB_STRING_H
+#define LIB_STRING_H
+
+#include "lib/types.h"
+
+void *memcpy(void *dst, const void *src, size_t n);
+void *memmove(void *dst, const void *src, size_t n);
+void *memset(void *dst, int byte, size_t n);
+int memcmp(const void *a, const void *b, size_t n);
+void *memchr(const void *s, int c, size_t n);
+size_t strlen(const char *s);
+size_t strnlen(const char *s, size_t max);
+int strcmp(const char *a, const char *b);
+int strncmp(const char *a, const char *b, size_t n);
+char *strchr(const char *s, int c);
+char *strrchr(const char *s, int c);
+
+/* Copy at most size-1 characters and always terminate. Returns strlen(src): >= size means cut. */
+size_t strlcpy(char *dst, const char *src, size_t size);
+
+/* Parse a number with an optional K, M or G suffix ("16M"). Base 0 takes 0x as hexadecimal.
+ * Stores the end in *end if not NULL. Saturates at UINT64_MAX. */
+uint64_t parse_size(const char *s, const char **end);
+
+/* Parse a decimal number that fills `s` up to its end or a newline. 0, or -EINVAL / -ERANGE. */
+int parse_u32(const char *s, uint32_t *value);
+
+#endif

@@ -1,0 +1,156 @@
+/*
+ * Pages of memory: struct page, reference counts, the page allocator.
+ *
+ * 1. mem_map has one struct page for every page frame of RAM. A page belongs to whoever holds a
+ *    reference; the last page_put() frees it. A compound page of 2^order frames has its count in the
+ *    first struct page; its followers point to it.
+ * 2. The allocator is a buddy system with a low zone (in the kernel's direct map) and a high zone (to
+ *    be reached by kmap only). Allocation tries high first if HIGH is allowed, then low.
+ * 3. zone locks are taken irqsave: pages are freed from interrupts.
+ * 4. `lent` counts the pipe slots, packets and bios made from slots that hold a page: its bytes must
+ *    not change then (fs/pagecache.h, page_begin_write).
+ * 5. A *fake page* (PG_DEVICE) stands for device memory. It is not in mem_map, has no frame number
+ *    here, and `private` is the kernel address of its mapping. kmap works on it.
+ */
+#ifndef MM_PAGE_H
+#define MM_PAGE_H
+
+#include "lib/list.h"
+#include "kernel/atomic.h"
+
+struct mapping;
+struct task;
+struct slab;
+
+struct page {
+	unsigned int	flags;		/* PG_*: changed by set_bits / clear_bits */
+	struct atomic	refs;		/* holders; 0: free */
+	struct atomic	lent;		/* promises: slots and the like that hold it */
+	struct atomic	mapped;		/* user page-table entries that point here */
+	unsigned int	index;		/* page cache: which page of the file. buddy: order of a free block */
+	union {
+		struct mapping	*mapping;	/* page cache: the file; NULL once truncated or replaced */
+		struct slab	*slab;		/* PG_SLAB */
+		struct page	*head;		/* PG_TAIL: the first page of the compound page */
+	};
+	union {
+		struct list	 link;		/* buddy free list, page LRU */
+	};
+	unsigned long	private;	/* owner's; compound head: order */
+};
+
+enum page_flags {
+	PG_LOCKED	= 1 << 0,	/* IO runs or the contents are being changed; see page_lock() */
+	PG_UPTODATE	= 1 << 1,	/* the bytes are there */
+	PG_ERROR	= 1 << 2,	/* the read failed */
+	PG_DIRTY	= 1 << 3,	/* newer than its backing store */
+	PG_WRITEBACK	= 1 << 4,	/* a write to its backing store runs */
+	PG_HEAD		= 1 << 5,	/* first page of a compound page */
+	PG_TAIL		= 1 << 6,	/* another page of a compound page */
+	PG_SLAB		= 1 << 7,
+	PG_BUDDY	= 1 << 8,	/* free, head of a block of 2^index pages */
+	PG_RESERVED	= 1 << 9,	/* not RAM, or never freed */
+	PG_DEVICE	= 1 << 10,	/* fake page for device memory */
+	PG_WAITERS	= 1 << 11,	/* somebody may wait on this page */
+	PG_REFERENCED	= 1 << 12,	/* used since the LRU looked last */
+	PG_LRU		= 1 << 13,	/* on the page LRU */
+	PG_HIGH		= 1 << 14,	/* not in the direct map */
+	PG_TABLE	= 1 << 15,	/* a page table */
+};
+
+enum alloc_flags {
+	ALLOC_LOW	= 0,		/* from the direct map */
+	ALLOC_HIGH	= 1 << 0,	/* high memory will do */
+	ALLOC_ZERO	= 1 << 1,
+	ALLOC_ATOMIC	= 1 << 2,	/* must not sleep: no reclaim */
+};
+
+extern struct page *mem_map;
+extern unsigned int nr_frames;		/* entries of mem_map */
+extern unsigned int lowmem_frames;	/* frames below this are in the direct map */
+extern struct page *zero_page;		/* all zeros; reserved, its count does not matter */
+
+static inline unsigned int page_frame(const struct page *page)	{ return page - mem_map; }
+static inline struct page *frame_page(unsigned int frame)	{ return &mem_map[frame]; }
+static inline phys_addr_t page_phys(const struct page *page)
+{
+	return (phys_addr_t)page_frame(page) << PAGE_SHIFT;
+}
+
+#define KERNEL_BASE	0xc0000000u	/* the direct map starts here, at physical 0 */
+/* Only for low memory. */
+static inline void *phys_to_virt(phys_addr_t phys)	{ return (void *)(uintptr_t)(phys + KERNEL_BASE); }
+static inline phys_addr_t virt_to_phys(const void *va)	{ return (uintptr_t)va - KERNEL_BASE; }
+static inline struct page *virt_to_page(const void *va)	{ return frame_page(virt_to_phys(va) >> PAGE_SHIFT); }
+static inline void *page_address_low(const struct page *page)
+{
+	return phys_to_virt(page_phys(page));
+}
+
+/*
+ * 2^order pages in one piece, with one reference; a compound page if order > 0. NULL: none left.
+ * May sleep (reclaim) unless ALLOC_ATOMIC. Takes the zone locks.
+ */
+struct page *page_alloc(unsigned int order, unsigned int flags);
+
+static inline struct page *page_head(struct page *page)
+{
+	return unlikely(page->flags & PG_TAIL) ? page->head : page;
+}
+/* Pages of a (compound) page. */
+static inline unsigned int page_order(const struct page *head)
+{
+	return head->flags & PG_HEAD ? head->private : 0;
+}
+
+/* One more holder: false if the count would overflow (then the caller must do without). */
+bool page_get(struct page *page);
+/* For callers that hold a reference anyway and make a bounded number: panics on overflow. */
+void page_ref(struct page *page);
+/* Frees the page with its last reference. Never sleeps; from interrupts too. */
+void page_put(struct page *page);
+/* The slow half of page_put: the count has become zero. */
+void page_free(struct page *page);
+
+struct memory_stats {
+	unsigned int total, free, low_total, low_free;	/* pages */
+};
+void memory_stats(struct memory_stats *stats);
+
+/*
+ * Caches that can give up pages: called (may sleep) when an allocation finds nothing, until it does
+ * or nothing more comes. Returns how many pages it freed.
+ */
+struct shrinker {
+	unsigned int (*shrink)(unsigned int wanted);
+	struct shrinker *next;
+};
+void shrinker_register(struct shrinker *shrinker);
+
+/* Fault injection: the nth allocation from now that may fail does (0: off). /proc/sys/vm/fail_nth */
+extern struct atomic page_fail_nth;
+
+/* A fake page for device memory whose kernel mapping is `address`. */
+void page_init_device(struct page *page, void *address);
+
+/* The page for kernel stacks, tables and the like as an address: low memory, zeroed. NULL. */
+void *page_alloc_low(unsigned int order);
+void page_free_low(void *address);
+
+/* ---- boot: mm/page.c ---- */
+struct boot_memory {			/* a usable range of RAM from the loader's map, page aligned */
+	phys_addr_t start, end;
+};
+#define MAX_BOOT_MEMORY 32
+extern struct boot_memory boot_memory[MAX_BOOT_MEMORY];
+extern unsigned int nr_boot_memory;
+/* Cut [start, end) out of boot_memory: kernel image, modules, what the loader left. */
+void boot_memory_reserve(phys_addr_t start, phys_addr_t end);
+/* Low memory before the allocator runs; zeroed; panics with a message if there is too little. */
+void *boot_alloc(size_t size, size_t align);
+/* Build mem_map and free everything that is left. */
+void page_init(void);
+/* Give pages that were reserved at boot (init sections, a used-up module) to the allocator. */
+void page_free_reserved(phys_addr_t start, phys_addr_t end);
+
+#endif

@@ -1,0 +1,92 @@
+/*
+ * Page tables (PAE: three levels, 64-bit entries). Intel SDM vol. 3, 4.4.
+ *
+ * 1. The kernel's part (the fourth page directory) is one set of tables that all address spaces share:
+ *    a change there is seen everywhere, after tlb_flush_kernel().
+ * 2. The user part of an address space is guarded by mm->table_lock (a plain spinlock).
+ * 3. Tables are low memory. Entries are written so that no CPU sees half of one.
+ */
+#ifndef MM_PGTABLE_H
+#define MM_PGTABLE_H
+
+#include "mm/page.h"
+
+typedef uint64_t pte_t;
+
+#define PTE_PRESENT	(1ull << 0)
+#define PTE_WRITE	(1ull << 1)
+#define PTE_USER	(1ull << 2)
+#define PTE_WRITETHROUGH (1ull << 3)
+#define PTE_NOCACHE	(1ull << 4)
+#define PTE_ACCESSED	(1ull << 5)
+#define PTE_DIRTY	(1ull << 6)
+#define PTE_LARGE	(1ull << 7)	/* page directory: a 2 MiB page */
+#define PTE_GLOBAL	(1ull << 8)
+#define PTE_SPECIAL	(1ull << 9)	/* ours: maps no struct page with a count (device, zero page) */
+#define PTE_NX		(1ull << 63)
+#define PTE_FRAME	0x000ffffffffff000ull
+#define LARGE_SIZE	(2u << 20)
+
+extern pte_t pte_nx;			/* PTE_NX where the CPU has it, else 0 */
+
+struct mm;
+
+static inline pte_t pte_make(phys_addr_t phys, pte_t bits)	{ return phys | bits; }
+static inline unsigned int pte_frame(pte_t pte)	{ return (pte & PTE_FRAME) >> PAGE_SHIFT; }
+
+/* Writes an entry so that a walker never sees a mix: low half cleared, high written, low written. */
+static inline void pte_set(pte_t *entry, pte_t value)
+{
+	volatile uint32_t *half = (volatile uint32_t *)entry;
+
+	half[0] = 0;
+	barrier();
+	half[1] = value >> 32;
+	barrier();
+	half[0] = value;
+}
+/* Atomically: clear the entry and return what it was, accessed and dirty bits included. */
+static inline pte_t pte_take(pte_t *entry)
+{
+	uint32_t low = __sync_lock_test_and_set((volatile uint32_t *)entry, 0);
+	uint32_t high = ((volatile uint32_t *)entry)[1];
+
+	((volatile uint32_t *)entry)[1] = 0;
+	return (pte_t)high << 32 | low;
+}
+/* Atomically clears PTE_WRITE; returns the entry before. */
+static inline pte_t pte_write_protect(pte_t *entry)
+{
+	uint32_t low = __sync_fetch_and_and((volatile uint32_t *)entry, ~(uint32_t)PTE_WRITE);
+
+	return (pte_t)((volatile uint32_t *)entry)[1] << 32 | low;
+}
+
+/* ---- the kernel's tables: mm/pgtable.c ---- */
+
+/* Built at boot: direct map (text read-only, data not executable), kernel half. */
+void pgtable_init(void);
+/* The entry of kernel address va above the direct map (its table exists from boot on). */
+pte_t *kernel_pte(uintptr_t va);
+/* The physical address for CR3 of the kernel's own tables (kernel tasks before any mm). */
+extern uint32_t kernel_cr3;
+
+/* Areas above the direct map; all page tables for them exist from boot on. */
+#define VMALLOC_START	0xf0800000u
+#define VMALLOC_END	0xfe000000u
+#define KMAP_POOL_START	0xfe000000u
+#define KMAP_POOL_PAGES	1024u
+#define KMAP_LOCAL_START 0xff000000u	/* MAX_CPUS * (KMAP_LOCAL_MAX + 4) pages */
+#define FIXED_START	0xff800000u	/* mapped by early boot: APIC, IO-APIC, ACPI tables */
+#define DIRECT_MAP_MAX	(768u << 20)
+
+/* ---- TLB: kernel/tlb.c ---- */
+
+/* Forget [start, end) of an address space on every CPU that has it loaded. Waits for them; so no
+ * irqsave lock may be held. */
+void tlb_flush_range(struct mm *mm, uintptr_t start, uintptr_t end);
+void tlb_flush_mm(struct mm *mm);
+/* The same for kernel addresses, on all CPUs. */
+void tlb_flush_kernel(uintptr_t start, uintptr_t end);
+
+#endif
