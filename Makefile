@@ -1,0 +1,170 @@
+# Sluice. What each target does is said by `make help`.
+#
+# Everything that is made lands in build/; the kernel's debug build in build/debug/. `make clean`
+# empties build/ but for build/deb/, the fetched Debian packages, so that a machine without a network
+# can still build; `make distclean` removes those too.
+
+MAKEFLAGS += --no-builtin-rules --no-print-directory
+.SUFFIXES:
+.DELETE_ON_ERROR:
+.SECONDARY:
+
+CROSS   ?= i686-linux-gnu-
+CC      := $(CROSS)gcc
+LD      := $(CROSS)ld
+NM      := $(CROSS)nm
+NASM    := nasm
+
+B       := build
+DEB     := $(B)/deb
+K       := $(if $(DEBUG),$(B)/debug,$(B))
+Q       := $(if $(V),,@)
+say      = $(if $(V),@:,@printf '  %-6s %s\n' "$(1)" "$(2)")
+
+.PHONY: all kernel user root oracle debug run test iso help clean distclean compile_commands.json
+all: $(if $(wildcard linker.ld),kernel) user root
+
+help:
+	@echo 'make            the kernel, the guest programs and the root image'
+	@echo 'make run        all of it, and a shell in the guest'
+	@echo 'make test       every test that is here'
+	@echo 'make iso        build/sluice.iso, for a CD, a USB stick or an emulator'
+	@echo 'make iso APP=F  build/F.iso, which runs just the static i386 program F'
+	@echo 'make kernel     build/sluice.elf; with DEBUG=1 build/debug/sluice.elf, which checks itself'
+	@echo 'make oracle     the Linux that tests are compared with'
+	@echo 'make compile_commands.json   for editors;  V=1 shows the commands'
+	@echo 'make clean      removes what was made; make distclean the fetched packages too'
+
+# --- Debian's i386 packages ---
+
+$(DEB)/.packages: | tools/setup
+	$(Q)tools/setup packages
+$(DEB)/.oracle: | tools/setup
+	$(Q)tools/setup oracle
+
+# --- the kernel ---
+
+KDIRS   := boot kernel mm fs drivers net lib
+KSRC    := $(wildcard $(KDIRS:=/*.c) $(KDIRS:=/*/*.c))
+KASM    := $(wildcard boot/*.asm kernel/*.asm)
+KSRC    := $(if $(DEBUG),$(KSRC),$(filter-out %/ubsan.c,$(KSRC)))
+KOBJ    := $(KASM:%.asm=$(K)/%.asm.o) $(KSRC:%.c=$(K)/%.o)
+CINC    := $(shell $(CC) -print-file-name=include 2>/dev/null)
+LIBGCC  := $(shell $(CC) -print-libgcc-file-name 2>/dev/null)
+
+# Arguments travel in eax, edx, ecx (-mregparm=3): assembly that calls C or is called must know.
+KCFLAGS := -std=gnu11 -m32 -march=i686 -mregparm=3 -mpreferred-stack-boundary=2 \
+	-mno-sse -mno-mmx -mno-80387 \
+	-ffreestanding -fno-pic -fno-pie -fno-stack-protector -fno-strict-aliasing \
+	-fno-omit-frame-pointer -fno-asynchronous-unwind-tables -fno-common -g \
+	-Wall -Wextra -Wno-unused-parameter -Wno-sign-compare -Wmissing-prototypes \
+	-Wstrict-prototypes -Wvla $(if $(CI),-Werror) -nostdinc -isystem $(CINC) -I. \
+	$(if $(DEBUG),-DDEBUG=1 -O1 -fsanitize=undefined,-O2)
+KLDFLAGS := -m elf_i386 -T linker.ld --build-id=none -z noexecstack -z max-page-size=4096
+
+kernel: $(K)/sluice.elf
+
+$(K)/%.o: %.c Makefile
+	$(call say,CC,$<)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(KCFLAGS) -MMD -MP -c -o $@ $<
+
+# UBSan's handlers are not to call themselves.
+$(K)/kernel/ubsan.o $(K)/lib/ubsan.o: KCFLAGS += -fno-sanitize=all
+
+$(K)/%.asm.o: %.asm Makefile
+	$(call say,NASM,$<)
+	@mkdir -p $(@D)
+	$(Q)$(NASM) -f elf32 -g -F dwarf -I. -MD $(@:.o=.d) -MP -o $@ $<
+
+# Linked twice: see tools/ksyms.
+$(K)/sluice.elf: $(KOBJ) linker.ld tools/ksyms
+	$(call say,LD,$@)
+	$(Q)tools/ksyms </dev/null >$(K)/ksyms0.c
+	$(Q)$(CC) $(KCFLAGS) -c -o $(K)/ksyms0.o $(K)/ksyms0.c
+	$(Q)$(LD) $(KLDFLAGS) -o $(K)/pass1.elf $(KOBJ) $(K)/ksyms0.o $(LIBGCC)
+	$(Q)$(NM) -n $(K)/pass1.elf | tools/ksyms >$(K)/ksyms.c
+	$(Q)$(CC) $(KCFLAGS) -c -o $(K)/ksyms.o $(K)/ksyms.c
+	$(Q)$(LD) $(KLDFLAGS) -Map $(K)/sluice.map -o $@.new $(KOBJ) $(K)/ksyms.o $(LIBGCC)
+	$(Q)$(NM) -n $@.new | tools/ksyms --check $(K)/ksyms.c
+	$(Q)mv $@.new $@
+
+debug:
+	$(Q)$(MAKE) DEBUG=1 kernel
+
+-include $(KOBJ:.o=.d)
+
+# --- guest programs: each source file is one static program against musl ---
+
+U       := $(B)/user
+USRC    := $(wildcard user/*.c user/test/*.c user/bench/*.c user/init/*.c)
+UPROG   := $(USRC:%.c=$(B)/%)
+MUSL    := $(DEB)/musl/usr
+MUSLLIB := $(MUSL)/lib/i386-linux-musl
+UCFLAGS := -std=gnu11 -m32 -march=i686 -O2 -g -fno-pic -fno-pie -fno-stack-protector \
+	-fno-asynchronous-unwind-tables -D_GNU_SOURCE -Wall -Wextra -Wno-unused-parameter \
+	-Wno-sign-compare -Wno-unused-result -Wstrict-prototypes $(if $(CI),-Werror) \
+	-nostdinc -isystem $(MUSL)/include/i386-linux-musl -isystem $(CINC) -I.
+# Text and data get pages of their own: writing beside code is slow under an emulator.
+ULDFLAGS := -static -no-pie -nostdlib -Wl,-z,noexecstack,-z,separate-code,-z,max-page-size=4096 \
+	-Wl,--build-id=none
+ULIBS   := -Wl,--start-group $(MUSLLIB)/libc.a $(LIBGCC) \
+	$(LIBGCC:libgcc.a=libgcc_eh.a) -Wl,--end-group $(MUSLLIB)/crtn.o
+
+user: $(UPROG)
+
+$(B)/user/%: user/%.c Makefile | $(DEB)/.packages
+	$(call say,USER,$<)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(UCFLAGS) -MMD -MP -MF $@.d -c -o $@.o $<
+	$(Q)$(CC) $(ULDFLAGS) -o $@ $(MUSLLIB)/crt1.o $(MUSLLIB)/crti.o $@.o $(ULIBS)
+
+-include $(UPROG:=.d)
+
+# --- the root image ---
+
+OVERLAY := $(shell find user/root)
+INSTALL := $(filter-out %/linux-init,$(UPROG))
+# build/user/test/x=/test/x, build/user/init/x=/sbin/x, build/user/x=/bin/x
+install  = $(1)=$(patsubst /init/%,/sbin/%,$(if $(findstring /,$(1:$(U)/%=%)),,/bin)$(1:$(U)%=%))
+
+root: $(B)/root.ext2
+
+# A program that is gone from user/ must go from the image: the list of programs is a prerequisite.
+ifneq ($(shell cat $(B)/programs 2>/dev/null),$(strip $(INSTALL)))
+$(shell mkdir -p $(B) && echo '$(strip $(INSTALL))' >$(B)/programs)
+endif
+
+$(B)/root.ext2: $(INSTALL) $(OVERLAY) $(B)/programs tools/mkroot | $(DEB)/.packages
+	$(call say,ROOT,$@)
+	$(Q)tools/mkroot $@ --overlay user/root --busybox $(DEB)/busybox/bin/busybox \
+		$(foreach p,$(INSTALL),$(call install,$(p)))
+
+# --- the oracle ---
+
+oracle: $(B)/linux.cpio $(B)/vmlinuz
+
+$(B)/linux.cpio: $(U)/init/linux-init tools/mkinitramfs | $(DEB)/.oracle
+	$(call say,CPIO,$@)
+	$(Q)tools/mkinitramfs $@ $< $(DEB)/linux
+
+$(B)/vmlinuz: | $(DEB)/.oracle
+	$(Q)cp $(DEB)/linux/boot/vmlinuz-* $@
+
+# --- running ---
+
+run: all
+	$(Q)tools/guest
+
+test: all
+	$(Q)tests/run
+
+compile_commands.json:
+	$(Q)$(MAKE) -Bn V=1 kernel user | tools/compdb >$@
+
+clean:
+	rm -rf compile_commands.json
+	[ ! -d $(B) ] || find $(B) -mindepth 1 -maxdepth 1 ! -name deb -exec rm -rf {} +
+
+distclean: clean
+	rm -rf $(B)

@@ -1,0 +1,412 @@
+/*
+ * The guest's init under tools/guest: runs one command for the host, on Sluice and on Linux alike.
+ *
+ * Host and guest talk over the second serial port, raw in both directions, in frames:
+ *
+ *	type (1 byte)   length (2 bytes, little endian)   payload
+ *
+ *	host to guest				guest to host
+ *	A  bytes of the argument list		H  hello: GREETING, sent first and once
+ *	E  bytes of the environment		W  the host may send so many bytes more (4 bytes, little endian)
+ *	S  rows, columns (2 bytes each)		1  bytes of standard output
+ *	G  go: run the command on pipes		2  bytes of standard error
+ *	K  go: run a shell on the console	X  the command ended: its exit status (1 byte)
+ *	I  bytes for standard input		Q  all is on disk, the machine goes off
+ *	Z  standard input ends
+ *
+ * 1. Lists are strings with their NUL, one after another; they may be cut anywhere into frames.
+ * 2. The host sends nothing before H, and skips what comes before it.
+ * 3. The payload of A, E and I needs credit. The guest starts with WINDOW bytes and gives each byte
+ *    back once it is stored or passed on, so never more than WINDOW bytes and their headers wait in
+ *    the kernel's tty, whose raw queue may drop what exceeds 4 KiB. Nothing else needs credit.
+ * 4. Output needs none: the host always reads, and a full line makes init's write wait.
+ * 5. X comes after the output: once the command has ended, its pipes are read to their end, or until
+ *    they are silent for a while if a child that it left behind holds them open.
+ *
+ * One process, one poll loop. SIGCHLD writes into a pipe, so that no death is missed between
+ * waitpid and poll.
+ */
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <termios.h>
+
+#include "init.h"
+
+#define GREETING	"sluice-guest 1"
+#define LINE		"/dev/ttyS1"
+#define WINDOW		3072
+#define HEADER		3
+#define OUTPUT_MAX	4096
+#define SILENCE_MS	1000		/* how long left-over output may take to come */
+#define LEFTOVER_MAX	(1 << 20)	/* and how much of it there may be: a pipe at its largest */
+
+struct list {
+	char	*bytes;
+	size_t	 size, capacity;
+};
+
+static int	 line = -1;
+static int	 child_died[2];		/* the SIGCHLD handler writes here */
+static pid_t	 command;
+static int	 status = -1;		/* wait status of the command; -1 while it runs */
+
+static struct list arguments, environment;
+static struct winsize window;
+
+static unsigned char in[8192];		/* what came over the line and is not yet handled */
+static size_t	 in_size;
+static char	 input[WINDOW];		/* what waits for room in the command's standard input */
+static size_t	 input_size;
+static int	 input_ends;
+
+/* --- the line --- */
+
+static void write_all(int fd, const void *bytes, size_t size)
+{
+	const char *at = bytes;
+
+	while (size > 0) {
+		ssize_t n = write(fd, at, size);
+
+		if (n < 0 && errno != EINTR && errno != EAGAIN)
+			return;
+		if (n > 0) {
+			at += n;
+			size -= n;
+		}
+	}
+}
+
+/* Sends a frame whose payload stands at frame + HEADER already. */
+static void send_frame(unsigned char *frame, char type, size_t size)
+{
+	frame[0] = type;
+	frame[1] = size & 0xff;
+	frame[2] = size >> 8;
+	write_all(line, frame, HEADER + size);
+}
+
+static void send(char type, const void *payload, size_t size)
+{
+	unsigned char frame[HEADER + 64];
+
+	memcpy(frame + HEADER, payload, size);
+	send_frame(frame, type, size);
+}
+
+static void give_credit(size_t n)
+{
+	unsigned char le[4] = { n & 0xff, n >> 8 & 0xff, n >> 16 & 0xff, n >> 24 };
+
+	if (n > 0)
+		send('W', le, sizeof(le));
+}
+
+static int open_line(void)
+{
+	struct termios t;
+	int fd = open(LINE, O_RDWR | O_NOCTTY | O_CLOEXEC);
+
+	if (fd < 0)
+		return -1;
+	if (tcgetattr(fd, &t) < 0) {
+		close(fd);
+		return -1;
+	}
+	cfmakeraw(&t);
+	t.c_cflag |= CLOCAL | CREAD;
+	t.c_cc[VMIN] = 1;
+	t.c_cc[VTIME] = 0;
+	cfsetispeed(&t, B115200);
+	cfsetospeed(&t, B115200);
+	tcsetattr(fd, TCSANOW, &t);
+	return fd;
+}
+
+/* --- lists of strings --- */
+
+static void list_add(struct list *l, const void *bytes, size_t size)
+{
+	if (l->size + size > l->capacity) {
+		l->capacity = 2 * (l->size + size);
+		l->bytes = realloc(l->bytes, l->capacity);
+		if (!l->bytes)
+			_exit(126);
+	}
+	memcpy(l->bytes + l->size, bytes, size);
+	l->size += size;
+}
+
+static char **list_strings(const struct list *l)
+{
+	size_t count = 0, at;
+	char **strings;
+
+	for (at = 0; at < l->size; at++)
+		count += !l->bytes[at];
+	strings = calloc(count + 1, sizeof(char *));
+	if (!strings)
+		_exit(126);
+	for (at = 0, count = 0; at < l->size; at += strlen(l->bytes + at) + 1)
+		strings[count++] = l->bytes + at;
+	return strings;
+}
+
+/* --- the command --- */
+
+static void on_child(int signal)
+{
+	int saved = errno;
+
+	write(child_died[1], "", 1);
+	errno = saved;
+}
+
+static void start_signals(void)
+{
+	struct sigaction child = { .sa_handler = on_child, .sa_flags = SA_RESTART };
+	struct sigaction ignore = { .sa_handler = SIG_IGN };
+
+	pipe2(child_died, O_CLOEXEC | O_NONBLOCK);
+	sigaction(SIGCHLD, &child, NULL);
+	sigaction(SIGPIPE, &ignore, NULL);
+}
+
+static void reap(void)
+{
+	char bytes[64];
+	int ended_status;
+	pid_t ended;
+
+	while (read(child_died[0], bytes, sizeof(bytes)) > 0)
+		;
+	while ((ended = waitpid(-1, &ended_status, WNOHANG)) > 0)
+		if (ended == command)
+			status = ended_status;
+}
+
+/* Becomes the command, on fd 0 to 2 as they stand. `path` is looked up in PATH. */
+static _Noreturn void become_command(const char *path)
+{
+	char **argv = list_strings(&arguments);
+	int error;
+
+	environ = list_strings(&environment);
+	signal(SIGCHLD, SIG_DFL);
+	signal(SIGPIPE, SIG_DFL);
+	if (chdir("/root") < 0)
+		chdir("/");
+	execvp(path, argv);
+	error = errno;
+	dprintf(2, "%s: %s\n", path, error == ENOENT ? "not found" : strerror(error));
+	_exit(127);
+}
+
+/* Starts the command on three pipes; ours[] gets our ends. */
+static void start_on_pipes(int ours[3])
+{
+	int ends[3][2];
+	int i;
+
+	for (i = 0; i < 3; i++)
+		if (pipe2(ends[i], O_CLOEXEC) < 0)
+			_exit(126);
+	command = fork();
+	if (command == 0) {
+		setsid();
+		dup2(ends[0][0], 0);
+		dup2(ends[1][1], 1);
+		dup2(ends[2][1], 2);
+		become_command(arguments.bytes);
+	}
+	if (command < 0)
+		status = 127 << 8;
+	for (i = 0; i < 3; i++) {
+		close(ends[i][i != 0]);
+		ours[i] = ends[i][i == 0];
+	}
+	fcntl(ours[0], F_SETFL, O_WRONLY | O_NONBLOCK);
+}
+
+/* --- what the host sends --- */
+
+/* Handles one frame; returns its type. */
+static char handle_frame(char type, const unsigned char *payload, size_t size)
+{
+	switch (type) {
+	case 'A':
+		list_add(&arguments, payload, size);
+		give_credit(size);
+		break;
+	case 'E':
+		list_add(&environment, payload, size);
+		give_credit(size);
+		break;
+	case 'S':
+		window.ws_row = payload[0] | payload[1] << 8;
+		window.ws_col = payload[2] | payload[3] << 8;
+		break;
+	case 'I':
+		if (size <= sizeof(input) - input_size) {
+			memcpy(input + input_size, payload, size);
+			input_size += size;
+		}
+		break;
+	case 'Z':
+		input_ends = 1;
+		break;
+	}
+	return type;
+}
+
+/* Reads what is there and handles the whole frames in it, up to the one that says go, if any. */
+static char receive(void)
+{
+	size_t at = 0;
+	char type = 0;
+	ssize_t n = read(line, in + in_size, sizeof(in) - in_size);
+
+	if (n > 0)
+		in_size += n;
+	while (type != 'G' && type != 'K' && in_size - at >= HEADER) {
+		size_t size = in[at + 1] | in[at + 2] << 8;
+
+		if (in_size - at < HEADER + size)
+			break;
+		type = handle_frame(in[at], in + at + HEADER, size);
+		at += HEADER + size;
+	}
+	in_size -= at;
+	memmove(in, in + at, in_size);
+	return type;
+}
+
+/* --- the loop --- */
+
+static void close_fd(int *fd)
+{
+	close(*fd);
+	*fd = -1;
+}
+
+/* Passes on input; its credit goes back only as it is taken, so a command that takes none gets none. */
+static void feed(int *fd)
+{
+	ssize_t n = input_size ? write(*fd, input, input_size) : 0;
+
+	if (n > 0) {
+		input_size -= n;
+		memmove(input, input + n, input_size);
+		give_credit(n);
+	}
+	if ((n < 0 && errno != EAGAIN && errno != EINTR) || (input_ends && !input_size))
+		close_fd(fd);
+}
+
+static size_t pass_output(int *fd, char type)
+{
+	static unsigned char frame[HEADER + OUTPUT_MAX];
+	ssize_t n = read(*fd, frame + HEADER, OUTPUT_MAX);
+
+	if (n > 0)
+		send_frame(frame, type, n);
+	else if (n == 0 || (errno != EINTR && errno != EAGAIN))
+		close_fd(fd);
+	return n > 0 ? n : 0;
+}
+
+/* How long poll may wait. With both outputs closed the command is all but gone: look for it. */
+static int patience(const int ours[3])
+{
+	if (status >= 0)
+		return SILENCE_MS;
+	return ours[1] < 0 && ours[2] < 0 ? 10 : -1;
+}
+
+static void run_on_pipes(void)
+{
+	enum { LINE_IN, DIED, STDIN, STDOUT, STDERR, FDS };
+	size_t leftover = 0;
+	int ours[3];
+
+	start_on_pipes(ours);
+	while (status < 0 || ((ours[1] >= 0 || ours[2] >= 0) && leftover < LEFTOVER_MAX)) {
+		int want_input = input_size || input_ends;
+		struct pollfd fds[FDS] = {
+			[LINE_IN] = { .fd = line, .events = POLLIN },
+			[DIED] = { .fd = child_died[0], .events = POLLIN },
+			[STDIN] = { .fd = want_input ? ours[0] : -1, .events = POLLOUT },
+			[STDOUT] = { .fd = ours[1], .events = POLLIN },
+			[STDERR] = { .fd = ours[2], .events = POLLIN },
+		};
+		int ready = poll(fds, FDS, patience(ours));
+		size_t passed = 0;
+
+		if (ready == 0 && status >= 0)
+			break;
+		if (fds[LINE_IN].revents)
+			receive();
+		if (fds[STDIN].revents)
+			feed(&ours[0]);
+		if (fds[STDOUT].revents)
+			passed += pass_output(&ours[1], '1');
+		if (fds[STDERR].revents)
+			passed += pass_output(&ours[2], '2');
+		if (status >= 0)
+			leftover += passed;
+		else
+			reap();
+	}
+}
+
+/* Runs a shell on the console, with the command's arguments. The host may still tell of a new window size. */
+static void run_on_console(void)
+{
+	int console = open("/dev/console", O_RDWR | O_NOCTTY | O_CLOEXEC);
+
+	ioctl(console, TIOCSWINSZ, &window);
+	command = fork();
+	if (command == 0) {
+		take_console();
+		become_command("/bin/sh");
+	}
+	while (status < 0) {
+		struct pollfd fds[] = {
+			{ .fd = line, .events = POLLIN },
+			{ .fd = child_died[0], .events = POLLIN },
+		};
+
+		poll(fds, 2, -1);
+		if (fds[0].revents && receive() == 'S')
+			ioctl(console, TIOCSWINSZ, &window);
+		reap();
+	}
+}
+
+int main(int argc, char **argv)
+{
+	unsigned char result;
+	char go = 0;
+
+	mount_all();
+	line = open_line();
+	if (line < 0) {
+		execl("/sbin/console-init", "console-init", (char *)NULL);
+		power_off();
+	}
+	start_signals();
+	send('H', GREETING, strlen(GREETING));
+	give_credit(WINDOW);
+	while (go != 'G' && go != 'K')
+		go = receive();
+	if (go == 'K')
+		run_on_console();
+	else
+		run_on_pipes();
+	result = shell_status(status);
+	send('X', &result, 1);
+	sync();
+	send('Q', "", 0);
+	power_off();
+}

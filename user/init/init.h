@@ -1,0 +1,72 @@
+/*
+ * What the guest's inits have in common: mounts, the console, the end of the machine.
+ */
+#ifndef USER_INIT_INIT_H
+#define USER_INIT_INIT_H
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mount.h>
+#include <sys/reboot.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+/* Mounts what programs expect. Whatever is mounted already, or not known here, is left as it is. */
+static inline void mount_all(void)
+{
+	mount("proc", "/proc", "proc", 0, NULL);
+	if (mount("dev", "/dev", "devtmpfs", 0, NULL) < 0)
+		mount("dev", "/dev", "dev", 0, NULL);
+	mount("tmp", "/tmp", "tmpfs", 0, NULL);
+	mkdir("/dev/shm", 01777);
+	mount("shm", "/dev/shm", "tmpfs", 0, NULL);
+}
+
+/* Makes the calling process the leader of a new session on the console, which becomes fd 0 to 2. */
+static inline void take_console(void)
+{
+	int fd;
+
+	setsid();
+	fd = open("/dev/console", O_RDWR);
+	if (fd < 0)
+		return;
+	ioctl(fd, TIOCSCTTY, 0);
+	dup2(fd, 0);
+	dup2(fd, 1);
+	dup2(fd, 2);
+	if (fd > 2)
+		close(fd);
+}
+
+/* The exit status that a shell would report for a wait status. */
+static inline int shell_status(int status)
+{
+	return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+}
+
+/* Reaps every child until `pid` has ended; returns its wait status. */
+static inline int reap_until(pid_t pid)
+{
+	int status;
+	pid_t ended;
+
+	do
+		ended = waitpid(-1, &status, 0);
+	while (ended > 0 && ended != pid);
+	return ended == pid ? status : 127 << 8;
+}
+
+static inline _Noreturn void power_off(void)
+{
+	sync();
+	reboot(RB_POWER_OFF);
+	for (;;)
+		pause();
+}
+
+#endif
