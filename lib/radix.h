@@ -27,16 +27,20 @@ void *radix_lookup(const struct radix_tree *tree, unsigned int index);
  * *left says how many). NULL if there is no leaf. */
 void **radix_slot(const struct radix_tree *tree, unsigned int index, unsigned int *left);
 /*
- * Insert needs up to height+6 nodes, and must not sleep under the caller's lock: radix_preload()
- * outside of it puts enough nodes into `pool`; 0 or -ENOMEM.
+ * Insert needs up to RADIX_POOL_MAX nodes (a tree of one level that grows to six, and the new way down), and must not sleep
+ * under the caller's lock: radix_preload() outside of it fills `pool`; 0 or -ENOMEM. A pool starts as all zeros.
  */
+#define RADIX_POOL_MAX 10u
 struct radix_pool {
 	unsigned int count;
-	struct radix_node *nodes[8];
+	struct radix_node *nodes[RADIX_POOL_MAX];
 };
 int radix_preload(struct radix_pool *pool);
 void radix_pool_release(struct radix_pool *pool);
-/* 0, or -EEXIST. Takes nodes from the pool (which radix_preload filled). */
+/* How many nodes an insert at index takes from its pool now; mostly none. So a caller may try first with what its pool
+ * has, and let go of its lock to preload only if that is less than this. */
+unsigned int radix_need(const struct radix_tree *tree, unsigned int index);
+/* entry is not NULL. 0, or -EEXIST. Takes nodes from the pool, which has radix_need() of them at least. */
 int radix_insert(struct radix_tree *tree, unsigned int index, void *entry, struct radix_pool *pool);
 /* Replace an entry that exists; returns the old one. */
 void *radix_replace(struct radix_tree *tree, unsigned int index, void *entry);

@@ -1,0 +1,25 @@
+/*
+ * Division of 64-bit numbers by 32-bit ones: two `div` instructions, where the compiler would call a
+ * general function of its run-time library.
+ */
+#ifndef LIB_DIV64_H
+#define LIB_DIV64_H
+
+#include "lib/types.h"
+
+/* n / d; the remainder goes to *remainder if that is not NULL. d is not 0. */
+static inline uint64_t div_u64(uint64_t n, uint32_t d, uint32_t *remainder)
+{
+	uint32_t high = n >> 32;
+	uint32_t low = n;
+	uint32_t quotient_high = high / d;
+	uint32_t rest = high % d;
+
+	/* rest < d, so the quotient fits into 32 bits and the instruction cannot fault. */
+	__asm__("divl %4" : "=a"(low), "=d"(rest) : "0"(low), "1"(rest), "rm"(d) : "cc");
+	if (remainder)
+		*remainder = rest;
+	return (uint64_t)quotient_high << 32 | low;
+}
+
+#endif
