@@ -9,6 +9,7 @@
 #define FS_FILE_H
 
 #include "fs/vfs.h"
+#include "kernel/task.h"
 
 #define OPEN_MAX_LIMIT 65536u
 
@@ -18,8 +19,10 @@ struct file_table {
 	unsigned int	size;			/* entries */
 	unsigned int	first_free;		/* no free descriptor below this one */
 	struct file	**files;
+	uint32_t	*used;			/* bitmap: installed or reserved */
 	uint32_t	*cloexec;		/* bitmap */
 	struct file	*initial_files[32];
+	uint32_t	initial_used[1];
 	uint32_t	initial_cloexec[1];
 };
 
@@ -28,7 +31,29 @@ struct fd {
 	bool		counted;		/* fd_put must drop a reference */
 };
 
-struct fd fd_get(int fd);			/* O_PATH files are given too: check file->ops */
+struct fd fd_get_shared(unsigned int fd);	/* the slow half: the table has other users */
+/* Any open file, those of O_PATH included: for calls that only name a file. */
+static inline struct fd fd_get_any(unsigned int fd)
+{
+	struct file_table *table = current->files;
+
+	if (unlikely(atomic_read(&table->users) != 1))
+		return fd_get_shared(fd);
+	return (struct fd){ fd < table->size ? table->files[fd] : NULL, false };
+}
+/* The same for calls that use the file: an O_PATH descriptor is EBADF there. */
+static inline struct fd fd_get(int number)
+{
+	struct fd fd = fd_get_any(number);
+
+	if (unlikely(fd.file && fd.file->flags & O_PATH)) {
+		if (fd.counted)
+			file_put(fd.file);
+		fd.file = NULL;
+		fd.counted = false;
+	}
+	return fd;
+}
 static inline void fd_put(struct fd fd)
 {
 	if (fd.counted)
@@ -46,6 +71,8 @@ int fd_add(struct file *file, bool cloexec);
 struct file_table *file_table_create(void);
 struct file_table *file_table_copy(struct file_table *from);	/* ERR_PTR(-ENOMEM) */
 void file_table_put(struct file_table *table);
+/* The file at `fd` of any table (of which the caller holds a count), with a reference; NULL. For /proc. */
+struct file *file_table_get(struct file_table *table, unsigned int fd);
 /* exec: a table of its own, close-on-exec descriptors closed. 0 or -ENOMEM. */
 int file_table_unshare(void);
 void file_table_close_on_exec(void);

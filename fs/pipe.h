@@ -120,6 +120,7 @@ int pipe_wait_readable(struct pipe *pipe, enum pipe_need need, bool nonblock);
 int pipe_wait_writable(struct pipe *pipe, bool nonblock);
 
 extern const struct file_ops pipe_file_ops;	/* for pipe ends and, after their open, FIFOs */
+extern const struct file_ops fifo_file_ops;	/* of a FIFO's inode: its open finds or makes the pipe */
 extern unsigned int pipe_max_bytes;		/* /proc/sys/fs/pipe-max-size */
 
 #endif

@@ -64,7 +64,32 @@ struct vma;
 #define O_NOFOLLOW	00400000
 #define O_NOATIME	01000000
 #define O_CLOEXEC	02000000
+#define O_ASYNC		020000
+#define O_SYNC		04010000		/* O_DSYNC and one bit more */
+#define O_TMPFILE	020200000		/* O_DIRECTORY and one bit more */
 #define O_PATH		010000000
+
+#define AT_FDCWD		(-100)
+#define AT_SYMLINK_NOFOLLOW	0x100
+#define AT_EACCESS		0x200		/* faccessat2 */
+#define AT_REMOVEDIR		0x200		/* unlinkat */
+#define AT_SYMLINK_FOLLOW	0x400		/* linkat */
+#define AT_NO_AUTOMOUNT		0x800
+#define AT_EMPTY_PATH		0x1000
+
+#define SEEK_SET	0
+#define SEEK_CUR	1
+#define SEEK_END	2
+#define SEEK_DATA	3
+#define SEEK_HOLE	4
+
+/* d_type of getdents64, the `type` of dir_context.emit: S_IFMT's bits moved down; 0 is unknown. */
+#define DT_OF_MODE(mode) (((mode) & S_IFMT) >> 12)
+
+/* For inode_permission(). */
+#define MAY_EXEC	1
+#define MAY_WRITE	2
+#define MAY_READ	4
 
 #define MAKEDEV(major, minor) ((major) << 20 | (minor))		/* in the kernel */
 #define MAJOR(dev)	((dev) >> 20)
@@ -75,6 +100,10 @@ struct inode;
 struct file;
 struct path;
 
+/*
+ * readdir: the file system sets pos to the cookie of an entry before it emits it, and beyond the last one at the
+ * end; it emits "." and ".." itself. The directory's lock is held.
+ */
 struct dir_context {
 	/* Called for each entry; false: the buffer is full, stop before this entry. */
 	bool (*emit)(struct dir_context *, const char *name, size_t len, uint64_t ino, unsigned int type);
@@ -83,7 +112,9 @@ struct dir_context {
 
 /*
  * What a directory or symlink can do. Directory operations run with dir->lock held. NULL: -EPERM
- * (-ENOTDIR for lookup). `dentry` is negative; on success the operation calls dentry_set_inode().
+ * (-ENOTDIR for lookup). `dentry` is negative. lookup, create and symlink return one reference, which becomes
+ * the dentry's: the VFS calls dentry_set_inode() if the operation has not. The file system keeps link counts
+ * and the directory's times; the VFS moves and drops dentries. It takes no references to dentries.
  */
 struct inode_ops {
 	/* Find dentry->name: the inode with a reference, NULL if there is none, ERR_PTR(-EIO). */
@@ -99,6 +130,10 @@ struct inode_ops {
 		      struct dentry *new_dentry);	/* an existing target is replaced */
 	/* The target, NUL-terminated, into buf (size PATH_MAX): length, or an error. */
 	ssize_t (*readlink)(struct inode *inode, char *buf, size_t size);
+	/* A directory whose names come and go by themselves (/proc): false, if the cached dentry (it may be
+	 * negative) is not true any more: it is dropped and looked up again. NULL: always true. Takes no
+	 * lock of the directory. */
+	bool (*revalidate)(struct inode *dir, struct dentry *dentry);
 	/* proc's /proc/self/fd/N and exe: the path itself, with references; else NULL entry. */
 	int (*follow)(struct inode *inode, struct path *result);
 	/* size, mode, owner or times change; inode->lock held. NULL: just set the fields. For a size the
@@ -154,8 +189,10 @@ struct inode {
 	struct atomic		 writers_denied;/* >0: a program that runs; <0: open for writing (ETXTBSY) */
 	void			*private;	/* the file system's */
 	struct list		 hash_link;	/* inode hash by (sb, number); inode_lock */
-	struct list		 sb_link;	/* sb->inodes */
-	bool			 deleted;
+	struct list		 sb_link;	/* sb->inodes; inode_lock */
+	bool			 deleted;	/* a removed directory: nothing can be made in it; lock */
+	unsigned int		 state;		/* INODE_*; inode_lock */
+	const char		*kind;		/* of an anonymous inode: "pipe", "socket" */
 };
 
 /* A size that is never half of an update (64 bits on a 32-bit CPU). */
@@ -176,6 +213,8 @@ struct dentry {
 	struct super_block	*sb;
 	unsigned int		 mounts;	/* mounts that cover it */
 	bool			 unhashed;	/* removed: ".. (deleted)" */
+	struct list		 lru;		/* while refs == 0; dcache_lock */
+	char			 short_name[36]; /* storage for `name`, if it fits */
 };
 
 struct mount {
@@ -219,7 +258,8 @@ struct super_ops {
 	void (*free_inode)(struct inode *inode);
 	int (*statfs)(struct super_block *sb, struct fs_statistics *st);
 	int (*sync)(struct super_block *sb);
-	void (*unmount)(struct super_block *sb);	/* free sb->private */
+	/* Free sb->private and put inodes that the file system itself holds; dentries are gone by then. */
+	void (*unmount)(struct super_block *sb);
 };
 
 /* FILE_SYSTEM(ext2, .mount = ...): registers in a linker section. */
@@ -248,7 +288,10 @@ struct file {
 };
 
 /* ---- inodes: fs/inode.c ---- */
-struct inode *inode_alloc(struct super_block *sb);	/* refs 1, not hashed; NULL */
+/* refs 1, nr_links 1, times now, not hashed; sb NULL: the pseudo file system. NULL: no memory. */
+struct inode *inode_alloc(struct super_block *sb);
+/* Owner, group, mode (S_ISGID inherited) of a new inode in `dir`, made by the current process. */
+void inode_init_owner(struct inode *inode, const struct inode *dir, unsigned int mode);
 /* The inode of that number from memory, with a reference; else a new, hashed one with *fresh = true that
  * the caller fills and then calls inode_ready() or inode_failed(). ERR_PTR(-ENOMEM). */
 struct inode *inode_get_number(struct super_block *sb, uint64_t number, bool *fresh);
@@ -260,21 +303,50 @@ void inode_put(struct inode *inode);
 struct inode *inode_anonymous(unsigned int mode, const char *kind);
 /* Sets rdev and file_ops for S_IFCHR, S_IFBLK, S_IFIFO nodes. */
 void inode_init_special(struct inode *inode, unsigned int mode, unsigned int rdev);
+/* The inode of sb that follows `previous` (NULL: the first), with a reference; that of previous is dropped. NULL:
+ * no more. May sleep. */
+struct inode *inode_next(struct super_block *sb, struct inode *previous);
+/* exec: nobody may open the file for writing meanwhile. 0, -ETXTBSY (somebody has). */
+int inode_deny_write(struct inode *inode);
+static inline void inode_allow_write(struct inode *inode)
+{
+	atomic_dec(&inode->writers_denied);
+}
 
 /* ---- dentries and paths: fs/dentry.c, fs/namei.c, fs/mount.c ---- */
 void dentry_set_inode(struct dentry *dentry, struct inode *inode);	/* takes over the reference */
 struct dentry *dentry_make_root(struct super_block *sb, struct inode *inode);
-void path_get(const struct path *path);
+/* Give up to `wanted` dentries back that nobody uses, with their inodes; their number. May sleep: writes dirty
+ * pages of such inodes. For drop_caches (UINT_MAX: all). */
+unsigned int dcache_shrink(unsigned int wanted);
+void dentry_get(struct dentry *dentry);
+void dentry_put(struct dentry *dentry);		/* NULL is fine; may sleep */
+void path_get(const struct path *path);		/* of a path without mount: nothing */
 void path_put(struct path *path);
 #define LOOKUP_FOLLOW 1
 #define LOOKUP_DIRECTORY 2
+#define LOOKUP_REAL_IDS 4		/* access(2): permissions of the real user and group */
 /* Walk `name` from the cwd, or from dirfd (AT_FDCWD: cwd). 0 with references in *result. */
 int path_lookup(int dirfd, const char *name, unsigned int flags, struct path *result);
 /* The path as text from the process's root, into the end of buf; returns its start. ERR_PTR(-ENAMETOOLONG),
  * "(unreachable)" is prefixed where it applies; " (deleted)" appended. */
 char *path_text(const struct path *path, char *buf, size_t size);
+/* What an open file is called: its path, or "pipe:[17]". As path_text. */
+char *file_text(struct file *file, char *buf, size_t size);
+/* A path from user memory, to be name_free'd. ERR_PTR(-EFAULT, -ENAMETOOLONG, -ENOMEM). */
+char *name_from_user(const char __user *name);
+void name_free(char *name);
+/* Make a node (socket, FIFO) by path: umask is applied. 0, -EEXIST and so on. */
+int path_make_node(int dirfd, const char *name, unsigned int mode, unsigned int rdev);
 /* Open by path: a file with one reference, ERR_PTR. mode for O_CREAT (umask is applied). */
 struct file *file_open(int dirfd, const char *name, unsigned int flags, unsigned int mode);
+/* Open what `path` names. flags: O_*, none that changes the walk. A file with one reference, ERR_PTR. */
+struct file *file_open_path(const struct path *path, unsigned int flags);
+/* The lines of /proc/mounts. */
+struct text;
+void mounts_show(struct text *text);
+/* Call function for every mounted file system, with no lock held but that against mount and unmount. */
+void mounts_walk(void (*function)(struct super_block *sb));
 /* Mount at boot: root=. -ENOENT and so on. */
 int mount_root(const char *device_name);
 struct fs_context {
@@ -287,8 +359,15 @@ struct fs_context *fs_context_copy(struct fs_context *from);	/* NULL: no memory;
 void fs_context_put(struct fs_context *fs);
 /* 0 if the current process may MAY_READ 4 | MAY_WRITE 2 | MAY_EXEC 1; -EACCES, -EROFS. */
 int inode_permission(struct inode *inode, unsigned int may);
+/* May the current process do what only the owner (or root) may? */
+bool inode_owner_or_root(const struct inode *inode);
+/* Change the size: 0, -EFBIG, -EIO and so on. Takes inode->lock. */
+int inode_truncate(struct inode *inode, file_off_t size);
 
 /* ---- open files: fs/file.c ---- */
+/* llseek of files whose end is inode->size, and of directories. */
+file_off_t generic_llseek(struct file *file, file_off_t offset, int whence);
+extern unsigned int max_open_files;		/* /proc/sys/fs/file-max */
 struct file *file_alloc(struct inode *inode, const struct file_ops *ops, unsigned int flags); /* takes over the inode's reference; ERR_PTR(-ENFILE) */
 void file_get(struct file *file);
 void file_put(struct file *file);
@@ -300,6 +379,8 @@ int chrdev_register(unsigned int major, unsigned int minor, const char *name, un
 		    const struct file_ops *ops, void *private);
 /* For ops->open of a character device: what was registered as private. */
 void *chrdev_private(struct inode *inode);
+/* What was registered for a device number; NULL: nothing. open() asks, so nodes may be older than their driver. */
+const struct file_ops *chrdev_ops(unsigned int rdev);
 extern const struct file_ops block_file_ops;	/* fs/blockdev.c: the raw device through its page cache */
 
 #endif
