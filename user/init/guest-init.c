@@ -260,15 +260,12 @@ static char handle_frame(char type, const unsigned char *payload, size_t size)
 	return type;
 }
 
-/* Reads what is there and handles the whole frames in it, up to the one that says go, if any. */
-static char receive(void)
+/* Handles the whole frames that have come, up to one that says go; returns the last one's type. */
+static char handle_frames(void)
 {
 	size_t at = 0;
 	char type = 0;
-	ssize_t n = read(line, in + in_size, sizeof(in) - in_size);
 
-	if (n > 0)
-		in_size += n;
 	while (type != 'G' && type != 'K' && in_size - at >= HEADER) {
 		size_t size = in[at + 1] | in[at + 2] << 8;
 
@@ -280,6 +277,15 @@ static char receive(void)
 	in_size -= at;
 	memmove(in, in + at, in_size);
 	return type;
+}
+
+static char receive(void)
+{
+	ssize_t n = read(line, in + in_size, sizeof(in) - in_size);
+
+	if (n > 0)
+		in_size += n;
+	return handle_frames();
 }
 
 /* --- the loop --- */
@@ -331,6 +337,7 @@ static void run_on_pipes(void)
 	int ours[3];
 
 	start_on_pipes(ours);
+	handle_frames();		/* input may have come along with the word to go */
 	while (status < 0 || ((ours[1] >= 0 || ours[2] >= 0) && leftover < LEFTOVER_MAX)) {
 		int want_input = input_size || input_ends;
 		struct pollfd fds[FDS] = {
