@@ -18,7 +18,7 @@ struct mm;
 
 struct cpu {
 	struct cpu *self;		/* %fs:0 */
-	struct task *current;		/* %fs:4, the task that runs here */
+	struct task *task;		/* %fs:4, the task that runs here */
 	unsigned int id;		/* %fs:8, index into cpus[] */
 	unsigned int need_resched;	/* %fs:12, checked on return to user mode */
 	unsigned int irq_depth;		/* nesting of interrupt handlers; 0 in task context */

@@ -18,7 +18,11 @@ struct kernel_param {
 	static const struct kernel_param __section(".params." #param) param_##param =		\
 		{ #param, function, text }
 
+/* Calls the setters for kernel_command_line. Once, at boot, before there is memory. */
+void params_parse(void);
+
 /* The whole command line, for /proc/cmdline. */
-extern char kernel_command_line[];
+#define COMMAND_LINE_MAX 1024
+extern char kernel_command_line[COMMAND_LINE_MAX];
 
 #endif

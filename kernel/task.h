@@ -4,7 +4,8 @@
  * 1. A task is what the scheduler runs: a thread with its kernel stack. A process is a group of tasks
  *    that share a process id, parent, children, signal actions and limits (clone with CLONE_THREAD
  *    adds a task to it; fork makes a process with one task). Kernel tasks have process == NULL, mm == NULL.
- * 2. tasks_lock guards the tree of processes, groups, sessions and the pid table.
+ * 2. tasks_lock (irqsave: the keyboard signals a group) guards the tree of processes, groups, sessions, the
+ *    lists of threads and the pid table. task->mm of another task is looked at under it.
  * 3. signal_lock of a process guards the signal fields of it and of its tasks. It is taken irqsave
  *    (the keyboard and timers send signals). tasks_lock < signal_lock.
  * 4. Fields without a lock named belong to the task itself.
@@ -26,6 +27,7 @@
 #define KMAP_LOCAL_MAX	16
 #define TASK_NAME_LEN	16
 
+struct file;
 struct file_table;			/* fs/file.h */
 struct fs_context;			/* fs/vfs.h: cwd, root, umask */
 struct mm;				/* mm/vm.h */
@@ -69,6 +71,7 @@ struct task {
 
 	/* signals; guarded by process->signal_lock */
 	sigmask_t		 blocked, pending;
+	sigmask_t		 awaited;		/* rt_sigtimedwait takes these although blocked */
 	sigmask_t		 saved_blocked;		/* to restore after sigsuspend, ppoll */
 	bool			 restore_blocked;
 	uint32_t		 altstack_base, altstack_size, altstack_flags;
@@ -88,6 +91,10 @@ struct task {
 	uint64_t		 restart_deadline;
 	void __user		*restart_arg;
 	unsigned int		 restart_clock;
+	uint32_t		 restart_value, restart_bits;
+	void __user		*set_child_tid;		/* clone: where it writes its tid, first of all */
+	const char		*refused;		/* trace=syscalls: what refuse() said last */
+	char			*trace_text;		/* the call that runs, as text; NULL: none */
 	int			 exit_code;
 	unsigned char		 fpu_state[512] __attribute__((aligned(16)));	/* FXSAVE */
 };
@@ -124,11 +131,15 @@ struct process {
 	struct task		*leader;
 	struct list		 threads;		/* of struct task; tasks_lock */
 	unsigned int		 nr_threads;		/* live ones; tasks_lock */
+	struct atomic		 nr_running;		/* those that have not begun to exit */
+	struct task		*execer;		/* exec: this one stays, the others leave; tasks_lock */
 	struct process		*parent;		/* tasks_lock, this and the next six */
 	struct list		 children, sibling;
+	unsigned int		 parent_pid;		/* parent->pid, readable without the lock */
 	unsigned int		 pgid, sid;
 	struct tty		*tty;			/* controlling terminal */
 	struct list		 all_link;		/* all_processes */
+	struct list		 pid_link;		/* pid hash */
 	bool			 zombie;
 	bool			 execed;		/* has called exec: setpgid by the parent is EACCES */
 	int			 exit_status;		/* as wait4 gives it */
@@ -140,16 +151,18 @@ struct process {
 	struct signal_action	 actions[NR_SIGNALS];
 	sigmask_t		 pending;		/* for the process as a whole */
 	struct list		 siginfo;
+	unsigned int		 nr_siginfo;		/* entries queued here and at the threads */
 	bool			 stopped, stop_reported, continued;
 	int			 stop_signal;
-	uint64_t		 alarm_interval;
+	uint64_t		 alarm_interval, alarm_expires;	/* expires 0: not set */
 	struct timer		 alarm;
 
 	struct credentials	 cred;			/* changed by its own calls only */
 	struct rlimit		 limits[NR_RLIMITS];
 	uint64_t		 children_ns;		/* CPU time of waited-for children */
 	uint64_t		 dead_threads_ns;
-	char			*executable;		/* path of the program, for /proc/PID/exe */
+	char			*executable;		/* path of the program, for /proc/PID/exe; tasks_lock */
+	struct file		*program;		/* kept from being written while it runs; NULL: none */
 	int			 dumpable;
 };
 
@@ -169,6 +182,9 @@ void sched_yield_cpu(void);
 extern struct atomic nr_tasks;
 
 /* ---- kernel/task.c ---- */
+
+/* Once at boot, after the slabs. */
+void task_init(void);
 
 /* A task with a kernel stack (guard page below), not yet on a queue; NULL: no memory. */
 struct task *task_alloc(const char *name);

@@ -50,6 +50,9 @@ enum trap_vector {
 /* A trap in kernel mode at an address of the exception table continues at its fixup: true then. */
 bool fixup_exception(struct trap_frame *frame);
 
+/* Registers, backtrace and panic: a trap that the kernel brought about itself. */
+void trap_fatal(struct trap_frame *frame, const char *what) __noreturn;
+
 /* Load the current task's TLS segments into this CPU's GDT (scheduler, set_thread_area). */
 void segments_load_tls(struct task *task);
 

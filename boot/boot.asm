@@ -1,0 +1,106 @@
+; From the loader's jump to kmain.
+;
+; 1. One ELF carries a Multiboot 1 header (qemu -kernel, GRUB, the browser's emulator) and a Multiboot 2 header
+;    (GRUB). Both loaders enter boot_start in 32-bit protected mode without paging; eax says which one it was
+;    (Multiboot 0.6.96, 3.2; Multiboot 2.0, 3.3), ebx points to what it tells.
+; 2. The first page tables map physical 0..1 GiB both at 0 and at KERNEL_BASE, in 2 MiB pages, so that the code
+;    here goes on running and kmain finds itself at its linked address. mm/pgtable.c replaces them.
+; 3. A CPU without PAE gets a message and a halt: nothing here can run on it.
+
+KERNEL_BASE	equ 0xc0000000
+BOOT_STACK_SIZE	equ 8192
+
+MB1_MAGIC	equ 0x1badb002
+MB1_FLAGS	equ 0x00000003			; modules on page boundaries, memory map
+MB2_MAGIC	equ 0xe85250d6
+
+CR0_PG		equ 1 << 31
+CR0_WP		equ 1 << 16
+CR4_PSE		equ 1 << 4
+CR4_PAE		equ 1 << 5
+CPUID_PAE	equ 1 << 6			; leaf 1, edx
+PTE_LARGE_RW	equ 0x83			; present, writable, 2 MiB
+
+section .boot.header
+align 8
+	dd MB1_MAGIC, MB1_FLAGS, -(MB1_MAGIC + MB1_FLAGS)
+align 8
+mb2_header:
+	dd MB2_MAGIC, 0, mb2_end - mb2_header, -(MB2_MAGIC + (mb2_end - mb2_header))
+	dw 0, 0					; end tag
+	dd 8
+mb2_end:
+
+section .boot progbits alloc exec write
+bits 32
+global boot_start
+extern kmain
+
+boot_start:
+	cli
+	cld
+	mov	esp, boot_stack_low + 256
+	mov	ebp, eax			; the loader's magic
+	mov	esi, ebx			; its information
+
+	mov	eax, 1
+	cpuid
+	test	edx, CPUID_PAE
+	jz	no_pae
+
+	mov	edi, boot_directory		; 512 entries: 2 MiB each, 1 GiB in all
+	mov	eax, PTE_LARGE_RW
+.fill:	mov	[edi], eax
+	mov	dword [edi + 4], 0
+	add	edi, 8
+	add	eax, 2 << 20
+	cmp	eax, (1 << 30) + PTE_LARGE_RW
+	jne	.fill
+
+	mov	eax, boot_directory + 1
+	mov	[boot_pdpt], eax		; at 0 ...
+	mov	[boot_pdpt + 3 * 8], eax	; ... and at 3 GiB
+	mov	eax, boot_pdpt
+	mov	cr3, eax
+	mov	eax, cr4
+	or	eax, CR4_PAE | CR4_PSE
+	mov	cr4, eax
+	mov	eax, cr0
+	or	eax, CR0_PG | CR0_WP
+	mov	cr0, eax
+
+	mov	eax, .high
+	jmp	eax
+.high:	mov	esp, boot_stack + BOOT_STACK_SIZE
+	mov	eax, ebp			; kmain(magic, info): eax, edx
+	mov	edx, esi
+	xor	ebp, ebp			; the end of every backtrace
+	mov	ecx, kmain
+	call	ecx
+.halt:	cli
+	hlt
+	jmp	.halt
+
+no_pae:	mov	esi, no_pae_text
+	mov	edi, 0xb8000
+.next:	lodsb
+	test	al, al
+	jz	boot_start.halt
+	mov	ah, 0x0f
+	stosw
+	mov	dx, 0x3f8
+	out	dx, al
+	jmp	.next
+no_pae_text: db "Sluice needs a CPU with PAE; this one has none. In QEMU use -cpu max.", 10, 0
+
+section .boot.bss nobits alloc write
+align 4096
+boot_directory:	resb 4096
+align 32
+boot_pdpt:	resb 32
+boot_stack_low:	resb 256
+
+section .bss
+align 16
+global boot_stack
+boot_stack:	resb BOOT_STACK_SIZE

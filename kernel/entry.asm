@@ -1,0 +1,206 @@
+; Into the kernel and out of it: trap stubs, system calls, the return to user mode, the context switch.
+;
+; 1. Every entry builds a struct trap_frame (kernel/trap.h) on the kernel stack of the current task.
+; 2. The kernel runs with flat ds and es, and %fs on this CPU's struct cpu; %gs stays the user's.
+; 3. System calls come through a trap gate, interrupts on; everything else through interrupt gates.
+; 4. The return to user mode tests for work with interrupts off, so that none can arrive unseen between the test
+;    and iret.
+
+SEL_KERNEL_CODE	equ 0x08
+SEL_KERNEL_DATA	equ 0x10
+SEL_PERCPU	equ 0x28
+CPU_CURRENT	equ 4				; struct cpu
+CPU_RESCHED	equ 12
+TASK_ESP	equ 0				; struct task
+TASK_WORK	equ 4
+WORK_SIGNAL	equ 1
+WORK_TRACE	equ 2
+FRAME_EAX	equ 6 * 4			; struct trap_frame
+FRAME_CS	equ 14 * 4
+ENOSYS		equ 38
+
+extern trap_dispatch, return_work, sched_finish_switch, kernel_task_end, syscall_traced, syscall_unknown
+extern syscall_table, syscall_table_size, double_fault
+
+%macro EX_TABLE 2				; a fault at %1 continues at %2
+	section __ex_table
+	dd	%1, %2
+	section .text
+%endmacro
+
+section .text
+bits 32
+
+%macro SAVE 0
+	push	gs
+	push	fs
+	push	es
+	push	ds
+	push	eax
+	push	ebp
+	push	edi
+	push	esi
+	push	edx
+	push	ecx
+	push	ebx
+	mov	ebx, SEL_KERNEL_DATA
+	mov	ds, ebx
+	mov	es, ebx
+	mov	ebx, SEL_PERCPU
+	mov	fs, ebx
+	cld
+%endmacro
+
+global syscall_entry
+syscall_entry:
+	push	eax				; trap_frame.error: the original eax
+	push	dword 0x80
+	SAVE
+	xor	ebp, ebp			; no caller beyond this
+	mov	ebx, [fs:CPU_CURRENT]
+	cmp	eax, [syscall_table_size]
+	jae	.unknown
+	test	dword [ebx + TASK_WORK], WORK_TRACE
+	jnz	.traced
+	mov	edi, [syscall_table + eax * 4]
+	test	edi, edi
+	jz	.unknown
+	mov	eax, [esp]			; ebx, ecx, edx are the first three arguments
+	mov	ecx, [esp + 8]
+	mov	edx, [esp + 4]
+	push	dword [esp + 5 * 4]		; ebp
+	push	dword [esp + 5 * 4]		; edi: one further down by now
+	push	dword [esp + 5 * 4]		; esi
+	call	edi
+	add	esp, 12
+.done:	mov	[esp + FRAME_EAX], eax
+return_to_user:
+	cli
+	mov	ebx, [fs:CPU_CURRENT]
+	cmp	dword [fs:CPU_RESCHED], 0
+	jne	.work
+	test	dword [ebx + TASK_WORK], WORK_SIGNAL
+	jnz	.work
+restore:
+	pop	ebx
+	pop	ecx
+	pop	edx
+	pop	esi
+	pop	edi
+	pop	ebp
+	pop	eax
+.ds:	pop	ds
+.es:	pop	es
+.fs:	pop	fs
+.gs:	pop	gs
+	add	esp, 8				; vector, error
+	iretd
+; A selector that the user spoiled (its TLS segment is gone): a null one in its place.
+.fix_ds: mov	dword [esp], 0
+	jmp	.ds
+.fix_es: mov	dword [esp], 0
+	jmp	.es
+.fix_fs: mov	dword [esp], 0
+	jmp	.fs
+.fix_gs: mov	dword [esp], 0
+	jmp	.gs
+	EX_TABLE restore.ds, restore.fix_ds
+	EX_TABLE restore.es, restore.fix_es
+	EX_TABLE restore.fs, restore.fix_fs
+	EX_TABLE restore.gs, restore.fix_gs
+
+return_to_user.work:
+	sti
+	mov	eax, esp
+	call	return_work
+	jmp	return_to_user
+syscall_entry.unknown:
+	mov	eax, esp
+	call	syscall_unknown
+	jmp	syscall_entry.done
+syscall_entry.traced:
+	mov	eax, esp
+	call	syscall_traced
+	jmp	syscall_entry.done
+
+; Traps and interrupts: the CPU pushed an error code for some, the stub a zero for the others.
+trap_common:
+	SAVE
+	xor	ebp, ebp
+	test	dword [esp + FRAME_CS], 3
+	jnz	.user
+	mov	ebp, [esp + 5 * 4]		; a trap in the kernel: its callers are the chain
+.user:	mov	eax, esp
+	call	trap_dispatch
+	test	dword [esp + FRAME_CS], 3
+	jnz	return_to_user
+	jmp	restore
+
+%macro STUB 1
+stub_%1:
+%if !(%1 == 8 || (%1 >= 10 && %1 <= 14) || %1 == 17 || %1 == 21)
+	push	dword 0
+%endif
+	push	dword %1
+	jmp	trap_common
+%endmacro
+%assign vector 0
+%rep 256
+	STUB vector
+%assign vector vector + 1
+%endrep
+
+section .rodata
+global trap_stubs
+trap_stubs:
+%macro STUB_ADDRESS 1
+	dd stub_%1
+%endmacro
+%assign vector 0
+%rep 256
+	STUB_ADDRESS vector
+%assign vector vector + 1
+%endrep
+
+section .text
+; The double fault's own task: a stack and page tables that still work.
+global double_fault_entry
+double_fault_entry:
+	mov	ebx, SEL_PERCPU
+	mov	fs, ebx
+	xor	ebp, ebp
+	call	double_fault
+.halt:	cli
+	hlt
+	jmp	.halt
+
+; struct task *switch_context(struct task *prev, struct task *next): returns, on next's stack, the task that ran before.
+global switch_context
+switch_context:
+	push	ebp
+	push	ebx
+	push	esi
+	push	edi
+	mov	[eax + TASK_ESP], esp
+	mov	esp, [edx + TASK_ESP]
+	pop	edi
+	pop	esi
+	pop	ebx
+	pop	ebp
+	ret
+
+; First steps of a task: kernel/task.c laid out its stack. eax: the task that ran before.
+global user_task_entry
+user_task_entry:
+	call	sched_finish_switch
+	jmp	return_to_user
+
+global kernel_task_entry
+kernel_task_entry:				; ebx: function, esi: argument
+	call	sched_finish_switch
+	sti
+	mov	eax, esi
+	call	ebx
+	call	kernel_task_end			; comes back only if the task became a user's: its frame
+	mov	esp, eax
+	jmp	return_to_user

@@ -1,0 +1,151 @@
+/*
+ * 1. log_lock (irqsave) guards the ring and the sinks: lines of several CPUs do not mix.
+ * 2. A line that is logged while this CPU holds the lock (a fault inside a sink) goes straight to the sinks.
+ * 3. After panic the lock no longer counts: what can still be said is said.
+ */
+#include "kernel/log.h"
+#include "kernel/atomic.h"
+#include "kernel/ksyms.h"
+#include "kernel/param.h"
+#include "kernel/smp.h"
+#include "kernel/spinlock.h"
+#include "kernel/task.h"
+#include "kernel/time.h"
+#include "lib/errno.h"
+#include "lib/print.h"
+#include "lib/string.h"
+
+#define RING_SIZE	(16u << 10)
+#define LINE_MAX	512
+
+static spinlock_t log_lock = SPINLOCK_INIT("log");
+static char ring[RING_SIZE];
+static unsigned int ring_head;			/* bytes ever written */
+static struct log_sink *sinks;
+static enum log_level console_level = LOG_INFO;
+static volatile bool panicking;
+
+static int set_quiet(const char *value)
+{
+	console_level = LOG_WARNING;
+	return 0;
+}
+KERNEL_PARAM(quiet, set_quiet, "only warnings and errors on the console");
+
+static int set_loglevel(const char *value)
+{
+	uint32_t level;
+
+	if (parse_u32(value, &level) < 0 || level > LOG_DEBUG)
+		return -EINVAL;
+	console_level = level;
+	return 0;
+}
+KERNEL_PARAM(loglevel, set_loglevel, "3 errors, 4 warnings, 6 all news, 7 debugging too");
+
+static void emit(enum log_level level, const char *line, size_t len)
+{
+	for (size_t i = 0; i < len; i++)
+		ring[ring_head++ % RING_SIZE] = line[i];
+	if (level > console_level)
+		return;
+	for (struct log_sink *sink = sinks; sink; sink = sink->next)
+		sink->write(line, len);
+}
+
+void log_at(enum log_level level, const char *format, ...)
+{
+	char line[LINE_MAX];
+	uint64_t now = time_now();
+	uint32_t us = (uint32_t)(now / 1000 % 1000000);
+	size_t len;
+	unsigned int flags;
+	va_list args;
+
+	len = snprintf(line, sizeof(line), "[%5u.%06u] ", (uint32_t)(now / NSEC_PER_SEC), us);
+	va_start(args, format);
+	len += vsnprintf(line + len, sizeof(line) - len - 1, format, args);
+	va_end(args);
+	len = MIN(len, sizeof(line) - 2);
+	line[len++] = '\n';
+	if (panicking || spin_held(&log_lock)) {
+		emit(level, line, len);
+		return;
+	}
+	flags = spin_lock_irqsave(&log_lock);
+	emit(level, line, len);
+	spin_unlock_irqrestore(&log_lock, flags);
+}
+
+void log_add_sink(struct log_sink *sink)
+{
+	unsigned int flags = spin_lock_irqsave(&log_lock);
+
+	for (unsigned int i = ring_head > RING_SIZE ? ring_head - RING_SIZE : 0; i != ring_head; i++)
+		sink->write(&ring[i % RING_SIZE], 1);
+	sink->next = sinks;
+	sinks = sink;
+	spin_unlock_irqrestore(&log_lock, flags);
+}
+
+size_t log_copy(char *buf, size_t size)
+{
+	unsigned int flags = spin_lock_irqsave(&log_lock);
+	size_t len = MIN(MIN(ring_head, RING_SIZE), size);
+
+	for (size_t i = 0; i < len; i++)
+		buf[i] = ring[(ring_head - len + i) % RING_SIZE];
+	spin_unlock_irqrestore(&log_lock, flags);
+	return len;
+}
+
+/* A kernel stack word can be read if it lies in the current task's stack or in the boot stack. */
+static bool readable_frame(const uint32_t *frame)
+{
+	extern char boot_stack[];
+	uintptr_t at = (uintptr_t)frame, low = (uintptr_t)boot_stack, size = KERNEL_STACK_SIZE;
+
+	if (at & 3)
+		return false;
+	if (current && current->stack && at - (uintptr_t)current->stack < size - 8)
+		return true;
+	return at - low < size - 8;
+}
+
+void backtrace(const void *ebp)
+{
+	const uint32_t *frame = ebp;
+
+	for (unsigned int depth = 0; depth < 32 && readable_frame(frame); depth++) {
+		unsigned int offset = 0;
+		const char *name = frame[1] ? ksyms_find(frame[1], &offset) : NULL;
+
+		if (!frame[1])
+			break;
+		log_error("  [%08x] %s+0x%x", frame[1], name ? name : "?", offset);
+		if ((const uint32_t *)frame[0] <= frame)
+			break;
+		frame = (const uint32_t *)frame[0];
+	}
+}
+
+void panic(const char *format, ...)
+{
+	char message[256];
+	va_list args;
+
+	irq_disable();
+	if (panicking)				/* a fault while panicking: what was said must do */
+		smp_stop_this_cpu();
+	panicking = true;
+	va_start(args, format);
+	vsnprintf(message, sizeof(message), format, args);
+	va_end(args);
+	log_error("panic: %s", message);
+	log_error("CPU %u, task %u (%s)", this_cpu()->id, current ? current->tid : 0,
+		  current ? current->name : "none");
+	backtrace(__builtin_frame_address(0));
+	log_error("--- end of panic ---");
+	smp_stop_others();
+	smp_stop_this_cpu();
+}

@@ -1,0 +1,58 @@
+/*
+ * The command line is split at blanks, outside of double quotes; each word's name is looked up among the
+ * parameters that files have declared. init= and what follows "--" are left to exec (see start_init).
+ */
+#include "kernel/param.h"
+#include "kernel/log.h"
+#include "lib/string.h"
+
+
+char kernel_command_line[COMMAND_LINE_MAX];
+
+extern const struct kernel_param _params_start[], _params_end[];
+
+static void set_param(char *word)
+{
+	char *value = strchr(word, '=');
+	const struct kernel_param *param;
+
+	if (value)
+		*value++ = '\0';
+	for (param = _params_start; param < _params_end; param++) {
+		if (strcmp(param->name, word) != 0)
+			continue;
+		if (param->set(value ? value : "") < 0)
+			log_warning("kernel parameter %s: bad value '%s' ignored (%s)", word, value ? value : "",
+				    param->help);
+		return;
+	}
+	log_warning("kernel parameter '%s' is not known, ignored", word);
+}
+
+void params_parse(void)
+{
+	static char words[COMMAND_LINE_MAX];
+	char *at = words;
+
+	strlcpy(words, kernel_command_line, sizeof(words));
+	while (*at) {
+		char *start, *to;
+		bool quoted = false;
+
+		while (*at == ' ')
+			at++;
+		start = to = at;
+		while (*at && (*at != ' ' || quoted)) {
+			if (*at == '"')
+				quoted = !quoted;
+			else
+				*to++ = *at;
+			at++;
+		}
+		if (*at)
+			at++;
+		*to = '\0';
+		if (*start)
+			set_param(start);
+	}
+}

@@ -1,0 +1,305 @@
+/*
+ * 1. Every CPU has a queue of runnable tasks, served in turn; a slice is SLICE_TICKS ticks. The running task is not
+ *    on the list. The queue's lock (irqsave) guards the list, and on_queue and cpu of its tasks.
+ * 2. The lock is held across the switch of stacks and given back by the next task: whoever takes it finds every
+ *    task either running or wholly off its CPU.
+ * 3. A woken task goes to the CPU that it ran on, or to an idle one if that is busy. A CPU that has nothing to do
+ *    takes a waiting task from another one.
+ * 4. A task that holds kmap_local mappings stays on its CPU.
+ */
+#include "kernel/sched.h"
+#include "kernel/fpu.h"
+#include "kernel/irq.h"
+#include "kernel/segments.h"
+#include "kernel/tick.h"
+#include "mm/kmap.h"
+#include "mm/vm.h"
+
+#define SLICE_TICKS 2
+
+struct run_queue {
+	spinlock_t lock;
+	struct list tasks;
+	unsigned int nr;		/* on the list */
+};
+
+static struct run_queue queues[MAX_CPUS];
+
+void sched_init_cpu(struct cpu *cpu, struct task *idle)
+{
+	struct run_queue *queue = &queues[cpu->id];
+
+	spin_init(&queue->lock, "run queue");
+	list_init(&queue->tasks);
+	cpu->queue = queue;
+	cpu->idle = cpu->task = idle;
+	idle->cpu = cpu;
+	idle->state = TASK_RUNNING;
+	idle->on_queue = idle->on_cpu = true;
+}
+
+static void enqueue(struct run_queue *queue, struct task *task)
+{
+	list_add_tail(&queue->tasks, &task->run_link);
+	queue->nr++;
+}
+
+static struct task *dequeue(struct run_queue *queue)
+{
+	struct task *task = list_first(&queue->tasks, struct task, run_link);
+
+	list_del(&task->run_link);
+	queue->nr--;
+	return task;
+}
+
+static bool cpu_is_idle(const struct cpu *cpu)
+{
+	return cpu->online && cpu->task == cpu->idle && cpu->queue->nr == 0;
+}
+
+static struct cpu *choose_cpu(struct task *task)
+{
+	struct cpu *last = task->cpu ? task->cpu : this_cpu();
+
+	if (task->kmap_depth || nr_cpus == 1)
+		return last;
+	if ((task->allowed_cpus & (1u << last->id)) && cpu_is_idle(last))
+		return last;
+	for (unsigned int i = 0; i < nr_cpus; i++)
+		if ((task->allowed_cpus & (1u << i)) && cpu_is_idle(&cpus[i]))
+			return &cpus[i];
+	if (task->allowed_cpus & (1u << last->id))
+		return last;
+	for (unsigned int i = 0; i < nr_cpus; i++)
+		if (task->allowed_cpus & (1u << i))
+			return &cpus[i];
+	return last;
+}
+
+/* The task is runnable by now (on_queue), and on no list. */
+static void place(struct task *task)
+{
+	struct cpu *cpu = choose_cpu(task);
+	unsigned int flags = spin_lock_irqsave(&cpu->queue->lock);
+	bool idle = cpu->task == cpu->idle;
+
+	task->cpu = cpu;
+	enqueue(cpu->queue, task);
+	if (idle)
+		cpu->need_resched = 1;
+	spin_unlock_irqrestore(&cpu->queue->lock, flags);
+	if (idle && cpu != this_cpu())
+		smp_send_reschedule(cpu);
+}
+
+void sched_start(struct task *task)
+{
+	task->slice = SLICE_TICKS;
+	task->on_queue = true;
+	task->state = TASK_RUNNING;
+	place(task);
+}
+
+/* The queue that `task` belongs to, locked: it may move while we wait for the lock. */
+static struct run_queue *lock_queue_of(struct task *task, unsigned int *flags)
+{
+	for (;;) {
+		struct cpu *cpu = READ_ONCE(task->cpu);
+
+		*flags = spin_lock_irqsave(&cpu->queue->lock);
+		if (task->cpu == cpu)
+			return cpu->queue;
+		spin_unlock_irqrestore(&cpu->queue->lock, *flags);
+	}
+}
+
+bool task_wake(struct task *task)
+{
+	unsigned int flags;
+	struct run_queue *queue;
+	bool asleep;
+
+	if (task->state == TASK_RUNNING)
+		return false;
+	queue = lock_queue_of(task, &flags);
+	if (task->state == TASK_RUNNING || task->state == TASK_DEAD) {
+		spin_unlock_irqrestore(&queue->lock, flags);
+		return false;
+	}
+	task->state = TASK_RUNNING;
+	/* Not asleep yet: it has set its state, but schedule() will find it runnable again. */
+	asleep = !task->on_queue;
+	task->on_queue = true;
+	spin_unlock_irqrestore(&queue->lock, flags);
+	if (asleep)
+		place(task);
+	return true;
+}
+
+static void account(struct task *prev, struct task *next)
+{
+	uint64_t now = time_now();
+
+	prev->run_ns += now - prev->last_run;
+	next->last_run = now;
+}
+
+static void load_task(struct cpu *cpu, struct task *prev, struct task *next)
+{
+	account(prev, next);
+	if (prev->mm)
+		fpu_save(prev);
+	next->cpu = cpu;
+	next->on_cpu = true;
+	cpu->task = next;
+	if (!next->mm)
+		return;
+	segments_set_stack(cpu, (char *)next->stack + KERNEL_STACK_SIZE);
+	if (next->mm != cpu->mm)
+		mm_switch(next->mm);
+	segments_load_tls(next);
+	fpu_restore(next);
+}
+
+void sched_finish_switch(struct task *prev)
+{
+	struct cpu *cpu = this_cpu();
+	bool dead = prev->state == TASK_DEAD;
+
+	prev->on_cpu = false;
+	spin_unlock(&cpu->queue->lock);
+	if (cpu->task->kmap_depth)
+		kmap_switch_in(cpu->task);
+	if (dead) {
+		irq_enable();
+		task_put(prev);
+	}
+}
+
+void schedule(void)
+{
+	unsigned int flags = irq_save();
+	struct cpu *cpu = this_cpu();
+	struct run_queue *queue = cpu->queue;
+	struct task *prev = cpu->task, *next;
+
+	if (cpu->irq_depth)
+		panic("schedule() in an interrupt");
+	spin_lock(&queue->lock);
+	cpu->need_resched = 0;
+	if (prev->state != TASK_RUNNING)
+		prev->on_queue = false;
+	else if (prev != cpu->idle)
+		enqueue(queue, prev);
+	next = queue->nr ? dequeue(queue) : cpu->idle;
+	if (next != prev) {
+		next->slice = SLICE_TICKS;
+		load_task(cpu, prev, next);
+		sched_finish_switch(switch_context(prev, next));
+	} else {
+		spin_unlock(&queue->lock);
+	}
+	irq_restore(flags);
+}
+
+void sched_yield_cpu(void)
+{
+	schedule();
+}
+
+struct deadline {
+	struct timer timer;
+	struct task *task;
+};
+
+static void deadline_passed(struct timer *timer)
+{
+	task_wake(container_of(timer, struct deadline, timer)->task);
+}
+
+bool schedule_until(uint64_t deadline)
+{
+	struct deadline wake = { .timer.function = deadline_passed, .task = current };
+
+	if (deadline == UINT64_MAX) {
+		schedule();
+		return true;
+	}
+	if (time_now() >= deadline) {
+		current->state = TASK_RUNNING;
+		return false;
+	}
+	timer_start(&wake.timer, deadline);
+	schedule();
+	timer_stop(&wake.timer);
+	return time_now() < deadline;
+}
+
+void sched_tick(void)
+{
+	struct cpu *cpu = this_cpu();
+
+	if (cpu->task == cpu->idle || cpu->queue->nr == 0)
+		return;
+	if (cpu->task->slice == 0 || --cpu->task->slice == 0)
+		cpu->need_resched = 1;
+}
+
+/* A waiting task of another CPU, or NULL. Interrupts are off. */
+static struct task *steal_from(struct cpu *victim, struct cpu *thief)
+{
+	struct task *task, *found = NULL;
+
+	if (!victim->online || victim->queue->nr == 0)
+		return NULL;
+	spin_lock(&victim->queue->lock);
+	list_for_each(task, &victim->queue->tasks, run_link) {
+		if (task->kmap_depth || !(task->allowed_cpus & (1u << thief->id)))
+			continue;
+		list_del(&task->run_link);
+		victim->queue->nr--;
+		task->cpu = thief;
+		found = task;
+		break;
+	}
+	spin_unlock(&victim->queue->lock);
+	return found;
+}
+
+static bool steal_work(struct cpu *cpu)
+{
+	for (unsigned int i = 0; i < nr_cpus; i++) {
+		struct task *task = &cpus[i] == cpu ? NULL : steal_from(&cpus[i], cpu);
+
+		if (!task)
+			continue;
+		spin_lock(&cpu->queue->lock);
+		enqueue(cpu->queue, task);
+		spin_unlock(&cpu->queue->lock);
+		return true;
+	}
+	return false;
+}
+
+void sched_idle(void)
+{
+	struct cpu *cpu = this_cpu();
+
+	for (;;) {
+		irq_disable();
+		if (!cpu->need_resched && cpu->queue->nr == 0 && !steal_work(cpu)) {
+			uint64_t start = time_now();
+
+			tick_idle();
+			/* sti takes effect after the next instruction: no interrupt can slip in before hlt. */
+			__asm__ volatile("sti; hlt" ::: "memory");
+			cpu->idle_ns += time_now() - start;
+			if (!cpu->need_resched)
+				continue;
+			tick_busy();
+		}
+		irq_enable();
+		schedule();
+	}
+}

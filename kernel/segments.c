@@ -1,0 +1,158 @@
+/*
+ * 1. Every CPU has a GDT and a TSS of its own; all share one IDT.
+ * 2. The double fault runs as a task of its own, on a stack of its own: it can print although the kernel stack is
+ *    gone (its guard page was hit).
+ * Intel SDM vol. 3, chapters 3, 6 and 7.
+ */
+#include "kernel/segments.h"
+#include "kernel/cpu.h"
+#include "kernel/task.h"
+#include "lib/string.h"
+
+struct tss {
+	uint32_t back_link, esp0, ss0, esp1, ss1, esp2, ss2, cr3, eip, eflags;
+	uint32_t eax, ecx, edx, ebx, esp, ebp, esi, edi;
+	uint32_t es, cs, ss, ds, fs, gs, ldt;
+	uint16_t trap, io_map;
+};
+
+struct gate {
+	uint16_t offset_low, selector;
+	uint8_t zero, type;
+	uint16_t offset_high;
+};
+
+#define GDT_ENTRIES	11
+#define FAULT_STACK	2048
+
+/* Descriptor types and flags. */
+#define SEG_CODE	0x9a	/* present, code, readable */
+#define SEG_DATA	0x92	/* present, data, writable */
+#define SEG_USER	0x60	/* privilege level 3 */
+#define SEG_TSS		0x89	/* present, 32-bit TSS */
+#define SEG_FLAT	0xc	/* 32-bit, limit in pages */
+#define SEG_BYTES	0x4	/* 32-bit, limit in bytes */
+#define GATE_INTERRUPT	0x8e
+#define GATE_TRAP_USER	0xef
+#define GATE_INTERRUPT_USER 0xee
+#define GATE_TASK	0x85
+
+struct cpu_tables {
+	struct segment_descriptor gdt[GDT_ENTRIES];
+	struct tss tss, fault_tss;
+	char fault_stack[FAULT_STACK] __attribute__((aligned(16)));
+};
+
+static struct cpu_tables tables[MAX_CPUS];
+static struct gate idt[256] __attribute__((aligned(8)));
+
+extern const uint32_t trap_stubs[256];
+void syscall_entry(void);
+void double_fault_entry(void);
+
+static struct segment_descriptor descriptor(uint32_t base, uint32_t limit, uint8_t type, uint8_t flags)
+{
+	struct segment_descriptor d;
+
+	d.low = (base & 0xffff) << 16 | (limit & 0xffff);
+	d.high = (base & 0xff000000) | (uint32_t)flags << 20 | (limit & 0xf0000) |
+		 (uint32_t)type << 8 | (base >> 16 & 0xff);
+	return d;
+}
+
+static void set_gate(unsigned int vector, uint32_t handler, uint16_t selector, uint8_t type)
+{
+	idt[vector].offset_low = handler;
+	idt[vector].offset_high = handler >> 16;
+	idt[vector].selector = selector;
+	idt[vector].zero = 0;
+	idt[vector].type = type;
+}
+
+static void idt_fill(void)
+{
+	for (unsigned int v = 0; v < 256; v++)
+		set_gate(v, trap_stubs[v], SEL_KERNEL_CODE, GATE_INTERRUPT);
+	set_gate(TRAP_BREAKPOINT, trap_stubs[TRAP_BREAKPOINT], SEL_KERNEL_CODE, GATE_INTERRUPT_USER);
+	set_gate(TRAP_OVERFLOW, trap_stubs[TRAP_OVERFLOW], SEL_KERNEL_CODE, GATE_INTERRUPT_USER);
+	set_gate(VECTOR_SYSCALL, (uint32_t)syscall_entry, SEL_KERNEL_CODE, GATE_TRAP_USER);
+	set_gate(TRAP_DOUBLE_FAULT, 0, SEL_DF_TSS, GATE_TASK);
+}
+
+static void fault_task_init(struct cpu_tables *t)
+{
+	struct tss *tss = &t->fault_tss;
+
+	tss->esp = (uint32_t)t->fault_stack + FAULT_STACK;
+	tss->eip = (uint32_t)double_fault_entry;
+	tss->eflags = 2;
+	tss->cs = SEL_KERNEL_CODE;
+	tss->ss = tss->ds = tss->es = SEL_KERNEL_DATA;
+	tss->fs = SEL_PERCPU;
+	tss->cr3 = read_cr3();
+	tss->io_map = sizeof(*tss);
+}
+
+void segments_init_cpu(struct cpu *cpu)
+{
+	struct cpu_tables *t = &tables[cpu - cpus];
+	struct segment_descriptor *gdt = t->gdt;
+	struct { uint16_t limit; uint32_t base; } __packed pointer;
+
+	if (cpu == &cpus[0])
+		idt_fill();
+	cpu->self = cpu;
+	cpu->id = cpu - cpus;
+	cpu->tables = t;
+	gdt[SEL_KERNEL_CODE >> 3] = descriptor(0, 0xfffff, SEG_CODE, SEG_FLAT);
+	gdt[SEL_KERNEL_DATA >> 3] = descriptor(0, 0xfffff, SEG_DATA, SEG_FLAT);
+	gdt[SEL_USER_CODE >> 3] = descriptor(0, 0xfffff, SEG_CODE | SEG_USER, SEG_FLAT);
+	gdt[SEL_USER_DATA >> 3] = descriptor(0, 0xfffff, SEG_DATA | SEG_USER, SEG_FLAT);
+	gdt[SEL_PERCPU >> 3] = descriptor((uint32_t)cpu, sizeof(*cpu) - 1, SEG_DATA, SEG_BYTES);
+	gdt[SEL_TSS >> 3] = descriptor((uint32_t)&t->tss, sizeof(t->tss) - 1, SEG_TSS, 0);
+	gdt[SEL_DF_TSS >> 3] = descriptor((uint32_t)&t->fault_tss, sizeof(t->fault_tss) - 1, SEG_TSS, 0);
+	t->tss.ss0 = SEL_KERNEL_DATA;
+	t->tss.io_map = sizeof(t->tss);
+	fault_task_init(t);
+
+	pointer.limit = sizeof(t->gdt) - 1;
+	pointer.base = (uint32_t)gdt;
+	__asm__ volatile("lgdt %0" :: "m"(pointer));
+	__asm__ volatile("ljmp %0, $1f\n1:\n\t"
+			 "movl %1, %%ds; movl %1, %%es; movl %1, %%ss; movl %2, %%fs; movl %3, %%gs"
+			 :: "i"(SEL_KERNEL_CODE), "r"(SEL_KERNEL_DATA), "r"(SEL_PERCPU), "r"(0) : "memory");
+	__asm__ volatile("ltr %w0" :: "r"(SEL_TSS));
+	__asm__ volatile("lldt %w0" :: "r"(0));
+	pointer.limit = sizeof(idt) - 1;
+	pointer.base = (uint32_t)idt;
+	__asm__ volatile("lidt %0" :: "m"(pointer));
+}
+
+void segments_set_stack(struct cpu *cpu, void *top)
+{
+	cpu->tables->tss.esp0 = (uint32_t)top;
+	cpu->kernel_stack_top = top;
+}
+
+void segments_set_fault_cr3(uint32_t cr3)
+{
+	for (unsigned int i = 0; i < MAX_CPUS; i++)
+		tables[i].fault_tss.cr3 = cr3;
+}
+
+void segments_load_tls(struct task *task)
+{
+	memcpy(&this_cpu()->tables->gdt[SEL_TLS_FIRST], task->tls, sizeof(task->tls));
+}
+
+void double_fault(void);
+/* The stack pointer tells: on the guard page below a kernel stack, nearly always. */
+void double_fault(void)
+{
+	const struct tss *tss = &this_cpu()->tables->tss;
+
+	log_error("double fault: eip %08x esp %08x ebp %08x cr2 %08x", tss->eip, tss->esp, tss->ebp, read_cr2());
+	backtrace((const void *)tss->ebp);
+	panic("double fault%s", tss->esp - (uint32_t)current->stack + PAGE_SIZE < 2 * PAGE_SIZE ?
+	      ": the kernel stack has overflowed" : "");
+}

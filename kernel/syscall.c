@@ -1,0 +1,31 @@
+/*
+ * The system call table, made from kernel/syscall_list.h. The entry code calls through it.
+ */
+#include "kernel/syscalls.h"
+#include "kernel/atomic.h"
+#include "kernel/log.h"
+#include "kernel/task.h"
+#include "kernel/trap.h"
+
+#define NR_SYSCALLS 512
+
+/* A call takes up to six registers; one that takes fewer ignores the rest. */
+#define SYSCALL(number, name, function, arguments) [number] = (const void *)function,
+const void *const syscall_table[NR_SYSCALLS] = {
+#include "kernel/syscall_list.h"
+};
+#undef SYSCALL
+const unsigned int syscall_table_size = NR_SYSCALLS;
+
+/* Numbers that have been logged already. */
+static unsigned int logged[NR_SYSCALLS / 32];
+
+long syscall_unknown(struct trap_frame *frame)
+{
+	unsigned int number = frame->error;
+
+	if (number < NR_SYSCALLS && test_and_set_bits(&logged[number / 32], 1u << (number % 32)))
+		log_debug("system call %u (%s) is not there: ENOSYS, asked for by %s", number, syscall_name(number),
+			  current->name);
+	return -ENOSYS;
+}

@@ -1,0 +1,101 @@
+/*
+ * Tasks as the scheduler knows them: their memory, their stacks, their first steps.
+ *
+ * A kernel stack comes from vmalloc: an unmapped page lies below it, so that an overflow faults.
+ */
+#include "kernel/task.h"
+#include "kernel/process.h"
+#include "kernel/sched.h"
+#include "lib/string.h"
+#include "mm/slab.h"
+#include "mm/vmalloc.h"
+
+struct atomic nr_tasks;
+static struct slab_cache *task_cache;
+
+/* What switch_context pops. */
+struct switch_frame {
+	uint32_t edi, esi, ebx, ebp, eip;
+};
+void user_task_entry(void);
+void kernel_task_entry(void);
+
+void task_init(void)
+{
+	task_cache = slab_cache_create("task", sizeof(struct task), 16);
+}
+
+struct task *task_alloc(const char *name)
+{
+	struct task *task = slab_alloc(task_cache, ALLOC_ZERO);
+
+	if (!task)
+		return NULL;
+	task->stack = vmalloc(KERNEL_STACK_SIZE);
+	if (!task->stack) {
+		slab_free(task_cache, task);
+		return NULL;
+	}
+	strlcpy(task->name, name, sizeof(task->name));
+	atomic_set(&task->refs, 1);
+	task->allowed_cpus = (1u << MAX_CPUS) - 1;
+	task->state = TASK_UNINTERRUPTIBLE;
+	task->started_ns = task->last_run = time_now();
+	list_init(&task->run_link);
+	list_init(&task->siginfo);
+	list_init(&task->thread_link);
+	list_init(&task->tid_link);
+	atomic_inc(&nr_tasks);
+	return task;
+}
+
+void task_get(struct task *task)
+{
+	atomic_inc(&task->refs);
+}
+
+void task_put(struct task *task)
+{
+	if (!atomic_dec_and_test(&task->refs))
+		return;
+	vfree(task->stack);
+	slab_free(task_cache, task);
+	atomic_dec(&nr_tasks);
+}
+
+static void set_entry(struct task *task, struct switch_frame *frame, void (*entry)(void), uint32_t ebx, uint32_t esi)
+{
+	*frame = (struct switch_frame){ .ebx = ebx, .esi = esi, .eip = (uint32_t)entry };
+	task->kernel_esp = (uint32_t)frame;
+}
+
+void task_prepare_user(struct task *task)
+{
+	set_entry(task, (struct switch_frame *)task_frame(task) - 1, user_task_entry, 0, 0);
+}
+
+struct task *kernel_task_start(const char *name, void (*function)(void *), void *arg)
+{
+	struct task *task = task_alloc(name);
+
+	if (!task)
+		return ERR_PTR(-ENOMEM);
+	/* Below the place of the trap frame: the task may become a user's (start_init). */
+	set_entry(task, (struct switch_frame *)task_frame(task) - 1, kernel_task_entry, (uint32_t)function,
+		  (uint32_t)arg);
+	sched_start(task);
+	return task;
+}
+
+struct trap_frame *kernel_task_end(void);
+struct trap_frame *kernel_task_end(void)
+{
+	struct task *task = current;
+
+	if (task->process)
+		return task_frame(task);
+	irq_disable();
+	task->state = TASK_DEAD;
+	schedule();
+	panic("a dead task runs");
+}

@@ -1,0 +1,161 @@
+/*
+ * Traps and interrupts, sorted: to the page fault, to the devices, to a signal, or to a panic.
+ *
+ * A trap in kernel mode is the kernel's fault unless its address stands in the exception table.
+ */
+#include "kernel/trap.h"
+#include "kernel/apic.h"
+#include "kernel/cpu.h"
+#include "kernel/ksyms.h"
+#include "kernel/signal.h"
+#include "kernel/smp.h"
+#include "kernel/task.h"
+#include "kernel/tick.h"
+#include "mm/vm.h"
+
+/* si_code values of faults, as in siginfo. */
+#define FPE_INTDIV	1
+#define ILL_ILLOPN	2
+#define TRAP_BRKPT	1
+#define SI_KERNEL	0x80
+
+struct ex_entry {
+	uint32_t fault, fixup;
+};
+extern const struct ex_entry _ex_table_start[], _ex_table_end[];
+
+static const char *const trap_names[] = {
+	"divide error", "debug", "NMI", "breakpoint", "overflow", "bound", "invalid opcode", "no FPU",
+	"double fault", "9", "invalid TSS", "segment not present", "stack fault", "general protection",
+	"page fault", "15", "FPU error", "alignment", "machine check", "SIMD error",
+};
+
+struct trap_frame *task_frame(struct task *task)
+{
+	return (struct trap_frame *)((char *)task->stack + KERNEL_STACK_SIZE) - 1;
+}
+
+bool fixup_exception(struct trap_frame *frame)
+{
+	for (const struct ex_entry *entry = _ex_table_start; entry < _ex_table_end; entry++) {
+		if (entry->fault == frame->eip) {
+			frame->eip = entry->fixup;
+			return true;
+		}
+	}
+	return false;
+}
+
+static void show_registers(const struct trap_frame *frame)
+{
+	log_error("eax %08x ebx %08x ecx %08x edx %08x esi %08x edi %08x ebp %08x", frame->eax, frame->ebx,
+		  frame->ecx, frame->edx, frame->esi, frame->edi, frame->ebp);
+	log_error("eip %04x:%08x eflags %08x error %x cr2 %08x cr3 %08x", frame->cs & 0xffff, frame->eip, frame->eflags,
+		  frame->error, read_cr2(), read_cr3());
+	backtrace((const void *)frame->ebp);
+}
+
+void trap_fatal(struct trap_frame *frame, const char *what)
+{
+	unsigned int offset = 0;
+	const char *name = ksyms_find(frame->eip, &offset);
+
+	show_registers(frame);
+	panic("%s in the kernel at %08x (%s+0x%x)", what, frame->eip, name ? name : "?", offset);
+}
+
+static void user_trap(struct trap_frame *frame)
+{
+	switch (frame->vector) {
+	case TRAP_DIVIDE:
+		signal_force(SIGFPE, FPE_INTDIV, frame->eip);
+		break;
+	case TRAP_DEBUG:
+	case TRAP_BREAKPOINT:
+		signal_force(SIGTRAP, TRAP_BRKPT, frame->eip);
+		break;
+	case TRAP_INVALID_OPCODE:
+	case TRAP_NO_FPU:
+		signal_force(SIGILL, ILL_ILLOPN, frame->eip);
+		break;
+	case TRAP_FPU:
+	case TRAP_SIMD:
+		signal_force(SIGFPE, 0, frame->eip);
+		break;
+	case TRAP_ALIGNMENT:
+	case TRAP_STACK:
+	case TRAP_NO_SEGMENT:
+		signal_force(SIGBUS, SI_KERNEL, 0);
+		break;
+	default:
+		signal_force(SIGSEGV, SI_KERNEL, 0);
+		break;
+	}
+}
+
+static void exception(struct trap_frame *frame)
+{
+	if (frame->vector == TRAP_PAGE_FAULT) {
+		uint32_t va = read_cr2();
+
+		/* A task that may sleep takes interrupts while its fault is resolved. */
+		if (frame->eflags & EFLAGS_IF)
+			irq_enable();
+		page_fault(frame, va, frame->error);
+		return;
+	}
+	if (trap_from_user(frame)) {
+		irq_enable();
+		user_trap(frame);
+		return;
+	}
+	if (!fixup_exception(frame))
+		trap_fatal(frame, frame->vector < ARRAY_SIZE(trap_names) ? trap_names[frame->vector] : "a trap");
+}
+
+static void interrupt(unsigned int vector)
+{
+	struct cpu *cpu = this_cpu();
+
+	cpu->irq_depth++;
+	switch (vector) {
+	case VECTOR_TIMER:
+		lapic_eoi();
+		tick();
+		break;
+	case VECTOR_RESCHEDULE:
+		lapic_eoi();
+		cpu->need_resched = 1;
+		break;
+	case VECTOR_TLB:
+		tlb_interrupt();
+		lapic_eoi();
+		break;
+	case VECTOR_STOP:
+		smp_stop_this_cpu();
+	case VECTOR_SPURIOUS:
+		break;
+	default:
+		irq_dispatch(vector - VECTOR_IRQ_BASE);
+		break;
+	}
+	cpu->irq_depth--;
+}
+
+void trap_dispatch(struct trap_frame *frame);
+void trap_dispatch(struct trap_frame *frame)
+{
+	if (frame->vector < 32)
+		exception(frame);
+	else if (frame->vector >= VECTOR_IRQ_BASE && frame->vector != VECTOR_SYSCALL)
+		interrupt(frame->vector);
+}
+
+void return_work(struct trap_frame *frame);
+void return_work(struct trap_frame *frame)
+{
+	if (this_cpu()->need_resched)
+		schedule();
+	if (current->work & TASK_WORK_SIGNAL)
+		signal_deliver(frame);
+}

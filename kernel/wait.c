@@ -1,0 +1,147 @@
+/* Wait queues and mutexes, slow paths. The contracts stand in kernel/wait.h and kernel/mutex.h. */
+#include "kernel/wait.h"
+#include "kernel/mutex.h"
+#include "kernel/task.h"
+
+void wait_queue_init(struct wait_queue *queue, const char *name)
+{
+	spin_init(&queue->lock, name);
+	list_init(&queue->waiters);
+}
+
+void wait_add(struct wait_queue *queue, struct waiter *waiter)
+{
+	unsigned int flags = spin_lock_irqsave(&queue->lock);
+
+	list_add_tail(&queue->waiters, &waiter->link);
+	spin_unlock_irqrestore(&queue->lock, flags);
+}
+
+void wait_remove(struct wait_queue *queue, struct waiter *waiter)
+{
+	unsigned int flags = spin_lock_irqsave(&queue->lock);
+
+	list_del(&waiter->link);
+	spin_unlock_irqrestore(&queue->lock, flags);
+}
+
+void wait_prepare(struct wait_queue *queue, struct waiter *waiter, enum task_state state)
+{
+	struct task *task = current;
+
+	if (list_empty(&waiter->link)) {
+		waiter->task = task;
+		wait_add(queue, waiter);
+	}
+	/*
+	 * A full barrier: the caller's check must not be done before the state is seen. Else
+	 *
+	 *	sleeper				waker
+	 *	reads: no data
+	 *					adds data; the state is still RUNNING: nothing to wake
+	 *	state = sleeping, schedule()
+	 */
+	(void)__atomic_exchange_n(&task->state, state, __ATOMIC_SEQ_CST);
+}
+
+void wait_finish(struct wait_queue *queue, struct waiter *waiter)
+{
+	current->state = TASK_RUNNING;
+	if (!list_empty(&waiter->link))
+		wait_remove(queue, waiter);
+}
+
+static void wake_waiter(struct waiter *waiter)
+{
+	if (waiter->wake)
+		waiter->wake(waiter);
+	else
+		task_wake(waiter->task);
+}
+
+void wake_all_slow(struct wait_queue *queue)
+{
+	unsigned int flags = spin_lock_irqsave(&queue->lock);
+	struct waiter *waiter;
+
+	list_for_each(waiter, &queue->waiters, link)
+		wake_waiter(waiter);
+	spin_unlock_irqrestore(&queue->lock, flags);
+}
+
+void wake_one(struct wait_queue *queue)
+{
+	unsigned int flags = spin_lock_irqsave(&queue->lock);
+
+	if (!list_empty(&queue->waiters))
+		wake_waiter(list_first(&queue->waiters, struct waiter, link));
+	spin_unlock_irqrestore(&queue->lock, flags);
+}
+
+void mutex_init(struct mutex *mutex, const char *name)
+{
+	mutex->owner = NULL;
+	mutex->contended = 0;
+	wait_queue_init(&mutex->queue, name);
+}
+
+/*
+ * `contended` is set after joining the queue and before the last try, and read after the mutex was given back:
+ *
+ *	sleeper				owner
+ *	tries: taken
+ *					gives back, reads contended: 0, wakes nobody
+ *	contended = 1, sleeps for ever
+ *
+ * The try is a locked instruction, and so is giving back: one of the two sees the other.
+ */
+static int lock_slow(struct mutex *mutex, enum task_state state)
+{
+	struct waiter waiter = { LIST_INIT(waiter.link), NULL, NULL };
+	int error = 0;
+
+	if (mutex_held(mutex))
+		panic("mutex %s: taken twice by one task", mutex->queue.lock.name);
+	for (;;) {
+		wait_prepare(&mutex->queue, &waiter, state);
+		mutex->contended = 1;
+		if (mutex_trylock(mutex))
+			break;
+		if (state == TASK_KILLABLE && kill_pending()) {
+			error = -ERESTARTSYS;
+			break;
+		}
+		schedule();
+	}
+	wait_finish(&mutex->queue, &waiter);
+	/* The wakeup that a killed task got was meant for whoever takes the mutex: pass it on. */
+	if (error && !mutex->owner)
+		wake_one(&mutex->queue);
+	return error;
+}
+
+void mutex_lock_slow(struct mutex *mutex)
+{
+	(void)lock_slow(mutex, TASK_UNINTERRUPTIBLE);
+}
+
+int mutex_lock_killable_slow(struct mutex *mutex)
+{
+	return lock_slow(mutex, TASK_KILLABLE);
+}
+
+void mutex_unlock_slow(struct mutex *mutex)
+{
+	unsigned int flags = spin_lock_irqsave(&mutex->queue.lock);
+
+	if (list_empty(&mutex->queue.waiters))
+		mutex->contended = 0;
+	else
+		wake_waiter(list_first(&mutex->queue.waiters, struct waiter, link));
+	spin_unlock_irqrestore(&mutex->queue.lock, flags);
+}
+
+void mutex_bad_unlock(struct mutex *mutex)
+{
+	panic("mutex %s: given back by a task that does not hold it", mutex->queue.lock.name);
+}
