@@ -1,0 +1,250 @@
+/*
+ * The frame of every guest test: an ordinary POSIX program whose cases stand together with what they show and
+ * how long they may take.
+ *
+ *	TEST(write_is_atomic, 10, "a write up to PIPE_BUF goes whole or not at all")
+ *	{
+ *		CHECK(write(fd, buf, 100) == 100);
+ *	}
+ *
+ * 1. `prog` runs all cases, `prog CASE` one of them, `prog --list` names them: name, seconds, `-` or why Linux
+ *    fails it, what it shows, separated by tabs. Output is TAP.
+ * 2. Each case runs in a child process of its own, in a process group of its own, and is killed with it when its
+ *    time is over.
+ * 3. A failed CHECK says where and why, and ends the case.
+ */
+#ifndef USER_TEST_TEST_H
+#define USER_TEST_TEST_H
+
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/types.h>
+#include <sys/uio.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#ifndef F_SETPIPE_SZ
+#define F_SETPIPE_SZ 1031
+#define F_GETPIPE_SZ 1032
+#endif
+
+struct test_case {
+	const char *name, *shows, *beyond;
+	int seconds;
+	void (*run)(void);
+	struct test_case *next;
+};
+
+static struct test_case *test_first, **test_last = &test_first;
+
+/* BEYOND_TEST: what Sluice promises and Linux does not, with the reason. */
+#define BEYOND_TEST(id, limit, text, reason)						\
+	static void test_##id(void);							\
+	static struct test_case case_##id = { #id, text, reason, limit, test_##id, 0 };	\
+	__attribute__((constructor)) static void register_##id(void)			\
+	{										\
+		*test_last = &case_##id;						\
+		test_last = &case_##id.next;						\
+	}										\
+	static void test_##id(void)
+#define TEST(id, limit, text) BEYOND_TEST(id, limit, text, NULL)
+
+__attribute__((format(printf, 3, 4), noreturn, unused))
+static void test_fail(const char *file, int line, const char *format, ...)
+{
+	char text[512];
+	va_list args;
+	int error = errno;
+
+	va_start(args, format);
+	vsnprintf(text, sizeof(text), format, args);
+	va_end(args);
+	dprintf(1, "# %s:%d: %s (errno %d: %s)\n", file, line, text, error, strerror(error));
+	_exit(1);
+}
+
+#define CHECK(cond)									\
+	do {										\
+		errno = 0;								\
+		if (!(cond))								\
+			test_fail(__FILE__, __LINE__, "%s", #cond);			\
+	} while (0)
+
+/* Both sides are integers; the values are shown. */
+#define CHECK_EQ(a, b)									\
+	do {										\
+		errno = 0;								\
+		long long _a = (a), _b = (b);						\
+		if (_a != _b)								\
+			test_fail(__FILE__, __LINE__, "%s is %lld, expected %s = %lld",	\
+				  #a, _a, #b, _b);					\
+	} while (0)
+
+/* The call fails with just this error. */
+#define CHECK_ERR(call, error)								\
+	do {										\
+		errno = 0;								\
+		long long _r = (call);							\
+		if (_r != -1 || errno != (error))					\
+			test_fail(__FILE__, __LINE__, "%s is %lld, expected -1 with %s", #call, _r, #error); \
+	} while (0)
+
+/* Milliseconds on the monotonic clock. */
+__attribute__((unused)) static long long test_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * 1000ll + now.tv_nsec / 1000000;
+}
+
+__attribute__((unused)) static void test_sleep_ms(int ms)
+{
+	struct timespec wait = { ms / 1000, ms % 1000 * 1000000l };
+
+	while (nanosleep(&wait, &wait) < 0 && errno == EINTR)
+		;
+}
+
+/* Reads exactly n bytes, or as many as come before the end. */
+__attribute__((unused)) static ssize_t read_full(int fd, void *buf, size_t n)
+{
+	size_t done = 0;
+
+	while (done < n) {
+		ssize_t got = read(fd, (char *)buf + done, n - done);
+
+		if (got <= 0)
+			return done ? (ssize_t)done : got;
+		done += got;
+	}
+	return done;
+}
+
+__attribute__((unused)) static ssize_t write_full(int fd, const void *buf, size_t n)
+{
+	size_t done = 0;
+
+	while (done < n) {
+		ssize_t put = write(fd, (const char *)buf + done, n - done);
+
+		if (put <= 0)
+			return done ? (ssize_t)done : put;
+		done += put;
+	}
+	return done;
+}
+
+/* Byte i of a stream that a seed names: no short period, so that a shifted or doubled page shows. */
+__attribute__((unused)) static unsigned char test_byte(unsigned int seed, size_t i)
+{
+	uint32_t x = (uint32_t)i * 2654435761u + seed * 40503u;
+
+	x ^= x >> 15;
+	x *= 2246822519u;
+	return x >> 24 ^ x >> 8;
+}
+
+__attribute__((unused)) static void test_fill(void *buf, size_t n, unsigned int seed, size_t from)
+{
+	for (size_t i = 0; i < n; i++)
+		((unsigned char *)buf)[i] = test_byte(seed, from + i);
+}
+
+/* The first byte that is not as test_fill would have it; n: all are right. */
+__attribute__((unused)) static size_t test_differs(const void *buf, size_t n, unsigned int seed, size_t from)
+{
+	size_t i = 0;
+
+	while (i < n && ((const unsigned char *)buf)[i] == test_byte(seed, from + i))
+		i++;
+	return i;
+}
+
+/* The exit status of a child as a shell gives it: status, or 128 + signal. */
+__attribute__((unused)) static int test_wait(pid_t pid)
+{
+	int status;
+
+	while (waitpid(pid, &status, 0) < 0)
+		if (errno != EINTR)
+			return -1;
+	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+static pid_t test_child;
+
+static void test_time_over(int sig)
+{
+	(void)sig;
+	if (test_child > 0)
+		kill(-test_child, SIGKILL);
+}
+
+/* 0 passed, 1 failed. */
+static int test_run(struct test_case *test, int number)
+{
+	struct sigaction action = { .sa_handler = test_time_over };
+	long long start = test_ms();
+	int status = 0;
+
+	sigaction(SIGALRM, &action, NULL);
+	fflush(stdout);
+	test_child = fork();
+	if (test_child == 0) {
+		signal(SIGALRM, SIG_DFL);
+		setpgid(0, 0);
+		test->run();
+		_exit(0);
+	}
+	setpgid(test_child, test_child);
+	alarm(test->seconds);
+	while (waitpid(test_child, &status, 0) < 0 && errno == EINTR)
+		;
+	alarm(0);
+	kill(-test_child, SIGKILL);		/* what the case left behind */
+	if (WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL && test_ms() - start >= test->seconds * 1000ll)
+		printf("# timeout after %d s\n", test->seconds);
+	else if (WIFSIGNALED(status))
+		printf("# killed by signal %d\n", WTERMSIG(status));
+	printf("%s %d - %s\n", status ? "not ok" : "ok", number, test->name);
+	return status != 0;
+}
+
+int main(int argc, char **argv)
+{
+	int number = 0, failed = 0;
+
+	setvbuf(stdout, NULL, _IOLBF, 0);
+	for (struct test_case *test = test_first; test; test = test->next) {
+		if (argc > 1 && !strcmp(argv[1], "--list"))
+			printf("%s\t%d\t%s\t%s\n", test->name, test->seconds, test->beyond ? test->beyond : "-",
+			       test->shows);
+		else if (argc < 2 || !strcmp(argv[1], test->name))
+			failed += test_run(test, ++number);
+	}
+	if (argc > 1 && !strcmp(argv[1], "--list"))
+		return 0;
+	if (!number) {
+		fprintf(stderr, "%s: no such case: %s\n", argv[0], argc > 1 ? argv[1] : "");
+		return 2;
+	}
+	printf("1..%d\n", number);
+	return failed != 0;
+}
+
+#endif
