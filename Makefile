@@ -104,7 +104,7 @@ UPROG   := $(USRC:%.c=$(B)/%)
 MUSL    := $(DEB)/musl/usr
 MUSLLIB := $(MUSL)/lib/i386-linux-musl
 UCFLAGS := -std=gnu11 -m32 -march=i686 -O2 -g -fno-pic -fno-pie -fno-stack-protector \
-	-fno-asynchronous-unwind-tables -D_GNU_SOURCE -Wall -Wextra -Wno-unused-parameter \
+	-fno-asynchronous-unwind-tables -D_GNU_SOURCE= -Wall -Wextra -Wno-unused-parameter \
 	-Wno-sign-compare -Wno-unused-result -Wstrict-prototypes $(if $(CI),-Werror) \
 	-nostdinc -isystem $(MUSL)/include/i386-linux-musl -isystem $(CINC) -I.
 # Text and data get pages of their own: writing beside code is slow under an emulator.
@@ -152,6 +152,22 @@ $(B)/linux.cpio: $(U)/init/linux-init tools/mkinitramfs | $(DEB)/.oracle
 
 $(B)/vmlinuz: | $(DEB)/.oracle
 	$(Q)cp $(DEB)/linux/boot/vmlinuz-* $@
+
+# --- boot images: with APP=F, of just the program F ---
+
+iso: $(if $(APP),$(B)/$(notdir $(APP)).iso,$(B)/sluice.iso)
+
+$(B)/sluice.iso: $(B)/sluice.elf $(B)/root.ext2 iso/boot/grub/grub.cfg tools/mkiso
+	$(call say,ISO,$@)
+	$(Q)tools/mkiso $@ $(B)/sluice.elf $(B)/root.ext2
+
+ifneq ($(APP),)
+$(B)/$(notdir $(APP)).iso: $(APP) $(B)/sluice.elf $(U)/init/console-init iso/boot/grub/grub.cfg tools/mkiso tools/mkroot
+	$(call say,ISO,$@)
+	$(Q)tools/mkroot $@.ext2 --only $(U)/init/console-init=/sbin/console-init $(APP)=/app
+	$(Q)tools/mkiso $@ $(B)/sluice.elf $@.ext2 app
+	$(Q)rm $@.ext2
+endif
 
 # --- running ---
 
