@@ -55,8 +55,13 @@ static const void *loader_data(uint32_t phys)
 	return phys < (1u << 30) ? phys_to_virt(phys) : NULL;
 }
 
+/* QEMU puts the kernel's file name in front; a parameter never begins with a slash. */
 static void set_command_line(const char *line)
 {
+	if (line && *line == '/')
+		line = strchr(line, ' ');
+	while (line && *line == ' ')
+		line++;
 	if (line)
 		strlcpy(kernel_command_line, line, COMMAND_LINE_MAX);
 }
