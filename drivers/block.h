@@ -33,12 +33,15 @@ struct bio {
 	void		(*complete)(struct bio *);
 	void		*private;
 	struct list	link;			/* the driver's while it has the bio */
+	unsigned int	next, parts;		/* the driver's while it has the bio: segments handed to the device, and
+						   requests that they became */
 	unsigned int	total;			/* bytes; set by bio_add */
 	struct bio_segment segments[BIO_MAX_SEGMENTS];
 };
 
 struct block_device_ops {
-	/* Take the bio; never sleeps for IO; may be called by many at once. */
+	/* Take the bio; never sleeps for IO; may be called by many at once. One without segments, only if there
+	 * is a `flush`: write back the device's own cache. */
 	void (*submit)(struct block_device *, struct bio *);
 	/* Write back the device's own cache; may sleep. NULL: it has none. */
 	int (*flush)(struct block_device *);

@@ -27,13 +27,14 @@ struct mapping_ops {
 	/*
 	 * Start reading `nr` locked pages with consecutive indices that were just added; each page is unlocked
 	 * when its read is done (page_read_done), also if it failed. Must not wait for data; may wait for
-	 * metadata. Groups what it can into bios.
+	 * metadata. Groups what it can into bios (fs/pageio.h).
 	 */
 	void (*read_pages)(struct mapping *mapping, struct page **pages, unsigned int nr);
-	/* Write one locked dirty page (PG_DIRTY already cleared); page_write_done when finished. NULL: memory only. */
+	/* Start writing one locked dirty page (PG_DIRTY already cleared, PG_WRITEBACK set; it is unlocked as soon as this
+	 * returns); page_write_done when finished. An error: not started. NULL: memory only. */
 	int (*write_page)(struct mapping *mapping, struct page *page);
 	/* write(2) is about to fill [from, to) of the locked page: allocate blocks, read what is missing around it.
-	 * 0 or -ENOSPC, -EIO. NULL: the file is not writable. */
+	 * 0 or -ENOSPC, -EIO. The bytes of an uptodate page are left alone. NULL: the file is not writable (-EROFS). */
 	int (*begin_write)(struct mapping *mapping, struct page *page, unsigned int from, unsigned int to);
 	/* Does write-back make sense (a disk behind it)? false: tmpfs; its pages are never given up. */
 	bool has_store;
@@ -61,12 +62,17 @@ bool page_trylock(struct page *page);
 void page_unlock(struct page *page);		/* and wakes; from interrupts too */
 /* Sleep until the page is unlocked: 0; -ERESTARTSYS on a signal. */
 int page_wait_unlocked(struct page *page);
-void page_wait_unlocked_kill(struct page *page);/* the same, but sleeps on uninterruptibly */
+int page_wait_unlocked_killable(struct page *page);	/* 0; -ERESTARTSYS on a SIGKILL */
+/* Sleep until the page is not being written back: 0; -ERESTARTSYS on a SIGKILL / always. */
+int page_wait_writeback(struct page *page);
+void page_wait_writeback_always(struct page *page);
+/* Clears PG_WRITEBACK and wakes; from interrupts too. File systems call page_write_done. */
+void page_end_writeback(struct page *page);
 
 /*
- * A waiter with a function: called once, when the page is unlocked (from an interrupt perhaps; must not sleep),
- * and is then off. Arm, then test the page again: it may have been unlocked before. Re-arming on another page
- * moves it.
+ * A waiter with a function: called once, when the page is unlocked (with the lock of its bucket held and interrupts
+ * off: it may wake, but not arm), and is then off. A hint: test the page. Arm, then test the page again: it may have
+ * been unlocked before. Re-arming on another page moves it. Arming and disarming one waiter is serialised by its owner.
  */
 struct page_waiter {
 	struct list	link;
@@ -83,6 +89,8 @@ struct page *mapping_find(struct mapping *mapping, unsigned int index);
 /* Up to nr consecutive pages that are cached, from index on, with references: their number. */
 unsigned int mapping_find_run(struct mapping *mapping, unsigned int index, struct page **pages,
 			      unsigned int nr);
+/* The first cached page at or after *index, up to `last`, with a reference; *index is set to its place. NULL: none. */
+struct page *mapping_next_page(struct mapping *mapping, unsigned int *index, unsigned int last);
 /* Find, or add a new locked page (*fresh true: the caller starts the read or fills it, then unlocks).
  * ERR_PTR(-ENOMEM). */
 struct page *mapping_find_or_add(struct mapping *mapping, unsigned int index, bool *fresh);
@@ -100,12 +108,30 @@ int mapping_start(struct mapping *mapping, struct file *file, unsigned int index
 		  struct page **pages);
 /* Start the read of a failed, unlocked page again. */
 void page_read_again(struct page *page);
+/*
+ * Wait until the page is uptodate: 0; -EIO; -ERESTARTSYS on a SIGKILL. heal: one whose read had failed before is
+ * read again first.
+ */
+int page_wait_read(struct page *page, bool heal);
 /* One page, read and waited for: with a reference; ERR_PTR(-EIO, -ENOMEM, -ERESTARTSYS). */
 struct page *mapping_read_page(struct mapping *mapping, unsigned int index);
+
+/* It was used: reclaim passes it by once. */
+static inline void page_mark_used(struct page *page)
+{
+	if (!(page->flags & PG_REFERENCED))
+		set_bits(&page->flags, PG_REFERENCED);
+}
 
 /* For file systems: the read of this page has ended. Sets flags, unlocks. From interrupts too. */
 void page_read_done(struct page *page, bool ok);
 void page_write_done(struct page *page, bool ok);
+
+/* Take a locked page out of its file; the tree's reference is dropped, the caller's stays. */
+void mapping_remove_page(struct mapping *mapping, struct page *page);
+/* Put `new` (locked, in no file, with the caller's reference) in the place of the locked page `old`, whose tree
+ * reference is dropped. Cannot fail. */
+void mapping_replace_page(struct mapping *mapping, struct page *old, struct page *new);
 
 /* ---- lending and writing: fs/lend.c ---- */
 
@@ -127,19 +153,36 @@ struct page *page_begin_write(struct mapping *mapping, unsigned int index, unsig
 			      unsigned int to);
 /* Marks it uptodate and dirty, unlocks it, drops the reference. */
 void page_end_write(struct page *page);
+/* Instead, if the bytes could not be had: a page that was not uptodate is left failed, to be read again. */
+void page_abort_write(struct page *page);
 /*
  * The same for a write fault on a shared mapping: `page` is locked and in the mapping. Returns it, or its replacement
- * (locked, with a reference; the old one unlocked and dropped).
+ * (locked, with a reference; the old one unlocked and dropped), dirty. ERR_PTR(-ENOMEM, -ENOSPC, -EIO, -EROFS,
+ * -ERESTARTSYS): `page` is as it was, still locked. Afterwards the fault looks at `lent` once more, under the page-table
+ * lock: if it is raised, this is called again.
  */
 struct page *page_make_writable(struct mapping *mapping, struct page *page);
 
-/* ---- whole files ---- */
+/* ---- dirty pages: fs/writeback.c ---- */
+
+/* Newer than its store. The page is locked, or being written back. */
+void page_set_dirty(struct page *page);
+void page_clear_dirty(struct mapping *mapping, struct page *page);
+extern struct atomic nr_dirty_pages;
+/* Who has made pages dirty calls this, without a page lock: writes some back when there are too many. */
+void page_balance_dirty(struct mapping *mapping);
+
+/* ---- whole files: fs/generic.c, fs/pagecache.c ---- */
 
 /* File data through the cache: the read and write of every disk and memory file system. */
 ssize_t generic_file_read(struct file *file, struct iter *to, int64_t *pos);
 ssize_t generic_file_write(struct file *file, struct iter *from, int64_t *pos);
+/* file_ops.mmap and fsync for such files. */
+struct vma;
+int generic_file_mmap(struct file *file, struct vma *vma);
+int generic_file_fsync(struct file *file);
 /* Remove the pages from `size` on, zero the rest of the last one (through page_begin_write), wait for reads in flight. The
- * inode's lock is held. 0 or -EIO, -ENOMEM. */
+ * inode's lock is held, and its size is set already, so that nobody adds pages behind us. 0 or -EIO, -ENOMEM. */
 int mapping_truncate(struct mapping *mapping, int64_t size);
 /* Write dirty pages and wait. 0 or -EIO. */
 int mapping_sync(struct mapping *mapping);

@@ -284,7 +284,7 @@ struct file {
 	struct inode		*inode;
 	struct path		 path;		/* references; mount NULL: pipe, socket (anonymous) */
 	void			*private;
-	unsigned int		 ra_next, ra_size; /* read-ahead: page expected next, window */
+	unsigned int		 ra_next, ra_size, ra_end; /* read-ahead: page expected next, window, read up to */
 };
 
 /* ---- inodes: fs/inode.c ---- */
@@ -331,6 +331,9 @@ int path_lookup(int dirfd, const char *name, unsigned int flags, struct path *re
 /* The path as text from the process's root, into the end of buf; returns its start. ERR_PTR(-ENAMETOOLONG),
  * "(unreachable)" is prefixed where it applies; " (deleted)" appended. */
 char *path_text(const struct path *path, char *buf, size_t size);
+/* The path of an open file, with references, to walk on from it or to open it again: a pipe or socket gets a nameless dentry.
+ * 0, -ENOMEM. For /proc/self/fd/N. */
+int file_path(struct file *file, struct path *result);
 /* What an open file is called: its path, or "pipe:[17]". As path_text. */
 char *file_text(struct file *file, char *buf, size_t size);
 /* A path from user memory, to be name_free'd. ERR_PTR(-EFAULT, -ENAMETOOLONG, -ENOMEM). */
@@ -345,6 +348,8 @@ struct file *file_open_path(const struct path *path, unsigned int flags);
 /* The lines of /proc/mounts. */
 struct text;
 void mounts_show(struct text *text);
+/* Those of /proc/filesystems. */
+void file_systems_show(struct text *text);
 /* Call function for every mounted file system, with no lock held but that against mount and unmount. */
 void mounts_walk(void (*function)(struct super_block *sb));
 /* Mount at boot: root=. -ENOENT and so on. */

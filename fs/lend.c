@@ -1,0 +1,230 @@
+/*
+ * Lending a cached page, and changing one that is lent: the two sides of the promise that bytes in a slot
+ * never change.
+ *
+ * 1. A page's bytes change only while it is locked, or through a writable user mapping. A mapping becomes writable only
+ *    under the page lock, and only if `lent` is zero as seen under the page-table lock.
+ * 2. The lender raises `lent` first and looks at PG_UPTODATE afterwards; the writer locks first and looks at `lent`
+ *    afterwards. One of them sees the other:
+ *
+ *	lender				writer
+ *	lent++				locks the page
+ *	uptodate? then waits		lent? then copies, and changes the copy
+ *	until it is unlocked		else changes the page, unlocks it
+ *
+ *    Were PG_UPTODATE looked at first, a read could end and a writer begin in between, and the lender would publish
+ *    without having waited for the writer.
+ * 3. After the wait no writer is left but user mappings that were writable before: these are write-protected, so
+ *    that their next store faults and finds `lent`.
+ * 4. A page that is not uptodate when it is lent is still being read, or its read failed: nobody changes its
+ *    bytes before it is uptodate, and from then on writers see `lent`. So the lender need not wait.
+ * 5. A lent page that must change is replaced: its copy takes its place in the file; the slots keep the old one,
+ *    which is in no file any more (page->mapping is NULL).
+ *
+ * Checked exhaustively on a model with IO, writer, fault and splicer; each of the rules above has a
+ * counterexample without it.
+ */
+#include "fs/pagecache.h"
+#include "fs/vfs.h"
+#include "mm/kmap.h"
+#include "mm/vm.h"
+
+/* Take the right to write from live mappings of an uptodate page, and make sure that it is still in its file. */
+static int protect_lent(struct page *page)
+{
+	int error = page_lock_killable(page);
+
+	if (error)
+		return error;
+	if (!page->mapping)
+		error = -ENODATA;
+	else if (atomic_read(&page->mapped) > 0 && mapping_protect_page(page->mapping, page))
+		page_set_dirty(page);
+	page_unlock(page);
+	return error;
+}
+
+//BOOK: lend
+int page_lend(struct page *page)
+{
+	unsigned int flags;
+	int error = 0;
+
+	atomic_inc(&page->lent);	/* a full barrier: before the flags are read */
+	flags = READ_ONCE(page->flags);
+	if (flags & PG_UPTODATE) {
+		/* Unlocked and not mapped: no writer is there, and later ones see `lent`. */
+		if (flags & PG_LOCKED || atomic_read(&page->mapped) > 0)
+			error = protect_lent(page);
+		else if (!READ_ONCE(page->mapping))
+			error = -ENODATA;
+	} else if (!(flags & PG_LOCKED) && !READ_ONCE(page->mapping)) {
+		error = -ENODATA;
+	}
+	if (error)
+		page_unlend(page);
+	return error;
+}
+
+/*
+ * Put a new page in the place of the locked, lent one, which is not being written back: returns it locked,
+ * with the caller's reference; the old one is unlocked and the caller's reference to it dropped. NULL: no memory, and
+ * nothing has changed.
+ *
+ * Unmapped before the copy, since a store through a mapping that was not yet write-protected belongs into the copy
+ * too; and once more afterwards, since until the tree changed a read fault could still find the old page.
+ */
+static struct page *replace(struct mapping *mapping, struct page *old)
+{
+	struct page *new = page_alloc(0, ALLOC_HIGH);
+
+	if (!new)
+		return NULL;
+	set_bits(&new->flags, PG_LOCKED);
+	if (atomic_read(&old->mapped) > 0)
+		mapping_unmap_page(mapping, old);
+	if (old->flags & PG_UPTODATE) {
+		page_copy(new, old);
+		set_bits(&new->flags, PG_UPTODATE);
+	}
+	mapping_replace_page(mapping, old, new);
+	if (new->flags & PG_UPTODATE)
+		page_set_dirty(new);
+	if (atomic_read(&old->mapped) > 0)
+		mapping_unmap_page(mapping, old);
+	page_unlock(old);
+	page_put(old);
+	return new;
+}
+
+/* The locked page at index, with a reference; a page that left the file while we waited is looked up again. */
+static struct page *find_locked(struct mapping *mapping, unsigned int index, bool *fresh)
+{
+	for (;;) {
+		struct page *page = mapping_find_or_add(mapping, index, fresh);
+		int error;
+
+		if (IS_ERR(page) || *fresh)
+			return page;
+		error = page_lock_killable(page);
+		if (!error && page->mapping == mapping)
+			return page;
+		if (!error)
+			page_unlock(page);
+		page_put(page);
+		if (error)
+			return ERR_PTR(error);
+	}
+}
+
+void page_abort_write(struct page *page)
+{
+	/* An unlocked page is uptodate or failed: who wants its bytes reads them (again). */
+	if (!(page->flags & PG_UPTODATE))
+		set_bits(&page->flags, PG_ERROR);
+	page_unlock(page);
+	page_put(page);
+}
+
+/*
+ * A lent page whose read failed has bytes that were promised and never came. A write of only a part needs
+ * them first; a write of the whole page leaves the old one to the slots, which then say ENODATA.
+ */
+static int heal_lent(struct page *page)
+{
+	page_unlock(page);
+	return page_wait_read(page, true);
+}
+
+/*
+ * Get a locked page that is in its file ready for a write: not lent, and with room on its disk. *page may be
+ * replaced. On an error it is as before, or replaced.
+ */
+static int prepare(struct mapping *mapping, struct page **page, unsigned int from, unsigned int to)
+{
+	int error = page_wait_writeback(*page);
+
+	if (error)
+		return error;
+	if (atomic_read(&(*page)->lent) > 0) {
+		struct page *copy = replace(mapping, *page);
+
+		if (!copy)
+			return -ENOMEM;
+		*page = copy;
+	}
+	return mapping->ops->begin_write(mapping, *page, from, to);
+}
+
+/* Give up a page whose write could not begin. One that was made for it is taken back, unless it was lent meanwhile. */
+static void give_up(struct mapping *mapping, struct page *page, bool fresh)
+{
+	if (fresh && atomic_read(&page->lent) == 0)
+		mapping_remove_page(mapping, page);
+	page_abort_write(page);
+}
+
+//BOOK: begin-write
+struct page *page_begin_write(struct mapping *mapping, unsigned int index, unsigned int from,
+			      unsigned int to)
+{
+	bool whole = from == 0 && to == PAGE_SIZE, fresh;
+	struct page *page;
+	int error;
+
+	if (!mapping->ops->begin_write)
+		return ERR_PTR(-EROFS);
+	for (;;) {
+		page = find_locked(mapping, index, &fresh);
+		if (IS_ERR(page))
+			return page;
+		if (fresh || whole || page->flags & PG_UPTODATE || atomic_read(&page->lent) == 0)
+			break;
+		error = heal_lent(page);
+		page_put(page);
+		if (error)
+			return ERR_PTR(error);
+	}
+	if (fresh) {
+		/* Lent already? Then nothing was promised but what we are about to write: 4. above. */
+		error = mapping->ops->begin_write(mapping, page, from, to);
+	} else {
+		error = prepare(mapping, &page, from, to);
+	}
+	if (error) {
+		give_up(mapping, page, fresh);
+		return ERR_PTR(error);
+	}
+	return page;
+}
+
+void page_end_write(struct page *page)
+{
+	page_set_dirty(page);
+	clear_bits(&page->flags, PG_ERROR);
+	set_bits(&page->flags, PG_UPTODATE | PG_REFERENCED);
+	page_unlock(page);
+	page_put(page);
+}
+
+struct page *page_make_writable(struct mapping *mapping, struct page *page)
+{
+	int error;
+
+	if (!mapping->ops->begin_write)
+		return ERR_PTR(-EROFS);
+	error = page_wait_writeback(page);
+	/* Before the page is replaced, so that an error leaves everything as it was: begin_write leaves the
+	 * bytes of an uptodate page alone. */
+	if (!error)
+		error = mapping->ops->begin_write(mapping, page, 0, PAGE_SIZE);
+	if (error)
+		return ERR_PTR(error);
+	if (atomic_read(&page->lent) > 0) {
+		page = replace(mapping, page);
+		if (!page)
+			return ERR_PTR(-ENOMEM);
+	}
+	page_set_dirty(page);
+	return page;
+}
