@@ -11,6 +11,8 @@
  * 5. The pipe has one arrival waiter, armed on the page of its first slot; the completion of that page wakes
  *    `readable`.
  * 6. An empty pipe holds no page.
+ * 7. Splice into a file takes slots out of the ring while it writes, and may put some of them back: their places stay
+ *    theirs (`taken`) until it has ended.
  */
 #ifndef FS_PIPE_H
 #define FS_PIPE_H
@@ -57,15 +59,18 @@ struct pipe_slot_ops {
 	void  (*unmap)(struct pipe_slot *, void *addr);
 	/* One more holder; false: the count is full. [page reference and lent] */
 	bool  (*get)(struct pipe_slot *);
-	/* One holder less; never sleeps. [lent and page reference] */
+	/* One holder less. Called without a spinlock; sleeps only where the slot was the last holder of a
+	 * removed file. [lent and page reference] */
 	void  (*release)(struct pipe_slot *);
 	/* Asked after the slot has left the ring: may the page become the caller's own? Yes only if nobody
 	 * else holds it; the promise (lent) is then given back, and the reference is the caller's. [no] */
 	bool  (*steal)(struct pipe_slot *);
 };
 
-extern const struct pipe_slot_ops anon_slot_ops;	/* write(2): fs/pipe.c */
-extern const struct pipe_slot_ops cache_slot_ops;	/* splice from a file: fs/splice.c; private: the inode, referenced */
+/* fs/pipe_slot.c */
+extern const struct pipe_slot_ops anon_slot_ops;	/* write(2) */
+extern const struct pipe_slot_ops user_slot_ops;	/* vmsplice */
+extern const struct pipe_slot_ops cache_slot_ops;	/* splice from a file; private: the inode, referenced */
 
 static inline int slot_confirm(struct pipe_slot *slot)
 {
@@ -75,8 +80,10 @@ void *slot_map(struct pipe_slot *slot, unsigned int at);
 void slot_unmap(struct pipe_slot *slot, void *addr);
 bool slot_get(struct pipe_slot *slot);
 void slot_release(struct pipe_slot *slot);
-/* A failed slot that a reader reached: start the disk's read again. */
+/* A failed slot that a reader reached: start the disk's read again. May wait for metadata. */
 void slot_retry(struct pipe_slot *slot);
+/* Copy n bytes from byte `at` on to the iterator, without faulting pages in: how many were copied. The bytes are there. */
+size_t slot_copy_to(struct pipe_slot *slot, unsigned int at, size_t n, struct iter *to);
 
 struct pipe {
 	struct mutex		 consumer;	/* serialises those who take: read, splice out, tee's source */
@@ -84,18 +91,24 @@ struct pipe {
 	spinlock_t		 lock;		/* plain: head, tail, nr_slots, slots[].offset and len */
 	unsigned int		 head, tail;	/* free-running; head - tail slots are full */
 	unsigned int		 nr_slots;	/* power of two */
+	unsigned int		 taken;		/* places behind the tail whose slots a splice has out */
 	struct pipe_slot	*slots;
 	unsigned int		 readers, writers;	/* lock; open ends */
 	unsigned int		 reader_opens, writer_opens; /* lock; counts for FIFO open rules */
 	struct wait_queue	 readable, writable;
 	struct page_waiter	 arrival;	/* the first slot's page; wakes readable */
-	unsigned int		 users;		/* lock; open files. The last one frees the pipe */
+	unsigned int		 users;		/* pipes_lock; open files. The last one frees the pipe */
 	struct inode		*inode;
+	struct pipe_user	*user;		/* whose pipe-user-pages-soft it counts against */
+	unsigned int		 user_pages;	/* and how much */
 	struct list		 link;		/* all pipes, for /proc/pipes; pipes_lock */
 };
 
 static inline unsigned int pipe_used(const struct pipe *pipe)	{ return pipe->head - pipe->tail; }
-static inline bool pipe_full(const struct pipe *pipe)		{ return pipe_used(pipe) >= pipe->nr_slots; }
+static inline bool pipe_full(const struct pipe *pipe)
+{
+	return pipe_used(pipe) + pipe->taken >= pipe->nr_slots;
+}
 static inline struct pipe_slot *pipe_at(struct pipe *pipe, unsigned int position)
 {
 	return &pipe->slots[position & (pipe->nr_slots - 1)];
@@ -111,13 +124,42 @@ int pipe_create(struct file *ends[2], unsigned int flags);
 long pipe_get_size(struct file *file);
 long pipe_set_size(struct file *file, unsigned long bytes);
 
+/* ---- fs/pipe.c ---- */
+
+/* A reader: copy to `to` what is there, as read(2) says. */
+ssize_t pipe_take(struct pipe *pipe, struct iter *to, bool nonblock);
+/* Drop `n` bytes of the first slot. `consumer` is held. */
+void pipe_advance(struct pipe *pipe, unsigned int n);
+/* The first slot has failed (-EIO) or gone (-ENODATA), and nothing was taken yet: start its read again, or drop it.
+ * `consumer` is held, and given back. Returns the error. */
+int pipe_report_failed(struct pipe *pipe, int error);
+/* No reader is left: SIGPIPE to the task, unless it is a kernel task; -EPIPE. */
+int pipe_broken(void);
+
+/* ---- fs/pipe_wait.c ---- */
+
 /*
- * For splice: sleep until the first slot's bytes are there (or failed), or `need` is met; the caller holds
- * neither mutex and starts over afterwards. 0, -EAGAIN if nonblock, -ERESTARTSYS.
+ * Sleep until the first slot is there (and, if `need` says bytes, until they have arrived or failed), or no
+ * writer is left; the caller holds neither mutex and starts over afterwards. 0, -EAGAIN if nonblock, -ERESTARTSYS.
  */
 enum pipe_need { PIPE_NEED_SLOT, PIPE_NEED_BYTES };
 int pipe_wait_readable(struct pipe *pipe, enum pipe_need need, bool nonblock);
+/* Sleep until there is room for a slot, or no reader is left. The same. */
 int pipe_wait_writable(struct pipe *pipe, bool nonblock);
+void pipe_arrival_init(struct pipe *pipe);
+unsigned int pipe_poll(struct file *file, struct poll_table *table);
+
+/* ---- fs/pipe_open.c: pipes come and go ---- */
+
+/* A pipe for `inode`, with one user, the caller; on the list of all pipes. NULL: no memory. */
+struct pipe *pipe_alloc(struct inode *inode);
+/* One user less; the last one frees the pipe and what is in it. No lock is held. */
+void pipe_put(struct pipe *pipe);
+/* A file that is open on the pipe is closed. */
+void pipe_release(struct file *file);
+extern spinlock_t pipes_lock;			/* plain; taken before any pipe->lock */
+extern struct list all_pipes;
+extern unsigned int pipe_user_pages_soft;	/* /proc/sys/fs/pipe-user-pages-soft */
 
 extern const struct file_ops pipe_file_ops;	/* for pipe ends and, after their open, FIFOs */
 extern const struct file_ops fifo_file_ops;	/* of a FIFO's inode: its open finds or makes the pipe */

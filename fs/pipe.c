@@ -1,0 +1,355 @@
+/*
+ * The pipe: read and write. The contract is in fs/pipe.h.
+ *
+ * 1. What is written goes into pages of the pipe's own, page by page; a write up to PIPE_BUF goes whole into one
+ *    slot. A page with room behind its last byte is written on to (SLOT_MERGE).
+ * 2. User memory is copied with one of the mutexes held and page faults off. Where a page is not there, or memory for
+ *    a new one is short, the mutex is given back, the page is brought in, and the operation starts over.
+ * 3. Bytes leave the pipe when they have been copied, not before.
+ * 4. Sleepers of either queue look at the ring under pipe->lock after they have joined the queue, and
+ *    every change is made under pipe->lock before the queue is woken. So
+ *
+ *	reader				writer
+ *	joins `readable`
+ *	lock: empty; unlock
+ *					lock: head++; unlock
+ *					`readable` has a waiter: wakes it
+ *	schedule(): goes on
+ *
+ *    and if the writer's section comes first, the reader sees the slot. The writer may look at `readable` without its
+ *    lock: taking pipe->lock is a full barrier between the reader's joining and that look.
+ */
+#include "fs/ring.h"
+#include "fs/vfs.h"
+#include "kernel/signal.h"
+#include "mm/kmap.h"
+#include "mm/uaccess.h"
+
+struct pipe *file_pipe(struct file *file)
+{
+	return file->ops == &pipe_file_ops ? file->private : NULL;
+}
+
+int pipe_broken(void)
+{
+	if (current->process)
+		signal_send_task(current, SIGPIPE, NULL);
+	return -EPIPE;
+}
+
+/* ---- putting ---- */
+
+/* A write(2) on its way. */
+struct write {
+	struct pipe	*pipe;
+	struct iter	*from;
+	bool		 whole;		/* up to PIPE_BUF: into one slot, all of it */
+	bool		 packet;	/* O_DIRECT */
+	struct page	*spare;		/* a page that was allocated and not used yet */
+};
+
+/* Copy n bytes to the page. What a small write could not copy whole is not taken from the iterator: -EFAULT. */
+static ssize_t fill_page(struct write *write, struct page *page, unsigned int offset, size_t n)
+{
+	struct iter saved = *write->from;
+	char *to = kmap_local(page);
+	size_t copied = iter_copy_from_nofault(write->from, to + offset, n);
+
+	kunmap_local(to);
+	if (likely(copied == n) || (copied && !write->whole))
+		return copied;
+	iter_restore(write->from, &saved);
+	return -EFAULT;
+}
+
+/*
+ * Write behind the end of the last slot, whose page we hold a reference to. The bytes there are nobody's: only
+ * the pipe that write(2) gave the page to has the right to append, and we are its one producer. Meanwhile a
+ * consumer may read, move or drop the slot: what was the end of its bytes is the beginning of ours all the same.
+ */
+static int merge(struct write *write, struct page *page, unsigned int end, size_t n)
+{
+	struct pipe *pipe = write->pipe;
+	struct iter saved = *write->from;
+	ssize_t copied = fill_page(write, page, end, n);
+	struct pipe_slot slot;
+
+	if (copied < 0) {
+		page_put(page);
+		return copied;
+	}
+	spin_lock(&pipe->lock);
+	if (likely(pipe->head != pipe->tail)) {
+		pipe_at(pipe, pipe->head - 1)->len += copied;
+		spin_unlock(&pipe->lock);
+		/* The slot has its own reference. */
+		page_put(page);
+	} else if (pipe_full(pipe)) {
+		/* A splice has all of the slots out and may put them back. */
+		spin_unlock(&pipe->lock);
+		page_put(page);
+		iter_restore(write->from, &saved);
+		return -EAGAIN;
+	} else {
+		slot = (struct pipe_slot){ page, end, copied, &anon_slot_ops, SLOT_MERGE, 0 };
+		atomic_inc(&page->lent);
+		ring_push(pipe, &slot);
+		spin_unlock(&pipe->lock);
+	}
+	wake_all(&pipe->readable);
+	return 0;
+}
+
+/* A slot of its own for the next bytes. There is room for it. */
+static int append(struct write *write)
+{
+	struct pipe *pipe = write->pipe;
+	struct page *page = write->spare;
+	struct pipe_slot slot;
+	ssize_t copied;
+
+	if (!page) {
+		page = page_alloc(0, ALLOC_HIGH | ALLOC_ATOMIC);
+		if (!page)
+			return -ENOMEM;
+	}
+	copied = fill_page(write, page, 0, MIN(write->from->left, (size_t)PAGE_SIZE));
+	if (copied < 0) {
+		write->spare = page;
+		return copied;
+	}
+	write->spare = NULL;
+	atomic_set(&page->lent, 1);
+	slot = (struct pipe_slot){ page, 0, copied, &anon_slot_ops, write->packet ? SLOT_PACKET : SLOT_MERGE, 0 };
+	spin_lock(&pipe->lock);
+	ring_push(pipe, &slot);
+	spin_unlock(&pipe->lock);
+	wake_all(&pipe->readable);
+	return 0;
+}
+
+/*
+ * Put one piece into the pipe; `producer` is held. 0; -EPIPE no reader, -EAGAIN no room, -EFAULT user memory to be
+ * brought in, -ENOMEM a page is to be had only with patience.
+ */
+static int put_piece(struct write *write)
+{
+	struct pipe *pipe = write->pipe;
+	struct pipe_slot *last;
+	unsigned int end;
+	size_t n;
+	bool full;
+
+	spin_lock(&pipe->lock);
+	if (unlikely(pipe->readers == 0)) {
+		spin_unlock(&pipe->lock);
+		return -EPIPE;
+	}
+	last = pipe_at(pipe, pipe->head - 1);
+	if (pipe->head != pipe->tail && last->flags & SLOT_MERGE && !write->packet) {
+		struct page *page = last->page;
+
+		end = last->offset + last->len;
+		n = MIN(write->from->left, (size_t)PAGE_SIZE - end);
+		/* A reference of our own, while the slot surely has one. */
+		if (n > 0 && (n == write->from->left || !write->whole) && page_get(page)) {
+			spin_unlock(&pipe->lock);
+			return merge(write, page, end, n);
+		}
+	}
+	/* Only producers fill places, so what is free now stays so. */
+	full = pipe_full(pipe);
+	spin_unlock(&pipe->lock);
+	return full ? -EAGAIN : append(write);
+}
+
+/* Neither mutex is held: get what put_piece missed. 0: start over. */
+static int after_failed_put(struct write *write, int error, bool nonblock)
+{
+	switch (error) {
+	case -EAGAIN:
+		return pipe_wait_writable(write->pipe, nonblock);
+	case -EFAULT:
+		return iter_fault_in(write->from, write->from->left, false);
+	case -ENOMEM:
+		write->spare = page_alloc(0, ALLOC_HIGH);
+		return write->spare ? 0 : -ENOMEM;
+	default:
+		return pipe_broken();
+	}
+}
+
+static ssize_t pipe_write(struct file *file, struct iter *from, file_off_t *pos)
+{
+	struct write write = {
+		.pipe = file->private, .from = from, .whole = from->left <= PIPE_BUF,
+		.packet = file->flags & O_DIRECT,
+	};
+	size_t wanted = from->left;
+	int error = 0;
+
+	if (wanted == 0)
+		return 0;
+	error = mutex_lock_killable(&write.pipe->producer);
+	while (error == 0) {
+		do
+			error = put_piece(&write);
+		while (error == 0 && from->left > 0);
+		mutex_unlock(&write.pipe->producer);
+		if (likely(error == 0))
+			break;
+		error = after_failed_put(&write, error, file->flags & O_NONBLOCK);
+		if (error == 0)
+			error = mutex_lock_killable(&write.pipe->producer);
+	}
+	if (unlikely(write.spare))
+		page_put(write.spare);
+	return from->left < wanted ? wanted - from->left : error;
+}
+
+/* ---- taking ---- */
+
+void pipe_advance(struct pipe *pipe, unsigned int n)
+{
+	struct pipe_slot *first, gone;
+
+	spin_lock(&pipe->lock);
+	first = pipe_at(pipe, pipe->tail);
+	first->offset += n;
+	first->len -= n;
+	/* A writer may just have made it longer. */
+	if (first->len > 0) {
+		spin_unlock(&pipe->lock);
+		return;
+	}
+	gone = ring_pop(pipe);
+	spin_unlock(&pipe->lock);
+	/* Readers too: they may wait for the arrival of the page that was first, and now another one is. */
+	wake_all(&pipe->writable);
+	wake_all(&pipe->readable);
+	slot_release(&gone);
+}
+
+int pipe_report_failed(struct pipe *pipe, int error)
+{
+	struct pipe_slot first;
+	bool held;
+
+	if (error == -ENODATA) {
+		pipe_advance(pipe, pipe_at(pipe, pipe->tail)->len);
+		mutex_unlock(&pipe->consumer);
+		return error;
+	}
+	spin_lock(&pipe->lock);
+	first = *pipe_at(pipe, pipe->tail);
+	held = slot_get(&first);
+	spin_unlock(&pipe->lock);
+	/* Starting a read may wait for a block map: not with the mutex held. */
+	mutex_unlock(&pipe->consumer);
+	if (held) {
+		slot_retry(&first);
+		slot_release(&first);
+	}
+	return error;
+}
+
+/*
+ * Copy from the first slot; `consumer` is held, so that the slot stays where it is and nobody but a merging
+ * writer changes it: its len grows. Bytes copied; 0 end of file; -EAGAIN nothing there yet; -EIO, -ENODATA;
+ * -EFAULT user memory to be brought in. *packet: the bytes were a packet, and the read ends with it.
+ */
+static ssize_t take_piece(struct pipe *pipe, struct iter *to, bool *packet)
+{
+	struct iter saved = *to;
+	struct pipe_slot *first;
+	size_t n, copied;
+	int error;
+
+	spin_lock(&pipe->lock);
+	if (pipe->head == pipe->tail) {
+		error = pipe->writers ? -EAGAIN : 0;
+		spin_unlock(&pipe->lock);
+		return error;
+	}
+	first = pipe_at(pipe, pipe->tail);
+	n = MIN(first->len, to->left);
+	spin_unlock(&pipe->lock);
+	error = slot_confirm(first);
+	if (unlikely(error))
+		return error;
+	copied = slot_copy_to(first, 0, n, to);
+	*packet = first->flags & SLOT_PACKET;
+	if (unlikely(copied == 0 || (*packet && copied < n))) {
+		iter_restore(to, &saved);
+		return -EFAULT;
+	}
+	pipe_advance(pipe, *packet ? first->len : copied);
+	return copied;
+}
+
+ssize_t pipe_take(struct pipe *pipe, struct iter *to, bool nonblock)
+{
+	size_t wanted = to->left;
+	bool packet = false;
+	ssize_t r;
+
+	if (wanted == 0)
+		return 0;
+	r = mutex_lock_killable(&pipe->consumer);
+	while (r == 0) {
+		do
+			r = take_piece(pipe, to, &packet);
+		while (r > 0 && !packet && to->left > 0);
+		if (r == -EFAULT) {
+			mutex_unlock(&pipe->consumer);
+			r = iter_fault_in(to, to->left, true);
+		} else if (r >= 0 || to->left < wanted) {
+			mutex_unlock(&pipe->consumer);
+			break;
+		} else if (r == -EAGAIN) {
+			mutex_unlock(&pipe->consumer);
+			r = pipe_wait_readable(pipe, PIPE_NEED_BYTES, nonblock);
+		} else {
+			return pipe_report_failed(pipe, r);
+		}
+		if (r == 0)
+			r = mutex_lock_killable(&pipe->consumer);
+	}
+	return to->left < wanted ? wanted - to->left : r;
+}
+
+static ssize_t pipe_read(struct file *file, struct iter *to, file_off_t *pos)
+{
+	return pipe_take(file->private, to, file->flags & O_NONBLOCK);
+}
+
+/* ---- the rest of a pipe's file ---- */
+
+#define FIONREAD 0x541b
+
+/* Bytes that a read could have now: up to the first slot that has not arrived. */
+static unsigned int arrived_bytes(struct pipe *pipe)
+{
+	unsigned int at, bytes = 0;
+
+	spin_lock(&pipe->lock);
+	for (at = pipe->tail; at != pipe->head && slot_confirm(pipe_at(pipe, at)) == 0; at++)
+		bytes += pipe_at(pipe, at)->len;
+	spin_unlock(&pipe->lock);
+	return bytes;
+}
+
+static long pipe_ioctl(struct file *file, unsigned int command, unsigned long argument)
+{
+	if (command != FIONREAD)
+		return -ENOTTY;
+	return put_user_u32(arrived_bytes(file->private), (void __user *)argument);
+}
+
+const struct file_ops pipe_file_ops = {
+	.release = pipe_release,
+	.read	 = pipe_read,
+	.write	 = pipe_write,
+	.poll	 = pipe_poll,
+	.ioctl	 = pipe_ioctl,
+};

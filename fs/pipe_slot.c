@@ -1,0 +1,143 @@
+/*
+ * Slots: what may be asked of them, and the three kinds that hold ordinary pages.
+ *
+ * 1. A slot holds one reference to its page and one count of `lent`, the promise that the bytes stay.
+ * 2. anon: a page that write(2) filled. user: a page that vmsplice lent or was given. cache: a page of a
+ *    file, perhaps still being read; it holds the inode, so that a failed read can be started again.
+ * 3. Nothing here sleeps, but for slot_retry and for the release of a removed file's last holder.
+ */
+#include "fs/pipe.h"
+#include "fs/vfs.h"
+#include "mm/kmap.h"
+
+void *slot_map(struct pipe_slot *slot, unsigned int at)
+{
+	unsigned int byte = slot->offset + at;
+
+	if (slot->ops->map)
+		return slot->ops->map(slot, at);
+	/* The followers of a compound page stand behind it in mem_map. */
+	return (char *)kmap_local(slot->page + (byte >> PAGE_SHIFT)) + (byte & (PAGE_SIZE - 1));
+}
+
+void slot_unmap(struct pipe_slot *slot, void *addr)
+{
+	if (slot->ops->unmap)
+		slot->ops->unmap(slot, addr);
+	else
+		kunmap_local(addr);
+}
+
+static bool page_slot_get(struct pipe_slot *slot)
+{
+	if (!page_get(page_head(slot->page)))
+		return false;
+	atomic_inc(&page_head(slot->page)->lent);
+	return true;
+}
+
+static void page_slot_release(struct pipe_slot *slot)
+{
+	struct page *page = page_head(slot->page);
+
+	page_unlend(page);
+	page_put(page);
+}
+
+bool slot_get(struct pipe_slot *slot)
+{
+	return slot->ops->get ? slot->ops->get(slot) : page_slot_get(slot);
+}
+
+void slot_release(struct pipe_slot *slot)
+{
+	if (slot->ops->release)
+		slot->ops->release(slot);
+	else
+		page_slot_release(slot);
+}
+
+size_t slot_copy_to(struct pipe_slot *slot, unsigned int at, size_t n, struct iter *to)
+{
+	size_t done = 0;
+
+	while (done < n) {
+		size_t in_page = PAGE_SIZE - ((slot->offset + at + done) & (PAGE_SIZE - 1));
+		size_t chunk = MIN(n - done, in_page);
+		void *from = slot_map(slot, at + done);
+		size_t copied = iter_copy_to_nofault(to, from, chunk);
+
+		slot_unmap(slot, from);
+		done += copied;
+		if (copied < chunk)
+			break;
+	}
+	return done;
+}
+
+/*
+ * Nobody else holds the page, and the slot has left the ring: nobody can come to hold it. A count of one that
+ * is ours cannot be raised by others: a reference is made from a reference.
+ */
+static bool page_slot_steal(struct pipe_slot *slot)
+{
+	struct page *page = slot->page;
+
+	if (page->flags & (PG_HEAD | PG_TAIL | PG_RESERVED) || atomic_read(&page->refs) != 1)
+		return false;
+	page_unlend(page);
+	return true;
+}
+
+const struct pipe_slot_ops anon_slot_ops = {
+	.kind	= "anon",
+	.steal	= page_slot_steal,
+};
+
+const struct pipe_slot_ops user_slot_ops = {
+	.kind	= "user",
+	.steal	= page_slot_steal,
+};
+
+/*
+ * One look at the flags: the completion sets UPTODATE or ERROR before it clears LOCKED. A locked page that is
+ * uptodate is being written to, in place only if nobody holds a promise on it.
+ */
+static int cache_confirm(struct pipe_slot *slot)
+{
+	unsigned int flags = READ_ONCE(slot->page->flags);
+
+	if (likely(flags & PG_UPTODATE))
+		return 0;
+	if (flags & PG_LOCKED)
+		return -EAGAIN;
+	return READ_ONCE(slot->page->mapping) ? -EIO : -ENODATA;
+}
+
+static bool cache_get(struct pipe_slot *slot)
+{
+	if (!page_slot_get(slot))
+		return false;
+	inode_get((struct inode *)slot->private);
+	return true;
+}
+
+static void cache_release(struct pipe_slot *slot)
+{
+	page_slot_release(slot);
+	inode_put((struct inode *)slot->private);
+}
+
+/* No steal: a cached page belongs to its file. */
+const struct pipe_slot_ops cache_slot_ops = {
+	.kind	 = "cache",
+	.confirm = cache_confirm,
+	.get	 = cache_get,
+	.release = cache_release,
+};
+
+void slot_retry(struct pipe_slot *slot)
+{
+	if (slot->ops == &cache_slot_ops)
+		page_read_again(slot->page);
+}

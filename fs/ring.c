@@ -1,0 +1,26 @@
+/* The ring's arithmetic; the contract is in fs/ring.h. */
+#include "fs/ring.h"
+
+#define RING_MAX_BYTES (1ul << 31)
+
+unsigned int ring_slots_for(unsigned long bytes)
+{
+	unsigned int nr = 1;
+
+	if (bytes > RING_MAX_BYTES)
+		return 0;
+	while ((unsigned long)nr * PAGE_SIZE < bytes)
+		nr <<= 1;
+	return nr;
+}
+
+void ring_resize(struct pipe *pipe, struct pipe_slot *slots, unsigned int nr_slots)
+{
+	unsigned int at;
+
+	/* Positions keep their numbers; only the place that a number means is another one. */
+	for (at = pipe->tail; at != pipe->head; at++)
+		slots[at & (nr_slots - 1)] = *pipe_at(pipe, at);
+	pipe->slots = slots;
+	pipe->nr_slots = nr_slots;
+}
