@@ -23,6 +23,11 @@ typedef uint64_t sigmask_t;		/* bit n-1 stands for signal n */
 #define PAGE_MASK	(~(PAGE_SIZE - 1))
 #define PAGE_ALIGN(x)	(((x) + PAGE_SIZE - 1) & PAGE_MASK)
 
+#ifndef DEBUG
+#define DEBUG 0
+#endif
+enum { DEBUG_BUILD = DEBUG };		/* the debug build checks itself: if (DEBUG_BUILD) ... */
+
 #define ARRAY_SIZE(a)	(sizeof(a) / sizeof((a)[0]))
 #define container_of(ptr, type, member) \
 	((type *)((char *)(ptr) - offsetof(type, member)))

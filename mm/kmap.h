@@ -32,6 +32,8 @@ static inline void kunmap_local(const void *address)
 		kunmap_local_slow((void *)address);
 }
 
+/* The shared pool; called once at boot. kmap_local works from pgtable_init() on. */
+void kmap_init(void);
 void *kmap(struct page *page);
 void kunmap(struct page *page);
 

@@ -20,17 +20,21 @@
 
 struct mapping;
 struct task;
-struct slab;
+struct slab_cache;
 
 struct page {
 	unsigned int	flags;		/* PG_*: changed by set_bits / clear_bits */
 	struct atomic	refs;		/* holders; 0: free */
 	struct atomic	lent;		/* promises: slots and the like that hold it */
-	struct atomic	mapped;		/* user page-table entries that point here */
-	unsigned int	index;		/* page cache: which page of the file. buddy: order of a free block */
+	union {
+		struct atomic	mapped;		/* user page-table entries that point here */
+		void		*free_objects;	/* PG_SLAB: its first free object */
+	};
+	unsigned int	index;		/* page cache: which page of the file. buddy: order of a free block.
+					   slab: objects in use */
 	union {
 		struct mapping	*mapping;	/* page cache: the file; NULL once truncated or replaced */
-		struct slab	*slab;		/* PG_SLAB */
+		struct slab_cache *slab;	/* PG_SLAB: whose objects */
 		struct page	*head;		/* PG_TAIL: the first page of the compound page */
 	};
 	union {
@@ -126,9 +130,17 @@ struct shrinker {
 	struct shrinker *next;
 };
 void shrinker_register(struct shrinker *shrinker);
+/* Ask all shrinkers once: how many pages they freed. May sleep. */
+unsigned int memory_shrink(unsigned int wanted);
 
 /* Fault injection: the nth allocation from now that may fail does (0: off). /proc/sys/vm/fail_nth */
 extern struct atomic page_fail_nth;
+bool page_fail_slow(void);
+/* Is this allocation the one that is to fail? For allocators. */
+static inline bool page_fail_now(void)
+{
+	return unlikely(atomic_read(&page_fail_nth) > 0) && page_fail_slow();
+}
 
 /* A fake page for device memory whose kernel mapping is `address`. */
 void page_init_device(struct page *page, void *address);
@@ -137,7 +149,7 @@ void page_init_device(struct page *page, void *address);
 void *page_alloc_low(unsigned int order);
 void page_free_low(void *address);
 
-/* ---- boot: mm/page.c ---- */
+/* ---- boot: mm/boot_memory.c ---- */
 struct boot_memory {			/* a usable range of RAM from the loader's map, page aligned */
 	phys_addr_t start, end;
 };
@@ -148,8 +160,13 @@ extern unsigned int nr_boot_memory;
 void boot_memory_reserve(phys_addr_t start, phys_addr_t end);
 /* Low memory before the allocator runs; zeroed; panics with a message if there is too little. */
 void *boot_alloc(size_t size, size_t align);
-/* Build mem_map and free everything that is left. */
+/* The end of RAM, reserved parts included; the sum of what boot_memory has left. */
+phys_addr_t boot_memory_top(void);
+phys_addr_t boot_memory_usable(void);
+/* Build mem_map and free everything that is left. After pgtable_init. */
 void page_init(void);
+/* Hand RAM that no mem_map entry is free for to the allocator: [first, end) are frames. */
+void page_add_frames(unsigned int first, unsigned int end);
 /* Give pages that were reserved at boot (init sections, a used-up module) to the allocator. */
 void page_free_reserved(phys_addr_t start, phys_addr_t end);
 

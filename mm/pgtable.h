@@ -66,12 +66,23 @@ static inline pte_t pte_write_protect(pte_t *entry)
 
 /* Built at boot: direct map (text read-only, data not executable), kernel half. */
 void pgtable_init(void);
-/* The entry of kernel address va above the direct map (its table exists from boot on). */
+/* The entry of kernel address va in an area that has tables: KMAP_POOL_START and above from boot on, the vmalloc
+ * area as far as it is in use, the kernel image. */
 pte_t *kernel_pte(uintptr_t va);
+/* Have tables for [start, end) of the vmalloc area: 0 or -ENOMEM. Under the area's lock; never sleeps. */
+int kernel_tables_make(uintptr_t start, uintptr_t end);
+/* Low memory that held code or constants becomes ordinary memory: writable, not executable. */
+void pgtable_make_data(phys_addr_t start, phys_addr_t end);
+/* Map the first 2 MiB of physical memory at 0 in the kernel's own tables, executable (start of other CPUs), or no
+ * longer. */
+void pgtable_map_low(bool on);
+/* The kernel's page directory, which every address space shares as its fourth. */
+extern uint32_t kernel_directory_phys;
+extern uintptr_t direct_map_end;
 /* The physical address for CR3 of the kernel's own tables (kernel tasks before any mm). */
 extern uint32_t kernel_cr3;
 
-/* Areas above the direct map; all page tables for them exist from boot on. */
+/* Areas above the direct map. */
 #define VMALLOC_START	0xf0800000u
 #define VMALLOC_END	0xfe000000u
 #define KMAP_POOL_START	0xfe000000u

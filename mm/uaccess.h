@@ -13,6 +13,9 @@
 #include "lib/types.h"
 #include "lib/errno.h"
 
+/* Patches the SMAP instructions in where the CPU has it: before the kernel's text becomes read-only. */
+void uaccess_init(void);
+
 int copy_from_user(void *dst, const void __user *src, size_t n);
 int copy_to_user(void __user *dst, const void *src, size_t n);
 int clear_user(void __user *dst, size_t n);

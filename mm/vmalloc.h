@@ -7,9 +7,11 @@
 
 #include "lib/types.h"
 
+void vmalloc_init(void);
+
 /* size bytes (rounded up to pages), from any pages, zeroed. NULL. May sleep. */
 void *vmalloc(size_t size);
-/* May sleep: shoots down the mapping on all CPUs. */
+/* Interrupts are on: another CPU that has the lock may wait for this one's answer. NULL is fine. */
 void vfree(void *address);
 
 /* Map device memory uncached. NULL: no room. May sleep. */

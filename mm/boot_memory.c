@@ -1,0 +1,134 @@
+/*
+ * Memory at boot: what the loader says is RAM, cut down to what is free.
+ *
+ * 1. The loader's map fills boot_memory; whatever is in use (image, modules) is cut out of it by
+ *    boot_memory_reserve(). What no range names is never touched.
+ * 2. boot_alloc() takes from the lowest range that has room in low memory; pgtable_init() says what
+ *    that is. It never gives the first MiB, which belongs to the firmware.
+ * 3. page_init() hands the rest to the page allocator; boot_alloc() must not be called after it.
+ * 4. One CPU runs; no locks.
+ */
+#include "mm/page.h"
+#include "kernel/log.h"
+#include "lib/string.h"
+#include "mm/pgtable.h"
+
+#define FIRST_MIB	(1ull << 20)
+#define RAM_LIMIT	(64ull << 30)	/* of PAE's classic 36 address bits */
+
+struct boot_memory boot_memory[MAX_BOOT_MEMORY];
+unsigned int nr_boot_memory;
+static phys_addr_t highest;			/* end of all RAM, reserved or not */
+
+static void range_remove(unsigned int i)
+{
+	boot_memory[i] = boot_memory[--nr_boot_memory];
+}
+
+phys_addr_t boot_memory_top(void)
+{
+	for (unsigned int i = 0; i < nr_boot_memory; i++)
+		highest = MAX(highest, boot_memory[i].end);
+	return MIN(highest, RAM_LIMIT);
+}
+
+phys_addr_t boot_memory_usable(void)
+{
+	phys_addr_t sum = 0;
+
+	for (unsigned int i = 0; i < nr_boot_memory; i++)
+		sum += boot_memory[i].end - boot_memory[i].start;
+	return sum;
+}
+
+void boot_memory_reserve(phys_addr_t start, phys_addr_t end)
+{
+	boot_memory_top();		/* remember RAM that is only reserved */
+	start &= ~(phys_addr_t)(PAGE_SIZE - 1);
+	end = ALIGN_UP(end, (phys_addr_t)PAGE_SIZE);
+	for (unsigned int i = nr_boot_memory; i-- > 0;) {
+		struct boot_memory *range = &boot_memory[i];
+
+		if (range->end <= start || range->start >= end)
+			continue;
+		if (range->start >= start && range->end <= end) {
+			range_remove(i);
+		} else if (range->start < start && range->end > end) {
+			if (nr_boot_memory < MAX_BOOT_MEMORY)
+				boot_memory[nr_boot_memory++] =
+					(struct boot_memory){ end, range->end };
+			range->end = start;
+		} else if (range->start < start) {
+			range->end = start;
+		} else {
+			range->start = end;
+		}
+	}
+}
+
+/* The lowest place for `size` bytes; 0: none. */
+static phys_addr_t find_place(size_t size, size_t align)
+{
+	phys_addr_t best = 0;
+
+	for (unsigned int i = 0; i < nr_boot_memory; i++) {
+		phys_addr_t start = MAX(boot_memory[i].start, FIRST_MIB);
+		phys_addr_t end = MIN(boot_memory[i].end, (phys_addr_t)lowmem_frames << PAGE_SHIFT);
+
+		start = ALIGN_UP(start, (phys_addr_t)align);
+		if (start < end && end - start >= size && (!best || start < best))
+			best = start;
+	}
+	return best;
+}
+
+void *boot_alloc(size_t size, size_t align)
+{
+	phys_addr_t at;
+
+	size = PAGE_ALIGN(size);
+	at = find_place(size, MAX(align, (size_t)PAGE_SIZE));
+	if (!at)
+		panic("too little memory: no %u KiB in one piece", size / 1024);
+	boot_memory_reserve(at, at + size);
+	return memset(phys_to_virt(at), 0, size);
+}
+
+/*
+ * mem_map may take half of the low memory; RAM behind what it then describes is not used.
+ */
+static unsigned int frames_described(void)
+{
+	phys_addr_t frames = boot_memory_top() >> PAGE_SHIFT;
+	unsigned int most = lowmem_frames / 2 * (PAGE_SIZE / sizeof(struct page));
+
+	if (frames <= most)
+		return frames;
+	log_warning("memory: %u MiB of RAM are not used: low memory is too small for their page structs",
+		    (unsigned int)((frames - most) >> 8));
+	return most;
+}
+
+void page_init(void)
+{
+	unsigned int frames = frames_described();
+
+	mem_map = boot_alloc(frames * sizeof(struct page), PAGE_SIZE);
+	nr_frames = frames;
+	boot_memory_reserve(0, FIRST_MIB);
+	for (unsigned int frame = 0; frame < frames; frame++) {
+		atomic_set(&mem_map[frame].refs, 1);
+		mem_map[frame].flags = PG_RESERVED | (frame < lowmem_frames ? 0 : PG_HIGH);
+	}
+	for (unsigned int i = 0; i < nr_boot_memory; i++) {
+		phys_addr_t last = MIN(boot_memory[i].end >> PAGE_SHIFT, (phys_addr_t)frames);
+
+		if (boot_memory[i].start >> PAGE_SHIFT < last)
+			page_add_frames(boot_memory[i].start >> PAGE_SHIFT, last);
+	}
+	nr_boot_memory = 0;
+	zero_page = page_alloc(0, ALLOC_LOW | ALLOC_ZERO);
+	if (!zero_page)
+		panic("too little memory: no free page");
+	set_bits(&zero_page->flags, PG_RESERVED | PG_UPTODATE);
+}

@@ -1,0 +1,470 @@
+/*
+ * The page allocator.
+ *
+ * 1. A zone is a buddy system: free blocks of 2^order pages, aligned to their size, on one list for
+ *    each order. A block is split in halves to serve a smaller order, and joined with its other half
+ *    (its buddy) when both are free. Zones: low (in the direct map) and high.
+ * 2. Single pages pass through a short stack of each CPU, so that the pages of pipes and files, which
+ *    come and go all the time, are neither split nor joined each time. They count as free.
+ * 3. Locks, both irqsave: hot->lock < zone->lock. No function but page_alloc() sleeps.
+ * 4. Reclaim: an allocation that finds nothing asks the shrinkers, one task at a time; what a shrinker
+ *    itself allocates is not reclaimed for. Shrinkers only try for locks, as the caller may hold them.
+ * 5. In the debug build free pages are filled with a pattern, which is checked when they are given out.
+ */
+#include "mm/page.h"
+#include "kernel/log.h"
+#include "kernel/mutex.h"
+#include "kernel/spinlock.h"
+#include "lib/string.h"
+#include "mm/kmap.h"
+#include "mm/pgtable.h"
+
+#define MAX_ORDER	10u		/* the largest block: 4 MiB */
+#define HOT_MAX		32u		/* pages on a CPU's stack */
+#define HOT_BATCH	16u		/* moved to or from the zone at once */
+#define POISON_BYTE	0xa5
+#define POISON_WORD	0xa5a5a5a5u
+#define REFS_LIMIT	0x40000000
+
+enum { ZONE_LOW, ZONE_HIGH, NR_ZONES };
+
+struct zone {
+	spinlock_t	 lock;				/* irqsave */
+	struct list	 free[MAX_ORDER + 1];		/* blocks, by page->link */
+	unsigned int	 nr_free, nr_pages;		/* pages, without those on the stacks / in all */
+};
+
+struct hot_pages {
+	spinlock_t	 lock;				/* irqsave; taken by other CPUs to drain it */
+	struct list	 pages;
+	unsigned int	 count;
+};
+
+#define ZONE_INIT(n) { .lock = SPINLOCK_INIT(n) }
+static struct zone zones[NR_ZONES] = { ZONE_INIT("low zone"), ZONE_INIT("high zone") };
+static struct hot_pages hot_pages[MAX_CPUS][NR_ZONES];
+
+struct page *mem_map, *zero_page;
+unsigned int nr_frames;
+struct atomic page_fail_nth;
+
+static struct shrinker *shrinkers;
+static struct mutex reclaim_lock;
+
+static unsigned int zone_of(const struct page *page)
+{
+	return page->flags & PG_HIGH ? ZONE_HIGH : ZONE_LOW;
+}
+
+/* ---- the buddy system; zone->lock is held ---- */
+
+static void block_insert(struct zone *zone, struct page *page, unsigned int order)
+{
+	page->index = order;
+	page->flags |= PG_BUDDY;
+	list_add(&zone->free[order], &page->link);
+}
+
+static void block_remove(struct page *page)
+{
+	list_del(&page->link);
+	page->flags &= ~PG_BUDDY;
+}
+
+static struct page *buddy_take(struct zone *zone, unsigned int order)
+{
+	unsigned int from = order;
+	struct page *page;
+
+	while (from <= MAX_ORDER && list_empty(&zone->free[from]))
+		from++;
+	if (from > MAX_ORDER)
+		return NULL;
+	page = list_first(&zone->free[from], struct page, link);
+	block_remove(page);
+	while (from > order) {
+		from--;
+		block_insert(zone, page + (1u << from), from);
+	}
+	zone->nr_free -= 1u << order;
+	return page;
+}
+
+static void buddy_give(struct zone *zone, struct page *page, unsigned int order)
+{
+	unsigned int frame = page_frame(page);
+
+	zone->nr_free += 1u << order;
+	for (; order < MAX_ORDER; order++) {
+		unsigned int other = frame ^ 1u << order;
+		struct page *buddy = frame_page(other);
+
+		if (other >= nr_frames || !(buddy->flags & PG_BUDDY) || buddy->index != order ||
+		    (buddy->flags & PG_HIGH) != (page->flags & PG_HIGH))
+			break;
+		block_remove(buddy);
+		frame &= ~(1u << order);
+	}
+	block_insert(zone, frame_page(frame), order);
+}
+
+/* ---- the stacks of single pages; hot->lock is held ---- */
+
+static void hot_fill(struct hot_pages *hot, struct zone *zone)
+{
+	spin_lock(&zone->lock);
+	while (hot->count < HOT_BATCH) {
+		struct page *page = buddy_take(zone, 0);
+
+		if (!page)
+			break;
+		list_add(&hot->pages, &page->link);
+		hot->count++;
+	}
+	spin_unlock(&zone->lock);
+}
+
+static void hot_spill(struct hot_pages *hot, struct zone *zone, unsigned int keep)
+{
+	spin_lock(&zone->lock);
+	while (hot->count > keep) {
+		struct page *page = list_last(&hot->pages, struct page, link);
+
+		list_del(&page->link);
+		hot->count--;
+		buddy_give(zone, page, 0);
+	}
+	spin_unlock(&zone->lock);
+}
+
+static struct page *hot_take(unsigned int z)
+{
+	unsigned int flags = irq_save();
+	struct hot_pages *hot = &hot_pages[this_cpu()->id][z];
+	struct page *page = NULL;
+
+	spin_lock(&hot->lock);
+	if (unlikely(!hot->count))
+		hot_fill(hot, &zones[z]);
+	if (likely(hot->count)) {
+		page = list_first(&hot->pages, struct page, link);
+		list_del(&page->link);
+		hot->count--;
+	}
+	spin_unlock(&hot->lock);
+	irq_restore(flags);
+	return page;
+}
+
+static void hot_give(struct page *page, unsigned int z)
+{
+	unsigned int flags = irq_save();
+	struct hot_pages *hot = &hot_pages[this_cpu()->id][z];
+
+	spin_lock(&hot->lock);
+	list_add(&hot->pages, &page->link);
+	if (unlikely(++hot->count > HOT_MAX))
+		hot_spill(hot, &zones[z], HOT_MAX - HOT_BATCH);
+	spin_unlock(&hot->lock);
+	irq_restore(flags);
+}
+
+/* Single pages on other CPUs' stacks may be what a larger block, or the last page, is made of. */
+static void drain_hot_pages(void)
+{
+	for (unsigned int i = 0; i < MAX_CPUS * NR_ZONES; i++) {
+		struct hot_pages *hot = &hot_pages[i / NR_ZONES][i % NR_ZONES];
+		unsigned int flags = spin_lock_irqsave(&hot->lock);
+
+		hot_spill(hot, &zones[i % NR_ZONES], 0);
+		spin_unlock_irqrestore(&hot->lock, flags);
+	}
+}
+
+/* ---- allocation ---- */
+
+static void poison(struct page *page, unsigned int order)
+{
+	for (unsigned int i = 0; i < 1u << order; i++) {
+		void *address = kmap_local(page + i);
+
+		memset(address, POISON_BYTE, PAGE_SIZE);
+		kunmap_local(address);
+	}
+}
+
+static void check_poison(struct page *page, unsigned int order)
+{
+	for (unsigned int i = 0; i < 1u << order; i++) {
+		uint32_t *words = kmap_local(page + i);
+
+		for (unsigned int w = 0; w < PAGE_SIZE / 4; w++) {
+			if (words[w] != POISON_WORD)
+				panic("page %x: free memory was written, %x at %x",
+				      page_frame(page + i), words[w], w * 4);
+		}
+		kunmap_local(words);
+	}
+}
+
+static void make_compound(struct page *head, unsigned int order)
+{
+	head->flags |= PG_HEAD;
+	head->private = order;
+	for (unsigned int i = 1; i < 1u << order; i++) {
+		head[i].flags |= PG_TAIL;
+		head[i].head = head;
+	}
+}
+
+static void break_compound(struct page *head, unsigned int order)
+{
+	for (unsigned int i = 1; i < 1u << order; i++) {
+		head[i].flags &= PG_HIGH;
+		head[i].head = NULL;
+	}
+}
+
+static struct page *take(unsigned int order, unsigned int z)
+{
+	unsigned int flags;
+	struct page *page;
+
+	if (likely(order == 0))
+		return hot_take(z);
+	flags = spin_lock_irqsave(&zones[z].lock);
+	page = buddy_take(&zones[z], order);
+	spin_unlock_irqrestore(&zones[z].lock, flags);
+	return page;
+}
+
+static struct page *try_alloc(unsigned int order, unsigned int flags)
+{
+	struct page *page = NULL;
+
+	if (flags & ALLOC_HIGH && zones[ZONE_HIGH].nr_pages)
+		page = take(order, ZONE_HIGH);
+	if (!page)
+		page = take(order, ZONE_LOW);
+	return page;
+}
+
+unsigned int memory_shrink(unsigned int wanted)
+{
+	unsigned int freed = 0;
+
+	for (struct shrinker *s = shrinkers; s; s = s->next)
+		freed += s->shrink(wanted);
+	return freed;
+}
+
+/* Nothing was found: collect what lies about, then ask the shrinkers as long as they find something. */
+static struct page *alloc_slow(unsigned int order, unsigned int flags)
+{
+	struct page *page;
+
+	drain_hot_pages();
+	page = try_alloc(order, flags);
+	if (page || flags & ALLOC_ATOMIC || !shrinkers || mutex_held(&reclaim_lock))
+		return page;
+	mutex_lock(&reclaim_lock);
+	for (;;) {
+		unsigned int freed;
+
+		page = try_alloc(order, flags);
+		if (page)
+			break;
+		freed = memory_shrink(32u << order);
+		drain_hot_pages();
+		if (!freed) {
+			page = try_alloc(order, flags);
+			break;
+		}
+	}
+	mutex_unlock(&reclaim_lock);
+	return page;
+}
+
+bool page_fail_slow(void)
+{
+	int left = atomic_read(&page_fail_nth);
+
+	while (left > 0) {
+		int seen = __sync_val_compare_and_swap(&page_fail_nth.value, left, left - 1);
+
+		if (seen == left)
+			return left == 1;
+		left = seen;
+	}
+	return false;
+}
+
+struct page *page_alloc(unsigned int order, unsigned int flags)
+{
+	struct page *page;
+
+	if (unlikely(order > MAX_ORDER) || page_fail_now())
+		return NULL;
+	page = try_alloc(order, flags);
+	if (unlikely(!page)) {
+		page = alloc_slow(order, flags);
+		if (!page)
+			return NULL;
+	}
+	if (DEBUG_BUILD)
+		check_poison(page, order);
+	atomic_set(&page->refs, 1);
+	if (order)
+		make_compound(page, order);
+	if (flags & ALLOC_ZERO) {
+		for (unsigned int i = 0; i < 1u << order; i++)
+			page_zero(page + i, 0, PAGE_SIZE);
+	}
+	return page;
+}
+
+void page_free(struct page *page)
+{
+	unsigned int order = page_order(page), z = zone_of(page), flags;
+
+	if (unlikely(page->flags & (PG_RESERVED | PG_BUDDY | PG_SLAB | PG_LRU | PG_DEVICE | PG_LOCKED) ||
+		     atomic_read(&page->mapped) || atomic_read(&page->lent)))
+		panic("page %x: freed in use: flags %x, mapped %d, lent %d", page_frame(page),
+		      page->flags, atomic_read(&page->mapped), atomic_read(&page->lent));
+	if (DEBUG_BUILD)
+		poison(page, order);
+	page->flags &= PG_HIGH;
+	page->mapping = NULL;
+	page->private = 0;
+	if (likely(order == 0)) {
+		hot_give(page, z);
+		return;
+	}
+	break_compound(page, order);
+	flags = spin_lock_irqsave(&zones[z].lock);
+	buddy_give(&zones[z], page, order);
+	spin_unlock_irqrestore(&zones[z].lock, flags);
+}
+
+/* ---- references ---- */
+
+bool page_get(struct page *page)
+{
+	page = page_head(page);
+	if (likely(atomic_add_return(&page->refs, 1) < REFS_LIMIT))
+		return true;
+	atomic_dec(&page->refs);
+	return false;
+}
+
+void page_ref(struct page *page)
+{
+	if (unlikely(!page_get(page)))
+		panic("page %x: too many references", page_frame(page));
+}
+
+void page_put(struct page *page)
+{
+	int left;
+
+	page = page_head(page);
+	left = atomic_add_return(&page->refs, -1);
+	if (left == 0)
+		page_free(page);
+	else if (unlikely(left < 0))
+		panic("page %x: freed twice", page_frame(page));
+}
+
+void *page_alloc_low(unsigned int order)
+{
+	struct page *page = page_alloc(order, ALLOC_LOW | ALLOC_ZERO);
+
+	return page ? page_address_low(page) : NULL;
+}
+
+void page_free_low(void *address)
+{
+	page_put(virt_to_page(address));
+}
+
+void page_init_device(struct page *page, void *address)
+{
+	memset(page, 0, sizeof(*page));
+	page->flags = PG_DEVICE | PG_UPTODATE;
+	atomic_set(&page->refs, 1);
+	list_init(&page->link);
+	page->private = (unsigned long)address;
+}
+
+/* ---- counts, shrinkers, boot ---- */
+
+void memory_stats(struct memory_stats *stats)
+{
+	unsigned int free[NR_ZONES];
+
+	for (unsigned int z = 0; z < NR_ZONES; z++) {
+		free[z] = READ_ONCE(zones[z].nr_free);
+		for (unsigned int cpu = 0; cpu < MAX_CPUS; cpu++)
+			free[z] += READ_ONCE(hot_pages[cpu][z].count);
+	}
+	stats->low_total = zones[ZONE_LOW].nr_pages;
+	stats->low_free = free[ZONE_LOW];
+	stats->total = stats->low_total + zones[ZONE_HIGH].nr_pages;
+	stats->free = free[ZONE_LOW] + free[ZONE_HIGH];
+}
+
+void shrinker_register(struct shrinker *shrinker)
+{
+	shrinker->next = shrinkers;
+	shrinkers = shrinker;
+}
+
+static void zones_init(void)
+{
+	mutex_init(&reclaim_lock, "reclaim");
+	for (unsigned int z = 0; z < NR_ZONES; z++) {
+		for (unsigned int order = 0; order <= MAX_ORDER; order++)
+			list_init(&zones[z].free[order]);
+		for (unsigned int cpu = 0; cpu < MAX_CPUS; cpu++) {
+			spin_init(&hot_pages[cpu][z].lock, "hot pages");
+			list_init(&hot_pages[cpu][z].pages);
+		}
+	}
+}
+
+void page_add_frames(unsigned int first, unsigned int end)
+{
+	if (!zones[ZONE_LOW].free[0].next)
+		zones_init();
+	while (first < end) {
+		unsigned int order = first ? MIN((unsigned int)__builtin_ctz(first), MAX_ORDER) : MAX_ORDER;
+		struct page *page = frame_page(first);
+		struct zone *zone = &zones[zone_of(page)];
+		unsigned int zone_end = page->flags & PG_HIGH ? end : MIN(end, lowmem_frames), flags;
+
+		while (first + (1u << order) > zone_end)
+			order--;
+		for (unsigned int i = 0; i < 1u << order; i++) {
+			atomic_set(&page[i].refs, 0);
+			page[i].flags &= PG_HIGH;
+		}
+		if (DEBUG_BUILD)
+			poison(page, order);
+		flags = spin_lock_irqsave(&zone->lock);
+		zone->nr_pages += 1u << order;
+		buddy_give(zone, page, order);
+		spin_unlock_irqrestore(&zone->lock, flags);
+		first += 1u << order;
+	}
+}
+
+void page_free_reserved(phys_addr_t start, phys_addr_t end)
+{
+	phys_addr_t first = (start + PAGE_SIZE - 1) >> PAGE_SHIFT;
+	phys_addr_t last = MIN(end >> PAGE_SHIFT, (phys_addr_t)nr_frames);
+
+	if (first >= last)
+		return;
+	pgtable_make_data(start, end);
+	page_add_frames(first, last);
+}

@@ -1,0 +1,161 @@
+/*
+ * The kernel's own page tables.
+ *
+ * 1. One page directory covers 3 to 4 GiB; every address space has it as its fourth, so that a table
+ *    added here is seen everywhere at once (an entry that was not present is cached nowhere).
+ * 2. The direct map is made of 2 MiB pages but for the kernel's image and what lies below it: there
+ *    text is read-only, everything else is not executable.
+ * 3. Tables for the areas above the direct map exist from boot on, but for the vmalloc area's, which
+ *    grows as it is used and never shrinks.
+ */
+#include "mm/pgtable.h"
+#include "kernel/cpu.h"
+#include "kernel/param.h"
+#include "lib/errno.h"
+#include "lib/string.h"
+
+#define ENTRIES		512u
+#define LOW_MINIMUM	(8u << 20)	/* least memory to boot with, and least direct map */
+#define TOP_KERNEL	(KERNEL_BASE >> 30)
+
+extern char _text[], _etext[], _init_start[], _init_end[], _rodata[], _erodata[], _kernel_end[];
+
+pte_t pte_nx;
+uint32_t kernel_cr3, kernel_directory_phys;
+uintptr_t direct_map_end;
+unsigned int lowmem_frames;
+
+static pte_t kernel_top[4] __attribute__((aligned(32)));
+static pte_t low_directory[ENTRIES] __attribute__((aligned(PAGE_SIZE)));
+static pte_t *directory;
+static pte_t pte_global;
+static unsigned int lowmem_limit = DIRECT_MAP_MAX;
+
+static int set_lowmem(const char *value)
+{
+	const char *end;
+	uint64_t size = parse_size(value, &end);
+
+	if (!*value || *end || size < LOW_MINIMUM)
+		return -EINVAL;
+	lowmem_limit = MIN(size, (uint64_t)DIRECT_MAP_MAX) & ~(LARGE_SIZE - 1);
+	return 0;
+}
+KERNEL_PARAM(lowmem, set_lowmem, "size of the direct map; memory beyond it is high memory (8M to 768M)");
+
+static pte_t *directory_entry(uintptr_t va)
+{
+	return &directory[va / LARGE_SIZE % ENTRIES];
+}
+
+pte_t *kernel_pte(uintptr_t va)
+{
+	pte_t entry = *directory_entry(va);
+
+	assert((entry & (PTE_PRESENT | PTE_LARGE)) == PTE_PRESENT);
+	return (pte_t *)phys_to_virt(entry & PTE_FRAME) + va / PAGE_SIZE % ENTRIES;
+}
+
+static void set_table(uintptr_t va, const void *table)
+{
+	pte_set(directory_entry(va), pte_make(virt_to_phys(table), PTE_PRESENT | PTE_WRITE));
+}
+
+int kernel_tables_make(uintptr_t start, uintptr_t end)
+{
+	for (uintptr_t va = start & ~(LARGE_SIZE - 1); va < end; va += LARGE_SIZE) {
+		struct page *page;
+
+		if (*directory_entry(va))
+			continue;
+		page = page_alloc(0, ALLOC_ATOMIC | ALLOC_ZERO);
+		if (!page)
+			return -ENOMEM;
+		set_bits(&page->flags, PG_TABLE);
+		set_table(va, page_address_low(page));
+	}
+	return 0;
+}
+
+static void boot_table(uintptr_t va)
+{
+	set_table(va, boot_alloc(PAGE_SIZE, PAGE_SIZE));
+}
+
+static pte_t image_bits(uintptr_t va)
+{
+	if (va >= (uintptr_t)_text && va < PAGE_ALIGN((uintptr_t)_etext))
+		return 0;
+	if (va >= (uintptr_t)_init_start && va < (uintptr_t)_init_end)
+		return 0;
+	if (va >= (uintptr_t)_rodata && va < (uintptr_t)_erodata)
+		return pte_nx;
+	return PTE_WRITE | pte_nx;
+}
+
+static void map_direct(void)
+{
+	uintptr_t image_end = ALIGN_UP((uintptr_t)_kernel_end, (uintptr_t)LARGE_SIZE), va;
+
+	for (va = KERNEL_BASE; va < image_end; va += PAGE_SIZE) {
+		if (va % LARGE_SIZE == 0)
+			boot_table(va);
+		pte_set(kernel_pte(va), pte_make(va - KERNEL_BASE, PTE_PRESENT | pte_global | image_bits(va)));
+	}
+	for (; va < direct_map_end; va += LARGE_SIZE)
+		pte_set(directory_entry(va), pte_make(va - KERNEL_BASE, PTE_PRESENT | PTE_WRITE | PTE_LARGE |
+						      pte_global | pte_nx));
+}
+
+/* How much of RAM is low memory; from here on boot_alloc() works. */
+static void choose_lowmem(void)
+{
+	phys_addr_t usable = boot_memory_usable();
+
+	if (usable < LOW_MINIMUM)
+		panic("too little memory: %u KiB are free, at least %u MiB are needed",
+		      (unsigned int)(usable >> 10), LOW_MINIMUM >> 20);
+	lowmem_frames = MIN(boot_memory_top(), (phys_addr_t)lowmem_limit) >> PAGE_SHIFT;
+	direct_map_end = KERNEL_BASE + ALIGN_UP(lowmem_frames << PAGE_SHIFT, LARGE_SIZE);
+}
+
+void pgtable_init(void)
+{
+	pte_nx = cpu_has.nx ? PTE_NX : 0;
+	pte_global = cpu_has.pge ? PTE_GLOBAL : 0;
+	choose_lowmem();
+	directory = boot_alloc(PAGE_SIZE, PAGE_SIZE);
+	map_direct();
+	for (uintptr_t va = KMAP_POOL_START; va >= KMAP_POOL_START; va += LARGE_SIZE)
+		boot_table(va);
+	kernel_directory_phys = virt_to_phys(directory);
+	kernel_top[TOP_KERNEL] = pte_make(kernel_directory_phys, PTE_PRESENT);
+	kernel_cr3 = virt_to_phys(kernel_top);
+	write_cr3(kernel_cr3);
+}
+
+void pgtable_make_data(phys_addr_t start, phys_addr_t end)
+{
+	uintptr_t va = start + KERNEL_BASE, last;
+
+	if (end > virt_to_phys(_kernel_end))
+		return;			/* 2 MiB pages are writable anyway */
+	last = end + KERNEL_BASE;
+	for (uintptr_t at = va; at < last; at += PAGE_SIZE)
+		pte_set(kernel_pte(at), pte_make(at - KERNEL_BASE, PTE_PRESENT | PTE_WRITE | pte_global | pte_nx));
+	tlb_flush_kernel(va, last);
+}
+
+void pgtable_map_low(bool on)
+{
+	if (on) {
+		low_directory[0] = pte_make(0, PTE_PRESENT | PTE_WRITE | PTE_LARGE);
+		kernel_top[0] = pte_make(virt_to_phys(low_directory), PTE_PRESENT);
+	} else {
+		kernel_top[0] = 0;
+		low_directory[0] = 0;
+	}
+	/* The four top entries are read when CR3 is loaded, and only then. */
+	if (read_cr3() == kernel_cr3)
+		write_cr3(kernel_cr3);
+}
