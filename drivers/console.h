@@ -4,6 +4,7 @@
 #ifndef DRIVERS_CONSOLE_H
 #define DRIVERS_CONSOLE_H
 
+#include "kernel/atomic.h"
 #include "kernel/spinlock.h"
 
 /* First lines of kmain: the first serial port (polled) and VGA text as log sinks. */

@@ -292,6 +292,7 @@ static int start_port(struct serial_port *port, unsigned int minor)
 		log_info("%s: no UART at 0x%x", port->tty.name, port->base);
 		return 0;
 	}
+	(void)wait_until_empty(port, LOG_SPINS);	/* log lines may still be in the FIFO */
 	set_up(port);
 	port->tty.driver = &serial_driver;
 	port->tty.private = port;

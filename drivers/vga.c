@@ -1,0 +1,479 @@
+/*
+ * The text screen of a VGA: log sink, and output of tty1. Understands the control sequences of a VT100 (ECMA-48) that a
+ * shell, an editor and the demos use: cursor movement, erasing, inserting, deleting, colours.
+ *
+ * 1. The screen is kept in `cells`; video memory is only written, since reading it is slow.
+ * 2. Scrolling moves the start of the screen in video memory, which holds ten of them, and only writes the new line; at
+ *    the end of video memory the screen is written anew at its beginning.
+ * 3. screen.lock (irqsave) guards all of it. The cursor is moved once per call, not per byte.
+ * 4. Without text memory (a graphics mode, no VGA) there is neither sink nor terminal.
+ */
+#include "drivers/vga.h"
+#include "drivers/console.h"
+#include "drivers/tty_ldisc.h"
+#include "kernel/init.h"
+#include "kernel/log.h"
+#include "lib/string.h"
+#include "mm/page.h"
+
+#define ROWS		25u
+#define COLUMNS		80u
+#define TEXT_MEMORY	0xb8000u
+#define MEMORY_CELLS	(0x8000u / 2)
+#define TAB_STOP	8u
+#define MAX_PARAMETERS	8u
+#define LIGHT_GREY	7u
+
+enum crtc {				/* IBM VGA: CRT controller at 0x3d4 */
+	CRTC_INDEX = 0x3d4, CRTC_DATA = 0x3d5,
+	CRTC_CURSOR_SHAPE = 0x0a, CRTC_START = 0x0c, CRTC_CURSOR = 0x0e,
+	CURSOR_OFF = 0x20, CURSOR_TOP_LINE = 13,
+};
+
+enum parse_state { PARSE_TEXT, PARSE_ESCAPE, PARSE_SEQUENCE, PARSE_IGNORE };
+
+static struct {
+	spinlock_t	 lock;
+	bool		 present;
+	bool		 mid_line;		/* a program's output stands on an unfinished line */
+	uint16_t	 cells[ROWS][COLUMNS];	/* character, attribute << 8 */
+	unsigned int	 start;			/* of the screen in video memory, in cells */
+	unsigned int	 row, column;		/* column == COLUMNS: the next character wraps */
+	unsigned int	 saved_row, saved_column;
+	uint8_t		 attribute;		/* what the CPU writes: background << 4 | foreground */
+	uint8_t		 foreground, background;
+	bool		 bold, reverse;
+	enum parse_state state;
+	bool		 private_mode;		/* the sequence began with `?` */
+	unsigned int	 nr_parameters;
+	unsigned int	 parameters[MAX_PARAMETERS];
+} screen = { .lock = SPINLOCK_INIT("vga") };
+
+static volatile uint16_t *text_memory(void)
+{
+	return phys_to_virt(TEXT_MEMORY);
+}
+
+static void crtc_write(uint8_t reg, uint8_t value)
+{
+	outb(CRTC_INDEX, reg);
+	outb(CRTC_DATA, value);
+}
+
+static void crtc_write_pair(uint8_t reg, uint16_t value)
+{
+	crtc_write(reg, value >> 8);
+	crtc_write(reg + 1, value);
+}
+
+static uint16_t blank(void)
+{
+	return (uint16_t)(screen.attribute << 8 | ' ');
+}
+
+static void set_cell(unsigned int row, unsigned int column, uint16_t cell)
+{
+	screen.cells[row][column] = cell;
+	text_memory()[screen.start + row * COLUMNS + column] = cell;
+}
+
+static void redraw(unsigned int first_row)
+{
+	for (unsigned int row = first_row; row < ROWS; row++) {
+		for (unsigned int column = 0; column < COLUMNS; column++)
+			set_cell(row, column, screen.cells[row][column]);
+	}
+}
+
+/* Blank the cells of a row from one column up to another. */
+static void clear(unsigned int row, unsigned int from, unsigned int to)
+{
+	for (; from < to; from++)
+		set_cell(row, from, blank());
+}
+
+static void scroll(void)
+{
+	memmove(screen.cells[0], screen.cells[1], sizeof(screen.cells) - sizeof(screen.cells[0]));
+	screen.start += COLUMNS;
+	if (screen.start + ROWS * COLUMNS > MEMORY_CELLS) {
+		screen.start = 0;
+		redraw(0);
+	}
+	clear(ROWS - 1, 0, COLUMNS);
+}
+
+static void line_feed(void)
+{
+	if (screen.row + 1 < ROWS)
+		screen.row++;
+	else
+		scroll();
+}
+
+static void put_character(uint8_t c)
+{
+	if (screen.column >= COLUMNS) {
+		screen.column = 0;
+		line_feed();
+	}
+	set_cell(screen.row, screen.column++, (uint16_t)(screen.attribute << 8 | c));
+}
+
+/* ---- control sequences (ECMA-48, 5.4 and 8.3) ---- */
+
+/* Parameter n, or what stands for it when it is missing or 0. */
+static unsigned int parameter(unsigned int n, unsigned int missing)
+{
+	if (n >= screen.nr_parameters || screen.parameters[n] == 0)
+		return missing;
+	return screen.parameters[n];
+}
+
+static void move_to(unsigned int row, unsigned int column)
+{
+	screen.row = MIN(row, ROWS - 1);
+	screen.column = MIN(column, COLUMNS - 1);
+}
+
+static void update_attribute(void)
+{
+	uint8_t foreground = screen.foreground | (screen.bold ? 8 : 0);
+
+	screen.attribute = screen.reverse ? (foreground & 7) << 4 | screen.background
+					  : screen.background << 4 | foreground;
+}
+
+static void select_rendition(unsigned int code)
+{
+	/* ECMA-48 counts red, green, blue from the lowest bit, the VGA the other way round. */
+	static const uint8_t colours[8] = { 0, 4, 2, 6, 1, 5, 3, 7 };
+
+	if (code == 0) {
+		screen.foreground = LIGHT_GREY;
+		screen.background = 0;
+		screen.bold = screen.reverse = false;
+	} else if (code == 1 || code == 22) {
+		screen.bold = code == 1;
+	} else if (code == 7 || code == 27) {
+		screen.reverse = code == 7;
+	} else if (code >= 30 && code <= 37) {
+		screen.foreground = colours[code - 30];
+	} else if (code == 39) {
+		screen.foreground = LIGHT_GREY;
+	} else if (code >= 40 && code <= 47) {
+		screen.background = colours[code - 40];
+	} else if (code == 49) {
+		screen.background = 0;
+	} else if (code >= 90 && code <= 97) {
+		screen.foreground = colours[code - 90] | 8;
+	}
+}
+
+static void erase_display(unsigned int what)
+{
+	unsigned int column = MIN(screen.column, COLUMNS - 1);
+
+	for (unsigned int row = 0; row < ROWS; row++) {
+		if (row == screen.row)
+			clear(row, what == 0 ? column : 0, what == 1 ? column + 1 : COLUMNS);
+		else if (what >= 2 || (what == 0) == (row > screen.row))
+			clear(row, 0, COLUMNS);
+	}
+}
+
+static void erase_line(unsigned int what)
+{
+	unsigned int column = MIN(screen.column, COLUMNS - 1);
+
+	clear(screen.row, what == 0 ? column : 0, what == 1 ? column + 1 : COLUMNS);
+}
+
+/* Lines from the cursor's on move down (insert) or up (delete) by n. */
+static void shift_lines(unsigned int n, bool insert)
+{
+	unsigned int rows = ROWS - screen.row;
+	unsigned int row = screen.row;
+
+	n = MIN(n, rows);
+	if (insert)
+		memmove(screen.cells[row + n], screen.cells[row], (rows - n) * sizeof(screen.cells[0]));
+	else
+		memmove(screen.cells[row], screen.cells[row + n], (rows - n) * sizeof(screen.cells[0]));
+	redraw(row);
+	for (unsigned int i = 0; i < n; i++)
+		clear(insert ? row + i : ROWS - 1 - i, 0, COLUMNS);
+}
+
+/* The same for the characters of a line. */
+static void shift_characters(unsigned int n, bool insert)
+{
+	unsigned int column = MIN(screen.column, COLUMNS - 1);
+	uint16_t *cells = screen.cells[screen.row];
+	unsigned int rest = COLUMNS - column;
+
+	n = MIN(n, rest);
+	if (insert)
+		memmove(&cells[column + n], &cells[column], (rest - n) * sizeof(*cells));
+	else
+		memmove(&cells[column], &cells[column + n], (rest - n) * sizeof(*cells));
+	for (unsigned int i = column; i < COLUMNS; i++)
+		set_cell(screen.row, i, cells[i]);
+	if (insert)
+		clear(screen.row, column, column + n);
+	else
+		clear(screen.row, COLUMNS - n, COLUMNS);
+}
+
+static void move_cursor(char direction, unsigned int n)
+{
+	switch (direction) {
+	case 'A': case 'F':
+		move_to(screen.row - MIN(n, screen.row), direction == 'F' ? 0 : screen.column);
+		break;
+	case 'B': case 'E':
+		move_to(screen.row + MIN(n, ROWS), direction == 'E' ? 0 : screen.column);
+		break;
+	case 'C':
+		move_to(screen.row, screen.column + MIN(n, COLUMNS));
+		break;
+	case 'D':
+		move_to(screen.row, screen.column - MIN(n, screen.column));
+		break;
+	case 'G':
+		move_to(screen.row, n - 1);
+		break;
+	case 'd':
+		move_to(n - 1, screen.column);
+		break;
+	}
+}
+
+/* ESC [ ? 25 h and l. */
+static void set_private_mode(bool on)
+{
+	if (screen.nr_parameters == 1 && screen.parameters[0] == 25)
+		crtc_write(CRTC_CURSOR_SHAPE, on ? CURSOR_TOP_LINE : CURSOR_OFF);
+}
+
+static void run_sequence(char final)
+{
+	switch (final) {
+	case 'A': case 'B': case 'C': case 'D': case 'E': case 'F': case 'G': case 'd':
+		move_cursor(final, parameter(0, 1));
+		break;
+	case 'H': case 'f':
+		move_to(parameter(0, 1) - 1, parameter(1, 1) - 1);
+		break;
+	case 'J':
+		erase_display(parameter(0, 0));
+		break;
+	case 'K':
+		erase_line(parameter(0, 0));
+		break;
+	case 'L': case 'M':
+		shift_lines(parameter(0, 1), final == 'L');
+		break;
+	case '@': case 'P':
+		shift_characters(parameter(0, 1), final == '@');
+		break;
+	case 'm':
+		for (unsigned int i = 0; i < MAX(screen.nr_parameters, 1u); i++)
+			select_rendition(parameter(i, 0));
+		update_attribute();
+		break;
+	case 's':
+		screen.saved_row = screen.row;
+		screen.saved_column = screen.column;
+		break;
+	case 'u':
+		move_to(screen.saved_row, screen.saved_column);
+		break;
+	}
+}
+
+static void parse_sequence(uint8_t c)
+{
+	unsigned int *value = &screen.parameters[MAX(screen.nr_parameters, 1u) - 1];
+
+	if (c >= '0' && c <= '9') {
+		screen.nr_parameters = MAX(screen.nr_parameters, 1u);
+		*value = MIN(*value * 10 + (c - '0'), 9999u);
+	} else if (c == ';') {
+		screen.nr_parameters = MAX(screen.nr_parameters, 1u);
+		if (screen.nr_parameters == MAX_PARAMETERS)
+			screen.state = PARSE_IGNORE;
+		else
+			screen.parameters[screen.nr_parameters++] = 0;
+	} else if (c == '?') {
+		screen.private_mode = true;
+	} else if (c >= 0x40 && c < 0x7f) {
+		screen.state = PARSE_TEXT;
+		if (!screen.private_mode)
+			run_sequence(c);
+		else if (c == 'h' || c == 'l')
+			set_private_mode(c == 'h');
+	} else {
+		screen.state = PARSE_IGNORE;		/* a form that is not known */
+	}
+}
+
+static void parse_escape(uint8_t c)
+{
+	screen.state = PARSE_TEXT;
+	switch (c) {
+	case '[':
+		screen.state = PARSE_SEQUENCE;
+		screen.nr_parameters = 0;
+		screen.parameters[0] = 0;
+		screen.private_mode = false;
+		break;
+	case '7':
+		run_sequence('s');
+		break;
+	case '8':
+		run_sequence('u');
+		break;
+	case 'D':
+		line_feed();
+		break;
+	case 'c':
+		select_rendition(0);
+		update_attribute();
+		erase_display(2);
+		move_to(0, 0);
+		break;
+	}
+}
+
+static void put_text(uint8_t c)
+{
+	switch (c) {
+	case 0x1b:
+		screen.state = PARSE_ESCAPE;
+		break;
+	case '\n': case '\v': case '\f':
+		line_feed();
+		break;
+	case '\r':
+		screen.column = 0;
+		break;
+	case '\b':
+		screen.column = MIN(screen.column, COLUMNS) - (screen.column > 0);
+		break;
+	case '\t':
+		screen.column = MIN((screen.column / TAB_STOP + 1) * TAB_STOP, COLUMNS - 1);
+		break;
+	default:
+		if (c >= 0x20 && c != 0x7f)
+			put_character(c);
+	}
+}
+
+static void put_byte(uint8_t c)
+{
+	switch (screen.state) {
+	case PARSE_TEXT:
+		put_text(c);
+		break;
+	case PARSE_ESCAPE:
+		parse_escape(c);
+		break;
+	case PARSE_SEQUENCE:
+		parse_sequence(c);
+		break;
+	case PARSE_IGNORE:
+		if (c >= 0x40 && c < 0x7f)
+			screen.state = PARSE_TEXT;
+	}
+}
+
+/* Show what was written. */
+static void show_cursor(void)
+{
+	unsigned int at = screen.start + screen.row * COLUMNS + MIN(screen.column, COLUMNS - 1);
+
+	crtc_write_pair(CRTC_START, screen.start);
+	crtc_write_pair(CRTC_CURSOR, at);
+}
+
+/* ---- log and terminal ---- */
+
+static void vga_log(const char *bytes, size_t len)
+{
+	bool locked = sink_lock(&screen.lock);
+
+	if (screen.mid_line) {
+		screen.mid_line = false;
+		put_text('\r');
+		put_text('\n');
+	}
+	for (size_t i = 0; i < len; i++) {
+		if (bytes[i] == '\n')
+			put_text('\r');
+		put_text(bytes[i]);
+	}
+	show_cursor();
+	if (locked)
+		spin_unlock(&screen.lock);
+}
+
+static struct log_sink vga_sink = { .write = vga_log };
+
+static size_t vga_write(struct tty *tty, const char *bytes, size_t len, bool atomic)
+{
+	unsigned int flags = spin_lock_irqsave(&screen.lock);
+
+	for (size_t i = 0; i < len; i++)
+		put_byte(bytes[i]);
+	if (len > 0)
+		screen.mid_line = bytes[len - 1] != '\n';
+	show_cursor();
+	spin_unlock_irqrestore(&screen.lock, flags);
+	return len;
+}
+
+static const struct tty_driver vga_driver = { .write = vga_write };
+
+struct tty vga_tty = { .name = "tty1", .window = { ROWS, COLUMNS, 0, 0 } };
+
+/* Text memory keeps what is written to it; in a graphics mode, or without a VGA, other bytes come back. */
+static bool detect(void)
+{
+	volatile uint16_t *cell = text_memory();
+	uint16_t before[2] = { cell[0], cell[1] };
+	bool there;
+
+	cell[0] = 0x55aa;
+	cell[1] = 0xaa55;
+	there = cell[0] == 0x55aa && cell[1] == 0xaa55;
+	cell[0] = before[0];
+	cell[1] = before[1];
+	return there;
+}
+
+void vga_early_init(void)
+{
+	if (!detect())
+		return;
+	screen.present = true;
+	select_rendition(0);
+	update_attribute();
+	erase_display(2);
+	crtc_write(CRTC_CURSOR_SHAPE, CURSOR_TOP_LINE);
+	log_add_sink(&vga_sink);
+}
+
+static int __init vga_probe(void)
+{
+	int error;
+
+	if (!screen.present)
+		return 0;
+	vga_tty.driver = &vga_driver;
+	error = tty_register(&vga_tty, 4, 1);
+	if (error == 0)
+		error = chrdev_register(4, 0, "tty0", 0620, &tty_file_ops, &vga_tty);
+	return error == 0 ? keyboard_start() : error;
+}
+DRIVER(vga, vga_probe);
