@@ -15,14 +15,14 @@
 #include "lib/print.h"
 #include "lib/string.h"
 
-#define RING_SIZE	(16u << 10)
+#define RING_SIZE	LOG_RING_SIZE
 #define LINE_MAX	512
 
 static spinlock_t log_lock = SPINLOCK_INIT("log");
 static char ring[RING_SIZE];
 static unsigned int ring_head;			/* bytes ever written */
 static struct log_sink *sinks;
-static enum log_level console_level = LOG_INFO;
+static int console_level = LOG_INFO;
 static volatile bool panicking;
 
 static int set_quiet(const char *value)
@@ -47,7 +47,7 @@ static void emit(enum log_level level, const char *line, size_t len)
 {
 	for (size_t i = 0; i < len; i++)
 		ring[ring_head++ % RING_SIZE] = line[i];
-	if (level > console_level)
+	if ((int)level > console_level)
 		return;
 	for (struct log_sink *sink = sinks; sink; sink = sink->next)
 		sink->write(line, len);
@@ -97,6 +97,25 @@ size_t log_copy(char *buf, size_t size)
 		buf[i] = ring[(ring_head - len + i) % RING_SIZE];
 	spin_unlock_irqrestore(&log_lock, flags);
 	return len;
+}
+
+size_t log_read(unsigned int *position, char *buf, size_t size)
+{
+	unsigned int flags = spin_lock_irqsave(&log_lock);
+	size_t len;
+
+	if (ring_head - *position > MIN(ring_head, RING_SIZE))
+		*position = ring_head - MIN(ring_head, RING_SIZE);
+	len = MIN(ring_head - *position, size);
+	for (size_t i = 0; i < len; i++)
+		buf[i] = ring[(*position)++ % RING_SIZE];
+	spin_unlock_irqrestore(&log_lock, flags);
+	return len;
+}
+
+void log_set_console_level(int level)
+{
+	console_level = level;
 }
 
 /* A kernel stack word can be read if it lies in the current task's stack or in the boot stack. */

@@ -17,4 +17,12 @@ long sys_sendfile64(int fd_out, int fd_in, int64_t __user *offset, size_t count)
 long sys_copy_file_range(int fd_in, int64_t __user *off_in, int fd_out, int64_t __user *off_out, size_t len,
 			 unsigned int flags);
 
+/* kernel/sysinfo.c, kernel/random.c */
+long sys_uname(void __user *buf);
+long sys_sethostname(const char __user *name, unsigned int len);
+long sys_setdomainname(const char __user *name, unsigned int len);
+long sys_sysinfo(void __user *buf);
+long sys_syslog(int action, char __user *buf, int len);
+long sys_getrandom(void __user *buf, size_t n, unsigned int flags);
+
 #endif
