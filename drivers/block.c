@@ -1,0 +1,229 @@
+/*
+ * The block layer: devices by name and number, bios, and counting them.
+ *
+ * 1. devices_lock guards the list. Devices are added while drivers probe and never go away, so what
+ *    was found stays valid.
+ * 2. A bio is checked here, so that drivers see only what lies on their device.
+ * 3. bio_complete() runs the submitter's function without any lock of ours, perhaps in an interrupt.
+ */
+#include "drivers/block.h"
+#include "fs/proc.h"
+#include "kernel/init.h"
+#include "kernel/spinlock.h"
+#include "kernel/wait.h"
+#include "lib/errno.h"
+#include "lib/string.h"
+#include "mm/slab.h"
+
+struct list block_devices = LIST_INIT(block_devices);
+static spinlock_t devices_lock = SPINLOCK_INIT("block devices");
+
+static struct slab_cache *bio_cache;
+
+/* Those who wait for a bio of theirs; `done` of each is guarded by done_lock. */
+static struct wait_queue done_queue = WAIT_QUEUE_INIT(done_queue);
+static spinlock_t done_lock = SPINLOCK_INIT("bio done");
+
+static void block_init(void)
+{
+	bio_cache = slab_cache_create("bio", sizeof(struct bio), 0);
+}
+INITCALL(1, block_init);
+
+/* ---- devices ---- */
+
+int block_register(struct block_device *device)
+{
+	struct block_device *other;
+
+	/* So that its size in bytes is a file size. */
+	device->sectors = MIN(device->sectors, (uint64_t)INT64_MAX >> SECTOR_SHIFT);
+	spin_lock(&devices_lock);
+	list_for_each(other, &block_devices, link) {
+		if (!strcmp(other->name, device->name) ||
+		    (other->major == device->major && other->minor == device->minor)) {
+			spin_unlock(&devices_lock);
+			return -EEXIST;
+		}
+	}
+	list_add_tail(&block_devices, &device->link);
+	spin_unlock(&devices_lock);
+	return 0;
+}
+
+struct block_device *block_find(const char *name)
+{
+	struct block_device *device, *found = NULL;
+
+	if (!strncmp(name, "/dev/", 5))
+		name += 5;
+	spin_lock(&devices_lock);
+	list_for_each(device, &block_devices, link)
+		if (!strcmp(device->name, name))
+			found = device;
+	spin_unlock(&devices_lock);
+	return found;
+}
+
+struct block_device *block_find_number(unsigned int major, unsigned int minor)
+{
+	struct block_device *device, *found = NULL;
+
+	spin_lock(&devices_lock);
+	list_for_each(device, &block_devices, link)
+		if (device->major == major && device->minor == minor)
+			found = device;
+	spin_unlock(&devices_lock);
+	return found;
+}
+
+/* ---- bios ---- */
+
+struct bio *bio_alloc(struct block_device *device, uint64_t sector, bool write, unsigned int flags)
+{
+	struct bio *bio = slab_alloc(bio_cache, flags);
+
+	if (!bio)
+		return NULL;
+	bio->device = device;
+	bio->sector = sector;
+	bio->write = write;
+	bio->nr_segments = 0;
+	bio->error = 0;
+	bio->complete = NULL;
+	bio->private = NULL;
+	bio->next = bio->parts = bio->total = 0;
+	list_init(&bio->link);
+	return bio;
+}
+
+void bio_free(struct bio *bio)
+{
+	slab_free(bio_cache, bio);
+}
+
+bool bio_add(struct bio *bio, struct page *page, unsigned int offset, unsigned int len)
+{
+	if (bio->nr_segments == BIO_MAX_SEGMENTS)
+		return false;
+	bio->segments[bio->nr_segments++] = (struct bio_segment){ page, offset, len };
+	bio->total += len;
+	return true;
+}
+
+static bool bio_is_valid(const struct bio *bio)
+{
+	const struct block_device *device = bio->device;
+	uint64_t sectors = bio->total >> SECTOR_SHIFT;
+
+	if (bio->write && device->read_only)
+		return false;
+	if (bio->nr_segments == 0)
+		return device->ops->flush != NULL;
+	return !(bio->total & (SECTOR_SIZE - 1)) && bio->sector <= device->sectors &&
+	       sectors <= device->sectors - bio->sector;
+}
+
+static void raise_max(struct atomic *max, int value)
+{
+	int old = atomic_read(max);
+
+	while (old < value) {
+		int seen = __sync_val_compare_and_swap(&max->value, old, value);
+
+		if (seen == old)
+			break;
+		old = seen;
+	}
+}
+
+void bio_submit(struct bio *bio)
+{
+	struct block_device *device = bio->device;
+
+	raise_max(&device->max_in_flight, atomic_add_return(&device->in_flight, 1));
+	if (bio_is_valid(bio))
+		device->ops->submit(device, bio);
+	else
+		bio_complete(bio, -EIO);
+}
+
+void bio_complete(struct bio *bio, int error)
+{
+	struct block_device *device = bio->device;
+
+	bio->error = error;
+	atomic_inc(bio->write ? &device->writes : &device->reads);
+	if (error) {
+		atomic_inc(&device->errors);
+		log_debug("%s: %s of %u bytes at sector %llu failed", device->name,
+			  bio->write ? "write" : "read", bio->total,
+			  (unsigned long long)bio->sector);
+	}
+	atomic_dec(&device->in_flight);
+	bio->complete(bio);
+}
+
+static void complete_wait(struct bio *bio)
+{
+	unsigned int flags = spin_lock_irqsave(&done_lock);
+
+	*(bool *)bio->private = true;
+	spin_unlock_irqrestore(&done_lock, flags);
+	/* The waiter may be gone by now, and the bio with it; the queue is ours. */
+	wake_all(&done_queue);
+}
+
+/* The lock orders the look at `done` after joining the queue, and complete_wait's look at the queue after
+ * setting `done`. */
+static bool is_done(const bool *done)
+{
+	unsigned int flags = spin_lock_irqsave(&done_lock);
+	bool result = *done;
+
+	spin_unlock_irqrestore(&done_lock, flags);
+	return result;
+}
+
+int bio_submit_wait(struct bio *bio)
+{
+	bool done = false;
+	int error;
+
+	bio->private = &done;
+	bio->complete = complete_wait;
+	bio_submit(bio);
+	wait_event(&done_queue, is_done(&done));
+	error = bio->error;
+	bio_free(bio);
+	return error;
+}
+
+/* ---- /proc ---- */
+
+/* As on Linux: number, name, reads, merged, sectors, ms, the same for writes, in flight. What is not
+ * counted is 0. */
+static void diskstats_show(struct text *text)
+{
+	struct block_device *device;
+
+	list_for_each(device, &block_devices, link)
+		text_printf(text, "%4u %7u %s %d 0 0 0 %d 0 0 0 %d 0 0\n", device->major,
+			    device->minor, device->name, atomic_read(&device->reads),
+			    atomic_read(&device->writes), atomic_read(&device->in_flight));
+}
+PROC_FILE(diskstats, "diskstats", 0444, diskstats_show, NULL);
+
+/* What matters here: how many bios a device had at once. */
+static void disks_show(struct text *text)
+{
+	struct block_device *device;
+
+	list_for_each(device, &block_devices, link)
+		text_printf(text, "%s sectors %llu reads %d writes %d errors %d in_flight %d max_in_flight %d queue %u\n",
+			    device->name, (unsigned long long)device->sectors,
+			    atomic_read(&device->reads), atomic_read(&device->writes),
+			    atomic_read(&device->errors), atomic_read(&device->in_flight),
+			    atomic_read(&device->max_in_flight), device->queue_depth);
+}
+PROC_FILE(disks, "disks", 0444, disks_show, NULL);

@@ -1,0 +1,265 @@
+/*
+ * The gate: a disk in memory whose completions pass a gate, so that tests say when IO ends, and how.
+ *
+ * 1. Its size is the kernel parameter gate= (8 MiB). A page of it exists once it was written; the others read as
+ *    zeros: a gate that is not used costs nothing.
+ * 2. gate.lock (plain) guards everything here. Nothing of the gate runs in interrupts.
+ * 3. While the gate is open a bio is done before gate_submit() returns. While it is closed bios are held in
+ *    their order, untouched: a read is done, and a write reaches the disk, when it passes.
+ * 4. Commands, written to /proc/gate:
+ *	close		hold what comes from now on
+ *	open		let everything through, now and from now on
+ *	pass N		let N requests through; what is missing of them now is let through when it comes
+ *	fail N		the next N requests that pass fail with EIO
+ *	reverse		turn the order of those held around
+ */
+#include "drivers/block.h"
+#include "fs/proc.h"
+#include "kernel/init.h"
+#include "kernel/log.h"
+#include "kernel/param.h"
+#include "kernel/spinlock.h"
+#include "lib/errno.h"
+#include "lib/radix.h"
+#include "lib/string.h"
+#include "mm/kmap.h"
+
+#define GATE_MAJOR	240		/* of those for local use */
+#define DEFAULT_SIZE	(8u << 20)
+#define MAX_SIZE	(1ull << 40)
+
+static struct gate {
+	spinlock_t	  lock;
+	bool		  closed;
+	struct list	  held;			/* bios, in the order in which they will pass */
+	unsigned int	  nr_held;
+	unsigned int	  credit;		/* how many may pass although it is closed */
+	unsigned int	  fail;			/* how many of those that pass are to fail */
+	struct radix_tree pages;		/* what was written */
+} gate = {
+	.lock = SPINLOCK_INIT("gate"),
+	.held = LIST_INIT(gate.held),
+};
+
+static uint64_t gate_size = DEFAULT_SIZE;
+
+static int set_size(const char *value)
+{
+	uint64_t size = parse_size(value, &value);
+
+	if (*value || size > MAX_SIZE)
+		return -EINVAL;
+	gate_size = size;
+	return 0;
+}
+KERNEL_PARAM(gate, set_size, "size of /dev/gate0, e.g. 64M; 0: none");
+
+/* ---- the disk behind the gate ---- */
+
+static struct page *find_page(unsigned int index)
+{
+	struct page *page;
+
+	spin_lock(&gate.lock);
+	page = radix_lookup(&gate.pages, index);
+	spin_unlock(&gate.lock);
+	return page;
+}
+
+/* The page at index, made if it is not there; NULL: no memory. Pages are never taken away. */
+static struct page *make_page(unsigned int index)
+{
+	struct radix_pool pool = { 0 };
+	struct page *page = find_page(index), *new;
+
+	if (page)
+		return page;
+	new = page_alloc(0, ALLOC_HIGH | ALLOC_ZERO);
+	if (!new)
+		return NULL;
+	if (radix_preload(&pool) == 0) {
+		spin_lock(&gate.lock);
+		if (radix_insert(&gate.pages, index, new, &pool) < 0)
+			page = radix_lookup(&gate.pages, index);
+		else
+			page = new;
+		spin_unlock(&gate.lock);
+	}
+	radix_pool_release(&pool);
+	if (page != new)
+		page_put(new);
+	return page;
+}
+
+/* `len` bytes of a segment from `at` on, to or from the disk at `byte`; both stay within a page. 0, -ENOMEM. */
+static int copy_piece(const struct bio *bio, const struct bio_segment *segment, unsigned int at,
+		      uint64_t byte, unsigned int len)
+{
+	unsigned int index = byte >> PAGE_SHIFT, offset = byte & (PAGE_SIZE - 1);
+	unsigned int ours = segment->offset + at;
+	struct page *disk = bio->write ? make_page(index) : find_page(index);
+	char *from, *to;
+
+	if (bio->write && !disk)
+		return -ENOMEM;
+	to = kmap_local(segment->page + (ours >> PAGE_SHIFT));
+	from = disk ? kmap_local(disk) : NULL;
+	if (bio->write)
+		memcpy(from + offset, to + (ours & (PAGE_SIZE - 1)), len);
+	else if (from)
+		memcpy(to + (ours & (PAGE_SIZE - 1)), from + offset, len);
+	else
+		memset(to + (ours & (PAGE_SIZE - 1)), 0, len);
+	if (from)
+		kunmap_local(from);
+	kunmap_local(to);
+	return 0;
+}
+
+static int transfer(struct bio *bio)
+{
+	uint64_t byte = bio->sector << SECTOR_SHIFT;
+
+	for (unsigned int i = 0; i < bio->nr_segments; i++) {
+		const struct bio_segment *segment = &bio->segments[i];
+
+		for (unsigned int at = 0, len; at < segment->len; at += len) {
+			unsigned int room = PAGE_SIZE - ((segment->offset + at) & (PAGE_SIZE - 1));
+
+			len = MIN(segment->len - at, room);
+			len = MIN(len, PAGE_SIZE - ((unsigned int)byte & (PAGE_SIZE - 1)));
+			if (copy_piece(bio, segment, at, byte, len) < 0)
+				return -EIO;
+			byte += len;
+		}
+	}
+	return 0;
+}
+
+/* ---- the gate ---- */
+
+/* A bio passes. No lock is held. */
+static void pass(struct bio *bio)
+{
+	bool fail;
+
+	spin_lock(&gate.lock);
+	fail = gate.fail > 0;
+	if (fail)
+		gate.fail--;
+	spin_unlock(&gate.lock);
+	bio_complete(bio, fail ? -EIO : transfer(bio));
+}
+
+/* The next held bio that may pass, or NULL. */
+static struct bio *next_to_pass(void)
+{
+	struct bio *bio = NULL;
+
+	spin_lock(&gate.lock);
+	if (gate.nr_held > 0 && (!gate.closed || gate.credit > 0)) {
+		bio = list_first(&gate.held, struct bio, link);
+		list_del(&bio->link);
+		gate.nr_held--;
+		if (gate.closed)
+			gate.credit--;
+	}
+	spin_unlock(&gate.lock);
+	return bio;
+}
+
+static void let_pass(void)
+{
+	struct bio *bio;
+
+	while ((bio = next_to_pass()) != NULL)
+		pass(bio);
+}
+
+static void gate_submit(struct block_device *device, struct bio *bio)
+{
+	spin_lock(&gate.lock);
+	list_add_tail(&gate.held, &bio->link);
+	gate.nr_held++;
+	spin_unlock(&gate.lock);
+	let_pass();
+}
+
+static const struct block_device_ops gate_ops = { .submit = gate_submit };
+
+static struct block_device device = {
+	.name		= "gate0",
+	.major		= GATE_MAJOR,
+	.ops		= &gate_ops,
+	.queue_depth	= 1024,
+};
+
+/* ---- /proc/gate ---- */
+
+static void gate_show(struct text *text)
+{
+	spin_lock(&gate.lock);
+	text_printf(text, "%s\nheld %u\nin_flight %d\npass %u\nfail %u\npages %u\n",
+		    gate.closed ? "closed" : "open", gate.nr_held,
+		    atomic_read(&device.in_flight), gate.credit, gate.fail, gate.pages.count);
+	spin_unlock(&gate.lock);
+}
+
+static void reverse_held(void)
+{
+	struct list reversed;
+	struct bio *bio, *next;
+
+	lockdep_held(&gate.lock);
+	list_init(&reversed);
+	list_for_each_safe(bio, next, &gate.held, link) {
+		list_del(&bio->link);
+		list_add(&reversed, &bio->link);
+	}
+	list_splice_tail(&gate.held, &reversed);
+}
+
+/* The number behind `word` and a space; false: the input is something else. */
+static bool parse_command(const char *input, const char *word, uint32_t *number)
+{
+	size_t len = strlen(word);
+
+	return !strncmp(input, word, len) && input[len] == ' ' &&
+	       parse_u32(input + len + 1, number) == 0;
+}
+
+static int gate_store(char *input, size_t len)
+{
+	uint32_t number = 0;
+	int error = 0;
+
+	if (len > 0 && input[len - 1] == '\n')
+		input[len - 1] = '\0';
+	spin_lock(&gate.lock);
+	if (!strcmp(input, "close")) {
+		gate.closed = true;
+		gate.credit = 0;
+	} else if (!strcmp(input, "open")) {
+		gate.closed = false;
+	} else if (parse_command(input, "pass", &number)) {
+		gate.credit += number;
+	} else if (parse_command(input, "fail", &number)) {
+		gate.fail = number;
+	} else if (!strcmp(input, "reverse")) {
+		reverse_held();
+	} else {
+		error = -EINVAL;
+	}
+	spin_unlock(&gate.lock);
+	if (!error)
+		let_pass();
+	return error;
+}
+PROC_FILE(gate, "gate", 0644, gate_show, gate_store);
+
+static int gate_probe(void)
+{
+	device.sectors = gate_size >> SECTOR_SHIFT;
+	return device.sectors ? block_register(&device) : 0;
+}
+DRIVER(gate, gate_probe);

@@ -1,0 +1,564 @@
+/*
+ * virtio block devices on PCI (Virtual I/O Device 1.1: 2.6 split virtqueues, 4.1 PCI transport, 5.2 block).
+ *
+ * 1. Only the modern interface is used: registers found through vendor capabilities, VERSION_1 negotiated.
+ * 2. disk->lock (irqsave) guards the queue, the list of bios that wait for room, and the drivers' fields of bios.
+ * 3. A bio becomes one request, or several if it has more segments than a request may have or than there are free
+ *    descriptors. With INDIRECT_DESC a request takes one descriptor of the ring, so that as many
+ *    requests are in flight as the ring has entries; when there is no memory for its table, it is made in the ring
+ *    itself. So the queue goes on without memory.
+ * 4. Bios are completed from the interrupt, without the lock. What waits for room is started from there too, and the
+ *    device is told once for all of it.
+ * 5. What the device writes is checked: an answer to no request is ignored.
+ */
+#include "drivers/block.h"
+#include "drivers/pci.h"
+#include "kernel/init.h"
+#include "kernel/irq.h"
+#include "kernel/log.h"
+#include "kernel/spinlock.h"
+#include "lib/errno.h"
+#include "lib/string.h"
+#include "mm/slab.h"
+#include "mm/vmalloc.h"
+
+/* 4.1.2, 4.1.4 */
+#define VIRTIO_VENDOR		0x1af4
+#define BLOCK_TRANSITIONAL	0x1001
+#define BLOCK_MODERN		0x1042
+#define CAP_VENDOR		0x09
+#define CAP_TYPE		3	/* offsets in the capability */
+#define CAP_BAR			4
+#define CAP_OFFSET		8
+#define CAP_LENGTH		12
+#define CAP_NOTIFY_MULTIPLIER	16
+enum { CFG_COMMON = 1, CFG_NOTIFY, CFG_ISR, CFG_DEVICE };
+
+/* 4.1.4.3: the common configuration */
+#define COMMON_DEVICE_FEATURE_SELECT 0
+#define COMMON_DEVICE_FEATURE	4
+#define COMMON_DRIVER_FEATURE_SELECT 8
+#define COMMON_DRIVER_FEATURE	12
+#define COMMON_STATUS		20
+#define COMMON_GENERATION	21
+#define COMMON_QUEUE_SELECT	22
+#define COMMON_QUEUE_SIZE	24
+#define COMMON_QUEUE_ENABLE	28
+#define COMMON_QUEUE_NOTIFY_OFF	30
+#define COMMON_QUEUE_DESC	32
+#define COMMON_QUEUE_DRIVER	40
+#define COMMON_QUEUE_DEVICE	48
+#define COMMON_SIZE		56
+
+/* 2.1: device status */
+#define STATUS_ACKNOWLEDGE	1
+#define STATUS_DRIVER		2
+#define STATUS_DRIVER_OK	4
+#define STATUS_FEATURES_OK	8
+#define STATUS_FAILED		128
+
+/* 5.2.3 and 6: features, as bits of the first and second word */
+#define FEATURE_SEG_MAX		(1u << 2)
+#define FEATURE_RO		(1u << 5)
+#define FEATURE_FLUSH		(1u << 9)
+#define FEATURE_INDIRECT	(1u << 28)
+#define FEATURE_VERSION_1	(1u << 0)
+
+/* 5.2.4: the device's configuration */
+#define BLOCK_CAPACITY		0
+#define BLOCK_SEG_MAX		12
+#define BLOCK_CONFIG_SIZE	16
+
+/* 5.2.6: requests */
+#define REQUEST_IN		0
+#define REQUEST_OUT		1
+#define REQUEST_FLUSH		4
+#define REQUEST_OK		0
+
+#define ISR_QUEUE		1
+
+/* 2.6.5 to 2.6.8: the split virtqueue */
+#define DESC_NEXT		1
+#define DESC_WRITE		2
+#define DESC_INDIRECT		4
+#define USED_NO_NOTIFY		1
+
+struct virtq_desc {
+	uint64_t address;
+	uint32_t len;
+	uint16_t flags, next;
+};
+struct virtq_avail {
+	uint16_t flags, index, ring[];
+};
+struct virtq_used {
+	uint16_t flags, index;
+	struct {
+		uint32_t id, len;
+	} ring[];
+};
+
+#define QUEUE_MAX	256u		/* entries that we use */
+#define QUEUE_MIN	4u		/* a request of one segment takes three */
+#define QUEUE_ORDER	1u		/* the three parts of QUEUE_MAX entries fit into two pages */
+#define USED_ALIGN	4u
+#define RESET_TRIES	1000000u
+
+#define VIRTBLK_MAJOR	254
+#define MINORS_PER_DISK	16
+#define MAX_DISKS	26		/* vda to vdz */
+
+/* A request on its way, by its first descriptor. */
+struct request {
+	struct {			/* 5.2.6: what the device reads first */
+		uint32_t type, reserved;
+		uint64_t sector;
+	} header;
+	volatile uint8_t   status;	/* what it writes last */
+	uint16_t	   last;	/* descriptor in the ring; free together with it */
+	uint16_t	   nr;		/* descriptors of the ring */
+	struct virtq_desc *table;	/* indirect; NULL */
+	struct bio	  *bio;		/* NULL: not in use */
+};
+
+struct disk {
+	struct block_device device;
+	spinlock_t	    lock;
+	struct list	    waiting;	/* bios that are not handed out whole */
+	unsigned int	    size, nr_free;
+	uint16_t	    free;	/* first free descriptor */
+	uint16_t	    used_seen;
+	struct virtq_desc  *desc;
+	struct virtq_avail *avail;
+	volatile struct virtq_used *used;
+	struct request	   *requests;
+	unsigned int	    seg_max;
+	bool		    indirect;
+	volatile char	   *common, *isr, *config;
+	volatile uint16_t  *notify;
+};
+
+static unsigned int nr_disks;
+
+static uint8_t get8(volatile char *at)			{ return *(volatile uint8_t *)at; }
+static uint16_t get16(volatile char *at)		{ return *(volatile uint16_t *)at; }
+static uint32_t get32(volatile char *at)		{ return *(volatile uint32_t *)at; }
+static void put8(volatile char *at, uint8_t value)	{ *(volatile uint8_t *)at = value; }
+static void put16(volatile char *at, uint16_t value)	{ *(volatile uint16_t *)at = value; }
+static void put32(volatile char *at, uint32_t value)	{ *(volatile uint32_t *)at = value; }
+static void put64(volatile char *at, uint64_t value)
+{
+	put32(at, value);
+	put32(at + 4, value >> 32);
+}
+
+/* ---- requests; disk->lock is held ---- */
+
+/* A chain of descriptors that is being filled. In the ring the free ones are linked already. */
+struct chain {
+	struct virtq_desc *table;
+	unsigned int	   left, nr;	/* may be taken, were taken */
+	uint16_t	   at, last;	/* next one, last one filled */
+};
+
+/* Append a buffer; one that follows the buffer before in memory makes that longer. False: no descriptor left. */
+static bool chain_add(struct chain *chain, phys_addr_t address, uint32_t len, uint16_t flags, bool join)
+{
+	struct virtq_desc *last = &chain->table[chain->last], *desc;
+
+	if (join && last->address + last->len == address) {
+		last->len += len;
+		return true;
+	}
+	if (chain->left == 0)
+		return false;
+	if (chain->nr > 0)
+		last->flags |= DESC_NEXT;
+	desc = &chain->table[chain->at];
+	desc->address = address;
+	desc->len = len;
+	desc->flags = flags;
+	chain->last = chain->at;
+	chain->at = desc->next;
+	chain->left--;
+	chain->nr++;
+	return true;
+}
+
+/* Fill the chain with a request for the next segments of the bio, as many as it takes. */
+static void fill(struct disk *disk, struct request *request, struct bio *bio, struct chain *chain)
+{
+	uint16_t flags = bio->write ? 0 : DESC_WRITE;
+	uint64_t sector = bio->sector;
+	unsigned int first = bio->next;
+
+	for (unsigned int i = 0; i < first; i++)	/* handed out before */
+		sector += bio->segments[i].len >> SECTOR_SHIFT;
+	request->header.type = bio->nr_segments == 0 ? REQUEST_FLUSH :
+			       bio->write ? REQUEST_OUT : REQUEST_IN;
+	request->header.reserved = 0;
+	request->header.sector = sector;
+	request->status = 0xff;
+	chain_add(chain, virt_to_phys(&request->header), sizeof(request->header), 0, false);
+	chain->left--;			/* kept for the status */
+	while (bio->next < bio->nr_segments) {
+		struct bio_segment *segment = &bio->segments[bio->next];
+
+		if (!chain_add(chain, page_phys(segment->page) + segment->offset, segment->len,
+			       flags, bio->next > first))
+			break;
+		bio->next++;
+	}
+	chain->left++;
+	chain_add(chain, virt_to_phys((void *)&request->status), 1, DESC_WRITE, false);
+}
+
+/* A table of its own for the request, or NULL. */
+static struct virtq_desc *make_table(struct disk *disk, unsigned int nr)
+{
+	struct virtq_desc *table;
+
+	if (!disk->indirect)
+		return NULL;
+	table = kmalloc(nr * sizeof(*table), ALLOC_ATOMIC);
+	for (unsigned int i = 0; table && i < nr; i++)
+		table[i].next = i + 1;
+	return table;
+}
+
+/* Hand out (the next part of) a bio: false if there is no room now. */
+static bool start(struct disk *disk, struct bio *bio)
+{
+	unsigned int segments = MIN(bio->nr_segments - bio->next, disk->seg_max);
+	unsigned int wanted = segments + 2;
+	uint16_t head = disk->free;
+	struct request *request = &disk->requests[head];
+	struct chain chain = { .left = wanted };
+
+	if (disk->nr_free == 0)
+		return false;
+	request->table = make_table(disk, wanted);
+	if (request->table) {
+		chain.table = request->table;
+		fill(disk, request, bio, &chain);
+		disk->desc[head].address = virt_to_phys(request->table);
+		disk->desc[head].len = chain.nr * sizeof(struct virtq_desc);
+		disk->desc[head].flags = DESC_INDIRECT;
+		request->last = head;
+		request->nr = 1;
+	} else {
+		if (disk->nr_free < MIN(wanted, 3u))
+			return false;
+		chain.table = disk->desc;
+		chain.at = head;
+		chain.left = MIN(wanted, disk->nr_free);
+		fill(disk, request, bio, &chain);
+		request->last = chain.last;
+		request->nr = chain.nr;
+	}
+	request->bio = bio;
+	bio->parts++;
+	disk->free = disk->desc[request->last].next;
+	disk->nr_free -= request->nr;
+	disk->avail->ring[disk->avail->index & (disk->size - 1)] = head;
+	barrier();			/* x86 keeps stores in order */
+	WRITE_ONCE(disk->avail->index, disk->avail->index + 1);
+	return true;
+}
+
+/* Start what waits, and tell the device. */
+static void start_waiting(struct disk *disk)
+{
+	uint16_t before = disk->avail->index;
+
+	while (!list_empty(&disk->waiting)) {
+		struct bio *bio = list_first(&disk->waiting, struct bio, link);
+
+		if (!start(disk, bio))
+			break;
+		if (bio->next == bio->nr_segments)
+			list_del(&bio->link);
+	}
+	if (disk->avail->index == before)
+		return;
+	/*
+	 * The index before the flag is read. Else
+	 *
+	 *	driver				device
+	 *	reads: no notification wanted
+	 *					looks at the index once more: nothing
+	 *					wants notifications, rests
+	 *	stores the index, tells nobody
+	 */
+	memory_barrier();
+	if (!(disk->used->flags & USED_NO_NOTIFY))
+		*disk->notify = 0;
+}
+
+static void virtio_submit(struct block_device *device, struct bio *bio)
+{
+	struct disk *disk = device->private;
+	unsigned int flags = spin_lock_irqsave(&disk->lock);
+
+	list_add_tail(&disk->waiting, &bio->link);
+	start_waiting(disk);
+	spin_unlock_irqrestore(&disk->lock, flags);
+}
+
+/* The device has answered request `id`: its descriptors are free. Returns its bio if that is done. */
+static struct bio *finish(struct disk *disk, uint32_t id)
+{
+	struct request *request;
+	struct bio *bio;
+
+	if (id >= disk->size || !disk->requests[id].bio)
+		return NULL;
+	request = &disk->requests[id];
+	bio = request->bio;
+	request->bio = NULL;
+	kfree(request->table);
+	disk->desc[request->last].next = disk->free;
+	disk->free = id;
+	disk->nr_free += request->nr;
+	if (request->status != REQUEST_OK)
+		bio->error = -EIO;
+	return --bio->parts == 0 && bio->next == bio->nr_segments ? bio : NULL;
+}
+
+static void virtio_interrupt(void *context)
+{
+	struct disk *disk = context;
+	struct list done;
+	struct bio *bio, *next;
+
+	if (!(get8(disk->isr) & ISR_QUEUE))	/* reading takes the request back */
+		return;
+	list_init(&done);
+	spin_lock(&disk->lock);
+	while (disk->used_seen != disk->used->index) {
+		barrier();		/* x86 keeps loads in order */
+		bio = finish(disk, disk->used->ring[disk->used_seen++ & (disk->size - 1)].id);
+		if (bio)
+			list_add_tail(&done, &bio->link);
+	}
+	start_waiting(disk);
+	spin_unlock(&disk->lock);
+	list_for_each_safe(bio, next, &done, link) {
+		list_del(&bio->link);
+		bio_complete(bio, bio->error);
+	}
+}
+
+static int virtio_flush(struct block_device *device)
+{
+	struct bio *bio;
+
+	if (device->read_only)
+		return 0;
+	bio = bio_alloc(device, 0, true, 0);
+	return bio ? bio_submit_wait(bio) : -ENOMEM;
+}
+
+static const struct block_device_ops virtio_ops = { .submit = virtio_submit };
+static const struct block_device_ops virtio_flush_ops = {
+	.submit = virtio_submit,
+	.flush	= virtio_flush,
+};
+
+/* ---- finding and starting devices ---- */
+
+/* What a capability describes, mapped. */
+struct registers {
+	volatile char	*at;		/* NULL: not there */
+	uint32_t	 length;
+	unsigned int	 capability;
+};
+
+/* Map the registers of a type, which must have `size` bytes at least. */
+static struct registers map_registers(struct pci_device *pci, unsigned int type, uint32_t size)
+{
+	struct registers found = { NULL, 0, 0 };
+	unsigned int cap = 0;
+
+	while (!found.at && (cap = pci_capability(pci, CAP_VENDOR, cap)) != 0) {
+		unsigned int bar = pci_read(pci, cap + CAP_BAR, 1);
+		uint32_t offset = pci_read(pci, cap + CAP_OFFSET, 4);
+		uint32_t length = pci_read(pci, cap + CAP_LENGTH, 4);
+
+		if (pci_read(pci, cap + CAP_TYPE, 1) != type || bar >= ARRAY_SIZE(pci->bars) ||
+		    pci->bars[bar].io || length < size || offset > pci->bars[bar].size ||
+		    length > pci->bars[bar].size - offset)
+			continue;
+		found.at = ioremap(pci->bars[bar].phys + offset, length);
+		found.length = length;
+		found.capability = cap;
+	}
+	return found;
+}
+
+/* 3.1.1, steps 1 to 6: which features both sides have. */
+static int negotiate(struct disk *disk, uint32_t *features)
+{
+	volatile char *common = disk->common;
+	unsigned int tries = 0;
+
+	put8(common + COMMON_STATUS, 0);
+	while (get8(common + COMMON_STATUS) != 0)
+		if (++tries == RESET_TRIES)
+			return -EIO;
+	put8(common + COMMON_STATUS, STATUS_ACKNOWLEDGE);
+	put8(common + COMMON_STATUS, STATUS_ACKNOWLEDGE | STATUS_DRIVER);
+	put32(common + COMMON_DEVICE_FEATURE_SELECT, 1);
+	if (!(get32(common + COMMON_DEVICE_FEATURE) & FEATURE_VERSION_1))
+		return -ENODEV;
+	put32(common + COMMON_DEVICE_FEATURE_SELECT, 0);
+	*features = get32(common + COMMON_DEVICE_FEATURE) &
+		    (FEATURE_SEG_MAX | FEATURE_RO | FEATURE_FLUSH | FEATURE_INDIRECT);
+	put32(common + COMMON_DRIVER_FEATURE_SELECT, 0);
+	put32(common + COMMON_DRIVER_FEATURE, *features);
+	put32(common + COMMON_DRIVER_FEATURE_SELECT, 1);
+	put32(common + COMMON_DRIVER_FEATURE, FEATURE_VERSION_1);
+	put8(common + COMMON_STATUS, STATUS_ACKNOWLEDGE | STATUS_DRIVER | STATUS_FEATURES_OK);
+	if (!(get8(common + COMMON_STATUS) & STATUS_FEATURES_OK))
+		return -ENODEV;
+	return 0;
+}
+
+/* Where to write when there is something in the queue, which is selected. 4.1.4.4. */
+static int find_notify(struct disk *disk, struct pci_device *pci, const struct registers *notify)
+{
+	uint64_t offset = (uint64_t)pci_read(pci, notify->capability + CAP_NOTIFY_MULTIPLIER, 4) *
+			  get16(disk->common + COMMON_QUEUE_NOTIFY_OFF);
+
+	if (offset > notify->length - sizeof(*disk->notify))
+		return -EIO;
+	disk->notify = (volatile uint16_t *)(notify->at + (uint32_t)offset);
+	return 0;
+}
+
+static int make_queue(struct disk *disk)
+{
+	volatile char *common = disk->common;
+	unsigned int size, used_at;
+	char *memory;
+
+	put16(common + COMMON_QUEUE_SELECT, 0);
+	size = MIN((unsigned int)get16(common + COMMON_QUEUE_SIZE), QUEUE_MAX);
+	while (size & (size - 1))
+		size &= size - 1;
+	if (size < QUEUE_MIN)
+		return -ENODEV;
+	memory = page_alloc_low(QUEUE_ORDER);
+	disk->requests = kzalloc(size * sizeof(struct request), 0);
+	if (!memory || !disk->requests)
+		return -ENOMEM;
+	used_at = size * sizeof(struct virtq_desc) + sizeof(struct virtq_avail) +
+		  (size + 1) * sizeof(uint16_t);
+	disk->size = disk->nr_free = size;
+	disk->desc = (struct virtq_desc *)memory;
+	disk->avail = (struct virtq_avail *)(disk->desc + size);
+	disk->used = (struct virtq_used *)(memory + ALIGN_UP(used_at, USED_ALIGN));
+	for (unsigned int i = 0; i < size; i++)
+		disk->desc[i].next = i + 1;
+	put16(common + COMMON_QUEUE_SIZE, size);
+	put64(common + COMMON_QUEUE_DESC, virt_to_phys(disk->desc));
+	put64(common + COMMON_QUEUE_DRIVER, virt_to_phys(disk->avail));
+	put64(common + COMMON_QUEUE_DEVICE, virt_to_phys((void *)disk->used));
+	put16(common + COMMON_QUEUE_ENABLE, 1);
+	return 0;
+}
+
+/* The fields of 64 bits are read in halves: again, if the device changed them meanwhile. */
+static void read_config(struct disk *disk, uint32_t features)
+{
+	unsigned int tries = 0;
+	uint8_t generation;
+
+	do {
+		generation = get8(disk->common + COMMON_GENERATION);
+		disk->device.sectors = get32(disk->config + BLOCK_CAPACITY) |
+				       (uint64_t)get32(disk->config + BLOCK_CAPACITY + 4) << 32;
+		disk->seg_max = features & FEATURE_SEG_MAX ? get32(disk->config + BLOCK_SEG_MAX) : 1;
+	} while (generation != get8(disk->common + COMMON_GENERATION) && ++tries < RESET_TRIES);
+	disk->seg_max = MAX(disk->seg_max, 1u);
+	disk->indirect = features & FEATURE_INDIRECT;
+	disk->device.read_only = features & FEATURE_RO;
+	disk->device.ops = features & FEATURE_FLUSH ? &virtio_flush_ops : &virtio_ops;
+	disk->device.queue_depth = disk->indirect ? disk->size : disk->size / QUEUE_MIN;
+}
+
+static int start_disk(struct disk *disk, struct pci_device *pci)
+{
+	struct registers notify;
+	uint32_t features;
+	int error;
+
+	pci_enable(pci);
+	disk->common = map_registers(pci, CFG_COMMON, COMMON_SIZE).at;
+	disk->isr = map_registers(pci, CFG_ISR, 1).at;
+	disk->config = map_registers(pci, CFG_DEVICE, BLOCK_CONFIG_SIZE).at;
+	notify = map_registers(pci, CFG_NOTIFY, sizeof(*disk->notify));
+	if (!disk->common || !disk->isr || !disk->config || !notify.at)
+		return -ENODEV;
+	error = negotiate(disk, &features);
+	if (!error)
+		error = make_queue(disk);
+	if (!error)
+		error = find_notify(disk, pci, &notify);
+	if (!error) {
+		read_config(disk, features);
+		error = irq_request(pci->irq_line, true, virtio_interrupt, disk, disk->device.name);
+	}
+	put8(disk->common + COMMON_STATUS,
+	     error ? STATUS_FAILED : STATUS_ACKNOWLEDGE | STATUS_DRIVER | STATUS_FEATURES_OK |
+				     STATUS_DRIVER_OK);
+	return error;
+}
+
+static int add_disk(struct pci_device *pci)
+{
+	struct disk *disk = kzalloc(sizeof(*disk), 0);
+	int error;
+
+	if (!disk)
+		return -ENOMEM;
+	spin_init(&disk->lock, "virtio disk");
+	list_init(&disk->waiting);
+	strlcpy(disk->device.name, "vda", sizeof(disk->device.name));
+	disk->device.name[2] += nr_disks;
+	disk->device.major = VIRTBLK_MAJOR;
+	disk->device.minor = nr_disks * MINORS_PER_DISK;
+	disk->device.private = disk;
+	/* After an error the device may still know the memory: it is not given back. */
+	error = start_disk(disk, pci);
+	if (!error)
+		error = block_register(&disk->device);
+	if (error)
+		return error;
+	nr_disks++;
+	log_info("%s: %llu KiB, queue of %u%s%s", disk->device.name,
+		 (unsigned long long)disk->device.sectors / 2, disk->size,
+		 disk->indirect ? ", indirect" : "", disk->device.read_only ? ", read-only" : "");
+	return 0;
+}
+
+static int virtio_blk_probe(void)
+{
+	struct pci_device *pci;
+
+	list_for_each(pci, &pci_devices, link) {
+		int error;
+
+		if (pci->vendor != VIRTIO_VENDOR || pci->driver || nr_disks == MAX_DISKS ||
+		    (pci->id != BLOCK_TRANSITIONAL && pci->id != BLOCK_MODERN))
+			continue;
+		error = add_disk(pci);
+		if (error)
+			log_error("virtio disk at %x:%x.%x: error %d", pci->bus, pci->device,
+				  pci->function, -error);
+		else
+			pci->driver = "virtio_blk";
+	}
+	return 0;
+}
+DRIVER(virtio_blk, virtio_blk_probe);
