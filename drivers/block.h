@@ -55,7 +55,7 @@ struct block_device {
 	const struct block_device_ops *ops;
 	void		*private;
 	unsigned int	queue_depth;		/* bios that it takes at once */
-	struct inode	*inode;			/* of /dev/NAME, whose page cache holds the raw device */
+	struct inode	*inode;			/* its page cache holds the raw device; made by block_inode() (fs/vfs.h) */
 	struct atomic	openers;
 	bool		claimed;		/* mounted */
 	struct list	link;

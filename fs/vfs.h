@@ -373,7 +373,8 @@ int inode_truncate(struct inode *inode, file_off_t size);
 /* llseek of files whose end is inode->size, and of directories. */
 file_off_t generic_llseek(struct file *file, file_off_t offset, int whence);
 extern unsigned int max_open_files;		/* /proc/sys/fs/file-max */
-struct file *file_alloc(struct inode *inode, const struct file_ops *ops, unsigned int flags); /* takes over the inode's reference; ERR_PTR(-ENFILE) */
+/* Takes over the inode's reference, on errors too: ERR_PTR(-ENFILE, -ENOMEM, -ETXTBSY). */
+struct file *file_alloc(struct inode *inode, const struct file_ops *ops, unsigned int flags);
 void file_get(struct file *file);
 void file_put(struct file *file);
 extern struct atomic nr_open_files;
@@ -387,5 +388,9 @@ void *chrdev_private(struct inode *inode);
 /* What was registered for a device number; NULL: nothing. open() asks, so nodes may be older than their driver. */
 const struct file_ops *chrdev_ops(unsigned int rdev);
 extern const struct file_ops block_file_ops;	/* fs/blockdev.c: the raw device through its page cache */
+/* The inode whose page cache is the raw device; device->inode is set from then on, and stays. ERR_PTR(-ENOMEM). A mount of a
+ * device calls it before the file system's mount. */
+struct block_device;
+struct inode *block_inode(struct block_device *device);
 
 #endif

@@ -14,6 +14,7 @@ struct mutex {
 	struct wait_queue	queue;
 };
 
+#define MUTEX_INIT(name) { NULL, 0, WAIT_QUEUE_INIT((name).queue) }
 void mutex_init(struct mutex *mutex, const char *name);
 
 void mutex_lock_slow(struct mutex *mutex);

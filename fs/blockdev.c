@@ -1,0 +1,259 @@
+/*
+ * Block devices as files: the raw device through a page cache of its own.
+ *
+ * 1. Each device has one inode of the pseudo file system, made when it is first used, which stays: its page cache
+ *    holds the raw device, for /dev nodes (any number, anywhere) and for file systems' metadata.
+ * 2. An open /dev node has a second struct file behind it, for that inode (file->private): reads, writes and splices go
+ *    there. Nobody but us knows it; it has one reference.
+ * 3. The device's size is the file's size. Beyond it reads end and writes are ENOSPC.
+ * 4. Closing a file that was open for writing writes what is dirty to the device.
+ * 5. blockdev_lock guards the making of device->inode.
+ */
+#include "drivers/block.h"
+#include "fs/pageio.h"
+#include "fs/splice.h"
+#include "fs/vfs.h"
+#include "kernel/task.h"
+#include "mm/kmap.h"
+#include "mm/slab.h"
+#include "mm/uaccess.h"
+
+/* ioctl commands of Linux/i386, <linux/fs.h>. */
+#define BLKROGET	0x125e
+#define BLKGETSIZE	0x1260
+#define BLKFLSBUF	0x1261
+#define BLKSSZGET	0x1268
+#define BLKBSZGET	0x80041270
+#define BLKGETSIZE64	0x80041272
+
+static struct mutex blockdev_lock = MUTEX_INIT(blockdev_lock);
+
+static struct block_device *mapping_device(const struct mapping *mapping)
+{
+	return mapping->inode->private;
+}
+
+static void blockdev_read_pages(struct mapping *mapping, struct page **pages, unsigned int nr)
+{
+	pageio_read(mapping_device(mapping), mapping, SECTOR_SHIFT, NULL, pages, nr);
+}
+
+static int blockdev_write_page(struct mapping *mapping, struct page *page)
+{
+	return pageio_write_device(mapping_device(mapping), page);
+}
+
+/* Bytes of the page that lie on the device. */
+static unsigned int bytes_on_device(const struct mapping *mapping, const struct page *page)
+{
+	file_off_t left = mapping->inode->size - ((file_off_t)page->index << PAGE_SHIFT);
+
+	return left > PAGE_SIZE ? PAGE_SIZE : MAX(left, (file_off_t)0);
+}
+
+static int blockdev_begin_write(struct mapping *mapping, struct page *page, unsigned int from,
+				unsigned int to)
+{
+	unsigned int valid = bytes_on_device(mapping, page);
+	struct bio *bio;
+	int error;
+
+	if (page->flags & PG_UPTODATE)
+		return 0;
+	if (valid < PAGE_SIZE)
+		page_zero(page, valid, PAGE_SIZE - valid);
+	if (from == 0 && to >= valid)
+		return 0;
+	bio = bio_alloc(mapping_device(mapping), (uint64_t)page->index << (PAGE_SHIFT - SECTOR_SHIFT),
+			false, 0);
+	if (!bio)
+		return -ENOMEM;
+	bio_add(bio, page, 0, valid);
+	error = bio_submit_wait(bio);
+	if (!error)
+		set_bits(&page->flags, PG_UPTODATE);
+	return error;
+}
+
+static const struct mapping_ops blockdev_mapping_ops = {
+	.read_pages = blockdev_read_pages,
+	.write_page = blockdev_write_page,
+	.begin_write = blockdev_begin_write,
+	.has_store = true,
+};
+
+struct inode *block_inode(struct block_device *device)
+{
+	struct inode *inode;
+
+	mutex_lock(&blockdev_lock);
+	inode = device->inode;
+	if (!inode) {
+		inode = inode_anonymous(S_IFBLK | 0600, "block");
+		if (!IS_ERR(inode)) {
+			inode->rdev = MAKEDEV(device->major, device->minor);
+			inode->private = device;
+			inode->size = device->sectors << SECTOR_SHIFT;
+			mapping_init(&inode->mapping, inode, &blockdev_mapping_ops);
+			device->inode = inode;
+		}
+	}
+	mutex_unlock(&blockdev_lock);
+	return inode;
+}
+
+/* ---- file operations ---- */
+
+static struct file *raw(struct file *file)
+{
+	return file->private;
+}
+
+static struct block_device *file_device(struct file *file)
+{
+	return raw(file)->inode->private;
+}
+
+static int blockdev_open(struct inode *inode, struct file *file)
+{
+	struct block_device *device = block_find_number(MAJOR(inode->rdev), MINOR(inode->rdev));
+	struct inode *data;
+	struct file *behind;
+
+	if (!device)
+		return -ENXIO;
+	if (file->writable && device->read_only)
+		return -EACCES;
+	data = block_inode(device);
+	if (IS_ERR(data))
+		return PTR_ERR(data);
+	behind = kzalloc(sizeof(*behind), 0);
+	if (!behind)
+		return -ENOMEM;
+	atomic_set(&behind->refs, 1);
+	behind->flags = file->flags & ~(O_APPEND | O_DSYNC);
+	behind->readable = file->readable;
+	behind->writable = file->writable;
+	mutex_init(&behind->pos_lock, "block file");
+	behind->ops = &block_file_ops;
+	behind->inode = data;
+	file->private = behind;
+	atomic_inc(&device->openers);
+	return 0;
+}
+
+static int sync_device(struct block_device *device)
+{
+	int error = mapping_sync(&device->inode->mapping);
+
+	if (!error && device->ops->flush)
+		error = device->ops->flush(device);
+	return error;
+}
+
+static void blockdev_release(struct file *file)
+{
+	struct block_device *device = file_device(file);
+
+	if (file->writable)
+		(void)mapping_sync(&device->inode->mapping);	/* an error waits for the next fsync */
+	atomic_dec(&device->openers);
+	kfree(file->private);
+}
+
+static ssize_t blockdev_read(struct file *file, struct iter *to, file_off_t *pos)
+{
+	return generic_file_read(raw(file), to, pos);
+}
+
+/* The generic write ends at the inode's size: it knows block devices. */
+static ssize_t blockdev_write(struct file *file, struct iter *from, file_off_t *pos)
+{
+	ssize_t done;
+
+	if (file->flags & O_APPEND)
+		*pos = raw(file)->inode->size;
+	done = generic_file_write(raw(file), from, pos);
+	if (done > 0 && file->flags & O_DSYNC) {
+		int error = sync_device(file_device(file));
+
+		if (error)
+			return error;
+	}
+	return done;
+}
+
+static ssize_t blockdev_splice_read(struct file *file, file_off_t *pos, size_t len,
+				    struct slot_list *slots)
+{
+	return generic_splice_read(raw(file), pos, len, slots);
+}
+
+static file_off_t blockdev_llseek(struct file *file, file_off_t offset, int whence)
+{
+	file_off_t size = raw(file)->inode->size;
+
+	if (whence == SEEK_CUR)
+		offset += file->pos;
+	else if (whence == SEEK_END)
+		offset += size;
+	else if (whence != SEEK_SET)
+		return -EINVAL;
+	if (offset < 0 || offset > size)
+		return -EINVAL;
+	file->pos = offset;
+	return offset;
+}
+
+static int blockdev_fsync(struct file *file)
+{
+	return sync_device(file_device(file));
+}
+
+static long flush_buffers(struct block_device *device)
+{
+	int error;
+
+	if (current->process->cred.euid != 0)
+		return -EACCES;
+	error = sync_device(device);
+	mapping_drop_clean(&device->inode->mapping, 0, UINT32_MAX);
+	return error;
+}
+
+static long blockdev_ioctl(struct file *file, unsigned int command, unsigned long argument)
+{
+	struct block_device *device = file_device(file);
+	uint64_t bytes = device->sectors << SECTOR_SHIFT;
+
+	switch (command) {
+	case BLKROGET:
+		return put_user_u32(device->read_only, (void __user *)argument);
+	case BLKGETSIZE:
+		if (device->sectors > UINT32_MAX)
+			return -EFBIG;
+		return put_user_u32(device->sectors, (void __user *)argument);
+	case BLKGETSIZE64:
+		return copy_to_user((void __user *)argument, &bytes, sizeof(bytes));
+	case BLKSSZGET:
+		return put_user_u32(SECTOR_SIZE, (void __user *)argument);
+	case BLKBSZGET:
+		return put_user_u32(PAGE_SIZE, (void __user *)argument);
+	case BLKFLSBUF:
+		return flush_buffers(device);
+	default:
+		return -ENOTTY;
+	}
+}
+
+const struct file_ops block_file_ops = {
+	.open = blockdev_open,
+	.release = blockdev_release,
+	.read = blockdev_read,
+	.write = blockdev_write,
+	.llseek = blockdev_llseek,
+	.ioctl = blockdev_ioctl,
+	.fsync = blockdev_fsync,
+	.splice_read = blockdev_splice_read,
+	.splice_write = copy_splice_write,
+};
