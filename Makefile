@@ -39,7 +39,7 @@ help:
 
 $(DEB)/.packages: | tools/setup
 	$(Q)tools/setup packages
-$(DEB)/.oracle: | tools/setup
+$(DEB)/.oracle: | $(DEB)/.packages tools/setup
 	$(Q)tools/setup oracle
 
 # --- the kernel ---
