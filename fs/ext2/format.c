@@ -1,0 +1,239 @@
+/*
+ * Checks and arithmetic of the ext2 format. The contract stands in the header.
+ */
+#include "fs/ext2/format.h"
+#include "lib/string.h"
+
+#define MAX_LOG_BLOCK_SIZE	2u	/* 1, 2 and 4 KiB */
+#define DYNAMIC_REVISION	1u	/* from here on the inode size and the features are there */
+#define BITS_PER_BYTE		8u
+#define ENTRY_ALIGN		4u
+
+#define TYPE_MASK		0170000
+#define TYPE_FIFO		0010000
+#define TYPE_CHARACTER		0020000
+#define TYPE_DIRECTORY		0040000
+#define TYPE_BLOCK		0060000
+#define TYPE_REGULAR		0100000
+#define TYPE_SYMLINK		0120000
+#define TYPE_SOCKET		0140000
+
+static const char *check_inode_size(const struct ext2_disk_super *super, struct ext2_layout *layout)
+{
+	unsigned int size = super->revision < DYNAMIC_REVISION ? EXT2_INODE_SIZE_MIN : super->inode_size;
+
+	if (size < EXT2_INODE_SIZE_MIN || size > layout->block_size || size & (size - 1))
+		return "bad inode size";
+	layout->inode_size = size;
+	return NULL;
+}
+
+static const char *check_groups(const struct ext2_disk_super *super, struct ext2_layout *layout)
+{
+	uint32_t bits = layout->block_size * BITS_PER_BYTE;	/* of the bitmap of a group */
+	uint32_t per_group = super->blocks_per_group, inodes = super->inodes_per_group;
+
+	if (per_group == 0 || per_group > bits || per_group & (BITS_PER_BYTE - 1))
+		return "bad number of blocks in a group";
+	if (inodes == 0 || inodes > bits)
+		return "bad number of inodes in a group";
+	layout->blocks_per_group = per_group;
+	layout->inodes_per_group = inodes;
+	layout->groups = (layout->blocks - layout->first_data_block - 1) / per_group + 1;
+	if (super->inodes_count == 0 || super->inodes_count < EXT2_ROOT_INODE ||
+	    super->inodes_count > (uint64_t)layout->groups * inodes)
+		return "bad number of inodes";
+	layout->inodes = super->inodes_count;
+	return NULL;
+}
+
+const char *ext2_check_super(const struct ext2_disk_super *super, uint64_t device_bytes,
+			     struct ext2_layout *layout, uint32_t *features)
+{
+	const char *error;
+
+	*features = 0;
+	if (super->magic != EXT2_MAGIC)
+		return "no ext2 file system (wrong magic number)";
+	if (super->revision > DYNAMIC_REVISION)
+		return "unknown revision";
+	if (super->revision == DYNAMIC_REVISION && super->incompatible & ~EXT2_INCOMPAT_KNOWN) {
+		*features = super->incompatible & ~EXT2_INCOMPAT_KNOWN;
+		return "incompatible features";
+	}
+	if (super->log_block_size > MAX_LOG_BLOCK_SIZE)
+		return "bad block size";
+	layout->block_shift = 10 + super->log_block_size;
+	layout->block_size = 1u << layout->block_shift;
+	layout->first_data_block = super->first_data_block;
+	layout->blocks = super->blocks_count;
+	/* The superblock, at byte 1024, is in the first data block. */
+	if (super->first_data_block != EXT2_SUPER_OFFSET >> layout->block_shift)
+		return "bad first data block";
+	if (super->blocks_count <= super->first_data_block + 1)
+		return "bad number of blocks";
+	if ((uint64_t)super->blocks_count << layout->block_shift > device_bytes)
+		return "larger than its device";
+	error = check_inode_size(super, layout);
+	if (!error)
+		error = check_groups(super, layout);
+	layout->free_blocks = super->free_blocks;
+	layout->free_inodes = super->free_inodes;
+	layout->file_types = super->revision == DYNAMIC_REVISION &&
+			     super->incompatible & EXT2_INCOMPAT_FILETYPE;
+	return error;
+}
+
+uint64_t ext2_group_offset(const struct ext2_layout *layout, uint32_t number)
+{
+	uint64_t table = (uint64_t)(layout->first_data_block + 1) << layout->block_shift;
+
+	return table + (uint64_t)((number - 1) / layout->inodes_per_group) *
+		       sizeof(struct ext2_disk_group);
+}
+
+uint64_t ext2_inode_offset(const struct ext2_layout *layout, uint32_t number, uint32_t inode_table)
+{
+	return ((uint64_t)inode_table << layout->block_shift) +
+	       (uint64_t)((number - 1) % layout->inodes_per_group) * layout->inode_size;
+}
+
+bool ext2_inode_table_ok(const struct ext2_layout *layout, uint32_t inode_table)
+{
+	uint64_t bytes = (uint64_t)layout->inodes_per_group * layout->inode_size;
+	uint64_t end = ((uint64_t)inode_table << layout->block_shift) + bytes;
+
+	return ext2_block_ok(layout, inode_table) &&
+	       end <= (uint64_t)layout->blocks << layout->block_shift;
+}
+
+int64_t ext2_inode_size(const struct ext2_disk_inode *inode)
+{
+	uint64_t size = inode->size;
+
+	/* Of other types the upper half was something else (directory ACL). */
+	if ((inode->mode & TYPE_MASK) == TYPE_REGULAR)
+		size |= (uint64_t)inode->size_high << 32;
+	return size & INT64_MAX;
+}
+
+uint64_t ext2_max_blocks(const struct ext2_layout *layout)
+{
+	unsigned int shift = layout->block_shift - 2;	/* pointers in a block, as a power of two */
+
+	return EXT2_DIRECT + (1ull << shift) + (1ull << 2 * shift) + (1ull << 3 * shift);
+}
+
+const char *ext2_check_inode(const struct ext2_layout *layout, const struct ext2_disk_inode *inode)
+{
+	unsigned int type = inode->mode & TYPE_MASK;
+	uint64_t size = ext2_inode_size(inode);
+
+	if (inode->links == 0)
+		return "not in use";
+	if (inode->flags & (EXT2_FLAG_EXTENTS | EXT2_FLAG_INLINE | EXT2_FLAG_COMPRESSED))
+		return "in a form that is not of ext2";
+	switch (type) {
+	case TYPE_REGULAR:
+		if (inode->size_high >> 31)
+			return "bad size";
+		break;
+	case TYPE_DIRECTORY:
+		if (size == 0 || size & (layout->block_size - 1))
+			return "a directory with a bad size";
+		break;
+	case TYPE_SYMLINK:
+		if (size == 0 || size >= layout->block_size)
+			return "a symbolic link with a bad size";
+		break;
+	case TYPE_FIFO:
+	case TYPE_CHARACTER:
+	case TYPE_BLOCK:
+	case TYPE_SOCKET:
+		break;
+	default:
+		return "of no known type";
+	}
+	if (size > ext2_max_blocks(layout) << layout->block_shift)
+		return "larger than a file can be";
+	return NULL;
+}
+
+bool ext2_is_fast_symlink(const struct ext2_layout *layout, const struct ext2_disk_inode *inode)
+{
+	/* A block with extended attributes is counted, too. */
+	uint32_t attributes = inode->file_acl ? layout->block_size / 512 : 0;
+
+	return (inode->mode & TYPE_MASK) == TYPE_SYMLINK && inode->size < EXT2_FAST_SYMLINK &&
+	       inode->sectors == attributes;
+}
+
+/* Small numbers stand in the first pointer, as 8 bits each; larger ones in the second. */
+void ext2_device_number(const struct ext2_disk_inode *inode, unsigned int *major, unsigned int *minor)
+{
+	uint32_t old = inode->block[0], new = inode->block[1];
+
+	if (old) {
+		*major = old >> 8 & 0xff;
+		*minor = old & 0xff;
+	} else {
+		*major = new >> 8 & 0xfff;
+		*minor = (new & 0xff) | (new >> 12 & 0xfff00);
+	}
+}
+
+unsigned int ext2_block_path(const struct ext2_layout *layout, uint64_t block, unsigned int path[4],
+			     unsigned int *left)
+{
+	unsigned int shift = layout->block_shift - 2;
+	unsigned int mask = (1u << shift) - 1;
+	unsigned int length = 2;
+
+	if (block < EXT2_DIRECT) {
+		path[0] = block;
+		*left = EXT2_DIRECT - block;
+		return 1;
+	}
+	block -= EXT2_DIRECT;
+	for (; length <= 4; length++) {
+		uint64_t covers = 1ull << (length - 1) * shift;
+
+		if (block < covers)
+			break;
+		block -= covers;
+	}
+	if (length > 4)
+		return 0;
+	path[0] = EXT2_DIRECT + length - 2;
+	for (unsigned int level = 1; level < length; level++)
+		path[level] = block >> (length - 1 - level) * shift & mask;
+	*left = mask + 1 - path[length - 1];
+	return length;
+}
+
+unsigned int ext2_read_entry(const struct ext2_layout *layout, const void *block, unsigned int offset,
+			     struct ext2_entry *entry)
+{
+	const struct ext2_disk_entry *disk = (const void *)((const char *)block + offset);
+	unsigned int room = layout->block_size - offset, len;
+
+	if (offset > layout->block_size - sizeof(*disk))
+		return 0;
+	len = disk->entry_len;
+	if (len < sizeof(*disk) + ENTRY_ALIGN || len & (ENTRY_ALIGN - 1) || len > room)
+		return 0;
+	entry->inode = disk->inode;
+	entry->name = (const char *)(disk + 1);
+	/* Without file types the name's length had 16 bits; names were never longer than 255 bytes. */
+	entry->name_len = disk->name_len;
+	entry->type = layout->file_types ? disk->type : 0;
+	if (!layout->file_types && disk->type)
+		return 0;
+	if (entry->inode == 0)
+		return len;
+	if (entry->name_len == 0 || sizeof(*disk) + entry->name_len > len ||
+	    entry->inode > layout->inodes || memchr(entry->name, '/', entry->name_len) ||
+	    memchr(entry->name, '\0', entry->name_len))
+		return 0;
+	return len;
+}

@@ -1,0 +1,135 @@
+/*
+ * What ext2 looks like on disk ("The Second Extended File System, Internal Layout", D. Poirier), and the
+ * checks that stand between it and the rest of the kernel.
+ *
+ * 1. Everything here is plain computation on bytes that came from a disk: no locks, no memory, no IO. It is tested on
+ *    the host.
+ * 2. A disk may hold anything. What these functions accept can be used without further thought: shifts are in
+ *    range, divisors are not zero, offsets lie in their block, block numbers on the file system.
+ */
+#ifndef FS_EXT2_FORMAT_H
+#define FS_EXT2_FORMAT_H
+
+#include "lib/types.h"
+
+#define EXT2_SUPER_OFFSET	1024u
+#define EXT2_MAGIC		0xef53
+#define EXT2_ROOT_INODE		2u
+#define EXT2_NAME_MAX		255u
+#define EXT2_DIRECT		12u	/* block pointers in the inode */
+#define EXT2_POINTERS		15u	/* with single, double and triple indirect */
+#define EXT2_FAST_SYMLINK	60u	/* a shorter target stands in place of the pointers */
+
+/* 3.1 Superblock: the fields that are used. */
+struct ext2_disk_super {
+	uint32_t inodes_count, blocks_count, reserved_blocks, free_blocks, free_inodes;
+	uint32_t first_data_block, log_block_size, log_fragment_size;
+	uint32_t blocks_per_group, fragments_per_group, inodes_per_group;
+	uint32_t mount_time, write_time;
+	uint16_t mount_count, max_mount_count, magic, state, errors, minor_revision;
+	uint32_t last_check, check_interval, creator_os, revision;
+	uint16_t default_uid, default_gid;
+	uint32_t first_inode;
+	uint16_t inode_size, block_group;
+	uint32_t compatible, incompatible, read_only_compatible;
+} __packed;
+
+#define EXT2_INCOMPAT_FILETYPE	0x0002u	/* directory entries name the type */
+#define EXT2_INCOMPAT_KNOWN	EXT2_INCOMPAT_FILETYPE
+
+/* 3.2 Block group descriptor */
+struct ext2_disk_group {
+	uint32_t block_bitmap, inode_bitmap, inode_table;
+	uint16_t free_blocks, free_inodes, directories, pad;
+	uint32_t reserved[3];
+} __packed;
+
+/* 3.3 Inode, without what larger inodes have behind it */
+struct ext2_disk_inode {
+	uint16_t mode, uid;
+	uint32_t size, atime, ctime, mtime, dtime;
+	uint16_t gid, links;
+	uint32_t sectors, flags, os1;
+	uint32_t block[EXT2_POINTERS];
+	uint32_t generation, file_acl, size_high, fragment;
+	uint16_t fragment_info, pad, uid_high, gid_high;
+	uint32_t os2;
+} __packed;
+
+#define EXT2_INODE_SIZE_MIN	128u
+#define EXT2_FLAG_COMPRESSED	0x00000004u
+#define EXT2_FLAG_EXTENTS	0x00080000u	/* ext4: the pointers are something else */
+#define EXT2_FLAG_INLINE	0x10000000u	/* ext4: the data stands in the inode */
+
+/* 4.1 Directory entry; the name follows. */
+struct ext2_disk_entry {
+	uint32_t inode;
+	uint16_t entry_len;
+	uint8_t  name_len, type;
+} __packed;
+
+/* What is known of a file system whose superblock was accepted. */
+struct ext2_layout {
+	unsigned int block_shift, block_size;
+	uint32_t blocks, inodes, first_data_block;
+	uint32_t blocks_per_group, inodes_per_group, groups;
+	unsigned int inode_size;
+	uint32_t free_blocks, free_inodes;
+	bool file_types;		/* directory entries have them */
+};
+
+/*
+ * Check a superblock against the device's size. NULL: *layout is filled in. Else a text that says what is wrong;
+ * for unknown features *features is set to their bits, else to 0.
+ */
+const char *ext2_check_super(const struct ext2_disk_super *super, uint64_t device_bytes,
+			     struct ext2_layout *layout, uint32_t *features);
+
+/* Is this the number of a block that a file may have? */
+static inline bool ext2_block_ok(const struct ext2_layout *layout, uint32_t block)
+{
+	return block > layout->first_data_block && block < layout->blocks;
+}
+static inline bool ext2_inode_number_ok(const struct ext2_layout *layout, uint32_t number)
+{
+	return number > 0 && number <= layout->inodes;
+}
+
+/* Byte offsets on the device: of the descriptor of the inode's group; of the inode, given that group's inode table. */
+uint64_t ext2_group_offset(const struct ext2_layout *layout, uint32_t number);
+uint64_t ext2_inode_offset(const struct ext2_layout *layout, uint32_t number, uint32_t inode_table);
+/* Does the inode table of the inode's group lie on the file system? */
+bool ext2_inode_table_ok(const struct ext2_layout *layout, uint32_t inode_table);
+
+/* Check an inode that is in use. NULL, or what is wrong. */
+const char *ext2_check_inode(const struct ext2_layout *layout, const struct ext2_disk_inode *inode);
+/* Its size in bytes; below 2^63. */
+int64_t ext2_inode_size(const struct ext2_disk_inode *inode);
+/* Is it a symbolic link whose target stands in the inode? */
+bool ext2_is_fast_symlink(const struct ext2_layout *layout, const struct ext2_disk_inode *inode);
+/* The device number of a character or block device. */
+void ext2_device_number(const struct ext2_disk_inode *inode, unsigned int *major, unsigned int *minor);
+
+/*
+ * The way to a file's block: which of the inode's pointers, and then which entry of each indirect block. Returns its length
+ * (1 to 4), 0 if no file has such a block. `left`: how many blocks from there on have their pointers
+ * in the same place.
+ */
+unsigned int ext2_block_path(const struct ext2_layout *layout, uint64_t block, unsigned int path[4],
+			     unsigned int *left);
+/* The largest size that a file can have, in blocks. */
+uint64_t ext2_max_blocks(const struct ext2_layout *layout);
+
+/*
+ * The directory entry at `offset` of a directory's block: its length up to the next one, or 0 if it is damaged. The name
+ * is name[0..name_len), without '/' and '\0'; inode 0: an unused entry.
+ */
+struct ext2_entry {
+	uint32_t     inode;
+	const char   *name;
+	unsigned int name_len, type;
+};
+unsigned int ext2_read_entry(const struct ext2_layout *layout, const void *block, unsigned int offset,
+			     struct ext2_entry *entry);
+
+#endif
