@@ -20,6 +20,7 @@
 #include "lib/types.h"
 #include "lib/errno.h"
 #include "lib/list.h"
+#include "kernel/atomic.h"
 
 size_t strlcpy(char *dst, const char *src, size_t size);
 uint64_t parse_size(const char *s, const char **end);

@@ -1,0 +1,323 @@
+/* drivers/tty_ldisc.c: editing, echo, signals and flow control by example; raw mode and canonical mode by random input. */
+#include "tests/unit/shim.h"
+#include "drivers/tty_ldisc.c"
+
+static struct tty tty;
+static char screen[70000];		/* what was echoed */
+static size_t screen_len;
+static int throttles, unthrottles, woken_writers;
+static unsigned int signals;
+
+static size_t test_write(struct tty *t, const char *bytes, size_t len, bool atomic)
+{
+	must(atomic && spin_held(&t->lock));
+	if (screen_len + len < sizeof(screen))
+		memcpy(screen + screen_len, bytes, len);
+	screen_len += len;
+	return len;
+}
+
+static void test_throttle(struct tty *t, bool stop)
+{
+	must(spin_held(&t->lock));
+	*(stop ? &throttles : &unthrottles) += 1;
+}
+
+static const struct tty_driver test_driver = { .write = test_write, .throttle = test_throttle };
+
+int signal_send_group(unsigned int pgid, int signo, const struct signal_info *info)
+{
+	must(pgid == 42 && !spin_held(&tty.lock));
+	signals |= 1u << signo;
+	return 0;
+}
+
+void tty_wake_writers(struct tty *t)
+{
+	woken_writers++;
+}
+
+static void reset(void)
+{
+	memset(&tty, 0, sizeof(tty));
+	tty.driver = &test_driver;
+	tty.foreground = 42;
+	tty_default_termios(&tty.termios);
+	screen_len = throttles = unthrottles = signals = woken_writers = 0;
+}
+
+static void set_mode(uint32_t lflag, uint32_t iflag)
+{
+	struct termios termios = tty.termios;
+
+	termios.lflag = lflag;
+	termios.iflag = iflag;
+	tty_set_termios(&tty, &termios);
+}
+
+static void type(const char *s)
+{
+	must(tty_input(&tty, s, strlen(s)) == strlen(s));
+}
+
+/* What one read of up to max bytes gives; -1: nothing there. */
+static int take(char *buf, size_t max)
+{
+	struct tty_chunk chunk;
+
+	if (tty_available(&tty) == 0)
+		return -1;
+	tty_peek(&tty, buf, max, &chunk);
+	tty_consume(&tty, &chunk);
+	return chunk.bytes;
+}
+
+static bool reads(const char *expected)
+{
+	char buf[5000];
+	int n = take(buf, sizeof(buf));
+
+	if (!expected)
+		return n == -1;
+	return n == (int)strlen(expected) && memcmp(buf, expected, n) == 0;
+}
+
+static bool shows(const char *expected)
+{
+	bool same = screen_len == strlen(expected) && memcmp(screen, expected, screen_len) == 0;
+
+	screen_len = 0;
+	return same;
+}
+
+static void test_lines(void)
+{
+	reset();
+	type("hel");
+	ok(reads(NULL) && shows("hel"), "an unfinished line cannot be read, but is echoed");
+	type("lo\r");
+	ok(shows("lo\r\n") && reads("hello\n") && reads(NULL), "CR ends it, and is read as NL");
+	type("a\nb\nc");
+	ok(tty_count_input(&tty) == 4 && reads("a\n") && reads("b\n") && reads(NULL), "a read takes one line");
+	type("\025");
+	type("\004x\004\004yz\n");
+	ok(reads("") && reads("x") && reads("") && reads("yz\n"), "^D: end of file, or of a piece of a line");
+	type("abc\004\n");
+	ok(tty_count_input(&tty) == 4, "an end of file is no byte");
+	char buf[3];
+	ok(take(buf, 3) == 3 && reads("\n"), "an end of file behind a full buffer goes with it");
+	type("abcdef\n");
+	ok(take(buf, 3) == 3 && memcmp(buf, "abc", 3) == 0 && reads("def\n"), "a line in two reads");
+}
+
+static void test_editing(void)
+{
+	reset();
+	type("abx\177c\n");
+	ok(reads("abc\n") && shows("abx\b \bc\r\n"), "erase");
+	type("\177\177a\177\177b\n");
+	ok(reads("b\n") && shows("a\b \bb\r\n"), "nothing to erase");
+	type("one two  \027x\n");
+	ok(reads("one x\n"), "word erase");
+	screen_len = 0;
+	type("abc\025d\n");
+	ok(reads("d\n") && shows("abc\b \b\b \b\b \bd\r\n"), "kill");
+	type("\001\177\n");
+	ok(reads("\n") && shows("^A\b \b\b \b\r\n"), "a control character takes two columns");
+	tty.column = 3;
+	type("a\t\177b\n");
+	ok(reads("ab\n") && shows("a\t\b \b\b \b\b \b\b \bb\r\n"), "a tab takes what it took");
+	type("\026\003\026\177\026\n\n");
+	ok(reads("\003\177\n\n") && signals == 0, "^V: the next one is nothing special, not even a line end");
+	set_mode(tty.termios.lflag, ICRNL | IUTF8);
+	screen_len = 0;
+	type("\303\244\177x\n");
+	ok(reads("x\n") && shows("\303\244\b \bx\r\n"), "UTF-8: a whole character is erased");
+	type("ab\022c\n");
+	ok(reads("abc\n") && shows("ab^R\r\nabc\r\n"), "reprint");
+	set_mode(ICANON | ECHONL, 0);
+	type("secret\n");
+	ok(reads("secret\n") && shows("\r\n"), "without echo, only the newline");
+}
+
+static void test_signals(void)
+{
+	reset();
+	type("rm -rf\003ls\n");
+	ok(signals == 1u << SIGINT && reads("ls\n"), "^C sends SIGINT and drops the line");
+	signals = 0;
+	type("a\nb\034\032c\n");
+	ok(signals == (1u << SIGQUIT | 1u << SIGTSTP) && reads("c\n") && reads(NULL), "^\\ and ^Z");
+	signals = 0;
+	set_mode(tty.termios.lflag | NOFLSH, ICRNL);
+	type("a\003b\n");
+	ok(signals == 1u << SIGINT && reads("ab\n"), "NOFLSH keeps the input");
+	signals = 0;
+	set_mode(ICANON, 0);
+	type("\003\n");
+	ok(signals == 0 && reads("\003\n"), "without ISIG it is a byte");
+	reset();
+	tty.foreground = 0;
+	type("\003\n");
+	ok(signals == 0 && reads("\n"), "no foreground group: nobody to tell");
+}
+
+static void test_flow(void)
+{
+	reset();
+	type("\023a");
+	ok(tty.stopped, "^S stops output");
+	type("\021b\n");
+	ok(!tty.stopped && woken_writers == 1 && reads("ab\n"), "^Q lets it go on; neither is input");
+	type("\023\003");
+	ok(!tty.stopped && woken_writers == 2, "so does ^C");
+	type("\023");
+	set_mode(tty.termios.lflag, 0);
+	ok(!tty.stopped, "and leaving the mode");
+}
+
+static void test_mapping(void)
+{
+	char out[20];
+	uint16_t ends[10];
+
+	reset();
+	set_mode(0, INLCR | IGNCR | ISTRIP);
+	type("a\n\r\xe1");
+	ok(reads("a\ra"), "INLCR, IGNCR, ISTRIP");
+	ok(tty_process_output(&tty, "a\nb", 3, out, ends) == 4 && memcmp(out, "a\r\nb", 4) == 0 &&
+	   ends[0] == 1 && ends[1] == 3 && ends[2] == 4, "ONLCR");
+	tty.termios.oflag = OPOST | OCRNL | ONOCR;
+	tty.column = 0;
+	ok(tty_process_output(&tty, "\rx", 2, out, ends) == 2 && memcmp(out, "\nx", 2) == 0, "OCRNL");
+	tty.termios.oflag = OPOST | ONOCR;
+	tty.column = 0;
+	ok(tty_process_output(&tty, "\rx\r", 3, out, ends) == 2 && ends[0] == 0, "ONOCR");
+}
+
+static void test_full_line(void)
+{
+	reset();
+	set_mode(ICANON | ECHO | ECHOE, IMAXBEL | ICRNL);
+	for (unsigned int i = 0; i < TTY_RING - 1; i++)
+		type("x");
+	screen_len = 0;
+	type("y");
+	ok(shows("\a") && throttles == 0, "a line that is too long: a bell");
+	ok(tty_input_room(&tty) == 1, "and still room for its end");
+	type("\n");
+	ok(tty_input_room(&tty) == 0 && throttles == 1, "which then fills the ring");
+	ok(tty_input(&tty, "z", 1) == 0, "so that nothing more is taken");
+	char buf[TTY_RING];
+	ok(take(buf, sizeof(buf)) == TTY_RING && unthrottles == 1, "until it was read");
+}
+
+/* Raw mode loses nothing, whatever sizes come and go, and is throttled and let go in turn. */
+static void test_raw(void)
+{
+	unsigned int sent = 0, received = 0;
+	char buf[6000];
+
+	reset();
+	set_mode(0, 0);
+	while (received < 2000000) {
+		size_t n = random_u32() % 600;
+
+		if (!tty.throttled && random_u32() % 3) {
+			for (size_t i = 0; i < n; i++)
+				buf[i] = (sent + i) * 167 >> 3;
+			sent += tty_input(&tty, buf, n);
+		} else {
+			int got = take(buf, n + 1);
+
+			for (int i = 0; i < got; i++)
+				must(buf[i] == (char)((received + i) * 167 >> 3));
+			received += MAX(got, 0);
+		}
+		must(sent - received == tty_available(&tty));
+		must(throttles - unthrottles == tty.throttled);
+	}
+	ok(throttles > 10, "raw mode: every byte comes through unchanged (%d times throttled)", throttles);
+}
+
+static void test_mode_change(void)
+{
+	reset();
+	type("half");
+	set_mode(0, 0);
+	ok(reads("half"), "raw mode gives the unfinished line");
+	type("raw");
+	set_mode(ICANON, 0);
+	ok(reads("raw") && reads(NULL), "canonical mode gives what raw mode left as a line");
+	type("x\004");
+	set_mode(0, 0);
+	set_mode(ICANON, 0);
+	type("y\n");
+	char buf[2];
+	ok(take(buf, 2) == 2 && memcmp(buf, "x\0", 2) == 0 && reads("y\n"), "marks do not outlive the mode");
+	type("abc");
+	tty_flush_input(&tty);
+	type("d\n");
+	ok(reads("d\n"), "flush");
+}
+
+static void test_consume_after_flush(void)
+{
+	struct tty_chunk chunk;
+	char buf[8];
+
+	reset();
+	type("old\n");
+	tty_peek(&tty, buf, sizeof(buf), &chunk);
+	tty_flush_input(&tty);
+	type("new\n");
+	tty_consume(&tty, &chunk);
+	ok(reads("new\n"), "what came after a flush is not taken for what was flushed");
+}
+
+/* Anything at all, in any mode: no access beyond the ring, positions in order. */
+static void test_noise(void)
+{
+	reset();
+	for (int round = 0; round < 300000; round++) {
+		char buf[64];
+
+		switch (random_u32() % 8) {
+		case 0:
+			set_mode(random_u32() & LFLAG_ALL, random_u32() & IFLAG_ALL);
+			break;
+		case 1: case 2:
+			take(buf, random_u32() % 64 + 1);
+			break;
+		case 3:
+			if (random_u32() % 50 == 0)
+				tty_flush_input(&tty);
+			break;
+		default:
+			for (unsigned int i = 0; i < sizeof(buf); i++)
+				buf[i] = random_u32() % 3 ? random_u32() % 40 : random_u32();
+			tty_input(&tty, buf, MIN(tty_input_room(&tty), random_u32() % 64));
+		}
+		must(tty.head - tty.tail <= TTY_RING);
+		must(tty_count_input(&tty) <= tty_available(&tty));
+		if (tty.termios.lflag & ICANON)
+			must(tty.line_end - tty.tail <= tty.head - tty.tail);
+		screen_len = 0;
+	}
+	ok(true, "random input in random modes");
+}
+
+int main(void)
+{
+	test_lines();
+	test_editing();
+	test_signals();
+	test_flow();
+	test_mapping();
+	test_full_line();
+	test_raw();
+	test_mode_change();
+	test_consume_after_flush();
+	test_noise();
+	return tap_done();
+}
