@@ -1,0 +1,332 @@
+/*
+ * Laziness, shown with the gate device: its completions come when the test says so, and no clock is needed.
+ * The data lies on /dev/gate0 itself; one case mounts a file system from it.
+ */
+#include "test.h"
+#include <sys/mount.h>
+
+#ifndef BLKFLSBUF
+#define BLKFLSBUF 0x1261
+#endif
+
+#define NO_GATE "Linux has no gate device and waits for the disk in splice"
+#define MIB (1 << 20)
+#define SEED 11
+
+static int gate, ends[2], other[2];
+static char data[MIB], back[2 * MIB];
+
+static void control(const char *command)
+{
+	int fd = open("/proc/gate", O_WRONLY);
+
+	CHECK(fd >= 0);
+	CHECK_EQ(write(fd, command, strlen(command)), strlen(command));
+	close(fd);
+}
+
+/* The first MiB of the gate holds known bytes, none of them cached; the gate is closed. */
+static void prepare(void)
+{
+	control("open");
+	gate = open("/dev/gate0", O_RDWR);
+	CHECK(gate >= 0);
+	test_fill(data, MIB, SEED, 0);
+	CHECK_EQ(pwrite(gate, data, MIB, 0), MIB);
+	CHECK_EQ(fsync(gate), 0);
+	CHECK_EQ(ioctl(gate, BLKFLSBUF, 0), 0);
+	CHECK_EQ(pipe(ends), 0);
+	CHECK_EQ(pipe(other), 0);
+	control("close");
+}
+
+static short poll_now(int fd, short events)
+{
+	struct pollfd p = { fd, events, 0 };
+
+	CHECK(poll(&p, 1, 0) >= 0);
+	return p.revents;
+}
+
+static void nonblocking(int fd, bool on)
+{
+	CHECK_EQ(fcntl(fd, F_SETFL, on ? O_NONBLOCK : 0), 0);
+}
+
+/* Splice `n` bytes from `at` while the gate is closed. */
+static void lazy(loff_t at, size_t n)
+{
+	CHECK_EQ(splice(gate, &at, ends[1], NULL, n, 0), n);
+}
+
+static void expect(int fd, size_t from, size_t n)
+{
+	CHECK_EQ(read_full(fd, back, n), n);
+	CHECK_EQ(test_differs(back, n, SEED, from), n);
+}
+
+static long count(const char *what)
+{
+	char name[64];
+	long value, found = -1;
+	FILE *file = fopen("/proc/leaks", "r");
+
+	CHECK(file != NULL);
+	while (fscanf(file, "%63s %ld", name, &value) == 2)
+		if (!strcmp(name, what))
+			found = value;
+	fclose(file);
+	return found;
+}
+
+/* Slots of all pipes that are still on their way. */
+static int on_their_way(void)
+{
+	char line[256];
+	int n = 0;
+	FILE *file = fopen("/proc/pipes", "r");
+
+	CHECK(file != NULL);
+	while (fgets(line, sizeof(line), file))
+		n += strstr(line, "on its way") != NULL;
+	fclose(file);
+	return n;
+}
+
+BEYOND_TEST(returns_at_once, 20, "a cold splice of 1 MiB returns with 256 pages on their way and no task added",
+	    NO_GATE)
+{
+	long tasks;
+	int n = -1;
+
+	prepare();
+	tasks = count("tasks");
+	CHECK_EQ(fcntl(ends[1], F_SETPIPE_SZ, MIB), MIB);
+	lazy(0, MIB);
+	CHECK_EQ(on_their_way(), 256);
+	CHECK_EQ(count("tasks"), tasks);
+	CHECK_EQ(ioctl(ends[0], FIONREAD, &n), 0);
+	CHECK_EQ(n, 0);
+	control("open");
+	expect(ends[0], 0, MIB);
+}
+
+BEYOND_TEST(tells_the_truth, 20, "on their way: poll says nothing, O_NONBLOCK read EAGAIN, then both see them", NO_GATE)
+{
+	prepare();
+	lazy(0, 65536);
+	CHECK_EQ(poll_now(ends[0], POLLIN), 0);
+	nonblocking(ends[0], true);
+	CHECK_ERR(read(ends[0], back, 100), EAGAIN);
+	control("open");
+	nonblocking(ends[0], false);
+	CHECK_EQ(read(ends[0], back, 1), 1);
+	CHECK_EQ(poll_now(ends[0], POLLIN), POLLIN);
+	expect(ends[0], 1, 65535);
+}
+
+BEYOND_TEST(hangup_waits, 20, "POLLHUP does not show while the first slot is on its way", NO_GATE)
+{
+	prepare();
+	lazy(0, 4096);
+	close(ends[1]);
+	CHECK_EQ(poll_now(ends[0], POLLIN), 0);
+	control("open");
+	expect(ends[0], 0, 4096);
+	CHECK_EQ(poll_now(ends[0], POLLIN), POLLHUP);
+	CHECK_EQ(read(ends[0], back, 1), 0);
+}
+
+BEYOND_TEST(poller_wakes, 20, "the arrival of the first page wakes a poller", NO_GATE)
+{
+	struct pollfd p;
+	pid_t child;
+
+	prepare();
+	lazy(0, 8192);
+	child = fork();
+	if (!child) {
+		test_sleep_ms(100);
+		control("open");
+		_exit(0);
+	}
+	p = (struct pollfd){ ends[0], POLLIN, 0 };
+	CHECK_EQ(poll(&p, 1, 15000), 1);
+	CHECK_EQ(p.revents, POLLIN);
+	expect(ends[0], 0, 8192);
+	CHECK_EQ(test_wait(child), 0);
+}
+
+BEYOND_TEST(readers_wake, 20, "the arrival of the pages wakes readers that wait", NO_GATE)
+{
+	pid_t children[3];
+
+	prepare();
+	lazy(0, 12288);
+	for (int i = 0; i < 3; i++)
+		if (!(children[i] = fork()))
+			_exit(read_full(ends[0], back, 4096) != 4096);
+	test_sleep_ms(100);
+	control("open");
+	for (int i = 0; i < 3; i++)
+		CHECK_EQ(test_wait(children[i]), 0);
+}
+
+BEYOND_TEST(writer_is_not_held_up, 20, "a reader that waits for the disk blocks no writer and no other reader", NO_GATE)
+{
+	pid_t reader;
+
+	prepare();
+	lazy(0, 4096);
+	reader = fork();
+	if (!reader)
+		_exit(read_full(ends[0], back, 4096) != 4096);
+	test_sleep_ms(100);
+	CHECK_EQ(write(ends[1], "behind", 6), 6);
+	nonblocking(ends[0], true);
+	CHECK_ERR(read(ends[0], back, 1), EAGAIN);
+	nonblocking(ends[0], false);
+	control("open");
+	CHECK_EQ(test_wait(reader), 0);
+	CHECK_EQ(read_full(ends[0], back, 6), 6);
+	CHECK(!memcmp(back, "behind", 6));
+}
+
+BEYOND_TEST(moves_on, 20, "slots on their way move to a second pipe, by splice and by tee", NO_GATE)
+{
+	int third[2];
+
+	prepare();
+	CHECK_EQ(pipe(third), 0);
+	lazy(0, 16384);
+	CHECK_EQ(tee(ends[0], third[1], 16384, 0), 16384);
+	CHECK_EQ(splice(ends[0], NULL, other[1], NULL, 16384, 0), 16384);
+	CHECK_EQ(poll_now(other[0], POLLIN), 0);
+	CHECK_EQ(poll_now(third[0], POLLIN), 0);
+	control("open");
+	expect(other[0], 0, 16384);
+	expect(third[0], 0, 16384);
+}
+
+BEYOND_TEST(null_waits_for_nothing, 20, "/dev/null takes slots that have not arrived", NO_GATE)
+{
+	int null = open("/dev/null", O_WRONLY);
+
+	prepare();
+	lazy(0, 65536);
+	CHECK_EQ(splice(ends[0], NULL, null, NULL, 65536, 0), 65536);
+	CHECK_EQ(on_their_way(), 0);
+	control("open");
+	CHECK_EQ(pread(gate, back, 65536, 0), 65536);
+	CHECK_EQ(test_differs(back, 65536, SEED, 0), 65536);
+}
+
+BEYOND_TEST(short_read_stops, 20, "a read that has copied something stops before a slot on its way", NO_GATE)
+{
+	prepare();
+	CHECK_EQ(write(ends[1], "first", 5), 5);
+	lazy(0, 4096);
+	CHECK_EQ(poll_now(ends[0], POLLIN), POLLIN);
+	CHECK_EQ(read(ends[0], back, 10000), 5);
+	CHECK_EQ(poll_now(ends[0], POLLIN), 0);
+	control("open");
+	expect(ends[0], 0, 4096);
+}
+
+BEYOND_TEST(out_of_order, 20, "completions in reverse order: the stream stays in order", NO_GATE)
+{
+	prepare();
+	for (int i = 0; i < 8; i++)
+		lazy((loff_t)i * 131072, 4096);
+	control("reverse");
+	control("open");
+	for (int i = 0; i < 8; i++)
+		expect(ends[0], i * 131072, 4096);
+}
+
+BEYOND_TEST(error_in_its_place, 20, "a failed read is EIO after all that stands before it, and heals", NO_GATE)
+{
+	prepare();
+	CHECK_EQ(write(ends[1], "before", 6), 6);
+	lazy(0, 4096);
+	control("fail 1");
+	CHECK_EQ(write(ends[1], "after", 5), 5);
+	control("open");
+	CHECK_EQ(read(ends[0], back, 100000), 6);
+	CHECK_EQ(poll_now(ends[0], POLLIN), POLLIN);
+	CHECK_ERR(read(ends[0], back, 100000), EIO);
+	expect(ends[0], 0, 4096);
+	CHECK_EQ(read(ends[0], back, 100), 5);
+	CHECK(!memcmp(back, "after", 5));
+}
+
+BEYOND_TEST(signal_interrupts, 20, "a signal interrupts a reader that waits for the disk, SIGKILL always", NO_GATE)
+{
+	struct sigaction action = { .sa_handler = SIG_IGN };
+	pid_t child;
+	int status;
+
+	prepare();
+	lazy(0, 4096);
+	for (int sig = SIGTERM; sig; sig = sig == SIGTERM ? SIGKILL : 0) {
+		sigaction(SIGUSR1, &action, NULL);
+		child = fork();
+		if (!child)
+			_exit(read(ends[0], back, 4096) > 0);
+		test_sleep_ms(100);
+		CHECK_EQ(kill(child, sig), 0);
+		CHECK_EQ(waitpid(child, &status, 0), child);
+		CHECK(WIFSIGNALED(status) && WTERMSIG(status) == sig);
+	}
+	control("open");
+	expect(ends[0], 0, 4096);
+}
+
+BEYOND_TEST(exit_with_reads_in_flight, 20, "a process ends with its reads in flight: nothing hangs, nothing leaks", NO_GATE)
+{
+	pid_t child;
+
+	prepare();
+	child = fork();
+	if (!child) {
+		int own[2];
+		loff_t at = 65536;
+
+		_exit(pipe(own) || splice(gate, &at, own[1], NULL, 65536, 0) != 65536);
+	}
+	CHECK_EQ(test_wait(child), 0);
+	control("open");
+	CHECK_EQ(pread(gate, back, 65536, 65536), 65536);
+	CHECK_EQ(test_differs(back, 65536, SEED, 65536), 65536);
+}
+
+BEYOND_TEST(write_to_a_page_on_its_way, 20, "a write to a page on its way waits, and the pipe keeps the old bytes", NO_GATE)
+{
+	pid_t child;
+
+	prepare();
+	lazy(0, 4096);
+	child = fork();
+	if (!child) {
+		memset(data, 'N', 4096);
+		_exit(pwrite(gate, data, 4096, 0) != 4096);
+	}
+	test_sleep_ms(100);
+	control("open");
+	CHECK_EQ(test_wait(child), 0);
+	expect(ends[0], 0, 4096);
+	CHECK_EQ(pread(gate, back, 4096, 0), 4096);
+	CHECK_EQ(back[17], 'N');
+}
+
+BEYOND_TEST(pass_some, 20, "requests that the gate lets through arrive, the others stay away", NO_GATE)
+{
+	prepare();
+	lazy(0, 4096);
+	lazy(524288, 4096);
+	control("pass 1");
+	expect(ends[0], 0, 4096);
+	CHECK_EQ(poll_now(ends[0], POLLIN), 0);
+	control("open");
+	expect(ends[0], 524288, 4096);
+}
