@@ -136,24 +136,40 @@ static int heal_lent(struct page *page)
 	return page_wait_read(page, true);
 }
 
+/* Replace *page, if it is lent. 0, -ENOMEM. */
+static int replace_lent(struct mapping *mapping, struct page **page)
+{
+	struct page *copy;
+
+	if (atomic_read(&(*page)->lent) == 0)
+		return 0;
+	copy = replace(mapping, *page);
+	if (!copy)
+		return -ENOMEM;
+	*page = copy;
+	return 0;
+}
+
 /*
- * Get a locked page that is in its file ready for a write: not lent, and with room on its disk. *page may be
- * replaced. On an error it is as before, or replaced.
+ * Get a locked page that is in its file ready for a write: with room on its disk, and not lent. On an error the page
+ * is as it was, or replaced.
+ *
+ * Who lent a page that is not uptodate has not waited for us. That is fine as long as it becomes uptodate with what
+ * we write; but begin_write may make it uptodate with what the disk has: so `lent` is looked at afterwards.
  */
-static int prepare(struct mapping *mapping, struct page **page, unsigned int from, unsigned int to)
+static int prepare(struct mapping *mapping, struct page **page, bool fresh, unsigned int from,
+		   unsigned int to)
 {
 	int error = page_wait_writeback(*page);
 
-	if (error)
-		return error;
-	if (atomic_read(&(*page)->lent) > 0) {
-		struct page *copy = replace(mapping, *page);
-
-		if (!copy)
-			return -ENOMEM;
-		*page = copy;
-	}
-	return mapping->ops->begin_write(mapping, *page, from, to);
+	/* Its read failed, and it will be overwritten whole. */
+	if (!error && !fresh && !((*page)->flags & PG_UPTODATE))
+		error = replace_lent(mapping, page);
+	if (!error)
+		error = mapping->ops->begin_write(mapping, *page, from, to);
+	if (!error && (*page)->flags & PG_UPTODATE)
+		error = replace_lent(mapping, page);
+	return error;
 }
 
 /* Give up a page whose write could not begin. One that was made for it is taken back, unless it was lent meanwhile. */
@@ -185,12 +201,7 @@ struct page *page_begin_write(struct mapping *mapping, unsigned int index, unsig
 		if (error)
 			return ERR_PTR(error);
 	}
-	if (fresh) {
-		/* Lent already? Then nothing was promised but what we are about to write: 4. above. */
-		error = mapping->ops->begin_write(mapping, page, from, to);
-	} else {
-		error = prepare(mapping, &page, from, to);
-	}
+	error = prepare(mapping, &page, fresh, from, to);
 	if (error) {
 		give_up(mapping, page, fresh);
 		return ERR_PTR(error);
@@ -213,18 +224,10 @@ struct page *page_make_writable(struct mapping *mapping, struct page *page)
 
 	if (!mapping->ops->begin_write)
 		return ERR_PTR(-EROFS);
-	error = page_wait_writeback(page);
-	/* Before the page is replaced, so that an error leaves everything as it was: begin_write leaves the
-	 * bytes of an uptodate page alone. */
-	if (!error)
-		error = mapping->ops->begin_write(mapping, page, 0, PAGE_SIZE);
+	/* It is uptodate, so an error leaves everything as it was. */
+	error = prepare(mapping, &page, false, 0, PAGE_SIZE);
 	if (error)
 		return ERR_PTR(error);
-	if (atomic_read(&page->lent) > 0) {
-		page = replace(mapping, page);
-		if (!page)
-			return ERR_PTR(-ENOMEM);
-	}
 	page_set_dirty(page);
 	return page;
 }

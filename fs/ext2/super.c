@@ -201,9 +201,12 @@ static int mount_root_inode(struct super_block *sb)
 
 static int ext2_mount(struct super_block *sb, const char *options)
 {
+	struct inode *raw = block_inode(sb->device);
 	struct ext2_fs *fs;
 	int error;
 
+	if (IS_ERR(raw))
+		return PTR_ERR(raw);
 	if (options && *options) {
 		log_error("ext2: %s: unknown options: %s", sb->device->name, options);
 		return -EINVAL;
@@ -211,7 +214,7 @@ static int ext2_mount(struct super_block *sb, const char *options)
 	fs = kzalloc(sizeof(*fs), 0);
 	if (!fs)
 		return -ENOMEM;
-	fs->device = &sb->device->inode->mapping;
+	fs->device = &raw->mapping;
 	error = read_super(sb, fs);
 	if (error)
 		goto free_fs;
