@@ -33,6 +33,9 @@ ssize_t strncpy_from_user(char *dst, const char __user *src, size_t size);
 /* Make the page(s) of [addr, addr+n) present, at least the first 16 of them. 0, -EFAULT, -ERESTARTSYS (killed). */
 int user_fault_in(const void __user *addr, size_t n, bool write);
 
+/* For the page fault handler: a copy was interrupted; close user memory (SMAP) while the fault is resolved. */
+void user_access_stop(void);
+
 /* True if [addr, addr+n) lies below USER_END. */
 static inline bool user_range_ok(const void __user *addr, size_t n)
 {

@@ -1,0 +1,249 @@
+/*
+ * Copies from and to user memory.
+ *
+ * 1. Every instruction here that touches user memory has an entry in the exception table: a fault that
+ *    cannot be resolved continues at its fixup, and the copy reports how far it came.
+ * 2. Counts are exact to the byte: where a string move of words faults, single bytes go on up to the
+ *    one that cannot be had.
+ * 3. With SMAP user memory can be touched between user_access_begin() and user_access_end() only. The
+ *    instructions are 3-byte no-ops until uaccess_init() patches them, so that there is no branch.
+ * 4. Short copies have a path of their own: starting a string instruction costs more than 16 bytes.
+ */
+#include "mm/uaccess.h"
+#include "kernel/cpu.h"
+#include "mm/vm.h"
+
+#define SMALL		16u
+#define FAULT_IN_MAX	16u		/* pages that user_fault_in() looks at */
+
+struct smap_site {
+	uint8_t	 *address;
+	uint32_t opcode;		/* third byte of stac, clac */
+};
+extern const struct smap_site _smap_sites_start[], _smap_sites_end[];
+
+#define SMAP_SITE(opcode)								\
+	"661:	.byte 0x8d, 0x76, 0x00\n"		/* lea 0(%esi), %esi */		\
+	"	.pushsection __smap_sites, \"a\"\n"					\
+	"	.long 661b, " opcode "\n"						\
+	"	.popsection\n"
+
+#define EX_TABLE(fault, fixup)								\
+	"	.pushsection __ex_table, \"a\"\n"					\
+	"	.long " fault ", " fixup "\n"						\
+	"	.popsection\n"
+
+static inline void user_access_begin(void)
+{
+	__asm__ volatile(SMAP_SITE("0xcb") ::: "memory");
+}
+
+static inline void user_access_end(void)
+{
+	__asm__ volatile(SMAP_SITE("0xca") ::: "memory");
+}
+
+void user_access_stop(void)
+{
+	user_access_end();
+}
+
+void uaccess_init(void)
+{
+	if (!cpu_has.smap)
+		return;
+	for (const struct smap_site *site = _smap_sites_start; site < _smap_sites_end; site++) {
+		site->address[0] = 0x0f;
+		site->address[1] = 0x01;
+		site->address[2] = site->opcode;
+	}
+}
+
+/* One word, one byte: false if it faulted. */
+static inline bool move_word(void *dst, const void *src)
+{
+	__asm__ goto("1:	movl (%1), %%eax\n"
+		     "2:	movl %%eax, (%0)\n"
+		     EX_TABLE("1b", "%l[fault]")
+		     EX_TABLE("2b", "%l[fault]")
+		     : : "r"(dst), "r"(src) : "eax", "memory" : fault);
+	return true;
+fault:
+	return false;
+}
+
+static inline bool move_byte(void *dst, const void *src)
+{
+	__asm__ goto("1:	movb (%1), %%al\n"
+		     "2:	movb %%al, (%0)\n"
+		     EX_TABLE("1b", "%l[fault]")
+		     EX_TABLE("2b", "%l[fault]")
+		     : : "r"(dst), "r"(src) : "eax", "memory" : fault);
+	return true;
+fault:
+	return false;
+}
+
+static inline size_t copy_small(char *dst, const char *src, size_t n)
+{
+	for (; n >= 4; dst += 4, src += 4, n -= 4) {
+		if (!move_word(dst, src))
+			break;
+	}
+	for (; n > 0; dst++, src++, n--) {
+		if (!move_byte(dst, src))
+			break;
+	}
+	return n;
+}
+
+static inline size_t copy_large(char *dst, const char *src, size_t n)
+{
+	size_t words = n / 4;
+
+	__asm__ volatile("1:	rep movsl\n"
+			 "	movl %3, %0\n"
+			 "2:	rep movsb\n"
+			 "3:\n"
+			 "	.pushsection .text.fixup, \"ax\"\n"
+			 "4:	leal (%3, %0, 4), %0\n"
+			 "	jmp 2b\n"
+			 "	.popsection\n"
+			 EX_TABLE("1b", "4b")
+			 EX_TABLE("2b", "3b")
+			 : "+c"(words), "+D"(dst), "+S"(src) : "r"(n % 4) : "memory");
+	return words;
+}
+
+/* Bytes that were not copied. */
+static inline size_t copy(void *dst, const void *src, size_t n)
+{
+	size_t left;
+
+	user_access_begin();
+	left = n <= SMALL ? copy_small(dst, src, n) : copy_large(dst, src, n);
+	user_access_end();
+	return left;
+}
+
+int copy_from_user(void *dst, const void __user *src, size_t n)
+{
+	if (!user_range_ok(src, n) || copy(dst, src, n) > 0)
+		return -EFAULT;
+	return 0;
+}
+
+int copy_to_user(void __user *dst, const void *src, size_t n)
+{
+	if (!user_range_ok(dst, n) || copy(dst, src, n) > 0)
+		return -EFAULT;
+	return 0;
+}
+
+size_t copy_from_user_nofault(void *dst, const void __user *src, size_t n)
+{
+	size_t left;
+
+	if (!user_range_ok(src, n))
+		return 0;
+	pagefault_disable();
+	left = copy(dst, src, n);
+	pagefault_enable();
+	return n - left;
+}
+
+size_t copy_to_user_nofault(void __user *dst, const void *src, size_t n)
+{
+	size_t left;
+
+	if (!user_range_ok(dst, n))
+		return 0;
+	pagefault_disable();
+	left = copy(dst, src, n);
+	pagefault_enable();
+	return n - left;
+}
+
+int clear_user(void __user *dst, size_t n)
+{
+	size_t words = n / 4;
+
+	if (!user_range_ok(dst, n))
+		return -EFAULT;
+	user_access_begin();
+	__asm__ volatile("1:	rep stosl\n"
+			 "	movl %2, %0\n"
+			 "2:	rep stosb\n"
+			 "3:\n"
+			 "	.pushsection .text.fixup, \"ax\"\n"
+			 "4:	leal (%2, %0, 4), %0\n"
+			 "	jmp 2b\n"
+			 "	.popsection\n"
+			 EX_TABLE("1b", "4b")
+			 EX_TABLE("2b", "3b")
+			 : "+c"(words), "+D"(dst) : "r"(n % 4), "a"(0) : "memory");
+	user_access_end();
+	return words ? -EFAULT : 0;
+}
+
+int get_user_u32(uint32_t *value, const void __user *src)
+{
+	bool moved;
+
+	if (!user_range_ok(src, sizeof(*value)))
+		return -EFAULT;
+	user_access_begin();
+	moved = move_word(value, src);
+	user_access_end();
+	return moved ? 0 : -EFAULT;
+}
+
+int put_user_u32(uint32_t value, void __user *dst)
+{
+	bool moved;
+
+	if (!user_range_ok(dst, sizeof(value)))
+		return -EFAULT;
+	user_access_begin();
+	moved = move_word(dst, &value);
+	user_access_end();
+	return moved ? 0 : -EFAULT;
+}
+
+ssize_t strncpy_from_user(char *dst, const char __user *src, size_t size)
+{
+	size_t limit, n = 0;
+	bool moved = true;
+
+	if (!user_range_ok(src, 1))
+		return -EFAULT;
+	limit = MIN(size, (size_t)(USER_END - (uintptr_t)src));
+	user_access_begin();
+	while (n < limit) {
+		moved = move_byte(&dst[n], &src[n]);
+		if (!moved || !dst[n])
+			break;
+		n++;
+	}
+	user_access_end();
+	if (n < limit)
+		return moved ? (ssize_t)n : -EFAULT;
+	return limit < size ? -EFAULT : -ENAMETOOLONG;
+}
+
+int user_fault_in(const void __user *addr, size_t n, bool write)
+{
+	uintptr_t va = (uintptr_t)addr & PAGE_MASK, end = (uintptr_t)addr + n;
+
+	if (!current->mm || !user_range_ok(addr, n))
+		return -EFAULT;
+	for (unsigned int i = 0; i < FAULT_IN_MAX && va < end; i++, va += PAGE_SIZE) {
+		int error = mm_fault_in(current->mm, va, write);
+
+		if (error == -EINTR)
+			return -ERESTARTSYS;
+		if (error)
+			return -EFAULT;
+	}
+	return 0;
+}
