@@ -146,6 +146,8 @@ enum pipe_need { PIPE_NEED_SLOT, PIPE_NEED_BYTES };
 int pipe_wait_readable(struct pipe *pipe, enum pipe_need need, bool nonblock);
 /* Sleep until there is room for a slot, or no reader is left. The same. */
 int pipe_wait_writable(struct pipe *pipe, bool nonblock);
+/* The same for slots that must find room: only a SIGKILL interrupts it. */
+int pipe_wait_room(struct pipe *pipe);
 void pipe_arrival_init(struct pipe *pipe);
 unsigned int pipe_poll(struct file *file, struct poll_table *table);
 

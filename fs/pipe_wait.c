@@ -82,6 +82,11 @@ int pipe_wait_writable(struct pipe *pipe, bool nonblock)
 	return wait_event_interruptible(&pipe->writable, can_write(pipe));
 }
 
+int pipe_wait_room(struct pipe *pipe)
+{
+	return wait_event_killable(&pipe->writable, can_write(pipe));
+}
+
 static unsigned int poll_reader(struct file *file, struct pipe *pipe)
 {
 	if (pipe->head != pipe->tail) {

@@ -1,0 +1,443 @@
+/*
+ * splice(2): slots move between files and pipes. The contract is in fs/splice.h.
+ *
+ * 1. File to pipe: pages are looked up, lent, and their reads started with no mutex held; then what fits is published.
+ *    Nothing waits for data.
+ * 2. Pipe to pipe: slots move; nobody asks whether their bytes are there. `consumer` of the one is taken before
+ *    `producer` of the other, and neither is held across a wait: any number of such splices between any pipes,
+ *    in any directions, cannot wait for each other.
+ * 3. Pipe to file: slots whose bytes are there leave the ring for the file to take (or steal) them, but keep their
+ *    places; what the file did not take goes back. `consumer` is held meanwhile, so that the order of the
+ *    bytes stays.
+ * 4. After something was moved no call waits any more.
+ */
+#include "fs/splice.h"
+#include "fs/file.h"
+#include "fs/ring.h"
+#include "kernel/syscalls.h"
+#include "mm/uaccess.h"
+
+/* ---- positions ---- */
+
+/* The position of a file that other tasks have open too is read and written as a whole. */
+int splice_position(struct file *file, const file_off_t __user *user, file_off_t *pos)
+{
+	if (user) {
+		if (copy_from_user(pos, user, sizeof(*pos)))
+			return -EFAULT;
+		return *pos < 0 ? refuse(EINVAL, "the offset is negative") : 0;
+	}
+	*pos = 0;
+	if (!file->ops->llseek)
+		return 0;
+	mutex_lock(&file->pos_lock);
+	*pos = file->pos;
+	mutex_unlock(&file->pos_lock);
+	return 0;
+}
+
+int splice_set_position(struct file *file, file_off_t __user *user, file_off_t pos)
+{
+	if (user)
+		return copy_to_user(user, &pos, sizeof(pos));
+	if (!file->ops->llseek)
+		return 0;
+	mutex_lock(&file->pos_lock);
+	file->pos = pos;
+	mutex_unlock(&file->pos_lock);
+	return 0;
+}
+
+/* ---- file to pipe ---- */
+
+int pipe_room(struct pipe *pipe)
+{
+	int room = -EPIPE;
+
+	spin_lock(&pipe->lock);
+	if (likely(pipe->readers > 0))
+		room = pipe->nr_slots - pipe->taken - pipe_used(pipe);
+	spin_unlock(&pipe->lock);
+	return room;
+}
+
+ssize_t splice_publish(struct pipe *pipe, struct slot_list *slots)
+{
+	ssize_t bytes = mutex_lock_killable(&pipe->producer);
+
+	if (bytes)
+		return bytes;
+	spin_lock(&pipe->lock);
+	if (unlikely(pipe->readers == 0))
+		bytes = -EPIPE;
+	while (slots->nr > 0 && bytes >= 0 && !pipe_full(pipe)) {
+		ring_push(pipe, slots->slots);
+		bytes += slots->slots->len;
+		slots->slots++;
+		slots->nr--;
+	}
+	spin_unlock(&pipe->lock);
+	wake_all(&pipe->readable);
+	mutex_unlock(&pipe->producer);
+	return bytes;
+}
+
+ssize_t splice_publish_all(struct pipe *pipe, struct slot_list *slots)
+{
+	ssize_t done = 0, n;
+
+	do {
+		n = splice_publish(pipe, slots);
+		if (n >= 0) {
+			done += n;
+			n = slots->nr > 0 ? pipe_wait_room(pipe) : 0;
+		}
+	} while (n == 0 && slots->nr > 0);
+	slot_list_release(slots);
+	return done ? done : n;
+}
+
+ssize_t splice_file_to_pipe(struct file *in, file_off_t *pos, struct pipe *pipe, size_t len, bool nonblock)
+{
+	/* Bytes that were read from a stream cannot be read again. */
+	bool stream = !in->ops->llseek;
+	size_t done = 0;
+	ssize_t n = 0;
+
+	while (done < len) {
+		struct pipe_slot slots[SLOT_LIST_MAX];
+		struct slot_list list = { .slots = slots };
+		file_off_t at = *pos;
+
+		n = pipe_room(pipe);
+		if (n == 0 && done == 0) {
+			n = pipe_wait_writable(pipe, nonblock);
+			if (n == 0)
+				continue;
+		}
+		if (n <= 0)
+			break;
+		list.max = MIN((unsigned int)n, SLOT_LIST_MAX);
+		n = in->ops->splice_read(in, &at, len - done, &list);
+		if (n <= 0)
+			break;
+		n = stream ? splice_publish_all(pipe, &list) : splice_publish(pipe, &list);
+		slot_list_release(&list);
+		if (n < 0)
+			break;
+		*pos += n;
+		done += n;
+		if (stream)
+			break;
+	}
+	if (n == -EPIPE)
+		pipe_broken();
+	return done ? (ssize_t)done : n;
+}
+
+/* ---- pipe to pipe ---- */
+
+/* Both mutexes are held. Bytes; 0 end of file; -EPIPE; -EAGAIN and which pipe to wait for. */
+static ssize_t try_between(struct pipe *from, struct pipe *to, size_t len, slot_mover mover, bool *full)
+{
+	unsigned int head = to->head, nr = 0;
+	int room = pipe_room(to);
+	size_t left = len;
+	ssize_t error = 0;
+
+	if (room < 0)
+		return room;
+	/* Only producers fill places, so the room stays; one pipe's lock is never held with the other's. */
+	spin_lock(&from->lock);
+	if (from->head == from->tail) {
+		error = from->writers ? -EAGAIN : 0;
+	} else if (room == 0) {
+		*full = true;
+		error = -EAGAIN;
+	} else {
+		nr = mover(from, to, room, &left);
+		if (nr == 0)
+			error = -EFAULT;	/* the page cannot count one more holder */
+	}
+	spin_unlock(&from->lock);
+	if (nr == 0)
+		return error;
+	spin_lock(&to->lock);
+	to->head = head + nr;
+	spin_unlock(&to->lock);
+	wake_all(&to->readable);
+	return len - left;
+}
+
+/* The slots leave `from`; of the last one perhaps only a part. */
+static unsigned int move_slots(struct pipe *from, struct pipe *to, unsigned int room, size_t *len)
+{
+	unsigned int nr = 0;
+
+	lockdep_held(&from->lock);
+	while (nr < room && *len > 0 && from->tail != from->head) {
+		struct pipe_slot *first = pipe_at(from, from->tail);
+		struct pipe_slot *moved = pipe_at(to, to->head + nr);
+
+		*moved = *first;
+		moved->flags &= ~(SLOT_MERGE | SLOT_GIFT);
+		if (likely(first->len <= *len)) {
+			from->tail++;
+		} else {
+			moved->len = *len;
+			if (!slot_get(moved))
+				break;
+			first->offset += *len;
+			first->len -= *len;
+		}
+		*len -= moved->len;
+		nr++;
+	}
+	return nr;
+}
+
+ssize_t splice_between(struct pipe *from, struct pipe *to, size_t len, bool nonblock, slot_mover mover)
+{
+	ssize_t n;
+
+	do {
+		bool full = false;
+
+		n = mutex_lock_killable(&from->consumer);
+		if (n)
+			return n;
+		n = mutex_lock_killable(&to->producer);
+		if (n == 0) {
+			n = try_between(from, to, len, mover, &full);
+			mutex_unlock(&to->producer);
+		}
+		mutex_unlock(&from->consumer);
+		if (n != -EAGAIN)
+			break;
+		n = full ? pipe_wait_writable(to, nonblock) : pipe_wait_readable(from, PIPE_NEED_SLOT, nonblock);
+	} while (n == 0);
+	return n == -EPIPE ? pipe_broken() : n;
+}
+
+static ssize_t pipe_to_pipe(struct pipe *from, struct pipe *to, size_t len, bool nonblock)
+{
+	ssize_t n = splice_between(from, to, len, nonblock, move_slots);
+
+	/* After the mutexes were given back: who wakes up finds them free. */
+	if (n > 0) {
+		wake_all(&from->writable);
+		wake_all(&from->readable);
+	}
+	return n;
+}
+
+/* ---- pipe to file ---- */
+
+/* Slots that a file is taking from a pipe. `consumer` is held from take_slots to settle. */
+struct taking {
+	struct slot_list list;
+	unsigned int	 whole;		/* slots that have left the ring */
+	struct pipe_slot *part;		/* the last of the list, a copy: the beginning of the slot that is first now */
+	unsigned int	 part_len;
+	struct pipe_slot slots[SLOT_LIST_MAX];
+};
+
+/* Fill the list with up to len bytes. Bytes; 0 end of file; -EAGAIN, -EIO, -ENODATA: what the first slot says. */
+static ssize_t take_slots(struct pipe *pipe, struct taking *taking, size_t len, bool arrived)
+{
+	struct slot_list *list = &taking->list;
+	ssize_t error = 0;
+	size_t left = len;
+
+	*list = (struct slot_list){ .max = SLOT_LIST_MAX, .slots = taking->slots };
+	taking->whole = 0;
+	taking->part = NULL;
+	spin_lock(&pipe->lock);
+	if (pipe->head == pipe->tail)
+		error = pipe->writers ? -EAGAIN : 0;
+	while (pipe->head != pipe->tail && list->nr < list->max && left > 0 && !taking->part) {
+		struct pipe_slot *first = pipe_at(pipe, pipe->tail);
+		struct pipe_slot *slot = &list->slots[list->nr];
+
+		error = arrived ? slot_confirm(first) : 0;
+		if (error)
+			break;
+		if (likely(first->len <= left)) {
+			*slot = ring_take(pipe);
+			taking->whole++;
+		} else {
+			*slot = *first;
+			slot->len = taking->part_len = left;
+			error = slot_get(slot) ? 0 : -EFAULT;
+			if (error)
+				break;
+			taking->part = slot;
+		}
+		list->nr++;
+		left -= slot->len;
+	}
+	spin_unlock(&pipe->lock);
+	return list->nr > 0 ? (ssize_t)(len - left) : error;
+}
+
+/*
+ * The file has taken what it wanted: the rest goes back to its places. While slots were out the ring looked
+ * shorter than it is, and fuller to writers: all who looked at it look again.
+ */
+static void settle(struct pipe *pipe, struct taking *taking)
+{
+	struct slot_list *list = &taking->list;
+	unsigned int part_taken = 0;
+
+	if (taking->part) {
+		part_taken = taking->part_len;
+		if (list->nr > 0) {
+			struct pipe_slot *part = &list->slots[--list->nr];
+
+			part_taken -= part->len;
+			slot_release(part);
+		}
+	}
+	spin_lock(&pipe->lock);
+	pipe->taken -= taking->whole - list->nr;
+	while (list->nr > 0)
+		ring_put_back(pipe, &list->slots[--list->nr]);
+	spin_unlock(&pipe->lock);
+	wake_all(&pipe->writable);
+	wake_all(&pipe->readable);
+	if (part_taken > 0)
+		pipe_advance(pipe, part_taken);
+}
+
+/*
+ * Move what is there; `consumer` is held, and given back. Bytes, 0 end of file, an error; *wait: nothing is there
+ * yet.
+ */
+static ssize_t drain_pipe(struct pipe *pipe, struct file *out, file_off_t *pos, size_t len, bool *wait)
+{
+	struct taking taking;
+	ssize_t n, taken, done = 0;
+
+	while (done < (ssize_t)len) {
+		n = take_slots(pipe, &taking, len - done, sink_needs_bytes(out));
+		if (n <= 0 && done == 0) {
+			if (n == -EIO || n == -ENODATA)
+				return pipe_report_failed(pipe, n);
+			*wait = n == -EAGAIN;
+			done = n;
+		}
+		if (n <= 0)
+			break;
+		taken = out->ops->splice_write(out, pos, &taking.list);
+		settle(pipe, &taking);
+		if (taken > 0)
+			done += taken;
+		else if (done == 0)
+			done = taken;
+		if (taken < n)
+			break;
+	}
+	mutex_unlock(&pipe->consumer);
+	return done;
+}
+
+static ssize_t pipe_to_file(struct pipe *pipe, struct file *out, file_off_t *pos, size_t len, bool nonblock)
+{
+	enum pipe_need need = sink_needs_bytes(out) ? PIPE_NEED_BYTES : PIPE_NEED_SLOT;
+	ssize_t n;
+
+	for (;;) {
+		bool wait = false;
+
+		n = mutex_lock_killable(&pipe->consumer);
+		if (n)
+			return n;
+		n = drain_pipe(pipe, out, pos, len, &wait);
+		if (!wait)
+			return n;
+		n = pipe_wait_readable(pipe, need, nonblock);
+		if (n)
+			return n;
+	}
+}
+
+/* ---- splice(2) ---- */
+
+/* Both files are open in the right mode; one of them is a pipe. */
+static ssize_t splice_files(struct file *in, const file_off_t __user *off_in, file_off_t *pos_in, struct file *out,
+			    const file_off_t __user *off_out, file_off_t *pos_out, size_t len, bool nonblock)
+{
+	struct pipe *from = file_pipe(in), *to = file_pipe(out);
+
+	if (from)
+		nonblock |= (in->flags & O_NONBLOCK) != 0;
+	if (to)
+		nonblock |= (out->flags & O_NONBLOCK) != 0;
+	if (from && to) {
+		if (from == to)
+			return refuse(EINVAL, "both ends are one pipe");
+		return pipe_to_pipe(from, to, len, nonblock);
+	}
+	if (to) {
+		if (off_in && !in->ops->llseek)
+			return refuse(EINVAL, "an offset for a file that cannot seek");
+		if (!in->ops->splice_read)
+			return refuse(EINVAL, "the input cannot be spliced from");
+		return splice_file_to_pipe(in, pos_in, to, len, nonblock);
+	}
+	if (off_out && !out->ops->llseek)
+		return refuse(EINVAL, "an offset for a file that cannot seek");
+	if (out->flags & O_APPEND)
+		return refuse(EINVAL, "the output is open with O_APPEND");
+	if (!out->ops->splice_write)
+		return refuse(EINVAL, "the output cannot be spliced to");
+	return pipe_to_file(from, out, pos_out, len, nonblock);
+}
+
+static ssize_t splice(struct file *in, file_off_t __user *off_in, struct file *out, file_off_t __user *off_out,
+		      size_t len, unsigned int flags)
+{
+	bool from_pipe = file_pipe(in), to_pipe = file_pipe(out);
+	file_off_t pos_in = 0, pos_out = 0;
+	ssize_t n = 0;
+	int error = 0;
+
+	if ((from_pipe && off_in) || (to_pipe && off_out))
+		return refuse(ESPIPE, "an offset for a pipe");
+	if (!from_pipe)
+		error = splice_position(in, off_in, &pos_in);
+	if (!error && !to_pipe)
+		error = splice_position(out, off_out, &pos_out);
+	if (error)
+		return error;
+	if (!in->readable || !out->writable)
+		return refuse(EBADF, "the input is not open to read, or the output not to write");
+	if (!from_pipe && !to_pipe)
+		return refuse(EINVAL, "neither end is a pipe");
+	n = splice_files(in, off_in, &pos_in, out, off_out, &pos_out, len, flags & SPLICE_F_NONBLOCK);
+	if (n <= 0)
+		return n;
+	if (!from_pipe)
+		error = splice_set_position(in, off_in, pos_in);
+	else if (!to_pipe)
+		error = splice_set_position(out, off_out, pos_out);
+	return error ? error : n;
+}
+
+long sys_splice(int fd_in, int64_t __user *off_in, int fd_out, int64_t __user *off_out, size_t len, unsigned int flags)
+{
+	struct fd in, out;
+	ssize_t n = -EBADF;
+
+	if (len == 0)
+		return 0;
+	if (flags & ~SPLICE_F_ALL)
+		return refuse(EINVAL, "an unknown flag");
+	in = fd_get(fd_in);
+	out = fd_get(fd_out);
+	if (in.file && out.file)
+		n = splice(in.file, off_in, out.file, off_out, MIN(len, SPLICE_MAX_BYTES), flags);
+	fd_put(in);
+	fd_put(out);
+	return n;
+}

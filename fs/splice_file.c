@@ -1,0 +1,235 @@
+/*
+ * Splice: files as sources and as sinks of slots. The contract is in fs/splice.h.
+ *
+ * 1. A cached page becomes a slot by being lent: no byte is copied, and a page that is still being read becomes one
+ *    as well.
+ * 2. A whole aligned page that nobody else holds becomes the file's own page; everything else is copied by
+ *    the file's write operation.
+ * 3. What a sink has taken is gone from its list, byte by byte; what is left in the list is as it was.
+ */
+#include "fs/splice.h"
+#include "kernel/task.h"
+#include "mm/kmap.h"
+
+void slot_list_consume(struct slot_list *slots, unsigned int n)
+{
+	struct pipe_slot *first = slots->slots;
+
+	first->offset += n;
+	first->len -= n;
+	if (first->len > 0)
+		return;
+	slot_release(first);
+	slots->slots++;
+	slots->nr--;
+}
+
+void slot_list_release(struct slot_list *slots)
+{
+	for (unsigned int i = 0; i < slots->nr; i++)
+		slot_release(&slots->slots[i]);
+	slots->nr = 0;
+}
+
+/* ---- sources ---- */
+
+/* Lend pages[0..nr) of the inode, for `len` bytes from `offset` in the first one. How many could be, or an error. */
+static int lend_pages(struct inode *inode, struct page **pages, int nr, unsigned int offset, size_t len,
+		      struct slot_list *slots)
+{
+	for (int i = 0; i < nr; i++) {
+		unsigned int n = MIN(PAGE_SIZE - offset, len);
+		int error = page_lend(pages[i]);
+
+		if (error)
+			return i ? i : error;
+		inode_get(inode);
+		slots->slots[slots->nr++] = (struct pipe_slot){
+			pages[i], offset, n, &cache_slot_ops, 0, (unsigned long)inode,
+		};
+		offset = 0;
+		len -= n;
+	}
+	return nr;
+}
+
+ssize_t generic_splice_read(struct file *file, file_off_t *pos, size_t len, struct slot_list *slots)
+{
+	struct inode *inode = file->inode;
+	unsigned int offset = *pos & (PAGE_SIZE - 1);
+	struct page *pages[SLOT_LIST_MAX];
+	size_t before = slot_list_bytes(slots);
+	unsigned int wanted;
+	file_off_t left;
+	int had, lent;
+
+	do {
+		left = inode_size(inode) - *pos;
+		if (left <= 0 || len == 0)
+			return 0;
+		if ((file_off_t)len > left)
+			len = left;
+		wanted = MIN((offset + len - 1) / PAGE_SIZE + 1, MIN(slots->max - slots->nr, SLOT_LIST_MAX));
+		had = mapping_start(&inode->mapping, file, *pos >> PAGE_SHIFT, wanted, pages);
+		if (had <= 0)
+			return had;
+		lent = lend_pages(inode, pages, had, offset, len, slots);
+		for (int i = MAX(lent, 0); i < had; i++)
+			page_put(pages[i]);
+		/* The first page has left the file, by truncate or because it was replaced: look again. */
+	} while (lent == -ENODATA);
+	if (lent < 0)
+		return lent;
+	len = slot_list_bytes(slots) - before;
+	*pos += len;
+	return len;
+}
+
+ssize_t copy_splice_read(struct file *file, file_off_t *pos, size_t len, struct slot_list *slots)
+{
+	bool stream = !file->ops->llseek;
+	ssize_t n = 0, done = 0;
+
+	while (slots->nr < slots->max && len > 0) {
+		size_t asked = MIN(len, (size_t)PAGE_SIZE);
+		struct page *page = page_alloc(0, ALLOC_HIGH);
+		struct iter to;
+		void *address;
+
+		if (!page)
+			return done ? done : -ENOMEM;
+		address = kmap_local(page);
+		iter_init_kernel(&to, address, asked);
+		n = file->ops->read(file, &to, pos);
+		kunmap_local(address);
+		if (n <= 0) {
+			page_put(page);
+			break;
+		}
+		atomic_set(&page->lent, 1);
+		slots->slots[slots->nr++] = (struct pipe_slot){ page, 0, n, &anon_slot_ops, 0, 0 };
+		done += n;
+		len -= n;
+		if (stream || n < (ssize_t)asked)
+			break;
+	}
+	return done ? done : n;
+}
+
+/* ---- sinks ---- */
+
+ssize_t null_splice_write(struct file *file, file_off_t *pos, struct slot_list *slots)
+{
+	size_t bytes = slot_list_bytes(slots);
+
+	slot_list_release(slots);
+	return bytes;
+}
+
+/* Write what the first slot has in one page. Bytes, or an error. */
+static ssize_t write_piece(struct file *file, file_off_t *pos, struct slot_list *slots)
+{
+	struct pipe_slot *first = slots->slots;
+	unsigned int n = MIN(first->len, PAGE_SIZE - (first->offset & (PAGE_SIZE - 1)));
+	void *address = slot_map(first, 0);
+	struct iter from;
+	ssize_t written;
+
+	iter_init_kernel(&from, address, n);
+	written = file->ops->write(file, &from, pos);
+	slot_unmap(first, address);
+	if (written > 0)
+		slot_list_consume(slots, written);
+	return written;
+}
+
+ssize_t copy_splice_write(struct file *file, file_off_t *pos, struct slot_list *slots)
+{
+	ssize_t n = 0, done = 0;
+
+	while (slots->nr > 0) {
+		n = write_piece(file, pos, slots);
+		if (n <= 0)
+			break;
+		done += n;
+	}
+	return done ? done : n;
+}
+
+/* Could the first slot's page become the page of the file at *pos? Limits and odd files are left to the copy. */
+static bool may_steal(struct file *file, file_off_t pos, const struct pipe_slot *slot)
+{
+	uint64_t limit = current->process ? current->process->limits[RLIMIT_FSIZE].soft : RLIM_INFINITY;
+
+	return slot->ops->steal && slot->offset == 0 && slot->len == PAGE_SIZE && !(pos & (PAGE_SIZE - 1)) &&
+	       S_ISREG(file->inode->mode) && !(file->flags & O_DSYNC) && file->inode->mapping.ops->begin_write &&
+	       pos < (file_off_t)UINT32_MAX << PAGE_SHIFT && (uint64_t)pos + PAGE_SIZE <= limit;
+}
+
+/*
+ * The page is ours alone, with one reference: make it the file's, and get room for it on the disk. Whoever finds it
+ * in the file meanwhile waits for its lock. On an error it is ours again. inode->lock is held.
+ */
+static int add_stolen(struct inode *inode, file_off_t pos, struct page *page)
+{
+	struct mapping *mapping = &inode->mapping;
+	int error = mapping_add_page(mapping, pos >> PAGE_SHIFT, page);
+
+	if (error)
+		return error;
+	error = mapping->ops->begin_write(mapping, page, 0, PAGE_SIZE);
+	if (error) {
+		mapping_remove_page(mapping, page);
+		clear_bits(&page->flags, PG_UPTODATE);
+		page_unlock(page);
+		return error;
+	}
+	if (pos + PAGE_SIZE > inode->size)
+		inode_set_size(inode, pos + PAGE_SIZE);
+	page_end_write(page);
+	inode->mtime = inode->ctime = time_wall_spec();
+	return 0;
+}
+
+/* Move the first slot's page into the file: PAGE_SIZE; 0 if it must be copied. */
+static ssize_t steal_piece(struct file *file, file_off_t *pos, struct slot_list *slots)
+{
+	struct inode *inode = file->inode;
+	struct pipe_slot *first = slots->slots;
+	int error;
+
+	if (!may_steal(file, *pos, first))
+		return 0;
+	mutex_lock(&inode->lock);
+	if (!first->ops->steal(first)) {
+		mutex_unlock(&inode->lock);
+		return 0;
+	}
+	error = add_stolen(inode, *pos, first->page);
+	mutex_unlock(&inode->lock);
+	if (error) {
+		/* The file has a page there, or no room. The slot makes its promise again, and the copy finds out. */
+		atomic_inc(&first->page->lent);
+		return 0;
+	}
+	slots->slots++;
+	slots->nr--;
+	*pos += PAGE_SIZE;
+	page_balance_dirty(&inode->mapping);
+	return PAGE_SIZE;
+}
+
+ssize_t generic_splice_write(struct file *file, file_off_t *pos, struct slot_list *slots)
+{
+	ssize_t n = 0, done = 0;
+
+	while (slots->nr > 0) {
+		n = steal_piece(file, pos, slots);
+		if (n == 0)
+			n = write_piece(file, pos, slots);
+		if (n <= 0)
+			break;
+		done += n;
+	}
+	return done ? done : n;
+}
