@@ -133,7 +133,8 @@ void page_abort_write(struct page *page)
 static int heal_lent(struct page *page)
 {
 	page_unlock(page);
-	return page_wait_read(page, true);
+	page_read_again(page);
+	return page_wait_read(page);
 }
 
 /* Replace *page, if it is lent. 0, -ENOMEM. */

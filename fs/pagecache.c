@@ -340,6 +340,7 @@ void page_read_again(struct page *page)
 /* Fresh pages with consecutive indices, gathered until they are worth a call of read_pages. */
 struct run {
 	struct mapping *mapping;
+	bool heal;			/* pages that had failed are read again */
 	unsigned int nr;
 	struct page *pages[RUN_MAX];
 };
@@ -362,6 +363,14 @@ static void run_add(struct run *run, struct page *page)
 	run->pages[run->nr++] = page;
 	if (run->nr == RUN_MAX)
 		run_start(run);
+}
+
+/* A page that is there already. A run ends before it. */
+static void run_pass(struct run *run, struct page *page)
+{
+	run_start(run);
+	if (run->heal && (READ_ONCE(page->flags) & (PG_LOCKED | PG_ERROR | PG_UPTODATE)) == PG_ERROR)
+		page_read_again(page);
 }
 
 /*
@@ -392,7 +401,7 @@ static int have_pages(struct run *run, struct radix_pool *pool, unsigned int ind
 		if (IS_ERR(page))
 			return i ? (int)i : PTR_ERR(page);
 		if (!fresh)
-			run_start(run);
+			run_pass(run, page);
 		else if (beyond_end(run->mapping, page))
 			return i;
 		else
@@ -431,8 +440,8 @@ static void read_ahead(struct run *run, struct radix_pool *pool, struct file *fi
 	file->ra_end = to;
 }
 
-int mapping_start(struct mapping *mapping, struct file *file, unsigned int index, unsigned int nr,
-		  struct page **pages)
+static int start_pages(struct mapping *mapping, struct file *file, unsigned int index, unsigned int nr,
+		       struct page **pages, bool heal)
 {
 	unsigned int limit = mapping_limit(mapping);
 	struct radix_pool pool = { 0 };
@@ -443,6 +452,7 @@ int mapping_start(struct mapping *mapping, struct file *file, unsigned int index
 		return 0;
 	nr = MIN(nr, limit - index);
 	run.mapping = mapping;
+	run.heal = heal;
 	run.nr = 0;
 	had = have_pages(&run, &pool, index, nr, pages);
 	if (file && had == (int)nr)
@@ -452,11 +462,20 @@ int mapping_start(struct mapping *mapping, struct file *file, unsigned int index
 	return had;
 }
 
-int page_wait_read(struct page *page, bool heal)
+int mapping_start(struct mapping *mapping, struct file *file, unsigned int index, unsigned int nr,
+		  struct page **pages)
 {
-	/* A page that had failed before we came is tried once more: faults pass. */
-	if (heal && (READ_ONCE(page->flags) & (PG_LOCKED | PG_ERROR | PG_UPTODATE)) == PG_ERROR)
-		page_read_again(page);
+	return start_pages(mapping, file, index, nr, pages, false);
+}
+
+int mapping_start_again(struct mapping *mapping, struct file *file, unsigned int index, unsigned int nr,
+			struct page **pages)
+{
+	return start_pages(mapping, file, index, nr, pages, true);
+}
+
+int page_wait_read(struct page *page)
+{
 	while (!(READ_ONCE(page->flags) & PG_UPTODATE)) {
 		int error = page_wait_unlocked_killable(page);
 
@@ -474,11 +493,11 @@ int page_wait_read(struct page *page, bool heal)
 struct page *mapping_read_page(struct mapping *mapping, unsigned int index)
 {
 	struct page *page;
-	int error = mapping_start(mapping, NULL, index, 1, &page);
+	int error = mapping_start_again(mapping, NULL, index, 1, &page);
 
 	if (error <= 0)
 		return ERR_PTR(error ? error : -EIO);
-	error = page_wait_read(page, true);
+	error = page_wait_read(page);
 	if (error) {
 		page_put(page);
 		return ERR_PTR(error);

@@ -108,11 +108,11 @@ int mapping_start(struct mapping *mapping, struct file *file, unsigned int index
 		  struct page **pages);
 /* Start the read of a failed, unlocked page again. */
 void page_read_again(struct page *page);
-/*
- * Wait until the page is uptodate: 0; -EIO; -ERESTARTSYS on a SIGKILL. heal: one whose read had failed before is
- * read again first.
- */
-int page_wait_read(struct page *page, bool heal);
+/* The same for who will wait for the data: pages whose reads had failed before are read again. */
+int mapping_start_again(struct mapping *mapping, struct file *file, unsigned int index, unsigned int nr,
+			struct page **pages);
+/* Wait until the page is uptodate: 0; -EIO; -ERESTARTSYS on a SIGKILL. */
+int page_wait_read(struct page *page);
 /* One page, read and waited for: with a reference; ERR_PTR(-EIO, -ENOMEM, -ERESTARTSYS). */
 struct page *mapping_read_page(struct mapping *mapping, unsigned int index);
 
