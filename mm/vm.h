@@ -25,13 +25,15 @@ struct mapping;
 
 #define USER_END	0xc0000000u
 #define MMAP_MIN	0x00010000u
+#define MMAP_TOP	0xb8000000u		/* mappings go below, the stack above */
 
 enum vma_flags {
 	VMA_READ = 1, VMA_WRITE = 2, VMA_EXEC = 4,	/* = PROT_* */
 	VMA_SHARED = 8,
 	VMA_STACK = 16,				/* grows down to its limit */
 	VMA_MAY_WRITE = 32,			/* mprotect may add write: the file was opened so */
-	VMA_DEVICE = 64,			/* device memory; never copied */
+	VMA_DEVICE = 64,			/* device memory; never copied. page_offset is then its frame number
+						   (file->ops->mmap sets both) */
 };
 
 struct vma {
@@ -49,6 +51,7 @@ struct mm {
 	struct mutex	 lock;
 	struct rb_root	 vmas;
 	unsigned int	 nr_vmas;
+	unsigned int	 nr_pages;		/* in VMAs */
 	uintptr_t	 brk_start, brk_end;
 	uintptr_t	 stack_top;
 	uintptr_t	 arg_start, arg_end, env_start, env_end;
@@ -103,5 +106,11 @@ void mapping_unmap_range(struct mapping *mapping, unsigned int first, unsigned i
  * the owner's next write gets a copy (private memory). ERR_PTR(-EFAULT...). May sleep.
  */
 struct page *mm_lend_page(struct mm *mm, uintptr_t va);
+/*
+ * vmsplice with SPLICE_F_GIFT: the page is taken from the giver, who finds zeros there (private memory) or the file's
+ * bytes (shared: as mm_lend_page), and its reference is the caller's. The whole page at page-aligned va.
+ * ERR_PTR(-EFAULT...). May sleep.
+ */
+struct page *mm_gift_page(struct mm *mm, uintptr_t va);
 
 #endif

@@ -1,0 +1,267 @@
+/*
+ * Walks over user page tables.
+ *
+ * 1. mm->table_lock guards the entries; whoever takes a page out of them gathers it, flushes the TLBs of all
+ *    CPUs that run the address space, and only then drops the page: until then a CPU may still write to it.
+ * 2. A top-level entry is read by the CPU when CR3 is loaded: adding one reloads it everywhere.
+ */
+#include "mm/tables.h"
+#include "lib/errno.h"
+#include "lib/string.h"
+#include "kernel/init.h"
+#include "mm/slab.h"
+
+#define ENTRIES		512u
+#define TOP_USER	3u		/* top entries for user addresses */
+#define GATHER		64u
+
+static struct slab_cache *top_cache;
+
+static void tables_init(void)
+{
+	top_cache = slab_cache_create("page_top", 4 * sizeof(pte_t), 32);
+}
+INITCALL(1, tables_init);
+
+static pte_t *table_at(pte_t entry)
+{
+	return phys_to_virt(entry & PTE_FRAME);
+}
+
+pte_t *mm_pte(struct mm *mm, uintptr_t va)
+{
+	pte_t top = mm->top[va >> 30], directory;
+
+	if (!(top & PTE_PRESENT))
+		return NULL;
+	directory = table_at(top)[va / LARGE_SIZE % ENTRIES];
+	if (!(directory & PTE_PRESENT))
+		return NULL;
+	return &table_at(directory)[va / PAGE_SIZE % ENTRIES];
+}
+
+static pte_t *new_table(void)
+{
+	struct page *page = page_alloc(0, ALLOC_LOW | ALLOC_ZERO);
+
+	if (!page)
+		return NULL;
+	set_bits(&page->flags, PG_TABLE);
+	return page_address_low(page);
+}
+
+int mm_make_table(struct mm *mm, uintptr_t va)
+{
+	pte_t *top = &mm->top[va >> 30], *entry, *table;
+
+	if (!(*top & PTE_PRESENT)) {
+		table = new_table();
+		if (!table)
+			return -ENOMEM;
+		pte_set(top, pte_make(virt_to_phys(table), PTE_PRESENT));
+		tlb_flush_mm(mm);
+	}
+	entry = &table_at(*top)[va / LARGE_SIZE % ENTRIES];
+	if (!(*entry & PTE_PRESENT)) {
+		table = new_table();
+		if (!table)
+			return -ENOMEM;
+		pte_set(entry, pte_make(virt_to_phys(table), PTE_PRESENT | PTE_WRITE | PTE_USER));
+	}
+	return 0;
+}
+
+pte_t mm_entry_bits(unsigned int flags)
+{
+	if (!(flags & (VMA_READ | VMA_WRITE | VMA_EXEC)))
+		return 0;
+	return PTE_PRESENT | PTE_USER | PTE_ACCESSED | (flags & VMA_EXEC ? 0 : pte_nx);
+}
+
+/* ---- unmapping ---- */
+
+struct gather {
+	struct mm *mm;
+	uintptr_t start;		/* of what was unmapped since the last flush */
+	unsigned int nr;
+	struct page *pages[GATHER];
+};
+
+static void gather_flush(struct gather *gather, uintptr_t end)
+{
+	tlb_flush_range(gather->mm, gather->start, end);
+	for (unsigned int i = 0; i < gather->nr; i++)
+		page_put(gather->pages[i]);
+	gather->nr = 0;
+	gather->start = end;
+}
+
+/* Unmap entries of one table until its end, `end`, or a full gather. Returns where it stopped. */
+static uintptr_t zap_some(struct gather *gather, pte_t *entry, uintptr_t va, uintptr_t end)
+{
+	struct mm *mm = gather->mm;
+
+	for (; va < end && gather->nr < GATHER; va += PAGE_SIZE, entry++) {
+		pte_t old;
+
+		if (!*entry)
+			continue;
+		old = pte_take(entry);
+		if (old & PTE_SPECIAL)
+			continue;
+		gather->pages[gather->nr] = frame_page(pte_frame(old));
+		atomic_dec(&gather->pages[gather->nr++]->mapped);
+		atomic_dec(&mm->resident);
+	}
+	return va;
+}
+
+void mm_zap(struct mm *mm, uintptr_t start, uintptr_t end)
+{
+	struct gather gather = { .mm = mm, .start = start };
+	uintptr_t va = start;
+
+	while (va < end) {
+		pte_t *entry;
+
+		spin_lock(&mm->table_lock);
+		entry = mm_pte(mm, va);
+		va = entry ? zap_some(&gather, entry, va, MIN(end, mm_next_table(va))) : mm_next_table(va);
+		spin_unlock(&mm->table_lock);
+		if (gather.nr == GATHER)
+			gather_flush(&gather, va);
+	}
+	if (gather.start < end)
+		gather_flush(&gather, end);
+}
+
+/* ---- fork ---- */
+
+/* Both table locks are held. 0, or -ENOMEM: a page has too many holders. */
+static int share_entry(struct mm *to, pte_t *target, pte_t *entry)
+{
+	struct page *page;
+
+	if (!*entry)
+		return 0;
+	if (!(*entry & PTE_SPECIAL)) {
+		page = frame_page(pte_frame(*entry));
+		if (!page_get(page))
+			return -ENOMEM;
+		atomic_inc(&page->mapped);
+		atomic_inc(&to->resident);
+	}
+	if (*entry & PTE_WRITE)
+		pte_write_protect(entry);
+	pte_set(target, *entry);
+	return 0;
+}
+
+static int share_table(struct mm *to, struct mm *from, uintptr_t start, uintptr_t end)
+{
+	pte_t *entry, *target;
+	int error = 0;
+
+	spin_lock(&from->table_lock);
+	spin_lock(&to->table_lock);
+	entry = mm_pte(from, start);
+	target = mm_pte(to, start);
+	for (uintptr_t va = start; va < end && !error; va += PAGE_SIZE)
+		error = share_entry(to, target++, entry++);
+	spin_unlock(&to->table_lock);
+	spin_unlock(&from->table_lock);
+	return error;
+}
+
+int mm_share_range(struct mm *to, struct mm *from, uintptr_t start, uintptr_t end)
+{
+	while (start < end) {
+		uintptr_t stop = MIN(end, mm_next_table(start));
+		int error;
+
+		if (mm_pte(from, start)) {
+			error = mm_make_table(to, start);
+			if (!error)
+				error = share_table(to, from, start, stop);
+			if (error)
+				return error;
+		}
+		start = stop;
+	}
+	return 0;
+}
+
+/* ---- changing access, moving ---- */
+
+static pte_t with_access(pte_t entry, unsigned int flags)
+{
+	entry &= ~(PTE_PRESENT | PTE_USER | PTE_NX);
+	if (!(flags & VMA_WRITE))
+		entry &= ~PTE_WRITE;
+	return entry | mm_entry_bits(flags);
+}
+
+void mm_protect_range(struct mm *mm, uintptr_t start, uintptr_t end, unsigned int flags)
+{
+	spin_lock(&mm->table_lock);
+	for (uintptr_t va = start; va < end;) {
+		uintptr_t stop = MIN(end, mm_next_table(va));
+		pte_t *entry = mm_pte(mm, va);
+
+		for (; entry && va < stop; va += PAGE_SIZE, entry++) {
+			if (*entry)
+				pte_set(entry, with_access(pte_take(entry), flags));
+		}
+		va = stop;
+	}
+	spin_unlock(&mm->table_lock);
+	tlb_flush_range(mm, start, end);
+}
+
+int mm_move_range(struct mm *mm, uintptr_t from, uintptr_t to, size_t len)
+{
+	for (size_t done = 0; done < len; done += PAGE_SIZE) {
+		if (mm_pte(mm, from + done) && mm_make_table(mm, to + done) < 0)
+			return -ENOMEM;
+	}
+	spin_lock(&mm->table_lock);
+	for (size_t done = 0; done < len; done += PAGE_SIZE) {
+		pte_t *entry = mm_pte(mm, from + done);
+
+		if (entry && *entry)
+			pte_set(mm_pte(mm, to + done), pte_take(entry));
+	}
+	spin_unlock(&mm->table_lock);
+	tlb_flush_range(mm, from, from + len);
+	return 0;
+}
+
+/* ---- life ---- */
+
+int mm_tables_create(struct mm *mm)
+{
+	mm->top = slab_alloc(top_cache, ALLOC_ZERO);
+	if (!mm->top)
+		return -ENOMEM;
+	mm->top[TOP_USER] = pte_make(kernel_directory_phys, PTE_PRESENT);
+	mm->cr3 = virt_to_phys(mm->top);
+	return 0;
+}
+
+static void free_directory(pte_t *directory)
+{
+	for (unsigned int i = 0; i < ENTRIES; i++) {
+		if (directory[i] & PTE_PRESENT)
+			page_free_low(table_at(directory[i]));
+	}
+	page_free_low(directory);
+}
+
+void mm_tables_free(struct mm *mm)
+{
+	for (unsigned int i = 0; i < TOP_USER; i++) {
+		if (mm->top[i] & PTE_PRESENT)
+			free_directory(table_at(mm->top[i]));
+	}
+	slab_free(top_cache, mm->top);
+}

@@ -1,0 +1,56 @@
+/*
+ * User page tables: between the files of mm/.
+ *
+ * 1. An entry of zero maps nothing. Any other one holds its page (vm.h), also one without PTE_PRESENT: that
+ *    is a page under PROT_NONE.
+ * 2. A table is added with mm->lock held and stays until the address space goes.
+ */
+#ifndef MM_TABLES_H
+#define MM_TABLES_H
+
+#include "mm/vm.h"
+
+/* The entry of va, or NULL if there is no table for it. table_lock, or mm->lock, is held. */
+pte_t *mm_pte(struct mm *mm, uintptr_t va);
+/* Have a table for va: 0 or -ENOMEM. May sleep. mm->lock is held. */
+int mm_make_table(struct mm *mm, uintptr_t va);
+/* The first address behind va that has another table. */
+static inline uintptr_t mm_next_table(uintptr_t va)	{ return (va | (LARGE_SIZE - 1)) + 1; }
+/* Entry bits for a VMA's flags, without PTE_WRITE. */
+pte_t mm_entry_bits(unsigned int vma_flags);
+
+/* Unmap what is mapped in [start, end), flush, and drop the pages. May sleep. */
+void mm_zap(struct mm *mm, uintptr_t start, uintptr_t end);
+/* Fork: share the pages of [start, end) copy-on-write. 0 or -ENOMEM. Both mm->locks are held; the caller flushes
+ * `from`. */
+int mm_share_range(struct mm *to, struct mm *from, uintptr_t start, uintptr_t end);
+/* Give the entries of [start, end) the access that flags say; never adds PTE_WRITE. Flushes. */
+void mm_protect_range(struct mm *mm, uintptr_t start, uintptr_t end, unsigned int flags);
+/* Move the entries of `len` bytes; the target is empty and has no entries. 0 or -ENOMEM (nothing moved). Flushes. */
+int mm_move_range(struct mm *mm, uintptr_t from, uintptr_t to, size_t len);
+/* Make an address space's top level; free all tables, which map nothing any more. */
+int mm_tables_create(struct mm *mm);
+void mm_tables_free(struct mm *mm);
+
+/* ---- mm/vm.c, for mmap.c and fault.c; mm->lock is held ---- */
+
+/* VMAs that were taken out: unlinked, to be freed by mm_free_vmas() once mm->lock is given back. */
+int mm_map_locked(struct mm *mm, uintptr_t start, size_t len, unsigned int flags, struct file *file,
+		  uint32_t page_offset, struct list *dead);
+int mm_unmap_locked(struct mm *mm, uintptr_t start, size_t len, struct list *dead);
+void mm_free_vmas(struct list *dead);
+/* Split the VMA around va so that one starts there. 0 or -ENOMEM. */
+int mm_split(struct mm *mm, uintptr_t va);
+/* Join anonymous neighbours with equal flags at va. */
+void mm_merge(struct mm *mm, uintptr_t va);
+/* The highest gap of len bytes for a mapping; 0: none. */
+uintptr_t mm_find_gap(struct mm *mm, size_t len);
+/* May `len` more bytes be mapped? RLIMIT_AS. */
+bool mm_may_grow(struct mm *mm, size_t len);
+/* Move a VMA's start (stack) or end. The new part is free. */
+void vma_resize(struct vma *vma, uintptr_t start, uintptr_t end);
+
+/* An object that shared anonymous memory lives in; ERR_PTR(-ENOMEM, -ENFILE). mm/shared.c */
+struct file *shared_memory_file(size_t size);
+
+#endif
