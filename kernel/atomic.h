@@ -35,6 +35,20 @@ static inline bool atomic_inc_not_zero(struct atomic *a)
 	return false;
 }
 
+/* One less, unless that would make it zero: false then, and nothing has changed. */
+static inline bool atomic_dec_not_one(struct atomic *a)
+{
+	int old = a->value;
+
+	while (old != 1) {
+		int seen = __sync_val_compare_and_swap(&a->value, old, old - 1);
+		if (seen == old)
+			return true;
+		old = seen;
+	}
+	return false;
+}
+
 static inline void set_bits(unsigned int *word, unsigned int bits)	{ __sync_fetch_and_or(word, bits); }
 static inline void clear_bits(unsigned int *word, unsigned int bits)	{ __sync_fetch_and_and(word, ~bits); }
 /* Sets the bits; true if all of them were clear before. */

@@ -1,0 +1,431 @@
+/*
+ * Dentries: names in directories, cached.
+ *
+ * 1. dcache_lock (plain) guards names, the tree, the hash table and the LRU. A dentry has a reference for
+ *    each child, so that a path up to the root always exists.
+ * 2. A name enters the hash with its directory's lock held, after its file system was asked: there is one
+ *    dentry for each name. A negative dentry may become positive, never the other way round: a removed name is
+ *    unhashed, and found no more.
+ * 3. A dentry that nobody uses stays on the LRU, oldest first, and keeps its inode in memory. The
+ *    list is bounded; memory pressure, drop_caches and unmount empty it. A removed one goes at once.
+ * 4. refs becomes zero, and ceases to be zero, only under dcache_lock.
+ * 5. Inodes are put after dcache_lock is given back: that may sleep. What leaves is therefore gathered in a
+ *    list of victims first.
+ */
+#include "lib/string.h"
+#include "kernel/init.h"
+#include "kernel/log.h"
+#include "mm/slab.h"
+#include "fs/vfs_internal.h"
+
+#define DENTRY_HASH_SIZE	1024u		/* a power of two */
+#define DENTRY_UNUSED_MAX	2048u		/* kept at most */
+#define DENTRIES_A_PAGE		8u		/* with their inodes: for the shrinker's count */
+
+spinlock_t dcache_lock = SPINLOCK_INIT("dcache");
+static struct list dentry_hash[DENTRY_HASH_SIZE];
+static struct list unused = LIST_INIT(unused);
+static unsigned int nr_unused;
+static struct slab_cache *dentry_cache;
+
+static struct list *hash_chain(const struct dentry *dir, unsigned int hash)
+{
+	unsigned int key = hash ^ (uintptr_t)dir >> 4;
+
+	return &dentry_hash[(key ^ key >> 16) & (DENTRY_HASH_SIZE - 1)];
+}
+
+/* ---- references ---- */
+
+static void dentry_hold(struct dentry *dentry)
+{
+	lockdep_held(&dcache_lock);
+	if (atomic_read(&dentry->refs) == 0) {
+		list_del(&dentry->lru);
+		nr_unused--;
+	}
+	atomic_inc(&dentry->refs);
+}
+
+/* Take an unreferenced dentry out of everything; its reference to the parent is the caller's to drop. */
+static void dentry_remove(struct dentry *dentry, struct list *victims)
+{
+	lockdep_held(&dcache_lock);
+	list_del(&dentry->hash_link);
+	list_del(&dentry->sibling);
+	list_add_tail(victims, &dentry->lru);
+}
+
+/* Drop a reference; what nobody needs any more, up to the root, becomes a victim. */
+static void dentry_release(struct dentry *dentry, struct list *victims)
+{
+	lockdep_held(&dcache_lock);
+	while (atomic_dec_and_test(&dentry->refs)) {
+		struct dentry *parent = dentry->parent;
+
+		if (!dentry->unhashed) {
+			list_add_tail(&unused, &dentry->lru);
+			nr_unused++;
+			return;
+		}
+		dentry_remove(dentry, victims);
+		if (parent == dentry)
+			return;
+		dentry = parent;
+	}
+}
+
+/* An unused dentry leaves. */
+static void dentry_evict(struct dentry *dentry, struct list *victims)
+{
+	struct dentry *parent = dentry->parent;
+
+	list_del(&dentry->lru);
+	nr_unused--;
+	dentry_remove(dentry, victims);
+	if (parent != dentry)
+		dentry_release(parent, victims);
+}
+
+static void dentry_free(struct dentry *dentry)
+{
+	if (dentry->name != dentry->short_name)
+		kfree(dentry->name);
+	slab_free(dentry_cache, dentry);
+}
+
+static unsigned int free_victims(struct list *victims)
+{
+	unsigned int nr = 0;
+
+	while (!list_empty(victims)) {
+		struct dentry *dentry = list_first(victims, struct dentry, lru);
+
+		list_del(&dentry->lru);
+		inode_put(dentry->inode);
+		dentry_free(dentry);
+		nr++;
+	}
+	return nr;
+}
+
+void dentry_get(struct dentry *dentry)
+{
+	atomic_inc(&dentry->refs);	/* the caller has one */
+}
+
+void dentry_put(struct dentry *dentry)
+{
+	struct list victims = LIST_INIT(victims);
+
+	if (!dentry || atomic_dec_not_one(&dentry->refs))
+		return;
+	spin_lock(&dcache_lock);
+	dentry_release(dentry, &victims);
+	while (nr_unused > DENTRY_UNUSED_MAX)
+		dentry_evict(list_first(&unused, struct dentry, lru), &victims);
+	spin_unlock(&dcache_lock);
+	free_victims(&victims);
+}
+
+struct dentry *dentry_parent(struct dentry *dentry)
+{
+	struct dentry *parent;
+
+	spin_lock(&dcache_lock);
+	parent = dentry->parent;
+	dentry_hold(parent);
+	spin_unlock(&dcache_lock);
+	return parent;
+}
+
+/* ---- making and finding ---- */
+
+static struct dentry *dentry_alloc(struct super_block *sb, const struct name *name)
+{
+	struct dentry *dentry = slab_alloc(dentry_cache, ALLOC_ZERO);
+
+	if (!dentry)
+		return NULL;
+	dentry->name = dentry->short_name;
+	if (name->len >= sizeof(dentry->short_name))
+		dentry->name = kmalloc(name->len + 1, 0);
+	if (!dentry->name) {
+		slab_free(dentry_cache, dentry);
+		return NULL;
+	}
+	memcpy(dentry->name, name->text, name->len);
+	dentry->name[name->len] = '\0';
+	dentry->name_len = name->len;
+	dentry->hash = name->hash;
+	dentry->sb = sb;
+	dentry->parent = dentry;
+	atomic_set(&dentry->refs, 1);
+	list_init(&dentry->children);
+	list_init(&dentry->sibling);
+	list_init(&dentry->hash_link);
+	list_init(&dentry->lru);
+	return dentry;
+}
+
+struct dentry *dentry_make_root(struct super_block *sb, struct inode *inode)
+{
+	struct name name = { "/", 1, 0 };
+	struct dentry *dentry = dentry_alloc(sb, &name);
+
+	if (!dentry) {
+		inode_put(inode);
+		return NULL;
+	}
+	dentry->inode = inode;
+	return dentry;
+}
+
+struct dentry *dentry_make_nameless(struct inode *inode)
+{
+	struct name name = { "", 0, 0 };
+	struct dentry *dentry = dentry_alloc(inode->sb, &name);
+
+	if (!dentry)
+		return NULL;
+	inode_get(inode);
+	dentry->inode = inode;
+	dentry->unhashed = true;
+	return dentry;
+}
+
+void dentry_set_inode(struct dentry *dentry, struct inode *inode)
+{
+	spin_lock(&dcache_lock);
+	dentry->inode = inode;
+	spin_unlock(&dcache_lock);
+}
+
+struct dentry *dentry_find(struct dentry *dir, const struct name *name)
+{
+	struct list *chain = hash_chain(dir, name->hash);
+	struct dentry *dentry;
+
+	spin_lock(&dcache_lock);
+	list_for_each(dentry, chain, hash_link) {
+		if (dentry->hash != name->hash || dentry->parent != dir ||
+		    dentry->name_len != name->len || memcmp(dentry->name, name->text, name->len))
+			continue;
+		dentry_hold(dentry);
+		spin_unlock(&dcache_lock);
+		return dentry;
+	}
+	spin_unlock(&dcache_lock);
+	return NULL;
+}
+
+static void dentry_hash_in(struct dentry *dir, struct dentry *dentry)
+{
+	spin_lock(&dcache_lock);
+	dentry_hold(dir);
+	dentry->parent = dir;
+	list_add(&dir->children, &dentry->sibling);
+	list_add(hash_chain(dir, dentry->hash), &dentry->hash_link);
+	spin_unlock(&dcache_lock);
+}
+
+/* A cached name that is still true; NULL. */
+static struct dentry *dentry_find_valid(struct dentry *dir, const struct name *name)
+{
+	struct dentry *dentry = dentry_find(dir, name);
+	bool (*revalidate)(struct inode *, struct dentry *);
+
+	if (!dentry || !dir->inode->ops)
+		return dentry;
+	revalidate = dir->inode->ops->revalidate;
+	if (!revalidate || revalidate(dir->inode, dentry))
+		return dentry;
+	dentry_unhash(dentry);
+	dentry_put(dentry);
+	return NULL;
+}
+
+struct dentry *dentry_lookup_locked(struct dentry *dir, const struct name *name)
+{
+	struct dentry *dentry;
+	struct inode *inode;
+
+	assert(mutex_held(&dir->inode->lock));
+	if (dir->inode->deleted)
+		return ERR_PTR(-ENOENT);
+	dentry = dentry_find_valid(dir, name);
+	if (dentry)
+		return dentry;
+	if (!dir->inode->ops || !dir->inode->ops->lookup)
+		return ERR_PTR(-ENOTDIR);
+	dentry = dentry_alloc(dir->sb, name);
+	if (!dentry)
+		return ERR_PTR(-ENOMEM);
+	dentry->parent = dir;
+	inode = dir->inode->ops->lookup(dir->inode, dentry);
+	if (IS_ERR(inode)) {
+		dentry_free(dentry);
+		return ERR_PTR(PTR_ERR(inode));
+	}
+	if (!dentry->inode)
+		dentry->inode = inode;
+	dentry_hash_in(dir, dentry);
+	return dentry;
+}
+
+struct dentry *dentry_lookup(struct dentry *dir, const struct name *name)
+{
+	struct dentry *dentry = dentry_find_valid(dir, name);
+
+	if (dentry)
+		return dentry;
+	mutex_lock(&dir->inode->lock);
+	dentry = dentry_lookup_locked(dir, name);
+	mutex_unlock(&dir->inode->lock);
+	return dentry;
+}
+
+/* ---- changing ---- */
+
+void dentry_unhash(struct dentry *dentry)
+{
+	spin_lock(&dcache_lock);
+	list_del(&dentry->hash_link);
+	dentry->unhashed = true;
+	spin_unlock(&dcache_lock);
+}
+
+/* A name that does not fit into the dentry is moved by swapping pointers, one that does by copying. */
+int dentry_move_prepare(struct dentry *target, char **storage)
+{
+	*storage = NULL;
+	if (target->name_len < sizeof(target->short_name))
+		return 0;
+	*storage = kmalloc(target->name_len + 1, 0);
+	return *storage ? 0 : -ENOMEM;
+}
+
+void dentry_move(struct dentry *old, struct dentry *target, char *storage)
+{
+	struct list victims = LIST_INIT(victims);
+	struct dentry *from = old->parent;
+	char *name = storage ? storage : old->short_name;
+	char *old_name = old->name;
+
+	spin_lock(&dcache_lock);
+	list_del(&target->hash_link);
+	target->unhashed = true;
+	memcpy(name, target->name, target->name_len + 1);
+	old->name = name;
+	old->name_len = target->name_len;
+	old->hash = target->hash;
+	list_del(&old->hash_link);
+	list_del(&old->sibling);
+	old->parent = target->parent;
+	dentry_hold(old->parent);
+	list_add(&old->parent->children, &old->sibling);
+	list_add(hash_chain(old->parent, old->hash), &old->hash_link);
+	dentry_release(from, &victims);
+	spin_unlock(&dcache_lock);
+	if (old_name != old->short_name)
+		kfree(old_name);
+	free_victims(&victims);
+}
+
+bool dentry_below(struct dentry *dentry, struct dentry *ancestor)
+{
+	bool found;
+
+	spin_lock(&dcache_lock);
+	while (dentry != ancestor && dentry->parent != dentry)
+		dentry = dentry->parent;
+	found = dentry == ancestor;
+	spin_unlock(&dcache_lock);
+	return found;
+}
+
+/* ---- giving back ---- */
+
+void dentry_drop_children(struct dentry *dir)
+{
+	struct list victims = LIST_INIT(victims);
+	struct dentry *child;
+	struct dentry *next;
+
+	spin_lock(&dcache_lock);
+	list_for_each_safe(child, next, &dir->children, sibling)
+		if (atomic_read(&child->refs) == 0)
+			dentry_evict(child, &victims);	/* dir is in use: it stays */
+	spin_unlock(&dcache_lock);
+	free_victims(&victims);
+}
+
+void dentry_drop_all(struct super_block *sb)
+{
+	struct list victims = LIST_INIT(victims);
+	struct list *link;
+
+	spin_lock(&dcache_lock);
+	for (link = unused.next; link != &unused;) {
+		struct dentry *dentry = list_entry(link, struct dentry, lru);
+
+		/* Its parent may join the end of the list: that is seen later. */
+		if (dentry->sb == sb) {
+			struct list *previous = link->prev;
+
+			dentry_evict(dentry, &victims);
+			link = previous;
+		}
+		link = link->next;
+	}
+	spin_unlock(&dcache_lock);
+	free_victims(&victims);
+}
+
+unsigned int dcache_shrink(unsigned int wanted)
+{
+	struct list victims = LIST_INIT(victims);
+
+	spin_lock(&dcache_lock);
+	for (; wanted > 0 && !list_empty(&unused); wanted--)
+		dentry_evict(list_first(&unused, struct dentry, lru), &victims);
+	spin_unlock(&dcache_lock);
+	return free_victims(&victims);
+}
+
+/*
+ * An allocation wants memory, and its caller may hold anything: give up only dentries whose inodes have no pages,
+ * so that nothing needs to be written or waited for. Pages go by the page cache's own shrinker.
+ */
+static unsigned int shrink_for_memory(unsigned int wanted)
+{
+	struct list victims = LIST_INIT(victims);
+	unsigned int left = wanted * DENTRIES_A_PAGE;
+	struct dentry *dentry;
+	struct dentry *next;
+
+	spin_lock(&dcache_lock);
+	list_for_each_safe(dentry, next, &unused, lru) {
+		struct inode *inode = dentry->inode;
+
+		if (inode && (inode->mapping.pages.count || atomic_read(&inode->mapping.reads) ||
+			      inode->nr_links == 0))
+			continue;
+		if (left-- == 0)
+			break;
+		dentry_evict(dentry, &victims);
+	}
+	spin_unlock(&dcache_lock);
+	return DIV_ROUND_UP(free_victims(&victims), DENTRIES_A_PAGE);
+}
+
+static struct shrinker dentry_shrinker = { .shrink = shrink_for_memory };
+
+static void dentry_init(void)
+{
+	for (unsigned int i = 0; i < DENTRY_HASH_SIZE; i++)
+		list_init(&dentry_hash[i]);
+	dentry_cache = slab_cache_create("dentry", sizeof(struct dentry), 0);
+	shrinker_register(&dentry_shrinker);
+}
+INITCALL(1, dentry_init);

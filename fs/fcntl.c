@@ -1,0 +1,131 @@
+/*
+ * fcntl and ioctl: what is asked of a descriptor or of its file, apart from its bytes.
+ *
+ * 1. Descriptor flags belong to the table, file flags to the open file that dup and fork share.
+ * 2. File locks and signals (F_SETLK, F_SETOWN) are not there: EINVAL.
+ */
+#include "kernel/syscalls.h"
+#include "mm/uaccess.h"
+#include "fs/file.h"
+#include "fs/pipe.h"
+#include "fs/vfs_internal.h"
+
+enum fcntl_command {
+	F_DUPFD = 0, F_GETFD = 1, F_SETFD = 2, F_GETFL = 3, F_SETFL = 4,
+	F_DUPFD_CLOEXEC = 1030, F_SETPIPE_SZ = 1031, F_GETPIPE_SZ = 1032,
+};
+#define FD_CLOEXEC	1u
+
+enum ioctl_command {
+	FIONREAD = 0x541b, FIONBIO = 0x5421, FIONCLEX = 0x5450, FIOCLEX = 0x5451,
+};
+
+#define SETFL_MASK	(O_APPEND | O_NONBLOCK | O_DIRECT | O_NOATIME)
+
+/* Two threads may set flags of one file at once: no bit of either is lost. */
+static void file_change_flags(struct file *file, unsigned int mask, unsigned int flags)
+{
+	unsigned int old = READ_ONCE(file->flags);
+	unsigned int seen;
+
+	while ((seen = __sync_val_compare_and_swap(&file->flags, old, (old & ~mask) | (flags & mask)))
+	       != old)
+		old = seen;
+}
+
+static long file_set_flags(struct file *file, unsigned int flags)
+{
+	unsigned int added = flags & ~file->flags;
+
+	if (added & O_ASYNC)
+		return refuse(EINVAL, "O_ASYNC is not supported");
+	if (added & O_DIRECT && !S_ISFIFO(file->inode->mode))
+		return refuse(EINVAL, "O_DIRECT is for pipes only");
+	if (added & O_NOATIME && !inode_owner_or_root(file->inode))
+		return -EPERM;
+	file_change_flags(file, SETFL_MASK, flags);
+	return 0;
+}
+
+static long file_fcntl(struct file *file, unsigned int command, unsigned long argument)
+{
+	switch (command) {
+	case F_SETFL:
+		return file_set_flags(file, argument);
+	case F_SETPIPE_SZ:
+		return pipe_set_size(file, argument);
+	case F_GETPIPE_SZ:
+		return pipe_get_size(file);
+	}
+	return refuse(EINVAL, "an fcntl command that is not supported");
+}
+
+static long file_get_flags(unsigned int number)
+{
+	struct fd fd = fd_get_any(number);
+	long flags = fd.file ? (long)fd.file->flags : -EBADF;
+
+	fd_put(fd);
+	return flags;
+}
+
+long sys_fcntl64(unsigned int number, unsigned int command, unsigned long argument)
+{
+	struct fd fd;
+	long result = -EBADF;
+
+	switch (command) {
+	case F_DUPFD:
+	case F_DUPFD_CLOEXEC:
+		return fd_duplicate(number, argument, command == F_DUPFD_CLOEXEC);
+	case F_GETFD:
+		return fd_get_cloexec(number);
+	case F_SETFD:
+		return fd_set_cloexec(number, argument & FD_CLOEXEC);
+	case F_GETFL:
+		return file_get_flags(number);
+	}
+	fd = fd_get(number);
+	if (fd.file)
+		result = file_fcntl(fd.file, command, argument);
+	fd_put(fd);
+	return result;
+}
+
+static long set_nonblock(struct file *file, const void __user *argument)
+{
+	uint32_t on;
+
+	if (get_user_u32(&on, argument))
+		return -EFAULT;
+	file_change_flags(file, O_NONBLOCK, on ? O_NONBLOCK : 0);
+	return 0;
+}
+
+static long bytes_to_read(struct file *file, void __user *argument)
+{
+	file_off_t left = inode_size(file->inode) - file->pos;
+
+	return put_user_u32(left > INT32_MAX ? INT32_MAX : left, argument);
+}
+
+long sys_ioctl(unsigned int number, unsigned int command, unsigned long argument)
+{
+	struct fd fd = fd_get(number);
+	long result = -EBADF;
+
+	if (!fd.file)
+		return result;
+	if (command == FIOCLEX || command == FIONCLEX)
+		result = fd_set_cloexec(number, command == FIOCLEX);
+	else if (command == FIONBIO)
+		result = set_nonblock(fd.file, (void __user *)argument);
+	else if (command == FIONREAD && S_ISREG(fd.file->inode->mode))
+		result = bytes_to_read(fd.file, (void __user *)argument);
+	else if (fd.file->ops->ioctl)
+		result = fd.file->ops->ioctl(fd.file, command, argument);
+	else
+		result = -ENOTTY;
+	fd_put(fd);
+	return result;
+}

@@ -1,0 +1,132 @@
+/*
+ * Open files.
+ *
+ * 1. A file has references from descriptors, mappings and calls in progress; with the last one its release
+ *    operation runs, which may sleep.
+ * 2. release runs only if open succeeded.
+ * 3. A regular file that is open for writing counts in its inode (ETXTBSY), from file_alloc() on.
+ */
+#include "kernel/init.h"
+#include "mm/slab.h"
+#include "fs/vfs_internal.h"
+
+#define FILES_MIN	8192u		/* may be open whatever the memory */
+
+struct atomic nr_open_files = ATOMIC_INIT(0);
+unsigned int max_open_files = FILES_MIN;
+static struct slab_cache *file_cache;
+
+/* Where the nameless dentries of pipes and sockets are said to be. */
+static struct mount anonymous_mount = { .refs = ATOMIC_INIT(1), .link = LIST_INIT(anonymous_mount.link) };
+
+struct file *file_alloc(struct inode *inode, const struct file_ops *ops, unsigned int flags)
+{
+	unsigned int access = flags & O_ACCMODE;
+	bool path_only = flags & O_PATH;
+	struct file *file = NULL;
+	int error = -ENFILE;
+
+	if (atomic_add_return(&nr_open_files, 1) > (int)max_open_files)
+		goto uncount;
+	error = -ENOMEM;
+	file = slab_alloc(file_cache, ALLOC_ZERO);
+	if (!file)
+		goto uncount;
+	atomic_set(&file->refs, 1);
+	file->flags = flags;
+	file->readable = !path_only && access != O_WRONLY;
+	file->writable = !path_only && access != O_RDONLY;
+	file->ops = ops;
+	file->inode = inode;
+	mutex_init(&file->pos_lock, "file position");
+	if (!file->writable || !S_ISREG(inode->mode))
+		return file;
+	error = inode_begin_writing(inode);
+	if (!error)
+		return file;
+	slab_free(file_cache, file);
+uncount:
+	atomic_dec(&nr_open_files);
+	inode_put(inode);
+	return ERR_PTR(error);
+}
+
+void file_get(struct file *file)
+{
+	atomic_inc(&file->refs);
+}
+
+void file_put(struct file *file)
+{
+	if (!atomic_dec_and_test(&file->refs))
+		return;
+	if (file->ops->release)
+		file->ops->release(file);
+	if (file->writable && S_ISREG(file->inode->mode))
+		inode_end_writing(file->inode);
+	inode_put(file->inode);
+	path_put(&file->path);
+	slab_free(file_cache, file);
+	atomic_dec(&nr_open_files);
+}
+
+int file_path(struct file *file, struct path *result)
+{
+	*result = file->path;
+	if (result->mount) {
+		path_get(result);
+		return 0;
+	}
+	result->dentry = dentry_make_nameless(file->inode);
+	if (!result->dentry)
+		return -ENOMEM;
+	result->mount = &anonymous_mount;
+	atomic_inc(&anonymous_mount.refs);
+	return 0;
+}
+
+static file_off_t seek_data(file_off_t offset, file_off_t size, int whence)
+{
+	if (offset < 0 || offset >= size)
+		return -ENXIO;
+	return whence == SEEK_DATA ? offset : size;	/* all is data, up to the hole at the end */
+}
+
+file_off_t generic_llseek(struct file *file, file_off_t offset, int whence)
+{
+	file_off_t base = 0;
+
+	switch (whence) {
+	case SEEK_SET:
+		break;
+	case SEEK_CUR:
+		base = file->pos;
+		break;
+	case SEEK_END:
+		base = inode_size(file->inode);
+		break;
+	case SEEK_DATA:
+	case SEEK_HOLE:
+		offset = seek_data(offset, inode_size(file->inode), whence);
+		if (offset < 0)
+			return offset;
+		break;
+	default:
+		return -EINVAL;
+	}
+	if (__builtin_add_overflow(base, offset, &offset) || offset < 0)
+		return -EINVAL;
+	file->pos = offset;
+	return offset;
+}
+
+static void file_init(void)
+{
+	struct memory_stats stats;
+
+	file_cache = slab_cache_create("file", sizeof(struct file), 0);
+	anonymous_mount.sb = pseudo_super_block();
+	memory_stats(&stats);
+	max_open_files = MAX(stats.total, FILES_MIN);
+}
+INITCALL(1, file_init);

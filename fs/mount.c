@@ -1,0 +1,493 @@
+/*
+ * Mounting: joining the trees of file systems.
+ *
+ * 1. mount_mutex serialises mount and unmount, and guards the list for readers that sleep. mount_lock (plain) guards
+ *    the list and dentry->mounts for path walks; a mount's refs leave zero only under it, or by a holder.
+ * 2. A mount has references from paths (open files, working directories, walks, the points of mounts upon
+ *    it). Without any it can be unmounted; from then on nobody finds it.
+ * 3. A file system is mounted once: each mount has a super block of its own, a disk belongs to one mount.
+ * 4. The first mount, root=, has no parent and stays.
+ */
+#include "lib/print.h"
+#include "lib/string.h"
+#include "drivers/block.h"
+#include "kernel/init.h"
+#include "kernel/log.h"
+#include "kernel/syscalls.h"
+#include "mm/slab.h"
+#include "mm/uaccess.h"
+#include "fs/vfs_internal.h"
+
+/* Flags of mount(2). */
+#define MS_RDONLY	0x0001u
+#define MS_NOATIME	0x0400u		/* access times are never kept */
+#define MS_NODIRATIME	0x0800u
+#define MS_SILENT	0x8000u
+#define MS_KNOWN	(MS_RDONLY | MS_NOATIME | MS_NODIRATIME | MS_SILENT)
+#define MS_MAGIC	0xc0ed0000u	/* old C libraries set this */
+#define MS_MAGIC_MASK	0xffff0000u
+
+#define UMOUNT_NOFOLLOW	8u
+
+extern const struct file_system _filesystems_start[], _filesystems_end[];
+
+static spinlock_t mount_lock = SPINLOCK_INIT("mounts");
+static struct mutex mount_mutex;
+static struct list mounts = LIST_INIT(mounts);
+static struct mount *root_mount;
+static struct atomic next_device = ATOMIC_INIT(1);	/* st_dev of file systems without a disk */
+
+static const struct super_ops empty_super_ops;
+
+/* ---- paths ---- */
+
+void path_get(const struct path *path)
+{
+	if (!path->mount)
+		return;
+	atomic_inc(&path->mount->refs);
+	dentry_get(path->dentry);
+}
+
+void path_put(struct path *path)
+{
+	if (!path->mount)
+		return;
+	dentry_put(path->dentry);	/* before the mount: its file system must still be there */
+	atomic_dec(&path->mount->refs);
+	path->mount = NULL;
+	path->dentry = NULL;
+}
+
+static struct mount *mount_on(const struct path *path)
+{
+	struct mount *mount;
+
+	lockdep_held(&mount_lock);
+	list_for_each(mount, &mounts, link)
+		if (mount->parent == path->mount && mount->point == path->dentry)
+			return mount;
+	return NULL;
+}
+
+void path_cross_mounts(struct path *path)
+{
+	while (READ_ONCE(path->dentry->mounts)) {
+		struct path top;
+
+		spin_lock(&mount_lock);
+		top.mount = mount_on(path);
+		if (top.mount) {
+			top.dentry = top.mount->root;
+			path_get(&top);
+		}
+		spin_unlock(&mount_lock);
+		if (!top.mount)
+			return;
+		path_put(path);
+		*path = top;
+	}
+}
+
+bool path_leave_mount(struct path *path)
+{
+	struct path up = { path->mount->parent, path->mount->point };
+
+	if (!up.mount)
+		return false;
+	path_get(&up);
+	path_put(path);
+	*path = up;
+	return true;
+}
+
+void root_path(struct path *path)
+{
+	path->mount = root_mount;
+	path->dentry = root_mount->root;
+	path_get(path);
+}
+
+/* ---- super blocks ---- */
+
+int super_sync(struct super_block *sb)
+{
+	struct inode *inode = NULL;
+	int result = 0;
+	int error;
+
+	while ((inode = inode_next(sb, inode)) != NULL) {
+		const struct mapping_ops *ops = inode->mapping.ops;
+
+		if (!ops || !ops->has_store || !inode->mapping.pages.count)
+			continue;
+		error = mapping_sync(&inode->mapping);
+		if (!result)
+			result = error;
+	}
+	if (sb->ops->sync) {
+		error = sb->ops->sync(sb);
+		if (!result)
+			result = error;
+	}
+	if (sb->device) {
+		error = block_sync(sb->device);
+		if (!result)
+			result = error;
+	}
+	return result;
+}
+
+/* Nobody can reach the file system any more. */
+static void super_destroy(struct super_block *sb)
+{
+	struct dentry *root = sb->root;
+
+	sb->root = NULL;
+	dentry_put(root);
+	dentry_drop_all(sb);
+	inode_abandon_all(sb, true);
+	if (sb->ops->unmount)
+		sb->ops->unmount(sb);
+	inode_abandon_all(sb, false);
+	if (sb->device)
+		sb->device->claimed = false;
+	kfree(sb);
+}
+
+static struct super_block *super_create(const struct file_system *type, struct block_device *device,
+					bool read_only, const char *options)
+{
+	struct super_block *sb = kzalloc(sizeof(*sb), 0);
+	int error;
+
+	if (!sb)
+		return ERR_PTR(-ENOMEM);
+	sb->type = type;
+	sb->ops = &empty_super_ops;
+	sb->block_size = PAGE_SIZE;
+	sb->read_only = read_only || (device && device->read_only);
+	list_init(&sb->inodes);
+	sb->dev = device ? MAKEDEV(device->major, device->minor)
+			 : MAKEDEV(0, atomic_add_return(&next_device, 1));
+	sb->device = device;
+	if (device)
+		device->claimed = true;
+	error = type->mount(sb, options);
+	if (!error && !sb->root)
+		error = -ENOMEM;
+	if (!error)
+		return sb;
+	if (!sb->root)
+		sb->ops = &empty_super_ops;	/* it has cleaned up after itself */
+	super_destroy(sb);
+	return ERR_PTR(error);
+}
+
+/* ---- mounting; mount_mutex is held ---- */
+
+static int mount_add(const struct file_system *type, struct block_device *device, const char *source,
+		     const struct path *point, bool read_only, const char *options)
+{
+	size_t len = strlen(source) + 1;
+	struct mount *mount;
+	struct super_block *sb;
+	int error = -ENOMEM;
+
+	if (device && device->claimed)
+		return -EBUSY;
+	mount = kzalloc(sizeof(*mount), 0);
+	if (!mount)
+		return -ENOMEM;
+	mount->source = kmalloc(len, 0);
+	if (!mount->source)
+		goto free_mount;
+	memcpy(mount->source, source, len);
+	sb = super_create(type, device, read_only, options);
+	error = PTR_ERR(sb);
+	if (IS_ERR(sb))
+		goto free_source;
+	mount->sb = sb;
+	mount->root = sb->root;
+	mount->read_only = read_only;
+	if (!point) {
+		list_add_tail(&mounts, &mount->link);
+		root_mount = mount;
+		return 0;
+	}
+
+	mutex_lock(&point->dentry->inode->lock);
+	error = point->dentry->inode->deleted ? -ENOENT : 0;
+	if (!error) {
+		mount->parent = point->mount;
+		mount->point = point->dentry;
+		path_get(point);
+		spin_lock(&mount_lock);
+		list_add_tail(&mounts, &mount->link);
+		mount->point->mounts++;
+		spin_unlock(&mount_lock);
+	}
+	mutex_unlock(&point->dentry->inode->lock);
+	if (!error)
+		return 0;
+	super_destroy(sb);
+free_source:
+	kfree(mount->source);
+free_mount:
+	kfree(mount);
+	return error;
+}
+
+int mount_root(const char *device_name)
+{
+	struct block_device *device = block_find(device_name);
+	const struct file_system *type;
+	int error = -ENODEV;
+
+	if (!device) {
+		log_error("root=%s: there is no such disk", device_name);
+		return -ENXIO;
+	}
+	mutex_lock(&mount_mutex);
+	for (type = _filesystems_start; type < _filesystems_end; type++) {
+		if (!type->needs_device)
+			continue;
+		error = mount_add(type, device, device_name, NULL, false, "");
+		if (!error)
+			break;
+		log_error("root=%s: not mounted as %s (error %d)", device_name, type->name, -error);
+	}
+	mutex_unlock(&mount_mutex);
+	return error;
+}
+
+static const struct file_system *file_system_find(const char *name)
+{
+	const struct file_system *type;
+
+	for (type = _filesystems_start; type < _filesystems_end; type++)
+		if (strcmp(type->name, name) == 0)
+			return type;
+	return NULL;
+}
+
+/* The disk behind a node like /dev/vdb. */
+static struct block_device *device_of_path(const char *name)
+{
+	struct block_device *device = NULL;
+	struct path path;
+	int error = path_lookup(AT_FDCWD, name, LOOKUP_FOLLOW, &path);
+	struct inode *inode;
+
+	if (error)
+		return ERR_PTR(error);
+	inode = path.dentry->inode;
+	error = -ENOTBLK;
+	if (S_ISBLK(inode->mode)) {
+		device = block_find_number(MAJOR(inode->rdev), MINOR(inode->rdev));
+		error = -ENXIO;
+	}
+	path_put(&path);
+	return device ? device : ERR_PTR(error);
+}
+
+static int mount_at(const char *source, const char *target, const char *type_name,
+		    unsigned int flags, const char *options)
+{
+	const struct file_system *type = file_system_find(type_name);
+	struct block_device *device = NULL;
+	struct path point;
+	int error;
+
+	if (!type)
+		return refuse(ENODEV, "there is no such file system");
+	mutex_lock(&mount_mutex);
+	if (type->needs_device) {
+		device = device_of_path(source);
+		error = PTR_ERR(device);
+		if (IS_ERR(device))
+			goto unlock;
+	}
+	error = path_lookup(AT_FDCWD, target, LOOKUP_FOLLOW | LOOKUP_DIRECTORY, &point);
+	if (error)
+		goto unlock;
+	error = mount_add(type, device, *source ? source : type_name, &point, flags & MS_RDONLY,
+			  options);
+	path_put(&point);
+unlock:
+	mutex_unlock(&mount_mutex);
+	return error;
+}
+
+/* A string argument of mount(2); NULL is "". */
+static char *optional_string(const char __user *string)
+{
+	return string ? name_from_user(string) : kzalloc(1, 0);
+}
+
+static void free_strings(char **strings, unsigned int nr)
+{
+	while (nr-- > 0)
+		name_free(strings[nr]);
+}
+
+long sys_mount(const char __user *source, const char __user *target, const char __user *type,
+	       unsigned int flags, const char __user *data)
+{
+	const char __user *const arguments[] = { source, target, type, data };
+	char *strings[ARRAY_SIZE(arguments)];
+	long error = 0;
+
+	if (!current_is_root())
+		return -EPERM;
+	if ((flags & MS_MAGIC_MASK) == MS_MAGIC)
+		flags &= ~MS_MAGIC_MASK;
+	if (flags & ~MS_KNOWN)
+		return refuse(EINVAL, "a mount flag that is not supported");
+	for (unsigned int i = 0; i < ARRAY_SIZE(arguments); i++) {
+		strings[i] = optional_string(arguments[i]);
+		if (!strings[i])
+			strings[i] = ERR_PTR(-ENOMEM);
+		if (IS_ERR(strings[i]))
+			error = PTR_ERR(strings[i]);
+	}
+	if (!error)
+		error = mount_at(strings[0], strings[1], strings[2], flags, strings[3]);
+	free_strings(strings, ARRAY_SIZE(strings));
+	return error;
+}
+
+/* ---- unmounting ---- */
+
+/* Take a mount that nobody uses out of the tree. */
+static int mount_detach(struct mount *mount)
+{
+	int error = -EBUSY;
+
+	spin_lock(&mount_lock);
+	if (atomic_read(&mount->refs) == 0) {
+		list_del(&mount->link);
+		mount->point->mounts--;
+		error = 0;
+	}
+	spin_unlock(&mount_lock);
+	return error;
+}
+
+static int unmount_path(const char *target, unsigned int flags)
+{
+	struct path path;
+	struct path point;
+	struct mount *mount;
+	int error = path_lookup(AT_FDCWD, target, flags & UMOUNT_NOFOLLOW ? 0 : LOOKUP_FOLLOW, &path);
+
+	if (error)
+		return error;
+	mount = path.mount;
+	if (path.dentry != mount->root)
+		error = refuse(EINVAL, "nothing is mounted there");
+	else if (!mount->parent)
+		error = -EBUSY;
+	path_put(&path);
+	if (error)
+		return error;
+	error = mount_detach(mount);	/* mount_mutex keeps it until here */
+	if (error)
+		return error;
+	error = super_sync(mount->sb);
+	super_destroy(mount->sb);
+	point = (struct path){ mount->parent, mount->point };
+	path_put(&point);
+	kfree(mount->source);
+	kfree(mount);
+	return error;
+}
+
+long sys_umount2(const char __user *target, unsigned int flags)
+{
+	char *name;
+	long error;
+
+	if (flags & ~UMOUNT_NOFOLLOW)
+		return refuse(EINVAL, "an unmount flag that is not supported");
+	if (!current_is_root())
+		return -EPERM;
+	name = name_from_user(target);
+	if (IS_ERR(name))
+		return PTR_ERR(name);
+	mutex_lock(&mount_mutex);
+	error = unmount_path(name, flags);
+	mutex_unlock(&mount_mutex);
+	name_free(name);
+	return error;
+}
+
+long sys_umount(const char __user *target)
+{
+	return sys_umount2(target, 0);
+}
+
+/* ---- looking ---- */
+
+void mounts_walk(void (*function)(struct super_block *sb))
+{
+	struct mount *mount;
+
+	mutex_lock(&mount_mutex);
+	list_for_each(mount, &mounts, link)
+		function(mount->sb);
+	mutex_unlock(&mount_mutex);
+}
+
+/* Blanks in names are written as octal escapes, as getmntent(3) expects. */
+static void show_escaped(struct text *text, const char *string)
+{
+	for (; *string; string++) {
+		if (strchr(" \t\n\\", *string))
+			text_printf(text, "\\%03o", (unsigned char)*string);
+		else
+			text_printf(text, "%c", *string);
+	}
+}
+
+static void show_mount(struct text *text, struct mount *mount, char *buf)
+{
+	struct path path = { mount, mount->root };
+	char *point = path_text(&path, buf, PATH_MAX);
+
+	if (IS_ERR(point))
+		return;
+	show_escaped(text, mount->source);
+	text_printf(text, " ");
+	show_escaped(text, point);
+	text_printf(text, " %s %s,noatime 0 0\n", mount->sb->type->name,
+		    mount_writable(mount) ? "ro" : "rw");
+}
+
+void mounts_show(struct text *text)
+{
+	char *buf = kmalloc(PATH_MAX, 0);
+	struct mount *mount;
+
+	if (!buf)
+		return;
+	mutex_lock(&mount_mutex);
+	list_for_each(mount, &mounts, link)
+		show_mount(text, mount, buf);
+	mutex_unlock(&mount_mutex);
+	kfree(buf);
+}
+
+void file_systems_show(struct text *text)
+{
+	const struct file_system *type;
+
+	for (type = _filesystems_start; type < _filesystems_end; type++)
+		text_printf(text, "%s\t%s\n", type->needs_device ? "" : "nodev", type->name);
+}
+
+static void mount_init(void)
+{
+	mutex_init(&mount_mutex, "mount");
+}
+INITCALL(1, mount_init);

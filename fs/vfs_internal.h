@@ -1,0 +1,153 @@
+/*
+ * What the files of the VFS share among themselves.
+ */
+#ifndef FS_VFS_INTERNAL_H
+#define FS_VFS_INTERNAL_H
+
+#include "fs/path.h"
+#include "fs/vfs.h"
+#include "kernel/task.h"
+
+/* The kernel's own tasks have no process; they may do everything. */
+static inline uint32_t current_uid(void)
+{
+	return current->process ? current->process->cred.fsuid : 0;
+}
+static inline uint32_t current_gid(void)
+{
+	return current->process ? current->process->cred.fsgid : 0;
+}
+static inline bool current_is_root(void)
+{
+	return !current->process || current->process->cred.euid == 0;
+}
+
+/* A 64-bit argument of a system call: its halves, low first. */
+static inline file_off_t offset_of(uint32_t low, uint32_t high)
+{
+	return (file_off_t)((uint64_t)high << 32 | low);
+}
+
+/* ---- fs/inode.c ---- */
+
+/* One more that has the file open for writing: 0, -ETXTBSY. */
+int inode_begin_writing(struct inode *inode);
+static inline void inode_end_writing(struct inode *inode)
+{
+	atomic_inc(&inode->writers_denied);
+}
+/*
+ * At unmount: the inodes that pipe slots still hold live on without their file system. First those without links,
+ * whose storage is freed; then, when the file system has let go of what it held, all others.
+ */
+void inode_abandon_all(struct super_block *sb, bool unlinked_only);
+
+/* Of anonymous inodes. */
+struct super_block *pseudo_super_block(void);
+
+/* ---- fs/dentry.c ---- */
+
+extern spinlock_t dcache_lock;		/* names, the tree, the hash, the LRU; plain */
+
+/* The cached name in `dir`, with a reference; NULL. */
+struct dentry *dentry_find(struct dentry *dir, const struct name *name);
+/* dir's lock is held: the name in it, positive or negative, read if it is not cached. ERR_PTR(-ENOENT: dir was
+ * removed; -ENOMEM, -EIO). */
+struct dentry *dentry_lookup_locked(struct dentry *dir, const struct name *name);
+/* The same without the lock, which is taken if it must. */
+struct dentry *dentry_lookup(struct dentry *dir, const struct name *name);
+/* The name is gone: nobody finds the dentry any more. */
+void dentry_unhash(struct dentry *dentry);
+/* `old` takes name and place of `target`, which is unhashed. Both parents' locks are held. 0, -ENOMEM only from
+ * dentry_move_prepare, before anything is changed: *storage goes to dentry_move. */
+int dentry_move_prepare(struct dentry *target, char **storage);
+void dentry_move(struct dentry *old, struct dentry *target, char *storage);
+/* Is `ancestor` on the way from dentry up to the root of its file system (or dentry itself)? */
+bool dentry_below(struct dentry *dentry, struct dentry *ancestor);
+/* Drop what nobody uses: in directory `dir` (its direct children), or of a whole file system. */
+void dentry_drop_children(struct dentry *dir);
+void dentry_drop_all(struct super_block *sb);
+/* A dentry without name and parent, that goes with its last reference; takes its own reference to inode. NULL. */
+struct dentry *dentry_make_nameless(struct inode *inode);
+/* Its parent, with a reference. */
+struct dentry *dentry_parent(struct dentry *dentry);
+
+/* ---- fs/mount.c ---- */
+
+/* If something is mounted on path, replace it by the root of what is on top. Keeps references right. */
+void path_cross_mounts(struct path *path);
+/* From the root of a mounted tree to what it covers: false at the top of everything. */
+bool path_leave_mount(struct path *path);
+/* May be written to as a whole: 0, -EROFS. */
+static inline int mount_writable(const struct mount *mount)
+{
+	return mount && (mount->read_only || mount->sb->read_only) ? -EROFS : 0;
+}
+
+/* The root of the first mount, with references. */
+void root_path(struct path *path);
+/* Everything dirty to its disk: 0, -EIO. */
+int super_sync(struct super_block *sb);
+
+/* ---- fs/sync.c ---- */
+
+/* The raw device's own dirty pages, and its cache. */
+int block_sync(struct block_device *device);
+
+/* ---- fs/namei.c ---- */
+
+struct link_frame;
+struct walk {
+	struct path	   path;	/* where we are: a directory while components are left */
+	struct path	   root;	/* of the process */
+	uint32_t	   uid, gid;	/* whose permissions count */
+	unsigned int	   links;	/* symbolic links followed so far */
+	const char	   *rest;	/* text behind `last` */
+	struct link_frame  *frames;	/* of the symbolic links that we are in */
+	struct name	   last;	/* the last component; len 0: there is none, path is it */
+	bool		   slash;	/* a slash followed it: it must be a directory */
+};
+
+/* Start at dirfd (or the cwd, or the root). 0, -ENOENT (empty), -EBADF, -ENOTDIR. walk_end() in any case. */
+int walk_start(struct walk *walk, int dirfd, const char *name, unsigned int flags);
+/* Walk to the directory of the last component, which is not looked at. */
+int walk_to_last(struct walk *walk);
+/* Walk the last component; 0, or 1 if it is a link that is now to be walked (if follow). */
+int walk_last(struct walk *walk, bool follow);
+/* The last component turned out to be this symbolic link (a reference to it is taken over): as walk_last. */
+int walk_into_link(struct walk *walk, struct dentry *link);
+/* Go on to a dentry of the directory (its reference is taken over), and over what is mounted there. */
+void walk_to(struct walk *walk, struct dentry *dentry);
+void walk_end(struct walk *walk);
+/* Both: the directory of the last component, with references, in walk->path. */
+int walk_parent(struct walk *walk, int dirfd, const char *name);
+
+/* What a call with (dirfd, name, flags) works on. */
+struct object {
+	struct path	path;		/* mount NULL: a pipe and the like */
+	struct inode	*inode;
+};
+/* flags: AT_SYMLINK_NOFOLLOW, AT_EMPTY_PATH (others are the caller's to refuse). */
+int object_at(int dirfd, const char __user *name, unsigned int flags, struct object *object);
+int object_of_fd(int fd, struct object *object);
+void object_put(struct object *object);
+
+/* ---- fs/attr.c ---- */
+
+int inode_permission_for(const struct inode *inode, unsigned int may, uint32_t uid, uint32_t gid);
+/* inode->lock is held; the fields are set: to disk with them. */
+int inode_changed(struct inode *inode);
+
+/* ---- fs/file_table.c ---- */
+
+/* The same file at the lowest free descriptor >= from. -EBADF, -EINVAL (from is too high), -EMFILE, -ENOMEM. */
+long fd_duplicate(unsigned int number, unsigned int from, bool cloexec);
+int fd_get_cloexec(unsigned int fd);	/* 0 or 1, -EBADF */
+int fd_set_cloexec(unsigned int fd, bool on);
+
+/* ---- fs/cwd.c ---- */
+
+void fs_root(struct path *path);	/* of the current process, with references */
+void fs_cwd(struct path *path);
+
+#endif
