@@ -1,0 +1,160 @@
+/* fs/ring.c: positions that wrap at 2^32, slots that are taken out and put back, resizing; against a plain queue. */
+#include "tests/unit/shim.h"
+#include "fs/ring.c"
+
+#define MODEL_MAX 64u
+
+static struct pipe ring;
+
+/* The same as a plain array: what is in the ring, the first one first. */
+static struct pipe_slot model[MODEL_MAX];
+static unsigned int model_nr;
+static unsigned int next_id;
+
+static void ring_init(unsigned int nr_slots, unsigned int start)
+{
+	memset(&ring, 0, sizeof(ring));
+	ring.slots = calloc(nr_slots, sizeof(*ring.slots));
+	ring.nr_slots = nr_slots;
+	ring.head = ring.tail = start;
+	model_nr = 0;
+}
+
+static bool same(const struct pipe_slot *a, const struct pipe_slot *b)
+{
+	return a->page == b->page && a->offset == b->offset && a->len == b->len && a->flags == b->flags &&
+	       a->private == b->private;
+}
+
+static void check(void)
+{
+	must(pipe_used(&ring) == model_nr);
+	must(pipe_full(&ring) == (model_nr + ring.taken >= ring.nr_slots));
+	for (unsigned int i = 0; i < model_nr; i++)
+		must(same(pipe_at(&ring, ring.tail + i), &model[i]));
+}
+
+static void push(void)
+{
+	struct pipe_slot slot = { (struct page *)(uintptr_t)++next_id, random_u32(), random_u32(), NULL, next_id & 7, ~0ul };
+
+	must(!pipe_full(&ring));
+	ring_push(&ring, &slot);
+	model[model_nr++] = slot;
+}
+
+static struct pipe_slot model_first(void)
+{
+	struct pipe_slot first = model[0];
+
+	model_nr--;
+	memmove(model, model + 1, model_nr * sizeof(*model));
+	return first;
+}
+
+static void pop(void)
+{
+	struct pipe_slot got = ring_pop(&ring), want = model_first();
+
+	must(same(&got, &want));
+}
+
+/* Take some out, let a producer add what it can, put some of them back. */
+static void take_and_put_back(void)
+{
+	unsigned int nr = random_u32() % (model_nr + 1), keep = random_u32() % (nr + 1);
+	struct pipe_slot out[MODEL_MAX];
+
+	for (unsigned int i = 0; i < nr; i++) {
+		out[i] = ring_take(&ring);
+		must(same(&out[i], &model[i]));
+	}
+	must(ring.taken == nr);
+	memmove(model, model + nr, (model_nr - nr) * sizeof(*model));
+	model_nr -= nr;
+	check();
+	while (!pipe_full(&ring) && random_u32() % 4)
+		push();
+	/* The first `keep` of them are used up. */
+	ring.taken -= keep;
+	for (unsigned int i = nr; i > keep; i--) {
+		ring_put_back(&ring, &out[i - 1]);
+		memmove(model + 1, model, model_nr * sizeof(*model));
+		model[0] = out[i - 1];
+		model_nr++;
+	}
+	must(ring.taken == 0);
+	check();
+}
+
+static void resize(void)
+{
+	unsigned int nr = 1u << random_u32() % 6;
+	struct pipe_slot *old = ring.slots;
+
+	if (nr < model_nr)
+		return;
+	ring_resize(&ring, calloc(nr, sizeof(*old)), nr);
+	must(ring.nr_slots == nr);
+	free(old);
+}
+
+static void random_walk(unsigned int start, unsigned int steps)
+{
+	ring_init(16, start);
+	for (unsigned int i = 0; i < steps; i++) {
+		switch (random_u32() % 8) {
+		case 0: case 1: case 2:
+			if (!pipe_full(&ring))
+				push();
+			break;
+		case 3: case 4:
+			if (model_nr > 0)
+				pop();
+			break;
+		case 5: case 6:
+			take_and_put_back();
+			break;
+		case 7:
+			resize();
+		}
+		check();
+	}
+	free(ring.slots);
+}
+
+static void test_wrap(void)
+{
+	ring_init(16, UINT32_MAX - 7);
+	for (int i = 0; i < 16; i++)
+		push();
+	must(ring.head == 8 && pipe_full(&ring));
+	check();
+	for (int i = 0; i < 16; i++)
+		pop();
+	must(ring.tail == 8 && pipe_used(&ring) == 0);
+	free(ring.slots);
+	ok(true, "sixteen slots in and out across 2^32");
+}
+
+static void test_sizes(void)
+{
+	ok(ring_slots_for(0) == 1 && ring_slots_for(1) == 1 && ring_slots_for(4096) == 1, "at least one slot");
+	ok(ring_slots_for(4097) == 2 && ring_slots_for(65536) == 16 && ring_slots_for(65537) == 32,
+	   "sizes are rounded up to a power of two of pages");
+	ok(ring_slots_for(1ul << 31) == 1u << 19, "the largest size");
+	ok(ring_slots_for((1ul << 31) + 1) == 0 && ring_slots_for(~0ul) == 0, "no ring is larger");
+}
+
+int main(void)
+{
+	test_sizes();
+	test_wrap();
+	random_walk(0, 100000);
+	ok(true, "a random walk from 0");
+	random_walk(UINT32_MAX - 100, 100000);
+	ok(true, "a random walk that wraps early");
+	random_walk(0x7ffffff0, 100000);
+	ok(true, "a random walk across 2^31");
+	return tap_done();
+}
