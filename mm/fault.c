@@ -1,0 +1,435 @@
+/*
+ * Page faults: making what a VMA promises present.
+ *
+ * 1. mm->lock is held while a fault is resolved: only the rmap (truncate, lending, write-back) changes the
+ *    entries of the address space meanwhile, and only to unmap or to write-protect.
+ * 2. A page of a file is mapped while it is locked, so that truncate and the lender find the mapping.
+ * 3. A shared page becomes writable only if `lent` is zero, looked at under table_lock with the page locked:
+ *    a lender that comes later waits for the page lock, and write-protects.
+ * 4. Private memory is written in place only if the entry's reference is the page's only one.
+ * 5. Faults of the kernel on user addresses come from mm/uaccess.c alone: any other one is a bug.
+ */
+#include "mm/tables.h"
+#include "fs/vfs.h"
+#include "kernel/process.h"
+#include "kernel/signal.h"
+#include "lib/errno.h"
+#include "mm/kmap.h"
+#include "mm/uaccess.h"
+
+#define FAULT_PRESENT	1u		/* error code, Intel SDM vol. 3, 4.7 */
+#define FAULT_WRITE	2u
+#define FAULT_EXEC	16u
+
+#define SEGV_MAPERR	1		/* si_code */
+#define SEGV_ACCERR	2
+#define BUS_ADRERR	2
+
+#define FAULT_AROUND	16u		/* pages of a file mapped by one read fault, if they are there */
+#define STACK_GAP	(64 * PAGE_SIZE) /* kept free below a stack that grows */
+
+/* ---- entries ---- */
+
+/*
+ * Map `page` at va in place of what is there; takes over the caller's reference. The table exists. With
+ * `unless_lent` nothing is done, and false returned, if the page is lent.
+ */
+static bool map_page(struct vma *vma, uintptr_t va, struct page *page, bool writable, bool unless_lent)
+{
+	struct mm *mm = vma->mm;
+	pte_t bits = mm_entry_bits(vma->flags), old, *entry;
+
+	if (writable)
+		bits |= PTE_WRITE | PTE_DIRTY;
+	spin_lock(&mm->table_lock);
+	if (unless_lent && atomic_read(&page->lent) > 0) {
+		spin_unlock(&mm->table_lock);
+		return false;
+	}
+	entry = mm_pte(mm, va);
+	atomic_inc(&page->mapped);
+	atomic_inc(&mm->resident);
+	old = pte_take(entry);
+	pte_set(entry, pte_make(page_phys(page), bits));
+	spin_unlock(&mm->table_lock);
+	if (!old)
+		return true;
+	tlb_flush_range(mm, va, va + PAGE_SIZE);
+	if (!(old & PTE_SPECIAL)) {
+		struct page *before = frame_page(pte_frame(old));
+
+		atomic_dec(&before->mapped);
+		atomic_dec(&mm->resident);
+		page_put(before);
+	}
+	return true;
+}
+
+static int map_zero_page(struct vma *vma, uintptr_t va)
+{
+	struct mm *mm = vma->mm;
+
+	spin_lock(&mm->table_lock);
+	pte_set(mm_pte(mm, va), pte_make(page_phys(zero_page), mm_entry_bits(vma->flags) | PTE_SPECIAL));
+	spin_unlock(&mm->table_lock);
+	return 0;
+}
+
+static int map_device(struct vma *vma, uintptr_t va)
+{
+	phys_addr_t phys = ((phys_addr_t)vma->page_offset << PAGE_SHIFT) + (va - vma->start);
+	struct mm *mm = vma->mm;
+
+	spin_lock(&mm->table_lock);
+	pte_set(mm_pte(mm, va), pte_make(phys, mm_entry_bits(vma->flags) | PTE_SPECIAL | PTE_NOCACHE |
+					 PTE_WRITETHROUGH | (vma->flags & VMA_WRITE ? PTE_WRITE : 0)));
+	spin_unlock(&mm->table_lock);
+	return 0;
+}
+
+/* ---- private memory ---- */
+
+static int map_new_page(struct vma *vma, uintptr_t va)
+{
+	struct page *page = page_alloc(0, ALLOC_HIGH | ALLOC_ZERO);
+
+	if (!page)
+		return -ENOMEM;
+	map_page(vma, va, page, true, false);
+	return 0;
+}
+
+/* Map a private copy; drops the caller's reference to `from`. */
+static int map_copy(struct vma *vma, uintptr_t va, struct page *from)
+{
+	struct page *page = page_alloc(0, ALLOC_HIGH);
+
+	if (page) {
+		page_copy(page, from);
+		map_page(vma, va, page, true, false);
+	}
+	page_put(from);
+	return page ? 0 : -ENOMEM;
+}
+
+/* A write to a page that is mapped read-only: in place if it is ours alone, else a copy. */
+static int write_private(struct vma *vma, uintptr_t va)
+{
+	struct mm *mm = vma->mm;
+	struct page *page = NULL;
+	pte_t *entry;
+
+	spin_lock(&mm->table_lock);
+	entry = mm_pte(mm, va);
+	if (!*entry) {
+		spin_unlock(&mm->table_lock);	/* truncate was faster: the CPU tries again */
+		return 0;
+	}
+	if (!(*entry & PTE_SPECIAL)) {
+		page = frame_page(pte_frame(*entry));
+		if (atomic_read(&page->refs) == 1) {
+			pte_set(entry, *entry | PTE_WRITE | PTE_DIRTY);
+			page = NULL;
+		} else if (!page_get(page)) {
+			spin_unlock(&mm->table_lock);
+			return -ENOMEM;
+		}
+		spin_unlock(&mm->table_lock);
+		return page ? map_copy(vma, va, page) : 0;
+	}
+	spin_unlock(&mm->table_lock);
+	return map_new_page(vma, va);
+}
+
+/* ---- files ---- */
+
+/* Locks a page if it is still in its file; else drops it. 0, 1: look it up again, -EINTR. */
+static int lock_in_file(struct mapping *mapping, struct page *page)
+{
+	int error = page_lock_killable(page);
+
+	if (!error && page->mapping == mapping && page->flags & PG_UPTODATE)
+		return 0;
+	if (!error)
+		page_unlock(page);
+	page_put(page);
+	return error ? -EINTR : 1;
+}
+
+/* The page of the file at index, read, locked, with a reference. ERR_PTR(-EIO: SIGBUS, -ENOMEM, -EINTR). */
+static struct page *lock_file_page(struct mapping *mapping, unsigned int index)
+{
+	for (;;) {
+		struct page *page = mapping_read_page(mapping, index);
+		int error;
+
+		if (IS_ERR(page)) {
+			error = PTR_ERR(page);
+			return ERR_PTR(error == -ERESTARTSYS ? -EINTR : error == -ENOMEM ? -ENOMEM : -EIO);
+		}
+		error = lock_in_file(mapping, page);
+		if (error <= 0)
+			return error ? ERR_PTR(error) : page;
+	}
+}
+
+static bool mapped_already(struct mm *mm, uintptr_t va)
+{
+	bool mapped;
+
+	spin_lock(&mm->table_lock);
+	mapped = *mm_pte(mm, va) != 0;
+	spin_unlock(&mm->table_lock);
+	return mapped;
+}
+
+/* Map a page of the neighbourhood if that costs no wait; drops the reference. */
+static void map_neighbour(struct vma *vma, uintptr_t va, struct mapping *mapping, struct page *page)
+{
+	if (page->flags & PG_UPTODATE && !mapped_already(vma->mm, va) && page_trylock(page)) {
+		if (page->mapping == mapping && page->flags & PG_UPTODATE) {
+			page_ref(page);
+			map_page(vma, va, page, false, false);
+		}
+		page_unlock(page);
+	}
+	page_put(page);
+}
+
+/*
+ * A read fault: the reads of a few pages are started together, and those that are there already are mapped
+ * with the one that is wanted: a program's start is many faults in a row.
+ */
+static int read_file(struct vma *vma, uintptr_t va, unsigned int index)
+{
+	struct mapping *mapping = &vma->file->inode->mapping;
+	uintptr_t end = MIN(vma->end, mm_next_table(va));
+	struct page *pages[FAULT_AROUND], *page;
+	int had;
+
+	had = mapping_start(mapping, vma->file, index, MIN((end - va) / PAGE_SIZE, FAULT_AROUND), pages);
+	page = lock_file_page(mapping, index);
+	if (!IS_ERR(page)) {
+		map_page(vma, va, page, false, false);
+		page_unlock(page);
+	}
+	for (int i = 0; i < had; i++) {
+		if (IS_ERR(page) || i == 0)
+			page_put(pages[i]);
+		else
+			map_neighbour(vma, va + i * PAGE_SIZE, mapping, pages[i]);
+	}
+	return IS_ERR(page) ? PTR_ERR(page) : 0;
+}
+
+static int write_shared(struct vma *vma, uintptr_t va, unsigned int index)
+{
+	struct mapping *mapping = &vma->file->inode->mapping;
+	struct page *page = lock_file_page(mapping, index), *writable;
+
+	if (IS_ERR(page))
+		return PTR_ERR(page);
+	do {
+		writable = page_make_writable(mapping, page);
+		if (IS_ERR(writable)) {
+			page_unlock(page);
+			page_put(page);
+			return PTR_ERR(writable) == -ENOMEM ? -ENOMEM :
+			       PTR_ERR(writable) == -ERESTARTSYS ? -EINTR : -EIO;
+		}
+		page = writable;
+	} while (!map_page(vma, va, page, true, true));
+	page_unlock(page);
+	return 0;
+}
+
+static int resolve_file(struct vma *vma, uintptr_t va, bool write)
+{
+	uint64_t index = vma->page_offset + (uint64_t)(va - vma->start) / PAGE_SIZE;
+	struct page *page;
+
+	if (index > UINT32_MAX)
+		return -EIO;
+	if (!write)
+		return read_file(vma, va, index);
+	if (vma->flags & VMA_SHARED)
+		return write_shared(vma, va, index);
+	page = lock_file_page(&vma->file->inode->mapping, index);
+	if (IS_ERR(page))
+		return PTR_ERR(page);
+	page_unlock(page);
+	return map_copy(vma, va, page);
+}
+
+/* ---- the fault ---- */
+
+/* va (page aligned) is to be present in the VMA, which allows the access. mm->lock is held. */
+static int resolve(struct vma *vma, uintptr_t va, bool write)
+{
+	struct mm *mm = vma->mm;
+	pte_t entry;
+
+	if (mm_make_table(mm, va) < 0)
+		return -ENOMEM;
+	spin_lock(&mm->table_lock);
+	entry = *mm_pte(mm, va);
+	spin_unlock(&mm->table_lock);
+	if (entry & PTE_PRESENT && (!write || entry & PTE_WRITE))
+		return 0;			/* another thread was faster */
+	if (vma->flags & VMA_DEVICE)
+		return map_device(vma, va);
+	if (entry && !(vma->flags & VMA_SHARED))
+		return write_private(vma, va);
+	if (vma->file)
+		return resolve_file(vma, va, write);
+	return write ? map_new_page(vma, va) : map_zero_page(vma, va);
+}
+
+/* The VMA of va; a stack grows down to it if its limit and its neighbour below allow that. */
+static struct vma *find_or_grow(struct mm *mm, uintptr_t va)
+{
+	struct vma *vma = mm_find_next(mm, va), *below;
+	uintptr_t start = va & PAGE_MASK;
+	struct rb_node *before;
+
+	if (!vma || vma->start <= va)
+		return vma;
+	if (!(vma->flags & VMA_STACK) || vma->end - start > current->process->limits[RLIMIT_STACK].soft ||
+	    start < MMAP_MIN || !mm_may_grow(mm, vma->start - start))
+		return NULL;
+	before = rb_prev(&vma->node);
+	below = before ? rb_entry(before, struct vma, node) : NULL;
+	if (below && start - below->end < STACK_GAP)
+		return NULL;
+	vma_resize(vma, start, vma->end);
+	return vma;
+}
+
+/* access: VMA_READ, VMA_WRITE or VMA_EXEC. 0, -EFAULT: no mapping, -EACCES, -EIO: SIGBUS, -ENOMEM, -EINTR. */
+static int fault_in(struct mm *mm, uintptr_t va, unsigned int access)
+{
+	unsigned int allowed;
+	struct vma *vma;
+	int error;
+
+	if (mutex_lock_killable(&mm->lock) < 0)
+		return -EINTR;
+	vma = find_or_grow(mm, va);
+	error = -EFAULT;
+	if (vma) {
+		allowed = vma->flags & (VMA_READ | VMA_WRITE | VMA_EXEC);
+		if (allowed)
+			allowed |= VMA_READ;	/* what is there can be read: the CPU knows nothing else */
+		if (!pte_nx && allowed)
+			allowed |= VMA_EXEC;
+		error = allowed & access ? resolve(vma, va & PAGE_MASK, access == VMA_WRITE) : -EACCES;
+	}
+	mutex_unlock(&mm->lock);
+	return error;
+}
+
+int mm_fault_in(struct mm *mm, uintptr_t va, bool write)
+{
+	int error = va < USER_END ? fault_in(mm, va, write ? VMA_WRITE : VMA_READ) : -EFAULT;
+
+	return error == -EACCES ? -EFAULT : error;
+}
+
+static void kernel_fault(struct trap_frame *frame, uintptr_t va, unsigned int error)
+{
+	uint32_t eip = frame->eip;
+
+	if (va >= USER_END || !fixup_exception(frame)) {
+		frame->eip = eip;
+		trap_fatal(frame, va < PAGE_SIZE ? "null pointer" : "page fault");
+	}
+	user_access_stop();
+	if (!current->mm || current->faults_off || this_cpu()->irq_depth || !irqs_enabled())
+		return;
+	if (fault_in(current->mm, va, error & FAULT_WRITE ? VMA_WRITE : VMA_READ) == 0)
+		frame->eip = eip;		/* the copy goes on */
+}
+
+static void out_of_memory(void)
+{
+	struct process *process = current->process;
+
+	log_warning("out of memory: process %u (%s) is killed", process->pid, current->name);
+	signal_send_process(process, SIGKILL, NULL);
+}
+
+void page_fault(struct trap_frame *frame, uintptr_t va, unsigned int error)
+{
+	unsigned int access = error & FAULT_EXEC ? VMA_EXEC : error & FAULT_WRITE ? VMA_WRITE : VMA_READ;
+	int result;
+
+	if (!trap_from_user(frame)) {
+		kernel_fault(frame, va, error);
+		return;
+	}
+	result = va < USER_END ? fault_in(current->mm, va, access) : -EFAULT;
+	switch (result) {
+	case 0:
+	case -EINTR:				/* killed: the way back to user mode ends the task */
+		break;
+	case -ENOMEM:
+		out_of_memory();
+		break;
+	case -EIO:
+		signal_force(SIGBUS, BUS_ADRERR, va);
+		break;
+	default:
+		signal_force(SIGSEGV, result == -EACCES ? SEGV_ACCERR : SEGV_MAPERR, va);
+		break;
+	}
+}
+
+/* ---- vmsplice ---- */
+
+/* The page that is mapped at va, with a reference, write-protected if private; NULL: none, or not to be had. */
+static struct page *take_mapped(struct vma *vma, uintptr_t va)
+{
+	struct mm *mm = vma->mm;
+	struct page *page = NULL;
+	pte_t *entry;
+	bool flush = false;
+
+	spin_lock(&mm->table_lock);
+	entry = mm_pte(mm, va);
+	if (entry && *entry & PTE_PRESENT) {
+		page = frame_page(pte_frame(*entry));
+		if (!page_get(page)) {
+			page = NULL;
+		} else if (!(vma->flags & VMA_SHARED) && *entry & PTE_WRITE) {
+			pte_write_protect(entry);
+			flush = true;
+		}
+	}
+	spin_unlock(&mm->table_lock);
+	if (flush)
+		tlb_flush_range(mm, va, va + PAGE_SIZE);
+	return page;
+}
+
+struct page *mm_lend_page(struct mm *mm, uintptr_t va)
+{
+	struct page *page = NULL;
+	struct vma *vma;
+	int error = 0;
+
+	va &= PAGE_MASK;
+	if (va >= USER_END)
+		return ERR_PTR(-EFAULT);
+	if (mutex_lock_killable(&mm->lock) < 0)
+		return ERR_PTR(-ERESTARTSYS);
+	vma = find_or_grow(mm, va);
+	if (!vma || !(vma->flags & (VMA_READ | VMA_WRITE | VMA_EXEC)) || vma->flags & VMA_DEVICE)
+		error = -EFAULT;
+	/* Truncate may unmap what was just mapped: then the next fault says that the file has ended. */
+	while (!error && !(page = take_mapped(vma, va)))
+		error = resolve(vma, va, false);
+	mutex_unlock(&mm->lock);
+	if (!error)
+		return page;
+	return ERR_PTR(error == -EINTR ? -ERESTARTSYS : error == -ENOMEM ? -ENOMEM : -EFAULT);
+}
