@@ -128,22 +128,16 @@ static void flush_locked(struct tty *tty)
 
 /* ---- output processing and echo ---- */
 
-/* What byte c becomes on its way to the device: 0 to 2 bytes. Keeps track of the column. */
+/* What byte c becomes on its way to the device: 1 or 2 bytes. Keeps track of the column. */
 static unsigned int output_byte(struct tty *tty, uint8_t c, char *out)
 {
-	uint32_t flags = tty->termios.oflag & OPOST ? tty->termios.oflag : 0;
-
-	if (c == '\r' && (flags & OCRNL))
-		c = '\n';
-	else if (c == '\n' && (flags & ONLCR)) {
+	if (c == '\n' && (tty->termios.oflag & OFLAG_ALL) == OFLAG_ALL) {
 		tty->column = 0;
 		out[0] = '\r';
 		out[1] = '\n';
 		return 2;
 	}
-	if (c == '\r' && (flags & ONOCR) && tty->column == 0)
-		return 0;
-	if (c == '\r' || (c == '\n' && (flags & ONLRET)))
+	if (c == '\r')
 		tty->column = 0;
 	else if (c == '\t')
 		tty->column = (tty->column | 7) + 1;

@@ -15,8 +15,7 @@ enum termios_iflag {
 	IFLAG_ALL = ISTRIP | INLCR | IGNCR | ICRNL | IXON | IXANY | IMAXBEL | IUTF8,
 };
 enum termios_oflag {
-	OPOST = 01, ONLCR = 04, OCRNL = 010, ONOCR = 020, ONLRET = 040,
-	OFLAG_ALL = OPOST | ONLCR | OCRNL | ONOCR | ONLRET,
+	OPOST = 01, ONLCR = 04, OFLAG_ALL = OPOST | ONLCR,
 };
 enum termios_cflag {
 	CS8 = 060, CREAD = 0200, CLOCAL = 04000, B115200 = 010002,

@@ -1,6 +1,6 @@
 /*
  * The text screen of a VGA: log sink, and output of tty1. Understands the control sequences of a VT100 (ECMA-48) that a
- * shell, an editor and the demos use: cursor movement, erasing, inserting, deleting, colours.
+ * shell, an editor and the demos use: cursor movement, erasing, colours.
  *
  * 1. The screen is kept in `cells`; video memory is only written, since reading it is slow.
  * 2. Scrolling moves the start of the screen in video memory, which holds ten of them, and only writes the new line; at
@@ -77,9 +77,9 @@ static void set_cell(unsigned int row, unsigned int column, uint16_t cell)
 	text_memory()[screen.start + row * COLUMNS + column] = cell;
 }
 
-static void redraw(unsigned int first_row)
+static void redraw(void)
 {
-	for (unsigned int row = first_row; row < ROWS; row++) {
+	for (unsigned int row = 0; row < ROWS; row++) {
 		for (unsigned int column = 0; column < COLUMNS; column++)
 			set_cell(row, column, screen.cells[row][column]);
 	}
@@ -98,7 +98,7 @@ static void scroll(void)
 	screen.start += COLUMNS;
 	if (screen.start + ROWS * COLUMNS > MEMORY_CELLS) {
 		screen.start = 0;
-		redraw(0);
+		redraw();
 	}
 	clear(ROWS - 1, 0, COLUMNS);
 }
@@ -189,42 +189,6 @@ static void erase_line(unsigned int what)
 	clear(screen.row, what == 0 ? column : 0, what == 1 ? column + 1 : COLUMNS);
 }
 
-/* Lines from the cursor's on move down (insert) or up (delete) by n. */
-static void shift_lines(unsigned int n, bool insert)
-{
-	unsigned int rows = ROWS - screen.row;
-	unsigned int row = screen.row;
-
-	n = MIN(n, rows);
-	if (insert)
-		memmove(screen.cells[row + n], screen.cells[row], (rows - n) * sizeof(screen.cells[0]));
-	else
-		memmove(screen.cells[row], screen.cells[row + n], (rows - n) * sizeof(screen.cells[0]));
-	redraw(row);
-	for (unsigned int i = 0; i < n; i++)
-		clear(insert ? row + i : ROWS - 1 - i, 0, COLUMNS);
-}
-
-/* The same for the characters of a line. */
-static void shift_characters(unsigned int n, bool insert)
-{
-	unsigned int column = MIN(screen.column, COLUMNS - 1);
-	uint16_t *cells = screen.cells[screen.row];
-	unsigned int rest = COLUMNS - column;
-
-	n = MIN(n, rest);
-	if (insert)
-		memmove(&cells[column + n], &cells[column], (rest - n) * sizeof(*cells));
-	else
-		memmove(&cells[column], &cells[column + n], (rest - n) * sizeof(*cells));
-	for (unsigned int i = column; i < COLUMNS; i++)
-		set_cell(screen.row, i, cells[i]);
-	if (insert)
-		clear(screen.row, column, column + n);
-	else
-		clear(screen.row, COLUMNS - n, COLUMNS);
-}
-
 static void move_cursor(char direction, unsigned int n)
 {
 	switch (direction) {
@@ -270,12 +234,6 @@ static void run_sequence(char final)
 		break;
 	case 'K':
 		erase_line(parameter(0, 0));
-		break;
-	case 'L': case 'M':
-		shift_lines(parameter(0, 1), final == 'L');
-		break;
-	case '@': case 'P':
-		shift_characters(parameter(0, 1), final == '@');
 		break;
 	case 'm':
 		for (unsigned int i = 0; i < MAX(screen.nr_parameters, 1u); i++)
@@ -333,15 +291,6 @@ static void parse_escape(uint8_t c)
 		break;
 	case '8':
 		run_sequence('u');
-		break;
-	case 'D':
-		line_feed();
-		break;
-	case 'c':
-		select_rendition(0);
-		update_attribute();
-		erase_display(2);
-		move_to(0, 0);
 		break;
 	}
 }

@@ -187,12 +187,12 @@ static void test_mapping(void)
 	ok(reads("a\ra"), "INLCR, IGNCR, ISTRIP");
 	ok(tty_process_output(&tty, "a\nb", 3, out, ends) == 4 && memcmp(out, "a\r\nb", 4) == 0 &&
 	   ends[0] == 1 && ends[1] == 3 && ends[2] == 4, "ONLCR");
-	tty.termios.oflag = OPOST | OCRNL | ONOCR;
-	tty.column = 0;
-	ok(tty_process_output(&tty, "\rx", 2, out, ends) == 2 && memcmp(out, "\nx", 2) == 0, "OCRNL");
-	tty.termios.oflag = OPOST | ONOCR;
-	tty.column = 0;
-	ok(tty_process_output(&tty, "\rx\r", 3, out, ends) == 2 && ends[0] == 0, "ONOCR");
+	tty.termios.oflag = OPOST;
+	ok(tty_process_output(&tty, "\n", 1, out, ends) == 1 && out[0] == '\n', "and without it");
+	tty_set_termios(&tty, &(struct termios){ .oflag = ~0u, .iflag = ~0u, .lflag = ~0u, .cflag = 0 });
+	ok(tty.termios.oflag == OFLAG_ALL && tty.termios.iflag == IFLAG_ALL &&
+	   tty.termios.lflag == LFLAG_ALL && tty.termios.cflag == CFLAG_FIXED,
+	   "settings that are not known do not stay");
 }
 
 static void test_full_line(void)
