@@ -10,7 +10,18 @@
 struct task *task_find(unsigned int tid);
 /* The process of that id (zombies too), with a reference; NULL. */
 struct process *process_find(unsigned int pid);
+/* One holder less; frees it with the last. Never sleeps. */
 void process_put(struct process *process);
+/* Both, with tasks_lock held and without a reference. */
+struct task *task_find_locked(unsigned int tid);
+struct process *process_find_locked(unsigned int pid);
+/* The address space of a process, with a reference, for /proc; NULL: kernel task or dead. */
+struct mm *process_mm(struct process *process);
+/* CPU time of its threads, dead ones included, in nanoseconds. tasks_lock is held. */
+uint64_t process_cpu_ns(struct process *process);
+/* True if no process of the group has a parent in another group of its session: nobody could continue
+ * it, so it is not to be stopped by its terminal. `leaving` (or NULL) counts as gone. tasks_lock is held. */
+bool process_group_orphaned(unsigned int pgid, const struct process *leaving);
 
 /*
  * Replace the current program by `path` (kernel memory) with argv and envp (NULL-terminated arrays
@@ -23,6 +34,30 @@ int exec_kernel(const char *path, const char *const *argv, const char *const *en
 void task_exit(int status) __noreturn;
 /* End the whole process. */
 void process_exit(int status) __noreturn;
+
+/* ---- between fork.c, exec.c, exit.c and wait4.c ---- */
+
+/* A process for a fork by the current one (parent NULL: the first), with one reference and no thread; NULL. */
+struct process *process_create(struct process *parent);
+/* Give it, and its first thread, numbers, and put both where they are found. -EAGAIN: no number left. tasks_lock is held. */
+int process_link(struct process *process, struct task *task);
+/* Add a thread. The same. */
+int thread_link(struct process *process, struct task *task);
+/* The task gives up its number and its place among the threads. tasks_lock is held. */
+void thread_unlink(struct task *task);
+/* exec: the only thread left takes the process's number. tasks_lock is held. */
+void thread_become_leader(struct task *task);
+/* Nobody finds it any more, its number is free; drops the tree's reference. tasks_lock is held. */
+void process_unlink(struct process *process);
+/* Let every thread but the current one leave, and wait for it: 0, or -ERESTARTNOINTR if the process ends. */
+int process_end_other_threads(void);
+/* Tell the parent (SIGCHLD, wait4) that the child stopped, went on or ended. tasks_lock is held. */
+enum child_event { CHILD_EXITED, CHILD_STOPPED, CHILD_CONTINUED };
+void process_notify_parent(struct process *child, enum child_event event);
+/* The interval timer is off, and its function does not run any more. */
+void process_stop_alarm(struct process *process);
+/* Wake the parent that vfork put to sleep. */
+void task_release_vfork(struct task *task);
 
 /* The first user process: called by the first kernel task; tries init= or the usual places, panics
  * with a clear message if there is none. */

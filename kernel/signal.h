@@ -14,6 +14,32 @@ enum {
 };
 #define SIG_BIT(n) (1ull << ((n) - 1))
 
+#define SIG_DFL		0u
+#define SIG_IGN		1u
+
+/* sigaction flags. SA_INTERRUPT says what is the case without SA_RESTART. */
+#define SA_NOCLDSTOP	0x00000001u
+#define SA_NOCLDWAIT	0x00000002u
+#define SA_SIGINFO	0x00000004u
+#define SA_RESTORER	0x04000000u
+#define SA_ONSTACK	0x08000000u
+#define SA_RESTART	0x10000000u
+#define SA_INTERRUPT	0x20000000u
+#define SA_NODEFER	0x40000000u
+#define SA_RESETHAND	0x80000000u
+
+/* si_code: who sent it. Positive codes are the kernel's own. */
+#define SI_USER		0
+#define SI_KERNEL	0x80
+#define SI_QUEUE	(-1)
+#define SI_TKILL	(-6)
+enum { CLD_EXITED = 1, CLD_KILLED, CLD_DUMPED, CLD_TRAPPED, CLD_STOPPED, CLD_CONTINUED };
+
+#define SS_ONSTACK	1u
+#define SS_DISABLE	2u
+#define MINSIGSTKSZ	2048u
+#define SIGINFO_SIZE	128u		/* sizeof(siginfo_t) */
+
 struct signal_info {
 	int signo, code, error;
 	unsigned int pid, uid;
@@ -27,6 +53,14 @@ int signal_send_process(struct process *process, int signo, const struct signal_
 int signal_send_task(struct task *task, int signo, const struct signal_info *info);
 int signal_send_group(unsigned int pgid, int signo, const struct signal_info *info);
 
+/* The same, for callers that hold tasks_lock. */
+int signal_send_process_locked(struct process *process, int signo, const struct signal_info *info);
+int signal_send_task_locked(struct task *task, int signo, const struct signal_info *info);
+/* End the process with that status: every thread leaves. tasks_lock and signal_lock are held. */
+void signal_kill_locked(struct process *process, int status);
+/* Make every thread but `except` leave. Both locks are held. */
+void signal_kill_threads_locked(struct process *process, struct task *except);
+
 /* A fault of the current task: sent even if blocked or ignored (then the default action). */
 void signal_force(int signo, int code, uint32_t address);
 
@@ -39,5 +73,39 @@ void signal_set_blocked(sigmask_t mask);
 /* For sigsuspend, ppoll, pselect: block `mask` until the return to user mode, where a handler first
  * sees the old one saved. */
 void signal_set_blocked_temporarily(sigmask_t mask);
+
+
+/* Default actions. */
+#define BITS_STOP	(SIG_BIT(SIGSTOP) | SIG_BIT(SIGTSTP) | SIG_BIT(SIGTTIN) | SIG_BIT(SIGTTOU))
+#define BITS_IGNORED	(SIG_BIT(SIGCHLD) | SIG_BIT(SIGCONT) | SIG_BIT(SIGURG) | SIG_BIT(SIGWINCH))
+/* What instructions bring about. */
+#define BITS_FAULT	(SIG_BIT(SIGSEGV) | SIG_BIT(SIGBUS) | SIG_BIT(SIGILL) | SIG_BIT(SIGFPE) | SIG_BIT(SIGTRAP))
+#define BITS_UNBLOCKABLE (SIG_BIT(SIGKILL) | SIG_BIT(SIGSTOP))
+
+/* ---- between signal.c, signal_calls.c and signal_frame.c ---- */
+
+/* Take the next pending signal out of `wanted`: its number, 0: none. signal_lock is held. */
+int signal_dequeue(sigmask_t wanted, struct signal_info *info);
+/* Forget what is queued: of the task, or (task NULL) of the process, out of `mask`. signal_lock is held. */
+void signal_flush(struct process *process, struct task *task, sigmask_t mask);
+/* Threads of the process that could take one of its pending signals look again. tasks_lock and signal_lock are held. */
+void signal_retarget_locked(struct process *process);
+/* Does the action ignore the signal (by itself or by default)? signal_lock is held. */
+bool signal_action_ignores(const struct process *process, int signo);
+/* Make the task look at its signals; a sleeping one, if its state lets it. Both locks are held. */
+void signal_wake(struct task *task, bool kill);
+/* The default action for a signal of the current process. */
+void signal_reset_action(int signo);
+/* exec: handlers are gone with the program that had them. */
+void signal_reset_handlers(struct process *process);
+
+/* Put the frame of a handler on the user's stack, and have the task enter it. 0 or -EFAULT. */
+int signal_frame_push(struct trap_frame *frame, int signo, const struct signal_info *info,
+		      const struct signal_action *action, sigmask_t old_mask);
+/* A siginfo_t of SIGINFO_SIZE bytes. */
+void signal_info_to_user_form(const struct signal_info *info, uint32_t *words);
+bool signal_on_altstack(const struct task *task, uint32_t esp);
+/* sigaltstack(2) of the current task, not from the call itself: 0, -EINVAL, -ENOMEM, -EPERM. */
+int signal_restore_altstack(uint32_t base, uint32_t flags, uint32_t size);
 
 #endif

@@ -137,4 +137,126 @@ long sys_fadvise64(int fd, uint32_t low, uint32_t high, uint32_t len, unsigned i
 long sys_fadvise64_64(int fd, uint32_t low, uint32_t high, uint32_t len_low, uint32_t len_high,
 		      unsigned int advice);
 
+/* ---- kernel: processes, signals, times, limits ---- */
+long sys_fork(void);
+long sys_vfork(void);
+long sys_clone(unsigned long flags, unsigned long stack, unsigned long parent_tid,
+	       unsigned long tls, unsigned long child_tid);
+long sys_execve(unsigned long path_address, unsigned long argv, unsigned long envp);
+long sys_exit(unsigned long code);
+long sys_exit_group(unsigned long code);
+long sys_wait4(unsigned long pid_argument, unsigned long status, unsigned long options,
+	       unsigned long rusage);
+long sys_waitpid(unsigned long pid, unsigned long status, unsigned long options);
+long sys_waitid(unsigned long which, unsigned long id, unsigned long info_address,
+		unsigned long options, unsigned long rusage);
+long sys_rt_sigaction(unsigned long signo, unsigned long new_address, unsigned long old_address,
+		      unsigned long mask_size);
+long sys_sigaction(unsigned long signo, unsigned long new_address, unsigned long old_address);
+long sys_signal(unsigned long signo, unsigned long handler);
+long sys_rt_sigprocmask(unsigned long how, unsigned long set, unsigned long old_set,
+			unsigned long size);
+long sys_sigprocmask(unsigned long how, unsigned long set, unsigned long old_set);
+long sys_rt_sigpending(unsigned long set, unsigned long size);
+long sys_sigpending(unsigned long set);
+long sys_pause(void);
+long sys_rt_sigsuspend(unsigned long set, unsigned long size);
+long sys_sigsuspend(unsigned long unused1, unsigned long unused2, unsigned long mask);
+long sys_rt_sigtimedwait(unsigned long set, unsigned long info, unsigned long timeout,
+			 unsigned long size);
+long sys_rt_sigtimedwait_time64(unsigned long set, unsigned long info, unsigned long timeout,
+				unsigned long size);
+long sys_kill(unsigned long pid, unsigned long signo);
+long sys_tkill(unsigned long tid, unsigned long signo);
+long sys_tgkill(unsigned long tgid, unsigned long tid, unsigned long signo);
+long sys_rt_sigqueueinfo(unsigned long pid, unsigned long signo, unsigned long info_address);
+long sys_rt_tgsigqueueinfo(unsigned long tgid, unsigned long tid, unsigned long signo,
+			   unsigned long info_address);
+long sys_sigaltstack(unsigned long new_address, unsigned long old_address);
+long sys_sigreturn(void);
+long sys_rt_sigreturn(void);
+long sys_getpid(void);
+long sys_gettid(void);
+long sys_getppid(void);
+long sys_set_tid_address(unsigned long address);
+long sys_getuid(void);
+long sys_geteuid(void);
+long sys_getgid(void);
+long sys_getegid(void);
+long sys_getuid16(void);
+long sys_geteuid16(void);
+long sys_getgid16(void);
+long sys_getegid16(void);
+long sys_setresuid(unsigned long uid, unsigned long euid, unsigned long suid);
+long sys_setresgid(unsigned long gid, unsigned long egid, unsigned long sgid);
+long sys_setuid(unsigned long uid);
+long sys_setgid(unsigned long gid);
+long sys_setreuid(unsigned long uid, unsigned long euid);
+long sys_setregid(unsigned long gid, unsigned long egid);
+long sys_setfsuid(unsigned long uid);
+long sys_setfsgid(unsigned long gid);
+long sys_getresuid(unsigned long uid, unsigned long euid, unsigned long suid);
+long sys_getresgid(unsigned long gid, unsigned long egid, unsigned long sgid);
+long sys_getresuid16(unsigned long uid, unsigned long euid, unsigned long suid);
+long sys_getresgid16(unsigned long gid, unsigned long egid, unsigned long sgid);
+long sys_setuid16(unsigned long uid);
+long sys_setgid16(unsigned long gid);
+long sys_setfsuid16(unsigned long uid);
+long sys_setfsgid16(unsigned long gid);
+long sys_setreuid16(unsigned long uid, unsigned long euid);
+long sys_setregid16(unsigned long gid, unsigned long egid);
+long sys_setresuid16(unsigned long uid, unsigned long euid, unsigned long suid);
+long sys_setresgid16(unsigned long gid, unsigned long egid, unsigned long sgid);
+long sys_getgroups(unsigned long room, unsigned long to);
+long sys_setgroups(unsigned long nr, unsigned long from);
+long sys_getgroups16(unsigned long room, unsigned long to);
+long sys_setgroups16(unsigned long nr, unsigned long from);
+long sys_capget(unsigned long header_address, unsigned long data);
+long sys_capset(unsigned long header_address, unsigned long data);
+long sys_setpgid(unsigned long pid_argument, unsigned long pgid_argument);
+long sys_getpgid(unsigned long pid);
+long sys_getsid(unsigned long pid);
+long sys_getpgrp(void);
+long sys_setsid(void);
+long sys_set_thread_area(unsigned long address);
+long sys_get_thread_area(unsigned long address);
+long sys_futex(unsigned long address, unsigned long op, unsigned long value,
+	       unsigned long timeout, unsigned long address2, unsigned long value3);
+long sys_futex_time64(unsigned long address, unsigned long op, unsigned long value,
+		      unsigned long timeout, unsigned long address2, unsigned long value3);
+long sys_set_robust_list(unsigned long head, unsigned long size);
+long sys_get_robust_list(unsigned long tid, unsigned long head, unsigned long size);
+long sys_getrlimit(unsigned long resource, unsigned long to);
+long sys_ugetrlimit(unsigned long resource, unsigned long to);
+long sys_setrlimit(unsigned long resource, unsigned long from);
+long sys_prlimit64(unsigned long pid, unsigned long resource, unsigned long from, unsigned long to);
+long sys_getrusage(unsigned long who, unsigned long to);
+long sys_times(unsigned long to);
+long sys_getpriority(unsigned long which, unsigned long who);
+long sys_setpriority(unsigned long which, unsigned long who, unsigned long nice);
+long sys_sched_yield(void);
+long sys_sched_getaffinity(unsigned long tid, unsigned long size, unsigned long to);
+long sys_sched_setaffinity(unsigned long tid, unsigned long size, unsigned long from);
+long sys_prctl(unsigned long option, unsigned long argument);
+long sys_personality(unsigned long persona);
+long sys_clock_gettime(unsigned long clock, unsigned long to);
+long sys_clock_gettime64(unsigned long clock, unsigned long to);
+long sys_clock_getres(unsigned long clock, unsigned long to);
+long sys_clock_getres_time64(unsigned long clock, unsigned long to);
+long sys_clock_settime(unsigned long clock, unsigned long from);
+long sys_clock_settime64(unsigned long clock, unsigned long from);
+long sys_time(unsigned long to);
+long sys_gettimeofday(unsigned long tv_address, unsigned long tz_address);
+long sys_settimeofday(unsigned long tv_address, unsigned long tz_address);
+long sys_restart_syscall(void);
+long sys_nanosleep(unsigned long from, unsigned long rest);
+long sys_clock_nanosleep(unsigned long clock, unsigned long flags, unsigned long from,
+			 unsigned long rest);
+long sys_clock_nanosleep_time64(unsigned long clock, unsigned long flags, unsigned long from,
+				unsigned long rest);
+long sys_alarm(unsigned long seconds);
+long sys_getitimer(unsigned long which, unsigned long to);
+long sys_setitimer(unsigned long which, unsigned long new_address, unsigned long old_address);
+long sys_reboot(unsigned long magic, unsigned long magic2, unsigned long command);
+
 #endif

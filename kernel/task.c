@@ -58,6 +58,8 @@ void task_put(struct task *task)
 {
 	if (!atomic_dec_and_test(&task->refs))
 		return;
+	if (task->process)
+		process_put(task->process);
 	vfree(task->stack);
 	slab_free(task_cache, task);
 	atomic_dec(&nr_tasks);

@@ -1,0 +1,284 @@
+/*
+ * The end of tasks and processes.
+ *
+ * 1. A task gives up what it has in this order: what user space waits for (robust futexes, its tid), memory,
+ *    files; then its place among the threads; then it runs no more. What belongs to the process goes with
+ *    the thread that is the last to begin to exit.
+ * 2. When the last thread has left its place, the process is a zombie: its children go to init, groups that
+ *    it held together may be orphaned, and the parent is told. A parent that ignores SIGCHLD gets no zombie.
+ * 3. The process's tree is changed with tasks_lock held, all of the above in one go.
+ */
+#include "kernel/futex.h"
+#include "kernel/process.h"
+#include "kernel/signal.h"
+#include "kernel/syscalls.h"
+#include "kernel/trace.h"
+#include "drivers/tty.h"
+#include "fs/file.h"
+#include "mm/vm.h"
+
+/* Wait statuses, as wait4 has them. */
+#define STATUS_SIGNAL(status)	((status) & 0x7f)
+#define STATUS_CODE(status)	((status) >> 8 & 0xff)
+
+/* ---- telling the parent ---- */
+
+static struct signal_info child_info(const struct process *child, enum child_event event)
+{
+	struct signal_info info = { .pid = child->pid, .uid = child->cred.uid };
+
+	switch (event) {
+	case CHILD_STOPPED:
+		info.code = CLD_STOPPED;
+		info.status = child->stop_signal;
+		break;
+	case CHILD_CONTINUED:
+		info.code = CLD_CONTINUED;
+		info.status = SIGCONT;
+		break;
+	case CHILD_EXITED:
+		info.code = STATUS_SIGNAL(child->exit_status) ? CLD_KILLED : CLD_EXITED;
+		info.status = STATUS_SIGNAL(child->exit_status) ? STATUS_SIGNAL(child->exit_status)
+								: STATUS_CODE(child->exit_status);
+		break;
+	}
+	return info;
+}
+
+void process_notify_parent(struct process *child, enum child_event event)
+{
+	struct process *parent = child->parent;
+	struct signal_info info;
+	int signo = event == CHILD_EXITED ? child->exit_signal : SIGCHLD;
+
+	lockdep_held(&tasks_lock);
+	if (!parent)
+		return;
+	info = child_info(child, event);
+	if (signo && (event == CHILD_EXITED || !(parent->actions[SIGCHLD - 1].flags & SA_NOCLDSTOP)))
+		signal_send_process_locked(parent, signo, &info);
+	wake_all(&parent->child_wait);
+}
+
+/* Does the parent not want to hear of it? */
+static bool reaps_itself(const struct process *child)
+{
+	const struct signal_action *action = &child->parent->actions[SIGCHLD - 1];
+
+	return child->exit_signal == SIGCHLD && (action->handler == SIG_IGN || (action->flags & SA_NOCLDWAIT));
+}
+
+static void tell_end(struct process *process)
+{
+	bool gone = reaps_itself(process);
+
+	process_notify_parent(process, CHILD_EXITED);
+	if (gone)
+		process_unlink(process);
+}
+
+/* ---- the tree. tasks_lock is held. ---- */
+
+/* A group that loses its last tie to the rest of its session, with stopped members, is told. */
+static void check_orphaned(unsigned int pgid, unsigned int sid, const struct process *leaving)
+{
+	struct process *process;
+	bool stopped = false;
+
+	list_for_each(process, &all_processes, all_link)
+		if (process->pgid == pgid && process->sid == sid && process != leaving && process->stopped)
+			stopped = true;
+	if (!stopped || !process_group_orphaned(pgid, leaving))
+		return;
+	list_for_each(process, &all_processes, all_link) {
+		if (process->pgid != pgid || process == leaving)
+			continue;
+		signal_send_process_locked(process, SIGHUP, NULL);
+		signal_send_process_locked(process, SIGCONT, NULL);
+	}
+}
+
+static void give_children_to_init(struct process *process)
+{
+	struct process *child, *next;
+
+	list_for_each_safe(child, next, &process->children, sibling) {
+		list_del(&child->sibling);
+		child->parent = init_process;
+		child->parent_pid = init_process->pid;
+		child->exit_signal = SIGCHLD;
+		list_add_tail(&init_process->children, &child->sibling);
+		if (child->zombie)
+			tell_end(child);
+		else if (child->pgid != process->pgid && child->sid == process->sid)
+			check_orphaned(child->pgid, child->sid, process);
+	}
+}
+
+static void process_end(struct process *process)
+{
+	struct process *parent = process->parent;
+
+	process->zombie = true;
+	give_children_to_init(process);
+	if (parent && parent->pgid != process->pgid && parent->sid == process->sid)
+		check_orphaned(process->pgid, process->sid, process);
+	tell_end(process);
+}
+
+/* ---- the task ---- */
+
+static void leave_memory(struct task *task)
+{
+	struct mm *mm = task->mm;
+	unsigned int flags;
+
+	futex_task_exit();
+	flags = spin_lock_irqsave(&tasks_lock);
+	task->mm = NULL;
+	spin_unlock_irqrestore(&tasks_lock, flags);
+	task_release_vfork(task);
+	mm_put(mm);
+}
+
+static void leave_files(struct task *task)
+{
+	struct file_table *files = task->files;
+	struct fs_context *fs = task->fs;
+	unsigned int flags = spin_lock_irqsave(&tasks_lock);
+
+	task->files = NULL;
+	task->fs = NULL;
+	spin_unlock_irqrestore(&tasks_lock, flags);
+	file_table_put(files);
+	fs_context_put(fs);
+}
+
+/* By the last thread: what belongs to the process. */
+static void leave_process(struct process *process)
+{
+	struct tty *tty = READ_ONCE(process->tty);
+
+	process_stop_alarm(process);
+	if (process->program) {
+		inode_allow_write(process->program->inode);
+		file_put(process->program);
+		process->program = NULL;
+	}
+	if (tty && process->sid == process->pid)
+		tty_leave_session(tty, process->sid);
+}
+
+/* The last act that others can see. */
+static void leave_place(struct task *task)
+{
+	struct process *process = task->process;
+	unsigned int flags = spin_lock_irqsave(&tasks_lock);
+
+	spin_lock(&process->signal_lock);
+	signal_flush(process, task, ~0ull);
+	thread_unlink(task);
+	/* A signal that this thread was to handle is now another one's. */
+	signal_retarget_locked(process);
+	spin_unlock(&process->signal_lock);
+	if (process->nr_threads == 0)
+		process_end(process);
+	else if (process->execer && process->nr_threads == 1)
+		wake_all(&process->child_wait);
+	spin_unlock_irqrestore(&tasks_lock, flags);
+}
+
+/* What wait4 will show: the process's end if there was one, else how its first thread ended. */
+static void note_status(struct task *task, int status)
+{
+	struct process *process = task->process;
+	unsigned int flags = spin_lock_irqsave(&process->signal_lock);
+
+	if (!process->exiting && task->tid == process->pid)
+		process->exit_status = status;
+	spin_unlock_irqrestore(&process->signal_lock, flags);
+}
+
+void task_exit(int status)
+{
+	struct task *task = current;
+	struct process *process = task->process;
+	bool last;
+
+	trace_task_exit(task);
+	note_status(task, status);
+	last = atomic_dec_and_test(&process->nr_running);
+	if (last && process == init_process)
+		panic("init has ended, status 0x%x", process->exit_status);
+	leave_memory(task);
+	leave_files(task);
+	if (last)
+		leave_process(process);
+	leave_place(task);
+	irq_disable();
+	task->state = TASK_DEAD;
+	schedule();
+	panic("a dead task runs");
+}
+
+void process_exit(int status)
+{
+	struct process *process = current->process;
+	unsigned int flags = spin_lock_irqsave(&tasks_lock);
+
+	spin_lock(&process->signal_lock);
+	/* Told to leave by a thread that starts another program: then the process goes on. */
+	if (process->exiting)
+		status = process->exit_status;
+	else if (!process->execer || process->execer == current)
+		signal_kill_locked(process, status);
+	spin_unlock(&process->signal_lock);
+	spin_unlock_irqrestore(&tasks_lock, flags);
+	task_exit(status);
+}
+
+static bool is_last_thread(struct process *process)
+{
+	unsigned int flags = spin_lock_irqsave(&tasks_lock);
+	bool last = process->nr_threads == 1;
+
+	spin_unlock_irqrestore(&tasks_lock, flags);
+	return last;
+}
+
+int process_end_other_threads(void)
+{
+	struct task *task = current;
+	struct process *process = task->process;
+	unsigned int flags = spin_lock_irqsave(&tasks_lock);
+
+	spin_lock(&process->signal_lock);
+	if (process->exiting || process->execer) {
+		spin_unlock(&process->signal_lock);
+		spin_unlock_irqrestore(&tasks_lock, flags);
+		return -ERESTARTNOINTR;
+	}
+	process->execer = task;
+	signal_kill_threads_locked(process, task);
+	spin_unlock(&process->signal_lock);
+	spin_unlock_irqrestore(&tasks_lock, flags);
+
+	wait_event(&process->child_wait, is_last_thread(process));
+
+	flags = spin_lock_irqsave(&tasks_lock);
+	process->execer = NULL;
+	if (task->tid != process->pid)
+		thread_become_leader(task);
+	spin_unlock_irqrestore(&tasks_lock, flags);
+	return 0;
+}
+
+long sys_exit(unsigned long code)
+{
+	task_exit((code & 0xff) << 8);
+}
+
+long sys_exit_group(unsigned long code)
+{
+	process_exit((code & 0xff) << 8);
+}

@@ -1,0 +1,315 @@
+/*
+ * fork, vfork, clone: a new task, in a process of its own or in this one.
+ *
+ * 1. The child is whole before anybody can find it: memory, files and registers first, then its number and
+ *    its place in the tree, then it runs.
+ * 2. A signal that is pending for the parent when the child is to be linked sends the parent back to start
+ *    over: so a signal to a group finds either the parent before the fork, or both after it.
+ * 3. vfork: the parent sleeps on one queue that all have in common, until the child gives its
+ *    vfork_done up (exec, exit), or until it is killed.
+ */
+#include "kernel/fpu.h"
+#include "kernel/process.h"
+#include "kernel/signal.h"
+#include "kernel/syscalls.h"
+#include "kernel/tls.h"
+#include "fs/file.h"
+#include "lib/string.h"
+#include "mm/uaccess.h"
+#include "mm/vm.h"
+
+#define CLONE_SIGNAL_MASK	0x000000ffu
+#define CLONE_VM		0x00000100u
+#define CLONE_FS		0x00000200u
+#define CLONE_FILES		0x00000400u
+#define CLONE_SIGHAND		0x00000800u
+#define CLONE_VFORK		0x00004000u
+#define CLONE_THREAD		0x00010000u
+#define CLONE_SYSVSEM		0x00040000u	/* there are none to share: nothing to do */
+#define CLONE_SETTLS		0x00080000u
+#define CLONE_PARENT_SETTID	0x00100000u
+#define CLONE_CHILD_CLEARTID	0x00200000u
+#define CLONE_DETACHED		0x00400000u	/* means nothing since 2.6; musl sets it */
+#define CLONE_CHILD_SETTID	0x01000000u
+#define CLONE_ALL	(CLONE_SIGNAL_MASK | CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_VFORK | \
+			 CLONE_THREAD | CLONE_SYSVSEM | CLONE_SETTLS | CLONE_PARENT_SETTID | \
+			 CLONE_CHILD_CLEARTID | CLONE_DETACHED | CLONE_CHILD_SETTID)
+
+struct clone_args {
+	unsigned int flags;
+	uint32_t stack;				/* 0: the parent's stack pointer */
+	unsigned long parent_tid, tls, child_tid;
+};
+
+static struct wait_queue vfork_wait = WAIT_QUEUE_INIT(vfork_wait);
+
+static long check_flags(unsigned int flags)
+{
+	if (flags & ~CLONE_ALL)
+		return refuse(EINVAL, "clone flags that are not there");
+	if ((flags & CLONE_SIGNAL_MASK) > NR_SIGNALS)
+		return refuse(EINVAL, "no such exit signal");
+	if (!(flags & CLONE_THREAD) != !(flags & CLONE_SIGHAND))
+		return refuse(EINVAL, "threads share signal handlers, processes do not");
+	if ((flags & CLONE_SIGHAND) && !(flags & CLONE_VM))
+		return refuse(EINVAL, "handlers are shared with their memory only");
+	return 0;
+}
+
+/* ---- what the child has ---- */
+
+static int copy_memory(struct task *child, unsigned int flags)
+{
+	struct mm *mm = current->mm;
+
+	if (flags & CLONE_VM) {
+		mm_get(mm);
+	} else {
+		mm = mm_fork(mm);
+		if (IS_ERR(mm))
+			return PTR_ERR(mm);
+	}
+	child->mm = mm;
+	return 0;
+}
+
+static int copy_files(struct task *child, unsigned int flags)
+{
+	struct file_table *files = current->files;
+
+	if (flags & CLONE_FILES) {
+		atomic_inc(&files->users);
+	} else {
+		files = file_table_copy(files);
+		if (IS_ERR(files))
+			return PTR_ERR(files);
+	}
+	child->files = files;
+	return 0;
+}
+
+static int copy_fs(struct task *child, unsigned int flags)
+{
+	if (flags & CLONE_FS) {
+		atomic_inc(&current->fs->refs);
+		child->fs = current->fs;
+		return 0;
+	}
+	child->fs = fs_context_copy(current->fs);
+	return child->fs ? 0 : -ENOMEM;
+}
+
+static long copy_registers(struct task *child, const struct clone_args *args)
+{
+	struct task *parent = current;
+	struct trap_frame *frame = task_frame(child);
+
+	*frame = *task_frame(parent);
+	frame->eax = 0;
+	if (args->stack)
+		frame->esp = args->stack;
+	memcpy(child->tls, parent->tls, sizeof(child->tls));
+	child->user_gs = parent->user_gs;
+	fpu_save(parent);
+	memcpy(child->fpu_state, parent->fpu_state, sizeof(child->fpu_state));
+	child->fpu_used = parent->fpu_used;
+	return args->flags & CLONE_SETTLS ? tls_set(child, args->tls, false) : 0;
+}
+
+static void copy_rest(struct task *child, const struct clone_args *args)
+{
+	struct task *parent = current;
+
+	child->blocked = parent->blocked;
+	child->allowed_cpus = parent->allowed_cpus;
+	/* One stack for two that run at the same time would be none. */
+	if (!(args->flags & CLONE_VM) || (args->flags & CLONE_VFORK)) {
+		child->altstack_base = parent->altstack_base;
+		child->altstack_size = parent->altstack_size;
+		child->altstack_flags = parent->altstack_flags;
+	}
+	if (args->flags & CLONE_CHILD_CLEARTID)
+		child->clear_child_tid = (void __user *)args->child_tid;
+	if (args->flags & CLONE_CHILD_SETTID) {
+		child->set_child_tid = (void __user *)args->child_tid;
+		/* It is written in the child's memory, by the child, before it returns to user mode. */
+		child->work |= TASK_WORK_SIGNAL;
+	}
+	child->work |= parent->work & TASK_WORK_TRACE;
+	if (args->flags & CLONE_VFORK)
+		child->vfork_done = &vfork_wait;
+	task_prepare_user(child);
+}
+
+static void drop_all(struct task *child)
+{
+	if (child->fs)
+		fs_context_put(child->fs);
+	if (child->files)
+		file_table_put(child->files);
+	if (child->mm)
+		mm_put(child->mm);
+	task_put(child);
+}
+
+static struct task *make_child(const struct clone_args *args)
+{
+	struct task *child = task_alloc(current->name);
+	long error;
+
+	if (!child)
+		return ERR_PTR(-ENOMEM);
+	error = copy_memory(child, args->flags);
+	if (error == 0)
+		error = copy_files(child, args->flags);
+	if (error == 0)
+		error = copy_fs(child, args->flags);
+	if (error == 0)
+		error = copy_registers(child, args);
+	if (error < 0) {
+		drop_all(child);
+		return ERR_PTR(error);
+	}
+	copy_rest(child, args);
+	return child;
+}
+
+/* ---- its place ---- */
+
+/* RLIMIT_NPROC counts processes of a user; root is exempt. tasks_lock is held. */
+static bool too_many(const struct process *me)
+{
+	struct process *process;
+	unsigned int count = 0;
+
+	if (me->cred.uid == 0)
+		return false;
+	list_for_each(process, &all_processes, all_link)
+		count += process->cred.uid == me->cred.uid;
+	return count >= me->limits[RLIMIT_NPROC].soft;
+}
+
+static void keep_program(struct process *child)
+{
+	child->program = current->process->program;
+	if (child->program) {
+		file_get(child->program);
+		/* Cannot fail: the parent denies writing already. */
+		inode_deny_write(child->program->inode);
+	}
+}
+
+/* The process that the child starts, or NULL for a thread of this one. */
+static struct process *make_process(unsigned int flags)
+{
+	struct process *process;
+
+	if (flags & CLONE_THREAD)
+		return NULL;
+	process = process_create(current->process);
+	if (!process)
+		return ERR_PTR(-ENOMEM);
+	process->exit_signal = flags & CLONE_SIGNAL_MASK;
+	return process;
+}
+
+static long link_child(struct task *child, struct process *process)
+{
+	unsigned int flags = spin_lock_irqsave(&tasks_lock);
+	long error;
+
+	if (signal_pending())
+		error = -ERESTARTNOINTR;
+	else if (!process)
+		error = thread_link(current->process, child);
+	else if (too_many(current->process))
+		error = refuse(EAGAIN, "as many processes as RLIMIT_NPROC allows");
+	else
+		error = process_link(process, child);
+	/* Once it is linked it may be killed: but it does not run, and so not end, before sched_start(). */
+	if (error == 0)
+		task_get(child);
+	spin_unlock_irqrestore(&tasks_lock, flags);
+	return error;
+}
+
+static void vfork_sleep(struct task *child)
+{
+	(void)wait_event_killable(&vfork_wait, READ_ONCE(child->vfork_done) == NULL);
+}
+
+/*
+ * The queue's emptiness is read by wake_all() without its lock:
+ *
+ *	parent					child
+ *	joins the queue				vfork_done = NULL
+ *	full barrier				full barrier
+ *	vfork_done? still: sleeps		queue empty? not: wakes
+ */
+void task_release_vfork(struct task *task)
+{
+	struct wait_queue *queue = task->vfork_done;
+
+	if (!queue)
+		return;
+	WRITE_ONCE(task->vfork_done, NULL);
+	memory_barrier();
+	wake_all(queue);
+}
+
+static long do_clone(const struct clone_args *args)
+{
+	struct process *process;
+	struct task *child;
+	long error = check_flags(args->flags), tid;
+
+	if (error < 0)
+		return error;
+	child = make_child(args);
+	if (IS_ERR(child))
+		return PTR_ERR(child);
+	process = make_process(args->flags);
+	if (IS_ERR(process)) {
+		drop_all(child);
+		return PTR_ERR(process);
+	}
+	error = link_child(child, process);
+	if (error < 0) {
+		if (process)
+			process_put(process);
+		drop_all(child);
+		return error;
+	}
+	if (process)
+		keep_program(process);
+	tid = child->tid;
+	if (args->flags & CLONE_PARENT_SETTID)
+		put_user_u32(tid, (void __user *)args->parent_tid);
+	sched_start(child);
+	if (args->flags & CLONE_VFORK)
+		vfork_sleep(child);
+	task_put(child);
+	return tid;
+}
+
+long sys_fork(void)
+{
+	struct clone_args args = { .flags = SIGCHLD };
+
+	return do_clone(&args);
+}
+
+long sys_vfork(void)
+{
+	struct clone_args args = { .flags = CLONE_VM | CLONE_VFORK | SIGCHLD };
+
+	return do_clone(&args);
+}
+
+long sys_clone(unsigned long flags, unsigned long stack, unsigned long parent_tid, unsigned long tls,
+	       unsigned long child_tid)
+{
+	struct clone_args args = { flags, stack, parent_tid, tls, child_tid };
+
+	return do_clone(&args);
+}
