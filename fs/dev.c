@@ -1,0 +1,130 @@
+/*
+ * Device numbers, and the file system of /dev.
+ *
+ * 1. Character devices are registered by number; open(2) of a node finds them by it. They never go away, so what
+ *    was found stays valid.
+ * 2. The file system "dev" (also called "devtmpfs") is a tmpfs that begins with a node for every device that is
+ *    registered when it is mounted: drivers probe before the first program can mount anything.
+ * 3. chrdev_lock (plain) guards the list.
+ */
+#include "drivers/block.h"
+#include "fs/tmpfs.h"
+#include "kernel/spinlock.h"
+#include "lib/errno.h"
+#include "lib/string.h"
+#include "mm/slab.h"
+
+#define DEVFS_MAGIC	0x01021994	/* it is a tmpfs */
+#define BLOCK_MODE	0660
+
+struct chrdev {
+	struct list		 link;
+	unsigned int		 rdev, mode;
+	const char		*name;
+	const struct file_ops	*ops;
+	void			*private;
+};
+
+static spinlock_t chrdev_lock = SPINLOCK_INIT("chrdev");
+static struct list chrdevs = LIST_INIT(chrdevs);
+
+static struct chrdev *chrdev_find(unsigned int rdev)
+{
+	struct chrdev *device, *found = NULL;
+
+	spin_lock(&chrdev_lock);
+	list_for_each(device, &chrdevs, link)
+		if (device->rdev == rdev)
+			found = device;
+	spin_unlock(&chrdev_lock);
+	return found;
+}
+
+int chrdev_register(unsigned int major, unsigned int minor, const char *name, unsigned int mode,
+		    const struct file_ops *ops, void *private)
+{
+	struct chrdev *device = kzalloc(sizeof(*device), 0);
+	unsigned int rdev = MAKEDEV(major, minor);
+
+	if (!device)
+		return -ENOMEM;
+	*device = (struct chrdev){
+		.rdev = rdev, .mode = mode, .name = name, .ops = ops, .private = private,
+	};
+	if (chrdev_find(rdev)) {		/* drivers probe one after another */
+		kfree(device);
+		return -EEXIST;
+	}
+	spin_lock(&chrdev_lock);
+	list_add_tail(&chrdevs, &device->link);
+	spin_unlock(&chrdev_lock);
+	return 0;
+}
+
+const struct file_ops *chrdev_ops(unsigned int rdev)
+{
+	const struct chrdev *device = chrdev_find(rdev);
+
+	return device ? device->ops : NULL;
+}
+
+void *chrdev_private(struct inode *inode)
+{
+	const struct chrdev *device = chrdev_find(inode->rdev);
+
+	return device ? device->private : NULL;
+}
+
+/* ---- the file system ---- */
+
+static int add_devices(struct super_block *sb)
+{
+	const struct chrdev *device;
+	const struct block_device *disk;
+	int error = 0;
+
+	list_for_each(device, &chrdevs, link) {		/* only grows; making a node may sleep */
+		error = tmpfs_add_node(sb, device->name, S_IFCHR | device->mode, device->rdev);
+		if (error)
+			return error;
+	}
+	list_for_each(disk, &block_devices, link) {
+		error = tmpfs_add_node(sb, disk->name, S_IFBLK | BLOCK_MODE,
+				       MAKEDEV(disk->major, disk->minor));
+		if (error)
+			return error;
+	}
+	return 0;
+}
+
+static int add_links(struct super_block *sb)
+{
+	static const char *const links[][2] = {
+		{ "fd", "/proc/self/fd" },
+		{ "stdin", "/proc/self/fd/0" },
+		{ "stdout", "/proc/self/fd/1" },
+		{ "stderr", "/proc/self/fd/2" },
+	};
+	int error = 0;
+
+	for (unsigned int i = 0; i < ARRAY_SIZE(links) && !error; i++)
+		error = tmpfs_add_symlink(sb, links[i][0], links[i][1]);
+	return error;
+}
+
+/* What is made before an error goes with the super block, as sb->root is set. */
+static int dev_mount(struct super_block *sb, const char *options)
+{
+	int error = *options ? tmpfs_mount(sb, options) : tmpfs_mount(sb, "mode=755");
+
+	if (!error)
+		error = add_devices(sb);
+	if (!error)
+		error = add_links(sb);
+	if (!error)
+		error = tmpfs_add_node(sb, "shm", S_IFDIR | 01777, 0);
+	return error;
+}
+
+FILE_SYSTEM(dev, .magic = DEVFS_MAGIC, .mount = dev_mount);
+FILE_SYSTEM(devtmpfs, .magic = DEVFS_MAGIC, .mount = dev_mount);
