@@ -259,4 +259,14 @@ long sys_getitimer(unsigned long which, unsigned long to);
 long sys_setitimer(unsigned long which, unsigned long new_address, unsigned long old_address);
 long sys_reboot(unsigned long magic, unsigned long magic2, unsigned long command);
 
+/* mm/mmap.c */
+long sys_mmap(const void __user *arguments);
+long sys_mmap2(uintptr_t hint, size_t len, unsigned int prot, unsigned int flags, int fd, uint32_t page_offset);
+long sys_munmap(uintptr_t start, size_t len);
+long sys_mprotect(uintptr_t start, size_t len, unsigned int prot);
+long sys_brk(uintptr_t to);
+long sys_mremap(uintptr_t start, size_t len, size_t new_len, unsigned int flags, uintptr_t target);
+long sys_madvise(uintptr_t start, size_t len, int advice);
+long sys_msync(uintptr_t start, size_t len, unsigned int flags);
+
 #endif

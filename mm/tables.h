@@ -19,7 +19,7 @@ static inline uintptr_t mm_next_table(uintptr_t va)	{ return (va | (LARGE_SIZE -
 /* Entry bits for a VMA's flags, without PTE_WRITE. */
 pte_t mm_entry_bits(unsigned int vma_flags);
 
-/* Unmap what is mapped in [start, end), flush, and drop the pages. May sleep. */
+/* Unmap what is mapped in [start, end), flush, and drop the pages. Waits for other CPUs, does not sleep. */
 void mm_zap(struct mm *mm, uintptr_t start, uintptr_t end);
 /* Fork: share the pages of [start, end) copy-on-write. 0 or -ENOMEM. Both mm->locks are held; the caller flushes
  * `from`. */
@@ -49,6 +49,9 @@ uintptr_t mm_find_gap(struct mm *mm, size_t len);
 bool mm_may_grow(struct mm *mm, size_t len);
 /* Move a VMA's start (stack) or end. The new part is free. */
 void vma_resize(struct vma *vma, uintptr_t start, uintptr_t end);
+
+/* Move [start, start+len), which lies in one VMA, to `to`, which is free, with a new length. 0 or -ENOMEM. */
+int mm_move_vma(struct mm *mm, uintptr_t start, size_t len, uintptr_t to, size_t new_len, struct list *dead);
 
 /* An object that shared anonymous memory lives in; ERR_PTR(-ENOMEM, -ENFILE). mm/shared.c */
 struct file *shared_memory_file(size_t size);

@@ -291,6 +291,29 @@ int mm_map_locked(struct mm *mm, uintptr_t start, size_t len, unsigned int flags
 	return 0;
 }
 
+int mm_move_vma(struct mm *mm, uintptr_t start, size_t len, uintptr_t to, size_t new_len, struct list *dead)
+{
+	struct vma *old, *new;
+	int error = mm_split(mm, start);
+
+	if (!error)
+		error = mm_split(mm, start + len);
+	if (error)
+		return error;
+	old = mm_find(mm, start);
+	new = vma_copy(old, mm);
+	if (!new)
+		return -ENOMEM;
+	new->start = to;
+	new->end = to + new_len;
+	tree_insert(mm, new);
+	mm->nr_pages += vma_pages(new);
+	mapping_join(new);
+	error = mm_move_range(mm, start, to, MIN(len, new_len));
+	vma_remove(error ? new : old, dead);
+	return error;
+}
+
 static bool range_ok(uintptr_t start, size_t len)
 {
 	return start % PAGE_SIZE == 0 && len % PAGE_SIZE == 0 && len > 0 && start < USER_END &&

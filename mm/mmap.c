@@ -1,0 +1,544 @@
+/*
+ * The system calls that change an address space's layout.
+ *
+ * 1. Arguments are checked first, without mm->lock; then the change is made under it. VMAs that went are freed
+ *    after it (mm/vm.c).
+ * 2. What Linux takes as advice without a promise (MAP_NORESERVE, MAP_STACK, MAP_DENYWRITE, MAP_EXECUTABLE,
+ *    madvise NORMAL, RANDOM, SEQUENTIAL) is taken here too; all memory is locked in RAM, as there is no swap, so
+ *    that MAP_LOCKED is MAP_POPULATE. Other unknown flags are refused.
+ */
+#include "fs/file.h"
+#include "kernel/process.h"
+#include "kernel/syscalls.h"
+#include "mm/tables.h"
+#include "mm/uaccess.h"
+
+#define PROT_READ		1u
+#define PROT_WRITE		2u
+#define PROT_EXEC		4u
+#define PROT_ALL		7u
+#define PROT_GROWSDOWN		0x01000000u
+
+#define MAP_SHARED		0x01u
+#define MAP_PRIVATE		0x02u
+#define MAP_SHARED_VALIDATE	0x03u
+#define MAP_TYPE		0x0fu
+#define MAP_FIXED		0x10u
+#define MAP_ANONYMOUS		0x20u
+#define MAP_GROWSDOWN		0x100u
+#define MAP_DENYWRITE		0x800u
+#define MAP_EXECUTABLE		0x1000u
+#define MAP_LOCKED		0x2000u
+#define MAP_NORESERVE		0x4000u
+#define MAP_POPULATE		0x8000u
+#define MAP_NONBLOCK		0x10000u
+#define MAP_STACK		0x20000u
+#define MAP_FIXED_NOREPLACE	0x100000u
+#define MAP_KNOWN (MAP_TYPE | MAP_FIXED | MAP_ANONYMOUS | MAP_GROWSDOWN | MAP_DENYWRITE | MAP_EXECUTABLE | \
+		   MAP_LOCKED | MAP_NORESERVE | MAP_POPULATE | MAP_NONBLOCK | MAP_STACK | MAP_FIXED_NOREPLACE)
+
+#define MREMAP_MAYMOVE		1u
+#define MREMAP_FIXED		2u
+
+#define MADV_NORMAL		0
+#define MADV_RANDOM		1
+#define MADV_SEQUENTIAL		2
+#define MADV_WILLNEED		3
+#define MADV_DONTNEED		4
+#define MADV_FREE		8
+
+#define MS_ASYNC		1u
+#define MS_INVALIDATE		2u
+#define MS_SYNC			4u
+
+#define WILLNEED_RUN		64u	/* pages whose reads are started at once */
+
+static bool range_free(struct mm *mm, uintptr_t start, size_t len)
+{
+	struct vma *next = mm_find_next(mm, start);
+
+	return !next || next->start >= start + len;
+}
+
+/* ---- mmap ---- */
+
+/* The VMA flags for a mapping, or an error. */
+static long vma_flags_for(unsigned int prot, unsigned int flags, struct file *file)
+{
+	unsigned int vma_flags = prot & PROT_ALL;
+
+	if ((flags & MAP_TYPE) != MAP_PRIVATE)
+		vma_flags |= VMA_SHARED;
+	if (flags & MAP_GROWSDOWN) {
+		if (file || vma_flags & VMA_SHARED)
+			return refuse(EINVAL, "only private anonymous memory grows down");
+		vma_flags |= VMA_STACK;
+	}
+	if (!file)
+		return vma_flags | VMA_MAY_WRITE;
+	if (file->flags & O_PATH)
+		return -EBADF;
+	if (!file->readable)
+		return refuse(EACCES, "the file is not open for reading");
+	if (!(vma_flags & VMA_SHARED) || file->writable)
+		return vma_flags | VMA_MAY_WRITE;
+	if (prot & PROT_WRITE)
+		return refuse(EACCES, "the file is not open for writing");
+	return vma_flags;
+}
+
+static long check_flags(unsigned int prot, unsigned int flags)
+{
+	unsigned int type = flags & MAP_TYPE;
+
+	if (type != MAP_SHARED && type != MAP_PRIVATE && type != MAP_SHARED_VALIDATE)
+		return refuse(EINVAL, "neither MAP_SHARED nor MAP_PRIVATE");
+	if (flags & ~MAP_KNOWN)
+		return refuse(type == MAP_SHARED_VALIDATE ? EOPNOTSUPP : EINVAL, "a flag that is not supported");
+	if (prot & ~PROT_ALL)
+		return refuse(EINVAL, "a protection bit that is not supported");
+	return 0;
+}
+
+/* Where the mapping goes; an error if MAP_FIXED asks for what cannot be. mm->lock is held. */
+static long choose_address(struct mm *mm, uintptr_t hint, size_t len, unsigned int flags)
+{
+	uintptr_t start;
+
+	if (flags & (MAP_FIXED | MAP_FIXED_NOREPLACE)) {
+		if (hint % PAGE_SIZE)
+			return refuse(EINVAL, "a fixed address must be a page's");
+		if (hint > USER_END || len > USER_END - hint)
+			return -ENOMEM;
+		if (hint < MMAP_MIN)
+			return refuse(EPERM, "the lowest 64 KiB are not mapped");
+		if (flags & MAP_FIXED_NOREPLACE && !range_free(mm, hint, len))
+			return -EEXIST;
+		return hint;
+	}
+	start = PAGE_ALIGN(hint);
+	if (start >= MMAP_MIN && start < USER_END && len <= USER_END - start && range_free(mm, start, len))
+		return start;
+	start = mm_find_gap(mm, len);
+	return start ? (long)start : -ENOMEM;
+}
+
+/* An address is a negative long too, from 2 GiB on; errors are the last page. */
+static bool is_error(long result)
+{
+	return (unsigned long)result >= (unsigned long)-MAX_ERRNO;
+}
+
+static void populate(struct mm *mm, uintptr_t start, size_t len, bool write)
+{
+	for (size_t done = 0; done < len; done += PAGE_SIZE) {
+		if (mm_fault_in(mm, start + done, write) < 0)
+			return;
+	}
+}
+
+static long map(uintptr_t hint, size_t len, unsigned int prot, unsigned int flags, struct file *file,
+		uint32_t page_offset)
+{
+	struct mm *mm = current->mm;
+	struct list dead = LIST_INIT(dead);
+	long vma_flags = vma_flags_for(prot, flags, file), start;
+	int error = 0;
+
+	if (vma_flags < 0)
+		return vma_flags;
+	if (mutex_lock_killable(&mm->lock) < 0)
+		return -ERESTARTSYS;
+	start = choose_address(mm, hint, len, flags);
+	if (!is_error(start))
+		error = mm_map_locked(mm, start, len, vma_flags, file, page_offset, &dead);
+	mutex_unlock(&mm->lock);
+	mm_free_vmas(&dead);
+	if (error)
+		return error;
+	if (!is_error(start) && flags & (MAP_POPULATE | MAP_LOCKED))
+		populate(mm, start, len, prot & PROT_WRITE);
+	return start;
+}
+
+static long map_anonymous(uintptr_t hint, size_t len, unsigned int prot, unsigned int flags)
+{
+	struct file *file;
+	long result;
+
+	if ((flags & MAP_TYPE) == MAP_PRIVATE)
+		return map(hint, len, prot, flags, NULL, 0);
+	file = shared_memory_file(len);
+	if (IS_ERR(file))
+		return -ENOMEM;
+	result = map(hint, len, prot, flags, file, 0);
+	file_put(file);
+	return result;
+}
+
+long sys_mmap2(uintptr_t hint, size_t len, unsigned int prot, unsigned int flags, int fd, uint32_t page_offset)
+{
+	long result = check_flags(prot, flags);
+	struct fd f;
+
+	if (result)
+		return result;
+	if (len == 0)
+		return refuse(EINVAL, "the length is zero");
+	if (len > USER_END)
+		return -ENOMEM;
+	len = PAGE_ALIGN(len);
+	if (flags & MAP_ANONYMOUS)
+		return map_anonymous(hint, len, prot, flags);
+	if (page_offset + len / PAGE_SIZE < page_offset)
+		return -EOVERFLOW;
+	f = fd_get(fd);
+	if (!f.file)
+		return -EBADF;
+	result = map(hint, len, prot, flags, f.file, page_offset);
+	fd_put(f);
+	return result;
+}
+
+/* The old call: its six arguments are in memory, and the offset is in bytes. */
+long sys_mmap(const void __user *arguments)
+{
+	uint32_t a[6];
+
+	if (copy_from_user(a, arguments, sizeof(a)) < 0)
+		return -EFAULT;
+	if (a[5] % PAGE_SIZE)
+		return refuse(EINVAL, "the offset is not a multiple of the page size");
+	return sys_mmap2(a[0], a[1], a[2], a[3], a[4], a[5] / PAGE_SIZE);
+}
+
+/* ---- munmap, mprotect, brk ---- */
+
+long sys_munmap(uintptr_t start, size_t len)
+{
+	struct mm *mm = current->mm;
+	struct list dead = LIST_INIT(dead);
+	int error;
+
+	if (start % PAGE_SIZE || len == 0 || start > USER_END || len > USER_END - start)
+		return refuse(EINVAL, "not a range of user pages");
+	if (mutex_lock_killable(&mm->lock) < 0)
+		return -ERESTARTSYS;
+	error = mm_unmap_locked(mm, start, PAGE_ALIGN(len), &dead);
+	mutex_unlock(&mm->lock);
+	mm_free_vmas(&dead);
+	return error;
+}
+
+/* Is all of [start, end) mapped, and may it have that access? 0, -ENOMEM, -EACCES. */
+static int check_range(struct mm *mm, uintptr_t start, uintptr_t end, unsigned int prot)
+{
+	while (start < end) {
+		struct vma *vma = mm_find(mm, start);
+
+		if (!vma)
+			return -ENOMEM;
+		if (prot & PROT_WRITE && !(vma->flags & VMA_MAY_WRITE) && vma->flags & VMA_SHARED)
+			return -EACCES;
+		start = vma->end;
+	}
+	return 0;
+}
+
+static int protect(struct mm *mm, uintptr_t start, uintptr_t end, unsigned int prot)
+{
+	int error = check_range(mm, start, end, prot);
+
+	if (!error)
+		error = mm_split(mm, start);
+	if (!error)
+		error = mm_split(mm, end);
+	while (!error && start < end) {
+		struct vma *vma = mm_find(mm, start);
+		uintptr_t next = vma->end;
+
+		vma->flags = (vma->flags & ~PROT_ALL) | prot;
+		mm_protect_range(mm, start, next, vma->flags);
+		mm_merge(mm, start);
+		start = next;
+	}
+	if (!error)
+		mm_merge(mm, end);
+	return error;
+}
+
+long sys_mprotect(uintptr_t start, size_t len, unsigned int prot)
+{
+	struct mm *mm = current->mm;
+	struct vma *vma;
+	uintptr_t end;
+	int error = 0;
+
+	if (prot & ~(PROT_ALL | PROT_GROWSDOWN))
+		return refuse(EINVAL, "a protection bit that is not supported");
+	if (start % PAGE_SIZE)
+		return refuse(EINVAL, "the address is not a page's");
+	if (len == 0)
+		return 0;
+	if (start > USER_END || len > USER_END - start)
+		return -ENOMEM;
+	end = start + PAGE_ALIGN(len);
+	if (mutex_lock_killable(&mm->lock) < 0)
+		return -ERESTARTSYS;
+	if (prot & PROT_GROWSDOWN) {
+		vma = mm_find(mm, start);
+		if (vma && vma->flags & VMA_STACK)
+			start = vma->start;
+		else
+			error = vma ? -EINVAL : -ENOMEM;
+	}
+	if (!error)
+		error = protect(mm, start, end, prot & PROT_ALL);
+	mutex_unlock(&mm->lock);
+	return error;
+}
+
+/* Move the end of the heap; what cannot be done leaves it where it is. mm->lock is held. */
+static void move_brk(struct mm *mm, uintptr_t to, struct list *dead)
+{
+	uintptr_t old = PAGE_ALIGN(mm->brk_end), new = PAGE_ALIGN(to);
+
+	if (to < mm->brk_start || to >= USER_END ||
+	    to - mm->brk_start > current->process->limits[RLIMIT_DATA].soft)
+		return;
+	if (new > old && (!range_free(mm, old, new - old + PAGE_SIZE) ||
+			  mm_map_locked(mm, old, new - old, VMA_READ | VMA_WRITE | VMA_MAY_WRITE, NULL, 0, dead) < 0))
+		return;
+	if (new < old && mm_unmap_locked(mm, new, old - new, dead) < 0)
+		return;
+	mm->brk_end = to;
+}
+
+long sys_brk(uintptr_t to)
+{
+	struct mm *mm = current->mm;
+	struct list dead = LIST_INIT(dead);
+	long result;
+
+	if (mutex_lock_killable(&mm->lock) < 0)
+		return -ERESTARTSYS;
+	move_brk(mm, to, &dead);
+	result = mm->brk_end;
+	mutex_unlock(&mm->lock);
+	mm_free_vmas(&dead);
+	return result;
+}
+
+/* ---- mremap ---- */
+
+struct remap {
+	uintptr_t	start;
+	size_t		len, new_len;
+	unsigned int	flags;
+	uintptr_t	target;		/* MREMAP_FIXED */
+};
+
+static long remap_elsewhere(struct mm *mm, const struct remap *r, struct list *dead)
+{
+	uintptr_t to = r->target;
+	int error = 0;
+
+	if (!mm_may_grow(mm, r->new_len))
+		return -ENOMEM;
+	if (r->flags & MREMAP_FIXED)
+		error = mm_unmap_locked(mm, to, r->new_len, dead);
+	else
+		to = mm_find_gap(mm, r->new_len);
+	if (!error && !to)
+		error = -ENOMEM;
+	if (!error)
+		error = mm_move_vma(mm, r->start, r->len, to, r->new_len, dead);
+	return error ? error : (long)to;
+}
+
+static long remap(struct mm *mm, const struct remap *r, struct list *dead)
+{
+	struct vma *vma = mm_find(mm, r->start);
+	int error;
+
+	if (!vma || r->len > vma->end - r->start)
+		return refuse(EFAULT, "the old range is not one mapping");
+	if (r->flags & MREMAP_FIXED)
+		return remap_elsewhere(mm, r, dead);
+	if (r->new_len <= r->len) {
+		if (r->new_len == r->len)
+			return r->start;
+		error = mm_unmap_locked(mm, r->start + r->new_len, r->len - r->new_len, dead);
+		return error ? error : (long)r->start;
+	}
+	if (r->start + r->len == vma->end && r->new_len <= USER_END - r->start &&
+	    range_free(mm, vma->end, r->new_len - r->len) && mm_may_grow(mm, r->new_len - r->len)) {
+		vma_resize(vma, vma->start, r->start + r->new_len);
+		mm_merge(mm, r->start + r->new_len);
+		return r->start;
+	}
+	return r->flags & MREMAP_MAYMOVE ? remap_elsewhere(mm, r, dead) : -ENOMEM;
+}
+
+static bool overlap(const struct remap *r)
+{
+	return r->target < r->start + r->len && r->start < r->target + r->new_len;
+}
+
+long sys_mremap(uintptr_t start, size_t len, size_t new_len, unsigned int flags, uintptr_t target)
+{
+	struct remap r = { start, PAGE_ALIGN(len), PAGE_ALIGN(new_len), flags, target };
+	struct mm *mm = current->mm;
+	struct list dead = LIST_INIT(dead);
+	long result;
+
+	if (flags & ~(MREMAP_MAYMOVE | MREMAP_FIXED) || (flags & MREMAP_FIXED && !(flags & MREMAP_MAYMOVE)))
+		return refuse(EINVAL, "flags that are not supported");
+	if (start % PAGE_SIZE || !r.len || !r.new_len || len > USER_END || new_len > USER_END)
+		return refuse(EINVAL, "not a range of user pages");
+	if (flags & MREMAP_FIXED && (target % PAGE_SIZE || target < MMAP_MIN || target > USER_END ||
+				     r.new_len > USER_END - target || overlap(&r)))
+		return refuse(EINVAL, "the target is no range of user pages, or overlaps the source");
+	if (mutex_lock_killable(&mm->lock) < 0)
+		return -ERESTARTSYS;
+	result = remap(mm, &r, &dead);
+	mutex_unlock(&mm->lock);
+	mm_free_vmas(&dead);
+	return result;
+}
+
+/* ---- madvise, msync ---- */
+
+/* Start the reads of a file mapping's pages. */
+static void will_need(struct vma *vma, uintptr_t start, uintptr_t end)
+{
+	struct page *pages[WILLNEED_RUN];
+
+	if (!vma->file || vma->flags & VMA_DEVICE)
+		return;
+	for (uintptr_t va = start; va < end; va += WILLNEED_RUN * PAGE_SIZE) {
+		int had = mapping_start(&vma->file->inode->mapping, NULL,
+					vma->page_offset + (va - vma->start) / PAGE_SIZE,
+					MIN((end - va) / PAGE_SIZE, WILLNEED_RUN), pages);
+
+		for (int i = 0; i < had; i++)
+			page_put(pages[i]);
+		if (had <= 0)
+			return;
+	}
+}
+
+static int advise_vma(struct vma *vma, uintptr_t start, uintptr_t end, int advice)
+{
+	switch (advice) {
+	case MADV_WILLNEED:
+		will_need(vma, start, end);
+		return 0;
+	case MADV_FREE:
+		if (vma->file)
+			return refuse(EINVAL, "MADV_FREE is for private anonymous memory");
+		mm_zap(vma->mm, start, end);
+		return 0;
+	case MADV_DONTNEED:
+		mm_zap(vma->mm, start, end);
+		return 0;
+	default:
+		return 0;		/* how it will be used: nothing follows from it here */
+	}
+}
+
+static bool advice_known(int advice)
+{
+	return (advice >= MADV_NORMAL && advice <= MADV_DONTNEED) || advice == MADV_FREE;
+}
+
+/* Holes are skipped, and reported at the end. */
+static int advise_range(struct mm *mm, uintptr_t start, uintptr_t end, int advice)
+{
+	int result = 0;
+
+	while (start < end) {
+		struct vma *vma = mm_find_next(mm, start);
+		int error;
+
+		if (!vma || vma->start >= end)
+			return -ENOMEM;
+		if (vma->start > start)
+			result = -ENOMEM;
+		start = MAX(start, vma->start);
+		error = advise_vma(vma, start, MIN(end, vma->end), advice);
+		if (error)
+			return error;
+		start = vma->end;
+	}
+	return result;
+}
+
+long sys_madvise(uintptr_t start, size_t len, int advice)
+{
+	struct mm *mm = current->mm;
+	int error;
+
+	if (!advice_known(advice))
+		return refuse(EINVAL, "advice that is not supported");
+	if (start % PAGE_SIZE || start > USER_END || len > USER_END - start)
+		return refuse(EINVAL, "not a range of user pages");
+	if (mutex_lock_killable(&mm->lock) < 0)
+		return -ERESTARTSYS;
+	error = advise_range(mm, start, start + PAGE_ALIGN(len), advice);
+	mutex_unlock(&mm->lock);
+	return error;
+}
+
+/* The file that is mapped shared at or behind *at, with a reference, if any before end; *at moves behind it.
+ * -ENOMEM: there is a hole first. */
+static struct file *next_shared_file(struct mm *mm, uintptr_t *at, uintptr_t end)
+{
+	while (*at < end) {
+		struct vma *vma = mm_find(mm, *at);
+
+		if (!vma)
+			return ERR_PTR(-ENOMEM);
+		*at = vma->end;
+		if (vma->file && vma->flags & VMA_SHARED && !(vma->flags & VMA_DEVICE)) {
+			file_get(vma->file);
+			return vma->file;
+		}
+	}
+	return NULL;
+}
+
+long sys_msync(uintptr_t start, size_t len, unsigned int flags)
+{
+	struct mm *mm = current->mm;
+	uintptr_t end;
+
+	if (flags & ~(MS_ASYNC | MS_INVALIDATE | MS_SYNC) || (flags & MS_ASYNC && flags & MS_SYNC))
+		return refuse(EINVAL, "flags that are not supported");
+	if (start % PAGE_SIZE)
+		return refuse(EINVAL, "the address is not a page's");
+	if (start > USER_END || len > USER_END - start)
+		return -ENOMEM;
+	end = start + PAGE_ALIGN(len);
+	while (start < end) {
+		struct file *file;
+		int error = 0;
+
+		if (mutex_lock_killable(&mm->lock) < 0)
+			return -ERESTARTSYS;
+		file = next_shared_file(mm, &start, end);
+		mutex_unlock(&mm->lock);
+		if (IS_ERR(file))
+			return PTR_ERR(file);
+		if (!file)
+			break;
+		/* Mapped pages and the page cache are the same: there is nothing to invalidate, and what is dirty is
+		 * written sooner or later without being told. */
+		if (flags & MS_SYNC)
+			error = mapping_sync(&file->inode->mapping);
+		file_put(file);
+		if (error)
+			return error;
+	}
+	return 0;
+}
