@@ -11,7 +11,6 @@
 #include "lib/print.h"
 #include "lib/string.h"
 #include "drivers/block.h"
-#include "kernel/init.h"
 #include "kernel/log.h"
 #include "kernel/syscalls.h"
 #include "mm/slab.h"
@@ -32,7 +31,7 @@
 extern const struct file_system _filesystems_start[], _filesystems_end[];
 
 static spinlock_t mount_lock = SPINLOCK_INIT("mounts");
-static struct mutex mount_mutex;
+static struct mutex mount_mutex = MUTEX_INIT(mount_mutex);
 static struct list mounts = LIST_INIT(mounts);
 static struct mount *root_mount;
 static struct atomic next_device = ATOMIC_INIT(1);	/* st_dev of file systems without a disk */
@@ -485,9 +484,3 @@ void file_systems_show(struct text *text)
 	for (type = _filesystems_start; type < _filesystems_end; type++)
 		text_printf(text, "%s\t%s\n", type->needs_device ? "" : "nodev", type->name);
 }
-
-static void mount_init(void)
-{
-	mutex_init(&mount_mutex, "mount");
-}
-INITCALL(1, mount_init);

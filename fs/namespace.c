@@ -9,14 +9,13 @@
  * 4. What something is mounted on is neither removed nor renamed: EBUSY.
  */
 #include "lib/string.h"
-#include "kernel/init.h"
 #include "kernel/syscalls.h"
 #include "mm/slab.h"
 #include "mm/uaccess.h"
 #include "fs/file.h"
 #include "fs/vfs_internal.h"
 
-static struct mutex rename_mutex;
+static struct mutex rename_mutex = MUTEX_INIT(rename_mutex);
 
 /* A directory and a name in it, held by a walk; begin to end of one call. */
 struct place {
@@ -671,9 +670,3 @@ long sys_readlink(const char __user *name, char __user *result, int size)
 {
 	return sys_readlinkat(AT_FDCWD, name, result, size);
 }
-
-static void namespace_init(void)
-{
-	mutex_init(&rename_mutex, "rename");
-}
-INITCALL(1, namespace_init);

@@ -2,7 +2,7 @@
  * read, write and their relatives.
  *
  * 1. The common path is short: descriptor, access mode, iterator, the file's own operation. What few calls need
- *    (positions, O_DSYNC, vectors) stands apart from it.
+ *    (positions, vectors) stands apart from it.
  * 2. Files that can seek have a position, which one call at a time uses (pos_lock); a pipe or terminal has none,
  *    and its readers do not wait for each other here.
  * 3. pread and its relatives use no position but their own, and no lock.
@@ -35,18 +35,11 @@ static ssize_t read_at(struct file *file, struct iter *to, file_off_t *pos)
 
 static ssize_t write_at(struct file *file, struct iter *from, file_off_t *pos)
 {
-	ssize_t written;
-	int error;
-
 	if (unlikely(!file->writable))
 		return -EBADF;
 	if (unlikely(!file->ops->write))
 		return refuse(EINVAL, "the file cannot be written");
-	written = file->ops->write(file, from, pos);
-	if (likely(!(file->flags & O_DSYNC)) || written <= 0 || !file->ops->fsync)
-		return written;
-	error = file->ops->fsync(file);
-	return error ? error : written;
+	return file->ops->write(file, from, pos);
 }
 
 /* At the file's position. */
