@@ -3,13 +3,13 @@
  *
  * /proc/pipes has one line for each pipe, and under it one line for each of its slots, the first to be read first:
  *
- *	pipe 23: 2 of 16 slots, 1 readers, 1 writers
+ *	pipe 23: 2 of 16 slots, first at 15, 1 readers, 1 writers
  *	  cache page 1a2b3 offset 0 length 4096 here
  *	  cache page 1a2b4 offset 0 length 4096 on its way
  *
- * The pipe's number is that of its inode, as in `pipe:[23]` of /proc/self/fd. A page is named by its frame number, in
- * hexadecimal. A slot's bytes are `here`, `on its way`, `failed` (a read starts over) or `gone` (the page
- * left its file before it was read).
+ * The pipe's number is that of its inode, as in `pipe:[23]` of /proc/self/fd; `first at` is the first slot's place in
+ * the ring. A page is named by its frame number, in hexadecimal. A slot's bytes are `here`, `on its way`,
+ * `failed` (a read starts over) or `gone` (the page left its file before it was read).
  *
  * /proc/sys/fs/pipe-max-size and pipe-user-pages-soft are the limits of fs/pipe_open.c.
  */
@@ -38,8 +38,9 @@ static void show_pipe(struct text *text, struct pipe *pipe)
 	unsigned int at;
 
 	spin_lock(&pipe->lock);
-	text_printf(text, "pipe %u: %u of %u slots, %u readers, %u writers\n", (unsigned int)pipe->inode->number,
-		    pipe_used(pipe), pipe->nr_slots, pipe->readers, pipe->writers);
+	text_printf(text, "pipe %u: %u of %u slots, first at %u, %u readers, %u writers\n",
+		    (unsigned int)pipe->inode->number, pipe_used(pipe), pipe->nr_slots,
+		    pipe->tail & (pipe->nr_slots - 1), pipe->readers, pipe->writers);
 	for (at = pipe->tail; at != pipe->head && !text->full; at++) {
 		struct pipe_slot *slot = pipe_at(pipe, at);
 
