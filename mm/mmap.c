@@ -3,7 +3,7 @@
  *
  * 1. Arguments are checked first, without mm->lock; then the change is made under it. VMAs that went are freed
  *    after it (mm/vm.c).
- * 2. What Linux takes as advice without a promise (MAP_NORESERVE, MAP_STACK, MAP_DENYWRITE, MAP_EXECUTABLE,
+ * 2. What Linux takes as advice without a promise (MAP_STACK, MAP_DENYWRITE, MAP_EXECUTABLE, MAP_NONBLOCK,
  *    madvise NORMAL, RANDOM, SEQUENTIAL) is taken here too; all memory is locked in RAM, as there is no swap, so
  *    that MAP_LOCKED is MAP_POPULATE. Other unknown flags are refused.
  */
@@ -58,6 +58,15 @@ static bool range_free(struct mm *mm, uintptr_t start, size_t len)
 	struct vma *next = mm_find_next(mm, start);
 
 	return !next || next->start >= start + len;
+}
+
+/* Private memory that is to be written and is larger than all of RAM can never be had: say so at once. */
+static bool hopeless(size_t len)
+{
+	struct memory_stats stats;
+
+	memory_stats(&stats);
+	return len / PAGE_SIZE > stats.total;
 }
 
 /* ---- mmap ---- */
@@ -147,6 +156,8 @@ static long map(uintptr_t hint, size_t len, unsigned int prot, unsigned int flag
 
 	if (vma_flags < 0)
 		return vma_flags;
+	if (vma_flags & VMA_WRITE && !(vma_flags & VMA_SHARED) && !(flags & MAP_NORESERVE) && hopeless(len))
+		return refuse(ENOMEM, "more than all of the memory");
 	if (mutex_lock_killable(&mm->lock) < 0)
 		return -ERESTARTSYS;
 	start = choose_address(mm, hint, len, flags);
@@ -306,8 +317,9 @@ static void move_brk(struct mm *mm, uintptr_t to, struct list *dead)
 	if (to < mm->brk_start || to >= USER_END ||
 	    to - mm->brk_start > current->process->limits[RLIMIT_DATA].soft)
 		return;
-	if (new > old && (!range_free(mm, old, new - old + PAGE_SIZE) ||
-			  mm_map_locked(mm, old, new - old, VMA_READ | VMA_WRITE | VMA_MAY_WRITE, NULL, 0, dead) < 0))
+	if (new > old && (hopeless(new - mm->brk_start) || !range_free(mm, old, new - old + PAGE_SIZE) ||
+			  mm_map_locked(mm, old, new - old, VMA_READ | VMA_WRITE | VMA_MAY_WRITE, NULL, 0,
+					dead) < 0))
 		return;
 	if (new < old && mm_unmap_locked(mm, new, old - new, dead) < 0)
 		return;
@@ -343,7 +355,7 @@ static long remap_elsewhere(struct mm *mm, const struct remap *r, struct list *d
 	uintptr_t to = r->target;
 	int error = 0;
 
-	if (!mm_may_grow(mm, r->new_len))
+	if (!mm_may_grow(mm, r->new_len) || hopeless(r->new_len))
 		return -ENOMEM;
 	if (r->flags & MREMAP_FIXED)
 		error = mm_unmap_locked(mm, to, r->new_len, dead);
