@@ -1,7 +1,8 @@
 ; Into the kernel and out of it: trap stubs, system calls, the return to user mode, the context switch.
 ;
 ; 1. Every entry builds a struct trap_frame (kernel/trap.h) on the kernel stack of the current task.
-; 2. The kernel runs with flat ds and es, and %fs on this CPU's struct cpu; %gs stays the user's.
+; 2. The kernel runs with flat ds and es, and %fs on this CPU's struct cpu. %gs is null: the user's
+;    selector may name a TLS segment that is gone by the time a nested trap would load it again.
 ; 3. System calls come through a trap gate, interrupts on; everything else through interrupt gates.
 ; 4. The return to user mode tests for work with interrupts off, so that none can arrive unseen between the test
 ;    and iret.
@@ -48,6 +49,8 @@ bits 32
 	mov	es, ebx
 	mov	ebx, SEL_PERCPU
 	mov	fs, ebx
+	xor	ebx, ebx
+	mov	gs, ebx
 	cld
 %endmacro
 
