@@ -59,8 +59,14 @@ KCFLAGS := -std=gnu11 -m32 -march=i686 -mregparm=3 -mpreferred-stack-boundary=2 
 	-fno-omit-frame-pointer -fno-asynchronous-unwind-tables -fno-common -g \
 	-Wall -Wextra -Wno-unused-parameter -Wno-sign-compare -Wmissing-prototypes \
 	-Wstrict-prototypes -Wvla $(if $(CI),-Werror) -nostdinc -isystem $(CINC) -I. \
-	$(if $(DEBUG),-DDEBUG=1 -O1 -fsanitize=undefined,-O2)
+	$(if $(DEBUG),-DDEBUG=1 -fsanitize=undefined)
 # No libgcc: it takes its arguments on the stack, and 64-bit division is lib/div64.h's.
+# Small is a feature, but what a pipe and its pages pass through is compiled for speed.
+HOT     := $(wildcard fs/pipe*.c fs/splice*.c) fs/ring.c fs/iter.c fs/read_write.c fs/file.c fs/file_table.c \
+	fs/tee.c fs/sendfile.c fs/poll.c fs/pagecache.c fs/lend.c fs/pagewait.c mm/uaccess.c mm/page.c \
+	mm/slab.c mm/kmap.c kernel/sched.c kernel/wait.c lib/string.c
+KOPT    := $(if $(DEBUG),-O1,-Os)
+$(HOT:%.c=$(K)/%.o): KOPT := $(if $(DEBUG),-O1,-O2)
 KLDFLAGS := -m elf_i386 -T linker.ld --build-id=none --no-warn-rwx-segments \
 	-z noexecstack -z max-page-size=4096
 
@@ -69,7 +75,7 @@ kernel: $(K)/sluice.elf
 $(K)/%.o: %.c Makefile
 	$(call say,CC,$<)
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(KCFLAGS) -MMD -MP -c -o $@ $<
+	$(Q)$(CC) $(KCFLAGS) $(KOPT) -MMD -MP -c -o $@ $<
 
 # UBSan's handlers are not to call themselves.
 $(K)/kernel/ubsan.o $(K)/lib/ubsan.o: KCFLAGS += -fno-sanitize=all
