@@ -66,11 +66,23 @@ static void __user *iter_piece(struct iter *iter, size_t n, size_t *len)
 	return (char __user *)iter->segment->base + iter->offset;
 }
 
+/* The usual copy: user memory, and all of it in the current segment. */
+static inline bool is_short(const struct iter *iter, size_t n)
+{
+	return likely(!iter->kernel && n <= iter->segment->len - iter->offset);
+}
+
 size_t iter_copy_to_nofault(struct iter *iter, const void *src, size_t n)
 {
 	size_t done = 0;
 
 	n = MIN(n, iter->left);
+	if (is_short(iter, n)) {
+		done = copy_to_user_nofault(iter->segment->base + iter->offset, src, n);
+		iter->offset += done;
+		iter->left -= done;
+		return done;
+	}
 	while (done < n) {
 		size_t len;
 		void __user *dst = iter_piece(iter, n - done, &len);
@@ -93,6 +105,12 @@ size_t iter_copy_from_nofault(struct iter *iter, void *dst, size_t n)
 	size_t done = 0;
 
 	n = MIN(n, iter->left);
+	if (is_short(iter, n)) {
+		done = copy_from_user_nofault(dst, iter->segment->base + iter->offset, n);
+		iter->offset += done;
+		iter->left -= done;
+		return done;
+	}
 	while (done < n) {
 		size_t len;
 		const void __user *src = iter_piece(iter, n - done, &len);

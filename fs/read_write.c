@@ -86,7 +86,10 @@ long sys_read(unsigned int number, void __user *buf, size_t len)
 	result = buffer_check(buf, &len);
 	if (likely(!result)) {
 		iter_init_user(&iter, buf, len);
-		result = file_move(fd.file, &iter, READ);
+		if (likely(!fd.file->ops->llseek && fd.file->ops->read && fd.file->readable))
+			result = fd.file->ops->read(fd.file, &iter, &fd.file->pos);
+		else
+			result = file_move(fd.file, &iter, READ);
 	}
 	fd_put(fd);
 	return result;
@@ -103,7 +106,10 @@ long sys_write(unsigned int number, void __user *buf, size_t len)
 	result = buffer_check(buf, &len);
 	if (likely(!result)) {
 		iter_init_user(&iter, buf, len);
-		result = file_move(fd.file, &iter, WRITE);
+		if (likely(!fd.file->ops->llseek && fd.file->ops->write && fd.file->writable))
+			result = fd.file->ops->write(fd.file, &iter, &fd.file->pos);
+		else
+			result = file_move(fd.file, &iter, WRITE);
 	}
 	fd_put(fd);
 	return result;
