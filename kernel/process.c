@@ -13,7 +13,6 @@
 #include "mm/slab.h"
 #include "mm/vm.h"
 
-#define PID_MAX		32768u
 #define PID_BUCKETS	256u
 
 spinlock_t tasks_lock = SPINLOCK_INIT("tasks");

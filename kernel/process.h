@@ -6,6 +6,8 @@
 
 #include "kernel/task.h"
 
+#define PID_MAX 32768u			/* process and thread ids are below */
+
 /* The task of that thread id, with a reference; NULL. */
 struct task *task_find(unsigned int tid);
 /* The process of that id (zombies too), with a reference; NULL. */
