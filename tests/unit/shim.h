@@ -136,7 +136,8 @@ static inline int mutex_lock_killable(struct mutex *mutex)
 }
 static inline void mutex_unlock(struct mutex *mutex)	{ assert(mutex->held); mutex->held = false; }
 
-/* ---- mm/slab.h ---- */
+/* ---- mm/slab.h, unless the test brings the kernel's own ---- */
+#ifndef SHIM_WITHOUT_SLAB
 #define MM_SLAB_H
 #define SHIM_ALLOC_ZERO (1 << 1)	/* ALLOC_ZERO of mm/page.h */
 static unsigned int shim_fail_nth __attribute__((unused));
@@ -172,6 +173,7 @@ static inline void slab_free(struct slab_cache *cache, void *object)
 	(void)cache;
 	free(object);
 }
+#endif
 
 /* ---- mm/uaccess.h: user memory is the test's own ---- */
 #define MM_UACCESS_H

@@ -1,0 +1,280 @@
+/*
+ * mm/page.c and mm/boot_memory.c: blocks never overlap and are aligned, nothing is lost, zones and holes are
+ * respected, references and injected failures do what the header says.
+ */
+#include "tests/unit/memory_shim.h"
+#include "mm/page.c"
+#include "mm/boot_memory.c"
+
+#define LOW_FRAMES	2500u		/* not a multiple of a block */
+#define FIRST_FREE	256u		/* the first MiB is not given out */
+#define HOLE_START	3000u
+#define HOLE_END	3111u
+#define MAX_LIVE	ARENA_FRAMES
+
+static unsigned char owned[ARENA_FRAMES];
+static struct {
+	struct page *page;
+	unsigned int order;
+} live[MAX_LIVE];
+static unsigned int nr_live, owned_pages;
+
+static struct memory_stats stats(void)
+{
+	struct memory_stats s;
+
+	memory_stats(&s);
+	return s;
+}
+
+static void take_over(struct page *page, unsigned int order)
+{
+	unsigned int frame = page_frame(page);
+
+	must(frame % (1u << order) == 0 && frame >= FIRST_FREE && frame + (1u << order) <= ARENA_FRAMES);
+	must(page_order(page) == order && atomic_read(&page->refs) == 1);
+	for (unsigned int f = frame; f < frame + (1u << order); f++) {
+		must(!owned[f] && (f < HOLE_START || f >= HOLE_END));
+		must(!(frame_page(f)->flags & PG_HIGH) == (f < LOW_FRAMES));
+		must(page_head(frame_page(f)) == page);
+		owned[f] = 1;
+	}
+	must(nr_live < MAX_LIVE);
+	live[nr_live].page = page;
+	live[nr_live++].order = order;
+	owned_pages += 1u << order;
+}
+
+static void give_back(unsigned int i)
+{
+	unsigned int frame = page_frame(live[i].page);
+
+	for (unsigned int f = frame; f < frame + (1u << live[i].order); f++)
+		owned[f] = 0;
+	owned_pages -= 1u << live[i].order;
+	page_put(frame_page(frame + random_u32() % (1u << live[i].order)));	/* a tail will do */
+	live[i] = live[--nr_live];
+}
+
+static void give_back_all(void)
+{
+	while (nr_live)
+		give_back(random_u32() % nr_live);
+}
+
+static void setup(void)
+{
+	boot_memory[0] = (struct boot_memory){ 0, HOLE_START * PAGE_SIZE };
+	boot_memory[1] = (struct boot_memory){ HOLE_END * PAGE_SIZE, ARENA_FRAMES * PAGE_SIZE };
+	nr_boot_memory = 2;
+	lowmem_frames = LOW_FRAMES;
+	page_init();
+}
+
+static void test_boot(void)
+{
+	struct memory_stats s = stats();
+	unsigned int map_pages = DIV_ROUND_UP(ARENA_FRAMES * sizeof(struct page), PAGE_SIZE);
+
+	ok(nr_frames == ARENA_FRAMES, "mem_map describes all of RAM");
+	ok(s.total == ARENA_FRAMES - FIRST_FREE - (HOLE_END - HOLE_START) - map_pages, "total counts what was free");
+	ok(s.free == s.total - 1, "only the zero page is in use");
+	ok(s.low_total == LOW_FRAMES - FIRST_FREE - map_pages, "the low zone ends where it should");
+	for (unsigned int f = HOLE_START; f < HOLE_END; f++)
+		must(frame_page(f)->flags & PG_RESERVED);
+	ok(true, "the hole is reserved");
+}
+
+static void test_exhaust(unsigned int flags, unsigned int expected, const char *name)
+{
+	struct page *page;
+
+	while ((page = page_alloc(0, flags)) != NULL)
+		take_over(page, 0);
+	ok(owned_pages == expected, "%s: every page can be had, once", name);
+	give_back_all();
+	ok(stats().free == stats().total - 1, "%s: all came back", name);
+}
+
+static void test_merge(void)
+{
+	unsigned int before = 0, after = 0;
+	struct page *page;
+
+	while ((page = page_alloc(MAX_ORDER, ALLOC_HIGH)) != NULL) {
+		take_over(page, MAX_ORDER);
+		before++;
+	}
+	give_back_all();
+	while ((page = page_alloc(0, ALLOC_HIGH)) != NULL)
+		take_over(page, 0);
+	give_back_all();
+	while ((page = page_alloc(MAX_ORDER, ALLOC_HIGH)) != NULL) {
+		take_over(page, MAX_ORDER);
+		after++;
+	}
+	give_back_all();
+	ok(before > 0 && before == after, "single pages join again to the largest blocks");
+	ok(!page_alloc(MAX_ORDER + 1, ALLOC_HIGH), "a larger order is refused");
+}
+
+static void test_random(void)
+{
+	for (unsigned int i = 0; i < 200000; i++) {
+		unsigned int order = random_u32() % 4 ? random_u32() % 3 : random_u32() % (MAX_ORDER + 1);
+		struct page *page;
+
+		if (nr_live && (random_u32() % 5 < 2 || nr_live == MAX_LIVE)) {
+			give_back(random_u32() % nr_live);
+			continue;
+		}
+		page = page_alloc(order, random_u32() % 2 ? ALLOC_HIGH : ALLOC_LOW);
+		if (page)
+			take_over(page, order);
+		else if (nr_live)
+			give_back(random_u32() % nr_live);
+		must(stats().free + owned_pages == stats().total - 1);
+	}
+	give_back_all();
+	ok(stats().free == stats().total - 1, "200000 random steps: no overlap, nothing lost");
+}
+
+static void test_zeroed(void)
+{
+	struct page *page = page_alloc(2, ALLOC_LOW);
+	char *bytes = page_address_low(page);
+	bool zero = true;
+
+	memset(bytes, 0x55, 4 * PAGE_SIZE);
+	page_put(page);
+	page = page_alloc(2, ALLOC_LOW | ALLOC_ZERO);
+	bytes = page_address_low(page);
+	for (unsigned int i = 0; i < 4 * PAGE_SIZE; i++)
+		zero &= bytes[i] == 0;
+	ok(zero, "ALLOC_ZERO");
+	page_put(page);
+}
+
+static void test_references(void)
+{
+	struct page *page = page_alloc(1, ALLOC_LOW);
+	unsigned int free = stats().free;
+
+	must(page_get(page + 1));
+	page_put(page);
+	ok(stats().free == free, "the page stays while somebody holds it");
+	atomic_set(&page->refs, REFS_LIMIT - 1);
+	ok(!page_get(page), "a count that is nearly full refuses");
+	ok(atomic_read(&page->refs) == REFS_LIMIT - 1, "and stays as it was");
+	atomic_set(&page->refs, 1);
+	page_put(page);
+	ok(stats().free == free + 2, "the last holder frees it");
+}
+
+static void put_twice(void)
+{
+	struct page *page = page_alloc(0, ALLOC_LOW);
+
+	page_put(page);
+	page_put(page);
+}
+
+static void free_lent(void)
+{
+	struct page *page = page_alloc(0, ALLOC_LOW);
+
+	atomic_inc(&page->lent);
+	page_put(page);
+}
+
+static void test_failures(void)
+{
+	struct page *first, *second, *third;
+
+	atomic_set(&page_fail_nth, 2);
+	first = page_alloc(0, 0);
+	second = page_alloc(0, 0);
+	third = page_alloc(0, 0);
+	ok(first && !second && third, "the second allocation fails, and only that one");
+	page_put(first);
+	page_put(third);
+	ok(dies(put_twice), "a double free is noticed");
+	ok(dies(free_lent), "a promised page cannot be freed");
+}
+
+static unsigned int shrunk;
+static unsigned int shrink_one(unsigned int wanted)
+{
+	shrunk++;
+	if (!nr_live || shrunk > 3)
+		return 0;
+	give_back(nr_live - 1);
+	return 1;
+}
+
+static void test_shrinker(void)
+{
+	static struct shrinker shrinker = { .shrink = shrink_one };
+	struct page *page;
+
+	while ((page = page_alloc(0, ALLOC_HIGH)) != NULL)
+		take_over(page, 0);
+	shrinker_register(&shrinker);
+	ok(!page_alloc(0, ALLOC_HIGH | ALLOC_ATOMIC) && shrunk == 0, "an atomic allocation does not reclaim");
+	page = page_alloc(0, ALLOC_HIGH);
+	ok(page && shrunk == 1, "an allocation that finds nothing asks the shrinkers");
+	take_over(page, 0);
+	shrunk = 3;
+	ok(!page_alloc(0, ALLOC_HIGH) && shrunk == 4, "and fails when they have nothing");
+	give_back_all();
+}
+
+static void test_free_reserved(void)
+{
+	unsigned int total = stats().total;
+
+	page_free_reserved(HOLE_START * PAGE_SIZE + 1, HOLE_END * PAGE_SIZE - 1);
+	ok(stats().total == total + (HOLE_END - HOLE_START) - 2, "reserved memory is given to the allocator in whole pages");
+}
+
+/* boot_memory_reserve against a map of pages. */
+static void test_reserve(void)
+{
+	static unsigned char map[1024];
+
+	for (unsigned int round = 0; round < 2000; round++) {
+		memset(map, 1, sizeof(map));
+		boot_memory[0] = (struct boot_memory){ 0, sizeof(map) * PAGE_SIZE };
+		nr_boot_memory = 1;
+		for (unsigned int i = 0; i < 12; i++) {
+			unsigned int from = random_u32() % 1000, to = from + random_u32() % 24;
+
+			boot_memory_reserve(from * PAGE_SIZE, to * PAGE_SIZE);
+			memset(map + from, 0, to - from);
+		}
+		for (unsigned int i = 0; i < nr_boot_memory; i++) {
+			for (phys_addr_t p = boot_memory[i].start; p < boot_memory[i].end; p += PAGE_SIZE)
+				must(map[p / PAGE_SIZE]++ == 1);
+		}
+		must(!memchr(map, 1, sizeof(map)));
+	}
+	nr_boot_memory = 0;
+	ok(true, "2000 maps cut into pieces: what is left is exactly what was not reserved");
+}
+
+int main(void)
+{
+	test_reserve();
+	setup();
+	test_boot();
+	test_exhaust(ALLOC_HIGH, stats().total - 1, "all memory");
+	test_exhaust(ALLOC_LOW, stats().low_free, "low memory");
+	test_merge();
+	test_random();
+	test_zeroed();
+	test_references();
+	test_failures();
+	test_shrinker();
+	test_free_reserved();
+	return tap_done();
+}
