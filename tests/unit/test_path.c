@@ -1,0 +1,126 @@
+/* fs/path.c: components and slashes against a plain splitter, limits, hashes. */
+#include "tests/unit/shim.h"
+#include "fs/path.c"
+
+#define ROUNDS 200000
+
+/* The n-th component of path by strtok's rules, or NULL. */
+static const char *model_component(const char *path, int n, unsigned int *len)
+{
+	for (;; n--) {
+		path += strspn(path, "/");
+		if (!*path)
+			return NULL;
+		*len = strcspn(path, "/");
+		if (n == 0)
+			return path;
+		path += *len;
+	}
+}
+
+static bool splits_like_the_model(const char *path)
+{
+	const char *rest = path;
+	struct name name;
+	unsigned int len;
+	int n = 0;
+
+	for (; path_component(&rest, &name) > 0; n++) {
+		const char *want = model_component(path, n, &len);
+		bool slash, at_end;
+
+		if (!want || name.text != want || name.len != len)
+			return false;
+		if (name.hash != path_hash(want, len) || rest != want + len)
+			return false;
+		at_end = path_at_end(rest, &slash);
+		if (at_end != !model_component(path, n + 1, &len) || slash != (*rest == '/'))
+			return false;
+	}
+	return !model_component(path, n, &len);
+}
+
+/* Paths of few different characters, in memory that ends with them. */
+static void test_random(void)
+{
+	static const char letters[] = "//.ab";
+
+	for (int round = 0; round < ROUNDS; round++) {
+		unsigned int len = random_u32() % 20;
+		char *path = malloc(len + 1);
+		bool good;
+
+		for (unsigned int i = 0; i < len; i++)
+			path[i] = letters[random_u32() % 5];
+		path[len] = '\0';
+		good = splits_like_the_model(path);
+		if (!good)
+			printf("# path \"%s\"\n", path);
+		free(path);
+		if (!good) {
+			ok(false, "random paths are split at their slashes");
+			return;
+		}
+	}
+	ok(true, "random paths are split at their slashes");
+}
+
+static void test_special(void)
+{
+	const char *rest = "..";
+	struct name name;
+
+	ok(path_component(&rest, &name) == 1 && name_is_dotdot(&name) && !name_is_dot(&name), "..");
+	rest = "./x";
+	ok(path_component(&rest, &name) == 1 && name_is_dot(&name) && !name_is_dotdot(&name), ".");
+	rest = "...";
+	ok(path_component(&rest, &name) == 1 && !name_is_dot(&name) && !name_is_dotdot(&name),
+	   "three dots are a name");
+	rest = "";
+	ok(path_component(&rest, &name) == 0 && name.len == 0, "an empty path has no component");
+	rest = "////";
+	ok(path_component(&rest, &name) == 0 && !*rest, "neither have slashes");
+}
+
+static void test_limits(void)
+{
+	char path[300];
+	const char *rest = path;
+	struct name name;
+
+	memset(path, 'x', sizeof(path));
+	path[255] = '\0';
+	ok(path_component(&rest, &name) == 1 && name.len == 255, "255 bytes are a name");
+	path[255] = 'x';
+	path[256] = '/';
+	path[257] = '\0';
+	rest = path;
+	ok(path_component(&rest, &name) == -ENAMETOOLONG, "256 bytes are too long");
+}
+
+static void test_hash(void)
+{
+	enum { NAMES = 4096, BUCKETS = 1024 };
+	static unsigned int counts[BUCKETS];
+	unsigned int longest = 0;
+	char name[32];
+
+	for (int i = 0; i < NAMES; i++) {
+		unsigned int hash = path_hash(name, snprintf(name, sizeof(name), "file%d.txt", i));
+		unsigned int *count = &counts[(hash ^ hash >> 16) % BUCKETS];
+
+		if (++*count > longest)
+			longest = *count;
+	}
+	ok(longest < 20, "similar names are spread over the buckets");
+	ok(path_hash("ab", 2) != path_hash("ba", 2), "the order of letters counts");
+}
+
+int main(void)
+{
+	test_random();
+	test_special();
+	test_limits();
+	test_hash();
+	return tap_done();
+}
