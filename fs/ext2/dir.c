@@ -105,8 +105,12 @@ static int emit(void *context, const struct ext2_entry *entry, file_off_t offset
 	struct dir_context *dir = context;
 
 	dir->pos = offset;
-	return !dir->emit(dir, entry->name, entry->name_len, entry->inode,
-			  DT_OF_MODE(mode_of_type(entry->type)));
+	if (!dir->emit(dir, entry->name, entry->name_len, entry->inode,
+		       DT_OF_MODE(mode_of_type(entry->type))))
+		return 1;
+	/* Behind it: should the next one be damaged, this one is not to be had again. */
+	dir->pos = offset + 1;
+	return 0;
 }
 
 static int ext2_readdir(struct file *file, struct dir_context *context)

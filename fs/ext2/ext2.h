@@ -10,6 +10,7 @@
 struct ext2_fs {			/* super_block.private */
 	struct ext2_layout	layout;
 	struct mapping		*device;	/* the page cache of the raw device: all metadata */
+	struct atomic		damages;	/* log lines written about them */
 };
 
 struct ext2_inode {			/* inode.private */
@@ -26,7 +27,7 @@ static inline struct ext2_fs *ext2_fs(const struct inode *inode)
 int ext2_read_metadata(struct ext2_fs *fs, uint64_t offset, void *to, unsigned int len);
 /* The inode of that number, with a reference; ERR_PTR. */
 struct inode *ext2_get_inode(struct super_block *sb, uint32_t number);
-/* Something on the disk is wrong: one line in the log. Returns -EIO. */
+/* Something on the disk is wrong: a line in the log, up to a number of them. Returns -EIO. */
 int ext2_damaged(const struct super_block *sb, uint64_t inode_number, const char *what);
 
 /* map.c */

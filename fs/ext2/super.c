@@ -4,16 +4,19 @@
  * 1. The file system is read-only, however it is mounted: /proc/mounts says so, and writes are EROFS.
  * 2. Metadata is read through the page cache of the raw device and copied out of it; nothing points into those
  *    pages, so they may be given up at any time.
- * 3. What is damaged gives one line in the log and -EINVAL from mount, -EIO elsewhere.
+ * 3. What is damaged gives a line in the log and -EINVAL from mount, -EIO elsewhere.
  */
 #include "fs/ext2/ext2.h"
 #include "drivers/block.h"
 #include "fs/pagecache.h"
 #include "kernel/init.h"
 #include "kernel/log.h"
+#include "lib/print.h"
 #include "lib/string.h"
 #include "mm/kmap.h"
 #include "mm/slab.h"
+
+#define MAX_REPORTS 20			/* lines in the log for one mount */
 
 static struct slab_cache *inode_cache;
 
@@ -23,9 +26,18 @@ static void ext2_init(void)
 }
 INITCALL(2, ext2_init);
 
+/* Whoever reads a damaged file again and again must not fill the log. */
 int ext2_damaged(const struct super_block *sb, uint64_t inode_number, const char *what)
 {
-	log_error("ext2: %s: inode %llu: %s", sb->device->name, (unsigned long long)inode_number, what);
+	struct ext2_fs *fs = sb->private;
+	int nr = atomic_add_return(&fs->damages, 1);
+
+	if (nr <= MAX_REPORTS)
+		log_error("ext2: %s: inode %llu: %s%s", sb->device->name,
+			  (unsigned long long)inode_number, what,
+			  nr == MAX_REPORTS ? " (and so on)" : "");
+	else
+		atomic_dec(&fs->damages);
 	return -EIO;
 }
 
@@ -162,6 +174,29 @@ static const struct super_ops ext2_super_ops = {
 	.unmount    = ext2_unmount,
 };
 
+/* The bits of s_feature_incompat that people meet: most such disks were made as ext3 or ext4. */
+static void name_features(const char *device, uint32_t features)
+{
+	static const struct {
+		uint32_t bit;
+		const char *name;
+	} names[] = {
+		{ 0x0001, "compression" }, { 0x0004, "needs_recovery" }, { 0x0008, "journal_dev" },
+		{ 0x0010, "meta_bg" }, { 0x0040, "extents" }, { 0x0080, "64bit" }, { 0x0100, "mmp" },
+		{ 0x0200, "flex_bg" }, { 0x2000, "metadata_csum_seed" }, { 0x4000, "large_dir" },
+		{ 0x8000, "inline_data" }, { 0x10000, "encrypt" },
+	};
+	struct text text;
+	char line[160];
+
+	text = (struct text){ .buf = line, .size = sizeof(line) };
+	for (unsigned int i = 0; i < ARRAY_SIZE(names); i++)
+		if (features & names[i].bit)
+			text_printf(&text, " %s", names[i].name);
+	log_error("ext2: %s: not ext2, it has the features%s (0x%x)", device, text.len ? line : "",
+		  features);
+}
+
 static int read_super(struct super_block *sb, struct ext2_fs *fs)
 {
 	struct ext2_disk_super super;
@@ -178,7 +213,7 @@ static int read_super(struct super_block *sb, struct ext2_fs *fs)
 	if (!wrong)
 		return 0;
 	if (features)
-		log_error("ext2: %s: %s: 0x%x", name, wrong, features);
+		name_features(name, features);
 	else
 		log_error("ext2: %s: %s", name, wrong);
 	return -EINVAL;
