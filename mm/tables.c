@@ -1,9 +1,11 @@
 /*
  * Walks over user page tables.
  *
- * 1. mm->table_lock guards the entries; whoever takes a page out of them gathers it, flushes the TLBs of all
- *    CPUs that run the address space, and only then drops the page: until then a CPU may still write to it.
- * 2. A top-level entry is read by the CPU when CR3 is loaded: adding one reloads it everywhere.
+ * 1. mm->table_lock guards the entries. Who takes a page, or the right to write to it, out of them flushes the TLBs
+ *    of all CPUs that run the address space before table_lock is given back: until then a CPU may still write to
+ *    the page, and the rmap, which finds the entry changed already, must not believe that it can't.
+ * 2. For the same reason a page's `mapped` is lowered, and its reference dropped, after the flush.
+ * 3. A top-level entry is read by the CPU when CR3 is loaded: adding one reloads it everywhere.
  */
 #include "mm/tables.h"
 #include "lib/errno.h"
@@ -81,58 +83,55 @@ pte_t mm_entry_bits(unsigned int flags)
 /* ---- unmapping ---- */
 
 struct gather {
-	struct mm *mm;
-	uintptr_t start;		/* of what was unmapped since the last flush */
 	unsigned int nr;
 	struct page *pages[GATHER];
 };
 
-static void gather_flush(struct gather *gather, uintptr_t end)
-{
-	tlb_flush_range(gather->mm, gather->start, end);
-	for (unsigned int i = 0; i < gather->nr; i++)
-		page_put(gather->pages[i]);
-	gather->nr = 0;
-	gather->start = end;
-}
-
-/* Unmap entries of one table until its end, `end`, or a full gather. Returns where it stopped. */
+/* Clear entries of one table until its end, `end`, or a full gather. Returns where it stopped. */
 static uintptr_t zap_some(struct gather *gather, pte_t *entry, uintptr_t va, uintptr_t end)
 {
-	struct mm *mm = gather->mm;
-
 	for (; va < end && gather->nr < GATHER; va += PAGE_SIZE, entry++) {
 		pte_t old;
 
 		if (!*entry)
 			continue;
 		old = pte_take(entry);
-		if (old & PTE_SPECIAL)
-			continue;
-		gather->pages[gather->nr] = frame_page(pte_frame(old));
-		atomic_dec(&gather->pages[gather->nr++]->mapped);
-		atomic_dec(&mm->resident);
+		if (!(old & PTE_SPECIAL))
+			gather->pages[gather->nr++] = frame_page(pte_frame(old));
 	}
+	return va;
+}
+
+/* The same from va on, over several tables, with the flush. */
+static uintptr_t zap_batch(struct mm *mm, struct gather *gather, uintptr_t va, uintptr_t end)
+{
+	uintptr_t start = va;
+
+	spin_lock(&mm->table_lock);
+	while (va < end && gather->nr < GATHER) {
+		pte_t *entry = mm_pte(mm, va);
+		uintptr_t stop = mm_next_table(va);
+
+		va = entry ? zap_some(gather, entry, va, MIN(end, stop)) : stop;
+	}
+	tlb_flush_range(mm, start, MIN(va, end));
+	for (unsigned int i = 0; i < gather->nr; i++)
+		atomic_dec(&gather->pages[i]->mapped);
+	atomic_add(&mm->resident, -(int)gather->nr);
+	spin_unlock(&mm->table_lock);
 	return va;
 }
 
 void mm_zap(struct mm *mm, uintptr_t start, uintptr_t end)
 {
-	struct gather gather = { .mm = mm, .start = start };
-	uintptr_t va = start;
+	struct gather gather;
 
-	while (va < end) {
-		pte_t *entry;
-
-		spin_lock(&mm->table_lock);
-		entry = mm_pte(mm, va);
-		va = entry ? zap_some(&gather, entry, va, MIN(end, mm_next_table(va))) : mm_next_table(va);
-		spin_unlock(&mm->table_lock);
-		if (gather.nr == GATHER)
-			gather_flush(&gather, va);
+	while (start < end) {
+		gather.nr = 0;
+		start = zap_batch(mm, &gather, start, end);
+		for (unsigned int i = 0; i < gather.nr; i++)
+			page_put(gather.pages[i]);
 	}
-	if (gather.start < end)
-		gather_flush(&gather, end);
 }
 
 /* ---- fork ---- */
@@ -214,8 +213,8 @@ void mm_protect_range(struct mm *mm, uintptr_t start, uintptr_t end, unsigned in
 		}
 		va = stop;
 	}
-	spin_unlock(&mm->table_lock);
 	tlb_flush_range(mm, start, end);
+	spin_unlock(&mm->table_lock);
 }
 
 int mm_move_range(struct mm *mm, uintptr_t from, uintptr_t to, size_t len)
@@ -231,8 +230,8 @@ int mm_move_range(struct mm *mm, uintptr_t from, uintptr_t to, size_t len)
 		if (entry && *entry)
 			pte_set(mm_pte(mm, to + done), pte_take(entry));
 	}
-	spin_unlock(&mm->table_lock);
 	tlb_flush_range(mm, from, from + len);
+	spin_unlock(&mm->table_lock);
 	return 0;
 }
 

@@ -136,13 +136,13 @@ void mm_free_vmas(struct list *dead)
 	}
 }
 
-/* Out of the address space, and its pages unmapped. */
+/* Out of the address space, and its pages unmapped: the rmap must find it as long as one is mapped. */
 static void vma_remove(struct vma *vma, struct list *dead)
 {
 	struct mm *mm = vma->mm;
 
-	mapping_leave(vma);
 	mm_zap(mm, vma->start, vma->end);
+	mapping_leave(vma);
 	rb_erase(&mm->vmas, &vma->node);
 	mm->nr_vmas--;
 	mm->nr_pages -= vma_pages(vma);
