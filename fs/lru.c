@@ -15,9 +15,6 @@
 #include "kernel/init.h"
 #include "lib/string.h"
 
-#define SCAN_PER_WANTED 8u		/* how many pages are looked at for one that is wanted */
-#define SCAN_MIN 256u
-
 static spinlock_t lru_lock = SPINLOCK_INIT("page LRU");
 static struct list lru = LIST_INIT(lru);
 
@@ -58,12 +55,11 @@ static struct page *take_oldest(void)
 
 static unsigned int shrink(unsigned int wanted)
 {
-	unsigned int scan = MAX(wanted * SCAN_PER_WANTED, SCAN_MIN);
 	unsigned int freed = 0;
 
-	/* Twice round at most: the first look only takes away PG_REFERENCED. */
-	scan = MIN(scan, 2 * (unsigned int)atomic_read(&nr_cached_pages) + 1);
-	while (freed < wanted && scan-- > 0) {
+	/* Twice round at most: the first look may only take away PG_REFERENCED, and to find nothing means that
+	 * the caller gives up. */
+	for (int left = 2 * atomic_read(&nr_cached_pages); freed < wanted && left > 0; left--) {
 		struct page *page = take_oldest();
 
 		if (!page)
