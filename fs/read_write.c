@@ -67,10 +67,10 @@ static ssize_t file_move(struct file *file, struct iter *iter, enum direction di
 
 static ssize_t buffer_check(const void __user *buf, size_t *len)
 {
-	if (unlikely((ssize_t)*len < 0))
-		return -EINVAL;
 	if (unlikely(!user_range_ok(buf, *len)))
 		return -EFAULT;
+	if (unlikely((ssize_t)*len < 0))
+		return -EINVAL;
 	*len = MIN(*len, RW_MAX);
 	return 0;
 }
