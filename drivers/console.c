@@ -103,10 +103,12 @@ static const struct tty_driver console_driver = {
 	.can_write	= console_can_write,
 };
 
-struct tty console_tty = { .name = "console", .driver = &console_driver };
+struct tty console_tty;
 
 static void console_init(void)
 {
+	strlcpy(console_tty.name, "console", sizeof(console_tty.name));
+	console_tty.driver = &console_driver;
 	tty_init(&console_tty, MAKEDEV(5, 1));
 	if (chrdev_register(5, 1, "console", 0600, &tty_file_ops, &console_tty) < 0 ||
 	    chrdev_register(5, 0, "tty", 0666, &tty_file_ops, NULL) < 0)

@@ -8,6 +8,7 @@
  * 3. port->lock (irqsave) guards the interrupt enable register and the order of output. tty->lock < port->lock.
  * 4. Interrupts are edge-triggered: the handler goes on until the UART has nothing more to say.
  */
+#include "lib/string.h"
 #include "drivers/console.h"
 #include "drivers/tty.h"
 #include "drivers/tty_ldisc.h"
@@ -47,10 +48,7 @@ struct serial_port {
 	struct tty	 tty;
 };
 
-static struct serial_port ports[] = {
-	{ .base = 0x3f8, .irq = 4, .lock = SPINLOCK_INIT("ttyS0"), .tty.name = "ttyS0" },
-	{ .base = 0x2f8, .irq = 3, .lock = SPINLOCK_INIT("ttyS1"), .tty.name = "ttyS1" },
-};
+static struct serial_port ports[2];	/* ttyS0, ttyS1 */
 
 static uint8_t port_read(const struct serial_port *port, enum uart_register reg)
 {
@@ -205,8 +203,18 @@ static void serial_log(const char *bytes, size_t len)
 
 static struct log_sink serial_sink = { .write = serial_log };
 
+static void init_port(struct serial_port *port, uint16_t base, unsigned int irq, const char *name)
+{
+	port->base = base;
+	port->irq = irq;
+	spin_init(&port->lock, name);
+	strlcpy(port->tty.name, name, sizeof(port->tty.name));
+}
+
 void serial_early_init(void)
 {
+	init_port(&ports[0], 0x3f8, 4, "ttyS0");
+	init_port(&ports[1], 0x2f8, 3, "ttyS1");
 	if (!detect(&ports[0]))
 		return;
 	set_up(&ports[0]);

@@ -47,7 +47,7 @@ static struct {
 	bool		 private_mode;		/* the sequence began with `?` */
 	unsigned int	 nr_parameters;
 	unsigned int	 parameters[MAX_PARAMETERS];
-} screen = { .lock = SPINLOCK_INIT("vga") };
+} screen;
 
 static volatile uint16_t *text_memory(void)
 {
@@ -384,7 +384,7 @@ static size_t vga_write(struct tty *tty, const char *bytes, size_t len, bool ato
 
 static const struct tty_driver vga_driver = { .write = vga_write };
 
-struct tty vga_tty = { .name = "tty1", .window = { ROWS, COLUMNS, 0, 0 } };
+struct tty vga_tty;
 
 /* Text memory keeps what is written to it; in a graphics mode, or without a VGA, other bytes come back. */
 static bool detect(void)
@@ -405,6 +405,7 @@ void vga_early_init(void)
 {
 	if (!detect())
 		return;
+	spin_init(&screen.lock, "vga");
 	screen.present = true;
 	select_rendition(0);
 	update_attribute();
@@ -419,6 +420,8 @@ static int __init vga_probe(void)
 
 	if (!screen.present)
 		return 0;
+	strlcpy(vga_tty.name, "tty1", sizeof(vga_tty.name));
+	vga_tty.window = (struct winsize){ ROWS, COLUMNS, 0, 0 };
 	vga_tty.driver = &vga_driver;
 	error = tty_register(&vga_tty, 4, 1);
 	if (error == 0)

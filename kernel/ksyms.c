@@ -1,26 +1,24 @@
 #include "kernel/ksyms.h"
+#include "lib/string.h"
 
-/* Made by tools/ksyms: function starts in ascending order, and where each name begins in ksyms_names. */
-extern const unsigned int ksyms_count;
-extern const unsigned int ksyms_addr[];
-extern const unsigned int ksyms_name_off[];
+/* Made by tools/ksyms: where the first function starts, each one's length up to the next, their names one after the
+ * other. */
+extern const unsigned int ksyms_count, ksyms_first;
+extern const unsigned short ksyms_length[];
 extern const char ksyms_names[];
 
 const char *ksyms_find(uintptr_t address, unsigned int *offset)
 {
-	unsigned int low = 0, high = ksyms_count;
-	extern const char _text[], _init_end[];
+	extern const char _init_end[];
+	uintptr_t start = ksyms_first;
+	const char *name = ksyms_names;
 
-	if (address < (uintptr_t)_text || address >= (uintptr_t)_init_end || !ksyms_count || address < ksyms_addr[0])
+	if (address < start || address >= (uintptr_t)_init_end)
 		return NULL;
-	while (high - low > 1) {
-		unsigned int middle = (low + high) / 2;
-
-		if (ksyms_addr[middle] <= address)
-			low = middle;
-		else
-			high = middle;
+	for (unsigned int i = 0; i + 1 < ksyms_count && address >= start + ksyms_length[i]; i++) {
+		start += ksyms_length[i];
+		name += strlen(name) + 1;
 	}
-	*offset = address - ksyms_addr[low];
-	return ksyms_names + ksyms_name_off[low];
+	*offset = address - start;
+	return name;
 }
