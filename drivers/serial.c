@@ -26,7 +26,7 @@ enum uart_bits {
 	IER_RECEIVE = 1, IER_TRANSMIT = 2,
 	IIR_NONE = 1, IIR_CAUSE = 0x0e, IIR_TRANSMIT = 2, IIR_RECEIVE = 4, IIR_LINE = 6,
 	IIR_TIMEOUT = 0x0c, IIR_FIFO = 0xc0,
-	FCR_ON = 1, FCR_CLEAR = 6, FCR_TRIGGER_8 = 0x80,
+	FCR_ON = 1, FCR_CLEAR = 6, FCR_TRIGGER_14 = 0xc0,
 	LCR_8N1 = 3, LCR_DIVISOR = 0x80,
 	MCR_DTR = 1, MCR_RTS = 2, MCR_OUT2 = 8,		/* OUT2 lets the interrupt out */
 	LSR_DATA = 1, LSR_EMPTY = 0x20, LSR_IDLE = 0x40,
@@ -79,7 +79,7 @@ static void set_up(struct serial_port *port)
 	port_write(port, UART_DIVISOR_LOW, DIVISOR_115200);
 	port_write(port, UART_DIVISOR_HIGH, 0);
 	port_write(port, UART_LCR, LCR_8N1);
-	port_write(port, UART_FCR, FCR_ON | FCR_CLEAR | FCR_TRIGGER_8);
+	port_write(port, UART_FCR, FCR_ON | FCR_CLEAR | FCR_TRIGGER_14);
 	port->fifo = (port_read(port, UART_IIR) & IIR_FIFO) == IIR_FIFO;
 	port_write(port, UART_MCR, MCR_DTR | MCR_RTS | MCR_OUT2);
 }
