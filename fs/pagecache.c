@@ -356,9 +356,12 @@ static void run_start(struct run *run)
 	run->nr = 0;
 }
 
-/* Another page joins the run, with a reference of its own. */
+/* Another page joins the run, with a reference of its own. One that does not follow the last one (read-ahead
+ * begins where it ended) starts a new run. */
 static void run_add(struct run *run, struct page *page)
 {
+	if (run->nr > 0 && page->index != run->pages[run->nr - 1]->index + 1)
+		run_start(run);
 	page_ref(page);
 	run->pages[run->nr++] = page;
 	if (run->nr == RUN_MAX)
