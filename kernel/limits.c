@@ -155,7 +155,7 @@ int rusage_to_user(uint64_t cpu_ns, void __user *to)
 static uint64_t own_ns(void)
 {
 	unsigned int flags = spin_lock_irqsave(&tasks_lock);
-	uint64_t ns = process_cpu_ns(current->process) + (time_now() - current->last_run);
+	uint64_t ns = process_cpu_ns(current->process);
 
 	spin_unlock_irqrestore(&tasks_lock, flags);
 	return ns;
@@ -180,7 +180,7 @@ long sys_getrusage(unsigned long who, unsigned long to)
 	case RUSAGE_CHILDREN:
 		return rusage_to_user(children_ns(), (void __user *)to);
 	case RUSAGE_THREAD:
-		return rusage_to_user(current->run_ns + (time_now() - current->last_run), (void __user *)to);
+		return rusage_to_user(task_cpu_ns(current), (void __user *)to);
 	}
 	return refuse(EINVAL, "whose usage?");
 }

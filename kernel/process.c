@@ -107,6 +107,17 @@ struct mm *process_mm(struct process *process)
 	return mm;
 }
 
+uint64_t task_cpu_ns(const struct task *task)
+{
+	unsigned int flags = irq_save();
+	uint64_t ns = task->run_ns;
+
+	if (task == current)
+		ns += time_now() - task->last_run;
+	irq_restore(flags);
+	return ns;
+}
+
 uint64_t process_cpu_ns(struct process *process)
 {
 	uint64_t ns = process->dead_threads_ns;
@@ -114,7 +125,7 @@ uint64_t process_cpu_ns(struct process *process)
 
 	lockdep_held(&tasks_lock);
 	list_for_each(task, &process->threads, thread_link)
-		ns += task->run_ns;
+		ns += task_cpu_ns(task);
 	return ns;
 }
 
@@ -282,7 +293,7 @@ void thread_unlink(struct task *task)
 	list_del(&task->tid_link);
 	list_del(&task->thread_link);
 	process->nr_threads--;
-	process->dead_threads_ns += task->run_ns;
+	process->dead_threads_ns += task_cpu_ns(task);
 	if (process->leader == task)
 		process->leader = process->nr_threads ?
 			list_first(&process->threads, struct task, thread_link) : NULL;

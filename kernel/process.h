@@ -19,6 +19,8 @@ struct task *task_find_locked(unsigned int tid);
 struct process *process_find_locked(unsigned int pid);
 /* The address space of a process, with a reference, for /proc; NULL: kernel task or dead. */
 struct mm *process_mm(struct process *process);
+/* CPU time of a task in nanoseconds; of one that runs on another CPU, up to its last switch. */
+uint64_t task_cpu_ns(const struct task *task);
 /* CPU time of its threads, dead ones included, in nanoseconds. tasks_lock is held. */
 uint64_t process_cpu_ns(struct process *process);
 /* True if no process of the group has a parent in another group of its session: nobody could continue

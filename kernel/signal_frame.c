@@ -212,18 +212,20 @@ static void context_save(struct user_context *c, const struct trap_frame *frame,
 	};
 }
 
-/* A data selector that a user may load: none, the flat one, or a TLS segment. */
-static bool selector_ok(uint32_t selector)
+/* A data selector that a user may load: the flat one, or a TLS segment; in place of any other one, none. */
+static uint32_t data_selector(uint32_t selector)
 {
-	selector &= 0xffff;
-	return selector < 4 || selector == SEL_USER_DATA ||
-	       ((selector & 7) == 3 && selector >> 3 >= SEL_TLS_FIRST && selector >> 3 < SEL_TLS_FIRST + NR_TLS);
+	unsigned int entry = (selector & 0xffff) >> 3;
+
+	if ((selector & 7) == 3 && (entry == SEL_USER_DATA >> 3 ||
+				    (entry >= SEL_TLS_FIRST && entry < SEL_TLS_FIRST + NR_TLS)))
+		return selector & 0xffff;
+	return 0;
 }
 
 static int context_restore(struct trap_frame *frame, const struct user_context *c)
 {
-	if ((c->cs & 0xffff) != SEL_USER_CODE || (c->ss & 0xffff) != SEL_USER_DATA || !selector_ok(c->ds) ||
-	    !selector_ok(c->es) || !selector_ok(c->fs) || !selector_ok(c->gs))
+	if ((c->cs & 0xffff) != SEL_USER_CODE || (c->ss & 0xffff) != SEL_USER_DATA)
 		return -EFAULT;
 	if (fpu_pop(c->fpstate) < 0)
 		return -EFAULT;
@@ -234,10 +236,10 @@ static int context_restore(struct trap_frame *frame, const struct user_context *
 	frame->edi = c->edi;
 	frame->ebp = c->ebp;
 	frame->eax = c->eax;
-	frame->ds = c->ds & 0xffff;
-	frame->es = c->es & 0xffff;
-	frame->fs = c->fs & 0xffff;
-	frame->gs = c->gs & 0xffff;
+	frame->ds = data_selector(c->ds);
+	frame->es = data_selector(c->es);
+	frame->fs = data_selector(c->fs);
+	frame->gs = data_selector(c->gs);
 	frame->eip = c->eip;
 	frame->cs = SEL_USER_CODE;
 	frame->ss = SEL_USER_DATA;

@@ -24,19 +24,10 @@ enum {
 
 /* ---- clocks ---- */
 
-static uint64_t thread_ns(const struct task *task)
-{
-	unsigned int flags = irq_save();
-	uint64_t ns = task->run_ns + (time_now() - task->last_run);
-
-	irq_restore(flags);
-	return ns;
-}
-
 static uint64_t own_process_ns(void)
 {
 	unsigned int flags = spin_lock_irqsave(&tasks_lock);
-	uint64_t ns = process_cpu_ns(current->process) + (thread_ns(current) - current->run_ns);
+	uint64_t ns = process_cpu_ns(current->process);
 
 	spin_unlock_irqrestore(&tasks_lock, flags);
 	return ns;
@@ -59,7 +50,7 @@ static int clock_read(unsigned long clock, struct timespec64 *ts)
 		*ts = timespec_from_ns(own_process_ns());
 		return 0;
 	case CLOCK_THREAD_CPUTIME:
-		*ts = timespec_from_ns(thread_ns(current));
+		*ts = timespec_from_ns(task_cpu_ns(current));
 		return 0;
 	}
 	return -EINVAL;
