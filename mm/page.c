@@ -6,7 +6,9 @@
  *    (its buddy) when both are free. Zones: low (in the direct map) and high.
  * 2. Single pages pass through a short stack of each CPU, so that the pages of pipes and files, which
  *    come and go all the time, are neither split nor joined each time. They count as free.
- * 3. Locks, both irqsave: hot->lock < zone->lock. No function but page_alloc() sleeps.
+ *    A CPU uses its stack with interrupts off and `busy` set; another CPU sets `busy` only to empty it, and
+ *    who finds it set does without the stack.
+ * 3. zone->lock is irqsave; it comes after `busy`. No function but page_alloc() sleeps.
  * 4. Reclaim: an allocation that finds nothing asks the shrinkers, one task at a time; what a shrinker
  *    itself allocates is not reclaimed for. Shrinkers only try for locks, as the caller may hold them.
  * 5. In the debug build free pages are filled with a pattern, which is checked when they are given out.
@@ -20,8 +22,8 @@
 #include "mm/pgtable.h"
 
 #define MAX_ORDER	10u		/* the largest block: 4 MiB */
-#define HOT_MAX		32u		/* pages on a CPU's stack */
-#define HOT_BATCH	16u		/* moved to or from the zone at once */
+#define HOT_MAX		30u		/* pages on a CPU's stack: a struct hot_pages of 128 bytes is cheap to index */
+#define HOT_BATCH	15u		/* moved to or from the zone at once */
 #define POISON_BYTE	0xa5
 #define POISON_WORD	0xa5a5a5a5u
 #define REFS_LIMIT	0x40000000
@@ -35,9 +37,9 @@ struct zone {
 };
 
 struct hot_pages {
-	spinlock_t	 lock;				/* irqsave; taken by other CPUs to drain it */
-	struct list	 pages;
+	volatile unsigned int busy;
 	unsigned int	 count;
+	struct page	*pages[HOT_MAX];
 };
 
 #define ZONE_INIT(n) { .lock = SPINLOCK_INIT(n) }
@@ -108,7 +110,17 @@ static void buddy_give(struct zone *zone, struct page *page, unsigned int order)
 	block_insert(zone, frame_page(frame), order);
 }
 
-/* ---- the stacks of single pages; hot->lock is held ---- */
+/* ---- the stacks of single pages ---- */
+
+static inline bool hot_begin(struct hot_pages *hot)
+{
+	return likely(!__sync_lock_test_and_set(&hot->busy, 1));
+}
+
+static inline void hot_end(struct hot_pages *hot)
+{
+	__sync_lock_release(&hot->busy);
+}
 
 static void hot_fill(struct hot_pages *hot, struct zone *zone)
 {
@@ -118,8 +130,7 @@ static void hot_fill(struct hot_pages *hot, struct zone *zone)
 
 		if (!page)
 			break;
-		list_add(&hot->pages, &page->link);
-		hot->count++;
+		hot->pages[hot->count++] = page;
 	}
 	spin_unlock(&zone->lock);
 }
@@ -127,46 +138,43 @@ static void hot_fill(struct hot_pages *hot, struct zone *zone)
 static void hot_spill(struct hot_pages *hot, struct zone *zone, unsigned int keep)
 {
 	spin_lock(&zone->lock);
-	while (hot->count > keep) {
-		struct page *page = list_last(&hot->pages, struct page, link);
-
-		list_del(&page->link);
-		hot->count--;
-		buddy_give(zone, page, 0);
-	}
+	while (hot->count > keep)
+		buddy_give(zone, hot->pages[--hot->count], 0);
 	spin_unlock(&zone->lock);
 }
 
-static struct page *hot_take(unsigned int z)
+static inline struct page *hot_take(unsigned int z)
 {
 	unsigned int flags = irq_save();
 	struct hot_pages *hot = &hot_pages[this_cpu()->id][z];
 	struct page *page = NULL;
 
-	spin_lock(&hot->lock);
-	if (unlikely(!hot->count))
-		hot_fill(hot, &zones[z]);
-	if (likely(hot->count)) {
-		page = list_first(&hot->pages, struct page, link);
-		list_del(&page->link);
-		hot->count--;
+	if (hot_begin(hot)) {
+		if (unlikely(!hot->count))
+			hot_fill(hot, &zones[z]);
+		if (likely(hot->count))
+			page = hot->pages[--hot->count];
+		hot_end(hot);
 	}
-	spin_unlock(&hot->lock);
 	irq_restore(flags);
 	return page;
 }
 
-static void hot_give(struct page *page, unsigned int z)
+/* False: the stack is being emptied. */
+static inline bool hot_give(struct page *page, unsigned int z)
 {
 	unsigned int flags = irq_save();
 	struct hot_pages *hot = &hot_pages[this_cpu()->id][z];
+	bool mine = hot_begin(hot);
 
-	spin_lock(&hot->lock);
-	list_add(&hot->pages, &page->link);
-	if (unlikely(++hot->count > HOT_MAX))
-		hot_spill(hot, &zones[z], HOT_MAX - HOT_BATCH);
-	spin_unlock(&hot->lock);
+	if (mine) {
+		if (unlikely(hot->count == HOT_MAX))
+			hot_spill(hot, &zones[z], HOT_MAX - HOT_BATCH);
+		hot->pages[hot->count++] = page;
+		hot_end(hot);
+	}
 	irq_restore(flags);
+	return mine;
 }
 
 /* Single pages on other CPUs' stacks may be what a larger block, or the last page, is made of. */
@@ -174,10 +182,13 @@ static void drain_hot_pages(void)
 {
 	for (unsigned int i = 0; i < MAX_CPUS * NR_ZONES; i++) {
 		struct hot_pages *hot = &hot_pages[i / NR_ZONES][i % NR_ZONES];
-		unsigned int flags = spin_lock_irqsave(&hot->lock);
+		unsigned int flags = irq_save();
 
+		while (!hot_begin(hot))
+			cpu_relax();
 		hot_spill(hot, &zones[i % NR_ZONES], 0);
-		spin_unlock_irqrestore(&hot->lock, flags);
+		hot_end(hot);
+		irq_restore(flags);
 	}
 }
 
@@ -230,15 +241,18 @@ static struct page *take(unsigned int order, unsigned int z)
 	unsigned int flags;
 	struct page *page;
 
-	if (likely(order == 0))
-		return hot_take(z);
+	if (likely(order == 0)) {
+		page = hot_take(z);
+		if (likely(page))
+			return page;
+	}
 	flags = spin_lock_irqsave(&zones[z].lock);
 	page = buddy_take(&zones[z], order);
 	spin_unlock_irqrestore(&zones[z].lock, flags);
 	return page;
 }
 
-static struct page *try_alloc(unsigned int order, unsigned int flags)
+static inline struct page *try_alloc(unsigned int order, unsigned int flags)
 {
 	struct page *page = NULL;
 
@@ -328,7 +342,7 @@ void page_free(struct page *page)
 	unsigned int order = page_order(page), z = zone_of(page), flags;
 
 	if (unlikely(page->flags & (PG_RESERVED | PG_BUDDY | PG_SLAB | PG_LRU | PG_DEVICE | PG_LOCKED) ||
-		     atomic_read(&page->mapped) || atomic_read(&page->lent)))
+		     atomic_read(&page->mapped) | atomic_read(&page->lent)))
 		panic("page %x: freed in use: flags %x, mapped %d, lent %d", page_frame(page),
 		      page->flags, atomic_read(&page->mapped), atomic_read(&page->lent));
 	if (DEBUG_BUILD)
@@ -336,10 +350,8 @@ void page_free(struct page *page)
 	page->flags &= PG_HIGH;
 	page->mapping = NULL;
 	page->private = 0;
-	if (likely(order == 0)) {
-		hot_give(page, z);
+	if (likely(order == 0) && likely(hot_give(page, z)))
 		return;
-	}
 	break_compound(page, order);
 	flags = spin_lock_irqsave(&zones[z].lock);
 	buddy_give(&zones[z], page, order);
@@ -425,10 +437,6 @@ static void zones_init(void)
 	for (unsigned int z = 0; z < NR_ZONES; z++) {
 		for (unsigned int order = 0; order <= MAX_ORDER; order++)
 			list_init(&zones[z].free[order]);
-		for (unsigned int cpu = 0; cpu < MAX_CPUS; cpu++) {
-			spin_init(&hot_pages[cpu][z].lock, "hot pages");
-			list_init(&hot_pages[cpu][z].pages);
-		}
 	}
 }
 

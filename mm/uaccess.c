@@ -7,13 +7,11 @@
  *    one that cannot be had.
  * 3. With SMAP user memory can be touched between user_access_begin() and user_access_end() only. The
  *    instructions are 3-byte no-ops until uaccess_init() patches them, so that there is no branch.
- * 4. Short copies have a path of their own: starting a string instruction costs more than 16 bytes.
  */
 #include "mm/uaccess.h"
 #include "kernel/cpu.h"
 #include "mm/vm.h"
 
-#define SMALL		16u
 #define FAULT_IN_MAX	16u		/* pages that user_fault_in() looks at */
 
 struct smap_site {
@@ -84,23 +82,12 @@ fault:
 	return false;
 }
 
-static inline size_t copy_small(char *dst, const char *src, size_t n)
-{
-	for (; n >= 4; dst += 4, src += 4, n -= 4) {
-		if (!move_word(dst, src))
-			break;
-	}
-	for (; n > 0; dst++, src++, n--) {
-		if (!move_byte(dst, src))
-			break;
-	}
-	return n;
-}
-
-static inline size_t copy_large(char *dst, const char *src, size_t n)
+/* Bytes that were not copied. */
+static inline size_t copy(void *dst, const void *src, size_t n)
 {
 	size_t words = n / 4;
 
+	user_access_begin();
 	__asm__ volatile("1:	rep movsl\n"
 			 "	movl %3, %0\n"
 			 "2:	rep movsb\n"
@@ -112,18 +99,8 @@ static inline size_t copy_large(char *dst, const char *src, size_t n)
 			 EX_TABLE("1b", "4b")
 			 EX_TABLE("2b", "3b")
 			 : "+c"(words), "+D"(dst), "+S"(src) : "r"(n % 4) : "memory");
-	return words;
-}
-
-/* Bytes that were not copied. */
-static inline size_t copy(void *dst, const void *src, size_t n)
-{
-	size_t left;
-
-	user_access_begin();
-	left = n <= SMALL ? copy_small(dst, src, n) : copy_large(dst, src, n);
 	user_access_end();
-	return left;
+	return words;
 }
 
 int copy_from_user(void *dst, const void __user *src, size_t n)
