@@ -276,10 +276,13 @@ struct dentry *dentry_lookup_locked(struct dentry *dir, const struct name *name)
 struct dentry *dentry_lookup(struct dentry *dir, const struct name *name)
 {
 	struct dentry *dentry = dentry_find_valid(dir, name);
+	int error;
 
 	if (dentry)
 		return dentry;
-	mutex_lock(&dir->inode->lock);
+	error = mutex_lock_killable(&dir->inode->lock);
+	if (error)
+		return ERR_PTR(error);
 	dentry = dentry_lookup_locked(dir, name);
 	mutex_unlock(&dir->inode->lock);
 	return dentry;

@@ -1,8 +1,9 @@
 /*
  * stat and statfs in the forms that Linux/i386 has.
  *
- * 1. One function takes down what an inode says, under its lock; the others lay it out for the caller: struct stat
- *    (calls 106 to 108), struct stat64, struct statx.
+ * 1. One function takes down what an inode says; the others lay it out for the caller: struct stat (calls 106 to
+ *    108), struct stat64, struct statx. No lock is taken, since a writer that waits for a disk holds it: what changes
+ *    at that moment may be told in part.
  * 2. What does not fit a smaller form is EOVERFLOW.
  */
 #include "lib/string.h"
@@ -23,7 +24,6 @@ struct attributes {
 
 static void take_attributes(struct inode *inode, struct attributes *a)
 {
-	mutex_lock(&inode->lock);
 	a->mode = inode->mode;
 	a->nr_links = inode->nr_links;
 	a->dev = inode->sb->dev;
@@ -33,11 +33,10 @@ static void take_attributes(struct inode *inode, struct attributes *a)
 	a->gid = inode->gid;
 	a->number = inode->number;
 	a->blocks = inode->blocks;
-	a->size = inode->size;
+	a->size = inode_size(inode);
 	a->atime = inode->atime;
 	a->mtime = inode->mtime;
 	a->ctime = inode->ctime;
-	mutex_unlock(&inode->lock);
 }
 
 static int attributes_at(int dirfd, const char __user *name, unsigned int flags,

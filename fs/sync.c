@@ -70,13 +70,24 @@ enum fadvice {
 };
 #define WILLNEED_PAGES	16u		/* asked for at a time */
 
+/* Where the file's pages are: those of a disk are not in the inode of its node. NULL: it has none. */
+static struct inode *cached_inode(struct inode *inode)
+{
+	struct block_device *device;
+
+	if (!S_ISBLK(inode->mode))
+		return inode->mapping.ops ? inode : NULL;
+	device = block_find_number(MAJOR(inode->rdev), MINOR(inode->rdev));
+	return device ? device->inode : NULL;
+}
+
 /* Start reading; pages that fail will be read again by who needs them. */
-static int start_reading(struct file *file, unsigned int first, unsigned int last)
+static int start_reading(struct inode *inode, unsigned int first, unsigned int last)
 {
 	struct page *pages[WILLNEED_PAGES];
 
 	while (first <= last) {
-		int nr = mapping_start(&file->inode->mapping, NULL, first,
+		int nr = mapping_start(&inode->mapping, NULL, first,
 				       MIN(WILLNEED_PAGES, last - first + 1), pages);
 
 		if (nr <= 0)
@@ -91,18 +102,18 @@ static int start_reading(struct file *file, unsigned int first, unsigned int las
 }
 
 /* Whole pages only: the ends may be wanted by their other halves. */
-static int drop_range(struct file *file, file_off_t start, file_off_t end)
+static int drop_range(struct inode *inode, file_off_t start, file_off_t end)
 {
-	struct mapping *mapping = &file->inode->mapping;
+	struct mapping *mapping = &inode->mapping;
 	file_off_t first = (start + PAGE_SIZE - 1) >> PAGE_SHIFT;
 	file_off_t last = end >> PAGE_SHIFT;	/* one too far */
 	int error = 0;
 
-	if (end >= inode_size(file->inode))
+	if (end >= inode_size(inode))
 		last = (file_off_t)UINT32_MAX + 1;
 	if (first >= last)
 		return 0;
-	if (mapping->ops && mapping->ops->has_store) {
+	if (mapping->ops->has_store) {
 		error = mapping_sync(mapping);
 		mapping_drop_clean(mapping, first, last - 1);
 	}
@@ -111,6 +122,7 @@ static int drop_range(struct file *file, file_off_t start, file_off_t end)
 
 static int file_advise(struct file *file, file_off_t start, file_off_t len, unsigned int advice)
 {
+	struct inode *inode = cached_inode(file->inode);
 	file_off_t end;
 
 	if (S_ISFIFO(file->inode->mode))
@@ -126,12 +138,13 @@ static int file_advise(struct file *file, file_off_t start, file_off_t len, unsi
 	case FADV_NOREUSE:
 		return 0;
 	case FADV_DONTNEED:
-		return drop_range(file, start, end);
+		return inode ? drop_range(inode, start, end) : 0;
 	case FADV_WILLNEED:
-		end = MIN(end, inode_size(file->inode));
-		if (!file->inode->mapping.ops || start >= end)
+		if (inode)
+			end = MIN(end, inode_size(inode));
+		if (!inode || start >= end)
 			return 0;
-		return start_reading(file, start >> PAGE_SHIFT, (end - 1) >> PAGE_SHIFT);
+		return start_reading(inode, start >> PAGE_SHIFT, (end - 1) >> PAGE_SHIFT);
 	}
 	return -EINVAL;
 }
