@@ -34,16 +34,17 @@ KERNEL_PARAM(trace, set_trace, "syscalls: log every system call, its arguments a
 struct syscall_description {
 	unsigned int number;
 	const char *name, *arguments;
-	long (*function)(unsigned long, unsigned long, unsigned long, unsigned long, unsigned long, unsigned long);
 };
 
-#include "kernel/syscalls.h"
-
-#define SYSCALL(number, name, function, arguments) { number, #name, arguments, (void *)function },
+#define SYSCALL(number, name, function, arguments) { number, #name, arguments },
 static const struct syscall_description descriptions[] = {
 #include "kernel/syscall_list.h"
 };
 #undef SYSCALL
+
+typedef long syscall_function(unsigned long, unsigned long, unsigned long, unsigned long, unsigned long,
+			      unsigned long);
+extern syscall_function *const syscall_table[];		/* kernel/syscall.c */
 
 static const struct syscall_description *describe(unsigned int number)
 {
@@ -80,27 +81,69 @@ static const char *error_name(unsigned int error)
 	return "?";
 }
 
-/* What programs are known to ask for and is not there, so that the log can say it by name. */
-static const struct number_name absent[] = {
-	{ 26, "ptrace" }, { 117, "ipc" }, { 123, "modify_ldt" }, { 163, "mremap" }, { 188, "getpmsg" },
-	{ 254, "epoll_create" }, { 256, "epoll_wait" }, { 270, "tgkill" }, { 291, "inotify_init" },
-	{ 310, "unshare" }, { 321, "signalfd" }, { 322, "timerfd_create" }, { 323, "eventfd" },
-	{ 327, "signalfd4" }, { 328, "eventfd2" }, { 329, "epoll_create1" }, { 332, "inotify_init1" },
-	{ 336, "perf_event_open" }, { 356, "memfd_create" }, { 357, "bpf" }, { 358, "execveat" },
-	{ 374, "userfaultfd" }, { 375, "membarrier" }, { 384, "arch_prctl" }, { 386, "rseq" },
-	{ 424, "pidfd_send_signal" }, { 425, "io_uring_setup" }, { 434, "pidfd_open" }, { 435, "clone3" },
-	{ 436, "close_range" }, { 437, "openat2" }, { 449, "futex_waitv" },
-};
+/* The calls of Linux/i386 that are not there, so that the log can say which one was asked for. */
+static const char absent[] =
+	"17 break\00018 oldstat\00025 stime\00026 ptrace\00028 oldfstat\00031 stty\00032 gtty\000"
+	"34 nice\00035 ftime\00044 prof\00051 acct\00053 lock\00056 mpx\00058 ulimit\000"
+	"59 oldolduname\00062 ustat\00068 sgetmask\00069 ssetmask\00084 oldlstat\00086 uselib\000"
+	"87 swapon\00089 readdir\00098 profil\000101 ioperm\000102 socketcall\000109 olduname\000"
+	"110 iopl\000111 vhangup\000112 idle\000113 vm86old\000115 swapoff\000117 ipc\000"
+	"123 modify_ldt\000124 adjtimex\000127 create_module\000128 init_module\000"
+	"129 delete_module\000130 get_kernel_syms\000131 quotactl\000134 bdflush\000135 sysfs\000"
+	"137 afs_syscall\000143 flock\000149 _sysctl\000150 mlock\000151 munlock\000"
+	"152 mlockall\000153 munlockall\000154 sched_setparam\000155 sched_getparam\000"
+	"156 sched_setscheduler\000157 sched_getscheduler\000159 sched_get_priority_max\000"
+	"160 sched_get_priority_min\000161 sched_rr_get_interval\000166 vm86\000"
+	"167 query_module\000169 nfsservctl\000188 getpmsg\000189 putpmsg\000217 pivot_root\000"
+	"218 mincore\000225 readahead\000226 setxattr\000227 lsetxattr\000228 fsetxattr\000"
+	"229 getxattr\000230 lgetxattr\000231 fgetxattr\000232 listxattr\000233 llistxattr\000"
+	"234 flistxattr\000235 removexattr\000236 lremovexattr\000237 fremovexattr\000"
+	"245 io_setup\000246 io_destroy\000247 io_getevents\000248 io_submit\000249 io_cancel\000"
+	"253 lookup_dcookie\000254 epoll_create\000255 epoll_ctl\000256 epoll_wait\000"
+	"257 remap_file_pages\000259 timer_create\000273 vserver\000274 mbind\000"
+	"275 get_mempolicy\000276 set_mempolicy\000277 mq_open\000283 kexec_load\000"
+	"286 add_key\000287 request_key\000288 keyctl\000289 ioprio_set\000290 ioprio_get\000"
+	"291 inotify_init\000292 inotify_add_watch\000293 inotify_rm_watch\000"
+	"294 migrate_pages\000299 futimesat\000310 unshare\000314 sync_file_range\000"
+	"316 vmsplice\000317 move_pages\000318 getcpu\000319 epoll_pwait\000321 signalfd\000"
+	"322 timerfd_create\000323 eventfd\000324 fallocate\000325 timerfd_settime32\000"
+	"326 timerfd_gettime32\000327 signalfd4\000328 eventfd2\000329 epoll_create1\000"
+	"332 inotify_init1\000336 perf_event_open\000337 recvmmsg\000338 fanotify_init\000"
+	"339 fanotify_mark\000341 name_to_handle_at\000342 open_by_handle_at\000"
+	"343 clock_adjtime\000345 sendmmsg\000346 setns\000347 process_vm_readv\000"
+	"348 process_vm_writev\000349 kcmp\000350 finit_module\000351 sched_setattr\000"
+	"352 sched_getattr\000354 seccomp\000356 memfd_create\000357 bpf\000358 execveat\000"
+	"359 socket\000360 socketpair\000361 bind\000362 connect\000363 listen\000364 accept4\000"
+	"365 getsockopt\000366 setsockopt\000367 getsockname\000368 getpeername\000369 sendto\000"
+	"370 sendmsg\000371 recvfrom\000372 recvmsg\000373 shutdown\000374 userfaultfd\000"
+	"375 membarrier\000376 mlock2\000378 preadv2\000379 pwritev2\000380 pkey_mprotect\000"
+	"381 pkey_alloc\000382 pkey_free\000384 arch_prctl\000385 io_pgetevents\000386 rseq\000"
+	"393 semget\000394 semctl\000395 shmget\000396 shmctl\000397 shmat\000398 shmdt\000"
+	"399 msgget\000400 msgsnd\000401 msgrcv\000402 msgctl\000405 clock_adjtime64\000"
+	"408 timer_gettime64\000409 timer_settime64\000410 timerfd_gettime64\000"
+	"411 timerfd_settime64\000416 io_pgetevents_time64\000417 recvmmsg_time64\000"
+	"418 mq_timedsend_time64\000419 mq_timedreceive_time64\000420 semtimedop_time64\000"
+	"423 sched_rr_get_interval_time64\000424 pidfd_send_signal\000425 io_uring_setup\000"
+	"426 io_uring_enter\000427 io_uring_register\000428 open_tree\000429 move_mount\000"
+	"430 fsopen\000431 fsconfig\000432 fsmount\000433 fspick\000434 pidfd_open\000"
+	"435 clone3\000437 openat2\000438 pidfd_getfd\000440 process_madvise\000"
+	"441 epoll_pwait2\000442 mount_setattr\000444 landlock_create_ruleset\000"
+	"445 landlock_add_rule\000446 landlock_restrict_self\000";
 
 const char *syscall_name(unsigned int number)
 {
 	const struct syscall_description *known = describe(number);
+	uint64_t at;
 
 	if (known)
 		return known->name;
-	for (unsigned int i = 0; i < ARRAY_SIZE(absent); i++)
-		if (absent[i].number == number)
-			return absent[i].name;
+	for (const char *entry = absent; *entry; entry += strlen(entry) + 1) {
+		const char *name;
+
+		at = parse_size(entry, &name);
+		if (at == number)
+			return name + 1;
+	}
 	return "?";
 }
 
@@ -192,8 +235,8 @@ long syscall_traced(struct trap_frame *frame)
 	if (text.buf)
 		show_call(&text, call, number, arguments);
 	task->refused = NULL;
-	result = call ? call->function(arguments[0], arguments[1], arguments[2], arguments[3], arguments[4],
-				       arguments[5])
+	result = call ? syscall_table[number](arguments[0], arguments[1], arguments[2], arguments[3], arguments[4],
+					      arguments[5])
 		      : syscall_unknown(frame);
 	log_result(task, result);
 	kfree(task->trace_text);
