@@ -238,29 +238,23 @@ static void break_compound(struct page *head, unsigned int order)
 
 static struct page *take(unsigned int order, unsigned int z)
 {
-	unsigned int flags;
-	struct page *page;
+	unsigned int flags = spin_lock_irqsave(&zones[z].lock);
+	struct page *page = buddy_take(&zones[z], order);
 
-	if (likely(order == 0)) {
-		page = hot_take(z);
-		if (likely(page))
-			return page;
-	}
-	flags = spin_lock_irqsave(&zones[z].lock);
-	page = buddy_take(&zones[z], order);
 	spin_unlock_irqrestore(&zones[z].lock, flags);
 	return page;
 }
 
-static inline struct page *try_alloc(unsigned int order, unsigned int flags)
+static bool high_first(unsigned int flags)
 {
-	struct page *page = NULL;
+	return flags & ALLOC_HIGH && zones[ZONE_HIGH].nr_pages;
+}
 
-	if (flags & ALLOC_HIGH && zones[ZONE_HIGH].nr_pages)
-		page = take(order, ZONE_HIGH);
-	if (!page)
-		page = take(order, ZONE_LOW);
-	return page;
+static struct page *try_alloc(unsigned int order, unsigned int flags)
+{
+	struct page *page = high_first(flags) ? take(order, ZONE_HIGH) : NULL;
+
+	return page ? page : take(order, ZONE_LOW);
 }
 
 unsigned int memory_shrink(unsigned int wanted)
@@ -272,11 +266,14 @@ unsigned int memory_shrink(unsigned int wanted)
 	return freed;
 }
 
-/* Nothing was found: collect what lies about, then ask the shrinkers as long as they find something. */
+/* Not from a stack: if the zones have nothing either, collect what lies about; then ask the shrinkers as long as they
+ * find something. */
 static struct page *alloc_slow(unsigned int order, unsigned int flags)
 {
-	struct page *page;
+	struct page *page = try_alloc(order, flags);
 
+	if (page)
+		return page;
 	drain_hot_pages();
 	page = try_alloc(order, flags);
 	if (page || flags & ALLOC_ATOMIC || !shrinkers || mutex_held(&reclaim_lock))
@@ -315,11 +312,12 @@ bool page_fail_slow(void)
 
 struct page *page_alloc(unsigned int order, unsigned int flags)
 {
-	struct page *page;
+	struct page *page = NULL;
 
 	if (unlikely(order > MAX_ORDER) || page_fail_now())
 		return NULL;
-	page = try_alloc(order, flags);
+	if (likely(order == 0))
+		page = hot_take(high_first(flags) ? ZONE_HIGH : ZONE_LOW);
 	if (unlikely(!page)) {
 		page = alloc_slow(order, flags);
 		if (!page)
