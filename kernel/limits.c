@@ -15,9 +15,8 @@
 
 /* ---- limits ---- */
 
-/* RLIMIT_CORE: no core is ever written, so that any limit is kept. */
-#define LIMITS_KEPT	(1u << RLIMIT_NOFILE | 1u << RLIMIT_NPROC | 1u << RLIMIT_STACK | 1u << RLIMIT_CORE | \
-			 1u << RLIMIT_SIGPENDING | 1u << RLIMIT_FSIZE)
+/* Some of the others are kept because there is nothing to limit: cores, locked memory, real-time tasks. */
+#define LIMITS_NOT_KEPT	(1u << RLIMIT_CPU | 1u << RLIMIT_RSS)
 #define OLD_INFINITY	0xffffffffu		/* of the 32-bit forms */
 #define OLD_INFINITY_SIGNED 0x7fffffffu		/* of the first getrlimit */
 #define OPEN_FILES_MAX	65536u
@@ -33,7 +32,7 @@ static long check_limit(unsigned int resource, const struct rlimit *new, const s
 		return refuse(EPERM, "only root raises a hard limit");
 	if (resource == RLIMIT_NOFILE && new->hard > OPEN_FILES_MAX)
 		return refuse(EPERM, "more descriptors than a table can have");
-	if (!(LIMITS_KEPT & 1u << resource) && !same && !none)
+	if ((LIMITS_NOT_KEPT & 1u << resource) && !same && !none)
 		return refuse(EINVAL, "this limit is not enforced");
 	return 0;
 }
@@ -270,7 +269,16 @@ long sys_sched_getaffinity(unsigned long tid, unsigned long size, unsigned long 
 	return sizeof(mask);
 }
 
-/* A task that runs or waits on a CPU that is forbidden from now on leaves it at its next sleep or slice's end. */
+/* Whoever wakes is placed on a CPU that it may use: so the current task sleeps for an instant. Another one stays
+ * where it is until it sleeps. */
+static void leave_forbidden_cpu(void)
+{
+	if (current->allowed_cpus & 1u << this_cpu()->id)
+		return;
+	current->state = TASK_UNINTERRUPTIBLE;
+	schedule_until(time_now() + NSEC_PER_MSEC);
+}
+
 long sys_sched_setaffinity(unsigned long tid, unsigned long size, unsigned long from)
 {
 	const struct credentials *me = &current->process->cred;
@@ -291,8 +299,8 @@ long sys_sched_setaffinity(unsigned long tid, unsigned long size, unsigned long 
 	else
 		task->allowed_cpus = mask;
 	task_put(task);
-	if (error == 0 && (tid == 0 || tid == current->tid))
-		sched_yield_cpu();
+	if (error == 0)
+		leave_forbidden_cpu();
 	return error;
 }
 
