@@ -58,6 +58,18 @@ size_t iter_zero(struct iter *iter, size_t n);
 /* Make the next n bytes (at most 64 KiB of them) present, for reading from (write == false) or writing to. 0, -EFAULT. */
 int iter_fault_in(struct iter *iter, size_t n, bool write);
 void iter_advance(struct iter *iter, size_t n);
+/* Undo an advance of n bytes. */
+static inline void iter_rewind(struct iter *iter, size_t n)
+{
+	iter->left += n;
+	while (n > iter->offset) {
+		n -= iter->offset;
+		iter->segment--;
+		iter->nr++;
+		iter->offset = iter->segment->len;
+	}
+	iter->offset -= n;
+}
 /* Undo an advance of n bytes that was made since the iterator stood at `saved`. */
 static inline void iter_restore(struct iter *iter, const struct iter *saved)
 {

@@ -48,18 +48,18 @@ struct write {
 	struct page	*spare;		/* a page that was allocated and not used yet */
 };
 
-/* Copy n bytes to the page. What a small write could not copy whole is not taken from the iterator: -EFAULT. */
-static ssize_t fill_page(struct write *write, struct page *page, unsigned int offset, size_t n)
+/* Copy n bytes to the page: how many were. What a small write could not copy whole is not taken: 0. */
+static size_t fill_page(struct write *write, struct page *page, unsigned int offset, size_t n)
 {
-	struct iter saved = *write->from;
 	char *to = kmap_local(page);
 	size_t copied = iter_copy_from_nofault(write->from, to + offset, n);
 
 	kunmap_local(to);
-	if (likely(copied == n) || (copied && !write->whole))
-		return copied;
-	iter_restore(write->from, &saved);
-	return -EFAULT;
+	if (unlikely(copied < n && write->whole)) {
+		iter_rewind(write->from, copied);
+		return 0;
+	}
+	return copied;
 }
 
 /*
@@ -70,13 +70,12 @@ static ssize_t fill_page(struct write *write, struct page *page, unsigned int of
 static int merge(struct write *write, struct page *page, unsigned int end, size_t n)
 {
 	struct pipe *pipe = write->pipe;
-	struct iter saved = *write->from;
-	ssize_t copied = fill_page(write, page, end, n);
+	size_t copied = fill_page(write, page, end, n);
 	struct pipe_slot slot;
 
-	if (copied < 0) {
+	if (unlikely(copied == 0)) {
 		page_put(page);
-		return copied;
+		return -EFAULT;
 	}
 	spin_lock(&pipe->lock);
 	if (likely(pipe->head != pipe->tail)) {
@@ -88,7 +87,7 @@ static int merge(struct write *write, struct page *page, unsigned int end, size_
 		/* A splice has all of the slots out and may put them back. */
 		spin_unlock(&pipe->lock);
 		page_put(page);
-		iter_restore(write->from, &saved);
+		iter_rewind(write->from, copied);
 		return -EAGAIN;
 	} else {
 		slot = (struct pipe_slot){ page, end, copied, &anon_slot_ops, SLOT_MERGE, 0 };
@@ -106,7 +105,7 @@ static int append(struct write *write)
 	struct pipe *pipe = write->pipe;
 	struct page *page = write->spare;
 	struct pipe_slot slot;
-	ssize_t copied;
+	size_t copied;
 
 	if (!page) {
 		page = page_alloc(0, ALLOC_HIGH | ALLOC_ATOMIC);
@@ -114,9 +113,9 @@ static int append(struct write *write)
 			return -ENOMEM;
 	}
 	copied = fill_page(write, page, 0, MIN(write->from->left, (size_t)PAGE_SIZE));
-	if (copied < 0) {
+	if (unlikely(copied == 0)) {
 		write->spare = page;
-		return copied;
+		return -EFAULT;
 	}
 	write->spare = NULL;
 	atomic_set(&page->lent, 1);
@@ -260,7 +259,6 @@ int pipe_report_failed(struct pipe *pipe, int error)
  */
 static ssize_t take_piece(struct pipe *pipe, struct iter *to, bool *packet)
 {
-	struct iter saved = *to;
 	struct pipe_slot *first;
 	size_t n, copied;
 	int error;
@@ -280,7 +278,7 @@ static ssize_t take_piece(struct pipe *pipe, struct iter *to, bool *packet)
 	copied = slot_copy_to(first, 0, n, to);
 	*packet = first->flags & SLOT_PACKET;
 	if (unlikely(copied == 0 || (*packet && copied < n))) {
-		iter_restore(to, &saved);
+		iter_rewind(to, copied);
 		return -EFAULT;
 	}
 	pipe_advance(pipe, *packet ? first->len : copied);

@@ -102,6 +102,7 @@ struct pipe {
 	struct pipe_user	*user;		/* whose pipe-user-pages-soft it counts against */
 	unsigned int		 user_pages;	/* and how much */
 	struct list		 link;		/* all pipes, for /proc/pipes; pipes_lock */
+	struct pipe_slot	 first_slots[PIPE_DEFAULT_SLOTS];	/* storage for `slots`, until it is resized */
 };
 
 static inline unsigned int pipe_used(const struct pipe *pipe)	{ return pipe->head - pipe->tail; }

@@ -10,7 +10,9 @@
  */
 #include "fs/ring.h"
 #include "fs/file.h"
+#include "kernel/init.h"
 #include "kernel/syscalls.h"
+#include "lib/string.h"
 #include "mm/slab.h"
 #include "mm/uaccess.h"
 
@@ -97,23 +99,32 @@ static bool user_charge(struct pipe_user *user, unsigned int before, unsigned in
 
 /* ---- making ---- */
 
+static struct slab_cache *pipe_cache;
+
+static void pipe_init(void)
+{
+	pipe_cache = slab_cache_create("pipe", sizeof(struct pipe), 0);
+}
+INITCALL(1, pipe_init);
+
 struct pipe *pipe_alloc(struct inode *inode)
 {
 	unsigned int nr = PIPE_DEFAULT_SLOTS;
-	struct pipe *pipe = kzalloc(sizeof(*pipe), 0);
+	struct pipe *pipe = slab_alloc(pipe_cache, 0);
 
 	if (!pipe)
 		return NULL;
+	memset(pipe, 0, offsetof(struct pipe, first_slots));
 	pipe->user = user_get();
-	if (!pipe->user)
-		goto free_pipe;
+	if (!pipe->user) {
+		slab_free(pipe_cache, pipe);
+		return NULL;
+	}
 	if (!user_charge(pipe->user, 0, nr)) {
 		user_charge(pipe->user, nr, PIPE_LEAST_SLOTS);
 		nr = PIPE_LEAST_SLOTS;
 	}
-	pipe->slots = kmalloc(nr * sizeof(*pipe->slots), 0);
-	if (!pipe->slots)
-		goto put_user;
+	pipe->slots = pipe->first_slots;
 	pipe->nr_slots = pipe->user_pages = nr;
 	pipe->users = 1;
 	pipe->reader_opens = pipe->writer_opens = 1;
@@ -128,11 +139,12 @@ struct pipe *pipe_alloc(struct inode *inode)
 	list_add_tail(&all_pipes, &pipe->link);
 	spin_unlock(&pipes_lock);
 	return pipe;
-put_user:
-	user_put(pipe->user, nr);
-free_pipe:
-	kfree(pipe);
-	return NULL;
+}
+
+static void free_slots(struct pipe *pipe, struct pipe_slot *slots)
+{
+	if (slots != pipe->first_slots)
+		kfree(slots);
 }
 
 /* Nobody can find it any more. */
@@ -145,8 +157,8 @@ static void pipe_free(struct pipe *pipe)
 		slot_release(&slot);
 	}
 	user_put(pipe->user, pipe->user_pages);
-	kfree(pipe->slots);
-	kfree(pipe);
+	free_slots(pipe, pipe->slots);
+	slab_free(pipe_cache, pipe);
 }
 
 void pipe_put(struct pipe *pipe)
@@ -326,7 +338,7 @@ long pipe_set_size(struct file *file, unsigned long bytes)
 	if (!slots)
 		return -ENOMEM;
 	error = lock_and_resize(pipe, &slots, nr);
-	kfree(slots);
+	free_slots(pipe, slots);
 	if (error)
 		return error;
 	/* There may be room now, and the ring that sleepers looked at has gone. */

@@ -52,13 +52,10 @@ static struct poll_waiter *new_waiter(struct poll_table *table)
 	return &block->waiters[block->nr++];
 }
 
-void poll_wait(struct poll_table *table, struct wait_queue *queue)
+void poll_join(struct poll_table *table, struct wait_queue *queue)
 {
-	struct poll_waiter *waiter;
+	struct poll_waiter *waiter = new_waiter(table);
 
-	if (!table)
-		return;
-	waiter = new_waiter(table);
 	if (!waiter)
 		return;
 	waiter->table = table;

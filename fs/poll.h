@@ -22,6 +22,11 @@ struct poll_table;		/* NULL: just ask, join nothing */
 
 /* For file_ops.poll: join `queue`. Joins before the file checks its condition. Never fails (no memory: the poll
  * is told and returns -ENOMEM). */
-void poll_wait(struct poll_table *table, struct wait_queue *queue);
+void poll_join(struct poll_table *table, struct wait_queue *queue);
+static inline void poll_wait(struct poll_table *table, struct wait_queue *queue)
+{
+	if (table)
+		poll_join(table, queue);
+}
 
 #endif

@@ -1,5 +1,6 @@
 /* The ring's arithmetic; the contract is in fs/ring.h. */
 #include "fs/ring.h"
+#include "lib/string.h"
 
 #define RING_MAX_BYTES (1ul << 31)
 
@@ -12,6 +13,32 @@ unsigned int ring_slots_for(unsigned long bytes)
 	while ((unsigned long)nr * PAGE_SIZE < bytes)
 		nr <<= 1;
 	return nr;
+}
+
+/* Copy n slots to position `at`, which is not in use, and on around the ring's end. */
+static void copy_in(struct pipe *pipe, unsigned int at, const struct pipe_slot *slots, unsigned int n)
+{
+	unsigned int place = at & (pipe->nr_slots - 1);
+	unsigned int run = MIN(n, pipe->nr_slots - place);
+
+	memcpy(&pipe->slots[place], slots, run * sizeof(*slots));
+	if (unlikely(run < n))
+		memcpy(pipe->slots, slots + run, (n - run) * sizeof(*slots));
+}
+
+void ring_fill(struct pipe *pipe, const struct pipe_slot *slots, unsigned int n)
+{
+	copy_in(pipe, pipe->head, slots, n);
+}
+
+void ring_fill_from(struct pipe *pipe, struct pipe *from, unsigned int at, unsigned int n)
+{
+	unsigned int place = at & (from->nr_slots - 1);
+	unsigned int run = MIN(n, from->nr_slots - place);
+
+	copy_in(pipe, pipe->head, &from->slots[place], run);
+	if (unlikely(run < n))
+		copy_in(pipe, pipe->head + run, from->slots, n - run);
 }
 
 void ring_resize(struct pipe *pipe, struct pipe_slot *slots, unsigned int nr_slots)

@@ -25,19 +25,38 @@ static inline struct pipe_slot ring_pop(struct pipe *pipe)
 	return *pipe_at(pipe, pipe->tail++);
 }
 
-/* The first slot leaves the ring, but its place stays kept for it. */
-static inline struct pipe_slot ring_take(struct pipe *pipe)
+/*
+ * The first n slots leave the ring, but their places are kept, and the slots stay there: they are the caller's until
+ * ring_settle(). They lie in one piece: n is not more than ring_run() says.
+ */
+static inline struct pipe_slot *ring_take(struct pipe *pipe, unsigned int n)
 {
-	pipe->taken++;
-	return ring_pop(pipe);
+	struct pipe_slot *first = pipe_at(pipe, pipe->tail);
+
+	pipe->tail += n;
+	pipe->taken = n;
+	return first;
 }
 
-/* The slot that was taken last comes back to its place. */
-static inline void ring_put_back(struct pipe *pipe, const struct pipe_slot *slot)
+/* The last n of the slots that were taken are in the ring again; the places of the others are free. */
+static inline void ring_settle(struct pipe *pipe, unsigned int n)
 {
-	*pipe_at(pipe, --pipe->tail) = *slot;
-	pipe->taken--;
+	pipe->tail -= n;
+	pipe->taken = 0;
 }
+
+/* How many slots from the first one on lie in one piece. */
+static inline unsigned int ring_run(const struct pipe *pipe)
+{
+	unsigned int place = pipe->tail & (pipe->nr_slots - 1);
+
+	return MIN(pipe_used(pipe), pipe->nr_slots - place);
+}
+
+/* The next n places behind the head are filled from an array, or from another ring's slots from position `at` on. There
+ * is room; nobody sees them before the head has moved. */
+void ring_fill(struct pipe *pipe, const struct pipe_slot *slots, unsigned int n);
+void ring_fill_from(struct pipe *pipe, struct pipe *from, unsigned int at, unsigned int n);
 
 /* Slots for that many bytes: a power of two, at least one; 0: more than a ring can have. */
 unsigned int ring_slots_for(unsigned long bytes);

@@ -64,21 +64,27 @@ int pipe_room(struct pipe *pipe)
 ssize_t splice_publish(struct pipe *pipe, struct slot_list *slots)
 {
 	ssize_t bytes = mutex_lock_killable(&pipe->producer);
+	unsigned int room;
 
 	if (bytes)
 		return bytes;
 	spin_lock(&pipe->lock);
-	if (unlikely(pipe->readers == 0))
+	room = MIN(pipe->nr_slots - pipe->taken - pipe_used(pipe), slots->nr);
+	if (likely(pipe->readers > 0)) {
+		ring_fill(pipe, slots->slots, room);
+		pipe->head += room;
+	} else {
+		room = 0;
 		bytes = -EPIPE;
-	while (slots->nr > 0 && bytes >= 0 && !pipe_full(pipe)) {
-		ring_push(pipe, slots->slots);
-		bytes += slots->slots->len;
-		slots->slots++;
-		slots->nr--;
 	}
 	spin_unlock(&pipe->lock);
 	wake_all(&pipe->readable);
 	mutex_unlock(&pipe->producer);
+	for (; room > 0; room--) {
+		bytes += slots->slots->len;
+		slots->slots++;
+		slots->nr--;
+	}
 	return bytes;
 }
 
@@ -172,28 +178,33 @@ static ssize_t try_between(struct pipe *from, struct pipe *to, size_t len, slot_
 /* The slots leave `from`; of the last one perhaps only a part. */
 static unsigned int move_slots(struct pipe *from, struct pipe *to, unsigned int room, size_t *len)
 {
-	unsigned int nr = 0;
+	unsigned int at = from->tail, n;
+	struct pipe_slot *slot = NULL;
+	size_t left = *len;
 
 	lockdep_held(&from->lock);
-	while (nr < room && *len > 0 && from->tail != from->head) {
-		struct pipe_slot *first = pipe_at(from, from->tail);
-		struct pipe_slot *moved = pipe_at(to, to->head + nr);
-
-		*moved = *first;
-		moved->flags &= ~(SLOT_MERGE | SLOT_GIFT);
-		if (likely(first->len <= *len)) {
-			from->tail++;
-		} else {
-			moved->len = *len;
-			if (!slot_get(moved))
-				break;
-			first->offset += *len;
-			first->len -= *len;
-		}
-		*len -= moved->len;
-		nr++;
+	for (; at != from->head && at - from->tail < room; at++) {
+		slot = pipe_at(from, at);
+		if (slot->len > left)
+			break;
+		left -= slot->len;
+		slot->flags &= ~(SLOT_MERGE | SLOT_GIFT);
 	}
-	return nr;
+	n = at - from->tail;
+	ring_fill_from(to, from, from->tail, n);
+	from->tail = at;
+	if (unlikely(left > 0 && n < room && at != from->head && slot_get(slot))) {
+		struct pipe_slot *part = pipe_at(to, to->head + n++);
+
+		*part = *slot;
+		part->len = left;
+		part->flags &= ~(SLOT_MERGE | SLOT_GIFT);
+		slot->offset += left;
+		slot->len -= left;
+		left = 0;
+	}
+	*len = left;
+	return n;
 }
 
 ssize_t splice_between(struct pipe *from, struct pipe *to, size_t len, bool nonblock, slot_mover mover)
@@ -233,80 +244,74 @@ static ssize_t pipe_to_pipe(struct pipe *from, struct pipe *to, size_t len, bool
 
 /* ---- pipe to file ---- */
 
-/* Slots that a file is taking from a pipe. `consumer` is held from take_slots to settle. */
+/*
+ * Slots that a file is taking from a pipe: either whole ones, which lie in their places of the ring, or a part of the
+ * first one. `consumer` is held from take_slots to settle.
+ */
 struct taking {
 	struct slot_list list;
-	unsigned int	 whole;		/* slots that have left the ring */
-	struct pipe_slot *part;		/* the last of the list, a copy: the beginning of the slot that is first now */
-	unsigned int	 part_len;
-	struct pipe_slot slots[SLOT_LIST_MAX];
+	unsigned int	 part_len;	/* 0: whole ones */
+	struct pipe_slot part;		/* a copy of the beginning of the first slot */
 };
 
 /* Fill the list with up to len bytes. Bytes; 0 end of file; -EAGAIN, -EIO, -ENODATA: what the first slot says. */
-static ssize_t take_slots(struct pipe *pipe, struct taking *taking, size_t len, bool arrived)
+static ssize_t take_slots(struct pipe *pipe, struct taking *taking, size_t len, bool need_bytes)
 {
-	struct slot_list *list = &taking->list;
+	struct pipe_slot *first;
+	unsigned int n, run;
 	ssize_t error = 0;
 	size_t left = len;
 
-	*list = (struct slot_list){ .max = SLOT_LIST_MAX, .slots = taking->slots };
-	taking->whole = 0;
-	taking->part = NULL;
+	taking->part_len = 0;
 	spin_lock(&pipe->lock);
-	if (pipe->head == pipe->tail)
+	first = pipe_at(pipe, pipe->tail);
+	run = ring_run(pipe);
+	if (run == 0)
 		error = pipe->writers ? -EAGAIN : 0;
-	while (pipe->head != pipe->tail && list->nr < list->max && left > 0 && !taking->part) {
-		struct pipe_slot *first = pipe_at(pipe, pipe->tail);
-		struct pipe_slot *slot = &list->slots[list->nr];
-
-		error = arrived ? slot_confirm(first) : 0;
-		if (error)
-			break;
-		if (likely(first->len <= left)) {
-			*slot = ring_take(pipe);
-			taking->whole++;
-		} else {
-			*slot = *first;
-			slot->len = taking->part_len = left;
-			error = slot_get(slot) ? 0 : -EFAULT;
+	for (n = 0; n < run && left > 0; n++) {
+		if (need_bytes) {
+			error = slot_confirm(first + n);
 			if (error)
 				break;
-			taking->part = slot;
 		}
-		list->nr++;
-		left -= slot->len;
+		if (first[n].len > left)
+			break;
+		left -= first[n].len;
+	}
+	if (n > 0) {
+		taking->list = (struct slot_list){ n, n, ring_take(pipe, n) };
+	} else if (run > 0 && !error) {
+		taking->part = *first;
+		taking->part.len = taking->part_len = left;
+		taking->list = (struct slot_list){ 1, 1, &taking->part };
+		left = 0;
+		error = slot_get(&taking->part) ? 0 : -EFAULT;
 	}
 	spin_unlock(&pipe->lock);
-	return list->nr > 0 ? (ssize_t)(len - left) : error;
+	return n > 0 || !error ? (ssize_t)(len - left) : error;
 }
 
 /*
- * The file has taken what it wanted: the rest goes back to its places. While slots were out the ring looked
+ * The file has taken what it wanted: the rest is in the ring again. While slots were out the ring looked
  * shorter than it is, and fuller to writers: all who looked at it look again.
  */
 static void settle(struct pipe *pipe, struct taking *taking)
 {
 	struct slot_list *list = &taking->list;
-	unsigned int part_taken = 0;
 
-	if (taking->part) {
-		part_taken = taking->part_len;
-		if (list->nr > 0) {
-			struct pipe_slot *part = &list->slots[--list->nr];
+	if (taking->part_len > 0) {
+		unsigned int taken = taking->part_len - slot_list_bytes(list);
 
-			part_taken -= part->len;
-			slot_release(part);
-		}
+		slot_list_release(list);
+		if (taken > 0)
+			pipe_advance(pipe, taken);
+		return;
 	}
 	spin_lock(&pipe->lock);
-	pipe->taken -= taking->whole - list->nr;
-	while (list->nr > 0)
-		ring_put_back(pipe, &list->slots[--list->nr]);
+	ring_settle(pipe, list->nr);
 	spin_unlock(&pipe->lock);
 	wake_all(&pipe->writable);
 	wake_all(&pipe->readable);
-	if (part_taken > 0)
-		pipe_advance(pipe, part_taken);
 }
 
 /*

@@ -35,7 +35,7 @@ void slot_list_release(struct slot_list *slots)
 
 /* Lend pages[0..nr) of the inode, for `len` bytes from `offset` in the first one. How many could be, or an error. */
 static int lend_pages(struct inode *inode, struct page **pages, int nr, unsigned int offset, size_t len,
-		      struct slot_list *slots)
+		      struct pipe_slot *slots)
 {
 	for (int i = 0; i < nr; i++) {
 		unsigned int n = MIN(PAGE_SIZE - offset, len);
@@ -44,9 +44,7 @@ static int lend_pages(struct inode *inode, struct page **pages, int nr, unsigned
 		if (error)
 			return i ? i : error;
 		inode_get(inode);
-		slots->slots[slots->nr++] = (struct pipe_slot){
-			pages[i], offset, n, &cache_slot_ops, 0, (unsigned long)inode,
-		};
+		slots[i] = (struct pipe_slot){ pages[i], offset, n, &cache_slot_ops, 0, (unsigned long)inode };
 		offset = 0;
 		len -= n;
 	}
@@ -58,7 +56,6 @@ ssize_t generic_splice_read(struct file *file, file_off_t *pos, size_t len, stru
 	struct inode *inode = file->inode;
 	unsigned int offset = *pos & (PAGE_SIZE - 1);
 	struct page *pages[SLOT_LIST_MAX];
-	size_t before = slot_list_bytes(slots);
 	unsigned int wanted;
 	file_off_t left;
 	int had, lent;
@@ -73,14 +70,15 @@ ssize_t generic_splice_read(struct file *file, file_off_t *pos, size_t len, stru
 		had = mapping_start(&inode->mapping, file, *pos >> PAGE_SHIFT, wanted, pages);
 		if (had <= 0)
 			return had;
-		lent = lend_pages(inode, pages, had, offset, len, slots);
+		lent = lend_pages(inode, pages, had, offset, len, slots->slots + slots->nr);
 		for (int i = MAX(lent, 0); i < had; i++)
 			page_put(pages[i]);
 		/* The first page has left the file, by truncate or because it was replaced: look again. */
 	} while (lent == -ENODATA);
 	if (lent < 0)
 		return lent;
-	len = slot_list_bytes(slots) - before;
+	slots->nr += lent;
+	len = MIN(len, (size_t)lent * PAGE_SIZE - offset);
 	*pos += len;
 	return len;
 }

@@ -8,26 +8,31 @@
  */
 #include "fs/splice.h"
 #include "fs/file.h"
+#include "fs/ring.h"
 #include "kernel/syscalls.h"
 
 static unsigned int share_slots(struct pipe *from, struct pipe *to, unsigned int room, size_t *len)
 {
-	unsigned int at, nr = 0;
+	unsigned int at = from->tail, last_len = 0, n;
+	size_t left = *len;
 
 	lockdep_held(&from->lock);
-	for (at = from->tail; nr < room && *len > 0 && at != from->head; at++) {
-		struct pipe_slot *shared = pipe_at(to, to->head + nr);
+	for (; at != from->head && at - from->tail < room && left > 0; at++) {
+		struct pipe_slot *slot = pipe_at(from, at);
 
-		*shared = *pipe_at(from, at);
-		shared->flags &= ~(SLOT_MERGE | SLOT_GIFT);
-		if (shared->len > *len)
-			shared->len = *len;
-		if (!slot_get(shared))
+		if (!slot_get(slot))
 			break;
-		*len -= shared->len;
-		nr++;
+		last_len = MIN(slot->len, left);
+		left -= last_len;
 	}
-	return nr;
+	n = at - from->tail;
+	ring_fill_from(to, from, from->tail, n);
+	for (unsigned int i = 0; i < n; i++)
+		pipe_at(to, to->head + i)->flags &= ~(SLOT_MERGE | SLOT_GIFT);
+	if (n > 0)
+		pipe_at(to, to->head + n - 1)->len = last_len;
+	*len = left;
+	return n;
 }
 
 static ssize_t tee(struct file *in, struct file *out, size_t len, unsigned int flags)

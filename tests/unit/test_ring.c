@@ -62,29 +62,49 @@ static void pop(void)
 /* Take some out, let a producer add what it can, put some of them back. */
 static void take_and_put_back(void)
 {
-	unsigned int nr = random_u32() % (model_nr + 1), keep = random_u32() % (nr + 1);
-	struct pipe_slot out[MODEL_MAX];
+	unsigned int nr = random_u32() % (ring_run(&ring) + 1), keep = random_u32() % (nr + 1);
+	struct pipe_slot *out = ring_take(&ring, nr);
+	struct pipe_slot was[MODEL_MAX];
 
-	for (unsigned int i = 0; i < nr; i++) {
-		out[i] = ring_take(&ring);
-		must(same(&out[i], &model[i]));
-	}
 	must(ring.taken == nr);
+	memcpy(was, model, nr * sizeof(*was));
+	for (unsigned int i = 0; i < nr; i++)
+		must(same(&out[i], &was[i]));
 	memmove(model, model + nr, (model_nr - nr) * sizeof(*model));
 	model_nr -= nr;
 	check();
 	while (!pipe_full(&ring) && random_u32() % 4)
 		push();
-	/* The first `keep` of them are used up. */
-	ring.taken -= keep;
-	for (unsigned int i = nr; i > keep; i--) {
-		ring_put_back(&ring, &out[i - 1]);
-		memmove(model + 1, model, model_nr * sizeof(*model));
-		model[0] = out[i - 1];
-		model_nr++;
-	}
+	ring_settle(&ring, keep);
+	memmove(model + keep, model, model_nr * sizeof(*model));
+	memcpy(model, was + nr - keep, keep * sizeof(*model));
+	model_nr += keep;
 	must(ring.taken == 0);
 	check();
+}
+
+/* From an array, and from another ring that wraps somewhere else. */
+static void fill_many(void)
+{
+	static struct pipe other;
+	struct pipe_slot more[MODEL_MAX];
+	unsigned int n = random_u32() % (ring.nr_slots - model_nr + 1), at = random_u32();
+
+	other.nr_slots = MODEL_MAX;
+	other.slots = calloc(MODEL_MAX, sizeof(*other.slots));
+	for (unsigned int i = 0; i < n; i++) {
+		more[i] = (struct pipe_slot){ (struct page *)(uintptr_t)++next_id, i, n, NULL, 1, at };
+		*pipe_at(&other, at + i) = more[i];
+	}
+	if (random_u32() % 2)
+		ring_fill(&ring, more, n);
+	else
+		ring_fill_from(&ring, &other, at, n);
+	check();
+	ring.head += n;
+	memcpy(model + model_nr, more, n * sizeof(*more));
+	model_nr += n;
+	free(other.slots);
 }
 
 static void resize(void)
@@ -103,7 +123,7 @@ static void random_walk(unsigned int start, unsigned int steps)
 {
 	ring_init(16, start);
 	for (unsigned int i = 0; i < steps; i++) {
-		switch (random_u32() % 8) {
+		switch (random_u32() % 9) {
 		case 0: case 1: case 2:
 			if (!pipe_full(&ring))
 				push();
@@ -117,6 +137,9 @@ static void random_walk(unsigned int start, unsigned int steps)
 			break;
 		case 7:
 			resize();
+			break;
+		case 8:
+			fill_many();
 		}
 		check();
 	}
