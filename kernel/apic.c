@@ -194,15 +194,17 @@ void lapic_timer_start_measure(void)
 	lapic[LAPIC_TIMER_INITIAL] = 0xffffffff;
 }
 
-void lapic_timer_end_measure(uint64_t ns)
+uint32_t lapic_timer_count(void)
 {
-	uint32_t counted;
+	return lapic ? lapic[LAPIC_TIMER_CURRENT] : 0;
+}
 
+void lapic_timer_end_measure(uint64_t per_ms)
+{
 	if (!lapic)
 		return;
-	counted = 0xffffffff - lapic[LAPIC_TIMER_CURRENT];
 	lapic[LAPIC_TIMER_INITIAL] = 0;
-	timer_per_ms = MAX((uint64_t)counted * NSEC_PER_MSEC / MAX(ns, 1ull), 1ull);
+	timer_per_ms = MAX(per_ms, 1ull);
 	lapic[LAPIC_LVT_TIMER] = VECTOR_TIMER;
 }
 

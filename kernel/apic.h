@@ -34,9 +34,11 @@ void lapic_send(uint8_t apic_id, uint32_t command);
 /* The tick of this CPU comes once, `ns` from now (LAPIC); the PIT ticks on by itself. */
 void tick_arm(uint64_t ns);
 
-/* Measure the local APIC's timer against `ns` on the TSC. kernel/time.c calls it inside its own measurement. */
+/* For kernel/time.c, which measures all clocks together: let the timer count down without interrupting, read it, and
+ * set its rate, in counts a millisecond. */
 void lapic_timer_start_measure(void);
-void lapic_timer_end_measure(uint64_t ns);
+uint32_t lapic_timer_count(void);
+void lapic_timer_end_measure(uint64_t per_ms);
 
 /* Dispatch of VECTOR_IRQ_BASE + n; kernel/irq.c */
 void irq_dispatch(unsigned int irq);

@@ -1,6 +1,6 @@
 /*
  * 1. The time is the TSC, scaled: its rate comes from CPUID leaf 15h where that tells, else it is measured against
- *    the PIT's second channel for 10 ms.
+ *    the PIT's second channel for 10 ms, and so is the local APIC's timer.
  * 2. The wall clock is read once from the RTC (MC146818) and goes on with the TSC.
  * 3. Timers stand in one list sorted by time, under timer_lock (irqsave). Every tick runs what is due.
  */
@@ -14,12 +14,14 @@
 #define PIT_COMMAND	0x43
 #define PIT_GATE	0x61
 #define PIT_HZ		1193182u
+#define PIT_OUT		0x20		/* of the gate's port: channel 2 has counted to the end (55 ms) */
 #define MEASURE_MS	10u
+#define READINGS	4u
+#define TRIES		20u
 #define SCALE_SHIFT	22
 
 static uint64_t tsc_base;
 static uint32_t ns_scale;			/* ns = tsc * ns_scale >> SCALE_SHIFT; 0: not measured yet */
-static uint32_t tsc_khz;
 static uint64_t wall_base;			/* wall clock at boot */
 
 static spinlock_t timer_lock = SPINLOCK_INIT("timers");
@@ -61,23 +63,68 @@ void time_delay(uint64_t ns)
 		cpu_relax();
 }
 
-/* Counts the TSC while the PIT's channel 2 counts down MEASURE_MS. */
-static uint64_t measure_tsc(void)
+/* Three clocks read at one moment: between two looks at the TSC, `width` cycles apart. */
+struct sample {
+	uint64_t tsc, width;
+	uint32_t lapic;
+	uint16_t pit;				/* counts down */
+};
+
+/*
+ * An emulated CPU may stand still between any two instructions for longer than the whole measurement takes; the
+ * tightest of a few readings is one where it did not.
+ */
+static struct sample read_clocks(void)
 {
-	unsigned int count = PIT_HZ * MEASURE_MS / 1000;
-	uint64_t start, end;
+	struct sample best = { .width = UINT64_MAX };
+
+	for (unsigned int try = 0; try < READINGS; try++) {
+		struct sample now;
+		uint64_t start = read_tsc();
+
+		now.lapic = lapic_timer_count();
+		outb(PIT_COMMAND, 0x80);	/* latch channel 2 */
+		now.pit = inb(PIT_CHANNEL2);
+		now.pit |= inb(PIT_CHANNEL2) << 8;
+		now.width = read_tsc() - start;
+		now.tsc = start + now.width / 2;
+		if (now.width < best.width)
+			best = now;
+	}
+	return best;
+}
+
+/* The TSC's rate against the PIT's, in kHz, and the local APIC's; 0: the PIT ran out meanwhile. */
+static uint64_t measure_once(void)
+{
+	struct sample start, end;
+	uint64_t ticks;
 
 	outb(PIT_GATE, (inb(PIT_GATE) & ~2) | 1);	/* gate on, speaker off */
 	outb(PIT_COMMAND, 0xb0);			/* channel 2, interrupt on terminal count */
-	outb(PIT_CHANNEL2, count);
-	outb(PIT_CHANNEL2, count >> 8);
+	outb(PIT_CHANNEL2, 0xff);
+	outb(PIT_CHANNEL2, 0xff);
 	lapic_timer_start_measure();
-	start = read_tsc();
-	while (!(inb(PIT_GATE) & 0x20))
-		;
-	end = read_tsc();
-	lapic_timer_end_measure(MEASURE_MS * NSEC_PER_MSEC);
-	return (end - start) / MEASURE_MS;
+	start = read_clocks();
+	do
+		end = read_clocks();
+	while ((uint16_t)(start.pit - end.pit) < PIT_HZ * MEASURE_MS / 1000 && !(inb(PIT_GATE) & PIT_OUT));
+	if (inb(PIT_GATE) & PIT_OUT)
+		return 0;
+	ticks = (uint16_t)(start.pit - end.pit);
+	lapic_timer_end_measure((uint64_t)(start.lapic - end.lapic) * PIT_HZ / (ticks * 1000));
+	return (end.tsc - start.tsc) * PIT_HZ / (ticks * 1000);
+}
+
+static uint64_t measure_tsc(void)
+{
+	uint64_t khz = 0;
+
+	for (unsigned int try = 0; try < TRIES && !khz; try++)
+		khz = measure_once();
+	if (!khz)
+		panic("the clocks cannot be measured: the PIT runs out within %u ms every time", MEASURE_MS);
+	return khz;
 }
 
 /* Leaf 15h: TSC rate = crystal (ecx, Hz) * ebx / eax. */
@@ -137,17 +184,10 @@ void time_init(void)
 {
 	uint64_t measured = measure_tsc(), khz = cpuid_tsc_khz();
 
-	tsc_khz = khz ? khz : measured;
-	if (!tsc_khz)
-		panic("the TSC does not count");
-	ns_scale = (NSEC_PER_MSEC << SCALE_SHIFT) / tsc_khz;
+	khz = khz ? khz : measured;
+	ns_scale = (NSEC_PER_MSEC << SCALE_SHIFT) / khz;
 	tsc_base = read_tsc();
 	wall_base = read_rtc();
-}
-
-uint32_t time_tsc_khz(void)
-{
-	return tsc_khz;
 }
 
 static void unlink_timer(struct timer *timer)

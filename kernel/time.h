@@ -29,9 +29,6 @@ struct timespec64 {			/* the in-kernel form */
 
 struct timespec64 time_wall_spec(void);
 
-/* The TSC rate, for /proc/cpuinfo. */
-uint32_t time_tsc_khz(void);
-
 /*
  * Timers: function(timer) runs once, from the tick's interrupt (so within 10 ms after `expires`; an
  * idle CPU is woken exactly), with interrupts off.
