@@ -4,7 +4,8 @@
  * 1. devices_lock guards the list. Devices are added while drivers probe and never go away, so what
  *    was found stays valid.
  * 2. A bio is checked here, so that drivers see only what lies on their device.
- * 3. bio_complete() runs the submitter's function without any lock of ours, perhaps in an interrupt.
+ * 3. bio_complete() runs the submitter's function without any lock of ours, perhaps in an
+ *    interrupt.
  */
 #include "drivers/block.h"
 #include "fs/proc.h"
@@ -174,8 +175,8 @@ static void complete_wait(struct bio *bio)
 	wake_all(&done_queue);
 }
 
-/* The lock orders the look at `done` after joining the queue, and complete_wait's look at the queue after
- * setting `done`. */
+/* The lock orders the look at `done` after joining the queue, and complete_wait's look at the queue
+ * after setting `done`. */
 static bool is_done(const bool *done)
 {
 	unsigned int flags = spin_lock_irqsave(&done_lock);
@@ -201,8 +202,8 @@ int bio_submit_wait(struct bio *bio)
 
 /* ---- /proc ---- */
 
-/* As on Linux: number, name, reads, merged, sectors, ms, the same for writes, in flight. What is not
- * counted is 0. */
+/* As on Linux: number, name, reads, merged, sectors, ms, the same for writes, in flight. What is
+ * not counted is 0. */
 static void diskstats_show(struct text *text)
 {
 	struct block_device *device;
@@ -220,7 +221,9 @@ static void disks_show(struct text *text)
 	struct block_device *device;
 
 	list_for_each(device, &block_devices, link)
-		text_printf(text, "%s sectors %llu reads %d writes %d errors %d in_flight %d max_in_flight %d queue %u\n",
+		text_printf(text,
+			    "%s sectors %llu reads %d writes %d errors %d in_flight %d "
+			    "max_in_flight %d queue %u\n",
 			    device->name, (unsigned long long)device->sectors,
 			    atomic_read(&device->reads), atomic_read(&device->writes),
 			    atomic_read(&device->errors), atomic_read(&device->in_flight),

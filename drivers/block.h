@@ -2,8 +2,9 @@
  * Block devices and bios.
  *
  * 1. A bio is one request: a run of sectors, and the pieces of pages that they come from or go to.
- * 2. bio_submit() never sleeps for the data: it hands the bio to the driver, which may queue it. complete()
- *    runs once, perhaps in an interrupt, perhaps before bio_submit() returns; the bio is the completer's then.
+ * 2. bio_submit() never sleeps for the data: it hands the bio to the driver, which may queue it.
+ *    complete() runs once, perhaps in an interrupt, perhaps before bio_submit() returns; the bio is
+ *    the completer's then.
  * 3. The pages are held by the submitter until complete().
  */
 #ifndef DRIVERS_BLOCK_H
@@ -21,7 +22,7 @@ struct inode;
 
 struct bio_segment {
 	struct page *page;
-	unsigned int offset, len;	/* bytes, multiples of SECTOR_SIZE; may run over a compound page */
+	unsigned int offset, len;	/* bytes, multiples of SECTOR_SIZE; a compound page whole */
 };
 
 struct bio {
@@ -33,15 +34,15 @@ struct bio {
 	void		(*complete)(struct bio *);
 	void		*private;
 	struct list	link;			/* the driver's while it has the bio */
-	unsigned int	next, parts;		/* the driver's while it has the bio: segments handed to the device, and
+	unsigned int	next, parts;		/* the driver's: segments handed to the device, and
 						   requests that they became */
 	unsigned int	total;			/* bytes; set by bio_add */
 	struct bio_segment segments[BIO_MAX_SEGMENTS];
 };
 
 struct block_device_ops {
-	/* Take the bio; never sleeps for IO; may be called by many at once. One without segments, only if there
-	 * is a `flush`: write back the device's own cache. */
+	/* Take the bio; never sleeps for IO; may be called by many at once. One without segments,
+	 * only if there is a `flush`: write back the device's own cache. */
 	void (*submit)(struct block_device *, struct bio *);
 	/* Write back the device's own cache; may sleep. NULL: it has none. */
 	int (*flush)(struct block_device *);

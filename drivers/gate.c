@@ -1,11 +1,12 @@
 /*
- * The gate: a disk in memory whose completions pass a gate, so that tests say when IO ends, and how.
+ * The gate: a disk in memory whose completions pass a gate, so that tests say when IO ends, and
+ * how.
  *
- * 1. Its size is the kernel parameter gate= (8 MiB). A page of it exists once it was written; the others read as
- *    zeros: a gate that is not used costs nothing.
+ * 1. Its size is the kernel parameter gate= (8 MiB). A page of it exists once it was written; the
+ *    others read as zeros: a gate that is not used costs nothing.
  * 2. gate.lock (plain) guards everything here. Nothing of the gate runs in interrupts.
- * 3. While the gate is open a bio is done before gate_submit() returns. While it is closed bios are held in
- *    their order, untouched: a read is done, and a write reaches the disk, when it passes.
+ * 3. While the gate is open a bio is done before gate_submit() returns. While it is closed bios are
+ *    held in their order, untouched: a read is done, and a write reaches the disk, when it passes.
  * 4. Commands, written to /proc/gate:
  *	close		hold what comes from now on
  *	open		let everything through, now and from now on
@@ -91,7 +92,8 @@ static struct page *make_page(unsigned int index)
 	return page;
 }
 
-/* `len` bytes of a segment from `at` on, to or from the disk at `byte`; both stay within a page. 0, -ENOMEM. */
+/* `len` bytes of a segment from `at` on, to or from the disk at `byte`; both stay within a page. 0,
+ * -ENOMEM. */
 static int copy_piece(const struct bio *bio, const struct bio_segment *segment, unsigned int at,
 		      uint64_t byte, unsigned int len)
 {

@@ -1,9 +1,10 @@
 /*
  * PCI: finding the devices (PCI Local Bus Specification 3.0, chapter 6).
  *
- * 1. The two ports are one register pair: config_lock (irqsave, as drivers may read in interrupts) keeps an
- *    address and its data together.
- * 2. Only buses that exist are scanned: bus 0, and what is behind bridges. The firmware has given the addresses.
+ * 1. The two ports are one register pair: config_lock (irqsave, as drivers may read in interrupts)
+ *    keeps an address and its data together.
+ * 2. Only buses that exist are scanned: bus 0, and what is behind bridges. The firmware has given
+ *    the addresses.
  * 3. pci_devices is filled once, before the drivers, and does not change afterwards.
  */
 #include "drivers/pci.h"
@@ -64,7 +65,8 @@ uint32_t pci_read(const struct pci_device *device, unsigned int offset, unsigned
 	return value;
 }
 
-void pci_write(const struct pci_device *device, unsigned int offset, unsigned int bytes, uint32_t value)
+void pci_write(const struct pci_device *device, unsigned int offset, unsigned int bytes,
+	       uint32_t value)
 {
 	unsigned int port = CONFIG_DATA + (offset & 3);
 	unsigned int flags = spin_lock_irqsave(&config_lock);
@@ -187,7 +189,9 @@ static void scan_bus(unsigned int bus, unsigned int depth)
 		unsigned int functions = 1;
 
 		for (unsigned int function = 0; function < functions; function++) {
-			struct pci_device found = { .bus = bus, .device = slot, .function = function };
+			struct pci_device found = {
+				.bus = bus, .device = slot, .function = function,
+			};
 			uint32_t id = pci_read(&found, PCI_VENDOR, 4);
 			unsigned int header;
 

@@ -8,7 +8,7 @@
 
 struct pci_bar {
 	phys_addr_t	phys;
-	uint32_t	size;		/* 0: not there, or above 4 GiB */
+	uint32_t	size;		/* 0: not there */
 	bool		io, prefetch;
 };
 
@@ -26,7 +26,8 @@ struct pci_device {
 extern struct list pci_devices;		/* filled by pci_scan(), which runs before the drivers */
 void pci_scan(void);
 uint32_t pci_read(const struct pci_device *device, unsigned int offset, unsigned int bytes);
-void pci_write(const struct pci_device *device, unsigned int offset, unsigned int bytes, uint32_t value);
+void pci_write(const struct pci_device *device, unsigned int offset, unsigned int bytes,
+	       uint32_t value);
 /* The offset of the first capability `id` after `from` (0: from the start); 0: none. */
 unsigned int pci_capability(const struct pci_device *device, unsigned int id, unsigned int from);
 /* Memory decoding and bus mastering on. */

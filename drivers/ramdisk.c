@@ -2,8 +2,8 @@
  * The RAM disk: the module that the loader left in memory, as /dev/ram0.
  *
  * 1. Its pages are reserved: they are in mem_map but never allocated, and may be high memory.
- * 2. A bio is done before ramdisk_submit() returns. Who reads and writes one sector at the same time gets what a disk
- *    would give him: some of each.
+ * 2. A bio is done before ramdisk_submit() returns. Who reads and writes one sector at the same
+ *    time gets what a disk would give him: some of each.
  */
 #include "drivers/block.h"
 #include "kernel/init.h"
@@ -14,7 +14,8 @@
 
 #define RAM_MAJOR 1
 
-/* Copy between `len` bytes of a segment from `at` on and the module at `phys`; both stay within a page. */
+/* Copy between `len` bytes of a segment from `at` on and the module at `phys`; both stay within a
+ * page. */
 static void copy_piece(const struct bio *bio, const struct bio_segment *segment, unsigned int at,
 		       phys_addr_t phys, unsigned int len)
 {

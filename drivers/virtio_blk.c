@@ -1,14 +1,17 @@
 /*
- * virtio block devices on PCI (Virtual I/O Device 1.1: 2.6 split virtqueues, 4.1 PCI transport, 5.2 block).
+ * virtio block devices on PCI (Virtual I/O Device 1.1: 2.6 split virtqueues, 4.1 PCI transport, 5.2
+ * block).
  *
- * 1. Only the modern interface is used: registers found through vendor capabilities, VERSION_1 negotiated.
- * 2. disk->lock (irqsave) guards the queue, the list of bios that wait for room, and the drivers' fields of bios.
- * 3. A bio becomes one request, or several if it has more segments than a request may have or than there are free
- *    descriptors. With INDIRECT_DESC a request takes one descriptor of the ring, so that as many
- *    requests are in flight as the ring has entries; when there is no memory for its table, it is made in the ring
- *    itself. So the queue goes on without memory.
- * 4. Bios are completed from the interrupt, without the lock. What waits for room is started from there too, and the
- *    device is told once for all of it.
+ * 1. Only the modern interface is used: registers found through vendor capabilities, VERSION_1
+ *    negotiated.
+ * 2. disk->lock (irqsave) guards the queue, the list of bios that wait for room, and the drivers'
+ *    fields of bios.
+ * 3. A bio becomes one request, or several if it has more segments than a request may have or than
+ *    there are free descriptors. With INDIRECT_DESC a request takes one descriptor of the ring, so
+ *    that as many requests are in flight as the ring has entries; when there is no memory for its
+ *    table, it is made in the ring itself. So the queue goes on without memory.
+ * 4. Bios are completed from the interrupt, without the lock. What waits for room is started from
+ *    there too, and the device is told once for all of it.
  * 5. What the device writes is checked: an answer to no request is ignored.
  */
 #include "drivers/block.h"
@@ -100,7 +103,7 @@ struct virtq_used {
 
 #define QUEUE_MAX	256u		/* entries that we use */
 #define QUEUE_MIN	4u		/* a request of one segment takes three */
-#define QUEUE_ORDER	1u		/* the three parts of QUEUE_MAX entries fit into two pages */
+#define QUEUE_ORDER	1u	/* QUEUE_MAX entries of the three parts fit into two pages */
 #define USED_ALIGN	4u
 #define RESET_TRIES	1000000u
 
@@ -161,8 +164,10 @@ struct chain {
 	uint16_t	   at, last;	/* next one, last one filled */
 };
 
-/* Append a buffer; one that follows the buffer before in memory makes that longer. False: no descriptor left. */
-static bool chain_add(struct chain *chain, phys_addr_t address, uint32_t len, uint16_t flags, bool join)
+/* Append a buffer; one that follows the buffer before in memory makes that longer. False: no
+ * descriptor left. */
+static bool chain_add(struct chain *chain, phys_addr_t address, uint32_t len, uint16_t flags,
+		      bool join)
 {
 	struct virtq_desc *last = &chain->table[chain->last], *desc;
 
@@ -305,7 +310,8 @@ static void virtio_submit(struct block_device *device, struct bio *bio)
 	spin_unlock_irqrestore(&disk->lock, flags);
 }
 
-/* The device has answered request `id`: its descriptors are free. Returns its bio if that is done. */
+/* The device has answered request `id`: its descriptors are free. Returns its bio if that is
+ * done. */
 static struct bio *finish(struct disk *disk, uint32_t id)
 {
 	struct request *request;
@@ -478,7 +484,9 @@ static void read_config(struct disk *disk, uint32_t features)
 		generation = get8(disk->common + COMMON_GENERATION);
 		disk->device.sectors = get32(disk->config + BLOCK_CAPACITY) |
 				       (uint64_t)get32(disk->config + BLOCK_CAPACITY + 4) << 32;
-		disk->seg_max = features & FEATURE_SEG_MAX ? get32(disk->config + BLOCK_SEG_MAX) : 1;
+		disk->seg_max = 1;
+		if (features & FEATURE_SEG_MAX)
+			disk->seg_max = get32(disk->config + BLOCK_SEG_MAX);
 	} while (generation != get8(disk->common + COMMON_GENERATION) && ++tries < RESET_TRIES);
 	disk->seg_max = MAX(disk->seg_max, 1u);
 	disk->indirect = features & FEATURE_INDIRECT;

@@ -1,11 +1,13 @@
 /*
  * Reading and writing files through the page cache.
  *
- * 1. Reading takes no lock: a page is used while it is uptodate and referenced. What a concurrent write
- *    changes may be seen in part.
- * 2. Writing holds inode->lock; a page is changed between page_begin_write and page_end_write. User memory is
- *    copied with faults off then, since a fault on a mapping of this very page would wait for its lock.
- * 3. A read waits killably for data, as disk reads do everywhere; other signals do not interrupt it.
+ * 1. Reading takes no lock: a page is used while it is uptodate and referenced. What a concurrent
+ *    write changes may be seen in part.
+ * 2. Writing holds inode->lock; a page is changed between page_begin_write and page_end_write. User
+ *    memory is copied with faults off then, since a fault on a mapping of this very page would wait
+ *    for its lock.
+ * 3. A read waits killably for data, as disk reads do everywhere; other signals do not interrupt
+ *    it.
  */
 #include "drivers/block.h"
 #include "fs/lru.h"
@@ -55,7 +57,7 @@ static ssize_t read_batch(struct file *file, struct iter *to, file_off_t pos)
 			n = error ? error : read_from_page(file->inode, pages[i], to, pos + done);
 			if (n > 0)
 				done += n;
-			if (n < (ssize_t)asked)		/* the end, or a fault: the rest is let go */
+			if (n < (ssize_t)asked)	/* the end, or a fault: the rest is let go */
 				n = MIN(n, 0);
 		}
 		offset = 0;
@@ -124,8 +126,8 @@ static ssize_t write_to_page(struct inode *inode, struct iter *from, file_off_t 
 	address = kmap_local(page);
 	copied = iter_copy_from_nofault(from, address + offset, n);
 	kunmap_local(address);
-	/* The source went away again. A page that was to be filled whole has nothing else in it: it must
-	 * not become uptodate. */
+	/* The source went away again. A page that was to be filled whole has nothing else in it: it
+	 * must not become uptodate. */
 	if (copied < n && !(page->flags & PG_UPTODATE)) {
 		iter_restore(from, &saved);
 		page_abort_write(page);

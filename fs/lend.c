@@ -1,25 +1,27 @@
 /*
- * Lending a cached page, and changing one that is lent: the two sides of the promise that bytes in a slot
- * never change.
+ * Lending a cached page, and changing one that is lent: the two sides of the promise that bytes in
+ * a slot never change.
  *
- * 1. A page's bytes change only while it is locked, or through a writable user mapping. A mapping becomes writable only
- *    under the page lock, and only if `lent` is zero as seen under the page-table lock.
- * 2. The lender raises `lent` first and looks at PG_UPTODATE afterwards; the writer locks first and looks at `lent`
- *    afterwards. One of them sees the other:
+ * 1. A page's bytes change only while it is locked, or through a writable user mapping. A mapping
+ *    becomes writable only under the page lock, and only if `lent` is zero as seen under the
+ *    page-table lock.
+ * 2. The lender raises `lent` first and looks at PG_UPTODATE afterwards; the writer locks first and
+ *    looks at `lent` afterwards. One of them sees the other:
  *
  *	lender				writer
  *	lent++				locks the page
  *	uptodate? then waits		lent? then copies, and changes the copy
  *	until it is unlocked		else changes the page, unlocks it
  *
- *    Were PG_UPTODATE looked at first, a read could end and a writer begin in between, and the lender would publish
- *    without having waited for the writer.
- * 3. After the wait no writer is left but user mappings that were writable before: these are write-protected, so
- *    that their next store faults and finds `lent`.
- * 4. A page that is not uptodate when it is lent is still being read, or its read failed: nobody changes its
- *    bytes before it is uptodate, and from then on writers see `lent`. So the lender need not wait.
- * 5. A lent page that must change is replaced: its copy takes its place in the file; the slots keep the old one,
- *    which is in no file any more (page->mapping is NULL).
+ *    Were PG_UPTODATE looked at first, a read could end and a writer begin in between, and the
+ *    lender would publish without having waited for the writer.
+ * 3. After the wait no writer is left but user mappings that were writable before: these are
+ *    write-protected, so that their next store faults and finds `lent`.
+ * 4. A page that is not uptodate when it is lent is still being read, or its read failed: nobody
+ *    changes its bytes before it is uptodate, and from then on writers see `lent`. So the lender
+ *    need not wait.
+ * 5. A lent page that must change is replaced: its copy takes its place in the file; the slots keep
+ *    the old one, which is in no file any more (page->mapping is NULL).
  *
  * Checked exhaustively on a model with IO, writer, fault and splicer; each of the rules above has a
  * counterexample without it.
@@ -29,7 +31,8 @@
 #include "mm/kmap.h"
 #include "mm/vm.h"
 
-/* Take the right to write from live mappings of an uptodate page, and make sure that it is still in its file. */
+/* Take the right to write from live mappings of an uptodate page, and make sure that it is still in
+ * its file. */
 static int protect_lent(struct page *page)
 {
 	int error = page_lock_killable(page);
@@ -67,12 +70,13 @@ int page_lend(struct page *page)
 }
 
 /*
- * Put a new page in the place of the locked, lent one, which is not being written back: returns it locked,
- * with the caller's reference; the old one is unlocked and the caller's reference to it dropped. NULL: no memory, and
- * nothing has changed.
+ * Put a new page in the place of the locked, lent one, which is not being written back: returns it
+ * locked, with the caller's reference; the old one is unlocked and the caller's reference to it
+ * dropped. NULL: no memory, and nothing has changed.
  *
- * Unmapped before the copy, since a store through a mapping that was not yet write-protected belongs into the copy
- * too; and once more afterwards, since until the tree changed a read fault could still find the old page.
+ * Unmapped before the copy, since a store through a mapping that was not yet write-protected
+ * belongs into the copy too; and once more afterwards, since until the tree changed a read fault
+ * could still find the old page.
  */
 static struct page *replace(struct mapping *mapping, struct page *old)
 {
@@ -97,7 +101,8 @@ static struct page *replace(struct mapping *mapping, struct page *old)
 	return new;
 }
 
-/* The locked page at index, with a reference; a page that left the file while we waited is looked up again. */
+/* The locked page at index, with a reference; a page that left the file while we waited is looked
+ * up again. */
 static struct page *find_locked(struct mapping *mapping, unsigned int index, bool *fresh)
 {
 	for (;;) {
@@ -127,8 +132,9 @@ void page_abort_write(struct page *page)
 }
 
 /*
- * A lent page whose read failed has bytes that were promised and never came. A write of only a part needs
- * them first; a write of the whole page leaves the old one to the slots, which then say ENODATA.
+ * A lent page whose read failed has bytes that were promised and never came. A write of only a part
+ * needs them first; a write of the whole page leaves the old one to the slots, which then say
+ * ENODATA.
  */
 static int heal_lent(struct page *page)
 {
@@ -152,11 +158,12 @@ static int replace_lent(struct mapping *mapping, struct page **page)
 }
 
 /*
- * Get a locked page that is in its file ready for a write: with room on its disk, and not lent. On an error the page
- * is as it was, or replaced.
+ * Get a locked page that is in its file ready for a write: with room on its disk, and not lent. On
+ * an error the page is as it was, or replaced.
  *
- * Who lent a page that is not uptodate has not waited for us. That is fine as long as it becomes uptodate with what
- * we write; but begin_write may make it uptodate with what the disk has: so `lent` is looked at afterwards.
+ * Who lent a page that is not uptodate has not waited for us. That is fine as long as it becomes
+ * uptodate with what we write; but begin_write may make it uptodate with what the disk has: so
+ * `lent` is looked at afterwards.
  */
 static int prepare(struct mapping *mapping, struct page **page, bool fresh, unsigned int from,
 		   unsigned int to)
@@ -173,7 +180,8 @@ static int prepare(struct mapping *mapping, struct page **page, bool fresh, unsi
 	return error;
 }
 
-/* Give up a page whose write could not begin. One that was made for it is taken back, unless it was lent meanwhile. */
+/* Give up a page whose write could not begin. One that was made for it is taken back, unless it was
+ * lent meanwhile. */
 static void give_up(struct mapping *mapping, struct page *page, bool fresh)
 {
 	if (fresh && atomic_read(&page->lent) == 0)

@@ -1,11 +1,12 @@
 /*
  * Giving up cached pages when memory is wanted, by second chance.
  *
- * 1. Pages of mappings with a store behind them stand on one list, oldest first. A page that was used
- *    since the last look (PG_REFERENCED) goes to the end once more; one that is clean, unlent, unlocked and
- *    held by nobody but its file is dropped.
- * 2. lru_lock (plain, a leaf) guards the list and PG_LRU. The list holds no reference: a page leaves it
- *    before its file's reference is dropped, so whoever finds a page here under lru_lock may take one.
+ * 1. Pages of mappings with a store behind them stand on one list, oldest first. A page that was
+ *    used since the last look (PG_REFERENCED) goes to the end once more; one that is clean, unlent,
+ *    unlocked and held by nobody but its file is dropped.
+ * 2. lru_lock (plain, a leaf) guards the list and PG_LRU. The list holds no reference: a page
+ *    leaves it before its file's reference is dropped, so whoever finds a page here under lru_lock
+ *    may take one.
  * 3. The shrinker sleeps nowhere and waits for no page lock: it may run in a task that holds some.
  */
 #include "fs/lru.h"
@@ -57,8 +58,8 @@ static unsigned int shrink(unsigned int wanted)
 {
 	unsigned int freed = 0;
 
-	/* Twice round at most: the first look may only take away PG_REFERENCED, and to find nothing means that
-	 * the caller gives up. */
+	/* Twice round at most: the first look may only take away PG_REFERENCED, and to find nothing
+	 * means that the caller gives up. */
 	for (int left = 2 * atomic_read(&nr_cached_pages); freed < wanted && left > 0; left--) {
 		struct page *page = take_oldest();
 

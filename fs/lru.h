@@ -1,5 +1,6 @@
 /*
- * The pages of files with a disk behind them, in the order in which they came: who is given up first.
+ * The pages of files with a disk behind them, in the order in which they came: who is given up
+ * first.
  */
 #ifndef FS_LRU_H
 #define FS_LRU_H
@@ -12,8 +13,9 @@ void lru_add(struct page *page);
 void lru_remove(struct page *page);
 
 /*
- * Drop the page from its file if it is clean and nobody else uses it: the caller's reference and the tree's are
- * the only ones. True if it is out of the file; the caller's reference stays. Never sleeps. fs/pagecache.c
+ * Drop the page from its file if it is clean and nobody else uses it: the caller's reference and
+ * the tree's are the only ones. True if it is out of the file; the caller's reference stays. Never
+ * sleeps. fs/pagecache.c
  */
 bool page_try_drop(struct page *page);
 

@@ -1,10 +1,10 @@
 /*
  * The page cache: finding, adding, reading and removing the pages of a file.
  *
- * 1. mapping->lock (irqsave) guards the tree. page->mapping and page->index change only while the page is locked
- *    and mapping->lock is held, so either is enough to read them.
- * 2. A page stays in the tree while it is locked by another task or by its read: removal wants the page lock.
- *    So the tree's reference keeps a page alive for the device that fills it.
+ * 1. mapping->lock (irqsave) guards the tree. page->mapping and page->index change only while the
+ *    page is locked and mapping->lock is held, so either is enough to read them.
+ * 2. A page stays in the tree while it is locked by another task or by its read: removal wants the
+ *    page lock. So the tree's reference keeps a page alive for the device that fills it.
  * 3. A cached page that is not locked is PG_UPTODATE or PG_ERROR.
  * 4. Starting reads waits for memory and for metadata, never for data, and never for a page lock.
  */
@@ -183,8 +183,8 @@ void mapping_replace_page(struct mapping *mapping, struct page *old, struct page
 	page_put(old);
 }
 
-/* What keeps a locked page in its file. lent and refs are looked at under mapping->lock, where finders
- * raise refs; whoever raises lent holds a reference. */
+/* What keeps a locked page in its file. lent and refs are looked at under mapping->lock, where
+ * finders raise refs; whoever raises lent holds a reference. */
 static bool in_use(struct page *page)
 {
 	return page->flags & (PG_DIRTY | PG_WRITEBACK) || atomic_read(&page->refs) != 2 ||
@@ -356,8 +356,8 @@ static void run_start(struct run *run)
 	run->nr = 0;
 }
 
-/* Another page joins the run, with a reference of its own. One that does not follow the last one (read-ahead
- * begins where it ended) starts a new run. */
+/* Another page joins the run, with a reference of its own. One that does not follow the last one
+ * (read-ahead begins where it ended) starts a new run. */
 static void run_add(struct run *run, struct page *page)
 {
 	if (run->nr > 0 && page->index != run->pages[run->nr - 1]->index + 1)
@@ -372,13 +372,15 @@ static void run_add(struct run *run, struct page *page)
 static void run_pass(struct run *run, struct page *page)
 {
 	run_start(run);
-	if (run->heal && (READ_ONCE(page->flags) & (PG_LOCKED | PG_ERROR | PG_UPTODATE)) == PG_ERROR)
+	if (run->heal &&
+	    (READ_ONCE(page->flags) & (PG_LOCKED | PG_ERROR | PG_UPTODATE)) == PG_ERROR)
 		page_read_again(page);
 }
 
 /*
- * The file may have become shorter since its size was read. Truncate sets the size first and looks for
- * pages afterwards: so either it finds our page, or we see its size here and take the page back.
+ * The file may have become shorter since its size was read. Truncate sets the size first and looks
+ * for pages afterwards: so either it finds our page, or we see its size here and take the page
+ * back.
  */
 static bool beyond_end(struct mapping *mapping, struct page *page)
 {
@@ -391,8 +393,8 @@ static bool beyond_end(struct mapping *mapping, struct page *page)
 }
 
 /*
- * Have pages [index, index+nr) in the cache or on their way; pages may be NULL (read-ahead). Returns how many
- * were had, or an error if none. The run is started by the caller.
+ * Have pages [index, index+nr) in the cache or on their way; pages may be NULL (read-ahead).
+ * Returns how many were had, or an error if none. The run is started by the caller.
  */
 static int have_pages(struct run *run, struct radix_pool *pool, unsigned int index, unsigned int nr,
 		      struct page **pages)
@@ -418,9 +420,9 @@ static int have_pages(struct run *run, struct radix_pool *pool, unsigned int ind
 }
 
 /*
- * Read-ahead. A file that is read in order gets a window that doubles up to WINDOW_MAX pages behind what was asked
- * for. It is filled in halves, so that the device gets large requests and a read that finds all its
- * pages costs a comparison.
+ * Read-ahead. A file that is read in order gets a window that doubles up to WINDOW_MAX pages behind
+ * what was asked for. It is filled in halves, so that the device gets large requests and a read
+ * that finds all its pages costs a comparison.
  */
 static void read_ahead(struct run *run, struct radix_pool *pool, struct file *file,
 		       unsigned int index, unsigned int end, unsigned int limit)
@@ -443,8 +445,8 @@ static void read_ahead(struct run *run, struct radix_pool *pool, struct file *fi
 	file->ra_end = to;
 }
 
-static int start_pages(struct mapping *mapping, struct file *file, unsigned int index, unsigned int nr,
-		       struct page **pages, bool heal)
+static int start_pages(struct mapping *mapping, struct file *file, unsigned int index,
+		       unsigned int nr, struct page **pages, bool heal)
 {
 	unsigned int limit = mapping_limit(mapping);
 	struct radix_pool pool = { 0 };
@@ -471,8 +473,8 @@ int mapping_start(struct mapping *mapping, struct file *file, unsigned int index
 	return start_pages(mapping, file, index, nr, pages, false);
 }
 
-int mapping_start_again(struct mapping *mapping, struct file *file, unsigned int index, unsigned int nr,
-			struct page **pages)
+int mapping_start_again(struct mapping *mapping, struct file *file, unsigned int index,
+			unsigned int nr, struct page **pages)
 {
 	return start_pages(mapping, file, index, nr, pages, true);
 }

@@ -3,12 +3,12 @@
  *
  * 1. mapping->lock (taken irqsave) guards the tree. A page
  *    in the tree has one reference for the tree.
- * 2. A page is locked (PG_LOCKED) while its read runs, and while its bytes change. The completion of the
- *    read sets PG_UPTODATE or PG_ERROR, unlocks it and wakes its waiters. Only a task that found the
- *    page locked by itself may unlock it.
+ * 2. A page is locked (PG_LOCKED) while its read runs, and while its bytes change. The completion
+ *    of the read sets PG_UPTODATE or PG_ERROR, unlocks it and wakes its waiters. Only a task that
+ *    found the page locked by itself may unlock it.
  * 3. read-only use of an uptodate page needs a reference, not the lock.
- * 4. **Lending**: page_lend() and page_begin_write() are the two sides of the promise that bytes in a slot never
- *    change. page_begin_write() is the only way to change a cached page.
+ * 4. **Lending**: page_lend() and page_begin_write() are the two sides of the promise that bytes in
+ *    a slot never change. page_begin_write() is the only way to change a cached page.
  * 5. A file system fills in mapping_ops.
  */
 #ifndef FS_PAGECACHE_H
@@ -25,30 +25,33 @@ struct iter;
 
 struct mapping_ops {
 	/*
-	 * Start reading `nr` locked pages with consecutive indices that were just added; each page is unlocked
-	 * when its read is done (page_read_done), also if it failed. Must not wait for data; may wait for
-	 * metadata. Groups what it can into bios (fs/pageio.h).
+	 * Start reading `nr` locked pages with consecutive indices that were just added; each page
+	 * is unlocked when its read is done (page_read_done), also if it failed. Must not wait for
+	 * data; may wait for metadata. Groups what it can into bios (fs/pageio.h).
 	 */
 	void (*read_pages)(struct mapping *mapping, struct page **pages, unsigned int nr);
-	/* Start writing one locked dirty page (PG_DIRTY already cleared, PG_WRITEBACK set; it is unlocked as soon as this
-	 * returns); page_write_done when finished. An error: not started. NULL: memory only. */
+	/* Start writing one locked dirty page (PG_DIRTY already cleared, PG_WRITEBACK set; it is
+	 * unlocked as soon as this returns); page_write_done when finished. An error: not started.
+	 * NULL: memory only. */
 	int (*write_page)(struct mapping *mapping, struct page *page);
-	/* write(2) is about to fill [from, to) of the locked page: allocate blocks, read what is missing around it.
-	 * 0 or -ENOSPC, -EIO. The bytes of an uptodate page are left alone. NULL: the file is not writable (-EROFS). */
-	int (*begin_write)(struct mapping *mapping, struct page *page, unsigned int from, unsigned int to);
-	/* Does write-back make sense (a disk behind it)? false: tmpfs; its pages are never given up. */
+	/* write(2) is about to fill [from, to) of the locked page: allocate blocks, read what is
+	 * missing around it. 0 or -ENOSPC, -EIO. The bytes of an uptodate page are left alone.
+	 * NULL: the file is not writable (-EROFS). */
+	int (*begin_write)(struct mapping *mapping, struct page *page, unsigned int from,
+			   unsigned int to);
+	/* Is there a disk behind it? false: tmpfs; its pages are never given up. */
 	bool has_store;
 };
 
 struct mapping {
 	struct inode		*inode;
 	const struct mapping_ops *ops;
-	spinlock_t		 lock;		/* irqsave; the tree, and page->mapping of its pages */
+	spinlock_t		 lock;		/* irqsave; the tree, its pages' `mapping` */
 	struct radix_tree	 pages;
 	spinlock_t		 vma_lock;	/* plain */
 	struct list		 vmas;		/* struct vma.mapping_link */
 	unsigned int		 nr_mapped;	/* VMAs on the list */
-	struct atomic		 reads;		/* reads in flight; waited for by truncate and unmount */
+	struct atomic		 reads;		/* in flight; truncate, unmount wait for them */
 	volatile int		 write_error;	/* of a write-back, reported once by fsync */
 };
 
@@ -70,13 +73,14 @@ void page_wait_writeback_always(struct page *page);
 void page_end_writeback(struct page *page);
 
 /*
- * A waiter with a function: called once, when the page is unlocked (with the lock of its bucket held and interrupts
- * off: it may wake, but not arm), and is then off. A hint: test the page. Arm, then test the page again: it may have
- * been unlocked before. Re-arming on another page moves it. Arming and disarming one waiter is serialised by its owner.
+ * A waiter with a function: called once, when the page is unlocked (with the lock of its bucket
+ * held and interrupts off: it may wake, but not arm), and is then off. A hint: test the page. Arm,
+ * then test the page again: it may have been unlocked before. Re-arming on another page moves it.
+ * Arming and disarming one waiter is serialised by its owner.
  */
 struct page_waiter {
 	struct list	link;
-	struct page	*page;			/* NULL: not armed; does not hold a reference by itself */
+	struct page	*page;			/* NULL: not armed; holds no reference itself */
 	void		(*wake)(struct page_waiter *);
 };
 void page_waiter_arm(struct page_waiter *waiter, struct page *page);
@@ -89,28 +93,30 @@ struct page *mapping_find(struct mapping *mapping, unsigned int index);
 /* Up to nr consecutive pages that are cached, from index on, with references: their number. */
 unsigned int mapping_find_run(struct mapping *mapping, unsigned int index, struct page **pages,
 			      unsigned int nr);
-/* The first cached page at or after *index, up to `last`, with a reference; *index is set to its place. NULL: none. */
+/* The first cached page at or after *index, up to `last`, with a reference; *index is set to its
+ * place. NULL: none. */
 struct page *mapping_next_page(struct mapping *mapping, unsigned int *index, unsigned int last);
-/* Find, or add a new locked page (*fresh true: the caller starts the read or fills it, then unlocks).
- * ERR_PTR(-ENOMEM). */
+/* Find, or add a new locked page (*fresh true: the caller starts the read or fills it, then
+ * unlocks). ERR_PTR(-ENOMEM). */
 struct page *mapping_find_or_add(struct mapping *mapping, unsigned int index, bool *fresh);
-/* Put a page that the caller owns alone (a stolen one) at index, uptodate, locked; the tree takes its own
- * reference. 0, -EEXIST, -ENOMEM. */
+/* Put a page that the caller owns alone (a stolen one) at index, uptodate, locked; the tree takes
+ * its own reference. 0, -EEXIST, -ENOMEM. */
 int mapping_add_page(struct mapping *mapping, unsigned int index, struct page *page);
 
 /*
- * Have pages [index, index+nr) cached or on their way: starts bios for those that are not there, as few and as
- * large as possible, plus read-ahead by the file's window if file != NULL; waits for no data. Pages beyond the end of file are
- * not made. Fills pages[] with references; returns how many (consecutive from index), 0 at end, or -ENOMEM.
- * A failed page (PG_ERROR) is given as it is: page_read_again() starts over.
+ * Have pages [index, index+nr) cached or on their way: starts bios for those that are not there, as
+ * few and as large as possible, plus read-ahead by the file's window if file != NULL; waits for no
+ * data. Pages beyond the end of file are not made. Fills pages[] with references; returns how many
+ * (consecutive from index), 0 at end, or -ENOMEM. A failed page (PG_ERROR) is given as it is:
+ * page_read_again() starts over.
  */
 int mapping_start(struct mapping *mapping, struct file *file, unsigned int index, unsigned int nr,
 		  struct page **pages);
 /* Start the read of a failed, unlocked page again. */
 void page_read_again(struct page *page);
 /* The same for who will wait for the data: pages whose reads had failed before are read again. */
-int mapping_start_again(struct mapping *mapping, struct file *file, unsigned int index, unsigned int nr,
-			struct page **pages);
+int mapping_start_again(struct mapping *mapping, struct file *file, unsigned int index,
+			unsigned int nr, struct page **pages);
 /* Wait until the page is uptodate: 0; -EIO; -ERESTARTSYS on a SIGKILL. */
 int page_wait_read(struct page *page);
 /* One page, read and waited for: with a reference; ERR_PTR(-EIO, -ENOMEM, -ERESTARTSYS). */
@@ -129,37 +135,41 @@ void page_write_done(struct page *page, bool ok);
 
 /* Take a locked page out of its file; the tree's reference is dropped, the caller's stays. */
 void mapping_remove_page(struct mapping *mapping, struct page *page);
-/* Put `new` (locked, in no file, with the caller's reference) in the place of the locked page `old`, whose tree
- * reference is dropped. Cannot fail. */
+/* Put `new` (locked, in no file, with the caller's reference) in the place of the locked page
+ * `old`, whose tree reference is dropped. Cannot fail. */
 void mapping_replace_page(struct mapping *mapping, struct page *old, struct page *new);
 
 /* ---- lending and writing: fs/lend.c ---- */
 
 /*
- * Lend a cached page (the caller holds a reference, which goes to the slot): raises `lent`; if the page is
- * uptodate, waits until it is unlocked and write-protects every mapping. A page still being read is lent
- * without waiting. 0; -ENODATA if the page left the file meanwhile (look it up again); -ERESTARTSYS.
+ * Lend a cached page (the caller holds a reference, which goes to the slot): raises `lent`; if the
+ * page is uptodate, waits until it is unlocked and write-protects every mapping. A page still being
+ * read is lent without waiting. 0; -ENODATA if the page left the file meanwhile (look it up again);
+ * -ERESTARTSYS.
  */
 int page_lend(struct page *page);
 /* One promise less. Does not drop the reference. */
 static inline void page_unlend(struct page *page)	{ atomic_dec(&page->lent); }
 
 /*
- * Find or make page `index` of a file for changing its bytes [from, to): returned locked, uptodate (if not
- * wholly overwritten), with a reference, not lent: a lent page is waited for (read and write-back), unmapped, copied, and replaced
- * by the copy, dirty; slots keep the old one. ERR_PTR(-ENOMEM, -EIO, -ENOSPC, -ERESTARTSYS).
+ * Find or make page `index` of a file for changing its bytes [from, to): returned locked, uptodate
+ * (if not wholly overwritten), with a reference, not lent: a lent page is waited for (read and
+ * write-back), unmapped, copied, and replaced by the copy, dirty; slots keep the old one.
+ * ERR_PTR(-ENOMEM, -EIO, -ENOSPC, -ERESTARTSYS).
  */
 struct page *page_begin_write(struct mapping *mapping, unsigned int index, unsigned int from,
 			      unsigned int to);
 /* Marks it uptodate and dirty, unlocks it, drops the reference. */
 void page_end_write(struct page *page);
-/* Instead, if the bytes could not be had: a page that was not uptodate is left failed, to be read again. */
+/* Instead, if the bytes could not be had: a page that was not uptodate is left failed, to be read
+ * again. */
 void page_abort_write(struct page *page);
 /*
- * The same for a write fault on a shared mapping: `page` is locked and in the mapping. Returns it, or its replacement
- * (locked, with a reference; the old one unlocked and dropped), dirty. ERR_PTR(-ENOMEM, -ENOSPC, -EIO, -EROFS,
- * -ERESTARTSYS): `page` is as it was, still locked. Afterwards the fault looks at `lent` once more, under the page-table
- * lock: if it is raised, this is called again.
+ * The same for a write fault on a shared mapping: `page` is locked and in the mapping. Returns it,
+ * or its replacement (locked, with a reference; the old one unlocked and dropped), dirty.
+ * ERR_PTR(-ENOMEM, -ENOSPC, -EIO, -EROFS, -ERESTARTSYS): `page` is as it was, still locked.
+ * Afterwards the fault looks at `lent` once more, under the page-table lock: if it is raised, this
+ * is called again.
  */
 struct page *page_make_writable(struct mapping *mapping, struct page *page);
 
@@ -169,7 +179,8 @@ struct page *page_make_writable(struct mapping *mapping, struct page *page);
 void page_set_dirty(struct page *page);
 void page_clear_dirty(struct mapping *mapping, struct page *page);
 extern struct atomic nr_dirty_pages;
-/* Who has made pages dirty calls this, without a page lock: writes some back when there are too many. */
+/* Who has made pages dirty calls this, without a page lock: writes some back when there are too
+ * many. */
 void page_balance_dirty(struct mapping *mapping);
 
 /* ---- whole files: fs/generic.c, fs/pagecache.c ---- */
@@ -181,12 +192,14 @@ ssize_t generic_file_write(struct file *file, struct iter *from, int64_t *pos);
 struct vma;
 int generic_file_mmap(struct file *file, struct vma *vma);
 int generic_file_fsync(struct file *file);
-/* Remove the pages from `size` on, zero the rest of the last one (through page_begin_write), wait for reads in flight. The
- * inode's lock is held, and its size is set already, so that nobody adds pages behind us. 0 or -EIO, -ENOMEM. */
+/* Remove the pages from `size` on, zero the rest of the last one (through page_begin_write), wait
+ * for reads in flight. The inode's lock is held, and its size is set already, so that nobody adds
+ * pages behind us. 0 or -EIO, -ENOMEM. */
 int mapping_truncate(struct mapping *mapping, int64_t size);
 /* Write dirty pages and wait. 0 or -EIO. */
 int mapping_sync(struct mapping *mapping);
-/* Drop clean, unused, unlent pages of [first, last]; returns how many. POSIX_FADV_DONTNEED, drop_caches. */
+/* Drop clean, unused, unlent pages of [first, last]; returns how many. POSIX_FADV_DONTNEED,
+ * drop_caches. */
 unsigned int mapping_drop_clean(struct mapping *mapping, unsigned int first, unsigned int last);
 /* All pages, clean or not: inode leaves memory. Waits for IO in flight. */
 void mapping_destroy(struct mapping *mapping);

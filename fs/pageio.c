@@ -1,11 +1,11 @@
 /*
  * Pages become bios, and the ends of bios become the ends of page reads.
  *
- * 1. Consecutive pages share a bio as long as their blocks follow each other on the device. A page may be spread
- *    over several bios (small blocks), and be a hole in parts.
- * 2. While a locked page is read, page->private counts its parts that are still on their way, plus one
- *    while they are being handed out; the bits above hold how many of its bytes belong to the file. Who takes
- *    the last part away ends the read.
+ * 1. Consecutive pages share a bio as long as their blocks follow each other on the device. A page
+ *    may be spread over several bios (small blocks), and be a hole in parts.
+ * 2. While a locked page is read, page->private counts its parts that are still on their way, plus
+ *    one while they are being handed out; the bits above hold how many of its bytes belong to the
+ *    file. Who takes the last part away ends the read.
  * 3. A part that fails sets PG_ERROR at once; the page then fails as a whole.
  */
 #include "fs/pageio.h"
@@ -46,7 +46,7 @@ struct reader {
 	block_lookup	 lookup;
 	struct bio	*bio;			/* being filled; NULL */
 	uint64_t	 next_sector;		/* where it ends */
-	uint64_t	 block, first;		/* the piece known: file block -> device block, 0: a hole */
+	uint64_t	 block, first;		/* the piece known: file's, device's block (0: hole) */
 	unsigned int	 left;			/* blocks left of it */
 };
 
@@ -96,8 +96,8 @@ static int look_up(struct reader *reader, uint64_t block, unsigned int want)
 }
 
 /*
- * Hand out the parts of one page. blocks: how many the page has before the end of the file; wanted: the same for
- * this page and all that follow.
+ * Hand out the parts of one page. blocks: how many the page has before the end of the file; wanted:
+ * the same for this page and all that follow.
  */
 static int read_page(struct reader *reader, struct page *page, uint64_t block, unsigned int blocks,
 		     unsigned int wanted)

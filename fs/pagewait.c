@@ -1,15 +1,15 @@
 /*
  * The lock of a page, and waiting for it.
  *
- * 1. The lock is one bit, PG_LOCKED. It has no owner: the task that starts a read locks the page, the
- *    completion of the read unlocks it, perhaps in an interrupt.
- * 2. Waiters stand in hashed buckets, since a queue in every struct page would cost more than the few
- *    pages that are waited for. PG_WAITERS on a page says that its bucket is worth a look.
- * 3. A bucket's lock (irqsave) guards its list and the links of the waiters on it. A waiter's function
- *    runs with that lock held and interrupts off: it may take wait queue locks, but must not touch the
- *    waiters of pages. Lock order: pipe.lock < bucket < wait queue.
- * 4. A wakeup is a hint: whoever is woken looks at the page again. It is given on unlock and at the end
- *    of a write-back.
+ * 1. The lock is one bit, PG_LOCKED. It has no owner: the task that starts a read locks the page,
+ *    the completion of the read unlocks it, perhaps in an interrupt.
+ * 2. Waiters stand in hashed buckets, since a queue in every struct page would cost more than the
+ *    few pages that are waited for. PG_WAITERS on a page says that its bucket is worth a look.
+ * 3. A bucket's lock (irqsave) guards its list and the links of the waiters on it. A waiter's
+ *    function runs with that lock held and interrupts off: it may take wait queue locks, but must
+ *    not touch the waiters of pages. Lock order: pipe.lock < bucket < wait queue.
+ * 4. A wakeup is a hint: whoever is woken looks at the page again. It is given on unlock and at the
+ *    end of a write-back.
  *
  * Why arming comes before the test of the page:
  *
@@ -18,8 +18,9 @@
  *					clears PG_LOCKED, sees no PG_WAITERS, wakes nobody
  *	arms, sets PG_WAITERS, sleeps for ever
  *
- * Setting PG_WAITERS and clearing PG_LOCKED are atomic operations on one word: either the completion sees
- * PG_WAITERS, or the waiter's test, which comes after it has set PG_WAITERS, sees the page unlocked.
+ * Setting PG_WAITERS and clearing PG_LOCKED are atomic operations on one word: either the
+ * completion sees PG_WAITERS, or the waiter's test, which comes after it has set PG_WAITERS, sees
+ * the page unlocked.
  */
 #include "fs/pagecache.h"
 #include "kernel/init.h"
@@ -131,7 +132,8 @@ static int sleep_until_clear(struct page *page, unsigned int bits, enum task_sta
 	int error = 0;
 
 	for (;;) {
-		/* The state first: a wakeup between the arming and schedule() must find us asleep. */
+		/* The state first: a wakeup between the arming and schedule() must find us
+		 * asleep. */
 		current->state = state;
 		page_waiter_arm(&sleeper.waiter, page);
 		if (!(READ_ONCE(page->flags) & bits))

@@ -1,14 +1,16 @@
 /*
  * Dirty pages, and writing them back.
  *
- * 1. PG_DIRTY says that a page is newer than its store. It is set and cleared only here, so that nr_dirty_pages counts the
- *    dirty pages of files with a store.
- * 2. A page that is written back is PG_WRITEBACK and not locked: it can be read and lent. Who wants to change
- *    it waits, so that the disk gets one state of it.
- * 3. PG_DIRTY is cleared, and user mappings are write-protected, before the write starts: a store after that
- *    faults, and makes the page dirty again.
- * 4. A page whose write failed stays dirty, and the next sync tries again; mapping->write_error tells it to one fsync.
- * 5. Who makes pages dirty faster than anybody writes them back writes back its own: page_balance_dirty().
+ * 1. PG_DIRTY says that a page is newer than its store. It is set and cleared only here, so that
+ *    nr_dirty_pages counts the dirty pages of files with a store.
+ * 2. A page that is written back is PG_WRITEBACK and not locked: it can be read and lent. Who wants
+ *    to change it waits, so that the disk gets one state of it.
+ * 3. PG_DIRTY is cleared, and user mappings are write-protected, before the write starts: a store
+ *    after that faults, and makes the page dirty again.
+ * 4. A page whose write failed stays dirty, and the next sync tries again; mapping->write_error
+ *    tells it to one fsync.
+ * 5. Who makes pages dirty faster than anybody writes them back writes back its own:
+ *    page_balance_dirty().
  */
 #include "fs/pagecache.h"
 #include "fs/vfs.h"

@@ -1,9 +1,10 @@
 /*
  * ext2 directories: a row of blocks with entries, read through the directory's own page cache.
  *
- * 1. An entry's place in the directory, in bytes, is its readdir cookie. A cookie may be anything (lseek): reading
- *    begins at the start of its block and skips what stands before it.
- * 2. A damaged entry ends the search in its directory with EIO. The length of an entry is never 0, so every loop ends.
+ * 1. An entry's place in the directory, in bytes, is its readdir cookie. A cookie may be anything
+ *    (lseek): reading begins at the start of its block and skips what stands before it.
+ * 2. A damaged entry ends the search in its directory with EIO. The length of an entry is never 0,
+ *    so every loop ends.
  * 3. An index (the dir_index feature) looks like unused entries to us, and is passed over.
  */
 #include "fs/ext2/ext2.h"
@@ -22,8 +23,8 @@ static unsigned int mode_of_type(unsigned int type)
 }
 
 /*
- * Call each(context, entry, offset) for the used entries of one block, those at or after `from`. It returns 0 to go on,
- * else this is returned. -EIO if an entry is damaged.
+ * Call each(context, entry, offset) for the used entries of one block, those at or after `from`. It
+ * returns 0 to go on, else this is returned. -EIO if an entry is damaged.
  */
 static int walk_block(struct inode *dir, const char *block, file_off_t start, file_off_t from,
 		      int (*each)(void *, const struct ext2_entry *, file_off_t), void *context)
@@ -64,8 +65,8 @@ static int walk_dir(struct inode *dir, file_off_t from,
 			return PTR_ERR(page);
 		address = kmap_local(page);
 		do {
-			result = walk_block(dir, address + (start & (PAGE_SIZE - 1)), start, from, each,
-					    context);
+			result = walk_block(dir, address + (start & (PAGE_SIZE - 1)), start, from,
+					    each, context);
 			start += block_size;
 		} while (result == 0 && start & (PAGE_SIZE - 1) && start < dir->size);
 		kunmap_local(address);

@@ -23,7 +23,8 @@ static inline struct ext2_fs *ext2_fs(const struct inode *inode)
 	return inode->sb->private;
 }
 
-/* super.c: copy metadata from byte `offset` of the device; within one page. 0, -EIO, -ENOMEM, -ERESTARTSYS. */
+/* super.c: copy metadata from byte `offset` of the device; within one page. 0, -EIO, -ENOMEM,
+ * -ERESTARTSYS. */
 int ext2_read_metadata(struct ext2_fs *fs, uint64_t offset, void *to, unsigned int len);
 /* The inode of that number, with a reference; ERR_PTR. */
 struct inode *ext2_get_inode(struct super_block *sb, uint32_t number);

@@ -20,7 +20,8 @@
 
 static const char *check_inode_size(const struct ext2_disk_super *super, struct ext2_layout *layout)
 {
-	unsigned int size = super->revision < DYNAMIC_REVISION ? EXT2_INODE_SIZE_MIN : super->inode_size;
+	unsigned int size =
+		super->revision < DYNAMIC_REVISION ? EXT2_INODE_SIZE_MIN : super->inode_size;
 
 	if (size < EXT2_INODE_SIZE_MIN || size > layout->block_size || size & (size - 1))
 		return "bad inode size";
@@ -169,7 +170,8 @@ bool ext2_is_fast_symlink(const struct ext2_layout *layout, const struct ext2_di
 }
 
 /* Small numbers stand in the first pointer, as 8 bits each; larger ones in the second. */
-void ext2_device_number(const struct ext2_disk_inode *inode, unsigned int *major, unsigned int *minor)
+void ext2_device_number(const struct ext2_disk_inode *inode, unsigned int *major,
+			unsigned int *minor)
 {
 	uint32_t old = inode->block[0], new = inode->block[1];
 
@@ -211,8 +213,8 @@ unsigned int ext2_block_path(const struct ext2_layout *layout, uint64_t block, u
 	return length;
 }
 
-unsigned int ext2_read_entry(const struct ext2_layout *layout, const void *block, unsigned int offset,
-			     struct ext2_entry *entry)
+unsigned int ext2_read_entry(const struct ext2_layout *layout, const void *block,
+			     unsigned int offset, struct ext2_entry *entry)
 {
 	const struct ext2_disk_entry *disk = (const void *)((const char *)block + offset);
 	unsigned int room = layout->block_size - offset, len;
@@ -224,7 +226,8 @@ unsigned int ext2_read_entry(const struct ext2_layout *layout, const void *block
 		return 0;
 	entry->inode = disk->inode;
 	entry->name = (const char *)(disk + 1);
-	/* Without file types the name's length had 16 bits; names were never longer than 255 bytes. */
+	/* Without file types the name's length had 16 bits; names were never longer than 255
+	 * bytes. */
 	entry->name_len = disk->name_len;
 	entry->type = layout->file_types ? disk->type : 0;
 	if (!layout->file_types && disk->type)

@@ -1,11 +1,12 @@
 /*
- * What ext2 looks like on disk ("The Second Extended File System, Internal Layout", D. Poirier), and the
- * checks that stand between it and the rest of the kernel.
+ * What ext2 looks like on disk ("The Second Extended File System, Internal Layout", D. Poirier),
+ * and the checks that stand between it and the rest of the kernel.
  *
- * 1. Everything here is plain computation on bytes that came from a disk: no locks, no memory, no IO. It is tested on
- *    the host.
- * 2. A disk may hold anything. What these functions accept can be used without further thought: shifts are in
- *    range, divisors are not zero, offsets lie in their block, block numbers on the file system.
+ * 1. Everything here is plain computation on bytes that came from a disk: no locks, no memory, no
+ *    IO. It is tested on the host.
+ * 2. A disk may hold anything. What these functions accept can be used without further thought:
+ *    shifts are in range, divisors are not zero, offsets lie in their block, block numbers on the
+ *    file system.
  */
 #ifndef FS_EXT2_FORMAT_H
 #define FS_EXT2_FORMAT_H
@@ -79,8 +80,8 @@ struct ext2_layout {
 };
 
 /*
- * Check a superblock against the device's size. NULL: *layout is filled in. Else a text that says what is wrong;
- * for unknown features *features is set to their bits, else to 0.
+ * Check a superblock against the device's size. NULL: *layout is filled in. Else a text that says
+ * what is wrong; for unknown features *features is set to their bits, else to 0.
  */
 const char *ext2_check_super(const struct ext2_disk_super *super, uint64_t device_bytes,
 			     struct ext2_layout *layout, uint32_t *features);
@@ -95,7 +96,8 @@ static inline bool ext2_inode_number_ok(const struct ext2_layout *layout, uint32
 	return number > 0 && number <= layout->inodes;
 }
 
-/* Byte offsets on the device: of the descriptor of the inode's group; of the inode, given that group's inode table. */
+/* Byte offsets on the device: of the descriptor of the inode's group; of the inode, given that
+ * group's inode table. */
 uint64_t ext2_group_offset(const struct ext2_layout *layout, uint32_t number);
 uint64_t ext2_inode_offset(const struct ext2_layout *layout, uint32_t number, uint32_t inode_table);
 /* Does the inode table of the inode's group lie on the file system? */
@@ -108,12 +110,13 @@ int64_t ext2_inode_size(const struct ext2_disk_inode *inode);
 /* Is it a symbolic link whose target stands in the inode? */
 bool ext2_is_fast_symlink(const struct ext2_layout *layout, const struct ext2_disk_inode *inode);
 /* The device number of a character or block device. */
-void ext2_device_number(const struct ext2_disk_inode *inode, unsigned int *major, unsigned int *minor);
+void ext2_device_number(const struct ext2_disk_inode *inode, unsigned int *major,
+			unsigned int *minor);
 
 /*
- * The way to a file's block: which of the inode's pointers, and then which entry of each indirect block. Returns its length
- * (1 to 4), 0 if no file has such a block. `left`: how many blocks from there on have their pointers
- * in the same place.
+ * The way to a file's block: which of the inode's pointers, and then which entry of each indirect
+ * block. Returns its length (1 to 4), 0 if no file has such a block. `left`: how many blocks from
+ * there on have their pointers in the same place.
  */
 unsigned int ext2_block_path(const struct ext2_layout *layout, uint64_t block, unsigned int path[4],
 			     unsigned int *left);
@@ -121,15 +124,15 @@ unsigned int ext2_block_path(const struct ext2_layout *layout, uint64_t block, u
 uint64_t ext2_max_blocks(const struct ext2_layout *layout);
 
 /*
- * The directory entry at `offset` of a directory's block: its length up to the next one, or 0 if it is damaged. The name
- * is name[0..name_len), without '/' and '\0'; inode 0: an unused entry.
+ * The directory entry at `offset` of a directory's block: its length up to the next one, or 0 if it
+ * is damaged. The name is name[0..name_len), without '/' and '\0'; inode 0: an unused entry.
  */
 struct ext2_entry {
 	uint32_t     inode;
 	const char   *name;
 	unsigned int name_len, type;
 };
-unsigned int ext2_read_entry(const struct ext2_layout *layout, const void *block, unsigned int offset,
-			     struct ext2_entry *entry);
+unsigned int ext2_read_entry(const struct ext2_layout *layout, const void *block,
+			     unsigned int offset, struct ext2_entry *entry);
 
 #endif

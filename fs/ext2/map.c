@@ -1,9 +1,11 @@
 /*
  * ext2: where the blocks of a file are, and reading them.
  *
- * 1. A pointer of 0, on any level, is a hole: zeros. Any other one is checked before it is used, so a damaged
- *    file reads as EIO, and indirect blocks that point to themselves are only read as often as the path is long.
- * 2. Finding a block may wait for indirect blocks, which are metadata; reading data waits for nothing.
+ * 1. A pointer of 0, on any level, is a hole: zeros. Any other one is checked before it is used, so
+ *    a damaged file reads as EIO, and indirect blocks that point to themselves are only read as
+ *    often as the path is long.
+ * 2. Finding a block may wait for indirect blocks, which are metadata; reading data waits for
+ *    nothing.
  */
 #include "fs/ext2/ext2.h"
 #include "drivers/block.h"
@@ -30,7 +32,8 @@ static int check_run(struct inode *inode, uint32_t first, unsigned int n)
 	return ext2_damaged(inode->sb, inode->number, "a block that is not on the file system");
 }
 
-/* Follow the path down to the block that holds the last pointers: *block, 0 if the way leads into a hole. */
+/* Follow the path down to the block that holds the last pointers: *block, 0 if the way leads into a
+ * hole. */
 static int walk_indirect(struct inode *inode, const unsigned int *path, unsigned int length,
 			 uint32_t *block)
 {
@@ -92,8 +95,8 @@ static void ext2_read_pages(struct mapping *mapping, struct page **pages, unsign
 {
 	struct inode *inode = mapping->inode;
 
-	pageio_read(inode->sb->device, mapping, ext2_fs(inode)->layout.block_shift, ext2_lookup_block,
-		    pages, nr);
+	pageio_read(inode->sb->device, mapping, ext2_fs(inode)->layout.block_shift,
+		    ext2_lookup_block, pages, nr);
 }
 
 const struct mapping_ops ext2_mapping_ops = {

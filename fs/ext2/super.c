@@ -1,9 +1,10 @@
 /*
  * ext2: mounting, and reading inodes.
  *
- * 1. The file system is read-only, however it is mounted: /proc/mounts says so, and writes are EROFS.
- * 2. Metadata is read through the page cache of the raw device and copied out of it; nothing points into those
- *    pages, so they may be given up at any time.
+ * 1. The file system is read-only, however it is mounted: /proc/mounts says so, and writes are
+ *    EROFS.
+ * 2. Metadata is read through the page cache of the raw device and copied out of it; nothing points
+ *    into those pages, so they may be given up at any time.
  * 3. What is damaged gives a line in the log and -EINVAL from mount, -EIO elsewhere.
  */
 #include "fs/ext2/ext2.h"
@@ -181,10 +182,18 @@ static void name_features(const char *device, uint32_t features)
 		uint32_t bit;
 		const char *name;
 	} names[] = {
-		{ 0x0001, "compression" }, { 0x0004, "needs_recovery" }, { 0x0008, "journal_dev" },
-		{ 0x0010, "meta_bg" }, { 0x0040, "extents" }, { 0x0080, "64bit" }, { 0x0100, "mmp" },
-		{ 0x0200, "flex_bg" }, { 0x2000, "metadata_csum_seed" }, { 0x4000, "large_dir" },
-		{ 0x8000, "inline_data" }, { 0x10000, "encrypt" },
+		{ 0x0001, "compression" },
+		{ 0x0004, "needs_recovery" },
+		{ 0x0008, "journal_dev" },
+		{ 0x0010, "meta_bg" },
+		{ 0x0040, "extents" },
+		{ 0x0080, "64bit" },
+		{ 0x0100, "mmp" },
+		{ 0x0200, "flex_bg" },
+		{ 0x2000, "metadata_csum_seed" },
+		{ 0x4000, "large_dir" },
+		{ 0x8000, "inline_data" },
+		{ 0x10000, "encrypt" },
 	};
 	struct text text;
 	char line[160];
@@ -209,7 +218,8 @@ static int read_super(struct super_block *sb, struct ext2_fs *fs)
 		log_error("ext2: %s: cannot read the superblock", name);
 		return error;
 	}
-	wrong = ext2_check_super(&super, sb->device->sectors << SECTOR_SHIFT, &fs->layout, &features);
+	wrong = ext2_check_super(&super, sb->device->sectors << SECTOR_SHIFT, &fs->layout,
+				 &features);
 	if (!wrong)
 		return 0;
 	if (features)

@@ -1,6 +1,6 @@
 /*
- * fs/ext2/format.c: good and damaged superblocks, inodes and directories, the way to each block, and random
- * bytes for all of them.
+ * fs/ext2/format.c: good and damaged superblocks, inodes and directories, the way to each block,
+ * and random bytes for all of them.
  */
 #include "tests/unit/shim.h"
 #include "fs/ext2/format.c"
@@ -44,7 +44,8 @@ static void test_super(void)
 	make_super(2);
 	super.revision = 0;
 	super.incompatible = 0x40;
-	ok(!check() && layout.inode_size == 128 && !layout.file_types, "an old revision has no features");
+	ok(!check() && layout.inode_size == 128 && !layout.file_types,
+	   "an old revision has no features");
 	make_super(2);
 	super.incompatible = 0x42;
 	ok(ext2_check_super(&super, DEVICE_BYTES, &layout, &features) && features == 0x40,
@@ -83,7 +84,9 @@ static void test_bad_super(void)
 
 static struct ext2_disk_inode make_inode(unsigned int mode, uint64_t size)
 {
-	struct ext2_disk_inode inode = { .mode = mode, .links = 1, .size = size, .size_high = size >> 32 };
+	struct ext2_disk_inode inode = {
+		.mode = mode, .links = 1, .size = size, .size_high = size >> 32
+	};
 
 	return inode;
 }
@@ -114,14 +117,16 @@ static void test_inode(void)
 	ok(!accepts(make_inode(0120777, 0)) && !accepts(make_inode(0120777, 4096)),
 	   "a link has a target, of less than a block");
 	ok(!accepts(make_inode(0, 0)) && !accepts(make_inode(0170000, 0)), "there are seven types");
-	ok(ext2_inode_size(&(struct ext2_disk_inode){ .mode = 0040755, .size = 4096, .size_high = 9 }) == 4096,
+	ok(ext2_inode_size(&(struct ext2_disk_inode){
+		   .mode = 0040755, .size = 4096, .size_high = 9 }) == 4096,
 	   "a directory has no upper half of its size");
 	inode = make_inode(0120777, 20);
 	must(ext2_is_fast_symlink(&layout, &inode));
 	inode.sectors = 8;
 	must(!ext2_is_fast_symlink(&layout, &inode));
 	inode.file_acl = 77;
-	ok(ext2_is_fast_symlink(&layout, &inode), "a link with attributes in a block is still a fast one");
+	ok(ext2_is_fast_symlink(&layout, &inode),
+	   "a link with attributes in a block is still a fast one");
 	inode = make_inode(0020600, 0);
 	inode.block[0] = 0x0501;
 	ext2_device_number(&inode, &major, &minor);
@@ -142,10 +147,11 @@ static void test_path(unsigned int log)
 	must(!check());
 	pointers = layout.block_size / 4;
 	for (unsigned int i = 0; i < EXT2_DIRECT; i++)
-		must(ext2_block_path(&layout, i, path, &left) == 1 && path[0] == i && left == 12 - i);
+		must(ext2_block_path(&layout, i, path, &left) == 1 && path[0] == i &&
+		     left == 12 - i);
 	for (unsigned int i = 0; i < pointers; i++, block++)
-		must(ext2_block_path(&layout, block, path, &left) == 2 && path[0] == 12 && path[1] == i &&
-		     left == pointers - i);
+		must(ext2_block_path(&layout, block, path, &left) == 2 && path[0] == 12 &&
+		     path[1] == i && left == pointers - i);
 	for (unsigned int i = 0; i < pointers; i++)
 		for (unsigned int j = 0; j < pointers; j++, block++)
 			must(ext2_block_path(&layout, block, path, &left) == 3 && path[0] == 13 &&
@@ -163,7 +169,7 @@ static void test_path(unsigned int log)
 
 /* ---- directories ---- */
 
-static char block[4096 + 64] __attribute__((aligned(4)));	/* some tests write beyond its end */
+static char block[4096 + 64] __attribute__((aligned(4))); /* some tests write beyond its end */
 
 static unsigned int put_entry(unsigned int at, uint32_t inode, unsigned int len, const char *name)
 {
@@ -192,15 +198,19 @@ static void test_directory(void)
 	at = put_entry(0, 2, 12, ".");
 	at = put_entry(at, 0, 20, "gone");
 	put_entry(at, 7, 4096 - at, "hello");
-	must(ext2_read_entry(&layout, block, 0, &entry) == 12 && entry.inode == 2 && entry.name_len == 1);
+	must(ext2_read_entry(&layout, block, 0, &entry) == 12 && entry.inode == 2 &&
+	     entry.name_len == 1);
 	must(ext2_read_entry(&layout, block, 12, &entry) == 20 && entry.inode == 0);
-	must(ext2_read_entry(&layout, block, 32, &entry) == 4064 && !memcmp(entry.name, "hello", 5));
+	must(ext2_read_entry(&layout, block, 32, &entry) == 4064 &&
+	     !memcmp(entry.name, "hello", 5));
 	ok(entry.name_len == 5 && entry.type == 1, "a directory is read");
 	ok(damaged(7, 0, "a", 0), "a length of 0 is refused");
 	ok(damaged(7, 8, "", 0) && damaged(7, 14, "a", 0), "so is one that is too short, or odd");
 	ok(damaged(7, 12, "abcdefgh", 0), "a name that is longer than its entry");
-	ok(damaged(7, 16, "a", 4084) && damaged(7, 12, "a", 4088 + 4), "an entry that leaves its block");
-	ok(damaged(7, 12, "a/b", 0) && damaged(7, 12, "", 0), "names with a slash, and without a letter");
+	ok(damaged(7, 16, "a", 4084) && damaged(7, 12, "a", 4088 + 4),
+	   "an entry that leaves its block");
+	ok(damaged(7, 12, "a/b", 0) && damaged(7, 12, "", 0),
+	   "names with a slash, and without a letter");
 	ok(damaged(1025, 12, "a", 0), "an inode that there is not");
 }
 
@@ -240,14 +250,15 @@ static void use_layout(uint64_t device_bytes)
 
 static void walk_random_block(void)
 {
-	char *copy = malloc(layout.block_size);		/* of its very size, for the address sanitizer */
+	char *copy = malloc(layout.block_size); /* of its very size, for the address sanitizer */
 	unsigned int at = 0, entries = 0, len = 0;
 	struct ext2_entry entry;
 
 	memcpy(copy, block, layout.block_size);
 	while (at < layout.block_size && (len = ext2_read_entry(&layout, copy, at, &entry)) > 0) {
 		if (entry.inode) {
-			must(entry.name_len > 0 && entry.name + entry.name_len <= copy + layout.block_size);
+			must(entry.name_len > 0 &&
+			     entry.name + entry.name_len <= copy + layout.block_size);
 			must(entry.inode <= layout.inodes);
 		}
 		at += len;
@@ -266,7 +277,8 @@ static void test_random(void)
 
 		make_super(random_u32() % 3);
 		for (unsigned int n = random_u32() % 4; n > 0; n--)
-			fill_random((char *)&super + random_u32() % (sizeof(super) - 4), 1 + random_u32() % 4);
+			fill_random((char *)&super + random_u32() % (sizeof(super) - 4),
+				    1 + random_u32() % 4);
 		uint32_t features;
 
 		if (ext2_check_super(&super, device_bytes, &layout, &features))
@@ -281,8 +293,9 @@ static void test_random(void)
 		make_super(random_u32() % 3);
 		must(!check());
 		while (at < layout.block_size)
-			at = put_entry(at, random_u32() % 1030, MIN(12 + 4 * (random_u32() % 64),
-								      layout.block_size - at), "abc");
+			at = put_entry(at, random_u32() % 1030,
+				       MIN(12 + 4 * (random_u32() % 64), layout.block_size - at),
+				       "abc");
 		for (unsigned int n = random_u32() % 4; n > 0; n--)
 			block[random_u32() % layout.block_size] = random_u32() >> 7;
 		if (i % 4 == 0)
