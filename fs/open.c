@@ -106,13 +106,15 @@ static struct file *open_checked(const struct path *path, unsigned int flags, bo
 	if (error)
 		return ERR_PTR(error);
 	inode_get(inode);
-	file = file_alloc(inode, flags & O_PATH ? &no_file_ops : inode->file_ops, flags & O_KEPT);
+	file = file_alloc(inode, flags & O_PATH ? &no_file_ops : inode->file_ops,
+			  flags & (O_KEPT | O_NOCTTY));
 	if (IS_ERR(file))
 		return file;
 	file->path = *path;
 	path_get(path);
 	if (file->ops->open)
 		error = file->ops->open(inode, file);
+	file->flags &= ~O_NOCTTY;		/* a word to the terminal's open only */
 	if (error)
 		file->ops = &no_file_ops;	/* nothing to release */
 	else if (flags & O_TRUNC && !created && S_ISREG(inode->mode))
