@@ -20,6 +20,7 @@
 #include "fs/pagecache.h"
 #include "fs/poll.h"
 #include "kernel/mutex.h"
+#include "mm/kmap.h"
 
 struct inode;
 struct file;
@@ -76,8 +77,22 @@ static inline int slot_confirm(struct pipe_slot *slot)
 {
 	return slot->ops->confirm ? slot->ops->confirm(slot) : 0;
 }
-void *slot_map(struct pipe_slot *slot, unsigned int at);
-void slot_unmap(struct pipe_slot *slot, void *addr);
+static inline void *slot_map(struct pipe_slot *slot, unsigned int at)
+{
+	unsigned int byte = slot->offset + at;
+
+	if (unlikely(slot->ops->map))
+		return slot->ops->map(slot, at);
+	/* The followers of a compound page stand behind it in mem_map. */
+	return (char *)kmap_local(slot->page + (byte >> PAGE_SHIFT)) + (byte & (PAGE_SIZE - 1));
+}
+static inline void slot_unmap(struct pipe_slot *slot, void *addr)
+{
+	if (unlikely(slot->ops->unmap))
+		slot->ops->unmap(slot, addr);
+	else
+		kunmap_local(addr);
+}
 bool slot_get(struct pipe_slot *slot);
 void slot_release(struct pipe_slot *slot);
 /* A failed slot that a reader reached: start the disk's read again. May wait for metadata. */

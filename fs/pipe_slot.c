@@ -10,24 +10,6 @@
 #include "fs/vfs.h"
 #include "mm/kmap.h"
 
-void *slot_map(struct pipe_slot *slot, unsigned int at)
-{
-	unsigned int byte = slot->offset + at;
-
-	if (slot->ops->map)
-		return slot->ops->map(slot, at);
-	/* The followers of a compound page stand behind it in mem_map. */
-	return (char *)kmap_local(slot->page + (byte >> PAGE_SHIFT)) + (byte & (PAGE_SIZE - 1));
-}
-
-void slot_unmap(struct pipe_slot *slot, void *addr)
-{
-	if (slot->ops->unmap)
-		slot->ops->unmap(slot, addr);
-	else
-		kunmap_local(addr);
-}
-
 static bool page_slot_get(struct pipe_slot *slot)
 {
 	if (!page_get(page_head(slot->page)))
@@ -59,20 +41,18 @@ void slot_release(struct pipe_slot *slot)
 
 size_t slot_copy_to(struct pipe_slot *slot, unsigned int at, size_t n, struct iter *to)
 {
-	size_t done = 0;
+	size_t left = n, chunk, copied;
 
-	while (done < n) {
-		size_t in_page = PAGE_SIZE - ((slot->offset + at + done) & (PAGE_SIZE - 1));
-		size_t chunk = MIN(n - done, in_page);
-		void *from = slot_map(slot, at + done);
-		size_t copied = iter_copy_to_nofault(to, from, chunk);
+	do {
+		void *from = slot_map(slot, at);
 
+		chunk = MIN(left, PAGE_SIZE - ((uintptr_t)from & (PAGE_SIZE - 1)));
+		copied = iter_copy_to_nofault(to, from, chunk);
 		slot_unmap(slot, from);
-		done += copied;
-		if (copied < chunk)
-			break;
-	}
-	return done;
+		left -= copied;
+		at += copied;
+	} while (left > 0 && copied == chunk);
+	return n - left;
 }
 
 /*
