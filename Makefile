@@ -143,10 +143,17 @@ ifneq ($(shell cat $(B)/programs 2>/dev/null),$(strip $(INSTALL)))
 $(shell mkdir -p $(B) && echo '$(strip $(INSTALL))' >$(B)/programs)
 endif
 
-$(B)/root.ext2: $(INSTALL) $(OVERLAY) $(B)/programs tools/mkroot | $(DEB)/.packages
+# What the guest test of ext2 mounts: all in one rule, as they are made together.
+IMAGES  := $(addprefix $(B)/images/,damage ext2-1k ext2-2k ext2-4k)
+
+$(IMAGES) &: tests/images
+	$(call say,IMAGES,$(B)/images)
+	$(Q)tests/images $(B)/images
+
+$(B)/root.ext2: $(INSTALL) $(OVERLAY) $(B)/programs $(IMAGES) tools/mkroot | $(DEB)/.packages
 	$(call say,ROOT,$@)
 	$(Q)tools/mkroot $@ --overlay user/root --busybox $(DEB)/busybox/bin/busybox \
-		$(foreach p,$(INSTALL),$(call install,$(p)))
+		$(foreach p,$(INSTALL),$(call install,$(p))) $(foreach i,$(IMAGES),$(i)=/test/data/$(notdir $(i)))
 
 # --- the oracle ---
 
