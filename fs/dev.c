@@ -80,7 +80,7 @@ void *chrdev_private(struct inode *inode)
 static int add_devices(struct super_block *sb)
 {
 	const struct chrdev *device;
-	const struct block_device *disk;
+	struct block_device *disk;
 	int error = 0;
 
 	list_for_each(device, &chrdevs, link) {		/* only grows; making a node may sleep */
@@ -89,6 +89,8 @@ static int add_devices(struct super_block *sb)
 			return error;
 	}
 	list_for_each(disk, &block_devices, link) {
+		if (IS_ERR(block_inode(disk)))
+			return -ENOMEM;
 		error = tmpfs_add_node(sb, disk->name, S_IFBLK | BLOCK_MODE,
 				       MAKEDEV(disk->major, disk->minor));
 		if (error)

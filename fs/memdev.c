@@ -15,6 +15,7 @@
 #include "kernel/random.h"
 #include "kernel/wait.h"
 #include "lib/string.h"
+#include "mm/tables.h"
 
 #define MEM_MAJOR	1
 #define PIECE		256u		/* bytes between two looks at pending signals */
@@ -106,6 +107,22 @@ static ssize_t zero_splice_read(struct file *file, file_off_t *pos, size_t len, 
 	return done;
 }
 
+/* Zeros to write to are anonymous memory: the mapping has nothing to do with this file any more. */
+static int zero_mmap(struct file *file, struct vma *vma)
+{
+	struct file *memory = NULL;
+
+	if (vma->flags & VMA_SHARED) {
+		memory = shared_memory_file(vma->end - vma->start);
+		if (IS_ERR(memory))
+			return PTR_ERR(memory);
+	}
+	file_put(vma->file);		/* the caller has a reference, too */
+	vma->file = memory;
+	vma->page_offset = 0;
+	return 0;
+}
+
 static ssize_t full_write(struct file *file, struct iter *from, file_off_t *pos)
 {
 	return -ENOSPC;
@@ -115,6 +132,7 @@ static const struct file_ops zero_ops = {
 	.read = zero_read,
 	.write = null_write,
 	.llseek = mem_llseek,
+	.mmap = zero_mmap,
 	.splice_read = zero_splice_read,
 	.splice_write = null_splice_write,
 };

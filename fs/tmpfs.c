@@ -39,7 +39,8 @@ struct tmpfs_inode {
 	struct list	entries;	/* of a directory */
 	file_off_t	last_cookie;
 	uint64_t	parent;		/* of a directory: the number of the one above it */
-	unsigned int	pages;		/* counted in tmpfs->pages; tmpfs->lock */
+	unsigned int	pages;		/* counted in tmpfs->pages; tmpfs->lock, as the next */
+	bool		refused;	/* there may be pages that found no room */
 	char		*target;	/* of a symbolic link */
 	struct mutex	refused_lock;
 	unsigned int	first_refused, nr_refused;	/* the last pages that had no room */
@@ -64,11 +65,24 @@ static struct tmpfs *tmpfs_of(const struct inode *inode)
 
 /* ---- counting ---- */
 
-static unsigned int cached_pages(struct mapping *mapping)
+/* The pages that count: those that were refused (they have failed) do not. tmpfs->lock is held. */
+static unsigned int held_pages(struct mapping *mapping, struct tmpfs_inode *own)
 {
 	unsigned int flags = spin_lock_irqsave(&mapping->lock);
-	unsigned int count = mapping->pages.count;
+	unsigned int count = mapping->pages.count, index = 0;
+	struct page *page;
 
+	if (own->refused) {
+		own->refused = false;
+		while ((page = radix_next(&mapping->pages, &index))) {
+			if (page->flags & PG_ERROR) {
+				own->refused = true;
+				count--;
+			}
+			if (index++ == UINT32_MAX)
+				break;
+		}
+	}
 	spin_unlock_irqrestore(&mapping->lock, flags);
 	return count;
 }
@@ -88,7 +102,7 @@ static bool tmpfs_recount(struct inode *inode)
 		return true;
 	tmpfs = tmpfs_of(inode);
 	spin_lock(&tmpfs->lock);
-	count = cached_pages(&inode->mapping);
+	count = held_pages(&inode->mapping, own);
 	total = tmpfs->pages - own->pages + count;
 	ok = count <= own->pages || total <= tmpfs->max_pages;
 	if (ok) {
@@ -150,25 +164,36 @@ static void forget_refused(struct mapping *mapping, struct tmpfs_inode *own)
 }
 
 /*
- * The pages of a hole are wanted. Where there is no room they fail: a splice gets EIO, a mapping SIGBUS. They stay
- * until the next ones are refused: so their readers find them, and there are never many.
+ * Pages for which there is no room fail: a splice gets EIO, a mapping SIGBUS. They stay in the file until the next ones
+ * are refused: so their readers find them, and there are never many.
  */
-static void tmpfs_read_pages(struct mapping *mapping, struct page **pages, unsigned int nr)
+static void refuse_pages(struct mapping *mapping, struct page **pages, unsigned int nr)
 {
 	struct tmpfs_inode *own = mapping->inode->private;
-	bool ok = tmpfs_recount(mapping->inode);
+	struct tmpfs *tmpfs = tmpfs_of(mapping->inode);
 
-	if (!ok) {
-		mutex_lock(&own->refused_lock);
-		forget_refused(mapping, own);
-		own->first_refused = pages[0]->index;
-		own->nr_refused = nr;
-		mutex_unlock(&own->refused_lock);
+	mutex_lock(&own->refused_lock);
+	forget_refused(mapping, own);
+	own->first_refused = pages[0]->index;
+	own->nr_refused = nr;
+	for (unsigned int i = 0; i < nr; i++)
+		page_read_done(pages[i], false);
+	spin_lock(&tmpfs->lock);
+	own->refused = true;
+	spin_unlock(&tmpfs->lock);
+	mutex_unlock(&own->refused_lock);
+}
+
+/* The pages of a hole are wanted: zeros. */
+static void tmpfs_read_pages(struct mapping *mapping, struct page **pages, unsigned int nr)
+{
+	if (!tmpfs_recount(mapping->inode)) {
+		refuse_pages(mapping, pages, nr);
+		return;
 	}
 	for (unsigned int i = 0; i < nr; i++) {
-		if (ok)
-			page_zero(pages[i], 0, PAGE_SIZE);
-		page_read_done(pages[i], ok);
+		page_zero(pages[i], 0, PAGE_SIZE);
+		page_read_done(pages[i], true);
 	}
 }
 

@@ -1,0 +1,275 @@
+/*
+ * /proc, and the calls that tell of the machine: uname, sysinfo, syslog, getrandom.
+ */
+#include "user/test/test.h"
+
+#include <sys/klog.h>
+#include <sys/mount.h>
+#include <sys/random.h>
+#include <sys/sysinfo.h>
+#include <sys/utsname.h>
+
+static char text[65536];
+
+static const char *slurp(const char *path)
+{
+	int fd = open(path, O_RDONLY);
+	ssize_t n;
+
+	CHECK(fd >= 0);
+	n = read_full(fd, text, sizeof(text) - 1);
+	CHECK(n >= 0);
+	text[n] = 0;
+	close(fd);
+	return text;
+}
+
+static const char *of_pid(pid_t pid, const char *name)
+{
+	static char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%d/%s", pid, name);
+	return path;
+}
+
+TEST(own_maps, 5, "maps names the program, the heap and the stack, and where they are")
+{
+	static int somewhere;
+	unsigned long start, end, local = (unsigned long)&start;
+	bool program = false, stack = false;
+	char *line, *rest, access[8];
+
+	slurp("/proc/self/maps");
+	for (line = strtok_r(text, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest)) {
+		CHECK_EQ(sscanf(line, "%lx-%lx %7s", &start, &end, access), 3);
+		CHECK(start < end && strlen(access) == 4);
+		if ((unsigned long)&somewhere >= start && (unsigned long)&somewhere < end)
+			program = access[0] == 'r' && access[1] == 'w';
+		if (local >= start && local < end)
+			stack = strstr(line, "[stack]") && access[1] == 'w';
+	}
+	CHECK(program);
+	CHECK(stack);
+	CHECK(strstr(slurp("/proc/self/maps"), "/test/proc"));
+}
+
+TEST(stat_fields, 5, "stat has 52 fields; they say who and how large")
+{
+	int fields = 1, pid, ppid, pgrp;
+	unsigned long size;
+	const char *p;
+	char state;
+
+	p = strrchr(slurp("/proc/self/stat"), ')');
+	CHECK(p && sscanf(text, "%d", &pid) == 1 && pid == getpid());
+	CHECK_EQ(sscanf(p, ") %c %d %d", &state, &ppid, &pgrp), 3);
+	CHECK(state == 'R' && ppid == getppid() && pgrp == getpgrp());
+	for (p += 1; *p; p++)
+		fields += *p == ' ';
+	CHECK_EQ(fields + 1, 52);
+	p = strrchr(text, ')');
+	CHECK(sscanf(p, ") %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d %*u %lu",
+		     &size) == 1);
+	CHECK(size > 10000 && size < 1u << 30);
+}
+
+TEST(other_process, 10, "another process: its command line, name, links and end")
+{
+	int ends[2], file;
+	char path[256];
+	pid_t child;
+	ssize_t n;
+
+	CHECK_EQ(pipe(ends), 0);
+	child = fork();
+	if (child == 0) {
+		dup2(ends[0], 0);
+		close(ends[1]);
+		CHECK_EQ(chdir("/etc"), 0);
+		execl("/bin/busybox", "cat", "-", (char *)NULL);
+		_exit(127);
+	}
+	close(ends[0]);
+	for (int i = 0; i < 500; i++) {		/* until it has become cat */
+		if (!strcmp(slurp(of_pid(child, "comm")), "busybox\n"))
+			break;
+		test_sleep_ms(10);
+	}
+	CHECK(!strcmp(text, "busybox\n"));
+	n = open(of_pid(child, "cmdline"), O_RDONLY);
+	CHECK_EQ(read(n, text, 100), 6);
+	CHECK(!memcmp(text, "cat\0-\0", 6));
+	close(n);
+	n = readlink(of_pid(child, "cwd"), path, sizeof(path));
+	CHECK(n == 4 && !memcmp(path, "/etc", 4));
+	n = readlink(of_pid(child, "exe"), path, sizeof(path));
+	CHECK(n == 12 && !memcmp(path, "/bin/busybox", 12));
+	n = readlink(of_pid(child, "fd/0"), path, sizeof(path));
+	CHECK(n > 6 && !memcmp(path, "pipe:[", 6));
+	CHECK_EQ(access(of_pid(child, "fd/77"), F_OK), -1);
+	CHECK(strstr(slurp(of_pid(child, "status")), "State:\tS"));
+
+	file = open(of_pid(child, "stat"), O_RDONLY);
+	CHECK(file >= 0);
+	CHECK_EQ(kill(child, SIGKILL), 0);
+	for (int i = 0; i < 500 && !strstr(slurp(of_pid(child, "stat")), ") Z"); i++)
+		test_sleep_ms(10);
+	CHECK(strstr(text, ") Z"));
+	CHECK(strstr(text, "(busybox)"));
+	CHECK_EQ(test_wait(child), 128 + SIGKILL);
+	CHECK_ERR(read(file, text, 10), ESRCH);
+	CHECK_ERR(open(of_pid(child, "stat"), O_RDONLY), ENOENT);
+}
+
+TEST(others_are_kept_out, 5, "another user sees that a process is there, but not into it")
+{
+	pid_t parent = getpid(), child = fork();
+	char path[64];
+
+	if (child == 0) {
+		CHECK_EQ(setgid(1000), 0);
+		CHECK_EQ(setuid(1000), 0);
+		CHECK_EQ(access(of_pid(parent, "stat"), R_OK), 0);
+		CHECK_ERR(open(of_pid(parent, "fd"), O_RDONLY), EACCES);
+		CHECK_ERR(open(of_pid(parent, "fd/0"), O_RDONLY), EACCES);
+		CHECK_ERR(readlink(of_pid(parent, "exe"), path, sizeof(path)), EACCES);
+		CHECK_ERR(readlink(of_pid(parent, "cwd"), path, sizeof(path)), EACCES);
+		CHECK_ERR(open("/proc/sys/vm/drop_caches", O_WRONLY), EACCES);
+		CHECK_ERR(sethostname("x", 1), EPERM);
+		_exit(0);
+	}
+	CHECK_EQ(test_wait(child), 0);
+}
+
+TEST(own_descriptors, 5, "/proc/self/fd/N leads to the open file, under any name or none")
+{
+	int fd = open("/tmp/fd", O_RDWR | O_CREAT, 0600), ends[2], again;
+	char path[64], name[64];
+
+	CHECK_EQ(write(fd, "abc", 3), 3);
+	CHECK_EQ(unlink("/tmp/fd"), 0);
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	memset(name, 0, sizeof(name));
+	CHECK(readlink(path, name, sizeof(name)) > 0);
+	CHECK(!strcmp(name, "/tmp/fd (deleted)"));
+	again = open(path, O_RDONLY);
+	CHECK(again >= 0);
+	CHECK_EQ(read(again, name, 10), 3);	/* its own offset */
+	close(again);
+
+	CHECK_EQ(pipe(ends), 0);
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", ends[1]);
+	again = open(path, O_WRONLY);
+	CHECK(again >= 0);
+	CHECK_EQ(write(again, "xy", 2), 2);
+	CHECK_EQ(read(ends[0], name, 10), 2);
+	close(ends[1]);
+	CHECK_EQ(fcntl(ends[0], F_SETFL, O_NONBLOCK), 0);
+	CHECK_ERR(read(ends[0], name, 10), EAGAIN);	/* there is a writer still */
+	close(again);
+	CHECK_EQ(read(ends[0], name, 10), 0);
+	CHECK_ERR(open("/proc/self/fd/99", O_RDONLY), ENOENT);
+	CHECK_ERR(open("/proc/self/fd/x", O_RDONLY), ENOENT);
+}
+
+TEST(small_reads, 5, "a file read in small pieces is the text as it was at its start")
+{
+	int fd = open("/proc/self/status", O_RDONLY);
+	char pieces[8192];
+	size_t n = 0;
+
+	CHECK(fd >= 0);
+	while (n < sizeof(pieces) - 1 && read(fd, pieces + n, 1) == 1)
+		n++;
+	pieces[n] = 0;
+	CHECK(strstr(pieces, "\nThreads:\t1\n"));
+	CHECK(n > 200);
+	CHECK_EQ(lseek(fd, 0, SEEK_SET), 0);
+	CHECK(read(fd, pieces, 5) == 5 && !memcmp(pieces, "Name:", 5));
+	CHECK_EQ(pread(fd, pieces, 10, 100000), 0);
+}
+
+TEST(not_there, 5, "what is not there is ENOENT, what is no directory ENOTDIR; nothing can be made")
+{
+	CHECK_ERR(open("/proc/nothing", O_RDONLY), ENOENT);
+	CHECK_ERR(open("/proc/0", O_RDONLY), ENOENT);
+	CHECK_ERR(open("/proc/01", O_RDONLY), ENOENT);
+	CHECK_ERR(open("/proc/4294967297", O_RDONLY), ENOENT);
+	CHECK_ERR(open("/proc/meminfo/x", O_RDONLY), ENOTDIR);
+	CHECK(open("/proc/new", O_RDWR | O_CREAT, 0600) < 0);
+	CHECK(mkdir("/proc/new", 0700) < 0);
+	CHECK(unlink("/proc/meminfo") < 0);
+}
+
+TEST(settings, 5, "settings are read and written; nonsense is refused")
+{
+	int fd = open("/proc/sys/kernel/hostname", O_RDWR), drop = open("/proc/sys/vm/drop_caches", O_WRONLY);
+	struct utsname names;
+
+	CHECK(fd >= 0 && drop >= 0);
+	CHECK_EQ(write(fd, "newname\n", 8), 8);
+	CHECK_EQ(uname(&names), 0);
+	CHECK(!strcmp(names.nodename, "newname"));
+	CHECK_EQ(sethostname("sluice", 6), 0);
+	CHECK(!strcmp(slurp("/proc/sys/kernel/hostname"), "sluice\n"));
+	CHECK_ERR(sethostname(text, 65), EINVAL);
+	CHECK_EQ(write(drop, "1", 1), 1);
+	CHECK_EQ(write(drop, "2\n", 2), 2);
+	CHECK_ERR(write(drop, "x", 1), EINVAL);
+	CHECK(open("/proc/sys/kernel/ostype", O_RDWR | O_TRUNC) >= 0 || errno == EACCES);
+}
+
+TEST(machine_files, 5, "the machine's files have what programs look for")
+{
+	long total, available;
+	double up, idle;
+
+	CHECK_EQ(sscanf(slurp("/proc/uptime"), "%lf %lf", &up, &idle), 2);
+	CHECK(up > 0 && idle >= 0);
+	CHECK(sscanf(slurp("/proc/meminfo"), "MemTotal: %ld kB", &total) == 1);
+	CHECK(sscanf(strstr(text, "MemAvailable:"), "MemAvailable: %ld kB", &available) == 1);
+	CHECK(available > 0 && available <= total);
+	CHECK(strstr(slurp("/proc/cpuinfo"), "processor\t: 0\n"));
+	CHECK(!strncmp(slurp("/proc/stat"), "cpu  ", 5));
+	CHECK(strstr(text, "\nbtime "));
+	CHECK(strstr(slurp("/proc/filesystems"), "nodev\ttmpfs\n"));
+	CHECK(strstr(slurp("/proc/mounts"), " /proc proc "));
+	CHECK(strstr(slurp("/proc/partitions"), "vda\n"));
+	CHECK(strstr(slurp("/proc/version"), "Linux version "));
+	CHECK(sscanf(slurp("/proc/loadavg"), "%lf %lf", &up, &idle) == 2);
+}
+
+TEST(mounted_twice, 5, "/proc can be mounted elsewhere, and goes again")
+{
+	char path[64];
+
+	CHECK_EQ(mkdir("/tmp/proc", 0755), 0);
+	CHECK_EQ(mount("proc", "/tmp/proc", "proc", 0, NULL), 0);
+	snprintf(path, sizeof(path), "/tmp/proc/%d/comm", getpid());
+	CHECK(!strcmp(slurp(path), "proc\n"));
+	CHECK_EQ(umount("/tmp/proc"), 0);
+	CHECK_EQ(rmdir("/tmp/proc"), 0);
+}
+
+TEST(system_calls, 5, "sysinfo, syslog, getrandom: what they give and refuse")
+{
+	struct sysinfo info;
+	unsigned char a[300], b[300];
+
+	CHECK_EQ(sysinfo(&info), 0);
+	CHECK(info.totalram > 0 && info.freeram < info.totalram && info.mem_unit > 0 && info.procs > 0);
+	CHECK_ERR(syscall(SYS_sysinfo, (void *)1), EFAULT);
+	CHECK_ERR(syscall(SYS_uname, (void *)1), EFAULT);
+	CHECK(klogctl(10, NULL, 0) > 0);
+	CHECK(klogctl(3, text, sizeof(text)) > 0);
+	CHECK(klogctl(3, text, 20) <= 20);
+	CHECK_ERR(klogctl(99, NULL, 0), EINVAL);
+	CHECK_ERR(klogctl(3, NULL, 10), EINVAL);
+	CHECK_EQ(getrandom(a, sizeof(a), 0), sizeof(a));
+	CHECK_EQ(getrandom(b, sizeof(b), GRND_NONBLOCK), sizeof(b));
+	CHECK(memcmp(a, b, sizeof(a)));
+	CHECK_EQ(getrandom(a, 0, 0), 0);
+	CHECK_ERR(getrandom(a, 1, 0x100), EINVAL);
+	CHECK_ERR(getrandom(a, 1, 6), EINVAL);
+	CHECK_ERR(getrandom((void *)1, 10, 0), EFAULT);
+}
