@@ -375,7 +375,8 @@ TEST(faults, 5, "bad memory is SIGSEGV with its address, division SIGFPE, a bad 
 	CHECK_EQ(test_wait(child), 33);
 	child = fork();
 	if (!child) {
-		*(volatile int *)0x10 = 1;
+		fault_at = (void *)0x10;
+		*(volatile int *)fault_at = 1;
 		_exit(0);
 	}
 	CHECK_EQ(test_wait(child), 128 + SIGSEGV);
@@ -486,9 +487,9 @@ TEST(threads, 60, "threads share memory; mutexes and join work")
 
 static void *sleeper(void *arg)
 {
-	(void)arg;
-	for (;;)
+	while (arg == NULL)
 		pause();
+	return arg;
 }
 
 TEST(exit_with_threads, 10, "exit ends all threads, exec too")
