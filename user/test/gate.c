@@ -1,6 +1,6 @@
 /*
  * Laziness, shown with the gate device: its completions come when the test says so, and no clock is needed.
- * The data lies on /dev/gate0 itself; one case mounts a file system from it.
+ * The data lies on /dev/gate0 itself; the last cases mount a file system from it.
  */
 #include "test.h"
 #include <sys/mount.h>
@@ -329,4 +329,133 @@ BEYOND_TEST(pass_some, 20, "requests that the gate lets through arrive, the othe
 	CHECK_EQ(poll_now(ends[0], POLLIN), 0);
 	control("open");
 	expect(ends[0], 524288, 4096);
+}
+
+/* ---- a file system on the gate ---- */
+
+#define IMAGE "/test/data/ext2-4k"
+#define IMAGE_SEED 21		/* as tests/images has it */
+#define DIRECT_SIZE (12 * 4096)	/* of its file `direct`, whose blocks the inode itself names */
+
+static void drop_caches(void)
+{
+	int fd = open("/proc/sys/vm/drop_caches", O_WRONLY);
+
+	CHECK(fd >= 0);
+	CHECK_EQ(write(fd, "3", 1), 1);
+	close(fd);
+}
+
+static void mount_gate(void)
+{
+	int image = open(IMAGE, O_RDONLY);
+	ssize_t n;
+
+	control("open");
+	umount("/mnt");			/* what a failed case left */
+	gate = open("/dev/gate0", O_RDWR);
+	CHECK(gate >= 0 && image >= 0);
+	while ((n = read(image, data, sizeof(data))) > 0)
+		CHECK_EQ(write_full(gate, data, n), n);
+	CHECK_EQ(fsync(gate), 0);
+	CHECK_EQ(ioctl(gate, BLKFLSBUF, 0), 0);
+	close(image);
+	CHECK_EQ(mount("/dev/gate0", "/mnt", "ext2", MS_RDONLY, NULL), 0);
+	CHECK_EQ(pipe(ends), 0);
+}
+
+BEYOND_TEST(cold_file, 20, "a cold splice of a file of a mounted disk returns while the gate is closed", NO_GATE)
+{
+	int file;
+
+	mount_gate();
+	file = open("/mnt/direct", O_RDONLY);
+	CHECK(file >= 0);
+	CHECK_EQ(posix_fadvise(file, 0, 0, POSIX_FADV_DONTNEED), 0);
+	control("close");
+	CHECK_EQ(splice(file, NULL, ends[1], NULL, DIRECT_SIZE, 0), DIRECT_SIZE);
+	CHECK_EQ(on_their_way(), 12);
+	CHECK_EQ(poll_now(ends[0], POLLIN), 0);
+	close(file);
+	control("open");
+	CHECK_EQ(read_full(ends[0], back, DIRECT_SIZE), DIRECT_SIZE);
+	CHECK_EQ(test_differs(back, DIRECT_SIZE, IMAGE_SEED, 0), DIRECT_SIZE);
+	CHECK_EQ(umount("/mnt"), 0);
+}
+
+BEYOND_TEST(cold_file_fails, 20, "its EIO stands in its place: what was read before it comes first, and it heals", NO_GATE)
+{
+	static const int pages[] = { 11, 5, 0 };	/* in an order that is not read ahead: a request for each */
+	int file;
+
+	mount_gate();
+	file = open("/mnt/direct", O_RDONLY);
+	CHECK(file >= 0);
+	CHECK_EQ(posix_fadvise(file, 0, 0, POSIX_FADV_DONTNEED), 0);
+	control("close");
+	for (int i = 0; i < 3; i++) {
+		loff_t at = pages[i] * 4096;
+
+		CHECK_EQ(splice(file, &at, ends[1], NULL, 4096, 0), 4096);
+	}
+	control("pass 1");
+	control("fail 1");
+	control("open");
+	CHECK_EQ(read(ends[0], back, 12288), 4096);
+	CHECK_ERR(read(ends[0], back, 8192), EIO);
+	CHECK_EQ(test_differs(back, 4096, IMAGE_SEED, pages[0] * 4096), 4096);
+	for (int i = 1; i < 3; i++) {
+		CHECK_EQ(read_full(ends[0], back, 4096), 4096);
+		CHECK_EQ(test_differs(back, 4096, IMAGE_SEED, pages[i] * 4096), 4096);
+	}
+	close(file);
+	CHECK_EQ(umount("/mnt"), 0);
+}
+
+BEYOND_TEST(metadata_fails, 20, "a failed read of metadata is EIO, and the next try succeeds", NO_GATE)
+{
+	struct stat st;
+	int file;
+
+	mount_gate();
+	drop_caches();
+	control("fail 1");
+	CHECK_ERR(stat("/mnt/small/file", &st), EIO);
+	CHECK_EQ(stat("/mnt/small/file", &st), 0);
+	file = open("/mnt/big", O_RDONLY);
+	CHECK(file >= 0);
+	drop_caches();
+	control("fail 1");
+	CHECK_ERR(pread(file, back, 100, 12 * 4096), EIO);
+	CHECK_EQ(pread(file, back, 100, 12 * 4096), 100);
+	CHECK_EQ(test_differs(back, 100, IMAGE_SEED, 12 * 4096), 100);
+	close(file);
+	CHECK_EQ(umount("/mnt"), 0);
+	control("fail 1");
+	CHECK_EQ(ioctl(gate, BLKFLSBUF, 0), 0);
+	CHECK_ERR(mount("/dev/gate0", "/mnt", "ext2", MS_RDONLY, NULL), EIO);
+	control("fail 0");
+	CHECK_EQ(mount("/dev/gate0", "/mnt", "ext2", MS_RDONLY, NULL), 0);
+	CHECK_EQ(umount("/mnt"), 0);
+}
+
+BEYOND_TEST(killed_while_mounting, 20, "mount waits for its disk, and nothing is lost when it comes at last", NO_GATE)
+{
+	pid_t child;
+
+	mount_gate();
+	CHECK_EQ(umount("/mnt"), 0);
+	CHECK_EQ(ioctl(gate, BLKFLSBUF, 0), 0);
+	control("close");
+	child = fork();
+	if (!child)
+		_exit(mount("/dev/gate0", "/mnt", "ext2", MS_RDONLY, NULL) != 0);
+	test_sleep_ms(50);
+	CHECK_EQ(waitpid(child, NULL, WNOHANG), 0);
+	kill(child, SIGKILL);
+	control("open");
+	test_wait(child);
+	umount("/mnt");
+	CHECK_EQ(mount("/dev/gate0", "/mnt", "ext2", MS_RDONLY, NULL), 0);
+	CHECK_EQ(umount("/mnt"), 0);
 }
