@@ -67,16 +67,19 @@ static inline void list_splice_tail(struct list *to, struct list *from)
 #define list_first(head, type, member)	list_entry((head)->next, type, member)
 #define list_last(head, type, member)	list_entry((head)->prev, type, member)
 
+/* At the end of a walk pos is no object and may not be aligned as one: its link is computed from its address. */
+#define list_link(pos, member)	((struct list *)((char *)(pos) + offsetof(typeof(*(pos)), member)))
+#define list_next(pos, member)	list_entry(list_link(pos, member)->next, typeof(*(pos)), member)
+
 #define list_for_each(pos, head, member)						\
 	for (pos = list_entry((head)->next, typeof(*pos), member);			\
-	     &pos->member != (head);							\
-	     pos = list_entry(pos->member.next, typeof(*pos), member))
+	     list_link(pos, member) != (head);						\
+	     pos = list_next(pos, member))
 
 /* The same, safe against removal of `pos`. */
 #define list_for_each_safe(pos, tmp, head, member)					\
-	for (pos = list_entry((head)->next, typeof(*pos), member),			\
-	     tmp = list_entry(pos->member.next, typeof(*pos), member);			\
-	     &pos->member != (head);							\
-	     pos = tmp, tmp = list_entry(tmp->member.next, typeof(*tmp), member))
+	for (pos = list_entry((head)->next, typeof(*pos), member), tmp = list_next(pos, member); \
+	     list_link(pos, member) != (head);						\
+	     pos = tmp, tmp = list_next(tmp, member))
 
 #endif
