@@ -11,10 +11,7 @@
  */
 #include "fs/lru.h"
 #include "fs/pagecache.h"
-#include "fs/proc.h"
-#include "fs/vfs.h"
 #include "kernel/init.h"
-#include "lib/string.h"
 
 static spinlock_t lru_lock = SPINLOCK_INIT("page LRU");
 static struct list lru = LIST_INIT(lru);
@@ -75,34 +72,6 @@ static unsigned int shrink(unsigned int wanted)
 }
 
 static struct shrinker page_shrinker = { .shrink = shrink };
-
-/* Look at every page once, used lately or not. */
-static void drop_all(void)
-{
-	for (int left = atomic_read(&nr_cached_pages); left > 0; left--) {
-		struct page *page = take_oldest();
-
-		if (!page)
-			break;
-		page_try_drop(page);
-		page_put(page);
-	}
-}
-
-/* 1: cached pages, 2: dentries and inodes that nobody uses, 3: both. Dirty pages stay. */
-static int drop_caches_store(char *input, size_t len)
-{
-	uint32_t what;
-
-	if (parse_u32(input, &what) < 0 || what < 1 || what > 3)
-		return -EINVAL;
-	if (what & 2)
-		dcache_shrink(UINT32_MAX);
-	if (what & 1)
-		drop_all();
-	return 0;
-}
-PROC_FILE(drop_caches, "sys/vm/drop_caches", 0200, NULL, drop_caches_store);
 
 static void lru_init(void)
 {
