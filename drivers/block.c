@@ -11,6 +11,7 @@
 #include "fs/proc.h"
 #include "kernel/init.h"
 #include "kernel/spinlock.h"
+#include "kernel/task.h"
 #include "kernel/wait.h"
 #include "lib/errno.h"
 #include "lib/string.h"
@@ -138,10 +139,59 @@ static void raise_max(struct atomic *max, int value)
 	}
 }
 
+/* A read that goes on where the last one ends, and is completed by the same function, becomes a part of it. */
+static bool join_last(struct list *held, struct bio *bio)
+{
+	struct bio *last = list_last(held, struct bio, link);
+
+	if (list_empty(held) || last->device != bio->device || last->complete != bio->complete ||
+	    last->private || bio->private || last->sector + (last->total >> SECTOR_SHIFT) != bio->sector ||
+	    last->nr_segments + bio->nr_segments > BIO_MAX_SEGMENTS)
+		return false;
+	for (unsigned int i = 0; i < bio->nr_segments; i++)
+		bio_add(last, bio->segments[i].page, bio->segments[i].offset, bio->segments[i].len);
+	bio_free(bio);
+	return true;
+}
+
+static void start_held(void)
+{
+	struct list *held = current->held_bios;
+
+	/* What starts now is not held back again. */
+	current->held_bios = NULL;
+	while (!list_empty(held)) {
+		struct bio *bio = list_first(held, struct bio, link);
+
+		list_del(&bio->link);
+		bio_submit(bio);
+	}
+	current->held_bios = held;
+}
+
+void bio_hold(struct list *held)
+{
+	list_init(held);
+	current->held_bios = held;
+	current->before_sleep = start_held;
+}
+
+void bio_start_held(void)
+{
+	start_held();
+	current->held_bios = NULL;
+	current->before_sleep = NULL;
+}
+
 void bio_submit(struct bio *bio)
 {
 	struct block_device *device = bio->device;
 
+	if (current->held_bios && !bio->write && !this_cpu()->irq_depth) {
+		if (!join_last(current->held_bios, bio))
+			list_add_tail(current->held_bios, &bio->link);
+		return;
+	}
 	raise_max(&device->max_in_flight, atomic_add_return(&device->in_flight, 1));
 	if (bio_is_valid(bio))
 		device->ops->submit(device, bio);

@@ -78,6 +78,13 @@ void bio_free(struct bio *bio);
 bool bio_add(struct bio *bio, struct page *page, unsigned int offset, unsigned int len);
 /* Start it. A bio beyond the device's end or a write to a read-only one completes with -EIO. */
 void bio_submit(struct bio *bio);
+/*
+ * From bio_hold() to bio_start_held() the current task's reads are kept back, and then given to their devices at one
+ * time: who asks for many pages is done with that before the first of them arrives. A task that sleeps meanwhile
+ * starts what it holds, so nobody waits for a read that was not begun. `held` is the caller's, on its stack.
+ */
+void bio_hold(struct list *held);
+void bio_start_held(void);
 /* For drivers: the bio is done. From interrupts too. */
 void bio_complete(struct bio *bio, int error);
 /* Submit and wait; frees the bio; 0 or -EIO. Sleeps. */

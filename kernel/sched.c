@@ -179,11 +179,14 @@ void sched_finish_switch(struct task *prev)
 
 void schedule(void)
 {
-	unsigned int flags = irq_save();
+	unsigned int flags;
 	struct cpu *cpu = this_cpu();
 	struct run_queue *queue = cpu->queue;
 	struct task *prev = cpu->task, *next;
 
+	if (unlikely(prev->before_sleep) && prev->state != TASK_RUNNING)
+		prev->before_sleep();
+	flags = irq_save();
 	if (cpu->irq_depth)
 		panic("schedule() in an interrupt");
 	spin_lock(&queue->lock);

@@ -60,6 +60,11 @@ struct task {
 	uint64_t		 run_ns, started_ns;	/* CPU time used; boot time of creation */
 	uint64_t		 last_run;
 
+	void			(*before_sleep)(void);	/* called by schedule() before it sleeps; NULL */
+
+	/* block layer */
+	struct list		*held_bios;		/* bio_hold() */
+
 	/* mm */
 	unsigned int		 faults_off;		/* depth of pagefault_disable() */
 	unsigned int		 kmap_depth;		/* kmap_local mappings that it owns */

@@ -2,15 +2,15 @@
  * cold-splice FILE: splices a file that is not cached into a pipe, and shows that splice did not wait for the disk.
  *
  * It drops the file from the page cache, makes the pipe as large as it may be (1 MiB), splices the file into it, and
- * counts how many slots were still on their way when splice returned (from /proc/pipes, which only Sluice has). Then it reads the
- * pipe, and compares with what an ordinary read of the file gives.
+ * asks FIONREAD how many bytes a reader could have had when splice returned: FIONREAD counts what has arrived. Then
+ * it reads the pipe, and compares with what an ordinary read of the file gives.
  */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
+#include <sys/ioctl.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -47,29 +47,9 @@ static void make_cold(int file)
 	}
 }
 
-/* Slots of the pipe, and how many of them are on their way: false if the kernel does not tell. */
-static int count_slots(unsigned int pipe_number, unsigned int *slots, unsigned int *on_their_way)
+static ssize_t pages(ssize_t bytes)
 {
-	/* One read(2) of all of it: a small buffer would take long enough for slots to arrive. */
-	static char text[256 << 10];
-	int file = open("/proc/pipes", O_RDONLY);
-	unsigned int number = 0;
-	size_t len = 0;
-	ssize_t n;
-
-	*slots = *on_their_way = 0;
-	if (file < 0)
-		return 0;
-	while (len < sizeof(text) - 1 && (n = read(file, text + len, sizeof(text) - 1 - len)) > 0)
-		len += n;
-	close(file);
-	for (char *line = strtok(text, "\n"); line; line = strtok(NULL, "\n")) {
-		if (sscanf(line, "pipe %u:", &number) == 1 || number != pipe_number)
-			continue;
-		++*slots;
-		*on_their_way += strstr(line, "on its way") != NULL;
-	}
-	return 1;
+	return (bytes + 4095) / 4096;
 }
 
 static void read_fully(int fd, char *to, size_t len)
@@ -89,11 +69,9 @@ static void read_fully(int fd, char *to, size_t len)
 
 int main(int argc, char **argv)
 {
-	unsigned int slots, on_their_way;
-	double start, spliced, looked, first;
+	double start, spliced, first;
 	char *got, *want;
-	struct stat st;
-	int file, ends[2], size, known;
+	int file, ends[2], size, arrived;
 	ssize_t moved, n;
 
 	if (argc != 2) {
@@ -103,7 +81,7 @@ int main(int argc, char **argv)
 	file = open(argv[1], O_RDONLY);
 	if (file < 0)
 		fail(argv[1]);
-	if (pipe(ends) < 0 || fstat(ends[0], &st) < 0)
+	if (pipe(ends) < 0)
 		fail("pipe");
 	if (fcntl(ends[1], F_SETPIPE_SZ, WANTED) < 0)
 		printf("the pipe stays small: %s\n", strerror(errno));
@@ -117,22 +95,19 @@ int main(int argc, char **argv)
 
 	start = now_us();
 	moved = splice(file, NULL, ends[1], NULL, size, SPLICE_F_NONBLOCK);
+	if (moved >= 0 && ioctl(ends[0], FIONREAD, &arrived) < 0)
+		fail("FIONREAD");
 	spliced = now_us();
 	if (moved < 0)
 		fail("splice");
-	known = count_slots(st.st_ino, &slots, &on_their_way);
-	looked = now_us();
 	n = moved ? read(ends[0], got, 1) : 0;
 	if (n < 0)
 		fail("read");
 	first = now_us();
 
 	printf("splice moved %zd bytes in %.0f us\n", moved, spliced - start);
-	if (known)
-		printf("%u of %u slots were still on their way when it returned\n", on_their_way, slots);
-	else
-		printf("how many slots were still on their way is not known here\n");
-	printf("the first byte came %.0f us after that\n", first - looked);
+	printf("%zd of %zd pages were still on their way when it returned\n", pages(moved) - pages(arrived), pages(moved));
+	printf("the first byte came %.0f us after that\n", first - spliced);
 
 	read_fully(ends[0], got + n, moved - n);
 	printf("the last byte came %.0f us after the splice began\n", now_us() - start);
