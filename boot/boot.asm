@@ -36,6 +36,7 @@ bits 32
 global boot_start
 extern kmain
 
+; BOOK: boot-start
 boot_start:
 	cli
 	cld

@@ -169,6 +169,7 @@ static void start_held(void)
 	current->held_bios = held;
 }
 
+//BOOK: bio-hold
 void bio_hold(struct list *held)
 {
 	list_init(held);

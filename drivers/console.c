@@ -60,6 +60,7 @@ void tty_console_join(struct tty *tty)
 }
 
 /* The first member says how much is taken: the others get just that. */
+//BOOK: console-write
 static size_t console_write(struct tty *tty, const char *bytes, size_t len, bool atomic)
 {
 	for (unsigned int i = 0; i < nr_members; i++) {

@@ -314,6 +314,7 @@ static void start_read(struct mapping *mapping, struct page **pages, unsigned in
 	mapping->ops->read_pages(mapping, pages, nr);
 }
 
+//BOOK: read-done
 void page_read_done(struct page *page, bool ok)
 {
 	set_bits(&page->flags, ok ? PG_UPTODATE : PG_ERROR);
@@ -445,6 +446,7 @@ static void read_ahead(struct run *run, struct radix_pool *pool, struct file *fi
 	file->ra_end = to;
 }
 
+//BOOK: start-pages
 static int start_pages(struct mapping *mapping, struct file *file, unsigned int index,
 		       unsigned int nr, struct page **pages, bool heal)
 {

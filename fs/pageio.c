@@ -132,6 +132,7 @@ static int read_page(struct reader *reader, struct page *page, uint64_t block, u
 	return 0;
 }
 
+//BOOK: pages-to-bios
 void pageio_read(struct block_device *device, struct mapping *mapping, unsigned int block_shift,
 		 block_lookup lookup, struct page **pages, unsigned int nr)
 {

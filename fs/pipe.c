@@ -67,6 +67,7 @@ static size_t fill_page(struct write *write, struct page *page, unsigned int off
  * the pipe that write(2) gave the page to has the right to append, and we are its one producer. Meanwhile a
  * consumer may read, move or drop the slot: what was the end of its bytes is the beginning of ours all the same.
  */
+//BOOK: merge
 static int merge(struct write *write, struct page *page, unsigned int end, size_t n)
 {
 	struct pipe *pipe = write->pipe;
@@ -100,6 +101,7 @@ static int merge(struct write *write, struct page *page, unsigned int end, size_
 }
 
 /* A slot of its own for the next bytes. There is room for it. */
+//BOOK: append
 static int append(struct write *write)
 {
 	struct pipe *pipe = write->pipe;
@@ -131,6 +133,7 @@ static int append(struct write *write)
  * Put one piece into the pipe; `producer` is held. 0; -EPIPE no reader, -EAGAIN no room, -EFAULT user memory to be
  * brought in, -ENOMEM a page is to be had only with patience.
  */
+//BOOK: put-piece
 static int put_piece(struct write *write)
 {
 	struct pipe *pipe = write->pipe;
@@ -178,6 +181,7 @@ static int after_failed_put(struct write *write, int error, bool nonblock)
 	}
 }
 
+//BOOK: pipe-write
 static ssize_t pipe_write(struct file *file, struct iter *from, file_off_t *pos)
 {
 	struct write write = {
@@ -208,6 +212,7 @@ static ssize_t pipe_write(struct file *file, struct iter *from, file_off_t *pos)
 
 /* ---- taking ---- */
 
+//BOOK: advance
 void pipe_advance(struct pipe *pipe, unsigned int n)
 {
 	struct pipe_slot *first, gone;
@@ -229,6 +234,7 @@ void pipe_advance(struct pipe *pipe, unsigned int n)
 	slot_release(&gone);
 }
 
+//BOOK: failed
 int pipe_report_failed(struct pipe *pipe, int error)
 {
 	struct pipe_slot first;
@@ -257,6 +263,7 @@ int pipe_report_failed(struct pipe *pipe, int error)
  * writer changes it: its len grows. Bytes copied; 0 end of file; -EAGAIN nothing there yet; -EIO, -ENODATA;
  * -EFAULT user memory to be brought in. *packet: the bytes were a packet, and the read ends with it.
  */
+//BOOK: take-piece
 static ssize_t take_piece(struct pipe *pipe, struct iter *to, bool *packet)
 {
 	struct pipe_slot *first;

@@ -32,6 +32,7 @@ struct text;
 #define PIPE_DEFAULT_SLOTS	16u
 #define PIPE_MIN_SLOTS		1u
 
+//BOOK: slot
 struct pipe_slot {
 	struct page *page;		/* first page; the bytes may run on into its followers */
 	unsigned int offset, len;	/* bytes; both may exceed PAGE_SIZE for a compound page */

@@ -83,6 +83,7 @@ const struct pipe_slot_ops user_slot_ops = {
  * One look at the flags: the completion sets UPTODATE or ERROR before it clears LOCKED. A locked page that is
  * uptodate is being written to, in place only if nobody holds a promise on it.
  */
+//BOOK: confirm
 static int cache_confirm(struct pipe_slot *slot)
 {
 	unsigned int flags = READ_ONCE(slot->page->flags);

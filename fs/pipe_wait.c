@@ -34,6 +34,7 @@ void pipe_arrival_init(struct pipe *pipe)
 }
 
 /* Is the first slot on its way? If so, its arrival will wake `readable`. pipe->lock is held; the ring is not empty. */
+//BOOK: arrival
 static bool first_on_its_way(struct pipe *pipe)
 {
 	struct pipe_slot *first = pipe_at(pipe, pipe->tail);
@@ -45,6 +46,7 @@ static bool first_on_its_way(struct pipe *pipe)
 	return slot_confirm(first) == -EAGAIN;
 }
 
+//BOOK: wait-readable
 static bool can_read(struct pipe *pipe, enum pipe_need need)
 {
 	bool ready;

@@ -62,6 +62,7 @@ int pipe_room(struct pipe *pipe)
 	return room;
 }
 
+//BOOK: publish
 ssize_t splice_publish(struct pipe *pipe, struct slot_list *slots)
 {
 	ssize_t bytes = mutex_lock_killable(&pipe->producer);
@@ -104,6 +105,7 @@ ssize_t splice_publish_all(struct pipe *pipe, struct slot_list *slots)
 	return done ? done : n;
 }
 
+//BOOK: splice-file
 ssize_t splice_file_to_pipe(struct file *in, file_off_t *pos, struct pipe *pipe, size_t len, bool nonblock)
 {
 	/* Bytes that were read from a stream cannot be read again. */

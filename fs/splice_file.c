@@ -51,6 +51,7 @@ static int lend_pages(struct inode *inode, struct page **pages, int nr, unsigned
 	return nr;
 }
 
+//BOOK: splice-read
 ssize_t generic_splice_read(struct file *file, file_off_t *pos, size_t len, struct slot_list *slots)
 {
 	struct inode *inode = file->inode;

@@ -54,6 +54,7 @@ bits 32
 	cld
 %endmacro
 
+; BOOK: syscall-entry
 global syscall_entry
 syscall_entry:
 	push	eax				; trap_frame.error: the original eax

@@ -49,6 +49,7 @@ static const char *default_root(void)
 	return boot_module_end ? "ram0" : "vda";
 }
 
+//BOOK: first-task
 static void kernel_init(void *unused)
 {
 	const char *root = root_device[0] ? root_device : default_root();
@@ -66,6 +67,7 @@ static void kernel_init(void *unused)
 	start_init(NULL);
 }
 
+//BOOK: kmain
 void kmain(uint32_t magic, uint32_t info);
 void kmain(uint32_t magic, uint32_t info)
 {

@@ -66,6 +66,7 @@ static void set_command_line(const char *line)
 		strlcpy(kernel_command_line, line, COMMAND_LINE_MAX);
 }
 
+//BOOK: memory-map
 static void add_memory(uint64_t base, uint64_t length, uint32_t type)
 {
 	uint64_t start = (base + PAGE_SIZE - 1) & ~(uint64_t)(PAGE_SIZE - 1);

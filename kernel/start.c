@@ -64,6 +64,7 @@ static bool try(const char *path)
 	return error == 0;
 }
 
+//BOOK: start-init
 void start_init(void *unused)
 {
 	static const char *const places[] = { "/sbin/init", "/bin/init", "/bin/sh" };

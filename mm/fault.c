@@ -113,6 +113,7 @@ static int map_copy(struct vma *vma, uintptr_t va, struct page *from)
 }
 
 /* A write to a page that is mapped read-only: in place if it is ours alone, else a copy. */
+//BOOK: copy-on-write
 static int write_private(struct vma *vma, uintptr_t va)
 {
 	struct mm *mm = vma->mm;
@@ -264,6 +265,7 @@ static int resolve_file(struct vma *vma, uintptr_t va, bool write)
 /* ---- the fault ---- */
 
 /* va (page aligned) is to be present in the VMA, which allows the access. mm->lock is held. */
+//BOOK: page-fault
 static int resolve(struct vma *vma, uintptr_t va, bool write)
 {
 	struct mm *mm = vma->mm;

@@ -52,6 +52,7 @@ static void *local_set(unsigned int slot, struct page *page)
 	return (void *)va;
 }
 
+//BOOK: kmap-local
 void *kmap_local_slow(struct page *page)
 {
 	struct task *task = current;

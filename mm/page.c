@@ -73,6 +73,7 @@ static void block_remove(struct page *page)
 	page->flags &= ~PG_BUDDY;
 }
 
+//BOOK: buddy
 static struct page *buddy_take(struct zone *zone, unsigned int order)
 {
 	unsigned int from = order;
@@ -143,6 +144,7 @@ static void hot_spill(struct hot_pages *hot, struct zone *zone, unsigned int kee
 	spin_unlock(&zone->lock);
 }
 
+//BOOK: hot-pages
 static inline struct page *hot_take(unsigned int z)
 {
 	unsigned int flags = irq_save();
@@ -373,6 +375,7 @@ void page_ref(struct page *page)
 		panic("page %x: too many references", page_frame(page));
 }
 
+//BOOK: page-put
 void page_put(struct page *page)
 {
 	int left;

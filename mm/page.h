@@ -22,6 +22,7 @@ struct mapping;
 struct task;
 struct slab_cache;
 
+//BOOK: struct-page
 struct page {
 	unsigned int	flags;		/* PG_*: changed by set_bits / clear_bits */
 	struct atomic	refs;		/* holders; 0: free */

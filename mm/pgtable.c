@@ -82,6 +82,7 @@ static void boot_table(uintptr_t va)
 	set_table(va, boot_alloc(PAGE_SIZE, PAGE_SIZE));
 }
 
+//BOOK: image-bits
 static pte_t image_bits(uintptr_t va)
 {
 	if (va >= (uintptr_t)_text && va < PAGE_ALIGN((uintptr_t)_etext))
