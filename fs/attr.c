@@ -1,8 +1,8 @@
 /*
  * What an inode says about itself, and changing it: permissions, mode, owner, times, size.
  *
- * 1. Permissions are those of the file system user and group ids; root may everything, but executes only what
- *    somebody may execute. access(2) asks for the real ids.
+ * 1. Permissions are those of the file system user and group ids; root may everything, but executes
+ *    only what somebody may execute. access(2) asks for the real ids.
  * 2. Changes are made with inode->lock held; inode_ops.changed then writes them.
  * 3. Access times are not kept: they change by utimensat() only.
  */
@@ -207,7 +207,8 @@ static int object_chown(struct object *object, uint32_t uid, uint32_t gid)
 	return error;
 }
 
-long sys_fchownat(int dirfd, const char __user *name, uint32_t uid, uint32_t gid, unsigned int flags)
+long sys_fchownat(int dirfd, const char __user *name, uint32_t uid, uint32_t gid,
+		  unsigned int flags)
 {
 	struct object object;
 	int error;
@@ -411,8 +412,8 @@ static int check_size_limit(file_off_t size)
 }
 
 /*
- * Shrinking: first the size, so that nobody brings the pages beyond it back; then the pages, which waits for reads in
- * flight; and only then the file system frees their blocks.
+ * Shrinking: first the size, so that nobody brings the pages beyond it back; then the pages, which
+ * waits for reads in flight; and only then the file system frees their blocks.
  */
 int inode_truncate(struct inode *inode, file_off_t size)
 {

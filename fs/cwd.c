@@ -1,10 +1,10 @@
 /*
  * Where a process is: its working directory, root and umask; and paths as text.
  *
- * 1. fs->lock (plain) guards root and cwd against other threads that share the context. Paths are put after
- *    it is given back.
- * 2. path_text() walks from a dentry up to the process's root, over mount points. dcache_lock keeps names and parents in
- *    place meanwhile; the mounts on the way are held by those above them.
+ * 1. fs->lock (plain) guards root and cwd against other threads that share the context. Paths are
+ *    put after it is given back.
+ * 2. path_text() walks from a dentry up to the process's root, over mount points. dcache_lock keeps
+ *    names and parents in place meanwhile; the mounts on the way are held by those above them.
  */
 #include "lib/print.h"
 #include "lib/string.h"
@@ -167,7 +167,10 @@ static void put_front(struct front_text *text, const char *string, size_t len)
 #define UNREACHABLE	"(unreachable)"
 #define DELETED		" (deleted)"
 
-/* The names from path up to root, or up to the top: then it is out of reach. dcache_lock is held. */
+/*
+ * The names from path up to root, or up to the top: then it is out of reach. dcache_lock is
+ * held.
+ */
 static void put_names(struct front_text *text, const struct path *path, const struct path *root)
 {
 	const struct mount *mount = path->mount;

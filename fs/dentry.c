@@ -1,16 +1,17 @@
 /*
  * Dentries: names in directories, cached.
  *
- * 1. dcache_lock (plain) guards names, the tree, the hash table and the LRU. A dentry has a reference for
- *    each child, so that a path up to the root always exists.
- * 2. A name enters the hash with its directory's lock held, after its file system was asked: there is one
- *    dentry for each name. A negative dentry may become positive, never the other way round: a removed name is
- *    unhashed, and found no more.
+ * 1. dcache_lock (plain) guards names, the tree, the hash table and the LRU. A dentry has a
+ *    reference for each child, so that a path up to the root always exists.
+ * 2. A name enters the hash with its directory's lock held, after its file system was asked: there
+ *    is one dentry for each name. A negative dentry may become positive, never the other way round:
+ *    a removed name is unhashed, and found no more.
  * 3. A dentry that nobody uses stays on the LRU, oldest first, and keeps its inode in memory. The
- *    list is bounded; memory pressure, drop_caches and unmount empty it. A removed one goes at once.
+ *    list is bounded; memory pressure, drop_caches and unmount empty it. A removed one goes at
+ *    once.
  * 4. refs becomes zero, and ceases to be zero, only under dcache_lock.
- * 5. Inodes are put after dcache_lock is given back: that may sleep. What leaves is therefore gathered in a
- *    list of victims first.
+ * 5. Inodes are put after dcache_lock is given back: that may sleep. What leaves is therefore
+ *    gathered in a list of victims first.
  */
 #include "lib/string.h"
 #include "kernel/init.h"
@@ -47,7 +48,10 @@ static void dentry_hold(struct dentry *dentry)
 	atomic_inc(&dentry->refs);
 }
 
-/* Take an unreferenced dentry out of everything; its reference to the parent is the caller's to drop. */
+/*
+ * Take an unreferenced dentry out of everything; its reference to the parent is the caller's to
+ * drop.
+ */
 static void dentry_remove(struct dentry *dentry, struct list *victims)
 {
 	lockdep_held(&dcache_lock);
@@ -298,7 +302,10 @@ void dentry_unhash(struct dentry *dentry)
 	spin_unlock(&dcache_lock);
 }
 
-/* A name that does not fit into the dentry is moved by swapping pointers, one that does by copying. */
+/*
+ * A name that does not fit into the dentry is moved by swapping pointers, one that does by
+ * copying.
+ */
 int dentry_move_prepare(struct dentry *target, char **storage)
 {
 	*storage = NULL;
@@ -397,8 +404,9 @@ unsigned int dcache_shrink(unsigned int wanted)
 }
 
 /*
- * An allocation wants memory, and its caller may hold anything: give up only dentries whose inodes have no pages,
- * so that nothing needs to be written or waited for. Pages go by the page cache's own shrinker.
+ * An allocation wants memory, and its caller may hold anything: give up only dentries whose inodes
+ * have no pages, so that nothing needs to be written or waited for. Pages go by the page cache's
+ * own shrinker.
  */
 static unsigned int shrink_for_memory(unsigned int wanted)
 {

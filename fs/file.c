@@ -1,8 +1,8 @@
 /*
  * Open files.
  *
- * 1. A file has references from descriptors, mappings and calls in progress; with the last one its release
- *    operation runs, which may sleep.
+ * 1. A file has references from descriptors, mappings and calls in progress; with the last one its
+ *    release operation runs, which may sleep.
  * 2. release runs only if open succeeded.
  * 3. A regular file that is open for writing counts in its inode (ETXTBSY), from file_alloc() on.
  */
@@ -17,7 +17,10 @@ unsigned int max_open_files = FILES_MIN;
 static struct slab_cache *file_cache;
 
 /* Where the nameless dentries of pipes and sockets are said to be. */
-static struct mount anonymous_mount = { .refs = ATOMIC_INIT(1), .link = LIST_INIT(anonymous_mount.link) };
+static struct mount anonymous_mount = {
+	.refs = ATOMIC_INIT(1),
+	.link = LIST_INIT(anonymous_mount.link),
+};
 
 struct file *file_alloc(struct inode *inode, const struct file_ops *ops, unsigned int flags)
 {

@@ -1,8 +1,9 @@
 /*
  * File tables. See fs/file.h.
  *
- * 1. table->lock (plain) guards the arrays. A task that is the table's only user reads them without it: nobody else
- *    changes them; whoever looks in from outside (/proc) takes the lock and changes nothing.
+ * 1. table->lock (plain) guards the arrays. A task that is the table's only user reads them without
+ *    it: nobody else changes them; whoever looks in from outside (/proc) takes the lock and changes
+ *    nothing.
  * 2. A descriptor is free, reserved (its `used` bit is set, no file yet) or open.
  * 3. Tables grow in steps; the three arrays are one piece of memory. They never shrink.
  * 4. Files are put after the lock is given back.
@@ -276,7 +277,10 @@ int fd_set_cloexec(unsigned int fd, bool on)
 
 /* ---- dup ---- */
 
-/* Put `file` (the reference is taken over) at descriptor `fd`, whatever is open there: fd, or an error. */
+/*
+ * Put `file` (the reference is taken over) at descriptor `fd`, whatever is open there: fd, or
+ * an error.
+ */
 static int fd_replace(unsigned int fd, struct file *file, bool cloexec)
 {
 	struct file_table *table = current->files;

@@ -1,12 +1,15 @@
 /*
  * Inodes in memory.
  *
- * 1. inode_lock guards the hash by (file system, number), the lists of inodes of each file system, and `state`.
- *    refs becomes zero only under it, unless the inode is on no list: nobody can find it then.
- * 2. An inode leaves memory with its last reference: without links its storage is freed, else its dirty pages
- *    are written. It stays in the hash, INODE_LEAVING, until that is done: whoever looks for its number
- *    waits, and then reads it anew. So nobody reads from disk what is still being written there.
- * 3. A fresh inode is in the hash, INODE_FRESH, while its file system reads it; others wait for it too.
+ * 1. inode_lock guards the hash by (file system, number), the lists of inodes of each file system,
+ *    and `state`. refs becomes zero only under it, unless the inode is on no list: nobody can find
+ *    it then.
+ * 2. An inode leaves memory with its last reference: without links its storage is freed, else its
+ *    dirty pages are written. It stays in the hash, INODE_LEAVING, until that is done: whoever
+ *    looks for its number waits, and then reads it anew. So nobody reads from disk what is still
+ *    being written there.
+ * 3. A fresh inode is in the hash, INODE_FRESH, while its file system reads it; others wait for it
+ *    too.
  * 4. Anonymous inodes (pipes, sockets, block devices) belong to a pseudo file system without mount.
  */
 #include "lib/string.h"
@@ -51,7 +54,10 @@ static struct list *hash_chain(const struct super_block *sb, uint64_t number)
 	return &inode_hash[(key ^ key >> 16) & (INODE_HASH_SIZE - 1)];
 }
 
-/* A 64-bit load or store is two instructions on this CPU; a locked exchange of all eight bytes is one. */
+/*
+ * A 64-bit load or store is two instructions on this CPU; a locked exchange of all eight bytes
+ * is one.
+ */
 file_off_t inode_size(struct inode *inode)
 {
 	return __sync_val_compare_and_swap(&inode->size, 0, 0);
@@ -137,7 +143,10 @@ static bool number_has_left(struct super_block *sb, uint64_t number)
 	return !leaving;
 }
 
-/* Wait until a found inode is ready: it, or NULL (its reference dropped) if it could not be read. */
+/*
+ * Wait until a found inode is ready: it, or NULL (its reference dropped) if it could not be
+ * read.
+ */
 static struct inode *inode_wait_ready(struct inode *inode)
 {
 	wait_event(&state_changed, !(READ_ONCE(inode->state) & INODE_FRESH));
@@ -189,8 +198,9 @@ struct inode *inode_get_number(struct super_block *sb, uint64_t number, bool *fr
 }
 
 /*
- * Change state and tell who waits. The waiter joins the queue before it looks at the state, and looks at it without
- * inode_lock; the full barrier of spin_unlock's store and wake_all's load is made by the atomic of spin_lock:
+ * Change state and tell who waits. The waiter joins the queue before it looks at the state, and
+ * looks at it without inode_lock; the full barrier of spin_unlock's store and wake_all's load is
+ * made by the atomic of spin_lock:
  *
  *	waiter				here
  *	joins the queue (locked)	state changes under inode_lock
@@ -292,7 +302,10 @@ struct inode *inode_next(struct super_block *sb, struct inode *previous)
 	return found;
 }
 
-/* Make an inode that pipe slots hold independent of its file system: its pages leave the cache; the slots keep them. */
+/*
+ * Make an inode that pipe slots hold independent of its file system: its pages leave the cache;
+ * the slots keep them.
+ */
 static void inode_abandon(struct inode *inode)
 {
 	const struct super_ops *ops = inode->sb->ops;

@@ -1,8 +1,8 @@
 /*
  * Iterators. See fs/iter.h.
  *
- * 1. The plain copies are made of the _nofault ones: those know how many bytes arrived, so a copy that fails in the
- *    middle is exact, and the iterator stands where the bytes end.
+ * 1. The plain copies are made of the _nofault ones: those know how many bytes arrived, so a copy
+ *    that fails in the middle is exact, and the iterator stands where the bytes end.
  * 2. Segments of length 0 are passed over.
  */
 #include "lib/string.h"

@@ -1,11 +1,13 @@
 /*
  * Mounting: joining the trees of file systems.
  *
- * 1. mount_mutex serialises mount and unmount, and guards the list for readers that sleep. mount_lock (plain) guards
- *    the list and dentry->mounts for path walks; a mount's refs leave zero only under it, or by a holder.
- * 2. A mount has references from paths (open files, working directories, walks, the points of mounts upon
- *    it). Without any it can be unmounted; from then on nobody finds it.
- * 3. A file system is mounted once: each mount has a super block of its own, a disk belongs to one mount.
+ * 1. mount_mutex serialises mount and unmount, and guards the list for readers that sleep.
+ *    mount_lock (plain) guards the list and dentry->mounts for path walks; a mount's refs leave
+ *    zero only under it, or by a holder.
+ * 2. A mount has references from paths (open files, working directories, walks, the points of
+ *    mounts upon it). Without any it can be unmounted; from then on nobody finds it.
+ * 3. A file system is mounted once: each mount has a super block of its own, a disk belongs to one
+ *    mount.
  * 4. The first mount, root=, has no parent and stays.
  */
 #include "lib/print.h"
@@ -185,8 +187,9 @@ static struct super_block *super_create(const struct file_system *type, struct b
 
 /* ---- mounting; mount_mutex is held ---- */
 
-static int mount_add(const struct file_system *type, struct block_device *device, const char *source,
-		     const struct path *point, bool read_only, const char *options)
+static int mount_add(const struct file_system *type, struct block_device *device,
+		     const char *source, const struct path *point, bool read_only,
+		     const char *options)
 {
 	size_t len = strlen(source) + 1;
 	struct mount *mount;
@@ -378,7 +381,8 @@ static int unmount_path(const char *target, unsigned int flags)
 	struct path path;
 	struct path point;
 	struct mount *mount;
-	int error = path_lookup(AT_FDCWD, target, flags & UMOUNT_NOFOLLOW ? 0 : LOOKUP_FOLLOW, &path);
+	unsigned int follow = flags & UMOUNT_NOFOLLOW ? 0 : LOOKUP_FOLLOW;
+	int error = path_lookup(AT_FDCWD, target, follow, &path);
 
 	if (error)
 		return error;

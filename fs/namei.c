@@ -1,14 +1,15 @@
 /*
  * Walking paths.
  *
- * 1. A walk holds references to where it is and to the process's root; it takes a directory's lock only to read a
- *    name that is not cached. Permissions are checked for walk->uid and gid.
- * 2. walk_to_last() stops before the last component: who creates, removes or renames wants the directory. Who wants
- *    what it names calls walk_last(), which may turn out to be a symbolic link; then both are called again.
- * 3. Symbolic links are walked without recursion: the text of each is kept in a frame until its end, if
- *    something follows the link; more than LINKS_MAX links are ELOOP.
- * 4. Mount points are crossed downwards after each component and upwards by "..", which stays at the
- *    process's root.
+ * 1. A walk holds references to where it is and to the process's root; it takes a directory's lock
+ *    only to read a name that is not cached. Permissions are checked for walk->uid and gid.
+ * 2. walk_to_last() stops before the last component: who creates, removes or renames wants the
+ *    directory. Who wants what it names calls walk_last(), which may turn out to be a symbolic
+ *    link; then both are called again.
+ * 3. Symbolic links are walked without recursion: the text of each is kept in a frame until its
+ *    end, if something follows the link; more than LINKS_MAX links are ELOOP.
+ * 4. Mount points are crossed downwards after each component and upwards by "..", which stays at
+ *    the process's root.
  */
 #include "lib/string.h"
 #include "mm/slab.h"
@@ -224,7 +225,10 @@ static void walk_pop_frame(struct walk *walk)
 	kfree(frame);
 }
 
-/* Is nothing left but the ends of links? Leaves those behind. A slash on the way counts for the last component. */
+/*
+ * Is nothing left but the ends of links? Leaves those behind. A slash on the way counts for the
+ * last component.
+ */
 static bool walk_at_end(struct walk *walk)
 {
 	const struct link_frame *frame = walk->frames;

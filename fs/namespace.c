@@ -1,11 +1,15 @@
 /*
- * Making, removing and renaming names: mkdir, mknod, symlink, link, unlink, rmdir, rename; and readlink.
+ * Making, removing and renaming names: mkdir, mknod, symlink, link, unlink, rmdir, rename; and
+ * readlink.
  *
- * 1. A name changes with the locks of its directory and of the inode that it names (if it is removed, replaced or
- *    linked). Directory before what is in it; two inodes in one directory: in the order of their addresses.
- * 2. Directories change their parent only by rename between two directories, which rename_mutex serialises: so
- *    that which of two directories is above the other stays true while both are locked, upper one first.
- * 3. A removed directory is marked (inode->deleted) under its lock: nothing can be made in it any more.
+ * 1. A name changes with the locks of its directory and of the inode that it names (if it is
+ *    removed, replaced or linked). Directory before what is in it; two inodes in one directory: in
+ *    the order of their addresses.
+ * 2. Directories change their parent only by rename between two directories, which rename_mutex
+ *    serialises: so that which of two directories is above the other stays true while both are
+ *    locked, upper one first.
+ * 3. A removed directory is marked (inode->deleted) under its lock: nothing can be made in it any
+ *    more.
  * 4. What something is mounted on is neither removed nor renamed: EBUSY.
  */
 #include "lib/string.h"
@@ -87,8 +91,8 @@ static int may_remove(const struct place *place, const struct dentry *victim)
 /* ---- making ---- */
 
 /*
- * Lock the directory and find the place for a new name: a negative dentry with a reference, to be given back by
- * end_make(). ERR_PTR(-EEXIST and so on): nothing is locked.
+ * Lock the directory and find the place for a new name: a negative dentry with a reference, to be
+ * given back by end_make(). ERR_PTR(-EEXIST and so on): nothing is locked.
  */
 static struct dentry *begin_make(struct place *place, bool is_directory)
 {
@@ -289,8 +293,8 @@ static int make_link(struct place *place, struct object *object)
 	return error;
 }
 
-long sys_linkat(int old_dirfd, const char __user *old_name, int new_dirfd, const char __user *new_name,
-		unsigned int flags)
+long sys_linkat(int old_dirfd, const char __user *old_name, int new_dirfd,
+		const char __user *new_name, unsigned int flags)
 {
 	unsigned int lookup = flags & AT_EMPTY_PATH;
 	struct object object;
@@ -322,7 +326,10 @@ long sys_link(const char __user *old_name, const char __user *new_name)
 
 /* ---- removing ---- */
 
-/* Lock the directory; the positive dentry of the name, with a reference. ERR_PTR: nothing is locked. */
+/*
+ * Lock the directory; the positive dentry of the name, with a reference. ERR_PTR: nothing is
+ * locked.
+ */
 static struct dentry *begin_remove(struct place *place)
 {
 	struct dentry *dir = place->walk.path.dentry;
@@ -381,7 +388,8 @@ static int rmdir_locked(struct place *place, struct dentry *dentry)
 	if (error)
 		return error;
 	dentry_unhash(dentry);
-	dentry_drop_children(dentry);	/* names that were looked for in vain would keep the inode */
+	/* Names that were looked for in vain would keep the inode. */
+	dentry_drop_children(dentry);
 	return 0;
 }
 
@@ -620,7 +628,8 @@ long sys_renameat2(int old_dirfd, const char __user *old_name, int new_dirfd,
 	return error;
 }
 
-long sys_renameat(int old_dirfd, const char __user *old_name, int new_dirfd, const char __user *new_name)
+long sys_renameat(int old_dirfd, const char __user *old_name, int new_dirfd,
+		  const char __user *new_name)
 {
 	return sys_renameat2(old_dirfd, old_name, new_dirfd, new_name, 0);
 }

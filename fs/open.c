@@ -1,8 +1,8 @@
 /*
  * Opening files by name.
  *
- * 1. With O_CREAT the last component is looked up, and made if it is not there, with its directory's lock
- *    held: of two that create one name, one makes it and the other one finds it.
+ * 1. With O_CREAT the last component is looked up, and made if it is not there, with its
+ *    directory's lock held: of two that create one name, one makes it and the other one finds it.
  * 2. Permissions were checked when the file was made: a new one opens whatever its mode.
  * 3. The file's open operation runs without any lock; that of a FIFO may wait for the other end.
  * 4. Flags that the kernel does not know or support are EINVAL.

@@ -12,11 +12,14 @@ struct name {			/* one component; not terminated */
 };
 
 /*
- * The next component of *rest, which moves behind it (to its slash, or the end): 1; 0 if nothing but slashes is
- * left; -ENAMETOOLONG if it is longer than NAME_MAX.
+ * The next component of *rest, which moves behind it (to its slash, or the end): 1; 0 if nothing
+ * but slashes is left; -ENAMETOOLONG if it is longer than NAME_MAX.
  */
 int path_component(const char **rest, struct name *name);
-/* Does no component follow? *slash: a slash does, so that the last component must be a directory. */
+/*
+ * Does no component follow? *slash: a slash does, so that the last component must be a
+ * directory.
+ */
 bool path_at_end(const char *rest, bool *slash);
 unsigned int path_hash(const char *text, unsigned int len);
 

@@ -1,10 +1,10 @@
 /*
  * read, write and their relatives.
  *
- * 1. The common path is short: descriptor, access mode, iterator, the file's own operation. What few calls need
- *    (positions, vectors) stands apart from it.
- * 2. Files that can seek have a position, which one call at a time uses (pos_lock); a pipe or terminal has none,
- *    and its readers do not wait for each other here.
+ * 1. The common path is short: descriptor, access mode, iterator, the file's own operation. What
+ *    few calls need (positions, vectors) stands apart from it.
+ * 2. Files that can seek have a position, which one call at a time uses (pos_lock); a pipe or
+ *    terminal has none, and its readers do not wait for each other here.
  * 3. pread and its relatives use no position but their own, and no lock.
  */
 #include "kernel/syscalls.h"

@@ -1,9 +1,11 @@
 /*
  * Reading directories: getdents and getdents64.
  *
- * 1. The file system emits its entries, with the directory's lock held, into a buffer of the kernel's; it is copied to
- *    the user when the lock is given back. So no page fault happens under the lock.
- * 2. An entry tells the position of its successor, which is known when that one is emitted, or at the end.
+ * 1. The file system emits its entries, with the directory's lock held, into a buffer of the
+ *    kernel's; it is copied to the user when the lock is given back. So no page fault happens under
+ *    the lock.
+ * 2. An entry tells the position of its successor, which is known when that one is emitted, or at
+ *    the end.
  * 3. The file's position moves only if the copy succeeded.
  */
 #include "lib/string.h"

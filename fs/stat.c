@@ -1,9 +1,9 @@
 /*
  * stat and statfs in the forms that Linux/i386 has.
  *
- * 1. One function takes down what an inode says; the others lay it out for the caller: struct stat (calls 106 to
- *    108), struct stat64, struct statx. No lock is taken, since a writer that waits for a disk holds it: what changes
- *    at that moment may be told in part.
+ * 1. One function takes down what an inode says; the others lay it out for the caller: struct stat
+ *    (calls 106 to 108), struct stat64, struct statx. No lock is taken, since a writer that waits
+ *    for a disk holds it: what changes at that moment may be told in part.
  * 2. What does not fit a smaller form is EOVERFLOW.
  */
 #include "lib/string.h"

@@ -1,8 +1,8 @@
 /*
  * Bringing bytes to the disk, and dropping them from memory.
  *
- * 1. fsync waits until the file's dirty pages and what leads to them are on the disk; an error of an earlier
- *    write-back is reported once.
+ * 1. fsync waits until the file's dirty pages and what leads to them are on the disk; an error of
+ *    an earlier write-back is reported once.
  * 2. sync does so for every mounted file system and every disk that was written to directly.
  */
 #include "drivers/block.h"
@@ -70,7 +70,10 @@ enum fadvice {
 };
 #define WILLNEED_PAGES	16u		/* asked for at a time */
 
-/* Where the file's pages are: those of a disk are not in the inode of its node. NULL: it has none. */
+/*
+ * Where the file's pages are: those of a disk are not in the inode of its node. NULL: it has
+ * none.
+ */
 static struct inode *cached_inode(struct inode *inode)
 {
 	struct block_device *device;

@@ -37,8 +37,9 @@ static inline void inode_end_writing(struct inode *inode)
 	atomic_inc(&inode->writers_denied);
 }
 /*
- * At unmount: the inodes that pipe slots still hold live on without their file system. First those without links,
- * whose storage is freed; then, when the file system has let go of what it held, all others.
+ * At unmount: the inodes that pipe slots still hold live on without their file system. First those
+ * without links, whose storage is freed; then, when the file system has let go of what it held, all
+ * others.
  */
 void inode_abandon_all(struct super_block *sb, bool unlinked_only);
 
@@ -67,14 +68,20 @@ bool dentry_below(struct dentry *dentry, struct dentry *ancestor);
 /* Drop what nobody uses: in directory `dir` (its direct children), or of a whole file system. */
 void dentry_drop_children(struct dentry *dir);
 void dentry_drop_all(struct super_block *sb);
-/* A dentry without name and parent, that goes with its last reference; takes its own reference to inode. NULL. */
+/*
+ * A dentry without name and parent, that goes with its last reference; takes its own reference
+ * to inode. NULL.
+ */
 struct dentry *dentry_make_nameless(struct inode *inode);
 /* Its parent, with a reference. */
 struct dentry *dentry_parent(struct dentry *dentry);
 
 /* ---- fs/mount.c ---- */
 
-/* If something is mounted on path, replace it by the root of what is on top. Keeps references right. */
+/*
+ * If something is mounted on path, replace it by the root of what is on top. Keeps references
+ * right.
+ */
 void path_cross_mounts(struct path *path);
 /* From the root of a mounted tree to what it covers: false at the top of everything. */
 bool path_leave_mount(struct path *path);
@@ -108,15 +115,24 @@ struct walk {
 	bool		   slash;	/* a slash followed it: it must be a directory */
 };
 
-/* Start at dirfd (or the cwd, or the root). 0, -ENOENT (empty), -EBADF, -ENOTDIR. walk_end() in any case. */
+/*
+ * Start at dirfd (or the cwd, or the root). 0, -ENOENT (empty), -EBADF, -ENOTDIR. walk_end() in
+ * any case.
+ */
 int walk_start(struct walk *walk, int dirfd, const char *name, unsigned int flags);
 /* Walk to the directory of the last component, which is not looked at. */
 int walk_to_last(struct walk *walk);
 /* Walk the last component; 0, or 1 if it is a link that is now to be walked (if follow). */
 int walk_last(struct walk *walk, bool follow);
-/* The last component turned out to be this symbolic link (a reference to it is taken over): as walk_last. */
+/*
+ * The last component turned out to be this symbolic link (a reference to it is taken over): as
+ * walk_last.
+ */
 int walk_into_link(struct walk *walk, struct dentry *link);
-/* Go on to a dentry of the directory (its reference is taken over), and over what is mounted there. */
+/*
+ * Go on to a dentry of the directory (its reference is taken over), and over what is mounted
+ * there.
+ */
 void walk_to(struct walk *walk, struct dentry *dentry);
 void walk_end(struct walk *walk);
 /* Both: the directory of the last component, with references, in walk->path. */
@@ -140,7 +156,10 @@ int inode_changed(struct inode *inode);
 
 /* ---- fs/file_table.c ---- */
 
-/* The same file at the lowest free descriptor >= from. -EBADF, -EINVAL (from is too high), -EMFILE, -ENOMEM. */
+/*
+ * The same file at the lowest free descriptor >= from. -EBADF, -EINVAL (from is too high),
+ * -EMFILE, -ENOMEM.
+ */
 long fd_duplicate(unsigned int number, unsigned int from, bool cloexec);
 int fd_get_cloexec(unsigned int fd);	/* 0 or 1, -EBADF */
 int fd_set_cloexec(unsigned int fd, bool on);
