@@ -198,12 +198,11 @@ struct inode *inode_get_number(struct super_block *sb, uint64_t number, bool *fr
 }
 
 /*
- * Change state and tell who waits. The waiter joins the queue before it looks at the state, and
- * looks at it without inode_lock; the full barrier of spin_unlock's store and wake_all's load is
- * made by the atomic of spin_lock:
+ * Change state and tell who waits. The waiter joins the queue before it looks at the state, and looks
+ * without inode_lock; so a full barrier stands here between the change and the look at the queue:
  *
  *	waiter				here
- *	joins the queue (locked)	state changes under inode_lock
+ *	joins the queue (locked)	changes state; barrier
  *	sees the old state, sleeps	wake_all sees the waiter
  */
 static void inode_set_state(struct inode *inode, unsigned int clear, unsigned int set)
