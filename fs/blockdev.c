@@ -1,10 +1,11 @@
 /*
  * Block devices as files: the raw device through a page cache of its own.
  *
- * 1. Each device has one inode of the pseudo file system, made when it is first used, which stays: its page cache
- *    holds the raw device, for /dev nodes (any number, anywhere) and for file systems' metadata.
- * 2. An open /dev node has a second struct file behind it, for that inode (file->private): reads, writes and splices go
- *    there. Nobody but us knows it; it has one reference.
+ * 1. Each device has one inode of the pseudo file system, made when it is first used, which stays:
+ *    its page cache holds the raw device, for /dev nodes (any number, anywhere) and for file
+ *    systems' metadata.
+ * 2. An open /dev node has a second struct file behind it, for that inode (file->private): reads,
+ *    writes and splices go there. Nobody but us knows it; it has one reference.
  * 3. The device's size is the file's size. Beyond it reads end and writes are ENOSPC.
  * 4. Closing a file that was open for writing writes what is dirty to the device.
  * 5. blockdev_lock guards the making of device->inode.
@@ -64,8 +65,8 @@ static int blockdev_begin_write(struct mapping *mapping, struct page *page, unsi
 		page_zero(page, valid, PAGE_SIZE - valid);
 	if (from == 0 && to >= valid)
 		return 0;
-	bio = bio_alloc(mapping_device(mapping), (uint64_t)page->index << (PAGE_SHIFT - SECTOR_SHIFT),
-			false, 0);
+	bio = bio_alloc(mapping_device(mapping),
+			(uint64_t)page->index << (PAGE_SHIFT - SECTOR_SHIFT), false, 0);
 	if (!bio)
 		return -ENOMEM;
 	bio_add(bio, page, 0, valid);
@@ -155,8 +156,8 @@ static void blockdev_release(struct file *file)
 {
 	struct block_device *device = file_device(file);
 
-	if (file->writable)
-		(void)mapping_sync(&device->inode->mapping);	/* an error waits for the next fsync */
+	if (file->writable)		/* an error waits for the next fsync */
+		(void)mapping_sync(&device->inode->mapping);
 	atomic_dec(&device->openers);
 	kfree(file->private);
 }

@@ -1,10 +1,11 @@
 /*
  * Device numbers, and the file system of /dev.
  *
- * 1. Character devices are registered by number; open(2) of a node finds them by it. They never go away, so what
- *    was found stays valid.
- * 2. The file system "dev" (also called "devtmpfs") is a tmpfs that begins with a node for every device that is
- *    registered when it is mounted: drivers probe before the first program can mount anything.
+ * 1. Character devices are registered by number; open(2) of a node finds them by it. They never go
+ *    away, so what was found stays valid.
+ * 2. The file system "dev" (also called "devtmpfs") is a tmpfs that begins with a node for every
+ *    device that is registered when it is mounted: drivers probe before the first program can mount
+ *    anything.
  * 3. chrdev_lock (plain) guards the list.
  */
 #include "drivers/block.h"

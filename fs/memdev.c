@@ -2,11 +2,11 @@
  * The memory devices, major number 1: null, zero, full, random, urandom, kmsg.
  *
  * 1. null takes everything, slots whose bytes have not arrived too, and is always at its end.
- * 2. zero and full give zeros without end; a splice from zero publishes the zero page and copies nothing. Writing
- *    to full is ENOSPC.
+ * 2. zero and full give zeros without end; a splice from zero publishes the zero page and copies
+ *    nothing. Writing to full is ENOSPC.
  * 3. random and urandom are one generator (kernel/random.c). What is written to them is stirred in.
- * 4. kmsg: a write is a line in the log; a read gives the log as text from where the last one ended, and 0 when
- *    there is nothing new.
+ * 4. kmsg: a write is a line in the log; a read gives the log as text from where the last one
+ *    ended, and 0 when there is nothing new.
  */
 #include "fs/splice.h"
 #include "fs/vfs.h"
@@ -43,7 +43,8 @@ static ssize_t null_write(struct file *file, struct iter *from, file_off_t *pos)
 }
 
 /* The end of file is here. */
-static ssize_t null_splice_read(struct file *file, file_off_t *pos, size_t len, struct slot_list *slots)
+static ssize_t null_splice_read(struct file *file, file_off_t *pos, size_t len,
+				struct slot_list *slots)
 {
 	return 0;
 }
@@ -90,7 +91,8 @@ static const struct pipe_slot_ops zero_slot_ops = {
 	.release = zero_slot_release,
 };
 
-static ssize_t zero_splice_read(struct file *file, file_off_t *pos, size_t len, struct slot_list *slots)
+static ssize_t zero_splice_read(struct file *file, file_off_t *pos, size_t len,
+				struct slot_list *slots)
 {
 	size_t done = 0;
 
@@ -245,7 +247,7 @@ static ssize_t kmsg_write(struct file *file, struct iter *from, file_off_t *pos)
 	if (iter_copy_from(from, line, n) < n)
 		return -EFAULT;
 	line[n] = 0;
-	for (size_t i = 0; i < n; i++) {	/* one write is one line, and shows nothing but text */
+	for (size_t i = 0; i < n; i++) {	/* one write is one line of text */
 		if (line[i] == '\n' && i == n - 1)
 			line[i] = 0;
 		else if ((unsigned char)line[i] < ' ' || line[i] == 0x7f)

@@ -1,12 +1,14 @@
 /*
  * The file system "proc": files that print themselves.
  *
- * 1. Registered files (PROC_FILE) and the directories on the way to them are nodes of a tree that is made once, at boot,
- *    and never changes. Inodes are made from it when they are asked for; inode->private is the node.
- * 2. A file that is read from its start is printed into a buffer of the open file, as large as it takes; what is read
- *    behind it comes from that buffer. So a reader with a small buffer sees one state, not a mix.
- * 3. reader->lock serialises those who share an open file. It is held across copies to the user: no page fault
- *    leads here.
+ * 1. Registered files (PROC_FILE) and the directories on the way to them are nodes of a tree that
+ *    is made once, at boot, and never changes. Inodes are made from it when they are asked for;
+ *    inode->private is the node.
+ * 2. A file that is read from its start is printed into a buffer of the open file, as large as it
+ *    takes; what is read behind it comes from that buffer. So a reader with a small buffer sees one
+ *    state, not a mix.
+ * 3. reader->lock serialises those who share an open file. It is held across copies to the user: no
+ *    page fault leads here.
  * 4. The directories of processes are in fs/proc_pid.c.
  */
 #include "fs/proc_internal.h"
@@ -243,7 +245,8 @@ static void __init proc_init(void)
 INITCALL(3, proc_init);
 
 struct inode *proc_inode(struct super_block *sb, uint64_t number, unsigned int mode,
-			 const struct inode_ops *ops, const struct file_ops *file_ops, void *private)
+			 const struct inode_ops *ops, const struct file_ops *file_ops,
+			 void *private)
 {
 	bool fresh;
 	struct inode *inode = inode_get_number(sb, number, &fresh);
@@ -331,7 +334,9 @@ static const struct file_ops dir_file_ops = {
 
 static int proc_statfs(struct super_block *sb, struct fs_statistics *st)
 {
-	*st = (struct fs_statistics){ .type = PROC_MAGIC, .block_size = PAGE_SIZE, .name_max = NAME_MAX };
+	*st = (struct fs_statistics){
+		.type = PROC_MAGIC, .block_size = PAGE_SIZE, .name_max = NAME_MAX,
+	};
 	return 0;
 }
 

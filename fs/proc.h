@@ -8,9 +8,10 @@
 #include "lib/types.h"
 
 /*
- * PROC_FILE("meminfo", mode, show, store): show fills `text` (called again with a larger buffer while text->full) when
- * the file is read from its start; store gets what one write(2) brought (a copy, NUL-terminated) and returns 0 or -errno.
- * Either may be NULL. Both may sleep. Directories in the path ("sys/vm/drop_caches") are made as needed.
+ * PROC_FILE("meminfo", mode, show, store): show fills `text` (called again with a larger buffer
+ * while text->full) when the file is read from its start; store gets what one write(2) brought (a
+ * copy, NUL-terminated) and returns 0 or -errno. Either may be NULL. Both may sleep. Directories in
+ * the path ("sys/vm/drop_caches") are made as needed.
  */
 struct proc_entry {
 	const char *path;

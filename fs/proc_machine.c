@@ -73,8 +73,9 @@ static void cpuid_names(char vendor[13], char model[49])
 static void show_flags(struct text *text)
 {
 	const struct { bool has; const char *name; } flags[] = {
-		{ cpu_has.tsc, "tsc" }, { cpu_has.pae, "pae" }, { cpu_has.apic, "apic" }, { cpu_has.pge, "pge" },
-		{ cpu_has.fxsr, "fxsr" }, { cpu_has.sse, "sse" }, { cpu_has.nx, "nx" },
+		{ cpu_has.tsc, "tsc" }, { cpu_has.pae, "pae" }, { cpu_has.apic, "apic" },
+		{ cpu_has.pge, "pge" }, { cpu_has.fxsr, "fxsr" }, { cpu_has.sse, "sse" },
+		{ cpu_has.nx, "nx" },
 		{ cpu_has.rdrand, "rdrand" }, { cpu_has.smep, "smep" }, { cpu_has.smap, "smap" },
 		{ cpu_has.umip, "umip" },
 	};
@@ -100,8 +101,10 @@ static void cpuinfo_show(struct text *text)
 	if (family == 15)
 		family += r[0] >> 20 & 0xff;
 	for (unsigned int i = 0; i < nr_cpus; i++) {
-		text_printf(text, "processor\t: %u\nvendor_id\t: %s\ncpu family\t: %u\nmodel\t\t: %u\n"
-			    "model name\t: %s\nstepping\t: %u\n", i, vendor, family, number, model, r[0] & 15);
+		text_printf(text, "processor\t: %u\nvendor_id\t: %s\ncpu family\t: %u\n", i, vendor,
+			    family);
+		text_printf(text, "model\t\t: %u\nmodel name\t: %s\nstepping\t: %u\n", number,
+			    model, r[0] & 15);
 		show_flags(text);
 	}
 }
@@ -170,8 +173,8 @@ static void stat_show(struct text *text)
 	}
 	tasks_count(&counts);
 	text_printf(text, "btime %llu\nprocs_running %u\nprocs_blocked %u\n",
-		    (unsigned long long)div_u64(time_wall() - now, NSEC_PER_SEC, NULL), counts.running,
-		    counts.blocked);
+		    (unsigned long long)div_u64(time_wall() - now, NSEC_PER_SEC, NULL),
+		    counts.running, counts.blocked);
 }
 PROC_FILE(stat, "stat", 0444, stat_show, NULL);
 
@@ -179,7 +182,8 @@ PROC_FILE(stat, "stat", 0444, stat_show, NULL);
 
 static void version_show(struct text *text)
 {
-	text_printf(text, "%s version %s (gcc " __VERSION__ ") %s\n", UTS_SYSNAME, UTS_RELEASE, UTS_VERSION);
+	text_printf(text, "%s version %s (gcc " __VERSION__ ") %s\n", UTS_SYSNAME, UTS_RELEASE,
+		    UTS_VERSION);
 }
 PROC_FILE(version, "version", 0444, version_show, NULL);
 
@@ -203,7 +207,8 @@ static void partitions_show(struct text *text)
 }
 PROC_FILE(partitions, "partitions", 0444, partitions_show, NULL);
 
-static void show_slab(void *context, const char *name, size_t size, unsigned int in_use, unsigned int pages)
+static void show_slab(void *context, const char *name, size_t size, unsigned int in_use,
+		      unsigned int pages)
 {
 	text_printf(context, "%-20s %8u %8zu %8u\n", name, in_use, size, pages);
 }

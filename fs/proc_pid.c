@@ -1,14 +1,15 @@
 /*
  * /proc/PID and /proc/self.
  *
- * 1. An inode here has a number made of process, kind and descriptor, and holds nothing: each use looks the process up
- *    again. What is shown is of the process that has the number at that moment.
- * 2. Names are believed only as long as the process, or its descriptor, is there (revalidate), and the
- *    owner is looked at again then.
- * 3. What lets the caller act as the process could - descriptors, the working directory, the program - is for those
- *    who could debug it: root, and processes with all its user ids.
- * 4. tasks_lock guards what is seen of another process; a reference to its files, its fs_context or its mm is
- *    taken under it. Nothing is printed while it is held.
+ * 1. An inode here has a number made of process, kind and descriptor, and holds nothing: each use
+ *    looks the process up again. What is shown is of the process that has the number at that
+ *    moment.
+ * 2. Names are believed only as long as the process, or its descriptor, is there (revalidate), and
+ *    the owner is looked at again then.
+ * 3. What lets the caller act as the process could - descriptors, the working directory, the
+ *    program - is for those who could debug it: root, and processes with all its user ids.
+ * 4. tasks_lock guards what is seen of another process; a reference to its files, its fs_context or
+ *    its mm is taken under it. Nothing is printed while it is held.
  */
 #include "fs/file.h"
 #include "fs/proc_internal.h"
@@ -58,6 +59,8 @@ static unsigned int fd_of(const struct inode *inode)
 {
 	return inode->number & ((1u << FD_BITS) - 1);
 }
+
+#define SELF_NUMBER make_number(0, KIND_SELF, 0)
 
 /* A decimal number without leading zeros, below 2^31. */
 static bool parse_number(const char *name, unsigned int len, unsigned int *number)
@@ -176,7 +179,8 @@ static int root_link(struct process *process, struct path *result)
 	return fs_link(process, result, true);
 }
 
-/* The file that runs, also if it has another name now; of another process, the file that has its name. */
+/* The file that runs, also if it has another name now; of another process, the file that has its
+ * name. */
 static int exe_link(struct process *process, struct path *result)
 {
 	char *name;
@@ -313,7 +317,7 @@ struct inode *proc_pid_lookup(struct super_block *sb, const char *name, unsigned
 	unsigned int pid;
 
 	if (len == 4 && !memcmp(name, "self", 4))
-		return proc_inode(sb, make_number(0, KIND_SELF, 0), S_IFLNK | 0777, &self_ops, NULL, NULL);
+		return proc_inode(sb, SELF_NUMBER, S_IFLNK | 0777, &self_ops, NULL, NULL);
 	if (!parse_number(name, len, &pid))
 		return NULL;
 	process = process_find(pid);
@@ -361,7 +365,7 @@ int proc_pid_readdir(struct dir_context *context, file_off_t base)
 
 	if (context->pos < base) {
 		context->pos = base;
-		if (!context->emit(context, "self", 4, make_number(0, KIND_SELF, 0), DT_OF_MODE(S_IFLNK)))
+		if (!context->emit(context, "self", 4, SELF_NUMBER, DT_OF_MODE(S_IFLNK)))
 			return 0;
 		context->pos = base + 1;
 	}
@@ -497,10 +501,11 @@ static struct inode *fd_dir_lookup(struct inode *dir, struct dentry *dentry)
 	if (parse_number(dentry->name, dentry->name_len, &fd) && fd < 1u << FD_BITS)
 		file = process_file(process, fd);
 	if (file) {
-		unsigned int mode = S_IFLNK | 0100 | (file->readable ? 0400 : 0) | (file->writable ? 0200 : 0);
+		unsigned int mode = S_IFLNK | 0100 | (file->readable ? 0400 : 0) |
+				    (file->writable ? 0200 : 0);
 
-		inode = proc_inode(dir->sb, make_number(process->pid, KIND_FD, fd), mode, &fd_link_ops,
-				   NULL, NULL);
+		inode = proc_inode(dir->sb, make_number(process->pid, KIND_FD, fd), mode,
+				   &fd_link_ops, NULL, NULL);
 		if (!IS_ERR(inode)) {
 			inode->mode = mode;
 			set_owner(inode, process);

@@ -32,7 +32,8 @@ static void drop_device_pages(void)
 			mapping_drop_clean(&device->inode->mapping, 0, UINT32_MAX);
 }
 
-/* 1: pages, 2: names and inodes, 3: both. Only what is clean; sync(2) before it makes everything clean. */
+/* 1: pages, 2: names and inodes, 3: both. Only what is clean; sync(2) before it makes everything
+ * clean. */
 static int drop_caches_store(char *input, size_t len)
 {
 	uint32_t what;
@@ -154,8 +155,8 @@ static void count_slab(void *context, const char *name, size_t size, unsigned in
 }
 
 /*
- * What must be the same before and after a program has run, a line each: a name and a number. Slabs count as free
- * pages, since how many of them are half empty is chance; their objects are counted.
+ * What must be the same before and after a program has run, a line each: a name and a number. Slabs
+ * count as free pages, since how many of them are half empty is chance; their objects are counted.
  */
 static void leaks_show(struct text *text)
 {
@@ -164,8 +165,9 @@ static void leaks_show(struct text *text)
 
 	memory_stats(&memory);
 	slab_walk(count_slab, &slabs);
-	text_printf(text, "free_pages %u\ncached_pages %d\nopen_files %d\ntasks %d\nslab_objects %u\n",
+	text_printf(text, "free_pages %u\ncached_pages %d\nopen_files %d\n",
 		    memory.free + slabs.pages, atomic_read(&nr_cached_pages),
-		    atomic_read(&nr_open_files), atomic_read(&nr_tasks), slabs.objects);
+		    atomic_read(&nr_open_files));
+	text_printf(text, "tasks %d\nslab_objects %u\n", atomic_read(&nr_tasks), slabs.objects);
 }
 PROC_FILE(leaks, "leaks", 0444, leaks_show, NULL);

@@ -1,7 +1,8 @@
 /*
  * What /proc/PID/... says of a process.
  *
- * 1. tasks_lock and signal_lock are held while a snapshot is taken, and given back before it is printed.
+ * 1. tasks_lock and signal_lock are held while a snapshot is taken, and given back before it is
+ *    printed.
  * 2. A process without an address space (a zombie) has no maps and an empty command line.
  * 3. maps is printed with mm->lock held: names of files are looked up under it, nothing else.
  */
@@ -16,7 +17,7 @@
 #include "mm/slab.h"
 #include "mm/tables.h"
 
-#define NS_A_TICK	(NSEC_PER_SEC / 100)	/* USER_HZ: times in /proc are in hundredths of a second */
+#define NS_A_TICK	(NSEC_PER_SEC / 100)	/* USER_HZ: the unit of times in /proc */
 #define NORMAL_PRIORITY	20
 
 struct snapshot {
@@ -32,7 +33,8 @@ struct snapshot {
 	struct credentials cred;
 };
 
-static void snapshot_state(struct snapshot *s, const struct process *process, const struct task *task)
+static void snapshot_state(struct snapshot *s, const struct process *process,
+			   const struct task *task)
 {
 	static const struct { char letter; const char *name; } states[] = {
 		[TASK_RUNNING] = { 'R', "running" },
@@ -154,7 +156,8 @@ static void process_measure(struct process *process, struct sizes *sizes)
 		mm_put(mm);
 }
 
-/* The page at va of an address space, made present, with a reference; NULL. Zero pages and device memory are none. */
+/* The page at va of an address space, made present, with a reference; NULL. Zero pages and device
+ * memory are none. */
 static struct page *mm_page(struct mm *mm, uintptr_t va)
 {
 	struct page *page = NULL;
@@ -231,8 +234,9 @@ static void show_area(struct text *text, struct mm *mm, const struct vma *vma, c
 	text_printf(text, "%08lx-%08lx %c%c%c%c %08llx %02x:%02x %llu", (unsigned long)vma->start,
 		    (unsigned long)vma->end, vma->flags & VMA_READ ? 'r' : '-',
 		    vma->flags & VMA_WRITE ? 'w' : '-', vma->flags & VMA_EXEC ? 'x' : '-',
-		    vma->flags & VMA_SHARED ? 's' : 'p', (unsigned long long)vma->page_offset << PAGE_SHIFT,
-		    MAJOR(device), MINOR(device), inode ? (unsigned long long)inode->number : 0ull);
+		    vma->flags & VMA_SHARED ? 's' : 'p',
+		    (unsigned long long)vma->page_offset << PAGE_SHIFT, MAJOR(device),
+		    MINOR(device), inode ? (unsigned long long)inode->number : 0ull);
 	if (name && !IS_ERR(name))
 		text_printf(text, "%*s%s", MAX(1, 73 - (int)(text->len - start)), "", name);
 	text_printf(text, "\n");
@@ -296,9 +300,10 @@ int proc_show_stat(struct process *process, struct text *text)
 
 	snapshot_take(&s, process);
 	measure(mm, &sizes);
-	text_printf(text, "%u (%s) %c %u %u %u %u %d 0 0 0 0 0 %u 0 %u 0 %d 0 %u 0 ", s.pid, s.name, s.state,
-		    s.parent, s.pgid, s.sid, s.tty_device, s.tty_device ? (int)s.tty_foreground : -1,
-		    ticks(s.cpu_ns), ticks(s.children_ns), NORMAL_PRIORITY, s.threads);
+	text_printf(text, "%u (%s) %c %u %u %u %u %d ", s.pid, s.name, s.state, s.parent, s.pgid,
+		    s.sid, s.tty_device, s.tty_device ? (int)s.tty_foreground : -1);
+	text_printf(text, "0 0 0 0 0 %u 0 %u 0 %d 0 %u 0 ", ticks(s.cpu_ns), ticks(s.children_ns),
+		    NORMAL_PRIORITY, s.threads);
 	text_printf(text, "%llu %u %u %u 0 0 %lu 0 0 %u %u %u %u 0 0 0 %u %u 0 0 0 0 0 0 0 ",
 		    (unsigned long long)div_u64(s.started_ns, NS_A_TICK, NULL),
 		    sizes.pages << PAGE_SHIFT, sizes.resident,
@@ -317,11 +322,22 @@ int proc_show_stat(struct process *process, struct text *text)
 
 static void show_ids(struct text *text, const struct credentials *cred)
 {
-	text_printf(text, "Uid:\t%u\t%u\t%u\t%u\nGid:\t%u\t%u\t%u\t%u\nGroups:\t", cred->uid, cred->euid,
-		    cred->suid, cred->fsuid, cred->gid, cred->egid, cred->sgid, cred->fsgid);
+	text_printf(text, "Uid:\t%u\t%u\t%u\t%u\n", cred->uid, cred->euid, cred->suid, cred->fsuid);
+	text_printf(text, "Gid:\t%u\t%u\t%u\t%u\nGroups:\t", cred->gid, cred->egid, cred->sgid,
+		    cred->fsgid);
 	for (unsigned int i = 0; i < cred->nr_groups; i++)
 		text_printf(text, "%u ", cred->groups[i]);
 	text_printf(text, "\n");
+}
+
+static void show_kb(struct text *text, const char *name, unsigned int pages)
+{
+	text_printf(text, "%s:\t%8u kB\n", name, pages * (PAGE_SIZE / 1024));
+}
+
+static void show_mask(struct text *text, const char *name, sigmask_t mask)
+{
+	text_printf(text, "%s:\t%016llx\n", name, (unsigned long long)mask);
 }
 
 int proc_show_status(struct process *process, struct text *text)
@@ -331,18 +347,23 @@ int proc_show_status(struct process *process, struct text *text)
 
 	snapshot_take(&s, process);
 	process_measure(process, &sizes);
-	text_printf(text, "Name:\t%s\nState:\t%c (%s)\nTgid:\t%u\nPid:\t%u\nPPid:\t%u\nTracerPid:\t0\n", s.name,
-		    s.state, s.state_name, s.pid, s.pid, s.parent);
+	text_printf(text, "Name:\t%s\nState:\t%c (%s)\n", s.name, s.state, s.state_name);
+	text_printf(text, "Tgid:\t%u\nPid:\t%u\nPPid:\t%u\nTracerPid:\t0\n", s.pid, s.pid,
+		    s.parent);
 	show_ids(text, &s.cred);
-	if (sizes.pages)
-		text_printf(text, "VmSize:\t%8u kB\nVmRSS:\t%8u kB\nVmData:\t%8u kB\nVmStk:\t%8u kB\n"
-			    "VmExe:\t%8u kB\n", sizes.pages * 4, sizes.resident * 4, sizes.data * 4,
-			    sizes.stack * 4, sizes.text * 4);
+	if (sizes.pages) {
+		show_kb(text, "VmSize", sizes.pages);
+		show_kb(text, "VmRSS", sizes.resident);
+		show_kb(text, "VmData", sizes.data);
+		show_kb(text, "VmStk", sizes.stack);
+		show_kb(text, "VmExe", sizes.text);
+	}
 	text_printf(text, "Threads:\t%u\nSigQ:\t%u\n", s.threads, s.nr_siginfo);
-	text_printf(text, "SigPnd:\t%016llx\nShdPnd:\t%016llx\nSigBlk:\t%016llx\nSigIgn:\t%016llx\n"
-		    "SigCgt:\t%016llx\n", (unsigned long long)s.pending, (unsigned long long)s.shared_pending,
-		    (unsigned long long)s.blocked, (unsigned long long)s.ignored,
-		    (unsigned long long)s.caught);
+	show_mask(text, "SigPnd", s.pending);
+	show_mask(text, "ShdPnd", s.shared_pending);
+	show_mask(text, "SigBlk", s.blocked);
+	show_mask(text, "SigIgn", s.ignored);
+	show_mask(text, "SigCgt", s.caught);
 	return 0;
 }
 

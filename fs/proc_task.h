@@ -8,7 +8,8 @@
 
 struct process;
 
-/* Each prints one file: 0, -ENOMEM, or -ESRCH if there is nothing left to tell of. They may sleep. */
+/* Each prints one file: 0, -ENOMEM, or -ESRCH if there is nothing left to tell of. They may sleep.
+ * */
 int proc_show_cmdline(struct process *process, struct text *text);
 int proc_show_comm(struct process *process, struct text *text);
 int proc_show_maps(struct process *process, struct text *text);

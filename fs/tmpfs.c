@@ -1,18 +1,16 @@
 /*
  * tmpfs: files that live in the page cache, and nowhere else.
  *
- * 1. A directory is a list of entries in the order of their making; each has a reference to its inode, so that an
- *    inode with a name stays in memory. dir->lock guards the list (the VFS holds it for every operation).
- * 2. An entry's cookie, for readdir, never changes while the entry exists and is larger than those before it.
- * 3. File data are pages that have no store behind them: they are never given up. A hole has no page until it is
- *    mapped, spliced or written; read(2) makes zeros without one.
- * 4. Memory is limited by size= (half of RAM) and nr_inodes=. What a file uses is what its page cache holds, counted
- *    anew whenever it may have changed (tmpfs_recount): nothing can be forgotten or counted twice. Who adds a page that
- *    is too much gets -ENOSPC, and the page cache takes it back.
- * 5. tmpfs->lock guards the counters; it is taken before mapping->lock, and no interrupt takes it.
+ * 1. File data are pages that have no store behind them: they are never given up. A hole has no
+ *    page until it is mapped, spliced or written; read(2) makes zeros without one.
+ * 2. Memory is limited by size= (half of RAM) and nr_inodes=. What a file uses is what its page
+ *    cache holds, counted anew whenever it may have changed (tmpfs_recount): nothing can be
+ *    forgotten or counted twice. Who adds a page that is too much gets -ENOSPC, and the page cache
+ *    takes it back.
+ * 3. tmpfs->lock guards the counters; it is taken before mapping->lock, and no interrupt takes it.
+ * 4. Names are in fs/tmpfs_dir.c. They keep their inodes in memory.
  */
 #include "fs/tmpfs.h"
-#include "fs/path.h"
 #include "fs/splice.h"
 #include "kernel/task.h"
 #include "lib/string.h"
@@ -20,50 +18,15 @@
 #include "mm/slab.h"
 
 #define TMPFS_MAGIC	0x01021994
-#define FIRST_COOKIE	2		/* 0 is ".", 1 is ".." */
-#define ENTRY_SIZE	20		/* what an entry adds to a directory's st_size */
 #define SECTORS_A_PAGE	(PAGE_SIZE >> 9)
 
-struct tmpfs {
-	spinlock_t	lock;		/* plain */
-	unsigned int	pages, max_pages;
-	unsigned int	inodes, max_inodes;
-	uint64_t	last_number;
-	bool		mounted;
-	unsigned int	root_mode;
-	struct inode	*root;		/* a reference */
-};
 
-/* inode->private. */
-struct tmpfs_inode {
-	struct list	entries;	/* of a directory */
-	file_off_t	last_cookie;
-	uint64_t	parent;		/* of a directory: the number of the one above it */
-	unsigned int	pages;		/* counted in tmpfs->pages; tmpfs->lock, as the next */
-	bool		refused;	/* there may be pages that found no room */
-	char		*target;	/* of a symbolic link */
-	struct mutex	refused_lock;
-	unsigned int	first_refused, nr_refused;	/* the last pages that had no room */
-};
-
-struct entry {
-	struct list	link;
-	struct inode	*inode;		/* a reference */
-	file_off_t	cookie;
-	unsigned int	hash, len;
-	char		name[];
-};
-
-static const struct inode_ops tmpfs_inode_ops;
-static const struct file_ops tmpfs_file_ops, tmpfs_dir_ops;
-static const struct mapping_ops tmpfs_mapping_ops;
+/* ---- counting ---- */
 
 static struct tmpfs *tmpfs_of(const struct inode *inode)
 {
 	return inode->sb->private;
 }
-
-/* ---- counting ---- */
 
 /* The pages that count: those that were refused (they have failed) do not. tmpfs->lock is held. */
 static unsigned int held_pages(struct mapping *mapping, struct tmpfs_inode *own)
@@ -88,8 +51,9 @@ static unsigned int held_pages(struct mapping *mapping, struct tmpfs_inode *own)
 }
 
 /*
- * Count what the inode holds now. False, and nothing is counted, if it has come to hold more than there is room for. An
- * inode whose file system is gone (a pipe still holds its pages) counts nowhere.
+ * Count what the inode holds now. False, and nothing is counted, if it has come to hold more than
+ * there is room for. An inode whose file system is gone (a pipe still holds its pages) counts
+ * nowhere.
  */
 static bool tmpfs_recount(struct inode *inode)
 {
@@ -145,7 +109,8 @@ static void tmpfs_let_go(struct tmpfs *tmpfs, unsigned int inodes, bool unmounte
 
 /* ---- file data ---- */
 
-/* Take pages that failed for want of room out of the file again, but for those that a pipe holds. */
+/* Take pages that failed for want of room out of the file again, but for those that a pipe holds.
+ * */
 static void forget_refused(struct mapping *mapping, struct tmpfs_inode *own)
 {
 	for (; own->nr_refused > 0; own->nr_refused--, own->first_refused++) {
@@ -164,8 +129,8 @@ static void forget_refused(struct mapping *mapping, struct tmpfs_inode *own)
 }
 
 /*
- * Pages for which there is no room fail: a splice gets EIO, a mapping SIGBUS. They stay in the file until the next ones
- * are refused: so their readers find them, and there are never many.
+ * Pages for which there is no room fail: a splice gets EIO, a mapping SIGBUS. They stay in the file
+ * until the next ones are refused: so their readers find them, and there are never many.
  */
 static void refuse_pages(struct mapping *mapping, struct page **pages, unsigned int nr)
 {
@@ -274,7 +239,7 @@ static int tmpfs_fsync(struct file *file)
 }
 
 /* The page cache has let go of what lies beyond the new size. */
-static int tmpfs_truncate(struct inode *inode, file_off_t size)
+int tmpfs_truncate(struct inode *inode, file_off_t size)
 {
 	(void)tmpfs_recount(inode);
 	return 0;
@@ -292,9 +257,8 @@ static const struct file_ops tmpfs_file_ops = {
 
 /* ---- inodes ---- */
 
-/* A new inode with one reference and no name. ERR_PTR(-ENOMEM, -ENOSPC). */
-static struct inode *tmpfs_inode_new(struct super_block *sb, const struct inode *dir, unsigned int mode,
-				     unsigned int rdev)
+struct inode *tmpfs_inode_new(struct super_block *sb, const struct inode *dir, unsigned int mode,
+			      unsigned int rdev)
 {
 	struct tmpfs *tmpfs = sb->private;
 	struct tmpfs_inode *own = kzalloc(sizeof(*own), 0);
@@ -315,7 +279,6 @@ static struct inode *tmpfs_inode_new(struct super_block *sb, const struct inode 
 	}
 	list_init(&own->entries);
 	mutex_init(&own->refused_lock, "tmpfs refused");
-	own->last_cookie = FIRST_COOKIE - 1;
 	inode->private = own;
 	inode->number = number;
 	inode_init_owner(inode, dir, mode);
@@ -344,256 +307,6 @@ static void tmpfs_free_inode(struct inode *inode)
 	tmpfs_let_go(tmpfs_of(inode), 1, false);
 }
 
-static ssize_t tmpfs_readlink(struct inode *inode, char *buf, size_t size)
-{
-	struct tmpfs_inode *own = inode->private;
-
-	if (!own->target)
-		return -EINVAL;
-	return MIN(strlcpy(buf, own->target, size), size - 1);
-}
-
-/* ---- directories ---- */
-
-static struct entry *entry_find(const struct inode *dir, const struct dentry *dentry)
-{
-	const struct tmpfs_inode *own = dir->private;
-	struct entry *entry;
-
-	list_for_each(entry, &own->entries, link)
-		if (entry->hash == dentry->hash && entry->len == dentry->name_len &&
-		    !memcmp(entry->name, dentry->name, entry->len))
-			return entry;
-	return NULL;
-}
-
-static struct entry *entry_alloc(const char *name, unsigned int len)
-{
-	struct entry *entry = kmalloc(sizeof(*entry) + len, 0);
-
-	if (!entry)
-		return NULL;
-	memcpy(entry->name, name, len);
-	entry->len = len;
-	entry->hash = path_hash(name, len);
-	return entry;
-}
-
-static void dir_changed(struct inode *dir, int entries)
-{
-	inode_set_size(dir, dir->size + entries * ENTRY_SIZE);
-	dir->mtime = dir->ctime = time_wall_spec();
-}
-
-/* The entry becomes a name of the inode: takes a reference. */
-static void entry_insert(struct inode *dir, struct entry *entry, struct inode *inode)
-{
-	struct tmpfs_inode *own = dir->private;
-
-	entry->cookie = ++own->last_cookie;
-	inode_get(inode);
-	entry->inode = inode;
-	list_add_tail(&own->entries, &entry->link);
-	dir_changed(dir, 1);
-}
-
-static void entry_remove(struct inode *dir, struct entry *entry)
-{
-	list_del(&entry->link);
-	dir_changed(dir, -1);
-	inode_put(entry->inode);
-	kfree(entry);
-}
-
-static struct inode *tmpfs_lookup(struct inode *dir, struct dentry *dentry)
-{
-	struct entry *entry = entry_find(dir, dentry);
-
-	if (!entry)
-		return NULL;
-	inode_get(entry->inode);
-	return entry->inode;
-}
-
-/* Make a new inode and its name. With a reference; ERR_PTR. target: of a symbolic link, else NULL. */
-static struct inode *add_named(struct inode *dir, const char *name, unsigned int len, unsigned int mode,
-			       unsigned int rdev, const char *target)
-{
-	struct entry *entry = entry_alloc(name, len);
-	struct inode *inode = ERR_PTR(-ENOMEM);
-	struct tmpfs_inode *own;
-
-	if (!entry)
-		return inode;
-	inode = tmpfs_inode_new(dir->sb, dir, mode, rdev);
-	if (IS_ERR(inode))
-		goto free_entry;
-	own = inode->private;
-	if (target) {
-		own->target = kmalloc(strlen(target) + 1, 0);
-		if (!own->target)
-			goto put_inode;
-		memcpy(own->target, target, strlen(target) + 1);
-		inode->size = strlen(target);
-	}
-	entry_insert(dir, entry, inode);
-	if (S_ISDIR(mode))
-		dir->nr_links++;
-	return inode;
-
-put_inode:
-	inode->nr_links = 0;
-	inode_put(inode);
-	inode = ERR_PTR(-ENOMEM);
-free_entry:
-	kfree(entry);
-	return inode;
-}
-
-static struct inode *tmpfs_create(struct inode *dir, struct dentry *dentry, unsigned int mode,
-				  unsigned int rdev)
-{
-	return add_named(dir, dentry->name, dentry->name_len, mode, rdev, NULL);
-}
-
-static struct inode *tmpfs_symlink(struct inode *dir, struct dentry *dentry, const char *target)
-{
-	return add_named(dir, dentry->name, dentry->name_len, S_IFLNK | 0777, 0, target);
-}
-
-static int tmpfs_link(struct inode *dir, struct dentry *dentry, struct inode *inode)
-{
-	struct entry *entry = entry_alloc(dentry->name, dentry->name_len);
-
-	if (!entry)
-		return -ENOMEM;
-	entry_insert(dir, entry, inode);
-	inode->nr_links++;
-	inode->ctime = dir->ctime;
-	return 0;
-}
-
-/* The inode loses a name, a directory its only one (it is empty). */
-static void drop_name(struct inode *dir, struct entry *entry)
-{
-	struct inode *inode = entry->inode;
-
-	if (S_ISDIR(inode->mode)) {
-		inode->nr_links = 0;
-		dir->nr_links--;
-	} else {
-		inode->nr_links--;
-	}
-	inode->ctime = time_wall_spec();
-	entry_remove(dir, entry);
-}
-
-static int tmpfs_unlink(struct inode *dir, struct dentry *dentry)
-{
-	struct entry *entry = entry_find(dir, dentry);
-
-	if (!entry)
-		return -ENOENT;
-	drop_name(dir, entry);
-	return 0;
-}
-
-static bool dir_is_empty(const struct inode *dir)
-{
-	const struct tmpfs_inode *own = dir->private;
-
-	return list_empty(&own->entries);
-}
-
-static int tmpfs_rmdir(struct inode *dir, struct dentry *dentry)
-{
-	struct entry *entry = entry_find(dir, dentry);
-
-	if (!entry)
-		return -ENOENT;
-	if (!dir_is_empty(entry->inode))
-		return -ENOTEMPTY;
-	drop_name(dir, entry);
-	return 0;
-}
-
-static int tmpfs_rename(struct inode *old_dir, struct dentry *old, struct inode *new_dir,
-			struct dentry *new_dentry)
-{
-	struct entry *from = entry_find(old_dir, old);
-	struct entry *replaced = entry_find(new_dir, new_dentry);
-	struct entry *to;
-	struct inode *inode;
-
-	if (!from)
-		return -ENOENT;
-	inode = from->inode;
-	if (replaced && S_ISDIR(replaced->inode->mode) && !dir_is_empty(replaced->inode))
-		return -ENOTEMPTY;
-	to = entry_alloc(new_dentry->name, new_dentry->name_len);
-	if (!to)
-		return -ENOMEM;
-	entry_insert(new_dir, to, inode);
-	if (replaced)
-		drop_name(new_dir, replaced);
-	if (S_ISDIR(inode->mode)) {
-		struct tmpfs_inode *own = inode->private;
-
-		old_dir->nr_links--;
-		new_dir->nr_links++;
-		own->parent = new_dir->number;
-	}
-	inode->ctime = time_wall_spec();
-	entry_remove(old_dir, from);
-	return 0;
-}
-
-static int tmpfs_readdir(struct file *file, struct dir_context *context)
-{
-	struct inode *dir = file->inode;
-	const struct tmpfs_inode *own = dir->private;
-	struct entry *entry;
-
-	if (context->pos == 0) {
-		if (!context->emit(context, ".", 1, dir->number, DT_OF_MODE(S_IFDIR)))
-			return 0;
-		context->pos = 1;
-	}
-	if (context->pos == 1) {
-		if (!context->emit(context, "..", 2, own->parent, DT_OF_MODE(S_IFDIR)))
-			return 0;
-		context->pos = FIRST_COOKIE;
-	}
-	list_for_each(entry, &own->entries, link) {
-		if (entry->cookie < context->pos)
-			continue;
-		context->pos = entry->cookie;
-		if (!context->emit(context, entry->name, entry->len, entry->inode->number,
-				   DT_OF_MODE(entry->inode->mode)))
-			return 0;
-		context->pos++;
-	}
-	return 0;
-}
-
-static const struct file_ops tmpfs_dir_ops = {
-	.llseek = generic_llseek,
-	.readdir = tmpfs_readdir,
-	.fsync = tmpfs_fsync,
-};
-
-static const struct inode_ops tmpfs_inode_ops = {
-	.lookup = tmpfs_lookup,
-	.create = tmpfs_create,
-	.symlink = tmpfs_symlink,
-	.link = tmpfs_link,
-	.unlink = tmpfs_unlink,
-	.rmdir = tmpfs_rmdir,
-	.rename = tmpfs_rename,
-	.readlink = tmpfs_readlink,
-	.truncate = tmpfs_truncate,
-};
-
 /* ---- the file system ---- */
 
 static int tmpfs_statfs(struct super_block *sb, struct fs_statistics *st)
@@ -614,27 +327,11 @@ static int tmpfs_statfs(struct super_block *sb, struct fs_statistics *st)
 	return 0;
 }
 
-/*
- * All directories are emptied first and the inodes dropped afterwards: an inode that goes has no entries then,
- * and no chain of directories goes one inside the other.
- */
 static void tmpfs_unmount(struct super_block *sb)
 {
 	struct tmpfs *tmpfs = sb->private;
-	struct list entries = LIST_INIT(entries);
-	struct inode *inode = inode_next(sb, NULL);
-	struct entry *entry;
-	struct entry *next;
 
-	for (; inode; inode = inode_next(sb, inode)) {
-		struct tmpfs_inode *own = inode->private;
-
-		list_splice_tail(&entries, &own->entries);
-	}
-	list_for_each_safe(entry, next, &entries, link) {
-		inode_put(entry->inode);
-		kfree(entry);
-	}
+	tmpfs_forget_names(sb);
 	inode_put(tmpfs->root);
 	tmpfs_let_go(tmpfs, 0, true);
 }
@@ -765,7 +462,7 @@ free_tmpfs:
 int tmpfs_add_node(struct super_block *sb, const char *name, unsigned int mode, unsigned int rdev)
 {
 	struct tmpfs *tmpfs = sb->private;
-	struct inode *inode = add_named(tmpfs->root, name, strlen(name), mode, rdev, NULL);
+	struct inode *inode = tmpfs_add(tmpfs->root, name, strlen(name), mode, rdev, NULL);
 
 	if (IS_ERR(inode))
 		return PTR_ERR(inode);
@@ -776,7 +473,7 @@ int tmpfs_add_node(struct super_block *sb, const char *name, unsigned int mode, 
 int tmpfs_add_symlink(struct super_block *sb, const char *name, const char *target)
 {
 	struct tmpfs *tmpfs = sb->private;
-	struct inode *inode = add_named(tmpfs->root, name, strlen(name), S_IFLNK | 0777, 0, target);
+	struct inode *inode = tmpfs_add(tmpfs->root, name, strlen(name), S_IFLNK | 0777, 0, target);
 
 	if (IS_ERR(inode))
 		return PTR_ERR(inode);

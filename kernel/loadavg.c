@@ -1,8 +1,8 @@
 /*
  * The load average.
  *
- * 1. Every five seconds a timer counts the tasks that run or sleep uninterruptibly, and moves each average
- *    towards that count: average = average * e^(-5s/T) + count * (1 - e^(-5s/T)).
+ * 1. Every five seconds a timer counts the tasks that run or sleep uninterruptibly, and moves each
+ *    average towards that count: average = average * e^(-5s/T) + count * (1 - e^(-5s/T)).
  * 2. Only the timer writes the averages; a reader sees each of them whole.
  */
 #include "kernel/loadavg.h"

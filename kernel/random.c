@@ -1,13 +1,15 @@
 /*
  * The random number generator.
  *
- * 1. The state is a ChaCha20 key (RFC 8439). Each request makes one block of key stream: its first half replaces the key,
- *    its second half is the key of this request alone. So what was given out cannot be found from the state later, and
- *    a long request holds no lock.
- * 2. What is stirred in is exclusive-ored into the key, and the key then goes through the block function.
- * 3. At boot the key is made of RDRAND (where the CPU has it), the jitter of the TSC and the clocks; each
- *    request adds RDRAND and the TSC once more. There is no time when the generator is not seeded, so that no
- *    call waits: GRND_NONBLOCK, GRND_RANDOM and GRND_INSECURE make no difference.
+ * 1. The state is a ChaCha20 key (RFC 8439). Each request makes one block of key stream: its first
+ *    half replaces the key, its second half is the key of this request alone. So what was given out
+ *    cannot be found from the state later, and a long request holds no lock.
+ * 2. What is stirred in is exclusive-ored into the key, and the key then goes through the block
+ *    function.
+ * 3. At boot the key is made of RDRAND (where the CPU has it), the jitter of the TSC and the
+ *    clocks; each request adds RDRAND and the TSC once more. There is no time when the generator is
+ *    not seeded, so that no call waits: GRND_NONBLOCK, GRND_RANDOM and GRND_INSECURE make no
+ *    difference.
  * 4. random_lock (irqsave) guards the key.
  */
 #include "kernel/random.h"
@@ -24,7 +26,7 @@
 #define GRND_INSECURE	4u
 
 #define JITTER_SAMPLES	256u
-#define RDRAND_TRIES	10u		/* Intel's advice: after so many failures the unit is broken */
+#define RDRAND_TRIES	10u		/* Intel's advice: then the unit is broken */
 #define USER_PIECE	256u		/* bytes between two looks at pending signals */
 
 static spinlock_t random_lock = SPINLOCK_INIT("random");
@@ -41,7 +43,8 @@ static uint32_t rdrand(void)
 	return ok ? value : 0;
 }
 
-/* Replace the key by a half block of its own stream; the other half goes to `request`, if that is wanted. */
+/* Replace the key by a half block of its own stream; the other half goes to `request`, if that is
+ * wanted. */
 static void step(uint8_t request[CHACHA_KEY_SIZE])
 {
 	uint8_t block[CHACHA_BLOCK_SIZE];
@@ -126,7 +129,8 @@ long sys_getrandom(void __user *buf, size_t n, unsigned int flags)
 	return done;
 }
 
-/* How long a multiplication and a load take differs with caches, interrupts and the emulator's mood. */
+/* How long a multiplication and a load take differs with caches, interrupts and the emulator's
+ * mood. */
 static void __init random_seed(void)
 {
 	uint64_t clocks[2] = { time_wall(), time_now() };

@@ -1,7 +1,8 @@
 /*
  * The system calls that tell about the machine as a whole: uname, sethostname, sysinfo, syslog.
  *
- * 1. host_lock guards the host's and the domain's name. It is held for a copy within the kernel only.
+ * 1. host_lock guards the host's and the domain's name. It is held for a copy within the kernel
+ *    only.
  * 2. Structures are those of Linux/i386.
  */
 #include "kernel/uname.h"
@@ -126,9 +127,11 @@ enum {
 	SYSLOG_CONSOLE_OFF, SYSLOG_CONSOLE_ON, SYSLOG_CONSOLE_LEVEL, SYSLOG_UNREAD, SYSLOG_BUFFER,
 };
 
-static volatile unsigned int cleared;	/* position in the log up to which SYSLOG_READ_ALL shows nothing */
+/* The position in the log up to which SYSLOG_READ_ALL shows nothing. */
+static volatile unsigned int cleared;
 
-/* Copies the newest len bytes that were logged since the last clear, from the start of a line on. */
+/* Copies the newest len bytes that were logged since the last clear, from the start of a line on.
+ * */
 static long syslog_read(char __user *to, int len, bool clear)
 {
 	unsigned int position = cleared;
@@ -170,7 +173,9 @@ static long syslog_clear(void)
 /* SYSLOG_READ and SYSLOG_UNREAD, for a daemon that carries the log away, are not there. */
 long sys_syslog(int action, char __user *buf, int len)
 {
-	if (action != SYSLOG_READ_ALL && action != SYSLOG_BUFFER && current->process->cred.euid != 0)
+	bool harmless = action == SYSLOG_READ_ALL || action == SYSLOG_BUFFER;
+
+	if (!harmless && current->process->cred.euid != 0)
 		return -EPERM;
 	switch (action) {
 	case SYSLOG_CLOSE:

@@ -4,7 +4,7 @@
 #ifndef KERNEL_UNAME_H
 #define KERNEL_UNAME_H
 
-#define UTS_FIELD	65		/* bytes of a field of struct new_utsname, terminator included */
+#define UTS_FIELD	65		/* bytes of a field of struct new_utsname, with its NUL */
 #define UTS_SYSNAME	"Linux"		/* whose system calls these are */
 #define UTS_RELEASE	"6.8.0-sluice"
 #define UTS_VERSION	"#1 SMP"

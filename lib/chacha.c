@@ -1,6 +1,6 @@
 /*
- * The ChaCha20 block function, as RFC 8439 section 2.3 has it. No state, no locks; x86 is little-endian, as
- * the RFC's words are.
+ * The ChaCha20 block function, as RFC 8439 section 2.3 has it. No state, no locks; x86 is
+ * little-endian, as the RFC's words are.
  */
 #include "lib/chacha.h"
 #include "lib/string.h"
@@ -26,13 +26,15 @@ static void double_round(uint32_t s[16])
 	for (unsigned int i = 0; i < 4; i++)		/* columns */
 		quarter_round(&s[i], &s[4 + i], &s[8 + i], &s[12 + i]);
 	for (unsigned int i = 0; i < 4; i++)		/* diagonals */
-		quarter_round(&s[i], &s[4 + (i + 1) % 4], &s[8 + (i + 2) % 4], &s[12 + (i + 3) % 4]);
+		quarter_round(&s[i], &s[4 + (i + 1) % 4], &s[8 + (i + 2) % 4],
+			      &s[12 + (i + 3) % 4]);
 }
 
 void chacha20_block(const uint8_t key[CHACHA_KEY_SIZE], uint32_t counter, const uint32_t nonce[3],
 		    uint8_t out[CHACHA_BLOCK_SIZE])
 {
-	uint32_t start[16] = { 0x61707865, 0x3320646e, 0x79622d32, 0x6b206574 };  /* "expand 32-byte k" */
+	/* "expand 32-byte k" */
+	uint32_t start[16] = { 0x61707865, 0x3320646e, 0x79622d32, 0x6b206574 };
 	uint32_t state[16];
 
 	memcpy(&start[4], key, CHACHA_KEY_SIZE);
