@@ -73,6 +73,8 @@ ssize_t generic_file_read(struct file *file, struct iter *to, file_off_t *pos)
 	while (to->left > 0 && *pos < MAX_FILE_SIZE) {
 		ssize_t n = read_batch(file, to, *pos);
 
+		if (n == -ENODATA)	/* truncate was faster: see what there is now */
+			continue;
 		if (n <= 0)
 			return done ? done : n;
 		*pos += n;
@@ -168,7 +170,9 @@ ssize_t generic_file_write(struct file *file, struct iter *from, file_off_t *pos
 
 	if (len == 0)
 		return 0;
-	mutex_lock(&inode->lock);
+	error = mutex_lock_killable(&inode->lock);
+	if (error)
+		return error;
 	done = limit_write(file, pos, &len);
 	if (done == 0)
 		done = write_locked(inode, from, pos, len);

@@ -207,7 +207,7 @@ struct page *page_begin_write(struct mapping *mapping, unsigned int index, unsig
 			break;
 		error = heal_lent(page);
 		page_put(page);
-		if (error)
+		if (error && error != -ENODATA)
 			return ERR_PTR(error);
 	}
 	error = prepare(mapping, &page, fresh, from, to);

@@ -491,7 +491,7 @@ int page_wait_read(struct page *page)
 		if (READ_ONCE(page->flags) & PG_UPTODATE)
 			break;
 		if (!(READ_ONCE(page->flags) & PG_LOCKED))
-			return -EIO;
+			return READ_ONCE(page->mapping) ? -EIO : -ENODATA;
 	}
 	page_mark_used(page);
 	return 0;
@@ -500,14 +500,15 @@ int page_wait_read(struct page *page)
 struct page *mapping_read_page(struct mapping *mapping, unsigned int index)
 {
 	struct page *page;
-	int error = mapping_start_again(mapping, NULL, index, 1, &page);
+	int error;
 
-	if (error <= 0)
-		return ERR_PTR(error ? error : -EIO);
-	error = page_wait_read(page);
-	if (error) {
-		page_put(page);
-		return ERR_PTR(error);
-	}
-	return page;
+	do {
+		error = mapping_start_again(mapping, NULL, index, 1, &page);
+		if (error <= 0)
+			return ERR_PTR(error ? error : -EIO);
+		error = page_wait_read(page);
+		if (error)
+			page_put(page);
+	} while (error == -ENODATA);
+	return error ? ERR_PTR(error) : page;
 }

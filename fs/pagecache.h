@@ -117,7 +117,8 @@ void page_read_again(struct page *page);
 /* The same for who will wait for the data: pages whose reads had failed before are read again. */
 int mapping_start_again(struct mapping *mapping, struct file *file, unsigned int index,
 			unsigned int nr, struct page **pages);
-/* Wait until the page is uptodate: 0; -EIO; -ERESTARTSYS on a SIGKILL. */
+/* Wait until the page is uptodate: 0; -EIO; -ENODATA: it left the file unread, look it up again;
+ * -ERESTARTSYS on a SIGKILL. */
 int page_wait_read(struct page *page);
 /* One page, read and waited for: with a reference; ERR_PTR(-EIO, -ENOMEM, -ERESTARTSYS). */
 struct page *mapping_read_page(struct mapping *mapping, unsigned int index);
