@@ -213,6 +213,9 @@ int pipe_create(struct file *ends[2], unsigned int flags)
 		return -ENOMEM;
 	}
 	pipe->readers = pipe->writers = 1;
+	/* Through /proc/self/fd it can be opened again, as a FIFO is. */
+	inode->file_ops = &fifo_file_ops;
+	inode->pipe = pipe;
 	/* One reference for each end. */
 	inode_get(inode);
 	ends[0] = file_alloc(inode, &pipe_file_ops, O_RDONLY | nonblock);
