@@ -136,6 +136,5 @@ struct file *tty_open_console(void)
 	if (IS_ERR(file))
 		return file;
 	file->private = &console_tty;
-	atomic_inc(&console_tty.openers);
 	return file;
 }

@@ -58,18 +58,10 @@ static int tty_open(struct inode *inode, struct file *file)
 	if (tty->console)
 		tty = tty->console;
 	file->private = tty;
-	atomic_inc(&tty->openers);
 	if (!(file->flags & O_NOCTTY) && file->readable && !tty_current() && current->process &&
 	    inode->rdev != DEVICE_CONSOLE && inode->rdev != DEVICE_TTY0)
 		(void)tty_acquire(tty, false);	/* not a leader, or not free: it is just opened */
 	return 0;
-}
-
-static void tty_release(struct file *file)
-{
-	struct tty *tty = file->private;
-
-	atomic_dec(&tty->openers);
 }
 
 /* ---- reading ---- */
@@ -299,7 +291,6 @@ static unsigned int tty_poll(struct file *file, struct poll_table *table)
 
 const struct file_ops tty_file_ops = {
 	.open		= tty_open,
-	.release	= tty_release,
 	.read		= tty_read,
 	.write		= tty_write,
 	.poll		= tty_poll,

@@ -56,7 +56,6 @@ struct tty {
 	struct mutex		 output_lock, read_lock;
 	unsigned int		 column;	/* for echo of erase and tabs */
 	unsigned int		 session, foreground;	/* sid and pgid; 0: none */
-	struct atomic		 openers;
 	uint32_t		 marks[TTY_RING / 32];	/* ring positions that end a line */
 	bool			 stopped;	/* output: ^S or TCOOFF */
 	bool			 literal_next;	/* ^V: the next byte has no special meaning */
