@@ -1,0 +1,108 @@
+/*
+ * Lending under pressure: what was spliced is read twice, by way of tee, while others write to the file all the
+ * time. Both readings must be the same bytes.
+ */
+#include "test.h"
+
+#define LINUX_SHARES "Linux shares the page"
+#define PAGES 4
+#define SIZE (PAGES * 4096)
+
+static char first[SIZE], second[SIZE];
+
+/* Fill pages, or parts of them, with ever new values until killed. */
+static void write_for_ever(int fd, unsigned int seed)
+{
+	char buf[4096];
+
+	for (unsigned int i = seed;; i += 2) {
+		size_t len = i % 3 ? sizeof(buf) : 1000, at = i % 3 ? 0 : i % 3096;
+
+		memset(buf, i, sizeof(buf));
+		if (pwrite(fd, buf, len, i % PAGES * 4096 + at) != (ssize_t)len)
+			_exit(1);
+	}
+}
+
+static void store_for_ever(int fd)
+{
+	volatile unsigned int *words = mmap(NULL, SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+
+	if (words == MAP_FAILED)
+		_exit(1);
+	for (unsigned int value = 1;; value++)
+		for (unsigned int i = 0; i < SIZE / 4; i += 61)
+			words[i] = value;
+}
+
+static pid_t start(int fd, int what)
+{
+	pid_t child = fork();
+
+	CHECK(child >= 0);
+	if (!child) {
+		if (what < 2)
+			write_for_ever(fd, what);
+		store_for_ever(fd);
+	}
+	return child;
+}
+
+static void splice_against_writers(int fd, int writers, int rounds)
+{
+	int ends[2], other[2], status;
+	pid_t children[3];
+
+	memset(first, 1, SIZE);
+	CHECK_EQ(pwrite(fd, first, SIZE, 0), SIZE);
+	CHECK_EQ(pipe(ends), 0);
+	CHECK_EQ(pipe(other), 0);
+	for (int i = 0; i < writers; i++)
+		children[i] = start(fd, i);
+	for (int round = 0; round < rounds; round++) {
+		loff_t at = 0;
+		ssize_t n = splice(fd, &at, ends[1], NULL, SIZE, 0);
+
+		CHECK(n > 0);
+		CHECK_EQ(tee(ends[0], other[1], n, 0), n);
+		CHECK_EQ(read_full(ends[0], first, n), n);
+		if (round % 16 == 0)
+			test_sleep_ms(1);
+		CHECK_EQ(read_full(other[0], second, n), n);
+		for (ssize_t i = 0; i < n; i++)
+			CHECK_EQ(second[i], first[i]);
+	}
+	for (int i = 0; i < writers; i++) {
+		CHECK_EQ(waitpid(children[i], &status, WNOHANG), 0);	/* it still writes */
+		kill(children[i], SIGKILL);
+		CHECK_EQ(waitpid(children[i], &status, 0), children[i]);
+	}
+}
+
+static int tmp_file(void)
+{
+	int fd = open("/tmp/lend", O_RDWR | O_CREAT | O_TRUNC, 0600);
+
+	CHECK(fd >= 0);
+	unlink("/tmp/lend");
+	return fd;
+}
+
+BEYOND_TEST(against_writes, 60, "bytes in a pipe stay while two processes write to their file", LINUX_SHARES)
+{
+	splice_against_writers(tmp_file(), 2, 1000);
+}
+
+BEYOND_TEST(against_stores, 60, "and while a third one stores through a shared mapping", LINUX_SHARES)
+{
+	splice_against_writers(tmp_file(), 3, 1000);
+}
+
+BEYOND_TEST(against_disk_writes, 60, "the same for a raw disk, whose pages are written back", LINUX_SHARES)
+{
+	int fd = open("/dev/gate0", O_RDWR);
+
+	CHECK(fd >= 0);
+	splice_against_writers(fd, 2, 300);
+	CHECK_EQ(fsync(fd), 0);
+}
