@@ -174,6 +174,33 @@ TEST(copy_on_write, 20, "parent and children each change their own copy, page by
 	CHECK_EQ(test_differs(p, n * PAGE, 2, 0), n * PAGE);
 }
 
+TEST(parents_stores, 10, "what the parent stores after fork the child does not see, however often they fork")
+{
+	char *p = map(4 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	int go[2];
+	char byte;
+
+	memset(p, 'a', 4 * PAGE);
+	for (int round = 0; round < 5; round++) {
+		pid_t child;
+
+		CHECK_EQ(pipe(go), 0);
+		child = fork();
+		if (!child) {
+			char old = round ? 'a' + round : 'a';
+
+			close(go[1]);
+			read(go[0], &byte, 1);
+			_exit(p[0] != old || p[3 * PAGE] != old);
+		}
+		memset(p, 'b' + round, 4 * PAGE);
+		CHECK_EQ(write(go[1], "g", 1), 1);
+		CHECK_EQ(test_wait(child), 0);
+		close(go[0]);
+		close(go[1]);
+	}
+}
+
 TEST(brk_moves, 5, "brk grows with zeros and shrinks")
 {
 	char *start = sbrk(0), *p = (char *)syscall(SYS_brk, 0);

@@ -447,6 +447,26 @@ TEST(resize, 5, "F_SETPIPE_SZ rounds up to a power of two of pages, keeps the by
 	CHECK_ERR(fcntl(0, F_GETPIPE_SZ + 100), EINVAL);
 }
 
+TEST(resize_wrapped, 5, "a ring whose bytes run over its end keeps their order, larger and smaller")
+{
+	size_t at = 0, end = 0;
+
+	make_pipe(O_NONBLOCK);
+	for (int round = 0; round < 20; round++) {
+		size_t n = 5 * PIPE_BUF_SIZE;
+
+		while (end - at < n) {
+			test_fill(big, 3000, 6, end);
+			CHECK_EQ(write(ends[1], big, 3000), 3000);
+			end += 3000;
+		}
+		CHECK_EQ(fcntl(ends[0], F_SETPIPE_SZ, round & 1 ? CAPACITY / 2 : 2 * CAPACITY), round & 1 ? CAPACITY / 2 : 2 * CAPACITY);
+		CHECK_EQ(read_full(ends[0], back, n - 5000), n - 5000);
+		CHECK_EQ(test_differs(back, n - 5000, 6, at), n - 5000);
+		at += n - 5000;
+	}
+}
+
 TEST(resize_wakes_writer, 10, "making room by F_SETPIPE_SZ wakes a writer that waits")
 {
 	pid_t child;

@@ -130,6 +130,51 @@ TEST(pipe_to_file, 5, "bytes land in the file where they should, aligned or not"
 	}
 }
 
+TEST(shared_page_into_two_files, 5, "a page that two pipes hold becomes no file's own: each file has its bytes")
+{
+	int one = make_file(PATH, 10), two = make_file("/tmp/splice-to", 10);
+	loff_t at = 0;
+
+	make_pipe(ends, 0);
+	make_pipe(other, 0);
+	test_fill(data, 8192, 12, 0);
+	CHECK_EQ(write(ends[1], data, 8192), 8192);
+	CHECK_EQ(tee(ends[0], other[1], 8192, 0), 8192);
+	CHECK_EQ(splice(ends[0], NULL, one, &at, 8192, SPLICE_F_MOVE), 8192);
+	memset(back, 'X', 100);
+	CHECK_EQ(pwrite(one, back, 100, 50), 100);
+	at = 0;
+	CHECK_EQ(splice(other[0], NULL, two, &at, 8192, SPLICE_F_MOVE), 8192);
+	CHECK_EQ(pwrite(one, back, 100, 5000), 100);
+	CHECK_EQ(pread(two, back, 8192, 0), 8192);
+	CHECK_EQ(test_differs(back, 8192, 12, 0), 8192);
+	CHECK_EQ(pread(one, back, 8192, 0), 8192);
+	CHECK_EQ(test_differs(back, 50, 12, 0), 50);
+	CHECK(back[50] == 'X' && back[5099] == 'X');
+}
+
+TEST(refused_bytes_stay, 5, "what the output did not take stays in the pipe, in order")
+{
+	loff_t at = 0;
+	ssize_t n;
+	int fd;
+
+	make_pipe(ends, O_NONBLOCK);
+	test_fill(data, 20000, 13, 0);
+	CHECK_EQ(write(ends[1], data, 20000), 20000);
+	/* A file that may not grow beyond two pages and a half. */
+	fd = make_file(PATH, 0);
+	CHECK_EQ(setrlimit(RLIMIT_FSIZE, &(struct rlimit){ 10240, 10240 }), 0);
+	signal(SIGXFSZ, SIG_IGN);
+	n = splice(ends[0], NULL, fd, &at, 20000, 0);
+	CHECK_EQ(n, 10240);
+	CHECK_EQ(at, n);
+	CHECK_EQ(read(ends[0], back, 20000), 20000 - n);
+	CHECK_EQ(test_differs(back, 20000 - n, 13, n), 20000 - n);
+	CHECK_EQ(pread(fd, back, 20000, 0), n);
+	CHECK_EQ(test_differs(back, n, 13, 0), n);
+}
+
 TEST(refusals, 5, "each wrong use has its own error")
 {
 	int fd = make_file(PATH, 100), fd2 = open("/dev/null", O_WRONLY), append, write_only;
@@ -267,6 +312,23 @@ TEST(send_file, 5, "sendfile: file to pipe, file to file, offset rules, errors")
 	CHECK_ERR(sendfile(ends[1], ends[0], NULL, 10), EINVAL);
 	CHECK_ERR(sendfile(999, fd, NULL, 10), EBADF);
 	CHECK_ERR(sendfile(ends[0], fd, NULL, 10), EBADF);
+}
+
+TEST(send_file_to_a_full_pipe, 5, "sendfile that finds no more room: the offset is behind what was sent, not what was read")
+{
+	int fd = make_file(PATH, FILE_SIZE);
+	off_t at = 0;
+
+	make_pipe(ends, O_NONBLOCK);
+	CHECK_EQ(sendfile(ends[1], fd, &at, FILE_SIZE), 65536);
+	CHECK_EQ(at, 65536);
+	CHECK_EQ(lseek(fd, 0, SEEK_CUR), 0);
+	CHECK_ERR(sendfile(ends[1], fd, &at, FILE_SIZE), EAGAIN);
+	CHECK_EQ(at, 65536);
+	CHECK_ERR(sendfile(ends[1], fd, NULL, FILE_SIZE), EAGAIN);
+	CHECK_EQ(lseek(fd, 0, SEEK_CUR), 0);
+	CHECK_EQ(read_full(ends[0], back, 65536), 65536);
+	CHECK_EQ(test_differs(back, 65536, 7, 0), 65536);
 }
 
 TEST(send_file_through_full_pipe, 10, "sendfile into a pipe sends all, however small the pipe")
