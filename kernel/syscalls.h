@@ -12,6 +12,8 @@ long sys_pipe(int32_t __user *fds);
 long sys_pipe2(int32_t __user *fds, unsigned int flags);
 long sys_splice(int fd_in, int64_t __user *off_in, int fd_out, int64_t __user *off_out, size_t len, unsigned int flags);
 long sys_tee(int fd_in, int fd_out, size_t len, unsigned int flags);
+struct iovec;
+long sys_vmsplice(int fd, const struct iovec __user *segments, size_t nr, unsigned int flags);
 long sys_sendfile(int fd_out, int fd_in, int32_t __user *offset, size_t count);
 long sys_sendfile64(int fd_out, int fd_in, int64_t __user *offset, size_t count);
 long sys_copy_file_range(int fd_in, int64_t __user *off_in, int fd_out, int64_t __user *off_out, size_t len,

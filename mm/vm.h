@@ -107,9 +107,8 @@ void mapping_unmap_range(struct mapping *mapping, unsigned int first, unsigned i
  */
 struct page *mm_lend_page(struct mm *mm, uintptr_t va);
 /*
- * vmsplice with SPLICE_F_GIFT: the page is taken from the giver, who finds zeros there (private memory) or the file's
- * bytes (shared: as mm_lend_page), and its reference is the caller's. The whole page at page-aligned va.
- * ERR_PTR(-EFAULT...). May sleep.
+ * The same with SPLICE_F_GIFT: a page of the caller's own private memory is unmapped from him, who finds zeros there
+ * (or the file's bytes) at his next access; any other page is lent. va is page aligned. mm/gift.c
  */
 struct page *mm_gift_page(struct mm *mm, uintptr_t va);
 

@@ -1,0 +1,132 @@
+/*
+ * vmsplice(2): user memory and pipes.
+ *
+ * 1. Into a pipe: the caller's pages become slots; no byte is copied. The page decides what keeps the bytes as they
+ *    are: private memory is shared copy-on-write with its owner, a page of a file is lent as by splice.
+ * 2. With SPLICE_F_GIFT whole pages are taken from the caller, who then finds zeros; what is not a whole page is
+ *    lent. A gift cannot be given back: it waits for room.
+ * 3. Out of a pipe: bytes are copied, as readv does.
+ */
+#include "fs/splice.h"
+#include "fs/file.h"
+#include "kernel/syscalls.h"
+#include "mm/slab.h"
+#include "mm/vm.h"
+
+/* The page at va, promised not to change, with a reference for the slot; ERR_PTR. */
+static struct page *promised_page(uintptr_t va, bool gift)
+{
+	for (;;) {
+		struct page *page = gift ? mm_gift_page(current->mm, va) : mm_lend_page(current->mm, va);
+		int error;
+
+		if (IS_ERR(page))
+			return page;
+		if (!READ_ONCE(page->mapping)) {
+			atomic_inc(&page->lent);
+			return page;
+		}
+		error = page_lend(page);
+		if (!error)
+			return page;
+		page_put(page);
+		/* It has left its file meanwhile: another one is there now. */
+		if (error != -ENODATA)
+			return ERR_PTR(error);
+	}
+}
+
+/* Slots for what comes next of the segments, as many as the list has room for. Bytes, or an error if none. */
+static ssize_t lend_segments(struct iter *from, struct slot_list *slots, bool gift)
+{
+	ssize_t done = 0;
+
+	while (from->left > 0 && slots->nr < slots->max) {
+		unsigned int offset, n;
+		struct page *page;
+		uintptr_t va;
+		bool whole;
+
+		iter_advance(from, 0);		/* past segments that are used up */
+		va = (uintptr_t)from->segment->base + from->offset;
+		offset = va & (PAGE_SIZE - 1);
+		n = MIN(from->segment->len - from->offset, PAGE_SIZE - offset);
+		whole = gift && n == PAGE_SIZE;
+		page = promised_page(va - offset, whole);
+		if (IS_ERR(page))
+			return done ? done : PTR_ERR(page);
+		slots->slots[slots->nr++] = (struct pipe_slot){
+			page, offset, n, &user_slot_ops, whole ? SLOT_GIFT : 0, 0,
+		};
+		iter_advance(from, n);
+		done += n;
+	}
+	return done;
+}
+
+static ssize_t memory_to_pipe(struct iter *from, struct pipe *pipe, bool gift, bool nonblock)
+{
+	ssize_t n = 0, done = 0;
+
+	while (from->left > 0) {
+		struct pipe_slot slots[SLOT_LIST_MAX];
+		struct slot_list list = { .slots = slots };
+		ssize_t lent;
+
+		n = pipe_room(pipe);
+		if (n == 0 && done == 0) {
+			n = pipe_wait_writable(pipe, nonblock);
+			if (n == 0)
+				continue;
+		}
+		if (n <= 0)
+			break;
+		list.max = MIN((unsigned int)n, SLOT_LIST_MAX);
+		n = lent = lend_segments(from, &list, gift);
+		if (n < 0)
+			break;
+		n = gift ? splice_publish_all(pipe, &list) : splice_publish(pipe, &list);
+		slot_list_release(&list);
+		if (n > 0)
+			done += n;
+		if (n < lent)
+			break;
+	}
+	if (n == -EPIPE)
+		pipe_broken();
+	return done ? done : n;
+}
+
+static ssize_t vmsplice(struct file *file, struct iter *memory, unsigned int flags)
+{
+	struct pipe *pipe = file_pipe(file);
+	bool nonblock = flags & SPLICE_F_NONBLOCK || file->flags & O_NONBLOCK;
+
+	if (memory->left == 0)
+		return 0;
+	if (!pipe)
+		return refuse(EBADF, "not a pipe");
+	if (file->writable)
+		return memory_to_pipe(memory, pipe, flags & SPLICE_F_GIFT, nonblock);
+	return pipe_take(pipe, memory, nonblock);
+}
+
+long sys_vmsplice(int number, const struct iovec __user *segments, size_t nr, unsigned int flags)
+{
+	struct iovec fast[IOV_FAST], *heap = NULL;
+	struct iter memory;
+	struct fd fd;
+	ssize_t n = -EBADF;
+
+	if (flags & ~SPLICE_F_ALL)
+		return refuse(EINVAL, "an unknown flag");
+	fd = fd_get(number);
+	if (fd.file) {
+		n = iter_import(&memory, segments, nr, fast, &heap);
+		if (n == 0)
+			n = vmsplice(fd.file, &memory, flags);
+		kfree(heap);
+	}
+	fd_put(fd);
+	return n;
+}
