@@ -276,3 +276,89 @@ TEST(system_calls, 5, "sysinfo, syslog, getrandom: what they give and refuse")
 	CHECK_ERR(getrandom(a, 1, 6), EINVAL);
 	CHECK_ERR(getrandom((void *)1, 10, 0), EFAULT);
 }
+
+static void only_no_memory(int error)
+{
+	CHECK_EQ(error, ENOMEM);
+}
+
+static void read_without_memory(const char *path)
+{
+	int fd = open(path, O_RDONLY);
+	ssize_t n;
+
+	if (fd < 0) {
+		only_no_memory(errno);
+		return;
+	}
+	do
+		n = read(fd, text, sizeof(text));
+	while (n > 0);
+	if (n < 0)
+		only_no_memory(errno);
+	close(fd);
+}
+
+static void list_without_memory(const char *path)
+{
+	int fd = open(path, O_RDONLY | O_DIRECTORY);
+
+	if (fd < 0) {
+		only_no_memory(errno);
+		return;
+	}
+	while (syscall(SYS_getdents64, fd, text, sizeof(text)) > 0)
+		;
+	close(fd);
+}
+
+static void mount_without_memory(const char *type)
+{
+	char path[64];
+
+	if (mount("none", "/tmp/nomem", type, 0, NULL) < 0) {
+		only_no_memory(errno);
+		return;
+	}
+	for (int i = 0; i < 3; i++) {
+		static const char *const names[] = { "stdin", "version", "self" };
+
+		snprintf(path, sizeof(path), "/tmp/nomem/%s", names[i]);
+		if (readlink(path, text, sizeof(text)) < 0 && errno != ENOENT && errno != EINVAL)
+			only_no_memory(errno);
+	}
+	while (umount("/tmp/nomem") < 0)
+		only_no_memory(errno);
+}
+
+BEYOND_TEST(no_memory, 60, "allocations that fail while /proc and /dev are read and mounted: ENOMEM, and nothing leaks",
+	    "Linux can be made to fail allocations only by a debug build")
+{
+	static const char *const files[] = {
+		"/proc/self/maps", "/proc/self/status", "/proc/self/cmdline", "/proc/meminfo", "/proc/slabinfo",
+		"/proc/self/exe", "/proc/mounts", "/proc/sys/kernel/hostname", "/dev/gate0",
+	};
+	int nth = open("/proc/sys/vm/fail_nth", O_WRONLY);
+	char number[16];
+
+	CHECK(nth >= 0);
+	CHECK_EQ(mkdir("/tmp/nomem", 0755), 0);
+	memset(text, 1, sizeof(text));
+	for (int n = 1; n <= 120; n++) {
+		for (int i = 0; i < 12; i++) {
+			int len = snprintf(number, sizeof(number), "%d", i < 9 ? (n - 1) % 20 + 1 : n);
+
+			CHECK_EQ(pwrite(nth, number, len, 0), len);
+			errno = 0;
+			if (i < 9)
+				read_without_memory(files[i]);
+			else if (i == 9)
+				list_without_memory("/proc");
+			else
+				mount_without_memory(i == 10 ? "proc" : "dev");
+			if (pwrite(nth, "0", 1, 0) < 0)
+				CHECK_EQ(pwrite(nth, "0", 1, 0), 1);
+		}
+	}
+	CHECK_EQ(rmdir("/tmp/nomem"), 0);
+}
