@@ -104,7 +104,7 @@ static unsigned int frames_described(void)
 
 	if (frames <= most)
 		return frames;
-	log_warning("memory: %u MiB of RAM are not used: low memory is too small for their page structs",
+	log_warning("memory: %u MiB are not used: low memory has no room for their page structs",
 		    (unsigned int)((frames - most) >> 8));
 	return most;
 }

@@ -1,11 +1,12 @@
 /*
  * Page faults: making what a VMA promises present.
  *
- * 1. mm->lock is held while a fault is resolved: only the rmap (truncate, lending, write-back) changes the
- *    entries of the address space meanwhile, and only to unmap or to write-protect.
- * 2. A page of a file is mapped while it is locked, so that truncate and the lender find the mapping.
- * 3. A shared page becomes writable only if `lent` is zero, looked at under table_lock with the page locked:
- *    a lender that comes later waits for the page lock, and write-protects.
+ * 1. mm->lock is held while a fault is resolved: only the rmap (truncate, lending, write-back)
+ *    changes the entries of the address space meanwhile, and only to unmap or to write-protect.
+ * 2. A page of a file is mapped while it is locked, so that truncate and the lender find the
+ *    mapping.
+ * 3. A shared page becomes writable only if `lent` is zero, looked at under table_lock with the
+ *    page locked: a lender that comes later waits for the page lock, and write-protects.
  * 4. Private memory is written in place only if the entry's reference is the page's only one.
  * 5. Faults of the kernel on user addresses come from mm/uaccess.c alone: any other one is a bug.
  */
@@ -17,24 +18,24 @@
 #include "mm/kmap.h"
 #include "mm/uaccess.h"
 
-#define FAULT_PRESENT	1u		/* error code, Intel SDM vol. 3, 4.7 */
-#define FAULT_WRITE	2u
+#define FAULT_WRITE	2u		/* error code, Intel SDM vol. 3, 4.7 */
 #define FAULT_EXEC	16u
 
 #define SEGV_MAPERR	1		/* si_code */
 #define SEGV_ACCERR	2
 #define BUS_ADRERR	2
 
-#define FAULT_AROUND	16u		/* pages of a file mapped by one read fault, if they are there */
+#define FAULT_AROUND	16u	/* pages of a file that one read fault maps, if they are there */
 #define STACK_GAP	(64 * PAGE_SIZE) /* kept free below a stack that grows */
 
 /* ---- entries ---- */
 
 /*
- * Map `page` at va in place of what is there; takes over the caller's reference. The table exists. With
- * `unless_lent` nothing is done, and false returned, if the page is lent.
+ * Map `page` at va in place of what is there; takes over the caller's reference. The table exists.
+ * With `unless_lent` nothing is done, and false returned, if the page is lent.
  */
-static bool map_page(struct vma *vma, uintptr_t va, struct page *page, bool writable, bool unless_lent)
+static bool map_page(struct vma *vma, uintptr_t va, struct page *page, bool writable,
+		     bool unless_lent)
 {
 	struct mm *mm = vma->mm;
 	pte_t bits = mm_entry_bits(vma->flags), old, *entry;
@@ -65,12 +66,14 @@ static bool map_page(struct vma *vma, uintptr_t va, struct page *page, bool writ
 	return true;
 }
 
-static int map_zero_page(struct vma *vma, uintptr_t va)
+/* Map what has no count: the zero page, device memory. */
+static int map_special(struct vma *vma, uintptr_t va, phys_addr_t phys, pte_t bits)
 {
 	struct mm *mm = vma->mm;
 
+	bits |= mm_entry_bits(vma->flags) | PTE_SPECIAL;
 	spin_lock(&mm->table_lock);
-	pte_set(mm_pte(mm, va), pte_make(page_phys(zero_page), mm_entry_bits(vma->flags) | PTE_SPECIAL));
+	pte_set(mm_pte(mm, va), pte_make(phys, bits));
 	spin_unlock(&mm->table_lock);
 	return 0;
 }
@@ -78,13 +81,9 @@ static int map_zero_page(struct vma *vma, uintptr_t va)
 static int map_device(struct vma *vma, uintptr_t va)
 {
 	phys_addr_t phys = ((phys_addr_t)vma->page_offset << PAGE_SHIFT) + (va - vma->start);
-	struct mm *mm = vma->mm;
 
-	spin_lock(&mm->table_lock);
-	pte_set(mm_pte(mm, va), pte_make(phys, mm_entry_bits(vma->flags) | PTE_SPECIAL | PTE_NOCACHE |
-					 PTE_WRITETHROUGH | (vma->flags & VMA_WRITE ? PTE_WRITE : 0)));
-	spin_unlock(&mm->table_lock);
-	return 0;
+	return map_special(vma, va, phys, PTE_NOCACHE | PTE_WRITETHROUGH |
+					  (vma->flags & VMA_WRITE ? PTE_WRITE : 0));
 }
 
 /* ---- private memory ---- */
@@ -144,6 +143,14 @@ static int write_private(struct vma *vma, uintptr_t va)
 
 /* ---- files ---- */
 
+/* What the page cache's error means for a fault: out of memory, killed, or else SIGBUS. */
+static int fault_error(long error)
+{
+	if (error == -ENOMEM)
+		return -ENOMEM;
+	return error == -ERESTARTSYS ? -EINTR : -EIO;
+}
+
 /* Locks a page if it is still in its file; else drops it. 0, 1: look it up again, -EINTR. */
 static int lock_in_file(struct mapping *mapping, struct page *page)
 {
@@ -157,17 +164,16 @@ static int lock_in_file(struct mapping *mapping, struct page *page)
 	return error ? -EINTR : 1;
 }
 
-/* The page of the file at index, read, locked, with a reference. ERR_PTR(-EIO: SIGBUS, -ENOMEM, -EINTR). */
+/* The page of the file at index, read, locked, with a reference. ERR_PTR(-EIO: SIGBUS, -ENOMEM,
+ * -EINTR). */
 static struct page *lock_file_page(struct mapping *mapping, unsigned int index)
 {
 	for (;;) {
 		struct page *page = mapping_read_page(mapping, index);
 		int error;
 
-		if (IS_ERR(page)) {
-			error = PTR_ERR(page);
-			return ERR_PTR(error == -ERESTARTSYS ? -EINTR : error == -ENOMEM ? -ENOMEM : -EIO);
-		}
+		if (IS_ERR(page))
+			return ERR_PTR(fault_error(PTR_ERR(page)));
 		error = lock_in_file(mapping, page);
 		if (error <= 0)
 			return error ? ERR_PTR(error) : page;
@@ -198,17 +204,17 @@ static void map_neighbour(struct vma *vma, uintptr_t va, struct mapping *mapping
 }
 
 /*
- * A read fault: the reads of a few pages are started together, and those that are there already are mapped
- * with the one that is wanted: a program's start is many faults in a row.
+ * A read fault: the reads of a few pages are started together, and those that are there already are
+ * mapped with the one that is wanted: a program's start is many faults in a row.
  */
 static int read_file(struct vma *vma, uintptr_t va, unsigned int index)
 {
 	struct mapping *mapping = &vma->file->inode->mapping;
-	uintptr_t end = MIN(vma->end, mm_next_table(va));
+	unsigned int nr = (MIN(vma->end, mm_next_table(va)) - va) / PAGE_SIZE;
 	struct page *pages[FAULT_AROUND], *page;
 	int had;
 
-	had = mapping_start(mapping, vma->file, index, MIN((end - va) / PAGE_SIZE, FAULT_AROUND), pages);
+	had = mapping_start(mapping, vma->file, index, MIN(nr, FAULT_AROUND), pages);
 	page = lock_file_page(mapping, index);
 	if (!IS_ERR(page)) {
 		map_page(vma, va, page, false, false);
@@ -235,8 +241,7 @@ static int write_shared(struct vma *vma, uintptr_t va, unsigned int index)
 		if (IS_ERR(writable)) {
 			page_unlock(page);
 			page_put(page);
-			return PTR_ERR(writable) == -ENOMEM ? -ENOMEM :
-			       PTR_ERR(writable) == -ERESTARTSYS ? -EINTR : -EIO;
+			return fault_error(PTR_ERR(writable));
 		}
 		page = writable;
 	} while (!map_page(vma, va, page, true, true));
@@ -284,20 +289,21 @@ static int resolve(struct vma *vma, uintptr_t va, bool write)
 		return write_private(vma, va);
 	if (vma->file)
 		return resolve_file(vma, va, write);
-	return write ? map_new_page(vma, va) : map_zero_page(vma, va);
+	return write ? map_new_page(vma, va) : map_special(vma, va, page_phys(zero_page), 0);
 }
 
 /* The VMA of va; a stack grows down to it if its limit and its neighbour below allow that. */
 static struct vma *find_or_grow(struct mm *mm, uintptr_t va)
 {
 	struct vma *vma = mm_find_next(mm, va), *below;
+	uint64_t limit = current->process->limits[RLIMIT_STACK].soft;
 	uintptr_t start = va & PAGE_MASK;
 	struct rb_node *before;
 
 	if (!vma || vma->start <= va)
 		return vma;
-	if (!(vma->flags & VMA_STACK) || vma->end - start > current->process->limits[RLIMIT_STACK].soft ||
-	    start < MMAP_MIN || !mm_may_grow(mm, vma->start - start))
+	if (!(vma->flags & VMA_STACK) || vma->end - start > limit || start < MMAP_MIN ||
+	    !mm_may_grow(mm, vma->start - start))
 		return NULL;
 	before = rb_prev(&vma->node);
 	below = before ? rb_entry(before, struct vma, node) : NULL;
@@ -307,7 +313,8 @@ static struct vma *find_or_grow(struct mm *mm, uintptr_t va)
 	return vma;
 }
 
-/* access: VMA_READ, VMA_WRITE or VMA_EXEC. 0, -EFAULT: no mapping, -EACCES, -EIO: SIGBUS, -ENOMEM, -EINTR. */
+/* access: VMA_READ, VMA_WRITE or VMA_EXEC. 0, -EFAULT: no mapping, -EACCES, -EIO: SIGBUS,
+ * -ENOMEM, -EINTR. */
 static int fault_in(struct mm *mm, uintptr_t va, unsigned int access)
 {
 	unsigned int allowed;
@@ -320,11 +327,12 @@ static int fault_in(struct mm *mm, uintptr_t va, unsigned int access)
 	error = -EFAULT;
 	if (vma) {
 		allowed = vma->flags & (VMA_READ | VMA_WRITE | VMA_EXEC);
+		/* What is there can be read, and without NX executed: the CPU knows no more. */
 		if (allowed)
-			allowed |= VMA_READ;	/* what is there can be read: the CPU knows nothing else */
-		if (!pte_nx && allowed)
-			allowed |= VMA_EXEC;
-		error = allowed & access ? resolve(vma, va & PAGE_MASK, access == VMA_WRITE) : -EACCES;
+			allowed |= VMA_READ | (pte_nx ? 0 : VMA_EXEC);
+		error = -EACCES;
+		if (allowed & access)
+			error = resolve(vma, va & PAGE_MASK, access == VMA_WRITE);
 	}
 	mutex_unlock(&mm->lock);
 	return error;
@@ -362,9 +370,11 @@ static void out_of_memory(void)
 
 void page_fault(struct trap_frame *frame, uintptr_t va, unsigned int error)
 {
-	unsigned int access = error & FAULT_EXEC ? VMA_EXEC : error & FAULT_WRITE ? VMA_WRITE : VMA_READ;
+	unsigned int access = error & FAULT_WRITE ? VMA_WRITE : VMA_READ;
 	int result;
 
+	if (error & FAULT_EXEC)
+		access = VMA_EXEC;
 	if (!trap_from_user(frame)) {
 		kernel_fault(frame, va, error);
 		return;
@@ -372,7 +382,7 @@ void page_fault(struct trap_frame *frame, uintptr_t va, unsigned int error)
 	result = va < USER_END ? fault_in(current->mm, va, access) : -EFAULT;
 	switch (result) {
 	case 0:
-	case -EINTR:				/* killed: the way back to user mode ends the task */
+	case -EINTR:			/* killed: the way back to user mode ends the task */
 		break;
 	case -ENOMEM:
 		out_of_memory();
@@ -388,7 +398,8 @@ void page_fault(struct trap_frame *frame, uintptr_t va, unsigned int error)
 
 /* ---- vmsplice ---- */
 
-/* The page that is mapped at va, with a reference, write-protected if private; NULL: none, or not to be had. */
+/* The page that is mapped at va, with a reference, write-protected if private; NULL: none, or
+ * not to be had. */
 static struct page *take_mapped(struct vma *vma, uintptr_t va)
 {
 	struct mm *mm = vma->mm;
@@ -427,11 +438,14 @@ struct page *mm_lend_page(struct mm *mm, uintptr_t va)
 	vma = find_or_grow(mm, va);
 	if (!vma || !(vma->flags & (VMA_READ | VMA_WRITE | VMA_EXEC)) || vma->flags & VMA_DEVICE)
 		error = -EFAULT;
-	/* Truncate may unmap what was just mapped: then the next fault says that the file has ended. */
+	/* Truncate may unmap what was just mapped: then the next fault says that the file has
+	 * ended. */
 	while (!error && !(page = take_mapped(vma, va)))
 		error = resolve(vma, va, false);
 	mutex_unlock(&mm->lock);
 	if (!error)
 		return page;
-	return ERR_PTR(error == -EINTR ? -ERESTARTSYS : error == -ENOMEM ? -ENOMEM : -EFAULT);
+	if (error == -EINTR)
+		return ERR_PTR(-ERESTARTSYS);
+	return ERR_PTR(error == -ENOMEM ? -ENOMEM : -EFAULT);
 }

@@ -4,9 +4,10 @@
  * 1. kmap_local: CPU c has KMAP_LOCAL_MAX + IRQ_SLOTS entries of its own. Entry i shows the i-th
  *    mapping of the task that runs; the last few are for interrupts. An entry is flushed when it is
  *    set, so what it showed before does not matter, and giving it back costs nothing.
- * 2. A task with such mappings stays on its CPU; kmap_switch_in() puts them back when it runs again.
- * 3. kmap: a pool of entries, found by their page. An unused entry keeps its page mapped, until the pool
- *    is exhausted: then all unused ones are flushed on all CPUs at once. pool_lock guards it.
+ * 2. A task with such mappings stays on its CPU; kmap_switch_in() puts them back when it runs
+ *    again.
+ * 3. kmap: a pool of entries, found by their page. An unused entry keeps its page mapped, until the
+ *    pool is exhausted: then all unused ones are flushed on all CPUs at once. pool_lock guards it.
  */
 #include "mm/kmap.h"
 #include "kernel/spinlock.h"
@@ -46,8 +47,7 @@ static void *local_set(unsigned int slot, struct page *page)
 {
 	uintptr_t va = local_address(slot);
 
-	pte_set(kernel_pte(va), pte_make(page_phys(page), PTE_PRESENT | PTE_WRITE | PTE_ACCESSED | PTE_DIRTY |
-					 pte_nx));
+	pte_set(kernel_pte(va), pte_make(page_phys(page), PTE_PRESENT | PTE_WRITE | pte_nx));
 	invlpg(va);
 	return (void *)va;
 }
@@ -161,7 +161,8 @@ static unsigned int pool_take(struct page *page)
 		pool[i].page = page;
 		pool[i].next = buckets[bucket_of(page)];
 		buckets[bucket_of(page)] = i;
-		pte_set(kernel_pte(pool_address(i)), pte_make(page_phys(page), PTE_PRESENT | PTE_WRITE | pte_nx));
+		pte_set(kernel_pte(pool_address(i)),
+			pte_make(page_phys(page), PTE_PRESENT | PTE_WRITE | pte_nx));
 	}
 	pool[i].users++;
 	return i;
@@ -186,8 +187,8 @@ void *kmap(struct page *page)
 	if (page->flags & PG_DEVICE)
 		return (void *)page->private;
 	/*
-	 * kunmap() makes an entry unused under pool_lock before it wakes, and the condition takes pool_lock
-	 * after the sleeper is on the queue: one of the two sees the other.
+	 * kunmap() makes an entry unused under pool_lock before it wakes, and the condition takes
+	 * pool_lock after the sleeper is on the queue: one of the two sees the other.
 	 */
 	wait_event(&pool_wait, (i = pool_try(page)) != NONE);
 	return (void *)pool_address(i);

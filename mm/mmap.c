@@ -1,11 +1,11 @@
 /*
  * The system calls that change an address space's layout.
  *
- * 1. Arguments are checked first, without mm->lock; then the change is made under it. VMAs that went are freed
- *    after it (mm/vm.c).
- * 2. What Linux takes as advice without a promise (MAP_STACK, MAP_DENYWRITE, MAP_EXECUTABLE, MAP_NONBLOCK,
- *    madvise NORMAL, RANDOM, SEQUENTIAL) is taken here too; all memory is locked in RAM, as there is no swap, so
- *    that MAP_LOCKED is MAP_POPULATE. Other unknown flags are refused.
+ * 1. Arguments are checked first, without mm->lock; then the change is made under it. VMAs that
+ *    went are freed after it (mm/vm.c).
+ * 2. What Linux takes as advice without a promise (MAP_STACK, MAP_DENYWRITE, MAP_EXECUTABLE,
+ *    MAP_NONBLOCK, madvise NORMAL, RANDOM, SEQUENTIAL) is taken here too; all memory is locked in
+ *    RAM, as there is no swap, so that MAP_LOCKED is MAP_POPULATE. Other unknown flags are refused.
  */
 #include "fs/file.h"
 #include "kernel/process.h"
@@ -34,8 +34,9 @@
 #define MAP_NONBLOCK		0x10000u
 #define MAP_STACK		0x20000u
 #define MAP_FIXED_NOREPLACE	0x100000u
-#define MAP_KNOWN (MAP_TYPE | MAP_FIXED | MAP_ANONYMOUS | MAP_GROWSDOWN | MAP_DENYWRITE | MAP_EXECUTABLE | \
-		   MAP_LOCKED | MAP_NORESERVE | MAP_POPULATE | MAP_NONBLOCK | MAP_STACK | MAP_FIXED_NOREPLACE)
+#define MAP_KNOWN (MAP_TYPE | MAP_FIXED | MAP_ANONYMOUS | MAP_GROWSDOWN | MAP_DENYWRITE |	\
+		   MAP_EXECUTABLE | MAP_LOCKED | MAP_NORESERVE | MAP_POPULATE | MAP_NONBLOCK |	\
+		   MAP_STACK | MAP_FIXED_NOREPLACE)
 
 #define MREMAP_MAYMOVE		1u
 #define MREMAP_FIXED		2u
@@ -60,7 +61,8 @@ static bool range_free(struct mm *mm, uintptr_t start, size_t len)
 	return !next || next->start >= start + len;
 }
 
-/* Private memory that is to be written and is larger than all of RAM can never be had: say so at once. */
+/* Private memory that is to be written and is larger than all of RAM can never be had: say so at
+ * once. */
 static bool hopeless(size_t len)
 {
 	struct memory_stats stats;
@@ -103,7 +105,8 @@ static long check_flags(unsigned int prot, unsigned int flags)
 	if (type != MAP_SHARED && type != MAP_PRIVATE && type != MAP_SHARED_VALIDATE)
 		return refuse(EINVAL, "neither MAP_SHARED nor MAP_PRIVATE");
 	if (flags & ~MAP_KNOWN)
-		return refuse(type == MAP_SHARED_VALIDATE ? EOPNOTSUPP : EINVAL, "a flag that is not supported");
+		return refuse(type == MAP_SHARED_VALIDATE ? EOPNOTSUPP : EINVAL,
+			      "a flag that is not supported");
 	if (prot & ~PROT_ALL)
 		return refuse(EINVAL, "a protection bit that is not supported");
 	return 0;
@@ -126,7 +129,8 @@ static long choose_address(struct mm *mm, uintptr_t hint, size_t len, unsigned i
 		return hint;
 	}
 	start = PAGE_ALIGN(hint);
-	if (start >= MMAP_MIN && start < USER_END && len <= USER_END - start && range_free(mm, start, len))
+	if (start >= MMAP_MIN && start < USER_END && len <= USER_END - start &&
+	    range_free(mm, start, len))
 		return start;
 	start = mm_find_gap(mm, len);
 	return start ? (long)start : -ENOMEM;
@@ -146,8 +150,8 @@ static void populate(struct mm *mm, uintptr_t start, size_t len, bool write)
 	}
 }
 
-static long map(uintptr_t hint, size_t len, unsigned int prot, unsigned int flags, struct file *file,
-		uint32_t page_offset)
+static long map(uintptr_t hint, size_t len, unsigned int prot, unsigned int flags,
+		struct file *file, uint32_t page_offset)
 {
 	struct mm *mm = current->mm;
 	struct list dead = LIST_INIT(dead);
@@ -156,7 +160,8 @@ static long map(uintptr_t hint, size_t len, unsigned int prot, unsigned int flag
 
 	if (vma_flags < 0)
 		return vma_flags;
-	if (vma_flags & VMA_WRITE && !(vma_flags & VMA_SHARED) && !(flags & MAP_NORESERVE) && hopeless(len))
+	if ((vma_flags & (VMA_WRITE | VMA_SHARED)) == VMA_WRITE && !(flags & MAP_NORESERVE) &&
+	    hopeless(len))
 		return refuse(ENOMEM, "more than all of the memory");
 	if (mutex_lock_killable(&mm->lock) < 0)
 		return -ERESTARTSYS;
@@ -187,7 +192,8 @@ static long map_anonymous(uintptr_t hint, size_t len, unsigned int prot, unsigne
 	return result;
 }
 
-long sys_mmap2(uintptr_t hint, size_t len, unsigned int prot, unsigned int flags, int fd, uint32_t page_offset)
+long sys_mmap2(uintptr_t hint, size_t len, unsigned int prot, unsigned int flags, int fd,
+	       uint32_t page_offset)
 {
 	long result = check_flags(prot, flags);
 	struct fd f;
@@ -317,9 +323,10 @@ static void move_brk(struct mm *mm, uintptr_t to, struct list *dead)
 	if (to < mm->brk_start || to >= USER_END ||
 	    to - mm->brk_start > current->process->limits[RLIMIT_DATA].soft)
 		return;
-	if (new > old && (hopeless(new - mm->brk_start) || !range_free(mm, old, new - old + PAGE_SIZE) ||
-			  mm_map_locked(mm, old, new - old, VMA_READ | VMA_WRITE | VMA_MAY_WRITE, NULL, 0,
-					dead) < 0))
+	if (new > old && (hopeless(new - mm->brk_start) ||
+			  !range_free(mm, old, new - old + PAGE_SIZE) ||
+			  mm_map_locked(mm, old, new - old, VMA_READ | VMA_WRITE | VMA_MAY_WRITE,
+					NULL, 0, dead) < 0))
 		return;
 	if (new < old && mm_unmap_locked(mm, new, old - new, dead) < 0)
 		return;
@@ -404,13 +411,13 @@ long sys_mremap(uintptr_t start, size_t len, size_t new_len, unsigned int flags,
 	struct list dead = LIST_INIT(dead);
 	long result;
 
-	if (flags & ~(MREMAP_MAYMOVE | MREMAP_FIXED) || (flags & MREMAP_FIXED && !(flags & MREMAP_MAYMOVE)))
+	if (flags & ~(MREMAP_MAYMOVE | MREMAP_FIXED) || flags == MREMAP_FIXED)
 		return refuse(EINVAL, "flags that are not supported");
 	if (start % PAGE_SIZE || !r.len || !r.new_len || len > USER_END || new_len > USER_END)
 		return refuse(EINVAL, "not a range of user pages");
 	if (flags & MREMAP_FIXED && (target % PAGE_SIZE || target < MMAP_MIN || target > USER_END ||
 				     r.new_len > USER_END - target || overlap(&r)))
-		return refuse(EINVAL, "the target is no range of user pages, or overlaps the source");
+		return refuse(EINVAL, "the target is no user range, or overlaps the source");
 	if (mutex_lock_killable(&mm->lock) < 0)
 		return -ERESTARTSYS;
 	result = remap(mm, &r, &dead);
@@ -502,8 +509,8 @@ long sys_madvise(uintptr_t start, size_t len, int advice)
 	return error;
 }
 
-/* The file that is mapped shared at or behind *at, with a reference, if any before end; *at moves behind it.
- * -ENOMEM: there is a hole first. */
+/* The file that is mapped shared at or behind *at, with a reference, if any before end; *at moves
+ * behind it. -ENOMEM: there is a hole first. */
 static struct file *next_shared_file(struct mm *mm, uintptr_t *at, uintptr_t end)
 {
 	while (*at < end) {
@@ -544,8 +551,8 @@ long sys_msync(uintptr_t start, size_t len, unsigned int flags)
 			return PTR_ERR(file);
 		if (!file)
 			break;
-		/* Mapped pages and the page cache are the same: there is nothing to invalidate, and what is dirty is
-		 * written sooner or later without being told. */
+		/* Mapped pages and the page cache are the same: there is nothing to invalidate, and
+		 * what is dirty is written sooner or later without being told. */
 		if (flags & MS_SYNC)
 			error = mapping_sync(&file->inode->mapping);
 		file_put(file);

@@ -2,16 +2,18 @@
  * The page allocator.
  *
  * 1. A zone is a buddy system: free blocks of 2^order pages, aligned to their size, on one list for
- *    each order. A block is split in halves to serve a smaller order, and joined with its other half
- *    (its buddy) when both are free. Zones: low (in the direct map) and high.
- * 2. Single pages pass through a short stack of each CPU, so that the pages of pipes and files, which
- *    come and go all the time, are neither split nor joined each time. They count as free.
- *    A CPU uses its stack with interrupts off and `busy` set; another CPU sets `busy` only to empty it, and
- *    who finds it set does without the stack.
+ *    each order. A block is split in halves to serve a smaller order, and joined with its other
+ *    half (its buddy) when both are free. Zones: low (in the direct map) and high.
+ * 2. Single pages pass through a short stack of each CPU, so that the pages of pipes and files,
+ *    which come and go all the time, are neither split nor joined each time. They count as free. A
+ *    CPU uses its stack with interrupts off and `busy` set; another CPU sets `busy` only to empty
+ *    it, and who finds it set does without the stack.
  * 3. zone->lock is irqsave; it comes after `busy`. No function but page_alloc() sleeps.
- * 4. Reclaim: an allocation that finds nothing asks the shrinkers, one task at a time; what a shrinker
- *    itself allocates is not reclaimed for. Shrinkers only try for locks, as the caller may hold them.
- * 5. In the debug build free pages are filled with a pattern, which is checked when they are given out.
+ * 4. Reclaim: an allocation that finds nothing asks the shrinkers, one task at a time; what a
+ *    shrinker itself allocates is not reclaimed for. Shrinkers only try for locks, as the caller
+ *    may hold them.
+ * 5. In the debug build free pages are filled with a pattern, which is checked when they are given
+ *    out.
  */
 #include "mm/page.h"
 #include "kernel/log.h"
@@ -22,18 +24,20 @@
 #include "mm/pgtable.h"
 
 #define MAX_ORDER	10u		/* the largest block: 4 MiB */
-#define HOT_MAX		30u		/* pages on a CPU's stack: a struct hot_pages of 128 bytes is cheap to index */
+#define HOT_MAX		30u		/* pages on a CPU's stack; 128 bytes are cheap to index */
 #define HOT_BATCH	15u		/* moved to or from the zone at once */
 #define POISON_BYTE	0xa5
 #define POISON_WORD	0xa5a5a5a5u
 #define REFS_LIMIT	0x40000000
+#define PG_NOT_FREE	(PG_RESERVED | PG_BUDDY | PG_SLAB | PG_LRU | PG_DEVICE | PG_LOCKED)
 
 enum { ZONE_LOW, ZONE_HIGH, NR_ZONES };
 
 struct zone {
 	spinlock_t	 lock;				/* irqsave */
 	struct list	 free[MAX_ORDER + 1];		/* blocks, by page->link */
-	unsigned int	 nr_free, nr_pages;		/* pages, without those on the stacks / in all */
+	unsigned int	 nr_free;			/* pages, without those on the stacks */
+	unsigned int	 nr_pages;			/* in all */
 };
 
 struct hot_pages {
@@ -268,8 +272,8 @@ unsigned int memory_shrink(unsigned int wanted)
 	return freed;
 }
 
-/* Not from a stack: if the zones have nothing either, collect what lies about; then ask the shrinkers as long as they
- * find something. */
+/* Not from a stack: if the zones have nothing either, collect what lies about; then ask the
+ * shrinkers as long as they find something. */
 static struct page *alloc_slow(unsigned int order, unsigned int flags)
 {
 	struct page *page = try_alloc(order, flags);
@@ -341,7 +345,7 @@ void page_free(struct page *page)
 {
 	unsigned int order = page_order(page), z = zone_of(page), flags;
 
-	if (unlikely(page->flags & (PG_RESERVED | PG_BUDDY | PG_SLAB | PG_LRU | PG_DEVICE | PG_LOCKED) ||
+	if (unlikely(page->flags & PG_NOT_FREE ||
 		     atomic_read(&page->mapped) | atomic_read(&page->lent)))
 		panic("page %x: freed in use: flags %x, mapped %d, lent %d", page_frame(page),
 		      page->flags, atomic_read(&page->mapped), atomic_read(&page->lent));
@@ -446,12 +450,13 @@ void page_add_frames(unsigned int first, unsigned int end)
 	if (!zones[ZONE_LOW].free[0].next)
 		zones_init();
 	while (first < end) {
-		unsigned int order = first ? MIN((unsigned int)__builtin_ctz(first), MAX_ORDER) : MAX_ORDER;
+		unsigned int order = MAX_ORDER, zone_end = end, flags;
 		struct page *page = frame_page(first);
 		struct zone *zone = &zones[zone_of(page)];
-		unsigned int zone_end = page->flags & PG_HIGH ? end : MIN(end, lowmem_frames), flags;
 
-		while (first + (1u << order) > zone_end)
+		if (!(page->flags & PG_HIGH))
+			zone_end = MIN(end, lowmem_frames);
+		while (first % (1u << order) || first + (1u << order) > zone_end)
 			order--;
 		for (unsigned int i = 0; i < 1u << order; i++) {
 			atomic_set(&page[i].refs, 0);

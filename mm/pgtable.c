@@ -1,12 +1,12 @@
 /*
  * The kernel's own page tables.
  *
- * 1. One page directory covers 3 to 4 GiB; every address space has it as its fourth, so that a table
- *    added here is seen everywhere at once (an entry that was not present is cached nowhere).
+ * 1. One page directory covers 3 to 4 GiB; every address space has it as its fourth, so that a
+ *    table added here is seen everywhere at once (an entry that was not present is cached nowhere).
  * 2. The direct map is made of 2 MiB pages but for the kernel's image and what lies below it: there
  *    text is read-only, everything else is not executable.
- * 3. Tables for the areas above the direct map exist from boot on, but for the vmalloc area's, which
- *    grows as it is used and never shrinks.
+ * 3. Tables for the areas above the direct map exist from boot on, but for the vmalloc area's,
+ *    which grows as it is used and never shrinks.
  */
 #include "mm/pgtable.h"
 #include "kernel/cpu.h"
@@ -41,7 +41,7 @@ static int set_lowmem(const char *value)
 	lowmem_limit = MIN(size, (uint64_t)DIRECT_MAP_MAX) & ~(LARGE_SIZE - 1);
 	return 0;
 }
-KERNEL_PARAM(lowmem, set_lowmem, "size of the direct map; memory beyond it is high memory (8M to 768M)");
+KERNEL_PARAM(lowmem, set_lowmem, "size of the direct map, 8M to 768M; the rest is high memory");
 
 static pte_t *directory_entry(uintptr_t va)
 {
@@ -94,6 +94,12 @@ static pte_t image_bits(uintptr_t va)
 	return PTE_WRITE | pte_nx;
 }
 
+/* The entry of va in the direct map. */
+static void set_direct(pte_t *entry, uintptr_t va, pte_t bits)
+{
+	pte_set(entry, pte_make(va - KERNEL_BASE, PTE_PRESENT | pte_global | bits));
+}
+
 static void map_direct(void)
 {
 	uintptr_t image_end = ALIGN_UP((uintptr_t)_kernel_end, (uintptr_t)LARGE_SIZE), va;
@@ -101,11 +107,10 @@ static void map_direct(void)
 	for (va = KERNEL_BASE; va < image_end; va += PAGE_SIZE) {
 		if (va % LARGE_SIZE == 0)
 			boot_table(va);
-		pte_set(kernel_pte(va), pte_make(va - KERNEL_BASE, PTE_PRESENT | pte_global | image_bits(va)));
+		set_direct(kernel_pte(va), va, image_bits(va));
 	}
 	for (; va < direct_map_end; va += LARGE_SIZE)
-		pte_set(directory_entry(va), pte_make(va - KERNEL_BASE, PTE_PRESENT | PTE_WRITE | PTE_LARGE |
-						      pte_global | pte_nx));
+		set_direct(directory_entry(va), va, PTE_WRITE | PTE_LARGE | pte_nx);
 }
 
 /* How much of RAM is low memory; from here on boot_alloc() works. */
@@ -143,7 +148,7 @@ void pgtable_make_data(phys_addr_t start, phys_addr_t end)
 		return;			/* 2 MiB pages are writable anyway */
 	last = end + KERNEL_BASE;
 	for (uintptr_t at = va; at < last; at += PAGE_SIZE)
-		pte_set(kernel_pte(at), pte_make(at - KERNEL_BASE, PTE_PRESENT | PTE_WRITE | pte_global | pte_nx));
+		set_direct(kernel_pte(at), at, PTE_WRITE | pte_nx);
 	tlb_flush_kernel(va, last);
 }
 

@@ -2,10 +2,10 @@
  * From a page of a file to the user mappings of it.
  *
  * 1. The VMAs of a file are on mapping->vmas; where one shows the page follows from its index.
- * 2. Locks: page lock < mapping->vma_lock < mm->table_lock. The TLB flush runs under the last two, which are
- *    plain: the page cannot come back before the flush is done.
- * 3. Private mappings show a file's pages too, until they are written; a private copy is not the page and stays,
- *    but for truncate.
+ * 2. Locks: page lock < mapping->vma_lock < mm->table_lock. The TLB flush runs under the last two,
+ *    which are plain: the page cannot come back before the flush is done.
+ * 3. Private mappings show a file's pages too, until they are written; a private copy is not the
+ *    page and stays, but for truncate.
  */
 #include "mm/tables.h"
 #include "fs/pagecache.h"

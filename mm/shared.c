@@ -1,6 +1,6 @@
 /*
- * Shared anonymous memory: a file without a name, whose pages live in its page cache alone. So all that holds
- * for shared file mappings holds for it, lending included.
+ * Shared anonymous memory: a file without a name, whose pages live in its page cache alone. So all
+ * that holds for shared file mappings holds for it, lending included.
  */
 #include "fs/vfs.h"
 #include "lib/errno.h"
@@ -15,7 +15,8 @@ static void shared_read(struct mapping *mapping, struct page **pages, unsigned i
 	}
 }
 
-static int shared_begin_write(struct mapping *mapping, struct page *page, unsigned int from, unsigned int to)
+static int shared_begin_write(struct mapping *mapping, struct page *page, unsigned int from,
+			      unsigned int to)
 {
 	return 0;
 }

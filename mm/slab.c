@@ -1,15 +1,15 @@
 /*
  * Slab caches.
  *
- * 1. A slab is a (compound) page of low memory cut into objects of one cache. Its struct page has the
- *    cache (slab), the first free object (free_objects) and the objects in use (index), and is on the
- *    cache's `partial` list while it has some of both, on `empty` while none is in use.
- * 2. Each CPU has a magazine of free objects for each cache, which most calls are served from. Objects in
- *    magazines count as in use for their slab, not for slab_walk().
+ * 1. A slab is a (compound) page of low memory cut into objects of one cache. Its struct page has
+ *    the cache (slab), the first free object (free_objects) and the objects in use (index), and is
+ *    on the cache's `partial` list while it has some of both, on `empty` while none is in use.
+ * 2. Each CPU has a magazine of free objects for each cache, which most calls are served from.
+ *    Objects in magazines count as in use for their slab, not for slab_walk().
  * 3. Locks, both irqsave: magazine->lock < cache->lock.
- * 4. A free object's first word links it to the next. In the debug build an object has a red zone on
- *    either side, and in the second one's first word says whether it is free; free objects are filled
- *    with a pattern, which is checked when they are given out.
+ * 4. A free object's first word links it to the next. In the debug build an object has a red zone
+ *    on either side, and in the second one's first word says whether it is free; free objects are
+ *    filled with a pattern, which is checked when they are given out.
  */
 #include "mm/slab.h"
 #include "kernel/log.h"
@@ -28,7 +28,7 @@
 #define STATE_USED	0x05ed05edu
 
 struct magazine {
-	spinlock_t	 lock;				/* irqsave; taken by other CPUs to drain it */
+	spinlock_t	 lock;			/* irqsave; taken by other CPUs to drain it */
 	unsigned int	 count;
 	void		*objects[MAGAZINE_SIZE];
 };
@@ -43,7 +43,7 @@ struct slab_cache {
 	spinlock_t	 lock;				/* irqsave: the next four */
 	struct list	 partial, empty;		/* slabs, by page->link */
 	unsigned int	 nr_empty, nr_slabs;
-	unsigned int	 nr_out;			/* objects outside their slabs, in magazines too */
+	unsigned int	 nr_out;		/* objects outside their slabs, in magazines too */
 	struct slab_cache *next;			/* all caches */
 	struct magazine	 magazines[MAX_CPUS];
 };
@@ -64,8 +64,8 @@ static void damaged(struct slab_cache *cache, void *object, const char *what)
 	panic("slab %s: object %p: %s", cache->name, object, what);
 }
 
-static void check_bytes(struct slab_cache *cache, void *object, const unsigned char *bytes, size_t n,
-			unsigned char wanted, const char *what)
+static void check_bytes(struct slab_cache *cache, void *object, const unsigned char *bytes,
+			size_t n, unsigned char wanted, const char *what)
 {
 	for (size_t i = 0; i < n; i++) {
 		if (bytes[i] != wanted)
@@ -75,10 +75,11 @@ static void check_bytes(struct slab_cache *cache, void *object, const unsigned c
 
 static void check_zones(struct slab_cache *cache, void *object)
 {
-	unsigned char *start = object, *end = (unsigned char *)(state_of(cache, object) + 1);
+	unsigned char *first = (unsigned char *)object - cache->before;
+	unsigned char *end = (unsigned char *)(state_of(cache, object) + 1);
 
-	check_bytes(cache, object, start - cache->before, cache->before, RED_BYTE, "written before its start");
-	check_bytes(cache, object, end, start - cache->before + cache->stride - end, RED_BYTE,
+	check_bytes(cache, object, first, cache->before, RED_BYTE, "written before its start");
+	check_bytes(cache, object, end, first + cache->stride - end, RED_BYTE,
 		    "written behind its end");
 }
 
@@ -94,8 +95,8 @@ static void debug_alloc(struct slab_cache *cache, void *object)
 	check_zones(cache, object);
 	if (*state_of(cache, object) != STATE_FREE)
 		damaged(cache, object, "written behind its end");
-	check_bytes(cache, object, (unsigned char *)object + sizeof(void *), cache->size - sizeof(void *), FREE_BYTE,
-		    "written after it was freed");
+	check_bytes(cache, object, (unsigned char *)object + sizeof(void *),
+		    cache->size - sizeof(void *), FREE_BYTE, "written after it was freed");
 	*state_of(cache, object) = STATE_USED;
 }
 
@@ -207,7 +208,8 @@ static unsigned int destroy_slabs(struct list *surplus)
 /* ---- magazines ---- */
 
 /* Give all but `keep` objects of a magazine back. Returns the pages freed. */
-static unsigned int magazine_spill(struct slab_cache *cache, struct magazine *magazine, unsigned int keep)
+static unsigned int magazine_spill(struct slab_cache *cache, struct magazine *magazine,
+				   unsigned int keep)
 {
 	struct list surplus = LIST_INIT(surplus);
 
@@ -327,7 +329,8 @@ unsigned int slab_reclaim(unsigned int wanted)
 {
 	unsigned int freed = 0;
 
-	/* Caches are never removed, and added at the front: the list may be walked without the lock. */
+	/* Caches are never removed, and added at the front: the list may be walked without the
+	 * lock. */
 	for (struct slab_cache *cache = READ_ONCE(caches); cache; cache = cache->next)
 		freed += reclaim_cache(cache);
 	return freed;
@@ -386,7 +389,8 @@ void slab_walk(void (*show)(void *context, const char *name, size_t size, unsign
 
 		for (unsigned int cpu = 0; cpu < MAX_CPUS; cpu++)
 			in_use -= READ_ONCE(cache->magazines[cpu].count);
-		show(context, cache->name, cache->size, in_use, READ_ONCE(cache->nr_slabs) << cache->order);
+		show(context, cache->name, cache->size, in_use,
+		     READ_ONCE(cache->nr_slabs) << cache->order);
 	}
 }
 
@@ -396,8 +400,9 @@ static const struct {
 	unsigned int size;
 	const char *name;
 } kmalloc_sizes[] = {
-	{ 16, "kmalloc-16" }, { 32, "kmalloc-32" }, { 64, "kmalloc-64" }, { 96, "kmalloc-96" },
-	{ 128, "kmalloc-128" }, { 192, "kmalloc-192" }, { 256, "kmalloc-256" }, { 512, "kmalloc-512" },
+	{ 16, "kmalloc-16" }, { 32, "kmalloc-32" }, { 64, "kmalloc-64" },
+	{ 96, "kmalloc-96" }, { 128, "kmalloc-128" }, { 192, "kmalloc-192" },
+	{ 256, "kmalloc-256" }, { 512, "kmalloc-512" },
 	{ 1024, "kmalloc-1024" }, { 2048, "kmalloc-2048" },
 };
 #define KMALLOC_SLAB_MAX 2048u
@@ -455,6 +460,7 @@ void slab_init(void)
 
 	cache_setup(&cache_cache, "slab_cache", sizeof(struct slab_cache), 0);
 	for (unsigned int i = 0; i < ARRAY_SIZE(kmalloc_sizes); i++)
-		kmalloc_caches[i] = slab_cache_create(kmalloc_sizes[i].name, kmalloc_sizes[i].size, 0);
+		kmalloc_caches[i] = slab_cache_create(kmalloc_sizes[i].name,
+						      kmalloc_sizes[i].size, 0);
 	shrinker_register(&shrinker);
 }

@@ -1,9 +1,10 @@
 /*
  * Walks over user page tables.
  *
- * 1. mm->table_lock guards the entries. Who takes a page, or the right to write to it, out of them flushes the TLBs
- *    of all CPUs that run the address space before table_lock is given back: until then a CPU may still write to
- *    the page, and the rmap, which finds the entry changed already, must not believe that it can't.
+ * 1. mm->table_lock guards the entries. Who takes a page, or the right to write to it, out of them
+ *    flushes the TLBs of all CPUs that run the address space before table_lock is given back: until
+ *    then a CPU may still write to the page, and the rmap, which finds the entry changed already,
+ *    must not believe that it can't.
  * 2. For the same reason a page's `mapped` is lowered, and its reference dropped, after the flush.
  * 3. A top-level entry is read by the CPU when CR3 is loaded: adding one reloads it everywhere.
  */

@@ -1,8 +1,8 @@
 /*
  * User page tables: between the files of mm/.
  *
- * 1. An entry of zero maps nothing. Any other one holds its page (vm.h), also one without PTE_PRESENT: that
- *    is a page under PROT_NONE.
+ * 1. An entry of zero maps nothing. Any other one holds its page (vm.h), also one without
+ *    PTE_PRESENT: that is a page under PROT_NONE.
  * 2. A table is added with mm->lock held and stays until the address space goes.
  */
 #ifndef MM_TABLES_H
@@ -19,14 +19,16 @@ static inline uintptr_t mm_next_table(uintptr_t va)	{ return (va | (LARGE_SIZE -
 /* Entry bits for a VMA's flags, without PTE_WRITE. */
 pte_t mm_entry_bits(unsigned int vma_flags);
 
-/* Unmap what is mapped in [start, end), flush, and drop the pages. Waits for other CPUs, does not sleep. */
+/* Unmap what is mapped in [start, end), flush, and drop the pages. Waits for other CPUs, does
+ * not sleep. */
 void mm_zap(struct mm *mm, uintptr_t start, uintptr_t end);
-/* Fork: share the pages of [start, end) copy-on-write. 0 or -ENOMEM. Both mm->locks are held; the caller flushes
- * `from`. */
+/* Fork: share the pages of [start, end) copy-on-write. 0 or -ENOMEM. Both mm->locks are held; the
+ * caller flushes `from`. */
 int mm_share_range(struct mm *to, struct mm *from, uintptr_t start, uintptr_t end);
 /* Give the entries of [start, end) the access that flags say; never adds PTE_WRITE. Flushes. */
 void mm_protect_range(struct mm *mm, uintptr_t start, uintptr_t end, unsigned int flags);
-/* Move the entries of `len` bytes; the target is empty and has no entries. 0 or -ENOMEM (nothing moved). Flushes. */
+/* Move the entries of `len` bytes; the target is empty and has no entries. 0 or -ENOMEM (nothing
+ * moved). Flushes. */
 int mm_move_range(struct mm *mm, uintptr_t from, uintptr_t to, size_t len);
 /* Make an address space's top level; free all tables, which map nothing any more. */
 int mm_tables_create(struct mm *mm);
@@ -50,8 +52,10 @@ bool mm_may_grow(struct mm *mm, size_t len);
 /* Move a VMA's start (stack) or end. The new part is free. */
 void vma_resize(struct vma *vma, uintptr_t start, uintptr_t end);
 
-/* Move [start, start+len), which lies in one VMA, to `to`, which is free, with a new length. 0 or -ENOMEM. */
-int mm_move_vma(struct mm *mm, uintptr_t start, size_t len, uintptr_t to, size_t new_len, struct list *dead);
+/* Move [start, start+len), which lies in one VMA, to `to`, which is free, with a new length. 0
+ * or -ENOMEM. */
+int mm_move_vma(struct mm *mm, uintptr_t start, size_t len, uintptr_t to, size_t new_len,
+		struct list *dead);
 
 /* An object that shared anonymous memory lives in; ERR_PTR(-ENOMEM, -ENFILE). mm/shared.c */
 struct file *shared_memory_file(size_t size);

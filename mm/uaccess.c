@@ -1,12 +1,13 @@
 /*
  * Copies from and to user memory.
  *
- * 1. Every instruction here that touches user memory has an entry in the exception table: a fault that
- *    cannot be resolved continues at its fixup, and the copy reports how far it came.
- * 2. Counts are exact to the byte: where a string move of words faults, single bytes go on up to the
- *    one that cannot be had.
- * 3. With SMAP user memory can be touched between user_access_begin() and user_access_end() only. The
- *    instructions are 3-byte no-ops until uaccess_init() patches them, so that there is no branch.
+ * 1. Every instruction here that touches user memory has an entry in the exception table: a fault
+ *    that cannot be resolved continues at its fixup, and the copy reports how far it came.
+ * 2. Counts are exact to the byte: where a string move of words faults, single bytes go on up to
+ *    the one that cannot be had.
+ * 3. With SMAP user memory can be touched between user_access_begin() and user_access_end() only.
+ *    The instructions are 3-byte no-ops until uaccess_init() patches them, so that there is no
+ *    branch.
  */
 #include "mm/uaccess.h"
 #include "kernel/cpu.h"

@@ -1,14 +1,15 @@
 /*
  * Address spaces and their VMAs.
  *
- * 1. VMAs do not overlap; a red-black tree has them by start. mm->lock guards them; what the rmap reads of a
- *    file's VMA (start, end, page_offset) changes under its mapping's vma_lock too.
- * 2. A VMA that is taken out is put on a list of dead ones, and its file is let go after mm->lock: the last
- *    reference of a file may want locks that come before it.
- * 3. A new VMA of a file goes to the end of its mapping's list. fork and mremap rely on it: the rmap visits
- *    the old VMA before the new one, so that a page which moves meanwhile is seen in one of them.
- * 4. A task's CR3 may stay loaded after the task has left: tlb_flush_mm() makes such CPUs let go, and
- *    mm_put() calls it before the tables are freed.
+ * 1. VMAs do not overlap; a red-black tree has them by start. mm->lock guards them; what the rmap
+ *    reads of a file's VMA (start, end, page_offset) changes under its mapping's vma_lock too.
+ * 2. A VMA that is taken out is put on a list of dead ones, and its file is let go after mm->lock:
+ *    the last reference of a file may want locks that come before it.
+ * 3. A new VMA of a file goes to the end of its mapping's list. fork and mremap rely on it: the
+ *    rmap visits the old VMA before the new one, so that a page which moves meanwhile is seen in
+ *    one of them.
+ * 4. A task's CR3 may stay loaded after the task has left: tlb_flush_mm() makes such CPUs let go,
+ *    and mm_put() calls it before the tables are freed.
  */
 #include "mm/vm.h"
 #include "fs/vfs.h"
@@ -61,8 +62,10 @@ static void tree_insert(struct mm *mm, struct vma *vma)
 	struct rb_node **link = &mm->vmas.node, *parent = NULL;
 
 	while (*link) {
+		struct vma *other = rb_entry(*link, struct vma, node);
+
 		parent = *link;
-		link = vma->start < rb_entry(parent, struct vma, node)->start ? &parent->left : &parent->right;
+		link = vma->start < other->start ? &parent->left : &parent->right;
 	}
 	rb_insert(&mm->vmas, &vma->node, parent, link);
 	mm->nr_vmas++;
@@ -136,7 +139,8 @@ void mm_free_vmas(struct list *dead)
 	}
 }
 
-/* Out of the address space, and its pages unmapped: the rmap must find it as long as one is mapped. */
+/* Out of the address space, and its pages unmapped: the rmap must find it as long as one is
+ * mapped. */
 static void vma_remove(struct vma *vma, struct list *dead)
 {
 	struct mm *mm = vma->mm;
@@ -201,7 +205,8 @@ void mm_merge(struct mm *mm, uintptr_t va)
 	if (!before)
 		return;
 	lower = rb_entry(before, struct vma, node);
-	if (lower->file || lower->end != va || lower->flags != upper->flags || lower->flags & VMA_STACK)
+	if (lower->file || lower->end != va || lower->flags != upper->flags ||
+	    lower->flags & VMA_STACK)
 		return;
 	lower->end = upper->end;
 	rb_erase(&mm->vmas, &upper->node);
@@ -266,7 +271,8 @@ int mm_map_locked(struct mm *mm, uintptr_t start, size_t len, unsigned int flags
 		  uint32_t page_offset, struct list *dead)
 {
 	struct vma model = {
-		.start = start, .end = start + len, .flags = flags, .file = file, .page_offset = page_offset,
+		.start = start, .end = start + len, .flags = flags, .file = file,
+		.page_offset = page_offset,
 	};
 	struct vma *vma;
 	int error;
@@ -291,7 +297,8 @@ int mm_map_locked(struct mm *mm, uintptr_t start, size_t len, unsigned int flags
 	return 0;
 }
 
-int mm_move_vma(struct mm *mm, uintptr_t start, size_t len, uintptr_t to, size_t new_len, struct list *dead)
+int mm_move_vma(struct mm *mm, uintptr_t start, size_t len, uintptr_t to, size_t new_len,
+		struct list *dead)
 {
 	struct vma *old, *new;
 	int error = mm_split(mm, start);
@@ -376,7 +383,8 @@ static int fork_vma(struct mm *to, struct vma *from)
 	tree_insert(to, vma);
 	to->nr_pages += vma_pages(vma);
 	mapping_join(vma);
-	/* Shared memory comes back by page faults; only private memory has pages that are nowhere else. */
+	/* Shared memory comes back by page faults; only private memory has pages that are
+	 * nowhere else. */
 	if (vma->flags & (VMA_SHARED | VMA_DEVICE))
 		return 0;
 	return mm_share_range(to, from->mm, vma->start, vma->end);
@@ -442,7 +450,8 @@ void mm_switch(struct mm *mm)
 	cpu = this_cpu();
 	old = cpu->mm;
 	if (old != mm) {
-		/* The bit is set before the tables are read: who changes them either sees it, or came first. */
+		/* The bit is set before the tables are read: who changes them either sees it, or
+		 * came first. */
 		set_bits((unsigned int *)&mm->loaded_on, 1u << cpu->id);
 		cpu->mm = mm;
 		write_cr3(mm->cr3);

@@ -1,11 +1,11 @@
 /*
  * Addresses between VMALLOC_START and VMALLOC_END.
  *
- * 1. `used` has a bit for each page of the range. An area is a run of used pages with mappings, and one
- *    more, its guard, without: so its page-table entries say how long it is.
+ * 1. `used` has a bit for each page of the range. An area is a run of used pages with mappings, and
+ *    one more, its guard, without: so its page-table entries say how long it is.
  * 2. What is freed is unmapped at once, but its addresses stay used (and are in `stale`) until the
- *    TLBs of all CPUs have been flushed, which is done for many areas at a time: nobody uses a stale
- *    entry, as nobody knows the address any more.
+ *    TLBs of all CPUs have been flushed, which is done for many areas at a time: nobody uses a
+ *    stale entry, as nobody knows the address any more.
  * 3. vmalloc_lock (plain) guards all of it and the page tables of the range; a flush runs under it.
  */
 #include "mm/vmalloc.h"
@@ -16,6 +16,7 @@
 #define WORD_BITS	32u
 #define WORDS		(PAGES / WORD_BITS)
 #define STALE_MAX	1024u		/* pages that may wait for a flush */
+#define DEVICE_BITS	(PTE_PRESENT | PTE_WRITE | PTE_NOCACHE | PTE_WRITETHROUGH | PTE_SPECIAL)
 #define BOOT_TABLES_END	(VMALLOC_START + (16u << 20))
 
 static spinlock_t vmalloc_lock = SPINLOCK_INIT("vmalloc");
@@ -164,8 +165,7 @@ void *ioremap(phys_addr_t phys, size_t size)
 		return NULL;
 	for (unsigned int i = 0; i < count; i++)
 		pte_set(kernel_pte(start + i * PAGE_SIZE),
-			pte_make(phys - offset + ((phys_addr_t)i << PAGE_SHIFT),
-				 PTE_PRESENT | PTE_WRITE | PTE_NOCACHE | PTE_WRITETHROUGH | PTE_SPECIAL | pte_nx));
+			pte_make(phys - offset + (phys_addr_t)i * PAGE_SIZE, DEVICE_BITS | pte_nx));
 	return (void *)(start + offset);
 }
 

@@ -1,6 +1,6 @@
 /*
- * A machine's memory for unit tests of the allocators: `arena` is RAM from physical address 0 on, low memory and
- * high memory alike. Include it first; then mm/page.c and what is to be tested.
+ * A machine's memory for unit tests of the allocators: `arena` is RAM from physical address 0 on,
+ * low memory and high memory alike. Include it first; then mm/page.c and what is to be tested.
  */
 #ifndef TESTS_UNIT_MEMORY_SHIM_H
 #define TESTS_UNIT_MEMORY_SHIM_H

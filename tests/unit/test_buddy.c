@@ -1,6 +1,6 @@
 /*
- * mm/page.c and mm/boot_memory.c: blocks never overlap and are aligned, nothing is lost, zones and holes are
- * respected, references and injected failures do what the header says.
+ * mm/page.c and mm/boot_memory.c: blocks never overlap and are aligned, nothing is lost, zones and
+ * holes are respected, references and injected failures do what the header says.
  */
 #include "tests/unit/memory_shim.h"
 #include "mm/page.c"
@@ -31,7 +31,8 @@ static void take_over(struct page *page, unsigned int order)
 {
 	unsigned int frame = page_frame(page);
 
-	must(frame % (1u << order) == 0 && frame >= FIRST_FREE && frame + (1u << order) <= ARENA_FRAMES);
+	must(frame % (1u << order) == 0);
+	must(frame >= FIRST_FREE && frame + (1u << order) <= ARENA_FRAMES);
 	must(page_order(page) == order && atomic_read(&page->refs) == 1);
 	for (unsigned int f = frame; f < frame + (1u << order); f++) {
 		must(!owned[f] && (f < HOLE_START || f >= HOLE_END));
@@ -77,7 +78,8 @@ static void test_boot(void)
 	unsigned int map_pages = DIV_ROUND_UP(ARENA_FRAMES * sizeof(struct page), PAGE_SIZE);
 
 	ok(nr_frames == ARENA_FRAMES, "mem_map describes all of RAM");
-	ok(s.total == ARENA_FRAMES - FIRST_FREE - (HOLE_END - HOLE_START) - map_pages, "total counts what was free");
+	ok(s.total == ARENA_FRAMES - FIRST_FREE - (HOLE_END - HOLE_START) - map_pages,
+	   "total counts what was free");
 	ok(s.free == s.total - 1, "only the zero page is in use");
 	ok(s.low_total == LOW_FRAMES - FIRST_FREE - map_pages, "the low zone ends where it should");
 	for (unsigned int f = HOLE_START; f < HOLE_END; f++)
@@ -121,7 +123,7 @@ static void test_merge(void)
 static void test_random(void)
 {
 	for (unsigned int i = 0; i < 200000; i++) {
-		unsigned int order = random_u32() % 4 ? random_u32() % 3 : random_u32() % (MAX_ORDER + 1);
+		unsigned int order = random_u32() % (random_u32() % 4 ? 3 : MAX_ORDER + 1);
 		struct page *page;
 
 		if (nr_live && (random_u32() % 5 < 2 || nr_live == MAX_LIVE)) {
@@ -220,7 +222,8 @@ static void test_shrinker(void)
 	while ((page = page_alloc(0, ALLOC_HIGH)) != NULL)
 		take_over(page, 0);
 	shrinker_register(&shrinker);
-	ok(!page_alloc(0, ALLOC_HIGH | ALLOC_ATOMIC) && shrunk == 0, "an atomic allocation does not reclaim");
+	ok(!page_alloc(0, ALLOC_HIGH | ALLOC_ATOMIC) && shrunk == 0,
+	   "an atomic allocation does not reclaim");
 	page = page_alloc(0, ALLOC_HIGH);
 	ok(page && shrunk == 1, "an allocation that finds nothing asks the shrinkers");
 	take_over(page, 0);
@@ -234,7 +237,8 @@ static void test_free_reserved(void)
 	unsigned int total = stats().total;
 
 	page_free_reserved(HOLE_START * PAGE_SIZE + 1, HOLE_END * PAGE_SIZE - 1);
-	ok(stats().total == total + (HOLE_END - HOLE_START) - 2, "reserved memory is given to the allocator in whole pages");
+	ok(stats().total == total + (HOLE_END - HOLE_START) - 2,
+	   "reserved memory is given to the allocator in whole pages");
 }
 
 /* boot_memory_reserve against a map of pages. */
@@ -253,7 +257,9 @@ static void test_reserve(void)
 			memset(map + from, 0, to - from);
 		}
 		for (unsigned int i = 0; i < nr_boot_memory; i++) {
-			for (phys_addr_t p = boot_memory[i].start; p < boot_memory[i].end; p += PAGE_SIZE)
+			phys_addr_t p = boot_memory[i].start;
+
+			for (; p < boot_memory[i].end; p += PAGE_SIZE)
 				must(map[p / PAGE_SIZE]++ == 1);
 		}
 		must(!memchr(map, 1, sizeof(map)));

@@ -1,5 +1,6 @@
 /*
- * mm/slab.c as the debug build has it: objects never overlap, nothing is lost, and each kind of misuse is noticed.
+ * mm/slab.c as the debug build has it: objects never overlap, nothing is lost, and each kind of
+ * misuse is noticed.
  */
 #define DEBUG 1
 #include "tests/unit/memory_shim.h"
@@ -86,11 +87,13 @@ static void test_random(void)
 		}
 	}
 	release_all();
-	ok(free_pages() == before, "100000 random steps: every object keeps its bytes, every page comes back");
+	ok(free_pages() == before,
+	   "100000 random steps: every object keeps its bytes, every page comes back");
 }
 
 static unsigned int in_use;
-static void count(void *context, const char *name, size_t size, unsigned int used, unsigned int pages)
+static void count(void *context, const char *name, size_t size, unsigned int used,
+		  unsigned int pages)
 {
 	in_use += used;
 }
