@@ -54,25 +54,6 @@ struct page *mapping_find(struct mapping *mapping, unsigned int index)
 	return page;
 }
 
-unsigned int mapping_find_run(struct mapping *mapping, unsigned int index, struct page **pages,
-			      unsigned int nr)
-{
-	unsigned int flags = spin_lock_irqsave(&mapping->lock);
-	unsigned int found = 0, left = 0;
-	void **slot = NULL;
-
-	while (found < nr) {
-		if (left == 0)
-			slot = radix_slot(&mapping->pages, index + found, &left);
-		if (!slot || !*slot || !page_get(*slot))
-			break;
-		pages[found++] = *slot++;
-		left--;
-	}
-	spin_unlock_irqrestore(&mapping->lock, flags);
-	return found;
-}
-
 /* Put a locked page that is in no file into the tree. 0, -EEXIST, -ENOMEM (too many references). */
 static int insert(struct mapping *mapping, unsigned int index, struct page *page,
 		  struct radix_pool *pool)

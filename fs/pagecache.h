@@ -51,7 +51,7 @@ struct mapping {
 	spinlock_t		 vma_lock;	/* plain */
 	struct list		 vmas;		/* struct vma.mapping_link */
 	unsigned int		 nr_mapped;	/* VMAs on the list */
-	struct atomic		 reads;		/* in flight; truncate, unmount wait for them */
+	struct atomic		 reads;		/* in flight; each holds its page's lock */
 	volatile int		 write_error;	/* of a write-back, reported once by fsync */
 };
 
@@ -90,9 +90,6 @@ void page_waiter_disarm(struct page_waiter *waiter);	/* after it the function do
 
 /* The page at index with a reference, or NULL. Never sleeps. */
 struct page *mapping_find(struct mapping *mapping, unsigned int index);
-/* Up to nr consecutive pages that are cached, from index on, with references: their number. */
-unsigned int mapping_find_run(struct mapping *mapping, unsigned int index, struct page **pages,
-			      unsigned int nr);
 /* The first cached page at or after *index, up to `last`, with a reference; *index is set to its
  * place. NULL: none. */
 struct page *mapping_next_page(struct mapping *mapping, unsigned int *index, unsigned int last);

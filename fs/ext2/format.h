@@ -91,10 +91,6 @@ static inline bool ext2_block_ok(const struct ext2_layout *layout, uint32_t bloc
 {
 	return block > layout->first_data_block && block < layout->blocks;
 }
-static inline bool ext2_inode_number_ok(const struct ext2_layout *layout, uint32_t number)
-{
-	return number > 0 && number <= layout->inodes;
-}
 
 /* Byte offsets on the device: of the descriptor of the inode's group; of the inode, given that
  * group's inode table. */
