@@ -31,55 +31,30 @@ static int set_trace(const char *value)
 }
 KERNEL_PARAM(trace, set_trace, "syscalls: log every system call, its arguments and its result");
 
-struct syscall_description {
-	unsigned int number;
-	const char *name, *arguments;
-};
-
-#define SYSCALL(number, name, function, arguments) { number, #name, arguments },
-static const struct syscall_description descriptions[] = {
-#include "kernel/syscall_list.h"
-};
-#undef SYSCALL
-
 typedef long syscall_function(unsigned long, unsigned long, unsigned long, unsigned long, unsigned long,
 			      unsigned long);
 extern syscall_function *const syscall_table[];		/* kernel/syscall.c */
 
-static const struct syscall_description *describe(unsigned int number)
-{
-	for (unsigned int i = 0; i < ARRAY_SIZE(descriptions); i++)
-		if (descriptions[i].number == number)
-			return &descriptions[i];
-	return NULL;
-}
+/* ---- names: one text a table, in which an entry is "number name", or "number arguments name" ---- */
 
-/* ---- names ---- */
+#define SYSCALL(number, name, function, arguments) #number " " arguments " " #name "\000"
+static const char present[] =
+#include "kernel/syscall_list.h"
+;
+#undef SYSCALL
 
-struct number_name {
-	unsigned int number;
-	const char *name;
-};
-
-#define NAMED(e) { e, #e }
-static const struct number_name errors[] = {
-	NAMED(EPERM), NAMED(ENOENT), NAMED(ESRCH), NAMED(EINTR), NAMED(EIO), NAMED(ENXIO), NAMED(E2BIG),
-	NAMED(ENOEXEC), NAMED(EBADF), NAMED(ECHILD), NAMED(EAGAIN), NAMED(ENOMEM), NAMED(EACCES), NAMED(EFAULT),
-	NAMED(ENOTBLK), NAMED(EBUSY), NAMED(EEXIST), NAMED(EXDEV), NAMED(ENODEV), NAMED(ENOTDIR), NAMED(EISDIR),
-	NAMED(EINVAL), NAMED(ENFILE), NAMED(EMFILE), NAMED(ENOTTY), NAMED(ETXTBSY), NAMED(EFBIG), NAMED(ENOSPC),
-	NAMED(ESPIPE), NAMED(EROFS), NAMED(EMLINK), NAMED(EPIPE), NAMED(EDOM), NAMED(ERANGE), NAMED(EDEADLK),
-	NAMED(ENAMETOOLONG), NAMED(ENOLCK), NAMED(ENOSYS), NAMED(ENOTEMPTY), NAMED(ELOOP), NAMED(ENODATA),
-	NAMED(ETIME), NAMED(EOVERFLOW), NAMED(EOPNOTSUPP), NAMED(ETIMEDOUT), NAMED(ERESTARTSYS),
-	NAMED(ERESTARTNOHAND), NAMED(ERESTARTNOINTR), NAMED(ERESTART_RESTARTBLOCK),
-};
-
-static const char *error_name(unsigned int error)
-{
-	for (unsigned int i = 0; i < ARRAY_SIZE(errors); i++)
-		if (errors[i].number == error)
-			return errors[i].name;
-	return "?";
-}
+#define TEXT_OF(e) #e
+#define NAMED(e) TEXT_OF_VALUE(e) " " #e "\000"
+#define TEXT_OF_VALUE(e) TEXT_OF(e)
+static const char errors[] =
+	NAMED(EPERM) NAMED(ENOENT) NAMED(ESRCH) NAMED(EINTR) NAMED(EIO) NAMED(ENXIO) NAMED(E2BIG) NAMED(ENOEXEC)
+	NAMED(EBADF) NAMED(ECHILD) NAMED(EAGAIN) NAMED(ENOMEM) NAMED(EACCES) NAMED(EFAULT) NAMED(ENOTBLK)
+	NAMED(EBUSY) NAMED(EEXIST) NAMED(EXDEV) NAMED(ENODEV) NAMED(ENOTDIR) NAMED(EISDIR) NAMED(EINVAL)
+	NAMED(ENFILE) NAMED(EMFILE) NAMED(ENOTTY) NAMED(ETXTBSY) NAMED(EFBIG) NAMED(ENOSPC) NAMED(ESPIPE)
+	NAMED(EROFS) NAMED(EMLINK) NAMED(EPIPE) NAMED(EDOM) NAMED(ERANGE) NAMED(EDEADLK) NAMED(ENAMETOOLONG)
+	NAMED(ENOLCK) NAMED(ENOSYS) NAMED(ENOTEMPTY) NAMED(ELOOP) NAMED(ENODATA) NAMED(ETIME) NAMED(EOVERFLOW)
+	NAMED(EOPNOTSUPP) NAMED(ETIMEDOUT) NAMED(ERESTARTSYS) NAMED(ERESTARTNOHAND) NAMED(ERESTARTNOINTR)
+	NAMED(ERESTART_RESTARTBLOCK);
 
 /* The calls of Linux/i386 that are not there, so that the log can say which one was asked for. */
 static const char absent[] =
@@ -105,7 +80,7 @@ static const char absent[] =
 	"286 add_key\000287 request_key\000288 keyctl\000289 ioprio_set\000290 ioprio_get\000"
 	"291 inotify_init\000292 inotify_add_watch\000293 inotify_rm_watch\000"
 	"294 migrate_pages\000299 futimesat\000310 unshare\000314 sync_file_range\000"
-	"316 vmsplice\000317 move_pages\000318 getcpu\000319 epoll_pwait\000321 signalfd\000"
+	"317 move_pages\000318 getcpu\000319 epoll_pwait\000321 signalfd\000"
 	"322 timerfd_create\000323 eventfd\000324 fallocate\000325 timerfd_settime32\000"
 	"326 timerfd_gettime32\000327 signalfd4\000328 eventfd2\000329 epoll_create1\000"
 	"332 inotify_init1\000336 perf_event_open\000337 recvmmsg\000338 fanotify_init\000"
@@ -130,21 +105,32 @@ static const char absent[] =
 	"441 epoll_pwait2\000442 mount_setattr\000444 landlock_create_ruleset\000"
 	"445 landlock_add_rule\000446 landlock_restrict_self\000";
 
+/* What stands behind the number; NULL: it is not in the table. */
+static const char *find(const char *table, unsigned int number)
+{
+	const char *rest;
+
+	for (; *table; table += strlen(table) + 1)
+		if (parse_size(table, &rest) == number)
+			return rest + 1;
+	return NULL;
+}
+
+static const char *error_name(unsigned int error)
+{
+	const char *name = find(errors, error);
+
+	return name ? name : "?";
+}
+
 const char *syscall_name(unsigned int number)
 {
-	const struct syscall_description *known = describe(number);
-	uint64_t at;
+	const char *name = find(present, number);
 
-	if (known)
-		return known->name;
-	for (const char *entry = absent; *entry; entry += strlen(entry) + 1) {
-		const char *name;
-
-		at = parse_size(entry, &name);
-		if (at == number)
-			return name + 1;
-	}
-	return "?";
+	if (name)
+		return strchr(name, ' ') + 1;
+	name = find(absent, number);
+	return name ? name : "?";
 }
 
 /* ---- a call as text ---- */
@@ -194,20 +180,17 @@ static void show_argument(struct text *text, char kind, unsigned long value)
 	}
 }
 
-static void show_call(struct text *text, const struct syscall_description *call, unsigned int number,
+/* kinds: the call's entry in the table from its arguments on; NULL: no such call. */
+static void show_call(struct text *text, const char *kinds, unsigned int number,
 		      const uint32_t arguments[MAX_ARGUMENTS])
 {
-	if (!call) {
-		text_printf(text, "%s[%u](...)", syscall_name(number), number);
-		return;
-	}
-	text_printf(text, "%s(", call->name);
-	for (unsigned int i = 0; call->arguments[i] && i < MAX_ARGUMENTS; i++) {
+	text_printf(text, "%s(", syscall_name(number));
+	for (unsigned int i = 0; kinds && kinds[i] != ' ' && i < MAX_ARGUMENTS; i++) {
 		if (i > 0)
 			text_printf(text, ", ");
-		show_argument(text, call->arguments[i], arguments[i]);
+		show_argument(text, kinds[i], arguments[i]);
 	}
-	text_printf(text, ")");
+	text_printf(text, kinds ? ")" : "...)[%u]", number);
 }
 
 static void log_result(struct task *task, long result)
@@ -226,18 +209,18 @@ long syscall_traced(struct trap_frame *frame)
 {
 	struct task *task = current;
 	unsigned int number = frame->error;
-	const struct syscall_description *call = describe(number);
+	const char *kinds = find(present, number);
 	uint32_t arguments[MAX_ARGUMENTS] = { frame->ebx, frame->ecx, frame->edx, frame->esi, frame->edi, frame->ebp };
 	struct text text = { .size = TEXT_SIZE };
 	long result;
 
 	text.buf = task->trace_text = kmalloc(TEXT_SIZE, 0);
 	if (text.buf)
-		show_call(&text, call, number, arguments);
+		show_call(&text, kinds, number, arguments);
 	task->refused = NULL;
-	result = call ? syscall_table[number](arguments[0], arguments[1], arguments[2], arguments[3], arguments[4],
-					      arguments[5])
-		      : syscall_unknown(frame);
+	result = kinds ? syscall_table[number](arguments[0], arguments[1], arguments[2], arguments[3], arguments[4],
+					       arguments[5])
+		       : syscall_unknown(frame);
 	log_result(task, result);
 	kfree(task->trace_text);
 	task->trace_text = NULL;
