@@ -324,6 +324,28 @@ TEST(handlers, 5, "a handler runs with its signal blocked and returns to where i
 	CHECK_ERR(kill(getpid(), 99), EINVAL);
 }
 
+static volatile int depth, deepest;
+static void on_nested(int sig)
+{
+	if (++depth > deepest)
+		deepest = depth;
+	if (++hits < 3)
+		raise(sig);
+	depth--;
+}
+
+TEST(not_reentered, 5, "a signal that comes in its own handler waits for the end of that, but with SA_NODEFER")
+{
+	handle(SIGUSR1, on_nested, 0);
+	CHECK_EQ(raise(SIGUSR1), 0);
+	CHECK_EQ(hits, 3);
+	CHECK_EQ(deepest, 1);
+	hits = 0;
+	handle(SIGUSR1, on_nested, SA_NODEFER);
+	CHECK_EQ(raise(SIGUSR1), 0);
+	CHECK_EQ(deepest, 3);
+}
+
 TEST(masks, 5, "a blocked signal waits; sigpending shows it, sigsuspend lets it in")
 {
 	sigset_t usr1, old, pending;

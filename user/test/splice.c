@@ -331,6 +331,34 @@ TEST(send_file_to_a_full_pipe, 5, "sendfile that finds no more room: the offset 
 	CHECK_EQ(test_differs(back, 65536, 7, 0), 65536);
 }
 
+TEST(send_file_short, 5, "sendfile to a file that may not grow: the offset is behind what was taken, not what was read")
+{
+	int fd = make_file(PATH, FILE_SIZE), to = make_file("/tmp/splice-to", 0);
+	off_t at = 100;
+
+	CHECK_EQ(setrlimit(RLIMIT_FSIZE, &(struct rlimit){ 10240, 10240 }), 0);
+	signal(SIGXFSZ, SIG_IGN);
+	CHECK_EQ(sendfile(to, fd, &at, 50000), 10240);
+	CHECK_EQ(at, 10340);
+	CHECK_EQ(pread(to, back, 20000, 0), 10240);
+	CHECK_EQ(test_differs(back, 10240, 7, 100), 10240);
+}
+
+TEST(mapping_follows_write, 5, "a mapping of a page that a pipe holds shows what is then written to the file")
+{
+	int fd = make_file(PATH, 8192);
+	char *map = mmap(NULL, 8192, PROT_READ, MAP_SHARED, fd, 0);
+
+	CHECK(map != MAP_FAILED);
+	CHECK_EQ((unsigned char)map[4100], test_byte(7, 4100));
+	make_pipe(ends, 0);
+	CHECK_EQ(splice(fd, NULL, ends[1], NULL, 8192, 0), 8192);
+	CHECK_EQ(pwrite(fd, "new", 3, 4100), 3);
+	CHECK(!memcmp(map + 4100, "new", 3));
+	CHECK_EQ((unsigned char)map[4103], test_byte(7, 4103));
+	CHECK_EQ(munmap(map, 8192), 0);
+}
+
 TEST(send_file_through_full_pipe, 10, "sendfile into a pipe sends all, however small the pipe")
 {
 	int fd = make_file(PATH, FILE_SIZE);
