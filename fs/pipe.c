@@ -49,7 +49,7 @@ struct write {
 };
 
 /* Copy n bytes to the page: how many were. What a small write could not copy whole is not taken: 0. */
-static size_t fill_page(struct write *write, struct page *page, unsigned int offset, size_t n)
+static inline size_t fill_page(struct write *write, struct page *page, unsigned int offset, size_t n)
 {
 	char *to = kmap_local(page);
 	size_t copied = iter_copy_from_nofault(write->from, to + offset, n);
@@ -72,7 +72,6 @@ static int merge(struct write *write, struct page *page, unsigned int end, size_
 {
 	struct pipe *pipe = write->pipe;
 	size_t copied = fill_page(write, page, end, n);
-	struct pipe_slot slot;
 
 	if (unlikely(copied == 0)) {
 		page_put(page);
@@ -91,9 +90,8 @@ static int merge(struct write *write, struct page *page, unsigned int end, size_
 		iter_rewind(write->from, copied);
 		return -EAGAIN;
 	} else {
-		slot = (struct pipe_slot){ page, end, copied, &anon_slot_ops, SLOT_MERGE, 0 };
 		atomic_inc(&page->lent);
-		ring_push(pipe, &slot);
+		ring_push(pipe, (struct pipe_slot){ page, end, copied, &anon_slot_ops, SLOT_MERGE, 0 });
 		spin_unlock(&pipe->lock);
 	}
 	wake_all(&pipe->readable);
@@ -106,7 +104,7 @@ static int append(struct write *write)
 {
 	struct pipe *pipe = write->pipe;
 	struct page *page = write->spare;
-	struct pipe_slot slot;
+	unsigned int flags = write->packet ? SLOT_PACKET : SLOT_MERGE;
 	size_t copied;
 
 	if (!page) {
@@ -121,9 +119,8 @@ static int append(struct write *write)
 	}
 	write->spare = NULL;
 	atomic_set(&page->lent, 1);
-	slot = (struct pipe_slot){ page, 0, copied, &anon_slot_ops, write->packet ? SLOT_PACKET : SLOT_MERGE, 0 };
 	spin_lock(&pipe->lock);
-	ring_push(pipe, &slot);
+	ring_push(pipe, (struct pipe_slot){ page, 0, copied, &anon_slot_ops, flags, 0 });
 	spin_unlock(&pipe->lock);
 	wake_all(&pipe->readable);
 	return 0;
@@ -147,8 +144,8 @@ static int put_piece(struct write *write)
 		spin_unlock(&pipe->lock);
 		return -EPIPE;
 	}
-	last = pipe_at(pipe, pipe->head - 1);
-	if (pipe->head != pipe->tail && last->flags & SLOT_MERGE && !write->packet) {
+	last = pipe->head == pipe->tail ? NULL : pipe_at(pipe, pipe->head - 1);
+	if (last && last->flags & SLOT_MERGE && !write->packet) {
 		struct page *page = last->page;
 
 		end = last->offset + last->len;
@@ -213,7 +210,7 @@ static ssize_t pipe_write(struct file *file, struct iter *from, file_off_t *pos)
 /* ---- taking ---- */
 
 //BOOK: advance
-void pipe_advance(struct pipe *pipe, unsigned int n)
+inline void pipe_advance(struct pipe *pipe, unsigned int n)
 {
 	struct pipe_slot *first, gone;
 

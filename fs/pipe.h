@@ -17,6 +17,7 @@
 #ifndef FS_PIPE_H
 #define FS_PIPE_H
 
+#include "fs/iter.h"
 #include "fs/pagecache.h"
 #include "fs/poll.h"
 #include "kernel/mutex.h"
@@ -95,11 +96,36 @@ static inline void slot_unmap(struct pipe_slot *slot, void *addr)
 		kunmap_local(addr);
 }
 bool slot_get(struct pipe_slot *slot);
-void slot_release(struct pipe_slot *slot);
+static inline void page_slot_release(struct pipe_slot *slot)
+{
+	struct page *page = page_head(slot->page);
+
+	page_unlend(page);
+	page_put(page);
+}
+static inline void slot_release(struct pipe_slot *slot)
+{
+	if (slot->ops->release)
+		slot->ops->release(slot);
+	else
+		page_slot_release(slot);
+}
 /* A failed slot that a reader reached: start the disk's read again. May wait for metadata. */
 void slot_retry(struct pipe_slot *slot);
 /* Copy n bytes from byte `at` on to the iterator, without faulting pages in: how many were copied. The bytes are there. */
-size_t slot_copy_to(struct pipe_slot *slot, unsigned int at, size_t n, struct iter *to);
+size_t slot_copy_pages(struct pipe_slot *slot, unsigned int at, size_t n, struct iter *to);
+static inline size_t slot_copy_to(struct pipe_slot *slot, unsigned int at, size_t n, struct iter *to)
+{
+	void *from;
+	size_t copied;
+
+	if (unlikely(((slot->offset + at) & (PAGE_SIZE - 1)) + n > PAGE_SIZE))
+		return slot_copy_pages(slot, at, n, to);
+	from = slot_map(slot, at);
+	copied = iter_copy_to_nofault(to, from, n);
+	slot_unmap(slot, from);
+	return copied;
+}
 
 struct pipe {
 	struct mutex		 consumer;	/* serialises those who take: read, splice out, tee's source */

@@ -18,28 +18,12 @@ static bool page_slot_get(struct pipe_slot *slot)
 	return true;
 }
 
-static void page_slot_release(struct pipe_slot *slot)
-{
-	struct page *page = page_head(slot->page);
-
-	page_unlend(page);
-	page_put(page);
-}
-
 bool slot_get(struct pipe_slot *slot)
 {
 	return slot->ops->get ? slot->ops->get(slot) : page_slot_get(slot);
 }
 
-void slot_release(struct pipe_slot *slot)
-{
-	if (slot->ops->release)
-		slot->ops->release(slot);
-	else
-		page_slot_release(slot);
-}
-
-size_t slot_copy_to(struct pipe_slot *slot, unsigned int at, size_t n, struct iter *to)
+size_t slot_copy_pages(struct pipe_slot *slot, unsigned int at, size_t n, struct iter *to)
 {
 	size_t left = n, chunk, copied;
 

@@ -13,9 +13,9 @@
 #include "fs/pipe.h"
 
 /* Publish a slot. There is room. */
-static inline void ring_push(struct pipe *pipe, const struct pipe_slot *slot)
+static inline void ring_push(struct pipe *pipe, struct pipe_slot slot)
 {
-	*pipe_at(pipe, pipe->head) = *slot;
+	*pipe_at(pipe, pipe->head) = slot;
 	pipe->head++;
 }
 

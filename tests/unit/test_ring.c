@@ -39,7 +39,7 @@ static void push(void)
 	struct pipe_slot slot = { (struct page *)(uintptr_t)++next_id, random_u32(), random_u32(), NULL, next_id & 7, ~0ul };
 
 	must(!pipe_full(&ring));
-	ring_push(&ring, &slot);
+	ring_push(&ring, slot);
 	model[model_nr++] = slot;
 }
 
