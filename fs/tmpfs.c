@@ -197,16 +197,18 @@ static ssize_t read_hole(struct inode *inode, struct iter *to, file_off_t pos, s
 static ssize_t read_piece(struct file *file, struct iter *to, file_off_t *pos, size_t n)
 {
 	struct page *page = mapping_find(&file->inode->mapping, *pos >> PAGE_SHIFT);
+	bool there = page && page->flags & PG_UPTODATE;
 	size_t rest = to->left - n;
 	ssize_t done;
 
-	if (!page) {
+	if (page)
+		page_put(page);
+	if (!there) {			/* never written, or refused: zeros */
 		done = read_hole(file->inode, to, *pos, n);
 		if (done > 0)
 			*pos += done;
 		return done;
 	}
-	page_put(page);
 	file->ra_next = UINT32_MAX;	/* no read-ahead: it would fill the holes */
 	to->left = n;
 	done = generic_file_read(file, to, pos);
@@ -218,11 +220,12 @@ static ssize_t read_piece(struct file *file, struct iter *to, file_off_t *pos, s
 static ssize_t tmpfs_read(struct file *file, struct iter *to, file_off_t *pos)
 {
 	struct inode *inode = file->inode;
-	file_off_t size = inode_size(inode);
+	const struct tmpfs_inode *own = inode->private;
+	file_off_t pages = (inode_size(inode) + PAGE_SIZE - 1) >> PAGE_SHIFT;
 	size_t wanted = to->left;
 	ssize_t n = 1;
 
-	if (READ_ONCE(inode->mapping.pages.count) >= (size + PAGE_SIZE - 1) >> PAGE_SHIFT)
+	if (READ_ONCE(inode->mapping.pages.count) >= pages && !own->refused)
 		return generic_file_read(file, to, pos);
 	while (to->left > 0 && n > 0 && *pos < inode_size(inode)) {
 		size_t room = PAGE_SIZE - (*pos & (PAGE_SIZE - 1));

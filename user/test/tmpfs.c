@@ -161,6 +161,10 @@ TEST(full_splice, 10, "splice and sendfile from holes of a full file system end,
 	}
 	close(ends[0]);
 	close(ends[1]);
+	memset(back, 1, 16 * PAGE);
+	CHECK_EQ(pread(fd, back, 16 * PAGE, 20 * PAGE), 16 * PAGE);
+	for (int i = 0; i < 16 * PAGE; i++)
+		CHECK_EQ(back[i], 0);
 	CHECK_EQ(ftruncate(fd, 0), 0);
 	CHECK_EQ(pwrite(fd, buf, 16 * PAGE, 0), 16 * PAGE);
 	close(fd);
