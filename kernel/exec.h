@@ -7,7 +7,7 @@
 #include "kernel/elf.h"
 #include "kernel/trap.h"
 
-#define EXEC_ARG_PAGES	64u		/* strings of argv and envp: 256 KiB at most */
+#define EXEC_ARG_PAGES	512u		/* strings of argv and envp: 2 MiB at most */
 #define EXEC_AUX_MAX	24u
 
 struct exec_args {
