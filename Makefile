@@ -53,7 +53,7 @@ CINC    := $(shell $(CC) -print-file-name=include 2>/dev/null)
 LIBGCC  := $(shell $(CC) -print-libgcc-file-name 2>/dev/null)
 
 # Arguments travel in eax, edx, ecx (-mregparm=3): assembly that calls C or is called must know.
-KCFLAGS := -std=gnu11 -m32 -march=i686 -mregparm=3 -mpreferred-stack-boundary=2 \
+KCFLAGS := -std=gnu11 -m32 -march=i686 -mtune=generic -mregparm=3 -mpreferred-stack-boundary=2 \
 	-mno-sse -mno-mmx -mno-80387 \
 	-ffreestanding -fno-pic -fno-pie -fno-stack-protector -fno-strict-aliasing \
 	-fno-omit-frame-pointer -fno-asynchronous-unwind-tables -fno-common -g \
@@ -62,8 +62,8 @@ KCFLAGS := -std=gnu11 -m32 -march=i686 -mregparm=3 -mpreferred-stack-boundary=2 
 	$(if $(DEBUG),-DDEBUG=1 -fsanitize=undefined)
 # No libgcc: it takes its arguments on the stack, and 64-bit division is lib/div64.h's.
 # Small is a feature, but what a pipe and its pages pass through is compiled for speed.
-HOT     := $(wildcard fs/pipe*.c fs/splice*.c) fs/ring.c fs/iter.c fs/read_write.c fs/file.c fs/file_table.c \
-	fs/tee.c fs/sendfile.c fs/poll.c fs/pagecache.c fs/lend.c fs/pagewait.c mm/uaccess.c mm/page.c \
+HOT     := fs/pipe.c fs/pipe_slot.c fs/pipe_wait.c fs/splice.c fs/splice_file.c fs/ring.c fs/iter.c fs/read_write.c fs/file.c fs/file_table.c \
+	fs/tee.c fs/sendfile.c fs/pagecache.c fs/lend.c fs/pagewait.c mm/uaccess.c mm/page.c \
 	mm/slab.c mm/kmap.c kernel/sched.c kernel/wait.c lib/string.c
 KOPT    := $(if $(DEBUG),-O1,-Os)
 $(HOT:%.c=$(K)/%.o): KOPT := $(if $(DEBUG),-O1,-O2)

@@ -29,6 +29,15 @@ extern syscall_table, syscall_table_size, double_fault
 	section .text
 %endmacro
 
+; With SMAP: a user program may have set EFLAGS.AC, which would open its memory to the kernel. Three bytes that do
+; nothing, until mm/uaccess.c makes them a clac.
+%macro CLAC 0
+%%site:	db	0x8d, 0x76, 0x00		; lea esi, [esi + 0]
+	section __smap_sites
+	dd	%%site, 0xca
+	section .text
+%endmacro
+
 section .text
 bits 32
 
@@ -44,6 +53,7 @@ bits 32
 	push	edx
 	push	ecx
 	push	ebx
+	CLAC
 	mov	ebx, SEL_KERNEL_DATA
 	mov	ds, ebx
 	mov	es, ebx

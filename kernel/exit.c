@@ -199,6 +199,16 @@ static void note_status(struct task *task, int status)
 	spin_unlock_irqrestore(&process->signal_lock, flags);
 }
 
+/* No thread is left that a signal could end: one that comes now, such as the SIGHUP of a session that its leader
+ * leaves, changes nothing about how the process has ended. */
+static void seal_status(struct process *process)
+{
+	unsigned int flags = spin_lock_irqsave(&process->signal_lock);
+
+	process->exiting = true;
+	spin_unlock_irqrestore(&process->signal_lock, flags);
+}
+
 void task_exit(int status)
 {
 	struct task *task = current;
@@ -208,6 +218,8 @@ void task_exit(int status)
 	trace_task_exit(task);
 	note_status(task, status);
 	last = atomic_dec_and_test(&process->nr_running);
+	if (last)
+		seal_status(process);
 	if (last && process == init_process)
 		panic("init has ended, status 0x%x", process->exit_status);
 	leave_memory(task);

@@ -58,7 +58,7 @@ static inline bool spin_trylock(spinlock_t *lock)
 
 static inline void spin_unlock(spinlock_t *lock)
 {
-	if (unlikely(!spin_held(lock)))
+	if (unlikely(lock->owner != this_cpu()))
 		spin_bad_unlock(lock);
 	lock->owner = NULL;
 	__sync_lock_release(&lock->held);

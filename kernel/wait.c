@@ -3,6 +3,8 @@
 #include "kernel/mutex.h"
 #include "kernel/task.h"
 
+#define OWNER_SPINS 2000
+
 void wait_queue_init(struct wait_queue *queue, const char *name)
 {
 	spin_init(&queue->lock, name);
@@ -86,6 +88,26 @@ void mutex_init(struct mutex *mutex, const char *name)
 }
 
 /*
+ * The owner runs on another CPU, and a mutex is seldom held for long: to wait a little costs less than to sleep and be
+ * woken. The owner may end meanwhile; what is read of it then is stale, and only makes us stop.
+ */
+static bool spin_for_owner(struct mutex *mutex)
+{
+	if (nr_cpus == 1)
+		return false;
+	for (unsigned int i = 0; i < OWNER_SPINS; i++) {
+		struct task *owner = mutex->owner;
+
+		if (!owner && mutex_trylock(mutex))
+			return true;
+		if (owner && !owner->on_cpu)
+			return false;
+		cpu_relax();
+	}
+	return false;
+}
+
+/*
  * `contended` is set after joining the queue and before the last try, and read after the mutex was given back:
  *
  *	sleeper				owner
@@ -102,6 +124,8 @@ static int lock_slow(struct mutex *mutex, enum task_state state)
 
 	if (mutex_held(mutex))
 		panic("mutex %s: taken twice by one task", mutex->queue.lock.name);
+	if (spin_for_owner(mutex))
+		return 0;
 	for (;;) {
 		wait_prepare(&mutex->queue, &waiter, state);
 		mutex->contended = 1;
