@@ -399,15 +399,16 @@ int file_table_unshare(void)
 {
 	struct file_table *old = current->files;
 	struct file_table *new;
+	unsigned int flags;
 
 	if (atomic_read(&old->users) == 1)
 		return 0;
 	new = file_table_copy(old);
 	if (IS_ERR(new))
 		return PTR_ERR(new);
-	spin_lock(&tasks_lock);		/* /proc looks at other tasks' tables under it */
+	flags = spin_lock_irqsave(&tasks_lock);	/* /proc looks at other tasks' tables under it */
 	current->files = new;
-	spin_unlock(&tasks_lock);
+	spin_unlock_irqrestore(&tasks_lock, flags);
 	file_table_put(old);
 	return 0;
 }

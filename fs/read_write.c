@@ -69,15 +69,18 @@ static ssize_t buffer_check(const void __user *buf, size_t *len)
 {
 	if (unlikely(!user_range_ok(buf, *len)))
 		return -EFAULT;
-	if (unlikely((ssize_t)*len < 0))
-		return -EINVAL;
-	*len = MIN(*len, RW_MAX);
+	if (unlikely(*len > RW_MAX)) {
+		if ((ssize_t)*len < 0)
+			return -EINVAL;
+		*len = RW_MAX;
+	}
 	return 0;
 }
 
 long sys_read(unsigned int number, void __user *buf, size_t len)
 {
-	struct fd fd = fd_get(number);
+	/* An O_PATH file is neither readable nor writable. */
+	struct fd fd = fd_get_any(number);
 	struct iter iter;
 	ssize_t result;
 
@@ -97,7 +100,8 @@ long sys_read(unsigned int number, void __user *buf, size_t len)
 
 long sys_write(unsigned int number, void __user *buf, size_t len)
 {
-	struct fd fd = fd_get(number);
+	/* An O_PATH file is neither readable nor writable. */
+	struct fd fd = fd_get_any(number);
 	struct iter iter;
 	ssize_t result;
 

@@ -43,11 +43,12 @@ static inline struct cpu *this_cpu(void)
 	return cpu;
 }
 
+/* Not volatile: whatever CPU it comes to, a task stays itself, and the compiler may keep what it has read. */
 static inline struct task *current_task(void)
 {
 	struct task *task;
 
-	__asm__ volatile("movl %%fs:4, %0" : "=r"(task));
+	__asm__("movl %%fs:4, %0" : "=r"(task));
 	return task;
 }
 #define current current_task()

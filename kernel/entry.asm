@@ -88,10 +88,12 @@ syscall_entry:
 	call	edi
 	add	esp, 12
 .done:	mov	[esp + FRAME_EAX], eax
+	cli					; ebx is still the current task: C keeps it
+	jmp	return_to_user.test
 return_to_user:
 	cli
 	mov	ebx, [fs:CPU_CURRENT]
-	cmp	dword [fs:CPU_RESCHED], 0
+.test:	cmp	dword [fs:CPU_RESCHED], 0
 	jne	.work
 	test	dword [ebx + TASK_WORK], WORK_SIGNAL
 	jnz	.work
