@@ -212,7 +212,7 @@ TEST(brk_moves, 5, "brk grows with zeros and shrinks")
 	CHECK((char *)syscall(SYS_brk, p) == p);
 	CHECK((char *)syscall(SYS_brk, p + 5 * PAGE) == p + 5 * PAGE);
 	CHECK_EQ(p[4 * PAGE], 0);
-	CHECK((char *)syscall(SYS_brk, 0xb8000000u) == p + 5 * PAGE);
+	CHECK((char *)syscall(SYS_brk, 0xbffff000u) == p + 5 * PAGE);
 }
 
 static int deep(int n)
