@@ -315,7 +315,6 @@ static void wait_for_hangup(int fd)
 	sigaction(SIGHUP, &action, NULL);
 	sigaction(SIGCONT, &action, NULL);
 	(void)!write(report[1], "r", 1);
-	pause();
 	while (open("/dev/tty", O_RDWR) >= 0 || errno != ENXIO)
 		test_sleep_ms(20);
 	(void)!write(report[1], "x", 1);
