@@ -3,11 +3,11 @@
  * readlink.
  *
  * 1. A name changes with the locks of its directory and of the inode that it names (if it is
- *    removed, replaced or linked). Directory before what is in it; two inodes in one directory: in
- *    the order of their addresses.
- * 2. Directories change their parent only by rename between two directories, which rename_mutex
- *    serialises: so that which of two directories is above the other stays true while both are
- *    locked, upper one first.
+ *    removed, replaced or linked): the directory before what is in it, the upper directory before
+ *    the lower, files last and in the order of their addresses.
+ * 2. Only rename locks two directories of which neither is above the other, and rename_mutex makes
+ *    it one rename at a time. All others wait downwards only, so that no circle of waits closes;
+ *    and which of two directories is above the other stays true while they are being locked.
  * 3. A removed directory is marked (inode->deleted) under its lock: nothing can be made in it any
  *    more.
  * 4. What something is mounted on is neither removed nor renamed: EBUSY.
@@ -457,19 +457,13 @@ static void lock_directories(struct renaming *r)
 {
 	struct dentry *a = r->from.walk.path.dentry;
 	struct dentry *b = r->to.walk.path.dentry;
+	bool upwards;
 
-	if (a->inode == b->inode) {
-		mutex_lock(&a->inode->lock);
-		return;
-	}
 	mutex_lock(&rename_mutex);
-	if (dentry_below(a, b)) {
-		mutex_lock(&b->inode->lock);
-		mutex_lock(&a->inode->lock);
-	} else {
-		mutex_lock(&a->inode->lock);
-		mutex_lock(&b->inode->lock);
-	}
+	upwards = dentry_below(a, b);
+	mutex_lock(upwards ? &b->inode->lock : &a->inode->lock);
+	if (a->inode != b->inode)
+		mutex_lock(upwards ? &a->inode->lock : &b->inode->lock);
 }
 
 static void unlock_directories(struct renaming *r)
@@ -478,9 +472,8 @@ static void unlock_directories(struct renaming *r)
 	struct inode *b = place_dir(&r->to);
 
 	mutex_unlock(&a->lock);
-	if (a == b)
-		return;
-	mutex_unlock(&b->lock);
+	if (a != b)
+		mutex_unlock(&b->lock);
 	mutex_unlock(&rename_mutex);
 }
 

@@ -1054,6 +1054,42 @@ TEST(renames_at_once, 60, "four processes that rename, make and remove across di
 	leave();
 }
 
+/* Rename `from` to `to` and back, until killed. */
+static pid_t rename_forever(const char *from, const char *to)
+{
+	pid_t pid = fork();
+
+	if (pid)
+		return pid;
+	for (;;) {
+		rename(from, to);
+		rename(to, from);
+	}
+}
+
+TEST(renames_of_parents, 30, "a file moves between two directories while each is renamed over the other: all go on")
+{
+	pid_t pids[2];
+
+	enter();
+	CHECK_EQ(mkdir("a", 0755), 0);
+	CHECK_EQ(mkdir("b", 0755), 0);
+	CHECK_EQ(mkdir("a/keep", 0755), 0);
+	CHECK_EQ(mkdir("b/keep", 0755), 0);
+	CHECK_EQ(mkdir("a/x", 0755), 0);
+	pids[0] = rename_forever("a", "b");
+	pids[1] = rename_forever("b/x", "a/x");
+	for (int i = 0; i < 30000; i++) {
+		CHECK_ERR(rename("a", "b"), ENOTEMPTY);
+		CHECK_ERR(rmdir("a"), ENOTEMPTY);
+	}
+	for (int i = 0; i < 2; i++) {
+		CHECK_EQ(kill(pids[i], SIGKILL), 0);
+		CHECK_EQ(waitpid(pids[i], NULL, 0), pids[i]);
+	}
+	leave();
+}
+
 TEST(exclusive_create, 20, "of many that create one name with O_EXCL exactly one succeeds")
 {
 	enter();
