@@ -139,13 +139,17 @@ static void raise_max(struct atomic *max, int value)
 	}
 }
 
-/* A read that goes on where the last one ends, and is completed by the same function, becomes a part of it. */
+/*
+ * A read that goes on where the last one ends, and is completed by the same function, becomes a
+ * part of it.
+ */
 static bool join_last(struct list *held, struct bio *bio)
 {
 	struct bio *last = list_last(held, struct bio, link);
 
 	if (list_empty(held) || last->device != bio->device || last->complete != bio->complete ||
-	    last->private || bio->private || last->sector + (last->total >> SECTOR_SHIFT) != bio->sector ||
+	    last->private || bio->private ||
+	    last->sector + (last->total >> SECTOR_SHIFT) != bio->sector ||
 	    last->nr_segments + bio->nr_segments > BIO_MAX_SEGMENTS)
 		return false;
 	for (unsigned int i = 0; i < bio->nr_segments; i++)

@@ -13,8 +13,8 @@
 #include "lib/list.h"
 #include "mm/page.h"
 
-#define SECTOR_SHIFT	9
-#define SECTOR_SIZE	512u
+#define SECTOR_SHIFT	 9
+#define SECTOR_SIZE	 512u
 #define BIO_MAX_SEGMENTS 64
 
 struct block_device;
@@ -22,21 +22,21 @@ struct inode;
 
 struct bio_segment {
 	struct page *page;
-	unsigned int offset, len;	/* bytes, multiples of SECTOR_SIZE; a compound page whole */
+	unsigned int offset, len; /* bytes, multiples of SECTOR_SIZE; a compound page whole */
 };
 
 struct bio {
 	struct block_device *device;
-	uint64_t	sector;
-	bool		write;
-	unsigned int	nr_segments;
-	int		error;			/* set by the driver: 0 or -EIO */
-	void		(*complete)(struct bio *);
-	void		*private;
-	struct list	link;			/* the driver's while it has the bio */
-	unsigned int	next, parts;		/* the driver's: segments handed to the device, and
+	uint64_t sector;
+	bool write;
+	unsigned int nr_segments;
+	int error; /* set by the driver: 0 or -EIO */
+	void (*complete)(struct bio *);
+	void *private;
+	struct list link;	  /* the driver's while it has the bio */
+	unsigned int next, parts; /* the driver's: segments handed to the device, and
 						   requests that they became */
-	unsigned int	total;			/* bytes; set by bio_add */
+	unsigned int total;	  /* bytes; set by bio_add */
 	struct bio_segment segments[BIO_MAX_SEGMENTS];
 };
 
@@ -49,19 +49,20 @@ struct block_device_ops {
 };
 
 struct block_device {
-	char		name[16];		/* "vda" */
-	unsigned int	major, minor;
-	uint64_t	sectors;
-	bool		read_only;
+	char name[16]; /* "vda" */
+	unsigned int major, minor;
+	uint64_t sectors;
+	bool read_only;
 	const struct block_device_ops *ops;
-	void		*private;
-	unsigned int	queue_depth;		/* bios that it takes at once */
-	struct inode	*inode;			/* its page cache holds the raw device; made by block_inode() (fs/vfs.h) */
-	struct atomic	openers;
-	bool		claimed;		/* mounted */
-	struct list	link;
+	void *private;
+	unsigned int queue_depth; /* bios that it takes at once */
+	struct inode
+		*inode; /* its page cache holds the raw device; made by block_inode() (fs/vfs.h) */
+	struct atomic openers;
+	bool claimed; /* mounted */
+	struct list link;
 	/* statistics, for /proc/diskstats */
-	struct atomic	in_flight, max_in_flight, reads, writes, errors;
+	struct atomic in_flight, max_in_flight, reads, writes, errors;
 };
 
 /* Publish a device: it appears in /dev. ops etc. are set. -EEXIST, -ENOMEM. */
@@ -79,9 +80,10 @@ bool bio_add(struct bio *bio, struct page *page, unsigned int offset, unsigned i
 /* Start it. A bio beyond the device's end or a write to a read-only one completes with -EIO. */
 void bio_submit(struct bio *bio);
 /*
- * From bio_hold() to bio_start_held() the current task's reads are kept back, and then given to their devices at one
- * time: who asks for many pages is done with that before the first of them arrives. A task that sleeps meanwhile
- * starts what it holds, so nobody waits for a read that was not begun. `held` is the caller's, on its stack.
+ * From bio_hold() to bio_start_held() the current task's reads are kept back, and then given to
+ * their devices at one time: who asks for many pages is done with that before the first of them
+ * arrives. A task that sleeps meanwhile starts what it holds, so nobody waits for a read that was
+ * not begun. `held` is the caller's, on its stack.
  */
 void bio_hold(struct list *held);
 void bio_start_held(void);

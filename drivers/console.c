@@ -1,10 +1,10 @@
 /*
  * /dev/console: one terminal that stands for several devices.
  *
- * 1. console= names the devices, each time it is given one more; without it they are ttyS0 and tty1. A device that is
- *    named joins when its driver registers it, before any program runs.
- * 2. Output goes to every member, input comes from every member into the console's ring. A member has no terminal of its
- *    own any more: its name in /dev means the console.
+ * 1. console= names the devices, each time it is given one more; without it they are ttyS0 and
+ *    tty1. A device that is named joins when its driver registers it, before any program runs.
+ * 2. Output goes to every member, input comes from every member into the console's ring. A member
+ *    has no terminal of its own any more: its name in /dev means the console.
  * 3. Without any member, output is swallowed and input never comes.
  * 4. The kernel's log does not pass here: serial port and screen are log sinks by themselves.
  */
@@ -15,7 +15,7 @@
 #include "kernel/task.h"
 #include "lib/string.h"
 
-#define MAX_MEMBERS	4u
+#define MAX_MEMBERS 4u
 
 static struct tty *members[MAX_MEMBERS];
 static unsigned int nr_members;
@@ -26,7 +26,7 @@ static int set_console(const char *value)
 {
 	size_t len = 0;
 
-	while (value[len] != '\0' && value[len] != ',')		/* ttyS0,115200: the speed is what it is */
+	while (value[len] != '\0' && value[len] != ',') /* ttyS0,115200: the speed is what it is */
 		len++;
 	if (len == 0 || len >= sizeof(wanted[0]) || nr_wanted == MAX_MEMBERS)
 		return -EINVAL;
@@ -36,7 +36,8 @@ static int set_console(const char *value)
 	nr_wanted++;
 	return 0;
 }
-KERNEL_PARAM(console, set_console, "terminal of the first program: ttyS0, ttyS1 or tty1; may be repeated");
+KERNEL_PARAM(console, set_console,
+	     "terminal of the first program: ttyS0, ttyS1 or tty1; may be repeated");
 
 static bool is_wanted(const struct tty *tty)
 {
@@ -98,10 +99,10 @@ static bool console_can_write(struct tty *tty)
 }
 
 static const struct tty_driver console_driver = {
-	.write		= console_write,
-	.throttle	= console_throttle,
-	.drain		= console_drain,
-	.can_write	= console_can_write,
+	.write = console_write,
+	.throttle = console_throttle,
+	.drain = console_drain,
+	.can_write = console_can_write,
 };
 
 struct tty console_tty;

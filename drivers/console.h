@@ -12,8 +12,9 @@ void serial_early_init(void);
 void vga_early_init(void);
 
 /*
- * The lock of a device, for its log sink: log lines come from everywhere, also from a fault or a panic while the lock is
- * held, here or on a CPU that has been stopped. So this waits for a while only; false: go on without. Interrupts are off.
+ * The lock of a device, for its log sink: log lines come from everywhere, also from a fault or a
+ * panic while the lock is held, here or on a CPU that has been stopped. So this waits for a while
+ * only; false: go on without. Interrupts are off.
  */
 static inline bool sink_lock(spinlock_t *lock)
 {

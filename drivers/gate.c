@@ -25,18 +25,18 @@
 #include "lib/string.h"
 #include "mm/kmap.h"
 
-#define GATE_MAJOR	240		/* of those for local use */
-#define DEFAULT_SIZE	(8u << 20)
-#define MAX_SIZE	(1ull << 40)
+#define GATE_MAJOR   240 /* of those for local use */
+#define DEFAULT_SIZE (8u << 20)
+#define MAX_SIZE     (1ull << 40)
 
 static struct gate {
-	spinlock_t	  lock;
-	bool		  closed;
-	struct list	  held;			/* bios, in the order in which they will pass */
-	unsigned int	  nr_held;
-	unsigned int	  credit;		/* how many may pass although it is closed */
-	unsigned int	  fail;			/* how many of those that pass are to fail */
-	struct radix_tree pages;		/* what was written */
+	spinlock_t lock;
+	bool closed;
+	struct list held; /* bios, in the order in which they will pass */
+	unsigned int nr_held;
+	unsigned int credit;	 /* how many may pass although it is closed */
+	unsigned int fail;	 /* how many of those that pass are to fail */
+	struct radix_tree pages; /* what was written */
 } gate = {
 	.lock = SPINLOCK_INIT("gate"),
 	.held = LIST_INIT(gate.held),
@@ -190,10 +190,10 @@ static void gate_submit(struct block_device *device, struct bio *bio)
 static const struct block_device_ops gate_ops = { .submit = gate_submit };
 
 static struct block_device device = {
-	.name		= "gate0",
-	.major		= GATE_MAJOR,
-	.ops		= &gate_ops,
-	.queue_depth	= 1024,
+	.name = "gate0",
+	.major = GATE_MAJOR,
+	.ops = &gate_ops,
+	.queue_depth = 1024,
 };
 
 /* ---- /proc/gate ---- */
@@ -202,8 +202,8 @@ static void gate_show(struct text *text)
 {
 	spin_lock(&gate.lock);
 	text_printf(text, "%s\nheld %u\nin_flight %d\npass %u\nfail %u\npages %u\n",
-		    gate.closed ? "closed" : "open", gate.nr_held,
-		    atomic_read(&device.in_flight), gate.credit, gate.fail, gate.pages.count);
+		    gate.closed ? "closed" : "open", gate.nr_held, atomic_read(&device.in_flight),
+		    gate.credit, gate.fail, gate.pages.count);
 	spin_unlock(&gate.lock);
 }
 

@@ -1,8 +1,10 @@
 /*
- * The PC keyboard at the i8042 controller: US layout, feeds tty1. IBM PS/2 Technical Reference, "Keyboard and Auxiliary
- * Device Controller"; scan code set 1, into which the controller translates.
+ * The PC keyboard at the i8042 controller: US layout, feeds tty1. IBM PS/2 Technical Reference,
+ * "Keyboard and Auxiliary Device Controller"; scan code set 1, into which the controller
+ * translates.
  *
- * 1. Everything after setup happens in the interrupt: a scan code becomes up to five bytes of input.
+ * 1. Everything after setup happens in the interrupt: a scan code becomes up to five bytes of
+ *    input.
  * 2. Arrows and function keys send what a Linux console sends; Alt puts ESC in front.
  * 3. Every wait for the controller ends after a while: a machine without one boots on.
  */
@@ -14,21 +16,36 @@
 #include "lib/string.h"
 
 enum i8042 {
-	I8042_DATA = 0x60, I8042_STATUS = 0x64, I8042_COMMAND = 0x64,
-	STATUS_OUTPUT_FULL = 1, STATUS_INPUT_FULL = 2,
-	COMMAND_READ_CONFIG = 0x20, COMMAND_WRITE_CONFIG = 0x60, COMMAND_DISABLE_MOUSE = 0xa7,
-	COMMAND_DISABLE_KEYBOARD = 0xad, COMMAND_ENABLE_KEYBOARD = 0xae,
-	CONFIG_KEYBOARD_IRQ = 0x01, CONFIG_MOUSE_IRQ = 0x02, CONFIG_KEYBOARD_OFF = 0x10,
+	I8042_DATA = 0x60,
+	I8042_STATUS = 0x64,
+	I8042_COMMAND = 0x64,
+	STATUS_OUTPUT_FULL = 1,
+	STATUS_INPUT_FULL = 2,
+	COMMAND_READ_CONFIG = 0x20,
+	COMMAND_WRITE_CONFIG = 0x60,
+	COMMAND_DISABLE_MOUSE = 0xa7,
+	COMMAND_DISABLE_KEYBOARD = 0xad,
+	COMMAND_ENABLE_KEYBOARD = 0xae,
+	CONFIG_KEYBOARD_IRQ = 0x01,
+	CONFIG_MOUSE_IRQ = 0x02,
+	CONFIG_KEYBOARD_OFF = 0x10,
 	CONFIG_TRANSLATE = 0x40,
 	KEYBOARD_IRQ = 1,
 };
-#define MAX_BYTES	64u		/* of one interrupt; more: the controller is broken */
-#define WAIT_NS		(20 * NSEC_PER_MSEC)
+#define MAX_BYTES 64u /* of one interrupt; more: the controller is broken */
+#define WAIT_NS	  (20 * NSEC_PER_MSEC)
 
 enum scan_code {
-	KEY_RELEASED = 0x80, KEY_EXTENDED = 0xe0, KEY_PAUSE = 0xe1,
-	KEY_CTRL = 0x1d, KEY_SHIFT_LEFT = 0x2a, KEY_SHIFT_RIGHT = 0x36, KEY_ALT = 0x38,
-	KEY_CAPS_LOCK = 0x3a, KEY_KEYPAD_SLASH = 0x35, KEY_KEYPAD_ENTER = 0x1c,
+	KEY_RELEASED = 0x80,
+	KEY_EXTENDED = 0xe0,
+	KEY_PAUSE = 0xe1,
+	KEY_CTRL = 0x1d,
+	KEY_SHIFT_LEFT = 0x2a,
+	KEY_SHIFT_RIGHT = 0x36,
+	KEY_ALT = 0x38,
+	KEY_CAPS_LOCK = 0x3a,
+	KEY_KEYPAD_SLASH = 0x35,
+	KEY_KEYPAD_ENTER = 0x1c,
 };
 
 /* By scan code; 0: no character. */
@@ -40,25 +57,25 @@ static const char shifted[0x3a] =
 static const char keypad[] = "789-456+1230.";
 
 struct key_text {
-	uint8_t		 code;
-	const char	*text;
+	uint8_t code;
+	const char *text;
 };
 static const struct key_text special_keys[] = {
-	{ 0x3b, "\033[[A" }, { 0x3c, "\033[[B" }, { 0x3d, "\033[[C" }, { 0x3e, "\033[[D" },
-	{ 0x3f, "\033[[E" }, { 0x40, "\033[17~" }, { 0x41, "\033[18~" }, { 0x42, "\033[19~" },
+	{ 0x3b, "\033[[A" },  { 0x3c, "\033[[B" },  { 0x3d, "\033[[C" },  { 0x3e, "\033[[D" },
+	{ 0x3f, "\033[[E" },  { 0x40, "\033[17~" }, { 0x41, "\033[18~" }, { 0x42, "\033[19~" },
 	{ 0x43, "\033[20~" }, { 0x44, "\033[21~" }, { 0x57, "\033[23~" }, { 0x58, "\033[24~" },
 };
 static const struct key_text extended_keys[] = {
-	{ 0x47, "\033[1~" }, { 0x48, "\033[A" }, { 0x49, "\033[5~" }, { 0x4b, "\033[D" },
-	{ 0x4d, "\033[C" }, { 0x4f, "\033[4~" }, { 0x50, "\033[B" }, { 0x51, "\033[6~" },
-	{ 0x52, "\033[2~" }, { 0x53, "\033[3~" }, { KEY_KEYPAD_ENTER, "\r" },
-	{ KEY_KEYPAD_SLASH, "/" },
+	{ 0x47, "\033[1~" }, { 0x48, "\033[A" },	 { 0x49, "\033[5~" },
+	{ 0x4b, "\033[D" },  { 0x4d, "\033[C" },	 { 0x4f, "\033[4~" },
+	{ 0x50, "\033[B" },  { 0x51, "\033[6~" },	 { 0x52, "\033[2~" },
+	{ 0x53, "\033[3~" }, { KEY_KEYPAD_ENTER, "\r" }, { KEY_KEYPAD_SLASH, "/" },
 };
 
 /* Only the interrupt touches these. */
 static bool shift, ctrl, alt, caps_lock;
-static bool extended;			/* 0xe0 came: the next code is of the second set of keys */
-static unsigned int to_skip;		/* bytes of the Pause key that still come */
+static bool extended;	     /* 0xe0 came: the next code is of the second set of keys */
+static unsigned int to_skip; /* bytes of the Pause key that still come */
 
 static void type(const char *bytes, size_t len)
 {
@@ -99,7 +116,8 @@ static void type_character(uint8_t code)
 static bool track_modifier(uint8_t code, bool pressed)
 {
 	switch (code) {
-	case KEY_SHIFT_LEFT: case KEY_SHIFT_RIGHT:
+	case KEY_SHIFT_LEFT:
+	case KEY_SHIFT_RIGHT:
 		shift = pressed;
 		return true;
 	case KEY_CTRL:
@@ -127,7 +145,7 @@ static void receive(uint8_t byte)
 	} else if (byte == KEY_EXTENDED) {
 		extended = true;
 	} else if (extended) {
-		extended = false;		/* 0xe0 0x2a: a shift that the keyboard makes up */
+		extended = false; /* 0xe0 0x2a: a shift that the keyboard makes up */
 		if (code != KEY_SHIFT_LEFT && code != KEY_SHIFT_RIGHT &&
 		    !track_modifier(code, pressed) && pressed)
 			type_special(extended_keys, ARRAY_SIZE(extended_keys), code);

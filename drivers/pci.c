@@ -13,35 +13,35 @@
 #include "kernel/spinlock.h"
 #include "mm/slab.h"
 
-#define CONFIG_ADDRESS	0xcf8
-#define CONFIG_DATA	0xcfc
-#define CONFIG_ENABLE	0x80000000u
+#define CONFIG_ADDRESS 0xcf8
+#define CONFIG_DATA    0xcfc
+#define CONFIG_ENABLE  0x80000000u
 
 /* Registers of the configuration header, 6.1. */
-#define PCI_VENDOR	0x00
-#define PCI_DEVICE	0x02
-#define PCI_COMMAND	0x04
-#define PCI_STATUS	0x06
-#define PCI_CLASS	0x08		/* revision, interface, subclass, class */
-#define PCI_HEADER_TYPE	0x0e
-#define PCI_BAR0	0x10
-#define PCI_SECONDARY_BUS 0x19		/* of a bridge */
-#define PCI_SUBSYSTEM	0x2e
-#define PCI_CAPABILITIES 0x34
-#define PCI_IRQ_LINE	0x3c
+#define PCI_VENDOR	    0x00
+#define PCI_DEVICE	    0x02
+#define PCI_COMMAND	    0x04
+#define PCI_STATUS	    0x06
+#define PCI_CLASS	    0x08 /* revision, interface, subclass, class */
+#define PCI_HEADER_TYPE	    0x0e
+#define PCI_BAR0	    0x10
+#define PCI_SECONDARY_BUS   0x19 /* of a bridge */
+#define PCI_SUBSYSTEM	    0x2e
+#define PCI_CAPABILITIES    0x34
+#define PCI_IRQ_LINE	    0x3c
 
-#define COMMAND_IO	0x1
-#define COMMAND_MEMORY	0x2
-#define COMMAND_MASTER	0x4
+#define COMMAND_IO	    0x1
+#define COMMAND_MEMORY	    0x2
+#define COMMAND_MASTER	    0x4
 #define STATUS_CAPABILITIES 0x10
-#define HEADER_BRIDGE	0x01
-#define HEADER_MULTI	0x80
-#define BAR_IO		0x1
-#define BAR_TYPE	0x6
-#define BAR_TYPE_64	0x4
-#define BAR_PREFETCH	0x8
+#define HEADER_BRIDGE	    0x01
+#define HEADER_MULTI	    0x80
+#define BAR_IO		    0x1
+#define BAR_TYPE	    0x6
+#define BAR_TYPE_64	    0x4
+#define BAR_PREFETCH	    0x8
 
-#define MAX_DEPTH	8		/* bridges behind bridges */
+#define MAX_DEPTH	    8 /* bridges behind bridges */
 
 struct list pci_devices = LIST_INIT(pci_devices);
 static spinlock_t config_lock = SPINLOCK_INIT("PCI configuration");
@@ -50,7 +50,7 @@ static void select_register(const struct pci_device *device, unsigned int offset
 {
 	lockdep_held(&config_lock);
 	outl(CONFIG_ADDRESS, CONFIG_ENABLE | device->bus << 16 | device->device << 11 |
-	     device->function << 8 | (offset & 0xfc));
+				     device->function << 8 | (offset & 0xfc));
 }
 
 uint32_t pci_read(const struct pci_device *device, unsigned int offset, unsigned int bytes)
@@ -137,7 +137,7 @@ static unsigned int read_bar(struct pci_device *device, unsigned int i)
 		high = pci_read(device, offset + 4, 4);
 	bar->phys = (phys_addr_t)high << 32 | (low & ~15u);
 	if (bar->phys == 0)
-		bar->size = 0;		/* the firmware has given it no address */
+		bar->size = 0; /* the firmware has given it no address */
 	return (low & BAR_TYPE) == BAR_TYPE_64 ? 2 : 1;
 }
 
@@ -190,7 +190,9 @@ static void scan_bus(unsigned int bus, unsigned int depth)
 
 		for (unsigned int function = 0; function < functions; function++) {
 			struct pci_device found = {
-				.bus = bus, .device = slot, .function = function,
+				.bus = bus,
+				.device = slot,
+				.function = function,
 			};
 			uint32_t id = pci_read(&found, PCI_VENDOR, 4);
 			unsigned int header;

@@ -7,23 +7,23 @@
 #include "lib/list.h"
 
 struct pci_bar {
-	phys_addr_t	phys;
-	uint32_t	size;		/* 0: not there */
-	bool		io, prefetch;
+	phys_addr_t phys;
+	uint32_t size; /* 0: not there */
+	bool io, prefetch;
 };
 
 struct pci_device {
-	unsigned int	bus, device, function;
-	uint16_t	vendor, id, subsystem;
-	uint8_t		class, subclass, interface;
-	uint8_t		irq_line;	/* as the firmware routed it: ISA number for the 8259, and for the IO-APIC
+	unsigned int bus, device, function;
+	uint16_t vendor, id, subsystem;
+	uint8_t class, subclass, interface;
+	uint8_t irq_line; /* as the firmware routed it: ISA number for the 8259, and for the IO-APIC
 					   its input (PIIX: the same level-triggered lines 5, 9..11) */
-	struct pci_bar	bars[6];
-	const char	*driver;	/* who claimed it; NULL: nobody */
-	struct list	link;
+	struct pci_bar bars[6];
+	const char *driver; /* who claimed it; NULL: nobody */
+	struct list link;
 };
 
-extern struct list pci_devices;		/* filled by pci_scan(), which runs before the drivers */
+extern struct list pci_devices; /* filled by pci_scan(), which runs before the drivers */
 void pci_scan(void);
 uint32_t pci_read(const struct pci_device *device, unsigned int offset, unsigned int bytes);
 void pci_write(const struct pci_device *device, unsigned int offset, unsigned int bytes,

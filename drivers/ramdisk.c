@@ -55,10 +55,10 @@ static void ramdisk_submit(struct block_device *device, struct bio *bio)
 static const struct block_device_ops ramdisk_ops = { .submit = ramdisk_submit };
 
 static struct block_device ramdisk = {
-	.name		= "ram0",
-	.major		= RAM_MAJOR,
-	.ops		= &ramdisk_ops,
-	.queue_depth	= 1,
+	.name = "ram0",
+	.major = RAM_MAJOR,
+	.ops = &ramdisk_ops,
+	.queue_depth = 1,
 };
 
 static int ramdisk_probe(void)

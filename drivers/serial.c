@@ -1,11 +1,15 @@
 /*
- * Serial ports: the 16550 UART (National Semiconductor PC16550D data sheet), COM1 as log sink and ttyS0, COM2 as ttyS1.
+ * Serial ports: the 16550 UART (National Semiconductor PC16550D data sheet), COM1 as log sink and
+ * ttyS0, COM2 as ttyS1.
  *
- * 1. Output is written into the transmit FIFO whenever that is empty; a writer that finds it full sleeps until the
- *    interrupt says that it is empty. Writers that must not sleep (log, echo) wait for a while, then drop.
- * 2. Input is read in the interrupt, never more than the terminal has room for. Without room the receive interrupt is
- *    switched off: bytes stay in the FIFO, and behind it at the sender, until throttle(false).
- * 3. port->lock (irqsave) guards the interrupt enable register and the order of output. tty->lock < port->lock.
+ * 1. Output is written into the transmit FIFO whenever that is empty; a writer that finds it full
+ *    sleeps until the interrupt says that it is empty. Writers that must not sleep (log, echo) wait
+ *    for a while, then drop.
+ * 2. Input is read in the interrupt, never more than the terminal has room for. Without room the
+ *    receive interrupt is switched off: bytes stay in the FIFO, and behind it at the sender, until
+ *    throttle(false).
+ * 3. port->lock (irqsave) guards the interrupt enable register and the order of output. tty->lock <
+ *    port->lock.
  * 4. Interrupts are edge-triggered: the handler goes on until the UART has nothing more to say.
  */
 #include "lib/string.h"
@@ -17,38 +21,59 @@
 #include "kernel/log.h"
 #include "kernel/wait.h"
 
-enum uart_register {			/* PC16550D, table II */
-	UART_DATA = 0, UART_IER = 1, UART_IIR = 2, UART_FCR = 2, UART_LCR = 3, UART_MCR = 4,
-	UART_LSR = 5, UART_MSR = 6, UART_SCRATCH = 7,
-	UART_DIVISOR_LOW = 0, UART_DIVISOR_HIGH = 1,
+enum uart_register { /* PC16550D, table II */
+		     UART_DATA = 0,
+		     UART_IER = 1,
+		     UART_IIR = 2,
+		     UART_FCR = 2,
+		     UART_LCR = 3,
+		     UART_MCR = 4,
+		     UART_LSR = 5,
+		     UART_MSR = 6,
+		     UART_SCRATCH = 7,
+		     UART_DIVISOR_LOW = 0,
+		     UART_DIVISOR_HIGH = 1,
 };
 enum uart_bits {
-	IER_RECEIVE = 1, IER_TRANSMIT = 2,
-	IIR_NONE = 1, IIR_CAUSE = 0x0e, IIR_TRANSMIT = 2, IIR_RECEIVE = 4, IIR_LINE = 6,
-	IIR_TIMEOUT = 0x0c, IIR_FIFO = 0xc0,
-	FCR_ON = 1, FCR_CLEAR = 6, FCR_TRIGGER_14 = 0xc0,
-	LCR_8N1 = 3, LCR_DIVISOR = 0x80,
-	MCR_DTR = 1, MCR_RTS = 2, MCR_OUT2 = 8,		/* OUT2 lets the interrupt out */
-	LSR_DATA = 1, LSR_EMPTY = 0x20, LSR_IDLE = 0x40,
+	IER_RECEIVE = 1,
+	IER_TRANSMIT = 2,
+	IIR_NONE = 1,
+	IIR_CAUSE = 0x0e,
+	IIR_TRANSMIT = 2,
+	IIR_RECEIVE = 4,
+	IIR_LINE = 6,
+	IIR_TIMEOUT = 0x0c,
+	IIR_FIFO = 0xc0,
+	FCR_ON = 1,
+	FCR_CLEAR = 6,
+	FCR_TRIGGER_14 = 0xc0,
+	LCR_8N1 = 3,
+	LCR_DIVISOR = 0x80,
+	MCR_DTR = 1,
+	MCR_RTS = 2,
+	MCR_OUT2 = 8, /* OUT2 lets the interrupt out */
+	LSR_DATA = 1,
+	LSR_EMPTY = 0x20,
+	LSR_IDLE = 0x40,
 };
 
-#define FIFO_SIZE	16u
-#define DIVISOR_115200	1u
-#define LOG_SPINS	500000u		/* LSR reads that a log line waits at most */
-#define ECHO_SPINS	20000u
-#define MAX_ROUNDS	4096u		/* of one interrupt; more: the device is broken */
+#define FIFO_SIZE      16u
+#define DIVISOR_115200 1u
+#define LOG_SPINS      500000u /* LSR reads that a log line waits at most */
+#define ECHO_SPINS     20000u
+#define MAX_ROUNDS     4096u /* of one interrupt; more: the device is broken */
 
 struct serial_port {
-	uint16_t	 base;
-	unsigned int	 irq;
-	spinlock_t	 lock;
-	uint8_t		 ier;		/* lock */
-	bool		 fifo;
-	bool		 mid_line;	/* lock; a program's output stands on an unfinished line */
-	struct tty	 tty;
+	uint16_t base;
+	unsigned int irq;
+	spinlock_t lock;
+	uint8_t ier; /* lock */
+	bool fifo;
+	bool mid_line; /* lock; a program's output stands on an unfinished line */
+	struct tty tty;
 };
 
-static struct serial_port ports[2];	/* ttyS0, ttyS1 */
+static struct serial_port ports[2]; /* ttyS0, ttyS1 */
 
 static uint8_t port_read(const struct serial_port *port, enum uart_register reg)
 {
@@ -62,7 +87,10 @@ static void port_write(const struct serial_port *port, enum uart_register reg, u
 
 /* ---- finding and setting up ---- */
 
-/* A register that has no function keeps what is written to it; where there is no UART, nothing does. */
+/*
+ * A register that has no function keeps what is written to it; where there is no UART, nothing
+ * does.
+ */
 static bool detect(const struct serial_port *port)
 {
 	port_write(port, UART_SCRATCH, 0x5a);
@@ -125,8 +153,8 @@ static size_t send(struct serial_port *port, const char *bytes, size_t len)
 }
 
 /*
- * Is the transmitter empty? If not, its interrupt is asked for, which comes as soon as it is, also if that is before the
- * caller sleeps: a writer has joined the queue by then.
+ * Is the transmitter empty? If not, its interrupt is asked for, which comes as soon as it is, also
+ * if that is before the caller sleeps: a writer has joined the queue by then.
  */
 static bool serial_can_write(struct tty *tty)
 {
@@ -286,10 +314,10 @@ static void serial_interrupt(void *context)
 }
 
 static const struct tty_driver serial_driver = {
-	.write		= serial_write,
-	.throttle	= serial_throttle,
-	.drain		= serial_drain,
-	.can_write	= serial_can_write,
+	.write = serial_write,
+	.throttle = serial_throttle,
+	.drain = serial_drain,
+	.can_write = serial_can_write,
 };
 
 static int start_port(struct serial_port *port, unsigned int minor)
@@ -300,7 +328,7 @@ static int start_port(struct serial_port *port, unsigned int minor)
 		log_info("%s: no UART at 0x%x", port->tty.name, port->base);
 		return 0;
 	}
-	(void)wait_until_empty(port, LOG_SPINS);	/* log lines may still be in the FIFO */
+	(void)wait_until_empty(port, LOG_SPINS); /* log lines may still be in the FIFO */
 	set_up(port);
 	port->tty.driver = &serial_driver;
 	port->tty.private = port;

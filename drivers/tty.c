@@ -1,12 +1,12 @@
 /*
  * Terminals as files: open, read, write, poll.
  *
- * 1. Nothing is held while a reader waits for input or a writer for the device: read_lock and output_lock are taken for
- *    one piece of a read or write. So pieces of long writes by several tasks may interleave; up to WRITE_PIECE bytes
- *    stay together.
+ * 1. Nothing is held while a reader waits for input or a writer for the device: read_lock and
+ *    output_lock are taken for one piece of a read or write. So pieces of long writes by several
+ *    tasks may interleave; up to WRITE_PIECE bytes stay together.
  * 2. Bytes leave the input ring only after they have reached the reader's memory.
- * 3. /dev/tty is the caller's controlling terminal. /dev/console and /dev/tty0 never become one by being opened; TIOCSCTTY
- *    makes them one.
+ * 3. /dev/tty is the caller's controlling terminal. /dev/console and /dev/tty0 never become one by
+ *    being opened; TIOCSCTTY makes them one.
  */
 #include "drivers/tty_ldisc.h"
 #include "fs/poll.h"
@@ -16,13 +16,13 @@
 #include "kernel/task.h"
 #include "lib/string.h"
 
-#define READ_PIECE	256u
-#define WRITE_PIECE	128u
-#define DECISECOND	(NSEC_PER_SEC / 10)
+#define READ_PIECE     256u
+#define WRITE_PIECE    128u
+#define DECISECOND     (NSEC_PER_SEC / 10)
 
-#define DEVICE_TTY0	MAKEDEV(4, 0)
-#define DEVICE_CURRENT	MAKEDEV(5, 0)
-#define DEVICE_CONSOLE	MAKEDEV(5, 1)
+#define DEVICE_TTY0    MAKEDEV(4, 0)
+#define DEVICE_CURRENT MAKEDEV(5, 0)
+#define DEVICE_CONSOLE MAKEDEV(5, 1)
 
 void tty_init(struct tty *tty, unsigned int device)
 {
@@ -60,7 +60,7 @@ static int tty_open(struct inode *inode, struct file *file)
 	file->private = tty;
 	if (!(file->flags & O_NOCTTY) && file->readable && !tty_current() && current->process &&
 	    inode->rdev != DEVICE_CONSOLE && inode->rdev != DEVICE_TTY0)
-		(void)tty_acquire(tty, false);	/* not a leader, or not free: it is just opened */
+		(void)tty_acquire(tty, false); /* not a leader, or not free: it is just opened */
 	return 0;
 }
 
@@ -90,8 +90,8 @@ static int wait_for_input(struct tty *tty, unsigned int want, uint64_t deadline)
 
 /* What VMIN and VTIME ask for (POSIX.1-2017, 11.1.7); in canonical mode just a line. */
 struct input_demand {
-	unsigned int	min;
-	uint64_t	gap;		/* nanoseconds; 0: no time limit */
+	unsigned int min;
+	uint64_t gap; /* nanoseconds; 0: no time limit */
 };
 
 static struct input_demand tty_demand(struct tty *tty)
@@ -145,7 +145,10 @@ static int wait_to_read(struct tty *tty, size_t want, bool nonblock)
 	return result < 0 ? result : wait_for_more(tty, min, demand.gap);
 }
 
-/* Take what is there, at most one line in canonical mode. *line_done: an empty result is an end of file. */
+/*
+ * Take what is there, at most one line in canonical mode. *line_done: an empty result is an end of
+ * file.
+ */
 static ssize_t take_input(struct tty *tty, struct iter *to, bool *line_done)
 {
 	char buf[READ_PIECE];
@@ -158,7 +161,7 @@ static ssize_t take_input(struct tty *tty, struct iter *to, bool *line_done)
 		tty_peek(tty, buf, MIN(to->left, sizeof(buf)), &chunk);
 		copied = iter_copy_to(to, buf, chunk.bytes);
 		done += copied;
-		if (copied < chunk.bytes) {		/* the rest stays in the ring */
+		if (copied < chunk.bytes) { /* the rest stays in the ring */
 			chunk.positions = copied;
 			tty_consume(tty, &chunk);
 			return done > 0 ? (ssize_t)done : -EFAULT;
@@ -268,7 +271,7 @@ static ssize_t tty_write(struct file *file, struct iter *from, file_off_t *pos)
 				return done > 0 ? (ssize_t)done : taken;
 		}
 		done += taken;
-		if (this_cpu()->need_resched)		/* the line is slow, and others want to run */
+		if (this_cpu()->need_resched) /* the line is slow, and others want to run */
 			sched_yield_cpu();
 	}
 	return done;
@@ -290,11 +293,11 @@ static unsigned int tty_poll(struct file *file, struct poll_table *table)
 }
 
 const struct file_ops tty_file_ops = {
-	.open		= tty_open,
-	.read		= tty_read,
-	.write		= tty_write,
-	.poll		= tty_poll,
-	.ioctl		= tty_ioctl,
-	.splice_read	= copy_splice_read,
-	.splice_write	= copy_splice_write,
+	.open = tty_open,
+	.read = tty_read,
+	.write = tty_write,
+	.poll = tty_poll,
+	.ioctl = tty_ioctl,
+	.splice_read = copy_splice_read,
+	.splice_write = copy_splice_write,
 };

@@ -1,18 +1,26 @@
 /*
- * ioctl(2) on terminals: settings, window size, flow control, queues. What is not here is ENOTTY, as for a file that is no
- * terminal.
+ * ioctl(2) on terminals: settings, window size, flow control, queues. What is not here is ENOTTY,
+ * as for a file that is no terminal.
  */
 #include "drivers/tty_ldisc.h"
 #include "kernel/signal.h"
 #include "mm/uaccess.h"
 
-enum tty_ioctl {			/* asm-generic/ioctls.h of Linux */
-	TCGETS = 0x5401, TCSETS = 0x5402, TCSETSW = 0x5403, TCSETSF = 0x5404, TCSBRK = 0x5409,
-	TCXONC = 0x540a, TCFLSH = 0x540b, TIOCOUTQ = 0x5411, TIOCGWINSZ = 0x5413,
-	TIOCSWINSZ = 0x5414, FIONREAD = 0x541b,
+enum tty_ioctl { /* asm-generic/ioctls.h of Linux */
+		 TCGETS = 0x5401,
+		 TCSETS = 0x5402,
+		 TCSETSW = 0x5403,
+		 TCSETSF = 0x5404,
+		 TCSBRK = 0x5409,
+		 TCXONC = 0x540a,
+		 TCFLSH = 0x540b,
+		 TIOCOUTQ = 0x5411,
+		 TIOCGWINSZ = 0x5413,
+		 TIOCSWINSZ = 0x5414,
+		 FIONREAD = 0x541b,
 };
-enum { TCOOFF, TCOON, TCIOFF, TCION };		/* TCXONC */
-enum { TCIFLUSH, TCOFLUSH, TCIOFLUSH };		/* TCFLSH */
+enum { TCOOFF, TCOON, TCIOFF, TCION };	/* TCXONC */
+enum { TCIFLUSH, TCOFLUSH, TCIOFLUSH }; /* TCFLSH */
 
 static void drain(struct tty *tty)
 {
@@ -126,7 +134,12 @@ static long drain_or_break(struct tty *tty, unsigned long argument)
 static bool changes_terminal(unsigned int command)
 {
 	switch (command) {
-	case TCSETS: case TCSETSW: case TCSETSF: case TCSBRK: case TCXONC: case TCFLSH:
+	case TCSETS:
+	case TCSETSW:
+	case TCSETSF:
+	case TCSBRK:
+	case TCXONC:
+	case TCFLSH:
 		return true;
 	}
 	return false;
@@ -146,7 +159,9 @@ long tty_ioctl(struct file *file, unsigned int command, unsigned long argument)
 	switch (command) {
 	case TCGETS:
 		return get_termios(tty, pointer);
-	case TCSETS: case TCSETSW: case TCSETSF:
+	case TCSETS:
+	case TCSETSW:
+	case TCSETSF:
 		return set_termios(tty, command, pointer);
 	case TIOCGWINSZ:
 		return get_window(tty, pointer);

@@ -1,10 +1,11 @@
 /*
  * Who may use a terminal: sessions, their controlling terminal, the foreground group.
  *
- * 1. A terminal belongs to one session at most, a session has one terminal at most: tty->session (tty->lock) and
- *    process->tty of every process of the session (tasks_lock) change together. Lock order: tasks_lock, tty->lock.
- * 2. Only the foreground group reads. A background process that tries gets SIGTTIN, and so stops; one that changes the
- *    terminal, or writes while TOSTOP is set, gets SIGTTOU.
+ * 1. A terminal belongs to one session at most, a session has one terminal at most: tty->session
+ *    (tty->lock) and process->tty of every process of the session (tasks_lock) change together.
+ *    Lock order: tasks_lock, tty->lock.
+ * 2. Only the foreground group reads. A background process that tries gets SIGTTIN, and so stops;
+ *    one that changes the terminal, or writes while TOSTOP is set, gets SIGTTOU.
  * 3. No signal is sent with tty->lock held: sending takes tasks_lock.
  */
 #include "drivers/tty_ldisc.h"
@@ -12,9 +13,12 @@
 #include "kernel/signal.h"
 #include "mm/uaccess.h"
 
-enum job_ioctl {			/* asm-generic/ioctls.h of Linux */
-	TIOCSCTTY = 0x540e, TIOCGPGRP = 0x540f, TIOCSPGRP = 0x5410, TIOCNOTTY = 0x5422,
-	TIOCGSID = 0x5429,
+enum job_ioctl { /* asm-generic/ioctls.h of Linux */
+		 TIOCSCTTY = 0x540e,
+		 TIOCGPGRP = 0x540f,
+		 TIOCSPGRP = 0x5410,
+		 TIOCNOTTY = 0x5422,
+		 TIOCGSID = 0x5429,
 };
 
 struct tty *tty_current(void)
@@ -27,8 +31,7 @@ static bool signal_has_no_effect(int signo)
 {
 	struct process *process = current->process;
 	unsigned int flags = spin_lock_irqsave(&process->signal_lock);
-	bool nothing = (current->blocked & SIG_BIT(signo)) ||
-		       signal_action_ignores(process, signo);
+	bool nothing = (current->blocked & SIG_BIT(signo)) || signal_action_ignores(process, signo);
 
 	spin_unlock_irqrestore(&process->signal_lock, flags);
 	return nothing;

@@ -1,38 +1,39 @@
 /*
  * The line discipline: what happens to a byte between the device and the program.
  *
- * 1. Input runs in interrupts, under tty->lock; its echo goes out at once, without sleeping. Signals that it causes are
- *    sent after the lock is given back.
- * 2. Positions in the ring run freely. Bytes from tail to head are there; in canonical mode those from line_end to head
- *    are the line that is being edited and cannot be read yet. A mark on a position says that a line ends with that
- *    byte; a marked zero is no byte but an end of file.
- * 3. In canonical mode the last place of the ring is kept for the end of a line, so that a line that is too long can
- *    always be ended: its excess is refused with a bell. In raw mode nothing is ever refused: the device is told to
- *    wait (throttled) until a reader made room.
+ * 1. Input runs in interrupts, under tty->lock; its echo goes out at once, without sleeping.
+ *    Signals that it causes are sent after the lock is given back.
+ * 2. Positions in the ring run freely. Bytes from tail to head are there; in canonical mode those
+ *    from line_end to head are the line that is being edited and cannot be read yet. A mark on a
+ *    position says that a line ends with that byte; a marked zero is no byte but an end of file.
+ * 3. In canonical mode the last place of the ring is kept for the end of a line, so that a line
+ *    that is too long can always be ended: its excess is refused with a bell. In raw mode nothing
+ *    is ever refused: the device is told to wait (throttled) until a reader made room.
  */
 #include "drivers/tty_ldisc.h"
 #include "kernel/signal.h"
 #include "lib/string.h"
 
-#define BELL		'\a'
-#define ECHO_SIZE	128u
+#define BELL	  '\a'
+#define ECHO_SIZE 128u
 
 /* What processing some input leads to beyond the ring. */
 struct input_effects {
-	struct tty	*tty;
-	char		 echo[ECHO_SIZE];
-	unsigned int	 echo_len;
-	unsigned int	 signals;	/* bit n: signal n for the foreground group */
-	bool		 restarted;	/* output goes on */
+	struct tty *tty;
+	char echo[ECHO_SIZE];
+	unsigned int echo_len;
+	unsigned int signals; /* bit n: signal n for the foreground group */
+	bool restarted;	      /* output goes on */
 };
 
 void tty_default_termios(struct termios *termios)
 {
 	static const uint8_t cc[TERMIOS_CC] = {
-		[VINTR] = 'C' - 64, [VQUIT] = '\\' - 64, [VERASE] = 0x7f, [VKILL] = 'U' - 64,
-		[VEOF] = 'D' - 64, [VMIN] = 1, [VSTART] = 'Q' - 64, [VSTOP] = 'S' - 64,
-		[VSUSP] = 'Z' - 64, [VREPRINT] = 'R' - 64, [VDISCARD] = 'O' - 64,
-		[VWERASE] = 'W' - 64, [VLNEXT] = 'V' - 64,
+		[VINTR] = 'C' - 64,    [VQUIT] = '\\' - 64,   [VERASE] = 0x7f,
+		[VKILL] = 'U' - 64,    [VEOF] = 'D' - 64,     [VMIN] = 1,
+		[VSTART] = 'Q' - 64,   [VSTOP] = 'S' - 64,    [VSUSP] = 'Z' - 64,
+		[VREPRINT] = 'R' - 64, [VDISCARD] = 'O' - 64, [VWERASE] = 'W' - 64,
+		[VLNEXT] = 'V' - 64,
 	};
 
 	termios->iflag = ICRNL | IXON;
@@ -110,11 +111,14 @@ static void throttle(struct tty *tty)
 	}
 }
 
-/* After the ring has lost bytes, or the mode changed: let the device go on once half of the ring is free. */
+/*
+ * After the ring has lost bytes, or the mode changed: let the device go on once half of the ring is
+ * free.
+ */
 static void unthrottle(struct tty *tty)
 {
-	if (tty->throttled && (tty->head - tty->tail <= TTY_RING / 2 ||
-			       (canonical(tty) && available(tty) == 0))) {
+	if (tty->throttled &&
+	    (tty->head - tty->tail <= TTY_RING / 2 || (canonical(tty) && available(tty) == 0))) {
 		tty->throttled = false;
 		tty->driver->throttle(tty, false);
 	}
@@ -431,7 +435,10 @@ size_t tty_input(struct tty *tty, const char *bytes, size_t len)
 	readable = available(tty) > 0;
 	spin_unlock_irqrestore(&tty->lock, flags);
 
-	/* A reader joins the queue, then looks for bytes under the lock: it saw these, or is woken here. */
+	/*
+	 * A reader joins the queue, then looks for bytes under the lock: it saw these, or is woken
+	 * here.
+	 */
 	if (readable)
 		wake_all(&tty->readable);
 	if (effects.restarted)
@@ -499,8 +506,10 @@ void tty_peek(struct tty *tty, char *buf, size_t max, struct tty_chunk *chunk)
 	while (chunk->positions < n && !chunk->line_done) {
 		unsigned int position = chunk->from + chunk->positions;
 
-		/* Looked at even when buf is full: the next read must not find an end of file that belongs to
-		 * this line. */
+		/*
+		 * Looked at even when buf is full: the next read must not find an end of file that
+		 * belongs to this line.
+		 */
 		if (is_end_of_file(tty, position)) {
 			chunk->line_done = true;
 		} else {

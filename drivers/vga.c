@@ -1,10 +1,10 @@
 /*
- * The text screen of a VGA: log sink, and output of tty1. Understands the control sequences of a VT100 (ECMA-48) that a
- * shell, an editor and the demos use: cursor movement, erasing, colours.
+ * The text screen of a VGA: log sink, and output of tty1. Understands the control sequences of a
+ * VT100 (ECMA-48) that a shell, an editor and the demos use: cursor movement, erasing, colours.
  *
  * 1. The screen is kept in `cells`; video memory is only written, since reading it is slow.
- * 2. Scrolling moves the start of the screen in video memory, which holds ten of them, and only writes the new line; at
- *    the end of video memory the screen is written anew at its beginning.
+ * 2. Scrolling moves the start of the screen in video memory, which holds ten of them, and only
+ *    writes the new line; at the end of video memory the screen is written anew at its beginning.
  * 3. screen.lock (irqsave) guards all of it. The cursor is moved once per call, not per byte.
  * 4. Without text memory (a graphics mode, no VGA) there is neither sink nor terminal.
  */
@@ -16,37 +16,41 @@
 #include "lib/string.h"
 #include "mm/page.h"
 
-#define ROWS		25u
-#define COLUMNS		80u
-#define TEXT_MEMORY	0xb8000u
-#define MEMORY_CELLS	(0x8000u / 2)
-#define TAB_STOP	8u
-#define MAX_PARAMETERS	8u
-#define LIGHT_GREY	7u
+#define ROWS	       25u
+#define COLUMNS	       80u
+#define TEXT_MEMORY    0xb8000u
+#define MEMORY_CELLS   (0x8000u / 2)
+#define TAB_STOP       8u
+#define MAX_PARAMETERS 8u
+#define LIGHT_GREY     7u
 
-enum crtc {				/* IBM VGA: CRT controller at 0x3d4 */
-	CRTC_INDEX = 0x3d4, CRTC_DATA = 0x3d5,
-	CRTC_CURSOR_SHAPE = 0x0a, CRTC_START = 0x0c, CRTC_CURSOR = 0x0e,
-	CURSOR_OFF = 0x20, CURSOR_TOP_LINE = 13,
+enum crtc { /* IBM VGA: CRT controller at 0x3d4 */
+	    CRTC_INDEX = 0x3d4,
+	    CRTC_DATA = 0x3d5,
+	    CRTC_CURSOR_SHAPE = 0x0a,
+	    CRTC_START = 0x0c,
+	    CRTC_CURSOR = 0x0e,
+	    CURSOR_OFF = 0x20,
+	    CURSOR_TOP_LINE = 13,
 };
 
 enum parse_state { PARSE_TEXT, PARSE_ESCAPE, PARSE_SEQUENCE, PARSE_IGNORE };
 
 static struct {
-	spinlock_t	 lock;
-	bool		 present;
-	bool		 mid_line;		/* a program's output stands on an unfinished line */
-	uint16_t	 cells[ROWS][COLUMNS];	/* character, attribute << 8 */
-	unsigned int	 start;			/* of the screen in video memory, in cells */
-	unsigned int	 row, column;		/* column == COLUMNS: the next character wraps */
-	unsigned int	 saved_row, saved_column;
-	uint8_t		 attribute;		/* what the CPU writes: background << 4 | foreground */
-	uint8_t		 foreground, background;
-	bool		 bold, reverse;
+	spinlock_t lock;
+	bool present;
+	bool mid_line;		       /* a program's output stands on an unfinished line */
+	uint16_t cells[ROWS][COLUMNS]; /* character, attribute << 8 */
+	unsigned int start;	       /* of the screen in video memory, in cells */
+	unsigned int row, column;      /* column == COLUMNS: the next character wraps */
+	unsigned int saved_row, saved_column;
+	uint8_t attribute; /* what the CPU writes: background << 4 | foreground */
+	uint8_t foreground, background;
+	bool bold, reverse;
 	enum parse_state state;
-	bool		 private_mode;		/* the sequence began with `?` */
-	unsigned int	 nr_parameters;
-	unsigned int	 parameters[MAX_PARAMETERS];
+	bool private_mode; /* the sequence began with `?` */
+	unsigned int nr_parameters;
+	unsigned int parameters[MAX_PARAMETERS];
 } screen;
 
 static volatile uint16_t *text_memory(void)
@@ -192,10 +196,12 @@ static void erase_line(unsigned int what)
 static void move_cursor(char direction, unsigned int n)
 {
 	switch (direction) {
-	case 'A': case 'F':
+	case 'A':
+	case 'F':
 		move_to(screen.row - MIN(n, screen.row), direction == 'F' ? 0 : screen.column);
 		break;
-	case 'B': case 'E':
+	case 'B':
+	case 'E':
 		move_to(screen.row + MIN(n, ROWS), direction == 'E' ? 0 : screen.column);
 		break;
 	case 'C':
@@ -223,10 +229,18 @@ static void set_private_mode(bool on)
 static void run_sequence(char final)
 {
 	switch (final) {
-	case 'A': case 'B': case 'C': case 'D': case 'E': case 'F': case 'G': case 'd':
+	case 'A':
+	case 'B':
+	case 'C':
+	case 'D':
+	case 'E':
+	case 'F':
+	case 'G':
+	case 'd':
 		move_cursor(final, parameter(0, 1));
 		break;
-	case 'H': case 'f':
+	case 'H':
+	case 'f':
 		move_to(parameter(0, 1) - 1, parameter(1, 1) - 1);
 		break;
 	case 'J':
@@ -272,7 +286,7 @@ static void parse_sequence(uint8_t c)
 		else if (c == 'h' || c == 'l')
 			set_private_mode(c == 'h');
 	} else {
-		screen.state = PARSE_IGNORE;		/* a form that is not known */
+		screen.state = PARSE_IGNORE; /* a form that is not known */
 	}
 }
 
@@ -301,7 +315,9 @@ static void put_text(uint8_t c)
 	case 0x1b:
 		screen.state = PARSE_ESCAPE;
 		break;
-	case '\n': case '\v': case '\f':
+	case '\n':
+	case '\v':
+	case '\f':
 		line_feed();
 		break;
 	case '\r':
@@ -386,7 +402,10 @@ static const struct tty_driver vga_driver = { .write = vga_write };
 
 struct tty vga_tty;
 
-/* Text memory keeps what is written to it; in a graphics mode, or without a VGA, other bytes come back. */
+/*
+ * Text memory keeps what is written to it; in a graphics mode, or without a VGA, other bytes come
+ * back.
+ */
 static bool detect(void)
 {
 	volatile uint16_t *cell = text_memory();

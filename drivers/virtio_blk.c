@@ -26,65 +26,65 @@
 #include "mm/vmalloc.h"
 
 /* 4.1.2, 4.1.4 */
-#define VIRTIO_VENDOR		0x1af4
-#define BLOCK_TRANSITIONAL	0x1001
-#define BLOCK_MODERN		0x1042
-#define CAP_VENDOR		0x09
-#define CAP_TYPE		3	/* offsets in the capability */
-#define CAP_BAR			4
-#define CAP_OFFSET		8
-#define CAP_LENGTH		12
-#define CAP_NOTIFY_MULTIPLIER	16
+#define VIRTIO_VENDOR	      0x1af4
+#define BLOCK_TRANSITIONAL    0x1001
+#define BLOCK_MODERN	      0x1042
+#define CAP_VENDOR	      0x09
+#define CAP_TYPE	      3 /* offsets in the capability */
+#define CAP_BAR		      4
+#define CAP_OFFSET	      8
+#define CAP_LENGTH	      12
+#define CAP_NOTIFY_MULTIPLIER 16
 enum { CFG_COMMON = 1, CFG_NOTIFY, CFG_ISR, CFG_DEVICE };
 
 /* 4.1.4.3: the common configuration */
 #define COMMON_DEVICE_FEATURE_SELECT 0
-#define COMMON_DEVICE_FEATURE	4
+#define COMMON_DEVICE_FEATURE	     4
 #define COMMON_DRIVER_FEATURE_SELECT 8
-#define COMMON_DRIVER_FEATURE	12
-#define COMMON_STATUS		20
-#define COMMON_GENERATION	21
-#define COMMON_QUEUE_SELECT	22
-#define COMMON_QUEUE_SIZE	24
-#define COMMON_QUEUE_ENABLE	28
-#define COMMON_QUEUE_NOTIFY_OFF	30
-#define COMMON_QUEUE_DESC	32
-#define COMMON_QUEUE_DRIVER	40
-#define COMMON_QUEUE_DEVICE	48
-#define COMMON_SIZE		56
+#define COMMON_DRIVER_FEATURE	     12
+#define COMMON_STATUS		     20
+#define COMMON_GENERATION	     21
+#define COMMON_QUEUE_SELECT	     22
+#define COMMON_QUEUE_SIZE	     24
+#define COMMON_QUEUE_ENABLE	     28
+#define COMMON_QUEUE_NOTIFY_OFF	     30
+#define COMMON_QUEUE_DESC	     32
+#define COMMON_QUEUE_DRIVER	     40
+#define COMMON_QUEUE_DEVICE	     48
+#define COMMON_SIZE		     56
 
 /* 2.1: device status */
-#define STATUS_ACKNOWLEDGE	1
-#define STATUS_DRIVER		2
-#define STATUS_DRIVER_OK	4
-#define STATUS_FEATURES_OK	8
-#define STATUS_FAILED		128
+#define STATUS_ACKNOWLEDGE 1
+#define STATUS_DRIVER	   2
+#define STATUS_DRIVER_OK   4
+#define STATUS_FEATURES_OK 8
+#define STATUS_FAILED	   128
 
 /* 5.2.3 and 6: features, as bits of the first and second word */
-#define FEATURE_SEG_MAX		(1u << 2)
-#define FEATURE_RO		(1u << 5)
-#define FEATURE_FLUSH		(1u << 9)
-#define FEATURE_INDIRECT	(1u << 28)
-#define FEATURE_VERSION_1	(1u << 0)
+#define FEATURE_SEG_MAX	  (1u << 2)
+#define FEATURE_RO	  (1u << 5)
+#define FEATURE_FLUSH	  (1u << 9)
+#define FEATURE_INDIRECT  (1u << 28)
+#define FEATURE_VERSION_1 (1u << 0)
 
 /* 5.2.4: the device's configuration */
-#define BLOCK_CAPACITY		0
-#define BLOCK_SEG_MAX		12
-#define BLOCK_CONFIG_SIZE	16
+#define BLOCK_CAPACITY	  0
+#define BLOCK_SEG_MAX	  12
+#define BLOCK_CONFIG_SIZE 16
 
 /* 5.2.6: requests */
-#define REQUEST_IN		0
-#define REQUEST_OUT		1
-#define REQUEST_FLUSH		4
-#define REQUEST_OK		0
+#define REQUEST_IN    0
+#define REQUEST_OUT   1
+#define REQUEST_FLUSH 4
+#define REQUEST_OK    0
 
-#define ISR_QUEUE		1
+#define ISR_QUEUE     1
 
 /* 2.6.5 to 2.6.8: the split virtqueue */
-#define DESC_NEXT		1
-#define DESC_WRITE		2
-#define DESC_INDIRECT		4
-#define USED_NO_NOTIFY		1
+#define DESC_NEXT      1
+#define DESC_WRITE     2
+#define DESC_INDIRECT  4
+#define USED_NO_NOTIFY 1
 
 struct virtq_desc {
 	uint64_t address;
@@ -101,54 +101,72 @@ struct virtq_used {
 	} ring[];
 };
 
-#define QUEUE_MAX	256u		/* entries that we use */
-#define QUEUE_MIN	4u		/* a request of one segment takes three */
-#define QUEUE_ORDER	1u	/* QUEUE_MAX entries of the three parts fit into two pages */
+#define QUEUE_MAX	256u /* entries that we use */
+#define QUEUE_MIN	4u   /* a request of one segment takes three */
+#define QUEUE_ORDER	1u   /* QUEUE_MAX entries of the three parts fit into two pages */
 #define USED_ALIGN	4u
 #define RESET_TRIES	1000000u
 
 #define VIRTBLK_MAJOR	254
-#define MINORS_PER_DISK	16
-#define MAX_DISKS	26		/* vda to vdz */
+#define MINORS_PER_DISK 16
+#define MAX_DISKS	26 /* vda to vdz */
 
 /* A request on its way, by its first descriptor. */
 struct request {
-	struct {			/* 5.2.6: what the device reads first */
+	struct { /* 5.2.6: what the device reads first */
 		uint32_t type, reserved;
 		uint64_t sector;
 	} header;
-	volatile uint8_t   status;	/* what it writes last */
-	uint16_t	   last;	/* descriptor in the ring; free together with it */
-	uint16_t	   nr;		/* descriptors of the ring */
-	struct virtq_desc *table;	/* indirect; NULL */
-	struct bio	  *bio;		/* NULL: not in use */
+	volatile uint8_t status;  /* what it writes last */
+	uint16_t last;		  /* descriptor in the ring; free together with it */
+	uint16_t nr;		  /* descriptors of the ring */
+	struct virtq_desc *table; /* indirect; NULL */
+	struct bio *bio;	  /* NULL: not in use */
 };
 
 struct disk {
 	struct block_device device;
-	spinlock_t	    lock;
-	struct list	    waiting;	/* bios that are not handed out whole */
-	unsigned int	    size, nr_free;
-	uint16_t	    free;	/* first free descriptor */
-	uint16_t	    used_seen;
-	struct virtq_desc  *desc;
+	spinlock_t lock;
+	struct list waiting; /* bios that are not handed out whole */
+	unsigned int size, nr_free;
+	uint16_t free; /* first free descriptor */
+	uint16_t used_seen;
+	struct virtq_desc *desc;
 	struct virtq_avail *avail;
 	volatile struct virtq_used *used;
-	struct request	   *requests;
-	unsigned int	    seg_max;
-	bool		    indirect;
-	volatile char	   *common, *isr, *config;
-	volatile uint16_t  *notify;
+	struct request *requests;
+	unsigned int seg_max;
+	bool indirect;
+	volatile char *common, *isr, *config;
+	volatile uint16_t *notify;
 };
 
 static unsigned int nr_disks;
 
-static uint8_t get8(volatile char *at)			{ return *(volatile uint8_t *)at; }
-static uint16_t get16(volatile char *at)		{ return *(volatile uint16_t *)at; }
-static uint32_t get32(volatile char *at)		{ return *(volatile uint32_t *)at; }
-static void put8(volatile char *at, uint8_t value)	{ *(volatile uint8_t *)at = value; }
-static void put16(volatile char *at, uint16_t value)	{ *(volatile uint16_t *)at = value; }
-static void put32(volatile char *at, uint32_t value)	{ *(volatile uint32_t *)at = value; }
+static uint8_t get8(volatile char *at)
+{
+	return *(volatile uint8_t *)at;
+}
+static uint16_t get16(volatile char *at)
+{
+	return *(volatile uint16_t *)at;
+}
+static uint32_t get32(volatile char *at)
+{
+	return *(volatile uint32_t *)at;
+}
+static void put8(volatile char *at, uint8_t value)
+{
+	*(volatile uint8_t *)at = value;
+}
+static void put16(volatile char *at, uint16_t value)
+{
+	*(volatile uint16_t *)at = value;
+}
+static void put32(volatile char *at, uint32_t value)
+{
+	*(volatile uint32_t *)at = value;
+}
 static void put64(volatile char *at, uint64_t value)
 {
 	put32(at, value);
@@ -160,8 +178,8 @@ static void put64(volatile char *at, uint64_t value)
 /* A chain of descriptors that is being filled. In the ring the free ones are linked already. */
 struct chain {
 	struct virtq_desc *table;
-	unsigned int	   left, nr;	/* may be taken, were taken */
-	uint16_t	   at, last;	/* next one, last one filled */
+	unsigned int left, nr; /* may be taken, were taken */
+	uint16_t at, last;     /* next one, last one filled */
 };
 
 /* Append a buffer; one that follows the buffer before in memory makes that longer. False: no
@@ -197,15 +215,16 @@ static void fill(struct disk *disk, struct request *request, struct bio *bio, st
 	uint64_t sector = bio->sector;
 	unsigned int first = bio->next;
 
-	for (unsigned int i = 0; i < first; i++)	/* handed out before */
+	for (unsigned int i = 0; i < first; i++) /* handed out before */
 		sector += bio->segments[i].len >> SECTOR_SHIFT;
-	request->header.type = bio->nr_segments == 0 ? REQUEST_FLUSH :
-			       bio->write ? REQUEST_OUT : REQUEST_IN;
+	request->header.type = bio->nr_segments == 0 ? REQUEST_FLUSH
+			       : bio->write	     ? REQUEST_OUT
+						     : REQUEST_IN;
 	request->header.reserved = 0;
 	request->header.sector = sector;
 	request->status = 0xff;
 	chain_add(chain, virt_to_phys(&request->header), sizeof(request->header), 0, false);
-	chain->left--;			/* kept for the status */
+	chain->left--; /* kept for the status */
 	while (bio->next < bio->nr_segments) {
 		struct bio_segment *segment = &bio->segments[bio->next];
 
@@ -266,7 +285,7 @@ static bool start(struct disk *disk, struct bio *bio)
 	disk->free = disk->desc[request->last].next;
 	disk->nr_free -= request->nr;
 	disk->avail->ring[disk->avail->index & (disk->size - 1)] = head;
-	barrier();			/* x86 keeps stores in order */
+	barrier(); /* x86 keeps stores in order */
 	WRITE_ONCE(disk->avail->index, disk->avail->index + 1);
 	return true;
 }
@@ -337,12 +356,12 @@ static void virtio_interrupt(void *context)
 	struct list done;
 	struct bio *bio, *next;
 
-	if (!(get8(disk->isr) & ISR_QUEUE))	/* reading takes the request back */
+	if (!(get8(disk->isr) & ISR_QUEUE)) /* reading takes the request back */
 		return;
 	list_init(&done);
 	spin_lock(&disk->lock);
 	while (disk->used_seen != disk->used->index) {
-		barrier();		/* x86 keeps loads in order */
+		barrier(); /* x86 keeps loads in order */
 		bio = finish(disk, disk->used->ring[disk->used_seen++ & (disk->size - 1)].id);
 		if (bio)
 			list_add_tail(&done, &bio->link);
@@ -368,16 +387,16 @@ static int virtio_flush(struct block_device *device)
 static const struct block_device_ops virtio_ops = { .submit = virtio_submit };
 static const struct block_device_ops virtio_flush_ops = {
 	.submit = virtio_submit,
-	.flush	= virtio_flush,
+	.flush = virtio_flush,
 };
 
 /* ---- finding and starting devices ---- */
 
 /* What a capability describes, mapped. */
 struct registers {
-	volatile char	*at;		/* NULL: not there */
-	uint32_t	 length;
-	unsigned int	 capability;
+	volatile char *at; /* NULL: not there */
+	uint32_t length;
+	unsigned int capability;
 };
 
 /* Map the registers of a type, which must have `size` bytes at least. */
@@ -518,8 +537,8 @@ static int start_disk(struct disk *disk, struct pci_device *pci)
 		error = irq_request(pci->irq_line, true, virtio_interrupt, disk, disk->device.name);
 	}
 	put8(disk->common + COMMON_STATUS,
-	     error ? STATUS_FAILED : STATUS_ACKNOWLEDGE | STATUS_DRIVER | STATUS_FEATURES_OK |
-				     STATUS_DRIVER_OK);
+	     error ? STATUS_FAILED
+		   : STATUS_ACKNOWLEDGE | STATUS_DRIVER | STATUS_FEATURES_OK | STATUS_DRIVER_OK);
 	return error;
 }
 

@@ -169,7 +169,7 @@ long sys_fchmod(int number, unsigned int mode)
 
 /* ---- owner ---- */
 
-#define KEEP_ID		UINT32_MAX
+#define KEEP_ID UINT32_MAX
 
 static bool may_chown(const struct inode *inode, uint32_t uid, uint32_t gid)
 {
@@ -268,9 +268,9 @@ long sys_fchown(int number, unsigned int uid, unsigned int gid)
 
 /* ---- times ---- */
 
-#define UTIME_NOW	0x3fffffff
-#define UTIME_OMIT	0x3ffffffe
-#define NSEC_MAX	999999999
+#define UTIME_NOW  0x3fffffff
+#define UTIME_OMIT 0x3ffffffe
+#define NSEC_MAX   999999999
 
 /* times NULL: both now, which whoever may write may do, not the owner alone. */
 static int object_set_times(struct object *object, const struct timespec64 times[2])
@@ -344,7 +344,7 @@ long sys_utimensat_time64(int dirfd, const char __user *name, const void __user 
 		return -EFAULT;
 	for (int i = 0; i < 2; i++) {
 		times[i].sec = raw[i].sec;
-		times[i].nsec = (int32_t)raw[i].nsec;	/* the upper half is padding */
+		times[i].nsec = (int32_t)raw[i].nsec; /* the upper half is padding */
 	}
 	return set_times(dirfd, name, times, flags);
 }
@@ -399,7 +399,7 @@ long sys_utime(const char __user *name, const uint32_t __user *user_times)
 
 /* ---- size ---- */
 
-#define FILE_SIZE_MAX	((file_off_t)UINT32_MAX << PAGE_SHIFT)	/* page indices have 32 bits */
+#define FILE_SIZE_MAX ((file_off_t)UINT32_MAX << PAGE_SHIFT) /* page indices have 32 bits */
 
 static int check_size_limit(file_off_t size)
 {

@@ -20,12 +20,12 @@
 #include "mm/uaccess.h"
 
 /* ioctl commands of Linux/i386, <linux/fs.h>. */
-#define BLKROGET	0x125e
-#define BLKGETSIZE	0x1260
-#define BLKFLSBUF	0x1261
-#define BLKSSZGET	0x1268
-#define BLKBSZGET	0x80041270
-#define BLKGETSIZE64	0x80041272
+#define BLKROGET     0x125e
+#define BLKGETSIZE   0x1260
+#define BLKFLSBUF    0x1261
+#define BLKSSZGET    0x1268
+#define BLKBSZGET    0x80041270
+#define BLKGETSIZE64 0x80041272
 
 static struct mutex blockdev_lock = MUTEX_INIT(blockdev_lock);
 
@@ -156,7 +156,7 @@ static void blockdev_release(struct file *file)
 {
 	struct block_device *device = file_device(file);
 
-	if (file->writable)		/* an error waits for the next fsync */
+	if (file->writable) /* an error waits for the next fsync */
 		(void)mapping_sync(&device->inode->mapping);
 	atomic_dec(&device->openers);
 	kfree(file->private);

@@ -150,8 +150,8 @@ long sys_chroot(const char __user *name)
 
 /* Text that grows towards the front of a buffer. */
 struct front_text {
-	char	*buf, *start;
-	bool	 full;
+	char *buf, *start;
+	bool full;
 };
 
 static void put_front(struct front_text *text, const char *string, size_t len)
@@ -164,8 +164,8 @@ static void put_front(struct front_text *text, const char *string, size_t len)
 	memcpy(text->start, string, len);
 }
 
-#define UNREACHABLE	"(unreachable)"
-#define DELETED		" (deleted)"
+#define UNREACHABLE "(unreachable)"
+#define DELETED	    " (deleted)"
 
 /*
  * The names from path up to root, or up to the top: then it is out of reach. dcache_lock is

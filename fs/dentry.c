@@ -19,9 +19,9 @@
 #include "mm/slab.h"
 #include "fs/vfs_internal.h"
 
-#define DENTRY_HASH_SIZE	1024u		/* a power of two */
-#define DENTRY_UNUSED_MAX	2048u		/* kept at most */
-#define DENTRIES_A_PAGE		8u		/* with their inodes: for the shrinker's count */
+#define DENTRY_HASH_SIZE  1024u /* a power of two */
+#define DENTRY_UNUSED_MAX 2048u /* kept at most */
+#define DENTRIES_A_PAGE	  8u	/* with their inodes: for the shrinker's count */
 
 spinlock_t dcache_lock = SPINLOCK_INIT("dcache");
 static struct list dentry_hash[DENTRY_HASH_SIZE];
@@ -115,7 +115,7 @@ static unsigned int free_victims(struct list *victims)
 
 void dentry_get(struct dentry *dentry)
 {
-	atomic_inc(&dentry->refs);	/* the caller has one */
+	atomic_inc(&dentry->refs); /* the caller has one */
 }
 
 void dentry_put(struct dentry *dentry)
@@ -365,7 +365,7 @@ void dentry_drop_children(struct dentry *dir)
 	spin_lock(&dcache_lock);
 	list_for_each_safe(child, next, &dir->children, sibling)
 		if (atomic_read(&child->refs) == 0)
-			dentry_evict(child, &victims);	/* dir is in use: it stays */
+			dentry_evict(child, &victims); /* dir is in use: it stays */
 	spin_unlock(&dcache_lock);
 	free_victims(&victims);
 }

@@ -15,15 +15,15 @@
 #include "lib/string.h"
 #include "mm/slab.h"
 
-#define DEVFS_MAGIC	0x01021994	/* it is a tmpfs */
-#define BLOCK_MODE	0660
+#define DEVFS_MAGIC 0x01021994 /* it is a tmpfs */
+#define BLOCK_MODE  0660
 
 struct chrdev {
-	struct list		 link;
-	unsigned int		 rdev, mode;
-	const char		*name;
-	const struct file_ops	*ops;
-	void			*private;
+	struct list link;
+	unsigned int rdev, mode;
+	const char *name;
+	const struct file_ops *ops;
+	void *private;
 };
 
 static spinlock_t chrdev_lock = SPINLOCK_INIT("chrdev");
@@ -50,9 +50,13 @@ int chrdev_register(unsigned int major, unsigned int minor, const char *name, un
 	if (!device)
 		return -ENOMEM;
 	*device = (struct chrdev){
-		.rdev = rdev, .mode = mode, .name = name, .ops = ops, .private = private,
+		.rdev = rdev,
+		.mode = mode,
+		.name = name,
+		.ops = ops,
+		.private = private,
 	};
-	if (chrdev_find(rdev)) {		/* drivers probe one after another */
+	if (chrdev_find(rdev)) { /* drivers probe one after another */
 		kfree(device);
 		return -EEXIST;
 	}
@@ -84,7 +88,7 @@ static int add_devices(struct super_block *sb)
 	struct block_device *disk;
 	int error = 0;
 
-	list_for_each(device, &chrdevs, link) {		/* only grows; making a node may sleep */
+	list_for_each(device, &chrdevs, link) { /* only grows; making a node may sleep */
 		error = tmpfs_add_node(sb, device->name, S_IFCHR | device->mode, device->rdev);
 		if (error)
 			return error;

@@ -11,16 +11,25 @@
 #include "fs/vfs_internal.h"
 
 enum fcntl_command {
-	F_DUPFD = 0, F_GETFD = 1, F_SETFD = 2, F_GETFL = 3, F_SETFL = 4,
-	F_DUPFD_CLOEXEC = 1030, F_SETPIPE_SZ = 1031, F_GETPIPE_SZ = 1032,
+	F_DUPFD = 0,
+	F_GETFD = 1,
+	F_SETFD = 2,
+	F_GETFL = 3,
+	F_SETFL = 4,
+	F_DUPFD_CLOEXEC = 1030,
+	F_SETPIPE_SZ = 1031,
+	F_GETPIPE_SZ = 1032,
 };
-#define FD_CLOEXEC	1u
+#define FD_CLOEXEC 1u
 
 enum ioctl_command {
-	FIONREAD = 0x541b, FIONBIO = 0x5421, FIONCLEX = 0x5450, FIOCLEX = 0x5451,
+	FIONREAD = 0x541b,
+	FIONBIO = 0x5421,
+	FIONCLEX = 0x5450,
+	FIOCLEX = 0x5451,
 };
 
-#define SETFL_MASK	(O_APPEND | O_NONBLOCK | O_DIRECT | O_NOATIME)
+#define SETFL_MASK (O_APPEND | O_NONBLOCK | O_DIRECT | O_NOATIME)
 
 /* Two threads may set flags of one file at once: no bit of either is lost. */
 static void file_change_flags(struct file *file, unsigned int mask, unsigned int flags)
@@ -28,8 +37,8 @@ static void file_change_flags(struct file *file, unsigned int mask, unsigned int
 	unsigned int old = READ_ONCE(file->flags);
 	unsigned int seen;
 
-	while ((seen = __sync_val_compare_and_swap(&file->flags, old, (old & ~mask) | (flags & mask)))
-	       != old)
+	while ((seen = __sync_val_compare_and_swap(&file->flags, old,
+						   (old & ~mask) | (flags & mask))) != old)
 		old = seen;
 }
 

@@ -1,14 +1,15 @@
 /*
  * FIFOs: pipes with a name.
  *
- * 1. All who have a FIFO open share one pipe, inode->pipe; the first open makes it, the last close frees it.
- *    What is in it then is gone.
- * 2. Opening to read waits for a writer, opening to write for a reader: for an open, not for a file that is
- *    still there, so that a partner who has come and gone meanwhile counts. reader_opens and writer_opens
- *    count opens for that.
- * 3. After the open a FIFO is a pipe end like any other. A reader that did not wait though there was no writer
- *    remembers writer_opens in file->pos, which a pipe has no other use for: as long as no writer has come
- *    since, poll shows no POLLHUP. In all other pipe files pos is 0, which writer_opens is not.
+ * 1. All who have a FIFO open share one pipe, inode->pipe; the first open makes it, the last close
+ *    frees it. What is in it then is gone.
+ * 2. Opening to read waits for a writer, opening to write for a reader: for an open, not for a file
+ *    that is still there, so that a partner who has come and gone meanwhile counts. reader_opens
+ *    and writer_opens count opens for that.
+ * 3. After the open a FIFO is a pipe end like any other. A reader that did not wait though there
+ *    was no writer remembers writer_opens in file->pos, which a pipe has no other use for: as long
+ *    as no writer has come since, poll shows no POLLHUP. In all other pipe files pos is 0, which
+ *    writer_opens is not.
  */
 #include "fs/pipe.h"
 #include "fs/vfs.h"
@@ -52,8 +53,8 @@ static bool has_opened(struct pipe *pipe, const unsigned int *opens, unsigned in
 }
 
 /*
- * Count the file in, and wait for its partner where it must. The counts change under pipe->lock before the
- * queues are woken, and a sleeper reads them under it after it has joined its queue.
+ * Count the file in, and wait for its partner where it must. The counts change under pipe->lock
+ * before the queues are woken, and a sleeper reads them under it after it has joined its queue.
  */
 static int join(struct pipe *pipe, struct file *file)
 {
@@ -85,11 +86,11 @@ static int join(struct pipe *pipe, struct file *file)
 	wake_all(&pipe->readable);
 	wake_all(&pipe->writable);
 	if (wait_writer)
-		return wait_event_interruptible(&pipe->readable,
-						has_opened(pipe, &pipe->writer_opens, writers_before));
+		return wait_event_interruptible(
+			&pipe->readable, has_opened(pipe, &pipe->writer_opens, writers_before));
 	if (wait_reader)
-		return wait_event_interruptible(&pipe->writable,
-						has_opened(pipe, &pipe->reader_opens, readers_before));
+		return wait_event_interruptible(
+			&pipe->writable, has_opened(pipe, &pipe->reader_opens, readers_before));
 	return 0;
 }
 

@@ -10,7 +10,7 @@
 #include "mm/slab.h"
 #include "fs/vfs_internal.h"
 
-#define FILES_MIN	8192u		/* may be open whatever the memory */
+#define FILES_MIN 8192u /* may be open whatever the memory */
 
 struct atomic nr_open_files = ATOMIC_INIT(0);
 unsigned int max_open_files = FILES_MIN;
@@ -92,7 +92,7 @@ static file_off_t seek_data(file_off_t offset, file_off_t size, int whence)
 {
 	if (offset < 0 || offset >= size)
 		return -ENXIO;
-	return whence == SEEK_DATA ? offset : size;	/* all is data, up to the hole at the end */
+	return whence == SEEK_DATA ? offset : size; /* all is data, up to the hole at the end */
 }
 
 file_off_t generic_llseek(struct file *file, file_off_t offset, int whence)

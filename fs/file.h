@@ -2,8 +2,8 @@
  * File tables: from descriptors to open files.
  *
  * 1. table->lock guards the arrays. A table is shared by clone(CLONE_FILES), copied by fork.
- * 2. fd_get() takes a reference only if the table is shared; fd_put() undoes exactly what it did: so
- *    the common single-threaded case costs no atomic operation.
+ * 2. fd_get() takes a reference only if the table is shared; fd_put() undoes exactly what it did:
+ *    so the common single-threaded case costs no atomic operation.
  */
 #ifndef FS_FILE_H
 #define FS_FILE_H
@@ -14,24 +14,24 @@
 #define OPEN_MAX_LIMIT 65536u
 
 struct file_table {
-	struct atomic	users;
-	spinlock_t	lock;
-	unsigned int	size;			/* entries */
-	unsigned int	first_free;		/* no free descriptor below this one */
-	struct file	**files;
-	uint32_t	*used;			/* bitmap: installed or reserved */
-	uint32_t	*cloexec;		/* bitmap */
-	struct file	*initial_files[32];
-	uint32_t	initial_used[1];
-	uint32_t	initial_cloexec[1];
+	struct atomic users;
+	spinlock_t lock;
+	unsigned int size;	 /* entries */
+	unsigned int first_free; /* no free descriptor below this one */
+	struct file **files;
+	uint32_t *used;	   /* bitmap: installed or reserved */
+	uint32_t *cloexec; /* bitmap */
+	struct file *initial_files[32];
+	uint32_t initial_used[1];
+	uint32_t initial_cloexec[1];
 };
 
 struct fd {
-	struct file	*file;			/* NULL: EBADF */
-	bool		counted;		/* fd_put must drop a reference */
+	struct file *file; /* NULL: EBADF */
+	bool counted;	   /* fd_put must drop a reference */
 };
 
-struct fd fd_get_shared(unsigned int fd);	/* the slow half: the table has other users */
+struct fd fd_get_shared(unsigned int fd); /* the slow half: the table has other users */
 /* Any open file, those of O_PATH included: for calls that only name a file. */
 static inline struct fd fd_get_any(unsigned int fd)
 {
@@ -69,9 +69,12 @@ void fd_unreserve(int fd);
 int fd_add(struct file *file, bool cloexec);
 
 struct file_table *file_table_create(void);
-struct file_table *file_table_copy(struct file_table *from);	/* ERR_PTR(-ENOMEM) */
+struct file_table *file_table_copy(struct file_table *from); /* ERR_PTR(-ENOMEM) */
 void file_table_put(struct file_table *table);
-/* The file at `fd` of any table (of which the caller holds a count), with a reference; NULL. For /proc. */
+/*
+ * The file at `fd` of any table (of which the caller holds a count), with a reference; NULL. For
+ * /proc.
+ */
 struct file *file_table_get(struct file_table *table, unsigned int fd);
 /* exec: a table of its own, close-on-exec descriptors closed. 0 or -ENOMEM. */
 int file_table_unshare(void);

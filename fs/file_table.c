@@ -16,13 +16,13 @@
 #include "fs/file.h"
 #include "fs/vfs_internal.h"
 
-#define WORD_BITS	32u
-#define GROWTH		4u
+#define WORD_BITS 32u
+#define GROWTH	  4u
 
 struct arrays {
-	unsigned int	size;		/* a multiple of WORD_BITS */
-	struct file	**files;
-	uint32_t	*used, *cloexec;
+	unsigned int size; /* a multiple of WORD_BITS */
+	struct file **files;
+	uint32_t *used, *cloexec;
 };
 
 static bool bit_test(const uint32_t *map, unsigned int n)
@@ -98,7 +98,7 @@ static int table_grow(struct file_table *table, unsigned int fd)
 	if (!arrays_alloc(&new, size))
 		return -ENOMEM;
 	spin_lock(&table->lock);
-	old = new.files;		/* somebody else was faster: the new ones go again */
+	old = new.files; /* somebody else was faster: the new ones go again */
 	if (table->size < size) {
 		memcpy(new.files, table->files, table->size * sizeof(struct file *));
 		memcpy(new.used, table->used, table->size / 8);
@@ -285,7 +285,7 @@ static int fd_replace(unsigned int fd, struct file *file, bool cloexec)
 {
 	struct file_table *table = current->files;
 	struct file *old = file;
-	int result = -EBUSY;		/* another thread's open() is about to put its file there */
+	int result = -EBUSY; /* another thread's open() is about to put its file there */
 
 	if (fd >= table->size && table_grow(table, fd) < 0) {
 		file_put(file);
@@ -406,7 +406,7 @@ int file_table_unshare(void)
 	new = file_table_copy(old);
 	if (IS_ERR(new))
 		return PTR_ERR(new);
-	flags = spin_lock_irqsave(&tasks_lock);	/* /proc looks at other tasks' tables under it */
+	flags = spin_lock_irqsave(&tasks_lock); /* /proc looks at other tasks' tables under it */
 	current->files = new;
 	spin_unlock_irqrestore(&tasks_lock, flags);
 	file_table_put(old);
@@ -422,8 +422,8 @@ void file_table_close_on_exec(void)
 			sys_close(fd);
 }
 
-#define CLOSE_RANGE_UNSHARE	2u
-#define CLOSE_RANGE_CLOEXEC	4u
+#define CLOSE_RANGE_UNSHARE 2u
+#define CLOSE_RANGE_CLOEXEC 4u
 
 long sys_close_range(unsigned int first, unsigned int last, unsigned int flags)
 {

@@ -16,8 +16,8 @@
 #include "kernel/signal.h"
 #include "mm/kmap.h"
 
-#define READ_BATCH	16u		/* pages looked up at a time */
-#define MAX_FILE_SIZE	((file_off_t)UINT32_MAX << PAGE_SHIFT)
+#define READ_BATCH    16u /* pages looked up at a time */
+#define MAX_FILE_SIZE ((file_off_t)UINT32_MAX << PAGE_SHIFT)
 
 /* Copy from one page that is there. Bytes copied, 0 at the end of the file, -EFAULT. */
 static ssize_t read_from_page(struct inode *inode, struct page *page, struct iter *to,
@@ -57,7 +57,7 @@ static ssize_t read_batch(struct file *file, struct iter *to, file_off_t pos)
 			n = error ? error : read_from_page(file->inode, pages[i], to, pos + done);
 			if (n > 0)
 				done += n;
-			if (n < (ssize_t)asked)	/* the end, or a fault: the rest is let go */
+			if (n < (ssize_t)asked) /* the end, or a fault: the rest is let go */
 				n = MIN(n, 0);
 		}
 		offset = 0;
@@ -73,7 +73,7 @@ ssize_t generic_file_read(struct file *file, struct iter *to, file_off_t *pos)
 	while (to->left > 0 && *pos < MAX_FILE_SIZE) {
 		ssize_t n = read_batch(file, to, *pos);
 
-		if (n == -ENODATA)	/* truncate was faster: see what there is now */
+		if (n == -ENODATA) /* truncate was faster: see what there is now */
 			continue;
 		if (n <= 0)
 			return done ? done : n;

@@ -19,18 +19,18 @@
 #include "fs/pipe.h"
 #include "fs/vfs_internal.h"
 
-#define INODE_HASH_SIZE	512u		/* a power of two */
+#define INODE_HASH_SIZE 512u /* a power of two */
 
 enum inode_state {
-	INODE_FRESH	= 1,		/* its file system reads it */
-	INODE_LEAVING	= 2,		/* being written or deleted; takes no references */
-	INODE_FAILED	= 4,		/* could not be read; leaves without being written or deleted */
+	INODE_FRESH = 1,   /* its file system reads it */
+	INODE_LEAVING = 2, /* being written or deleted; takes no references */
+	INODE_FAILED = 4,  /* could not be read; leaves without being written or deleted */
 };
 
 static spinlock_t inode_lock = SPINLOCK_INIT("inode");
 static struct list inode_hash[INODE_HASH_SIZE];
 static struct slab_cache *inode_cache;
-static struct wait_queue state_changed = WAIT_QUEUE_INIT(state_changed);	/* state */
+static struct wait_queue state_changed = WAIT_QUEUE_INIT(state_changed); /* state */
 static struct atomic next_anonymous = ATOMIC_INIT(0);
 
 static const struct super_ops pseudo_super_ops;
@@ -198,8 +198,9 @@ struct inode *inode_get_number(struct super_block *sb, uint64_t number, bool *fr
 }
 
 /*
- * Change state and tell who waits. The waiter joins the queue before it looks at the state, and looks
- * without inode_lock; so a full barrier stands here between the change and the look at the queue:
+ * Change state and tell who waits. The waiter joins the queue before it looks at the state, and
+ * looks without inode_lock; so a full barrier stands here between the change and the look at the
+ * queue:
  *
  *	waiter				here
  *	joins the queue (locked)	changes state; barrier
@@ -237,15 +238,15 @@ static void inode_finish(struct inode *inode)
 {
 	struct mapping *mapping = &inode->mapping;
 	const struct super_ops *ops = inode->sb->ops;
-	bool delete = inode->nr_links == 0 && !(inode->state & INODE_FAILED);
+	bool gone = inode->nr_links == 0 && !(inode->state & INODE_FAILED);
 
-	if (!delete && mapping->pages.count && mapping->ops && mapping->ops->has_store &&
+	if (!gone && mapping->pages.count && mapping->ops && mapping->ops->has_store &&
 	    mapping_sync(mapping) < 0)
 		log_warning("%s: inode %llu: data could not be written", inode->sb->type->name,
 			    (unsigned long long)inode->number);
 	if (mapping->pages.count || atomic_read(&mapping->reads))
 		mapping_destroy(mapping);
-	if (delete && ops->delete_inode)
+	if (gone && ops->delete_inode)
 		ops->delete_inode(inode);
 	if (ops->free_inode && (inode->private || !(inode->state & INODE_FAILED)))
 		ops->free_inode(inode);
@@ -346,7 +347,7 @@ void inode_abandon_all(struct super_block *sb, bool unlinked_only)
 		inode_put(inode);
 		inode = inode_next(sb, NULL);
 	}
-	if (!unlinked_only)	/* those whose last reference goes at this moment */
+	if (!unlinked_only) /* those whose last reference goes at this moment */
 		wait_event(&state_changed, inodes_have_left(sb));
 }
 

@@ -10,13 +10,13 @@
 #include "mm/uaccess.h"
 #include "fs/iter.h"
 
-#define FAULT_IN_MAX	(64u << 10)
+#define FAULT_IN_MAX (64u << 10)
 
 int iter_import(struct iter *iter, const struct iovec __user *iov, unsigned int nr,
 		struct iovec fast[IOV_FAST], struct iovec **heap)
 {
 	struct iovec *segments = fast;
-	size_t left = INT32_MAX & PAGE_MASK;	/* what one call moves at most */
+	size_t left = INT32_MAX & PAGE_MASK; /* what one call moves at most */
 	size_t total = 0;
 
 	*heap = NULL;
@@ -73,7 +73,8 @@ static inline bool is_short(const struct iter *iter, size_t n)
 }
 
 /* Several segments, or kernel memory. Apart, so that the way of a short copy saves no registers. */
-static __attribute__((noinline)) size_t copy_to_segments(struct iter *iter, const void *src, size_t n)
+static __attribute__((noinline)) size_t copy_to_segments(struct iter *iter, const void *src,
+							 size_t n)
 {
 	size_t done = 0;
 

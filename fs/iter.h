@@ -1,25 +1,26 @@
 /*
- * Iterators: where the bytes of a read or write go to or come from: user segments, or kernel memory.
+ * Iterators: where the bytes of a read or write go to or come from: user segments, or kernel
+ * memory.
  */
 #ifndef FS_ITER_H
 #define FS_ITER_H
 
 #include "lib/types.h"
 
-struct iovec {			/* as user programs pass it */
-	void __user	*base;
-	uint32_t	 len;
+struct iovec { /* as user programs pass it */
+	void __user *base;
+	uint32_t len;
 };
 
 #define IOV_MAX 1024
 
 struct iter {
-	const struct iovec *segment;	/* the current one */
-	unsigned int	nr;		/* segments left, the current one included */
-	size_t		offset;		/* consumed of the current segment */
-	size_t		left;		/* bytes left in all */
-	bool		kernel;		/* base is kernel memory */
-	struct iovec	one;		/* storage for a single segment */
+	const struct iovec *segment; /* the current one */
+	unsigned int nr;	     /* segments left, the current one included */
+	size_t offset;		     /* consumed of the current segment */
+	size_t left;		     /* bytes left in all */
+	bool kernel;		     /* base is kernel memory */
+	struct iovec one;	     /* storage for a single segment */
 };
 
 static inline void iter_init_user(struct iter *iter, void __user *base, size_t len)
@@ -41,21 +42,28 @@ static inline void iter_init_kernel(struct iter *iter, void *base, size_t len)
 
 /* ---- fs/iter.c ---- */
 
-/* Copy an iovec array from user memory into `fast` (IOV_FAST entries) or memory of its own (*heap: to be kfree'd), check
- * its lengths (sum <= INT32_MAX). 0, -EINVAL, -EFAULT, -ENOMEM. */
+/*
+ * Copy an iovec array from user memory into `fast` (IOV_FAST entries) or memory of its own (*heap:
+ * to be kfree'd), check its lengths (sum <= INT32_MAX). 0, -EINVAL, -EFAULT, -ENOMEM.
+ */
 #define IOV_FAST 8
 int iter_import(struct iter *iter, const struct iovec __user *iov, unsigned int nr,
 		struct iovec fast[IOV_FAST], struct iovec **heap);
 
-/* Copy n bytes (at most iter->left) to / from the iterator and advance it by what was copied: that count is
- * returned. These may sleep; short means -EFAULT at this place. */
+/*
+ * Copy n bytes (at most iter->left) to / from the iterator and advance it by what was copied: that
+ * count is returned. These may sleep; short means -EFAULT at this place.
+ */
 size_t iter_copy_to(struct iter *iter, const void *src, size_t n);
 size_t iter_copy_from(struct iter *iter, void *dst, size_t n);
 /* The same without faulting pages in: short means: let go of locks, iter_fault_in(), try again. */
 size_t iter_copy_to_nofault(struct iter *iter, const void *src, size_t n);
 size_t iter_copy_from_nofault(struct iter *iter, void *dst, size_t n);
 size_t iter_zero(struct iter *iter, size_t n);
-/* Make the next n bytes (at most 64 KiB of them) present, for reading from (write == false) or writing to. 0, -EFAULT. */
+/*
+ * Make the next n bytes (at most 64 KiB of them) present, for reading from (write == false) or
+ * writing to. 0, -EFAULT.
+ */
 int iter_fault_in(struct iter *iter, size_t n, bool write);
 void iter_advance(struct iter *iter, size_t n);
 /* Undo an advance of n bytes. */

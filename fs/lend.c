@@ -53,7 +53,7 @@ int page_lend(struct page *page)
 	unsigned int flags;
 	int error = 0;
 
-	atomic_inc(&page->lent);	/* a full barrier: before the flags are read */
+	atomic_inc(&page->lent); /* a full barrier: before the flags are read */
 	flags = READ_ONCE(page->flags);
 	if (flags & PG_UPTODATE) {
 		/* Unlocked and not mapped: no writer is there, and later ones see `lent`. */

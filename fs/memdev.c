@@ -17,9 +17,9 @@
 #include "lib/string.h"
 #include "mm/tables.h"
 
-#define MEM_MAJOR	1
-#define PIECE		256u		/* bytes between two looks at pending signals */
-#define KMSG_LINE	256u
+#define MEM_MAJOR 1
+#define PIECE	  256u /* bytes between two looks at pending signals */
+#define KMSG_LINE 256u
 
 /* Everything that is not read from a place has none; seeking is allowed and does nothing. */
 static file_off_t mem_llseek(struct file *file, file_off_t offset, int whence)
@@ -119,7 +119,7 @@ static int zero_mmap(struct file *file, struct vma *vma)
 		if (IS_ERR(memory))
 			return PTR_ERR(memory);
 	}
-	file_put(vma->file);		/* the caller has a reference, too */
+	file_put(vma->file); /* the caller has a reference, too */
 	vma->file = memory;
 	vma->page_offset = 0;
 	return 0;
@@ -230,8 +230,10 @@ static void kmsg_log(char *line)
 		for (char *p = line + 1; p < end; p++)
 			digit = digit * 10 + (*p - '0');
 		digit &= 7;
-		level = digit <= LOG_ERROR ? LOG_ERROR : digit == LOG_WARNING ? LOG_WARNING :
-			digit < LOG_DEBUG ? LOG_INFO : LOG_DEBUG;
+		level = digit <= LOG_ERROR     ? LOG_ERROR
+			: digit == LOG_WARNING ? LOG_WARNING
+			: digit < LOG_DEBUG    ? LOG_INFO
+					       : LOG_DEBUG;
 		line = end + 1;
 	}
 	log_at(level, "%s", line);
@@ -247,7 +249,7 @@ static ssize_t kmsg_write(struct file *file, struct iter *from, file_off_t *pos)
 	if (iter_copy_from(from, line, n) < n)
 		return -EFAULT;
 	line[n] = 0;
-	for (size_t i = 0; i < n; i++) {	/* one write is one line of text */
+	for (size_t i = 0; i < n; i++) { /* one write is one line of text */
 		if (line[i] == '\n' && i == n - 1)
 			line[i] = 0;
 		else if ((unsigned char)line[i] < ' ' || line[i] == 0x7f)
@@ -272,12 +274,9 @@ static void __init memdev_init(void)
 		unsigned int minor, mode;
 		const struct file_ops *ops;
 	} devices[] = {
-		{ "null", 3, 0666, &null_ops },
-		{ "zero", 5, 0666, &zero_ops },
-		{ "full", 7, 0666, &full_ops },
-		{ "random", 8, 0666, &random_ops },
-		{ "urandom", 9, 0666, &random_ops },
-		{ "kmsg", 11, 0644, &kmsg_ops },
+		{ "null", 3, 0666, &null_ops },	     { "zero", 5, 0666, &zero_ops },
+		{ "full", 7, 0666, &full_ops },	     { "random", 8, 0666, &random_ops },
+		{ "urandom", 9, 0666, &random_ops }, { "kmsg", 11, 0644, &kmsg_ops },
 	};
 
 	for (unsigned int i = 0; i < ARRAY_SIZE(devices); i++)

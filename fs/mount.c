@@ -21,14 +21,14 @@
 
 /* Flags of mount(2). */
 #define MS_RDONLY	0x0001u
-#define MS_NOATIME	0x0400u		/* access times are never kept */
+#define MS_NOATIME	0x0400u /* access times are never kept */
 #define MS_NODIRATIME	0x0800u
 #define MS_SILENT	0x8000u
 #define MS_KNOWN	(MS_RDONLY | MS_NOATIME | MS_NODIRATIME | MS_SILENT)
-#define MS_MAGIC	0xc0ed0000u	/* old C libraries set this */
+#define MS_MAGIC	0xc0ed0000u /* old C libraries set this */
 #define MS_MAGIC_MASK	0xffff0000u
 
-#define UMOUNT_NOFOLLOW	8u
+#define UMOUNT_NOFOLLOW 8u
 
 extern const struct file_system _filesystems_start[], _filesystems_end[];
 
@@ -36,7 +36,7 @@ static spinlock_t mount_lock = SPINLOCK_INIT("mounts");
 static struct mutex mount_mutex = MUTEX_INIT(mount_mutex);
 static struct list mounts = LIST_INIT(mounts);
 static struct mount *root_mount;
-static struct atomic next_device = ATOMIC_INIT(1);	/* st_dev of file systems without a disk */
+static struct atomic next_device = ATOMIC_INIT(1); /* st_dev of file systems without a disk */
 
 static const struct super_ops empty_super_ops;
 
@@ -54,7 +54,7 @@ void path_put(struct path *path)
 {
 	if (!path->mount)
 		return;
-	dentry_put(path->dentry);	/* before the mount: its file system must still be there */
+	dentry_put(path->dentry); /* before the mount: its file system must still be there */
 	atomic_dec(&path->mount->refs);
 	path->mount = NULL;
 	path->dentry = NULL;
@@ -180,7 +180,7 @@ static struct super_block *super_create(const struct file_system *type, struct b
 	if (!error)
 		return sb;
 	if (!sb->root)
-		sb->ops = &empty_super_ops;	/* it has cleaned up after itself */
+		sb->ops = &empty_super_ops; /* it has cleaned up after itself */
 	super_destroy(sb);
 	return ERR_PTR(error);
 }
@@ -394,7 +394,7 @@ static int unmount_path(const char *target, unsigned int flags)
 	path_put(&path);
 	if (error)
 		return error;
-	error = mount_detach(mount);	/* mount_mutex keeps it until here */
+	error = mount_detach(mount); /* mount_mutex keeps it until here */
 	if (error)
 		return error;
 	error = super_sync(mount->sb);

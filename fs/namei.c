@@ -17,12 +17,12 @@
 #include "fs/file.h"
 #include "fs/vfs_internal.h"
 
-#define LINKS_MAX	40u
+#define LINKS_MAX 40u
 
 struct link_frame {
 	struct link_frame *outer;
-	const char	  *outer_rest;	/* what follows the link */
-	char		   text[];
+	const char *outer_rest; /* what follows the link */
+	char text[];
 };
 
 /* ---- names from user memory ---- */
@@ -253,7 +253,7 @@ int walk_to_last(struct walk *walk)
 		if (error < 0)
 			return error;
 		if (error == 0)
-			return 0;		/* "/", or a link to it */
+			return 0; /* "/", or a link to it */
 		if (walk_at_end(walk))
 			return walk_may_pass(walk);
 		walk->slash = false;

@@ -23,8 +23,8 @@ static struct mutex rename_mutex = MUTEX_INIT(rename_mutex);
 
 /* A directory and a name in it, held by a walk; begin to end of one call. */
 struct place {
-	struct walk	walk;
-	char		*text;		/* kernel copy of the path */
+	struct walk walk;
+	char *text; /* kernel copy of the path */
 };
 
 static void place_put(struct place *place)
@@ -281,8 +281,7 @@ static int make_link(struct place *place, struct object *object)
 	if (!error) {
 		mutex_lock(&inode->lock);
 		/* The last name may have gone since it was looked up. */
-		error = inode->nr_links == 0 ? -ENOENT
-					     : ops->link(place_dir(place), dentry, inode);
+		error = inode->nr_links == 0 ? -ENOENT : ops->link(place_dir(place), dentry, inode);
 		mutex_unlock(&inode->lock);
 	}
 	if (!error && !dentry->inode) {
@@ -448,9 +447,9 @@ long sys_rmdir(const char __user *name)
 #define RENAME_NOREPLACE 1u
 
 struct renaming {
-	struct place	from, to;
-	struct dentry	*old, *target;	/* target may be negative */
-	char		*storage;	/* for the new name */
+	struct place from, to;
+	struct dentry *old, *target; /* target may be negative */
+	char *storage;		     /* for the new name */
 };
 
 static void lock_directories(struct renaming *r)
@@ -541,7 +540,7 @@ static int rename_checked(struct renaming *r)
 	int error;
 
 	if (target == r->old->inode)
-		return 0;		/* two names of one file: nothing happens, by POSIX */
+		return 0; /* two names of one file: nothing happens, by POSIX */
 	if (!old_dir->ops->rename)
 		return -EPERM;
 	error = dentry_move_prepare(r->target, &r->storage);

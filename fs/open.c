@@ -14,11 +14,13 @@
 #include "fs/file.h"
 #include "fs/vfs_internal.h"
 
-#define O_KNOWN (O_ACCMODE | O_CREAT | O_EXCL | O_NOCTTY | O_TRUNC | O_APPEND | O_NONBLOCK | O_SYNC | \
-		 O_LARGEFILE | O_DIRECTORY | O_NOFOLLOW | O_NOATIME | O_CLOEXEC | O_PATH)
+#define O_KNOWN                                                                               \
+	(O_ACCMODE | O_CREAT | O_EXCL | O_NOCTTY | O_TRUNC | O_APPEND | O_NONBLOCK | O_SYNC | \
+	 O_LARGEFILE | O_DIRECTORY | O_NOFOLLOW | O_NOATIME | O_CLOEXEC | O_PATH)
 /* What the open file remembers. */
-#define O_KEPT	(O_ACCMODE | O_APPEND | O_NONBLOCK | O_SYNC | O_LARGEFILE | O_DIRECTORY | O_NOFOLLOW | \
-		 O_NOATIME | O_PATH)
+#define O_KEPT                                                                                 \
+	(O_ACCMODE | O_APPEND | O_NONBLOCK | O_SYNC | O_LARGEFILE | O_DIRECTORY | O_NOFOLLOW | \
+	 O_NOATIME | O_PATH)
 #define O_WITH_PATH (O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC | O_PATH)
 
 /* Of a file that O_PATH names, or whose open failed: it can do nothing. */
@@ -52,7 +54,7 @@ static int check_type(const struct inode *inode, unsigned int flags)
 	bool writes = open_may(flags) & MAY_WRITE;
 
 	if (S_ISLNK(inode->mode))
-		return -ELOOP;		/* O_NOFOLLOW */
+		return -ELOOP; /* O_NOFOLLOW */
 	if (flags & O_DIRECTORY && !S_ISDIR(inode->mode))
 		return -ENOTDIR;
 	if (S_ISDIR(inode->mode) && (writes || flags & O_CREAT))
@@ -114,9 +116,9 @@ static struct file *open_checked(const struct path *path, unsigned int flags, bo
 	path_get(path);
 	if (file->ops->open)
 		error = file->ops->open(inode, file);
-	file->flags &= ~O_NOCTTY;		/* a word to the terminal's open only */
+	file->flags &= ~O_NOCTTY; /* a word to the terminal's open only */
 	if (error)
-		file->ops = &no_file_ops;	/* nothing to release */
+		file->ops = &no_file_ops; /* nothing to release */
 	else if (flags & O_TRUNC && !created && S_ISREG(inode->mode))
 		error = file_truncate_at_open(file);
 	if (!error)
@@ -196,7 +198,7 @@ struct file *file_open(int dirfd, const char *name, unsigned int flags, unsigned
 	int error;
 
 	if (flags & O_PATH)
-		flags &= O_WITH_PATH;	/* all others mean nothing then, by definition */
+		flags &= O_WITH_PATH; /* all others mean nothing then, by definition */
 	error = open_flags_check(flags);
 	if (error)
 		return ERR_PTR(error);

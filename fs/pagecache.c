@@ -14,9 +14,9 @@
 #include "mm/kmap.h"
 #include "mm/vm.h"
 
-#define RUN_MAX		64u		/* pages that go to read_pages at once */
-#define WINDOW_MIN	8u		/* pages of read-ahead after the first sequential read */
-#define WINDOW_MAX	128u
+#define RUN_MAX	   64u /* pages that go to read_pages at once */
+#define WINDOW_MIN 8u  /* pages of read-ahead after the first sequential read */
+#define WINDOW_MAX 128u
 
 struct atomic nr_cached_pages;
 
@@ -257,7 +257,7 @@ static int zero_tail(struct mapping *mapping, file_off_t size)
 	if (page)
 		page_put(page);
 	else if (!mapping->ops->has_store)
-		return 0;		/* a page that is not there is all zeros */
+		return 0; /* a page that is not there is all zeros */
 	page = page_begin_write(mapping, index, from, PAGE_SIZE);
 	if (IS_ERR(page))
 		return PTR_ERR(page);
@@ -322,7 +322,7 @@ void page_read_again(struct page *page)
 /* Fresh pages with consecutive indices, gathered until they are worth a call of read_pages. */
 struct run {
 	struct mapping *mapping;
-	bool heal;			/* pages that had failed are read again */
+	bool heal; /* pages that had failed are read again */
 	unsigned int nr;
 	struct page *pages[RUN_MAX];
 };

@@ -44,28 +44,28 @@ struct mapping_ops {
 };
 
 struct mapping {
-	struct inode		*inode;
+	struct inode *inode;
 	const struct mapping_ops *ops;
-	spinlock_t		 lock;		/* irqsave; the tree, its pages' `mapping` */
-	struct radix_tree	 pages;
-	spinlock_t		 vma_lock;	/* plain */
-	struct list		 vmas;		/* struct vma.mapping_link */
-	unsigned int		 nr_mapped;	/* VMAs on the list */
-	struct atomic		 reads;		/* in flight; each holds its page's lock */
-	volatile int		 write_error;	/* of a write-back, reported once by fsync */
+	spinlock_t lock; /* irqsave; the tree, its pages' `mapping` */
+	struct radix_tree pages;
+	spinlock_t vma_lock;	  /* plain */
+	struct list vmas;	  /* struct vma.mapping_link */
+	unsigned int nr_mapped;	  /* VMAs on the list */
+	struct atomic reads;	  /* in flight; each holds its page's lock */
+	volatile int write_error; /* of a write-back, reported once by fsync */
 };
 
 void mapping_init(struct mapping *mapping, struct inode *inode, const struct mapping_ops *ops);
 
 /* ---- page lock and waiting: fs/pagewait.c (hashed queues) ---- */
 
-void page_lock(struct page *page);		/* sleeps uninterruptibly */
-int page_lock_killable(struct page *page);	/* 0, -ERESTARTSYS */
+void page_lock(struct page *page);	   /* sleeps uninterruptibly */
+int page_lock_killable(struct page *page); /* 0, -ERESTARTSYS */
 bool page_trylock(struct page *page);
-void page_unlock(struct page *page);		/* and wakes; from interrupts too */
+void page_unlock(struct page *page); /* and wakes; from interrupts too */
 /* Sleep until the page is unlocked: 0; -ERESTARTSYS on a signal. */
 int page_wait_unlocked(struct page *page);
-int page_wait_unlocked_killable(struct page *page);	/* 0; -ERESTARTSYS on a SIGKILL */
+int page_wait_unlocked_killable(struct page *page); /* 0; -ERESTARTSYS on a SIGKILL */
 /* Sleep until the page is not being written back: 0; -ERESTARTSYS on a SIGKILL / always. */
 int page_wait_writeback(struct page *page);
 void page_wait_writeback_always(struct page *page);
@@ -79,12 +79,12 @@ void page_end_writeback(struct page *page);
  * Arming and disarming one waiter is serialised by its owner.
  */
 struct page_waiter {
-	struct list	link;
-	struct page	*page;			/* NULL: not armed; holds no reference itself */
-	void		(*wake)(struct page_waiter *);
+	struct list link;
+	struct page *page; /* NULL: not armed; holds no reference itself */
+	void (*wake)(struct page_waiter *);
 };
 void page_waiter_arm(struct page_waiter *waiter, struct page *page);
-void page_waiter_disarm(struct page_waiter *waiter);	/* after it the function does not run */
+void page_waiter_disarm(struct page_waiter *waiter); /* after it the function does not run */
 
 /* ---- finding pages: fs/pagecache.c ---- */
 
@@ -147,7 +147,10 @@ void mapping_replace_page(struct mapping *mapping, struct page *old, struct page
  */
 int page_lend(struct page *page);
 /* One promise less. Does not drop the reference. */
-static inline void page_unlend(struct page *page)	{ atomic_dec(&page->lent); }
+static inline void page_unlend(struct page *page)
+{
+	atomic_dec(&page->lent);
+}
 
 /*
  * Find or make page `index` of a file for changing its bytes [from, to): returned locked, uptodate

@@ -12,8 +12,8 @@
 #include "fs/vfs.h"
 #include "mm/kmap.h"
 
-#define VALID_SHIFT	16		/* page->private: valid bytes << VALID_SHIFT | parts */
-#define PARTS_MASK	((1ul << VALID_SHIFT) - 1)
+#define VALID_SHIFT 16 /* page->private: valid bytes << VALID_SHIFT | parts */
+#define PARTS_MASK  ((1ul << VALID_SHIFT) - 1)
 
 static void part_done(struct page *page, bool ok)
 {
@@ -41,13 +41,13 @@ static void read_complete(struct bio *bio)
 
 struct reader {
 	struct block_device *device;
-	struct inode	*inode;
-	unsigned int	 sector_shift;		/* from blocks to sectors */
-	block_lookup	 lookup;
-	struct bio	*bio;			/* being filled; NULL */
-	uint64_t	 next_sector;		/* where it ends */
-	uint64_t	 block, first;		/* the piece known: file's, device's block (0: hole) */
-	unsigned int	 left;			/* blocks left of it */
+	struct inode *inode;
+	unsigned int sector_shift; /* from blocks to sectors */
+	block_lookup lookup;
+	struct bio *bio;       /* being filled; NULL */
+	uint64_t next_sector;  /* where it ends */
+	uint64_t block, first; /* the piece known: file's, device's block (0: hole) */
+	unsigned int left;     /* blocks left of it */
 };
 
 static void submit(struct reader *reader)
@@ -141,7 +141,9 @@ void pageio_read(struct block_device *device, struct mapping *mapping, unsigned 
 	file_off_t left = MAX(inode_size(mapping->inode) - start, (file_off_t)0);
 	uint64_t block = (uint64_t)start >> block_shift;
 	struct reader reader = {
-		.device = device, .inode = mapping->inode, .lookup = lookup,
+		.device = device,
+		.inode = mapping->inode,
+		.lookup = lookup,
 		.sector_shift = block_shift - SECTOR_SHIFT,
 	};
 	unsigned int wanted;

@@ -27,11 +27,11 @@
 #include "kernel/task.h"
 #include "kernel/wait.h"
 
-#define BUCKETS 64u			/* a power of two */
+#define BUCKETS 64u /* a power of two */
 
 static struct bucket {
 	spinlock_t lock;
-	struct list waiters;		/* of struct page_waiter, for any page that hashes here */
+	struct list waiters; /* of struct page_waiter, for any page that hashes here */
 } buckets[BUCKETS];
 
 static struct bucket *bucket_of(const struct page *page)

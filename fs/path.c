@@ -8,9 +8,9 @@
 #include "lib/string.h"
 #include "fs/path.h"
 
-#define NAME_LIMIT	255		/* NAME_MAX of fs/vfs.h */
-#define FNV_BASIS	2166136261u	/* Fowler, Noll, Vo: FNV-1a, 32 bits */
-#define FNV_PRIME	16777619u
+#define NAME_LIMIT 255	       /* NAME_MAX of fs/vfs.h */
+#define FNV_BASIS  2166136261u /* Fowler, Noll, Vo: FNV-1a, 32 bits */
+#define FNV_PRIME  16777619u
 
 unsigned int path_hash(const char *text, unsigned int len)
 {

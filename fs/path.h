@@ -6,9 +6,9 @@
 
 #include "lib/types.h"
 
-struct name {			/* one component; not terminated */
-	const char	*text;
-	unsigned int	len, hash;
+struct name { /* one component; not terminated */
+	const char *text;
+	unsigned int len, hash;
 };
 
 /*

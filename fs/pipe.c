@@ -1,13 +1,14 @@
 /*
  * The pipe: read and write. The contract is in fs/pipe.h.
  *
- * 1. What is written goes into pages of the pipe's own, page by page; a write up to PIPE_BUF goes whole into one
- *    slot. A page with room behind its last byte is written on to (SLOT_MERGE).
- * 2. User memory is copied with one of the mutexes held and page faults off. Where a page is not there, or memory for
- *    a new one is short, the mutex is given back, the page is brought in, and the operation starts over.
+ * 1. What is written goes into pages of the pipe's own, page by page; a write up to PIPE_BUF goes
+ *    whole into one slot. A page with room behind its last byte is written on to (SLOT_MERGE).
+ * 2. User memory is copied with one of the mutexes held and page faults off. Where a page is not
+ *    there, or memory for a new one is short, the mutex is given back, the page is brought in, and
+ *    the operation starts over.
  * 3. Bytes leave the pipe when they have been copied, not before.
- * 4. Sleepers of either queue look at the ring under pipe->lock after they have joined the queue, and
- *    every change is made under pipe->lock before the queue is woken. So
+ * 4. Sleepers of either queue look at the ring under pipe->lock after they have joined the queue,
+ *    and every change is made under pipe->lock before the queue is woken. So
  *
  *	reader				writer
  *	joins `readable`
@@ -16,8 +17,9 @@
  *					`readable` has a waiter: wakes it
  *	schedule(): goes on
  *
- *    and if the writer's section comes first, the reader sees the slot. The writer may look at `readable` without its
- *    lock: taking pipe->lock is a full barrier between the reader's joining and that look.
+ *    and if the writer's section comes first, the reader sees the slot. The writer may look at
+ *    `readable` without its lock: taking pipe->lock is a full barrier between the reader's joining
+ *    and that look.
  */
 #include "fs/ring.h"
 #include "fs/vfs.h"
@@ -41,15 +43,18 @@ int pipe_broken(void)
 
 /* A write(2) on its way. */
 struct write {
-	struct pipe	*pipe;
-	struct iter	*from;
-	bool		 whole;		/* up to PIPE_BUF: into one slot, all of it */
-	bool		 packet;	/* O_DIRECT */
-	struct page	*spare;		/* a page that was allocated and not used yet */
+	struct pipe *pipe;
+	struct iter *from;
+	bool whole;	    /* up to PIPE_BUF: into one slot, all of it */
+	bool packet;	    /* O_DIRECT */
+	struct page *spare; /* a page that was allocated and not used yet */
 };
 
-/* Copy n bytes to the page: how many were. What a small write could not copy whole is not taken: 0. */
-static inline size_t fill_page(struct write *write, struct page *page, unsigned int offset, size_t n)
+/*
+ * Copy n bytes to the page: how many were. What a small write could not copy whole is not taken: 0.
+ */
+static inline size_t fill_page(struct write *write, struct page *page, unsigned int offset,
+			       size_t n)
 {
 	char *to = kmap_local(page);
 	size_t copied = iter_copy_from_nofault(write->from, to + offset, n);
@@ -63,9 +68,10 @@ static inline size_t fill_page(struct write *write, struct page *page, unsigned 
 }
 
 /*
- * Write behind the end of the last slot, whose page we hold a reference to. The bytes there are nobody's: only
- * the pipe that write(2) gave the page to has the right to append, and we are its one producer. Meanwhile a
- * consumer may read, move or drop the slot: what was the end of its bytes is the beginning of ours all the same.
+ * Write behind the end of the last slot, whose page we hold a reference to. The bytes there are
+ * nobody's: only the pipe that write(2) gave the page to has the right to append, and we are its
+ * one producer. Meanwhile a consumer may read, move or drop the slot: what was the end of its bytes
+ * is the beginning of ours all the same.
  */
 //BOOK: merge
 static int merge(struct write *write, struct page *page, unsigned int end, size_t n)
@@ -91,7 +97,8 @@ static int merge(struct write *write, struct page *page, unsigned int end, size_
 		return -EAGAIN;
 	} else {
 		atomic_inc(&page->lent);
-		ring_push(pipe, (struct pipe_slot){ page, end, copied, &anon_slot_ops, SLOT_MERGE, 0 });
+		ring_push(pipe,
+			  (struct pipe_slot){ page, end, copied, &anon_slot_ops, SLOT_MERGE, 0 });
 		spin_unlock(&pipe->lock);
 	}
 	wake_all(&pipe->readable);
@@ -127,8 +134,8 @@ static int append(struct write *write)
 }
 
 /*
- * Put one piece into the pipe; `producer` is held. 0; -EPIPE no reader, -EAGAIN no room, -EFAULT user memory to be
- * brought in, -ENOMEM a page is to be had only with patience.
+ * Put one piece into the pipe; `producer` is held. 0; -EPIPE no reader, -EAGAIN no room, -EFAULT
+ * user memory to be brought in, -ENOMEM a page is to be had only with patience.
  */
 //BOOK: put-piece
 static int put_piece(struct write *write)
@@ -182,7 +189,9 @@ static int after_failed_put(struct write *write, int error, bool nonblock)
 static ssize_t pipe_write(struct file *file, struct iter *from, file_off_t *pos)
 {
 	struct write write = {
-		.pipe = file->private, .from = from, .whole = from->left <= PIPE_BUF,
+		.pipe = file->private,
+		.from = from,
+		.whole = from->left <= PIPE_BUF,
 		.packet = file->flags & O_DIRECT,
 	};
 	size_t wanted = from->left;
@@ -225,7 +234,10 @@ inline void pipe_advance(struct pipe *pipe, unsigned int n)
 	}
 	gone = ring_pop(pipe);
 	spin_unlock(&pipe->lock);
-	/* Readers too: they may wait for the arrival of the page that was first, and now another one is. */
+	/*
+	 * Readers too: they may wait for the arrival of the page that was first, and now another
+	 * one is.
+	 */
 	wake_all(&pipe->writable);
 	wake_all(&pipe->readable);
 	slot_release(&gone);
@@ -256,9 +268,10 @@ int pipe_report_failed(struct pipe *pipe, int error)
 }
 
 /*
- * Copy from the first slot; `consumer` is held, so that the slot stays where it is and nobody but a merging
- * writer changes it: its len grows. Bytes copied; 0 end of file; -EAGAIN nothing there yet; -EIO, -ENODATA;
- * -EFAULT user memory to be brought in. *packet: the bytes were a packet, and the read ends with it.
+ * Copy from the first slot; `consumer` is held, so that the slot stays where it is and nobody but a
+ * merging writer changes it: its len grows. Bytes copied; 0 end of file; -EAGAIN nothing there yet;
+ * -EIO, -ENODATA; -EFAULT user memory to be brought in. *packet: the bytes were a packet, and the
+ * read ends with it.
  */
 //BOOK: take-piece
 static ssize_t take_piece(struct pipe *pipe, struct iter *to, bool *packet)
@@ -350,8 +363,8 @@ static long pipe_ioctl(struct file *file, unsigned int command, unsigned long ar
 
 const struct file_ops pipe_file_ops = {
 	.release = pipe_release,
-	.read	 = pipe_read,
-	.write	 = pipe_write,
-	.poll	 = pipe_poll,
-	.ioctl	 = pipe_ioctl,
+	.read = pipe_read,
+	.write = pipe_write,
+	.poll = pipe_poll,
+	.ioctl = pipe_ioctl,
 };

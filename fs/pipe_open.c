@@ -1,12 +1,12 @@
 /*
  * Pipes come and go: pipe(2), the last close, and how many slots a pipe may have.
  *
- * 1. A pipe lives as long as a file that is open on it (`users`). The last close finds no operation in flight,
- *    since an operation holds its file.
- * 2. pipes_lock (plain) guards the list of all pipes, `users`, and inode->pipe of FIFOs; it is taken before any
- *    pipe->lock. readers and writers are guarded by pipe->lock.
- * 3. Slots count against their user (by real user id): past pipe-user-pages-soft a pipe starts with two slots,
- *    and only root may make one larger.
+ * 1. A pipe lives as long as a file that is open on it (`users`). The last close finds no operation
+ *    in flight, since an operation holds its file.
+ * 2. pipes_lock (plain) guards the list of all pipes, `users`, and inode->pipe of FIFOs; it is
+ *    taken before any pipe->lock. readers and writers are guarded by pipe->lock.
+ * 3. Slots count against their user (by real user id): past pipe-user-pages-soft a pipe starts with
+ *    two slots, and only root may make one larger.
  */
 #include "fs/ring.h"
 #include "fs/file.h"
@@ -16,7 +16,7 @@
 #include "mm/slab.h"
 #include "mm/uaccess.h"
 
-#define PIPE_LEAST_SLOTS 2u		/* so that write(all), read(all but 1), write(1) does not block */
+#define PIPE_LEAST_SLOTS 2u /* so that write(all), read(all but 1), write(1) does not block */
 
 spinlock_t pipes_lock = SPINLOCK_INIT("pipes");
 struct list all_pipes = LIST_INIT(all_pipes);
@@ -26,12 +26,12 @@ unsigned int pipe_user_pages_soft = 16384;
 /* ---- what a user has ---- */
 
 struct pipe_user {
-	uint32_t	uid;
-	unsigned int	pages, pipes;
-	struct list	link;
+	uint32_t uid;
+	unsigned int pages, pipes;
+	struct list link;
 };
 
-static spinlock_t users_lock = SPINLOCK_INIT("pipe users");	/* plain; the list and all counts */
+static spinlock_t users_lock = SPINLOCK_INIT("pipe users"); /* plain; the list and all counts */
 static struct list users = LIST_INIT(users);
 
 static bool current_is_root(void)
@@ -178,8 +178,8 @@ void pipe_put(struct pipe *pipe)
 }
 
 /*
- * A sleeper that joins its queue after the wakeup takes pipe->lock later than we did, and sees the new counts.
- * Our own count of users keeps the pipe until both queues are woken.
+ * A sleeper that joins its queue after the wakeup takes pipe->lock later than we did, and sees the
+ * new counts. Our own count of users keeps the pipe until both queues are woken.
  */
 void pipe_release(struct file *file)
 {
@@ -282,8 +282,8 @@ long pipe_get_size(struct file *file)
 }
 
 /*
- * Both mutexes are held, so nobody has slots out and nobody but poll and /proc looks at the ring. The array that is
- * not needed any more comes back in *slots.
+ * Both mutexes are held, so nobody has slots out and nobody but poll and /proc looks at the ring.
+ * The array that is not needed any more comes back in *slots.
  */
 static int resize(struct pipe *pipe, struct pipe_slot **slots, unsigned int nr)
 {
@@ -335,7 +335,8 @@ long pipe_set_size(struct file *file, unsigned long bytes)
 		return -EBADF;
 	if (nr == 0)
 		return refuse(EINVAL, "no pipe is that large");
-	if (nr > READ_ONCE(pipe->nr_slots) && nr > READ_ONCE(pipe_max_bytes) >> PAGE_SHIFT && !current_is_root())
+	if (nr > READ_ONCE(pipe->nr_slots) && nr > READ_ONCE(pipe_max_bytes) >> PAGE_SHIFT &&
+	    !current_is_root())
 		return refuse(EPERM, "more than /proc/sys/fs/pipe-max-size");
 	slots = kmalloc(nr * sizeof(*slots), 0);
 	if (!slots)

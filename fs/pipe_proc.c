@@ -1,15 +1,17 @@
 /*
  * Pipes in /proc.
  *
- * /proc/pipes has one line for each pipe, and under it one line for each of its slots, the first to be read first:
+ * /proc/pipes has one line for each pipe, and under it one line for each of its slots, the first to
+ * be read first:
  *
  *	pipe 23: 2 of 16 slots, first at 15, 1 readers, 1 writers
  *	  cache page 1a2b3 offset 0 length 4096 here
  *	  cache page 1a2b4 offset 0 length 4096 on its way
  *
- * The pipe's number is that of its inode, as in `pipe:[23]` of /proc/self/fd; `first at` is the first slot's place in
- * the ring. A page is named by its frame number, in hexadecimal. A slot's bytes are `here`, `on its way`,
- * `failed` (a read starts over) or `gone` (the page left its file before it was read).
+ * The pipe's number is that of its inode, as in `pipe:[23]` of /proc/self/fd; `first at` is the
+ * first slot's place in the ring. A page is named by its frame number, in hexadecimal. A slot's
+ * bytes are `here`, `on its way`, `failed` (a read starts over) or `gone` (the page left its file
+ * before it was read).
  *
  * /proc/sys/fs/pipe-max-size and pipe-user-pages-soft are the limits of fs/pipe_open.c.
  */
@@ -44,13 +46,16 @@ static void show_pipe(struct text *text, struct pipe *pipe)
 	for (at = pipe->tail; at != pipe->head && !text->full; at++) {
 		struct pipe_slot *slot = pipe_at(pipe, at);
 
-		text_printf(text, "  %s page %x offset %u length %u %s\n", slot->ops->kind, page_frame(slot->page),
-			    slot->offset, slot->len, slot_state(slot));
+		text_printf(text, "  %s page %x offset %u length %u %s\n", slot->ops->kind,
+			    page_frame(slot->page), slot->offset, slot->len, slot_state(slot));
 	}
 	spin_unlock(&pipe->lock);
 }
 
-/* pipes_lock keeps every pipe on the list alive; what is printed of one pipe was true at one moment. */
+/*
+ * pipes_lock keeps every pipe on the list alive; what is printed of one pipe was true at one
+ * moment.
+ */
 static void pipes_show(struct text *text)
 {
 	struct pipe *pipe;
@@ -101,4 +106,5 @@ static int user_pages_store(char *input, size_t len)
 	WRITE_ONCE(pipe_user_pages_soft, pages);
 	return 0;
 }
-PROC_FILE(pipe_user_pages_soft, "sys/fs/pipe-user-pages-soft", 0644, user_pages_show, user_pages_store);
+PROC_FILE(pipe_user_pages_soft, "sys/fs/pipe-user-pages-soft", 0644, user_pages_show,
+	  user_pages_store);

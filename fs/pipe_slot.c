@@ -1,9 +1,11 @@
 /*
  * Slots: what may be asked of them, and the three kinds that hold ordinary pages.
  *
- * 1. A slot holds one reference to its page and one count of `lent`, the promise that the bytes stay.
- * 2. anon: a page that write(2) filled. user: a page that vmsplice lent or was given. cache: a page of a
- *    file, perhaps still being read; it holds the inode, so that a failed read can be started again.
+ * 1. A slot holds one reference to its page and one count of `lent`, the promise that the bytes
+ *    stay.
+ * 2. anon: a page that write(2) filled. user: a page that vmsplice lent or was given. cache: a page
+ *    of a file, perhaps still being read; it holds the inode, so that a failed read can be started
+ *    again.
  * 3. Nothing here sleeps, but for slot_retry and for the release of a removed file's last holder.
  */
 #include "fs/pipe.h"
@@ -40,8 +42,8 @@ size_t slot_copy_pages(struct pipe_slot *slot, unsigned int at, size_t n, struct
 }
 
 /*
- * Nobody else holds the page, and the slot has left the ring: nobody can come to hold it. A count of one that
- * is ours cannot be raised by others: a reference is made from a reference.
+ * Nobody else holds the page, and the slot has left the ring: nobody can come to hold it. A count
+ * of one that is ours cannot be raised by others: a reference is made from a reference.
  */
 static bool page_slot_steal(struct pipe_slot *slot)
 {
@@ -54,18 +56,18 @@ static bool page_slot_steal(struct pipe_slot *slot)
 }
 
 const struct pipe_slot_ops anon_slot_ops = {
-	.kind	= "anon",
-	.steal	= page_slot_steal,
+	.kind = "anon",
+	.steal = page_slot_steal,
 };
 
 const struct pipe_slot_ops user_slot_ops = {
-	.kind	= "user",
-	.steal	= page_slot_steal,
+	.kind = "user",
+	.steal = page_slot_steal,
 };
 
 /*
- * One look at the flags: the completion sets UPTODATE or ERROR before it clears LOCKED. A locked page that is
- * uptodate is being written to, in place only if nobody holds a promise on it.
+ * One look at the flags: the completion sets UPTODATE or ERROR before it clears LOCKED. A locked
+ * page that is uptodate is being written to, in place only if nobody holds a promise on it.
  */
 //BOOK: confirm
 static int cache_confirm(struct pipe_slot *slot)
@@ -95,9 +97,9 @@ static void cache_release(struct pipe_slot *slot)
 
 /* No steal: a cached page belongs to its file. */
 const struct pipe_slot_ops cache_slot_ops = {
-	.kind	 = "cache",
+	.kind = "cache",
 	.confirm = cache_confirm,
-	.get	 = cache_get,
+	.get = cache_get,
 	.release = cache_release,
 };
 

@@ -1,21 +1,22 @@
 /*
  * Waiting for a pipe: readers, writers, poll, and the arrival of bytes from a disk.
  *
- * 1. Whoever needs bytes sleeps on `readable`. If the first slot is on its way, the pipe's one arrival waiter is armed
- *    on that slot's page, and the completion of the page's read wakes `readable`. The sleeper is woken for any
- *    change of the first slot and then starts over.
- * 2. The arrival waiter is armed under pipe->lock, while the slot holds the page, and then the page is asked again:
+ * 1. Whoever needs bytes sleeps on `readable`. If the first slot is on its way, the pipe's one
+ *    arrival waiter is armed on that slot's page, and the completion of the page's read wakes
+ *    `readable`. The sleeper is woken for any change of the first slot and then starts over.
+ * 2. The arrival waiter is armed under pipe->lock, while the slot holds the page, and then the page
+ *    is asked again:
  *
  *	sleeper				interrupt
  *	confirm: on its way
  *					page is uptodate; no waiter is armed: wakes nobody
  *	arms, sleeps for ever
  *
- * 3. A slot that leaves the ring leaves the arrival waiter armed on its page. That costs a needless wakeup at
- *    most: the waiter does not touch the page. Arming it for the next first slot moves it; the
- *    last close disarms it.
- * 4. All sleepers share the first slot, so one waiter is enough: whoever arms it for a new first slot has seen the
- *    old one popped, and the pop has woken everybody who slept for the old one.
+ * 3. A slot that leaves the ring leaves the arrival waiter armed on its page. That costs a needless
+ *    wakeup at most: the waiter does not touch the page. Arming it for the next first slot moves
+ *    it; the last close disarms it.
+ * 4. All sleepers share the first slot, so one waiter is enough: whoever arms it for a new first
+ *    slot has seen the old one popped, and the pop has woken everybody who slept for the old one.
  * 5. Completions never take pipe->lock: they run in interrupts.
  */
 #include "fs/pipe.h"
@@ -33,7 +34,10 @@ void pipe_arrival_init(struct pipe *pipe)
 	pipe->arrival.wake = arrived;
 }
 
-/* Is the first slot on its way? If so, its arrival will wake `readable`. pipe->lock is held; the ring is not empty. */
+/*
+ * Is the first slot on its way? If so, its arrival will wake `readable`. pipe->lock is held; the
+ * ring is not empty.
+ */
 //BOOK: arrival
 static bool first_on_its_way(struct pipe *pipe)
 {
@@ -96,7 +100,9 @@ static unsigned int poll_reader(struct file *file, struct pipe *pipe)
 			return 0;
 		return POLLIN | POLLRDNORM | (pipe->writers ? 0 : POLLHUP);
 	}
-	/* A FIFO that never had a writer since it was opened has not been hung up: see fs/fifo.c. */
+	/*
+	 * A FIFO that never had a writer since it was opened has not been hung up: see fs/fifo.c.
+	 */
 	if (pipe->writers == 0 && pipe->taken == 0 && pipe->writer_opens != file->pos)
 		return POLLHUP;
 	return 0;

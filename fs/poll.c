@@ -1,10 +1,11 @@
 /*
  * poll and select: sleep until one of many files is ready.
  *
- * 1. The first look at each file joins the wait queues that the file names (poll_wait); later looks only ask. The
- *    waiters of one call stand in its table: a few on the stack, more in blocks of their own.
- * 2. A wakeup sets table->woken and wakes the task. The task clears `woken` before each look at the files, and
- *    sleeps only if it is still clear after the task's state says that it sleeps:
+ * 1. The first look at each file joins the wait queues that the file names (poll_wait); later looks
+ *    only ask. The waiters of one call stand in its table: a few on the stack, more in blocks of
+ *    their own.
+ * 2. A wakeup sets table->woken and wakes the task. The task clears `woken` before each look at the
+ *    files, and sleeps only if it is still clear after the task's state says that it sleeps:
  *
  *	poller				waker
  *	looks: not ready
@@ -12,9 +13,10 @@
  *	state = sleeping
  *	woken? yes: does not sleep
  *
- *    The store of the state is a full barrier, and so is task_wake(): one of the two sees the other.
- * 3. A descriptor may be closed by another thread while we sleep on its file's queue: where that can be (the
- *    file table is shared), the table holds a reference to the file.
+ *    The store of the state is a full barrier, and so is task_wake(): one of the two sees the
+ *    other.
+ * 3. A descriptor may be closed by another thread while we sleep on its file's queue: where that
+ *    can be (the file table is shared), the table holds a reference to the file.
  * 4. A time-out is a point in time. It is exact: the task's own timer wakes it.
  */
 #include "fs/poll.h"
@@ -123,7 +125,10 @@ bool poll_sleep(struct poll_table *table, uint64_t deadline)
 	if (!READ_ONCE(table->woken) && !signal_pending())
 		in_time = schedule_until(deadline);
 	current->state = TASK_RUNNING;
-	/* Cleared before the next look: what is woken for after this is seen by that look, or wakes again. */
+	/*
+	 * Cleared before the next look: what is woken for after this is seen by that look, or wakes
+	 * again.
+	 */
 	(void)__atomic_exchange_n(&table->woken, false, __ATOMIC_SEQ_CST);
 	return in_time;
 }

@@ -1,7 +1,9 @@
 /*
- * poll and ppoll: an array of descriptors and what is wanted of them. The machinery is in fs/poll.c.
+ * poll and ppoll: an array of descriptors and what is wanted of them. The machinery is in
+ * fs/poll.c.
  *
- * 1. A poll that a signal interrupted goes on, if no handler runs, until the time that it was first given.
+ * 1. A poll that a signal interrupted goes on, if no handler runs, until the time that it was first
+ *    given.
  * 2. ppoll writes back what is left of its time-out, and is restarted with that.
  */
 #include "fs/poll_table.h"
@@ -12,11 +14,11 @@
 #include "mm/uaccess.h"
 
 struct pollfd {
-	int32_t	 fd;			/* negative: passed over */
+	int32_t fd; /* negative: passed over */
 	uint16_t events, revents;
 };
 
-#define POLLFD_FEW 16u			/* these have room on the stack */
+#define POLLFD_FEW 16u /* these have room on the stack */
 
 /* How many are ready. Once one is, no further queue is joined. */
 static int look(struct pollfd *fds, unsigned int nr, struct poll_table *table)
@@ -104,8 +106,8 @@ long sys_poll(struct pollfd __user *fds, unsigned int nr, int milliseconds)
 	return poll_restartable(task);
 }
 
-static long ppoll(struct pollfd __user *fds, unsigned int nr, enum poll_time form, void __user *timeout,
-		  const sigmask_t __user *mask, size_t mask_size)
+static long ppoll(struct pollfd __user *fds, unsigned int nr, enum poll_time form,
+		  void __user *timeout, const sigmask_t __user *mask, size_t mask_size)
 {
 	uint64_t deadline;
 	int ready = poll_get_deadline(form, timeout, &deadline);
@@ -119,14 +121,14 @@ static long ppoll(struct pollfd __user *fds, unsigned int nr, enum poll_time for
 	return ready == -EINTR ? -ERESTARTNOHAND : ready;
 }
 
-long sys_ppoll(struct pollfd __user *fds, unsigned int nr, void __user *timeout, const sigmask_t __user *mask,
-	       size_t mask_size)
+long sys_ppoll(struct pollfd __user *fds, unsigned int nr, void __user *timeout,
+	       const sigmask_t __user *mask, size_t mask_size)
 {
 	return ppoll(fds, nr, POLL_TIMESPEC, timeout, mask, mask_size);
 }
 
-long sys_ppoll_time64(struct pollfd __user *fds, unsigned int nr, void __user *timeout, const sigmask_t __user *mask,
-		      size_t mask_size)
+long sys_ppoll_time64(struct pollfd __user *fds, unsigned int nr, void __user *timeout,
+		      const sigmask_t __user *mask, size_t mask_size)
 {
 	return ppoll(fds, nr, POLL_TIMESPEC64, timeout, mask, mask_size);
 }

@@ -19,26 +19,29 @@
 #include "mm/slab.h"
 #include "mm/vmalloc.h"
 
-#define PROC_MAGIC	0x9fa0
-#define TEXT_FIRST	4096u		/* size of the first buffer; it grows by GROWTH */
-#define TEXT_GROWTH	4u
-#define TEXT_MAX	(4u << 20)
-#define FIRST_COOKIE	2
-#define PID_COOKIES	0x10000		/* readdir positions of processes begin here */
+#define PROC_MAGIC   0x9fa0
+#define TEXT_FIRST   4096u /* size of the first buffer; it grows by GROWTH */
+#define TEXT_GROWTH  4u
+#define TEXT_MAX     (4u << 20)
+#define FIRST_COOKIE 2
+#define PID_COOKIES  0x10000 /* readdir positions of processes begin here */
 
 struct node {
-	const char		*name;		/* not terminated */
-	unsigned int		 len, number;
-	const struct proc_entry	*entry;		/* NULL: a directory */
-	struct node		*parent;
-	struct list		 children, sibling;
+	const char *name; /* not terminated */
+	unsigned int len, number;
+	const struct proc_entry *entry; /* NULL: a directory */
+	struct node *parent;
+	struct list children, sibling;
 };
 
 extern const struct proc_entry _proc_files_start[], _proc_files_end[];
 
 static struct node root_node = {
-	.name = "", .number = PROC_ROOT_NUMBER, .parent = &root_node,
-	.children = LIST_INIT(root_node.children), .sibling = LIST_INIT(root_node.sibling),
+	.name = "",
+	.number = PROC_ROOT_NUMBER,
+	.parent = &root_node,
+	.children = LIST_INIT(root_node.children),
+	.sibling = LIST_INIT(root_node.sibling),
 };
 static const struct inode_ops dir_ops;
 static const struct file_ops dir_file_ops;
@@ -46,10 +49,10 @@ static const struct file_ops dir_file_ops;
 /* ---- text ---- */
 
 struct reader {
-	struct mutex	lock;
-	int		(*show)(struct inode *inode, struct text *text);
-	char		*buf;
-	size_t		 size, len;
+	struct mutex lock;
+	int (*show)(struct inode *inode, struct text *text);
+	char *buf;
+	size_t size, len;
 };
 
 static char *buffer_alloc(size_t size)
@@ -266,8 +269,8 @@ struct inode *proc_inode(struct super_block *sb, uint64_t number, unsigned int m
 static struct inode *node_inode(struct super_block *sb, struct node *node)
 {
 	if (node->entry)
-		return proc_inode(sb, node->number, S_IFREG | node->entry->mode,
-				  &text_inode_ops, &text_file_ops, node);
+		return proc_inode(sb, node->number, S_IFREG | node->entry->mode, &text_inode_ops,
+				  &text_file_ops, node);
 	return proc_inode(sb, node->number, S_IFDIR | 0555, &dir_ops, &dir_file_ops, node);
 }
 
@@ -335,7 +338,9 @@ static const struct file_ops dir_file_ops = {
 static int proc_statfs(struct super_block *sb, struct fs_statistics *st)
 {
 	*st = (struct fs_statistics){
-		.type = PROC_MAGIC, .block_size = PAGE_SIZE, .name_max = NAME_MAX,
+		.type = PROC_MAGIC,
+		.block_size = PAGE_SIZE,
+		.name_max = NAME_MAX,
 	};
 	return 0;
 }

@@ -15,12 +15,12 @@
  */
 struct proc_entry {
 	const char *path;
-	unsigned int mode;		/* 0444, 0644, 0200 */
+	unsigned int mode; /* 0444, 0644, 0200 */
 	void (*show)(struct text *text);
 	int (*store)(char *input, size_t len);
 };
-#define PROC_FILE(id, file_path, file_mode, show_function, store_function)		\
-	static const struct proc_entry __section(".proc_files." #id) proc_file_##id =	\
-		{ file_path, file_mode, show_function, store_function }
+#define PROC_FILE(id, file_path, file_mode, show_function, store_function) \
+	static const struct proc_entry __section(".proc_files." #id)       \
+		proc_file_##id = { file_path, file_mode, show_function, store_function }
 
 #endif

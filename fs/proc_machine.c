@@ -13,8 +13,8 @@
 #include "lib/string.h"
 #include "mm/slab.h"
 
-#define KB_A_PAGE	(PAGE_SIZE / 1024)
-#define NS_A_TICK	(NSEC_PER_SEC / 100)	/* USER_HZ */
+#define KB_A_PAGE (PAGE_SIZE / 1024)
+#define NS_A_TICK (NSEC_PER_SEC / 100) /* USER_HZ */
 
 static void count_slab_pages(void *context, const char *name, size_t size, unsigned int in_use,
 			     unsigned int pages)
@@ -72,12 +72,14 @@ static void cpuid_names(char vendor[13], char model[49])
 
 static void show_flags(struct text *text)
 {
-	const struct { bool has; const char *name; } flags[] = {
-		{ cpu_has.tsc, "tsc" }, { cpu_has.pae, "pae" }, { cpu_has.apic, "apic" },
-		{ cpu_has.pge, "pge" }, { cpu_has.fxsr, "fxsr" }, { cpu_has.sse, "sse" },
-		{ cpu_has.nx, "nx" },
-		{ cpu_has.rdrand, "rdrand" }, { cpu_has.smep, "smep" }, { cpu_has.smap, "smap" },
-		{ cpu_has.umip, "umip" },
+	const struct {
+		bool has;
+		const char *name;
+	} flags[] = {
+		{ cpu_has.tsc, "tsc" },	  { cpu_has.pae, "pae" },	{ cpu_has.apic, "apic" },
+		{ cpu_has.pge, "pge" },	  { cpu_has.fxsr, "fxsr" },	{ cpu_has.sse, "sse" },
+		{ cpu_has.nx, "nx" },	  { cpu_has.rdrand, "rdrand" }, { cpu_has.smep, "smep" },
+		{ cpu_has.smap, "smap" }, { cpu_has.umip, "umip" },
 	};
 
 	text_printf(text, "flags\t\t:");

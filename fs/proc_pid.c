@@ -22,12 +22,12 @@
 
 enum kind { KIND_DIR, KIND_FD, KIND_FD_DIR, KIND_SELF, KIND_FILES };
 
-#define FD_BITS		16u		/* OPEN_MAX_LIMIT */
-#define KIND_BITS	5u
+#define FD_BITS	  16u /* OPEN_MAX_LIMIT */
+#define KIND_BITS 5u
 
 struct pid_file {
-	const char	*name;
-	unsigned int	 mode;		/* with its type */
+	const char *name;
+	unsigned int mode; /* with its type */
 	/* A text file: print it. 0, -ESRCH, -ENOMEM. */
 	int (*show)(struct process *process, struct text *text);
 	/* A symbolic link: where it leads, with references. 0, -ENOENT, -ENOMEM. */
@@ -385,15 +385,15 @@ int proc_pid_readdir(struct dir_context *context, file_off_t base)
 
 static const struct pid_file pid_files[] = {
 	{ "cmdline", S_IFREG | 0444, .show = proc_show_cmdline },
-	{ "comm",    S_IFREG | 0444, .show = proc_show_comm },
-	{ "cwd",     S_IFLNK | 0777, .link = cwd_link },
-	{ "exe",     S_IFLNK | 0777, .link = exe_link },
-	{ "maps",    S_IFREG | 0400, .show = proc_show_maps },
-	{ "mounts",  S_IFREG | 0444, .show = proc_show_mounts },
-	{ "root",    S_IFLNK | 0777, .link = root_link },
-	{ "stat",    S_IFREG | 0444, .show = proc_show_stat },
-	{ "statm",   S_IFREG | 0444, .show = proc_show_statm },
-	{ "status",  S_IFREG | 0444, .show = proc_show_status },
+	{ "comm", S_IFREG | 0444, .show = proc_show_comm },
+	{ "cwd", S_IFLNK | 0777, .link = cwd_link },
+	{ "exe", S_IFLNK | 0777, .link = exe_link },
+	{ "maps", S_IFREG | 0400, .show = proc_show_maps },
+	{ "mounts", S_IFREG | 0444, .show = proc_show_mounts },
+	{ "root", S_IFLNK | 0777, .link = root_link },
+	{ "stat", S_IFREG | 0444, .show = proc_show_stat },
+	{ "statm", S_IFREG | 0444, .show = proc_show_statm },
+	{ "status", S_IFREG | 0444, .show = proc_show_status },
 };
 
 static struct inode *pid_dir_lookup(struct inode *dir, struct dentry *dentry)
@@ -501,8 +501,8 @@ static struct inode *fd_dir_lookup(struct inode *dir, struct dentry *dentry)
 	if (parse_number(dentry->name, dentry->name_len, &fd) && fd < 1u << FD_BITS)
 		file = process_file(process, fd);
 	if (file) {
-		unsigned int mode = S_IFLNK | 0100 | (file->readable ? 0400 : 0) |
-				    (file->writable ? 0200 : 0);
+		unsigned int mode =
+			S_IFLNK | 0100 | (file->readable ? 0400 : 0) | (file->writable ? 0200 : 0);
 
 		inode = proc_inode(dir->sb, make_number(process->pid, KIND_FD, fd), mode,
 				   &fd_link_ops, NULL, NULL);

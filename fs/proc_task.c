@@ -17,26 +17,29 @@
 #include "mm/slab.h"
 #include "mm/tables.h"
 
-#define NS_A_TICK	(NSEC_PER_SEC / 100)	/* USER_HZ: the unit of times in /proc */
-#define NORMAL_PRIORITY	20
+#define NS_A_TICK	(NSEC_PER_SEC / 100) /* USER_HZ: the unit of times in /proc */
+#define NORMAL_PRIORITY 20
 
 struct snapshot {
-	char		name[TASK_NAME_LEN];
-	char		state;
-	const char	*state_name;
-	unsigned int	pid, parent, pgid, sid, tty_device, tty_foreground, threads, cpu;
-	uint64_t	cpu_ns, children_ns, started_ns;
-	unsigned int	exit_signal, nr_siginfo;
-	int		exit_status;
-	sigmask_t	pending, shared_pending, blocked, ignored, caught;
-	uint64_t	stack_limit;
+	char name[TASK_NAME_LEN];
+	char state;
+	const char *state_name;
+	unsigned int pid, parent, pgid, sid, tty_device, tty_foreground, threads, cpu;
+	uint64_t cpu_ns, children_ns, started_ns;
+	unsigned int exit_signal, nr_siginfo;
+	int exit_status;
+	sigmask_t pending, shared_pending, blocked, ignored, caught;
+	uint64_t stack_limit;
 	struct credentials cred;
 };
 
 static void snapshot_state(struct snapshot *s, const struct process *process,
 			   const struct task *task)
 {
-	static const struct { char letter; const char *name; } states[] = {
+	static const struct {
+		char letter;
+		const char *name;
+	} states[] = {
 		[TASK_RUNNING] = { 'R', "running" },
 		[TASK_INTERRUPTIBLE] = { 'S', "sleeping" },
 		[TASK_KILLABLE] = { 'D', "disk sleep" },
@@ -103,7 +106,7 @@ static void snapshot_take(struct snapshot *s, struct process *process)
 		s->started_ns = leader->started_ns;
 		s->cpu = leader->cpu ? leader->cpu->id : 0;
 		memcpy(s->name, leader->name, sizeof(s->name));
-	} else if (process->executable) {		/* a zombie: its threads are gone */
+	} else if (process->executable) { /* a zombie: its threads are gone */
 		const char *slash = strrchr(process->executable, '/');
 
 		strlcpy(s->name, slash ? slash + 1 : process->executable, sizeof(s->name));
@@ -268,7 +271,7 @@ int proc_show_maps(struct process *process, struct text *text)
 
 int proc_show_mounts(struct process *process, struct text *text)
 {
-	mounts_show(text);		/* one tree of mounts for all */
+	mounts_show(text); /* one tree of mounts for all */
 	return 0;
 }
 

@@ -13,7 +13,7 @@
 #include "fs/file.h"
 #include "fs/vfs_internal.h"
 
-#define RW_MAX	(INT32_MAX & PAGE_MASK)		/* bytes that one call moves at most */
+#define RW_MAX (INT32_MAX & PAGE_MASK) /* bytes that one call moves at most */
 
 enum direction { READ, WRITE };
 

@@ -15,29 +15,29 @@
 #include "fs/file.h"
 #include "fs/vfs_internal.h"
 
-#define BUFFER_MAX	PAGE_SIZE	/* a call may return less than there is */
+#define BUFFER_MAX PAGE_SIZE /* a call may return less than there is */
 
-struct dirent32 {		/* the type is the last byte of the entry */
+struct dirent32 { /* the type is the last byte of the entry */
 	uint32_t ino, off;
 	uint16_t reclen;
-	char	 name[];
+	char name[];
 } __packed;
 
 struct dirent64 {
 	uint64_t ino;
-	int64_t	 off;
+	int64_t off;
 	uint16_t reclen;
-	uint8_t	 type;
-	char	 name[];
+	uint8_t type;
+	char name[];
 } __packed;
 
 struct dirent_buffer {
 	struct dir_context context;
-	bool		wide;		/* getdents64 */
-	char		*buf;
-	size_t		 size, used;
-	void		*last;		/* whose `off` is still to be told */
-	int		 error;		/* an entry that no buffer of this form or size can hold */
+	bool wide; /* getdents64 */
+	char *buf;
+	size_t size, used;
+	void *last; /* whose `off` is still to be told */
+	int error;  /* an entry that no buffer of this form or size can hold */
 };
 
 static void tell_last(struct dirent_buffer *buffer, file_off_t pos)
@@ -54,7 +54,8 @@ static bool emit_entry(struct dir_context *context, const char *name, size_t len
 		       unsigned int type)
 {
 	struct dirent_buffer *buffer = container_of(context, struct dirent_buffer, context);
-	size_t header = buffer->wide ? offsetof(struct dirent64, name) : offsetof(struct dirent32, name);
+	size_t header =
+		buffer->wide ? offsetof(struct dirent64, name) : offsetof(struct dirent32, name);
 	size_t reclen = ALIGN_UP(header + len + (buffer->wide ? 1 : 2), buffer->wide ? 8u : 4u);
 	void *entry = buffer->buf + buffer->used;
 

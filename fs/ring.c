@@ -16,7 +16,8 @@ unsigned int ring_slots_for(unsigned long bytes)
 }
 
 /* Copy n slots to position `at`, which is not in use, and on around the ring's end. */
-static void copy_in(struct pipe *pipe, unsigned int at, const struct pipe_slot *slots, unsigned int n)
+static void copy_in(struct pipe *pipe, unsigned int at, const struct pipe_slot *slots,
+		    unsigned int n)
 {
 	unsigned int place = at & (pipe->nr_slots - 1);
 	unsigned int run = MIN(n, pipe->nr_slots - place);

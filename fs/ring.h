@@ -1,9 +1,10 @@
 /*
  * The ring's arithmetic: slots go in at the head and come out at the tail.
  *
- * 1. head and tail run freely and wrap at 2^32; only their difference and their low bits mean something, so
- *    nr_slots is a power of two.
- * 2. The caller holds pipe->lock; in a function that adds it holds `producer` too, in one that takes `consumer`.
+ * 1. head and tail run freely and wrap at 2^32; only their difference and their low bits mean
+ *    something, so nr_slots is a power of two.
+ * 2. The caller holds pipe->lock; in a function that adds it holds `producer` too, in one that
+ *    takes `consumer`.
  * 3. A slot goes in and out whole, by struct assignment.
  * 4. Nothing here sleeps, allocates or touches a page: this file runs in a host program as well.
  */
@@ -26,8 +27,8 @@ static inline struct pipe_slot ring_pop(struct pipe *pipe)
 }
 
 /*
- * The first n slots leave the ring, but their places are kept, and the slots stay there: they are the caller's until
- * ring_settle(). They lie in one piece: n is not more than ring_run() says.
+ * The first n slots leave the ring, but their places are kept, and the slots stay there: they are
+ * the caller's until ring_settle(). They lie in one piece: n is not more than ring_run() says.
  */
 static inline struct pipe_slot *ring_take(struct pipe *pipe, unsigned int n)
 {
@@ -38,7 +39,9 @@ static inline struct pipe_slot *ring_take(struct pipe *pipe, unsigned int n)
 	return first;
 }
 
-/* The last n of the slots that were taken are in the ring again; the places of the others are free. */
+/*
+ * The last n of the slots that were taken are in the ring again; the places of the others are free.
+ */
 static inline void ring_settle(struct pipe *pipe, unsigned int n)
 {
 	pipe->tail -= n;
@@ -53,15 +56,20 @@ static inline unsigned int ring_run(const struct pipe *pipe)
 	return MIN(pipe_used(pipe), pipe->nr_slots - place);
 }
 
-/* The next n places behind the head are filled from an array, or from another ring's slots from position `at` on. There
- * is room; nobody sees them before the head has moved. */
+/*
+ * The next n places behind the head are filled from an array, or from another ring's slots from
+ * position `at` on. There is room; nobody sees them before the head has moved.
+ */
 void ring_fill(struct pipe *pipe, const struct pipe_slot *slots, unsigned int n);
 void ring_fill_from(struct pipe *pipe, struct pipe *from, unsigned int at, unsigned int n);
 
 /* Slots for that many bytes: a power of two, at least one; 0: more than a ring can have. */
 unsigned int ring_slots_for(unsigned long bytes);
 
-/* Move what is in the ring to `slots`, which has room for it, and go on with that. Both mutexes are held. */
+/*
+ * Move what is in the ring to `slots`, which has room for it, and go on with that. Both mutexes are
+ * held.
+ */
 void ring_resize(struct pipe *pipe, struct pipe_slot *slots, unsigned int nr_slots);
 
 #endif

@@ -1,7 +1,8 @@
 /*
  * select and pselect: three sets of descriptors, as bitmaps. The machinery is in fs/poll.c.
  *
- * 1. Descriptors that the file table has no room for are not looked at; one in a set that is not open is EBADF.
+ * 1. Descriptors that the file table has no room for are not looked at; one in a set that is not
+ *    open is EBADF.
  * 2. The sets are written back only if the call succeeds; the time that is left always.
  */
 #include "fs/file.h"
@@ -15,17 +16,17 @@
 enum { SET_IN, SET_OUT, SET_EXCEPT, NR_SETS };
 
 static const unsigned int set_events[NR_SETS] = {
-	[SET_IN]     = POLLIN | POLLRDNORM | POLLRDBAND | POLLHUP | POLLERR,
-	[SET_OUT]    = POLLOUT | POLLWRNORM | POLLWRBAND | POLLERR,
+	[SET_IN] = POLLIN | POLLRDNORM | POLLRDBAND | POLLHUP | POLLERR,
+	[SET_OUT] = POLLOUT | POLLWRNORM | POLLWRBAND | POLLERR,
 	[SET_EXCEPT] = POLLPRI,
 };
 
-#define FEW_WORDS 8u			/* sets of 256 descriptors have room on the stack */
+#define FEW_WORDS 8u /* sets of 256 descriptors have room on the stack */
 
 struct sets {
-	unsigned int nr;			/* descriptors */
-	unsigned int words;			/* of one set */
-	uint32_t *wanted, *ready;		/* NR_SETS sets each, one behind the other */
+	unsigned int nr;	  /* descriptors */
+	unsigned int words;	  /* of one set */
+	uint32_t *wanted, *ready; /* NR_SETS sets each, one behind the other */
 };
 
 static inline bool set_has(const struct sets *sets, unsigned int set, unsigned int fd)
@@ -42,7 +43,8 @@ static int look(struct sets *sets, struct poll_table *table)
 	for (unsigned int fd = 0; fd < sets->nr; fd++) {
 		unsigned int events;
 
-		if (!set_has(sets, SET_IN, fd) && !set_has(sets, SET_OUT, fd) && !set_has(sets, SET_EXCEPT, fd))
+		if (!set_has(sets, SET_IN, fd) && !set_has(sets, SET_OUT, fd) &&
+		    !set_has(sets, SET_EXCEPT, fd))
 			continue;
 		events = poll_fd(fd, table);
 		if (events & POLLNVAL)
@@ -97,7 +99,8 @@ static int select_user(struct sets *sets, uint32_t __user *const user[NR_SETS], 
 	return ready;
 }
 
-static int select_sets(int nr, uint32_t __user *in, uint32_t __user *out, uint32_t __user *except, uint64_t deadline)
+static int select_sets(int nr, uint32_t __user *in, uint32_t __user *out, uint32_t __user *except,
+		       uint64_t deadline)
 {
 	uint32_t __user *const user[NR_SETS] = { in, out, except };
 	uint32_t few[2 * NR_SETS * FEW_WORDS];
@@ -121,8 +124,8 @@ static int select_sets(int nr, uint32_t __user *in, uint32_t __user *out, uint32
 	return ready;
 }
 
-static long select_with_timeout(int nr, uint32_t __user *in, uint32_t __user *out, uint32_t __user *except,
-				enum poll_time form, void __user *timeout)
+static long select_with_timeout(int nr, uint32_t __user *in, uint32_t __user *out,
+				uint32_t __user *except, enum poll_time form, void __user *timeout)
 {
 	uint64_t deadline;
 	int ready = poll_get_deadline(form, timeout, &deadline);
@@ -134,7 +137,8 @@ static long select_with_timeout(int nr, uint32_t __user *in, uint32_t __user *ou
 	return ready;
 }
 
-long sys_select(int nr, uint32_t __user *in, uint32_t __user *out, uint32_t __user *except, void __user *timeout)
+long sys_select(int nr, uint32_t __user *in, uint32_t __user *out, uint32_t __user *except,
+		void __user *timeout)
 {
 	return select_with_timeout(nr, in, out, except, POLL_TIMEVAL, timeout);
 }
@@ -146,13 +150,13 @@ long sys_old_select(const uint32_t __user *arguments)
 
 	if (copy_from_user(a, arguments, sizeof(a)))
 		return -EFAULT;
-	return sys_select(a[0], (uint32_t __user *)a[1], (uint32_t __user *)a[2], (uint32_t __user *)a[3],
-			  (void __user *)a[4]);
+	return sys_select(a[0], (uint32_t __user *)a[1], (uint32_t __user *)a[2],
+			  (uint32_t __user *)a[3], (void __user *)a[4]);
 }
 
 /* The sixth argument is the address of a mask's address and size. */
-static long pselect(int nr, uint32_t __user *in, uint32_t __user *out, uint32_t __user *except, enum poll_time form,
-		    void __user *timeout, const uint32_t __user *mask_and_size)
+static long pselect(int nr, uint32_t __user *in, uint32_t __user *out, uint32_t __user *except,
+		    enum poll_time form, void __user *timeout, const uint32_t __user *mask_and_size)
 {
 	uint32_t mask[2] = { 0, 0 };
 	int error = 0;
@@ -166,8 +170,8 @@ static long pselect(int nr, uint32_t __user *in, uint32_t __user *out, uint32_t 
 	return select_with_timeout(nr, in, out, except, form, timeout);
 }
 
-long sys_pselect6(int nr, uint32_t __user *in, uint32_t __user *out, uint32_t __user *except, void __user *timeout,
-		  const uint32_t __user *mask_and_size)
+long sys_pselect6(int nr, uint32_t __user *in, uint32_t __user *out, uint32_t __user *except,
+		  void __user *timeout, const uint32_t __user *mask_and_size)
 {
 	return pselect(nr, in, out, except, POLL_TIMESPEC, timeout, mask_and_size);
 }

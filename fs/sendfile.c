@@ -1,8 +1,8 @@
 /*
  * sendfile and copy_file_range: splice through a ring that lives on the stack for the one call.
  *
- * 1. Only this task sees the ring, so it has no lock. Slots come from the input's splice_read, without waiting for
- *    the disk, and go to the output's splice_write when their bytes are there.
+ * 1. Only this task sees the ring, so it has no lock. Slots come from the input's splice_read,
+ *    without waiting for the disk, and go to the output's splice_write when their bytes are there.
  * 2. The input's position advances only by what the output took.
  * 3. To a pipe there is no ring in between: that is splice.
  */
@@ -12,7 +12,10 @@
 #include "kernel/task.h"
 #include "mm/uaccess.h"
 
-/* Wait for the slot's bytes: 0; -EIO, after which the read has been started again; -ENODATA; -ERESTARTSYS. */
+/*
+ * Wait for the slot's bytes: 0; -EIO, after which the read has been started again; -ENODATA;
+ * -ERESTARTSYS.
+ */
 static int wait_arrived(struct pipe_slot *slot)
 {
 	int error;
@@ -44,9 +47,12 @@ static int wait_all_arrived(struct slot_list *slots)
 	return error;
 }
 
-/* One ringful. Bytes; 0 end of file; an error. *again: it went through whole, and there may be more. */
-static ssize_t pass_ring(struct file *in, file_off_t *pos_in, struct file *out, file_off_t *pos_out, size_t len,
-			 bool *again)
+/*
+ * One ringful. Bytes; 0 end of file; an error. *again: it went through whole, and there may be
+ * more.
+ */
+static ssize_t pass_ring(struct file *in, file_off_t *pos_in, struct file *out, file_off_t *pos_out,
+			 size_t len, bool *again)
 {
 	struct pipe_slot ring[SLOT_LIST_MAX];
 	struct slot_list slots = { .max = SLOT_LIST_MAX, .slots = ring };
@@ -68,8 +74,8 @@ static ssize_t pass_ring(struct file *in, file_off_t *pos_in, struct file *out, 
 	return taken ? taken : error;
 }
 
-static ssize_t splice_through_ring(struct file *in, file_off_t *pos_in, struct file *out, file_off_t *pos_out,
-				   size_t len)
+static ssize_t splice_through_ring(struct file *in, file_off_t *pos_in, struct file *out,
+				   file_off_t *pos_out, size_t len)
 {
 	ssize_t n = 0, done = 0;
 	bool again = true;
@@ -116,8 +122,10 @@ static ssize_t send(struct file *in, file_off_t *pos, struct file *out, size_t c
 	return n;
 }
 
-/* *offset: where to begin, and where it has ended; offset NULL: the input's own position. No byte at or
- * beyond max is sent. */
+/*
+ * *offset: where to begin, and where it has ended; offset NULL: the input's own position. No byte
+ * at or beyond max is sent.
+ */
 static ssize_t sendfile(int fd_out, int fd_in, file_off_t *offset, size_t count, file_off_t max)
 {
 	struct fd in = fd_get(fd_in), out = fd_get(fd_out);
@@ -186,7 +194,8 @@ long sys_sendfile(int fd_out, int fd_in, int32_t __user *offset, size_t count)
 /* ---- copy_file_range ---- */
 
 /* How much of [pos_in, pos_in+len) may be copied to pos_out: bytes, or an error. */
-static ssize_t check_range(struct file *in, file_off_t pos_in, struct file *out, file_off_t pos_out, size_t len)
+static ssize_t check_range(struct file *in, file_off_t pos_in, struct file *out, file_off_t pos_out,
+			   size_t len)
 {
 	struct inode *from = in->inode, *to = out->inode;
 	file_off_t size;
@@ -213,8 +222,8 @@ static ssize_t check_range(struct file *in, file_off_t pos_in, struct file *out,
 	return len;
 }
 
-static ssize_t copy_range(struct file *in, file_off_t __user *off_in, struct file *out, file_off_t __user *off_out,
-			  size_t len)
+static ssize_t copy_range(struct file *in, file_off_t __user *off_in, struct file *out,
+			  file_off_t __user *off_out, size_t len)
 {
 	file_off_t pos_in, pos_out;
 	int error = splice_position(in, off_in, &pos_in);
@@ -234,8 +243,8 @@ static ssize_t copy_range(struct file *in, file_off_t __user *off_in, struct fil
 	return n;
 }
 
-long sys_copy_file_range(int fd_in, int64_t __user *off_in, int fd_out, int64_t __user *off_out, size_t len,
-			 unsigned int flags)
+long sys_copy_file_range(int fd_in, int64_t __user *off_in, int fd_out, int64_t __user *off_out,
+			 size_t len, unsigned int flags)
 {
 	struct fd in, out;
 	ssize_t n = -EBADF;

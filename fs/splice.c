@@ -1,14 +1,14 @@
 /*
  * splice(2): slots move between files and pipes. The contract is in fs/splice.h.
  *
- * 1. File to pipe: pages are looked up, lent, and their reads started with no mutex held; then what fits is published.
- *    Nothing waits for data.
- * 2. Pipe to pipe: slots move; nobody asks whether their bytes are there. `consumer` of the one is taken before
- *    `producer` of the other, and neither is held across a wait: any number of such splices between any pipes,
- *    in any directions, cannot wait for each other.
- * 3. Pipe to file: slots whose bytes are there leave the ring for the file to take (or steal) them, but keep their
- *    places; what the file did not take goes back. `consumer` is held meanwhile, so that the order of the
- *    bytes stays.
+ * 1. File to pipe: pages are looked up, lent, and their reads started with no mutex held; then what
+ *    fits is published. Nothing waits for data.
+ * 2. Pipe to pipe: slots move; nobody asks whether their bytes are there. `consumer` of the one is
+ *    taken before `producer` of the other, and neither is held across a wait: any number of such
+ *    splices between any pipes, in any directions, cannot wait for each other.
+ * 3. Pipe to file: slots whose bytes are there leave the ring for the file to take (or steal) them,
+ *    but keep their places; what the file did not take goes back. `consumer` is held meanwhile, so
+ *    that the order of the bytes stays.
  * 4. After something was moved no call waits any more.
  */
 #include "fs/splice.h"
@@ -106,7 +106,8 @@ ssize_t splice_publish_all(struct pipe *pipe, struct slot_list *slots)
 }
 
 //BOOK: splice-file
-ssize_t splice_file_to_pipe(struct file *in, file_off_t *pos, struct pipe *pipe, size_t len, bool nonblock)
+ssize_t splice_file_to_pipe(struct file *in, file_off_t *pos, struct pipe *pipe, size_t len,
+			    bool nonblock)
 {
 	/* Bytes that were read from a stream cannot be read again. */
 	bool stream = !in->ops->llseek;
@@ -150,7 +151,8 @@ ssize_t splice_file_to_pipe(struct file *in, file_off_t *pos, struct pipe *pipe,
 /* ---- pipe to pipe ---- */
 
 /* Both mutexes are held. Bytes; 0 end of file; -EPIPE; -EAGAIN and which pipe to wait for. */
-static ssize_t try_between(struct pipe *from, struct pipe *to, size_t len, slot_mover mover, bool *full)
+static ssize_t try_between(struct pipe *from, struct pipe *to, size_t len, slot_mover mover,
+			   bool *full)
 {
 	unsigned int head = to->head, nr = 0;
 	int room = pipe_room(to);
@@ -159,7 +161,10 @@ static ssize_t try_between(struct pipe *from, struct pipe *to, size_t len, slot_
 
 	if (room < 0)
 		return room;
-	/* Only producers fill places, so the room stays; one pipe's lock is never held with the other's. */
+	/*
+	 * Only producers fill places, so the room stays; one pipe's lock is never held with the
+	 * other's.
+	 */
 	spin_lock(&from->lock);
 	if (from->head == from->tail) {
 		error = from->writers ? -EAGAIN : 0;
@@ -169,7 +174,7 @@ static ssize_t try_between(struct pipe *from, struct pipe *to, size_t len, slot_
 	} else {
 		nr = mover(from, to, room, &left);
 		if (nr == 0)
-			error = -EFAULT;	/* the page cannot count one more holder */
+			error = -EFAULT; /* the page cannot count one more holder */
 	}
 	spin_unlock(&from->lock);
 	if (nr == 0)
@@ -213,7 +218,8 @@ static unsigned int move_slots(struct pipe *from, struct pipe *to, unsigned int 
 	return n;
 }
 
-ssize_t splice_between(struct pipe *from, struct pipe *to, size_t len, bool nonblock, slot_mover mover)
+ssize_t splice_between(struct pipe *from, struct pipe *to, size_t len, bool nonblock,
+		       slot_mover mover)
 {
 	ssize_t n;
 
@@ -231,7 +237,8 @@ ssize_t splice_between(struct pipe *from, struct pipe *to, size_t len, bool nonb
 		mutex_unlock(&from->consumer);
 		if (n != -EAGAIN)
 			break;
-		n = full ? pipe_wait_writable(to, nonblock) : pipe_wait_readable(from, PIPE_NEED_SLOT, nonblock);
+		n = full ? pipe_wait_writable(to, nonblock)
+			 : pipe_wait_readable(from, PIPE_NEED_SLOT, nonblock);
 	} while (n == 0);
 	return n == -EPIPE ? pipe_broken() : n;
 }
@@ -251,16 +258,19 @@ static ssize_t pipe_to_pipe(struct pipe *from, struct pipe *to, size_t len, bool
 /* ---- pipe to file ---- */
 
 /*
- * Slots that a file is taking from a pipe: either whole ones, which lie in their places of the ring, or a part of the
- * first one. `consumer` is held from take_slots to settle.
+ * Slots that a file is taking from a pipe: either whole ones, which lie in their places of the
+ * ring, or a part of the first one. `consumer` is held from take_slots to settle.
  */
 struct taking {
 	struct slot_list list;
-	unsigned int	 part_len;	/* 0: whole ones */
-	struct pipe_slot part;		/* a copy of the beginning of the first slot */
+	unsigned int part_len; /* 0: whole ones */
+	struct pipe_slot part; /* a copy of the beginning of the first slot */
 };
 
-/* Fill the list with up to len bytes. Bytes; 0 end of file; -EAGAIN, -EIO, -ENODATA: what the first slot says. */
+/*
+ * Fill the list with up to len bytes. Bytes; 0 end of file; -EAGAIN, -EIO, -ENODATA: what the first
+ * slot says.
+ */
 static ssize_t take_slots(struct pipe *pipe, struct taking *taking, size_t len, bool need_bytes)
 {
 	struct pipe_slot *first;
@@ -298,8 +308,8 @@ static ssize_t take_slots(struct pipe *pipe, struct taking *taking, size_t len, 
 }
 
 /*
- * The file has taken what it wanted: the rest is in the ring again. While slots were out the ring looked
- * shorter than it is, and fuller to writers: all who looked at it look again.
+ * The file has taken what it wanted: the rest is in the ring again. While slots were out the ring
+ * looked shorter than it is, and fuller to writers: all who looked at it look again.
  */
 static void settle(struct pipe *pipe, struct taking *taking)
 {
@@ -321,10 +331,11 @@ static void settle(struct pipe *pipe, struct taking *taking)
 }
 
 /*
- * Move what is there; `consumer` is held, and given back. Bytes, 0 end of file, an error; *wait: nothing is there
- * yet.
+ * Move what is there; `consumer` is held, and given back. Bytes, 0 end of file, an error; *wait:
+ * nothing is there yet.
  */
-static ssize_t drain_pipe(struct pipe *pipe, struct file *out, file_off_t *pos, size_t len, bool *wait)
+static ssize_t drain_pipe(struct pipe *pipe, struct file *out, file_off_t *pos, size_t len,
+			  bool *wait)
 {
 	struct taking taking;
 	ssize_t n, taken, done = 0;
@@ -352,7 +363,8 @@ static ssize_t drain_pipe(struct pipe *pipe, struct file *out, file_off_t *pos, 
 	return done;
 }
 
-static ssize_t pipe_to_file(struct pipe *pipe, struct file *out, file_off_t *pos, size_t len, bool nonblock)
+static ssize_t pipe_to_file(struct pipe *pipe, struct file *out, file_off_t *pos, size_t len,
+			    bool nonblock)
 {
 	enum pipe_need need = sink_needs_bytes(out) ? PIPE_NEED_BYTES : PIPE_NEED_SLOT;
 	ssize_t n;
@@ -375,8 +387,9 @@ static ssize_t pipe_to_file(struct pipe *pipe, struct file *out, file_off_t *pos
 /* ---- splice(2) ---- */
 
 /* Both files are open in the right mode; one of them is a pipe. */
-static ssize_t splice_files(struct file *in, const file_off_t __user *off_in, file_off_t *pos_in, struct file *out,
-			    const file_off_t __user *off_out, file_off_t *pos_out, size_t len, bool nonblock)
+static ssize_t splice_files(struct file *in, const file_off_t __user *off_in, file_off_t *pos_in,
+			    struct file *out, const file_off_t __user *off_out, file_off_t *pos_out,
+			    size_t len, bool nonblock)
 {
 	struct pipe *from = file_pipe(in), *to = file_pipe(out);
 
@@ -405,8 +418,8 @@ static ssize_t splice_files(struct file *in, const file_off_t __user *off_in, fi
 	return pipe_to_file(from, out, pos_out, len, nonblock);
 }
 
-static ssize_t splice(struct file *in, file_off_t __user *off_in, struct file *out, file_off_t __user *off_out,
-		      size_t len, unsigned int flags)
+static ssize_t splice(struct file *in, file_off_t __user *off_in, struct file *out,
+		      file_off_t __user *off_out, size_t len, unsigned int flags)
 {
 	bool from_pipe = file_pipe(in), to_pipe = file_pipe(out);
 	file_off_t pos_in = 0, pos_out = 0;
@@ -425,7 +438,8 @@ static ssize_t splice(struct file *in, file_off_t __user *off_in, struct file *o
 		return refuse(EBADF, "the input is not open to read, or the output not to write");
 	if (!from_pipe && !to_pipe)
 		return refuse(EINVAL, "neither end is a pipe");
-	n = splice_files(in, off_in, &pos_in, out, off_out, &pos_out, len, flags & SPLICE_F_NONBLOCK);
+	n = splice_files(in, off_in, &pos_in, out, off_out, &pos_out, len,
+			 flags & SPLICE_F_NONBLOCK);
 	if (n <= 0)
 		return n;
 	if (!from_pipe)
@@ -435,7 +449,8 @@ static ssize_t splice(struct file *in, file_off_t __user *off_in, struct file *o
 	return error ? error : n;
 }
 
-long sys_splice(int fd_in, int64_t __user *off_in, int fd_out, int64_t __user *off_out, size_t len, unsigned int flags)
+long sys_splice(int fd_in, int64_t __user *off_in, int fd_out, int64_t __user *off_out, size_t len,
+		unsigned int flags)
 {
 	struct fd in, out;
 	ssize_t n = -EBADF;

@@ -2,11 +2,13 @@
  * Splice: moving slots.
  *
  * 1. A source (file_ops.splice_read) appends slots to a list without waiting for data; a sink
- *    (file_ops.splice_write) consumes slots whose bytes have arrived. Pipe to pipe moves slots and asks nothing.
- * 2. A slot list belongs to one task and has no lock. It is how slots travel between a file and a ring, and
- *    the ring that lives on the stack for the one call of sendfile and copy_file_range.
- * 3. splice from a file looks up pages, lends them and starts bios before it takes the pipe's producer; it
- *    publishes what fits and releases the rest. The file offset advances only by what was published.
+ *    (file_ops.splice_write) consumes slots whose bytes have arrived. Pipe to pipe moves slots and
+ *    asks nothing.
+ * 2. A slot list belongs to one task and has no lock. It is how slots travel between a file and a
+ *    ring, and the ring that lives on the stack for the one call of sendfile and copy_file_range.
+ * 3. splice from a file looks up pages, lends them and starts bios before it takes the pipe's
+ *    producer; it publishes what fits and releases the rest. The file offset advances only by what
+ *    was published.
  */
 #ifndef FS_SPLICE_H
 #define FS_SPLICE_H
@@ -20,10 +22,10 @@
 #define SPLICE_F_GIFT	  8
 #define SPLICE_F_ALL	  15
 
-#define SLOT_LIST_MAX	16u
+#define SLOT_LIST_MAX	  16u
 
 struct slot_list {
-	unsigned int	nr, max;		/* slots in use; room (file_ops.splice_read fills no more) */
+	unsigned int nr, max; /* slots in use; room (file_ops.splice_read fills no more) */
 	struct pipe_slot *slots;
 };
 
@@ -38,20 +40,31 @@ static inline size_t slot_list_bytes(const struct slot_list *slots)
 
 /* ---- sources and sinks: fs/splice_file.c ---- */
 
-/* For sinks: the first n bytes of the first slot are taken; releases and removes it when it has no more. */
+/*
+ * For sinks: the first n bytes of the first slot are taken; releases and removes it when it has no
+ * more.
+ */
 void slot_list_consume(struct slot_list *slots, unsigned int n);
 /* Release what is left. */
 void slot_list_release(struct slot_list *slots);
 
 /* For files whose data lives in the page cache: file_ops.splice_read. */
 ssize_t generic_splice_read(struct file *file, int64_t *pos, size_t len, struct slot_list *slots);
-/* For files written through the page cache: file_ops.splice_write: steals whole pages that nobody else holds,
- * copies the rest. */
+/*
+ * For files written through the page cache: file_ops.splice_write: steals whole pages that nobody
+ * else holds, copies the rest.
+ */
 ssize_t generic_splice_write(struct file *file, int64_t *pos, struct slot_list *slots);
-/* file_ops.splice_write for what is written by file_ops.write (terminals): maps each slot and writes it. */
+/*
+ * file_ops.splice_write for what is written by file_ops.write (terminals): maps each slot and
+ * writes it.
+ */
 ssize_t copy_splice_write(struct file *file, int64_t *pos, struct slot_list *slots);
-/* file_ops.splice_read for what is read by file_ops.read (/proc files, terminals): fresh anon pages; one at a time
- * if the file has no llseek, since a stream may have no more than that for now. */
+/*
+ * file_ops.splice_read for what is read by file_ops.read (/proc files, terminals): fresh anon
+ * pages; one at a time if the file has no llseek, since a stream may have no more than that for
+ * now.
+ */
 ssize_t copy_splice_read(struct file *file, int64_t *pos, size_t len, struct slot_list *slots);
 /* /dev/null: releases the slots unread. It takes slots that have not arrived, too. */
 ssize_t null_splice_write(struct file *file, int64_t *pos, struct slot_list *slots);
@@ -61,28 +74,43 @@ static inline bool sink_needs_bytes(const struct file *file)
 	return file->ops->splice_write != null_splice_write;
 }
 
-/* ---- between splice, sendfile, tee and vmsplice; each returns what read(2) and write(2) would ---- */
+/*
+ * ---- between splice, sendfile, tee and vmsplice; each returns what read(2) and write(2) would
+ * ----
+ */
 
-#define SPLICE_MAX_BYTES 0x7ffff000u	/* of one call, as for read(2) */
+#define SPLICE_MAX_BYTES 0x7ffff000u /* of one call, as for read(2) */
 
 /* Slots of a file to a pipe, until the pipe is full or the file ends. fs/splice.c */
-ssize_t splice_file_to_pipe(struct file *in, int64_t *pos, struct pipe *pipe, size_t len, bool nonblock);
-/* Publish the slots of the list as far as there is room; those that found none stay in it. Bytes, or -EPIPE. */
+ssize_t splice_file_to_pipe(struct file *in, int64_t *pos, struct pipe *pipe, size_t len,
+			    bool nonblock);
+/*
+ * Publish the slots of the list as far as there is room; those that found none stay in it. Bytes,
+ * or -EPIPE.
+ */
 ssize_t splice_publish(struct pipe *pipe, struct slot_list *slots);
-/* Publish all of them, waiting for room: they cannot go back where they came from. Bytes; the rest is released. */
+/*
+ * Publish all of them, waiting for room: they cannot go back where they came from. Bytes; the rest
+ * is released.
+ */
 ssize_t splice_publish_all(struct pipe *pipe, struct slot_list *slots);
 /* Free places, or 0 if there is none; -EPIPE. */
 int pipe_room(struct pipe *pipe);
 
 /*
- * Between two pipes. `mover` puts up to `room` slots of `from`, which is not empty, behind the head of `to`, where
- * nobody sees them yet, and says how many; `consumer` of from, `producer` of to and from->lock are held. Bytes.
+ * Between two pipes. `mover` puts up to `room` slots of `from`, which is not empty, behind the head
+ * of `to`, where nobody sees them yet, and says how many; `consumer` of from, `producer` of to and
+ * from->lock are held. Bytes.
  */
-typedef unsigned int (*slot_mover)(struct pipe *from, struct pipe *to, unsigned int room, size_t *len);
-ssize_t splice_between(struct pipe *from, struct pipe *to, size_t len, bool nonblock, slot_mover mover);
+typedef unsigned int (*slot_mover)(struct pipe *from, struct pipe *to, unsigned int room,
+				   size_t *len);
+ssize_t splice_between(struct pipe *from, struct pipe *to, size_t len, bool nonblock,
+		       slot_mover mover);
 
-/* Where a call reads or writes a file that is not a pipe: at *user, or at the file's own position. The result is
- * 0; -EFAULT, -EINVAL (negative). */
+/*
+ * Where a call reads or writes a file that is not a pipe: at *user, or at the file's own position.
+ * The result is 0; -EFAULT, -EINVAL (negative).
+ */
 int splice_position(struct file *file, const int64_t __user *user, int64_t *pos);
 int splice_set_position(struct file *file, int64_t __user *user, int64_t pos);
 

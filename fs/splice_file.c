@@ -1,11 +1,12 @@
 /*
  * Splice: files as sources and as sinks of slots. The contract is in fs/splice.h.
  *
- * 1. A cached page becomes a slot by being lent: no byte is copied, and a page that is still being read becomes one
- *    as well.
- * 2. A whole aligned page that nobody else holds becomes the file's own page; everything else is copied by
- *    the file's write operation.
- * 3. What a sink has taken is gone from its list, byte by byte; what is left in the list is as it was.
+ * 1. A cached page becomes a slot by being lent: no byte is copied, and a page that is still being
+ *    read becomes one as well.
+ * 2. A whole aligned page that nobody else holds becomes the file's own page; everything else is
+ *    copied by the file's write operation.
+ * 3. What a sink has taken is gone from its list, byte by byte; what is left in the list is as it
+ *    was.
  */
 #include "fs/splice.h"
 #include "kernel/task.h"
@@ -33,9 +34,12 @@ void slot_list_release(struct slot_list *slots)
 
 /* ---- sources ---- */
 
-/* Lend pages[0..nr) of the inode, for `len` bytes from `offset` in the first one. How many could be, or an error. */
-static int lend_pages(struct inode *inode, struct page **pages, int nr, unsigned int offset, size_t len,
-		      struct pipe_slot *slots)
+/*
+ * Lend pages[0..nr) of the inode, for `len` bytes from `offset` in the first one. How many could
+ * be, or an error.
+ */
+static int lend_pages(struct inode *inode, struct page **pages, int nr, unsigned int offset,
+		      size_t len, struct pipe_slot *slots)
 {
 	for (int i = 0; i < nr; i++) {
 		unsigned int n = MIN(PAGE_SIZE - offset, len);
@@ -44,7 +48,8 @@ static int lend_pages(struct inode *inode, struct page **pages, int nr, unsigned
 		if (error)
 			return i ? i : error;
 		inode_get(inode);
-		slots[i] = (struct pipe_slot){ pages[i], offset, n, &cache_slot_ops, 0, (unsigned long)inode };
+		slots[i] = (struct pipe_slot){ pages[i],	offset, n,
+					       &cache_slot_ops, 0,	(unsigned long)inode };
 		offset = 0;
 		len -= n;
 	}
@@ -67,14 +72,18 @@ ssize_t generic_splice_read(struct file *file, file_off_t *pos, size_t len, stru
 			return 0;
 		if ((file_off_t)len > left)
 			len = left;
-		wanted = MIN((offset + len - 1) / PAGE_SIZE + 1, MIN(slots->max - slots->nr, SLOT_LIST_MAX));
+		wanted = MIN((offset + len - 1) / PAGE_SIZE + 1,
+			     MIN(slots->max - slots->nr, SLOT_LIST_MAX));
 		had = mapping_start(&inode->mapping, file, *pos >> PAGE_SHIFT, wanted, pages);
 		if (had <= 0)
 			return had;
 		lent = lend_pages(inode, pages, had, offset, len, slots->slots + slots->nr);
 		for (int i = MAX(lent, 0); i < had; i++)
 			page_put(pages[i]);
-		/* The first page has left the file, by truncate or because it was replaced: look again. */
+		/*
+		 * The first page has left the file, by truncate or because it was replaced: look
+		 * again.
+		 */
 	} while (lent == -ENODATA);
 	if (lent < 0)
 		return lent;
@@ -155,19 +164,25 @@ ssize_t copy_splice_write(struct file *file, file_off_t *pos, struct slot_list *
 	return done ? done : n;
 }
 
-/* Could the first slot's page become the page of the file at *pos? Limits and odd files are left to the copy. */
+/*
+ * Could the first slot's page become the page of the file at *pos? Limits and odd files are left to
+ * the copy.
+ */
 static bool may_steal(struct file *file, file_off_t pos, const struct pipe_slot *slot)
 {
-	uint64_t limit = current->process ? current->process->limits[RLIMIT_FSIZE].soft : RLIM_INFINITY;
+	uint64_t limit =
+		current->process ? current->process->limits[RLIMIT_FSIZE].soft : RLIM_INFINITY;
 
-	return slot->ops->steal && slot->offset == 0 && slot->len == PAGE_SIZE && !(pos & (PAGE_SIZE - 1)) &&
-	       S_ISREG(file->inode->mode) && !(file->flags & O_DSYNC) && file->inode->mapping.ops->begin_write &&
+	return slot->ops->steal && slot->offset == 0 && slot->len == PAGE_SIZE &&
+	       !(pos & (PAGE_SIZE - 1)) && S_ISREG(file->inode->mode) && !(file->flags & O_DSYNC) &&
+	       file->inode->mapping.ops->begin_write &&
 	       pos < (file_off_t)UINT32_MAX << PAGE_SHIFT && (uint64_t)pos + PAGE_SIZE <= limit;
 }
 
 /*
- * The page is ours alone, with one reference: make it the file's, and get room for it on the disk. Whoever finds it
- * in the file meanwhile waits for its lock. On an error it is ours again. inode->lock is held.
+ * The page is ours alone, with one reference: make it the file's, and get room for it on the disk.
+ * Whoever finds it in the file meanwhile waits for its lock. On an error it is ours again.
+ * inode->lock is held.
  */
 static int add_stolen(struct inode *inode, file_off_t pos, struct page *page)
 {
@@ -207,7 +222,10 @@ static ssize_t steal_piece(struct file *file, file_off_t *pos, struct slot_list 
 	error = add_stolen(inode, *pos, first->page);
 	mutex_unlock(&inode->lock);
 	if (error) {
-		/* The file has a page there, or no room. The slot makes its promise again, and the copy finds out. */
+		/*
+		 * The file has a page there, or no room. The slot makes its promise again, and the
+		 * copy finds out.
+		 */
 		atomic_inc(&first->page->lent);
 		return 0;
 	}

@@ -15,10 +15,10 @@
 /* ---- taking it down ---- */
 
 struct attributes {
-	unsigned int	  mode, nr_links, dev, rdev, block_size;
-	uint32_t	  uid, gid;
-	uint64_t	  number, blocks;
-	file_off_t	  size;
+	unsigned int mode, nr_links, dev, rdev, block_size;
+	uint32_t uid, gid;
+	uint64_t number, blocks;
+	file_off_t size;
 	struct timespec64 atime, mtime, ctime;
 };
 
@@ -89,7 +89,7 @@ struct stat32 {
 };
 _Static_assert(sizeof(struct stat32) == 64, "struct stat of Linux/i386");
 
-#define OVERFLOW_ID	65534u		/* stands for ids that 16 bits cannot tell */
+#define OVERFLOW_ID 65534u /* stands for ids that 16 bits cannot tell */
 
 static uint16_t narrow_id(uint32_t id)
 {
@@ -155,7 +155,7 @@ struct stat64 {
 	uint32_t mode, nlink, uid, gid;
 	uint64_t rdev;
 	uint32_t pad1;
-	int64_t	 size;
+	int64_t size;
 	uint32_t blksize;
 	uint64_t blocks;
 	uint32_t atime, atime_nsec, mtime, mtime_nsec, ctime, ctime_nsec;
@@ -217,9 +217,9 @@ long sys_fstat64(int fd, void __user *result)
 /* ---- struct statx ---- */
 
 struct statx_time {
-	int64_t	 sec;
+	int64_t sec;
 	uint32_t nsec;
-	int32_t	 reserved;
+	int32_t reserved;
 };
 
 struct statx {
@@ -234,9 +234,9 @@ struct statx {
 };
 _Static_assert(sizeof(struct statx) == 256, "struct statx of Linux");
 
-#define STATX_BASIC_STATS	0x000007ffu
-#define STATX_RESERVED		0x80000000u
-#define AT_STATX_SYNC		0x6000u		/* how fresh: there is no other than fresh */
+#define STATX_BASIC_STATS 0x000007ffu
+#define STATX_RESERVED	  0x80000000u
+#define AT_STATX_SYNC	  0x6000u /* how fresh: there is no other than fresh */
 
 static struct statx_time statx_time(struct timespec64 time)
 {
@@ -294,14 +294,15 @@ struct statfs64 {
 } __packed;
 _Static_assert(sizeof(struct statfs64) == 84, "struct statfs64 of Linux/i386");
 
-#define ST_RDONLY	1u
-#define ST_VALID	0x20u
-#define ST_NOATIME	0x400u
+#define ST_RDONLY  1u
+#define ST_VALID   0x20u
+#define ST_NOATIME 0x400u
 
 static int statfs_object(const struct object *object, struct statfs64 *st)
 {
 	struct super_block *sb = object->inode->sb;
-	struct fs_statistics fs = { .type = sb->type->magic, .block_size = sb->block_size,
+	struct fs_statistics fs = { .type = sb->type->magic,
+				    .block_size = sb->block_size,
 				    .name_max = NAME_MAX };
 	int error = sb->ops->statfs ? sb->ops->statfs(sb, &fs) : 0;
 

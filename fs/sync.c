@@ -20,7 +20,7 @@ int block_sync(struct block_device *device)
 
 static void sync_one(struct super_block *sb)
 {
-	super_sync(sb);		/* sync(2) reports nothing */
+	super_sync(sb); /* sync(2) reports nothing */
 }
 
 long sys_sync(void)
@@ -66,9 +66,14 @@ long sys_fdatasync(int number)
 /* ---- posix_fadvise ---- */
 
 enum fadvice {
-	FADV_NORMAL, FADV_RANDOM, FADV_SEQUENTIAL, FADV_WILLNEED, FADV_DONTNEED, FADV_NOREUSE,
+	FADV_NORMAL,
+	FADV_RANDOM,
+	FADV_SEQUENTIAL,
+	FADV_WILLNEED,
+	FADV_DONTNEED,
+	FADV_NOREUSE,
 };
-#define WILLNEED_PAGES	16u		/* asked for at a time */
+#define WILLNEED_PAGES 16u /* asked for at a time */
 
 /*
  * Where the file's pages are: those of a disk are not in the inode of its node. NULL: it has
@@ -99,7 +104,7 @@ static int start_reading(struct inode *inode, unsigned int first, unsigned int l
 			page_put(pages[i]);
 		first += nr;
 		if (first == 0)
-			break;		/* that was the last page there can be */
+			break; /* that was the last page there can be */
 	}
 	return 0;
 }
@@ -109,7 +114,7 @@ static int drop_range(struct inode *inode, file_off_t start, file_off_t end)
 {
 	struct mapping *mapping = &inode->mapping;
 	file_off_t first = (start + PAGE_SIZE - 1) >> PAGE_SHIFT;
-	file_off_t last = end >> PAGE_SHIFT;	/* one too far */
+	file_off_t last = end >> PAGE_SHIFT; /* one too far */
 	int error = 0;
 
 	if (end >= inode_size(inode))
@@ -135,7 +140,7 @@ static int file_advise(struct file *file, file_off_t start, file_off_t len, unsi
 	if (len == 0 || __builtin_add_overflow(start, len, &end))
 		end = INT64_MAX;
 	switch (advice) {
-	case FADV_NORMAL:	/* read-ahead finds out by itself how a file is read */
+	case FADV_NORMAL: /* read-ahead finds out by itself how a file is read */
 	case FADV_RANDOM:
 	case FADV_SEQUENTIAL:
 	case FADV_NOREUSE:

@@ -2,8 +2,8 @@
  * tee(2): the slots of one pipe once more in another, without copying a byte or consuming one.
  *
  * 1. The page gets one more holder. It is shared; that is safe because no holder changes bytes that
- *    another one sees: who appends does so behind everybody's end, and the right to append stays with the
- *    pipe that write(2) gave the page to.
+ *    another one sees: who appends does so behind everybody's end, and the right to append stays
+ *    with the pipe that write(2) gave the page to.
  * 2. Nobody asks whether the bytes have arrived.
  */
 #include "fs/splice.h"

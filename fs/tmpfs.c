@@ -17,9 +17,8 @@
 #include "mm/kmap.h"
 #include "mm/slab.h"
 
-#define TMPFS_MAGIC	0x01021994
-#define SECTORS_A_PAGE	(PAGE_SIZE >> 9)
-
+#define TMPFS_MAGIC    0x01021994
+#define SECTORS_A_PAGE (PAGE_SIZE >> 9)
 
 /* ---- counting ---- */
 
@@ -203,13 +202,13 @@ static ssize_t read_piece(struct file *file, struct iter *to, file_off_t *pos, s
 
 	if (page)
 		page_put(page);
-	if (!there) {			/* never written, or refused: zeros */
+	if (!there) { /* never written, or refused: zeros */
 		done = read_hole(file->inode, to, *pos, n);
 		if (done > 0)
 			*pos += done;
 		return done;
 	}
-	file->ra_next = UINT32_MAX;	/* no read-ahead: it would fill the holes */
+	file->ra_next = UINT32_MAX; /* no read-ahead: it would fill the holes */
 	to->left = n;
 	done = generic_file_read(file, to, pos);
 	to->left += rest;
@@ -303,7 +302,7 @@ static void tmpfs_free_inode(struct inode *inode)
 {
 	struct tmpfs_inode *own = inode->private;
 
-	(void)tmpfs_recount(inode);	/* its pages are gone */
+	(void)tmpfs_recount(inode); /* its pages are gone */
 	inode->private = NULL;
 	kfree(own->target);
 	kfree(own);
@@ -357,7 +356,7 @@ static int parse_pages(const char *text, unsigned int *pages)
 	} else {
 		*pages = MIN((size + PAGE_SIZE - 1) >> PAGE_SHIFT, (uint64_t)INT32_MAX);
 		if (size == 0)
-			*pages = INT32_MAX;	/* no limit */
+			*pages = INT32_MAX; /* no limit */
 	}
 	return *end ? -EINVAL : 0;
 }
@@ -446,7 +445,7 @@ int tmpfs_mount(struct super_block *sb, const char *options)
 	error = PTR_ERR(root);
 	if (IS_ERR(root))
 		goto free_tmpfs;
-	inode_get(root);		/* the tree's, besides the dentry's */
+	inode_get(root); /* the tree's, besides the dentry's */
 	sb->root = dentry_make_root(sb, root);
 	if (!sb->root) {
 		inode_put(root);

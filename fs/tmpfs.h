@@ -20,25 +20,25 @@ int tmpfs_add_symlink(struct super_block *sb, const char *name, const char *targ
 
 /* super_block->private. */
 struct tmpfs {
-	spinlock_t	lock;		/* plain */
-	unsigned int	pages, max_pages;
-	unsigned int	inodes, max_inodes;
-	uint64_t	last_number;
-	bool		mounted;
-	unsigned int	root_mode;
-	struct inode	*root;		/* a reference */
+	spinlock_t lock; /* plain */
+	unsigned int pages, max_pages;
+	unsigned int inodes, max_inodes;
+	uint64_t last_number;
+	bool mounted;
+	unsigned int root_mode;
+	struct inode *root; /* a reference */
 };
 
 /* inode->private. */
 struct tmpfs_inode {
-	struct list	entries;	/* of a directory */
-	file_off_t	names_made;	/* in all, for cookies */
-	uint64_t	parent;		/* of a directory: the number of the one above it */
-	unsigned int	pages;		/* counted in tmpfs->pages; tmpfs->lock, as the next */
-	bool		refused;	/* there may be pages that found no room */
-	char		*target;	/* of a symbolic link */
-	struct mutex	refused_lock;
-	unsigned int	first_refused, nr_refused;	/* the last pages that had no room */
+	struct list entries;   /* of a directory */
+	file_off_t names_made; /* in all, for cookies */
+	uint64_t parent;       /* of a directory: the number of the one above it */
+	unsigned int pages;    /* counted in tmpfs->pages; tmpfs->lock, as the next */
+	bool refused;	       /* there may be pages that found no room */
+	char *target;	       /* of a symbolic link */
+	struct mutex refused_lock;
+	unsigned int first_refused, nr_refused; /* the last pages that had no room */
 };
 
 /* A new inode with one reference and no name. ERR_PTR(-ENOMEM, -ENOSPC). */

@@ -14,15 +14,15 @@
 #include "lib/string.h"
 #include "mm/slab.h"
 
-#define FIRST_COOKIE	2		/* 0 is ".", 1 is ".." */
-#define ENTRY_SIZE	20		/* what an entry adds to a directory's st_size */
+#define FIRST_COOKIE 2	/* 0 is ".", 1 is ".." */
+#define ENTRY_SIZE   20 /* what an entry adds to a directory's st_size */
 
 struct entry {
-	struct list	link;
-	struct inode	*inode;		/* a reference */
-	file_off_t	cookie;
-	unsigned int	hash, len;
-	char		name[];
+	struct list link;
+	struct inode *inode; /* a reference */
+	file_off_t cookie;
+	unsigned int hash, len;
+	char name[];
 };
 
 static struct entry *entry_find(const struct inode *dir, const struct dentry *dentry)

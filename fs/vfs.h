@@ -1,14 +1,15 @@
 /*
  * Files: inodes, directory entries, mounts, open files.
  *
- * 1. An inode is a file; its super block's file system gives its operations. An inode with references
- *    stays in memory; the last inode_put() of one without links deletes it.
- * 2. A dentry is a name in a directory, cached; inode == NULL means "no such name" (negative). Dentries form a
- *    tree up to their file system's root; a mount joins trees. dcache_lock guards the tree; unused dentries
- *    stay until memory or unmount wants them.
- * 3. An open file (struct file) has a position, flags and operations; file tables (fs/file.h) hold it.
- * 4. inode->lock (a mutex): size changes, writes, directory changes. A parent directory's lock is taken
- *    before a child's. Reading file data takes no lock; file faults take no inode.lock.
+ * 1. An inode is a file; its super block's file system gives its operations. An inode with
+ *    references stays in memory; the last inode_put() of one without links deletes it.
+ * 2. A dentry is a name in a directory, cached; inode == NULL means "no such name" (negative).
+ *    Dentries form a tree up to their file system's root; a mount joins trees. dcache_lock guards
+ *    the tree; unused dentries stay until memory or unmount wants them.
+ * 3. An open file (struct file) has a position, flags and operations; file tables (fs/file.h) hold
+ *    it.
+ * 4. inode->lock (a mutex): size changes, writes, directory changes. A parent directory's lock is
+ *    taken before a child's. Reading file data takes no lock; file faults take no inode.lock.
  * 5. Lock order: pipe consumer < pipe producer < inode.lock < mm.lock < page lock < page tables.
  */
 #ifndef FS_VFS_H
@@ -27,73 +28,73 @@ struct slot_list;
 struct vma;
 
 /* File types and modes, as in st_mode. */
-#define S_IFMT	 0170000
-#define S_IFSOCK 0140000
-#define S_IFLNK	 0120000
-#define S_IFREG	 0100000
-#define S_IFBLK	 0060000
-#define S_IFDIR	 0040000
-#define S_IFCHR	 0020000
-#define S_IFIFO	 0010000
-#define S_ISUID	 0004000
-#define S_ISGID	 0002000
-#define S_ISVTX	 0001000
-#define S_ISREG(m)	(((m) & S_IFMT) == S_IFREG)
-#define S_ISDIR(m)	(((m) & S_IFMT) == S_IFDIR)
-#define S_ISLNK(m)	(((m) & S_IFMT) == S_IFLNK)
-#define S_ISCHR(m)	(((m) & S_IFMT) == S_IFCHR)
-#define S_ISBLK(m)	(((m) & S_IFMT) == S_IFBLK)
-#define S_ISFIFO(m)	(((m) & S_IFMT) == S_IFIFO)
-#define S_ISSOCK(m)	(((m) & S_IFMT) == S_IFSOCK)
+#define S_IFMT	    0170000
+#define S_IFSOCK    0140000
+#define S_IFLNK	    0120000
+#define S_IFREG	    0100000
+#define S_IFBLK	    0060000
+#define S_IFDIR	    0040000
+#define S_IFCHR	    0020000
+#define S_IFIFO	    0010000
+#define S_ISUID	    0004000
+#define S_ISGID	    0002000
+#define S_ISVTX	    0001000
+#define S_ISREG(m)  (((m)&S_IFMT) == S_IFREG)
+#define S_ISDIR(m)  (((m)&S_IFMT) == S_IFDIR)
+#define S_ISLNK(m)  (((m)&S_IFMT) == S_IFLNK)
+#define S_ISCHR(m)  (((m)&S_IFMT) == S_IFCHR)
+#define S_ISBLK(m)  (((m)&S_IFMT) == S_IFBLK)
+#define S_ISFIFO(m) (((m)&S_IFMT) == S_IFIFO)
+#define S_ISSOCK(m) (((m)&S_IFMT) == S_IFSOCK)
 
 /* open(2) flags of Linux/i386. */
-#define O_ACCMODE	00000003
-#define O_RDONLY	00000000
-#define O_WRONLY	00000001
-#define O_RDWR		00000002
-#define O_CREAT		00000100
-#define O_EXCL		00000200
-#define O_NOCTTY	00000400
-#define O_TRUNC		00001000
-#define O_APPEND	00002000
-#define O_NONBLOCK	00004000
-#define O_DSYNC		00010000
-#define O_DIRECT	00040000
-#define O_LARGEFILE	00100000
-#define O_DIRECTORY	00200000
-#define O_NOFOLLOW	00400000
-#define O_NOATIME	01000000
-#define O_CLOEXEC	02000000
-#define O_ASYNC		020000
-#define O_SYNC		04010000		/* O_DSYNC and one bit more */
-#define O_TMPFILE	020200000		/* O_DIRECTORY and one bit more */
-#define O_PATH		010000000
+#define O_ACCMODE	    00000003
+#define O_RDONLY	    00000000
+#define O_WRONLY	    00000001
+#define O_RDWR		    00000002
+#define O_CREAT		    00000100
+#define O_EXCL		    00000200
+#define O_NOCTTY	    00000400
+#define O_TRUNC		    00001000
+#define O_APPEND	    00002000
+#define O_NONBLOCK	    00004000
+#define O_DSYNC		    00010000
+#define O_DIRECT	    00040000
+#define O_LARGEFILE	    00100000
+#define O_DIRECTORY	    00200000
+#define O_NOFOLLOW	    00400000
+#define O_NOATIME	    01000000
+#define O_CLOEXEC	    02000000
+#define O_ASYNC		    020000
+#define O_SYNC		    04010000  /* O_DSYNC and one bit more */
+#define O_TMPFILE	    020200000 /* O_DIRECTORY and one bit more */
+#define O_PATH		    010000000
 
-#define AT_FDCWD		(-100)
-#define AT_SYMLINK_NOFOLLOW	0x100
-#define AT_EACCESS		0x200		/* faccessat2 */
-#define AT_REMOVEDIR		0x200		/* unlinkat */
-#define AT_SYMLINK_FOLLOW	0x400		/* linkat */
-#define AT_NO_AUTOMOUNT		0x800
-#define AT_EMPTY_PATH		0x1000
+#define AT_FDCWD	    (-100)
+#define AT_SYMLINK_NOFOLLOW 0x100
+#define AT_EACCESS	    0x200 /* faccessat2 */
+#define AT_REMOVEDIR	    0x200 /* unlinkat */
+#define AT_SYMLINK_FOLLOW   0x400 /* linkat */
+#define AT_NO_AUTOMOUNT	    0x800
+#define AT_EMPTY_PATH	    0x1000
 
-#define SEEK_SET	0
-#define SEEK_CUR	1
-#define SEEK_END	2
-#define SEEK_DATA	3
-#define SEEK_HOLE	4
+#define SEEK_SET	    0
+#define SEEK_CUR	    1
+#define SEEK_END	    2
+#define SEEK_DATA	    3
+#define SEEK_HOLE	    4
 
 /* d_type of getdents64, the `type` of dir_context.emit: S_IFMT's bits moved down; 0 is unknown. */
-#define DT_OF_MODE(mode) (((mode) & S_IFMT) >> 12)
+#define DT_OF_MODE(mode) (((mode)&S_IFMT) >> 12)
 
 /* For inode_permission(). */
-#define MAY_EXEC	1
-#define MAY_WRITE	2
-#define MAY_READ	4
+#define MAY_EXEC	      1
+#define MAY_WRITE	      2
+#define MAY_READ	      4
 
-#define MAKEDEV(major, minor) ((major) << 20 | (minor))		/* in the kernel */
-#define MAJOR(dev)	((dev) >> 20)
-#define MINOR(dev)	((dev) & 0xfffff)
+#define MAKEDEV(major, minor) ((major) << 20 | (minor)) /* in the kernel */
+#define MAJOR(dev)	      ((dev) >> 20)
+#define MINOR(dev)	      ((dev)&0xfffff)
 
 struct dentry;
 struct inode;
@@ -101,20 +102,22 @@ struct file;
 struct path;
 
 /*
- * readdir: the file system sets pos to the cookie of an entry before it emits it, and beyond the last one at the
- * end; it emits "." and ".." itself. The directory's lock is held.
+ * readdir: the file system sets pos to the cookie of an entry before it emits it, and beyond the
+ * last one at the end; it emits "." and ".." itself. The directory's lock is held.
  */
 struct dir_context {
 	/* Called for each entry; false: the buffer is full, stop before this entry. */
-	bool (*emit)(struct dir_context *, const char *name, size_t len, uint64_t ino, unsigned int type);
-	file_off_t pos;			/* where to go on; the file system's own cookie */
+	bool (*emit)(struct dir_context *, const char *name, size_t len, uint64_t ino,
+		     unsigned int type);
+	file_off_t pos; /* where to go on; the file system's own cookie */
 };
 
 /*
  * What a directory or symlink can do. Directory operations run with dir->lock held. NULL: -EPERM
- * (-ENOTDIR for lookup). `dentry` is negative. lookup, create and symlink return one reference, which becomes
- * the dentry's: the VFS calls dentry_set_inode() if the operation has not. The file system keeps link counts
- * and the directory's times; the VFS moves and drops dentries. It takes no references to dentries.
+ * (-ENOTDIR for lookup). `dentry` is negative. lookup, create and symlink return one reference,
+ * which becomes the dentry's: the VFS calls dentry_set_inode() if the operation has not. The file
+ * system keeps link counts and the directory's times; the VFS moves and drops dentries. It takes no
+ * references to dentries.
  */
 struct inode_ops {
 	/* Find dentry->name: the inode with a reference, NULL if there is none, ERR_PTR(-EIO). */
@@ -124,75 +127,85 @@ struct inode_ops {
 				unsigned int rdev);
 	struct inode *(*symlink)(struct inode *dir, struct dentry *dentry, const char *target);
 	int (*link)(struct inode *dir, struct dentry *dentry, struct inode *inode);
-	int (*unlink)(struct inode *dir, struct dentry *dentry);	/* not a directory */
+	int (*unlink)(struct inode *dir, struct dentry *dentry); /* not a directory */
 	int (*rmdir)(struct inode *dir, struct dentry *dentry);
 	int (*rename)(struct inode *old_dir, struct dentry *old, struct inode *new_dir,
-		      struct dentry *new_dentry);	/* an existing target is replaced */
+		      struct dentry *new_dentry); /* an existing target is replaced */
 	/* The target, NUL-terminated, into buf (size PATH_MAX): length, or an error. */
 	ssize_t (*readlink)(struct inode *inode, char *buf, size_t size);
-	/* A directory whose names come and go by themselves (/proc): false, if the cached dentry (it may be
-	 * negative) is not true any more: it is dropped and looked up again. NULL: always true. Takes no
-	 * lock of the directory. */
+	/*
+	 * A directory whose names come and go by themselves (/proc): false, if the cached dentry
+	 * (it may be negative) is not true any more: it is dropped and looked up again. NULL:
+	 * always true. Takes no lock of the directory.
+	 */
 	bool (*revalidate)(struct inode *dir, struct dentry *dentry);
 	/* proc's /proc/self/fd/N and exe: the path itself, with references; else NULL entry. */
 	int (*follow)(struct inode *inode, struct path *result);
-	/* size, mode, owner or times change; inode->lock held. NULL: just set the fields. For a size the
-	 * page cache is told by the caller: new size is set by the operation. */
+	/*
+	 * size, mode, owner or times change; inode->lock held. NULL: just set the fields. For a
+	 * size the page cache is told by the caller: new size is set by the operation.
+	 */
 	int (*truncate)(struct inode *inode, file_off_t size);
-	int (*changed)(struct inode *inode);	/* write the inode's fields to disk */
+	int (*changed)(struct inode *inode); /* write the inode's fields to disk */
 };
 
 /*
  * What an open file can do. NULL: -EINVAL, if not said otherwise. All may sleep.
  */
 struct file_ops {
-	int	(*open)(struct inode *inode, struct file *file);	/* NULL: nothing to do */
-	void	(*release)(struct file *file);				/* last reference gone */
-	ssize_t	(*read)(struct file *file, struct iter *to, file_off_t *pos);
-	ssize_t	(*write)(struct file *file, struct iter *from, file_off_t *pos);
+	int (*open)(struct inode *inode, struct file *file); /* NULL: nothing to do */
+	void (*release)(struct file *file);		     /* last reference gone */
+	ssize_t (*read)(struct file *file, struct iter *to, file_off_t *pos);
+	ssize_t (*write)(struct file *file, struct iter *from, file_off_t *pos);
 	file_off_t (*llseek)(struct file *file, file_off_t offset, int whence); /* NULL: -ESPIPE */
-	int	(*readdir)(struct file *file, struct dir_context *context);	/* NULL: -ENOTDIR */
-	/* POLL* bits that hold now; joins the queues by poll_wait(). NULL: always readable, writable. */
+	int (*readdir)(struct file *file, struct dir_context *context);		/* NULL: -ENOTDIR */
+	/*
+	 * POLL* bits that hold now; joins the queues by poll_wait(). NULL: always readable,
+	 * writable.
+	 */
 	unsigned int (*poll)(struct file *file, struct poll_table *table);
-	long	(*ioctl)(struct file *file, unsigned int command, unsigned long argument); /* NULL: -ENOTTY */
-	int	(*mmap)(struct file *file, struct vma *vma);	/* NULL: -ENODEV */
-	int	(*fsync)(struct file *file);
+	long (*ioctl)(struct file *file, unsigned int command,
+		      unsigned long argument);		 /* NULL: -ENOTTY */
+	int (*mmap)(struct file *file, struct vma *vma); /* NULL: -ENODEV */
+	int (*fsync)(struct file *file);
 	/*
-	 * splice source: append slots for up to `len` bytes at *pos to `slots` without waiting for data
-	 * (fs/splice.h), and advance *pos. Bytes appended, 0 at the end of file. NULL: -EINVAL.
+	 * splice source: append slots for up to `len` bytes at *pos to `slots` without waiting for
+	 * data (fs/splice.h), and advance *pos. Bytes appended, 0 at the end of file. NULL:
+	 * -EINVAL.
 	 */
-	ssize_t	(*splice_read)(struct file *file, file_off_t *pos, size_t len, struct slot_list *slots);
+	ssize_t (*splice_read)(struct file *file, file_off_t *pos, size_t len,
+			       struct slot_list *slots);
 	/*
-	 * splice sink: consume the bytes of `slots` in order, as many as can be; advance *pos. What was
-	 * taken is released (or stolen) and removed from the list. Bytes taken, or an error if none.
-	 * Bytes of all slots have arrived. NULL: -EINVAL.
+	 * splice sink: consume the bytes of `slots` in order, as many as can be; advance *pos. What
+	 * was taken is released (or stolen) and removed from the list. Bytes taken, or an error if
+	 * none. Bytes of all slots have arrived. NULL: -EINVAL.
 	 */
-	ssize_t	(*splice_write)(struct file *file, file_off_t *pos, struct slot_list *slots);
+	ssize_t (*splice_write)(struct file *file, file_off_t *pos, struct slot_list *slots);
 };
 
 struct inode {
-	struct super_block	*sb;
-	uint64_t		 number;
-	unsigned int		 mode;		/* type and permissions */
-	unsigned int		 nr_links;
-	uint32_t		 uid, gid;
-	unsigned int		 rdev;
-	file_off_t		 size;		/* under lock; read with inode_size() */
-	uint64_t		 blocks;	/* 512-byte units */
-	struct timespec64	 atime, mtime, ctime;
-	struct atomic		 refs;
-	struct mutex		 lock;
-	const struct inode_ops	*ops;
-	const struct file_ops	*file_ops;
-	struct mapping		 mapping;	/* its page cache */
-	struct pipe		*pipe;		/* of a FIFO that is open */
-	struct atomic		 writers_denied;/* >0: a program that runs; <0: open for writing (ETXTBSY) */
-	void			*private;	/* the file system's */
-	struct list		 hash_link;	/* inode hash by (sb, number); inode_lock */
-	struct list		 sb_link;	/* sb->inodes; inode_lock */
-	bool			 deleted;	/* a removed directory: nothing can be made in it; lock */
-	unsigned int		 state;		/* INODE_*; inode_lock */
-	const char		*kind;		/* of an anonymous inode: "pipe", "socket" */
+	struct super_block *sb;
+	uint64_t number;
+	unsigned int mode; /* type and permissions */
+	unsigned int nr_links;
+	uint32_t uid, gid;
+	unsigned int rdev;
+	file_off_t size; /* under lock; read with inode_size() */
+	uint64_t blocks; /* 512-byte units */
+	struct timespec64 atime, mtime, ctime;
+	struct atomic refs;
+	struct mutex lock;
+	const struct inode_ops *ops;
+	const struct file_ops *file_ops;
+	struct mapping mapping;	      /* its page cache */
+	struct pipe *pipe;	      /* of a FIFO that is open */
+	struct atomic writers_denied; /* >0: a program that runs; <0: open for writing (ETXTBSY) */
+	void *private;		      /* the file system's */
+	struct list hash_link;	      /* inode hash by (sb, number); inode_lock */
+	struct list sb_link;	      /* sb->inodes; inode_lock */
+	bool deleted;		      /* a removed directory: nothing can be made in it; lock */
+	unsigned int state;	      /* INODE_*; inode_lock */
+	const char *kind;	      /* of an anonymous inode: "pipe", "socket" */
 };
 
 /* A size that is never half of an update (64 bits on a 32-bit CPU). */
@@ -203,47 +216,47 @@ void inode_set_size(struct inode *inode, file_off_t size);
 #define PATH_MAX 4096
 
 struct dentry {
-	struct dentry		*parent;	/* itself at a root */
-	struct inode		*inode;		/* NULL: negative */
-	char			*name;
-	unsigned int		 name_len, hash;
-	struct atomic		 refs;
-	struct list		 children, sibling;
-	struct list		 hash_link;
-	struct super_block	*sb;
-	unsigned int		 mounts;	/* mounts that cover it */
-	bool			 unhashed;	/* removed: ".. (deleted)" */
-	struct list		 lru;		/* while refs == 0; dcache_lock */
-	char			 short_name[36]; /* storage for `name`, if it fits */
+	struct dentry *parent; /* itself at a root */
+	struct inode *inode;   /* NULL: negative */
+	char *name;
+	unsigned int name_len, hash;
+	struct atomic refs;
+	struct list children, sibling;
+	struct list hash_link;
+	struct super_block *sb;
+	unsigned int mounts; /* mounts that cover it */
+	bool unhashed;	     /* removed: ".. (deleted)" */
+	struct list lru;     /* while refs == 0; dcache_lock */
+	char short_name[36]; /* storage for `name`, if it fits */
 };
 
 struct mount {
-	struct super_block	*sb;
-	struct dentry		*root;		/* of the mounted tree */
-	struct mount		*parent;
-	struct dentry		*point;		/* what it covers, in parent */
-	struct atomic		 refs;		/* users beside the mount tree itself: paths, files */
-	bool			 read_only;
-	char			*source;
-	struct list		 link;		/* all mounts, in mount order */
+	struct super_block *sb;
+	struct dentry *root; /* of the mounted tree */
+	struct mount *parent;
+	struct dentry *point; /* what it covers, in parent */
+	struct atomic refs;   /* users beside the mount tree itself: paths, files */
+	bool read_only;
+	char *source;
+	struct list link; /* all mounts, in mount order */
 };
 
 struct path {
-	struct mount	*mount;
-	struct dentry	*dentry;
+	struct mount *mount;
+	struct dentry *dentry;
 };
 
 struct super_block {
 	const struct file_system *type;
-	const struct super_ops	*ops;
-	struct block_device	*device;	/* NULL: none */
-	unsigned int		 block_size;
-	bool			 read_only;
-	struct dentry		*root;
-	struct list		 inodes;
-	void			*private;
-	unsigned int		 dev;		/* st_dev */
-	struct atomic		 mounts;
+	const struct super_ops *ops;
+	struct block_device *device; /* NULL: none */
+	unsigned int block_size;
+	bool read_only;
+	struct dentry *root;
+	struct list inodes;
+	void *private;
+	unsigned int dev; /* st_dev */
+	struct atomic mounts;
 };
 
 struct fs_statistics {
@@ -258,7 +271,10 @@ struct super_ops {
 	void (*free_inode)(struct inode *inode);
 	int (*statfs)(struct super_block *sb, struct fs_statistics *st);
 	int (*sync)(struct super_block *sb);
-	/* Free sb->private and put inodes that the file system itself holds; dentries are gone by then. */
+	/*
+	 * Free sb->private and put inodes that the file system itself holds; dentries are gone by
+	 * then.
+	 */
 	void (*unmount)(struct super_block *sb);
 };
 
@@ -270,21 +286,22 @@ struct file_system {
 	/* Fill in sb (ops, root by dentry_make_root). 0 or an error. */
 	int (*mount)(struct super_block *sb, const char *options);
 };
-#define FILE_SYSTEM(fs_name, ...)							\
-	static const struct file_system __section(".filesystems." #fs_name)		\
+#define FILE_SYSTEM(fs_name, ...)                                           \
+	static const struct file_system __section(".filesystems." #fs_name) \
 		file_system_##fs_name = { .name = #fs_name, __VA_ARGS__ }
 
 struct file {
-	struct atomic		 refs;
-	unsigned int		 flags;		/* O_* */
-	bool			 readable, writable;
-	file_off_t		 pos;
-	struct mutex		 pos_lock;	/* pos, for files that have one and are shared */
-	const struct file_ops	*ops;
-	struct inode		*inode;
-	struct path		 path;		/* references; mount NULL: pipe, socket (anonymous) */
-	void			*private;
-	unsigned int		 ra_next, ra_size, ra_end; /* read-ahead: page expected next, window, read up to */
+	struct atomic refs;
+	unsigned int flags; /* O_* */
+	bool readable, writable;
+	file_off_t pos;
+	struct mutex pos_lock; /* pos, for files that have one and are shared */
+	const struct file_ops *ops;
+	struct inode *inode;
+	struct path path; /* references; mount NULL: pipe, socket (anonymous) */
+	void *private;
+	unsigned int ra_next, ra_size,
+		ra_end; /* read-ahead: page expected next, window, read up to */
 };
 
 /* ---- inodes: fs/inode.c ---- */
@@ -292,19 +309,25 @@ struct file {
 struct inode *inode_alloc(struct super_block *sb);
 /* Owner, group, mode (S_ISGID inherited) of a new inode in `dir`, made by the current process. */
 void inode_init_owner(struct inode *inode, const struct inode *dir, unsigned int mode);
-/* The inode of that number from memory, with a reference; else a new, hashed one with *fresh = true that
- * the caller fills and then calls inode_ready() or inode_failed(). ERR_PTR(-ENOMEM). */
+/*
+ * The inode of that number from memory, with a reference; else a new, hashed one with *fresh = true
+ * that the caller fills and then calls inode_ready() or inode_failed(). ERR_PTR(-ENOMEM).
+ */
 struct inode *inode_get_number(struct super_block *sb, uint64_t number, bool *fresh);
 void inode_ready(struct inode *inode);
 void inode_failed(struct inode *inode);
 void inode_get(struct inode *inode);
 void inode_put(struct inode *inode);
-/* An inode for pipes and sockets: on a pseudo file system of no mount. `kind` for readlink: "pipe". */
+/*
+ * An inode for pipes and sockets: on a pseudo file system of no mount. `kind` for readlink: "pipe".
+ */
 struct inode *inode_anonymous(unsigned int mode, const char *kind);
 /* Sets rdev and file_ops for S_IFCHR, S_IFBLK, S_IFIFO nodes. */
 void inode_init_special(struct inode *inode, unsigned int mode, unsigned int rdev);
-/* The inode of sb that follows `previous` (NULL: the first), with a reference; that of previous is dropped. NULL:
- * no more. May sleep. */
+/*
+ * The inode of sb that follows `previous` (NULL: the first), with a reference; that of previous is
+ * dropped. NULL: no more. May sleep.
+ */
 struct inode *inode_next(struct super_block *sb, struct inode *previous);
 /* exec: nobody may open the file for writing meanwhile. 0, -ETXTBSY (somebody has). */
 int inode_deny_write(struct inode *inode);
@@ -314,25 +337,31 @@ static inline void inode_allow_write(struct inode *inode)
 }
 
 /* ---- dentries and paths: fs/dentry.c, fs/namei.c, fs/mount.c ---- */
-void dentry_set_inode(struct dentry *dentry, struct inode *inode);	/* takes over the reference */
+void dentry_set_inode(struct dentry *dentry, struct inode *inode); /* takes over the reference */
 struct dentry *dentry_make_root(struct super_block *sb, struct inode *inode);
-/* Give up to `wanted` dentries back that nobody uses, with their inodes; their number. May sleep: writes dirty
- * pages of such inodes. For drop_caches (UINT_MAX: all). */
+/*
+ * Give up to `wanted` dentries back that nobody uses, with their inodes; their number. May sleep:
+ * writes dirty pages of such inodes. For drop_caches (UINT_MAX: all).
+ */
 unsigned int dcache_shrink(unsigned int wanted);
 void dentry_get(struct dentry *dentry);
-void dentry_put(struct dentry *dentry);		/* NULL is fine; may sleep */
-void path_get(const struct path *path);		/* of a path without mount: nothing */
+void dentry_put(struct dentry *dentry); /* NULL is fine; may sleep */
+void path_get(const struct path *path); /* of a path without mount: nothing */
 void path_put(struct path *path);
-#define LOOKUP_FOLLOW 1
+#define LOOKUP_FOLLOW	 1
 #define LOOKUP_DIRECTORY 2
-#define LOOKUP_REAL_IDS 4		/* access(2): permissions of the real user and group */
+#define LOOKUP_REAL_IDS	 4 /* access(2): permissions of the real user and group */
 /* Walk `name` from the cwd, or from dirfd (AT_FDCWD: cwd). 0 with references in *result. */
 int path_lookup(int dirfd, const char *name, unsigned int flags, struct path *result);
-/* The path as text from the process's root, into the end of buf; returns its start. ERR_PTR(-ENAMETOOLONG),
- * "(unreachable)" is prefixed where it applies; " (deleted)" appended. */
+/*
+ * The path as text from the process's root, into the end of buf; returns its start.
+ * ERR_PTR(-ENAMETOOLONG), "(unreachable)" is prefixed where it applies; " (deleted)" appended.
+ */
 char *path_text(const struct path *path, char *buf, size_t size);
-/* The path of an open file, with references, to walk on from it or to open it again: a pipe or socket gets a nameless dentry.
- * 0, -ENOMEM. For /proc/self/fd/N. */
+/*
+ * The path of an open file, with references, to walk on from it or to open it again: a pipe or
+ * socket gets a nameless dentry. 0, -ENOMEM. For /proc/self/fd/N.
+ */
 int file_path(struct file *file, struct path *result);
 /* What an open file is called: its path, or "pipe:[17]". As path_text. */
 char *file_text(struct file *file, char *buf, size_t size);
@@ -343,24 +372,31 @@ void name_free(char *name);
 int path_make_node(int dirfd, const char *name, unsigned int mode, unsigned int rdev);
 /* Open by path: a file with one reference, ERR_PTR. mode for O_CREAT (umask is applied). */
 struct file *file_open(int dirfd, const char *name, unsigned int flags, unsigned int mode);
-/* Open what `path` names. flags: O_*, none that changes the walk. A file with one reference, ERR_PTR. */
+/*
+ * Open what `path` names. flags: O_*, none that changes the walk. A file with one reference,
+ * ERR_PTR.
+ */
 struct file *file_open_path(const struct path *path, unsigned int flags);
 /* The lines of /proc/mounts. */
 struct text;
 void mounts_show(struct text *text);
 /* Those of /proc/filesystems. */
 void file_systems_show(struct text *text);
-/* Call function for every mounted file system, with no lock held but that against mount and unmount. */
+/*
+ * Call function for every mounted file system, with no lock held but that against mount and
+ * unmount.
+ */
 void mounts_walk(void (*function)(struct super_block *sb));
 /* Mount at boot: root=. -ENOENT and so on. */
 int mount_root(const char *device_name);
 struct fs_context {
-	struct atomic	refs;
-	spinlock_t	lock;
-	struct path	root, cwd;
-	unsigned int	umask;
+	struct atomic refs;
+	spinlock_t lock;
+	struct path root, cwd;
+	unsigned int umask;
 };
-struct fs_context *fs_context_copy(struct fs_context *from);	/* NULL: no memory; from NULL: the root */
+struct fs_context *fs_context_copy(
+	struct fs_context *from); /* NULL: no memory; from NULL: the root */
 void fs_context_put(struct fs_context *fs);
 /* 0 if the current process may MAY_READ 4 | MAY_WRITE 2 | MAY_EXEC 1; -EACCES, -EROFS. */
 int inode_permission(struct inode *inode, unsigned int may);
@@ -372,7 +408,7 @@ int inode_truncate(struct inode *inode, file_off_t size);
 /* ---- open files: fs/file.c ---- */
 /* llseek of files whose end is inode->size, and of directories. */
 file_off_t generic_llseek(struct file *file, file_off_t offset, int whence);
-extern unsigned int max_open_files;		/* /proc/sys/fs/file-max */
+extern unsigned int max_open_files; /* /proc/sys/fs/file-max */
 /* Takes over the inode's reference, on errors too: ERR_PTR(-ENFILE, -ENOMEM, -ETXTBSY). */
 struct file *file_alloc(struct inode *inode, const struct file_ops *ops, unsigned int flags);
 void file_get(struct file *file);
@@ -380,16 +416,25 @@ void file_put(struct file *file);
 extern struct atomic nr_open_files;
 
 /* ---- device numbers: fs/dev.c ---- */
-/* Character devices by (major, minor), with their name in /dev. 0, -EEXIST. Call from drivers or initcalls. */
+/*
+ * Character devices by (major, minor), with their name in /dev. 0, -EEXIST. Call from drivers or
+ * initcalls.
+ */
 int chrdev_register(unsigned int major, unsigned int minor, const char *name, unsigned int mode,
 		    const struct file_ops *ops, void *private);
 /* For ops->open of a character device: what was registered as private. */
 void *chrdev_private(struct inode *inode);
-/* What was registered for a device number; NULL: nothing. open() asks, so nodes may be older than their driver. */
+/*
+ * What was registered for a device number; NULL: nothing. open() asks, so nodes may be older than
+ * their driver.
+ */
 const struct file_ops *chrdev_ops(unsigned int rdev);
-extern const struct file_ops block_file_ops;	/* fs/blockdev.c: the raw device through its page cache */
-/* The inode whose page cache is the raw device; device->inode is set from then on, and stays. ERR_PTR(-ENOMEM). A mount of a
- * device calls it before the file system's mount. */
+extern const struct file_ops
+	block_file_ops; /* fs/blockdev.c: the raw device through its page cache */
+/*
+ * The inode whose page cache is the raw device; device->inode is set from then on, and stays.
+ * ERR_PTR(-ENOMEM). A mount of a device calls it before the file system's mount.
+ */
 struct block_device;
 struct inode *block_inode(struct block_device *device);
 

@@ -48,19 +48,23 @@ struct super_block *pseudo_super_block(void);
 
 /* ---- fs/dentry.c ---- */
 
-extern spinlock_t dcache_lock;		/* names, the tree, the hash, the LRU; plain */
+extern spinlock_t dcache_lock; /* names, the tree, the hash, the LRU; plain */
 
 /* The cached name in `dir`, with a reference; NULL. */
 struct dentry *dentry_find(struct dentry *dir, const struct name *name);
-/* dir's lock is held: the name in it, positive or negative, read if it is not cached. ERR_PTR(-ENOENT: dir was
- * removed; -ENOMEM, -EIO). */
+/*
+ * dir's lock is held: the name in it, positive or negative, read if it is not cached.
+ * ERR_PTR(-ENOENT: dir was removed; -ENOMEM, -EIO).
+ */
 struct dentry *dentry_lookup_locked(struct dentry *dir, const struct name *name);
 /* The same without the lock, which is taken if it must. */
 struct dentry *dentry_lookup(struct dentry *dir, const struct name *name);
 /* The name is gone: nobody finds the dentry any more. */
 void dentry_unhash(struct dentry *dentry);
-/* `old` takes name and place of `target`, which is unhashed. Both parents' locks are held. 0, -ENOMEM only from
- * dentry_move_prepare, before anything is changed: *storage goes to dentry_move. */
+/*
+ * `old` takes name and place of `target`, which is unhashed. Both parents' locks are held. 0,
+ * -ENOMEM only from dentry_move_prepare, before anything is changed: *storage goes to dentry_move.
+ */
 int dentry_move_prepare(struct dentry *target, char **storage);
 void dentry_move(struct dentry *old, struct dentry *target, char *storage);
 /* Is `ancestor` on the way from dentry up to the root of its file system (or dentry itself)? */
@@ -105,14 +109,14 @@ int block_sync(struct block_device *device);
 
 struct link_frame;
 struct walk {
-	struct path	   path;	/* where we are: a directory while components are left */
-	struct path	   root;	/* of the process */
-	uint32_t	   uid, gid;	/* whose permissions count */
-	unsigned int	   links;	/* symbolic links followed so far */
-	const char	   *rest;	/* text behind `last` */
-	struct link_frame  *frames;	/* of the symbolic links that we are in */
-	struct name	   last;	/* the last component; len 0: there is none, path is it */
-	bool		   slash;	/* a slash followed it: it must be a directory */
+	struct path path;	   /* where we are: a directory while components are left */
+	struct path root;	   /* of the process */
+	uint32_t uid, gid;	   /* whose permissions count */
+	unsigned int links;	   /* symbolic links followed so far */
+	const char *rest;	   /* text behind `last` */
+	struct link_frame *frames; /* of the symbolic links that we are in */
+	struct name last;	   /* the last component; len 0: there is none, path is it */
+	bool slash;		   /* a slash followed it: it must be a directory */
 };
 
 /*
@@ -140,8 +144,8 @@ int walk_parent(struct walk *walk, int dirfd, const char *name);
 
 /* What a call with (dirfd, name, flags) works on. */
 struct object {
-	struct path	path;		/* mount NULL: a pipe and the like */
-	struct inode	*inode;
+	struct path path; /* mount NULL: a pipe and the like */
+	struct inode *inode;
 };
 /* flags: AT_SYMLINK_NOFOLLOW, AT_EMPTY_PATH (others are the caller's to refuse). */
 int object_at(int dirfd, const char __user *name, unsigned int flags, struct object *object);
@@ -161,12 +165,12 @@ int inode_changed(struct inode *inode);
  * -EMFILE, -ENOMEM.
  */
 long fd_duplicate(unsigned int number, unsigned int from, bool cloexec);
-int fd_get_cloexec(unsigned int fd);	/* 0 or 1, -EBADF */
+int fd_get_cloexec(unsigned int fd); /* 0 or 1, -EBADF */
 int fd_set_cloexec(unsigned int fd, bool on);
 
 /* ---- fs/cwd.c ---- */
 
-void fs_root(struct path *path);	/* of the current process, with references */
+void fs_root(struct path *path); /* of the current process, with references */
 void fs_cwd(struct path *path);
 
 #endif

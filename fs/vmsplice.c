@@ -1,10 +1,11 @@
 /*
  * vmsplice(2): user memory and pipes.
  *
- * 1. Into a pipe: the caller's pages become slots; no byte is copied. The page decides what keeps the bytes as they
- *    are: private memory is shared copy-on-write with its owner, a page of a file is lent as by splice.
- * 2. With SPLICE_F_GIFT whole pages are taken from the caller, who then finds zeros; what is not a whole page is
- *    lent. A gift cannot be given back: it waits for room.
+ * 1. Into a pipe: the caller's pages become slots; no byte is copied. The page decides what keeps
+ *    the bytes as they are: private memory is shared copy-on-write with its owner, a page of a file
+ *    is lent as by splice.
+ * 2. With SPLICE_F_GIFT whole pages are taken from the caller, who then finds zeros; what is not a
+ *    whole page is lent. A gift cannot be given back: it waits for room.
  * 3. Out of a pipe: bytes are copied, as readv does.
  */
 #include "fs/splice.h"
@@ -17,7 +18,8 @@
 static struct page *promised_page(uintptr_t va, bool gift)
 {
 	for (;;) {
-		struct page *page = gift ? mm_gift_page(current->mm, va) : mm_lend_page(current->mm, va);
+		struct page *page =
+			gift ? mm_gift_page(current->mm, va) : mm_lend_page(current->mm, va);
 		int error;
 
 		if (IS_ERR(page))
@@ -36,7 +38,10 @@ static struct page *promised_page(uintptr_t va, bool gift)
 	}
 }
 
-/* Slots for what comes next of the segments, as many as the list has room for. Bytes, or an error if none. */
+/*
+ * Slots for what comes next of the segments, as many as the list has room for. Bytes, or an error
+ * if none.
+ */
 static ssize_t lend_segments(struct iter *from, struct slot_list *slots, bool gift)
 {
 	ssize_t done = 0;
@@ -47,7 +52,7 @@ static ssize_t lend_segments(struct iter *from, struct slot_list *slots, bool gi
 		uintptr_t va;
 		bool whole;
 
-		iter_advance(from, 0);		/* past segments that are used up */
+		iter_advance(from, 0); /* past segments that are used up */
 		va = (uintptr_t)from->segment->base + from->offset;
 		offset = va & (PAGE_SIZE - 1);
 		n = MIN(from->segment->len - from->offset, PAGE_SIZE - offset);

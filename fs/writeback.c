@@ -16,7 +16,7 @@
 #include "fs/vfs.h"
 #include "mm/vm.h"
 
-#define DIRTY_PART 8u			/* of memory at most 1/8 is dirty */
+#define DIRTY_PART 8u /* of memory at most 1/8 is dirty */
 
 struct atomic nr_dirty_pages;
 
@@ -121,5 +121,5 @@ int mapping_sync(struct mapping *mapping)
 void page_balance_dirty(struct mapping *mapping)
 {
 	if ((unsigned int)atomic_read(&nr_dirty_pages) > nr_frames / DIRTY_PART)
-		write_all(mapping);		/* its errors wait in write_error for fsync */
+		write_all(mapping); /* its errors wait in write_error for fsync */
 }

@@ -1,6 +1,7 @@
 /*
- * As much of ACPI as tells the CPUs, the interrupt lines and the power switch (ACPI 6.3: 5.2.5 RSDP, 5.2.7 RSDT,
- * 5.2.9 FADT, 5.2.12 MADT). Tables are checked for length and checksum; a bad one is as good as none.
+ * As much of ACPI as tells the CPUs, the interrupt lines and the power switch (ACPI 6.3: 5.2.5
+ * RSDP, 5.2.7 RSDT, 5.2.9 FADT, 5.2.12 MADT). Tables are checked for length and checksum; a bad one
+ * is as good as none.
  */
 #include "kernel/apic.h"
 #include "kernel/log.h"
@@ -26,13 +27,13 @@ struct table {
 	uint32_t oem_revision, creator, creator_revision;
 } __packed;
 
-#define FADT_DSDT	40		/* offsets in the FADT */
-#define FADT_PM1A_CNT	64
-#define MADT_LAPIC	36
-#define MADT_ENTRIES	44
+#define FADT_DSDT     40 /* offsets in the FADT */
+#define FADT_PM1A_CNT 64
+#define MADT_LAPIC    36
+#define MADT_ENTRIES  44
 enum { MADT_CPU = 0, MADT_IO_APIC = 1, MADT_OVERRIDE = 2 };
-#define CPU_ENABLED	1
-#define TABLE_MAX	(1u << 20)
+#define CPU_ENABLED 1
+#define TABLE_MAX   (1u << 20)
 
 static bool checksum_ok(const void *data, size_t len)
 {
@@ -101,15 +102,18 @@ static void read_madt_entry(const uint8_t *entry)
 
 static void read_madt(const struct table *madt)
 {
-	const uint8_t *at = (const uint8_t *)madt + MADT_ENTRIES, *end = (const uint8_t *)madt + madt->length;
+	const uint8_t *at = (const uint8_t *)madt + MADT_ENTRIES,
+		      *end = (const uint8_t *)madt + madt->length;
 
 	acpi.lapic = field(madt, MADT_LAPIC);
 	for (; at + 8 <= end && at[1] >= 2 && at + at[1] <= end; at += at[1])
 		read_madt_entry(at);
 }
 
-/* The \_S5 package in the DSDT's byte code: name, PackageOp 0x12, length, count, then SLP_TYPa, which is 0, 1 or
- * BytePrefix 0x0a and a byte (ACPI 6.3, 7.4.2 and 20.2). */
+/*
+ * The \_S5 package in the DSDT's byte code: name, PackageOp 0x12, length, count, then SLP_TYPa,
+ * which is 0, 1 or BytePrefix 0x0a and a byte (ACPI 6.3, 7.4.2 and 20.2).
+ */
 static void read_sleep_type(const struct table *dsdt)
 {
 	const uint8_t *body = (const uint8_t *)dsdt, *end = body + dsdt->length;

@@ -1,5 +1,6 @@
 /*
- * 1. With an APIC: devices come through the IO-APIC to the first CPU, the tick from each CPU's own timer.
+ * 1. With an APIC: devices come through the IO-APIC to the first CPU, the tick from each CPU's own
+ *    timer.
  * 2. Without: devices come through the two 8259s, the tick from the PIT (100 Hz).
  */
 #include "kernel/apic.h"
@@ -14,10 +15,19 @@
 
 /* Local APIC registers, in words. */
 enum {
-	LAPIC_ID = 0x20 / 4, LAPIC_TPR = 0x80 / 4, LAPIC_EOI = 0xb0 / 4, LAPIC_SPURIOUS = 0xf0 / 4,
-	LAPIC_ICR_LOW = 0x300 / 4, LAPIC_ICR_HIGH = 0x310 / 4, LAPIC_LVT_TIMER = 0x320 / 4,
-	LAPIC_LVT_LINT0 = 0x350 / 4, LAPIC_LVT_LINT1 = 0x360 / 4, LAPIC_LVT_ERROR = 0x370 / 4,
-	LAPIC_TIMER_INITIAL = 0x380 / 4, LAPIC_TIMER_CURRENT = 0x390 / 4, LAPIC_TIMER_DIVIDE = 0x3e0 / 4,
+	LAPIC_ID = 0x20 / 4,
+	LAPIC_TPR = 0x80 / 4,
+	LAPIC_EOI = 0xb0 / 4,
+	LAPIC_SPURIOUS = 0xf0 / 4,
+	LAPIC_ICR_LOW = 0x300 / 4,
+	LAPIC_ICR_HIGH = 0x310 / 4,
+	LAPIC_LVT_TIMER = 0x320 / 4,
+	LAPIC_LVT_LINT0 = 0x350 / 4,
+	LAPIC_LVT_LINT1 = 0x360 / 4,
+	LAPIC_LVT_ERROR = 0x370 / 4,
+	LAPIC_TIMER_INITIAL = 0x380 / 4,
+	LAPIC_TIMER_CURRENT = 0x390 / 4,
+	LAPIC_TIMER_DIVIDE = 0x3e0 / 4,
 };
 #define LAPIC_ENABLE	0x100
 #define LVT_MASKED	0x10000
@@ -25,7 +35,7 @@ enum {
 #define ICR_PENDING	0x1000
 #define DIVIDE_BY_16	0x3
 
-#define IO_APIC_VERSION	1
+#define IO_APIC_VERSION 1
 #define IO_APIC_ENTRY	0x10
 #define IO_LEVEL	0x8000
 #define IO_LOW_ACTIVE	0x2000
@@ -50,11 +60,11 @@ struct irq_action {
 #define NR_ACTIONS 32
 static struct irq_action actions[NR_ACTIONS];
 static unsigned int nr_actions;
-static struct irq_action *lines[NR_IRQS];	/* written before the line is unmasked */
+static struct irq_action *lines[NR_IRQS]; /* written before the line is unmasked */
 
 static volatile uint32_t *lapic, *io_apic;
-static uint32_t timer_per_ms;			/* counts of the local APIC's timer */
-static uint16_t pic_mask = 0xfffb;		/* all but the cascade */
+static uint32_t timer_per_ms;	   /* counts of the local APIC's timer */
+static uint16_t pic_mask = 0xfffb; /* all but the cascade */
 
 bool lapic_used(void)
 {
@@ -100,7 +110,10 @@ static void pic_write_mask(void)
 static void pic_init(void)
 {
 	static const uint8_t words[][2] = {
-		{ 0x11, 0x11 }, { VECTOR_IRQ_BASE, VECTOR_IRQ_BASE + 8 }, { 4, 2 }, { 1, 1 },
+		{ 0x11, 0x11 },
+		{ VECTOR_IRQ_BASE, VECTOR_IRQ_BASE + 8 },
+		{ 4, 2 },
+		{ 1, 1 },
 	};
 
 	for (unsigned int i = 0; i < ARRAY_SIZE(words); i++) {
@@ -124,7 +137,8 @@ static void line_unmask(unsigned int irq, bool level)
 		entry |= IO_LEVEL;
 	if (irq < 16 && (acpi.isa_flags[irq] & 3) == 3)
 		entry |= IO_LOW_ACTIVE;
-	io_apic_write(IO_APIC_ENTRY + (gsi - acpi.io_apic_base) * 2 + 1, (uint32_t)cpus[0].apic_id << 24);
+	io_apic_write(IO_APIC_ENTRY + (gsi - acpi.io_apic_base) * 2 + 1,
+		      (uint32_t)cpus[0].apic_id << 24);
 	io_apic_write(IO_APIC_ENTRY + (gsi - acpi.io_apic_base) * 2, entry);
 }
 
@@ -144,7 +158,10 @@ int irq_request(unsigned int irq, bool level, irq_handler handler, void *context
 	return 0;
 }
 
-/* The 8259 lets its lowest line on each chip fire spuriously: the in-service bit tells (8259A, "spurious"). */
+/*
+ * The 8259 lets its lowest line on each chip fire spuriously: the in-service bit tells (8259A,
+ * "spurious").
+ */
 static bool pic_spurious(unsigned int irq)
 {
 	uint16_t port = irq < 8 ? PIC1 : PIC2;
@@ -227,7 +244,7 @@ static void pit_init(void)
 {
 	unsigned int count = PIT_HZ / TICK_HZ;
 
-	outb(PIT_COMMAND, 0x34);		/* channel 0, rate generator */
+	outb(PIT_COMMAND, 0x34); /* channel 0, rate generator */
 	outb(PIT_CHANNEL0, count);
 	outb(PIT_CHANNEL0, count >> 8);
 	irq_request(0, false, pit_tick, NULL, "PIT");

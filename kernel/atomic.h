@@ -1,5 +1,6 @@
 /*
- * Atomic integers and bit operations. Every read-modify-write is a full memory barrier (x86 `lock`).
+ * Atomic integers and bit operations. Every read-modify-write is a full memory barrier (x86
+ * `lock`).
  */
 #ifndef KERNEL_ATOMIC_H
 #define KERNEL_ATOMIC_H
@@ -10,17 +11,41 @@ struct atomic {
 	volatile int value;
 };
 
-#define ATOMIC_INIT(n) { (n) }
+#define ATOMIC_INIT(n) \
+	{              \
+		(n)    \
+	}
 
-static inline int atomic_read(const struct atomic *a)	{ return a->value; }
-static inline void atomic_set(struct atomic *a, int n)	{ a->value = n; }
-static inline void atomic_inc(struct atomic *a)		{ __sync_fetch_and_add(&a->value, 1); }
-static inline void atomic_dec(struct atomic *a)		{ __sync_fetch_and_sub(&a->value, 1); }
-static inline void atomic_add(struct atomic *a, int n)	{ __sync_fetch_and_add(&a->value, n); }
+static inline int atomic_read(const struct atomic *a)
+{
+	return a->value;
+}
+static inline void atomic_set(struct atomic *a, int n)
+{
+	a->value = n;
+}
+static inline void atomic_inc(struct atomic *a)
+{
+	__sync_fetch_and_add(&a->value, 1);
+}
+static inline void atomic_dec(struct atomic *a)
+{
+	__sync_fetch_and_sub(&a->value, 1);
+}
+static inline void atomic_add(struct atomic *a, int n)
+{
+	__sync_fetch_and_add(&a->value, n);
+}
 /* Returns the new value. */
-static inline int atomic_add_return(struct atomic *a, int n) { return __sync_add_and_fetch(&a->value, n); }
+static inline int atomic_add_return(struct atomic *a, int n)
+{
+	return __sync_add_and_fetch(&a->value, n);
+}
 /* True if the counter became zero. */
-static inline bool atomic_dec_and_test(struct atomic *a) { return __sync_sub_and_fetch(&a->value, 1) == 0; }
+static inline bool atomic_dec_and_test(struct atomic *a)
+{
+	return __sync_sub_and_fetch(&a->value, 1) == 0;
+}
 /* One more, unless it is zero already: false then. */
 static inline bool atomic_inc_not_zero(struct atomic *a)
 {
@@ -49,8 +74,14 @@ static inline bool atomic_dec_not_one(struct atomic *a)
 	return false;
 }
 
-static inline void set_bits(unsigned int *word, unsigned int bits)	{ __sync_fetch_and_or(word, bits); }
-static inline void clear_bits(unsigned int *word, unsigned int bits)	{ __sync_fetch_and_and(word, ~bits); }
+static inline void set_bits(unsigned int *word, unsigned int bits)
+{
+	__sync_fetch_and_or(word, bits);
+}
+static inline void clear_bits(unsigned int *word, unsigned int bits)
+{
+	__sync_fetch_and_and(word, ~bits);
+}
 /* Sets the bits; true if all of them were clear before. */
 static inline bool test_and_set_bits(unsigned int *word, unsigned int bits)
 {

@@ -4,27 +4,27 @@
 #include "lib/string.h"
 
 /* e_ident */
-#define EI_CLASS	4
-#define EI_DATA		5
-#define EI_VERSION	6
-#define ELFCLASS32	1
-#define ELFDATA2LSB	1
-#define EV_CURRENT	1
+#define EI_CLASS     4
+#define EI_DATA	     5
+#define EI_VERSION   6
+#define ELFCLASS32   1
+#define ELFDATA2LSB  1
+#define EV_CURRENT   1
 
-#define ET_EXEC		2
-#define ET_DYN		3
-#define EM_386		3
+#define ET_EXEC	     2
+#define ET_DYN	     3
+#define EM_386	     3
 
-#define PT_LOAD		1
-#define PT_INTERP	3
-#define PT_GNU_STACK	0x6474e551u
-#define PF_X		1u
-#define PF_W		2u
-#define PF_R		4u
+#define PT_LOAD	     1
+#define PT_INTERP    3
+#define PT_GNU_STACK 0x6474e551u
+#define PF_X	     1u
+#define PF_W	     2u
+#define PF_R	     4u
 
 /* Where segments may lie: clear of the first pages, of the stack and of the kernel. */
-#define IMAGE_LOW	0x00010000u
-#define IMAGE_HIGH	0xb0000000u
+#define IMAGE_LOW  0x00010000u
+#define IMAGE_HIGH 0xb0000000u
 
 static int refused(struct elf_image *image, const char *why)
 {
@@ -54,7 +54,7 @@ int elf_check_header(struct elf_image *image, const void *bytes, size_t len, uin
 	if ((uint64_t)header.phoff + header.phnum * sizeof(struct elf_program_header) > file_size)
 		return refused(image, "program headers beyond the end of the file");
 	image->relocatable = header.type == ET_DYN;
-	image->executable_stack = true;		/* unless PT_GNU_STACK says that it knows better */
+	image->executable_stack = true; /* unless PT_GNU_STACK says that it knows better */
 	image->entry = header.entry;
 	image->phdrs_offset = header.phoff;
 	image->nr_phdrs = header.phnum;
@@ -64,18 +64,25 @@ int elf_check_header(struct elf_image *image, const void *bytes, size_t len, uin
 /* Where the segment's last page ends; 64 bits, so that it can be compared. */
 static uint64_t page_end(const struct elf_segment *segment)
 {
-	return ((uint64_t)segment->address + segment->memory_size + PAGE_SIZE - 1) & ~(uint64_t)(PAGE_SIZE - 1);
+	return ((uint64_t)segment->address + segment->memory_size + PAGE_SIZE - 1) &
+	       ~(uint64_t)(PAGE_SIZE - 1);
 }
 
-static int check_load(struct elf_image *image, const struct elf_program_header *header, uint64_t file_size)
+static int check_load(struct elf_image *image, const struct elf_program_header *header,
+		      uint64_t file_size)
 {
 	struct elf_segment segment = {
-		.address = header->vaddr, .offset = header->offset,
-		.file_size = header->filesz, .memory_size = header->memsz,
-		.read = header->flags & PF_R, .write = header->flags & PF_W, .execute = header->flags & PF_X,
+		.address = header->vaddr,
+		.offset = header->offset,
+		.file_size = header->filesz,
+		.memory_size = header->memsz,
+		.read = header->flags & PF_R,
+		.write = header->flags & PF_W,
+		.execute = header->flags & PF_X,
 	};
 	uint32_t low = image->relocatable ? 0 : IMAGE_LOW;
-	uint64_t previous_end = image->nr_segments ? page_end(&image->segments[image->nr_segments - 1]) : low;
+	uint64_t previous_end =
+		image->nr_segments ? page_end(&image->segments[image->nr_segments - 1]) : low;
 
 	if (segment.memory_size == 0)
 		return 0;
@@ -126,14 +133,16 @@ static bool is_executable(const struct elf_image *image, uint32_t address)
 	return false;
 }
 
-int elf_check_segments(struct elf_image *image, const struct elf_program_header *headers, uint64_t file_size)
+int elf_check_segments(struct elf_image *image, const struct elf_program_header *headers,
+		       uint64_t file_size)
 {
 	int error;
 
 	for (unsigned int i = 0; i < image->nr_phdrs; i++) {
 		switch (headers[i].type) {
 		case PT_INTERP:
-			return refused(image, "a dynamically linked program: only static ones run here");
+			return refused(image,
+				       "a dynamically linked program: only static ones run here");
 		case PT_GNU_STACK:
 			image->executable_stack = headers[i].flags & PF_X;
 			break;

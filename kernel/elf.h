@@ -1,10 +1,11 @@
 /*
- * ELF executables: what a file says of itself, checked (System V ABI, chapters 4 and 5; i386 supplement).
+ * ELF executables: what a file says of itself, checked (System V ABI, chapters 4 and 5; i386
+ * supplement).
  *
- * 1. These functions look at bytes that were read from the file, and read nothing themselves: they run in
- *    host tests as they are.
- * 2. What they accept can be mapped as it stands: segments in ascending order, no page in two of them,
- *    all inside of the file and of user memory, no sum overflows.
+ * 1. These functions look at bytes that were read from the file, and read nothing themselves: they
+ *    run in host tests as they are.
+ * 2. What they accept can be mapped as it stands: segments in ascending order, no page in two of
+ *    them, all inside of the file and of user memory, no sum overflows.
  * 3. What they refuse they name.
  */
 #ifndef KERNEL_ELF_H
@@ -12,14 +13,14 @@
 
 #include "lib/types.h"
 
-struct elf_header {			/* Elf32_Ehdr */
+struct elf_header { /* Elf32_Ehdr */
 	uint8_t ident[16];
 	uint16_t type, machine;
 	uint32_t version, entry, phoff, shoff, flags;
 	uint16_t ehsize, phentsize, phnum, shentsize, shnum, shstrndx;
 };
 
-struct elf_program_header {		/* Elf32_Phdr */
+struct elf_program_header { /* Elf32_Phdr */
 	uint32_t type, offset, vaddr, paddr, filesz, memsz, flags, align;
 };
 
@@ -27,29 +28,32 @@ struct elf_program_header {		/* Elf32_Phdr */
 #define ELF_SEGMENTS_MAX 16u
 
 struct elf_segment {
-	uint32_t address;		/* of its first byte, not rounded; without the load bias */
-	uint32_t offset;		/* of that byte in the file */
+	uint32_t address; /* of its first byte, not rounded; without the load bias */
+	uint32_t offset;  /* of that byte in the file */
 	uint32_t file_size, memory_size;
 	bool read, write, execute;
 };
 
 struct elf_image {
-	bool relocatable;		/* ET_DYN: may be loaded anywhere, by whole pages */
+	bool relocatable; /* ET_DYN: may be loaded anywhere, by whole pages */
 	bool executable_stack;
 	uint32_t entry;
-	uint32_t phdr_address;		/* where the program headers are in memory; 0: in no segment */
+	uint32_t phdr_address; /* where the program headers are in memory; 0: in no segment */
 	unsigned int nr_phdrs;
-	uint32_t phdrs_offset;		/* in the file */
-	uint32_t low, high;		/* page-aligned range that the segments take */
+	uint32_t phdrs_offset; /* in the file */
+	uint32_t low, high;    /* page-aligned range that the segments take */
 	unsigned int nr_segments;
 	struct elf_segment segments[ELF_SEGMENTS_MAX];
-	const char *refused;		/* why not */
+	const char *refused; /* why not */
 };
 
-/* The first bytes of a file: fills in what the header says, and where the program headers are to be read from
- * (nr_phdrs * sizeof(struct elf_program_header) bytes at phdrs_offset). 0, -ENOEXEC. */
+/*
+ * The first bytes of a file: fills in what the header says, and where the program headers are to be
+ * read from (nr_phdrs * sizeof(struct elf_program_header) bytes at phdrs_offset). 0, -ENOEXEC.
+ */
 int elf_check_header(struct elf_image *image, const void *bytes, size_t len, uint64_t file_size);
 /* The program headers: fills in the rest. 0, -ENOEXEC. */
-int elf_check_segments(struct elf_image *image, const struct elf_program_header *headers, uint64_t file_size);
+int elf_check_segments(struct elf_image *image, const struct elf_program_header *headers,
+		       uint64_t file_size);
 
 #endif

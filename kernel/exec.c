@@ -2,13 +2,13 @@
  * execve: another program in the same process.
  *
  * 1. Everything that can fail is done while the old program is still whole: the file is opened and
- *    checked, argv and envp are copied, the new address space is made and mapped. Then come the other
- *    threads, which leave; then the point of no return. What fails behind it (a page of the file that
- *    cannot be read, no memory) ends the process with SIGSEGV.
+ *    checked, argv and envp are copied, the new address space is made and mapped. Then come the
+ *    other threads, which leave; then the point of no return. What fails behind it (a page of the
+ *    file that cannot be read, no memory) ends the process with SIGSEGV.
  * 2. Programs are static: ELF with fixed addresses, or static-pie. A script's first line names its
  *    interpreter and one argument; scripts nest SCRIPT_DEPTH deep.
- * 3. While a program runs its file cannot be opened for writing, and one that is open for writing cannot
- *    be run (ETXTBSY): process->program holds the file for that.
+ * 3. While a program runs its file cannot be opened for writing, and one that is open for writing
+ *    cannot be run (ETXTBSY): process->program holds the file for that.
  */
 #include "kernel/exec.h"
 #include "kernel/fpu.h"
@@ -24,34 +24,51 @@
 #include "mm/uaccess.h"
 #include "mm/vm.h"
 
-#define SCRIPT_DEPTH	4
-#define FIRST_BYTES	256		/* of a file: an ELF header, or a script's first line */
-#define STACK_TOP	(USER_END - PAGE_SIZE)
-#define STACK_ROOM	(128u << 10)	/* mapped at once, beside what the arguments take */
-#define PIE_BASE	0x08000000u
-#define PIE_MAX		0x90000000u
-#define EFLAGS_FIXED	0x2u
+#define SCRIPT_DEPTH	  4
+#define FIRST_BYTES	  256 /* of a file: an ELF header, or a script's first line */
+#define STACK_TOP	  (USER_END - PAGE_SIZE)
+#define STACK_ROOM	  (128u << 10) /* mapped at once, beside what the arguments take */
+#define PIE_BASE	  0x08000000u
+#define PIE_MAX		  0x90000000u
+#define EFLAGS_FIXED	  0x2u
 #define ORIGINAL_EAX_NONE 0xffffffffu
 
 enum {
-	AT_NULL = 0, AT_PHDR = 3, AT_PHENT = 4, AT_PHNUM = 5, AT_PAGESZ = 6, AT_BASE = 7, AT_FLAGS = 8,
-	AT_ENTRY = 9, AT_UID = 11, AT_EUID = 12, AT_GID = 13, AT_EGID = 14, AT_PLATFORM = 15, AT_HWCAP = 16,
-	AT_CLKTCK = 17, AT_SECURE = 23, AT_RANDOM = 25, AT_EXECFN = 31, AT_MINSIGSTKSZ = 51,
+	AT_NULL = 0,
+	AT_PHDR = 3,
+	AT_PHENT = 4,
+	AT_PHNUM = 5,
+	AT_PAGESZ = 6,
+	AT_BASE = 7,
+	AT_FLAGS = 8,
+	AT_ENTRY = 9,
+	AT_UID = 11,
+	AT_EUID = 12,
+	AT_GID = 13,
+	AT_EGID = 14,
+	AT_PLATFORM = 15,
+	AT_HWCAP = 16,
+	AT_CLKTCK = 17,
+	AT_SECURE = 23,
+	AT_RANDOM = 25,
+	AT_EXECFN = 31,
+	AT_MINSIGSTKSZ = 51,
 };
-#define CLOCK_TICKS	100		/* what times(2) counts in, a second */
-#define RANDOM_SIZE	16u
+#define CLOCK_TICKS 100 /* what times(2) counts in, a second */
+#define RANDOM_SIZE 16u
 
 struct exec {
-	struct file *file;		/* with writing denied */
+	struct file *file; /* with writing denied */
 	struct elf_image image;
 	struct elf_program_header headers[ELF_PHDRS_MAX];
 	struct exec_args args;
-	size_t name_at, platform_at;	/* strings behind the environment */
+	size_t name_at, platform_at; /* strings behind the environment */
 	struct mm *mm;
 	uint32_t bias;
 	char first[FIRST_BYTES];
 	char lines[SCRIPT_DEPTH][FIRST_BYTES];
-	const char *prefix[2 * SCRIPT_DEPTH]; /* interpreters and their arguments, the last one first */
+	const char *
+		prefix[2 * SCRIPT_DEPTH]; /* interpreters and their arguments, the last one first */
 	unsigned int nr_prefix, depth;
 	char path[PATH_MAX];
 };
@@ -118,14 +135,19 @@ static bool is_blank(char c)
 	return c == ' ' || c == '\t';
 }
 
-/* "#! interpreter argument": the interpreter's name, and what follows it (NULL: nothing). NULL: not usable. */
+/*
+ * "#! interpreter argument": the interpreter's name, and what follows it (NULL: nothing). NULL: not
+ * usable.
+ */
 static char *parse_script(char *line, char **argument)
 {
 	char *end = strchr(line, '\n'), *name = line + 2;
 
 	if (!end)
 		end = line + strlen(line);
-	/* A name that the end of the buffer cut must not be run; a cut argument is passed as it is. */
+	/*
+	 * A name that the end of the buffer cut must not be run; a cut argument is passed as it is.
+	 */
 	bool cut = end == line + FIRST_BYTES - 1;
 
 	while (end > name && is_blank(end[-1]))
@@ -147,7 +169,9 @@ static char *parse_script(char *line, char **argument)
 	return *name && !cut ? name : NULL;
 }
 
-/* The script in x->first: its interpreter's name goes before what is there. Returns it, or ERR_PTR. */
+/*
+ * The script in x->first: its interpreter's name goes before what is there. Returns it, or ERR_PTR.
+ */
 static const char *enter_script(struct exec *x)
 {
 	char *line, *name, *argument;
@@ -159,7 +183,8 @@ static const char *enter_script(struct exec *x)
 	line[FIRST_BYTES - 1] = '\0';
 	name = parse_script(line, &argument);
 	if (!name)
-		return ERR_PTR(refuse(ENOEXEC, "#! names no interpreter, or one with too long a name"));
+		return ERR_PTR(
+			refuse(ENOEXEC, "#! names no interpreter, or one with too long a name"));
 	if (argument)
 		x->prefix[x->nr_prefix++] = argument;
 	x->prefix[x->nr_prefix++] = name;
@@ -219,7 +244,8 @@ static int check_program(struct exec *x)
 
 /* ---- arguments ---- */
 
-static int collect_strings(struct exec *x, const char *path, const void *argv, const void *envp, bool kernel)
+static int collect_strings(struct exec *x, const char *path, const void *argv, const void *envp,
+			   bool kernel)
 {
 	struct exec_args *args = &x->args;
 	unsigned int skip = x->nr_prefix ? 1 : 0;
@@ -251,13 +277,15 @@ static int collect_strings(struct exec *x, const char *path, const void *argv, c
 	return error;
 }
 
-static int collect_args(struct exec *x, const char *path, const void *argv, const void *envp, bool kernel)
+static int collect_args(struct exec *x, const char *path, const void *argv, const void *envp,
+			bool kernel)
 {
 	uint64_t stack = current->process->limits[RLIMIT_STACK].soft;
 	int error;
 
 	/* A quarter of the stack, but never less than what POSIX programs count on. */
-	x->args.limit = MAX(MIN(stack / 4, (uint64_t)EXEC_ARG_PAGES * PAGE_SIZE), (uint64_t)128 << 10);
+	x->args.limit =
+		MAX(MIN(stack / 4, (uint64_t)EXEC_ARG_PAGES * PAGE_SIZE), (uint64_t)128 << 10);
 	error = collect_strings(x, path, argv, envp, kernel);
 	return error == -E2BIG ? refuse(E2BIG, "arguments and environment are too long") : error;
 }
@@ -269,12 +297,13 @@ static int map_segment(struct exec *x, const struct elf_segment *segment)
 	uint32_t start = (x->bias + segment->address) & PAGE_MASK;
 	uint32_t file_end = PAGE_ALIGN(x->bias + segment->address + segment->file_size);
 	uint32_t end = PAGE_ALIGN(x->bias + segment->address + segment->memory_size);
-	unsigned int flags = VMA_MAY_WRITE | (segment->read ? VMA_READ : 0) | (segment->write ? VMA_WRITE : 0) |
-			     (segment->execute ? VMA_EXEC : 0);
+	unsigned int flags = VMA_MAY_WRITE | (segment->read ? VMA_READ : 0) |
+			     (segment->write ? VMA_WRITE : 0) | (segment->execute ? VMA_EXEC : 0);
 	int error = 0;
 
 	if (segment->file_size)
-		error = mm_map(x->mm, start, file_end - start, flags, x->file, segment->offset >> PAGE_SHIFT);
+		error = mm_map(x->mm, start, file_end - start, flags, x->file,
+			       segment->offset >> PAGE_SHIFT);
 	else
 		file_end = start;
 	if (error == 0 && end > file_end)
@@ -330,9 +359,11 @@ static int clear_tails(const struct exec *x)
 	for (unsigned int i = 0; i < x->image.nr_segments; i++) {
 		const struct elf_segment *segment = &x->image.segments[i];
 		uint32_t end = x->bias + segment->address + segment->file_size;
-		uint32_t room = MIN(PAGE_ALIGN(end) - end, segment->memory_size - segment->file_size);
+		uint32_t room =
+			MIN(PAGE_ALIGN(end) - end, segment->memory_size - segment->file_size);
 
-		if (segment->file_size && segment->write && room && clear_user((void __user *)end, room) < 0)
+		if (segment->file_size && segment->write && room &&
+		    clear_user((void __user *)end, room) < 0)
 			return -EFAULT;
 	}
 	return 0;
@@ -352,7 +383,8 @@ static void take_ids(const struct file *file)
 	cred->sgid = cred->fsgid = cred->egid;
 }
 
-static unsigned int fill_aux(const struct exec *x, struct exec_aux *aux, uint32_t strings, uint32_t random)
+static unsigned int fill_aux(const struct exec *x, struct exec_aux *aux, uint32_t strings,
+			     uint32_t random)
 {
 	const struct credentials *cred = &current->process->cred;
 	uint32_t cpu[4];
@@ -374,7 +406,8 @@ static unsigned int fill_aux(const struct exec *x, struct exec_aux *aux, uint32_
 	aux[n++] = (struct exec_aux){ AT_EUID, cred->euid };
 	aux[n++] = (struct exec_aux){ AT_GID, cred->gid };
 	aux[n++] = (struct exec_aux){ AT_EGID, cred->egid };
-	aux[n++] = (struct exec_aux){ AT_SECURE, cred->uid != cred->euid || cred->gid != cred->egid };
+	aux[n++] =
+		(struct exec_aux){ AT_SECURE, cred->uid != cred->euid || cred->gid != cred->egid };
 	aux[n++] = (struct exec_aux){ AT_RANDOM, random };
 	aux[n++] = (struct exec_aux){ AT_EXECFN, strings + x->name_at };
 	aux[n++] = (struct exec_aux){ AT_PLATFORM, strings + x->platform_at };
@@ -440,9 +473,15 @@ static void set_registers(uint32_t entry, uint32_t sp)
 	fpu_reset(task);
 	task->fpu_used = true;
 	*frame = (struct trap_frame){
-		.ds = SEL_USER_DATA, .es = SEL_USER_DATA, .ss = SEL_USER_DATA, .cs = SEL_USER_CODE,
-		.eip = entry, .esp = sp, .eflags = EFLAGS_IF | EFLAGS_FIXED,
-		.vector = VECTOR_SYSCALL, .error = ORIGINAL_EAX_NONE,
+		.ds = SEL_USER_DATA,
+		.es = SEL_USER_DATA,
+		.ss = SEL_USER_DATA,
+		.cs = SEL_USER_CODE,
+		.eip = entry,
+		.esp = sp,
+		.eflags = EFLAGS_IF | EFLAGS_FIXED,
+		.vector = VECTOR_SYSCALL,
+		.error = ORIGINAL_EAX_NONE,
 	};
 }
 
@@ -470,7 +509,8 @@ static int become(struct exec *x, const char *path)
 /* ---- the calls ---- */
 
 /* *gone: it failed behind the point of no return. */
-static int exec(struct exec *x, const char *path, const void *argv, const void *envp, bool kernel, bool *gone)
+static int exec(struct exec *x, const char *path, const void *argv, const void *envp, bool kernel,
+		bool *gone)
 {
 	int error = find_program(x, path);
 

@@ -1,8 +1,8 @@
 /*
  * argv and envp on their way from one program to the next.
  *
- * The strings are copied into kernel pages while the old program is still there, and onto the new one's stack
- * when it is gone. System V ABI, i386 supplement, 3-31: the stack of a new process.
+ * The strings are copied into kernel pages while the old program is still there, and onto the new
+ * one's stack when it is gone. System V ABI, i386 supplement, 3-31: the stack of a new process.
  */
 #include "kernel/exec.h"
 #include "kernel/task.h"
@@ -10,7 +10,7 @@
 #include "mm/page.h"
 #include "mm/uaccess.h"
 
-#define STRING_MAX	(128u << 10)
+#define STRING_MAX (128u << 10)
 
 /* The piece of the buffer at args->used, up to its page's end. */
 static char *room(struct exec_args *args, size_t *len)
@@ -95,7 +95,8 @@ int exec_args_add_array(struct exec_args *args, const void *array, bool kernel, 
 			break;
 		if (i < skip)
 			continue;
-		error = kernel ? exec_args_add(args, (const char *)entry) : add_from_user(args, entry);
+		error = kernel ? exec_args_add(args, (const char *)entry)
+			       : add_from_user(args, entry);
 		if (error < 0)
 			return error;
 		++*count;
@@ -149,11 +150,13 @@ static int push_pointers(const struct exec_args *args, uint32_t *sp, uint32_t st
 	return 0;
 }
 
-long exec_args_push(const struct exec_args *args, uint32_t top, const struct exec_aux *aux, unsigned int nr_aux,
-		    uint32_t *strings)
+long exec_args_push(const struct exec_args *args, uint32_t top, const struct exec_aux *aux,
+		    unsigned int nr_aux, uint32_t *strings)
 {
 	uint32_t base = (top - args->used) & ~15u;
-	uint32_t sp = (base - (args->argc + args->envc + 3) * sizeof(uint32_t) - nr_aux * sizeof(*aux)) & ~15u;
+	uint32_t sp =
+		(base - (args->argc + args->envc + 3) * sizeof(uint32_t) - nr_aux * sizeof(*aux)) &
+		~15u;
 	uint32_t at = sp;
 
 	for (size_t done = 0; done < args->used; done += PAGE_SIZE)

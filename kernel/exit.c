@@ -1,11 +1,12 @@
 /*
  * The end of tasks and processes.
  *
- * 1. A task gives up what it has in this order: what user space waits for (robust futexes, its tid), memory,
- *    files; then its place among the threads; then it runs no more. What belongs to the process goes with
- *    the thread that is the last to begin to exit.
- * 2. When the last thread has left its place, the process is a zombie: its children go to init, groups that
- *    it held together may be orphaned, and the parent is told. A parent that ignores SIGCHLD gets no zombie.
+ * 1. A task gives up what it has in this order: what user space waits for (robust futexes, its
+ *    tid), memory, files; then its place among the threads; then it runs no more. What belongs to
+ *    the process goes with the thread that is the last to begin to exit.
+ * 2. When the last thread has left its place, the process is a zombie: its children go to init,
+ *    groups that it held together may be orphaned, and the parent is told. A parent that ignores
+ *    SIGCHLD gets no zombie.
  * 3. The process's tree is changed with tasks_lock held, all of the above in one go.
  */
 #include "kernel/futex.h"
@@ -18,8 +19,8 @@
 #include "mm/vm.h"
 
 /* Wait statuses, as wait4 has them. */
-#define STATUS_SIGNAL(status)	((status) & 0x7f)
-#define STATUS_CODE(status)	((status) >> 8 & 0xff)
+#define STATUS_SIGNAL(status) ((status)&0x7f)
+#define STATUS_CODE(status)   ((status) >> 8 & 0xff)
 
 /* ---- telling the parent ---- */
 
@@ -55,7 +56,8 @@ void process_notify_parent(struct process *child, enum child_event event)
 	if (!parent)
 		return;
 	info = child_info(child, event);
-	if (signo && (event == CHILD_EXITED || !(parent->actions[SIGCHLD - 1].flags & SA_NOCLDSTOP)))
+	if (signo &&
+	    (event == CHILD_EXITED || !(parent->actions[SIGCHLD - 1].flags & SA_NOCLDSTOP)))
 		signal_send_process_locked(parent, signo, &info);
 	wake_all(&parent->child_wait);
 }
@@ -65,7 +67,8 @@ static bool reaps_itself(const struct process *child)
 {
 	const struct signal_action *action = &child->parent->actions[SIGCHLD - 1];
 
-	return child->exit_signal == SIGCHLD && (action->handler == SIG_IGN || (action->flags & SA_NOCLDWAIT));
+	return child->exit_signal == SIGCHLD &&
+	       (action->handler == SIG_IGN || (action->flags & SA_NOCLDWAIT));
 }
 
 static void tell_end(struct process *process)
@@ -86,7 +89,8 @@ static void check_orphaned(unsigned int pgid, unsigned int sid, const struct pro
 	bool stopped = false;
 
 	list_for_each(process, &all_processes, all_link)
-		if (process->pgid == pgid && process->sid == sid && process != leaving && process->stopped)
+		if (process->pgid == pgid && process->sid == sid && process != leaving &&
+		    process->stopped)
 			stopped = true;
 	if (!stopped || !process_group_orphaned(pgid, leaving))
 		return;
@@ -199,8 +203,10 @@ static void note_status(struct task *task, int status)
 	spin_unlock_irqrestore(&process->signal_lock, flags);
 }
 
-/* No thread is left that a signal could end: one that comes now, such as the SIGHUP of a session that its leader
- * leaves, changes nothing about how the process has ended. */
+/*
+ * No thread is left that a signal could end: one that comes now, such as the SIGHUP of a session
+ * that its leader leaves, changes nothing about how the process has ended.
+ */
 static void seal_status(struct process *process)
 {
 	unsigned int flags = spin_lock_irqsave(&process->signal_lock);

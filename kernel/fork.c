@@ -1,10 +1,11 @@
 /*
  * fork, vfork, clone: a new task, in a process of its own or in this one.
  *
- * 1. The child is whole before anybody can find it: memory, files and registers first, then its number and
- *    its place in the tree, then it runs.
- * 2. A signal that is pending for the parent when the child is to be linked sends the parent back to start
- *    over: so a signal to a group finds either the parent before the fork, or both after it.
+ * 1. The child is whole before anybody can find it: memory, files and registers first, then its
+ *    number and its place in the tree, then it runs.
+ * 2. A signal that is pending for the parent when the child is to be linked sends the parent back
+ *    to start over: so a signal to a group finds either the parent before the fork, or both after
+ *    it.
  * 3. vfork: the parent sleeps on one queue that all have in common, until the child gives its
  *    vfork_done up (exec, exit), or until it is killed.
  */
@@ -18,26 +19,27 @@
 #include "mm/uaccess.h"
 #include "mm/vm.h"
 
-#define CLONE_SIGNAL_MASK	0x000000ffu
-#define CLONE_VM		0x00000100u
-#define CLONE_FS		0x00000200u
-#define CLONE_FILES		0x00000400u
-#define CLONE_SIGHAND		0x00000800u
-#define CLONE_VFORK		0x00004000u
-#define CLONE_THREAD		0x00010000u
-#define CLONE_SYSVSEM		0x00040000u	/* there are none to share: nothing to do */
-#define CLONE_SETTLS		0x00080000u
-#define CLONE_PARENT_SETTID	0x00100000u
-#define CLONE_CHILD_CLEARTID	0x00200000u
-#define CLONE_DETACHED		0x00400000u	/* means nothing since 2.6; musl sets it */
-#define CLONE_CHILD_SETTID	0x01000000u
-#define CLONE_ALL	(CLONE_SIGNAL_MASK | CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_VFORK | \
-			 CLONE_THREAD | CLONE_SYSVSEM | CLONE_SETTLS | CLONE_PARENT_SETTID | \
-			 CLONE_CHILD_CLEARTID | CLONE_DETACHED | CLONE_CHILD_SETTID)
+#define CLONE_SIGNAL_MASK    0x000000ffu
+#define CLONE_VM	     0x00000100u
+#define CLONE_FS	     0x00000200u
+#define CLONE_FILES	     0x00000400u
+#define CLONE_SIGHAND	     0x00000800u
+#define CLONE_VFORK	     0x00004000u
+#define CLONE_THREAD	     0x00010000u
+#define CLONE_SYSVSEM	     0x00040000u /* there are none to share: nothing to do */
+#define CLONE_SETTLS	     0x00080000u
+#define CLONE_PARENT_SETTID  0x00100000u
+#define CLONE_CHILD_CLEARTID 0x00200000u
+#define CLONE_DETACHED	     0x00400000u /* means nothing since 2.6; musl sets it */
+#define CLONE_CHILD_SETTID   0x01000000u
+#define CLONE_ALL                                                                              \
+	(CLONE_SIGNAL_MASK | CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_VFORK | \
+	 CLONE_THREAD | CLONE_SYSVSEM | CLONE_SETTLS | CLONE_PARENT_SETTID |                   \
+	 CLONE_CHILD_CLEARTID | CLONE_DETACHED | CLONE_CHILD_SETTID)
 
 struct clone_args {
 	unsigned int flags;
-	uint32_t stack;				/* 0: the parent's stack pointer */
+	uint32_t stack; /* 0: the parent's stack pointer */
 	unsigned long parent_tid, tls, child_tid;
 };
 
@@ -132,7 +134,10 @@ static void copy_rest(struct task *child, const struct clone_args *args)
 		child->clear_child_tid = (void __user *)args->child_tid;
 	if (args->flags & CLONE_CHILD_SETTID) {
 		child->set_child_tid = (void __user *)args->child_tid;
-		/* It is written in the child's memory, by the child, before it returns to user mode. */
+		/*
+		 * It is written in the child's memory, by the child, before it returns to user
+		 * mode.
+		 */
 		child->work |= TASK_WORK_SIGNAL;
 	}
 	child->work |= parent->work & TASK_WORK_TRACE;
@@ -226,7 +231,10 @@ static long link_child(struct task *child, struct process *process)
 		error = refuse(EAGAIN, "as many processes as RLIMIT_NPROC allows");
 	else
 		error = process_link(process, child);
-	/* Once it is linked it may be killed: but it does not run, and so not end, before sched_start(). */
+	/*
+	 * Once it is linked it may be killed: but it does not run, and so not end, before
+	 * sched_start().
+	 */
 	if (error == 0)
 		task_get(child);
 	spin_unlock_irqrestore(&tasks_lock, flags);
@@ -306,8 +314,8 @@ long sys_vfork(void)
 	return do_clone(&args);
 }
 
-long sys_clone(unsigned long flags, unsigned long stack, unsigned long parent_tid, unsigned long tls,
-	       unsigned long child_tid)
+long sys_clone(unsigned long flags, unsigned long stack, unsigned long parent_tid,
+	       unsigned long tls, unsigned long child_tid)
 {
 	struct clone_args args = { flags, stack, parent_tid, tls, child_tid };
 

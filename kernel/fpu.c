@@ -2,16 +2,16 @@
 #include "kernel/fpu.h"
 #include "lib/string.h"
 
-#define CR0_MP	(1u << 1)
-#define CR0_EM	(1u << 2)
-#define CR0_TS	(1u << 3)
-#define CR0_NE	(1u << 5)
-#define CR4_OSFXSR	(1u << 9)
-#define CR4_OSXMMEXCPT	(1u << 10)
+#define CR0_MP	       (1u << 1)
+#define CR0_EM	       (1u << 2)
+#define CR0_TS	       (1u << 3)
+#define CR0_NE	       (1u << 5)
+#define CR4_OSFXSR     (1u << 9)
+#define CR4_OSXMMEXCPT (1u << 10)
 
-#define FCW_DEFAULT	0x037f
-#define MXCSR_DEFAULT	0x1f80
-#define FXSAVE_MXCSR	24		/* offset in the FXSAVE area */
+#define FCW_DEFAULT    0x037f
+#define MXCSR_DEFAULT  0x1f80
+#define FXSAVE_MXCSR   24 /* offset in the FXSAVE area */
 
 void fpu_init_cpu(void)
 {
@@ -19,7 +19,7 @@ void fpu_init_cpu(void)
 
 	__asm__ volatile("movl %%cr0, %0" : "=r"(cr0));
 	cr0 = (cr0 & ~(CR0_EM | CR0_TS)) | CR0_MP | CR0_NE;
-	__asm__ volatile("movl %0, %%cr0" :: "r"(cr0));
+	__asm__ volatile("movl %0, %%cr0" ::"r"(cr0));
 	if (cpu_has.fxsr)
 		write_cr4(read_cr4() | CR4_OSFXSR | (cpu_has.sse ? CR4_OSXMMEXCPT : 0));
 }
@@ -35,9 +35,9 @@ void fpu_save(struct task *task)
 void fpu_restore(struct task *task)
 {
 	if (cpu_has.fxsr)
-		__asm__ volatile("fxrstor %0" :: "m"(task->fpu_state));
+		__asm__ volatile("fxrstor %0" ::"m"(task->fpu_state));
 	else
-		__asm__ volatile("frstor %0" :: "m"(task->fpu_state));
+		__asm__ volatile("frstor %0" ::"m"(task->fpu_state));
 }
 
 void fpu_reset(struct task *task)

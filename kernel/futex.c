@@ -1,11 +1,11 @@
 /*
  * Futexes: sleeping in the kernel on a word of user memory (futex(2)).
  *
- * 1. A futex is its place: (address space, address) in private memory, (file mapping, offset) in shared
- *    mappings, wherever it is mapped. The place is only compared: it holds no reference, and one that is
- *    used again for other memory costs a needless wakeup at most.
- * 2. Waiters hang in buckets by hash; the bucket's lock guards its list and the `woken` and `bucket` of
- *    its waiters. Two buckets are locked in the order of their addresses.
+ * 1. A futex is its place: (address space, address) in private memory, (file mapping, offset) in
+ *    shared mappings, wherever it is mapped. The place is only compared: it holds no reference, and
+ *    one that is used again for other memory costs a needless wakeup at most.
+ * 2. Waiters hang in buckets by hash; the bucket's lock guards its list and the `woken` and
+ *    `bucket` of its waiters. Two buckets are locked in the order of their addresses.
  * 3. FUTEX_WAIT compares and joins the list under the bucket's lock:
  *
  *	waiter					waker
@@ -15,7 +15,8 @@
  *
  *    so the word is read without faulting pages in; if it is not there, the lock is dropped for it.
  * 4. A waiter is a variable of the sleeping task. It leaves only after it has seen itself woken, or
- *    taken itself off, with the bucket's lock held; so a waker may use it for as long as it has the lock.
+ *    taken itself off, with the bucket's lock held; so a waker may use it for as long as it has the
+ *    lock.
  */
 #include "kernel/futex.h"
 #include "kernel/init.h"
@@ -27,24 +28,29 @@
 #include "mm/uaccess.h"
 #include "mm/vm.h"
 
-#define BUCKETS		64u
+#define BUCKETS 64u
 
 enum {
-	FUTEX_WAIT = 0, FUTEX_WAKE = 1, FUTEX_REQUEUE = 3, FUTEX_CMP_REQUEUE = 4,
-	FUTEX_WAIT_BITSET = 9, FUTEX_WAKE_BITSET = 10,
-	FUTEX_PRIVATE_FLAG = 128, FUTEX_CLOCK_REALTIME = 256,
+	FUTEX_WAIT = 0,
+	FUTEX_WAKE = 1,
+	FUTEX_REQUEUE = 3,
+	FUTEX_CMP_REQUEUE = 4,
+	FUTEX_WAIT_BITSET = 9,
+	FUTEX_WAKE_BITSET = 10,
+	FUTEX_PRIVATE_FLAG = 128,
+	FUTEX_CLOCK_REALTIME = 256,
 };
-#define FUTEX_BITS_ANY		0xffffffffu
+#define FUTEX_BITS_ANY 0xffffffffu
 
 /* The word of a robust futex. */
-#define FUTEX_WAITERS		0x80000000u
-#define FUTEX_OWNER_DIED	0x40000000u
-#define FUTEX_TID_MASK		0x3fffffffu
-#define ROBUST_LIST_LIMIT	2048u
+#define FUTEX_WAITERS	  0x80000000u
+#define FUTEX_OWNER_DIED  0x40000000u
+#define FUTEX_TID_MASK	  0x3fffffffu
+#define ROBUST_LIST_LIMIT 2048u
 
 struct futex_key {
-	const void *space;		/* struct mm, or struct mapping */
-	uint64_t at;			/* address, or offset in the file */
+	const void *space; /* struct mm, or struct mapping */
+	uint64_t at;	   /* address, or offset in the file */
 };
 
 struct futex_bucket {
@@ -74,7 +80,8 @@ INITCALL(1, futex_init);
 
 static struct futex_bucket *bucket_of(const struct futex_key *key)
 {
-	uint32_t hash = (uint32_t)key->space >> 4 ^ (uint32_t)(key->at >> 2) ^ (uint32_t)(key->at >> 32);
+	uint32_t hash =
+		(uint32_t)key->space >> 4 ^ (uint32_t)(key->at >> 2) ^ (uint32_t)(key->at >> 32);
 
 	return &buckets[(hash * 2654435761u) >> 26];
 }
@@ -131,7 +138,8 @@ static long join(struct futex_waiter *waiter, unsigned long address, uint32_t va
 
 	for (;;) {
 		spin_lock(&bucket->lock);
-		if (copy_from_user_nofault(&word, (void __user *)address, sizeof(word)) == sizeof(word))
+		if (copy_from_user_nofault(&word, (void __user *)address, sizeof(word)) ==
+		    sizeof(word))
 			break;
 		spin_unlock(&bucket->lock);
 		error = user_fault_in((void __user *)address, sizeof(word), false);
@@ -168,10 +176,11 @@ static bool is_woken(struct futex_waiter *waiter)
 }
 
 /*
- * 0 woken, -ETIMEDOUT, -EINTR. The state is set before the look at `woken`, whose waker looks at the state after
- * it has set it; both hold the bucket's lock for it.
+ * 0 woken, -ETIMEDOUT, -EINTR. The state is set before the look at `woken`, whose waker looks at
+ * the state after it has set it; both hold the bucket's lock for it.
  */
-static long futex_sleep(unsigned long address, bool private, uint32_t value, uint32_t bits, uint64_t deadline)
+static long futex_sleep(unsigned long address, bool private, uint32_t value, uint32_t bits,
+			uint64_t deadline)
 {
 	struct futex_waiter waiter = { .task = current, .bits = bits };
 	bool passed = false, interrupted = false;
@@ -200,8 +209,8 @@ static long futex_sleep(unsigned long address, bool private, uint32_t value, uin
 /* restart_bits: is it a private futex? */
 static long wait_again(struct task *task)
 {
-	long error = futex_sleep((unsigned long)task->restart_arg, task->restart_bits, task->restart_value,
-				 FUTEX_BITS_ANY, task->restart_deadline);
+	long error = futex_sleep((unsigned long)task->restart_arg, task->restart_bits,
+				 task->restart_value, FUTEX_BITS_ANY, task->restart_deadline);
 
 	if (error != -EINTR)
 		return error;
@@ -226,7 +235,8 @@ static long wait_relative(unsigned long address, bool private, uint32_t value, u
 	return wait_again(task);
 }
 
-static long wait_absolute(unsigned long address, bool private, uint32_t value, uint32_t bits, uint64_t deadline)
+static long wait_absolute(unsigned long address, bool private, uint32_t value, uint32_t bits,
+			  uint64_t deadline)
 {
 	long error;
 
@@ -293,9 +303,12 @@ static void unlock_two(struct futex_bucket *a, struct futex_bucket *b)
 		spin_unlock(&b->lock);
 }
 
-/* Wake up to nr_wake waiters of `from`, hang up to nr_move others over to `to`. Both buckets are locked. */
-static long move_waiters(const struct futex_key *from, const struct futex_key *to, int nr_wake, int nr_move,
-			 bool count_moved)
+/*
+ * Wake up to nr_wake waiters of `from`, hang up to nr_move others over to `to`. Both buckets are
+ * locked.
+ */
+static long move_waiters(const struct futex_key *from, const struct futex_key *to, int nr_wake,
+			 int nr_move, bool count_moved)
 {
 	struct futex_bucket *target = bucket_of(to);
 	struct futex_waiter *waiter, *next;
@@ -334,9 +347,11 @@ static long requeue(unsigned long from, unsigned long to, bool private, int nr_w
 		error = key_of(to, private, &b);
 	while (error == 0) {
 		lock_two(bucket_of(&a), bucket_of(&b));
-		if (!value || copy_from_user_nofault(&word, (void __user *)from, sizeof(word)) == sizeof(word)) {
-			error = value && word != *value ? -EAGAIN :
-				move_waiters(&a, &b, nr_wake, nr_move, value != NULL);
+		if (!value || copy_from_user_nofault(&word, (void __user *)from, sizeof(word)) ==
+				      sizeof(word)) {
+			error = value && word != *value
+					? -EAGAIN
+					: move_waiters(&a, &b, nr_wake, nr_move, value != NULL);
 			unlock_two(bucket_of(&a), bucket_of(&b));
 			return error;
 		}
@@ -353,8 +368,9 @@ static bool takes_timeout(unsigned int command)
 	return command == FUTEX_WAIT || command == FUTEX_WAIT_BITSET;
 }
 
-static long futex(unsigned long address, unsigned long op, uint32_t value, const struct timespec64 *timeout,
-		  unsigned long value2, unsigned long address2, uint32_t value3)
+static long futex(unsigned long address, unsigned long op, uint32_t value,
+		  const struct timespec64 *timeout, unsigned long value2, unsigned long address2,
+		  uint32_t value3)
 {
 	bool private = op & FUTEX_PRIVATE_FLAG;
 	unsigned int command = op & ~(FUTEX_PRIVATE_FLAG | FUTEX_CLOCK_REALTIME);
@@ -399,8 +415,8 @@ long sys_futex(unsigned long address, unsigned long op, unsigned long value, uns
 	return futex(address, op, value, timed ? &ts : NULL, timeout, address2, value3);
 }
 
-long sys_futex_time64(unsigned long address, unsigned long op, unsigned long value, unsigned long timeout,
-		      unsigned long address2, unsigned long value3)
+long sys_futex_time64(unsigned long address, unsigned long op, unsigned long value,
+		      unsigned long timeout, unsigned long address2, unsigned long value3)
 {
 	bool timed = timeout && takes_timeout(op & ~(FUTEX_PRIVATE_FLAG | FUTEX_CLOCK_REALTIME));
 	struct timespec64 ts;
@@ -412,7 +428,7 @@ long sys_futex_time64(unsigned long address, unsigned long op, unsigned long val
 
 /* ---- robust futexes ---- */
 
-struct robust_list_head {		/* as the C library has it */
+struct robust_list_head { /* as the C library has it */
 	uint32_t next;
 	int32_t futex_offset;
 	uint32_t op_pending;
@@ -447,9 +463,9 @@ long sys_get_robust_list(unsigned long tid, unsigned long head, unsigned long si
 }
 
 /*
- * The owner dies: says so in the word, and wakes one waiter. While the word has our tid, others only ever
- * add FUTEX_WAITERS to it; if that happens between the read and the write, it must not be lost: so it is
- * set in any case, and costs its next owner a needless FUTEX_WAKE.
+ * The owner dies: says so in the word, and wakes one waiter. While the word has our tid, others
+ * only ever add FUTEX_WAITERS to it; if that happens between the read and the write, it must not be
+ * lost: so it is set in any case, and costs its next owner a needless FUTEX_WAKE.
  */
 static void give_up(unsigned long address)
 {

@@ -1,9 +1,10 @@
 /*
  * Who a process is: its numbers, its users and groups, its capabilities.
  *
- * 1. Credentials belong to the process (all its threads) and are changed by its own calls only. Others that
- *    read them see each number whole.
- * 2. The old calls carry 16-bit ids: -1 there is 0xffff, and an id that does not fit is shown as 65534.
+ * 1. Credentials belong to the process (all its threads) and are changed by its own calls only.
+ *    Others that read them see each number whole.
+ * 2. The old calls carry 16-bit ids: -1 there is 0xffff, and an id that does not fit is shown as
+ *    65534.
  * 3. The only privilege is effective user 0: it has all capabilities, everybody else none.
  */
 #include "kernel/process.h"
@@ -11,8 +12,8 @@
 #include "lib/string.h"
 #include "mm/uaccess.h"
 
-#define ID_NONE		0xffffffffu
-#define ID_OVERFLOW	65534u
+#define ID_NONE	    0xffffffffu
+#define ID_OVERFLOW 65534u
 
 static struct credentials *cred(void)
 {
@@ -24,9 +25,18 @@ static bool is_root(void)
 	return cred()->euid == 0;
 }
 
-long sys_getpid(void)		{ return current->process->pid; }
-long sys_gettid(void)		{ return current->tid; }
-long sys_getppid(void)		{ return current->process->parent_pid; }
+long sys_getpid(void)
+{
+	return current->process->pid;
+}
+long sys_gettid(void)
+{
+	return current->tid;
+}
+long sys_getppid(void)
+{
+	return current->process->parent_pid;
+}
 
 long sys_set_tid_address(unsigned long address)
 {
@@ -36,17 +46,47 @@ long sys_set_tid_address(unsigned long address)
 
 /* ---- users and groups ---- */
 
-static uint32_t to16(uint32_t id)	{ return id > 0xffff ? ID_OVERFLOW : id; }
-static uint32_t from16(unsigned long id) { return (uint16_t)id == 0xffff ? ID_NONE : (uint16_t)id; }
+static uint32_t to16(uint32_t id)
+{
+	return id > 0xffff ? ID_OVERFLOW : id;
+}
+static uint32_t from16(unsigned long id)
+{
+	return (uint16_t)id == 0xffff ? ID_NONE : (uint16_t)id;
+}
 
-long sys_getuid(void)		{ return cred()->uid; }
-long sys_geteuid(void)		{ return cred()->euid; }
-long sys_getgid(void)		{ return cred()->gid; }
-long sys_getegid(void)		{ return cred()->egid; }
-long sys_getuid16(void)		{ return to16(cred()->uid); }
-long sys_geteuid16(void)	{ return to16(cred()->euid); }
-long sys_getgid16(void)		{ return to16(cred()->gid); }
-long sys_getegid16(void)	{ return to16(cred()->egid); }
+long sys_getuid(void)
+{
+	return cred()->uid;
+}
+long sys_geteuid(void)
+{
+	return cred()->euid;
+}
+long sys_getgid(void)
+{
+	return cred()->gid;
+}
+long sys_getegid(void)
+{
+	return cred()->egid;
+}
+long sys_getuid16(void)
+{
+	return to16(cred()->uid);
+}
+long sys_geteuid16(void)
+{
+	return to16(cred()->euid);
+}
+long sys_getgid16(void)
+{
+	return to16(cred()->gid);
+}
+long sys_getegid16(void)
+{
+	return to16(cred()->egid);
+}
 
 static bool is_my_uid(uint32_t id)
 {
@@ -62,8 +102,9 @@ long sys_setresuid(unsigned long uid, unsigned long euid, unsigned long suid)
 {
 	struct credentials *c = cred();
 
-	if (!is_root() && ((uid != ID_NONE && !is_my_uid(uid)) || (euid != ID_NONE && !is_my_uid(euid)) ||
-			   (suid != ID_NONE && !is_my_uid(suid))))
+	if (!is_root() &&
+	    ((uid != ID_NONE && !is_my_uid(uid)) || (euid != ID_NONE && !is_my_uid(euid)) ||
+	     (suid != ID_NONE && !is_my_uid(suid))))
 		return refuse(EPERM, "not one of the process's users");
 	if (uid != ID_NONE)
 		c->uid = uid;
@@ -79,8 +120,9 @@ long sys_setresgid(unsigned long gid, unsigned long egid, unsigned long sgid)
 {
 	struct credentials *c = cred();
 
-	if (!is_root() && ((gid != ID_NONE && !is_my_gid(gid)) || (egid != ID_NONE && !is_my_gid(egid)) ||
-			   (sgid != ID_NONE && !is_my_gid(sgid))))
+	if (!is_root() &&
+	    ((gid != ID_NONE && !is_my_gid(gid)) || (egid != ID_NONE && !is_my_gid(egid)) ||
+	     (sgid != ID_NONE && !is_my_gid(sgid))))
 		return refuse(EPERM, "not one of the process's groups");
 	if (gid != ID_NONE)
 		c->gid = gid;
@@ -115,7 +157,10 @@ long sys_setgid(unsigned long gid)
 	return sys_setresgid(ID_NONE, gid, ID_NONE);
 }
 
-/* The saved id follows when the real one is set, or the effective one to something else than the real one. */
+/*
+ * The saved id follows when the real one is set, or the effective one to something else than the
+ * real one.
+ */
 long sys_setreuid(unsigned long uid, unsigned long euid)
 {
 	struct credentials *c = cred();
@@ -173,7 +218,8 @@ long sys_setfsgid(unsigned long gid)
 
 static long put_ids(const uint32_t ids[3], unsigned long a, unsigned long b, unsigned long c)
 {
-	if (put_user_u32(ids[0], (void __user *)a) < 0 || put_user_u32(ids[1], (void __user *)b) < 0 ||
+	if (put_user_u32(ids[0], (void __user *)a) < 0 ||
+	    put_user_u32(ids[1], (void __user *)b) < 0 ||
 	    put_user_u32(ids[2], (void __user *)c) < 0)
 		return -EFAULT;
 	return 0;
@@ -210,10 +256,22 @@ long sys_getresgid16(unsigned long gid, unsigned long egid, unsigned long sgid)
 	return put_ids16((uint32_t[]){ cred()->gid, cred()->egid, cred()->sgid }, gid, egid, sgid);
 }
 
-long sys_setuid16(unsigned long uid)	{ return sys_setuid(from16(uid)); }
-long sys_setgid16(unsigned long gid)	{ return sys_setgid(from16(gid)); }
-long sys_setfsuid16(unsigned long uid)	{ return to16(sys_setfsuid(from16(uid))); }
-long sys_setfsgid16(unsigned long gid)	{ return to16(sys_setfsgid(from16(gid))); }
+long sys_setuid16(unsigned long uid)
+{
+	return sys_setuid(from16(uid));
+}
+long sys_setgid16(unsigned long gid)
+{
+	return sys_setgid(from16(gid));
+}
+long sys_setfsuid16(unsigned long uid)
+{
+	return to16(sys_setfsuid(from16(uid)));
+}
+long sys_setfsgid16(unsigned long gid)
+{
+	return to16(sys_setfsgid(from16(gid)));
+}
 
 long sys_setreuid16(unsigned long uid, unsigned long euid)
 {
@@ -272,17 +330,29 @@ static long set_groups(unsigned long nr, unsigned long from, size_t width)
 	return 0;
 }
 
-long sys_getgroups(unsigned long room, unsigned long to)	{ return get_groups(room, to, sizeof(uint32_t)); }
-long sys_setgroups(unsigned long nr, unsigned long from)	{ return set_groups(nr, from, sizeof(uint32_t)); }
-long sys_getgroups16(unsigned long room, unsigned long to)	{ return get_groups(room, to, sizeof(uint16_t)); }
-long sys_setgroups16(unsigned long nr, unsigned long from)	{ return set_groups(nr, from, sizeof(uint16_t)); }
+long sys_getgroups(unsigned long room, unsigned long to)
+{
+	return get_groups(room, to, sizeof(uint32_t));
+}
+long sys_setgroups(unsigned long nr, unsigned long from)
+{
+	return set_groups(nr, from, sizeof(uint32_t));
+}
+long sys_getgroups16(unsigned long room, unsigned long to)
+{
+	return get_groups(room, to, sizeof(uint16_t));
+}
+long sys_setgroups16(unsigned long nr, unsigned long from)
+{
+	return set_groups(nr, from, sizeof(uint16_t));
+}
 
 /* ---- capabilities: capget(2) ---- */
 
-#define CAPABILITY_VERSION_1	0x19980330u	/* one word a set */
-#define CAPABILITY_VERSION_2	0x20071026u	/* two words */
-#define CAPABILITY_VERSION_3	0x20080522u
-#define CAPABILITIES		41u		/* as many as Linux 6.8 has */
+#define CAPABILITY_VERSION_1 0x19980330u /* one word a set */
+#define CAPABILITY_VERSION_2 0x20071026u /* two words */
+#define CAPABILITY_VERSION_3 0x20080522u
+#define CAPABILITIES	     41u /* as many as Linux 6.8 has */
 
 struct capability_header {
 	uint32_t version, pid;
@@ -333,7 +403,9 @@ long sys_capget(unsigned long header_address, unsigned long data)
 	return copy_to_user((void __user *)data, words, nr * sizeof(words[0]));
 }
 
-/* Capabilities go with user 0 and cannot be dropped one by one: only what is the case can be set. */
+/*
+ * Capabilities go with user 0 and cannot be dropped one by one: only what is the case can be set.
+ */
 long sys_capset(unsigned long header_address, unsigned long data)
 {
 	struct capability_header header;

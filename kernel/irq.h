@@ -11,9 +11,10 @@ struct cpu;
 typedef void (*irq_handler)(void *context);
 
 /*
- * Call handler(context) on each interrupt of ISA line or PCI line `irq` (0..23), with interrupts off;
- * several handlers may share a line, each must find out whether its device asked. Level-triggered PCI
- * lines pass `level`. The line is unmasked. -EINVAL, -ENOMEM. May not be called from interrupts.
+ * Call handler(context) on each interrupt of ISA line or PCI line `irq` (0..23), with interrupts
+ * off; several handlers may share a line, each must find out whether its device asked.
+ * Level-triggered PCI lines pass `level`. The line is unmasked. -EINVAL, -ENOMEM. May not be called
+ * from interrupts.
  */
 int irq_request(unsigned int irq, bool level, irq_handler handler, void *context, const char *name);
 

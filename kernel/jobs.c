@@ -67,9 +67,18 @@ static long group_or_session(unsigned long pid, bool session)
 	return result;
 }
 
-long sys_getpgid(unsigned long pid)	{ return group_or_session(pid, false); }
-long sys_getsid(unsigned long pid)	{ return group_or_session(pid, true); }
-long sys_getpgrp(void)			{ return current->process->pgid; }
+long sys_getpgid(unsigned long pid)
+{
+	return group_or_session(pid, false);
+}
+long sys_getsid(unsigned long pid)
+{
+	return group_or_session(pid, true);
+}
+long sys_getpgrp(void)
+{
+	return current->process->pgid;
+}
 
 long sys_setsid(void)
 {

@@ -1,8 +1,10 @@
 #include "kernel/ksyms.h"
 #include "lib/string.h"
 
-/* Made by tools/ksyms: where the first function starts, each one's length up to the next, their names one after the
- * other. */
+/*
+ * Made by tools/ksyms: where the first function starts, each one's length up to the next, their
+ * names one after the other.
+ */
 extern const unsigned int ksyms_count, ksyms_first;
 extern const unsigned short ksyms_length[];
 extern const char ksyms_names[];

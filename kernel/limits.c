@@ -1,8 +1,8 @@
 /*
  * Limits, times used, priorities, affinity, and what a process may say of itself.
  *
- * A limit that nothing here enforces can be read, and set to what it is or to no limit: whoever sets another
- * one would count on it.
+ * A limit that nothing here enforces can be read, and set to what it is or to no limit: whoever
+ * sets another one would count on it.
  */
 #include "kernel/process.h"
 #include "kernel/rusage.h"
@@ -15,22 +15,26 @@
 
 /* ---- limits ---- */
 
-/* Some of the others are kept because there is nothing to limit: cores, locked memory, real-time tasks. */
-#define LIMITS_NOT_KEPT	(1u << RLIMIT_CPU | 1u << RLIMIT_RSS)
-#define OLD_INFINITY	0xffffffffu		/* of the 32-bit forms */
-#define OLD_INFINITY_SIGNED 0x7fffffffu		/* of the first getrlimit */
-#define OPEN_FILES_MAX	65536u
+/*
+ * Some of the others are kept because there is nothing to limit: cores, locked memory, real-time
+ * tasks.
+ */
+#define LIMITS_NOT_KEPT	    (1u << RLIMIT_CPU | 1u << RLIMIT_RSS)
+#define OLD_INFINITY	    0xffffffffu /* of the 32-bit forms */
+#define OLD_INFINITY_SIGNED 0x7fffffffu /* of the first getrlimit */
+#define OPEN_FILES_MAX	    65536u
 
-static long check_limit(unsigned int resource, const struct rlimit *new, const struct rlimit *old)
+static long check_limit(unsigned int resource, const struct rlimit *wanted,
+			const struct rlimit *old)
 {
-	bool same = new->soft == old->soft && new->hard == old->hard;
-	bool none = new->soft == RLIM_INFINITY && new->hard == RLIM_INFINITY;
+	bool same = wanted->soft == old->soft && wanted->hard == old->hard;
+	bool none = wanted->soft == RLIM_INFINITY && wanted->hard == RLIM_INFINITY;
 
-	if (new->soft > new->hard)
+	if (wanted->soft > wanted->hard)
 		return refuse(EINVAL, "the soft limit is above the hard one");
-	if (new->hard > old->hard && current->process->cred.euid != 0)
+	if (wanted->hard > old->hard && current->process->cred.euid != 0)
 		return refuse(EPERM, "only root raises a hard limit");
-	if (resource == RLIMIT_NOFILE && new->hard > OPEN_FILES_MAX)
+	if (resource == RLIMIT_NOFILE && wanted->hard > OPEN_FILES_MAX)
 		return refuse(EPERM, "more descriptors than a table can have");
 	if ((LIMITS_NOT_KEPT & 1u << resource) && !same && !none)
 		return refuse(EINVAL, "this limit is not enforced");
@@ -38,17 +42,17 @@ static long check_limit(unsigned int resource, const struct rlimit *new, const s
 }
 
 /* tasks_lock keeps the two halves of a 64-bit limit together. */
-static long exchange_limit(struct process *process, unsigned int resource, const struct rlimit *new,
-			   struct rlimit *old)
+static long exchange_limit(struct process *process, unsigned int resource,
+			   const struct rlimit *wanted, struct rlimit *old)
 {
 	unsigned int flags = spin_lock_irqsave(&tasks_lock);
 	long error = 0;
 
 	*old = process->limits[resource];
-	if (new)
-		error = check_limit(resource, new, old);
-	if (new && error == 0)
-		process->limits[resource] = *new;
+	if (wanted)
+		error = check_limit(resource, wanted, old);
+	if (wanted && error == 0)
+		process->limits[resource] = *wanted;
 	spin_unlock_irqrestore(&tasks_lock, flags);
 	return error;
 }
@@ -83,16 +87,16 @@ long sys_ugetrlimit(unsigned long resource, unsigned long to)
 
 long sys_setrlimit(unsigned long resource, unsigned long from)
 {
-	struct rlimit new, old;
+	struct rlimit wanted, old;
 	uint32_t words[2];
 
 	if (resource >= NR_RLIMITS)
 		return refuse(EINVAL, "no such resource");
 	if (copy_from_user(words, (void __user *)from, sizeof(words)) < 0)
 		return -EFAULT;
-	new.soft = words[0] == OLD_INFINITY ? RLIM_INFINITY : words[0];
-	new.hard = words[1] == OLD_INFINITY ? RLIM_INFINITY : words[1];
-	return exchange_limit(current->process, resource, &new, &old);
+	wanted.soft = words[0] == OLD_INFINITY ? RLIM_INFINITY : words[0];
+	wanted.hard = words[1] == OLD_INFINITY ? RLIM_INFINITY : words[1];
+	return exchange_limit(current->process, resource, &wanted, &old);
 }
 
 static struct process *process_of(unsigned long pid)
@@ -115,18 +119,18 @@ static bool same_users(const struct process *target)
 long sys_prlimit64(unsigned long pid, unsigned long resource, unsigned long from, unsigned long to)
 {
 	struct process *process;
-	struct rlimit new, old;
+	struct rlimit wanted, old;
 	long error;
 
 	if (resource >= NR_RLIMITS)
 		return refuse(EINVAL, "no such resource");
-	if (from && copy_from_user(&new, (void __user *)from, sizeof(new)) < 0)
+	if (from && copy_from_user(&wanted, (void __user *)from, sizeof(wanted)) < 0)
 		return -EFAULT;
 	process = process_of(pid);
 	if (!process)
 		return -ESRCH;
 	if (same_users(process))
-		error = exchange_limit(process, resource, from ? &new : NULL, &old);
+		error = exchange_limit(process, resource, from ? &wanted : NULL, &old);
 	else
 		error = refuse(EPERM, "another user's process");
 	process_put(process);
@@ -137,7 +141,7 @@ long sys_prlimit64(unsigned long pid, unsigned long resource, unsigned long from
 
 /* ---- times ---- */
 
-#define CLOCK_TICK_NS	(NSEC_PER_SEC / 100)
+#define CLOCK_TICK_NS (NSEC_PER_SEC / 100)
 
 struct user_rusage {
 	struct timeval32 user, system;
@@ -198,7 +202,7 @@ long sys_times(unsigned long to)
 /* ---- priorities: there is one ---- */
 
 enum { PRIO_PROCESS, PRIO_PGRP, PRIO_USER };
-#define NICE_NONE_AS_RESULT	20	/* getpriority returns 20 - nice */
+#define NICE_NONE_AS_RESULT 20 /* getpriority returns 20 - nice */
 
 static bool priority_target_exists(unsigned long which, unsigned long who)
 {
@@ -269,8 +273,10 @@ long sys_sched_getaffinity(unsigned long tid, unsigned long size, unsigned long 
 	return sizeof(mask);
 }
 
-/* Whoever wakes is placed on a CPU that it may use: so the current task sleeps for an instant. Another one stays
- * where it is until it sleeps. */
+/*
+ * Whoever wakes is placed on a CPU that it may use: so the current task sleeps for an instant.
+ * Another one stays where it is until it sleeps.
+ */
 static void leave_forbidden_cpu(void)
 {
 	if (current->allowed_cpus & 1u << this_cpu()->id)
@@ -294,7 +300,8 @@ long sys_sched_setaffinity(unsigned long tid, unsigned long size, unsigned long 
 	task = thread_of(tid);
 	if (!task)
 		return -ESRCH;
-	if (me->euid != 0 && me->euid != task->process->cred.uid && me->euid != task->process->cred.euid)
+	if (me->euid != 0 && me->euid != task->process->cred.uid &&
+	    me->euid != task->process->cred.euid)
 		error = refuse(EPERM, "another user's task");
 	else
 		task->allowed_cpus = mask;
@@ -336,8 +343,8 @@ long sys_prctl(unsigned long option, unsigned long argument)
 	return refuse(EINVAL, "a prctl option that is not there");
 }
 
-#define PERSONALITY_LINUX	0u
-#define PERSONALITY_QUERY	0xffffffffu
+#define PERSONALITY_LINUX 0u
+#define PERSONALITY_QUERY 0xffffffffu
 
 long sys_personality(unsigned long persona)
 {

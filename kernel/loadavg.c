@@ -9,7 +9,7 @@
 #include "kernel/init.h"
 #include "kernel/task.h"
 
-#define PERIOD_NS	(5 * NSEC_PER_SEC)
+#define PERIOD_NS (5 * NSEC_PER_SEC)
 
 /* e^(-5/60), e^(-5/300), e^(-5/900), times 2^LOAD_SHIFT. */
 static const unsigned int decay[3] = { 60296, 64453, 65173 };
@@ -47,8 +47,8 @@ static void sample(struct timer *timer)
 	tasks_count(&counts);
 	for (unsigned int i = 0; i < 3; i++) {
 		uint64_t active = (uint64_t)(counts.running + counts.blocked) << LOAD_SHIFT;
-		uint64_t sum = (uint64_t)averages[i] * decay[i] +
-			       active * ((1u << LOAD_SHIFT) - decay[i]);
+		uint64_t sum =
+			(uint64_t)averages[i] * decay[i] + active * ((1u << LOAD_SHIFT) - decay[i]);
 
 		averages[i] = sum >> LOAD_SHIFT;
 	}

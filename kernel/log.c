@@ -1,6 +1,7 @@
 /*
  * 1. log_lock (irqsave) guards the ring and the sinks: lines of several CPUs do not mix.
- * 2. A line that is logged while this CPU holds the lock (a fault inside a sink) goes straight to the sinks.
+ * 2. A line that is logged while this CPU holds the lock (a fault inside a sink) goes straight to
+ *    the sinks.
  * 3. After panic the lock no longer counts: what can still be said is said.
  */
 #include "kernel/log.h"
@@ -15,12 +16,12 @@
 #include "lib/print.h"
 #include "lib/string.h"
 
-#define RING_SIZE	LOG_RING_SIZE
-#define LINE_MAX	512
+#define RING_SIZE LOG_RING_SIZE
+#define LINE_MAX  512
 
 static spinlock_t log_lock = SPINLOCK_INIT("log");
 static char ring[RING_SIZE];
-static unsigned int ring_head;			/* bytes ever written */
+static unsigned int ring_head; /* bytes ever written */
 static struct log_sink *sinks;
 static int console_level = LOG_INFO;
 static volatile bool panicking;
@@ -81,7 +82,8 @@ void log_add_sink(struct log_sink *sink)
 {
 	unsigned int flags = spin_lock_irqsave(&log_lock);
 
-	for (unsigned int i = ring_head > RING_SIZE ? ring_head - RING_SIZE : 0; i != ring_head; i++)
+	for (unsigned int i = ring_head > RING_SIZE ? ring_head - RING_SIZE : 0; i != ring_head;
+	     i++)
 		sink->write(&ring[i % RING_SIZE], 1);
 	sink->next = sinks;
 	sinks = sink;
@@ -154,7 +156,7 @@ void panic(const char *format, ...)
 	va_list args;
 
 	irq_disable();
-	if (panicking)				/* a fault while panicking: what was said must do */
+	if (panicking) /* a fault while panicking: what was said must do */
 		smp_stop_this_cpu();
 	panicking = true;
 	va_start(args, format);

@@ -31,10 +31,12 @@ void log_add_sink(struct log_sink *sink);
 /* Copy the newest `size` bytes of the ring at most into buf; returns their number. Never sleeps. */
 size_t log_copy(char *buf, size_t size);
 
-/* Copy what was logged from *position on (counted in bytes ever logged), as much as fits, and advance it; what the
- * ring has lost by then is skipped. Returns the number of bytes. Never sleeps. */
+/*
+ * Copy what was logged from *position on (counted in bytes ever logged), as much as fits, and
+ * advance it; what the ring has lost by then is skipped. Returns the number of bytes. Never sleeps.
+ */
 size_t log_read(unsigned int *position, char *buf, size_t size);
-#define LOG_RING_SIZE	(16u << 10)
+#define LOG_RING_SIZE (16u << 10)
 
 /* Lines above `level` go to the ring only; as loglevel=. -1: nothing goes to the console. */
 void log_set_console_level(int level);
@@ -45,9 +47,9 @@ void panic(const char *format, ...) __printf(1, 2) __noreturn;
 /* Print the call chain that starts at frame pointer `ebp`, with function names. */
 void backtrace(const void *ebp);
 
-#define assert(cond)									\
-	do {										\
-		if (unlikely(!(cond)))							\
+#define assert(cond)                                                                      \
+	do {                                                                              \
+		if (unlikely(!(cond)))                                                    \
 			panic("assertion failed: %s (%s:%d)", #cond, __FILE__, __LINE__); \
 	} while (0)
 

@@ -4,10 +4,10 @@
 #include "kernel/smp.h"
 #include "kernel/time.h"
 
-#define SLEEP_ENABLE	(1u << 13)	/* SLP_EN, ACPI 6.3, 4.8.3.2.1 */
+#define SLEEP_ENABLE	 (1u << 13) /* SLP_EN, ACPI 6.3, 4.8.3.2.1 */
 #define SLEEP_TYPE_SHIFT 10
 #define KEYBOARD_COMMAND 0x64
-#define KEYBOARD_RESET	0xfe
+#define KEYBOARD_RESET	 0xfe
 
 void machine_power_off(void)
 {

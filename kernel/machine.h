@@ -11,8 +11,10 @@ void machine_power_off(void) __noreturn;
 void machine_restart(void) __noreturn;
 void machine_halt(void) __noreturn;
 
-/* kernel/multiboot.c: fills boot_memory, the command line and the module from what the loader left. */
+/*
+ * kernel/multiboot.c: fills boot_memory, the command line and the module from what the loader left.
+ */
 void multiboot_init(uint32_t magic, uint32_t info);
-extern phys_addr_t boot_module_start, boot_module_end;	/* the RAM disk; equal: none */
+extern phys_addr_t boot_module_start, boot_module_end; /* the RAM disk; equal: none */
 
 #endif

@@ -62,7 +62,8 @@ static void kernel_init(void *unused)
 	drivers_probe();
 	error = mount_root(root);
 	if (error < 0)
-		panic("cannot mount the root file system from %s: error %d; root= names the disk", root, -error);
+		panic("cannot mount the root file system from %s: error %d; root= names the disk",
+		      root, -error);
 	page_free_reserved(virt_to_phys(_init_start), virt_to_phys(_init_end));
 	start_init(NULL);
 }

@@ -1,6 +1,7 @@
 /*
- * What the loader left: command line, memory map, the first module. Everything that lies in memory that will be
- * allocated is copied or reserved here. Multiboot 0.6.96 section 3.3; Multiboot 2.0 section 3.6.
+ * What the loader left: command line, memory map, the first module. Everything that lies in memory
+ * that will be allocated is copied or reserved here. Multiboot 0.6.96 section 3.3; Multiboot 2.0
+ * section 3.6.
  */
 #include "kernel/machine.h"
 #include "kernel/param.h"
@@ -12,8 +13,8 @@
 #define MB2_LOADED	0x36d76289
 
 #define MB1_HAS_MEMORY	(1 << 0)
-#define MB1_HAS_CMDLINE	(1 << 2)
-#define MB1_HAS_MODULES	(1 << 3)
+#define MB1_HAS_CMDLINE (1 << 2)
+#define MB1_HAS_MODULES (1 << 3)
 #define MB1_HAS_MAP	(1 << 6)
 #define MEMORY_RAM	1
 
@@ -72,7 +73,8 @@ static void add_memory(uint64_t base, uint64_t length, uint32_t type)
 	uint64_t start = (base + PAGE_SIZE - 1) & ~(uint64_t)(PAGE_SIZE - 1);
 	uint64_t end = (base + length) & ~(uint64_t)(PAGE_SIZE - 1);
 
-	if (type != MEMORY_RAM || base + length < base || start >= end || nr_boot_memory == MAX_BOOT_MEMORY)
+	if (type != MEMORY_RAM || base + length < base || start >= end ||
+	    nr_boot_memory == MAX_BOOT_MEMORY)
 		return;
 	boot_memory[nr_boot_memory].start = start;
 	boot_memory[nr_boot_memory++].end = end;
@@ -136,7 +138,8 @@ static void read_mb2(const char *info)
 		if (tag->type == MB2_CMDLINE)
 			set_command_line((const char *)(tag + 1));
 		else if (tag->type == MB2_MODULE)
-			set_module(((const struct mb2_module *)tag)->start, ((const struct mb2_module *)tag)->end);
+			set_module(((const struct mb2_module *)tag)->start,
+				   ((const struct mb2_module *)tag)->end);
 		else if (tag->type == MB2_MAP)
 			read_mb2_map((const struct mb2_map *)tag);
 		at += ALIGN_UP(tag->size, 8);
@@ -153,11 +156,13 @@ void multiboot_init(uint32_t magic, uint32_t info)
 	else if (magic == MB2_LOADED && data)
 		read_mb2(data);
 	else
-		panic("not started by a Multiboot loader (magic %08x): use qemu -kernel or GRUB", magic);
+		panic("not started by a Multiboot loader (magic %08x): use qemu -kernel or GRUB",
+		      magic);
 	if (!nr_boot_memory)
 		panic("the loader gave no memory map");
 	boot_memory_reserve(0, 1 << 20);
 	boot_memory_reserve((uintptr_t)_boot_start, virt_to_phys(_kernel_end));
 	if (boot_module_end)
-		boot_memory_reserve(boot_module_start & ~(phys_addr_t)(PAGE_SIZE - 1), PAGE_ALIGN(boot_module_end));
+		boot_memory_reserve(boot_module_start & ~(phys_addr_t)(PAGE_SIZE - 1),
+				    PAGE_ALIGN(boot_module_end));
 }

@@ -1,6 +1,6 @@
 /*
- * Mutexes: for sections that may sleep. Held by one task, given back by the same one; not recursive.
- * Never taken from interrupts.
+ * Mutexes: for sections that may sleep. Held by one task, given back by the same one; not
+ * recursive. Never taken from interrupts.
  */
 #ifndef KERNEL_MUTEX_H
 #define KERNEL_MUTEX_H
@@ -9,12 +9,15 @@
 #include "kernel/wait.h"
 
 struct mutex {
-	struct task *volatile	owner;		/* NULL: free; the compare-and-swap takes it */
-	volatile unsigned int	contended;	/* somebody may be on the queue */
-	struct wait_queue	queue;
+	struct task *volatile owner;	 /* NULL: free; the compare-and-swap takes it */
+	volatile unsigned int contended; /* somebody may be on the queue */
+	struct wait_queue queue;
 };
 
-#define MUTEX_INIT(name) { NULL, 0, WAIT_QUEUE_INIT((name).queue) }
+#define MUTEX_INIT(name)                               \
+	{                                              \
+		NULL, 0, WAIT_QUEUE_INIT((name).queue) \
+	}
 void mutex_init(struct mutex *mutex, const char *name);
 
 void mutex_lock_slow(struct mutex *mutex);
@@ -51,7 +54,9 @@ static inline void mutex_unlock(struct mutex *mutex)
 {
 	if (unlikely(!mutex_held(mutex)))
 		mutex_bad_unlock(mutex);
-	/* A full barrier, so that `contended` is read after the mutex is free: see mutex_lock_slow. */
+	/*
+	 * A full barrier, so that `contended` is read after the mutex is free: see mutex_lock_slow.
+	 */
 	(void)__sync_lock_test_and_set(&mutex->owner, NULL);
 	if (unlikely(mutex->contended))
 		mutex_unlock_slow(mutex);

@@ -1,11 +1,11 @@
 /*
- * The command line is split at blanks, outside of double quotes; each word's name is looked up among the
- * parameters that files have declared. init= and what follows "--" are left to exec (see start_init).
+ * The command line is split at blanks, outside of double quotes; each word's name is looked up
+ * among the parameters that files have declared. init= and what follows "--" are left to exec (see
+ * start_init).
  */
 #include "kernel/param.h"
 #include "kernel/log.h"
 #include "lib/string.h"
-
 
 char kernel_command_line[COMMAND_LINE_MAX];
 
@@ -22,8 +22,8 @@ static void set_param(char *word)
 		if (strcmp(param->name, word) != 0)
 			continue;
 		if (param->set(value ? value : "") < 0)
-			log_warning("kernel parameter %s: bad value '%s' ignored (%s)", word, value ? value : "",
-				    param->help);
+			log_warning("kernel parameter %s: bad value '%s' ignored (%s)", word,
+				    value ? value : "", param->help);
 		return;
 	}
 	log_warning("kernel parameter '%s' is not known, ignored", word);

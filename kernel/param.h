@@ -9,14 +9,14 @@
 
 struct kernel_param {
 	const char *name;
-	int (*set)(const char *value);	/* value is "" if there was no '='; <0: the value is bad */
+	int (*set)(const char *value); /* value is "" if there was no '='; <0: the value is bad */
 	const char *help;
 };
 
 /* KERNEL_PARAM(loglevel, set_loglevel, "0..7: ..."): set_loglevel runs before any memory exists. */
-#define KERNEL_PARAM(param, function, text)						\
-	static const struct kernel_param __section(".params." #param) param_##param =		\
-		{ #param, function, text }
+#define KERNEL_PARAM(param, function, text)                           \
+	static const struct kernel_param __section(".params." #param) \
+		param_##param = { #param, function, text }
 
 /* Calls the setters for kernel_command_line. Once, at boot, before there is memory. */
 void params_parse(void);

@@ -2,8 +2,8 @@
  * Processes as things that are found: numbers, the table of them, groups.
  *
  * 1. A number is in use while a task, a process (zombies too), a group or a session has it.
- * 2. A process has one reference for its place in the table, given up when it is reaped, and one for each
- *    of its tasks, given up when the task is freed.
+ * 2. A process has one reference for its place in the table, given up when it is reaped, and one
+ *    for each of its tasks, given up when the task is freed.
  * 3. tasks_lock guards the tables and everything that is linked in them.
  */
 #include "kernel/process.h"
@@ -13,14 +13,14 @@
 #include "mm/slab.h"
 #include "mm/vm.h"
 
-#define PID_BUCKETS	256u
+#define PID_BUCKETS 256u
 
 spinlock_t tasks_lock = SPINLOCK_INIT("tasks");
 struct list all_processes = LIST_INIT(all_processes);
 struct process *init_process;
 
-static struct list task_table[PID_BUCKETS], process_table[PID_BUCKETS];	/* tasks_lock */
-static unsigned int last_number;						/* tasks_lock */
+static struct list task_table[PID_BUCKETS], process_table[PID_BUCKETS]; /* tasks_lock */
+static unsigned int last_number;					/* tasks_lock */
 static struct slab_cache *process_cache;
 
 static void process_init(void)
@@ -135,8 +135,8 @@ bool process_group_orphaned(unsigned int pgid, const struct process *leaving)
 
 	lockdep_held(&tasks_lock);
 	list_for_each(process, &all_processes, all_link) {
-		if (process->pgid != pgid || process == leaving || process->zombie || !process->parent ||
-		    process->parent == init_process)
+		if (process->pgid != pgid || process == leaving || process->zombie ||
+		    !process->parent || process->parent == init_process)
 			continue;
 		if (process->parent->pgid != pgid && process->parent->sid == process->sid)
 			return false;
@@ -295,8 +295,9 @@ void thread_unlink(struct task *task)
 	process->nr_threads--;
 	process->dead_threads_ns += task_cpu_ns(task);
 	if (process->leader == task)
-		process->leader = process->nr_threads ?
-			list_first(&process->threads, struct task, thread_link) : NULL;
+		process->leader = process->nr_threads
+					  ? list_first(&process->threads, struct task, thread_link)
+					  : NULL;
 }
 
 void thread_become_leader(struct task *task)

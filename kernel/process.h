@@ -6,7 +6,7 @@
 
 #include "kernel/task.h"
 
-#define PID_MAX 32768u			/* process and thread ids are below */
+#define PID_MAX 32768u /* process and thread ids are below */
 
 /* The task of that thread id, with a reference; NULL. */
 struct task *task_find(unsigned int tid);
@@ -23,8 +23,11 @@ struct mm *process_mm(struct process *process);
 uint64_t task_cpu_ns(const struct task *task);
 /* CPU time of its threads, dead ones included, in nanoseconds. tasks_lock is held. */
 uint64_t process_cpu_ns(struct process *process);
-/* True if no process of the group has a parent in another group of its session: nobody could continue
- * it, so it is not to be stopped by its terminal. `leaving` (or NULL) counts as gone. tasks_lock is held. */
+/*
+ * True if no process of the group has a parent in another group of its session: nobody could
+ * continue it, so it is not to be stopped by its terminal. `leaving` (or NULL) counts as gone.
+ * tasks_lock is held.
+ */
 bool process_group_orphaned(unsigned int pgid, const struct process *leaving);
 
 /*
@@ -41,9 +44,15 @@ void process_exit(int status) __noreturn;
 
 /* ---- between fork.c, exec.c, exit.c and wait4.c ---- */
 
-/* A process for a fork by the current one (parent NULL: the first), with one reference and no thread; NULL. */
+/*
+ * A process for a fork by the current one (parent NULL: the first), with one reference and no
+ * thread; NULL.
+ */
 struct process *process_create(struct process *parent);
-/* Give it, and its first thread, numbers, and put both where they are found. -EAGAIN: no number left. tasks_lock is held. */
+/*
+ * Give it, and its first thread, numbers, and put both where they are found. -EAGAIN: no number
+ * left. tasks_lock is held.
+ */
 int process_link(struct process *process, struct task *task);
 /* Add a thread. The same. */
 int thread_link(struct process *process, struct task *task);
@@ -53,7 +62,10 @@ void thread_unlink(struct task *task);
 void thread_become_leader(struct task *task);
 /* Nobody finds it any more, its number is free; drops the tree's reference. tasks_lock is held. */
 void process_unlink(struct process *process);
-/* Let every thread but the current one leave, and wait for it: 0, or -ERESTARTNOINTR if the process ends. */
+/*
+ * Let every thread but the current one leave, and wait for it: 0, or -ERESTARTNOINTR if the process
+ * ends.
+ */
 int process_end_other_threads(void);
 /* Tell the parent (SIGCHLD, wait4) that the child stopped, went on or ended. tasks_lock is held. */
 enum child_event { CHILD_EXITED, CHILD_STOPPED, CHILD_CONTINUED };

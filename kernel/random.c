@@ -21,13 +21,13 @@
 #include "lib/string.h"
 #include "mm/uaccess.h"
 
-#define GRND_NONBLOCK	1u
-#define GRND_RANDOM	2u
-#define GRND_INSECURE	4u
+#define GRND_NONBLOCK  1u
+#define GRND_RANDOM    2u
+#define GRND_INSECURE  4u
 
-#define JITTER_SAMPLES	256u
-#define RDRAND_TRIES	10u		/* Intel's advice: then the unit is broken */
-#define USER_PIECE	256u		/* bytes between two looks at pending signals */
+#define JITTER_SAMPLES 256u
+#define RDRAND_TRIES   10u  /* Intel's advice: then the unit is broken */
+#define USER_PIECE     256u /* bytes between two looks at pending signals */
 
 static spinlock_t random_lock = SPINLOCK_INIT("random");
 static uint8_t key[CHACHA_KEY_SIZE];
@@ -39,7 +39,7 @@ static uint32_t rdrand(void)
 	uint8_t ok = 0;
 
 	for (unsigned int i = 0; i < RDRAND_TRIES && cpu_has.rdrand && !ok; i++)
-		__asm__ volatile("rdrand %0; setc %1" : "=r"(value), "=qm"(ok) :: "cc");
+		__asm__ volatile("rdrand %0; setc %1" : "=r"(value), "=qm"(ok)::"cc");
 	return ok ? value : 0;
 }
 
@@ -55,7 +55,7 @@ static void step(uint8_t request[CHACHA_KEY_SIZE])
 	if (request)
 		memcpy(request, block + CHACHA_KEY_SIZE, CHACHA_KEY_SIZE);
 	memset(block, 0, sizeof(block));
-	barrier();			/* the block is wiped, although nobody reads it */
+	barrier(); /* the block is wiped, although nobody reads it */
 }
 
 static void stir(const void *data, size_t n)

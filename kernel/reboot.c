@@ -6,10 +6,10 @@
 #include "kernel/syscalls.h"
 #include "kernel/task.h"
 
-#define REBOOT_MAGIC	0xfee1deadu
-#define RB_RESTART	0x01234567u
-#define RB_HALT		0xcdef0123u
-#define RB_POWER_OFF	0x4321fedcu
+#define REBOOT_MAGIC 0xfee1deadu
+#define RB_RESTART   0x01234567u
+#define RB_HALT	     0xcdef0123u
+#define RB_POWER_OFF 0x4321fedcu
 
 static bool second_magic_ok(unsigned long magic)
 {

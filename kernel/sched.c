@@ -1,10 +1,11 @@
 /*
- * 1. Every CPU has a queue of runnable tasks, served in turn; a slice is SLICE_TICKS ticks. The running task is not
- *    on the list. The queue's lock (irqsave) guards the list, and on_queue and cpu of its tasks.
- * 2. The lock is held across the switch of stacks and given back by the next task: whoever takes it finds every
- *    task either running or wholly off its CPU.
- * 3. A woken task goes to the CPU that it ran on, or to an idle one if that is busy. A CPU that has nothing to do
- *    takes a waiting task from another one.
+ * 1. Every CPU has a queue of runnable tasks, served in turn; a slice is SLICE_TICKS ticks. The
+ *    running task is not on the list. The queue's lock (irqsave) guards the list, and on_queue and
+ *    cpu of its tasks.
+ * 2. The lock is held across the switch of stacks and given back by the next task: whoever takes it
+ *    finds every task either running or wholly off its CPU.
+ * 3. A woken task goes to the CPU that it ran on, or to an idle one if that is busy. A CPU that has
+ *    nothing to do takes a waiting task from another one.
  * 4. A task that holds kmap_local mappings stays on its CPU.
  */
 #include "kernel/sched.h"
@@ -20,7 +21,7 @@
 struct run_queue {
 	spinlock_t lock;
 	struct list tasks;
-	unsigned int nr;		/* on the list */
+	unsigned int nr; /* on the list */
 };
 
 static struct run_queue queues[MAX_CPUS];
@@ -295,7 +296,10 @@ void sched_idle(void)
 			uint64_t start = time_now();
 
 			tick_idle();
-			/* sti takes effect after the next instruction: no interrupt can slip in before hlt. */
+			/*
+			 * sti takes effect after the next instruction: no interrupt can slip in
+			 * before hlt.
+			 */
 			__asm__ volatile("sti; hlt" ::: "memory");
 			cpu->idle_ns += time_now() - start;
 			if (!cpu->need_resched)

@@ -1,5 +1,6 @@
 /*
- * The scheduler's own: queues and the first steps of each CPU. What others use is in kernel/task.h, kernel/wait.h.
+ * The scheduler's own: queues and the first steps of each CPU. What others use is in kernel/task.h,
+ * kernel/wait.h.
  */
 #ifndef KERNEL_SCHED_H
 #define KERNEL_SCHED_H

@@ -1,7 +1,7 @@
 /*
  * 1. Every CPU has a GDT and a TSS of its own; all share one IDT.
- * 2. The double fault runs as a task of its own, on a stack of its own: it can print although the kernel stack is
- *    gone (its guard page was hit).
+ * 2. The double fault runs as a task of its own, on a stack of its own: it can print although the
+ *    kernel stack is gone (its guard page was hit).
  * Intel SDM vol. 3, chapters 3, 6 and 7.
  */
 #include "kernel/segments.h"
@@ -22,20 +22,20 @@ struct gate {
 	uint16_t offset_high;
 };
 
-#define GDT_ENTRIES	11
-#define FAULT_STACK	2048
+#define GDT_ENTRIES 11
+#define FAULT_STACK 2048
 
 /* Descriptor types and flags. */
-#define SEG_CODE	0x9a	/* present, code, readable */
-#define SEG_DATA	0x92	/* present, data, writable */
-#define SEG_USER	0x60	/* privilege level 3 */
-#define SEG_TSS		0x89	/* present, 32-bit TSS */
-#define SEG_FLAT	0xc	/* 32-bit, limit in pages */
-#define SEG_BYTES	0x4	/* 32-bit, limit in bytes */
-#define GATE_INTERRUPT	0x8e
-#define GATE_TRAP_USER	0xef
+#define SEG_CODE	    0x9a /* present, code, readable */
+#define SEG_DATA	    0x92 /* present, data, writable */
+#define SEG_USER	    0x60 /* privilege level 3 */
+#define SEG_TSS		    0x89 /* present, 32-bit TSS */
+#define SEG_FLAT	    0xc	 /* 32-bit, limit in pages */
+#define SEG_BYTES	    0x4	 /* 32-bit, limit in bytes */
+#define GATE_INTERRUPT	    0x8e
+#define GATE_TRAP_USER	    0xef
 #define GATE_INTERRUPT_USER 0xee
-#define GATE_TASK	0x85
+#define GATE_TASK	    0x85
 
 struct cpu_tables {
 	struct segment_descriptor gdt[GDT_ENTRIES];
@@ -50,7 +50,8 @@ extern const uint32_t trap_stubs[256];
 void syscall_entry(void);
 void double_fault_entry(void);
 
-static struct segment_descriptor descriptor(uint32_t base, uint32_t limit, uint8_t type, uint8_t flags)
+static struct segment_descriptor descriptor(uint32_t base, uint32_t limit, uint8_t type,
+					    uint8_t flags)
 {
 	struct segment_descriptor d;
 
@@ -73,7 +74,8 @@ static void idt_fill(void)
 {
 	for (unsigned int v = 0; v < 256; v++)
 		set_gate(v, trap_stubs[v], SEL_KERNEL_CODE, GATE_INTERRUPT);
-	set_gate(TRAP_BREAKPOINT, trap_stubs[TRAP_BREAKPOINT], SEL_KERNEL_CODE, GATE_INTERRUPT_USER);
+	set_gate(TRAP_BREAKPOINT, trap_stubs[TRAP_BREAKPOINT], SEL_KERNEL_CODE,
+		 GATE_INTERRUPT_USER);
 	set_gate(TRAP_OVERFLOW, trap_stubs[TRAP_OVERFLOW], SEL_KERNEL_CODE, GATE_INTERRUPT_USER);
 	set_gate(VECTOR_SYSCALL, (uint32_t)syscall_entry, SEL_KERNEL_CODE, GATE_TRAP_USER);
 	set_gate(TRAP_DOUBLE_FAULT, 0, SEL_DF_TSS, GATE_TASK);
@@ -97,7 +99,10 @@ void segments_init_cpu(struct cpu *cpu)
 {
 	struct cpu_tables *t = &tables[cpu - cpus];
 	struct segment_descriptor *gdt = t->gdt;
-	struct { uint16_t limit; uint32_t base; } __packed pointer;
+	struct {
+		uint16_t limit;
+		uint32_t base;
+	} __packed pointer;
 
 	if (cpu == &cpus[0])
 		idt_fill();
@@ -110,22 +115,26 @@ void segments_init_cpu(struct cpu *cpu)
 	gdt[SEL_USER_DATA >> 3] = descriptor(0, 0xfffff, SEG_DATA | SEG_USER, SEG_FLAT);
 	gdt[SEL_PERCPU >> 3] = descriptor((uint32_t)cpu, sizeof(*cpu) - 1, SEG_DATA, SEG_BYTES);
 	gdt[SEL_TSS >> 3] = descriptor((uint32_t)&t->tss, sizeof(t->tss) - 1, SEG_TSS, 0);
-	gdt[SEL_DF_TSS >> 3] = descriptor((uint32_t)&t->fault_tss, sizeof(t->fault_tss) - 1, SEG_TSS, 0);
+	gdt[SEL_DF_TSS >> 3] =
+		descriptor((uint32_t)&t->fault_tss, sizeof(t->fault_tss) - 1, SEG_TSS, 0);
 	t->tss.ss0 = SEL_KERNEL_DATA;
 	t->tss.io_map = sizeof(t->tss);
 	fault_task_init(t);
 
 	pointer.limit = sizeof(t->gdt) - 1;
 	pointer.base = (uint32_t)gdt;
-	__asm__ volatile("lgdt %0" :: "m"(pointer));
-	__asm__ volatile("ljmp %0, $1f\n1:\n\t"
-			 "movl %1, %%ds; movl %1, %%es; movl %1, %%ss; movl %2, %%fs; movl %3, %%gs"
-			 :: "i"(SEL_KERNEL_CODE), "r"(SEL_KERNEL_DATA), "r"(SEL_PERCPU), "r"(0) : "memory");
-	__asm__ volatile("ltr %w0" :: "r"(SEL_TSS));
-	__asm__ volatile("lldt %w0" :: "r"(0));
+	__asm__ volatile("lgdt %0" ::"m"(pointer));
+	__asm__ volatile(
+		"ljmp %0, $1f\n1:\n\t"
+		"movl %1, %%ds; movl %1, %%es; movl %1, %%ss; movl %2, %%fs; movl %3, %%gs" ::"i"(
+			SEL_KERNEL_CODE),
+		"r"(SEL_KERNEL_DATA), "r"(SEL_PERCPU), "r"(0)
+		: "memory");
+	__asm__ volatile("ltr %w0" ::"r"(SEL_TSS));
+	__asm__ volatile("lldt %w0" ::"r"(0));
 	pointer.limit = sizeof(idt) - 1;
 	pointer.base = (uint32_t)idt;
-	__asm__ volatile("lidt %0" :: "m"(pointer));
+	__asm__ volatile("lidt %0" ::"m"(pointer));
 }
 
 void segments_set_stack(struct cpu *cpu, void *top)
@@ -151,8 +160,10 @@ void double_fault(void)
 {
 	const struct tss *tss = &this_cpu()->tables->tss;
 
-	log_error("double fault: eip %08x esp %08x ebp %08x cr2 %08x", tss->eip, tss->esp, tss->ebp, read_cr2());
+	log_error("double fault: eip %08x esp %08x ebp %08x cr2 %08x", tss->eip, tss->esp, tss->ebp,
+		  read_cr2());
 	backtrace((const void *)tss->ebp);
-	panic("double fault%s", tss->esp - (uint32_t)current->stack + PAGE_SIZE < 2 * PAGE_SIZE ?
-	      ": the kernel stack has overflowed" : "");
+	panic("double fault%s", tss->esp - (uint32_t)current->stack + PAGE_SIZE < 2 * PAGE_SIZE
+					? ": the kernel stack has overflowed"
+					: "");
 }

@@ -8,7 +8,9 @@
 
 struct cpu;
 
-/* Load this CPU's GDT (with %fs on `cpu`), TSS and the common IDT. The first thing a CPU does in C. */
+/*
+ * Load this CPU's GDT (with %fs on `cpu`), TSS and the common IDT. The first thing a CPU does in C.
+ */
 void segments_init_cpu(struct cpu *cpu);
 /* The stack for the next entry from user mode. */
 void segments_set_stack(struct cpu *cpu, void *top);

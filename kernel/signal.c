@@ -1,15 +1,15 @@
 /*
  * Signals: sending, queueing, stopping and going on.
  *
- * 1. A signal is a bit in `pending` of a task or of a process, and perhaps an entry with its siginfo. One
- *    below SIGRTMIN is pending once at most; others queue.
+ * 1. A signal is a bit in `pending` of a task or of a process, and perhaps an entry with its
+ *    siginfo. One below SIGRTMIN is pending once at most; others queue.
  * 2. Senders hold tasks_lock, so that the threads of the target stand still, then its signal_lock.
  * 3. A signal to a process is noticed by one thread that does not block it; which one handles it is
  *    settled when it is taken out of the queue. Other threads that saw it too restart their calls.
  * 4. What ends the process for certain ends all its threads at once: each gets SIGKILL (see
  *    signal_kill_locked), so that none sleeps on in a killable wait.
- * 5. A process is stopped from the moment on which its first thread stops; the others follow before they
- *    return to user mode.
+ * 5. A process is stopped from the moment on which its first thread stops; the others follow before
+ *    they return to user mode.
  * 6. The first process gets only signals that it has handlers for, and what its own faults bring.
  */
 #include "kernel/signal.h"
@@ -57,7 +57,8 @@ static int queue_add(struct process *process, struct list *queue, sigmask_t *pen
 	return 0;
 }
 
-static void queue_flush(struct process *process, struct list *queue, sigmask_t *pending, sigmask_t mask)
+static void queue_flush(struct process *process, struct list *queue, sigmask_t *pending,
+			sigmask_t mask)
 {
 	struct siginfo_entry *entry, *next;
 
@@ -99,8 +100,8 @@ static int first_signal(sigmask_t set)
 	return __builtin_ctz((uint32_t)(set >> 32)) + 33;
 }
 
-static int queue_take(struct process *process, struct list *queue, sigmask_t *pending, sigmask_t wanted,
-		      struct signal_info *info)
+static int queue_take(struct process *process, struct list *queue, sigmask_t *pending,
+		      sigmask_t wanted, struct signal_info *info)
 {
 	struct siginfo_entry *entry, *next, *found = NULL;
 	bool more = false;
@@ -157,7 +158,10 @@ static bool blocks(const struct task *task, int signo)
 	return (task->blocked & ~task->awaited) & SIG_BIT(signo);
 }
 
-/* Is the signal not even to be queued? What is blocked is: its action may change before it is unblocked. */
+/*
+ * Is the signal not even to be queued? What is blocked is: its action may change before it is
+ * unblocked.
+ */
 static bool discards(const struct process *process, const struct task *task, int signo,
 		     const struct signal_info *info)
 {
@@ -176,8 +180,8 @@ static bool discards(const struct process *process, const struct task *task, int
  *	full barrier (wait_prepare)		full barrier (set_bits)
  *	signal_pending()? no: sleeps		state is INTERRUPTIBLE? no: no wakeup
  *
- * Without both barriers each could miss what the other did. A task that runs in user mode on another
- * CPU is interrupted.
+ * Without both barriers each could miss what the other did. A task that runs in user mode on
+ * another CPU is interrupted.
  */
 void signal_wake(struct task *task, bool kill)
 {
@@ -185,7 +189,8 @@ void signal_wake(struct task *task, bool kill)
 
 	set_bits(&task->work, TASK_WORK_SIGNAL);
 	state = task->state;
-	if (state == TASK_INTERRUPTIBLE || (kill && (state == TASK_KILLABLE || state == TASK_STOPPED)))
+	if (state == TASK_INTERRUPTIBLE ||
+	    (kill && (state == TASK_KILLABLE || state == TASK_STOPPED)))
 		task_wake(task);
 	else if (task->on_cpu && task->cpu != this_cpu())
 		smp_send_reschedule(task->cpu);
@@ -200,7 +205,8 @@ static struct task *choose_thread(struct process *process, int signo)
 {
 	struct task *task;
 
-	if (current->process == process && !list_empty(&current->thread_link) && wants(process, current, signo))
+	if (current->process == process && !list_empty(&current->thread_link) &&
+	    wants(process, current, signo))
 		return current;
 	list_for_each(task, &process->threads, thread_link)
 		if (wants(process, task, signo))
@@ -245,7 +251,10 @@ void signal_kill_locked(struct process *process, int status)
 
 /* ---- sending ---- */
 
-/* SIGCONT undoes stops that are on their way, and the other way round. True: a stopped process goes on. */
+/*
+ * SIGCONT undoes stops that are on their way, and the other way round. True: a stopped process goes
+ * on.
+ */
 static bool stop_or_continue(struct process *process, int signo)
 {
 	struct task *task;
@@ -273,7 +282,8 @@ static bool ends_process(const struct process *process, int signo)
 }
 
 /* To `task` alone, or to any thread of the process. signal_lock and tasks_lock are held. */
-static int queue_signal(struct process *process, struct task *task, int signo, const struct signal_info *info)
+static int queue_signal(struct process *process, struct task *task, int signo,
+			const struct signal_info *info)
 {
 	struct task *looks;
 	int error;
@@ -299,7 +309,8 @@ static int queue_signal(struct process *process, struct task *task, int signo, c
 	return error;
 }
 
-static int send(struct process *process, struct task *task, int signo, const struct signal_info *info)
+static int send(struct process *process, struct task *task, int signo,
+		const struct signal_info *info)
 {
 	bool went_on;
 	int error;
@@ -386,7 +397,8 @@ bool signal_pending(void)
 
 	if (!process)
 		return false;
-	if (!((task->pending | process->pending) & ~(task->blocked & ~task->awaited)) && !process->stopped)
+	if (!((task->pending | process->pending) & ~(task->blocked & ~task->awaited)) &&
+	    !process->stopped)
 		return false;
 	/* The caller may give up its call for it, even if another thread then takes the signal. */
 	set_bits(&current->work, TASK_WORK_SIGNAL);

@@ -7,44 +7,72 @@
 #include "kernel/task.h"
 
 enum {
-	SIGHUP = 1, SIGINT, SIGQUIT, SIGILL, SIGTRAP, SIGABRT, SIGBUS, SIGFPE, SIGKILL, SIGUSR1,
-	SIGSEGV, SIGUSR2, SIGPIPE, SIGALRM, SIGTERM, SIGSTKFLT, SIGCHLD, SIGCONT, SIGSTOP, SIGTSTP,
-	SIGTTIN, SIGTTOU, SIGURG, SIGXCPU, SIGXFSZ, SIGVTALRM, SIGPROF, SIGWINCH, SIGIO, SIGPWR, SIGSYS,
+	SIGHUP = 1,
+	SIGINT,
+	SIGQUIT,
+	SIGILL,
+	SIGTRAP,
+	SIGABRT,
+	SIGBUS,
+	SIGFPE,
+	SIGKILL,
+	SIGUSR1,
+	SIGSEGV,
+	SIGUSR2,
+	SIGPIPE,
+	SIGALRM,
+	SIGTERM,
+	SIGSTKFLT,
+	SIGCHLD,
+	SIGCONT,
+	SIGSTOP,
+	SIGTSTP,
+	SIGTTIN,
+	SIGTTOU,
+	SIGURG,
+	SIGXCPU,
+	SIGXFSZ,
+	SIGVTALRM,
+	SIGPROF,
+	SIGWINCH,
+	SIGIO,
+	SIGPWR,
+	SIGSYS,
 	SIGRTMIN = 32,
 };
-#define SIG_BIT(n) (1ull << ((n) - 1))
+#define SIG_BIT(n) (1ull << ((n)-1))
 
-#define SIG_DFL		0u
-#define SIG_IGN		1u
+#define SIG_DFL	   0u
+#define SIG_IGN	   1u
 
 /* sigaction flags. SA_INTERRUPT says what is the case without SA_RESTART. */
-#define SA_NOCLDSTOP	0x00000001u
-#define SA_NOCLDWAIT	0x00000002u
-#define SA_SIGINFO	0x00000004u
-#define SA_RESTORER	0x04000000u
-#define SA_ONSTACK	0x08000000u
-#define SA_RESTART	0x10000000u
-#define SA_INTERRUPT	0x20000000u
-#define SA_NODEFER	0x40000000u
-#define SA_RESETHAND	0x80000000u
+#define SA_NOCLDSTOP 0x00000001u
+#define SA_NOCLDWAIT 0x00000002u
+#define SA_SIGINFO   0x00000004u
+#define SA_RESTORER  0x04000000u
+#define SA_ONSTACK   0x08000000u
+#define SA_RESTART   0x10000000u
+#define SA_INTERRUPT 0x20000000u
+#define SA_NODEFER   0x40000000u
+#define SA_RESETHAND 0x80000000u
 
 /* si_code: who sent it. Positive codes are the kernel's own. */
-#define SI_USER		0
-#define SI_KERNEL	0x80
-#define SI_QUEUE	(-1)
-#define SI_TKILL	(-6)
+#define SI_USER	  0
+#define SI_KERNEL 0x80
+#define SI_QUEUE  (-1)
+#define SI_TKILL  (-6)
 enum { CLD_EXITED = 1, CLD_KILLED, CLD_DUMPED, CLD_TRAPPED, CLD_STOPPED, CLD_CONTINUED };
 
-#define SS_ONSTACK	1u
-#define SS_DISABLE	2u
-#define MINSIGSTKSZ	2048u
-#define SIGINFO_SIZE	128u		/* sizeof(siginfo_t) */
+#define SS_ONSTACK   1u
+#define SS_DISABLE   2u
+#define MINSIGSTKSZ  2048u
+#define SIGINFO_SIZE 128u /* sizeof(siginfo_t) */
 
 struct signal_info {
 	int signo, code, error;
 	unsigned int pid, uid;
-	uint32_t address;		/* of a fault; or the value */
-	int status;			/* SIGCHLD */
+	uint32_t address; /* of a fault; or the value */
+	int status;	  /* SIGCHLD */
 };
 
 /* Send to a process / to one task / to every process of a group. From interrupts too (the first
@@ -74,21 +102,27 @@ void signal_set_blocked(sigmask_t mask);
  * sees the old one saved. */
 void signal_set_blocked_temporarily(sigmask_t mask);
 
-
 /* Default actions. */
-#define BITS_STOP	(SIG_BIT(SIGSTOP) | SIG_BIT(SIGTSTP) | SIG_BIT(SIGTTIN) | SIG_BIT(SIGTTOU))
-#define BITS_IGNORED	(SIG_BIT(SIGCHLD) | SIG_BIT(SIGCONT) | SIG_BIT(SIGURG) | SIG_BIT(SIGWINCH))
+#define BITS_STOP    (SIG_BIT(SIGSTOP) | SIG_BIT(SIGTSTP) | SIG_BIT(SIGTTIN) | SIG_BIT(SIGTTOU))
+#define BITS_IGNORED (SIG_BIT(SIGCHLD) | SIG_BIT(SIGCONT) | SIG_BIT(SIGURG) | SIG_BIT(SIGWINCH))
 /* What instructions bring about. */
-#define BITS_FAULT	(SIG_BIT(SIGSEGV) | SIG_BIT(SIGBUS) | SIG_BIT(SIGILL) | SIG_BIT(SIGFPE) | SIG_BIT(SIGTRAP))
+#define BITS_FAULT \
+	(SIG_BIT(SIGSEGV) | SIG_BIT(SIGBUS) | SIG_BIT(SIGILL) | SIG_BIT(SIGFPE) | SIG_BIT(SIGTRAP))
 #define BITS_UNBLOCKABLE (SIG_BIT(SIGKILL) | SIG_BIT(SIGSTOP))
 
 /* ---- between signal.c, signal_calls.c and signal_frame.c ---- */
 
 /* Take the next pending signal out of `wanted`: its number, 0: none. signal_lock is held. */
 int signal_dequeue(sigmask_t wanted, struct signal_info *info);
-/* Forget what is queued: of the task, or (task NULL) of the process, out of `mask`. signal_lock is held. */
+/*
+ * Forget what is queued: of the task, or (task NULL) of the process, out of `mask`. signal_lock is
+ * held.
+ */
 void signal_flush(struct process *process, struct task *task, sigmask_t mask);
-/* Threads of the process that could take one of its pending signals look again. tasks_lock and signal_lock are held. */
+/*
+ * Threads of the process that could take one of its pending signals look again. tasks_lock and
+ * signal_lock are held.
+ */
 void signal_retarget_locked(struct process *process);
 /* Does the action ignore the signal (by itself or by default)? signal_lock is held. */
 bool signal_action_ignores(const struct process *process, int signo);

@@ -1,8 +1,8 @@
 /*
  * The system calls about signals: actions, masks, waiting for signals, sending them.
  *
- * Permission to send: root, or the sender's real or effective user is the target's real or saved one;
- * SIGCONT within one session.
+ * Permission to send: root, or the sender's real or effective user is the target's real or saved
+ * one; SIGCONT within one session.
  */
 #include "kernel/process.h"
 #include "kernel/signal.h"
@@ -10,8 +10,9 @@
 #include "kernel/timespec.h"
 #include "mm/uaccess.h"
 
-#define SA_ALL	(SA_NOCLDSTOP | SA_NOCLDWAIT | SA_SIGINFO | SA_RESTORER | SA_ONSTACK | SA_RESTART | SA_INTERRUPT | \
-		 SA_NODEFER | SA_RESETHAND)
+#define SA_ALL                                                                              \
+	(SA_NOCLDSTOP | SA_NOCLDWAIT | SA_SIGINFO | SA_RESTORER | SA_ONSTACK | SA_RESTART | \
+	 SA_INTERRUPT | SA_NODEFER | SA_RESETHAND)
 enum { SIG_BLOCK, SIG_UNBLOCK, SIG_SETMASK };
 
 struct old_sigaction {
@@ -53,27 +54,28 @@ static bool signo_ok(unsigned long signo)
 	return signo >= 1 && signo <= NR_SIGNALS;
 }
 
-/* Set (new not NULL) and return (old not NULL) an action. */
-static long change_action(unsigned long signo, const struct signal_action *new, struct signal_action *old)
+/* Set (wanted not NULL) and return (old not NULL) an action. */
+static long change_action(unsigned long signo, const struct signal_action *wanted,
+			  struct signal_action *old)
 {
 	struct process *process = current->process;
 	struct task *task;
 	unsigned int flags;
 
-	if (!signo_ok(signo) || (new && (SIG_BIT(signo) & BITS_UNBLOCKABLE)))
+	if (!signo_ok(signo) || (wanted && (SIG_BIT(signo) & BITS_UNBLOCKABLE)))
 		return refuse(EINVAL, "no signal, or one whose action is fixed");
-	if (new && (new->flags & ~SA_ALL))
+	if (wanted && (wanted->flags & ~SA_ALL))
 		return refuse(EINVAL, "unknown sa_flags");
 	flags = spin_lock_irqsave(&tasks_lock);
 	spin_lock(&process->signal_lock);
 	if (old)
 		*old = process->actions[signo - 1];
-	if (new) {
-		process->actions[signo - 1] = *new;
+	if (wanted) {
+		process->actions[signo - 1] = *wanted;
 		process->actions[signo - 1].mask &= ~BITS_UNBLOCKABLE;
 	}
 	/* What is pending already is forgotten if it is to be ignored from now on. */
-	if (new && signal_action_ignores(process, signo)) {
+	if (wanted && signal_action_ignores(process, signo)) {
 		signal_flush(process, NULL, SIG_BIT(signo));
 		list_for_each(task, &process->threads, thread_link)
 			signal_flush(process, task, SIG_BIT(signo));
@@ -87,7 +89,7 @@ long sys_rt_sigaction(unsigned long signo, unsigned long new_address, unsigned l
 		      unsigned long mask_size)
 {
 	struct user_sigaction user;
-	struct signal_action new, old;
+	struct signal_action wanted, old;
 	long error;
 
 	if (mask_size != 8)
@@ -95,28 +97,31 @@ long sys_rt_sigaction(unsigned long signo, unsigned long new_address, unsigned l
 	if (new_address) {
 		if (copy_from_user(&user, (void __user *)new_address, sizeof(user)) < 0)
 			return -EFAULT;
-		new = (struct signal_action){ user.handler, user.flags, user.restorer, mask_of(user.mask) };
+		wanted = (struct signal_action){ user.handler, user.flags, user.restorer,
+						 mask_of(user.mask) };
 	}
-	error = change_action(signo, new_address ? &new : NULL, &old);
+	error = change_action(signo, new_address ? &wanted : NULL, &old);
 	if (error < 0 || !old_address)
 		return error;
-	user = (struct user_sigaction){ old.handler, old.flags, old.restorer,
-					{ (uint32_t)old.mask, old.mask >> 32 } };
+	user = (struct user_sigaction){
+		old.handler, old.flags, old.restorer, { (uint32_t)old.mask, old.mask >> 32 }
+	};
 	return copy_to_user((void __user *)old_address, &user, sizeof(user));
 }
 
 long sys_sigaction(unsigned long signo, unsigned long new_address, unsigned long old_address)
 {
 	struct old_sigaction user;
-	struct signal_action new, old;
+	struct signal_action wanted, old;
 	long error;
 
 	if (new_address) {
 		if (copy_from_user(&user, (void __user *)new_address, sizeof(user)) < 0)
 			return -EFAULT;
-		new = (struct signal_action){ user.handler, user.flags, user.restorer, user.mask };
+		wanted = (struct signal_action){ user.handler, user.flags, user.restorer,
+						 user.mask };
 	}
-	error = change_action(signo, new_address ? &new : NULL, &old);
+	error = change_action(signo, new_address ? &wanted : NULL, &old);
 	if (error < 0 || !old_address)
 		return error;
 	user = (struct old_sigaction){ old.handler, (uint32_t)old.mask, old.flags, old.restorer };
@@ -125,8 +130,9 @@ long sys_sigaction(unsigned long signo, unsigned long new_address, unsigned long
 
 long sys_signal(unsigned long signo, unsigned long handler)
 {
-	struct signal_action new = { .handler = handler, .flags = SA_RESETHAND | SA_NODEFER }, old;
-	long error = change_action(signo, &new, &old);
+	struct signal_action wanted = { .handler = handler, .flags = SA_RESETHAND | SA_NODEFER },
+			     old;
+	long error = change_action(signo, &wanted, &old);
 
 	return error < 0 ? error : (long)old.handler;
 }
@@ -154,7 +160,8 @@ static long change_mask(unsigned long how, sigmask_t set)
 	return 0;
 }
 
-long sys_rt_sigprocmask(unsigned long how, unsigned long set, unsigned long old_set, unsigned long size)
+long sys_rt_sigprocmask(unsigned long how, unsigned long set, unsigned long old_set,
+			unsigned long size)
 {
 	sigmask_t old = current->blocked, mask;
 	long error;
@@ -247,7 +254,9 @@ long sys_sigsuspend(unsigned long unused1, unsigned long unused2, unsigned long 
 	return wait_for_signal();
 }
 
-/* One of `set` that is pending; else what is awaited from now on wakes us although it is blocked. */
+/*
+ * One of `set` that is pending; else what is awaited from now on wakes us although it is blocked.
+ */
 static int take_awaited(sigmask_t set, struct signal_info *info)
 {
 	struct task *task = current;
@@ -290,8 +299,8 @@ static long wait_awaited(sigmask_t set, uint64_t deadline, struct signal_info *i
 	}
 }
 
-static long sigtimedwait(unsigned long set_address, unsigned long info_address, const struct timespec64 *timeout,
-			 unsigned long size)
+static long sigtimedwait(unsigned long set_address, unsigned long info_address,
+			 const struct timespec64 *timeout, unsigned long size)
 {
 	uint32_t words[SIGINFO_SIZE / 4];
 	struct signal_info info;
@@ -314,7 +323,8 @@ static long sigtimedwait(unsigned long set_address, unsigned long info_address, 
 	return signo;
 }
 
-long sys_rt_sigtimedwait(unsigned long set, unsigned long info, unsigned long timeout, unsigned long size)
+long sys_rt_sigtimedwait(unsigned long set, unsigned long info, unsigned long timeout,
+			 unsigned long size)
 {
 	struct timespec64 ts;
 
@@ -341,14 +351,17 @@ static bool may_signal(const struct process *target, int signo)
 
 	if (target == current->process || me->euid == 0)
 		return true;
-	if (me->euid == it->suid || me->euid == it->uid || me->uid == it->suid || me->uid == it->uid)
+	if (me->euid == it->suid || me->euid == it->uid || me->uid == it->suid ||
+	    me->uid == it->uid)
 		return true;
 	return signo == SIGCONT && target->sid == current->process->sid;
 }
 
 static struct signal_info info_from_me(int code)
 {
-	return (struct signal_info){ .code = code, .pid = current->process->pid, .uid = current->process->cred.uid };
+	return (struct signal_info){ .code = code,
+				     .pid = current->process->pid,
+				     .uid = current->process->cred.uid };
 }
 
 /* Signal 0 only asks. tasks_lock is held. */
@@ -368,7 +381,8 @@ static long send_to_many(unsigned int pgid, int signo, const struct signal_info 
 	list_for_each(process, &all_processes, all_link) {
 		long error;
 
-		if (pgid ? process->pgid != pgid : process == init_process || process == current->process)
+		if (pgid ? process->pgid != pgid
+			 : process == init_process || process == current->process)
 			continue;
 		error = send_checked(process, signo, info);
 		/* One that got it makes the call a success. */
@@ -397,7 +411,8 @@ long sys_kill(unsigned long pid, unsigned long signo)
 	} else if (target == -1) {
 		result = send_to_many(0, signo, &info);
 	} else {
-		result = send_to_many(target ? (unsigned int)-target : current->process->pgid, signo, &info);
+		result = send_to_many(target ? (unsigned int)-target : current->process->pgid,
+				      signo, &info);
 	}
 	spin_unlock_irqrestore(&tasks_lock, flags);
 	return result;
@@ -449,7 +464,10 @@ static long queued_info(struct signal_info *info, unsigned long address, bool se
 
 	if (copy_from_user(words, (void __user *)address, sizeof(words)) < 0)
 		return -EFAULT;
-	*info = (struct signal_info){ .error = words[1], .code = words[2], .pid = words[3], .uid = words[4],
+	*info = (struct signal_info){ .error = words[1],
+				      .code = words[2],
+				      .pid = words[3],
+				      .uid = words[4],
 				      .address = words[5] };
 	if (!self && (info->code >= 0 || info->code == SI_TKILL))
 		return refuse(EPERM, "si_code is the kernel's");
@@ -474,7 +492,8 @@ long sys_rt_sigqueueinfo(unsigned long pid, unsigned long signo, unsigned long i
 	return error;
 }
 
-long sys_rt_tgsigqueueinfo(unsigned long tgid, unsigned long tid, unsigned long signo, unsigned long info_address)
+long sys_rt_tgsigqueueinfo(unsigned long tgid, unsigned long tid, unsigned long signo,
+			   unsigned long info_address)
 {
 	struct signal_info info;
 	long error = queued_info(&info, info_address, tgid == current->process->pid);
@@ -508,19 +527,21 @@ int signal_restore_altstack(uint32_t base, uint32_t flags, uint32_t size)
 long sys_sigaltstack(unsigned long new_address, unsigned long old_address)
 {
 	struct task *task = current;
-	uint32_t new[3], old[3];		/* base, flags, size */
+	uint32_t wanted[3], old[3]; /* base, flags, size */
 	uint32_t esp = task_frame(task)->esp;
 	int error;
 
 	old[0] = task->altstack_base;
-	old[1] = task->altstack_size == 0 ? SS_DISABLE : signal_on_altstack(task, esp) ? SS_ONSTACK : 0;
+	old[1] = task->altstack_size == 0	 ? SS_DISABLE
+		 : signal_on_altstack(task, esp) ? SS_ONSTACK
+						 : 0;
 	old[2] = task->altstack_size;
 	if (new_address) {
-		if (copy_from_user(new, (void __user *)new_address, sizeof(new)) < 0)
+		if (copy_from_user(wanted, (void __user *)new_address, sizeof(wanted)) < 0)
 			return -EFAULT;
-		if (new[1] != 0 && new[1] != SS_DISABLE && new[1] != SS_ONSTACK)
+		if (wanted[1] != 0 && wanted[1] != SS_DISABLE && wanted[1] != SS_ONSTACK)
 			return refuse(EINVAL, "unknown ss_flags");
-		error = signal_restore_altstack(new[0], new[1], new[2]);
+		error = signal_restore_altstack(wanted[0], wanted[1], wanted[2]);
 		if (error == -EPERM)
 			return refuse(EPERM, "the alternate stack is in use");
 		if (error < 0)

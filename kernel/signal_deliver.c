@@ -2,19 +2,19 @@
  * Delivering signals: what happens to a task on its way back to user mode.
  *
  * 1. Runs with no lock held, interrupts on, on the frame that the return will load.
- * 2. A call that a signal interrupted left -ERESTART* in eax. It is restarted by going back over the
- *    `int` instruction (two bytes) with the original number in eax, or it fails with EINTR, if a handler
- *    runs that did not ask for restarts.
- * 3. The mask that sigsuspend or ppoll set is undone here: by the frame of the handler, which brings the
- *    old one back on its return, or at once.
+ * 2. A call that a signal interrupted left -ERESTART* in eax. It is restarted by going back over
+ *    the `int` instruction (two bytes) with the original number in eax, or it fails with EINTR, if
+ *    a handler runs that did not ask for restarts.
+ * 3. The mask that sigsuspend or ppoll set is undone here: by the frame of the handler, which
+ *    brings the old one back on its return, or at once.
  */
 #include "kernel/process.h"
 #include "kernel/signal.h"
 #include "mm/uaccess.h"
 
-#define SYSCALL_BYTES		2	/* int $0x80 */
-#define NR_RESTART_SYSCALL	0
-#define NOT_A_SYSCALL		0xffffffffu
+#define SYSCALL_BYTES	   2 /* int $0x80 */
+#define NR_RESTART_SYSCALL 0
+#define NOT_A_SYSCALL	   0xffffffffu
 
 static bool in_syscall(const struct trap_frame *frame)
 {
@@ -83,8 +83,8 @@ static unsigned int lock_both(struct process *process)
 }
 
 /*
- * Who continues or kills us changes `stopped` or `pending` with both locks held, and then looks at the state,
- * which is set with them held too: no wakeup is lost between the unlock and schedule().
+ * Who continues or kills us changes `stopped` or `pending` with both locks held, and then looks at
+ * the state, which is set with them held too: no wakeup is lost between the unlock and schedule().
  */
 static unsigned int stop_here(struct process *process, unsigned int flags)
 {
@@ -112,7 +112,10 @@ static void begin_stop(struct process *process, int signo)
 	spin_lock(&process->signal_lock);
 }
 
-/* The next signal that has a handler: its number and action; 0: none. Performs default actions meanwhile. */
+/*
+ * The next signal that has a handler: its number and action; 0: none. Performs default actions
+ * meanwhile.
+ */
 static int next_handler(struct signal_info *info, struct signal_action *action)
 {
 	struct task *task = current;
@@ -153,7 +156,9 @@ static int next_handler(struct signal_info *info, struct signal_action *action)
 	return signo;
 }
 
-/* Enter the handler; a stack that cannot take the frame is a fault, of the handler itself perhaps. */
+/*
+ * Enter the handler; a stack that cannot take the frame is a fault, of the handler itself perhaps.
+ */
 static void enter_handler(struct trap_frame *frame, int signo, const struct signal_info *info,
 			  const struct signal_action *action)
 {

@@ -2,12 +2,14 @@
  * The frames of signal handlers on the user's stack, as i386 Linux lays them out, and the way back.
  *
  * 1. A handler with SA_SIGINFO gets the rt frame (siginfo_t, ucontext), another one the old frame
- *    (struct sigcontext). Both return through the restorer that the C library named; there is no code of
- *    ours to return through (stacks are not executable), so without SA_RESTORER there is no frame.
- * 2. The floating-point state follows: the FSAVE image of old, whose `magic` says that the FXSAVE image
- *    stands behind it.
- * 3. What sigreturn loads is the user's to choose, but for what would be more than the user's: selectors
- *    are checked, and so are eflags and MXCSR. A frame that does not stand the test is a SIGSEGV.
+ *    (struct sigcontext). Both return through the restorer that the C library named; there is no
+ *    code of ours to return through (stacks are not executable), so without SA_RESTORER there is no
+ *    frame.
+ * 2. The floating-point state follows: the FSAVE image of old, whose `magic` says that the FXSAVE
+ *    image stands behind it.
+ * 3. What sigreturn loads is the user's to choose, but for what would be more than the user's:
+ *    selectors are checked, and so are eflags and MXCSR. A frame that does not stand the test is a
+ *    SIGSEGV.
  */
 #include "kernel/fpu.h"
 #include "kernel/signal.h"
@@ -15,20 +17,20 @@
 #include "lib/string.h"
 #include "mm/uaccess.h"
 
-struct user_context {			/* struct sigcontext */
-	uint32_t gs, fs, es, ds;	/* the upper halves are padding */
+struct user_context {		 /* struct sigcontext */
+	uint32_t gs, fs, es, ds; /* the upper halves are padding */
 	uint32_t edi, esi, ebp, esp, ebx, edx, ecx, eax;
 	uint32_t trap, error, eip, cs, eflags, esp_at_signal, ss;
-	uint32_t fpstate;		/* address of a struct user_fpu; 0: none */
+	uint32_t fpstate; /* address of a struct user_fpu; 0: none */
 	uint32_t old_mask, cr2;
 };
 
-struct legacy_fpu {			/* the 32-bit protected mode FSAVE image: SDM vol. 1, 8.1.10 */
+struct legacy_fpu { /* the 32-bit protected mode FSAVE image: SDM vol. 1, 8.1.10 */
 	uint32_t control, status, tags, ip, cs_opcode, data, data_selector;
 	uint8_t st[8][10];
 };
 
-struct fxsave {				/* SDM vol. 1, 10.5.1 */
+struct fxsave { /* SDM vol. 1, 10.5.1 */
 	uint16_t control, status;
 	uint8_t tags, reserved;
 	uint16_t opcode;
@@ -37,9 +39,9 @@ struct fxsave {				/* SDM vol. 1, 10.5.1 */
 	uint8_t rest[512 - 32 - 128];
 };
 
-struct user_fpu {			/* struct _fpstate_32 */
+struct user_fpu { /* struct _fpstate_32 */
 	struct legacy_fpu legacy;
-	uint16_t status, magic;		/* magic 0: fx is there; 0xffff: it is not */
+	uint16_t status, magic; /* magic 0: fx is there; 0xffff: it is not */
 	struct fxsave fx;
 };
 
@@ -49,7 +51,7 @@ struct old_frame {
 	struct user_context context;
 	uint8_t unused[sizeof(struct user_fpu)];
 	uint32_t mask_high;
-	uint8_t code[8];		/* once the way back */
+	uint8_t code[8]; /* once the way back */
 };
 
 struct user_ucontext {
@@ -73,20 +75,23 @@ _Static_assert(sizeof(struct user_fpu) == 624, "struct _fpstate");
 _Static_assert(offsetof(struct old_frame, mask_high) == 720, "struct sigframe");
 _Static_assert(sizeof(struct user_ucontext) == 116, "struct ucontext");
 
-#define FPU_HAS_FX		0
-#define FPU_LEGACY_ONLY		0xffff
-#define FX_ALIGN		64u
-#define EFLAGS_USER		0x50dd5u	/* AC RF OF DF TF SF ZF AF PF CF */
-#define EFLAGS_CLEAR_FOR_HANDLER 0x10500u	/* RF DF TF */
-#define MXCSR_MASK_DEFAULT	0xffbfu
-#define ORIGINAL_EAX_NONE	0xffffffffu	/* trap_frame.error: not to be restarted */
+#define FPU_HAS_FX		 0
+#define FPU_LEGACY_ONLY		 0xffff
+#define FX_ALIGN		 64u
+#define EFLAGS_USER		 0x50dd5u /* AC RF OF DF TF SF ZF AF PF CF */
+#define EFLAGS_CLEAR_FOR_HANDLER 0x10500u /* RF DF TF */
+#define MXCSR_MASK_DEFAULT	 0xffbfu
+#define ORIGINAL_EAX_NONE	 0xffffffffu /* trap_frame.error: not to be restarted */
 /* What the restorers have taken off the stack when they call. */
-#define OLD_FRAME_POPPED	8
-#define RT_FRAME_POPPED		4
+#define OLD_FRAME_POPPED 8
+#define RT_FRAME_POPPED	 4
 
 /* ---- floating point ---- */
 
-/* FSAVE's two bits a register (0 valid, 1 zero, 2 special, 3 empty) from FXSAVE's one; by the register's value. */
+/*
+ * FSAVE's two bits a register (0 valid, 1 zero, 2 special, 3 empty) from FXSAVE's one; by the
+ * register's value.
+ */
 static uint32_t tags_from_fx(const struct fxsave *fx)
 {
 	unsigned int top = fx->status >> 11 & 7;
@@ -201,18 +206,33 @@ static void context_save(struct user_context *c, const struct trap_frame *frame,
 	bool fault = frame->vector < 32;
 
 	*c = (struct user_context){
-		.gs = frame->gs & 0xffff, .fs = frame->fs & 0xffff, .es = frame->es & 0xffff,
+		.gs = frame->gs & 0xffff,
+		.fs = frame->fs & 0xffff,
+		.es = frame->es & 0xffff,
 		.ds = frame->ds & 0xffff,
-		.edi = frame->edi, .esi = frame->esi, .ebp = frame->ebp, .esp = frame->esp,
-		.ebx = frame->ebx, .edx = frame->edx, .ecx = frame->ecx, .eax = frame->eax,
-		.trap = fault ? frame->vector : 0, .error = fault ? frame->error : 0,
-		.eip = frame->eip, .cs = frame->cs & 0xffff, .eflags = frame->eflags,
-		.esp_at_signal = frame->esp, .ss = frame->ss & 0xffff,
+		.edi = frame->edi,
+		.esi = frame->esi,
+		.ebp = frame->ebp,
+		.esp = frame->esp,
+		.ebx = frame->ebx,
+		.edx = frame->edx,
+		.ecx = frame->ecx,
+		.eax = frame->eax,
+		.trap = fault ? frame->vector : 0,
+		.error = fault ? frame->error : 0,
+		.eip = frame->eip,
+		.cs = frame->cs & 0xffff,
+		.eflags = frame->eflags,
+		.esp_at_signal = frame->esp,
+		.ss = frame->ss & 0xffff,
 		.old_mask = (uint32_t)mask,
 	};
 }
 
-/* A data selector that a user may load: the flat one, or a TLS segment; in place of any other one, none. */
+/*
+ * A data selector that a user may load: the flat one, or a TLS segment; in place of any other one,
+ * none.
+ */
 static uint32_t data_selector(uint32_t selector)
 {
 	unsigned int entry = (selector & 0xffff) >> 3;
@@ -249,12 +269,12 @@ static int context_restore(struct trap_frame *frame, const struct user_context *
 	return 0;
 }
 
-static void enter(struct trap_frame *frame, const struct signal_action *action, uint32_t sp, int signo,
-		  uint32_t info, uint32_t context)
+static void enter(struct trap_frame *frame, const struct signal_action *action, uint32_t sp,
+		  int signo, uint32_t info, uint32_t context)
 {
 	frame->eip = action->handler;
 	frame->esp = sp;
-	frame->eax = signo;		/* for handlers that take arguments in registers */
+	frame->eax = signo; /* for handlers that take arguments in registers */
 	frame->edx = info;
 	frame->ecx = context;
 	frame->cs = SEL_USER_CODE;
@@ -295,7 +315,8 @@ void signal_info_to_user_form(const struct signal_info *info, uint32_t *words)
 	}
 	words[3] = info->pid;
 	words[4] = info->uid;
-	words[5] = info->signo == SIGCHLD && info->code > 0 ? (uint32_t)info->status : info->address;
+	words[5] =
+		info->signo == SIGCHLD && info->code > 0 ? (uint32_t)info->status : info->address;
 }
 
 static int push_old(struct trap_frame *frame, uint32_t sp, uint32_t fpstate, int signo,
@@ -316,8 +337,9 @@ static int push_old(struct trap_frame *frame, uint32_t sp, uint32_t fpstate, int
 	return 0;
 }
 
-static int push_rt(struct trap_frame *frame, uint32_t sp, uint32_t fpstate, const struct signal_info *info,
-		   const struct signal_action *action, sigmask_t mask)
+static int push_rt(struct trap_frame *frame, uint32_t sp, uint32_t fpstate,
+		   const struct signal_info *info, const struct signal_action *action,
+		   sigmask_t mask)
 {
 	struct task *task = current;
 	struct rt_frame f;
@@ -376,8 +398,10 @@ long sys_sigreturn(void)
 	struct user_context context;
 	uint32_t mask_high;
 
-	if (copy_from_user(&context, (void __user *)(at + offsetof(struct old_frame, context)), sizeof(context)) < 0 ||
-	    get_user_u32(&mask_high, (void __user *)(at + offsetof(struct old_frame, mask_high))) < 0 ||
+	if (copy_from_user(&context, (void __user *)(at + offsetof(struct old_frame, context)),
+			   sizeof(context)) < 0 ||
+	    get_user_u32(&mask_high, (void __user *)(at + offsetof(struct old_frame, mask_high))) <
+		    0 ||
 	    context_restore(frame, &context) < 0)
 		return bad_frame();
 	signal_set_blocked(context.old_mask | (sigmask_t)mask_high << 32);
@@ -390,7 +414,8 @@ long sys_rt_sigreturn(void)
 	uint32_t at = frame->esp - RT_FRAME_POPPED;
 	struct user_ucontext context;
 
-	if (copy_from_user(&context, (void __user *)(at + offsetof(struct rt_frame, context)), sizeof(context)) < 0 ||
+	if (copy_from_user(&context, (void __user *)(at + offsetof(struct rt_frame, context)),
+			   sizeof(context)) < 0 ||
 	    context_restore(frame, &context.context) < 0)
 		return bad_frame();
 	signal_set_blocked(context.mask[0] | (sigmask_t)context.mask[1] << 32);

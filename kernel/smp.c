@@ -11,14 +11,14 @@
 #include "mm/page.h"
 #include "mm/pgtable.h"
 
-#define TRAMPOLINE	0x8000u
-#define START_WAIT	(500 * NSEC_PER_MSEC)
+#define TRAMPOLINE 0x8000u
+#define START_WAIT (500 * NSEC_PER_MSEC)
 
 struct cpu cpus[MAX_CPUS];
 unsigned int nr_cpus = 1;
 struct cpu_features cpu_has;
 
-struct trampoline_fields {		/* the end of boot/trampoline.asm */
+struct trampoline_fields { /* the end of boot/trampoline.asm */
 	uint32_t cr3, cr4, nx, stack, cpu, entry;
 };
 extern char trampoline_start[], trampoline_end[], trampoline_fields[];
@@ -53,12 +53,12 @@ void cpu_detect(void)
 		panic("this CPU has no TSC; in QEMU use -cpu max");
 }
 
-#define CR4_PGE		(1u << 7)
-#define CR4_UMIP	(1u << 11)
-#define CR4_SMEP	(1u << 20)
-#define CR4_SMAP	(1u << 21)
-#define MSR_EFER	0xc0000080
-#define EFER_NXE	(1u << 11)
+#define CR4_PGE	 (1u << 7)
+#define CR4_UMIP (1u << 11)
+#define CR4_SMEP (1u << 20)
+#define CR4_SMAP (1u << 21)
+#define MSR_EFER 0xc0000080
+#define EFER_NXE (1u << 11)
 
 void cpu_enable_features(void)
 {

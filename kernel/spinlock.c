@@ -13,5 +13,6 @@ void spin_contended(spinlock_t *lock)
 
 void spin_bad_unlock(spinlock_t *lock)
 {
-	panic("spinlock %s: given back by CPU %u, which does not hold it", lock->name, this_cpu()->id);
+	panic("spinlock %s: given back by CPU %u, which does not hold it", lock->name,
+	      this_cpu()->id);
 }

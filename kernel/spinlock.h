@@ -1,13 +1,14 @@
 /*
  * Spinlocks, for sections of a few lines that never sleep.
  *
- * 1. A lock remembers the CPU that holds it: taking it twice, or giving back what one does not hold,
- *    is a panic that names the lock.
- * 2. A lock that an interrupt handler takes is taken with the _irqsave forms everywhere; one that no
- *    handler takes, with the plain forms. Kernel code is not preempted, so the plain forms do nothing
- *    else.
+ * 1. A lock remembers the CPU that holds it: taking it twice, or giving back what one does not
+ *    hold, is a panic that names the lock.
+ * 2. A lock that an interrupt handler takes is taken with the _irqsave forms everywhere; one that
+ *    no handler takes, with the plain forms. Kernel code is not preempted, so the plain forms do
+ *    nothing else.
  * 3. A CPU that spins in a plain form has interrupts on (unless its caller turned them off) and so
- *    still answers TLB shootdowns. Whoever waits for a shootdown may hold plain locks, no irqsave ones.
+ *    still answers TLB shootdowns. Whoever waits for a shootdown may hold plain locks, no irqsave
+ *    ones.
  */
 #ifndef KERNEL_SPINLOCK_H
 #define KERNEL_SPINLOCK_H
@@ -21,7 +22,10 @@ typedef struct spinlock {
 	const char *name;
 } spinlock_t;
 
-#define SPINLOCK_INIT(n) { 0, NULL, n }
+#define SPINLOCK_INIT(n)   \
+	{                  \
+		0, NULL, n \
+	}
 
 static inline void spin_init(spinlock_t *lock, const char *name)
 {

@@ -56,7 +56,8 @@ static void open_console(void)
 static bool try(const char *path)
 {
 	const char *const argv[] = { path, NULL };
-	const char *const envp[] = { "HOME=/", "TERM=linux", "PATH=/sbin:/bin:/usr/sbin:/usr/bin", NULL };
+	const char *const envp[] = { "HOME=/", "TERM=linux", "PATH=/sbin:/bin:/usr/sbin:/usr/bin",
+				     NULL };
 	int error = exec_kernel(path, argv, envp);
 
 	if (error < 0 && error != -ENOENT)

@@ -15,7 +15,10 @@ long refuse(int error, const char *why);
 
 struct trap_frame;
 
-/* For the entry code: a call of a task with TASK_WORK_TRACE, and one whose number is not in the table. */
+/*
+ * For the entry code: a call of a task with TASK_WORK_TRACE, and one whose number is not in the
+ * table.
+ */
 long syscall_traced(struct trap_frame *frame);
 long syscall_unknown(struct trap_frame *frame);
 /* What Linux calls that number; "?" if nothing. kernel/trace.c */

@@ -1,6 +1,7 @@
 /*
- * The system calls: number, name, function, arguments for trace=syscalls (d signed, u unsigned, x hex, p pointer,
- * s string, f descriptor, o octal). No include guard: included where SYSCALL() is defined.
+ * The system calls: number, name, function, arguments for trace=syscalls (d signed, u unsigned, x
+ * hex, p pointer, s string, f descriptor, o octal). No include guard: included where SYSCALL() is
+ * defined.
  */
 SYSCALL(0, restart_syscall, sys_restart_syscall, "")
 SYSCALL(1, exit, sys_exit, "d")

@@ -1,6 +1,6 @@
 /*
- * The functions behind the system call table (kernel/syscall_list.h), grouped by the folder that has them.
- * Arguments are the caller's registers, unchecked.
+ * The functions behind the system call table (kernel/syscall_list.h), grouped by the folder that
+ * has them. Arguments are the caller's registers, unchecked.
  */
 #ifndef KERNEL_SYSCALLS_H
 #define KERNEL_SYSCALLS_H
@@ -10,24 +10,26 @@
 /* ---- fs: pipes, splice, poll ---- */
 long sys_pipe(int32_t __user *fds);
 long sys_pipe2(int32_t __user *fds, unsigned int flags);
-long sys_splice(int fd_in, int64_t __user *off_in, int fd_out, int64_t __user *off_out, size_t len, unsigned int flags);
+long sys_splice(int fd_in, int64_t __user *off_in, int fd_out, int64_t __user *off_out, size_t len,
+		unsigned int flags);
 long sys_tee(int fd_in, int fd_out, size_t len, unsigned int flags);
 struct iovec;
 long sys_vmsplice(int fd, const struct iovec __user *segments, size_t nr, unsigned int flags);
 long sys_sendfile(int fd_out, int fd_in, int32_t __user *offset, size_t count);
 long sys_sendfile64(int fd_out, int fd_in, int64_t __user *offset, size_t count);
-long sys_copy_file_range(int fd_in, int64_t __user *off_in, int fd_out, int64_t __user *off_out, size_t len,
-			 unsigned int flags);
+long sys_copy_file_range(int fd_in, int64_t __user *off_in, int fd_out, int64_t __user *off_out,
+			 size_t len, unsigned int flags);
 struct pollfd;
 long sys_poll(struct pollfd __user *fds, unsigned int nr, int milliseconds);
-long sys_ppoll(struct pollfd __user *fds, unsigned int nr, void __user *timeout, const sigmask_t __user *mask,
-	       size_t mask_size);
-long sys_ppoll_time64(struct pollfd __user *fds, unsigned int nr, void __user *timeout, const sigmask_t __user *mask,
-		      size_t mask_size);
-long sys_select(int nr, uint32_t __user *in, uint32_t __user *out, uint32_t __user *except, void __user *timeout);
+long sys_ppoll(struct pollfd __user *fds, unsigned int nr, void __user *timeout,
+	       const sigmask_t __user *mask, size_t mask_size);
+long sys_ppoll_time64(struct pollfd __user *fds, unsigned int nr, void __user *timeout,
+		      const sigmask_t __user *mask, size_t mask_size);
+long sys_select(int nr, uint32_t __user *in, uint32_t __user *out, uint32_t __user *except,
+		void __user *timeout);
 long sys_old_select(const uint32_t __user *arguments);
-long sys_pselect6(int nr, uint32_t __user *in, uint32_t __user *out, uint32_t __user *except, void __user *timeout,
-		  const uint32_t __user *mask_and_size);
+long sys_pselect6(int nr, uint32_t __user *in, uint32_t __user *out, uint32_t __user *except,
+		  void __user *timeout, const uint32_t __user *mask_and_size);
 long sys_pselect6_time64(int nr, uint32_t __user *in, uint32_t __user *out, uint32_t __user *except,
 			 void __user *timeout, const uint32_t __user *mask_and_size);
 
@@ -222,8 +224,8 @@ long sys_getpgrp(void);
 long sys_setsid(void);
 long sys_set_thread_area(unsigned long address);
 long sys_get_thread_area(unsigned long address);
-long sys_futex(unsigned long address, unsigned long op, unsigned long value,
-	       unsigned long timeout, unsigned long address2, unsigned long value3);
+long sys_futex(unsigned long address, unsigned long op, unsigned long value, unsigned long timeout,
+	       unsigned long address2, unsigned long value3);
 long sys_futex_time64(unsigned long address, unsigned long op, unsigned long value,
 		      unsigned long timeout, unsigned long address2, unsigned long value3);
 long sys_set_robust_list(unsigned long head, unsigned long size);
@@ -263,7 +265,8 @@ long sys_reboot(unsigned long magic, unsigned long magic2, unsigned long command
 
 /* mm/mmap.c */
 long sys_mmap(const void __user *arguments);
-long sys_mmap2(uintptr_t hint, size_t len, unsigned int prot, unsigned int flags, int fd, uint32_t page_offset);
+long sys_mmap2(uintptr_t hint, size_t len, unsigned int prot, unsigned int flags, int fd,
+	       uint32_t page_offset);
 long sys_munmap(uintptr_t start, size_t len);
 long sys_mprotect(uintptr_t start, size_t len, unsigned int prot);
 long sys_brk(uintptr_t to);

@@ -18,7 +18,7 @@
 
 struct new_utsname {
 	char sysname[UTS_FIELD], nodename[UTS_FIELD], release[UTS_FIELD], version[UTS_FIELD],
-	     machine[UTS_FIELD], domainname[UTS_FIELD];
+		machine[UTS_FIELD], domainname[UTS_FIELD];
 };
 
 static spinlock_t host_lock = SPINLOCK_INIT("hostname");
@@ -92,13 +92,13 @@ long sys_setdomainname(const char __user *name, unsigned int len)
 
 /* struct sysinfo of Linux/i386; memory is counted in units of `mem_unit` bytes. */
 struct sysinfo {
-	int32_t  uptime;
+	int32_t uptime;
 	uint32_t loads[3];
 	uint32_t total_ram, free_ram, shared_ram, buffer_ram, total_swap, free_swap;
 	uint16_t procs, pad;
 	uint32_t total_high, free_high;
 	uint32_t mem_unit;
-	char	 padding[8];
+	char padding[8];
 };
 
 long sys_sysinfo(void __user *buf)
@@ -123,8 +123,17 @@ long sys_sysinfo(void __user *buf)
 /* ---- syslog ---- */
 
 enum {
-	SYSLOG_CLOSE, SYSLOG_OPEN, SYSLOG_READ, SYSLOG_READ_ALL, SYSLOG_READ_CLEAR, SYSLOG_CLEAR,
-	SYSLOG_CONSOLE_OFF, SYSLOG_CONSOLE_ON, SYSLOG_CONSOLE_LEVEL, SYSLOG_UNREAD, SYSLOG_BUFFER,
+	SYSLOG_CLOSE,
+	SYSLOG_OPEN,
+	SYSLOG_READ,
+	SYSLOG_READ_ALL,
+	SYSLOG_READ_CLEAR,
+	SYSLOG_CLEAR,
+	SYSLOG_CONSOLE_OFF,
+	SYSLOG_CONSOLE_ON,
+	SYSLOG_CONSOLE_LEVEL,
+	SYSLOG_UNREAD,
+	SYSLOG_BUFFER,
 };
 
 /* The position in the log up to which SYSLOG_READ_ALL shows nothing. */
@@ -189,7 +198,7 @@ long sys_syslog(int action, char __user *buf, int len)
 	case SYSLOG_CONSOLE_LEVEL:
 		if (len < 1 || len > 8)
 			return -EINVAL;
-		log_set_console_level(len - 1);	/* lines below `len` are shown */
+		log_set_console_level(len - 1); /* lines below `len` are shown */
 		return 0;
 	case SYSLOG_BUFFER:
 		return LOG_RING_SIZE;

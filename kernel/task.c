@@ -65,7 +65,8 @@ void task_put(struct task *task)
 	atomic_dec(&nr_tasks);
 }
 
-static void set_entry(struct task *task, struct switch_frame *frame, void (*entry)(void), uint32_t ebx, uint32_t esi)
+static void set_entry(struct task *task, struct switch_frame *frame, void (*entry)(void),
+		      uint32_t ebx, uint32_t esi)
 {
 	*frame = (struct switch_frame){ .ebx = ebx, .esi = esi, .eip = (uint32_t)entry };
 	task->kernel_esp = (uint32_t)frame;
@@ -83,8 +84,8 @@ struct task *kernel_task_start(const char *name, void (*function)(void *), void 
 	if (!task)
 		return ERR_PTR(-ENOMEM);
 	/* Below the place of the trap frame: the task may become a user's (start_init). */
-	set_entry(task, (struct switch_frame *)task_frame(task) - 1, kernel_task_entry, (uint32_t)function,
-		  (uint32_t)arg);
+	set_entry(task, (struct switch_frame *)task_frame(task) - 1, kernel_task_entry,
+		  (uint32_t)function, (uint32_t)arg);
 	sched_start(task);
 	return task;
 }

@@ -1,11 +1,13 @@
 /*
  * Tasks and processes.
  *
- * 1. A task is what the scheduler runs: a thread with its kernel stack. A process is a group of tasks
- *    that share a process id, parent, children, signal actions and limits (clone with CLONE_THREAD
- *    adds a task to it; fork makes a process with one task). Kernel tasks have process == NULL, mm == NULL.
- * 2. tasks_lock (irqsave: the keyboard signals a group) guards the tree of processes, groups, sessions, the
- *    lists of threads and the pid table. task->mm of another task is looked at under it.
+ * 1. A task is what the scheduler runs: a thread with its kernel stack. A process is a group of
+ *    tasks that share a process id, parent, children, signal actions and limits (clone with
+ *    CLONE_THREAD adds a task to it; fork makes a process with one task). Kernel tasks have process
+ *    == NULL, mm == NULL.
+ * 2. tasks_lock (irqsave: the keyboard signals a group) guards the tree of processes, groups,
+ *    sessions, the lists of threads and the pid table. task->mm of another task is looked at under
+ *    it.
  * 3. signal_lock of a process guards the signal fields of it and of its tasks. It is taken irqsave
  *    (the keyboard and timers send signals). tasks_lock < signal_lock.
  * 4. Fields without a lock named belong to the task itself.
@@ -23,89 +25,89 @@
 #include "kernel/trap.h"
 #include "kernel/wait.h"
 
-#define NR_SIGNALS	64
-#define KMAP_LOCAL_MAX	16
-#define TASK_NAME_LEN	16
+#define NR_SIGNALS     64
+#define KMAP_LOCAL_MAX 16
+#define TASK_NAME_LEN  16
 
 struct file;
-struct file_table;			/* fs/file.h */
-struct fs_context;			/* fs/vfs.h: cwd, root, umask */
-struct mm;				/* mm/vm.h */
-struct tty;				/* drivers/tty.h */
+struct file_table; /* fs/file.h */
+struct fs_context; /* fs/vfs.h: cwd, root, umask */
+struct mm;	   /* mm/vm.h */
+struct tty;	   /* drivers/tty.h */
 struct page;
 
-struct segment_descriptor {		/* as the CPU wants it in the GDT */
+struct segment_descriptor { /* as the CPU wants it in the GDT */
 	uint32_t low, high;
 };
 
 struct task {
 	/* Known to kernel/entry.asm and switch.asm by offset. */
-	uint32_t		 kernel_esp;		/* 0: saved while not running */
-	uint32_t		 work;			/* 4: TASK_WORK_*: look before return to user */
+	uint32_t kernel_esp; /* 0: saved while not running */
+	uint32_t work;	     /* 4: TASK_WORK_*: look before return to user */
 
 	volatile enum task_state state;
-	unsigned int		 tid;
-	char			 name[TASK_NAME_LEN];
-	void			*stack;			/* lowest byte of the kernel stack */
-	struct process		*process;		/* NULL: kernel task */
-	struct mm		*mm;			/* NULL: kernel task, or dead */
+	unsigned int tid;
+	char name[TASK_NAME_LEN];
+	void *stack;		 /* lowest byte of the kernel stack */
+	struct process *process; /* NULL: kernel task */
+	struct mm *mm;		 /* NULL: kernel task, or dead */
 
 	/* scheduler; guarded by the run queue's lock */
-	struct list		 run_link;
-	struct cpu		*cpu;			/* where it runs or ran last */
-	volatile bool		 on_cpu;		/* its stack is in use */
-	bool			 on_queue;
-	unsigned int		 slice;			/* ticks left */
-	unsigned int		 allowed_cpus;		/* bit mask */
-	uint64_t		 run_ns, started_ns;	/* CPU time used; boot time of creation */
-	uint64_t		 last_run;
+	struct list run_link;
+	struct cpu *cpu;      /* where it runs or ran last */
+	volatile bool on_cpu; /* its stack is in use */
+	bool on_queue;
+	unsigned int slice;	     /* ticks left */
+	unsigned int allowed_cpus;   /* bit mask */
+	uint64_t run_ns, started_ns; /* CPU time used; boot time of creation */
+	uint64_t last_run;
 
-	void			(*before_sleep)(void);	/* called by schedule() before it sleeps; NULL */
+	void (*before_sleep)(void); /* called by schedule() before it sleeps; NULL */
 
 	/* block layer */
-	struct list		*held_bios;		/* bio_hold() */
+	struct list *held_bios; /* bio_hold() */
 
 	/* mm */
-	unsigned int		 faults_off;		/* depth of pagefault_disable() */
-	unsigned int		 kmap_depth;		/* kmap_local mappings that it owns */
-	struct page		*kmap_pages[KMAP_LOCAL_MAX];
+	unsigned int faults_off; /* depth of pagefault_disable() */
+	unsigned int kmap_depth; /* kmap_local mappings that it owns */
+	struct page *kmap_pages[KMAP_LOCAL_MAX];
 
 	/* files */
-	struct file_table	*files;
-	struct fs_context	*fs;
+	struct file_table *files;
+	struct fs_context *fs;
 
 	/* signals; guarded by process->signal_lock */
-	sigmask_t		 blocked, pending;
-	sigmask_t		 awaited;		/* rt_sigtimedwait takes these although blocked */
-	sigmask_t		 saved_blocked;		/* to restore after sigsuspend, ppoll */
-	bool			 restore_blocked;
-	uint32_t		 altstack_base, altstack_size, altstack_flags;
-	struct list		 siginfo;		/* queued struct siginfo_entry of this task */
+	sigmask_t blocked, pending;
+	sigmask_t awaited;	 /* rt_sigtimedwait takes these although blocked */
+	sigmask_t saved_blocked; /* to restore after sigsuspend, ppoll */
+	bool restore_blocked;
+	uint32_t altstack_base, altstack_size, altstack_flags;
+	struct list siginfo; /* queued struct siginfo_entry of this task */
 
 	/* threads */
-	struct list		 thread_link;		/* process->threads; tasks_lock */
-	struct list		 tid_link;		/* tid hash; tasks_lock */
-	struct atomic		 refs;
-	void __user		*clear_child_tid;
-	void __user		*robust_list;
+	struct list thread_link; /* process->threads; tasks_lock */
+	struct list tid_link;	 /* tid hash; tasks_lock */
+	struct atomic refs;
+	void __user *clear_child_tid;
+	void __user *robust_list;
 	struct segment_descriptor tls[NR_TLS];
-	uint32_t		 user_gs;		/* saved across switches by the switch code */
-	bool			 fpu_used;		/* fpu_state is worth loading */
-	struct wait_queue	*vfork_done;		/* parent that waits for exec or exit */
-	long			(*restart)(struct task *);	/* restart_syscall */
-	uint64_t		 restart_deadline;
-	void __user		*restart_arg;
-	unsigned int		 restart_clock;
-	uint32_t		 restart_value, restart_bits;
-	void __user		*set_child_tid;		/* clone: where it writes its tid, first of all */
-	const char		*refused;		/* trace=syscalls: what refuse() said last */
-	char			*trace_text;		/* the call that runs, as text; NULL: none */
-	int			 exit_code;
-	unsigned char		 fpu_state[512] __attribute__((aligned(16)));	/* FXSAVE */
+	uint32_t user_gs;		/* saved across switches by the switch code */
+	bool fpu_used;			/* fpu_state is worth loading */
+	struct wait_queue *vfork_done;	/* parent that waits for exec or exit */
+	long (*restart)(struct task *); /* restart_syscall */
+	uint64_t restart_deadline;
+	void __user *restart_arg;
+	unsigned int restart_clock;
+	uint32_t restart_value, restart_bits;
+	void __user *set_child_tid; /* clone: where it writes its tid, first of all */
+	const char *refused;	    /* trace=syscalls: what refuse() said last */
+	char *trace_text;	    /* the call that runs, as text; NULL: none */
+	int exit_code;
+	unsigned char fpu_state[512] __attribute__((aligned(16))); /* FXSAVE */
 };
 
-#define TASK_WORK_SIGNAL	1u	/* a signal may be deliverable */
-#define TASK_WORK_TRACE		2u	/* trace=syscalls is on for this task */
+#define TASK_WORK_SIGNAL 1u /* a signal may be deliverable */
+#define TASK_WORK_TRACE	 2u /* trace=syscalls is on for this task */
 
 struct credentials {
 	uint32_t uid, euid, suid, fsuid;
@@ -116,66 +118,82 @@ struct credentials {
 
 /* struct kernel_sigaction: what rt_sigaction takes, in the kernel's form. */
 struct signal_action {
-	uint32_t handler;		/* user address, or SIG_DFL 0, SIG_IGN 1 */
-	uint32_t flags;			/* SA_* */
+	uint32_t handler; /* user address, or SIG_DFL 0, SIG_IGN 1 */
+	uint32_t flags;	  /* SA_* */
 	uint32_t restorer;
 	sigmask_t mask;
 };
 
-enum { RLIMIT_CPU, RLIMIT_FSIZE, RLIMIT_DATA, RLIMIT_STACK, RLIMIT_CORE, RLIMIT_RSS, RLIMIT_NPROC,
-       RLIMIT_NOFILE, RLIMIT_MEMLOCK, RLIMIT_AS, RLIMIT_LOCKS, RLIMIT_SIGPENDING, RLIMIT_MSGQUEUE,
-       RLIMIT_NICE, RLIMIT_RTPRIO, RLIMIT_RTTIME, NR_RLIMITS };
+enum {
+	RLIMIT_CPU,
+	RLIMIT_FSIZE,
+	RLIMIT_DATA,
+	RLIMIT_STACK,
+	RLIMIT_CORE,
+	RLIMIT_RSS,
+	RLIMIT_NPROC,
+	RLIMIT_NOFILE,
+	RLIMIT_MEMLOCK,
+	RLIMIT_AS,
+	RLIMIT_LOCKS,
+	RLIMIT_SIGPENDING,
+	RLIMIT_MSGQUEUE,
+	RLIMIT_NICE,
+	RLIMIT_RTPRIO,
+	RLIMIT_RTTIME,
+	NR_RLIMITS
+};
 #define RLIM_INFINITY UINT64_MAX
 struct rlimit {
 	uint64_t soft, hard;
 };
 
 struct process {
-	unsigned int		 pid;
-	struct atomic		 refs;
-	struct task		*leader;
-	struct list		 threads;		/* of struct task; tasks_lock */
-	unsigned int		 nr_threads;		/* live ones; tasks_lock */
-	struct atomic		 nr_running;		/* those that have not begun to exit */
-	struct task		*execer;		/* exec: this one stays, the others leave; tasks_lock */
-	struct process		*parent;		/* tasks_lock, this and the next six */
-	struct list		 children, sibling;
-	unsigned int		 parent_pid;		/* parent->pid, readable without the lock */
-	unsigned int		 pgid, sid;
-	struct tty		*tty;			/* controlling terminal */
-	struct list		 all_link;		/* all_processes */
-	struct list		 pid_link;		/* pid hash */
-	bool			 zombie;
-	bool			 execed;		/* has called exec: setpgid by the parent is EACCES */
-	int			 exit_status;		/* as wait4 gives it */
-	bool			 exiting;		/* exit_group or fatal signal: all threads leave */
-	unsigned int		 exit_signal;		/* to the parent; SIGCHLD, or 0 */
-	struct wait_queue	 child_wait;		/* wait4 sleeps here */
+	unsigned int pid;
+	struct atomic refs;
+	struct task *leader;
+	struct list threads;	  /* of struct task; tasks_lock */
+	unsigned int nr_threads;  /* live ones; tasks_lock */
+	struct atomic nr_running; /* those that have not begun to exit */
+	struct task *execer;	  /* exec: this one stays, the others leave; tasks_lock */
+	struct process *parent;	  /* tasks_lock, this and the next six */
+	struct list children, sibling;
+	unsigned int parent_pid; /* parent->pid, readable without the lock */
+	unsigned int pgid, sid;
+	struct tty *tty;      /* controlling terminal */
+	struct list all_link; /* all_processes */
+	struct list pid_link; /* pid hash */
+	bool zombie;
+	bool execed;		      /* has called exec: setpgid by the parent is EACCES */
+	int exit_status;	      /* as wait4 gives it */
+	bool exiting;		      /* exit_group or fatal signal: all threads leave */
+	unsigned int exit_signal;     /* to the parent; SIGCHLD, or 0 */
+	struct wait_queue child_wait; /* wait4 sleeps here */
 
-	spinlock_t		 signal_lock;		/* irqsave */
-	struct signal_action	 actions[NR_SIGNALS];
-	sigmask_t		 pending;		/* for the process as a whole */
-	struct list		 siginfo;
-	unsigned int		 nr_siginfo;		/* entries queued here and at the threads */
-	bool			 stopped, stop_reported, continued;
-	int			 stop_signal;
-	uint64_t		 alarm_interval, alarm_expires;	/* expires 0: not set */
-	struct timer		 alarm;
+	spinlock_t signal_lock; /* irqsave */
+	struct signal_action actions[NR_SIGNALS];
+	sigmask_t pending; /* for the process as a whole */
+	struct list siginfo;
+	unsigned int nr_siginfo; /* entries queued here and at the threads */
+	bool stopped, stop_reported, continued;
+	int stop_signal;
+	uint64_t alarm_interval, alarm_expires; /* expires 0: not set */
+	struct timer alarm;
 
-	struct credentials	 cred;			/* changed by its own calls only */
-	struct rlimit		 limits[NR_RLIMITS];
-	uint64_t		 children_ns;		/* CPU time of waited-for children */
-	uint64_t		 dead_threads_ns;
-	char			*executable;		/* path of the program, for /proc/PID/exe; tasks_lock */
-	struct file		*program;		/* kept from being written while it runs; NULL: none */
-	int			 dumpable;
+	struct credentials cred; /* changed by its own calls only */
+	struct rlimit limits[NR_RLIMITS];
+	uint64_t children_ns; /* CPU time of waited-for children */
+	uint64_t dead_threads_ns;
+	char *executable;     /* path of the program, for /proc/PID/exe; tasks_lock */
+	struct file *program; /* kept from being written while it runs; NULL: none */
+	int dumpable;
 };
 
 extern spinlock_t tasks_lock;
 extern struct list all_processes;
 extern struct process *init_process;
 
-#define KERNEL_STACK_SIZE	8192
+#define KERNEL_STACK_SIZE 8192
 
 /* ---- kernel/sched.c ---- */
 

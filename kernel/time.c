@@ -1,8 +1,9 @@
 /*
- * 1. The time is the TSC, scaled: its rate comes from CPUID leaf 15h where that tells, else it is measured against
- *    the PIT's second channel for 10 ms, and so is the local APIC's timer.
+ * 1. The time is the TSC, scaled: its rate comes from CPUID leaf 15h where that tells, else it is
+ *    measured against the PIT's second channel for 10 ms, and so is the local APIC's timer.
  * 2. The wall clock is read once from the RTC (MC146818) and goes on with the TSC.
- * 3. Timers stand in one list sorted by time, under timer_lock (irqsave). Every tick runs what is due.
+ * 3. Timers stand in one list sorted by time, under timer_lock (irqsave). Every tick runs what is
+ *    due.
  */
 #include "kernel/time.h"
 #include "kernel/apic.h"
@@ -10,22 +11,22 @@
 #include "kernel/task.h"
 #include "kernel/tick.h"
 
-#define PIT_CHANNEL2	0x42
-#define PIT_COMMAND	0x43
-#define PIT_GATE	0x61
-#define PIT_HZ		1193182u
-#define PIT_OUT		0x20		/* of the gate's port: channel 2 has counted to the end (55 ms) */
-#define MEASURE_MS	10u
-#define READINGS	4u
-#define TRIES		20u
-#define SCALE_SHIFT	22
+#define PIT_CHANNEL2 0x42
+#define PIT_COMMAND  0x43
+#define PIT_GATE     0x61
+#define PIT_HZ	     1193182u
+#define PIT_OUT	     0x20 /* of the gate's port: channel 2 has counted to the end (55 ms) */
+#define MEASURE_MS   10u
+#define READINGS     4u
+#define TRIES	     20u
+#define SCALE_SHIFT  22
 
 static uint64_t tsc_base;
-static uint32_t ns_scale;			/* ns = tsc * ns_scale >> SCALE_SHIFT; 0: not measured yet */
-static uint64_t wall_base;			/* wall clock at boot */
+static uint32_t ns_scale;  /* ns = tsc * ns_scale >> SCALE_SHIFT; 0: not measured yet */
+static uint64_t wall_base; /* wall clock at boot */
 
 static spinlock_t timer_lock = SPINLOCK_INIT("timers");
-static struct timer *timers;			/* earliest first */
+static struct timer *timers; /* earliest first */
 static struct timer *volatile running[MAX_CPUS];
 
 uint64_t time_now(void)
@@ -67,12 +68,12 @@ void time_delay(uint64_t ns)
 struct sample {
 	uint64_t tsc, width;
 	uint32_t lapic;
-	uint16_t pit;				/* counts down */
+	uint16_t pit; /* counts down */
 };
 
 /*
- * An emulated CPU may stand still between any two instructions for longer than the whole measurement takes; the
- * tightest of a few readings is one where it did not.
+ * An emulated CPU may stand still between any two instructions for longer than the whole
+ * measurement takes; the tightest of a few readings is one where it did not.
  */
 static struct sample read_clocks(void)
 {
@@ -83,7 +84,7 @@ static struct sample read_clocks(void)
 		uint64_t start = read_tsc();
 
 		now.lapic = lapic_timer_count();
-		outb(PIT_COMMAND, 0x80);	/* latch channel 2 */
+		outb(PIT_COMMAND, 0x80); /* latch channel 2 */
 		now.pit = inb(PIT_CHANNEL2);
 		now.pit |= inb(PIT_CHANNEL2) << 8;
 		now.width = read_tsc() - start;
@@ -100,15 +101,16 @@ static uint64_t measure_once(void)
 	struct sample start, end;
 	uint64_t ticks;
 
-	outb(PIT_GATE, (inb(PIT_GATE) & ~2) | 1);	/* gate on, speaker off */
-	outb(PIT_COMMAND, 0xb0);			/* channel 2, interrupt on terminal count */
+	outb(PIT_GATE, (inb(PIT_GATE) & ~2) | 1); /* gate on, speaker off */
+	outb(PIT_COMMAND, 0xb0);		  /* channel 2, interrupt on terminal count */
 	outb(PIT_CHANNEL2, 0xff);
 	outb(PIT_CHANNEL2, 0xff);
 	lapic_timer_start_measure();
 	start = read_clocks();
 	do
 		end = read_clocks();
-	while ((uint16_t)(start.pit - end.pit) < PIT_HZ * MEASURE_MS / 1000 && !(inb(PIT_GATE) & PIT_OUT));
+	while ((uint16_t)(start.pit - end.pit) < PIT_HZ * MEASURE_MS / 1000 &&
+	       !(inb(PIT_GATE) & PIT_OUT));
 	if (inb(PIT_GATE) & PIT_OUT)
 		return 0;
 	ticks = (uint16_t)(start.pit - end.pit);
@@ -123,7 +125,8 @@ static uint64_t measure_tsc(void)
 	for (unsigned int try = 0; try < TRIES && !khz; try++)
 		khz = measure_once();
 	if (!khz)
-		panic("the clocks cannot be measured: the PIT runs out within %u ms every time", MEASURE_MS);
+		panic("the clocks cannot be measured: the PIT runs out within %u ms every time",
+		      MEASURE_MS);
 	return khz;
 }
 
@@ -176,7 +179,8 @@ static uint64_t read_rtc(void)
 	binary = cmos(0x0b) & 4;
 	for (unsigned int i = 0; i < 6; i++)
 		now[i] = from_bcd(now[i], binary);
-	return (days_since_1970(2000 + now[5], now[4], now[3]) * 86400 + now[2] * 3600 + now[1] * 60 + now[0]) *
+	return (days_since_1970(2000 + now[5], now[4], now[3]) * 86400 + now[2] * 3600 +
+		now[1] * 60 + now[0]) *
 	       NSEC_PER_SEC;
 }
 

@@ -6,9 +6,9 @@
 
 #include "lib/types.h"
 
-#define NSEC_PER_SEC	1000000000ull
-#define NSEC_PER_MSEC	1000000ull
-#define TICK_HZ		100
+#define NSEC_PER_SEC  1000000000ull
+#define NSEC_PER_MSEC 1000000ull
+#define TICK_HZ	      100
 
 /* Nanoseconds since boot; monotonic on every CPU. Never sleeps. */
 uint64_t time_now(void);
@@ -22,7 +22,7 @@ void time_set_wall(uint64_t ns);
 /* Spin for at least ns nanoseconds; for hardware that wants short delays. */
 void time_delay(uint64_t ns);
 
-struct timespec64 {			/* the in-kernel form */
+struct timespec64 { /* the in-kernel form */
 	int64_t sec;
 	int32_t nsec;
 };
@@ -34,10 +34,10 @@ struct timespec64 time_wall_spec(void);
  * idle CPU is woken exactly), with interrupts off.
  */
 struct timer {
-	uint64_t expires;		/* time_now() at which it fires */
+	uint64_t expires; /* time_now() at which it fires */
 	void (*function)(struct timer *);
 	void *context;
-	struct timer *next, **pprev;	/* the timer queue's; guarded by its lock */
+	struct timer *next, **pprev; /* the timer queue's; guarded by its lock */
 };
 
 /* Arm (again, if armed already). Never sleeps. */

@@ -3,8 +3,8 @@
  *
  * 1. A sleep ends at the first tick after its time. One that a signal interrupted goes on by
  *    restart_syscall for the time that is left, if no handler runs.
- * 2. A sleep until a time of the wall clock is turned into one until a time since boot when it begins:
- *    setting the clock meanwhile does not move it.
+ * 2. A sleep until a time of the wall clock is turned into one until a time since boot when it
+ *    begins: setting the clock meanwhile does not move it.
  * 3. CPU time is not split: all of it counts as the user's.
  */
 #include "kernel/process.h"
@@ -15,12 +15,19 @@
 #include "mm/uaccess.h"
 
 enum {
-	CLOCK_REALTIME, CLOCK_MONOTONIC, CLOCK_PROCESS_CPUTIME, CLOCK_THREAD_CPUTIME, CLOCK_MONOTONIC_RAW,
-	CLOCK_REALTIME_COARSE, CLOCK_MONOTONIC_COARSE, CLOCK_BOOTTIME, NR_CLOCKS,
+	CLOCK_REALTIME,
+	CLOCK_MONOTONIC,
+	CLOCK_PROCESS_CPUTIME,
+	CLOCK_THREAD_CPUTIME,
+	CLOCK_MONOTONIC_RAW,
+	CLOCK_REALTIME_COARSE,
+	CLOCK_MONOTONIC_COARSE,
+	CLOCK_BOOTTIME,
+	NR_CLOCKS,
 };
-#define TIMER_ABSTIME	1u
-#define ITIMER_REAL	0u
-#define NSEC_PER_USEC	1000u
+#define TIMER_ABSTIME 1u
+#define ITIMER_REAL   0u
+#define NSEC_PER_USEC 1000u
 
 /* ---- clocks ---- */
 
@@ -183,7 +190,8 @@ static long sleep_restartable(struct task *task)
 		return 0;
 	if (task->restart_arg) {
 		now = time_now();
-		rest = timespec_from_ns(task->restart_deadline > now ? task->restart_deadline - now : 0);
+		rest = timespec_from_ns(task->restart_deadline > now ? task->restart_deadline - now
+								     : 0);
 		error = task->restart_bits ? timespec_to_user64(&rest, task->restart_arg)
 					   : timespec_to_user32(&rest, task->restart_arg);
 		if (error < 0)
@@ -212,8 +220,8 @@ static long sleep_relative(const struct timespec64 *ts, unsigned long rest, bool
 	return sleep_restartable(task);
 }
 
-static long clock_sleep(unsigned long clock, unsigned long flags, const struct timespec64 *ts, unsigned long rest,
-			bool wide)
+static long clock_sleep(unsigned long clock, unsigned long flags, const struct timespec64 *ts,
+			unsigned long rest, bool wide)
 {
 	uint64_t deadline;
 
@@ -240,7 +248,8 @@ long sys_nanosleep(unsigned long from, unsigned long rest)
 	return clock_sleep(CLOCK_MONOTONIC, 0, &ts, rest, false);
 }
 
-long sys_clock_nanosleep(unsigned long clock, unsigned long flags, unsigned long from, unsigned long rest)
+long sys_clock_nanosleep(unsigned long clock, unsigned long flags, unsigned long from,
+			 unsigned long rest)
 {
 	struct timespec64 ts;
 
@@ -249,7 +258,8 @@ long sys_clock_nanosleep(unsigned long clock, unsigned long flags, unsigned long
 	return clock_sleep(clock, flags, &ts, rest, false);
 }
 
-long sys_clock_nanosleep_time64(unsigned long clock, unsigned long flags, unsigned long from, unsigned long rest)
+long sys_clock_nanosleep_time64(unsigned long clock, unsigned long flags, unsigned long from,
+				unsigned long rest)
 {
 	struct timespec64 ts;
 
@@ -261,8 +271,8 @@ long sys_clock_nanosleep_time64(unsigned long clock, unsigned long flags, unsign
 /* ---- the interval timer ---- */
 
 /*
- * Runs in the timer interrupt. It arms itself again under signal_lock, where alarm_stop() clears the
- * interval first: so after timer_stop() the timer is not pending again.
+ * Runs in the timer interrupt. It arms itself again under signal_lock, where alarm_stop() clears
+ * the interval first: so after timer_stop() the timer is not pending again.
  */
 static void alarm_fires(struct timer *timer)
 {
@@ -282,7 +292,7 @@ static void alarm_fires(struct timer *timer)
 }
 
 struct alarm {
-	uint64_t left, interval;	/* nanoseconds */
+	uint64_t left, interval; /* nanoseconds */
 };
 
 static struct alarm alarm_get(struct process *process)
@@ -293,7 +303,8 @@ static struct alarm alarm_get(struct process *process)
 
 	/* One that is just about to fire has a little left: 0 would mean that it is not set. */
 	if (process->alarm_expires)
-		alarm.left = process->alarm_expires > now ? process->alarm_expires - now : NSEC_PER_USEC;
+		alarm.left =
+			process->alarm_expires > now ? process->alarm_expires - now : NSEC_PER_USEC;
 	spin_unlock_irqrestore(&process->signal_lock, flags);
 	return alarm;
 }
@@ -337,7 +348,8 @@ long sys_alarm(unsigned long seconds)
 
 static int itimer_to_user(const struct alarm *alarm, unsigned long to)
 {
-	struct timeval32 value[2] = { timeval_from_ns(alarm->interval), timeval_from_ns(alarm->left) };
+	struct timeval32 value[2] = { timeval_from_ns(alarm->interval),
+				      timeval_from_ns(alarm->left) };
 
 	return copy_to_user((void __user *)to, value, sizeof(value));
 }
@@ -365,7 +377,8 @@ long sys_setitimer(unsigned long which, unsigned long new_address, unsigned long
 	for (unsigned int i = 0; i < 2; i++) {
 		if (value[i].sec < 0 || value[i].usec < 0 || value[i].usec >= 1000000)
 			return refuse(EINVAL, "negative time, or microseconds out of range");
-		ns[i] = (uint64_t)value[i].sec * NSEC_PER_SEC + (uint64_t)value[i].usec * NSEC_PER_USEC;
+		ns[i] = (uint64_t)value[i].sec * NSEC_PER_SEC +
+			(uint64_t)value[i].usec * NSEC_PER_USEC;
 	}
 	old = alarm_set(ns[1], ns[0]);
 	return old_address ? itimer_to_user(&old, old_address) : 0;

@@ -60,7 +60,7 @@ bool timespec_valid(const struct timespec64 *ts)
 	return ts->sec >= 0 && ts->nsec >= 0 && ts->nsec < (int32_t)NSEC_PER_SEC;
 }
 
-#define SECONDS_MAX 9000000000ll		/* below UINT64_MAX nanoseconds, sums of two included */
+#define SECONDS_MAX 9000000000ll /* below UINT64_MAX nanoseconds, sums of two included */
 
 uint64_t timespec_to_ns(const struct timespec64 *ts)
 {

@@ -1,6 +1,7 @@
 /*
- * TLB shootdown: one request at a time, under tlb_lock (plain). The requester spins until every CPU that it asked
- * has answered; it has interrupts on, and so has everybody who waits for the lock, so all of them answer.
+ * TLB shootdown: one request at a time, under tlb_lock (plain). The requester spins until every CPU
+ * that it asked has answered; it has interrupts on, and so has everybody who waits for the lock, so
+ * all of them answer.
  */
 #include "kernel/apic.h"
 #include "kernel/atomic.h"
@@ -12,13 +13,13 @@
 #include "mm/pgtable.h"
 #include "mm/vm.h"
 
-#define FLUSH_ALL_ABOVE (32 * PAGE_SIZE)	/* from here on everything goes at once */
+#define FLUSH_ALL_ABOVE (32 * PAGE_SIZE) /* from here on everything goes at once */
 
 static spinlock_t tlb_lock = SPINLOCK_INIT("tlb");
 static struct {
-	struct mm *mm;				/* NULL: kernel addresses */
+	struct mm *mm; /* NULL: kernel addresses */
 	uintptr_t start, end;
-	volatile unsigned int pending;		/* CPUs that have not answered */
+	volatile unsigned int pending; /* CPUs that have not answered */
 } request;
 
 static void flush_global(void)
@@ -89,7 +90,7 @@ static void flush_on(unsigned int mask, struct mm *mm, uintptr_t start, uintptr_
 
 void tlb_flush_range(struct mm *mm, uintptr_t start, uintptr_t end)
 {
-	memory_barrier();			/* the tables are written before it is asked who has them */
+	memory_barrier(); /* the tables are written before it is asked who has them */
 	flush_on(mm->loaded_on, mm, start, end);
 }
 

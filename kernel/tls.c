@@ -1,6 +1,7 @@
 /*
- * Thread-local storage: three segments of each task in the GDT, which user programs describe by struct
- * user_desc (set_thread_area(2)). Only data segments with 32-bit offsets: what C libraries load into %gs.
+ * Thread-local storage: three segments of each task in the GDT, which user programs describe by
+ * struct user_desc (set_thread_area(2)). Only data segments with 32-bit offsets: what C libraries
+ * load into %gs.
  */
 #include "kernel/syscalls.h"
 #include "kernel/tls.h"
@@ -12,30 +13,31 @@ struct user_desc {
 };
 
 /* user_desc.flags */
-#define DESC_32BIT	  0x01u
-#define DESC_CONTENTS	  0x06u		/* 0 data, 2 expands down, 4 and 6 code */
-#define DESC_CODE	  0x04u
-#define DESC_READ_ONLY	  0x08u
-#define DESC_PAGES	  0x10u		/* the limit counts pages */
-#define DESC_NOT_PRESENT  0x20u
-#define DESC_USEABLE	  0x40u
-#define DESC_ALL	  0x7fu
-#define DESC_EMPTY	  (DESC_READ_ONLY | DESC_NOT_PRESENT)
+#define DESC_32BIT	 0x01u
+#define DESC_CONTENTS	 0x06u /* 0 data, 2 expands down, 4 and 6 code */
+#define DESC_CODE	 0x04u
+#define DESC_READ_ONLY	 0x08u
+#define DESC_PAGES	 0x10u /* the limit counts pages */
+#define DESC_NOT_PRESENT 0x20u
+#define DESC_USEABLE	 0x40u
+#define DESC_ALL	 0x7fu
+#define DESC_EMPTY	 (DESC_READ_ONLY | DESC_NOT_PRESENT)
 
-#define ENTRY_ANY	0xffffffffu
-#define LIMIT_MAX	0xfffffu
+#define ENTRY_ANY	 0xffffffffu
+#define LIMIT_MAX	 0xfffffu
 
 /* The upper word of a descriptor: SDM vol. 3, 3.4.5. */
-#define SEG_PRESENT_USER_DATA 0x0000f000u	/* present, level 3, code or data */
-#define SEG_WRITABLE	0x00000200u
-#define SEG_DOWN	0x00000400u
-#define SEG_USEABLE	0x00100000u
-#define SEG_32BIT	0x00400000u
-#define SEG_PAGES	0x00800000u
+#define SEG_PRESENT_USER_DATA 0x0000f000u /* present, level 3, code or data */
+#define SEG_WRITABLE	      0x00000200u
+#define SEG_DOWN	      0x00000400u
+#define SEG_USEABLE	      0x00100000u
+#define SEG_32BIT	      0x00400000u
+#define SEG_PAGES	      0x00800000u
 
 static bool is_empty(const struct user_desc *desc)
 {
-	return desc->base == 0 && desc->limit == 0 && (desc->flags == DESC_EMPTY || desc->flags == 0);
+	return desc->base == 0 && desc->limit == 0 &&
+	       (desc->flags == DESC_EMPTY || desc->flags == 0);
 }
 
 static struct segment_descriptor descriptor_from(const struct user_desc *desc)
@@ -66,8 +68,9 @@ static void descriptor_to(const struct segment_descriptor *d, struct user_desc *
 		desc->flags = DESC_EMPTY;
 		return;
 	}
-	desc->flags = DESC_32BIT | (d->high & SEG_WRITABLE ? 0 : DESC_READ_ONLY) | (d->high & SEG_DOWN ? 2 : 0) |
-		      (d->high & SEG_PAGES ? DESC_PAGES : 0) | (d->high & SEG_USEABLE ? DESC_USEABLE : 0);
+	desc->flags = DESC_32BIT | (d->high & SEG_WRITABLE ? 0 : DESC_READ_ONLY) |
+		      (d->high & SEG_DOWN ? 2 : 0) | (d->high & SEG_PAGES ? DESC_PAGES : 0) |
+		      (d->high & SEG_USEABLE ? DESC_USEABLE : 0);
 }
 
 static long check(const struct user_desc *desc)

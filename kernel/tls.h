@@ -7,8 +7,8 @@
 #include "kernel/task.h"
 
 /*
- * Set a TLS segment of `task` from the struct user_desc at `address`; with may_choose, entry number -1 takes
- * a free one and is told which. 0, -EFAULT, -EINVAL, -ESRCH (none free). May sleep.
+ * Set a TLS segment of `task` from the struct user_desc at `address`; with may_choose, entry number
+ * -1 takes a free one and is told which. 0, -EFAULT, -EINVAL, -ESRCH (none free). May sleep.
  */
 long tls_set(struct task *task, unsigned long address, bool may_choose);
 

@@ -1,8 +1,8 @@
 /*
  * trace=syscalls: the answer to "EINVAL, but why?".
  *
- * 1. A call is turned into text when it begins (its strings may be gone at its end), and logged with its
- *    result when it is done; one that does not come back (exit) is logged with `?`.
+ * 1. A call is turned into text when it begins (its strings may be gone at its end), and logged
+ *    with its result when it is done; one that does not come back (exit) is logged with `?`.
  * 2. refuse() notes why the kernel said no; the note goes behind the error's name.
  * 3. A task is traced if its parent was. The text costs memory only then.
  */
@@ -16,9 +16,9 @@
 #include "mm/slab.h"
 #include "mm/uaccess.h"
 
-#define TEXT_SIZE	256u
-#define STRING_SHOWN	64u
-#define MAX_ARGUMENTS	6u
+#define TEXT_SIZE     256u
+#define STRING_SHOWN  64u
+#define MAX_ARGUMENTS 6u
 
 static bool trace_all;
 
@@ -31,30 +31,34 @@ static int set_trace(const char *value)
 }
 KERNEL_PARAM(trace, set_trace, "syscalls: log every system call, its arguments and its result");
 
-typedef long syscall_function(unsigned long, unsigned long, unsigned long, unsigned long, unsigned long,
-			      unsigned long);
-extern syscall_function *const syscall_table[];		/* kernel/syscall.c */
+typedef long syscall_function(unsigned long, unsigned long, unsigned long, unsigned long,
+			      unsigned long, unsigned long);
+extern syscall_function *const syscall_table[]; /* kernel/syscall.c */
 
-/* ---- names: one text a table, in which an entry is "number name", or "number arguments name" ---- */
+/*
+ * ---- names: one text a table, in which an entry is "number name", or "number arguments name" ----
+ */
 
 #define SYSCALL(number, name, function, arguments) #number " " arguments " " #name "\000"
 static const char present[] =
 #include "kernel/syscall_list.h"
-;
+	;
 #undef SYSCALL
 
-#define TEXT_OF(e) #e
-#define NAMED(e) TEXT_OF_VALUE(e) " " #e "\000"
+#define TEXT_OF(e)	 #e
+#define NAMED(e)	 TEXT_OF_VALUE(e) " " #e "\000"
 #define TEXT_OF_VALUE(e) TEXT_OF(e)
-static const char errors[] =
-	NAMED(EPERM) NAMED(ENOENT) NAMED(ESRCH) NAMED(EINTR) NAMED(EIO) NAMED(ENXIO) NAMED(E2BIG) NAMED(ENOEXEC)
-	NAMED(EBADF) NAMED(ECHILD) NAMED(EAGAIN) NAMED(ENOMEM) NAMED(EACCES) NAMED(EFAULT) NAMED(ENOTBLK)
-	NAMED(EBUSY) NAMED(EEXIST) NAMED(EXDEV) NAMED(ENODEV) NAMED(ENOTDIR) NAMED(EISDIR) NAMED(EINVAL)
-	NAMED(ENFILE) NAMED(EMFILE) NAMED(ENOTTY) NAMED(ETXTBSY) NAMED(EFBIG) NAMED(ENOSPC) NAMED(ESPIPE)
-	NAMED(EROFS) NAMED(EMLINK) NAMED(EPIPE) NAMED(EDOM) NAMED(ERANGE) NAMED(EDEADLK) NAMED(ENAMETOOLONG)
-	NAMED(ENOLCK) NAMED(ENOSYS) NAMED(ENOTEMPTY) NAMED(ELOOP) NAMED(ENODATA) NAMED(ETIME) NAMED(EOVERFLOW)
-	NAMED(EOPNOTSUPP) NAMED(ETIMEDOUT) NAMED(ERESTARTSYS) NAMED(ERESTARTNOHAND) NAMED(ERESTARTNOINTR)
-	NAMED(ERESTART_RESTARTBLOCK);
+static const char errors[] = NAMED(EPERM) NAMED(ENOENT) NAMED(ESRCH) NAMED(EINTR) NAMED(EIO) NAMED(
+	ENXIO) NAMED(E2BIG) NAMED(ENOEXEC) NAMED(EBADF) NAMED(ECHILD) NAMED(EAGAIN) NAMED(ENOMEM)
+	NAMED(EACCES) NAMED(EFAULT) NAMED(ENOTBLK) NAMED(EBUSY) NAMED(EEXIST) NAMED(EXDEV) NAMED(
+		ENODEV) NAMED(ENOTDIR) NAMED(EISDIR) NAMED(EINVAL) NAMED(ENFILE) NAMED(EMFILE)
+		NAMED(ENOTTY) NAMED(ETXTBSY) NAMED(EFBIG) NAMED(ENOSPC) NAMED(ESPIPE) NAMED(EROFS)
+			NAMED(EMLINK) NAMED(EPIPE) NAMED(EDOM) NAMED(ERANGE) NAMED(EDEADLK) NAMED(
+				ENAMETOOLONG) NAMED(ENOLCK) NAMED(ENOSYS) NAMED(ENOTEMPTY)
+				NAMED(ELOOP) NAMED(ENODATA) NAMED(ETIME) NAMED(EOVERFLOW)
+					NAMED(EOPNOTSUPP) NAMED(ETIMEDOUT) NAMED(ERESTARTSYS)
+						NAMED(ERESTARTNOHAND) NAMED(ERESTARTNOINTR)
+							NAMED(ERESTART_RESTARTBLOCK);
 
 /* The calls of Linux/i386 that are not there, so that the log can say which one was asked for. */
 static const char absent[] =
@@ -200,7 +204,8 @@ static void log_result(struct task *task, long result)
 	if ((unsigned long)result < (unsigned long)-MAX_ERRNO)
 		log_info("[%u %s] %s = %ld", task->tid, task->name, text, result);
 	else if (task->refused)
-		log_info("[%u %s] %s = -%s: %s", task->tid, task->name, text, error_name(-result), task->refused);
+		log_info("[%u %s] %s = -%s: %s", task->tid, task->name, text, error_name(-result),
+			 task->refused);
 	else
 		log_info("[%u %s] %s = -%s", task->tid, task->name, text, error_name(-result));
 }
@@ -210,7 +215,8 @@ long syscall_traced(struct trap_frame *frame)
 	struct task *task = current;
 	unsigned int number = frame->error;
 	const char *kinds = find(present, number);
-	uint32_t arguments[MAX_ARGUMENTS] = { frame->ebx, frame->ecx, frame->edx, frame->esi, frame->edi, frame->ebp };
+	uint32_t arguments[MAX_ARGUMENTS] = { frame->ebx, frame->ecx, frame->edx,
+					      frame->esi, frame->edi, frame->ebp };
 	struct text text = { .size = TEXT_SIZE };
 	long result;
 
@@ -218,8 +224,8 @@ long syscall_traced(struct trap_frame *frame)
 	if (text.buf)
 		show_call(&text, kinds, number, arguments);
 	task->refused = NULL;
-	result = kinds ? syscall_table[number](arguments[0], arguments[1], arguments[2], arguments[3], arguments[4],
-					       arguments[5])
+	result = kinds ? syscall_table[number](arguments[0], arguments[1], arguments[2],
+					       arguments[3], arguments[4], arguments[5])
 		       : syscall_unknown(frame);
 	log_result(task, result);
 	kfree(task->trace_text);

@@ -6,7 +6,10 @@
 
 #include "kernel/task.h"
 
-/* The first process: is to be traced, and all its descendants with it, if the kernel parameter says so. */
+/*
+ * The first process: is to be traced, and all its descendants with it, if the kernel parameter says
+ * so.
+ */
 void trace_first_task(struct task *task);
 /* A task ends: the call that it ends in has no result. */
 void trace_task_exit(struct task *task);

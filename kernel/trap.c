@@ -14,10 +14,10 @@
 #include "mm/vm.h"
 
 /* si_code values of faults, as in siginfo. */
-#define FPE_INTDIV	1
-#define ILL_ILLOPN	2
-#define TRAP_BRKPT	1
-#define SI_KERNEL	0x80
+#define FPE_INTDIV 1
+#define ILL_ILLOPN 2
+#define TRAP_BRKPT 1
+#define SI_KERNEL  0x80
 
 struct ex_entry {
 	uint32_t fault, fixup;
@@ -25,9 +25,26 @@ struct ex_entry {
 extern const struct ex_entry _ex_table_start[], _ex_table_end[];
 
 static const char *const trap_names[] = {
-	"divide error", "debug", "NMI", "breakpoint", "overflow", "bound", "invalid opcode", "no FPU",
-	"double fault", "9", "invalid TSS", "segment not present", "stack fault", "general protection",
-	"page fault", "15", "FPU error", "alignment", "machine check", "SIMD error",
+	"divide error",
+	"debug",
+	"NMI",
+	"breakpoint",
+	"overflow",
+	"bound",
+	"invalid opcode",
+	"no FPU",
+	"double fault",
+	"9",
+	"invalid TSS",
+	"segment not present",
+	"stack fault",
+	"general protection",
+	"page fault",
+	"15",
+	"FPU error",
+	"alignment",
+	"machine check",
+	"SIMD error",
 };
 
 struct trap_frame *task_frame(struct task *task)
@@ -48,10 +65,10 @@ bool fixup_exception(struct trap_frame *frame)
 
 static void show_registers(const struct trap_frame *frame)
 {
-	log_error("eax %08x ebx %08x ecx %08x edx %08x esi %08x edi %08x ebp %08x", frame->eax, frame->ebx,
-		  frame->ecx, frame->edx, frame->esi, frame->edi, frame->ebp);
-	log_error("eip %04x:%08x eflags %08x error %x cr2 %08x cr3 %08x", frame->cs & 0xffff, frame->eip, frame->eflags,
-		  frame->error, read_cr2(), read_cr3());
+	log_error("eax %08x ebx %08x ecx %08x edx %08x esi %08x edi %08x ebp %08x", frame->eax,
+		  frame->ebx, frame->ecx, frame->edx, frame->esi, frame->edi, frame->ebp);
+	log_error("eip %04x:%08x eflags %08x error %x cr2 %08x cr3 %08x", frame->cs & 0xffff,
+		  frame->eip, frame->eflags, frame->error, read_cr2(), read_cr3());
 	backtrace((const void *)frame->ebp);
 }
 
@@ -110,7 +127,8 @@ static void exception(struct trap_frame *frame)
 		return;
 	}
 	if (!fixup_exception(frame))
-		trap_fatal(frame, frame->vector < ARRAY_SIZE(trap_names) ? trap_names[frame->vector] : "a trap");
+		trap_fatal(frame, frame->vector < ARRAY_SIZE(trap_names) ? trap_names[frame->vector]
+									 : "a trap");
 }
 
 static void interrupt(unsigned int vector)

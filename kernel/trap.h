@@ -12,20 +12,20 @@ struct task;
 struct trap_frame {
 	uint32_t ebx, ecx, edx, esi, edi, ebp, eax;
 	uint32_t ds, es, fs, gs;
-	uint32_t vector;		/* trap number, or 0x80 for a system call */
-	uint32_t error;			/* the CPU's error code; for a system call the original eax */
+	uint32_t vector; /* trap number, or 0x80 for a system call */
+	uint32_t error;	 /* the CPU's error code; for a system call the original eax */
 	uint32_t eip, cs, eflags;
-	uint32_t esp, ss;		/* valid only if the trap came from user mode */
+	uint32_t esp, ss; /* valid only if the trap came from user mode */
 };
 
-#define SEL_KERNEL_CODE	0x08
-#define SEL_KERNEL_DATA	0x10
+#define SEL_KERNEL_CODE 0x08
+#define SEL_KERNEL_DATA 0x10
 #define SEL_USER_CODE	0x1b
 #define SEL_USER_DATA	0x23
 #define SEL_PERCPU	0x28
 #define SEL_TSS		0x30
 #define SEL_DF_TSS	0x38
-#define SEL_TLS_FIRST	8		/* GDT entries 8..10: the three TLS segments */
+#define SEL_TLS_FIRST	8 /* GDT entries 8..10: the three TLS segments */
 #define NR_TLS		3
 
 static inline bool trap_from_user(const struct trap_frame *frame)
@@ -37,13 +37,29 @@ static inline bool trap_from_user(const struct trap_frame *frame)
 struct trap_frame *task_frame(struct task *task);
 
 enum trap_vector {
-	TRAP_DIVIDE = 0, TRAP_DEBUG = 1, TRAP_NMI = 2, TRAP_BREAKPOINT = 3, TRAP_OVERFLOW = 4,
-	TRAP_BOUND = 5, TRAP_INVALID_OPCODE = 6, TRAP_NO_FPU = 7, TRAP_DOUBLE_FAULT = 8,
-	TRAP_INVALID_TSS = 10, TRAP_NO_SEGMENT = 11, TRAP_STACK = 12, TRAP_PROTECTION = 13,
-	TRAP_PAGE_FAULT = 14, TRAP_FPU = 16, TRAP_ALIGNMENT = 17, TRAP_SIMD = 19,
-	VECTOR_IRQ_BASE = 0x30,		/* external interrupt n arrives as VECTOR_IRQ_BASE + n */
+	TRAP_DIVIDE = 0,
+	TRAP_DEBUG = 1,
+	TRAP_NMI = 2,
+	TRAP_BREAKPOINT = 3,
+	TRAP_OVERFLOW = 4,
+	TRAP_BOUND = 5,
+	TRAP_INVALID_OPCODE = 6,
+	TRAP_NO_FPU = 7,
+	TRAP_DOUBLE_FAULT = 8,
+	TRAP_INVALID_TSS = 10,
+	TRAP_NO_SEGMENT = 11,
+	TRAP_STACK = 12,
+	TRAP_PROTECTION = 13,
+	TRAP_PAGE_FAULT = 14,
+	TRAP_FPU = 16,
+	TRAP_ALIGNMENT = 17,
+	TRAP_SIMD = 19,
+	VECTOR_IRQ_BASE = 0x30, /* external interrupt n arrives as VECTOR_IRQ_BASE + n */
 	VECTOR_SYSCALL = 0x80,
-	VECTOR_TIMER = 0xf0, VECTOR_RESCHEDULE = 0xf1, VECTOR_TLB = 0xf2, VECTOR_STOP = 0xf3,
+	VECTOR_TIMER = 0xf0,
+	VECTOR_RESCHEDULE = 0xf1,
+	VECTOR_TLB = 0xf2,
+	VECTOR_STOP = 0xf3,
 	VECTOR_SPURIOUS = 0xff,
 };
 

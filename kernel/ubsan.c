@@ -1,6 +1,6 @@
 /*
- * What the compiler's undefined-behaviour checks call (the debug build): each says file, line and what, and panics.
- * The layout of the records is the compiler's ABI (GCC, -fsanitize=undefined).
+ * What the compiler's undefined-behaviour checks call (the debug build): each says file, line and
+ * what, and panics. The layout of the records is the compiler's ABI (GCC, -fsanitize=undefined).
  */
 #include "kernel/log.h"
 
@@ -15,11 +15,11 @@ static void report(const struct location *at, const char *what)
 	panic("undefined behaviour: %s at %s:%u:%u", what, at->file, at->line, at->column);
 }
 
-#define HANDLER(name, text, ...)						\
-	void __ubsan_handle_##name(struct location *at, ##__VA_ARGS__);		\
-	void __ubsan_handle_##name(struct location *at, ##__VA_ARGS__)		\
-	{									\
-		report(at, text);						\
+#define HANDLER(name, text, ...)                                        \
+	void __ubsan_handle_##name(struct location *at, ##__VA_ARGS__); \
+	void __ubsan_handle_##name(struct location *at, ##__VA_ARGS__)  \
+	{                                                               \
+		report(at, text);                                       \
 	}
 
 HANDLER(add_overflow, "signed addition overflows", void *a, void *b)
@@ -38,7 +38,10 @@ HANDLER(nonnull_return, "NULL returned where none may be", void *at2)
 HANDLER(pointer_overflow, "pointer arithmetic overflows", void *base, void *result)
 HANDLER(invalid_builtin, "invalid argument of a builtin")
 
-/* The pointer checks have one record, without a name for what was done: kind 0 load, 1 store, and so on. */
+/*
+ * The pointer checks have one record, without a name for what was done: kind 0 load, 1 store, and
+ * so on.
+ */
 struct mismatch {
 	struct location at;
 	const void *type;

@@ -88,8 +88,9 @@ void mutex_init(struct mutex *mutex, const char *name)
 }
 
 /*
- * The owner runs on another CPU, and a mutex is seldom held for long: to wait a little costs less than to sleep and be
- * woken. The owner may end meanwhile; what is read of it then is stale, and only makes us stop.
+ * The owner runs on another CPU, and a mutex is seldom held for long: to wait a little costs less
+ * than to sleep and be woken. The owner may end meanwhile; what is read of it then is stale, and
+ * only makes us stop.
  */
 static bool spin_for_owner(struct mutex *mutex)
 {
@@ -108,7 +109,8 @@ static bool spin_for_owner(struct mutex *mutex)
 }
 
 /*
- * `contended` is set after joining the queue and before the last try, and read after the mutex was given back:
+ * `contended` is set after joining the queue and before the last try, and read after the mutex was
+ * given back:
  *
  *	sleeper				owner
  *	tries: taken

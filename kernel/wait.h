@@ -23,17 +23,20 @@
 #include "kernel/task_state.h"
 
 struct wait_queue {
-	spinlock_t	 lock;		/* taken irqsave */
-	struct list	 waiters;	/* of struct waiter */
+	spinlock_t lock;     /* taken irqsave */
+	struct list waiters; /* of struct waiter */
 };
 
 struct waiter {
-	struct list	 link;
-	struct task	*task;
-	void		(*wake)(struct waiter *);	/* NULL: wake `task` */
+	struct list link;
+	struct task *task;
+	void (*wake)(struct waiter *); /* NULL: wake `task` */
 };
 
-#define WAIT_QUEUE_INIT(name) { SPINLOCK_INIT(#name), LIST_INIT((name).waiters) }
+#define WAIT_QUEUE_INIT(name)                                   \
+	{                                                       \
+		SPINLOCK_INIT(#name), LIST_INIT((name).waiters) \
+	}
 void wait_queue_init(struct wait_queue *queue, const char *name);
 
 /* Join the queue without sleeping or changing the task's state (poll). */
@@ -60,35 +63,35 @@ void wake_one(struct wait_queue *queue);
 bool signal_pending(void);
 bool kill_pending(void);
 
-#define __wait_event(queue, cond, state, interrupted)					\
-({											\
-	struct waiter _waiter = { LIST_INIT(_waiter.link), NULL, NULL };		\
-	int _error = 0;									\
-	for (;;) {									\
-		wait_prepare(queue, &_waiter, state);					\
-		if (cond)								\
-			break;								\
-		if (interrupted) {							\
-			_error = -ERESTARTSYS;						\
-			break;								\
-		}									\
-		schedule();								\
-	}										\
-	wait_finish(queue, &_waiter);							\
-	_error;										\
-})
+#define __wait_event(queue, cond, state, interrupted)                            \
+	({                                                                       \
+		struct waiter _waiter = { LIST_INIT(_waiter.link), NULL, NULL }; \
+		int _error = 0;                                                  \
+		for (;;) {                                                       \
+			wait_prepare(queue, &_waiter, state);                    \
+			if (cond)                                                \
+				break;                                           \
+			if (interrupted) {                                       \
+				_error = -ERESTARTSYS;                           \
+				break;                                           \
+			}                                                        \
+			schedule();                                              \
+		}                                                                \
+		wait_finish(queue, &_waiter);                                    \
+		_error;                                                          \
+	})
 
 /* Sleep until cond. */
-#define wait_event(queue, cond)								\
-	do {										\
-		if (!(cond))								\
-			(void)__wait_event(queue, cond, TASK_UNINTERRUPTIBLE, false);	\
+#define wait_event(queue, cond)                                                       \
+	do {                                                                          \
+		if (!(cond))                                                          \
+			(void)__wait_event(queue, cond, TASK_UNINTERRUPTIBLE, false); \
 	} while (0)
 /* Sleep until cond (0) or a signal (-ERESTARTSYS). */
-#define wait_event_interruptible(queue, cond)						\
+#define wait_event_interruptible(queue, cond) \
 	((cond) ? 0 : __wait_event(queue, cond, TASK_INTERRUPTIBLE, signal_pending()))
 /* Sleep until cond (0) or a SIGKILL (-ERESTARTSYS). */
-#define wait_event_killable(queue, cond)						\
+#define wait_event_killable(queue, cond) \
 	((cond) ? 0 : __wait_event(queue, cond, TASK_KILLABLE, kill_pending()))
 
 /* Give up the CPU; if the state is not TASK_RUNNING, until woken. kernel/sched.c */

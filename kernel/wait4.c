@@ -2,7 +2,8 @@
  * Waiting for children: wait4, waitpid, waitid.
  *
  * 1. A child is reaped (its zombie taken out of the tree) by exactly one waiter, under tasks_lock.
- * 2. The waiter sleeps on its process's child_wait; who changes a child holds tasks_lock, and then wakes.
+ * 2. The waiter sleeps on its process's child_wait; who changes a child holds tasks_lock, and then
+ *    wakes.
  * 3. Any thread of a process waits for the children of all of them.
  */
 #include "kernel/process.h"
@@ -12,27 +13,27 @@
 #include "lib/string.h"
 #include "mm/uaccess.h"
 
-#define WNOHANG		0x00000001u
-#define WUNTRACED	0x00000002u		/* = WSTOPPED */
-#define WEXITED		0x00000004u
-#define WCONTINUED	0x00000008u
-#define WNOWAIT		0x01000000u
-#define __WALL		0x40000000u
-#define __WCLONE	0x80000000u
+#define WNOHANG		      0x00000001u
+#define WUNTRACED	      0x00000002u /* = WSTOPPED */
+#define WEXITED		      0x00000004u
+#define WCONTINUED	      0x00000008u
+#define WNOWAIT		      0x01000000u
+#define __WALL		      0x40000000u
+#define __WCLONE	      0x80000000u
 
-#define STATUS_STOPPED(signo)	((signo) << 8 | 0x7f)
-#define STATUS_CONTINUED	0xffff
+#define STATUS_STOPPED(signo) ((signo) << 8 | 0x7f)
+#define STATUS_CONTINUED      0xffff
 
 enum wait_for { WAIT_ANY, WAIT_PID, WAIT_GROUP };
-enum { P_ALL, P_PID, P_PGID };			/* waitid */
+enum { P_ALL, P_PID, P_PGID }; /* waitid */
 
 struct wait_request {
 	enum wait_for which;
 	unsigned int id, options;
 	/* the child that was found */
 	unsigned int pid, uid;
-	int status;				/* as wait4 gives it */
-	int code;				/* CLD_* */
+	int status; /* as wait4 gives it */
+	int code;   /* CLD_* */
 	uint64_t cpu_ns;
 };
 
@@ -58,7 +59,8 @@ static void found(struct wait_request *request, struct process *child, int statu
 
 static void reap(struct wait_request *request, struct process *child)
 {
-	found(request, child, child->exit_status, child->exit_status & 0x7f ? CLD_KILLED : CLD_EXITED);
+	found(request, child, child->exit_status,
+	      child->exit_status & 0x7f ? CLD_KILLED : CLD_EXITED);
 	if (request->options & WNOWAIT)
 		return;
 	current->process->children_ns += request->cpu_ns;
@@ -117,11 +119,13 @@ static int wait_for_child(struct wait_request *request)
 
 	if (result != 0 || (request->options & WNOHANG))
 		return result;
-	error = wait_event_interruptible(&current->process->child_wait, (result = scan(request)) != 0);
+	error = wait_event_interruptible(&current->process->child_wait,
+					 (result = scan(request)) != 0);
 	return result ? result : error;
 }
 
-long sys_wait4(unsigned long pid_argument, unsigned long status, unsigned long options, unsigned long rusage)
+long sys_wait4(unsigned long pid_argument, unsigned long status, unsigned long options,
+	       unsigned long rusage)
 {
 	struct wait_request request = { .which = WAIT_ANY, .options = options | WEXITED };
 	int pid = pid_argument, result;
@@ -154,7 +158,8 @@ long sys_waitpid(unsigned long pid, unsigned long status, unsigned long options)
 
 static long waitid_request(struct wait_request *request, unsigned long which, unsigned long id)
 {
-	if (request->options & ~(WNOHANG | WUNTRACED | WEXITED | WCONTINUED | WNOWAIT | __WALL | __WCLONE))
+	if (request->options &
+	    ~(WNOHANG | WUNTRACED | WEXITED | WCONTINUED | WNOWAIT | __WALL | __WCLONE))
 		return refuse(EINVAL, "unknown options");
 	if (!(request->options & (WUNTRACED | WEXITED | WCONTINUED)))
 		return refuse(EINVAL, "nothing to wait for");
@@ -187,8 +192,8 @@ static int plain_status(const struct wait_request *request)
 	return request->status & 0x7f;
 }
 
-long sys_waitid(unsigned long which, unsigned long id, unsigned long info_address, unsigned long options,
-		unsigned long rusage)
+long sys_waitid(unsigned long which, unsigned long id, unsigned long info_address,
+		unsigned long options, unsigned long rusage)
 {
 	struct wait_request request = { .id = id, .options = options };
 	uint32_t words[SIGINFO_SIZE / 4];
@@ -201,8 +206,11 @@ long sys_waitid(unsigned long which, unsigned long id, unsigned long info_addres
 		return result;
 	memset(words, 0, sizeof(words));
 	if (result > 0) {
-		struct signal_info info = { .signo = SIGCHLD, .code = request.code, .pid = request.pid,
-					    .uid = request.uid, .status = plain_status(&request) };
+		struct signal_info info = { .signo = SIGCHLD,
+					    .code = request.code,
+					    .pid = request.pid,
+					    .uid = request.uid,
+					    .status = plain_status(&request) };
 
 		signal_info_to_user_form(&info, words);
 		if (rusage && rusage_to_user(request.cpu_ns, (void __user *)rusage) < 0)

@@ -15,17 +15,21 @@ static inline uint32_t rotate(uint32_t word, unsigned int by)
 /* RFC 8439, 2.1. */
 static inline void quarter_round(uint32_t *a, uint32_t *b, uint32_t *c, uint32_t *d)
 {
-	*a += *b; *d = rotate(*d ^ *a, 16);
-	*c += *d; *b = rotate(*b ^ *c, 12);
-	*a += *b; *d = rotate(*d ^ *a, 8);
-	*c += *d; *b = rotate(*b ^ *c, 7);
+	*a += *b;
+	*d = rotate(*d ^ *a, 16);
+	*c += *d;
+	*b = rotate(*b ^ *c, 12);
+	*a += *b;
+	*d = rotate(*d ^ *a, 8);
+	*c += *d;
+	*b = rotate(*b ^ *c, 7);
 }
 
 static void double_round(uint32_t s[16])
 {
-	for (unsigned int i = 0; i < 4; i++)		/* columns */
+	for (unsigned int i = 0; i < 4; i++) /* columns */
 		quarter_round(&s[i], &s[4 + i], &s[8 + i], &s[12 + i]);
-	for (unsigned int i = 0; i < 4; i++)		/* diagonals */
+	for (unsigned int i = 0; i < 4; i++) /* diagonals */
 		quarter_round(&s[i], &s[4 + (i + 1) % 4], &s[8 + (i + 2) % 4],
 			      &s[12 + (i + 3) % 4]);
 }

@@ -1,6 +1,6 @@
 /*
- * The 64-bit divisions that the compiler calls by name. The compiler's own library cannot serve: it takes its
- * arguments on the stack, and the kernel is built with -mregparm=3.
+ * The 64-bit divisions that the compiler calls by name. The compiler's own library cannot serve: it
+ * takes its arguments on the stack, and the kernel is built with -mregparm=3.
  */
 #include "lib/div64.h"
 
@@ -10,11 +10,15 @@ uint64_t __umoddi3(uint64_t n, uint64_t d);
 int64_t __divdi3(int64_t n, int64_t d);
 int64_t __moddi3(int64_t n, int64_t d);
 
-/* d has more than 32 bits, so the quotient has at most 32: shift and subtract from the first useful bit on. */
+/*
+ * d has more than 32 bits, so the quotient has at most 32: shift and subtract from the first useful
+ * bit on.
+ */
 static uint64_t divide_wide(uint64_t n, uint64_t d, uint64_t *remainder)
 {
 	uint64_t quotient = 0;
-	int shift = __builtin_clz((uint32_t)(d >> 32)) - (n >> 32 ? __builtin_clz((uint32_t)(n >> 32)) : 32);
+	int shift = __builtin_clz((uint32_t)(d >> 32)) -
+		    (n >> 32 ? __builtin_clz((uint32_t)(n >> 32)) : 32);
 
 	for (; shift >= 0; shift--) {
 		if (n >= d << shift) {

@@ -52,7 +52,7 @@
 #define EMSGSIZE	90
 #define EPROTOTYPE	91
 #define ENOPROTOOPT	92
-#define EPROTONOSUPPORT	93
+#define EPROTONOSUPPORT 93
 #define EOPNOTSUPP	95
 #define EAFNOSUPPORT	97
 #define EADDRINUSE	98
@@ -68,9 +68,9 @@
  * Never seen by user programs: a call that a signal interrupted returns one of these, and the
  * signal code turns it into a restart or into EINTR.
  */
-#define ERESTARTSYS	512	/* restart if the handler has SA_RESTART, or if there is no handler */
-#define ERESTARTNOHAND	514	/* restart only if there is no handler */
-#define ERESTARTNOINTR	513	/* always restart */
+#define ERESTARTSYS	      512 /* restart if the handler has SA_RESTART, or if there is no handler */
+#define ERESTARTNOHAND	      514 /* restart only if there is no handler */
+#define ERESTARTNOINTR	      513 /* always restart */
 #define ERESTART_RESTARTBLOCK 516 /* nanosleep: go on with the time that is left */
 
 #endif

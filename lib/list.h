@@ -11,7 +11,10 @@ struct list {
 	struct list *next, *prev;
 };
 
-#define LIST_INIT(name) { &(name), &(name) }
+#define LIST_INIT(name)          \
+	{                        \
+		&(name), &(name) \
+	}
 
 static inline void list_init(struct list *list)
 {
@@ -63,23 +66,24 @@ static inline void list_splice_tail(struct list *to, struct list *from)
 	list_init(from);
 }
 
-#define list_entry(ptr, type, member)	container_of(ptr, type, member)
-#define list_first(head, type, member)	list_entry((head)->next, type, member)
-#define list_last(head, type, member)	list_entry((head)->prev, type, member)
+#define list_entry(ptr, type, member)  container_of(ptr, type, member)
+#define list_first(head, type, member) list_entry((head)->next, type, member)
+#define list_last(head, type, member)  list_entry((head)->prev, type, member)
 
-/* At the end of a walk pos is no object and may not be aligned as one: its link is computed from its address. */
-#define list_link(pos, member)	((struct list *)((char *)(pos) + offsetof(typeof(*(pos)), member)))
-#define list_next(pos, member)	list_entry(list_link(pos, member)->next, typeof(*(pos)), member)
+/*
+ * At the end of a walk pos is no object and may not be aligned as one: its link is computed from
+ * its address.
+ */
+#define list_link(pos, member) ((struct list *)((char *)(pos) + offsetof(typeof(*(pos)), member)))
+#define list_next(pos, member) list_entry(list_link(pos, member)->next, typeof(*(pos)), member)
 
-#define list_for_each(pos, head, member)						\
-	for (pos = list_entry((head)->next, typeof(*pos), member);			\
-	     list_link(pos, member) != (head);						\
-	     pos = list_next(pos, member))
+#define list_for_each(pos, head, member)                           \
+	for (pos = list_entry((head)->next, typeof(*pos), member); \
+	     list_link(pos, member) != (head); pos = list_next(pos, member))
 
 /* The same, safe against removal of `pos`. */
-#define list_for_each_safe(pos, tmp, head, member)					\
+#define list_for_each_safe(pos, tmp, head, member)                                               \
 	for (pos = list_entry((head)->next, typeof(*pos), member), tmp = list_next(pos, member); \
-	     list_link(pos, member) != (head);						\
-	     pos = tmp, tmp = list_next(tmp, member))
+	     list_link(pos, member) != (head); pos = tmp, tmp = list_next(tmp, member))
 
 #endif

@@ -31,11 +31,14 @@ static uint64_t add_saturated(uint64_t value, unsigned int addend)
 static unsigned int suffix_factor(char c)
 {
 	switch (c) {
-	case 'k': case 'K':
+	case 'k':
+	case 'K':
 		return 1u << 10;
-	case 'm': case 'M':
+	case 'm':
+	case 'M':
 		return 1u << 20;
-	case 'g': case 'G':
+	case 'g':
+	case 'G':
 		return 1u << 30;
 	}
 	return 1;

@@ -9,19 +9,19 @@
 #include "lib/string.h"
 
 struct output {
-	char	*buf;
-	size_t	 size, len;
+	char *buf;
+	size_t size, len;
 };
 
 struct conversion {
-	bool	 left, zero, plus, space, alternate;
-	int	 width;
-	int	 precision;		/* -1: none given */
-	int	 length;		/* -2 hh, -1 h, 0, 1 l, 2 ll, 3 z */
-	char	 letter;
+	bool left, zero, plus, space, alternate;
+	int width;
+	int precision; /* -1: none given */
+	int length;    /* -2 hh, -1 h, 0, 1 l, 2 ll, 3 z */
+	char letter;
 };
 
-#define MAX_DIGITS 22			/* of a 64-bit number in octal */
+#define MAX_DIGITS 22 /* of a 64-bit number in octal */
 
 static void put(struct output *out, char c)
 {
@@ -226,12 +226,16 @@ static bool put_conversion(struct output *out, struct conversion *c, va_list *ar
 	char character;
 
 	switch (c->letter) {
-	case 'd': case 'i':
+	case 'd':
+	case 'i':
 		value = signed_argument(c, args);
 		put_number(out, c, value < 0 ? -(uint64_t)value : (uint64_t)value,
 			   sign_of(c, value < 0, true));
 		return true;
-	case 'u': case 'x': case 'X': case 'o':
+	case 'u':
+	case 'x':
+	case 'X':
+	case 'o':
 		put_number(out, c, unsigned_argument(c, args), "");
 		return true;
 	case 'p':
@@ -258,7 +262,7 @@ int vsnprintf(char *buf, size_t size, const char *format, va_list args)
 	struct output out = { buf, size, 0 };
 	va_list rest;
 
-	va_copy(rest, args);			/* so that its address can be passed on */
+	va_copy(rest, args); /* so that its address can be passed on */
 	while (*format != '\0') {
 		const char *start = format;
 		struct conversion c;

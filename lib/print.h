@@ -1,6 +1,7 @@
 /*
- * Formatting into buffers: %d %i %u %x %X %o %c %s %p %% with flags 0 - + # space, width, precision,
- * `*`, and lengths hh h l ll z. Nothing else; an unknown conversion is printed as it stands.
+ * Formatting into buffers: %d %i %u %x %X %o %c %s %p %% with flags 0 - + # space, width,
+ * precision, `*`, and lengths hh h l ll z. Nothing else; an unknown conversion is printed as it
+ * stands.
  */
 #ifndef LIB_PRINT_H
 #define LIB_PRINT_H
@@ -14,9 +15,9 @@ int snprintf(char *buf, size_t size, const char *format, ...) __printf(3, 4);
 
 /* A text that grows in a fixed buffer; `full` is set once something did not fit. */
 struct text {
-	char	*buf;
-	size_t	 size, len;
-	bool	 full;
+	char *buf;
+	size_t size, len;
+	bool full;
 };
 
 /* Append to a text. What does not fit is cut. Never sleeps. */

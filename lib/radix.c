@@ -1,9 +1,10 @@
 /*
- * Radix trees. Level 1 is the leaves, level `height` the root; a node of level n covers 64^n indices.
+ * Radix trees. Level 1 is the leaves, level `height` the root; a node of level n covers 64^n
+ * indices.
  *
  * 1. A node exists only while it has entries; a tree without entries has no node.
- * 2. Insert takes its nodes from a pool that was filled outside of the caller's lock, so it cannot fail for want
- *    of memory. Remove frees nodes, which never sleeps.
+ * 2. Insert takes its nodes from a pool that was filled outside of the caller's lock, so it cannot
+ *    fail for want of memory. Remove frees nodes, which never sleeps.
  * 3. The height grows with the highest index that was inserted, and falls to 0 with the last entry.
  */
 #include "lib/radix.h"
@@ -11,7 +12,7 @@
 #include "kernel/log.h"
 #include "mm/slab.h"
 
-#define MAX_HEIGHT 6u			/* 6 * 6 bits cover 32 */
+#define MAX_HEIGHT 6u /* 6 * 6 bits cover 32 */
 
 void radix_init(struct radix_tree *tree)
 {
@@ -95,7 +96,7 @@ unsigned int radix_need(const struct radix_tree *tree, unsigned int index)
 
 	if (!node)
 		return height;
-	if (height > tree->height)		/* new roots, and a new way below the topmost */
+	if (height > tree->height) /* new roots, and a new way below the topmost */
 		return height - tree->height + height - 1;
 	for (unsigned int level = height; level > 1; level--) {
 		node = node->slots[slot_at(index, level)];
@@ -166,7 +167,7 @@ void *radix_replace(struct radix_tree *tree, unsigned int index, void *entry)
 
 void *radix_remove(struct radix_tree *tree, unsigned int index)
 {
-	struct radix_node *way[MAX_HEIGHT + 1];		/* by level */
+	struct radix_node *way[MAX_HEIGHT + 1]; /* by level */
 	void *entry = radix_lookup(tree, index);
 	unsigned int level;
 
@@ -176,7 +177,10 @@ void *radix_remove(struct radix_tree *tree, unsigned int index)
 	for (level = tree->height; level > 1; level--)
 		way[level - 1] = way[level]->slots[slot_at(index, level)];
 
-	/* Clear the entry; where that was a node's last one, free the node and clear the entry above. */
+	/*
+	 * Clear the entry; where that was a node's last one, free the node and clear the entry
+	 * above.
+	 */
 	for (level = 1; level <= tree->height; level++) {
 		way[level]->slots[slot_at(index, level)] = NULL;
 		if (--way[level]->count > 0)

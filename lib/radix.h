@@ -7,17 +7,17 @@
 
 #include "lib/types.h"
 
-#define RADIX_BITS 6
+#define RADIX_BITS  6
 #define RADIX_SLOTS (1u << RADIX_BITS)
 
 struct radix_node {
-	unsigned int count;		/* entries in use */
+	unsigned int count; /* entries in use */
 	void *slots[RADIX_SLOTS];
 };
 struct radix_tree {
 	struct radix_node *root;
-	unsigned int height;		/* levels; 0: empty */
-	unsigned int count;		/* entries in the whole tree */
+	unsigned int height; /* levels; 0: empty */
+	unsigned int count;  /* entries in the whole tree */
 };
 
 void radix_init(struct radix_tree *tree);
@@ -27,8 +27,9 @@ void *radix_lookup(const struct radix_tree *tree, unsigned int index);
  * *left says how many). NULL if there is no leaf. */
 void **radix_slot(const struct radix_tree *tree, unsigned int index, unsigned int *left);
 /*
- * Insert needs up to RADIX_POOL_MAX nodes (a tree of one level that grows to six, and the new way down), and must not sleep
- * under the caller's lock: radix_preload() outside of it fills `pool`; 0 or -ENOMEM. A pool starts as all zeros.
+ * Insert needs up to RADIX_POOL_MAX nodes (a tree of one level that grows to six, and the new way
+ * down), and must not sleep under the caller's lock: radix_preload() outside of it fills `pool`; 0
+ * or -ENOMEM. A pool starts as all zeros.
  */
 #define RADIX_POOL_MAX 10u
 struct radix_pool {
@@ -37,10 +38,15 @@ struct radix_pool {
 };
 int radix_preload(struct radix_pool *pool);
 void radix_pool_release(struct radix_pool *pool);
-/* How many nodes an insert at index takes from its pool now; mostly none. So a caller may try first with what its pool
- * has, and let go of its lock to preload only if that is less than this. */
+/*
+ * How many nodes an insert at index takes from its pool now; mostly none. So a caller may try first
+ * with what its pool has, and let go of its lock to preload only if that is less than this.
+ */
 unsigned int radix_need(const struct radix_tree *tree, unsigned int index);
-/* entry is not NULL. 0, or -EEXIST. Takes nodes from the pool, which has radix_need() of them at least. */
+/*
+ * entry is not NULL. 0, or -EEXIST. Takes nodes from the pool, which has radix_need() of them at
+ * least.
+ */
 int radix_insert(struct radix_tree *tree, unsigned int index, void *entry, struct radix_pool *pool);
 /* Replace an entry that exists; returns the old one. */
 void *radix_replace(struct radix_tree *tree, unsigned int index, void *entry);

@@ -1,8 +1,9 @@
 /*
- * Red-black trees. Cormen, Leiserson, Rivest, Stein: Introduction to Algorithms, chapter 13, with NULL for the
- * black leaves.
+ * Red-black trees. Cormen, Leiserson, Rivest, Stein: Introduction to Algorithms, chapter 13, with
+ * NULL for the black leaves.
  *
- * 1. The root is black; a red node has no red child; every way down passes equally many black nodes.
+ * 1. The root is black; a red node has no red child; every way down passes equally many black
+ *    nodes.
  * 2. So the longest way is at most twice the shortest. No function here recurses or allocates.
  */
 #include "lib/rbtree.h"
@@ -82,10 +83,10 @@ void rb_insert(struct rb_root *root, struct rb_node *node, struct rb_node *paren
 	node->red = true;
 	*link = node;
 
-	while (is_red(node->parent)) {		/* a red parent is not the root: there is a grandparent */
+	while (is_red(node->parent)) { /* a red parent is not the root: there is a grandparent */
 		struct rb_node *grandparent = node->parent->parent;
-		struct rb_node *uncle = node->parent == grandparent->left ? grandparent->right
-									    : grandparent->left;
+		struct rb_node *uncle =
+			node->parent == grandparent->left ? grandparent->right : grandparent->left;
 
 		if (!is_red(uncle)) {
 			insert_rotate(root, node);
@@ -99,8 +100,8 @@ void rb_insert(struct rb_root *root, struct rb_node *node, struct rb_node *paren
 }
 
 /*
- * The ways through `parent` on the side of `node` have one black node too few. node is black, and so its sibling
- * exists. Returns the node where the loss is to be repaired next; the root: done.
+ * The ways through `parent` on the side of `node` have one black node too few. node is black, and
+ * so its sibling exists. Returns the node where the loss is to be repaired next; the root: done.
  */
 static struct rb_node *erase_fix_left(struct rb_root *root, struct rb_node *parent)
 {

@@ -18,7 +18,10 @@ struct rb_root {
 	struct rb_node *node;
 };
 
-#define RB_ROOT { NULL }
+#define RB_ROOT      \
+	{            \
+		NULL \
+	}
 #define rb_entry(ptr, type, member) container_of(ptr, type, member)
 
 void rb_insert(struct rb_root *root, struct rb_node *node, struct rb_node *parent,

@@ -1,10 +1,11 @@
 /*
  * Memory and string functions.
  *
- * 1. Copies and fills use the string instructions, four bytes at a time: they are short, and as fast as an
- *    unrolled loop on real CPUs and in QEMU (`rep movsb` is four times slower there).
+ * 1. Copies and fills use the string instructions, four bytes at a time: they are short, and as
+ *    fast as an unrolled loop on real CPUs and in QEMU (`rep movsb` is four times slower there).
  * 2. The same code runs in the host's unit tests: the instructions exist on x86-64 too.
- * 3. The direction flag is clear whenever C code runs; memmove sets it for its own instructions only.
+ * 3. The direction flag is clear whenever C code runs; memmove sets it for its own instructions
+ *    only.
  */
 #include "lib/string.h"
 
@@ -13,15 +14,17 @@ void *memcpy(void *dst, const void *src, size_t n)
 	void *to = dst;
 	size_t count = n >> 2;
 
-	__asm__ volatile("rep movsl" : "+D"(to), "+S"(src), "+c"(count) :: "memory");
+	__asm__ volatile("rep movsl" : "+D"(to), "+S"(src), "+c"(count)::"memory");
 	count = n & 3;
 	if (count)
-		__asm__ volatile("rep movsb" : "+D"(to), "+S"(src), "+c"(count) :: "memory");
+		__asm__ volatile("rep movsb" : "+D"(to), "+S"(src), "+c"(count)::"memory");
 	return dst;
 }
 
-/* From the last byte to the first: the odd bytes at the end, then words. One statement, so that the compiler's own
- * code never runs with the direction flag set. */
+/*
+ * From the last byte to the first: the odd bytes at the end, then words. One statement, so that the
+ * compiler's own code never runs with the direction flag set.
+ */
 static void copy_backwards(char *dst, const char *src, size_t n)
 {
 	char *to = dst + n - 1;
@@ -35,12 +38,14 @@ static void copy_backwards(char *dst, const char *src, size_t n)
 			 "mov %3, %2\n\t"
 			 "rep movsl\n\t"
 			 "cld"
-			 : "+D"(to), "+S"(from), "+c"(count) : "r"(n >> 2) : "memory", "cc");
+			 : "+D"(to), "+S"(from), "+c"(count)
+			 : "r"(n >> 2)
+			 : "memory", "cc");
 }
 
 void *memmove(void *dst, const void *src, size_t n)
 {
-	if ((uintptr_t)dst - (uintptr_t)src >= n)	/* dst is not inside of the source */
+	if ((uintptr_t)dst - (uintptr_t)src >= n) /* dst is not inside of the source */
 		return memcpy(dst, src, n);
 	copy_backwards(dst, src, n);
 	return dst;

@@ -11,44 +11,62 @@
 #ifdef __i386__
 typedef long ssize_t;
 #else
-#include <sys/types.h>			/* host unit tests */
+#include <sys/types.h> /* host unit tests */
 #endif
 
-typedef int64_t file_off_t;		/* a byte offset in a file; negative ones are errors */
-typedef uint64_t phys_addr_t;		/* a physical address (PAE: up to 52 bits) */
-typedef uint64_t sigmask_t;		/* bit n-1 stands for signal n */
+typedef int64_t file_off_t;   /* a byte offset in a file; negative ones are errors */
+typedef uint64_t phys_addr_t; /* a physical address (PAE: up to 52 bits) */
+typedef uint64_t sigmask_t;   /* bit n-1 stands for signal n */
 
-#define PAGE_SHIFT	12
-#define PAGE_SIZE	(1u << PAGE_SHIFT)
-#define PAGE_MASK	(~(PAGE_SIZE - 1))
-#define PAGE_ALIGN(x)	(((x) + PAGE_SIZE - 1) & PAGE_MASK)
+#define PAGE_SHIFT    12
+#define PAGE_SIZE     (1u << PAGE_SHIFT)
+#define PAGE_MASK     (~(PAGE_SIZE - 1))
+#define PAGE_ALIGN(x) (((x) + PAGE_SIZE - 1) & PAGE_MASK)
 
 #ifndef DEBUG
 #define DEBUG 0
 #endif
-enum { DEBUG_BUILD = DEBUG };		/* the debug build checks itself: if (DEBUG_BUILD) ... */
+enum { DEBUG_BUILD = DEBUG }; /* the debug build checks itself: if (DEBUG_BUILD) ... */
 
-#define ARRAY_SIZE(a)	(sizeof(a) / sizeof((a)[0]))
-#define container_of(ptr, type, member) \
-	((type *)((char *)(ptr) - offsetof(type, member)))
-#define MIN(a, b)	({ typeof(a) _a = (a); typeof(b) _b = (b); _a < _b ? _a : _b; })
-#define MAX(a, b)	({ typeof(a) _a = (a); typeof(b) _b = (b); _a > _b ? _a : _b; })
-#define ALIGN_UP(x, a)	(((x) + (a) - 1) & ~((typeof(x))(a) - 1))
-#define DIV_ROUND_UP(n, d) (((n) + (d) - 1) / (d))
+#define ARRAY_SIZE(a)			(sizeof(a) / sizeof((a)[0]))
+#define container_of(ptr, type, member) ((type *)((char *)(ptr)-offsetof(type, member)))
+#define MIN(a, b)                   \
+	({                          \
+		typeof(a) _a = (a); \
+		typeof(b) _b = (b); \
+		_a < _b ? _a : _b;  \
+	})
+#define MAX(a, b)                   \
+	({                          \
+		typeof(a) _a = (a); \
+		typeof(b) _b = (b); \
+		_a > _b ? _a : _b;  \
+	})
+#define ALIGN_UP(x, a)	   (((x) + (a)-1) & ~((typeof(x))(a)-1))
+#define DIV_ROUND_UP(n, d) (((n) + (d)-1) / (d))
 
-#define likely(x)	__builtin_expect(!!(x), 1)
-#define unlikely(x)	__builtin_expect(!!(x), 0)
-#define __user				/* marks a pointer into user memory; see mm/uaccess.h */
-#define __packed	__attribute__((packed))
-#define __noreturn	__attribute__((noreturn))
-#define __printf(f, a)	__attribute__((format(printf, f, a)))
-#define __init		__attribute__((section(".init.text"), cold))
-#define __section(s)	__attribute__((section(s), used))
+#define likely(x)	   __builtin_expect(!!(x), 1)
+#define unlikely(x)	   __builtin_expect(!!(x), 0)
+#define __user		   /* marks a pointer into user memory; see mm/uaccess.h */
+#define __packed	   __attribute__((packed))
+#define __noreturn	   __attribute__((noreturn))
+#define __printf(f, a)	   __attribute__((format(printf, f, a)))
+#define __init		   __attribute__((section(".init.text"), cold))
+#define __section(s)	   __attribute__((section(s), used))
 
 /* Error pointers: a function that returns a pointer returns ERR_PTR(-ENOENT) and the like. */
-#define MAX_ERRNO	4095
-static inline void *ERR_PTR(long error)		{ return (void *)error; }
-static inline long PTR_ERR(const void *ptr)	{ return (long)ptr; }
-static inline bool IS_ERR(const void *ptr)	{ return (uintptr_t)ptr >= (uintptr_t)-MAX_ERRNO; }
+#define MAX_ERRNO 4095
+static inline void *ERR_PTR(long error)
+{
+	return (void *)error;
+}
+static inline long PTR_ERR(const void *ptr)
+{
+	return (long)ptr;
+}
+static inline bool IS_ERR(const void *ptr)
+{
+	return (uintptr_t)ptr >= (uintptr_t)-MAX_ERRNO;
+}
 
 #endif

@@ -13,12 +13,12 @@
 #include "lib/string.h"
 #include "mm/pgtable.h"
 
-#define FIRST_MIB	(1ull << 20)
-#define RAM_LIMIT	(64ull << 30)	/* of PAE's classic 36 address bits */
+#define FIRST_MIB (1ull << 20)
+#define RAM_LIMIT (64ull << 30) /* of PAE's classic 36 address bits */
 
 struct boot_memory boot_memory[MAX_BOOT_MEMORY];
 unsigned int nr_boot_memory;
-static phys_addr_t highest;			/* end of all RAM, reserved or not */
+static phys_addr_t highest; /* end of all RAM, reserved or not */
 
 static void range_remove(unsigned int i)
 {
@@ -43,7 +43,7 @@ phys_addr_t boot_memory_usable(void)
 
 void boot_memory_reserve(phys_addr_t start, phys_addr_t end)
 {
-	boot_memory_top();		/* remember RAM that is only reserved */
+	boot_memory_top(); /* remember RAM that is only reserved */
 	start &= ~(phys_addr_t)(PAGE_SIZE - 1);
 	end = ALIGN_UP(end, (phys_addr_t)PAGE_SIZE);
 	for (unsigned int i = nr_boot_memory; i-- > 0;) {

@@ -18,15 +18,15 @@
 #include "mm/kmap.h"
 #include "mm/uaccess.h"
 
-#define FAULT_WRITE	2u		/* error code, Intel SDM vol. 3, 4.7 */
-#define FAULT_EXEC	16u
+#define FAULT_WRITE  2u /* error code, Intel SDM vol. 3, 4.7 */
+#define FAULT_EXEC   16u
 
-#define SEGV_MAPERR	1		/* si_code */
-#define SEGV_ACCERR	2
-#define BUS_ADRERR	2
+#define SEGV_MAPERR  1 /* si_code */
+#define SEGV_ACCERR  2
+#define BUS_ADRERR   2
 
-#define FAULT_AROUND	16u	/* pages of a file that one read fault maps, if they are there */
-#define STACK_GAP	(64 * PAGE_SIZE) /* kept free below a stack that grows */
+#define FAULT_AROUND 16u /* pages of a file that one read fault maps, if they are there */
+#define STACK_GAP    (64 * PAGE_SIZE) /* kept free below a stack that grows */
 
 /* ---- entries ---- */
 
@@ -82,8 +82,9 @@ static int map_device(struct vma *vma, uintptr_t va)
 {
 	phys_addr_t phys = ((phys_addr_t)vma->page_offset << PAGE_SHIFT) + (va - vma->start);
 
-	return map_special(vma, va, phys, PTE_NOCACHE | PTE_WRITETHROUGH |
-					  (vma->flags & VMA_WRITE ? PTE_WRITE : 0));
+	return map_special(vma, va, phys,
+			   PTE_NOCACHE | PTE_WRITETHROUGH |
+				   (vma->flags & VMA_WRITE ? PTE_WRITE : 0));
 }
 
 /* ---- private memory ---- */
@@ -122,7 +123,7 @@ static int write_private(struct vma *vma, uintptr_t va)
 	spin_lock(&mm->table_lock);
 	entry = mm_pte(mm, va);
 	if (!*entry) {
-		spin_unlock(&mm->table_lock);	/* truncate was faster: the CPU tries again */
+		spin_unlock(&mm->table_lock); /* truncate was faster: the CPU tries again */
 		return 0;
 	}
 	if (!(*entry & PTE_SPECIAL)) {
@@ -282,7 +283,7 @@ static int resolve(struct vma *vma, uintptr_t va, bool write)
 	entry = *mm_pte(mm, va);
 	spin_unlock(&mm->table_lock);
 	if (entry & PTE_PRESENT && (!write || entry & PTE_WRITE))
-		return 0;			/* another thread was faster */
+		return 0; /* another thread was faster */
 	if (vma->flags & VMA_DEVICE)
 		return map_device(vma, va);
 	if (entry && !(vma->flags & VMA_SHARED))
@@ -357,7 +358,7 @@ static void kernel_fault(struct trap_frame *frame, uintptr_t va, unsigned int er
 	if (!current->mm || current->faults_off || this_cpu()->irq_depth || !irqs_enabled())
 		return;
 	if (fault_in(current->mm, va, error & FAULT_WRITE ? VMA_WRITE : VMA_READ) == 0)
-		frame->eip = eip;		/* the copy goes on */
+		frame->eip = eip; /* the copy goes on */
 }
 
 static void out_of_memory(void)
@@ -382,7 +383,7 @@ void page_fault(struct trap_frame *frame, uintptr_t va, unsigned int error)
 	result = va < USER_END ? fault_in(current->mm, va, access) : -EFAULT;
 	switch (result) {
 	case 0:
-	case -EINTR:			/* killed: the way back to user mode ends the task */
+	case -EINTR: /* killed: the way back to user mode ends the task */
 		break;
 	case -ENOMEM:
 		out_of_memory();

@@ -1,9 +1,10 @@
 /*
  * A page that its owner gives away (vmsplice with SPLICE_F_GIFT).
  *
- * The owner's entry is taken out of the page table, and the reference that it held is the receiver's: nothing is
- * counted up and down. What is not the owner's own (a file's page, the zero page, memory that he must not write)
- * cannot be given, and is lent. Once the flush is done no CPU can store to the page by the old entry.
+ * The owner's entry is taken out of the page table, and the reference that it held is the
+ * receiver's: nothing is counted up and down. What is not the owner's own (a file's page, the zero
+ * page, memory that he must not write) cannot be given, and is lent. Once the flush is done no CPU
+ * can store to the page by the old entry.
  */
 #include "kernel/task.h"
 #include "lib/errno.h"

@@ -15,23 +15,23 @@
 #include "lib/string.h"
 #include "mm/pgtable.h"
 
-#define IRQ_SLOTS	4u
-#define LOCAL_SLOTS	(KMAP_LOCAL_MAX + IRQ_SLOTS)
-#define LOCAL_END	(KMAP_LOCAL_START + MAX_CPUS * LOCAL_SLOTS * PAGE_SIZE)
-#define POOL_END	(KMAP_POOL_START + KMAP_POOL_PAGES * PAGE_SIZE)
-#define BUCKETS		256u
-#define NONE		0xffffu
+#define IRQ_SLOTS   4u
+#define LOCAL_SLOTS (KMAP_LOCAL_MAX + IRQ_SLOTS)
+#define LOCAL_END   (KMAP_LOCAL_START + MAX_CPUS * LOCAL_SLOTS * PAGE_SIZE)
+#define POOL_END    (KMAP_POOL_START + KMAP_POOL_PAGES * PAGE_SIZE)
+#define BUCKETS	    256u
+#define NONE	    0xffffu
 
 static unsigned int irq_slots_used[MAX_CPUS];
 
 struct pool_entry {
-	struct page	*page;		/* NULL: never used, or flushed */
-	unsigned int	 users;
-	uint16_t	 next;		/* in its bucket, or on the list of free ones */
+	struct page *page; /* NULL: never used, or flushed */
+	unsigned int users;
+	uint16_t next; /* in its bucket, or on the list of free ones */
 };
 
 static spinlock_t pool_lock = SPINLOCK_INIT("kmap pool");
-static struct pool_entry pool[KMAP_POOL_PAGES];	/* pool_lock, these and the next two */
+static struct pool_entry pool[KMAP_POOL_PAGES]; /* pool_lock, these and the next two */
 static uint16_t buckets[BUCKETS];
 static uint16_t first_free;
 static struct wait_queue pool_wait = WAIT_QUEUE_INIT(pool_wait);
@@ -81,7 +81,7 @@ void kunmap_local_slow(void *address)
 	unsigned int slot;
 
 	if (va < KMAP_LOCAL_START || va >= LOCAL_END)
-		return;				/* device memory: the mapping is the device's */
+		return; /* device memory: the mapping is the device's */
 	if (this_cpu()->irq_depth)
 		slot = KMAP_LOCAL_MAX + --irq_slots_used[this_cpu()->id];
 	else

@@ -13,46 +13,47 @@
 #include "mm/tables.h"
 #include "mm/uaccess.h"
 
-#define PROT_READ		1u
-#define PROT_WRITE		2u
-#define PROT_EXEC		4u
-#define PROT_ALL		7u
-#define PROT_GROWSDOWN		0x01000000u
+#define PROT_READ	    1u
+#define PROT_WRITE	    2u
+#define PROT_EXEC	    4u
+#define PROT_ALL	    7u
+#define PROT_GROWSDOWN	    0x01000000u
 
-#define MAP_SHARED		0x01u
-#define MAP_PRIVATE		0x02u
-#define MAP_SHARED_VALIDATE	0x03u
-#define MAP_TYPE		0x0fu
-#define MAP_FIXED		0x10u
-#define MAP_ANONYMOUS		0x20u
-#define MAP_GROWSDOWN		0x100u
-#define MAP_DENYWRITE		0x800u
-#define MAP_EXECUTABLE		0x1000u
-#define MAP_LOCKED		0x2000u
-#define MAP_NORESERVE		0x4000u
-#define MAP_POPULATE		0x8000u
-#define MAP_NONBLOCK		0x10000u
-#define MAP_STACK		0x20000u
-#define MAP_FIXED_NOREPLACE	0x100000u
-#define MAP_KNOWN (MAP_TYPE | MAP_FIXED | MAP_ANONYMOUS | MAP_GROWSDOWN | MAP_DENYWRITE |	\
-		   MAP_EXECUTABLE | MAP_LOCKED | MAP_NORESERVE | MAP_POPULATE | MAP_NONBLOCK |	\
-		   MAP_STACK | MAP_FIXED_NOREPLACE)
+#define MAP_SHARED	    0x01u
+#define MAP_PRIVATE	    0x02u
+#define MAP_SHARED_VALIDATE 0x03u
+#define MAP_TYPE	    0x0fu
+#define MAP_FIXED	    0x10u
+#define MAP_ANONYMOUS	    0x20u
+#define MAP_GROWSDOWN	    0x100u
+#define MAP_DENYWRITE	    0x800u
+#define MAP_EXECUTABLE	    0x1000u
+#define MAP_LOCKED	    0x2000u
+#define MAP_NORESERVE	    0x4000u
+#define MAP_POPULATE	    0x8000u
+#define MAP_NONBLOCK	    0x10000u
+#define MAP_STACK	    0x20000u
+#define MAP_FIXED_NOREPLACE 0x100000u
+#define MAP_KNOWN                                                                                \
+	(MAP_TYPE | MAP_FIXED | MAP_ANONYMOUS | MAP_GROWSDOWN | MAP_DENYWRITE | MAP_EXECUTABLE | \
+	 MAP_LOCKED | MAP_NORESERVE | MAP_POPULATE | MAP_NONBLOCK | MAP_STACK |                  \
+	 MAP_FIXED_NOREPLACE)
 
-#define MREMAP_MAYMOVE		1u
-#define MREMAP_FIXED		2u
+#define MREMAP_MAYMOVE	1u
+#define MREMAP_FIXED	2u
 
-#define MADV_NORMAL		0
-#define MADV_RANDOM		1
-#define MADV_SEQUENTIAL		2
-#define MADV_WILLNEED		3
-#define MADV_DONTNEED		4
-#define MADV_FREE		8
+#define MADV_NORMAL	0
+#define MADV_RANDOM	1
+#define MADV_SEQUENTIAL 2
+#define MADV_WILLNEED	3
+#define MADV_DONTNEED	4
+#define MADV_FREE	8
 
-#define MS_ASYNC		1u
-#define MS_INVALIDATE		2u
-#define MS_SYNC			4u
+#define MS_ASYNC	1u
+#define MS_INVALIDATE	2u
+#define MS_SYNC		4u
 
-#define WILLNEED_RUN		64u	/* pages whose reads are started at once */
+#define WILLNEED_RUN	64u /* pages whose reads are started at once */
 
 static bool range_free(struct mm *mm, uintptr_t start, size_t len)
 {
@@ -323,10 +324,10 @@ static void move_brk(struct mm *mm, uintptr_t to, struct list *dead)
 	if (to < mm->brk_start || to >= USER_END ||
 	    to - mm->brk_start > current->process->limits[RLIMIT_DATA].soft)
 		return;
-	if (new > old && (hopeless(new - mm->brk_start) ||
-			  !range_free(mm, old, new - old + PAGE_SIZE) ||
-			  mm_map_locked(mm, old, new - old, VMA_READ | VMA_WRITE | VMA_MAY_WRITE,
-					NULL, 0, dead) < 0))
+	if (new > old &&
+	    (hopeless(new - mm->brk_start) || !range_free(mm, old, new - old + PAGE_SIZE) ||
+	     mm_map_locked(mm, old, new - old, VMA_READ | VMA_WRITE | VMA_MAY_WRITE, NULL, 0,
+			   dead) < 0))
 		return;
 	if (new < old && mm_unmap_locked(mm, new, old - new, dead) < 0)
 		return;
@@ -351,10 +352,10 @@ long sys_brk(uintptr_t to)
 /* ---- mremap ---- */
 
 struct remap {
-	uintptr_t	start;
-	size_t		len, new_len;
-	unsigned int	flags;
-	uintptr_t	target;		/* MREMAP_FIXED */
+	uintptr_t start;
+	size_t len, new_len;
+	unsigned int flags;
+	uintptr_t target; /* MREMAP_FIXED */
 };
 
 static long remap_elsewhere(struct mm *mm, const struct remap *r, struct list *dead)
@@ -462,7 +463,7 @@ static int advise_vma(struct vma *vma, uintptr_t start, uintptr_t end, int advic
 		mm_zap(vma->mm, start, end);
 		return 0;
 	default:
-		return 0;		/* how it will be used: nothing follows from it here */
+		return 0; /* how it will be used: nothing follows from it here */
 	}
 }
 

@@ -23,30 +23,33 @@
 #include "mm/kmap.h"
 #include "mm/pgtable.h"
 
-#define MAX_ORDER	10u		/* the largest block: 4 MiB */
-#define HOT_MAX		30u		/* pages on a CPU's stack; 128 bytes are cheap to index */
-#define HOT_BATCH	15u		/* moved to or from the zone at once */
-#define POISON_BYTE	0xa5
-#define POISON_WORD	0xa5a5a5a5u
-#define REFS_LIMIT	0x40000000
-#define PG_NOT_FREE	(PG_RESERVED | PG_BUDDY | PG_SLAB | PG_LRU | PG_DEVICE | PG_LOCKED)
+#define MAX_ORDER   10u /* the largest block: 4 MiB */
+#define HOT_MAX	    30u /* pages on a CPU's stack; 128 bytes are cheap to index */
+#define HOT_BATCH   15u /* moved to or from the zone at once */
+#define POISON_BYTE 0xa5
+#define POISON_WORD 0xa5a5a5a5u
+#define REFS_LIMIT  0x40000000
+#define PG_NOT_FREE (PG_RESERVED | PG_BUDDY | PG_SLAB | PG_LRU | PG_DEVICE | PG_LOCKED)
 
 enum { ZONE_LOW, ZONE_HIGH, NR_ZONES };
 
 struct zone {
-	spinlock_t	 lock;				/* irqsave */
-	struct list	 free[MAX_ORDER + 1];		/* blocks, by page->link */
-	unsigned int	 nr_free;			/* pages, without those on the stacks */
-	unsigned int	 nr_pages;			/* in all */
+	spinlock_t lock;		 /* irqsave */
+	struct list free[MAX_ORDER + 1]; /* blocks, by page->link */
+	unsigned int nr_free;		 /* pages, without those on the stacks */
+	unsigned int nr_pages;		 /* in all */
 };
 
 struct hot_pages {
 	volatile unsigned int busy;
-	unsigned int	 count;
-	struct page	*pages[HOT_MAX];
+	unsigned int count;
+	struct page *pages[HOT_MAX];
 };
 
-#define ZONE_INIT(n) { .lock = SPINLOCK_INIT(n) }
+#define ZONE_INIT(n)                     \
+	{                                \
+		.lock = SPINLOCK_INIT(n) \
+	}
 static struct zone zones[NR_ZONES] = { ZONE_INIT("low zone"), ZONE_INIT("high zone") };
 static struct hot_pages hot_pages[MAX_CPUS][NR_ZONES];
 

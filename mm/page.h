@@ -2,13 +2,13 @@
  * Pages of memory: struct page, reference counts, the page allocator.
  *
  * 1. mem_map has one struct page for every page frame of RAM. A page belongs to whoever holds a
- *    reference; the last page_put() frees it. A compound page of 2^order frames has its count in the
- *    first struct page; its followers point to it.
- * 2. The allocator is a buddy system with a low zone (in the kernel's direct map) and a high zone (to
- *    be reached by kmap only). Allocation tries high first if HIGH is allowed, then low.
+ *    reference; the last page_put() frees it. A compound page of 2^order frames has its count in
+ *    the first struct page; its followers point to it.
+ * 2. The allocator is a buddy system with a low zone (in the kernel's direct map) and a high zone
+ *    (to be reached by kmap only). Allocation tries high first if HIGH is allowed, then low.
  * 3. zone locks are taken irqsave: pages are freed from interrupts.
- * 4. `lent` counts the pipe slots, packets and bios made from slots that hold a page: its bytes must
- *    not change then (fs/pagecache.h, page_begin_write).
+ * 4. `lent` counts the pipe slots, packets and bios made from slots that hold a page: its bytes
+ *    must not change then (fs/pagecache.h, page_begin_write).
  * 5. A *fake page* (PG_DEVICE) stands for device memory. It is not in mem_map, has no frame number
  *    here, and `private` is the kernel address of its mapping. kmap works on it.
  */
@@ -24,69 +24,84 @@ struct slab_cache;
 
 //BOOK: struct-page
 struct page {
-	unsigned int	flags;		/* PG_*: changed by set_bits / clear_bits */
-	struct atomic	refs;		/* holders; 0: free */
-	struct atomic	lent;		/* promises: slots and the like that hold it */
+	unsigned int flags; /* PG_*: changed by set_bits / clear_bits */
+	struct atomic refs; /* holders; 0: free */
+	struct atomic lent; /* promises: slots and the like that hold it */
 	union {
-		struct atomic	mapped;		/* user page-table entries that point here */
-		void		*free_objects;	/* PG_SLAB: its first free object */
+		struct atomic mapped; /* user page-table entries that point here */
+		void *free_objects;   /* PG_SLAB: its first free object */
 	};
-	unsigned int	index;		/* page cache: which page of the file. buddy: order of a free block.
+	unsigned int index; /* page cache: which page of the file. buddy: order of a free block.
 					   slab: objects in use */
 	union {
-		struct mapping	*mapping;	/* page cache: the file; NULL once truncated or replaced */
-		struct slab_cache *slab;	/* PG_SLAB: whose objects */
-		struct page	*head;		/* PG_TAIL: the first page of the compound page */
+		struct mapping *mapping; /* page cache: the file; NULL once truncated or replaced */
+		struct slab_cache *slab; /* PG_SLAB: whose objects */
+		struct page *head;	 /* PG_TAIL: the first page of the compound page */
 	};
 	union {
-		struct list	 link;		/* buddy free list, page LRU */
+		struct list link; /* buddy free list, page LRU */
 	};
-	unsigned long	private;	/* owner's; compound head: order */
+	unsigned long private; /* owner's; compound head: order */
 };
 
 enum page_flags {
-	PG_LOCKED	= 1 << 0,	/* IO runs or the contents are being changed; see page_lock() */
-	PG_UPTODATE	= 1 << 1,	/* the bytes are there */
-	PG_ERROR	= 1 << 2,	/* the read failed */
-	PG_DIRTY	= 1 << 3,	/* newer than its backing store */
-	PG_WRITEBACK	= 1 << 4,	/* a write to its backing store runs */
-	PG_HEAD		= 1 << 5,	/* first page of a compound page */
-	PG_TAIL		= 1 << 6,	/* another page of a compound page */
-	PG_SLAB		= 1 << 7,
-	PG_BUDDY	= 1 << 8,	/* free, head of a block of 2^index pages */
-	PG_RESERVED	= 1 << 9,	/* not RAM, or never freed */
-	PG_DEVICE	= 1 << 10,	/* fake page for device memory */
-	PG_WAITERS	= 1 << 11,	/* somebody may wait on this page */
-	PG_REFERENCED	= 1 << 12,	/* used since the LRU looked last */
-	PG_LRU		= 1 << 13,	/* on the page LRU */
-	PG_HIGH		= 1 << 14,	/* not in the direct map */
-	PG_TABLE	= 1 << 15,	/* a page table */
+	PG_LOCKED = 1 << 0,    /* IO runs or the contents are being changed; see page_lock() */
+	PG_UPTODATE = 1 << 1,  /* the bytes are there */
+	PG_ERROR = 1 << 2,     /* the read failed */
+	PG_DIRTY = 1 << 3,     /* newer than its backing store */
+	PG_WRITEBACK = 1 << 4, /* a write to its backing store runs */
+	PG_HEAD = 1 << 5,      /* first page of a compound page */
+	PG_TAIL = 1 << 6,      /* another page of a compound page */
+	PG_SLAB = 1 << 7,
+	PG_BUDDY = 1 << 8,	 /* free, head of a block of 2^index pages */
+	PG_RESERVED = 1 << 9,	 /* not RAM, or never freed */
+	PG_DEVICE = 1 << 10,	 /* fake page for device memory */
+	PG_WAITERS = 1 << 11,	 /* somebody may wait on this page */
+	PG_REFERENCED = 1 << 12, /* used since the LRU looked last */
+	PG_LRU = 1 << 13,	 /* on the page LRU */
+	PG_HIGH = 1 << 14,	 /* not in the direct map */
+	PG_TABLE = 1 << 15,	 /* a page table */
 };
 
 enum alloc_flags {
-	ALLOC_LOW	= 0,		/* from the direct map */
-	ALLOC_HIGH	= 1 << 0,	/* high memory will do */
-	ALLOC_ZERO	= 1 << 1,
-	ALLOC_ATOMIC	= 1 << 2,	/* must not sleep: no reclaim */
+	ALLOC_LOW = 0,	     /* from the direct map */
+	ALLOC_HIGH = 1 << 0, /* high memory will do */
+	ALLOC_ZERO = 1 << 1,
+	ALLOC_ATOMIC = 1 << 2, /* must not sleep: no reclaim */
 };
 
 extern struct page *mem_map;
-extern unsigned int nr_frames;		/* entries of mem_map */
-extern unsigned int lowmem_frames;	/* frames below this are in the direct map */
-extern struct page *zero_page;		/* all zeros; reserved, its count does not matter */
+extern unsigned int nr_frames;	   /* entries of mem_map */
+extern unsigned int lowmem_frames; /* frames below this are in the direct map */
+extern struct page *zero_page;	   /* all zeros; reserved, its count does not matter */
 
-static inline unsigned int page_frame(const struct page *page)	{ return page - mem_map; }
-static inline struct page *frame_page(unsigned int frame)	{ return &mem_map[frame]; }
+static inline unsigned int page_frame(const struct page *page)
+{
+	return page - mem_map;
+}
+static inline struct page *frame_page(unsigned int frame)
+{
+	return &mem_map[frame];
+}
 static inline phys_addr_t page_phys(const struct page *page)
 {
 	return (phys_addr_t)page_frame(page) << PAGE_SHIFT;
 }
 
-#define KERNEL_BASE	0xc0000000u	/* the direct map starts here, at physical 0 */
+#define KERNEL_BASE 0xc0000000u /* the direct map starts here, at physical 0 */
 /* Only for low memory. */
-static inline void *phys_to_virt(phys_addr_t phys)	{ return (void *)(uintptr_t)(phys + KERNEL_BASE); }
-static inline phys_addr_t virt_to_phys(const void *va)	{ return (uintptr_t)va - KERNEL_BASE; }
-static inline struct page *virt_to_page(const void *va)	{ return frame_page(virt_to_phys(va) >> PAGE_SHIFT); }
+static inline void *phys_to_virt(phys_addr_t phys)
+{
+	return (void *)(uintptr_t)(phys + KERNEL_BASE);
+}
+static inline phys_addr_t virt_to_phys(const void *va)
+{
+	return (uintptr_t)va - KERNEL_BASE;
+}
+static inline struct page *virt_to_page(const void *va)
+{
+	return frame_page(virt_to_phys(va) >> PAGE_SHIFT);
+}
 static inline void *page_address_low(const struct page *page)
 {
 	return phys_to_virt(page_phys(page));
@@ -118,7 +133,7 @@ void page_put(struct page *page);
 void page_free(struct page *page);
 
 struct memory_stats {
-	unsigned int total, free, low_total, low_free;	/* pages */
+	unsigned int total, free, low_total, low_free; /* pages */
 };
 void memory_stats(struct memory_stats *stats);
 
@@ -134,7 +149,9 @@ void shrinker_register(struct shrinker *shrinker);
 /* Ask all shrinkers once: how many pages they freed. May sleep. */
 unsigned int memory_shrink(unsigned int wanted);
 
-/* Fault injection: the nth allocation from now that may fail does (0: off). /proc/sys/vm/fail_nth */
+/*
+ * Fault injection: the nth allocation from now that may fail does (0: off). /proc/sys/vm/fail_nth
+ */
 extern struct atomic page_fail_nth;
 bool page_fail_slow(void);
 /* Is this allocation the one that is to fail? For allocators. */
@@ -151,7 +168,7 @@ void *page_alloc_low(unsigned int order);
 void page_free_low(void *address);
 
 /* ---- boot: mm/boot_memory.c ---- */
-struct boot_memory {			/* a usable range of RAM from the loader's map, page aligned */
+struct boot_memory { /* a usable range of RAM from the loader's map, page aligned */
 	phys_addr_t start, end;
 };
 #define MAX_BOOT_MEMORY 32

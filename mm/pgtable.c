@@ -14,9 +14,9 @@
 #include "lib/errno.h"
 #include "lib/string.h"
 
-#define ENTRIES		512u
-#define LOW_MINIMUM	(8u << 20)	/* least memory to boot with, and least direct map */
-#define TOP_KERNEL	(KERNEL_BASE >> 30)
+#define ENTRIES	    512u
+#define LOW_MINIMUM (8u << 20) /* least memory to boot with, and least direct map */
+#define TOP_KERNEL  (KERNEL_BASE >> 30)
 
 extern char _text[], _etext[], _init_start[], _init_end[], _rodata[], _erodata[], _kernel_end[];
 
@@ -145,7 +145,7 @@ void pgtable_make_data(phys_addr_t start, phys_addr_t end)
 	uintptr_t va = start + KERNEL_BASE, last;
 
 	if (end > virt_to_phys(_kernel_end))
-		return;			/* 2 MiB pages are writable anyway */
+		return; /* 2 MiB pages are writable anyway */
 	last = end + KERNEL_BASE;
 	for (uintptr_t at = va; at < last; at += PAGE_SIZE)
 		set_direct(kernel_pte(at), at, PTE_WRITE | pte_nx);

@@ -1,8 +1,8 @@
 /*
  * Page tables (PAE: three levels, 64-bit entries). Intel SDM vol. 3, 4.4.
  *
- * 1. The kernel's part (the fourth page directory) is one set of tables that all address spaces share:
- *    a change there is seen everywhere, after tlb_flush_kernel().
+ * 1. The kernel's part (the fourth page directory) is one set of tables that all address spaces
+ *    share: a change there is seen everywhere, after tlb_flush_kernel().
  * 2. The user part of an address space is guarded by mm->table_lock (a plain spinlock).
  * 3. Tables are low memory. Entries are written so that no CPU sees half of one.
  */
@@ -13,28 +13,36 @@
 
 typedef uint64_t pte_t;
 
-#define PTE_PRESENT	(1ull << 0)
-#define PTE_WRITE	(1ull << 1)
-#define PTE_USER	(1ull << 2)
+#define PTE_PRESENT	 (1ull << 0)
+#define PTE_WRITE	 (1ull << 1)
+#define PTE_USER	 (1ull << 2)
 #define PTE_WRITETHROUGH (1ull << 3)
-#define PTE_NOCACHE	(1ull << 4)
-#define PTE_ACCESSED	(1ull << 5)
-#define PTE_DIRTY	(1ull << 6)
-#define PTE_LARGE	(1ull << 7)	/* page directory: a 2 MiB page */
-#define PTE_GLOBAL	(1ull << 8)
-#define PTE_SPECIAL	(1ull << 9)	/* ours: maps no struct page with a count (device, zero page) */
-#define PTE_NX		(1ull << 63)
-#define PTE_FRAME	0x000ffffffffff000ull
-#define LARGE_SIZE	(2u << 20)
+#define PTE_NOCACHE	 (1ull << 4)
+#define PTE_ACCESSED	 (1ull << 5)
+#define PTE_DIRTY	 (1ull << 6)
+#define PTE_LARGE	 (1ull << 7) /* page directory: a 2 MiB page */
+#define PTE_GLOBAL	 (1ull << 8)
+#define PTE_SPECIAL	 (1ull << 9) /* ours: maps no struct page with a count (device, zero page) */
+#define PTE_NX		 (1ull << 63)
+#define PTE_FRAME	 0x000ffffffffff000ull
+#define LARGE_SIZE	 (2u << 20)
 
-extern pte_t pte_nx;			/* PTE_NX where the CPU has it, else 0 */
+extern pte_t pte_nx; /* PTE_NX where the CPU has it, else 0 */
 
 struct mm;
 
-static inline pte_t pte_make(phys_addr_t phys, pte_t bits)	{ return phys | bits; }
-static inline unsigned int pte_frame(pte_t pte)	{ return (pte & PTE_FRAME) >> PAGE_SHIFT; }
+static inline pte_t pte_make(phys_addr_t phys, pte_t bits)
+{
+	return phys | bits;
+}
+static inline unsigned int pte_frame(pte_t pte)
+{
+	return (pte & PTE_FRAME) >> PAGE_SHIFT;
+}
 
-/* Writes an entry so that a walker never sees a mix: low half cleared, high written, low written. */
+/*
+ * Writes an entry so that a walker never sees a mix: low half cleared, high written, low written.
+ */
 static inline void pte_set(pte_t *entry, pte_t value)
 {
 	volatile uint32_t *half = (volatile uint32_t *)entry;
@@ -66,15 +74,22 @@ static inline pte_t pte_write_protect(pte_t *entry)
 
 /* Built at boot: direct map (text read-only, data not executable), kernel half. */
 void pgtable_init(void);
-/* The entry of kernel address va in an area that has tables: KMAP_POOL_START and above from boot on, the vmalloc
- * area as far as it is in use, the kernel image. */
+/*
+ * The entry of kernel address va in an area that has tables: KMAP_POOL_START and above from boot
+ * on, the vmalloc area as far as it is in use, the kernel image.
+ */
 pte_t *kernel_pte(uintptr_t va);
-/* Have tables for [start, end) of the vmalloc area: 0 or -ENOMEM. Under the area's lock; never sleeps. */
+/*
+ * Have tables for [start, end) of the vmalloc area: 0 or -ENOMEM. Under the area's lock; never
+ * sleeps.
+ */
 int kernel_tables_make(uintptr_t start, uintptr_t end);
 /* Low memory that held code or constants becomes ordinary memory: writable, not executable. */
 void pgtable_make_data(phys_addr_t start, phys_addr_t end);
-/* Map the first 2 MiB of physical memory at 0 in the kernel's own tables, executable (start of other CPUs), or no
- * longer. */
+/*
+ * Map the first 2 MiB of physical memory at 0 in the kernel's own tables, executable (start of
+ * other CPUs), or no longer.
+ */
 void pgtable_map_low(bool on);
 /* The kernel's page directory, which every address space shares as its fourth. */
 extern uint32_t kernel_directory_phys;
@@ -83,13 +98,13 @@ extern uintptr_t direct_map_end;
 extern uint32_t kernel_cr3;
 
 /* Areas above the direct map. */
-#define VMALLOC_START	0xf0800000u
-#define VMALLOC_END	0xfe000000u
-#define KMAP_POOL_START	0xfe000000u
-#define KMAP_POOL_PAGES	1024u
-#define KMAP_LOCAL_START 0xff000000u	/* MAX_CPUS * (KMAP_LOCAL_MAX + 4) pages */
-#define FIXED_START	0xff800000u	/* mapped by early boot: APIC, IO-APIC, ACPI tables */
-#define DIRECT_MAP_MAX	(768u << 20)
+#define VMALLOC_START	 0xf0800000u
+#define VMALLOC_END	 0xfe000000u
+#define KMAP_POOL_START	 0xfe000000u
+#define KMAP_POOL_PAGES	 1024u
+#define KMAP_LOCAL_START 0xff000000u /* MAX_CPUS * (KMAP_LOCAL_MAX + 4) pages */
+#define FIXED_START	 0xff800000u /* mapped by early boot: APIC, IO-APIC, ACPI tables */
+#define DIRECT_MAP_MAX	 (768u << 20)
 
 /* ---- TLB: kernel/tlb.c ---- */
 

@@ -38,7 +38,7 @@ static bool change(struct vma *vma, struct page *page, bool unmap)
 	if (old && unmap) {
 		atomic_dec(&page->mapped);
 		atomic_dec(&mm->resident);
-		page_put(page);			/* not the last one: the caller has one */
+		page_put(page); /* not the last one: the caller has one */
 	}
 	return old & PTE_WRITE && old & PTE_DIRTY;
 }

@@ -16,36 +16,36 @@
 #include "kernel/spinlock.h"
 #include "lib/string.h"
 
-#define MAGAZINE_SIZE	16u
-#define MAX_SLAB_ORDER	3u
-#define KEEP_EMPTY	1u		/* slabs without objects that a cache keeps */
+#define MAGAZINE_SIZE  16u
+#define MAX_SLAB_ORDER 3u
+#define KEEP_EMPTY     1u /* slabs without objects that a cache keeps */
 
 /* Debug build. */
-#define RED_ZONE	16u
-#define RED_BYTE	0xbb
-#define FREE_BYTE	0x6b
-#define STATE_FREE	0xf4eef4eeu
-#define STATE_USED	0x05ed05edu
+#define RED_ZONE   16u
+#define RED_BYTE   0xbb
+#define FREE_BYTE  0x6b
+#define STATE_FREE 0xf4eef4eeu
+#define STATE_USED 0x05ed05edu
 
 struct magazine {
-	spinlock_t	 lock;			/* irqsave; taken by other CPUs to drain it */
-	unsigned int	 count;
-	void		*objects[MAGAZINE_SIZE];
+	spinlock_t lock; /* irqsave; taken by other CPUs to drain it */
+	unsigned int count;
+	void *objects[MAGAZINE_SIZE];
 };
 
 struct slab_cache {
-	const char	*name;
-	size_t		 size;				/* as asked for */
-	size_t		 stride;			/* from one object to the next */
-	unsigned int	 before;			/* bytes of red zone ahead of the object */
-	unsigned int	 order, per_slab;
-	unsigned int	 batch;				/* objects that a magazine takes */
-	spinlock_t	 lock;				/* irqsave: the next four */
-	struct list	 partial, empty;		/* slabs, by page->link */
-	unsigned int	 nr_empty, nr_slabs;
-	unsigned int	 nr_out;		/* objects outside their slabs, in magazines too */
-	struct slab_cache *next;			/* all caches */
-	struct magazine	 magazines[MAX_CPUS];
+	const char *name;
+	size_t size;	     /* as asked for */
+	size_t stride;	     /* from one object to the next */
+	unsigned int before; /* bytes of red zone ahead of the object */
+	unsigned int order, per_slab;
+	unsigned int batch;	    /* objects that a magazine takes */
+	spinlock_t lock;	    /* irqsave: the next four */
+	struct list partial, empty; /* slabs, by page->link */
+	unsigned int nr_empty, nr_slabs;
+	unsigned int nr_out;	 /* objects outside their slabs, in magazines too */
+	struct slab_cache *next; /* all caches */
+	struct magazine magazines[MAX_CPUS];
 };
 
 static spinlock_t caches_lock = SPINLOCK_INIT("slab caches");
@@ -382,7 +382,8 @@ struct slab_cache *slab_cache_create(const char *name, size_t size, size_t align
 }
 
 void slab_walk(void (*show)(void *context, const char *name, size_t size, unsigned int in_use,
-			    unsigned int pages), void *context)
+			    unsigned int pages),
+	       void *context)
 {
 	for (struct slab_cache *cache = READ_ONCE(caches); cache; cache = cache->next) {
 		unsigned int in_use = READ_ONCE(cache->nr_out);
@@ -400,13 +401,13 @@ static const struct {
 	unsigned int size;
 	const char *name;
 } kmalloc_sizes[] = {
-	{ 16, "kmalloc-16" }, { 32, "kmalloc-32" }, { 64, "kmalloc-64" },
-	{ 96, "kmalloc-96" }, { 128, "kmalloc-128" }, { 192, "kmalloc-192" },
-	{ 256, "kmalloc-256" }, { 512, "kmalloc-512" },
-	{ 1024, "kmalloc-1024" }, { 2048, "kmalloc-2048" },
+	{ 16, "kmalloc-16" },	  { 32, "kmalloc-32" },	  { 64, "kmalloc-64" },
+	{ 96, "kmalloc-96" },	  { 128, "kmalloc-128" }, { 192, "kmalloc-192" },
+	{ 256, "kmalloc-256" },	  { 512, "kmalloc-512" }, { 1024, "kmalloc-1024" },
+	{ 2048, "kmalloc-2048" },
 };
 #define KMALLOC_SLAB_MAX 2048u
-#define KMALLOC_MAX	(128u << 10)
+#define KMALLOC_MAX	 (128u << 10)
 
 static struct slab_cache *kmalloc_caches[ARRAY_SIZE(kmalloc_sizes)];
 
@@ -460,7 +461,7 @@ void slab_init(void)
 
 	cache_setup(&cache_cache, "slab_cache", sizeof(struct slab_cache), 0);
 	for (unsigned int i = 0; i < ARRAY_SIZE(kmalloc_sizes); i++)
-		kmalloc_caches[i] = slab_cache_create(kmalloc_sizes[i].name,
-						      kmalloc_sizes[i].size, 0);
+		kmalloc_caches[i] =
+			slab_cache_create(kmalloc_sizes[i].name, kmalloc_sizes[i].size, 0);
 	shrinker_register(&shrinker);
 }

@@ -15,7 +15,9 @@ void slab_init(void);
 
 /* A cache of objects of `size` bytes, aligned to `align` (0: 8). Panics without memory (boot). */
 struct slab_cache *slab_cache_create(const char *name, size_t size, size_t align);
-/* One object, not initialised; NULL: no memory. flags: 0 (may sleep) or ALLOC_ATOMIC, ALLOC_ZERO. */
+/*
+ * One object, not initialised; NULL: no memory. flags: 0 (may sleep) or ALLOC_ATOMIC, ALLOC_ZERO.
+ */
 void *slab_alloc(struct slab_cache *cache, unsigned int flags);
 void slab_free(struct slab_cache *cache, void *object);
 
@@ -27,7 +29,8 @@ void kfree(const void *object);
 
 /* For /proc/slabinfo: calls show for each cache. */
 void slab_walk(void (*show)(void *context, const char *name, size_t size, unsigned int in_use,
-			    unsigned int pages), void *context);
+			    unsigned int pages),
+	       void *context);
 
 /* Give back what the caches keep for later: returns the number of pages. Also a shrinker. */
 unsigned int slab_reclaim(unsigned int wanted);

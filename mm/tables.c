@@ -14,9 +14,9 @@
 #include "kernel/init.h"
 #include "mm/slab.h"
 
-#define ENTRIES		512u
-#define TOP_USER	3u		/* top entries for user addresses */
-#define GATHER		64u
+#define ENTRIES	 512u
+#define TOP_USER 3u /* top entries for user addresses */
+#define GATHER	 64u
 
 static struct slab_cache *top_cache;
 

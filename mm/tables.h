@@ -15,7 +15,10 @@ pte_t *mm_pte(struct mm *mm, uintptr_t va);
 /* Have a table for va: 0 or -ENOMEM. May sleep. mm->lock is held. */
 int mm_make_table(struct mm *mm, uintptr_t va);
 /* The first address behind va that has another table. */
-static inline uintptr_t mm_next_table(uintptr_t va)	{ return (va | (LARGE_SIZE - 1)) + 1; }
+static inline uintptr_t mm_next_table(uintptr_t va)
+{
+	return (va | (LARGE_SIZE - 1)) + 1;
+}
 /* Entry bits for a VMA's flags, without PTE_WRITE. */
 pte_t mm_entry_bits(unsigned int vma_flags);
 

@@ -13,33 +13,33 @@
 #include "kernel/cpu.h"
 #include "mm/vm.h"
 
-#define FAULT_IN_MAX	16u		/* pages that user_fault_in() looks at */
+#define FAULT_IN_MAX 16u /* pages that user_fault_in() looks at */
 
 struct smap_site {
-	uint8_t	 *address;
-	uint32_t opcode;		/* third byte of stac, clac */
+	uint8_t *address;
+	uint32_t opcode; /* third byte of stac, clac */
 };
 extern const struct smap_site _smap_sites_start[], _smap_sites_end[];
 
-#define SMAP_SITE(opcode)								\
-	"661:	.byte 0x8d, 0x76, 0x00\n"		/* lea 0(%esi), %esi */		\
-	"	.pushsection __smap_sites, \"a\"\n"					\
-	"	.long 661b, " opcode "\n"						\
+#define SMAP_SITE(opcode)                                         \
+	"661:	.byte 0x8d, 0x76, 0x00\n" /* lea 0(%esi), %esi */ \
+	"	.pushsection __smap_sites, \"a\"\n"                     \
+	"	.long 661b, " opcode "\n"                         \
 	"	.popsection\n"
 
-#define EX_TABLE(fault, fixup)								\
-	"	.pushsection __ex_table, \"a\"\n"					\
-	"	.long " fault ", " fixup "\n"						\
+#define EX_TABLE(fault, fixup)                \
+	"	.pushsection __ex_table, \"a\"\n"   \
+	"	.long " fault ", " fixup "\n" \
 	"	.popsection\n"
 
 static inline void user_access_begin(void)
 {
-	__asm__ volatile(SMAP_SITE("0xcb") ::: "memory");
+	__asm__ volatile(SMAP_SITE("0xcb")::: "memory");
 }
 
 static inline void user_access_end(void)
 {
-	__asm__ volatile(SMAP_SITE("0xca") ::: "memory");
+	__asm__ volatile(SMAP_SITE("0xca")::: "memory");
 }
 
 void user_access_stop(void)
@@ -62,10 +62,12 @@ void uaccess_init(void)
 static inline bool move_word(void *dst, const void *src)
 {
 	__asm__ goto("1:	movl (%1), %%eax\n"
-		     "2:	movl %%eax, (%0)\n"
-		     EX_TABLE("1b", "%l[fault]")
-		     EX_TABLE("2b", "%l[fault]")
-		     : : "r"(dst), "r"(src) : "eax", "memory" : fault);
+		     "2:	movl %%eax, (%0)\n" EX_TABLE("1b", "%l[fault]")
+			     EX_TABLE("2b", "%l[fault]")
+		     :
+		     : "r"(dst), "r"(src)
+		     : "eax", "memory"
+		     : fault);
 	return true;
 fault:
 	return false;
@@ -74,10 +76,12 @@ fault:
 static inline bool move_byte(void *dst, const void *src)
 {
 	__asm__ goto("1:	movb (%1), %%al\n"
-		     "2:	movb %%al, (%0)\n"
-		     EX_TABLE("1b", "%l[fault]")
-		     EX_TABLE("2b", "%l[fault]")
-		     : : "r"(dst), "r"(src) : "eax", "memory" : fault);
+		     "2:	movb %%al, (%0)\n" EX_TABLE("1b", "%l[fault]")
+			     EX_TABLE("2b", "%l[fault]")
+		     :
+		     : "r"(dst), "r"(src)
+		     : "eax", "memory"
+		     : fault);
 	return true;
 fault:
 	return false;
@@ -96,10 +100,10 @@ static inline size_t copy(void *dst, const void *src, size_t n)
 			 "	.pushsection .text.fixup, \"ax\"\n"
 			 "4:	leal (%3, %0, 4), %0\n"
 			 "	jmp 2b\n"
-			 "	.popsection\n"
-			 EX_TABLE("1b", "4b")
-			 EX_TABLE("2b", "3b")
-			 : "+c"(words), "+D"(dst), "+S"(src) : "r"(n % 4) : "memory");
+			 "	.popsection\n" EX_TABLE("1b", "4b") EX_TABLE("2b", "3b")
+			 : "+c"(words), "+D"(dst), "+S"(src)
+			 : "r"(n % 4)
+			 : "memory");
 	user_access_end();
 	return words;
 }
@@ -156,10 +160,10 @@ int clear_user(void __user *dst, size_t n)
 			 "	.pushsection .text.fixup, \"ax\"\n"
 			 "4:	leal (%2, %0, 4), %0\n"
 			 "	jmp 2b\n"
-			 "	.popsection\n"
-			 EX_TABLE("1b", "4b")
-			 EX_TABLE("2b", "3b")
-			 : "+c"(words), "+D"(dst) : "r"(n % 4), "a"(0) : "memory");
+			 "	.popsection\n" EX_TABLE("1b", "4b") EX_TABLE("2b", "3b")
+			 : "+c"(words), "+D"(dst)
+			 : "r"(n % 4), "a"(0)
+			 : "memory");
 	user_access_end();
 	return words ? -EFAULT : 0;
 }

@@ -2,9 +2,9 @@
  * User memory. Nothing else in the kernel dereferences a user pointer.
  *
  * 1. The plain forms may sleep (page fault) and return 0 or -EFAULT; they may have copied a part.
- * 2. The _nofault forms neither sleep nor fault pages in: they return how many bytes they copied, and
- *    stop at the first page that is not there. They are for callers that hold something. After a short
- *    one: drop what is held, user_fault_in(), start over.
+ * 2. The _nofault forms neither sleep nor fault pages in: they return how many bytes they copied,
+ *    and stop at the first page that is not there. They are for callers that hold something. After
+ *    a short one: drop what is held, user_fault_in(), start over.
  * 3. Range checks against USER_END are part of every function.
  */
 #ifndef MM_UACCESS_H
@@ -13,7 +13,10 @@
 #include "lib/types.h"
 #include "lib/errno.h"
 
-/* Patches the SMAP instructions in where the CPU has it: before the kernel's text becomes read-only. */
+/*
+ * Patches the SMAP instructions in where the CPU has it: before the kernel's text becomes
+ * read-only.
+ */
 void uaccess_init(void);
 
 int copy_from_user(void *dst, const void __user *src, size_t n);
@@ -27,13 +30,21 @@ size_t copy_to_user_nofault(void __user *dst, const void *src, size_t n);
 int get_user_u32(uint32_t *value, const void __user *src);
 int put_user_u32(uint32_t value, void __user *dst);
 
-/* A string: its length without the terminator; -EFAULT; -ENAMETOOLONG if it does not end in size. */
+/*
+ * A string: its length without the terminator; -EFAULT; -ENAMETOOLONG if it does not end in size.
+ */
 ssize_t strncpy_from_user(char *dst, const char __user *src, size_t size);
 
-/* Make the page(s) of [addr, addr+n) present, at least the first 16 of them. 0, -EFAULT, -ERESTARTSYS (killed). */
+/*
+ * Make the page(s) of [addr, addr+n) present, at least the first 16 of them. 0, -EFAULT,
+ * -ERESTARTSYS (killed).
+ */
 int user_fault_in(const void __user *addr, size_t n, bool write);
 
-/* For the page fault handler: a copy was interrupted; close user memory (SMAP) while the fault is resolved. */
+/*
+ * For the page fault handler: a copy was interrupted; close user memory (SMAP) while the fault is
+ * resolved.
+ */
 void user_access_stop(void);
 
 /* True if [addr, addr+n) lies below USER_END. */
@@ -47,7 +58,15 @@ static inline void pagefault_disable(void);
 static inline void pagefault_enable(void);
 
 #include "kernel/task.h"
-static inline void pagefault_disable(void)	{ current->faults_off++; barrier(); }
-static inline void pagefault_enable(void)	{ barrier(); current->faults_off--; }
+static inline void pagefault_disable(void)
+{
+	current->faults_off++;
+	barrier();
+}
+static inline void pagefault_enable(void)
+{
+	barrier();
+	current->faults_off--;
+}
 
 #endif

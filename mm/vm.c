@@ -19,7 +19,7 @@
 #include "mm/slab.h"
 #include "mm/tables.h"
 
-#define MAX_VMAS	65536u
+#define MAX_VMAS 65536u
 
 static struct slab_cache *mm_cache, *vma_cache;
 
@@ -271,7 +271,10 @@ int mm_map_locked(struct mm *mm, uintptr_t start, size_t len, unsigned int flags
 		  uint32_t page_offset, struct list *dead)
 {
 	struct vma model = {
-		.start = start, .end = start + len, .flags = flags, .file = file,
+		.start = start,
+		.end = start + len,
+		.flags = flags,
+		.file = file,
 		.page_offset = page_offset,
 	};
 	struct vma *vma;

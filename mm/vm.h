@@ -1,15 +1,15 @@
 /*
  * Address spaces: VMAs, page faults, and the calls that change them.
  *
- * 1. mm->lock (a mutex) guards the VMAs and brk. A page fault takes it too (page faults of one address space are
- *    serial). It is never held across a copy to or from user memory.
+ * 1. mm->lock (a mutex) guards the VMAs and brk. A page fault takes it too (page faults of one
+ *    address space are serial). It is never held across a copy to or from user memory.
  * 2. mm->table_lock guards the user page tables; page lock < table_lock.
- * 3. A file-backed VMA is on its mapping's list of VMAs (guarded by mapping->vma_lock), so that a page
- *    can be unmapped or write-protected everywhere: mapping->vma_lock < mm->table_lock.
+ * 3. A file-backed VMA is on its mapping's list of VMAs (guarded by mapping->vma_lock), so that a
+ *    page can be unmapped or write-protected everywhere: mapping->vma_lock < mm->table_lock.
  * 4. A user page-table entry without PTE_SPECIAL holds one reference to its page and one count of
  *    `mapped`.
- * 5. Private writable memory is copy-on-write: an entry is writable only if nobody else holds the page (reference
- *    count one) at the time of the fault.
+ * 5. Private writable memory is copy-on-write: an entry is writable only if nobody else holds the
+ *    page (reference count one) at the time of the fault.
  */
 #ifndef MM_VM_H
 #define MM_VM_H
@@ -23,43 +23,45 @@
 struct file;
 struct mapping;
 
-#define USER_END	0xc0000000u
-#define MMAP_MIN	0x00010000u
-#define MMAP_TOP	0xb8000000u		/* mappings go below, the stack above */
+#define USER_END 0xc0000000u
+#define MMAP_MIN 0x00010000u
+#define MMAP_TOP 0xb8000000u /* mappings go below, the stack above */
 
 enum vma_flags {
-	VMA_READ = 1, VMA_WRITE = 2, VMA_EXEC = 4,	/* = PROT_* */
+	VMA_READ = 1,
+	VMA_WRITE = 2,
+	VMA_EXEC = 4, /* = PROT_* */
 	VMA_SHARED = 8,
-	VMA_STACK = 16,				/* grows down to its limit */
-	VMA_MAY_WRITE = 32,			/* mprotect may add write: the file was opened so */
-	VMA_DEVICE = 64,			/* device memory; never copied. page_offset is then its frame number
+	VMA_STACK = 16,	    /* grows down to its limit */
+	VMA_MAY_WRITE = 32, /* mprotect may add write: the file was opened so */
+	VMA_DEVICE = 64,    /* device memory; never copied. page_offset is then its frame number
 						   (file->ops->mmap sets both) */
 };
 
 struct vma {
-	uintptr_t	 start, end;		/* page aligned */
-	unsigned int	 flags;
-	struct file	*file;			/* holds a reference; NULL: anonymous */
-	uint32_t	 page_offset;		/* of start, in the file, in pages */
-	struct mm	*mm;
-	struct rb_node	 node;			/* mm->vmas, by start */
-	struct list	 mapping_link;		/* mapping->vmas */
+	uintptr_t start, end; /* page aligned */
+	unsigned int flags;
+	struct file *file;    /* holds a reference; NULL: anonymous */
+	uint32_t page_offset; /* of start, in the file, in pages */
+	struct mm *mm;
+	struct rb_node node;	  /* mm->vmas, by start */
+	struct list mapping_link; /* mapping->vmas */
 };
 
 struct mm {
-	struct atomic	 users;			/* tasks that run in it */
-	struct mutex	 lock;
-	struct rb_root	 vmas;
-	unsigned int	 nr_vmas;
-	unsigned int	 nr_pages;		/* in VMAs */
-	uintptr_t	 brk_start, brk_end;
-	uintptr_t	 stack_top;
-	uintptr_t	 arg_start, arg_end, env_start, env_end;
-	spinlock_t	 table_lock;
-	uint32_t	 cr3;			/* physical address of the four top entries */
-	pte_t		*top;			/* the same, as an address */
-	volatile unsigned int loaded_on;	/* bit mask of CPUs with it in CR3 */
-	struct atomic	 resident;		/* pages mapped, for /proc */
+	struct atomic users; /* tasks that run in it */
+	struct mutex lock;
+	struct rb_root vmas;
+	unsigned int nr_vmas;
+	unsigned int nr_pages; /* in VMAs */
+	uintptr_t brk_start, brk_end;
+	uintptr_t stack_top;
+	uintptr_t arg_start, arg_end, env_start, env_end;
+	spinlock_t table_lock;
+	uint32_t cr3;			 /* physical address of the four top entries */
+	pte_t *top;			 /* the same, as an address */
+	volatile unsigned int loaded_on; /* bit mask of CPUs with it in CR3 */
+	struct atomic resident;		 /* pages mapped, for /proc */
 };
 
 /* An empty address space; NULL: no memory. */
@@ -85,11 +87,15 @@ struct vma *mm_find(struct mm *mm, uintptr_t va);
 struct vma *mm_find_next(struct mm *mm, uintptr_t va);
 
 /*
- * A page fault of the current task at va. error: the CPU's error code. Resolves it, or sends a signal, or
- * (in kernel mode) continues at the fixup; panics if the kernel is wrong. May sleep when faults are on.
+ * A page fault of the current task at va. error: the CPU's error code. Resolves it, or sends a
+ * signal, or (in kernel mode) continues at the fixup; panics if the kernel is wrong. May sleep when
+ * faults are on.
  */
 void page_fault(struct trap_frame *frame, uintptr_t va, unsigned int error);
-/* Make va present for a write or a read: 0, -EFAULT, -ENOMEM, -EINTR (killed), -EIO (SIGBUS). Takes mm->lock. */
+/*
+ * Make va present for a write or a read: 0, -EFAULT, -ENOMEM, -EINTR (killed), -EIO (SIGBUS). Takes
+ * mm->lock.
+ */
 int mm_fault_in(struct mm *mm, uintptr_t va, bool write);
 
 /* ---- what the page cache asks for: mm/rmap.c. mapping's page is locked by the caller. ---- */
@@ -102,13 +108,15 @@ bool mapping_protect_page(struct mapping *mapping, struct page *page);
 void mapping_unmap_range(struct mapping *mapping, unsigned int first, unsigned int last);
 
 /*
- * vmsplice: the page at user address va of the current address space, with a reference, write-protected so that
- * the owner's next write gets a copy (private memory). ERR_PTR(-EFAULT...). May sleep.
+ * vmsplice: the page at user address va of the current address space, with a reference,
+ * write-protected so that the owner's next write gets a copy (private memory). ERR_PTR(-EFAULT...).
+ * May sleep.
  */
 struct page *mm_lend_page(struct mm *mm, uintptr_t va);
 /*
- * The same with SPLICE_F_GIFT: a page of the caller's own private memory is unmapped from him, who finds zeros there
- * (or the file's bytes) at his next access; any other page is lent. va is page aligned. mm/gift.c
+ * The same with SPLICE_F_GIFT: a page of the caller's own private memory is unmapped from him, who
+ * finds zeros there (or the file's bytes) at his next access; any other page is lent. va is page
+ * aligned. mm/gift.c
  */
 struct page *mm_gift_page(struct mm *mm, uintptr_t va);
 

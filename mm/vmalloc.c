@@ -15,14 +15,14 @@
 #define PAGES		((VMALLOC_END - VMALLOC_START) / PAGE_SIZE)
 #define WORD_BITS	32u
 #define WORDS		(PAGES / WORD_BITS)
-#define STALE_MAX	1024u		/* pages that may wait for a flush */
+#define STALE_MAX	1024u /* pages that may wait for a flush */
 #define DEVICE_BITS	(PTE_PRESENT | PTE_WRITE | PTE_NOCACHE | PTE_WRITETHROUGH | PTE_SPECIAL)
-#define BOOT_TABLES_END	(VMALLOC_START + (16u << 20))
+#define BOOT_TABLES_END (VMALLOC_START + (16u << 20))
 
 static spinlock_t vmalloc_lock = SPINLOCK_INIT("vmalloc");
 static uint32_t used[WORDS], stale[WORDS];
 static unsigned int nr_stale;
-static unsigned int first_hint;		/* no free page below this one */
+static unsigned int first_hint; /* no free page below this one */
 
 static bool bit_test(const uint32_t *map, unsigned int bit)
 {

@@ -1,9 +1,11 @@
 /*
- * cold-splice FILE: splices a file that is not cached into a pipe, and shows that splice did not wait for the disk.
+ * cold-splice FILE: splices a file that is not cached into a pipe, and shows that splice did not
+ * wait for the disk.
  *
- * It drops the file from the page cache, makes the pipe as large as it may be (1 MiB), splices the file into it, and
- * asks FIONREAD how many bytes a reader could have had when splice returned: FIONREAD counts what has arrived. Then
- * it reads the pipe, and compares with what an ordinary read of the file gives.
+ * It drops the file from the page cache, makes the pipe as large as it may be (1 MiB), splices the
+ * file into it, and asks FIONREAD how many bytes a reader could have had when splice returned:
+ * FIONREAD counts what has arrived. Then it reads the pipe, and compares with what an ordinary read
+ * of the file gives.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -34,7 +36,10 @@ static double now_us(void)
 	return t.tv_sec * 1e6 + t.tv_nsec / 1e3;
 }
 
-/* Forget the file's pages, all of them. drop_caches needs root, and is for those that read-ahead brought in. */
+/*
+ * Forget the file's pages, all of them. drop_caches needs root, and is for those that read-ahead
+ * brought in.
+ */
 static void make_cold(int file)
 {
 	int drop = open("/proc/sys/vm/drop_caches", O_WRONLY);
@@ -106,7 +111,8 @@ int main(int argc, char **argv)
 	first = now_us();
 
 	printf("splice moved %zd bytes in %.0f us\n", moved, spliced - start);
-	printf("%zd of %zd pages were still on their way when it returned\n", pages(moved) - pages(arrived), pages(moved));
+	printf("%zd of %zd pages were still on their way when it returned\n",
+	       pages(moved) - pages(arrived), pages(moved));
 	printf("the first byte came %.0f us after that\n", first - spliced);
 
 	read_fully(ends[0], got + n, moved - n);

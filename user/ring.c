@@ -6,9 +6,9 @@
  *	ring all		every pipe, live
  *	ring -1 [PIPE|all]	once, without moving the cursor
  *
- * A cell is a place in the ring; what fills it is a letter for the slot's kind: a (written), c (a file's page), u (user memory),
- * as wide as the slot has bytes. Slots on their way are dots, failed ones exclamation marks. > stands before the
- * first slot to be read.
+ * A cell is a place in the ring; what fills it is a letter for the slot's kind: a (written), c (a
+ * file's page), u (user memory), as wide as the slot has bytes. Slots on their way are dots, failed
+ * ones exclamation marks. > stands before the first slot to be read.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -24,10 +24,10 @@
 #include <time.h>
 #include <unistd.h>
 
-#define CELL		7		/* characters inside of a cell */
-#define CELLS_A_ROW	8
-#define MAX_CELLS	64		/* of larger rings only these are drawn */
-#define FRAME_MS	100
+#define CELL	    7 /* characters inside of a cell */
+#define CELLS_A_ROW 8
+#define MAX_CELLS   64 /* of larger rings only these are drawn */
+#define FRAME_MS    100
 
 struct slot {
 	char kind[16], state[16];
@@ -62,7 +62,8 @@ static void draw_cell(const struct ring *ring, unsigned int place)
 	char mark = ' ';
 
 	if (slot) {
-		bool here = strcmp(slot->state, "here") == 0, way = strcmp(slot->state, "on its way") == 0;
+		bool here = strcmp(slot->state, "here") == 0,
+		     way = strcmp(slot->state, "on its way") == 0;
 
 		mark = here ? slot->kind[0] : way ? '.' : '!';
 		filled = (slot->len * CELL + 4095) / 4096;
@@ -84,9 +85,9 @@ static void draw(const struct ring *ring)
 
 	for (unsigned int i = 0; i < ring->nr_slots; i++)
 		bytes += ring->slots[i].len;
-	printf("pipe %u: %u of %u slots, %u%s bytes, %u readers, %u writers%s\n", ring->number, ring->used, ring->nr,
-	       bytes, ring->used > ring->nr_slots ? "+" : "", ring->readers, ring->writers,
-	       colours ? "\033[K" : "");
+	printf("pipe %u: %u of %u slots, %u%s bytes, %u readers, %u writers%s\n", ring->number,
+	       ring->used, ring->nr, bytes, ring->used > ring->nr_slots ? "+" : "", ring->readers,
+	       ring->writers, colours ? "\033[K" : "");
 	for (unsigned int place = 0; place < cells; place++) {
 		draw_cell(ring, place);
 		if (place % CELLS_A_ROW == CELLS_A_ROW - 1 || place == cells - 1)
@@ -119,11 +120,12 @@ static int draw_pipes(unsigned int wanted)
 			memset(&ring, 0, sizeof(ring));
 			if (!more)
 				break;
-			sscanf(line, "pipe %u: %u of %u slots, first at %u, %u readers, %u writers", &ring.number,
-			       &ring.used, &ring.nr, &ring.first, &ring.readers, &ring.writers);
+			sscanf(line, "pipe %u: %u of %u slots, first at %u, %u readers, %u writers",
+			       &ring.number, &ring.used, &ring.nr, &ring.first, &ring.readers,
+			       &ring.writers);
 		} else if (ring.nr_slots < MAX_CELLS &&
-			   sscanf(line, " %15s page %*s offset %u length %u %15[^\n]", slot.kind, &slot.offset,
-				  &slot.len, slot.state) == 4) {
+			   sscanf(line, " %15s page %*s offset %u length %u %15[^\n]", slot.kind,
+				  &slot.offset, &slot.len, slot.state) == 4) {
 			ring.slots[ring.nr_slots++] = slot;
 		}
 	}
@@ -152,7 +154,8 @@ static void slow_writer(int out)
 		if (what == 0 && file >= 0) {
 			if (splice(file, &offset, out, NULL, 3 * 4096 + 500, 0) <= 0)
 				offset = 0;
-		} else if (write(out, bytes, what < 6 ? 200 + rand() % 900 : 4096 + rand() % 12000) < 0) {
+		} else if (write(out, bytes,
+				 what < 6 ? 200 + rand() % 900 : 4096 + rand() % 12000) < 0) {
 			_exit(0);
 		}
 		pause_ms(50 + rand() % 300);
@@ -246,7 +249,8 @@ int main(int argc, char **argv)
 		argc--;
 		argv++;
 	}
-	if (argc > 2 || (argc == 2 && strcmp(argv[1], "all") != 0 && (number = strtoul(argv[1], NULL, 10)) == 0)) {
+	if (argc > 2 || (argc == 2 && strcmp(argv[1], "all") != 0 &&
+			 (number = strtoul(argv[1], NULL, 10)) == 0)) {
 		fprintf(stderr, "usage: ring [-1] [PIPE | all]\n");
 		return 2;
 	}

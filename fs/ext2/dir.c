@@ -132,6 +132,6 @@ const struct inode_ops ext2_dir_inode_ops = {
 };
 
 const struct file_ops ext2_dir_ops = {
-	.llseek	 = generic_llseek,
+	.llseek = generic_llseek,
 	.readdir = ext2_readdir,
 };

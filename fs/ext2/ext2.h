@@ -7,15 +7,15 @@
 #include "fs/ext2/format.h"
 #include "fs/vfs.h"
 
-struct ext2_fs {			/* super_block.private */
-	struct ext2_layout	layout;
-	struct mapping		*device;	/* the page cache of the raw device: all metadata */
-	struct atomic		damages;	/* log lines written about them */
+struct ext2_fs { /* super_block.private */
+	struct ext2_layout layout;
+	struct mapping *device; /* the page cache of the raw device: all metadata */
+	struct atomic damages;	/* log lines written about them */
 };
 
-struct ext2_inode {			/* inode.private */
-	uint32_t	block[EXT2_POINTERS];
-	bool		fast_symlink;		/* block holds the target */
+struct ext2_inode { /* inode.private */
+	uint32_t block[EXT2_POINTERS];
+	bool fast_symlink; /* block holds the target */
 };
 
 static inline struct ext2_fs *ext2_fs(const struct inode *inode)

@@ -46,9 +46,9 @@ const struct inode_ops ext2_symlink_inode_ops = {
 const struct inode_ops ext2_file_inode_ops = { 0 };
 
 const struct file_ops ext2_file_ops = {
-	.read	     = generic_file_read,
-	.llseek	     = generic_llseek,
-	.mmap	     = generic_file_mmap,
-	.fsync	     = generic_file_fsync,
+	.read = generic_file_read,
+	.llseek = generic_llseek,
+	.mmap = generic_file_mmap,
+	.fsync = generic_file_fsync,
 	.splice_read = generic_splice_read,
 };

@@ -4,19 +4,19 @@
 #include "fs/ext2/format.h"
 #include "lib/string.h"
 
-#define MAX_LOG_BLOCK_SIZE	2u	/* 1, 2 and 4 KiB */
-#define DYNAMIC_REVISION	1u	/* from here on the inode size and the features are there */
-#define BITS_PER_BYTE		8u
-#define ENTRY_ALIGN		4u
+#define MAX_LOG_BLOCK_SIZE 2u /* 1, 2 and 4 KiB */
+#define DYNAMIC_REVISION   1u /* from here on the inode size and the features are there */
+#define BITS_PER_BYTE	   8u
+#define ENTRY_ALIGN	   4u
 
-#define TYPE_MASK		0170000
-#define TYPE_FIFO		0010000
-#define TYPE_CHARACTER		0020000
-#define TYPE_DIRECTORY		0040000
-#define TYPE_BLOCK		0060000
-#define TYPE_REGULAR		0100000
-#define TYPE_SYMLINK		0120000
-#define TYPE_SOCKET		0140000
+#define TYPE_MASK	   0170000
+#define TYPE_FIFO	   0010000
+#define TYPE_CHARACTER	   0020000
+#define TYPE_DIRECTORY	   0040000
+#define TYPE_BLOCK	   0060000
+#define TYPE_REGULAR	   0100000
+#define TYPE_SYMLINK	   0120000
+#define TYPE_SOCKET	   0140000
 
 static const char *check_inode_size(const struct ext2_disk_super *super, struct ext2_layout *layout)
 {
@@ -31,7 +31,7 @@ static const char *check_inode_size(const struct ext2_disk_super *super, struct 
 
 static const char *check_groups(const struct ext2_disk_super *super, struct ext2_layout *layout)
 {
-	uint32_t bits = layout->block_size * BITS_PER_BYTE;	/* of the bitmap of a group */
+	uint32_t bits = layout->block_size * BITS_PER_BYTE; /* of the bitmap of a group */
 	uint32_t per_group = super->blocks_per_group, inodes = super->inodes_per_group;
 
 	if (per_group == 0 || per_group > bits || per_group & (BITS_PER_BYTE - 1))
@@ -80,8 +80,8 @@ const char *ext2_check_super(const struct ext2_disk_super *super, uint64_t devic
 		error = check_groups(super, layout);
 	layout->free_blocks = super->free_blocks;
 	layout->free_inodes = super->free_inodes;
-	layout->file_types = super->revision == DYNAMIC_REVISION &&
-			     super->incompatible & EXT2_INCOMPAT_FILETYPE;
+	layout->file_types =
+		super->revision == DYNAMIC_REVISION && super->incompatible & EXT2_INCOMPAT_FILETYPE;
 	return error;
 }
 
@@ -89,8 +89,8 @@ uint64_t ext2_group_offset(const struct ext2_layout *layout, uint32_t number)
 {
 	uint64_t table = (uint64_t)(layout->first_data_block + 1) << layout->block_shift;
 
-	return table + (uint64_t)((number - 1) / layout->inodes_per_group) *
-		       sizeof(struct ext2_disk_group);
+	return table +
+	       (uint64_t)((number - 1) / layout->inodes_per_group) * sizeof(struct ext2_disk_group);
 }
 
 uint64_t ext2_inode_offset(const struct ext2_layout *layout, uint32_t number, uint32_t inode_table)
@@ -104,8 +104,8 @@ bool ext2_inode_table_ok(const struct ext2_layout *layout, uint32_t inode_table)
 	uint64_t bytes = (uint64_t)layout->inodes_per_group * layout->inode_size;
 	uint64_t end = ((uint64_t)inode_table << layout->block_shift) + bytes;
 
-	return ext2_block_ok(layout, inode_table) &&
-	       end <= (uint64_t)layout->blocks << layout->block_shift;
+	return ext2_block_ok(layout, inode_table) && end <= (uint64_t)layout->blocks
+								     << layout->block_shift;
 }
 
 int64_t ext2_inode_size(const struct ext2_disk_inode *inode)
@@ -120,7 +120,7 @@ int64_t ext2_inode_size(const struct ext2_disk_inode *inode)
 
 uint64_t ext2_max_blocks(const struct ext2_layout *layout)
 {
-	unsigned int shift = layout->block_shift - 2;	/* pointers in a block, as a power of two */
+	unsigned int shift = layout->block_shift - 2; /* pointers in a block, as a power of two */
 
 	return EXT2_DIRECT + (1ull << shift) + (1ull << 2 * shift) + (1ull << 3 * shift);
 }

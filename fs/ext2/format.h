@@ -13,13 +13,13 @@
 
 #include "lib/types.h"
 
-#define EXT2_SUPER_OFFSET	1024u
-#define EXT2_MAGIC		0xef53
-#define EXT2_ROOT_INODE		2u
-#define EXT2_NAME_MAX		255u
-#define EXT2_DIRECT		12u	/* block pointers in the inode */
-#define EXT2_POINTERS		15u	/* with single, double and triple indirect */
-#define EXT2_FAST_SYMLINK	60u	/* a shorter target stands in place of the pointers */
+#define EXT2_SUPER_OFFSET 1024u
+#define EXT2_MAGIC	  0xef53
+#define EXT2_ROOT_INODE	  2u
+#define EXT2_NAME_MAX	  255u
+#define EXT2_DIRECT	  12u /* block pointers in the inode */
+#define EXT2_POINTERS	  15u /* with single, double and triple indirect */
+#define EXT2_FAST_SYMLINK 60u /* a shorter target stands in place of the pointers */
 
 /* 3.1 Superblock: the fields that are used. */
 struct ext2_disk_super {
@@ -35,8 +35,8 @@ struct ext2_disk_super {
 	uint32_t compatible, incompatible, read_only_compatible;
 } __packed;
 
-#define EXT2_INCOMPAT_FILETYPE	0x0002u	/* directory entries name the type */
-#define EXT2_INCOMPAT_KNOWN	EXT2_INCOMPAT_FILETYPE
+#define EXT2_INCOMPAT_FILETYPE 0x0002u /* directory entries name the type */
+#define EXT2_INCOMPAT_KNOWN    EXT2_INCOMPAT_FILETYPE
 
 /* 3.2 Block group descriptor */
 struct ext2_disk_group {
@@ -57,16 +57,16 @@ struct ext2_disk_inode {
 	uint32_t os2;
 } __packed;
 
-#define EXT2_INODE_SIZE_MIN	128u
-#define EXT2_FLAG_COMPRESSED	0x00000004u
-#define EXT2_FLAG_EXTENTS	0x00080000u	/* ext4: the pointers are something else */
-#define EXT2_FLAG_INLINE	0x10000000u	/* ext4: the data stands in the inode */
+#define EXT2_INODE_SIZE_MIN  128u
+#define EXT2_FLAG_COMPRESSED 0x00000004u
+#define EXT2_FLAG_EXTENTS    0x00080000u /* ext4: the pointers are something else */
+#define EXT2_FLAG_INLINE     0x10000000u /* ext4: the data stands in the inode */
 
 /* 4.1 Directory entry; the name follows. */
 struct ext2_disk_entry {
 	uint32_t inode;
 	uint16_t entry_len;
-	uint8_t  name_len, type;
+	uint8_t name_len, type;
 } __packed;
 
 /* What is known of a file system whose superblock was accepted. */
@@ -76,7 +76,7 @@ struct ext2_layout {
 	uint32_t blocks_per_group, inodes_per_group, groups;
 	unsigned int inode_size;
 	uint32_t free_blocks, free_inodes;
-	bool file_types;		/* directory entries have them */
+	bool file_types; /* directory entries have them */
 };
 
 /*
@@ -124,8 +124,8 @@ uint64_t ext2_max_blocks(const struct ext2_layout *layout);
  * is damaged. The name is name[0..name_len), without '/' and '\0'; inode 0: an unused entry.
  */
 struct ext2_entry {
-	uint32_t     inode;
-	const char   *name;
+	uint32_t inode;
+	const char *name;
 	unsigned int name_len, type;
 };
 unsigned int ext2_read_entry(const struct ext2_layout *layout, const void *block,

@@ -48,8 +48,9 @@ static int walk_indirect(struct inode *inode, const unsigned int *path, unsigned
 			return error;
 		if (pointer == 0 || level == length - 1)
 			break;
-		error = ext2_read_metadata(fs, ((uint64_t)pointer << fs->layout.block_shift) +
-					       path[level] * sizeof(uint32_t),
+		error = ext2_read_metadata(fs,
+					   ((uint64_t)pointer << fs->layout.block_shift) +
+						   path[level] * sizeof(uint32_t),
 					   &pointer, sizeof(pointer));
 		if (error)
 			return error;
@@ -79,8 +80,9 @@ static int ext2_lookup_block(struct inode *inode, uint64_t block, unsigned int m
 		*first = 0;
 		if (indirect == 0)
 			return max;
-		error = ext2_read_metadata(fs, ((uint64_t)indirect << fs->layout.block_shift) +
-					       path[length - 1] * sizeof(uint32_t),
+		error = ext2_read_metadata(fs,
+					   ((uint64_t)indirect << fs->layout.block_shift) +
+						   path[length - 1] * sizeof(uint32_t),
 					   copied, max * sizeof(uint32_t));
 		if (error)
 			return error;
@@ -101,5 +103,5 @@ static void ext2_read_pages(struct mapping *mapping, struct page **pages, unsign
 
 const struct mapping_ops ext2_mapping_ops = {
 	.read_pages = ext2_read_pages,
-	.has_store  = true,
+	.has_store = true,
 };

@@ -17,7 +17,7 @@
 #include "mm/kmap.h"
 #include "mm/slab.h"
 
-#define MAX_REPORTS 20			/* lines in the log for one mount */
+#define MAX_REPORTS 20 /* lines in the log for one mount */
 
 static struct slab_cache *inode_cache;
 
@@ -171,8 +171,8 @@ static void ext2_unmount(struct super_block *sb)
 
 static const struct super_ops ext2_super_ops = {
 	.free_inode = ext2_free_inode,
-	.statfs	    = ext2_statfs,
-	.unmount    = ext2_unmount,
+	.statfs = ext2_statfs,
+	.unmount = ext2_unmount,
 };
 
 /* The bits of s_feature_incompat that people meet: most such disks were made as ext3 or ext4. */

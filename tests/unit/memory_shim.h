@@ -15,20 +15,20 @@
 static char arena[ARENA_FRAMES * PAGE_SIZE] __attribute__((aligned(4096)));
 
 /* The kernel's own forms know where low memory is mapped; these stand in for them. */
-#define phys_to_virt		kernel_phys_to_virt
-#define virt_to_phys		kernel_virt_to_phys
-#define virt_to_page		kernel_virt_to_page
-#define page_address_low	kernel_page_address_low
+#define phys_to_virt	 kernel_phys_to_virt
+#define virt_to_phys	 kernel_virt_to_phys
+#define virt_to_page	 kernel_virt_to_page
+#define page_address_low kernel_page_address_low
 #include "mm/page.h"
 #undef phys_to_virt
 #undef virt_to_phys
 #undef virt_to_page
 #undef page_address_low
 
-#define phys_to_virt(phys)	((void *)(arena + (phys)))
-#define virt_to_phys(va)	((phys_addr_t)((char *)(va) - arena))
-#define virt_to_page(va)	frame_page(virt_to_phys(va) >> PAGE_SHIFT)
-#define page_address_low(page)	phys_to_virt(page_phys(page))
+#define phys_to_virt(phys)     ((void *)(arena + (phys)))
+#define virt_to_phys(va)       ((phys_addr_t)((char *)(va)-arena))
+#define virt_to_page(va)       frame_page(virt_to_phys(va) >> PAGE_SHIFT)
+#define page_address_low(page) phys_to_virt(page_phys(page))
 
 #include "mm/kmap.h"
 #include "mm/pgtable.h"
@@ -36,9 +36,19 @@ static char arena[ARENA_FRAMES * PAGE_SIZE] __attribute__((aligned(4096)));
 uintptr_t direct_map_end = UINTPTR_MAX;
 unsigned int lowmem_frames;
 
-void *kmap_local_slow(struct page *page)	{ return page_address_low(page); }
-void kunmap_local_slow(void *address)		{ (void)address; }
-void pgtable_make_data(phys_addr_t start, phys_addr_t end)	{ (void)start; (void)end; }
+void *kmap_local_slow(struct page *page)
+{
+	return page_address_low(page);
+}
+void kunmap_local_slow(void *address)
+{
+	(void)address;
+}
+void pgtable_make_data(phys_addr_t start, phys_addr_t end)
+{
+	(void)start;
+	(void)end;
+}
 void page_zero(struct page *page, unsigned int offset, unsigned int len)
 {
 	memset((char *)page_address_low(page) + offset, 0, len);

@@ -6,11 +6,11 @@
 #include "mm/page.c"
 #include "mm/boot_memory.c"
 
-#define LOW_FRAMES	2500u		/* not a multiple of a block */
-#define FIRST_FREE	256u		/* the first MiB is not given out */
-#define HOLE_START	3000u
-#define HOLE_END	3111u
-#define MAX_LIVE	ARENA_FRAMES
+#define LOW_FRAMES 2500u /* not a multiple of a block */
+#define FIRST_FREE 256u	 /* the first MiB is not given out */
+#define HOLE_START 3000u
+#define HOLE_END   3111u
+#define MAX_LIVE   ARENA_FRAMES
 
 static unsigned char owned[ARENA_FRAMES];
 static struct {
@@ -53,7 +53,7 @@ static void give_back(unsigned int i)
 	for (unsigned int f = frame; f < frame + (1u << live[i].order); f++)
 		owned[f] = 0;
 	owned_pages -= 1u << live[i].order;
-	page_put(frame_page(frame + random_u32() % (1u << live[i].order)));	/* a tail will do */
+	page_put(frame_page(frame + random_u32() % (1u << live[i].order))); /* a tail will do */
 	live[i] = live[--nr_live];
 }
 

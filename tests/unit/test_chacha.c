@@ -6,9 +6,9 @@
 
 struct vector {
 	const char *name;
-	uint8_t	 key[CHACHA_KEY_SIZE];
+	uint8_t key[CHACHA_KEY_SIZE];
 	uint32_t counter, nonce[3];
-	uint8_t	 stream[CHACHA_BLOCK_SIZE];
+	uint8_t stream[CHACHA_BLOCK_SIZE];
 };
 
 static const struct vector vectors[] = {

@@ -25,8 +25,10 @@ static void make_program(uint16_t type, uint32_t base)
 	header.phentsize = sizeof(phdrs[0]);
 	header.phnum = 4;
 	phdrs[0] = (struct elf_program_header){ PT_LOAD, 0, base, base, 0x200, 0x200, PF_R, 4096 };
-	phdrs[1] = (struct elf_program_header){ PT_LOAD, 0x1000, base + 0x1000, 0, 0x1800, 0x1800, PF_R | PF_X, 4096 };
-	phdrs[2] = (struct elf_program_header){ PT_LOAD, 0x3f00, base + 0x4f00, 0, 0x300, 0x5000, PF_R | PF_W, 4096 };
+	phdrs[1] = (struct elf_program_header){ PT_LOAD, 0x1000, base + 0x1000, 0,
+						0x1800,	 0x1800, PF_R | PF_X,	4096 };
+	phdrs[2] = (struct elf_program_header){ PT_LOAD, 0x3f00, base + 0x4f00, 0,
+						0x300,	 0x5000, PF_R | PF_W,	4096 };
 	phdrs[3] = (struct elf_program_header){ PT_GNU_STACK, 0, 0, 0, 0, 0, PF_R | PF_W, 16 };
 }
 
@@ -47,19 +49,21 @@ static void test_good(void)
 	   "its program headers and its range are found");
 	ok(!image.executable_stack && !image.relocatable, "its stack is not executable");
 	make_program(ET_DYN, 0);
-	ok(check(&image) == 0 && image.relocatable && image.low == 0, "a static-pie program is accepted");
+	ok(check(&image) == 0 && image.relocatable && image.low == 0,
+	   "a static-pie program is accepted");
 	phdrs[3].type = 0;
-	ok(check(&image) == 0 && image.executable_stack, "without PT_GNU_STACK the stack is executable");
+	ok(check(&image) == 0 && image.executable_stack,
+	   "without PT_GNU_STACK the stack is executable");
 }
 
 /* One field after the other is spoiled; each must be noticed. */
-#define refuses(change, ...)								\
-	do {										\
-		struct elf_image _image;						\
-											\
-		make_program(ET_EXEC, 0x08048000);					\
-		change;									\
-		ok(check(&_image) == -ENOEXEC && _image.refused, __VA_ARGS__);		\
+#define refuses(change, ...)                                                   \
+	do {                                                                   \
+		struct elf_image _image;                                       \
+                                                                               \
+		make_program(ET_EXEC, 0x08048000);                             \
+		change;                                                        \
+		ok(check(&_image) == -ENOEXEC && _image.refused, __VA_ARGS__); \
 	} while (0)
 
 static void test_bad(void)
@@ -67,7 +71,8 @@ static void test_bad(void)
 	struct elf_image image;
 
 	make_program(ET_EXEC, 0x08048000);
-	ok(elf_check_header(&image, &header, sizeof(header) - 1, FILE_SIZE) == -ENOEXEC, "a header cut short");
+	ok(elf_check_header(&image, &header, sizeof(header) - 1, FILE_SIZE) == -ENOEXEC,
+	   "a header cut short");
 	refuses(header.ident[0] = 'x', "no magic");
 	refuses(header.ident[EI_CLASS] = 2, "64 bits");
 	refuses(header.ident[EI_DATA] = 2, "big endian");
@@ -103,7 +108,8 @@ static void hold_promise(const struct elf_image *image)
 		must(s->memory_size && s->file_size <= s->memory_size);
 		must((uint64_t)s->offset + s->file_size <= FILE_SIZE);
 		must(s->file_size == 0 || s->address % PAGE_SIZE == s->offset % PAGE_SIZE);
-		end = ((uint64_t)s->address + s->memory_size + PAGE_SIZE - 1) & ~(uint64_t)(PAGE_SIZE - 1);
+		end = ((uint64_t)s->address + s->memory_size + PAGE_SIZE - 1) &
+		      ~(uint64_t)(PAGE_SIZE - 1);
 		must(end <= IMAGE_HIGH);
 	}
 	must(image->nr_segments && image->high >= end && image->low <= image->segments[0].address);
@@ -119,8 +125,9 @@ static void test_fuzz(void)
 
 		make_program(random_u32() & 1 ? ET_EXEC : ET_DYN, 0x08048000);
 		for (unsigned int i = 0; i < spoil; i++) {
-			uint8_t *byte = random_u32() & 1 ? (uint8_t *)&header + random_u32() % sizeof(header)
-							 : (uint8_t *)phdrs + random_u32() % sizeof(phdrs);
+			uint8_t *byte = random_u32() & 1
+						? (uint8_t *)&header + random_u32() % sizeof(header)
+						: (uint8_t *)phdrs + random_u32() % sizeof(phdrs);
 			*byte = random_u32();
 		}
 		if (elf_check_header(&image, &header, sizeof(header), FILE_SIZE) < 0)

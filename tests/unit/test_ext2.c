@@ -52,10 +52,10 @@ static void test_super(void)
 	   "unknown features are named");
 }
 
-#define refuses(field, value)								\
-	do {										\
-		make_super(2);								\
-		super.field = (value);							\
+#define refuses(field, value)                                                                \
+	do {                                                                                 \
+		make_super(2);                                                               \
+		super.field = (value);                                                       \
 		ok(check() != NULL, "a superblock with " #field " = " #value " is refused"); \
 	} while (0)
 

@@ -2,7 +2,7 @@
 #include "tests/unit/shim.h"
 
 #define USER_SIZE 65536u
-static char *user;			/* user memory */
+static char *user; /* user memory */
 static bool present[USER_SIZE / PAGE_SIZE], never[USER_SIZE / PAGE_SIZE];
 static unsigned int faults;
 
@@ -60,7 +60,7 @@ static bool user_range_ok(const void *addr, size_t n)
 #include "fs/iter.c"
 
 #define MAX_SEGMENTS 20
-#define ROUNDS 20000
+#define ROUNDS	     20000
 
 static struct iovec segments[MAX_SEGMENTS];
 static char flat[USER_SIZE], want[USER_SIZE], kernel[USER_SIZE];
@@ -142,7 +142,7 @@ static bool stops_at_a_bad_page(void)
 
 		hit = segments[i].len && start + segments[i].len > limit;
 		if (hit && start >= limit + PAGE_SIZE)
-			return true;		/* no segment touches it */
+			return true; /* no segment touches it */
 		before += hit ? (start < limit ? limit - start : 0) : segments[i].len;
 	}
 	present[bad] = false;
@@ -183,24 +183,33 @@ static bool often(bool (*check)(void))
 	return true;
 }
 
-static bool to_user(void)	{ return round_trip(true); }
-static bool from_user(void)	{ return round_trip(false); }
+static bool to_user(void)
+{
+	return round_trip(true);
+}
+static bool from_user(void)
+{
+	return round_trip(false);
+}
 
 static void test_limits(void)
 {
 	struct iovec fast[IOV_FAST], *heap = NULL;
 	struct iter iter;
 
-	ok(iter_import(&iter, segments, IOV_MAX + 1, fast, &heap) == -EINVAL && !heap, "too many segments");
+	ok(iter_import(&iter, segments, IOV_MAX + 1, fast, &heap) == -EINVAL && !heap,
+	   "too many segments");
 	segments[0] = (struct iovec){ user, 0x80000000u };
 	ok(iter_import(&iter, segments, 1, fast, &heap) == -EINVAL, "a negative length");
 	segments[0] = (struct iovec){ user, INT32_MAX };
 	segments[1] = (struct iovec){ user, INT32_MAX };
-	ok(iter_import(&iter, segments, 2, fast, &heap) == 0 && iter.left == (INT32_MAX & PAGE_MASK),
+	ok(iter_import(&iter, segments, 2, fast, &heap) == 0 &&
+		   iter.left == (INT32_MAX & PAGE_MASK),
 	   "the sum is cut to what one call moves");
 	iter_init_kernel(&iter, user, 10);
 	ok(iter_copy_to(&iter, "0123456789abc", 13) == 10 && !memcmp(user, "0123456789", 10) &&
-	   iter.left == 0, "kernel memory, and no byte beyond the end");
+		   iter.left == 0,
+	   "kernel memory, and no byte beyond the end");
 }
 
 int main(void)

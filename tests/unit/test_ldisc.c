@@ -1,9 +1,12 @@
-/* drivers/tty_ldisc.c: editing, echo, signals and flow control by example; raw mode and canonical mode by random input. */
+/*
+ * drivers/tty_ldisc.c: editing, echo, signals and flow control by example; raw mode and canonical
+ * mode by random input.
+ */
 #include "tests/unit/shim.h"
 #include "drivers/tty_ldisc.c"
 
 static struct tty tty;
-static char screen[70000];		/* what was echoed */
+static char screen[70000]; /* what was echoed */
 static size_t screen_len;
 static int throttles, unthrottles, woken_writers;
 static unsigned int signals;
@@ -98,16 +101,19 @@ static void test_lines(void)
 	type("lo\r");
 	ok(shows("lo\r\n") && reads("hello\n") && reads(NULL), "CR ends it, and is read as NL");
 	type("a\nb\nc");
-	ok(tty_count_input(&tty) == 4 && reads("a\n") && reads("b\n") && reads(NULL), "a read takes one line");
+	ok(tty_count_input(&tty) == 4 && reads("a\n") && reads("b\n") && reads(NULL),
+	   "a read takes one line");
 	type("\025");
 	type("\004x\004\004yz\n");
-	ok(reads("") && reads("x") && reads("") && reads("yz\n"), "^D: end of file, or of a piece of a line");
+	ok(reads("") && reads("x") && reads("") && reads("yz\n"),
+	   "^D: end of file, or of a piece of a line");
 	type("abc\004\n");
 	ok(tty_count_input(&tty) == 4, "an end of file is no byte");
 	char buf[3];
 	ok(take(buf, 3) == 3 && reads("\n"), "an end of file behind a full buffer goes with it");
 	type("abcdef\n");
-	ok(take(buf, 3) == 3 && memcmp(buf, "abc", 3) == 0 && reads("def\n"), "a line in two reads");
+	ok(take(buf, 3) == 3 && memcmp(buf, "abc", 3) == 0 && reads("def\n"),
+	   "a line in two reads");
 }
 
 static void test_editing(void)
@@ -128,7 +134,8 @@ static void test_editing(void)
 	type("a\t\177b\n");
 	ok(reads("ab\n") && shows("a\t\b \b\b \b\b \b\b \bb\r\n"), "a tab takes what it took");
 	type("\026\003\026\177\026\n\n");
-	ok(reads("\003\177\n\n") && signals == 0, "^V: the next one is nothing special, not even a line end");
+	ok(reads("\003\177\n\n") && signals == 0,
+	   "^V: the next one is nothing special, not even a line end");
 	set_mode(tty.termios.lflag, ICRNL | IUTF8);
 	screen_len = 0;
 	type("\303\244\177x\n");
@@ -168,7 +175,8 @@ static void test_flow(void)
 	type("\023a");
 	ok(tty.stopped, "^S stops output");
 	type("\021b\n");
-	ok(!tty.stopped && woken_writers == 1 && reads("ab\n"), "^Q lets it go on; neither is input");
+	ok(!tty.stopped && woken_writers == 1 && reads("ab\n"),
+	   "^Q lets it go on; neither is input");
 	type("\023\003");
 	ok(!tty.stopped && woken_writers == 2, "so does ^C");
 	type("\023");
@@ -186,12 +194,14 @@ static void test_mapping(void)
 	type("a\n\r\xe1");
 	ok(reads("a\ra"), "INLCR, IGNCR, ISTRIP");
 	ok(tty_process_output(&tty, "a\nb", 3, out, ends) == 4 && memcmp(out, "a\r\nb", 4) == 0 &&
-	   ends[0] == 1 && ends[1] == 3 && ends[2] == 4, "ONLCR");
+		   ends[0] == 1 && ends[1] == 3 && ends[2] == 4,
+	   "ONLCR");
 	tty.termios.oflag = OPOST;
 	ok(tty_process_output(&tty, "\n", 1, out, ends) == 1 && out[0] == '\n', "and without it");
-	tty_set_termios(&tty, &(struct termios){ .oflag = ~0u, .iflag = ~0u, .lflag = ~0u, .cflag = 0 });
+	tty_set_termios(&tty,
+			&(struct termios){ .oflag = ~0u, .iflag = ~0u, .lflag = ~0u, .cflag = 0 });
 	ok(tty.termios.oflag == OFLAG_ALL && tty.termios.iflag == IFLAG_ALL &&
-	   tty.termios.lflag == LFLAG_ALL && tty.termios.cflag == CFLAG_FIXED,
+		   tty.termios.lflag == LFLAG_ALL && tty.termios.cflag == CFLAG_FIXED,
 	   "settings that are not known do not stay");
 }
 
@@ -237,7 +247,8 @@ static void test_raw(void)
 		must(sent - received == tty_available(&tty));
 		must(throttles - unthrottles == tty.throttled);
 	}
-	ok(throttles > 10, "raw mode: every byte comes through unchanged (%d times throttled)", throttles);
+	ok(throttles > 10, "raw mode: every byte comes through unchanged (%d times throttled)",
+	   throttles);
 }
 
 static void test_mode_change(void)
@@ -254,7 +265,8 @@ static void test_mode_change(void)
 	set_mode(ICANON, 0);
 	type("y\n");
 	char buf[2];
-	ok(take(buf, 2) == 2 && memcmp(buf, "x\0", 2) == 0 && reads("y\n"), "marks do not outlive the mode");
+	ok(take(buf, 2) == 2 && memcmp(buf, "x\0", 2) == 0 && reads("y\n"),
+	   "marks do not outlive the mode");
 	type("abc");
 	tty_flush_input(&tty);
 	type("d\n");
@@ -286,7 +298,8 @@ static void test_noise(void)
 		case 0:
 			set_mode(random_u32() & LFLAG_ALL, random_u32() & IFLAG_ALL);
 			break;
-		case 1: case 2:
+		case 1:
+		case 2:
 			take(buf, random_u32() % 64 + 1);
 			break;
 		case 3:

@@ -44,7 +44,8 @@ static void test_random(void)
 				for (i = 0; i < n[l] && model[l][i] != item->value; i++)
 					;
 				if (i < n[l])
-					memmove(&model[l][i], &model[l][i + 1], (--n[l] - i) * sizeof(int));
+					memmove(&model[l][i], &model[l][i + 1],
+						(--n[l] - i) * sizeof(int));
 			}
 		} else if (random_u32() % 2) {
 			list_add_tail(&lists[to], &item->link);
@@ -77,7 +78,8 @@ static void test_safe(void)
 		list_add_tail(&head, &items[i].link);
 	}
 	ok(list_first(&head, struct item, link) == &items[0] &&
-	   list_last(&head, struct item, link) == &items[ITEMS - 1], "first and last");
+		   list_last(&head, struct item, link) == &items[ITEMS - 1],
+	   "first and last");
 	list_for_each_safe(item, next, &head, link) {
 		list_del(&item->link);
 		removed++;

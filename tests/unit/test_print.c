@@ -1,8 +1,8 @@
 /* lib/print.c, against the C library's printf. */
 #include "tests/unit/shim.h"
 
-#define vsnprintf	k_vsnprintf
-#define snprintf	k_snprintf
+#define vsnprintf k_vsnprintf
+#define snprintf  k_snprintf
 #include "lib/print.c"
 #undef vsnprintf
 #undef snprintf
@@ -14,18 +14,20 @@
 
 static int mismatches;
 
-/* The same call to both, also with a buffer that is too small. The arguments are evaluated twice. */
-#define same(format, ...)								\
-	do {										\
-		char _a[300], _b[300];							\
-		size_t _size = random_u32() % 4 ? sizeof(_a) : random_u32() % 20 + 1;	\
-		int _la = k_snprintf(_a, _size, format, __VA_ARGS__);			\
-		int _lb = snprintf(_b, _size, format, __VA_ARGS__);			\
-		if (_la != _lb || strcmp(_a, _b) != 0) {				\
-			printf("# \"%s\": \"%s\" (%d) instead of \"%s\" (%d)\n",	\
-			       format, _a, _la, _b, _lb);				\
-			must(++mismatches < 20);						\
-		}									\
+/*
+ * The same call to both, also with a buffer that is too small. The arguments are evaluated twice.
+ */
+#define same(format, ...)                                                                         \
+	do {                                                                                      \
+		char _a[300], _b[300];                                                            \
+		size_t _size = random_u32() % 4 ? sizeof(_a) : random_u32() % 20 + 1;             \
+		int _la = k_snprintf(_a, _size, format, __VA_ARGS__);                             \
+		int _lb = snprintf(_b, _size, format, __VA_ARGS__);                               \
+		if (_la != _lb || strcmp(_a, _b) != 0) {                                          \
+			printf("# \"%s\": \"%s\" (%d) instead of \"%s\" (%d)\n", format, _a, _la, \
+			       _b, _lb);                                                          \
+			must(++mismatches < 20);                                                  \
+		}                                                                                 \
 	} while (0)
 
 static uint64_t random_number(void)

@@ -1,4 +1,7 @@
-/* lib/radix.c, against an array and by example; the sanitizer sees nodes that are lost or used after their end. */
+/*
+ * lib/radix.c, against an array and by example; the sanitizer sees nodes that are lost or used
+ * after their end.
+ */
 #include "tests/unit/shim.h"
 #include "lib/radix.c"
 
@@ -68,7 +71,8 @@ static void test_pool(void)
 	must(radix_preload(&pool) == 0 && pool.count == RADIX_POOL_MAX);
 	radix_pool_release(&pool);
 	shim_fail_nth = 4;
-	ok(radix_preload(&pool) == -ENOMEM && pool.count == 3, "no memory: what was got stays in the pool");
+	ok(radix_preload(&pool) == -ENOMEM && pool.count == 3,
+	   "no memory: what was got stays in the pool");
 	radix_pool_release(&pool);
 	must(radix_remove(&tree, 77) == entry_for(77));
 }

@@ -11,7 +11,7 @@ struct item {
 #define item_of(n) rb_entry(n, struct item, node)
 
 static struct rb_root root = RB_ROOT;
-static struct item *items[KEYS];	/* the model: by key; NULL: not in the tree */
+static struct item *items[KEYS]; /* the model: by key; NULL: not in the tree */
 
 static void insert(unsigned int key)
 {
@@ -30,7 +30,7 @@ static void insert(unsigned int key)
 static void erase(unsigned int key)
 {
 	rb_erase(&root, &items[key]->node);
-	free(items[key]);		/* whoever still points to it is found by the sanitizer */
+	free(items[key]); /* whoever still points to it is found by the sanitizer */
 	items[key] = NULL;
 }
 
@@ -86,11 +86,11 @@ int main(void)
 	erase_all();
 	ok(!root.node, "ascending insertion, ascending removal");
 
-	for (unsigned int key = KEYS; key-- > 0; ) {
+	for (unsigned int key = KEYS; key-- > 0;) {
 		insert(key);
 		check();
 	}
-	for (unsigned int key = KEYS; key-- > 0; ) {
+	for (unsigned int key = KEYS; key-- > 0;) {
 		erase(key);
 		check();
 	}

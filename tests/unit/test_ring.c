@@ -1,4 +1,7 @@
-/* fs/ring.c: positions that wrap at 2^32, slots that are taken out and put back, resizing; against a plain queue. */
+/*
+ * fs/ring.c: positions that wrap at 2^32, slots that are taken out and put back, resizing; against
+ * a plain queue.
+ */
 #include "tests/unit/shim.h"
 #include "fs/ring.c"
 
@@ -22,8 +25,8 @@ static void ring_init(unsigned int nr_slots, unsigned int start)
 
 static bool same(const struct pipe_slot *a, const struct pipe_slot *b)
 {
-	return a->page == b->page && a->offset == b->offset && a->len == b->len && a->flags == b->flags &&
-	       a->private == b->private;
+	return a->page == b->page && a->offset == b->offset && a->len == b->len &&
+	       a->flags == b->flags && a->private == b->private;
 }
 
 static void check(void)
@@ -36,7 +39,12 @@ static void check(void)
 
 static void push(void)
 {
-	struct pipe_slot slot = { (struct page *)(uintptr_t)++next_id, random_u32(), random_u32(), NULL, next_id & 7, ~0ul };
+	struct pipe_slot slot = { (struct page *)(uintptr_t)++next_id,
+				  random_u32(),
+				  random_u32(),
+				  NULL,
+				  next_id & 7,
+				  ~0ul };
 
 	must(!pipe_full(&ring));
 	ring_push(&ring, slot);
@@ -93,7 +101,9 @@ static void fill_many(void)
 	other.nr_slots = MODEL_MAX;
 	other.slots = calloc(MODEL_MAX, sizeof(*other.slots));
 	for (unsigned int i = 0; i < n; i++) {
-		more[i] = (struct pipe_slot){ (struct page *)(uintptr_t)++next_id, i, n, NULL, 1, at };
+		more[i] = (struct pipe_slot){
+			(struct page *)(uintptr_t)++next_id, i, n, NULL, 1, at
+		};
 		*pipe_at(&other, at + i) = more[i];
 	}
 	if (random_u32() % 2)
@@ -124,15 +134,19 @@ static void random_walk(unsigned int start, unsigned int steps)
 	ring_init(16, start);
 	for (unsigned int i = 0; i < steps; i++) {
 		switch (random_u32() % 9) {
-		case 0: case 1: case 2:
+		case 0:
+		case 1:
+		case 2:
 			if (!pipe_full(&ring))
 				push();
 			break;
-		case 3: case 4:
+		case 3:
+		case 4:
 			if (model_nr > 0)
 				pop();
 			break;
-		case 5: case 6:
+		case 5:
+		case 6:
 			take_and_put_back();
 			break;
 		case 7:
@@ -162,7 +176,8 @@ static void test_wrap(void)
 
 static void test_sizes(void)
 {
-	ok(ring_slots_for(0) == 1 && ring_slots_for(1) == 1 && ring_slots_for(4096) == 1, "at least one slot");
+	ok(ring_slots_for(0) == 1 && ring_slots_for(1) == 1 && ring_slots_for(4096) == 1,
+	   "at least one slot");
 	ok(ring_slots_for(4097) == 2 && ring_slots_for(65536) == 16 && ring_slots_for(65537) == 32,
 	   "sizes are rounded up to a power of two of pages");
 	ok(ring_slots_for(1ul << 31) == 1u << 19, "the largest size");

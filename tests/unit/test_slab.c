@@ -13,7 +13,7 @@ static struct {
 	unsigned char *bytes;
 	size_t size;
 	unsigned char fill;
-	struct slab_cache *cache;	/* NULL: kmalloc */
+	struct slab_cache *cache; /* NULL: kmalloc */
 } live[MAX_LIVE];
 static unsigned int nr_live;
 

@@ -4,17 +4,17 @@
 
 /* The kernel's functions under names of their own beside those of the C library. */
 #define memcpy	k_memcpy
-#define memmove	k_memmove
+#define memmove k_memmove
 #define memset	k_memset
 #define memcmp	k_memcmp
 #define memchr	k_memchr
 #define strlen	k_strlen
-#define strnlen	k_strnlen
+#define strnlen k_strnlen
 #define strcmp	k_strcmp
-#define strncmp	k_strncmp
+#define strncmp k_strncmp
 #define strchr	k_strchr
-#define strrchr	k_strrchr
-#define strlcpy	k_strlcpy
+#define strrchr k_strrchr
+#define strlcpy k_strlcpy
 #include "lib/string.c"
 #include "lib/parse.c"
 #undef memcpy
@@ -94,7 +94,8 @@ static void test_searches(void)
 		must(k_strchr(a, c) == strchr(a, c));
 		must(k_strrchr(a, c) == strrchr(a, c));
 	}
-	ok(k_strcmp("\x80", "a") > 0, "comparisons and searches agree with the C library; bytes are unsigned");
+	ok(k_strcmp("\x80", "a") > 0,
+	   "comparisons and searches agree with the C library; bytes are unsigned");
 }
 
 static void test_strlcpy(void)
@@ -119,23 +120,29 @@ static void test_parse(void)
 	uint32_t v = 7;
 
 	ok(parses_size("16M", 16u << 20, "") && parses_size("3k,", 3072, ",") &&
-	   parses_size("2G", 2ull << 30, "") && parses_size("12345678901", 12345678901ull, ""),
+		   parses_size("2G", 2ull << 30, "") &&
+		   parses_size("12345678901", 12345678901ull, ""),
 	   "parse_size: suffixes");
 	ok(parses_size("0x10K", 16384, "") && parses_size("0xFfg", 255ull << 30, ""),
 	   "parse_size: hexadecimal");
 	ok(parses_size("", 0, "") && parses_size("M", 0, "") && parses_size("0x", 0, "x") &&
-	   parses_size("-1", 0, "-1"), "parse_size: no number");
+		   parses_size("-1", 0, "-1"),
+	   "parse_size: no number");
 	ok(parses_size("18446744073709551615", UINT64_MAX, "") &&
-	   parses_size("18446744073709551616", UINT64_MAX, "") &&
-	   parses_size("99999999999999999999999", UINT64_MAX, "") &&
-	   parses_size("18446744073709551615k", UINT64_MAX, ""), "parse_size: saturates");
+		   parses_size("18446744073709551616", UINT64_MAX, "") &&
+		   parses_size("99999999999999999999999", UINT64_MAX, "") &&
+		   parses_size("18446744073709551615k", UINT64_MAX, ""),
+	   "parse_size: saturates");
 	ok(parse_u32("0", &v) == 0 && v == 0, "parse_u32: zero");
-	ok(parse_u32("4294967295\n", &v) == 0 && v == UINT32_MAX, "parse_u32: the largest, and a newline");
+	ok(parse_u32("4294967295\n", &v) == 0 && v == UINT32_MAX,
+	   "parse_u32: the largest, and a newline");
 	ok(parse_u32("4294967296", &v) == -ERANGE && parse_u32("99999999999", &v) == -ERANGE &&
-	   v == UINT32_MAX, "parse_u32: too large, and the value stays");
+		   v == UINT32_MAX,
+	   "parse_u32: too large, and the value stays");
 	ok(parse_u32("", &v) == -EINVAL && parse_u32("\n", &v) == -EINVAL &&
-	   parse_u32("12x", &v) == -EINVAL && parse_u32("1\n\n", &v) == -EINVAL &&
-	   parse_u32("-1", &v) == -EINVAL && parse_u32(" 1", &v) == -EINVAL, "parse_u32: no number");
+		   parse_u32("12x", &v) == -EINVAL && parse_u32("1\n\n", &v) == -EINVAL &&
+		   parse_u32("-1", &v) == -EINVAL && parse_u32(" 1", &v) == -EINVAL,
+	   "parse_u32: no number");
 }
 
 int main(void)

@@ -1,6 +1,6 @@
 /*
- * What the smallest calls cost: nanoseconds per operation; with tools/guest --icount, where a guest nanosecond is an
- * instruction, instructions. The empty loop is taken off.
+ * What the smallest calls cost: nanoseconds per operation; with tools/guest --icount, where a guest
+ * nanosecond is an instruction, instructions. The empty loop is taken off.
  */
 #define _GNU_SOURCE
 #include <fcntl.h>

@@ -20,8 +20,8 @@
  *    back once it is stored or passed on, so never more than WINDOW bytes and their headers wait in
  *    the kernel's tty, whose raw queue may drop what exceeds 4 KiB. Nothing else needs credit.
  * 4. Output needs none: the host always reads, and a full line makes init's write wait.
- * 5. X comes after the output: once the command has ended, its pipes are read to their end, or until
- *    they are silent for a while if a child that it left behind holds them open.
+ * 5. X comes after the output: once the command has ended, its pipes are read to their end, or
+ *    until they are silent for a while if a child that it left behind holds them open.
  *
  * One process, one poll loop. SIGCHLD writes into a pipe, so that no death is missed between
  * waitpid and poll.
@@ -33,32 +33,32 @@
 
 #include "init.h"
 
-#define GREETING	"sluice-guest 1"
-#define LINE		"/dev/ttyS1"
-#define WINDOW		3072
-#define HEADER		3
-#define OUTPUT_MAX	4096
-#define SILENCE_MS	1000		/* how long left-over output may take to come */
-#define LEFTOVER_MAX	(1 << 20)	/* and how much of it there may be: a pipe at its largest */
+#define GREETING     "sluice-guest 1"
+#define LINE	     "/dev/ttyS1"
+#define WINDOW	     3072
+#define HEADER	     3
+#define OUTPUT_MAX   4096
+#define SILENCE_MS   1000      /* how long left-over output may take to come */
+#define LEFTOVER_MAX (1 << 20) /* and how much of it there may be: a pipe at its largest */
 
 struct list {
-	char	*bytes;
-	size_t	 size, capacity;
+	char *bytes;
+	size_t size, capacity;
 };
 
-static int	 line = -1;
-static int	 child_died[2];		/* the SIGCHLD handler writes here */
-static pid_t	 command;
-static int	 status = -1;		/* wait status of the command; -1 while it runs */
+static int line = -1;
+static int child_died[2]; /* the SIGCHLD handler writes here */
+static pid_t command;
+static int status = -1; /* wait status of the command; -1 while it runs */
 
 static struct list arguments, environment;
 static struct winsize window;
 
-static unsigned char in[8192];		/* what came over the line and is not yet handled */
-static size_t	 in_size;
-static char	 input[WINDOW];		/* what waits for room in the command's standard input */
-static size_t	 input_size;
-static int	 input_ends;
+static unsigned char in[8192]; /* what came over the line and is not yet handled */
+static size_t in_size;
+static char input[WINDOW]; /* what waits for room in the command's standard input */
+static size_t input_size;
+static int input_ends;
 
 /* --- the line --- */
 
@@ -296,7 +296,10 @@ static void close_fd(int *fd)
 	*fd = -1;
 }
 
-/* Passes on input; its credit goes back only as it is taken, so a command that takes none gets none. */
+/*
+ * Passes on input; its credit goes back only as it is taken, so a command that takes none gets
+ * none.
+ */
 static void feed(int *fd)
 {
 	ssize_t n = input_size ? write(*fd, input, input_size) : 0;
@@ -337,7 +340,7 @@ static void run_on_pipes(void)
 	int ours[3];
 
 	start_on_pipes(ours);
-	handle_frames();		/* input may have come along with the word to go */
+	handle_frames(); /* input may have come along with the word to go */
 	while (status < 0 || ((ours[1] >= 0 || ours[2] >= 0) && leftover < LEFTOVER_MAX)) {
 		int want_input = input_size || input_ends;
 		struct pollfd fds[FDS] = {
@@ -367,7 +370,10 @@ static void run_on_pipes(void)
 	}
 }
 
-/* Runs a shell on the console, with the command's arguments. The host may still tell of a new window size. */
+/*
+ * Runs a shell on the console, with the command's arguments. The host may still tell of a new
+ * window size.
+ */
 static void run_on_console(void)
 {
 	int console = open("/dev/console", O_RDWR | O_NOCTTY | O_CLOEXEC);

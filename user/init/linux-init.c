@@ -9,8 +9,8 @@
 
 #include "init.h"
 
-#define ROOT_DISK	"/dev/vda"
-#define INIT		"/sbin/guest-init"
+#define ROOT_DISK "/dev/vda"
+#define INIT	  "/sbin/guest-init"
 
 static _Noreturn void fail(const char *what)
 {
@@ -56,7 +56,8 @@ int main(void)
 	mount("dev", "/dev", "devtmpfs", 0, NULL);
 	load_modules();
 	wait_for_disk();
-	if (mount(ROOT_DISK, "/root", "ext2", 0, NULL) < 0 && mount(ROOT_DISK, "/root", "ext4", 0, NULL) < 0)
+	if (mount(ROOT_DISK, "/root", "ext2", 0, NULL) < 0 &&
+	    mount(ROOT_DISK, "/root", "ext4", 0, NULL) < 0)
 		fail(ROOT_DISK);
 	umount2("/dev", MNT_DETACH);
 	if (chdir("/root") < 0 || mount(".", "/", NULL, MS_MOVE, NULL) < 0 || chroot(".") < 0)

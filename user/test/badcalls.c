@@ -1,24 +1,62 @@
-/* System calls with arguments that no sane program passes: an errno each, and the kernel stays up. */
+/*
+ * System calls with arguments that no sane program passes: an errno each, and the kernel stays up.
+ */
 #include "test.h"
 #include <sys/prctl.h>
 #include <sys/resource.h>
 
-#define LAST_CALL 460
+#define LAST_CALL    460
 #define CALL_SECONDS 2
 
 /* Calls that end or change the guest itself, wait for ever by design, or (fork) multiply. */
 static bool left_out(int nr)
 {
 	static const int list[] = {
-		1 /* exit */, 2 /* fork */, 7 /* waitpid */, 29 /* pause */, 36 /* sync */, 37 /* kill */, 52 /* umount2 */,
-		88 /* reboot */, 72 /* sigsuspend */, 119 /* sigreturn */, 120 /* clone */, 173 /* rt_sigreturn */,
-		179 /* rt_sigsuspend */, 190 /* vfork */, 252 /* exit_group */, 238 /* tkill */, 270 /* tgkill */,
-		178 /* rt_sigqueueinfo */, 335 /* rt_tgsigqueueinfo */, 435 /* clone3 */, 22 /* umount */, 74 /* sethostname */,
-		61 /* chroot */, 79 /* settimeofday */, 25 /* stime */, 264 /* clock_settime */, 404 /* clock_settime64 */,
-		124 /* adjtimex */, 343 /* clock_adjtime */, 405 /* clock_adjtime64 */, 121 /* setdomainname */,
-		115 /* swapoff */, 87 /* swapon */, 283 /* kexec_load */, 128 /* init_module */, 129 /* delete_module */,
-		350 /* finit_module */, 103 /* syslog */, 101 /* ioperm */, 110 /* iopl */, 111 /* vhangup */,
-		76 /* old getrlimit */, 217 /* pivot_root */, 424 /* pidfd_send_signal */, 26 /* ptrace */,
+		1 /* exit */,
+		2 /* fork */,
+		7 /* waitpid */,
+		29 /* pause */,
+		36 /* sync */,
+		37 /* kill */,
+		52 /* umount2 */,
+		88 /* reboot */,
+		72 /* sigsuspend */,
+		119 /* sigreturn */,
+		120 /* clone */,
+		173 /* rt_sigreturn */,
+		179 /* rt_sigsuspend */,
+		190 /* vfork */,
+		252 /* exit_group */,
+		238 /* tkill */,
+		270 /* tgkill */,
+		178 /* rt_sigqueueinfo */,
+		335 /* rt_tgsigqueueinfo */,
+		435 /* clone3 */,
+		22 /* umount */,
+		74 /* sethostname */,
+		61 /* chroot */,
+		79 /* settimeofday */,
+		25 /* stime */,
+		264 /* clock_settime */,
+		404 /* clock_settime64 */,
+		124 /* adjtimex */,
+		343 /* clock_adjtime */,
+		405 /* clock_adjtime64 */,
+		121 /* setdomainname */,
+		115 /* swapoff */,
+		87 /* swapon */,
+		283 /* kexec_load */,
+		128 /* init_module */,
+		129 /* delete_module */,
+		350 /* finit_module */,
+		103 /* syslog */,
+		101 /* ioperm */,
+		110 /* iopl */,
+		111 /* vhangup */,
+		76 /* old getrlimit */,
+		217 /* pivot_root */,
+		424 /* pidfd_send_signal */,
+		26 /* ptrace */,
 	};
 
 	for (unsigned int i = 0; i < sizeof(list) / sizeof(list[0]); i++)
@@ -74,7 +112,8 @@ TEST(unmapped, 120, "pointers to where nothing is mapped")
 
 TEST(kernel_addresses, 120, "pointers into the kernel")
 {
-	every_call((const long[6]){ 0xc0100000, 0xc0101000, 0xc0102000, 0xc0103000, 0xc0104000, 0xc0105000 });
+	every_call((const long[6]){ 0xc0100000, 0xc0101000, 0xc0102000, 0xc0103000, 0xc0104000,
+				    0xc0105000 });
 }
 
 TEST(all_ones, 120, "-1 everywhere")
@@ -87,7 +126,8 @@ TEST(descriptor_and_bad_memory, 120, "a good descriptor with bad memory behind i
 	every_call((const long[6]){ 1, 0xbffff000, 0x7fffffff, 0xfffffff0, 1, 0x80000000 });
 }
 
-TEST(reads_and_writes, 10, "EFAULT from each call that reads or writes user memory, with nothing consumed")
+TEST(reads_and_writes, 10,
+     "EFAULT from each call that reads or writes user memory, with nothing consumed")
 {
 	void *bad = (void *)0x1000;
 	struct iovec vector = { bad, 10 };
@@ -125,7 +165,8 @@ static uint32_t next_random(void)
 
 static long random_argument(void)
 {
-	static const long odd[] = { 0, 1, 2, 3, -1, 0x1000, 0x7fffffff, 0x80000000, 0xc0000000, 0xfffff000, 4096, 65536 };
+	static const long odd[] = { 0,		1,	    2,		3,	    -1,	  0x1000,
+				    0x7fffffff, 0x80000000, 0xc0000000, 0xfffff000, 4096, 65536 };
 	uint32_t r = next_random();
 
 	return r & 1 ? odd[(r >> 8) % (sizeof(odd) / sizeof(odd[0]))] : (long)(r >> 4);
@@ -143,7 +184,8 @@ TEST(random_arguments, 120, "two thousand calls with random arguments")
 		for (int k = 0; k < 6; k++)
 			a[k] = random_argument();
 		if (!left_out(nr) && !survives(nr, a))
-			test_fail(__FILE__, __LINE__, "system call %d (%lx %lx %lx %lx %lx %lx) does not come back", nr, a[0],
-				  a[1], a[2], a[3], a[4], a[5]);
+			test_fail(__FILE__, __LINE__,
+				  "system call %d (%lx %lx %lx %lx %lx %lx) does not come back", nr,
+				  a[0], a[1], a[2], a[3], a[4], a[5]);
 	}
 }

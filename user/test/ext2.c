@@ -1,8 +1,9 @@
 /*
- * ext2: images of all block sizes read as they should, and damaged ones fail without harm: an error, never a hang.
+ * ext2: images of all block sizes read as they should, and damaged ones fail without harm: an
+ * error, never a hang.
  *
- * The images and the list of damages are made by tests/images on the host, and lie in /test/data. They are written to
- * /dev/gate0, on Linux to a loop device, and mounted on /mnt.
+ * The images and the list of damages are made by tests/images on the host, and lie in /test/data.
+ * They are written to /dev/gate0, on Linux to a loop device, and mounted on /mnt.
  */
 #include "test.h"
 #include <dirent.h>
@@ -11,17 +12,17 @@
 #include <sys/statfs.h>
 #include <sys/utsname.h>
 
-#define DATA "/test/data/"
-#define MNT "/mnt"
-#define SEED 21			/* as tests/images has it */
-#define PIECE 3000
-#define ENTRIES 2000
-#define DISK_SIZE (8 << 20)
+#define DATA		 "/test/data/"
+#define MNT		 "/mnt"
+#define SEED		 21 /* as tests/images has it */
+#define PIECE		 3000
+#define ENTRIES		 2000
+#define DISK_SIZE	 (8 << 20)
 #define EXT2_SUPER_MAGIC 0xef53
-#define EUCLEAN_LINUX 117	/* what Linux says of a damaged file system */
+#define EUCLEAN_LINUX	 117 /* what Linux says of a damaged file system */
 
 /* Linux, include/uapi/linux/loop.h */
-#define LOOP_SET_FD 0x4c00
+#define LOOP_SET_FD	  0x4c00
 #define LOOP_CTL_GET_FREE 0x4c82
 
 static int disk = -1;
@@ -35,14 +36,15 @@ static void open_disk(void)
 
 	if (disk >= 0)
 		return;
-	umount(MNT);			/* what a failed case left */
+	umount(MNT); /* what a failed case left */
 	CHECK_EQ(uname(&name), 0);
 	strcpy(disk_path, "/dev/gate0");
 	if (!strstr(name.release, "sluice")) {
 		int control = open("/dev/loop-control", O_RDWR), file;
 
 		CHECK(control >= 0);
-		snprintf(disk_path, sizeof(disk_path), "/dev/loop%d", ioctl(control, LOOP_CTL_GET_FREE));
+		snprintf(disk_path, sizeof(disk_path), "/dev/loop%d",
+			 ioctl(control, LOOP_CTL_GET_FREE));
 		file = open("/tmp/ext2-disk", O_RDWR | O_CREAT | O_TRUNC, 0600);
 		CHECK(file >= 0);
 		CHECK_EQ(unlink("/tmp/ext2-disk") | ftruncate(file, DISK_SIZE), 0);
@@ -110,15 +112,24 @@ static void expect_zeros(int fd, off_t at, size_t n)
 /* The first and last block of each depth of indirection, and the holes between them. */
 static void check_big(off_t block)
 {
-	off_t pointers = block / 4, first_double = 12 + pointers, first_triple = first_double + pointers * pointers;
-	off_t places[] = { 0, 11, 12, first_double - 1, first_double, first_triple - 1, first_triple,
+	off_t pointers = block / 4, first_double = 12 + pointers,
+	      first_triple = first_double + pointers * pointers;
+	off_t places[] = { 0,
+			   11,
+			   12,
+			   first_double - 1,
+			   first_double,
+			   first_triple - 1,
+			   first_triple,
 			   first_triple + pointers + 1 };
 	int fd = open(MNT "/big", O_RDONLY), n = sizeof(places) / sizeof(places[0]);
 	struct stat st;
 
 	CHECK(fd >= 0);
 	for (int i = 0; i < n; i++)
-		expect_at(fd, places[i] * block, i + 1 < n && places[i + 1] == places[i] + 1 && block < PIECE ? block : PIECE);
+		expect_at(fd, places[i] * block,
+			  i + 1 < n && places[i + 1] == places[i] + 1 && block < PIECE ? block
+										       : PIECE);
 	expect_zeros(fd, PIECE, PIECE);
 	expect_zeros(fd, (first_double + 2 * pointers) * block, sizeof(buf));
 	expect_zeros(fd, (first_triple - 8) * block, 4 * block);
@@ -237,7 +248,8 @@ static void check_image(const char *image, int block)
 	unmount();
 }
 
-TEST(blocks_of_1k, 60, "blocks of 1 KiB: all depths of indirection, holes, links, a large directory")
+TEST(blocks_of_1k, 60,
+     "blocks of 1 KiB: all depths of indirection, holes, links, a large directory")
 {
 	check_image("ext2-1k", 1024);
 }
@@ -290,7 +302,7 @@ static bool io_error(int error)
 	return error == EIO || error == EUCLEAN_LINUX || error == ESTALE || error == EFBIG;
 }
 
-static int budget;			/* of calls in one walk: damage can make directories endless */
+static int budget; /* of calls in one walk: damage can make directories endless */
 
 static void read_some(const char *path, const struct stat *st)
 {
@@ -373,7 +385,10 @@ static bool listing_fails(const char *path)
 	return io_error(error);
 }
 
-/* NULL: what must fail does. Only where we are strict must it be an IO error that tells of a damaged directory. */
+/*
+ * NULL: what must fail does. Only where we are strict must it be an IO error that tells of a
+ * damaged directory.
+ */
 static const char *judge(const struct damage *damage, const char *path, bool strict)
 {
 	bool list = !strcmp(damage->kind, "list"), entry = !strcmp(damage->kind, "entry");
@@ -425,8 +440,9 @@ static void damages(const char *kind, bool strict)
 	CHECK(list != NULL);
 	put_image("ext2-1k");
 	while (fgets(line, sizeof(line), list)) {
-		CHECK_EQ(sscanf(line, "%15s %63s %31s %63s %511s", damage.kind, damage.name, damage.image, damage.path,
-				damage.patches), 5);
+		CHECK_EQ(sscanf(line, "%15s %63s %31s %63s %511s", damage.kind, damage.name,
+				damage.image, damage.path, damage.patches),
+			 5);
 		if (strcmp(damage.kind, kind))
 			continue;
 		one_damage(&damage, strict);
@@ -470,9 +486,12 @@ TEST(oddities, 60, "loops and lies that need not fail come to an end")
 	damages("ends", false);
 }
 
-TEST(random_damage, 240, "random bytes in the metadata: whatever they say, everything comes to an end")
+TEST(random_damage, 240,
+     "random bytes in the metadata: whatever they say, everything comes to an end")
 {
-	static const int parts[][2] = { { 1024, 1024 }, { 2048, 1024 }, { 5120, 8192 }, { 20480, 65536 }, { 388096, 1024 } };
+	static const int parts[][2] = {
+		{ 1024, 1024 }, { 2048, 1024 }, { 5120, 8192 }, { 20480, 65536 }, { 388096, 1024 }
+	};
 	uint32_t state = 20050112;
 	int mounted = 0;
 

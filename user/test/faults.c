@@ -1,8 +1,10 @@
 /*
- * Allocations that fail, one after the other: whatever was being done ends with ENOMEM, or with the kernel killing
- * the process whose memory it was; nothing hangs, nothing is half done, nothing leaks (the runner looks).
+ * Allocations that fail, one after the other: whatever was being done ends with ENOMEM, or with the
+ * kernel killing the process whose memory it was; nothing hangs, nothing is half done, nothing
+ * leaks (the runner looks).
  *
- * Each case is run with the first allocation failing, then the second, and so on until one run needs fewer.
+ * Each case is run with the first allocation failing, then the second, and so on until one run
+ * needs fewer.
  */
 #include "test.h"
 #include <dirent.h>
@@ -11,17 +13,20 @@
 #include <sys/mount.h>
 #include <sys/sendfile.h>
 
-#define NTH "/proc/sys/vm/fail_nth"
-#define NO_NTH "Linux can be made to fail allocations only by a debug build"
+#define NTH	"/proc/sys/vm/fail_nth"
+#define NO_NTH	"Linux can be made to fail allocations only by a debug build"
 #define MAX_NTH 400
-#define ENOUGH 5		/* runs in a row that needed fewer allocations */
-#define SEED 31
+#define ENOUGH	5 /* runs in a row that needed fewer allocations */
+#define SEED	31
 
 static char buf[100000], back[100000];
 
 static int switch_fd = -1;
 
-/* The call that sets the switch may be the one that is hit by an older setting; then it is over with that. */
+/*
+ * The call that sets the switch may be the one that is hit by an older setting; then it is over
+ * with that.
+ */
 static void set_nth(int n)
 {
 	char text[16];
@@ -46,18 +51,18 @@ static bool nth_is_left(void)
 }
 
 /* A call that may fail for lack of memory, and for no other reason: that ends the body. */
-#define MAY(call)									\
-	({										\
-		long _r = (call);							\
-		if (_r < 0 && (errno == ENOMEM || errno == also))			\
-			return;								\
-		if (_r < 0)								\
-			test_fail(__FILE__, __LINE__, "%s: allocation %d", #call, nth);	\
-		_r;									\
+#define MAY(call)                                                                       \
+	({                                                                              \
+		long _r = (call);                                                       \
+		if (_r < 0 && (errno == ENOMEM || errno == also))                       \
+			return;                                                         \
+		if (_r < 0)                                                             \
+			test_fail(__FILE__, __LINE__, "%s: allocation %d", #call, nth); \
+		_r;                                                                     \
 	})
 
 static int nth;
-static int also;		/* another error that is fine */
+static int also; /* another error that is fine */
 
 /* Have all of our memory, so that faults hit the kernel's. */
 static void touch(void)
@@ -67,8 +72,8 @@ static void touch(void)
 }
 
 /*
- * The body runs in a child, and all that it opened goes with it; `clean` takes away what it may have left. The
- * fault is set by the child: its fork is not what is tested.
+ * The body runs in a child, and all that it opened goes with it; `clean` takes away what it may
+ * have left. The fault is set by the child: its fork is not what is tested.
  */
 static void with_faults(void (*body)(void), void (*clean)(void))
 {
@@ -92,7 +97,7 @@ static void with_faults(void (*body)(void), void (*clean)(void))
 		if (clean)
 			clean();
 		if (WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL)
-			continue;		/* a page of its own was not to be had */
+			continue; /* a page of its own was not to be had */
 		if (status)
 			test_fail(__FILE__, __LINE__, "allocation %d: status %x", nth, status);
 	}
@@ -219,7 +224,7 @@ static void drop_caches(void)
 
 BEYOND_TEST(disk, 90, "cold reads of files, directories and links of the disk", NO_NTH)
 {
-	also = EIO;		/* of a page whose read could not be started */
+	also = EIO; /* of a page whose read could not be started */
 	drop_caches();
 	with_faults(disk_body, drop_caches);
 }
@@ -277,7 +282,8 @@ static void splice_body(void)
 	MAY(syscall(SYS_copy_file_range, fd, &from, to, &target, (size_t)9000, 0));
 }
 
-BEYOND_TEST(splices, 90, "splice from and to files, sendfile, copy_file_range, a write to a lent page", NO_NTH)
+BEYOND_TEST(splices, 90,
+	    "splice from and to files, sendfile, copy_file_range, a write to a lent page", NO_NTH)
 {
 	also = EIO;
 	with_faults(splice_body, clean_files);

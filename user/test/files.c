@@ -197,7 +197,9 @@ TEST(symbolic_links, 5, "symlinks: followed, not followed, dangling, in a loop")
 	CHECK_ERR(open("dangling", O_CREAT | O_EXCL | O_RDWR, 0600), EEXIST);
 	CHECK_EQ(symlink("..", "up"), 0);
 	CHECK(holds("up/files-test/s", "t"));
-	CHECK_EQ(unlink("s") + unlink("loop") + unlink("dangling") + unlink("up") + unlink("target"), 0);
+	CHECK_EQ(unlink("s") + unlink("loop") + unlink("dangling") + unlink("up") +
+			 unlink("target"),
+		 0);
 	leave();
 }
 
@@ -327,7 +329,8 @@ TEST(permissions, 5, "chmod, access and umask; another user is kept out")
 
 TEST(devices, 5, "null, zero, full, urandom")
 {
-	int null = open("/dev/null", O_RDWR), zero = open("/dev/zero", O_RDWR), full = open("/dev/full", O_RDWR);
+	int null = open("/dev/null", O_RDWR), zero = open("/dev/zero", O_RDWR),
+	    full = open("/dev/full", O_RDWR);
 	int random = open("/dev/urandom", O_RDONLY);
 
 	CHECK(null >= 0 && zero >= 0 && full >= 0 && random >= 0);
@@ -353,7 +356,8 @@ TEST(proc_files, 5, "/proc tells of memory, CPUs, mounts and this process")
 	file = fopen("/proc/meminfo", "r");
 	CHECK(file && fscanf(file, "MemTotal: %ld kB", &kb) == 1 && kb > 1000);
 	fclose(file);
-	CHECK(readlink("/proc/self/exe", path, sizeof(path)) == 11 && !memcmp(path, "/test/files", 11));
+	CHECK(readlink("/proc/self/exe", path, sizeof(path)) == 11 &&
+	      !memcmp(path, "/test/files", 11));
 	snprintf(path, sizeof(path), "/proc/%d/stat", getpid());
 	file = fopen(path, "r");
 	{

@@ -1,6 +1,6 @@
 /*
- * Laziness, shown with the gate device: its completions come when the test says so, and no clock is needed.
- * The data lies on /dev/gate0 itself; the last cases mount a file system from it.
+ * Laziness, shown with the gate device: its completions come when the test says so, and no clock is
+ * needed. The data lies on /dev/gate0 itself; the last cases mount a file system from it.
  */
 #include "test.h"
 #include <sys/mount.h>
@@ -10,8 +10,8 @@
 #endif
 
 #define NO_GATE "Linux has no gate device and waits for the disk in splice"
-#define MIB (1 << 20)
-#define SEED 11
+#define MIB	(1 << 20)
+#define SEED	11
 
 static int gate, ends[2], other[2];
 static char data[MIB], back[2 * MIB];
@@ -93,8 +93,8 @@ static int on_their_way(void)
 	return n;
 }
 
-BEYOND_TEST(returns_at_once, 20, "a cold splice of 1 MiB returns with 256 pages on their way and no task added",
-	    NO_GATE)
+BEYOND_TEST(returns_at_once, 20,
+	    "a cold splice of 1 MiB returns with 256 pages on their way and no task added", NO_GATE)
 {
 	long tasks;
 	int n = -1;
@@ -111,7 +111,8 @@ BEYOND_TEST(returns_at_once, 20, "a cold splice of 1 MiB returns with 256 pages 
 	expect(ends[0], 0, MIB);
 }
 
-BEYOND_TEST(tells_the_truth, 20, "on their way: poll says nothing, O_NONBLOCK read EAGAIN, then both see them", NO_GATE)
+BEYOND_TEST(tells_the_truth, 20,
+	    "on their way: poll says nothing, O_NONBLOCK read EAGAIN, then both see them", NO_GATE)
 {
 	prepare();
 	lazy(0, 65536);
@@ -172,7 +173,8 @@ BEYOND_TEST(readers_wake, 20, "the arrival of the pages wakes readers that wait"
 		CHECK_EQ(test_wait(children[i]), 0);
 }
 
-BEYOND_TEST(writer_is_not_held_up, 20, "a reader that waits for the disk blocks no writer and no other reader", NO_GATE)
+BEYOND_TEST(writer_is_not_held_up, 20,
+	    "a reader that waits for the disk blocks no writer and no other reader", NO_GATE)
 {
 	pid_t reader;
 
@@ -221,7 +223,8 @@ BEYOND_TEST(null_waits_for_nothing, 20, "/dev/null takes slots that have not arr
 	CHECK_EQ(test_differs(back, 65536, SEED, 0), 65536);
 }
 
-BEYOND_TEST(short_read_stops, 20, "a read that has copied something stops before a slot on its way", NO_GATE)
+BEYOND_TEST(short_read_stops, 20, "a read that has copied something stops before a slot on its way",
+	    NO_GATE)
 {
 	prepare();
 	CHECK_EQ(write(ends[1], "first", 5), 5);
@@ -244,7 +247,8 @@ BEYOND_TEST(out_of_order, 20, "completions in reverse order: the stream stays in
 		expect(ends[0], i * 131072, 4096);
 }
 
-BEYOND_TEST(error_in_its_place, 20, "a failed read is EIO after all that stands before it, and heals", NO_GATE)
+BEYOND_TEST(error_in_its_place, 20,
+	    "a failed read is EIO after all that stands before it, and heals", NO_GATE)
 {
 	prepare();
 	CHECK_EQ(write(ends[1], "before", 6), 6);
@@ -260,7 +264,8 @@ BEYOND_TEST(error_in_its_place, 20, "a failed read is EIO after all that stands 
 	CHECK(!memcmp(back, "after", 5));
 }
 
-BEYOND_TEST(signal_interrupts, 20, "a signal interrupts a reader that waits for the disk, SIGKILL always", NO_GATE)
+BEYOND_TEST(signal_interrupts, 20,
+	    "a signal interrupts a reader that waits for the disk, SIGKILL always", NO_GATE)
 {
 	struct sigaction action = { .sa_handler = SIG_IGN };
 	pid_t child;
@@ -282,7 +287,8 @@ BEYOND_TEST(signal_interrupts, 20, "a signal interrupts a reader that waits for 
 	expect(ends[0], 0, 4096);
 }
 
-BEYOND_TEST(exit_with_reads_in_flight, 20, "a process ends with its reads in flight: nothing hangs, nothing leaks", NO_GATE)
+BEYOND_TEST(exit_with_reads_in_flight, 20,
+	    "a process ends with its reads in flight: nothing hangs, nothing leaks", NO_GATE)
 {
 	pid_t child;
 
@@ -300,7 +306,8 @@ BEYOND_TEST(exit_with_reads_in_flight, 20, "a process ends with its reads in fli
 	CHECK_EQ(test_differs(back, 65536, SEED, 65536), 65536);
 }
 
-BEYOND_TEST(write_to_a_page_on_its_way, 20, "a write to a page on its way waits, and the pipe keeps the old bytes", NO_GATE)
+BEYOND_TEST(write_to_a_page_on_its_way, 20,
+	    "a write to a page on its way waits, and the pipe keeps the old bytes", NO_GATE)
 {
 	pid_t child;
 
@@ -319,7 +326,8 @@ BEYOND_TEST(write_to_a_page_on_its_way, 20, "a write to a page on its way waits,
 	CHECK_EQ(back[17], 'N');
 }
 
-BEYOND_TEST(pass_some, 20, "requests that the gate lets through arrive, the others stay away", NO_GATE)
+BEYOND_TEST(pass_some, 20, "requests that the gate lets through arrive, the others stay away",
+	    NO_GATE)
 {
 	prepare();
 	lazy(0, 4096);
@@ -333,9 +341,9 @@ BEYOND_TEST(pass_some, 20, "requests that the gate lets through arrive, the othe
 
 /* ---- a file system on the gate ---- */
 
-#define IMAGE "/test/data/ext2-4k"
-#define IMAGE_SEED 21		/* as tests/images has it */
-#define DIRECT_SIZE (12 * 4096)	/* of its file `direct`, whose blocks the inode itself names */
+#define IMAGE	    "/test/data/ext2-4k"
+#define IMAGE_SEED  21		/* as tests/images has it */
+#define DIRECT_SIZE (12 * 4096) /* of its file `direct`, whose blocks the inode itself names */
 
 static void drop_caches(void)
 {
@@ -352,7 +360,7 @@ static void mount_gate(void)
 	ssize_t n;
 
 	control("open");
-	umount("/mnt");			/* what a failed case left */
+	umount("/mnt"); /* what a failed case left */
 	gate = open("/dev/gate0", O_RDWR);
 	CHECK(gate >= 0 && image >= 0);
 	while ((n = read(image, data, sizeof(data))) > 0)
@@ -364,7 +372,8 @@ static void mount_gate(void)
 	CHECK_EQ(pipe(ends), 0);
 }
 
-BEYOND_TEST(cold_file, 20, "a cold splice of a file of a mounted disk returns while the gate is closed", NO_GATE)
+BEYOND_TEST(cold_file, 20,
+	    "a cold splice of a file of a mounted disk returns while the gate is closed", NO_GATE)
 {
 	int file;
 
@@ -383,9 +392,13 @@ BEYOND_TEST(cold_file, 20, "a cold splice of a file of a mounted disk returns wh
 	CHECK_EQ(umount("/mnt"), 0);
 }
 
-BEYOND_TEST(cold_file_fails, 20, "its EIO stands in its place: what was read before it comes first, and it heals", NO_GATE)
+BEYOND_TEST(cold_file_fails, 20,
+	    "its EIO stands in its place: what was read before it comes first, and it heals",
+	    NO_GATE)
 {
-	static const int pages[] = { 11, 5, 0 };	/* in an order that is not read ahead: a request for each */
+	static const int pages[] = {
+		11, 5, 0
+	}; /* in an order that is not read ahead: a request for each */
 	int file;
 
 	mount_gate();
@@ -412,7 +425,8 @@ BEYOND_TEST(cold_file_fails, 20, "its EIO stands in its place: what was read bef
 	CHECK_EQ(umount("/mnt"), 0);
 }
 
-BEYOND_TEST(metadata_fails, 20, "a failed read of metadata is EIO, and the next try succeeds", NO_GATE)
+BEYOND_TEST(metadata_fails, 20, "a failed read of metadata is EIO, and the next try succeeds",
+	    NO_GATE)
 {
 	struct stat st;
 	int file;
@@ -439,7 +453,8 @@ BEYOND_TEST(metadata_fails, 20, "a failed read of metadata is EIO, and the next 
 	CHECK_EQ(umount("/mnt"), 0);
 }
 
-BEYOND_TEST(killed_while_mounting, 20, "mount waits for its disk, and nothing is lost when it comes at last", NO_GATE)
+BEYOND_TEST(killed_while_mounting, 20,
+	    "mount waits for its disk, and nothing is lost when it comes at last", NO_GATE)
 {
 	pid_t child;
 

@@ -1,13 +1,14 @@
 /*
- * More bytes than the kernel's direct map has room for: right only if every page is mapped before it is touched, and
- * the mapping is of that page. `lowmem=16M` makes it so in a small guest; elsewhere these are ordinary tests.
+ * More bytes than the kernel's direct map has room for: right only if every page is mapped before
+ * it is touched, and the mapping is of that page. `lowmem=16M` makes it so in a small guest;
+ * elsewhere these are ordinary tests.
  */
 #include "test.h"
 #include <sys/sysinfo.h>
 
-#define MIB (1u << 20)
+#define MIB   (1u << 20)
 #define CHUNK 65536u
-#define PAGE 4096u
+#define PAGE  4096u
 
 static char chunk[CHUNK], back[CHUNK];
 
@@ -35,7 +36,8 @@ static int big_file(const char *path, size_t n, unsigned int seed)
 	return fd;
 }
 
-TEST(large_file, 60, "a file in memory, larger than the direct map: read, mapped, truncated, written again")
+TEST(large_file, 60,
+     "a file in memory, larger than the direct map: read, mapped, truncated, written again")
 {
 	size_t n = room(24 * MIB);
 	int fd = big_file("/tmp/highmem", n, 1);
@@ -96,7 +98,8 @@ TEST(many_pipes, 60, "full pipes of eight processes keep their own bytes")
 TEST(splice_high_pages, 60, "a large file goes through two pipes into another file")
 {
 	size_t n = room(6 * MIB);
-	int fd = big_file("/tmp/highmem", n, 2), to = open("/tmp/highmem-to", O_RDWR | O_CREAT | O_TRUNC, 0600);
+	int fd = big_file("/tmp/highmem", n, 2),
+	    to = open("/tmp/highmem-to", O_RDWR | O_CREAT | O_TRUNC, 0600);
 	int ends[2], other[2];
 	size_t done = 0;
 
@@ -148,7 +151,8 @@ TEST(copy_on_write, 60, "a forked heap larger than the direct map: each side's s
 		CHECK_EQ(test_differs(heap + at, 64, at / PAGE % 2 ? 5 : 3, at), 64);
 }
 
-TEST(copies_between_two_files, 60, "processes that copy at the same time do not see each other's pages")
+TEST(copies_between_two_files, 60,
+     "processes that copy at the same time do not see each other's pages")
 {
 	size_t n = room(12 * MIB) / 8 & ~(CHUNK - 1);
 	pid_t children[4];
@@ -172,7 +176,8 @@ TEST(copies_between_two_files, 60, "processes that copy at the same time do not 
 				_exit(1);
 		}
 		for (size_t at = 0; at < n; at += CHUNK)
-			if (pread(out, back, CHUNK, at) != CHUNK || test_differs(back, CHUNK, 50 + c, at) != CHUNK)
+			if (pread(out, back, CHUNK, at) != CHUNK ||
+			    test_differs(back, CHUNK, 50 + c, at) != CHUNK)
 				_exit(2);
 		_exit(0);
 	}
@@ -182,7 +187,8 @@ TEST(copies_between_two_files, 60, "processes that copy at the same time do not 
 
 TEST(paths_in_high_memory, 30, "names, links and arguments that lie in high pages")
 {
-	char *path = mmap(NULL, 2 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	char *path =
+		mmap(NULL, 2 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	pid_t child;
 
 	CHECK(path != MAP_FAILED);

@@ -1,12 +1,12 @@
 /*
- * Lending under pressure: what was spliced is read twice, by way of tee, while others write to the file all the
- * time. Both readings must be the same bytes.
+ * Lending under pressure: what was spliced is read twice, by way of tee, while others write to the
+ * file all the time. Both readings must be the same bytes.
  */
 #include "test.h"
 
 #define LINUX_SHARES "Linux shares the page"
-#define PAGES 4
-#define SIZE (PAGES * 4096)
+#define PAGES	     4
+#define SIZE	     (PAGES * 4096)
 
 static char first[SIZE], second[SIZE];
 
@@ -73,7 +73,7 @@ static void splice_against_writers(int fd, int writers, int rounds)
 			CHECK_EQ(second[i], first[i]);
 	}
 	for (int i = 0; i < writers; i++) {
-		CHECK_EQ(waitpid(children[i], &status, WNOHANG), 0);	/* it still writes */
+		CHECK_EQ(waitpid(children[i], &status, WNOHANG), 0); /* it still writes */
 		kill(children[i], SIGKILL);
 		CHECK_EQ(waitpid(children[i], &status, 0), children[i]);
 	}
@@ -88,17 +88,20 @@ static int tmp_file(void)
 	return fd;
 }
 
-BEYOND_TEST(against_writes, 60, "bytes in a pipe stay while two processes write to their file", LINUX_SHARES)
+BEYOND_TEST(against_writes, 60, "bytes in a pipe stay while two processes write to their file",
+	    LINUX_SHARES)
 {
 	splice_against_writers(tmp_file(), 2, 1000);
 }
 
-BEYOND_TEST(against_stores, 60, "and while a third one stores through a shared mapping", LINUX_SHARES)
+BEYOND_TEST(against_stores, 60, "and while a third one stores through a shared mapping",
+	    LINUX_SHARES)
 {
 	splice_against_writers(tmp_file(), 3, 1000);
 }
 
-BEYOND_TEST(against_disk_writes, 60, "the same for a raw disk, whose pages are written back", LINUX_SHARES)
+BEYOND_TEST(against_disk_writes, 60, "the same for a raw disk, whose pages are written back",
+	    LINUX_SHARES)
 {
 	int fd = open("/dev/gate0", O_RDWR);
 

@@ -86,7 +86,8 @@ TEST(hole_in_the_middle, 5, "munmap of the middle leaves both sides")
 	CHECK_EQ(munmap(p + PAGE, PAGE), 0);
 	CHECK_EQ(p[0] + p[2 * PAGE], 2);
 	CHECK_EQ(outcome(load, p + PAGE), SIGSEGV);
-	CHECK(mmap(p + PAGE, PAGE, PROT_READ, MAP_FIXED | MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) == p + PAGE);
+	CHECK(mmap(p + PAGE, PAGE, PROT_READ, MAP_FIXED | MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) ==
+	      p + PAGE);
 	CHECK_EQ(p[PAGE], 0);
 }
 
@@ -94,13 +95,17 @@ TEST(refusals, 5, "mmap and munmap refuse what makes no sense")
 {
 	int fd = make_file(100), null = open("/dev/null", O_RDONLY);
 
-	CHECK(mmap(NULL, 0, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) == MAP_FAILED && errno == EINVAL);
+	CHECK(mmap(NULL, 0, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) == MAP_FAILED &&
+	      errno == EINVAL);
 	CHECK(mmap(NULL, PAGE, PROT_READ, MAP_ANONYMOUS, -1, 0) == MAP_FAILED && errno == EINVAL);
 	CHECK(mmap(NULL, PAGE, PROT_READ, MAP_PRIVATE, 999, 0) == MAP_FAILED && errno == EBADF);
-	CHECK(mmap((void *)123, PAGE, PROT_READ, MAP_FIXED | MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) == MAP_FAILED &&
+	CHECK(mmap((void *)123, PAGE, PROT_READ, MAP_FIXED | MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) ==
+		      MAP_FAILED &&
 	      errno == EINVAL);
-	CHECK(mmap(NULL, 0xf0000000, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) == MAP_FAILED && errno == ENOMEM);
-	CHECK(mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, open("/etc/passwd", O_RDONLY), 0) == MAP_FAILED &&
+	CHECK(mmap(NULL, 0xf0000000, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) == MAP_FAILED &&
+	      errno == ENOMEM);
+	CHECK(mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, open("/etc/passwd", O_RDONLY),
+		   0) == MAP_FAILED &&
 	      errno == EACCES);
 	CHECK_ERR(munmap((void *)123, PAGE), EINVAL);
 	CHECK(fd >= 0 && null >= 0);
@@ -139,7 +144,8 @@ TEST(shared_file, 5, "a shared file mapping and the file are one")
 	CHECK_EQ(p[5002], 'C');
 }
 
-TEST(beyond_the_end, 5, "a page wholly beyond the end of the file is SIGBUS; truncate takes pages away")
+TEST(beyond_the_end, 5,
+     "a page wholly beyond the end of the file is SIGBUS; truncate takes pages away")
 {
 	int fd = make_file(5000);
 	char *p = map(4 * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
@@ -174,7 +180,8 @@ TEST(copy_on_write, 20, "parent and children each change their own copy, page by
 	CHECK_EQ(test_differs(p, n * PAGE, 2, 0), n * PAGE);
 }
 
-TEST(parents_stores, 10, "what the parent stores after fork the child does not see, however often they fork")
+TEST(parents_stores, 10,
+     "what the parent stores after fork the child does not see, however often they fork")
 {
 	char *p = map(4 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	int go[2];
@@ -294,7 +301,8 @@ TEST(running_out, 60, "out of memory ends the process that asks for too much, an
 
 	if (!child) {
 		for (;;) {
-			char *p = mmap(NULL, 1 << 20, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+			char *p = mmap(NULL, 1 << 20, PROT_READ | PROT_WRITE,
+				       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 			if (p == MAP_FAILED)
 				_exit(9);

@@ -1,4 +1,6 @@
-/* Path walks, names and descriptors: the rules at the edges. All of it in a fresh tmpfs directory. */
+/*
+ * Path walks, names and descriptors: the rules at the edges. All of it in a fresh tmpfs directory.
+ */
 #include "test.h"
 #include <dirent.h>
 #include <sys/mount.h>
@@ -56,7 +58,7 @@ static void remove_tree(const char *path)
 
 static void enter(void)
 {
-	remove_tree(DIR_NAME);		/* of a case that failed */
+	remove_tree(DIR_NAME); /* of a case that failed */
 	CHECK_EQ(mkdir(DIR_NAME, 0755), 0);
 	CHECK_EQ(chdir(DIR_NAME), 0);
 }
@@ -152,7 +154,8 @@ TEST(links_in_the_middle, 5, "links lead on from where they are, absolute ones f
 	leave();
 }
 
-TEST(dangling_links, 5, "O_CREAT makes what a dangling link names; O_EXCL and O_NOFOLLOW do not follow it")
+TEST(dangling_links, 5,
+     "O_CREAT makes what a dangling link names; O_EXCL and O_NOFOLLOW do not follow it")
 {
 	char buf[16];
 	int fd;
@@ -563,7 +566,8 @@ TEST(permissions, 5, "what somebody else may not do")
 	leave();
 }
 
-TEST(access_asks_for_real_ids, 5, "access(2) speaks for the real user, faccessat with AT_EACCESS for the effective one")
+TEST(access_asks_for_real_ids, 5,
+     "access(2) speaks for the real user, faccessat with AT_EACCESS for the effective one")
 {
 	pid_t child;
 
@@ -643,7 +647,8 @@ TEST(times, 5, "utimensat with given, present and kept times")
 
 /* ---- descriptors ---- */
 
-TEST(duplicates, 5, "dup, dup2, dup3, F_DUPFD: lowest free number, shared position, own close-on-exec")
+TEST(duplicates, 5,
+     "dup, dup2, dup3, F_DUPFD: lowest free number, shared position, own close-on-exec")
 {
 	int fd, other;
 	char c;
@@ -713,7 +718,8 @@ TEST(file_flags, 5, "F_SETFL changes what it may; FIONBIO, FIOCLEX, FIONREAD")
 	fd = open("f", O_RDWR);
 	CHECK_EQ(fcntl(fd, F_GETFL) & (O_ACCMODE | O_APPEND | O_NONBLOCK), O_RDWR);
 	CHECK_EQ(fcntl(fd, F_SETFL, O_APPEND | O_NONBLOCK | O_CREAT | O_WRONLY), 0);
-	CHECK_EQ(fcntl(fd, F_GETFL) & (O_ACCMODE | O_APPEND | O_NONBLOCK | O_CREAT), O_RDWR | O_APPEND | O_NONBLOCK);
+	CHECK_EQ(fcntl(fd, F_GETFL) & (O_ACCMODE | O_APPEND | O_NONBLOCK | O_CREAT),
+		 O_RDWR | O_APPEND | O_NONBLOCK);
 	CHECK_EQ(write(fd, "6", 1), 1);
 	CHECK(holds("f", "123456"));
 	n = 0;
@@ -856,7 +862,7 @@ TEST(text_busy, 10, "a program that runs is not written to, and what is written 
 		_exit(99);
 	}
 	for (int i = 0; i < 100 && (out = open("prog", O_WRONLY)) >= 0; i++) {
-		close(out);		/* exec has not come that far */
+		close(out); /* exec has not come that far */
 		test_sleep_ms(20);
 	}
 	CHECK(out < 0);
@@ -870,7 +876,8 @@ TEST(text_busy, 10, "a program that runs is not written to, and what is written 
 
 /* ---- directories ---- */
 
-TEST(reading_directories, 10, "every name comes once, also in small pieces and from a remembered place")
+TEST(reading_directories, 10,
+     "every name comes once, also in small pieces and from a remembered place")
 {
 	enum { NAMES = 300 };
 	bool seen[NAMES] = { false };
@@ -1009,7 +1016,8 @@ TEST(mounts, 5, "busy mounts stay; what is mounted on cannot be removed or renam
 
 static void shuffle(unsigned int seed)
 {
-	static const char *const places[] = { "a", "b", "c", "a/x", "b/x", "c/x", "a/x/y", "b/y", "c/y" };
+	static const char *const places[] = { "a",   "b",     "c",   "a/x", "b/x",
+					      "c/x", "a/x/y", "b/y", "c/y" };
 	const int nr = sizeof(places) / sizeof(*places);
 
 	srand(seed);
@@ -1040,7 +1048,8 @@ static void shuffle(unsigned int seed)
 	_exit(0);
 }
 
-TEST(renames_at_once, 60, "four processes that rename, make and remove across directories never lock each other up")
+TEST(renames_at_once, 60,
+     "four processes that rename, make and remove across directories never lock each other up")
 {
 	enter();
 	CHECK_EQ(mkdir("a", 0755), 0);
@@ -1067,7 +1076,8 @@ static pid_t rename_forever(const char *from, const char *to)
 	}
 }
 
-TEST(renames_of_parents, 30, "a file moves between two directories while each is renamed over the other: all go on")
+TEST(renames_of_parents, 30,
+     "a file moves between two directories while each is renamed over the other: all go on")
 {
 	pid_t pids[2];
 
@@ -1098,7 +1108,9 @@ TEST(exclusive_create, 20, "of many that create one name with O_EXCL exactly one
 
 		for (int i = 0; i < 4; i++)
 			if (!fork())
-				_exit(open("one", O_CREAT | O_EXCL | O_WRONLY, 0644) >= 0 ? 0 : errno == EEXIST ? 1 : 2);
+				_exit(open("one", O_CREAT | O_EXCL | O_WRONLY, 0644) >= 0 ? 0
+				      : errno == EEXIST					  ? 1
+											  : 2);
 		for (int i = 0; i < 4; i++) {
 			int status = test_wait(-1);
 

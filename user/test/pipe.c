@@ -4,7 +4,7 @@
 #include <sys/select.h>
 
 #define PIPE_BUF_SIZE 4096
-#define CAPACITY 65536
+#define CAPACITY      65536
 
 static int ends[2];
 static char big[4 * CAPACITY], back[4 * CAPACITY];
@@ -311,7 +311,8 @@ TEST(interrupted_write_is_short, 10, "a signal after a part was written returns 
 	test_wait(child);
 }
 
-TEST(poll_bits, 10, "POLLIN with data, POLLHUP without writers, POLLOUT with room, POLLERR without readers")
+TEST(poll_bits, 10,
+     "POLLIN with data, POLLHUP without writers, POLLOUT with room, POLLERR without readers")
 {
 	make_pipe(0);
 	CHECK_EQ(poll_now(ends[0], POLLIN), 0);
@@ -429,7 +430,7 @@ TEST(status, 5, "fstat says FIFO, and /proc/self/fd names pipe:[inode]")
 	CHECK(!strcmp(name, expected));
 }
 
-TEST(resize, 5, "F_SETPIPE_SZ rounds up to a power of two of pages, keeps the bytes, EBUSY when they do not fit")
+TEST(resize, 5, "F_SETPIPE_SZ rounds up to a power of two of pages, keeps the bytes, else EBUSY")
 {
 	make_pipe(O_NONBLOCK);
 	CHECK_EQ(fcntl(ends[0], F_SETPIPE_SZ, 5000), 8192);
@@ -460,7 +461,8 @@ TEST(resize_wrapped, 5, "a ring whose bytes run over its end keeps their order, 
 			CHECK_EQ(write(ends[1], big, 3000), 3000);
 			end += 3000;
 		}
-		CHECK_EQ(fcntl(ends[0], F_SETPIPE_SZ, round & 1 ? CAPACITY / 2 : 2 * CAPACITY), round & 1 ? CAPACITY / 2 : 2 * CAPACITY);
+		CHECK_EQ(fcntl(ends[0], F_SETPIPE_SZ, round & 1 ? CAPACITY / 2 : 2 * CAPACITY),
+			 round & 1 ? CAPACITY / 2 : 2 * CAPACITY);
 		CHECK_EQ(read_full(ends[0], back, n - 5000), n - 5000);
 		CHECK_EQ(test_differs(back, n - 5000, 6, at), n - 5000);
 		at += n - 5000;
@@ -577,7 +579,10 @@ TEST(fifo_opens, 10, "a FIFO's open waits for the other side, ENXIO and O_RDWR a
 	CHECK_EQ(unlink(path), 0);
 }
 
-/* Records from several writers to several readers, each with its writer and number: none is lost, doubled or torn. */
+/*
+ * Records from several writers to several readers, each with its writer and number: none is lost,
+ * doubled or torn.
+ */
 struct record {
 	uint32_t writer, number, len, sum;
 };
@@ -601,7 +606,8 @@ static void write_records(uint32_t writer, uint32_t nr)
 
 static void stress(int writers, int readers, uint32_t each)
 {
-	uint8_t *seen = mmap(NULL, writers * each, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	uint8_t *seen = mmap(NULL, writers * each, PROT_READ | PROT_WRITE,
+			     MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	pid_t children[16];
 	int nr = 0;
 
@@ -633,7 +639,8 @@ static void stress(int writers, int readers, uint32_t each)
 		CHECK_EQ(seen[i], 1);
 }
 
-TEST(two_writers_two_readers, 120, "a million small writes of two writers to two readers: each arrives once")
+TEST(two_writers_two_readers, 120,
+     "a million small writes of two writers to two readers: each arrives once")
 {
 	stress(2, 2, 500000);
 }

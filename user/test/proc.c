@@ -68,7 +68,8 @@ TEST(stat_fields, 5, "stat has 52 fields; they say who and how large")
 		fields += *p == ' ';
 	CHECK_EQ(fields + 1, 52);
 	p = strrchr(text, ')');
-	CHECK(sscanf(p, ") %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d %*u %lu",
+	CHECK(sscanf(p,
+		     ") %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d %*u %lu",
 		     &size) == 1);
 	CHECK(size > 10000 && size < 1u << 30);
 }
@@ -90,7 +91,7 @@ TEST(other_process, 10, "another process: its command line, name, links and end"
 		_exit(127);
 	}
 	close(ends[0]);
-	for (int i = 0; i < 500; i++) {		/* until it has become cat */
+	for (int i = 0; i < 500; i++) { /* until it has become cat */
 		if (!strcmp(slurp(of_pid(child, "comm")), "busybox\n"))
 			break;
 		test_sleep_ms(10);
@@ -156,7 +157,7 @@ TEST(own_descriptors, 5, "/proc/self/fd/N leads to the open file, under any name
 	CHECK(!strcmp(name, "/tmp/fd (deleted)"));
 	again = open(path, O_RDONLY);
 	CHECK(again >= 0);
-	CHECK_EQ(read(again, name, 10), 3);	/* its own offset */
+	CHECK_EQ(read(again, name, 10), 3); /* its own offset */
 	close(again);
 
 	CHECK_EQ(pipe(ends), 0);
@@ -167,7 +168,7 @@ TEST(own_descriptors, 5, "/proc/self/fd/N leads to the open file, under any name
 	CHECK_EQ(read(ends[0], name, 10), 2);
 	close(ends[1]);
 	CHECK_EQ(fcntl(ends[0], F_SETFL, O_NONBLOCK), 0);
-	CHECK_ERR(read(ends[0], name, 10), EAGAIN);	/* there is a writer still */
+	CHECK_ERR(read(ends[0], name, 10), EAGAIN); /* there is a writer still */
 	close(again);
 	CHECK_EQ(read(ends[0], name, 10), 0);
 	CHECK_ERR(open("/proc/self/fd/99", O_RDONLY), ENOENT);
@@ -205,7 +206,8 @@ TEST(not_there, 5, "what is not there is ENOENT, what is no directory ENOTDIR; n
 
 TEST(settings, 5, "settings are read and written; nonsense is refused")
 {
-	int fd = open("/proc/sys/kernel/hostname", O_RDWR), drop = open("/proc/sys/vm/drop_caches", O_WRONLY);
+	int fd = open("/proc/sys/kernel/hostname", O_RDWR),
+	    drop = open("/proc/sys/vm/drop_caches", O_WRONLY);
 	struct utsname names;
 
 	CHECK(fd >= 0 && drop >= 0);
@@ -260,7 +262,8 @@ TEST(system_calls, 5, "sysinfo, syslog, getrandom: what they give and refuse")
 	unsigned char a[300], b[300];
 
 	CHECK_EQ(sysinfo(&info), 0);
-	CHECK(info.totalram > 0 && info.freeram < info.totalram && info.mem_unit > 0 && info.procs > 0);
+	CHECK(info.totalram > 0 && info.freeram < info.totalram && info.mem_unit > 0 &&
+	      info.procs > 0);
 	CHECK_ERR(syscall(SYS_sysinfo, (void *)1), EFAULT);
 	CHECK_ERR(syscall(SYS_uname, (void *)1), EFAULT);
 	CHECK(klogctl(10, NULL, 0) > 0);
@@ -331,12 +334,17 @@ static void mount_without_memory(const char *type)
 		only_no_memory(errno);
 }
 
-BEYOND_TEST(no_memory, 60, "allocations that fail while /proc and /dev are read and mounted: ENOMEM, and nothing leaks",
-	    "Linux can be made to fail allocations only by a debug build")
+BEYOND_TEST(
+	no_memory, 60,
+	"allocations that fail while /proc and /dev are read and mounted: ENOMEM, and nothing leaks",
+	"Linux can be made to fail allocations only by a debug build")
 {
 	static const char *const files[] = {
-		"/proc/self/maps", "/proc/self/status", "/proc/self/cmdline", "/proc/meminfo", "/proc/slabinfo",
-		"/proc/self/exe", "/proc/mounts", "/proc/sys/kernel/hostname", "/dev/gate0",
+		"/proc/self/maps",    "/proc/self/status",
+		"/proc/self/cmdline", "/proc/meminfo",
+		"/proc/slabinfo",     "/proc/self/exe",
+		"/proc/mounts",	      "/proc/sys/kernel/hostname",
+		"/dev/gate0",
 	};
 	int nth = open("/proc/sys/vm/fail_nth", O_WRONLY);
 	char number[16];
@@ -346,7 +354,8 @@ BEYOND_TEST(no_memory, 60, "allocations that fail while /proc and /dev are read 
 	memset(text, 1, sizeof(text));
 	for (int n = 1; n <= 120; n++) {
 		for (int i = 0; i < 12; i++) {
-			int len = snprintf(number, sizeof(number), "%d", i < 9 ? (n - 1) % 20 + 1 : n);
+			int len = snprintf(number, sizeof(number), "%d",
+					   i < 9 ? (n - 1) % 20 + 1 : n);
 
 			CHECK_EQ(pwrite(nth, number, len, 0), len);
 			errno = 0;

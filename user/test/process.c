@@ -77,8 +77,14 @@ TEST(offset_is_shared, 5, "after fork both sides share the file offset")
 
 TEST(exec_arguments, 5, "exec passes arguments and environment, empty strings too")
 {
-	char *argv[] = { "sh", "-c", "[ $# = 3 ] && [ \"$1\" = '' ] && [ \"$2\" = 'a b' ] && [ \"$V\" = x ]", "0",
-			 "", "a b", "$HOME", NULL };
+	char *argv[] = { "sh",
+			 "-c",
+			 "[ $# = 3 ] && [ \"$1\" = '' ] && [ \"$2\" = 'a b' ] && [ \"$V\" = x ]",
+			 "0",
+			 "",
+			 "a b",
+			 "$HOME",
+			 NULL };
 	char *env[] = { "V=x", NULL };
 	pid_t child = fork();
 
@@ -112,7 +118,8 @@ TEST(exec_errors, 5, "exec: ENOENT, EACCES, ENOEXEC, E2BIG, EFAULT; the caller l
 TEST(script, 5, "#! runs its interpreter with one argument and the script's path")
 {
 	int fd = open("/tmp/script", O_WRONLY | O_CREAT | O_TRUNC, 0755);
-	static const char text[] = "#!/bin/sh -e\n[ \"$0\" = /tmp/script ] && [ \"$1\" = one ] && exit 42\n";
+	static const char text[] =
+		"#!/bin/sh -e\n[ \"$0\" = /tmp/script ] && [ \"$1\" = one ] && exit 42\n";
 	pid_t child;
 
 	CHECK_EQ(write(fd, text, strlen(text)), strlen(text));
@@ -132,7 +139,8 @@ TEST(close_on_exec, 5, "FD_CLOEXEC descriptors are closed by exec, others stay")
 	char command[100];
 	pid_t child;
 
-	snprintf(command, sizeof(command), "[ -e /proc/self/fd/%d ] && [ ! -e /proc/self/fd/%d ]", keep, shut);
+	snprintf(command, sizeof(command), "[ -e /proc/self/fd/%d ] && [ ! -e /proc/self/fd/%d ]",
+		 keep, shut);
 	child = fork();
 	if (!child) {
 		execl("/bin/sh", "sh", "-c", command, NULL);
@@ -334,7 +342,8 @@ static void on_nested(int sig)
 	depth--;
 }
 
-TEST(not_reentered, 5, "a signal that comes in its own handler waits for the end of that, but with SA_NODEFER")
+TEST(not_reentered, 5,
+     "a signal that comes in its own handler waits for the end of that, but with SA_NODEFER")
 {
 	handle(SIGUSR1, on_nested, 0);
 	CHECK_EQ(raise(SIGUSR1), 0);
@@ -410,7 +419,8 @@ TEST(faults, 5, "bad memory is SIGSEGV with its address, division SIGFPE, a bad 
 	CHECK_EQ(test_wait(child), 128 + SIGILL);
 	child = fork();
 	if (!child) {
-		__asm__ volatile("xorl %%edx, %%edx; xorl %%ecx, %%ecx; divl %%ecx" ::: "eax", "ecx", "edx");
+		__asm__ volatile("xorl %%edx, %%edx; xorl %%ecx, %%ecx; divl %%ecx" ::
+					 : "eax", "ecx", "edx");
 		_exit(0);
 	}
 	CHECK_EQ(test_wait(child), 128 + SIGFPE);

@@ -3,10 +3,10 @@
  *
  *	runner [PATTERN...]	cases whose "program: case" contains one of the patterns; all without any
  *
- * 1. On Sluice, /proc/leaks is read before and after each case; a case after which pages, slab objects, open files
- *    or tasks are missing has failed. Caches are emptied before both readings.
- * 2. On another kernel, a case that is marked as beyond Linux must fail there: it shows what the promise is worth.
- *    The line says so.
+ * 1. On Sluice, /proc/leaks is read before and after each case; a case after which pages, slab
+ *    objects, open files or tasks are missing has failed. Caches are emptied before both readings.
+ * 2. On another kernel, a case that is marked as beyond Linux must fail there: it shows what the
+ *    promise is worth. The line says so.
  * 3. Exit status: 0 all is well, 1 something failed, 2 nothing to run.
  */
 #define _GNU_SOURCE
@@ -23,10 +23,10 @@
 #include <time.h>
 #include <unistd.h>
 
-#define DIRECTORY "/test"
+#define DIRECTORY  "/test"
 #define MAX_COUNTS 16
-#define SETTLE_MS 2000
-#define GATE_USED (4u << 20)
+#define SETTLE_MS  2000
+#define GATE_USED  (4u << 20)
 
 struct counts {
 	int nr;
@@ -72,18 +72,23 @@ static bool leaked(const struct counts *before, const struct counts *after, bool
 		printf("# /proc/leaks cannot be read\n");
 	for (int i = 0; i < after->nr && i < before->nr; i++) {
 		bool free_count = !strncmp(after->name[i], "free", 4);
-		long more = free_count ? before->value[i] - after->value[i] : after->value[i] - before->value[i];
+		long more = free_count ? before->value[i] - after->value[i]
+				       : after->value[i] - before->value[i];
 
 		if (more <= 0)
 			continue;
 		any = true;
 		if (say)
-			printf("# leak: %s was %ld, is %ld\n", after->name[i], before->value[i], after->value[i]);
+			printf("# leak: %s was %ld, is %ld\n", after->name[i], before->value[i],
+			       after->value[i]);
 	}
 	return any;
 }
 
-/* What a killed child held goes away in its own time: look again for a while before calling it a leak. */
+/*
+ * What a killed child held goes away in its own time: look again for a while before calling it a
+ * leak.
+ */
 static bool leak_check(const struct counts *before)
 {
 	struct timespec wait = { 0, 20000000 };
@@ -106,8 +111,9 @@ static void open_gate(void)
 }
 
 /*
- * The program's own exit status; its output, but for its own result lines, becomes comments. The output goes to a file:
- * at the end of a pipe one would wait for every process that a case has left behind.
+ * The program's own exit status; its output, but for its own result lines, becomes comments. The
+ * output goes to a file: at the end of a pipe one would wait for every process that a case has left
+ * behind.
  */
 static int run_case(const char *program, const char *name)
 {
@@ -132,7 +138,8 @@ static int run_case(const char *program, const char *name)
 	rewind(out);
 	while (fgets(line, sizeof(line), out)) {
 		line[strcspn(line, "\n")] = '\0';
-		if (strncmp(line, "ok ", 3) && strncmp(line, "not ok ", 7) && strncmp(line, "1..", 3))
+		if (strncmp(line, "ok ", 3) && strncmp(line, "not ok ", 7) &&
+		    strncmp(line, "1..", 3))
 			printf("%s%s\n", line[0] == '#' ? "" : "# ", line);
 	}
 	fclose(out);
@@ -195,7 +202,8 @@ static void one_program(const char *base, char **patterns)
 	}
 	program[strcspn(program, " ")] = '\0';
 	for (int i = 0; i < nr; i++) {
-		char *name = strtok(lines[i], "\t"), *seconds = strtok(NULL, "\t"), *beyond = strtok(NULL, "\t");
+		char *name = strtok(lines[i], "\t"), *seconds = strtok(NULL, "\t"),
+		     *beyond = strtok(NULL, "\t");
 
 		if (name && seconds && beyond && wanted(base, name, patterns))
 			one_case(base, program, name, beyond);
@@ -212,7 +220,10 @@ static int is_program(const struct dirent *entry)
 	return strcmp(entry->d_name, "runner") != 0 && stat(path, &st) == 0 && S_ISREG(st.st_mode);
 }
 
-/* The gate's disk keeps a page for all that was ever written to it: write what tests use before pages are counted. */
+/*
+ * The gate's disk keeps a page for all that was ever written to it: write what tests use before
+ * pages are counted.
+ */
 static void fill_gate(void)
 {
 	static const char zeros[65536];

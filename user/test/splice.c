@@ -4,8 +4,8 @@
 #include <sys/sendfile.h>
 
 #define FILE_SIZE 100000
-#define PATH "/tmp/splice-test"
-#define DISK_FILE "/test/splice"	/* on the disk: this very program */
+#define PATH	  "/tmp/splice-test"
+#define DISK_FILE "/test/splice" /* on the disk: this very program */
 
 static int ends[2], other[2];
 static char data[FILE_SIZE], back[4 * FILE_SIZE];
@@ -130,7 +130,8 @@ TEST(pipe_to_file, 5, "bytes land in the file where they should, aligned or not"
 	}
 }
 
-TEST(shared_page_into_two_files, 5, "a page that two pipes hold becomes no file's own: each file has its bytes")
+TEST(shared_page_into_two_files, 5,
+     "a page that two pipes hold becomes no file's own: each file has its bytes")
 {
 	int one = make_file(PATH, 10), two = make_file("/tmp/splice-to", 10);
 	loff_t at = 0;
@@ -205,7 +206,8 @@ TEST(refusals, 5, "each wrong use has its own error")
 	CHECK_EQ(read(ends[0], back, 10), 3);
 }
 
-TEST(full_pipe, 10, "a full pipe: EAGAIN with SPLICE_F_NONBLOCK, waiting without, short after a part")
+TEST(full_pipe, 10,
+     "a full pipe: EAGAIN with SPLICE_F_NONBLOCK, waiting without, short after a part")
 {
 	int fd = make_file(PATH, FILE_SIZE);
 	pid_t child;
@@ -314,7 +316,8 @@ TEST(send_file, 5, "sendfile: file to pipe, file to file, offset rules, errors")
 	CHECK_ERR(sendfile(ends[0], fd, NULL, 10), EBADF);
 }
 
-TEST(send_file_to_a_full_pipe, 5, "sendfile that finds no more room: the offset is behind what was sent, not what was read")
+TEST(send_file_to_a_full_pipe, 5,
+     "sendfile that finds no more room: the offset is behind what was sent, not what was read")
 {
 	int fd = make_file(PATH, FILE_SIZE);
 	off_t at = 0;
@@ -331,7 +334,8 @@ TEST(send_file_to_a_full_pipe, 5, "sendfile that finds no more room: the offset 
 	CHECK_EQ(test_differs(back, 65536, 7, 0), 65536);
 }
 
-TEST(send_file_short, 5, "sendfile to a file that may not grow: the offset is behind what was taken, not what was read")
+TEST(send_file_short, 5,
+     "sendfile to a file that may not grow: the offset is behind what was taken, not what was read")
 {
 	int fd = make_file(PATH, FILE_SIZE), to = make_file("/tmp/splice-to", 0);
 	off_t at = 100;
@@ -344,7 +348,8 @@ TEST(send_file_short, 5, "sendfile to a file that may not grow: the offset is be
 	CHECK_EQ(test_differs(back, 10240, 7, 100), 10240);
 }
 
-TEST(mapping_follows_write, 5, "a mapping of a page that a pipe holds shows what is then written to the file")
+TEST(mapping_follows_write, 5,
+     "a mapping of a page that a pipe holds shows what is then written to the file")
 {
 	int fd = make_file(PATH, 8192);
 	char *map = mmap(NULL, 8192, PROT_READ, MAP_SHARED, fd, 0);
@@ -417,7 +422,8 @@ TEST(tee_copies, 5, "tee leaves the source as it is, and refuses one and the sam
 	CHECK_EQ(tee(ends[0], other[1], 10, 0), 0);
 }
 
-TEST(both_directions, 30, "splice and tee between two pipes in both directions at once do not deadlock")
+TEST(both_directions, 30,
+     "splice and tee between two pipes in both directions at once do not deadlock")
 {
 	pid_t children[4];
 	long long end = test_ms() + 2000;
@@ -449,7 +455,8 @@ TEST(both_directions, 30, "splice and tee between two pipes in both directions a
 
 /* What Linux gives up: bytes in a pipe never change. */
 
-BEYOND_TEST(write_after_splice, 5, "a later write to the file does not show in the pipe", "Linux shares the page")
+BEYOND_TEST(write_after_splice, 5, "a later write to the file does not show in the pipe",
+	    "Linux shares the page")
 {
 	int fd = make_file(PATH, 20000);
 
@@ -498,7 +505,8 @@ BEYOND_TEST(truncate_after_splice, 5, "truncating the file leaves the slots as t
 	CHECK_EQ(back[100], 0);
 }
 
-BEYOND_TEST(splice_into_lent_page, 5, "another splice into the file does not show either", "Linux shares the page")
+BEYOND_TEST(splice_into_lent_page, 5, "another splice into the file does not show either",
+	    "Linux shares the page")
 {
 	int fd = make_file(PATH, 8192);
 	loff_t at = 0;

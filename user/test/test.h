@@ -1,16 +1,16 @@
 /*
- * The frame of every guest test: an ordinary POSIX program whose cases stand together with what they show and
- * how long they may take.
+ * The frame of every guest test: an ordinary POSIX program whose cases stand together with what
+ * they show and how long they may take.
  *
  *	TEST(write_is_atomic, 10, "a write up to PIPE_BUF goes whole or not at all")
  *	{
  *		CHECK(write(fd, buf, 100) == 100);
  *	}
  *
- * 1. `prog` runs all cases, `prog CASE` one of them, `prog --list` names them: name, seconds, `-` or why Linux
- *    fails it, what it shows, separated by tabs. Output is TAP.
- * 2. Each case runs in a child process of its own, in a process group of its own, and is killed with it when its
- *    time is over.
+ * 1. `prog` runs all cases, `prog CASE` one of them, `prog --list` names them: name, seconds, `-`
+ *    or why Linux fails it, what it shows, separated by tabs. Output is TAP.
+ * 2. Each case runs in a child process of its own, in a process group of its own, and is killed
+ *    with it when its time is over.
  * 3. A failed CHECK says where and why, and ends the case.
  */
 #ifndef USER_TEST_TEST_H
@@ -52,19 +52,21 @@ struct test_case {
 static struct test_case *test_first, **test_last = &test_first;
 
 /* BEYOND_TEST: what Sluice promises and Linux does not, with the reason. */
-#define BEYOND_TEST(id, limit, text, reason)						\
-	static void test_##id(void);							\
-	static struct test_case case_##id = { #id, text, reason, limit, test_##id, 0 };	\
-	__attribute__((constructor)) static void register_##id(void)			\
-	{										\
-		*test_last = &case_##id;						\
-		test_last = &case_##id.next;						\
-	}										\
+#define BEYOND_TEST(id, limit, text, reason)                                            \
+	static void test_##id(void);                                                    \
+	static struct test_case case_##id = { #id, text, reason, limit, test_##id, 0 }; \
+	__attribute__((constructor)) static void register_##id(void)                    \
+	{                                                                               \
+		*test_last = &case_##id;                                                \
+		test_last = &case_##id.next;                                            \
+	}                                                                               \
 	static void test_##id(void)
 #define TEST(id, limit, text) BEYOND_TEST(id, limit, text, NULL)
 
-__attribute__((format(printf, 3, 4), noreturn, unused))
-static void test_fail(const char *file, int line, const char *format, ...)
+__attribute__((format(printf, 3, 4), noreturn, unused)) static void test_fail(const char *file,
+									      int line,
+									      const char *format,
+									      ...)
 {
 	char text[512];
 	va_list args;
@@ -77,30 +79,31 @@ static void test_fail(const char *file, int line, const char *format, ...)
 	_exit(1);
 }
 
-#define CHECK(cond)									\
-	do {										\
-		errno = 0;								\
-		if (!(cond))								\
-			test_fail(__FILE__, __LINE__, "%s", #cond);			\
+#define CHECK(cond)                                                 \
+	do {                                                        \
+		errno = 0;                                          \
+		if (!(cond))                                        \
+			test_fail(__FILE__, __LINE__, "%s", #cond); \
 	} while (0)
 
 /* Both sides are integers; the values are shown. */
-#define CHECK_EQ(a, b)									\
-	do {										\
-		errno = 0;								\
-		long long _a = (a), _b = (b);						\
-		if (_a != _b)								\
-			test_fail(__FILE__, __LINE__, "%s is %lld, expected %s = %lld",	\
-				  #a, _a, #b, _b);					\
+#define CHECK_EQ(a, b)                                                                          \
+	do {                                                                                    \
+		errno = 0;                                                                      \
+		long long _a = (a), _b = (b);                                                   \
+		if (_a != _b)                                                                   \
+			test_fail(__FILE__, __LINE__, "%s is %lld, expected %s = %lld", #a, _a, \
+				  #b, _b);                                                      \
 	} while (0)
 
 /* The call fails with just this error. */
-#define CHECK_ERR(call, error)								\
-	do {										\
-		errno = 0;								\
-		long long _r = (call);							\
-		if (_r != -1 || errno != (error))					\
-			test_fail(__FILE__, __LINE__, "%s is %lld, expected -1 with %s", #call, _r, #error); \
+#define CHECK_ERR(call, error)                                                                  \
+	do {                                                                                    \
+		errno = 0;                                                                      \
+		long long _r = (call);                                                          \
+		if (_r != -1 || errno != (error))                                               \
+			test_fail(__FILE__, __LINE__, "%s is %lld, expected -1 with %s", #call, \
+				  _r, #error);                                                  \
 	} while (0)
 
 /* Milliseconds on the monotonic clock. */
@@ -149,7 +152,9 @@ __attribute__((unused)) static ssize_t write_full(int fd, const void *buf, size_
 	return done;
 }
 
-/* Byte i of a stream that a seed names: no short period, so that a shifted or doubled page shows. */
+/*
+ * Byte i of a stream that a seed names: no short period, so that a shifted or doubled page shows.
+ */
 __attribute__((unused)) static unsigned char test_byte(unsigned int seed, size_t i)
 {
 	uint32_t x = (uint32_t)i * 2654435761u + seed * 40503u;
@@ -166,7 +171,8 @@ __attribute__((unused)) static void test_fill(void *buf, size_t n, unsigned int 
 }
 
 /* The first byte that is not as test_fill would have it; n: all are right. */
-__attribute__((unused)) static size_t test_differs(const void *buf, size_t n, unsigned int seed, size_t from)
+__attribute__((unused)) static size_t test_differs(const void *buf, size_t n, unsigned int seed,
+						   size_t from)
 {
 	size_t i = 0;
 
@@ -216,8 +222,9 @@ static int test_run(struct test_case *test, int number)
 	while (waitpid(test_child, &status, 0) < 0 && errno == EINTR)
 		;
 	alarm(0);
-	kill(-test_child, SIGKILL);		/* what the case left behind */
-	if (WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL && test_ms() - start >= test->seconds * 1000ll)
+	kill(-test_child, SIGKILL); /* what the case left behind */
+	if (WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL &&
+	    test_ms() - start >= test->seconds * 1000ll)
 		printf("# timeout after %d s\n", test->seconds);
 	else if (WIFSIGNALED(status))
 		printf("# killed by signal %d\n", WTERMSIG(status));
@@ -232,8 +239,8 @@ int main(int argc, char **argv)
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	for (struct test_case *test = test_first; test; test = test->next) {
 		if (argc > 1 && !strcmp(argv[1], "--list"))
-			printf("%s\t%d\t%s\t%s\n", test->name, test->seconds, test->beyond ? test->beyond : "-",
-			       test->shows);
+			printf("%s\t%d\t%s\t%s\n", test->name, test->seconds,
+			       test->beyond ? test->beyond : "-", test->shows);
 		else if (argc < 2 || !strcmp(argv[1], test->name))
 			failed += test_run(test, ++number);
 	}

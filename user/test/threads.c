@@ -10,8 +10,8 @@
 #include <sys/prctl.h>
 #include <ucontext.h>
 
-#define FUTEX_WAIT 0
-#define FUTEX_WAKE 1
+#define FUTEX_WAIT	  0
+#define FUTEX_WAKE	  1
 #define FUTEX_CMP_REQUEUE 4
 #define FUTEX_WAIT_BITSET 9
 #define FUTEX_WAKE_BITSET 10
@@ -95,7 +95,8 @@ TEST(restart, 10, "a read is restarted with SA_RESTART and fails with EINTR with
 	CHECK(hits == 2);
 }
 
-TEST(stop_restarts_sleep, 10, "a sleep that is stopped and continued goes on for what is left of it")
+TEST(stop_restarts_sleep, 10,
+     "a sleep that is stopped and continued goes on for what is left of it")
 {
 	pid_t child = fork();
 
@@ -113,7 +114,8 @@ TEST(stop_restarts_sleep, 10, "a sleep that is stopped and continued goes on for
 	CHECK(wait_status(child) == 0);
 }
 
-TEST(sigqueue_order, 5, "real-time signals queue, in order, with their values; others are pending once")
+TEST(sigqueue_order, 5,
+     "real-time signals queue, in order, with their values; others are pending once")
 {
 	sigset_t set = set_of(SIGRTMIN + 1), old;
 	union sigval value;
@@ -167,7 +169,8 @@ static void note_stack(int sig)
 	on_stack = (uintptr_t)&here;
 }
 
-TEST(alternate_stack, 5, "SA_ONSTACK handlers run on the alternate stack; a stack overflow can be handled")
+TEST(alternate_stack, 5,
+     "SA_ONSTACK handlers run on the alternate stack; a stack overflow can be handled")
 {
 	static char stack[16384];
 	stack_t ss = { .ss_sp = stack, .ss_size = sizeof(stack) }, old;
@@ -197,7 +200,8 @@ static void leave(int sig)
 	_exit(7);
 }
 
-TEST(stack_overflow, 10, "a stack that overflows is SIGSEGV, which a handler on another stack takes")
+TEST(stack_overflow, 10,
+     "a stack that overflows is SIGSEGV, which a handler on another stack takes")
 {
 	static char stack[16384];
 	pid_t child = fork();
@@ -230,7 +234,10 @@ TEST(context, 5, "what a handler writes into its context is what the program goe
 	int result;
 
 	handle(SIGUSR1, change_context, SA_SIGINFO);
-	__asm__ volatile("int $0x80" : "=a"(result) : "0"(SYS_tkill), "b"(syscall(SYS_gettid)), "c"(SIGUSR1) : "memory");
+	__asm__ volatile("int $0x80"
+			 : "=a"(result)
+			 : "0"(SYS_tkill), "b"(syscall(SYS_gettid)), "c"(SIGUSR1)
+			 : "memory");
 	CHECK(result == 1234);
 	CHECK(sigprocmask(SIG_BLOCK, NULL, &now) == 0 && sigismember(&now, SIGUSR2) == 1);
 }
@@ -240,17 +247,32 @@ static void spoil(int sig, siginfo_t *info, void *data)
 	ucontext_t *context = data;
 
 	switch (hits) {
-	case 0: context->uc_mcontext.gregs[REG_CS] = 8; break;
-	case 1: context->uc_mcontext.gregs[REG_SS] = 0x10; break;
-	case 2: context->uc_mcontext.gregs[REG_DS] = 0x10; break;
-	case 3: context->uc_mcontext.gregs[REG_FS] = 0x28; break;
-	case 4: context->uc_mcontext.gregs[REG_EFL] |= 0x3000 | 0x20000 | 0x4000; break;
-	case 5: context->uc_mcontext.fpregs = (void *)0xc0000000; break;
-	case 6: ((unsigned int *)context->uc_mcontext.fpregs)[28 + 6] = 0xffffffff; break;
+	case 0:
+		context->uc_mcontext.gregs[REG_CS] = 8;
+		break;
+	case 1:
+		context->uc_mcontext.gregs[REG_SS] = 0x10;
+		break;
+	case 2:
+		context->uc_mcontext.gregs[REG_DS] = 0x10;
+		break;
+	case 3:
+		context->uc_mcontext.gregs[REG_FS] = 0x28;
+		break;
+	case 4:
+		context->uc_mcontext.gregs[REG_EFL] |= 0x3000 | 0x20000 | 0x4000;
+		break;
+	case 5:
+		context->uc_mcontext.fpregs = (void *)0xc0000000;
+		break;
+	case 6:
+		((unsigned int *)context->uc_mcontext.fpregs)[28 + 6] = 0xffffffff;
+		break;
 	}
 }
 
-TEST(bad_context, 10, "a spoiled context ends the program with SIGSEGV, or is put right; the kernel does not mind")
+TEST(bad_context, 10,
+     "a spoiled context ends the program with SIGSEGV, or is put right; the kernel does not mind")
 {
 	for (int i = 0; i <= 6; i++) {
 		pid_t child = fork();
@@ -273,7 +295,8 @@ TEST(bad_context, 10, "a spoiled context ends the program with SIGSEGV, or is pu
 	}
 }
 
-TEST(nodefer_resethand, 5, "SA_NODEFER lets a handler be interrupted by its own signal; SA_RESETHAND makes it run once")
+TEST(nodefer_resethand, 5,
+     "SA_NODEFER lets a handler be interrupted by its own signal; SA_RESETHAND makes it run once")
 {
 	handle(SIGUSR1, on_signal, SA_RESETHAND);
 	raise(SIGUSR1);
@@ -290,7 +313,8 @@ TEST(nodefer_resethand, 5, "SA_NODEFER lets a handler be interrupted by its own 
 	CHECK(WTERMSIG(wait_status(child)) == SIGUSR1);
 }
 
-TEST(ignored_is_forgotten, 5, "a pending signal is forgotten when it is ignored; exec keeps SIG_IGN and the mask")
+TEST(ignored_is_forgotten, 5,
+     "a pending signal is forgotten when it is ignored; exec keeps SIG_IGN and the mask")
 {
 	sigset_t set = set_of(SIGUSR1), pending;
 
@@ -314,16 +338,20 @@ TEST(waitid_stops, 10, "waitid tells stops, continues and ends apart, each once"
 		for (;;)
 			pause();
 	memset(&info, 0, sizeof(info));
-	CHECK(waitid(P_PID, child, &info, WSTOPPED | WCONTINUED | WNOHANG) == 0 && info.si_pid == 0);
+	CHECK(waitid(P_PID, child, &info, WSTOPPED | WCONTINUED | WNOHANG) == 0 &&
+	      info.si_pid == 0);
 	kill(child, SIGTSTP);
-	CHECK(waitid(P_PID, child, &info, WSTOPPED) == 0 && info.si_code == CLD_STOPPED && info.si_status == SIGTSTP);
+	CHECK(waitid(P_PID, child, &info, WSTOPPED) == 0 && info.si_code == CLD_STOPPED &&
+	      info.si_status == SIGTSTP);
 	CHECK(info.si_signo == SIGCHLD && info.si_pid == child);
 	info.si_pid = 1;
 	CHECK(waitid(P_PID, child, &info, WSTOPPED | WNOHANG) == 0 && info.si_pid == 0);
 	kill(child, SIGCONT);
-	CHECK(waitid(P_PID, child, &info, WCONTINUED) == 0 && info.si_code == CLD_CONTINUED && info.si_status == SIGCONT);
+	CHECK(waitid(P_PID, child, &info, WCONTINUED) == 0 && info.si_code == CLD_CONTINUED &&
+	      info.si_status == SIGCONT);
 	kill(child, SIGTERM);
-	CHECK(waitid(P_ALL, 0, &info, WEXITED) == 0 && info.si_code == CLD_KILLED && info.si_status == SIGTERM);
+	CHECK(waitid(P_ALL, 0, &info, WEXITED) == 0 && info.si_code == CLD_KILLED &&
+	      info.si_status == SIGTERM);
 	CHECK(waitid(P_ALL, 0, &info, WEXITED) == -1 && errno == ECHILD);
 	CHECK(waitid(P_ALL, 0, &info, 0) == -1 && errno == EINVAL);
 }
@@ -464,7 +492,8 @@ TEST(condition_timeout, 10, "pthread_cond_timedwait times out when it should")
 	CHECK(pthread_cond_timedwait(&cond, &mutex, &ts) == ETIMEDOUT);
 	pthread_mutex_unlock(&mutex);
 	clock_gettime(CLOCK_MONOTONIC, &after);
-	long ms = (after.tv_sec - before.tv_sec) * 1000 + (after.tv_nsec - before.tv_nsec) / 1000000;
+	long ms =
+		(after.tv_sec - before.tv_sec) * 1000 + (after.tv_nsec - before.tv_nsec) / 1000000;
 
 	CHECK(ms >= 195 && ms < 1500);
 }
@@ -492,24 +521,28 @@ static int futex_word;
 static volatile int woken;
 static void *futex_waiter(void *arg)
 {
-	if (syscall(SYS_futex, &futex_word, FUTEX_WAIT_BITSET | 128, 0, NULL, NULL, (unsigned int)arg) == 0)
+	if (syscall(SYS_futex, &futex_word, FUTEX_WAIT_BITSET | 128, 0, NULL, NULL,
+		    (unsigned int)arg) == 0)
 		__sync_fetch_and_add(&woken, 1);
 	return NULL;
 }
 
-TEST(futex_bits, 20, "FUTEX_WAKE_BITSET wakes by bits; CMP_REQUEUE moves waiters; wrong values are EAGAIN")
+TEST(futex_bits, 20,
+     "FUTEX_WAKE_BITSET wakes by bits; CMP_REQUEUE moves waiters; wrong values are EAGAIN")
 {
 	static int other;
 	pthread_t threads[3];
 
 	CHECK(syscall(SYS_futex, &futex_word, FUTEX_WAIT, 1, NULL) == -1 && errno == EAGAIN);
-	CHECK(syscall(SYS_futex, (char *)&futex_word + 1, FUTEX_WAIT, 0, NULL) == -1 && errno == EINVAL);
+	CHECK(syscall(SYS_futex, (char *)&futex_word + 1, FUTEX_WAIT, 0, NULL) == -1 &&
+	      errno == EINVAL);
 	CHECK(syscall(SYS_futex, NULL, FUTEX_WAIT, 0, NULL) == -1 && errno == EFAULT);
 	for (int i = 0; i < 3; i++)
 		pthread_create(&threads[i], NULL, futex_waiter, (void *)(1 << i));
 	sleep_ms(300);
 	CHECK(syscall(SYS_futex, &futex_word, FUTEX_WAKE_BITSET | 128, 99, NULL, NULL, 2) == 1);
-	CHECK(syscall(SYS_futex, &futex_word, FUTEX_CMP_REQUEUE | 128, 0, 1, &other, 5) == -1 && errno == EAGAIN);
+	CHECK(syscall(SYS_futex, &futex_word, FUTEX_CMP_REQUEUE | 128, 0, 1, &other, 5) == -1 &&
+	      errno == EAGAIN);
 	CHECK(syscall(SYS_futex, &futex_word, FUTEX_CMP_REQUEUE | 128, 0, 9, &other, 0) == 2);
 	CHECK(syscall(SYS_futex, &futex_word, FUTEX_WAKE | 128, 9, NULL, NULL, 0) == 0);
 	CHECK(syscall(SYS_futex, &other, FUTEX_WAKE | 128, 9, NULL, NULL, 0) == 2);
@@ -559,7 +592,8 @@ static void *spin(void *arg)
 	return NULL;
 }
 
-TEST(signals_to_threads, 20, "pthread_kill reaches its thread; a signal to the process one that lets it in")
+TEST(signals_to_threads, 20,
+     "pthread_kill reaches its thread; a signal to the process one that lets it in")
 {
 	sigset_t set = set_of(SIGUSR2);
 	pthread_t a, b;
@@ -589,7 +623,8 @@ static void *exec_away(void *arg)
 	return NULL;
 }
 
-TEST(exec_by_thread, 20, "exec by a thread that is not the first: the process keeps its number and its parent")
+TEST(exec_by_thread, 20,
+     "exec by a thread that is not the first: the process keeps its number and its parent")
 {
 	for (int i = 0; i < 5; i++) {
 		pid_t child = fork();
@@ -740,7 +775,8 @@ TEST(ids, 5, "set*id for root and for others, saved ids, groups")
 		int bad = 0;
 
 		bad |= setgroups(2, groups) || getgroups(2, got) != 2 || got[1] != 6;
-		bad |= setresuid(100, 200, 300) || getresuid(&r, &e, &s) || r != 100 || e != 200 || s != 300;
+		bad |= setresuid(100, 200, 300) || getresuid(&r, &e, &s) || r != 100 || e != 200 ||
+		       s != 300;
 		bad |= setuid(400) != -1 || errno != EPERM;
 		bad |= seteuid(300) || geteuid() != 300;
 		bad |= setreuid(-1, 100) || geteuid() != 100;
@@ -756,7 +792,8 @@ TEST(timers, 10, "setitimer tells what is left; alarm rounds; SIGALRM ends who h
 	struct itimerval value = { { 0, 0 }, { 5, 0 } }, old;
 
 	CHECK(setitimer(ITIMER_REAL, &value, NULL) == 0);
-	CHECK(getitimer(ITIMER_REAL, &old) == 0 && old.it_value.tv_sec == 4 && old.it_interval.tv_sec == 0);
+	CHECK(getitimer(ITIMER_REAL, &old) == 0 && old.it_value.tv_sec == 4 &&
+	      old.it_interval.tv_sec == 0);
 	CHECK(alarm(0) == 5);
 	CHECK(alarm(0) == 0);
 	pid_t child = fork();
@@ -818,7 +855,8 @@ TEST(rusage, 10, "a child's CPU time is its parent's to see after the wait")
 		_exit(0);
 	}
 	CHECK(wait4(child, &status, 0, &usage) == child);
-	long ms = usage.ru_utime.tv_usec / 1000 + usage.ru_stime.tv_usec / 1000 + usage.ru_utime.tv_sec * 1000;
+	long ms = usage.ru_utime.tv_usec / 1000 + usage.ru_stime.tv_usec / 1000 +
+		  usage.ru_utime.tv_sec * 1000;
 
 	CHECK(ms >= 250 && ms < 2000);
 	CHECK(getrusage(RUSAGE_CHILDREN, &usage) == 0);

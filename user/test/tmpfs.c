@@ -8,12 +8,12 @@
 #include <sys/mount.h>
 #include <sys/statfs.h>
 
-#define PAGE 4096
-#define DIR_NAME "/tmp/case"
-#define NO_GATE "Linux has no such disk"
-#define BLKGETSIZE64_32 0x80041272	/* <linux/fs.h> */
-#define BLKSSZGET_ 0x1268
-#define BLKFLSBUF_ 0x1261
+#define PAGE		4096
+#define DIR_NAME	"/tmp/case"
+#define NO_GATE		"Linux has no such disk"
+#define BLKGETSIZE64_32 0x80041272 /* <linux/fs.h> */
+#define BLKSSZGET_	0x1268
+#define BLKFLSBUF_	0x1261
 
 static char buf[64 * PAGE], back[64 * PAGE];
 static sigjmp_buf bus_error;
@@ -43,7 +43,8 @@ static void on_bus(int sig)
 	siglongjmp(bus_error, sig);
 }
 
-TEST(shared_mapping, 5, "stores to a shared mapping are in the file, writes to the file in the mapping")
+TEST(shared_mapping, 5,
+     "stores to a shared mapping are in the file, writes to the file in the mapping")
 {
 	int fd = make("/tmp/map");
 	char *map;
@@ -119,7 +120,7 @@ TEST(full_mapping, 10, "a store that finds no room is SIGBUS, and nothing else i
 		for (; touched < 256; touched++)
 			map[touched * PAGE] = touched + 1;
 	CHECK_EQ(touched, 16);
-	for (i = 0; i < 2000; i++)		/* again and again: refused pages do not pile up */
+	for (i = 0; i < 2000; i++) /* again and again: refused pages do not pile up */
 		if (sigsetjmp(bus_error, 1) == 0) {
 			map[(16 + i % 240) * PAGE] = 1;
 			CHECK(0);
@@ -136,7 +137,8 @@ TEST(full_mapping, 10, "a store that finds no room is SIGBUS, and nothing else i
 	unmount_here();
 }
 
-TEST(full_splice, 10, "splice and sendfile from holes of a full file system end, and it stays usable")
+TEST(full_splice, 10,
+     "splice and sendfile from holes of a full file system end, and it stays usable")
 {
 	int fd, ends[2];
 	off_t at = 0;
@@ -150,7 +152,10 @@ TEST(full_splice, 10, "splice and sendfile from holes of a full file system end,
 	CHECK_EQ(read_full(ends[0], back, 8 * PAGE), 8 * PAGE);
 	at = 20 * PAGE;
 	for (int i = 0; i < 100; i++) {
-		/* zeros, or an error that is told: whether holes take room is the file system's affair */
+		/*
+		 * zeros, or an error that is told: whether holes take room is the file system's
+		 * affair
+		 */
 		ssize_t n = splice(fd, &at, ends[1], NULL, 8 * PAGE, SPLICE_F_NONBLOCK);
 
 		if (n > 0)
@@ -330,7 +335,8 @@ TEST(null_and_zero, 5, "null ends at once, zero never; both take what is written
 	CHECK_EQ(back[0], 0);
 }
 
-BEYOND_TEST(raw_disk, 20, "a disk as a file: written in parts, read back cold, ends where it ends", NO_GATE)
+BEYOND_TEST(raw_disk, 20, "a disk as a file: written in parts, read back cold, ends where it ends",
+	    NO_GATE)
 {
 	int fd = open("/dev/gate0", O_RDWR), ends[2];
 	uint64_t size = 0;
@@ -354,7 +360,8 @@ BEYOND_TEST(raw_disk, 20, "a disk as a file: written in parts, read back cold, e
 	memcpy(buf + 2 * PAGE - 2, "hello", 5);
 	CHECK_EQ(pread(fd, back, 10 * PAGE, 0), 10 * PAGE);
 	CHECK(!memcmp(buf, back, 10 * PAGE));
-	CHECK_EQ(pread(fd, back, PAGE, size - 100), 100);	/* its memory is no leak, but would look like one */
+	CHECK_EQ(pread(fd, back, PAGE, size - 100),
+		 100); /* its memory is no leak, but would look like one */
 
 	CHECK_EQ(pipe(ends), 0);
 	at = PAGE;

@@ -1,6 +1,6 @@
 /*
- * Terminals: settings, sessions and job control, on the first serial port. Nobody types there: what typing does is
- * tested on the host (tests/unit/test_ldisc.c).
+ * Terminals: settings, sessions and job control, on the first serial port. Nobody types there: what
+ * typing does is tested on the host (tests/unit/test_ldisc.c).
  */
 #include "test.h"
 #include <termios.h>
@@ -173,11 +173,11 @@ static void by_open(void)
 
 	CHECK_EQ(tcgetpgrp(fd), getpid());
 	if (fork() == 0) {
-		CHECK_EQ(tcgetpgrp(fd), getppid());	/* children have it too */
+		CHECK_EQ(tcgetpgrp(fd), getppid()); /* children have it too */
 		CHECK(open("/dev/tty", O_RDWR) >= 0);
 		CHECK(setsid() > 0);
 		CHECK_ERR(open("/dev/tty", O_RDWR), ENXIO);
-		CHECK_ERR(ioctl(fd, TIOCSCTTY, 0), EPERM);	/* another session's */
+		CHECK_ERR(ioctl(fd, TIOCSCTTY, 0), EPERM); /* another session's */
 		CHECK_ERR(tcgetpgrp(fd), ENOTTY);
 		_exit(0);
 	}
@@ -202,7 +202,7 @@ static void groups(void)
 	int fd = open_port(0);
 	pid_t child = background(sleep_on, fd);
 
-	CHECK_ERR(tcsetpgrp(fd, getppid()), EPERM);	/* the case's own group, in another session */
+	CHECK_ERR(tcsetpgrp(fd, getppid()), EPERM); /* the case's own group, in another session */
 	CHECK_ERR(tcsetpgrp(fd, 32000), ESRCH);
 	CHECK_ERR(tcsetpgrp(fd, -1), EINVAL);
 	CHECK_EQ(tcsetpgrp(fd, child), 0);
@@ -328,10 +328,11 @@ static void leave(void)
 
 	signal(SIGTTOU, SIG_IGN);
 	CHECK_EQ(tcsetpgrp(fd, child), 0);
-	CHECK_EQ(read(report[0], &c, 1), 1);		/* it is ready */
+	CHECK_EQ(read(report[0], &c, 1), 1); /* it is ready */
 }
 
-TEST(hangup, 10, "a leader's end sends SIGHUP and SIGCONT to the foreground, and frees the terminal")
+TEST(hangup, 10,
+     "a leader's end sends SIGHUP and SIGCONT to the foreground, and frees the terminal")
 {
 	bool hup = false;
 	char c = 0;
@@ -343,7 +344,7 @@ TEST(hangup, 10, "a leader's end sends SIGHUP and SIGCONT to the foreground, and
 		hup |= c == SIGHUP;
 	}
 	CHECK(hup);
-	in_new_session(by_open);			/* it is free again */
+	in_new_session(by_open); /* it is free again */
 }
 
 static void resize(void)
@@ -364,7 +365,7 @@ static void resize(void)
 	CHECK_EQ(ioctl(fd, TIOCGWINSZ, &now), 0);
 	CHECK_EQ(now.ws_row * 1000 + now.ws_col, 33099);
 	CHECK_EQ(ioctl(fd, TIOCSWINSZ, &window), 0);
-	CHECK_EQ(poll(&p, 1, 0), 0);			/* nothing changed */
+	CHECK_EQ(poll(&p, 1, 0), 0); /* nothing changed */
 	CHECK_EQ(ioctl(fd, TIOCSWINSZ, &before), 0);
 }
 

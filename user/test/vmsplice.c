@@ -1,8 +1,11 @@
-/* vmsplice: user memory as slots, what becomes of it when its owner writes, gifts, and out of a pipe. */
+/*
+ * vmsplice: user memory as slots, what becomes of it when its owner writes, gifts, and out of a
+ * pipe.
+ */
 #include "test.h"
 
-#define PAGE 4096
-#define PAGES 16
+#define PAGE   4096
+#define PAGES  16
 #define SHARES "Linux shares the pages with their owner"
 
 #ifndef SPLICE_F_GIFT
@@ -32,7 +35,8 @@ static void open_pipe(void)
 	CHECK_EQ(pipe(ends), 0);
 }
 
-TEST(bytes_arrive, 10, "what was in memory comes out of the pipe, from odd addresses and many segments")
+TEST(bytes_arrive, 10,
+     "what was in memory comes out of the pipe, from odd addresses and many segments")
 {
 	char *at = memory(MAP_PRIVATE, 4 * PAGE);
 	struct iovec segments[3] = { { at + 100, 5000 }, { at, 0 }, { at + 3 * PAGE - 7, 14 } };
@@ -218,7 +222,9 @@ BEYOND_TEST(file_mapping, 10, "nor a write to the file whose mapping was given",
 	unlink("/tmp/vmsplice");
 }
 
-BEYOND_TEST(gift, 10, "a gift is the receiver's: the giver finds zeros, a file takes the page without a copy", SHARES)
+BEYOND_TEST(gift, 10,
+	    "a gift is the receiver's: the giver finds zeros, a file takes the page without a copy",
+	    SHARES)
 {
 	int file = open("/tmp/gift", O_RDWR | O_CREAT | O_TRUNC, 0600);
 	char *at = memory(MAP_PRIVATE, PAGES * PAGE);
