@@ -8,7 +8,7 @@
  *    a removed name is unhashed, and found no more.
  * 3. A dentry that nobody uses stays on the LRU, oldest first, and keeps its inode in memory. The
  *    list is bounded; memory pressure, drop_caches and unmount empty it. A removed one goes at
- *    once.
+ *    once. Where names stay (tmpfs), one with an inode is on no list and goes by unmount only.
  * 4. refs becomes zero, and ceases to be zero, only under dcache_lock.
  * 5. Inodes are put after dcache_lock is given back: that may sleep. What leaves is therefore
  *    gathered in a list of victims first.
@@ -19,6 +19,7 @@
 #include "mm/slab.h"
 #include "fs/vfs_internal.h"
 
+#define FIRST_COOKIE	  2	/* 0 is ".", 1 is ".." */
 #define DENTRY_HASH_SIZE  1024u /* a power of two */
 #define DENTRY_UNUSED_MAX 2048u /* kept at most */
 #define DENTRIES_A_PAGE	  8u	/* with their inodes: for the shrinker's count */
@@ -41,7 +42,7 @@ static struct list *hash_chain(const struct dentry *dir, unsigned int hash)
 static void dentry_hold(struct dentry *dentry)
 {
 	lockdep_held(&dcache_lock);
-	if (atomic_read(&dentry->refs) == 0) {
+	if (!list_empty(&dentry->lru)) {
 		list_del(&dentry->lru);
 		nr_unused--;
 	}
@@ -60,6 +61,12 @@ static void dentry_remove(struct dentry *dentry, struct list *victims)
 	list_add_tail(victims, &dentry->lru);
 }
 
+static void unused_add(struct dentry *dentry)
+{
+	list_add_tail(&unused, &dentry->lru);
+	nr_unused++;
+}
+
 /* Drop a reference; what nobody needs any more, up to the root, becomes a victim. */
 static void dentry_release(struct dentry *dentry, struct list *victims)
 {
@@ -68,8 +75,8 @@ static void dentry_release(struct dentry *dentry, struct list *victims)
 		struct dentry *parent = dentry->parent;
 
 		if (!dentry->unhashed) {
-			list_add_tail(&unused, &dentry->lru);
-			nr_unused++;
+			if (!dentry->inode || !dentry->sb->names_stay)
+				unused_add(dentry);
 			return;
 		}
 		dentry_remove(dentry, victims);
@@ -91,13 +98,6 @@ static void dentry_evict(struct dentry *dentry, struct list *victims)
 		dentry_release(parent, victims);
 }
 
-static void dentry_free(struct dentry *dentry)
-{
-	if (dentry->name != dentry->short_name)
-		kfree(dentry->name);
-	slab_free(dentry_cache, dentry);
-}
-
 static unsigned int free_victims(struct list *victims)
 {
 	unsigned int nr = 0;
@@ -107,7 +107,8 @@ static unsigned int free_victims(struct list *victims)
 
 		list_del(&dentry->lru);
 		inode_put(dentry->inode);
-		dentry_free(dentry);
+		kfree(dentry->name);
+		slab_free(dentry_cache, dentry);
 		nr++;
 	}
 	return nr;
@@ -151,9 +152,7 @@ static struct dentry *dentry_alloc(struct super_block *sb, const struct name *na
 
 	if (!dentry)
 		return NULL;
-	dentry->name = dentry->short_name;
-	if (name->len >= sizeof(dentry->short_name))
-		dentry->name = kmalloc(name->len + 1, 0);
+	dentry->name = kmalloc(name->len + 1, 0);
 	if (!dentry->name) {
 		slab_free(dentry_cache, dentry);
 		return NULL;
@@ -177,11 +176,10 @@ struct dentry *dentry_make_root(struct super_block *sb, struct inode *inode)
 	struct name name = { "/", 1, 0 };
 	struct dentry *dentry = dentry_alloc(sb, &name);
 
-	if (!dentry) {
+	if (dentry)
+		dentry->inode = inode;
+	else
 		inode_put(inode);
-		return NULL;
-	}
-	dentry->inode = inode;
 	return dentry;
 }
 
@@ -205,32 +203,34 @@ void dentry_set_inode(struct dentry *dentry, struct inode *inode)
 	spin_unlock(&dcache_lock);
 }
 
-struct dentry *dentry_find(struct dentry *dir, const struct name *name)
+static struct dentry *dentry_find(struct dentry *dir, const struct name *name)
 {
-	struct list *chain = hash_chain(dir, name->hash);
-	struct dentry *dentry;
+	struct dentry *dentry, *found = NULL;
 
 	spin_lock(&dcache_lock);
-	list_for_each(dentry, chain, hash_link) {
-		if (dentry->hash != name->hash || dentry->parent != dir ||
-		    dentry->name_len != name->len || memcmp(dentry->name, name->text, name->len))
-			continue;
-		dentry_hold(dentry);
-		spin_unlock(&dcache_lock);
-		return dentry;
+	list_for_each(dentry, hash_chain(dir, name->hash), hash_link) {
+		if (dentry->hash == name->hash && dentry->parent == dir &&
+		    dentry->name_len == name->len && !memcmp(dentry->name, name->text, name->len)) {
+			dentry_hold(dentry);
+			found = dentry;
+			break;
+		}
 	}
 	spin_unlock(&dcache_lock);
-	return NULL;
+	return found;
 }
 
-static void dentry_hash_in(struct dentry *dir, struct dentry *dentry)
+/* Give the dentry its place: in the hash, and behind all others in its directory. */
+static void dentry_place(struct dentry *dir, struct dentry *dentry)
 {
-	spin_lock(&dcache_lock);
+	static file_off_t last_cookie = FIRST_COOKIE;
+
+	lockdep_held(&dcache_lock);
 	dentry_hold(dir);
 	dentry->parent = dir;
-	list_add(&dir->children, &dentry->sibling);
+	dentry->cookie = last_cookie++;
+	list_add_tail(&dir->children, &dentry->sibling);
 	list_add(hash_chain(dir, dentry->hash), &dentry->hash_link);
-	spin_unlock(&dcache_lock);
 }
 
 /* A cached name that is still true; NULL. */
@@ -251,6 +251,7 @@ static struct dentry *dentry_find_valid(struct dentry *dir, const struct name *n
 
 struct dentry *dentry_lookup_locked(struct dentry *dir, const struct name *name)
 {
+	struct list victims = LIST_INIT(victims);
 	struct dentry *dentry;
 	struct inode *inode;
 
@@ -268,12 +269,14 @@ struct dentry *dentry_lookup_locked(struct dentry *dir, const struct name *name)
 	dentry->parent = dir;
 	inode = dir->inode->ops->lookup(dir->inode, dentry);
 	if (IS_ERR(inode)) {
-		dentry_free(dentry);
+		list_add(&victims, &dentry->lru);
+		free_victims(&victims);
 		return ERR_PTR(PTR_ERR(inode));
 	}
-	if (!dentry->inode)
-		dentry->inode = inode;
-	dentry_hash_in(dir, dentry);
+	dentry->inode = inode;
+	spin_lock(&dcache_lock);
+	dentry_place(dir, dentry);
+	spin_unlock(&dcache_lock);
 	return dentry;
 }
 
@@ -296,49 +299,39 @@ struct dentry *dentry_lookup(struct dentry *dir, const struct name *name)
 
 void dentry_unhash(struct dentry *dentry)
 {
+	struct list victims = LIST_INIT(victims);
+	struct dentry *child, *next;
+
 	spin_lock(&dcache_lock);
 	list_del(&dentry->hash_link);
 	dentry->unhashed = true;
+	/* Names that were looked for in it in vain would keep the inode. */
+	list_for_each_safe(child, next, &dentry->children, sibling)
+		if (!list_empty(&child->lru))
+			dentry_evict(child, &victims); /* dentry is in use: it stays */
 	spin_unlock(&dcache_lock);
+	free_victims(&victims);
 }
 
-/*
- * A name that does not fit into the dentry is moved by swapping pointers, one that does by
- * copying.
- */
-int dentry_move_prepare(struct dentry *target, char **storage)
-{
-	*storage = NULL;
-	if (target->name_len < sizeof(target->short_name))
-		return 0;
-	*storage = kmalloc(target->name_len + 1, 0);
-	return *storage ? 0 : -ENOMEM;
-}
-
-void dentry_move(struct dentry *old, struct dentry *target, char *storage)
+void dentry_move(struct dentry *old, struct dentry *target)
 {
 	struct list victims = LIST_INIT(victims);
 	struct dentry *from = old->parent;
-	char *name = storage ? storage : old->short_name;
-	char *old_name = old->name;
+	struct dentry names = *old;
 
+	dentry_unhash(target);
 	spin_lock(&dcache_lock);
-	list_del(&target->hash_link);
-	target->unhashed = true;
-	memcpy(name, target->name, target->name_len + 1);
-	old->name = name;
+	old->name = target->name;
 	old->name_len = target->name_len;
 	old->hash = target->hash;
+	target->name = names.name;
+	target->name_len = names.name_len;
+	target->hash = names.hash;
 	list_del(&old->hash_link);
 	list_del(&old->sibling);
-	old->parent = target->parent;
-	dentry_hold(old->parent);
-	list_add(&old->parent->children, &old->sibling);
-	list_add(hash_chain(old->parent, old->hash), &old->hash_link);
+	dentry_place(target->parent, old);
 	dentry_release(from, &victims);
 	spin_unlock(&dcache_lock);
-	if (old_name != old->short_name)
-		kfree(old_name);
 	free_victims(&victims);
 }
 
@@ -354,40 +347,69 @@ bool dentry_below(struct dentry *dentry, struct dentry *ancestor)
 	return found;
 }
 
-/* ---- giving back ---- */
+/* ---- directories whose names stay ---- */
 
-void dentry_drop_children(struct dentry *dir)
+int dentry_readdir(struct file *file, struct dir_context *context)
 {
-	struct list victims = LIST_INIT(victims);
+	struct dentry *dir = file->path.dentry;
 	struct dentry *child;
-	struct dentry *next;
+
+	if (!dir_emit_dots(context, dir->inode->number, dir->parent->inode->number))
+		return 0;
+	spin_lock(&dcache_lock); /* emit fills a buffer of the kernel's */
+	list_for_each(child, &dir->children, sibling) {
+		if (child->cookie < context->pos || !child->inode || child->unhashed)
+			continue;
+		context->pos = child->cookie;
+		if (!context->emit(context, child->name, child->name_len, child->inode->number,
+				   DT_OF_MODE(child->inode->mode)))
+			break;
+		context->pos++;
+	}
+	spin_unlock(&dcache_lock);
+	return 0;
+}
+
+bool dentry_is_empty(struct dentry *dir)
+{
+	struct dentry *child;
+	bool empty = true;
 
 	spin_lock(&dcache_lock);
-	list_for_each_safe(child, next, &dir->children, sibling)
-		if (atomic_read(&child->refs) == 0)
-			dentry_evict(child, &victims); /* dir is in use: it stays */
+	list_for_each(child, &dir->children, sibling)
+		empty &= !child->inode || child->unhashed;
 	spin_unlock(&dcache_lock);
-	free_victims(&victims);
+	return empty;
 }
+
+/* ---- giving back ---- */
 
 void dentry_drop_all(struct super_block *sb)
 {
 	struct list victims = LIST_INIT(victims);
+	struct dentry *dentry;
 	struct list *link;
 
 	spin_lock(&dcache_lock);
+	for (unsigned int i = 0; sb->names_stay && i < DENTRY_HASH_SIZE; i++)
+		list_for_each(dentry, &dentry_hash[i], hash_link)
+			if (dentry->sb == sb && atomic_read(&dentry->refs) == 0 &&
+			    list_empty(&dentry->lru))
+				unused_add(dentry);
+	sb->names_stay = false;
 	for (link = unused.next; link != &unused;) {
-		struct dentry *dentry = list_entry(link, struct dentry, lru);
+		struct list *previous = link->prev;
 
+		dentry = list_entry(link, struct dentry, lru);
 		/* Its parent may join the end of the list: that is seen later. */
 		if (dentry->sb == sb) {
-			struct list *previous = link->prev;
-
 			dentry_evict(dentry, &victims);
 			link = previous;
 		}
 		link = link->next;
 	}
+	sb->root->unhashed = true;
+	dentry_release(sb->root, &victims);
 	spin_unlock(&dcache_lock);
 	free_victims(&victims);
 }

@@ -89,7 +89,8 @@ static int add_devices(struct super_block *sb)
 	int error = 0;
 
 	list_for_each(device, &chrdevs, link) { /* only grows; making a node may sleep */
-		error = tmpfs_add_node(sb, device->name, S_IFCHR | device->mode, device->rdev);
+		error = tmpfs_add_node(sb, device->name, S_IFCHR | device->mode, device->rdev,
+				       NULL);
 		if (error)
 			return error;
 	}
@@ -97,7 +98,7 @@ static int add_devices(struct super_block *sb)
 		if (IS_ERR(block_inode(disk)))
 			return -ENOMEM;
 		error = tmpfs_add_node(sb, disk->name, S_IFBLK | BLOCK_MODE,
-				       MAKEDEV(disk->major, disk->minor));
+				       MAKEDEV(disk->major, disk->minor), NULL);
 		if (error)
 			return error;
 	}
@@ -115,21 +116,21 @@ static int add_links(struct super_block *sb)
 	int error = 0;
 
 	for (unsigned int i = 0; i < ARRAY_SIZE(links) && !error; i++)
-		error = tmpfs_add_symlink(sb, links[i][0], links[i][1]);
+		error = tmpfs_add_node(sb, links[i][0], S_IFLNK | 0777, 0, links[i][1]);
 	return error;
 }
 
 /* What is made before an error goes with the super block, as sb->root is set. */
 static int dev_mount(struct super_block *sb, const char *options)
 {
-	int error = *options ? tmpfs_mount(sb, options) : tmpfs_mount(sb, "mode=755");
+	int error = tmpfs_mount_mode(sb, options, 0755);
 
 	if (!error)
 		error = add_devices(sb);
 	if (!error)
 		error = add_links(sb);
 	if (!error)
-		error = tmpfs_add_node(sb, "shm", S_IFDIR | 01777, 0);
+		error = tmpfs_add_node(sb, "shm", S_IFDIR | 01777, 0, NULL);
 	return error;
 }
 

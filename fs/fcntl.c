@@ -22,14 +22,9 @@ enum fcntl_command {
 };
 #define FD_CLOEXEC 1u
 
-enum ioctl_command {
-	FIONREAD = 0x541b,
-	FIONBIO = 0x5421,
-	FIONCLEX = 0x5450,
-	FIOCLEX = 0x5451,
-};
+#define FIONREAD   0x541b
 
-#define SETFL_MASK (O_APPEND | O_NONBLOCK | O_DIRECT | O_NOATIME)
+#define SETFL_MASK (O_APPEND | O_NONBLOCK | O_DIRECT)
 
 /* Two threads may set flags of one file at once: no bit of either is lost. */
 static void file_change_flags(struct file *file, unsigned int mask, unsigned int flags)
@@ -46,12 +41,8 @@ static long file_set_flags(struct file *file, unsigned int flags)
 {
 	unsigned int added = flags & ~file->flags;
 
-	if (added & O_ASYNC)
-		return refuse(EINVAL, "O_ASYNC is not supported");
 	if (added & O_DIRECT && !S_ISFIFO(file->inode->mode))
 		return refuse(EINVAL, "O_DIRECT is for pipes only");
-	if (added & O_NOATIME && !inode_owner_or_root(file->inode))
-		return -EPERM;
 	file_change_flags(file, SETFL_MASK, flags);
 	return 0;
 }
@@ -71,7 +62,7 @@ static long file_fcntl(struct file *file, unsigned int command, unsigned long ar
 
 static long file_get_flags(unsigned int number)
 {
-	struct fd fd = fd_get_any(number);
+	struct fd fd = fd_get(number);
 	long flags = fd.file ? (long)fd.file->flags : -EBADF;
 
 	fd_put(fd);
@@ -101,16 +92,6 @@ long sys_fcntl64(unsigned int number, unsigned int command, unsigned long argume
 	return result;
 }
 
-static long set_nonblock(struct file *file, const void __user *argument)
-{
-	uint32_t on;
-
-	if (get_user_u32(&on, argument))
-		return -EFAULT;
-	file_change_flags(file, O_NONBLOCK, on ? O_NONBLOCK : 0);
-	return 0;
-}
-
 static long bytes_to_read(struct file *file, void __user *argument)
 {
 	file_off_t left = inode_size(file->inode) - file->pos;
@@ -125,11 +106,7 @@ long sys_ioctl(unsigned int number, unsigned int command, unsigned long argument
 
 	if (!fd.file)
 		return result;
-	if (command == FIOCLEX || command == FIONCLEX)
-		result = fd_set_cloexec(number, command == FIOCLEX);
-	else if (command == FIONBIO)
-		result = set_nonblock(fd.file, (void __user *)argument);
-	else if (command == FIONREAD && S_ISREG(fd.file->inode->mode))
+	if (command == FIONREAD && S_ISREG(fd.file->inode->mode))
 		result = bytes_to_read(fd.file, (void __user *)argument);
 	else if (fd.file->ops->ioctl)
 		result = fd.file->ops->ioctl(fd.file, command, argument);

@@ -25,7 +25,6 @@ static struct mount anonymous_mount = {
 struct file *file_alloc(struct inode *inode, const struct file_ops *ops, unsigned int flags)
 {
 	unsigned int access = flags & O_ACCMODE;
-	bool path_only = flags & O_PATH;
 	struct file *file = NULL;
 	int error = -ENFILE;
 
@@ -37,8 +36,8 @@ struct file *file_alloc(struct inode *inode, const struct file_ops *ops, unsigne
 		goto uncount;
 	atomic_set(&file->refs, 1);
 	file->flags = flags;
-	file->readable = !path_only && access != O_WRONLY;
-	file->writable = !path_only && access != O_RDONLY;
+	file->readable = access != O_WRONLY;
+	file->writable = access != O_RDONLY;
 	file->ops = ops;
 	file->inode = inode;
 	mutex_init(&file->pos_lock, "file position");
@@ -88,13 +87,6 @@ int file_path(struct file *file, struct path *result)
 	return 0;
 }
 
-static file_off_t seek_data(file_off_t offset, file_off_t size, int whence)
-{
-	if (offset < 0 || offset >= size)
-		return -ENXIO;
-	return whence == SEEK_DATA ? offset : size; /* all is data, up to the hole at the end */
-}
-
 file_off_t generic_llseek(struct file *file, file_off_t offset, int whence)
 {
 	file_off_t base = 0;
@@ -107,12 +99,6 @@ file_off_t generic_llseek(struct file *file, file_off_t offset, int whence)
 		break;
 	case SEEK_END:
 		base = inode_size(file->inode);
-		break;
-	case SEEK_DATA:
-	case SEEK_HOLE:
-		offset = seek_data(offset, inode_size(file->inode), whence);
-		if (offset < 0)
-			return offset;
 		break;
 	default:
 		return -EINVAL;

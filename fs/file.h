@@ -32,27 +32,14 @@ struct fd {
 };
 
 struct fd fd_get_shared(unsigned int fd); /* the slow half: the table has other users */
-/* Any open file, those of O_PATH included: for calls that only name a file. */
-static inline struct fd fd_get_any(unsigned int fd)
+/* The open file, to be given back by fd_put(). */
+static inline struct fd fd_get(unsigned int fd)
 {
 	struct file_table *table = current->files;
 
 	if (unlikely(atomic_read(&table->users) != 1))
 		return fd_get_shared(fd);
 	return (struct fd){ fd < table->size ? table->files[fd] : NULL, false };
-}
-/* The same for calls that use the file: an O_PATH descriptor is EBADF there. */
-static inline struct fd fd_get(int number)
-{
-	struct fd fd = fd_get_any(number);
-
-	if (unlikely(fd.file && fd.file->flags & O_PATH)) {
-		if (fd.counted)
-			file_put(fd.file);
-		fd.file = NULL;
-		fd.counted = false;
-	}
-	return fd;
 }
 static inline void fd_put(struct fd fd)
 {

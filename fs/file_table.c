@@ -421,25 +421,3 @@ void file_table_close_on_exec(void)
 		if (bit_test(table->cloexec, fd) && bit_test(table->used, fd))
 			sys_close(fd);
 }
-
-#define CLOSE_RANGE_UNSHARE 2u
-#define CLOSE_RANGE_CLOEXEC 4u
-
-long sys_close_range(unsigned int first, unsigned int last, unsigned int flags)
-{
-	int error = 0;
-
-	if (flags & ~(CLOSE_RANGE_UNSHARE | CLOSE_RANGE_CLOEXEC) || first > last)
-		return -EINVAL;
-	if (flags & CLOSE_RANGE_UNSHARE)
-		error = file_table_unshare();
-	if (error)
-		return error;
-	for (unsigned int fd = first; fd <= last && fd < current->files->size; fd++) {
-		if (flags & CLOSE_RANGE_CLOEXEC)
-			fd_set_cloexec(fd, true);
-		else
-			sys_close(fd);
-	}
-	return 0;
-}

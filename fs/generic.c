@@ -19,9 +19,7 @@
 #define READ_BATCH    16u /* pages looked up at a time */
 #define MAX_FILE_SIZE ((file_off_t)UINT32_MAX << PAGE_SHIFT)
 
-/* Copy from one page that is there. Bytes copied, 0 at the end of the file, -EFAULT. */
-static ssize_t read_from_page(struct inode *inode, struct page *page, struct iter *to,
-			      file_off_t pos)
+ssize_t generic_read_page(struct inode *inode, struct page *page, struct iter *to, file_off_t pos)
 {
 	unsigned int offset = pos & (PAGE_SIZE - 1);
 	file_off_t left = inode_size(inode) - pos;
@@ -54,7 +52,8 @@ static ssize_t read_batch(struct file *file, struct iter *to, file_off_t pos)
 		if (n > 0) {
 			int error = page_wait_read(pages[i]);
 
-			n = error ? error : read_from_page(file->inode, pages[i], to, pos + done);
+			n = error ? error
+				  : generic_read_page(file->inode, pages[i], to, pos + done);
 			if (n > 0)
 				done += n;
 			if (n < (ssize_t)asked) /* the end, or a fault: the rest is let go */

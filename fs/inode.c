@@ -334,21 +334,16 @@ static bool inodes_have_left(struct super_block *sb)
 	return empty;
 }
 
-void inode_abandon_all(struct super_block *sb, bool unlinked_only)
+void inode_abandon_all(struct super_block *sb)
 {
-	struct inode *inode = inode_next(sb, NULL);
+	struct inode *inode;
 
-	while (inode) {
-		if (unlinked_only && inode->nr_links > 0) {
-			inode = inode_next(sb, inode);
-			continue;
-		}
+	while ((inode = inode_next(sb, NULL)) != NULL) {
 		inode_abandon(inode);
 		inode_put(inode);
-		inode = inode_next(sb, NULL);
 	}
-	if (!unlinked_only) /* those whose last reference goes at this moment */
-		wait_event(&state_changed, inodes_have_left(sb));
+	/* Those whose last reference goes at this moment. */
+	wait_event(&state_changed, inodes_have_left(sb));
 }
 
 int inode_deny_write(struct inode *inode)

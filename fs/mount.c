@@ -20,15 +20,11 @@
 #include "fs/vfs_internal.h"
 
 /* Flags of mount(2). */
-#define MS_RDONLY	0x0001u
-#define MS_NOATIME	0x0400u /* access times are never kept */
-#define MS_NODIRATIME	0x0800u
-#define MS_SILENT	0x8000u
-#define MS_KNOWN	(MS_RDONLY | MS_NOATIME | MS_NODIRATIME | MS_SILENT)
-#define MS_MAGIC	0xc0ed0000u /* old C libraries set this */
-#define MS_MAGIC_MASK	0xffff0000u
-
-#define UMOUNT_NOFOLLOW 8u
+#define MS_RDONLY     0x0001u
+#define MS_NOATIME    0x0400u /* access times are never kept */
+#define MS_NODIRATIME 0x0800u
+#define MS_SILENT     0x8000u
+#define MS_KNOWN      (MS_RDONLY | MS_NOATIME | MS_NODIRATIME | MS_SILENT)
 
 extern const struct file_system _filesystems_start[], _filesystems_end[];
 
@@ -111,46 +107,38 @@ void root_path(struct path *path)
 
 /* ---- super blocks ---- */
 
+static void keep_first(int *result, int error)
+{
+	if (!*result)
+		*result = error;
+}
+
 int super_sync(struct super_block *sb)
 {
 	struct inode *inode = NULL;
 	int result = 0;
-	int error;
 
 	while ((inode = inode_next(sb, inode)) != NULL) {
 		const struct mapping_ops *ops = inode->mapping.ops;
 
-		if (!ops || !ops->has_store || !inode->mapping.pages.count)
-			continue;
-		error = mapping_sync(&inode->mapping);
-		if (!result)
-			result = error;
+		if (ops && ops->has_store && inode->mapping.pages.count)
+			keep_first(&result, mapping_sync(&inode->mapping));
 	}
-	if (sb->ops->sync) {
-		error = sb->ops->sync(sb);
-		if (!result)
-			result = error;
-	}
-	if (sb->device) {
-		error = block_sync(sb->device);
-		if (!result)
-			result = error;
-	}
+	if (sb->ops->sync)
+		keep_first(&result, sb->ops->sync(sb));
+	if (sb->device)
+		keep_first(&result, block_sync(sb->device));
 	return result;
 }
 
 /* Nobody can reach the file system any more. */
 static void super_destroy(struct super_block *sb)
 {
-	struct dentry *root = sb->root;
-
-	sb->root = NULL;
-	dentry_put(root);
-	dentry_drop_all(sb);
-	inode_abandon_all(sb, true);
+	if (sb->root)
+		dentry_drop_all(sb);
+	inode_abandon_all(sb);
 	if (sb->ops->unmount)
 		sb->ops->unmount(sb);
-	inode_abandon_all(sb, false);
 	if (sb->device)
 		sb->device->claimed = false;
 	kfree(sb);
@@ -211,7 +199,6 @@ static int mount_add(const struct file_system *type, struct block_device *device
 		goto free_source;
 	mount->sb = sb;
 	mount->root = sb->root;
-	mount->read_only = read_only;
 	if (!point) {
 		list_add_tail(&mounts, &mount->link);
 		root_mount = mount;
@@ -321,18 +308,6 @@ unlock:
 	return error;
 }
 
-/* A string argument of mount(2); NULL is "". */
-static char *optional_string(const char __user *string)
-{
-	return string ? name_from_user(string) : kzalloc(1, 0);
-}
-
-static void free_strings(char **strings, unsigned int nr)
-{
-	while (nr-- > 0)
-		name_free(strings[nr]);
-}
-
 long sys_mount(const char __user *source, const char __user *target, const char __user *type,
 	       unsigned int flags, const char __user *data)
 {
@@ -342,12 +317,10 @@ long sys_mount(const char __user *source, const char __user *target, const char 
 
 	if (!current_is_root())
 		return -EPERM;
-	if ((flags & MS_MAGIC_MASK) == MS_MAGIC)
-		flags &= ~MS_MAGIC_MASK;
 	if (flags & ~MS_KNOWN)
 		return refuse(EINVAL, "a mount flag that is not supported");
 	for (unsigned int i = 0; i < ARRAY_SIZE(arguments); i++) {
-		strings[i] = optional_string(arguments[i]);
+		strings[i] = arguments[i] ? name_from_user(arguments[i]) : kzalloc(1, 0);
 		if (!strings[i])
 			strings[i] = ERR_PTR(-ENOMEM);
 		if (IS_ERR(strings[i]))
@@ -355,7 +328,8 @@ long sys_mount(const char __user *source, const char __user *target, const char 
 	}
 	if (!error)
 		error = mount_at(strings[0], strings[1], strings[2], flags, strings[3]);
-	free_strings(strings, ARRAY_SIZE(strings));
+	for (unsigned int i = 0; i < ARRAY_SIZE(strings); i++)
+		name_free(strings[i]);
 	return error;
 }
 
@@ -376,13 +350,13 @@ static int mount_detach(struct mount *mount)
 	return error;
 }
 
-static int unmount_path(const char *target, unsigned int flags)
+/* mount_mutex is held. */
+static int unmount_user(const char __user *target)
 {
 	struct path path;
 	struct path point;
 	struct mount *mount;
-	unsigned int follow = flags & UMOUNT_NOFOLLOW ? 0 : LOOKUP_FOLLOW;
-	int error = path_lookup(AT_FDCWD, target, follow, &path);
+	int error = path_lookup_user(AT_FDCWD, target, LOOKUP_FOLLOW, &path);
 
 	if (error)
 		return error;
@@ -408,26 +382,16 @@ static int unmount_path(const char *target, unsigned int flags)
 
 long sys_umount2(const char __user *target, unsigned int flags)
 {
-	char *name;
 	long error;
 
-	if (flags & ~UMOUNT_NOFOLLOW)
+	if (flags)
 		return refuse(EINVAL, "an unmount flag that is not supported");
 	if (!current_is_root())
 		return -EPERM;
-	name = name_from_user(target);
-	if (IS_ERR(name))
-		return PTR_ERR(name);
 	mutex_lock(&mount_mutex);
-	error = unmount_path(name, flags);
+	error = unmount_user(target);
 	mutex_unlock(&mount_mutex);
-	name_free(name);
 	return error;
-}
-
-long sys_umount(const char __user *target)
-{
-	return sys_umount2(target, 0);
 }
 
 /* ---- looking ---- */
@@ -464,7 +428,7 @@ static void show_mount(struct text *text, struct mount *mount, char *buf)
 	text_printf(text, " ");
 	show_escaped(text, point);
 	text_printf(text, " %s %s,noatime 0 0\n", mount->sb->type->name,
-		    mount_writable(mount) ? "ro" : "rw");
+		    mount->sb->read_only ? "ro" : "rw");
 }
 
 void mounts_show(struct text *text)

@@ -1,15 +1,14 @@
 /*
  * Walking paths.
  *
- * 1. A walk holds references to where it is and to the process's root; it takes a directory's lock
- *    only to read a name that is not cached. Permissions are checked for walk->uid and gid.
+ * 1. A walk holds a reference to where it is; it takes a directory's lock only to read a name that
+ *    is not cached.
  * 2. walk_to_last() stops before the last component: who creates, removes or renames wants the
  *    directory. Who wants what it names calls walk_last(), which may turn out to be a symbolic
  *    link; then both are called again.
  * 3. Symbolic links are walked without recursion: the text of each is kept in a frame until its
  *    end, if something follows the link; more than LINKS_MAX links are ELOOP.
- * 4. Mount points are crossed downwards after each component and upwards by "..", which stays at
- *    the process's root.
+ * 4. Mount points are crossed downwards after each component and upwards by "..".
  */
 #include "lib/string.h"
 #include "mm/slab.h"
@@ -60,14 +59,9 @@ void walk_to(struct walk *walk, struct dentry *dentry)
 
 static void walk_up(struct walk *walk)
 {
-	for (;;) {
-		if (walk->path.dentry == walk->root.dentry && walk->path.mount == walk->root.mount)
-			return;
-		if (walk->path.dentry != walk->path.mount->root)
-			break;
+	while (walk->path.dentry == walk->path.mount->root)
 		if (!path_leave_mount(&walk->path))
 			return;
-	}
 	walk_to(walk, dentry_parent(walk->path.dentry));
 }
 
@@ -86,8 +80,7 @@ static int walk_into_text(struct walk *walk, const char *text, size_t len)
 	walk->rest = frame->text;
 	if (frame->text[0] == '/') {
 		path_put(&walk->path);
-		walk->path = walk->root;
-		path_get(&walk->path);
+		root_path(&walk->path);
 	}
 	return 1;
 }
@@ -147,7 +140,7 @@ static int walk_may_pass(struct walk *walk)
 
 	if (!inode || !S_ISDIR(inode->mode))
 		return -ENOTDIR;
-	return inode_permission_for(inode, MAY_EXEC, walk->uid, walk->gid);
+	return inode_permission(inode, MAY_EXEC);
 }
 
 /* Walk component `name`: 0, or 1 if it was a link that is to be walked now. */
@@ -177,43 +170,30 @@ static int walk_component(struct walk *walk, const struct name *name, bool follo
 
 /* ---- the walk ---- */
 
-static int walk_start_at(struct walk *walk, int dirfd)
+/* Start at dirfd, the cwd or the root. 0, -ENOENT (empty), -EBADF, -ENOTDIR. */
+static int walk_start(struct walk *walk, int dirfd, const char *name)
 {
 	struct fd fd;
 
-	if (dirfd == AT_FDCWD) {
-		fs_cwd(&walk->path);
-		return 0;
-	}
-	fd = fd_get_any(dirfd);
-	if (!fd.file)
-		return -EBADF;
-	if (S_ISDIR(fd.file->inode->mode)) {
-		walk->path = fd.file->path;
-		path_get(&walk->path);
-	}
-	fd_put(fd);
-	return walk->path.dentry ? 0 : -ENOTDIR;
-}
-
-int walk_start(struct walk *walk, int dirfd, const char *name, unsigned int flags)
-{
 	memset(walk, 0, sizeof(*walk));
-	walk->uid = current_uid();
-	walk->gid = current_gid();
-	if (flags & LOOKUP_REAL_IDS && current->process) {
-		walk->uid = current->process->cred.uid;
-		walk->gid = current->process->cred.gid;
-	}
 	walk->rest = name;
 	if (!*name)
 		return -ENOENT;
-	fs_root(&walk->root);
-	if (*name != '/')
-		return walk_start_at(walk, dirfd);
-	walk->path = walk->root;
-	path_get(&walk->path);
-	return 0;
+	if (*name == '/') {
+		root_path(&walk->path);
+	} else if (dirfd == AT_FDCWD) {
+		fs_cwd(&walk->path);
+	} else {
+		fd = fd_get(dirfd);
+		if (!fd.file)
+			return -EBADF;
+		if (S_ISDIR(fd.file->inode->mode)) {
+			walk->path = fd.file->path;
+			path_get(&walk->path);
+		}
+		fd_put(fd);
+	}
+	return walk->path.dentry ? 0 : -ENOTDIR;
 }
 
 static void walk_pop_frame(struct walk *walk)
@@ -243,7 +223,8 @@ static bool walk_at_end(struct walk *walk)
 	return false;
 }
 
-int walk_to_last(struct walk *walk)
+/* Walk to the directory of the last component, which is not looked at. */
+static int walk_to_last(struct walk *walk)
 {
 	int error;
 
@@ -278,30 +259,57 @@ void walk_end(struct walk *walk)
 	while (walk->frames)
 		walk_pop_frame(walk);
 	path_put(&walk->path);
-	path_put(&walk->root);
+	if (walk->text)
+		name_free(walk->text);
 }
 
 int walk_parent(struct walk *walk, int dirfd, const char *name)
 {
-	int error = walk_start(walk, dirfd, name, 0);
+	int error = walk_start(walk, dirfd, name);
 
 	return error ? error : walk_to_last(walk);
+}
+
+int walk_parent_user(struct walk *walk, int dirfd, const char __user *user_name)
+{
+	char *name = name_from_user(user_name);
+	int error;
+
+	if (IS_ERR(name)) {
+		memset(walk, 0, sizeof(*walk));
+		return PTR_ERR(name);
+	}
+	error = walk_parent(walk, dirfd, name);
+	walk->text = name;
+	return error;
+}
+
+int walk_all(struct walk *walk, int dirfd, const char *name,
+	     int (*last)(struct walk *walk, void *context), void *context)
+{
+	int error = walk_start(walk, dirfd, name);
+
+	while (!error) {
+		error = walk_to_last(walk);
+		if (!error)
+			error = last(walk, context);
+		if (error <= 0)
+			break;
+		error = 0;
+	}
+	return error;
+}
+
+static int walk_last_flags(struct walk *walk, void *flags)
+{
+	return walk_last(walk, *(unsigned int *)flags & LOOKUP_FOLLOW);
 }
 
 int path_lookup(int dirfd, const char *name, unsigned int flags, struct path *result)
 {
 	struct walk walk;
-	int error = walk_start(&walk, dirfd, name, flags);
+	int error = walk_all(&walk, dirfd, name, walk_last_flags, &flags);
 
-	while (!error) {
-		error = walk_to_last(&walk);
-		if (error)
-			break;
-		error = walk_last(&walk, flags & LOOKUP_FOLLOW);
-		if (error <= 0)
-			break;
-		error = 0;
-	}
 	if (!error && flags & LOOKUP_DIRECTORY && !S_ISDIR(walk.path.dentry->inode->mode))
 		error = -ENOTDIR;
 	if (!error) {
@@ -312,11 +320,21 @@ int path_lookup(int dirfd, const char *name, unsigned int flags, struct path *re
 	return error;
 }
 
+int path_lookup_user(int dirfd, const char __user *user_name, unsigned int flags,
+		     struct path *result)
+{
+	char *name = name_from_user(user_name);
+	int error = IS_ERR(name) ? PTR_ERR(name) : path_lookup(dirfd, name, flags, result);
+
+	name_free(name);
+	return error;
+}
+
 /* ---- what a call works on ---- */
 
 int object_of_fd(int number, struct object *object)
 {
-	struct fd fd = fd_get_any(number);
+	struct fd fd = fd_get(number);
 
 	if (!fd.file)
 		return -EBADF;
@@ -328,33 +346,24 @@ int object_of_fd(int number, struct object *object)
 	return 0;
 }
 
-static int object_by_name(int dirfd, const char *name, unsigned int flags, struct object *object)
+int object_at(int dirfd, const char __user *name, unsigned int flags, struct object *object)
 {
+	unsigned int follow = flags & AT_SYMLINK_NOFOLLOW ? 0 : LOOKUP_FOLLOW;
+	char first;
 	int error;
 
-	if (!*name && flags & AT_EMPTY_PATH && dirfd != AT_FDCWD)
-		return object_of_fd(dirfd, object);
-	if (!*name && flags & AT_EMPTY_PATH)
-		name = ".";
-	error = path_lookup(dirfd, name, flags & AT_SYMLINK_NOFOLLOW ? 0 : LOOKUP_FOLLOW,
-			    &object->path);
+	if (flags & AT_EMPTY_PATH && dirfd != AT_FDCWD) {
+		if (copy_from_user(&first, name, 1))
+			return -EFAULT;
+		if (!first)
+			return object_of_fd(dirfd, object);
+	}
+	error = path_lookup_user(dirfd, name, follow, &object->path);
 	if (error)
 		return error;
 	object->inode = object->path.dentry->inode;
 	inode_get(object->inode);
 	return 0;
-}
-
-int object_at(int dirfd, const char __user *user_name, unsigned int flags, struct object *object)
-{
-	char *name = name_from_user(user_name);
-	int error;
-
-	if (IS_ERR(name))
-		return PTR_ERR(name);
-	error = object_by_name(dirfd, name, flags, object);
-	name_free(name);
-	return error;
 }
 
 void object_put(struct object *object)

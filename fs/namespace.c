@@ -21,65 +21,15 @@
 
 static struct mutex rename_mutex = MUTEX_INIT(rename_mutex);
 
-/* A directory and a name in it, held by a walk; begin to end of one call. */
-struct place {
-	struct walk walk;
-	char *text; /* kernel copy of the path */
-};
-
-static void place_put(struct place *place)
+static struct inode *walk_dir(const struct walk *walk)
 {
-	walk_end(&place->walk);
-	name_free(place->text);
-}
-
-static int place_find_kernel(struct place *place, int dirfd, const char *name)
-{
-	int error = walk_parent(&place->walk, dirfd, name);
-
-	if (error)
-		walk_end(&place->walk);
-	return error;
-}
-
-static int place_find(struct place *place, int dirfd, const char __user *user_name)
-{
-	int error;
-
-	place->text = name_from_user(user_name);
-	if (IS_ERR(place->text))
-		return PTR_ERR(place->text);
-	error = place_find_kernel(place, dirfd, place->text);
-	if (error)
-		name_free(place->text);
-	return error;
-}
-
-/* Is the last component a name: not "/", "." or ".."? */
-static bool place_is_name(const struct place *place)
-{
-	const struct name *last = &place->walk.last;
-
-	return last->len > 0 && !name_is_dot(last) && !name_is_dotdot(last);
-}
-
-static struct inode *place_dir(const struct place *place)
-{
-	return place->walk.path.dentry->inode;
-}
-
-static int may_change_dir(const struct place *place)
-{
-	int error = mount_writable(place->walk.path.mount);
-
-	return error ? error : inode_permission(place_dir(place), MAY_WRITE | MAY_EXEC);
+	return walk->path.dentry->inode;
 }
 
 /* In a sticky directory only the owner of the file or of the directory removes a name. */
-static int may_remove(const struct place *place, const struct dentry *victim)
+static int may_remove(struct inode *dir, const struct dentry *victim)
 {
-	const struct inode *dir = place_dir(place);
-	int error = may_change_dir(place);
+	int error = inode_permission(dir, MAY_WRITE | MAY_EXEC);
 
 	if (error)
 		return error;
@@ -88,110 +38,112 @@ static int may_remove(const struct place *place, const struct dentry *victim)
 	return victim->mounts ? -EBUSY : 0;
 }
 
+struct dentry *walk_lock_last(struct walk *walk)
+{
+	struct inode *dir = walk_dir(walk);
+	struct dentry *dentry;
+
+	mutex_lock(&dir->lock);
+	dentry = dentry_lookup_locked(walk->path.dentry, &walk->last);
+	if (IS_ERR(dentry))
+		mutex_unlock(&dir->lock);
+	return dentry;
+}
+
 /* ---- making ---- */
 
-/*
- * Lock the directory and find the place for a new name: a negative dentry with a reference, to be
- * given back by end_make(). ERR_PTR(-EEXIST and so on): nothing is locked.
- */
-static struct dentry *begin_make(struct place *place, bool is_directory)
+static int link_locked(struct inode *dir, struct dentry *dentry, struct inode *inode)
 {
-	struct dentry *dir = place->walk.path.dentry;
-	struct dentry *dentry;
-	int error;
+	int error = -ENOENT; /* the last name may have gone since it was looked up */
 
-	if (!place_is_name(place))
-		return ERR_PTR(-EEXIST);
-	mutex_lock(&dir->inode->lock);
-	dentry = dentry_lookup_locked(dir, &place->walk.last);
-	if (IS_ERR(dentry)) {
-		mutex_unlock(&dir->inode->lock);
-		return dentry;
+	if (inode->sb != dir->sb)
+		return -EXDEV;
+	if (S_ISDIR(inode->mode) || !dir->ops->link)
+		return -EPERM;
+	mutex_lock(&inode->lock);
+	if (inode->nr_links > 0)
+		error = dir->ops->link(dir, dentry, inode);
+	mutex_unlock(&inode->lock);
+	if (!error) {
+		inode_get(inode);
+		dentry_set_inode(dentry, inode);
 	}
-	if (dentry->inode)
-		error = -EEXIST;
-	else if (place->walk.slash && !is_directory)
-		error = -ENOENT;
-	else
-		error = may_change_dir(place);
-	if (!error)
-		return dentry;
-	mutex_unlock(&dir->inode->lock);
-	dentry_put(dentry);
-	return ERR_PTR(error);
+	return error;
 }
 
-static void end_make(struct place *place, struct dentry *dentry)
+int make_locked(struct inode *dir, struct dentry *dentry, const struct new_name *new)
 {
-	mutex_unlock(&place_dir(place)->lock);
-	dentry_put(dentry);
-}
+	unsigned int mode = new->mode;
+	struct inode *inode;
+	int error = inode_permission(dir, MAY_WRITE | MAY_EXEC);
 
-/* `inode` is what the file system made. */
-static int made(struct dentry *dentry, struct inode *inode)
-{
+	if (error)
+		return error;
+	if (new->inode)
+		return link_locked(dir, dentry, new->inode);
+	if (!dir->ops->create)
+		return -EPERM;
+	if (current->fs && !new->target)
+		mode &= ~current->fs->umask;
+	inode = dir->ops->create(dir, dentry, mode, new->rdev, new->target);
 	if (IS_ERR(inode))
 		return PTR_ERR(inode);
-	if (!dentry->inode)
-		dentry_set_inode(dentry, inode);
+	dentry_set_inode(dentry, inode);
 	return 0;
 }
 
-static int make_node(struct place *place, unsigned int mode, unsigned int rdev)
+/* Make the last name of a walk. */
+static int make_last(struct walk *walk, const struct new_name *new)
 {
-	const struct inode_ops *ops = place_dir(place)->ops;
-	struct dentry *dentry = begin_make(place, S_ISDIR(mode));
-	int error = -EPERM;
+	struct dentry *dentry;
+	int error;
 
+	if (!walk_last_is_name(walk))
+		return -EEXIST;
+	dentry = walk_lock_last(walk);
 	if (IS_ERR(dentry))
 		return PTR_ERR(dentry);
-	if (current->fs)
-		mode &= ~current->fs->umask;
-	if (ops->create)
-		error = made(dentry, ops->create(place_dir(place), dentry, mode, rdev));
-	end_make(place, dentry);
+	if (dentry->inode)
+		error = -EEXIST;
+	else if (walk->slash && !S_ISDIR(new->mode))
+		error = -ENOENT;
+	else
+		error = make_locked(walk_dir(walk), dentry, new);
+	mutex_unlock(&walk_dir(walk)->lock);
+	dentry_put(dentry);
 	return error;
 }
 
 int path_make_node(int dirfd, const char *name, unsigned int mode, unsigned int rdev)
 {
-	struct place place;
-	int error = place_find_kernel(&place, dirfd, name);
+	const struct new_name new = { .mode = mode, .rdev = rdev };
+	struct walk walk;
+	int error = walk_parent(&walk, dirfd, name);
 
-	if (error)
-		return error;
-	error = make_node(&place, mode, rdev);
-	walk_end(&place.walk);
+	if (!error)
+		error = make_last(&walk, &new);
+	walk_end(&walk);
 	return error;
 }
 
-static long make_user_node(int dirfd, const char __user *name, unsigned int mode, unsigned int rdev)
+static long make_at(int dirfd, const char __user *name, const struct new_name *new)
 {
-	struct place place;
-	int error = place_find(&place, dirfd, name);
+	struct walk walk;
+	int error = walk_parent_user(&walk, dirfd, name);
 
-	if (error)
-		return error;
-	error = make_node(&place, mode, rdev);
-	place_put(&place);
+	if (!error)
+		error = make_last(&walk, new);
+	walk_end(&walk);
 	return error;
-}
-
-/* A device number as user programs write it. */
-static unsigned int decode_dev(unsigned int dev)
-{
-	return MAKEDEV((dev & 0xfff00) >> 8, (dev & 0xff) | (dev >> 12 & 0xfff00));
 }
 
 long sys_mknodat(int dirfd, const char __user *name, unsigned int mode, unsigned int dev)
 {
-	unsigned int type = mode & S_IFMT;
-	unsigned int rdev = 0;
+	struct new_name new = { .mode = mode & (S_IFMT | 07777) };
 
-	mode &= 07777;
-	switch (type) {
+	switch (mode & S_IFMT) {
 	case 0:
-		type = S_IFREG;
+		new.mode |= S_IFREG;
 		break;
 	case S_IFREG:
 	case S_IFIFO:
@@ -201,261 +153,135 @@ long sys_mknodat(int dirfd, const char __user *name, unsigned int mode, unsigned
 	case S_IFBLK:
 		if (!current_is_root())
 			return -EPERM;
-		rdev = decode_dev(dev);
+		/* As user programs write it: minor in 0..7 and 20..31, major between. */
+		new.rdev = MAKEDEV(dev >> 8 & 0xfff, (dev & 0xff) | (dev >> 12 & 0xfff00));
 		break;
-	case S_IFDIR:
-		return -EPERM;
 	default:
-		return -EINVAL;
+		return S_ISDIR(mode) ? -EPERM : -EINVAL;
 	}
-	return make_user_node(dirfd, name, type | mode, rdev);
-}
-
-long sys_mknod(const char __user *name, unsigned int mode, unsigned int dev)
-{
-	return sys_mknodat(AT_FDCWD, name, mode, dev);
+	return make_at(dirfd, name, &new);
 }
 
 long sys_mkdirat(int dirfd, const char __user *name, unsigned int mode)
 {
-	return make_user_node(dirfd, name, S_IFDIR | (mode & (0777 | S_ISVTX)), 0);
-}
+	const struct new_name new = { .mode = S_IFDIR | (mode & (0777 | S_ISVTX)) };
 
-long sys_mkdir(const char __user *name, unsigned int mode)
-{
-	return sys_mkdirat(AT_FDCWD, name, mode);
-}
-
-static int make_symlink(struct place *place, const char *target)
-{
-	const struct inode_ops *ops = place_dir(place)->ops;
-	struct dentry *dentry = begin_make(place, false);
-	int error = -EPERM;
-
-	if (IS_ERR(dentry))
-		return PTR_ERR(dentry);
-	if (ops->symlink)
-		error = made(dentry, ops->symlink(place_dir(place), dentry, target));
-	end_make(place, dentry);
-	return error;
+	return make_at(dirfd, name, &new);
 }
 
 long sys_symlinkat(const char __user *user_target, int dirfd, const char __user *name)
 {
 	char *target = name_from_user(user_target);
-	struct place place;
-	int error = -ENOENT;
+	struct new_name new = { .mode = S_IFLNK | 0777, .target = target };
+	long error;
 
 	if (IS_ERR(target))
 		return PTR_ERR(target);
-	if (*target)
-		error = place_find(&place, dirfd, name);
-	if (!error) {
-		error = make_symlink(&place, target);
-		place_put(&place);
-	}
+	error = *target ? make_at(dirfd, name, &new) : -ENOENT;
 	name_free(target);
-	return error;
-}
-
-long sys_symlink(const char __user *target, const char __user *name)
-{
-	return sys_symlinkat(target, AT_FDCWD, name);
-}
-
-/* ---- link ---- */
-
-static int make_link(struct place *place, struct object *object)
-{
-	struct inode *inode = object->inode;
-	const struct inode_ops *ops = place_dir(place)->ops;
-	struct dentry *dentry = begin_make(place, false);
-	int error = 0;
-
-	if (IS_ERR(dentry))
-		return PTR_ERR(dentry);
-	if (object->path.mount != place->walk.path.mount)
-		error = -EXDEV;
-	else if (S_ISDIR(inode->mode) || !ops->link)
-		error = -EPERM;
-	if (!error) {
-		mutex_lock(&inode->lock);
-		/* The last name may have gone since it was looked up. */
-		error = inode->nr_links == 0 ? -ENOENT : ops->link(place_dir(place), dentry, inode);
-		mutex_unlock(&inode->lock);
-	}
-	if (!error && !dentry->inode) {
-		inode_get(inode);
-		dentry_set_inode(dentry, inode);
-	}
-	end_make(place, dentry);
 	return error;
 }
 
 long sys_linkat(int old_dirfd, const char __user *old_name, int new_dirfd,
 		const char __user *new_name, unsigned int flags)
 {
-	unsigned int lookup = flags & AT_EMPTY_PATH;
+	struct new_name new = { 0 };
 	struct object object;
-	struct place place;
-	int error;
+	long error;
 
-	if (flags & ~(AT_SYMLINK_FOLLOW | AT_EMPTY_PATH))
-		return -EINVAL;
-	if (flags & AT_EMPTY_PATH && !current_is_root())
-		return -ENOENT;
-	if (!(flags & AT_SYMLINK_FOLLOW))
-		lookup |= AT_SYMLINK_NOFOLLOW;
-	error = object_at(old_dirfd, old_name, lookup, &object);
+	if (flags & ~AT_SYMLINK_FOLLOW)
+		return refuse(EINVAL, "a link flag that is not supported");
+	error = object_at(old_dirfd, old_name, flags ? 0 : AT_SYMLINK_NOFOLLOW, &object);
 	if (error)
 		return error;
-	error = place_find(&place, new_dirfd, new_name);
-	if (!error) {
-		error = make_link(&place, &object);
-		place_put(&place);
-	}
+	new.inode = object.inode;
+	error = make_at(new_dirfd, new_name, &new);
 	object_put(&object);
 	return error;
 }
 
-long sys_link(const char __user *old_name, const char __user *new_name)
-{
-	return sys_linkat(AT_FDCWD, old_name, AT_FDCWD, new_name, 0);
-}
-
 /* ---- removing ---- */
 
-/*
- * Lock the directory; the positive dentry of the name, with a reference. ERR_PTR: nothing is
- * locked.
- */
-static struct dentry *begin_remove(struct place *place)
+static int remove_locked(struct walk *walk, struct dentry *dentry, bool directory)
 {
-	struct dentry *dir = place->walk.path.dentry;
-	struct dentry *dentry;
-
-	mutex_lock(&dir->inode->lock);
-	dentry = dentry_lookup_locked(dir, &place->walk.last);
-	if (!IS_ERR(dentry) && dentry->inode)
-		return dentry;
-	mutex_unlock(&dir->inode->lock);
-	if (IS_ERR(dentry))
-		return dentry;
-	dentry_put(dentry);
-	return ERR_PTR(-ENOENT);
-}
-
-static int unlink_locked(struct place *place, struct dentry *dentry)
-{
-	struct inode *dir = place_dir(place);
+	struct inode *dir = walk_dir(walk);
 	struct inode *inode = dentry->inode;
-	int error = may_remove(place, dentry);
+	int error;
 
+	if (!inode)
+		return -ENOENT;
+	if (directory && !S_ISDIR(inode->mode))
+		return -ENOTDIR;
+	error = may_remove(dir, dentry);
 	if (error)
 		return error;
-	if (S_ISDIR(inode->mode))
+	if (!directory && S_ISDIR(inode->mode))
 		return -EISDIR;
-	if (place->walk.slash)
+	if (!directory && walk->slash)
 		return -ENOTDIR;
-	if (!dir->ops->unlink)
+	if (!dir->ops->remove)
 		return -EPERM;
 	mutex_lock(&inode->lock);
-	error = dir->ops->unlink(dir, dentry);
+	error = dentry->mounts ? -EBUSY : dir->ops->remove(dir, dentry);
+	if (!error)
+		inode->deleted = directory;
 	mutex_unlock(&inode->lock);
 	if (!error)
 		dentry_unhash(dentry);
 	return error;
 }
 
-static int rmdir_locked(struct place *place, struct dentry *dentry)
+/* Why "/", "." and ".." are not removed. */
+static int not_removable(const struct name *last, bool directory)
 {
-	struct inode *dir = place_dir(place);
-	struct inode *inode = dentry->inode;
-	int error = may_remove(place, dentry);
-
-	if (!S_ISDIR(inode->mode))
-		return -ENOTDIR;
-	if (error)
-		return error;
-	if (!dir->ops->rmdir)
-		return -EPERM;
-	mutex_lock(&inode->lock);
-	error = dentry->mounts ? -EBUSY : dir->ops->rmdir(dir, dentry);
-	if (!error)
-		inode->deleted = true;
-	mutex_unlock(&inode->lock);
-	if (error)
-		return error;
-	dentry_unhash(dentry);
-	/* Names that were looked for in vain would keep the inode. */
-	dentry_drop_children(dentry);
-	return 0;
+	if (!directory)
+		return -EISDIR;
+	if (last->len == 0)
+		return -EBUSY;
+	return name_is_dot(last) ? -EINVAL : -ENOTEMPTY;
 }
 
-static int remove_name(struct place *place, bool directory)
+static int remove_last(struct walk *walk, bool directory)
 {
-	struct dentry *dentry = begin_remove(place);
+	struct dentry *dentry;
 	int error;
 
+	if (!walk_last_is_name(walk))
+		return not_removable(&walk->last, directory);
+	dentry = walk_lock_last(walk);
 	if (IS_ERR(dentry))
 		return PTR_ERR(dentry);
-	error = directory ? rmdir_locked(place, dentry) : unlink_locked(place, dentry);
-	mutex_unlock(&place_dir(place)->lock);
+	error = remove_locked(walk, dentry, directory);
+	mutex_unlock(&walk_dir(walk)->lock);
 	dentry_put(dentry);
 	return error;
 }
 
-/* Why "/", "." and ".." are not removed. */
-static int not_removable(const struct place *place, bool directory)
-{
-	if (!directory)
-		return -EISDIR;
-	if (place->walk.last.len == 0)
-		return -EBUSY;
-	return name_is_dot(&place->walk.last) ? -EINVAL : -ENOTEMPTY;
-}
-
 long sys_unlinkat(int dirfd, const char __user *name, unsigned int flags)
 {
-	bool directory = flags & AT_REMOVEDIR;
-	struct place place;
+	struct walk walk;
 	int error;
 
 	if (flags & ~AT_REMOVEDIR)
-		return -EINVAL;
-	error = place_find(&place, dirfd, name);
-	if (error)
-		return error;
-	error = place_is_name(&place) ? remove_name(&place, directory)
-				      : not_removable(&place, directory);
-	place_put(&place);
+		return refuse(EINVAL, "an unlink flag that is not supported");
+	error = walk_parent_user(&walk, dirfd, name);
+	if (!error)
+		error = remove_last(&walk, flags & AT_REMOVEDIR);
+	walk_end(&walk);
 	return error;
-}
-
-long sys_unlink(const char __user *name)
-{
-	return sys_unlinkat(AT_FDCWD, name, 0);
-}
-
-long sys_rmdir(const char __user *name)
-{
-	return sys_unlinkat(AT_FDCWD, name, AT_REMOVEDIR);
 }
 
 /* ---- renaming ---- */
 
-#define RENAME_NOREPLACE 1u
-
 struct renaming {
-	struct place from, to;
+	struct walk from, to;
 	struct dentry *old, *target; /* target may be negative */
-	char *storage;		     /* for the new name */
 };
 
 static void lock_directories(struct renaming *r)
 {
-	struct dentry *a = r->from.walk.path.dentry;
-	struct dentry *b = r->to.walk.path.dentry;
+	struct dentry *a = r->from.path.dentry;
+	struct dentry *b = r->to.path.dentry;
 	bool upwards;
 
 	mutex_lock(&rename_mutex);
@@ -467,8 +293,8 @@ static void lock_directories(struct renaming *r)
 
 static void unlock_directories(struct renaming *r)
 {
-	struct inode *a = place_dir(&r->from);
-	struct inode *b = place_dir(&r->to);
+	struct inode *a = walk_dir(&r->from);
+	struct inode *b = walk_dir(&r->to);
 
 	mutex_unlock(&a->lock);
 	if (a != b)
@@ -476,159 +302,111 @@ static void unlock_directories(struct renaming *r)
 	mutex_unlock(&rename_mutex);
 }
 
-/* The two inodes themselves, the lower address first. `target` may be NULL. */
-static void lock_two(struct inode *old, struct inode *target)
+static int check_rename(struct renaming *r)
 {
+	struct inode *old = r->old->inode;
+	struct inode *target = r->target->inode;
+	int error;
+
+	if (!old)
+		return -ENOENT;
+	if (!S_ISDIR(old->mode) && (r->from.slash || r->to.slash))
+		return -ENOTDIR;
+	/* Into itself, or in place of one that holds it. */
+	if (dentry_below(r->to.path.dentry, r->old))
+		return -EINVAL;
+	if (dentry_below(r->from.path.dentry, r->target))
+		return -ENOTEMPTY;
+	error = may_remove(walk_dir(&r->from), r->old);
+	if (error)
+		return error;
+	if (!target)
+		error = inode_permission(walk_dir(&r->to), MAY_WRITE | MAY_EXEC);
+	else if (S_ISDIR(old->mode) != S_ISDIR(target->mode))
+		error = S_ISDIR(old->mode) ? -ENOTDIR : -EISDIR;
+	else
+		error = may_remove(walk_dir(&r->to), r->target);
+	/* A directory that moves gets another "..". */
+	if (!error && S_ISDIR(old->mode) && walk_dir(&r->from) != walk_dir(&r->to))
+		error = inode_permission(old, MAY_WRITE);
+	return error;
+}
+
+/* All directories are locked; now the two inodes themselves are, the lower address first. */
+static int rename_checked(struct renaming *r)
+{
+	struct inode *old_dir = walk_dir(&r->from);
+	struct inode *old = r->old->inode;
+	struct inode *target = r->target->inode;
+	int error = -EBUSY;
+
+	if (target == old)
+		return 0; /* two names of one file: nothing happens, by POSIX */
+	if (!old_dir->ops->rename)
+		return -EPERM;
 	if (target && target < old)
 		mutex_lock(&target->lock);
 	mutex_lock(&old->lock);
 	if (target && target > old)
 		mutex_lock(&target->lock);
-}
-
-static void unlock_two(struct inode *old, struct inode *target)
-{
+	if (!r->old->mounts && !r->target->mounts)
+		error = old_dir->ops->rename(old_dir, r->old, walk_dir(&r->to), r->target);
+	if (!error && target)
+		target->deleted = S_ISDIR(target->mode);
 	mutex_unlock(&old->lock);
 	if (target)
 		mutex_unlock(&target->lock);
-}
-
-static int check_target(struct renaming *r)
-{
-	struct inode *old = r->old->inode;
-	struct inode *target = r->target->inode;
-
-	if (!target)
-		return may_change_dir(&r->to);
-	if (S_ISDIR(old->mode) && !S_ISDIR(target->mode))
-		return -ENOTDIR;
-	if (!S_ISDIR(old->mode) && S_ISDIR(target->mode))
-		return -EISDIR;
-	return may_remove(&r->to, r->target);
-}
-
-static int check_rename(struct renaming *r, unsigned int flags)
-{
-	struct inode *old = r->old->inode;
-	int error;
-
-	if (!old)
-		return -ENOENT;
-	if (r->target->inode && flags & RENAME_NOREPLACE)
-		return -EEXIST;
-	if (!S_ISDIR(old->mode) && (r->from.walk.slash || r->to.walk.slash))
-		return -ENOTDIR;
-	/* Into itself, or in place of one that holds it. */
-	if (dentry_below(r->to.walk.path.dentry, r->old))
-		return -EINVAL;
-	if (dentry_below(r->from.walk.path.dentry, r->target))
-		return -ENOTEMPTY;
-	error = may_remove(&r->from, r->old);
 	if (!error)
-		error = check_target(r);
-	/* A directory that moves gets another "..". */
-	if (!error && S_ISDIR(old->mode) && place_dir(&r->from) != place_dir(&r->to))
-		error = inode_permission(old, MAY_WRITE);
+		dentry_move(r->old, r->target);
 	return error;
 }
 
-static int rename_checked(struct renaming *r)
-{
-	struct inode *old_dir = place_dir(&r->from);
-	struct inode *new_dir = place_dir(&r->to);
-	struct inode *target = r->target->inode;
-	int error;
-
-	if (target == r->old->inode)
-		return 0; /* two names of one file: nothing happens, by POSIX */
-	if (!old_dir->ops->rename)
-		return -EPERM;
-	error = dentry_move_prepare(r->target, &r->storage);
-	if (error)
-		return error;
-	lock_two(r->old->inode, target);
-	error = r->old->mounts || r->target->mounts
-			? -EBUSY
-			: old_dir->ops->rename(old_dir, r->old, new_dir, r->target);
-	if (!error && target && S_ISDIR(target->mode))
-		target->deleted = true;
-	unlock_two(r->old->inode, target);
-	if (error) {
-		kfree(r->storage);
-		return error;
-	}
-	dentry_move(r->old, r->target, r->storage);
-	if (target && S_ISDIR(target->mode))
-		dentry_drop_children(r->target);
-	return 0;
-}
-
 /* Both directories are locked. */
-static int rename_locked(struct renaming *r, unsigned int flags)
+static int rename_locked(struct renaming *r)
 {
 	int error;
 
-	r->old = dentry_lookup_locked(r->from.walk.path.dentry, &r->from.walk.last);
+	r->old = dentry_lookup_locked(r->from.path.dentry, &r->from.last);
 	if (IS_ERR(r->old))
 		return PTR_ERR(r->old);
-	r->target = dentry_lookup_locked(r->to.walk.path.dentry, &r->to.walk.last);
-	error = PTR_ERR(r->target);
-	if (IS_ERR(r->target))
-		goto put_old;
-	error = check_rename(r, flags);
+	r->target = dentry_lookup_locked(r->to.path.dentry, &r->to.last);
+	error = IS_ERR(r->target) ? PTR_ERR(r->target) : check_rename(r);
 	if (!error)
 		error = rename_checked(r);
-	dentry_put(r->target);
-put_old:
+	if (!IS_ERR(r->target))
+		dentry_put(r->target);
 	dentry_put(r->old);
 	return error;
 }
 
-static int rename_places(struct renaming *r, unsigned int flags)
+static int rename_last(struct renaming *r)
 {
 	int error;
 
-	if (r->from.walk.path.mount != r->to.walk.path.mount)
+	if (r->from.path.mount != r->to.path.mount)
 		return -EXDEV;
-	if (!place_is_name(&r->from))
+	if (!walk_last_is_name(&r->from) || !walk_last_is_name(&r->to))
 		return -EBUSY;
-	if (!place_is_name(&r->to))
-		return flags & RENAME_NOREPLACE ? -EEXIST : -EBUSY;
 	lock_directories(r);
-	error = rename_locked(r, flags);
+	error = rename_locked(r);
 	unlock_directories(r);
-	return error;
-}
-
-long sys_renameat2(int old_dirfd, const char __user *old_name, int new_dirfd,
-		   const char __user *new_name, unsigned int flags)
-{
-	struct renaming r;
-	int error;
-
-	if (flags & ~RENAME_NOREPLACE)
-		return refuse(EINVAL, "a rename flag that is not supported");
-	error = place_find(&r.from, old_dirfd, old_name);
-	if (error)
-		return error;
-	error = place_find(&r.to, new_dirfd, new_name);
-	if (!error) {
-		error = rename_places(&r, flags);
-		place_put(&r.to);
-	}
-	place_put(&r.from);
 	return error;
 }
 
 long sys_renameat(int old_dirfd, const char __user *old_name, int new_dirfd,
 		  const char __user *new_name)
 {
-	return sys_renameat2(old_dirfd, old_name, new_dirfd, new_name, 0);
-}
+	struct renaming r;
+	int error = walk_parent_user(&r.from, old_dirfd, old_name);
 
-long sys_rename(const char __user *old_name, const char __user *new_name)
-{
-	return sys_renameat2(AT_FDCWD, old_name, AT_FDCWD, new_name, 0);
+	if (!error) {
+		error = walk_parent_user(&r.to, new_dirfd, new_name);
+		if (!error)
+			error = rename_last(&r);
+		walk_end(&r.to);
+	}
+	walk_end(&r.from);
+	return error;
 }
 
 /* ---- readlink ---- */
@@ -659,15 +437,10 @@ long sys_readlinkat(int dirfd, const char __user *name, char __user *result, int
 
 	if (size <= 0)
 		return -EINVAL;
-	len = object_at(dirfd, name, AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH, &object);
+	len = object_at(dirfd, name, AT_SYMLINK_NOFOLLOW, &object);
 	if (len)
 		return len;
 	len = read_link(object.inode, result, size);
 	object_put(&object);
 	return len;
-}
-
-long sys_readlink(const char __user *name, char __user *result, int size)
-{
-	return sys_readlinkat(AT_FDCWD, name, result, size);
 }

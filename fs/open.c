@@ -16,24 +16,11 @@
 
 #define O_KNOWN                                                                               \
 	(O_ACCMODE | O_CREAT | O_EXCL | O_NOCTTY | O_TRUNC | O_APPEND | O_NONBLOCK | O_SYNC | \
-	 O_LARGEFILE | O_DIRECTORY | O_NOFOLLOW | O_NOATIME | O_CLOEXEC | O_PATH)
-/* What the open file remembers. */
-#define O_KEPT                                                                                 \
-	(O_ACCMODE | O_APPEND | O_NONBLOCK | O_SYNC | O_LARGEFILE | O_DIRECTORY | O_NOFOLLOW | \
-	 O_NOATIME | O_PATH)
-#define O_WITH_PATH (O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC | O_PATH)
+	 O_LARGEFILE | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
+/* What the open file does not remember. O_NOCTTY is a word to the terminal's open only. */
+#define O_AT_ONCE (O_CREAT | O_EXCL | O_TRUNC | O_CLOEXEC)
 
-/* Of a file that O_PATH names, or whose open failed: it can do nothing. */
-static const struct file_ops no_file_ops;
-
-static int open_flags_check(unsigned int flags)
-{
-	if ((flags & O_TMPFILE) == O_TMPFILE)
-		return refuse(EOPNOTSUPP, "O_TMPFILE is not supported");
-	if (flags & ~O_KNOWN || (flags & O_ACCMODE) == O_ACCMODE)
-		return refuse(EINVAL, "an open flag that is not supported");
-	return 0;
-}
+static const struct file_ops failed_file_ops; /* of a file whose open failed: nothing to release */
 
 /* ---- the file at the end of a path ---- */
 
@@ -62,22 +49,6 @@ static int check_type(const struct inode *inode, unsigned int flags)
 	return inode->file_ops ? 0 : -ENXIO;
 }
 
-static int check_open(const struct path *path, unsigned int flags, bool created)
-{
-	struct inode *inode = path->dentry->inode;
-	unsigned int may = open_may(flags);
-	int error = check_type(inode, flags);
-
-	if (error || created)
-		return error;
-	error = inode_permission(inode, may);
-	if (!error && may & MAY_WRITE && S_ISREG(inode->mode))
-		error = mount_writable(path->mount);
-	if (!error && flags & O_NOATIME && !inode_owner_or_root(inode))
-		error = -EPERM;
-	return error;
-}
-
 static int file_truncate_at_open(struct file *file)
 {
 	int error = 0;
@@ -93,32 +64,28 @@ static int file_truncate_at_open(struct file *file)
 	return error;
 }
 
-static struct file *open_checked(const struct path *path, unsigned int flags, bool created)
+/* Permissions of a file that was just made were checked then. */
+static struct file *open_path(const struct path *path, unsigned int flags, bool created)
 {
 	struct inode *inode = path->dentry->inode;
 	struct file *file;
-	int error = 0;
+	int error = check_type(inode, flags);
 
-	if (flags & O_PATH) {
-		if (flags & O_DIRECTORY && !S_ISDIR(inode->mode))
-			return ERR_PTR(-ENOTDIR);
-	} else {
-		error = check_open(path, flags, created);
-	}
+	if (!error && !created)
+		error = inode_permission(inode, open_may(flags));
 	if (error)
 		return ERR_PTR(error);
 	inode_get(inode);
-	file = file_alloc(inode, flags & O_PATH ? &no_file_ops : inode->file_ops,
-			  flags & (O_KEPT | O_NOCTTY));
+	file = file_alloc(inode, inode->file_ops, flags & ~O_AT_ONCE);
 	if (IS_ERR(file))
 		return file;
 	file->path = *path;
 	path_get(path);
 	if (file->ops->open)
 		error = file->ops->open(inode, file);
-	file->flags &= ~O_NOCTTY; /* a word to the terminal's open only */
+	file->flags &= ~O_NOCTTY;
 	if (error)
-		file->ops = &no_file_ops; /* nothing to release */
+		file->ops = &failed_file_ops;
 	else if (flags & O_TRUNC && !created && S_ISREG(inode->mode))
 		error = file_truncate_at_open(file);
 	if (!error)
@@ -129,62 +96,45 @@ static struct file *open_checked(const struct path *path, unsigned int flags, bo
 
 struct file *file_open_path(const struct path *path, unsigned int flags)
 {
-	int error = open_flags_check(flags);
-
-	return error ? ERR_PTR(error) : open_checked(path, flags, false);
+	return open_path(path, flags, false);
 }
 
 /* ---- the walk ---- */
 
-/* Make the file that `dentry` names; its directory's lock is held. */
-static int create_file(struct walk *walk, struct dentry *dentry, unsigned int mode)
+struct opening {
+	unsigned int flags, mode;
+	bool created;
+};
+
+/* The last component of an open: 0, 1 if it is a link to be walked, or an error. */
+static int open_last(struct walk *walk, void *context)
 {
+	struct opening *opening = context;
+	const struct new_name new = { .mode = S_IFREG | (opening->mode & 07777) };
+	bool follow = !(opening->flags & O_NOFOLLOW);
 	struct inode *dir = walk->path.dentry->inode;
-	struct inode *inode;
-	int error = mount_writable(walk->path.mount);
-
-	if (!error)
-		error = inode_permission(dir, MAY_WRITE | MAY_EXEC);
-	if (error)
-		return error;
-	if (!dir->ops->create)
-		return -EPERM;
-	inode = dir->ops->create(dir, dentry, S_IFREG | mode, 0);
-	if (IS_ERR(inode))
-		return PTR_ERR(inode);
-	if (!dentry->inode)
-		dentry_set_inode(dentry, inode);
-	return 0;
-}
-
-/* The last component of an open with O_CREAT: 0, 1 if it is a link to be walked, or an error. */
-static int walk_last_create(struct walk *walk, unsigned int flags, unsigned int mode, bool *created)
-{
-	struct dentry *dir = walk->path.dentry;
 	struct dentry *dentry;
 	int error = 0;
 
-	if (walk->last.len == 0 || walk->slash || name_is_dot(&walk->last) ||
-	    name_is_dotdot(&walk->last))
+	if (!(opening->flags & O_CREAT))
+		return walk_last(walk, follow);
+	if (!walk_last_is_name(walk) || walk->slash)
 		return -EISDIR;
-	mutex_lock(&dir->inode->lock);
-	dentry = dentry_lookup_locked(dir, &walk->last);
-	if (IS_ERR(dentry)) {
-		mutex_unlock(&dir->inode->lock);
+	dentry = walk_lock_last(walk);
+	if (IS_ERR(dentry))
 		return PTR_ERR(dentry);
-	}
 	if (!dentry->inode) {
-		error = create_file(walk, dentry, mode);
-		*created = !error;
-	} else if (flags & O_EXCL) {
+		error = make_locked(dir, dentry, &new);
+		opening->created = !error;
+	} else if (opening->flags & O_EXCL) {
 		error = -EEXIST;
 	}
-	mutex_unlock(&dir->inode->lock);
+	mutex_unlock(&dir->lock);
 	if (error) {
 		dentry_put(dentry);
 		return error;
 	}
-	if (S_ISLNK(dentry->inode->mode) && !(flags & O_NOFOLLOW))
+	if (S_ISLNK(dentry->inode->mode) && follow)
 		return walk_into_link(walk, dentry);
 	walk_to(walk, dentry);
 	return 0;
@@ -192,33 +142,17 @@ static int walk_last_create(struct walk *walk, unsigned int flags, unsigned int 
 
 struct file *file_open(int dirfd, const char *name, unsigned int flags, unsigned int mode)
 {
-	struct file *file = NULL;
-	bool created = false;
+	struct opening opening = { flags, mode, false };
+	struct file *file;
 	struct walk walk;
 	int error;
 
-	if (flags & O_PATH)
-		flags &= O_WITH_PATH; /* all others mean nothing then, by definition */
-	error = open_flags_check(flags);
-	if (error)
-		return ERR_PTR(error);
-	if (current->fs)
-		mode &= ~current->fs->umask;
-	error = walk_start(&walk, dirfd, name, 0);
-	while (error == 0) {
-		error = walk_to_last(&walk);
-		if (error)
-			break;
-		error = flags & O_CREAT ? walk_last_create(&walk, flags, mode & 07777, &created)
-					: walk_last(&walk, !(flags & O_NOFOLLOW));
-		if (error <= 0)
-			break;
-		error = 0;
-	}
-	if (!error)
-		file = open_checked(&walk.path, flags, created);
+	if (flags & ~O_KNOWN || (flags & O_ACCMODE) == O_ACCMODE)
+		return ERR_PTR(refuse(EINVAL, "an open flag that is not supported"));
+	error = walk_all(&walk, dirfd, name, open_last, &opening);
+	file = error ? ERR_PTR(error) : open_path(&walk.path, flags, opening.created);
 	walk_end(&walk);
-	return error ? ERR_PTR(error) : file;
+	return file;
 }
 
 /* ---- system calls ---- */
@@ -244,14 +178,4 @@ long sys_openat(int dirfd, const char __user *user_name, unsigned int flags, uns
 free_name:
 	name_free(name);
 	return fd;
-}
-
-long sys_open(const char __user *name, unsigned int flags, unsigned int mode)
-{
-	return sys_openat(AT_FDCWD, name, flags, mode);
-}
-
-long sys_creat(const char __user *name, unsigned int mode)
-{
-	return sys_openat(AT_FDCWD, name, O_CREAT | O_WRONLY | O_TRUNC, mode);
 }

@@ -187,6 +187,8 @@ void page_balance_dirty(struct mapping *mapping);
 /* ---- whole files: fs/generic.c, fs/pagecache.c ---- */
 
 /* File data through the cache: the read and write of every disk and memory file system. */
+/* Copy from one page that is there. Bytes copied, 0 at the end of the file, -EFAULT. */
+ssize_t generic_read_page(struct inode *inode, struct page *page, struct iter *to, int64_t pos);
 ssize_t generic_file_read(struct file *file, struct iter *to, int64_t *pos);
 ssize_t generic_file_write(struct file *file, struct iter *from, int64_t *pos);
 /* file_ops.mmap and fsync for such files. */

@@ -289,28 +289,13 @@ static bool dir_revalidate(struct inode *dir, struct dentry *dentry)
 	return dir->private != &root_node || proc_pid_valid(dentry);
 }
 
-bool proc_emit_dots(struct dir_context *context, uint64_t self, uint64_t parent)
-{
-	if (context->pos == 0) {
-		if (!context->emit(context, ".", 1, self, DT_OF_MODE(S_IFDIR)))
-			return false;
-		context->pos = 1;
-	}
-	if (context->pos == 1) {
-		if (!context->emit(context, "..", 2, parent, DT_OF_MODE(S_IFDIR)))
-			return false;
-		context->pos = FIRST_COOKIE;
-	}
-	return true;
-}
-
 static int dir_readdir(struct file *file, struct dir_context *context)
 {
 	const struct node *dir = file->inode->private;
 	const struct node *child;
 	file_off_t cookie = FIRST_COOKIE;
 
-	if (!proc_emit_dots(context, dir->number, dir->parent->number))
+	if (!dir_emit_dots(context, dir->number, dir->parent->number))
 		return 0;
 	list_for_each(child, &dir->children, sibling) {
 		if (cookie++ < context->pos)
@@ -335,19 +320,7 @@ static const struct file_ops dir_file_ops = {
 
 /* ---- the file system ---- */
 
-static int proc_statfs(struct super_block *sb, struct fs_statistics *st)
-{
-	*st = (struct fs_statistics){
-		.type = PROC_MAGIC,
-		.block_size = PAGE_SIZE,
-		.name_max = NAME_MAX,
-	};
-	return 0;
-}
-
-static const struct super_ops proc_super_ops = {
-	.statfs = proc_statfs,
-};
+static const struct super_ops proc_super_ops;
 
 static int proc_mount(struct super_block *sb, const char *options)
 {

@@ -155,28 +155,18 @@ static struct file *process_file(struct process *process, unsigned int fd)
 
 /* ---- links ---- */
 
-static int fs_link(struct process *process, struct path *result, bool root)
+static int cwd_link(struct process *process, struct path *result)
 {
 	struct fs_context *fs = process_fs(process);
 
 	if (!fs)
 		return -ENOENT;
 	spin_lock(&fs->lock);
-	*result = root ? fs->root : fs->cwd;
+	*result = fs->cwd;
 	path_get(result);
 	spin_unlock(&fs->lock);
 	fs_context_put(fs);
 	return 0;
-}
-
-static int cwd_link(struct process *process, struct path *result)
-{
-	return fs_link(process, result, false);
-}
-
-static int root_link(struct process *process, struct path *result)
-{
-	return fs_link(process, result, true);
 }
 
 /* The file that runs, also if it has another name now; of another process, the file that has its
@@ -390,7 +380,6 @@ static const struct pid_file pid_files[] = {
 	{ "exe", S_IFLNK | 0777, .link = exe_link },
 	{ "maps", S_IFREG | 0400, .show = proc_show_maps },
 	{ "mounts", S_IFREG | 0444, .show = proc_show_mounts },
-	{ "root", S_IFLNK | 0777, .link = root_link },
 	{ "stat", S_IFREG | 0444, .show = proc_show_stat },
 	{ "statm", S_IFREG | 0444, .show = proc_show_statm },
 	{ "status", S_IFREG | 0444, .show = proc_show_status },
@@ -428,7 +417,7 @@ static int pid_dir_readdir(struct file *file, struct dir_context *context)
 {
 	struct inode *dir = file->inode;
 
-	if (!proc_emit_dots(context, dir->number, PROC_ROOT_NUMBER))
+	if (!dir_emit_dots(context, dir->number, PROC_ROOT_NUMBER))
 		return 0;
 	for (unsigned int i = context->pos - 2; i < ARRAY_SIZE(pid_files) + 1; i++) {
 		bool fd = i == ARRAY_SIZE(pid_files);
@@ -549,7 +538,7 @@ static int fd_dir_readdir(struct file *file, struct dir_context *context)
 	if (IS_ERR(process))
 		return PTR_ERR(process);
 	files = process_files(process);
-	if (proc_emit_dots(context, dir->number, make_number(pid_of(dir), KIND_DIR, 0)) && files)
+	if (dir_emit_dots(context, dir->number, make_number(pid_of(dir), KIND_DIR, 0)) && files)
 		emit_fds(context, files, process->pid);
 	file_table_put(files);
 	process_put(process);

@@ -79,8 +79,7 @@ static ssize_t buffer_check(const void __user *buf, size_t *len)
 
 long sys_read(unsigned int number, void __user *buf, size_t len)
 {
-	/* An O_PATH file is neither readable nor writable. */
-	struct fd fd = fd_get_any(number);
+	struct fd fd = fd_get(number);
 	struct iter iter;
 	ssize_t result;
 
@@ -100,8 +99,7 @@ long sys_read(unsigned int number, void __user *buf, size_t len)
 
 long sys_write(unsigned int number, void __user *buf, size_t len)
 {
-	/* An O_PATH file is neither readable nor writable. */
-	struct fd fd = fd_get_any(number);
+	struct fd fd = fd_get(number);
 	struct iter iter;
 	ssize_t result;
 

@@ -1,10 +1,7 @@
 /*
- * stat and statfs in the forms that Linux/i386 has.
- *
- * 1. One function takes down what an inode says; the others lay it out for the caller: struct stat
- *    (calls 106 to 108), struct stat64, struct statx. No lock is taken, since a writer that waits
- *    for a disk holds it: what changes at that moment may be told in part.
- * 2. What does not fit a smaller form is EOVERFLOW.
+ * stat and statfs in the forms that today's programs use: struct stat64, struct statx, struct
+ * statfs64. No lock is taken, since a writer that waits for a disk holds it: what changes at that
+ * moment may be told in part.
  */
 #include "lib/string.h"
 #include "kernel/syscalls.h"
@@ -12,142 +9,11 @@
 #include "fs/file.h"
 #include "fs/vfs_internal.h"
 
-/* ---- taking it down ---- */
-
-struct attributes {
-	unsigned int mode, nr_links, dev, rdev, block_size;
-	uint32_t uid, gid;
-	uint64_t number, blocks;
-	file_off_t size;
-	struct timespec64 atime, mtime, ctime;
-};
-
-static void take_attributes(struct inode *inode, struct attributes *a)
-{
-	a->mode = inode->mode;
-	a->nr_links = inode->nr_links;
-	a->dev = inode->sb->dev;
-	a->rdev = inode->rdev;
-	a->block_size = inode->sb->block_size;
-	a->uid = inode->uid;
-	a->gid = inode->gid;
-	a->number = inode->number;
-	a->blocks = inode->blocks;
-	a->size = inode_size(inode);
-	a->atime = inode->atime;
-	a->mtime = inode->mtime;
-	a->ctime = inode->ctime;
-}
-
-static int attributes_at(int dirfd, const char __user *name, unsigned int flags,
-			 struct attributes *attributes)
-{
-	struct object object;
-	int error;
-
-	if (flags & ~(AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT | AT_EMPTY_PATH))
-		return refuse(EINVAL, "a stat flag that is not supported");
-	error = object_at(dirfd, name, flags, &object);
-	if (error)
-		return error;
-	take_attributes(object.inode, attributes);
-	object_put(&object);
-	return 0;
-}
-
-static int attributes_of_fd(int number, struct attributes *attributes)
-{
-	struct fd fd = fd_get_any(number);
-
-	if (!fd.file)
-		return -EBADF;
-	take_attributes(fd.file->inode, attributes);
-	fd_put(fd);
-	return 0;
-}
-
-/* ---- device numbers as user programs see them ---- */
-
+/* Device numbers as user programs see them: minor in 0..7 and 20..31, major between. */
 static uint32_t encode_dev(unsigned int dev)
 {
 	return (MINOR(dev) & 0xff) | MAJOR(dev) << 8 | (MINOR(dev) & ~0xffu) << 12;
 }
-
-static bool fits_old_dev(unsigned int dev)
-{
-	return MAJOR(dev) < 256 && MINOR(dev) < 256;
-}
-
-/* ---- struct stat ---- */
-
-struct stat32 {
-	uint32_t dev, ino;
-	uint16_t mode, nlink, uid, gid;
-	uint32_t rdev, size, blksize, blocks;
-	uint32_t atime, atime_nsec, mtime, mtime_nsec, ctime, ctime_nsec;
-	uint32_t unused[2];
-};
-_Static_assert(sizeof(struct stat32) == 64, "struct stat of Linux/i386");
-
-#define OVERFLOW_ID 65534u /* stands for ids that 16 bits cannot tell */
-
-static uint16_t narrow_id(uint32_t id)
-{
-	return id > UINT16_MAX ? OVERFLOW_ID : id;
-}
-
-static int put_stat32(const struct attributes *a, void __user *result)
-{
-	struct stat32 st;
-
-	if (!fits_old_dev(a->dev) || !fits_old_dev(a->rdev) || a->size > INT32_MAX ||
-	    a->number > UINT32_MAX || a->nr_links > UINT16_MAX)
-		return -EOVERFLOW;
-	memset(&st, 0, sizeof(st));
-	st.dev = encode_dev(a->dev);
-	st.ino = a->number;
-	st.mode = a->mode;
-	st.nlink = a->nr_links;
-	st.uid = narrow_id(a->uid);
-	st.gid = narrow_id(a->gid);
-	st.rdev = encode_dev(a->rdev);
-	st.size = a->size;
-	st.blksize = a->block_size;
-	st.blocks = a->blocks;
-	st.atime = a->atime.sec;
-	st.atime_nsec = a->atime.nsec;
-	st.mtime = a->mtime.sec;
-	st.mtime_nsec = a->mtime.nsec;
-	st.ctime = a->ctime.sec;
-	st.ctime_nsec = a->ctime.nsec;
-	return copy_to_user(result, &st, sizeof(st));
-}
-
-long sys_stat(const char __user *name, void __user *result)
-{
-	struct attributes attributes;
-	int error = attributes_at(AT_FDCWD, name, 0, &attributes);
-
-	return error ? error : put_stat32(&attributes, result);
-}
-
-long sys_lstat(const char __user *name, void __user *result)
-{
-	struct attributes attributes;
-	int error = attributes_at(AT_FDCWD, name, AT_SYMLINK_NOFOLLOW, &attributes);
-
-	return error ? error : put_stat32(&attributes, result);
-}
-
-long sys_fstat(int fd, void __user *result)
-{
-	struct attributes attributes;
-	int error = attributes_of_fd(fd, &attributes);
-
-	return error ? error : put_stat32(&attributes, result);
-}
-
-/* ---- struct stat64 ---- */
 
 struct stat64 {
 	uint64_t dev;
@@ -163,58 +29,56 @@ struct stat64 {
 } __packed;
 _Static_assert(sizeof(struct stat64) == 96, "struct stat64 of Linux/i386");
 
-static int put_stat64(const struct attributes *a, void __user *result)
+/* Puts the object. */
+static long put_stat64(struct object *object, void __user *result)
 {
-	struct stat64 st;
+	struct inode *inode = object->inode;
+	const struct stat64 st = {
+		.dev = encode_dev(inode->sb->dev),
+		.short_ino = inode->number,
+		.mode = inode->mode,
+		.nlink = inode->nr_links,
+		.uid = inode->uid,
+		.gid = inode->gid,
+		.rdev = encode_dev(inode->rdev),
+		.size = inode_size(inode),
+		.blksize = inode->sb->block_size,
+		.blocks = inode->blocks,
+		.atime = inode->atime.sec,
+		.atime_nsec = inode->atime.nsec,
+		.mtime = inode->mtime.sec,
+		.mtime_nsec = inode->mtime.nsec,
+		.ctime = inode->ctime.sec,
+		.ctime_nsec = inode->ctime.nsec,
+		.ino = inode->number,
+	};
 
-	memset(&st, 0, sizeof(st));
-	st.dev = encode_dev(a->dev);
-	st.short_ino = a->number;
-	st.mode = a->mode;
-	st.nlink = a->nr_links;
-	st.uid = a->uid;
-	st.gid = a->gid;
-	st.rdev = encode_dev(a->rdev);
-	st.size = a->size;
-	st.blksize = a->block_size;
-	st.blocks = a->blocks;
-	st.atime = a->atime.sec;
-	st.atime_nsec = a->atime.nsec;
-	st.mtime = a->mtime.sec;
-	st.mtime_nsec = a->mtime.nsec;
-	st.ctime = a->ctime.sec;
-	st.ctime_nsec = a->ctime.nsec;
-	st.ino = a->number;
+	object_put(object);
 	return copy_to_user(result, &st, sizeof(st));
+}
+
+static int stat_at(int dirfd, const char __user *name, unsigned int flags, struct object *object)
+{
+	if (flags & ~(AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT | AT_EMPTY_PATH))
+		return refuse(EINVAL, "a stat flag that is not supported");
+	return object_at(dirfd, name, flags, object);
 }
 
 long sys_fstatat64(int dirfd, const char __user *name, void __user *result, unsigned int flags)
 {
-	struct attributes attributes;
-	int error = attributes_at(dirfd, name, flags, &attributes);
+	struct object object;
+	int error = stat_at(dirfd, name, flags, &object);
 
-	return error ? error : put_stat64(&attributes, result);
-}
-
-long sys_stat64(const char __user *name, void __user *result)
-{
-	return sys_fstatat64(AT_FDCWD, name, result, 0);
-}
-
-long sys_lstat64(const char __user *name, void __user *result)
-{
-	return sys_fstatat64(AT_FDCWD, name, result, AT_SYMLINK_NOFOLLOW);
+	return error ? error : put_stat64(&object, result);
 }
 
 long sys_fstat64(int fd, void __user *result)
 {
-	struct attributes attributes;
-	int error = attributes_of_fd(fd, &attributes);
+	struct object object;
+	int error = object_of_fd(fd, &object);
 
-	return error ? error : put_stat64(&attributes, result);
+	return error ? error : put_stat64(&object, result);
 }
-
-/* ---- struct statx ---- */
 
 struct statx_time {
 	int64_t sec;
@@ -238,54 +102,43 @@ _Static_assert(sizeof(struct statx) == 256, "struct statx of Linux");
 #define STATX_RESERVED	  0x80000000u
 #define AT_STATX_SYNC	  0x6000u /* how fresh: there is no other than fresh */
 
-static struct statx_time statx_time(struct timespec64 time)
-{
-	return (struct statx_time){ time.sec, time.nsec, 0 };
-}
-
-static int put_statx(const struct attributes *a, void __user *result)
-{
-	struct statx st;
-
-	memset(&st, 0, sizeof(st));
-	st.mask = STATX_BASIC_STATS;
-	st.blksize = a->block_size;
-	st.nlink = a->nr_links;
-	st.uid = a->uid;
-	st.gid = a->gid;
-	st.mode = a->mode;
-	st.ino = a->number;
-	st.size = a->size;
-	st.blocks = a->blocks;
-	st.atime = statx_time(a->atime);
-	st.ctime = statx_time(a->ctime);
-	st.mtime = statx_time(a->mtime);
-	st.rdev_major = MAJOR(a->rdev);
-	st.rdev_minor = MINOR(a->rdev);
-	st.dev_major = MAJOR(a->dev);
-	st.dev_minor = MINOR(a->dev);
-	return copy_to_user(result, &st, sizeof(st));
-}
-
 long sys_statx(int dirfd, const char __user *name, unsigned int flags, unsigned int mask,
 	       void __user *result)
 {
-	struct attributes attributes;
+	struct object object;
+	struct inode *inode;
+	struct statx st;
 	int error;
 
 	if (mask & STATX_RESERVED || (flags & AT_STATX_SYNC) == AT_STATX_SYNC)
 		return -EINVAL;
-	error = attributes_at(dirfd, name, flags & ~AT_STATX_SYNC, &attributes);
-	return error ? error : put_statx(&attributes, result);
+	error = stat_at(dirfd, name, flags & ~AT_STATX_SYNC, &object);
+	if (error)
+		return error;
+	inode = object.inode;
+	st = (struct statx){
+		.mask = STATX_BASIC_STATS,
+		.blksize = inode->sb->block_size,
+		.nlink = inode->nr_links,
+		.uid = inode->uid,
+		.gid = inode->gid,
+		.mode = inode->mode,
+		.ino = inode->number,
+		.size = inode_size(inode),
+		.blocks = inode->blocks,
+		.atime = { inode->atime.sec, inode->atime.nsec, 0 },
+		.ctime = { inode->ctime.sec, inode->ctime.nsec, 0 },
+		.mtime = { inode->mtime.sec, inode->mtime.nsec, 0 },
+		.rdev_major = MAJOR(inode->rdev),
+		.rdev_minor = MINOR(inode->rdev),
+		.dev_major = MAJOR(inode->sb->dev),
+		.dev_minor = MINOR(inode->sb->dev),
+	};
+	object_put(&object);
+	return copy_to_user(result, &st, sizeof(st));
 }
 
 /* ---- statfs ---- */
-
-struct statfs32 {
-	uint32_t type, bsize, blocks, bfree, bavail, files, ffree, fsid[2], namelen, frsize, flags;
-	uint32_t spare[4];
-};
-_Static_assert(sizeof(struct statfs32) == 64, "struct statfs of Linux/i386");
 
 struct statfs64 {
 	uint32_t type, bsize;
@@ -298,102 +151,44 @@ _Static_assert(sizeof(struct statfs64) == 84, "struct statfs64 of Linux/i386");
 #define ST_VALID   0x20u
 #define ST_NOATIME 0x400u
 
-static int statfs_object(const struct object *object, struct statfs64 *st)
+/* Puts the object. */
+static long put_statfs(struct object *object, size_t size, void __user *result)
 {
 	struct super_block *sb = object->inode->sb;
-	struct fs_statistics fs = { .type = sb->type->magic,
-				    .block_size = sb->block_size,
-				    .name_max = NAME_MAX };
+	struct fs_statistics fs = { 0 };
 	int error = sb->ops->statfs ? sb->ops->statfs(sb, &fs) : 0;
+	const struct statfs64 st = {
+		.type = sb->type->magic,
+		.bsize = sb->block_size,
+		.frsize = sb->block_size,
+		.blocks = fs.blocks,
+		.bfree = fs.free,
+		.bavail = fs.free,
+		.files = fs.files,
+		.ffree = fs.files_free,
+		.fsid = { encode_dev(sb->dev) },
+		.namelen = NAME_MAX,
+		.flags = ST_VALID | ST_NOATIME | (sb->read_only ? ST_RDONLY : 0),
+	};
 
-	if (error)
-		return error;
-	memset(st, 0, sizeof(*st));
-	st->type = fs.type;
-	st->bsize = st->frsize = fs.block_size;
-	st->blocks = fs.blocks;
-	st->bfree = st->bavail = fs.free;
-	st->files = fs.files;
-	st->ffree = fs.files_free;
-	st->fsid[0] = encode_dev(sb->dev);
-	st->namelen = fs.name_max;
-	st->flags = ST_VALID | ST_NOATIME | (mount_writable(object->path.mount) ? ST_RDONLY : 0);
-	return 0;
-}
-
-static int statfs_name(const char __user *name, struct statfs64 *st)
-{
-	struct object object;
-	int error = object_at(AT_FDCWD, name, 0, &object);
-
-	if (error)
-		return error;
-	error = statfs_object(&object, st);
-	object_put(&object);
-	return error;
-}
-
-static int statfs_fd(int fd, struct statfs64 *st)
-{
-	struct object object;
-	int error = object_of_fd(fd, &object);
-
-	if (error)
-		return error;
-	error = statfs_object(&object, st);
-	object_put(&object);
-	return error;
-}
-
-static int put_statfs32(const struct statfs64 *st, void __user *result)
-{
-	struct statfs32 small;
-
-	if ((st->blocks | st->files) > UINT32_MAX)
-		return -EOVERFLOW;
-	memset(&small, 0, sizeof(small));
-	small.type = st->type;
-	small.bsize = st->bsize;
-	small.blocks = st->blocks;
-	small.bfree = st->bfree;
-	small.bavail = st->bavail;
-	small.files = st->files;
-	small.ffree = st->ffree;
-	small.fsid[0] = st->fsid[0];
-	small.namelen = st->namelen;
-	small.frsize = st->frsize;
-	small.flags = st->flags;
-	return copy_to_user(result, &small, sizeof(small));
-}
-
-long sys_statfs(const char __user *name, void __user *result)
-{
-	struct statfs64 st;
-	int error = statfs_name(name, &st);
-
-	return error ? error : put_statfs32(&st, result);
-}
-
-long sys_fstatfs(int fd, void __user *result)
-{
-	struct statfs64 st;
-	int error = statfs_fd(fd, &st);
-
-	return error ? error : put_statfs32(&st, result);
+	object_put(object);
+	if (size != sizeof(st))
+		return -EINVAL;
+	return error ? error : (long)copy_to_user(result, &st, sizeof(st));
 }
 
 long sys_statfs64(const char __user *name, size_t size, void __user *result)
 {
-	struct statfs64 st;
-	int error = size == sizeof(st) ? statfs_name(name, &st) : -EINVAL;
+	struct object object;
+	int error = object_at(AT_FDCWD, name, 0, &object);
 
-	return error ? error : copy_to_user(result, &st, sizeof(st));
+	return error ? error : put_statfs(&object, size, result);
 }
 
 long sys_fstatfs64(int fd, size_t size, void __user *result)
 {
-	struct statfs64 st;
-	int error = size == sizeof(st) ? statfs_fd(fd, &st) : -EINVAL;
+	struct object object;
+	int error = object_of_fd(fd, &object);
 
-	return error ? error : copy_to_user(result, &st, sizeof(st));
+	return error ? error : put_statfs(&object, size, result);
 }

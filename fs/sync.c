@@ -33,18 +33,6 @@ long sys_sync(void)
 	return 0;
 }
 
-long sys_syncfs(int number)
-{
-	struct fd fd = fd_get(number);
-	long error;
-
-	if (!fd.file)
-		return -EBADF;
-	error = super_sync(fd.file->inode->sb);
-	fd_put(fd);
-	return error;
-}
-
 long sys_fsync(int number)
 {
 	struct fd fd = fd_get(number);
@@ -58,22 +46,9 @@ long sys_fsync(int number)
 	return error;
 }
 
-long sys_fdatasync(int number)
-{
-	return sys_fsync(number);
-}
-
 /* ---- posix_fadvise ---- */
 
-enum fadvice {
-	FADV_NORMAL,
-	FADV_RANDOM,
-	FADV_SEQUENTIAL,
-	FADV_WILLNEED,
-	FADV_DONTNEED,
-	FADV_NOREUSE,
-};
-#define WILLNEED_PAGES 16u /* asked for at a time */
+enum fadvice { FADV_DONTNEED = 4, FADV_MAX = 5 };
 
 /*
  * Where the file's pages are: those of a disk are not in the inode of its node. NULL: it has
@@ -87,26 +62,6 @@ static struct inode *cached_inode(struct inode *inode)
 		return inode->mapping.ops ? inode : NULL;
 	device = block_find_number(MAJOR(inode->rdev), MINOR(inode->rdev));
 	return device ? device->inode : NULL;
-}
-
-/* Start reading; pages that fail will be read again by who needs them. */
-static int start_reading(struct inode *inode, unsigned int first, unsigned int last)
-{
-	struct page *pages[WILLNEED_PAGES];
-
-	while (first <= last) {
-		int nr = mapping_start(&inode->mapping, NULL, first,
-				       MIN(WILLNEED_PAGES, last - first + 1), pages);
-
-		if (nr <= 0)
-			return nr;
-		for (int i = 0; i < nr; i++)
-			page_put(pages[i]);
-		first += nr;
-		if (first == 0)
-			break; /* that was the last page there can be */
-	}
-	return 0;
 }
 
 /* Whole pages only: the ends may be wanted by their other halves. */
@@ -128,6 +83,7 @@ static int drop_range(struct inode *inode, file_off_t start, file_off_t end)
 	return error;
 }
 
+/* All other advice: read-ahead finds out by itself how a file is read. */
 static int file_advise(struct file *file, file_off_t start, file_off_t len, unsigned int advice)
 {
 	struct inode *inode = cached_inode(file->inode);
@@ -135,47 +91,22 @@ static int file_advise(struct file *file, file_off_t start, file_off_t len, unsi
 
 	if (S_ISFIFO(file->inode->mode))
 		return -ESPIPE;
-	if (len < 0 || start < 0)
+	if (len < 0 || start < 0 || advice > FADV_MAX)
 		return -EINVAL;
 	if (len == 0 || __builtin_add_overflow(start, len, &end))
 		end = INT64_MAX;
-	switch (advice) {
-	case FADV_NORMAL: /* read-ahead finds out by itself how a file is read */
-	case FADV_RANDOM:
-	case FADV_SEQUENTIAL:
-	case FADV_NOREUSE:
-		return 0;
-	case FADV_DONTNEED:
-		return inode ? drop_range(inode, start, end) : 0;
-	case FADV_WILLNEED:
-		if (inode)
-			end = MIN(end, inode_size(inode));
-		if (!inode || start >= end)
-			return 0;
-		return start_reading(inode, start >> PAGE_SHIFT, (end - 1) >> PAGE_SHIFT);
-	}
-	return -EINVAL;
+	return inode && advice == FADV_DONTNEED ? drop_range(inode, start, end) : 0;
 }
 
-static long advise(int number, file_off_t start, file_off_t len, unsigned int advice)
-{
-	struct fd fd = fd_get(number);
-	long error;
-
-	if (!fd.file)
-		return -EBADF;
-	error = file_advise(fd.file, start, len, advice);
-	fd_put(fd);
-	return error;
-}
-
-long sys_fadvise64(int fd, uint32_t low, uint32_t high, uint32_t len, unsigned int advice)
-{
-	return advise(fd, offset_of(low, high), len, advice);
-}
-
-long sys_fadvise64_64(int fd, uint32_t low, uint32_t high, uint32_t len_low, uint32_t len_high,
+long sys_fadvise64_64(int number, uint32_t low, uint32_t high, uint32_t len_low, uint32_t len_high,
 		      unsigned int advice)
 {
-	return advise(fd, offset_of(low, high), offset_of(len_low, len_high), advice);
+	struct fd fd = fd_get(number);
+	long error = -EBADF;
+
+	if (fd.file)
+		error = file_advise(fd.file, offset_of(low, high), offset_of(len_low, len_high),
+				    advice);
+	fd_put(fd);
+	return error;
 }

@@ -63,12 +63,8 @@ struct vma;
 #define O_LARGEFILE	    00100000
 #define O_DIRECTORY	    00200000
 #define O_NOFOLLOW	    00400000
-#define O_NOATIME	    01000000
 #define O_CLOEXEC	    02000000
-#define O_ASYNC		    020000
-#define O_SYNC		    04010000  /* O_DSYNC and one bit more */
-#define O_TMPFILE	    020200000 /* O_DIRECTORY and one bit more */
-#define O_PATH		    010000000
+#define O_SYNC		    04010000 /* O_DSYNC and one bit more */
 
 #define AT_FDCWD	    (-100)
 #define AT_SYMLINK_NOFOLLOW 0x100
@@ -81,8 +77,6 @@ struct vma;
 #define SEEK_SET	    0
 #define SEEK_CUR	    1
 #define SEEK_END	    2
-#define SEEK_DATA	    3
-#define SEEK_HOLE	    4
 
 /* d_type of getdents64, the `type` of dir_context.emit: S_IFMT's bits moved down; 0 is unknown. */
 #define DT_OF_MODE(mode) (((mode)&S_IFMT) >> 12)
@@ -113,22 +107,20 @@ struct dir_context {
 };
 
 /*
- * What a directory or symlink can do. Directory operations run with dir->lock held. NULL: -EPERM
- * (-ENOTDIR for lookup). `dentry` is negative. lookup, create and symlink return one reference,
- * which becomes the dentry's: the VFS calls dentry_set_inode() if the operation has not. The file
- * system keeps link counts and the directory's times; the VFS moves and drops dentries. It takes no
- * references to dentries.
+ * What a directory or symlink can do. Directory operations run with dir->lock held, those that
+ * change a name's inode with its lock, too. NULL: -EPERM (-ENOTDIR for lookup). `dentry` is negative
+ * for lookup, create and link. lookup and create return one reference, which becomes the dentry's.
+ * The file system keeps link counts and the directory's times; the VFS moves and drops dentries.
  */
 struct inode_ops {
 	/* Find dentry->name: the inode with a reference, NULL if there is none, ERR_PTR(-EIO). */
 	struct inode *(*lookup)(struct inode *dir, struct dentry *dentry);
-	/* A new file, directory, node or symlink of `mode`: with a reference, or ERR_PTR. */
+	/* A new file, directory, node or, with a target, symlink of `mode`; or ERR_PTR. */
 	struct inode *(*create)(struct inode *dir, struct dentry *dentry, unsigned int mode,
-				unsigned int rdev);
-	struct inode *(*symlink)(struct inode *dir, struct dentry *dentry, const char *target);
+				unsigned int rdev, const char *target);
 	int (*link)(struct inode *dir, struct dentry *dentry, struct inode *inode);
-	int (*unlink)(struct inode *dir, struct dentry *dentry); /* not a directory */
-	int (*rmdir)(struct inode *dir, struct dentry *dentry);
+	/* Of a file or a directory: -ENOTEMPTY. */
+	int (*remove)(struct inode *dir, struct dentry *dentry);
 	int (*rename)(struct inode *old_dir, struct dentry *old, struct inode *new_dir,
 		      struct dentry *new_dentry); /* an existing target is replaced */
 	/* The target, NUL-terminated, into buf (size PATH_MAX): length, or an error. */
@@ -142,11 +134,10 @@ struct inode_ops {
 	/* proc's /proc/self/fd/N and exe: the path itself, with references; else NULL entry. */
 	int (*follow)(struct inode *inode, struct path *result);
 	/*
-	 * size, mode, owner or times change; inode->lock held. NULL: just set the fields. For a
-	 * size the page cache is told by the caller: new size is set by the operation.
+	 * The size changes; inode->lock is held. The caller sets the field and tells the page
+	 * cache. NULL: nothing else is to be done.
 	 */
 	int (*truncate)(struct inode *inode, file_off_t size);
-	int (*changed)(struct inode *inode); /* write the inode's fields to disk */
 };
 
 /*
@@ -227,7 +218,7 @@ struct dentry {
 	unsigned int mounts; /* mounts that cover it */
 	bool unhashed;	     /* removed: ".. (deleted)" */
 	struct list lru;     /* while refs == 0; dcache_lock */
-	char short_name[36]; /* storage for `name`, if it fits */
+	file_off_t cookie;   /* its place among parent->children, which are in that order */
 };
 
 struct mount {
@@ -236,7 +227,6 @@ struct mount {
 	struct mount *parent;
 	struct dentry *point; /* what it covers, in parent */
 	struct atomic refs;   /* users beside the mount tree itself: paths, files */
-	bool read_only;
 	char *source;
 	struct list link; /* all mounts, in mount order */
 };
@@ -252,6 +242,7 @@ struct super_block {
 	struct block_device *device; /* NULL: none */
 	unsigned int block_size;
 	bool read_only;
+	bool names_stay; /* its names are nowhere else: they stay until removed or unmounted */
 	struct dentry *root;
 	struct list inodes;
 	void *private;
@@ -260,7 +251,6 @@ struct super_block {
 };
 
 struct fs_statistics {
-	uint32_t type, block_size, name_max;
 	uint64_t blocks, free, files, files_free;
 };
 
@@ -271,10 +261,7 @@ struct super_ops {
 	void (*free_inode)(struct inode *inode);
 	int (*statfs)(struct super_block *sb, struct fs_statistics *st);
 	int (*sync)(struct super_block *sb);
-	/*
-	 * Free sb->private and put inodes that the file system itself holds; dentries are gone by
-	 * then.
-	 */
+	/* Free sb->private; dentries and inodes are gone by then. NULL: nothing. */
 	void (*unmount)(struct super_block *sb);
 };
 
@@ -350,12 +337,13 @@ void path_get(const struct path *path); /* of a path without mount: nothing */
 void path_put(struct path *path);
 #define LOOKUP_FOLLOW	 1
 #define LOOKUP_DIRECTORY 2
-#define LOOKUP_REAL_IDS	 4 /* access(2): permissions of the real user and group */
 /* Walk `name` from the cwd, or from dirfd (AT_FDCWD: cwd). 0 with references in *result. */
 int path_lookup(int dirfd, const char *name, unsigned int flags, struct path *result);
+/* The same for a name in user memory: -EFAULT, -ENOMEM too. */
+int path_lookup_user(int dirfd, const char __user *name, unsigned int flags, struct path *result);
 /*
- * The path as text from the process's root, into the end of buf; returns its start.
- * ERR_PTR(-ENAMETOOLONG), "(unreachable)" is prefixed where it applies; " (deleted)" appended.
+ * The path as text, into the end of buf; returns its start.
+ * ERR_PTR(-ENAMETOOLONG). " (deleted)" is appended where it applies.
  */
 char *path_text(const struct path *path, char *buf, size_t size);
 /*
@@ -365,6 +353,14 @@ char *path_text(const struct path *path, char *buf, size_t size);
 int file_path(struct file *file, struct path *result);
 /* What an open file is called: its path, or "pipe:[17]". As path_text. */
 char *file_text(struct file *file, char *buf, size_t size);
+/*
+ * readdir of file systems whose names stay: what is cached is what there is. And, for others: "."
+ * and "..", at positions 0 and 1; false if the buffer is full.
+ */
+int dentry_readdir(struct file *file, struct dir_context *context);
+bool dir_emit_dots(struct dir_context *context, uint64_t self, uint64_t parent);
+/* Has a directory whose names stay none? Its lock is held. */
+bool dentry_is_empty(struct dentry *dir);
 /* A path from user memory, to be name_free'd. ERR_PTR(-EFAULT, -ENAMETOOLONG, -ENOMEM). */
 char *name_from_user(const char __user *name);
 void name_free(char *name);
@@ -392,7 +388,7 @@ int mount_root(const char *device_name);
 struct fs_context {
 	struct atomic refs;
 	spinlock_t lock;
-	struct path root, cwd;
+	struct path cwd;
 	unsigned int umask;
 };
 struct fs_context *fs_context_copy(
@@ -400,8 +396,6 @@ struct fs_context *fs_context_copy(
 void fs_context_put(struct fs_context *fs);
 /* 0 if the current process may MAY_READ 4 | MAY_WRITE 2 | MAY_EXEC 1; -EACCES, -EROFS. */
 int inode_permission(struct inode *inode, unsigned int may);
-/* May the current process do what only the owner (or root) may? */
-bool inode_owner_or_root(const struct inode *inode);
 /* Change the size: 0, -EFBIG, -EIO and so on. Takes inode->lock. */
 int inode_truncate(struct inode *inode, file_off_t size);
 

@@ -36,12 +36,8 @@ static inline void inode_end_writing(struct inode *inode)
 {
 	atomic_inc(&inode->writers_denied);
 }
-/*
- * At unmount: the inodes that pipe slots still hold live on without their file system. First those
- * without links, whose storage is freed; then, when the file system has let go of what it held, all
- * others.
- */
-void inode_abandon_all(struct super_block *sb, bool unlinked_only);
+/* At unmount: the inodes that pipe slots still hold live on without their file system. */
+void inode_abandon_all(struct super_block *sb);
 
 /* Of anonymous inodes. */
 struct super_block *pseudo_super_block(void);
@@ -50,8 +46,6 @@ struct super_block *pseudo_super_block(void);
 
 extern spinlock_t dcache_lock; /* names, the tree, the hash, the LRU; plain */
 
-/* The cached name in `dir`, with a reference; NULL. */
-struct dentry *dentry_find(struct dentry *dir, const struct name *name);
 /*
  * dir's lock is held: the name in it, positive or negative, read if it is not cached.
  * ERR_PTR(-ENOENT: dir was removed; -ENOMEM, -EIO).
@@ -59,18 +53,16 @@ struct dentry *dentry_find(struct dentry *dir, const struct name *name);
 struct dentry *dentry_lookup_locked(struct dentry *dir, const struct name *name);
 /* The same without the lock, which is taken if it must. */
 struct dentry *dentry_lookup(struct dentry *dir, const struct name *name);
-/* The name is gone: nobody finds the dentry any more. */
+/* The name is gone: nobody finds the dentry any more. Unused names below it go, too. */
 void dentry_unhash(struct dentry *dentry);
 /*
- * `old` takes name and place of `target`, which is unhashed. Both parents' locks are held. 0,
- * -ENOMEM only from dentry_move_prepare, before anything is changed: *storage goes to dentry_move.
+ * `old` takes name and place of `target`, which is unhashed and gets old's name. Both parents' locks
+ * are held.
  */
-int dentry_move_prepare(struct dentry *target, char **storage);
-void dentry_move(struct dentry *old, struct dentry *target, char *storage);
+void dentry_move(struct dentry *old, struct dentry *target);
 /* Is `ancestor` on the way from dentry up to the root of its file system (or dentry itself)? */
 bool dentry_below(struct dentry *dentry, struct dentry *ancestor);
-/* Drop what nobody uses: in directory `dir` (its direct children), or of a whole file system. */
-void dentry_drop_children(struct dentry *dir);
+/* Unmount: drop all names of a file system that nobody uses, the root last. */
 void dentry_drop_all(struct super_block *sb);
 /*
  * A dentry without name and parent, that goes with its last reference; takes its own reference
@@ -89,12 +81,6 @@ struct dentry *dentry_parent(struct dentry *dentry);
 void path_cross_mounts(struct path *path);
 /* From the root of a mounted tree to what it covers: false at the top of everything. */
 bool path_leave_mount(struct path *path);
-/* May be written to as a whole: 0, -EROFS. */
-static inline int mount_writable(const struct mount *mount)
-{
-	return mount && (mount->read_only || mount->sb->read_only) ? -EROFS : 0;
-}
-
 /* The root of the first mount, with references. */
 void root_path(struct path *path);
 /* Everything dirty to its disk: 0, -EIO. */
@@ -110,22 +96,26 @@ int block_sync(struct block_device *device);
 struct link_frame;
 struct walk {
 	struct path path;	   /* where we are: a directory while components are left */
-	struct path root;	   /* of the process */
-	uint32_t uid, gid;	   /* whose permissions count */
 	unsigned int links;	   /* symbolic links followed so far */
 	const char *rest;	   /* text behind `last` */
+	char *text;		   /* the whole of it, if walk_end() is to free it */
 	struct link_frame *frames; /* of the symbolic links that we are in */
 	struct name last;	   /* the last component; len 0: there is none, path is it */
 	bool slash;		   /* a slash followed it: it must be a directory */
 };
 
 /*
- * Start at dirfd (or the cwd, or the root). 0, -ENOENT (empty), -EBADF, -ENOTDIR. walk_end() in
- * any case.
+ * Walk from dirfd (or the cwd, or the root) to the directory of the last component, which is not
+ * looked at. 0, -ENOENT (empty), -EBADF, -ENOTDIR and so on. walk_end() in any case.
  */
-int walk_start(struct walk *walk, int dirfd, const char *name, unsigned int flags);
-/* Walk to the directory of the last component, which is not looked at. */
-int walk_to_last(struct walk *walk);
+int walk_parent(struct walk *walk, int dirfd, const char *name);
+int walk_parent_user(struct walk *walk, int dirfd, const char __user *name);
+/*
+ * Walk the whole name; last() walks the last component (by walk_last() in the end) and says 1 if
+ * there is more to be walked. walk_end() in any case.
+ */
+int walk_all(struct walk *walk, int dirfd, const char *name,
+	     int (*last)(struct walk *walk, void *context), void *context);
 /* Walk the last component; 0, or 1 if it is a link that is now to be walked (if follow). */
 int walk_last(struct walk *walk, bool follow);
 /*
@@ -139,8 +129,28 @@ int walk_into_link(struct walk *walk, struct dentry *link);
  */
 void walk_to(struct walk *walk, struct dentry *dentry);
 void walk_end(struct walk *walk);
-/* Both: the directory of the last component, with references, in walk->path. */
-int walk_parent(struct walk *walk, int dirfd, const char *name);
+/* Is the last component a name: not "/", "." or ".."? */
+static inline bool walk_last_is_name(const struct walk *walk)
+{
+	return walk->last.len > 0 && !name_is_dot(&walk->last) && !name_is_dotdot(&walk->last);
+}
+
+/* ---- fs/namespace.c ---- */
+
+/*
+ * After walk_parent: lock the directory and find the last name in it, with a reference. ERR_PTR:
+ * nothing is locked.
+ */
+struct dentry *walk_lock_last(struct walk *walk);
+
+/* What a new name is to stand for. */
+struct new_name {
+	unsigned int mode, rdev; /* a new inode; the umask applies */
+	const char *target;	 /* of a symbolic link */
+	struct inode *inode;	 /* or this one */
+};
+/* Give a negative dentry, whose directory is locked, an inode: 0, -EACCES, -EROFS and so on. */
+int make_locked(struct inode *dir, struct dentry *dentry, const struct new_name *new);
 
 /* What a call with (dirfd, name, flags) works on. */
 struct object {
@@ -155,8 +165,8 @@ void object_put(struct object *object);
 /* ---- fs/attr.c ---- */
 
 int inode_permission_for(const struct inode *inode, unsigned int may, uint32_t uid, uint32_t gid);
-/* inode->lock is held; the fields are set: to disk with them. */
-int inode_changed(struct inode *inode);
+/* May the current process do what only the owner (or root) may? */
+bool inode_owner_or_root(const struct inode *inode);
 
 /* ---- fs/file_table.c ---- */
 
@@ -170,7 +180,6 @@ int fd_set_cloexec(unsigned int fd, bool on);
 
 /* ---- fs/cwd.c ---- */
 
-void fs_root(struct path *path); /* of the current process, with references */
-void fs_cwd(struct path *path);
+void fs_cwd(struct path *path); /* of the current process, with references */
 
 #endif

@@ -88,8 +88,6 @@ static long vma_flags_for(unsigned int prot, unsigned int flags, struct file *fi
 	}
 	if (!file)
 		return vma_flags | VMA_MAY_WRITE;
-	if (file->flags & O_PATH)
-		return -EBADF;
 	if (!file->readable)
 		return refuse(EACCES, "the file is not open for reading");
 	if (!(vma_flags & VMA_SHARED) || file->writable)

@@ -154,9 +154,6 @@ static int ext2_statfs(struct super_block *sb, struct fs_statistics *st)
 {
 	const struct ext2_layout *layout = &((struct ext2_fs *)sb->private)->layout;
 
-	st->type = EXT2_MAGIC;
-	st->block_size = layout->block_size;
-	st->name_max = EXT2_NAME_MAX;
 	st->blocks = layout->blocks;
 	st->free = layout->free_blocks;
 	st->files = layout->inodes;
