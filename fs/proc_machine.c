@@ -11,6 +11,7 @@
 #include "kernel/uname.h"
 #include "lib/div64.h"
 #include "lib/string.h"
+#include "mm/huge.h"
 #include "mm/slab.h"
 
 #define KB_A_PAGE (PAGE_SIZE / 1024)
@@ -29,7 +30,7 @@ static void show_kb(struct text *text, const char *name, unsigned int pages)
 
 static void meminfo_show(struct text *text)
 {
-	unsigned int cached = atomic_read(&nr_cached_pages), slab = 0;
+	unsigned int cached = atomic_read(&nr_cached_pages), slab = 0, total, free;
 	struct memory_stats memory;
 
 	memory_stats(&memory);
@@ -47,6 +48,9 @@ static void meminfo_show(struct text *text)
 	show_kb(text, "SwapFree", 0);
 	show_kb(text, "Dirty", atomic_read(&nr_dirty_pages));
 	show_kb(text, "Slab", slab);
+	huge_stats(&total, &free);
+	text_printf(text, "HugePages_Total: %7u\nHugePages_Free:  %7u\n", total, free);
+	show_kb(text, "Hugepagesize", HUGE_PAGES);
 }
 PROC_FILE(meminfo, "meminfo", 0444, meminfo_show, NULL);
 

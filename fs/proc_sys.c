@@ -10,6 +10,7 @@
 #include "kernel/task.h"
 #include "kernel/uname.h"
 #include "lib/string.h"
+#include "mm/huge.h"
 #include "mm/slab.h"
 
 /* ---- sys/vm ---- */
@@ -162,12 +163,15 @@ static void leaks_show(struct text *text)
 {
 	struct slab_counts slabs = { 0 };
 	struct memory_stats memory;
+	unsigned int huge, free_huge;
 
 	memory_stats(&memory);
+	huge_stats(&huge, &free_huge);
 	slab_walk(count_slab, &slabs);
 	text_printf(text, "free_pages %u\ncached_pages %d\nopen_files %d\n",
 		    memory.free + slabs.pages, atomic_read(&nr_cached_pages),
 		    atomic_read(&nr_open_files));
-	text_printf(text, "tasks %d\nslab_objects %u\n", atomic_read(&nr_tasks), slabs.objects);
+	text_printf(text, "tasks %d\nslab_objects %u\nfree_huge_pages %u\n", atomic_read(&nr_tasks),
+		    slabs.objects, free_huge);
 }
 PROC_FILE(leaks, "leaks", 0444, leaks_show, NULL);

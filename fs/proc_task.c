@@ -172,7 +172,7 @@ static struct page *mm_page(struct mm *mm, uintptr_t va)
 	spin_lock(&mm->table_lock);
 	entry = mm_pte(mm, va);
 	if (entry && *entry & PTE_PRESENT && !(*entry & PTE_SPECIAL)) {
-		page = frame_page(pte_frame(*entry));
+		page = pte_page(*entry, va);
 		if (!page_get(page))
 			page = NULL;
 	}

@@ -6,7 +6,8 @@
  *    is lent as by splice.
  * 2. With SPLICE_F_GIFT whole pages are taken from the caller, who then finds zeros; what is not a
  *    whole page is lent. A gift cannot be given back: it waits for room.
- * 3. Out of a pipe: bytes are copied, as readv does.
+ * 3. A huge page that is mapped as one becomes one slot.
+ * 4. Out of a pipe: bytes are copied, as readv does.
  */
 #include "fs/splice.h"
 #include "fs/file.h"
@@ -14,18 +15,21 @@
 #include "mm/slab.h"
 #include "mm/vm.h"
 
-/* The page at va, promised not to change, with a reference for the slot; ERR_PTR. */
-static struct page *promised_page(uintptr_t va, bool gift)
+/*
+ * The page at va, promised not to change, with a reference for the slot; *size: how large it is
+ * there. ERR_PTR.
+ */
+static struct page *promised_page(uintptr_t va, bool gift, unsigned int *size)
 {
 	for (;;) {
-		struct page *page =
-			gift ? mm_gift_page(current->mm, va) : mm_lend_page(current->mm, va);
+		struct page *page = gift ? mm_gift_page(current->mm, va, size)
+					 : mm_lend_page(current->mm, va, size);
 		int error;
 
 		if (IS_ERR(page))
 			return page;
-		if (!READ_ONCE(page->mapping)) {
-			atomic_inc(&page->lent);
+		if (!READ_ONCE(page_head(page)->mapping)) {
+			atomic_inc(&page_head(page)->lent);
 			return page;
 		}
 		error = page_lend(page);
@@ -47,19 +51,20 @@ static ssize_t lend_segments(struct iter *from, struct slot_list *slots, bool gi
 	ssize_t done = 0;
 
 	while (from->left > 0 && slots->nr < slots->max) {
-		unsigned int offset, n;
+		unsigned int offset, n, size;
 		struct page *page;
 		uintptr_t va;
 		bool whole;
 
 		iter_advance(from, 0); /* past segments that are used up */
 		va = (uintptr_t)from->segment->base + from->offset;
-		offset = va & (PAGE_SIZE - 1);
-		n = MIN(from->segment->len - from->offset, PAGE_SIZE - offset);
-		whole = gift && n == PAGE_SIZE;
-		page = promised_page(va - offset, whole);
+		n = from->segment->len - from->offset;
+		whole = gift && n >= PAGE_SIZE && va % PAGE_SIZE == 0;
+		page = promised_page(va & PAGE_MASK, whole, &size);
 		if (IS_ERR(page))
 			return done ? done : PTR_ERR(page);
+		offset = va & (size - 1);
+		n = MIN(n, size - offset);
 		slots->slots[slots->nr++] = (struct pipe_slot){
 			page, offset, n, &user_slot_ops, whole ? SLOT_GIFT : 0, 0,
 		};

@@ -42,14 +42,16 @@ static bool map_page(struct vma *vma, uintptr_t va, struct page *page, bool writ
 
 	if (writable)
 		bits |= PTE_WRITE | PTE_DIRTY;
+	if (page->flags & PG_HUGE)
+		bits |= PTE_LARGE;
 	spin_lock(&mm->table_lock);
 	if (unless_lent && atomic_read(&page->lent) > 0) {
 		spin_unlock(&mm->table_lock);
 		return false;
 	}
-	entry = mm_pte(mm, va);
+	entry = bits & PTE_LARGE ? mm_directory_entry(mm, va) : mm_pte(mm, va);
 	atomic_inc(&page->mapped);
-	atomic_inc(&mm->resident);
+	atomic_add(&mm->resident, pte_pages(bits));
 	old = pte_take(entry);
 	pte_set(entry, pte_make(page_phys(page), bits));
 	spin_unlock(&mm->table_lock);
@@ -60,7 +62,7 @@ static bool map_page(struct vma *vma, uintptr_t va, struct page *page, bool writ
 		struct page *before = frame_page(pte_frame(old));
 
 		atomic_dec(&before->mapped);
-		atomic_dec(&mm->resident);
+		atomic_add(&mm->resident, -(int)pte_pages(old));
 		page_put(before);
 	}
 	return true;
@@ -112,12 +114,51 @@ static int map_copy(struct vma *vma, uintptr_t va, struct page *from)
 	return page ? 0 : -ENOMEM;
 }
 
+int mm_map_huge(struct vma *vma, uintptr_t va)
+{
+	struct page *page = huge_alloc(ALLOC_ZERO);
+
+	if (!page)
+		return -ENOMEM;
+	if (mm_make_directory(vma->mm, va) < 0) {
+		page_put(page);
+		return -ENOMEM;
+	}
+	map_page(vma, va, page, vma->flags & VMA_WRITE, false);
+	return 0;
+}
+
+static int write_private(struct vma *vma, uintptr_t va);
+
+/*
+ * The same for a huge page: a huge copy while the pool has one, else the mapping is split, and
+ * 4 KiB are copied. What is left of a split page is never written in place, so that it goes back
+ * to the pool when all of it was copied or unmapped.
+ */
+//BOOK: copy-huge
+static int map_huge_copy(struct vma *vma, uintptr_t va, struct page *from)
+{
+	struct page *page = huge_alloc(0);
+	int error = 0;
+
+	if (page) {
+		for (unsigned int i = 0; i < HUGE_PAGES; i++)
+			page_copy(page + i, from + i);
+		map_page(vma, va, page, true, false);
+	} else {
+		error = mm_split_huge(vma->mm, va);
+	}
+	page_put(from);
+	return error || page ? error : write_private(vma, va);
+}
+
 /* A write to a page that is mapped read-only: in place if it is ours alone, else a copy. */
 //BOOK: copy-on-write
 static int write_private(struct vma *vma, uintptr_t va)
 {
 	struct mm *mm = vma->mm;
 	struct page *page = NULL;
+	bool huge;
 	pte_t *entry;
 
 	spin_lock(&mm->table_lock);
@@ -127,8 +168,9 @@ static int write_private(struct vma *vma, uintptr_t va)
 		return 0;
 	}
 	if (!(*entry & PTE_SPECIAL)) {
+		huge = *entry & PTE_LARGE;
 		page = frame_page(pte_frame(*entry));
-		if (atomic_read(&page->refs) == 1) {
+		if (atomic_read(&page->refs) == 1 && huge == !!(page->flags & PG_HUGE)) {
 			pte_set(entry, *entry | PTE_WRITE | PTE_DIRTY);
 			page = NULL;
 		} else if (!page_get(page)) {
@@ -136,6 +178,8 @@ static int write_private(struct vma *vma, uintptr_t va)
 			return -ENOMEM;
 		}
 		spin_unlock(&mm->table_lock);
+		if (page && huge)
+			return map_huge_copy(vma, va, page);
 		return page ? map_copy(vma, va, page) : 0;
 	}
 	spin_unlock(&mm->table_lock);
@@ -277,6 +321,8 @@ static int resolve(struct vma *vma, uintptr_t va, bool write)
 	struct mm *mm = vma->mm;
 	pte_t entry;
 
+	if (vma->flags & VMA_HUGE && !mm_pte(mm, va) && mm_map_huge(vma, va) == 0)
+		return 0;
 	if (mm_make_table(mm, va) < 0)
 		return -ENOMEM;
 	spin_lock(&mm->table_lock);
@@ -399,9 +445,9 @@ void page_fault(struct trap_frame *frame, uintptr_t va, unsigned int error)
 
 /* ---- vmsplice ---- */
 
-/* The page that is mapped at va, with a reference, write-protected if private; NULL: none, or
- * not to be had. */
-static struct page *take_mapped(struct vma *vma, uintptr_t va)
+/* The (huge) page that is mapped at va, with a reference, write-protected if private; NULL: none,
+ * or not to be had. */
+static struct page *take_mapped(struct vma *vma, uintptr_t va, unsigned int *size)
 {
 	struct mm *mm = vma->mm;
 	struct page *page = NULL;
@@ -412,6 +458,7 @@ static struct page *take_mapped(struct vma *vma, uintptr_t va)
 	entry = mm_pte(mm, va);
 	if (entry && *entry & PTE_PRESENT) {
 		page = frame_page(pte_frame(*entry));
+		*size = pte_pages(*entry) * PAGE_SIZE;
 		if (!page_get(page)) {
 			page = NULL;
 		} else if (!(vma->flags & VMA_SHARED) && *entry & PTE_WRITE) {
@@ -425,7 +472,7 @@ static struct page *take_mapped(struct vma *vma, uintptr_t va)
 	return page;
 }
 
-struct page *mm_lend_page(struct mm *mm, uintptr_t va)
+struct page *mm_lend_page(struct mm *mm, uintptr_t va, unsigned int *size)
 {
 	struct page *page = NULL;
 	struct vma *vma;
@@ -441,7 +488,7 @@ struct page *mm_lend_page(struct mm *mm, uintptr_t va)
 		error = -EFAULT;
 	/* Truncate may unmap what was just mapped: then the next fault says that the file has
 	 * ended. */
-	while (!error && !(page = take_mapped(vma, va)))
+	while (!error && !(page = take_mapped(vma, va, size)))
 		error = resolve(vma, va, false);
 	mutex_unlock(&mm->lock);
 	if (!error)

@@ -3,7 +3,7 @@
  *
  * The owner's entry is taken out of the page table, and the reference that it held is the
  * receiver's: nothing is counted up and down. What is not the owner's own (a file's page, the zero
- * page, memory that he must not write) cannot be given, and is lent. Once the flush is done no CPU
+ * page, memory that he must not write) cannot be given, and is lent; so is a huge page. Once the flush is done no CPU
  * can store to the page by the old entry.
  */
 #include "kernel/task.h"
@@ -19,7 +19,7 @@ static struct page *take_own(struct mm *mm, uintptr_t va)
 	entry = mm_pte(mm, va);
 	if (entry && *entry & PTE_PRESENT && !(*entry & PTE_SPECIAL))
 		page = frame_page(pte_frame(*entry));
-	if (page && !page->mapping) {
+	if (page && !page->mapping && !(page->flags & (PG_HEAD | PG_TAIL))) {
 		pte_take(entry);
 		tlb_flush_range(mm, va, va + PAGE_SIZE);
 	} else {
@@ -33,7 +33,7 @@ static struct page *take_own(struct mm *mm, uintptr_t va)
 	return page;
 }
 
-struct page *mm_gift_page(struct mm *mm, uintptr_t va)
+struct page *mm_gift_page(struct mm *mm, uintptr_t va, unsigned int *size)
 {
 	struct page *page = NULL;
 	struct vma *vma;
@@ -46,5 +46,6 @@ struct page *mm_gift_page(struct mm *mm, uintptr_t va)
 	if (vma && vma->flags & VMA_WRITE && !(vma->flags & (VMA_SHARED | VMA_DEVICE)))
 		page = take_own(mm, va);
 	mutex_unlock(&mm->lock);
-	return page ? page : mm_lend_page(mm, va);
+	*size = PAGE_SIZE;
+	return page ? page : mm_lend_page(mm, va, size);
 }

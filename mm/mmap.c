@@ -34,10 +34,13 @@
 #define MAP_NONBLOCK	    0x10000u
 #define MAP_STACK	    0x20000u
 #define MAP_FIXED_NOREPLACE 0x100000u
+#define MAP_HUGETLB	    0x40000u
+#define MAP_HUGE_SIZE	    0xfc000000u /* log2 of a huge page's size, or 0 */
+#define MAP_HUGE_2MB	    (21u << 26)
 #define MAP_KNOWN                                                                                \
 	(MAP_TYPE | MAP_FIXED | MAP_ANONYMOUS | MAP_GROWSDOWN | MAP_DENYWRITE | MAP_EXECUTABLE | \
 	 MAP_LOCKED | MAP_NORESERVE | MAP_POPULATE | MAP_NONBLOCK | MAP_STACK |                  \
-	 MAP_FIXED_NOREPLACE)
+	 MAP_FIXED_NOREPLACE | MAP_HUGETLB)
 
 #define MREMAP_MAYMOVE	1u
 #define MREMAP_FIXED	2u
@@ -86,6 +89,8 @@ static long vma_flags_for(unsigned int prot, unsigned int flags, struct file *fi
 			return refuse(EINVAL, "only private anonymous memory grows down");
 		vma_flags |= VMA_STACK;
 	}
+	if (flags & MAP_HUGETLB)
+		vma_flags |= VMA_HUGE;
 	if (!file)
 		return vma_flags | VMA_MAY_WRITE;
 	if (!file->readable)
@@ -103,6 +108,12 @@ static long check_flags(unsigned int prot, unsigned int flags)
 
 	if (type != MAP_SHARED && type != MAP_PRIVATE && type != MAP_SHARED_VALIDATE)
 		return refuse(EINVAL, "neither MAP_SHARED nor MAP_PRIVATE");
+	if (flags & MAP_HUGETLB) {
+		if ((flags & MAP_HUGE_SIZE) == MAP_HUGE_2MB)
+			flags &= ~MAP_HUGE_SIZE;
+		if (type != MAP_PRIVATE || !(flags & MAP_ANONYMOUS) || flags & MAP_GROWSDOWN)
+			return refuse(EINVAL, "huge pages are for private anonymous memory");
+	}
 	if (flags & ~MAP_KNOWN)
 		return refuse(type == MAP_SHARED_VALIDATE ? EOPNOTSUPP : EINVAL,
 			      "a flag that is not supported");
@@ -114,10 +125,11 @@ static long check_flags(unsigned int prot, unsigned int flags)
 /* Where the mapping goes; an error if MAP_FIXED asks for what cannot be. mm->lock is held. */
 static long choose_address(struct mm *mm, uintptr_t hint, size_t len, unsigned int flags)
 {
+	size_t align = flags & MAP_HUGETLB ? LARGE_SIZE : PAGE_SIZE;
 	uintptr_t start;
 
 	if (flags & (MAP_FIXED | MAP_FIXED_NOREPLACE)) {
-		if (hint % PAGE_SIZE)
+		if (hint % align)
 			return refuse(EINVAL, "a fixed address must be a page's");
 		if (hint > USER_END || len > USER_END - hint)
 			return -ENOMEM;
@@ -127,12 +139,12 @@ static long choose_address(struct mm *mm, uintptr_t hint, size_t len, unsigned i
 			return -EEXIST;
 		return hint;
 	}
-	start = PAGE_ALIGN(hint);
+	start = ALIGN_UP(hint, align);
 	if (start >= MMAP_MIN && start < USER_END && len <= USER_END - start &&
 	    range_free(mm, start, len))
 		return start;
-	start = mm_find_gap(mm, len);
-	return start ? (long)start : -ENOMEM;
+	start = mm_find_gap(mm, len + align - PAGE_SIZE);
+	return start ? (long)ALIGN_UP(start, align) : -ENOMEM;
 }
 
 /* An address is a negative long too, from 2 GiB on; errors are the last page. */
@@ -147,6 +159,20 @@ static void populate(struct mm *mm, uintptr_t start, size_t len, bool write)
 		if (mm_fault_in(mm, start + done, write) < 0)
 			return;
 	}
+}
+
+/* All pages of a new huge mapping, or -ENOMEM and no mapping. mm->lock is held. */
+static int populate_huge(struct mm *mm, uintptr_t start, size_t len, struct list *dead)
+{
+	struct vma *vma = mm_find(mm, start);
+
+	for (size_t done = 0; done < len; done += LARGE_SIZE) {
+		if (mm_map_huge(vma, start + done) < 0) {
+			mm_unmap_locked(mm, start, len, dead);
+			return refuse(ENOMEM, "the pool of huge pages is empty");
+		}
+	}
+	return 0;
 }
 
 static long map(uintptr_t hint, size_t len, unsigned int prot, unsigned int flags,
@@ -167,6 +193,8 @@ static long map(uintptr_t hint, size_t len, unsigned int prot, unsigned int flag
 	start = choose_address(mm, hint, len, flags);
 	if (!is_error(start))
 		error = mm_map_locked(mm, start, len, vma_flags, file, page_offset, &dead);
+	if (!is_error(start) && !error && vma_flags & VMA_HUGE)
+		error = populate_huge(mm, start, len, &dead);
 	mutex_unlock(&mm->lock);
 	mm_free_vmas(&dead);
 	if (error)
@@ -203,7 +231,7 @@ long sys_mmap2(uintptr_t hint, size_t len, unsigned int prot, unsigned int flags
 		return refuse(EINVAL, "the length is zero");
 	if (len > USER_END)
 		return -ENOMEM;
-	len = PAGE_ALIGN(len);
+	len = ALIGN_UP(len, flags & MAP_HUGETLB ? LARGE_SIZE : PAGE_SIZE);
 	if (flags & MAP_ANONYMOUS)
 		return map_anonymous(hint, len, prot, flags);
 	if (page_offset + len / PAGE_SIZE < page_offset)
@@ -381,6 +409,8 @@ static long remap(struct mm *mm, const struct remap *r, struct list *dead)
 
 	if (!vma || r->len > vma->end - r->start)
 		return refuse(EFAULT, "the old range is not one mapping");
+	if (vma->flags & VMA_HUGE)
+		return refuse(EINVAL, "huge pages stay where they are");
 	if (r->flags & MREMAP_FIXED)
 		return remap_elsewhere(mm, r, dead);
 	if (r->new_len <= r->len) {
@@ -453,11 +483,15 @@ static int advise_vma(struct vma *vma, uintptr_t start, uintptr_t end, int advic
 		will_need(vma, start, end);
 		return 0;
 	case MADV_FREE:
-		if (vma->file)
+		if (vma->file || vma->flags & VMA_HUGE)
 			return refuse(EINVAL, "MADV_FREE is for private anonymous memory");
 		mm_zap(vma->mm, start, end);
 		return 0;
 	case MADV_DONTNEED:
+		if (vma->flags & VMA_HUGE && start % LARGE_SIZE)
+			return refuse(EINVAL, "a part of a huge page");
+		if (vma->flags & VMA_HUGE)
+			end &= ~(LARGE_SIZE - 1);
 		mm_zap(vma->mm, start, end);
 		return 0;
 	default:

@@ -20,6 +20,7 @@
 #include "kernel/mutex.h"
 #include "kernel/spinlock.h"
 #include "lib/string.h"
+#include "mm/huge.h"
 #include "mm/kmap.h"
 #include "mm/pgtable.h"
 
@@ -352,6 +353,10 @@ void page_free(struct page *page)
 		     atomic_read(&page->mapped) | atomic_read(&page->lent)))
 		panic("page %x: freed in use: flags %x, mapped %d, lent %d", page_frame(page),
 		      page->flags, atomic_read(&page->mapped), atomic_read(&page->lent));
+	if (unlikely(page->flags & PG_HUGE)) {
+		huge_free(page);
+		return;
+	}
 	if (DEBUG_BUILD)
 		poison(page, order);
 	page->flags &= PG_HIGH;

@@ -61,6 +61,7 @@ enum page_flags {
 	PG_LRU = 1 << 13,	 /* on the page LRU */
 	PG_HIGH = 1 << 14,	 /* not in the direct map */
 	PG_TABLE = 1 << 15,	 /* a page table */
+	PG_HUGE = 1 << 16,	 /* head of a huge page: belongs to the pool of mm/huge.c */
 };
 
 enum alloc_flags {

@@ -31,16 +31,22 @@ static pte_t *table_at(pte_t entry)
 	return phys_to_virt(entry & PTE_FRAME);
 }
 
+pte_t *mm_directory_entry(struct mm *mm, uintptr_t va)
+{
+	pte_t top = mm->top[va >> 30];
+
+	return top & PTE_PRESENT ? &table_at(top)[va / LARGE_SIZE % ENTRIES] : NULL;
+}
+
 pte_t *mm_pte(struct mm *mm, uintptr_t va)
 {
-	pte_t top = mm->top[va >> 30], directory;
+	pte_t *directory = mm_directory_entry(mm, va);
 
-	if (!(top & PTE_PRESENT))
+	if (!directory || !*directory)
 		return NULL;
-	directory = table_at(top)[va / LARGE_SIZE % ENTRIES];
-	if (!(directory & PTE_PRESENT))
-		return NULL;
-	return &table_at(directory)[va / PAGE_SIZE % ENTRIES];
+	if (*directory & PTE_LARGE)
+		return directory;
+	return &table_at(*directory)[va / PAGE_SIZE % ENTRIES];
 }
 
 static pte_t *new_table(void)
@@ -53,24 +59,80 @@ static pte_t *new_table(void)
 	return page_address_low(page);
 }
 
+static int make_top(struct mm *mm, uintptr_t va)
+{
+	pte_t *top = &mm->top[va >> 30], *directory;
+
+	if (*top & PTE_PRESENT)
+		return 0;
+	directory = new_table();
+	if (!directory)
+		return -ENOMEM;
+	pte_set(top, pte_make(virt_to_phys(directory), PTE_PRESENT));
+	tlb_flush_mm(mm);
+	return 0;
+}
+
+static void set_table(pte_t *entry, pte_t *table)
+{
+	pte_set(entry, pte_make(virt_to_phys(table), PTE_PRESENT | PTE_WRITE | PTE_USER));
+}
+
 int mm_make_table(struct mm *mm, uintptr_t va)
 {
-	pte_t *top = &mm->top[va >> 30], *entry, *table;
+	pte_t *entry, *table;
 
-	if (!(*top & PTE_PRESENT)) {
+	if (make_top(mm, va) < 0)
+		return -ENOMEM;
+	entry = mm_directory_entry(mm, va);
+	if (!*entry) {
 		table = new_table();
 		if (!table)
 			return -ENOMEM;
-		pte_set(top, pte_make(virt_to_phys(table), PTE_PRESENT));
-		tlb_flush_mm(mm);
+		set_table(entry, table);
 	}
-	entry = &table_at(*top)[va / LARGE_SIZE % ENTRIES];
-	if (!(*entry & PTE_PRESENT)) {
-		table = new_table();
-		if (!table)
-			return -ENOMEM;
-		pte_set(entry, pte_make(virt_to_phys(table), PTE_PRESENT | PTE_WRITE | PTE_USER));
+	return 0;
+}
+
+/* ---- huge pages ---- */
+
+int mm_make_directory(struct mm *mm, uintptr_t va)
+{
+	pte_t *entry, old;
+
+	if (make_top(mm, va) < 0)
+		return -ENOMEM;
+	entry = mm_directory_entry(mm, va);
+	spin_lock(&mm->table_lock);
+	old = pte_take(entry);
+	tlb_flush_range(mm, va, va + PAGE_SIZE);
+	spin_unlock(&mm->table_lock);
+	if (old)
+		page_free_low(table_at(old));
+	return 0;
+}
+
+int mm_split_huge(struct mm *mm, uintptr_t va)
+{
+	pte_t *table = new_table(), *entry = mm_directory_entry(mm, va), old;
+	struct page *head;
+
+	if (!table)
+		return -ENOMEM;
+	spin_lock(&mm->table_lock);
+	old = pte_take(entry);
+	/* No CPU may know the page by an entry of each kind. */
+	tlb_flush_range(mm, va, va + PAGE_SIZE);
+	head = frame_page(pte_frame(old));
+	/* As many as there are address spaces, times 511: far from where page_get() refuses. */
+	atomic_add(&head->refs, ENTRIES - 1);
+	for (unsigned int i = 0; i < ENTRIES; i++) {
+		table[i] = (old & ~PTE_LARGE) + i * PAGE_SIZE;
+		if (i > 0)
+			atomic_inc(&head[i].mapped);
 	}
+	set_table(entry, table);
+	spin_unlock(&mm->table_lock);
 	return 0;
 }
 
@@ -85,6 +147,7 @@ pte_t mm_entry_bits(unsigned int flags)
 
 struct gather {
 	unsigned int nr;
+	unsigned int resident; /* ordinary pages that they are */
 	struct page *pages[GATHER];
 };
 
@@ -97,8 +160,12 @@ static uintptr_t zap_some(struct gather *gather, pte_t *entry, uintptr_t va, uin
 		if (!*entry)
 			continue;
 		old = pte_take(entry);
-		if (!(old & PTE_SPECIAL))
+		if (!(old & PTE_SPECIAL)) {
 			gather->pages[gather->nr++] = frame_page(pte_frame(old));
+			gather->resident += pte_pages(old);
+		}
+		if (old & PTE_LARGE)
+			return mm_next_table(va);
 	}
 	return va;
 }
@@ -118,7 +185,7 @@ static uintptr_t zap_batch(struct mm *mm, struct gather *gather, uintptr_t va, u
 	tlb_flush_range(mm, start, MIN(va, end));
 	for (unsigned int i = 0; i < gather->nr; i++)
 		atomic_dec(&gather->pages[i]->mapped);
-	atomic_add(&mm->resident, -(int)gather->nr);
+	atomic_add(&mm->resident, -(int)gather->resident);
 	spin_unlock(&mm->table_lock);
 	return va;
 }
@@ -128,7 +195,7 @@ void mm_zap(struct mm *mm, uintptr_t start, uintptr_t end)
 	struct gather gather;
 
 	while (start < end) {
-		gather.nr = 0;
+		gather.nr = gather.resident = 0;
 		start = zap_batch(mm, &gather, start, end);
 		for (unsigned int i = 0; i < gather.nr; i++)
 			page_put(gather.pages[i]);
@@ -149,7 +216,7 @@ static int share_entry(struct mm *to, pte_t *target, pte_t *entry)
 		if (!page_get(page))
 			return -ENOMEM;
 		atomic_inc(&page->mapped);
-		atomic_inc(&to->resident);
+		atomic_add(&to->resident, pte_pages(*entry));
 	}
 	if (*entry & PTE_WRITE)
 		pte_write_protect(entry);
@@ -165,9 +232,13 @@ static int share_table(struct mm *to, struct mm *from, uintptr_t start, uintptr_
 	spin_lock(&from->table_lock);
 	spin_lock(&to->table_lock);
 	entry = mm_pte(from, start);
-	target = mm_pte(to, start);
-	for (uintptr_t va = start; va < end && !error; va += PAGE_SIZE)
-		error = share_entry(to, target++, entry++);
+	if (*entry & PTE_LARGE) {
+		error = share_entry(to, mm_directory_entry(to, start), entry);
+	} else {
+		target = mm_pte(to, start);
+		for (uintptr_t va = start; va < end && !error; va += PAGE_SIZE)
+			error = share_entry(to, target++, entry++);
+	}
 	spin_unlock(&to->table_lock);
 	spin_unlock(&from->table_lock);
 	return error;
@@ -177,10 +248,12 @@ int mm_share_range(struct mm *to, struct mm *from, uintptr_t start, uintptr_t en
 {
 	while (start < end) {
 		uintptr_t stop = MIN(end, mm_next_table(start));
+		pte_t *entry = mm_pte(from, start);
 		int error;
 
-		if (mm_pte(from, start)) {
-			error = mm_make_table(to, start);
+		if (entry) {
+			error = *entry & PTE_LARGE ? mm_make_directory(to, start)
+						   : mm_make_table(to, start);
 			if (!error)
 				error = share_table(to, from, start, stop);
 			if (error)
@@ -211,6 +284,8 @@ void mm_protect_range(struct mm *mm, uintptr_t start, uintptr_t end, unsigned in
 		for (; entry && va < stop; va += PAGE_SIZE, entry++) {
 			if (*entry)
 				pte_set(entry, with_access(pte_take(entry), flags));
+			if (*entry & PTE_LARGE)
+				break;
 		}
 		va = stop;
 	}

@@ -3,17 +3,44 @@
  *
  * 1. An entry of zero maps nothing. Any other one holds its page (vm.h), also one without
  *    PTE_PRESENT: that is a page under PROT_NONE.
- * 2. A table is added with mm->lock held and stays until the address space goes.
+ * 2. A table is added with mm->lock held and stays until the address space goes, or a huge page is
+ *    mapped in its place.
+ * 3. A huge page has an entry of a page directory, with PTE_LARGE, for its 512 entries of a table.
  */
 #ifndef MM_TABLES_H
 #define MM_TABLES_H
 
+#include "mm/huge.h"
 #include "mm/vm.h"
 
-/* The entry of va, or NULL if there is no table for it. table_lock, or mm->lock, is held. */
+/*
+ * The entry of va, or NULL if there is no table for it; a huge page's own entry. table_lock, or
+ * mm->lock, is held.
+ */
 pte_t *mm_pte(struct mm *mm, uintptr_t va);
-/* Have a table for va: 0 or -ENOMEM. May sleep. mm->lock is held. */
+/* The entry of a page directory for va, or NULL if there is no directory. The same locks. */
+pte_t *mm_directory_entry(struct mm *mm, uintptr_t va);
+/* Have a table for va, unless a huge page is there: 0 or -ENOMEM. May sleep. mm->lock is held. */
 int mm_make_table(struct mm *mm, uintptr_t va);
+/*
+ * Have a directory for va, and no table in the place of a huge page: one that was there is empty.
+ * 0 or -ENOMEM. mm->lock is held.
+ */
+int mm_make_directory(struct mm *mm, uintptr_t va);
+/* Ordinary pages that an entry maps. */
+static inline unsigned int pte_pages(pte_t entry)
+{
+	return entry & PTE_LARGE ? HUGE_PAGES : 1;
+}
+/* The page of va, whose entry this is. */
+static inline struct page *pte_page(pte_t entry, uintptr_t va)
+{
+	return frame_page(pte_frame(entry)) + (va / PAGE_SIZE & (pte_pages(entry) - 1));
+}
+/* Map the huge page at va by a table's entries instead. 0 or -ENOMEM. mm->lock is held. */
+int mm_split_huge(struct mm *mm, uintptr_t va);
+/* mm/fault.c: map a new, zeroed huge page around va, where nothing is. 0 or -ENOMEM. The same. */
+int mm_map_huge(struct vma *vma, uintptr_t va);
 /* The first address behind va that has another table. */
 static inline uintptr_t mm_next_table(uintptr_t va)
 {

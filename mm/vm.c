@@ -14,6 +14,7 @@
 #include "mm/vm.h"
 #include "fs/vfs.h"
 #include "kernel/init.h"
+#include "kernel/syscall.h"
 #include "kernel/task.h"
 #include "lib/errno.h"
 #include "mm/slab.h"
@@ -174,6 +175,8 @@ int mm_split(struct mm *mm, uintptr_t va)
 
 	if (!vma || vma->start == va)
 		return 0;
+	if (vma->flags & VMA_HUGE && va % LARGE_SIZE)
+		return refuse(EINVAL, "a part of a huge page");
 	if (mm->nr_vmas >= MAX_VMAS)
 		return -ENOMEM;
 	upper = vma_copy(vma, mm);
@@ -286,8 +289,8 @@ int mm_map_locked(struct mm *mm, uintptr_t start, size_t len, unsigned int flags
 	if (!vma)
 		return -ENOMEM;
 	error = ask_file(vma);
-	if (!error)
-		error = mm_unmap_locked(mm, start, len, dead);
+	if (!error && mm_unmap_locked(mm, start, len, dead) < 0)
+		error = -ENOMEM;
 	if (error) {
 		list_add_tail(dead, &vma->mapping_link);
 		return error;

@@ -34,6 +34,7 @@ enum vma_flags {
 	VMA_SHARED = 8,
 	VMA_STACK = 16,	    /* grows down to its limit */
 	VMA_MAY_WRITE = 32, /* mprotect may add write: the file was opened so */
+	VMA_HUGE = 128,	    /* MAP_HUGETLB: private, of whole huge pages */
 	VMA_DEVICE = 64,    /* device memory; never copied. page_offset is then its frame number
 						   (file->ops->mmap sets both) */
 };
@@ -109,15 +110,15 @@ void mapping_unmap_range(struct mapping *mapping, unsigned int first, unsigned i
 
 /*
  * vmsplice: the page at user address va of the current address space, with a reference,
- * write-protected so that the owner's next write gets a copy (private memory). ERR_PTR(-EFAULT...).
- * May sleep.
+ * write-protected so that the owner's next write gets a copy (private memory). *size: bytes of what
+ * is mapped there as a whole, PAGE_SIZE or LARGE_SIZE. ERR_PTR(-EFAULT...). May sleep.
  */
-struct page *mm_lend_page(struct mm *mm, uintptr_t va);
+struct page *mm_lend_page(struct mm *mm, uintptr_t va, unsigned int *size);
 /*
  * The same with SPLICE_F_GIFT: a page of the caller's own private memory is unmapped from him, who
  * finds zeros there (or the file's bytes) at his next access; any other page is lent. va is page
  * aligned. mm/gift.c
  */
-struct page *mm_gift_page(struct mm *mm, uintptr_t va);
+struct page *mm_gift_page(struct mm *mm, uintptr_t va, unsigned int *size);
 
 #endif

@@ -1,0 +1,84 @@
+/*
+ * Huge pages: compound pages of 2 MiB for MAP_HUGETLB, from a pool that is filled at boot
+ * (hugepages=N).
+ *
+ * 1. A page of the pool has PG_HUGE for ever. One that is free is on `pool`, without a reference;
+ *    the last page_put() of it, which may come from an interrupt, brings it back.
+ * 2. A VMA with VMA_HUGE gets its pages when it is mapped, or that fails. Each is mapped by one
+ *    entry of a page directory (PTE_LARGE), which holds one reference, of the compound page.
+ * 3. Where such a mapping needs another page later (a write to one that is shared, memory after
+ *    MADV_DONTNEED) and the pool is empty, it goes on with ordinary pages: a mapping is split into
+ *    512 entries, each of which holds a reference of the same compound page.
+ */
+#include "mm/huge.h"
+#include "kernel/init.h"
+#include "kernel/param.h"
+#include "kernel/spinlock.h"
+#include "lib/string.h"
+#include "mm/kmap.h"
+
+static spinlock_t pool_lock = SPINLOCK_INIT("huge pages"); /* irqsave: the next two */
+static struct list pool = LIST_INIT(pool);
+static unsigned int nr_free;
+static uint32_t nr_pages;
+
+static int set_hugepages(const char *value)
+{
+	return parse_u32(value, &nr_pages);
+}
+KERNEL_PARAM(hugepages, set_hugepages, "pages of 2 MiB for MAP_HUGETLB; half of memory at most");
+
+static void huge_init(void)
+{
+	struct memory_stats memory;
+	unsigned int wanted;
+
+	memory_stats(&memory);
+	wanted = MIN(nr_pages, memory.free / 2 / HUGE_PAGES);
+	for (nr_pages = 0; nr_pages < wanted; nr_pages++) {
+		struct page *page = page_alloc(HUGE_ORDER, ALLOC_HIGH);
+
+		if (!page)
+			break;
+		set_bits(&page->flags, PG_HUGE);
+		page_put(page);
+	}
+}
+INITCALL(1, huge_init);
+
+void huge_stats(unsigned int *total, unsigned int *free)
+{
+	*total = nr_pages;
+	*free = READ_ONCE(nr_free);
+}
+
+struct page *huge_alloc(unsigned int flags)
+{
+	struct page *page = NULL;
+	unsigned int irq;
+
+	if (page_fail_now())
+		return NULL;
+	irq = spin_lock_irqsave(&pool_lock);
+	if (nr_free > 0) {
+		page = list_first(&pool, struct page, link);
+		list_del(&page->link);
+		nr_free--;
+	}
+	spin_unlock_irqrestore(&pool_lock, irq);
+	if (!page)
+		return NULL;
+	atomic_set(&page->refs, 1);
+	for (unsigned int i = 0; flags & ALLOC_ZERO && i < HUGE_PAGES; i++)
+		page_zero(page + i, 0, PAGE_SIZE);
+	return page;
+}
+
+void huge_free(struct page *page)
+{
+	unsigned int irq = spin_lock_irqsave(&pool_lock);
+
+	list_add(&pool, &page->link);
+	nr_free++;
+	spin_unlock_irqrestore(&pool_lock, irq);
+}
