@@ -135,7 +135,6 @@ static int write_private(struct vma *vma, uintptr_t va);
  * 4 KiB are copied. What is left of a split page is never written in place, so that it goes back
  * to the pool when all of it was copied or unmapped.
  */
-//BOOK: copy-huge
 static int map_huge_copy(struct vma *vma, uintptr_t va, struct page *from)
 {
 	struct page *page = huge_alloc(0);

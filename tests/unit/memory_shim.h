@@ -19,6 +19,7 @@ static char arena[ARENA_FRAMES * PAGE_SIZE] __attribute__((aligned(4096)));
 #define virt_to_phys	 kernel_virt_to_phys
 #define virt_to_page	 kernel_virt_to_page
 #define page_address_low kernel_page_address_low
+#include "mm/huge.h"
 #include "mm/page.h"
 #undef phys_to_virt
 #undef virt_to_phys
@@ -35,6 +36,12 @@ static char arena[ARENA_FRAMES * PAGE_SIZE] __attribute__((aligned(4096)));
 
 uintptr_t direct_map_end = UINTPTR_MAX;
 unsigned int lowmem_frames;
+
+/* There is no pool of huge pages here. */
+void huge_free(struct page *page)
+{
+	abort();
+}
 
 void *kmap_local_slow(struct page *page)
 {
