@@ -21,13 +21,14 @@ K       := $(if $(DEBUG),$(B)/debug,$(B))
 Q       := $(if $(V),,@)
 say      = $(if $(V),@:,@printf '  %-6s %s\n' "$(1)" "$(2)")
 
-.PHONY: all kernel user root oracle debug run test iso help clean distclean compile_commands.json
+.PHONY: all kernel user root oracle debug run test bench iso help clean distclean compile_commands.json
 all: $(if $(wildcard linker.ld),kernel) user root
 
 help:
 	@echo 'make            the kernel, the guest programs and the root image'
 	@echo 'make run        all of it, and a shell in the guest'
 	@echo 'make test       every test that is here'
+	@echo 'make bench      what calls and moves cost, Sluice and Linux side by side; ROW=pipe a part of it'
 	@echo 'make iso        build/sluice.iso, for a CD, a USB stick or an emulator'
 	@echo 'make iso APP=F  build/F.iso, which runs just the static i386 program F'
 	@echo 'make kernel     build/sluice.elf; with DEBUG=1 build/debug/sluice.elf, which checks itself'
@@ -189,6 +190,10 @@ run: all
 
 test: all
 	$(Q)tests/run
+
+# Of ROW=WORDS only the rows with these words in their names; BENCH='--instructions' more options.
+bench: all oracle
+	$(Q)tools/bench $(BENCH) $(if $(ROW),'$(ROW)')
 
 compile_commands.json:
 	$(Q)$(MAKE) -Bn V=1 kernel user | tools/compdb >$@

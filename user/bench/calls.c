@@ -1,81 +1,86 @@
 /*
- * What the smallest calls cost: nanoseconds per operation; with tools/guest --icount, where a guest
- * nanosecond is an instruction, instructions. The empty loop is taken off.
+ * What small calls cost: the kernel's door, one byte in a pipe, a pipe's life, poll.
  */
-#define _GNU_SOURCE
-#include <fcntl.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
+#include <poll.h>
 #include <sys/syscall.h>
-#include <time.h>
-#include <unistd.h>
 
-#define ROUNDS 20000
+#include "bench.h"
 
-static int ends[2];
+#define POLLED 100
+
+static int there[2], back[2];
 static char byte;
-
-static void nothing(void)
-{
-	__asm__ volatile("" ::: "memory");
-}
+static struct pollfd polled[POLLED];
 
 static void parent_id(void)
 {
 	syscall(SYS_getppid);
 }
 
+static bool one_pipe(void)
+{
+	return pipe(there) == 0;
+}
+
 static void one_byte(void)
 {
-	if (write(ends[1], &byte, 1) != 1 || read(ends[0], &byte, 1) != 1)
-		exit(1);
+	need(write(there[1], &byte, 1) == 1 && read(there[0], &byte, 1) == 1, "one byte");
+}
+
+static bool echo_task(void)
+{
+	if (pipe(there) < 0 || pipe(back) < 0)
+		return false;
+	if (bench_child() == 0)
+		while (read(there[0], &byte, 1) == 1)
+			need(write(back[1], &byte, 1) == 1, "echo");
+	return true;
+}
+
+static void round_trip(void)
+{
+	need(write(there[1], &byte, 1) == 1 && read(back[0], &byte, 1) == 1, "round trip");
 }
 
 static void pipe_and_close(void)
 {
 	int p[2];
 
-	if (pipe(p) < 0)
-		exit(1);
+	need(pipe(p) == 0, "pipe");
 	close(p[0]);
 	close(p[1]);
 }
 
-static uint64_t now(void)
+static bool many_pipes(void)
 {
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return t.tv_sec * 1000000000ull + t.tv_nsec;
+	for (int i = 0; i < POLLED; i++) {
+		if (pipe(there) < 0)
+			return false;
+		polled[i] = (struct pollfd){ .fd = there[0], .events = POLLIN };
+	}
+	return true;
 }
 
-static double cost(void (*operation)(void))
+static void poll_all(void)
 {
-	uint64_t start;
-
-	operation();
-	start = now();
-	for (int i = 0; i < ROUNDS; i++)
-		operation();
-	return (double)(now() - start) / ROUNDS;
+	need(poll(polled, POLLED, 0) == 0, "poll");
 }
 
-int main(void)
-{
-	static const struct {
-		const char *name;
-		void (*run)(void);
-	} rows[] = {
-		{ "getppid", parent_id },
-		{ "1 byte there and back in one task", one_byte },
-		{ "pipe and close both", pipe_and_close },
-	};
-	double floor = cost(nothing);
+static struct row rows[] = {
+	{ "getppid", "one system call that does nothing", .reach = 150, .rounds = 5000,
+	  .once = parent_id },
+	{ "1 byte there and back in one task", "a write and a read of one byte", .reach = 700,
+	  .rounds = 2000, .setup = one_pipe, .once = one_byte },
+	{ "1 byte ping-pong, two tasks",
+	  "a round trip: two writes, two reads, two switches; both tasks' work", .reach = 3000,
+	  .rounds = 1000, .setup = echo_task, .once = round_trip },
+	{ "pipe() + close both", "three system calls", .reach = 2500, .rounds = 1000,
+	  .once = pipe_and_close },
+	{ "poll of 100 pipes", "one poll of 100 read ends, none ready, that does not wait",
+	  .reach = 6000, .rounds = 300, .setup = many_pipes, .once = poll_all },
+};
 
-	if (pipe(ends) < 0)
-		return 1;
-	for (unsigned int i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
-		printf("%-40s %8.0f\n", rows[i].name, cost(rows[i].run) - floor);
-	return 0;
+int main(int argc, char **argv)
+{
+	return bench_main(argc, argv, rows, sizeof(rows) / sizeof(rows[0]));
 }
