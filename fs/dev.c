@@ -24,6 +24,7 @@ struct chrdev {
 	const char *name;
 	const struct file_ops *ops;
 	void *private;
+	file_off_t size;
 };
 
 static spinlock_t chrdev_lock = SPINLOCK_INIT("chrdev");
@@ -64,6 +65,18 @@ int chrdev_register(unsigned int major, unsigned int minor, const char *name, un
 	list_add_tail(&chrdevs, &device->link);
 	spin_unlock(&chrdev_lock);
 	return 0;
+}
+
+void chrdev_set_size(unsigned int major, unsigned int minor, file_off_t size)
+{
+	chrdev_find(MAKEDEV(major, minor))->size = size;
+}
+
+file_off_t chrdev_size(unsigned int rdev)
+{
+	const struct chrdev *device = chrdev_find(rdev);
+
+	return device ? device->size : 0;
 }
 
 const struct file_ops *chrdev_ops(unsigned int rdev)

@@ -400,6 +400,7 @@ void inode_init_special(struct inode *inode, unsigned int mode, unsigned int rde
 	switch (mode & S_IFMT) {
 	case S_IFCHR:
 		inode->rdev = rdev;
+		inode->size = chrdev_size(rdev);
 		inode->file_ops = &chrdev_file_ops;
 		break;
 	case S_IFBLK:

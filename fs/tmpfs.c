@@ -258,23 +258,42 @@ static const struct inode_ops tmpfs_inode_ops = {
 	.truncate = tmpfs_truncate,
 };
 
+/* The name in the directory; made, if it is not there. Drops the reference to `parent`. */
+static struct dentry *add_name(struct dentry *parent, const struct name *name, unsigned int mode,
+			       unsigned int rdev, const char *target)
+{
+	struct inode *inode = NULL, *dir = parent->inode;
+	struct dentry *dentry;
+
+	mutex_lock(&dir->lock);
+	dentry = dentry_lookup_locked(parent, name);
+	if (!IS_ERR(dentry) && !dentry->inode)
+		inode = tmpfs_create(dir, dentry, mode, rdev, target);
+	mutex_unlock(&dir->lock);
+	dentry_put(parent);
+	if (IS_ERR(inode)) {
+		dentry_put(dentry);
+		return (void *)inode;
+	}
+	if (inode)
+		dentry_set_inode(dentry, inode);
+	return dentry;
+}
+
 int tmpfs_add_node(struct super_block *sb, const char *name, unsigned int mode, unsigned int rdev,
 		   const char *target)
 {
-	struct inode *inode, *dir = sb->root->inode;
+	struct dentry *dentry = sb->root;
 	struct name component;
-	struct dentry *dentry;
 
-	path_component(&name, &component);
-	mutex_lock(&dir->lock);
-	dentry = dentry_lookup_locked(sb->root, &component);
-	inode = IS_ERR(dentry) ? (void *)dentry : tmpfs_create(dir, dentry, mode, rdev, target);
-	mutex_unlock(&dir->lock);
-	if (!IS_ERR(inode))
-		dentry_set_inode(dentry, inode);
-	if (!IS_ERR(dentry))
-		dentry_put(dentry);
-	return IS_ERR(inode) ? PTR_ERR(inode) : 0;
+	dentry_get(dentry);
+	while (!IS_ERR(dentry) && path_component(&name, &component) > 0)
+		dentry = *name ? add_name(dentry, &component, S_IFDIR | 0755, 0, NULL)
+			       : add_name(dentry, &component, mode, rdev, target);
+	if (IS_ERR(dentry))
+		return PTR_ERR(dentry);
+	dentry_put(dentry);
+	return 0;
 }
 
 /* ---- the file system ---- */

@@ -10,8 +10,8 @@
 int tmpfs_mount_mode(struct super_block *sb, const char *options, unsigned int mode);
 
 /*
- * Put a node into the root directory while it is being mounted: a device, a directory (rdev 0), a
- * symbolic link with `target`, else NULL. 0, -ENOMEM.
+ * Put a node into the tree while it is being mounted: a device, a directory (rdev 0), a symbolic
+ * link with `target`, else NULL. Directories on the way to it are made. 0, -ENOMEM.
  */
 int tmpfs_add_node(struct super_block *sb, const char *name, unsigned int mode, unsigned int rdev,
 		   const char *target);

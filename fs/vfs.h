@@ -416,6 +416,9 @@ extern struct atomic nr_open_files;
  */
 int chrdev_register(unsigned int major, unsigned int minor, const char *name, unsigned int mode,
 		    const struct file_ops *ops, void *private);
+/* The size of its nodes: device memory has one. It is registered. */
+void chrdev_set_size(unsigned int major, unsigned int minor, file_off_t size);
+file_off_t chrdev_size(unsigned int rdev);
 /* For ops->open of a character device: what was registered as private. */
 void *chrdev_private(struct inode *inode);
 /*

@@ -43,11 +43,22 @@ static uintptr_t local_address(unsigned int slot)
 	return KMAP_LOCAL_START + (this_cpu()->id * LOCAL_SLOTS + slot) * PAGE_SIZE;
 }
 
+/* Device memory is not cached: what is read or written is read or written there. */
+static pte_t page_entry(const struct page *page)
+{
+	pte_t bits = PTE_PRESENT | PTE_WRITE | pte_nx;
+
+	if (page->flags & PG_DEVICE)
+		return pte_make((phys_addr_t)page->private << PAGE_SHIFT,
+				bits | PTE_NOCACHE | PTE_WRITETHROUGH);
+	return pte_make(page_phys(page), bits);
+}
+
 static void *local_set(unsigned int slot, struct page *page)
 {
 	uintptr_t va = local_address(slot);
 
-	pte_set(kernel_pte(va), pte_make(page_phys(page), PTE_PRESENT | PTE_WRITE | pte_nx));
+	pte_set(kernel_pte(va), page_entry(page));
 	invlpg(va);
 	return (void *)va;
 }
@@ -58,8 +69,6 @@ void *kmap_local_slow(struct page *page)
 	struct task *task = current;
 	unsigned int slot;
 
-	if (page->flags & PG_DEVICE)
-		return (void *)page->private;
 	if (this_cpu()->irq_depth) {
 		slot = irq_slots_used[this_cpu()->id]++;
 		if (slot >= IRQ_SLOTS)
@@ -80,8 +89,6 @@ void kunmap_local_slow(void *address)
 	struct task *task = current;
 	unsigned int slot;
 
-	if (va < KMAP_LOCAL_START || va >= LOCAL_END)
-		return; /* device memory: the mapping is the device's */
 	if (this_cpu()->irq_depth)
 		slot = KMAP_LOCAL_MAX + --irq_slots_used[this_cpu()->id];
 	else
@@ -182,10 +189,10 @@ void *kmap(struct page *page)
 {
 	unsigned int i;
 
-	if (!(page->flags & (PG_HIGH | PG_DEVICE)))
+	/* A fake page may go while the pool still shows it: kmap_local is for those. */
+	assert(!(page->flags & PG_DEVICE));
+	if (!(page->flags & PG_HIGH))
 		return page_address_low(page);
-	if (page->flags & PG_DEVICE)
-		return (void *)page->private;
 	/*
 	 * kunmap() makes an entry unused under pool_lock before it wakes, and the condition takes
 	 * pool_lock after the sleeper is on the queue: one of the two sees the other.

@@ -2,11 +2,10 @@
  * Addresses for page contents. All code that touches what is in a page goes through these.
  *
  * kmap_local: a small stack of mappings (KMAP_LOCAL_MAX) owned by the running task, given back in
- * reverse order, kept across a sleep (the task then stays on its CPU). Low memory and device pages
- * cost nothing. Never sleeps, never fails; also in interrupts (at most 2 deep there). kmap: for
- * mappings that outlive a function, from a shared pool; sleeps while the pool is full; the same
- * page gets the same address. `page` may be a tail of a compound page, or a fake page: its mapping
- * is the device's.
+ * reverse order, kept across a sleep (the task then stays on its CPU). Low memory costs nothing. Never
+ * sleeps, never fails; also in interrupts (at most 2 deep there). kmap: for mappings that outlive a
+ * function, from a shared pool; sleeps while the pool is full; the same page gets the same address.
+ * `page` may be a tail of a compound page, and for kmap_local a fake page: its mapping is uncached.
  */
 #ifndef MM_KMAP_H
 #define MM_KMAP_H

@@ -411,6 +411,8 @@ static long remap(struct mm *mm, const struct remap *r, struct list *dead)
 		return refuse(EFAULT, "the old range is not one mapping");
 	if (vma->flags & VMA_HUGE)
 		return refuse(EINVAL, "huge pages stay where they are");
+	if (vma->flags & VMA_DEVICE && r->new_len > r->len)
+		return refuse(EINVAL, "device memory does not grow");
 	if (r->flags & MREMAP_FIXED)
 		return remap_elsewhere(mm, r, dead);
 	if (r->new_len <= r->len) {

@@ -412,13 +412,11 @@ void page_free_low(void *address)
 	page_put(virt_to_page(address));
 }
 
-void page_init_device(struct page *page, void *address)
+void page_init_device(struct page *page, unsigned int frame)
 {
-	memset(page, 0, sizeof(*page));
-	page->flags = PG_DEVICE | PG_UPTODATE;
+	*page = (struct page){ .flags = PG_DEVICE | PG_UPTODATE, .private = frame };
 	atomic_set(&page->refs, 1);
 	list_init(&page->link);
-	page->private = (unsigned long)address;
 }
 
 /* ---- counts, shrinkers, boot ---- */

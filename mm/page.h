@@ -9,8 +9,8 @@
  * 3. zone locks are taken irqsave: pages are freed from interrupts.
  * 4. `lent` counts the pipe slots, packets and bios made from slots that hold a page: its bytes
  *    must not change then (fs/pagecache.h, page_begin_write).
- * 5. A *fake page* (PG_DEVICE) stands for device memory. It is not in mem_map, has no frame number
- *    here, and `private` is the kernel address of its mapping. kmap works on it.
+ * 5. A *fake page* (PG_DEVICE) stands for device memory. It is not in mem_map; its frame
+ *    number is in `private`. kmap_local works on it.
  */
 #ifndef MM_PAGE_H
 #define MM_PAGE_H
@@ -161,8 +161,8 @@ static inline bool page_fail_now(void)
 	return unlikely(atomic_read(&page_fail_nth) > 0) && page_fail_slow();
 }
 
-/* A fake page for device memory whose kernel mapping is `address`. */
-void page_init_device(struct page *page, void *address);
+/* A fake page for the device memory in that frame, with one reference. */
+void page_init_device(struct page *page, unsigned int frame);
 
 /* The page for kernel stacks, tables and the like as an address: low memory, zeroed. NULL. */
 void *page_alloc_low(unsigned int order);

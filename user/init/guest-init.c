@@ -38,8 +38,8 @@
 #define WINDOW	     3072
 #define HEADER	     3
 #define OUTPUT_MAX   4096
-#define SILENCE_MS   1000      /* how long left-over output may take to come */
-#define LEFTOVER_MAX (1 << 20) /* and how much of it there may be: a pipe at its largest */
+#define SILENCE_MS   1000	/* how long left-over output may take to come */
+#define LEFTOVER_MAX (32 << 20) /* and how much of it there may be: 16 slots of 2 MiB */
 
 struct list {
 	char *bytes;

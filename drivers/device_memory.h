@@ -1,0 +1,31 @@
+/*
+ * Device memory as files: a PCI device's memory BARs, and the framebuffer.
+ */
+#ifndef DRIVERS_DEVICE_MEMORY_H
+#define DRIVERS_DEVICE_MEMORY_H
+
+#include "fs/splice.h"
+#include "fs/vfs.h"
+
+/* A range of device addresses; file->private of an open file. */
+struct device_memory {
+	phys_addr_t phys;
+	uint32_t size; /* bytes */
+};
+
+/*
+ * File operations for it. Reads end at `size`, writes beyond it are ENOSPC. mmap: shared mappings of
+ * whole pages, uncached; -EINVAL where the memory does not begin with a page, for private ones and
+ * beyond the end. splice_read publishes references: the bytes are copied once, out of the pipe.
+ */
+ssize_t device_memory_read(struct file *file, struct iter *to, file_off_t *pos);
+ssize_t device_memory_write(struct file *file, struct iter *from, file_off_t *pos);
+int device_memory_mmap(struct file *file, struct vma *vma);
+ssize_t device_memory_splice_read(struct file *file, file_off_t *pos, size_t len,
+				  struct slot_list *slots);
+
+/* Copy between device memory, from byte `at` on, and kernel memory. */
+void device_memory_copy(const struct device_memory *memory, unsigned int at, void *buffer,
+			unsigned int len, bool write);
+
+#endif
