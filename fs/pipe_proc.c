@@ -47,8 +47,8 @@ static void show_pipe(struct text *text, struct pipe *pipe)
 		struct pipe_slot *slot = pipe_at(pipe, at);
 
 		text_printf(text, "  %s page %x offset %u length %u %s\n", slot->ops->kind,
-			    slot->page->flags & PG_DEVICE ? (unsigned int)slot->page->private :
-							    page_frame(slot->page),
+			    slot->page->flags & PG_DEVICE ? (unsigned int)slot->page->private
+							  : page_frame(slot->page),
 			    slot->offset, slot->len, slot_state(slot));
 	}
 	spin_unlock(&pipe->lock);
