@@ -118,7 +118,6 @@ static const struct pipe_slot_ops mmio_slot_ops = {
 	.release = mmio_release,
 };
 
-//BOOK: device-slot
 ssize_t device_memory_splice_read(struct file *file, file_off_t *pos, size_t len,
 				  struct slot_list *slots)
 {
