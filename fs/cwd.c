@@ -119,6 +119,14 @@ static void put_front(struct front_text *text, const char *string, size_t len)
 	memcpy(text->start, string, len);
 }
 
+/* "pipe:[17]". */
+static char *anonymous_text(const struct inode *inode, char *buf, size_t size)
+{
+	return snprintf(buf, size, "%s:[%u]", inode->kind, (unsigned int)inode->number) < size
+		       ? buf
+		       : ERR_PTR(-ENAMETOOLONG);
+}
+
 #define DELETED " (deleted)"
 
 char *path_text(const struct path *path, char *buf, size_t size)
@@ -128,6 +136,8 @@ char *path_text(const struct path *path, char *buf, size_t size)
 	const struct dentry *dentry = path->dentry;
 	char *end;
 
+	if (dentry->inode && dentry->inode->kind)
+		return anonymous_text(dentry->inode, buf, size);
 	spin_lock(&dcache_lock);
 	put_front(&text, "", 1);
 	if (dentry->unhashed)
@@ -153,14 +163,8 @@ char *path_text(const struct path *path, char *buf, size_t size)
 
 char *file_text(struct file *file, char *buf, size_t size)
 {
-	struct inode *inode = file->inode;
-
-	if (file->path.mount && !inode->kind)
-		return path_text(&file->path, buf, size);
-	if (snprintf(buf, size, "%s:[%u]", inode->kind ? inode->kind : "anon_inode",
-		     (unsigned int)inode->number) >= size)
-		return ERR_PTR(-ENAMETOOLONG);
-	return buf;
+	return file->path.mount ? path_text(&file->path, buf, size)
+				: anonymous_text(file->inode, buf, size);
 }
 
 long sys_getcwd(char __user *user_buf, size_t size)

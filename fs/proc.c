@@ -1,117 +1,495 @@
 /*
  * The file system "proc": files that print themselves.
  *
- * 1. Registered files (PROC_FILE) and the directories on the way to them are nodes of a tree that
- *    is made once, at boot, and never changes. Inodes are made from it when they are asked for;
- *    inode->private is the node.
- * 2. A file that is read from its start is printed into a buffer of the open file, as large as it
+ * 1. All names are in one table (PROC_ENTRY), directories too; those below "/pid" are what each
+ *    process has. inode->private is the entry, inode->number is made of process, descriptor and
+ *    entry. Inodes hold nothing else: each use looks the process up again, and tells of the one that
+ *    has the number at that moment.
+ * 2. Names of processes are believed only as long as the process is there, those of descriptors
+ *    never (revalidate); the owner is looked at again then.
+ * 3. What lets the caller act as the process could - descriptors, maps, the program - is for those
+ *    who could debug it: root, and processes with all its user ids.
+ * 4. A file that is read from its start is printed into a buffer of the open file, as large as it
  *    takes; what is read behind it comes from that buffer. So a reader with a small buffer sees one
- *    state, not a mix.
- * 3. reader->lock serialises those who share an open file. It is held across copies to the user: no
- *    page fault leads here.
- * 4. The directories of processes are in fs/proc_pid.c.
+ *    state, not a mix. reader->lock serialises those who share an open file. It is held across
+ *    copies to the user: no page fault leads here.
+ * 5. tasks_lock guards what is seen of another process; a reference to its files is taken under it.
+ *    Nothing is printed while it is held.
  */
-#include "fs/proc_internal.h"
+#include "fs/proc.h"
+#include "fs/file.h"
 #include "fs/splice.h"
-#include "kernel/init.h"
-#include "kernel/log.h"
+#include "kernel/process.h"
 #include "lib/string.h"
 #include "mm/slab.h"
 #include "mm/vmalloc.h"
 
-#define PROC_MAGIC   0x9fa0
-#define TEXT_FIRST   4096u /* size of the first buffer; it grows by GROWTH */
-#define TEXT_GROWTH  4u
-#define TEXT_MAX     (4u << 20)
-#define FIRST_COOKIE 2
-#define PID_COOKIES  0x10000 /* readdir positions of processes begin here */
-
-struct node {
-	const char *name; /* not terminated */
-	unsigned int len, number;
-	const struct proc_entry *entry; /* NULL: a directory */
-	struct node *parent;
-	struct list children, sibling;
-};
+#define PROC_MAGIC  0x9fa0
+#define TEXT_FIRST  PAGE_SIZE /* size of the first buffer; it grows by TEXT_GROWTH */
+#define TEXT_GROWTH 4u
+#define TEXT_MAX    (4u << 20)
+#define PID_COOKIES 0x10000 /* readdir positions of processes begin here */
+#define FD_BITS	    16u	    /* OPEN_MAX_LIMIT */
+#define ENTRY_BITS  8u
 
 extern const struct proc_entry _proc_files_start[], _proc_files_end[];
 
-static struct node root_node = {
-	.name = "",
-	.number = PROC_ROOT_NUMBER,
-	.parent = &root_node,
-	.children = LIST_INIT(root_node.children),
-	.sibling = LIST_INIT(root_node.sibling),
+PROC_ENTRY(root, .path = "", .mode = S_IFDIR | 0555);
+PROC_ENTRY(self, .path = "self", .mode = S_IFLNK | 0777);
+PROC_ENTRY(sys, .path = "sys", .mode = S_IFDIR | 0555);
+PROC_ENTRY(sys_fs, .path = "sys/fs", .mode = S_IFDIR | 0555);
+PROC_ENTRY(sys_vm, .path = "sys/vm", .mode = S_IFDIR | 0555);
+PROC_ENTRY(pid, .path = "/pid", .mode = S_IFDIR | 0555);
+PROC_ENTRY(pid_fd, .path = "/pid/fd", .mode = S_IFDIR | 0500);
+PROC_ENTRY(pid_cmdline, .path = "/pid/cmdline", .mode = 0444, .show_process = proc_show_cmdline);
+PROC_ENTRY(pid_maps, .path = "/pid/maps", .mode = 0400, .show_process = proc_show_maps);
+PROC_ENTRY(pid_stat, .path = "/pid/stat", .mode = 0444, .show_process = proc_show_stat);
+PROC_ENTRY(pid_status, .path = "/pid/status", .mode = 0444, .show_process = proc_show_status);
+
+/* ---- entries and inodes ---- */
+
+static const struct proc_entry *entry_of(const struct inode *inode)
+{
+	return inode->private;
+}
+
+static unsigned int pid_of(const struct inode *inode)
+{
+	return inode->number >> (FD_BITS + ENTRY_BITS);
+}
+
+static uint64_t number_of(const struct proc_entry *entry, unsigned int pid, unsigned int fd)
+{
+	return ((uint64_t)pid << FD_BITS | fd) << ENTRY_BITS | (entry - _proc_files_start + 1);
+}
+
+/* The entry's name, if it stands in that directory; NULL. */
+static const char *name_in(const struct proc_entry *entry, const struct proc_entry *dir)
+{
+	size_t len = strlen(dir->path);
+	const char *name = entry->path + len;
+
+	if (strncmp(entry->path, dir->path, len) || (len && *name++ != '/'))
+		return NULL;
+	return *name && !strchr(name, '/') ? name : NULL;
+}
+
+/* A decimal number without leading zeros, below 2^31. */
+static bool parse_number(const struct dentry *dentry, unsigned int *number)
+{
+	unsigned int len = dentry->name_len;
+
+	*number = 0;
+	if (len == 0 || len > 9 || (dentry->name[0] == '0' && len > 1))
+		return false;
+	for (unsigned int i = 0; i < len; i++) {
+		if (dentry->name[i] < '0' || dentry->name[i] > '9')
+			return false;
+		*number = *number * 10 + (dentry->name[i] - '0');
+	}
+	return true;
+}
+
+static void set_owner(struct inode *inode, const struct process *process)
+{
+	inode->uid = process->cred.euid;
+	inode->gid = process->cred.egid;
+}
+
+static const struct inode_ops proc_ops;
+static const struct file_ops proc_dir_ops, proc_text_ops;
+
+/* process: NULL: of none. ERR_PTR(-ENOMEM). */
+static struct inode *proc_inode(struct super_block *sb, const struct proc_entry *entry,
+				const struct process *process, unsigned int fd)
+{
+	uint64_t number = number_of(entry, process ? process->pid : 0, fd);
+	bool fresh;
+	struct inode *inode = inode_get_number(sb, number, &fresh);
+
+	if (IS_ERR(inode))
+		return inode;
+	if (fresh) {
+		inode->mode = entry->mode & S_IFMT ? entry->mode : S_IFREG | entry->mode;
+		inode->ops = &proc_ops;
+		inode->file_ops = S_ISDIR(inode->mode) ? &proc_dir_ops : &proc_text_ops;
+		inode->private = (void *)entry;
+		inode->nr_links = S_ISDIR(inode->mode) ? 2 : 1;
+		inode_ready(inode);
+	}
+	if (process)
+		set_owner(inode, process);
+	return inode;
+}
+
+/* ---- processes ---- */
+
+static bool may_inspect(const struct process *process)
+{
+	const struct credentials *own, *other = &process->cred;
+
+	if (!current->process || current->process == process)
+		return true;
+	own = &current->process->cred;
+	if (own->euid == 0)
+		return true;
+	return process->dumpable && own->fsuid == other->uid && own->fsuid == other->euid &&
+	       own->fsuid == other->suid && own->fsgid == other->gid && own->fsgid == other->egid &&
+	       own->fsgid == other->sgid;
+}
+
+/*
+ * The process of an inode, if the caller may look into it, or if what he wants is for all.
+ * ERR_PTR(-ESRCH, -EACCES).
+ */
+static struct process *inspect(const struct inode *inode, bool for_all)
+{
+	struct process *process = process_find(pid_of(inode));
+
+	if (!process)
+		return ERR_PTR(-ESRCH);
+	if (for_all || may_inspect(process))
+		return process;
+	process_put(process);
+	return ERR_PTR(-EACCES);
+}
+
+static struct file_table *process_files(struct process *process)
+{
+	unsigned int flags = spin_lock_irqsave(&tasks_lock);
+	struct file_table *files = NULL;
+	struct task *task;
+
+	list_for_each(task, &process->threads, thread_link)
+		if (!files && task->files)
+			files = task->files;
+	if (files)
+		atomic_inc(&files->users);
+	spin_unlock_irqrestore(&tasks_lock, flags);
+	return files;
+}
+
+/* The open file, with a reference; NULL. */
+static struct file *process_file(struct process *process, unsigned int fd)
+{
+	struct file_table *files = process_files(process);
+	struct file *file = files ? file_table_get(files, fd) : NULL;
+
+	file_table_put(files);
+	return file;
+}
+
+/* The lowest number of a process from `from` on; 0: none. */
+static unsigned int next_pid(unsigned int from)
+{
+	unsigned int flags = spin_lock_irqsave(&tasks_lock);
+	unsigned int found = 0;
+	struct process *process;
+
+	list_for_each(process, &all_processes, all_link)
+		if (process->pid >= from && (found == 0 || process->pid < found))
+			found = process->pid;
+	spin_unlock_irqrestore(&tasks_lock, flags);
+	return found;
+}
+
+/* ---- links ---- */
+
+static int fd_link(struct process *process, unsigned int fd, struct path *path)
+{
+	struct file *file = process_file(process, fd);
+	int error = -ENOENT;
+
+	if (file) {
+		error = file_path(file, path);
+		file_put(file);
+	}
+	return error;
+}
+PROC_ENTRY(pid_fd_link, .path = "/pid/fd/N", .mode = S_IFLNK | 0700, .link = fd_link);
+
+/* The file that has the name of the program now. */
+static int exe_link(struct process *process, unsigned int fd, struct path *path)
+{
+	char *name = kmalloc(PATH_MAX, 0);
+	unsigned int flags;
+	int error;
+
+	if (!name)
+		return -ENOMEM;
+	flags = spin_lock_irqsave(&tasks_lock);
+	strlcpy(name, process->executable ? process->executable : "", PATH_MAX);
+	spin_unlock_irqrestore(&tasks_lock, flags);
+	error = path_lookup(AT_FDCWD, name, LOOKUP_FOLLOW, path);
+	kfree(name);
+	return error;
+}
+PROC_ENTRY(pid_exe, .path = "/pid/exe", .mode = S_IFLNK | 0777, .link = exe_link);
+
+static int proc_follow(struct inode *inode, struct path *path)
+{
+	unsigned int fd = inode->number >> ENTRY_BITS & ((1u << FD_BITS) - 1);
+	struct process *process = inspect(inode, false);
+	int error;
+
+	if (IS_ERR(process))
+		return PTR_ERR(process);
+	error = entry_of(inode)->link(process, fd, path);
+	process_put(process);
+	return error;
+}
+
+static ssize_t proc_readlink(struct inode *inode, char *buf, size_t size)
+{
+	struct path path;
+	ssize_t len = proc_follow(inode, &path);
+	char *text;
+
+	if (len)
+		return len;
+	text = path_text(&path, buf, size);
+	len = PTR_ERR(text);
+	if (!IS_ERR(text)) {
+		len = strlen(text);
+		memmove(buf, text, len + 1);
+	}
+	path_put(&path);
+	return len;
+}
+
+static ssize_t self_readlink(struct inode *inode, char *buf, size_t size)
+{
+	return current->process ? snprintf(buf, size, "%u", current->process->pid) : -ENOENT;
+}
+
+static const struct inode_ops self_ops = { .readlink = self_readlink };
+
+/* ---- directories ---- */
+
+static struct inode *fd_lookup(struct inode *dir, struct dentry *dentry)
+{
+	struct process *process = inspect(dir, false);
+	struct inode *inode = NULL;
+	struct file *file = NULL;
+	unsigned int fd;
+
+	if (IS_ERR(process))
+		return ERR_PTR(PTR_ERR(process));
+	if (parse_number(dentry, &fd) && fd < 1u << FD_BITS)
+		file = process_file(process, fd);
+	if (file) {
+		inode = proc_inode(dir->sb, &proc_file_pid_fd_link, process, fd);
+		if (!IS_ERR(inode))
+			inode->mode = S_IFLNK | 0100 | (file->readable ? 0400 : 0) |
+				      (file->writable ? 0200 : 0);
+		file_put(file);
+	}
+	process_put(process);
+	return inode;
+}
+
+static struct inode *proc_lookup(struct inode *dir, struct dentry *dentry)
+{
+	const struct proc_entry *entry, *found = NULL;
+	unsigned int pid = pid_of(dir);
+	struct process *process = NULL;
+	struct inode *inode = NULL;
+
+	if (entry_of(dir) == &proc_file_pid_fd)
+		return fd_lookup(dir, dentry);
+	for (entry = _proc_files_start; entry < _proc_files_end; entry++) {
+		const char *name = name_in(entry, entry_of(dir));
+
+		if (name && !strcmp(name, dentry->name))
+			found = entry;
+	}
+	if (!found && entry_of(dir) == &proc_file_root && parse_number(dentry, &pid))
+		found = &proc_file_pid;
+	if (pid)
+		process = process_find(pid);
+	if (found && (process || found->path[0] != '/'))
+		inode = proc_inode(dir->sb, found, process, 0);
+	if (found == &proc_file_self && !IS_ERR(inode))
+		inode->ops = &self_ops;
+	if (process)
+		process_put(process);
+	return inode;
+}
+
+/* Takes no lock of the directory; a name that is not true any more is looked up again. */
+static bool proc_revalidate(struct inode *dir, struct dentry *dentry)
+{
+	unsigned int pid = pid_of(dir);
+	struct process *process;
+
+	if (entry_of(dir) == &proc_file_pid_fd)
+		return false;
+	if (!pid && !parse_number(dentry, &pid))
+		return true;
+	process = process_find(pid);
+	if (!process)
+		return false;
+	if (dentry->inode)
+		set_owner(dentry->inode, process);
+	process_put(process);
+	return dentry->inode != NULL;
+}
+
+/* Emit the name of a number, at position base + number. False: the buffer is full. */
+static bool emit_number(struct dir_context *context, file_off_t base, unsigned int number,
+			uint64_t inode_number, unsigned int type)
+{
+	char name[12];
+
+	context->pos = base + number;
+	if (!context->emit(context, name, snprintf(name, sizeof(name), "%u", number), inode_number,
+			   DT_OF_MODE(type)))
+		return false;
+	context->pos++;
+	return true;
+}
+
+static int fd_readdir(struct inode *dir, struct dir_context *context)
+{
+	struct process *process = inspect(dir, false);
+	struct file_table *files;
+	bool room = true;
+
+	if (IS_ERR(process))
+		return PTR_ERR(process);
+	files = process_files(process);
+	for (unsigned int fd = context->pos - 2; files && room && fd < READ_ONCE(files->size);
+	     fd++) {
+		struct file *file = file_table_get(files, fd);
+
+		if (!file)
+			continue;
+		file_put(file);
+		room = emit_number(context, 2, fd,
+				   number_of(&proc_file_pid_fd_link, process->pid, fd), S_IFLNK);
+	}
+	file_table_put(files);
+	process_put(process);
+	return 0;
+}
+
+static void pid_readdir(struct dir_context *context)
+{
+	file_off_t first = MAX(context->pos - PID_COOKIES, 0);
+	unsigned int pid;
+
+	for (pid = first > INT32_MAX ? 0 : next_pid(first); pid; pid = next_pid(pid + 1))
+		if (!emit_number(context, PID_COOKIES, pid, number_of(&proc_file_pid, pid, 0),
+				 S_IFDIR))
+			return;
+}
+
+static int proc_readdir(struct file *file, struct dir_context *context)
+{
+	struct inode *dir = file->inode;
+	const struct proc_entry *entry = entry_of(dir);
+	unsigned int nr = _proc_files_end - _proc_files_start;
+
+	if (!dir_emit_dots(context, dir->number, file->path.dentry->parent->inode->number))
+		return 0;
+	if (entry == &proc_file_pid_fd)
+		return fd_readdir(dir, context);
+	for (; context->pos - 2 < nr; context->pos++) {
+		const struct proc_entry *child = &_proc_files_start[context->pos - 2];
+		const char *name = name_in(child, entry);
+
+		if (name &&
+		    !context->emit(context, name, strlen(name), number_of(child, pid_of(dir), 0),
+				   DT_OF_MODE(child->mode ?: S_IFREG)))
+			return 0;
+	}
+	if (entry == &proc_file_root)
+		pid_readdir(context);
+	return 0;
+}
+
+static const struct file_ops proc_dir_ops = {
+	.llseek = generic_llseek,
+	.readdir = proc_readdir,
 };
-static const struct inode_ops dir_ops;
-static const struct file_ops dir_file_ops;
+
+/* Shells open files with O_TRUNC to write to them. */
+static int proc_truncate(struct inode *inode, file_off_t size)
+{
+	return size ? -EINVAL : 0;
+}
+
+static const struct inode_ops proc_ops = {
+	.lookup = proc_lookup,
+	.revalidate = proc_revalidate,
+	.readlink = proc_readlink,
+	.follow = proc_follow,
+	.truncate = proc_truncate,
+};
 
 /* ---- text ---- */
 
 struct reader {
 	struct mutex lock;
-	int (*show)(struct inode *inode, struct text *text);
-	char *buf;
-	size_t size, len;
+	char *buf; /* of vmalloc, NULL: not printed yet */
+	size_t len;
 };
 
-static char *buffer_alloc(size_t size)
+static int print(struct inode *inode, struct text *text)
 {
-	return size <= TEXT_FIRST ? kmalloc(size, 0) : vmalloc(size);
-}
+	const struct proc_entry *entry = entry_of(inode);
+	struct process *process;
+	int error;
 
-static void buffer_free(char *buf, size_t size)
-{
-	if (size <= TEXT_FIRST)
-		kfree(buf);
-	else
-		vfree(buf);
-}
-
-static void reader_drop(struct reader *reader)
-{
-	if (reader->buf)
-		buffer_free(reader->buf, reader->size);
-	reader->buf = NULL;
+	if (entry->show) {
+		entry->show(text);
+		return 0;
+	}
+	if (!entry->show_process)
+		return -EINVAL;
+	process = inspect(inode, entry->mode & 0044);
+	if (IS_ERR(process))
+		return PTR_ERR(process);
+	error = entry->show_process(process, text);
+	process_put(process);
+	return error;
 }
 
 /* Print the file. lock is held. */
 static int reader_fill(struct reader *reader, struct inode *inode)
 {
-	reader_drop(reader);
-	for (size_t size = TEXT_FIRST; size <= TEXT_MAX; size *= TEXT_GROWTH) {
-		struct text text = { .buf = buffer_alloc(size), .size = size };
-		int error;
+	int error = -EFBIG;
 
-		if (!text.buf)
-			return -ENOMEM;
-		error = reader->show(inode, &text);
+	vfree(reader->buf);
+	reader->buf = NULL;
+	for (size_t size = TEXT_FIRST; size <= TEXT_MAX; size *= TEXT_GROWTH) {
+		struct text text = { .buf = vmalloc(size), .size = size };
+
+		error = text.buf ? print(inode, &text) : -ENOMEM;
 		if (!error && !text.full) {
 			reader->buf = text.buf;
-			reader->size = size;
 			reader->len = text.len;
 			return 0;
 		}
-		buffer_free(text.buf, size);
+		vfree(text.buf);
 		if (error)
-			return error;
+			break;
 	}
-	return -EFBIG;
+	return error;
 }
 
-int proc_text_open(struct file *file, int (*show)(struct inode *inode, struct text *text))
+static int text_open(struct inode *inode, struct file *file)
 {
 	struct reader *reader = kzalloc(sizeof(*reader), 0);
 
 	if (!reader)
 		return -ENOMEM;
 	mutex_init(&reader->lock, "proc reader");
-	reader->show = show;
 	file->private = reader;
 	return 0;
 }
 
-ssize_t proc_text_read(struct file *file, struct iter *to, file_off_t *pos)
+static ssize_t text_read(struct file *file, struct iter *to, file_off_t *pos)
 {
 	struct reader *reader = file->private;
 	ssize_t done = mutex_lock_killable(&reader->lock);
@@ -133,189 +511,40 @@ ssize_t proc_text_read(struct file *file, struct iter *to, file_off_t *pos)
 	return done;
 }
 
-void proc_text_release(struct file *file)
+static void text_release(struct file *file)
 {
-	reader_drop(file->private);
-	kfree(file->private);
+	struct reader *reader = file->private;
+
+	vfree(reader->buf);
+	kfree(reader);
 }
 
-/* ---- registered files ---- */
-
-static const struct proc_entry *entry_of(const struct inode *inode)
-{
-	const struct node *node = inode->private;
-
-	return node->entry;
-}
-
-static int entry_show(struct inode *inode, struct text *text)
-{
-	const struct proc_entry *entry = entry_of(inode);
-
-	if (!entry->show)
-		return -EINVAL;
-	entry->show(text);
-	return 0;
-}
-
-static int entry_open(struct inode *inode, struct file *file)
-{
-	return proc_text_open(file, entry_show);
-}
-
-static ssize_t entry_write(struct file *file, struct iter *from, file_off_t *pos)
+static ssize_t text_write(struct file *file, struct iter *from, file_off_t *pos)
 {
 	const struct proc_entry *entry = entry_of(file->inode);
 	size_t len = from->left;
 	char *input;
-	int error;
+	int error = -EFAULT;
 
 	if (!entry->store || len >= PAGE_SIZE)
 		return -EINVAL;
-	input = kmalloc(len + 1, 0);
+	input = kzalloc(len + 1, 0);
 	if (!input)
 		return -ENOMEM;
-	error = -EFAULT;
-	if (iter_copy_from(from, input, len) == len) {
-		input[len] = 0;
+	if (iter_copy_from(from, input, len) == len)
 		error = entry->store(input, len);
-	}
 	kfree(input);
 	return error ? error : (ssize_t)len;
 }
 
-static const struct file_ops text_file_ops = {
-	.open = entry_open,
-	.release = proc_text_release,
-	.read = proc_text_read,
-	.write = entry_write,
+static const struct file_ops proc_text_ops = {
+	.open = text_open,
+	.release = text_release,
+	.read = text_read,
+	.write = text_write,
 	.llseek = generic_llseek,
 	.splice_read = copy_splice_read,
 	.splice_write = copy_splice_write,
-};
-
-/* Shells open files with O_TRUNC to write to them. */
-static int text_truncate(struct inode *inode, file_off_t size)
-{
-	return size ? -EINVAL : 0;
-}
-
-static const struct inode_ops text_inode_ops = { .truncate = text_truncate };
-
-/* ---- the tree ---- */
-
-static struct node *node_child(const struct node *dir, const char *name, unsigned int len)
-{
-	struct node *child;
-
-	list_for_each(child, &dir->children, sibling)
-		if (child->len == len && !memcmp(child->name, name, len))
-			return child;
-	return NULL;
-}
-
-static struct node *node_add(struct node *dir, const char *name, unsigned int len)
-{
-	static unsigned int last_number = PROC_ROOT_NUMBER;
-	struct node *node = kzalloc(sizeof(*node), 0);
-
-	if (!node)
-		panic("no memory for /proc/%s", name);
-	node->name = name;
-	node->len = len;
-	node->number = ++last_number;
-	node->parent = dir;
-	list_init(&node->children);
-	list_add_tail(&dir->children, &node->sibling);
-	return node;
-}
-
-static void __init proc_init(void)
-{
-	for (const struct proc_entry *entry = _proc_files_start; entry < _proc_files_end; entry++) {
-		struct node *dir = &root_node;
-		const char *name = entry->path, *slash;
-
-		while ((slash = strchr(name, '/'))) {
-			struct node *child = node_child(dir, name, slash - name);
-
-			dir = child ? child : node_add(dir, name, slash - name);
-			name = slash + 1;
-		}
-		node_add(dir, name, strlen(name))->entry = entry;
-	}
-}
-INITCALL(3, proc_init);
-
-struct inode *proc_inode(struct super_block *sb, uint64_t number, unsigned int mode,
-			 const struct inode_ops *ops, const struct file_ops *file_ops,
-			 void *private)
-{
-	bool fresh;
-	struct inode *inode = inode_get_number(sb, number, &fresh);
-
-	if (IS_ERR(inode) || !fresh)
-		return inode;
-	inode->mode = mode;
-	inode->ops = ops;
-	inode->file_ops = file_ops;
-	inode->private = private;
-	if (S_ISDIR(mode))
-		inode->nr_links = 2;
-	inode_ready(inode);
-	return inode;
-}
-
-static struct inode *node_inode(struct super_block *sb, struct node *node)
-{
-	if (node->entry)
-		return proc_inode(sb, node->number, S_IFREG | node->entry->mode, &text_inode_ops,
-				  &text_file_ops, node);
-	return proc_inode(sb, node->number, S_IFDIR | 0555, &dir_ops, &dir_file_ops, node);
-}
-
-static struct inode *dir_lookup(struct inode *dir, struct dentry *dentry)
-{
-	const struct node *node = dir->private;
-	struct node *child = node_child(node, dentry->name, dentry->name_len);
-
-	if (child)
-		return node_inode(dir->sb, child);
-	return node == &root_node ? proc_pid_lookup(dir->sb, dentry->name, dentry->name_len) : NULL;
-}
-
-static bool dir_revalidate(struct inode *dir, struct dentry *dentry)
-{
-	return dir->private != &root_node || proc_pid_valid(dentry);
-}
-
-static int dir_readdir(struct file *file, struct dir_context *context)
-{
-	const struct node *dir = file->inode->private;
-	const struct node *child;
-	file_off_t cookie = FIRST_COOKIE;
-
-	if (!dir_emit_dots(context, dir->number, dir->parent->number))
-		return 0;
-	list_for_each(child, &dir->children, sibling) {
-		if (cookie++ < context->pos)
-			continue;
-		if (!context->emit(context, child->name, child->len, child->number,
-				   DT_OF_MODE(child->entry ? S_IFREG : S_IFDIR)))
-			return 0;
-		context->pos = cookie;
-	}
-	return dir == &root_node ? proc_pid_readdir(context, PID_COOKIES) : 0;
-}
-
-static const struct inode_ops dir_ops = {
-	.lookup = dir_lookup,
-	.revalidate = dir_revalidate,
-};
-
-static const struct file_ops dir_file_ops = {
-	.llseek = generic_llseek,
-	.readdir = dir_readdir,
 };
 
 /* ---- the file system ---- */
@@ -329,7 +558,7 @@ static int proc_mount(struct super_block *sb, const char *options)
 	if (*options)
 		return -EINVAL;
 	sb->ops = &proc_super_ops;
-	root = node_inode(sb, &root_node);
+	root = proc_inode(sb, &proc_file_root, NULL, 0);
 	if (IS_ERR(root))
 		return PTR_ERR(root);
 	sb->root = dentry_make_root(sb, root);

@@ -7,20 +7,36 @@
 #include "lib/print.h"
 #include "lib/types.h"
 
-/*
- * PROC_FILE("meminfo", mode, show, store): show fills `text` (called again with a larger buffer
- * while text->full) when the file is read from its start; store gets what one write(2) brought (a
- * copy, NUL-terminated) and returns 0 or -errno. Either may be NULL. Both may sleep. Directories in
- * the path ("sys/vm/drop_caches") are made as needed.
- */
+struct path;
+struct process;
+
 struct proc_entry {
-	const char *path;
-	unsigned int mode; /* 0444, 0644, 0200 */
+	const char *path;  /* "sys/vm/drop_caches"; of what each process has: "/pid/stat" */
+	unsigned int mode; /* with its type; no type: a regular file */
+	/*
+	 * A file: fill `text` (called again with a larger buffer while text->full) when it is read
+	 * from its start; or, show_process, the same of a process: 0, -ENOMEM. Both may sleep.
+	 */
 	void (*show)(struct text *text);
+	int (*show_process)(struct process *process, struct text *text);
+	/* What one write(2) brought (a copy, NUL-terminated): 0 or -errno. NULL: -EINVAL. */
 	int (*store)(char *input, size_t len);
+	/* A link of a process (fd: of its number): where it leads, with references. -ENOENT. */
+	int (*link)(struct process *process, unsigned int fd, struct path *path);
 };
-#define PROC_FILE(id, file_path, file_mode, show_function, store_function) \
-	static const struct proc_entry __section(".proc_files." #id)       \
-		proc_file_##id = { file_path, file_mode, show_function, store_function }
+/* PROC_ENTRY(id, .path = ...); directories have entries of their own. */
+#define PROC_ENTRY(id, ...)                                          \
+	static const struct proc_entry __section(".proc_files." #id) \
+		proc_file_##id = { __VA_ARGS__ }
+/* PROC_FILE(meminfo, "meminfo", mode, show, store): either function may be NULL. */
+#define PROC_FILE(id, file_path, file_mode, show_function, store_function)            \
+	PROC_ENTRY(id, .path = file_path, .mode = file_mode, .show = (show_function), \
+		   .store = (store_function))
+
+/* fs/proc_task.c; as show_process. */
+int proc_show_cmdline(struct process *process, struct text *text);
+int proc_show_maps(struct process *process, struct text *text);
+int proc_show_stat(struct process *process, struct text *text);
+int proc_show_status(struct process *process, struct text *text);
 
 #endif

@@ -1,14 +1,13 @@
 /*
- * /proc: what there is of machine and kernel. Each file is a function and a line that registers it.
+ * /proc: what there is of machine and kernel, settings, and what tests need. Each file is a function
+ * and a line that registers it.
  */
 #include "drivers/block.h"
 #include "fs/pagecache.h"
 #include "fs/proc.h"
 #include "fs/vfs.h"
-#include "kernel/loadavg.h"
-#include "kernel/param.h"
+#include "kernel/log.h"
 #include "kernel/task.h"
-#include "kernel/uname.h"
 #include "lib/div64.h"
 #include "lib/string.h"
 #include "mm/huge.h"
@@ -17,10 +16,17 @@
 #define KB_A_PAGE (PAGE_SIZE / 1024)
 #define NS_A_TICK (NSEC_PER_SEC / 100) /* USER_HZ */
 
-static void count_slab_pages(void *context, const char *name, size_t size, unsigned int in_use,
-			     unsigned int pages)
+struct slab_counts {
+	unsigned int objects, pages;
+};
+
+static void count_slab(void *context, const char *name, size_t size, unsigned int in_use,
+		       unsigned int pages)
 {
-	*(unsigned int *)context += pages;
+	struct slab_counts *counts = context;
+
+	counts->objects += in_use;
+	counts->pages += pages;
 }
 
 static void show_kb(struct text *text, const char *name, unsigned int pages)
@@ -30,11 +36,13 @@ static void show_kb(struct text *text, const char *name, unsigned int pages)
 
 static void meminfo_show(struct text *text)
 {
-	unsigned int cached = atomic_read(&nr_cached_pages), slab = 0, total, free;
+	unsigned int cached = atomic_read(&nr_cached_pages), total, free;
+	struct slab_counts slabs = { 0 };
 	struct memory_stats memory;
 
 	memory_stats(&memory);
-	slab_walk(count_slab_pages, &slab);
+	slab_walk(count_slab, &slabs);
+	huge_stats(&total, &free);
 	show_kb(text, "MemTotal", memory.total);
 	show_kb(text, "MemFree", memory.free);
 	show_kb(text, "MemAvailable", memory.free + cached);
@@ -42,37 +50,14 @@ static void meminfo_show(struct text *text)
 	show_kb(text, "Cached", cached);
 	show_kb(text, "HighTotal", memory.total - memory.low_total);
 	show_kb(text, "HighFree", memory.free - memory.low_free);
-	show_kb(text, "LowTotal", memory.low_total);
-	show_kb(text, "LowFree", memory.low_free);
 	show_kb(text, "SwapTotal", 0);
 	show_kb(text, "SwapFree", 0);
 	show_kb(text, "Dirty", atomic_read(&nr_dirty_pages));
-	show_kb(text, "Slab", slab);
-	huge_stats(&total, &free);
+	show_kb(text, "Slab", slabs.pages);
 	text_printf(text, "HugePages_Total: %7u\nHugePages_Free:  %7u\n", total, free);
 	show_kb(text, "Hugepagesize", HUGE_PAGES);
 }
 PROC_FILE(meminfo, "meminfo", 0444, meminfo_show, NULL);
-
-/* CPUID leaves 0, 1 and 0x80000002.. (Intel SDM vol. 2, CPUID). All CPUs are taken to be alike. */
-static void cpuid_names(char vendor[13], char model[49])
-{
-	uint32_t r[4];
-
-	memset(vendor, 0, 13);
-	memset(model, 0, 49);
-	cpuid(0, 0, r);
-	memcpy(vendor, &r[1], 4);
-	memcpy(vendor + 4, &r[3], 4);
-	memcpy(vendor + 8, &r[2], 4);
-	cpuid(0x80000000, 0, r);
-	if (r[0] < 0x80000004 || r[0] > 0x8000ffff)
-		return;
-	for (unsigned int i = 0; i < 3; i++) {
-		cpuid(0x80000002 + i, 0, r);
-		memcpy(model + 16 * i, r, 16);
-	}
-}
 
 static void show_flags(struct text *text)
 {
@@ -93,24 +78,17 @@ static void show_flags(struct text *text)
 	text_printf(text, "\n\n");
 }
 
+/* CPUID leaf 0x80000002.. (Intel SDM vol. 2, CPUID). All CPUs are taken to be alike. */
 static void cpuinfo_show(struct text *text)
 {
-	char vendor[13], model[49];
-	uint32_t r[4], family, number;
+	char model[49] = "";
+	uint32_t r[4];
 
-	cpuid_names(vendor, model);
-	cpuid(1, 0, r);
-	family = r[0] >> 8 & 15;
-	number = r[0] >> 4 & 15;
-	if (family == 6 || family == 15)
-		number |= r[0] >> 12 & 0xf0;
-	if (family == 15)
-		family += r[0] >> 20 & 0xff;
+	cpuid(0x80000000, 0, r);
+	for (unsigned int i = 0; i < 3 && r[0] >= 0x80000004; i++)
+		cpuid(0x80000002 + i, 0, (uint32_t *)(model + 16 * i));
 	for (unsigned int i = 0; i < nr_cpus; i++) {
-		text_printf(text, "processor\t: %u\nvendor_id\t: %s\ncpu family\t: %u\n", i, vendor,
-			    family);
-		text_printf(text, "model\t\t: %u\nmodel name\t: %s\nstepping\t: %u\n", number,
-			    model, r[0] & 15);
+		text_printf(text, "processor\t: %u\nmodel name\t: %s\n", i, model);
 		show_flags(text);
 	}
 }
@@ -142,20 +120,6 @@ static void uptime_show(struct text *text)
 }
 PROC_FILE(uptime, "uptime", 0444, uptime_show, NULL);
 
-static void loadavg_show(struct text *text)
-{
-	struct task_counts counts;
-	unsigned int loads[3];
-
-	load_averages(loads);
-	tasks_count(&counts);
-	for (unsigned int i = 0; i < 3; i++)
-		text_printf(text, "%u.%02u ", loads[i] >> LOAD_SHIFT,
-			    (loads[i] & ((1u << LOAD_SHIFT) - 1)) * 100 >> LOAD_SHIFT);
-	text_printf(text, "%u/%u %u\n", counts.running, counts.tasks, counts.last_pid);
-}
-PROC_FILE(loadavg, "loadavg", 0444, loadavg_show, NULL);
-
 /* User and system time are not told apart: all that is not idle counts as the first. */
 static void show_cpu_time(struct text *text, const char *name, uint64_t idle, uint64_t all)
 {
@@ -169,7 +133,6 @@ static void show_cpu_time(struct text *text, const char *name, uint64_t idle, ui
 static void stat_show(struct text *text)
 {
 	uint64_t now = time_now();
-	struct task_counts counts;
 	char name[8];
 
 	show_cpu_time(text, "cpu ", idle_ns(), now * nr_cpus);
@@ -177,51 +140,100 @@ static void stat_show(struct text *text)
 		snprintf(name, sizeof(name), "cpu%u", i);
 		show_cpu_time(text, name, cpus[i].idle_ns, now);
 	}
-	tasks_count(&counts);
-	text_printf(text, "btime %llu\nprocs_running %u\nprocs_blocked %u\n",
-		    (unsigned long long)div_u64(time_wall() - now, NSEC_PER_SEC, NULL),
-		    counts.running, counts.blocked);
+	text_printf(text, "btime %llu\n",
+		    (unsigned long long)div_u64(time_wall() - now, NSEC_PER_SEC, NULL));
 }
 PROC_FILE(stat, "stat", 0444, stat_show, NULL);
-
-/* ---- names ---- */
-
-static void version_show(struct text *text)
-{
-	text_printf(text, "%s version %s (gcc " __VERSION__ ") %s\n", UTS_SYSNAME, UTS_RELEASE,
-		    UTS_VERSION);
-}
-PROC_FILE(version, "version", 0444, version_show, NULL);
-
-static void cmdline_show(struct text *text)
-{
-	text_printf(text, "%s\n", kernel_command_line);
-}
-PROC_FILE(cmdline, "cmdline", 0444, cmdline_show, NULL);
 
 PROC_FILE(mounts, "mounts", 0444, mounts_show, NULL);
 PROC_FILE(filesystems, "filesystems", 0444, file_systems_show, NULL);
 
-static void partitions_show(struct text *text)
-{
-	const struct block_device *device;
+/* ---- sys/vm ---- */
 
-	text_printf(text, "major minor  #blocks  name\n\n");
+static void drop_pages(struct super_block *sb)
+{
+	struct inode *inode = inode_next(sb, NULL);
+
+	for (; inode; inode = inode_next(sb, inode))
+		mapping_drop_clean(&inode->mapping, 0, UINT32_MAX);
+}
+
+/* What stands in no file: the raw devices' pages, which file systems' metadata live in. */
+static void drop_device_pages(void)
+{
+	struct block_device *device;
+
 	list_for_each(device, &block_devices, link)
-		text_printf(text, "%4u  %7u %10llu %s\n", device->major, device->minor,
-			    (unsigned long long)device->sectors / 2, device->name);
-}
-PROC_FILE(partitions, "partitions", 0444, partitions_show, NULL);
-
-static void show_slab(void *context, const char *name, size_t size, unsigned int in_use,
-		      unsigned int pages)
-{
-	text_printf(context, "%-20s %8u %8zu %8u\n", name, in_use, size, pages);
+		if (device->inode)
+			mapping_drop_clean(&device->inode->mapping, 0, UINT32_MAX);
 }
 
-static void slabinfo_show(struct text *text)
+/* 1: pages, 2: names and inodes, 3: both. Only what is clean; sync(2) before it makes everything
+ * clean. */
+static int drop_caches_store(char *input, size_t len)
 {
-	text_printf(text, "# %-18s %8s %8s %8s\n", "name", "objects", "size", "pages");
-	slab_walk(show_slab, text);
+	uint32_t what;
+	int error = parse_u32(input, &what);
+
+	if (error)
+		return error;
+	if (what < 1 || what > 3)
+		return -EINVAL;
+	if (what & 2)
+		dcache_shrink(UINT32_MAX);
+	if (what & 1) {
+		mounts_walk(drop_pages);
+		drop_device_pages();
+	}
+	return 0;
 }
-PROC_FILE(slabinfo, "slabinfo", 0400, slabinfo_show, NULL);
+PROC_FILE(drop_caches, "sys/vm/drop_caches", 0200, NULL, drop_caches_store);
+
+static void fail_nth_show(struct text *text)
+{
+	text_printf(text, "%d\n", atomic_read(&page_fail_nth));
+}
+
+static int fail_nth_store(char *input, size_t len)
+{
+	uint32_t nth;
+	int error = parse_u32(input, &nth);
+
+	if (error || nth > INT32_MAX)
+		return error ? error : -ERANGE;
+	atomic_set(&page_fail_nth, nth);
+	return 0;
+}
+PROC_FILE(fail_nth, "sys/vm/fail_nth", 0600, fail_nth_show, fail_nth_store);
+
+/* ---- what tests need ---- */
+
+/* `c`: a panic, to see what one looks like. */
+static int sysrq_store(char *input, size_t len)
+{
+	if (input[0] != 'c')
+		return -EINVAL;
+	panic("sysrq: crash requested");
+}
+PROC_FILE(sysrq_trigger, "sysrq-trigger", 0200, NULL, sysrq_store);
+
+/*
+ * What must be the same before and after a program has run, a line each: a name and a number. Slabs
+ * count as free pages, since how many of them are half empty is chance; their objects are counted.
+ */
+static void leaks_show(struct text *text)
+{
+	struct slab_counts slabs = { 0 };
+	struct memory_stats memory;
+	unsigned int huge, free_huge;
+
+	memory_stats(&memory);
+	huge_stats(&huge, &free_huge);
+	slab_walk(count_slab, &slabs);
+	text_printf(text, "free_pages %u\ncached_pages %d\nopen_files %d\n",
+		    memory.free + slabs.pages, atomic_read(&nr_cached_pages),
+		    atomic_read(&nr_open_files));
+	text_printf(text, "tasks %d\nslab_objects %u\nfree_huge_pages %u\n", atomic_read(&nr_tasks),
+		    slabs.objects, free_huge);
+}
+PROC_FILE(leaks, "leaks", 0444, leaks_show, NULL);
