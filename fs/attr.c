@@ -312,13 +312,7 @@ static int path_truncate(const struct path *path, file_off_t size)
 	if (!S_ISREG(inode->mode))
 		return -EINVAL;
 	error = inode_permission(inode, MAY_WRITE);
-	if (!error)
-		error = inode_begin_writing(inode);
-	if (error)
-		return error;
-	error = inode_truncate(inode, size);
-	inode_end_writing(inode);
-	return error;
+	return error ? error : inode_truncate(inode, size);
 }
 
 long sys_truncate64(const char __user *name, uint32_t low, uint32_t high)

@@ -2,6 +2,7 @@
  * System calls that are another one with something given: name, parameters, what it comes to. No
  * include guard: included where FORM() is defined, by kernel/syscalls.h and fs/call_forms.c.
  */
+FORM(dup, (unsigned int number), fd_duplicate(number, 0, false))
 FORM(open, (const char __user *name, unsigned int flags, unsigned int mode),
      sys_openat(AT_FDCWD, name, flags, mode))
 FORM(mknod, (const char __user *name, unsigned int mode, unsigned int dev),

@@ -132,7 +132,6 @@ static char *anonymous_text(const struct inode *inode, char *buf, size_t size)
 char *path_text(const struct path *path, char *buf, size_t size)
 {
 	struct front_text text = { buf, buf + size, false };
-	const struct mount *mount = path->mount;
 	const struct dentry *dentry = path->dentry;
 	char *end;
 
@@ -144,13 +143,12 @@ char *path_text(const struct path *path, char *buf, size_t size)
 		put_front(&text, DELETED, strlen(DELETED));
 	end = text.start;
 	for (;;) {
-		if (dentry != mount->root && dentry->parent != dentry) {
+		if (dentry->parent != dentry) {
 			put_front(&text, dentry->name, dentry->name_len);
 			put_front(&text, "/", 1);
 			dentry = dentry->parent;
-		} else if (mount->parent) {
-			dentry = mount->point;
-			mount = mount->parent;
+		} else if (dentry->sb->point) {
+			dentry = dentry->sb->point;
 		} else {
 			break;
 		}
@@ -163,8 +161,8 @@ char *path_text(const struct path *path, char *buf, size_t size)
 
 char *file_text(struct file *file, char *buf, size_t size)
 {
-	return file->path.mount ? path_text(&file->path, buf, size)
-				: anonymous_text(file->inode, buf, size);
+	return file->path.dentry ? path_text(&file->path, buf, size)
+				 : anonymous_text(file->inode, buf, size);
 }
 
 long sys_getcwd(char __user *user_buf, size_t size)

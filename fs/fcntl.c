@@ -79,9 +79,9 @@ long sys_fcntl64(unsigned int number, unsigned int command, unsigned long argume
 	case F_DUPFD_CLOEXEC:
 		return fd_duplicate(number, argument, command == F_DUPFD_CLOEXEC);
 	case F_GETFD:
-		return fd_get_cloexec(number);
+		return fd_cloexec(number, -1);
 	case F_SETFD:
-		return fd_set_cloexec(number, argument & FD_CLOEXEC);
+		return MIN(fd_cloexec(number, argument & FD_CLOEXEC), 0);
 	case F_GETFL:
 		return file_get_flags(number);
 	}

@@ -4,7 +4,6 @@
  * 1. A file has references from descriptors, mappings and calls in progress; with the last one its
  *    release operation runs, which may sleep.
  * 2. release runs only if open succeeded.
- * 3. A regular file that is open for writing counts in its inode (ETXTBSY), from file_alloc() on.
  */
 #include "kernel/init.h"
 #include "mm/slab.h"
@@ -15,12 +14,6 @@
 struct atomic nr_open_files = ATOMIC_INIT(0);
 unsigned int max_open_files = FILES_MIN;
 static struct slab_cache *file_cache;
-
-/* Where the nameless dentries of pipes and sockets are said to be. */
-static struct mount anonymous_mount = {
-	.refs = ATOMIC_INIT(1),
-	.link = LIST_INIT(anonymous_mount.link),
-};
 
 struct file *file_alloc(struct inode *inode, const struct file_ops *ops, unsigned int flags)
 {
@@ -41,12 +34,7 @@ struct file *file_alloc(struct inode *inode, const struct file_ops *ops, unsigne
 	file->ops = ops;
 	file->inode = inode;
 	mutex_init(&file->pos_lock, "file position");
-	if (!file->writable || !S_ISREG(inode->mode))
-		return file;
-	error = inode_begin_writing(inode);
-	if (!error)
-		return file;
-	slab_free(file_cache, file);
+	return file;
 uncount:
 	atomic_dec(&nr_open_files);
 	inode_put(inode);
@@ -64,8 +52,6 @@ void file_put(struct file *file)
 		return;
 	if (file->ops->release)
 		file->ops->release(file);
-	if (file->writable && S_ISREG(file->inode->mode))
-		inode_end_writing(file->inode);
 	inode_put(file->inode);
 	path_put(&file->path);
 	slab_free(file_cache, file);
@@ -74,16 +60,15 @@ void file_put(struct file *file)
 
 int file_path(struct file *file, struct path *result)
 {
-	*result = file->path;
-	if (result->mount) {
-		path_get(result);
-		return 0;
-	}
-	result->dentry = dentry_make_nameless(file->inode);
+	if (file->path.dentry)
+		*result = file->path;
+	else
+		result->dentry = dentry_make_nameless(file->inode);
 	if (!result->dentry)
 		return -ENOMEM;
-	result->mount = &anonymous_mount;
-	atomic_inc(&anonymous_mount.refs);
+	path_get(result);
+	if (!file->path.dentry)
+		dentry_put(result->dentry);
 	return 0;
 }
 
@@ -114,7 +99,6 @@ static void file_init(void)
 	struct memory_stats stats;
 
 	file_cache = slab_cache_create("file", sizeof(struct file), 0);
-	anonymous_mount.sb = pseudo_super_block();
 	memory_stats(&stats);
 	max_open_files = MAX(stats.total, FILES_MIN);
 }

@@ -13,17 +13,18 @@
 
 #define OPEN_MAX_LIMIT 65536u
 
+struct fd_slot {
+	struct file *file; /* NULL: free, or reserved */
+	bool used, cloexec;
+};
+
 struct file_table {
 	struct atomic users;
 	spinlock_t lock;
-	unsigned int size;	 /* entries */
+	unsigned int size;	 /* slots */
 	unsigned int first_free; /* no free descriptor below this one */
-	struct file **files;
-	uint32_t *used;	   /* bitmap: installed or reserved */
-	uint32_t *cloexec; /* bitmap */
-	struct file *initial_files[32];
-	uint32_t initial_used[1];
-	uint32_t initial_cloexec[1];
+	struct fd_slot *slots;
+	struct fd_slot initial[32];
 };
 
 struct fd {
@@ -39,7 +40,7 @@ static inline struct fd fd_get(unsigned int fd)
 
 	if (unlikely(atomic_read(&table->users) != 1))
 		return fd_get_shared(fd);
-	return (struct fd){ fd < table->size ? table->files[fd] : NULL, false };
+	return (struct fd){ fd < table->size ? table->slots[fd].file : NULL, false };
 }
 static inline void fd_put(struct fd fd)
 {

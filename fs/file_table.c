@@ -1,11 +1,11 @@
 /*
  * File tables. See fs/file.h.
  *
- * 1. table->lock (plain) guards the arrays. A task that is the table's only user reads them without
+ * 1. table->lock (plain) guards the slots. A task that is the table's only user reads them without
  *    it: nobody else changes them; whoever looks in from outside (/proc) takes the lock and changes
  *    nothing.
- * 2. A descriptor is free, reserved (its `used` bit is set, no file yet) or open.
- * 3. Tables grow in steps; the three arrays are one piece of memory. They never shrink.
+ * 2. A descriptor is free, reserved (its slot is used, no file yet) or open.
+ * 3. Tables grow in steps, and never shrink.
  * 4. Files are put after the lock is given back.
  */
 #include "lib/string.h"
@@ -16,59 +16,7 @@
 #include "fs/file.h"
 #include "fs/vfs_internal.h"
 
-#define WORD_BITS 32u
-#define GROWTH	  4u
-
-struct arrays {
-	unsigned int size; /* a multiple of WORD_BITS */
-	struct file **files;
-	uint32_t *used, *cloexec;
-};
-
-static bool bit_test(const uint32_t *map, unsigned int n)
-{
-	return map[n / WORD_BITS] & 1u << n % WORD_BITS;
-}
-
-static void bit_put(uint32_t *map, unsigned int n, bool on)
-{
-	uint32_t bit = 1u << n % WORD_BITS;
-
-	if (on)
-		map[n / WORD_BITS] |= bit;
-	else
-		map[n / WORD_BITS] &= ~bit;
-}
-
-/* ---- memory ---- */
-
-static bool arrays_alloc(struct arrays *arrays, unsigned int size)
-{
-	size_t bytes = size * sizeof(struct file *) + 2 * (size / 8);
-	void *memory = bytes <= PAGE_SIZE ? kzalloc(bytes, 0) : vmalloc(bytes);
-
-	if (!memory)
-		return false;
-	arrays->size = size;
-	arrays->files = memory;
-	arrays->used = (uint32_t *)(arrays->files + size);
-	arrays->cloexec = arrays->used + size / WORD_BITS;
-	return true;
-}
-
-static void arrays_free(struct file **files, unsigned int size)
-{
-	if (size * sizeof(struct file *) + 2 * (size / 8) <= PAGE_SIZE)
-		kfree(files);
-	else
-		vfree(files);
-}
-
-static void table_free_arrays(struct file_table *table)
-{
-	if (table->files != table->initial_files)
-		arrays_free(table->files, table->size);
-}
+#define GROWTH 4u
 
 struct file_table *file_table_create(void)
 {
@@ -78,41 +26,40 @@ struct file_table *file_table_create(void)
 		return NULL;
 	atomic_set(&table->users, 1);
 	spin_init(&table->lock, "file table");
-	table->size = ARRAY_SIZE(table->initial_files);
-	table->files = table->initial_files;
-	table->used = table->initial_used;
-	table->cloexec = table->initial_cloexec;
+	table->size = ARRAY_SIZE(table->initial);
+	table->slots = table->initial;
 	return table;
+}
+
+static void slots_free(struct file_table *table, struct fd_slot *slots)
+{
+	if (slots != table->initial)
+		vfree(slots);
 }
 
 /* Have room for `fd`. May sleep. 0, -ENOMEM. */
 static int table_grow(struct file_table *table, unsigned int fd)
 {
 	unsigned int size = table->size;
-	struct arrays new;
-	struct file **old;
+	struct fd_slot *old;
 
 	while (size <= fd)
 		size *= GROWTH;
 	size = MIN(size, OPEN_MAX_LIMIT);
-	if (!arrays_alloc(&new, size))
+	old = vmalloc(size * sizeof(*old));
+	if (!old)
 		return -ENOMEM;
 	spin_lock(&table->lock);
-	old = new.files; /* somebody else was faster: the new ones go again */
-	if (table->size < size) {
-		memcpy(new.files, table->files, table->size * sizeof(struct file *));
-		memcpy(new.used, table->used, table->size / 8);
-		memcpy(new.cloexec, table->cloexec, table->size / 8);
-		old = table->files;
-		size = table->size;
-		table->files = new.files;
-		table->used = new.used;
-		table->cloexec = new.cloexec;
-		table->size = new.size;
+	if (table->size < size) { /* else somebody was faster: the new ones go again */
+		struct fd_slot *new = old;
+
+		memcpy(new, table->slots, table->size * sizeof(*new));
+		old = table->slots;
+		table->slots = new;
+		table->size = size;
 	}
 	spin_unlock(&table->lock);
-	if (old != table->initial_files)
-		arrays_free(old, size);
+	slots_free(table, old);
 	return 0;
 }
 
@@ -127,20 +74,6 @@ static unsigned int descriptor_limit(void)
 	return limit;
 }
 
-static unsigned int find_free(const struct file_table *table, unsigned int from)
-{
-	unsigned int fd = from;
-
-	while (fd < table->size) {
-		uint32_t free = ~table->used[fd / WORD_BITS] >> fd % WORD_BITS;
-
-		if (free)
-			return fd + __builtin_ctz(free);
-		fd = (fd / WORD_BITS + 1) * WORD_BITS;
-	}
-	return fd;
-}
-
 int fd_reserve(unsigned int from, bool cloexec)
 {
 	struct file_table *table = current->files;
@@ -149,7 +82,9 @@ int fd_reserve(unsigned int from, bool cloexec)
 
 	for (;;) {
 		spin_lock(&table->lock);
-		fd = find_free(table, MAX(from, table->first_free));
+		fd = MAX(from, table->first_free);
+		while (fd < table->size && table->slots[fd].used)
+			fd++;
 		if (fd < MIN(table->size, limit))
 			break;
 		spin_unlock(&table->lock);
@@ -158,8 +93,7 @@ int fd_reserve(unsigned int from, bool cloexec)
 		if (table_grow(table, fd) < 0)
 			return -ENOMEM;
 	}
-	bit_put(table->used, fd, true);
-	bit_put(table->cloexec, fd, cloexec);
+	table->slots[fd] = (struct fd_slot){ NULL, true, cloexec };
 	if (from <= table->first_free)
 		table->first_free = fd + 1;
 	spin_unlock(&table->lock);
@@ -171,17 +105,20 @@ void fd_install(int fd, struct file *file)
 	struct file_table *table = current->files;
 
 	spin_lock(&table->lock);
-	table->files[fd] = file;
+	table->slots[fd].file = file;
 	spin_unlock(&table->lock);
 }
 
-static void fd_free(struct file_table *table, unsigned int fd)
+/* The slot becomes free. The file leaves the table: its reference is the caller's. */
+static struct file *fd_free(struct file_table *table, unsigned int fd)
 {
+	struct file *file = table->slots[fd].file;
+
 	lockdep_held(&table->lock);
-	table->files[fd] = NULL;
-	bit_put(table->used, fd, false);
+	table->slots[fd] = (struct fd_slot){ 0 };
 	if (fd < table->first_free)
 		table->first_free = fd;
+	return file;
 }
 
 void fd_unreserve(int fd)
@@ -210,7 +147,7 @@ struct file *file_table_get(struct file_table *table, unsigned int fd)
 
 	spin_lock(&table->lock);
 	if (fd < table->size)
-		file = table->files[fd];
+		file = table->slots[fd].file;
 	if (file)
 		file_get(file);
 	spin_unlock(&table->lock);
@@ -224,91 +161,37 @@ struct fd fd_get_shared(unsigned int fd)
 	return (struct fd){ file, file != NULL };
 }
 
-/* The file leaves the table: its reference is the caller's. NULL: it was not open. */
-static struct file *fd_take(struct file_table *table, unsigned int fd)
+long sys_close(unsigned int fd)
 {
+	struct file_table *table = current->files;
 	struct file *file = NULL;
 
 	spin_lock(&table->lock);
-	if (fd < table->size)
-		file = table->files[fd];
-	if (file)
-		fd_free(table, fd);
+	if (fd < table->size && table->slots[fd].file)
+		file = fd_free(table, fd);
 	spin_unlock(&table->lock);
-	return file;
-}
-
-long sys_close(unsigned int fd)
-{
-	struct file *file = fd_take(current->files, fd);
-
 	if (!file)
 		return -EBADF;
 	file_put(file);
 	return 0;
 }
 
-/* Whether the open descriptor is closed by exec: 0 or 1, -EBADF. */
-int fd_get_cloexec(unsigned int fd)
+int fd_cloexec(unsigned int fd, int change)
 {
 	struct file_table *table = current->files;
 	int result = -EBADF;
 
 	spin_lock(&table->lock);
-	if (fd < table->size && table->files[fd])
-		result = bit_test(table->cloexec, fd);
-	spin_unlock(&table->lock);
-	return result;
-}
-
-int fd_set_cloexec(unsigned int fd, bool on)
-{
-	struct file_table *table = current->files;
-	int result = -EBADF;
-
-	spin_lock(&table->lock);
-	if (fd < table->size && table->files[fd]) {
-		bit_put(table->cloexec, fd, on);
-		result = 0;
+	if (fd < table->size && table->slots[fd].file) {
+		result = table->slots[fd].cloexec;
+		if (change >= 0)
+			table->slots[fd].cloexec = change;
 	}
 	spin_unlock(&table->lock);
 	return result;
 }
 
 /* ---- dup ---- */
-
-/*
- * Put `file` (the reference is taken over) at descriptor `fd`, whatever is open there: fd, or
- * an error.
- */
-static int fd_replace(unsigned int fd, struct file *file, bool cloexec)
-{
-	struct file_table *table = current->files;
-	struct file *old = file;
-	int result = -EBUSY; /* another thread's open() is about to put its file there */
-
-	if (fd >= table->size && table_grow(table, fd) < 0) {
-		file_put(file);
-		return -ENOMEM;
-	}
-	spin_lock(&table->lock);
-	if (table->files[fd] || !bit_test(table->used, fd)) {
-		old = table->files[fd];
-		table->files[fd] = file;
-		bit_put(table->used, fd, true);
-		bit_put(table->cloexec, fd, cloexec);
-		result = fd;
-	}
-	spin_unlock(&table->lock);
-	if (old)
-		file_put(old);
-	return result;
-}
-
-long sys_dup(unsigned int number)
-{
-	return fd_duplicate(number, 0, false);
-}
 
 long fd_duplicate(unsigned int number, unsigned int from, bool cloexec)
 {
@@ -329,38 +212,40 @@ long fd_duplicate(unsigned int number, unsigned int from, bool cloexec)
 
 long sys_dup3(unsigned int from, unsigned int to, unsigned int flags)
 {
-	struct file *file;
+	struct file_table *table = current->files;
+	struct file *file, *old;
+	long result = to;
 
 	if (flags & ~O_CLOEXEC || from == to)
 		return -EINVAL;
 	if (to >= descriptor_limit())
 		return -EBADF;
-	file = file_table_get(current->files, from);
-	return file ? fd_replace(to, file, flags & O_CLOEXEC) : -EBADF;
+	if (to >= table->size && table_grow(table, to) < 0)
+		return -ENOMEM;
+	old = file = file_table_get(table, from);
+	if (!file)
+		return -EBADF;
+	spin_lock(&table->lock);
+	if (table->slots[to].file || !table->slots[to].used) {
+		old = table->slots[to].file;
+		table->slots[to] = (struct fd_slot){ file, true, flags & O_CLOEXEC };
+	} else {
+		result = -EBUSY; /* another thread's open() is about to put its file there */
+	}
+	spin_unlock(&table->lock);
+	if (old)
+		file_put(old);
+	return result;
 }
 
 long sys_dup2(unsigned int from, unsigned int to)
 {
 	if (from == to)
-		return fd_get_cloexec(from) < 0 ? -EBADF : (long)to;
+		return fd_cloexec(from, -1) < 0 ? -EBADF : (long)to;
 	return sys_dup3(from, to, 0);
 }
 
 /* ---- whole tables ---- */
-
-/* Copy the open descriptors of `from`; to->size is large enough. from->lock is held. */
-static void table_fill(struct file_table *to, const struct file_table *from)
-{
-	memcpy(to->cloexec, from->cloexec, from->size / 8);
-	for (unsigned int fd = 0; fd < from->size; fd++) {
-		to->files[fd] = from->files[fd];
-		if (!to->files[fd])
-			continue;
-		file_get(to->files[fd]);
-		bit_put(to->used, fd, true);
-	}
-	to->first_free = 0;
-}
 
 struct file_table *file_table_copy(struct file_table *from)
 {
@@ -379,7 +264,12 @@ struct file_table *file_table_copy(struct file_table *from)
 		}
 		spin_lock(&from->lock);
 	}
-	table_fill(to, from);
+	for (unsigned int fd = 0; fd < from->size; fd++) {
+		if (!from->slots[fd].file)
+			continue; /* what is only reserved is the other one's */
+		to->slots[fd] = from->slots[fd];
+		file_get(to->slots[fd].file);
+	}
 	spin_unlock(&from->lock);
 	return to;
 }
@@ -389,9 +279,9 @@ void file_table_put(struct file_table *table)
 	if (!table || !atomic_dec_and_test(&table->users))
 		return;
 	for (unsigned int fd = 0; fd < table->size; fd++)
-		if (table->files[fd])
-			file_put(table->files[fd]);
-	table_free_arrays(table);
+		if (table->slots[fd].file)
+			file_put(table->slots[fd].file);
+	slots_free(table, table->slots);
 	kfree(table);
 }
 
@@ -418,6 +308,6 @@ void file_table_close_on_exec(void)
 	struct file_table *table = current->files;
 
 	for (unsigned int fd = 0; fd < table->size; fd++)
-		if (bit_test(table->cloexec, fd) && bit_test(table->used, fd))
+		if (table->slots[fd].cloexec)
 			sys_close(fd);
 }

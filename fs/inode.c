@@ -42,11 +42,6 @@ static struct super_block pseudo_sb = {
 	.inodes = LIST_INIT(pseudo_sb.inodes),
 };
 
-struct super_block *pseudo_super_block(void)
-{
-	return &pseudo_sb;
-}
-
 static struct list *hash_chain(const struct super_block *sb, uint64_t number)
 {
 	unsigned int key = (unsigned int)number * 2654435761u ^ (uintptr_t)sb >> 4;
@@ -344,34 +339,6 @@ void inode_abandon_all(struct super_block *sb)
 	}
 	/* Those whose last reference goes at this moment. */
 	wait_event(&state_changed, inodes_have_left(sb));
-}
-
-int inode_deny_write(struct inode *inode)
-{
-	int old = atomic_read(&inode->writers_denied);
-
-	while (old >= 0) {
-		int seen = __sync_val_compare_and_swap(&inode->writers_denied.value, old, old + 1);
-
-		if (seen == old)
-			return 0;
-		old = seen;
-	}
-	return -ETXTBSY;
-}
-
-int inode_begin_writing(struct inode *inode)
-{
-	int old = atomic_read(&inode->writers_denied);
-
-	while (old <= 0) {
-		int seen = __sync_val_compare_and_swap(&inode->writers_denied.value, old, old - 1);
-
-		if (seen == old)
-			return 0;
-		old = seen;
-	}
-	return -ETXTBSY;
 }
 
 /* ---- special files ---- */

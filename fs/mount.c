@@ -1,14 +1,13 @@
 /*
  * Mounting: joining the trees of file systems.
  *
- * 1. mount_mutex serialises mount and unmount, and guards the list for readers that sleep.
- *    mount_lock (plain) guards the list and dentry->mounts for path walks; a mount's refs leave
- *    zero only under it, or by a holder.
- * 2. A mount has references from paths (open files, working directories, walks, the points of
- *    mounts upon it). Without any it can be unmounted; from then on nobody finds it.
- * 3. A file system is mounted once: each mount has a super block of its own, a disk belongs to one
- *    mount.
- * 4. The first mount, root=, has no parent and stays.
+ * 1. A file system is mounted once: its super block is the mount, a disk belongs to one.
+ * 2. mount_mutex serialises mount and unmount, and guards the list for readers that sleep.
+ *    mount_lock (plain) guards the list and dentry->mounts for path walks; sb->users leaves zero only
+ *    under it, or by a holder.
+ * 3. A mount has users: paths (open files, working directories, walks, the points of mounts upon
+ *    it). Without any it can be unmounted; from then on nobody finds it.
+ * 4. The first mount, root=, covers nothing and stays.
  */
 #include "lib/print.h"
 #include "lib/string.h"
@@ -31,7 +30,7 @@ extern const struct file_system _filesystems_start[], _filesystems_end[];
 static spinlock_t mount_lock = SPINLOCK_INIT("mounts");
 static struct mutex mount_mutex = MUTEX_INIT(mount_mutex);
 static struct list mounts = LIST_INIT(mounts);
-static struct mount *root_mount;
+static struct super_block *root_mount;
 static struct atomic next_device = ATOMIC_INIT(1); /* st_dev of file systems without a disk */
 
 static const struct super_ops empty_super_ops;
@@ -40,46 +39,36 @@ static const struct super_ops empty_super_ops;
 
 void path_get(const struct path *path)
 {
-	if (!path->mount)
+	if (!path->dentry)
 		return;
-	atomic_inc(&path->mount->refs);
+	atomic_inc(&path->dentry->sb->users);
 	dentry_get(path->dentry);
 }
 
 void path_put(struct path *path)
 {
-	if (!path->mount)
+	struct super_block *sb = path->dentry ? path->dentry->sb : NULL;
+
+	if (!sb)
 		return;
 	dentry_put(path->dentry); /* before the mount: its file system must still be there */
-	atomic_dec(&path->mount->refs);
-	path->mount = NULL;
+	atomic_dec(&sb->users);
 	path->dentry = NULL;
-}
-
-static struct mount *mount_on(const struct path *path)
-{
-	struct mount *mount;
-
-	lockdep_held(&mount_lock);
-	list_for_each(mount, &mounts, link)
-		if (mount->parent == path->mount && mount->point == path->dentry)
-			return mount;
-	return NULL;
 }
 
 void path_cross_mounts(struct path *path)
 {
 	while (READ_ONCE(path->dentry->mounts)) {
-		struct path top;
+		struct path top = { NULL };
+		struct super_block *sb;
 
 		spin_lock(&mount_lock);
-		top.mount = mount_on(path);
-		if (top.mount) {
-			top.dentry = top.mount->root;
-			path_get(&top);
-		}
+		list_for_each(sb, &mounts, link)
+			if (sb->point == path->dentry)
+				top.dentry = sb->root;
+		path_get(&top);
 		spin_unlock(&mount_lock);
-		if (!top.mount)
+		if (!top.dentry)
 			return;
 		path_put(path);
 		*path = top;
@@ -88,9 +77,9 @@ void path_cross_mounts(struct path *path)
 
 bool path_leave_mount(struct path *path)
 {
-	struct path up = { path->mount->parent, path->mount->point };
+	struct path up = { path->dentry->sb->point };
 
-	if (!up.mount)
+	if (!up.dentry)
 		return false;
 	path_get(&up);
 	path_put(path);
@@ -100,7 +89,6 @@ bool path_leave_mount(struct path *path)
 
 void root_path(struct path *path)
 {
-	path->mount = root_mount;
 	path->dentry = root_mount->root;
 	path_get(path);
 }
@@ -144,14 +132,41 @@ static void super_destroy(struct super_block *sb)
 	kfree(sb);
 }
 
-static struct super_block *super_create(const struct file_system *type, struct block_device *device,
-					bool read_only, const char *options)
+/* ---- mounting; mount_mutex is held ---- */
+
+static int mount_attach(struct super_block *sb, const struct path *point)
 {
-	struct super_block *sb = kzalloc(sizeof(*sb), 0);
+	struct inode *inode = point->dentry->inode;
+	int error = -ENOENT;
+
+	mutex_lock(&inode->lock);
+	if (!inode->deleted) {
+		path_get(point);
+		sb->point = point->dentry;
+		spin_lock(&mount_lock);
+		list_add_tail(&mounts, &sb->link);
+		sb->point->mounts++;
+		spin_unlock(&mount_lock);
+		error = 0;
+	}
+	mutex_unlock(&inode->lock);
+	return error;
+}
+
+/* point NULL: the root. */
+static int mount_add(const struct file_system *type, struct block_device *device,
+		     const char *source, const struct path *point, bool read_only,
+		     const char *options)
+{
+	struct super_block *sb;
 	int error;
 
+	if (device && device->claimed)
+		return -EBUSY;
+	sb = kzalloc(sizeof(*sb), 0);
 	if (!sb)
-		return ERR_PTR(-ENOMEM);
+		return -ENOMEM;
+	strlcpy(sb->source, source, sizeof(sb->source));
 	sb->type = type;
 	sb->ops = &empty_super_ops;
 	sb->block_size = PAGE_SIZE;
@@ -163,90 +178,16 @@ static struct super_block *super_create(const struct file_system *type, struct b
 	if (device)
 		device->claimed = true;
 	error = type->mount(sb, options);
-	if (!error && !sb->root)
-		error = -ENOMEM;
-	if (!error)
-		return sb;
 	if (!sb->root)
 		sb->ops = &empty_super_ops; /* it has cleaned up after itself */
-	super_destroy(sb);
-	return ERR_PTR(error);
-}
-
-/* ---- mounting; mount_mutex is held ---- */
-
-static int mount_add(const struct file_system *type, struct block_device *device,
-		     const char *source, const struct path *point, bool read_only,
-		     const char *options)
-{
-	size_t len = strlen(source) + 1;
-	struct mount *mount;
-	struct super_block *sb;
-	int error = -ENOMEM;
-
-	if (device && device->claimed)
-		return -EBUSY;
-	mount = kzalloc(sizeof(*mount), 0);
-	if (!mount)
-		return -ENOMEM;
-	mount->source = kmalloc(len, 0);
-	if (!mount->source)
-		goto free_mount;
-	memcpy(mount->source, source, len);
-	sb = super_create(type, device, read_only, options);
-	error = PTR_ERR(sb);
-	if (IS_ERR(sb))
-		goto free_source;
-	mount->sb = sb;
-	mount->root = sb->root;
-	if (!point) {
-		list_add_tail(&mounts, &mount->link);
-		root_mount = mount;
-		return 0;
+	if (!error && point) {
+		error = mount_attach(sb, point);
+	} else if (!error) {
+		list_add_tail(&mounts, &sb->link);
+		root_mount = sb;
 	}
-
-	mutex_lock(&point->dentry->inode->lock);
-	error = point->dentry->inode->deleted ? -ENOENT : 0;
-	if (!error) {
-		mount->parent = point->mount;
-		mount->point = point->dentry;
-		path_get(point);
-		spin_lock(&mount_lock);
-		list_add_tail(&mounts, &mount->link);
-		mount->point->mounts++;
-		spin_unlock(&mount_lock);
-	}
-	mutex_unlock(&point->dentry->inode->lock);
-	if (!error)
-		return 0;
-	super_destroy(sb);
-free_source:
-	kfree(mount->source);
-free_mount:
-	kfree(mount);
-	return error;
-}
-
-int mount_root(const char *device_name)
-{
-	struct block_device *device = block_find(device_name);
-	const struct file_system *type;
-	int error = -ENODEV;
-
-	if (!device) {
-		log_error("root=%s: there is no such disk", device_name);
-		return -ENXIO;
-	}
-	mutex_lock(&mount_mutex);
-	for (type = _filesystems_start; type < _filesystems_end; type++) {
-		if (!type->needs_device)
-			continue;
-		error = mount_add(type, device, device_name, NULL, false, "");
-		if (!error)
-			break;
-		log_error("root=%s: not mounted as %s (error %d)", device_name, type->name, -error);
-	}
-	mutex_unlock(&mount_mutex);
+	if (error)
+		super_destroy(sb);
 	return error;
 }
 
@@ -258,6 +199,22 @@ static const struct file_system *file_system_find(const char *name)
 		if (strcmp(type->name, name) == 0)
 			return type;
 	return NULL;
+}
+
+int mount_root(const char *device_name)
+{
+	struct block_device *device = block_find(device_name);
+	int error = -ENXIO;
+
+	if (device) {
+		mutex_lock(&mount_mutex);
+		error = mount_add(file_system_find("ext2"), device, device_name, NULL, false, "");
+		mutex_unlock(&mount_mutex);
+	}
+	if (error)
+		log_error("root=%s: %s (error %d)", device_name,
+			  device ? "not mounted as ext2" : "there is no such disk", -error);
+	return error;
 }
 
 /* The disk behind a node like /dev/vdb. */
@@ -336,47 +293,43 @@ long sys_mount(const char __user *source, const char __user *target, const char 
 /* ---- unmounting ---- */
 
 /* Take a mount that nobody uses out of the tree. */
-static int mount_detach(struct mount *mount)
+static int mount_detach(struct super_block *sb)
 {
 	int error = -EBUSY;
 
 	spin_lock(&mount_lock);
-	if (atomic_read(&mount->refs) == 0) {
-		list_del(&mount->link);
-		mount->point->mounts--;
+	if (atomic_read(&sb->users) == 0) {
+		list_del(&sb->link);
+		sb->point->mounts--;
 		error = 0;
 	}
 	spin_unlock(&mount_lock);
 	return error;
 }
 
-/* mount_mutex is held. */
+/* mount_mutex is held: it keeps the mount meanwhile. */
 static int unmount_user(const char __user *target)
 {
-	struct path path;
-	struct path point;
-	struct mount *mount;
+	struct path path, point;
+	struct super_block *sb;
 	int error = path_lookup_user(AT_FDCWD, target, LOOKUP_FOLLOW, &path);
 
 	if (error)
 		return error;
-	mount = path.mount;
-	if (path.dentry != mount->root)
+	sb = path.dentry->sb;
+	if (path.dentry != sb->root)
 		error = refuse(EINVAL, "nothing is mounted there");
-	else if (!mount->parent)
+	else if (!sb->point)
 		error = -EBUSY;
 	path_put(&path);
+	if (!error)
+		error = mount_detach(sb);
 	if (error)
 		return error;
-	error = mount_detach(mount); /* mount_mutex keeps it until here */
-	if (error)
-		return error;
-	error = super_sync(mount->sb);
-	super_destroy(mount->sb);
-	point = (struct path){ mount->parent, mount->point };
+	point.dentry = sb->point;
+	error = super_sync(sb);
+	super_destroy(sb);
 	path_put(&point);
-	kfree(mount->source);
-	kfree(mount);
 	return error;
 }
 
@@ -398,11 +351,11 @@ long sys_umount2(const char __user *target, unsigned int flags)
 
 void mounts_walk(void (*function)(struct super_block *sb))
 {
-	struct mount *mount;
+	struct super_block *sb;
 
 	mutex_lock(&mount_mutex);
-	list_for_each(mount, &mounts, link)
-		function(mount->sb);
+	list_for_each(sb, &mounts, link)
+		function(sb);
 	mutex_unlock(&mount_mutex);
 }
 
@@ -417,30 +370,24 @@ static void show_escaped(struct text *text, const char *string)
 	}
 }
 
-static void show_mount(struct text *text, struct mount *mount, char *buf)
-{
-	struct path path = { mount, mount->root };
-	char *point = path_text(&path, buf, PATH_MAX);
-
-	if (IS_ERR(point))
-		return;
-	show_escaped(text, mount->source);
-	text_printf(text, " ");
-	show_escaped(text, point);
-	text_printf(text, " %s %s,noatime 0 0\n", mount->sb->type->name,
-		    mount->sb->read_only ? "ro" : "rw");
-}
-
 void mounts_show(struct text *text)
 {
 	char *buf = kmalloc(PATH_MAX, 0);
-	struct mount *mount;
+	struct super_block *sb;
 
 	if (!buf)
 		return;
 	mutex_lock(&mount_mutex);
-	list_for_each(mount, &mounts, link)
-		show_mount(text, mount, buf);
+	list_for_each(sb, &mounts, link) {
+		struct path path = { sb->root };
+		char *point = path_text(&path, buf, PATH_MAX);
+
+		show_escaped(text, sb->source);
+		text_printf(text, " ");
+		show_escaped(text, IS_ERR(point) ? "?" : point);
+		text_printf(text, " %s %s,noatime 0 0\n", sb->type->name,
+			    sb->read_only ? "ro" : "rw");
+	}
 	mutex_unlock(&mount_mutex);
 	kfree(buf);
 }

@@ -59,7 +59,7 @@ void walk_to(struct walk *walk, struct dentry *dentry)
 
 static void walk_up(struct walk *walk)
 {
-	while (walk->path.dentry == walk->path.mount->root)
+	while (walk->path.dentry == walk->path.dentry->sb->root)
 		if (!path_leave_mount(&walk->path))
 			return;
 	walk_to(walk, dentry_parent(walk->path.dentry));

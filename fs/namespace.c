@@ -383,7 +383,7 @@ static int rename_last(struct renaming *r)
 {
 	int error;
 
-	if (r->from.path.mount != r->to.path.mount)
+	if (r->from.path.dentry->sb != r->to.path.dentry->sb)
 		return -EXDEV;
 	if (!walk_last_is_name(&r->from) || !walk_last_is_name(&r->to))
 		return -EBUSY;

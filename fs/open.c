@@ -49,21 +49,6 @@ static int check_type(const struct inode *inode, unsigned int flags)
 	return inode->file_ops ? 0 : -ENXIO;
 }
 
-static int file_truncate_at_open(struct file *file)
-{
-	int error = 0;
-
-	/* A file that is open for reading only is not counted among the writers. */
-	if (!file->writable)
-		error = inode_begin_writing(file->inode);
-	if (error)
-		return error;
-	error = inode_truncate(file->inode, 0);
-	if (!file->writable)
-		inode_end_writing(file->inode);
-	return error;
-}
-
 /* Permissions of a file that was just made were checked then. */
 static struct file *open_path(const struct path *path, unsigned int flags, bool created)
 {
@@ -87,7 +72,7 @@ static struct file *open_path(const struct path *path, unsigned int flags, bool 
 	if (error)
 		file->ops = &failed_file_ops;
 	else if (flags & O_TRUNC && !created && S_ISREG(inode->mode))
-		error = file_truncate_at_open(file);
+		error = inode_truncate(inode, 0);
 	if (!error)
 		return file;
 	file_put(file);

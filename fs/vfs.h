@@ -4,7 +4,7 @@
  * 1. An inode is a file; its super block's file system gives its operations. An inode with
  *    references stays in memory; the last inode_put() of one without links deletes it.
  * 2. A dentry is a name in a directory, cached; inode == NULL means "no such name" (negative).
- *    Dentries form a tree up to their file system's root; a mount joins trees. dcache_lock guards
+ *    Dentries form a tree up to their file system's root; a mount (a mounted super block) joins trees. dcache_lock guards
  *    the tree; unused dentries stay until memory or unmount wants them.
  * 3. An open file (struct file) has a position, flags and operations; file tables (fs/file.h) hold
  *    it.
@@ -188,15 +188,14 @@ struct inode {
 	struct mutex lock;
 	const struct inode_ops *ops;
 	const struct file_ops *file_ops;
-	struct mapping mapping;	      /* its page cache */
-	struct pipe *pipe;	      /* of a FIFO that is open */
-	struct atomic writers_denied; /* >0: a program that runs; <0: open for writing (ETXTBSY) */
-	void *private;		      /* the file system's */
-	struct list hash_link;	      /* inode hash by (sb, number); inode_lock */
-	struct list sb_link;	      /* sb->inodes; inode_lock */
-	bool deleted;		      /* a removed directory: nothing can be made in it; lock */
-	unsigned int state;	      /* INODE_*; inode_lock */
-	const char *kind;	      /* of an anonymous inode: "pipe", "socket" */
+	struct mapping mapping; /* its page cache */
+	struct pipe *pipe;	/* of a FIFO that is open */
+	void *private;		/* the file system's */
+	struct list hash_link;	/* inode hash by (sb, number); inode_lock */
+	struct list sb_link;	/* sb->inodes; inode_lock */
+	bool deleted;		/* a removed directory: nothing can be made in it; lock */
+	unsigned int state;	/* INODE_*; inode_lock */
+	const char *kind;	/* of an anonymous inode: "pipe", "socket" */
 };
 
 /* A size that is never half of an update (64 bits on a 32-bit CPU). */
@@ -221,19 +220,9 @@ struct dentry {
 	file_off_t cookie;   /* its place among parent->children, which are in that order */
 };
 
-struct mount {
-	struct super_block *sb;
-	struct dentry *root; /* of the mounted tree */
-	struct mount *parent;
-	struct dentry *point; /* what it covers, in parent */
-	struct atomic refs;   /* users beside the mount tree itself: paths, files */
-	char *source;
-	struct list link; /* all mounts, in mount order */
-};
-
+/* A dentry, with references to it and to its mount. */
 struct path {
-	struct mount *mount;
-	struct dentry *dentry;
+	struct dentry *dentry; /* NULL: none */
 };
 
 struct super_block {
@@ -246,8 +235,11 @@ struct super_block {
 	struct dentry *root;
 	struct list inodes;
 	void *private;
-	unsigned int dev; /* st_dev */
-	struct atomic mounts;
+	unsigned int dev;     /* st_dev */
+	struct atomic users;  /* paths */
+	struct dentry *point; /* what it covers, in another tree; NULL: it is the root */
+	char source[64];      /* as /proc/mounts says */
+	struct list link;     /* all mounts, in mount order */
 };
 
 struct fs_statistics {
@@ -285,7 +277,7 @@ struct file {
 	struct mutex pos_lock; /* pos, for files that have one and are shared */
 	const struct file_ops *ops;
 	struct inode *inode;
-	struct path path; /* references; mount NULL: pipe, socket (anonymous) */
+	struct path path; /* references; dentry NULL: pipe, socket (anonymous) */
 	void *private;
 	unsigned int ra_next, ra_size,
 		ra_end; /* read-ahead: page expected next, window, read up to */
@@ -316,13 +308,6 @@ void inode_init_special(struct inode *inode, unsigned int mode, unsigned int rde
  * dropped. NULL: no more. May sleep.
  */
 struct inode *inode_next(struct super_block *sb, struct inode *previous);
-/* exec: nobody may open the file for writing meanwhile. 0, -ETXTBSY (somebody has). */
-int inode_deny_write(struct inode *inode);
-static inline void inode_allow_write(struct inode *inode)
-{
-	atomic_dec(&inode->writers_denied);
-}
-
 /* ---- dentries and paths: fs/dentry.c, fs/namei.c, fs/mount.c ---- */
 void dentry_set_inode(struct dentry *dentry, struct inode *inode); /* takes over the reference */
 struct dentry *dentry_make_root(struct super_block *sb, struct inode *inode);
@@ -333,7 +318,7 @@ struct dentry *dentry_make_root(struct super_block *sb, struct inode *inode);
 unsigned int dcache_shrink(unsigned int wanted);
 void dentry_get(struct dentry *dentry);
 void dentry_put(struct dentry *dentry); /* NULL is fine; may sleep */
-void path_get(const struct path *path); /* of a path without mount: nothing */
+void path_get(const struct path *path); /* of none: nothing */
 void path_put(struct path *path);
 #define LOOKUP_FOLLOW	 1
 #define LOOKUP_DIRECTORY 2
@@ -403,7 +388,7 @@ int inode_truncate(struct inode *inode, file_off_t size);
 /* llseek of files whose end is inode->size, and of directories. */
 file_off_t generic_llseek(struct file *file, file_off_t offset, int whence);
 extern unsigned int max_open_files; /* /proc/sys/fs/file-max */
-/* Takes over the inode's reference, on errors too: ERR_PTR(-ENFILE, -ENOMEM, -ETXTBSY). */
+/* Takes over the inode's reference, on errors too: ERR_PTR(-ENFILE, -ENOMEM). */
 struct file *file_alloc(struct inode *inode, const struct file_ops *ops, unsigned int flags);
 void file_get(struct file *file);
 void file_put(struct file *file);

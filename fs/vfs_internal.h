@@ -30,17 +30,8 @@ static inline file_off_t offset_of(uint32_t low, uint32_t high)
 
 /* ---- fs/inode.c ---- */
 
-/* One more that has the file open for writing: 0, -ETXTBSY. */
-int inode_begin_writing(struct inode *inode);
-static inline void inode_end_writing(struct inode *inode)
-{
-	atomic_inc(&inode->writers_denied);
-}
 /* At unmount: the inodes that pipe slots still hold live on without their file system. */
 void inode_abandon_all(struct super_block *sb);
-
-/* Of anonymous inodes. */
-struct super_block *pseudo_super_block(void);
 
 /* ---- fs/dentry.c ---- */
 
@@ -154,7 +145,7 @@ int make_locked(struct inode *dir, struct dentry *dentry, const struct new_name 
 
 /* What a call with (dirfd, name, flags) works on. */
 struct object {
-	struct path path; /* mount NULL: a pipe and the like */
+	struct path path; /* dentry NULL: a pipe and the like */
 	struct inode *inode;
 };
 /* flags: AT_SYMLINK_NOFOLLOW, AT_EMPTY_PATH (others are the caller's to refuse). */
@@ -175,8 +166,8 @@ bool inode_owner_or_root(const struct inode *inode);
  * -EMFILE, -ENOMEM.
  */
 long fd_duplicate(unsigned int number, unsigned int from, bool cloexec);
-int fd_get_cloexec(unsigned int fd); /* 0 or 1, -EBADF */
-int fd_set_cloexec(unsigned int fd, bool on);
+/* Whether exec closes an open descriptor: 0 or 1, -EBADF. It is changed, unless `change` is -1. */
+int fd_cloexec(unsigned int fd, int change);
 
 /* ---- fs/cwd.c ---- */
 

@@ -7,8 +7,6 @@
  *    file that cannot be read, no memory) ends the process with SIGSEGV.
  * 2. Programs are static: ELF with fixed addresses, or static-pie. A script's first line names its
  *    interpreter and one argument; scripts nest SCRIPT_DEPTH deep.
- * 3. While a program runs its file cannot be opened for writing, and one that is open for writing
- *    cannot be run (ETXTBSY): process->program holds the file for that.
  */
 #include "kernel/exec.h"
 #include "kernel/fpu.h"
@@ -96,14 +94,6 @@ static ssize_t read_file(struct file *file, file_off_t at, void *to, size_t len)
 	return done;
 }
 
-static void close_program(struct file *file)
-{
-	if (file) {
-		inode_allow_write(file->inode);
-		file_put(file);
-	}
-}
-
 static struct file *open_program(const char *name)
 {
 	struct file *file;
@@ -121,10 +111,6 @@ static struct file *open_program(const char *name)
 	else
 		file = file_open_path(&path, O_RDONLY);
 	path_put(&path);
-	if (!IS_ERR(file) && inode_deny_write(file->inode) < 0) {
-		file_put(file);
-		return ERR_PTR(refuse(ETXTBSY, "the file is open for writing"));
-	}
 	return file;
 }
 
@@ -210,7 +196,7 @@ static int find_program(struct exec *x, const char *name)
 			return len;
 		if (x->first[0] != '#' || x->first[1] != '!')
 			return 0;
-		close_program(x->file);
+		file_put(x->file);
 		x->file = NULL;
 		name = enter_script(x);
 		if (IS_ERR(name))
@@ -443,7 +429,6 @@ static void take_name(struct exec *x, const char *path)
 	struct process *process = current->process;
 	const char *base = strrchr(path, '/');
 	char *text = file_text(x->file, x->path, sizeof(x->path)), *name, *old;
-	struct file *old_program = process->program;
 	unsigned int flags;
 
 	name = kmalloc(IS_ERR(text) ? 1 : strlen(text) + 1, 0);
@@ -452,14 +437,11 @@ static void take_name(struct exec *x, const char *path)
 	flags = spin_lock_irqsave(&tasks_lock);
 	old = process->executable;
 	process->executable = name;
-	process->program = x->file;
 	process->execed = true;
 	process->exit_signal = SIGCHLD;
 	strlcpy(current->name, base ? base + 1 : path, sizeof(current->name));
 	spin_unlock_irqrestore(&tasks_lock, flags);
-	x->file = NULL;
 	kfree(old);
-	close_program(old_program);
 }
 
 static void set_registers(uint32_t entry, uint32_t sp)
@@ -540,7 +522,8 @@ static int exec_path(const char *path, const void *argv, const void *envp, bool 
 	error = exec(x, path, argv, envp, kernel, &gone);
 	if (x->mm)
 		mm_put(x->mm);
-	close_program(x->file);
+	if (x->file)
+		file_put(x->file);
 	exec_args_free(&x->args);
 	kfree(x);
 	if (gone)

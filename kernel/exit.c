@@ -164,11 +164,6 @@ static void leave_process(struct process *process)
 	struct tty *tty = READ_ONCE(process->tty);
 
 	process_stop_alarm(process);
-	if (process->program) {
-		inode_allow_write(process->program->inode);
-		file_put(process->program);
-		process->program = NULL;
-	}
 	if (tty && process->sid == process->pid)
 		tty_leave_session(tty, process->sid);
 }

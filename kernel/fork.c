@@ -194,16 +194,6 @@ static bool too_many(const struct process *me)
 	return count >= me->limits[RLIMIT_NPROC].soft;
 }
 
-static void keep_program(struct process *child)
-{
-	child->program = current->process->program;
-	if (child->program) {
-		file_get(child->program);
-		/* Cannot fail: the parent denies writing already. */
-		inode_deny_write(child->program->inode);
-	}
-}
-
 /* The process that the child starts, or NULL for a thread of this one. */
 static struct process *make_process(unsigned int flags)
 {
@@ -288,8 +278,6 @@ static long do_clone(const struct clone_args *args)
 		drop_all(child);
 		return error;
 	}
-	if (process)
-		keep_program(process);
 	tid = child->tid;
 	if (args->flags & CLONE_PARENT_SETTID)
 		put_user_u32(tid, (void __user *)args->parent_tid);

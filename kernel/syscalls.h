@@ -65,7 +65,6 @@ long sys_getcwd(char __user *user_buf, size_t size);
 long sys_fcntl64(unsigned int number, unsigned int command, unsigned long argument);
 long sys_ioctl(unsigned int number, unsigned int command, unsigned long argument);
 long sys_close(unsigned int fd);
-long sys_dup(unsigned int number);
 long sys_dup3(unsigned int from, unsigned int to, unsigned int flags);
 long sys_dup2(unsigned int from, unsigned int to);
 long sys_mount(const char __user *source, const char __user *target, const char __user *type,

@@ -185,7 +185,6 @@ struct process {
 	uint64_t children_ns; /* CPU time of waited-for children */
 	uint64_t dead_threads_ns;
 	char *executable;     /* path of the program, for /proc/PID/exe; tasks_lock */
-	struct file *program; /* kept from being written while it runs; NULL: none */
 	int dumpable;
 };
 

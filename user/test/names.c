@@ -757,44 +757,6 @@ TEST(size_limit, 5, "RLIMIT_FSIZE: EFBIG and SIGXFSZ")
 	leave();
 }
 
-TEST(text_busy, 10, "a program that runs is not written to, and what is written does not run")
-{
-	char buf[4096];
-	pid_t child;
-	ssize_t n;
-	int in, out, ends[2];
-
-	enter();
-	in = open("/bin/busybox", O_RDONLY);
-	out = open("prog", O_CREAT | O_WRONLY, 0755);
-	CHECK(in >= 0 && out >= 0);
-	while ((n = read(in, buf, sizeof(buf))) > 0)
-		CHECK_EQ(write(out, buf, n), n);
-	CHECK_ERR(execl("prog", "cat", NULL), ETXTBSY);
-	close(out);
-	close(in);
-	CHECK_EQ(pipe(ends), 0);
-	child = fork();
-	if (!child) {
-		dup2(ends[0], 0);
-		close(ends[0]);
-		close(ends[1]);
-		execl("prog", "cat", NULL);
-		_exit(99);
-	}
-	for (int i = 0; i < 100 && (out = open("prog", O_WRONLY)) >= 0; i++) {
-		close(out); /* exec has not come that far */
-		test_sleep_ms(20);
-	}
-	CHECK(out < 0);
-	CHECK_ERR(open("prog", O_WRONLY), ETXTBSY);
-	CHECK_ERR(truncate("prog", 0), ETXTBSY);
-	CHECK_EQ(unlink("prog"), 0);
-	close(ends[1]);
-	CHECK_EQ(test_wait(child), 0);
-	leave();
-}
-
 /* ---- directories ---- */
 
 TEST(reading_directories, 10,
