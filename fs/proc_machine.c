@@ -217,6 +217,18 @@ static int sysrq_store(char *input, size_t len)
 }
 PROC_FILE(sysrq_trigger, "sysrq-trigger", 0200, NULL, sysrq_store);
 
+static void show_slab(void *context, const char *name, size_t size, unsigned int in_use,
+		      unsigned int pages)
+{
+	text_printf(context, "%-20s %8u %8zu %8u\n", name, in_use, size, pages);
+}
+
+static void slabinfo_show(struct text *text)
+{
+	slab_walk(show_slab, text);
+}
+PROC_FILE(slabinfo, "slabinfo", 0400, slabinfo_show, NULL);
+
 /*
  * What must be the same before and after a program has run, a line each: a name and a number. Slabs
  * count as free pages, since how many of them are half empty is chance; their objects are counted.
