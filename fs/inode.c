@@ -2,14 +2,14 @@
  * Inodes in memory.
  *
  * 1. inode_lock guards the hash by (file system, number), the lists of inodes of each file system,
- *    and `state`. refs becomes zero only under it, unless the inode is on no list: nobody can find
+ *    and `leaving`. refs becomes zero only under it, unless the inode is on no list: nobody can find
  *    it then.
  * 2. An inode leaves memory with its last reference: without links its storage is freed, else its
- *    dirty pages are written. It stays in the hash, INODE_LEAVING, until that is done: whoever
- *    looks for its number waits, and then reads it anew. So nobody reads from disk what is still
- *    being written there.
- * 3. A fresh inode is in the hash, INODE_FRESH, while its file system reads it; others wait for it
- *    too.
+ *    dirty pages are written. It stays in the hash, leaving, until that is done: whoever looks for
+ *    its number waits, and then reads it anew. So nobody reads from disk what is still being written
+ *    there.
+ * 3. sb->reading is held while a number is looked for and its inode read: there is one inode of each
+ *    number, and it enters the hash when it is whole.
  * 4. Anonymous inodes (pipes, sockets, block devices) belong to a pseudo file system without mount.
  */
 #include "lib/string.h"
@@ -21,16 +21,10 @@
 
 #define INODE_HASH_SIZE 512u /* a power of two */
 
-enum inode_state {
-	INODE_FRESH = 1,   /* its file system reads it */
-	INODE_LEAVING = 2, /* being written or deleted; takes no references */
-	INODE_FAILED = 4,  /* could not be read; leaves without being written or deleted */
-};
-
 static spinlock_t inode_lock = SPINLOCK_INIT("inode");
 static struct list inode_hash[INODE_HASH_SIZE];
 static struct slab_cache *inode_cache;
-static struct wait_queue state_changed = WAIT_QUEUE_INIT(state_changed); /* state */
+static struct wait_queue inodes_leave = WAIT_QUEUE_INIT(inodes_leave);
 static struct atomic next_anonymous = ATOMIC_INIT(0);
 
 static const struct super_ops pseudo_super_ops;
@@ -115,112 +109,69 @@ void inode_init_owner(struct inode *inode, const struct inode *dir, unsigned int
 	inode->mode = mode;
 }
 
-static struct inode *hash_find(struct list *chain, struct super_block *sb, uint64_t number)
+/* inode_lock is held. */
+static struct inode *hash_find(struct super_block *sb, uint64_t number)
 {
 	struct inode *inode;
 
 	lockdep_held(&inode_lock);
-	list_for_each(inode, chain, hash_link)
+	list_for_each(inode, hash_chain(sb, number), hash_link)
 		if (inode->sb == sb && inode->number == number)
 			return inode;
 	return NULL;
 }
 
-static bool number_has_left(struct super_block *sb, uint64_t number)
+/* Find the inode of that number, with a reference, or NULL. False: it leaves, look again later. */
+static bool inode_find(struct super_block *sb, uint64_t number, struct inode **found)
 {
 	struct inode *inode;
 	bool leaving;
 
 	spin_lock(&inode_lock);
-	inode = hash_find(hash_chain(sb, number), sb, number);
-	leaving = inode && inode->state & INODE_LEAVING;
+	inode = hash_find(sb, number);
+	leaving = inode && inode->leaving;
+	if (inode && !leaving)
+		inode_get(inode);
 	spin_unlock(&inode_lock);
+	*found = inode;
 	return !leaving;
 }
 
-/*
- * Wait until a found inode is ready: it, or NULL (its reference dropped) if it could not be
- * read.
- */
-static struct inode *inode_wait_ready(struct inode *inode)
+static struct inode *inode_read(struct super_block *sb, uint64_t number,
+				int (*read)(struct inode *inode, const void *context),
+				const void *context)
 {
-	wait_event(&state_changed, !(READ_ONCE(inode->state) & INODE_FRESH));
-	if (!(inode->state & INODE_FAILED))
-		return inode;
-	inode_put(inode);
-	return NULL;
-}
+	struct inode *inode = inode_alloc(sb);
+	int error;
 
-struct inode *inode_get_number(struct super_block *sb, uint64_t number, bool *fresh)
-{
-	struct list *chain = hash_chain(sb, number);
-	struct inode *new = NULL;
-
-	*fresh = false;
-	for (;;) {
-		struct inode *inode;
-		bool leaving;
-
-		spin_lock(&inode_lock);
-		inode = hash_find(chain, sb, number);
-		leaving = inode && inode->state & INODE_LEAVING;
-		if (inode && !leaving)
-			inode_get(inode);
-		if (!inode && new) {
-			new->number = number;
-			new->state = INODE_FRESH;
-			list_add(chain, &new->hash_link);
-			spin_unlock(&inode_lock);
-			*fresh = true;
-			return new;
-		}
-		spin_unlock(&inode_lock);
-		if (leaving) {
-			wait_event(&state_changed, number_has_left(sb, number));
-		} else if (inode) {
-			inode = inode_wait_ready(inode);
-			if (inode) {
-				if (new)
-					inode_put(new);
-				return inode;
-			}
-		} else {
-			new = inode_alloc(sb);
-			if (!new)
-				return ERR_PTR(-ENOMEM);
-		}
+	if (!inode)
+		return ERR_PTR(-ENOMEM);
+	inode->number = number;
+	error = read(inode, context);
+	if (error) {
+		inode_put(inode);
+		return ERR_PTR(error);
 	}
-}
-
-/*
- * Change state and tell who waits. The waiter joins the queue before it looks at the state, and
- * looks without inode_lock; so a full barrier stands here between the change and the look at the
- * queue:
- *
- *	waiter				here
- *	joins the queue (locked)	changes state; barrier
- *	sees the old state, sleeps	wake_all sees the waiter
- */
-static void inode_set_state(struct inode *inode, unsigned int clear, unsigned int set)
-{
 	spin_lock(&inode_lock);
-	inode->state = (inode->state & ~clear) | set;
-	if (set & INODE_FAILED)
-		list_del(&inode->hash_link);
+	list_add(hash_chain(sb, number), &inode->hash_link);
 	spin_unlock(&inode_lock);
-	memory_barrier();
-	wake_all(&state_changed);
+	return inode;
 }
 
-void inode_ready(struct inode *inode)
+struct inode *inode_get_number(struct super_block *sb, uint64_t number,
+			       int (*read)(struct inode *inode, const void *context),
+			       const void *context)
 {
-	inode_set_state(inode, INODE_FRESH, 0);
-}
+	struct inode *inode;
+	int error = mutex_lock_killable(&sb->reading);
 
-void inode_failed(struct inode *inode)
-{
-	inode_set_state(inode, INODE_FRESH, INODE_FAILED);
-	inode_put(inode);
+	if (error)
+		return ERR_PTR(error);
+	wait_event(&inodes_leave, inode_find(sb, number, &inode));
+	if (!inode)
+		inode = inode_read(sb, number, read, context);
+	mutex_unlock(&sb->reading);
+	return inode;
 }
 
 void inode_get(struct inode *inode)
@@ -233,7 +184,7 @@ static void inode_finish(struct inode *inode)
 {
 	struct mapping *mapping = &inode->mapping;
 	const struct super_ops *ops = inode->sb->ops;
-	bool gone = inode->nr_links == 0 && !(inode->state & INODE_FAILED);
+	bool gone = inode->nr_links == 0;
 
 	if (!gone && mapping->pages.count && mapping->ops && mapping->ops->has_store &&
 	    mapping_sync(mapping) < 0)
@@ -243,7 +194,7 @@ static void inode_finish(struct inode *inode)
 		mapping_destroy(mapping);
 	if (gone && ops->delete_inode)
 		ops->delete_inode(inode);
-	if (ops->free_inode && (inode->private || !(inode->state & INODE_FAILED)))
+	if (ops->free_inode)
 		ops->free_inode(inode);
 }
 
@@ -263,7 +214,7 @@ void inode_put(struct inode *inode)
 		spin_unlock(&inode_lock);
 		return;
 	}
-	inode->state |= INODE_LEAVING;
+	inode->leaving = true;
 	spin_unlock(&inode_lock);
 
 	inode_finish(inode);
@@ -272,8 +223,12 @@ void inode_put(struct inode *inode)
 	list_del(&inode->hash_link);
 	list_del(&inode->sb_link);
 	spin_unlock(&inode_lock);
+	/*
+	 * A waiter joins the queue before it looks, by inode_find(), but wake_all looks for it
+	 * without a lock: the barrier stands between leaving and that look.
+	 */
 	memory_barrier();
-	wake_all(&state_changed);
+	wake_all(&inodes_leave);
 	slab_free(inode_cache, inode);
 }
 
@@ -287,7 +242,7 @@ struct inode *inode_next(struct super_block *sb, struct inode *previous)
 	for (; link != &sb->inodes; link = link->next) {
 		struct inode *inode = list_entry(link, struct inode, sb_link);
 
-		if (inode->state || !atomic_inc_not_zero(&inode->refs))
+		if (inode->leaving || !atomic_inc_not_zero(&inode->refs))
 			continue;
 		found = inode;
 		break;
@@ -338,7 +293,7 @@ void inode_abandon_all(struct super_block *sb)
 		inode_put(inode);
 	}
 	/* Those whose last reference goes at this moment. */
-	wait_event(&state_changed, inodes_have_left(sb));
+	wait_event(&inodes_leave, inodes_have_left(sb));
 }
 
 /* ---- special files ---- */

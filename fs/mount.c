@@ -172,6 +172,7 @@ static int mount_add(const struct file_system *type, struct block_device *device
 	sb->block_size = PAGE_SIZE;
 	sb->read_only = read_only || (device && device->read_only);
 	list_init(&sb->inodes);
+	mutex_init(&sb->reading, "inode reading");
 	sb->dev = device ? MAKEDEV(device->major, device->minor)
 			 : MAKEDEV(0, atomic_add_return(&next_device, 1));
 	sb->device = device;

@@ -96,28 +96,29 @@ static void set_owner(struct inode *inode, const struct process *process)
 	inode->gid = process->cred.egid;
 }
 
-static const struct inode_ops proc_ops;
+static const struct inode_ops proc_ops, self_ops;
 static const struct file_ops proc_dir_ops, proc_text_ops;
+
+static int fill_inode(struct inode *inode, const void *context)
+{
+	const struct proc_entry *entry = context;
+
+	inode->mode = entry->mode & S_IFMT ? entry->mode : S_IFREG | entry->mode;
+	inode->ops = entry == &proc_file_self ? &self_ops : &proc_ops;
+	inode->file_ops = S_ISDIR(inode->mode) ? &proc_dir_ops : &proc_text_ops;
+	inode->private = (void *)entry;
+	inode->nr_links = S_ISDIR(inode->mode) ? 2 : 1;
+	return 0;
+}
 
 /* process: NULL: of none. ERR_PTR(-ENOMEM). */
 static struct inode *proc_inode(struct super_block *sb, const struct proc_entry *entry,
 				const struct process *process, unsigned int fd)
 {
 	uint64_t number = number_of(entry, process ? process->pid : 0, fd);
-	bool fresh;
-	struct inode *inode = inode_get_number(sb, number, &fresh);
+	struct inode *inode = inode_get_number(sb, number, fill_inode, entry);
 
-	if (IS_ERR(inode))
-		return inode;
-	if (fresh) {
-		inode->mode = entry->mode & S_IFMT ? entry->mode : S_IFREG | entry->mode;
-		inode->ops = &proc_ops;
-		inode->file_ops = S_ISDIR(inode->mode) ? &proc_dir_ops : &proc_text_ops;
-		inode->private = (void *)entry;
-		inode->nr_links = S_ISDIR(inode->mode) ? 2 : 1;
-		inode_ready(inode);
-	}
-	if (process)
+	if (!IS_ERR(inode) && process)
 		set_owner(inode, process);
 	return inode;
 }
@@ -309,8 +310,6 @@ static struct inode *proc_lookup(struct inode *dir, struct dentry *dentry)
 		process = process_find(pid);
 	if (found && (process || found->path[0] != '/'))
 		inode = proc_inode(dir->sb, found, process, 0);
-	if (found == &proc_file_self && !IS_ERR(inode))
-		inode->ops = &self_ops;
 	if (process)
 		process_put(process);
 	return inode;

@@ -194,7 +194,7 @@ struct inode {
 	struct list hash_link;	/* inode hash by (sb, number); inode_lock */
 	struct list sb_link;	/* sb->inodes; inode_lock */
 	bool deleted;		/* a removed directory: nothing can be made in it; lock */
-	unsigned int state;	/* INODE_*; inode_lock */
+	bool leaving;		/* is written or deleted, takes no references; inode_lock */
 	const char *kind;	/* of an anonymous inode: "pipe", "socket" */
 };
 
@@ -234,6 +234,7 @@ struct super_block {
 	bool names_stay; /* its names are nowhere else: they stay until removed or unmounted */
 	struct dentry *root;
 	struct list inodes;
+	struct mutex reading; /* of inodes */
 	void *private;
 	unsigned int dev;     /* st_dev */
 	struct atomic users;  /* paths */
@@ -289,12 +290,12 @@ struct inode *inode_alloc(struct super_block *sb);
 /* Owner, group, mode (S_ISGID inherited) of a new inode in `dir`, made by the current process. */
 void inode_init_owner(struct inode *inode, const struct inode *dir, unsigned int mode);
 /*
- * The inode of that number from memory, with a reference; else a new, hashed one with *fresh = true
- * that the caller fills and then calls inode_ready() or inode_failed(). ERR_PTR(-ENOMEM).
+ * The inode of that number, with a reference: from memory, or a new one that read() has filled. May
+ * sleep. ERR_PTR(-ENOMEM, -ERESTARTSYS if killed, what read() says).
  */
-struct inode *inode_get_number(struct super_block *sb, uint64_t number, bool *fresh);
-void inode_ready(struct inode *inode);
-void inode_failed(struct inode *inode);
+struct inode *inode_get_number(struct super_block *sb, uint64_t number,
+			       int (*read)(struct inode *inode, const void *context),
+			       const void *context);
 void inode_get(struct inode *inode);
 void inode_put(struct inode *inode);
 /*

@@ -60,7 +60,7 @@ const char *ext2_check_super(const struct ext2_disk_super *super, uint64_t devic
 		return "unknown revision";
 	if (super->revision == DYNAMIC_REVISION && super->incompatible & ~EXT2_INCOMPAT_KNOWN) {
 		*features = super->incompatible & ~EXT2_INCOMPAT_KNOWN;
-		return "incompatible features";
+		return "incompatible features: made for ext3 or ext4?";
 	}
 	if (super->log_block_size > MAX_LOG_BLOCK_SIZE)
 		return "bad block size";

@@ -10,7 +10,6 @@
 #include "fs/ext2/ext2.h"
 #include "drivers/block.h"
 #include "fs/pagecache.h"
-#include "kernel/init.h"
 #include "kernel/log.h"
 #include "lib/print.h"
 #include "lib/string.h"
@@ -18,14 +17,6 @@
 #include "mm/slab.h"
 
 #define MAX_REPORTS 20 /* lines in the log for one mount */
-
-static struct slab_cache *inode_cache;
-
-static void ext2_init(void)
-{
-	inode_cache = slab_cache_create("ext2_inode", sizeof(struct ext2_inode), 0);
-}
-INITCALL(2, ext2_init);
 
 /* Whoever reads a damaged file again and again must not fill the log. */
 int ext2_damaged(const struct super_block *sb, uint64_t inode_number, const char *what)
@@ -98,54 +89,42 @@ static void set_operations(struct inode *inode, const struct ext2_disk_inode *di
 	}
 }
 
-static int fill_inode(struct inode *inode, const struct ext2_disk_inode *disk)
+static int ext2_read_inode(struct inode *inode, const void *context)
 {
-	struct ext2_inode *own = slab_alloc(inode_cache, 0);
+	struct ext2_disk_inode disk;
+	struct ext2_inode *own;
+	int error = read_disk_inode(inode->sb, inode->number, &disk);
 
+	if (error)
+		return error;
+	own = kmalloc(sizeof(*own), 0);
 	if (!own)
 		return -ENOMEM;
-	memcpy(own->block, disk->block, sizeof(own->block));
-	own->fast_symlink = ext2_is_fast_symlink(&ext2_fs(inode)->layout, disk);
+	memcpy(own->block, disk.block, sizeof(own->block));
+	own->fast_symlink = ext2_is_fast_symlink(&ext2_fs(inode)->layout, &disk);
 	inode->private = own;
-	inode->mode = disk->mode;
-	inode->nr_links = disk->links;
-	inode->uid = disk->uid | (uint32_t)disk->uid_high << 16;
-	inode->gid = disk->gid | (uint32_t)disk->gid_high << 16;
-	inode->size = ext2_inode_size(disk);
-	inode->blocks = disk->sectors;
-	inode->atime = (struct timespec64){ (int32_t)disk->atime, 0 };
-	inode->mtime = (struct timespec64){ (int32_t)disk->mtime, 0 };
-	inode->ctime = (struct timespec64){ (int32_t)disk->ctime, 0 };
+	inode->mode = disk.mode;
+	inode->nr_links = disk.links;
+	inode->uid = disk.uid | (uint32_t)disk.uid_high << 16;
+	inode->gid = disk.gid | (uint32_t)disk.gid_high << 16;
+	inode->size = ext2_inode_size(&disk);
+	inode->blocks = disk.sectors;
+	inode->atime = (struct timespec64){ (int32_t)disk.atime, 0 };
+	inode->mtime = (struct timespec64){ (int32_t)disk.mtime, 0 };
+	inode->ctime = (struct timespec64){ (int32_t)disk.ctime, 0 };
 	inode->mapping.ops = &ext2_mapping_ops;
-	set_operations(inode, disk);
+	set_operations(inode, &disk);
 	return 0;
 }
 
 struct inode *ext2_get_inode(struct super_block *sb, uint32_t number)
 {
-	struct ext2_disk_inode disk;
-	struct inode *inode;
-	bool fresh;
-	int error;
-
-	inode = inode_get_number(sb, number, &fresh);
-	if (IS_ERR(inode) || !fresh)
-		return inode;
-	error = read_disk_inode(sb, number, &disk);
-	if (!error)
-		error = fill_inode(inode, &disk);
-	if (error) {
-		inode_failed(inode);
-		return ERR_PTR(error);
-	}
-	inode_ready(inode);
-	return inode;
+	return inode_get_number(sb, number, ext2_read_inode, NULL);
 }
 
 static void ext2_free_inode(struct inode *inode)
 {
-	if (inode->private)
-		slab_free(inode_cache, inode->private);
+	kfree(inode->private);
 }
 
 /* ---- the file system ---- */
@@ -172,37 +151,6 @@ static const struct super_ops ext2_super_ops = {
 	.unmount = ext2_unmount,
 };
 
-/* The bits of s_feature_incompat that people meet: most such disks were made as ext3 or ext4. */
-static void name_features(const char *device, uint32_t features)
-{
-	static const struct {
-		uint32_t bit;
-		const char *name;
-	} names[] = {
-		{ 0x0001, "compression" },
-		{ 0x0004, "needs_recovery" },
-		{ 0x0008, "journal_dev" },
-		{ 0x0010, "meta_bg" },
-		{ 0x0040, "extents" },
-		{ 0x0080, "64bit" },
-		{ 0x0100, "mmp" },
-		{ 0x0200, "flex_bg" },
-		{ 0x2000, "metadata_csum_seed" },
-		{ 0x4000, "large_dir" },
-		{ 0x8000, "inline_data" },
-		{ 0x10000, "encrypt" },
-	};
-	struct text text;
-	char line[160];
-
-	text = (struct text){ .buf = line, .size = sizeof(line) };
-	for (unsigned int i = 0; i < ARRAY_SIZE(names); i++)
-		if (features & names[i].bit)
-			text_printf(&text, " %s", names[i].name);
-	log_error("ext2: %s: not ext2, it has the features%s (0x%x)", device, text.len ? line : "",
-		  features);
-}
-
 static int read_super(struct super_block *sb, struct ext2_fs *fs)
 {
 	struct ext2_disk_super super;
@@ -219,10 +167,7 @@ static int read_super(struct super_block *sb, struct ext2_fs *fs)
 				 &features);
 	if (!wrong)
 		return 0;
-	if (features)
-		name_features(name, features);
-	else
-		log_error("ext2: %s: %s", name, wrong);
+	log_error("ext2: %s: %s (features 0x%x)", name, wrong, features);
 	return -EINVAL;
 }
 
