@@ -184,7 +184,7 @@ struct process {
 	struct rlimit limits[NR_RLIMITS];
 	uint64_t children_ns; /* CPU time of waited-for children */
 	uint64_t dead_threads_ns;
-	char *executable;     /* path of the program, for /proc/PID/exe; tasks_lock */
+	char *executable; /* path of the program, for /proc/PID/exe; tasks_lock */
 	int dumpable;
 };
 
