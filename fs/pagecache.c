@@ -54,6 +54,24 @@ struct page *mapping_find(struct mapping *mapping, unsigned int index)
 	return page;
 }
 
+/*
+ * The common case of mapping_start: pages from index on that are there with their bytes, up to nr
+ * of them and to the end of their leaf. How many, each with a reference.
+ */
+static unsigned int find_uptodate(struct mapping *mapping, unsigned int index, unsigned int nr,
+				  struct page **pages)
+{
+	unsigned int flags = spin_lock_irqsave(&mapping->lock);
+	unsigned int left = 0, n = 0;
+	struct page **slot = (struct page **)radix_slot(&mapping->pages, index, &left);
+
+	nr = MIN(nr, left);
+	for (; n < nr && slot[n] && slot[n]->flags & PG_UPTODATE && page_get(slot[n]); n++)
+		pages[n] = slot[n];
+	spin_unlock_irqrestore(&mapping->lock, flags);
+	return n;
+}
+
 /* Put a locked page that is in no file into the tree. 0, -EEXIST, -ENOMEM (too many references). */
 static int insert(struct mapping *mapping, unsigned int index, struct page *page,
 		  struct radix_pool *pool)
@@ -381,7 +399,9 @@ static bool beyond_end(struct mapping *mapping, struct page *page)
 static int have_pages(struct run *run, struct radix_pool *pool, unsigned int index, unsigned int nr,
 		      struct page **pages)
 {
-	for (unsigned int i = 0; i < nr; i++) {
+	unsigned int i = pages ? find_uptodate(run->mapping, index, nr, pages) : 0;
+
+	for (; i < nr; i++) {
 		bool fresh;
 		struct page *page = find_or_add(run->mapping, index + i, &fresh, pool);
 

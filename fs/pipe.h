@@ -84,8 +84,9 @@ struct pipe_slot_ops {
 /* fs/pipe_slot.c */
 extern const struct pipe_slot_ops anon_slot_ops; /* write(2) */
 extern const struct pipe_slot_ops user_slot_ops; /* vmsplice */
-extern const struct pipe_slot_ops
-	cache_slot_ops; /* splice from a file; private: the inode, referenced */
+extern const struct pipe_slot_ops cache_slot_ops; /* splice from a file: the bytes were there */
+/* The same, and they were on their way. private: the inode, referenced. */
+extern const struct pipe_slot_ops coming_slot_ops;
 
 static inline int slot_confirm(struct pipe_slot *slot)
 {
@@ -107,7 +108,19 @@ static inline void slot_unmap(struct pipe_slot *slot, void *addr)
 	else
 		kunmap_local(addr);
 }
-bool slot_get(struct pipe_slot *slot);
+static inline bool page_slot_get(struct pipe_slot *slot)
+{
+	struct page *page = page_head(slot->page);
+
+	if (unlikely(!page_get(page)))
+		return false;
+	atomic_inc(&page->lent);
+	return true;
+}
+static inline bool slot_get(struct pipe_slot *slot)
+{
+	return slot->ops->get ? slot->ops->get(slot) : page_slot_get(slot);
+}
 static inline void page_slot_release(struct pipe_slot *slot)
 {
 	struct page *page = page_head(slot->page);

@@ -4,26 +4,13 @@
  * 1. A slot holds one reference to its page and one count of `lent`, the promise that the bytes
  *    stay.
  * 2. anon: a page that write(2) filled. user: a page that vmsplice lent or was given. cache: a page
- *    of a file, perhaps still being read; it holds the inode, so that a failed read can be started
- *    again.
+ *    of a file. If it was still being read, the slot holds the inode too, so that a failed read can
+ *    be started again; a page that was there needs nothing more: what is in it stays.
  * 3. Nothing here sleeps, but for slot_retry and for the release of a removed file's last holder.
  */
 #include "fs/pipe.h"
 #include "fs/vfs.h"
 #include "mm/kmap.h"
-
-static bool page_slot_get(struct pipe_slot *slot)
-{
-	if (!page_get(page_head(slot->page)))
-		return false;
-	atomic_inc(&page_head(slot->page)->lent);
-	return true;
-}
-
-bool slot_get(struct pipe_slot *slot)
-{
-	return slot->ops->get ? slot->ops->get(slot) : page_slot_get(slot);
-}
 
 size_t slot_copy_pages(struct pipe_slot *slot, unsigned int at, size_t n, struct iter *to)
 {
@@ -70,7 +57,7 @@ const struct pipe_slot_ops user_slot_ops = {
  * page that is uptodate is being written to, in place only if nobody holds a promise on it.
  */
 //BOOK: confirm
-static int cache_confirm(struct pipe_slot *slot)
+static int coming_confirm(struct pipe_slot *slot)
 {
 	unsigned int flags = READ_ONCE(slot->page->flags);
 
@@ -81,7 +68,7 @@ static int cache_confirm(struct pipe_slot *slot)
 	return READ_ONCE(slot->page->mapping) ? -EIO : -ENODATA;
 }
 
-static bool cache_get(struct pipe_slot *slot)
+static bool coming_get(struct pipe_slot *slot)
 {
 	if (!page_slot_get(slot))
 		return false;
@@ -89,22 +76,24 @@ static bool cache_get(struct pipe_slot *slot)
 	return true;
 }
 
-static void cache_release(struct pipe_slot *slot)
+static void coming_release(struct pipe_slot *slot)
 {
 	page_slot_release(slot);
 	inode_put((struct inode *)slot->private);
 }
 
 /* No steal: a cached page belongs to its file. */
-const struct pipe_slot_ops cache_slot_ops = {
+const struct pipe_slot_ops cache_slot_ops = { .kind = "cache" };
+
+const struct pipe_slot_ops coming_slot_ops = {
 	.kind = "cache",
-	.confirm = cache_confirm,
-	.get = cache_get,
-	.release = cache_release,
+	.confirm = coming_confirm,
+	.get = coming_get,
+	.release = coming_release,
 };
 
 void slot_retry(struct pipe_slot *slot)
 {
-	if (slot->ops == &cache_slot_ops)
+	if (slot->ops == &coming_slot_ops)
 		page_read_again(slot->page);
 }

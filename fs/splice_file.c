@@ -27,8 +27,10 @@ void slot_list_consume(struct slot_list *slots, unsigned int n)
 
 void slot_list_release(struct slot_list *slots)
 {
-	for (unsigned int i = 0; i < slots->nr; i++)
-		slot_release(&slots->slots[i]);
+	struct pipe_slot *end = slots->slots + slots->nr;
+
+	for (struct pipe_slot *slot = slots->slots; slot < end; slot++)
+		slot_release(slot);
 	slots->nr = 0;
 }
 
@@ -42,16 +44,24 @@ static int lend_pages(struct inode *inode, struct page **pages, int nr, unsigned
 		      size_t len, struct pipe_slot *slots)
 {
 	for (int i = 0; i < nr; i++) {
-		unsigned int n = MIN(PAGE_SIZE - offset, len);
+		struct pipe_slot *slot = &slots[i];
 		int error = page_lend(pages[i]);
 
 		if (error)
 			return i ? i : error;
-		inode_get(inode);
-		slots[i] = (struct pipe_slot){ pages[i],	offset, n,
-					       &cache_slot_ops, 0,	(unsigned long)inode };
+		slot->page = pages[i];
+		slot->offset = offset;
+		slot->len = MIN(PAGE_SIZE - offset, len);
+		slot->ops = &cache_slot_ops;
+		slot->flags = 0;
+		slot->private = 0;
+		if (unlikely(!(READ_ONCE(pages[i]->flags) & PG_UPTODATE))) {
+			slot->ops = &coming_slot_ops;
+			slot->private = (unsigned long)inode;
+			inode_get(inode);
+		}
 		offset = 0;
-		len -= n;
+		len -= slot->len;
 	}
 	return nr;
 }

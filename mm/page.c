@@ -29,7 +29,6 @@
 #define HOT_BATCH   15u /* moved to or from the zone at once */
 #define POISON_BYTE 0xa5
 #define POISON_WORD 0xa5a5a5a5u
-#define REFS_LIMIT  0x40000000
 #define PG_NOT_FREE (PG_RESERVED | PG_BUDDY | PG_SLAB | PG_LRU | PG_DEVICE | PG_LOCKED)
 
 enum { ZONE_LOW, ZONE_HIGH, NR_ZONES };
@@ -345,10 +344,12 @@ struct page *page_alloc(unsigned int order, unsigned int flags)
 	return page;
 }
 
-void page_free(struct page *page)
+void page_free(struct page *page, int left)
 {
 	unsigned int order = page_order(page), z = zone_of(page), flags;
 
+	if (unlikely(left < 0))
+		panic("page %x: freed twice", page_frame(page));
 	if (unlikely(page->flags & PG_NOT_FREE ||
 		     atomic_read(&page->mapped) | atomic_read(&page->lent)))
 		panic("page %x: freed in use: flags %x, mapped %d, lent %d", page_frame(page),
@@ -372,32 +373,10 @@ void page_free(struct page *page)
 
 /* ---- references ---- */
 
-bool page_get(struct page *page)
-{
-	page = page_head(page);
-	if (likely(atomic_add_return(&page->refs, 1) < REFS_LIMIT))
-		return true;
-	atomic_dec(&page->refs);
-	return false;
-}
-
 void page_ref(struct page *page)
 {
 	if (unlikely(!page_get(page)))
 		panic("page %x: too many references", page_frame(page));
-}
-
-//BOOK: page-put
-void page_put(struct page *page)
-{
-	int left;
-
-	page = page_head(page);
-	left = atomic_add_return(&page->refs, -1);
-	if (left == 0)
-		page_free(page);
-	else if (unlikely(left < 0))
-		panic("page %x: freed twice", page_frame(page));
 }
 
 void *page_alloc_low(unsigned int order)

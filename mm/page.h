@@ -124,14 +124,31 @@ static inline unsigned int page_order(const struct page *head)
 	return head->flags & PG_HEAD ? head->private : 0;
 }
 
+#define PAGE_REFS_LIMIT 0x40000000
 /* One more holder: false if the count would overflow (then the caller must do without). */
-bool page_get(struct page *page);
+static inline bool page_get(struct page *page)
+{
+	page = page_head(page);
+	if (likely(atomic_add_return(&page->refs, 1) < PAGE_REFS_LIMIT))
+		return true;
+	atomic_dec(&page->refs);
+	return false;
+}
 /* For callers that hold a reference anyway and make a bounded number: panics on overflow. */
 void page_ref(struct page *page);
+/* The slow half of page_put: `left` is the count, which has become zero, or less by mistake. */
+void page_free(struct page *page, int left);
 /* Frees the page with its last reference. Never sleeps; from interrupts too. */
-void page_put(struct page *page);
-/* The slow half of page_put: the count has become zero. */
-void page_free(struct page *page);
+//BOOK: page-put
+static inline void page_put(struct page *page)
+{
+	int left;
+
+	page = page_head(page);
+	left = atomic_add_return(&page->refs, -1);
+	if (left <= 0)
+		page_free(page, left);
+}
 
 struct memory_stats {
 	unsigned int total, free, low_total, low_free; /* pages */
