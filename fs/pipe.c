@@ -27,11 +27,6 @@
 #include "mm/kmap.h"
 #include "mm/uaccess.h"
 
-struct pipe *file_pipe(struct file *file)
-{
-	return file->ops == &pipe_file_ops ? file->private : NULL;
-}
-
 int pipe_broken(void)
 {
 	if (current->process)

@@ -22,6 +22,7 @@
 #include "fs/iter.h"
 #include "fs/pagecache.h"
 #include "fs/poll.h"
+#include "fs/vfs.h"
 #include "kernel/mutex.h"
 #include "mm/kmap.h"
 
@@ -190,9 +191,6 @@ static inline struct pipe_slot *pipe_at(struct pipe *pipe, unsigned int position
 	return &pipe->slots[position & (pipe->nr_slots - 1)];
 }
 
-/* The pipe of an open file (pipe end or FIFO), or NULL. */
-struct pipe *file_pipe(struct file *file);
-
 /* Two files, flags of pipe2: 0, -EMFILE, -ENFILE, -ENOMEM, -EINVAL. */
 int pipe_create(struct file *ends[2], unsigned int flags);
 
@@ -243,6 +241,11 @@ extern struct list all_pipes;
 extern unsigned int pipe_user_pages_soft; /* /proc/sys/fs/pipe-user-pages-soft */
 
 extern const struct file_ops pipe_file_ops; /* for pipe ends and, after their open, FIFOs */
+/* The pipe of an open file (pipe end or FIFO), or NULL. */
+static inline struct pipe *file_pipe(struct file *file)
+{
+	return file->ops == &pipe_file_ops ? file->private : NULL;
+}
 extern const struct file_ops
 	fifo_file_ops;		    /* of a FIFO's inode: its open finds or makes the pipe */
 extern unsigned int pipe_max_bytes; /* /proc/sys/fs/pipe-max-size */

@@ -101,22 +101,6 @@ void poll_table_leave(struct poll_table *table)
 	}
 }
 
-unsigned int poll_fd(int number, struct poll_table *table)
-{
-	struct fd fd = fd_get(number);
-	unsigned int events = POLLIN | POLLRDNORM | POLLOUT | POLLWRNORM;
-
-	if (!fd.file)
-		return POLLNVAL;
-	if (fd.file->ops->poll) {
-		if (table)
-			table->file = fd.counted ? fd.file : NULL;
-		events = fd.file->ops->poll(fd.file, table);
-	}
-	fd_put(fd);
-	return events;
-}
-
 bool poll_sleep(struct poll_table *table, uint64_t deadline)
 {
 	bool in_time = true;

@@ -4,6 +4,7 @@
 #ifndef FS_POLL_TABLE_H
 #define FS_POLL_TABLE_H
 
+#include "fs/file.h"
 #include "fs/poll.h"
 
 struct file;
@@ -42,7 +43,21 @@ void poll_table_leave(struct poll_table *table);
  * What is true of a descriptor now: POLL* bits, POLLNVAL if it is none. table NULL: just ask, join
  * nothing.
  */
-unsigned int poll_fd(int number, struct poll_table *table);
+static inline unsigned int poll_fd(int number, struct poll_table *table)
+{
+	struct fd fd = fd_get(number);
+	unsigned int events = POLLIN | POLLRDNORM | POLLOUT | POLLWRNORM;
+
+	if (unlikely(!fd.file))
+		return POLLNVAL;
+	if (fd.file->ops->poll) {
+		if (table)
+			table->file = fd.counted ? fd.file : NULL;
+		events = fd.file->ops->poll(fd.file, table);
+	}
+	fd_put(fd);
+	return events;
+}
 /*
  * Sleep until a queue of the table is woken, a signal comes (true) or the deadline has passed
  * (false).

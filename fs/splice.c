@@ -189,12 +189,12 @@ static ssize_t try_between(struct pipe *from, struct pipe *to, size_t len, slot_
 /* The slots leave `from`; of the last one perhaps only a part. */
 static unsigned int move_slots(struct pipe *from, struct pipe *to, unsigned int room, size_t *len)
 {
-	unsigned int at = from->tail, n;
+	unsigned int at = from->tail, end = at + MIN(pipe_used(from), room), n;
 	struct pipe_slot *slot = NULL;
 	size_t left = *len;
 
 	lockdep_held(&from->lock);
-	for (; at != from->head && at - from->tail < room; at++) {
+	for (; at != end; at++) {
 		slot = pipe_at(from, at);
 		if (slot->len > left)
 			break;
@@ -204,7 +204,7 @@ static unsigned int move_slots(struct pipe *from, struct pipe *to, unsigned int 
 	n = at - from->tail;
 	ring_fill_from(to, from, from->tail, n);
 	from->tail = at;
-	if (unlikely(left > 0 && n < room && at != from->head && slot_get(slot))) {
+	if (unlikely(left > 0 && at != end && slot_get(slot))) {
 		struct pipe_slot *part = pipe_at(to, to->head + n++);
 
 		*part = *slot;
@@ -284,7 +284,7 @@ static ssize_t take_slots(struct pipe *pipe, struct taking *taking, size_t len, 
 	run = ring_run(pipe);
 	if (run == 0)
 		error = pipe->writers ? -EAGAIN : 0;
-	for (n = 0; n < run && left > 0; n++) {
+	for (n = 0; n < run; n++) {
 		if (need_bytes) {
 			error = slot_confirm(first + n);
 			if (error)
@@ -296,7 +296,7 @@ static ssize_t take_slots(struct pipe *pipe, struct taking *taking, size_t len, 
 	}
 	if (n > 0) {
 		taking->list = (struct slot_list){ n, n, ring_take(pipe, n) };
-	} else if (run > 0 && !error) {
+	} else if (run > 0 && !error) { /* len is not 0: the first slot is longer */
 		taking->part = *first;
 		taking->part.len = taking->part_len = left;
 		taking->list = (struct slot_list){ 1, 1, &taking->part };
@@ -386,67 +386,64 @@ static ssize_t pipe_to_file(struct pipe *pipe, struct file *out, file_off_t *pos
 
 /* ---- splice(2) ---- */
 
-/* Both files are open in the right mode; one of them is a pipe. */
-static ssize_t splice_files(struct file *in, const file_off_t __user *off_in, file_off_t *pos_in,
-			    struct file *out, const file_off_t __user *off_out, file_off_t *pos_out,
-			    size_t len, bool nonblock)
+static ssize_t from_file(struct file *in, file_off_t __user *offset, struct pipe *to, size_t len,
+			 bool nonblock)
 {
-	struct pipe *from = file_pipe(in), *to = file_pipe(out);
+	file_off_t pos;
+	ssize_t n = splice_position(in, offset, &pos);
 
-	if (from)
-		nonblock |= (in->flags & O_NONBLOCK) != 0;
-	if (to)
-		nonblock |= (out->flags & O_NONBLOCK) != 0;
-	if (from && to) {
-		if (from == to)
-			return refuse(EINVAL, "both ends are one pipe");
-		return pipe_to_pipe(from, to, len, nonblock);
-	}
-	if (to) {
-		if (off_in && !in->ops->llseek)
-			return refuse(EINVAL, "an offset for a file that cannot seek");
-		if (!in->ops->splice_read)
-			return refuse(EINVAL, "the input cannot be spliced from");
-		return splice_file_to_pipe(in, pos_in, to, len, nonblock);
-	}
-	if (off_out && !out->ops->llseek)
+	if (n)
+		return n;
+	if (offset && !in->ops->llseek)
+		return refuse(EINVAL, "an offset for a file that cannot seek");
+	if (!in->ops->splice_read)
+		return refuse(EINVAL, "the input cannot be spliced from");
+	n = splice_file_to_pipe(in, &pos, to, len, nonblock);
+	if (n > 0 && splice_set_position(in, offset, pos))
+		return -EFAULT;
+	return n;
+}
+
+static ssize_t to_file(struct pipe *from, struct file *out, file_off_t __user *offset, size_t len,
+		       bool nonblock)
+{
+	file_off_t pos;
+	ssize_t n = splice_position(out, offset, &pos);
+
+	if (n)
+		return n;
+	if (offset && !out->ops->llseek)
 		return refuse(EINVAL, "an offset for a file that cannot seek");
 	if (out->flags & O_APPEND)
 		return refuse(EINVAL, "the output is open with O_APPEND");
 	if (!out->ops->splice_write)
 		return refuse(EINVAL, "the output cannot be spliced to");
-	return pipe_to_file(from, out, pos_out, len, nonblock);
+	n = pipe_to_file(from, out, &pos, len, nonblock);
+	if (n > 0 && splice_set_position(out, offset, pos))
+		return -EFAULT;
+	return n;
 }
 
 static ssize_t splice(struct file *in, file_off_t __user *off_in, struct file *out,
 		      file_off_t __user *off_out, size_t len, unsigned int flags)
 {
-	bool from_pipe = file_pipe(in), to_pipe = file_pipe(out);
-	file_off_t pos_in = 0, pos_out = 0;
-	ssize_t n = 0;
-	int error = 0;
+	struct pipe *from = file_pipe(in), *to = file_pipe(out);
+	bool nonblock = flags & SPLICE_F_NONBLOCK;
 
-	if ((from_pipe && off_in) || (to_pipe && off_out))
+	if ((from && off_in) || (to && off_out))
 		return refuse(ESPIPE, "an offset for a pipe");
-	if (!from_pipe)
-		error = splice_position(in, off_in, &pos_in);
-	if (!error && !to_pipe)
-		error = splice_position(out, off_out, &pos_out);
-	if (error)
-		return error;
 	if (!in->readable || !out->writable)
 		return refuse(EBADF, "the input is not open to read, or the output not to write");
-	if (!from_pipe && !to_pipe)
+	if (((from ? in->flags : 0) | (to ? out->flags : 0)) & O_NONBLOCK)
+		nonblock = true;
+	if (!from && !to)
 		return refuse(EINVAL, "neither end is a pipe");
-	n = splice_files(in, off_in, &pos_in, out, off_out, &pos_out, len,
-			 flags & SPLICE_F_NONBLOCK);
-	if (n <= 0)
-		return n;
-	if (!from_pipe)
-		error = splice_set_position(in, off_in, pos_in);
-	else if (!to_pipe)
-		error = splice_set_position(out, off_out, pos_out);
-	return error ? error : n;
+	if (from == to)
+		return refuse(EINVAL, "both ends are one pipe");
+	if (!from)
+		return from_file(in, off_in, to, len, nonblock);
+	return to ? pipe_to_pipe(from, to, len, nonblock)
+		  : to_file(from, out, off_out, len, nonblock);
 }
 
 long sys_splice(int fd_in, int64_t __user *off_in, int fd_out, int64_t __user *off_out, size_t len,

@@ -13,26 +13,23 @@
 
 static unsigned int share_slots(struct pipe *from, struct pipe *to, unsigned int room, size_t *len)
 {
-	unsigned int at = from->tail, last_len = 0, n;
+	unsigned int at = from->tail, end = at + MIN(pipe_used(from), room);
 	size_t left = *len;
 
 	lockdep_held(&from->lock);
-	for (; at != from->head && at - from->tail < room && left > 0; at++) {
-		struct pipe_slot *slot = pipe_at(from, at);
+	for (; at != end && left > 0; at++) {
+		struct pipe_slot *slot = pipe_at(from, at), *copy;
 
-		if (!slot_get(slot))
+		if (unlikely(!slot_get(slot)))
 			break;
-		last_len = MIN(slot->len, left);
-		left -= last_len;
+		copy = pipe_at(to, to->head + (at - from->tail));
+		*copy = *slot;
+		copy->flags &= ~(SLOT_MERGE | SLOT_GIFT);
+		copy->len = MIN(slot->len, left);
+		left -= copy->len;
 	}
-	n = at - from->tail;
-	ring_fill_from(to, from, from->tail, n);
-	for (unsigned int i = 0; i < n; i++)
-		pipe_at(to, to->head + i)->flags &= ~(SLOT_MERGE | SLOT_GIFT);
-	if (n > 0)
-		pipe_at(to, to->head + n - 1)->len = last_len;
 	*len = left;
-	return n;
+	return at - from->tail;
 }
 
 static ssize_t tee(struct file *in, struct file *out, size_t len, unsigned int flags)

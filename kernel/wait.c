@@ -30,11 +30,13 @@ void wait_remove(struct wait_queue *queue, struct waiter *waiter)
 void wait_prepare(struct wait_queue *queue, struct waiter *waiter, enum task_state state)
 {
 	struct task *task = current;
+	unsigned int flags = spin_lock_irqsave(&queue->lock);
 
-	if (list_empty(&waiter->link)) {
-		waiter->task = task;
-		wait_add(queue, waiter);
-	}
+	/* Under the lock: a waker that has woken us may be about to take us off. */
+	waiter->task = task;
+	if (list_empty(&waiter->link))
+		list_add_tail(&queue->waiters, &waiter->link);
+	spin_unlock_irqrestore(&queue->lock, flags);
 	/*
 	 * A full barrier: the caller's check must not be done before the state is seen. Else
 	 *
@@ -49,7 +51,7 @@ void wait_prepare(struct wait_queue *queue, struct waiter *waiter, enum task_sta
 void wait_finish(struct wait_queue *queue, struct waiter *waiter)
 {
 	current->state = TASK_RUNNING;
-	if (!list_empty(&waiter->link))
+	if (READ_ONCE(waiter->link.next) != &waiter->link)
 		wait_remove(queue, waiter);
 }
 
@@ -61,13 +63,29 @@ static void wake_waiter(struct waiter *waiter)
 		task_wake(waiter->task);
 }
 
+/*
+ * The waiter of a task that runs leaves the queue, so that who wakes again before the task has come
+ * to run finds nobody. The task may see that without the lock (wait_finish) and its stack be
+ * something else at once: `next`, which it looks at, is the last that is touched.
+ */
+static void take_off(struct list *link)
+{
+	link->prev->next = link->next;
+	link->next->prev = link->prev;
+	link->prev = link;
+	__atomic_store_n(&link->next, link, __ATOMIC_RELEASE);
+}
+
 void wake_all_slow(struct wait_queue *queue)
 {
 	unsigned int flags = spin_lock_irqsave(&queue->lock);
-	struct waiter *waiter;
+	struct waiter *waiter, *next;
 
-	list_for_each(waiter, &queue->waiters, link)
+	list_for_each_safe(waiter, next, &queue->waiters, link) {
 		wake_waiter(waiter);
+		if (!waiter->wake)
+			take_off(&waiter->link);
+	}
 	spin_unlock_irqrestore(&queue->lock, flags);
 }
 

@@ -13,6 +13,7 @@
  * 4. A waiter may have a function of its own in place of the wakeup (poll, the pipe's arrival
  *    waiter). It runs with the queue's lock held and interrupts off, and must not touch the queue.
  * 5. Queues may be woken from interrupts.
+ * 6. wake_all takes the tasks that it wakes off the queue; wait_prepare puts them back.
  */
 #ifndef KERNEL_WAIT_H
 #define KERNEL_WAIT_H
@@ -76,6 +77,8 @@ bool kill_pending(void);
 				break;                                           \
 			}                                                        \
 			schedule();                                              \
+			if (cond) /* off the queue: no need to join again */     \
+				break;                                           \
 		}                                                                \
 		wait_finish(queue, &_waiter);                                    \
 		_error;                                                          \
