@@ -125,7 +125,8 @@ static inline bool looks_empty(const struct pipe *pipe)
 	return READ_ONCE(pipe->head) == tail && READ_ONCE(pipe->writers) > 0;
 }
 
-static __attribute__((noinline)) unsigned int poll_locked(struct file *file, struct poll_table *table)
+static __attribute__((noinline)) unsigned int poll_locked(struct file *file,
+							  struct poll_table *table)
 {
 	struct pipe *pipe = file->private;
 	unsigned int events = 0;
