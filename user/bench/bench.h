@@ -34,7 +34,7 @@
 
 #define RUNS 5
 
-struct row {
+struct row { //BOOK: bench-row
 	const char *name, *counts;
 	unsigned int reach;	/* instructions per operation */
 	unsigned int rounds;	/* in a run */
@@ -84,6 +84,7 @@ static inline pid_t bench_child(void)
 
 static inline void fill_idle_time(void)
 {
+	//BOOK: bench-idle
 	idled = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	need(idled != MAP_FAILED, "mmap");
 	if (bench_child() == 0) {

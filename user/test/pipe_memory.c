@@ -85,7 +85,7 @@ BEYOND_TEST(empty_pipes_hold_no_page, 20,
 		CHECK_EQ(pipe(fd), 0);
 	after = meminfo("MemFree");
 	printf("# %ld bytes\n", (before - after) * 1024 / NR);
-	CHECK(before - after <= NR * (EACH_MOST + 128l) / 1024);
+	CHECK(before - after <= NR * (EACH_MOST + 256l) / 1024);
 }
 
 TEST(ten_thousand_pipes, 60,
