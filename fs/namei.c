@@ -6,8 +6,8 @@
  * 2. walk_to_last() stops before the last component: who creates, removes or renames wants the
  *    directory. Who wants what it names calls walk_last(), which may turn out to be a symbolic
  *    link; then both are called again.
- * 3. Symbolic links are walked without recursion: the text of each is kept in a frame until its
- *    end, if something follows the link; more than LINKS_MAX links are ELOOP.
+ * 3. Symbolic links are walked without recursion: the link's text, with what follows the link behind
+ *    it, becomes the text to be walked; more than LINKS_MAX links are ELOOP.
  * 4. Mount points are crossed downwards after each component and upwards by "..".
  */
 #include "lib/string.h"
@@ -17,12 +17,6 @@
 #include "fs/vfs_internal.h"
 
 #define LINKS_MAX 40u
-
-struct link_frame {
-	struct link_frame *outer;
-	const char *outer_rest; /* what follows the link */
-	char text[];
-};
 
 /* ---- names from user memory ---- */
 
@@ -65,26 +59,6 @@ static void walk_up(struct walk *walk)
 	walk_to(walk, dentry_parent(walk->path.dentry));
 }
 
-/* The link's text takes the place of its name in what is to be walked. */
-static int walk_into_text(struct walk *walk, const char *text, size_t len)
-{
-	struct link_frame *frame = kmalloc(sizeof(*frame) + len + 1, 0);
-
-	if (!frame)
-		return -ENOMEM;
-	memcpy(frame->text, text, len);
-	frame->text[len] = '\0';
-	frame->outer = walk->frames;
-	frame->outer_rest = walk->rest;
-	walk->frames = frame;
-	walk->rest = frame->text;
-	if (frame->text[0] == '/') {
-		path_put(&walk->path);
-		root_path(&walk->path);
-	}
-	return 1;
-}
-
 /* /proc/self/fd/N and relatives: they lead to a path without a name. */
 static int walk_follow(struct walk *walk, struct inode *inode)
 {
@@ -99,36 +73,40 @@ static int walk_follow(struct walk *walk, struct inode *inode)
 	return 0;
 }
 
+/* Walk the link's text, and behind it what followed the link: 1, or an error. */
+static int walk_into_text(struct walk *walk, struct inode *link)
+{
+	size_t rest = strlen(walk->rest) + 1;
+	ssize_t len = -EINVAL;
+	char *text = kmalloc(PATH_MAX + rest, 0);
+
+	if (!text)
+		return -ENOMEM;
+	if (link->ops && link->ops->readlink)
+		len = link->ops->readlink(link, text, PATH_MAX);
+	if (len <= 0) {
+		kfree(text);
+		return len < 0 ? len : -ENOENT;
+	}
+	memcpy(text + len, walk->rest, rest);
+	kfree(walk->text);
+	walk->text = text;
+	walk->rest = text;
+	if (*text == '/') {
+		path_put(&walk->path);
+		root_path(&walk->path);
+	}
+	return 1;
+}
+
 int walk_into_link(struct walk *walk, struct dentry *link)
 {
-	const struct inode_ops *ops = link->inode->ops;
-	char *text;
-	ssize_t len;
-	int error;
+	struct inode *inode = link->inode;
+	int error = -ELOOP;
 
-	error = -ELOOP;
-	if (++walk->links > LINKS_MAX)
-		goto put_link;
-	if (ops && ops->follow) {
-		error = walk_follow(walk, link->inode);
-		goto put_link;
-	}
-	error = -EINVAL;
-	if (!ops || !ops->readlink)
-		goto put_link;
-	error = -ENOMEM;
-	text = kmalloc(PATH_MAX, 0);
-	if (!text)
-		goto put_link;
-	len = ops->readlink(link->inode, text, PATH_MAX);
-	if (len <= 0)
-		error = len < 0 ? len : -ENOENT;
-	else if (len >= PATH_MAX)
-		error = -ENAMETOOLONG;
-	else
-		error = walk_into_text(walk, text, len);
-	kfree(text);
-put_link:
+	if (++walk->links <= LINKS_MAX)
+		error = inode->ops && inode->ops->follow ? walk_follow(walk, inode)
+							 : walk_into_text(walk, inode);
 	dentry_put(link);
 	return error;
 }
@@ -196,48 +174,17 @@ static int walk_start(struct walk *walk, int dirfd, const char *name)
 	return walk->path.dentry ? 0 : -ENOTDIR;
 }
 
-static void walk_pop_frame(struct walk *walk)
-{
-	struct link_frame *frame = walk->frames;
-
-	walk->frames = frame->outer;
-	walk->rest = frame->outer_rest;
-	kfree(frame);
-}
-
-/*
- * Is nothing left but the ends of links? Leaves those behind. A slash on the way counts for the
- * last component.
- */
-static bool walk_at_end(struct walk *walk)
-{
-	const struct link_frame *frame = walk->frames;
-	const char *rest = walk->rest;
-	bool slash;
-
-	for (; path_at_end(rest, &slash); rest = frame->outer_rest, frame = frame->outer) {
-		walk->slash |= slash;
-		if (!frame)
-			return true;
-	}
-	return false;
-}
-
 /* Walk to the directory of the last component, which is not looked at. */
 static int walk_to_last(struct walk *walk)
 {
 	int error;
 
 	do {
-		while ((error = path_component(&walk->rest, &walk->last)) == 0 && walk->frames)
-			walk_pop_frame(walk);
-		if (error < 0)
-			return error;
-		if (error == 0)
-			return 0; /* "/", or a link to it */
-		if (walk_at_end(walk))
+		error = path_component(&walk->rest, &walk->last);
+		if (error <= 0)
+			return error; /* 0: "/", or a link to it */
+		if (path_at_end(walk->rest, &walk->slash))
 			return walk_may_pass(walk);
-		walk->slash = false;
 		error = walk_component(walk, &walk->last, true);
 	} while (error >= 0);
 	return error;
@@ -256,11 +203,8 @@ int walk_last(struct walk *walk, bool follow)
 
 void walk_end(struct walk *walk)
 {
-	while (walk->frames)
-		walk_pop_frame(walk);
 	path_put(&walk->path);
-	if (walk->text)
-		name_free(walk->text);
+	kfree(walk->text);
 }
 
 int walk_parent(struct walk *walk, int dirfd, const char *name)
@@ -279,9 +223,9 @@ int walk_parent_user(struct walk *walk, int dirfd, const char __user *user_name)
 		memset(walk, 0, sizeof(*walk));
 		return PTR_ERR(name);
 	}
-	error = walk_parent(walk, dirfd, name);
+	error = walk_start(walk, dirfd, name);
 	walk->text = name;
-	return error;
+	return error ? error : walk_to_last(walk);
 }
 
 int walk_all(struct walk *walk, int dirfd, const char *name,

@@ -84,15 +84,13 @@ int block_sync(struct block_device *device);
 
 /* ---- fs/namei.c ---- */
 
-struct link_frame;
 struct walk {
-	struct path path;	   /* where we are: a directory while components are left */
-	unsigned int links;	   /* symbolic links followed so far */
-	const char *rest;	   /* text behind `last` */
-	char *text;		   /* the whole of it, if walk_end() is to free it */
-	struct link_frame *frames; /* of the symbolic links that we are in */
-	struct name last;	   /* the last component; len 0: there is none, path is it */
-	bool slash;		   /* a slash followed it: it must be a directory */
+	struct path path;   /* where we are: a directory while components are left */
+	unsigned int links; /* symbolic links followed so far */
+	const char *rest;   /* text behind `last` */
+	char *text;	    /* the whole of it, if walk_end() is to free it */
+	struct name last;   /* the last component; len 0: there is none, path is it */
+	bool slash;	    /* a slash followed it: it must be a directory */
 };
 
 /*
