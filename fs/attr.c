@@ -101,23 +101,6 @@ struct change {
 	struct user_time times[2]; /* access, modification */
 };
 
-/* Make the change and put the object. */
-static long object_change(struct object *object, const struct change *change)
-{
-	struct inode *inode = object->inode;
-	int error = -EROFS;
-
-	if (!inode->sb->read_only) {
-		mutex_lock(&inode->lock);
-		error = change->make(inode, change);
-		if (!error)
-			inode->ctime = time_wall_spec();
-		mutex_unlock(&inode->lock);
-	}
-	object_put(object);
-	return error;
-}
-
 static long change_at(int dirfd, const char __user *name, unsigned int flags,
 		      const struct change *change)
 {
@@ -125,17 +108,17 @@ static long change_at(int dirfd, const char __user *name, unsigned int flags,
 	int error;
 
 	if (flags & ~(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH))
-		return -EINVAL;
+		return refuse(EINVAL, "a flag that is not supported");
 	error = object_at(dirfd, name, flags, &object);
-	return error ? error : object_change(&object, change);
-}
-
-static long change_fd(int fd, const struct change *change)
-{
-	struct object object;
-	int error = object_of_fd(fd, &object);
-
-	return error ? error : object_change(&object, change);
+	if (error)
+		return error;
+	mutex_lock(&object.inode->lock);
+	error = object.inode->sb->read_only ? -EROFS : change->make(object.inode, change);
+	if (!error)
+		object.inode->ctime = time_wall_spec();
+	mutex_unlock(&object.inode->lock);
+	object_put(&object);
+	return error;
 }
 
 static int change_mode(struct inode *inode, const struct change *change)
@@ -153,11 +136,6 @@ static int change_mode(struct inode *inode, const struct change *change)
 long sys_fchmodat(int dirfd, const char __user *name, unsigned int mode)
 {
 	return change_at(dirfd, name, 0, &(struct change){ change_mode, .mode = mode });
-}
-
-long sys_fchmod(int fd, unsigned int mode)
-{
-	return change_fd(fd, &(struct change){ change_mode, .mode = mode });
 }
 
 static bool may_chown(const struct inode *inode, uint32_t uid, uint32_t gid)
@@ -188,11 +166,6 @@ long sys_fchownat(int dirfd, const char __user *name, uint32_t uid, uint32_t gid
 {
 	return change_at(dirfd, name, flags,
 			 &(struct change){ change_owner, .uid = uid, .gid = gid });
-}
-
-long sys_fchown32(int fd, uint32_t uid, uint32_t gid)
-{
-	return change_fd(fd, &(struct change){ change_owner, .uid = uid, .gid = gid });
 }
 
 static void set_time(struct timespec64 *time, const struct user_time *new)
@@ -229,9 +202,7 @@ static long set_times(int dirfd, const char __user *name, const struct change *c
 		if (nsec != UTIME_NOW && nsec != UTIME_OMIT && (nsec < 0 || nsec > NSEC_MAX))
 			return -EINVAL;
 	}
-	if (!name)
-		return flags ? -EINVAL : change_fd(dirfd, change);
-	return change_at(dirfd, name, flags, change);
+	return !name && flags ? -EINVAL : change_at(dirfd, name, flags, change);
 }
 
 #define CHANGE_TO_NOW                                                                   \

@@ -31,3 +31,9 @@ FORM(stat64, (const char __user *name, void __user *result),
 FORM(lstat64, (const char __user *name, void __user *result),
      sys_fstatat64(AT_FDCWD, name, result, AT_SYMLINK_NOFOLLOW))
 FORM(umount, (const char __user *target), sys_umount2(target, 0))
+FORM(fchmod, (int fd, unsigned int mode), sys_fchmodat(fd, NULL, mode))
+FORM(fchown32, (int fd, uint32_t uid, uint32_t gid), sys_fchownat(fd, NULL, uid, gid, 0))
+FORM(fstat64, (int fd, void __user *result), sys_fstatat64(fd, NULL, result, 0))
+FORM(fstatfs64, (int fd, size_t size, void __user *result), statfs_at(fd, NULL, size, result))
+FORM(statfs64, (const char __user *name, size_t size, void __user *result),
+     statfs_at(AT_FDCWD, name, size, result))

@@ -384,11 +384,46 @@ bool dentry_is_empty(struct dentry *dir)
 
 /* ---- giving back ---- */
 
+/*
+ * Evict up to `wanted` unused dentries, oldest first: of one file system (NULL: of any); those whose
+ * inodes have pages only if it is `thorough`.
+ */
+static void evict_unused(struct list *victims, unsigned int wanted, const struct super_block *sb,
+			 bool thorough)
+{
+	struct list *link;
+
+	lockdep_held(&dcache_lock);
+	for (link = unused.next; link != &unused && wanted > 0; link = link->next) {
+		struct dentry *dentry = list_entry(link, struct dentry, lru);
+		struct inode *inode = dentry->inode;
+
+		if (sb && dentry->sb != sb)
+			continue;
+		if (!thorough && inode &&
+		    (inode->mapping.pages.count || atomic_read(&inode->mapping.reads) ||
+		     inode->nr_links == 0))
+			continue;
+		link = link->prev; /* its parent may join the end of the list: that is seen later */
+		dentry_evict(dentry, victims);
+		wanted--;
+	}
+}
+
+static unsigned int shrink(unsigned int wanted, bool thorough)
+{
+	struct list victims = LIST_INIT(victims);
+
+	spin_lock(&dcache_lock);
+	evict_unused(&victims, wanted, NULL, thorough);
+	spin_unlock(&dcache_lock);
+	return free_victims(&victims);
+}
+
 void dentry_drop_all(struct super_block *sb)
 {
 	struct list victims = LIST_INIT(victims);
 	struct dentry *dentry;
-	struct list *link;
 
 	spin_lock(&dcache_lock);
 	for (unsigned int i = 0; sb->names_stay && i < DENTRY_HASH_SIZE; i++)
@@ -397,17 +432,7 @@ void dentry_drop_all(struct super_block *sb)
 			    list_empty(&dentry->lru))
 				unused_add(dentry);
 	sb->names_stay = false;
-	for (link = unused.next; link != &unused;) {
-		struct list *previous = link->prev;
-
-		dentry = list_entry(link, struct dentry, lru);
-		/* Its parent may join the end of the list: that is seen later. */
-		if (dentry->sb == sb) {
-			dentry_evict(dentry, &victims);
-			link = previous;
-		}
-		link = link->next;
-	}
+	evict_unused(&victims, UINT32_MAX, sb, true);
 	sb->root->unhashed = true;
 	dentry_release(sb->root, &victims);
 	spin_unlock(&dcache_lock);
@@ -416,13 +441,7 @@ void dentry_drop_all(struct super_block *sb)
 
 unsigned int dcache_shrink(unsigned int wanted)
 {
-	struct list victims = LIST_INIT(victims);
-
-	spin_lock(&dcache_lock);
-	for (; wanted > 0 && !list_empty(&unused); wanted--)
-		dentry_evict(list_first(&unused, struct dentry, lru), &victims);
-	spin_unlock(&dcache_lock);
-	return free_victims(&victims);
+	return shrink(wanted, true);
 }
 
 /*
@@ -432,24 +451,7 @@ unsigned int dcache_shrink(unsigned int wanted)
  */
 static unsigned int shrink_for_memory(unsigned int wanted)
 {
-	struct list victims = LIST_INIT(victims);
-	unsigned int left = wanted * DENTRIES_A_PAGE;
-	struct dentry *dentry;
-	struct dentry *next;
-
-	spin_lock(&dcache_lock);
-	list_for_each_safe(dentry, next, &unused, lru) {
-		struct inode *inode = dentry->inode;
-
-		if (inode && (inode->mapping.pages.count || atomic_read(&inode->mapping.reads) ||
-			      inode->nr_links == 0))
-			continue;
-		if (left-- == 0)
-			break;
-		dentry_evict(dentry, &victims);
-	}
-	spin_unlock(&dcache_lock);
-	return DIV_ROUND_UP(free_victims(&victims), DENTRIES_A_PAGE);
+	return DIV_ROUND_UP(shrink(wanted * DENTRIES_A_PAGE, false), DENTRIES_A_PAGE);
 }
 
 static struct shrinker dentry_shrinker = { .shrink = shrink_for_memory };

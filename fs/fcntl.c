@@ -26,24 +26,17 @@ enum fcntl_command {
 
 #define SETFL_MASK (O_APPEND | O_NONBLOCK | O_DIRECT)
 
-/* Two threads may set flags of one file at once: no bit of either is lost. */
-static void file_change_flags(struct file *file, unsigned int mask, unsigned int flags)
+static long file_set_flags(struct file *file, unsigned int flags)
 {
 	unsigned int old = READ_ONCE(file->flags);
 	unsigned int seen;
 
-	while ((seen = __sync_val_compare_and_swap(&file->flags, old,
-						   (old & ~mask) | (flags & mask))) != old)
-		old = seen;
-}
-
-static long file_set_flags(struct file *file, unsigned int flags)
-{
-	unsigned int added = flags & ~file->flags;
-
-	if (added & O_DIRECT && !S_ISFIFO(file->inode->mode))
+	if (flags & ~old & O_DIRECT && !S_ISFIFO(file->inode->mode))
 		return refuse(EINVAL, "O_DIRECT is for pipes only");
-	file_change_flags(file, SETFL_MASK, flags);
+	/* Two threads may set flags of one file at once: no bit of either is lost. */
+	while ((seen = __sync_val_compare_and_swap(
+			&file->flags, old, (old & ~SETFL_MASK) | (flags & SETFL_MASK))) != old)
+		old = seen;
 	return 0;
 }
 

@@ -75,18 +75,6 @@ void path_cross_mounts(struct path *path)
 	}
 }
 
-bool path_leave_mount(struct path *path)
-{
-	struct path up = { path->dentry->sb->point };
-
-	if (!up.dentry)
-		return false;
-	path_get(&up);
-	path_put(path);
-	*path = up;
-	return true;
-}
-
 void root_path(struct path *path)
 {
 	path->dentry = root_mount->root;

@@ -53,10 +53,18 @@ void walk_to(struct walk *walk, struct dentry *dentry)
 
 static void walk_up(struct walk *walk)
 {
-	while (walk->path.dentry == walk->path.dentry->sb->root)
-		if (!path_leave_mount(&walk->path))
+	struct path *path = &walk->path;
+	struct path up;
+
+	while (path->dentry == path->dentry->sb->root) {
+		up.dentry = path->dentry->sb->point;
+		if (!up.dentry)
 			return;
-	walk_to(walk, dentry_parent(walk->path.dentry));
+		path_get(&up);
+		path_put(path);
+		*path = up;
+	}
+	walk_to(walk, dentry_parent(path->dentry));
 }
 
 /* /proc/self/fd/N and relatives: they lead to a path without a name. */
@@ -293,11 +301,11 @@ int object_of_fd(int number, struct object *object)
 int object_at(int dirfd, const char __user *name, unsigned int flags, struct object *object)
 {
 	unsigned int follow = flags & AT_SYMLINK_NOFOLLOW ? 0 : LOOKUP_FOLLOW;
-	char first;
+	char first = 0;
 	int error;
 
-	if (flags & AT_EMPTY_PATH && dirfd != AT_FDCWD) {
-		if (copy_from_user(&first, name, 1))
+	if (dirfd != AT_FDCWD && (!name || flags & AT_EMPTY_PATH)) {
+		if (name && copy_from_user(&first, name, 1))
 			return -EFAULT;
 		if (!first)
 			return object_of_fd(dirfd, object);

@@ -59,25 +59,6 @@ static void meminfo_show(struct text *text)
 }
 PROC_FILE(meminfo, "meminfo", 0444, meminfo_show, NULL);
 
-static void show_flags(struct text *text)
-{
-	const struct {
-		bool has;
-		const char *name;
-	} flags[] = {
-		{ cpu_has.tsc, "tsc" },	  { cpu_has.pae, "pae" },	{ cpu_has.apic, "apic" },
-		{ cpu_has.pge, "pge" },	  { cpu_has.fxsr, "fxsr" },	{ cpu_has.sse, "sse" },
-		{ cpu_has.nx, "nx" },	  { cpu_has.rdrand, "rdrand" }, { cpu_has.smep, "smep" },
-		{ cpu_has.smap, "smap" }, { cpu_has.umip, "umip" },
-	};
-
-	text_printf(text, "flags\t\t:");
-	for (unsigned int i = 0; i < ARRAY_SIZE(flags); i++)
-		if (flags[i].has)
-			text_printf(text, " %s", flags[i].name);
-	text_printf(text, "\n\n");
-}
-
 /* CPUID leaf 0x80000002.. (Intel SDM vol. 2, CPUID). All CPUs are taken to be alike. */
 static void cpuinfo_show(struct text *text)
 {
@@ -87,10 +68,8 @@ static void cpuinfo_show(struct text *text)
 	cpuid(0x80000000, 0, r);
 	for (unsigned int i = 0; i < 3 && r[0] >= 0x80000004; i++)
 		cpuid(0x80000002 + i, 0, (uint32_t *)(model + 16 * i));
-	for (unsigned int i = 0; i < nr_cpus; i++) {
-		text_printf(text, "processor\t: %u\nmodel name\t: %s\n", i, model);
-		show_flags(text);
-	}
+	for (unsigned int i = 0; i < nr_cpus; i++)
+		text_printf(text, "processor\t: %u\nmodel name\t: %s\n\n", i, model);
 }
 PROC_FILE(cpuinfo, "cpuinfo", 0444, cpuinfo_show, NULL);
 

@@ -29,11 +29,24 @@ struct stat64 {
 } __packed;
 _Static_assert(sizeof(struct stat64) == 96, "struct stat64 of Linux/i386");
 
-/* Puts the object. */
-static long put_stat64(struct object *object, void __user *result)
+static int stat_at(int dirfd, const char __user *name, unsigned int flags, struct object *object)
 {
-	struct inode *inode = object->inode;
-	const struct stat64 st = {
+	if (flags & ~(AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT | AT_EMPTY_PATH))
+		return refuse(EINVAL, "a stat flag that is not supported");
+	return object_at(dirfd, name, flags, object);
+}
+
+long sys_fstatat64(int dirfd, const char __user *name, void __user *result, unsigned int flags)
+{
+	struct object object;
+	struct inode *inode;
+	struct stat64 st;
+	int error = stat_at(dirfd, name, flags, &object);
+
+	if (error)
+		return error;
+	inode = object.inode;
+	st = (struct stat64){
 		.dev = encode_dev(inode->sb->dev),
 		.short_ino = inode->number,
 		.mode = inode->mode,
@@ -52,32 +65,8 @@ static long put_stat64(struct object *object, void __user *result)
 		.ctime_nsec = inode->ctime.nsec,
 		.ino = inode->number,
 	};
-
-	object_put(object);
+	object_put(&object);
 	return copy_to_user(result, &st, sizeof(st));
-}
-
-static int stat_at(int dirfd, const char __user *name, unsigned int flags, struct object *object)
-{
-	if (flags & ~(AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT | AT_EMPTY_PATH))
-		return refuse(EINVAL, "a stat flag that is not supported");
-	return object_at(dirfd, name, flags, object);
-}
-
-long sys_fstatat64(int dirfd, const char __user *name, void __user *result, unsigned int flags)
-{
-	struct object object;
-	int error = stat_at(dirfd, name, flags, &object);
-
-	return error ? error : put_stat64(&object, result);
-}
-
-long sys_fstat64(int fd, void __user *result)
-{
-	struct object object;
-	int error = object_of_fd(fd, &object);
-
-	return error ? error : put_stat64(&object, result);
 }
 
 struct statx_time {
@@ -151,13 +140,21 @@ _Static_assert(sizeof(struct statfs64) == 84, "struct statfs64 of Linux/i386");
 #define ST_VALID   0x20u
 #define ST_NOATIME 0x400u
 
-/* Puts the object. */
-static long put_statfs(struct object *object, size_t size, void __user *result)
+/* name NULL: of the file system of an open file. */
+long statfs_at(int dirfd, const char __user *name, size_t size, void __user *result)
 {
-	struct super_block *sb = object->inode->sb;
 	struct fs_statistics fs = { 0 };
-	int error = sb->ops->statfs ? sb->ops->statfs(sb, &fs) : 0;
-	const struct statfs64 st = {
+	struct object object;
+	struct super_block *sb;
+	struct statfs64 st;
+	int error = object_at(dirfd, name, 0, &object);
+
+	if (error)
+		return error;
+	sb = object.inode->sb;
+	if (sb->ops->statfs)
+		sb->ops->statfs(sb, &fs);
+	st = (struct statfs64){
 		.type = sb->type->magic,
 		.bsize = sb->block_size,
 		.frsize = sb->block_size,
@@ -170,25 +167,6 @@ static long put_statfs(struct object *object, size_t size, void __user *result)
 		.namelen = NAME_MAX,
 		.flags = ST_VALID | ST_NOATIME | (sb->read_only ? ST_RDONLY : 0),
 	};
-
-	object_put(object);
-	if (size != sizeof(st))
-		return -EINVAL;
-	return error ? error : (long)copy_to_user(result, &st, sizeof(st));
-}
-
-long sys_statfs64(const char __user *name, size_t size, void __user *result)
-{
-	struct object object;
-	int error = object_at(AT_FDCWD, name, 0, &object);
-
-	return error ? error : put_statfs(&object, size, result);
-}
-
-long sys_fstatfs64(int fd, size_t size, void __user *result)
-{
-	struct object object;
-	int error = object_of_fd(fd, &object);
-
-	return error ? error : put_statfs(&object, size, result);
+	object_put(&object);
+	return size == sizeof(st) ? (long)copy_to_user(result, &st, sizeof(st)) : -EINVAL;
 }

@@ -298,7 +298,7 @@ int tmpfs_add_node(struct super_block *sb, const char *name, unsigned int mode, 
 
 /* ---- the file system ---- */
 
-static int tmpfs_statfs(struct super_block *sb, struct fs_statistics *st)
+static void tmpfs_statfs(struct super_block *sb, struct fs_statistics *st)
 {
 	struct tmpfs *tmpfs = sb->private;
 
@@ -306,7 +306,6 @@ static int tmpfs_statfs(struct super_block *sb, struct fs_statistics *st)
 	st->blocks = tmpfs->max_pages;
 	st->free = tmpfs->max_pages - MIN(tmpfs->pages, tmpfs->max_pages);
 	spin_unlock(&tmpfs->lock);
-	return 0;
 }
 
 static void tmpfs_unmount(struct super_block *sb)

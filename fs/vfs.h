@@ -252,7 +252,7 @@ struct super_ops {
 	void (*delete_inode)(struct inode *inode);
 	/* The inode leaves memory: free inode->private. NULL: nothing. */
 	void (*free_inode)(struct inode *inode);
-	int (*statfs)(struct super_block *sb, struct fs_statistics *st);
+	void (*statfs)(struct super_block *sb, struct fs_statistics *st);
 	int (*sync)(struct super_block *sb);
 	/* Free sb->private; dentries and inodes are gone by then. NULL: nothing. */
 	void (*unmount)(struct super_block *sb);

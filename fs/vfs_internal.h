@@ -70,8 +70,6 @@ struct dentry *dentry_parent(struct dentry *dentry);
  * right.
  */
 void path_cross_mounts(struct path *path);
-/* From the root of a mounted tree to what it covers: false at the top of everything. */
-bool path_leave_mount(struct path *path);
 /* The root of the first mount, with references. */
 void root_path(struct path *path);
 /* Everything dirty to its disk: 0, -EIO. */
@@ -146,7 +144,10 @@ struct object {
 	struct path path; /* dentry NULL: a pipe and the like */
 	struct inode *inode;
 };
-/* flags: AT_SYMLINK_NOFOLLOW, AT_EMPTY_PATH (others are the caller's to refuse). */
+/*
+ * flags: AT_SYMLINK_NOFOLLOW, AT_EMPTY_PATH (others are the caller's to refuse). name NULL: the file
+ * that is open at dirfd.
+ */
 int object_at(int dirfd, const char __user *name, unsigned int flags, struct object *object);
 int object_of_fd(int fd, struct object *object);
 void object_put(struct object *object);
@@ -156,6 +157,11 @@ void object_put(struct object *object);
 int inode_permission_for(const struct inode *inode, unsigned int may, uint32_t uid, uint32_t gid);
 /* May the current process do what only the owner (or root) may? */
 bool inode_owner_or_root(const struct inode *inode);
+
+/* ---- fs/stat.c ---- */
+
+/* The two statfs64 calls; name NULL: of the file that is open at dirfd. */
+long statfs_at(int dirfd, const char __user *name, size_t size, void __user *result);
 
 /* ---- fs/file_table.c ---- */
 

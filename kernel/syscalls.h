@@ -48,10 +48,8 @@ long sys_getrandom(void __user *buf, size_t n, unsigned int flags);
 struct iovec;
 long sys_faccessat2(int dirfd, const char __user *user_name, unsigned int may, unsigned int flags);
 long sys_fchmodat(int dirfd, const char __user *name, unsigned int mode);
-long sys_fchmod(int number, unsigned int mode);
 long sys_fchownat(int dirfd, const char __user *name, uint32_t uid, uint32_t gid,
 		  unsigned int flags);
-long sys_fchown32(int number, uint32_t uid, uint32_t gid);
 long sys_utimensat(int dirfd, const char __user *name, const void __user *times,
 		   unsigned int flags);
 long sys_utimensat_time64(int dirfd, const char __user *name, const void __user *user_times,
@@ -95,11 +93,8 @@ long sys_llseek(unsigned int fd, uint32_t high, uint32_t low, void __user *resul
 		unsigned int whence);
 long sys_getdents64(unsigned int fd, void __user *result, size_t size);
 long sys_fstatat64(int dirfd, const char __user *name, void __user *result, unsigned int flags);
-long sys_fstat64(int fd, void __user *result);
 long sys_statx(int dirfd, const char __user *name, unsigned int flags, unsigned int mask,
 	       void __user *result);
-long sys_statfs64(const char __user *name, size_t size, void __user *result);
-long sys_fstatfs64(int fd, size_t size, void __user *result);
 long sys_sync(void);
 long sys_fsync(int number);
 long sys_fadvise64_64(int fd, uint32_t low, uint32_t high, uint32_t len_low, uint32_t len_high,

@@ -129,7 +129,7 @@ static void ext2_free_inode(struct inode *inode)
 
 /* ---- the file system ---- */
 
-static int ext2_statfs(struct super_block *sb, struct fs_statistics *st)
+static void ext2_statfs(struct super_block *sb, struct fs_statistics *st)
 {
 	const struct ext2_layout *layout = &((struct ext2_fs *)sb->private)->layout;
 
@@ -137,7 +137,6 @@ static int ext2_statfs(struct super_block *sb, struct fs_statistics *st)
 	st->free = layout->free_blocks;
 	st->files = layout->inodes;
 	st->files_free = layout->free_inodes;
-	return 0;
 }
 
 static void ext2_unmount(struct super_block *sb)
