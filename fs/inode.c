@@ -1,20 +1,17 @@
 /*
  * Inodes in memory.
  *
- * 1. inode_lock guards the hash by (file system, number), the lists of inodes of each file system,
- *    and `leaving`. refs becomes zero only under it, unless the inode is on no list: nobody can find
- *    it then.
- * 2. An inode leaves memory with its last reference: without links its storage is freed, else its
- *    dirty pages are written. It stays in the hash, leaving, until that is done: whoever looks for
- *    its number waits, and then reads it anew. So nobody reads from disk what is still being written
- *    there.
+ * 1. inode_lock guards the hash by (file system, number), and the lists of inodes of each file
+ *    system. refs becomes zero only under it, unless the inode is on no list: nobody can find it
+ *    then.
+ * 2. An inode leaves memory with its last reference: nobody finds its number any more, its pages
+ *    go, its file system frees its part; then it leaves the list, for which unmount waits.
  * 3. sb->reading is held while a number is looked for and its inode read: there is one inode of each
  *    number, and it enters the hash when it is whole.
  * 4. Anonymous inodes (pipes, sockets, block devices) belong to a pseudo file system without mount.
  */
 #include "lib/string.h"
 #include "kernel/init.h"
-#include "kernel/log.h"
 #include "mm/slab.h"
 #include "fs/pipe.h"
 #include "fs/vfs_internal.h"
@@ -109,32 +106,19 @@ void inode_init_owner(struct inode *inode, const struct inode *dir, unsigned int
 	inode->mode = mode;
 }
 
-/* inode_lock is held. */
-static struct inode *hash_find(struct super_block *sb, uint64_t number)
+/* The inode of that number in memory, with a reference; NULL. */
+static struct inode *inode_find(struct super_block *sb, uint64_t number)
 {
-	struct inode *inode;
-
-	lockdep_held(&inode_lock);
-	list_for_each(inode, hash_chain(sb, number), hash_link)
-		if (inode->sb == sb && inode->number == number)
-			return inode;
-	return NULL;
-}
-
-/* Find the inode of that number, with a reference, or NULL. False: it leaves, look again later. */
-static bool inode_find(struct super_block *sb, uint64_t number, struct inode **found)
-{
-	struct inode *inode;
-	bool leaving;
+	struct inode *inode, *found = NULL;
 
 	spin_lock(&inode_lock);
-	inode = hash_find(sb, number);
-	leaving = inode && inode->leaving;
-	if (inode && !leaving)
-		inode_get(inode);
+	list_for_each(inode, hash_chain(sb, number), hash_link)
+		if (inode->sb == sb && inode->number == number)
+			found = inode;
+	if (found)
+		inode_get(found);
 	spin_unlock(&inode_lock);
-	*found = inode;
-	return !leaving;
+	return found;
 }
 
 static struct inode *inode_read(struct super_block *sb, uint64_t number,
@@ -167,7 +151,7 @@ struct inode *inode_get_number(struct super_block *sb, uint64_t number,
 
 	if (error)
 		return ERR_PTR(error);
-	wait_event(&inodes_leave, inode_find(sb, number, &inode));
+	inode = inode_find(sb, number);
 	if (!inode)
 		inode = inode_read(sb, number, read, context);
 	mutex_unlock(&sb->reading);
@@ -179,23 +163,13 @@ void inode_get(struct inode *inode)
 	atomic_inc(&inode->refs);
 }
 
-/* Write or delete what the inode stands for; the file system frees its part. May sleep. */
+/* The pages go, and the file system frees its part. May sleep. */
 static void inode_finish(struct inode *inode)
 {
-	struct mapping *mapping = &inode->mapping;
-	const struct super_ops *ops = inode->sb->ops;
-	bool gone = inode->nr_links == 0;
-
-	if (!gone && mapping->pages.count && mapping->ops && mapping->ops->has_store &&
-	    mapping_sync(mapping) < 0)
-		log_warning("%s: inode %llu: data could not be written", inode->sb->type->name,
-			    (unsigned long long)inode->number);
-	if (mapping->pages.count || atomic_read(&mapping->reads))
-		mapping_destroy(mapping);
-	if (gone && ops->delete_inode)
-		ops->delete_inode(inode);
-	if (ops->free_inode)
-		ops->free_inode(inode);
+	if (inode->mapping.pages.count || atomic_read(&inode->mapping.reads))
+		mapping_destroy(&inode->mapping);
+	if (inode->sb->ops->free_inode)
+		inode->sb->ops->free_inode(inode);
 }
 
 void inode_put(struct inode *inode)
@@ -214,18 +188,17 @@ void inode_put(struct inode *inode)
 		spin_unlock(&inode_lock);
 		return;
 	}
-	inode->leaving = true;
+	list_del(&inode->hash_link);
 	spin_unlock(&inode_lock);
 
 	inode_finish(inode);
 
 	spin_lock(&inode_lock);
-	list_del(&inode->hash_link);
 	list_del(&inode->sb_link);
 	spin_unlock(&inode_lock);
 	/*
-	 * A waiter joins the queue before it looks, by inode_find(), but wake_all looks for it
-	 * without a lock: the barrier stands between leaving and that look.
+	 * Unmount joins the queue before it looks at the list, but wake_all looks for it without a
+	 * lock: the barrier stands between leaving and that look.
 	 */
 	memory_barrier();
 	wake_all(&inodes_leave);
@@ -242,7 +215,7 @@ struct inode *inode_next(struct super_block *sb, struct inode *previous)
 	for (; link != &sb->inodes; link = link->next) {
 		struct inode *inode = list_entry(link, struct inode, sb_link);
 
-		if (inode->leaving || !atomic_inc_not_zero(&inode->refs))
+		if (!atomic_inc_not_zero(&inode->refs))
 			continue;
 		found = inode;
 		break;
@@ -258,13 +231,9 @@ struct inode *inode_next(struct super_block *sb, struct inode *previous)
  */
 static void inode_abandon(struct inode *inode)
 {
-	const struct super_ops *ops = inode->sb->ops;
-
 	mapping_destroy(&inode->mapping);
-	if (inode->nr_links == 0 && ops->delete_inode)
-		ops->delete_inode(inode);
-	if (ops->free_inode)
-		ops->free_inode(inode);
+	if (inode->sb->ops->free_inode)
+		inode->sb->ops->free_inode(inode);
 	inode->private = NULL;
 	inode->ops = NULL;
 	spin_lock(&inode_lock);

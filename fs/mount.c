@@ -83,30 +83,6 @@ void root_path(struct path *path)
 
 /* ---- super blocks ---- */
 
-static void keep_first(int *result, int error)
-{
-	if (!*result)
-		*result = error;
-}
-
-int super_sync(struct super_block *sb)
-{
-	struct inode *inode = NULL;
-	int result = 0;
-
-	while ((inode = inode_next(sb, inode)) != NULL) {
-		const struct mapping_ops *ops = inode->mapping.ops;
-
-		if (ops && ops->has_store && inode->mapping.pages.count)
-			keep_first(&result, mapping_sync(&inode->mapping));
-	}
-	if (sb->ops->sync)
-		keep_first(&result, sb->ops->sync(sb));
-	if (sb->device)
-		keep_first(&result, block_sync(sb->device));
-	return result;
-}
-
 /* Nobody can reach the file system any more. */
 static void super_destroy(struct super_block *sb)
 {
@@ -316,7 +292,7 @@ static int unmount_user(const char __user *target)
 	if (error)
 		return error;
 	point.dentry = sb->point;
-	error = super_sync(sb);
+	error = sb->device ? block_sync(sb->device) : 0;
 	super_destroy(sb);
 	path_put(&point);
 	return error;

@@ -12,15 +12,6 @@
 #define FNV_BASIS  2166136261u /* Fowler, Noll, Vo: FNV-1a, 32 bits */
 #define FNV_PRIME  16777619u
 
-unsigned int path_hash(const char *text, unsigned int len)
-{
-	unsigned int hash = FNV_BASIS;
-
-	while (len--)
-		hash = (hash ^ (unsigned char)*text++) * FNV_PRIME;
-	return hash;
-}
-
 int path_component(const char **rest, struct name *name)
 {
 	const char *p = *rest;

@@ -21,7 +21,6 @@ int path_component(const char **rest, struct name *name);
  * directory.
  */
 bool path_at_end(const char *rest, bool *slash);
-unsigned int path_hash(const char *text, unsigned int len);
 
 static inline bool name_is_dot(const struct name *name)
 {

@@ -194,7 +194,6 @@ struct inode {
 	struct list hash_link;	/* inode hash by (sb, number); inode_lock */
 	struct list sb_link;	/* sb->inodes; inode_lock */
 	bool deleted;		/* a removed directory: nothing can be made in it; lock */
-	bool leaving;		/* is written or deleted, takes no references; inode_lock */
 	const char *kind;	/* of an anonymous inode: "pipe", "socket" */
 };
 
@@ -248,12 +247,9 @@ struct fs_statistics {
 };
 
 struct super_ops {
-	/* The last reference of an inode without links is gone: free its storage. NULL: nothing. */
-	void (*delete_inode)(struct inode *inode);
 	/* The inode leaves memory: free inode->private. NULL: nothing. */
 	void (*free_inode)(struct inode *inode);
 	void (*statfs)(struct super_block *sb, struct fs_statistics *st);
-	int (*sync)(struct super_block *sb);
 	/* Free sb->private; dentries and inodes are gone by then. NULL: nothing. */
 	void (*unmount)(struct super_block *sb);
 };

@@ -72,8 +72,6 @@ struct dentry *dentry_parent(struct dentry *dentry);
 void path_cross_mounts(struct path *path);
 /* The root of the first mount, with references. */
 void root_path(struct path *path);
-/* Everything dirty to its disk: 0, -EIO. */
-int super_sync(struct super_block *sb);
 
 /* ---- fs/sync.c ---- */
 
