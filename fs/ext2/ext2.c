@@ -1,0 +1,508 @@
+/*
+ * ext2, read-only.
+ *
+ * 1. The file system is read-only, however it is mounted: /proc/mounts says so, and writes are
+ *    EROFS.
+ * 2. Metadata is read through the page cache of the raw device and copied out of it; nothing points
+ *    into those pages, so they may be given up at any time.
+ * 3. What is damaged gives a line in the log and -EINVAL from mount, -EIO elsewhere.
+ * 4. A block pointer of 0, on any level, is a hole: zeros. Any other one is checked before it is
+ *    used, so a damaged file reads as EIO, and indirect blocks that point to themselves are only
+ *    read as often as the path is long.
+ * 5. Finding a block may wait for indirect blocks, which are metadata; reading data waits for
+ *    nothing.
+ * 6. A directory is a row of blocks with entries, read through its own page cache. An entry's place
+ *    in it, in bytes, is its readdir cookie. A cookie may be anything (lseek): reading begins at the
+ *    start of its block and skips what stands before it. A damaged entry ends the search with EIO.
+ *    The length of an entry is never 0, so every loop ends. An index (the dir_index feature) looks
+ *    like unused entries to us, and is passed over.
+ */
+#include "fs/ext2/format.h"
+#include "drivers/block.h"
+#include "fs/pageio.h"
+#include "fs/splice.h"
+#include "fs/vfs.h"
+#include "kernel/log.h"
+#include "lib/string.h"
+#include "mm/kmap.h"
+#include "mm/slab.h"
+
+#define MAX_REPORTS	 20 /* lines in the log for one mount */
+#define POINTERS_AT_ONCE 64u
+
+struct ext2_fs { /* super_block.private */
+	struct ext2_layout layout;
+	struct mapping *device; /* the page cache of the raw device: all metadata */
+	struct atomic damages;	/* log lines written about them */
+};
+
+struct ext2_inode { /* inode.private */
+	uint32_t block[EXT2_POINTERS];
+	bool fast_symlink; /* block holds the target */
+};
+
+static inline struct ext2_fs *ext2_fs(const struct inode *inode)
+{
+	return inode->sb->private;
+}
+
+/* Whoever reads a damaged file again and again must not fill the log. */
+static int ext2_damaged(const struct super_block *sb, uint64_t inode_number, const char *what)
+{
+	struct ext2_fs *fs = sb->private;
+	int nr = atomic_add_return(&fs->damages, 1);
+
+	if (nr <= MAX_REPORTS)
+		log_error("ext2: %s: inode %llu: %s%s", sb->device->name,
+			  (unsigned long long)inode_number, what,
+			  nr == MAX_REPORTS ? " (and so on)" : "");
+	else
+		atomic_dec(&fs->damages);
+	return -EIO;
+}
+
+/* Copy bytes out of a page cache, all within one page. 0, -EIO, -ENOMEM, -ERESTARTSYS. */
+static int read_bytes(struct mapping *mapping, uint64_t offset, void *to, unsigned int len)
+{
+	struct page *page = mapping_read_page(mapping, offset >> PAGE_SHIFT);
+	char *address;
+
+	if (IS_ERR(page))
+		return PTR_ERR(page);
+	address = kmap_local(page);
+	memcpy(to, address + (offset & (PAGE_SIZE - 1)), len);
+	kunmap_local(address);
+	page_put(page);
+	return 0;
+}
+
+static int ext2_read_metadata(struct ext2_fs *fs, uint64_t offset, void *to, unsigned int len)
+{
+	return read_bytes(fs->device, offset, to, len);
+}
+
+/* ---- where the blocks of a file are ---- */
+
+/* How many of `nr` pointers lie in one piece from the first one on (holes: are holes). */
+static unsigned int count_run(const uint32_t *pointers, unsigned int nr)
+{
+	unsigned int n = 1;
+
+	while (n < nr && pointers[n] == (pointers[0] ? pointers[0] + n : 0))
+		n++;
+	return n;
+}
+
+static int check_run(struct inode *inode, uint32_t first, unsigned int n)
+{
+	const struct ext2_layout *layout = &ext2_fs(inode)->layout;
+
+	if (first == 0 || (ext2_block_ok(layout, first) && ext2_block_ok(layout, first + n - 1)))
+		return 0;
+	return ext2_damaged(inode->sb, inode->number, "a block that is not on the file system");
+}
+
+/* Follow the path down to the block that holds the last pointers: *block, 0 if the way leads into a
+ * hole. */
+static int walk_indirect(struct inode *inode, const unsigned int *path, unsigned int length,
+			 uint32_t *block)
+{
+	struct ext2_fs *fs = ext2_fs(inode);
+	struct ext2_inode *own = inode->private;
+	uint32_t pointer = own->block[path[0]];
+
+	for (unsigned int level = 1;; level++) {
+		int error = check_run(inode, pointer, 1);
+
+		if (error)
+			return error;
+		if (pointer == 0 || level == length - 1)
+			break;
+		error = ext2_read_metadata(fs,
+					   ((uint64_t)pointer << fs->layout.block_shift) +
+						   path[level] * sizeof(uint32_t),
+					   &pointer, sizeof(pointer));
+		if (error)
+			return error;
+	}
+	*block = pointer;
+	return 0;
+}
+
+static int ext2_lookup_block(struct inode *inode, uint64_t block, unsigned int max, uint64_t *first)
+{
+	struct ext2_fs *fs = ext2_fs(inode);
+	struct ext2_inode *own = inode->private;
+	uint32_t copied[POINTERS_AT_ONCE], *pointers = copied, indirect;
+	unsigned int path[4], left, n;
+	unsigned int length = ext2_block_path(&fs->layout, block, path, &left);
+	int error;
+
+	if (length == 0)
+		return -EIO;
+	max = MIN(MIN(max, left), POINTERS_AT_ONCE);
+	if (length == 1) {
+		pointers = &own->block[path[0]];
+	} else {
+		error = walk_indirect(inode, path, length, &indirect);
+		if (error)
+			return error;
+		*first = 0;
+		if (indirect == 0)
+			return max;
+		error = ext2_read_metadata(fs,
+					   ((uint64_t)indirect << fs->layout.block_shift) +
+						   path[length - 1] * sizeof(uint32_t),
+					   copied, max * sizeof(uint32_t));
+		if (error)
+			return error;
+	}
+	n = count_run(pointers, max);
+	*first = pointers[0];
+	error = check_run(inode, pointers[0], n);
+	return error ? error : (int)n;
+}
+
+static void ext2_read_pages(struct mapping *mapping, struct page **pages, unsigned int nr)
+{
+	struct inode *inode = mapping->inode;
+
+	pageio_read(inode->sb->device, mapping, ext2_fs(inode)->layout.block_shift,
+		    ext2_lookup_block, pages, nr);
+}
+
+static const struct mapping_ops ext2_mapping_ops = {
+	.read_pages = ext2_read_pages,
+	.has_store = true,
+};
+
+/* ---- directories ---- */
+
+static struct inode *ext2_get_inode(struct super_block *sb, uint32_t number);
+
+/* The `type` of an entry (4.1), as S_IFMT's bits. */
+static unsigned int mode_of_type(unsigned int type)
+{
+	static const uint16_t modes[] = {
+		0, S_IFREG, S_IFDIR, S_IFCHR, S_IFBLK, S_IFIFO, S_IFSOCK, S_IFLNK,
+	};
+
+	return type < ARRAY_SIZE(modes) ? modes[type] : 0;
+}
+
+/*
+ * Call each(context, entry, offset) for the used entries of one block, those at or after `from`. It
+ * returns 0 to go on, else this is returned. -EIO if an entry is damaged.
+ */
+static int walk_block(struct inode *dir, const char *block, file_off_t start, file_off_t from,
+		      int (*each)(void *, const struct ext2_entry *, file_off_t), void *context)
+{
+	const struct ext2_layout *layout = &ext2_fs(dir)->layout;
+	unsigned int offset = 0;
+
+	while (offset < layout->block_size) {
+		struct ext2_entry entry;
+		unsigned int len = ext2_read_entry(layout, block, offset, &entry);
+		int result;
+
+		if (len == 0)
+			return ext2_damaged(dir->sb, dir->number, "a damaged directory entry");
+		if (entry.inode && start + offset >= from) {
+			result = each(context, &entry, start + offset);
+			if (result)
+				return result;
+		}
+		offset += len;
+	}
+	return 0;
+}
+
+/* The same for the whole directory from byte `from` on. May sleep, also in `each`. */
+static int walk_dir(struct inode *dir, file_off_t from,
+		    int (*each)(void *, const struct ext2_entry *, file_off_t), void *context)
+{
+	unsigned int block_size = ext2_fs(dir)->layout.block_size;
+	file_off_t start = from & ~(file_off_t)(block_size - 1);
+	int result = 0;
+
+	while (result == 0 && start < dir->size) {
+		struct page *page = mapping_read_page(&dir->mapping, start >> PAGE_SHIFT);
+		char *address;
+
+		if (IS_ERR(page))
+			return PTR_ERR(page);
+		address = kmap_local(page);
+		do {
+			result = walk_block(dir, address + (start & (PAGE_SIZE - 1)), start, from,
+					    each, context);
+			start += block_size;
+		} while (result == 0 && start & (PAGE_SIZE - 1) && start < dir->size);
+		kunmap_local(address);
+		page_put(page);
+	}
+	return result;
+}
+
+struct search {
+	const char *name;
+	unsigned int len;
+	uint32_t found;
+};
+
+static int compare(void *context, const struct ext2_entry *entry, file_off_t offset)
+{
+	struct search *search = context;
+
+	if (entry->name_len != search->len || memcmp(entry->name, search->name, search->len))
+		return 0;
+	search->found = entry->inode;
+	return 1;
+}
+
+static struct inode *ext2_lookup(struct inode *dir, struct dentry *dentry)
+{
+	struct search search = { dentry->name, dentry->name_len, 0 };
+	int result = walk_dir(dir, 0, compare, &search);
+
+	if (result < 0)
+		return ERR_PTR(result);
+	return result ? ext2_get_inode(dir->sb, search.found) : NULL;
+}
+
+static int emit(void *context, const struct ext2_entry *entry, file_off_t offset)
+{
+	struct dir_context *dir = context;
+
+	dir->pos = offset;
+	if (!dir->emit(dir, entry->name, entry->name_len, entry->inode,
+		       DT_OF_MODE(mode_of_type(entry->type))))
+		return 1;
+	/* Behind it: should the next one be damaged, this one is not to be had again. */
+	dir->pos = offset + 1;
+	return 0;
+}
+
+static int ext2_readdir(struct file *file, struct dir_context *context)
+{
+	struct inode *dir = file->inode;
+	int result;
+
+	if (context->pos < 0)
+		return -EINVAL;
+	result = walk_dir(dir, context->pos, emit, context);
+	if (result == 0)
+		context->pos = dir->size;
+	return MIN(result, 0);
+}
+
+static const struct inode_ops ext2_dir_inode_ops = {
+	.lookup = ext2_lookup,
+};
+
+static const struct file_ops ext2_dir_ops = {
+	.llseek = generic_llseek,
+	.readdir = ext2_readdir,
+};
+
+/* ---- files and symbolic links: all through the page cache ---- */
+
+static ssize_t ext2_readlink(struct inode *inode, char *buf, size_t size)
+{
+	struct ext2_inode *own = inode->private;
+	size_t len = inode->size;
+	int error = 0;
+
+	if (len >= size)
+		return -ENAMETOOLONG;
+	if (own->fast_symlink)
+		memcpy(buf, own->block, len);
+	else /* the file's data; less than a block */
+		error = read_bytes(&inode->mapping, 0, buf, len);
+	if (error)
+		return error;
+	buf[len] = '\0';
+	return strlen(buf);
+}
+
+static const struct inode_ops ext2_symlink_inode_ops = {
+	.readlink = ext2_readlink,
+};
+
+static const struct file_ops ext2_file_ops = {
+	.read = generic_file_read,
+	.llseek = generic_llseek,
+	.mmap = generic_file_mmap,
+	.fsync = generic_file_fsync,
+	.splice_read = generic_splice_read,
+};
+
+/* ---- inodes ---- */
+
+static int read_disk_inode(struct super_block *sb, uint32_t number, struct ext2_disk_inode *disk)
+{
+	struct ext2_fs *fs = sb->private;
+	const struct ext2_layout *layout = &fs->layout;
+	struct ext2_disk_group group;
+	const char *wrong;
+	int error;
+
+	error = ext2_read_metadata(fs, ext2_group_offset(layout, number), &group, sizeof(group));
+	if (error)
+		return error;
+	if (!ext2_inode_table_ok(layout, group.inode_table))
+		return ext2_damaged(sb, number, "its inode table is not on the file system");
+	error = ext2_read_metadata(fs, ext2_inode_offset(layout, number, group.inode_table), disk,
+				   sizeof(*disk));
+	if (error)
+		return error;
+	wrong = ext2_check_inode(layout, disk);
+	return wrong ? ext2_damaged(sb, number, wrong) : 0;
+}
+
+static void set_operations(struct inode *inode, const struct ext2_disk_inode *disk)
+{
+	unsigned int major, minor;
+
+	if (S_ISREG(inode->mode)) {
+		inode->file_ops = &ext2_file_ops;
+	} else if (S_ISDIR(inode->mode)) {
+		inode->ops = &ext2_dir_inode_ops;
+		inode->file_ops = &ext2_dir_ops;
+	} else if (S_ISLNK(inode->mode)) {
+		inode->ops = &ext2_symlink_inode_ops;
+	} else {
+		ext2_device_number(disk, &major, &minor);
+		inode_init_special(inode, inode->mode, MAKEDEV(major, minor));
+	}
+}
+
+static int ext2_read_inode(struct inode *inode, const void *context)
+{
+	struct ext2_disk_inode disk;
+	struct ext2_inode *own;
+	int error = read_disk_inode(inode->sb, inode->number, &disk);
+
+	if (error)
+		return error;
+	own = kmalloc(sizeof(*own), 0);
+	if (!own)
+		return -ENOMEM;
+	memcpy(own->block, disk.block, sizeof(own->block));
+	own->fast_symlink = ext2_is_fast_symlink(&ext2_fs(inode)->layout, &disk);
+	inode->private = own;
+	inode->mode = disk.mode;
+	inode->nr_links = disk.links;
+	inode->uid = disk.uid | (uint32_t)disk.uid_high << 16;
+	inode->gid = disk.gid | (uint32_t)disk.gid_high << 16;
+	inode->size = ext2_inode_size(&disk);
+	inode->blocks = disk.sectors;
+	inode->atime = (struct timespec64){ (int32_t)disk.atime, 0 };
+	inode->mtime = (struct timespec64){ (int32_t)disk.mtime, 0 };
+	inode->ctime = (struct timespec64){ (int32_t)disk.ctime, 0 };
+	inode->mapping.ops = &ext2_mapping_ops;
+	set_operations(inode, &disk);
+	return 0;
+}
+
+static struct inode *ext2_get_inode(struct super_block *sb, uint32_t number)
+{
+	return inode_get_number(sb, number, ext2_read_inode, NULL);
+}
+
+static void ext2_free_inode(struct inode *inode)
+{
+	kfree(inode->private);
+}
+
+/* ---- the file system ---- */
+
+static void ext2_statfs(struct super_block *sb, struct fs_statistics *st)
+{
+	const struct ext2_layout *layout = &((struct ext2_fs *)sb->private)->layout;
+
+	st->blocks = layout->blocks;
+	st->free = layout->free_blocks;
+	st->files = layout->inodes;
+	st->files_free = layout->free_inodes;
+}
+
+static void ext2_unmount(struct super_block *sb)
+{
+	kfree(sb->private);
+}
+
+static const struct super_ops ext2_super_ops = {
+	.free_inode = ext2_free_inode,
+	.statfs = ext2_statfs,
+	.unmount = ext2_unmount,
+};
+
+static int read_super(struct super_block *sb, struct ext2_fs *fs)
+{
+	struct ext2_disk_super super;
+	const char *wrong, *name = sb->device->name;
+	uint32_t features;
+	int error;
+
+	error = ext2_read_metadata(fs, EXT2_SUPER_OFFSET, &super, sizeof(super));
+	if (error) {
+		log_error("ext2: %s: cannot read the superblock", name);
+		return error;
+	}
+	wrong = ext2_check_super(&super, sb->device->sectors << SECTOR_SHIFT, &fs->layout,
+				 &features);
+	if (!wrong)
+		return 0;
+	log_error("ext2: %s: %s (features 0x%x)", name, wrong, features);
+	return -EINVAL;
+}
+
+static int mount_root_inode(struct super_block *sb)
+{
+	struct inode *root = ext2_get_inode(sb, EXT2_ROOT_INODE);
+
+	if (IS_ERR(root))
+		return PTR_ERR(root);
+	if (!S_ISDIR(root->mode)) {
+		inode_put(root);
+		ext2_damaged(sb, EXT2_ROOT_INODE, "the root is not a directory");
+		return -EINVAL;
+	}
+	sb->root = dentry_make_root(sb, root);
+	return sb->root ? 0 : -ENOMEM;
+}
+
+static int ext2_mount(struct super_block *sb, const char *options)
+{
+	struct inode *raw = block_inode(sb->device);
+	struct ext2_fs *fs;
+	int error;
+
+	if (IS_ERR(raw))
+		return PTR_ERR(raw);
+	if (options && *options) {
+		log_error("ext2: %s: unknown options: %s", sb->device->name, options);
+		return -EINVAL;
+	}
+	fs = kzalloc(sizeof(*fs), 0);
+	if (!fs)
+		return -ENOMEM;
+	fs->device = &raw->mapping;
+	error = read_super(sb, fs);
+	if (error)
+		goto free_fs;
+	sb->private = fs;
+	sb->ops = &ext2_super_ops;
+	sb->block_size = fs->layout.block_size;
+	sb->read_only = true;
+	error = mount_root_inode(sb);
+	if (error)
+		goto free_fs;
+	return 0;
+
+free_fs:
+	sb->private = NULL;
+	kfree(fs);
+	return error;
+}
+FILE_SYSTEM(ext2, .needs_device = true, .magic = EXT2_MAGIC, .mount = ext2_mount);
