@@ -37,3 +37,5 @@ FORM(fstat64, (int fd, void __user *result), sys_fstatat64(fd, NULL, result, 0))
 FORM(fstatfs64, (int fd, size_t size, void __user *result), statfs_at(fd, NULL, size, result))
 FORM(statfs64, (const char __user *name, size_t size, void __user *result),
      statfs_at(AT_FDCWD, name, size, result))
+FORM(chdir, (const char __user *name), chdir_at(AT_FDCWD, name))
+FORM(fchdir, (int fd), chdir_at(fd, NULL))

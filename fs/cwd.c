@@ -61,41 +61,23 @@ long sys_umask(unsigned int mask)
 	return __sync_lock_test_and_set(&current->fs->umask, mask & 0777);
 }
 
-/* Takes over the path's references. */
-static long enter_directory(struct path *path)
-{
-	long error = inode_permission(path->dentry->inode, MAY_EXEC);
-	struct path old = *path;
-
-	if (!error) {
-		spin_lock(&current->fs->lock);
-		old = current->fs->cwd;
-		current->fs->cwd = *path;
-		spin_unlock(&current->fs->lock);
-	}
-	path_put(&old);
-	return error;
-}
-
-long sys_chdir(const char __user *name)
-{
-	struct path path;
-	long error = path_lookup_user(AT_FDCWD, name, LOOKUP_FOLLOW | LOOKUP_DIRECTORY, &path);
-
-	return error ? error : enter_directory(&path);
-}
-
-long sys_fchdir(int number)
+long chdir_at(int dirfd, const char __user *name)
 {
 	struct object object;
-	long error = object_of_fd(number, &object);
+	struct path old;
+	long error = object_at(dirfd, name, 0, &object);
 
 	if (error)
 		return error;
 	error = -ENOTDIR;
-	if (S_ISDIR(object.inode->mode)) {
-		path_get(&object.path);
-		error = enter_directory(&object.path);
+	if (S_ISDIR(object.inode->mode))
+		error = inode_permission(object.inode, MAY_EXEC);
+	if (!error) {
+		spin_lock(&current->fs->lock);
+		old = current->fs->cwd;
+		current->fs->cwd = object.path;
+		spin_unlock(&current->fs->lock);
+		object.path = old; /* to be put */
 	}
 	object_put(&object);
 	return error;

@@ -277,34 +277,19 @@ static int chrdev_open(struct inode *inode, struct file *file)
 	return ops->open ? ops->open(inode, file) : 0;
 }
 
-static int socket_open(struct inode *inode, struct file *file)
-{
-	return -ENXIO;
-}
-
 static const struct file_ops chrdev_file_ops = { .open = chrdev_open };
-static const struct file_ops socket_node_ops = { .open = socket_open };
 
 void inode_init_special(struct inode *inode, unsigned int mode, unsigned int rdev)
 {
 	inode->mode = mode;
-	switch (mode & S_IFMT) {
-	case S_IFCHR:
-		inode->rdev = rdev;
-		inode->size = chrdev_size(rdev);
+	inode->rdev = rdev;
+	if (S_ISCHR(mode))
 		inode->file_ops = &chrdev_file_ops;
-		break;
-	case S_IFBLK:
-		inode->rdev = rdev;
+	else if (S_ISBLK(mode))
 		inode->file_ops = &block_file_ops;
-		break;
-	case S_IFIFO:
+	else if (S_ISFIFO(mode))
 		inode->file_ops = &fifo_file_ops;
-		break;
-	case S_IFSOCK:
-		inode->file_ops = &socket_node_ops;
-		break;
-	}
+	/* A socket's node has none: it cannot be opened. */
 }
 
 static void inode_init(void)

@@ -65,32 +65,23 @@ bool dir_emit_dots(struct dir_context *context, uint64_t self, uint64_t parent)
 	return true;
 }
 
-static int fill_buffer(struct file *file, struct dirent_buffer *buffer)
-{
-	struct inode *inode = file->inode;
-	int error = -ENOENT;
-
-	mutex_lock(&inode->lock);
-	buffer->context.pos = file->pos;
-	if (!inode->deleted)
-		error = file->ops->readdir(file, &buffer->context);
-	mutex_unlock(&inode->lock);
-	return error;
-}
-
 static long read_directory(struct file *file, void __user *result, size_t size)
 {
-	struct dirent_buffer buffer = { .context.emit = emit_entry };
-	long error;
+	struct dirent_buffer buffer = { .context.emit = emit_entry, .size = MIN(size, BUFFER_MAX) };
+	struct inode *inode = file->inode;
+	long error = -ENOENT;
 
 	if (!file->ops->readdir)
 		return -ENOTDIR;
-	buffer.size = MIN(size, BUFFER_MAX);
-	buffer.buf = kmalloc(MAX(buffer.size, 1u), 0);
+	buffer.buf = kmalloc(BUFFER_MAX, 0);
 	if (!buffer.buf)
 		return -ENOMEM;
 	mutex_lock(&file->pos_lock);
-	error = fill_buffer(file, &buffer);
+	buffer.context.pos = file->pos;
+	mutex_lock(&inode->lock);
+	if (!inode->deleted)
+		error = file->ops->readdir(file, &buffer.context);
+	mutex_unlock(&inode->lock);
 	if (buffer.used > 0) {
 		buffer.last->off = buffer.context.pos;
 		error = copy_to_user(result, buffer.buf, buffer.used);

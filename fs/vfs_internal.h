@@ -156,6 +156,9 @@ int inode_permission_for(const struct inode *inode, unsigned int may, uint32_t u
 /* May the current process do what only the owner (or root) may? */
 bool inode_owner_or_root(const struct inode *inode);
 
+/* chdir, and (name NULL) fchdir. */
+long chdir_at(int dirfd, const char __user *name);
+
 /* ---- fs/stat.c ---- */
 
 /* The two statfs64 calls; name NULL: of the file that is open at dirfd. */

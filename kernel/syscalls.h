@@ -57,8 +57,6 @@ long sys_utimensat_time64(int dirfd, const char __user *name, const void __user 
 long sys_truncate64(const char __user *name, uint32_t low, uint32_t high);
 long sys_ftruncate64(int number, uint32_t low, uint32_t high);
 long sys_umask(unsigned int mask);
-long sys_chdir(const char __user *name);
-long sys_fchdir(int number);
 long sys_getcwd(char __user *user_buf, size_t size);
 long sys_fcntl64(unsigned int number, unsigned int command, unsigned long argument);
 long sys_ioctl(unsigned int number, unsigned int command, unsigned long argument);
