@@ -69,6 +69,18 @@ int page_lend(struct page *page)
 	return error;
 }
 
+/* `new`, locked, takes the place of the locked `old`, of which the caller's reference goes. */
+static void exchange(struct mapping *mapping, struct page *old, struct page *new)
+{
+	mapping_replace_page(mapping, old, new);
+	if (new->flags & PG_UPTODATE)
+		page_set_dirty(new);
+	if (atomic_read(&old->mapped) > 0)
+		mapping_unmap_page(mapping, old);
+	page_unlock(old);
+	page_put(old);
+}
+
 /*
  * Put a new page in the place of the locked, lent one, which is not being written back: returns it
  * locked, with the caller's reference; the old one is unlocked and the caller's reference to it
@@ -91,13 +103,7 @@ static struct page *replace(struct mapping *mapping, struct page *old)
 		page_copy(new, old);
 		set_bits(&new->flags, PG_UPTODATE);
 	}
-	mapping_replace_page(mapping, old, new);
-	if (new->flags & PG_UPTODATE)
-		page_set_dirty(new);
-	if (atomic_read(&old->mapped) > 0)
-		mapping_unmap_page(mapping, old);
-	page_unlock(old);
-	page_put(old);
+	exchange(mapping, old, new);
 	return new;
 }
 
@@ -216,6 +222,26 @@ struct page *page_begin_write(struct mapping *mapping, unsigned int index, unsig
 		return ERR_PTR(error);
 	}
 	return page;
+}
+
+int page_overwrite(struct mapping *mapping, unsigned int index, struct page *new)
+{
+	bool fresh;
+	struct page *old = find_locked(mapping, index, &fresh);
+	int error;
+
+	if (IS_ERR(old))
+		return PTR_ERR(old);
+	error = page_wait_writeback(old);
+	if (!error)
+		error = mapping->ops->begin_write(mapping, old, 0, PAGE_SIZE);
+	if (error) {
+		give_up(mapping, old, fresh);
+		return error;
+	}
+	set_bits(&new->flags, PG_LOCKED | PG_UPTODATE);
+	exchange(mapping, old, new);
+	return 0;
 }
 
 void page_end_write(struct page *page)

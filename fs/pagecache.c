@@ -129,9 +129,13 @@ static struct page *find_or_add(struct mapping *mapping, unsigned int index, boo
 
 struct page *mapping_find_or_add(struct mapping *mapping, unsigned int index, bool *fresh)
 {
+	struct page *page = mapping_find(mapping, index);
 	struct radix_pool pool = { 0 };
-	struct page *page = find_or_add(mapping, index, fresh, &pool);
 
+	*fresh = false;
+	if (likely(page))
+		return page;
+	page = find_or_add(mapping, index, fresh, &pool);
 	radix_pool_release(&pool);
 	return page;
 }

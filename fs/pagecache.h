@@ -160,6 +160,12 @@ static inline void page_unlend(struct page *page)
  */
 struct page *page_begin_write(struct mapping *mapping, unsigned int index, unsigned int from,
 			      unsigned int to);
+/*
+ * Page `index` of a file is to have the bytes of `new`, which is the caller's own, whole, in no
+ * file: `new` becomes the file's, locked, in the place of the page that is there, which keeps its
+ * bytes for who holds it. page_end_write() follows. 0; -ENOMEM, -EIO, -ENOSPC, -ERESTARTSYS.
+ */
+int page_overwrite(struct mapping *mapping, unsigned int index, struct page *new);
 /* Marks it uptodate and dirty, unlocks it, drops the reference. */
 void page_end_write(struct page *page);
 /* Instead, if the bytes could not be had: a page that was not uptodate is left failed, to be read
@@ -191,6 +197,8 @@ void page_balance_dirty(struct mapping *mapping);
 ssize_t generic_read_page(struct inode *inode, struct page *page, struct iter *to, int64_t pos);
 ssize_t generic_file_read(struct file *file, struct iter *to, int64_t *pos);
 ssize_t generic_file_write(struct file *file, struct iter *from, int64_t *pos);
+/* The same for a caller who holds the inode's lock; times and O_DSYNC are the caller's. */
+ssize_t generic_write_locked(struct file *file, struct iter *from, int64_t *pos);
 /* file_ops.mmap and fsync for such files. */
 struct vma;
 int generic_file_mmap(struct file *file, struct vma *vma);

@@ -197,13 +197,19 @@ static bool may_steal(struct file *file, file_off_t pos, const struct pipe_slot 
 static int add_stolen(struct inode *inode, file_off_t pos, struct page *page)
 {
 	struct mapping *mapping = &inode->mapping;
-	int error = mapping_add_page(mapping, pos >> PAGE_SHIFT, page);
+	unsigned int index = pos >> PAGE_SHIFT;
+	int error = mapping_add_page(mapping, index, page);
 
-	if (error)
-		return error;
-	error = mapping->ops->begin_write(mapping, page, 0, PAGE_SIZE);
+	if (error == -EEXIST) {
+		error = page_overwrite(mapping, index, page);
+		if (error)
+			return error;
+	} else if (!error) {
+		error = mapping->ops->begin_write(mapping, page, 0, PAGE_SIZE);
+		if (error)
+			mapping_remove_page(mapping, page);
+	}
 	if (error) {
-		mapping_remove_page(mapping, page);
 		clear_bits(&page->flags, PG_UPTODATE);
 		page_unlock(page);
 		return error;
@@ -211,52 +217,67 @@ static int add_stolen(struct inode *inode, file_off_t pos, struct page *page)
 	if (pos + PAGE_SIZE > inode->size)
 		inode_set_size(inode, pos + PAGE_SIZE);
 	page_end_write(page);
-	inode->mtime = inode->ctime = time_wall_spec();
 	return 0;
 }
 
 /* Move the first slot's page into the file: PAGE_SIZE; 0 if it must be copied. */
 static ssize_t steal_piece(struct file *file, file_off_t *pos, struct slot_list *slots)
 {
-	struct inode *inode = file->inode;
 	struct pipe_slot *first = slots->slots;
-	int error;
 
-	if (!may_steal(file, *pos, first))
+	if (!may_steal(file, *pos, first) || !first->ops->steal(first))
 		return 0;
-	mutex_lock(&inode->lock);
-	if (!first->ops->steal(first)) {
-		mutex_unlock(&inode->lock);
-		return 0;
-	}
-	error = add_stolen(inode, *pos, first->page);
-	mutex_unlock(&inode->lock);
-	if (error) {
-		/*
-		 * The file has a page there, or no room. The slot makes its promise again, and the
-		 * copy finds out.
-		 */
+	if (add_stolen(file->inode, *pos, first->page)) {
+		/* No room, or an error. The slot makes its promise again, and the copy finds out. */
 		atomic_inc(&first->page->lent);
 		return 0;
 	}
 	slots->slots++;
 	slots->nr--;
 	*pos += PAGE_SIZE;
-	page_balance_dirty(&inode->mapping);
+	page_balance_dirty(&file->inode->mapping);
 	return PAGE_SIZE;
+}
+
+/* Write what the first slot has in one page. Bytes, or an error. */
+static ssize_t copy_piece(struct file *file, file_off_t *pos, struct slot_list *slots)
+{
+	struct pipe_slot *first = slots->slots;
+	unsigned int n = MIN(first->len, PAGE_SIZE - (first->offset & (PAGE_SIZE - 1)));
+	void *address = slot_map(first, 0);
+	struct iter from;
+	ssize_t written;
+
+	iter_init_kernel(&from, address, n);
+	written = generic_write_locked(file, &from, pos);
+	slot_unmap(first, address);
+	if (written > 0)
+		slot_list_consume(slots, written);
+	return written;
 }
 
 ssize_t generic_splice_write(struct file *file, file_off_t *pos, struct slot_list *slots)
 {
-	ssize_t n = 0, done = 0;
+	struct inode *inode = file->inode;
+	ssize_t done = 0, n = mutex_lock_killable(&inode->lock);
 
+	if (n)
+		return n;
 	while (slots->nr > 0) {
 		n = steal_piece(file, pos, slots);
 		if (n == 0)
-			n = write_piece(file, pos, slots);
+			n = copy_piece(file, pos, slots);
 		if (n <= 0)
 			break;
 		done += n;
+	}
+	if (done > 0)
+		inode->mtime = inode->ctime = time_wall_spec();
+	mutex_unlock(&inode->lock);
+	if (done > 0 && file->flags & O_DSYNC) {
+		int error = generic_file_fsync(file);
+
+		return error ? error : done;
 	}
 	return done ? done : n;
 }

@@ -241,6 +241,34 @@ BEYOND_TEST(gift, 10,
 	unlink("/tmp/gift");
 }
 
+TEST(gift_over_a_page, 10,
+     "a gift that overwrites a file's page shows in its mappings, not in a pipe")
+{
+	int file = open("/tmp/gift", O_RDWR | O_CREAT | O_TRUNC, 0600), older[2];
+	char *at = memory(MAP_PRIVATE, PAGE), *mapped;
+	loff_t start = 0, offset = 0;
+
+	open_pipe();
+	CHECK_EQ(pipe(older), 0);
+	memset(back, 'o', PAGE);
+	CHECK_EQ(write(file, back, PAGE), PAGE);
+	mapped = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
+	CHECK(mapped != MAP_FAILED);
+	CHECK_EQ(mapped[0], 'o');
+	CHECK_EQ(write(older[1], mapped, PAGE), PAGE);
+	memset(at, 'n', PAGE);
+	CHECK_EQ(give(at, PAGE, SPLICE_F_GIFT), PAGE);
+	CHECK_EQ(splice(ends[0], NULL, file, &start, PAGE, SPLICE_F_MOVE), PAGE);
+	CHECK_EQ(mapped[0], 'n');
+	mapped[PAGE - 1] = 'm';
+	CHECK_EQ(splice(file, &offset, ends[1], NULL, PAGE, 0), PAGE);
+	CHECK_EQ(read(ends[0], back, PAGE), PAGE);
+	CHECK(back[0] == 'n' && back[PAGE - 1] == 'm');
+	CHECK_EQ(read(older[0], back, PAGE), PAGE);
+	CHECK(back[0] == 'o' && back[PAGE - 1] == 'o');
+	unlink("/tmp/gift");
+}
+
 BEYOND_TEST(shared_gift, 10, "a gift that a child shares is still the child's", SHARES)
 {
 	char *at = memory(MAP_PRIVATE, PAGE);
