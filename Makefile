@@ -144,6 +144,14 @@ ifneq ($(shell cat $(B)/programs 2>/dev/null),$(strip $(INSTALL)))
 $(shell mkdir -p $(B) && echo '$(strip $(INSTALL))' >$(B)/programs)
 endif
 
+# What fbsplice shows.
+PICTURE := $(B)/images/ring.bmp
+
+$(PICTURE): tools/picture
+	$(call say,PICTURE,$@)
+	@mkdir -p $(@D)
+	$(Q)tools/picture $@
+
 # What the guest test of ext2 mounts: all in one rule, as they are made together.
 IMAGES  := $(addprefix $(B)/images/,damage ext2-1k ext2-2k ext2-4k)
 
@@ -151,10 +159,11 @@ $(IMAGES) &: tests/images
 	$(call say,IMAGES,$(B)/images)
 	$(Q)tests/images $(B)/images
 
-$(B)/root.ext2: $(INSTALL) $(OVERLAY) $(B)/programs $(IMAGES) tools/mkroot | $(DEB)/.packages
+$(B)/root.ext2: $(INSTALL) $(OVERLAY) $(B)/programs $(IMAGES) $(PICTURE) tools/mkroot | $(DEB)/.packages
 	$(call say,ROOT,$@)
 	$(Q)tools/mkroot $@ --overlay user/root --busybox $(DEB)/busybox/bin/busybox \
-		$(foreach p,$(INSTALL),$(call install,$(p))) $(foreach i,$(IMAGES),$(i)=/test/data/$(notdir $(i)))
+		$(foreach p,$(INSTALL),$(call install,$(p))) $(foreach i,$(IMAGES),$(i)=/test/data/$(notdir $(i))) \
+		$(PICTURE)=/etc/ring.bmp
 
 # --- the oracle ---
 

@@ -158,9 +158,27 @@ static bool join_last(struct list *held, struct bio *bio)
 	return true;
 }
 
+static void hand_over(struct bio *bio)
+{
+	struct block_device *device = bio->device;
+
+	raise_max(&device->max_in_flight, atomic_add_return(&device->in_flight, 1));
+	if (bio_is_valid(bio))
+		device->ops->submit(device, bio);
+	else
+		bio_complete(bio, -EIO);
+}
+
+static void kick(struct block_device *device)
+{
+	if (device && device->ops->kick)
+		device->ops->kick(device);
+}
+
 static void start_held(void)
 {
 	struct list *held = current->held_bios;
+	struct block_device *device = NULL;
 
 	/* What starts now is not held back again. */
 	current->held_bios = NULL;
@@ -168,8 +186,12 @@ static void start_held(void)
 		struct bio *bio = list_first(held, struct bio, link);
 
 		list_del(&bio->link);
-		bio_submit(bio);
+		if (bio->device != device)
+			kick(device);
+		device = bio->device;
+		hand_over(bio);
 	}
+	kick(device);
 	current->held_bios = held;
 }
 
@@ -188,6 +210,21 @@ void bio_start_held(void)
 	current->before_sleep = NULL;
 }
 
+struct list *bio_pause(void)
+{
+	struct list *held = current->held_bios;
+
+	current->held_bios = NULL;
+	current->before_sleep = NULL;
+	return held;
+}
+
+void bio_resume(struct list *held)
+{
+	current->held_bios = held;
+	current->before_sleep = held ? start_held : NULL;
+}
+
 void bio_submit(struct bio *bio)
 {
 	struct block_device *device = bio->device;
@@ -197,11 +234,8 @@ void bio_submit(struct bio *bio)
 			list_add_tail(current->held_bios, &bio->link);
 		return;
 	}
-	raise_max(&device->max_in_flight, atomic_add_return(&device->in_flight, 1));
-	if (bio_is_valid(bio))
-		device->ops->submit(device, bio);
-	else
-		bio_complete(bio, -EIO);
+	hand_over(bio);
+	kick(device);
 }
 
 void bio_complete(struct bio *bio, int error)

@@ -44,6 +44,9 @@ struct block_device_ops {
 	/* Take the bio; never sleeps for IO; may be called by many at once. One without segments,
 	 * only if there is a `flush`: write back the device's own cache. */
 	void (*submit)(struct block_device *, struct bio *);
+	/* Start what submit has taken since: called after one bio, or after several that were held
+	 * together, so that the device is told once. NULL: submit has started it. */
+	void (*kick)(struct block_device *);
 	/* Write back the device's own cache; may sleep. NULL: it has none. */
 	int (*flush)(struct block_device *);
 };
@@ -87,6 +90,13 @@ void bio_submit(struct bio *bio);
  */
 void bio_hold(struct list *held);
 void bio_start_held(void);
+/*
+ * Around a read of metadata, which says where more is to be read: reads start at once, and a sleep
+ * leaves what is held alone. That waits for a read which is on its way, and so for nobody who waits
+ * for what is held here.
+ */
+struct list *bio_pause(void);
+void bio_resume(struct list *held);
 /* For drivers: the bio is done. From interrupts too. */
 void bio_complete(struct bio *bio, int error);
 /* Submit and wait; frees the bio; 0 or -EIO. Sleeps. */

@@ -72,7 +72,7 @@ static ssize_t copy(struct file *file, struct iter *iter, file_off_t *pos, bool 
 		kunmap_local(address);
 		done += copied;
 		*pos += copied;
-		if (signal_pending())
+		if (!iter->kernel && signal_pending())
 			break;
 	}
 	return done || copied == n ? (ssize_t)done : -EFAULT;

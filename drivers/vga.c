@@ -24,15 +24,16 @@
 #define MAX_PARAMETERS 8u
 #define LIGHT_GREY     7u
 
-enum crtc { /* IBM VGA: CRT controller at 0x3d4 */
-	    CRTC_INDEX = 0x3d4,
-	    CRTC_DATA = 0x3d5,
-	    CRTC_CURSOR_SHAPE = 0x0a,
-	    CRTC_START = 0x0c,
-	    CRTC_CURSOR = 0x0e,
-	    CURSOR_OFF = 0x20,
-	    CURSOR_TOP_LINE = 13,
-};
+/* IBM VGA: an index register, and the data register behind it, of each group of registers. */
+#define SEQUENCER	  0x3c4
+#define GRAPHICS	  0x3ce
+#define CRTC		  0x3d4
+#define CRTC_CURSOR_SHAPE 0x0a
+#define CRTC_START	  0x0c
+#define CRTC_CURSOR	  0x0e
+#define CRTC_PROTECT	  0x11 /* bit 7: the first eight registers cannot be written */
+#define CURSOR_OFF	  0x20
+#define CURSOR_TOP_LINE	  13
 
 enum parse_state { PARSE_TEXT, PARSE_ESCAPE, PARSE_SEQUENCE, PARSE_IGNORE };
 
@@ -43,8 +44,7 @@ static struct {
 	uint16_t cells[ROWS][COLUMNS]; /* character, attribute << 8 */
 	unsigned int start;	       /* of the screen in video memory, in cells */
 	unsigned int row, column;      /* column == COLUMNS: the next character wraps */
-	unsigned int saved_row, saved_column;
-	uint8_t attribute; /* what the CPU writes: background << 4 | foreground */
+	uint8_t attribute;	       /* what the CPU writes: background << 4 | foreground */
 	uint8_t foreground, background;
 	bool bold, reverse;
 	enum parse_state state;
@@ -58,16 +58,16 @@ static volatile uint16_t *text_memory(void)
 	return phys_to_virt(TEXT_MEMORY);
 }
 
-static void crtc_write(uint8_t reg, uint8_t value)
+static void vga_register(unsigned int group, uint8_t reg, uint8_t value)
 {
-	outb(CRTC_INDEX, reg);
-	outb(CRTC_DATA, value);
+	outb(group, reg);
+	outb(group + 1, value);
 }
 
 static void crtc_write_pair(uint8_t reg, uint16_t value)
 {
-	crtc_write(reg, value >> 8);
-	crtc_write(reg + 1, value);
+	vga_register(CRTC, reg, value >> 8);
+	vga_register(CRTC, reg + 1, value);
 }
 
 static uint16_t blank(void)
@@ -193,55 +193,39 @@ static void erase_line(unsigned int what)
 	clear(screen.row, what == 0 ? column : 0, what == 1 ? column + 1 : COLUMNS);
 }
 
-static void move_cursor(char direction, unsigned int n)
-{
-	switch (direction) {
-	case 'A':
-	case 'F':
-		move_to(screen.row - MIN(n, screen.row), direction == 'F' ? 0 : screen.column);
-		break;
-	case 'B':
-	case 'E':
-		move_to(screen.row + MIN(n, ROWS), direction == 'E' ? 0 : screen.column);
-		break;
-	case 'C':
-		move_to(screen.row, screen.column + MIN(n, COLUMNS));
-		break;
-	case 'D':
-		move_to(screen.row, screen.column - MIN(n, screen.column));
-		break;
-	case 'G':
-		move_to(screen.row, n - 1);
-		break;
-	case 'd':
-		move_to(n - 1, screen.column);
-		break;
-	}
-}
-
 /* ESC [ ? 25 h and l. */
 static void set_private_mode(bool on)
 {
 	if (screen.nr_parameters == 1 && screen.parameters[0] == 25)
-		crtc_write(CRTC_CURSOR_SHAPE, on ? CURSOR_TOP_LINE : CURSOR_OFF);
+		vga_register(CRTC, CRTC_CURSOR_SHAPE, on ? CURSOR_TOP_LINE : CURSOR_OFF);
 }
 
 static void run_sequence(char final)
 {
+	unsigned int n = parameter(0, 1), row = screen.row, column = screen.column;
+
 	switch (final) {
 	case 'A':
+		move_to(row - MIN(n, row), column);
+		break;
 	case 'B':
+		move_to(row + MIN(n, ROWS), column);
+		break;
 	case 'C':
+		move_to(row, column + MIN(n, COLUMNS));
+		break;
 	case 'D':
-	case 'E':
-	case 'F':
+		move_to(row, column - MIN(n, column));
+		break;
 	case 'G':
+		move_to(row, n - 1);
+		break;
 	case 'd':
-		move_cursor(final, parameter(0, 1));
+		move_to(n - 1, column);
 		break;
 	case 'H':
 	case 'f':
-		move_to(parameter(0, 1) - 1, parameter(1, 1) - 1);
+		move_to(n - 1, parameter(1, 1) - 1);
 		break;
 	case 'J':
 		erase_display(parameter(0, 0));
@@ -253,13 +237,6 @@ static void run_sequence(char final)
 		for (unsigned int i = 0; i < MAX(screen.nr_parameters, 1u); i++)
 			select_rendition(parameter(i, 0));
 		update_attribute();
-		break;
-	case 's':
-		screen.saved_row = screen.row;
-		screen.saved_column = screen.column;
-		break;
-	case 'u':
-		move_to(screen.saved_row, screen.saved_column);
 		break;
 	}
 }
@@ -287,25 +264,6 @@ static void parse_sequence(uint8_t c)
 			set_private_mode(c == 'h');
 	} else {
 		screen.state = PARSE_IGNORE; /* a form that is not known */
-	}
-}
-
-static void parse_escape(uint8_t c)
-{
-	screen.state = PARSE_TEXT;
-	switch (c) {
-	case '[':
-		screen.state = PARSE_SEQUENCE;
-		screen.nr_parameters = 0;
-		screen.parameters[0] = 0;
-		screen.private_mode = false;
-		break;
-	case '7':
-		run_sequence('s');
-		break;
-	case '8':
-		run_sequence('u');
-		break;
 	}
 }
 
@@ -342,7 +300,9 @@ static void put_byte(uint8_t c)
 		put_text(c);
 		break;
 	case PARSE_ESCAPE:
-		parse_escape(c);
+		screen.state = c == '[' ? PARSE_SEQUENCE : PARSE_TEXT;
+		screen.nr_parameters = screen.parameters[0] = 0;
+		screen.private_mode = false;
 		break;
 	case PARSE_SEQUENCE:
 		parse_sequence(c);
@@ -360,6 +320,42 @@ static void show_cursor(void)
 
 	crtc_write_pair(CRTC_START, screen.start);
 	crtc_write_pair(CRTC_CURSOR, at);
+}
+
+/* ---- graphics modes ---- */
+
+/* The registers that a graphics mode may change, as they were. */
+static const struct {
+	uint16_t group;
+	uint8_t count;
+} groups[] = { { SEQUENCER, 5 }, { GRAPHICS, 9 }, { CRTC, 25 } };
+static uint8_t text_registers[ARRAY_SIZE(groups)][25];
+
+void vga_leave_text(void)
+{
+	unsigned int flags = spin_lock_irqsave(&screen.lock);
+
+	for (unsigned int i = 0; i < ARRAY_SIZE(groups); i++)
+		for (unsigned int reg = 0; reg < groups[i].count; reg++) {
+			outb(groups[i].group, reg);
+			text_registers[i][reg] = inb(groups[i].group + 1);
+		}
+	spin_unlock_irqrestore(&screen.lock, flags);
+}
+
+void vga_enter_text(void)
+{
+	unsigned int flags = spin_lock_irqsave(&screen.lock);
+
+	vga_register(CRTC, CRTC_PROTECT, 0);
+	for (unsigned int i = 0; i < ARRAY_SIZE(groups); i++)
+		for (unsigned int reg = 0; reg < groups[i].count; reg++)
+			vga_register(groups[i].group, reg, text_registers[i][reg]);
+	if (screen.present) {
+		redraw();
+		show_cursor();
+	}
+	spin_unlock_irqrestore(&screen.lock, flags);
 }
 
 /* ---- log and terminal ---- */
@@ -422,14 +418,14 @@ static bool detect(void)
 
 void vga_early_init(void)
 {
+	spin_init(&screen.lock, "vga");
 	if (!detect())
 		return;
-	spin_init(&screen.lock, "vga");
 	screen.present = true;
 	select_rendition(0);
 	update_attribute();
 	erase_display(2);
-	crtc_write(CRTC_CURSOR_SHAPE, CURSOR_TOP_LINE);
+	vga_register(CRTC, CRTC_CURSOR_SHAPE, CURSOR_TOP_LINE);
 	log_add_sink(&vga_sink);
 }
 

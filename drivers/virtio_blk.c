@@ -6,10 +6,10 @@
  *    negotiated.
  * 2. disk->lock (irqsave) guards the queue, the list of bios that wait for room, and the drivers'
  *    fields of bios.
- * 3. A bio becomes one request, or several if it has more segments than a request may have or than
- *    there are free descriptors. With INDIRECT_DESC a request takes one descriptor of the ring, so
- *    that as many requests are in flight as the ring has entries; when there is no memory for its
- *    table, it is made in the ring itself. So the queue goes on without memory.
+ * 3. A bio becomes one request, or several if it has more segments than a request may have. Only
+ *    devices with INDIRECT_DESC are used: a request takes one entry of the ring, and its descriptors
+ *    stand in a table of its own. Without memory for one there is the disk's reserve: who does not
+ *    get that either waits for its request to end. So the queue goes on without memory.
  * 4. Bios are completed from the interrupt, without the lock. What waits for room is started from
  *    there too, and the device is told once for all of it.
  * 5. What the device writes is checked: an answer to no request is ignored.
@@ -101,9 +101,9 @@ struct virtq_used {
 	} ring[];
 };
 
-#define QUEUE_MAX	256u /* entries that we use */
-#define QUEUE_MIN	4u   /* a request of one segment takes three */
-#define QUEUE_ORDER	1u   /* QUEUE_MAX entries of the three parts fit into two pages */
+#define QUEUE_MAX	256u		       /* entries that we use */
+#define TABLE_MAX	(BIO_MAX_SEGMENTS + 2) /* header, data, status */
+#define QUEUE_ORDER	1u /* QUEUE_MAX entries of the three parts fit into two pages */
 #define USED_ALIGN	4u
 #define RESET_TRIES	1000000u
 
@@ -117,11 +117,9 @@ struct request {
 		uint32_t type, reserved;
 		uint64_t sector;
 	} header;
-	volatile uint8_t status;  /* what it writes last */
-	uint16_t last;		  /* descriptor in the ring; free together with it */
-	uint16_t nr;		  /* descriptors of the ring */
-	struct virtq_desc *table; /* indirect; NULL */
-	struct bio *bio;	  /* NULL: not in use */
+	volatile uint8_t status; /* what it writes last */
+	struct virtq_desc *table;
+	struct bio *bio; /* NULL: not in use */
 };
 
 struct disk {
@@ -136,7 +134,8 @@ struct disk {
 	volatile struct virtq_used *used;
 	struct request *requests;
 	unsigned int seg_max;
-	bool indirect;
+	struct virtq_desc reserve[TABLE_MAX]; /* a table for when there is no memory */
+	bool reserve_used;
 	volatile char *common, *isr, *config;
 	volatile uint16_t *notify;
 };
@@ -175,115 +174,84 @@ static void put64(volatile char *at, uint64_t value)
 
 /* ---- requests; disk->lock is held ---- */
 
-/* A chain of descriptors that is being filled. In the ring the free ones are linked already. */
-struct chain {
-	struct virtq_desc *table;
-	unsigned int left, nr; /* may be taken, were taken */
-	uint16_t at, last;     /* next one, last one filled */
-};
-
-/* Append a buffer; one that follows the buffer before in memory makes that longer. False: no
- * descriptor left. */
-static bool chain_add(struct chain *chain, phys_addr_t address, uint32_t len, uint16_t flags,
-		      bool join)
+/* A table of descriptors, or NULL: the reserve is in use. */
+static struct virtq_desc *make_table(struct disk *disk, unsigned int nr)
 {
-	struct virtq_desc *last = &chain->table[chain->last], *desc;
+	struct virtq_desc *table = kmalloc(nr * sizeof(*table), ALLOC_ATOMIC);
 
-	if (join && last->address + last->len == address) {
-		last->len += len;
-		return true;
-	}
-	if (chain->left == 0)
-		return false;
-	if (chain->nr > 0)
-		last->flags |= DESC_NEXT;
-	desc = &chain->table[chain->at];
-	desc->address = address;
-	desc->len = len;
-	desc->flags = flags;
-	chain->last = chain->at;
-	chain->at = desc->next;
-	chain->left--;
-	chain->nr++;
-	return true;
+	if (table || disk->reserve_used)
+		return table;
+	disk->reserve_used = true;
+	return disk->reserve;
 }
 
-/* Fill the chain with a request for the next segments of the bio, as many as it takes. */
-static void fill(struct disk *disk, struct request *request, struct bio *bio, struct chain *chain)
+static void free_table(struct disk *disk, struct virtq_desc *table)
 {
-	uint16_t flags = bio->write ? 0 : DESC_WRITE;
-	uint64_t sector = bio->sector;
-	unsigned int first = bio->next;
+	if (table == disk->reserve)
+		disk->reserve_used = false;
+	else
+		kfree(table);
+}
 
-	for (unsigned int i = 0; i < first; i++) /* handed out before */
-		sector += bio->segments[i].len >> SECTOR_SHIFT;
+static void set_header(struct request *request, const struct bio *bio)
+{
 	request->header.type = bio->nr_segments == 0 ? REQUEST_FLUSH
 			       : bio->write	     ? REQUEST_OUT
 						     : REQUEST_IN;
 	request->header.reserved = 0;
-	request->header.sector = sector;
+	request->header.sector = bio->sector;
+	for (unsigned int i = 0; i < bio->next; i++) /* handed out before */
+		request->header.sector += bio->segments[i].len >> SECTOR_SHIFT;
 	request->status = 0xff;
-	chain_add(chain, virt_to_phys(&request->header), sizeof(request->header), 0, false);
-	chain->left--; /* kept for the status */
-	while (bio->next < bio->nr_segments) {
-		struct bio_segment *segment = &bio->segments[bio->next];
-
-		if (!chain_add(chain, page_phys(segment->page) + segment->offset, segment->len,
-			       flags, bio->next > first))
-			break;
-		bio->next++;
-	}
-	chain->left++;
-	chain_add(chain, virt_to_phys((void *)&request->status), 1, DESC_WRITE, false);
 }
 
-/* A table of its own for the request, or NULL. */
-static struct virtq_desc *make_table(struct disk *disk, unsigned int nr)
+/* Describe the request and the next nr segments of its bio: how many descriptors that takes. What
+ * follows on in memory shares one. */
+static unsigned int fill(struct request *request, struct bio *bio, unsigned int nr)
 {
-	struct virtq_desc *table;
+	struct virtq_desc *desc = request->table;
+	uint16_t flags = bio->write ? DESC_NEXT : DESC_NEXT | DESC_WRITE;
 
-	if (!disk->indirect)
-		return NULL;
-	table = kmalloc(nr * sizeof(*table), ALLOC_ATOMIC);
-	for (unsigned int i = 0; table && i < nr; i++)
-		table[i].next = i + 1;
-	return table;
+	*desc = (struct virtq_desc){ virt_to_phys(&request->header), sizeof(request->header),
+				     DESC_NEXT, 1 };
+	for (unsigned int i = 0; i < nr; i++) {
+		struct bio_segment *segment = &bio->segments[bio->next++];
+		phys_addr_t address = page_phys(segment->page) + segment->offset;
+
+		if (i > 0 && desc->address + desc->len == address) {
+			desc->len += segment->len;
+		} else {
+			desc++;
+			*desc = (struct virtq_desc){ address, segment->len, flags,
+						     desc - request->table + 1 };
+		}
+	}
+	desc++;
+	*desc = (struct virtq_desc){ virt_to_phys((void *)&request->status), 1, DESC_WRITE, 0 };
+	return desc - request->table + 1;
 }
 
 /* Hand out (the next part of) a bio: false if there is no room now. */
 static bool start(struct disk *disk, struct bio *bio)
 {
-	unsigned int segments = MIN(bio->nr_segments - bio->next, disk->seg_max);
-	unsigned int wanted = segments + 2;
+	unsigned int nr = MIN(bio->nr_segments - bio->next, disk->seg_max);
 	uint16_t head = disk->free;
+	struct virtq_desc *entry = &disk->desc[head];
 	struct request *request = &disk->requests[head];
-	struct chain chain = { .left = wanted };
 
 	if (disk->nr_free == 0)
 		return false;
-	request->table = make_table(disk, wanted);
-	if (request->table) {
-		chain.table = request->table;
-		fill(disk, request, bio, &chain);
-		disk->desc[head].address = virt_to_phys(request->table);
-		disk->desc[head].len = chain.nr * sizeof(struct virtq_desc);
-		disk->desc[head].flags = DESC_INDIRECT;
-		request->last = head;
-		request->nr = 1;
-	} else {
-		if (disk->nr_free < MIN(wanted, 3u))
-			return false;
-		chain.table = disk->desc;
-		chain.at = head;
-		chain.left = MIN(wanted, disk->nr_free);
-		fill(disk, request, bio, &chain);
-		request->last = chain.last;
-		request->nr = chain.nr;
-	}
+	request->table = make_table(disk, nr + 2);
+	if (!request->table)
+		return false;
+	set_header(request, bio);
+	entry->len = fill(request, bio, nr) * sizeof(struct virtq_desc);
+	entry->address = virt_to_phys(request->table);
+	entry->flags = DESC_INDIRECT;
 	request->bio = bio;
 	bio->parts++;
-	disk->free = disk->desc[request->last].next;
-	disk->nr_free -= request->nr;
+	disk->free = entry->next;
+	disk->nr_free--;
 	disk->avail->ring[disk->avail->index & (disk->size - 1)] = head;
 	barrier(); /* x86 keeps stores in order */
 	WRITE_ONCE(disk->avail->index, disk->avail->index + 1);
@@ -325,6 +293,14 @@ static void virtio_submit(struct block_device *device, struct bio *bio)
 	unsigned int flags = spin_lock_irqsave(&disk->lock);
 
 	list_add_tail(&disk->waiting, &bio->link);
+	spin_unlock_irqrestore(&disk->lock, flags);
+}
+
+static void virtio_kick(struct block_device *device)
+{
+	struct disk *disk = device->private;
+	unsigned int flags = spin_lock_irqsave(&disk->lock);
+
 	start_waiting(disk);
 	spin_unlock_irqrestore(&disk->lock, flags);
 }
@@ -341,10 +317,10 @@ static struct bio *finish(struct disk *disk, uint32_t id)
 	request = &disk->requests[id];
 	bio = request->bio;
 	request->bio = NULL;
-	kfree(request->table);
-	disk->desc[request->last].next = disk->free;
+	free_table(disk, request->table);
+	disk->desc[id].next = disk->free;
 	disk->free = id;
-	disk->nr_free += request->nr;
+	disk->nr_free++;
 	if (request->status != REQUEST_OK)
 		bio->error = -EIO;
 	return --bio->parts == 0 && bio->next == bio->nr_segments ? bio : NULL;
@@ -384,9 +360,10 @@ static int virtio_flush(struct block_device *device)
 	return bio ? bio_submit_wait(bio) : -ENOMEM;
 }
 
-static const struct block_device_ops virtio_ops = { .submit = virtio_submit };
+static const struct block_device_ops virtio_ops = { .submit = virtio_submit, .kick = virtio_kick };
 static const struct block_device_ops virtio_flush_ops = {
 	.submit = virtio_submit,
+	.kick = virtio_kick,
 	.flush = virtio_flush,
 };
 
@@ -439,6 +416,8 @@ static int negotiate(struct disk *disk, uint32_t *features)
 	put32(common + COMMON_DEVICE_FEATURE_SELECT, 0);
 	*features = get32(common + COMMON_DEVICE_FEATURE) &
 		    (FEATURE_SEG_MAX | FEATURE_RO | FEATURE_FLUSH | FEATURE_INDIRECT);
+	if (!(*features & FEATURE_INDIRECT))
+		return -ENODEV;
 	put32(common + COMMON_DRIVER_FEATURE_SELECT, 0);
 	put32(common + COMMON_DRIVER_FEATURE, *features);
 	put32(common + COMMON_DRIVER_FEATURE_SELECT, 1);
@@ -471,7 +450,7 @@ static int make_queue(struct disk *disk)
 	size = MIN((unsigned int)get16(common + COMMON_QUEUE_SIZE), QUEUE_MAX);
 	while (size & (size - 1))
 		size &= size - 1;
-	if (size < QUEUE_MIN)
+	if (size == 0)
 		return -ENODEV;
 	memory = page_alloc_low(QUEUE_ORDER);
 	disk->requests = kzalloc(size * sizeof(struct request), 0);
@@ -508,10 +487,9 @@ static void read_config(struct disk *disk, uint32_t features)
 			disk->seg_max = get32(disk->config + BLOCK_SEG_MAX);
 	} while (generation != get8(disk->common + COMMON_GENERATION) && ++tries < RESET_TRIES);
 	disk->seg_max = MAX(disk->seg_max, 1u);
-	disk->indirect = features & FEATURE_INDIRECT;
 	disk->device.read_only = features & FEATURE_RO;
 	disk->device.ops = features & FEATURE_FLUSH ? &virtio_flush_ops : &virtio_ops;
-	disk->device.queue_depth = disk->indirect ? disk->size : disk->size / QUEUE_MIN;
+	disk->device.queue_depth = disk->size;
 }
 
 static int start_disk(struct disk *disk, struct pci_device *pci)
@@ -563,9 +541,9 @@ static int add_disk(struct pci_device *pci)
 	if (error)
 		return error;
 	nr_disks++;
-	log_info("%s: %llu KiB, queue of %u%s%s", disk->device.name,
+	log_info("%s: %llu KiB, queue of %u%s", disk->device.name,
 		 (unsigned long long)disk->device.sectors / 2, disk->size,
-		 disk->indirect ? ", indirect" : "", disk->device.read_only ? ", read-only" : "");
+		 disk->device.read_only ? ", read-only" : "");
 	return 0;
 }
 
