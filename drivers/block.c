@@ -22,7 +22,7 @@ static spinlock_t devices_lock = SPINLOCK_INIT("block devices");
 
 static struct slab_cache *bio_cache;
 
-/* Those who wait for a bio of theirs; `done` of each is guarded by done_lock. */
+/* Those who wait for bios of theirs; `left` of each is guarded by done_lock. */
 static struct wait_queue done_queue = WAIT_QUEUE_INIT(done_queue);
 static spinlock_t done_lock = SPINLOCK_INIT("bio done");
 
@@ -258,32 +258,41 @@ static void complete_wait(struct bio *bio)
 {
 	unsigned int flags = spin_lock_irqsave(&done_lock);
 
-	*(bool *)bio->private = true;
+	--*(unsigned int *)bio->private;
 	spin_unlock_irqrestore(&done_lock, flags);
 	/* The waiter may be gone by now, and the bio with it; the queue is ours. */
 	wake_all(&done_queue);
 }
 
-/* The lock orders the look at `done` after joining the queue, and complete_wait's look at the queue
- * after setting `done`. */
-static bool is_done(const bool *done)
+/* The lock orders the look at `left` after joining the queue, and complete_wait's look at the queue
+ * after counting. */
+static bool is_done(const unsigned int *left)
 {
 	unsigned int flags = spin_lock_irqsave(&done_lock);
-	bool result = *done;
+	bool result = *left == 0;
 
 	spin_unlock_irqrestore(&done_lock, flags);
 	return result;
 }
 
+void bio_submit_wait_all(struct bio **bios, unsigned int nr)
+{
+	unsigned int left = nr;
+
+	for (unsigned int i = 0; i < nr; i++) {
+		bios[i]->private = &left;
+		bios[i]->complete = complete_wait;
+		hand_over(bios[i]);
+	}
+	kick(bios[0]->device);
+	wait_event(&done_queue, is_done(&left));
+}
+
 int bio_submit_wait(struct bio *bio)
 {
-	bool done = false;
 	int error;
 
-	bio->private = &done;
-	bio->complete = complete_wait;
-	bio_submit(bio);
-	wait_event(&done_queue, is_done(&done));
+	bio_submit_wait_all(&bio, 1);
 	error = bio->error;
 	bio_free(bio);
 	return error;

@@ -99,6 +99,8 @@ struct list *bio_pause(void);
 void bio_resume(struct list *held);
 /* For drivers: the bio is done. From interrupts too. */
 void bio_complete(struct bio *bio, int error);
+/* Submit nr > 0 bios of one device and wait for all; their `error` says how they ended. Sleeps. */
+void bio_submit_wait_all(struct bio **bios, unsigned int nr);
 /* Submit and wait; frees the bio; 0 or -EIO. Sleeps. */
 int bio_submit_wait(struct bio *bio);
 

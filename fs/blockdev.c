@@ -8,24 +8,32 @@
  *    writes and splices go there. Nobody but us knows it; it has one reference.
  * 3. The device's size is the file's size. Beyond it reads end and writes are ENOSPC.
  * 4. Closing a file that was open for writing writes what is dirty to the device.
- * 5. blockdev_lock guards the making of device->inode.
+ * 5. A splice into it makes bios straight from the slots, many in flight, and waits for them: what
+ *    was written has left the pipe, and an error is reported. Sectors only: other lengths and places
+ *    are EINVAL. What the page cache has of the place is written and dropped first; where that cannot
+ *    be (in use, lent, mapped), and from device memory, the bytes are copied into the cache.
+ * 6. blockdev_lock guards the making of device->inode.
  */
 #include "drivers/block.h"
 #include "fs/pageio.h"
 #include "fs/splice.h"
 #include "fs/vfs.h"
+#include "kernel/syscalls.h"
 #include "kernel/task.h"
 #include "mm/kmap.h"
 #include "mm/slab.h"
 #include "mm/uaccess.h"
 
 /* ioctl commands of Linux/i386, <linux/fs.h>. */
-#define BLKROGET     0x125e
-#define BLKGETSIZE   0x1260
-#define BLKFLSBUF    0x1261
-#define BLKSSZGET    0x1268
-#define BLKBSZGET    0x80041270
-#define BLKGETSIZE64 0x80041272
+#define BLKROGET	0x125e
+#define BLKGETSIZE	0x1260
+#define BLKFLSBUF	0x1261
+#define BLKSSZGET	0x1268
+#define BLKBSZGET	0x80041270
+#define BLKGETSIZE64	0x80041272
+
+#define DIRECT_BIOS	16u /* that a splice has in flight at most */
+#define DIRECT_SEGMENTS 16u /* of one of them */
 
 static struct mutex blockdev_lock = MUTEX_INIT(blockdev_lock);
 
@@ -190,6 +198,127 @@ static ssize_t blockdev_splice_read(struct file *file, file_off_t *pos, size_t l
 	return generic_splice_read(raw(file), pos, len, slots);
 }
 
+/* ---- from slots to the disk ---- */
+
+/* Bios of the slots from the first one on, for `room` bytes at most: how many. 0: not even one. */
+static unsigned int make_bios(struct block_device *device, uint64_t sector,
+			      const struct slot_list *slots, uint64_t room, struct bio **bios)
+{
+	unsigned int nr = 0;
+
+	for (unsigned int i = 0; i < slots->nr && room > 0; i++) {
+		const struct pipe_slot *slot = &slots->slots[i];
+		unsigned int n = MIN(slot->len, room);
+
+		if (slot->len % SECTOR_SIZE || slot->page->flags & PG_DEVICE || slot->ops->map)
+			break;
+		if (nr == 0 || bios[nr - 1]->nr_segments == DIRECT_SEGMENTS) {
+			bios[nr] = nr < DIRECT_BIOS ? bio_alloc(device, sector, true, 0) : NULL;
+			if (!bios[nr])
+				break;
+			nr++;
+		}
+		bio_add(bios[nr - 1], slot->page + (slot->offset >> PAGE_SHIFT),
+			slot->offset & (PAGE_SIZE - 1), n);
+		sector += n >> SECTOR_SHIFT;
+		room -= n;
+	}
+	return nr;
+}
+
+/* Write what the bios have; bytes up to the first error, *error. Frees them. */
+static ssize_t write_bios(struct bio **bios, unsigned int nr, int *error)
+{
+	ssize_t done = 0;
+
+	bio_submit_wait_all(bios, nr);
+	for (unsigned int i = 0; i < nr; i++) {
+		*error = *error ? *error : bios[i]->error;
+		done += *error ? 0 : bios[i]->total;
+		bio_free(bios[i]);
+	}
+	return done;
+}
+
+/* Is nothing of bytes [at, end) in the cache any more? */
+static bool leave_cache(struct mapping *mapping, file_off_t at, file_off_t end)
+{
+	unsigned int index = at >> PAGE_SHIFT, last = (end - 1) >> PAGE_SHIFT;
+	struct page *page;
+
+	mapping_drop_clean(mapping, index, last);
+	page = mapping_next_page(mapping, &index, last);
+	if (page)
+		page_put(page);
+	return !page;
+}
+
+/* Slots, as many as make bios: bytes, and *error if that ended them; 0: they must be copied. */
+static ssize_t write_slots(struct file *file, file_off_t *pos, struct slot_list *slots, int *error)
+{
+	struct inode *inode = raw(file)->inode;
+	struct bio *bios[DIRECT_BIOS + 1];
+	unsigned int nr, first_len = slots->slots->len;
+	file_off_t end;
+	ssize_t n;
+
+	if (*pos % SECTOR_SIZE || first_len % SECTOR_SIZE)
+		*error = refuse(EINVAL, "a disk is written in whole sectors");
+	else if (*pos >= inode->size)
+		*error = -ENOSPC;
+	else
+		*error = mapping_sync(&inode->mapping);
+	if (*error)
+		return 0;
+	end = MIN(inode->size, *pos + (file_off_t)slot_list_bytes(slots));
+	if (!leave_cache(&inode->mapping, *pos, end))
+		return 0;
+	nr = make_bios(inode->private, *pos >> SECTOR_SHIFT, slots, inode->size - *pos, bios);
+	if (nr == 0)
+		return 0;
+	n = write_bios(bios, nr, error);
+	leave_cache(&inode->mapping, *pos, end); /* what was read meanwhile */
+	for (ssize_t left = n; left > 0;) {
+		unsigned int taken = MIN((size_t)left, slots->slots->len);
+
+		slot_list_consume(slots, taken);
+		left -= taken;
+	}
+	*pos += n;
+	return n;
+}
+
+/* The first slot, by the cache. */
+static ssize_t copy_slot(struct file *file, file_off_t *pos, struct slot_list *slots)
+{
+	struct slot_list first = { 1, 1, slots->slots };
+	ssize_t n = copy_splice_write(file, pos, &first);
+
+	slots->slots += 1 - first.nr;
+	slots->nr -= 1 - first.nr;
+	return n;
+}
+
+static ssize_t blockdev_splice_write(struct file *file, file_off_t *pos, struct slot_list *slots)
+{
+	ssize_t done = 0;
+	int error = 0;
+
+	while (slots->nr > 0 && !error) {
+		ssize_t n = write_slots(file, pos, slots, &error);
+
+		if (n == 0 && !error)
+			n = copy_slot(file, pos, slots);
+		if (n > 0)
+			done += n;
+		else if (!error)
+			error = n;
+	}
+	if (done > 0 && file->flags & O_DSYNC && sync_device(file_device(file)) < 0)
+		return -EIO;
+	return done ? done : error;
+}
+
 static file_off_t blockdev_llseek(struct file *file, file_off_t offset, int whence)
 {
 	file_off_t size = raw(file)->inode->size;
@@ -256,5 +385,5 @@ const struct file_ops block_file_ops = {
 	.ioctl = blockdev_ioctl,
 	.fsync = blockdev_fsync,
 	.splice_read = blockdev_splice_read,
-	.splice_write = copy_splice_write,
+	.splice_write = blockdev_splice_write,
 };

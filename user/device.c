@@ -162,7 +162,7 @@ int main(int argc, char **argv)
 		CHECK_ERR(open(argv[2], O_RDONLY), EBUSY);
 		return 0;
 	}
-	CHECK(stat(argv[2], &st) == 0 && S_ISCHR(st.st_mode));
+	CHECK(stat(argv[2], &st) == 0 && (S_ISCHR(st.st_mode) || S_ISBLK(st.st_mode)));
 	fd = open_bar(argv[2]);
 	if (!strcmp(argv[1], "check")) {
 		check_ends(fd, st.st_size);
