@@ -58,7 +58,7 @@ KCFLAGS := -std=gnu11 -m32 -march=i686 -mtune=generic -mregparm=3 -mpreferred-st
 	-mno-sse -mno-mmx -mno-80387 \
 	-ffreestanding -fno-pic -fno-pie -fno-stack-protector -fno-strict-aliasing \
 	-fno-omit-frame-pointer -fno-asynchronous-unwind-tables -fno-common -g \
-	-Wall -Wextra -Wno-unused-parameter -Wno-sign-compare -Wmissing-prototypes \
+	-Wall -Wextra -Wno-unused-parameter -Wno-sign-compare -Wmissing-declarations \
 	-Wstrict-prototypes -Wvla $(if $(CI),-Werror) -nostdinc -isystem $(CINC) -I. \
 	$(if $(DEBUG),-DDEBUG=1 -fsanitize=undefined)
 # No libgcc: it takes its arguments on the stack, and 64-bit division is lib/div64.h's.
@@ -77,6 +77,17 @@ $(K)/%.o: %.c Makefile
 	$(call say,CC,$<)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(KCFLAGS) $(KOPT) -MMD -MP -c -o $@ $<
+
+# Names for trace=syscalls: the calls from the C library's header, the errors from the kernel's.
+CALLS   := $(DEB)/musl/usr/include/i386-linux-musl/bits/syscall.h
+$(K)/kernel/trace.o: $(K)/names/kernel/syscall_names.h $(K)/names/kernel/errno_names.h
+$(K)/kernel/trace.o: KCFLAGS += -I$(K)/names
+$(K)/names/kernel/syscall_names.h: $(DEB)/.packages Makefile
+	@mkdir -p $(@D)
+	$(Q)sed -n 's/^#define __NR_\([a-z0-9_]*\)[ \t]*\([0-9]*\)$$/[\2] = "\1",/p' $(CALLS) >$@
+$(K)/names/kernel/errno_names.h: lib/errno.h Makefile
+	@mkdir -p $(@D)
+	$(Q)sed -n 's/^#define \(E[A-Z0-9_]*\)[ \t]*\([0-9].*\)$$/[\1] = "\1",/p' lib/errno.h >$@
 
 # UBSan's handlers are not to call themselves.
 $(K)/kernel/ubsan.o $(K)/lib/ubsan.o: KCFLAGS += -fno-sanitize=all

@@ -136,10 +136,8 @@ int poll_get_deadline(enum poll_time form, const void __user *from, uint64_t *de
 		if (!error)
 			time = (struct timespec64){ (int64_t)timeval.sec + timeval.usec / 1000000,
 						    timeval.usec % 1000000 * 1000 };
-	} else if (form == POLL_TIMESPEC) {
-		error = timespec_from_user32(&time, from);
 	} else {
-		error = timespec_from_user64(&time, from);
+		error = timespec_from_user(&time, from, form == POLL_TIMESPEC64);
 	}
 	if (error)
 		return error;
@@ -161,10 +159,8 @@ void poll_put_rest(enum poll_time form, void __user *to, uint64_t deadline)
 	if (form == POLL_TIMEVAL) {
 		timeval = timeval_from_ns(left);
 		(void)copy_to_user(to, &timeval, sizeof(timeval));
-	} else if (form == POLL_TIMESPEC) {
-		(void)timespec_to_user32(&time, to);
 	} else {
-		(void)timespec_to_user64(&time, to);
+		(void)timespec_to_user(&time, to, form == POLL_TIMESPEC64);
 	}
 }
 

@@ -134,9 +134,8 @@ static bool may_inspect(const struct process *process)
 	own = &current->process->cred;
 	if (own->euid == 0)
 		return true;
-	return process->dumpable && own->fsuid == other->uid && own->fsuid == other->euid &&
-	       own->fsuid == other->suid && own->fsgid == other->gid && own->fsgid == other->egid &&
-	       own->fsgid == other->sgid;
+	return own->euid == other->uid && own->euid == other->euid && own->euid == other->suid &&
+	       own->egid == other->gid && own->egid == other->egid && own->egid == other->sgid;
 }
 
 /*
@@ -209,20 +208,13 @@ static int fd_link(struct process *process, unsigned int fd, struct path *path)
 }
 PROC_ENTRY(pid_fd_link, .path = "/pid/fd/N", .mode = S_IFLNK | 0700, .link = fd_link);
 
-/* The file that has the name of the program now. */
 static int exe_link(struct process *process, unsigned int fd, struct path *path)
 {
-	char *name = kmalloc(PATH_MAX, 0);
-	unsigned int flags;
-	int error;
+	struct file *file = process_program(process);
+	int error = file ? file_path(file, path) : -ENOENT;
 
-	if (!name)
-		return -ENOMEM;
-	flags = spin_lock_irqsave(&tasks_lock);
-	strlcpy(name, process->executable ? process->executable : "", PATH_MAX);
-	spin_unlock_irqrestore(&tasks_lock, flags);
-	error = path_lookup(AT_FDCWD, name, LOOKUP_FOLLOW, path);
-	kfree(name);
+	if (file)
+		file_put(file);
 	return error;
 }
 PROC_ENTRY(pid_exe, .path = "/pid/exe", .mode = S_IFLNK | 0777, .link = exe_link);

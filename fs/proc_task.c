@@ -9,6 +9,7 @@
 #include "fs/file.h"
 #include "fs/proc.h"
 #include "kernel/process.h"
+#include "kernel/signal.h"
 #include "lib/div64.h"
 #include "lib/string.h"
 #include "mm/kmap.h"
@@ -71,10 +72,8 @@ static void snapshot_take(struct snapshot *s, struct process *process)
 		s->started_ns = leader->started_ns;
 		s->cpu = leader->cpu ? leader->cpu->id : 0;
 		memcpy(s->name, leader->name, sizeof(s->name));
-	} else if (process->executable) { /* a zombie: its threads are gone */
-		const char *slash = strrchr(process->executable, '/');
-
-		strlcpy(s->name, slash ? slash + 1 : process->executable, sizeof(s->name));
+	} else { /* a zombie: its threads are gone */
+		memcpy(s->name, process->name, sizeof(s->name));
 	}
 	spin_unlock_irqrestore(&tasks_lock, flags);
 	snapshot_memory(s, process);
@@ -96,8 +95,8 @@ int proc_show_stat(struct process *process, struct text *text)
 	text_printf(text, "0 0 0 0 0 %u 0 %u 0 %d 0 %u 0 %u %u %u ", ticks(s.cpu_ns),
 		    ticks(s.children_ns), NORMAL_PRIORITY, s.threads, ticks(s.started_ns),
 		    s.pages << PAGE_SHIFT, s.resident);
-	text_printf(text, "0 0 0 0 0 0 0 0 0 0 0 0 0 %u %u 0 0 0 0 0 0 0 0 0 0 0 0 %d\n",
-		    process->exit_signal, s.cpu, process->exit_status);
+	text_printf(text, "0 0 0 0 0 0 0 0 0 0 0 0 0 %u %u 0 0 0 0 0 0 0 0 0 0 0 0 %d\n", SIGCHLD,
+		    s.cpu, process->exit_status);
 	return 0;
 }
 
@@ -110,7 +109,7 @@ int proc_show_status(struct process *process, struct text *text)
 	text_printf(text, "Name:\t%s\nState:\t%s\nTgid:\t%u\nPid:\t%u\nPPid:\t%u\n", s.name,
 		    s.state, process->pid, process->pid, s.parent);
 	text_printf(text, "Uid:\t%u\t%u\t%u\t%u\nGid:\t%u\t%u\t%u\t%u\n", cred->uid, cred->euid,
-		    cred->suid, cred->fsuid, cred->gid, cred->egid, cred->sgid, cred->fsgid);
+		    cred->suid, cred->euid, cred->gid, cred->egid, cred->sgid, cred->egid);
 	if (s.pages)
 		text_printf(text, "VmSize:\t%8u kB\nVmRSS:\t%8u kB\n", s.pages * (PAGE_SIZE / 1024),
 			    s.resident * (PAGE_SIZE / 1024));

@@ -11,11 +11,11 @@
 /* The kernel's own tasks have no process; they may do everything. */
 static inline uint32_t current_uid(void)
 {
-	return current->process ? current->process->cred.fsuid : 0;
+	return current->process ? current->process->cred.euid : 0;
 }
 static inline uint32_t current_gid(void)
 {
-	return current->process ? current->process->cred.fsgid : 0;
+	return current->process ? current->process->cred.egid : 0;
 }
 static inline bool current_is_root(void)
 {

@@ -4,23 +4,19 @@
 #include "lib/string.h"
 
 /* e_ident */
-#define EI_CLASS     4
-#define EI_DATA	     5
-#define EI_VERSION   6
-#define ELFCLASS32   1
-#define ELFDATA2LSB  1
-#define EV_CURRENT   1
+#define ELFCLASS32  1
+#define ELFDATA2LSB 1
+#define EV_CURRENT  1
 
-#define ET_EXEC	     2
-#define ET_DYN	     3
-#define EM_386	     3
+#define ET_EXEC	    2
+#define ET_DYN	    3
+#define EM_386	    3
 
-#define PT_LOAD	     1
-#define PT_INTERP    3
-#define PT_GNU_STACK 0x6474e551u
-#define PF_X	     1u
-#define PF_W	     2u
-#define PF_R	     4u
+#define PT_LOAD	    1
+#define PT_INTERP   3
+#define PF_X	    1u
+#define PF_W	    2u
+#define PF_R	    4u
 
 /* Where segments may lie: clear of the first pages, of the stack and of the kernel. */
 #define IMAGE_LOW  0x00010000u
@@ -32,35 +28,6 @@ static int refused(struct elf_image *image, const char *why)
 	return -ENOEXEC;
 }
 
-int elf_check_header(struct elf_image *image, const void *bytes, size_t len, uint64_t file_size)
-{
-	static const uint8_t magic[4] = { 0x7f, 'E', 'L', 'F' };
-	struct elf_header header;
-
-	memset(image, 0, sizeof(*image));
-	if (len < sizeof(header) || memcmp(bytes, magic, sizeof(magic)) != 0)
-		return refused(image, "neither ELF nor a script");
-	memcpy(&header, bytes, sizeof(header));
-	if (header.ident[EI_CLASS] != ELFCLASS32 || header.ident[EI_DATA] != ELFDATA2LSB ||
-	    header.machine != EM_386)
-		return refused(image, "an ELF file for another machine");
-	if (header.ident[EI_VERSION] != EV_CURRENT || header.version != EV_CURRENT)
-		return refused(image, "unknown ELF version");
-	if (header.type != ET_EXEC && header.type != ET_DYN)
-		return refused(image, "an ELF file that is no program");
-	if (header.phentsize != sizeof(struct elf_program_header) || header.phnum == 0 ||
-	    header.phnum > ELF_PHDRS_MAX)
-		return refused(image, "no program headers, too many, or of a strange size");
-	if ((uint64_t)header.phoff + header.phnum * sizeof(struct elf_program_header) > file_size)
-		return refused(image, "program headers beyond the end of the file");
-	image->relocatable = header.type == ET_DYN;
-	image->executable_stack = true; /* unless PT_GNU_STACK says that it knows better */
-	image->entry = header.entry;
-	image->phdrs_offset = header.phoff;
-	image->nr_phdrs = header.phnum;
-	return 0;
-}
-
 /* Where the segment's last page ends; 64 bits, so that it can be compared. */
 static uint64_t page_end(const struct elf_segment *segment)
 {
@@ -68,8 +35,8 @@ static uint64_t page_end(const struct elf_segment *segment)
 	       ~(uint64_t)(PAGE_SIZE - 1);
 }
 
-static int check_load(struct elf_image *image, const struct elf_program_header *header,
-		      uint64_t file_size)
+static int add_segment(struct elf_image *image, const struct elf_program_header *header,
+		       uint64_t file_size)
 {
 	struct elf_segment segment = {
 		.address = header->vaddr,
@@ -112,15 +79,15 @@ static bool contains(const struct elf_segment *segment, uint32_t address, uint32
 }
 
 /* The program headers are in memory where a segment holds that part of the file. */
-static void find_phdrs(struct elf_image *image)
+static void find_phdrs(struct elf_image *image, uint32_t offset)
 {
 	uint32_t size = image->nr_phdrs * sizeof(struct elf_program_header);
 
 	for (unsigned int i = 0; i < image->nr_segments; i++) {
 		const struct elf_segment *segment = &image->segments[i];
-		uint32_t at = segment->address + (image->phdrs_offset - segment->offset);
+		uint32_t at = segment->address + (offset - segment->offset);
 
-		if (image->phdrs_offset >= segment->offset && contains(segment, at, size))
+		if (offset >= segment->offset && contains(segment, at, size))
 			image->phdr_address = at;
 	}
 }
@@ -133,32 +100,52 @@ static bool is_executable(const struct elf_image *image, uint32_t address)
 	return false;
 }
 
-int elf_check_segments(struct elf_image *image, const struct elf_program_header *headers,
-		       uint64_t file_size)
+static int check_segments(struct elf_image *image, const struct elf_program_header *headers,
+			  uint64_t file_size)
 {
-	int error;
+	int error = 0;
 
-	for (unsigned int i = 0; i < image->nr_phdrs; i++) {
-		switch (headers[i].type) {
-		case PT_INTERP:
+	for (unsigned int i = 0; i < image->nr_phdrs && error == 0; i++) {
+		if (headers[i].type == PT_INTERP)
 			return refused(image,
 				       "a dynamically linked program: only static ones run here");
-		case PT_GNU_STACK:
-			image->executable_stack = headers[i].flags & PF_X;
-			break;
-		case PT_LOAD:
-			error = check_load(image, &headers[i], file_size);
-			if (error < 0)
-				return error;
-			break;
-		}
+		if (headers[i].type == PT_LOAD)
+			error = add_segment(image, &headers[i], file_size);
 	}
+	if (error < 0)
+		return error;
 	if (image->nr_segments == 0)
 		return refused(image, "no segment to load");
 	if (!is_executable(image, image->entry))
 		return refused(image, "an entry point outside of the program's code");
-	image->low = image->segments[0].address & PAGE_MASK;
 	image->high = page_end(&image->segments[image->nr_segments - 1]);
-	find_phdrs(image);
 	return 0;
+}
+
+int elf_check(struct elf_image *image, const void *bytes, size_t len, uint64_t file_size)
+{
+	static const uint8_t start[] = { 0x7f, 'E', 'L', 'F', ELFCLASS32, ELFDATA2LSB, EV_CURRENT };
+	const struct elf_header *header = bytes;
+	int error;
+
+	memset(image, 0, sizeof(*image));
+	if (len < sizeof(*header) || memcmp(header->ident, start, 4) != 0)
+		return refused(image, "neither ELF nor a script");
+	if (memcmp(header->ident, start, sizeof(start)) != 0 || header->machine != EM_386 ||
+	    header->version != EV_CURRENT)
+		return refused(image, "an ELF file for another machine");
+	if (header->type != ET_EXEC && header->type != ET_DYN)
+		return refused(image, "an ELF file that is no program");
+	if (header->phentsize != sizeof(struct elf_program_header) || header->phnum == 0)
+		return refused(image, "no program headers, or of a strange size");
+	if (header->phoff % 4 != 0 ||
+	    (uint64_t)header->phoff + header->phnum * sizeof(struct elf_program_header) > len)
+		return refused(image, "program headers that are not at the start of the file");
+	image->relocatable = header->type == ET_DYN;
+	image->entry = header->entry;
+	image->nr_phdrs = header->phnum;
+	error = check_segments(image, bytes + header->phoff, file_size);
+	if (error == 0)
+		find_phdrs(image, header->phoff);
+	return error;
 }

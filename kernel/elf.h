@@ -2,11 +2,11 @@
  * ELF executables: what a file says of itself, checked (System V ABI, chapters 4 and 5; i386
  * supplement).
  *
- * 1. These functions look at bytes that were read from the file, and read nothing themselves: they
- *    run in host tests as they are.
- * 2. What they accept can be mapped as it stands: segments in ascending order, no page in two of
+ * 1. elf_check() looks at bytes that were read from the file, and reads nothing itself: it runs in
+ *    host tests as it is.
+ * 2. What it accepts can be mapped as it stands: segments in ascending order, no page in two of
  *    them, all inside of the file and of user memory, no sum overflows.
- * 3. What they refuse they name.
+ * 3. What it refuses it names.
  */
 #ifndef KERNEL_ELF_H
 #define KERNEL_ELF_H
@@ -24,7 +24,7 @@ struct elf_program_header { /* Elf32_Phdr */
 	uint32_t type, offset, vaddr, paddr, filesz, memsz, flags, align;
 };
 
-#define ELF_PHDRS_MAX	 32u
+#define ELF_FIRST_BYTES	 1024u /* of a file, in which its headers must be */
 #define ELF_SEGMENTS_MAX 16u
 
 struct elf_segment {
@@ -36,24 +36,16 @@ struct elf_segment {
 
 struct elf_image {
 	bool relocatable; /* ET_DYN: may be loaded anywhere, by whole pages */
-	bool executable_stack;
 	uint32_t entry;
 	uint32_t phdr_address; /* where the program headers are in memory; 0: in no segment */
 	unsigned int nr_phdrs;
-	uint32_t phdrs_offset; /* in the file */
-	uint32_t low, high;    /* page-aligned range that the segments take */
+	uint32_t high; /* where the last segment's last page ends */
 	unsigned int nr_segments;
 	struct elf_segment segments[ELF_SEGMENTS_MAX];
 	const char *refused; /* why not */
 };
 
-/*
- * The first bytes of a file: fills in what the header says, and where the program headers are to be
- * read from (nr_phdrs * sizeof(struct elf_program_header) bytes at phdrs_offset). 0, -ENOEXEC.
- */
-int elf_check_header(struct elf_image *image, const void *bytes, size_t len, uint64_t file_size);
-/* The program headers: fills in the rest. 0, -ENOEXEC. */
-int elf_check_segments(struct elf_image *image, const struct elf_program_header *headers,
-		       uint64_t file_size);
+/* The first bytes of a file (all, or ELF_FIRST_BYTES at least): 0, -ENOEXEC. */
+int elf_check(struct elf_image *image, const void *bytes, size_t len, uint64_t file_size);
 
 #endif

@@ -6,9 +6,12 @@
  *    other threads, which leave; then the point of no return. What fails behind it (a page of the
  *    file that cannot be read, no memory) ends the process with SIGSEGV.
  * 2. Programs are static: ELF with fixed addresses, or static-pie. A script's first line names its
- *    interpreter and one argument; scripts nest SCRIPT_DEPTH deep.
+ *    interpreter, which is no script, and one argument.
+ * 3. The strings of argv and envp, and the two that the auxiliary vector points to, are copied one
+ *    behind the other into one buffer, and onto the new stack from there (System V ABI, i386
+ *    supplement, 3-31). Set-user-ID bits of programs mean nothing.
  */
-#include "kernel/exec.h"
+#include "kernel/elf.h"
 #include "kernel/fpu.h"
 #include "kernel/futex.h"
 #include "kernel/process.h"
@@ -21,15 +24,17 @@
 #include "mm/slab.h"
 #include "mm/uaccess.h"
 #include "mm/vm.h"
+#include "mm/vmalloc.h"
 
-#define SCRIPT_DEPTH	  4
-#define FIRST_BYTES	  256 /* of a file: an ELF header, or a script's first line */
+#define STRINGS_SIZE	  (128u << 10)
 #define STACK_TOP	  (USER_END - PAGE_SIZE)
 #define STACK_ROOM	  (128u << 10) /* mapped at once, beside what the arguments take */
 #define PIE_BASE	  0x08000000u
 #define PIE_MAX		  0x90000000u
 #define EFLAGS_FIXED	  0x2u
 #define ORIGINAL_EAX_NONE 0xffffffffu
+#define CLOCK_TICKS	  100 /* what times(2) counts in, a second */
+#define RANDOM_SIZE	  16u
 
 enum {
 	AT_NULL = 0,
@@ -50,175 +55,109 @@ enum {
 	AT_SECURE = 23,
 	AT_RANDOM = 25,
 	AT_EXECFN = 31,
-	AT_MINSIGSTKSZ = 51,
+	NR_AUX = 18,
 };
-#define CLOCK_TICKS 100 /* what times(2) counts in, a second */
-#define RANDOM_SIZE 16u
+struct aux { /* an entry of the auxiliary vector */
+	uint32_t type, value;
+};
 
 struct exec {
-	struct file *file; /* with writing denied */
+	struct file *file;
 	struct elf_image image;
-	struct elf_program_header headers[ELF_PHDRS_MAX];
-	struct exec_args args;
-	size_t name_at, platform_at; /* strings behind the environment */
+	const char *interpreter, *argument; /* of a script, in `line`; NULL: none */
+	char *strings;
+	size_t used; /* bytes of strings */
+	unsigned int argc, envc;
+	size_t env_at, name_at, platform_at; /* where in the strings these stand */
 	struct mm *mm;
 	uint32_t bias;
-	char first[FIRST_BYTES];
-	char lines[SCRIPT_DEPTH][FIRST_BYTES];
-	const char *
-		prefix[2 * SCRIPT_DEPTH]; /* interpreters and their arguments, the last one first */
-	unsigned int nr_prefix, depth;
-	char path[PATH_MAX];
+	char line[ELF_FIRST_BYTES + 1], first[ELF_FIRST_BYTES + 1];
 };
 
 /* ---- the file ---- */
 
-static ssize_t read_file(struct file *file, file_off_t at, void *to, size_t len)
+/* Open the program, and read its first bytes: how many, or an error. */
+static ssize_t open_program(struct exec *x, const char *name)
 {
-	size_t done = 0;
-
-	if (!file->ops->read)
-		return refuse(EACCES, "a file that cannot be read");
-	while (done < len) {
-		struct iter iter;
-		ssize_t n;
-
-		iter_init_kernel(&iter, (char *)to + done, len - done);
-		n = file->ops->read(file, &iter, &at);
-		if (n < 0)
-			return n;
-		if (n == 0)
-			break;
-		done += n;
-	}
-	return done;
-}
-
-static struct file *open_program(const char *name)
-{
-	struct file *file;
-	struct inode *inode;
+	file_off_t at = 0;
 	struct path path;
+	struct iter iter;
 	int error = path_lookup(AT_FDCWD, name, LOOKUP_FOLLOW, &path);
 
 	if (error < 0)
-		return ERR_PTR(error);
-	inode = path.dentry->inode;
-	if (!S_ISREG(inode->mode))
-		file = ERR_PTR(refuse(EACCES, "not a regular file"));
-	else if (inode_permission(inode, MAY_EXEC) < 0)
-		file = ERR_PTR(refuse(EACCES, "not executable for this user"));
+		return error;
+	if (!S_ISREG(path.dentry->inode->mode))
+		error = refuse(EACCES, "not a regular file");
+	else if (inode_permission(path.dentry->inode, MAY_EXEC) < 0)
+		error = refuse(EACCES, "not executable for this user");
 	else
-		file = file_open_path(&path, O_RDONLY);
+		x->file = file_open_path(&path, O_RDONLY);
 	path_put(&path);
-	return file;
+	if (IS_ERR(x->file)) {
+		error = PTR_ERR(x->file);
+		x->file = NULL;
+	}
+	if (error == 0 && !x->file->ops->read)
+		error = refuse(EACCES, "a file that cannot be read");
+	if (error < 0)
+		return error;
+	memset(x->first, 0, sizeof(x->first));
+	iter_init_kernel(&iter, x->first, ELF_FIRST_BYTES);
+	return x->file->ops->read(x->file, &iter, &at);
 }
-
-/* ---- scripts ---- */
 
 static bool is_blank(char c)
 {
 	return c == ' ' || c == '\t';
 }
 
-/*
- * "#! interpreter argument": the interpreter's name, and what follows it (NULL: nothing). NULL: not
- * usable.
- */
-static char *parse_script(char *line, char **argument)
+/* "#! interpreter argument" */
+static int parse_script(struct exec *x)
 {
+	char *line = memcpy(x->line, x->first, sizeof(x->line));
 	char *end = strchr(line, '\n'), *name = line + 2;
 
 	if (!end)
 		end = line + strlen(line);
-	/*
-	 * A name that the end of the buffer cut must not be run; a cut argument is passed as it is.
-	 */
-	bool cut = end == line + FIRST_BYTES - 1;
-
+	if (end == line + ELF_FIRST_BYTES)
+		return refuse(ENOEXEC, "a #! line that is too long");
 	while (end > name && is_blank(end[-1]))
 		end--;
 	*end = '\0';
 	while (is_blank(*name))
 		name++;
-	*argument = NULL;
-	for (char *at = name; *at; at++) {
-		if (!is_blank(*at))
-			continue;
-		*at++ = '\0';
-		while (is_blank(*at))
-			at++;
-		*argument = at;
-		cut = false;
-		break;
-	}
-	return *name && !cut ? name : NULL;
+	if (!*name)
+		return refuse(ENOEXEC, "#! names no interpreter");
+	x->interpreter = name;
+	while (*name && !is_blank(*name))
+		name++;
+	if (!*name)
+		return 0;
+	*name++ = '\0';
+	while (is_blank(*name))
+		name++;
+	x->argument = name;
+	return 0;
 }
 
-/*
- * The script in x->first: its interpreter's name goes before what is there. Returns it, or ERR_PTR.
- */
-static const char *enter_script(struct exec *x)
-{
-	char *line, *name, *argument;
-
-	if (x->depth == SCRIPT_DEPTH)
-		return ERR_PTR(refuse(ELOOP, "scripts that are interpreted by scripts, too deep"));
-	line = x->lines[x->depth++];
-	memcpy(line, x->first, FIRST_BYTES);
-	line[FIRST_BYTES - 1] = '\0';
-	name = parse_script(line, &argument);
-	if (!name)
-		return ERR_PTR(
-			refuse(ENOEXEC, "#! names no interpreter, or one with too long a name"));
-	if (argument)
-		x->prefix[x->nr_prefix++] = argument;
-	x->prefix[x->nr_prefix++] = name;
-	return name;
-}
-
-/* Open the program that `name` is in the end, and look at its first bytes. */
 static int find_program(struct exec *x, const char *name)
 {
-	for (;;) {
-		ssize_t len;
+	ssize_t len = open_program(x, name);
+	uint64_t size;
+	int error;
 
-		x->file = open_program(name);
-		if (IS_ERR(x->file)) {
-			int error = PTR_ERR(x->file);
-
-			x->file = NULL;
+	if (len >= 2 && memcmp(x->first, "#!", 2) == 0) {
+		error = parse_script(x);
+		if (error < 0)
 			return error;
-		}
-		memset(x->first, 0, FIRST_BYTES);
-		len = read_file(x->file, 0, x->first, FIRST_BYTES);
-		if (len < 0)
-			return len;
-		if (x->first[0] != '#' || x->first[1] != '!')
-			return 0;
 		file_put(x->file);
 		x->file = NULL;
-		name = enter_script(x);
-		if (IS_ERR(name))
-			return PTR_ERR(name);
+		len = open_program(x, x->interpreter);
 	}
-}
-
-static int check_program(struct exec *x)
-{
-	uint64_t size = inode_size(x->file->inode);
-	size_t bytes;
-	ssize_t n;
-
-	if (elf_check_header(&x->image, x->first, MIN(size, (uint64_t)FIRST_BYTES), size) < 0)
-		return refuse(ENOEXEC, x->image.refused);
-	bytes = x->image.nr_phdrs * sizeof(x->headers[0]);
-	n = read_file(x->file, x->image.phdrs_offset, x->headers, bytes);
-	if (n < 0)
-		return n;
-	if (n != bytes)
-		return refuse(ENOEXEC, "the file ends in its program headers");
-	if (elf_check_segments(&x->image, x->headers, size) < 0)
+	if (len < 0)
+		return len;
+	size = inode_size(x->file->inode);
+	if (elf_check(&x->image, x->first, MIN((uint64_t)len, size), size) < 0)
 		return refuse(ENOEXEC, x->image.refused);
 	if (x->image.relocatable) {
 		if (x->image.high > PIE_MAX)
@@ -230,50 +169,81 @@ static int check_program(struct exec *x)
 
 /* ---- arguments ---- */
 
+static int add_string(struct exec *x, const void *from, bool kernel)
+{
+	size_t room = STRINGS_SIZE - x->used;
+	ssize_t len = kernel ? (ssize_t)strlcpy(x->strings + x->used, from, room)
+			     : strncpy_from_user(x->strings + x->used, from, room);
+
+	if (len == -EFAULT)
+		return -EFAULT;
+	if (len < 0 || len >= room)
+		return refuse(E2BIG, "arguments and environment are longer than 128 KiB");
+	x->used += len + 1;
+	return 0;
+}
+
+/* The strings of a NULL-terminated array, but for the first `skip`; *count grows. */
+static int add_array(struct exec *x, const uint32_t *array, bool kernel, unsigned int skip,
+		     unsigned int *count)
+{
+	uint32_t entry;
+	int error;
+
+	for (unsigned int i = 0; array; i++) {
+		if (kernel)
+			entry = array[i];
+		else if (get_user_u32(&entry, &array[i]) < 0)
+			return -EFAULT;
+		if (entry == 0)
+			break;
+		if (i < skip)
+			continue;
+		error = add_string(x, (const void *)entry, kernel);
+		if (error < 0)
+			return error;
+		++*count;
+	}
+	return 0;
+}
+
 static int collect_strings(struct exec *x, const char *path, const void *argv, const void *envp,
 			   bool kernel)
 {
-	struct exec_args *args = &x->args;
-	unsigned int skip = x->nr_prefix ? 1 : 0;
+	/* A script's: its interpreter, perhaps an argument, its path in place of argv[0]. */
+	const char *const first[] = { x->interpreter, x->argument, x->interpreter ? path : NULL };
 	int error = 0;
 
-	for (unsigned int i = x->nr_prefix; i > 0 && error == 0; i--, args->argc++)
-		error = exec_args_add(args, x->prefix[i - 1]);
-	if (error == 0 && skip) {
-		error = exec_args_add(args, path);
-		args->argc++;
+	x->strings = vmalloc(STRINGS_SIZE);
+	if (!x->strings)
+		return -ENOMEM;
+	for (unsigned int i = 0; i < ARRAY_SIZE(first) && error == 0; i++) {
+		if (!first[i])
+			continue;
+		error = add_string(x, first[i], true);
+		x->argc++;
 	}
 	if (error == 0)
-		error = exec_args_add_array(args, argv, kernel, skip, &args->argc);
+		error = add_array(x, argv, kernel, x->interpreter ? 1 : 0, &x->argc);
 	/* Programs take argv[0] for granted. */
-	if (error == 0 && args->argc == 0) {
-		error = exec_args_add(args, "");
-		args->argc = 1;
+	if (error == 0 && x->argc == 0) {
+		error = add_string(x, "", true);
+		x->argc = 1;
 	}
-	args->env_at = args->used;
+	x->env_at = x->used;
 	if (error == 0)
-		error = exec_args_add_array(args, envp, kernel, 0, &args->envc);
-	args->env_end = args->used;
-	x->name_at = args->used;
+		error = add_array(x, envp, kernel, 0, &x->envc);
+	x->name_at = x->used;
 	if (error == 0)
-		error = exec_args_add(args, path);
-	x->platform_at = args->used;
-	if (error == 0)
-		error = exec_args_add(args, "i686");
-	return error;
+		error = add_string(x, path, true);
+	x->platform_at = x->used;
+	return error ? error : add_string(x, "i686", true);
 }
 
-static int collect_args(struct exec *x, const char *path, const void *argv, const void *envp,
-			bool kernel)
+/* Bytes of the vectors below the strings: argc, argv, envp, the auxiliary vector. */
+static size_t vectors_size(const struct exec *x)
 {
-	uint64_t stack = current->process->limits[RLIMIT_STACK].soft;
-	int error;
-
-	/* A quarter of the stack, but never less than what POSIX programs count on. */
-	x->args.limit =
-		MAX(MIN(stack / 4, (uint64_t)EXEC_ARG_PAGES * PAGE_SIZE), (uint64_t)128 << 10);
-	error = collect_strings(x, path, argv, envp, kernel);
-	return error == -E2BIG ? refuse(E2BIG, "arguments and environment are too long") : error;
+	return (x->argc + x->envc + 3) * sizeof(uint32_t) + NR_AUX * sizeof(struct aux);
 }
 
 /* ---- the new address space ---- */
@@ -299,8 +269,7 @@ static int map_segment(struct exec *x, const struct elf_segment *segment)
 
 static int make_memory(struct exec *x)
 {
-	uint32_t stack = PAGE_ALIGN(exec_args_stack(&x->args) + STACK_ROOM);
-	unsigned int stack_flags = VMA_READ | VMA_WRITE | VMA_MAY_WRITE | VMA_STACK;
+	uint32_t stack = PAGE_ALIGN(x->used + vectors_size(x) + STACK_ROOM);
 	int error;
 
 	x->mm = mm_create();
@@ -311,9 +280,8 @@ static int make_memory(struct exec *x)
 		if (error < 0)
 			return error;
 	}
-	if (x->image.executable_stack)
-		stack_flags |= VMA_EXEC;
-	error = mm_map(x->mm, STACK_TOP - stack, stack, stack_flags, NULL, 0);
+	error = mm_map(x->mm, STACK_TOP - stack, stack,
+		       VMA_READ | VMA_WRITE | VMA_MAY_WRITE | VMA_STACK, NULL, 0);
 	x->mm->stack_top = STACK_TOP;
 	x->mm->brk_start = x->mm->brk_end = x->bias + x->image.high;
 	return error;
@@ -355,93 +323,86 @@ static int clear_tails(const struct exec *x)
 	return 0;
 }
 
-static void take_ids(const struct file *file)
+/* Handlers are gone with the program that had them. */
+static void reset_handlers(struct process *process)
 {
-	struct credentials *cred = &current->process->cred;
-	unsigned int mode = file->inode->mode;
+	unsigned int flags = spin_lock_irqsave(&process->signal_lock);
 
-	if (mode & S_ISUID)
-		cred->euid = file->inode->uid;
-	/* S_ISGID without group execution once meant mandatory locking. */
-	if ((mode & S_ISGID) && (mode & 0010))
-		cred->egid = file->inode->gid;
-	cred->suid = cred->fsuid = cred->euid;
-	cred->sgid = cred->fsgid = cred->egid;
+	for (unsigned int i = 0; i < NR_SIGNALS; i++) {
+		uint32_t handler = process->actions[i].handler == SIG_IGN ? SIG_IGN : SIG_DFL;
+
+		process->actions[i] = (struct signal_action){ .handler = handler };
+	}
+	spin_unlock_irqrestore(&process->signal_lock, flags);
 }
 
-static unsigned int fill_aux(const struct exec *x, struct exec_aux *aux, uint32_t strings,
-			     uint32_t random)
+/* `count` pointers to the strings from `at` on, and a NULL, at *sp. */
+static int put_pointers(const struct exec *x, uint32_t *sp, uint32_t strings, size_t at,
+			unsigned int count)
 {
-	const struct credentials *cred = &current->process->cred;
-	uint32_t cpu[4];
-	unsigned int n = 0;
-
-	cpuid(1, 0, cpu);
-	aux[n++] = (struct exec_aux){ AT_HWCAP, cpu[3] };
-	aux[n++] = (struct exec_aux){ AT_PAGESZ, PAGE_SIZE };
-	aux[n++] = (struct exec_aux){ AT_CLKTCK, CLOCK_TICKS };
-	if (x->image.phdr_address) {
-		aux[n++] = (struct exec_aux){ AT_PHDR, x->bias + x->image.phdr_address };
-		aux[n++] = (struct exec_aux){ AT_PHENT, sizeof(struct elf_program_header) };
-		aux[n++] = (struct exec_aux){ AT_PHNUM, x->image.nr_phdrs };
+	for (unsigned int i = 0; i <= count; i++) {
+		if (put_user_u32(i < count ? strings + at : 0, (void __user *)*sp) < 0)
+			return -EFAULT;
+		*sp += sizeof(uint32_t);
+		at += strlen(x->strings + at) + 1;
 	}
-	aux[n++] = (struct exec_aux){ AT_BASE, 0 };
-	aux[n++] = (struct exec_aux){ AT_FLAGS, 0 };
-	aux[n++] = (struct exec_aux){ AT_ENTRY, x->bias + x->image.entry };
-	aux[n++] = (struct exec_aux){ AT_UID, cred->uid };
-	aux[n++] = (struct exec_aux){ AT_EUID, cred->euid };
-	aux[n++] = (struct exec_aux){ AT_GID, cred->gid };
-	aux[n++] = (struct exec_aux){ AT_EGID, cred->egid };
-	aux[n++] =
-		(struct exec_aux){ AT_SECURE, cred->uid != cred->euid || cred->gid != cred->egid };
-	aux[n++] = (struct exec_aux){ AT_RANDOM, random };
-	aux[n++] = (struct exec_aux){ AT_EXECFN, strings + x->name_at };
-	aux[n++] = (struct exec_aux){ AT_PLATFORM, strings + x->platform_at };
-	aux[n++] = (struct exec_aux){ AT_MINSIGSTKSZ, MINSIGSTKSZ };
-	aux[n++] = (struct exec_aux){ AT_NULL, 0 };
-	return n;
+	return 0;
 }
 
 /* The first stack: a zero word, random bytes, the strings, the vectors. Its pointer, or -EFAULT. */
 static long fill_stack(const struct exec *x)
 {
-	struct exec_aux aux[EXEC_AUX_MAX];
-	uint8_t random[RANDOM_SIZE];
+	const struct credentials *cred = &current->process->cred;
 	uint32_t random_at = STACK_TOP - sizeof(uint32_t) - RANDOM_SIZE;
-	/* Where exec_args_push() puts the strings. */
-	uint32_t strings = (random_at - x->args.used) & ~15u;
-	unsigned int nr_aux = fill_aux(x, aux, strings, random_at);
+	uint32_t strings = (random_at - x->used) & ~15u;
+	uint32_t sp = (strings - vectors_size(x)) & ~15u, at = sp + sizeof(uint32_t), cpu[4];
+	uint8_t random[RANDOM_SIZE];
 	struct mm *mm = current->mm;
-	long sp;
 
+	cpuid(1, 0, cpu);
+	const struct aux aux[NR_AUX] = {
+		{ AT_HWCAP, cpu[3] },
+		{ AT_PAGESZ, PAGE_SIZE },
+		{ AT_CLKTCK, CLOCK_TICKS },
+		{ AT_PHDR, x->bias + x->image.phdr_address },
+		{ AT_PHENT, sizeof(struct elf_program_header) },
+		{ AT_PHNUM, x->image.phdr_address ? x->image.nr_phdrs : 0 },
+		{ AT_BASE, 0 },
+		{ AT_FLAGS, 0 },
+		{ AT_ENTRY, x->bias + x->image.entry },
+		{ AT_UID, cred->uid },
+		{ AT_EUID, cred->euid },
+		{ AT_GID, cred->gid },
+		{ AT_EGID, cred->egid },
+		{ AT_SECURE, cred->uid != cred->euid || cred->gid != cred->egid },
+		{ AT_RANDOM, random_at },
+		{ AT_EXECFN, strings + x->name_at },
+		{ AT_PLATFORM, strings + x->platform_at },
+		{ AT_NULL, 0 },
+	};
 	random_bytes(random, sizeof(random));
-	if (copy_to_user((void __user *)random_at, random, sizeof(random)) < 0)
+	if (copy_to_user((void __user *)random_at, random, sizeof(random)) < 0 ||
+	    copy_to_user((void __user *)strings, x->strings, x->used) < 0 ||
+	    put_user_u32(x->argc, (void __user *)sp) < 0 ||
+	    put_pointers(x, &at, strings, 0, x->argc) < 0 ||
+	    put_pointers(x, &at, strings, x->env_at, x->envc) < 0 ||
+	    copy_to_user((void __user *)at, aux, sizeof(aux)) < 0)
 		return -EFAULT;
-	sp = exec_args_push(&x->args, random_at, aux, nr_aux, &strings);
 	mm->arg_start = strings;
-	mm->arg_end = mm->env_start = strings + x->args.env_at;
-	mm->env_end = strings + x->args.env_end;
+	mm->arg_end = mm->env_start = strings + x->env_at;
+	mm->env_end = strings + x->name_at;
 	return sp;
 }
 
-static void take_name(struct exec *x, const char *path)
+static void take_name(const char *path)
 {
 	struct process *process = current->process;
 	const char *base = strrchr(path, '/');
-	char *text = file_text(x->file, x->path, sizeof(x->path)), *name, *old;
-	unsigned int flags;
+	unsigned int flags = spin_lock_irqsave(&tasks_lock);
 
-	name = kmalloc(IS_ERR(text) ? 1 : strlen(text) + 1, 0);
-	if (name)
-		strlcpy(name, IS_ERR(text) ? "" : text, IS_ERR(text) ? 1 : strlen(text) + 1);
-	flags = spin_lock_irqsave(&tasks_lock);
-	old = process->executable;
-	process->executable = name;
 	process->execed = true;
-	process->exit_signal = SIGCHLD;
 	strlcpy(current->name, base ? base + 1 : path, sizeof(current->name));
 	spin_unlock_irqrestore(&tasks_lock, flags);
-	kfree(old);
 }
 
 static void set_registers(uint32_t entry, uint32_t sp)
@@ -470,21 +431,23 @@ static void set_registers(uint32_t entry, uint32_t sp)
 /* 0, or why the process, which is nothing whole any more, must end. */
 static int become(struct exec *x, const char *path)
 {
+	struct credentials *cred = &current->process->cred;
 	long sp;
 
 	switch_memory(x);
 	if (file_table_unshare() < 0)
 		return -ENOMEM;
 	file_table_close_on_exec();
-	signal_reset_handlers(current->process);
-	take_ids(x->file);
+	reset_handlers(current->process);
+	cred->suid = cred->euid;
+	cred->sgid = cred->egid;
 	if (clear_tails(x) < 0)
 		return -EFAULT;
 	sp = fill_stack(x);
 	if (sp < 0 && sp > -MAX_ERRNO)
 		return -EFAULT;
 	set_registers(x->bias + x->image.entry, sp);
-	take_name(x, path);
+	take_name(path);
 	return 0;
 }
 
@@ -497,9 +460,7 @@ static int exec(struct exec *x, const char *path, const void *argv, const void *
 	int error = find_program(x, path);
 
 	if (error == 0)
-		error = check_program(x);
-	if (error == 0)
-		error = collect_args(x, path, argv, envp, kernel);
+		error = collect_strings(x, path, argv, envp, kernel);
 	if (error == 0)
 		error = make_memory(x);
 	if (error == 0)
@@ -524,7 +485,7 @@ static int exec_path(const char *path, const void *argv, const void *envp, bool 
 		mm_put(x->mm);
 	if (x->file)
 		file_put(x->file);
-	exec_args_free(&x->args);
+	vfree(x->strings);
 	kfree(x);
 	if (gone)
 		process_exit(SIGSEGV);
@@ -536,14 +497,14 @@ int exec_kernel(const char *path, const char *const *argv, const char *const *en
 	return exec_path(path, argv, envp, true);
 }
 
-long sys_execve(unsigned long path_address, unsigned long argv, unsigned long envp)
+long sys_execve(const char __user *user_path, const void __user *argv, const void __user *envp)
 {
-	char *path = name_from_user((const char __user *)path_address);
+	char *path = name_from_user(user_path);
 	long error;
 
 	if (IS_ERR(path))
 		return PTR_ERR(path);
-	error = exec_path(path, (const void *)argv, (const void *)envp, false);
+	error = exec_path(path, argv, envp, false);
 	name_free(path);
 	return error;
 }

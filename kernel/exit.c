@@ -24,23 +24,23 @@
 
 /* ---- telling the parent ---- */
 
-static struct signal_info child_info(const struct process *child, enum child_event event)
+struct signal_info child_info(const struct process *child, enum child_event event)
 {
 	struct signal_info info = { .pid = child->pid, .uid = child->cred.uid };
+	int signo = STATUS_SIGNAL(child->exit_status);
 
 	switch (event) {
 	case CHILD_STOPPED:
 		info.code = CLD_STOPPED;
-		info.status = child->stop_signal;
+		info.value = child->stop_signal;
 		break;
 	case CHILD_CONTINUED:
 		info.code = CLD_CONTINUED;
-		info.status = SIGCONT;
+		info.value = SIGCONT;
 		break;
 	case CHILD_EXITED:
-		info.code = STATUS_SIGNAL(child->exit_status) ? CLD_KILLED : CLD_EXITED;
-		info.status = STATUS_SIGNAL(child->exit_status) ? STATUS_SIGNAL(child->exit_status)
-								: STATUS_CODE(child->exit_status);
+		info.code = signo ? CLD_KILLED : CLD_EXITED;
+		info.value = signo ? signo : STATUS_CODE(child->exit_status);
 		break;
 	}
 	return info;
@@ -49,16 +49,13 @@ static struct signal_info child_info(const struct process *child, enum child_eve
 void process_notify_parent(struct process *child, enum child_event event)
 {
 	struct process *parent = child->parent;
-	struct signal_info info;
-	int signo = event == CHILD_EXITED ? child->exit_signal : SIGCHLD;
+	struct signal_info info = child_info(child, event);
 
 	lockdep_held(&tasks_lock);
 	if (!parent)
 		return;
-	info = child_info(child, event);
-	if (signo &&
-	    (event == CHILD_EXITED || !(parent->actions[SIGCHLD - 1].flags & SA_NOCLDSTOP)))
-		signal_send_process_locked(parent, signo, &info);
+	if (event == CHILD_EXITED || !(parent->actions[SIGCHLD - 1].flags & SA_NOCLDSTOP))
+		signal_send_locked(parent, NULL, SIGCHLD, &info);
 	wake_all(&parent->child_wait);
 }
 
@@ -67,8 +64,7 @@ static bool reaps_itself(const struct process *child)
 {
 	const struct signal_action *action = &child->parent->actions[SIGCHLD - 1];
 
-	return child->exit_signal == SIGCHLD &&
-	       (action->handler == SIG_IGN || (action->flags & SA_NOCLDWAIT));
+	return action->handler == SIG_IGN || (action->flags & SA_NOCLDWAIT);
 }
 
 static void tell_end(struct process *process)
@@ -97,8 +93,8 @@ static void check_orphaned(unsigned int pgid, unsigned int sid, const struct pro
 	list_for_each(process, &all_processes, all_link) {
 		if (process->pgid != pgid || process == leaving)
 			continue;
-		signal_send_process_locked(process, SIGHUP, NULL);
-		signal_send_process_locked(process, SIGCONT, NULL);
+		signal_send_locked(process, NULL, SIGHUP, NULL);
+		signal_send_locked(process, NULL, SIGCONT, NULL);
 	}
 }
 
@@ -110,7 +106,6 @@ static void give_children_to_init(struct process *process)
 		list_del(&child->sibling);
 		child->parent = init_process;
 		child->parent_pid = init_process->pid;
-		child->exit_signal = SIGCHLD;
 		list_add_tail(&init_process->children, &child->sibling);
 		if (child->zombie)
 			tell_end(child);
@@ -172,10 +167,8 @@ static void leave_process(struct process *process)
 static void leave_place(struct task *task)
 {
 	struct process *process = task->process;
-	unsigned int flags = spin_lock_irqsave(&tasks_lock);
+	unsigned int flags = process_lock(process);
 
-	spin_lock(&process->signal_lock);
-	signal_flush(process, task, ~0ull);
 	thread_unlink(task);
 	/* A signal that this thread was to handle is now another one's. */
 	signal_retarget_locked(process);
@@ -187,40 +180,33 @@ static void leave_place(struct task *task)
 	spin_unlock_irqrestore(&tasks_lock, flags);
 }
 
-/* What wait4 will show: the process's end if there was one, else how its first thread ended. */
-static void note_status(struct task *task, int status)
+/*
+ * What wait4 will show: the process's end if there was one, else how its first thread ended. With
+ * the last thread it is sealed: none is left that a signal could end, and one that comes now, such
+ * as the SIGHUP of a session that its leader leaves, changes nothing about how the process ended.
+ * True for the last thread.
+ */
+static bool begin_exit(struct task *task, int status)
 {
 	struct process *process = task->process;
 	unsigned int flags = spin_lock_irqsave(&process->signal_lock);
+	bool last = atomic_dec_and_test(&process->nr_running);
 
 	if (!process->exiting && task->tid == process->pid)
 		process->exit_status = status;
+	if (last)
+		process->exiting = true;
 	spin_unlock_irqrestore(&process->signal_lock, flags);
-}
-
-/*
- * No thread is left that a signal could end: one that comes now, such as the SIGHUP of a session
- * that its leader leaves, changes nothing about how the process has ended.
- */
-static void seal_status(struct process *process)
-{
-	unsigned int flags = spin_lock_irqsave(&process->signal_lock);
-
-	process->exiting = true;
-	spin_unlock_irqrestore(&process->signal_lock, flags);
+	return last;
 }
 
 void task_exit(int status)
 {
 	struct task *task = current;
 	struct process *process = task->process;
-	bool last;
+	bool last = begin_exit(task, status);
 
 	trace_task_exit(task);
-	note_status(task, status);
-	last = atomic_dec_and_test(&process->nr_running);
-	if (last)
-		seal_status(process);
 	if (last && process == init_process)
 		panic("init has ended, status 0x%x", process->exit_status);
 	leave_memory(task);
@@ -237,16 +223,14 @@ void task_exit(int status)
 void process_exit(int status)
 {
 	struct process *process = current->process;
-	unsigned int flags = spin_lock_irqsave(&tasks_lock);
+	unsigned int flags = process_lock(process);
 
-	spin_lock(&process->signal_lock);
 	/* Told to leave by a thread that starts another program: then the process goes on. */
 	if (process->exiting)
 		status = process->exit_status;
 	else if (!process->execer || process->execer == current)
 		signal_kill_locked(process, status);
-	spin_unlock(&process->signal_lock);
-	spin_unlock_irqrestore(&tasks_lock, flags);
+	process_unlock(process, flags);
 	task_exit(status);
 }
 
@@ -263,19 +247,16 @@ int process_end_other_threads(void)
 {
 	struct task *task = current;
 	struct process *process = task->process;
-	unsigned int flags = spin_lock_irqsave(&tasks_lock);
+	unsigned int flags = process_lock(process);
+	bool begun = process->exiting || process->execer;
 
-	spin_lock(&process->signal_lock);
-	if (process->exiting || process->execer) {
-		spin_unlock(&process->signal_lock);
-		spin_unlock_irqrestore(&tasks_lock, flags);
-		return -ERESTARTNOINTR;
+	if (!begun) {
+		process->execer = task;
+		signal_kill_threads_locked(process, task);
 	}
-	process->execer = task;
-	signal_kill_threads_locked(process, task);
-	spin_unlock(&process->signal_lock);
-	spin_unlock_irqrestore(&tasks_lock, flags);
-
+	process_unlock(process, flags);
+	if (begun)
+		return -ERESTARTNOINTR;
 	wait_event(&process->child_wait, is_last_thread(process));
 
 	flags = spin_lock_irqsave(&tasks_lock);

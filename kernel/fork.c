@@ -40,7 +40,7 @@
 struct clone_args {
 	unsigned int flags;
 	uint32_t stack; /* 0: the parent's stack pointer */
-	unsigned long parent_tid, tls, child_tid;
+	void __user *parent_tid, *tls, *child_tid;
 };
 
 static struct wait_queue vfork_wait = WAIT_QUEUE_INIT(vfork_wait);
@@ -49,8 +49,8 @@ static long check_flags(unsigned int flags)
 {
 	if (flags & ~CLONE_ALL)
 		return refuse(EINVAL, "clone flags that are not there");
-	if ((flags & CLONE_SIGNAL_MASK) > NR_SIGNALS)
-		return refuse(EINVAL, "no such exit signal");
+	if (!(flags & CLONE_THREAD) && (flags & CLONE_SIGNAL_MASK) != SIGCHLD)
+		return refuse(EINVAL, "the end of a process is told by SIGCHLD only");
 	if (!(flags & CLONE_THREAD) != !(flags & CLONE_SIGHAND))
 		return refuse(EINVAL, "threads share signal handlers, processes do not");
 	if ((flags & CLONE_SIGHAND) && !(flags & CLONE_VM))
@@ -60,44 +60,30 @@ static long check_flags(unsigned int flags)
 
 /* ---- what the child has ---- */
 
-static int copy_memory(struct task *child, unsigned int flags)
+/* Memory, files, working directory: shared, or copied. What it has by then, drop_all() gives up. */
+static int copy_resources(struct task *child, unsigned int flags)
 {
-	struct mm *mm = current->mm;
+	struct task *parent = current;
+	struct mm *mm = parent->mm;
+	struct file_table *files = parent->files;
 
-	if (flags & CLONE_VM) {
+	if (flags & CLONE_VM)
 		mm_get(mm);
-	} else {
+	else
 		mm = mm_fork(mm);
-		if (IS_ERR(mm))
-			return PTR_ERR(mm);
-	}
+	if (IS_ERR(mm))
+		return PTR_ERR(mm);
 	child->mm = mm;
-	return 0;
-}
-
-static int copy_files(struct task *child, unsigned int flags)
-{
-	struct file_table *files = current->files;
-
-	if (flags & CLONE_FILES) {
+	if (flags & CLONE_FILES)
 		atomic_inc(&files->users);
-	} else {
+	else
 		files = file_table_copy(files);
-		if (IS_ERR(files))
-			return PTR_ERR(files);
-	}
+	if (IS_ERR(files))
+		return PTR_ERR(files);
 	child->files = files;
-	return 0;
-}
-
-static int copy_fs(struct task *child, unsigned int flags)
-{
-	if (flags & CLONE_FS) {
-		atomic_inc(&current->fs->refs);
-		child->fs = current->fs;
-		return 0;
-	}
-	child->fs = fs_context_copy(current->fs);
+	if (flags & CLONE_FS)
+		atomic_inc(&parent->fs->refs);
+	child->fs = flags & CLONE_FS ? parent->fs : fs_context_copy(parent->fs);
 	return child->fs ? 0 : -ENOMEM;
 }
 
@@ -123,17 +109,10 @@ static void copy_rest(struct task *child, const struct clone_args *args)
 	struct task *parent = current;
 
 	child->blocked = parent->blocked;
-	child->allowed_cpus = parent->allowed_cpus;
-	/* One stack for two that run at the same time would be none. */
-	if (!(args->flags & CLONE_VM) || (args->flags & CLONE_VFORK)) {
-		child->altstack_base = parent->altstack_base;
-		child->altstack_size = parent->altstack_size;
-		child->altstack_flags = parent->altstack_flags;
-	}
 	if (args->flags & CLONE_CHILD_CLEARTID)
-		child->clear_child_tid = (void __user *)args->child_tid;
+		child->clear_child_tid = args->child_tid;
 	if (args->flags & CLONE_CHILD_SETTID) {
-		child->set_child_tid = (void __user *)args->child_tid;
+		child->set_child_tid = args->child_tid;
 		/*
 		 * It is written in the child's memory, by the child, before it returns to user
 		 * mode.
@@ -164,11 +143,7 @@ static struct task *make_child(const struct clone_args *args)
 
 	if (!child)
 		return ERR_PTR(-ENOMEM);
-	error = copy_memory(child, args->flags);
-	if (error == 0)
-		error = copy_files(child, args->flags);
-	if (error == 0)
-		error = copy_fs(child, args->flags);
+	error = copy_resources(child, args->flags);
 	if (error == 0)
 		error = copy_registers(child, args);
 	if (error < 0) {
@@ -194,20 +169,6 @@ static bool too_many(const struct process *me)
 	return count >= me->limits[RLIMIT_NPROC].soft;
 }
 
-/* The process that the child starts, or NULL for a thread of this one. */
-static struct process *make_process(unsigned int flags)
-{
-	struct process *process;
-
-	if (flags & CLONE_THREAD)
-		return NULL;
-	process = process_create(current->process);
-	if (!process)
-		return ERR_PTR(-ENOMEM);
-	process->exit_signal = flags & CLONE_SIGNAL_MASK;
-	return process;
-}
-
 static long link_child(struct task *child, struct process *process)
 {
 	unsigned int flags = spin_lock_irqsave(&tasks_lock);
@@ -216,7 +177,7 @@ static long link_child(struct task *child, struct process *process)
 	if (signal_pending())
 		error = -ERESTARTNOINTR;
 	else if (!process)
-		error = thread_link(current->process, child);
+		error = process_link(current->process, child);
 	else if (too_many(current->process))
 		error = refuse(EAGAIN, "as many processes as RLIMIT_NPROC allows");
 	else
@@ -229,11 +190,6 @@ static long link_child(struct task *child, struct process *process)
 		task_get(child);
 	spin_unlock_irqrestore(&tasks_lock, flags);
 	return error;
-}
-
-static void vfork_sleep(struct task *child)
-{
-	(void)wait_event_killable(&vfork_wait, READ_ONCE(child->vfork_done) == NULL);
 }
 
 /*
@@ -257,7 +213,7 @@ void task_release_vfork(struct task *task)
 
 static long do_clone(const struct clone_args *args)
 {
-	struct process *process;
+	struct process *process = NULL; /* of a child that is no thread of this one */
 	struct task *child;
 	long error = check_flags(args->flags), tid;
 
@@ -266,12 +222,13 @@ static long do_clone(const struct clone_args *args)
 	child = make_child(args);
 	if (IS_ERR(child))
 		return PTR_ERR(child);
-	process = make_process(args->flags);
-	if (IS_ERR(process)) {
-		drop_all(child);
-		return PTR_ERR(process);
+	if (!(args->flags & CLONE_THREAD)) {
+		process = process_create(current->process);
+		if (!process)
+			error = -ENOMEM;
 	}
-	error = link_child(child, process);
+	if (error == 0)
+		error = link_child(child, process);
 	if (error < 0) {
 		if (process)
 			process_put(process);
@@ -280,32 +237,26 @@ static long do_clone(const struct clone_args *args)
 	}
 	tid = child->tid;
 	if (args->flags & CLONE_PARENT_SETTID)
-		put_user_u32(tid, (void __user *)args->parent_tid);
+		put_user_u32(tid, args->parent_tid);
 	sched_start(child);
 	if (args->flags & CLONE_VFORK)
-		vfork_sleep(child);
+		(void)wait_event_killable(&vfork_wait, READ_ONCE(child->vfork_done) == NULL);
 	task_put(child);
 	return tid;
 }
 
 long sys_fork(void)
 {
-	struct clone_args args = { .flags = SIGCHLD };
-
-	return do_clone(&args);
+	return do_clone(&(struct clone_args){ .flags = SIGCHLD });
 }
 
 long sys_vfork(void)
 {
-	struct clone_args args = { .flags = CLONE_VM | CLONE_VFORK | SIGCHLD };
-
-	return do_clone(&args);
+	return do_clone(&(struct clone_args){ .flags = CLONE_VM | CLONE_VFORK | SIGCHLD });
 }
 
-long sys_clone(unsigned long flags, unsigned long stack, unsigned long parent_tid,
-	       unsigned long tls, unsigned long child_tid)
+long sys_clone(unsigned int flags, uint32_t stack, void __user *parent_tid, void __user *tls,
+	       void __user *child_tid)
 {
-	struct clone_args args = { flags, stack, parent_tid, tls, child_tid };
-
-	return do_clone(&args);
+	return do_clone(&(struct clone_args){ flags, stack, parent_tid, tls, child_tid });
 }

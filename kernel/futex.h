@@ -7,8 +7,7 @@
 #include "kernel/task.h"
 
 /*
- * The current task ends, or its program: gives up the robust futexes that it holds, clears and
- * wakes clear_child_tid. In its address space; may sleep.
+ * The current task ends, or its program: clears and wakes clear_child_tid. In its address space; may sleep.
  */
 void futex_task_exit(void);
 

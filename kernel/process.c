@@ -1,46 +1,55 @@
 /*
- * Processes as things that are found: numbers, the table of them, groups.
+ * Processes as things that are found: numbers, the list of them, groups.
  *
  * 1. A number is in use while a task, a process (zombies too), a group or a session has it.
- * 2. A process has one reference for its place in the table, given up when it is reaped, and one
+ * 2. A process has one reference for its place in the list, given up when it is reaped, and one
  *    for each of its tasks, given up when the task is freed.
- * 3. tasks_lock guards the tables and everything that is linked in them.
+ * 3. tasks_lock guards the list and everything that is linked in it.
  */
 #include "kernel/process.h"
 #include "kernel/init.h"
-#include "kernel/signal.h"
+#include "fs/file.h"
 #include "lib/string.h"
 #include "mm/slab.h"
 #include "mm/vm.h"
-
-#define PID_BUCKETS 256u
 
 spinlock_t tasks_lock = SPINLOCK_INIT("tasks");
 struct list all_processes = LIST_INIT(all_processes);
 struct process *init_process;
 
-static struct list task_table[PID_BUCKETS], process_table[PID_BUCKETS]; /* tasks_lock */
-static unsigned int last_number;					/* tasks_lock */
+static unsigned int last_number; /* tasks_lock */
 static struct slab_cache *process_cache;
 
 static void process_init(void)
 {
-	for (unsigned int i = 0; i < PID_BUCKETS; i++) {
-		list_init(&task_table[i]);
-		list_init(&process_table[i]);
-	}
 	process_cache = slab_cache_create("process", sizeof(struct process), 0);
 }
 INITCALL(1, process_init);
 
+unsigned int process_lock(struct process *process)
+{
+	unsigned int flags = spin_lock_irqsave(&tasks_lock);
+
+	spin_lock(&process->signal_lock);
+	return flags;
+}
+
+void process_unlock(struct process *process, unsigned int flags)
+{
+	spin_unlock(&process->signal_lock);
+	spin_unlock_irqrestore(&tasks_lock, flags);
+}
+
 struct task *task_find_locked(unsigned int tid)
 {
+	struct process *process;
 	struct task *task;
 
 	lockdep_held(&tasks_lock);
-	list_for_each(task, &task_table[tid % PID_BUCKETS], tid_link)
-		if (task->tid == tid)
-			return task;
+	list_for_each(process, &all_processes, all_link)
+		list_for_each(task, &process->threads, thread_link)
+			if (task->tid == tid)
+				return task;
 	return NULL;
 }
 
@@ -49,7 +58,7 @@ struct process *process_find_locked(unsigned int pid)
 	struct process *process;
 
 	lockdep_held(&tasks_lock);
-	list_for_each(process, &process_table[pid % PID_BUCKETS], pid_link)
+	list_for_each(process, &all_processes, all_link)
 		if (process->pid == pid)
 			return process;
 	return NULL;
@@ -79,14 +88,8 @@ struct process *process_find(unsigned int pid)
 
 void process_put(struct process *process)
 {
-	unsigned int flags;
-
 	if (!atomic_dec_and_test(&process->refs))
 		return;
-	flags = spin_lock_irqsave(&process->signal_lock);
-	signal_flush(process, NULL, ~0ull);
-	spin_unlock_irqrestore(&process->signal_lock, flags);
-	kfree(process->executable);
 	slab_free(process_cache, process);
 }
 
@@ -105,6 +108,23 @@ struct mm *process_mm(struct process *process)
 		mm_get(mm);
 	spin_unlock_irqrestore(&tasks_lock, flags);
 	return mm;
+}
+
+struct file *process_program(struct process *process)
+{
+	struct mm *mm = process_mm(process);
+	struct file *file = NULL;
+
+	if (!mm)
+		return NULL;
+	mutex_lock(&mm->lock);
+	for (struct vma *vma = mm_find_next(mm, 0); vma && !file; vma = mm_find_next(mm, vma->end))
+		file = vma->file;
+	if (file)
+		file_get(file);
+	mutex_unlock(&mm->lock);
+	mm_put(mm);
+	return file;
 }
 
 uint64_t task_cpu_ns(const struct task *task)
@@ -163,30 +183,10 @@ static const struct rlimit first_limits[NR_RLIMITS] = {
 	[RLIMIT_RTTIME] = { RLIM_INFINITY, RLIM_INFINITY },
 };
 
-/* What a child has from its parent; the tree's fields come with process_link(). */
-static bool process_inherit(struct process *process, struct process *parent)
-{
-	size_t len = parent->executable ? strlen(parent->executable) + 1 : 0;
-	unsigned int flags;
-
-	if (len) {
-		process->executable = kmalloc(len, 0);
-		if (!process->executable)
-			return false;
-		memcpy(process->executable, parent->executable, len);
-	}
-	flags = spin_lock_irqsave(&parent->signal_lock);
-	memcpy(process->actions, parent->actions, sizeof(process->actions));
-	spin_unlock_irqrestore(&parent->signal_lock, flags);
-	process->cred = parent->cred;
-	memcpy(process->limits, parent->limits, sizeof(process->limits));
-	process->dumpable = parent->dumpable;
-	return true;
-}
-
 struct process *process_create(struct process *parent)
 {
 	struct process *process = slab_alloc(process_cache, ALLOC_ZERO);
+	unsigned int flags;
 
 	if (!process)
 		return NULL;
@@ -195,18 +195,18 @@ struct process *process_create(struct process *parent)
 	list_init(&process->children);
 	list_init(&process->sibling);
 	list_init(&process->all_link);
-	list_init(&process->pid_link);
-	list_init(&process->siginfo);
 	wait_queue_init(&process->child_wait, "child_wait");
 	spin_init(&process->signal_lock, "signal");
-	process->exit_signal = SIGCHLD;
 	if (!parent) {
 		memcpy(process->limits, first_limits, sizeof(first_limits));
-		process->dumpable = 1;
-	} else if (!process_inherit(process, parent)) {
-		process_put(process);
-		return NULL;
+		return process;
 	}
+	/* What a child has from its parent; the tree's fields come with process_link(). */
+	flags = spin_lock_irqsave(&parent->signal_lock);
+	memcpy(process->actions, parent->actions, sizeof(process->actions));
+	spin_unlock_irqrestore(&parent->signal_lock, flags);
+	process->cred = parent->cred;
+	memcpy(process->limits, parent->limits, sizeof(process->limits));
 	return process;
 }
 
@@ -216,12 +216,10 @@ static bool number_in_use(unsigned int number)
 {
 	struct process *process;
 
-	if (task_find_locked(number) || process_find_locked(number))
-		return true;
 	list_for_each(process, &all_processes, all_link)
-		if (process->pgid == number || process->sid == number)
+		if (process->pid == number || process->pgid == number || process->sid == number)
 			return true;
-	return false;
+	return task_find_locked(number) != NULL;
 }
 
 /* Numbers go round, so that a number just given up stays unused for long. 0: none left. */
@@ -235,29 +233,6 @@ static unsigned int number_alloc(void)
 	return 0;
 }
 
-static void thread_place(struct process *process, struct task *task, unsigned int number)
-{
-	task->tid = number;
-	atomic_inc(&process->refs);
-	task->process = process;
-	list_add(&task_table[number % PID_BUCKETS], &task->tid_link);
-	list_add_tail(&process->threads, &task->thread_link);
-	process->nr_threads++;
-	atomic_inc(&process->nr_running);
-}
-
-int thread_link(struct process *process, struct task *task)
-{
-	unsigned int number;
-
-	lockdep_held(&tasks_lock);
-	number = number_alloc();
-	if (number == 0)
-		return -EAGAIN;
-	thread_place(process, task, number);
-	return 0;
-}
-
 int process_link(struct process *process, struct task *task)
 {
 	struct process *parent = current->process;
@@ -267,21 +242,25 @@ int process_link(struct process *process, struct task *task)
 	number = number_alloc();
 	if (number == 0)
 		return -EAGAIN;
-	process->pid = number;
-	process->leader = task;
-	if (parent) {
+	if (process->nr_threads == 0) {
+		process->pid = process->pgid = process->sid = number;
+		process->leader = task;
+		list_add_tail(&all_processes, &process->all_link);
+	}
+	if (process->nr_threads == 0 && parent) {
 		process->parent = parent;
 		process->parent_pid = parent->pid;
 		process->pgid = parent->pgid;
 		process->sid = parent->sid;
 		process->tty = parent->tty;
 		list_add_tail(&parent->children, &process->sibling);
-	} else {
-		process->pgid = process->sid = number;
 	}
-	list_add(&process_table[number % PID_BUCKETS], &process->pid_link);
-	list_add_tail(&all_processes, &process->all_link);
-	thread_place(process, task, number);
+	task->tid = number;
+	atomic_inc(&process->refs);
+	task->process = process;
+	list_add_tail(&process->threads, &task->thread_link);
+	process->nr_threads++;
+	atomic_inc(&process->nr_running);
 	return 0;
 }
 
@@ -290,10 +269,10 @@ void thread_unlink(struct task *task)
 	struct process *process = task->process;
 
 	lockdep_held(&tasks_lock);
-	list_del(&task->tid_link);
 	list_del(&task->thread_link);
 	process->nr_threads--;
 	process->dead_threads_ns += task_cpu_ns(task);
+	memcpy(process->name, task->name, sizeof(process->name));
 	if (process->leader == task)
 		process->leader = process->nr_threads
 					  ? list_first(&process->threads, struct task, thread_link)
@@ -303,9 +282,7 @@ void thread_unlink(struct task *task)
 void thread_become_leader(struct task *task)
 {
 	lockdep_held(&tasks_lock);
-	list_del(&task->tid_link);
 	task->tid = task->process->pid;
-	list_add(&task_table[task->tid % PID_BUCKETS], &task->tid_link);
 	task->process->leader = task;
 }
 
@@ -313,7 +290,6 @@ void process_unlink(struct process *process)
 {
 	lockdep_held(&tasks_lock);
 	list_del(&process->sibling);
-	list_del(&process->pid_link);
 	list_del(&process->all_link);
 	process_put(process);
 }

@@ -12,6 +12,9 @@
 struct task *task_find(unsigned int tid);
 /* The process of that id (zombies too), with a reference; NULL. */
 struct process *process_find(unsigned int pid);
+/* tasks_lock, then the process's signal_lock; returns the interrupt flags. And both back. */
+unsigned int process_lock(struct process *process);
+void process_unlock(struct process *process, unsigned int flags);
 /* One holder less; frees it with the last. Never sleeps. */
 void process_put(struct process *process);
 /* Both, with tasks_lock held and without a reference. */
@@ -19,6 +22,8 @@ struct task *task_find_locked(unsigned int tid);
 struct process *process_find_locked(unsigned int pid);
 /* The address space of a process, with a reference, for /proc; NULL: kernel task or dead. */
 struct mm *process_mm(struct process *process);
+/* Its program: the file that is mapped lowest, with a reference; NULL. May sleep. */
+struct file *process_program(struct process *process);
 /* CPU time of a task in nanoseconds; of one that runs on another CPU, up to its last switch. */
 uint64_t task_cpu_ns(const struct task *task);
 /* CPU time of its threads, dead ones included, in nanoseconds. tasks_lock is held. */
@@ -50,12 +55,11 @@ void process_exit(int status) __noreturn;
  */
 struct process *process_create(struct process *parent);
 /*
- * Give it, and its first thread, numbers, and put both where they are found. -EAGAIN: no number
- * left. tasks_lock is held.
+ * Give the task a number and a place among the threads of the process; with its first thread a
+ * process gets that number too, its parent, and is found. -EAGAIN: no number left. tasks_lock is
+ * held.
  */
 int process_link(struct process *process, struct task *task);
-/* Add a thread. The same. */
-int thread_link(struct process *process, struct task *task);
 /* The task gives up its number and its place among the threads. tasks_lock is held. */
 void thread_unlink(struct task *task);
 /* exec: the only thread left takes the process's number. tasks_lock is held. */
@@ -69,6 +73,8 @@ void process_unlink(struct process *process);
 int process_end_other_threads(void);
 /* Tell the parent (SIGCHLD, wait4) that the child stopped, went on or ended. tasks_lock is held. */
 enum child_event { CHILD_EXITED, CHILD_STOPPED, CHILD_CONTINUED };
+/* What SIGCHLD and waitid say of it. tasks_lock is held. */
+struct signal_info child_info(const struct process *child, enum child_event event);
 void process_notify_parent(struct process *child, enum child_event event);
 /* The interval timer is off, and its function does not run any more. */
 void process_stop_alarm(struct process *process);

@@ -1,8 +1,8 @@
 /*
- * Signals: sending, queueing, stopping and going on.
+ * Signals: sending, keeping, stopping and going on.
  *
- * 1. A signal is a bit in `pending` of a task or of a process, and perhaps an entry with its
- *    siginfo. One below SIGRTMIN is pending once at most; others queue.
+ * 1. A signal is a bit in the queue of a task or of a process, with what is known of its sender.
+ *    It is pending there once at most, real-time signals too.
  * 2. Senders hold tasks_lock, so that the threads of the target stand still, then its signal_lock.
  * 3. A signal to a process is noticed by one thread that does not block it; which one handles it is
  *    settled when it is taken out of the queue. Other threads that saw it too restart their calls.
@@ -13,135 +13,55 @@
  * 6. The first process gets only signals that it has handlers for, and what its own faults bring.
  */
 #include "kernel/signal.h"
-#include "kernel/init.h"
 #include "kernel/irq.h"
 #include "kernel/process.h"
-#include "mm/slab.h"
-
-struct siginfo_entry {
-	struct list link;
-	struct signal_info info;
-};
-
-static struct slab_cache *siginfo_cache;
-
-static void signal_init(void)
-{
-	siginfo_cache = slab_cache_create("siginfo", sizeof(struct siginfo_entry), 0);
-}
-INITCALL(1, signal_init);
 
 /* ---- queues ---- */
 
-static int queue_add(struct process *process, struct list *queue, sigmask_t *pending, int signo,
-		     const struct signal_info *info)
+static void queue_add(struct signal_queue *queue, int signo, const struct signal_info *info)
 {
-	struct siginfo_entry *entry = NULL;
+	if (queue->set & SIG_BIT(signo))
+		return;
+	queue->info[signo - 1] = info ? *info : (struct signal_info){ .code = SI_KERNEL };
+	queue->set |= SIG_BIT(signo);
+}
 
-	if (signo < SIGRTMIN && (*pending & SIG_BIT(signo)))
+/* The next signal of the queue that is not blocked: its number, 0: none. */
+static int queue_take(struct signal_queue *queue, sigmask_t blocked, struct signal_info *info)
+{
+	sigmask_t set = queue->set & ~blocked;
+	int signo;
+
+	if (!set)
 		return 0;
-	if (process->nr_siginfo < process->limits[RLIMIT_SIGPENDING].soft)
-		entry = slab_alloc(siginfo_cache, ALLOC_ATOMIC);
-	if (entry) {
-		if (info)
-			entry->info = *info;
-		else
-			entry->info = (struct signal_info){ .code = SI_KERNEL };
-		entry->info.signo = signo;
-		list_add_tail(queue, &entry->link);
-		process->nr_siginfo++;
-	} else if (signo >= SIGRTMIN && info && info->code != SI_USER) {
-		return -EAGAIN;
-	}
-	*pending |= SIG_BIT(signo);
-	return 0;
+	/* Faults first: their handler must see the registers of the fault. */
+	if (set & BITS_FAULT)
+		set &= BITS_FAULT;
+	signo = (uint32_t)set ? __builtin_ctz((uint32_t)set) + 1
+			      : __builtin_ctz((uint32_t)(set >> 32)) + 33;
+	*info = queue->info[signo - 1];
+	queue->set &= ~SIG_BIT(signo);
+	return signo;
 }
 
-static void queue_flush(struct process *process, struct list *queue, sigmask_t *pending,
-			sigmask_t mask)
+int signal_dequeue(struct signal_info *info)
 {
-	struct siginfo_entry *entry, *next;
+	struct task *task = current;
+	int signo;
 
-	*pending &= ~mask;
-	list_for_each_safe(entry, next, queue, link) {
-		if (!(SIG_BIT(entry->info.signo) & mask))
-			continue;
-		list_del(&entry->link);
-		slab_free(siginfo_cache, entry);
-		process->nr_siginfo--;
-	}
+	lockdep_held(&task->process->signal_lock);
+	signo = queue_take(&task->signals, task->blocked, info);
+	return signo ? signo : queue_take(&task->process->signals, task->blocked, info);
 }
 
-void signal_flush(struct process *process, struct task *task, sigmask_t mask)
-{
-	lockdep_held(&process->signal_lock);
-	if (task)
-		queue_flush(process, &task->siginfo, &task->pending, mask);
-	else
-		queue_flush(process, &process->siginfo, &process->pending, mask);
-}
-
-static void flush_everywhere(struct process *process, sigmask_t mask)
+void signal_forget(struct process *process, sigmask_t mask)
 {
 	struct task *task;
 
-	signal_flush(process, NULL, mask);
-	list_for_each(task, &process->threads, thread_link)
-		signal_flush(process, task, mask);
-}
-
-/* Faults first: their handler must see the registers of the fault. */
-static int first_signal(sigmask_t set)
-{
-	if (set & BITS_FAULT)
-		set &= BITS_FAULT;
-	if ((uint32_t)set)
-		return __builtin_ctz((uint32_t)set) + 1;
-	return __builtin_ctz((uint32_t)(set >> 32)) + 33;
-}
-
-static int queue_take(struct process *process, struct list *queue, sigmask_t *pending,
-		      sigmask_t wanted, struct signal_info *info)
-{
-	struct siginfo_entry *entry, *next, *found = NULL;
-	bool more = false;
-	int signo;
-
-	if (!(*pending & wanted))
-		return 0;
-	signo = first_signal(*pending & wanted);
-	list_for_each_safe(entry, next, queue, link) {
-		if (entry->info.signo != signo)
-			continue;
-		if (found) {
-			more = true;
-			break;
-		}
-		found = entry;
-	}
-	if (!more)
-		*pending &= ~SIG_BIT(signo);
-	*info = (struct signal_info){ .signo = signo, .code = SI_USER };
-	if (found) {
-		*info = found->info;
-		list_del(&found->link);
-		slab_free(siginfo_cache, found);
-		process->nr_siginfo--;
-	}
-	return signo;
-}
-
-int signal_dequeue(sigmask_t wanted, struct signal_info *info)
-{
-	struct task *task = current;
-	struct process *process = task->process;
-	int signo;
-
 	lockdep_held(&process->signal_lock);
-	signo = queue_take(process, &task->siginfo, &task->pending, wanted, info);
-	if (signo == 0)
-		signo = queue_take(process, &process->siginfo, &process->pending, wanted, info);
-	return signo;
+	process->signals.set &= ~mask;
+	list_for_each(task, &process->threads, thread_link)
+		task->signals.set &= ~mask;
 }
 
 /* ---- who is to look ---- */
@@ -153,19 +73,14 @@ bool signal_action_ignores(const struct process *process, int signo)
 	return handler == SIG_IGN || (handler == SIG_DFL && (BITS_IGNORED & SIG_BIT(signo)));
 }
 
-static bool blocks(const struct task *task, int signo)
-{
-	return (task->blocked & ~task->awaited) & SIG_BIT(signo);
-}
-
 /*
- * Is the signal not even to be queued? What is blocked is: its action may change before it is
+ * Is the signal not even to be kept? What is blocked is: its action may change before it is
  * unblocked.
  */
 static bool discards(const struct process *process, const struct task *task, int signo,
 		     const struct signal_info *info)
 {
-	if ((task->blocked | task->awaited) & SIG_BIT(signo))
+	if (task->blocked & SIG_BIT(signo))
 		return false;
 	if (process == init_process && process->actions[signo - 1].handler == SIG_DFL)
 		return signo != SIGKILL || info;
@@ -198,7 +113,7 @@ void signal_wake(struct task *task, bool kill)
 
 static bool wants(const struct process *process, const struct task *task, int signo)
 {
-	return !process->stopped && !blocks(task, signo);
+	return !process->stopped && !(task->blocked & SIG_BIT(signo));
 }
 
 static struct task *choose_thread(struct process *process, int signo)
@@ -221,7 +136,7 @@ void signal_retarget_locked(struct process *process)
 	lockdep_held(&tasks_lock);
 	lockdep_held(&process->signal_lock);
 	list_for_each(task, &process->threads, thread_link)
-		if (process->pending & ~(task->blocked & ~task->awaited))
+		if (process->signals.set & ~task->blocked)
 			signal_wake(task, false);
 }
 
@@ -234,7 +149,7 @@ void signal_kill_threads_locked(struct process *process, struct task *except)
 	list_for_each(task, &process->threads, thread_link) {
 		if (task == except)
 			continue;
-		task->pending |= SIG_BIT(SIGKILL);
+		task->signals.set |= SIG_BIT(SIGKILL);
 		signal_wake(task, true);
 	}
 }
@@ -260,10 +175,10 @@ static bool stop_or_continue(struct process *process, int signo)
 	struct task *task;
 
 	if (SIG_BIT(signo) & BITS_STOP)
-		flush_everywhere(process, SIG_BIT(SIGCONT));
+		signal_forget(process, SIG_BIT(SIGCONT));
 	if (signo != SIGCONT)
 		return false;
-	flush_everywhere(process, BITS_STOP);
+	signal_forget(process, BITS_STOP);
 	if (!process->stopped)
 		return false;
 	process->stopped = false;
@@ -277,103 +192,75 @@ static bool stop_or_continue(struct process *process, int signo)
 
 static bool ends_process(const struct process *process, int signo)
 {
-	return process->actions[signo - 1].handler == SIG_DFL && process != init_process &&
-	       !(SIG_BIT(signo) & (BITS_IGNORED | BITS_STOP));
+	return signo == SIGKILL ||
+	       (process->actions[signo - 1].handler == SIG_DFL && process != init_process &&
+		!(SIG_BIT(signo) & (BITS_IGNORED | BITS_STOP)));
 }
 
-/* To `task` alone, or to any thread of the process. signal_lock and tasks_lock are held. */
-static int queue_signal(struct process *process, struct task *task, int signo,
-			const struct signal_info *info)
+static void queue_signal(struct process *process, struct task *task, int signo,
+			 const struct signal_info *info)
 {
-	struct task *looks;
-	int error;
+	struct task *looks = task ? task : choose_thread(process, signo);
+	bool wanted = looks && wants(process, looks, signo);
 
 	if (discards(process, task ? task : process->leader, signo, info))
-		return 0;
-	if (signo == SIGKILL) {
-		signal_kill_locked(process, SIGKILL);
-		return 0;
-	}
-	looks = task ? task : choose_thread(process, signo);
-	if (looks && wants(process, looks, signo) && ends_process(process, signo) &&
-	    !(looks->awaited & SIG_BIT(signo))) {
+		return;
+	if (signo == SIGKILL || (wanted && ends_process(process, signo))) {
 		signal_kill_locked(process, signo);
-		return 0;
+		return;
 	}
-	if (task)
-		error = queue_add(process, &task->siginfo, &task->pending, signo, info);
-	else
-		error = queue_add(process, &process->siginfo, &process->pending, signo, info);
-	if (error == 0 && looks && wants(process, looks, signo))
+	queue_add(task ? &task->signals : &process->signals, signo, info);
+	if (wanted)
 		signal_wake(looks, false);
-	return error;
 }
 
-static int send(struct process *process, struct task *task, int signo,
-		const struct signal_info *info)
+void signal_send_locked(struct process *process, struct task *task, int signo,
+			const struct signal_info *info)
 {
 	bool went_on;
-	int error;
 
 	lockdep_held(&tasks_lock);
 	if (process->nr_threads == 0)
-		return 0;
+		return;
 	spin_lock(&process->signal_lock);
 	went_on = stop_or_continue(process, signo);
-	error = queue_signal(process, task, signo, info);
+	queue_signal(process, task, signo, info);
 	spin_unlock(&process->signal_lock);
 	if (went_on)
 		process_notify_parent(process, CHILD_CONTINUED);
-	return error;
 }
 
-int signal_send_process_locked(struct process *process, int signo, const struct signal_info *info)
-{
-	return send(process, NULL, signo, info);
-}
-
-int signal_send_task_locked(struct task *task, int signo, const struct signal_info *info)
-{
-	if (!task->process || list_empty(&task->thread_link))
-		return -ESRCH;
-	return send(task->process, task, signo, info);
-}
-
-int signal_send_process(struct process *process, int signo, const struct signal_info *info)
+void signal_send_process(struct process *process, int signo, const struct signal_info *info)
 {
 	unsigned int flags = spin_lock_irqsave(&tasks_lock);
-	int error = send(process, NULL, signo, info);
 
+	signal_send_locked(process, NULL, signo, info);
 	spin_unlock_irqrestore(&tasks_lock, flags);
-	return error;
 }
 
-int signal_send_task(struct task *task, int signo, const struct signal_info *info)
+void signal_send_task(struct task *task, int signo, const struct signal_info *info)
 {
 	unsigned int flags = spin_lock_irqsave(&tasks_lock);
-	int error = signal_send_task_locked(task, signo, info);
 
+	signal_send_locked(task->process, task, signo, info);
 	spin_unlock_irqrestore(&tasks_lock, flags);
-	return error;
 }
 
-int signal_send_group(unsigned int pgid, int signo, const struct signal_info *info)
+void signal_send_group(unsigned int pgid, int signo, const struct signal_info *info)
 {
 	unsigned int flags = spin_lock_irqsave(&tasks_lock);
 	struct process *process;
-	int error = -ESRCH;
 
 	list_for_each(process, &all_processes, all_link)
 		if (process->pgid == pgid)
-			error = send(process, NULL, signo, info);
+			signal_send_locked(process, NULL, signo, info);
 	spin_unlock_irqrestore(&tasks_lock, flags);
-	return error;
 }
 
 /* A fault cannot be ignored or put off: the instruction would only fault again. */
 void signal_force(int signo, int code, uint32_t address)
 {
-	struct signal_info info = { .signo = signo, .code = code, .address = address };
+	struct signal_info info = { .code = code, .value = address };
 	struct task *task = current;
 	struct process *process = task->process;
 	unsigned int flags = spin_lock_irqsave(&process->signal_lock);
@@ -383,7 +270,7 @@ void signal_force(int signo, int code, uint32_t address)
 		*action = (struct signal_action){ .handler = SIG_DFL };
 		task->blocked &= ~SIG_BIT(signo);
 	}
-	queue_add(process, &task->siginfo, &task->pending, signo, &info);
+	queue_add(&task->signals, signo, &info);
 	set_bits(&task->work, TASK_WORK_SIGNAL);
 	spin_unlock_irqrestore(&process->signal_lock, flags);
 }
@@ -395,10 +282,8 @@ bool signal_pending(void)
 	const struct task *task = current;
 	const struct process *process = task->process;
 
-	if (!process)
-		return false;
-	if (!((task->pending | process->pending) & ~(task->blocked & ~task->awaited)) &&
-	    !process->stopped)
+	if (!process ||
+	    (!((task->signals.set | process->signals.set) & ~task->blocked) && !process->stopped))
 		return false;
 	/* The caller may give up its call for it, even if another thread then takes the signal. */
 	set_bits(&current->work, TASK_WORK_SIGNAL);
@@ -407,28 +292,22 @@ bool signal_pending(void)
 
 bool kill_pending(void)
 {
-	return current->process && (current->pending & SIG_BIT(SIGKILL));
+	return current->process && (current->signals.set & SIG_BIT(SIGKILL));
 }
 
 void signal_set_blocked(sigmask_t mask)
 {
 	struct task *task = current;
 	struct process *process = task->process;
-	/* The only thread stays the only one while it is here. */
-	bool others = process->nr_threads > 1;
-	unsigned int flags = others ? spin_lock_irqsave(&tasks_lock) : irq_save();
+	unsigned int flags = process_lock(process);
 
-	spin_lock(&process->signal_lock);
 	task->blocked = mask & ~BITS_UNBLOCKABLE;
-	if ((task->pending | process->pending) & ~task->blocked)
+	if ((task->signals.set | process->signals.set) & ~task->blocked)
 		set_bits(&task->work, TASK_WORK_SIGNAL);
 	/* What this thread was to handle, and blocks now, is another one's. */
-	if (others && (process->pending & task->blocked))
+	if (process->signals.set & task->blocked)
 		signal_retarget_locked(process);
-	spin_unlock(&process->signal_lock);
-	if (others)
-		spin_unlock(&tasks_lock);
-	irq_restore(flags);
+	process_unlock(process, flags);
 }
 
 void signal_set_blocked_temporarily(sigmask_t mask)
@@ -439,27 +318,4 @@ void signal_set_blocked_temporarily(sigmask_t mask)
 	task->restore_blocked = true;
 	signal_set_blocked(mask);
 	set_bits(&task->work, TASK_WORK_SIGNAL);
-}
-
-void signal_reset_action(int signo)
-{
-	struct process *process = current->process;
-	unsigned int flags = spin_lock_irqsave(&process->signal_lock);
-
-	process->actions[signo - 1] = (struct signal_action){ .handler = SIG_DFL };
-	spin_unlock_irqrestore(&process->signal_lock, flags);
-}
-
-void signal_reset_handlers(struct process *process)
-{
-	unsigned int flags = spin_lock_irqsave(&process->signal_lock);
-
-	for (unsigned int i = 0; i < NR_SIGNALS; i++) {
-		uint32_t handler = process->actions[i].handler == SIG_IGN ? SIG_IGN : SIG_DFL;
-
-		process->actions[i] = (struct signal_action){ .handler = handler };
-	}
-	spin_unlock_irqrestore(&process->signal_lock, flags);
-	current->altstack_base = current->altstack_size = 0;
-	current->altstack_flags = SS_DISABLE;
 }

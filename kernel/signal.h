@@ -59,31 +59,22 @@ enum {
 /* si_code: who sent it. Positive codes are the kernel's own. */
 #define SI_USER	  0
 #define SI_KERNEL 0x80
-#define SI_QUEUE  (-1)
 #define SI_TKILL  (-6)
 enum { CLD_EXITED = 1, CLD_KILLED, CLD_DUMPED, CLD_TRAPPED, CLD_STOPPED, CLD_CONTINUED };
 
-#define SS_ONSTACK   1u
 #define SS_DISABLE   2u
-#define MINSIGSTKSZ  2048u
 #define SIGINFO_SIZE 128u /* sizeof(siginfo_t) */
 
-struct signal_info {
-	int signo, code, error;
-	unsigned int pid, uid;
-	uint32_t address; /* of a fault; or the value */
-	int status;	  /* SIGCHLD */
-};
-
-/* Send to a process / to one task / to every process of a group. From interrupts too (the first
- * three take no sleeping lock). info may be NULL: sent by the kernel. 0, -ESRCH, -EAGAIN. */
-int signal_send_process(struct process *process, int signo, const struct signal_info *info);
-int signal_send_task(struct task *task, int signo, const struct signal_info *info);
-int signal_send_group(unsigned int pgid, int signo, const struct signal_info *info);
-
-/* The same, for callers that hold tasks_lock. */
-int signal_send_process_locked(struct process *process, int signo, const struct signal_info *info);
-int signal_send_task_locked(struct task *task, int signo, const struct signal_info *info);
+/*
+ * Send to a process / to one of its tasks / to every process of a group. Take no sleeping lock:
+ * from interrupts too. info NULL: sent by the kernel.
+ */
+void signal_send_process(struct process *process, int signo, const struct signal_info *info);
+void signal_send_task(struct task *task, int signo, const struct signal_info *info);
+void signal_send_group(unsigned int pgid, int signo, const struct signal_info *info);
+/* To a task of the process, or (task NULL) to any of them. tasks_lock is held. */
+void signal_send_locked(struct process *process, struct task *task, int signo,
+			const struct signal_info *info);
 /* End the process with that status: every thread leaves. tasks_lock and signal_lock are held. */
 void signal_kill_locked(struct process *process, int status);
 /* Make every thread but `except` leave. Both locks are held. */
@@ -110,15 +101,12 @@ void signal_set_blocked_temporarily(sigmask_t mask);
 	(SIG_BIT(SIGSEGV) | SIG_BIT(SIGBUS) | SIG_BIT(SIGILL) | SIG_BIT(SIGFPE) | SIG_BIT(SIGTRAP))
 #define BITS_UNBLOCKABLE (SIG_BIT(SIGKILL) | SIG_BIT(SIGSTOP))
 
-/* ---- between signal.c, signal_calls.c and signal_frame.c ---- */
+/* ---- between signal.c, signal_calls.c, signal_deliver.c and signal_frame.c ---- */
 
-/* Take the next pending signal out of `wanted`: its number, 0: none. signal_lock is held. */
-int signal_dequeue(sigmask_t wanted, struct signal_info *info);
-/*
- * Forget what is queued: of the task, or (task NULL) of the process, out of `mask`. signal_lock is
- * held.
- */
-void signal_flush(struct process *process, struct task *task, sigmask_t mask);
+/* Take the next pending signal that is not blocked: its number, 0: none. signal_lock is held. */
+int signal_dequeue(struct signal_info *info);
+/* Forget what is pending out of `mask`, of the process and its threads. Both locks are held. */
+void signal_forget(struct process *process, sigmask_t mask);
 /*
  * Threads of the process that could take one of its pending signals look again. tasks_lock and
  * signal_lock are held.
@@ -128,18 +116,11 @@ void signal_retarget_locked(struct process *process);
 bool signal_action_ignores(const struct process *process, int signo);
 /* Make the task look at its signals; a sleeping one, if its state lets it. Both locks are held. */
 void signal_wake(struct task *task, bool kill);
-/* The default action for a signal of the current process. */
-void signal_reset_action(int signo);
-/* exec: handlers are gone with the program that had them. */
-void signal_reset_handlers(struct process *process);
 
 /* Put the frame of a handler on the user's stack, and have the task enter it. 0 or -EFAULT. */
 int signal_frame_push(struct trap_frame *frame, int signo, const struct signal_info *info,
 		      const struct signal_action *action, sigmask_t old_mask);
 /* A siginfo_t of SIGINFO_SIZE bytes. */
-void signal_info_to_user_form(const struct signal_info *info, uint32_t *words);
-bool signal_on_altstack(const struct task *task, uint32_t esp);
-/* sigaltstack(2) of the current task, not from the call itself: 0, -EINVAL, -ENOMEM, -EPERM. */
-int signal_restore_altstack(uint32_t base, uint32_t flags, uint32_t size);
+void signal_info_to_user_form(int signo, const struct signal_info *info, uint32_t *words);
 
 #endif

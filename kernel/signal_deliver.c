@@ -16,71 +16,26 @@
 #define NR_RESTART_SYSCALL 0
 #define NOT_A_SYSCALL	   0xffffffffu
 
-static bool in_syscall(const struct trap_frame *frame)
+/* The call that was interrupted, if any, before the handler of `action` runs (NULL: none does). */
+static void restart_call(struct trap_frame *frame, const struct signal_action *action)
 {
-	return frame->vector == VECTOR_SYSCALL && frame->error != NOT_A_SYSCALL;
-}
+	int error = -(int)frame->eax;
+	bool again = error == ERESTARTNOINTR || !action;
 
-static void restart(struct trap_frame *frame, uint32_t number)
-{
-	frame->eax = number;
-	frame->eip -= SYSCALL_BYTES;
-	frame->error = NOT_A_SYSCALL;
-}
-
-static void restart_before_handler(struct trap_frame *frame, const struct signal_action *action)
-{
-	if (!in_syscall(frame))
+	if (frame->vector != VECTOR_SYSCALL || frame->error == NOT_A_SYSCALL)
 		return;
-	switch (-(int)frame->eax) {
-	case ERESTARTSYS:
-		if (!(action->flags & SA_RESTART)) {
-			frame->eax = -EINTR;
-			break;
-		}
-		/* fall through */
-	case ERESTARTNOINTR:
-		restart(frame, frame->error);
-		break;
-	case ERESTARTNOHAND:
-	case ERESTART_RESTARTBLOCK:
-		frame->eax = -EINTR;
-		break;
+	if (error == ERESTARTSYS && action)
+		again = action->flags & SA_RESTART;
+	if (error >= ERESTARTSYS && error <= ERESTART_RESTARTBLOCK) {
+		frame->eax = !again			      ? -EINTR
+			     : error == ERESTART_RESTARTBLOCK ? NR_RESTART_SYSCALL
+							      : frame->error;
+		frame->eip -= again ? SYSCALL_BYTES : 0;
 	}
 	frame->error = NOT_A_SYSCALL;
-}
-
-static void restart_without_handler(struct trap_frame *frame)
-{
-	if (!in_syscall(frame))
-		return;
-	switch (-(int)frame->eax) {
-	case ERESTARTSYS:
-	case ERESTARTNOINTR:
-	case ERESTARTNOHAND:
-		restart(frame, frame->error);
-		break;
-	case ERESTART_RESTARTBLOCK:
-		restart(frame, NR_RESTART_SYSCALL);
-		break;
-	}
 }
 
 /* ---- stopping. tasks_lock and signal_lock are held, and given up while the task sleeps. ---- */
-
-static void unlock_both(struct process *process, unsigned int flags)
-{
-	spin_unlock(&process->signal_lock);
-	spin_unlock_irqrestore(&tasks_lock, flags);
-}
-
-static unsigned int lock_both(struct process *process)
-{
-	unsigned int flags = spin_lock_irqsave(&tasks_lock);
-
-	spin_lock(&process->signal_lock);
-	return flags;
-}
 
 /*
  * Who continues or kills us changes `stopped` or `pending` with both locks held, and then looks at
@@ -89,9 +44,9 @@ static unsigned int lock_both(struct process *process)
 static unsigned int stop_here(struct process *process, unsigned int flags)
 {
 	current->state = TASK_STOPPED;
-	unlock_both(process, flags);
+	process_unlock(process, flags);
 	schedule();
-	return lock_both(process);
+	return process_lock(process);
 }
 
 static void begin_stop(struct process *process, int signo)
@@ -120,19 +75,19 @@ static int next_handler(struct signal_info *info, struct signal_action *action)
 {
 	struct task *task = current;
 	struct process *process = task->process;
-	unsigned int flags = lock_both(process);
+	unsigned int flags = process_lock(process);
 	int signo = 0;
 
 	for (;;) {
-		if (task->pending & SIG_BIT(SIGKILL)) {
-			unlock_both(process, flags);
+		if (task->signals.set & SIG_BIT(SIGKILL)) {
+			process_unlock(process, flags);
 			process_exit(SIGKILL);
 		}
 		if (process->stopped) {
 			flags = stop_here(process, flags);
 			continue;
 		}
-		signo = signal_dequeue(~task->blocked, info);
+		signo = signal_dequeue(info);
 		if (signo == 0)
 			break;
 		*action = process->actions[signo - 1];
@@ -149,10 +104,10 @@ static int next_handler(struct signal_info *info, struct signal_action *action)
 			begin_stop(process, signo);
 			continue;
 		}
-		unlock_both(process, flags);
+		process_unlock(process, flags);
 		process_exit(signo);
 	}
-	unlock_both(process, flags);
+	process_unlock(process, flags);
 	return signo;
 }
 
@@ -166,10 +121,10 @@ static void enter_handler(struct trap_frame *frame, int signo, const struct sign
 	sigmask_t old = task->restore_blocked ? task->saved_blocked : task->blocked;
 	sigmask_t mask = task->blocked | action->mask;
 
-	restart_before_handler(frame, action);
+	restart_call(frame, action);
 	if (signal_frame_push(frame, signo, info, action, old) < 0) {
 		if (signo == SIGSEGV)
-			signal_reset_action(SIGSEGV);
+			process_exit(SIGSEGV);
 		signal_force(SIGSEGV, SI_KERNEL, 0);
 		return;
 	}
@@ -194,7 +149,7 @@ void signal_deliver(struct trap_frame *frame)
 	}
 	while ((signo = next_handler(&info, &action)) != 0)
 		enter_handler(frame, signo, &info, &action);
-	restart_without_handler(frame);
+	restart_call(frame, NULL);
 	if (task->restore_blocked) {
 		task->restore_blocked = false;
 		signal_set_blocked(task->saved_blocked);

@@ -1,5 +1,5 @@
 /*
- * The system call table, made from kernel/syscall_list.h. The entry code calls through it.
+ * The system call table, made from kernel/syscall_list.h.
  */
 #include "kernel/syscalls.h"
 #include "kernel/atomic.h"
@@ -7,11 +7,9 @@
 #include "kernel/task.h"
 #include "kernel/trap.h"
 
-#define NR_SYSCALLS 512
-
 /* A call takes up to six registers; one that takes fewer ignores the rest. */
-#define SYSCALL(number, name, function, arguments) [number] = (const void *)function,
-const void *const syscall_table[NR_SYSCALLS] = {
+#define SYSCALL(number, name, function, arguments) [number] = (syscall_function *)function,
+syscall_function *const syscall_table[NR_SYSCALLS] = {
 #include "kernel/syscall_list.h"
 };
 #undef SYSCALL

@@ -7,6 +7,13 @@
 #include "lib/types.h"
 #include "lib/errno.h"
 
+#define NR_SYSCALLS 512
+
+/* The functions, by number; NULL: not there. The entry code calls through it, too. */
+typedef long syscall_function(unsigned long, unsigned long, unsigned long, unsigned long,
+			      unsigned long, unsigned long);
+extern syscall_function *const syscall_table[NR_SYSCALLS];
+
 /*
  * Why a call was refused, for trace=syscalls: return refuse(EINVAL, "both ends are one pipe").
  * Remembers the text for the current task (only while it is traced) and returns -error.

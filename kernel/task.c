@@ -42,9 +42,7 @@ struct task *task_alloc(const char *name)
 	task->state = TASK_UNINTERRUPTIBLE;
 	task->started_ns = task->last_run = time_now();
 	list_init(&task->run_link);
-	list_init(&task->siginfo);
 	list_init(&task->thread_link);
-	list_init(&task->tid_link);
 	atomic_inc(&nr_tasks);
 	return task;
 }

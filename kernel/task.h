@@ -40,6 +40,17 @@ struct segment_descriptor { /* as the CPU wants it in the GDT */
 	uint32_t low, high;
 };
 
+struct signal_info {	       /* what is known of a signal, see siginfo_t */
+	int code;	       /* SI_*, CLD_*, or of a fault */
+	unsigned int pid, uid; /* who sent it */
+	uint32_t value;	       /* the address of a fault, or a child's status */
+};
+
+struct signal_queue {
+	sigmask_t set; /* what is pending */
+	struct signal_info info[NR_SIGNALS];
+};
+
 struct task {
 	/* Known to kernel/entry.asm and switch.asm by offset. */
 	uint32_t kernel_esp; /* 0: saved while not running */
@@ -77,19 +88,15 @@ struct task {
 	struct fs_context *fs;
 
 	/* signals; guarded by process->signal_lock */
-	sigmask_t blocked, pending;
-	sigmask_t awaited;	 /* rt_sigtimedwait takes these although blocked */
+	sigmask_t blocked;
 	sigmask_t saved_blocked; /* to restore after sigsuspend, ppoll */
 	bool restore_blocked;
-	uint32_t altstack_base, altstack_size, altstack_flags;
-	struct list siginfo; /* queued struct siginfo_entry of this task */
+	struct signal_queue signals; /* for this task */
 
 	/* threads */
 	struct list thread_link; /* process->threads; tasks_lock */
-	struct list tid_link;	 /* tid hash; tasks_lock */
 	struct atomic refs;
 	void __user *clear_child_tid;
-	void __user *robust_list;
 	struct segment_descriptor tls[NR_TLS];
 	uint32_t user_gs;		/* saved across switches by the switch code */
 	bool fpu_used;			/* fpu_state is worth loading */
@@ -110,13 +117,13 @@ struct task {
 #define TASK_WORK_TRACE	 2u /* trace=syscalls is on for this task */
 
 struct credentials {
-	uint32_t uid, euid, suid, fsuid;
-	uint32_t gid, egid, sgid, fsgid;
+	uint32_t uid, euid, suid;
+	uint32_t gid, egid, sgid;
 	unsigned int nr_groups;
 	uint32_t groups[32];
 };
 
-/* struct kernel_sigaction: what rt_sigaction takes, in the kernel's form. */
+/* struct kernel_sigaction, as rt_sigaction takes it. */
 struct signal_action {
 	uint32_t handler; /* user address, or SIG_DFL 0, SIG_IGN 1 */
 	uint32_t flags;	  /* SA_* */
@@ -162,19 +169,15 @@ struct process {
 	unsigned int pgid, sid;
 	struct tty *tty;      /* controlling terminal */
 	struct list all_link; /* all_processes */
-	struct list pid_link; /* pid hash */
 	bool zombie;
 	bool execed;		      /* has called exec: setpgid by the parent is EACCES */
 	int exit_status;	      /* as wait4 gives it */
 	bool exiting;		      /* exit_group or fatal signal: all threads leave */
-	unsigned int exit_signal;     /* to the parent; SIGCHLD, or 0 */
 	struct wait_queue child_wait; /* wait4 sleeps here */
 
 	spinlock_t signal_lock; /* irqsave */
 	struct signal_action actions[NR_SIGNALS];
-	sigmask_t pending; /* for the process as a whole */
-	struct list siginfo;
-	unsigned int nr_siginfo; /* entries queued here and at the threads */
+	struct signal_queue signals; /* for the process as a whole */
 	bool stopped, stop_reported, continued;
 	int stop_signal;
 	uint64_t alarm_interval, alarm_expires; /* expires 0: not set */
@@ -184,8 +187,7 @@ struct process {
 	struct rlimit limits[NR_RLIMITS];
 	uint64_t children_ns; /* CPU time of waited-for children */
 	uint64_t dead_threads_ns;
-	char *executable; /* path of the program, for /proc/PID/exe; tasks_lock */
-	int dumpable;
+	char name[TASK_NAME_LEN]; /* of the thread that left last */
 };
 
 extern spinlock_t tasks_lock;

@@ -1,43 +1,35 @@
 /* Conversions of times; kernel/timespec.h says what they promise. */
 #include "kernel/timespec.h"
+#include "kernel/task.h"
 #include "lib/div64.h"
 #include "mm/uaccess.h"
 
-int timespec_from_user32(struct timespec64 *ts, const void __user *from)
-{
-	int32_t words[2];
+#define FIRST_TIME64_CALL 403u /* clock_gettime64 */
 
-	if (copy_from_user(words, from, sizeof(words)) < 0)
+bool call_has_time64(void)
+{
+	return task_frame(current)->error >= FIRST_TIME64_CALL;
+}
+
+int timespec_from_user(struct timespec64 *ts, const void __user *from, bool wide)
+{
+	int32_t words[4];
+
+	if (copy_from_user(words, from, wide ? sizeof(words) : sizeof(words) / 2) < 0)
 		return -EFAULT;
-	ts->sec = words[0];
-	ts->nsec = words[1];
+	/* A 32-bit program's 64-bit nanoseconds may have rubbish in their upper half. */
+	ts->sec = wide ? (int64_t)((uint64_t)words[1] << 32 | (uint32_t)words[0]) : words[0];
+	ts->nsec = wide ? words[2] : words[1];
 	return 0;
 }
 
-/* A 32-bit program's nsec may have rubbish in its upper half. */
-int timespec_from_user64(struct timespec64 *ts, const void __user *from)
+int timespec_to_user(const struct timespec64 *ts, void __user *to, bool wide)
 {
-	int64_t words[2];
-
-	if (copy_from_user(words, from, sizeof(words)) < 0)
-		return -EFAULT;
-	ts->sec = words[0];
-	ts->nsec = (int32_t)words[1];
-	return 0;
-}
-
-int timespec_to_user32(const struct timespec64 *ts, void __user *to)
-{
-	int32_t words[2] = { (int32_t)ts->sec, ts->nsec };
-
-	return copy_to_user(to, words, sizeof(words));
-}
-
-int timespec_to_user64(const struct timespec64 *ts, void __user *to)
-{
+	int32_t narrow[2] = { (int32_t)ts->sec, ts->nsec };
 	int64_t words[2] = { ts->sec, ts->nsec };
 
-	return copy_to_user(to, words, sizeof(words));
+	return wide ? copy_to_user(to, words, sizeof(words))
+		    : copy_to_user(to, narrow, sizeof(narrow));
 }
 
 struct timespec64 timespec_from_ns(uint64_t ns)

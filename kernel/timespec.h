@@ -8,11 +8,14 @@
 
 #include "kernel/time.h"
 
-/* struct timespec with 32-bit and with 64-bit seconds; struct timeval. 0 or -EFAULT. */
-int timespec_from_user32(struct timespec64 *ts, const void __user *from);
-int timespec_from_user64(struct timespec64 *ts, const void __user *from);
-int timespec_to_user32(const struct timespec64 *ts, void __user *to);
-int timespec_to_user64(const struct timespec64 *ts, void __user *to);
+/*
+ * Has the system call that runs struct timespecs with 64-bit seconds? Those are the numbers from
+ * 403 on; each has an older twin with 32 bits, which is the same function.
+ */
+bool call_has_time64(void);
+/* struct timespec, with 64-bit seconds if `wide`. 0 or -EFAULT. */
+int timespec_from_user(struct timespec64 *ts, const void __user *from, bool wide);
+int timespec_to_user(const struct timespec64 *ts, void __user *to, bool wide);
 
 struct timeval32 {
 	int32_t sec, usec;
@@ -25,7 +28,7 @@ bool timespec_valid(const struct timespec64 *ts);
 uint64_t timespec_to_ns(const struct timespec64 *ts);
 /* time_now() + ns; UINT64_MAX, for ever, if that is too large. */
 uint64_t deadline_after(uint64_t ns);
-/* The time since boot at which the wall clock, as it is set now, shows `wall`; 0 if it has. */
+/* The time since boot at which the wall clock shows `wall`; 0 if it has. */
 uint64_t deadline_from_wall(uint64_t wall);
 
 #endif

@@ -28,11 +28,10 @@ static void test_throttle(struct tty *t, bool stop)
 
 static const struct tty_driver test_driver = { .write = test_write, .throttle = test_throttle };
 
-int signal_send_group(unsigned int pgid, int signo, const struct signal_info *info)
+void signal_send_group(unsigned int pgid, int signo, const struct signal_info *info)
 {
 	must(pgid == 42 && !spin_held(&tty.lock));
 	signals |= 1u << signo;
-	return 0;
 }
 
 void tty_wake_writers(struct tty *t)

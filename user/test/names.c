@@ -514,7 +514,7 @@ TEST(access_asks_for_real_ids, 5,
 	CHECK_EQ(chmod("private", 0600), 0);
 	child = fork();
 	if (!child) {
-		CHECK_EQ(setreuid(65534, 0), 0);
+		CHECK_EQ(setresuid(65534, 0, 0), 0);
 		CHECK_ERR(access("private", R_OK), EACCES);
 		CHECK_EQ(syscall(SYS_faccessat2, AT_FDCWD, "private", R_OK, AT_EACCESS), 0);
 		CHECK_ERR(syscall(SYS_faccessat2, AT_FDCWD, "private", 8, 0), EINVAL);
