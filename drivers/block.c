@@ -15,6 +15,7 @@
 #include "kernel/wait.h"
 #include "lib/errno.h"
 #include "lib/string.h"
+#include "mm/kmap.h"
 #include "mm/slab.h"
 
 struct list block_devices = LIST_INIT(block_devices);
@@ -252,6 +253,29 @@ void bio_complete(struct bio *bio, int error)
 	}
 	atomic_dec(&device->in_flight);
 	bio->complete(bio);
+}
+
+int bio_each_piece(struct bio *bio, uint64_t base,
+		   int (*piece)(bool write, char *ours, uint64_t at, unsigned int len))
+{
+	uint64_t at = base + (bio->sector << SECTOR_SHIFT);
+	int error = 0;
+
+	for (unsigned int i = 0; i < bio->nr_segments; i++) {
+		const struct bio_segment *segment = &bio->segments[i];
+		unsigned int byte = segment->offset, end = byte + segment->len, len;
+
+		for (; byte < end && !error; byte += len, at += len) {
+			unsigned int in_page = byte & (PAGE_SIZE - 1);
+			char *ours = kmap_local(segment->page + (byte >> PAGE_SHIFT));
+
+			len = MIN(end - byte, PAGE_SIZE - in_page);
+			len = MIN(len, PAGE_SIZE - ((unsigned int)at & (PAGE_SIZE - 1)));
+			error = piece(bio->write, ours + in_page, at, len);
+			kunmap_local(ours);
+		}
+	}
+	return error;
 }
 
 static void complete_wait(struct bio *bio)

@@ -92,49 +92,20 @@ static struct page *make_page(unsigned int index)
 	return page;
 }
 
-/* `len` bytes of a segment from `at` on, to or from the disk at `byte`; both stay within a page. 0,
- * -ENOMEM. */
-static int copy_piece(const struct bio *bio, const struct bio_segment *segment, unsigned int at,
-		      uint64_t byte, unsigned int len)
+/* To or from the disk at byte `at`: 0, -EIO. */
+static int copy_piece(bool write, char *ours, uint64_t at, unsigned int len)
 {
-	unsigned int index = byte >> PAGE_SHIFT, offset = byte & (PAGE_SIZE - 1);
-	unsigned int ours = segment->offset + at;
-	struct page *disk = bio->write ? make_page(index) : find_page(index);
-	char *from, *to;
+	struct page *page = write ? make_page(at >> PAGE_SHIFT) : find_page(at >> PAGE_SHIFT);
+	char *disk, *theirs;
 
-	if (bio->write && !disk)
-		return -ENOMEM;
-	to = kmap_local(segment->page + (ours >> PAGE_SHIFT));
-	from = disk ? kmap_local(disk) : NULL;
-	if (bio->write)
-		memcpy(from + offset, to + (ours & (PAGE_SIZE - 1)), len);
-	else if (from)
-		memcpy(to + (ours & (PAGE_SIZE - 1)), from + offset, len);
-	else
-		memset(to + (ours & (PAGE_SIZE - 1)), 0, len);
-	if (from)
-		kunmap_local(from);
-	kunmap_local(to);
-	return 0;
-}
-
-static int transfer(struct bio *bio)
-{
-	uint64_t byte = bio->sector << SECTOR_SHIFT;
-
-	for (unsigned int i = 0; i < bio->nr_segments; i++) {
-		const struct bio_segment *segment = &bio->segments[i];
-
-		for (unsigned int at = 0, len; at < segment->len; at += len) {
-			unsigned int room = PAGE_SIZE - ((segment->offset + at) & (PAGE_SIZE - 1));
-
-			len = MIN(segment->len - at, room);
-			len = MIN(len, PAGE_SIZE - ((unsigned int)byte & (PAGE_SIZE - 1)));
-			if (copy_piece(bio, segment, at, byte, len) < 0)
-				return -EIO;
-			byte += len;
-		}
+	if (!page) {
+		memset(ours, 0, write ? 0 : len);
+		return write ? -EIO : 0;
 	}
+	disk = kmap_local(page);
+	theirs = disk + (at & (PAGE_SIZE - 1));
+	memcpy(write ? theirs : ours, write ? ours : theirs, len);
+	kunmap_local(disk);
 	return 0;
 }
 
@@ -150,7 +121,7 @@ static void pass(struct bio *bio)
 	if (fail)
 		gate.fail--;
 	spin_unlock(&gate.lock);
-	bio_complete(bio, fail ? -EIO : transfer(bio));
+	bio_complete(bio, fail ? -EIO : bio_each_piece(bio, 0, copy_piece));
 }
 
 /* The next held bio that may pass, or NULL. */

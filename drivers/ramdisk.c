@@ -14,42 +14,19 @@
 
 #define RAM_MAJOR 1
 
-/* Copy between `len` bytes of a segment from `at` on and the module at `phys`; both stay within a
- * page. */
-static void copy_piece(const struct bio *bio, const struct bio_segment *segment, unsigned int at,
-		       phys_addr_t phys, unsigned int len)
+static int copy_piece(bool write, char *ours, uint64_t phys, unsigned int len)
 {
-	unsigned int byte = segment->offset + at;
-	char *page = kmap_local(segment->page + (byte >> PAGE_SHIFT));
 	char *disk = kmap_local(frame_page(phys >> PAGE_SHIFT));
-	char *ours = page + (byte & (PAGE_SIZE - 1));
 	char *theirs = disk + (phys & (PAGE_SIZE - 1));
 
-	if (bio->write)
-		memcpy(theirs, ours, len);
-	else
-		memcpy(ours, theirs, len);
+	memcpy(write ? theirs : ours, write ? ours : theirs, len);
 	kunmap_local(disk);
-	kunmap_local(page);
+	return 0;
 }
 
 static void ramdisk_submit(struct block_device *device, struct bio *bio)
 {
-	phys_addr_t phys = boot_module_start + (bio->sector << SECTOR_SHIFT);
-
-	for (unsigned int i = 0; i < bio->nr_segments; i++) {
-		const struct bio_segment *segment = &bio->segments[i];
-
-		for (unsigned int at = 0, len; at < segment->len; at += len) {
-			unsigned int room = PAGE_SIZE - ((segment->offset + at) & (PAGE_SIZE - 1));
-
-			len = MIN(segment->len - at, room);
-			len = MIN(len, PAGE_SIZE - ((unsigned int)phys & (PAGE_SIZE - 1)));
-			copy_piece(bio, segment, at, phys, len);
-			phys += len;
-		}
-	}
-	bio_complete(bio, 0);
+	bio_complete(bio, bio_each_piece(bio, boot_module_start, copy_piece));
 }
 
 static const struct block_device_ops ramdisk_ops = { .submit = ramdisk_submit };

@@ -21,54 +21,41 @@
 #include "kernel/log.h"
 #include "kernel/wait.h"
 
-enum uart_register { /* PC16550D, table II */
-		     UART_DATA = 0,
-		     UART_IER = 1,
-		     UART_IIR = 2,
-		     UART_FCR = 2,
-		     UART_LCR = 3,
-		     UART_MCR = 4,
-		     UART_LSR = 5,
-		     UART_MSR = 6,
-		     UART_SCRATCH = 7,
-		     UART_DIVISOR_LOW = 0,
-		     UART_DIVISOR_HIGH = 1,
+/* PC16550D, table II: registers and their bits. */
+enum uart_register {
+	UART_DATA,
+	UART_IER,
+	UART_IIR,
+	UART_LCR,
+	UART_MCR,
+	UART_LSR,
+	UART_MSR,
+	UART_SCRATCH
 };
-enum uart_bits {
-	IER_RECEIVE = 1,
-	IER_TRANSMIT = 2,
-	IIR_NONE = 1,
-	IIR_CAUSE = 0x0e,
-	IIR_TRANSMIT = 2,
-	IIR_RECEIVE = 4,
-	IIR_LINE = 6,
-	IIR_TIMEOUT = 0x0c,
-	IIR_FIFO = 0xc0,
-	FCR_ON = 1,
-	FCR_CLEAR = 6,
-	FCR_TRIGGER_14 = 0xc0,
-	LCR_8N1 = 3,
-	LCR_DIVISOR = 0x80,
-	MCR_DTR = 1,
-	MCR_RTS = 2,
-	MCR_OUT2 = 8, /* OUT2 lets the interrupt out */
-	LSR_DATA = 1,
-	LSR_EMPTY = 0x20,
-	LSR_IDLE = 0x40,
-};
+#define UART_FCR	 UART_IIR  /* when written */
+#define UART_DIVISOR	 UART_DATA /* low half, with LCR_DIVISOR; the high one is behind it */
+#define IER_RECEIVE	 1
+#define IER_TRANSMIT	 2
+#define IIR_NONE	 1
+#define FCR_ON_CLEAR_14	 0xc7 /* FIFOs on and empty; input is told at 14 bytes */
+#define LCR_8N1		 3
+#define LCR_DIVISOR	 0x80
+#define MCR_DTR_RTS_OUT2 0xb /* OUT2 lets the interrupt out */
+#define LSR_DATA	 1
+#define LSR_EMPTY	 0x20
+#define LSR_IDLE	 0x40
 
-#define FIFO_SIZE      16u
-#define DIVISOR_115200 1u
-#define LOG_SPINS      500000u /* LSR reads that a log line waits at most */
-#define ECHO_SPINS     20000u
-#define MAX_ROUNDS     4096u /* of one interrupt; more: the device is broken */
+#define FIFO_SIZE	 16u
+#define DIVISOR_115200	 1u
+#define LOG_SPINS	 500000u /* LSR reads that a log line waits at most */
+#define ECHO_SPINS	 20000u
+#define MAX_ROUNDS	 4096u /* of one interrupt; more: the device is broken */
 
 struct serial_port {
 	uint16_t base;
 	unsigned int irq;
 	spinlock_t lock;
-	uint8_t ier; /* lock */
-	bool fifo;
+	uint8_t ier;   /* lock */
 	bool mid_line; /* lock; a program's output stands on an unfinished line */
 	struct tty tty;
 };
@@ -104,12 +91,18 @@ static void set_up(struct serial_port *port)
 {
 	port_write(port, UART_IER, 0);
 	port_write(port, UART_LCR, LCR_DIVISOR);
-	port_write(port, UART_DIVISOR_LOW, DIVISOR_115200);
-	port_write(port, UART_DIVISOR_HIGH, 0);
+	port_write(port, UART_DIVISOR, DIVISOR_115200);
+	port_write(port, UART_DIVISOR + 1, 0);
 	port_write(port, UART_LCR, LCR_8N1);
-	port_write(port, UART_FCR, FCR_ON | FCR_CLEAR | FCR_TRIGGER_14);
-	port->fifo = (port_read(port, UART_IIR) & IIR_FIFO) == IIR_FIFO;
-	port_write(port, UART_MCR, MCR_DTR | MCR_RTS | MCR_OUT2);
+	port_write(port, UART_FCR, FCR_ON_CLEAR_14);
+	port_write(port, UART_MCR, MCR_DTR_RTS_OUT2);
+}
+
+/* Ask for interrupts, or no more. */
+static void set_ier(struct serial_port *port, uint8_t bits, bool on)
+{
+	port->ier = on ? port->ier | bits : port->ier & ~bits;
+	port_write(port, UART_IER, port->ier);
 }
 
 /* ---- output ---- */
@@ -132,7 +125,7 @@ static bool wait_until_empty(const struct serial_port *port, unsigned int spins)
 /* As much as the empty FIFO takes; 0: it is not empty. */
 static size_t fill_fifo(struct serial_port *port, const char *bytes, size_t len)
 {
-	size_t n = MIN(len, port->fifo ? FIFO_SIZE : 1u);
+	size_t n = MIN(len, FIFO_SIZE);
 
 	if (!transmitter_empty(port))
 		return 0;
@@ -162,10 +155,8 @@ static bool serial_can_write(struct tty *tty)
 	unsigned int flags = spin_lock_irqsave(&port->lock);
 	bool empty = transmitter_empty(port);
 
-	if (!empty && !(port->ier & IER_TRANSMIT)) {
-		port->ier |= IER_TRANSMIT;
-		port_write(port, UART_IER, port->ier);
-	}
+	if (!empty && !(port->ier & IER_TRANSMIT))
+		set_ier(port, IER_TRANSMIT, true);
 	spin_unlock_irqrestore(&port->lock, flags);
 	return empty;
 }
@@ -256,11 +247,7 @@ static void serial_throttle(struct tty *tty, bool stop)
 	struct serial_port *port = tty->private;
 	unsigned int flags = spin_lock_irqsave(&port->lock);
 
-	if (stop)
-		port->ier &= ~IER_RECEIVE;
-	else
-		port->ier |= IER_RECEIVE;
-	port_write(port, UART_IER, port->ier);
+	set_ier(port, IER_RECEIVE, !stop);
 	spin_unlock_irqrestore(&port->lock, flags);
 }
 
@@ -278,38 +265,25 @@ static void receive(struct serial_port *port)
 	} while (n == sizeof(buf));
 }
 
-static void transmitted(struct serial_port *port)
-{
-	spin_lock(&port->lock);
-	port->ier &= ~IER_TRANSMIT;
-	port_write(port, UART_IER, port->ier);
-	spin_unlock(&port->lock);
-	tty_wake_writers(&port->tty);
-}
-
+/* What may have been the cause is looked at each time: reading takes the request back. */
 static void serial_interrupt(void *context)
 {
 	struct serial_port *port = context;
+	bool wake;
 
 	for (unsigned int round = 0; round < MAX_ROUNDS; round++) {
-		uint8_t cause = port_read(port, UART_IIR);
-
-		if (cause & IIR_NONE)
+		if (port_read(port, UART_IIR) & IIR_NONE)
 			return;
-		switch (cause & IIR_CAUSE) {
-		case IIR_RECEIVE:
-		case IIR_TIMEOUT:
+		(void)port_read(port, UART_MSR);
+		if (port->ier & IER_RECEIVE)
 			receive(port);
-			break;
-		case IIR_TRANSMIT:
-			transmitted(port);
-			break;
-		case IIR_LINE:
-			(void)port_read(port, UART_LSR);
-			break;
-		default:
-			(void)port_read(port, UART_MSR);
-		}
+		spin_lock(&port->lock);
+		wake = port->ier & IER_TRANSMIT && transmitter_empty(port);
+		if (wake)
+			set_ier(port, IER_TRANSMIT, false);
+		spin_unlock(&port->lock);
+		if (wake)
+			tty_wake_writers(&port->tty);
 	}
 }
 
@@ -338,8 +312,7 @@ static int start_port(struct serial_port *port, unsigned int minor)
 	if (error < 0)
 		return error;
 	serial_throttle(&port->tty, false);
-	log_info("%s: UART at 0x%x, interrupt %u%s", port->tty.name, port->base, port->irq,
-		 port->fifo ? "" : ", no FIFO");
+	log_info("%s: UART at 0x%x, interrupt %u", port->tty.name, port->base, port->irq);
 	return 0;
 }
 

@@ -37,21 +37,14 @@
 #define CAP_NOTIFY_MULTIPLIER 16
 enum { CFG_COMMON = 1, CFG_NOTIFY, CFG_ISR, CFG_DEVICE };
 
-/* 4.1.4.3: the common configuration */
-#define COMMON_DEVICE_FEATURE_SELECT 0
-#define COMMON_DEVICE_FEATURE	     4
-#define COMMON_DRIVER_FEATURE_SELECT 8
-#define COMMON_DRIVER_FEATURE	     12
-#define COMMON_STATUS		     20
-#define COMMON_GENERATION	     21
-#define COMMON_QUEUE_SELECT	     22
-#define COMMON_QUEUE_SIZE	     24
-#define COMMON_QUEUE_ENABLE	     28
-#define COMMON_QUEUE_NOTIFY_OFF	     30
-#define COMMON_QUEUE_DESC	     32
-#define COMMON_QUEUE_DRIVER	     40
-#define COMMON_QUEUE_DEVICE	     48
-#define COMMON_SIZE		     56
+/* 4.1.4.3: the common configuration. Its fields of 64 bits are written in halves. */
+struct common {
+	uint32_t device_feature_select, device_feature, driver_feature_select, driver_feature;
+	uint16_t msix, queues;
+	uint8_t status, generation;
+	uint16_t queue_select, queue_size, queue_msix, queue_enable, queue_notify_off;
+	uint32_t queue_desc[2], queue_driver[2], queue_device[2];
+};
 
 /* 2.1: device status */
 #define STATUS_ACKNOWLEDGE 1
@@ -68,9 +61,9 @@ enum { CFG_COMMON = 1, CFG_NOTIFY, CFG_ISR, CFG_DEVICE };
 #define FEATURE_VERSION_1 (1u << 0)
 
 /* 5.2.4: the device's configuration */
-#define BLOCK_CAPACITY	  0
-#define BLOCK_SEG_MAX	  12
-#define BLOCK_CONFIG_SIZE 16
+struct configuration {
+	uint32_t capacity[2], size_max, seg_max;
+};
 
 /* 5.2.6: requests */
 #define REQUEST_IN    0
@@ -136,41 +129,13 @@ struct disk {
 	unsigned int seg_max;
 	struct virtq_desc reserve[TABLE_MAX]; /* a table for when there is no memory */
 	bool reserve_used;
-	volatile char *common, *isr, *config;
+	volatile struct common *common;
+	volatile struct configuration *config;
+	volatile uint8_t *isr;
 	volatile uint16_t *notify;
 };
 
 static unsigned int nr_disks;
-
-static uint8_t get8(volatile char *at)
-{
-	return *(volatile uint8_t *)at;
-}
-static uint16_t get16(volatile char *at)
-{
-	return *(volatile uint16_t *)at;
-}
-static uint32_t get32(volatile char *at)
-{
-	return *(volatile uint32_t *)at;
-}
-static void put8(volatile char *at, uint8_t value)
-{
-	*(volatile uint8_t *)at = value;
-}
-static void put16(volatile char *at, uint16_t value)
-{
-	*(volatile uint16_t *)at = value;
-}
-static void put32(volatile char *at, uint32_t value)
-{
-	*(volatile uint32_t *)at = value;
-}
-static void put64(volatile char *at, uint64_t value)
-{
-	put32(at, value);
-	put32(at + 4, value >> 32);
-}
 
 /* ---- requests; disk->lock is held ---- */
 
@@ -332,7 +297,7 @@ static void virtio_interrupt(void *context)
 	struct list done;
 	struct bio *bio, *next;
 
-	if (!(get8(disk->isr) & ISR_QUEUE)) /* reading takes the request back */
+	if (!(*disk->isr & ISR_QUEUE)) /* reading takes the request back */
 		return;
 	list_init(&done);
 	spin_lock(&disk->lock);
@@ -371,7 +336,7 @@ static const struct block_device_ops virtio_flush_ops = {
 
 /* What a capability describes, mapped. */
 struct registers {
-	volatile char *at; /* NULL: not there */
+	volatile void *at; /* NULL: not there */
 	uint32_t length;
 	unsigned int capability;
 };
@@ -401,29 +366,29 @@ static struct registers map_registers(struct pci_device *pci, unsigned int type,
 /* 3.1.1, steps 1 to 6: which features both sides have. */
 static int negotiate(struct disk *disk, uint32_t *features)
 {
-	volatile char *common = disk->common;
+	volatile struct common *common = disk->common;
 	unsigned int tries = 0;
 
-	put8(common + COMMON_STATUS, 0);
-	while (get8(common + COMMON_STATUS) != 0)
+	common->status = 0;
+	while (common->status != 0)
 		if (++tries == RESET_TRIES)
 			return -EIO;
-	put8(common + COMMON_STATUS, STATUS_ACKNOWLEDGE);
-	put8(common + COMMON_STATUS, STATUS_ACKNOWLEDGE | STATUS_DRIVER);
-	put32(common + COMMON_DEVICE_FEATURE_SELECT, 1);
-	if (!(get32(common + COMMON_DEVICE_FEATURE) & FEATURE_VERSION_1))
+	common->status = STATUS_ACKNOWLEDGE;
+	common->status = STATUS_ACKNOWLEDGE | STATUS_DRIVER;
+	common->device_feature_select = 1;
+	if (!(common->device_feature & FEATURE_VERSION_1))
 		return -ENODEV;
-	put32(common + COMMON_DEVICE_FEATURE_SELECT, 0);
-	*features = get32(common + COMMON_DEVICE_FEATURE) &
+	common->device_feature_select = 0;
+	*features = common->device_feature &
 		    (FEATURE_SEG_MAX | FEATURE_RO | FEATURE_FLUSH | FEATURE_INDIRECT);
 	if (!(*features & FEATURE_INDIRECT))
 		return -ENODEV;
-	put32(common + COMMON_DRIVER_FEATURE_SELECT, 0);
-	put32(common + COMMON_DRIVER_FEATURE, *features);
-	put32(common + COMMON_DRIVER_FEATURE_SELECT, 1);
-	put32(common + COMMON_DRIVER_FEATURE, FEATURE_VERSION_1);
-	put8(common + COMMON_STATUS, STATUS_ACKNOWLEDGE | STATUS_DRIVER | STATUS_FEATURES_OK);
-	if (!(get8(common + COMMON_STATUS) & STATUS_FEATURES_OK))
+	common->driver_feature_select = 0;
+	common->driver_feature = *features;
+	common->driver_feature_select = 1;
+	common->driver_feature = FEATURE_VERSION_1;
+	common->status = STATUS_ACKNOWLEDGE | STATUS_DRIVER | STATUS_FEATURES_OK;
+	if (!(common->status & STATUS_FEATURES_OK))
 		return -ENODEV;
 	return 0;
 }
@@ -432,22 +397,22 @@ static int negotiate(struct disk *disk, uint32_t *features)
 static int find_notify(struct disk *disk, struct pci_device *pci, const struct registers *notify)
 {
 	uint64_t offset = (uint64_t)pci_read(pci, notify->capability + CAP_NOTIFY_MULTIPLIER, 4) *
-			  get16(disk->common + COMMON_QUEUE_NOTIFY_OFF);
+			  disk->common->queue_notify_off;
 
 	if (offset > notify->length - sizeof(*disk->notify))
 		return -EIO;
-	disk->notify = (volatile uint16_t *)(notify->at + (uint32_t)offset);
+	disk->notify = (volatile uint16_t *)((volatile char *)notify->at + (uint32_t)offset);
 	return 0;
 }
 
 static int make_queue(struct disk *disk)
 {
-	volatile char *common = disk->common;
+	volatile struct common *common = disk->common;
 	unsigned int size, used_at;
 	char *memory;
 
-	put16(common + COMMON_QUEUE_SELECT, 0);
-	size = MIN((unsigned int)get16(common + COMMON_QUEUE_SIZE), QUEUE_MAX);
+	common->queue_select = 0;
+	size = MIN((unsigned int)common->queue_size, QUEUE_MAX);
 	while (size & (size - 1))
 		size &= size - 1;
 	if (size == 0)
@@ -464,11 +429,12 @@ static int make_queue(struct disk *disk)
 	disk->used = (struct virtq_used *)(memory + ALIGN_UP(used_at, USED_ALIGN));
 	for (unsigned int i = 0; i < size; i++)
 		disk->desc[i].next = i + 1;
-	put16(common + COMMON_QUEUE_SIZE, size);
-	put64(common + COMMON_QUEUE_DESC, virt_to_phys(disk->desc));
-	put64(common + COMMON_QUEUE_DRIVER, virt_to_phys(disk->avail));
-	put64(common + COMMON_QUEUE_DEVICE, virt_to_phys((void *)disk->used));
-	put16(common + COMMON_QUEUE_ENABLE, 1);
+	common->queue_size = size;
+	/* The high halves are 0 since the reset: the queue is low memory. */
+	common->queue_desc[0] = virt_to_phys(disk->desc);
+	common->queue_driver[0] = virt_to_phys(disk->avail);
+	common->queue_device[0] = virt_to_phys((void *)disk->used);
+	common->queue_enable = 1;
 	return 0;
 }
 
@@ -479,13 +445,13 @@ static void read_config(struct disk *disk, uint32_t features)
 	uint8_t generation;
 
 	do {
-		generation = get8(disk->common + COMMON_GENERATION);
-		disk->device.sectors = get32(disk->config + BLOCK_CAPACITY) |
-				       (uint64_t)get32(disk->config + BLOCK_CAPACITY + 4) << 32;
+		generation = disk->common->generation;
+		disk->device.sectors =
+			disk->config->capacity[0] | (uint64_t)disk->config->capacity[1] << 32;
 		disk->seg_max = 1;
 		if (features & FEATURE_SEG_MAX)
-			disk->seg_max = get32(disk->config + BLOCK_SEG_MAX);
-	} while (generation != get8(disk->common + COMMON_GENERATION) && ++tries < RESET_TRIES);
+			disk->seg_max = disk->config->seg_max;
+	} while (generation != disk->common->generation && ++tries < RESET_TRIES);
 	disk->seg_max = MAX(disk->seg_max, 1u);
 	disk->device.read_only = features & FEATURE_RO;
 	disk->device.ops = features & FEATURE_FLUSH ? &virtio_flush_ops : &virtio_ops;
@@ -499,9 +465,9 @@ static int start_disk(struct disk *disk, struct pci_device *pci)
 	int error;
 
 	pci_enable(pci);
-	disk->common = map_registers(pci, CFG_COMMON, COMMON_SIZE).at;
+	disk->common = map_registers(pci, CFG_COMMON, sizeof(struct common)).at;
 	disk->isr = map_registers(pci, CFG_ISR, 1).at;
-	disk->config = map_registers(pci, CFG_DEVICE, BLOCK_CONFIG_SIZE).at;
+	disk->config = map_registers(pci, CFG_DEVICE, sizeof(struct configuration)).at;
 	notify = map_registers(pci, CFG_NOTIFY, sizeof(*disk->notify));
 	if (!disk->common || !disk->isr || !disk->config || !notify.at)
 		return -ENODEV;
@@ -514,9 +480,9 @@ static int start_disk(struct disk *disk, struct pci_device *pci)
 		read_config(disk, features);
 		error = irq_request(pci->irq_line, true, virtio_interrupt, disk, disk->device.name);
 	}
-	put8(disk->common + COMMON_STATUS,
-	     error ? STATUS_FAILED
-		   : STATUS_ACKNOWLEDGE | STATUS_DRIVER | STATUS_FEATURES_OK | STATUS_DRIVER_OK);
+	disk->common->status =
+		error ? STATUS_FAILED
+		      : STATUS_ACKNOWLEDGE | STATUS_DRIVER | STATUS_FEATURES_OK | STATUS_DRIVER_OK;
 	return error;
 }
 
