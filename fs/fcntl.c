@@ -43,6 +43,8 @@ static long file_set_flags(struct file *file, unsigned int flags)
 static long file_fcntl(struct file *file, unsigned int command, unsigned long argument)
 {
 	switch (command) {
+	case F_GETFL:
+		return file->flags;
 	case F_SETFL:
 		return file_set_flags(file, argument);
 	case F_SETPIPE_SZ:
@@ -51,15 +53,6 @@ static long file_fcntl(struct file *file, unsigned int command, unsigned long ar
 		return pipe_get_size(file);
 	}
 	return refuse(EINVAL, "an fcntl command that is not supported");
-}
-
-static long file_get_flags(unsigned int number)
-{
-	struct fd fd = fd_get(number);
-	long flags = fd.file ? (long)fd.file->flags : -EBADF;
-
-	fd_put(fd);
-	return flags;
 }
 
 long sys_fcntl64(unsigned int number, unsigned int command, unsigned long argument)
@@ -75,8 +68,6 @@ long sys_fcntl64(unsigned int number, unsigned int command, unsigned long argume
 		return fd_cloexec(number, -1);
 	case F_SETFD:
 		return MIN(fd_cloexec(number, argument & FD_CLOEXEC), 0);
-	case F_GETFL:
-		return file_get_flags(number);
 	}
 	fd = fd_get(number);
 	if (fd.file)

@@ -12,7 +12,7 @@
 #define FILES_MIN 8192u /* may be open whatever the memory */
 
 struct atomic nr_open_files = ATOMIC_INIT(0);
-unsigned int max_open_files = FILES_MIN;
+static unsigned int max_open_files = FILES_MIN;
 static struct slab_cache *file_cache;
 
 struct file *file_alloc(struct inode *inode, const struct file_ops *ops, unsigned int flags)
@@ -76,18 +76,12 @@ file_off_t generic_llseek(struct file *file, file_off_t offset, int whence)
 {
 	file_off_t base = 0;
 
-	switch (whence) {
-	case SEEK_SET:
-		break;
-	case SEEK_CUR:
+	if (whence == SEEK_CUR)
 		base = file->pos;
-		break;
-	case SEEK_END:
+	else if (whence == SEEK_END)
 		base = inode_size(file->inode);
-		break;
-	default:
+	else if (whence != SEEK_SET)
 		return -EINVAL;
-	}
 	if (__builtin_add_overflow(base, offset, &offset) || offset < 0)
 		return -EINVAL;
 	file->pos = offset;

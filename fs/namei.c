@@ -284,7 +284,7 @@ int path_lookup_user(int dirfd, const char __user *user_name, unsigned int flags
 
 /* ---- what a call works on ---- */
 
-int object_of_fd(int number, struct object *object)
+static int object_of_fd(int number, struct object *object)
 {
 	struct fd fd = fd_get(number);
 

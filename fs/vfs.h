@@ -384,7 +384,6 @@ int inode_truncate(struct inode *inode, file_off_t size);
 /* ---- open files: fs/file.c ---- */
 /* llseek of files whose end is inode->size, and of directories. */
 file_off_t generic_llseek(struct file *file, file_off_t offset, int whence);
-extern unsigned int max_open_files; /* /proc/sys/fs/file-max */
 /* Takes over the inode's reference, on errors too: ERR_PTR(-ENFILE, -ENOMEM). */
 struct file *file_alloc(struct inode *inode, const struct file_ops *ops, unsigned int flags);
 void file_get(struct file *file);

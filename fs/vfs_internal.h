@@ -147,7 +147,6 @@ struct object {
  * that is open at dirfd.
  */
 int object_at(int dirfd, const char __user *name, unsigned int flags, struct object *object);
-int object_of_fd(int fd, struct object *object);
 void object_put(struct object *object);
 
 /* ---- fs/attr.c ---- */
