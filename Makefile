@@ -48,7 +48,8 @@ $(DEB)/.oracle: | $(DEB)/.packages tools/setup
 KDIRS   := boot kernel mm fs drivers net lib
 KSRC    := $(wildcard $(KDIRS:=/*.c) $(KDIRS:=/*/*.c))
 KASM    := $(wildcard boot/*.asm kernel/*.asm)
-KSRC    := $(if $(DEBUG),$(KSRC),$(filter-out %/ubsan.c,$(KSRC)))
+# UBSan's handlers and the order of locks are in the debug build only.
+KSRC    := $(if $(DEBUG),$(KSRC),$(filter-out %/ubsan.c %/lockorder.c,$(KSRC)))
 KOBJ    := $(KASM:%.asm=$(K)/%.asm.o) $(KSRC:%.c=$(K)/%.o)
 CINC    := $(shell $(CC) -print-file-name=include 2>/dev/null)
 LIBGCC  := $(shell $(CC) -print-libgcc-file-name 2>/dev/null)

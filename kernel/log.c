@@ -133,21 +133,36 @@ static bool readable_frame(const uint32_t *frame)
 	return at - low < size - 8;
 }
 
-void backtrace(const void *ebp)
+void stack_walk(const void *ebp, uintptr_t *addresses, unsigned int max)
 {
-	const uint32_t *frame = ebp;
+	const uint32_t *frame = ebp, *last = NULL;
+	unsigned int depth = 0;
 
-	for (unsigned int depth = 0; depth < 32 && readable_frame(frame); depth++) {
-		unsigned int offset = 0;
-		const char *name = frame[1] ? ksyms_find(frame[1], &offset) : NULL;
-
-		if (!frame[1])
-			break;
-		log_error("  [%08x] %s+0x%x", frame[1], name ? name : "?", offset);
-		if ((const uint32_t *)frame[0] <= frame)
-			break;
+	while (depth < max && readable_frame(frame) && frame > last && frame[1]) {
+		addresses[depth++] = frame[1];
+		last = frame;
 		frame = (const uint32_t *)frame[0];
 	}
+	if (depth < max)
+		addresses[depth] = 0;
+}
+
+void stack_print(const uintptr_t *addresses, unsigned int max)
+{
+	for (unsigned int i = 0; i < max && addresses[i]; i++) {
+		unsigned int offset = 0;
+		const char *name = ksyms_find(addresses[i], &offset);
+
+		log_error("  [%08x] %s+0x%x", addresses[i], name ? name : "?", offset);
+	}
+}
+
+void backtrace(const void *ebp)
+{
+	uintptr_t addresses[32];
+
+	stack_walk(ebp, addresses, ARRAY_SIZE(addresses));
+	stack_print(addresses, ARRAY_SIZE(addresses));
 }
 
 void panic(const char *format, ...)

@@ -44,6 +44,13 @@ void log_set_console_level(int level);
 /* Prints the message, registers, task and backtrace, stops all CPUs. For a wrong kernel only. */
 void panic(const char *format, ...) __printf(1, 2) __noreturn;
 
+/*
+ * The call chain that starts at frame pointer `ebp`: `max` return addresses at most, and behind a
+ * shorter chain a zero.
+ */
+void stack_walk(const void *ebp, uintptr_t *addresses, unsigned int max);
+/* Print what stack_walk() found, with function names. */
+void stack_print(const uintptr_t *addresses, unsigned int max);
 /* Print the call chain that starts at frame pointer `ebp`, with function names. */
 void backtrace(const void *ebp);
 

@@ -15,6 +15,7 @@
 
 #include "lib/types.h"
 #include "kernel/cpu.h"
+#include "kernel/lockorder.h"
 
 typedef struct spinlock {
 	volatile unsigned int held;
@@ -47,9 +48,11 @@ static inline bool spin_held(spinlock_t *lock)
 
 static inline void spin_lock(spinlock_t *lock)
 {
+	lock_wanted(lock->name, LOCK_SPIN);
 	if (unlikely(__sync_lock_test_and_set(&lock->held, 1)))
 		spin_contended(lock);
 	lock->owner = this_cpu();
+	lock_taken(lock, lock->name, LOCK_SPIN);
 }
 
 static inline bool spin_trylock(spinlock_t *lock)
@@ -57,6 +60,7 @@ static inline bool spin_trylock(spinlock_t *lock)
 	if (__sync_lock_test_and_set(&lock->held, 1))
 		return false;
 	lock->owner = this_cpu();
+	lock_taken(lock, lock->name, LOCK_SPIN);
 	return true;
 }
 
@@ -64,6 +68,7 @@ static inline void spin_unlock(spinlock_t *lock)
 {
 	if (unlikely(lock->owner != this_cpu()))
 		spin_bad_unlock(lock);
+	lock_given(lock, LOCK_SPIN);
 	lock->owner = NULL;
 	__sync_lock_release(&lock->held);
 }

@@ -78,6 +78,8 @@ struct task {
 	/* block layer */
 	struct list *held_bios; /* bio_hold() */
 
+	struct lock_holds mutexes; /* empty but in the debug build */
+
 	/* mm */
 	unsigned int faults_off; /* depth of pagefault_disable() */
 	unsigned int kmap_depth; /* kmap_local mappings that it owns */

@@ -360,7 +360,7 @@ static void cache_setup(struct slab_cache *cache, const char *name, size_t size,
 	if (!cache->per_slab)
 		panic("slab %s: objects of %u bytes are too large", name, (unsigned int)size);
 	cache->batch = size < 512 ? MAGAZINE_SIZE : MAGAZINE_SIZE / 4;
-	spin_init(&cache->lock, name);
+	spin_init(&cache->lock, "slab cache");
 	list_init(&cache->partial);
 	list_init(&cache->empty);
 	for (unsigned int cpu = 0; cpu < MAX_CPUS; cpu++)

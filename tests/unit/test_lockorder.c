@@ -1,0 +1,150 @@
+/* The graph of lock orders: what it learns, what it reports, and what it leaves alone. */
+#include "shim.h"
+#include <setjmp.h>
+
+#undef DEBUG
+#define DEBUG 1
+#define KERNEL_TASK_H
+#include "kernel/lockorder.h"
+struct task {
+	struct lock_holds mutexes;
+};
+
+static struct task task;
+static jmp_buf reported;
+static char report_text[256];
+static unsigned int stacks_printed;
+
+#undef current
+#define current (&task)
+#undef panic
+#define panic(...)                                                       \
+	do {                                                             \
+		snprintf(report_text, sizeof(report_text), __VA_ARGS__); \
+		longjmp(reported, 1);                                    \
+	} while (0)
+
+static void stack_walk(const void *ebp, uintptr_t *addresses, unsigned int max)
+{
+	(void)ebp;
+	memset(addresses, 0, max * sizeof(*addresses));
+}
+
+static void stack_print(const uintptr_t *addresses, unsigned int max)
+{
+	(void)addresses;
+	(void)max;
+	stacks_printed++;
+}
+
+#include "kernel/lockorder.c"
+
+/* Classes are told apart by the pointers to their names. */
+static const char *const names[] = { "a", "b", "c", "d", "e", "f", "g", "h" };
+static char object[8];
+
+static void take(int i, enum lock_kind kind)
+{
+	lock_wanted(names[i], kind);
+	lock_taken(&object[i], names[i], kind);
+}
+
+static void give(int i, enum lock_kind kind)
+{
+	lock_given(&object[i], kind);
+}
+
+/* Takes the locks in turn and gives them back, the first one first; true: an order was reported. */
+static bool reports(enum lock_kind kind, const char *order)
+{
+	bool bad = true;
+
+	if (setjmp(reported) == 0) {
+		for (const char *at = order; *at; at++)
+			take(*at - 'a', kind);
+		bad = false;
+	}
+	for (const char *at = order; *at; at++)
+		give(*at - 'a', kind);
+	return bad;
+}
+
+/* As at the boot. */
+static void forget(void)
+{
+	memset(classes, 0, sizeof(classes));
+	memset(wanted_under, 0, sizeof(wanted_under));
+	memset(spinlocks_of, 0, sizeof(spinlocks_of));
+	memset(&task, 0, sizeof(task));
+	nr_edges = stacks_printed = 0;
+	off = false;
+	report_text[0] = '\0';
+}
+
+static void test_pairs(void)
+{
+	forget();
+	ok(!reports(LOCK_SPIN, "ab") && !reports(LOCK_SPIN, "ab") && nr_edges == 1,
+	   "an order that is known is learnt once");
+	ok(!reports(LOCK_SPIN, "b") && !reports(LOCK_SPIN, "a"), "one lock alone has no order");
+	ok(reports(LOCK_SPIN, "ba") && stacks_printed == 1, "the other way around is reported");
+	ok(strstr(report_text, "lock order: a is wanted under b") == report_text,
+	   "the report names both: %s", report_text);
+	ok(!reports(LOCK_SPIN, "ba"), "once");
+}
+
+static void test_circles(void)
+{
+	forget();
+	ok(!reports(LOCK_MUTEX, "ab") && !reports(LOCK_MUTEX, "bc") && !reports(LOCK_MUTEX, "cd") &&
+		   !reports(LOCK_MUTEX, "ad") && !reports(LOCK_MUTEX, "abcd"),
+	   "a chain and its short cuts are an order");
+	ok(reports(LOCK_MUTEX, "da"), "the end of a chain before its beginning is reported");
+	forget();
+	must(!reports(LOCK_MUTEX, "ab") && !reports(LOCK_MUTEX, "bc") &&
+	     !reports(LOCK_MUTEX, "ef"));
+	ok(reports(LOCK_MUTEX, "ca") && stacks_printed == 2,
+	   "a circle of three is reported with the stacks of its other two edges");
+}
+
+static void test_classes(void)
+{
+	forget();
+	ok(reports(LOCK_MUTEX, "aa"), "two locks of one class are reported");
+	forget();
+	lock_wanted(ordered[0], LOCK_MUTEX);
+	lock_taken(&object[0], ordered[0], LOCK_MUTEX);
+	lock_wanted(ordered[0], LOCK_MUTEX);
+	lock_taken(&object[1], ordered[0], LOCK_MUTEX);
+	ok(task.mutexes.nr == 2, "but for a class that says how it is ordered");
+	forget();
+	take(0, LOCK_MUTEX);
+	take(0, LOCK_SPIN);
+	ok(nr_edges == 1, "a mutex and a spinlock of one name are two classes");
+}
+
+static void test_kinds(void)
+{
+	forget();
+	must(!reports(LOCK_MUTEX, "a"));
+	take(1, LOCK_SPIN);
+	ok(reports(LOCK_MUTEX, "a") && strstr(report_text, "mutex a is wanted under spinlock b"),
+	   "a mutex under a spinlock is reported");
+	forget();
+	lock_taken(&object[1], names[1], LOCK_SPIN);
+	take(0, LOCK_SPIN);
+	give(1, LOCK_SPIN);
+	give(0, LOCK_SPIN);
+	ok(has_edge(class_of(names[1], LOCK_SPIN), class_of(names[0], LOCK_SPIN)) &&
+		   spinlocks_of[0].nr == 0,
+	   "what was taken without waiting counts as held");
+}
+
+int main(void)
+{
+	test_pairs();
+	test_circles();
+	test_classes();
+	test_kinds();
+	return tap_done();
+}
