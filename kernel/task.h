@@ -18,6 +18,7 @@
 #include "lib/list.h"
 #include "kernel/atomic.h"
 #include "kernel/cpu.h"
+#include "kernel/lockorder.h"
 #include "kernel/mutex.h"
 #include "kernel/spinlock.h"
 #include "kernel/task_state.h"
