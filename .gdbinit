@@ -1,8 +1,10 @@
-# gdb in this folder: symbols of the kernel; `sluice PORT` attaches to a waiting tools/guest --gdb.
+# gdb in this folder: symbols of the kernel; `sluice PORT` attaches to a waiting tools/guest --gdb;
+# pipe, page, task and bt-all come from tools/gdb.
 set pagination off
 set print pretty on
 set disassembly-flavor intel
 file build/sluice.elf
+source tools/gdb/sluice.py
 
 define sluice
 	target remote :$arg0

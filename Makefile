@@ -22,7 +22,7 @@ Q       := $(if $(V),,@)
 say      = $(if $(V),@:,@printf '  %-6s %s\n' "$(1)" "$(2)")
 
 .PHONY: all kernel user root oracle debug run test bench iso help clean distclean compile_commands.json
-all: $(if $(wildcard linker.ld),kernel) user root
+all: $(if $(wildcard linker.ld),kernel) user root docs/syscalls.md
 
 help:
 	@echo 'make            the kernel, the guest programs and the root image'
@@ -114,6 +114,10 @@ debug:
 	$(Q)$(MAKE) DEBUG=1 kernel
 
 -include $(KOBJ:.o=.d)
+
+docs/syscalls.md: kernel/syscall_list.h tools/syscalls
+	$(call say,DOCS,$@)
+	$(Q)tools/syscalls
 
 # --- guest programs: each source file is one static program against musl ---
 
