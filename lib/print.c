@@ -14,10 +14,10 @@ struct output {
 };
 
 struct conversion {
-	bool left, zero, plus, space, alternate;
+	bool left, zero;
 	int width;
 	int precision; /* -1: none given */
-	int length;    /* -2 hh, -1 h, 0, 1 l, 2 ll, 3 z */
+	size_t size;   /* of the argument */
 	char letter;
 };
 
@@ -55,49 +55,25 @@ static void put_text(struct output *out, const struct conversion *c, const char 
 }
 
 /* The digits of value, last one at end[-1]; returns the first. */
-static char *digits_of(uint64_t value, unsigned int base, bool upper, char *end)
+static char *digits_of(uint64_t value, unsigned int base, char *end)
 {
-	const char *digits = upper ? "0123456789ABCDEF" : "0123456789abcdef";
-
 	while (value != 0) {
 		uint32_t digit;
 
 		value = div_u64(value, base, &digit);
-		*--end = digits[digit];
+		*--end = "0123456789abcdef"[digit];
 	}
 	return end;
 }
 
-static const char *sign_of(const struct conversion *c, bool negative, bool is_signed)
-{
-	if (negative)
-		return "-";
-	if (is_signed && c->plus)
-		return "+";
-	return is_signed && c->space ? " " : "";
-}
-
 static void put_number(struct output *out, const struct conversion *c, uint64_t value,
-		       const char *sign)
+		       unsigned int base, const char *prefix)
 {
-	unsigned int base = 10;
 	char buf[MAX_DIGITS];
-	char *start;
-	int digits, zeros, padding;
-	const char *prefix = sign;
+	char *start = digits_of(value, base, buf + MAX_DIGITS);
+	int digits = buf + MAX_DIGITS - start, zeros, padding;
 
-	if (c->letter == 'x' || c->letter == 'X' || c->letter == 'p')
-		base = 16;
-	else if (c->letter == 'o')
-		base = 8;
-	start = digits_of(value, base, c->letter == 'X', buf + MAX_DIGITS);
-	digits = buf + MAX_DIGITS - start;
-
-	if (c->letter == 'p' || (c->alternate && base == 16 && value != 0))
-		prefix = c->letter == 'X' ? "0X" : "0x";
 	zeros = MAX(0, (c->precision < 0 ? 1 : c->precision) - digits);
-	if (c->alternate && base == 8 && zeros == 0 && (value != 0 || c->precision == 0))
-		zeros = 1;
 	padding = c->width - (int)strlen(prefix) - zeros - digits;
 	if (c->zero && !c->left && c->precision < 0) {
 		zeros += MAX(0, padding);
@@ -128,35 +104,15 @@ static int parse_count(const char **format, va_list *args)
 	return count;
 }
 
-static bool parse_flag(struct conversion *c, char flag)
-{
-	switch (flag) {
-	case '-':
-		c->left = true;
-		return true;
-	case '0':
-		c->zero = true;
-		return true;
-	case '+':
-		c->plus = true;
-		return true;
-	case ' ':
-		c->space = true;
-		return true;
-	case '#':
-		c->alternate = true;
-		return true;
-	}
-	return false;
-}
-
 /* What stands behind a `%`; *format is moved behind it. */
 static struct conversion parse_conversion(const char **format, va_list *args)
 {
-	struct conversion c = { .precision = -1 };
+	struct conversion c = { .precision = -1, .size = sizeof(int) };
 
-	while (parse_flag(&c, **format))
-		++*format;
+	for (; **format == '-' || **format == '0'; ++*format) {
+		c.left = c.left || **format == '-';
+		c.zero = c.zero || **format == '0';
+	}
 	c.width = parse_count(format, args);
 	if (c.width < 0) {
 		c.left = true;
@@ -166,50 +122,18 @@ static struct conversion parse_conversion(const char **format, va_list *args)
 		++*format;
 		c.precision = parse_count(format, args);
 	}
-	for (; **format == 'h' || **format == 'l' || **format == 'z'; ++*format) {
-		if (**format == 'z')
-			c.length = 3;
-		else
-			c.length += **format == 'l' ? 1 : -1;
+	if (**format == 'l' || **format == 'z') {
+		c.size = sizeof(long);
+		++*format;
+	}
+	if (**format == 'l') {
+		c.size = sizeof(long long);
+		++*format;
 	}
 	c.letter = **format;
 	if (c.letter != '\0')
 		++*format;
 	return c;
-}
-
-static int64_t signed_argument(const struct conversion *c, va_list *args)
-{
-	switch (c->length) {
-	case -2:
-		return (signed char)va_arg(*args, int);
-	case -1:
-		return (short)va_arg(*args, int);
-	case 1:
-		return va_arg(*args, long);
-	case 2:
-		return va_arg(*args, long long);
-	case 3:
-		return va_arg(*args, ssize_t);
-	}
-	return va_arg(*args, int);
-}
-
-static uint64_t unsigned_argument(const struct conversion *c, va_list *args)
-{
-	switch (c->length) {
-	case -2:
-		return (unsigned char)va_arg(*args, int);
-	case -1:
-		return (unsigned short)va_arg(*args, int);
-	case 1:
-		return va_arg(*args, unsigned long);
-	case 2:
-		return va_arg(*args, unsigned long long);
-	case 3:
-		return va_arg(*args, size_t);
-	}
-	return va_arg(*args, unsigned int);
 }
 
 static void put_string(struct output *out, const struct conversion *c, const char *s)
@@ -222,26 +146,33 @@ static void put_string(struct output *out, const struct conversion *c, const cha
 /* False: the letter means nothing. */
 static bool put_conversion(struct output *out, struct conversion *c, va_list *args)
 {
-	int64_t value;
+	uint64_t value = 0;
 	char character;
 
+	if (c->letter != '\0' && strchr("duxo", c->letter))
+		value = c->size == 8 ? va_arg(*args, uint64_t) : va_arg(*args, unsigned int);
 	switch (c->letter) {
 	case 'd':
-	case 'i':
-		value = signed_argument(c, args);
-		put_number(out, c, value < 0 ? -(uint64_t)value : (uint64_t)value,
-			   sign_of(c, value < 0, true));
+		if (c->size < 8)
+			value = (int32_t)value;
+		if ((int64_t)value < 0)
+			put_number(out, c, -value, 10, "-");
+		else
+			put_number(out, c, value, 10, "");
 		return true;
 	case 'u':
+		put_number(out, c, value, 10, "");
+		return true;
 	case 'x':
-	case 'X':
+		put_number(out, c, value, 16, "");
+		return true;
 	case 'o':
-		put_number(out, c, unsigned_argument(c, args), "");
+		put_number(out, c, value, 8, "");
 		return true;
 	case 'p':
 		if (c->precision < 0)
 			c->precision = 8;
-		put_number(out, c, (uintptr_t)va_arg(*args, void *), "");
+		put_number(out, c, (uintptr_t)va_arg(*args, void *), 16, "0x");
 		return true;
 	case 'c':
 		character = va_arg(*args, int);

@@ -1,6 +1,6 @@
 /*
- * Formatting into buffers: %d %i %u %x %X %o %c %s %p %% with flags 0 - + # space, width,
- * precision, `*`, and lengths hh h l ll z. Nothing else; an unknown conversion is printed as it
+ * Formatting into buffers: %d %u %x %o %c %s %p %% with flags 0 and -, width, precision, `*`, and
+ * lengths l ll z (a pointer's size, as l). Nothing else; an unknown conversion is printed as it
  * stands.
  */
 #ifndef LIB_PRINT_H

@@ -20,30 +20,17 @@ static void replace_child(struct rb_root *root, struct rb_node *parent, struct r
 		parent->right = new;
 }
 
-/* The right child takes the node's place, the node becomes its left child. */
-static void rotate_left(struct rb_root *root, struct rb_node *node)
+/* The child opposite of `side` takes the node's place, the node becomes its child on that side. */
+static void rotate(struct rb_root *root, struct rb_node *node, bool side)
 {
-	struct rb_node *child = node->right;
+	struct rb_node *child = node->child[!side];
 
-	node->right = child->left;
-	if (child->left)
-		child->left->parent = node;
+	node->child[!side] = child->child[side];
+	if (child->child[side])
+		child->child[side]->parent = node;
 	child->parent = node->parent;
 	replace_child(root, node->parent, node, child);
-	child->left = node;
-	node->parent = child;
-}
-
-static void rotate_right(struct rb_root *root, struct rb_node *node)
-{
-	struct rb_node *child = node->left;
-
-	node->left = child->right;
-	if (child->right)
-		child->right->parent = node;
-	child->parent = node->parent;
-	replace_child(root, node->parent, node, child);
-	child->right = node;
+	child->child[side] = node;
 	node->parent = child;
 }
 
@@ -57,20 +44,13 @@ static void insert_rotate(struct rb_root *root, struct rb_node *node)
 {
 	struct rb_node *parent = node->parent;
 	struct rb_node *grandparent = parent->parent;
+	bool side = parent == grandparent->right;
 
-	if (parent == grandparent->left) {
-		if (node == parent->right) {
-			rotate_left(root, parent);
-			parent = node;
-		}
-		rotate_right(root, grandparent);
-	} else {
-		if (node == parent->left) {
-			rotate_right(root, parent);
-			parent = node;
-		}
-		rotate_left(root, grandparent);
+	if (node == parent->child[!side]) {
+		rotate(root, parent, side);
+		parent = node;
 	}
+	rotate(root, grandparent, !side);
 	parent->red = false;
 	grandparent->red = true;
 }
@@ -100,68 +80,40 @@ void rb_insert(struct rb_root *root, struct rb_node *node, struct rb_node *paren
 }
 
 /*
- * The ways through `parent` on the side of `node` have one black node too few. node is black, and
+ * The ways through `parent` on `side`, where the node hangs, have one black node too few. The node is black, and
  * so its sibling exists. Returns the node where the loss is to be repaired next; the root: done.
  */
-static struct rb_node *erase_fix_left(struct rb_root *root, struct rb_node *parent)
+static struct rb_node *erase_fix_at(struct rb_root *root, struct rb_node *parent, bool side)
 {
-	struct rb_node *sibling = parent->right;
+	struct rb_node *sibling = parent->child[!side];
 
 	if (sibling->red) {
 		sibling->red = false;
 		parent->red = true;
-		rotate_left(root, parent);
-		sibling = parent->right;
+		rotate(root, parent, side);
+		sibling = parent->child[!side];
 	}
 	if (!is_red(sibling->left) && !is_red(sibling->right)) {
 		sibling->red = true;
 		return parent;
 	}
-	if (!is_red(sibling->right)) {
-		sibling->left->red = false;
+	if (!is_red(sibling->child[!side])) {
+		sibling->child[side]->red = false;
 		sibling->red = true;
-		rotate_right(root, sibling);
-		sibling = parent->right;
+		rotate(root, sibling, !side);
+		sibling = parent->child[!side];
 	}
 	sibling->red = parent->red;
 	parent->red = false;
-	sibling->right->red = false;
-	rotate_left(root, parent);
-	return root->node;
-}
-
-static struct rb_node *erase_fix_right(struct rb_root *root, struct rb_node *parent)
-{
-	struct rb_node *sibling = parent->left;
-
-	if (sibling->red) {
-		sibling->red = false;
-		parent->red = true;
-		rotate_right(root, parent);
-		sibling = parent->left;
-	}
-	if (!is_red(sibling->left) && !is_red(sibling->right)) {
-		sibling->red = true;
-		return parent;
-	}
-	if (!is_red(sibling->left)) {
-		sibling->right->red = false;
-		sibling->red = true;
-		rotate_left(root, sibling);
-		sibling = parent->left;
-	}
-	sibling->red = parent->red;
-	parent->red = false;
-	sibling->left->red = false;
-	rotate_right(root, parent);
+	sibling->child[!side]->red = false;
+	rotate(root, parent, side);
 	return root->node;
 }
 
 static void erase_fix(struct rb_root *root, struct rb_node *node, struct rb_node *parent)
 {
 	while (node != root->node && !is_red(node)) {
-		node = node == parent->left ? erase_fix_left(root, parent)
-					    : erase_fix_right(root, parent);
+		node = erase_fix_at(root, parent, node != parent->left);
 		parent = node->parent;
 	}
 	if (node)
@@ -205,44 +157,38 @@ void rb_erase(struct rb_root *root, struct rb_node *node)
 		erase_fix(root, child, parent);
 }
 
+static struct rb_node *outermost(struct rb_node *node, bool side)
+{
+	while (node && node->child[side])
+		node = node->child[side];
+	return node;
+}
+
+static struct rb_node *neighbour(const struct rb_node *node, bool side)
+{
+	if (node->child[side])
+		return outermost(node->child[side], !side);
+	while (node->parent && node == node->parent->child[side])
+		node = node->parent;
+	return node->parent;
+}
+
 struct rb_node *rb_first(const struct rb_root *root)
 {
-	struct rb_node *node = root->node;
-
-	while (node && node->left)
-		node = node->left;
-	return node;
+	return outermost(root->node, false);
 }
 
 struct rb_node *rb_last(const struct rb_root *root)
 {
-	struct rb_node *node = root->node;
-
-	while (node && node->right)
-		node = node->right;
-	return node;
+	return outermost(root->node, true);
 }
 
 struct rb_node *rb_next(const struct rb_node *node)
 {
-	if (node->right) {
-		const struct rb_root subtree = { node->right };
-
-		return rb_first(&subtree);
-	}
-	while (node->parent && node == node->parent->right)
-		node = node->parent;
-	return node->parent;
+	return neighbour(node, true);
 }
 
 struct rb_node *rb_prev(const struct rb_node *node)
 {
-	if (node->left) {
-		const struct rb_root subtree = { node->left };
-
-		return rb_last(&subtree);
-	}
-	while (node->parent && node == node->parent->left)
-		node = node->parent;
-	return node->parent;
+	return neighbour(node, false);
 }

@@ -11,7 +11,13 @@
 #include "lib/types.h"
 
 struct rb_node {
-	struct rb_node *parent, *left, *right;
+	struct rb_node *parent;
+	union {
+		struct {
+			struct rb_node *left, *right;
+		};
+		struct rb_node *child[2]; /* the same, by side */
+	};
 	bool red;
 };
 struct rb_root {

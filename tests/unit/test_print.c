@@ -51,7 +51,7 @@ static void random_format(char *format, const char *length, char letter)
 	char *at = format;
 
 	*at++ = '%';
-	for (const char *flag = "-0+ #"; *flag; flag++) {
+	for (const char *flag = "-0"; *flag; flag++) {
 		if (random_u32() % 4 == 0)
 			*at++ = *flag;
 	}
@@ -64,16 +64,16 @@ static void random_format(char *format, const char *length, char letter)
 
 static void test_numbers(void)
 {
-	static const char *const lengths[] = { "hh", "h", "", "l", "ll", "z" };
+	static const char *const lengths[] = { "", "l", "ll", "z" };
 
 	for (int round = 0; round < 300000; round++) {
-		char letter = "diuxXo"[random_u32() % 6];
-		unsigned int length = random_u32() % 6;
+		char letter = "duxo"[random_u32() % 4];
+		unsigned int length = random_u32() % 4;
 		uint64_t value = random_number();
 		char format[40];
 
 		random_format(format, lengths[length], letter);
-		if (length < 3)
+		if (length == 0)
 			same(format, (unsigned int)value);
 		else
 			same(format, value);
