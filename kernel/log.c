@@ -90,17 +90,6 @@ void log_add_sink(struct log_sink *sink)
 	spin_unlock_irqrestore(&log_lock, flags);
 }
 
-size_t log_copy(char *buf, size_t size)
-{
-	unsigned int flags = spin_lock_irqsave(&log_lock);
-	size_t len = MIN(MIN(ring_head, RING_SIZE), size);
-
-	for (size_t i = 0; i < len; i++)
-		buf[i] = ring[(ring_head - len + i) % RING_SIZE];
-	spin_unlock_irqrestore(&log_lock, flags);
-	return len;
-}
-
 size_t log_read(unsigned int *position, char *buf, size_t size)
 {
 	unsigned int flags = spin_lock_irqsave(&log_lock);

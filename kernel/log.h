@@ -28,9 +28,6 @@ struct log_sink {
 /* Adds a sink, which first gets what the log holds so far. */
 void log_add_sink(struct log_sink *sink);
 
-/* Copy the newest `size` bytes of the ring at most into buf; returns their number. Never sleeps. */
-size_t log_copy(char *buf, size_t size);
-
 /*
  * Copy what was logged from *position on (counted in bytes ever logged), as much as fits, and
  * advance it; what the ring has lost by then is skipped. Returns the number of bytes. Never sleeps.
