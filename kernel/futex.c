@@ -142,31 +142,30 @@ static long futex_wait(unsigned long address, bool private, uint32_t value, uint
 
 /* ---- waking ---- */
 
-/* Wake up to nr waiters of `key`, then hang up to nr_move others over to *to. */
+/* Wake up to nr waiters of `key`, then hang up to nr_move others over to *to: how many in all. */
 static long wake(const struct futex_key *key, int nr, uint32_t bits, int nr_move,
 		 const struct futex_key *to)
 {
 	struct futex_waiter *waiter, *next;
-	int woken = 0;
+	int done = 0;
 
 	spin_lock(&futex_lock);
 	list_for_each_safe(waiter, next, &waiters, link) {
 		if (waiter->key.space != key->space || waiter->key.at != key->at ||
 		    !(waiter->bits & bits))
 			continue;
-		if (woken < nr) {
+		if (done - nr >= nr_move)
+			break;
+		if (done++ < nr) {
 			list_del(&waiter->link);
 			waiter->woken = true;
 			task_wake(waiter->task);
-			woken++;
-		} else if (nr_move-- > 0) {
-			waiter->key = *to;
 		} else {
-			break;
+			waiter->key = *to;
 		}
 	}
 	spin_unlock(&futex_lock);
-	return woken;
+	return done;
 }
 
 static long futex_wake(unsigned long address, bool private, int nr, uint32_t bits)

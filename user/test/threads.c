@@ -451,7 +451,7 @@ TEST(futex_bits, 20,
 		pthread_create(&threads[i], NULL, futex_waiter, (void *)(1 << i));
 	sleep_ms(300);
 	CHECK(syscall(SYS_futex, &futex_word, FUTEX_WAKE_BITSET | 128, 99, NULL, NULL, 2) == 1);
-	CHECK(syscall(SYS_futex, &futex_word, FUTEX_REQUEUE | 128, 0, 9, &other, 0) == 0);
+	CHECK(syscall(SYS_futex, &futex_word, FUTEX_REQUEUE | 128, 0, 9, &other, 0) == 2);
 	CHECK(syscall(SYS_futex, &futex_word, FUTEX_WAKE | 128, 9, NULL, NULL, 0) == 0);
 	CHECK(syscall(SYS_futex, &other, FUTEX_WAKE | 128, 9, NULL, NULL, 0) == 2);
 	for (int i = 0; i < 3; i++)
