@@ -56,21 +56,21 @@ static const struct rsdp *find_rsdp(uint32_t start, uint32_t end)
 	return NULL;
 }
 
-/* Map a whole table; unmapped by iounmap(). NULL: damaged. */
+/* Map a whole table; unmapped by vfree(). NULL: damaged. */
 static struct table *map_table(uint32_t phys)
 {
 	struct table *table = ioremap(phys, sizeof(struct table));
 	uint32_t length = table ? table->length : 0;
 
 	if (table)
-		iounmap(table);
+		vfree(table);
 	if (length < sizeof(struct table) || length > TABLE_MAX)
 		return NULL;
 	table = ioremap(phys, length);
 	if (table && checksum_ok(table, length))
 		return table;
 	if (table)
-		iounmap(table);
+		vfree(table);
 	return NULL;
 }
 
@@ -139,7 +139,7 @@ static void read_fadt(const struct table *fadt)
 		return;
 	}
 	read_sleep_type(dsdt);
-	iounmap(dsdt);
+	vfree(dsdt);
 }
 
 void acpi_init(void)
@@ -165,7 +165,7 @@ void acpi_init(void)
 			read_madt(table);
 		else if (memcmp(table->signature, "FACP", 4) == 0)
 			read_fadt(table);
-		iounmap(table);
+		vfree(table);
 	}
-	iounmap(rsdt);
+	vfree(rsdt);
 }

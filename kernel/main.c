@@ -90,8 +90,6 @@ void kmain(uint32_t magic, uint32_t info)
 	segments_set_fault_cr3(kernel_cr3);
 	page_init();
 	slab_init();
-	vmalloc_init();
-	kmap_init();
 	task_init();
 	acpi_init();
 	interrupts_init();

@@ -6,8 +6,8 @@
  *    set, so what it showed before does not matter, and giving it back costs nothing.
  * 2. A task with such mappings stays on its CPU; kmap_switch_in() puts them back when it runs
  *    again.
- * 3. kmap: a pool of entries, found by their page. An unused entry keeps its page mapped, until the
- *    pool is exhausted: then all unused ones are flushed on all CPUs at once. pool_lock guards it.
+ * 3. kmap: a pool of entries, found by their page. One without users shows its page until it is
+ *    needed for another, which all CPUs are told then. pool_lock guards it.
  */
 #include "mm/kmap.h"
 #include "kernel/spinlock.h"
@@ -18,22 +18,14 @@
 #define IRQ_SLOTS   4u
 #define LOCAL_SLOTS (KMAP_LOCAL_MAX + IRQ_SLOTS)
 #define LOCAL_END   (KMAP_LOCAL_START + MAX_CPUS * LOCAL_SLOTS * PAGE_SIZE)
-#define POOL_END    (KMAP_POOL_START + KMAP_POOL_PAGES * PAGE_SIZE)
-#define BUCKETS	    256u
-#define NONE	    0xffffu
 
 static unsigned int irq_slots_used[MAX_CPUS];
 
-struct pool_entry {
-	struct page *page; /* NULL: never used, or flushed */
-	unsigned int users;
-	uint16_t next; /* in its bucket, or on the list of free ones */
-};
-
 static spinlock_t pool_lock = SPINLOCK_INIT("kmap pool");
-static struct pool_entry pool[KMAP_POOL_PAGES]; /* pool_lock, these and the next two */
-static uint16_t buckets[BUCKETS];
-static uint16_t first_free;
+static struct {
+	struct page *page; /* that it shows, or showed last */
+	unsigned int users;
+} pool[KMAP_POOL_PAGES]; /* pool_lock */
 static struct wait_queue pool_wait = WAIT_QUEUE_INIT(pool_wait);
 
 /* ---- kmap_local ---- */
@@ -109,85 +101,46 @@ void kmap_switch_in(struct task *task)
 
 /* ---- kmap ---- */
 
-static unsigned int bucket_of(const struct page *page)
+/* The entry that shows the page, or else an unused one; KMAP_POOL_PAGES: none. */
+static unsigned int find_entry(const struct page *page)
 {
-	return page_frame(page) % BUCKETS;
-}
-
-static uint16_t *find_link(const struct page *page)
-{
-	uint16_t *link = &buckets[bucket_of(page)];
-
-	while (*link != NONE && pool[*link].page != page)
-		link = &pool[*link].next;
-	return link;
-}
-
-static uintptr_t pool_address(unsigned int i)
-{
-	return KMAP_POOL_START + i * PAGE_SIZE;
-}
-
-/* Take all unused entries out of the buckets, and forget on all CPUs what they showed. */
-static void pool_flush(void)
-{
-	for (unsigned int b = 0; b < BUCKETS; b++) {
-		uint16_t *link = &buckets[b];
-
-		while (*link != NONE) {
-			unsigned int i = *link;
-
-			if (pool[i].users) {
-				link = &pool[i].next;
-				continue;
-			}
-			*link = pool[i].next;
-			pool[i].page = NULL;
-			pool[i].next = first_free;
-			first_free = i;
-			pte_set(kernel_pte(pool_address(i)), 0);
-		}
-	}
-	tlb_flush_kernel(KMAP_POOL_START, POOL_END);
-}
-
-/* The entry for page with one more user; NONE: the pool is full. */
-static unsigned int pool_take(struct page *page)
-{
-	uint16_t *link = find_link(page);
-	unsigned int i = *link;
+	unsigned int found = KMAP_POOL_PAGES;
 
 	lockdep_held(&pool_lock);
-	if (i == NONE) {
-		if (first_free == NONE)
-			pool_flush();
-		i = first_free;
-		if (i == NONE)
-			return NONE;
-		first_free = pool[i].next;
-		pool[i].page = page;
-		pool[i].next = buckets[bucket_of(page)];
-		buckets[bucket_of(page)] = i;
-		pte_set(kernel_pte(pool_address(i)),
-			pte_make(page_phys(page), PTE_PRESENT | PTE_WRITE | pte_nx));
+	for (unsigned int i = 0; i < KMAP_POOL_PAGES; i++) {
+		if (pool[i].page == page)
+			return i;
+		if (!pool[i].users)
+			found = i;
 	}
-	pool[i].users++;
-	return i;
+	return found;
 }
 
-static unsigned int pool_try(struct page *page)
+/* One more user for the page's entry: its address; NULL: all are in use. */
+static void *pool_take(struct page *page)
 {
+	uintptr_t va = 0;
 	unsigned int i;
 
 	spin_lock(&pool_lock);
-	i = pool_take(page);
+	i = find_entry(page);
+	if (i < KMAP_POOL_PAGES) {
+		va = KMAP_POOL_START + i * PAGE_SIZE;
+		pool[i].users++;
+	}
+	if (va && pool[i].page != page) {
+		pool[i].page = page;
+		pte_set(kernel_pte(va),
+			pte_make(page_phys(page), PTE_PRESENT | PTE_WRITE | pte_nx));
+		tlb_flush_kernel(va, va + PAGE_SIZE);
+	}
 	spin_unlock(&pool_lock);
-	return i;
+	return (void *)va;
 }
 
 void *kmap(struct page *page)
 {
-	unsigned int i;
+	void *address;
 
 	/* A fake page may go while the pool still shows it: kmap_local is for those. */
 	assert(!(page->flags & PG_DEVICE));
@@ -197,8 +150,8 @@ void *kmap(struct page *page)
 	 * kunmap() makes an entry unused under pool_lock before it wakes, and the condition takes
 	 * pool_lock after the sleeper is on the queue: one of the two sees the other.
 	 */
-	wait_event(&pool_wait, (i = pool_try(page)) != NONE);
-	return (void *)pool_address(i);
+	wait_event(&pool_wait, (address = pool_take(page)) != NULL);
+	return address;
 }
 
 void kunmap(struct page *page)
@@ -208,20 +161,11 @@ void kunmap(struct page *page)
 	if (!(page->flags & PG_HIGH))
 		return;
 	spin_lock(&pool_lock);
-	i = *find_link(page);
-	if (i == NONE || !pool[i].users)
-		panic("kunmap: page %x is not mapped", page_frame(page));
+	i = find_entry(page);
+	assert(i < KMAP_POOL_PAGES && pool[i].page == page && pool[i].users > 0);
 	pool[i].users--;
 	spin_unlock(&pool_lock);
 	wake_all(&pool_wait);
-}
-
-void kmap_init(void)
-{
-	memset(buckets, 0xff, sizeof(buckets));
-	for (unsigned int i = 0; i < KMAP_POOL_PAGES; i++)
-		pool[i].next = i + 1 < KMAP_POOL_PAGES ? i + 1 : NONE;
-	first_free = 0;
 }
 
 /* ---- helpers ---- */

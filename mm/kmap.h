@@ -31,8 +31,7 @@ static inline void kunmap_local(const void *address)
 		kunmap_local_slow((void *)address);
 }
 
-/* The shared pool; called once at boot. kmap_local works from pgtable_init() on. */
-void kmap_init(void);
+/* The shared pool. Both kinds work from pgtable_init() on. */
 void *kmap(struct page *page);
 void kunmap(struct page *page);
 

@@ -17,7 +17,6 @@
 #define PROT_WRITE	    2u
 #define PROT_EXEC	    4u
 #define PROT_ALL	    7u
-#define PROT_GROWSDOWN	    0x01000000u
 
 #define MAP_SHARED	    0x01u
 #define MAP_PRIVATE	    0x02u
@@ -25,7 +24,6 @@
 #define MAP_TYPE	    0x0fu
 #define MAP_FIXED	    0x10u
 #define MAP_ANONYMOUS	    0x20u
-#define MAP_GROWSDOWN	    0x100u
 #define MAP_DENYWRITE	    0x800u
 #define MAP_EXECUTABLE	    0x1000u
 #define MAP_LOCKED	    0x2000u
@@ -37,26 +35,14 @@
 #define MAP_HUGETLB	    0x40000u
 #define MAP_HUGE_SIZE	    0xfc000000u /* log2 of a huge page's size, or 0 */
 #define MAP_HUGE_2MB	    (21u << 26)
-#define MAP_KNOWN                                                                                \
-	(MAP_TYPE | MAP_FIXED | MAP_ANONYMOUS | MAP_GROWSDOWN | MAP_DENYWRITE | MAP_EXECUTABLE | \
-	 MAP_LOCKED | MAP_NORESERVE | MAP_POPULATE | MAP_NONBLOCK | MAP_STACK |                  \
-	 MAP_FIXED_NOREPLACE | MAP_HUGETLB)
+#define MAP_KNOWN                                                                             \
+	(MAP_TYPE | MAP_FIXED | MAP_ANONYMOUS | MAP_DENYWRITE | MAP_EXECUTABLE | MAP_LOCKED | \
+	 MAP_NORESERVE | MAP_POPULATE | MAP_NONBLOCK | MAP_STACK | MAP_FIXED_NOREPLACE |      \
+	 MAP_HUGETLB)
 
-#define MREMAP_MAYMOVE	1u
-#define MREMAP_FIXED	2u
-
-#define MADV_NORMAL	0
-#define MADV_RANDOM	1
-#define MADV_SEQUENTIAL 2
-#define MADV_WILLNEED	3
-#define MADV_DONTNEED	4
-#define MADV_FREE	8
-
-#define MS_ASYNC	1u
-#define MS_INVALIDATE	2u
-#define MS_SYNC		4u
-
-#define WILLNEED_RUN	64u /* pages whose reads are started at once */
+#define MADV_NORMAL   0
+#define MADV_WILLNEED 3
+#define MADV_DONTNEED 4
 
 static bool range_free(struct mm *mm, uintptr_t start, size_t len)
 {
@@ -84,11 +70,6 @@ static long vma_flags_for(unsigned int prot, unsigned int flags, struct file *fi
 
 	if ((flags & MAP_TYPE) != MAP_PRIVATE)
 		vma_flags |= VMA_SHARED;
-	if (flags & MAP_GROWSDOWN) {
-		if (file || vma_flags & VMA_SHARED)
-			return refuse(EINVAL, "only private anonymous memory grows down");
-		vma_flags |= VMA_STACK;
-	}
 	if (flags & MAP_HUGETLB)
 		vma_flags |= VMA_HUGE;
 	if (!file)
@@ -111,7 +92,7 @@ static long check_flags(unsigned int prot, unsigned int flags)
 	if (flags & MAP_HUGETLB) {
 		if ((flags & MAP_HUGE_SIZE) == MAP_HUGE_2MB)
 			flags &= ~MAP_HUGE_SIZE;
-		if (type != MAP_PRIVATE || !(flags & MAP_ANONYMOUS) || flags & MAP_GROWSDOWN)
+		if (type != MAP_PRIVATE || !(flags & MAP_ANONYMOUS))
 			return refuse(EINVAL, "huge pages are for private anonymous memory");
 	}
 	if (flags & ~MAP_KNOWN)
@@ -244,18 +225,6 @@ long sys_mmap2(uintptr_t hint, size_t len, unsigned int prot, unsigned int flags
 	return result;
 }
 
-/* The old call: its six arguments are in memory, and the offset is in bytes. */
-long sys_mmap(const void __user *arguments)
-{
-	uint32_t a[6];
-
-	if (copy_from_user(a, arguments, sizeof(a)) < 0)
-		return -EFAULT;
-	if (a[5] % PAGE_SIZE)
-		return refuse(EINVAL, "the offset is not a multiple of the page size");
-	return sys_mmap2(a[0], a[1], a[2], a[3], a[4], a[5] / PAGE_SIZE);
-}
-
 /* ---- munmap, mprotect, brk ---- */
 
 long sys_munmap(uintptr_t start, size_t len)
@@ -314,11 +283,9 @@ static int protect(struct mm *mm, uintptr_t start, uintptr_t end, unsigned int p
 long sys_mprotect(uintptr_t start, size_t len, unsigned int prot)
 {
 	struct mm *mm = current->mm;
-	struct vma *vma;
-	uintptr_t end;
-	int error = 0;
+	int error;
 
-	if (prot & ~(PROT_ALL | PROT_GROWSDOWN))
+	if (prot & ~PROT_ALL)
 		return refuse(EINVAL, "a protection bit that is not supported");
 	if (start % PAGE_SIZE)
 		return refuse(EINVAL, "the address is not a page's");
@@ -326,18 +293,9 @@ long sys_mprotect(uintptr_t start, size_t len, unsigned int prot)
 		return 0;
 	if (start > USER_END || len > USER_END - start)
 		return -ENOMEM;
-	end = start + PAGE_ALIGN(len);
 	if (mutex_lock_killable(&mm->lock) < 0)
 		return -ERESTARTSYS;
-	if (prot & PROT_GROWSDOWN) {
-		vma = mm_find(mm, start);
-		if (vma && vma->flags & VMA_STACK)
-			start = vma->start;
-		else
-			error = vma ? -EINVAL : -ENOMEM;
-	}
-	if (!error)
-		error = protect(mm, start, end, prot & PROT_ALL);
+	error = protect(mm, start, start + PAGE_ALIGN(len), prot);
 	mutex_unlock(&mm->lock);
 	return error;
 }
@@ -375,155 +333,27 @@ long sys_brk(uintptr_t to)
 	return result;
 }
 
-/* ---- mremap ---- */
-
-struct remap {
-	uintptr_t start;
-	size_t len, new_len;
-	unsigned int flags;
-	uintptr_t target; /* MREMAP_FIXED */
-};
-
-static long remap_elsewhere(struct mm *mm, const struct remap *r, struct list *dead)
-{
-	uintptr_t to = r->target;
-	int error = 0;
-
-	if (!mm_may_grow(mm, r->new_len) || hopeless(r->new_len))
-		return -ENOMEM;
-	if (r->flags & MREMAP_FIXED)
-		error = mm_unmap_locked(mm, to, r->new_len, dead);
-	else
-		to = mm_find_gap(mm, r->new_len);
-	if (!error && !to)
-		error = -ENOMEM;
-	if (!error)
-		error = mm_move_vma(mm, r->start, r->len, to, r->new_len, dead);
-	return error ? error : (long)to;
-}
-
-static long remap(struct mm *mm, const struct remap *r, struct list *dead)
-{
-	struct vma *vma = mm_find(mm, r->start);
-	int error;
-
-	if (!vma || r->len > vma->end - r->start)
-		return refuse(EFAULT, "the old range is not one mapping");
-	if (vma->flags & VMA_HUGE)
-		return refuse(EINVAL, "huge pages stay where they are");
-	if (vma->flags & VMA_DEVICE && r->new_len > r->len)
-		return refuse(EINVAL, "device memory does not grow");
-	if (r->flags & MREMAP_FIXED)
-		return remap_elsewhere(mm, r, dead);
-	if (r->new_len <= r->len) {
-		if (r->new_len == r->len)
-			return r->start;
-		error = mm_unmap_locked(mm, r->start + r->new_len, r->len - r->new_len, dead);
-		return error ? error : (long)r->start;
-	}
-	if (r->start + r->len == vma->end && r->new_len <= USER_END - r->start &&
-	    range_free(mm, vma->end, r->new_len - r->len) && mm_may_grow(mm, r->new_len - r->len)) {
-		vma_resize(vma, vma->start, r->start + r->new_len);
-		mm_merge(mm, r->start + r->new_len);
-		return r->start;
-	}
-	return r->flags & MREMAP_MAYMOVE ? remap_elsewhere(mm, r, dead) : -ENOMEM;
-}
-
-static bool overlap(const struct remap *r)
-{
-	return r->target < r->start + r->len && r->start < r->target + r->new_len;
-}
-
-long sys_mremap(uintptr_t start, size_t len, size_t new_len, unsigned int flags, uintptr_t target)
-{
-	struct remap r = { start, PAGE_ALIGN(len), PAGE_ALIGN(new_len), flags, target };
-	struct mm *mm = current->mm;
-	struct list dead = LIST_INIT(dead);
-	long result;
-
-	if (flags & ~(MREMAP_MAYMOVE | MREMAP_FIXED) || flags == MREMAP_FIXED)
-		return refuse(EINVAL, "flags that are not supported");
-	if (start % PAGE_SIZE || !r.len || !r.new_len || len > USER_END || new_len > USER_END)
-		return refuse(EINVAL, "not a range of user pages");
-	if (flags & MREMAP_FIXED && (target % PAGE_SIZE || target < MMAP_MIN || target > USER_END ||
-				     r.new_len > USER_END - target || overlap(&r)))
-		return refuse(EINVAL, "the target is no user range, or overlaps the source");
-	if (mutex_lock_killable(&mm->lock) < 0)
-		return -ERESTARTSYS;
-	result = remap(mm, &r, &dead);
-	mutex_unlock(&mm->lock);
-	mm_free_vmas(&dead);
-	return result;
-}
-
-/* ---- madvise, msync ---- */
-
-/* Start the reads of a file mapping's pages. */
-static void will_need(struct vma *vma, uintptr_t start, uintptr_t end)
-{
-	struct page *pages[WILLNEED_RUN];
-
-	if (!vma->file || vma->flags & VMA_DEVICE)
-		return;
-	for (uintptr_t va = start; va < end; va += WILLNEED_RUN * PAGE_SIZE) {
-		int had = mapping_start(&vma->file->inode->mapping, NULL,
-					vma->page_offset + (va - vma->start) / PAGE_SIZE,
-					MIN((end - va) / PAGE_SIZE, WILLNEED_RUN), pages);
-
-		for (int i = 0; i < had; i++)
-			page_put(pages[i]);
-		if (had <= 0)
-			return;
-	}
-}
-
-static int advise_vma(struct vma *vma, uintptr_t start, uintptr_t end, int advice)
-{
-	switch (advice) {
-	case MADV_WILLNEED:
-		will_need(vma, start, end);
-		return 0;
-	case MADV_FREE:
-		if (vma->file || vma->flags & VMA_HUGE)
-			return refuse(EINVAL, "MADV_FREE is for private anonymous memory");
-		mm_zap(vma->mm, start, end);
-		return 0;
-	case MADV_DONTNEED:
-		if (vma->flags & VMA_HUGE && start % LARGE_SIZE)
-			return refuse(EINVAL, "a part of a huge page");
-		if (vma->flags & VMA_HUGE)
-			end &= ~(LARGE_SIZE - 1);
-		mm_zap(vma->mm, start, end);
-		return 0;
-	default:
-		return 0; /* how it will be used: nothing follows from it here */
-	}
-}
-
-static bool advice_known(int advice)
-{
-	return (advice >= MADV_NORMAL && advice <= MADV_DONTNEED) || advice == MADV_FREE;
-}
+/* ---- madvise ---- */
 
 /* Holes are skipped, and reported at the end. */
-static int advise_range(struct mm *mm, uintptr_t start, uintptr_t end, int advice)
+static int forget_range(struct mm *mm, uintptr_t start, uintptr_t end)
 {
 	int result = 0;
 
 	while (start < end) {
 		struct vma *vma = mm_find_next(mm, start);
-		int error;
+		uintptr_t stop;
 
 		if (!vma || vma->start >= end)
 			return -ENOMEM;
 		if (vma->start > start)
 			result = -ENOMEM;
 		start = MAX(start, vma->start);
-		error = advise_vma(vma, start, MIN(end, vma->end), advice);
-		if (error)
-			return error;
-		start = vma->end;
+		stop = MIN(end, vma->end);
+		if (vma->flags & VMA_HUGE && start % LARGE_SIZE)
+			return refuse(EINVAL, "a part of a huge page");
+		mm_zap(mm, start, vma->flags & VMA_HUGE ? stop & ~(LARGE_SIZE - 1) : stop);
+		start = stop;
 	}
 	return result;
 }
@@ -533,66 +363,15 @@ long sys_madvise(uintptr_t start, size_t len, int advice)
 	struct mm *mm = current->mm;
 	int error;
 
-	if (!advice_known(advice))
-		return refuse(EINVAL, "advice that is not supported");
 	if (start % PAGE_SIZE || start > USER_END || len > USER_END - start)
 		return refuse(EINVAL, "not a range of user pages");
+	if (advice >= MADV_NORMAL && advice <= MADV_WILLNEED)
+		return 0; /* how it will be used: nothing follows from it here */
+	if (advice != MADV_DONTNEED)
+		return refuse(EINVAL, "advice that is not supported");
 	if (mutex_lock_killable(&mm->lock) < 0)
 		return -ERESTARTSYS;
-	error = advise_range(mm, start, start + PAGE_ALIGN(len), advice);
+	error = forget_range(mm, start, start + PAGE_ALIGN(len));
 	mutex_unlock(&mm->lock);
 	return error;
-}
-
-/* The file that is mapped shared at or behind *at, with a reference, if any before end; *at moves
- * behind it. -ENOMEM: there is a hole first. */
-static struct file *next_shared_file(struct mm *mm, uintptr_t *at, uintptr_t end)
-{
-	while (*at < end) {
-		struct vma *vma = mm_find(mm, *at);
-
-		if (!vma)
-			return ERR_PTR(-ENOMEM);
-		*at = vma->end;
-		if (vma->file && vma->flags & VMA_SHARED && !(vma->flags & VMA_DEVICE)) {
-			file_get(vma->file);
-			return vma->file;
-		}
-	}
-	return NULL;
-}
-
-long sys_msync(uintptr_t start, size_t len, unsigned int flags)
-{
-	struct mm *mm = current->mm;
-	uintptr_t end;
-
-	if (flags & ~(MS_ASYNC | MS_INVALIDATE | MS_SYNC) || (flags & MS_ASYNC && flags & MS_SYNC))
-		return refuse(EINVAL, "flags that are not supported");
-	if (start % PAGE_SIZE)
-		return refuse(EINVAL, "the address is not a page's");
-	if (start > USER_END || len > USER_END - start)
-		return -ENOMEM;
-	end = start + PAGE_ALIGN(len);
-	while (start < end) {
-		struct file *file;
-		int error = 0;
-
-		if (mutex_lock_killable(&mm->lock) < 0)
-			return -ERESTARTSYS;
-		file = next_shared_file(mm, &start, end);
-		mutex_unlock(&mm->lock);
-		if (IS_ERR(file))
-			return PTR_ERR(file);
-		if (!file)
-			break;
-		/* Mapped pages and the page cache are the same: there is nothing to invalidate, and
-		 * what is dirty is written sooner or later without being told. */
-		if (flags & MS_SYNC)
-			error = mapping_sync(&file->inode->mapping);
-		file_put(file);
-		if (error)
-			return error;
-	}
-	return 0;
 }

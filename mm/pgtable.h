@@ -101,7 +101,7 @@ extern uint32_t kernel_cr3;
 #define VMALLOC_START	 0xf0800000u
 #define VMALLOC_END	 0xfe000000u
 #define KMAP_POOL_START	 0xfe000000u
-#define KMAP_POOL_PAGES	 1024u
+#define KMAP_POOL_PAGES	 128u
 #define KMAP_LOCAL_START 0xff000000u /* MAX_CPUS * (KMAP_LOCAL_MAX + 4) pages */
 #define FIXED_START	 0xff800000u /* mapped by early boot: APIC, IO-APIC, ACPI tables */
 #define DIRECT_MAP_MAX	 (768u << 20)

@@ -264,7 +264,7 @@ int mm_share_range(struct mm *to, struct mm *from, uintptr_t start, uintptr_t en
 	return 0;
 }
 
-/* ---- changing access, moving ---- */
+/* ---- changing access ---- */
 
 static pte_t with_access(pte_t entry, unsigned int flags)
 {
@@ -291,24 +291,6 @@ void mm_protect_range(struct mm *mm, uintptr_t start, uintptr_t end, unsigned in
 	}
 	tlb_flush_range(mm, start, end);
 	spin_unlock(&mm->table_lock);
-}
-
-int mm_move_range(struct mm *mm, uintptr_t from, uintptr_t to, size_t len)
-{
-	for (size_t done = 0; done < len; done += PAGE_SIZE) {
-		if (mm_pte(mm, from + done) && mm_make_table(mm, to + done) < 0)
-			return -ENOMEM;
-	}
-	spin_lock(&mm->table_lock);
-	for (size_t done = 0; done < len; done += PAGE_SIZE) {
-		pte_t *entry = mm_pte(mm, from + done);
-
-		if (entry && *entry)
-			pte_set(mm_pte(mm, to + done), pte_take(entry));
-	}
-	tlb_flush_range(mm, from, from + len);
-	spin_unlock(&mm->table_lock);
-	return 0;
 }
 
 /* ---- life ---- */

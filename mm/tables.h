@@ -57,9 +57,6 @@ void mm_zap(struct mm *mm, uintptr_t start, uintptr_t end);
 int mm_share_range(struct mm *to, struct mm *from, uintptr_t start, uintptr_t end);
 /* Give the entries of [start, end) the access that flags say; never adds PTE_WRITE. Flushes. */
 void mm_protect_range(struct mm *mm, uintptr_t start, uintptr_t end, unsigned int flags);
-/* Move the entries of `len` bytes; the target is empty and has no entries. 0 or -ENOMEM (nothing
- * moved). Flushes. */
-int mm_move_range(struct mm *mm, uintptr_t from, uintptr_t to, size_t len);
 /* Make an address space's top level; free all tables, which map nothing any more. */
 int mm_tables_create(struct mm *mm);
 void mm_tables_free(struct mm *mm);
@@ -81,11 +78,6 @@ uintptr_t mm_find_gap(struct mm *mm, size_t len);
 bool mm_may_grow(struct mm *mm, size_t len);
 /* Move a VMA's start (stack) or end. The new part is free. */
 void vma_resize(struct vma *vma, uintptr_t start, uintptr_t end);
-
-/* Move [start, start+len), which lies in one VMA, to `to`, which is free, with a new length. 0
- * or -ENOMEM. */
-int mm_move_vma(struct mm *mm, uintptr_t start, size_t len, uintptr_t to, size_t new_len,
-		struct list *dead);
 
 /* An object that shared anonymous memory lives in; ERR_PTR(-ENOMEM, -ENFILE). mm/shared.c */
 struct file *shared_memory_file(size_t size);

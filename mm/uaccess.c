@@ -11,6 +11,7 @@
  */
 #include "mm/uaccess.h"
 #include "kernel/cpu.h"
+#include "lib/string.h"
 #include "mm/vm.h"
 
 #define FAULT_IN_MAX 16u /* pages that user_fault_in() looks at */
@@ -56,35 +57,6 @@ void uaccess_init(void)
 		site->address[1] = 0x01;
 		site->address[2] = site->opcode;
 	}
-}
-
-/* One word, one byte: false if it faulted. */
-static inline bool move_word(void *dst, const void *src)
-{
-	__asm__ goto("1:	movl (%1), %%eax\n"
-		     "2:	movl %%eax, (%0)\n" EX_TABLE("1b", "%l[fault]")
-			     EX_TABLE("2b", "%l[fault]")
-		     :
-		     : "r"(dst), "r"(src)
-		     : "eax", "memory"
-		     : fault);
-	return true;
-fault:
-	return false;
-}
-
-static inline bool move_byte(void *dst, const void *src)
-{
-	__asm__ goto("1:	movb (%1), %%al\n"
-		     "2:	movb %%al, (%0)\n" EX_TABLE("1b", "%l[fault]")
-			     EX_TABLE("2b", "%l[fault]")
-		     :
-		     : "r"(dst), "r"(src)
-		     : "eax", "memory"
-		     : fault);
-	return true;
-fault:
-	return false;
 }
 
 /* Bytes that were not copied. */
@@ -168,49 +140,22 @@ int clear_user(void __user *dst, size_t n)
 	return words ? -EFAULT : 0;
 }
 
-int get_user_u32(uint32_t *value, const void __user *src)
-{
-	bool moved;
-
-	if (!user_range_ok(src, sizeof(*value)))
-		return -EFAULT;
-	user_access_begin();
-	moved = move_word(value, src);
-	user_access_end();
-	return moved ? 0 : -EFAULT;
-}
-
-int put_user_u32(uint32_t value, void __user *dst)
-{
-	bool moved;
-
-	if (!user_range_ok(dst, sizeof(value)))
-		return -EFAULT;
-	user_access_begin();
-	moved = move_word(dst, &value);
-	user_access_end();
-	return moved ? 0 : -EFAULT;
-}
-
 ssize_t strncpy_from_user(char *dst, const char __user *src, size_t size)
 {
-	size_t limit, n = 0;
-	bool moved = true;
+	size_t done = 0;
 
-	if (!user_range_ok(src, 1))
-		return -EFAULT;
-	limit = MIN(size, (size_t)(USER_END - (uintptr_t)src));
-	user_access_begin();
-	while (n < limit) {
-		moved = move_byte(&dst[n], &src[n]);
-		if (!moved || !dst[n])
-			break;
-		n++;
+	while (done < size) {
+		/* Not beyond the page that has the end of the string. */
+		size_t n = MIN(size - done, PAGE_SIZE - ((uintptr_t)(src + done) % PAGE_SIZE)), len;
+
+		if (copy_from_user(dst + done, src + done, n) < 0)
+			return -EFAULT;
+		len = strnlen(dst + done, n);
+		done += len;
+		if (len < n)
+			return done;
 	}
-	user_access_end();
-	if (n < limit)
-		return moved ? (ssize_t)n : -EFAULT;
-	return limit < size ? -EFAULT : -ENAMETOOLONG;
+	return -ENAMETOOLONG;
 }
 
 int user_fault_in(const void __user *addr, size_t n, bool write)

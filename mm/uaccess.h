@@ -27,8 +27,14 @@ size_t copy_from_user_nofault(void *dst, const void __user *src, size_t n);
 size_t copy_to_user_nofault(void __user *dst, const void *src, size_t n);
 
 /* One 32-bit word. 0 or -EFAULT. */
-int get_user_u32(uint32_t *value, const void __user *src);
-int put_user_u32(uint32_t value, void __user *dst);
+static inline int get_user_u32(uint32_t *value, const void __user *src)
+{
+	return copy_from_user(value, src, sizeof(*value));
+}
+static inline int put_user_u32(uint32_t value, void __user *dst)
+{
+	return copy_to_user(dst, &value, sizeof(value));
+}
 
 /*
  * A string: its length without the terminator; -EFAULT; -ENAMETOOLONG if it does not end in size.

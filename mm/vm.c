@@ -5,7 +5,7 @@
  *    reads of a file's VMA (start, end, page_offset) changes under its mapping's vma_lock too.
  * 2. A VMA that is taken out is put on a list of dead ones, and its file is let go after mm->lock:
  *    the last reference of a file may want locks that come before it.
- * 3. A new VMA of a file goes to the end of its mapping's list. fork and mremap rely on it: the
+ * 3. A new VMA of a file goes to the end of its mapping's list. fork relies on it: the
  *    rmap visits the old VMA before the new one, so that a page which moves meanwhile is seen in
  *    one of them.
  * 4. A task's CR3 may stay loaded after the task has left: tlb_flush_mm() makes such CPUs let go,
@@ -303,60 +303,17 @@ int mm_map_locked(struct mm *mm, uintptr_t start, size_t len, unsigned int flags
 	return 0;
 }
 
-int mm_move_vma(struct mm *mm, uintptr_t start, size_t len, uintptr_t to, size_t new_len,
-		struct list *dead)
-{
-	struct vma *old, *new;
-	int error = mm_split(mm, start);
-
-	if (!error)
-		error = mm_split(mm, start + len);
-	if (error)
-		return error;
-	old = mm_find(mm, start);
-	new = vma_copy(old, mm);
-	if (!new)
-		return -ENOMEM;
-	new->start = to;
-	new->end = to + new_len;
-	tree_insert(mm, new);
-	mm->nr_pages += vma_pages(new);
-	mapping_join(new);
-	error = mm_move_range(mm, start, to, MIN(len, new_len));
-	vma_remove(error ? new : old, dead);
-	return error;
-}
-
-static bool range_ok(uintptr_t start, size_t len)
-{
-	return start % PAGE_SIZE == 0 && len % PAGE_SIZE == 0 && len > 0 && start < USER_END &&
-	       len <= USER_END - start;
-}
-
 int mm_map(struct mm *mm, uintptr_t start, size_t len, unsigned int flags, struct file *file,
 	   uint32_t page_offset)
 {
 	struct list dead = LIST_INIT(dead);
 	int error;
 
-	if (!range_ok(start, len))
+	if (start % PAGE_SIZE || len % PAGE_SIZE || !len || start >= USER_END ||
+	    len > USER_END - start)
 		return -EINVAL;
 	mutex_lock(&mm->lock);
 	error = mm_map_locked(mm, start, len, flags, file, page_offset, &dead);
-	mutex_unlock(&mm->lock);
-	mm_free_vmas(&dead);
-	return error;
-}
-
-int mm_unmap(struct mm *mm, uintptr_t start, size_t len)
-{
-	struct list dead = LIST_INIT(dead);
-	int error;
-
-	if (!range_ok(start, len))
-		return -EINVAL;
-	mutex_lock(&mm->lock);
-	error = mm_unmap_locked(mm, start, len, &dead);
 	mutex_unlock(&mm->lock);
 	mm_free_vmas(&dead);
 	return error;

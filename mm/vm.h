@@ -81,7 +81,6 @@ void mm_switch(struct mm *mm);
  */
 int mm_map(struct mm *mm, uintptr_t start, size_t len, unsigned int flags, struct file *file,
 	   uint32_t page_offset);
-int mm_unmap(struct mm *mm, uintptr_t start, size_t len);
 /* The VMA that holds va, or NULL. mm->lock is held. */
 struct vma *mm_find(struct mm *mm, uintptr_t va);
 /* The first VMA that ends after va, or NULL. mm->lock is held. */

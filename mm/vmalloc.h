@@ -7,15 +7,15 @@
 
 #include "lib/types.h"
 
-void vmalloc_init(void);
-
 /* size bytes (rounded up to pages), from any pages, zeroed. NULL. May sleep. */
 void *vmalloc(size_t size);
-/* Interrupts are on: another CPU that has the lock may wait for this one's answer. NULL is fine. */
+/*
+ * Give back an area of either kind; NULL is fine. Interrupts are on: another CPU that has the lock
+ * may wait for this one's answer.
+ */
 void vfree(void *address);
 
 /* Map device memory uncached. NULL: no room. May sleep. */
 void *ioremap(phys_addr_t phys, size_t size);
-void iounmap(void *address);
 
 #endif

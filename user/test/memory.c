@@ -262,19 +262,6 @@ BEYOND_TEST(no_execution_of_data, 5, "data and stack are not executable",
 	CHECK_EQ(test_wait(child), 128 + SIGSEGV);
 }
 
-TEST(remap, 5, "mremap grows in place or moves, and keeps the bytes")
-{
-	char *p = map(4 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0), *q;
-
-	test_fill(p, 4 * PAGE, 6, 0);
-	q = mremap(p, 4 * PAGE, 64 * PAGE, MREMAP_MAYMOVE);
-	CHECK(q != MAP_FAILED);
-	CHECK_EQ(test_differs(q, 4 * PAGE, 6, 0), 4 * PAGE);
-	CHECK_EQ(q[63 * PAGE], 0);
-	CHECK(mremap(q, 64 * PAGE, PAGE, 0) == q);
-	CHECK_EQ(outcome(load, q + PAGE), SIGSEGV);
-}
-
 TEST(dontneed, 5, "MADV_DONTNEED gives zeros back")
 {
 	char *p = map(2 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
