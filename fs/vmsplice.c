@@ -22,8 +22,7 @@
 static struct page *promised_page(uintptr_t va, bool gift, unsigned int *size)
 {
 	for (;;) {
-		struct page *page = gift ? mm_gift_page(current->mm, va, size)
-					 : mm_lend_page(current->mm, va, size);
+		struct page *page = mm_lend_page(current->mm, va, gift, size);
 		int error;
 
 		if (IS_ERR(page))

@@ -18,15 +18,15 @@
 #include "mm/kmap.h"
 #include "mm/uaccess.h"
 
-#define FAULT_WRITE  2u /* error code, Intel SDM vol. 3, 4.7 */
-#define FAULT_EXEC   16u
+#define FAULT_WRITE 2u /* error code, Intel SDM vol. 3, 4.7 */
+#define FAULT_EXEC  16u
 
-#define SEGV_MAPERR  1 /* si_code */
-#define SEGV_ACCERR  2
-#define BUS_ADRERR   2
+#define SEGV_MAPERR 1 /* si_code */
+#define SEGV_ACCERR 2
+#define BUS_ADRERR  2
 
-#define FAULT_AROUND 16u /* pages of a file that one read fault maps, if they are there */
-#define STACK_GAP    (64 * PAGE_SIZE) /* kept free below a stack that grows */
+#define READ_AROUND 16u		     /* pages of a file whose reads one read fault starts */
+#define STACK_GAP   (64 * PAGE_SIZE) /* kept free below a stack that grows */
 
 /* ---- entries ---- */
 
@@ -73,9 +73,8 @@ static int map_special(struct vma *vma, uintptr_t va, phys_addr_t phys, pte_t bi
 {
 	struct mm *mm = vma->mm;
 
-	bits |= mm_entry_bits(vma->flags) | PTE_SPECIAL;
 	spin_lock(&mm->table_lock);
-	pte_set(mm_pte(mm, va), pte_make(phys, bits));
+	pte_set(mm_pte(mm, va), pte_make(phys, bits | mm_entry_bits(vma->flags) | PTE_SPECIAL));
 	spin_unlock(&mm->table_lock);
 	return 0;
 }
@@ -195,21 +194,10 @@ static int fault_error(long error)
 	return error == -ERESTARTSYS ? -EINTR : -EIO;
 }
 
-/* Locks a page if it is still in its file; else drops it. 0, 1: look it up again, -EINTR. */
-static int lock_in_file(struct mapping *mapping, struct page *page)
-{
-	int error = page_lock_killable(page);
-
-	if (!error && page->mapping == mapping && page->flags & PG_UPTODATE)
-		return 0;
-	if (!error)
-		page_unlock(page);
-	page_put(page);
-	return error ? -EINTR : 1;
-}
-
-/* The page of the file at index, read, locked, with a reference. ERR_PTR(-EIO: SIGBUS, -ENOMEM,
- * -EINTR). */
+/*
+ * The page of the file at index, read, locked, with a reference. ERR_PTR(-EIO: SIGBUS, -ENOMEM,
+ * -EINTR). One that leaves its file before it is locked is looked up again.
+ */
 static struct page *lock_file_page(struct mapping *mapping, unsigned int index)
 {
 	for (;;) {
@@ -218,59 +206,36 @@ static struct page *lock_file_page(struct mapping *mapping, unsigned int index)
 
 		if (IS_ERR(page))
 			return ERR_PTR(fault_error(PTR_ERR(page)));
-		error = lock_in_file(mapping, page);
-		if (error <= 0)
-			return error ? ERR_PTR(error) : page;
+		error = page_lock_killable(page);
+		if (!error && page->mapping == mapping && page->flags & PG_UPTODATE)
+			return page;
+		if (!error)
+			page_unlock(page);
+		page_put(page);
+		if (error)
+			return ERR_PTR(-EINTR);
 	}
-}
-
-static bool mapped_already(struct mm *mm, uintptr_t va)
-{
-	bool mapped;
-
-	spin_lock(&mm->table_lock);
-	mapped = *mm_pte(mm, va) != 0;
-	spin_unlock(&mm->table_lock);
-	return mapped;
-}
-
-/* Map a page of the neighbourhood if that costs no wait; drops the reference. */
-static void map_neighbour(struct vma *vma, uintptr_t va, struct mapping *mapping, struct page *page)
-{
-	if (page->flags & PG_UPTODATE && !mapped_already(vma->mm, va) && page_trylock(page)) {
-		if (page->mapping == mapping && page->flags & PG_UPTODATE) {
-			page_ref(page);
-			map_page(vma, va, page, false, false);
-		}
-		page_unlock(page);
-	}
-	page_put(page);
 }
 
 /*
- * A read fault: the reads of a few pages are started together, and those that are there already are
- * mapped with the one that is wanted: a program's start is many faults in a row.
+ * A read fault: the reads of a few pages are started together: a program's start is many faults in
+ * a row.
  */
 static int read_file(struct vma *vma, uintptr_t va, unsigned int index)
 {
 	struct mapping *mapping = &vma->file->inode->mapping;
-	unsigned int nr = (MIN(vma->end, mm_next_table(va)) - va) / PAGE_SIZE;
-	struct page *pages[FAULT_AROUND], *page;
-	int had;
+	struct page *pages[READ_AROUND], *page;
+	int had = mapping_start(mapping, vma->file, index,
+				MIN((vma->end - va) / PAGE_SIZE, READ_AROUND), pages);
 
-	had = mapping_start(mapping, vma->file, index, MIN(nr, FAULT_AROUND), pages);
+	while (had > 0)
+		page_put(pages[--had]);
 	page = lock_file_page(mapping, index);
-	if (!IS_ERR(page)) {
-		map_page(vma, va, page, false, false);
-		page_unlock(page);
-	}
-	for (int i = 0; i < had; i++) {
-		if (IS_ERR(page) || i == 0)
-			page_put(pages[i]);
-		else
-			map_neighbour(vma, va + i * PAGE_SIZE, mapping, pages[i]);
-	}
-	return IS_ERR(page) ? PTR_ERR(page) : 0;
+	if (IS_ERR(page))
+		return PTR_ERR(page);
+	map_page(vma, va, page, false, false);
+	page_unlock(page);
+	return 0;
 }
 
 static int write_shared(struct vma *vma, uintptr_t va, unsigned int index)
@@ -355,7 +320,8 @@ static struct vma *find_or_grow(struct mm *mm, uintptr_t va)
 	below = before ? rb_entry(before, struct vma, node) : NULL;
 	if (below && start - below->end < STACK_GAP)
 		return NULL;
-	vma_resize(vma, start, vma->end);
+	mm->nr_pages += (vma->start - start) / PAGE_SIZE;
+	vma->start = start;
 	return vma;
 }
 
@@ -444,40 +410,52 @@ void page_fault(struct trap_frame *frame, uintptr_t va, unsigned int error)
 
 /* ---- vmsplice ---- */
 
-/* The (huge) page that is mapped at va, with a reference, write-protected if private; NULL: none,
- * or not to be had. */
-static struct page *take_mapped(struct vma *vma, uintptr_t va, unsigned int *size)
+/*
+ * The (huge) page that is mapped at va, with a reference, write-protected if private; NULL: none,
+ * or not to be had. A gift is taken out of the page table, and the entry's reference is the
+ * caller's, if it is a page of the owner's own.
+ */
+static struct page *take_mapped(struct vma *vma, uintptr_t va, bool gift, unsigned int *size)
 {
+	bool private = !(vma->flags & VMA_SHARED), flush = false;
 	struct mm *mm = vma->mm;
 	struct page *page = NULL;
 	pte_t *entry;
-	bool flush = false;
 
 	spin_lock(&mm->table_lock);
 	entry = mm_pte(mm, va);
 	if (entry && *entry & PTE_PRESENT) {
 		page = frame_page(pte_frame(*entry));
 		*size = pte_pages(*entry) * PAGE_SIZE;
-		if (!page_get(page)) {
+		gift &= private && vma->flags & VMA_WRITE && !(*entry & PTE_SPECIAL) &&
+			!page->mapping && !(page->flags & (PG_HEAD | PG_TAIL));
+		if (gift) {
+			pte_take(entry);
+			flush = true;
+		} else if (!page_get(page)) {
 			page = NULL;
-		} else if (!(vma->flags & VMA_SHARED) && *entry & PTE_WRITE) {
+		} else if (private && *entry & PTE_WRITE) {
 			pte_write_protect(entry);
 			flush = true;
 		}
 	}
-	spin_unlock(&mm->table_lock);
+	/* Then no CPU can store to the page by the old entry. */
 	if (flush)
 		tlb_flush_range(mm, va, va + PAGE_SIZE);
+	spin_unlock(&mm->table_lock);
+	if (page && gift) {
+		atomic_dec(&page->mapped);
+		atomic_dec(&mm->resident);
+	}
 	return page;
 }
 
-struct page *mm_lend_page(struct mm *mm, uintptr_t va, unsigned int *size)
+struct page *mm_lend_page(struct mm *mm, uintptr_t va, bool gift, unsigned int *size)
 {
 	struct page *page = NULL;
 	struct vma *vma;
 	int error = 0;
 
-	va &= PAGE_MASK;
 	if (va >= USER_END)
 		return ERR_PTR(-EFAULT);
 	if (mutex_lock_killable(&mm->lock) < 0)
@@ -487,7 +465,7 @@ struct page *mm_lend_page(struct mm *mm, uintptr_t va, unsigned int *size)
 		error = -EFAULT;
 	/* Truncate may unmap what was just mapped: then the next fault says that the file has
 	 * ended. */
-	while (!error && !(page = take_mapped(vma, va, size)))
+	while (!error && !(page = take_mapped(vma, va, gift, size)))
 		error = resolve(vma, va, false);
 	mutex_unlock(&mm->lock);
 	if (!error)

@@ -76,9 +76,6 @@ void mm_merge(struct mm *mm, uintptr_t va);
 uintptr_t mm_find_gap(struct mm *mm, size_t len);
 /* May `len` more bytes be mapped? RLIMIT_AS. */
 bool mm_may_grow(struct mm *mm, size_t len);
-/* Move a VMA's start (stack) or end. The new part is free. */
-void vma_resize(struct vma *vma, uintptr_t start, uintptr_t end);
-
 /* An object that shared anonymous memory lives in; ERR_PTR(-ENOMEM, -ENFILE). mm/shared.c */
 struct file *shared_memory_file(size_t size);
 

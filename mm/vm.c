@@ -2,7 +2,7 @@
  * Address spaces and their VMAs.
  *
  * 1. VMAs do not overlap; a red-black tree has them by start. mm->lock guards them; what the rmap
- *    reads of a file's VMA (start, end, page_offset) changes under its mapping's vma_lock too.
+ *    reads of a file's VMA (start, end, page_offset) only shrinks, once the rest has a VMA too.
  * 2. A VMA that is taken out is put on a list of dead ones, and its file is let go after mm->lock:
  *    the last reference of a file may want locks that come before it.
  * 3. A new VMA of a file goes to the end of its mapping's list. fork relies on it: the
@@ -154,24 +154,9 @@ static void vma_remove(struct vma *vma, struct list *dead)
 	list_add_tail(dead, &vma->mapping_link);
 }
 
-void vma_resize(struct vma *vma, uintptr_t start, uintptr_t end)
-{
-	struct mapping *mapping = vma_mapping(vma);
-
-	vma->mm->nr_pages -= vma_pages(vma);
-	if (mapping)
-		spin_lock(&mapping->vma_lock);
-	vma->start = start;
-	vma->end = end;
-	if (mapping)
-		spin_unlock(&mapping->vma_lock);
-	vma->mm->nr_pages += vma_pages(vma);
-}
-
 int mm_split(struct mm *mm, uintptr_t va)
 {
 	struct vma *vma = mm_find(mm, va), *upper;
-	struct mapping *mapping;
 
 	if (!vma || vma->start == va)
 		return 0;
@@ -184,15 +169,9 @@ int mm_split(struct mm *mm, uintptr_t va)
 		return -ENOMEM;
 	upper->start = va;
 	upper->page_offset += (va - vma->start) / PAGE_SIZE;
-	mapping = vma_mapping(vma);
-	if (mapping)
-		spin_lock(&mapping->vma_lock);
+	/* The rmap finds a page by both of them meanwhile, which does no harm. */
+	mapping_join(upper);
 	vma->end = va;
-	if (mapping) {
-		list_add_tail(&mapping->vmas, &upper->mapping_link);
-		mapping->nr_mapped++;
-		spin_unlock(&mapping->vma_lock);
-	}
 	tree_insert(mm, upper);
 	return 0;
 }
@@ -258,18 +237,6 @@ int mm_unmap_locked(struct mm *mm, uintptr_t start, size_t len, struct list *dea
 	return 0;
 }
 
-/* Ask the file whether it can be mapped so; it may make the VMA device memory. */
-static int ask_file(struct vma *vma)
-{
-	struct file *file = vma->file;
-
-	if (!file)
-		return 0;
-	if (!file->ops->mmap)
-		return -ENODEV;
-	return file->ops->mmap(file, vma);
-}
-
 int mm_map_locked(struct mm *mm, uintptr_t start, size_t len, unsigned int flags, struct file *file,
 		  uint32_t page_offset, struct list *dead)
 {
@@ -281,14 +248,16 @@ int mm_map_locked(struct mm *mm, uintptr_t start, size_t len, unsigned int flags
 		.page_offset = page_offset,
 	};
 	struct vma *vma;
-	int error;
+	int error = 0;
 
 	if (!mm_may_grow(mm, len) || mm->nr_vmas >= MAX_VMAS)
 		return -ENOMEM;
 	vma = vma_copy(&model, mm);
 	if (!vma)
 		return -ENOMEM;
-	error = ask_file(vma);
+	/* It may make the VMA device memory. */
+	if (file)
+		error = file->ops->mmap ? file->ops->mmap(file, vma) : -ENODEV;
 	if (!error && mm_unmap_locked(mm, start, len, dead) < 0)
 		error = -ENOMEM;
 	if (error) {

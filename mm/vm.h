@@ -108,16 +108,12 @@ bool mapping_protect_page(struct mapping *mapping, struct page *page);
 void mapping_unmap_range(struct mapping *mapping, unsigned int first, unsigned int last);
 
 /*
- * vmsplice: the page at user address va of the current address space, with a reference,
- * write-protected so that the owner's next write gets a copy (private memory). *size: bytes of what
- * is mapped there as a whole, PAGE_SIZE or LARGE_SIZE. ERR_PTR(-EFAULT...). May sleep.
+ * vmsplice: the page at user address va (page aligned) of the current address space, with a
+ * reference, write-protected so that the owner's next write gets a copy (private memory). *size:
+ * bytes of what is mapped there as a whole, PAGE_SIZE or LARGE_SIZE. With `gift` an ordinary page
+ * of the caller's own private memory is unmapped from him, who finds zeros there (or the file's
+ * bytes) at his next access; any other is lent. ERR_PTR(-EFAULT, -ENOMEM, -ERESTARTSYS). May sleep.
  */
-struct page *mm_lend_page(struct mm *mm, uintptr_t va, unsigned int *size);
-/*
- * The same with SPLICE_F_GIFT: a page of the caller's own private memory is unmapped from him, who
- * finds zeros there (or the file's bytes) at his next access; any other page is lent. va is page
- * aligned. mm/gift.c
- */
-struct page *mm_gift_page(struct mm *mm, uintptr_t va, unsigned int *size);
+struct page *mm_lend_page(struct mm *mm, uintptr_t va, bool gift, unsigned int *size);
 
 #endif
