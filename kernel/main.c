@@ -22,7 +22,7 @@
 
 extern void (*const _initcalls_start[])(void), (*const _initcalls_end[])(void);
 extern const struct driver _drivers_start[], _drivers_end[];
-extern char boot_stack[], _init_start[], _init_end[];
+extern char boot_stack[];
 
 static struct task boot_task;
 static char root_device[32];
@@ -64,7 +64,6 @@ static void kernel_init(void *unused)
 	if (error < 0)
 		panic("cannot mount the root file system from %s: error %d; root= names the disk",
 		      root, -error);
-	page_free_reserved(virt_to_phys(_init_start), virt_to_phys(_init_end));
 	start_init(NULL);
 }
 

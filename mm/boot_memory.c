@@ -20,9 +20,10 @@ struct boot_memory boot_memory[MAX_BOOT_MEMORY];
 unsigned int nr_boot_memory;
 static phys_addr_t highest; /* end of all RAM, reserved or not */
 
-static void range_remove(unsigned int i)
+static void add_range(phys_addr_t start, phys_addr_t end)
 {
-	boot_memory[i] = boot_memory[--nr_boot_memory];
+	if (start < end && nr_boot_memory < MAX_BOOT_MEMORY)
+		boot_memory[nr_boot_memory++] = (struct boot_memory){ start, end };
 }
 
 phys_addr_t boot_memory_top(void)
@@ -47,22 +48,12 @@ void boot_memory_reserve(phys_addr_t start, phys_addr_t end)
 	start &= ~(phys_addr_t)(PAGE_SIZE - 1);
 	end = ALIGN_UP(end, (phys_addr_t)PAGE_SIZE);
 	for (unsigned int i = nr_boot_memory; i-- > 0;) {
-		struct boot_memory *range = &boot_memory[i];
+		struct boot_memory range = boot_memory[i];
 
-		if (range->end <= start || range->start >= end)
-			continue;
-		if (range->start >= start && range->end <= end) {
-			range_remove(i);
-		} else if (range->start < start && range->end > end) {
-			if (nr_boot_memory < MAX_BOOT_MEMORY)
-				boot_memory[nr_boot_memory++] =
-					(struct boot_memory){ end, range->end };
-			range->end = start;
-		} else if (range->start < start) {
-			range->end = start;
-		} else {
-			range->start = end;
-		}
+		/* The last one, which was looked at already, takes its place. */
+		boot_memory[i] = boot_memory[--nr_boot_memory];
+		add_range(range.start, MIN(range.end, start));
+		add_range(MAX(range.start, end), range.end);
 	}
 }
 

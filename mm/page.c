@@ -22,12 +22,10 @@
 #include "lib/string.h"
 #include "mm/huge.h"
 #include "mm/kmap.h"
-#include "mm/pgtable.h"
 
 #define MAX_ORDER   10u /* the largest block: 4 MiB */
 #define HOT_MAX	    30u /* pages on a CPU's stack; 128 bytes are cheap to index */
 #define HOT_BATCH   15u /* moved to or from the zone at once */
-#define POISON_BYTE 0xa5
 #define POISON_WORD 0xa5a5a5a5u
 #define PG_NOT_FREE (PG_RESERVED | PG_BUDDY | PG_SLAB | PG_LRU | PG_DEVICE | PG_LOCKED)
 
@@ -120,26 +118,19 @@ static void buddy_give(struct zone *zone, struct page *page, unsigned int order)
 
 /* ---- the stacks of single pages ---- */
 
+/* False: another CPU empties the stack. The end of its use: __sync_lock_release(&hot->busy). */
 static inline bool hot_begin(struct hot_pages *hot)
 {
 	return likely(!__sync_lock_test_and_set(&hot->busy, 1));
 }
 
-static inline void hot_end(struct hot_pages *hot)
-{
-	__sync_lock_release(&hot->busy);
-}
-
 static void hot_fill(struct hot_pages *hot, struct zone *zone)
 {
-	spin_lock(&zone->lock);
-	while (hot->count < HOT_BATCH) {
-		struct page *page = buddy_take(zone, 0);
+	struct page *page;
 
-		if (!page)
-			break;
+	spin_lock(&zone->lock);
+	while (hot->count < HOT_BATCH && (page = buddy_take(zone, 0)))
 		hot->pages[hot->count++] = page;
-	}
 	spin_unlock(&zone->lock);
 }
 
@@ -163,7 +154,7 @@ static inline struct page *hot_take(unsigned int z)
 			hot_fill(hot, &zones[z]);
 		if (likely(hot->count))
 			page = hot->pages[--hot->count];
-		hot_end(hot);
+		__sync_lock_release(&hot->busy);
 	}
 	irq_restore(flags);
 	return page;
@@ -180,7 +171,7 @@ static inline bool hot_give(struct page *page, unsigned int z)
 		if (unlikely(hot->count == HOT_MAX))
 			hot_spill(hot, &zones[z], HOT_MAX - HOT_BATCH);
 		hot->pages[hot->count++] = page;
-		hot_end(hot);
+		__sync_lock_release(&hot->busy);
 	}
 	irq_restore(flags);
 	return mine;
@@ -196,32 +187,24 @@ static void drain_hot_pages(void)
 		while (!hot_begin(hot))
 			cpu_relax();
 		hot_spill(hot, &zones[i % NR_ZONES], 0);
-		hot_end(hot);
+		__sync_lock_release(&hot->busy);
 		irq_restore(flags);
 	}
 }
 
 /* ---- allocation ---- */
 
-static void poison(struct page *page, unsigned int order)
-{
-	for (unsigned int i = 0; i < 1u << order; i++) {
-		void *address = kmap_local(page + i);
-
-		memset(address, POISON_BYTE, PAGE_SIZE);
-		kunmap_local(address);
-	}
-}
-
-static void check_poison(struct page *page, unsigned int order)
+/* Debug build: fill free memory with a pattern, or check that it is there still. */
+static void poison(struct page *page, unsigned int order, bool check)
 {
 	for (unsigned int i = 0; i < 1u << order; i++) {
 		uint32_t *words = kmap_local(page + i);
 
 		for (unsigned int w = 0; w < PAGE_SIZE / 4; w++) {
-			if (words[w] != POISON_WORD)
+			if (check && words[w] != POISON_WORD)
 				panic("page %x: free memory was written, %x at %x",
 				      page_frame(page + i), words[w], w * 4);
+			words[w] = POISON_WORD;
 		}
 		kunmap_local(words);
 	}
@@ -245,15 +228,6 @@ static void break_compound(struct page *head, unsigned int order)
 	}
 }
 
-static struct page *take(unsigned int order, unsigned int z)
-{
-	unsigned int flags = spin_lock_irqsave(&zones[z].lock);
-	struct page *page = buddy_take(&zones[z], order);
-
-	spin_unlock_irqrestore(&zones[z].lock, flags);
-	return page;
-}
-
 static bool high_first(unsigned int flags)
 {
 	return flags & ALLOC_HIGH && zones[ZONE_HIGH].nr_pages;
@@ -261,9 +235,15 @@ static bool high_first(unsigned int flags)
 
 static struct page *try_alloc(unsigned int order, unsigned int flags)
 {
-	struct page *page = high_first(flags) ? take(order, ZONE_HIGH) : NULL;
+	struct page *page = NULL;
 
-	return page ? page : take(order, ZONE_LOW);
+	for (int z = high_first(flags) ? ZONE_HIGH : ZONE_LOW; z >= ZONE_LOW && !page; z--) {
+		unsigned int irq = spin_lock_irqsave(&zones[z].lock);
+
+		page = buddy_take(&zones[z], order);
+		spin_unlock_irqrestore(&zones[z].lock, irq);
+	}
+	return page;
 }
 
 unsigned int memory_shrink(unsigned int wanted)
@@ -280,6 +260,7 @@ unsigned int memory_shrink(unsigned int wanted)
 static struct page *alloc_slow(unsigned int order, unsigned int flags)
 {
 	struct page *page = try_alloc(order, flags);
+	unsigned int freed;
 
 	if (page)
 		return page;
@@ -288,19 +269,11 @@ static struct page *alloc_slow(unsigned int order, unsigned int flags)
 	if (page || flags & ALLOC_ATOMIC || !shrinkers || mutex_held(&reclaim_lock))
 		return page;
 	mutex_lock(&reclaim_lock);
-	for (;;) {
-		unsigned int freed;
-
-		page = try_alloc(order, flags);
-		if (page)
-			break;
+	do {
 		freed = memory_shrink(32u << order);
 		drain_hot_pages();
-		if (!freed) {
-			page = try_alloc(order, flags);
-			break;
-		}
-	}
+		page = try_alloc(order, flags);
+	} while (!page && freed);
 	mutex_unlock(&reclaim_lock);
 	return page;
 }
@@ -333,7 +306,7 @@ struct page *page_alloc(unsigned int order, unsigned int flags)
 			return NULL;
 	}
 	if (DEBUG_BUILD)
-		check_poison(page, order);
+		poison(page, order, true);
 	atomic_set(&page->refs, 1);
 	if (order)
 		make_compound(page, order);
@@ -359,7 +332,7 @@ void page_free(struct page *page, int left)
 		return;
 	}
 	if (DEBUG_BUILD)
-		poison(page, order);
+		poison(page, order, false);
 	page->flags &= PG_HIGH;
 	page->mapping = NULL;
 	page->private = 0;
@@ -424,10 +397,8 @@ void shrinker_register(struct shrinker *shrinker)
 static void zones_init(void)
 {
 	mutex_init(&reclaim_lock, "reclaim");
-	for (unsigned int z = 0; z < NR_ZONES; z++) {
-		for (unsigned int order = 0; order <= MAX_ORDER; order++)
-			list_init(&zones[z].free[order]);
-	}
+	for (unsigned int i = 0; i < NR_ZONES * (MAX_ORDER + 1); i++)
+		list_init(&zones[i % NR_ZONES].free[i / NR_ZONES]);
 }
 
 void page_add_frames(unsigned int first, unsigned int end)
@@ -448,22 +419,11 @@ void page_add_frames(unsigned int first, unsigned int end)
 			page[i].flags &= PG_HIGH;
 		}
 		if (DEBUG_BUILD)
-			poison(page, order);
+			poison(page, order, false);
 		flags = spin_lock_irqsave(&zone->lock);
 		zone->nr_pages += 1u << order;
 		buddy_give(zone, page, order);
 		spin_unlock_irqrestore(&zone->lock, flags);
 		first += 1u << order;
 	}
-}
-
-void page_free_reserved(phys_addr_t start, phys_addr_t end)
-{
-	phys_addr_t first = (start + PAGE_SIZE - 1) >> PAGE_SHIFT;
-	phys_addr_t last = MIN(end >> PAGE_SHIFT, (phys_addr_t)nr_frames);
-
-	if (first >= last)
-		return;
-	pgtable_make_data(start, end);
-	page_add_frames(first, last);
 }

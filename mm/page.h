@@ -203,7 +203,5 @@ phys_addr_t boot_memory_usable(void);
 void page_init(void);
 /* Hand RAM that no mem_map entry is free for to the allocator: [first, end) are frames. */
 void page_add_frames(unsigned int first, unsigned int end);
-/* Give pages that were reserved at boot (init sections, a used-up module) to the allocator. */
-void page_free_reserved(phys_addr_t start, phys_addr_t end);
 
 #endif

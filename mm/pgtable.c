@@ -140,18 +140,6 @@ void pgtable_init(void)
 	write_cr3(kernel_cr3);
 }
 
-void pgtable_make_data(phys_addr_t start, phys_addr_t end)
-{
-	uintptr_t va = start + KERNEL_BASE, last;
-
-	if (end > virt_to_phys(_kernel_end))
-		return; /* 2 MiB pages are writable anyway */
-	last = end + KERNEL_BASE;
-	for (uintptr_t at = va; at < last; at += PAGE_SIZE)
-		set_direct(kernel_pte(at), at, PTE_WRITE | pte_nx);
-	tlb_flush_kernel(va, last);
-}
-
 void pgtable_map_low(bool on)
 {
 	if (on) {

@@ -84,8 +84,6 @@ pte_t *kernel_pte(uintptr_t va);
  * sleeps.
  */
 int kernel_tables_make(uintptr_t start, uintptr_t end);
-/* Low memory that held code or constants becomes ordinary memory: writable, not executable. */
-void pgtable_make_data(phys_addr_t start, phys_addr_t end);
 /*
  * Map the first 2 MiB of physical memory at 0 in the kernel's own tables, executable (start of
  * other CPUs), or no longer.

@@ -51,11 +51,6 @@ void kunmap_local_slow(void *address)
 {
 	(void)address;
 }
-void pgtable_make_data(phys_addr_t start, phys_addr_t end)
-{
-	(void)start;
-	(void)end;
-}
 void page_zero(struct page *page, unsigned int offset, unsigned int len)
 {
 	memset((char *)page_address_low(page) + offset, 0, len);

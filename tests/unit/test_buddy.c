@@ -232,15 +232,6 @@ static void test_shrinker(void)
 	give_back_all();
 }
 
-static void test_free_reserved(void)
-{
-	unsigned int total = stats().total;
-
-	page_free_reserved(HOLE_START * PAGE_SIZE + 1, HOLE_END * PAGE_SIZE - 1);
-	ok(stats().total == total + (HOLE_END - HOLE_START) - 2,
-	   "reserved memory is given to the allocator in whole pages");
-}
-
 /* boot_memory_reserve against a map of pages. */
 static void test_reserve(void)
 {
@@ -281,6 +272,5 @@ int main(void)
 	test_references();
 	test_failures();
 	test_shrinker();
-	test_free_reserved();
 	return tap_done();
 }
