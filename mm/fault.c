@@ -79,37 +79,20 @@ static int map_special(struct vma *vma, uintptr_t va, phys_addr_t phys, pte_t bi
 	return 0;
 }
 
-static int map_device(struct vma *vma, uintptr_t va)
-{
-	phys_addr_t phys = ((phys_addr_t)vma->page_offset << PAGE_SHIFT) + (va - vma->start);
-
-	return map_special(vma, va, phys,
-			   PTE_NOCACHE | PTE_WRITETHROUGH |
-				   (vma->flags & VMA_WRITE ? PTE_WRITE : 0));
-}
-
 /* ---- private memory ---- */
 
-static int map_new_page(struct vma *vma, uintptr_t va)
-{
-	struct page *page = page_alloc(0, ALLOC_HIGH | ALLOC_ZERO);
-
-	if (!page)
-		return -ENOMEM;
-	map_page(vma, va, page, true, false);
-	return 0;
-}
-
-/* Map a private copy; drops the caller's reference to `from`. */
+/* Map a private copy, or a page of zeros; drops the caller's reference to `from`, which may be
+ * NULL. */
 static int map_copy(struct vma *vma, uintptr_t va, struct page *from)
 {
-	struct page *page = page_alloc(0, ALLOC_HIGH);
+	struct page *page = page_alloc(0, ALLOC_HIGH | (from ? 0 : ALLOC_ZERO));
 
-	if (page) {
+	if (page && from)
 		page_copy(page, from);
+	if (page)
 		map_page(vma, va, page, true, false);
-	}
-	page_put(from);
+	if (from)
+		page_put(from);
 	return page ? 0 : -ENOMEM;
 }
 
@@ -156,32 +139,28 @@ static int write_private(struct vma *vma, uintptr_t va)
 {
 	struct mm *mm = vma->mm;
 	struct page *page = NULL;
-	bool huge;
-	pte_t *entry;
+	bool done, held = true;
+	pte_t *entry, old;
 
 	spin_lock(&mm->table_lock);
 	entry = mm_pte(mm, va);
-	if (!*entry) {
-		spin_unlock(&mm->table_lock); /* truncate was faster: the CPU tries again */
-		return 0;
-	}
-	if (!(*entry & PTE_SPECIAL)) {
-		huge = *entry & PTE_LARGE;
-		page = frame_page(pte_frame(*entry));
-		if (atomic_read(&page->refs) == 1 && huge == !!(page->flags & PG_HUGE)) {
-			pte_set(entry, *entry | PTE_WRITE | PTE_DIRTY);
-			page = NULL;
-		} else if (!page_get(page)) {
-			spin_unlock(&mm->table_lock);
-			return -ENOMEM;
+	old = *entry;
+	done = !old; /* truncate was faster: the CPU tries again */
+	if (old && !(old & PTE_SPECIAL)) {
+		page = frame_page(pte_frame(old));
+		/* A part of a huge page is not the whole. */
+		if (atomic_read(&page->refs) == 1 &&
+		    !(old & PTE_LARGE) == !(page->flags & PG_HUGE)) {
+			pte_set(entry, old | PTE_WRITE | PTE_DIRTY);
+			done = true;
+		} else {
+			held = page_get(page);
 		}
-		spin_unlock(&mm->table_lock);
-		if (page && huge)
-			return map_huge_copy(vma, va, page);
-		return page ? map_copy(vma, va, page) : 0;
 	}
 	spin_unlock(&mm->table_lock);
-	return map_new_page(vma, va);
+	if (done || !held)
+		return done ? 0 : -ENOMEM;
+	return old & PTE_LARGE ? map_huge_copy(vma, va, page) : map_copy(vma, va, page);
 }
 
 /* ---- files ---- */
@@ -295,12 +274,14 @@ static int resolve(struct vma *vma, uintptr_t va, bool write)
 	if (entry & PTE_PRESENT && (!write || entry & PTE_WRITE))
 		return 0; /* another thread was faster */
 	if (vma->flags & VMA_DEVICE)
-		return map_device(vma, va);
+		return map_special(
+			vma, va, ((phys_addr_t)vma->page_offset << PAGE_SHIFT) + (va - vma->start),
+			PTE_NOCACHE | PTE_WRITETHROUGH | (vma->flags & VMA_WRITE ? PTE_WRITE : 0));
 	if (entry && !(vma->flags & VMA_SHARED))
 		return write_private(vma, va);
 	if (vma->file)
 		return resolve_file(vma, va, write);
-	return write ? map_new_page(vma, va) : map_special(vma, va, page_phys(zero_page), 0);
+	return write ? map_copy(vma, va, NULL) : map_special(vma, va, page_phys(zero_page), 0);
 }
 
 /* The VMA of va; a stack grows down to it if its limit and its neighbour below allow that. */
@@ -320,7 +301,6 @@ static struct vma *find_or_grow(struct mm *mm, uintptr_t va)
 	below = before ? rb_entry(before, struct vma, node) : NULL;
 	if (below && start - below->end < STACK_GAP)
 		return NULL;
-	mm->nr_pages += (vma->start - start) / PAGE_SIZE;
 	vma->start = start;
 	return vma;
 }
@@ -352,7 +332,7 @@ static int fault_in(struct mm *mm, uintptr_t va, unsigned int access)
 
 int mm_fault_in(struct mm *mm, uintptr_t va, bool write)
 {
-	int error = va < USER_END ? fault_in(mm, va, write ? VMA_WRITE : VMA_READ) : -EFAULT;
+	int error = fault_in(mm, va, write ? VMA_WRITE : VMA_READ);
 
 	return error == -EACCES ? -EFAULT : error;
 }
@@ -372,14 +352,6 @@ static void kernel_fault(struct trap_frame *frame, uintptr_t va, unsigned int er
 		frame->eip = eip; /* the copy goes on */
 }
 
-static void out_of_memory(void)
-{
-	struct process *process = current->process;
-
-	log_warning("out of memory: process %u (%s) is killed", process->pid, current->name);
-	signal_send_process(process, SIGKILL, NULL);
-}
-
 void page_fault(struct trap_frame *frame, uintptr_t va, unsigned int error)
 {
 	unsigned int access = error & FAULT_WRITE ? VMA_WRITE : VMA_READ;
@@ -391,13 +363,15 @@ void page_fault(struct trap_frame *frame, uintptr_t va, unsigned int error)
 		kernel_fault(frame, va, error);
 		return;
 	}
-	result = va < USER_END ? fault_in(current->mm, va, access) : -EFAULT;
+	result = fault_in(current->mm, va, access);
 	switch (result) {
 	case 0:
 	case -EINTR: /* killed: the way back to user mode ends the task */
 		break;
 	case -ENOMEM:
-		out_of_memory();
+		log_warning("out of memory: process %u (%s) is killed", current->process->pid,
+			    current->name);
+		signal_send_process(current->process, SIGKILL, NULL);
 		break;
 	case -EIO:
 		signal_force(SIGBUS, BUS_ADRERR, va);
@@ -456,8 +430,6 @@ struct page *mm_lend_page(struct mm *mm, uintptr_t va, bool gift, unsigned int *
 	struct vma *vma;
 	int error = 0;
 
-	if (va >= USER_END)
-		return ERR_PTR(-EFAULT);
 	if (mutex_lock_killable(&mm->lock) < 0)
 		return ERR_PTR(-ERESTARTSYS);
 	vma = find_or_grow(mm, va);

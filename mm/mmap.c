@@ -3,9 +3,8 @@
  *
  * 1. Arguments are checked first, without mm->lock; then the change is made under it. VMAs that
  *    went are freed after it (mm/vm.c).
- * 2. What Linux takes as advice without a promise (MAP_STACK, MAP_DENYWRITE, MAP_EXECUTABLE,
- *    MAP_NONBLOCK, madvise NORMAL, RANDOM, SEQUENTIAL) is taken here too; all memory is locked in
- *    RAM, as there is no swap, so that MAP_LOCKED is MAP_POPULATE. Other unknown flags are refused.
+ * 2. What Linux takes as advice without a promise (MAP_ADVICE, madvise NORMAL to WILLNEED) is taken
+ *    here too. Other unknown flags are refused.
  */
 #include "fs/file.h"
 #include "kernel/process.h"
@@ -13,31 +12,24 @@
 #include "mm/tables.h"
 #include "mm/uaccess.h"
 
-#define PROT_READ	    1u
-#define PROT_WRITE	    2u
-#define PROT_EXEC	    4u
-#define PROT_ALL	    7u
+#define PROT_READ     1u
+#define PROT_WRITE    2u
+#define PROT_EXEC     4u
+#define PROT_ALL      7u
 
-#define MAP_SHARED	    0x01u
-#define MAP_PRIVATE	    0x02u
-#define MAP_SHARED_VALIDATE 0x03u
-#define MAP_TYPE	    0x0fu
-#define MAP_FIXED	    0x10u
-#define MAP_ANONYMOUS	    0x20u
-#define MAP_DENYWRITE	    0x800u
-#define MAP_EXECUTABLE	    0x1000u
-#define MAP_LOCKED	    0x2000u
-#define MAP_NORESERVE	    0x4000u
-#define MAP_POPULATE	    0x8000u
-#define MAP_NONBLOCK	    0x10000u
-#define MAP_STACK	    0x20000u
-#define MAP_FIXED_NOREPLACE 0x100000u
-#define MAP_HUGETLB	    0x40000u
-#define MAP_HUGE_SIZE	    0xfc000000u /* log2 of a huge page's size, or 0 */
-#define MAP_HUGE_2MB	    (21u << 26)
-#define MAP_KNOWN                                                                             \
-	(MAP_TYPE | MAP_FIXED | MAP_ANONYMOUS | MAP_DENYWRITE | MAP_EXECUTABLE | MAP_LOCKED | \
-	 MAP_NORESERVE | MAP_POPULATE | MAP_NONBLOCK | MAP_STACK | MAP_FIXED_NOREPLACE |      \
+#define MAP_SHARED    0x01u
+#define MAP_PRIVATE   0x02u
+#define MAP_TYPE      0x0fu
+#define MAP_FIXED     0x10u
+#define MAP_ANONYMOUS 0x20u
+#define MAP_ADVICE    0x31800u /* DENYWRITE, EXECUTABLE, NONBLOCK, STACK */
+#define MAP_NORESERVE 0x4000u
+#define MAP_POPULATE  0x8000u
+#define MAP_HUGETLB   0x40000u
+#define MAP_HUGE_SIZE 0xfc000000u /* log2 of a huge page's size, or 0 */
+#define MAP_HUGE_2MB  (21u << 26)
+#define MAP_KNOWN                                                                           \
+	(MAP_TYPE | MAP_FIXED | MAP_ANONYMOUS | MAP_ADVICE | MAP_NORESERVE | MAP_POPULATE | \
 	 MAP_HUGETLB)
 
 #define MADV_NORMAL   0
@@ -87,7 +79,7 @@ static long check_flags(unsigned int prot, unsigned int flags)
 {
 	unsigned int type = flags & MAP_TYPE;
 
-	if (type != MAP_SHARED && type != MAP_PRIVATE && type != MAP_SHARED_VALIDATE)
+	if (type != MAP_SHARED && type != MAP_PRIVATE)
 		return refuse(EINVAL, "neither MAP_SHARED nor MAP_PRIVATE");
 	if (flags & MAP_HUGETLB) {
 		if ((flags & MAP_HUGE_SIZE) == MAP_HUGE_2MB)
@@ -96,8 +88,7 @@ static long check_flags(unsigned int prot, unsigned int flags)
 			return refuse(EINVAL, "huge pages are for private anonymous memory");
 	}
 	if (flags & ~MAP_KNOWN)
-		return refuse(type == MAP_SHARED_VALIDATE ? EOPNOTSUPP : EINVAL,
-			      "a flag that is not supported");
+		return refuse(EINVAL, "a flag that is not supported");
 	if (prot & ~PROT_ALL)
 		return refuse(EINVAL, "a protection bit that is not supported");
 	return 0;
@@ -109,15 +100,13 @@ static long choose_address(struct mm *mm, uintptr_t hint, size_t len, unsigned i
 	size_t align = flags & MAP_HUGETLB ? LARGE_SIZE : PAGE_SIZE;
 	uintptr_t start;
 
-	if (flags & (MAP_FIXED | MAP_FIXED_NOREPLACE)) {
+	if (flags & MAP_FIXED) {
 		if (hint % align)
 			return refuse(EINVAL, "a fixed address must be a page's");
 		if (hint > USER_END || len > USER_END - hint)
 			return -ENOMEM;
 		if (hint < MMAP_MIN)
 			return refuse(EPERM, "the lowest 64 KiB are not mapped");
-		if (flags & MAP_FIXED_NOREPLACE && !range_free(mm, hint, len))
-			return -EEXIST;
 		return hint;
 	}
 	start = ALIGN_UP(hint, align);
@@ -134,22 +123,14 @@ static bool is_error(long result)
 	return (unsigned long)result >= (unsigned long)-MAX_ERRNO;
 }
 
-static void populate(struct mm *mm, uintptr_t start, size_t len, bool write)
-{
-	for (size_t done = 0; done < len; done += PAGE_SIZE) {
-		if (mm_fault_in(mm, start + done, write) < 0)
-			return;
-	}
-}
-
 /* All pages of a new huge mapping, or -ENOMEM and no mapping. mm->lock is held. */
-static int populate_huge(struct mm *mm, uintptr_t start, size_t len, struct list *dead)
+static int populate_huge(struct mm *mm, uintptr_t start, size_t len)
 {
 	struct vma *vma = mm_find(mm, start);
 
 	for (size_t done = 0; done < len; done += LARGE_SIZE) {
 		if (mm_map_huge(vma, start + done) < 0) {
-			mm_unmap_locked(mm, start, len, dead);
+			mm_unmap_locked(mm, start, len);
 			return refuse(ENOMEM, "the pool of huge pages is empty");
 		}
 	}
@@ -160,7 +141,6 @@ static long map(uintptr_t hint, size_t len, unsigned int prot, unsigned int flag
 		struct file *file, uint32_t page_offset)
 {
 	struct mm *mm = current->mm;
-	struct list dead = LIST_INIT(dead);
 	long vma_flags = vma_flags_for(prot, flags, file), start;
 	int error = 0;
 
@@ -173,15 +153,16 @@ static long map(uintptr_t hint, size_t len, unsigned int prot, unsigned int flag
 		return -ERESTARTSYS;
 	start = choose_address(mm, hint, len, flags);
 	if (!is_error(start))
-		error = mm_map_locked(mm, start, len, vma_flags, file, page_offset, &dead);
+		error = mm_map_locked(mm, start, len, vma_flags, file, page_offset);
 	if (!is_error(start) && !error && vma_flags & VMA_HUGE)
-		error = populate_huge(mm, start, len, &dead);
-	mutex_unlock(&mm->lock);
-	mm_free_vmas(&dead);
+		error = populate_huge(mm, start, len);
+	mm_unlock(mm);
 	if (error)
 		return error;
-	if (!is_error(start) && flags & (MAP_POPULATE | MAP_LOCKED))
-		populate(mm, start, len, prot & PROT_WRITE);
+	if (!is_error(start) && flags & MAP_POPULATE)
+		for (size_t done = 0; done < len; done += PAGE_SIZE)
+			if (mm_fault_in(mm, start + done, prot & PROT_WRITE) < 0)
+				break;
 	return start;
 }
 
@@ -230,16 +211,14 @@ long sys_mmap2(uintptr_t hint, size_t len, unsigned int prot, unsigned int flags
 long sys_munmap(uintptr_t start, size_t len)
 {
 	struct mm *mm = current->mm;
-	struct list dead = LIST_INIT(dead);
 	int error;
 
 	if (start % PAGE_SIZE || len == 0 || start > USER_END || len > USER_END - start)
 		return refuse(EINVAL, "not a range of user pages");
 	if (mutex_lock_killable(&mm->lock) < 0)
 		return -ERESTARTSYS;
-	error = mm_unmap_locked(mm, start, PAGE_ALIGN(len), &dead);
-	mutex_unlock(&mm->lock);
-	mm_free_vmas(&dead);
+	error = mm_unmap_locked(mm, start, PAGE_ALIGN(len));
+	mm_unlock(mm);
 	return error;
 }
 
@@ -301,7 +280,7 @@ long sys_mprotect(uintptr_t start, size_t len, unsigned int prot)
 }
 
 /* Move the end of the heap; what cannot be done leaves it where it is. mm->lock is held. */
-static void move_brk(struct mm *mm, uintptr_t to, struct list *dead)
+static void move_brk(struct mm *mm, uintptr_t to)
 {
 	uintptr_t old = PAGE_ALIGN(mm->brk_end), new = PAGE_ALIGN(to);
 
@@ -310,10 +289,9 @@ static void move_brk(struct mm *mm, uintptr_t to, struct list *dead)
 		return;
 	if (new > old &&
 	    (hopeless(new - mm->brk_start) || !range_free(mm, old, new - old + PAGE_SIZE) ||
-	     mm_map_locked(mm, old, new - old, VMA_READ | VMA_WRITE | VMA_MAY_WRITE, NULL, 0,
-			   dead) < 0))
+	     mm_map_locked(mm, old, new - old, VMA_READ | VMA_WRITE | VMA_MAY_WRITE, NULL, 0) < 0))
 		return;
-	if (new < old && mm_unmap_locked(mm, new, old - new, dead) < 0)
+	if (new < old && mm_unmap_locked(mm, new, old - new) < 0)
 		return;
 	mm->brk_end = to;
 }
@@ -321,15 +299,13 @@ static void move_brk(struct mm *mm, uintptr_t to, struct list *dead)
 long sys_brk(uintptr_t to)
 {
 	struct mm *mm = current->mm;
-	struct list dead = LIST_INIT(dead);
 	long result;
 
 	if (mutex_lock_killable(&mm->lock) < 0)
 		return -ERESTARTSYS;
-	move_brk(mm, to, &dead);
+	move_brk(mm, to);
 	result = mm->brk_end;
-	mutex_unlock(&mm->lock);
-	mm_free_vmas(&dead);
+	mm_unlock(mm);
 	return result;
 }
 

@@ -278,20 +278,6 @@ static struct page *alloc_slow(unsigned int order, unsigned int flags)
 	return page;
 }
 
-bool page_fail_slow(void)
-{
-	int left = atomic_read(&page_fail_nth);
-
-	while (left > 0) {
-		int seen = __sync_val_compare_and_swap(&page_fail_nth.value, left, left - 1);
-
-		if (seen == left)
-			return left == 1;
-		left = seen;
-	}
-	return false;
-}
-
 struct page *page_alloc(unsigned int order, unsigned int flags)
 {
 	struct page *page = NULL;

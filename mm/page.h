@@ -171,11 +171,10 @@ unsigned int memory_shrink(unsigned int wanted);
  * Fault injection: the nth allocation from now that may fail does (0: off). /proc/sys/vm/fail_nth
  */
 extern struct atomic page_fail_nth;
-bool page_fail_slow(void);
 /* Is this allocation the one that is to fail? For allocators. */
 static inline bool page_fail_now(void)
 {
-	return unlikely(atomic_read(&page_fail_nth) > 0) && page_fail_slow();
+	return unlikely(atomic_read(&page_fail_nth) > 0) && atomic_dec_and_test(&page_fail_nth);
 }
 
 /* A fake page for the device memory in that frame, with one reference. */

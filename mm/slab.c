@@ -236,18 +236,6 @@ unsigned int slab_reclaim(unsigned int wanted)
 	return freed;
 }
 
-/* The smallest slab that wastes at most an eighth, or else the largest. */
-static void choose_order(struct slab_cache *cache)
-{
-	for (cache->order = 0; cache->order < MAX_SLAB_ORDER; cache->order++) {
-		size_t slab = PAGE_SIZE << cache->order;
-
-		if (cache->stride <= slab && slab % cache->stride <= slab / 8)
-			break;
-	}
-	cache->per_slab = (PAGE_SIZE << cache->order) / cache->stride;
-}
-
 static void cache_setup(struct slab_cache *cache, const char *name, size_t size, size_t align)
 {
 	if (align < sizeof(void *))
@@ -256,7 +244,12 @@ static void cache_setup(struct slab_cache *cache, const char *name, size_t size,
 	cache->size = MAX(size, sizeof(void *));
 	cache->before = DEBUG_BUILD ? MAX(align, (size_t)RED_ZONE) : 0;
 	cache->stride = ALIGN_UP(cache->before + cache->size + (DEBUG_BUILD ? RED_ZONE : 0), align);
-	choose_order(cache);
+	/* The smallest slab that wastes at most an eighth, or else the largest. */
+	while (cache->order < MAX_SLAB_ORDER &&
+	       (cache->stride > PAGE_SIZE << cache->order ||
+		(PAGE_SIZE << cache->order) % cache->stride > PAGE_SIZE << cache->order >> 3))
+		cache->order++;
+	cache->per_slab = (PAGE_SIZE << cache->order) / cache->stride;
 	if (!cache->per_slab)
 		panic("slab %s: objects of %u bytes are too large", name, (unsigned int)size);
 	cache->batch = size < 512 ? MAGAZINE_SIZE : MAGAZINE_SIZE / 4;
@@ -308,16 +301,6 @@ static const struct {
 
 static struct slab_cache *kmalloc_caches[ARRAY_SIZE(kmalloc_sizes)];
 
-/* The order of the pages that hold `size` bytes. */
-static unsigned int order_for(size_t size)
-{
-	unsigned int order = 0;
-
-	while (PAGE_SIZE << order < size)
-		order++;
-	return order;
-}
-
 void *kmalloc(size_t size, unsigned int flags)
 {
 	struct page *page;
@@ -330,7 +313,9 @@ void *kmalloc(size_t size, unsigned int flags)
 	}
 	if (size > KMALLOC_MAX)
 		return NULL;
-	page = page_alloc(order_for(size), ALLOC_LOW | (flags & (ALLOC_ATOMIC | ALLOC_ZERO)));
+	for (i = 0; PAGE_SIZE << i < size;)
+		i++;
+	page = page_alloc(i, ALLOC_LOW | (flags & (ALLOC_ATOMIC | ALLOC_ZERO)));
 	return page ? page_address_low(page) : NULL;
 }
 

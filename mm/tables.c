@@ -85,12 +85,12 @@ int mm_make_table(struct mm *mm, uintptr_t va)
 	if (make_top(mm, va) < 0)
 		return -ENOMEM;
 	entry = mm_directory_entry(mm, va);
-	if (!*entry) {
-		table = new_table();
-		if (!table)
-			return -ENOMEM;
-		set_table(entry, table);
-	}
+	if (*entry)
+		return 0;
+	table = new_table();
+	if (!table)
+		return -ENOMEM;
+	set_table(entry, table);
 	return 0;
 }
 
@@ -151,36 +151,25 @@ struct gather {
 	struct page *pages[GATHER];
 };
 
-/* Clear entries of one table until its end, `end`, or a full gather. Returns where it stopped. */
-static uintptr_t zap_some(struct gather *gather, pte_t *entry, uintptr_t va, uintptr_t end)
-{
-	for (; va < end && gather->nr < GATHER; va += PAGE_SIZE, entry++) {
-		pte_t old;
-
-		if (!*entry)
-			continue;
-		old = pte_take(entry);
-		if (!(old & PTE_SPECIAL)) {
-			gather->pages[gather->nr++] = frame_page(pte_frame(old));
-			gather->resident += pte_pages(old);
-		}
-		if (old & PTE_LARGE)
-			return mm_next_table(va);
-	}
-	return va;
-}
-
-/* The same from va on, over several tables, with the flush. */
+/* Clear entries from va on, up to a full gather, and flush. Returns where it stopped. */
 static uintptr_t zap_batch(struct mm *mm, struct gather *gather, uintptr_t va, uintptr_t end)
 {
 	uintptr_t start = va;
 
 	spin_lock(&mm->table_lock);
 	while (va < end && gather->nr < GATHER) {
-		pte_t *entry = mm_pte(mm, va);
-		uintptr_t stop = mm_next_table(va);
+		pte_t *entry = mm_pte(mm, va), old;
 
-		va = entry ? zap_some(gather, entry, va, MIN(end, stop)) : stop;
+		if (entry && *entry) {
+			old = pte_take(entry);
+			if (!(old & PTE_SPECIAL)) {
+				gather->pages[gather->nr++] = frame_page(pte_frame(old));
+				gather->resident += pte_pages(old);
+			}
+			va += pte_pages(old) * PAGE_SIZE;
+		} else {
+			va = entry ? va + PAGE_SIZE : mm_next_table(va);
+		}
 	}
 	tlb_flush_range(mm, start, MIN(va, end));
 	for (unsigned int i = 0; i < gather->nr; i++)
@@ -224,44 +213,30 @@ static int share_entry(struct mm *to, pte_t *target, pte_t *entry)
 	return 0;
 }
 
-static int share_table(struct mm *to, struct mm *from, uintptr_t start, uintptr_t end)
-{
-	pte_t *entry, *target;
-	int error = 0;
-
-	spin_lock(&from->table_lock);
-	spin_lock(&to->table_lock);
-	entry = mm_pte(from, start);
-	if (*entry & PTE_LARGE) {
-		error = share_entry(to, mm_directory_entry(to, start), entry);
-	} else {
-		target = mm_pte(to, start);
-		for (uintptr_t va = start; va < end && !error; va += PAGE_SIZE)
-			error = share_entry(to, target++, entry++);
-	}
-	spin_unlock(&to->table_lock);
-	spin_unlock(&from->table_lock);
-	return error;
-}
-
 int mm_share_range(struct mm *to, struct mm *from, uintptr_t start, uintptr_t end)
 {
-	while (start < end) {
-		uintptr_t stop = MIN(end, mm_next_table(start));
-		pte_t *entry = mm_pte(from, start);
-		int error;
+	int error = 0;
 
-		if (entry) {
-			error = *entry & PTE_LARGE ? mm_make_directory(to, start)
-						   : mm_make_table(to, start);
-			if (!error)
-				error = share_table(to, from, start, stop);
-			if (error)
-				return error;
-		}
-		start = stop;
+	for (uintptr_t va = start, stop; va < end && !error; va = stop) {
+		pte_t *entry = mm_pte(from, va), *target;
+		unsigned int nr;
+
+		stop = MIN(end, mm_next_table(va));
+		if (!entry)
+			continue;
+		nr = *entry & PTE_LARGE ? 1 : (stop - va) / PAGE_SIZE;
+		error = *entry & PTE_LARGE ? mm_make_directory(to, va) : mm_make_table(to, va);
+		if (error)
+			break;
+		target = *entry & PTE_LARGE ? mm_directory_entry(to, va) : mm_pte(to, va);
+		spin_lock(&from->table_lock);
+		spin_lock(&to->table_lock);
+		while (nr-- > 0 && !error)
+			error = share_entry(to, target++, entry++);
+		spin_unlock(&to->table_lock);
+		spin_unlock(&from->table_lock);
 	}
-	return 0;
+	return error;
 }
 
 /* ---- changing access ---- */

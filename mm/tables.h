@@ -63,11 +63,12 @@ void mm_tables_free(struct mm *mm);
 
 /* ---- mm/vm.c, for mmap.c and fault.c; mm->lock is held ---- */
 
-/* VMAs that were taken out: unlinked, to be freed by mm_free_vmas() once mm->lock is given back. */
+/* Give mm->lock back, and then free the VMAs that were taken out under it. */
+void mm_unlock(struct mm *mm);
+/* mm_map() and its reverse; -EINVAL: it would be a part of a huge page. */
 int mm_map_locked(struct mm *mm, uintptr_t start, size_t len, unsigned int flags, struct file *file,
-		  uint32_t page_offset, struct list *dead);
-int mm_unmap_locked(struct mm *mm, uintptr_t start, size_t len, struct list *dead);
-void mm_free_vmas(struct list *dead);
+		  uint32_t page_offset);
+int mm_unmap_locked(struct mm *mm, uintptr_t start, size_t len);
 /* Split the VMA around va so that one starts there. 0 or -ENOMEM. */
 int mm_split(struct mm *mm, uintptr_t va);
 /* Join anonymous neighbours with equal flags at va. */

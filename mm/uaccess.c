@@ -82,40 +82,34 @@ static inline size_t copy(void *dst, const void *src, size_t n)
 
 int copy_from_user(void *dst, const void __user *src, size_t n)
 {
-	if (!user_range_ok(src, n) || copy(dst, src, n) > 0)
-		return -EFAULT;
-	return 0;
+	return !user_range_ok(src, n) || copy(dst, src, n) > 0 ? -EFAULT : 0;
 }
 
 int copy_to_user(void __user *dst, const void *src, size_t n)
 {
-	if (!user_range_ok(dst, n) || copy(dst, src, n) > 0)
-		return -EFAULT;
-	return 0;
+	return !user_range_ok(dst, n) || copy(dst, src, n) > 0 ? -EFAULT : 0;
+}
+
+static inline size_t copy_nofault(void *dst, const void *src, const void __user *user, size_t n)
+{
+	size_t left;
+
+	if (!user_range_ok(user, n))
+		return 0;
+	pagefault_disable();
+	left = copy(dst, src, n);
+	pagefault_enable();
+	return n - left;
 }
 
 size_t copy_from_user_nofault(void *dst, const void __user *src, size_t n)
 {
-	size_t left;
-
-	if (!user_range_ok(src, n))
-		return 0;
-	pagefault_disable();
-	left = copy(dst, src, n);
-	pagefault_enable();
-	return n - left;
+	return copy_nofault(dst, src, src, n);
 }
 
 size_t copy_to_user_nofault(void __user *dst, const void *src, size_t n)
 {
-	size_t left;
-
-	if (!user_range_ok(dst, n))
-		return 0;
-	pagefault_disable();
-	left = copy(dst, src, n);
-	pagefault_enable();
-	return n - left;
+	return copy_nofault(dst, src, dst, n);
 }
 
 int clear_user(void __user *dst, size_t n)
@@ -167,10 +161,8 @@ int user_fault_in(const void __user *addr, size_t n, bool write)
 	for (unsigned int i = 0; i < FAULT_IN_MAX && va < end; i++, va += PAGE_SIZE) {
 		int error = mm_fault_in(current->mm, va, write);
 
-		if (error == -EINTR)
-			return -ERESTARTSYS;
 		if (error)
-			return -EFAULT;
+			return error == -EINTR ? -ERESTARTSYS : -EFAULT;
 	}
 	return 0;
 }

@@ -3,7 +3,7 @@
  *
  * 1. VMAs do not overlap; a red-black tree has them by start. mm->lock guards them; what the rmap
  *    reads of a file's VMA (start, end, page_offset) only shrinks, once the rest has a VMA too.
- * 2. A VMA that is taken out is put on a list of dead ones, and its file is let go after mm->lock:
+ * 2. A VMA that is taken out is put on mm->dead, and its file is let go after mm->lock:
  *    the last reference of a file may want locks that come before it.
  * 3. A new VMA of a file goes to the end of its mapping's list. fork relies on it: the
  *    rmap visits the old VMA before the new one, so that a page which moves meanwhile is seen in
@@ -58,9 +58,28 @@ struct vma *mm_find(struct mm *mm, uintptr_t va)
 	return vma && vma->start <= va ? vma : NULL;
 }
 
-static void tree_insert(struct mm *mm, struct vma *vma)
+/* ---- VMAs and their files; each is in both the tree and its file's list ---- */
+
+/* On or off the list of the page cache that the VMA shows, if it shows one. */
+static void mapping_list(struct vma *vma, bool on)
 {
-	struct rb_node **link = &mm->vmas.node, *parent = NULL;
+	struct mapping *mapping;
+
+	if (!vma->file || vma->flags & VMA_DEVICE)
+		return;
+	mapping = &vma->file->inode->mapping;
+	spin_lock(&mapping->vma_lock);
+	if (on)
+		list_add_tail(&mapping->vmas, &vma->mapping_link);
+	else
+		list_del(&vma->mapping_link);
+	mapping->nr_mapped += on ? 1 : -1;
+	spin_unlock(&mapping->vma_lock);
+}
+
+static void vma_insert(struct vma *vma)
+{
+	struct rb_node **link = &vma->mm->vmas.node, *parent = NULL;
 
 	while (*link) {
 		struct vma *other = rb_entry(*link, struct vma, node);
@@ -68,50 +87,14 @@ static void tree_insert(struct mm *mm, struct vma *vma)
 		parent = *link;
 		link = vma->start < other->start ? &parent->left : &parent->right;
 	}
-	rb_insert(&mm->vmas, &vma->node, parent, link);
-	mm->nr_vmas++;
-}
-
-static unsigned int vma_pages(const struct vma *vma)
-{
-	return (vma->end - vma->start) / PAGE_SIZE;
-}
-
-/* ---- VMAs and their files ---- */
-
-/* The page cache that the VMA shows; NULL: none. */
-static struct mapping *vma_mapping(struct vma *vma)
-{
-	return vma->file && !(vma->flags & VMA_DEVICE) ? &vma->file->inode->mapping : NULL;
-}
-
-static void mapping_join(struct vma *vma)
-{
-	struct mapping *mapping = vma_mapping(vma);
-
-	if (!mapping)
-		return;
-	spin_lock(&mapping->vma_lock);
-	list_add_tail(&mapping->vmas, &vma->mapping_link);
-	mapping->nr_mapped++;
-	spin_unlock(&mapping->vma_lock);
-}
-
-static void mapping_leave(struct vma *vma)
-{
-	struct mapping *mapping = vma_mapping(vma);
-
-	if (!mapping)
-		return;
-	spin_lock(&mapping->vma_lock);
-	list_del(&vma->mapping_link);
-	mapping->nr_mapped--;
-	spin_unlock(&mapping->vma_lock);
+	rb_insert(&vma->mm->vmas, &vma->node, parent, link);
+	vma->mm->nr_vmas++;
+	mapping_list(vma, true);
 }
 
 static struct vma *vma_copy(const struct vma *from, struct mm *mm)
 {
-	struct vma *vma = slab_alloc(vma_cache, 0);
+	struct vma *vma = mm->nr_vmas < MAX_VMAS ? slab_alloc(vma_cache, 0) : NULL;
 
 	if (!vma)
 		return NULL;
@@ -123,35 +106,31 @@ static struct vma *vma_copy(const struct vma *from, struct mm *mm)
 	return vma;
 }
 
-static void vma_free(struct vma *vma)
+void mm_unlock(struct mm *mm)
 {
-	if (vma->file)
-		file_put(vma->file);
-	slab_free(vma_cache, vma);
-}
-
-void mm_free_vmas(struct list *dead)
-{
+	struct list dead = LIST_INIT(dead);
 	struct vma *vma, *next;
 
-	list_for_each_safe(vma, next, dead, mapping_link) {
-		list_del(&vma->mapping_link);
-		vma_free(vma);
+	list_splice_tail(&dead, &mm->dead);
+	mutex_unlock(&mm->lock);
+	list_for_each_safe(vma, next, &dead, mapping_link) {
+		if (vma->file)
+			file_put(vma->file);
+		slab_free(vma_cache, vma);
 	}
 }
 
 /* Out of the address space, and its pages unmapped: the rmap must find it as long as one is
  * mapped. */
-static void vma_remove(struct vma *vma, struct list *dead)
+static void vma_remove(struct vma *vma)
 {
 	struct mm *mm = vma->mm;
 
 	mm_zap(mm, vma->start, vma->end);
-	mapping_leave(vma);
+	mapping_list(vma, false);
 	rb_erase(&mm->vmas, &vma->node);
 	mm->nr_vmas--;
-	mm->nr_pages -= vma_pages(vma);
-	list_add_tail(dead, &vma->mapping_link);
+	list_add_tail(&mm->dead, &vma->mapping_link);
 }
 
 int mm_split(struct mm *mm, uintptr_t va)
@@ -162,17 +141,14 @@ int mm_split(struct mm *mm, uintptr_t va)
 		return 0;
 	if (vma->flags & VMA_HUGE && va % LARGE_SIZE)
 		return refuse(EINVAL, "a part of a huge page");
-	if (mm->nr_vmas >= MAX_VMAS)
-		return -ENOMEM;
 	upper = vma_copy(vma, mm);
 	if (!upper)
 		return -ENOMEM;
 	upper->start = va;
 	upper->page_offset += (va - vma->start) / PAGE_SIZE;
 	/* The rmap finds a page by both of them meanwhile, which does no harm. */
-	mapping_join(upper);
+	vma_insert(upper);
 	vma->end = va;
-	tree_insert(mm, upper);
 	return 0;
 }
 
@@ -216,12 +192,19 @@ uintptr_t mm_find_gap(struct mm *mm, size_t len)
 
 bool mm_may_grow(struct mm *mm, size_t len)
 {
-	uint64_t bytes = (uint64_t)mm->nr_pages * PAGE_SIZE + len;
+	uint64_t limit;
 
-	return mm != current->mm || bytes <= current->process->limits[RLIMIT_AS].soft;
+	if (mm != current->mm)
+		return true;
+	limit = current->process->limits[RLIMIT_AS].soft;
+	if (limit == RLIM_INFINITY)
+		return true;
+	for (struct vma *vma = mm_find_next(mm, 0); vma; vma = mm_find_next(mm, vma->end))
+		limit -= MIN(limit, (uint64_t)(vma->end - vma->start));
+	return len <= limit;
 }
 
-int mm_unmap_locked(struct mm *mm, uintptr_t start, size_t len, struct list *dead)
+int mm_unmap_locked(struct mm *mm, uintptr_t start, size_t len)
 {
 	uintptr_t end = start + len;
 	struct vma *vma;
@@ -233,12 +216,12 @@ int mm_unmap_locked(struct mm *mm, uintptr_t start, size_t len, struct list *dea
 	if (error)
 		return error;
 	while ((vma = mm_find_next(mm, start)) != NULL && vma->start < end)
-		vma_remove(vma, dead);
+		vma_remove(vma);
 	return 0;
 }
 
 int mm_map_locked(struct mm *mm, uintptr_t start, size_t len, unsigned int flags, struct file *file,
-		  uint32_t page_offset, struct list *dead)
+		  uint32_t page_offset)
 {
 	struct vma model = {
 		.start = start,
@@ -250,7 +233,7 @@ int mm_map_locked(struct mm *mm, uintptr_t start, size_t len, unsigned int flags
 	struct vma *vma;
 	int error = 0;
 
-	if (!mm_may_grow(mm, len) || mm->nr_vmas >= MAX_VMAS)
+	if (!mm_may_grow(mm, len))
 		return -ENOMEM;
 	vma = vma_copy(&model, mm);
 	if (!vma)
@@ -258,15 +241,13 @@ int mm_map_locked(struct mm *mm, uintptr_t start, size_t len, unsigned int flags
 	/* It may make the VMA device memory. */
 	if (file)
 		error = file->ops->mmap ? file->ops->mmap(file, vma) : -ENODEV;
-	if (!error && mm_unmap_locked(mm, start, len, dead) < 0)
+	if (!error && mm_unmap_locked(mm, start, len) < 0)
 		error = -ENOMEM;
 	if (error) {
-		list_add_tail(dead, &vma->mapping_link);
+		list_add_tail(&mm->dead, &vma->mapping_link);
 		return error;
 	}
-	tree_insert(mm, vma);
-	mm->nr_pages += vma_pages(vma);
-	mapping_join(vma);
+	vma_insert(vma);
 	mm_merge(mm, start + len);
 	mm_merge(mm, start);
 	return 0;
@@ -275,16 +256,14 @@ int mm_map_locked(struct mm *mm, uintptr_t start, size_t len, unsigned int flags
 int mm_map(struct mm *mm, uintptr_t start, size_t len, unsigned int flags, struct file *file,
 	   uint32_t page_offset)
 {
-	struct list dead = LIST_INIT(dead);
 	int error;
 
 	if (start % PAGE_SIZE || len % PAGE_SIZE || !len || start >= USER_END ||
 	    len > USER_END - start)
 		return -EINVAL;
 	mutex_lock(&mm->lock);
-	error = mm_map_locked(mm, start, len, flags, file, page_offset, &dead);
-	mutex_unlock(&mm->lock);
-	mm_free_vmas(&dead);
+	error = mm_map_locked(mm, start, len, flags, file, page_offset);
+	mm_unlock(mm);
 	return error;
 }
 
@@ -298,6 +277,7 @@ struct mm *mm_create(void)
 		return NULL;
 	atomic_set(&mm->users, 1);
 	mutex_init(&mm->lock, "mm");
+	list_init(&mm->dead);
 	spin_init(&mm->table_lock, "page tables");
 	if (mm_tables_create(mm) < 0) {
 		slab_free(mm_cache, mm);
@@ -312,9 +292,7 @@ static int fork_vma(struct mm *to, struct vma *from)
 
 	if (!vma)
 		return -ENOMEM;
-	tree_insert(to, vma);
-	to->nr_pages += vma_pages(vma);
-	mapping_join(vma);
+	vma_insert(vma);
 	/* Shared memory comes back by page faults; only private memory has pages that are
 	 * nowhere else. */
 	if (vma->flags & (VMA_SHARED | VMA_DEVICE))
@@ -355,7 +333,6 @@ void mm_get(struct mm *mm)
 
 void mm_put(struct mm *mm)
 {
-	struct list dead = LIST_INIT(dead);
 	struct rb_node *node;
 
 	if (!atomic_dec_and_test(&mm->users))
@@ -363,9 +340,8 @@ void mm_put(struct mm *mm)
 	tlb_flush_mm(mm);
 	mutex_lock(&mm->lock);
 	while ((node = rb_last(&mm->vmas)) != NULL)
-		vma_remove(rb_entry(node, struct vma, node), &dead);
-	mutex_unlock(&mm->lock);
-	mm_free_vmas(&dead);
+		vma_remove(rb_entry(node, struct vma, node));
+	mm_unlock(mm);
 	mm_tables_free(mm);
 	slab_free(mm_cache, mm);
 }

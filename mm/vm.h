@@ -54,7 +54,7 @@ struct mm {
 	struct mutex lock;
 	struct rb_root vmas;
 	unsigned int nr_vmas;
-	unsigned int nr_pages; /* in VMAs */
+	struct list dead; /* VMAs that were taken out; mm_unlock() frees them */
 	uintptr_t brk_start, brk_end;
 	uintptr_t stack_top;
 	uintptr_t arg_start, arg_end, env_start, env_end;
