@@ -5,8 +5,7 @@
  *    table added here is seen everywhere at once (an entry that was not present is cached nowhere).
  * 2. The direct map is made of 2 MiB pages but for the kernel's image and what lies below it: there
  *    text is read-only, everything else is not executable.
- * 3. Tables for the areas above the direct map exist from boot on, but for the vmalloc area's,
- *    which grows as it is used and never shrinks.
+ * 3. Tables for the areas above the direct map exist from boot on.
  */
 #include "mm/pgtable.h"
 #include "kernel/cpu.h"
@@ -56,30 +55,10 @@ pte_t *kernel_pte(uintptr_t va)
 	return (pte_t *)phys_to_virt(entry & PTE_FRAME) + va / PAGE_SIZE % ENTRIES;
 }
 
-static void set_table(uintptr_t va, const void *table)
-{
-	pte_set(directory_entry(va), pte_make(virt_to_phys(table), PTE_PRESENT | PTE_WRITE));
-}
-
-int kernel_tables_make(uintptr_t start, uintptr_t end)
-{
-	for (uintptr_t va = start & ~(LARGE_SIZE - 1); va < end; va += LARGE_SIZE) {
-		struct page *page;
-
-		if (*directory_entry(va))
-			continue;
-		page = page_alloc(0, ALLOC_ATOMIC | ALLOC_ZERO);
-		if (!page)
-			return -ENOMEM;
-		set_bits(&page->flags, PG_TABLE);
-		set_table(va, page_address_low(page));
-	}
-	return 0;
-}
-
 static void boot_table(uintptr_t va)
 {
-	set_table(va, boot_alloc(PAGE_SIZE, PAGE_SIZE));
+	pte_set(directory_entry(va),
+		pte_make(virt_to_phys(boot_alloc(PAGE_SIZE, PAGE_SIZE)), PTE_PRESENT | PTE_WRITE));
 }
 
 //BOOK: image-bits
@@ -132,8 +111,10 @@ void pgtable_init(void)
 	choose_lowmem();
 	directory = boot_alloc(PAGE_SIZE, PAGE_SIZE);
 	map_direct();
-	for (uintptr_t va = KMAP_POOL_START; va >= KMAP_POOL_START; va += LARGE_SIZE)
-		boot_table(va);
+	for (uintptr_t va = VMALLOC_START; va >= VMALLOC_START; va += LARGE_SIZE) {
+		if (va < VMALLOC_END || va >= KMAP_POOL_START)
+			boot_table(va);
+	}
 	kernel_directory_phys = virt_to_phys(directory);
 	kernel_top[TOP_KERNEL] = pte_make(kernel_directory_phys, PTE_PRESENT);
 	kernel_cr3 = virt_to_phys(kernel_top);

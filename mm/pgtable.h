@@ -74,16 +74,8 @@ static inline pte_t pte_write_protect(pte_t *entry)
 
 /* Built at boot: direct map (text read-only, data not executable), kernel half. */
 void pgtable_init(void);
-/*
- * The entry of kernel address va in an area that has tables: KMAP_POOL_START and above from boot
- * on, the vmalloc area as far as it is in use, the kernel image.
- */
+/* The entry of kernel address va: in one of the areas below, or in the kernel's image. */
 pte_t *kernel_pte(uintptr_t va);
-/*
- * Have tables for [start, end) of the vmalloc area: 0 or -ENOMEM. Under the area's lock; never
- * sleeps.
- */
-int kernel_tables_make(uintptr_t start, uintptr_t end);
 /*
  * Map the first 2 MiB of physical memory at 0 in the kernel's own tables, executable (start of
  * other CPUs), or no longer.
@@ -97,7 +89,7 @@ extern uint32_t kernel_cr3;
 
 /* Areas above the direct map. */
 #define VMALLOC_START	 0xf0800000u
-#define VMALLOC_END	 0xfe000000u
+#define VMALLOC_END	 0xf4800000u /* every 2 MiB cost a table */
 #define KMAP_POOL_START	 0xfe000000u
 #define KMAP_POOL_PAGES	 128u
 #define KMAP_LOCAL_START 0xff000000u /* MAX_CPUS * (KMAP_LOCAL_MAX + 4) pages */

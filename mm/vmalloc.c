@@ -4,9 +4,9 @@
  * 1. The page-table entries say what is in use. An area is a run of entries that are not zero,
  *    between two that are: its guard pages, which may be its neighbours' as well.
  * 2. What is freed is unmapped at once, but its entries are STALE until the TLBs of all CPUs have
- *    been flushed, which is done when the search has come to the end of the tables: nobody uses a
+ *    been flushed, which is done when the search has come to the end: nobody uses a
  *    stale address, as nobody knows it any more.
- * 3. vmalloc_lock (plain) guards the entries and the next two; a flush runs under it.
+ * 3. vmalloc_lock (plain) guards the entries and the cursor; a flush runs under it.
  */
 #include "mm/vmalloc.h"
 #include "kernel/spinlock.h"
@@ -14,17 +14,15 @@
 
 #define TAKEN	    PTE_SPECIAL	 /* given out, not mapped yet */
 #define STALE	    (1ull << 10) /* freed, perhaps still in a TLB */
-#define GROWTH	    (16u << 20)	 /* tables are added for that much at least */
 #define DEVICE_BITS (PTE_PRESENT | PTE_WRITE | PTE_NOCACHE | PTE_WRITETHROUGH | PTE_SPECIAL)
 
 static spinlock_t vmalloc_lock = SPINLOCK_INIT("vmalloc");
-static uintptr_t top = VMALLOC_START;	 /* up to here there are tables */
 static uintptr_t cursor = VMALLOC_START; /* where the search goes on */
 
 static void flush_stale(void)
 {
-	tlb_flush_kernel(VMALLOC_START, top);
-	for (uintptr_t va = VMALLOC_START; va < top; va += PAGE_SIZE) {
+	tlb_flush_kernel(VMALLOC_START, VMALLOC_END);
+	for (uintptr_t va = VMALLOC_START; va < VMALLOC_END; va += PAGE_SIZE) {
 		if (*kernel_pte(va) == STALE)
 			pte_set(kernel_pte(va), 0);
 	}
@@ -36,24 +34,13 @@ static uintptr_t find_run(size_t size)
 {
 	uintptr_t start = cursor;
 
-	for (uintptr_t va = cursor; va < top; va += PAGE_SIZE) {
+	for (uintptr_t va = cursor; va < VMALLOC_END; va += PAGE_SIZE) {
 		if (*kernel_pte(va))
 			start = va + PAGE_SIZE;
 		else if (va - start > size)
 			return start + PAGE_SIZE;
 	}
 	return 0;
-}
-
-static bool add_tables(size_t size)
-{
-	size_t more = MAX(ALIGN_UP(size + 2 * PAGE_SIZE, LARGE_SIZE), GROWTH);
-
-	more = MIN(more, VMALLOC_END - top);
-	if (!more || kernel_tables_make(top, top + more) < 0)
-		return false;
-	top += more;
-	return true;
 }
 
 /* Addresses for `size` bytes, in pages: TAKEN; 0: none. */
@@ -67,9 +54,7 @@ static uintptr_t area_take(size_t size)
 	start = find_run(size);
 	if (!start) {
 		flush_stale();
-		do
-			start = find_run(size);
-		while (!start && add_tables(size));
+		start = find_run(size);
 	}
 	if (start) {
 		cursor = start + size;
