@@ -84,6 +84,7 @@ struct pipe_slot_ops {
 
 /* fs/pipe_slot.c */
 extern const struct pipe_slot_ops anon_slot_ops;  /* write(2) */
+extern const struct pipe_slot_ops skb_slot_ops;	  /* send(2) */
 extern const struct pipe_slot_ops user_slot_ops;  /* vmsplice */
 extern const struct pipe_slot_ops cache_slot_ops; /* splice from a file: the bytes were there */
 /* The same, and they were on their way. private: the inode, referenced. */

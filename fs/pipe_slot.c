@@ -3,9 +3,10 @@
  *
  * 1. A slot holds one reference to its page and one count of `lent`, the promise that the bytes
  *    stay.
- * 2. anon: a page that write(2) filled. user: a page that vmsplice lent or was given. cache: a page
- *    of a file. If it was still being read, the slot holds the inode too, so that a failed read can
- *    be started again; a page that was there needs nothing more: what is in it stays.
+ * 2. anon: a page that write(2) filled. skb: one that send(2) filled. user: a page that vmsplice
+ *    lent or was given. cache: a page of a file. If it was still being read, the slot holds the
+ *    inode too, so that a failed read can be started again; a page that was there needs nothing
+ *    more: what is in it stays.
  * 3. Nothing here sleeps, but for slot_retry and for the release of a removed file's last holder.
  */
 #include "fs/pipe.h"
@@ -44,6 +45,11 @@ static bool page_slot_steal(struct pipe_slot *slot)
 
 const struct pipe_slot_ops anon_slot_ops = {
 	.kind = "anon",
+	.steal = page_slot_steal,
+};
+
+const struct pipe_slot_ops skb_slot_ops = {
+	.kind = "skb",
 	.steal = page_slot_steal,
 };
 

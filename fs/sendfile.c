@@ -57,10 +57,12 @@ static ssize_t pass_ring(struct file *in, file_off_t *pos_in, struct file *out, 
 	struct pipe_slot ring[SLOT_LIST_MAX];
 	struct slot_list slots = { .max = SLOT_LIST_MAX, .slots = ring };
 	file_off_t at = *pos_in;
-	ssize_t had = in->ops->splice_read(in, &at, len, &slots);
-	ssize_t taken = 0;
-	int error = 0;
+	ssize_t had, taken = 0;
+	int error = out->ops->splice_wait ? out->ops->splice_wait(out, false) : 0;
 
+	if (error)
+		return error;
+	had = in->ops->splice_read(in, &at, len, &slots);
 	if (had <= 0)
 		return had;
 	if (sink_needs_bytes(out))
@@ -70,7 +72,7 @@ static ssize_t pass_ring(struct file *in, file_off_t *pos_in, struct file *out, 
 	slot_list_release(&slots);
 	if (taken > 0)
 		*pos_in += taken;
-	*again = taken == had;
+	*again = taken == had || (taken > 0 && out->ops->splice_wait);
 	return taken ? taken : error;
 }
 

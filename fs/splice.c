@@ -118,7 +118,7 @@ ssize_t splice_file_to_pipe(struct file *in, file_off_t *pos, struct pipe *pipe,
 	bio_hold(&held);
 	while (done < len) {
 		struct pipe_slot slots[SLOT_LIST_MAX];
-		struct slot_list list = { .slots = slots };
+		struct slot_list list = { .slots = slots, .nonblock = nonblock };
 		file_off_t at = *pos;
 
 		n = pipe_room(pipe);
@@ -295,11 +295,11 @@ static ssize_t take_slots(struct pipe *pipe, struct taking *taking, size_t len, 
 		left -= first[n].len;
 	}
 	if (n > 0) {
-		taking->list = (struct slot_list){ n, n, ring_take(pipe, n) };
+		taking->list = (struct slot_list){ n, n, ring_take(pipe, n), false };
 	} else if (run > 0 && !error) { /* len is not 0: the first slot is longer */
 		taking->part = *first;
 		taking->part.len = taking->part_len = left;
-		taking->list = (struct slot_list){ 1, 1, &taking->part };
+		taking->list = (struct slot_list){ 1, 1, &taking->part, false };
 		left = 0;
 		error = slot_get(&taking->part) ? 0 : -EFAULT;
 	}
@@ -376,9 +376,12 @@ static ssize_t pipe_to_file(struct pipe *pipe, struct file *out, file_off_t *pos
 		if (n)
 			return n;
 		n = drain_pipe(pipe, out, pos, len, &wait);
-		if (!wait)
+		if (wait)
+			n = pipe_wait_readable(pipe, need, nonblock);
+		else if (n == -EAGAIN && out->ops->splice_wait)
+			n = out->ops->splice_wait(out, nonblock);
+		else
 			return n;
-		n = pipe_wait_readable(pipe, need, nonblock);
 		if (n)
 			return n;
 	}

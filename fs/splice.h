@@ -27,6 +27,7 @@
 struct slot_list {
 	unsigned int nr, max; /* slots in use; room (file_ops.splice_read fills no more) */
 	struct pipe_slot *slots;
+	bool nonblock; /* a source that is a stream does not wait for its first bytes */
 };
 
 static inline size_t slot_list_bytes(const struct slot_list *slots)
@@ -71,7 +72,7 @@ ssize_t null_splice_write(struct file *file, int64_t *pos, struct slot_list *slo
 /* Must the bytes have arrived before the file's splice_write gets them? */
 static inline bool sink_needs_bytes(const struct file *file)
 {
-	return file->ops->splice_write != null_splice_write;
+	return file->ops->splice_write != null_splice_write && !file->ops->splice_wait;
 }
 
 /*

@@ -172,6 +172,12 @@ struct file_ops {
 	 * none. Bytes of all slots have arrived. NULL: -EINVAL.
 	 */
 	ssize_t (*splice_write)(struct file *file, file_off_t *pos, struct slot_list *slots);
+	/*
+	 * Of a sink that hands slots on (a socket): its splice_write takes slots that have not
+	 * arrived too, and never waits: -EAGAIN. This sleeps, with nothing held, until there may be
+	 * room: 0, -EAGAIN, -ERESTARTSYS. NULL: splice_write waits itself.
+	 */
+	int (*splice_wait)(struct file *file, bool nonblock);
 };
 
 struct inode {
