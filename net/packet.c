@@ -243,7 +243,9 @@ struct packet *packet_build(struct iter *from, size_t n, bool merge)
 		if (!page)
 			break;
 		to = kmap_local(page);
-		copied = iter_copy_from(from, to, chunk);
+		copied = iter_copy_from_nofault(from, to, chunk);
+		if (unlikely(copied < chunk))
+			copied += iter_copy_from(from, to + copied, chunk - copied);
 		kunmap_local(to);
 		if (unlikely(copied == 0)) {
 			page_put(page);
@@ -439,51 +441,63 @@ ssize_t packet_splice_in(struct packet_queue *queue, struct slot_list *slots, un
 
 /* ---- receiving ---- */
 
-/* The fragment that has byte *at of the stream, which then counts from its beginning; NULL. */
-static struct pipe_slot *fragment_at(struct packet_queue *queue, unsigned int *at)
+/* The packet and its fragment that have byte *at of the stream, which then counts from there. */
+static struct packet *packet_at(struct packet_queue *queue, unsigned int *at,
+				unsigned int *fragment)
 {
 	struct packet *packet;
 
 	lockdep_held(&queue->lock);
 	list_for_each(packet, &queue->packets, link) {
-		for (unsigned int i = packet->first; i < packet->nr; i++) {
-			if (*at < packet->fragments[i].len)
-				return &packet->fragments[i];
-			*at -= packet->fragments[i].len;
+		for (*fragment = packet->first; *fragment < packet->nr; ++*fragment) {
+			if (*at < packet->fragments[*fragment].len)
+				return packet;
+			*at -= packet->fragments[*fragment].len;
 		}
 	}
 	return NULL;
 }
 
-/* n bytes of the stream's first fragment are taken; `consumer` is held. */
+/*
+ * n bytes of the stream's first packet are taken; `consumer` is held, so that fragments that are
+ * behind packet->first are ours.
+ */
 static void advance(struct packet_queue *queue, unsigned int n)
 {
-	struct packet *packet, *empty = NULL;
-	struct pipe_slot *fragment, gone;
+	unsigned int at, end;
+	struct packet *packet;
+	bool empty;
 
 	spin_lock(&queue->lock);
 	packet = first_packet(queue);
-	fragment = &packet->fragments[packet->first];
-	queue->charged -= charge(fragment);
-	fragment->offset += n;
-	fragment->len -= n;
-	/* A sender may just have made it longer. */
-	if (fragment->len > 0) {
-		queue->charged += charge(fragment);
-		spin_unlock(&queue->lock);
-		return;
+	at = packet->first;
+	while (n > 0) {
+		struct pipe_slot *fragment = &packet->fragments[packet->first];
+		unsigned int part = MIN(n, fragment->len);
+
+		queue->charged -= charge(fragment);
+		fragment->offset += part;
+		fragment->len -= part;
+		n -= part;
+		/* A sender may just have made it longer. */
+		if (fragment->len > 0)
+			queue->charged += charge(fragment);
+		else
+			packet->first++;
 	}
-	gone = *fragment;
-	if (++packet->first == packet->nr) {
+	end = packet->first;
+	empty = end == packet->nr;
+	if (empty)
 		unlink_packet(queue, packet);
-		empty = packet;
-	}
 	spin_unlock(&queue->lock);
+	if (at == end)
+		return;
 	wake_all(queue->writable);
 	wake_all(&queue->readable);
-	slot_release(&gone);
+	while (at < end)
+		slot_release(&packet->fragments[at++]);
 	if (empty)
-		packet_free(empty);
+		packet_free(packet);
 }
 
 /* The first packet is dropped; `consumer` is held. */
@@ -500,6 +514,24 @@ static void drop_first(struct packet_queue *queue)
 	packet_free(packet);
 }
 
+/* Copy from byte `at` of that fragment on to the packet's end: 0; what confirm says; -EFAULT. */
+static int copy_fragments(struct packet *packet, unsigned int fragment, unsigned int at,
+			  struct iter *to)
+{
+	/* Others may be queued meanwhile, but not in this packet; its last one may grow. */
+	for (; fragment < packet->nr && to->left > 0; fragment++, at = 0) {
+		struct pipe_slot *slot = &packet->fragments[fragment];
+		size_t n = MIN(READ_ONCE(slot->len) - at, to->left);
+		int error = slot_confirm(slot);
+
+		if (unlikely(error))
+			return error;
+		if (unlikely(slot_copy_to(slot, at, n, to) < n))
+			return -EFAULT;
+	}
+	return 0;
+}
+
 /*
  * Copy what is there; `consumer` is held, so that fragments stay where they are. 0: the iterator is
  * full; -EAGAIN there is no more; -EIO, -ENODATA; -EFAULT user memory to be brought in.
@@ -508,31 +540,26 @@ static void drop_first(struct packet_queue *queue)
 static int take_stream(struct packet_queue *queue, struct iter *to, bool peek)
 {
 	unsigned int peeked = 0;
+	int error = 0;
 
-	while (to->left > 0) {
-		unsigned int at = peeked;
-		struct pipe_slot *fragment;
-		size_t n = 0, copied;
-		int error = -EAGAIN;
+	while (to->left > 0 && !error) {
+		unsigned int at = peeked, fragment;
+		size_t left = to->left;
+		struct packet *packet;
 
 		spin_lock(&queue->lock);
-		fragment = fragment_at(queue, &at);
-		if (fragment)
-			n = MIN(fragment->len - at, to->left);
+		packet = packet_at(queue, &at, &fragment);
 		spin_unlock(&queue->lock);
-		if (fragment)
-			error = slot_confirm(fragment);
-		if (error)
-			return error;
-		copied = slot_copy_to(fragment, at, n, to);
-		if (unlikely(copied == 0))
-			return -EFAULT;
+		if (!packet)
+			return -EAGAIN;
+		error = copy_fragments(packet, fragment, at, to);
+		left -= to->left;
 		if (peek)
-			peeked += copied;
-		else
-			advance(queue, copied);
+			peeked += left;
+		else if (left > 0)
+			advance(queue, left);
 	}
-	return 0;
+	return error;
 }
 
 /* The same of the first datagram. What the iterator has no room for is dropped. */
