@@ -291,7 +291,7 @@ static ssize_t write_slots(struct file *file, file_off_t *pos, struct slot_list 
 /* The first slot, by the cache. */
 static ssize_t copy_slot(struct file *file, file_off_t *pos, struct slot_list *slots)
 {
-	struct slot_list first = { 1, 1, slots->slots };
+	struct slot_list first = { .nr = 1, .max = 1, .slots = slots->slots };
 	ssize_t n = copy_splice_write(file, pos, &first);
 
 	slots->slots += 1 - first.nr;

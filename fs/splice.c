@@ -295,11 +295,11 @@ static ssize_t take_slots(struct pipe *pipe, struct taking *taking, size_t len, 
 		left -= first[n].len;
 	}
 	if (n > 0) {
-		taking->list = (struct slot_list){ n, n, ring_take(pipe, n), false };
+		taking->list = (struct slot_list){ .nr = n, .max = n, .slots = ring_take(pipe, n) };
 	} else if (run > 0 && !error) { /* len is not 0: the first slot is longer */
 		taking->part = *first;
 		taking->part.len = taking->part_len = left;
-		taking->list = (struct slot_list){ 1, 1, &taking->part, false };
+		taking->list = (struct slot_list){ .nr = 1, .max = 1, .slots = &taking->part };
 		left = 0;
 		error = slot_get(&taking->part) ? 0 : -EFAULT;
 	}
