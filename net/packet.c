@@ -141,7 +141,6 @@ static int first_state(struct packet_queue *queue, struct pipe_slot **fragment)
  * Are the first bytes on their way? If so, the arrival of those that are asked for first will wake
  * `readable`. The page is asked once more after the waiter was armed: see fs/pipe_wait.c.
  */
-//BOOK: packet-arrival
 static bool on_their_way(struct packet_queue *queue)
 {
 	struct pipe_slot *fragment, *armed = NULL;
@@ -307,7 +306,6 @@ static struct pipe_slot *last_fragment(struct packet_queue *queue, size_t n)
  * the bytes there are nobody's, and only the queue that the page was made for may append: the one
  * at a time that has `producer`. Meanwhile the fragment may be taken, or another packet queued.
  */
-//BOOK: packet-merge
 static ssize_t send_merged(struct packet_queue *queue, struct iter *from)
 {
 	struct page *page = NULL;
@@ -369,7 +367,6 @@ static ssize_t send_packet(struct packet_queue *queue, struct iter *from, unsign
 	return error == -EAGAIN ? 0 : error;
 }
 
-//BOOK: packet-send
 ssize_t packet_send(struct packet_queue *queue, struct iter *from, unsigned int limit,
 		    bool nonblock)
 {
@@ -403,7 +400,6 @@ int packet_send_datagram(struct packet_queue *queue, struct packet *packet, unsi
  * The right to append stays behind, and the pages keep their holders: nothing of a slot changes but
  * its place.
  */
-//BOOK: packet-splice-in
 ssize_t packet_splice_in(struct packet_queue *queue, struct slot_list *slots, unsigned int limit,
 			 unsigned int most, struct socket_name *from)
 {
@@ -536,7 +532,6 @@ static int copy_fragments(struct packet *packet, unsigned int fragment, unsigned
  * Copy what is there; `consumer` is held, so that fragments stay where they are. 0: the iterator is
  * full; -EAGAIN there is no more; -EIO, -ENODATA; -EFAULT user memory to be brought in.
  */
-//BOOK: packet-take
 static int take_stream(struct packet_queue *queue, struct iter *to, bool peek)
 {
 	unsigned int peeked = 0;
@@ -703,7 +698,6 @@ static size_t move_datagram(struct packet *packet, size_t len, struct slot_list 
 	return len - left;
 }
 
-//BOOK: packet-splice-out
 ssize_t packet_splice_out(struct packet_queue *queue, size_t len, struct slot_list *slots,
 			  bool nonblock)
 {
