@@ -311,6 +311,7 @@ static ssize_t take_slots(struct pipe *pipe, struct taking *taking, size_t len, 
  * The file has taken what it wanted: the rest is in the ring again. While slots were out the ring
  * looked shorter than it is, and fuller to writers: all who looked at it look again.
  */
+//BOOK: settle
 static void settle(struct pipe *pipe, struct taking *taking)
 {
 	struct slot_list *list = &taking->list;

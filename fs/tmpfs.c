@@ -90,9 +90,9 @@ static ssize_t tmpfs_read(struct file *file, struct iter *to, file_off_t *pos)
 {
 	struct inode *inode = file->inode;
 	size_t wanted = to->left;
-	ssize_t n = 1;
+	ssize_t n = 0;
 
-	while (to->left > 0 && n > 0) {
+	while (to->left > 0) {
 		file_off_t left = MAX(inode_size(inode) - *pos, 0);
 		size_t piece = MIN(PAGE_SIZE - (*pos & (PAGE_SIZE - 1)), to->left);
 		struct page *page = mapping_find(&inode->mapping, *pos >> PAGE_SHIFT);
@@ -107,7 +107,9 @@ static ssize_t tmpfs_read(struct file *file, struct iter *to, file_off_t *pos)
 		}
 		if (page)
 			page_put(page);
-		*pos += MAX(n, 0);
+		if (n <= 0)
+			break;
+		*pos += n;
 	}
 	return to->left < wanted ? (ssize_t)(wanted - to->left) : n;
 }

@@ -2,6 +2,8 @@
  * One page of a file: it is read from the disk, lent to pipes, written to by write(2) and through a
  * shared mapping, and cut off by truncate: fs/lend.c, mm/fault.c, mm/rmap.c and fs/pagecache.c.
  *
+ * BOOK: lend-model
+ *
  * 1. A page frame has no contents here, but who stored to it: bit 0 by write(2), bit 1 through the
  *    mapping. TOUCH is a store to it, which must not be seen by who was promised the bytes.
  * 2. A page's lock, its flags, the entry of the mapping (with its table_lock) and `lent` are looked at

@@ -2,6 +2,8 @@
  * The ring of a pipe, with its two mutexes, its two queues and its arrival waiter: fs/pipe.c,
  * fs/pipe_wait.c, fs/splice.c, fs/tee.c and fs/ring.h, checked in every interleaving.
  *
+ * BOOK: ring-model
+ *
  * 1. A cell stands for a few bytes; a page has PSZ cells, and PIPE_BUF is one page. A pipe has two
  *    slots; head and tail run freely, modulo 4.
  * 2. One atomic step is one section under pipe->lock, or one look at a page's flags. Copies of

@@ -88,6 +88,7 @@ static void expect_on_its_way(int fd)
 	CHECK_EQ(n, 0);
 }
 
+//BOOK: test-nobody-asks
 BEYOND_TEST(
 	nobody_asks, 20,
 	"file, pipe, tee, pipe, pipe, file: nothing is waited for until the last file needs bytes",
@@ -245,6 +246,7 @@ BEYOND_TEST(signals_interrupt, 30, "a signal ends a wait for bytes of a pipe wit
 	expect(pipes[0][0], 0, 4096);
 }
 
+//BOOK: test-every-wait-ends
 BEYOND_TEST(kill_ends_all_waits, 30, "SIGKILL ends every wait for a disk", NO_GATE)
 {
 	int file = tmp_file();

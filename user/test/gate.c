@@ -111,6 +111,7 @@ BEYOND_TEST(returns_at_once, 20,
 	expect(ends[0], 0, MIB);
 }
 
+//BOOK: test-tells-the-truth
 BEYOND_TEST(tells_the_truth, 20,
 	    "on their way: poll says nothing, O_NONBLOCK read EAGAIN, then both see them", NO_GATE)
 {
@@ -173,6 +174,7 @@ BEYOND_TEST(readers_wake, 20, "the arrival of the pages wakes readers that wait"
 		CHECK_EQ(test_wait(children[i]), 0);
 }
 
+//BOOK: test-writer-is-not-held-up
 BEYOND_TEST(writer_is_not_held_up, 20,
 	    "a reader that waits for the disk blocks no writer and no other reader", NO_GATE)
 {
@@ -247,6 +249,7 @@ BEYOND_TEST(out_of_order, 20, "completions in reverse order: the stream stays in
 		expect(ends[0], i * 131072, 4096);
 }
 
+//BOOK: test-error-in-its-place
 BEYOND_TEST(error_in_its_place, 20,
 	    "a failed read is EIO after all that stands before it, and heals", NO_GATE)
 {

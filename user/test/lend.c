@@ -94,6 +94,7 @@ BEYOND_TEST(against_writes, 60, "bytes in a pipe stay while two processes write 
 	splice_against_writers(tmp_file(), 2, 1000);
 }
 
+//BOOK: test-against-stores
 BEYOND_TEST(against_stores, 60, "and while a third one stores through a shared mapping",
 	    LINUX_SHARES)
 {

@@ -762,6 +762,7 @@ static void run(bool gate, unsigned int seeds, int seconds)
 			unlink(files[i].path);
 }
 
+//BOOK: test-random-programs
 BEYOND_TEST(files, 120,
 	    "random programs on files, memory and pipes: every slot gives what it promised",
 	    CHANGES)

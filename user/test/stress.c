@@ -306,6 +306,7 @@ static void stress(bool lend)
 	all_accounted();
 }
 
+//BOOK: test-every-byte
 TEST(every_byte, 90,
      "three writers, three readers, resizes, closes and signals: every byte once and in order")
 {

@@ -352,3 +352,18 @@ BEYOND_TEST(raw_disk, 20, "a disk as a file: written in parts, read back cold, e
 	CHECK_ERR(splice(ends[0], NULL, fd, &at, PAGE, 0), ENOSPC);
 	CHECK_ERR(open("/dev/vda/", O_RDONLY), ENOTDIR);
 }
+
+TEST(empty_read, 5, "a read of no bytes is 0, in an empty file and elsewhere")
+{
+	char byte = 'x';
+	int fd = open("/tmp/empty-read", O_RDWR | O_CREAT | O_TRUNC, 0600);
+
+	CHECK(fd >= 0);
+	CHECK_EQ(unlink("/tmp/empty-read"), 0);
+	CHECK_EQ(read(fd, &byte, 0), 0);
+	CHECK_EQ(pread(fd, &byte, 0, 5), 0);
+	CHECK_EQ(write(fd, "abc", 3), 3);
+	CHECK_EQ(pread(fd, &byte, 0, 0), 0);
+	CHECK_EQ(pread(fd, &byte, 1, 3), 0);
+	CHECK_EQ(byte, 'x');
+}
