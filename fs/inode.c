@@ -283,9 +283,10 @@ void inode_init_special(struct inode *inode, unsigned int mode, unsigned int rde
 {
 	inode->mode = mode;
 	inode->rdev = rdev;
-	if (S_ISCHR(mode))
+	if (S_ISCHR(mode)) {
 		inode->file_ops = &chrdev_file_ops;
-	else if (S_ISBLK(mode))
+		inode->size = chrdev_size(rdev);
+	} else if (S_ISBLK(mode))
 		inode->file_ops = &block_file_ops;
 	else if (S_ISFIFO(mode))
 		inode->file_ops = &fifo_file_ops;

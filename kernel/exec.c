@@ -71,7 +71,7 @@ struct exec {
 	size_t env_at, name_at, platform_at; /* where in the strings these stand */
 	struct mm *mm;
 	uint32_t bias;
-	char line[ELF_FIRST_BYTES + 1], first[ELF_FIRST_BYTES + 1];
+	char first[ELF_FIRST_BYTES + 1] __attribute__((aligned(4))), line[ELF_FIRST_BYTES + 1];
 };
 
 /* ---- the file ---- */

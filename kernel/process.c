@@ -8,9 +8,11 @@
  */
 #include "kernel/process.h"
 #include "kernel/init.h"
+#include "kernel/syscalls.h"
 #include "fs/file.h"
 #include "lib/string.h"
 #include "mm/slab.h"
+#include "mm/uaccess.h"
 #include "mm/vm.h"
 
 spinlock_t tasks_lock = SPINLOCK_INIT("tasks");
@@ -292,4 +294,24 @@ void process_unlink(struct process *process)
 	list_del(&process->sibling);
 	list_del(&process->all_link);
 	process_put(process);
+}
+
+/* ---- prctl ---- */
+
+enum { PR_SET_NAME = 15, PR_GET_NAME = 16 };
+
+/* A thread's name, as ps shows it: BusyBox tells so which applet it is. */
+long sys_prctl(unsigned long option, unsigned long argument)
+{
+	char name[TASK_NAME_LEN];
+
+	if (option == PR_GET_NAME)
+		return copy_to_user((void __user *)argument, current->name, TASK_NAME_LEN);
+	if (option != PR_SET_NAME)
+		return refuse(EINVAL, "a prctl option that is not there");
+	if (strncpy_from_user(name, (const char __user *)argument, sizeof(name)) == -EFAULT)
+		return -EFAULT;
+	name[sizeof(name) - 1] = '\0'; /* a longer one is cut */
+	memcpy(current->name, name, sizeof(name));
+	return 0;
 }

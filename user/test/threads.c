@@ -5,6 +5,7 @@
 #include <pthread.h>
 #include <sched.h>
 #include <spawn.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/time.h>
 #include <ucontext.h>
@@ -746,4 +747,13 @@ TEST(rusage, 10, "a child's CPU time is its parent's to see after the wait")
 	CHECK(ms >= 250 && ms < 2000);
 	CHECK(getrusage(RUSAGE_CHILDREN, &usage) == 0);
 	CHECK(usage.ru_utime.tv_sec || usage.ru_utime.tv_usec + usage.ru_stime.tv_usec >= 250000);
+}
+
+TEST(names, 5, "prctl sets and gets the name")
+{
+	char name[16];
+
+	CHECK(prctl(PR_SET_NAME, "a-long-name-that-is-cut", 0, 0, 0) == 0);
+	CHECK(prctl(PR_GET_NAME, name, 0, 0, 0) == 0 && strcmp(name, "a-long-name-tha") == 0);
+	CHECK(prctl(12345, 0, 0, 0, 0) == -1 && errno == EINVAL);
 }

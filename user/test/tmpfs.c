@@ -344,8 +344,10 @@ BEYOND_TEST(raw_disk, 20, "a disk as a file: written in parts, read back cold, e
 	at = PAGE;
 	CHECK_EQ(splice(fd, &at, ends[1], NULL, 2 * PAGE, 0), 2 * PAGE);
 	at = 100 * PAGE + 3;
+	CHECK_ERR(splice(ends[0], NULL, fd, &at, 2 * PAGE, 0), EINVAL);
+	at = 100 * PAGE + 512;
 	CHECK_EQ(splice(ends[0], NULL, fd, &at, 2 * PAGE, 0), 2 * PAGE);
-	CHECK_EQ(pread(fd, back, 2 * PAGE, 100 * PAGE + 3), 2 * PAGE);
+	CHECK_EQ(pread(fd, back, 2 * PAGE, 100 * PAGE + 512), 2 * PAGE);
 	CHECK(!memcmp(buf + PAGE, back, 2 * PAGE));
 	CHECK_EQ(write(ends[1], buf, PAGE), PAGE);
 	at = size;
