@@ -59,9 +59,7 @@
  * FAILS room-ignores-taken: WR=1 RD=0 NMSG=3 SINK ROOMTAKEN
  * FAILS hangup-ignores-taken: WR=1 RD=0 NMSG=1 SINK POLL HUPTAKEN
  * FAILS confirm-with-mutex-held: WR=1 RD=2 NMSG=1 LAZY=1 NEVER CONFIRMHELD
- * FAILS pop-wakes-no-reader: WR=0 RD=2 LAZY=2 POPNOWAKE
  * FAILS look-before-joining: WR=1 RD=1 NMSG=1 LOOKFIRST
- * FAILS arm-without-second-look: WR=0 RD=1 LAZY=1 ARMONCE
  * FAILS wake-only-one: WR=1 RD=2 NMSG=1 WAKEONE
  * FAILS settle-wakes-nobody: WR=1 RD=0 NMSG=3 SINK SETTLENOWAKE
  * FAILS resize-wakes-nobody: WR=1 NMSG=2 HOLDER RESIZE RESIZENOWAKE
