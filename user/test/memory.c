@@ -1,4 +1,6 @@
 /* Memory: mappings, copy-on-write, brk, faults, and running out of it. */
+#include <sys/utsname.h>
+
 #include "test.h"
 
 #define PAGE 4096
@@ -279,6 +281,9 @@ TEST(kernel_is_out_of_reach, 5, "addresses of the kernel are SIGSEGV for users, 
 	CHECK_EQ(outcome(store, (char *)0xffffe000), SIGSEGV);
 	CHECK_ERR(write(1, (void *)0xc0100000, 10), EFAULT);
 	CHECK_ERR(write(1, (void *)0xbfffffff, 0x50000000), EFAULT);
+	/* Whole structures and strings, which nothing looks at before they are copied. */
+	CHECK_ERR(open((char *)0xc0100000, O_RDONLY), EFAULT);
+	CHECK_ERR(uname((void *)0xc0100000), EFAULT);
 }
 
 TEST(running_out, 60, "out of memory ends the process that asks for too much, and nothing else")
