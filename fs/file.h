@@ -55,6 +55,11 @@ void fd_install(int fd, struct file *file);
 void fd_unreserve(int fd);
 /* Reserve + install; drops the file's reference on error. */
 int fd_add(struct file *file, bool cloexec);
+/*
+ * The same for two, whose numbers are told to the caller's memory: nothing is open if they cannot
+ * be. 0, or an error.
+ */
+int fd_add_pair(struct file *files[2], bool cloexec, int32_t __user *to);
 
 struct file_table *file_table_create(void);
 struct file_table *file_table_copy(struct file_table *from); /* ERR_PTR(-ENOMEM) */

@@ -11,6 +11,7 @@
 #include "lib/string.h"
 #include "kernel/process.h"
 #include "kernel/syscalls.h"
+#include "mm/uaccess.h"
 #include "mm/slab.h"
 #include "mm/vmalloc.h"
 #include "fs/file.h"
@@ -139,6 +140,27 @@ int fd_add(struct file *file, bool cloexec)
 	else
 		fd_install(fd, file);
 	return fd;
+}
+
+int fd_add_pair(struct file *files[2], bool cloexec, int32_t __user *to)
+{
+	int numbers[2] = { -1, -1 };
+	int error = numbers[0] = fd_reserve(0, cloexec);
+
+	if (error >= 0)
+		error = numbers[1] = fd_reserve(0, cloexec);
+	if (error >= 0)
+		error = copy_to_user(to, numbers, sizeof(numbers));
+	for (int i = 0; i < 2; i++) {
+		if (!error) {
+			fd_install(numbers[i], files[i]);
+			continue;
+		}
+		if (numbers[i] >= 0)
+			fd_unreserve(numbers[i]);
+		file_put(files[i]);
+	}
+	return error;
 }
 
 struct file *file_table_get(struct file_table *table, unsigned int fd)

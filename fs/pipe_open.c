@@ -235,36 +235,12 @@ int pipe_create(struct file *ends[2], unsigned int flags)
 	return 0;
 }
 
-/* The descriptors are filled in last: nothing is open if the numbers cannot be told. */
 long sys_pipe2(int32_t __user *fds, unsigned int flags)
 {
-	bool cloexec = flags & O_CLOEXEC;
 	struct file *ends[2];
-	int numbers[2];
 	int error = pipe_create(ends, flags);
 
-	if (error)
-		return error;
-	error = numbers[0] = fd_reserve(0, cloexec);
-	if (error < 0)
-		goto put_files;
-	error = numbers[1] = fd_reserve(0, cloexec);
-	if (error < 0)
-		goto unreserve_first;
-	error = copy_to_user(fds, numbers, sizeof(numbers));
-	if (error)
-		goto unreserve_second;
-	fd_install(numbers[0], ends[0]);
-	fd_install(numbers[1], ends[1]);
-	return 0;
-unreserve_second:
-	fd_unreserve(numbers[1]);
-unreserve_first:
-	fd_unreserve(numbers[0]);
-put_files:
-	file_put(ends[0]);
-	file_put(ends[1]);
-	return error;
+	return error ? error : fd_add_pair(ends, flags & O_CLOEXEC, fds);
 }
 
 long sys_pipe(int32_t __user *fds)

@@ -25,6 +25,7 @@ struct super_block;
 struct poll_table;
 struct pipe;
 struct slot_list;
+struct socket;
 struct vma;
 
 /* File types and modes, as in st_mode. */
@@ -196,6 +197,7 @@ struct inode {
 	const struct file_ops *file_ops;
 	struct mapping mapping; /* its page cache */
 	struct pipe *pipe;	/* of a FIFO that is open */
+	struct socket *socket;	/* that is bound to it; net/socket.c's lock */
 	void *private;		/* the file system's */
 	struct list hash_link;	/* inode hash by (sb, number); inode_lock */
 	struct list sb_link;	/* sb->inodes; inode_lock */

@@ -10,7 +10,9 @@
 #include "mm/kmap.h"
 
 #define PACKET_PAGES 16u /* of a stream's packet, at most: a reader is not to wait for more */
-#define AT_END	     1	 /* nothing is there, and nothing will come */
+#define DATAGRAM_MAX (QUEUE_BYTES - 32)
+#define ALL	     UINT32_MAX
+#define AT_END	     1 /* nothing is there, and nothing will come */
 
 static void arrived(struct page_waiter *waiter)
 {
@@ -39,11 +41,11 @@ static struct packet *packet_alloc(unsigned int nr)
 		return NULL;
 	list_init(&packet->link);
 	packet->from = NULL;
-	packet->first = packet->nr = 0;
+	packet->charge = packet->first = packet->nr = 0;
 	return packet;
 }
 
-void packet_free(struct packet *packet)
+static void packet_free(struct packet *packet)
 {
 	while (packet->first < packet->nr)
 		slot_release(&packet->fragments[packet->first++]);
@@ -59,25 +61,10 @@ static struct packet *first_packet(struct packet_queue *queue)
 	return list_first(&queue->packets, struct packet, link);
 }
 
-/* The memory that a fragment keeps, in whole pages. */
-static unsigned int charge(const struct pipe_slot *fragment)
-{
-	return PAGE_ALIGN((fragment->offset & (PAGE_SIZE - 1)) + fragment->len);
-}
-
-static unsigned int packet_charge(const struct packet *packet)
-{
-	unsigned int bytes = 0;
-
-	for (unsigned int i = packet->first; i < packet->nr; i++)
-		bytes += charge(&packet->fragments[i]);
-	return bytes;
-}
-
 static void unlink_packet(struct packet_queue *queue, struct packet *packet)
 {
 	lockdep_held(&queue->lock);
-	queue->charged -= packet_charge(packet);
+	queue->charged -= packet->charge;
 	queue->nr_packets--;
 	list_del(&packet->link);
 }
@@ -98,22 +85,19 @@ bool packet_queue_close(struct packet_queue *queue)
 	struct packet *packet;
 	bool any = false;
 
+	WRITE_ONCE(queue->closed, true);
 	packet_queue_end(queue, 0);
 	page_waiter_disarm(&queue->arrival);
-	for (;;) {
+	for (;; any = true) {
 		spin_lock(&queue->lock);
-		queue->closed = true;
 		packet = first_packet(queue);
 		if (packet)
 			unlink_packet(queue, packet);
 		spin_unlock(&queue->lock);
 		if (!packet)
-			break;
+			return any;
 		packet_free(packet);
-		any = true;
 	}
-	wake_all(queue->writable);
-	return any;
 }
 
 /* ---- waiting ---- */
@@ -191,94 +175,85 @@ static int wait_readable(struct packet_queue *queue, enum pipe_need need, bool n
 	return wait_event_interruptible(&queue->readable, can_receive(queue, need));
 }
 
-/* Bytes of memory that the queue would still take; -EPIPE, -ECONNREFUSED. */
-static int room_left(struct packet_queue *queue, unsigned int limit, unsigned int most)
+/* See packet_room(). */
+static int room_left(struct packet_queue *queue, unsigned int most)
 {
 	lockdep_held(&queue->lock);
 	if (unlikely(queue->ended))
 		return queue->datagrams && queue->closed ? -ECONNREFUSED : -EPIPE;
-	if (queue->charged >= limit || (queue->datagrams && queue->nr_packets > most))
+	if (queue->charged >= QUEUE_BYTES || (queue->datagrams && queue->nr_packets > most))
 		return 0;
-	return limit - queue->charged;
+	return QUEUE_BYTES - queue->charged;
 }
 
-static int ask_room(struct packet_queue *queue, unsigned int limit, unsigned int most)
+int packet_room(struct packet_queue *queue, unsigned int most)
 {
 	int room;
 
 	spin_lock(&queue->lock);
-	room = room_left(queue, limit, most);
+	room = room_left(queue, most);
 	spin_unlock(&queue->lock);
 	return room;
 }
 
-bool packet_has_room(struct packet_queue *queue, unsigned int limit, unsigned int most)
-{
-	return ask_room(queue, limit, most) != 0;
-}
-
-int packet_wait_room(struct packet_queue *queue, unsigned int limit, unsigned int most,
-		     bool nonblock)
+int packet_wait_room(struct packet_queue *queue, unsigned int most, bool nonblock)
 {
 	if (nonblock)
-		return packet_has_room(queue, limit, most) ? 0 : -EAGAIN;
-	return wait_event_interruptible(queue->writable, packet_has_room(queue, limit, most));
+		return packet_room(queue, most) ? 0 : -EAGAIN;
+	return wait_event_interruptible(queue->writable, packet_room(queue, most));
 }
 
 /* ---- sending ---- */
 
-struct packet *packet_build(struct iter *from, size_t n, bool merge)
+/*
+ * A packet of the iterator's first n bytes, copied: ERR_PTR(-ENOMEM, -EFAULT). A stream's packet
+ * ends where user memory ends, or ours.
+ */
+static struct packet *packet_build(struct iter *from, size_t n, bool stream)
 {
 	struct packet *packet = packet_alloc(DIV_ROUND_UP(n, PAGE_SIZE));
-	int error = -ENOMEM;
+	int error = packet ? 0 : -ENOMEM;
 
-	if (!packet)
-		return ERR_PTR(-ENOMEM);
-	while (n > 0) {
+	while (n > 0 && !error) {
 		unsigned int chunk = MIN(n, (size_t)PAGE_SIZE), copied;
 		struct page *page = page_alloc(0, ALLOC_HIGH);
 		char *to;
 
-		if (!page)
+		if (!page) {
+			error = -ENOMEM;
 			break;
+		}
 		to = kmap_local(page);
 		copied = iter_copy_from_nofault(from, to, chunk);
 		if (unlikely(copied < chunk))
 			copied += iter_copy_from(from, to + copied, chunk - copied);
 		kunmap_local(to);
-		if (unlikely(copied == 0)) {
-			page_put(page);
-			error = -EFAULT;
-			break;
-		}
+		error = likely(copied == chunk) ? 0 : -EFAULT;
 		atomic_set(&page->lent, 1);
 		packet->fragments[packet->nr++] =
-			(struct pipe_slot){ page, 0, copied, &skb_slot_ops, merge ? SLOT_MERGE : 0,
+			(struct pipe_slot){ page, 0, copied, &skb_slot_ops, stream ? SLOT_MERGE : 0,
 					    0 };
+		packet->charge += PAGE_SIZE;
 		n -= copied;
-		/* User memory has ended; what there was is the packet. */
-		if (unlikely(copied < chunk))
-			break;
 	}
-	if (likely(packet->nr > 0 || n == 0))
+	if (likely(!error) || (stream && packet && packet->nr > 0 && packet->fragments[0].len > 0))
 		return packet;
-	packet_free(packet);
+	if (packet)
+		packet_free(packet);
 	return ERR_PTR(error);
 }
 
 /* 0, or what room_left says, -EAGAIN for no room. */
-static int queue_packet(struct packet_queue *queue, struct packet *packet, unsigned int limit,
-			unsigned int most)
+static int queue_packet(struct packet_queue *queue, struct packet *packet, unsigned int most)
 {
-	unsigned int bytes = packet_charge(packet);
 	int room;
 
 	spin_lock(&queue->lock);
-	room = room_left(queue, limit, most);
+	room = room_left(queue, most);
 	if (likely(room > 0)) {
 		list_add_tail(&queue->packets, &packet->link);
 		queue->nr_packets++;
-		queue->charged += bytes;
+		queue->charged += packet->charge;
 	}
 	spin_unlock(&queue->lock);
 	if (unlikely(room <= 0))
@@ -345,86 +320,83 @@ unlock:
 	return copied;
 }
 
-/* Bytes; 0: somebody else took the room. */
-static ssize_t send_packet(struct packet_queue *queue, struct iter *from, unsigned int limit)
+/* A packet of its own: bytes; -EAGAIN no room. */
+static ssize_t send_packet(struct packet_queue *queue, struct iter *from, unsigned int most,
+			   struct socket_name *name)
 {
-	int room = ask_room(queue, limit, 0), error;
+	int room = packet_room(queue, most), error;
+	size_t left = from->left, n = left;
 	struct packet *packet;
-	size_t left = from->left, n;
 
 	if (room <= 0)
-		return room;
-	n = MIN(left, MIN((size_t)PAGE_ALIGN(room), (size_t)PACKET_PAGES * PAGE_SIZE));
-	packet = packet_build(from, n, true);
+		return room ? room : -EAGAIN;
+	if (!queue->datagrams)
+		n = MIN(left, MIN((size_t)PAGE_ALIGN(room), (size_t)PACKET_PAGES * PAGE_SIZE));
+	packet = packet_build(from, n, !queue->datagrams);
 	if (IS_ERR(packet))
 		return PTR_ERR(packet);
+	packet->from = socket_name_get(name);
 	n = left - from->left;
-	error = queue_packet(queue, packet, limit, 0);
+	error = queue_packet(queue, packet, most);
 	if (likely(!error))
 		return n;
 	iter_rewind(from, n);
 	packet_free(packet);
-	return error == -EAGAIN ? 0 : error;
+	return error;
 }
 
-ssize_t packet_send(struct packet_queue *queue, struct iter *from, unsigned int limit,
-		    bool nonblock)
+ssize_t packet_send(struct packet_queue *queue, struct iter *from, unsigned int most,
+		    struct socket_name *name, bool nonblock)
 {
+	bool stream = !queue->datagrams;
 	size_t wanted = from->left;
 	ssize_t n = 0;
 
-	while (from->left > 0 && n >= 0) {
-		n = from->left < PAGE_SIZE ? send_merged(queue, from) : 0;
+	if (stream ? wanted == 0 : wanted > DATAGRAM_MAX)
+		return stream ? 0 : -EMSGSIZE;
+	for (;;) {
+		n = stream && from->left < PAGE_SIZE ? send_merged(queue, from) : 0;
 		if (n == 0)
-			n = send_packet(queue, from, limit);
-		if (n == 0)
-			n = packet_wait_room(queue, limit, 0, nonblock);
+			n = send_packet(queue, from, most, name);
+		if (n >= 0 && from->left == 0)
+			return wanted;
+		if (n == -EAGAIN)
+			n = packet_wait_room(queue, most, nonblock);
+		if (n < 0)
+			return stream && from->left < wanted ? (ssize_t)(wanted - from->left) : n;
 	}
-	return from->left < wanted ? wanted - from->left : n;
-}
-
-int packet_send_datagram(struct packet_queue *queue, struct packet *packet, unsigned int limit,
-			 unsigned int most, bool nonblock)
-{
-	int error;
-
-	while ((error = queue_packet(queue, packet, limit, most)) == -EAGAIN) {
-		error = packet_wait_room(queue, limit, most, nonblock);
-		if (error)
-			break;
-	}
-	return error;
 }
 
 /*
  * The right to append stays behind, and the pages keep their holders: nothing of a slot changes but
  * its place.
  */
-ssize_t packet_splice_in(struct packet_queue *queue, struct slot_list *slots, unsigned int limit,
-			 unsigned int most, struct socket_name *from)
+ssize_t packet_splice_in(struct packet_queue *queue, struct slot_list *slots, unsigned int most,
+			 struct socket_name *name)
 {
-	int room = ask_room(queue, limit, most);
+	int room = packet_room(queue, most), error = 0;
 	struct packet *packet;
 	size_t bytes = 0;
-	int error;
 
 	if (room <= 0)
 		return room ? room : -EAGAIN;
 	packet = packet_alloc(slots->nr);
 	if (!packet)
 		return -ENOMEM;
-	while (packet->nr < slots->nr && (queue->datagrams || room > 0)) {
+	while (packet->nr < slots->nr &&
+	       (queue->datagrams || packet->charge < (unsigned int)room)) {
 		struct pipe_slot *fragment = &packet->fragments[packet->nr];
 
 		*fragment = slots->slots[packet->nr++];
 		fragment->flags = 0;
 		bytes += fragment->len;
-		room -= charge(fragment);
+		packet->charge += PAGE_ALIGN((fragment->offset & (PAGE_SIZE - 1)) + fragment->len);
 	}
-	error = queue->datagrams && bytes > limit ? -EMSGSIZE : 0;
-	packet->from = socket_name_get(from);
+	if (queue->datagrams && bytes > DATAGRAM_MAX)
+		error = -EMSGSIZE;
+	packet->from = socket_name_get(name);
 	if (!error)
-		error = queue_packet(queue, packet, limit, most);
+		error = queue_packet(queue, packet, most);
 	if (error) {
 		packet->nr = 0; /* the slots stay where they are */
 		packet_free(packet);
@@ -437,58 +409,36 @@ ssize_t packet_splice_in(struct packet_queue *queue, struct slot_list *slots, un
 
 /* ---- receiving ---- */
 
-/* The packet and its fragment that have byte *at of the stream, which then counts from there. */
-static struct packet *packet_at(struct packet_queue *queue, unsigned int *at,
-				unsigned int *fragment)
-{
-	struct packet *packet;
-
-	lockdep_held(&queue->lock);
-	list_for_each(packet, &queue->packets, link) {
-		for (*fragment = packet->first; *fragment < packet->nr; ++*fragment) {
-			if (*at < packet->fragments[*fragment].len)
-				return packet;
-			*at -= packet->fragments[*fragment].len;
-		}
-	}
-	return NULL;
-}
-
 /*
- * n bytes of the stream's first packet are taken; `consumer` is held, so that fragments that are
- * behind packet->first are ours.
+ * n bytes of the first packet are taken (ALL of a datagram); `consumer` is held, so that fragments
+ * that are behind packet->first are ours.
  */
-static void advance(struct packet_queue *queue, unsigned int n)
+static void advance(struct packet_queue *queue, struct packet *packet, unsigned int n)
 {
-	unsigned int at, end;
-	struct packet *packet;
+	unsigned int at = packet->first, end;
 	bool empty;
 
 	spin_lock(&queue->lock);
-	packet = first_packet(queue);
-	at = packet->first;
-	while (n > 0) {
+	for (; packet->first < packet->nr; packet->first++) {
 		struct pipe_slot *fragment = &packet->fragments[packet->first];
 		unsigned int part = MIN(n, fragment->len);
 
-		queue->charged -= charge(fragment);
 		fragment->offset += part;
 		fragment->len -= part;
 		n -= part;
 		/* A sender may just have made it longer. */
 		if (fragment->len > 0)
-			queue->charged += charge(fragment);
-		else
-			packet->first++;
+			break;
 	}
 	end = packet->first;
 	empty = end == packet->nr;
 	if (empty)
 		unlink_packet(queue, packet);
 	spin_unlock(&queue->lock);
-	if (at == end)
+	if (at == end && !empty)
 		return;
-	wake_all(queue->writable);
+	if (empty)
+		wake_all(queue->writable);
 	wake_all(&queue->readable);
 	while (at < end)
 		slot_release(&packet->fragments[at++]);
@@ -496,33 +446,18 @@ static void advance(struct packet_queue *queue, unsigned int n)
 		packet_free(packet);
 }
 
-/* The first packet is dropped; `consumer` is held. */
-static void drop_first(struct packet_queue *queue)
-{
-	struct packet *packet;
-
-	spin_lock(&queue->lock);
-	packet = first_packet(queue);
-	unlink_packet(queue, packet);
-	spin_unlock(&queue->lock);
-	wake_all(queue->writable);
-	wake_all(&queue->readable);
-	packet_free(packet);
-}
-
-/* Copy from byte `at` of that fragment on to the packet's end: 0; what confirm says; -EFAULT. */
-static int copy_fragments(struct packet *packet, unsigned int fragment, unsigned int at,
-			  struct iter *to)
+/* Copy from the packet's first byte on: 0; what confirm says; -EFAULT. */
+static int copy_fragments(struct packet *packet, struct iter *to)
 {
 	/* Others may be queued meanwhile, but not in this packet; its last one may grow. */
-	for (; fragment < packet->nr && to->left > 0; fragment++, at = 0) {
-		struct pipe_slot *slot = &packet->fragments[fragment];
-		size_t n = MIN(READ_ONCE(slot->len) - at, to->left);
+	for (unsigned int i = packet->first; i < packet->nr && to->left > 0; i++) {
+		struct pipe_slot *slot = &packet->fragments[i];
+		size_t n = MIN((size_t)READ_ONCE(slot->len), to->left);
 		int error = slot_confirm(slot);
 
 		if (unlikely(error))
 			return error;
-		if (unlikely(slot_copy_to(slot, at, n, to) < n))
+		if (unlikely(slot_copy_to(slot, 0, n, to) < n))
 			return -EFAULT;
 	}
 	return 0;
@@ -530,84 +465,56 @@ static int copy_fragments(struct packet *packet, unsigned int fragment, unsigned
 
 /*
  * Copy what is there; `consumer` is held, so that fragments stay where they are. 0: the iterator is
- * full; -EAGAIN there is no more; -EIO, -ENODATA; -EFAULT user memory to be brought in.
+ * full, or has the first datagram, whose rest is dropped; -EAGAIN there is no more; -EIO, -ENODATA;
+ * -EFAULT user memory to be brought in.
  */
-static int take_stream(struct packet_queue *queue, struct iter *to, bool peek)
+static int take(struct packet_queue *queue, struct iter *to, bool peek, struct socket_name **from,
+		size_t *full)
 {
-	unsigned int peeked = 0;
-	int error = 0;
+	bool datagram = queue->datagrams;
+	struct pipe_slot *fragment;
+	int error;
 
-	while (to->left > 0 && !error) {
-		unsigned int at = peeked, fragment;
+	do {
 		size_t left = to->left;
 		struct packet *packet;
 
 		spin_lock(&queue->lock);
-		packet = packet_at(queue, &at, &fragment);
+		packet = first_packet(queue);
 		spin_unlock(&queue->lock);
 		if (!packet)
 			return -EAGAIN;
-		error = copy_fragments(packet, fragment, at, to);
-		left -= to->left;
-		if (peek)
-			peeked += left;
-		else if (left > 0)
-			advance(queue, left);
-	}
+		error = datagram ? first_state(queue, &fragment) : 0;
+		if (!error)
+			error = copy_fragments(packet, to);
+		if (error && datagram)
+			return error;
+		if (datagram && from) {
+			*from = socket_name_get(packet->from);
+			*full = packet_bytes(queue);
+		}
+		if (!peek)
+			advance(queue, packet, datagram ? ALL : left - to->left);
+	} while (!error && to->left > 0 && !datagram && !peek);
 	return error;
-}
-
-/* The same of the first datagram. What the iterator has no room for is dropped. */
-static int take_datagram(struct packet_queue *queue, struct iter *to, bool peek,
-			 struct socket_name **from, size_t *full)
-{
-	struct pipe_slot *fragment;
-	struct packet *packet;
-	size_t bytes = 0;
-	int error;
-
-	spin_lock(&queue->lock);
-	packet = first_packet(queue);
-	spin_unlock(&queue->lock);
-	if (!packet)
-		return -EAGAIN;
-	error = first_state(queue, &fragment);
-	if (error)
-		return error;
-	for (unsigned int i = packet->first; i < packet->nr; i++) {
-		size_t n;
-
-		fragment = &packet->fragments[i];
-		n = MIN(fragment->len, to->left);
-		bytes += fragment->len;
-		if (n > 0 && slot_copy_to(fragment, 0, n, to) < n)
-			return -EFAULT;
-	}
-	if (from)
-		*from = socket_name_get(packet->from);
-	if (full)
-		*full = bytes;
-	if (!peek)
-		drop_first(queue);
-	return 0;
 }
 
 /* As pipe_report_failed: start the read again, or drop what will never come. */
 static int report_failed(struct packet_queue *queue, int error)
 {
 	struct pipe_slot *first, failed;
+	struct packet *packet;
 	bool held = false;
 
 	spin_lock(&queue->lock);
+	packet = first_packet(queue);
 	first_state(queue, &first);
 	failed = *first;
 	if (error == -EIO)
 		held = slot_get(&failed);
 	spin_unlock(&queue->lock);
-	if (error == -ENODATA && queue->datagrams)
-		drop_first(queue);
-	else if (error == -ENODATA)
-		advance(queue, failed.len);
+	if (error == -ENODATA)
+		advance(queue, packet, queue->datagrams ? ALL : failed.len);
 	mutex_unlock(&queue->consumer);
 	if (held) {
 		slot_retry(&failed);
@@ -622,42 +529,37 @@ ssize_t packet_receive(struct packet_queue *queue, struct iter *to, unsigned int
 	bool peek = flags & MSG_PEEK, all = flags & MSG_WAITALL && !peek;
 	size_t wanted = to->left;
 	struct iter start = *to;
-	int error = mutex_lock_killable(&queue->consumer);
+	int error;
 
-	while (!error) {
-		error = queue->datagrams ? take_datagram(queue, to, peek, from, full)
-					 : take_stream(queue, to, peek);
+	do {
+		error = mutex_lock_killable(&queue->consumer);
+		if (error)
+			break;
+		error = take(queue, to, peek, from, full);
+		if (error && error != -EFAULT && error != -EAGAIN && to->left == wanted)
+			return report_failed(queue, error);
+		mutex_unlock(&queue->consumer);
 		if (error == -EFAULT) {
-			mutex_unlock(&queue->consumer);
 			error = iter_fault_in(to, to->left, true);
 			if (peek || queue->datagrams)
 				iter_restore(to, &start);
 		} else if (error == -EAGAIN && (to->left == wanted || all)) {
-			mutex_unlock(&queue->consumer);
 			error = wait_readable(queue, PIPE_NEED_BYTES, flags & MSG_DONTWAIT);
-		} else if (error && to->left == wanted) {
-			return report_failed(queue, error);
 		} else {
-			mutex_unlock(&queue->consumer);
 			break;
 		}
-		if (!error)
-			error = mutex_lock_killable(&queue->consumer);
-	}
+	} while (!error);
 	if (to->left < wanted)
 		return wanted - to->left;
 	return error == AT_END ? 0 : error;
 }
 
-/* Move the fragments of a stream to the list; of the last one perhaps only a part. Bytes. */
-static size_t move_out(struct packet_queue *queue, size_t len, struct slot_list *slots,
-		       struct list *empty)
+/* Move a packet's fragments to the list; of the last one perhaps only a part. Bytes. */
+static size_t move_out(struct packet *packet, size_t len, struct slot_list *slots)
 {
-	struct packet *packet;
 	size_t left = len;
 
-	lockdep_held(&queue->lock);
-	while (slots->nr < slots->max && left > 0 && (packet = first_packet(queue))) {
+	while (packet->first < packet->nr && slots->nr < slots->max && left > 0) {
 		struct pipe_slot *fragment = &packet->fragments[packet->first];
 		struct pipe_slot *slot = &slots->slots[slots->nr];
 
@@ -668,88 +570,88 @@ static size_t move_out(struct packet_queue *queue, size_t len, struct slot_list 
 				break;
 			slot->len = left;
 		}
-		queue->charged -= charge(fragment);
 		fragment->offset += slot->len;
 		fragment->len -= slot->len;
-		if (fragment->len > 0) {
-			queue->charged += charge(fragment);
-		} else if (++packet->first == packet->nr) {
-			unlink_packet(queue, packet);
-			list_add(empty, &packet->link);
-		}
+		if (fragment->len == 0)
+			packet->first++;
 		left -= slot->len;
 		slots->nr++;
 	}
 	return len - left;
 }
 
-/* The same of a datagram, which has left the queue. */
-static size_t move_datagram(struct packet *packet, size_t len, struct slot_list *slots)
+/*
+ * The same of what is in the queue: a stream, or a datagram, whose rest is dropped. *some: was there
+ * any?
+ */
+static size_t move_packets(struct packet_queue *queue, size_t len, struct slot_list *slots,
+			   struct list *done, bool *some)
 {
-	size_t left = len;
+	struct packet *packet;
+	bool over = true;
+	size_t n = 0;
 
-	while (slots->nr < slots->max && left > 0 && packet->first < packet->nr) {
-		struct pipe_slot *slot = &slots->slots[slots->nr++];
-
-		*slot = packet->fragments[packet->first++];
-		slot->len = MIN(slot->len, left);
-		left -= slot->len;
+	spin_lock(&queue->lock);
+	*some = first_packet(queue);
+	while (over && n < len && (packet = first_packet(queue))) {
+		n += move_out(packet, len - n, slots);
+		over = packet->first == packet->nr;
+		if (over || queue->datagrams) {
+			unlink_packet(queue, packet);
+			list_add(done, &packet->link);
+		}
+		if (queue->datagrams)
+			break;
 	}
-	return len - left;
+	spin_unlock(&queue->lock);
+	return n;
 }
 
 ssize_t packet_splice_out(struct packet_queue *queue, size_t len, struct slot_list *slots,
 			  bool nonblock)
 {
-	int error = mutex_lock_killable(&queue->consumer);
-	struct list empty = LIST_INIT(empty);
+	struct list done = LIST_INIT(done);
 	struct packet *packet, *next;
-	size_t n = 0;
-	bool some = false;
+	size_t n;
+	bool some;
 
-	while (!error && !some) {
-		spin_lock(&queue->lock);
-		packet = first_packet(queue);
-		some = packet;
-		if (some && queue->datagrams) {
-			unlink_packet(queue, packet);
-			list_add(&empty, &packet->link);
-			n = move_datagram(packet, len, slots);
-		} else if (some) {
-			n = move_out(queue, len, slots, &empty);
-		}
-		spin_unlock(&queue->lock);
+	for (;;) {
+		int error = mutex_lock_killable(&queue->consumer);
+
+		if (error)
+			return error;
+		n = move_packets(queue, len, slots, &done, &some);
 		mutex_unlock(&queue->consumer);
-		if (!some)
-			error = wait_readable(queue, PIPE_NEED_SLOT, nonblock);
-		if (!some && !error)
-			error = mutex_lock_killable(&queue->consumer);
+		if (some)
+			break;
+		error = wait_readable(queue, PIPE_NEED_SLOT, nonblock);
+		if (error)
+			return error == AT_END ? 0 : error;
 	}
 	wake_all(queue->writable);
 	wake_all(&queue->readable);
-	list_for_each_safe(packet, next, &empty, link)
+	list_for_each_safe(packet, next, &done, link)
 		packet_free(packet);
-	return error == AT_END ? 0 : error ? error : (ssize_t)n;
+	return n;
 }
 
 unsigned int packet_bytes(struct packet_queue *queue)
 {
 	struct packet *packet;
-	unsigned int bytes = 0;
+	unsigned int bytes = 0, i;
 
 	spin_lock(&queue->lock);
 	list_for_each(packet, &queue->packets, link) {
-		for (unsigned int i = packet->first; i < packet->nr; i++) {
-			if (slot_confirm(&packet->fragments[i])) {
-				bytes = queue->datagrams ? 0 : bytes;
-				goto out;
-			}
+		for (i = packet->first; i < packet->nr; i++) {
+			if (slot_confirm(&packet->fragments[i]))
+				break;
 			bytes += packet->fragments[i].len;
 		}
-		if (queue->datagrams)
+		if (queue->datagrams && i < packet->nr)
+			bytes = 0;
+		if (queue->datagrams || i < packet->nr)
 			break;
 	}
-out:
 	spin_unlock(&queue->lock);
 	return bytes;
 }

@@ -14,8 +14,8 @@
  *    them, by the queue's one arrival waiter (as fs/pipe_wait.c does).
  * 4. A queue that has ended takes no packet any more. What is in it can be read, then comes `error`,
  *    once, then the end.
- * 5. Senders are held up by what the queue holds: the memory of its fragments, page by page,
- *    against the sender's limit.
+ * 5. Senders are held up by what the queue holds: a packet counts with the memory of its fragments,
+ *    in whole pages, from the day it is queued until the last of it is taken.
  * 6. Every change is made under queue->lock before the sleepers are woken, and sleepers look at
  *    the queue under it after they have joined: no wakeup is lost.
  */
@@ -48,7 +48,8 @@ static inline void socket_name_put(struct socket_name *name)
 struct packet {
 	struct list link;	  /* queue->packets */
 	struct socket_name *from; /* of a datagram: its sender's name, a reference; or NULL */
-	unsigned int first, nr;	  /* fragments [first, nr) are still here */
+	unsigned int charge; /* bytes of memory, in whole pages; of the fragments it began with */
+	unsigned int first, nr; /* fragments [first, nr) are still here */
 	struct pipe_slot fragments[];
 };
 
@@ -57,7 +58,7 @@ struct packet_queue {
 	spinlock_t lock;	 /* plain; guards the next seven */
 	struct list packets;	 /* of struct packet; none of a stream's is empty */
 	unsigned int nr_packets; /* of them */
-	unsigned int charged;	 /* bytes of memory, in whole pages */
+	unsigned int charged;	 /* the sum of their charges */
 	int error;		 /* told once to who finds the queue empty: negative, or 0 */
 	bool datagrams;		 /* never changes */
 	bool ended;		 /* nothing comes in any more */
@@ -75,7 +76,8 @@ struct packet_queue {
 #define MSG_NOSIGNAL	 0x4000
 #define MSG_CMSG_CLOEXEC 0x40000000
 
-#define QUEUE_DATAGRAMS	 10u /* may wait for a reader, and one more */
+#define QUEUE_BYTES	 180224 /* of memory, then a sender waits: as on Linux/i386 */
+#define QUEUE_DATAGRAMS	 10u	/* may wait for a reader, and one more */
 
 /* datagrams: of a datagram socket. */
 void packet_queue_init(struct packet_queue *queue, bool datagrams);
@@ -88,39 +90,25 @@ void packet_queue_end(struct packet_queue *queue, int error);
 bool packet_queue_close(struct packet_queue *queue);
 
 /*
- * A packet of the iterator's first n bytes, copied (fewer, if user memory ends): ERR_PTR(-ENOMEM,
- * -EFAULT). merge: small writes may be appended to it. May sleep.
- */
-struct packet *packet_build(struct iter *from, size_t n, bool merge);
-/* Release the fragments, the name and the packet. May sleep. */
-void packet_free(struct packet *packet);
-
-/*
- * Send to a stream: as write(2). Bytes; -EPIPE (nobody reads; no signal is sent), -EAGAIN, -ENOMEM,
- * -EFAULT, -ERESTARTSYS.
- */
-ssize_t packet_send(struct packet_queue *queue, struct iter *from, unsigned int limit,
-		    bool nonblock);
-/*
- * Queue a datagram, which is then the queue's. `most`: how many may be there before it. 0, or an
- * error and the packet is still the caller's: -EPIPE, -ECONNREFUSED (closed), -EAGAIN,
+ * Send to a stream as write(2); or one datagram, whole or not at all. `most`: how many datagrams may
+ * be there before it; `name` is its sender's. Bytes; -EPIPE (nobody reads; no signal is sent),
+ * -ECONNREFUSED (the datagrams' reader has closed), -EMSGSIZE, -EAGAIN, -ENOMEM, -EFAULT,
  * -ERESTARTSYS.
  */
-int packet_send_datagram(struct packet_queue *queue, struct packet *packet, unsigned int limit,
-			 unsigned int most, bool nonblock);
-/*
- * Take over slots as a packet, without waiting for room. Bytes taken; -EAGAIN no room, -EPIPE,
- * -ECONNREFUSED, -EMSGSIZE, -ENOMEM. *from: the sender's name for a datagram.
- */
-ssize_t packet_splice_in(struct packet_queue *queue, struct slot_list *slots, unsigned int limit,
-			 unsigned int most, struct socket_name *from);
+ssize_t packet_send(struct packet_queue *queue, struct iter *from, unsigned int most,
+		    struct socket_name *name, bool nonblock);
+/* Take over slots as a packet, without waiting for room. The same. */
+ssize_t packet_splice_in(struct packet_queue *queue, struct slot_list *slots, unsigned int most,
+			 struct socket_name *name);
+/* Bytes of memory that the queue would still take; -EPIPE, -ECONNREFUSED. */
+int packet_room(struct packet_queue *queue, unsigned int most);
 /* Sleep until there is room, or the queue has ended: 0, -EAGAIN if nonblock, -ERESTARTSYS. */
-int packet_wait_room(struct packet_queue *queue, unsigned int limit, unsigned int most,
-		     bool nonblock);
+int packet_wait_room(struct packet_queue *queue, unsigned int most, bool nonblock);
 
 /*
- * Receive: as read(2), and by MSG_PEEK, MSG_DONTWAIT, MSG_WAITALL (stream). Of a datagram *from is
- * the sender's name (a reference, or NULL) and *full its length; both may be NULL.
+ * Receive: as read(2), and by MSG_PEEK (of a stream: its first packet alone), MSG_DONTWAIT,
+ * MSG_WAITALL (stream). Of a datagram *from is the sender's name (a reference, or NULL) and *full
+ * its length; `from` may be NULL.
  */
 ssize_t packet_receive(struct packet_queue *queue, struct iter *to, unsigned int flags,
 		       struct socket_name **from, size_t *full);
@@ -135,6 +123,5 @@ unsigned int packet_bytes(struct packet_queue *queue);
  * their arrival wakes `readable`.
  */
 bool packet_readable(struct packet_queue *queue, bool *on_its_way);
-bool packet_has_room(struct packet_queue *queue, unsigned int limit, unsigned int most);
 
 #endif

@@ -1,19 +1,20 @@
 /*
- * AF_UNIX sockets: names, connections, sending. The contract is in net/socket.h.
+ * AF_UNIX sockets: names and connections. The contract is in net/socket.h.
  *
- * 1. A name is a path, at which a node of type S_IFSOCK is made, or an abstract one, which begins
- *    with a NUL and is nowhere but here. A path finds its socket by the node's inode.
- * 2. connect makes the socket at the other end, which waits in the listener's list for accept. So
- *    it is connected before anybody accepts, and may send.
+ * connect makes the socket at the other end, which waits in the listener's list for accept. So it is
+ * connected before anybody accepts, and may send.
  */
 #include "net/socket.h"
+#include "fs/file.h"
 #include "kernel/init.h"
 #include "kernel/syscall.h"
-#include "kernel/task.h"
 #include "lib/string.h"
+#include "mm/uaccess.h"
+
+#define NAME_LEN   110u /* sizeof(struct sockaddr_un) */
+#define FAMILY_LEN 2u
 
 static spinlock_t sockets_lock = SPINLOCK_INIT("sockets");
-static struct list bound = LIST_INIT(bound); /* of struct socket; sockets_lock */
 static struct slab_cache *socket_cache;
 struct wait_queue datagram_room = WAIT_QUEUE_INIT(datagram_room);
 
@@ -31,9 +32,6 @@ struct socket *socket_alloc(int type)
 		return NULL;
 	atomic_set(&socket->refs, 1);
 	socket->type = type;
-	socket->peer_cred = (struct peer_cred){ 0, -1, -1 };
-	socket->send_buffer = socket->receive_buffer = BUFFER_DEFAULT;
-	list_init(&socket->bound_link);
 	list_init(&socket->pending);
 	list_init(&socket->pending_link);
 	packet_queue_init(&socket->in, type == SOCK_DGRAM);
@@ -58,12 +56,13 @@ static void close_one(struct socket *socket, bool embryo)
 	bool unread;
 
 	spin_lock(&sockets_lock);
-	list_del(&socket->bound_link);
 	socket->state = SOCKET_CLOSED;
 	peer = socket->peer;
 	socket->peer = NULL;
 	node = socket->node;
 	socket->node = NULL;
+	if (node)
+		node->socket = NULL;
 	spin_unlock(&sockets_lock);
 	unread = packet_queue_close(&socket->in);
 	if (peer && socket->type == SOCK_STREAM)
@@ -115,15 +114,8 @@ struct socket *socket_peer(struct socket *socket)
 	return peer;
 }
 
-static struct peer_cred current_cred(void)
-{
-	const struct credentials *cred = &current->process->cred;
-
-	return (struct peer_cred){ current->process->pid, cred->euid, cred->egid };
-}
-
 /* Nobody else knows them, or sockets_lock is held. */
-static void join(struct socket *one, struct socket *other)
+void socket_pair(struct socket *one, struct socket *other)
 {
 	atomic_inc(&one->refs);
 	atomic_inc(&other->refs);
@@ -132,40 +124,54 @@ static void join(struct socket *one, struct socket *other)
 	one->state = other->state = SOCKET_CONNECTED;
 }
 
-void socket_pair(struct socket *one, struct socket *other)
-{
-	join(one, other);
-	one->peer_cred = other->peer_cred = current_cred();
-}
-
 /* ---- names ---- */
 
-static bool is_abstract(const struct socket_name *name)
+struct socket_name *socket_name_from_user(const void __user *from, unsigned int len)
 {
-	return name->bytes[2] == '\0';
+	static const uint16_t family = AF_UNIX;
+	struct socket_name *name;
+	int error = 0;
+
+	if (len <= FAMILY_LEN || len > NAME_LEN)
+		return ERR_PTR(refuse(EINVAL, "no address has that length"));
+	name = kzalloc(sizeof(*name), 0);
+	if (!name)
+		return ERR_PTR(-ENOMEM);
+	atomic_set(&name->refs, 1);
+	if (copy_from_user(name->bytes, from, len))
+		error = -EFAULT;
+	else if (memcmp(name->bytes, &family, FAMILY_LEN) || !name->bytes[FAMILY_LEN])
+		error = refuse(EINVAL, "names are paths");
+	/* The path's end is the NUL that stands there now. */
+	name->len = FAMILY_LEN + strlen(name->bytes + FAMILY_LEN) + 1;
+	if (!error)
+		return name;
+	kfree(name);
+	return ERR_PTR(error);
 }
 
-/* sockets_lock is held. Datagram and stream sockets have abstract names of their own. */
-static struct socket *find_bound(const struct socket_name *name, int type, struct inode *node)
+int socket_name_to_user(struct socket_name *name, void __user *to, int32_t __user *len)
 {
-	struct socket *socket;
+	static const uint16_t family = AF_UNIX;
+	const void *bytes = name ? name->bytes : (const void *)&family;
+	unsigned int n = name ? name->len : FAMILY_LEN;
+	uint32_t room;
 
-	list_for_each(socket, &bound, bound_link) {
-		if (node ? socket->node == node
-			 : !socket->node && socket->type == type &&
-				    socket->name->len == name->len &&
-				    !memcmp(socket->name->bytes, name->bytes, name->len))
-			return socket;
-	}
-	return NULL;
+	if (get_user_u32(&room, len))
+		return -EFAULT;
+	if ((int32_t)room < 0)
+		return -EINVAL;
+	if (copy_to_user(to, bytes, MIN(room, n)))
+		return -EFAULT;
+	return put_user_u32(n, len);
 }
 
-/* The inode that a path names, with a reference; ERR_PTR. follow: 0 or LOOKUP_FOLLOW. */
+/* The inode that a name leads to, with a reference; ERR_PTR. follow: 0 or LOOKUP_FOLLOW. */
 static struct inode *find_node(struct socket_name *name, unsigned int follow)
 {
 	struct inode *node;
 	struct path path;
-	int error = path_lookup(AT_FDCWD, name->bytes + 2, follow, &path);
+	int error = path_lookup(AT_FDCWD, name->bytes + FAMILY_LEN, follow, &path);
 
 	if (error)
 		return ERR_PTR(error);
@@ -175,69 +181,97 @@ static struct inode *find_node(struct socket_name *name, unsigned int follow)
 	return node;
 }
 
-/* The socket of that name, with a reference; ERR_PTR. */
-static struct socket *find_socket(struct socket_name *name, int type)
+struct socket *socket_find(struct socket_name *name, int type)
 {
-	struct inode *node = is_abstract(name) ? NULL : find_node(name, LOOKUP_FOLLOW);
-	struct socket *socket = NULL;
-	int error = 0;
+	struct inode *node = find_node(name, LOOKUP_FOLLOW);
+	struct socket *socket;
+	int error;
 
 	if (IS_ERR(node))
 		return ERR_PTR(PTR_ERR(node));
-	if (node)
-		error = inode_permission(node, MAY_WRITE);
+	error = inode_permission(node, MAY_WRITE);
 	spin_lock(&sockets_lock);
-	if (!error)
-		socket = find_bound(name, type, node);
+	socket = node->socket;
 	if (socket)
 		atomic_inc(&socket->refs);
 	spin_unlock(&sockets_lock);
-	if (node)
-		inode_put(node);
-	if (!socket)
-		return ERR_PTR(error ? error : -ECONNREFUSED);
-	if (socket->type == type)
+	inode_put(node);
+	if (!error && !socket)
+		error = -ECONNREFUSED;
+	else if (!error && socket->type != type)
+		error = -EPROTOTYPE;
+	if (!error)
 		return socket;
-	socket_put(socket);
-	return ERR_PTR(-EPROTOTYPE);
+	if (socket)
+		socket_put(socket);
+	return ERR_PTR(error);
 }
 
-int socket_bind(struct socket *socket, struct socket_name *name)
+static int bind_to(struct socket *socket, struct socket_name *name)
 {
-	struct inode *node = NULL;
-	int error = 0;
+	struct inode *node;
+	int error = path_make_node(AT_FDCWD, name->bytes + FAMILY_LEN, S_IFSOCK | 0777, 0);
 
-	if (READ_ONCE(socket->name))
-		return refuse(EINVAL, "the socket has a name");
-	if (!is_abstract(name)) {
-		error = path_make_node(AT_FDCWD, name->bytes + 2, S_IFSOCK | 0777, 0);
-		if (error)
-			return error == -EEXIST ? -EADDRINUSE : error;
-		node = find_node(name, 0);
-		if (IS_ERR(node))
-			return PTR_ERR(node);
-	}
+	if (error)
+		return error == -EEXIST ? -EADDRINUSE : error;
+	node = find_node(name, 0);
+	if (IS_ERR(node))
+		return PTR_ERR(node);
 	spin_lock(&sockets_lock);
 	if (socket->name) {
 		error = -EINVAL;
-	} else if (find_bound(name, socket->type, node)) {
+	} else if (node->socket) {
 		error = -EADDRINUSE;
 	} else {
 		socket->name = socket_name_get(name);
 		socket->node = node;
-		list_add_tail(&bound, &socket->bound_link);
+		node->socket = socket;
 	}
 	spin_unlock(&sockets_lock);
-	if (error && node)
+	if (error)
 		inode_put(node);
+	return error;
+}
+
+long socket_bind(struct file *file, const void __user *address, unsigned int len)
+{
+	struct socket_name *name = socket_name_from_user(address, len);
+	struct socket *socket = file->private;
+	long error;
+
+	if (IS_ERR(name))
+		return PTR_ERR(name);
+	error = READ_ONCE(socket->name) ? refuse(EINVAL, "the socket has a name")
+					: bind_to(socket, name);
+	socket_name_put(name);
+	return error;
+}
+
+long socket_getsockname(struct file *file, void __user *address, int32_t __user *len)
+{
+	struct socket *socket = file->private;
+
+	return socket_name_to_user(socket->name, address, len);
+}
+
+long socket_getpeername(struct file *file, void __user *address, int32_t __user *len)
+{
+	struct socket *peer = socket_peer(file->private);
+	long error;
+
+	if (!peer)
+		return -ENOTCONN;
+	error = socket_name_to_user(peer->name, address, len);
+	socket_put(peer);
 	return error;
 }
 
 /* ---- connections ---- */
 
-int socket_listen(struct socket *socket, unsigned int backlog)
+long socket_listen(struct file *file, unsigned int backlog)
 {
-	int error = 0;
+	struct socket *socket = file->private;
+	long error = 0;
 
 	if (socket->type != SOCK_STREAM)
 		return -EOPNOTSUPP;
@@ -247,7 +281,6 @@ int socket_listen(struct socket *socket, unsigned int backlog)
 	} else {
 		socket->state = SOCKET_LISTENING;
 		socket->backlog = MIN(backlog, 4096u);
-		socket->cred = current_cred();
 	}
 	spin_unlock(&sockets_lock);
 	wake_all(&socket->in.room);
@@ -269,10 +302,8 @@ static int enter(struct socket *listener, struct socket *socket, struct socket *
 	} else if (listener->nr_pending > listener->backlog) {
 		error = -EAGAIN;
 	} else {
-		join(socket, fresh);
+		socket_pair(socket, fresh);
 		fresh->name = socket_name_get(listener->name);
-		fresh->peer_cred = current_cred();
-		socket->peer_cred = listener->cred;
 		list_add_tail(&listener->pending, &fresh->pending_link);
 		listener->nr_pending++;
 	}
@@ -291,15 +322,11 @@ static bool may_enter(struct socket *listener)
 	return may;
 }
 
-static int connect_stream(struct socket *socket, struct socket_name *name, bool nonblock)
+static int connect_stream(struct socket *socket, struct socket *listener, bool nonblock)
 {
-	struct socket *listener = find_socket(name, SOCK_STREAM), *fresh;
-	int error;
+	struct socket *fresh = socket_alloc(SOCK_STREAM);
+	int error = fresh ? -EAGAIN : -ENOMEM;
 
-	if (IS_ERR(listener))
-		return PTR_ERR(listener);
-	fresh = socket_alloc(SOCK_STREAM);
-	error = fresh ? -EAGAIN : -ENOMEM;
 	while (error == -EAGAIN) {
 		error = enter(listener, socket, fresh);
 		if (error != -EAGAIN || nonblock)
@@ -313,36 +340,24 @@ static int connect_stream(struct socket *socket, struct socket_name *name, bool 
 	} else if (fresh) {
 		socket_put(fresh);
 	}
-	socket_put(listener);
 	return error;
 }
 
-/* May `socket` send to `other`, which talks to nobody or to it alone? sockets_lock is not held. */
-static int may_send(struct socket *socket, struct socket *other)
+int socket_may_send(struct socket *socket, struct socket *target)
 {
-	struct socket *peer = READ_ONCE(other->peer);
+	struct socket *peer = READ_ONCE(target->peer);
 
 	return !peer || peer == socket ? 0 : refuse(EPERM, "the socket has another peer");
 }
 
-int socket_connect(struct socket *socket, struct socket_name *name, bool nonblock)
+static int connect_datagrams(struct socket *socket, struct socket *peer)
 {
-	struct socket *peer = NULL, *old;
-	int error;
+	struct socket *old;
+	int error = socket_may_send(socket, peer);
 
-	if (socket->type == SOCK_STREAM)
-		return name ? connect_stream(socket, name, nonblock)
-			    : refuse(EINVAL, "a stream stays connected");
-	if (name) {
-		peer = find_socket(name, SOCK_DGRAM);
-		if (IS_ERR(peer))
-			return PTR_ERR(peer);
-		error = may_send(socket, peer);
-		if (error) {
-			socket_put(peer);
-			return error;
-		}
-	}
+	if (error)
+		return error;
+	atomic_inc(&peer->refs);
 	spin_lock(&sockets_lock);
 	old = socket->peer;
 	socket->peer = peer;
@@ -351,6 +366,25 @@ int socket_connect(struct socket *socket, struct socket_name *name, bool nonbloc
 	if (old)
 		socket_put(old);
 	return 0;
+}
+
+long socket_connect(struct file *file, const void __user *address, unsigned int len)
+{
+	struct socket_name *name = socket_name_from_user(address, len);
+	struct socket *socket = file->private, *target;
+	long error;
+
+	if (IS_ERR(name))
+		return PTR_ERR(name);
+	target = socket_find(name, socket->type);
+	socket_name_put(name);
+	if (IS_ERR(target))
+		return PTR_ERR(target);
+	error = socket->type == SOCK_DGRAM
+			? connect_datagrams(socket, target)
+			: connect_stream(socket, target, file->flags & O_NONBLOCK);
+	socket_put(target);
+	return error;
 }
 
 /* True: *taken is one, or nobody will come. */
@@ -365,7 +399,8 @@ static bool try_accept(struct socket *socket, struct socket **taken)
 	return *taken || over;
 }
 
-struct socket *socket_accept(struct socket *socket, bool nonblock)
+/* The next connected socket, to be closed by the caller; ERR_PTR. */
+static struct socket *accept_next(struct socket *socket, bool nonblock)
 {
 	struct socket *taken;
 	int error = 0;
@@ -384,126 +419,63 @@ struct socket *socket_accept(struct socket *socket, bool nonblock)
 	return taken;
 }
 
-int socket_shutdown(struct socket *socket, bool receive, bool send)
+/* The descriptor is reserved first, so that no connection is lost for want of one. */
+long socket_accept4(struct file *file, void __user *address, int32_t __user *len,
+		    unsigned int flags)
 {
-	bool stream = socket->type == SOCK_STREAM;
-	struct socket *peer = stream ? socket_peer(socket) : NULL;
+	struct socket *taken;
+	struct file *fresh;
+	long error = 0;
+	int number;
 
+	if (flags & ~(SOCK_NONBLOCK | SOCK_CLOEXEC))
+		return refuse(EINVAL, "an unknown flag");
+	number = fd_reserve(0, flags & SOCK_CLOEXEC);
+	if (number < 0)
+		return number;
+	taken = accept_next(file->private, file->flags & O_NONBLOCK);
+	fresh = IS_ERR(taken) ? (void *)taken : socket_file(taken, flags);
+	if (IS_ERR(fresh)) {
+		fd_unreserve(number);
+		return PTR_ERR(fresh);
+	}
+	if (address)
+		error = socket_name_to_user(taken->peer->name, address, len);
+	if (!error) {
+		fd_install(number, fresh);
+		return number;
+	}
+	file_put(fresh);
+	fd_unreserve(number);
+	return error;
+}
+
+long socket_shutdown(struct file *file, unsigned int how)
+{
+	bool receive = how != 1, send = how != 0;
+	struct socket *socket = file->private;
+	bool stream = socket->type == SOCK_STREAM;
+	struct socket *peer;
+
+	if (how > 2)
+		return -EINVAL;
+	peer = stream ? socket_peer(socket) : NULL;
 	if (stream && !peer && socket->state != SOCKET_LISTENING)
 		return -ENOTCONN;
-	if (receive)
+	if (receive) {
 		packet_queue_end(&socket->in, 0);
-	if (receive && stream)
 		wake_all(&socket->in.room);
-	if (send && peer)
-		packet_queue_end(&peer->in, 0);
+	}
 	if (send && !stream) {
 		WRITE_ONCE(socket->send_shut, true);
 		wake_all(&datagram_room);
 	}
-	if (peer) {
-		/* Its poll has more to say, in either case. */
-		wake_all(&peer->in.readable);
-		socket_put(peer);
-	}
-	return 0;
-}
-
-/* ---- sending and receiving ---- */
-
-struct socket *socket_target(struct socket *socket, unsigned int *most)
-{
-	struct socket *peer = socket_peer(socket);
-
 	if (!peer)
-		return ERR_PTR(-ENOTCONN);
-	*most = READ_ONCE(peer->peer) == socket ? UINT32_MAX : QUEUE_DATAGRAMS;
-	return peer;
-}
-
-static ssize_t send_stream(struct socket *socket, struct iter *from, unsigned int flags)
-{
-	ssize_t n;
-
-	if (READ_ONCE(socket->state) != SOCKET_CONNECTED)
-		return -ENOTCONN;
-	n = packet_send(&socket->peer->in, from, socket->send_buffer, flags & MSG_DONTWAIT);
-	return n == -EPIPE && !(flags & MSG_NOSIGNAL) ? pipe_broken() : n;
-}
-
-/* 0, or an error; the packet stays the caller's then. */
-static int send_packet_to(struct socket *socket, struct socket *target, struct packet *packet,
-			  unsigned int flags)
-{
-	unsigned int most = READ_ONCE(target->peer) == socket ? UINT32_MAX : QUEUE_DATAGRAMS;
-	int error = may_send(socket, target);
-
-	if (!error && READ_ONCE(socket->send_shut))
-		error = -EPIPE;
-	if (error)
-		return error;
-	packet->from = socket_name_get(READ_ONCE(socket->name));
-	return packet_send_datagram(&target->in, packet, socket->send_buffer, most,
-				    flags & MSG_DONTWAIT);
-}
-
-/* Its reader is gone: the next one to send is told that there is no peer. */
-static void forget_peer(struct socket *socket, struct socket *gone)
-{
-	bool ours;
-
-	spin_lock(&sockets_lock);
-	ours = socket->peer == gone;
-	if (ours)
-		socket->peer = NULL;
-	spin_unlock(&sockets_lock);
-	if (ours)
-		socket_put(gone);
-}
-
-ssize_t socket_send(struct socket *socket, struct iter *from, struct socket_name *to,
-		    unsigned int flags)
-{
-	struct socket *target;
-	struct packet *packet;
-	size_t len = from->left;
-	int error;
-
-	if (socket->type == SOCK_STREAM && to)
-		return socket->state == SOCKET_CONNECTED ? -EISCONN : -EOPNOTSUPP;
-	if (socket->type == SOCK_STREAM)
-		return send_stream(socket, from, flags);
-	target = to ? find_socket(to, SOCK_DGRAM) : socket_peer(socket);
-	if (IS_ERR(target))
-		return PTR_ERR(target);
-	if (!target)
-		return -ENOTCONN;
-	error = -EMSGSIZE;
-	if (len > socket->send_buffer - 32)
-		goto put;
-	packet = packet_build(from, len, false);
-	error = PTR_ERR(packet);
-	if (IS_ERR(packet))
-		goto put;
-	error = from->left > 0 ? -EFAULT : send_packet_to(socket, target, packet, flags);
-	if (error)
-		packet_free(packet);
-	if (error == -ECONNREFUSED && !to)
-		forget_peer(socket, target);
-put:
-	socket_put(target);
-	return error ? error : (ssize_t)len;
-}
-
-ssize_t socket_receive(struct socket *socket, struct iter *to, unsigned int flags,
-		       struct socket_name **from, size_t *full)
-{
-	ssize_t n;
-
-	if (socket->type == SOCK_STREAM && READ_ONCE(socket->state) != SOCKET_CONNECTED)
-		return refuse(EINVAL, "the socket is not connected");
-	n = packet_receive(&socket->in, to, flags, from, full);
-	if (n > 0 && from && socket->type == SOCK_STREAM)
-		*from = socket_name_get(READ_ONCE(socket->peer->name));
-	return n;
+		return 0;
+	if (send)
+		packet_queue_end(&peer->in, 0);
+	/* Its poll has more to say, in either case. */
+	wake_all(&peer->in.readable);
+	socket_put(peer);
+	return 0;
 }

@@ -11,38 +11,40 @@
  * 4. A stream that is shut down is a queue that has ended: a socket's SHUT_RD ends its own, SHUT_WR
  *    that of its peer, close both.
  * 5. A listening socket has no data: connect and accept sleep on its queue's `room` and `readable`.
+ * 6. A name is a path, at which bind makes a node of type S_IFSOCK; the node's inode leads to the
+ *    socket.
  */
 #ifndef NET_SOCKET_H
 #define NET_SOCKET_H
 
 #include "net/packet.h"
 
-#define SOCK_STREAM    1
-#define SOCK_DGRAM     2
-#define BUFFER_DEFAULT 180224 /* as on Linux/i386: SO_SNDBUF, SO_RCVBUF */
+#define AF_UNIX	      1
+#define SOCK_STREAM   1
+#define SOCK_DGRAM    2
+#define SOCK_NONBLOCK O_NONBLOCK
+#define SOCK_CLOEXEC  O_CLOEXEC
 
 enum socket_state { SOCKET_NEW, SOCKET_LISTENING, SOCKET_CONNECTED, SOCKET_CLOSED };
-
-struct peer_cred { /* struct ucred */
-	uint32_t pid, uid, gid;
-};
 
 struct socket {
 	struct atomic refs;
 	int type;		  /* SOCK_*; never changes */
-	enum socket_state state;  /* sockets_lock, these and the next nine; of a stream */
+	enum socket_state state;  /* sockets_lock, these and the next seven; of a stream */
 	bool send_shut;		  /* a datagram socket after SHUT_WR */
 	struct socket *peer;	  /* a reference */
 	struct socket_name *name; /* NULL: not bound */
-	struct inode *node;	  /* what it is bound to, a reference; NULL: an abstract name */
-	struct list bound_link;	  /* all bound sockets */
+	struct inode *node;	  /* what it is bound to, a reference */
 	struct list pending;	  /* connected sockets that wait for accept */
 	struct list pending_link;
 	unsigned int nr_pending, backlog;
-	struct peer_cred cred, peer_cred;	  /* of who listens; SO_PEERCRED */
-	unsigned int send_buffer, receive_buffer; /* SO_SNDBUF, SO_RCVBUF */
 	struct packet_queue in;
 };
+
+/* ---- net/socket.c ---- */
+
+/* Senders to datagram sockets sleep here: a queue that they poll may go away with its socket. */
+extern struct wait_queue datagram_room;
 
 /* A new socket with one reference, the caller's, to be closed; NULL: no memory. */
 struct socket *socket_alloc(int type);
@@ -51,39 +53,46 @@ void socket_put(struct socket *socket);
 void socket_close(struct socket *socket);
 /* Its peer, with a reference, or NULL. */
 struct socket *socket_peer(struct socket *socket);
-/* Two new sockets become each other's peers. */
+/* Two new sockets become each other's peers. Nobody else knows them. */
 void socket_pair(struct socket *one, struct socket *other);
+/* May `socket` send to `target`, which talks to nobody or to it alone? 0, -EPERM. */
+int socket_may_send(struct socket *socket, struct socket *target);
+
+/* An address from user memory; ERR_PTR(-EINVAL, -EFAULT, -ENOMEM). */
+struct socket_name *socket_name_from_user(const void __user *from, unsigned int len);
+/*
+ * Tell a name (NULL: just the family) as far as there is room; its whole length in *len. 0,
+ * -EFAULT, -EINVAL.
+ */
+int socket_name_to_user(struct socket_name *name, void __user *to, int32_t __user *len);
+/* The socket of that name and type, with a reference; ERR_PTR. May sleep. */
+struct socket *socket_find(struct socket_name *name, int type);
 
 /*
- * These are the calls of the same name: 0 or an error. They may sleep; `name` stays the caller's.
+ * The system calls of the same name, on a socket's open file. They check their arguments and may
+ * sleep.
  */
-int socket_bind(struct socket *socket, struct socket_name *name);
-int socket_listen(struct socket *socket, unsigned int backlog);
-/* name NULL: a datagram socket has no peer any more. */
-int socket_connect(struct socket *socket, struct socket_name *name, bool nonblock);
-/* The next connected socket, to be closed by the caller; ERR_PTR. */
-struct socket *socket_accept(struct socket *socket, bool nonblock);
-int socket_shutdown(struct socket *socket, bool receive, bool send);
-/* to: NULL the peer. flags: MSG_DONTWAIT, MSG_NOSIGNAL. Bytes, or an error. */
-ssize_t socket_send(struct socket *socket, struct iter *from, struct socket_name *to,
+long socket_bind(struct file *file, const void __user *address, unsigned int len);
+long socket_connect(struct file *file, const void __user *address, unsigned int len);
+long socket_listen(struct file *file, unsigned int backlog);
+long socket_accept4(struct file *file, void __user *address, int32_t __user *len,
 		    unsigned int flags);
-/* As packet_receive(). *from is filled for streams too. */
-ssize_t socket_receive(struct socket *socket, struct iter *to, unsigned int flags,
-		       struct socket_name **from, size_t *full);
+long socket_shutdown(struct file *file, unsigned int how);
+long socket_getsockname(struct file *file, void __user *address, int32_t __user *len);
+long socket_getpeername(struct file *file, void __user *address, int32_t __user *len);
 
 /* ---- net/socket_file.c ---- */
 
-/* An open file with no socket yet: the caller sets file->private. ERR_PTR. */
-struct file *socket_file(unsigned int flags);
-/* The socket of an open file, or NULL. */
-struct socket *file_socket(struct file *file);
-/*
- * Where a socket's slots and POLLOUT go: the peer with a reference, and how many packets may be in
- * its queue (*most). ERR_PTR(-ENOTCONN).
- */
-struct socket *socket_target(struct socket *socket, unsigned int *most);
+/* An open file for a socket, which is closed with it; at once on an error. NULL socket: no memory. */
+struct file *socket_file(struct socket *socket, unsigned int flags);
+/* Is it a socket's file? Its socket is file->private. */
+bool is_socket(struct file *file);
 
-/* Senders to datagram sockets sleep here: a queue that they poll may go away with its socket. */
-extern struct wait_queue datagram_room;
+long socket_sendto(struct file *file, void __user *base, size_t len, unsigned int flags,
+		   const void __user *address, unsigned int address_len);
+long socket_recvfrom(struct file *file, void __user *base, size_t len, unsigned int flags,
+		     void __user *address, int32_t __user *address_len);
+long socket_sendmsg(struct file *file, const void __user *user, unsigned int flags);
+long socket_recvmsg(struct file *file, void __user *user, unsigned int flags);
 
 #endif

@@ -1,5 +1,5 @@
 /*
- * Sockets as open files: read, write, poll, FIONREAD, splice.
+ * What goes through sockets: read, write, send, receive, poll, FIONREAD, splice.
  *
  * Splice is what packets are made for: what comes out of a socket are slots with their offset and
  * length, what goes in are pages handed over, and bytes that are on their way stay so.
@@ -13,26 +13,90 @@
 
 static const struct file_ops socket_file_ops;
 
-struct socket *file_socket(struct file *file)
+bool is_socket(struct file *file)
 {
-	return file->ops == &socket_file_ops ? file->private : NULL;
+	return file->ops == &socket_file_ops;
 }
 
-struct file *socket_file(unsigned int flags)
+struct file *socket_file(struct socket *socket, unsigned int flags)
 {
 	struct inode *inode = inode_anonymous(0, "socket");
+	struct file *file = (void *)inode;
 
-	if (IS_ERR(inode))
-		return ERR_PTR(PTR_ERR(inode));
-	/* Opened through /proc/self/fd it says ENXIO, as its node in a file system does. */
-	inode_init_special(inode, S_IFSOCK | 0777, 0);
-	return file_alloc(inode, &socket_file_ops, O_RDWR | (flags & O_NONBLOCK));
+	if (!IS_ERR(inode)) {
+		/* Opened through /proc/self/fd it says ENXIO, as its node in a file system does. */
+		inode_init_special(inode, S_IFSOCK | 0777, 0);
+		file = file_alloc(inode, &socket_file_ops, O_RDWR | (flags & O_NONBLOCK));
+	}
+	if (socket && !IS_ERR(file))
+		file->private = socket;
+	else if (socket)
+		socket_close(socket);
+	else if (!IS_ERR(file))
+		file_put(file);
+	return socket ? file : ERR_PTR(-ENOMEM);
 }
 
 static void socket_release(struct file *file)
 {
 	if (file->private)
 		socket_close(file->private);
+}
+
+/* How many datagrams may be in the target's queue. */
+static unsigned int most_at(struct socket *target, struct socket *sender)
+{
+	return READ_ONCE(target->peer) == sender ? UINT32_MAX : QUEUE_DATAGRAMS;
+}
+
+/* ---- sending and receiving ---- */
+
+static ssize_t send_stream(struct socket *socket, struct iter *from, unsigned int flags)
+{
+	ssize_t n;
+
+	if (READ_ONCE(socket->state) != SOCKET_CONNECTED)
+		return -ENOTCONN;
+	n = packet_send(&socket->peer->in, from, 0, NULL, flags & MSG_DONTWAIT);
+	return n == -EPIPE && !(flags & MSG_NOSIGNAL) ? pipe_broken() : n;
+}
+
+/* to: NULL the peer. */
+static ssize_t send_datagram(struct socket *socket, struct iter *from, struct socket_name *to,
+			     unsigned int flags)
+{
+	struct socket *target = to ? socket_find(to, SOCK_DGRAM) : socket_peer(socket);
+	ssize_t n;
+
+	if (IS_ERR(target))
+		return PTR_ERR(target);
+	if (!target)
+		return -ENOTCONN;
+	n = READ_ONCE(socket->send_shut) ? -EPIPE : socket_may_send(socket, target);
+	if (!n)
+		n = packet_send(&target->in, from, most_at(target, socket), READ_ONCE(socket->name),
+				flags & MSG_DONTWAIT);
+	socket_put(target);
+	return n;
+}
+
+static bool not_connected(struct socket *socket)
+{
+	return socket->type == SOCK_STREAM && READ_ONCE(socket->state) != SOCKET_CONNECTED;
+}
+
+/* As packet_receive(). *from is filled for streams too. */
+static ssize_t receive_from(struct socket *socket, struct iter *to, unsigned int flags,
+			    struct socket_name **from, size_t *full)
+{
+	ssize_t n;
+
+	if (not_connected(socket))
+		return refuse(EINVAL, "the socket is not connected");
+	n = packet_receive(&socket->in, to, flags, from, full);
+	if (n > 0 && from && socket->type == SOCK_STREAM)
+		*from = socket_name_get(READ_ONCE(socket->peer->name));
+	return n;
 }
 
 static unsigned int message_flags(const struct file *file)
@@ -44,67 +108,177 @@ static ssize_t socket_read(struct file *file, struct iter *to, file_off_t *pos)
 {
 	if (to->left == 0)
 		return 0;
-	return socket_receive(file->private, to, message_flags(file), NULL, NULL);
+	return receive_from(file->private, to, message_flags(file), NULL, NULL);
 }
 
 static ssize_t socket_write(struct file *file, struct iter *from, file_off_t *pos)
 {
-	return socket_send(file->private, from, NULL, message_flags(file));
+	struct socket *socket = file->private;
+
+	if (socket->type == SOCK_STREAM)
+		return send_stream(socket, from, message_flags(file));
+	return send_datagram(socket, from, NULL, message_flags(file));
+}
+
+static long send(struct file *file, struct iter *from, unsigned int flags,
+		 const void __user *address, unsigned int len)
+{
+	struct socket *socket = file->private;
+	struct socket_name *name = NULL;
+	long n;
+
+	if (flags & ~(MSG_DONTWAIT | MSG_NOSIGNAL))
+		return refuse(EINVAL, "an unknown flag");
+	if (address && len > 0)
+		name = socket_name_from_user(address, len);
+	if (IS_ERR(name))
+		return PTR_ERR(name);
+	flags |= message_flags(file);
+	if (socket->type == SOCK_DGRAM)
+		n = send_datagram(socket, from, name, flags);
+	else if (name)
+		n = socket->state == SOCKET_CONNECTED ? -EISCONN : -EOPNOTSUPP;
+	else
+		n = send_stream(socket, from, flags);
+	socket_name_put(name);
+	return n;
+}
+
+/* The sender's name goes to `address`, unless that is NULL; *told: MSG_TRUNC, or 0. */
+static long receive(struct file *file, struct iter *to, unsigned int flags, void __user *address,
+		    int32_t __user *len, unsigned int *told)
+{
+	struct socket_name *from = NULL;
+	size_t full = 0;
+	long n, error = 0;
+
+	if (flags & ~(MSG_PEEK | MSG_TRUNC | MSG_DONTWAIT | MSG_WAITALL | MSG_NOSIGNAL))
+		return refuse(EINVAL, "an unknown flag");
+	n = receive_from(file->private, to, flags | message_flags(file), &from, &full);
+	if (n >= 0 && address)
+		error = from ? socket_name_to_user(from, address, len) : put_user_u32(0, len);
+	socket_name_put(from);
+	*told = full > (size_t)n ? MSG_TRUNC : 0;
+	if (*told & flags)
+		n = full;
+	return error ? error : n;
+}
+
+static int buffer(struct iter *iter, void __user *base, size_t len)
+{
+	if (!user_range_ok(base, len))
+		return -EFAULT;
+	iter_init_user(iter, base, MIN(len, SPLICE_MAX_BYTES));
+	return 0;
+}
+
+long socket_sendto(struct file *file, void __user *base, size_t len, unsigned int flags,
+		   const void __user *address, unsigned int address_len)
+{
+	struct iter from;
+	long error = buffer(&from, base, len);
+
+	return error ? error : send(file, &from, flags, address, address_len);
+}
+
+long socket_recvfrom(struct file *file, void __user *base, size_t len, unsigned int flags,
+		     void __user *address, int32_t __user *address_len)
+{
+	unsigned int told;
+	struct iter to;
+	long error = buffer(&to, base, len);
+
+	return error ? error : receive(file, &to, flags, address, address_len, &told);
+}
+
+struct user_message { /* struct msghdr */
+	void __user *name;
+	uint32_t name_len;
+	struct iovec __user *segments;
+	uint32_t nr_segments;
+	void __user *control;
+	uint32_t control_len, flags;
+};
+
+/* A struct msghdr and its segments: 0, or an error; *heap is to be freed in either case. */
+static long get_message(struct user_message *message, const void __user *from, struct iter *iter,
+			struct iovec fast[IOV_FAST], struct iovec **heap)
+{
+	*heap = NULL;
+	if (copy_from_user(message, from, sizeof(*message)))
+		return -EFAULT;
+	if (message->nr_segments > IOV_MAX)
+		return -EMSGSIZE;
+	if (message->nr_segments == 0)
+		return buffer(iter, NULL, 0);
+	return iter_import(iter, message->segments, message->nr_segments, fast, heap);
+}
+
+long socket_sendmsg(struct file *file, const void __user *user, unsigned int flags)
+{
+	struct user_message message;
+	struct iovec fast[IOV_FAST], *heap;
+	struct iter from;
+	long n = get_message(&message, user, &from, fast, &heap);
+
+	if (!n && message.control_len > 0)
+		n = refuse(EINVAL, "control messages are not known");
+	if (!n)
+		n = send(file, &from, flags, message.name, message.name_len);
+	kfree(heap);
+	return n;
+}
+
+long socket_recvmsg(struct file *file, void __user *user, unsigned int flags)
+{
+	struct user_message message, __user *to_user = user;
+	struct iovec fast[IOV_FAST], *heap;
+	unsigned int told = 0;
+	struct iter to;
+	long n = get_message(&message, user, &to, fast, &heap);
+
+	if (!n)
+		n = receive(file, &to, flags, message.name, (int32_t __user *)&to_user->name_len,
+			    &told);
+	if (n >= 0 &&
+	    (put_user_u32(0, &to_user->control_len) || put_user_u32(told, &to_user->flags)))
+		n = -EFAULT;
+	kfree(heap);
+	return n;
 }
 
 /* ---- poll ---- */
 
-static unsigned int poll_receive(struct socket *socket, bool *on_its_way)
+static unsigned int socket_poll(struct file *file, struct poll_table *table)
 {
+	struct socket *socket = file->private, *target;
+	bool on_its_way, shut = READ_ONCE(socket->send_shut);
 	unsigned int events = 0;
 
-	if (packet_readable(&socket->in, on_its_way))
+	poll_wait(table, &socket->in.readable);
+	if (READ_ONCE(socket->state) == SOCKET_LISTENING)
+		return READ_ONCE(socket->nr_pending) ? POLLIN | POLLRDNORM : 0;
+	target = socket_peer(socket);
+	if (socket->type == SOCK_DGRAM)
+		poll_wait(table, &datagram_room);
+	else
+		shut = !target || READ_ONCE(target->in.ended);
+	/* The peer of a stream stays as long as this socket. */
+	if (target && socket->type == SOCK_STREAM)
+		poll_wait(table, target->in.writable);
+	if (!target || packet_room(&target->in, most_at(target, socket)))
+		events |= POLLOUT | POLLWRNORM | POLLWRBAND;
+	if (target)
+		socket_put(target);
+	if (packet_readable(&socket->in, &on_its_way))
 		events |= POLLIN | POLLRDNORM;
 	if (READ_ONCE(socket->in.ended))
 		events |= POLLRDHUP;
 	if (READ_ONCE(socket->in.error))
 		events |= POLLERR;
-	return events;
-}
-
-static unsigned int poll_send(struct socket *socket, struct poll_table *table, bool *shut)
-{
-	unsigned int most;
-	struct socket *target = socket_target(socket, &most);
-	bool room = true;
-
-	*shut = READ_ONCE(socket->send_shut);
-	if (socket->type == SOCK_DGRAM)
-		poll_wait(table, &datagram_room);
-	if (!IS_ERR(target)) {
-		/* The peer of a stream stays as long as this socket. */
-		if (socket->type == SOCK_STREAM)
-			poll_wait(table, target->in.writable);
-		room = packet_has_room(&target->in, socket->send_buffer, most);
-		if (socket->type == SOCK_STREAM)
-			*shut = READ_ONCE(target->in.ended);
-		socket_put(target);
-	} else if (socket->type == SOCK_STREAM) {
-		*shut = true;
-	}
-	return room ? POLLOUT | POLLWRNORM | POLLWRBAND : 0;
-}
-
-static unsigned int socket_poll(struct file *file, struct poll_table *table)
-{
-	struct socket *socket = file->private;
-	bool on_its_way, shut;
-	unsigned int events;
-
-	poll_wait(table, &socket->in.readable);
-	if (READ_ONCE(socket->state) == SOCKET_LISTENING)
-		return READ_ONCE(socket->nr_pending) ? POLLIN | POLLRDNORM : 0;
-	events = poll_send(socket, table, &shut) | poll_receive(socket, &on_its_way);
 	if (socket->type == SOCK_STREAM && READ_ONCE(socket->state) == SOCKET_NEW)
 		return events | POLLHUP;
-	if (shut && events & POLLRDHUP && !on_its_way)
-		events |= POLLHUP;
-	return events;
+	return events | (shut && events & POLLRDHUP && !on_its_way ? POLLHUP : 0);
 }
 
 static long socket_ioctl(struct file *file, unsigned int command, unsigned long argument)
@@ -125,7 +299,7 @@ static ssize_t socket_splice_read(struct file *file, file_off_t *pos, size_t len
 {
 	struct socket *socket = file->private;
 
-	if (socket->type == SOCK_STREAM && READ_ONCE(socket->state) != SOCKET_CONNECTED)
+	if (not_connected(socket))
 		return refuse(EINVAL, "the socket is not connected");
 	return packet_splice_out(&socket->in, len, slots,
 				 slots->nonblock || file->flags & O_NONBLOCK);
@@ -133,30 +307,26 @@ static ssize_t socket_splice_read(struct file *file, file_off_t *pos, size_t len
 
 static ssize_t socket_splice_write(struct file *file, file_off_t *pos, struct slot_list *slots)
 {
-	struct socket *socket = file->private;
-	unsigned int most;
-	struct socket *target = socket_target(socket, &most);
+	struct socket *socket = file->private, *target = socket_peer(socket);
 	ssize_t n = -EPIPE;
 
-	if (IS_ERR(target))
-		return PTR_ERR(target);
+	if (!target)
+		return -ENOTCONN;
 	if (!READ_ONCE(socket->send_shut))
-		n = packet_splice_in(&target->in, slots, socket->send_buffer, most, socket->name);
+		n = packet_splice_in(&target->in, slots, most_at(target, socket), socket->name);
 	socket_put(target);
 	return n == -EPIPE && socket->type == SOCK_STREAM ? pipe_broken() : n;
 }
 
 static int socket_splice_wait(struct file *file, bool nonblock)
 {
-	struct socket *socket = file->private;
-	unsigned int most;
-	struct socket *target = socket_target(socket, &most);
+	struct socket *socket = file->private, *target = socket_peer(socket);
 	int error;
 
 	/* splice_write says what is wrong. */
-	if (IS_ERR(target))
+	if (!target)
 		return 0;
-	error = packet_wait_room(&target->in, socket->send_buffer, most,
+	error = packet_wait_room(&target->in, most_at(target, socket),
 				 nonblock || file->flags & O_NONBLOCK);
 	socket_put(target);
 	return error;
