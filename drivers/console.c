@@ -8,7 +8,8 @@
  * 3. Without any member, output is swallowed and input never comes.
  * 4. The kernel's log does not pass here: serial port and screen are log sinks by themselves.
  */
-#include "drivers/tty_ldisc.h"
+#include "drivers/tty.h"
+#include "fs/vfs.h"
 #include "kernel/init.h"
 #include "kernel/log.h"
 #include "kernel/param.h"
@@ -19,8 +20,9 @@
 
 static struct tty *members[MAX_MEMBERS];
 static unsigned int nr_members;
-static char wanted[MAX_MEMBERS][sizeof(members[0]->name)];
-static unsigned int nr_wanted;
+static char wanted[MAX_MEMBERS][sizeof(members[0]->name)] = { "ttyS0", "tty1" };
+static unsigned int nr_wanted; /* given by console=; 0: the two above */
+static struct tty console_tty;
 
 static int set_console(const char *value)
 {
@@ -30,10 +32,7 @@ static int set_console(const char *value)
 		len++;
 	if (len == 0 || len >= sizeof(wanted[0]) || nr_wanted == MAX_MEMBERS)
 		return -EINVAL;
-	memcpy(wanted[nr_wanted], value, len);
-	if (strcmp(wanted[nr_wanted], "tty0") == 0)
-		wanted[nr_wanted][3] = '1';
-	nr_wanted++;
+	strlcpy(wanted[nr_wanted++], value, len + 1);
 	return 0;
 }
 KERNEL_PARAM(console, set_console,
@@ -41,9 +40,7 @@ KERNEL_PARAM(console, set_console,
 
 static bool is_wanted(const struct tty *tty)
 {
-	if (nr_wanted == 0)
-		return strcmp(tty->name, "ttyS0") == 0 || strcmp(tty->name, "tty1") == 0;
-	for (unsigned int i = 0; i < nr_wanted; i++) {
+	for (unsigned int i = 0; i < (nr_wanted ? nr_wanted : 2); i++) {
 		if (strcmp(tty->name, wanted[i]) == 0)
 			return true;
 	}
@@ -81,14 +78,6 @@ static void console_throttle(struct tty *tty, bool stop)
 	}
 }
 
-static void console_drain(struct tty *tty)
-{
-	for (unsigned int i = 0; i < nr_members; i++) {
-		if (members[i]->driver->drain)
-			members[i]->driver->drain(members[i]);
-	}
-}
-
 static bool console_can_write(struct tty *tty)
 {
 	for (unsigned int i = 0; i < nr_members; i++) {
@@ -101,11 +90,8 @@ static bool console_can_write(struct tty *tty)
 static const struct tty_driver console_driver = {
 	.write = console_write,
 	.throttle = console_throttle,
-	.drain = console_drain,
 	.can_write = console_can_write,
 };
-
-struct tty console_tty;
 
 static void console_init(void)
 {
@@ -118,24 +104,17 @@ static void console_init(void)
 }
 INITCALL(3, console_init);
 
+/* /dev is not mounted yet: a file without a name. */
 struct file *tty_open_console(void)
 {
-	struct inode *inode;
+	struct inode *inode = inode_anonymous(S_IFCHR | 0600, "console");
 	struct file *file;
 
-	if (current->fs) {
-		file = file_open(AT_FDCWD, "/dev/console", O_RDWR, 0);
-		if (!IS_ERR(file))
-			return file;
-	}
-	/* There is no /dev: a file without a name. */
-	inode = inode_anonymous(S_IFCHR | 0600, "console");
 	if (IS_ERR(inode))
 		return (void *)inode;
 	inode->rdev = console_tty.device;
 	file = file_alloc(inode, &tty_file_ops, O_RDWR);
-	if (IS_ERR(file))
-		return file;
-	file->private = &console_tty;
+	if (!IS_ERR(file))
+		file->private = &console_tty;
 	return file;
 }

@@ -15,7 +15,6 @@
 #include "lib/string.h"
 #include "drivers/console.h"
 #include "drivers/tty.h"
-#include "drivers/tty_ldisc.h"
 #include "kernel/init.h"
 #include "kernel/irq.h"
 #include "kernel/log.h"
@@ -43,7 +42,6 @@ enum uart_register {
 #define MCR_DTR_RTS_OUT2 0xb /* OUT2 lets the interrupt out */
 #define LSR_DATA	 1
 #define LSR_EMPTY	 0x20
-#define LSR_IDLE	 0x40
 
 #define FIFO_SIZE	 16u
 #define DIVISOR_115200	 1u
@@ -179,20 +177,6 @@ static size_t serial_write(struct tty *tty, const char *bytes, size_t len, bool 
 	return done;
 }
 
-static void serial_drain(struct tty *tty)
-{
-	struct serial_port *port = tty->private;
-
-	if (wait_event_interruptible(&tty->writable, serial_can_write(tty)) < 0)
-		return;
-	/* The last byte is still being shifted out: less than 100 us. */
-	for (unsigned int spins = 0; spins < ECHO_SPINS; spins++) {
-		if (port_read(port, UART_LSR) & LSR_IDLE)
-			return;
-		cpu_relax();
-	}
-}
-
 /* ---- the log ---- */
 
 static void sink_put(struct serial_port *port, char c)
@@ -290,7 +274,6 @@ static void serial_interrupt(void *context)
 static const struct tty_driver serial_driver = {
 	.write = serial_write,
 	.throttle = serial_throttle,
-	.drain = serial_drain,
 	.can_write = serial_can_write,
 };
 

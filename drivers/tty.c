@@ -1,28 +1,55 @@
 /*
- * Terminals as files: open, read, write, poll.
+ * Terminals as files: open, read, write, poll, ioctl. An ioctl that is not here is ENOTTY, as for a
+ * file that is no terminal.
  *
  * 1. Nothing is held while a reader waits for input or a writer for the device: read_lock and
  *    output_lock are taken for one piece of a read or write. So pieces of long writes by several
  *    tasks may interleave; up to WRITE_PIECE bytes stay together.
  * 2. Bytes leave the input ring only after they have reached the reader's memory.
- * 3. /dev/tty is the caller's controlling terminal. /dev/console and /dev/tty0 never become one by
- *    being opened; TIOCSCTTY makes them one.
+ * 3. /dev/tty is the caller's controlling terminal. /dev/console never becomes one by being opened;
+ *    TIOCSCTTY makes it one.
  */
-#include "drivers/tty_ldisc.h"
+#include "drivers/tty.h"
 #include "fs/poll.h"
 #include "fs/splice.h"
+#include "fs/vfs.h"
 #include "kernel/init.h"
 #include "kernel/signal.h"
+#include "kernel/syscalls.h"
 #include "kernel/task.h"
 #include "lib/string.h"
+#include "mm/uaccess.h"
 
 #define READ_PIECE     256u
 #define WRITE_PIECE    128u
 #define DECISECOND     (NSEC_PER_SEC / 10)
 
-#define DEVICE_TTY0    MAKEDEV(4, 0)
 #define DEVICE_CURRENT MAKEDEV(5, 0)
 #define DEVICE_CONSOLE MAKEDEV(5, 1)
+
+enum tty_ioctl { /* asm-generic/ioctls.h of Linux */
+		 TCGETS = 0x5401,
+		 TCSETS = 0x5402,
+		 TCSETSW = 0x5403,
+		 TCSETSF = 0x5404,
+		 TCSBRK = 0x5409,
+		 TIOCGWINSZ = 0x5413,
+		 TIOCSWINSZ = 0x5414,
+		 FIONREAD = 0x541b
+};
+
+static const struct termios default_termios = {
+	.iflag = ICRNL,
+	.oflag = OPOST | ONLCR,
+	.lflag = ISIG | ICANON | ECHO,
+	.cc = { [VINTR] = 'C' - 64,
+		[VQUIT] = '\\' - 64,
+		[VERASE] = 0x7f,
+		[VKILL] = 'U' - 64,
+		[VEOF] = 'D' - 64,
+		[VMIN] = 1,
+		[VSUSP] = 'Z' - 64 },
+};
 
 void tty_init(struct tty *tty, unsigned int device)
 {
@@ -31,8 +58,9 @@ void tty_init(struct tty *tty, unsigned int device)
 	wait_queue_init(&tty->writable, "tty writable");
 	mutex_init(&tty->output_lock, "tty output");
 	mutex_init(&tty->read_lock, "tty read");
-	tty_default_termios(&tty->termios);
+	tty_set_termios(tty, &default_termios, false);
 	tty->device = device;
+	tty->console = tty;
 }
 
 int tty_register(struct tty *tty, unsigned int major, unsigned int minor)
@@ -45,8 +73,7 @@ int tty_register(struct tty *tty, unsigned int major, unsigned int minor)
 void tty_wake_writers(struct tty *tty)
 {
 	wake_all(&tty->writable);
-	if (tty->console)
-		wake_all(&tty->console->writable);
+	wake_all(&tty->console->writable);
 }
 
 static int tty_open(struct inode *inode, struct file *file)
@@ -55,12 +82,11 @@ static int tty_open(struct inode *inode, struct file *file)
 
 	if (!tty)
 		return -ENXIO;
-	if (tty->console)
-		tty = tty->console;
+	tty = tty->console;
 	file->private = tty;
 	if (!(file->flags & O_NOCTTY) && file->readable && !tty_current() && current->process &&
-	    inode->rdev != DEVICE_CONSOLE && inode->rdev != DEVICE_TTY0)
-		(void)tty_acquire(tty, false); /* not a leader, or not free: it is just opened */
+	    inode->rdev != DEVICE_CONSOLE)
+		(void)tty_acquire(tty); /* not a leader, or not free: it is just opened */
 	return 0;
 }
 
@@ -107,42 +133,30 @@ static struct input_demand tty_demand(struct tty *tty)
 	return demand;
 }
 
-/* After the first byte: until `min` are there or none came for so long. */
-static int wait_for_more(struct tty *tty, unsigned int min, uint64_t gap)
-{
-	for (;;) {
-		unsigned int have = tty_available(tty);
-		int result;
-
-		if (have >= min)
-			return 1;
-		result = wait_for_input(tty, have + 1, time_now() + gap);
-		if (result < 0)
-			return result;
-		if (result == 0)
-			return 1;
-	}
-}
-
-/* 1: there is something to take; 0: the read returns 0; or an error. */
+/*
+ * 1: there is something to take; 0: the read returns 0; or an error. Without `min` the time runs from
+ * the beginning, else from each byte.
+ */
 static int wait_to_read(struct tty *tty, size_t want, bool nonblock)
 {
 	struct input_demand demand = tty_demand(tty);
-	unsigned int min = MIN(demand.min, want);
+	unsigned int min = MIN(demand.min, want), have;
+	uint64_t deadline;
 	int result;
 
-	if (tty_available(tty) >= MAX(min, 1u))
-		return 1;
-	if (min == 0 && demand.gap == 0)
-		return 0;
-	if (nonblock)
-		return tty_available(tty) > 0 ? 1 : -EAGAIN;
-	if (demand.gap == 0)
-		return wait_for_input(tty, min, UINT64_MAX);
-	if (min == 0)
-		return wait_for_input(tty, 1, time_now() + demand.gap);
-	result = wait_for_input(tty, 1, UINT64_MAX);
-	return result < 0 ? result : wait_for_more(tty, min, demand.gap);
+	while ((have = tty_available(tty)) < MAX(min, 1u)) {
+		if (min == 0 && demand.gap == 0)
+			return 0;
+		if (nonblock)
+			return have > 0 ? 1 : -EAGAIN;
+		deadline = UINT64_MAX;
+		if (demand.gap != 0 && (min == 0 || have > 0))
+			deadline = time_now() + demand.gap;
+		result = wait_for_input(tty, demand.gap ? have + 1 : min, deadline);
+		if (result <= 0)
+			return result < 0 ? result : have > 0;
+	}
+	return 1;
 }
 
 /*
@@ -203,30 +217,36 @@ static ssize_t tty_read(struct file *file, struct iter *to, file_off_t *pos)
 
 static bool can_write(struct tty *tty)
 {
-	if (READ_ONCE(tty->stopped))
-		return false;
 	return !tty->driver->can_write || tty->driver->can_write(tty);
 }
 
-/* Send one piece: how many of the n bytes were taken, 0: none for now; or an error. */
+/*
+ * Send one piece: how many of the n bytes were taken, 0: none for now; or an error. A newline of
+ * which only the CR went out is sent again.
+ */
 static ssize_t write_piece(struct tty *tty, const char *bytes, size_t n, bool nonblock)
 {
+	bool crlf = tty_sends_crlf(tty);
 	char out[2 * WRITE_PIECE];
-	uint16_t ends[WRITE_PIECE];
-	size_t len, sent, taken = 0;
+	size_t len = 0, sent, taken;
 	ssize_t error = mutex_lock_killable(&tty->output_lock);
 
 	if (error < 0)
 		return error;
-	if (!(READ_ONCE(tty->termios.oflag) & OPOST)) {
-		taken = tty->driver->write(tty, bytes, n, nonblock);
-	} else {
-		len = tty_process_output(tty, bytes, n, out, ends);
-		sent = tty->driver->write(tty, out, len, nonblock);
-		while (taken < n && ends[taken] <= sent)
-			taken++;
+	for (size_t i = 0; i < n; i++) {
+		if (crlf && bytes[i] == '\n')
+			out[len++] = '\r';
+		out[len++] = bytes[i];
 	}
+	sent = tty->driver->write(tty, out, len, nonblock);
 	mutex_unlock(&tty->output_lock);
+	for (taken = 0; taken < n; taken++) {
+		size_t width = crlf && bytes[taken] == '\n' ? 2 : 1;
+
+		if (width > sent)
+			break;
+		sent -= width;
+	}
 	return taken;
 }
 
@@ -290,6 +310,82 @@ static unsigned int tty_poll(struct file *file, struct poll_table *table)
 	if (can_write(tty))
 		events |= POLLOUT | POLLWRNORM;
 	return events;
+}
+
+/* ---- ioctl ---- */
+
+/* Settings, which are `len` bytes, to the user as they are at one time. */
+static long get_settings(struct tty *tty, void __user *to, const void *settings, size_t len)
+{
+	char copy[sizeof(struct termios)];
+	unsigned int flags = spin_lock_irqsave(&tty->lock);
+
+	memcpy(copy, settings, len);
+	spin_unlock_irqrestore(&tty->lock, flags);
+	return copy_to_user(to, copy, len);
+}
+
+static int drain(struct tty *tty)
+{
+	return wait_event_interruptible(&tty->writable, can_write(tty));
+}
+
+static long set_termios(struct tty *tty, unsigned int command, const void __user *from)
+{
+	struct termios termios;
+
+	if (copy_from_user(&termios, from, sizeof(termios)) < 0)
+		return -EFAULT;
+	if (command != TCSETS && drain(tty) < 0)
+		return -ERESTARTSYS;
+	tty_set_termios(tty, &termios, command == TCSETSF);
+	return 0;
+}
+
+static long set_window(struct tty *tty, const void __user *from)
+{
+	unsigned int flags, foreground = 0;
+	struct winsize window;
+
+	if (copy_from_user(&window, from, sizeof(window)) < 0)
+		return -EFAULT;
+	flags = spin_lock_irqsave(&tty->lock);
+	if (memcmp(&tty->window, &window, sizeof(window)) != 0)
+		foreground = tty->foreground;
+	tty->window = window;
+	spin_unlock_irqrestore(&tty->lock, flags);
+	if (foreground != 0)
+		signal_send_group(foreground, SIGWINCH, NULL);
+	return 0;
+}
+
+static long tty_ioctl(struct file *file, unsigned int command, unsigned long argument)
+{
+	struct tty *tty = file->private;
+	void __user *pointer = (void __user *)argument;
+	int error = 0;
+
+	if (command >= TCSETS && command <= TCSBRK) /* what changes it is for the foreground only */
+		error = tty_check_foreground(tty, SIGTTOU);
+	if (error < 0)
+		return error;
+	switch (command) {
+	case TCGETS:
+		return get_settings(tty, pointer, &tty->termios, sizeof(tty->termios));
+	case TCSETS:
+	case TCSETSW:
+	case TCSETSF:
+		return set_termios(tty, command, pointer);
+	case TIOCGWINSZ:
+		return get_settings(tty, pointer, &tty->window, sizeof(tty->window));
+	case TIOCSWINSZ:
+		return set_window(tty, pointer);
+	case TCSBRK: /* with an argument it is tcdrain(3); a break condition cannot be sent */
+		return argument == 0 ? refuse(EINVAL, "no break on this line") : drain(tty);
+	case FIONREAD:
+		return put_user_u32(tty_available(tty), pointer);
+	}
+	return tty_job_ioctl(tty, command, argument);
 }
 
 const struct file_ops tty_file_ops = {

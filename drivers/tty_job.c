@@ -8,7 +8,7 @@
  *    one that changes the terminal, or writes while TOSTOP is set, gets SIGTTOU.
  * 3. No signal is sent with tty->lock held: sending takes tasks_lock.
  */
-#include "drivers/tty_ldisc.h"
+#include "drivers/tty.h"
 #include "kernel/process.h"
 #include "kernel/signal.h"
 #include "mm/uaccess.h"
@@ -17,7 +17,6 @@ enum job_ioctl { /* asm-generic/ioctls.h of Linux */
 		 TIOCSCTTY = 0x540e,
 		 TIOCGPGRP = 0x540f,
 		 TIOCSPGRP = 0x5410,
-		 TIOCNOTTY = 0x5422,
 		 TIOCGSID = 0x5429,
 };
 
@@ -59,42 +58,22 @@ int tty_check_foreground(struct tty *tty, int signo)
 	return -ERESTARTSYS;
 }
 
-/* The processes of the session (0: of any) lose the terminal. */
-static void detach_processes(struct tty *tty, unsigned int sid)
+int tty_acquire(struct tty *tty)
 {
-	struct process *process;
+	struct process *process = current->process;
+	unsigned int flags = spin_lock_irqsave(&tasks_lock);
+	int error = 0;
 
-	lockdep_held(&tasks_lock);
-	list_for_each(process, &all_processes, all_link) {
-		if (process->tty == tty && (sid == 0 || process->sid == sid))
-			process->tty = NULL;
-	}
-}
-
-static int acquire_locked(struct tty *tty, struct process *process, bool steal)
-{
-	if (process->pid != process->sid || (process->tty && process->tty != tty))
-		return -EPERM;
-	if (tty->session != 0 && tty->session != process->sid) {
-		if (!steal)
-			return -EPERM;
-		detach_processes(tty, 0);
-	}
-	if (tty->session != process->sid) {
+	spin_lock(&tty->lock);
+	if (process->pid != process->sid || (process->tty && process->tty != tty) ||
+	    (tty->session != 0 && tty->session != process->sid)) {
+		error = -EPERM;
+	} else if (tty->session == 0) {
 		tty->session = process->sid;
 		tty->foreground = process->pgid;
 	}
-	process->tty = tty;
-	return 0;
-}
-
-int tty_acquire(struct tty *tty, bool steal)
-{
-	unsigned int flags = spin_lock_irqsave(&tasks_lock);
-	int error;
-
-	spin_lock(&tty->lock);
-	error = acquire_locked(tty, current->process, steal);
+	if (!error)
+		process->tty = tty;
 	spin_unlock(&tty->lock);
 	spin_unlock_irqrestore(&tasks_lock, flags);
 	return error;
@@ -104,40 +83,24 @@ void tty_leave_session(struct tty *tty, unsigned int sid)
 {
 	unsigned int flags = spin_lock_irqsave(&tasks_lock);
 	unsigned int foreground = 0;
+	struct process *process;
 
 	spin_lock(&tty->lock);
 	if (tty->session == sid) {
 		foreground = tty->foreground;
 		tty->session = tty->foreground = 0;
-		tty->stopped = false;
 	}
 	spin_unlock(&tty->lock);
-	detach_processes(tty, sid);
+	list_for_each(process, &all_processes, all_link) {
+		if (process->tty == tty && process->sid == sid)
+			process->tty = NULL;
+	}
 	spin_unlock_irqrestore(&tasks_lock, flags);
 
-	tty_wake_writers(tty);
 	if (foreground != 0) {
 		signal_send_group(foreground, SIGHUP, NULL);
 		signal_send_group(foreground, SIGCONT, NULL);
 	}
-}
-
-/* TIOCNOTTY: a leader takes its whole session with it. */
-static long give_up(struct tty *tty)
-{
-	struct process *process = current->process;
-	unsigned int flags;
-
-	if (tty_current() != tty)
-		return -ENOTTY;
-	if (process->pid == process->sid) {
-		tty_leave_session(tty, process->sid);
-		return 0;
-	}
-	flags = spin_lock_irqsave(&tasks_lock);
-	process->tty = NULL;
-	spin_unlock_irqrestore(&tasks_lock, flags);
-	return 0;
 }
 
 /* The session of a process group; 0: there is no such group. */
@@ -189,14 +152,8 @@ static long set_foreground(struct tty *tty, unsigned long argument)
 long tty_job_ioctl(struct tty *tty, unsigned int command, unsigned long argument)
 {
 	switch (command) {
-	case TIOCSCTTY:
-		if (argument > 1)
-			return -EINVAL;
-		if (argument == 1 && current->process->cred.euid != 0)
-			return -EPERM;
-		return tty_acquire(tty, argument == 1);
-	case TIOCNOTTY:
-		return give_up(tty);
+	case TIOCSCTTY: /* the argument may ask to take another session's: never */
+		return tty_acquire(tty);
 	case TIOCSPGRP:
 		return set_foreground(tty, argument);
 	case TIOCGPGRP:

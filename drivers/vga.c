@@ -10,7 +10,7 @@
  */
 #include "drivers/vga.h"
 #include "drivers/console.h"
-#include "drivers/tty_ldisc.h"
+#include "drivers/tty.h"
 #include "kernel/init.h"
 #include "kernel/log.h"
 #include "lib/string.h"
@@ -439,8 +439,6 @@ static int __init vga_probe(void)
 	vga_tty.window = (struct winsize){ ROWS, COLUMNS, 0, 0 };
 	vga_tty.driver = &vga_driver;
 	error = tty_register(&vga_tty, 4, 1);
-	if (error == 0)
-		error = chrdev_register(4, 0, "tty0", 0620, &tty_file_ops, &vga_tty);
 	return error == 0 ? keyboard_start() : error;
 }
 DRIVER(vga, vga_probe);
