@@ -53,8 +53,7 @@ struct serial_port {
 	uint16_t base;
 	unsigned int irq;
 	spinlock_t lock;
-	uint8_t ier;   /* lock */
-	bool mid_line; /* lock; a program's output stands on an unfinished line */
+	uint8_t ier; /* lock */
 	struct tty tty;
 };
 
@@ -121,24 +120,13 @@ static bool wait_until_empty(const struct serial_port *port, unsigned int spins)
 }
 
 /* As much as the empty FIFO takes; 0: it is not empty. */
-static size_t fill_fifo(struct serial_port *port, const char *bytes, size_t len)
-{
-	size_t n = MIN(len, FIFO_SIZE);
-
-	if (!transmitter_empty(port))
-		return 0;
-	for (size_t i = 0; i < n; i++)
-		port_write(port, UART_DATA, bytes[i]);
-	return n;
-}
-
 static size_t send(struct serial_port *port, const char *bytes, size_t len)
 {
 	unsigned int flags = spin_lock_irqsave(&port->lock);
-	size_t n = fill_fifo(port, bytes, len);
+	size_t n = transmitter_empty(port) ? MIN(len, FIFO_SIZE) : 0;
 
-	if (n > 0)
-		port->mid_line = bytes[n - 1] != '\n';
+	for (size_t i = 0; i < n; i++)
+		port_write(port, UART_DATA, bytes[i]);
 	spin_unlock_irqrestore(&port->lock, flags);
 	return n;
 }
@@ -190,11 +178,6 @@ static void serial_log(const char *bytes, size_t len)
 	struct serial_port *port = &ports[0];
 	bool locked = sink_lock(&port->lock);
 
-	if (port->mid_line) {
-		port->mid_line = false;
-		sink_put(port, '\r');
-		sink_put(port, '\n');
-	}
 	for (size_t i = 0; i < len; i++) {
 		if (bytes[i] == '\n')
 			sink_put(port, '\r');

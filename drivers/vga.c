@@ -1,6 +1,6 @@
 /*
  * The text screen of a VGA: log sink, and output of tty1. Understands the control sequences of a
- * VT100 (ECMA-48) that a shell, an editor and the demos use: cursor movement, erasing, colours.
+ * VT100 (ECMA-48) that a shell, an editor and the demos use: cursor movement, erasing, colours. Other sequences do nothing.
  *
  * 1. The screen is kept in `cells`; video memory is only written, since reading it is slow.
  * 2. Scrolling moves the start of the screen in video memory, which holds ten of them, and only
@@ -23,6 +23,7 @@
 #define TAB_STOP       8u
 #define MAX_PARAMETERS 8u
 #define LIGHT_GREY     7u
+#define BRIGHT	       8u
 
 /* IBM VGA: an index register, and the data register behind it, of each group of registers. */
 #define SEQUENCER	  0x3c4
@@ -32,24 +33,20 @@
 #define CRTC_START	  0x0c
 #define CRTC_CURSOR	  0x0e
 #define CRTC_PROTECT	  0x11 /* bit 7: the first eight registers cannot be written */
-#define CURSOR_OFF	  0x20
 #define CURSOR_TOP_LINE	  13
 
-enum parse_state { PARSE_TEXT, PARSE_ESCAPE, PARSE_SEQUENCE, PARSE_IGNORE };
+enum parse_state { PARSE_TEXT, PARSE_ESCAPE, PARSE_SEQUENCE };
 
 static struct {
 	spinlock_t lock;
 	bool present;
-	bool mid_line;		       /* a program's output stands on an unfinished line */
 	uint16_t cells[ROWS][COLUMNS]; /* character, attribute << 8 */
 	unsigned int start;	       /* of the screen in video memory, in cells */
 	unsigned int row, column;      /* column == COLUMNS: the next character wraps */
-	uint8_t attribute;	       /* what the CPU writes: background << 4 | foreground */
-	uint8_t foreground, background;
-	bool bold, reverse;
+	uint8_t attribute;	       /* background << 4 | foreground */
 	enum parse_state state;
-	bool private_mode; /* the sequence began with `?` */
-	unsigned int nr_parameters;
+	bool unknown;		     /* the sequence has what is not understood */
+	unsigned int last_parameter; /* of parameters[] */
 	unsigned int parameters[MAX_PARAMETERS];
 } screen;
 
@@ -70,11 +67,6 @@ static void crtc_write_pair(uint8_t reg, uint16_t value)
 	vga_register(CRTC, reg + 1, value);
 }
 
-static uint16_t blank(void)
-{
-	return (uint16_t)(screen.attribute << 8 | ' ');
-}
-
 static void set_cell(unsigned int row, unsigned int column, uint16_t cell)
 {
 	screen.cells[row][column] = cell;
@@ -89,11 +81,16 @@ static void redraw(void)
 	}
 }
 
-/* Blank the cells of a row from one column up to another. */
-static void clear(unsigned int row, unsigned int from, unsigned int to)
+/* Blank `n` cells from a place on. */
+static void clear(unsigned int row, unsigned int column, unsigned int n)
 {
-	for (; from < to; from++)
-		set_cell(row, from, blank());
+	while (n-- > 0) {
+		set_cell(row, column, (uint16_t)(screen.attribute << 8 | ' '));
+		if (++column == COLUMNS) {
+			column = 0;
+			row++;
+		}
+	}
 }
 
 static void scroll(void)
@@ -126,12 +123,10 @@ static void put_character(uint8_t c)
 
 /* ---- control sequences (ECMA-48, 5.4 and 8.3) ---- */
 
-/* Parameter n, or what stands for it when it is missing or 0. */
-static unsigned int parameter(unsigned int n, unsigned int missing)
+/* Parameter n; missing or 0 it means 1. */
+static unsigned int parameter(unsigned int n)
 {
-	if (n >= screen.nr_parameters || screen.parameters[n] == 0)
-		return missing;
-	return screen.parameters[n];
+	return n > screen.last_parameter ? 1 : MAX(screen.parameters[n], 1u);
 }
 
 static void move_to(unsigned int row, unsigned int column)
@@ -140,130 +135,79 @@ static void move_to(unsigned int row, unsigned int column)
 	screen.column = MIN(column, COLUMNS - 1);
 }
 
-static void update_attribute(void)
-{
-	uint8_t foreground = screen.foreground | (screen.bold ? 8 : 0);
-
-	screen.attribute = screen.reverse ? (foreground & 7) << 4 | screen.background
-					  : screen.background << 4 | foreground;
-}
-
 static void select_rendition(unsigned int code)
 {
 	/* ECMA-48 counts red, green, blue from the lowest bit, the VGA the other way round. */
 	static const uint8_t colours[8] = { 0, 4, 2, 6, 1, 5, 3, 7 };
+	uint8_t attribute = screen.attribute;
 
-	if (code == 0) {
-		screen.foreground = LIGHT_GREY;
-		screen.background = 0;
-		screen.bold = screen.reverse = false;
-	} else if (code == 1 || code == 22) {
-		screen.bold = code == 1;
-	} else if (code == 7 || code == 27) {
-		screen.reverse = code == 7;
-	} else if (code >= 30 && code <= 37) {
-		screen.foreground = colours[code - 30];
-	} else if (code == 39) {
-		screen.foreground = LIGHT_GREY;
-	} else if (code >= 40 && code <= 47) {
-		screen.background = colours[code - 40];
-	} else if (code == 49) {
-		screen.background = 0;
-	} else if (code >= 90 && code <= 97) {
-		screen.foreground = colours[code - 90] | 8;
-	}
+	if (code == 0)
+		attribute = LIGHT_GREY;
+	else if (code == 1)
+		attribute |= BRIGHT;
+	else if (code == 7)
+		attribute = (attribute & 7) << 4 | (attribute >> 4 & 7);
+	else if (code >= 30 && code <= 37)
+		attribute = (attribute & ~7) | colours[code - 30];
+	else if (code >= 40 && code <= 47)
+		attribute = (attribute & 0xf) | colours[code - 40] << 4;
+	screen.attribute = attribute;
 }
 
-static void erase_display(unsigned int what)
+/* From the cursor to the end of the screen or of the line; 2: all of it. */
+static void erase(bool line, unsigned int what)
 {
-	unsigned int column = MIN(screen.column, COLUMNS - 1);
+	unsigned int first = what == 2 && !line ? 0 : screen.row;
+	unsigned int column = what == 2 ? 0 : MIN(screen.column, COLUMNS - 1);
+	unsigned int rows = line ? 1 : ROWS - first;
 
-	for (unsigned int row = 0; row < ROWS; row++) {
-		if (row == screen.row)
-			clear(row, what == 0 ? column : 0, what == 1 ? column + 1 : COLUMNS);
-		else if (what >= 2 || (what == 0) == (row > screen.row))
-			clear(row, 0, COLUMNS);
-	}
-}
-
-static void erase_line(unsigned int what)
-{
-	unsigned int column = MIN(screen.column, COLUMNS - 1);
-
-	clear(screen.row, what == 0 ? column : 0, what == 1 ? column + 1 : COLUMNS);
-}
-
-/* ESC [ ? 25 h and l. */
-static void set_private_mode(bool on)
-{
-	if (screen.nr_parameters == 1 && screen.parameters[0] == 25)
-		vga_register(CRTC, CRTC_CURSOR_SHAPE, on ? CURSOR_TOP_LINE : CURSOR_OFF);
+	clear(first, column, rows * COLUMNS - column);
 }
 
 static void run_sequence(char final)
 {
-	unsigned int n = parameter(0, 1), row = screen.row, column = screen.column;
+	unsigned int n = parameter(0), row = screen.row, column = screen.column;
 
 	switch (final) {
 	case 'A':
 		move_to(row - MIN(n, row), column);
 		break;
 	case 'B':
-		move_to(row + MIN(n, ROWS), column);
+		move_to(row + n, column);
 		break;
 	case 'C':
-		move_to(row, column + MIN(n, COLUMNS));
+		move_to(row, column + n);
 		break;
 	case 'D':
 		move_to(row, column - MIN(n, column));
 		break;
-	case 'G':
-		move_to(row, n - 1);
-		break;
-	case 'd':
-		move_to(n - 1, column);
-		break;
 	case 'H':
-	case 'f':
-		move_to(n - 1, parameter(1, 1) - 1);
+		move_to(n - 1, parameter(1) - 1);
 		break;
 	case 'J':
-		erase_display(parameter(0, 0));
-		break;
 	case 'K':
-		erase_line(parameter(0, 0));
+		erase(final == 'K', screen.parameters[0]);
 		break;
 	case 'm':
-		for (unsigned int i = 0; i < MAX(screen.nr_parameters, 1u); i++)
-			select_rendition(parameter(i, 0));
-		update_attribute();
-		break;
+		for (unsigned int i = 0; i <= screen.last_parameter; i++)
+			select_rendition(screen.parameters[i]);
 	}
 }
 
 static void parse_sequence(uint8_t c)
 {
-	unsigned int *value = &screen.parameters[MAX(screen.nr_parameters, 1u) - 1];
+	unsigned int *value = &screen.parameters[screen.last_parameter];
 
 	if (c >= '0' && c <= '9') {
-		screen.nr_parameters = MAX(screen.nr_parameters, 1u);
 		*value = MIN(*value * 10 + (c - '0'), 9999u);
-	} else if (c == ';') {
-		screen.nr_parameters = MAX(screen.nr_parameters, 1u);
-		if (screen.nr_parameters == MAX_PARAMETERS)
-			screen.state = PARSE_IGNORE;
-		else
-			screen.parameters[screen.nr_parameters++] = 0;
-	} else if (c == '?') {
-		screen.private_mode = true;
+	} else if (c == ';' && screen.last_parameter + 1 < MAX_PARAMETERS) {
+		screen.last_parameter++;
 	} else if (c >= 0x40 && c < 0x7f) {
 		screen.state = PARSE_TEXT;
-		if (!screen.private_mode)
+		if (!screen.unknown)
 			run_sequence(c);
-		else if (c == 'h' || c == 'l')
-			set_private_mode(c == 'h');
 	} else {
-		screen.state = PARSE_IGNORE; /* a form that is not known */
+		screen.unknown = true;
 	}
 }
 
@@ -274,8 +218,6 @@ static void put_text(uint8_t c)
 		screen.state = PARSE_ESCAPE;
 		break;
 	case '\n':
-	case '\v':
-	case '\f':
 		line_feed();
 		break;
 	case '\r':
@@ -295,21 +237,15 @@ static void put_text(uint8_t c)
 
 static void put_byte(uint8_t c)
 {
-	switch (screen.state) {
-	case PARSE_TEXT:
+	if (screen.state == PARSE_TEXT) {
 		put_text(c);
-		break;
-	case PARSE_ESCAPE:
-		screen.state = c == '[' ? PARSE_SEQUENCE : PARSE_TEXT;
-		screen.nr_parameters = screen.parameters[0] = 0;
-		screen.private_mode = false;
-		break;
-	case PARSE_SEQUENCE:
+	} else if (screen.state == PARSE_SEQUENCE) {
 		parse_sequence(c);
-		break;
-	case PARSE_IGNORE:
-		if (c >= 0x40 && c < 0x7f)
-			screen.state = PARSE_TEXT;
+	} else {
+		screen.state = c == '[' ? PARSE_SEQUENCE : PARSE_TEXT;
+		screen.unknown = false;
+		screen.last_parameter = 0;
+		memset(screen.parameters, 0, sizeof(screen.parameters));
 	}
 }
 
@@ -364,11 +300,6 @@ static void vga_log(const char *bytes, size_t len)
 {
 	bool locked = sink_lock(&screen.lock);
 
-	if (screen.mid_line) {
-		screen.mid_line = false;
-		put_text('\r');
-		put_text('\n');
-	}
 	for (size_t i = 0; i < len; i++) {
 		if (bytes[i] == '\n')
 			put_text('\r');
@@ -387,8 +318,6 @@ static size_t vga_write(struct tty *tty, const char *bytes, size_t len, bool ato
 
 	for (size_t i = 0; i < len; i++)
 		put_byte(bytes[i]);
-	if (len > 0)
-		screen.mid_line = bytes[len - 1] != '\n';
 	show_cursor();
 	spin_unlock_irqrestore(&screen.lock, flags);
 	return len;
@@ -405,26 +334,20 @@ struct tty vga_tty;
 static bool detect(void)
 {
 	volatile uint16_t *cell = text_memory();
-	uint16_t before[2] = { cell[0], cell[1] };
-	bool there;
 
 	cell[0] = 0x55aa;
 	cell[1] = 0xaa55;
-	there = cell[0] == 0x55aa && cell[1] == 0xaa55;
-	cell[0] = before[0];
-	cell[1] = before[1];
-	return there;
+	return cell[0] == 0x55aa && cell[1] == 0xaa55;
 }
 
 void vga_early_init(void)
 {
 	spin_init(&screen.lock, "vga");
-	if (!detect())
+	screen.present = detect();
+	if (!screen.present)
 		return;
-	screen.present = true;
-	select_rendition(0);
-	update_attribute();
-	erase_display(2);
+	screen.attribute = LIGHT_GREY;
+	erase(false, 2);
 	vga_register(CRTC, CRTC_CURSOR_SHAPE, CURSOR_TOP_LINE);
 	log_add_sink(&vga_sink);
 }
