@@ -82,11 +82,9 @@ ssize_t splice_publish(struct pipe *pipe, struct slot_list *slots)
 	spin_unlock(&pipe->lock);
 	wake_all(&pipe->readable);
 	mutex_unlock(&pipe->producer);
-	for (; room > 0; room--) {
-		bytes += slots->slots->len;
-		slots->slots++;
-		slots->nr--;
-	}
+	slots->nr -= room;
+	for (; room > 0; room--)
+		bytes += slots->slots++->len;
 	return bytes;
 }
 
@@ -190,16 +188,15 @@ static ssize_t try_between(struct pipe *from, struct pipe *to, size_t len, slot_
 static unsigned int move_slots(struct pipe *from, struct pipe *to, unsigned int room, size_t *len)
 {
 	unsigned int at = from->tail, end = at + MIN(pipe_used(from), room), n;
-	struct pipe_slot *slot = NULL;
+	struct pipe_slot *slot = pipe_at(from, at), *behind = from->slots + from->nr_slots;
 	size_t left = *len;
 
 	lockdep_held(&from->lock);
-	for (; at != end; at++) {
-		slot = pipe_at(from, at);
-		if (slot->len > left)
-			break;
+	for (; at != end && slot->len <= left; at++) {
 		left -= slot->len;
 		slot->flags &= ~(SLOT_MERGE | SLOT_GIFT);
+		if (++slot == behind)
+			slot = from->slots;
 	}
 	n = at - from->tail;
 	ring_fill_from(to, from, from->tail, n);
@@ -267,6 +264,19 @@ struct taking {
 	struct pipe_slot part; /* a copy of the beginning of the first slot */
 };
 
+/* How many of the slots have their bytes, before one that has not; *error: why not even the first. */
+static unsigned int arrived(struct pipe_slot *first, unsigned int run, ssize_t *error)
+{
+	unsigned int n;
+
+	*error = slot_confirm(first);
+	if (*error)
+		return 0;
+	for (n = 1; n < run && slot_confirm(first + n) == 0; n++)
+		;
+	return n;
+}
+
 /*
  * Fill the list with up to len bytes. Bytes; 0 end of file; -EAGAIN, -EIO, -ENODATA: what the first
  * slot says.
@@ -284,16 +294,10 @@ static ssize_t take_slots(struct pipe *pipe, struct taking *taking, size_t len, 
 	run = ring_run(pipe);
 	if (run == 0)
 		error = pipe->writers ? -EAGAIN : 0;
-	for (n = 0; n < run; n++) {
-		if (need_bytes) {
-			error = slot_confirm(first + n);
-			if (error)
-				break;
-		}
-		if (first[n].len > left)
-			break;
+	else if (need_bytes)
+		run = arrived(first, run, &error);
+	for (n = 0; n < run && first[n].len <= left; n++)
 		left -= first[n].len;
-	}
 	if (n > 0) {
 		taking->list = (struct slot_list){ .nr = n, .max = n, .slots = ring_take(pipe, n) };
 	} else if (run > 0 && !error) { /* len is not 0: the first slot is longer */

@@ -14,15 +14,17 @@
 static unsigned int share_slots(struct pipe *from, struct pipe *to, unsigned int room, size_t *len)
 {
 	unsigned int at = from->tail, end = at + MIN(pipe_used(from), room);
+	struct pipe_slot *slot = pipe_at(from, at), *copy = pipe_at(to, to->head);
 	size_t left = *len;
 
 	lockdep_held(&from->lock);
-	for (; at != end && left > 0; at++) {
-		struct pipe_slot *slot = pipe_at(from, at), *copy;
-
+	for (; at != end && left > 0; at++, slot++, copy++) {
+		if (slot == from->slots + from->nr_slots)
+			slot = from->slots;
+		if (copy == to->slots + to->nr_slots)
+			copy = to->slots;
 		if (unlikely(!slot_get(slot)))
 			break;
-		copy = pipe_at(to, to->head + (at - from->tail));
 		*copy = *slot;
 		copy->flags &= ~(SLOT_MERGE | SLOT_GIFT);
 		copy->len = MIN(slot->len, left);

@@ -16,28 +16,29 @@
 #include "mm/vm.h"
 
 /*
- * The page at va, promised not to change, with a reference for the slot; *size: how large it is
- * there. ERR_PTR.
+ * Up to max pages from va on, promised not to change, each with a reference for its slot; *size:
+ * how large they are there. How many, or an error.
  */
-static struct page *promised_page(uintptr_t va, bool gift, unsigned int *size)
+static int promised_pages(uintptr_t va, bool gift, struct page **pages, unsigned int max,
+			  unsigned int *size)
 {
 	for (;;) {
-		struct page *page = mm_lend_page(current->mm, va, gift, size);
-		int error;
+		int nr = mm_lend_pages(current->mm, va, gift, pages, max, size), error;
 
-		if (IS_ERR(page))
-			return page;
-		if (!READ_ONCE(page_head(page)->mapping)) {
-			atomic_inc(&page_head(page)->lent);
-			return page;
+		if (nr < 0)
+			return nr;
+		if (nr > 1 || !READ_ONCE(page_head(*pages)->mapping)) {
+			for (int i = 0; i < nr; i++)
+				atomic_inc(&page_head(pages[i])->lent);
+			return nr;
 		}
-		error = page_lend(page);
+		error = page_lend(*pages);
 		if (!error)
-			return page;
-		page_put(page);
+			return 1;
+		page_put(*pages);
 		/* It has left its file meanwhile: another one is there now. */
 		if (error != -ENODATA)
-			return ERR_PTR(error);
+			return error;
 	}
 }
 
@@ -47,28 +48,41 @@ static struct page *promised_page(uintptr_t va, bool gift, unsigned int *size)
  */
 static ssize_t lend_segments(struct iter *from, struct slot_list *slots, bool gift)
 {
+	struct page *pages[SLOT_LIST_MAX];
 	ssize_t done = 0;
 
 	while (from->left > 0 && slots->nr < slots->max) {
-		unsigned int offset, n, size;
-		struct page *page;
+		unsigned int max = slots->max - slots->nr, offset, n, size, bytes = 0;
+		struct pipe_slot *slot = slots->slots + slots->nr;
+		unsigned int flags;
 		uintptr_t va;
 		bool whole;
+		int nr;
 
 		iter_advance(from, 0); /* past segments that are used up */
 		va = (uintptr_t)from->segment->base + from->offset;
 		n = from->segment->len - from->offset;
-		whole = gift && n >= PAGE_SIZE && va % PAGE_SIZE == 0;
-		page = promised_page(va & PAGE_MASK, whole, &size);
-		if (IS_ERR(page))
-			return done ? done : PTR_ERR(page);
+		offset = va % PAGE_SIZE;
+		whole = gift && n >= PAGE_SIZE && offset == 0;
+		if (whole)
+			max = MIN(max, n / PAGE_SIZE);
+		else
+			max = gift ? 1 : MIN(max, (offset + n - 1) / PAGE_SIZE + 1);
+		nr = promised_pages(va - offset, whole, pages, max, &size);
+		if (nr < 0)
+			return done ? done : nr;
+		flags = whole ? SLOT_GIFT : 0;
 		offset = va & (size - 1);
-		n = MIN(n, size - offset);
-		slots->slots[slots->nr++] = (struct pipe_slot){
-			page, offset, n, &user_slot_ops, whole ? SLOT_GIFT : 0, 0,
-		};
-		iter_advance(from, n);
-		done += n;
+		for (int i = 0; i < nr; i++, offset = 0) {
+			unsigned int len = MIN(n - bytes, size - offset);
+
+			slot[i] = (struct pipe_slot){ pages[i],	      offset, len,
+						      &user_slot_ops, flags,  0 };
+			bytes += len;
+		}
+		slots->nr += nr;
+		iter_advance(from, bytes);
+		done += bytes;
 	}
 	return done;
 }

@@ -385,64 +385,76 @@ void page_fault(struct trap_frame *frame, uintptr_t va, unsigned int error)
 /* ---- vmsplice ---- */
 
 /*
- * The (huge) page that is mapped at va, with a reference, write-protected if private; NULL: none,
- * or not to be had. A gift is taken out of the page table, and the entry's reference is the
+ * The pages that are mapped from va on, as far as one table has them, each with a reference, and
+ * write-protected if private; how many, 0: none, or not to be had. A page of a file comes alone,
+ * and so does a huge one or a part of one. A gift is taken out of the page table, and the entry's reference is the
  * caller's, if it is a page of the owner's own.
  */
-static struct page *take_mapped(struct vma *vma, uintptr_t va, bool gift, unsigned int *size)
+static unsigned int take_mapped(struct vma *vma, uintptr_t va, bool gift, struct page **pages,
+				unsigned int max, unsigned int *size)
 {
-	bool private = !(vma->flags & VMA_SHARED), flush = false;
+	unsigned int protect = vma->flags & VMA_SHARED ? 0 : PTE_WRITE;
+	bool give = gift && protect && vma->flags & VMA_WRITE, flush = false, last = false;
 	struct mm *mm = vma->mm;
-	struct page *page = NULL;
+	unsigned int nr = 0;
 	pte_t *entry;
 
+	max = MIN(max, (MIN(vma->end, mm_next_table(va)) - va) / PAGE_SIZE);
 	spin_lock(&mm->table_lock);
 	entry = mm_pte(mm, va);
-	if (entry && *entry & PTE_PRESENT) {
-		page = frame_page(pte_frame(*entry));
-		*size = pte_pages(*entry) * PAGE_SIZE;
-		gift &= private && vma->flags & VMA_WRITE && !(*entry & PTE_SPECIAL) &&
-			!page->mapping && !(page->flags & (PG_HEAD | PG_TAIL));
-		if (gift) {
+	while (entry && nr < max && !last) {
+		struct page *page = frame_page(pte_frame(*entry));
+		unsigned int bits = *entry; /* the low half has them all */
+
+		if (!(bits & PTE_PRESENT))
+			break;
+		last = page->flags & (PG_HEAD | PG_TAIL) || page->mapping;
+		if (last && nr > 0)
+			break;
+		if (give && !last && !(bits & PTE_SPECIAL)) {
 			pte_take(entry);
+			atomic_dec(&page->mapped);
+			atomic_dec(&mm->resident);
 			flush = true;
 		} else if (!page_get(page)) {
-			page = NULL;
-		} else if (private && *entry & PTE_WRITE) {
+			break;
+		} else if (bits & protect) {
 			pte_write_protect(entry);
 			flush = true;
 		}
+		if (last)
+			*size = pte_pages(bits) * PAGE_SIZE;
+		pages[nr++] = page;
+		entry++;
 	}
-	/* Then no CPU can store to the page by the old entry. */
+	/* Then no CPU can store to the pages by the old entries. */
 	if (flush)
-		tlb_flush_range(mm, va, va + PAGE_SIZE);
+		tlb_flush_range(mm, va, va + nr * PAGE_SIZE);
 	spin_unlock(&mm->table_lock);
-	if (page && gift) {
-		atomic_dec(&page->mapped);
-		atomic_dec(&mm->resident);
-	}
-	return page;
+	return nr;
 }
 
-struct page *mm_lend_page(struct mm *mm, uintptr_t va, bool gift, unsigned int *size)
+int mm_lend_pages(struct mm *mm, uintptr_t va, bool gift, struct page **pages, unsigned int max,
+		  unsigned int *size)
 {
-	struct page *page = NULL;
 	struct vma *vma;
 	int error = 0;
+	unsigned int nr = 0;
 
+	*size = PAGE_SIZE;
 	if (mutex_lock_killable(&mm->lock) < 0)
-		return ERR_PTR(-ERESTARTSYS);
+		return -ERESTARTSYS;
 	vma = find_or_grow(mm, va);
 	if (!vma || !(vma->flags & (VMA_READ | VMA_WRITE | VMA_EXEC)) || vma->flags & VMA_DEVICE)
 		error = -EFAULT;
 	/* Truncate may unmap what was just mapped: then the next fault says that the file has
 	 * ended. */
-	while (!error && !(page = take_mapped(vma, va, gift, size)))
+	while (!error && (nr = take_mapped(vma, va, gift, pages, max, size)) == 0)
 		error = resolve(vma, va, false);
 	mutex_unlock(&mm->lock);
 	if (!error)
-		return page;
+		return nr;
 	if (error == -EINTR)
-		return ERR_PTR(-ERESTARTSYS);
-	return ERR_PTR(error == -ENOMEM ? -ENOMEM : -EFAULT);
+		return -ERESTARTSYS;
+	return error == -ENOMEM ? -ENOMEM : -EFAULT;
 }

@@ -108,12 +108,14 @@ bool mapping_protect_page(struct mapping *mapping, struct page *page);
 void mapping_unmap_range(struct mapping *mapping, unsigned int first, unsigned int last);
 
 /*
- * vmsplice: the page at user address va (page aligned) of the current address space, with a
- * reference, write-protected so that the owner's next write gets a copy (private memory). *size:
- * bytes of what is mapped there as a whole, PAGE_SIZE or LARGE_SIZE. With `gift` an ordinary page
- * of the caller's own private memory is unmapped from him, who finds zeros there (or the file's
- * bytes) at his next access; any other is lent. ERR_PTR(-EFAULT, -ENOMEM, -ERESTARTSYS). May sleep.
+ * vmsplice: up to max pages from user address va (page aligned) of the current address space on,
+ * each with a reference, write-protected so that the owner's next write gets a copy (private
+ * memory). How many, at least 1: a page of a file comes alone, and so does what is mapped as a whole
+ * of *size bytes, PAGE_SIZE or LARGE_SIZE. With `gift` ordinary pages of the caller's own private
+ * memory are unmapped from him, who finds zeros there (or the file's bytes) at his next access; any
+ * other is lent. -EFAULT, -ENOMEM, -ERESTARTSYS. May sleep.
  */
-struct page *mm_lend_page(struct mm *mm, uintptr_t va, bool gift, unsigned int *size);
+int mm_lend_pages(struct mm *mm, uintptr_t va, bool gift, struct page **pages, unsigned int max,
+		  unsigned int *size);
 
 #endif
