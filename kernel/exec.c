@@ -13,7 +13,6 @@
  */
 #include "kernel/elf.h"
 #include "kernel/fpu.h"
-#include "kernel/futex.h"
 #include "kernel/process.h"
 #include "kernel/random.h"
 #include "kernel/segments.h"

@@ -9,7 +9,6 @@
  *    SIGCHLD gets no zombie.
  * 3. The process's tree is changed with tasks_lock held, all of the above in one go.
  */
-#include "kernel/futex.h"
 #include "kernel/process.h"
 #include "kernel/signal.h"
 #include "kernel/syscalls.h"
@@ -24,7 +23,8 @@
 
 /* ---- telling the parent ---- */
 
-struct signal_info child_info(const struct process *child, enum child_event event)
+/* What SIGCHLD says of it. */
+static struct signal_info child_info(const struct process *child, enum child_event event)
 {
 	struct signal_info info = { .pid = child->pid, .uid = child->cred.uid };
 	int signo = STATUS_SIGNAL(child->exit_status);

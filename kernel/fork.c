@@ -13,7 +13,6 @@
 #include "kernel/process.h"
 #include "kernel/signal.h"
 #include "kernel/syscalls.h"
-#include "kernel/tls.h"
 #include "fs/file.h"
 #include "lib/string.h"
 #include "mm/uaccess.h"

@@ -16,7 +16,7 @@
  * 4. A waiter is a variable of the sleeping task. It leaves only after it has seen itself woken, or
  *    taken itself off, with the lock held; so a waker may use it for as long as it has the lock.
  */
-#include "kernel/futex.h"
+#include "kernel/process.h"
 #include "kernel/syscalls.h"
 #include "kernel/timespec.h"
 #include "fs/vfs.h"

@@ -84,21 +84,24 @@ long sys_setresgid(uint32_t gid, uint32_t egid, uint32_t sgid)
 		       (uint32_t[]){ gid, egid, sgid });
 }
 
-/* Root becomes that user for good; another one moves between its real and its saved one. */
+/* Root becomes that user or group for good; others move between their real and their saved one. */
+static long become(uint32_t id, long (*set)(uint32_t, uint32_t, uint32_t))
+{
+	uint32_t others = cred()->euid == 0 ? id : ID_NONE;
+
+	if (id == ID_NONE)
+		return refuse(EINVAL, "nobody has that number");
+	return set(others, id, others);
+}
+
 long sys_setuid(uint32_t uid)
 {
-	if (uid == ID_NONE)
-		return refuse(EINVAL, "no user has that number");
-	return cred()->euid == 0 ? sys_setresuid(uid, uid, uid)
-				 : sys_setresuid(ID_NONE, uid, ID_NONE);
+	return become(uid, sys_setresuid);
 }
 
 long sys_setgid(uint32_t gid)
 {
-	if (gid == ID_NONE)
-		return refuse(EINVAL, "no group has that number");
-	return cred()->euid == 0 ? sys_setresgid(gid, gid, gid)
-				 : sys_setresgid(ID_NONE, gid, ID_NONE);
+	return become(gid, sys_setresgid);
 }
 
 long sys_getgroups(int room, void __user *to)

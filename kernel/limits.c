@@ -5,7 +5,6 @@
  * sets another one would count on it.
  */
 #include "kernel/process.h"
-#include "kernel/rusage.h"
 #include "kernel/syscalls.h"
 #include "kernel/timespec.h"
 #include "lib/div64.h"

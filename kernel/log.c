@@ -104,11 +104,6 @@ size_t log_read(unsigned int *position, char *buf, size_t size)
 	return len;
 }
 
-void log_set_console_level(int level)
-{
-	console_level = level;
-}
-
 /* A kernel stack word can be read if it lies in the current task's stack or in the boot stack. */
 static bool readable_frame(const uint32_t *frame)
 {

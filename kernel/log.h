@@ -35,9 +35,6 @@ void log_add_sink(struct log_sink *sink);
 size_t log_read(unsigned int *position, char *buf, size_t size);
 #define LOG_RING_SIZE (16u << 10)
 
-/* Lines above `level` go to the ring only; as loglevel=. -1: nothing goes to the console. */
-void log_set_console_level(int level);
-
 /* Prints the message, registers, task and backtrace, stops all CPUs. For a wrong kernel only. */
 void panic(const char *format, ...) __printf(1, 2) __noreturn;
 

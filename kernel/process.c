@@ -66,17 +66,6 @@ struct process *process_find_locked(unsigned int pid)
 	return NULL;
 }
 
-struct task *task_find(unsigned int tid)
-{
-	unsigned int flags = spin_lock_irqsave(&tasks_lock);
-	struct task *task = task_find_locked(tid);
-
-	if (task)
-		task_get(task);
-	spin_unlock_irqrestore(&tasks_lock, flags);
-	return task;
-}
-
 struct process *process_find(unsigned int pid)
 {
 	unsigned int flags = spin_lock_irqsave(&tasks_lock);
@@ -168,22 +157,15 @@ bool process_group_orphaned(unsigned int pgid, const struct process *leaving)
 
 /* ---- making processes ---- */
 
-static const struct rlimit first_limits[NR_RLIMITS] = {
-	[RLIMIT_CPU] = { RLIM_INFINITY, RLIM_INFINITY },
-	[RLIMIT_FSIZE] = { RLIM_INFINITY, RLIM_INFINITY },
-	[RLIMIT_DATA] = { RLIM_INFINITY, RLIM_INFINITY },
-	[RLIMIT_STACK] = { 8u << 20, RLIM_INFINITY },
-	[RLIMIT_CORE] = { 0, RLIM_INFINITY },
-	[RLIMIT_RSS] = { RLIM_INFINITY, RLIM_INFINITY },
-	[RLIMIT_NPROC] = { 4096, 4096 },
-	[RLIMIT_NOFILE] = { 1024, 65536 },
-	[RLIMIT_MEMLOCK] = { 8u << 20, 8u << 20 },
-	[RLIMIT_AS] = { RLIM_INFINITY, RLIM_INFINITY },
-	[RLIMIT_LOCKS] = { RLIM_INFINITY, RLIM_INFINITY },
-	[RLIMIT_SIGPENDING] = { 1024, 1024 },
-	[RLIMIT_MSGQUEUE] = { 819200, 819200 },
-	[RLIMIT_RTTIME] = { RLIM_INFINITY, RLIM_INFINITY },
-};
+static void set_first_limits(struct rlimit *limits)
+{
+	for (unsigned int i = 0; i < NR_RLIMITS; i++)
+		limits[i] = (struct rlimit){ RLIM_INFINITY, RLIM_INFINITY };
+	limits[RLIMIT_STACK].soft = 8u << 20;
+	limits[RLIMIT_CORE].soft = 0;
+	limits[RLIMIT_NPROC] = (struct rlimit){ 4096, 4096 };
+	limits[RLIMIT_NOFILE] = (struct rlimit){ 1024, 65536 };
+}
 
 struct process *process_create(struct process *parent)
 {
@@ -200,7 +182,7 @@ struct process *process_create(struct process *parent)
 	wait_queue_init(&process->child_wait, "child_wait");
 	spin_init(&process->signal_lock, "signal");
 	if (!parent) {
-		memcpy(process->limits, first_limits, sizeof(first_limits));
+		set_first_limits(process->limits);
 		return process;
 	}
 	/* What a child has from its parent; the tree's fields come with process_link(). */

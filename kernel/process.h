@@ -8,8 +8,6 @@
 
 #define PID_MAX 32768u /* process and thread ids are below */
 
-/* The task of that thread id, with a reference; NULL. */
-struct task *task_find(unsigned int tid);
 /* The process of that id (zombies too), with a reference; NULL. */
 struct process *process_find(unsigned int pid);
 /* tasks_lock, then the process's signal_lock; returns the interrupt flags. And both back. */
@@ -17,7 +15,7 @@ unsigned int process_lock(struct process *process);
 void process_unlock(struct process *process, unsigned int flags);
 /* One holder less; frees it with the last. Never sleeps. */
 void process_put(struct process *process);
-/* Both, with tasks_lock held and without a reference. */
+/* Of that thread id, or process id; without a reference. tasks_lock is held. */
 struct task *task_find_locked(unsigned int tid);
 struct process *process_find_locked(unsigned int pid);
 /* The address space of a process, with a reference, for /proc; NULL: kernel task or dead. */
@@ -73,13 +71,28 @@ void process_unlink(struct process *process);
 int process_end_other_threads(void);
 /* Tell the parent (SIGCHLD, wait4) that the child stopped, went on or ended. tasks_lock is held. */
 enum child_event { CHILD_EXITED, CHILD_STOPPED, CHILD_CONTINUED };
-/* What SIGCHLD and waitid say of it. tasks_lock is held. */
-struct signal_info child_info(const struct process *child, enum child_event event);
 void process_notify_parent(struct process *child, enum child_event event);
 /* The interval timer is off, and its function does not run any more. */
 void process_stop_alarm(struct process *process);
 /* Wake the parent that vfork put to sleep. */
 void task_release_vfork(struct task *task);
+
+/* ---- kernel/futex.c, tls.c, limits.c ---- */
+
+/*
+ * The current task ends, or its program: clears and wakes clear_child_tid. In its address space;
+ * may sleep.
+ */
+void futex_task_exit(void);
+/*
+ * Set a TLS segment of `task` from the struct user_desc at `address`; with may_choose, entry number
+ * -1 takes a free one and is told which. 0, -EFAULT, -EINVAL, -ESRCH (none free). May sleep.
+ */
+long tls_set(struct task *task, void __user *address, bool may_choose);
+/* Nanoseconds that the current process has used, and (*children_ns) the children it waited for. */
+uint64_t process_times(uint64_t *children_ns);
+/* struct rusage: CPU time, as user time; the rest is zero. 0 or -EFAULT. */
+int rusage_to_user(uint64_t cpu_ns, void __user *to);
 
 /* The first user process: called by the first kernel task; tries init= or the usual places, panics
  * with a clear message if there is none. */

@@ -6,39 +6,27 @@
 
 #include "kernel/task.h"
 
-enum {
-	SIGHUP = 1,
-	SIGINT,
-	SIGQUIT,
-	SIGILL,
-	SIGTRAP,
-	SIGABRT,
-	SIGBUS,
-	SIGFPE,
-	SIGKILL,
-	SIGUSR1,
-	SIGSEGV,
-	SIGUSR2,
-	SIGPIPE,
-	SIGALRM,
-	SIGTERM,
-	SIGSTKFLT,
-	SIGCHLD,
-	SIGCONT,
-	SIGSTOP,
-	SIGTSTP,
-	SIGTTIN,
-	SIGTTOU,
-	SIGURG,
-	SIGXCPU,
-	SIGXFSZ,
-	SIGVTALRM,
-	SIGPROF,
-	SIGWINCH,
-	SIGIO,
-	SIGPWR,
-	SIGSYS,
-	SIGRTMIN = 32,
+enum { /* those that mean something to the kernel */
+       SIGHUP = 1,
+       SIGINT = 2,
+       SIGQUIT = 3,
+       SIGILL = 4,
+       SIGTRAP = 5,
+       SIGBUS = 7,
+       SIGFPE = 8,
+       SIGKILL = 9,
+       SIGSEGV = 11,
+       SIGPIPE = 13,
+       SIGALRM = 14,
+       SIGCHLD = 17,
+       SIGCONT = 18,
+       SIGSTOP = 19,
+       SIGTSTP = 20,
+       SIGTTIN = 21,
+       SIGTTOU = 22,
+       SIGURG = 23,
+       SIGXFSZ = 25,
+       SIGWINCH = 28,
 };
 #define SIG_BIT(n) (1ull << ((n)-1))
 
@@ -60,7 +48,7 @@ enum {
 #define SI_USER	  0
 #define SI_KERNEL 0x80
 #define SI_TKILL  (-6)
-enum { CLD_EXITED = 1, CLD_KILLED, CLD_DUMPED, CLD_TRAPPED, CLD_STOPPED, CLD_CONTINUED };
+enum { CLD_EXITED = 1, CLD_KILLED = 2, CLD_STOPPED = 5, CLD_CONTINUED = 6 };
 
 #define SS_DISABLE   2u
 #define SIGINFO_SIZE 128u /* sizeof(siginfo_t) */
@@ -120,7 +108,5 @@ void signal_wake(struct task *task, bool kill);
 /* Put the frame of a handler on the user's stack, and have the task enter it. 0 or -EFAULT. */
 int signal_frame_push(struct trap_frame *frame, int signo, const struct signal_info *info,
 		      const struct signal_action *action, sigmask_t old_mask);
-/* A siginfo_t of SIGINFO_SIZE bytes. */
-void signal_info_to_user_form(int signo, const struct signal_info *info, uint32_t *words);
 
 #endif

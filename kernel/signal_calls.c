@@ -166,7 +166,8 @@ long sys_kill(int pid, unsigned int signo)
 	return result;
 }
 
-long sys_tgkill(int tgid, int tid, unsigned int signo)
+/* tgid 0: whose thread it is does not matter. */
+static long kill_thread(int tgid, int tid, unsigned int signo)
 {
 	unsigned int flags;
 	struct task *task;
@@ -174,22 +175,22 @@ long sys_tgkill(int tgid, int tid, unsigned int signo)
 
 	if (signo > NR_SIGNALS)
 		return refuse(EINVAL, "no such signal");
-	if (tid <= 0 || tgid <= 0)
+	if (tid <= 0)
 		return refuse(EINVAL, "no thread id");
 	flags = spin_lock_irqsave(&tasks_lock);
 	task = task_find_locked(tid);
-	if (task && task->process->pid == tgid)
+	if (task && (tgid == 0 || task->process->pid == tgid))
 		result = send_checked(task->process, task, signo, SI_TKILL);
 	spin_unlock_irqrestore(&tasks_lock, flags);
 	return result;
 }
 
+long sys_tgkill(int tgid, int tid, unsigned int signo)
+{
+	return tgid <= 0 ? refuse(EINVAL, "no process id") : kill_thread(tgid, tid, signo);
+}
+
 long sys_tkill(int tid, unsigned int signo)
 {
-	unsigned int flags = spin_lock_irqsave(&tasks_lock);
-	struct task *task = task_find_locked(tid);
-	unsigned int tgid = task ? task->process->pid : tid;
-
-	spin_unlock_irqrestore(&tasks_lock, flags);
-	return sys_tgkill(tgid, tid, signo);
+	return kill_thread(0, tid, signo);
 }

@@ -203,9 +203,9 @@ static bool is_fault(int signo, const struct signal_info *info)
 	return info->code > 0 && (SIG_BIT(signo) & BITS_FAULT);
 }
 
-void signal_info_to_user_form(int signo, const struct signal_info *info, uint32_t *words)
+/* A siginfo_t, whose words are zero. */
+static void tell_info(int signo, const struct signal_info *info, uint32_t *words)
 {
-	memset(words, 0, SIGINFO_SIZE);
 	words[0] = signo;
 	words[2] = info->code;
 	words[3] = is_fault(signo, info) ? info->value : info->pid;
@@ -252,7 +252,7 @@ int signal_frame_push(struct trap_frame *frame, int signo, const struct signal_i
 	if (rt) {
 		f.rt.info_address = at + offsetof(struct rt_frame, info);
 		f.rt.context_address = at + offsetof(struct rt_frame, context);
-		signal_info_to_user_form(signo, info, f.rt.info);
+		tell_info(signo, info, f.rt.info);
 		f.rt.context.stack_flags = SS_DISABLE;
 		f.rt.context.mask = old_mask;
 		context->cr2 = is_fault(signo, info) ? info->value : 0;

@@ -107,12 +107,10 @@ struct task {
 	long (*restart)(struct task *); /* restart_syscall */
 	uint64_t restart_deadline;
 	void __user *restart_arg;
-	unsigned int restart_clock;
 	uint32_t restart_value, restart_bits;
 	void __user *set_child_tid; /* clone: where it writes its tid, first of all */
 	const char *refused;	    /* trace=syscalls: what refuse() said last */
 	char *trace_text;	    /* the call that runs, as text; NULL: none */
-	int exit_code;
 	unsigned char fpu_state[512] __attribute__((aligned(16))); /* FXSAVE */
 };
 
@@ -134,24 +132,17 @@ struct signal_action {
 	sigmask_t mask;
 };
 
-enum {
-	RLIMIT_CPU,
-	RLIMIT_FSIZE,
-	RLIMIT_DATA,
-	RLIMIT_STACK,
-	RLIMIT_CORE,
-	RLIMIT_RSS,
-	RLIMIT_NPROC,
-	RLIMIT_NOFILE,
-	RLIMIT_MEMLOCK,
-	RLIMIT_AS,
-	RLIMIT_LOCKS,
-	RLIMIT_SIGPENDING,
-	RLIMIT_MSGQUEUE,
-	RLIMIT_NICE,
-	RLIMIT_RTPRIO,
-	RLIMIT_RTTIME,
-	NR_RLIMITS
+enum { /* those that are enforced, or told apart */
+       RLIMIT_CPU = 0,
+       RLIMIT_FSIZE = 1,
+       RLIMIT_DATA = 2,
+       RLIMIT_STACK = 3,
+       RLIMIT_CORE = 4,
+       RLIMIT_RSS = 5,
+       RLIMIT_NPROC = 6,
+       RLIMIT_NOFILE = 7,
+       RLIMIT_AS = 9,
+       NR_RLIMITS = 16,
 };
 #define RLIM_INFINITY UINT64_MAX
 struct rlimit {

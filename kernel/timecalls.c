@@ -7,7 +7,6 @@
  *    begins: setting the clock meanwhile does not move it.
  */
 #include "kernel/process.h"
-#include "kernel/rusage.h"
 #include "kernel/signal.h"
 #include "kernel/syscalls.h"
 #include "kernel/timespec.h"

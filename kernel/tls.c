@@ -4,7 +4,7 @@
  * 32-bit offsets, its limit counted in pages.
  */
 #include "kernel/syscalls.h"
-#include "kernel/tls.h"
+#include "kernel/process.h"
 #include "kernel/trap.h"
 #include "mm/uaccess.h"
 

@@ -252,22 +252,6 @@ TEST(stop_and_continue, 10, "SIGSTOP, SIGCONT, WUNTRACED, WCONTINUED")
 	CHECK_EQ(test_wait(child), 128 + SIGKILL);
 }
 
-TEST(waitid_forms, 5, "waitid leaves the child with WNOWAIT, and fills siginfo")
-{
-	siginfo_t info = { 0 };
-	pid_t child = fork();
-
-	if (!child)
-		_exit(9);
-	CHECK_EQ(waitid(P_PID, child, &info, WEXITED | WNOWAIT), 0);
-	CHECK_EQ(info.si_pid, child);
-	CHECK_EQ(info.si_status, 9);
-	CHECK_EQ(info.si_code, CLD_EXITED);
-	CHECK_EQ(waitid(P_ALL, 0, &info, WEXITED), 0);
-	CHECK_ERR(waitid(P_ALL, 0, &info, WEXITED), ECHILD);
-	CHECK_ERR(waitid(P_ALL, 0, &info, 0), EINVAL);
-}
-
 TEST(groups, 5, "process groups and sessions")
 {
 	pid_t child = fork();
