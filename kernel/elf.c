@@ -14,9 +14,6 @@
 
 #define PT_LOAD	    1
 #define PT_INTERP   3
-#define PF_X	    1u
-#define PF_W	    2u
-#define PF_R	    4u
 
 /* Where segments may lie: clear of the first pages, of the stack and of the kernel. */
 #define IMAGE_LOW  0x00010000u
@@ -29,53 +26,44 @@ static int refused(struct elf_image *image, const char *why)
 }
 
 /* Where the segment's last page ends; 64 bits, so that it can be compared. */
-static uint64_t page_end(const struct elf_segment *segment)
+static uint64_t page_end(const struct elf_program_header *segment)
 {
-	return ((uint64_t)segment->address + segment->memory_size + PAGE_SIZE - 1) &
+	return ((uint64_t)segment->vaddr + segment->memsz + PAGE_SIZE - 1) &
 	       ~(uint64_t)(PAGE_SIZE - 1);
 }
 
-static int add_segment(struct elf_image *image, const struct elf_program_header *header,
+static int add_segment(struct elf_image *image, const struct elf_program_header *segment,
 		       uint64_t file_size)
 {
-	struct elf_segment segment = {
-		.address = header->vaddr,
-		.offset = header->offset,
-		.file_size = header->filesz,
-		.memory_size = header->memsz,
-		.read = header->flags & PF_R,
-		.write = header->flags & PF_W,
-		.execute = header->flags & PF_X,
-	};
 	uint32_t low = image->relocatable ? 0 : IMAGE_LOW;
 	uint64_t previous_end =
 		image->nr_segments ? page_end(&image->segments[image->nr_segments - 1]) : low;
 
-	if (segment.memory_size == 0)
+	if (segment->memsz == 0)
 		return 0;
-	if (segment.file_size > segment.memory_size)
+	if (segment->filesz > segment->memsz)
 		return refused(image, "a segment larger in the file than in memory");
-	if ((uint64_t)segment.offset + segment.file_size > file_size)
+	if ((uint64_t)segment->offset + segment->filesz > file_size)
 		return refused(image, "a segment beyond the end of the file");
-	if (segment.file_size && (segment.address ^ segment.offset) & (PAGE_SIZE - 1))
+	if (segment->filesz && (segment->vaddr ^ segment->offset) & (PAGE_SIZE - 1))
 		return refused(image, "a segment that cannot be mapped by pages");
-	if ((segment.address & PAGE_MASK) < previous_end)
+	if ((segment->vaddr & PAGE_MASK) < previous_end)
 		return refused(image, "segments that overlap, descend, or lie too low");
-	if (page_end(&segment) > IMAGE_HIGH)
+	if (page_end(segment) > IMAGE_HIGH)
 		return refused(image, "a segment too high in memory");
 	/* What follows the bytes of the file in their last page is cleared by writing to it. */
-	if (!segment.write && segment.file_size && segment.file_size < segment.memory_size)
+	if (!(segment->flags & PF_W) && segment->filesz && segment->filesz < segment->memsz)
 		return refused(image, "zeros to be added to a segment that is not writable");
 	if (image->nr_segments == ELF_SEGMENTS_MAX)
 		return refused(image, "too many segments");
-	image->segments[image->nr_segments++] = segment;
+	image->segments[image->nr_segments++] = *segment;
 	return 0;
 }
 
-static bool contains(const struct elf_segment *segment, uint32_t address, uint32_t size)
+static bool contains(const struct elf_program_header *segment, uint32_t address, uint32_t size)
 {
-	return address >= segment->address && size <= segment->file_size &&
-	       address - segment->address <= segment->file_size - size;
+	return address >= segment->vaddr && size <= segment->filesz &&
+	       address - segment->vaddr <= segment->filesz - size;
 }
 
 /* The program headers are in memory where a segment holds that part of the file. */
@@ -84,8 +72,8 @@ static void find_phdrs(struct elf_image *image, uint32_t offset)
 	uint32_t size = image->nr_phdrs * sizeof(struct elf_program_header);
 
 	for (unsigned int i = 0; i < image->nr_segments; i++) {
-		const struct elf_segment *segment = &image->segments[i];
-		uint32_t at = segment->address + (offset - segment->offset);
+		const struct elf_program_header *segment = &image->segments[i];
+		uint32_t at = segment->vaddr + (offset - segment->offset);
 
 		if (offset >= segment->offset && contains(segment, at, size))
 			image->phdr_address = at;
@@ -95,7 +83,7 @@ static void find_phdrs(struct elf_image *image, uint32_t offset)
 static bool is_executable(const struct elf_image *image, uint32_t address)
 {
 	for (unsigned int i = 0; i < image->nr_segments; i++)
-		if (image->segments[i].execute && contains(&image->segments[i], address, 1))
+		if (image->segments[i].flags & PF_X && contains(&image->segments[i], address, 1))
 			return true;
 	return false;
 }

@@ -27,12 +27,10 @@ struct elf_program_header { /* Elf32_Phdr */
 #define ELF_FIRST_BYTES	 1024u /* of a file, in which its headers must be */
 #define ELF_SEGMENTS_MAX 16u
 
-struct elf_segment {
-	uint32_t address; /* of its first byte, not rounded; without the load bias */
-	uint32_t offset;  /* of that byte in the file */
-	uint32_t file_size, memory_size;
-	bool read, write, execute;
-};
+/* elf_program_header.flags */
+#define PF_X 1u
+#define PF_W 2u
+#define PF_R 4u
 
 struct elf_image {
 	bool relocatable; /* ET_DYN: may be loaded anywhere, by whole pages */
@@ -41,8 +39,8 @@ struct elf_image {
 	unsigned int nr_phdrs;
 	uint32_t high; /* where the last segment's last page ends */
 	unsigned int nr_segments;
-	struct elf_segment segments[ELF_SEGMENTS_MAX];
-	const char *refused; /* why not */
+	struct elf_program_header segments[ELF_SEGMENTS_MAX]; /* addresses without the load bias */
+	const char *refused;				      /* why not */
 };
 
 /* The first bytes of a file (all, or ELF_FIRST_BYTES at least): 0, -ENOEXEC. */

@@ -79,6 +79,7 @@ struct exec {
 static ssize_t open_program(struct exec *x, const char *name)
 {
 	file_off_t at = 0;
+	struct file *file;
 	struct path path;
 	struct iter iter;
 	int error = path_lookup(AT_FDCWD, name, LOOKUP_FOLLOW, &path);
@@ -86,23 +87,20 @@ static ssize_t open_program(struct exec *x, const char *name)
 	if (error < 0)
 		return error;
 	if (!S_ISREG(path.dentry->inode->mode))
-		error = refuse(EACCES, "not a regular file");
+		file = ERR_PTR(refuse(EACCES, "not a regular file"));
 	else if (inode_permission(path.dentry->inode, MAY_EXEC) < 0)
-		error = refuse(EACCES, "not executable for this user");
+		file = ERR_PTR(refuse(EACCES, "not executable for this user"));
 	else
-		x->file = file_open_path(&path, O_RDONLY);
+		file = file_open_path(&path, O_RDONLY);
 	path_put(&path);
-	if (IS_ERR(x->file)) {
-		error = PTR_ERR(x->file);
-		x->file = NULL;
-	}
-	if (error == 0 && !x->file->ops->read)
-		error = refuse(EACCES, "a file that cannot be read");
-	if (error < 0)
-		return error;
+	if (IS_ERR(file))
+		return PTR_ERR(file);
+	x->file = file;
+	if (!file->ops->read)
+		return refuse(EACCES, "a file that cannot be read");
 	memset(x->first, 0, sizeof(x->first));
 	iter_init_kernel(&iter, x->first, ELF_FIRST_BYTES);
-	return x->file->ops->read(x->file, &iter, &at);
+	return file->ops->read(file, &iter, &at);
 }
 
 static bool is_blank(char c)
@@ -247,16 +245,17 @@ static size_t vectors_size(const struct exec *x)
 
 /* ---- the new address space ---- */
 
-static int map_segment(struct exec *x, const struct elf_segment *segment)
+static int map_segment(struct exec *x, const struct elf_program_header *segment)
 {
-	uint32_t start = (x->bias + segment->address) & PAGE_MASK;
-	uint32_t file_end = PAGE_ALIGN(x->bias + segment->address + segment->file_size);
-	uint32_t end = PAGE_ALIGN(x->bias + segment->address + segment->memory_size);
-	unsigned int flags = VMA_MAY_WRITE | (segment->read ? VMA_READ : 0) |
-			     (segment->write ? VMA_WRITE : 0) | (segment->execute ? VMA_EXEC : 0);
+	uint32_t start = (x->bias + segment->vaddr) & PAGE_MASK;
+	uint32_t file_end = PAGE_ALIGN(x->bias + segment->vaddr + segment->filesz);
+	uint32_t end = PAGE_ALIGN(x->bias + segment->vaddr + segment->memsz);
+	unsigned int flags = VMA_MAY_WRITE | (segment->flags & PF_R ? VMA_READ : 0) |
+			     (segment->flags & PF_W ? VMA_WRITE : 0) |
+			     (segment->flags & PF_X ? VMA_EXEC : 0);
 	int error = 0;
 
-	if (segment->file_size)
+	if (segment->filesz)
 		error = mm_map(x->mm, start, file_end - start, flags, x->file,
 			       segment->offset >> PAGE_SHIFT);
 	else
@@ -310,12 +309,11 @@ static void switch_memory(struct exec *x)
 static int clear_tails(const struct exec *x)
 {
 	for (unsigned int i = 0; i < x->image.nr_segments; i++) {
-		const struct elf_segment *segment = &x->image.segments[i];
-		uint32_t end = x->bias + segment->address + segment->file_size;
-		uint32_t room =
-			MIN(PAGE_ALIGN(end) - end, segment->memory_size - segment->file_size);
+		const struct elf_program_header *segment = &x->image.segments[i];
+		uint32_t end = x->bias + segment->vaddr + segment->filesz;
+		uint32_t room = MIN(PAGE_ALIGN(end) - end, segment->memsz - segment->filesz);
 
-		if (segment->file_size && segment->write && room &&
+		if (segment->filesz && segment->flags & PF_W && room &&
 		    clear_user((void __user *)end, room) < 0)
 			return -EFAULT;
 	}
@@ -452,34 +450,25 @@ static int become(struct exec *x, const char *path)
 
 /* ---- the calls ---- */
 
-/* *gone: it failed behind the point of no return. */
-static int exec(struct exec *x, const char *path, const void *argv, const void *envp, bool kernel,
-		bool *gone)
+int exec_path(const char *path, const void *argv, const void *envp, bool kernel)
 {
-	int error = find_program(x, path);
+	struct exec *x = kzalloc(sizeof(*x), 0);
+	bool gone = false; /* it failed behind the point of no return */
+	int error;
 
+	if (!x)
+		return -ENOMEM;
+	error = find_program(x, path);
 	if (error == 0)
 		error = collect_strings(x, path, argv, envp, kernel);
 	if (error == 0)
 		error = make_memory(x);
 	if (error == 0)
 		error = process_end_other_threads();
-	if (error < 0)
-		return error;
-	error = become(x, path);
-	*gone = error < 0;
-	return error;
-}
-
-static int exec_path(const char *path, const void *argv, const void *envp, bool kernel)
-{
-	struct exec *x = kzalloc(sizeof(*x), 0);
-	bool gone = false;
-	int error;
-
-	if (!x)
-		return -ENOMEM;
-	error = exec(x, path, argv, envp, kernel, &gone);
+	if (error == 0) {
+		error = become(x, path);
+		gone = error < 0;
+	}
 	if (x->mm)
 		mm_put(x->mm);
 	if (x->file)
@@ -489,11 +478,6 @@ static int exec_path(const char *path, const void *argv, const void *envp, bool 
 	if (gone)
 		process_exit(SIGSEGV);
 	return error;
-}
-
-int exec_kernel(const char *path, const char *const *argv, const char *const *envp)
-{
-	return exec_path(path, argv, envp, true);
 }
 
 long sys_execve(const char __user *user_path, const void __user *argv, const void __user *envp)

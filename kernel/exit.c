@@ -23,37 +23,25 @@
 
 /* ---- telling the parent ---- */
 
-/* What SIGCHLD says of it. */
-static struct signal_info child_info(const struct process *child, enum child_event event)
-{
-	struct signal_info info = { .pid = child->pid, .uid = child->cred.uid };
-	int signo = STATUS_SIGNAL(child->exit_status);
-
-	switch (event) {
-	case CHILD_STOPPED:
-		info.code = CLD_STOPPED;
-		info.value = child->stop_signal;
-		break;
-	case CHILD_CONTINUED:
-		info.code = CLD_CONTINUED;
-		info.value = SIGCONT;
-		break;
-	case CHILD_EXITED:
-		info.code = signo ? CLD_KILLED : CLD_EXITED;
-		info.value = signo ? signo : STATUS_CODE(child->exit_status);
-		break;
-	}
-	return info;
-}
-
 void process_notify_parent(struct process *child, enum child_event event)
 {
 	struct process *parent = child->parent;
-	struct signal_info info = child_info(child, event);
+	struct signal_info info = { .pid = child->pid, .uid = child->cred.uid };
+	int killer = STATUS_SIGNAL(child->exit_status);
 
 	lockdep_held(&tasks_lock);
 	if (!parent)
 		return;
+	if (event == CHILD_STOPPED) {
+		info.code = CLD_STOPPED;
+		info.value = child->stop_signal;
+	} else if (event == CHILD_CONTINUED) {
+		info.code = CLD_CONTINUED;
+		info.value = SIGCONT;
+	} else {
+		info.code = killer ? CLD_KILLED : CLD_EXITED;
+		info.value = killer ? killer : STATUS_CODE(child->exit_status);
+	}
 	if (event == CHILD_EXITED || !(parent->actions[SIGCHLD - 1].flags & SA_NOCLDSTOP))
 		signal_send_locked(parent, NULL, SIGCHLD, &info);
 	wake_all(&parent->child_wait);

@@ -82,17 +82,6 @@ uint64_t process_times(uint64_t *children_ns)
 	return ns;
 }
 
-enum { RUSAGE_SELF = 0, RUSAGE_CHILDREN = -1 };
-
-long sys_getrusage(int who, void __user *to)
-{
-	uint64_t children, own = process_times(&children);
-
-	if (who != RUSAGE_SELF && who != RUSAGE_CHILDREN)
-		return refuse(EINVAL, "whose usage?");
-	return rusage_to_user(who == RUSAGE_SELF ? own : children, to);
-}
-
 long sys_times(void __user *to)
 {
 	uint64_t children, own = process_times(&children);

@@ -34,11 +34,11 @@ uint64_t process_cpu_ns(struct process *process);
 bool process_group_orphaned(unsigned int pgid, const struct process *leaving);
 
 /*
- * Replace the current program by `path` (kernel memory) with argv and envp (NULL-terminated arrays
- * of kernel strings when from the kernel, user arrays for sys_execve). 0: the trap frame is set to
- * enter it. Errors of execve(2). May sleep.
+ * Replace the current program by `path` (kernel memory) with argv and envp, NULL-terminated arrays
+ * of strings, of the kernel's if `kernel`, else the user's. 0: the trap frame is set to enter it.
+ * Errors of execve(2). May sleep.
  */
-int exec_kernel(const char *path, const char *const *argv, const char *const *envp);
+int exec_path(const char *path, const void *argv, const void *envp, bool kernel);
 
 /* End the current task (and its process, if it is the last one). status as wait4 reports it. */
 void task_exit(int status) __noreturn;

@@ -58,7 +58,7 @@ static bool try(const char *path)
 	const char *const argv[] = { path, NULL };
 	const char *const envp[] = { "HOME=/", "TERM=linux", "PATH=/sbin:/bin:/usr/sbin:/usr/bin",
 				     NULL };
-	int error = exec_kernel(path, argv, envp);
+	int error = exec_path(path, argv, envp, true);
 
 	if (error < 0 && error != -ENOENT)
 		log_warning("cannot run %s: error %d", path, -error);

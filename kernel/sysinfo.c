@@ -11,17 +11,13 @@
 #include "mm/slab.h"
 #include "mm/uaccess.h"
 
-struct new_utsname {
-	char sysname[UTS_FIELD], nodename[UTS_FIELD], release[UTS_FIELD], version[UTS_FIELD],
-		machine[UTS_FIELD], domainname[UTS_FIELD];
-};
-
+/* struct new_utsname: the last field is the domain. */
 long sys_uname(void __user *buf)
 {
-	static const struct new_utsname names = { UTS_SYSNAME, UTS_NODENAME, UTS_RELEASE,
+	static const char names[6][UTS_FIELD] = { UTS_SYSNAME, UTS_NODENAME, UTS_RELEASE,
 						  UTS_VERSION, UTS_MACHINE,  "(none)" };
 
-	return copy_to_user(buf, &names, sizeof(names));
+	return copy_to_user(buf, names, sizeof(names));
 }
 
 /* struct sysinfo of Linux/i386; memory is counted in units of `mem_unit` bytes. */
@@ -50,7 +46,8 @@ long sys_sysinfo(void __user *buf)
 	return copy_to_user(buf, &info, sizeof(info));
 }
 
-enum { SYSLOG_READ_ALL = 3, SYSLOG_BUFFER = 10 };
+#define SYSLOG_READ_ALL 3
+#define SYSLOG_BUFFER	10
 
 /* The newest len bytes of the log, from the start of a line on: for dmesg. */
 static long syslog_read(char __user *to, int len)
@@ -80,11 +77,8 @@ static long syslog_read(char __user *to, int len)
 
 long sys_syslog(int action, char __user *buf, int len)
 {
-	switch (action) {
-	case SYSLOG_READ_ALL:
+	if (action == SYSLOG_READ_ALL)
 		return syslog_read(buf, len);
-	case SYSLOG_BUFFER:
-		return LOG_RING_SIZE;
-	}
-	return refuse(EINVAL, "this action of syslog is not there");
+	return action == SYSLOG_BUFFER ? LOG_RING_SIZE
+				       : refuse(EINVAL, "this action of syslog is not there");
 }

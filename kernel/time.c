@@ -43,11 +43,6 @@ uint64_t time_wall(void)
 	return wall_base + time_now();
 }
 
-void time_set_wall(uint64_t ns)
-{
-	wall_base = ns - time_now();
-}
-
 struct timespec64 time_wall_spec(void)
 {
 	uint64_t now = time_wall();

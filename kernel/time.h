@@ -16,9 +16,6 @@ uint64_t time_now(void);
 /* Nanoseconds since 1970-01-01 UTC. */
 uint64_t time_wall(void);
 
-/* Set the wall clock (clock_settime). */
-void time_set_wall(uint64_t ns);
-
 /* Spin for at least ns nanoseconds; for hardware that wants short delays. */
 void time_delay(uint64_t ns);
 

@@ -31,39 +31,39 @@ enum {
 
 long sys_clock_gettime(unsigned int clock, void __user *to)
 {
-	uint64_t children;
 	struct timespec64 ts;
+	uint64_t children, ns;
 
 	switch (clock) {
 	case CLOCK_REALTIME:
 	case CLOCK_REALTIME_COARSE:
-		ts = time_wall_spec();
+		ns = time_wall();
 		break;
 	case CLOCK_MONOTONIC:
 	case CLOCK_MONOTONIC_RAW:
 	case CLOCK_MONOTONIC_COARSE:
 	case CLOCK_BOOTTIME:
-		ts = timespec_from_ns(time_now());
+		ns = time_now();
 		break;
 	case CLOCK_PROCESS_CPUTIME:
-		ts = timespec_from_ns(process_times(&children));
+		ns = process_times(&children);
 		break;
 	case CLOCK_THREAD_CPUTIME:
-		ts = timespec_from_ns(task_cpu_ns(current));
+		ns = task_cpu_ns(current);
 		break;
 	default:
 		return refuse(EINVAL, "no such clock");
 	}
+	ts = timespec_from_ns(ns);
 	return timespec_to_user(&ts, to, call_has_time64());
 }
 
 long sys_gettimeofday(void __user *tv, void __user *tz)
 {
-	struct timespec64 ts = time_wall_spec();
-	uint32_t words[2] = { (uint32_t)ts.sec, ts.nsec / NSEC_PER_USEC };
+	struct timeval32 now = timeval_from_ns(time_wall());
 	static const uint32_t utc[2];
 
-	if (tv && copy_to_user(tv, words, sizeof(words)) < 0)
+	if (tv && copy_to_user(tv, &now, sizeof(now)) < 0)
 		return -EFAULT;
 	return tz ? copy_to_user(tz, utc, sizeof(utc)) : 0;
 }

@@ -102,14 +102,13 @@ static void hold_promise(const struct elf_image *image)
 	uint64_t end = 0;
 
 	for (unsigned int i = 0; i < image->nr_segments; i++) {
-		const struct elf_segment *s = &image->segments[i];
+		const struct elf_program_header *s = &image->segments[i];
 
-		must((s->address & PAGE_MASK) >= end);
-		must(s->memory_size && s->file_size <= s->memory_size);
-		must((uint64_t)s->offset + s->file_size <= FILE_SIZE);
-		must(s->file_size == 0 || s->address % PAGE_SIZE == s->offset % PAGE_SIZE);
-		end = ((uint64_t)s->address + s->memory_size + PAGE_SIZE - 1) &
-		      ~(uint64_t)(PAGE_SIZE - 1);
+		must((s->vaddr & PAGE_MASK) >= end);
+		must(s->memsz && s->filesz <= s->memsz);
+		must((uint64_t)s->offset + s->filesz <= FILE_SIZE);
+		must(s->filesz == 0 || s->vaddr % PAGE_SIZE == s->offset % PAGE_SIZE);
+		end = ((uint64_t)s->vaddr + s->memsz + PAGE_SIZE - 1) & ~(uint64_t)(PAGE_SIZE - 1);
 		must(end <= IMAGE_HIGH);
 	}
 	must(image->nr_segments && image->high >= end);
