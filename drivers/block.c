@@ -1,8 +1,8 @@
 /*
  * The block layer: devices by name and number, bios, and counting them.
  *
- * 1. devices_lock guards the list. Devices are added while drivers probe and never go away, so what
- *    was found stays valid.
+ * 1. Devices are added while drivers probe, by one CPU and before any program runs, and never go
+ *    away: the list needs no lock, and what was found stays valid.
  * 2. A bio is checked here, so that drivers see only what lies on their device.
  * 3. bio_complete() runs the submitter's function without any lock of ours, perhaps in an
  *    interrupt.
@@ -19,7 +19,6 @@
 #include "mm/slab.h"
 
 struct list block_devices = LIST_INIT(block_devices);
-static spinlock_t devices_lock = SPINLOCK_INIT("block devices");
 
 static struct slab_cache *bio_cache;
 
@@ -35,49 +34,33 @@ INITCALL(1, block_init);
 
 /* ---- devices ---- */
 
-int block_register(struct block_device *device)
+void block_register(struct block_device *device)
 {
-	struct block_device *other;
-
 	/* So that its size in bytes is a file size. */
 	device->sectors = MIN(device->sectors, (uint64_t)INT64_MAX >> SECTOR_SHIFT);
-	spin_lock(&devices_lock);
-	list_for_each(other, &block_devices, link) {
-		if (!strcmp(other->name, device->name) ||
-		    (other->major == device->major && other->minor == device->minor)) {
-			spin_unlock(&devices_lock);
-			return -EEXIST;
-		}
-	}
 	list_add_tail(&block_devices, &device->link);
-	spin_unlock(&devices_lock);
-	return 0;
 }
 
 struct block_device *block_find(const char *name)
 {
-	struct block_device *device, *found = NULL;
+	struct block_device *device;
 
 	if (!strncmp(name, "/dev/", 5))
 		name += 5;
-	spin_lock(&devices_lock);
 	list_for_each(device, &block_devices, link)
 		if (!strcmp(device->name, name))
-			found = device;
-	spin_unlock(&devices_lock);
-	return found;
+			return device;
+	return NULL;
 }
 
 struct block_device *block_find_number(unsigned int major, unsigned int minor)
 {
-	struct block_device *device, *found = NULL;
+	struct block_device *device;
 
-	spin_lock(&devices_lock);
 	list_for_each(device, &block_devices, link)
 		if (device->major == major && device->minor == minor)
-			found = device;
-	spin_unlock(&devices_lock);
-	return found;
+			return device;
+	return NULL;
 }
 
 /* ---- bios ---- */
@@ -88,14 +71,10 @@ struct bio *bio_alloc(struct block_device *device, uint64_t sector, bool write, 
 
 	if (!bio)
 		return NULL;
+	memset(bio, 0, offsetof(struct bio, segments));
 	bio->device = device;
 	bio->sector = sector;
 	bio->write = write;
-	bio->nr_segments = 0;
-	bio->error = 0;
-	bio->complete = NULL;
-	bio->private = NULL;
-	bio->next = bio->parts = bio->total = 0;
 	list_init(&bio->link);
 	return bio;
 }
@@ -127,19 +106,6 @@ static bool bio_is_valid(const struct bio *bio)
 	       sectors <= device->sectors - bio->sector;
 }
 
-static void raise_max(struct atomic *max, int value)
-{
-	int old = atomic_read(max);
-
-	while (old < value) {
-		int seen = __sync_val_compare_and_swap(&max->value, old, value);
-
-		if (seen == old)
-			break;
-		old = seen;
-	}
-}
-
 /*
  * A read that goes on where the last one ends, and is completed by the same function, becomes a
  * part of it.
@@ -162,8 +128,10 @@ static bool join_last(struct list *held, struct bio *bio)
 static void hand_over(struct bio *bio)
 {
 	struct block_device *device = bio->device;
+	int in_flight = atomic_add_return(&device->in_flight, 1);
 
-	raise_max(&device->max_in_flight, atomic_add_return(&device->in_flight, 1));
+	if (in_flight > atomic_read(&device->max_in_flight)) /* two CPUs: may be one too low */
+		atomic_set(&device->max_in_flight, in_flight);
 	if (bio_is_valid(bio))
 		device->ops->submit(device, bio);
 	else
@@ -323,19 +291,6 @@ int bio_submit_wait(struct bio *bio)
 }
 
 /* ---- /proc ---- */
-
-/* As on Linux: number, name, reads, merged, sectors, ms, the same for writes, in flight. What is
- * not counted is 0. */
-static void diskstats_show(struct text *text)
-{
-	struct block_device *device;
-
-	list_for_each(device, &block_devices, link)
-		text_printf(text, "%4u %7u %s %d 0 0 0 %d 0 0 0 %d 0 0\n", device->major,
-			    device->minor, device->name, atomic_read(&device->reads),
-			    atomic_read(&device->writes), atomic_read(&device->in_flight));
-}
-PROC_FILE(diskstats, "diskstats", 0444, diskstats_show, NULL);
 
 /* What matters here: how many bios a device had at once. */
 static void disks_show(struct text *text)

@@ -64,12 +64,12 @@ struct block_device {
 	struct atomic openers;
 	bool claimed; /* mounted */
 	struct list link;
-	/* statistics, for /proc/diskstats */
+	/* statistics, for /proc/disks */
 	struct atomic in_flight, max_in_flight, reads, writes, errors;
 };
 
-/* Publish a device: it appears in /dev. ops etc. are set. -EEXIST, -ENOMEM. */
-int block_register(struct block_device *device);
+/* Publish a device: it appears in /dev. ops etc. are set. For drivers that probe. */
+void block_register(struct block_device *device);
 /* By name ("vda" or "/dev/vda") or by number; NULL. Devices never go away. */
 struct block_device *block_find(const char *name);
 struct block_device *block_find_number(unsigned int major, unsigned int minor);

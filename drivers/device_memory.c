@@ -31,45 +31,23 @@
 
 /* ---- any device memory ---- */
 
-/* Show the page with byte `at` of the memory: its address, and in *left how far it goes at most. */
-static char *map_at(const struct device_memory *memory, unsigned int at, struct page *fake,
-		    unsigned int *left)
+static ssize_t copy(const struct device_memory *memory, struct iter *iter, file_off_t *pos,
+		    bool write)
 {
-	phys_addr_t phys = memory->phys + at;
-	unsigned int offset = phys & (PAGE_SIZE - 1);
-
-	page_init_device(fake, phys >> PAGE_SHIFT);
-	*left = MIN(PAGE_SIZE - offset, memory->size - at);
-	return (char *)kmap_local(fake) + offset;
-}
-
-void device_memory_copy(const struct device_memory *memory, unsigned int at, void *buffer,
-			unsigned int len, bool write)
-{
-	struct iter iter;
-	file_off_t pos = at;
-	struct file file = { .private = (void *)memory };
-
-	iter_init_kernel(&iter, buffer, len);
-	if (write)
-		device_memory_write(&file, &iter, &pos);
-	else
-		device_memory_read(&file, &iter, &pos);
-}
-
-static ssize_t copy(struct file *file, struct iter *iter, file_off_t *pos, bool write)
-{
-	const struct device_memory *memory = file->private;
 	size_t done = 0, copied = 0, n = 0;
 
 	while (iter->left > 0 && *pos < memory->size && copied == n) {
+		phys_addr_t phys = memory->phys + *pos;
+		unsigned int offset = phys & (PAGE_SIZE - 1);
 		struct page fake;
-		unsigned int left;
-		char *address = map_at(memory, *pos, &fake, &left);
+		char *page;
 
-		n = MIN(iter->left, (size_t)left);
-		copied = write ? iter_copy_from(iter, address, n) : iter_copy_to(iter, address, n);
-		kunmap_local(address);
+		page_init_device(&fake, phys >> PAGE_SHIFT);
+		page = kmap_local(&fake);
+		n = MIN(iter->left, (size_t)MIN(PAGE_SIZE - offset, memory->size - *pos));
+		copied = write ? iter_copy_from(iter, page + offset, n)
+			       : iter_copy_to(iter, page + offset, n);
+		kunmap_local(page);
 		done += copied;
 		*pos += copied;
 		if (!iter->kernel && signal_pending())
@@ -78,15 +56,25 @@ static ssize_t copy(struct file *file, struct iter *iter, file_off_t *pos, bool 
 	return done || copied == n ? (ssize_t)done : -EFAULT;
 }
 
+void device_memory_copy(const struct device_memory *memory, void *buffer, unsigned int len,
+			bool write)
+{
+	file_off_t pos = 0;
+	struct iter iter;
+
+	iter_init_kernel(&iter, buffer, len);
+	copy(memory, &iter, &pos, write);
+}
+
 ssize_t device_memory_read(struct file *file, struct iter *to, file_off_t *pos)
 {
-	return copy(file, to, pos, false);
+	return copy(file->private, to, pos, false);
 }
 
 ssize_t device_memory_write(struct file *file, struct iter *from, file_off_t *pos)
 {
 	size_t wanted = from->left;
-	ssize_t n = copy(file, from, pos, true);
+	ssize_t n = copy(file->private, from, pos, true);
 
 	return n == 0 && wanted > 0 ? -ENOSPC : n;
 }
@@ -124,10 +112,7 @@ ssize_t device_memory_splice_read(struct file *file, file_off_t *pos, size_t len
 	const struct device_memory *memory = file->private;
 	size_t done = 0;
 
-	if (*pos < memory->size)
-		len = MIN(len, (size_t)(memory->size - *pos));
-	else
-		len = 0;
+	len = *pos < memory->size ? MIN(len, (size_t)(memory->size - *pos)) : 0;
 	while (done < len && slots->nr < slots->max) {
 		phys_addr_t phys = memory->phys + *pos;
 		unsigned int offset = phys & (PAGE_SIZE - 1);
@@ -202,7 +187,7 @@ static int __init device_memory_probe(void)
 
 	list_for_each(pci, &pci_devices, link) {
 		for (unsigned int i = 0; i < ARRAY_SIZE(pci->bars) && !error; i++)
-			if (pci->bars[i].size && !pci->bars[i].io)
+			if (pci->bars[i].size)
 				error = add_bar(pci, i);
 	}
 	return error;

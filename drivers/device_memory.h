@@ -24,8 +24,8 @@ int device_memory_mmap(struct file *file, struct vma *vma);
 ssize_t device_memory_splice_read(struct file *file, file_off_t *pos, size_t len,
 				  struct slot_list *slots);
 
-/* Copy between device memory, from byte `at` on, and kernel memory. */
-void device_memory_copy(const struct device_memory *memory, unsigned int at, void *buffer,
-			unsigned int len, bool write);
+/* Copy between the first bytes of device memory and kernel memory. */
+void device_memory_copy(const struct device_memory *memory, void *buffer, unsigned int len,
+			bool write);
 
 #endif

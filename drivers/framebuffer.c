@@ -28,8 +28,6 @@
 
 #define FBIOGET_VSCREENINFO 0x4600
 #define FBIOPUT_VSCREENINFO 0x4601
-#define FBIOGET_FSCREENINFO 0x4602
-#define FB_VISUAL_TRUECOLOR 2
 
 /* The text screen's characters, fonts and attributes lie in the first bytes of video memory. */
 #define TEXT_ORDER 3u
@@ -46,20 +44,12 @@ struct colour {
 	uint32_t offset, length, msb_right;
 };
 
-/* What can change, and what cannot: struct fb_var_screeninfo, fb_fix_screeninfo. */
+/* struct fb_var_screeninfo */
 struct screen_variable {
 	uint32_t width, height, virtual_width, virtual_height, x, y, bits, grey;
 	struct colour red, green, blue, transparent;
 	uint32_t rest[20]; /* timings: none */
 };
-struct screen_fixed {
-	char id[16];
-	uint32_t memory, memory_size, type, type_aux, visual;
-	uint16_t x_pan, y_pan, y_wrap;
-	uint32_t line_bytes;
-	uint32_t rest[5];
-};
-
 static struct {
 	struct mutex lock;
 	struct device_memory memory; /* phys is set once */
@@ -102,15 +92,13 @@ static int fb_open(struct inode *inode, struct file *file)
 	mutex_lock(&fb.lock);
 	if (fb.openers == 0) {
 		fb.text = page_alloc_low(TEXT_ORDER);
-		if (fb.text) {
-			vga_leave_text();
-			device_memory_copy(&fb.memory, 0, fb.text, TEXT_BYTES, false);
-			set_mode(inode, DEFAULT_WIDTH, DEFAULT_HEIGHT);
-		} else {
-			error = -ENOMEM;
-		}
+		error = fb.text ? 0 : -ENOMEM;
 	}
-	fb.openers += !error;
+	if (!error && fb.openers++ == 0) {
+		vga_leave_text();
+		device_memory_copy(&fb.memory, fb.text, TEXT_BYTES, false);
+		set_mode(inode, DEFAULT_WIDTH, DEFAULT_HEIGHT);
+	}
 	mutex_unlock(&fb.lock);
 	file->private = &fb.memory;
 	return error;
@@ -122,7 +110,7 @@ static void fb_release(struct file *file)
 	if (--fb.openers == 0) {
 		dispi_write(DISPI_ENABLE, 0);
 		fb.memory.size = fb.max_size;
-		device_memory_copy(&fb.memory, 0, fb.text, TEXT_BYTES, true);
+		device_memory_copy(&fb.memory, fb.text, TEXT_BYTES, true);
 		vga_enter_text();
 		page_free_low(fb.text);
 	}
@@ -157,24 +145,9 @@ static long fb_ioctl(struct file *file, unsigned int command, unsigned long argu
 		.green = { 8, 8, 0 },
 		.blue = { 0, 8, 0 },
 	};
-	struct screen_fixed fixed = {
-		.id = "Bochs VBE",
-		.memory = fb.memory.phys,
-		.memory_size = fb.memory.size,
-		.visual = FB_VISUAL_TRUECOLOR,
-		.line_bytes = fb.width * PIXEL_BYTES,
-	};
-
-	switch (command) {
-	case FBIOGET_VSCREENINFO:
+	if (command == FBIOGET_VSCREENINFO)
 		return copy_to_user(to, &variable, sizeof(variable));
-	case FBIOPUT_VSCREENINFO:
-		return put_variable(file, to);
-	case FBIOGET_FSCREENINFO:
-		return copy_to_user(to, &fixed, sizeof(fixed));
-	default:
-		return -ENOTTY;
-	}
+	return command == FBIOPUT_VSCREENINFO ? put_variable(file, to) : -ENOTTY;
 }
 
 static const struct file_ops fb_ops = {
@@ -196,8 +169,7 @@ static int __init framebuffer_probe(void)
 	list_for_each(pci, &pci_devices, link)
 		if (pci->vendor == VENDOR_BOCHS && pci->id == DEVICE_BOCHS_VGA)
 			fb.pci = pci;
-	if (!fb.pci || fb.pci->bars[0].io ||
-	    fb.pci->bars[0].size < DEFAULT_WIDTH * DEFAULT_HEIGHT * PIXEL_BYTES)
+	if (!fb.pci || fb.pci->bars[0].size < DEFAULT_WIDTH * DEFAULT_HEIGHT * PIXEL_BYTES)
 		return 0;
 	outw(DISPI_PORT, DISPI_ID);
 	if ((inw(DISPI_PORT + 1) & DISPI_ID_MASK) != DISPI_ID_FIRST)

@@ -233,6 +233,8 @@ PROC_FILE(gate, "gate", 0644, gate_show, gate_store);
 static int gate_probe(void)
 {
 	device.sectors = gate_size >> SECTOR_SHIFT;
-	return device.sectors ? block_register(&device) : 0;
+	if (device.sectors)
+		block_register(&device);
+	return 0;
 }
 DRIVER(gate, gate_probe);

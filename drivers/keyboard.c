@@ -147,5 +147,5 @@ int __init keyboard_start(void)
 		log_info("keyboard: no controller");
 		return 0;
 	}
-	return irq_request(KEYBOARD_IRQ, false, keyboard_interrupt, NULL, "keyboard");
+	return irq_request(KEYBOARD_IRQ, false, keyboard_interrupt, NULL);
 }

@@ -3,8 +3,8 @@
  *
  * 1. The two ports are one register pair: config_lock (irqsave, as drivers may read in interrupts)
  *    keeps an address and its data together.
- * 2. Only buses that exist are scanned: bus 0, and what is behind bridges. The firmware has given
- *    the addresses.
+ * 2. Bus 0 is scanned, and up to the last one behind bridges. The firmware has given the numbers
+ *    and the addresses.
  * 3. pci_devices is filled once, before the drivers, and does not change afterwards.
  */
 #include "drivers/pci.h"
@@ -19,14 +19,11 @@
 
 /* Registers of the configuration header, 6.1. */
 #define PCI_VENDOR	    0x00
-#define PCI_DEVICE	    0x02
 #define PCI_COMMAND	    0x04
 #define PCI_STATUS	    0x06
-#define PCI_CLASS	    0x08 /* revision, interface, subclass, class */
 #define PCI_HEADER_TYPE	    0x0e
 #define PCI_BAR0	    0x10
-#define PCI_SECONDARY_BUS   0x19 /* of a bridge */
-#define PCI_SUBSYSTEM	    0x2e
+#define PCI_LAST_BUS	    0x1a /* behind a bridge */
 #define PCI_CAPABILITIES    0x34
 #define PCI_IRQ_LINE	    0x3c
 
@@ -39,9 +36,6 @@
 #define BAR_IO		    0x1
 #define BAR_TYPE	    0x6
 #define BAR_TYPE_64	    0x4
-#define BAR_PREFETCH	    0x8
-
-#define MAX_DEPTH	    8 /* bridges behind bridges */
 
 struct list pci_devices = LIST_INIT(pci_devices);
 static spinlock_t config_lock = SPINLOCK_INIT("PCI configuration");
@@ -55,30 +49,28 @@ static void select_register(const struct pci_device *device, unsigned int offset
 
 uint32_t pci_read(const struct pci_device *device, unsigned int offset, unsigned int bytes)
 {
-	unsigned int port = CONFIG_DATA + (offset & 3);
 	unsigned int flags = spin_lock_irqsave(&config_lock);
 	uint32_t value;
 
 	select_register(device, offset);
-	value = bytes == 1 ? inb(port) : bytes == 2 ? inw(port) : inl(port);
+	value = inl(CONFIG_DATA) >> 8 * (offset & 3);
 	spin_unlock_irqrestore(&config_lock, flags);
-	return value;
+	return bytes == 4 ? value : value & ((1u << 8 * bytes) - 1);
 }
 
-void pci_write(const struct pci_device *device, unsigned int offset, unsigned int bytes,
-	       uint32_t value)
+static void pci_write(const struct pci_device *device, unsigned int offset, uint32_t value)
 {
-	unsigned int port = CONFIG_DATA + (offset & 3);
 	unsigned int flags = spin_lock_irqsave(&config_lock);
 
 	select_register(device, offset);
-	if (bytes == 1)
-		outb(port, value);
-	else if (bytes == 2)
-		outw(port, value);
-	else
-		outl(port, value);
+	outl(CONFIG_DATA, value);
 	spin_unlock_irqrestore(&config_lock, flags);
+}
+
+/* The zeros above it leave the status register, which shares the word, as it is. */
+static void write_command(const struct pci_device *device, uint16_t command)
+{
+	pci_write(device, PCI_COMMAND, command);
 }
 
 unsigned int pci_capability(const struct pci_device *device, unsigned int id, unsigned int from)
@@ -101,44 +93,29 @@ void pci_enable(const struct pci_device *device)
 {
 	uint32_t command = pci_read(device, PCI_COMMAND, 2);
 
-	pci_write(device, PCI_COMMAND, 2, command | COMMAND_IO | COMMAND_MEMORY | COMMAND_MASTER);
+	write_command(device, command | COMMAND_IO | COMMAND_MEMORY | COMMAND_MASTER);
 }
 
-/* What a register answers to all ones tells the size; the value is put back. */
-static uint32_t probe_size(struct pci_device *device, unsigned int offset, uint32_t old)
-{
-	uint32_t mask;
-
-	pci_write(device, offset, 4, 0xffffffff);
-	mask = pci_read(device, offset, 4);
-	pci_write(device, offset, 4, old);
-	return mask;
-}
-
-/* Fill in bars[i]; returns how many registers it takes. */
+/*
+ * Fill in bars[i]; returns how many registers it takes. What the register answers to all ones tells
+ * the size; the value is put back.
+ */
 static unsigned int read_bar(struct pci_device *device, unsigned int i)
 {
 	unsigned int offset = PCI_BAR0 + 4 * i;
-	uint32_t low = pci_read(device, offset, 4), high = 0;
+	uint32_t low = pci_read(device, offset, 4), high = 0, mask;
 	struct pci_bar *bar = &device->bars[i];
-	uint32_t mask = probe_size(device, offset, low);
+	bool wide = !(low & BAR_IO) && (low & BAR_TYPE) == BAR_TYPE_64;
 
-	if (mask == 0)
-		return 1;
-	if (low & BAR_IO) {
-		bar->io = true;
-		bar->phys = low & ~3u;
-		bar->size = -(mask & ~3u) & 0xffff;
-		return 1;
-	}
-	bar->prefetch = low & BAR_PREFETCH;
-	bar->size = -(mask & ~15u);
-	if ((low & BAR_TYPE) == BAR_TYPE_64)
+	pci_write(device, offset, 0xffffffff);
+	mask = pci_read(device, offset, 4);
+	pci_write(device, offset, low);
+	if (wide)
 		high = pci_read(device, offset + 4, 4);
 	bar->phys = (phys_addr_t)high << 32 | (low & ~15u);
-	if (bar->phys == 0)
-		bar->size = 0; /* the firmware has given it no address */
-	return (low & BAR_TYPE) == BAR_TYPE_64 ? 2 : 1;
+	if (mask != 0 && !(low & BAR_IO) && bar->phys != 0) /* 0: the firmware has given none */
+		bar->size = -(mask & ~15u);
+	return wide ? 2 : 1;
 }
 
 /* Decoding is off meanwhile: a BAR that is all ones would answer at wrong addresses. */
@@ -146,70 +123,59 @@ static void read_bars(struct pci_device *device)
 {
 	uint32_t command = pci_read(device, PCI_COMMAND, 2);
 
-	pci_write(device, PCI_COMMAND, 2, command & ~(COMMAND_IO | COMMAND_MEMORY));
+	write_command(device, command & ~(COMMAND_IO | COMMAND_MEMORY));
 	for (unsigned int i = 0; i < ARRAY_SIZE(device->bars);)
 		i += read_bar(device, i);
-	pci_write(device, PCI_COMMAND, 2, command);
+	write_command(device, command);
 }
 
-static void scan_bus(unsigned int bus, unsigned int depth);
-
-static void add_device(const struct pci_device *found, unsigned int header, unsigned int depth)
+/* A device was found: keep it. Returns the highest bus behind it, if it is a bridge, or 0. */
+static unsigned int add_device(const struct pci_device *found, unsigned int header)
 {
 	struct pci_device *device = kzalloc(sizeof(*device), 0);
-	uint32_t class = pci_read(found, PCI_CLASS, 4);
 
 	if (!device)
-		return;
+		return 0;
 	*device = *found;
-	device->class = class >> 24;
-	device->subclass = class >> 16;
-	device->interface = class >> 8;
 	list_add_tail(&pci_devices, &device->link);
-	if (header == HEADER_BRIDGE) {
-		unsigned int bus = pci_read(device, PCI_SECONDARY_BUS, 1);
-
-		if (bus > device->bus)
-			scan_bus(bus, depth + 1);
-		return;
-	}
-	device->subsystem = pci_read(device, PCI_SUBSYSTEM, 2);
+	if (header == HEADER_BRIDGE)
+		return pci_read(device, PCI_LAST_BUS, 1);
 	device->irq_line = pci_read(device, PCI_IRQ_LINE, 1);
 	read_bars(device);
-	log_debug("pci %x:%x.%x: %04x:%04x class %02x%02x irq %u", device->bus, device->device,
-		  device->function, device->vendor, device->id, device->class, device->subclass,
-		  device->irq_line);
+	log_debug("pci %x:%x.%x: %04x:%04x irq %u", device->bus, device->device, device->function,
+		  device->vendor, device->id, device->irq_line);
+	return 0;
 }
 
-static void scan_bus(unsigned int bus, unsigned int depth)
+/* Look at a place; returns what add_device() does. *functions: how many the device has. */
+static unsigned int scan_function(unsigned int bus, unsigned int slot, unsigned int function,
+				  unsigned int *functions)
 {
-	if (depth > MAX_DEPTH)
-		return;
-	for (unsigned int slot = 0; slot < 32; slot++) {
-		unsigned int functions = 1;
+	struct pci_device found = { .bus = bus, .device = slot, .function = function };
+	uint32_t id = pci_read(&found, PCI_VENDOR, 4);
+	unsigned int header;
 
-		for (unsigned int function = 0; function < functions; function++) {
-			struct pci_device found = {
-				.bus = bus,
-				.device = slot,
-				.function = function,
-			};
-			uint32_t id = pci_read(&found, PCI_VENDOR, 4);
-			unsigned int header;
-
-			if ((id & 0xffff) == 0xffff)
-				continue;
-			found.vendor = id;
-			found.id = id >> 16;
-			header = pci_read(&found, PCI_HEADER_TYPE, 1);
-			if (function == 0 && header & HEADER_MULTI)
-				functions = 8;
-			add_device(&found, header & ~HEADER_MULTI, depth);
-		}
-	}
+	if ((id & 0xffff) == 0xffff)
+		return 0;
+	found.vendor = id;
+	found.id = id >> 16;
+	header = pci_read(&found, PCI_HEADER_TYPE, 1);
+	if (function == 0 && header & HEADER_MULTI)
+		*functions = 8;
+	return add_device(&found, header & ~HEADER_MULTI);
 }
 
 void pci_scan(void)
 {
-	scan_bus(0, 0);
+	unsigned int last_bus = 0;
+
+	for (unsigned int bus = 0; bus <= last_bus; bus++) {
+		for (unsigned int slot = 0; slot < 32; slot++) {
+			unsigned int functions = 1;
+
+			for (unsigned int function = 0; function < functions; function++)
+				last_bus = MAX(last_bus,
+					       scan_function(bus, slot, function, &functions));
+		}
+	}
 }

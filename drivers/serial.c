@@ -274,7 +274,7 @@ static int start_port(struct serial_port *port, unsigned int minor)
 	port->tty.private = port;
 	error = tty_register(&port->tty, 4, minor);
 	if (error == 0)
-		error = irq_request(port->irq, false, serial_interrupt, port, port->tty.name);
+		error = irq_request(port->irq, false, serial_interrupt, port);
 	if (error < 0)
 		return error;
 	serial_throttle(&port->tty, false);

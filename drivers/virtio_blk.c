@@ -128,7 +128,7 @@ struct disk {
 	struct request *requests;
 	unsigned int seg_max;
 	struct virtq_desc reserve[TABLE_MAX]; /* a table for when there is no memory */
-	bool reserve_used;
+	bool reserve_used, can_flush;
 	volatile struct common *common;
 	volatile struct configuration *config;
 	volatile uint8_t *isr;
@@ -317,16 +317,16 @@ static void virtio_interrupt(void *context)
 
 static int virtio_flush(struct block_device *device)
 {
+	struct disk *disk = device->private;
 	struct bio *bio;
 
-	if (device->read_only)
+	if (device->read_only || !disk->can_flush)
 		return 0;
 	bio = bio_alloc(device, 0, true, 0);
 	return bio ? bio_submit_wait(bio) : -ENOMEM;
 }
 
-static const struct block_device_ops virtio_ops = { .submit = virtio_submit, .kick = virtio_kick };
-static const struct block_device_ops virtio_flush_ops = {
+static const struct block_device_ops virtio_ops = {
 	.submit = virtio_submit,
 	.kick = virtio_kick,
 	.flush = virtio_flush,
@@ -334,33 +334,29 @@ static const struct block_device_ops virtio_flush_ops = {
 
 /* ---- finding and starting devices ---- */
 
-/* What a capability describes, mapped. */
-struct registers {
-	volatile void *at; /* NULL: not there */
-	uint32_t length;
-	unsigned int capability;
-};
-
-/* Map the registers of a type, which must have `size` bytes at least. */
-static struct registers map_registers(struct pci_device *pci, unsigned int type, uint32_t size)
+/*
+ * Map `size` bytes of the registers of a type; of those to notify with, the ones of a queue, which
+ * the device has given the number `queue` (4.1.4.4). NULL: not there.
+ */
+static volatile void *map_registers(struct pci_device *pci, unsigned int type, uint32_t size,
+				    unsigned int queue)
 {
-	struct registers found = { NULL, 0, 0 };
 	unsigned int cap = 0;
 
-	while (!found.at && (cap = pci_capability(pci, CAP_VENDOR, cap)) != 0) {
+	while ((cap = pci_capability(pci, CAP_VENDOR, cap)) != 0) {
 		unsigned int bar = pci_read(pci, cap + CAP_BAR, 1);
-		uint32_t offset = pci_read(pci, cap + CAP_OFFSET, 4);
-		uint32_t length = pci_read(pci, cap + CAP_LENGTH, 4);
+		uint64_t at = pci_read(pci, cap + CAP_OFFSET, 4);
+		uint64_t end = at + pci_read(pci, cap + CAP_LENGTH, 4);
 
 		if (pci_read(pci, cap + CAP_TYPE, 1) != type || bar >= ARRAY_SIZE(pci->bars) ||
-		    pci->bars[bar].io || length < size || offset > pci->bars[bar].size ||
-		    length > pci->bars[bar].size - offset)
+		    end > pci->bars[bar].size)
 			continue;
-		found.at = ioremap(pci->bars[bar].phys + offset, length);
-		found.length = length;
-		found.capability = cap;
+		if (type == CFG_NOTIFY)
+			at += (uint64_t)pci_read(pci, cap + CAP_NOTIFY_MULTIPLIER, 4) * queue;
+		if (at + size <= end)
+			return ioremap(pci->bars[bar].phys + at, size);
 	}
-	return found;
+	return NULL;
 }
 
 /* 3.1.1, steps 1 to 6: which features both sides have. */
@@ -390,18 +386,6 @@ static int negotiate(struct disk *disk, uint32_t *features)
 	common->status = STATUS_ACKNOWLEDGE | STATUS_DRIVER | STATUS_FEATURES_OK;
 	if (!(common->status & STATUS_FEATURES_OK))
 		return -ENODEV;
-	return 0;
-}
-
-/* Where to write when there is something in the queue, which is selected. 4.1.4.4. */
-static int find_notify(struct disk *disk, struct pci_device *pci, const struct registers *notify)
-{
-	uint64_t offset = (uint64_t)pci_read(pci, notify->capability + CAP_NOTIFY_MULTIPLIER, 4) *
-			  disk->common->queue_notify_off;
-
-	if (offset > notify->length - sizeof(*disk->notify))
-		return -EIO;
-	disk->notify = (volatile uint16_t *)((volatile char *)notify->at + (uint32_t)offset);
 	return 0;
 }
 
@@ -438,47 +422,38 @@ static int make_queue(struct disk *disk)
 	return 0;
 }
 
-/* The fields of 64 bits are read in halves: again, if the device changed them meanwhile. */
 static void read_config(struct disk *disk, uint32_t features)
 {
-	unsigned int tries = 0;
-	uint8_t generation;
+	volatile struct configuration *config = disk->config;
 
-	do {
-		generation = disk->common->generation;
-		disk->device.sectors =
-			disk->config->capacity[0] | (uint64_t)disk->config->capacity[1] << 32;
-		disk->seg_max = 1;
-		if (features & FEATURE_SEG_MAX)
-			disk->seg_max = disk->config->seg_max;
-	} while (generation != disk->common->generation && ++tries < RESET_TRIES);
-	disk->seg_max = MAX(disk->seg_max, 1u);
+	disk->device.sectors = config->capacity[0] | (uint64_t)config->capacity[1] << 32;
 	disk->device.read_only = features & FEATURE_RO;
-	disk->device.ops = features & FEATURE_FLUSH ? &virtio_flush_ops : &virtio_ops;
+	disk->device.ops = &virtio_ops;
 	disk->device.queue_depth = disk->size;
+	disk->can_flush = features & FEATURE_FLUSH;
+	disk->seg_max = features & FEATURE_SEG_MAX ? MAX(config->seg_max, 1u) : 1;
 }
 
 static int start_disk(struct disk *disk, struct pci_device *pci)
 {
-	struct registers notify;
 	uint32_t features;
 	int error;
 
 	pci_enable(pci);
-	disk->common = map_registers(pci, CFG_COMMON, sizeof(struct common)).at;
-	disk->isr = map_registers(pci, CFG_ISR, 1).at;
-	disk->config = map_registers(pci, CFG_DEVICE, sizeof(struct configuration)).at;
-	notify = map_registers(pci, CFG_NOTIFY, sizeof(*disk->notify));
-	if (!disk->common || !disk->isr || !disk->config || !notify.at)
+	disk->common = map_registers(pci, CFG_COMMON, sizeof(struct common), 0);
+	disk->isr = map_registers(pci, CFG_ISR, 1, 0);
+	disk->config = map_registers(pci, CFG_DEVICE, sizeof(struct configuration), 0);
+	if (!disk->common || !disk->isr || !disk->config)
 		return -ENODEV;
 	error = negotiate(disk, &features);
 	if (!error)
 		error = make_queue(disk);
-	if (!error)
-		error = find_notify(disk, pci, &notify);
 	if (!error) {
 		read_config(disk, features);
-		error = irq_request(pci->irq_line, true, virtio_interrupt, disk, disk->device.name);
+		disk->notify = map_registers(pci, CFG_NOTIFY, sizeof(*disk->notify),
+					     disk->common->queue_notify_off);
+		error = disk->notify ? irq_request(pci->irq_line, true, virtio_interrupt, disk)
+				     : -ENODEV;
 	}
 	disk->common->status =
 		error ? STATUS_FAILED
@@ -502,10 +477,9 @@ static int add_disk(struct pci_device *pci)
 	disk->device.private = disk;
 	/* After an error the device may still know the memory: it is not given back. */
 	error = start_disk(disk, pci);
-	if (!error)
-		error = block_register(&disk->device);
 	if (error)
 		return error;
+	block_register(&disk->device);
 	nr_disks++;
 	log_info("%s: %llu KiB, queue of %u%s", disk->device.name,
 		 (unsigned long long)disk->device.sectors / 2, disk->size,

@@ -53,7 +53,6 @@ enum {
 struct irq_action {
 	irq_handler handler;
 	void *context;
-	const char *name;
 	struct irq_action *next;
 };
 
@@ -142,7 +141,7 @@ static void line_unmask(unsigned int irq, bool level)
 	io_apic_write(IO_APIC_ENTRY + (gsi - acpi.io_apic_base) * 2, entry);
 }
 
-int irq_request(unsigned int irq, bool level, irq_handler handler, void *context, const char *name)
+int irq_request(unsigned int irq, bool level, irq_handler handler, void *context)
 {
 	struct irq_action *action = &actions[nr_actions];
 
@@ -151,7 +150,7 @@ int irq_request(unsigned int irq, bool level, irq_handler handler, void *context
 	if (nr_actions == NR_ACTIONS)
 		return -ENOMEM;
 	nr_actions++;
-	*action = (struct irq_action){ handler, context, name, lines[irq] };
+	*action = (struct irq_action){ handler, context, lines[irq] };
 	lines[irq] = action;
 	if (!action->next)
 		line_unmask(irq, level);
@@ -247,7 +246,7 @@ static void pit_init(void)
 	outb(PIT_COMMAND, 0x34); /* channel 0, rate generator */
 	outb(PIT_CHANNEL0, count);
 	outb(PIT_CHANNEL0, count >> 8);
-	irq_request(0, false, pit_tick, NULL, "PIT");
+	irq_request(0, false, pit_tick, NULL);
 }
 
 void interrupts_init(void)

@@ -16,7 +16,7 @@ typedef void (*irq_handler)(void *context);
  * Level-triggered PCI lines pass `level`. The line is unmasked. -EINVAL, -ENOMEM. May not be called
  * from interrupts.
  */
-int irq_request(unsigned int irq, bool level, irq_handler handler, void *context, const char *name);
+int irq_request(unsigned int irq, bool level, irq_handler handler, void *context);
 
 /* Ask another CPU to look at need_resched (it leaves its halt). Never sleeps. */
 void smp_send_reschedule(struct cpu *cpu);

@@ -12,7 +12,6 @@
 #define MB1_LOADED	0x2badb002
 #define MB2_LOADED	0x36d76289
 
-#define MB1_HAS_MEMORY	(1 << 0)
 #define MB1_HAS_CMDLINE (1 << 2)
 #define MB1_HAS_MODULES (1 << 3)
 #define MB1_HAS_MAP	(1 << 6)
@@ -107,9 +106,6 @@ static void read_mb1(const struct mb1_info *info)
 			add_memory(entry->base, entry->length, entry->type);
 			at += entry->size + sizeof(entry->size);
 		}
-	} else if (info->flags & MB1_HAS_MEMORY) {
-		add_memory(0, info->mem_lower * 1024ull, MEMORY_RAM);
-		add_memory(1 << 20, info->mem_upper * 1024ull, MEMORY_RAM);
 	}
 }
 

@@ -24,28 +24,26 @@ struct ex_entry {
 };
 extern const struct ex_entry _ex_table_start[], _ex_table_end[];
 
-static const char *const trap_names[] = {
-	"divide error",
-	"debug",
-	"NMI",
-	"breakpoint",
-	"overflow",
-	"bound",
-	"invalid opcode",
-	"no FPU",
-	"double fault",
-	"9",
-	"invalid TSS",
-	"segment not present",
-	"stack fault",
-	"general protection",
-	"page fault",
-	"15",
-	"FPU error",
-	"alignment",
-	"machine check",
-	"SIMD error",
-};
+static const char *const trap_names[] = { "divide error",
+					  "debug",
+					  "NMI",
+					  "breakpoint",
+					  "overflow",
+					  "bound",
+					  "invalid opcode",
+					  "no FPU",
+					  "double fault",
+					  "9",
+					  "invalid TSS",
+					  "segment not present",
+					  "stack fault",
+					  "general protection",
+					  "page fault",
+					  "15",
+					  "FPU error",
+					  "alignment",
+					  "machine check",
+					  "SIMD error" };
 
 struct trap_frame *task_frame(struct task *task)
 {
@@ -81,33 +79,26 @@ void trap_fatal(struct trap_frame *frame, const char *what)
 	panic("%s in the kernel at %08x (%s+0x%x)", what, frame->eip, name ? name : "?", offset);
 }
 
+/* What a program gets for a trap; without an entry SIGSEGV. */
+static const struct {
+	int signo, code;
+} trap_signals[] = {
+	[TRAP_DIVIDE] = { SIGFPE, FPE_INTDIV },	     [TRAP_DEBUG] = { SIGTRAP, TRAP_BRKPT },
+	[TRAP_BREAKPOINT] = { SIGTRAP, TRAP_BRKPT }, [TRAP_INVALID_OPCODE] = { SIGILL, ILL_ILLOPN },
+	[TRAP_NO_FPU] = { SIGILL, ILL_ILLOPN },	     [TRAP_NO_SEGMENT] = { SIGBUS, SI_KERNEL },
+	[TRAP_STACK] = { SIGBUS, SI_KERNEL },	     [TRAP_FPU] = { SIGFPE, 0 },
+	[TRAP_ALIGNMENT] = { SIGBUS, SI_KERNEL },    [TRAP_SIMD] = { SIGFPE, 0 },
+};
+
 static void user_trap(struct trap_frame *frame)
 {
-	switch (frame->vector) {
-	case TRAP_DIVIDE:
-		signal_force(SIGFPE, FPE_INTDIV, frame->eip);
-		break;
-	case TRAP_DEBUG:
-	case TRAP_BREAKPOINT:
-		signal_force(SIGTRAP, TRAP_BRKPT, frame->eip);
-		break;
-	case TRAP_INVALID_OPCODE:
-	case TRAP_NO_FPU:
-		signal_force(SIGILL, ILL_ILLOPN, frame->eip);
-		break;
-	case TRAP_FPU:
-	case TRAP_SIMD:
-		signal_force(SIGFPE, 0, frame->eip);
-		break;
-	case TRAP_ALIGNMENT:
-	case TRAP_STACK:
-	case TRAP_NO_SEGMENT:
-		signal_force(SIGBUS, SI_KERNEL, 0);
-		break;
-	default:
-		signal_force(SIGSEGV, SI_KERNEL, 0);
-		break;
+	int signo = SIGSEGV, code = SI_KERNEL;
+
+	if (frame->vector < ARRAY_SIZE(trap_signals) && trap_signals[frame->vector].signo) {
+		signo = trap_signals[frame->vector].signo;
+		code = trap_signals[frame->vector].code;
 	}
+	signal_force(signo, code, code == SI_KERNEL ? 0 : frame->eip);
 }
 
 static void exception(struct trap_frame *frame)
