@@ -208,18 +208,14 @@ static int collect_strings(struct exec *x, const char *path, const void *argv, c
 			   bool kernel)
 {
 	/* A script's: its interpreter, perhaps an argument, its path in place of argv[0]. */
-	const char *const first[] = { x->interpreter, x->argument, x->interpreter ? path : NULL };
-	int error = 0;
+	const char *const argument = x->argument ? x->argument : path;
+	const char *const first[] = { x->interpreter, argument, x->argument ? path : NULL, NULL };
+	int error;
 
 	x->strings = vmalloc(STRINGS_SIZE);
 	if (!x->strings)
 		return -ENOMEM;
-	for (unsigned int i = 0; i < ARRAY_SIZE(first) && error == 0; i++) {
-		if (!first[i])
-			continue;
-		error = add_string(x, first[i], true);
-		x->argc++;
-	}
+	error = add_array(x, (const uint32_t *)first, true, 0, &x->argc);
 	if (error == 0)
 		error = add_array(x, argv, kernel, x->interpreter ? 1 : 0, &x->argc);
 	/* Programs take argv[0] for granted. */

@@ -30,7 +30,6 @@ enum {
 	FUTEX_WAIT_BITSET = 9,
 	FUTEX_WAKE_BITSET = 10,
 	FUTEX_PRIVATE_FLAG = 128,
-	FUTEX_CLOCK_REALTIME = 256,
 };
 #define FUTEX_BITS_ANY 0xffffffffu
 
@@ -191,7 +190,7 @@ static long futex_requeue(unsigned long from, unsigned long to, bool private, in
 }
 
 /*
- * FUTEX_WAIT counts its time from now, FUTEX_WAIT_BITSET waits for a time of the clock. Only the
+ * FUTEX_WAIT counts its time from now, FUTEX_WAIT_BITSET waits for a time since boot. Only the
  * first can not be started over after a signal.
  */
 static long wait_timed(unsigned long address, unsigned int op, uint32_t value,
@@ -210,8 +209,6 @@ static long wait_timed(unsigned long address, unsigned int op, uint32_t value,
 		deadline = timespec_to_ns(&ts);
 		if (relative)
 			deadline = deadline_after(deadline);
-		else if (op & FUTEX_CLOCK_REALTIME)
-			deadline = deadline_from_wall(deadline);
 	}
 	error = futex_wait(address, op & FUTEX_PRIVATE_FLAG, value, bits, deadline);
 	return error == -EINTR && !(timeout && relative) ? -ERESTARTSYS : error;
@@ -222,10 +219,8 @@ long sys_futex(unsigned long address, unsigned int op, uint32_t value, unsigned 
 	       unsigned long address2, uint32_t bits)
 {
 	bool private = op & FUTEX_PRIVATE_FLAG;
-	unsigned int command = op & ~(FUTEX_PRIVATE_FLAG | FUTEX_CLOCK_REALTIME);
+	unsigned int command = op & ~FUTEX_PRIVATE_FLAG;
 
-	if ((op & FUTEX_CLOCK_REALTIME) && command != FUTEX_WAIT_BITSET)
-		return refuse(ENOSYS, "FUTEX_CLOCK_REALTIME goes with FUTEX_WAIT_BITSET only");
 	if (command == FUTEX_WAIT || command == FUTEX_WAKE)
 		bits = FUTEX_BITS_ANY;
 	else if ((command == FUTEX_WAIT_BITSET || command == FUTEX_WAKE_BITSET) && bits == 0)

@@ -174,7 +174,7 @@ struct process {
 	struct signal_queue signals; /* for the process as a whole */
 	bool stopped, stop_reported, continued;
 	int stop_signal;
-	uint64_t alarm_interval, alarm_expires; /* expires 0: not set */
+	uint64_t alarm_expires; /* 0: not set */
 	struct timer alarm;
 
 	struct credentials cred; /* changed by its own calls only */

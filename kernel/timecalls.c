@@ -1,5 +1,5 @@
 /*
- * The system calls about time: clocks, sleeping, the interval timer.
+ * The system calls about time: clocks, sleeping, the alarm.
  *
  * 1. A sleep ends at the first tick after its time. One that a signal interrupted goes on by
  *    restart_syscall for the time that is left, if no handler runs.
@@ -148,90 +148,73 @@ long sys_nanosleep(const void __user *from, void __user *rest)
 	return sys_clock_nanosleep(CLOCK_MONOTONIC, 0, from, rest);
 }
 
-/* ---- the interval timer ---- */
+/* ---- the alarm ---- */
 
-/*
- * Runs in the timer interrupt. It arms itself again under signal_lock, where alarm_set() clears
- * the interval first: so after timer_stop() the timer is not pending again.
- */
+/* Runs in the timer interrupt. */
 static void alarm_fires(struct timer *timer)
 {
 	struct process *process = container_of(timer, struct process, alarm);
 
 	spin_lock(&process->signal_lock);
-	if (process->alarm_interval) {
-		process->alarm_expires += process->alarm_interval;
-		/* However short the interval, this interrupt comes to an end. */
-		process->alarm_expires = MAX(process->alarm_expires, time_now() + NSEC_PER_MSEC);
-		timer_start(timer, process->alarm_expires);
-	} else {
-		process->alarm_expires = 0;
-	}
+	process->alarm_expires = 0;
 	spin_unlock(&process->signal_lock);
 	signal_send_process(process, SIGALRM, NULL);
 }
 
-struct alarm {
-	uint64_t left, interval; /* nanoseconds */
-};
-
-/* Sets it, or (left 0) stops it; returns what it was. Its function does not run any more then. */
-static struct alarm alarm_set(struct process *process, uint64_t left, uint64_t interval)
+/*
+ * Sets it, or (0) stops it: nanoseconds from now. Returns what was left of it. Its function does not
+ * run any more when it is stopped.
+ */
+static uint64_t alarm_set(struct process *process, uint64_t ns)
 {
 	unsigned int flags = spin_lock_irqsave(&process->signal_lock);
-	uint64_t now = time_now();
-	struct alarm old = { 0, process->alarm_interval };
+	uint64_t now = time_now(), left = 0;
 
 	/* One that is just about to fire has a little left: 0 would mean that it is not set. */
 	if (process->alarm_expires)
-		old.left =
-			process->alarm_expires > now ? process->alarm_expires - now : NSEC_PER_USEC;
-	process->alarm_interval = process->alarm_expires = 0;
+		left = process->alarm_expires > now ? process->alarm_expires - now : NSEC_PER_USEC;
+	process->alarm_expires = 0;
 	spin_unlock_irqrestore(&process->signal_lock, flags);
 	timer_stop(&process->alarm);
-	if (left == 0)
-		return old;
+	if (ns == 0)
+		return left;
 	flags = spin_lock_irqsave(&process->signal_lock);
 	process->alarm.function = alarm_fires;
-	process->alarm_interval = interval;
-	process->alarm_expires = deadline_after(left);
+	process->alarm_expires = deadline_after(ns);
 	timer_start(&process->alarm, process->alarm_expires);
 	spin_unlock_irqrestore(&process->signal_lock, flags);
-	return old;
+	return left;
 }
 
 void process_stop_alarm(struct process *process)
 {
-	(void)alarm_set(process, 0, 0);
+	(void)alarm_set(process, 0);
 }
 
 long sys_alarm(unsigned int seconds)
 {
-	struct alarm old = alarm_set(current->process, (uint64_t)seconds * NSEC_PER_SEC, 0);
-	uint32_t rest;
-	uint32_t left = div_u64(old.left, NSEC_PER_SEC, &rest);
+	uint64_t ns = alarm_set(current->process, (uint64_t)seconds * NSEC_PER_SEC);
+	uint32_t rest, left = div_u64(ns, NSEC_PER_SEC, &rest);
 
 	/* Rounded, but never down to "there was none". */
 	return left + (rest >= NSEC_PER_SEC / 2 || (left == 0 && rest));
 }
 
+/* For the alarm() of C libraries: ITIMER_REAL, once. */
 long sys_setitimer(unsigned int which, const void __user *from, void __user *to)
 {
 	struct timeval32 value[2] = { { 0, 0 }, { 0, 0 } }; /* interval, what is left */
-	uint64_t ns[2];
-	struct alarm old;
+	uint64_t ns;
 
 	if (which != ITIMER_REAL)
 		return refuse(EINVAL, "only ITIMER_REAL is there");
 	if (from && copy_from_user(value, from, sizeof(value)) < 0)
 		return -EFAULT;
-	for (unsigned int i = 0; i < 2; i++) {
-		if (value[i].sec < 0 || value[i].usec < 0 || value[i].usec >= 1000000)
-			return refuse(EINVAL, "negative time, or microseconds out of range");
-		ns[i] = (uint64_t)value[i].sec * NSEC_PER_SEC + value[i].usec * NSEC_PER_USEC;
-	}
-	old = alarm_set(current->process, ns[1], ns[0]);
-	value[0] = timeval_from_ns(old.interval);
-	value[1] = timeval_from_ns(old.left);
+	if (value[0].sec || value[0].usec)
+		return refuse(EINVAL, "the timer does not repeat");
+	if (value[1].sec < 0 || value[1].usec < 0 || value[1].usec >= 1000000)
+		return refuse(EINVAL, "negative time, or microseconds out of range");
+	ns = (uint64_t)value[1].sec * NSEC_PER_SEC + value[1].usec * NSEC_PER_USEC;
+	value[1] = timeval_from_ns(alarm_set(current->process, ns));
 	return to ? copy_to_user(to, value, sizeof(value)) : 0;
 }
