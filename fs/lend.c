@@ -23,8 +23,8 @@
  * 5. A lent page that must change is replaced: its copy takes its place in the file; the slots keep
  *    the old one, which is in no file any more (page->mapping is NULL).
  *
- * Checked exhaustively on a model with IO, writer, fault and splicer; each of the rules above has a
- * counterexample without it.
+ * Checked exhaustively on a model with IO, writer, fault, splicer and truncate, tests/model/lend.pml,
+ * which has a counterexample for each of 2, 3 and 5 broken.
  */
 #include "fs/pagecache.h"
 #include "fs/vfs.h"

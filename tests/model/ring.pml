@@ -9,6 +9,8 @@
  * 2. One atomic step is one section under pipe->lock, or one look at a page's flags. Copies of
  *    cells, mutexes, wakeups, reference counts outside the lock and each half of a completion are
  *    steps of their own.
+ *    ARMING makes the one section that a completion may fall into several steps: a reader that arms
+ *    the arrival waiter holds the lock from its first look to the second; only the disk goes on.
  * 3. What is checked: the stream has every cell once and in order, small writes whole; no cell that
  *    somebody can see is written to; no page is used after its release, and each has as many
  *    references as holders at the end; when nothing can run any more, nobody sleeps for what is
@@ -27,6 +29,8 @@
  *	POLL		a poller of pipe 0
  *	KILLR		readers close at any time
  *	FAULT		one copy from user memory meets a page that is not there
+ *	ARMING		a read may end between the two looks of a reader, see 2
+ *	SHARED		several take from a pipe: the order of the cells is not looked at
  *	WHOLE		everything must have been read at the end
  *
  * Deviations, each of which must be found (-D): see FAILS below.
@@ -40,6 +44,8 @@
  * HOLDS arrival-poll: WR=1 RD=1 NMSG=1 ONES LAZY=1 POLL WHOLE
  * HOLDS arrival-fails: WR=0 RD=2 LAZY=1 FAIL WHOLE
  * HOLDS arrival-never: RD=1 LAZY=2 NEVER POLL
+ * HOLDS arrival-arming: WR=0 RD=2 LAZY=1 ARMING WHOLE
+ * HOLDS arrival-taken: WR=0 RD=1 LAZY=2 MOVE01=1 NEVER HOLDER SHARED
  * HOLDS tee: WR=1 RD=1 RB NMSG=2 TEE01=1 ONES
  * HOLDS splice: WR=2 RD=0 RB NMSG=1 MOVE01=2
  * HOLDS splice-lazy: WR=0 RD=0 RB LAZY=2 MOVE01=2
@@ -59,7 +65,9 @@
  * FAILS room-ignores-taken: WR=1 RD=0 NMSG=3 SINK ROOMTAKEN
  * FAILS hangup-ignores-taken: WR=1 RD=0 NMSG=1 SINK POLL HUPTAKEN
  * FAILS confirm-with-mutex-held: WR=1 RD=2 NMSG=1 LAZY=1 NEVER CONFIRMHELD
+ * FAILS pop-wakes-no-reader: WR=0 RD=1 LAZY=2 MOVE01=1 NEVER HOLDER SHARED POPNOWAKE
  * FAILS look-before-joining: WR=1 RD=1 NMSG=1 LOOKFIRST
+ * FAILS arm-without-second-look: WR=0 RD=1 LAZY=1 ARMING ARMONCE
  * FAILS wake-only-one: WR=1 RD=2 NMSG=1 WAKEONE
  * FAILS settle-wakes-nobody: WR=1 RD=0 NMSG=3 SINK SETTLENOWAKE
  * FAILS resize-wakes-nobody: WR=1 NMSG=2 HOLDER RESIZE RESIZENOWAKE
@@ -88,10 +96,14 @@
 #endif
 #define NOPG	255
 #define RDSZ	2	/* cells that a read(2) asks for */
+#ifdef SHARED
+#define TEED(q)	true
+#else
 #ifdef TEE01
 #define TEED(q)	(q == 1)	/* a copy of the stream may begin anywhere */
 #else
 #define TEED(q)	false
+#endif
 #endif
 #define SCRIBBLE 250	/* what a page's new owner writes to it */
 
@@ -125,6 +137,7 @@ bit polls;			/* the poller sleeps */
 bit hangup;			/* poll has said so */
 bit faulted, failed, cut_short;	/* what happens once has happened */
 bit io_held;			/* CONFIRMHELD: a reader waits for the disk with the mutex */
+byte arming;			/* who holds pipe->lock between his two looks at the first page */
 byte finished;
 
 /* How far each of three writers has been read, in each pipe; 255 or whose message is begun. */
@@ -151,6 +164,13 @@ hidden byte ci, cj, cw, cm, ck;
 #define HUNG_UP(q)	(USED(q) == 0 && pp[q].writers == 0 && pp[q].taken == 0)
 #endif
 #define CAN_WRITE(q)	(ROOM(q) > 0 || pp[q].readers == 0)
+
+/* Whoever takes pipe->lock waits while another arms; completions do not take it. */
+#ifdef ARMING
+#define LOCKS		provided (arming == 0 || arming == _pid)
+#else
+#define LOCKS
+#endif
 
 #define ME		(1 << _pid)
 #define LOCK(m)		atomic { m == 0 -> m = _pid }
@@ -240,7 +260,7 @@ inline wait_writable(q) {
 	od
 }
 
-/* Arm, then look again: between the two the read may end. */
+/* Arm, then look again: the read may end before the one and before the other. */
 inline arm(q, p) {
 	d_step { p = FIRST(q).pg; pp[q].armed = p; pg[p].waiters = 1 }
 }
@@ -257,15 +277,21 @@ inline wait_readable(q, p) {
 		if
 		:: atomic { ARRIVED(q) || HUNG_UP(q) -> readable[q] = readable[q] & ~ME; break }
 		:: USED(q) == 0 && !HUNG_UP(q) -> (readable[q] & ME) == 0
+#ifdef ARMING
+		:: atomic { USED(q) > 0 && !ARRIVED(q) -> arming = _pid };
+			arm(q, p);
+#else
 		:: atomic { USED(q) > 0 && !ARRIVED(q) -> arm(q, p) };
+#endif
 #ifndef ARMONCE
 			if
-			:: atomic { !ON_ITS_WAY(p) -> readable[q] = readable[q] & ~ME; break }
-			:: ON_ITS_WAY(p) -> (readable[q] & ME) == 0
-			fi
+			:: atomic { !ON_ITS_WAY(p) -> arming = 0; readable[q] = readable[q] & ~ME; break }
+			:: atomic { ON_ITS_WAY(p) -> arming = 0 }
+			fi;
 #else
-			(readable[q] & ME) == 0
+			arming = 0;
 #endif
+			(readable[q] & ME) == 0
 		fi
 #endif
 	od;
@@ -288,7 +314,7 @@ inline wait_slot(q) {
 mtype = { PIPE_GONE, NO_ROOM, MERGE, APPEND, END, EMPTY, HAVE, FAILED, FAULTED };
 
 #if WR > 0 || defined(WB)
-proctype writer(byte q; byte w) {
+proctype writer(byte q; byte w) LOCKS {
 	byte m, k0, n, k, p, end;
 	mtype what;
 	do
@@ -396,7 +422,7 @@ inline give_back(p) { d_step { pg[p].lent-- }; page_put(p) }
 
 /* Splice from a file: writer 2. A page has the file's reference and ours. */
 #if LAZY > 0
-proctype splicer(byte q) {
+proctype splicer(byte q) LOCKS {
 	byte i, p;
 	mtype what;
 	do
@@ -459,7 +485,7 @@ lost:	skip
 
 /* vmsplice of a private page, then a store to it: mm/fault.c, take_mapped and write_private. */
 #if defined(OWNER)
-proctype owner(byte q) {
+proctype owner(byte q) LOCKS {
 	byte p, copy;
 	mtype what;
 	page_alloc(p);
@@ -525,7 +551,7 @@ inline advance(q, n, p) {
 #endif
 
 #if RD > 0 || defined(RB)
-proctype reader(byte q) {
+proctype reader(byte q) LOCKS {
 	byte n, k, p, off, size;
 	mtype what;
 	do
@@ -612,7 +638,7 @@ next:		atomic {
 /* ---- pipe to pipe: fs/splice.c, splice_between; fs/tee.c ---- */
 
 #if defined(MOVE01) || defined(MOVE10) || defined(TEE01) || defined(TEE10)
-proctype mover(byte a; byte b; bit tee; byte times) {
+proctype mover(byte a; byte b; bit tee; byte times) LOCKS {
 	byte n, left, room, at;
 	bit part;
 	mtype what;
@@ -708,7 +734,7 @@ proctype mover(byte a; byte b; bit tee; byte times) {
 /* ---- pipe to file: fs/splice.c, drain_pipe ---- */
 
 #if defined(SINK) || defined(SINKB)
-proctype sink(byte q) {
+proctype sink(byte q) LOCKS {
 	byte n, i, k, start, left, p, size;
 	bit part, mine;
 	mtype what;
@@ -813,7 +839,7 @@ drain:		atomic {
 
 /* F_SETPIPE_SZ: fs/pipe_open.c. Positions keep their numbers; what they mean is another place. */
 #if defined(RESIZE)
-proctype resizer(byte q) {
+proctype resizer(byte q) LOCKS {
 	byte i;
 	do
 	:: i < 2 ->
@@ -850,7 +876,7 @@ proctype resizer(byte q) {
 #endif
 
 #if defined(POLL)
-proctype poller(byte q) {
+proctype poller(byte q) LOCKS {
 	byte p;
 	do
 	:: d_step { readable[q] = readable[q] | ME };
