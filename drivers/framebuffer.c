@@ -10,7 +10,7 @@
  */
 #include "drivers/device_memory.h"
 #include "drivers/pci.h"
-#include "drivers/vga.h"
+#include "drivers/console.h"
 #include "kernel/cpu.h"
 #include "kernel/init.h"
 #include "kernel/mutex.h"

@@ -3,7 +3,7 @@
  * how.
  *
  * 1. Its size is the kernel parameter gate= (8 MiB). A page of it exists once it was written; the
- *    others read as zeros: a gate that is not used costs nothing.
+ *    others read as zeros: a gate that is not used costs a pointer a page.
  * 2. gate.lock (plain) guards everything here. Nothing of the gate runs in interrupts.
  * 3. While the gate is open a bio is done before gate_submit() returns. While it is closed bios are
  *    held in their order, untouched: a read is done, and a write reaches the disk, when it passes.
@@ -21,22 +21,22 @@
 #include "kernel/param.h"
 #include "kernel/spinlock.h"
 #include "lib/errno.h"
-#include "lib/radix.h"
 #include "lib/string.h"
 #include "mm/kmap.h"
+#include "mm/vmalloc.h"
 
 #define GATE_MAJOR   240 /* of those for local use */
 #define DEFAULT_SIZE (8u << 20)
-#define MAX_SIZE     (1ull << 40)
+#define MAX_SIZE     (1u << 30)
 
 static struct gate {
 	spinlock_t lock;
 	bool closed;
 	struct list held; /* bios, in the order in which they will pass */
 	unsigned int nr_held;
-	unsigned int credit;	 /* how many may pass although it is closed */
-	unsigned int fail;	 /* how many of those that pass are to fail */
-	struct radix_tree pages; /* what was written */
+	unsigned int credit; /* how many may pass although it is closed */
+	unsigned int fail;   /* how many of those that pass are to fail */
+	struct page **pages; /* what was written; NULL: zeros */
 } gate = {
 	.lock = SPINLOCK_INIT("gate"),
 	.held = LIST_INIT(gate.held),
@@ -57,37 +57,20 @@ KERNEL_PARAM(gate, set_size, "size of /dev/gate0, e.g. 64M; 0: none");
 
 /* ---- the disk behind the gate ---- */
 
-static struct page *find_page(unsigned int index)
+/* The page at index. If it is not there: NULL, or `make` it; NULL: no memory. It is never taken away. */
+static struct page *get_page(unsigned int index, bool make)
 {
-	struct page *page;
+	struct page *page = READ_ONCE(gate.pages[index]), *new;
 
-	spin_lock(&gate.lock);
-	page = radix_lookup(&gate.pages, index);
-	spin_unlock(&gate.lock);
-	return page;
-}
-
-/* The page at index, made if it is not there; NULL: no memory. Pages are never taken away. */
-static struct page *make_page(unsigned int index)
-{
-	struct radix_pool pool = { 0 };
-	struct page *page = find_page(index), *new;
-
-	if (page)
+	if (page || !make)
 		return page;
 	new = page_alloc(0, ALLOC_HIGH | ALLOC_ZERO);
-	if (!new)
-		return NULL;
-	if (radix_preload(&pool) == 0) {
-		spin_lock(&gate.lock);
-		if (radix_insert(&gate.pages, index, new, &pool) < 0)
-			page = radix_lookup(&gate.pages, index);
-		else
-			page = new;
-		spin_unlock(&gate.lock);
-	}
-	radix_pool_release(&pool);
-	if (page != new)
+	spin_lock(&gate.lock);
+	page = gate.pages[index];
+	if (!page)
+		page = gate.pages[index] = new;
+	spin_unlock(&gate.lock);
+	if (new &&page != new)
 		page_put(new);
 	return page;
 }
@@ -95,7 +78,7 @@ static struct page *make_page(unsigned int index)
 /* To or from the disk at byte `at`: 0, -EIO. */
 static int copy_piece(bool write, char *ours, uint64_t at, unsigned int len)
 {
-	struct page *page = write ? make_page(at >> PAGE_SHIFT) : find_page(at >> PAGE_SHIFT);
+	struct page *page = get_page(at >> PAGE_SHIFT, write);
 	char *disk, *theirs;
 
 	if (!page) {
@@ -172,9 +155,9 @@ static struct block_device device = {
 static void gate_show(struct text *text)
 {
 	spin_lock(&gate.lock);
-	text_printf(text, "%s\nheld %u\nin_flight %d\npass %u\nfail %u\npages %u\n",
+	text_printf(text, "%s\nheld %u\nin_flight %d\npass %u\nfail %u\n",
 		    gate.closed ? "closed" : "open", gate.nr_held, atomic_read(&device.in_flight),
-		    gate.credit, gate.fail, gate.pages.count);
+		    gate.credit, gate.fail);
 	spin_unlock(&gate.lock);
 }
 
@@ -233,8 +216,12 @@ PROC_FILE(gate, "gate", 0644, gate_show, gate_store);
 static int gate_probe(void)
 {
 	device.sectors = gate_size >> SECTOR_SHIFT;
-	if (device.sectors)
-		block_register(&device);
+	if (device.sectors == 0)
+		return 0;
+	gate.pages = vmalloc(DIV_ROUND_UP(gate_size, PAGE_SIZE) * sizeof(struct page *));
+	if (!gate.pages)
+		return -ENOMEM;
+	block_register(&device);
 	return 0;
 }
 DRIVER(gate, gate_probe);

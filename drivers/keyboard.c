@@ -9,7 +9,7 @@
  *    Alt type nothing.
  * 3. Every wait for the controller ends after a while: a machine without one boots on.
  */
-#include "drivers/vga.h"
+#include "drivers/console.h"
 #include "kernel/cpu.h"
 #include "kernel/irq.h"
 #include "kernel/log.h"

@@ -21,16 +21,7 @@
 #include "kernel/wait.h"
 
 /* PC16550D, table II: registers and their bits. */
-enum uart_register {
-	UART_DATA,
-	UART_IER,
-	UART_IIR,
-	UART_LCR,
-	UART_MCR,
-	UART_LSR,
-	UART_MSR,
-	UART_SCRATCH
-};
+enum uart { UART_DATA, UART_IER, UART_IIR, UART_LCR, UART_MCR, UART_LSR, UART_MSR, UART_SCRATCH };
 #define UART_FCR	 UART_IIR  /* when written */
 #define UART_DIVISOR	 UART_DATA /* low half, with LCR_DIVISOR; the high one is behind it */
 #define IER_RECEIVE	 1
@@ -59,12 +50,12 @@ struct serial_port {
 
 static struct serial_port ports[2]; /* ttyS0, ttyS1 */
 
-static uint8_t port_read(const struct serial_port *port, enum uart_register reg)
+static uint8_t port_read(const struct serial_port *port, enum uart reg)
 {
 	return inb(port->base + reg);
 }
 
-static void port_write(const struct serial_port *port, enum uart_register reg, uint8_t value)
+static void port_write(const struct serial_port *port, enum uart reg, uint8_t value)
 {
 	outb(port->base + reg, value);
 }
@@ -72,16 +63,12 @@ static void port_write(const struct serial_port *port, enum uart_register reg, u
 /* ---- finding and setting up ---- */
 
 /*
- * A register that has no function keeps what is written to it; where there is no UART, nothing
- * does.
+ * The scratch register keeps what is written to it; where there is no UART, nothing does.
  */
 static bool detect(const struct serial_port *port)
 {
 	port_write(port, UART_SCRATCH, 0x5a);
-	if (port_read(port, UART_SCRATCH) != 0x5a)
-		return false;
-	port_write(port, UART_SCRATCH, 0xa5);
-	return port_read(port, UART_SCRATCH) == 0xa5 && port_read(port, UART_LSR) != 0xff;
+	return port_read(port, UART_SCRATCH) == 0x5a && port_read(port, UART_LSR) != 0xff;
 }
 
 static void set_up(struct serial_port *port)
@@ -141,7 +128,7 @@ static bool serial_can_write(struct tty *tty)
 	unsigned int flags = spin_lock_irqsave(&port->lock);
 	bool empty = transmitter_empty(port);
 
-	if (!empty && !(port->ier & IER_TRANSMIT))
+	if (!empty)
 		set_ier(port, IER_TRANSMIT, true);
 	spin_unlock_irqrestore(&port->lock, flags);
 	return empty;

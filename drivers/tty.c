@@ -114,23 +114,19 @@ static int wait_for_input(struct tty *tty, unsigned int want, uint64_t deadline)
 	return result;
 }
 
-/* What VMIN and VTIME ask for (POSIX.1-2017, 11.1.7); in canonical mode just a line. */
-struct input_demand {
-	unsigned int min;
-	uint64_t gap; /* nanoseconds; 0: no time limit */
-};
-
-static struct input_demand tty_demand(struct tty *tty)
+/*
+ * What VMIN and VTIME ask for (POSIX.1-2017, 11.1.7): returns VMIN, and in *gap VTIME in nanoseconds;
+ * 0: no time limit. In canonical mode just a line.
+ */
+static unsigned int tty_demand(struct tty *tty, uint64_t *gap)
 {
 	unsigned int flags = spin_lock_irqsave(&tty->lock);
-	struct input_demand demand = { 1, 0 };
+	bool canonical = tty->termios.lflag & ICANON;
+	unsigned int min = canonical ? 1 : tty->termios.cc[VMIN];
 
-	if (!(tty->termios.lflag & ICANON)) {
-		demand.min = tty->termios.cc[VMIN];
-		demand.gap = tty->termios.cc[VTIME] * DECISECOND;
-	}
+	*gap = canonical ? 0 : tty->termios.cc[VTIME] * DECISECOND;
 	spin_unlock_irqrestore(&tty->lock, flags);
-	return demand;
+	return min;
 }
 
 /*
@@ -139,20 +135,19 @@ static struct input_demand tty_demand(struct tty *tty)
  */
 static int wait_to_read(struct tty *tty, size_t want, bool nonblock)
 {
-	struct input_demand demand = tty_demand(tty);
-	unsigned int min = MIN(demand.min, want), have;
-	uint64_t deadline;
+	uint64_t gap, deadline;
+	unsigned int min = MIN(tty_demand(tty, &gap), want), have;
 	int result;
 
 	while ((have = tty_available(tty)) < MAX(min, 1u)) {
-		if (min == 0 && demand.gap == 0)
+		if (min == 0 && gap == 0)
 			return 0;
 		if (nonblock)
 			return have > 0 ? 1 : -EAGAIN;
 		deadline = UINT64_MAX;
-		if (demand.gap != 0 && (min == 0 || have > 0))
-			deadline = time_now() + demand.gap;
-		result = wait_for_input(tty, demand.gap ? have + 1 : min, deadline);
+		if (gap != 0 && (min == 0 || have > 0))
+			deadline = time_now() + gap;
+		result = wait_for_input(tty, gap ? have + 1 : min, deadline);
 		if (result <= 0)
 			return result < 0 ? result : have > 0;
 	}
@@ -300,12 +295,12 @@ static ssize_t tty_write(struct file *file, struct iter *from, file_off_t *pos)
 static unsigned int tty_poll(struct file *file, struct poll_table *table)
 {
 	struct tty *tty = file->private;
-	struct input_demand demand = tty_demand(tty);
-	unsigned int events = 0;
+	uint64_t gap;
+	unsigned int min = tty_demand(tty, &gap), events = 0;
 
 	poll_wait(table, &tty->readable);
 	poll_wait(table, &tty->writable);
-	if (tty_available(tty) >= (demand.gap == 0 && demand.min > 0 ? demand.min : 1))
+	if (tty_available(tty) >= (gap == 0 && min > 0 ? min : 1))
 		events |= POLLIN | POLLRDNORM;
 	if (can_write(tty))
 		events |= POLLOUT | POLLWRNORM;

@@ -8,7 +8,6 @@
  * 3. screen.lock (irqsave) guards all of it. The cursor is moved once per call, not per byte.
  * 4. Without text memory (a graphics mode, no VGA) there is neither sink nor terminal.
  */
-#include "drivers/vga.h"
 #include "drivers/console.h"
 #include "drivers/tty.h"
 #include "kernel/init.h"
@@ -168,30 +167,21 @@ static void run_sequence(char final)
 {
 	unsigned int n = parameter(0), row = screen.row, column = screen.column;
 
-	switch (final) {
-	case 'A':
+	if (final == 'A')
 		move_to(row - MIN(n, row), column);
-		break;
-	case 'B':
+	else if (final == 'B')
 		move_to(row + n, column);
-		break;
-	case 'C':
+	else if (final == 'C')
 		move_to(row, column + n);
-		break;
-	case 'D':
+	else if (final == 'D')
 		move_to(row, column - MIN(n, column));
-		break;
-	case 'H':
+	else if (final == 'H')
 		move_to(n - 1, parameter(1) - 1);
-		break;
-	case 'J':
-	case 'K':
+	else if (final == 'J' || final == 'K')
 		erase(final == 'K', screen.parameters[0]);
-		break;
-	case 'm':
+	else if (final == 'm')
 		for (unsigned int i = 0; i <= screen.last_parameter; i++)
 			select_rendition(screen.parameters[i]);
-	}
 }
 
 static void parse_sequence(uint8_t c)
@@ -213,26 +203,18 @@ static void parse_sequence(uint8_t c)
 
 static void put_text(uint8_t c)
 {
-	switch (c) {
-	case 0x1b:
+	if (c == 0x1b)
 		screen.state = PARSE_ESCAPE;
-		break;
-	case '\n':
+	else if (c == '\n')
 		line_feed();
-		break;
-	case '\r':
+	else if (c == '\r')
 		screen.column = 0;
-		break;
-	case '\b':
+	else if (c == '\b')
 		screen.column = MIN(screen.column, COLUMNS) - (screen.column > 0);
-		break;
-	case '\t':
+	else if (c == '\t')
 		screen.column = MIN((screen.column / TAB_STOP + 1) * TAB_STOP, COLUMNS - 1);
-		break;
-	default:
-		if (c >= 0x20 && c != 0x7f)
-			put_character(c);
-	}
+	else if (c >= 0x20 && c != 0x7f)
+		put_character(c);
 }
 
 static void put_byte(uint8_t c)

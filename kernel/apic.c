@@ -51,15 +51,14 @@ enum {
 #define NR_IRQS		24
 
 struct irq_action {
+	unsigned int irq;
 	irq_handler handler;
 	void *context;
-	struct irq_action *next;
 };
 
 #define NR_ACTIONS 32
 static struct irq_action actions[NR_ACTIONS];
-static unsigned int nr_actions;
-static struct irq_action *lines[NR_IRQS]; /* written before the line is unmasked */
+static unsigned int nr_actions; /* raised after the action is there, before its line is unmasked */
 
 static volatile uint32_t *lapic, *io_apic;
 static uint32_t timer_per_ms;	   /* counts of the local APIC's timer */
@@ -143,17 +142,14 @@ static void line_unmask(unsigned int irq, bool level)
 
 int irq_request(unsigned int irq, bool level, irq_handler handler, void *context)
 {
-	struct irq_action *action = &actions[nr_actions];
-
 	if (irq >= NR_IRQS || (!io_apic && irq >= 16))
 		return -EINVAL;
 	if (nr_actions == NR_ACTIONS)
 		return -ENOMEM;
+	actions[nr_actions] = (struct irq_action){ irq, handler, context };
+	barrier(); /* x86 keeps stores in order */
 	nr_actions++;
-	*action = (struct irq_action){ handler, context, lines[irq] };
-	lines[irq] = action;
-	if (!action->next)
-		line_unmask(irq, level);
+	line_unmask(irq, level);
 	return 0;
 }
 
@@ -179,8 +175,9 @@ void irq_dispatch(unsigned int irq)
 {
 	if (irq >= NR_IRQS || (!lapic && irq < 16 && pic_spurious(irq)))
 		return;
-	for (struct irq_action *action = lines[irq]; action; action = action->next)
-		action->handler(action->context);
+	for (unsigned int i = 0; i < nr_actions; i++)
+		if (actions[i].irq == irq)
+			actions[i].handler(actions[i].context);
 	if (lapic) {
 		lapic_eoi();
 		return;
