@@ -214,7 +214,7 @@ static ssize_t pipe_write(struct file *file, struct iter *from, file_off_t *pos)
 /* ---- taking ---- */
 
 //BOOK: advance
-inline void pipe_advance(struct pipe *pipe, unsigned int n)
+__attribute__((always_inline)) inline void pipe_advance(struct pipe *pipe, unsigned int n)
 {
 	struct pipe_slot *first, gone;
 

@@ -128,7 +128,7 @@ static inline void page_slot_release(struct pipe_slot *slot)
 	struct page *page = page_head(slot->page);
 
 	page_unlend(page);
-	page_put(page);
+	page_put_head(page);
 }
 static inline void slot_release(struct pipe_slot *slot)
 {

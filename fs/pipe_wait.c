@@ -122,7 +122,11 @@ static inline bool looks_empty(const struct pipe *pipe)
 {
 	unsigned int tail = READ_ONCE(pipe->tail);
 
-	return READ_ONCE(pipe->head) == tail && READ_ONCE(pipe->writers) > 0;
+	barrier();
+	if (pipe->head != tail)
+		return false;
+	barrier();
+	return pipe->writers > 0;
 }
 
 static __attribute__((noinline)) unsigned int poll_locked(struct file *file,
@@ -146,7 +150,7 @@ static __attribute__((noinline)) unsigned int poll_locked(struct file *file,
 
 unsigned int pipe_poll(struct file *file, struct poll_table *table)
 {
-	if (!table && !file->writable && looks_empty(file->private))
-		return 0;
-	return poll_locked(file, table);
+	if (table || file->writable)
+		return poll_locked(file, table);
+	return looks_empty(file->private) ? 0 : poll_locked(file, NULL);
 }

@@ -26,10 +26,12 @@ static int look(struct pollfd *fds, unsigned int nr, struct poll_table *table)
 	int ready = 0;
 
 	for (unsigned int i = 0; i < nr; i++) {
-		unsigned int wanted = fds[i].events | POLLERR | POLLHUP | POLLNVAL;
+		unsigned int events = poll_fd(fds[i].fd, table);
 
-		fds[i].revents = fds[i].fd < 0 ? 0 : poll_fd(fds[i].fd, table) & wanted;
-		if (fds[i].revents) {
+		if (events)
+			events &= fds[i].fd < 0 ? 0 : fds[i].events | POLLERR | POLLHUP | POLLNVAL;
+		fds[i].revents = events;
+		if (events) {
 			ready++;
 			table = NULL;
 		}

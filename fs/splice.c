@@ -82,9 +82,12 @@ ssize_t splice_publish(struct pipe *pipe, struct slot_list *slots)
 	spin_unlock(&pipe->lock);
 	wake_all(&pipe->readable);
 	mutex_unlock(&pipe->producer);
+	if (room == 0)
+		return bytes;
+	for (unsigned int i = 0; i < room; i++)
+		bytes += slots->slots[i].len;
+	slots->slots += room;
 	slots->nr -= room;
-	for (; room > 0; room--)
-		bytes += slots->slots++->len;
 	return bytes;
 }
 

@@ -27,12 +27,11 @@ static int promised_pages(uintptr_t va, bool gift, struct page **pages, unsigned
 
 		if (nr < 0)
 			return nr;
-		if (nr > 1 || !READ_ONCE(page_head(*pages)->mapping)) {
-			for (int i = 0; i < nr; i++)
-				atomic_inc(&page_head(pages[i])->lent);
+		if (nr > 1 || !READ_ONCE(page_head(*pages)->mapping))
 			return nr;
-		}
+		/* A file's page, and its other mappings. */
 		error = page_lend(*pages);
+		page_unlend(*pages);
 		if (!error)
 			return 1;
 		page_put(*pages);
@@ -40,6 +39,21 @@ static int promised_pages(uintptr_t va, bool gift, struct page **pages, unsigned
 		if (error != -ENODATA)
 			return error;
 	}
+}
+
+/* Slots for up to `len` bytes from `offset` in the first of the pages. Bytes. */
+static unsigned int fill_slots(struct pipe_slot *slot, struct page **pages, unsigned int nr,
+			       unsigned int offset, unsigned int len, unsigned int size, bool gift)
+{
+	unsigned int left = len, flags = gift ? SLOT_GIFT : 0;
+
+	for (; nr > 0; nr--, slot++, offset = 0) {
+		unsigned int n = MIN(left, size - offset);
+
+		*slot = (struct pipe_slot){ *pages++, offset, n, &user_slot_ops, flags, 0 };
+		left -= n;
+	}
+	return len - left;
 }
 
 /*
@@ -52,9 +66,7 @@ static ssize_t lend_segments(struct iter *from, struct slot_list *slots, bool gi
 	ssize_t done = 0;
 
 	while (from->left > 0 && slots->nr < slots->max) {
-		unsigned int max = slots->max - slots->nr, offset, n, size, bytes = 0;
-		struct pipe_slot *slot = slots->slots + slots->nr;
-		unsigned int flags;
+		unsigned int max = slots->max - slots->nr, offset, n, size, bytes;
 		uintptr_t va;
 		bool whole;
 		int nr;
@@ -71,15 +83,8 @@ static ssize_t lend_segments(struct iter *from, struct slot_list *slots, bool gi
 		nr = promised_pages(va - offset, whole, pages, max, &size);
 		if (nr < 0)
 			return done ? done : nr;
-		flags = whole ? SLOT_GIFT : 0;
 		offset = va & (size - 1);
-		for (int i = 0; i < nr; i++, offset = 0) {
-			unsigned int len = MIN(n - bytes, size - offset);
-
-			slot[i] = (struct pipe_slot){ pages[i],	      offset, len,
-						      &user_slot_ops, flags,  0 };
-			bytes += len;
-		}
+		bytes = fill_slots(slots->slots + slots->nr, pages, nr, offset, n, size, whole);
 		slots->nr += nr;
 		iter_advance(from, bytes);
 		done += bytes;

@@ -41,6 +41,11 @@ static inline int atomic_add_return(struct atomic *a, int n)
 {
 	return __sync_add_and_fetch(&a->value, n);
 }
+/* Counts one down, and returns the value before. */
+static inline int atomic_fetch_dec(struct atomic *a)
+{
+	return __sync_fetch_and_sub(&a->value, 1);
+}
 /* True if the counter became zero. */
 static inline bool atomic_dec_and_test(struct atomic *a)
 {

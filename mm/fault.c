@@ -384,48 +384,65 @@ void page_fault(struct trap_frame *frame, uintptr_t va, unsigned int error)
 
 /* ---- vmsplice ---- */
 
+/* One more holder of what the entry maps, and a promise: the right to write goes. */
+static inline bool promise(pte_t *entry, struct page *page, unsigned int protect, bool *flush)
+{
+	if (!page_get(page))
+		return false;
+	if (*(uint32_t *)entry & protect) {
+		pte_write_protect(entry);
+		*flush = true;
+	}
+	atomic_inc(&page_head(page)->lent);
+	return true;
+}
+
+/* A gift: what the entry maps is the caller's. */
+static void give_away(struct mm *mm, pte_t *entry, struct page *page)
+{
+	pte_take(entry);
+	atomic_dec(&page->mapped);
+	atomic_dec(&mm->resident);
+	atomic_inc(&page->lent);
+}
+
 /*
- * The pages that are mapped from va on, as far as one table has them, each with a reference, and
- * write-protected if private; how many, 0: none, or not to be had. A page of a file comes alone,
- * and so does a huge one or a part of one. A gift is taken out of the page table, and the entry's reference is the
- * caller's, if it is a page of the owner's own.
+ * The pages that are mapped from va on, as far as one table has them, each with a reference and
+ * counted as lent, and write-protected if private; how many, 0: none, or not to be had. A page of a
+ * file comes alone, and so does a huge one or a part of one. A gift is taken out of the page table,
+ * and the entry's reference is the caller's, if it is a page of the owner's own.
  */
 static unsigned int take_mapped(struct vma *vma, uintptr_t va, bool gift, struct page **pages,
 				unsigned int max, unsigned int *size)
 {
-	unsigned int protect = vma->flags & VMA_SHARED ? 0 : PTE_WRITE;
-	bool give = gift && protect && vma->flags & VMA_WRITE, flush = false, last = false;
+	unsigned int protect = vma->flags & VMA_SHARED ? 0 : PTE_WRITE, nr;
+	bool give = gift && protect && vma->flags & VMA_WRITE, flush = false;
 	struct mm *mm = vma->mm;
-	unsigned int nr = 0;
 	pte_t *entry;
 
 	max = MIN(max, (MIN(vma->end, mm_next_table(va)) - va) / PAGE_SIZE);
 	spin_lock(&mm->table_lock);
 	entry = mm_pte(mm, va);
-	while (entry && nr < max && !last) {
+	if (!entry)
+		max = 0;
+	for (nr = 0; nr < max; nr++, entry++) {
 		struct page *page = frame_page(pte_frame(*entry));
 		unsigned int bits = *entry; /* the low half has them all */
 
 		if (!(bits & PTE_PRESENT))
 			break;
-		last = page->flags & (PG_HEAD | PG_TAIL) || page->mapping;
-		if (last && nr > 0)
-			break;
-		if (give && !last && !(bits & PTE_SPECIAL)) {
-			pte_take(entry);
-			atomic_dec(&page->mapped);
-			atomic_dec(&mm->resident);
-			flush = true;
-		} else if (!page_get(page)) {
-			break;
-		} else if (bits & protect) {
-			pte_write_protect(entry);
-			flush = true;
-		}
-		if (last)
+		if (page->flags & (PG_HEAD | PG_TAIL) || page->mapping) {
+			if (nr > 0 || !promise(entry, page, protect, &flush))
+				break;
 			*size = pte_pages(bits) * PAGE_SIZE;
-		pages[nr++] = page;
-		entry++;
+			max = 1;
+		} else if (give && !(bits & PTE_SPECIAL)) {
+			give_away(mm, entry, page);
+			flush = true;
+		} else if (!promise(entry, page, protect, &flush)) {
+			break;
+		}
+		pages[nr] = page;
 	}
 	/* Then no CPU can store to the pages by the old entries. */
 	if (flush)

@@ -303,11 +303,11 @@ struct page *page_alloc(unsigned int order, unsigned int flags)
 	return page;
 }
 
-void page_free(struct page *page, int left)
+void page_free(struct page *page)
 {
 	unsigned int order = page_order(page), z = zone_of(page), flags;
 
-	if (unlikely(left < 0))
+	if (unlikely(atomic_read(&page->refs) < 0))
 		panic("page %x: freed twice", page_frame(page));
 	if (unlikely(page->flags & PG_NOT_FREE ||
 		     atomic_read(&page->mapped) | atomic_read(&page->lent)))

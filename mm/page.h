@@ -136,18 +136,19 @@ static inline bool page_get(struct page *page)
 }
 /* For callers that hold a reference anyway and make a bounded number: panics on overflow. */
 void page_ref(struct page *page);
-/* The slow half of page_put: `left` is the count, which has become zero, or less by mistake. */
-void page_free(struct page *page, int left);
+/* The slow half of page_put: the count has become zero, or less by mistake. */
+void page_free(struct page *head);
+/* page_put() of a page that is known to be no tail. */
+static inline void page_put_head(struct page *head)
+{
+	if (atomic_fetch_dec(&head->refs) <= 1)
+		page_free(head);
+}
 /* Frees the page with its last reference. Never sleeps; from interrupts too. */
 //BOOK: page-put
 static inline void page_put(struct page *page)
 {
-	int left;
-
-	page = page_head(page);
-	left = atomic_add_return(&page->refs, -1);
-	if (left <= 0)
-		page_free(page, left);
+	page_put_head(page_head(page));
 }
 
 struct memory_stats {

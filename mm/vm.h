@@ -109,8 +109,8 @@ void mapping_unmap_range(struct mapping *mapping, unsigned int first, unsigned i
 
 /*
  * vmsplice: up to max pages from user address va (page aligned) of the current address space on,
- * each with a reference, write-protected so that the owner's next write gets a copy (private
- * memory). How many, at least 1: a page of a file comes alone, and so does what is mapped as a whole
+ * each with a reference and counted as lent, write-protected so that the owner's next write gets
+ * a copy (private memory). How many, at least 1: a page of a file comes alone, and so does what is mapped as a whole
  * of *size bytes, PAGE_SIZE or LARGE_SIZE. With `gift` ordinary pages of the caller's own private
  * memory are unmapped from him, who finds zeros there (or the file's bytes) at his next access; any
  * other is lent. -EFAULT, -ENOMEM, -ERESTARTSYS. May sleep.
