@@ -155,19 +155,6 @@ static struct task *make_child(const struct clone_args *args)
 
 /* ---- its place ---- */
 
-/* RLIMIT_NPROC counts processes of a user; root is exempt. tasks_lock is held. */
-static bool too_many(const struct process *me)
-{
-	struct process *process;
-	unsigned int count = 0;
-
-	if (me->cred.uid == 0)
-		return false;
-	list_for_each(process, &all_processes, all_link)
-		count += process->cred.uid == me->cred.uid;
-	return count >= me->limits[RLIMIT_NPROC].soft;
-}
-
 static long link_child(struct task *child, struct process *process)
 {
 	unsigned int flags = spin_lock_irqsave(&tasks_lock);
@@ -175,12 +162,8 @@ static long link_child(struct task *child, struct process *process)
 
 	if (signal_pending())
 		error = -ERESTARTNOINTR;
-	else if (!process)
-		error = process_link(current->process, child);
-	else if (too_many(current->process))
-		error = refuse(EAGAIN, "as many processes as RLIMIT_NPROC allows");
 	else
-		error = process_link(process, child);
+		error = process_link(process ? process : current->process, child);
 	/*
 	 * Once it is linked it may be killed: but it does not run, and so not end, before
 	 * sched_start().

@@ -163,7 +163,6 @@ static void set_first_limits(struct rlimit *limits)
 		limits[i] = (struct rlimit){ RLIM_INFINITY, RLIM_INFINITY };
 	limits[RLIMIT_STACK].soft = 8u << 20;
 	limits[RLIMIT_CORE].soft = 0;
-	limits[RLIMIT_NPROC] = (struct rlimit){ 4096, 4096 };
 	limits[RLIMIT_NOFILE] = (struct rlimit){ 1024, 65536 };
 }
 

@@ -68,16 +68,14 @@ struct packet_queue {
 	struct page_waiter arrival;  /* of the first fragment that is not here; wakes readable */
 };
 
-#define MSG_OOB		 0x1
-#define MSG_PEEK	 0x2
-#define MSG_TRUNC	 0x20
-#define MSG_DONTWAIT	 0x40
-#define MSG_WAITALL	 0x100
-#define MSG_NOSIGNAL	 0x4000
-#define MSG_CMSG_CLOEXEC 0x40000000
+#define MSG_PEEK	0x2
+#define MSG_TRUNC	0x20
+#define MSG_DONTWAIT	0x40
+#define MSG_WAITALL	0x100
+#define MSG_NOSIGNAL	0x4000
 
-#define QUEUE_BYTES	 180224 /* of memory, then a sender waits: as on Linux/i386 */
-#define QUEUE_DATAGRAMS	 10u	/* may wait for a reader, and one more */
+#define QUEUE_BYTES	180224 /* of memory, then a sender waits: as on Linux/i386 */
+#define QUEUE_DATAGRAMS 10u    /* may wait for a reader, and one more */
 
 /* datagrams: of a datagram socket. */
 void packet_queue_init(struct packet_queue *queue, bool datagrams);
