@@ -15,7 +15,7 @@
 #include "kernel/fpu.h"
 #include "kernel/process.h"
 #include "kernel/random.h"
-#include "kernel/segments.h"
+#include "kernel/trap.h"
 #include "kernel/signal.h"
 #include "kernel/syscalls.h"
 #include "fs/file.h"

@@ -10,7 +10,7 @@
 #include "kernel/param.h"
 #include "kernel/process.h"
 #include "kernel/sched.h"
-#include "kernel/segments.h"
+#include "kernel/trap.h"
 #include "kernel/smp.h"
 #include "kernel/tick.h"
 #include "mm/kmap.h"

@@ -11,7 +11,7 @@
 #include "kernel/sched.h"
 #include "kernel/fpu.h"
 #include "kernel/irq.h"
-#include "kernel/segments.h"
+#include "kernel/trap.h"
 #include "kernel/tick.h"
 #include "mm/kmap.h"
 #include "mm/vm.h"

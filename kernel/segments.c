@@ -4,7 +4,7 @@
  *    kernel stack is gone (its guard page was hit).
  * Intel SDM vol. 3, chapters 3, 6 and 7.
  */
-#include "kernel/segments.h"
+#include "kernel/trap.h"
 #include "kernel/cpu.h"
 #include "kernel/task.h"
 #include "lib/string.h"

@@ -4,7 +4,6 @@
 #include "kernel/fpu.h"
 #include "kernel/irq.h"
 #include "kernel/sched.h"
-#include "kernel/segments.h"
 #include "kernel/time.h"
 #include "kernel/trap.h"
 #include "lib/string.h"
@@ -92,10 +91,8 @@ static void smp_cpu_entry(struct cpu *cpu)
 	sched_idle();
 }
 
-static bool start_cpu(struct cpu *cpu, uint8_t apic_id)
+static bool start_cpu(struct cpu *cpu, uint8_t apic_id, struct trampoline_fields *fields)
 {
-	struct trampoline_fields *fields =
-		phys_to_virt(TRAMPOLINE + (trampoline_fields - trampoline_start));
 	struct task *idle = task_alloc("idle");
 	uint64_t deadline;
 
@@ -137,7 +134,7 @@ void smp_start(void)
 	for (unsigned int i = 0; i < acpi.nr_cpus; i++) {
 		if (acpi.apic_ids[i] == cpus[0].apic_id)
 			continue;
-		if (!start_cpu(&cpus[nr_cpus], acpi.apic_ids[i]))
+		if (!start_cpu(&cpus[nr_cpus], acpi.apic_ids[i], fields))
 			break;
 		nr_cpus++;
 	}

@@ -6,6 +6,7 @@
 
 #include "lib/types.h"
 
+struct cpu;
 struct task;
 
 /* The layout is known to kernel/entry.asm. */
@@ -65,6 +66,16 @@ bool fixup_exception(struct trap_frame *frame);
 /* Registers, backtrace and panic: a trap that the kernel brought about itself. */
 void trap_fatal(struct trap_frame *frame, const char *what) __noreturn;
 
+/* ---- kernel/segments.c: GDT, TSS, IDT, the double fault's task ---- */
+
+/*
+ * Load this CPU's GDT (with %fs on `cpu`), TSS and the common IDT. The first thing a CPU does in C.
+ */
+void segments_init_cpu(struct cpu *cpu);
+/* The stack for the next entry from user mode. */
+void segments_set_stack(struct cpu *cpu, void *top);
+/* The page tables that the double fault's task uses. */
+void segments_set_fault_cr3(uint32_t cr3);
 /* Load the current task's TLS segments into this CPU's GDT (scheduler, set_thread_area). */
 void segments_load_tls(struct task *task);
 
