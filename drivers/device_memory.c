@@ -31,6 +31,7 @@
 
 /* ---- any device memory ---- */
 
+//BOOK: device-map
 static ssize_t copy(const struct device_memory *memory, struct iter *iter, file_off_t *pos,
 		    bool write)
 {
@@ -101,6 +102,7 @@ static void mmio_release(struct pipe_slot *slot)
 		kfree(slot->page);
 }
 
+//BOOK: device-slot
 static const struct pipe_slot_ops mmio_slot_ops = {
 	.kind = "mmio",
 	.release = mmio_release,

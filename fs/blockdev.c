@@ -201,6 +201,7 @@ static ssize_t blockdev_splice_read(struct file *file, file_off_t *pos, size_t l
 /* ---- from slots to the disk ---- */
 
 /* Bios of the slots from the first one on, for `room` bytes at most: how many. 0: not even one. */
+//BOOK: direct-bios
 static unsigned int make_bios(struct block_device *device, uint64_t sector,
 			      const struct slot_list *slots, uint64_t room, struct bio **bios)
 {

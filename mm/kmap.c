@@ -36,6 +36,7 @@ static uintptr_t local_address(unsigned int slot)
 }
 
 /* Device memory is not cached: what is read or written is read or written there. */
+//BOOK: page-entry
 static pte_t page_entry(const struct page *page)
 {
 	pte_t bits = PTE_PRESENT | PTE_WRITE | pte_nx;

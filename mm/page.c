@@ -350,6 +350,7 @@ void page_free_low(void *address)
 	page_put(virt_to_page(address));
 }
 
+//BOOK: fake-page
 void page_init_device(struct page *page, unsigned int frame)
 {
 	*page = (struct page){ .flags = PG_DEVICE | PG_UPTODATE, .private = frame };

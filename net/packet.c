@@ -125,6 +125,7 @@ static int first_state(struct packet_queue *queue, struct pipe_slot **fragment)
  * Are the first bytes on their way? If so, the arrival of those that are asked for first will wake
  * `readable`. The page is asked once more after the waiter was armed: see fs/pipe_wait.c.
  */
+//BOOK: packet-arrival
 static bool on_their_way(struct packet_queue *queue)
 {
 	struct pipe_slot *fragment, *armed = NULL;
@@ -176,6 +177,7 @@ static int wait_readable(struct packet_queue *queue, enum pipe_need need, bool n
 }
 
 /* See packet_room(). */
+//BOOK: packet-room
 static int room_left(struct packet_queue *queue, unsigned int most)
 {
 	lockdep_held(&queue->lock);
@@ -209,6 +211,7 @@ int packet_wait_room(struct packet_queue *queue, unsigned int most, bool nonbloc
  * A packet of the iterator's first n bytes, copied: ERR_PTR(-ENOMEM, -EFAULT). A stream's packet
  * ends where user memory ends, or ours.
  */
+//BOOK: packet-build
 static struct packet *packet_build(struct iter *from, size_t n, bool stream)
 {
 	struct packet *packet = packet_alloc(DIV_ROUND_UP(n, PAGE_SIZE));
@@ -244,6 +247,7 @@ static struct packet *packet_build(struct iter *from, size_t n, bool stream)
 }
 
 /* 0, or what room_left says, -EAGAIN for no room. */
+//BOOK: packet-queue
 static int queue_packet(struct packet_queue *queue, struct packet *packet, unsigned int most)
 {
 	int room;
@@ -281,6 +285,7 @@ static struct pipe_slot *last_fragment(struct packet_queue *queue, size_t n)
  * the bytes there are nobody's, and only the queue that the page was made for may append: the one
  * at a time that has `producer`. Meanwhile the fragment may be taken, or another packet queued.
  */
+//BOOK: send-merged
 static ssize_t send_merged(struct packet_queue *queue, struct iter *from)
 {
 	struct page *page = NULL;
@@ -371,6 +376,7 @@ ssize_t packet_send(struct packet_queue *queue, struct iter *from, unsigned int 
  * The right to append stays behind, and the pages keep their holders: nothing of a slot changes but
  * its place.
  */
+//BOOK: packet-in
 ssize_t packet_splice_in(struct packet_queue *queue, struct slot_list *slots, unsigned int most,
 			 struct socket_name *name)
 {
@@ -607,6 +613,7 @@ static size_t move_packets(struct packet_queue *queue, size_t len, struct slot_l
 	return n;
 }
 
+//BOOK: packet-out
 ssize_t packet_splice_out(struct packet_queue *queue, size_t len, struct slot_list *slots,
 			  bool nonblock)
 {

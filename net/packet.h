@@ -45,6 +45,7 @@ static inline void socket_name_put(struct socket_name *name)
 		kfree(name);
 }
 
+//BOOK: packet
 struct packet {
 	struct list link;	  /* queue->packets */
 	struct socket_name *from; /* of a datagram: its sender's name, a reference; or NULL */

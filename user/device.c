@@ -121,6 +121,7 @@ static void check_ends(int fd, off_t size)
 
 /* Slots are references: the device's later bytes show through, through tee and a second pipe too;
  * and they cannot become a file's pages. */
+//BOOK: test-device-slots
 static void check_slots(int fd)
 {
 	int a[2], b[2], pipes = open("/proc/pipes", O_RDONLY), file;

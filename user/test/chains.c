@@ -5,6 +5,7 @@
 #include "test.h"
 #include <sys/mount.h>
 #include <sys/sendfile.h>
+#include <sys/socket.h>
 
 #ifndef BLKFLSBUF
 #define BLKFLSBUF 0x1261
@@ -88,6 +89,25 @@ static void expect_on_its_way(int fd)
 	CHECK_EQ(n, 0);
 }
 
+/* A child that takes all of the pipe's bytes into the file; it exits with 0. */
+static pid_t start_drain(int from, int file)
+{
+	pid_t child = fork();
+
+	CHECK(child >= 0);
+	if (!child) {
+		size_t done = 0;
+		ssize_t n;
+
+		while (done < BYTES && (n = splice(from, NULL, file, NULL, BYTES - done, 0)) > 0)
+			done += n;
+		_exit(done != BYTES);
+	}
+	test_sleep_ms(50);
+	CHECK_EQ(waitpid(child, NULL, WNOHANG), 0);
+	return child;
+}
+
 //BOOK: test-nobody-asks
 BEYOND_TEST(
 	nobody_asks, 20,
@@ -108,18 +128,41 @@ BEYOND_TEST(
 	expect_on_its_way(pipes[0][0]);
 	expect_on_its_way(pipes[3][0]);
 	CHECK_ERR(splice(pipes[3][0], NULL, file, NULL, BYTES, SPLICE_F_NONBLOCK), EAGAIN);
-	child = fork();
-	if (!child) {
-		size_t done = 0;
-		ssize_t n;
+	child = start_drain(pipes[3][0], file);
+	control("open");
+	CHECK_EQ(test_wait(child), 0);
+	CHECK_EQ(pread(file, back, BYTES, 0), BYTES);
+	CHECK_EQ(test_differs(back, BYTES, SEED, 0), BYTES);
+	expect(pipes[0][0], 0, BYTES);
+}
 
-		while (done < BYTES &&
-		       (n = splice(pipes[3][0], NULL, file, NULL, BYTES - done, 0)) > 0)
-			done += n;
-		_exit(done != BYTES);
-	}
-	test_sleep_ms(50);
-	CHECK_EQ(waitpid(child, NULL, WNOHANG), 0);
+//BOOK: test-tee-and-socket
+BEYOND_TEST(
+	tee_and_socket, 20,
+	"file, pipe, tee, pipe, socket, pipe, file: only the last file waits, or who reads the tee",
+	NO_GATE)
+{
+	int file = tmp_file(), s[2], n = -1;
+	long tasks;
+	pid_t child;
+
+	CHECK_EQ(socketpair(AF_UNIX, SOCK_STREAM, 0, s), 0);
+	prepare();
+	tasks = value_of("/proc/leaks", "tasks");
+	lazy(pipes[0][1], 0, BYTES);
+	CHECK_EQ(tee(pipes[0][0], pipes[1][1], BYTES, 0), BYTES);
+	CHECK_EQ(splice(pipes[1][0], NULL, s[0], NULL, BYTES, 0), BYTES);
+	expect_on_its_way(s[1]);
+	CHECK_ERR(recv(s[1], back, 1, MSG_DONTWAIT), EAGAIN);
+	CHECK_EQ(splice(s[1], NULL, pipes[2][1], NULL, BYTES, 0), BYTES);
+	CHECK_EQ(ioctl(s[1], FIONREAD, &n), 0);
+	CHECK_EQ(n, 0);
+	expect_on_its_way(pipes[2][0]);
+	CHECK_EQ(value_of("/proc/leaks", "tasks"), tasks);
+	CHECK_ERR(splice(pipes[2][0], NULL, file, NULL, BYTES, SPLICE_F_NONBLOCK), EAGAIN);
+	child = start_drain(pipes[2][0], file);
+	expect_on_its_way(pipes[0][0]);
+	control("reverse");
 	control("open");
 	CHECK_EQ(test_wait(child), 0);
 	CHECK_EQ(pread(file, back, BYTES, 0), BYTES);

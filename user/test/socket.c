@@ -135,6 +135,7 @@ TEST(small_writes_share_a_page, 10, "thousands of one-byte writes fit, and come 
 	CHECK_EQ(test_differs(back, 250, SEED, 0), 250);
 }
 
+//BOOK: test-bytes-cost-bytes
 BEYOND_TEST(bytes_cost_bytes, 10, "100,000 one-byte writes fit into a socket's buffer",
 	    "Linux counts some 700 bytes of memory for each")
 {
@@ -590,6 +591,7 @@ TEST(splice_in, 10,
 	CHECK_EQ(available(ends[0]), written - total - 1000);
 }
 
+//BOOK: test-part-of-a-page
 TEST(part_of_a_page, 5, "what is sent after half of a page was spliced spoils neither half")
 {
 	make_pair(SOCK_STREAM);
@@ -633,6 +635,7 @@ TEST(send_file, 20, "sendfile to a socket gives the file's bytes, waiting for ro
 	CHECK_EQ(test_wait(child), 0);
 }
 
+//BOOK: test-socket-snapshot
 BEYOND_TEST(snapshot, 5, "bytes of a file in a socket do not change when the file is written to",
 	    "in Linux a later write shows through")
 {
@@ -685,6 +688,7 @@ static int lazy_socket(int type, size_t n)
 	return gate;
 }
 
+//BOOK: test-lazy-chain
 BEYOND_TEST(lazy_chain, 20, "file, pipe, socket, pipe, file: nothing waits before bytes are needed",
 	    NO_GATE)
 {
