@@ -47,16 +47,12 @@ static int protect_lent(struct page *page)
 	return error;
 }
 
-//BOOK: lend
-int page_lend(struct page *page)
+int page_lend_slow(struct page *page, unsigned int flags)
 {
-	unsigned int flags;
 	int error = 0;
 
-	atomic_inc(&page->lent); /* a full barrier: before the flags are read */
-	flags = READ_ONCE(page->flags);
 	if (flags & PG_UPTODATE) {
-		/* Unlocked and not mapped: no writer is there, and later ones see `lent`. */
+		/* Neither locked nor mapped, and yet here: it has left its file. */
 		if (flags & PG_LOCKED || atomic_read(&page->mapped) > 0)
 			error = protect_lent(page);
 		else if (!READ_ONCE(page->mapping))

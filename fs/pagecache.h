@@ -145,11 +145,26 @@ void mapping_replace_page(struct mapping *mapping, struct page *old, struct page
  * read is lent without waiting. 0; -ENODATA if the page left the file meanwhile (look it up again);
  * -ERESTARTSYS.
  */
-int page_lend(struct page *page);
+static inline int page_lend(struct page *page);
+/* Its rarer half: `lent` is raised, and the flags were these afterwards. */
+int page_lend_slow(struct page *page, unsigned int flags);
 /* One promise less. Does not drop the reference. */
 static inline void page_unlend(struct page *page)
 {
 	atomic_dec(&page->lent);
+}
+//BOOK: lend
+static inline int page_lend(struct page *page)
+{
+	unsigned int flags;
+
+	atomic_inc(&page->lent); /* a full barrier: before the flags are read */
+	flags = READ_ONCE(page->flags);
+	/* Unlocked and not mapped: no writer is there, and later ones see `lent`. */
+	if (likely((flags & (PG_UPTODATE | PG_LOCKED)) == PG_UPTODATE) &&
+	    likely(atomic_read(&page->mapped) == 0) && likely(READ_ONCE(page->mapping)))
+		return 0;
+	return page_lend_slow(page, flags);
 }
 
 /*

@@ -123,6 +123,17 @@ static inline bool slot_get(struct pipe_slot *slot)
 {
 	return slot->ops->get ? slot->ops->get(slot) : page_slot_get(slot);
 }
+/*
+ * A copy of a slot, which holds nothing yet: once its bytes are there it needs no inode to read
+ * them again.
+ */
+static inline void slot_arrived(struct pipe_slot *copy)
+{
+	if (copy->ops == &coming_slot_ops && READ_ONCE(copy->page->flags) & PG_UPTODATE) {
+		copy->ops = &cache_slot_ops;
+		copy->private = 0;
+	}
+}
 static inline void page_slot_release(struct pipe_slot *slot)
 {
 	struct page *page = page_head(slot->page);

@@ -43,25 +43,21 @@ void slot_list_release(struct slot_list *slots)
 static int lend_pages(struct inode *inode, struct page **pages, int nr, unsigned int offset,
 		      size_t len, struct pipe_slot *slots)
 {
-	for (int i = 0; i < nr; i++) {
-		struct pipe_slot *slot = &slots[i];
-		int error = page_lend(pages[i]);
+	for (int i = 0; i < nr; i++, slots++) {
+		struct page *page = pages[i];
+		unsigned int n = MIN(PAGE_SIZE - offset, len);
+		int error = page_lend(page);
 
 		if (error)
 			return i ? i : error;
-		slot->page = pages[i];
-		slot->offset = offset;
-		slot->len = MIN(PAGE_SIZE - offset, len);
-		slot->ops = &cache_slot_ops;
-		slot->flags = 0;
-		slot->private = 0;
-		if (unlikely(!(READ_ONCE(pages[i]->flags) & PG_UPTODATE))) {
-			slot->ops = &coming_slot_ops;
-			slot->private = (unsigned long)inode;
+		*slots = (struct pipe_slot){ page, offset, n, &cache_slot_ops, 0, 0 };
+		if (unlikely(!(READ_ONCE(page->flags) & PG_UPTODATE))) {
+			slots->ops = &coming_slot_ops;
+			slots->private = (unsigned long)inode;
 			inode_get(inode);
 		}
 		offset = 0;
-		len -= slot->len;
+		len -= n;
 	}
 	return nr;
 }

@@ -15,17 +15,20 @@ static unsigned int share_slots(struct pipe *from, struct pipe *to, unsigned int
 {
 	unsigned int at = from->tail, end = at + MIN(pipe_used(from), room);
 	struct pipe_slot *slot = pipe_at(from, at), *copy = pipe_at(to, to->head);
+	const struct pipe_slot *slot_end = from->slots + from->nr_slots;
+	const struct pipe_slot *copy_end = to->slots + to->nr_slots;
 	size_t left = *len;
 
 	lockdep_held(&from->lock);
 	for (; at != end && left > 0; at++, slot++, copy++) {
-		if (slot == from->slots + from->nr_slots)
+		if (slot == slot_end)
 			slot = from->slots;
-		if (copy == to->slots + to->nr_slots)
+		if (copy == copy_end)
 			copy = to->slots;
-		if (unlikely(!slot_get(slot)))
-			break;
 		*copy = *slot;
+		slot_arrived(copy);
+		if (unlikely(!slot_get(copy)))
+			break;
 		copy->flags &= ~(SLOT_MERGE | SLOT_GIFT);
 		copy->len = MIN(slot->len, left);
 		left -= copy->len;
