@@ -425,8 +425,14 @@ static int make_queue(struct disk *disk)
 static void read_config(struct disk *disk, uint32_t features)
 {
 	volatile struct configuration *config = disk->config;
+	unsigned int tries = 0;
+	uint8_t generation;
 
-	disk->device.sectors = config->capacity[0] | (uint64_t)config->capacity[1] << 32;
+	/* 64 bits are read in halves: again, if the device changed them meanwhile (2.5.1). */
+	do {
+		generation = disk->common->generation;
+		disk->device.sectors = config->capacity[0] | (uint64_t)config->capacity[1] << 32;
+	} while (generation != disk->common->generation && ++tries < RESET_TRIES);
 	disk->device.read_only = features & FEATURE_RO;
 	disk->device.ops = &virtio_ops;
 	disk->device.queue_depth = disk->size;
