@@ -5,6 +5,8 @@
  */
 #include "test.h"
 #include <pthread.h>
+#include <sys/ioctl.h>
+#include <sys/mount.h>
 #include <setjmp.h>
 
 #define PAGE  4096
@@ -451,6 +453,29 @@ BEYOND_TEST(gift, 30, "a gift too: a file takes its bytes", SLOTS)
 	CHECK_EQ(give(at, HUGE, SPLICE_F_GIFT), HUGE);
 	memset(at, 'x', HUGE);
 	to_file(0, HUGE);
+}
+
+BEYOND_TEST(to_a_disk, 30, "a slot of 2 MiB goes to a raw disk straight, in one bio", SLOTS)
+{
+	char *at = huge(1);
+	int gate = open("/dev/gate0", O_RDWR);
+	loff_t to = 3 * 512;
+	size_t done = 0;
+	ssize_t n;
+
+	CHECK(gate >= 0);
+	open_pipe();
+	CHECK_EQ(give(at, HUGE, 0), HUGE);
+	/* A part first: what is left does not begin with the page. */
+	CHECK_EQ(splice(ends[0], NULL, gate, &to, 7 * 512, 0), 7 * 512);
+	for (done = 7 * 512; done < HUGE; done += n) {
+		n = splice(ends[0], NULL, gate, &to, HUGE, 0);
+		CHECK(n > 0);
+	}
+	CHECK_EQ(to, 3 * 512 + HUGE);
+	CHECK_EQ(ioctl(gate, BLKFLSBUF, 0), 0);
+	CHECK_EQ(pread(gate, back, HUGE, 3 * 512), HUGE);
+	CHECK_EQ(test_differs(back, HUGE, 1, 0), HUGE);
 }
 
 static volatile bool stop;
