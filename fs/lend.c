@@ -235,7 +235,7 @@ int page_overwrite(struct mapping *mapping, unsigned int index, struct page *new
 		give_up(mapping, old, fresh);
 		return error;
 	}
-	set_bits(&new->flags, PG_LOCKED | PG_UPTODATE);
+	new->flags |= PG_LOCKED | PG_UPTODATE;
 	exchange(mapping, old, new);
 	return 0;
 }

@@ -55,50 +55,51 @@ struct page *mapping_find(struct mapping *mapping, unsigned int index)
 }
 
 /*
- * The common case of mapping_start: pages from index on that are there with their bytes, up to nr
- * of them and to the end of their leaf. How many, each with a reference.
+ * The pages from index on that are cached, up to nr of them and to the end of a leaf: how many,
+ * each with a reference in pages (NULL: they are only counted).
  */
-static unsigned int find_uptodate(struct mapping *mapping, unsigned int index, unsigned int nr,
-				  struct page **pages)
+static unsigned int find_run(struct mapping *mapping, unsigned int index, unsigned int nr,
+			     struct page **pages)
 {
 	unsigned int flags = spin_lock_irqsave(&mapping->lock);
 	unsigned int left = 0, n = 0;
 	struct page **slot = (struct page **)radix_slot(&mapping->pages, index, &left);
 
 	nr = MIN(nr, left);
-	for (; n < nr && slot[n] && slot[n]->flags & PG_UPTODATE && page_get(slot[n]); n++)
-		pages[n] = slot[n];
+	for (; n < nr && slot[n] && (!pages || page_get(slot[n])); n++)
+		if (pages)
+			pages[n] = slot[n];
 	spin_unlock_irqrestore(&mapping->lock, flags);
 	return n;
 }
 
-/* Put a locked page that is in no file into the tree. 0, -EEXIST, -ENOMEM (too many references). */
-static int insert(struct mapping *mapping, unsigned int index, struct page *page,
+/*
+ * Put locked pages that are in no file into the tree, from index on. The caller's references become
+ * the tree's; their lock keeps them there. How many: up to the first place that is taken, or to the end of a leaf; -ENOMEM.
+ */
+static int insert(struct mapping *mapping, unsigned int index, struct page **pages, unsigned int nr,
 		  struct radix_pool *pool)
 {
-	unsigned int flags;
-	int error;
+	unsigned int flags = spin_lock_irqsave(&mapping->lock);
+	unsigned int need;
 
-	flags = spin_lock_irqsave(&mapping->lock);
-	while (radix_need(&mapping->pages, index) > pool->count) {
+	while ((need = radix_need(&mapping->pages, index)) > pool->count) {
 		spin_unlock_irqrestore(&mapping->lock, flags);
-		if (radix_preload(pool) < 0)
+		if (radix_preload(pool, need) < 0)
 			return -ENOMEM;
 		flags = spin_lock_irqsave(&mapping->lock);
 	}
-	error = radix_insert(&mapping->pages, index, page, pool);
-	if (!error) {
-		page_ref(page);
-		page->index = index;
-		page->mapping = mapping;
+	nr = radix_insert(&mapping->pages, index, (void **)pages, nr, pool);
+	for (unsigned int i = 0; i < nr; i++) {
+		pages[i]->index = index + i;
+		pages[i]->mapping = mapping;
 	}
 	spin_unlock_irqrestore(&mapping->lock, flags);
-	if (error)
-		return error;
-	atomic_inc(&nr_cached_pages);
+	atomic_add(&nr_cached_pages, nr);
 	if (mapping->ops->has_store)
-		lru_add(page);
-	return 0;
+		for (unsigned int i = 0; i < nr; i++)
+			lru_add(pages[i]);
+	return nr;
 }
 
 static struct page *find_or_add(struct mapping *mapping, unsigned int index, bool *fresh,
@@ -106,7 +107,7 @@ static struct page *find_or_add(struct mapping *mapping, unsigned int index, boo
 {
 	for (;;) {
 		struct page *page = mapping_find(mapping, index);
-		int error;
+		int added;
 
 		*fresh = false;
 		if (page)
@@ -115,15 +116,16 @@ static struct page *find_or_add(struct mapping *mapping, unsigned int index, boo
 		if (!page)
 			return ERR_PTR(-ENOMEM);
 		set_bits(&page->flags, PG_LOCKED);
-		error = insert(mapping, index, page, pool);
-		if (!error) {
+		added = insert(mapping, index, &page, 1, pool);
+		if (added > 0) {
+			page_ref(page);
 			*fresh = true;
 			return page;
 		}
 		clear_bits(&page->flags, PG_LOCKED);
 		page_put(page);
-		if (error != -EEXIST)
-			return ERR_PTR(error);
+		if (added < 0)
+			return ERR_PTR(added);
 	}
 }
 
@@ -140,17 +142,54 @@ struct page *mapping_find_or_add(struct mapping *mapping, unsigned int index, bo
 	return page;
 }
 
-int mapping_add_page(struct mapping *mapping, unsigned int index, struct page *page)
+unsigned int mapping_hole(struct mapping *mapping, unsigned int index, unsigned int max)
+{
+	unsigned int next = index, flags = spin_lock_irqsave(&mapping->lock);
+
+	if (radix_next(&mapping->pages, &next))
+		max = MIN(max, next - index);
+	spin_unlock_irqrestore(&mapping->lock, flags);
+	return max;
+}
+
+/* Out of the file and unlocked again; the tree's reference becomes the caller's. */
+static void take_back(struct mapping *mapping, struct page *page)
+{
+	page_ref(page);
+	mapping_remove_page(mapping, page);
+	page_unlock(page);
+}
+
+/*
+ * All of them are put in before there is room for them on the disk: that is how room is counted.
+ * Until they are unlocked nobody changes, removes or drops them.
+ */
+unsigned int mapping_add_pages(struct mapping *mapping, unsigned int index, struct page **pages,
+			       unsigned int nr)
 {
 	struct radix_pool pool = { 0 };
-	int error;
+	unsigned int done = 0, i;
+	int n;
 
-	set_bits(&page->flags, PG_LOCKED | PG_UPTODATE);
-	error = insert(mapping, index, page, &pool);
+	for (i = 0; i < nr; i++)
+		pages[i]->flags |= PG_LOCKED | PG_UPTODATE | PG_DIRTY | PG_REFERENCED;
+	do {
+		n = insert(mapping, index + done, pages + done, nr - done, &pool);
+		done += MAX(n, 0);
+	} while (n > 0 && done < nr);
 	radix_pool_release(&pool);
-	if (error)
-		clear_bits(&page->flags, PG_LOCKED | PG_UPTODATE);
-	return error;
+	if (mapping->ops->has_store)
+		atomic_add(&nr_dirty_pages, done);
+	if (done > 0 && mapping->ops->begin_add(mapping)) {
+		for (i = 0; i < done; i++)
+			take_back(mapping, pages[i]);
+		done = 0;
+	}
+	for (i = 0; i < done; i++)
+		page_unlock(pages[i]);
+	for (; i < nr; i++)
+		clear_bits(&pages[i]->flags, PG_LOCKED | PG_UPTODATE | PG_DIRTY | PG_REFERENCED);
+	return done;
 }
 
 /* ---- removing ---- */
@@ -341,59 +380,73 @@ void page_read_again(struct page *page)
 	start_read(mapping, &page, 1);
 }
 
+/* Pages whose reads had failed are read again. */
+static void heal(struct page **pages, unsigned int nr)
+{
+	const unsigned int mask = PG_LOCKED | PG_ERROR | PG_UPTODATE;
+
+	for (; nr > 0; nr--, pages++)
+		if ((READ_ONCE((*pages)->flags) & mask) == PG_ERROR)
+			page_read_again(*pages);
+}
+
 /* Fresh pages with consecutive indices, gathered until they are worth a call of read_pages. */
 struct run {
 	struct mapping *mapping;
-	bool heal; /* pages that had failed are read again */
+	bool heal; /* pages that are there, but failed, are read again */
 	unsigned int nr;
 	struct page *pages[RUN_MAX];
 };
 
 static void run_start(struct run *run)
 {
-	if (run->nr == 0)
-		return;
-	start_read(run->mapping, run->pages, run->nr);
 	/* The tree and the page lock keep the pages: 2. above. */
-	for (unsigned int i = 0; i < run->nr; i++)
-		page_put(run->pages[i]);
+	if (run->nr > 0)
+		start_read(run->mapping, run->pages, run->nr);
 	run->nr = 0;
 }
 
-/* Another page joins the run, with a reference of its own. One that does not follow the last one
- * (read-ahead begins where it ended) starts a new run. */
-static void run_add(struct run *run, struct page *page)
-{
-	if (run->nr > 0 && page->index != run->pages[run->nr - 1]->index + 1)
-		run_start(run);
-	page_ref(page);
-	run->pages[run->nr++] = page;
-	if (run->nr == RUN_MAX)
-		run_start(run);
-}
-
-/* A page that is there already. A run ends before it. */
-static void run_pass(struct run *run, struct page *page)
-{
-	run_start(run);
-	if (run->heal &&
-	    (READ_ONCE(page->flags) & (PG_LOCKED | PG_ERROR | PG_UPTODATE)) == PG_ERROR)
-		page_read_again(page);
-}
-
 /*
+ * Fresh pages for a hole of the file, [index, index+nr), join the run; one that does not follow
+ * (read-ahead begins where it ended) starts a new run. How many, with references in pages (NULL:
+ * none are wanted); -ENOMEM.
+ *
  * The file may have become shorter since its size was read. Truncate sets the size first and looks
- * for pages afterwards: so either it finds our page, or we see its size here and take the page
- * back.
+ * for pages afterwards: so either it finds our pages, or we see its size here and take them back.
  */
-static bool beyond_end(struct mapping *mapping, struct page *page)
+static int run_fill(struct run *run, struct radix_pool *pool, unsigned int index, unsigned int nr,
+		    struct page **pages)
 {
-	if (page->index < mapping_limit(mapping))
-		return false;
-	mapping_remove_page(mapping, page);
-	page_unlock(page);
-	page_put(page);
-	return true;
+	unsigned int got, limit;
+	struct page **fresh;
+	int n, i;
+
+	if (run->nr == RUN_MAX || (run->nr > 0 && index != run->pages[run->nr - 1]->index + 1))
+		run_start(run);
+	fresh = run->pages + run->nr;
+	nr = MIN(nr, RUN_MAX - run->nr);
+	for (got = 0; got < nr; got++) {
+		fresh[got] = page_alloc(0, ALLOC_HIGH);
+		if (!fresh[got])
+			break;
+		fresh[got]->flags |= PG_LOCKED;
+	}
+	n = got > 0 ? insert(run->mapping, index, fresh, got, pool) : -ENOMEM;
+	for (i = MAX(n, 0); i < (int)got; i++) {
+		fresh[i]->flags &= ~PG_LOCKED;
+		page_put(fresh[i]);
+	}
+	limit = mapping_limit(run->mapping);
+	for (; n > 0 && index + (n - 1) >= limit; n--) {
+		take_back(run->mapping, fresh[n - 1]);
+		page_put(fresh[n - 1]);
+	}
+	for (i = 0; pages && i < n; i++) {
+		page_ref(fresh[i]);
+		pages[i] = fresh[i];
+	}
+	run->nr += MAX(n, 0);
+	return n;
 }
 
 /*
@@ -403,26 +456,26 @@ static bool beyond_end(struct mapping *mapping, struct page *page)
 static int have_pages(struct run *run, struct radix_pool *pool, unsigned int index, unsigned int nr,
 		      struct page **pages)
 {
-	unsigned int i = pages ? find_uptodate(run->mapping, index, nr, pages) : 0;
+	struct mapping *mapping = run->mapping;
+	unsigned int i = 0;
 
-	for (; i < nr; i++) {
-		bool fresh;
-		struct page *page = find_or_add(run->mapping, index + i, &fresh, pool);
+	while (i < nr) {
+		struct page **had = pages ? pages + i : NULL;
+		int n = find_run(mapping, index + i, nr - i, had);
 
-		if (IS_ERR(page))
-			return i ? (int)i : PTR_ERR(page);
-		if (!fresh)
-			run_pass(run, page);
-		else if (beyond_end(run->mapping, page))
-			return i;
-		else
-			run_add(run, page);
-		if (pages)
-			pages[i] = page;
-		else
-			page_put(page);
+		if (n > 0 && pages && run->heal)
+			heal(had, n);
+		if (n == 0) {
+			if (index + i >= mapping_limit(mapping))
+				break;
+			n = run_fill(run, pool, index + i, mapping_hole(mapping, index + i, nr - i),
+				     had);
+		}
+		if (n < 0)
+			return i ? (int)i : n;
+		i += n;
 	}
-	return nr;
+	return i;
 }
 
 /*

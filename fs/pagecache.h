@@ -39,6 +39,9 @@ struct mapping_ops {
 	 * NULL: the file is not writable (-EROFS). */
 	int (*begin_write)(struct mapping *mapping, struct page *page, unsigned int from,
 			   unsigned int to);
+	/* Pages were added that are uptodate: get room for all of the file's. 0 or -ENOSPC: they are
+	 * taken back. NULL: pages cannot be added, only written. */
+	int (*begin_add)(struct mapping *mapping);
 	/* Is there a disk behind it? false: tmpfs; its pages are never given up. */
 	bool has_store;
 };
@@ -96,9 +99,16 @@ struct page *mapping_next_page(struct mapping *mapping, unsigned int *index, uns
 /* Find, or add a new locked page (*fresh true: the caller starts the read or fills it, then
  * unlocks). ERR_PTR(-ENOMEM). */
 struct page *mapping_find_or_add(struct mapping *mapping, unsigned int index, bool *fresh);
-/* Put a page that the caller owns alone (a stolen one) at index, uptodate, locked; the tree takes
- * its own reference. 0, -EEXIST, -ENOMEM. */
-int mapping_add_page(struct mapping *mapping, unsigned int index, struct page *page);
+/* How many pages from index on, up to max, are not cached. */
+unsigned int mapping_hole(struct mapping *mapping, unsigned int index, unsigned int max);
+/*
+ * Put pages that the caller owns alone, whole, with one reference each, into the file from index
+ * on: uptodate, dirty, with room for them; the references are the tree's then. How many: up to the
+ * first one that the file has already, or 0 if there is no memory or room; the others stay as they
+ * were. The file has begin_add. May sleep; inode->lock is held.
+ */
+unsigned int mapping_add_pages(struct mapping *mapping, unsigned int index, struct page **pages,
+			       unsigned int nr);
 
 /*
  * Have pages [index, index+nr) cached or on their way: starts bios for those that are not there, as

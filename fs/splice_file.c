@@ -171,68 +171,66 @@ ssize_t copy_splice_write(struct file *file, file_off_t *pos, struct slot_list *
 }
 
 /*
- * Could the first slot's page become the page of the file at *pos? Limits and odd files are left to
+ * How many pages, up to nr, the file could take from slots at pos. Limits and odd files are left to
  * the copy.
  */
-static bool may_steal(struct file *file, file_off_t pos, const struct pipe_slot *slot)
+static unsigned int may_steal(struct file *file, file_off_t pos, unsigned int nr)
 {
 	uint64_t limit =
 		current->process ? current->process->limits[RLIMIT_FSIZE].soft : RLIM_INFINITY;
 
-	return slot->ops->steal && slot->offset == 0 && slot->len == PAGE_SIZE &&
-	       !(pos & (PAGE_SIZE - 1)) && S_ISREG(file->inode->mode) && !(file->flags & O_DSYNC) &&
-	       file->inode->mapping.ops->begin_write &&
-	       pos < (file_off_t)UINT32_MAX << PAGE_SHIFT && (uint64_t)pos + PAGE_SIZE <= limit;
+	limit = MIN(limit, (uint64_t)UINT32_MAX << PAGE_SHIFT);
+	if (pos & (PAGE_SIZE - 1) || (uint64_t)pos >= limit || !S_ISREG(file->inode->mode) ||
+	    file->flags & O_DSYNC || !file->inode->mapping.ops->begin_add)
+		return 0;
+	return MIN((uint64_t)nr, (limit - pos) >> PAGE_SHIFT);
+}
+
+/* A page of the file is there: one that was stolen takes its place. 1; 0: no room, or an error. */
+static unsigned int overwrite(struct mapping *mapping, unsigned int index, struct page *page)
+{
+	if (page_overwrite(mapping, index, page))
+		return 0;
+	page_end_write(page);
+	return 1;
 }
 
 /*
- * The page is ours alone, with one reference: make it the file's, and get room for it on the disk.
- * Whoever finds it in the file meanwhile waits for its lock. On an error it is ours again.
- * inode->lock is held.
+ * The pages of the first slots become the file's: as many as are whole and ours alone, and fit into
+ * a hole of the file, or the place of one page. Bytes; 0: the first one must be copied. inode->lock
+ * is held.
  */
-static int add_stolen(struct inode *inode, file_off_t pos, struct page *page)
+static ssize_t steal_pages(struct file *file, file_off_t *pos, struct slot_list *slots)
 {
-	struct mapping *mapping = &inode->mapping;
-	unsigned int index = pos >> PAGE_SHIFT;
-	int error = mapping_add_page(mapping, index, page);
+	struct mapping *mapping = &file->inode->mapping;
+	unsigned int index = *pos >> PAGE_SHIFT, max = may_steal(file, *pos, slots->nr), nr, hole;
+	struct page *pages[SLOT_LIST_MAX];
 
-	if (error == -EEXIST) {
-		error = page_overwrite(mapping, index, page);
-		if (error)
-			return error;
-	} else if (!error) {
-		error = mapping->ops->begin_write(mapping, page, 0, PAGE_SIZE);
-		if (error)
-			mapping_remove_page(mapping, page);
-	}
-	if (error) {
-		clear_bits(&page->flags, PG_UPTODATE);
-		page_unlock(page);
-		return error;
-	}
-	if (pos + PAGE_SIZE > inode->size)
-		inode_set_size(inode, pos + PAGE_SIZE);
-	page_end_write(page);
-	return 0;
-}
-
-/* Move the first slot's page into the file: PAGE_SIZE; 0 if it must be copied. */
-static ssize_t steal_piece(struct file *file, file_off_t *pos, struct slot_list *slots)
-{
-	struct pipe_slot *first = slots->slots;
-
-	if (!may_steal(file, *pos, first) || !first->ops->steal(first))
+	if (max == 0 || !slots->slots->ops->steal)
 		return 0;
-	if (add_stolen(file->inode, *pos, first->page)) {
-		/* No room, or an error. The slot makes its promise again, and the copy finds out. */
-		atomic_inc(&first->page->lent);
-		return 0;
+	hole = mapping_hole(mapping, index, MIN(max, SLOT_LIST_MAX));
+	max = MAX(hole, 1u);
+	for (nr = 0; nr < max; nr++) {
+		struct pipe_slot *slot = slots->slots + nr;
+
+		if (slot->offset != 0 || slot->len != PAGE_SIZE || !slot->ops->steal ||
+		    !slot->ops->steal(slot))
+			break;
+		pages[nr] = slot->page;
 	}
-	slots->slots++;
-	slots->nr--;
-	*pos += PAGE_SIZE;
-	page_balance_dirty(&file->inode->mapping);
-	return PAGE_SIZE;
+	if (nr == 0)
+		return 0;
+	max = hole > 0 ? mapping_add_pages(mapping, index, pages, nr)
+		       : overwrite(mapping, index, *pages);
+	/* No room, or an error. The slots make their promise again, and the copy finds out. */
+	while (nr > max)
+		atomic_inc(&pages[--nr]->lent);
+	slots->slots += nr;
+	slots->nr -= nr;
+	*pos += nr * PAGE_SIZE;
+	if (nr > 0 && *pos > file->inode->size)
+		inode_set_size(file->inode, *pos);
+	return nr * PAGE_SIZE;
 }
 
 /* Write what the first slot has in one page. Bytes, or an error. */
@@ -260,7 +258,7 @@ ssize_t generic_splice_write(struct file *file, file_off_t *pos, struct slot_lis
 	if (n)
 		return n;
 	while (slots->nr > 0) {
-		n = steal_piece(file, pos, slots);
+		n = steal_pages(file, pos, slots);
 		if (n == 0)
 			n = copy_piece(file, pos, slots);
 		if (n <= 0)
@@ -270,6 +268,7 @@ ssize_t generic_splice_write(struct file *file, file_off_t *pos, struct slot_lis
 	if (done > 0)
 		inode->mtime = inode->ctime = time_wall_spec();
 	mutex_unlock(&inode->lock);
+	page_balance_dirty(&inode->mapping);
 	if (done > 0 && file->flags & O_DSYNC) {
 		int error = generic_file_fsync(file);
 

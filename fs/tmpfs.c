@@ -31,10 +31,11 @@ struct tmpfs { /* super_block->private */
 /* ---- file data ---- */
 
 /*
- * Count what the inode holds now. Is there room for it, or is it enough for page, which is
- * to be written (NULL: none)? If not, what it has gained is counted only without a page. An inode whose file system is gone (a pipe still holds it) counts nowhere.
+ * Count what the inode holds now. Is there room for it? If not, what it has gained is counted only
+ * if it need not fit; `present`: what is wanted is a page that was counted before. An inode whose
+ * file system is gone (a pipe still holds it) counts nowhere.
  */
-static bool tmpfs_count(struct inode *inode, const struct page *page)
+static bool tmpfs_count(struct inode *inode, bool must_fit, bool present)
 {
 	struct tmpfs *tmpfs = inode->sb->private;
 	unsigned int count, old, total;
@@ -46,8 +47,8 @@ static bool tmpfs_count(struct inode *inode, const struct page *page)
 	count = READ_ONCE(inode->mapping.pages.count);
 	old = inode->blocks / SECTORS_A_PAGE;
 	total = tmpfs->pages - old + count;
-	fits = total <= tmpfs->max_pages || (page && page->flags & PG_UPTODATE && count <= old);
-	if (fits || !page) {
+	fits = total <= tmpfs->max_pages || (present && count <= old);
+	if (fits || !must_fit) {
 		tmpfs->pages = total;
 		inode->blocks = (uint64_t)count * SECTORS_A_PAGE;
 	}
@@ -58,7 +59,7 @@ static bool tmpfs_count(struct inode *inode, const struct page *page)
 /* The pages of a hole are wanted: zeros. */
 static void tmpfs_read_pages(struct mapping *mapping, struct page **pages, unsigned int nr)
 {
-	bool fits = tmpfs_count(mapping->inode, NULL);
+	bool fits = tmpfs_count(mapping->inode, false, false);
 
 	for (unsigned int i = 0; i < nr; i++) {
 		if (fits)
@@ -70,7 +71,7 @@ static void tmpfs_read_pages(struct mapping *mapping, struct page **pages, unsig
 static int tmpfs_begin_write(struct mapping *mapping, struct page *page, unsigned int from,
 			     unsigned int to)
 {
-	if (!tmpfs_count(mapping->inode, page))
+	if (!tmpfs_count(mapping->inode, true, page->flags & PG_UPTODATE))
 		return -ENOSPC;
 	if (!(page->flags & PG_UPTODATE)) {
 		page_zero(page, 0, from);
@@ -79,9 +80,15 @@ static int tmpfs_begin_write(struct mapping *mapping, struct page *page, unsigne
 	return 0;
 }
 
+static int tmpfs_begin_add(struct mapping *mapping)
+{
+	return tmpfs_count(mapping->inode, true, false) ? 0 : -ENOSPC;
+}
+
 static const struct mapping_ops tmpfs_mapping_ops = {
 	.read_pages = tmpfs_read_pages,
 	.begin_write = tmpfs_begin_write,
+	.begin_add = tmpfs_begin_add,
 	.has_store = false,
 };
 
@@ -123,7 +130,7 @@ static int tmpfs_fsync(struct file *file)
 /* The page cache has let go of what lies beyond the new size. */
 static int tmpfs_truncate(struct inode *inode, file_off_t size)
 {
-	tmpfs_count(inode, NULL);
+	tmpfs_count(inode, false, false);
 	return 0;
 }
 
@@ -183,7 +190,7 @@ static struct inode *tmpfs_inode(struct super_block *sb, const struct inode *dir
 
 static void tmpfs_free_inode(struct inode *inode)
 {
-	tmpfs_count(inode, NULL); /* its pages are gone */
+	tmpfs_count(inode, false, false); /* its pages are gone */
 	kfree(inode->private);
 }
 

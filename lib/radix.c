@@ -61,9 +61,9 @@ void **radix_slot(const struct radix_tree *tree, unsigned int index, unsigned in
 	return &leaf->slots[slot_at(index, 1)];
 }
 
-int radix_preload(struct radix_pool *pool)
+int radix_preload(struct radix_pool *pool, unsigned int nr)
 {
-	while (pool->count < RADIX_POOL_MAX) {
+	while (pool->count < nr) {
 		struct radix_node *node = kzalloc(sizeof(*node), 0);
 
 		if (!node)
@@ -131,27 +131,29 @@ static void grow(struct radix_tree *tree, unsigned int index, struct radix_pool 
 	}
 }
 
-int radix_insert(struct radix_tree *tree, unsigned int index, void *entry, struct radix_pool *pool)
+unsigned int radix_insert(struct radix_tree *tree, unsigned int index, void *const *entries,
+			  unsigned int nr, struct radix_pool *pool)
 {
+	unsigned int room = RADIX_SLOTS - slot_at(index, 1), n;
 	struct radix_node *node;
+	void **slot;
 
-	if (radix_lookup(tree, index))
-		return -EEXIST;
 	grow(tree, index, pool);
 	node = tree->root;
 	for (unsigned int level = tree->height; level > 1; level--) {
-		void **slot = &node->slots[slot_at(index, level)];
-
+		slot = &node->slots[slot_at(index, level)];
 		if (!*slot) {
 			*slot = pool_take(pool);
 			node->count++;
 		}
 		node = *slot;
 	}
-	node->slots[slot_at(index, 1)] = entry;
-	node->count++;
-	tree->count++;
-	return 0;
+	slot = &node->slots[slot_at(index, 1)];
+	for (n = 0; n < MIN(nr, room) && !slot[n]; n++)
+		slot[n] = entries[n];
+	node->count += n;
+	tree->count += n;
+	return n;
 }
 
 void *radix_replace(struct radix_tree *tree, unsigned int index, void *entry)

@@ -28,15 +28,15 @@ void *radix_lookup(const struct radix_tree *tree, unsigned int index);
 void **radix_slot(const struct radix_tree *tree, unsigned int index, unsigned int *left);
 /*
  * Insert needs up to RADIX_POOL_MAX nodes (a tree of one level that grows to six, and the new way
- * down), and must not sleep under the caller's lock: radix_preload() outside of it fills `pool`; 0
- * or -ENOMEM. A pool starts as all zeros.
+ * down), and must not sleep under the caller's lock: radix_preload() outside of it fills `pool` up
+ * to nr nodes; 0 or -ENOMEM. A pool starts as all zeros.
  */
 #define RADIX_POOL_MAX 10u
 struct radix_pool {
 	unsigned int count;
 	struct radix_node *nodes[RADIX_POOL_MAX];
 };
-int radix_preload(struct radix_pool *pool);
+int radix_preload(struct radix_pool *pool, unsigned int nr);
 void radix_pool_release(struct radix_pool *pool);
 /*
  * How many nodes an insert at index takes from its pool now; mostly none. So a caller may try first
@@ -44,10 +44,12 @@ void radix_pool_release(struct radix_pool *pool);
  */
 unsigned int radix_need(const struct radix_tree *tree, unsigned int index);
 /*
- * entry is not NULL. 0, or -EEXIST. Takes nodes from the pool, which has radix_need() of them at
- * least.
+ * Insert entries[0..nr), none of them NULL, from index on: up to the first place that is taken, or
+ * to the end of the first one's leaf. How many; 0: the first place is taken. Takes nodes from the
+ * pool, which has radix_need() of them at least.
  */
-int radix_insert(struct radix_tree *tree, unsigned int index, void *entry, struct radix_pool *pool);
+unsigned int radix_insert(struct radix_tree *tree, unsigned int index, void *const *entries,
+			  unsigned int nr, struct radix_pool *pool);
 /* Replace an entry that exists; returns the old one. */
 void *radix_replace(struct radix_tree *tree, unsigned int index, void *entry);
 /* Remove; returns what was there, or NULL. */

@@ -16,17 +16,16 @@ static void *entry_for(unsigned int index)
 }
 
 /* Insert with exactly the nodes that radix_need() asks for: so it must not be too few. */
-static int insert(unsigned int index, void *entry)
+static unsigned int insert(unsigned int index, void *entry)
 {
 	struct radix_pool pool = { 0 };
-	int error;
+	unsigned int nr;
 
 	while (pool.count < radix_need(&tree, index))
 		pool.nodes[pool.count++] = kzalloc(sizeof(struct radix_node), 0);
-	error = radix_insert(&tree, index, entry, &pool);
-	must(error < 0 || pool.count == 0);
-	radix_pool_release(&pool);
-	return error;
+	nr = radix_insert(&tree, index, &entry, 1, &pool);
+	must(pool.count == 0);
+	return nr;
 }
 
 static void test_extremes(void)
@@ -40,8 +39,8 @@ static void test_extremes(void)
 	must(!radix_next(&tree, &at) && at == 0);
 	for (unsigned int i = 0; i < ARRAY_SIZE(indices); i++) {
 		must(!radix_lookup(&tree, indices[i]));
-		must(insert(indices[i], entry_for(indices[i])) == 0);
-		must(insert(indices[i], entry_for(1)) == -EEXIST);
+		must(insert(indices[i], entry_for(indices[i])) == 1);
+		must(insert(indices[i], entry_for(1)) == 0);
 	}
 	for (at = 0; radix_next(&tree, &at); at++) {
 		must(at == indices[found++]);
@@ -53,9 +52,9 @@ static void test_extremes(void)
 		must(radix_remove(&tree, indices[i]) == entry_for(indices[i]));
 	ok(!tree.root && tree.height == 0 && tree.count == 0, "an empty tree has no nodes");
 
-	must(insert(0, entry_for(0)) == 0);
+	must(insert(0, entry_for(0)) == 1);
 	ok(radix_need(&tree, UINT32_MAX) == RADIX_POOL_MAX, "the most nodes that one insert takes");
-	must(insert(UINT32_MAX, entry_for(5)) == 0);
+	must(insert(UINT32_MAX, entry_for(5)) == 1);
 	must(radix_remove(&tree, 0) == entry_for(0) && radix_remove(&tree, 0) == NULL);
 	must(radix_remove(&tree, UINT32_MAX) == entry_for(5));
 	ok(!tree.root, "removed in the other order");
@@ -64,17 +63,39 @@ static void test_extremes(void)
 static void test_pool(void)
 {
 	struct radix_pool pool = { 0 };
+	void *entry = entry_for(77);
 
-	must(radix_preload(&pool) == 0 && pool.count == RADIX_POOL_MAX);
-	must(radix_insert(&tree, 77, entry_for(77), &pool) == 0);
+	must(radix_preload(&pool, RADIX_POOL_MAX) == 0 && pool.count == RADIX_POOL_MAX);
+	must(radix_insert(&tree, 77, &entry, 1, &pool) == 1);
 	ok(pool.count == RADIX_POOL_MAX - 2, "an insert takes from the pool what it needs");
-	must(radix_preload(&pool) == 0 && pool.count == RADIX_POOL_MAX);
+	must(radix_preload(&pool, RADIX_POOL_MAX) == 0 && pool.count == RADIX_POOL_MAX);
 	radix_pool_release(&pool);
 	shim_fail_nth = 4;
-	ok(radix_preload(&pool) == -ENOMEM && pool.count == 3,
+	ok(radix_preload(&pool, RADIX_POOL_MAX) == -ENOMEM && pool.count == 3,
 	   "no memory: what was got stays in the pool");
 	radix_pool_release(&pool);
-	must(radix_remove(&tree, 77) == entry_for(77));
+	must(radix_remove(&tree, 77) == entry);
+}
+
+/* Runs stop at the end of a leaf and before what is there. */
+static void test_runs(void)
+{
+	struct radix_pool pool = { 0 };
+	void *entries[100];
+
+	for (unsigned int i = 0; i < ARRAY_SIZE(entries); i++)
+		entries[i] = entry_for(i);
+	must(radix_preload(&pool, RADIX_POOL_MAX) == 0);
+	must(radix_insert(&tree, 50, entries + 50, 1, &pool) == 1);
+	ok(radix_insert(&tree, 10, entries + 10, 90, &pool) == 40, "a run ends before an entry");
+	ok(radix_insert(&tree, 51, entries + 51, 49, &pool) == 13, "a run ends with its leaf");
+	ok(radix_insert(&tree, 64, entries + 64, 36, &pool) == 36 && tree.count == 90,
+	   "and goes on in the next one");
+	ok(radix_insert(&tree, 64, entries, 10, &pool) == 0, "not over what is there");
+	radix_pool_release(&pool);
+	for (unsigned int i = 10; i < 100; i++)
+		must(radix_remove(&tree, i) == entry_for(i));
+	must(!tree.root);
 }
 
 static void test_slots(void)
@@ -83,7 +104,7 @@ static void test_slots(void)
 	void **slots;
 
 	for (unsigned int i = 100; i < 128; i++)
-		must(insert(i, entry_for(i)) == 0);
+		must(insert(i, entry_for(i)) == 1);
 	slots = radix_slot(&tree, 100, &left);
 	ok(slots && left == 28, "a slot, and how many follow it in its leaf");
 	for (unsigned int i = 0; i < left; i++)
@@ -121,7 +142,7 @@ static void test_random(void)
 
 		switch (random_u32() % 3) {
 		case 0:
-			must(insert(index, entry_for(index)) == (model[index] ? -EEXIST : 0));
+			must(insert(index, entry_for(index)) == !model[index]);
 			if (!model[index])
 				model[index] = entry_for(index);
 			break;
@@ -149,6 +170,7 @@ int main(void)
 {
 	test_extremes();
 	test_pool();
+	test_runs();
 	test_slots();
 	test_random();
 	return tap_done();
