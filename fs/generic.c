@@ -82,8 +82,7 @@ ssize_t generic_file_read(struct file *file, struct iter *to, file_off_t *pos)
 	return done;
 }
 
-/* Where a write begins and how much of it may be done. 0, or -EFBIG, -ENOSPC. */
-static int limit_write(struct file *file, file_off_t *pos, size_t *len)
+int generic_write_limit(struct file *file, file_off_t *pos, size_t *len)
 {
 	struct inode *inode = file->inode;
 	file_off_t end = MAX_FILE_SIZE;
@@ -160,26 +159,21 @@ static ssize_t write_locked(struct inode *inode, struct iter *from, file_off_t *
 	return done;
 }
 
-ssize_t generic_write_locked(struct file *file, struct iter *from, file_off_t *pos)
-{
-	size_t len = from->left;
-	ssize_t error = limit_write(file, pos, &len);
-
-	return error ? error : write_locked(file->inode, from, pos, len);
-}
-
 ssize_t generic_file_write(struct file *file, struct iter *from, file_off_t *pos)
 {
 	struct inode *inode = file->inode;
+	size_t len = from->left;
 	ssize_t done;
 	int error;
 
-	if (from->left == 0)
+	if (len == 0)
 		return 0;
 	error = mutex_lock_killable(&inode->lock);
 	if (error)
 		return error;
-	done = generic_write_locked(file, from, pos);
+	done = generic_write_limit(file, pos, &len);
+	if (done == 0)
+		done = write_locked(inode, from, pos, len);
 	if (done > 0)
 		inode->mtime = inode->ctime = time_wall_spec();
 	mutex_unlock(&inode->lock);

@@ -191,6 +191,28 @@ static void give_up(struct mapping *mapping, struct page *page, bool fresh)
 	page_abort_write(page);
 }
 
+/*
+ * The common case: a page that is there, unlocked, unlent, and dirty, so that it has its room on
+ * the disk. As page_begin_write() returns it, or NULL.
+ */
+static struct page *begin_at_once(struct mapping *mapping, unsigned int index)
+{
+	struct page *page = mapping_find(mapping, index);
+
+	if (!page)
+		return NULL;
+	if (page_trylock(page)) {
+		unsigned int flags = READ_ONCE(page->flags);
+
+		if ((flags & (PG_UPTODATE | PG_DIRTY | PG_WRITEBACK)) == (PG_UPTODATE | PG_DIRTY) &&
+		    page->mapping == mapping && atomic_read(&page->lent) == 0)
+			return page;
+		page_unlock(page);
+	}
+	page_put(page);
+	return NULL;
+}
+
 //BOOK: begin-write
 struct page *page_begin_write(struct mapping *mapping, unsigned int index, unsigned int from,
 			      unsigned int to)
@@ -201,6 +223,9 @@ struct page *page_begin_write(struct mapping *mapping, unsigned int index, unsig
 
 	if (!mapping->ops->begin_write)
 		return ERR_PTR(-EROFS);
+	page = begin_at_once(mapping, index);
+	if (likely(page))
+		return page;
 	for (;;) {
 		page = find_locked(mapping, index, &fresh);
 		if (IS_ERR(page))

@@ -56,21 +56,35 @@ struct page *mapping_find(struct mapping *mapping, unsigned int index)
 
 /*
  * The pages from index on that are cached, up to nr of them and to the end of a leaf: how many,
- * each with a reference in pages (NULL: they are only counted).
+ * each with a reference in pages (NULL: they are only counted). If none is, *hole says how many are
+ * not.
  */
 static unsigned int find_run(struct mapping *mapping, unsigned int index, unsigned int nr,
-			     struct page **pages)
+			     struct page **pages, unsigned int *hole)
 {
 	unsigned int flags = spin_lock_irqsave(&mapping->lock);
-	unsigned int left = 0, n = 0;
+	unsigned int left, n = 0;
 	struct page **slot = (struct page **)radix_slot(&mapping->pages, index, &left);
 
 	nr = MIN(nr, left);
-	for (; n < nr && slot[n] && (!pages || page_get(slot[n])); n++)
-		if (pages)
-			pages[n] = slot[n];
+	*hole = nr;
+	if (slot) {
+		for (; n < nr && slot[n] && (!pages || page_get(slot[n])); n++)
+			if (pages)
+				pages[n] = slot[n];
+		for (*hole = 0; *hole < nr && !slot[*hole]; ++*hole)
+			;
+	}
 	spin_unlock_irqrestore(&mapping->lock, flags);
 	return n;
+}
+
+unsigned int mapping_hole(struct mapping *mapping, unsigned int index, unsigned int max)
+{
+	unsigned int hole;
+
+	find_run(mapping, index, max, NULL, &hole);
+	return hole;
 }
 
 /*
@@ -140,16 +154,6 @@ struct page *mapping_find_or_add(struct mapping *mapping, unsigned int index, bo
 	page = find_or_add(mapping, index, fresh, &pool);
 	radix_pool_release(&pool);
 	return page;
-}
-
-unsigned int mapping_hole(struct mapping *mapping, unsigned int index, unsigned int max)
-{
-	unsigned int next = index, flags = spin_lock_irqsave(&mapping->lock);
-
-	if (radix_next(&mapping->pages, &next))
-		max = MIN(max, next - index);
-	spin_unlock_irqrestore(&mapping->lock, flags);
-	return max;
 }
 
 /* Out of the file and unlocked again; the tree's reference becomes the caller's. */
@@ -461,7 +465,8 @@ static int have_pages(struct run *run, struct radix_pool *pool, unsigned int ind
 
 	while (i < nr) {
 		struct page **had = pages ? pages + i : NULL;
-		int n = find_run(mapping, index + i, nr - i, had);
+		unsigned int hole;
+		int n = find_run(mapping, index + i, nr - i, had, &hole);
 
 		if (n > 0 && pages && run->heal)
 			heal(had, n);

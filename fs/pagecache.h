@@ -99,7 +99,7 @@ struct page *mapping_next_page(struct mapping *mapping, unsigned int *index, uns
 /* Find, or add a new locked page (*fresh true: the caller starts the read or fills it, then
  * unlocks). ERR_PTR(-ENOMEM). */
 struct page *mapping_find_or_add(struct mapping *mapping, unsigned int index, bool *fresh);
-/* How many pages from index on, up to max, are not cached. */
+/* How many pages from index on, up to max and for a while, are not cached. */
 unsigned int mapping_hole(struct mapping *mapping, unsigned int index, unsigned int max);
 /*
  * Put pages that the caller owns alone, whole, with one reference each, into the file from index
@@ -222,8 +222,9 @@ void page_balance_dirty(struct mapping *mapping);
 ssize_t generic_read_page(struct inode *inode, struct page *page, struct iter *to, int64_t pos);
 ssize_t generic_file_read(struct file *file, struct iter *to, int64_t *pos);
 ssize_t generic_file_write(struct file *file, struct iter *from, int64_t *pos);
-/* The same for a caller who holds the inode's lock; times and O_DSYNC are the caller's. */
-ssize_t generic_write_locked(struct file *file, struct iter *from, int64_t *pos);
+/* Where a write of *len bytes begins and how much of it may be done. 0, or -EFBIG (SIGXFSZ is sent,
+ * if it is the process's own limit), -ENOSPC. inode->lock is held. */
+int generic_write_limit(struct file *file, int64_t *pos, size_t *len);
 /* file_ops.mmap and fsync for such files. */
 struct vma;
 int generic_file_mmap(struct file *file, struct vma *vma);

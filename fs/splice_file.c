@@ -9,7 +9,7 @@
  *    was.
  */
 #include "fs/splice.h"
-#include "kernel/task.h"
+#include "lib/string.h"
 #include "mm/kmap.h"
 
 void slot_list_consume(struct slot_list *slots, unsigned int n)
@@ -170,22 +170,6 @@ ssize_t copy_splice_write(struct file *file, file_off_t *pos, struct slot_list *
 	return done ? done : n;
 }
 
-/*
- * How many pages, up to nr, the file could take from slots at pos. Limits and odd files are left to
- * the copy.
- */
-static unsigned int may_steal(struct file *file, file_off_t pos, unsigned int nr)
-{
-	uint64_t limit =
-		current->process ? current->process->limits[RLIMIT_FSIZE].soft : RLIM_INFINITY;
-
-	limit = MIN(limit, (uint64_t)UINT32_MAX << PAGE_SHIFT);
-	if (pos & (PAGE_SIZE - 1) || (uint64_t)pos >= limit || !S_ISREG(file->inode->mode) ||
-	    file->flags & O_DSYNC || !file->inode->mapping.ops->begin_add)
-		return 0;
-	return MIN((uint64_t)nr, (limit - pos) >> PAGE_SHIFT);
-}
-
 /* A page of the file is there: one that was stolen takes its place. 1; 0: no room, or an error. */
 static unsigned int overwrite(struct mapping *mapping, unsigned int index, struct page *page)
 {
@@ -197,16 +181,17 @@ static unsigned int overwrite(struct mapping *mapping, unsigned int index, struc
 
 /*
  * The pages of the first slots become the file's: as many as are whole and ours alone, and fit into
- * a hole of the file, or the place of one page. Bytes; 0: the first one must be copied. inode->lock
- * is held.
+ * a hole of the file, or the place of one page. At most len bytes; 0: the first one must be copied.
+ * inode->lock is held.
  */
-static ssize_t steal_pages(struct file *file, file_off_t *pos, struct slot_list *slots)
+static ssize_t steal_pages(struct file *file, file_off_t *pos, size_t len, struct slot_list *slots)
 {
 	struct mapping *mapping = &file->inode->mapping;
-	unsigned int index = *pos >> PAGE_SHIFT, max = may_steal(file, *pos, slots->nr), nr, hole;
+	unsigned int index = *pos >> PAGE_SHIFT, max = MIN(len >> PAGE_SHIFT, slots->nr), nr, hole;
 	struct page *pages[SLOT_LIST_MAX];
 
-	if (max == 0 || !slots->slots->ops->steal)
+	if (!slots->slots->ops->steal || max == 0 || *pos & (PAGE_SIZE - 1) ||
+	    !mapping->ops->begin_add || file->flags & O_DSYNC)
 		return 0;
 	hole = mapping_hole(mapping, index, MIN(max, SLOT_LIST_MAX));
 	max = MAX(hole, 1u);
@@ -233,46 +218,58 @@ static ssize_t steal_pages(struct file *file, file_off_t *pos, struct slot_list 
 	return nr * PAGE_SIZE;
 }
 
-/* Write what the first slot has in one page. Bytes, or an error. */
-static ssize_t copy_piece(struct file *file, file_off_t *pos, struct slot_list *slots)
+/*
+ * Copy what the first slot has in one page, and fits into one page of the file. At most len bytes,
+ * or an error. inode->lock is held.
+ */
+static ssize_t copy_piece(struct inode *inode, file_off_t *pos, size_t len, struct slot_list *slots)
 {
 	struct pipe_slot *first = slots->slots;
+	unsigned int at = *pos & (PAGE_SIZE - 1);
 	unsigned int n = MIN(first->len, PAGE_SIZE - (first->offset & (PAGE_SIZE - 1)));
-	void *address = slot_map(first, 0);
-	struct iter from;
-	ssize_t written;
+	struct page *page;
+	void *from, *to;
 
-	iter_init_kernel(&from, address, n);
-	written = generic_write_locked(file, &from, pos);
-	slot_unmap(first, address);
-	if (written > 0)
-		slot_list_consume(slots, written);
-	return written;
+	n = MIN(MIN(n, len), PAGE_SIZE - at);
+	page = page_begin_write(&inode->mapping, *pos >> PAGE_SHIFT, at, at + n);
+	if (IS_ERR(page))
+		return PTR_ERR(page);
+	from = slot_map(first, 0);
+	to = kmap_local(page);
+	memcpy(to + at, from, n);
+	kunmap_local(to);
+	slot_unmap(first, from);
+	*pos += n;
+	if (*pos > inode->size)
+		inode_set_size(inode, *pos);
+	page_end_write(page);
+	slot_list_consume(slots, n);
+	return n;
 }
 
 ssize_t generic_splice_write(struct file *file, file_off_t *pos, struct slot_list *slots)
 {
 	struct inode *inode = file->inode;
-	ssize_t done = 0, n = mutex_lock_killable(&inode->lock);
+	size_t len = slot_list_bytes(slots), done = 0;
+	ssize_t n = mutex_lock_killable(&inode->lock);
 
 	if (n)
 		return n;
-	while (slots->nr > 0) {
-		n = steal_pages(file, pos, slots);
+	n = generic_write_limit(file, pos, &len);
+	while (n >= 0 && done < len) {
+		n = steal_pages(file, pos, len - done, slots);
 		if (n == 0)
-			n = copy_piece(file, pos, slots);
-		if (n <= 0)
-			break;
-		done += n;
+			n = copy_piece(inode, pos, len - done, slots);
+		done += MAX(n, 0);
+		page_balance_dirty(&inode->mapping);
 	}
 	if (done > 0)
 		inode->mtime = inode->ctime = time_wall_spec();
 	mutex_unlock(&inode->lock);
-	page_balance_dirty(&inode->mapping);
 	if (done > 0 && file->flags & O_DSYNC) {
 		int error = generic_file_fsync(file);
 
-		return error ? error : done;
+		return error ? error : (ssize_t)done;
 	}
-	return done ? done : n;
+	return done ? (ssize_t)done : n;
 }

@@ -55,10 +55,8 @@ void **radix_slot(const struct radix_tree *tree, unsigned int index, unsigned in
 {
 	struct radix_node *leaf = find_leaf(tree, index);
 
-	if (!leaf)
-		return NULL;
 	*left = RADIX_SLOTS - slot_at(index, 1);
-	return &leaf->slots[slot_at(index, 1)];
+	return leaf ? &leaf->slots[slot_at(index, 1)] : NULL;
 }
 
 int radix_preload(struct radix_pool *pool, unsigned int nr)
