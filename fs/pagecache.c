@@ -457,8 +457,8 @@ static int run_fill(struct run *run, struct radix_pool *pool, unsigned int index
  * Have pages [index, index+nr) in the cache or on their way; pages may be NULL (read-ahead).
  * Returns how many were had, or an error if none. The run is started by the caller.
  */
-static int have_pages(struct run *run, struct radix_pool *pool, unsigned int index, unsigned int nr,
-		      struct page **pages)
+static inline int have_pages(struct run *run, struct radix_pool *pool, unsigned int index,
+			     unsigned int nr, struct page **pages)
 {
 	struct mapping *mapping = run->mapping;
 	unsigned int i = 0;
@@ -514,13 +514,14 @@ static int start_pages(struct mapping *mapping, struct file *file, unsigned int 
 		       unsigned int nr, struct page **pages, bool heal)
 {
 	unsigned int limit = mapping_limit(mapping);
-	struct radix_pool pool = { 0 };
+	struct radix_pool pool;
 	struct run run;
 	int had;
 
 	if (index >= limit || nr == 0)
 		return 0;
 	nr = MIN(nr, limit - index);
+	pool.count = 0;
 	run.mapping = mapping;
 	run.heal = heal;
 	run.nr = 0;

@@ -37,27 +37,23 @@ void slot_list_release(struct slot_list *slots)
 /* ---- sources ---- */
 
 /*
- * Lend pages[0..nr) of the inode, for `len` bytes from `offset` in the first one. How many could
- * be, or an error.
+ * Slots for pages[0..nr) of the inode: lent, and whole ones as far as this goes. How many could be
+ * lent, or an error.
  */
-static int lend_pages(struct inode *inode, struct page **pages, int nr, unsigned int offset,
-		      size_t len, struct pipe_slot *slots)
+static int lend_pages(struct inode *inode, struct page **pages, int nr, struct pipe_slot *slots)
 {
 	for (int i = 0; i < nr; i++, slots++) {
 		struct page *page = pages[i];
-		unsigned int n = MIN(PAGE_SIZE - offset, len);
 		int error = page_lend(page);
 
 		if (error)
 			return i ? i : error;
-		*slots = (struct pipe_slot){ page, offset, n, &cache_slot_ops, 0, 0 };
-		if (unlikely(!(READ_ONCE(page->flags) & PG_UPTODATE))) {
+		*slots = (struct pipe_slot){ page, 0, PAGE_SIZE, &cache_slot_ops, 0, 0 };
+		if (unlikely(!(page->flags & PG_UPTODATE))) {
 			slots->ops = &coming_slot_ops;
 			slots->private = (unsigned long)inode;
 			inode_get(inode);
 		}
-		offset = 0;
-		len -= n;
 	}
 	return nr;
 }
@@ -67,6 +63,7 @@ ssize_t generic_splice_read(struct file *file, file_off_t *pos, size_t len, stru
 {
 	struct inode *inode = file->inode;
 	unsigned int offset = *pos & (PAGE_SIZE - 1);
+	struct pipe_slot *first = slots->slots + slots->nr, *last;
 	struct page *pages[SLOT_LIST_MAX];
 	unsigned int wanted;
 	file_off_t left;
@@ -83,7 +80,7 @@ ssize_t generic_splice_read(struct file *file, file_off_t *pos, size_t len, stru
 		had = mapping_start(&inode->mapping, file, *pos >> PAGE_SHIFT, wanted, pages);
 		if (had <= 0)
 			return had;
-		lent = lend_pages(inode, pages, had, offset, len, slots->slots + slots->nr);
+		lent = lend_pages(inode, pages, had, first);
 		for (int i = MAX(lent, 0); i < had; i++)
 			page_put(pages[i]);
 		/*
@@ -94,7 +91,11 @@ ssize_t generic_splice_read(struct file *file, file_off_t *pos, size_t len, stru
 	if (lent < 0)
 		return lent;
 	slots->nr += lent;
+	last = first + lent - 1;
 	len = MIN(len, (size_t)lent * PAGE_SIZE - offset);
+	last->len = ((offset + len - 1) & (PAGE_SIZE - 1)) + 1;
+	first->offset = offset;
+	first->len -= offset;
 	*pos += len;
 	return len;
 }

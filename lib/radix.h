@@ -29,7 +29,7 @@ void **radix_slot(const struct radix_tree *tree, unsigned int index, unsigned in
 /*
  * Insert needs up to RADIX_POOL_MAX nodes (a tree of one level that grows to six, and the new way
  * down), and must not sleep under the caller's lock: radix_preload() outside of it fills `pool` up
- * to nr nodes; 0 or -ENOMEM. A pool starts as all zeros.
+ * to nr nodes; 0 or -ENOMEM. A pool starts with count 0.
  */
 #define RADIX_POOL_MAX 10u
 struct radix_pool {

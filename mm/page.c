@@ -124,7 +124,7 @@ static inline bool hot_begin(struct hot_pages *hot)
 	return likely(!__sync_lock_test_and_set(&hot->busy, 1));
 }
 
-static void hot_fill(struct hot_pages *hot, struct zone *zone)
+static __noinline void hot_fill(struct hot_pages *hot, struct zone *zone)
 {
 	struct page *page;
 
@@ -134,7 +134,7 @@ static void hot_fill(struct hot_pages *hot, struct zone *zone)
 	spin_unlock(&zone->lock);
 }
 
-static void hot_spill(struct hot_pages *hot, struct zone *zone, unsigned int keep)
+static __noinline void hot_spill(struct hot_pages *hot, struct zone *zone, unsigned int keep)
 {
 	spin_lock(&zone->lock);
 	while (hot->count > keep)
@@ -146,7 +146,7 @@ static void hot_spill(struct hot_pages *hot, struct zone *zone, unsigned int kee
 static inline struct page *hot_take(unsigned int z)
 {
 	unsigned int flags = irq_save();
-	struct hot_pages *hot = &hot_pages[this_cpu()->id][z];
+	struct hot_pages *hot = this_cpu()->hot_pages + z;
 	struct page *page = NULL;
 
 	if (hot_begin(hot)) {
@@ -164,7 +164,7 @@ static inline struct page *hot_take(unsigned int z)
 static inline bool hot_give(struct page *page, unsigned int z)
 {
 	unsigned int flags = irq_save();
-	struct hot_pages *hot = &hot_pages[this_cpu()->id][z];
+	struct hot_pages *hot = this_cpu()->hot_pages + z;
 	bool mine = hot_begin(hot);
 
 	if (mine) {
@@ -278,19 +278,13 @@ static struct page *alloc_slow(unsigned int order, unsigned int flags)
 	return page;
 }
 
-struct page *page_alloc(unsigned int order, unsigned int flags)
+/* What is not a single page from a stack, to be given out as it is. page: what there is, or NULL. */
+static __noinline struct page *alloc_rest(struct page *page, unsigned int order, unsigned int flags)
 {
-	struct page *page = NULL;
-
-	if (unlikely(order > MAX_ORDER) || page_fail_now())
-		return NULL;
-	if (likely(order == 0))
-		page = hot_take(high_first(flags) ? ZONE_HIGH : ZONE_LOW);
-	if (unlikely(!page)) {
+	if (!page)
 		page = alloc_slow(order, flags);
-		if (!page)
-			return NULL;
-	}
+	if (!page)
+		return NULL;
 	if (DEBUG_BUILD)
 		poison(page, order, true);
 	atomic_set(&page->refs, 1);
@@ -303,31 +297,61 @@ struct page *page_alloc(unsigned int order, unsigned int flags)
 	return page;
 }
 
-void page_free(struct page *page)
+struct page *page_alloc(unsigned int order, unsigned int flags)
 {
-	unsigned int order = page_order(page), z = zone_of(page), flags;
+	struct page *page = NULL;
 
-	if (unlikely(atomic_read(&page->refs) < 0))
+	if (unlikely(order > MAX_ORDER) || page_fail_now())
+		return NULL;
+	if (likely(order == 0))
+		page = hot_take(high_first(flags) ? ZONE_HIGH : ZONE_LOW);
+	if (DEBUG_BUILD || unlikely(!page) || flags & ALLOC_ZERO)
+		return alloc_rest(page, order, flags);
+	atomic_set(&page->refs, 1);
+	return page;
+}
+
+/* Is it a free page's state, but for what page_free() itself takes away? */
+static void check_free(const struct page *page)
+{
+	if (atomic_read(&page->refs) < 0)
 		panic("page %x: freed twice", page_frame(page));
-	if (unlikely(page->flags & PG_NOT_FREE ||
-		     atomic_read(&page->mapped) | atomic_read(&page->lent)))
+	if (page->flags & PG_NOT_FREE || atomic_read(&page->mapped) | atomic_read(&page->lent))
 		panic("page %x: freed in use: flags %x, mapped %d, lent %d", page_frame(page),
 		      page->flags, atomic_read(&page->mapped), atomic_read(&page->lent));
-	if (unlikely(page->flags & PG_HUGE)) {
-		huge_free(page);
-		return;
+}
+
+/* Larger blocks; and pages that a stack did not take. */
+static __noinline void free_rest(struct page *page, unsigned int order)
+{
+	struct zone *zone = &zones[zone_of(page)];
+	unsigned int flags;
+
+	break_compound(page, order);
+	flags = spin_lock_irqsave(&zone->lock);
+	buddy_give(zone, page, order);
+	spin_unlock_irqrestore(&zone->lock, flags);
+}
+
+void page_free(struct page *page)
+{
+	unsigned int order = page_order(page);
+
+	if (unlikely(atomic_read(&page->refs) | (page->flags & (PG_NOT_FREE | PG_HUGE)) |
+		     atomic_read(&page->mapped) | atomic_read(&page->lent))) {
+		check_free(page);
+		if (page->flags & PG_HUGE) {
+			huge_free(page);
+			return;
+		}
 	}
 	if (DEBUG_BUILD)
 		poison(page, order, false);
 	page->flags &= PG_HIGH;
 	page->mapping = NULL;
 	page->private = 0;
-	if (likely(order == 0) && likely(hot_give(page, z)))
-		return;
-	break_compound(page, order);
-	flags = spin_lock_irqsave(&zones[z].lock);
-	buddy_give(&zones[z], page, order);
-	spin_unlock_irqrestore(&zones[z].lock, flags);
+	if (unlikely(order > 0) || unlikely(!hot_give(page, zone_of(page))))
+		free_rest(page, order);
 }
 
 /* ---- references ---- */
@@ -384,6 +408,8 @@ void shrinker_register(struct shrinker *shrinker)
 static void zones_init(void)
 {
 	mutex_init(&reclaim_lock, "reclaim");
+	for (unsigned int i = 0; i < MAX_CPUS; i++)
+		cpus[i].hot_pages = hot_pages[i];
 	for (unsigned int i = 0; i < NR_ZONES * (MAX_ORDER + 1); i++)
 		list_init(&zones[i % NR_ZONES].free[i / NR_ZONES]);
 }

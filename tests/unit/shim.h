@@ -53,14 +53,15 @@ static unsigned int shim_log_lines __attribute__((unused));
 #define KERNEL_CPU_H
 #define MAX_CPUS 8
 struct task;
+struct hot_pages;
 struct cpu {
 	unsigned int id;
+	struct hot_pages *hot_pages;
 };
+static struct cpu cpus[MAX_CPUS];
 static inline struct cpu *this_cpu(void)
 {
-	static struct cpu cpu;
-
-	return &cpu;
+	return cpus;
 }
 #define current ((struct task *)this_cpu())
 static inline unsigned int irq_save(void)
