@@ -91,8 +91,10 @@ bool kill_pending(void);
 			(void)__wait_event(queue, cond, TASK_UNINTERRUPTIBLE, false); \
 	} while (0)
 /* Sleep until cond (0) or a signal (-ERESTARTSYS). */
-#define wait_event_interruptible(queue, cond) \
-	((cond) ? 0 : __wait_event(queue, cond, TASK_INTERRUPTIBLE, signal_pending()))
+#define wait_event_interruptible(queue, cond) ((cond) ? 0 : wait_again_interruptible(queue, cond))
+/* The same for who has just found cond false. */
+#define wait_again_interruptible(queue, cond) \
+	__wait_event(queue, cond, TASK_INTERRUPTIBLE, signal_pending())
 /* Sleep until cond (0) or a SIGKILL (-ERESTARTSYS). */
 #define wait_event_killable(queue, cond) \
 	((cond) ? 0 : __wait_event(queue, cond, TASK_KILLABLE, kill_pending()))
