@@ -473,8 +473,7 @@ static inline int have_pages(struct run *run, struct radix_pool *pool, unsigned 
 		if (n == 0) {
 			if (index + i >= mapping_limit(mapping))
 				break;
-			n = run_fill(run, pool, index + i, mapping_hole(mapping, index + i, nr - i),
-				     had);
+			n = run_fill(run, pool, index + i, hole, had);
 		}
 		if (n < 0)
 			return i ? (int)i : n;
