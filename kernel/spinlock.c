@@ -3,12 +3,14 @@
 
 void spin_contended(spinlock_t *lock)
 {
-	if (lock->held && lock->owner == this_cpu())
-		panic("spinlock %s: taken twice by CPU %u", lock->name, this_cpu()->id);
+	struct cpu *cpu = this_cpu();
+
+	if (lock->owner == cpu)
+		panic("spinlock %s: taken twice by CPU %u", lock->name, cpu->id);
 	do {
-		while (lock->held)
+		while (lock->owner)
 			cpu_relax();
-	} while (__sync_lock_test_and_set(&lock->held, 1));
+	} while (!__sync_bool_compare_and_swap(&lock->owner, NULL, cpu));
 }
 
 void spin_bad_unlock(spinlock_t *lock)

@@ -1,8 +1,8 @@
 /*
  * Spinlocks, for sections of a few lines that never sleep.
  *
- * 1. A lock remembers the CPU that holds it: taking it twice, or giving back what one does not
- *    hold, is a panic that names the lock.
+ * 1. A lock is the CPU that holds it: taking it twice, or giving back what one does not hold, is a
+ *    panic that names the lock.
  * 2. A lock that an interrupt handler takes is taken with the _irqsave forms everywhere; one that
  *    no handler takes, with the plain forms. Kernel code is not preempted, so the plain forms do
  *    nothing else.
@@ -18,19 +18,17 @@
 #include "kernel/lockorder.h"
 
 typedef struct spinlock {
-	volatile unsigned int held;
-	struct cpu *owner;
+	struct cpu *volatile owner; /* NULL: free; the compare-and-swap takes it */
 	const char *name;
 } spinlock_t;
 
 #define SPINLOCK_INIT(n)   \
 	{                  \
-		0, NULL, n \
+		NULL, n \
 	}
 
 static inline void spin_init(spinlock_t *lock, const char *name)
 {
-	lock->held = 0;
 	lock->owner = NULL;
 	lock->name = name;
 }
@@ -41,7 +39,7 @@ void spin_bad_unlock(spinlock_t *lock) __noreturn;
 
 static inline bool spin_held(spinlock_t *lock)
 {
-	return lock->held && lock->owner == this_cpu();
+	return lock->owner == this_cpu();
 }
 
 #define lockdep_held(lock) assert(spin_held(lock))
@@ -49,17 +47,15 @@ static inline bool spin_held(spinlock_t *lock)
 static inline void spin_lock(spinlock_t *lock)
 {
 	lock_wanted(lock->name, LOCK_SPIN);
-	if (unlikely(__sync_lock_test_and_set(&lock->held, 1)))
+	if (unlikely(!__sync_bool_compare_and_swap(&lock->owner, NULL, this_cpu())))
 		spin_contended(lock);
-	lock->owner = this_cpu();
 	lock_taken(lock, lock->name, LOCK_SPIN);
 }
 
 static inline bool spin_trylock(spinlock_t *lock)
 {
-	if (__sync_lock_test_and_set(&lock->held, 1))
+	if (!__sync_bool_compare_and_swap(&lock->owner, NULL, this_cpu()))
 		return false;
-	lock->owner = this_cpu();
 	lock_taken(lock, lock->name, LOCK_SPIN);
 	return true;
 }
@@ -69,8 +65,7 @@ static inline void spin_unlock(spinlock_t *lock)
 	if (unlikely(lock->owner != this_cpu()))
 		spin_bad_unlock(lock);
 	lock_given(lock, LOCK_SPIN);
-	lock->owner = NULL;
-	__sync_lock_release(&lock->held);
+	__sync_lock_release(&lock->owner);
 }
 
 /* Turns interrupts off first; returns the flags for spin_unlock_irqrestore. */
