@@ -78,14 +78,14 @@ int pipe_wait_readable(struct pipe *pipe, enum pipe_need need, bool nonblock)
 {
 	if (nonblock)
 		return -EAGAIN;
-	return wait_again_interruptible(&pipe->readable, can_read(pipe, need));
+	return wait_once_interruptible(&pipe->readable, can_read(pipe, need));
 }
 
 int pipe_wait_writable(struct pipe *pipe, bool nonblock)
 {
 	if (nonblock)
 		return -EAGAIN;
-	return wait_again_interruptible(&pipe->writable, can_write(pipe));
+	return wait_once_interruptible(&pipe->writable, can_write(pipe));
 }
 
 int pipe_wait_room(struct pipe *pipe)

@@ -135,9 +135,14 @@ ssize_t copy_splice_read(struct file *file, file_off_t *pos, size_t len, struct 
 
 ssize_t null_splice_write(struct file *file, file_off_t *pos, struct slot_list *slots)
 {
-	size_t bytes = slot_list_bytes(slots);
+	struct pipe_slot *end = slots->slots + slots->nr;
+	size_t bytes = 0;
 
-	slot_list_release(slots);
+	for (struct pipe_slot *slot = slots->slots; slot < end; slot++) {
+		bytes += slot->len;
+		slot_release(slot);
+	}
+	slots->nr = 0;
 	return bytes;
 }
 

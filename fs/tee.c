@@ -17,6 +17,7 @@ static unsigned int share_slots(struct pipe *from, struct pipe *to, unsigned int
 	struct pipe_slot *slot = pipe_at(from, at), *copy = pipe_at(to, to->head);
 	const struct pipe_slot *slot_end = from->slots + from->nr_slots;
 	const struct pipe_slot *copy_end = to->slots + to->nr_slots;
+	struct pipe_slot part;
 	size_t left = *len;
 
 	lockdep_held(&from->lock);
@@ -25,13 +26,17 @@ static unsigned int share_slots(struct pipe *from, struct pipe *to, unsigned int
 			slot = from->slots;
 		if (copy == copy_end)
 			copy = to->slots;
-		*copy = *slot;
-		slot_arrived(copy);
-		if (unlikely(!slot_get(copy)))
+		part = (struct pipe_slot){ slot->page,
+					   slot->offset,
+					   MIN(slot->len, left),
+					   slot->ops,
+					   slot->flags & ~(SLOT_MERGE | SLOT_GIFT),
+					   slot->private };
+		slot_arrived(&part);
+		if (unlikely(!slot_get(&part)))
 			break;
-		copy->flags &= ~(SLOT_MERGE | SLOT_GIFT);
-		copy->len = MIN(slot->len, left);
-		left -= copy->len;
+		*copy = part;
+		left -= part.len;
 	}
 	*len = left;
 	return at - from->tail;

@@ -1,6 +1,7 @@
 /* FXSAVE and FXRSTOR (Intel SDM vol. 1, 10.5); CPUs without them have no user FPU state here. */
 #include "kernel/fpu.h"
 #include "lib/string.h"
+#include "lib/wide_copy.h"
 
 #define CR0_MP	       (1u << 1)
 #define CR0_EM	       (1u << 2)
@@ -22,6 +23,8 @@ void fpu_init_cpu(void)
 	__asm__ volatile("movl %0, %%cr0" ::"r"(cr0));
 	if (cpu_has.fxsr)
 		write_cr4(read_cr4() | CR4_OSFXSR | (cpu_has.sse ? CR4_OSXMMEXCPT : 0));
+	/* The other CPUs come here before they copy anything long. */
+	wide_copies = cpu_has.fxsr && cpu_has.sse;
 }
 
 void fpu_save(struct task *task)

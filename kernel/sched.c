@@ -78,11 +78,12 @@ static struct cpu *choose_cpu(struct task *task)
 	return last;
 }
 
-/* The task is runnable by now (on_queue), and on no list. */
-static void place(struct task *task)
+/*
+ * The task is runnable by now (on_queue), and on no list: onto this CPU's, whose queue is locked; the
+ * lock is given back.
+ */
+static void place_on(struct cpu *cpu, struct task *task, unsigned int flags)
 {
-	struct cpu *cpu = choose_cpu(task);
-	unsigned int flags = spin_lock_irqsave(&cpu->queue->lock);
 	bool idle = cpu->task == cpu->idle;
 
 	task->cpu = cpu;
@@ -92,6 +93,13 @@ static void place(struct task *task)
 	spin_unlock_irqrestore(&cpu->queue->lock, flags);
 	if (idle && cpu != this_cpu())
 		smp_send_reschedule(cpu);
+}
+
+static void place(struct task *task)
+{
+	struct cpu *cpu = choose_cpu(task);
+
+	place_on(cpu, task, spin_lock_irqsave(&cpu->queue->lock));
 }
 
 void sched_start(struct task *task)
@@ -132,6 +140,10 @@ bool task_wake(struct task *task)
 	/* Not asleep yet: it has set its state, but schedule() will find it runnable again. */
 	asleep = !task->on_queue;
 	task->on_queue = true;
+	if (asleep && choose_cpu(task) == task->cpu) {
+		place_on(task->cpu, task, flags);
+		return true;
+	}
 	spin_unlock_irqrestore(&queue->lock, flags);
 	if (asleep)
 		place(task);

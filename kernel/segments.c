@@ -151,7 +151,10 @@ void segments_set_fault_cr3(uint32_t cr3)
 
 void segments_load_tls(struct task *task)
 {
-	memcpy(&this_cpu()->tables->gdt[SEL_TLS_FIRST], task->tls, sizeof(task->tls));
+	struct segment_descriptor *to = &this_cpu()->tables->gdt[SEL_TLS_FIRST];
+
+	for (unsigned int i = 0; i < NR_TLS; i++)
+		to[i] = task->tls[i];
 }
 
 void double_fault(void);

@@ -281,9 +281,14 @@ bool signal_pending(void)
 {
 	const struct task *task = current;
 	const struct process *process = task->process;
+	uint64_t waiting;
 
-	if (!process ||
-	    (!((task->signals.set | process->signals.set) & ~task->blocked) && !process->stopped))
+	if (!process)
+		return false;
+	waiting = task->signals.set | process->signals.set;
+	if (likely(waiting == 0 && !process->stopped))
+		return false;
+	if (!(waiting & ~task->blocked) && !process->stopped)
 		return false;
 	/* The caller may give up its call for it, even if another thread then takes the signal. */
 	set_bits(&current->work, TASK_WORK_SIGNAL);

@@ -91,10 +91,26 @@ bool kill_pending(void);
 			(void)__wait_event(queue, cond, TASK_UNINTERRUPTIBLE, false); \
 	} while (0)
 /* Sleep until cond (0) or a signal (-ERESTARTSYS). */
-#define wait_event_interruptible(queue, cond) ((cond) ? 0 : wait_again_interruptible(queue, cond))
-/* The same for who has just found cond false. */
-#define wait_again_interruptible(queue, cond) \
-	__wait_event(queue, cond, TASK_INTERRUPTIBLE, signal_pending())
+#define wait_event_interruptible(queue, cond) \
+	((cond) ? 0 : __wait_event(queue, cond, TASK_INTERRUPTIBLE, signal_pending()))
+/*
+ * The same for who has just found cond false, and starts over anyway: sleeps at most once, so that
+ * cond may be false still when it returns 0.
+ */
+#define wait_once_interruptible(queue, cond)                                     \
+	({                                                                       \
+		struct waiter _waiter = { LIST_INIT(_waiter.link), NULL, NULL }; \
+		int _error = 0;                                                  \
+		wait_prepare(queue, &_waiter, TASK_INTERRUPTIBLE);               \
+		if (!(cond)) {                                                   \
+			if (unlikely(signal_pending()))                          \
+				_error = -ERESTARTSYS;                           \
+			else                                                     \
+				schedule();                                      \
+		}                                                                \
+		wait_finish(queue, &_waiter);                                    \
+		_error;                                                          \
+	})
 /* Sleep until cond (0) or a SIGKILL (-ERESTARTSYS). */
 #define wait_event_killable(queue, cond) \
 	((cond) ? 0 : __wait_event(queue, cond, TASK_KILLABLE, kill_pending()))

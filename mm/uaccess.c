@@ -3,8 +3,8 @@
  *
  * 1. Every instruction here that touches user memory has an entry in the exception table: a fault
  *    that cannot be resolved continues at its fixup, and the copy reports how far it came.
- * 2. Counts are exact to the byte: where a string move of words faults, single bytes go on up to
- *    the one that cannot be had.
+ * 2. Counts are exact to the byte: where a wide copy faults, a string move of words goes on from the
+ *    step that failed, and where that faults, single bytes up to the one that cannot be had.
  * 3. With SMAP user memory can be touched between user_access_begin() and user_access_end() only.
  *    The instructions are 3-byte no-ops until uaccess_init() patches them, so that there is no
  *    branch.
@@ -12,6 +12,7 @@
 #include "mm/uaccess.h"
 #include "kernel/cpu.h"
 #include "lib/string.h"
+#include "lib/wide_copy.h"
 #include "mm/vm.h"
 
 #define FAULT_IN_MAX 16u /* pages that user_fault_in() looks at */
@@ -59,12 +60,34 @@ void uaccess_init(void)
 	}
 }
 
+/* The whole steps of n bytes, up to one that faults: how many bytes that are. */
+static __attribute__((noinline)) size_t copy_steps(void *dst, const void *src, size_t n)
+{
+	size_t whole = n & ~(WIDE_COPY_STEP - 1);
+	ssize_t at = -(ssize_t)whole;
+	char saved[WIDE_COPY_STEP];
+
+	WIDE_COPY(dst + whole, src + whole, at, saved,
+		  EX_TABLE("10b", "18b") EX_TABLE("11b", "18b") EX_TABLE("12b", "18b")
+		  EX_TABLE("13b", "18b") EX_TABLE("14b", "18b") EX_TABLE("15b", "18b")
+		  EX_TABLE("16b", "18b") EX_TABLE("17b", "18b"));
+	return whole + at;
+}
+
 /* Bytes that were not copied. */
 static inline size_t copy(void *dst, const void *src, size_t n)
 {
-	size_t words = n / 4;
+	size_t words;
 
 	user_access_begin();
+	if (n >= WIDE_COPY_MIN && wide_copies) {
+		size_t done = copy_steps(dst, src, n);
+
+		dst += done;
+		src += done;
+		n -= done;
+	}
+	words = n / 4;
 	__asm__ volatile("1:	rep movsl\n"
 			 "	movl %3, %0\n"
 			 "2:	rep movsb\n"
