@@ -13,33 +13,24 @@
 
 static unsigned int share_slots(struct pipe *from, struct pipe *to, unsigned int room, size_t *len)
 {
-	unsigned int at = from->tail, end = at + MIN(pipe_used(from), room);
-	struct pipe_slot *slot = pipe_at(from, at), *copy = pipe_at(to, to->head);
-	const struct pipe_slot *slot_end = from->slots + from->nr_slots;
-	const struct pipe_slot *copy_end = to->slots + to->nr_slots;
-	struct pipe_slot part;
+	struct pipe_slot *copy = pipe_at(to, to->head), *end = to->slots + to->nr_slots;
+	unsigned int n = MIN(pipe_used(from), room), done;
 	size_t left = *len;
 
 	lockdep_held(&from->lock);
-	for (; at != end && left > 0; at++, slot++, copy++) {
-		if (slot == slot_end)
-			slot = from->slots;
-		if (copy == copy_end)
-			copy = to->slots;
-		part = (struct pipe_slot){ slot->page,
-					   slot->offset,
-					   MIN(slot->len, left),
-					   slot->ops,
-					   slot->flags & ~(SLOT_MERGE | SLOT_GIFT),
-					   slot->private };
-		slot_arrived(&part);
-		if (unlikely(!slot_get(&part)))
+	ring_fill_from(to, from, from->tail, n);
+	for (done = 0; done < n && left > 0; done++) {
+		slot_arrived(copy);
+		if (unlikely(!slot_get(copy)))
 			break;
-		*copy = part;
-		left -= part.len;
+		copy->flags &= ~(SLOT_MERGE | SLOT_GIFT);
+		copy->len = MIN(copy->len, left);
+		left -= copy->len;
+		if (++copy == end)
+			copy = to->slots;
 	}
 	*len = left;
-	return at - from->tail;
+	return done;
 }
 
 static ssize_t tee(struct file *in, struct file *out, size_t len, unsigned int flags)

@@ -293,8 +293,8 @@ static void switch_memory(struct exec *x)
 		futex_task_exit();
 	flags = spin_lock_irqsave(&tasks_lock);
 	task->mm = x->mm;
-	spin_unlock_irqrestore(&tasks_lock, flags);
 	mm_switch(x->mm);
+	spin_unlock_irqrestore(&tasks_lock, flags);
 	x->mm = NULL;
 	task_release_vfork(task);
 	if (old)

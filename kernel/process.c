@@ -121,12 +121,12 @@ struct file *process_program(struct process *process)
 uint64_t task_cpu_ns(const struct task *task)
 {
 	unsigned int flags = irq_save();
-	uint64_t ns = task->run_ns;
+	uint64_t cycles = task->run_cycles;
 
 	if (task == current)
-		ns += time_now() - task->last_run;
+		cycles += read_tsc() - task->last_run;
 	irq_restore(flags);
-	return ns;
+	return time_of_cycles(cycles);
 }
 
 uint64_t process_cpu_ns(struct process *process)

@@ -59,12 +59,8 @@ static bool cpu_is_idle(const struct cpu *cpu)
 	return cpu->online && cpu->task == cpu->idle && cpu->queue->nr == 0;
 }
 
-static struct cpu *choose_cpu(struct task *task)
+static struct cpu *choose_of_many(struct task *task, struct cpu *last)
 {
-	struct cpu *last = task->cpu ? task->cpu : this_cpu();
-
-	if (task->kmap_depth || nr_cpus == 1)
-		return last;
 	if ((task->allowed_cpus & (1u << last->id)) && cpu_is_idle(last))
 		return last;
 	for (unsigned int i = 0; i < nr_cpus; i++)
@@ -78,11 +74,18 @@ static struct cpu *choose_cpu(struct task *task)
 	return last;
 }
 
+static inline struct cpu *choose_cpu(struct task *task)
+{
+	struct cpu *last = task->cpu ? task->cpu : this_cpu();
+
+	return task->kmap_depth || nr_cpus == 1 ? last : choose_of_many(task, last);
+}
+
 /*
  * The task is runnable by now (on_queue), and on no list: onto this CPU's, whose queue is locked; the
  * lock is given back.
  */
-static void place_on(struct cpu *cpu, struct task *task, unsigned int flags)
+static inline void place_on(struct cpu *cpu, struct task *task, unsigned int flags)
 {
 	bool idle = cpu->task == cpu->idle;
 
@@ -152,9 +155,9 @@ bool task_wake(struct task *task)
 
 static void account(struct task *prev, struct task *next)
 {
-	uint64_t now = time_now();
+	uint64_t now = read_tsc();
 
-	prev->run_ns += now - prev->last_run;
+	prev->run_cycles += now - prev->last_run;
 	next->last_run = now;
 }
 
@@ -169,8 +172,7 @@ static void load_task(struct cpu *cpu, struct task *prev, struct task *next)
 	if (!next->mm)
 		return;
 	segments_set_stack(cpu, (char *)next->stack + KERNEL_STACK_SIZE);
-	if (next->mm != cpu->mm)
-		mm_switch(next->mm);
+	mm_switch(next->mm);
 	segments_load_tls(next);
 	fpu_restore(next);
 }

@@ -22,9 +22,9 @@ typedef struct spinlock {
 	const char *name;
 } spinlock_t;
 
-#define SPINLOCK_INIT(n)   \
-	{                  \
-		NULL, n \
+#define SPINLOCK_INIT(n) \
+	{                \
+		NULL, n  \
 	}
 
 static inline void spin_init(spinlock_t *lock, const char *name)

@@ -40,7 +40,8 @@ struct task *task_alloc(const char *name)
 	atomic_set(&task->refs, 1);
 	task->allowed_cpus = (1u << MAX_CPUS) - 1;
 	task->state = TASK_UNINTERRUPTIBLE;
-	task->started_ns = task->last_run = time_now();
+	task->started_ns = time_now();
+	task->last_run = read_tsc();
 	list_init(&task->run_link);
 	list_init(&task->thread_link);
 	atomic_inc(&nr_tasks);

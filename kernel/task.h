@@ -69,9 +69,9 @@ struct task {
 	struct cpu *cpu;      /* where it runs or ran last */
 	volatile bool on_cpu; /* its stack is in use */
 	bool on_queue;
-	unsigned int slice;	     /* ticks left */
-	unsigned int allowed_cpus;   /* bit mask */
-	uint64_t run_ns, started_ns; /* CPU time used; boot time of creation */
+	unsigned int slice;		 /* ticks left */
+	unsigned int allowed_cpus;	 /* bit mask */
+	uint64_t run_cycles, started_ns; /* CPU time used, of the TSC; boot time of creation */
 	uint64_t last_run;
 
 	void (*before_sleep)(void); /* called by schedule() before it sleeps; NULL */

@@ -29,13 +29,16 @@ static spinlock_t timer_lock = SPINLOCK_INIT("timers");
 static struct timer *timers; /* earliest first */
 static struct timer *volatile running[MAX_CPUS];
 
-uint64_t time_now(void)
+uint64_t time_of_cycles(uint64_t cycles)
 {
-	uint64_t cycles = read_tsc() - tsc_base;
-
 	/* 32 x 64 bits: the low and the high half apart, so that nothing overflows. */
 	return ((cycles >> 32) * ns_scale << (32 - SCALE_SHIFT)) +
 	       ((cycles & 0xffffffff) * ns_scale >> SCALE_SHIFT);
+}
+
+uint64_t time_now(void)
+{
+	return time_of_cycles(read_tsc() - tsc_base);
 }
 
 uint64_t time_wall(void)

@@ -12,6 +12,8 @@
 
 /* Nanoseconds since boot; monotonic on every CPU. Never sleeps. */
 uint64_t time_now(void);
+/* So many cycles of the TSC in ns. */
+uint64_t time_of_cycles(uint64_t cycles);
 
 /* Nanoseconds since 1970-01-01 UTC. */
 uint64_t time_wall(void);

@@ -21,11 +21,11 @@ extern bool wide_copies; /* lib/string.c; set at boot */
  * Copy `-at` bytes, whole steps, that end at `to` and `from`; at (ssize_t) counts up to 0. `save`: 64 bytes. The moves
  * that touch the bytes are at labels 10 to 17, and a fault in one of them may go on at 18: then `at` says what is missing.
  */
-#define WIDE_COPY(to, from, at, save, faults)                     \
-	__asm__ volatile("	movups %%xmm0, (%3)\n"            \
-			 "	movups %%xmm1, 16(%3)\n"          \
-			 "	movups %%xmm2, 32(%3)\n"          \
-			 "	movups %%xmm3, 48(%3)\n"          \
+#define WIDE_COPY(to, from, at, save, faults)                   \
+	__asm__ volatile("	movups %%xmm0, (%3)\n"               \
+			 "	movups %%xmm1, 16(%3)\n"             \
+			 "	movups %%xmm2, 32(%3)\n"             \
+			 "	movups %%xmm3, 48(%3)\n"             \
 			 "10:	movups (%2, %0), %%xmm0\n"        \
 			 "11:	movups 16(%2, %0), %%xmm1\n"      \
 			 "12:	movups 32(%2, %0), %%xmm2\n"      \
@@ -34,14 +34,14 @@ extern bool wide_copies; /* lib/string.c; set at boot */
 			 "15:	movups %%xmm1, 16(%1, %0)\n"      \
 			 "16:	movups %%xmm2, 32(%1, %0)\n"      \
 			 "17:	movups %%xmm3, 48(%1, %0)\n"      \
-			 "	add $64, %0\n"                    \
-			 "	jnz 10b\n"                        \
+			 "	add $64, %0\n"                       \
+			 "	jnz 10b\n"                           \
 			 "18:	movups (%3), %%xmm0\n"            \
-			 "	movups 16(%3), %%xmm1\n"          \
-			 "	movups 32(%3), %%xmm2\n"          \
-			 "	movups 48(%3), %%xmm3\n" faults   \
-			 : "+r"(at)                               \
-			 : "r"(to), "r"(from), "r"(save)          \
+			 "	movups 16(%3), %%xmm1\n"             \
+			 "	movups 32(%3), %%xmm2\n"             \
+			 "	movups 48(%3), %%xmm3\n" faults \
+			 : "+r"(at)                             \
+			 : "r"(to), "r"(from), "r"(save)        \
 			 : "memory", "cc")
 
 #endif

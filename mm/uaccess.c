@@ -69,8 +69,8 @@ static __attribute__((noinline)) size_t copy_steps(void *dst, const void *src, s
 
 	WIDE_COPY(dst + whole, src + whole, at, saved,
 		  EX_TABLE("10b", "18b") EX_TABLE("11b", "18b") EX_TABLE("12b", "18b")
-		  EX_TABLE("13b", "18b") EX_TABLE("14b", "18b") EX_TABLE("15b", "18b")
-		  EX_TABLE("16b", "18b") EX_TABLE("17b", "18b"));
+			  EX_TABLE("13b", "18b") EX_TABLE("14b", "18b") EX_TABLE("15b", "18b")
+				  EX_TABLE("16b", "18b") EX_TABLE("17b", "18b"));
 	return whole + at;
 }
 

@@ -348,23 +348,15 @@ void mm_put(struct mm *mm)
 
 void mm_switch(struct mm *mm)
 {
-	unsigned int flags;
-	struct cpu *cpu;
-	struct mm *old;
+	struct cpu *cpu = this_cpu();
+	struct mm *old = cpu->mm;
 
-	if (!mm)
+	if (old == mm)
 		return;
-	flags = irq_save();
-	cpu = this_cpu();
-	old = cpu->mm;
-	if (old != mm) {
-		/* The bit is set before the tables are read: who changes them either sees it, or
-		 * came first. */
-		set_bits((unsigned int *)&mm->loaded_on, 1u << cpu->id);
-		cpu->mm = mm;
-		write_cr3(mm->cr3);
-		if (old)
-			clear_bits((unsigned int *)&old->loaded_on, 1u << cpu->id);
-	}
-	irq_restore(flags);
+	/* The bit is set before the tables are read: who changes them either sees it, or came first. */
+	set_bits((unsigned int *)&mm->loaded_on, 1u << cpu->id);
+	cpu->mm = mm;
+	write_cr3(mm->cr3);
+	if (old)
+		clear_bits((unsigned int *)&old->loaded_on, 1u << cpu->id);
 }

@@ -72,7 +72,7 @@ struct mm *mm_fork(struct mm *from);
 void mm_get(struct mm *mm);
 /* The last put frees everything. May sleep. */
 void mm_put(struct mm *mm);
-/* Run in `mm` (NULL: any, kernel task): loads CR3 if it must. kernel/sched.c and exec call it. */
+/* Run in `mm`: loads CR3 if it must. Interrupts are off. kernel/sched.c and exec call it. */
 void mm_switch(struct mm *mm);
 
 /*

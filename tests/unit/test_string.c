@@ -72,6 +72,27 @@ static void test_copies(void)
 	ok(true, "memcpy, memmove and memset change exactly the bytes that they should");
 }
 
+/* Long ones, which take the wide way, between bytes that must stay as they were. */
+static void test_wide_copies(void)
+{
+	enum { ROOM = 2000 };
+	unsigned char a[ROOM], b[ROOM];
+
+	wide_copies = true;
+	for (int round = 0; round < 20000; round++) {
+		size_t n = random_u32() % 1000, from = random_u32() % 1000,
+		       to = random_u32() % 1000;
+
+		fill_random(a, ROOM, 256);
+		memcpy(b, a, ROOM);
+		must(k_memmove(a + to, a + from, n) == a + to);
+		memmove(b + to, b + from, n);
+		must(memcmp(a, b, ROOM) == 0);
+	}
+	wide_copies = false;
+	ok(true, "wide copies change exactly the bytes that they should");
+}
+
 static void test_searches(void)
 {
 	char a[40], b[40];
@@ -148,6 +169,7 @@ static void test_parse(void)
 int main(void)
 {
 	test_copies();
+	test_wide_copies();
 	test_searches();
 	test_strlcpy();
 	test_parse();

@@ -743,6 +743,71 @@ TEST(rusage, 10, "a child's CPU time is its parent's to see after the wait")
 	CHECK(ms >= 250 && ms < 2000);
 }
 
+/* ---- registers ---- */
+
+struct registers {
+	unsigned char bytes[8][16];
+};
+
+static void load_registers(const struct registers *from)
+{
+	__asm__ volatile("movups (%0), %%xmm0\n movups 16(%0), %%xmm1\n"
+			 "movups 32(%0), %%xmm2\n movups 48(%0), %%xmm3\n"
+			 "movups 64(%0), %%xmm4\n movups 80(%0), %%xmm5\n"
+			 "movups 96(%0), %%xmm6\n movups 112(%0), %%xmm7\n" ::"r"(from)
+			 : "memory");
+}
+
+static void store_registers(struct registers *to)
+{
+	__asm__ volatile("movups %%xmm0, (%0)\n movups %%xmm1, 16(%0)\n"
+			 "movups %%xmm2, 32(%0)\n movups %%xmm3, 48(%0)\n"
+			 "movups %%xmm4, 64(%0)\n movups %%xmm5, 80(%0)\n"
+			 "movups %%xmm6, 96(%0)\n movups %%xmm7, 112(%0)\n" ::"r"(to)
+			 : "memory");
+}
+
+/* A long read or write, of memory that is not there yet, with registers full of `byte`. */
+static bool move_keeps(int fd, bool out, int byte)
+{
+	const size_t size = 40000;
+	struct registers before, after;
+	char *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	size_t done = 0;
+
+	memset(&before, byte, sizeof(before));
+	load_registers(&before);
+	while (done < size) {
+		ssize_t n = out ? write(fd, memory + done, size - done)
+				: read(fd, memory + done, size - done);
+
+		if (n <= 0)
+			return false;
+		done += n;
+	}
+	store_registers(&after);
+	munmap(memory, size);
+	return memcmp(&before, &after, sizeof(before)) == 0;
+}
+
+TEST(registers_stay, 20, "long copies and switches leave a program's vector registers as they were")
+{
+	int fds[2];
+	pid_t child;
+
+	CHECK(pipe(fds) == 0);
+	child = fork();
+	if (child == 0) {
+		for (int i = 0; i < 50; i++)
+			if (!move_keeps(fds[1], true, 100 + i))
+				_exit(1);
+		_exit(0);
+	}
+	for (int i = 0; i < 50; i++)
+		CHECK(move_keeps(fds[0], false, i));
+	CHECK(wait_status(child) == 0);
+}
+
 TEST(names, 5, "prctl sets and gets the name")
 {
 	char name[16];
