@@ -17,6 +17,7 @@
 
 extern bool wide_copies; /* lib/string.c; set at boot */
 
+//BOOK: wide-copy
 /*
  * Copy `-at` bytes, whole steps, that end at `to` and `from`; at (ssize_t) counts up to 0. `save`: 64 bytes. The moves
  * that touch the bytes are at labels 10 to 17, and a fault in one of them may go on at 18: then `at` says what is missing.
