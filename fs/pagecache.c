@@ -64,14 +64,17 @@ static unsigned int find_run(struct mapping *mapping, unsigned int index, unsign
 {
 	unsigned int flags = spin_lock_irqsave(&mapping->lock);
 	unsigned int left, n = 0;
-	struct page **slot = (struct page **)radix_slot(&mapping->pages, index, &left);
+	struct page **slot = (struct page **)radix_slot(&mapping->pages, index, &left), *page;
 
 	nr = MIN(nr, left);
 	*hole = nr;
 	if (slot) {
-		for (; n < nr && slot[n] && (!pages || page_get(slot[n])); n++)
-			if (pages)
-				pages[n] = slot[n];
+		if (pages)
+			for (; n < nr && (page = slot[n]) != NULL && page_get(page); n++)
+				pages[n] = page;
+		else
+			while (n < nr && slot[n])
+				n++;
 		for (*hole = 0; *hole < nr && !slot[*hole]; ++*hole)
 			;
 	}
@@ -397,7 +400,6 @@ static void heal(struct page **pages, unsigned int nr)
 /* Fresh pages with consecutive indices, gathered until they are worth a call of read_pages. */
 struct run {
 	struct mapping *mapping;
-	bool heal; /* pages that are there, but failed, are read again */
 	unsigned int nr;
 	struct page *pages[RUN_MAX];
 };
@@ -454,81 +456,84 @@ static int run_fill(struct run *run, struct radix_pool *pool, unsigned int index
 }
 
 /*
- * Have pages [index, index+nr) in the cache or on their way; pages may be NULL (read-ahead).
- * Returns how many were had, or an error if none. The run is started by the caller.
+ * Have pages [index, index+nr) in the cache or on their way; pages may be NULL (read-ahead). Those
+ * that are there but failed are read again if asked for. Returns how many were had, or an error if
+ * none.
  */
-static inline int have_pages(struct run *run, struct radix_pool *pool, unsigned int index,
-			     unsigned int nr, struct page **pages)
+static __noinline int have_pages(struct mapping *mapping, unsigned int index, unsigned int nr,
+				 struct page **pages, bool again)
 {
-	struct mapping *mapping = run->mapping;
-	unsigned int i = 0;
+	struct radix_pool pool;
+	struct run run;
+	unsigned int i;
+	int n = 0;
 
-	while (i < nr) {
+	pool.count = 0;
+	run.mapping = mapping;
+	run.nr = 0;
+	for (i = 0; i < nr; i += n) {
 		struct page **had = pages ? pages + i : NULL;
 		unsigned int hole;
-		int n = find_run(mapping, index + i, nr - i, had, &hole);
 
-		if (n > 0 && pages && run->heal)
+		n = find_run(mapping, index + i, nr - i, had, &hole);
+		if (n > 0 && again)
 			heal(had, n);
-		if (n == 0) {
-			if (index + i >= mapping_limit(mapping))
-				break;
-			n = run_fill(run, pool, index + i, hole, had);
-		}
-		if (n < 0)
-			return i ? (int)i : n;
-		i += n;
+		if (n == 0 && index + i >= mapping_limit(mapping))
+			break;
+		if (n == 0)
+			n = run_fill(&run, &pool, index + i, hole, had);
+		if (n <= 0)
+			break;
 	}
-	return i;
+	run_start(&run);
+	radix_pool_release(&pool);
+	return i > 0 ? (int)i : n;
 }
 
 /*
  * Read-ahead. A file that is read in order gets a window that doubles up to WINDOW_MAX pages behind
  * what was asked for. It is filled in halves, so that the device gets large requests and a read
- * that finds all its pages costs a comparison.
+ * that finds all its pages costs a comparison. True: pages [*from, *to) are to be had.
  */
-static void read_ahead(struct run *run, struct radix_pool *pool, struct file *file,
-		       unsigned int index, unsigned int end, unsigned int limit)
+static inline bool read_ahead(struct file *file, unsigned int index, unsigned int end,
+			      unsigned int limit, unsigned int *from, unsigned int *to)
 {
-	bool sequential = index == file->ra_next || index + 1 == file->ra_next;
-	unsigned int from, to;
-
-	if (!sequential) {
+	if (index != file->ra_next && index + 1 != file->ra_next) {
 		file->ra_size = 0;
 		file->ra_end = 0;
 	} else if (end > file->ra_next) {
 		file->ra_size = MIN(MAX(file->ra_size * 2, WINDOW_MIN), WINDOW_MAX);
 	}
 	file->ra_next = end;
-	from = MAX(file->ra_end, end);
-	to = limit - end < file->ra_size ? limit : end + file->ra_size;
-	if (from >= to || from - end > file->ra_size / 2)
-		return;
-	have_pages(run, pool, from, to - from, NULL);
-	file->ra_end = to;
+	*from = MAX(file->ra_end, end);
+	*to = limit - end < file->ra_size ? limit : end + file->ra_size;
+	if (*from >= *to || *from - end > file->ra_size / 2)
+		return false;
+	file->ra_end = *to;
+	return true;
 }
 
 //BOOK: start-pages
-static int start_pages(struct mapping *mapping, struct file *file, unsigned int index,
-		       unsigned int nr, struct page **pages, bool heal)
+static inline int start_pages(struct mapping *mapping, struct file *file, unsigned int index,
+			      unsigned int nr, struct page **pages, bool again)
 {
-	unsigned int limit = mapping_limit(mapping);
-	struct radix_pool pool;
-	struct run run;
-	int had;
+	unsigned int limit = mapping_limit(mapping), hole, from, to;
+	int had, more;
 
 	if (index >= limit || nr == 0)
 		return 0;
 	nr = MIN(nr, limit - index);
-	pool.count = 0;
-	run.mapping = mapping;
-	run.heal = heal;
-	run.nr = 0;
-	had = have_pages(&run, &pool, index, nr, pages);
-	if (file && had == (int)nr)
-		read_ahead(&run, &pool, file, index, index + nr, limit);
-	run_start(&run);
-	radix_pool_release(&pool);
+	had = find_run(mapping, index, nr, pages, &hole);
+	if (again)
+		heal(pages, had);
+	if (had < (int)nr) {
+		more = have_pages(mapping, index + had, nr - had, pages + had, again);
+		if (more < 0)
+			return had ? had : more;
+		had += more;
+	}
+	if (file && had == (int)nr && read_ahead(file, index, index + nr, limit, &from, &to))
+		have_pages(mapping, from, to - from, NULL, false);
 	return had;
 }
 

@@ -63,13 +63,13 @@ int pipe_room(struct pipe *pipe)
 }
 
 //BOOK: publish
-ssize_t splice_publish(struct pipe *pipe, struct slot_list *slots)
+ssize_t splice_publish(struct pipe *pipe, struct slot_list *slots, size_t bytes)
 {
-	ssize_t bytes = mutex_lock_killable(&pipe->producer);
+	int error = mutex_lock_killable(&pipe->producer);
 	unsigned int room;
 
-	if (bytes)
-		return bytes;
+	if (error)
+		return error;
 	spin_lock(&pipe->lock);
 	room = MIN(pipe->nr_slots - pipe->taken - pipe_used(pipe), slots->nr);
 	if (likely(pipe->readers > 0)) {
@@ -77,33 +77,30 @@ ssize_t splice_publish(struct pipe *pipe, struct slot_list *slots)
 		pipe->head += room;
 	} else {
 		room = 0;
-		bytes = -EPIPE;
+		error = -EPIPE;
 	}
 	spin_unlock(&pipe->lock);
 	wake_all(&pipe->readable);
 	mutex_unlock(&pipe->producer);
-	if (room == 0)
-		return bytes;
-	for (unsigned int i = 0; i < room; i++)
-		bytes += slots->slots[i].len;
 	slots->slots += room;
 	slots->nr -= room;
-	return bytes;
+	return error ? error : (ssize_t)(bytes - slot_list_bytes(slots));
 }
 
-ssize_t splice_publish_all(struct pipe *pipe, struct slot_list *slots)
+ssize_t splice_publish_all(struct pipe *pipe, struct slot_list *slots, size_t bytes)
 {
-	ssize_t done = 0, n;
+	size_t done = 0;
+	ssize_t n;
 
 	do {
-		n = splice_publish(pipe, slots);
+		n = splice_publish(pipe, slots, bytes - done);
 		if (n >= 0) {
 			done += n;
 			n = slots->nr > 0 ? pipe_wait_room(pipe) : 0;
 		}
 	} while (n == 0 && slots->nr > 0);
 	slot_list_release(slots);
-	return done ? done : n;
+	return done ? (ssize_t)done : n;
 }
 
 //BOOK: splice-file
@@ -134,7 +131,7 @@ ssize_t splice_file_to_pipe(struct file *in, file_off_t *pos, struct pipe *pipe,
 		n = in->ops->splice_read(in, &at, len - done, &list);
 		if (n <= 0)
 			break;
-		n = stream ? splice_publish_all(pipe, &list) : splice_publish(pipe, &list);
+		n = stream ? splice_publish_all(pipe, &list, n) : splice_publish(pipe, &list, n);
 		slot_list_release(&list);
 		if (n < 0)
 			break;

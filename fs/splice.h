@@ -86,15 +86,15 @@ static inline bool sink_needs_bytes(const struct file *file)
 ssize_t splice_file_to_pipe(struct file *in, int64_t *pos, struct pipe *pipe, size_t len,
 			    bool nonblock);
 /*
- * Publish the slots of the list as far as there is room; those that found none stay in it. Bytes,
- * or -EPIPE.
+ * Publish the slots of the list, which have `bytes` in all, as far as there is room; those that found
+ * none stay in it. Bytes, or -EPIPE.
  */
-ssize_t splice_publish(struct pipe *pipe, struct slot_list *slots);
+ssize_t splice_publish(struct pipe *pipe, struct slot_list *slots, size_t bytes);
 /*
  * Publish all of them, waiting for room: they cannot go back where they came from. Bytes; the rest
  * is released.
  */
-ssize_t splice_publish_all(struct pipe *pipe, struct slot_list *slots);
+ssize_t splice_publish_all(struct pipe *pipe, struct slot_list *slots, size_t bytes);
 /* Free places, or 0 if there is none; -EPIPE. */
 int pipe_room(struct pipe *pipe);
 

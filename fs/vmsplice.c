@@ -113,7 +113,7 @@ static ssize_t memory_to_pipe(struct iter *from, struct pipe *pipe, bool gift, b
 		n = lent = lend_segments(from, &list, gift);
 		if (n < 0)
 			break;
-		n = gift ? splice_publish_all(pipe, &list) : splice_publish(pipe, &list);
+		n = gift ? splice_publish_all(pipe, &list, n) : splice_publish(pipe, &list, n);
 		slot_list_release(&list);
 		if (n > 0)
 			done += n;
