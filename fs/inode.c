@@ -225,6 +225,17 @@ struct inode *inode_next(struct super_block *sb, struct inode *previous)
 	return found;
 }
 
+int inodes_wait_reads(struct super_block *sb)
+{
+	struct inode *inode = NULL;
+	int error = 0;
+
+	while (!error && (inode = inode_next(sb, inode)) != NULL)
+		error = mapping_wait_reads(&inode->mapping);
+	inode_put(inode);
+	return error;
+}
+
 /*
  * Make an inode that pipe slots hold independent of its file system: its pages leave the cache;
  * the slots keep them.

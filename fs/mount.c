@@ -298,6 +298,23 @@ static int unmount_user(const char __user *target)
 	return error;
 }
 
+/*
+ * Wait for the reads in flight of a mount that nobody else uses, as long as it can still be interrupted
+ * by a kill, and with no lock held: after mount_detach() there is no way back.
+ */
+static int wait_for_reads(const char __user *target)
+{
+	struct path path;
+	int error = path_lookup_user(AT_FDCWD, target, LOOKUP_FOLLOW, &path);
+
+	if (error)
+		return error;
+	if (atomic_read(&path.dentry->sb->users) == 1)
+		error = inodes_wait_reads(path.dentry->sb);
+	path_put(&path);
+	return error;
+}
+
 long sys_umount2(const char __user *target, unsigned int flags)
 {
 	long error;
@@ -306,7 +323,11 @@ long sys_umount2(const char __user *target, unsigned int flags)
 		return refuse(EINVAL, "an unmount flag that is not supported");
 	if (!current_is_root())
 		return -EPERM;
-	mutex_lock(&mount_mutex);
+	error = wait_for_reads(target);
+	if (!error)
+		error = mutex_lock_killable(&mount_mutex);
+	if (error)
+		return error;
 	error = unmount_user(target);
 	mutex_unlock(&mount_mutex);
 	return error;

@@ -294,6 +294,22 @@ unsigned int mapping_drop_clean(struct mapping *mapping, unsigned int first, uns
 	return dropped;
 }
 
+int mapping_wait_reads(struct mapping *mapping)
+{
+	unsigned int index = 0;
+	struct page *page;
+	int error = 0;
+
+	while (!error && atomic_read(&mapping->reads) > 0 &&
+	       (page = mapping_next_page(mapping, &index, UINT32_MAX)) != NULL) {
+		error = page_wait_unlocked_killable(page);
+		page_put(page);
+		if (index++ == UINT32_MAX)
+			break;
+	}
+	return error;
+}
+
 /* Remove the pages from `first` on, each after the end of its read and its write-back. */
 static void remove_from(struct mapping *mapping, unsigned int first)
 {

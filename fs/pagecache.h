@@ -238,6 +238,8 @@ int mapping_sync(struct mapping *mapping);
 /* Drop clean, unused, unlent pages of [first, last]; returns how many. POSIX_FADV_DONTNEED,
  * drop_caches. */
 unsigned int mapping_drop_clean(struct mapping *mapping, unsigned int first, unsigned int last);
+/* Wait for the reads in flight: 0, or -ERESTARTSYS if a kill came. Others may start meanwhile. */
+int mapping_wait_reads(struct mapping *mapping);
 /* All pages, clean or not: inode leaves memory. Waits for IO in flight. */
 void mapping_destroy(struct mapping *mapping);
 

@@ -30,6 +30,8 @@ static inline file_off_t offset_of(uint32_t low, uint32_t high)
 
 /* ---- fs/inode.c ---- */
 
+/* mapping_wait_reads() for all inodes of a file system. */
+int inodes_wait_reads(struct super_block *sb);
 /* At unmount: the inodes that pipe slots still hold live on without their file system. */
 void inode_abandon_all(struct super_block *sb);
 

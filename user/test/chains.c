@@ -426,3 +426,34 @@ BEYOND_TEST(unmounted, 20,
 	CHECK_EQ(test_differs(back, DIRECT_SIZE, IMAGE_SEED, 0), DIRECT_SIZE);
 	CHECK(status == 0 || umount("/mnt") == 0);
 }
+
+BEYOND_TEST(unmount_killed, 20,
+	    "umount that waits for reads in flight is ended by SIGKILL, and the mount stays",
+	    NO_GATE)
+{
+	char line[512];
+	int file, status, mounts;
+	pid_t child;
+
+	mount_gate();
+	file = open("/mnt/direct", O_RDONLY);
+	CHECK(file >= 0);
+	CHECK_EQ(posix_fadvise(file, 0, 0, POSIX_FADV_DONTNEED), 0);
+	control("close");
+	CHECK_EQ(splice(file, NULL, pipes[0][1], NULL, DIRECT_SIZE, 0), DIRECT_SIZE);
+	close(file);
+	child = fork();
+	if (!child)
+		_exit(umount("/mnt") < 0 ? errno : 0);
+	test_sleep_ms(50);
+	mounts = open("/proc/mounts", O_RDONLY);
+	CHECK(read(mounts, line, sizeof(line)) > 0);
+	close(mounts);
+	CHECK_EQ(kill(child, SIGKILL), 0);
+	CHECK_EQ(waitpid(child, &status, 0), child);
+	CHECK(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+	control("open");
+	CHECK_EQ(read_full(pipes[0][0], back, DIRECT_SIZE), DIRECT_SIZE);
+	CHECK_EQ(test_differs(back, DIRECT_SIZE, IMAGE_SEED, 0), DIRECT_SIZE);
+	CHECK_EQ(umount("/mnt"), 0);
+}
