@@ -494,11 +494,13 @@ static __noinline int have_pages(struct mapping *mapping, unsigned int index, un
 		n = find_run(mapping, index + i, nr - i, had, &hole);
 		if (n > 0 && again)
 			heal(had, n);
-		if (n == 0 && index + i >= mapping_limit(mapping))
-			break;
-		if (n == 0)
+		if (n == 0) {
+			if (index + i >= mapping_limit(mapping))
+				break;
+			/* None if another CPU was faster: its pages are found in the next round. */
 			n = run_fill(&run, &pool, index + i, hole, had);
-		if (n <= 0)
+		}
+		if (n < 0)
 			break;
 	}
 	run_start(&run);
