@@ -960,9 +960,9 @@ static pid_t rename_forever(const char *from, const char *to)
 }
 
 TEST(renames_of_parents, 60,
-     "a file moves between two directories while each is renamed over the other: all go on")
+     "files cross between two directories while each is renamed over the other: all go on")
 {
-	pid_t pids[2];
+	pid_t pids[3];
 
 	enter();
 	CHECK_EQ(mkdir("a", 0755), 0);
@@ -970,13 +970,15 @@ TEST(renames_of_parents, 60,
 	CHECK_EQ(mkdir("a/keep", 0755), 0);
 	CHECK_EQ(mkdir("b/keep", 0755), 0);
 	CHECK_EQ(mkdir("a/x", 0755), 0);
+	CHECK_EQ(mkdir("b/y", 0755), 0);
 	pids[0] = rename_forever("a", "b");
 	pids[1] = rename_forever("b/x", "a/x");
+	pids[2] = rename_forever("a/y", "b/y");
 	for (int i = 0; i < 3000; i++) {
 		CHECK_ERR(rename("a", "b"), ENOTEMPTY);
 		CHECK_ERR(rmdir("a"), ENOTEMPTY);
 	}
-	for (int i = 0; i < 2; i++) {
+	for (int i = 0; i < 3; i++) {
 		CHECK_EQ(kill(pids[i], SIGKILL), 0);
 		CHECK_EQ(waitpid(pids[i], NULL, 0), pids[i]);
 	}
