@@ -57,7 +57,7 @@ LIBGCC  := $(shell $(CC) -print-libgcc-file-name 2>/dev/null)
 # Arguments travel in eax, edx, ecx (-mregparm=3): assembly that calls C or is called must know.
 KCFLAGS := -std=gnu11 -m32 -march=i686 -mtune=generic -mregparm=3 -mpreferred-stack-boundary=2 \
 	-mno-sse -mno-mmx -mno-80387 \
-	-ffreestanding -fno-pic -fno-pie -fno-stack-protector -fno-strict-aliasing \
+	-freg-struct-return -ffreestanding -fno-pic -fno-pie -fno-stack-protector -fno-strict-aliasing \
 	-fno-omit-frame-pointer -fno-asynchronous-unwind-tables -fno-common -g \
 	-Wall -Wextra -Wno-unused-parameter -Wno-sign-compare -Wmissing-declarations \
 	-Wstrict-prototypes -Wvla $(if $(CI),-Werror) -nostdinc -isystem $(CINC) -I. \
