@@ -174,7 +174,8 @@ void bio_hold(struct list *held)
 
 void bio_start_held(void)
 {
-	start_held();
+	if (unlikely(!list_empty(current->held_bios)))
+		start_held();
 	current->held_bios = NULL;
 	current->before_sleep = NULL;
 }

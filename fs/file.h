@@ -48,6 +48,24 @@ static inline void fd_put(struct fd fd)
 		file_put(fd.file);
 }
 
+/*
+ * The file's position is this call's alone until it is unlocked with what was returned. A file with
+ * one reference needs no lock: it is the caller's descriptor, of a table that nobody shares.
+ */
+static inline bool file_lock_position(struct file *file)
+{
+	bool shared = atomic_read(&file->refs) > 1;
+
+	if (shared)
+		mutex_lock(&file->pos_lock);
+	return shared;
+}
+static inline void file_unlock_position(struct file *file, bool shared)
+{
+	if (shared)
+		mutex_unlock(&file->pos_lock);
+}
+
 /* The lowest free descriptor >= from, reserved; -EMFILE, -ENOMEM. */
 int fd_reserve(unsigned int from, bool cloexec);
 /* Put the file (its reference goes to the table) at a reserved descriptor. */

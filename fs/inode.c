@@ -40,15 +40,6 @@ static struct list *hash_chain(const struct super_block *sb, uint64_t number)
 	return &inode_hash[(key ^ key >> 16) & (INODE_HASH_SIZE - 1)];
 }
 
-/*
- * A 64-bit load or store is two instructions on this CPU; a locked exchange of all eight bytes
- * is one.
- */
-file_off_t inode_size(struct inode *inode)
-{
-	return __sync_val_compare_and_swap(&inode->size, 0, 0);
-}
-
 void inode_set_size(struct inode *inode, file_off_t size)
 {
 	file_off_t old = inode->size;

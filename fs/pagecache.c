@@ -70,7 +70,7 @@ static unsigned int find_run(struct mapping *mapping, unsigned int index, unsign
 	*hole = nr;
 	if (slot) {
 		if (pages)
-			for (; n < nr && (page = slot[n]) != NULL && page_get(page); n++)
+			for (; n < nr && (page = slot[n]) != NULL && page_get_head(page); n++)
 				pages[n] = page;
 		else
 			while (n < nr && slot[n])

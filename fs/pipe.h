@@ -114,7 +114,7 @@ static inline bool page_slot_get(struct pipe_slot *slot)
 {
 	struct page *page = page_head(slot->page);
 
-	if (unlikely(!page_get(page)))
+	if (unlikely(!page_get_head(page)))
 		return false;
 	atomic_inc(&page->lent);
 	return true;

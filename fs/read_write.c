@@ -216,9 +216,10 @@ static int seek(unsigned int number, file_off_t offset, int whence, file_off_t *
 	if (!fd.file)
 		return -EBADF;
 	if (fd.file->ops->llseek) {
-		mutex_lock(&fd.file->pos_lock);
+		bool shared = file_lock_position(fd.file);
+
 		pos = fd.file->ops->llseek(fd.file, offset, whence);
-		mutex_unlock(&fd.file->pos_lock);
+		file_unlock_position(fd.file, shared);
 	}
 	fd_put(fd);
 	*result = pos;

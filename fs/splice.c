@@ -23,6 +23,8 @@
 /* The position of a file that other tasks have open too is read and written as a whole. */
 int splice_position(struct file *file, const file_off_t __user *user, file_off_t *pos)
 {
+	bool shared;
+
 	if (user) {
 		if (copy_from_user(pos, user, sizeof(*pos)))
 			return -EFAULT;
@@ -31,36 +33,27 @@ int splice_position(struct file *file, const file_off_t __user *user, file_off_t
 	*pos = 0;
 	if (!file->ops->llseek)
 		return 0;
-	mutex_lock(&file->pos_lock);
+	shared = file_lock_position(file);
 	*pos = file->pos;
-	mutex_unlock(&file->pos_lock);
+	file_unlock_position(file, shared);
 	return 0;
 }
 
 int splice_set_position(struct file *file, file_off_t __user *user, file_off_t pos)
 {
+	bool shared;
+
 	if (user)
 		return copy_to_user(user, &pos, sizeof(pos));
 	if (!file->ops->llseek)
 		return 0;
-	mutex_lock(&file->pos_lock);
+	shared = file_lock_position(file);
 	file->pos = pos;
-	mutex_unlock(&file->pos_lock);
+	file_unlock_position(file, shared);
 	return 0;
 }
 
 /* ---- file to pipe ---- */
-
-int pipe_room(struct pipe *pipe)
-{
-	int room = -EPIPE;
-
-	spin_lock(&pipe->lock);
-	if (likely(pipe->readers > 0))
-		room = pipe->nr_slots - pipe->taken - pipe_used(pipe);
-	spin_unlock(&pipe->lock);
-	return room;
-}
 
 //BOOK: publish
 ssize_t splice_publish(struct pipe *pipe, struct slot_list *slots, size_t bytes)
@@ -184,24 +177,33 @@ static ssize_t try_between(struct pipe *from, struct pipe *to, size_t len, slot_
 	return len - left;
 }
 
+/* How many of the n slots, which lie in one piece, are no longer than *left together. */
+static inline unsigned int movable(struct pipe_slot *slot, unsigned int n, size_t *left)
+{
+	struct pipe_slot *first = slot, *end = slot + n;
+
+	for (; slot < end && slot->len <= *left; slot++) {
+		*left -= slot->len;
+		slot->flags &= ~(SLOT_MERGE | SLOT_GIFT);
+	}
+	return slot - first;
+}
+
 /* The slots leave `from`; of the last one perhaps only a part. */
 static unsigned int move_slots(struct pipe *from, struct pipe *to, unsigned int room, size_t *len)
 {
-	unsigned int at = from->tail, end = at + MIN(pipe_used(from), room), n;
-	struct pipe_slot *slot = pipe_at(from, at), *behind = from->slots + from->nr_slots;
+	unsigned int max = MIN(pipe_used(from), room), run = MIN(ring_run(from), max), n;
+	struct pipe_slot *slot;
 	size_t left = *len;
 
 	lockdep_held(&from->lock);
-	for (; at != end && slot->len <= left; at++) {
-		left -= slot->len;
-		slot->flags &= ~(SLOT_MERGE | SLOT_GIFT);
-		if (++slot == behind)
-			slot = from->slots;
-	}
-	n = at - from->tail;
+	n = movable(pipe_at(from, from->tail), run, &left);
+	if (n == run && n < max)
+		n += movable(from->slots, max - n, &left);
 	ring_fill_from(to, from, from->tail, n);
-	from->tail = at;
-	if (unlikely(left > 0 && at != end && slot_get(slot))) {
+	from->tail += n;
+	slot = pipe_at(from, from->tail);
+	if (unlikely(left > 0 && n < max && slot_get(slot))) {
 		struct pipe_slot *part = pipe_at(to, to->head + n++);
 
 		*part = *slot;
@@ -436,22 +438,22 @@ static ssize_t splice(struct file *in, file_off_t __user *off_in, struct file *o
 		      file_off_t __user *off_out, size_t len, unsigned int flags)
 {
 	struct pipe *from = file_pipe(in), *to = file_pipe(out);
-	bool nonblock = flags & SPLICE_F_NONBLOCK;
+	unsigned int ends = flags & SPLICE_F_NONBLOCK ? O_NONBLOCK : 0;
 
 	if ((from && off_in) || (to && off_out))
 		return refuse(ESPIPE, "an offset for a pipe");
 	if (!in->readable || !out->writable)
 		return refuse(EBADF, "the input is not open to read, or the output not to write");
-	if (((from ? in->flags : 0) | (to ? out->flags : 0)) & O_NONBLOCK)
-		nonblock = true;
-	if (!from && !to)
-		return refuse(EINVAL, "neither end is a pipe");
+	if (from)
+		ends |= in->flags;
+	if (to)
+		ends |= out->flags;
 	if (from == to)
-		return refuse(EINVAL, "both ends are one pipe");
+		return refuse(EINVAL, from ? "both ends are one pipe" : "neither end is a pipe");
 	if (!from)
-		return from_file(in, off_in, to, len, nonblock);
-	return to ? pipe_to_pipe(from, to, len, nonblock)
-		  : to_file(from, out, off_out, len, nonblock);
+		return from_file(in, off_in, to, len, ends & O_NONBLOCK);
+	return to ? pipe_to_pipe(from, to, len, ends & O_NONBLOCK)
+		  : to_file(from, out, off_out, len, ends & O_NONBLOCK);
 }
 
 long sys_splice(int fd_in, int64_t __user *off_in, int fd_out, int64_t __user *off_out, size_t len,

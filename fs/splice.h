@@ -96,7 +96,16 @@ ssize_t splice_publish(struct pipe *pipe, struct slot_list *slots, size_t bytes)
  */
 ssize_t splice_publish_all(struct pipe *pipe, struct slot_list *slots, size_t bytes);
 /* Free places, or 0 if there is none; -EPIPE. */
-int pipe_room(struct pipe *pipe);
+static inline int pipe_room(struct pipe *pipe)
+{
+	int room = -EPIPE;
+
+	spin_lock(&pipe->lock);
+	if (likely(pipe->readers > 0))
+		room = pipe->nr_slots - pipe->taken - pipe_used(pipe);
+	spin_unlock(&pipe->lock);
+	return room;
+}
 
 /*
  * Between two pipes. `mover` puts up to `room` slots of `from`, which is not empty, behind the head

@@ -26,7 +26,7 @@ static inline void atomic_set(struct atomic *a, int n)
 }
 static inline void atomic_inc(struct atomic *a)
 {
-	__sync_fetch_and_add(&a->value, 1);
+	asm volatile("lock incl %0" : "+m"(a->value) : : "memory");
 }
 static inline void atomic_dec(struct atomic *a)
 {
@@ -41,10 +41,13 @@ static inline int atomic_add_return(struct atomic *a, int n)
 {
 	return __sync_add_and_fetch(&a->value, n);
 }
-/* Counts one down, and returns the value before. */
-static inline int atomic_fetch_dec(struct atomic *a)
+/* Counts one down: true if no more than zero is left. */
+static inline bool atomic_dec_to_zero(struct atomic *a)
 {
-	return __sync_fetch_and_sub(&a->value, 1);
+	bool gone;
+
+	asm volatile("lock decl %0" : "+m"(a->value), "=@ccle"(gone) : : "memory");
+	return gone;
 }
 /* True if the counter became zero. */
 static inline bool atomic_dec_and_test(struct atomic *a)

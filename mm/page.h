@@ -125,14 +125,21 @@ static inline unsigned int page_order(const struct page *head)
 }
 
 #define PAGE_REFS_LIMIT 0x40000000
-/* One more holder: false if the count would overflow (then the caller must do without). */
+/*
+ * One more holder: false if the count might overflow (then the caller must do without). The limit
+ * is so far below the overflow that the count may be looked at after it was raised.
+ */
+static inline bool page_get_head(struct page *head)
+{
+	atomic_inc(&head->refs);
+	if (likely(atomic_read(&head->refs) < PAGE_REFS_LIMIT))
+		return true;
+	atomic_dec(&head->refs);
+	return false;
+}
 static inline bool page_get(struct page *page)
 {
-	page = page_head(page);
-	if (likely(atomic_add_return(&page->refs, 1) < PAGE_REFS_LIMIT))
-		return true;
-	atomic_dec(&page->refs);
-	return false;
+	return page_get_head(page_head(page));
 }
 /* For callers that hold a reference anyway and make a bounded number: panics on overflow. */
 void page_ref(struct page *page);
@@ -141,7 +148,7 @@ void page_free(struct page *head);
 /* page_put() of a page that is known to be no tail. */
 static inline void page_put_head(struct page *head)
 {
-	if (atomic_fetch_dec(&head->refs) <= 1)
+	if (atomic_dec_to_zero(&head->refs))
 		page_free(head);
 }
 /* Frees the page with its last reference. Never sleeps; from interrupts too. */
