@@ -7,7 +7,7 @@
  */
 #include "lib/string.h"
 #include "mm/slab.h"
-#include "mm/uaccess.h"
+#include "mm/usercopy.h"
 #include "fs/iter.h"
 
 #define FAULT_IN_MAX (64u << 10)
@@ -101,7 +101,9 @@ size_t iter_copy_to_nofault(struct iter *iter, const void *src, size_t n)
 
 	n = MIN(n, iter->left);
 	if (is_short(iter, n)) {
-		done = copy_to_user_nofault(iter->segment->base + iter->offset, src, n);
+		void __user *to = iter->segment->base + iter->offset;
+
+		done = user_copy_nofault(to, src, to, n);
 		iter->offset += done;
 		iter->left -= done;
 		return done;
@@ -136,7 +138,9 @@ size_t iter_copy_from_nofault(struct iter *iter, void *dst, size_t n)
 
 	n = MIN(n, iter->left);
 	if (is_short(iter, n)) {
-		done = copy_from_user_nofault(dst, iter->segment->base + iter->offset, n);
+		const void __user *from = iter->segment->base + iter->offset;
+
+		done = user_copy_nofault(dst, from, from, n);
 		iter->offset += done;
 		iter->left -= done;
 		return done;

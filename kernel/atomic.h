@@ -28,6 +28,14 @@ static inline void atomic_inc(struct atomic *a)
 {
 	asm volatile("lock incl %0" : "+m"(a->value) : : "memory");
 }
+/* One more: true unless the counter has overflowed, and is negative now. */
+static inline bool atomic_inc_positive(struct atomic *a)
+{
+	bool positive;
+
+	asm volatile("lock incl %0" : "+m"(a->value), "=@ccns"(positive) : : "memory");
+	return positive;
+}
 static inline void atomic_dec(struct atomic *a)
 {
 	__sync_fetch_and_sub(&a->value, 1);

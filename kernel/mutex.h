@@ -70,13 +70,12 @@ static inline bool mutex_held(struct mutex *mutex)
 
 static inline void mutex_unlock(struct mutex *mutex)
 {
-	if (unlikely(!mutex_held(mutex)))
-		mutex_bad_unlock(mutex);
 	lock_given(mutex, LOCK_MUTEX);
 	/*
 	 * A full barrier, so that `contended` is read after the mutex is free: see mutex_lock_slow.
 	 */
-	(void)__sync_lock_test_and_set(&mutex->owner, NULL);
+	if (unlikely(!__sync_bool_compare_and_swap(&mutex->owner, current, NULL)))
+		mutex_bad_unlock(mutex);
 	if (unlikely(mutex->contended))
 		mutex_unlock_slow(mutex);
 }

@@ -37,9 +37,10 @@ static inline void spin_init(spinlock_t *lock, const char *name)
 void spin_contended(spinlock_t *lock);
 void spin_bad_unlock(spinlock_t *lock) __noreturn;
 
+/* Not a volatile read: nobody else makes us the owner, or takes that away. */
 static inline bool spin_held(spinlock_t *lock)
 {
-	return lock->owner == this_cpu();
+	return *(struct cpu *const *)&lock->owner == this_cpu();
 }
 
 #define lockdep_held(lock) assert(spin_held(lock))
@@ -62,7 +63,7 @@ static inline bool spin_trylock(spinlock_t *lock)
 
 static inline void spin_unlock(spinlock_t *lock)
 {
-	if (unlikely(lock->owner != this_cpu()))
+	if (unlikely(!spin_held(lock)))
 		spin_bad_unlock(lock);
 	lock_given(lock, LOCK_SPIN);
 	__sync_lock_release(&lock->owner);

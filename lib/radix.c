@@ -22,18 +22,18 @@ void radix_init(struct radix_tree *tree)
 }
 
 /* Which entry of a node of that level leads to index. */
-static unsigned int slot_at(unsigned int index, unsigned int level)
+static inline unsigned int slot_at(unsigned int index, unsigned int level)
 {
 	return index >> ((level - 1) * RADIX_BITS) & (RADIX_SLOTS - 1);
 }
 
 /* Does a tree of that height reach index? */
-static bool covers(unsigned int height, unsigned int index)
+static inline bool covers(unsigned int height, unsigned int index)
 {
 	return height >= MAX_HEIGHT || index >> (height * RADIX_BITS) == 0;
 }
 
-static struct radix_node *find_leaf(const struct radix_tree *tree, unsigned int index)
+static inline struct radix_node *find_leaf(const struct radix_tree *tree, unsigned int index)
 {
 	struct radix_node *node = tree->root;
 

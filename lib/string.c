@@ -12,34 +12,34 @@
 
 bool wide_copies;
 
-/* The whole steps of n bytes: how many that are. */
-static __attribute__((noinline)) size_t copy_steps(char *dst, const char *src, size_t n)
+static inline void copy_words(void *to, const void *from, size_t n)
+{
+	size_t count = n >> 2;
+
+	__asm__ volatile("rep movsl" : "+D"(to), "+S"(from), "+c"(count)::"memory");
+	count = n & 3;
+	if (count)
+		__asm__ volatile("rep movsb" : "+D"(to), "+S"(from), "+c"(count)::"memory");
+}
+
+static __attribute__((noinline)) void *copy_wide(void *dst, const void *src, size_t n)
 {
 	size_t whole = n & ~(size_t)(WIDE_COPY_STEP - 1);
 	ssize_t at = -(ssize_t)whole;
 	char saved[WIDE_COPY_STEP];
 
 	WIDE_COPY(dst + whole, src + whole, at, saved, "");
-	return whole;
+	n -= whole;
+	if (n)
+		copy_words(dst + whole, src + whole, n);
+	return dst;
 }
 
 void *memcpy(void *dst, const void *src, size_t n)
 {
-	void *to = dst;
-	size_t count;
-
-	if (n >= WIDE_COPY_MIN && wide_copies) {
-		size_t done = copy_steps(dst, src, n);
-
-		to += done;
-		src += done;
-		n -= done;
-	}
-	count = n >> 2;
-	__asm__ volatile("rep movsl" : "+D"(to), "+S"(src), "+c"(count)::"memory");
-	count = n & 3;
-	if (count)
-		__asm__ volatile("rep movsb" : "+D"(to), "+S"(src), "+c"(count)::"memory");
+	if (n >= WIDE_COPY_MIN && wide_copies)
+		return copy_wide(dst, src, n);
+	copy_words(dst, src, n);
 	return dst;
 }
 

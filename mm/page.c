@@ -6,8 +6,8 @@
  *    half (its buddy) when both are free. Zones: low (in the direct map) and high.
  * 2. Single pages pass through a short stack of each CPU, so that the pages of pipes and files,
  *    which come and go all the time, are neither split nor joined each time. They count as free. A
- *    CPU uses its stack with interrupts off and `busy` set; another CPU sets `busy` only to empty
- *    it, and who finds it set does without the stack.
+ *    CPU uses its stack with `busy` set; another CPU sets `busy` only to empty it. Who finds it set
+ *    does without the stack: so does an interrupt that came while its CPU had it set.
  * 3. zone->lock is irqsave; it comes after `busy`. No function but page_alloc() sleeps.
  * 4. Reclaim: an allocation that finds nothing asks the shrinkers, one task at a time; what a
  *    shrinker itself allocates is not reclaimed for. Shrinkers only try for locks, as the caller
@@ -50,6 +50,7 @@ struct hot_pages {
 	}
 static struct zone zones[NR_ZONES] = { ZONE_INIT("low zone"), ZONE_INIT("high zone") };
 static struct hot_pages hot_pages[MAX_CPUS][NR_ZONES];
+static unsigned int high_zone; /* ZONE_HIGH if it has pages */
 
 struct page *mem_map, *zero_page;
 unsigned int nr_frames;
@@ -126,26 +127,26 @@ static inline bool hot_begin(struct hot_pages *hot)
 
 static __noinline void hot_fill(struct hot_pages *hot, struct zone *zone)
 {
+	unsigned int flags = spin_lock_irqsave(&zone->lock);
 	struct page *page;
 
-	spin_lock(&zone->lock);
 	while (hot->count < HOT_BATCH && (page = buddy_take(zone, 0)))
 		hot->pages[hot->count++] = page;
-	spin_unlock(&zone->lock);
+	spin_unlock_irqrestore(&zone->lock, flags);
 }
 
 static __noinline void hot_spill(struct hot_pages *hot, struct zone *zone, unsigned int keep)
 {
-	spin_lock(&zone->lock);
+	unsigned int flags = spin_lock_irqsave(&zone->lock);
+
 	while (hot->count > keep)
 		buddy_give(zone, hot->pages[--hot->count], 0);
-	spin_unlock(&zone->lock);
+	spin_unlock_irqrestore(&zone->lock, flags);
 }
 
 //BOOK: hot-pages
 static inline struct page *hot_take(unsigned int z)
 {
-	unsigned int flags = irq_save();
 	struct hot_pages *hot = this_cpu()->hot_pages + z;
 	struct page *page = NULL;
 
@@ -156,14 +157,12 @@ static inline struct page *hot_take(unsigned int z)
 			page = hot->pages[--hot->count];
 		__sync_lock_release(&hot->busy);
 	}
-	irq_restore(flags);
 	return page;
 }
 
 /* False: the stack is being emptied. */
 static inline bool hot_give(struct page *page, unsigned int z)
 {
-	unsigned int flags = irq_save();
 	struct hot_pages *hot = this_cpu()->hot_pages + z;
 	bool mine = hot_begin(hot);
 
@@ -173,22 +172,25 @@ static inline bool hot_give(struct page *page, unsigned int z)
 		hot->pages[hot->count++] = page;
 		__sync_lock_release(&hot->busy);
 	}
-	irq_restore(flags);
 	return mine;
 }
 
-/* Single pages on other CPUs' stacks may be what a larger block, or the last page, is made of. */
+/*
+ * Single pages on other CPUs' stacks may be what a larger block, or the last page, is made of. An
+ * interrupt waits for no stack: its own CPU may have one in use.
+ */
 static void drain_hot_pages(void)
 {
 	for (unsigned int i = 0; i < MAX_CPUS * NR_ZONES; i++) {
 		struct hot_pages *hot = &hot_pages[i / NR_ZONES][i % NR_ZONES];
-		unsigned int flags = irq_save();
+		bool mine;
 
-		while (!hot_begin(hot))
+		while (!(mine = hot_begin(hot)) && !this_cpu()->irq_depth)
 			cpu_relax();
+		if (!mine)
+			continue;
 		hot_spill(hot, &zones[i % NR_ZONES], 0);
 		__sync_lock_release(&hot->busy);
-		irq_restore(flags);
 	}
 }
 
@@ -228,16 +230,17 @@ static void break_compound(struct page *head, unsigned int order)
 	}
 }
 
-static bool high_first(unsigned int flags)
+/* The zone to begin with; ALLOC_HIGH is the number of the high one. */
+static unsigned int first_zone(unsigned int flags)
 {
-	return flags & ALLOC_HIGH && zones[ZONE_HIGH].nr_pages;
+	return flags & high_zone;
 }
 
 static struct page *try_alloc(unsigned int order, unsigned int flags)
 {
 	struct page *page = NULL;
 
-	for (int z = high_first(flags) ? ZONE_HIGH : ZONE_LOW; z >= ZONE_LOW && !page; z--) {
+	for (int z = first_zone(flags); z >= ZONE_LOW && !page; z--) {
 		unsigned int irq = spin_lock_irqsave(&zones[z].lock);
 
 		page = buddy_take(&zones[z], order);
@@ -301,10 +304,12 @@ struct page *page_alloc(unsigned int order, unsigned int flags)
 {
 	struct page *page = NULL;
 
-	if (unlikely(order > MAX_ORDER) || page_fail_now())
+	if (page_fail_now())
 		return NULL;
 	if (likely(order == 0))
-		page = hot_take(high_first(flags) ? ZONE_HIGH : ZONE_LOW);
+		page = hot_take(first_zone(flags));
+	else if (order > MAX_ORDER)
+		return NULL;
 	if (DEBUG_BUILD || unlikely(!page) || flags & ALLOC_ZERO)
 		return alloc_rest(page, order, flags);
 	atomic_set(&page->refs, 1);
@@ -435,6 +440,7 @@ void page_add_frames(unsigned int first, unsigned int end)
 			poison(page, order, false);
 		flags = spin_lock_irqsave(&zone->lock);
 		zone->nr_pages += 1u << order;
+		high_zone |= zone_of(page);
 		buddy_give(zone, page, order);
 		spin_unlock_irqrestore(&zone->lock, flags);
 		first += 1u << order;

@@ -124,15 +124,13 @@ static inline unsigned int page_order(const struct page *head)
 	return head->flags & PG_HEAD ? head->private : 0;
 }
 
-#define PAGE_REFS_LIMIT 0x40000000
 /*
- * One more holder: false if the count might overflow (then the caller must do without). The limit
- * is so far below the overflow that the count may be looked at after it was raised.
+ * One more holder: false if the count would overflow (then the caller must do without). What has
+ * overflowed is far from zero until all who saw it have taken theirs back.
  */
 static inline bool page_get_head(struct page *head)
 {
-	atomic_inc(&head->refs);
-	if (likely(atomic_read(&head->refs) < PAGE_REFS_LIMIT))
+	if (likely(atomic_inc_positive(&head->refs)))
 		return true;
 	atomic_dec(&head->refs);
 	return false;

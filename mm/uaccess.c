@@ -9,10 +9,9 @@
  *    The instructions are 3-byte no-ops until uaccess_init() patches them, so that there is no
  *    branch.
  */
-#include "mm/uaccess.h"
+#include "mm/usercopy.h"
 #include "kernel/cpu.h"
 #include "lib/string.h"
-#include "lib/wide_copy.h"
 #include "mm/vm.h"
 
 #define FAULT_IN_MAX 16u /* pages that user_fault_in() looks at */
@@ -22,27 +21,6 @@ struct smap_site {
 	uint32_t opcode; /* third byte of stac, clac */
 };
 extern const struct smap_site _smap_sites_start[], _smap_sites_end[];
-
-#define SMAP_SITE(opcode)                                         \
-	"661:	.byte 0x8d, 0x76, 0x00\n" /* lea 0(%esi), %esi */ \
-	"	.pushsection __smap_sites, \"a\"\n"                     \
-	"	.long 661b, " opcode "\n"                         \
-	"	.popsection\n"
-
-#define EX_TABLE(fault, fixup)                \
-	"	.pushsection __ex_table, \"a\"\n"   \
-	"	.long " fault ", " fixup "\n" \
-	"	.popsection\n"
-
-static inline void user_access_begin(void)
-{
-	__asm__ volatile(SMAP_SITE("0xcb")::: "memory");
-}
-
-static inline void user_access_end(void)
-{
-	__asm__ volatile(SMAP_SITE("0xca")::: "memory");
-}
 
 void user_access_stop(void)
 {
@@ -61,7 +39,7 @@ void uaccess_init(void)
 }
 
 /* The whole steps of n bytes, up to one that faults: how many bytes that are. */
-static __attribute__((noinline)) size_t copy_steps(void *dst, const void *src, size_t n)
+size_t user_copy_steps(void *dst, const void *src, size_t n)
 {
 	size_t whole = n & ~(WIDE_COPY_STEP - 1);
 	ssize_t at = -(ssize_t)whole;
@@ -74,65 +52,24 @@ static __attribute__((noinline)) size_t copy_steps(void *dst, const void *src, s
 	return whole + at;
 }
 
-/* Bytes that were not copied. */
-static inline size_t copy(void *dst, const void *src, size_t n)
-{
-	size_t words;
-
-	user_access_begin();
-	if (n >= WIDE_COPY_MIN && wide_copies) {
-		size_t done = copy_steps(dst, src, n);
-
-		dst += done;
-		src += done;
-		n -= done;
-	}
-	words = n / 4;
-	__asm__ volatile("1:	rep movsl\n"
-			 "	movl %3, %0\n"
-			 "2:	rep movsb\n"
-			 "3:\n"
-			 "	.pushsection .text.fixup, \"ax\"\n"
-			 "4:	leal (%3, %0, 4), %0\n"
-			 "	jmp 2b\n"
-			 "	.popsection\n" EX_TABLE("1b", "4b") EX_TABLE("2b", "3b")
-			 : "+c"(words), "+D"(dst), "+S"(src)
-			 : "r"(n % 4)
-			 : "memory");
-	user_access_end();
-	return words;
-}
-
 int copy_from_user(void *dst, const void __user *src, size_t n)
 {
-	return !user_range_ok(src, n) || copy(dst, src, n) > 0 ? -EFAULT : 0;
+	return !user_range_ok(src, n) || user_copy(dst, src, n) > 0 ? -EFAULT : 0;
 }
 
 int copy_to_user(void __user *dst, const void *src, size_t n)
 {
-	return !user_range_ok(dst, n) || copy(dst, src, n) > 0 ? -EFAULT : 0;
-}
-
-static inline size_t copy_nofault(void *dst, const void *src, const void __user *user, size_t n)
-{
-	size_t left;
-
-	if (!user_range_ok(user, n))
-		return 0;
-	pagefault_disable();
-	left = copy(dst, src, n);
-	pagefault_enable();
-	return n - left;
+	return !user_range_ok(dst, n) || user_copy(dst, src, n) > 0 ? -EFAULT : 0;
 }
 
 size_t copy_from_user_nofault(void *dst, const void __user *src, size_t n)
 {
-	return copy_nofault(dst, src, src, n);
+	return user_copy_nofault(dst, src, src, n);
 }
 
 size_t copy_to_user_nofault(void __user *dst, const void *src, size_t n)
 {
-	return copy_nofault(dst, src, dst, n);
+	return user_copy_nofault(dst, src, dst, n);
 }
 
 int clear_user(void __user *dst, size_t n)

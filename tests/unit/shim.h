@@ -55,7 +55,7 @@ static unsigned int shim_log_lines __attribute__((unused));
 struct task;
 struct hot_pages;
 struct cpu {
-	unsigned int id;
+	unsigned int id, irq_depth;
 	struct hot_pages *hot_pages;
 };
 static struct cpu cpus[MAX_CPUS];
@@ -238,6 +238,7 @@ static inline void slab_free(struct slab_cache *cache, void *object)
 
 /* ---- mm/uaccess.h: user memory is the test's own ---- */
 #define MM_UACCESS_H
+#define MM_USERCOPY_H
 static inline int copy_from_user(void *dst, const void *src, size_t n)
 {
 	memcpy(dst, src, n);

@@ -30,6 +30,13 @@ static size_t copy_to_user_nofault(void *dst, const void *src, size_t n)
 	return n;
 }
 
+/* user: which of the two is user memory. */
+static size_t user_copy_nofault(void *dst, const void *src, const void *user, size_t n)
+{
+	return user == dst ? copy_to_user_nofault(dst, src, n)
+			   : copy_from_user_nofault(dst, src, n);
+}
+
 static int user_fault_in(const void *addr, size_t n, bool write)
 {
 	size_t first = ((const char *)addr - user) / PAGE_SIZE;
