@@ -271,7 +271,7 @@ static ssize_t write_slots(struct file *file, file_off_t *pos, struct slot_list 
 		*error = mapping_sync(&inode->mapping);
 	if (*error)
 		return 0;
-	end = MIN(inode->size, *pos + (file_off_t)slot_list_bytes(slots));
+	end = MIN(inode->size, *pos + (file_off_t)slots->bytes);
 	if (!leave_cache(&inode->mapping, *pos, end))
 		return 0;
 	nr = make_bios(inode->private, *pos >> SECTOR_SHIFT, slots, inode->size - *pos, bios);
@@ -292,11 +292,12 @@ static ssize_t write_slots(struct file *file, file_off_t *pos, struct slot_list 
 /* The first slot, by the cache. */
 static ssize_t copy_slot(struct file *file, file_off_t *pos, struct slot_list *slots)
 {
-	struct slot_list first = { .nr = 1, .max = 1, .slots = slots->slots };
-	ssize_t n = copy_splice_write(file, pos, &first);
+	unsigned int rest = slots->nr - 1;
+	ssize_t n;
 
-	slots->slots += 1 - first.nr;
-	slots->nr -= 1 - first.nr;
+	slots->nr = 1;
+	n = copy_splice_write(file, pos, slots);
+	slots->nr += rest;
 	return n;
 }
 

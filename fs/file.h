@@ -48,6 +48,35 @@ static inline void fd_put(struct fd fd)
 		file_put(fd.file);
 }
 
+/* The two files of a call that moves bytes from one to the other. */
+struct fd_pair {
+	struct file *in, *out;
+	bool counted;
+};
+
+bool fd_get_pair_shared(struct fd_pair *pair, unsigned int in, unsigned int out);
+/* False (EBADF): one of them is not open, and nothing is to be given back. */
+static inline bool fd_get_pair(struct fd_pair *pair, unsigned int in, unsigned int out)
+{
+	struct file_table *table = current->files;
+
+	if (unlikely(atomic_read(&table->users) != 1))
+		return fd_get_pair_shared(pair, in, out);
+	pair->counted = false;
+	if (unlikely(in >= table->size || out >= table->size))
+		return false;
+	pair->in = table->slots[in].file;
+	pair->out = table->slots[out].file;
+	return pair->in && pair->out;
+}
+static inline void fd_put_pair(struct fd_pair *pair)
+{
+	if (unlikely(pair->counted)) {
+		file_put(pair->in);
+		file_put(pair->out);
+	}
+}
+
 /*
  * The file's position is this call's alone until it is unlocked with what was returned. A file with
  * one reference needs no lock: it is the caller's descriptor, of a table that nobody shares.

@@ -183,6 +183,19 @@ struct fd fd_get_shared(unsigned int fd)
 	return (struct fd){ file, file != NULL };
 }
 
+bool fd_get_pair_shared(struct fd_pair *pair, unsigned int in, unsigned int out)
+{
+	struct fd first = fd_get_shared(in), second = fd_get_shared(out);
+
+	if (!first.file || !second.file) {
+		fd_put(first);
+		fd_put(second);
+		return false;
+	}
+	*pair = (struct fd_pair){ first.file, second.file, true };
+	return true;
+}
+
 long sys_close(unsigned int fd)
 {
 	struct file_table *table = current->files;

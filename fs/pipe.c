@@ -81,6 +81,7 @@ static int merge(struct write *write, struct page *page, unsigned int end, size_
 	spin_lock(&pipe->lock);
 	if (likely(pipe->head != pipe->tail)) {
 		pipe_at(pipe, pipe->head - 1)->len += copied;
+		pipe->bytes += copied;
 		spin_unlock(&pipe->lock);
 		/* The slot has its own reference. */
 		page_put(page);
@@ -128,6 +129,28 @@ static int append(struct write *write)
 	return 0;
 }
 
+/* Write behind the last slot's bytes, if they may be appended to. 0, an error; 1: a slot of its own. */
+static int append_to_last(struct write *write)
+{
+	struct pipe *pipe = write->pipe;
+	struct page *page = NULL;
+	unsigned int end = 0;
+	size_t n = 0;
+
+	spin_lock(&pipe->lock);
+	if (pipe->head != pipe->tail) {
+		struct pipe_slot *last = pipe_at(pipe, pipe->head - 1);
+
+		end = last->offset + last->len;
+		n = last->flags & SLOT_MERGE ? MIN(write->from->left, (size_t)PAGE_SIZE - end) : 0;
+		/* A reference of our own, while the slot surely has one. */
+		if (n > 0 && (n == write->from->left || !write->whole) && page_get(last->page))
+			page = last->page;
+	}
+	spin_unlock(&pipe->lock);
+	return page ? merge(write, page, end, n) : 1;
+}
+
 /*
  * Put one piece into the pipe; `producer` is held. 0; -EPIPE no reader, -EAGAIN no room, -EFAULT
  * user memory to be brought in, -ENOMEM a page is to be had only with patience.
@@ -136,32 +159,17 @@ static int append(struct write *write)
 static int put_piece(struct write *write)
 {
 	struct pipe *pipe = write->pipe;
-	struct pipe_slot *last;
-	unsigned int end;
-	size_t n;
-	bool full;
 
-	spin_lock(&pipe->lock);
-	if (unlikely(pipe->readers == 0)) {
-		spin_unlock(&pipe->lock);
+	if (unlikely(READ_ONCE(pipe->readers) == 0))
 		return -EPIPE;
-	}
-	last = pipe->head == pipe->tail ? NULL : pipe_at(pipe, pipe->head - 1);
-	if (last && last->flags & SLOT_MERGE && !write->packet) {
-		struct page *page = last->page;
+	if (READ_ONCE(pipe->tail) != pipe->head && !write->packet) {
+		int error = append_to_last(write);
 
-		end = last->offset + last->len;
-		n = MIN(write->from->left, (size_t)PAGE_SIZE - end);
-		/* A reference of our own, while the slot surely has one. */
-		if (n > 0 && (n == write->from->left || !write->whole) && page_get(page)) {
-			spin_unlock(&pipe->lock);
-			return merge(write, page, end, n);
-		}
+		if (error <= 0)
+			return error;
 	}
 	/* Only producers fill places, so what is free now stays so. */
-	full = pipe_full(pipe);
-	spin_unlock(&pipe->lock);
-	return full ? -EAGAIN : append(write);
+	return pipe_full(pipe) ? -EAGAIN : append(write);
 }
 
 /* Neither mutex is held: get what put_piece missed. 0: start over. */
@@ -216,10 +224,12 @@ static ssize_t pipe_write(struct file *file, struct iter *from, file_off_t *pos)
 //BOOK: advance
 __attribute__((always_inline)) inline void pipe_advance(struct pipe *pipe, unsigned int n)
 {
-	struct pipe_slot *first, gone;
+	struct pipe_slot *first = pipe_at(pipe, pipe->tail), gone;
+	struct page *page = first->page;
+	bool plain = !first->ops->release;
 
 	spin_lock(&pipe->lock);
-	first = pipe_at(pipe, pipe->tail);
+	pipe->bytes -= n;
 	first->offset += n;
 	first->len -= n;
 	/* A writer may just have made it longer. */
@@ -227,7 +237,9 @@ __attribute__((always_inline)) inline void pipe_advance(struct pipe *pipe, unsig
 		spin_unlock(&pipe->lock);
 		return;
 	}
-	gone = ring_pop(pipe);
+	if (unlikely(!plain))
+		gone = *first;
+	pipe->kept = ++pipe->tail;
 	spin_unlock(&pipe->lock);
 	/*
 	 * Readers too: they may wait for the arrival of the page that was first, and now another
@@ -235,7 +247,10 @@ __attribute__((always_inline)) inline void pipe_advance(struct pipe *pipe, unsig
 	 */
 	wake_all(&pipe->writable);
 	wake_all(&pipe->readable);
-	slot_release(&gone);
+	if (likely(plain))
+		page_slot_release(page);
+	else
+		slot_release(&gone);
 }
 
 //BOOK: failed
@@ -262,6 +277,18 @@ int pipe_report_failed(struct pipe *pipe, int error)
 	return error;
 }
 
+/* `consumer` is held. *error: 0 end of file, or -EAGAIN. */
+static __noinline bool is_empty(struct pipe *pipe, int *error)
+{
+	bool empty;
+
+	spin_lock(&pipe->lock);
+	empty = pipe->head == pipe->tail;
+	*error = pipe->writers ? -EAGAIN : 0;
+	spin_unlock(&pipe->lock);
+	return empty;
+}
+
 /*
  * Copy from the first slot; `consumer` is held, so that the slot stays where it is and nobody but a
  * merging writer changes it: its len grows. Bytes copied; 0 end of file; -EAGAIN nothing there yet;
@@ -271,19 +298,14 @@ int pipe_report_failed(struct pipe *pipe, int error)
 //BOOK: take-piece
 static ssize_t take_piece(struct pipe *pipe, struct iter *to, bool *packet)
 {
-	struct pipe_slot *first;
+	struct pipe_slot *first = pipe_at(pipe, pipe->tail);
 	size_t n, copied;
 	int error;
 
-	spin_lock(&pipe->lock);
-	if (pipe->head == pipe->tail) {
-		error = pipe->writers ? -EAGAIN : 0;
-		spin_unlock(&pipe->lock);
+	if (READ_ONCE(pipe->head) == pipe->tail && is_empty(pipe, &error))
 		return error;
-	}
-	first = pipe_at(pipe, pipe->tail);
-	n = MIN(first->len, to->left);
-	spin_unlock(&pipe->lock);
+	barrier();
+	n = MIN(READ_ONCE(first->len), to->left);
 	error = slot_confirm(first);
 	if (unlikely(error))
 		return error;

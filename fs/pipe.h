@@ -14,7 +14,10 @@
  *    page wakes `readable`.
  * 6. An empty pipe holds no page.
  * 7. Splice into a file takes slots out of the ring while it writes, and may put some of them back:
- *    their places stay theirs (`taken`) until it has ended.
+ *    their places stay theirs (`kept`) until it has ended.
+ * 8. Who holds `producer` may read head, and who holds `consumer` tail, kept and the first slot,
+ *    without pipe->lock; either may look at one word of the other's: a slot is whole before the head
+ *    moves over it, and a place is free before `kept` does, so what is seen late errs on the safe side.
  */
 #ifndef FS_PIPE_H
 #define FS_PIPE_H
@@ -38,7 +41,8 @@ struct text;
 
 //BOOK: slot
 struct pipe_slot {
-	struct page *page;	  /* first page; the bytes may run on into its followers */
+	struct page
+		*page; /* of a compound page its head; the bytes may run on into its followers */
 	unsigned int offset, len; /* bytes; both may exceed PAGE_SIZE for a compound page */
 	const struct pipe_slot_ops *ops;
 	unsigned int flags;    /* SLOT_* */
@@ -48,7 +52,6 @@ struct pipe_slot {
 enum slot_flags {
 	SLOT_MERGE = 1,	 /* write(2) may append behind the last byte; never leaves its pipe */
 	SLOT_PACKET = 2, /* O_DIRECT: a read takes at most this slot, the rest is dropped */
-	SLOT_GIFT = 4,	 /* vmsplice gave the page away; never leaves its pipe */
 };
 
 /*
@@ -112,7 +115,7 @@ static inline void slot_unmap(struct pipe_slot *slot, void *addr)
 }
 static inline bool page_slot_get(struct pipe_slot *slot)
 {
-	struct page *page = page_head(slot->page);
+	struct page *page = slot->page;
 
 	if (unlikely(!page_get_head(page)))
 		return false;
@@ -123,21 +126,8 @@ static inline bool slot_get(struct pipe_slot *slot)
 {
 	return slot->ops->get ? slot->ops->get(slot) : page_slot_get(slot);
 }
-/*
- * A copy of a slot, which holds nothing yet: once its bytes are there it needs no inode to read
- * them again.
- */
-static inline void slot_arrived(struct pipe_slot *copy)
+static inline void page_slot_release(struct page *page)
 {
-	if (copy->ops == &coming_slot_ops && READ_ONCE(copy->page->flags) & PG_UPTODATE) {
-		copy->ops = &cache_slot_ops;
-		copy->private = 0;
-	}
-}
-static inline void page_slot_release(struct pipe_slot *slot)
-{
-	struct page *page = page_head(slot->page);
-
 	page_unlend(page);
 	page_put_head(page);
 }
@@ -146,7 +136,7 @@ static inline void slot_release(struct pipe_slot *slot)
 	if (slot->ops->release)
 		slot->ops->release(slot);
 	else
-		page_slot_release(slot);
+		page_slot_release(slot->page);
 }
 /* A failed slot that a reader reached: start the disk's read again. May wait for metadata. */
 void slot_retry(struct pipe_slot *slot);
@@ -172,10 +162,12 @@ static inline size_t slot_copy_to(struct pipe_slot *slot, unsigned int at, size_
 struct pipe {
 	struct mutex consumer;	 /* serialises those who take: read, splice out, tee's source */
 	struct mutex producer;	 /* serialises those who put: write, splice in, tee's target */
-	spinlock_t lock;	 /* plain: head, tail, nr_slots, slots[].offset and len */
+	spinlock_t lock;	 /* plain: head, tail, bytes, nr_slots, slots[].offset and len */
 	unsigned int head, tail; /* free-running; head - tail slots are full */
+	uint64_t bytes;		 /* what these slots have together */
 	unsigned int nr_slots;	 /* power of two */
-	unsigned int taken;	 /* places behind the tail whose slots a splice has out */
+	unsigned int
+		kept; /* places before this are free: the tail, but while a splice has slots out */
 	struct pipe_slot *slots;
 	unsigned int readers, writers;		 /* lock; open ends */
 	unsigned int reader_opens, writer_opens; /* lock; counts for FIFO open rules */
@@ -196,7 +188,7 @@ static inline unsigned int pipe_used(const struct pipe *pipe)
 }
 static inline bool pipe_full(const struct pipe *pipe)
 {
-	return pipe_used(pipe) + pipe->taken >= pipe->nr_slots;
+	return pipe->head - READ_ONCE(pipe->kept) >= pipe->nr_slots;
 }
 static inline struct pipe_slot *pipe_at(struct pipe *pipe, unsigned int position)
 {

@@ -37,7 +37,7 @@ static bool page_slot_steal(struct pipe_slot *slot)
 {
 	struct page *page = slot->page;
 
-	if (page->flags & (PG_HEAD | PG_TAIL | PG_RESERVED) || atomic_read(&page->refs) != 1)
+	if (page->flags & (PG_HEAD | PG_RESERVED) || atomic_read(&page->refs) != 1)
 		return false;
 	page_unlend(page);
 	return true;
@@ -84,7 +84,7 @@ static bool coming_get(struct pipe_slot *slot)
 
 static void coming_release(struct pipe_slot *slot)
 {
-	page_slot_release(slot);
+	page_slot_release(slot->page);
 	inode_put((struct inode *)slot->private);
 }
 

@@ -57,7 +57,7 @@ static bool can_read(struct pipe *pipe, enum pipe_need need)
 
 	spin_lock(&pipe->lock);
 	if (pipe->head == pipe->tail)
-		ready = pipe->writers == 0 && pipe->taken == 0;
+		ready = pipe->writers == 0 && pipe->kept == pipe->tail;
 	else
 		ready = need == PIPE_NEED_SLOT || !first_on_its_way(pipe);
 	spin_unlock(&pipe->lock);
@@ -103,7 +103,7 @@ static unsigned int poll_reader(struct file *file, struct pipe *pipe)
 	/*
 	 * A FIFO that never had a writer since it was opened has not been hung up: see fs/fifo.c.
 	 */
-	if (pipe->writers == 0 && pipe->taken == 0 && pipe->writer_opens != file->pos)
+	if (pipe->writers == 0 && pipe->kept == pipe->tail && pipe->writer_opens != file->pos)
 		return POLLHUP;
 	return 0;
 }

@@ -15,31 +15,21 @@ unsigned int ring_slots_for(unsigned long bytes)
 	return nr;
 }
 
-/* Copy n slots to position `at`, which is not in use, and on around the ring's end. */
-static void copy_in(struct pipe *pipe, unsigned int at, const struct pipe_slot *slots,
-		    unsigned int n)
+void ring_fill_array(struct pipe *pipe, const struct pipe_slot *slots, unsigned int n)
 {
-	unsigned int place = at & (pipe->nr_slots - 1);
-	unsigned int run = MIN(n, pipe->nr_slots - place);
+	struct pipe_slot *to = pipe_at(pipe, pipe->head);
+	unsigned int run = MIN(n, (unsigned int)(pipe->slots + pipe->nr_slots - to));
 
-	memcpy(&pipe->slots[place], slots, run * sizeof(*slots));
+	memcpy(to, slots, run * sizeof(*slots));
 	if (unlikely(run < n))
 		memcpy(pipe->slots, slots + run, (n - run) * sizeof(*slots));
 }
 
-void ring_fill(struct pipe *pipe, const struct pipe_slot *slots, unsigned int n)
+/* One of the rings ends in between. */
+void ring_fill_around(struct pipe *pipe, struct pipe *from, unsigned int at, unsigned int n)
 {
-	copy_in(pipe, pipe->head, slots, n);
-}
-
-void ring_fill_from(struct pipe *pipe, struct pipe *from, unsigned int at, unsigned int n)
-{
-	unsigned int place = at & (from->nr_slots - 1);
-	unsigned int run = MIN(n, from->nr_slots - place);
-
-	copy_in(pipe, pipe->head, &from->slots[place], run);
-	if (unlikely(run < n))
-		copy_in(pipe, pipe->head + run, from->slots, n - run);
+	while (n-- > 0)
+		*pipe_at(pipe, pipe->head + n) = *pipe_at(from, at + n);
 }
 
 void ring_resize(struct pipe *pipe, struct pipe_slot *slots, unsigned int nr_slots)

@@ -7,7 +7,6 @@
  * 3. To a pipe there is no ring in between: that is splice.
  */
 #include "fs/splice.h"
-#include "fs/file.h"
 #include "kernel/syscalls.h"
 #include "kernel/task.h"
 #include "mm/uaccess.h"
@@ -42,6 +41,7 @@ static int wait_all_arrived(struct slot_list *slots)
 
 			slot_list_release(&rest);
 			slots->nr = i;
+			slots->bytes = slots_bytes(slots->slots, i);
 		}
 	}
 	return error;
@@ -65,6 +65,7 @@ static ssize_t pass_ring(struct file *in, file_off_t *pos_in, struct file *out, 
 	had = in->ops->splice_read(in, &at, len, &slots);
 	if (had <= 0)
 		return had;
+	slots.bytes = had;
 	if (sink_needs_bytes(out))
 		error = wait_all_arrived(&slots);
 	if (slots.nr > 0)
@@ -130,17 +131,19 @@ static ssize_t send(struct file *in, file_off_t *pos, struct file *out, size_t c
  */
 static ssize_t sendfile(int fd_out, int fd_in, file_off_t *offset, size_t count, file_off_t max)
 {
-	struct fd in = fd_get(fd_in), out = fd_get(fd_out);
 	file_off_t pos = offset ? *offset : 0;
+	struct fd_pair fds;
 	ssize_t n = -EBADF;
 
-	if (!in.file || !out.file || !in.file->readable || !out.file->writable)
+	if (!fd_get_pair(&fds, fd_in, fd_out))
+		return -EBADF;
+	if (!fds.in->readable || !fds.out->writable)
 		goto put;
 	n = -ESPIPE;
-	if (offset && !in.file->ops->llseek)
+	if (offset && !fds.in->ops->llseek)
 		goto put;
 	if (!offset)
-		splice_position(in.file, NULL, &pos);
+		splice_position(fds.in, NULL, &pos);
 	n = -EINVAL;
 	if (pos < 0)
 		goto put;
@@ -150,14 +153,13 @@ static ssize_t sendfile(int fd_out, int fd_in, file_off_t *offset, size_t count,
 	count = MIN(count, SPLICE_MAX_BYTES);
 	if ((file_off_t)count > max - pos)
 		count = max - pos;
-	n = send(in.file, &pos, out.file, count);
+	n = send(fds.in, &pos, fds.out, count);
 	if (offset)
 		*offset = pos;
 	else if (n > 0)
-		splice_set_position(in.file, NULL, pos);
+		splice_set_position(fds.in, NULL, pos);
 put:
-	fd_put(in);
-	fd_put(out);
+	fd_put_pair(&fds);
 	return n;
 }
 
@@ -248,16 +250,14 @@ static ssize_t copy_range(struct file *in, file_off_t __user *off_in, struct fil
 long sys_copy_file_range(int fd_in, int64_t __user *off_in, int fd_out, int64_t __user *off_out,
 			 size_t len, unsigned int flags)
 {
-	struct fd in, out;
-	ssize_t n = -EBADF;
+	struct fd_pair fds;
+	ssize_t n;
 
 	if (flags)
 		return refuse(EINVAL, "no flags are known");
-	in = fd_get(fd_in);
-	out = fd_get(fd_out);
-	if (in.file && out.file)
-		n = copy_range(in.file, off_in, out.file, off_out, len);
-	fd_put(in);
-	fd_put(out);
+	if (!fd_get_pair(&fds, fd_in, fd_out))
+		return -EBADF;
+	n = copy_range(fds.in, off_in, fds.out, off_out, len);
+	fd_put_pair(&fds);
 	return n;
 }

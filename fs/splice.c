@@ -13,80 +13,63 @@
  */
 #include "fs/splice.h"
 #include "drivers/block.h"
-#include "fs/file.h"
 #include "fs/ring.h"
 #include "kernel/syscalls.h"
 #include "mm/uaccess.h"
 
 /* ---- positions ---- */
 
-/* The position of a file that other tasks have open too is read and written as a whole. */
-int splice_position(struct file *file, const file_off_t __user *user, file_off_t *pos)
+int splice_get_position(const file_off_t __user *user, file_off_t *pos)
 {
-	bool shared;
-
-	if (user) {
-		if (copy_from_user(pos, user, sizeof(*pos)))
-			return -EFAULT;
-		return *pos < 0 ? refuse(EINVAL, "the offset is negative") : 0;
-	}
-	*pos = 0;
-	if (!file->ops->llseek)
-		return 0;
-	shared = file_lock_position(file);
-	*pos = file->pos;
-	file_unlock_position(file, shared);
-	return 0;
+	if (copy_from_user(pos, user, sizeof(*pos)))
+		return -EFAULT;
+	return *pos < 0 ? refuse(EINVAL, "the offset is negative") : 0;
 }
 
-int splice_set_position(struct file *file, file_off_t __user *user, file_off_t pos)
+int splice_put_position(file_off_t __user *user, file_off_t pos)
 {
-	bool shared;
-
-	if (user)
-		return copy_to_user(user, &pos, sizeof(pos));
-	if (!file->ops->llseek)
-		return 0;
-	shared = file_lock_position(file);
-	file->pos = pos;
-	file_unlock_position(file, shared);
-	return 0;
+	return copy_to_user(user, &pos, sizeof(pos));
 }
 
 /* ---- file to pipe ---- */
 
 //BOOK: publish
-ssize_t splice_publish(struct pipe *pipe, struct slot_list *slots, size_t bytes)
+ssize_t splice_publish(struct pipe *pipe, struct slot_list *slots)
 {
-	int error = mutex_lock_killable(&pipe->producer);
-	unsigned int room;
+	ssize_t bytes = mutex_lock_killable(&pipe->producer);
+	unsigned int nr = slots->nr;
+	int room;
 
-	if (error)
-		return error;
+	if (bytes)
+		return bytes;
 	spin_lock(&pipe->lock);
-	room = MIN(pipe->nr_slots - pipe->taken - pipe_used(pipe), slots->nr);
-	if (likely(pipe->readers > 0)) {
-		ring_fill(pipe, slots->slots, room);
-		pipe->head += room;
-	} else {
-		room = 0;
-		error = -EPIPE;
+	room = pipe_room_held(pipe);
+	bytes = slots->bytes;
+	if (unlikely(room < (int)nr)) {
+		nr = MAX(room, 0);
+		bytes = room < 0 ? room : (ssize_t)slots_bytes(slots->slots, nr);
+	}
+	if (likely(nr > 0)) {
+		ring_fill(pipe, slots->slots, nr);
+		pipe->head += nr;
+		pipe->bytes += bytes;
+		slots->slots += nr;
+		slots->nr -= nr;
+		slots->bytes -= bytes;
 	}
 	spin_unlock(&pipe->lock);
 	wake_all(&pipe->readable);
 	mutex_unlock(&pipe->producer);
-	slots->slots += room;
-	slots->nr -= room;
-	return error ? error : (ssize_t)(bytes - slot_list_bytes(slots));
+	return bytes;
 }
 
-ssize_t splice_publish_all(struct pipe *pipe, struct slot_list *slots, size_t bytes)
+ssize_t splice_publish_all(struct pipe *pipe, struct slot_list *slots)
 {
 	size_t done = 0;
 	ssize_t n;
 
 	do {
-		n = splice_publish(pipe, slots, bytes - done);
+		n = splice_publish(pipe, slots);
 		if (n >= 0) {
 			done += n;
 			n = slots->nr > 0 ? pipe_wait_room(pipe) : 0;
@@ -124,7 +107,8 @@ ssize_t splice_file_to_pipe(struct file *in, file_off_t *pos, struct pipe *pipe,
 		n = in->ops->splice_read(in, &at, len - done, &list);
 		if (n <= 0)
 			break;
-		n = stream ? splice_publish_all(pipe, &list, n) : splice_publish(pipe, &list, n);
+		list.bytes = n;
+		n = stream ? splice_publish_all(pipe, &list) : splice_publish(pipe, &list);
 		slot_list_release(&list);
 		if (n < 0)
 			break;
@@ -141,84 +125,108 @@ ssize_t splice_file_to_pipe(struct file *in, file_off_t *pos, struct pipe *pipe,
 
 /* ---- pipe to pipe ---- */
 
-/* Both mutexes are held. Bytes; 0 end of file; -EPIPE; -EAGAIN and which pipe to wait for. */
-static ssize_t try_between(struct pipe *from, struct pipe *to, size_t len, slot_mover mover,
-			   bool *full)
+/*
+ * Copies of the first nr slots are behind the head of `to`, where nobody sees them: they become to's,
+ * and stay in `from`, too, if `keep`. How many; fewer, and *len shorter, if a page cannot count one
+ * more holder. from->lock is held.
+ */
+static inline unsigned int hand_over(struct pipe *from, struct pipe *to, unsigned int nr, bool keep,
+				     size_t *len)
 {
-	unsigned int head = to->head, nr = 0;
-	int room = pipe_room(to);
-	size_t left = len;
-	ssize_t error = 0;
+	/* Only a ring's last slot can be appended to. */
+	pipe_at(to, to->head + nr - 1)->flags &= ~SLOT_MERGE;
+	if (keep) {
+		unsigned int held = tee_slots(from, from->tail, to, to->head, nr);
+
+		if (unlikely(held < nr))
+			*len = ring_bytes(to, to->head, held);
+		return held;
+	}
+	from->tail += nr;
+	from->kept = from->tail;
+	from->bytes -= *len;
+	return nr;
+}
+
+/*
+ * The same with as many of the first slots as have *len bytes, up to max. The last one is divided:
+ * its rest stays.
+ */
+static __noinline unsigned int hand_over_some(struct pipe *from, struct pipe *to, unsigned int max,
+					      bool keep, size_t *len)
+{
+	size_t left = *len;
+	struct pipe_slot *slot;
+	unsigned int n = 0, whole, at;
+
+	lockdep_held(&from->lock);
+	while (n < max && (slot = pipe_at(from, from->tail + n))->len <= left) {
+		left -= slot->len;
+		n++;
+	}
+	ring_fill_from(to, from, from->tail, MIN(n + 1, max));
+	*len -= left;
+	whole = n ? hand_over(from, to, n, keep, len) : 0;
+	if (whole < n || n == max || left == 0)
+		return whole;
+	/* Its page gets one more holder. */
+	slot = pipe_at(to, to->head + n);
+	slot->flags &= ~SLOT_MERGE;
+	slot->len = left;
+	at = from->tail + (keep ? n : 0);
+	if (!tee_slots(from, at, to, to->head + n, 1))
+		return whole;
+	*len += left;
+	if (!keep) {
+		slot = pipe_at(from, at);
+		slot->offset += left;
+		slot->len -= left;
+		from->bytes -= left;
+	}
+	return n + 1;
+}
+
+/*
+ * Both mutexes are held. Bytes; 0 end of file; -EPIPE; -EFAULT a page cannot count one more holder;
+ * -EAGAIN and which pipe to wait for.
+ */
+static inline ssize_t try_between(struct pipe *from, struct pipe *to, size_t len, bool keep,
+				  bool *full)
+{
+	unsigned int nr;
+	int room = pipe_room_held(to);
 
 	if (room < 0)
 		return room;
-	/*
-	 * Only producers fill places, so the room stays; one pipe's lock is never held with the
-	 * other's.
-	 */
+	/* One pipe's lock is never held with the other's. */
 	spin_lock(&from->lock);
-	if (from->head == from->tail) {
-		error = from->writers ? -EAGAIN : 0;
-	} else if (room == 0) {
-		*full = true;
-		error = -EAGAIN;
+	nr = pipe_used(from);
+	if (unlikely(room == 0 || nr == 0)) {
+		bool ended = nr == 0 && from->writers == 0;
+
+		spin_unlock(&from->lock);
+		*full = nr > 0;
+		return ended ? 0 : -EAGAIN;
+	}
+	if (likely(nr <= (unsigned int)room && from->bytes <= len)) {
+		len = from->bytes;
+		ring_fill_from(to, from, from->tail, nr);
+		nr = hand_over(from, to, nr, keep, &len);
 	} else {
-		nr = mover(from, to, room, &left);
-		if (nr == 0)
-			error = -EFAULT; /* the page cannot count one more holder */
+		nr = hand_over_some(from, to, MIN(nr, (unsigned int)room), keep, &len);
 	}
 	spin_unlock(&from->lock);
-	if (nr == 0)
-		return error;
+	if (unlikely(nr == 0))
+		return -EFAULT;
 	spin_lock(&to->lock);
-	to->head = head + nr;
+	to->head += nr;
+	to->bytes += len;
 	spin_unlock(&to->lock);
 	wake_all(&to->readable);
-	return len - left;
+	return len;
 }
 
-/* How many of the n slots, which lie in one piece, are no longer than *left together. */
-static inline unsigned int movable(struct pipe_slot *slot, unsigned int n, size_t *left)
-{
-	struct pipe_slot *first = slot, *end = slot + n;
-
-	for (; slot < end && slot->len <= *left; slot++) {
-		*left -= slot->len;
-		slot->flags &= ~(SLOT_MERGE | SLOT_GIFT);
-	}
-	return slot - first;
-}
-
-/* The slots leave `from`; of the last one perhaps only a part. */
-static unsigned int move_slots(struct pipe *from, struct pipe *to, unsigned int room, size_t *len)
-{
-	unsigned int max = MIN(pipe_used(from), room), run = MIN(ring_run(from), max), n;
-	struct pipe_slot *slot;
-	size_t left = *len;
-
-	lockdep_held(&from->lock);
-	n = movable(pipe_at(from, from->tail), run, &left);
-	if (n == run && n < max)
-		n += movable(from->slots, max - n, &left);
-	ring_fill_from(to, from, from->tail, n);
-	from->tail += n;
-	slot = pipe_at(from, from->tail);
-	if (unlikely(left > 0 && n < max && slot_get(slot))) {
-		struct pipe_slot *part = pipe_at(to, to->head + n++);
-
-		*part = *slot;
-		part->len = left;
-		part->flags &= ~(SLOT_MERGE | SLOT_GIFT);
-		slot->offset += left;
-		slot->len -= left;
-		left = 0;
-	}
-	*len = left;
-	return n;
-}
-
-ssize_t splice_between(struct pipe *from, struct pipe *to, size_t len, bool nonblock,
-		       slot_mover mover)
+ssize_t splice_between(struct pipe *from, struct pipe *to, size_t len, bool nonblock, bool keep)
 {
 	ssize_t n;
 
@@ -230,7 +238,7 @@ ssize_t splice_between(struct pipe *from, struct pipe *to, size_t len, bool nonb
 			return n;
 		n = mutex_lock_killable(&to->producer);
 		if (n == 0) {
-			n = try_between(from, to, len, mover, &full);
+			n = try_between(from, to, len, keep, &full);
 			mutex_unlock(&to->producer);
 		}
 		mutex_unlock(&from->consumer);
@@ -244,7 +252,7 @@ ssize_t splice_between(struct pipe *from, struct pipe *to, size_t len, bool nonb
 
 static ssize_t pipe_to_pipe(struct pipe *from, struct pipe *to, size_t len, bool nonblock)
 {
-	ssize_t n = splice_between(from, to, len, nonblock, move_slots);
+	ssize_t n = splice_between(from, to, len, nonblock, false);
 
 	/* After the mutexes were given back: who wakes up finds them free. */
 	if (n > 0) {
@@ -279,38 +287,52 @@ static unsigned int arrived(struct pipe_slot *first, unsigned int run, ssize_t *
 	return n;
 }
 
+/* A part of the first slot, which is longer than len: bytes, or an error. pipe->lock is held. */
+static __noinline ssize_t take_part(struct taking *taking, size_t len)
+{
+	taking->part = *taking->list.slots;
+	taking->part.len = taking->part_len = len;
+	taking->list.slots = &taking->part;
+	taking->list.nr = 1;
+	return slot_get(&taking->part) ? (ssize_t)len : -EFAULT;
+}
+
 /*
  * Fill the list with up to len bytes. Bytes; 0 end of file; -EAGAIN, -EIO, -ENODATA: what the first
  * slot says.
  */
-static ssize_t take_slots(struct pipe *pipe, struct taking *taking, size_t len, bool need_bytes)
+static inline ssize_t take_slots(struct pipe *pipe, struct taking *taking, size_t len,
+				 enum pipe_need need)
 {
 	struct pipe_slot *first;
 	unsigned int n, run;
-	ssize_t error = 0;
-	size_t left = len;
+	ssize_t bytes = 0;
 
 	taking->part_len = 0;
 	spin_lock(&pipe->lock);
-	first = pipe_at(pipe, pipe->tail);
+	taking->list.slots = first = pipe_at(pipe, pipe->tail);
 	run = ring_run(pipe);
-	if (run == 0)
-		error = pipe->writers ? -EAGAIN : 0;
-	else if (need_bytes)
-		run = arrived(first, run, &error);
-	for (n = 0; n < run && first[n].len <= left; n++)
-		left -= first[n].len;
-	if (n > 0) {
-		taking->list = (struct slot_list){ .nr = n, .max = n, .slots = ring_take(pipe, n) };
-	} else if (run > 0 && !error) { /* len is not 0: the first slot is longer */
-		taking->part = *first;
-		taking->part.len = taking->part_len = left;
-		taking->list = (struct slot_list){ .nr = 1, .max = 1, .slots = &taking->part };
-		left = 0;
-		error = slot_get(&taking->part) ? 0 : -EFAULT;
+	if (unlikely(run == 0))
+		bytes = pipe->writers ? -EAGAIN : 0;
+	else if (need == PIPE_NEED_BYTES)
+		run = arrived(first, run, &bytes);
+	if (likely(run > 0)) {
+		if (likely(run == pipe_used(pipe) && pipe->bytes <= len)) {
+			n = run;
+			bytes = pipe->bytes;
+		} else {
+			for (n = 0; n < run && first[n].len <= len - bytes; n++)
+				bytes += first[n].len;
+		}
+		taking->list.nr = n;
+		if (n > 0)
+			ring_take(pipe, n, bytes);
+		else
+			bytes = take_part(taking, len);
+		taking->list.bytes = bytes;
 	}
 	spin_unlock(&pipe->lock);
-	return n > 0 || !error ? (ssize_t)(len - left) : error;
+	return bytes;
 }
 
 /*
@@ -323,7 +345,7 @@ static void settle(struct pipe *pipe, struct taking *taking)
 	struct slot_list *list = &taking->list;
 
 	if (taking->part_len > 0) {
-		unsigned int taken = taking->part_len - slot_list_bytes(list);
+		unsigned int taken = taking->part_len - list->bytes;
 
 		slot_list_release(list);
 		if (taken > 0)
@@ -331,7 +353,7 @@ static void settle(struct pipe *pipe, struct taking *taking)
 		return;
 	}
 	spin_lock(&pipe->lock);
-	ring_settle(pipe, list->nr);
+	ring_settle(pipe, list->nr, list->bytes);
 	spin_unlock(&pipe->lock);
 	wake_all(&pipe->writable);
 	wake_all(&pipe->readable);
@@ -342,29 +364,24 @@ static void settle(struct pipe *pipe, struct taking *taking)
  * nothing is there yet.
  */
 static ssize_t drain_pipe(struct pipe *pipe, struct file *out, file_off_t *pos, size_t len,
-			  bool *wait)
+			  enum pipe_need need, bool *wait)
 {
 	struct taking taking;
 	ssize_t n, taken, done = 0;
 
-	while (done < (ssize_t)len) {
-		n = take_slots(pipe, &taking, len - done, sink_needs_bytes(out));
-		if (n <= 0 && done == 0) {
-			if (n == -EIO || n == -ENODATA)
-				return pipe_report_failed(pipe, n);
-			*wait = n == -EAGAIN;
-			done = n;
-		}
+	do {
+		taken = n = take_slots(pipe, &taking, len - done, need);
 		if (n <= 0)
 			break;
 		taken = out->ops->splice_write(out, pos, &taking.list);
 		settle(pipe, &taking);
-		if (taken > 0)
-			done += taken;
-		else if (done == 0)
-			done = taken;
-		if (taken < n)
-			break;
+		done += MAX(taken, 0);
+	} while (taken == n && done < (ssize_t)len);
+	if (done == 0) {
+		if (n == -EIO || n == -ENODATA)
+			return pipe_report_failed(pipe, n);
+		*wait = n == -EAGAIN;
+		done = taken;
 	}
 	mutex_unlock(&pipe->consumer);
 	return done;
@@ -382,7 +399,7 @@ static ssize_t pipe_to_file(struct pipe *pipe, struct file *out, file_off_t *pos
 		n = mutex_lock_killable(&pipe->consumer);
 		if (n)
 			return n;
-		n = drain_pipe(pipe, out, pos, len, &wait);
+		n = drain_pipe(pipe, out, pos, len, need, &wait);
 		if (wait)
 			n = pipe_wait_readable(pipe, need, nonblock);
 		else if (n == -EAGAIN && out->ops->splice_wait)
@@ -414,8 +431,8 @@ static ssize_t from_file(struct file *in, file_off_t __user *offset, struct pipe
 	return n;
 }
 
-static ssize_t to_file(struct pipe *from, struct file *out, file_off_t __user *offset, size_t len,
-		       bool nonblock)
+static __noinline ssize_t to_file(struct pipe *from, struct file *out, file_off_t __user *offset,
+				  size_t len, bool nonblock)
 {
 	file_off_t pos;
 	ssize_t n = splice_position(out, offset, &pos);
@@ -435,42 +452,43 @@ static ssize_t to_file(struct pipe *from, struct file *out, file_off_t __user *o
 }
 
 static ssize_t splice(struct file *in, file_off_t __user *off_in, struct file *out,
-		      file_off_t __user *off_out, size_t len, unsigned int flags)
+		      file_off_t __user *off_out, size_t len, bool nonblock)
 {
 	struct pipe *from = file_pipe(in), *to = file_pipe(out);
-	unsigned int ends = flags & SPLICE_F_NONBLOCK ? O_NONBLOCK : 0;
 
-	if ((from && off_in) || (to && off_out))
+	if (from && off_in)
+		return refuse(ESPIPE, "an offset for a pipe");
+	if (to && off_out)
 		return refuse(ESPIPE, "an offset for a pipe");
 	if (!in->readable || !out->writable)
 		return refuse(EBADF, "the input is not open to read, or the output not to write");
-	if (from)
-		ends |= in->flags;
-	if (to)
-		ends |= out->flags;
 	if (from == to)
 		return refuse(EINVAL, from ? "both ends are one pipe" : "neither end is a pipe");
+	if (from)
+		nonblock |= (in->flags & O_NONBLOCK) != 0;
+	if (to)
+		nonblock |= (out->flags & O_NONBLOCK) != 0;
 	if (!from)
-		return from_file(in, off_in, to, len, ends & O_NONBLOCK);
-	return to ? pipe_to_pipe(from, to, len, ends & O_NONBLOCK)
-		  : to_file(from, out, off_out, len, ends & O_NONBLOCK);
+		return from_file(in, off_in, to, len, nonblock);
+	if (!to)
+		return to_file(from, out, off_out, len, nonblock);
+	return pipe_to_pipe(from, to, len, nonblock);
 }
 
 long sys_splice(int fd_in, int64_t __user *off_in, int fd_out, int64_t __user *off_out, size_t len,
 		unsigned int flags)
 {
-	struct fd in, out;
-	ssize_t n = -EBADF;
+	struct fd_pair fds;
+	ssize_t n;
 
 	if (len == 0)
 		return 0;
 	if (flags & ~SPLICE_F_ALL)
 		return refuse(EINVAL, "an unknown flag");
-	in = fd_get(fd_in);
-	out = fd_get(fd_out);
-	if (in.file && out.file)
-		n = splice(in.file, off_in, out.file, off_out, MIN(len, SPLICE_MAX_BYTES), flags);
-	fd_put(in);
-	fd_put(out);
+	if (!fd_get_pair(&fds, fd_in, fd_out))
+		return -EBADF;
+	n = splice(fds.in, off_in, fds.out, off_out, MIN(len, SPLICE_MAX_BYTES),
+		   flags & SPLICE_F_NONBLOCK);
+	fd_put_pair(&fds);
 	return n;
 }

@@ -13,6 +13,7 @@
 #ifndef FS_SPLICE_H
 #define FS_SPLICE_H
 
+#include "fs/file.h"
 #include "fs/pipe.h"
 #include "fs/vfs.h"
 
@@ -27,15 +28,17 @@
 struct slot_list {
 	unsigned int nr, max; /* slots in use; room (file_ops.splice_read fills no more) */
 	struct pipe_slot *slots;
+	size_t bytes;  /* of all slots; counted by who calls the source */
 	bool nonblock; /* a source that is a stream does not wait for its first bytes */
 };
 
-static inline size_t slot_list_bytes(const struct slot_list *slots)
+/* What slots[0..nr) have together. */
+static inline size_t slots_bytes(const struct pipe_slot *slots, unsigned int nr)
 {
 	size_t bytes = 0;
 
-	for (unsigned int i = 0; i < slots->nr; i++)
-		bytes += slots->slots[i].len;
+	while (nr > 0)
+		bytes += slots[--nr].len;
 	return bytes;
 }
 
@@ -47,7 +50,12 @@ static inline size_t slot_list_bytes(const struct slot_list *slots)
  */
 void slot_list_consume(struct slot_list *slots, unsigned int n);
 /* Release what is left. */
-void slot_list_release(struct slot_list *slots);
+void slot_list_drop(struct slot_list *slots);
+static inline void slot_list_release(struct slot_list *slots)
+{
+	if (slots->nr > 0)
+		slot_list_drop(slots);
+}
 
 /* For files whose data lives in the page cache: file_ops.splice_read. */
 ssize_t generic_splice_read(struct file *file, int64_t *pos, size_t len, struct slot_list *slots);
@@ -86,42 +94,73 @@ static inline bool sink_needs_bytes(const struct file *file)
 ssize_t splice_file_to_pipe(struct file *in, int64_t *pos, struct pipe *pipe, size_t len,
 			    bool nonblock);
 /*
- * Publish the slots of the list, which have `bytes` in all, as far as there is room; those that found
- * none stay in it. Bytes, or -EPIPE.
+ * Publish the slots of the list as far as there is room; those that found none stay in it. Bytes, or
+ * -EPIPE.
  */
-ssize_t splice_publish(struct pipe *pipe, struct slot_list *slots, size_t bytes);
+ssize_t splice_publish(struct pipe *pipe, struct slot_list *slots);
 /*
  * Publish all of them, waiting for room: they cannot go back where they came from. Bytes; the rest
  * is released.
  */
-ssize_t splice_publish_all(struct pipe *pipe, struct slot_list *slots, size_t bytes);
-/* Free places, or 0 if there is none; -EPIPE. */
+ssize_t splice_publish_all(struct pipe *pipe, struct slot_list *slots);
+/* Free places, or 0 if there is none; -EPIPE. `producer` is held, or pipe->lock: then it is a hint. */
+static inline int pipe_room_held(const struct pipe *pipe)
+{
+	if (unlikely(READ_ONCE(pipe->readers) == 0))
+		return -EPIPE;
+	return pipe->nr_slots - (pipe->head - READ_ONCE(pipe->kept));
+}
 static inline int pipe_room(struct pipe *pipe)
 {
-	int room = -EPIPE;
+	int room;
 
 	spin_lock(&pipe->lock);
-	if (likely(pipe->readers > 0))
-		room = pipe->nr_slots - pipe->taken - pipe_used(pipe);
+	room = pipe_room_held(pipe);
 	spin_unlock(&pipe->lock);
 	return room;
 }
 
+/* Slots of one pipe to another, where they stay in the first one, too, if `keep`. Bytes. */
+ssize_t splice_between(struct pipe *from, struct pipe *to, size_t len, bool nonblock, bool keep);
 /*
- * Between two pipes. `mover` puts up to `room` slots of `from`, which is not empty, behind the head
- * of `to`, where nobody sees them yet, and says how many; `consumer` of from, `producer` of to and
- * from->lock are held. Bytes.
+ * The nr slots of `from` from position `at` on have copies that nobody sees yet in `to`: their pages
+ * get one more holder each. How many could. from->lock is held. fs/tee.c
  */
-typedef unsigned int (*slot_mover)(struct pipe *from, struct pipe *to, unsigned int room,
-				   size_t *len);
-ssize_t splice_between(struct pipe *from, struct pipe *to, size_t len, bool nonblock,
-		       slot_mover mover);
+unsigned int tee_slots(struct pipe *from, unsigned int at, struct pipe *to, unsigned int to_at,
+		       unsigned int nr);
 
 /*
- * Where a call reads or writes a file that is not a pipe: at *user, or at the file's own position.
- * The result is 0; -EFAULT, -EINVAL (negative).
+ * Where a call reads or writes a file that is not a pipe: at *user, or at the file's own position,
+ * which is read and written as a whole. The result is 0; -EFAULT, -EINVAL (negative).
  */
-int splice_position(struct file *file, const int64_t __user *user, int64_t *pos);
-int splice_set_position(struct file *file, int64_t __user *user, int64_t pos);
+int splice_get_position(const int64_t __user *user, int64_t *pos);
+int splice_put_position(int64_t __user *user, int64_t pos);
+static inline int splice_position(struct file *file, const int64_t __user *user, int64_t *pos)
+{
+	bool shared;
+
+	if (user)
+		return splice_get_position(user, pos);
+	*pos = 0;
+	if (file->ops->llseek) {
+		shared = file_lock_position(file);
+		*pos = file->pos;
+		file_unlock_position(file, shared);
+	}
+	return 0;
+}
+static inline int splice_set_position(struct file *file, int64_t __user *user, int64_t pos)
+{
+	bool shared;
+
+	if (user)
+		return splice_put_position(user, pos);
+	if (file->ops->llseek) {
+		shared = file_lock_position(file);
+		file->pos = pos;
+		file_unlock_position(file, shared);
+	}
+	return 0;
+}
 
 #endif

@@ -18,6 +18,7 @@ void slot_list_consume(struct slot_list *slots, unsigned int n)
 
 	first->offset += n;
 	first->len -= n;
+	slots->bytes -= n;
 	if (first->len > 0)
 		return;
 	slot_release(first);
@@ -25,13 +26,14 @@ void slot_list_consume(struct slot_list *slots, unsigned int n)
 	slots->nr--;
 }
 
-void slot_list_release(struct slot_list *slots)
+void slot_list_drop(struct slot_list *slots)
 {
 	struct pipe_slot *end = slots->slots + slots->nr;
 
 	for (struct pipe_slot *slot = slots->slots; slot < end; slot++)
 		slot_release(slot);
 	slots->nr = 0;
+	slots->bytes = 0;
 }
 
 /* ---- sources ---- */
@@ -135,14 +137,9 @@ ssize_t copy_splice_read(struct file *file, file_off_t *pos, size_t len, struct 
 
 ssize_t null_splice_write(struct file *file, file_off_t *pos, struct slot_list *slots)
 {
-	struct pipe_slot *end = slots->slots + slots->nr;
-	size_t bytes = 0;
+	size_t bytes = slots->bytes;
 
-	for (struct pipe_slot *slot = slots->slots; slot < end; slot++) {
-		bytes += slot->len;
-		slot_release(slot);
-	}
-	slots->nr = 0;
+	slot_list_drop(slots);
 	return bytes;
 }
 
@@ -218,6 +215,7 @@ static ssize_t steal_pages(struct file *file, file_off_t *pos, size_t len, struc
 		atomic_inc(&pages[--nr]->lent);
 	slots->slots += nr;
 	slots->nr -= nr;
+	slots->bytes -= nr * PAGE_SIZE;
 	*pos += nr * PAGE_SIZE;
 	if (nr > 0 && *pos > file->inode->size)
 		inode_set_size(file->inode, *pos);
@@ -256,7 +254,7 @@ static ssize_t copy_piece(struct inode *inode, file_off_t *pos, size_t len, stru
 ssize_t generic_splice_write(struct file *file, file_off_t *pos, struct slot_list *slots)
 {
 	struct inode *inode = file->inode;
-	size_t len = slot_list_bytes(slots), done = 0;
+	size_t len = slots->bytes, done = 0;
 	ssize_t n = mutex_lock_killable(&inode->lock);
 
 	if (n)

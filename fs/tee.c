@@ -7,29 +7,58 @@
  * 2. Nobody asks whether the bytes have arrived.
  */
 #include "fs/splice.h"
-#include "fs/file.h"
 #include "fs/ring.h"
 #include "kernel/syscalls.h"
 
-static unsigned int share_slots(struct pipe *from, struct pipe *to, unsigned int room, size_t *len)
+/*
+ * One more holder of a slot with a holder's own rules. Where the bytes of a file's page have come
+ * meanwhile, neither the slot nor its copy needs the inode to read them again.
+ */
+static __noinline bool share_by_ops(struct pipe_slot *slot, struct pipe_slot *copy)
 {
-	struct pipe_slot *copy = pipe_at(to, to->head), *end = to->slots + to->nr_slots;
-	unsigned int n = MIN(pipe_used(from), room), done;
-	size_t left = *len;
+	struct inode *inode = (struct inode *)slot->private;
+
+	if (slot->ops != &coming_slot_ops || !(READ_ONCE(slot->page->flags) & PG_UPTODATE))
+		return copy->ops->get(copy);
+	copy->ops = &cache_slot_ops;
+	copy->private = 0;
+	/* A spinlock is held: the file's last holder must not go here. */
+	if (atomic_dec_not_one(&inode->refs)) {
+		slot->ops = copy->ops;
+		slot->private = 0;
+	}
+	return page_slot_get(copy);
+}
+
+/* The slots of `from` from position `at` on, and their copies [first, end): how many could. */
+static inline unsigned int share_run(struct pipe *from, unsigned int at, struct pipe_slot *first,
+				     struct pipe_slot *end)
+{
+	struct pipe_slot *copy;
+
+	for (copy = first; copy < end; copy++) {
+		if (likely(!copy->ops->get)) {
+			if (unlikely(!page_slot_get(copy)))
+				break;
+		} else if (!share_by_ops(pipe_at(from, at + (copy - first)), copy)) {
+			break;
+		}
+	}
+	return copy - first;
+}
+
+unsigned int tee_slots(struct pipe *from, unsigned int at, struct pipe *to, unsigned int to_at,
+		       unsigned int nr)
+{
+	struct pipe_slot *first = pipe_at(to, to_at), *end = to->slots + to->nr_slots;
+	unsigned int done;
 
 	lockdep_held(&from->lock);
-	ring_fill_from(to, from, from->tail, n);
-	for (done = 0; done < n && left > 0; done++) {
-		slot_arrived(copy);
-		if (unlikely(!slot_get(copy)))
-			break;
-		copy->flags &= ~(SLOT_MERGE | SLOT_GIFT);
-		copy->len = MIN(copy->len, left);
-		left -= copy->len;
-		if (++copy == end)
-			copy = to->slots;
-	}
-	*len = left;
+	if (likely(first + nr <= end))
+		return share_run(from, at, first, first + nr);
+	done = share_run(from, at, first, end);
+	if (first + done == end)
+		done += share_run(from, at + done, to->slots, to->slots + nr - done);
 	return done;
 }
 
@@ -40,25 +69,25 @@ static ssize_t tee(struct file *in, struct file *out, size_t len, unsigned int f
 
 	if (!in->readable || !out->writable)
 		return refuse(EBADF, "the input is not open to read, or the output not to write");
-	if (!from || !to || from == to)
-		return refuse(EINVAL, "not two different pipes");
-	return splice_between(from, to, len, nonblock, share_slots);
+	if (!from || !to)
+		return refuse(EINVAL, "not two pipes");
+	if (from == to)
+		return refuse(EINVAL, "both ends are one pipe");
+	return splice_between(from, to, len, nonblock, true);
 }
 
 long sys_tee(int fd_in, int fd_out, size_t len, unsigned int flags)
 {
-	struct fd in, out;
-	ssize_t n = -EBADF;
+	struct fd_pair fds;
+	ssize_t n;
 
 	if (flags & ~SPLICE_F_ALL)
 		return refuse(EINVAL, "an unknown flag");
 	if (len == 0)
 		return 0;
-	in = fd_get(fd_in);
-	out = fd_get(fd_out);
-	if (in.file && out.file)
-		n = tee(in.file, out.file, MIN(len, SPLICE_MAX_BYTES), flags);
-	fd_put(in);
-	fd_put(out);
+	if (!fd_get_pair(&fds, fd_in, fd_out))
+		return -EBADF;
+	n = tee(fds.in, fds.out, MIN(len, SPLICE_MAX_BYTES), flags);
+	fd_put_pair(&fds);
 	return n;
 }

@@ -10,7 +10,6 @@
  * 4. Out of a pipe: bytes are copied, as readv does.
  */
 #include "fs/splice.h"
-#include "fs/file.h"
 #include "kernel/syscalls.h"
 #include "mm/slab.h"
 #include "mm/vm.h"
@@ -43,15 +42,21 @@ static int promised_pages(uintptr_t va, bool gift, struct page **pages, unsigned
 
 /* Slots for up to `len` bytes from `offset` in the first of the pages. Bytes. */
 static unsigned int fill_slots(struct pipe_slot *slot, struct page **pages, unsigned int nr,
-			       unsigned int offset, unsigned int len, unsigned int size, bool gift)
+			       unsigned int offset, unsigned int len, unsigned int size)
 {
-	unsigned int left = len, flags = gift ? SLOT_GIFT : 0;
+	unsigned int left = len;
 
 	for (; nr > 0; nr--, slot++, offset = 0) {
 		unsigned int n = MIN(left, size - offset);
 
-		*slot = (struct pipe_slot){ *pages++, offset, n, &user_slot_ops, flags, 0 };
+		*slot = (struct pipe_slot){ *pages++, offset, n, &user_slot_ops, 0, 0 };
 		left -= n;
+	}
+	if (unlikely((--slot)->page->flags & PG_TAIL)) { /* these come alone */
+		struct page *head = slot->page->head;
+
+		slot->offset += (slot->page - head) * PAGE_SIZE;
+		slot->page = head;
 	}
 	return len - left;
 }
@@ -84,7 +89,7 @@ static ssize_t lend_segments(struct iter *from, struct slot_list *slots, bool gi
 		if (nr < 0)
 			return done ? done : nr;
 		offset = va & (size - 1);
-		bytes = fill_slots(slots->slots + slots->nr, pages, nr, offset, n, size, whole);
+		bytes = fill_slots(slots->slots + slots->nr, pages, nr, offset, n, size);
 		slots->nr += nr;
 		iter_advance(from, bytes);
 		done += bytes;
@@ -113,7 +118,8 @@ static ssize_t memory_to_pipe(struct iter *from, struct pipe *pipe, bool gift, b
 		n = lent = lend_segments(from, &list, gift);
 		if (n < 0)
 			break;
-		n = gift ? splice_publish_all(pipe, &list, n) : splice_publish(pipe, &list, n);
+		list.bytes = n;
+		n = gift ? splice_publish_all(pipe, &list) : splice_publish(pipe, &list);
 		slot_list_release(&list);
 		if (n > 0)
 			done += n;

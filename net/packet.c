@@ -410,6 +410,7 @@ ssize_t packet_splice_in(struct packet_queue *queue, struct slot_list *slots, un
 	}
 	slots->slots += packet->nr;
 	slots->nr -= packet->nr;
+	slots->bytes -= bytes;
 	return bytes;
 }
 

@@ -320,13 +320,14 @@ proctype writer(byte q; byte w) LOCKS {
 	do
 	:: m < NMSG ->
 again:		LOCK(producer[q]);
-more:		atomic {
+more:		atomic { what = (pp[q].readers == 0 -> PIPE_GONE : APPEND); n = MLEN(w, m) - k0 };
+		if
+		/* A look at the consumers' end of the ring; the lock comes after it. */
+		:: what == APPEND && USED(q) > 0 -> atomic {
 			end = PSZ;
 			if :: USED(q) > 0 && LAST(q).merge -> end = LAST(q).off + LAST(q).ln :: else fi;
-			n = MLEN(w, m) - k0;
 			if
-			:: pp[q].readers == 0 -> what = PIPE_GONE
-			:: pp[q].readers > 0 && end < PSZ &&
+			:: end < PSZ &&
 #ifdef SPLIT
 			   true ->
 #else
@@ -336,9 +337,15 @@ more:		atomic {
 #ifndef NOEXTRAREF
 				; pg[p].ref++
 #endif
-			:: else ->
-				what = (ROOM(q) > 0 -> APPEND : NO_ROOM); n = (n < PSZ -> n : PSZ)
-			fi };
+			:: else
+			fi }
+		:: else
+		fi;
+		if
+		:: what == APPEND ->
+			atomic { what = (ROOM(q) > 0 -> APPEND : NO_ROOM); n = (n < PSZ -> n : PSZ) }
+		:: else
+		fi;
 		if
 		:: what == PIPE_GONE -> UNLOCK(producer[q]); break
 		:: what == NO_ROOM ->
@@ -569,16 +576,19 @@ again:
 #else
 		LOCK(consumer[q]);
 #endif
-next:		atomic {
+next:		if
+		/* A look at the head; the end of file is told under the lock. */
+		:: USED(q) == 0 -> atomic {
 			if
-			:: USED(q) == 0 -> what = (pp[q].writers == 0 -> END : EMPTY)
-			:: USED(q) > 0 ->
-				what = HAVE;
-				p = FIRST(q).pg; off = FIRST(q).off;
-				size = (FIRST(q).ln < RDSZ - n -> FIRST(q).ln : RDSZ - n)
-			fi };
+			:: USED(q) > 0 -> what = HAVE
+			:: else -> what = (pp[q].writers == 0 -> END : EMPTY)
+			fi }
+		:: USED(q) > 0 -> what = HAVE
+		fi;
 		if
 		:: what == HAVE -> d_step {
+			p = FIRST(q).pg; off = FIRST(q).off;
+			size = (FIRST(q).ln < RDSZ - n -> FIRST(q).ln : RDSZ - n);
 			if
 			:: pg[p].uptodate
 			:: !pg[p].uptodate && pg[p].locked -> what = EMPTY
@@ -667,9 +677,6 @@ proctype mover(byte a; byte b; bit tee; byte times) LOCKS {
 				do
 				:: at != pp[a].head && n < room && left > 0 && pp[a].s[PLACE(a, at)].ln <= left ->
 					COPY(pp[b].s[PLACE(b, pp[b].head + n)], pp[a].s[PLACE(a, at)]);
-#ifndef KEEPMERGE
-					pp[b].s[PLACE(b, pp[b].head + n)].merge = 0;
-#endif
 					left = left - pp[a].s[PLACE(a, at)].ln;
 					if
 					:: tee -> pg[pp[a].s[PLACE(a, at)].pg].ref++; pg[pp[a].s[PLACE(a, at)].pg].lent++
@@ -679,6 +686,10 @@ proctype mover(byte a; byte b; bit tee; byte times) LOCKS {
 				:: else -> break
 				od;
 				if :: !tee -> pp[a].tail = at :: else fi;
+#ifndef KEEPMERGE
+				/* Only a ring's last slot can be appended to. */
+				if :: n > 0 -> pp[b].s[PLACE(b, pp[b].head + n - 1)].merge = 0 :: else fi;
+#endif
 				if
 				:: at != pp[a].head && n < room && left > 0 ->
 					COPY(pp[b].s[PLACE(b, pp[b].head + n)], pp[a].s[PLACE(a, at)]);

@@ -19,7 +19,7 @@ static void ring_init(unsigned int nr_slots, unsigned int start)
 	memset(&ring, 0, sizeof(ring));
 	ring.slots = calloc(nr_slots, sizeof(*ring.slots));
 	ring.nr_slots = nr_slots;
-	ring.head = ring.tail = start;
+	ring.head = ring.tail = ring.kept = start;
 	model_nr = 0;
 }
 
@@ -29,10 +29,20 @@ static bool same(const struct pipe_slot *a, const struct pipe_slot *b)
 	       a->flags == b->flags && a->private == b->private;
 }
 
+static uint64_t model_bytes(void)
+{
+	uint64_t bytes = 0;
+
+	for (unsigned int i = 0; i < model_nr; i++)
+		bytes += model[i].len;
+	return bytes;
+}
+
 static void check(void)
 {
 	must(pipe_used(&ring) == model_nr);
-	must(pipe_full(&ring) == (model_nr + ring.taken >= ring.nr_slots));
+	must(pipe_full(&ring) == (model_nr + ring.tail - ring.kept >= ring.nr_slots));
+	must(ring.bytes == model_bytes());
 	for (unsigned int i = 0; i < model_nr; i++)
 		must(same(pipe_at(&ring, ring.tail + i), &model[i]));
 }
@@ -41,7 +51,7 @@ static void push(void)
 {
 	struct pipe_slot slot = { (struct page *)(uintptr_t)++next_id,
 				  random_u32(),
-				  random_u32(),
+				  random_u32() % (1u << 24),
 				  NULL,
 				  next_id & 7,
 				  ~0ul };
@@ -71,10 +81,10 @@ static void pop(void)
 static void take_and_put_back(void)
 {
 	unsigned int nr = random_u32() % (ring_run(&ring) + 1), keep = random_u32() % (nr + 1);
-	struct pipe_slot *out = ring_take(&ring, nr);
+	struct pipe_slot *out = ring_take(&ring, nr, ring_bytes(&ring, ring.tail, nr));
 	struct pipe_slot was[MODEL_MAX];
 
-	must(ring.taken == nr);
+	must(ring.tail - ring.kept == nr);
 	memcpy(was, model, nr * sizeof(*was));
 	for (unsigned int i = 0; i < nr; i++)
 		must(same(&out[i], &was[i]));
@@ -83,11 +93,11 @@ static void take_and_put_back(void)
 	check();
 	while (!pipe_full(&ring) && random_u32() % 4)
 		push();
-	ring_settle(&ring, keep);
+	ring_settle(&ring, keep, ring_bytes(&ring, ring.tail - keep, keep));
 	memmove(model + keep, model, model_nr * sizeof(*model));
 	memcpy(model, was + nr - keep, keep * sizeof(*model));
 	model_nr += keep;
-	must(ring.taken == 0);
+	must(ring.kept == ring.tail);
 	check();
 }
 
@@ -112,6 +122,7 @@ static void fill_many(void)
 		ring_fill_from(&ring, &other, at, n);
 	check();
 	ring.head += n;
+	ring.bytes += ring_bytes(&ring, ring.head - n, n);
 	memcpy(model + model_nr, more, n * sizeof(*more));
 	model_nr += n;
 	free(other.slots);
