@@ -1,7 +1,7 @@
 /*
  * The page cache: finding, adding, reading and removing the pages of a file.
  *
- * 1. mapping->lock (irqsave) guards the tree. page->mapping and page->index change only while the
+ * 1. mapping->lock guards the tree; no interrupt takes it. page->mapping and page->index change only while the
  *    page is locked and mapping->lock is held, so either is enough to read them.
  * 2. A page stays in the tree while it is locked by another task or by its read: removal wants the
  *    page lock. So the tree's reference keeps a page alive for the device that fills it.
@@ -45,40 +45,42 @@ static unsigned int mapping_limit(struct mapping *mapping)
 
 struct page *mapping_find(struct mapping *mapping, unsigned int index)
 {
-	unsigned int flags = spin_lock_irqsave(&mapping->lock);
-	struct page *page = radix_lookup(&mapping->pages, index);
+	struct page *page;
 
+	spin_lock(&mapping->lock);
+	page = radix_lookup(&mapping->pages, index);
 	if (page && !page_get(page))
 		page = NULL;
-	spin_unlock_irqrestore(&mapping->lock, flags);
+	spin_unlock(&mapping->lock);
 	return page;
 }
 
 /*
- * The pages from index on that are cached, up to nr of them and to the end of a leaf: how many,
- * each with a reference in pages (NULL: they are only counted). If none is, *hole says how many are
- * not.
+ * The pages from index on that are cached, up to nr of them and to the end of a leaf: how many, each
+ * with a reference in pages (NULL: they are only counted). If none is, *hole says how many are not.
  */
 static unsigned int find_run(struct mapping *mapping, unsigned int index, unsigned int nr,
 			     struct page **pages, unsigned int *hole)
 {
-	unsigned int flags = spin_lock_irqsave(&mapping->lock);
+	struct page **slot, *page;
 	unsigned int left, n = 0;
-	struct page **slot = (struct page **)radix_slot(&mapping->pages, index, &left), *page;
 
+	spin_lock(&mapping->lock);
+	slot = (struct page **)radix_slot(&mapping->pages, index, &left);
 	nr = MIN(nr, left);
-	*hole = nr;
-	if (slot) {
-		if (pages)
-			for (; n < nr && (page = slot[n]) != NULL && page_get_head(page); n++)
-				pages[n] = page;
-		else
-			while (n < nr && slot[n])
-				n++;
-		for (*hole = 0; *hole < nr && !slot[*hole]; ++*hole)
-			;
+	if (likely(slot)) {
+		for (; n < nr && (page = slot[n]) != NULL; n++) {
+			if (!pages)
+				continue;
+			if (unlikely(!page_get_head(page)))
+				break;
+			pages[n] = page;
+		}
 	}
-	spin_unlock_irqrestore(&mapping->lock, flags);
+	if (n == 0)
+		for (*hole = 0; *hole < nr && !(slot && slot[*hole]); ++*hole)
+			;
+	spin_unlock(&mapping->lock);
 	return n;
 }
 
@@ -86,8 +88,7 @@ unsigned int mapping_hole(struct mapping *mapping, unsigned int index, unsigned 
 {
 	unsigned int hole;
 
-	find_run(mapping, index, max, NULL, &hole);
-	return hole;
+	return find_run(mapping, index, max, NULL, &hole) ? 0 : hole;
 }
 
 /*
@@ -97,21 +98,21 @@ unsigned int mapping_hole(struct mapping *mapping, unsigned int index, unsigned 
 static int insert(struct mapping *mapping, unsigned int index, struct page **pages, unsigned int nr,
 		  struct radix_pool *pool)
 {
-	unsigned int flags = spin_lock_irqsave(&mapping->lock);
 	unsigned int need;
 
+	spin_lock(&mapping->lock);
 	while ((need = radix_need(&mapping->pages, index)) > pool->count) {
-		spin_unlock_irqrestore(&mapping->lock, flags);
+		spin_unlock(&mapping->lock);
 		if (radix_preload(pool, need) < 0)
 			return -ENOMEM;
-		flags = spin_lock_irqsave(&mapping->lock);
+		spin_lock(&mapping->lock);
 	}
 	nr = radix_insert(&mapping->pages, index, (void **)pages, nr, pool);
 	for (unsigned int i = 0; i < nr; i++) {
 		pages[i]->index = index + i;
 		pages[i]->mapping = mapping;
 	}
-	spin_unlock_irqrestore(&mapping->lock, flags);
+	spin_unlock(&mapping->lock);
 	atomic_add(&nr_cached_pages, nr);
 	if (mapping->ops->has_store)
 		for (unsigned int i = 0; i < nr; i++)
@@ -203,11 +204,10 @@ unsigned int mapping_add_pages(struct mapping *mapping, unsigned int index, stru
 
 void mapping_remove_page(struct mapping *mapping, struct page *page)
 {
-	unsigned int flags = spin_lock_irqsave(&mapping->lock);
-
+	spin_lock(&mapping->lock);
 	radix_remove(&mapping->pages, page->index);
 	page->mapping = NULL;
-	spin_unlock_irqrestore(&mapping->lock, flags);
+	spin_unlock(&mapping->lock);
 	page_clear_dirty(mapping, page);
 	lru_remove(page);
 	atomic_dec(&nr_cached_pages);
@@ -216,15 +216,13 @@ void mapping_remove_page(struct mapping *mapping, struct page *page)
 
 void mapping_replace_page(struct mapping *mapping, struct page *old, struct page *new)
 {
-	unsigned int flags;
-
 	page_ref(new);
-	flags = spin_lock_irqsave(&mapping->lock);
+	spin_lock(&mapping->lock);
 	new->index = old->index;
 	new->mapping = mapping;
 	radix_replace(&mapping->pages, old->index, new);
 	old->mapping = NULL;
-	spin_unlock_irqrestore(&mapping->lock, flags);
+	spin_unlock(&mapping->lock);
 	page_clear_dirty(mapping, old);
 	lru_remove(old);
 	if (mapping->ops->has_store)
@@ -243,20 +241,19 @@ static bool in_use(struct page *page)
 bool page_try_drop(struct page *page)
 {
 	struct mapping *mapping;
-	unsigned int flags;
 	bool dropped = false;
 
 	if (in_use(page) || !page_trylock(page))
 		return false;
 	mapping = page->mapping;
 	if (mapping && mapping->ops->has_store) {
-		flags = spin_lock_irqsave(&mapping->lock);
+		spin_lock(&mapping->lock);
 		if (!in_use(page)) {
 			radix_remove(&mapping->pages, page->index);
 			page->mapping = NULL;
 			dropped = true;
 		}
-		spin_unlock_irqrestore(&mapping->lock, flags);
+		spin_unlock(&mapping->lock);
 	}
 	if (dropped) {
 		lru_remove(page);
@@ -269,14 +266,15 @@ bool page_try_drop(struct page *page)
 
 struct page *mapping_next_page(struct mapping *mapping, unsigned int *index, unsigned int last)
 {
-	unsigned int flags = spin_lock_irqsave(&mapping->lock);
-	struct page *page = radix_next(&mapping->pages, index);
+	struct page *page;
 
+	spin_lock(&mapping->lock);
+	page = radix_next(&mapping->pages, index);
 	if (page && *index > last)
 		page = NULL;
 	if (page)
 		page_ref(page);
-	spin_unlock_irqrestore(&mapping->lock, flags);
+	spin_unlock(&mapping->lock);
 	return page;
 }
 
@@ -511,10 +509,9 @@ static __noinline int have_pages(struct mapping *mapping, unsigned int index, un
 /*
  * Read-ahead. A file that is read in order gets a window that doubles up to WINDOW_MAX pages behind
  * what was asked for. It is filled in halves, so that the device gets large requests and a read
- * that finds all its pages costs a comparison. True: pages [*from, *to) are to be had.
+ * that finds all its pages costs a comparison. True: it is to be filled.
  */
-static inline bool read_ahead(struct file *file, unsigned int index, unsigned int end,
-			      unsigned int limit, unsigned int *from, unsigned int *to)
+static inline bool read_ahead(struct file *file, unsigned int index, unsigned int end)
 {
 	if (index != file->ra_next && index + 1 != file->ra_next) {
 		file->ra_size = 0;
@@ -523,35 +520,46 @@ static inline bool read_ahead(struct file *file, unsigned int index, unsigned in
 		file->ra_size = MIN(MAX(file->ra_size * 2, WINDOW_MIN), WINDOW_MAX);
 	}
 	file->ra_next = end;
-	*from = MAX(file->ra_end, end);
-	*to = limit - end < file->ra_size ? limit : end + file->ra_size;
-	if (*from >= *to || *from - end > file->ra_size / 2)
-		return false;
-	file->ra_end = *to;
-	return true;
+	file->ra_end = MAX(file->ra_end, end);
+	return file->ra_size > 0 && file->ra_end - end <= file->ra_size / 2;
+}
+
+static __noinline void fill_window(struct mapping *mapping, struct file *file, unsigned int end)
+{
+	unsigned int limit = mapping_limit(mapping), from = file->ra_end;
+	unsigned int to = limit - end < file->ra_size ? limit : end + file->ra_size;
+
+	if (limit <= end || from >= to)
+		return;
+	file->ra_end = to;
+	have_pages(mapping, from, to - from, NULL, false);
 }
 
 //BOOK: start-pages
-static inline int start_pages(struct mapping *mapping, struct file *file, unsigned int index,
-			      unsigned int nr, struct page **pages, bool again)
+static inline __attribute__((always_inline)) int start_pages(struct mapping *mapping,
+							     struct file *file, unsigned int index,
+							     unsigned int nr, struct page **pages,
+							     bool again)
 {
-	unsigned int limit = mapping_limit(mapping), hole, from, to;
-	int had, more;
+	unsigned int hole, limit;
+	int had = find_run(mapping, index, nr, pages, &hole), more;
 
-	if (index >= limit || nr == 0)
-		return 0;
-	nr = MIN(nr, limit - index);
-	had = find_run(mapping, index, nr, pages, &hole);
 	if (again)
 		heal(pages, had);
+	if (had < (int)nr) {
+		limit = mapping_limit(mapping);
+		if (index >= limit)
+			return had;
+		nr = MIN(nr, limit - index);
+	}
 	if (had < (int)nr) {
 		more = have_pages(mapping, index + had, nr - had, pages + had, again);
 		if (more < 0)
 			return had ? had : more;
 		had += more;
 	}
-	if (file && had == (int)nr && read_ahead(file, index, index + nr, limit, &from, &to))
-		have_pages(mapping, from, to - from, NULL, false);
+	if (file && had == (int)nr && read_ahead(file, index, index + nr))
+		fill_window(mapping, file, index + nr);
 	return had;
 }
 

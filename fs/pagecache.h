@@ -1,8 +1,7 @@
 /*
  * The page cache: the pages of a file, by page index.
  *
- * 1. mapping->lock (taken irqsave) guards the tree. A page
- *    in the tree has one reference for the tree.
+ * 1. mapping->lock guards the tree. A page in the tree has one reference for the tree.
  * 2. A page is locked (PG_LOCKED) while its read runs, and while its bytes change. The completion
  *    of the read sets PG_UPTODATE or PG_ERROR, unlocks it and wakes its waiters. Only a task that
  *    found the page locked by itself may unlock it.
@@ -49,7 +48,7 @@ struct mapping_ops {
 struct mapping {
 	struct inode *inode;
 	const struct mapping_ops *ops;
-	spinlock_t lock; /* irqsave; the tree, its pages' `mapping` */
+	spinlock_t lock; /* plain; the tree, its pages' `mapping` */
 	struct radix_tree pages;
 	spinlock_t vma_lock;	  /* plain */
 	struct list vmas;	  /* struct vma.mapping_link */
