@@ -290,15 +290,13 @@ static struct vma *find_or_grow(struct mm *mm, uintptr_t va)
 	struct vma *vma = mm_find_next(mm, va), *below;
 	uint64_t limit = current->process->limits[RLIMIT_STACK].soft;
 	uintptr_t start = va & PAGE_MASK;
-	struct rb_node *before;
 
 	if (!vma || vma->start <= va)
 		return vma;
 	if (!(vma->flags & VMA_STACK) || vma->end - start > limit || start < MMAP_MIN ||
 	    !mm_may_grow(mm, vma->start - start))
 		return NULL;
-	before = rb_prev(&vma->node);
-	below = before ? rb_entry(before, struct vma, node) : NULL;
+	below = mm_find_previous(mm, vma->end);
 	if (below && start - below->end < STACK_GAP)
 		return NULL;
 	vma->start = start;
