@@ -10,7 +10,6 @@
 #include "drivers/block.h"
 #include "fs/proc.h"
 #include "kernel/init.h"
-#include "kernel/spinlock.h"
 #include "kernel/task.h"
 #include "kernel/wait.h"
 #include "lib/errno.h"
@@ -22,9 +21,8 @@ struct list block_devices = LIST_INIT(block_devices);
 
 static struct slab_cache *bio_cache;
 
-/* Those who wait for bios of theirs; `left` of each is guarded by done_lock. */
+/* Those who wait for bios of theirs. */
 static struct wait_queue done_queue = WAIT_QUEUE_INIT(done_queue);
-static spinlock_t done_lock = SPINLOCK_INIT("bio done");
 
 static void block_init(void)
 {
@@ -247,30 +245,20 @@ int bio_each_piece(struct bio *bio, uint64_t base,
 	return error;
 }
 
+/*
+ * The count is taken down by a locked instruction before the queue is looked at, and the waiter is
+ * on the queue before it looks at the count: one of the two sees the other.
+ */
 static void complete_wait(struct bio *bio)
 {
-	unsigned int flags = spin_lock_irqsave(&done_lock);
-
-	--*(unsigned int *)bio->private;
-	spin_unlock_irqrestore(&done_lock, flags);
+	atomic_dec(bio->private);
 	/* The waiter may be gone by now, and the bio with it; the queue is ours. */
 	wake_all(&done_queue);
 }
 
-/* The lock orders the look at `left` after joining the queue, and complete_wait's look at the queue
- * after counting. */
-static bool is_done(const unsigned int *left)
-{
-	unsigned int flags = spin_lock_irqsave(&done_lock);
-	bool result = *left == 0;
-
-	spin_unlock_irqrestore(&done_lock, flags);
-	return result;
-}
-
 void bio_submit_wait_all(struct bio **bios, unsigned int nr)
 {
-	unsigned int left = nr;
+	struct atomic left = ATOMIC_INIT(nr);
 
 	for (unsigned int i = 0; i < nr; i++) {
 		bios[i]->private = &left;
@@ -278,7 +266,7 @@ void bio_submit_wait_all(struct bio **bios, unsigned int nr)
 		hand_over(bios[i]);
 	}
 	kick(bios[0]->device);
-	wait_event(&done_queue, is_done(&left));
+	wait_event(&done_queue, atomic_read(&left) == 0);
 }
 
 int bio_submit_wait(struct bio *bio)

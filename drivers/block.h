@@ -33,11 +33,11 @@ struct bio {
 	int error; /* set by the driver: 0 or -EIO */
 	void (*complete)(struct bio *);
 	void *private;
-	struct list link;	  /* the driver's while it has the bio */
-	unsigned int next, parts; /* the driver's: segments handed to the device, and
-						   requests that they became */
-	unsigned int total;	  /* bytes; set by bio_add */
+	struct list link;   /* the driver's while it has the bio */
+	unsigned int next;  /* the driver's: segments handed to the device */
+	unsigned int total; /* bytes; set by bio_add */
 	struct bio_segment segments[BIO_MAX_SEGMENTS];
+	uint64_t room[2 * (BIO_MAX_SEGMENTS + 4)]; /* the driver's: what its device reads */
 };
 
 struct block_device_ops {
