@@ -93,8 +93,8 @@ struct virtq_used {
 	} ring[];
 };
 
-#define QUEUE_MAX	256u		       /* entries that we use */
-#define QUEUE_ORDER	1u /* QUEUE_MAX entries of the three parts fit into two pages */
+#define QUEUE_MAX	256u /* entries that we use */
+#define QUEUE_ORDER	1u   /* QUEUE_MAX entries of the three parts fit into two pages */
 #define USED_ALIGN	4u
 #define RESET_TRIES	1000000u
 
@@ -118,7 +118,8 @@ struct disk {
 	spinlock_t lock;
 	struct list waiting; /* bios that are not handed out */
 	unsigned int size;
-	uint16_t free; /* the first free descriptor, which leads to the next; `size`: there is none */
+	uint16_t
+		free; /* the first free descriptor, which leads to the next; `size`: there is none */
 	uint16_t used_seen;
 	struct virtq_desc *desc;
 	struct virtq_avail *avail;
