@@ -162,35 +162,32 @@ static void start_held(void)
 	current->held_bios = held;
 }
 
+void bio_resume(struct list *held)
+{
+	current->held_bios = held;
+	current->before_sleep = held ? start_held : NULL;
+}
+
 //BOOK: bio-hold
 void bio_hold(struct list *held)
 {
 	list_init(held);
-	current->held_bios = held;
-	current->before_sleep = start_held;
+	bio_resume(held);
 }
 
 void bio_start_held(void)
 {
 	if (unlikely(!list_empty(current->held_bios)))
 		start_held();
-	current->held_bios = NULL;
-	current->before_sleep = NULL;
+	bio_resume(NULL);
 }
 
 struct list *bio_pause(void)
 {
 	struct list *held = current->held_bios;
 
-	current->held_bios = NULL;
-	current->before_sleep = NULL;
+	bio_resume(NULL);
 	return held;
-}
-
-void bio_resume(struct list *held)
-{
-	current->held_bios = held;
-	current->before_sleep = held ? start_held : NULL;
 }
 
 void bio_submit(struct bio *bio)
@@ -222,27 +219,31 @@ void bio_complete(struct bio *bio, int error)
 	bio->complete(bio);
 }
 
-int bio_each_piece(struct bio *bio, uint64_t base,
-		   int (*piece)(bool write, char *ours, uint64_t at, unsigned int len))
+int bio_copy(struct bio *bio, uint64_t base,
+	     struct page *(*page_at)(unsigned int index, bool write))
 {
 	uint64_t at = base + (bio->sector << SECTOR_SHIFT);
-	int error = 0;
 
 	for (unsigned int i = 0; i < bio->nr_segments; i++) {
 		const struct bio_segment *segment = &bio->segments[i];
 		unsigned int byte = segment->offset, end = byte + segment->len, len;
 
-		for (; byte < end && !error; byte += len, at += len) {
-			unsigned int in_page = byte & (PAGE_SIZE - 1);
-			char *ours = kmap_local(segment->page + (byte >> PAGE_SHIFT));
+		for (; byte < end; byte += len, at += len) {
+			unsigned int here = byte & (PAGE_SIZE - 1), there = at & (PAGE_SIZE - 1);
+			struct page *page = page_at(at >> PAGE_SHIFT, bio->write);
+			char *ours, *disk;
 
-			len = MIN(end - byte, PAGE_SIZE - in_page);
-			len = MIN(len, PAGE_SIZE - ((unsigned int)at & (PAGE_SIZE - 1)));
-			error = piece(bio->write, ours + in_page, at, len);
+			if (!page)
+				return -EIO;
+			len = MIN(end - byte, PAGE_SIZE - MAX(here, there));
+			ours = kmap_local(segment->page + (byte >> PAGE_SHIFT)) + here;
+			disk = kmap_local(page) + there;
+			memcpy(bio->write ? disk : ours, bio->write ? ours : disk, len);
+			kunmap_local(disk);
 			kunmap_local(ours);
 		}
 	}
-	return error;
+	return 0;
 }
 
 /*
