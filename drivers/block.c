@@ -9,7 +9,6 @@
  */
 #include "drivers/block.h"
 #include "fs/proc.h"
-#include "kernel/init.h"
 #include "kernel/task.h"
 #include "kernel/wait.h"
 #include "lib/errno.h"
@@ -19,16 +18,10 @@
 
 struct list block_devices = LIST_INIT(block_devices);
 
-static struct slab_cache *bio_cache;
+SLAB_CACHE(bio_cache, "bio", struct bio, 0);
 
 /* Those who wait for bios of theirs. */
 static struct wait_queue done_queue = WAIT_QUEUE_INIT(done_queue);
-
-static void block_init(void)
-{
-	bio_cache = slab_cache_create("bio", sizeof(struct bio), 0);
-}
-INITCALL(1, block_init);
 
 /* ---- devices ---- */
 

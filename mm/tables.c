@@ -11,20 +11,13 @@
 #include "mm/tables.h"
 #include "lib/errno.h"
 #include "lib/string.h"
-#include "kernel/init.h"
 #include "mm/slab.h"
 
 #define ENTRIES	 512u
 #define TOP_USER 3u /* top entries for user addresses */
 #define GATHER	 64u
 
-static struct slab_cache *top_cache;
-
-static void tables_init(void)
-{
-	top_cache = slab_cache_create("page_top", 4 * sizeof(pte_t), 32);
-}
-INITCALL(1, tables_init);
+SLAB_CACHE(top_cache, "page_top", pte_t[4], 32);
 
 static pte_t *table_at(pte_t entry)
 {

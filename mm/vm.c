@@ -13,7 +13,6 @@
  */
 #include "mm/vm.h"
 #include "fs/vfs.h"
-#include "kernel/init.h"
 #include "kernel/syscall.h"
 #include "kernel/task.h"
 #include "lib/errno.h"
@@ -22,14 +21,8 @@
 
 #define MAX_VMAS 65536u
 
-static struct slab_cache *mm_cache, *vma_cache;
-
-static void vm_init(void)
-{
-	mm_cache = slab_cache_create("mm", sizeof(struct mm), 0);
-	vma_cache = slab_cache_create("vma", sizeof(struct vma), 0);
-}
-INITCALL(1, vm_init);
+SLAB_CACHE(mm_cache, "mm", struct mm, 0);
+SLAB_CACHE(vma_cache, "vma", struct vma, 0);
 
 /* ---- the tree ---- */
 

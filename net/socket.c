@@ -6,7 +6,6 @@
  */
 #include "net/socket.h"
 #include "fs/file.h"
-#include "kernel/init.h"
 #include "kernel/syscall.h"
 #include "lib/string.h"
 #include "mm/uaccess.h"
@@ -15,14 +14,8 @@
 #define FAMILY_LEN 2u
 
 static spinlock_t sockets_lock = SPINLOCK_INIT("sockets");
-static struct slab_cache *socket_cache;
+SLAB_CACHE(socket_cache, "socket", struct socket, 0);
 struct wait_queue datagram_room = WAIT_QUEUE_INIT(datagram_room);
-
-static void socket_init(void)
-{
-	socket_cache = slab_cache_create("socket", sizeof(struct socket), 0);
-}
-INITCALL(1, socket_init);
 
 struct socket *socket_alloc(int type)
 {
