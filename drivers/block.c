@@ -9,8 +9,6 @@
  */
 #include "drivers/block.h"
 #include "fs/proc.h"
-#include "kernel/init.h"
-#include "kernel/spinlock.h"
 #include "kernel/task.h"
 #include "kernel/wait.h"
 #include "lib/errno.h"
@@ -20,17 +18,10 @@
 
 struct list block_devices = LIST_INIT(block_devices);
 
-static struct slab_cache *bio_cache;
+SLAB_CACHE(bio_cache, "bio", struct bio, 0);
 
-/* Those who wait for bios of theirs; `left` of each is guarded by done_lock. */
+/* Those who wait for bios of theirs. */
 static struct wait_queue done_queue = WAIT_QUEUE_INIT(done_queue);
-static spinlock_t done_lock = SPINLOCK_INIT("bio done");
-
-static void block_init(void)
-{
-	bio_cache = slab_cache_create("bio", sizeof(struct bio), 0);
-}
-INITCALL(1, block_init);
 
 /* ---- devices ---- */
 
@@ -164,35 +155,32 @@ static void start_held(void)
 	current->held_bios = held;
 }
 
+void bio_resume(struct list *held)
+{
+	current->held_bios = held;
+	current->before_sleep = held ? start_held : NULL;
+}
+
 //BOOK: bio-hold
 void bio_hold(struct list *held)
 {
 	list_init(held);
-	current->held_bios = held;
-	current->before_sleep = start_held;
+	bio_resume(held);
 }
 
 void bio_start_held(void)
 {
 	if (unlikely(!list_empty(current->held_bios)))
 		start_held();
-	current->held_bios = NULL;
-	current->before_sleep = NULL;
+	bio_resume(NULL);
 }
 
 struct list *bio_pause(void)
 {
 	struct list *held = current->held_bios;
 
-	current->held_bios = NULL;
-	current->before_sleep = NULL;
+	bio_resume(NULL);
 	return held;
-}
-
-void bio_resume(struct list *held)
-{
-	current->held_bios = held;
-	current->before_sleep = held ? start_held : NULL;
 }
 
 void bio_submit(struct bio *bio)
@@ -224,53 +212,47 @@ void bio_complete(struct bio *bio, int error)
 	bio->complete(bio);
 }
 
-int bio_each_piece(struct bio *bio, uint64_t base,
-		   int (*piece)(bool write, char *ours, uint64_t at, unsigned int len))
+int bio_copy(struct bio *bio, uint64_t base,
+	     struct page *(*page_at)(unsigned int index, bool write))
 {
 	uint64_t at = base + (bio->sector << SECTOR_SHIFT);
-	int error = 0;
 
 	for (unsigned int i = 0; i < bio->nr_segments; i++) {
 		const struct bio_segment *segment = &bio->segments[i];
 		unsigned int byte = segment->offset, end = byte + segment->len, len;
 
-		for (; byte < end && !error; byte += len, at += len) {
-			unsigned int in_page = byte & (PAGE_SIZE - 1);
-			char *ours = kmap_local(segment->page + (byte >> PAGE_SHIFT));
+		for (; byte < end; byte += len, at += len) {
+			unsigned int here = byte & (PAGE_SIZE - 1), there = at & (PAGE_SIZE - 1);
+			struct page *page = page_at(at >> PAGE_SHIFT, bio->write);
+			char *ours, *disk;
 
-			len = MIN(end - byte, PAGE_SIZE - in_page);
-			len = MIN(len, PAGE_SIZE - ((unsigned int)at & (PAGE_SIZE - 1)));
-			error = piece(bio->write, ours + in_page, at, len);
+			if (!page)
+				return -EIO;
+			len = MIN(end - byte, PAGE_SIZE - MAX(here, there));
+			ours = kmap_local(segment->page + (byte >> PAGE_SHIFT)) + here;
+			disk = kmap_local(page) + there;
+			memcpy(bio->write ? disk : ours, bio->write ? ours : disk, len);
+			kunmap_local(disk);
 			kunmap_local(ours);
 		}
 	}
-	return error;
+	return 0;
 }
 
+/*
+ * The count is taken down by a locked instruction before the queue is looked at, and the waiter is
+ * on the queue before it looks at the count: one of the two sees the other.
+ */
 static void complete_wait(struct bio *bio)
 {
-	unsigned int flags = spin_lock_irqsave(&done_lock);
-
-	--*(unsigned int *)bio->private;
-	spin_unlock_irqrestore(&done_lock, flags);
+	atomic_dec(bio->private);
 	/* The waiter may be gone by now, and the bio with it; the queue is ours. */
 	wake_all(&done_queue);
 }
 
-/* The lock orders the look at `left` after joining the queue, and complete_wait's look at the queue
- * after counting. */
-static bool is_done(const unsigned int *left)
-{
-	unsigned int flags = spin_lock_irqsave(&done_lock);
-	bool result = *left == 0;
-
-	spin_unlock_irqrestore(&done_lock, flags);
-	return result;
-}
-
 void bio_submit_wait_all(struct bio **bios, unsigned int nr)
 {
-	unsigned int left = nr;
+	struct atomic left = ATOMIC_INIT(nr);
 
 	for (unsigned int i = 0; i < nr; i++) {
 		bios[i]->private = &left;
@@ -278,7 +260,7 @@ void bio_submit_wait_all(struct bio **bios, unsigned int nr)
 		hand_over(bios[i]);
 	}
 	kick(bios[0]->device);
-	wait_event(&done_queue, is_done(&left));
+	wait_event(&done_queue, atomic_read(&left) == 0);
 }
 
 int bio_submit_wait(struct bio *bio)

@@ -33,11 +33,11 @@ struct bio {
 	int error; /* set by the driver: 0 or -EIO */
 	void (*complete)(struct bio *);
 	void *private;
-	struct list link;	  /* the driver's while it has the bio */
-	unsigned int next, parts; /* the driver's: segments handed to the device, and
-						   requests that they became */
-	unsigned int total;	  /* bytes; set by bio_add */
+	struct list link;   /* the driver's while it has the bio */
+	unsigned int next;  /* the driver's: segments handed to the device */
+	unsigned int total; /* bytes; set by bio_add */
 	struct bio_segment segments[BIO_MAX_SEGMENTS];
+	uint64_t room[2 * (BIO_MAX_SEGMENTS + 4)]; /* the driver's: what its device reads */
 };
 
 struct block_device_ops {
@@ -98,12 +98,12 @@ void bio_start_held(void);
 struct list *bio_pause(void);
 void bio_resume(struct list *held);
 /*
- * For drivers of disks in memory: `piece` for every run of bytes of the bio that lies in one page of
- * it (mapped at `ours`) and in one page of the disk, which begins at the byte `at` of what the bio's
- * start is `base` in. 0, or what piece returned.
+ * For drivers of disks in memory: copy the bio's bytes to or from the disk's pages, which page_at
+ * tells by their indices (NULL: no memory). The disk begins at the byte `base` of the first one.
+ * 0, -EIO.
  */
-int bio_each_piece(struct bio *bio, uint64_t base,
-		   int (*piece)(bool write, char *ours, uint64_t at, unsigned int len));
+int bio_copy(struct bio *bio, uint64_t base,
+	     struct page *(*page_at)(unsigned int index, bool write));
 /* For drivers: the bio is done. From interrupts too. */
 void bio_complete(struct bio *bio, int error);
 /* Submit nr > 0 bios of one device and wait for all; their `error` says how they ended. Sleeps. */

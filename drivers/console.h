@@ -32,11 +32,10 @@ static inline bool sink_lock(spinlock_t *lock)
 /* ---- the screen, drivers/vga.c and drivers/keyboard.c ---- */
 
 /*
- * Around a graphics mode: keep the registers that it changes; put them back, and draw the text anew.
- * The caller keeps the font, which lies in the first 32 KiB of video memory.
+ * Around a graphics mode: keep the registers that it changes; put them `back`, and draw the text
+ * anew. The caller keeps the font, which lies in the first 32 KiB of video memory.
  */
-void vga_leave_text(void);
-void vga_enter_text(void);
+void vga_text(bool back);
 extern struct tty vga_tty; /* not registered, if there is no text screen */
 /*
  * Find the keyboard and let it type into vga_tty, which is registered. 0, also if there is none; or

@@ -95,7 +95,7 @@ static int fb_open(struct inode *inode, struct file *file)
 		error = fb.text ? 0 : -ENOMEM;
 	}
 	if (!error && fb.openers++ == 0) {
-		vga_leave_text();
+		vga_text(false);
 		device_memory_copy(&fb.memory, fb.text, TEXT_BYTES, false);
 		set_mode(inode, DEFAULT_WIDTH, DEFAULT_HEIGHT);
 	}
@@ -111,7 +111,7 @@ static void fb_release(struct file *file)
 		dispi_write(DISPI_ENABLE, 0);
 		fb.memory.size = fb.max_size;
 		device_memory_copy(&fb.memory, fb.text, TEXT_BYTES, true);
-		vga_enter_text();
+		vga_text(true);
 		page_free_low(fb.text);
 	}
 	mutex_unlock(&fb.lock);

@@ -22,7 +22,7 @@
 #include "kernel/spinlock.h"
 #include "lib/errno.h"
 #include "lib/string.h"
-#include "mm/kmap.h"
+#include "mm/page.h"
 #include "mm/vmalloc.h"
 
 #define GATE_MAJOR   240 /* of those for local use */
@@ -57,13 +57,13 @@ KERNEL_PARAM(gate, set_size, "size of /dev/gate0, e.g. 64M; 0: none");
 
 /* ---- the disk behind the gate ---- */
 
-/* The page at index. If it is not there: NULL, or `make` it; NULL: no memory. It is never taken away. */
-static struct page *get_page(unsigned int index, bool make)
+/* The page at index; who writes makes it. NULL: no memory. It is never taken away. */
+static struct page *gate_page(unsigned int index, bool write)
 {
 	struct page *page = READ_ONCE(gate.pages[index]), *new;
 
-	if (page || !make)
-		return page;
+	if (page || !write)
+		return page ? page : zero_page;
 	new = page_alloc(0, ALLOC_HIGH | ALLOC_ZERO);
 	spin_lock(&gate.lock);
 	page = gate.pages[index];
@@ -75,61 +75,29 @@ static struct page *get_page(unsigned int index, bool make)
 	return page;
 }
 
-/* To or from the disk at byte `at`: 0, -EIO. */
-static int copy_piece(bool write, char *ours, uint64_t at, unsigned int len)
-{
-	struct page *page = get_page(at >> PAGE_SHIFT, write);
-	char *disk, *theirs;
-
-	if (!page) {
-		memset(ours, 0, write ? 0 : len);
-		return write ? -EIO : 0;
-	}
-	disk = kmap_local(page);
-	theirs = disk + (at & (PAGE_SIZE - 1));
-	memcpy(write ? theirs : ours, write ? ours : theirs, len);
-	kunmap_local(disk);
-	return 0;
-}
-
 /* ---- the gate ---- */
 
-/* A bio passes. No lock is held. */
-static void pass(struct bio *bio)
-{
-	bool fail;
-
-	spin_lock(&gate.lock);
-	fail = gate.fail > 0;
-	if (fail)
-		gate.fail--;
-	spin_unlock(&gate.lock);
-	bio_complete(bio, fail ? -EIO : bio_each_piece(bio, 0, copy_piece));
-}
-
-/* The next held bio that may pass, or NULL. */
-static struct bio *next_to_pass(void)
-{
-	struct bio *bio = NULL;
-
-	spin_lock(&gate.lock);
-	if (gate.nr_held > 0 && (!gate.closed || gate.credit > 0)) {
-		bio = list_first(&gate.held, struct bio, link);
-		list_del(&bio->link);
-		gate.nr_held--;
-		if (gate.closed)
-			gate.credit--;
-	}
-	spin_unlock(&gate.lock);
-	return bio;
-}
-
+/* Complete the held bios that may pass. No lock is held. */
 static void let_pass(void)
 {
-	struct bio *bio;
+	for (;;) {
+		struct bio *bio = NULL;
+		bool fail = false;
 
-	while ((bio = next_to_pass()) != NULL)
-		pass(bio);
+		spin_lock(&gate.lock);
+		if (gate.nr_held > 0 && (!gate.closed || gate.credit > 0)) {
+			bio = list_first(&gate.held, struct bio, link);
+			list_del(&bio->link);
+			gate.nr_held--;
+			gate.credit -= gate.closed;
+			fail = gate.fail > 0;
+			gate.fail -= fail;
+		}
+		spin_unlock(&gate.lock);
+		if (!bio)
+			return;
+		bio_complete(bio, fail ? -EIO : bio_copy(bio, 0, gate_page));
+	}
 }
 
 static void gate_submit(struct block_device *device, struct bio *bio)
@@ -163,16 +131,13 @@ static void gate_show(struct text *text)
 
 static void reverse_held(void)
 {
-	struct list reversed;
 	struct bio *bio, *next;
 
 	lockdep_held(&gate.lock);
-	list_init(&reversed);
 	list_for_each_safe(bio, next, &gate.held, link) {
 		list_del(&bio->link);
-		list_add(&reversed, &bio->link);
+		list_add(&gate.held, &bio->link);
 	}
-	list_splice_tail(&gate.held, &reversed);
 }
 
 /* The number behind `word` and a space; false: the input is something else. */

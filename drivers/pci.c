@@ -19,7 +19,7 @@
 
 /* Registers of the configuration header, 6.1. */
 #define PCI_VENDOR	    0x00
-#define PCI_COMMAND	    0x04
+#define PCI_COMMAND	    0x04 /* zeros in the status above it leave that as it is */
 #define PCI_STATUS	    0x06
 #define PCI_HEADER_TYPE	    0x0e
 #define PCI_BAR0	    0x10
@@ -67,12 +67,6 @@ static void pci_write(const struct pci_device *device, unsigned int offset, uint
 	spin_unlock_irqrestore(&config_lock, flags);
 }
 
-/* The zeros above it leave the status register, which shares the word, as it is. */
-static void write_command(const struct pci_device *device, uint16_t command)
-{
-	pci_write(device, PCI_COMMAND, command);
-}
-
 unsigned int pci_capability(const struct pci_device *device, unsigned int id, unsigned int from)
 {
 	unsigned int offset;
@@ -93,7 +87,7 @@ void pci_enable(const struct pci_device *device)
 {
 	uint32_t command = pci_read(device, PCI_COMMAND, 2);
 
-	write_command(device, command | COMMAND_IO | COMMAND_MEMORY | COMMAND_MASTER);
+	pci_write(device, PCI_COMMAND, command | COMMAND_IO | COMMAND_MEMORY | COMMAND_MASTER);
 }
 
 /*
@@ -123,46 +117,41 @@ static void read_bars(struct pci_device *device)
 {
 	uint32_t command = pci_read(device, PCI_COMMAND, 2);
 
-	write_command(device, command & ~(COMMAND_IO | COMMAND_MEMORY));
+	pci_write(device, PCI_COMMAND, command & ~(COMMAND_IO | COMMAND_MEMORY));
 	for (unsigned int i = 0; i < ARRAY_SIZE(device->bars);)
 		i += read_bar(device, i);
-	write_command(device, command);
+	pci_write(device, PCI_COMMAND, command);
 }
 
-/* A device was found: keep it. Returns the highest bus behind it, if it is a bridge, or 0. */
-static unsigned int add_device(const struct pci_device *found, unsigned int header)
+/*
+ * Look at a place, and keep the device that is there. Returns the highest bus behind it, if it is a
+ * bridge, or 0. *functions: how many the device has.
+ */
+static unsigned int scan_function(unsigned int bus, unsigned int slot, unsigned int function,
+				  unsigned int *functions)
 {
-	struct pci_device *device = kzalloc(sizeof(*device), 0);
+	struct pci_device place = { .bus = bus, .device = slot, .function = function }, *device;
+	uint32_t id = pci_read(&place, PCI_VENDOR, 4);
+	unsigned int header = pci_read(&place, PCI_HEADER_TYPE, 1);
 
+	if ((id & 0xffff) == 0xffff)
+		return 0;
+	if (function == 0 && header & HEADER_MULTI)
+		*functions = 8;
+	device = kzalloc(sizeof(*device), 0);
 	if (!device)
 		return 0;
-	*device = *found;
+	*device = place;
+	device->vendor = id;
+	device->id = id >> 16;
 	list_add_tail(&pci_devices, &device->link);
-	if (header == HEADER_BRIDGE)
+	if ((header & ~HEADER_MULTI) == HEADER_BRIDGE)
 		return pci_read(device, PCI_LAST_BUS, 1);
 	device->irq_line = pci_read(device, PCI_IRQ_LINE, 1);
 	read_bars(device);
 	log_debug("pci %x:%x.%x: %04x:%04x irq %u", device->bus, device->device, device->function,
 		  device->vendor, device->id, device->irq_line);
 	return 0;
-}
-
-/* Look at a place; returns what add_device() does. *functions: how many the device has. */
-static unsigned int scan_function(unsigned int bus, unsigned int slot, unsigned int function,
-				  unsigned int *functions)
-{
-	struct pci_device found = { .bus = bus, .device = slot, .function = function };
-	uint32_t id = pci_read(&found, PCI_VENDOR, 4);
-	unsigned int header;
-
-	if ((id & 0xffff) == 0xffff)
-		return 0;
-	found.vendor = id;
-	found.id = id >> 16;
-	header = pci_read(&found, PCI_HEADER_TYPE, 1);
-	if (function == 0 && header & HEADER_MULTI)
-		*functions = 8;
-	return add_device(&found, header & ~HEADER_MULTI);
 }
 
 void pci_scan(void)

@@ -9,24 +9,17 @@
 #include "kernel/init.h"
 #include "kernel/log.h"
 #include "kernel/machine.h"
-#include "lib/string.h"
-#include "mm/kmap.h"
 
 #define RAM_MAJOR 1
 
-static int copy_piece(bool write, char *ours, uint64_t phys, unsigned int len)
+static struct page *ramdisk_page(unsigned int frame, bool write)
 {
-	char *disk = kmap_local(frame_page(phys >> PAGE_SHIFT));
-	char *theirs = disk + (phys & (PAGE_SIZE - 1));
-
-	memcpy(write ? theirs : ours, write ? ours : theirs, len);
-	kunmap_local(disk);
-	return 0;
+	return frame_page(frame);
 }
 
 static void ramdisk_submit(struct block_device *device, struct bio *bio)
 {
-	bio_complete(bio, bio_each_piece(bio, boot_module_start, copy_piece));
+	bio_complete(bio, bio_copy(bio, boot_module_start, ramdisk_page));
 }
 
 static const struct block_device_ops ramdisk_ops = { .submit = ramdisk_submit };

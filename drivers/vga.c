@@ -249,27 +249,22 @@ static const struct {
 } groups[] = { { SEQUENCER, 5 }, { GRAPHICS, 9 }, { CRTC, 25 } };
 static uint8_t text_registers[ARRAY_SIZE(groups)][25];
 
-void vga_leave_text(void)
+void vga_text(bool back)
 {
 	unsigned int flags = spin_lock_irqsave(&screen.lock);
 
-	for (unsigned int i = 0; i < ARRAY_SIZE(groups); i++)
+	if (back)
+		vga_register(CRTC, CRTC_PROTECT, 0);
+	for (unsigned int i = 0; i < ARRAY_SIZE(groups); i++) {
 		for (unsigned int reg = 0; reg < groups[i].count; reg++) {
 			outb(groups[i].group, reg);
-			text_registers[i][reg] = inb(groups[i].group + 1);
+			if (back)
+				outb(groups[i].group + 1, text_registers[i][reg]);
+			else
+				text_registers[i][reg] = inb(groups[i].group + 1);
 		}
-	spin_unlock_irqrestore(&screen.lock, flags);
-}
-
-void vga_enter_text(void)
-{
-	unsigned int flags = spin_lock_irqsave(&screen.lock);
-
-	vga_register(CRTC, CRTC_PROTECT, 0);
-	for (unsigned int i = 0; i < ARRAY_SIZE(groups); i++)
-		for (unsigned int reg = 0; reg < groups[i].count; reg++)
-			vga_register(groups[i].group, reg, text_registers[i][reg]);
-	if (screen.present) {
+	}
+	if (back && screen.present) {
 		redraw();
 		show_cursor();
 	}

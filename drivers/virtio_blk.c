@@ -6,10 +6,9 @@
  *    negotiated.
  * 2. disk->lock (irqsave) guards the queue, the list of bios that wait for room, and the drivers'
  *    fields of bios.
- * 3. A bio becomes one request, or several if it has more segments than a request may have. Only
- *    devices with INDIRECT_DESC are used: a request takes one entry of the ring, and its descriptors
- *    stand in a table of its own. Without memory for one there is the disk's reserve: who does not
- *    get that either waits for its request to end. So the queue goes on without memory.
+ * 3. A bio becomes one request, or several in turn if it has more segments than a request may have.
+ *    Only devices with INDIRECT_DESC are used: a request takes one entry of the ring, and its
+ *    descriptors stand in the bio's room for the driver. So the queue goes on without memory.
  * 4. Bios are completed from the interrupt, without the lock. What waits for room is started from
  *    there too, and the device is told once for all of it.
  * 5. What the device writes is checked: an answer to no request is ignored.
@@ -94,9 +93,8 @@ struct virtq_used {
 	} ring[];
 };
 
-#define QUEUE_MAX	256u		       /* entries that we use */
-#define TABLE_MAX	(BIO_MAX_SEGMENTS + 2) /* header, data, status */
-#define QUEUE_ORDER	1u /* QUEUE_MAX entries of the three parts fit into two pages */
+#define QUEUE_MAX	256u /* entries that we use */
+#define QUEUE_ORDER	1u   /* QUEUE_MAX entries of the three parts fit into two pages */
 #define USED_ALIGN	4u
 #define RESET_TRIES	1000000u
 
@@ -104,31 +102,31 @@ struct virtq_used {
 #define MINORS_PER_DISK 16
 #define MAX_DISKS	26 /* vda to vdz */
 
-/* A request on its way, by its first descriptor. */
+/* A request on its way: in its bio's room. */
 struct request {
 	struct { /* 5.2.6: what the device reads first */
 		uint32_t type, reserved;
 		uint64_t sector;
 	} header;
-	volatile uint8_t status; /* what it writes last */
-	struct virtq_desc *table;
-	struct bio *bio; /* NULL: not in use */
+	struct virtq_desc table[BIO_MAX_SEGMENTS + 2]; /* header, data, status */
+	volatile uint8_t status;		       /* what it writes last */
 };
+_Static_assert(sizeof(struct request) <= sizeof(((struct bio *)NULL)->room), "a bio's room");
 
 struct disk {
 	struct block_device device;
 	spinlock_t lock;
-	struct list waiting; /* bios that are not handed out whole */
-	unsigned int size, nr_free;
-	uint16_t free; /* first free descriptor */
+	struct list waiting; /* bios that are not handed out */
+	unsigned int size;
+	uint16_t
+		free; /* the first free descriptor, which leads to the next; `size`: there is none */
 	uint16_t used_seen;
 	struct virtq_desc *desc;
 	struct virtq_avail *avail;
 	volatile struct virtq_used *used;
-	struct request *requests;
+	struct bio *bios[QUEUE_MAX]; /* by their descriptors; NULL: not in use */
 	unsigned int seg_max;
-	struct virtq_desc reserve[TABLE_MAX]; /* a table for when there is no memory */
-	bool reserve_used, can_flush;
+	bool can_flush;
 	volatile struct common *common;
 	volatile struct configuration *config;
 	volatile uint8_t *isr;
@@ -139,44 +137,23 @@ static unsigned int nr_disks;
 
 /* ---- requests; disk->lock is held ---- */
 
-/* A table of descriptors, or NULL: the reserve is in use. */
-static struct virtq_desc *make_table(struct disk *disk, unsigned int nr)
-{
-	struct virtq_desc *table = kmalloc(nr * sizeof(*table), ALLOC_ATOMIC);
-
-	if (table || disk->reserve_used)
-		return table;
-	disk->reserve_used = true;
-	return disk->reserve;
-}
-
-static void free_table(struct disk *disk, struct virtq_desc *table)
-{
-	if (table == disk->reserve)
-		disk->reserve_used = false;
-	else
-		kfree(table);
-}
-
-static void set_header(struct request *request, const struct bio *bio)
-{
-	request->header.type = bio->nr_segments == 0 ? REQUEST_FLUSH
-			       : bio->write	     ? REQUEST_OUT
-						     : REQUEST_IN;
-	request->header.reserved = 0;
-	request->header.sector = bio->sector;
-	for (unsigned int i = 0; i < bio->next; i++) /* handed out before */
-		request->header.sector += bio->segments[i].len >> SECTOR_SHIFT;
-	request->status = 0xff;
-}
-
-/* Describe the request and the next nr segments of its bio: how many descriptors that takes. What
- * follows on in memory shares one. */
+/*
+ * Describe the next part of the bio, which has `nr` segments: how many descriptors that takes. What
+ * follows on in memory shares one.
+ */
 static unsigned int fill(struct request *request, struct bio *bio, unsigned int nr)
 {
 	struct virtq_desc *desc = request->table;
 	uint16_t flags = bio->write ? DESC_NEXT : DESC_NEXT | DESC_WRITE;
 
+	request->header.type = bio->write ? REQUEST_OUT : REQUEST_IN;
+	if (bio->nr_segments == 0)
+		request->header.type = REQUEST_FLUSH;
+	request->header.reserved = 0;
+	request->header.sector = bio->sector;
+	for (unsigned int i = 0; i < bio->next; i++) /* handed out before */
+		request->header.sector += bio->segments[i].len >> SECTOR_SHIFT;
+	request->status = 0xff;
 	*desc = (struct virtq_desc){ virt_to_phys(&request->header), sizeof(request->header),
 				     DESC_NEXT, 1 };
 	for (unsigned int i = 0; i < nr; i++) {
@@ -196,31 +173,21 @@ static unsigned int fill(struct request *request, struct bio *bio, unsigned int 
 	return desc - request->table + 1;
 }
 
-/* Hand out (the next part of) a bio: false if there is no room now. */
-static bool start(struct disk *disk, struct bio *bio)
+/* Hand out (the next part of) a bio. There is a free descriptor. */
+static void start(struct disk *disk, struct bio *bio)
 {
-	unsigned int nr = MIN(bio->nr_segments - bio->next, disk->seg_max);
+	struct request *request = (void *)bio->room;
 	uint16_t head = disk->free;
 	struct virtq_desc *entry = &disk->desc[head];
-	struct request *request = &disk->requests[head];
+	unsigned int nr = fill(request, bio, MIN(bio->nr_segments - bio->next, disk->seg_max));
 
-	if (disk->nr_free == 0)
-		return false;
-	request->table = make_table(disk, nr + 2);
-	if (!request->table)
-		return false;
-	set_header(request, bio);
-	entry->len = fill(request, bio, nr) * sizeof(struct virtq_desc);
-	entry->address = virt_to_phys(request->table);
-	entry->flags = DESC_INDIRECT;
-	request->bio = bio;
-	bio->parts++;
 	disk->free = entry->next;
-	disk->nr_free--;
+	*entry = (struct virtq_desc){ virt_to_phys(request->table), nr * sizeof(*entry),
+				      DESC_INDIRECT, 0 };
+	disk->bios[head] = bio;
 	disk->avail->ring[disk->avail->index & (disk->size - 1)] = head;
 	barrier(); /* x86 keeps stores in order */
 	WRITE_ONCE(disk->avail->index, disk->avail->index + 1);
-	return true;
 }
 
 /* Start what waits, and tell the device. */
@@ -228,13 +195,11 @@ static void start_waiting(struct disk *disk)
 {
 	uint16_t before = disk->avail->index;
 
-	while (!list_empty(&disk->waiting)) {
+	while (!list_empty(&disk->waiting) && disk->free < disk->size) {
 		struct bio *bio = list_first(&disk->waiting, struct bio, link);
 
-		if (!start(disk, bio))
-			break;
-		if (bio->next == bio->nr_segments)
-			list_del(&bio->link);
+		list_del(&bio->link);
+		start(disk, bio);
 	}
 	if (disk->avail->index == before)
 		return;
@@ -270,42 +235,36 @@ static void virtio_kick(struct block_device *device)
 	spin_unlock_irqrestore(&disk->lock, flags);
 }
 
-/* The device has answered request `id`: its descriptors are free. Returns its bio if that is
- * done. */
-static struct bio *finish(struct disk *disk, uint32_t id)
+/* The device has answered request `id`: on with its bio, which joins `done`, or has another part. */
+static void finish(struct disk *disk, uint32_t id, struct list *done)
 {
-	struct request *request;
-	struct bio *bio;
+	struct bio *bio = id < disk->size ? disk->bios[id] : NULL;
 
-	if (id >= disk->size || !disk->requests[id].bio)
-		return NULL;
-	request = &disk->requests[id];
-	bio = request->bio;
-	request->bio = NULL;
-	free_table(disk, request->table);
+	if (!bio)
+		return;
+	disk->bios[id] = NULL;
 	disk->desc[id].next = disk->free;
 	disk->free = id;
-	disk->nr_free++;
-	if (request->status != REQUEST_OK)
+	if (((struct request *)bio->room)->status != REQUEST_OK)
 		bio->error = -EIO;
-	return --bio->parts == 0 && bio->next == bio->nr_segments ? bio : NULL;
+	if (bio->error || bio->next == bio->nr_segments)
+		list_add_tail(done, &bio->link);
+	else
+		list_add(&disk->waiting, &bio->link);
 }
 
 static void virtio_interrupt(void *context)
 {
 	struct disk *disk = context;
-	struct list done;
+	struct list done = LIST_INIT(done);
 	struct bio *bio, *next;
 
 	if (!(*disk->isr & ISR_QUEUE)) /* reading takes the request back */
 		return;
-	list_init(&done);
 	spin_lock(&disk->lock);
 	while (disk->used_seen != disk->used->index) {
 		barrier(); /* x86 keeps loads in order */
-		bio = finish(disk, disk->used->ring[disk->used_seen++ & (disk->size - 1)].id);
-		if (bio)
-			list_add_tail(&done, &bio->link);
+		finish(disk, disk->used->ring[disk->used_seen++ & (disk->size - 1)].id, &done);
 	}
 	start_waiting(disk);
 	spin_unlock(&disk->lock);
@@ -369,8 +328,8 @@ static int negotiate(struct disk *disk, uint32_t *features)
 	while (common->status != 0)
 		if (++tries == RESET_TRIES)
 			return -EIO;
-	common->status = STATUS_ACKNOWLEDGE;
-	common->status = STATUS_ACKNOWLEDGE | STATUS_DRIVER;
+	common->status |= STATUS_ACKNOWLEDGE;
+	common->status |= STATUS_DRIVER;
 	common->device_feature_select = 1;
 	if (!(common->device_feature & FEATURE_VERSION_1))
 		return -ENODEV;
@@ -383,10 +342,8 @@ static int negotiate(struct disk *disk, uint32_t *features)
 	common->driver_feature = *features;
 	common->driver_feature_select = 1;
 	common->driver_feature = FEATURE_VERSION_1;
-	common->status = STATUS_ACKNOWLEDGE | STATUS_DRIVER | STATUS_FEATURES_OK;
-	if (!(common->status & STATUS_FEATURES_OK))
-		return -ENODEV;
-	return 0;
+	common->status |= STATUS_FEATURES_OK;
+	return common->status & STATUS_FEATURES_OK ? 0 : -ENODEV;
 }
 
 static int make_queue(struct disk *disk)
@@ -402,12 +359,11 @@ static int make_queue(struct disk *disk)
 	if (size == 0)
 		return -ENODEV;
 	memory = page_alloc_low(QUEUE_ORDER);
-	disk->requests = kzalloc(size * sizeof(struct request), 0);
-	if (!memory || !disk->requests)
+	if (!memory)
 		return -ENOMEM;
 	used_at = size * sizeof(struct virtq_desc) + sizeof(struct virtq_avail) +
 		  (size + 1) * sizeof(uint16_t);
-	disk->size = disk->nr_free = size;
+	disk->size = size;
 	disk->desc = (struct virtq_desc *)memory;
 	disk->avail = (struct virtq_avail *)(disk->desc + size);
 	disk->used = (struct virtq_used *)(memory + ALIGN_UP(used_at, USED_ALIGN));
@@ -461,9 +417,7 @@ static int start_disk(struct disk *disk, struct pci_device *pci)
 		error = disk->notify ? irq_request(pci->irq_line, true, virtio_interrupt, disk)
 				     : -ENODEV;
 	}
-	disk->common->status =
-		error ? STATUS_FAILED
-		      : STATUS_ACKNOWLEDGE | STATUS_DRIVER | STATUS_FEATURES_OK | STATUS_DRIVER_OK;
+	disk->common->status |= error ? STATUS_FAILED : STATUS_DRIVER_OK;
 	return error;
 }
 

@@ -10,38 +10,16 @@ uint64_t __umoddi3(uint64_t n, uint64_t d);
 int64_t __divdi3(int64_t n, int64_t d);
 int64_t __moddi3(int64_t n, int64_t d);
 
-/*
- * d has more than 32 bits, so the quotient has at most 32: shift and subtract from the first useful
- * bit on.
- */
-static uint64_t divide_wide(uint64_t n, uint64_t d, uint64_t *remainder)
-{
-	uint64_t quotient = 0;
-	int shift = __builtin_clz((uint32_t)(d >> 32)) -
-		    (n >> 32 ? __builtin_clz((uint32_t)(n >> 32)) : 32);
-
-	for (; shift >= 0; shift--) {
-		if (n >= d << shift) {
-			n -= d << shift;
-			quotient |= 1ull << shift;
-		}
-	}
-	*remainder = n;
-	return quotient;
-}
-
 uint64_t __udivmoddi4(uint64_t n, uint64_t d, uint64_t *remainder)
 {
-	uint64_t rest, quotient;
+	unsigned int shift = d >> 32 ? 32 - __builtin_clz(d >> 32) : 0;
+	uint64_t quotient = div_u64(n >> shift, d >> shift, NULL), rest;
 
-	if (d >> 32) {
-		quotient = divide_wide(n, d, &rest);
-	} else {
-		uint32_t rest32;
-
-		quotient = div_u64(n, d, &rest32);
-		rest = rest32;
-	}
+	/* Without its lowest bits d is too small, and so the quotient too large by two at most. */
+	if (shift > 0)
+		quotient -= MIN(quotient, 2u);
+	for (rest = n - quotient * d; rest >= d; rest -= d)
+		quotient++;
 	if (remainder)
 		*remainder = rest;
 	return quotient;

@@ -1,5 +1,5 @@
 /*
- * Error numbers of Linux/i386. Functions return them negated.
+ * Error numbers of Linux/i386, those that the kernel returns: negated.
  */
 #ifndef LIB_ERRNO_H
 #define LIB_ERRNO_H
@@ -29,26 +29,19 @@
 #define ENFILE		23
 #define EMFILE		24
 #define ENOTTY		25
-#define ETXTBSY		26
 #define EFBIG		27
 #define ENOSPC		28
 #define ESPIPE		29
 #define EROFS		30
-#define EMLINK		31
 #define EPIPE		32
-#define EDOM		33
 #define ERANGE		34
-#define EDEADLK		35
 #define ENAMETOOLONG	36
-#define ENOLCK		37
 #define ENOSYS		38
 #define ENOTEMPTY	39
 #define ELOOP		40
 #define ENODATA		61
-#define ETIME		62
 #define EOVERFLOW	75
 #define ENOTSOCK	88
-#define EDESTADDRREQ	89
 #define EMSGSIZE	90
 #define EPROTOTYPE	91
 #define ENOPROTOOPT	92
@@ -62,8 +55,6 @@
 #define ENOTCONN	107
 #define ETIMEDOUT	110
 #define ECONNREFUSED	111
-#define EALREADY	114
-#define EINPROGRESS	115
 
 /*
  * Never seen by user programs: a call that a signal interrupted returns one of these, and the

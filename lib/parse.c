@@ -16,47 +16,38 @@ static unsigned int digit_value(char c)
 	return 16;
 }
 
-static uint64_t multiply_saturated(uint64_t value, unsigned int factor)
+/* The digits at *s, which is moved behind them; UINT64_MAX if it is more than that. */
+static uint64_t parse_digits(const char **s, unsigned int base)
 {
-	uint64_t result;
+	uint64_t value = 0;
 
-	return __builtin_mul_overflow(value, factor, &result) ? UINT64_MAX : result;
-}
-
-static uint64_t add_saturated(uint64_t value, unsigned int addend)
-{
-	return value > UINT64_MAX - addend ? UINT64_MAX : value + addend;
-}
-
-static unsigned int suffix_factor(char c)
-{
-	switch (c) {
-	case 'k':
-	case 'K':
-		return 1u << 10;
-	case 'm':
-	case 'M':
-		return 1u << 20;
-	case 'g':
-	case 'G':
-		return 1u << 30;
+	for (; digit_value(**s) < base; ++*s) {
+		if (__builtin_mul_overflow(value, base, &value) ||
+		    __builtin_add_overflow(value, digit_value(**s), &value))
+			value = UINT64_MAX;
 	}
-	return 1;
+	return value;
 }
 
 uint64_t parse_size(const char *s, const char **end)
 {
+	static const char suffixes[] = "kKmMgG"; /* each pair: ten bits more */
+	const char *suffix;
 	unsigned int base = 10;
-	uint64_t value = 0;
+	uint64_t value;
 
 	if (s[0] == '0' && (s[1] == 'x' || s[1] == 'X') && digit_value(s[2]) < 16) {
 		base = 16;
 		s += 2;
 	}
-	for (; digit_value(*s) < base; s++)
-		value = add_saturated(multiply_saturated(value, base), digit_value(*s));
-	if (suffix_factor(*s) != 1)
-		value = multiply_saturated(value, suffix_factor(*s++));
+	value = parse_digits(&s, base);
+	suffix = *s ? strchr(suffixes, *s) : NULL;
+	if (suffix) {
+		unsigned int bits = ((suffix - suffixes) / 2 + 1) * 10;
+
+		value = value > UINT64_MAX >> bits ? UINT64_MAX : value << bits;
+		s++;
+	}
 	if (end)
 		*end = s;
 	return value;
@@ -64,15 +55,13 @@ uint64_t parse_size(const char *s, const char **end)
 
 int parse_u32(const char *s, uint32_t *value)
 {
-	uint32_t result = 0;
+	const char *start = s;
+	uint64_t result = parse_digits(&s, 10);
 
-	if (digit_value(*s) >= 10)
+	if (s == start)
 		return -EINVAL;
-	for (; digit_value(*s) < 10; s++) {
-		if (__builtin_mul_overflow(result, 10u, &result) ||
-		    __builtin_add_overflow(result, digit_value(*s), &result))
-			return -ERANGE;
-	}
+	if (result > UINT32_MAX)
+		return -ERANGE;
 	if (*s == '\n')
 		s++;
 	if (*s != '\0')

@@ -36,20 +36,19 @@ static void put_repeated(struct output *out, char c, int count)
 		put(out, c);
 }
 
-static void put_bytes(struct output *out, const char *bytes, size_t len)
+/* A prefix, zeros and a text, between the padding that the width asks for. */
+static void put_field(struct output *out, const struct conversion *c, const char *prefix, int zeros,
+		      const char *text, int len)
 {
-	for (; len > 0; len--)
-		put(out, *bytes++);
-}
-
-/* Text between its padding. */
-static void put_text(struct output *out, const struct conversion *c, const char *s, size_t len)
-{
-	int padding = c->width - (int)len;
+	int padding = c->width - (int)strlen(prefix) - zeros - len;
 
 	if (!c->left)
 		put_repeated(out, ' ', padding);
-	put_bytes(out, s, len);
+	while (*prefix != '\0')
+		put(out, *prefix++);
+	put_repeated(out, '0', zeros);
+	while (len-- > 0)
+		put(out, *text++);
 	if (c->left)
 		put_repeated(out, ' ', padding);
 }
@@ -71,21 +70,12 @@ static void put_number(struct output *out, const struct conversion *c, uint64_t 
 {
 	char buf[MAX_DIGITS];
 	char *start = digits_of(value, base, buf + MAX_DIGITS);
-	int digits = buf + MAX_DIGITS - start, zeros, padding;
+	int digits = buf + MAX_DIGITS - start;
+	int zeros = MAX(0, (c->precision < 0 ? 1 : c->precision) - digits);
 
-	zeros = MAX(0, (c->precision < 0 ? 1 : c->precision) - digits);
-	padding = c->width - (int)strlen(prefix) - zeros - digits;
-	if (c->zero && !c->left && c->precision < 0) {
-		zeros += MAX(0, padding);
-		padding = 0;
-	}
-	if (!c->left)
-		put_repeated(out, ' ', padding);
-	put_bytes(out, prefix, strlen(prefix));
-	put_repeated(out, '0', zeros);
-	put_bytes(out, start, digits);
-	if (c->left)
-		put_repeated(out, ' ', padding);
+	if (c->zero && !c->left && c->precision < 0)
+		zeros = MAX(zeros, c->width - (int)strlen(prefix) - digits);
+	put_field(out, c, prefix, zeros, start, digits);
 }
 
 /* A number after `%` or `.`, or `*`: taken from the arguments. */
@@ -140,34 +130,33 @@ static void put_string(struct output *out, const struct conversion *c, const cha
 {
 	if (!s)
 		s = "(null)";
-	put_text(out, c, s, c->precision < 0 ? strlen(s) : strnlen(s, c->precision));
+	put_field(out, c, "", 0, s, c->precision < 0 ? strlen(s) : strnlen(s, c->precision));
+}
+
+static void put_integer(struct output *out, const struct conversion *c, uint64_t value)
+{
+	unsigned int base = c->letter == 'x' ? 16 : c->letter == 'o' ? 8 : 10;
+
+	if (c->letter == 'd' && c->size < 8)
+		value = (int32_t)value;
+	if (c->letter == 'd' && (int64_t)value < 0)
+		put_number(out, c, -value, base, "-");
+	else
+		put_number(out, c, value, base, "");
 }
 
 /* False: the letter means nothing. */
 static bool put_conversion(struct output *out, struct conversion *c, va_list *args)
 {
-	uint64_t value = 0;
 	char character;
 
-	if (c->letter != '\0' && strchr("duxo", c->letter))
-		value = c->size == 8 ? va_arg(*args, uint64_t) : va_arg(*args, unsigned int);
 	switch (c->letter) {
 	case 'd':
-		if (c->size < 8)
-			value = (int32_t)value;
-		if ((int64_t)value < 0)
-			put_number(out, c, -value, 10, "-");
-		else
-			put_number(out, c, value, 10, "");
-		return true;
 	case 'u':
-		put_number(out, c, value, 10, "");
-		return true;
 	case 'x':
-		put_number(out, c, value, 16, "");
-		return true;
 	case 'o':
-		put_number(out, c, value, 8, "");
+		put_integer(out, c,
+			    c->size == 8 ? va_arg(*args, uint64_t) : va_arg(*args, unsigned int));
 		return true;
 	case 'p':
 		if (c->precision < 0)
@@ -176,7 +165,7 @@ static bool put_conversion(struct output *out, struct conversion *c, va_list *ar
 		return true;
 	case 'c':
 		character = va_arg(*args, int);
-		put_text(out, c, &character, 1);
+		put_field(out, c, "", 0, &character, 1);
 		return true;
 	case 's':
 		put_string(out, c, va_arg(*args, const char *));
@@ -195,16 +184,16 @@ int vsnprintf(char *buf, size_t size, const char *format, va_list args)
 
 	va_copy(rest, args); /* so that its address can be passed on */
 	while (*format != '\0') {
-		const char *start = format;
-		struct conversion c;
+		const char *start = format++;
 
-		if (*format++ != '%') {
-			put(&out, *start);
-			continue;
+		if (*start == '%') {
+			struct conversion c = parse_conversion(&format, &rest);
+
+			if (put_conversion(&out, &c, &rest))
+				continue;
 		}
-		c = parse_conversion(&format, &rest);
-		if (!put_conversion(&out, &c, &rest))
-			put_bytes(&out, start, format - start);
+		while (start < format)
+			put(&out, *start++);
 	}
 	va_end(rest);
 	if (size > 0)

@@ -98,7 +98,7 @@ static int map_copy(struct vma *vma, uintptr_t va, struct page *from)
 
 int mm_map_huge(struct vma *vma, uintptr_t va)
 {
-	struct page *page = huge_alloc(ALLOC_ZERO);
+	struct page *page = huge_alloc();
 
 	if (!page)
 		return -ENOMEM;
@@ -110,57 +110,38 @@ int mm_map_huge(struct vma *vma, uintptr_t va)
 	return 0;
 }
 
-static int write_private(struct vma *vma, uintptr_t va);
-
 /*
- * The same for a huge page: a huge copy while the pool has one, else the mapping is split, and
- * 4 KiB are copied. What is left of a split page is never written in place, so that it goes back
- * to the pool when all of it was copied or unmapped.
+ * A write to a page that is mapped read-only: in place if it is ours alone, else a copy. A huge page
+ * is split for that, and the CPU tries again. What is left of it is never written in place, so that
+ * it goes back to the pool when all of it was copied or unmapped.
  */
-static int map_huge_copy(struct vma *vma, uintptr_t va, struct page *from)
-{
-	struct page *page = huge_alloc(0);
-	int error = 0;
-
-	if (page) {
-		for (unsigned int i = 0; i < HUGE_PAGES; i++)
-			page_copy(page + i, from + i);
-		map_page(vma, va, page, true, false);
-	} else {
-		error = mm_split_huge(vma->mm, va);
-	}
-	page_put(from);
-	return error || page ? error : write_private(vma, va);
-}
-
-/* A write to a page that is mapped read-only: in place if it is ours alone, else a copy. */
 //BOOK: copy-on-write
 static int write_private(struct vma *vma, uintptr_t va)
 {
 	struct mm *mm = vma->mm;
 	struct page *page = NULL;
-	bool done, held = true;
+	bool alone = false;
 	pte_t *entry, old;
 
 	spin_lock(&mm->table_lock);
 	entry = mm_pte(mm, va);
 	old = *entry;
-	done = !old; /* truncate was faster: the CPU tries again */
 	if (old && !(old & PTE_SPECIAL)) {
 		page = frame_page(pte_frame(old));
 		/* A part of a huge page is not the whole. */
-		if (atomic_read(&page->refs) == 1 &&
-		    !(old & PTE_LARGE) == !(page->flags & PG_HUGE)) {
+		alone = atomic_read(&page->refs) == 1 &&
+			!(old & PTE_LARGE) == !(page->flags & PG_HUGE);
+		if (alone)
 			pte_set(entry, old | PTE_WRITE | PTE_DIRTY);
-			done = true;
-		} else {
-			held = page_get(page);
-		}
+		else if (!(old & PTE_LARGE) && !page_get(page))
+			page = ERR_PTR(-ENOMEM);
 	}
 	spin_unlock(&mm->table_lock);
-	if (done || !held)
-		return done ? 0 : -ENOMEM;
-	return old & PTE_LARGE ? map_huge_copy(vma, va, page) : map_copy(vma, va, page);
+	if (!old || alone) /* truncate was faster: the CPU tries again */
+		return 0;
+	if (IS_ERR(page))
+		return PTR_ERR(page);
+	return old & PTE_LARGE ? mm_split_huge(mm, va) : map_copy(vma, va, page);
 }
 
 /* ---- files ---- */
@@ -196,45 +177,34 @@ static struct page *lock_file_page(struct mapping *mapping, unsigned int index)
 	}
 }
 
-/*
- * A read fault: the reads of a few pages are started together: a program's start is many faults in
- * a row.
- */
-static int read_file(struct vma *vma, uintptr_t va, unsigned int index)
+/* Start the reads of a few pages together: a program's start is many faults in a row. */
+static void read_around(struct vma *vma, uintptr_t va, unsigned int index)
 {
-	struct mapping *mapping = &vma->file->inode->mapping;
-	struct page *pages[READ_AROUND], *page;
-	int had = mapping_start(mapping, vma->file, index,
+	struct page *pages[READ_AROUND];
+	int had = mapping_start(&vma->file->inode->mapping, vma->file, index,
 				MIN((vma->end - va) / PAGE_SIZE, READ_AROUND), pages);
 
 	while (had > 0)
 		page_put(pages[--had]);
-	page = lock_file_page(mapping, index);
-	if (IS_ERR(page))
-		return PTR_ERR(page);
-	map_page(vma, va, page, false, false);
-	page_unlock(page);
-	return 0;
 }
 
-static int write_shared(struct vma *vma, uintptr_t va, unsigned int index)
+/* Map the locked page, or what takes its place if it is lent, for writing. */
+static int map_writable(struct vma *vma, uintptr_t va, struct page *page)
 {
-	struct mapping *mapping = &vma->file->inode->mapping;
-	struct page *page = lock_file_page(mapping, index), *writable;
+	int error = 0;
 
-	if (IS_ERR(page))
-		return PTR_ERR(page);
 	do {
-		writable = page_make_writable(mapping, page);
-		if (IS_ERR(writable)) {
-			page_unlock(page);
-			page_put(page);
-			return fault_error(PTR_ERR(writable));
-		}
-		page = writable;
-	} while (!map_page(vma, va, page, true, true));
+		struct page *writable = page_make_writable(&vma->file->inode->mapping, page);
+
+		if (!IS_ERR(writable))
+			page = writable;
+		else
+			error = fault_error(PTR_ERR(writable));
+	} while (!error && !map_page(vma, va, page, true, true));
 	page_unlock(page);
-	return 0;
+	if (error)
+		page_put(page);
+	return error;
 }
 
 static int resolve_file(struct vma *vma, uintptr_t va, bool write)
@@ -245,14 +215,16 @@ static int resolve_file(struct vma *vma, uintptr_t va, bool write)
 	if (index > UINT32_MAX)
 		return -EIO;
 	if (!write)
-		return read_file(vma, va, index);
-	if (vma->flags & VMA_SHARED)
-		return write_shared(vma, va, index);
+		read_around(vma, va, index);
 	page = lock_file_page(&vma->file->inode->mapping, index);
 	if (IS_ERR(page))
 		return PTR_ERR(page);
+	if (write && vma->flags & VMA_SHARED)
+		return map_writable(vma, va, page);
+	if (!write)
+		map_page(vma, va, page, false, false);
 	page_unlock(page);
-	return map_copy(vma, va, page);
+	return write ? map_copy(vma, va, page) : 0;
 }
 
 /* ---- the fault ---- */
@@ -290,15 +262,13 @@ static struct vma *find_or_grow(struct mm *mm, uintptr_t va)
 	struct vma *vma = mm_find_next(mm, va), *below;
 	uint64_t limit = current->process->limits[RLIMIT_STACK].soft;
 	uintptr_t start = va & PAGE_MASK;
-	struct rb_node *before;
 
 	if (!vma || vma->start <= va)
 		return vma;
 	if (!(vma->flags & VMA_STACK) || vma->end - start > limit || start < MMAP_MIN ||
 	    !mm_may_grow(mm, vma->start - start))
 		return NULL;
-	before = rb_prev(&vma->node);
-	below = before ? rb_entry(before, struct vma, node) : NULL;
+	below = mm_find_previous(mm, vma->end);
 	if (below && start - below->end < STACK_GAP)
 		return NULL;
 	vma->start = start;
@@ -337,7 +307,7 @@ int mm_fault_in(struct mm *mm, uintptr_t va, bool write)
 	return error == -EACCES ? -EFAULT : error;
 }
 
-static void kernel_fault(struct trap_frame *frame, uintptr_t va, unsigned int error)
+static void kernel_fault(struct trap_frame *frame, uintptr_t va, unsigned int access)
 {
 	uint32_t eip = frame->eip;
 
@@ -348,7 +318,7 @@ static void kernel_fault(struct trap_frame *frame, uintptr_t va, unsigned int er
 	user_access_stop();
 	if (!current->mm || current->faults_off || this_cpu()->irq_depth || !irqs_enabled())
 		return;
-	if (fault_in(current->mm, va, error & FAULT_WRITE ? VMA_WRITE : VMA_READ) == 0)
+	if (fault_in(current->mm, va, access) == 0)
 		frame->eip = eip; /* the copy goes on */
 }
 
@@ -360,7 +330,7 @@ void page_fault(struct trap_frame *frame, uintptr_t va, unsigned int error)
 	if (error & FAULT_EXEC)
 		access = VMA_EXEC;
 	if (!trap_from_user(frame)) {
-		kernel_fault(frame, va, error);
+		kernel_fault(frame, va, access);
 		return;
 	}
 	result = fault_in(current->mm, va, access);

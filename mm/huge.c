@@ -6,9 +6,9 @@
  *    the last page_put() of it, which may come from an interrupt, brings it back.
  * 2. A VMA with VMA_HUGE gets its pages when it is mapped, or that fails. Each is mapped by one
  *    entry of a page directory (PTE_LARGE), which holds one reference, of the compound page.
- * 3. Where such a mapping needs another page later (a write to one that is shared, memory after
- *    MADV_DONTNEED) and the pool is empty, it goes on with ordinary pages: a mapping is split into
- *    512 entries, each of which holds a reference of the same compound page.
+ * 3. A write to one that is shared splits its mapping into 512 entries, each of which holds a
+ *    reference of the same compound page, and copies 4 KiB. Where a whole page is needed later
+ *    (memory after MADV_DONTNEED) and the pool is empty, ordinary ones take its place.
  */
 #include "mm/huge.h"
 #include "kernel/init.h"
@@ -52,7 +52,7 @@ void huge_stats(unsigned int *total, unsigned int *free)
 	*free = READ_ONCE(nr_free);
 }
 
-struct page *huge_alloc(unsigned int flags)
+struct page *huge_alloc(void)
 {
 	struct page *page = NULL;
 	unsigned int irq;
@@ -69,7 +69,7 @@ struct page *huge_alloc(unsigned int flags)
 	if (!page)
 		return NULL;
 	atomic_set(&page->refs, 1);
-	for (unsigned int i = 0; flags & ALLOC_ZERO && i < HUGE_PAGES; i++)
+	for (unsigned int i = 0; i < HUGE_PAGES; i++)
 		page_zero(page + i, 0, PAGE_SIZE);
 	return page;
 }

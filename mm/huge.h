@@ -7,8 +7,8 @@
 #define HUGE_ORDER 9u
 #define HUGE_PAGES (1u << HUGE_ORDER) /* ordinary pages in a huge one */
 
-/* A huge page from the pool, with one reference; NULL: none is left. flags: 0, ALLOC_ZERO. */
-struct page *huge_alloc(unsigned int flags);
+/* A huge page from the pool, zeroed, with one reference; NULL: none is left. */
+struct page *huge_alloc(void);
 /* For page_free(): its last reference is gone. From interrupts too. */
 void huge_free(struct page *page);
 /* Pages that the pool has, and those of them that are free. */

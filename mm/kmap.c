@@ -17,7 +17,6 @@
 
 #define IRQ_SLOTS   4u
 #define LOCAL_SLOTS (KMAP_LOCAL_MAX + IRQ_SLOTS)
-#define LOCAL_END   (KMAP_LOCAL_START + MAX_CPUS * LOCAL_SLOTS * PAGE_SIZE)
 
 static unsigned int irq_slots_used[MAX_CPUS];
 
@@ -56,37 +55,33 @@ static void *local_set(unsigned int slot, struct page *page)
 	return (void *)va;
 }
 
+/* How many mappings there are: of the interrupts of this CPU, or of the task that runs. */
+static unsigned int *depth_now(bool irq)
+{
+	return irq ? &irq_slots_used[this_cpu()->id] : &current->kmap_depth;
+}
+
 //BOOK: kmap-local
 void *kmap_local_slow(struct page *page)
 {
-	struct task *task = current;
-	unsigned int slot;
+	bool irq = this_cpu()->irq_depth;
+	unsigned int slot = (*depth_now(irq))++;
 
-	if (this_cpu()->irq_depth) {
-		slot = irq_slots_used[this_cpu()->id]++;
-		if (slot >= IRQ_SLOTS)
-			panic("kmap_local: too many mappings in interrupts");
-		return local_set(KMAP_LOCAL_MAX + slot, page);
-	}
-	slot = task->kmap_depth;
-	if (slot >= KMAP_LOCAL_MAX)
-		panic("kmap_local: too many mappings in one task");
-	task->kmap_pages[slot] = page;
-	task->kmap_depth = slot + 1;
+	if (slot >= (irq ? IRQ_SLOTS : KMAP_LOCAL_MAX))
+		panic("kmap_local: too many mappings");
+	if (irq)
+		slot += KMAP_LOCAL_MAX;
+	else
+		current->kmap_pages[slot] = page;
 	return local_set(slot, page);
 }
 
 void kunmap_local_slow(void *address)
 {
 	uintptr_t va = (uintptr_t)address & PAGE_MASK;
-	struct task *task = current;
-	unsigned int slot;
+	bool irq = this_cpu()->irq_depth;
 
-	if (this_cpu()->irq_depth)
-		slot = KMAP_LOCAL_MAX + --irq_slots_used[this_cpu()->id];
-	else
-		slot = --task->kmap_depth;
-	if (va != local_address(slot))
+	if (va != local_address(--*depth_now(irq) + (irq ? KMAP_LOCAL_MAX : 0)))
 		panic("kunmap_local: %p is not the latest mapping", address);
 	if (DEBUG_BUILD) {
 		pte_set(kernel_pte(va), 0);

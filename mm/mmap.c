@@ -12,10 +12,8 @@
 #include "mm/tables.h"
 #include "mm/uaccess.h"
 
-#define PROT_READ     1u
 #define PROT_WRITE    2u
-#define PROT_EXEC     4u
-#define PROT_ALL      7u
+#define PROT_ALL      7u /* READ, WRITE, EXEC */
 
 #define MAP_SHARED    0x01u
 #define MAP_PRIVATE   0x02u
@@ -141,8 +139,7 @@ static long map(uintptr_t hint, size_t len, unsigned int prot, unsigned int flag
 		struct file *file, uint32_t page_offset)
 {
 	struct mm *mm = current->mm;
-	long vma_flags = vma_flags_for(prot, flags, file), start;
-	int error = 0;
+	long vma_flags = vma_flags_for(prot, flags, file), start, error;
 
 	if (vma_flags < 0)
 		return vma_flags;
@@ -152,17 +149,17 @@ static long map(uintptr_t hint, size_t len, unsigned int prot, unsigned int flag
 	if (mutex_lock_killable(&mm->lock) < 0)
 		return -ERESTARTSYS;
 	start = choose_address(mm, hint, len, flags);
-	if (!is_error(start))
-		error = mm_map_locked(mm, start, len, vma_flags, file, page_offset);
-	if (!is_error(start) && !error && vma_flags & VMA_HUGE)
+	error = is_error(start) ? start
+				: mm_map_locked(mm, start, len, vma_flags, file, page_offset);
+	if (!error && vma_flags & VMA_HUGE)
 		error = populate_huge(mm, start, len);
 	mm_unlock(mm);
 	if (error)
 		return error;
-	if (!is_error(start) && flags & MAP_POPULATE)
-		for (size_t done = 0; done < len; done += PAGE_SIZE)
-			if (mm_fault_in(mm, start + done, prot & PROT_WRITE) < 0)
-				break;
+	for (size_t done = 0; flags & MAP_POPULATE && done < len; done += PAGE_SIZE) {
+		if (mm_fault_in(mm, start + done, prot & PROT_WRITE) < 0)
+			break;
+	}
 	return start;
 }
 

@@ -71,13 +71,13 @@ void mapping_unmap_range(struct mapping *mapping, unsigned int first, unsigned i
 
 	spin_lock(&mapping->vma_lock);
 	list_for_each(vma, &mapping->vmas, mapping_link) {
-		uint64_t pages = (vma->end - vma->start) / PAGE_SIZE;
-		uint64_t from = first > vma->page_offset ? first - vma->page_offset : 0;
-		uint64_t to = last < vma->page_offset ? 0 : (uint64_t)last - vma->page_offset + 1;
+		uint64_t begin = vma->page_offset;
+		uint64_t from = MAX((uint64_t)first, begin);
+		uint64_t to = MIN((uint64_t)last + 1, begin + (vma->end - vma->start) / PAGE_SIZE);
 
-		to = MIN(to, pages);
 		if (from < to)
-			mm_zap(vma->mm, vma->start + from * PAGE_SIZE, vma->start + to * PAGE_SIZE);
+			mm_zap(vma->mm, vma->start + (from - begin) * PAGE_SIZE,
+			       vma->start + (to - begin) * PAGE_SIZE);
 	}
 	spin_unlock(&mapping->vma_lock);
 }

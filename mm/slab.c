@@ -217,7 +217,8 @@ void slab_free(struct slab_cache *cache, void *object)
 
 /* ---- caches ---- */
 
-unsigned int slab_reclaim(unsigned int wanted)
+/* The shrinker: give back what the magazines keep for later. */
+static unsigned int slab_reclaim(unsigned int wanted)
 {
 	unsigned int freed = 0;
 

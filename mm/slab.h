@@ -7,6 +7,7 @@
 #ifndef MM_SLAB_H
 #define MM_SLAB_H
 
+#include "kernel/init.h"
 #include "mm/page.h"
 
 struct slab_cache;
@@ -15,6 +16,14 @@ void slab_init(void);
 
 /* A cache of objects of `size` bytes, aligned to `align` (0: 8). Panics without memory (boot). */
 struct slab_cache *slab_cache_create(const char *name, size_t size, size_t align);
+/* At the top of a file: a cache of objects of a type, which is made at boot. */
+#define SLAB_CACHE(cache, name, type, align)                            \
+	static struct slab_cache *cache;                                \
+	static void cache##_init(void)                                  \
+	{                                                               \
+		cache = slab_cache_create(name, sizeof(type), (align)); \
+	}                                                               \
+	INITCALL(1, cache##_init)
 /*
  * One object, not initialised; NULL: no memory. flags: 0 (may sleep) or ALLOC_ATOMIC, ALLOC_ZERO.
  */
@@ -31,8 +40,5 @@ void kfree(const void *object);
 void slab_walk(void (*show)(void *context, const char *name, size_t size, unsigned int in_use,
 			    unsigned int pages),
 	       void *context);
-
-/* Give back what the caches keep for later: returns the number of pages. Also a shrinker. */
-unsigned int slab_reclaim(unsigned int wanted);
 
 #endif

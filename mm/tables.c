@@ -11,20 +11,13 @@
 #include "mm/tables.h"
 #include "lib/errno.h"
 #include "lib/string.h"
-#include "kernel/init.h"
 #include "mm/slab.h"
 
 #define ENTRIES	 512u
 #define TOP_USER 3u /* top entries for user addresses */
 #define GATHER	 64u
 
-static struct slab_cache *top_cache;
-
-static void tables_init(void)
-{
-	top_cache = slab_cache_create("page_top", 4 * sizeof(pte_t), 32);
-}
-INITCALL(1, tables_init);
+SLAB_CACHE(top_cache, "page_top", pte_t[4], 32);
 
 static pte_t *table_at(pte_t entry)
 {
@@ -47,6 +40,22 @@ pte_t *mm_pte(struct mm *mm, uintptr_t va)
 	if (*directory & PTE_LARGE)
 		return directory;
 	return &table_at(*directory)[va / PAGE_SIZE % ENTRIES];
+}
+
+/* The first entry that is not zero at *va, which becomes its address, or behind it; NULL. */
+static pte_t *next_entry(struct mm *mm, uintptr_t *va, uintptr_t end)
+{
+	while (*va < end) {
+		uintptr_t stop = MIN(end, mm_next_table(*va));
+		pte_t *entry = mm_pte(mm, *va);
+
+		for (; entry && *va < stop; *va += PAGE_SIZE, entry++) {
+			if (*entry)
+				return entry;
+		}
+		*va = stop;
+	}
+	return NULL;
 }
 
 static pte_t *new_table(void)
@@ -145,61 +154,53 @@ pte_t mm_entry_bits(unsigned int flags)
 
 /* ---- unmapping ---- */
 
-struct gather {
-	unsigned int nr;
-	unsigned int resident; /* ordinary pages that they are */
-	struct page *pages[GATHER];
-};
-
-/* Clear entries from va on, up to a full gather, and flush. Returns where it stopped. */
-static uintptr_t zap_batch(struct mm *mm, struct gather *gather, uintptr_t va, uintptr_t end)
+/*
+ * Clear entries from *va on, as many as there is room for in pages[], and flush. How many pages they
+ * held; *va is where it stopped.
+ */
+static unsigned int zap_batch(struct mm *mm, uintptr_t *va, uintptr_t end, struct page **pages)
 {
-	uintptr_t start = va;
+	uintptr_t start = *va;
+	unsigned int nr = 0, resident = 0;
+	pte_t *entry;
 
 	spin_lock(&mm->table_lock);
-	while (va < end && gather->nr < GATHER) {
-		pte_t *entry = mm_pte(mm, va), old;
+	while (nr < GATHER && (entry = next_entry(mm, va, end)) != NULL) {
+		pte_t old = pte_take(entry);
 
-		if (entry && *entry) {
-			old = pte_take(entry);
-			if (!(old & PTE_SPECIAL)) {
-				gather->pages[gather->nr++] = frame_page(pte_frame(old));
-				gather->resident += pte_pages(old);
-			}
-			va += pte_pages(old) * PAGE_SIZE;
-		} else {
-			va = entry ? va + PAGE_SIZE : mm_next_table(va);
+		if (!(old & PTE_SPECIAL)) {
+			pages[nr++] = frame_page(pte_frame(old));
+			resident += pte_pages(old);
 		}
+		*va += pte_pages(old) * PAGE_SIZE;
 	}
-	tlb_flush_range(mm, start, MIN(va, end));
-	for (unsigned int i = 0; i < gather->nr; i++)
-		atomic_dec(&gather->pages[i]->mapped);
-	atomic_add(&mm->resident, -(int)gather->resident);
+	tlb_flush_range(mm, start, MIN(*va, end));
+	for (unsigned int i = 0; i < nr; i++)
+		atomic_dec(&pages[i]->mapped);
+	atomic_add(&mm->resident, -(int)resident);
 	spin_unlock(&mm->table_lock);
-	return va;
+	return nr;
 }
 
 void mm_zap(struct mm *mm, uintptr_t start, uintptr_t end)
 {
-	struct gather gather;
+	struct page *pages[GATHER];
 
 	while (start < end) {
-		gather.nr = gather.resident = 0;
-		start = zap_batch(mm, &gather, start, end);
-		for (unsigned int i = 0; i < gather.nr; i++)
-			page_put(gather.pages[i]);
+		unsigned int nr = zap_batch(mm, &start, end, pages);
+
+		while (nr > 0)
+			page_put(pages[--nr]);
 	}
 }
 
 /* ---- fork ---- */
 
 /* Both table locks are held. 0, or -ENOMEM: a page has too many holders. */
-static int share_entry(struct mm *to, pte_t *target, pte_t *entry)
+static int share_entry(struct mm *to, uintptr_t va, pte_t *entry)
 {
 	struct page *page;
 
-	if (!*entry)
-		return 0;
 	if (!(*entry & PTE_SPECIAL)) {
 		page = frame_page(pte_frame(*entry));
 		if (!page_get(page))
@@ -209,33 +210,28 @@ static int share_entry(struct mm *to, pte_t *target, pte_t *entry)
 	}
 	if (*entry & PTE_WRITE)
 		pte_write_protect(entry);
-	pte_set(target, *entry);
+	pte_set(*entry & PTE_LARGE ? mm_directory_entry(to, va) : mm_pte(to, va), *entry);
 	return 0;
 }
 
 int mm_share_range(struct mm *to, struct mm *from, uintptr_t start, uintptr_t end)
 {
 	int error = 0;
+	uintptr_t va;
+	pte_t *entry;
 
-	for (uintptr_t va = start, stop; va < end && !error; va = stop) {
-		pte_t *entry = mm_pte(from, va), *target;
-		unsigned int nr;
-
-		stop = MIN(end, mm_next_table(va));
-		if (!entry)
-			continue;
-		nr = *entry & PTE_LARGE ? 1 : (stop - va) / PAGE_SIZE;
+	/* mm->lock is held: entries may go meanwhile, but none comes. */
+	for (va = start; !error && (entry = next_entry(from, &va, end)); va = mm_next_table(va))
 		error = *entry & PTE_LARGE ? mm_make_directory(to, va) : mm_make_table(to, va);
-		if (error)
-			break;
-		target = *entry & PTE_LARGE ? mm_directory_entry(to, va) : mm_pte(to, va);
-		spin_lock(&from->table_lock);
-		spin_lock(&to->table_lock);
-		while (nr-- > 0 && !error)
-			error = share_entry(to, target++, entry++);
-		spin_unlock(&to->table_lock);
-		spin_unlock(&from->table_lock);
-	}
+	if (error)
+		return error;
+	spin_lock(&from->table_lock);
+	spin_lock(&to->table_lock);
+	for (va = start; !error && (entry = next_entry(from, &va, end));
+	     va += pte_pages(*entry) * PAGE_SIZE)
+		error = share_entry(to, va, entry);
+	spin_unlock(&to->table_lock);
+	spin_unlock(&from->table_lock);
 	return error;
 }
 
@@ -251,19 +247,12 @@ static pte_t with_access(pte_t entry, unsigned int flags)
 
 void mm_protect_range(struct mm *mm, uintptr_t start, uintptr_t end, unsigned int flags)
 {
-	spin_lock(&mm->table_lock);
-	for (uintptr_t va = start; va < end;) {
-		uintptr_t stop = MIN(end, mm_next_table(va));
-		pte_t *entry = mm_pte(mm, va);
+	pte_t *entry;
 
-		for (; entry && va < stop; va += PAGE_SIZE, entry++) {
-			if (*entry)
-				pte_set(entry, with_access(pte_take(entry), flags));
-			if (*entry & PTE_LARGE)
-				break;
-		}
-		va = stop;
-	}
+	spin_lock(&mm->table_lock);
+	for (uintptr_t va = start; (entry = next_entry(mm, &va, end));
+	     va += pte_pages(*entry) * PAGE_SIZE)
+		pte_set(entry, with_access(pte_take(entry), flags));
 	tlb_flush_range(mm, start, end);
 	spin_unlock(&mm->table_lock);
 }

@@ -1,7 +1,7 @@
 /*
  * Address spaces and their VMAs.
  *
- * 1. VMAs do not overlap; a red-black tree has them by start. mm->lock guards them; what the rmap
+ * 1. VMAs do not overlap; a tree has them by their ends. mm->lock guards them; what the rmap
  *    reads of a file's VMA (start, end, page_offset) only shrinks, once the rest has a VMA too.
  * 2. A VMA that is taken out is put on mm->dead, and its file is let go after mm->lock:
  *    the last reference of a file may want locks that come before it.
@@ -13,7 +13,6 @@
  */
 #include "mm/vm.h"
 #include "fs/vfs.h"
-#include "kernel/init.h"
 #include "kernel/syscall.h"
 #include "kernel/task.h"
 #include "lib/errno.h"
@@ -22,33 +21,24 @@
 
 #define MAX_VMAS 65536u
 
-static struct slab_cache *mm_cache, *vma_cache;
-
-static void vm_init(void)
-{
-	mm_cache = slab_cache_create("mm", sizeof(struct mm), 0);
-	vma_cache = slab_cache_create("vma", sizeof(struct vma), 0);
-}
-INITCALL(1, vm_init);
+SLAB_CACHE(mm_cache, "mm", struct mm, 0);
+SLAB_CACHE(vma_cache, "vma", struct vma, 0);
 
 /* ---- the tree ---- */
 
+static struct vma *vma_of(struct tree_node *node)
+{
+	return node ? container_of(node, struct vma, node) : NULL;
+}
+
 struct vma *mm_find_next(struct mm *mm, uintptr_t va)
 {
-	struct rb_node *node = mm->vmas.node;
-	struct vma *found = NULL;
+	return vma_of(tree_above(mm->vmas, va));
+}
 
-	while (node) {
-		struct vma *vma = rb_entry(node, struct vma, node);
-
-		if (va < vma->end) {
-			found = vma;
-			node = node->left;
-		} else {
-			node = node->right;
-		}
-	}
-	return found;
+struct vma *mm_find_previous(struct mm *mm, uintptr_t va)
+{
+	return vma_of(tree_below(mm->vmas, va));
 }
 
 struct vma *mm_find(struct mm *mm, uintptr_t va)
@@ -79,15 +69,7 @@ static void mapping_list(struct vma *vma, bool on)
 
 static void vma_insert(struct vma *vma)
 {
-	struct rb_node **link = &vma->mm->vmas.node, *parent = NULL;
-
-	while (*link) {
-		struct vma *other = rb_entry(*link, struct vma, node);
-
-		parent = *link;
-		link = vma->start < other->start ? &parent->left : &parent->right;
-	}
-	rb_insert(&vma->mm->vmas, &vma->node, parent, link);
+	tree_insert(&vma->mm->vmas, &vma->node);
 	vma->mm->nr_vmas++;
 	mapping_list(vma, true);
 }
@@ -128,7 +110,7 @@ static void vma_remove(struct vma *vma)
 
 	mm_zap(mm, vma->start, vma->end);
 	mapping_list(vma, false);
-	rb_erase(&mm->vmas, &vma->node);
+	tree_remove(&mm->vmas, &vma->node);
 	mm->nr_vmas--;
 	list_add_tail(&mm->dead, &vma->mapping_link);
 }
@@ -146,7 +128,8 @@ int mm_split(struct mm *mm, uintptr_t va)
 		return -ENOMEM;
 	upper->start = va;
 	upper->page_offset += (va - vma->start) / PAGE_SIZE;
-	/* The rmap finds a page by both of them meanwhile, which does no harm. */
+	/* The upper one goes behind the one that has the same end. The rmap finds a page by both
+	 * of them meanwhile, which does no harm. */
 	vma_insert(upper);
 	vma->end = va;
 	return 0;
@@ -155,20 +138,16 @@ int mm_split(struct mm *mm, uintptr_t va)
 void mm_merge(struct mm *mm, uintptr_t va)
 {
 	struct vma *upper = mm_find(mm, va), *lower;
-	struct rb_node *before;
 
 	if (!upper || upper->start != va || upper->file)
 		return;
-	before = rb_prev(&upper->node);
-	if (!before)
-		return;
-	lower = rb_entry(before, struct vma, node);
-	if (lower->file || lower->end != va || lower->flags != upper->flags ||
+	lower = mm_find_previous(mm, upper->end);
+	if (!lower || lower->file || lower->end != va || lower->flags != upper->flags ||
 	    lower->flags & VMA_STACK)
 		return;
-	lower->end = upper->end;
-	rb_erase(&mm->vmas, &upper->node);
+	tree_remove(&mm->vmas, &upper->node);
 	mm->nr_vmas--;
+	lower->end = upper->end;
 	slab_free(vma_cache, upper);
 }
 
@@ -177,12 +156,11 @@ void mm_merge(struct mm *mm, uintptr_t va)
 uintptr_t mm_find_gap(struct mm *mm, size_t len)
 {
 	uintptr_t top = MMAP_TOP;
-	struct vma *above = mm_find_next(mm, top - 1);
-	struct rb_node *node = above ? &above->node : rb_last(&mm->vmas);
+	struct vma *vma = mm_find_next(mm, top - 1);
 
-	for (; node; node = rb_prev(node)) {
-		struct vma *vma = rb_entry(node, struct vma, node);
-
+	if (!vma)
+		vma = mm_find_previous(mm, top);
+	for (; vma; vma = mm_find_previous(mm, vma->end)) {
 		if (vma->end <= top && top - vma->end >= len)
 			break;
 		top = MIN(top, vma->start);
@@ -303,6 +281,7 @@ static int fork_vma(struct mm *to, struct vma *from)
 struct mm *mm_fork(struct mm *from)
 {
 	struct mm *to = mm_create();
+	struct vma *vma;
 	int error = 0;
 
 	if (!to)
@@ -315,8 +294,8 @@ struct mm *mm_fork(struct mm *from)
 	to->arg_end = from->arg_end;
 	to->env_start = from->env_start;
 	to->env_end = from->env_end;
-	for (struct rb_node *node = rb_first(&from->vmas); node && !error; node = rb_next(node))
-		error = fork_vma(to, rb_entry(node, struct vma, node));
+	for (vma = mm_find_next(from, 0); vma && !error; vma = mm_find_next(from, vma->end))
+		error = fork_vma(to, vma);
 	tlb_flush_mm(from);
 	mutex_unlock(&from->lock);
 	if (error) {
@@ -333,14 +312,14 @@ void mm_get(struct mm *mm)
 
 void mm_put(struct mm *mm)
 {
-	struct rb_node *node;
+	struct vma *vma;
 
 	if (!atomic_dec_and_test(&mm->users))
 		return;
 	tlb_flush_mm(mm);
 	mutex_lock(&mm->lock);
-	while ((node = rb_last(&mm->vmas)) != NULL)
-		vma_remove(rb_entry(node, struct vma, node));
+	while ((vma = mm_find_next(mm, 0)) != NULL)
+		vma_remove(vma);
 	mm_unlock(mm);
 	mm_tables_free(mm);
 	slab_free(mm_cache, mm);

@@ -15,7 +15,7 @@
 #define MM_VM_H
 
 #include "lib/list.h"
-#include "lib/rbtree.h"
+#include "lib/tree.h"
 #include "kernel/mutex.h"
 #include "kernel/trap.h"
 #include "mm/pgtable.h"
@@ -40,19 +40,22 @@ enum vma_flags {
 };
 
 struct vma {
-	uintptr_t start, end; /* page aligned */
+	uintptr_t start; /* page aligned, as `end` is */
+	union {
+		uintptr_t end;
+		struct tree_node node; /* mm->vmas, by end: its key */
+	};
 	unsigned int flags;
 	struct file *file;    /* holds a reference; NULL: anonymous */
 	uint32_t page_offset; /* of start, in the file, in pages */
 	struct mm *mm;
-	struct rb_node node;	  /* mm->vmas, by start */
 	struct list mapping_link; /* mapping->vmas */
 };
 
 struct mm {
 	struct atomic users; /* tasks that run in it */
 	struct mutex lock;
-	struct rb_root vmas;
+	struct tree_node *vmas;
 	unsigned int nr_vmas;
 	struct list dead; /* VMAs that were taken out; mm_unlock() frees them */
 	uintptr_t brk_start, brk_end;
@@ -83,8 +86,9 @@ int mm_map(struct mm *mm, uintptr_t start, size_t len, unsigned int flags, struc
 	   uint32_t page_offset);
 /* The VMA that holds va, or NULL. mm->lock is held. */
 struct vma *mm_find(struct mm *mm, uintptr_t va);
-/* The first VMA that ends after va, or NULL. mm->lock is held. */
+/* The first VMA that ends after va, or NULL; the last one that ends before it. mm->lock is held. */
 struct vma *mm_find_next(struct mm *mm, uintptr_t va);
+struct vma *mm_find_previous(struct mm *mm, uintptr_t va);
 
 /*
  * A page fault of the current task at va. error: the CPU's error code. Resolves it, or sends a

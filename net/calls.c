@@ -29,7 +29,9 @@ static int check_kind(int family, int type, int protocol)
 
 static struct file *new_file(int type)
 {
-	return socket_file(socket_alloc(type & 15), type);
+	struct socket *socket = socket_alloc(type & 15);
+
+	return socket ? socket_file(socket, type) : ERR_PTR(-ENOMEM);
 }
 
 long sys_socket(int family, int type, int protocol)

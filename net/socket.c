@@ -6,7 +6,6 @@
  */
 #include "net/socket.h"
 #include "fs/file.h"
-#include "kernel/init.h"
 #include "kernel/syscall.h"
 #include "lib/string.h"
 #include "mm/uaccess.h"
@@ -15,14 +14,8 @@
 #define FAMILY_LEN 2u
 
 static spinlock_t sockets_lock = SPINLOCK_INIT("sockets");
-static struct slab_cache *socket_cache;
+SLAB_CACHE(socket_cache, "socket", struct socket, 0);
 struct wait_queue datagram_room = WAIT_QUEUE_INIT(datagram_room);
-
-static void socket_init(void)
-{
-	socket_cache = slab_cache_create("socket", sizeof(struct socket), 0);
-}
-INITCALL(1, socket_init);
 
 struct socket *socket_alloc(int type)
 {
@@ -311,36 +304,25 @@ static int enter(struct socket *listener, struct socket *socket, struct socket *
 	return error;
 }
 
-static bool may_enter(struct socket *listener)
-{
-	bool may;
-
-	spin_lock(&sockets_lock);
-	may = listener->state != SOCKET_LISTENING || listener->in.ended ||
-	      listener->nr_pending <= listener->backlog;
-	spin_unlock(&sockets_lock);
-	return may;
-}
-
 static int connect_stream(struct socket *socket, struct socket *listener, bool nonblock)
 {
 	struct socket *fresh = socket_alloc(SOCK_STREAM);
-	int error = fresh ? -EAGAIN : -ENOMEM;
+	int error = -EAGAIN, killed = 0;
 
-	while (error == -EAGAIN) {
+	if (!fresh)
+		return -ENOMEM;
+	if (nonblock)
 		error = enter(listener, socket, fresh);
-		if (error != -EAGAIN || nonblock)
-			break;
-		error = wait_event_interruptible(&listener->in.room, may_enter(listener));
-		error = error ? error : -EAGAIN;
-	}
-	if (!error) {
-		wake_all(&listener->in.readable);
-		wake_all(&socket->in.readable);
-	} else if (fresh) {
+	else
+		killed = wait_event_interruptible(
+			&listener->in.room, (error = enter(listener, socket, fresh)) != -EAGAIN);
+	if (error) {
 		socket_put(fresh);
+		return killed ? killed : error;
 	}
-	return error;
+	wake_all(&listener->in.readable);
+	wake_all(&socket->in.readable);
+	return 0;
 }
 
 int socket_may_send(struct socket *socket, struct socket *target)

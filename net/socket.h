@@ -83,7 +83,7 @@ long socket_getpeername(struct file *file, void __user *address, int32_t __user 
 
 /* ---- net/socket_file.c ---- */
 
-/* An open file for a socket, which is closed with it; at once on an error. NULL socket: no memory. */
+/* An open file for a socket, which is closed with it; at once on an error. */
 struct file *socket_file(struct socket *socket, unsigned int flags);
 /* Is it a socket's file? Its socket is file->private. */
 bool is_socket(struct file *file);

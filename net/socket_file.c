@@ -28,19 +28,16 @@ struct file *socket_file(struct socket *socket, unsigned int flags)
 		inode_init_special(inode, S_IFSOCK | 0777, 0);
 		file = file_alloc(inode, &socket_file_ops, O_RDWR | (flags & O_NONBLOCK));
 	}
-	if (socket && !IS_ERR(file))
-		file->private = socket;
-	else if (socket)
+	if (IS_ERR(file))
 		socket_close(socket);
-	else if (!IS_ERR(file))
-		file_put(file);
-	return socket ? file : ERR_PTR(-ENOMEM);
+	else
+		file->private = socket;
+	return file;
 }
 
 static void socket_release(struct file *file)
 {
-	if (file->private)
-		socket_close(file->private);
+	socket_close(file->private);
 }
 
 /* How many datagrams may be in the target's queue. */
@@ -51,33 +48,32 @@ static unsigned int most_at(struct socket *target, struct socket *sender)
 
 /* ---- sending and receiving ---- */
 
-static ssize_t send_stream(struct socket *socket, struct iter *from, unsigned int flags)
+static unsigned int message_flags(const struct file *file)
 {
-	ssize_t n;
-
-	if (READ_ONCE(socket->state) != SOCKET_CONNECTED)
-		return -ENOTCONN;
-	n = packet_send(&socket->peer->in, from, 0, NULL, flags & MSG_DONTWAIT);
-	return n == -EPIPE && !(flags & MSG_NOSIGNAL) ? pipe_broken() : n;
+	return file->flags & O_NONBLOCK ? MSG_DONTWAIT : 0;
 }
 
 /* to: NULL the peer. */
-static ssize_t send_datagram(struct socket *socket, struct iter *from, struct socket_name *to,
-			     unsigned int flags)
+static ssize_t send(struct file *file, struct iter *from, unsigned int flags,
+		    struct socket_name *to)
 {
-	struct socket *target = to ? socket_find(to, SOCK_DGRAM) : socket_peer(socket);
+	struct socket *socket = file->private, *target;
+	bool stream = socket->type == SOCK_STREAM;
 	ssize_t n;
 
-	if (IS_ERR(target))
-		return PTR_ERR(target);
+	if (stream && to)
+		return socket->state == SOCKET_CONNECTED ? -EISCONN : -EOPNOTSUPP;
+	target = to ? socket_find(to, SOCK_DGRAM) : socket_peer(socket);
 	if (!target)
 		return -ENOTCONN;
+	if (IS_ERR(target))
+		return PTR_ERR(target);
 	n = READ_ONCE(socket->send_shut) ? -EPIPE : socket_may_send(socket, target);
 	if (!n)
 		n = packet_send(&target->in, from, most_at(target, socket), READ_ONCE(socket->name),
-				flags & MSG_DONTWAIT);
+				(flags | message_flags(file)) & MSG_DONTWAIT);
 	socket_put(target);
-	return n;
+	return n == -EPIPE && stream && !(flags & MSG_NOSIGNAL) ? pipe_broken() : n;
 }
 
 static bool not_connected(struct socket *socket)
@@ -99,11 +95,6 @@ static ssize_t receive_from(struct socket *socket, struct iter *to, unsigned int
 	return n;
 }
 
-static unsigned int message_flags(const struct file *file)
-{
-	return file->flags & O_NONBLOCK ? MSG_DONTWAIT : 0;
-}
-
 static ssize_t socket_read(struct file *file, struct iter *to, file_off_t *pos)
 {
 	if (to->left == 0)
@@ -113,17 +104,12 @@ static ssize_t socket_read(struct file *file, struct iter *to, file_off_t *pos)
 
 static ssize_t socket_write(struct file *file, struct iter *from, file_off_t *pos)
 {
-	struct socket *socket = file->private;
-
-	if (socket->type == SOCK_STREAM)
-		return send_stream(socket, from, message_flags(file));
-	return send_datagram(socket, from, NULL, message_flags(file));
+	return send(file, from, 0, NULL);
 }
 
-static long send(struct file *file, struct iter *from, unsigned int flags,
-		 const void __user *address, unsigned int len)
+static long send_to(struct file *file, struct iter *from, unsigned int flags,
+		    const void __user *address, unsigned int len)
 {
-	struct socket *socket = file->private;
 	struct socket_name *name = NULL;
 	long n;
 
@@ -133,13 +119,7 @@ static long send(struct file *file, struct iter *from, unsigned int flags,
 		name = socket_name_from_user(address, len);
 	if (IS_ERR(name))
 		return PTR_ERR(name);
-	flags |= message_flags(file);
-	if (socket->type == SOCK_DGRAM)
-		n = send_datagram(socket, from, name, flags);
-	else if (name)
-		n = socket->state == SOCKET_CONNECTED ? -EISCONN : -EOPNOTSUPP;
-	else
-		n = send_stream(socket, from, flags);
+	n = send(file, from, flags, name);
 	socket_name_put(name);
 	return n;
 }
@@ -178,7 +158,7 @@ long socket_sendto(struct file *file, void __user *base, size_t len, unsigned in
 	struct iter from;
 	long error = buffer(&from, base, len);
 
-	return error ? error : send(file, &from, flags, address, address_len);
+	return error ? error : send_to(file, &from, flags, address, address_len);
 }
 
 long socket_recvfrom(struct file *file, void __user *base, size_t len, unsigned int flags,
@@ -224,7 +204,7 @@ long socket_sendmsg(struct file *file, const void __user *user, unsigned int fla
 	if (!n && message.control_len > 0)
 		n = refuse(EINVAL, "control messages are not known");
 	if (!n)
-		n = send(file, &from, flags, message.name, message.name_len);
+		n = send_to(file, &from, flags, message.name, message.name_len);
 	kfree(heap);
 	return n;
 }
