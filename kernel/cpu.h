@@ -26,10 +26,9 @@ struct cpu {
 	volatile bool online;
 	struct task *idle;
 	struct mm *mm; /* the address space loaded in CR3 */
-	void *kernel_stack_top;
 	struct run_queue *queue;
 	struct hot_pages *hot_pages; /* mm/page.c */
-	uint64_t idle_ns, ticks;
+	uint64_t idle_ns;
 	struct cpu_tables *tables; /* GDT, TSS; kernel/segments.c */
 };
 

@@ -79,9 +79,8 @@ struct process *process_find(unsigned int pid)
 
 void process_put(struct process *process)
 {
-	if (!atomic_dec_and_test(&process->refs))
-		return;
-	slab_free(process_cache, process);
+	if (atomic_dec_and_test(&process->refs))
+		slab_free(process_cache, process);
 }
 
 struct mm *process_mm(struct process *process)
@@ -90,11 +89,9 @@ struct mm *process_mm(struct process *process)
 	struct mm *mm = NULL;
 	struct task *task;
 
-	list_for_each(task, &process->threads, thread_link) {
-		mm = task->mm;
-		if (mm)
-			break;
-	}
+	list_for_each(task, &process->threads, thread_link)
+		if (!mm)
+			mm = task->mm;
 	if (mm)
 		mm_get(mm);
 	spin_unlock_irqrestore(&tasks_lock, flags);
@@ -176,8 +173,6 @@ struct process *process_create(struct process *parent)
 	atomic_set(&process->refs, 1);
 	list_init(&process->threads);
 	list_init(&process->children);
-	list_init(&process->sibling);
-	list_init(&process->all_link);
 	wait_queue_init(&process->child_wait, "child_wait");
 	spin_init(&process->signal_lock, "signal");
 	if (!parent) {
@@ -227,7 +222,6 @@ int process_link(struct process *process, struct task *task)
 		return -EAGAIN;
 	if (process->nr_threads == 0) {
 		process->pid = process->pgid = process->sid = number;
-		process->leader = task;
 		list_add_tail(&all_processes, &process->all_link);
 	}
 	if (process->nr_threads == 0 && parent) {
@@ -245,28 +239,6 @@ int process_link(struct process *process, struct task *task)
 	process->nr_threads++;
 	atomic_inc(&process->nr_running);
 	return 0;
-}
-
-void thread_unlink(struct task *task)
-{
-	struct process *process = task->process;
-
-	lockdep_held(&tasks_lock);
-	list_del(&task->thread_link);
-	process->nr_threads--;
-	process->dead_threads_ns += task_cpu_ns(task);
-	memcpy(process->name, task->name, sizeof(process->name));
-	if (process->leader == task)
-		process->leader = process->nr_threads
-					  ? list_first(&process->threads, struct task, thread_link)
-					  : NULL;
-}
-
-void thread_become_leader(struct task *task)
-{
-	lockdep_held(&tasks_lock);
-	task->tid = task->process->pid;
-	task->process->leader = task;
 }
 
 void process_unlink(struct process *process)

@@ -13,6 +13,11 @@ struct process *process_find(unsigned int pid);
 /* tasks_lock, then the process's signal_lock; returns the interrupt flags. And both back. */
 unsigned int process_lock(struct process *process);
 void process_unlock(struct process *process, unsigned int flags);
+/* Who shows what the process is named and does; NULL: a zombie. tasks_lock is held. */
+static inline struct task *process_leader(struct process *process)
+{
+	return process->nr_threads ? list_first(&process->threads, struct task, thread_link) : NULL;
+}
 /* One holder less; frees it with the last. Never sleeps. */
 void process_put(struct process *process);
 /* Of that thread id, or process id; without a reference. tasks_lock is held. */
@@ -58,10 +63,6 @@ struct process *process_create(struct process *parent);
  * held.
  */
 int process_link(struct process *process, struct task *task);
-/* The task gives up its number and its place among the threads. tasks_lock is held. */
-void thread_unlink(struct task *task);
-/* exec: the only thread left takes the process's number. tasks_lock is held. */
-void thread_become_leader(struct task *task);
 /* Nobody finds it any more, its number is free; drops the tree's reference. tasks_lock is held. */
 void process_unlink(struct process *process);
 /*
@@ -69,9 +70,11 @@ void process_unlink(struct process *process);
  * ends.
  */
 int process_end_other_threads(void);
-/* Tell the parent (SIGCHLD, wait4) that the child stopped, went on or ended. tasks_lock is held. */
-enum child_event { CHILD_EXITED, CHILD_STOPPED, CHILD_CONTINUED };
-void process_notify_parent(struct process *child, enum child_event event);
+/*
+ * Tell the parent (SIGCHLD, wait4) that the child stopped, went on or ended: CLD_*, and the signal
+ * or status of which it did. tasks_lock is held.
+ */
+void process_notify_parent(struct process *child, int code, int value);
 /* The interval timer is off, and its function does not run any more. */
 void process_stop_alarm(struct process *process);
 /* Wake the parent that vfork put to sleep. */

@@ -140,7 +140,6 @@ void segments_init_cpu(struct cpu *cpu)
 void segments_set_stack(struct cpu *cpu, void *top)
 {
 	cpu->tables->tss.esp0 = (uint32_t)top;
-	cpu->kernel_stack_top = top;
 }
 
 void segments_set_fault_cr3(uint32_t cr3)

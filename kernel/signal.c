@@ -203,7 +203,7 @@ static void queue_signal(struct process *process, struct task *task, int signo,
 	struct task *looks = task ? task : choose_thread(process, signo);
 	bool wanted = looks && wants(process, looks, signo);
 
-	if (discards(process, task ? task : process->leader, signo, info))
+	if (discards(process, task ? task : process_leader(process), signo, info))
 		return;
 	if (signo == SIGKILL || (wanted && ends_process(process, signo))) {
 		signal_kill_locked(process, signo);
@@ -227,7 +227,7 @@ void signal_send_locked(struct process *process, struct task *task, int signo,
 	queue_signal(process, task, signo, info);
 	spin_unlock(&process->signal_lock);
 	if (went_on)
-		process_notify_parent(process, CHILD_CONTINUED);
+		process_notify_parent(process, CLD_CONTINUED, SIGCONT);
 }
 
 void signal_send_process(struct process *process, int signo, const struct signal_info *info)

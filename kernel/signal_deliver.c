@@ -63,7 +63,7 @@ static void begin_stop(struct process *process, int signo)
 		if (task != current)
 			signal_wake(task, false);
 	spin_unlock(&process->signal_lock);
-	process_notify_parent(process, CHILD_STOPPED);
+	process_notify_parent(process, CLD_STOPPED, signo);
 	spin_lock(&process->signal_lock);
 }
 

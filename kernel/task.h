@@ -70,7 +70,6 @@ struct task {
 	volatile bool on_cpu; /* its stack is in use */
 	bool on_queue;
 	unsigned int slice;		 /* ticks left */
-	unsigned int allowed_cpus;	 /* bit mask */
 	uint64_t run_cycles, started_ns; /* CPU time used, of the TSC; boot time of creation */
 	uint64_t last_run;
 
@@ -152,8 +151,7 @@ struct rlimit {
 struct process {
 	unsigned int pid;
 	struct atomic refs;
-	struct task *leader;
-	struct list threads;	  /* of struct task; tasks_lock */
+	struct list threads;	  /* of struct task, the first one first; tasks_lock */
 	unsigned int nr_threads;  /* live ones; tasks_lock */
 	struct atomic nr_running; /* those that have not begun to exit */
 	struct task *execer;	  /* exec: this one stays, the others leave; tasks_lock */

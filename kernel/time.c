@@ -276,7 +276,6 @@ static uint64_t next_timer(uint64_t limit)
 
 void tick(void)
 {
-	this_cpu()->ticks++;
 	run_timers();
 	sched_tick();
 	tick_arm(next_timer(NSEC_PER_SEC / TICK_HZ));
