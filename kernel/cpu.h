@@ -56,9 +56,9 @@ static inline struct task *current_task(void)
 }
 #define current current_task()
 
-/* CPU features that are used, set at boot from CPUID; never assumed. */
+/* CPU features that are used where they are, set at boot from CPUID. */
 struct cpu_features {
-	bool pae, pge, nx, smep, smap, apic, rdrand, sse, fxsr, tsc, umip;
+	bool pge, nx, smap, apic, rdrand, sse;
 };
 extern struct cpu_features cpu_has;
 

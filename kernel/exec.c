@@ -406,8 +406,7 @@ static void set_registers(uint32_t entry, uint32_t sp)
 	memset(task->tls, 0, sizeof(task->tls));
 	segments_load_tls(task);
 	segments_set_stack(this_cpu(), (char *)task->stack + KERNEL_STACK_SIZE);
-	fpu_reset(task);
-	task->fpu_used = true;
+	fpu_reset();
 	*frame = (struct trap_frame){
 		.ds = SEL_USER_DATA,
 		.es = SEL_USER_DATA,

@@ -125,7 +125,7 @@ static void leave_process(struct process *process)
 {
 	struct tty *tty = READ_ONCE(process->tty);
 
-	process_stop_alarm(process);
+	timer_stop(&process->alarm);
 	if (tty && process->sid == process->pid)
 		tty_leave_session(tty, process->sid);
 }

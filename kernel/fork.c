@@ -96,10 +96,7 @@ static long copy_registers(struct task *child, const struct clone_args *args)
 	if (args->stack)
 		frame->esp = args->stack;
 	memcpy(child->tls, parent->tls, sizeof(child->tls));
-	child->user_gs = parent->user_gs;
-	fpu_save(parent);
-	memcpy(child->fpu_state, parent->fpu_state, sizeof(child->fpu_state));
-	child->fpu_used = parent->fpu_used;
+	fpu_save(child);
 	return args->flags & CLONE_SETTLS ? tls_set(child, args->tls, false) : 0;
 }
 

@@ -18,7 +18,6 @@
  */
 #include "kernel/process.h"
 #include "kernel/syscalls.h"
-#include "kernel/timespec.h"
 #include "fs/vfs.h"
 #include "mm/uaccess.h"
 #include "mm/vm.h"
@@ -198,18 +197,12 @@ static long wait_timed(unsigned long address, unsigned int op, uint32_t value,
 {
 	bool relative = !(op & FUTEX_WAIT_BITSET);
 	uint64_t deadline = UINT64_MAX;
-	struct timespec64 ts;
-	long error;
+	long error = timeout ? time_from_user(&deadline, timeout, call_has_time64()) : 0;
 
-	if (timeout) {
-		if (timespec_from_user(&ts, timeout, call_has_time64()) < 0)
-			return -EFAULT;
-		if (!timespec_valid(&ts))
-			return refuse(EINVAL, "the timeout is no time");
-		deadline = timespec_to_ns(&ts);
-		if (relative)
-			deadline = deadline_after(deadline);
-	}
+	if (error < 0)
+		return error;
+	if (relative)
+		deadline = deadline_after(deadline);
 	error = futex_wait(address, op & FUTEX_PRIVATE_FLAG, value, bits, deadline);
 	return error == -EINTR && !(timeout && relative) ? -ERESTARTSYS : error;
 }

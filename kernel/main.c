@@ -12,7 +12,6 @@
 #include "kernel/sched.h"
 #include "kernel/trap.h"
 #include "kernel/smp.h"
-#include "kernel/tick.h"
 #include "mm/kmap.h"
 #include "mm/pgtable.h"
 #include "mm/slab.h"
@@ -96,7 +95,7 @@ void kmain(uint32_t magic, uint32_t info)
 	sched_init_cpu(cpu, &boot_task);
 	cpu->online = true;
 	irq_enable();
-	tick_busy();
+	tick_arm(TICK_NS);
 	if (IS_ERR(kernel_task_start("init", kernel_init, NULL)))
 		panic("no memory for the first task");
 	sched_idle();

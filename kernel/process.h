@@ -75,23 +75,16 @@ int process_end_other_threads(void);
  * or status of which it did. tasks_lock is held.
  */
 void process_notify_parent(struct process *child, int code, int value);
-/* The interval timer is off, and its function does not run any more. */
-void process_stop_alarm(struct process *process);
 /* Wake the parent that vfork put to sleep. */
 void task_release_vfork(struct task *task);
 
-/* ---- kernel/futex.c, tls.c, limits.c ---- */
+/* ---- kernel/futex.c, limits.c ---- */
 
 /*
  * The current task ends, or its program: clears and wakes clear_child_tid. In its address space;
  * may sleep.
  */
 void futex_task_exit(void);
-/*
- * Set a TLS segment of `task` from the struct user_desc at `address`; with may_choose, entry number
- * -1 takes a free one and is told which. 0, -EFAULT, -EINVAL, -ESRCH (none free). May sleep.
- */
-long tls_set(struct task *task, void __user *address, bool may_choose);
 /* Nanoseconds that the current process has used, and (*children_ns) the children it waited for. */
 uint64_t process_times(uint64_t *children_ns);
 /* struct rusage: CPU time, as user time; the rest is zero. 0 or -EFAULT. */

@@ -12,7 +12,6 @@
 #include "kernel/fpu.h"
 #include "kernel/irq.h"
 #include "kernel/trap.h"
-#include "kernel/tick.h"
 #include "mm/kmap.h"
 #include "mm/vm.h"
 
@@ -281,7 +280,7 @@ void sched_idle(void)
 		if (!cpu->need_resched && list_empty(&cpu->queue->tasks) && !steal_work(cpu)) {
 			uint64_t start = time_now();
 
-			tick_idle();
+			tick_arm(NSEC_PER_SEC);
 			/*
 			 * sti takes effect after the next instruction: no interrupt can slip in
 			 * before hlt.
@@ -290,7 +289,7 @@ void sched_idle(void)
 			cpu->idle_ns += time_now() - start;
 			if (!cpu->need_resched)
 				continue;
-			tick_busy();
+			tick_arm(TICK_NS);
 		}
 		irq_enable();
 		schedule();

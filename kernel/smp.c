@@ -22,6 +22,15 @@ struct trampoline_fields { /* the end of boot/trampoline.asm */
 };
 extern char trampoline_start[], trampoline_end[], trampoline_fields[];
 
+#define CR4_PGE	 (1u << 7)
+#define CR4_UMIP (1u << 11)
+#define CR4_SMEP (1u << 20)
+#define CR4_SMAP (1u << 21)
+#define MSR_EFER 0xc0000080
+#define EFER_NXE (1u << 11)
+
+static uint32_t cr4_features;
+
 void cpu_detect(void)
 {
 	uint32_t r[4], max, max_extended;
@@ -31,49 +40,30 @@ void cpu_detect(void)
 	cpuid(0x80000000, 0, r);
 	max_extended = r[0];
 	cpuid(1, 0, r);
-	cpu_has.tsc = r[3] >> 4 & 1;
-	cpu_has.pae = r[3] >> 6 & 1;
+	if (!(r[3] >> 4 & 1) || !(r[3] >> 24 & 1))
+		panic("this CPU has no TSC, or no FXSAVE; in QEMU use -cpu max");
 	cpu_has.apic = r[3] >> 9 & 1;
 	cpu_has.pge = r[3] >> 13 & 1;
-	cpu_has.fxsr = r[3] >> 24 & 1;
 	cpu_has.sse = r[3] >> 25 & 1;
 	cpu_has.rdrand = r[2] >> 30 & 1;
+	cr4_features = cpu_has.pge ? CR4_PGE : 0;
 	if (max >= 7) {
 		cpuid(7, 0, r);
-		cpu_has.smep = r[1] >> 7 & 1;
 		cpu_has.smap = r[1] >> 20 & 1;
-		cpu_has.umip = r[2] >> 2 & 1;
+		cr4_features |= (r[1] >> 7 & 1 ? CR4_SMEP : 0) | (cpu_has.smap ? CR4_SMAP : 0) |
+				(r[2] >> 2 & 1 ? CR4_UMIP : 0);
 	}
 	if (max_extended >= 0x80000001) {
 		cpuid(0x80000001, 0, r);
 		cpu_has.nx = r[3] >> 20 & 1;
 	}
-	if (!cpu_has.tsc)
-		panic("this CPU has no TSC; in QEMU use -cpu max");
 }
-
-#define CR4_PGE	 (1u << 7)
-#define CR4_UMIP (1u << 11)
-#define CR4_SMEP (1u << 20)
-#define CR4_SMAP (1u << 21)
-#define MSR_EFER 0xc0000080
-#define EFER_NXE (1u << 11)
 
 void cpu_enable_features(void)
 {
-	uint32_t cr4 = read_cr4();
-
 	if (cpu_has.nx)
 		write_msr(MSR_EFER, read_msr(MSR_EFER) | EFER_NXE);
-	if (cpu_has.pge)
-		cr4 |= CR4_PGE;
-	if (cpu_has.umip)
-		cr4 |= CR4_UMIP;
-	if (cpu_has.smep)
-		cr4 |= CR4_SMEP;
-	if (cpu_has.smap)
-		cr4 |= CR4_SMAP;
-	write_cr4(cr4);
+	write_cr4(read_cr4() | cr4_features);
 	fpu_init_cpu();
 }
 
@@ -127,7 +117,7 @@ void smp_start(void)
 		return;
 	memcpy(phys_to_virt(TRAMPOLINE), trampoline_start, trampoline_end - trampoline_start);
 	fields->cr3 = kernel_cr3;
-	fields->cr4 = read_cr4() & ~(1u << 20 | 1u << 21);
+	fields->cr4 = read_cr4() & ~(CR4_SMEP | CR4_SMAP);
 	fields->nx = cpu_has.nx;
 	fields->entry = (uint32_t)smp_cpu_entry;
 	pgtable_map_low(true);

@@ -100,8 +100,6 @@ struct task {
 	struct atomic refs;
 	void __user *clear_child_tid;
 	struct segment_descriptor tls[NR_TLS];
-	uint32_t user_gs;		/* saved across switches by the switch code */
-	bool fpu_used;			/* fpu_state is worth loading */
 	struct wait_queue *vfork_done;	/* parent that waits for exec or exit */
 	long (*restart)(struct task *); /* restart_syscall */
 	uint64_t restart_deadline;
@@ -172,7 +170,6 @@ struct process {
 	struct signal_queue signals; /* for the process as a whole */
 	bool stopped, stop_reported, continued;
 	int stop_signal;
-	uint64_t alarm_expires; /* 0: not set */
 	struct timer alarm;
 
 	struct credentials cred; /* changed by its own calls only */
