@@ -108,32 +108,33 @@ static bool is_blank(char c)
 	return c == ' ' || c == '\t';
 }
 
+static char *skip(char *at, bool blanks)
+{
+	while (*at && is_blank(*at) == blanks)
+		at++;
+	return at;
+}
+
 /* "#! interpreter argument" */
 static int parse_script(struct exec *x)
 {
-	char *line = memcpy(x->line, x->first, sizeof(x->line));
-	char *end = strchr(line, '\n'), *name = line + 2;
+	char *at = memcpy(x->line, x->first, sizeof(x->line)), *end = strchr(at, '\n');
 
-	if (!end)
-		end = line + strlen(line);
-	if (end == line + ELF_FIRST_BYTES)
+	if (!end && strlen(at) == ELF_FIRST_BYTES)
 		return refuse(ENOEXEC, "a #! line that is too long");
-	while (end > name && is_blank(end[-1]))
+	if (!end)
+		end = at + strlen(at);
+	while (end > at + 2 && is_blank(end[-1]))
 		end--;
 	*end = '\0';
-	while (is_blank(*name))
-		name++;
-	if (!*name)
+	x->interpreter = at = skip(at + 2, true);
+	if (!*at)
 		return refuse(ENOEXEC, "#! names no interpreter");
-	x->interpreter = name;
-	while (*name && !is_blank(*name))
-		name++;
-	if (!*name)
-		return 0;
-	*name++ = '\0';
-	while (is_blank(*name))
-		name++;
-	x->argument = name;
+	at = skip(at, false);
+	if (*at) {
+		*at++ = '\0';
+		x->argument = skip(at, true);
+	}
 	return 0;
 }
 
@@ -289,8 +290,7 @@ static void switch_memory(struct exec *x)
 	struct mm *old = task->mm;
 	unsigned int flags;
 
-	if (old)
-		futex_task_exit();
+	futex_task_exit();
 	flags = spin_lock_irqsave(&tasks_lock);
 	task->mm = x->mm;
 	mm_switch(x->mm);
@@ -460,10 +460,8 @@ int exec_path(const char *path, const void *argv, const void *envp, bool kernel)
 		error = make_memory(x);
 	if (error == 0)
 		error = process_end_other_threads();
-	if (error == 0) {
-		error = become(x, path);
-		gone = error < 0;
-	}
+	if (error == 0)
+		gone = become(x, path) < 0;
 	if (x->mm)
 		mm_put(x->mm);
 	if (x->file)

@@ -12,7 +12,6 @@
 #include "kernel/process.h"
 #include "kernel/signal.h"
 #include "kernel/syscalls.h"
-#include "kernel/trace.h"
 #include "drivers/tty.h"
 #include "fs/file.h"
 #include "lib/string.h"
@@ -170,7 +169,8 @@ static bool begin_exit(struct task *task, int status)
 	return last;
 }
 
-void task_exit(int status)
+/* The end of the current task, and of its process if it is the last one. */
+static void __noreturn task_exit(int status)
 {
 	struct task *task = current;
 	struct process *process = task->process;

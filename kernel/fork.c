@@ -86,7 +86,7 @@ static int copy_resources(struct task *child, unsigned int flags)
 	return child->fs ? 0 : -ENOMEM;
 }
 
-static long copy_registers(struct task *child, const struct clone_args *args)
+static long copy_state(struct task *child, const struct clone_args *args)
 {
 	struct task *parent = current;
 	struct trap_frame *frame = task_frame(child);
@@ -95,30 +95,21 @@ static long copy_registers(struct task *child, const struct clone_args *args)
 	frame->eax = 0;
 	if (args->stack)
 		frame->esp = args->stack;
-	memcpy(child->tls, parent->tls, sizeof(child->tls));
 	fpu_save(child);
-	return args->flags & CLONE_SETTLS ? tls_set(child, args->tls, false) : 0;
-}
-
-static void copy_rest(struct task *child, const struct clone_args *args)
-{
-	struct task *parent = current;
-
 	child->blocked = parent->blocked;
+	child->work = parent->work & TASK_WORK_TRACE;
 	if (args->flags & CLONE_CHILD_CLEARTID)
 		child->clear_child_tid = args->child_tid;
 	if (args->flags & CLONE_CHILD_SETTID) {
+		/* Written in its memory, by the child, before it returns to user mode. */
 		child->set_child_tid = args->child_tid;
-		/*
-		 * It is written in the child's memory, by the child, before it returns to user
-		 * mode.
-		 */
 		child->work |= TASK_WORK_SIGNAL;
 	}
-	child->work |= parent->work & TASK_WORK_TRACE;
 	if (args->flags & CLONE_VFORK)
 		child->vfork_done = &vfork_wait;
 	task_prepare_user(child);
+	memcpy(child->tls, parent->tls, sizeof(child->tls));
+	return args->flags & CLONE_SETTLS ? tls_set(child, args->tls, false) : 0;
 }
 
 static void drop_all(struct task *child)
@@ -141,13 +132,11 @@ static struct task *make_child(const struct clone_args *args)
 		return ERR_PTR(-ENOMEM);
 	error = copy_resources(child, args->flags);
 	if (error == 0)
-		error = copy_registers(child, args);
-	if (error < 0) {
-		drop_all(child);
-		return ERR_PTR(error);
-	}
-	copy_rest(child, args);
-	return child;
+		error = copy_state(child, args);
+	if (error == 0)
+		return child;
+	drop_all(child);
+	return ERR_PTR(error);
 }
 
 /* ---- its place ---- */

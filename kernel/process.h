@@ -45,9 +45,7 @@ bool process_group_orphaned(unsigned int pgid, const struct process *leaving);
  */
 int exec_path(const char *path, const void *argv, const void *envp, bool kernel);
 
-/* End the current task (and its process, if it is the last one). status as wait4 reports it. */
-void task_exit(int status) __noreturn;
-/* End the whole process. */
+/* End the whole process; status as wait4 reports it. */
 void process_exit(int status) __noreturn;
 
 /* ---- between fork.c, exec.c, exit.c and wait4.c ---- */
@@ -89,9 +87,5 @@ void futex_task_exit(void);
 uint64_t process_times(uint64_t *children_ns);
 /* struct rusage: CPU time, as user time; the rest is zero. 0 or -EFAULT. */
 int rusage_to_user(uint64_t cpu_ns, void __user *to);
-
-/* The first user process: called by the first kernel task; tries init= or the usual places, panics
- * with a clear message if there is none. */
-void start_init(void *unused);
 
 #endif

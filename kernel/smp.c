@@ -3,7 +3,7 @@
 #include "kernel/atomic.h"
 #include "kernel/fpu.h"
 #include "kernel/irq.h"
-#include "kernel/sched.h"
+#include "kernel/task.h"
 #include "kernel/time.h"
 #include "kernel/trap.h"
 #include "lib/string.h"
@@ -134,14 +134,13 @@ void smp_start(void)
 
 void smp_send_reschedule(struct cpu *cpu)
 {
-	if (lapic_used())
-		lapic_send(cpu->apic_id, APIC_FIXED | VECTOR_RESCHEDULE);
+	lapic_send(cpu->apic_id, APIC_FIXED | VECTOR_RESCHEDULE);
 }
 
 void smp_stop_others(void)
 {
 	for (unsigned int i = 0; i < nr_cpus; i++)
-		if (&cpus[i] != this_cpu() && cpus[i].online && lapic_used())
+		if (&cpus[i] != this_cpu() && cpus[i].online)
 			lapic_send(cpus[i].apic_id, APIC_FIXED | VECTOR_STOP);
 }
 

@@ -5,7 +5,6 @@
  */
 #include "kernel/task.h"
 #include "kernel/process.h"
-#include "kernel/sched.h"
 #include "lib/string.h"
 #include "mm/slab.h"
 #include "mm/vmalloc.h"

@@ -191,6 +191,14 @@ extern struct process *init_process;
 void sched_start(struct task *task);
 /* Let others run; the caller stays runnable. */
 void sched_yield_cpu(void);
+/* The CPU's queue, and `idle` as its current task. */
+void sched_init_cpu(struct cpu *cpu, struct task *idle);
+/* The end of each CPU's start: halts while there is nothing to do. */
+void sched_idle(void) __noreturn;
+/* On the new task's stack, after the switch from prev; entry.asm calls it too. */
+void sched_finish_switch(struct task *prev);
+/* entry.asm */
+struct task *switch_context(struct task *prev, struct task *next);
 /* Number of tasks that exist (leak checks, /proc). */
 extern struct atomic nr_tasks;
 
