@@ -319,14 +319,14 @@ static int clear_tails(const struct exec *x)
 /* Handlers are gone with the program that had them. */
 static void reset_handlers(struct process *process)
 {
-	unsigned int flags = spin_lock_irqsave(&process->signal_lock);
+	unsigned int flags = spin_lock_irqsave(&tasks_lock);
 
 	for (unsigned int i = 0; i < NR_SIGNALS; i++) {
 		uint32_t handler = process->actions[i].handler == SIG_IGN ? SIG_IGN : SIG_DFL;
 
 		process->actions[i] = (struct signal_action){ .handler = handler };
 	}
-	spin_unlock_irqrestore(&process->signal_lock, flags);
+	spin_unlock_irqrestore(&tasks_lock, flags);
 }
 
 /* `count` pointers to the strings from `at` on, and a NULL, at *sp. */

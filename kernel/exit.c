@@ -133,7 +133,7 @@ static void leave_process(struct process *process)
 static void leave_place(struct task *task)
 {
 	struct process *process = task->process;
-	unsigned int flags = process_lock(process);
+	unsigned int flags = spin_lock_irqsave(&tasks_lock);
 
 	list_del(&task->thread_link);
 	process->nr_threads--;
@@ -141,7 +141,6 @@ static void leave_place(struct task *task)
 	memcpy(process->name, task->name, sizeof(process->name));
 	/* A signal that this thread was to handle is now another one's. */
 	signal_retarget_locked(process);
-	spin_unlock(&process->signal_lock);
 	if (process->nr_threads == 0)
 		process_end(process);
 	else if (process->execer && process->nr_threads == 1)
@@ -158,14 +157,14 @@ static void leave_place(struct task *task)
 static bool begin_exit(struct task *task, int status)
 {
 	struct process *process = task->process;
-	unsigned int flags = spin_lock_irqsave(&process->signal_lock);
+	unsigned int flags = spin_lock_irqsave(&tasks_lock);
 	bool last = atomic_dec_and_test(&process->nr_running);
 
 	if (!process->exiting && task->tid == process->pid)
 		process->exit_status = status;
 	if (last)
 		process->exiting = true;
-	spin_unlock_irqrestore(&process->signal_lock, flags);
+	spin_unlock_irqrestore(&tasks_lock, flags);
 	return last;
 }
 
@@ -192,14 +191,14 @@ static void __noreturn task_exit(int status)
 void process_exit(int status)
 {
 	struct process *process = current->process;
-	unsigned int flags = process_lock(process);
+	unsigned int flags = spin_lock_irqsave(&tasks_lock);
 
 	/* Told to leave by a thread that starts another program: then the process goes on. */
 	if (process->exiting)
 		status = process->exit_status;
 	else if (!process->execer || process->execer == current)
 		signal_kill_locked(process, status);
-	process_unlock(process, flags);
+	spin_unlock_irqrestore(&tasks_lock, flags);
 	task_exit(status);
 }
 
@@ -216,14 +215,14 @@ int process_end_other_threads(void)
 {
 	struct task *task = current;
 	struct process *process = task->process;
-	unsigned int flags = process_lock(process);
+	unsigned int flags = spin_lock_irqsave(&tasks_lock);
 	bool begun = process->exiting || process->execer;
 
 	if (!begun) {
 		process->execer = task;
 		signal_kill_threads_locked(process, task);
 	}
-	process_unlock(process, flags);
+	spin_unlock_irqrestore(&tasks_lock, flags);
 	if (begun)
 		return -ERESTARTNOINTR;
 	wait_event(&process->child_wait, is_last_thread(process));

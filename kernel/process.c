@@ -28,20 +28,6 @@ static void process_init(void)
 }
 INITCALL(1, process_init);
 
-unsigned int process_lock(struct process *process)
-{
-	unsigned int flags = spin_lock_irqsave(&tasks_lock);
-
-	spin_lock(&process->signal_lock);
-	return flags;
-}
-
-void process_unlock(struct process *process, unsigned int flags)
-{
-	spin_unlock(&process->signal_lock);
-	spin_unlock_irqrestore(&tasks_lock, flags);
-}
-
 struct task *task_find_locked(unsigned int tid)
 {
 	struct process *process;
@@ -174,15 +160,14 @@ struct process *process_create(struct process *parent)
 	list_init(&process->threads);
 	list_init(&process->children);
 	wait_queue_init(&process->child_wait, "child_wait");
-	spin_init(&process->signal_lock, "signal");
 	if (!parent) {
 		set_first_limits(process->limits);
 		return process;
 	}
 	/* What a child has from its parent; the tree's fields come with process_link(). */
-	flags = spin_lock_irqsave(&parent->signal_lock);
+	flags = spin_lock_irqsave(&tasks_lock);
 	memcpy(process->actions, parent->actions, sizeof(process->actions));
-	spin_unlock_irqrestore(&parent->signal_lock, flags);
+	spin_unlock_irqrestore(&tasks_lock, flags);
 	process->cred = parent->cred;
 	memcpy(process->limits, parent->limits, sizeof(process->limits));
 	return process;

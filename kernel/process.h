@@ -10,9 +10,6 @@
 
 /* The process of that id (zombies too), with a reference; NULL. */
 struct process *process_find(unsigned int pid);
-/* tasks_lock, then the process's signal_lock; returns the interrupt flags. And both back. */
-unsigned int process_lock(struct process *process);
-void process_unlock(struct process *process, unsigned int flags);
 /* Who shows what the process is named and does; NULL: a zombie. tasks_lock is held. */
 static inline struct task *process_leader(struct process *process)
 {

@@ -5,12 +5,10 @@
  *    tasks that share a process id, parent, children, signal actions and limits (clone with
  *    CLONE_THREAD adds a task to it; fork makes a process with one task). Kernel tasks have process
  *    == NULL, mm == NULL.
- * 2. tasks_lock (irqsave: the keyboard signals a group) guards the tree of processes, groups,
- *    sessions, the lists of threads and the pid table. task->mm of another task is looked at under
- *    it.
- * 3. signal_lock of a process guards the signal fields of it and of its tasks. It is taken irqsave
- *    (the keyboard and timers send signals). tasks_lock < signal_lock.
- * 4. Fields without a lock named belong to the task itself.
+ * 2. tasks_lock (irqsave: the keyboard and timers send signals) guards the tree of processes, groups,
+ *    sessions, the lists of threads, and the signals of all of them. task->mm of another task is
+ *    looked at under it.
+ * 3. Fields without a lock named belong to the task itself.
  */
 #ifndef KERNEL_TASK_H
 #define KERNEL_TASK_H
@@ -89,7 +87,7 @@ struct task {
 	struct file_table *files;
 	struct fs_context *fs;
 
-	/* signals; guarded by process->signal_lock */
+	/* signals; tasks_lock */
 	sigmask_t blocked;
 	sigmask_t saved_blocked; /* to restore after sigsuspend, ppoll */
 	bool restore_blocked;
@@ -165,7 +163,7 @@ struct process {
 	bool exiting;		      /* exit_group or fatal signal: all threads leave */
 	struct wait_queue child_wait; /* wait4 sleeps here */
 
-	spinlock_t signal_lock; /* irqsave */
+	/* signals; tasks_lock */
 	struct signal_action actions[NR_SIGNALS];
 	struct signal_queue signals; /* for the process as a whole */
 	bool stopped, stop_reported, continued;
