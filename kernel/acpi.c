@@ -4,7 +4,6 @@
  * is as good as none.
  */
 #include "kernel/apic.h"
-#include "kernel/log.h"
 #include "lib/string.h"
 #include "mm/page.h"
 #include "mm/vmalloc.h"

@@ -6,7 +6,6 @@
 #include "kernel/apic.h"
 #include "kernel/irq.h"
 #include "lib/errno.h"
-#include "kernel/log.h"
 #include "kernel/time.h"
 #include "kernel/trap.h"
 #include "mm/page.h"

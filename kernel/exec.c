@@ -15,7 +15,6 @@
 #include "kernel/fpu.h"
 #include "kernel/process.h"
 #include "kernel/random.h"
-#include "kernel/trap.h"
 #include "kernel/signal.h"
 #include "kernel/syscalls.h"
 #include "fs/file.h"

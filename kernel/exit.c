@@ -119,16 +119,6 @@ static void leave_resources(struct task *task)
 	fs_context_put(fs);
 }
 
-/* By the last thread: what belongs to the process. */
-static void leave_process(struct process *process)
-{
-	struct tty *tty = READ_ONCE(process->tty);
-
-	timer_stop(&process->alarm);
-	if (tty && process->sid == process->pid)
-		tty_leave_session(tty, process->sid);
-}
-
 /* The last act that others can see. */
 static void leave_place(struct task *task)
 {
@@ -158,7 +148,7 @@ static bool begin_exit(struct task *task, int status)
 {
 	struct process *process = task->process;
 	unsigned int flags = spin_lock_irqsave(&tasks_lock);
-	bool last = atomic_dec_and_test(&process->nr_running);
+	bool last = --process->nr_running == 0;
 
 	if (!process->exiting && task->tid == process->pid)
 		process->exit_status = status;
@@ -173,14 +163,18 @@ static void __noreturn task_exit(int status)
 {
 	struct task *task = current;
 	struct process *process = task->process;
+	struct tty *tty;
 	bool last = begin_exit(task, status);
 
 	trace_task_exit(task);
 	if (last && process == init_process)
 		panic("init has ended, status 0x%x", process->exit_status);
 	leave_resources(task);
+	tty = READ_ONCE(process->tty);
 	if (last)
-		leave_process(process);
+		timer_stop(&process->alarm);
+	if (last && tty && process->sid == process->pid)
+		tty_leave_session(tty, process->sid);
 	leave_place(task);
 	irq_disable();
 	task->state = TASK_DEAD;

@@ -21,7 +21,6 @@
 static const char *const ordered[] = {
 	"inode",       /* a directory before what is in it: fs/vfs.h */
 	"page tables", /* fork: the parent's before those of the child, which nobody else knows */
-	"futex",       /* by address: lock_two() */
 };
 
 static struct lock_class {

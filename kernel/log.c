@@ -5,13 +5,9 @@
  * 3. After panic the lock no longer counts: what can still be said is said.
  */
 #include "kernel/log.h"
-#include "kernel/atomic.h"
 #include "kernel/param.h"
 #include "kernel/smp.h"
-#include "kernel/spinlock.h"
 #include "kernel/task.h"
-#include "kernel/time.h"
-#include "lib/errno.h"
 #include "lib/print.h"
 #include "lib/string.h"
 

@@ -222,7 +222,7 @@ int process_link(struct process *process, struct task *task)
 	task->process = process;
 	list_add_tail(&process->threads, &task->thread_link);
 	process->nr_threads++;
-	atomic_inc(&process->nr_running);
+	process->nr_running++;
 	return 0;
 }
 

@@ -73,7 +73,7 @@ void process_notify_parent(struct process *child, int code, int value);
 /* Wake the parent that vfork put to sleep. */
 void task_release_vfork(struct task *task);
 
-/* ---- kernel/futex.c, limits.c ---- */
+/* ---- kernel/futex.c, limits.c, timecalls.c ---- */
 
 /*
  * The current task ends, or its program: clears and wakes clear_child_tid. In its address space;
@@ -82,6 +82,8 @@ void task_release_vfork(struct task *task);
 void futex_task_exit(void);
 /* Nanoseconds that the current process has used, and (*children_ns) the children it waited for. */
 uint64_t process_times(uint64_t *children_ns);
+/* Sleep until time_now() is `deadline` (0) or a signal is there to be delivered (-EINTR). */
+int sleep_until(uint64_t deadline);
 /* struct rusage: CPU time, as user time; the rest is zero. 0 or -EFAULT. */
 int rusage_to_user(uint64_t cpu_ns, void __user *to);
 

@@ -14,9 +14,7 @@
  */
 #include "kernel/random.h"
 #include "kernel/init.h"
-#include "kernel/spinlock.h"
 #include "kernel/syscalls.h"
-#include "kernel/time.h"
 #include "lib/chacha.h"
 #include "lib/string.h"
 #include "mm/uaccess.h"

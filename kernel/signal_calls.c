@@ -86,17 +86,9 @@ long sys_rt_sigpending(void __user *to, size_t size)
 	return copy_to_user(to, &pending, sizeof(pending));
 }
 
-/* Sleep until a signal is there to be delivered; see signal_wake() for why none is missed. */
 long sys_pause(void)
 {
-	for (;;) {
-		current->state = TASK_INTERRUPTIBLE;
-		memory_barrier();
-		if (signal_pending())
-			break;
-		schedule();
-	}
-	current->state = TASK_RUNNING;
+	(void)sleep_until(UINT64_MAX);
 	return -ERESTARTNOHAND;
 }
 

@@ -1,13 +1,8 @@
 #include "kernel/smp.h"
 #include "kernel/apic.h"
-#include "kernel/atomic.h"
 #include "kernel/fpu.h"
 #include "kernel/irq.h"
-#include "kernel/task.h"
-#include "kernel/time.h"
-#include "kernel/trap.h"
 #include "lib/string.h"
-#include "mm/page.h"
 #include "mm/pgtable.h"
 
 #define TRAMPOLINE 0x8000u

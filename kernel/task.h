@@ -147,11 +147,11 @@ struct rlimit {
 struct process {
 	unsigned int pid;
 	struct atomic refs;
-	struct list threads;	  /* of struct task, the first one first; tasks_lock */
-	unsigned int nr_threads;  /* live ones; tasks_lock */
-	struct atomic nr_running; /* those that have not begun to exit */
-	struct task *execer;	  /* exec: this one stays, the others leave; tasks_lock */
-	struct process *parent;	  /* tasks_lock, this and the next six */
+	struct list threads;	 /* of struct task, the first one first; tasks_lock */
+	unsigned int nr_threads; /* live ones; tasks_lock */
+	unsigned int nr_running; /* those that have not begun to exit; tasks_lock */
+	struct task *execer;	 /* exec: this one stays, the others leave; tasks_lock */
+	struct process *parent;	 /* tasks_lock, this and the next six */
 	struct list children, sibling;
 	unsigned int parent_pid; /* parent->pid, readable without the lock */
 	unsigned int pgid, sid;

@@ -3,12 +3,11 @@
  *    and so is that of the local APIC's timer.
  * 2. The wall clock is read once from the RTC (MC146818) and goes on with the TSC.
  * 3. Timers stand in one list sorted by time, under timer_lock (irqsave). Every tick runs what is
- *    due.
+ *    due, with the lock held: so a timer that was stopped does not run any more.
  */
 #include "kernel/time.h"
 #include "kernel/apic.h"
 #include "kernel/syscall.h"
-#include "kernel/task.h"
 #include "lib/div64.h"
 #include "mm/uaccess.h"
 
@@ -29,7 +28,6 @@ static uint64_t wall_base; /* wall clock at boot */
 
 static spinlock_t timer_lock = SPINLOCK_INIT("timers");
 static struct timer *timers; /* earliest first */
-static struct timer *volatile running[MAX_CPUS];
 
 uint64_t time_of_cycles(uint64_t cycles)
 {
@@ -228,34 +226,21 @@ void timer_start(struct timer *timer, uint64_t expires)
 
 uint64_t timer_stop(struct timer *timer)
 {
-	uint64_t pending;
-	bool busy;
+	unsigned int flags = spin_lock_irqsave(&timer_lock);
+	uint64_t expires = unlink_timer(timer) ? timer->expires : 0;
 
-	do {
-		unsigned int flags = spin_lock_irqsave(&timer_lock);
-
-		pending = unlink_timer(timer) ? timer->expires : 0;
-		busy = false;
-		for (unsigned int i = 0; i < MAX_CPUS; i++)
-			busy = busy || running[i] == timer;
-		spin_unlock_irqrestore(&timer_lock, flags);
-	} while (busy);
-	return pending;
+	spin_unlock_irqrestore(&timer_lock, flags);
+	return expires;
 }
 
 void tick(void)
 {
-	struct cpu *cpu = this_cpu();
 	struct timer *timer;
 
 	spin_lock(&timer_lock);
 	while ((timer = timers) != NULL && timer->expires <= time_now()) {
 		timers = timer->next;
-		running[cpu->id] = timer;
-		spin_unlock(&timer_lock);
 		timer->function(timer);
-		spin_lock(&timer_lock);
-		running[cpu->id] = NULL;
 	}
 	arm(TICK_NS);
 	spin_unlock(&timer_lock);

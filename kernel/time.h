@@ -28,7 +28,7 @@ void time_delay(uint64_t ns);
 
 /*
  * Timers: function(timer) runs once, from the tick's interrupt (so within 10 ms after `expires`; an
- * idle CPU is woken exactly), with interrupts off.
+ * idle CPU is woken exactly), with interrupts off. It may not start or stop timers.
  */
 struct timer {
 	uint64_t expires; /* time_now() at which it fires */
@@ -40,8 +40,8 @@ struct timer {
 void timer_start(struct timer *timer, uint64_t expires);
 
 /*
- * Disarm; waits for a function that runs on another CPU. Returns when it would have fired; 0: it was
- * not armed. Not to be called with a lock held that the function takes.
+ * Disarm; its function does not run any more then. Returns when it would have fired; 0: it was not
+ * armed. Not to be called with a lock held that a timer's function takes.
  */
 uint64_t timer_stop(struct timer *timer);
 

@@ -67,8 +67,8 @@ long sys_gettimeofday(void __user *tv, void __user *tz)
 
 /* ---- sleeping ---- */
 
-/* 0 at the deadline, -EINTR on a signal. */
-static int sleep_until(uint64_t deadline)
+/* See signal_wake() for why no signal is missed. */
+int sleep_until(uint64_t deadline)
 {
 	for (;;) {
 		current->state = TASK_INTERRUPTIBLE;

@@ -6,9 +6,7 @@
  * 2. refuse() notes why the kernel said no; the note goes behind the error's name.
  * 3. A task is traced if its parent was. The text costs memory only then.
  */
-#include "kernel/log.h"
 #include "kernel/param.h"
-#include "kernel/process.h"
 #include "kernel/syscall.h"
 #include "lib/print.h"
 #include "lib/string.h"

@@ -5,11 +5,8 @@
  */
 #include "kernel/trap.h"
 #include "kernel/apic.h"
-#include "kernel/cpu.h"
 #include "kernel/signal.h"
 #include "kernel/smp.h"
-#include "kernel/task.h"
-#include "kernel/time.h"
 #include "mm/vm.h"
 
 /* si_code values of faults, as in siginfo. */
