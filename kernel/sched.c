@@ -10,6 +10,7 @@
  */
 #include "kernel/fpu.h"
 #include "kernel/irq.h"
+#include "kernel/task.h"
 #include "mm/kmap.h"
 #include "mm/vm.h"
 

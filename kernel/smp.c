@@ -64,13 +64,10 @@ void cpu_enable_features(void)
 
 static void smp_cpu_entry(struct cpu *cpu)
 {
-	struct task *idle = cpu->idle;
-
 	segments_init_cpu(cpu);
-	cpu->task = idle;
+	sched_init_cpu(cpu, cpu->idle);
 	cpu_enable_features();
 	lapic_init_cpu();
-	sched_init_cpu(cpu, idle);
 	memory_barrier();
 	cpu->online = true;
 	sched_idle();
@@ -84,7 +81,6 @@ static bool start_cpu(struct cpu *cpu, uint8_t apic_id, struct trampoline_fields
 	if (!idle)
 		return false;
 	cpu->apic_id = apic_id;
-	cpu->id = cpu - cpus;
 	cpu->idle = idle;
 	fields->stack = (uint32_t)idle->stack + KERNEL_STACK_SIZE;
 	fields->cpu = (uint32_t)cpu;

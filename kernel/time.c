@@ -9,6 +9,7 @@
 #include "kernel/apic.h"
 #include "kernel/syscall.h"
 #include "lib/div64.h"
+#include "lib/string.h"
 #include "mm/uaccess.h"
 
 #define PIT_CHANNEL2 0x42
@@ -132,11 +133,6 @@ static uint8_t cmos(uint8_t reg)
 	return inb(0x71);
 }
 
-static unsigned int from_bcd(uint8_t value, bool binary)
-{
-	return binary ? value : (value >> 4) * 10 + (value & 15);
-}
-
 static int64_t days_since_1970(int year, int month, int day)
 {
 	/* Years start in March, so that the leap day is the last one. */
@@ -145,24 +141,24 @@ static int64_t days_since_1970(int year, int month, int day)
 	return y * 365 + y / 4 - y / 100 + y / 400 + (m * 153 + 2) / 5 + day - 1 - 719468;
 }
 
+static void read_date(uint8_t date[6])
+{
+	static const uint8_t regs[6] = { 0, 2, 4, 7, 8, 9 };
+
+	for (unsigned int i = 0; i < 6; i++)
+		date[i] = cmos(regs[i]);
+}
+
 static uint64_t read_rtc(void)
 {
 	uint8_t now[6], again[6];
-	static const uint8_t regs[6] = { 0, 2, 4, 7, 8, 9 };
-	bool binary, same;
 
 	do {
-		same = true;
-		for (unsigned int i = 0; i < 6; i++)
-			now[i] = cmos(regs[i]);
-		for (unsigned int i = 0; i < 6; i++) {
-			again[i] = cmos(regs[i]);
-			same = same && again[i] == now[i];
-		}
-	} while (!same);
-	binary = cmos(0x0b) & 4;
-	for (unsigned int i = 0; i < 6; i++)
-		now[i] = from_bcd(now[i], binary);
+		read_date(now);
+		read_date(again);
+	} while (memcmp(now, again, sizeof(now)) != 0);
+	for (unsigned int i = 0; i < 6 && !(cmos(0x0b) & 4); i++) /* in BCD */
+		now[i] = (now[i] >> 4) * 10 + (now[i] & 15);
 	return (days_since_1970(2000 + now[5], now[4], now[3]) * 86400 + now[2] * 3600 +
 		now[1] * 60 + now[0]) *
 	       NSEC_PER_SEC;
