@@ -44,17 +44,16 @@ KERNEL_PARAM(init, set_init, "the first program, with its whole path");
 
 static void become_process(struct task *task)
 {
-	struct process *process = process_create(NULL);
 	unsigned int flags;
 
+	task->process = init_process = process_create();
 	task->files = file_table_create();
 	task->fs = fs_context_copy(NULL);
-	if (!process || !task->files || !task->fs)
+	if (!init_process || !task->files || !task->fs)
 		panic("no memory for the first process");
 	flags = spin_lock_irqsave(&tasks_lock);
-	if (process_link(process, task) < 0)
+	if (process_link(task) < 0)
 		panic("no number for the first process");
-	init_process = process;
 	spin_unlock_irqrestore(&tasks_lock, flags);
 	trace_first_task(task);
 }

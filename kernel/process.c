@@ -140,6 +140,19 @@ bool process_group_orphaned(unsigned int pgid, const struct process *leaving)
 
 /* ---- making processes ---- */
 
+struct process *process_create(void)
+{
+	struct process *process = slab_alloc(process_cache, ALLOC_ZERO);
+
+	if (!process)
+		return NULL;
+	atomic_set(&process->refs, 1);
+	list_init(&process->threads);
+	list_init(&process->children);
+	wait_queue_init(&process->child_wait, "child_wait");
+	return process;
+}
+
 static void set_first_limits(struct rlimit *limits)
 {
 	for (unsigned int i = 0; i < NR_RLIMITS; i++)
@@ -149,28 +162,18 @@ static void set_first_limits(struct rlimit *limits)
 	limits[RLIMIT_NOFILE] = (struct rlimit){ 1024, 65536 };
 }
 
-struct process *process_create(struct process *parent)
+/* What a child has from its parent. */
+static void inherit(struct process *process, struct process *parent)
 {
-	struct process *process = slab_alloc(process_cache, ALLOC_ZERO);
-	unsigned int flags;
-
-	if (!process)
-		return NULL;
-	atomic_set(&process->refs, 1);
-	list_init(&process->threads);
-	list_init(&process->children);
-	wait_queue_init(&process->child_wait, "child_wait");
-	if (!parent) {
-		set_first_limits(process->limits);
-		return process;
-	}
-	/* What a child has from its parent; the tree's fields come with process_link(). */
-	flags = spin_lock_irqsave(&tasks_lock);
-	memcpy(process->actions, parent->actions, sizeof(process->actions));
-	spin_unlock_irqrestore(&tasks_lock, flags);
+	process->parent = parent;
+	process->parent_pid = parent->pid;
+	process->pgid = parent->pgid;
+	process->sid = parent->sid;
+	process->tty = parent->tty;
 	process->cred = parent->cred;
+	memcpy(process->actions, parent->actions, sizeof(process->actions));
 	memcpy(process->limits, parent->limits, sizeof(process->limits));
-	return process;
+	list_add_tail(&parent->children, &process->sibling);
 }
 
 /* ---- numbers and places ---- */
@@ -196,9 +199,9 @@ static unsigned int number_alloc(void)
 	return 0;
 }
 
-int process_link(struct process *process, struct task *task)
+int process_link(struct task *task)
 {
-	struct process *parent = current->process;
+	struct process *process = task->process;
 	unsigned int number;
 
 	lockdep_held(&tasks_lock);
@@ -207,19 +210,14 @@ int process_link(struct process *process, struct task *task)
 		return -EAGAIN;
 	if (process->nr_threads == 0) {
 		process->pid = process->pgid = process->sid = number;
+		atomic_inc(&process->refs);
 		list_add_tail(&all_processes, &process->all_link);
-	}
-	if (process->nr_threads == 0 && parent) {
-		process->parent = parent;
-		process->parent_pid = parent->pid;
-		process->pgid = parent->pgid;
-		process->sid = parent->sid;
-		process->tty = parent->tty;
-		list_add_tail(&parent->children, &process->sibling);
+		if (task != current)
+			inherit(process, current->process);
+		else
+			set_first_limits(process->limits);
 	}
 	task->tid = number;
-	atomic_inc(&process->refs);
-	task->process = process;
 	list_add_tail(&process->threads, &task->thread_link);
 	process->nr_threads++;
 	process->nr_running++;

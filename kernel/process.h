@@ -47,17 +47,14 @@ void process_exit(int status) __noreturn;
 
 /* ---- between fork.c, exec.c, exit.c and wait4.c ---- */
 
+/* A process with one reference, for its first thread, and no place yet; NULL: no memory. */
+struct process *process_create(void);
 /*
- * A process for a fork by the current one (parent NULL: the first), with one reference and no
- * thread; NULL.
+ * Give the task a number and a place among the threads of its process; with its first thread a
+ * process gets that number too, what it has from its parent, the current one, and is found. -EAGAIN:
+ * no number left. tasks_lock is held.
  */
-struct process *process_create(struct process *parent);
-/*
- * Give the task a number and a place among the threads of the process; with its first thread a
- * process gets that number too, its parent, and is found. -EAGAIN: no number left. tasks_lock is
- * held.
- */
-int process_link(struct process *process, struct task *task);
+int process_link(struct task *task);
 /* Nobody finds it any more, its number is free; drops the tree's reference. tasks_lock is held. */
 void process_unlink(struct process *process);
 /*
