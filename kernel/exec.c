@@ -7,8 +7,8 @@
  *    file that cannot be read, no memory) ends the process with SIGSEGV.
  * 2. Programs are static: ELF with fixed addresses, or static-pie. A script's first line names its
  *    interpreter, which is no script, and one argument.
- * 3. The strings of argv and envp, and the two that the auxiliary vector points to, are copied one
- *    behind the other into one buffer, and onto the new stack from there (System V ABI, i386
+ * 3. The strings of argv and envp, and what the auxiliary vector points to, are copied one behind
+ *    the other into one buffer, and onto the new stack from there (System V ABI, i386
  *    supplement, 3-31). Set-user-ID bits of programs mean nothing.
  */
 #include "kernel/elf.h"
@@ -66,7 +66,7 @@ struct exec {
 	char *strings;
 	size_t used; /* bytes of strings */
 	unsigned int argc, envc;
-	size_t env_at, name_at, platform_at; /* where in the strings these stand */
+	size_t env_at, name_at, platform_at, random_at; /* where in the strings these stand */
 	struct mm *mm;
 	uint32_t bias;
 	char first[ELF_FIRST_BYTES + 1] __attribute__((aligned(4))), line[ELF_FIRST_BYTES + 1];
@@ -212,7 +212,7 @@ static int collect_strings(struct exec *x, const char *path, const void *argv, c
 	const char *const first[] = { x->interpreter, argument, x->argument ? path : NULL, NULL };
 	int error;
 
-	x->strings = vmalloc(STRINGS_SIZE);
+	x->strings = vmalloc(STRINGS_SIZE + RANDOM_SIZE);
 	if (!x->strings)
 		return -ENOMEM;
 	error = add_array(x, (const uint32_t *)first, true, 0, &x->argc);
@@ -230,7 +230,12 @@ static int collect_strings(struct exec *x, const char *path, const void *argv, c
 	if (error == 0)
 		error = add_string(x, path, true);
 	x->platform_at = x->used;
-	return error ? error : add_string(x, "i686", true);
+	if (error == 0)
+		error = add_string(x, "i686", true);
+	x->random_at = x->used;
+	x->used += RANDOM_SIZE;
+	random_bytes(x->strings + x->random_at, RANDOM_SIZE);
+	return error;
 }
 
 /* Bytes of the vectors below the strings: argc, argv, envp, the auxiliary vector. */
@@ -315,9 +320,11 @@ static int clear_tails(const struct exec *x)
 	return 0;
 }
 
-/* Handlers are gone with the program that had them. */
-static void reset_handlers(struct process *process)
+/* What is known of the process; handlers are gone with the program that had them. */
+static void change_process(struct process *process, const char *path)
 {
+	struct credentials *cred = &process->cred;
+	const char *base = strrchr(path, '/');
 	unsigned int flags = spin_lock_irqsave(&tasks_lock);
 
 	for (unsigned int i = 0; i < NR_SIGNALS; i++) {
@@ -325,6 +332,10 @@ static void reset_handlers(struct process *process)
 
 		process->actions[i] = (struct signal_action){ .handler = handler };
 	}
+	cred->suid = cred->euid;
+	cred->sgid = cred->egid;
+	process->execed = true;
+	strlcpy(current->name, base ? base + 1 : path, sizeof(current->name));
 	spin_unlock_irqrestore(&tasks_lock, flags);
 }
 
@@ -341,14 +352,12 @@ static int put_pointers(const struct exec *x, uint32_t *sp, uint32_t strings, si
 	return 0;
 }
 
-/* The first stack: a zero word, random bytes, the strings, the vectors. Its pointer, or -EFAULT. */
-static long fill_stack(const struct exec *x)
+/* The first stack: a zero word, the strings, the vectors. Its pointer; 0: it cannot be written. */
+static uint32_t fill_stack(const struct exec *x)
 {
 	const struct credentials *cred = &current->process->cred;
-	uint32_t random_at = STACK_TOP - sizeof(uint32_t) - RANDOM_SIZE;
-	uint32_t strings = (random_at - x->used) & ~15u;
+	uint32_t strings = (STACK_TOP - sizeof(uint32_t) - x->used) & ~15u;
 	uint32_t sp = (strings - vectors_size(x)) & ~15u, at = sp + sizeof(uint32_t), cpu[4];
-	uint8_t random[RANDOM_SIZE];
 	struct mm *mm = current->mm;
 
 	cpuid(1, 0, cpu);
@@ -367,34 +376,21 @@ static long fill_stack(const struct exec *x)
 		{ AT_GID, cred->gid },
 		{ AT_EGID, cred->egid },
 		{ AT_SECURE, cred->uid != cred->euid || cred->gid != cred->egid },
-		{ AT_RANDOM, random_at },
+		{ AT_RANDOM, strings + x->random_at },
 		{ AT_EXECFN, strings + x->name_at },
 		{ AT_PLATFORM, strings + x->platform_at },
 		{ AT_NULL, 0 },
 	};
-	random_bytes(random, sizeof(random));
-	if (copy_to_user((void __user *)random_at, random, sizeof(random)) < 0 ||
-	    copy_to_user((void __user *)strings, x->strings, x->used) < 0 ||
+	if (copy_to_user((void __user *)strings, x->strings, x->used) < 0 ||
 	    put_user_u32(x->argc, (void __user *)sp) < 0 ||
 	    put_pointers(x, &at, strings, 0, x->argc) < 0 ||
 	    put_pointers(x, &at, strings, x->env_at, x->envc) < 0 ||
 	    copy_to_user((void __user *)at, aux, sizeof(aux)) < 0)
-		return -EFAULT;
+		return 0;
 	mm->arg_start = strings;
 	mm->arg_end = mm->env_start = strings + x->env_at;
 	mm->env_end = strings + x->name_at;
 	return sp;
-}
-
-static void take_name(const char *path)
-{
-	struct process *process = current->process;
-	const char *base = strrchr(path, '/');
-	unsigned int flags = spin_lock_irqsave(&tasks_lock);
-
-	process->execed = true;
-	strlcpy(current->name, base ? base + 1 : path, sizeof(current->name));
-	spin_unlock_irqrestore(&tasks_lock, flags);
 }
 
 static void set_registers(uint32_t entry, uint32_t sp)
@@ -419,27 +415,21 @@ static void set_registers(uint32_t entry, uint32_t sp)
 	};
 }
 
-/* 0, or why the process, which is nothing whole any more, must end. */
-static int become(struct exec *x, const char *path)
+/* False: the process, which is nothing whole any more, must end. */
+static bool become(struct exec *x, const char *path)
 {
-	struct credentials *cred = &current->process->cred;
-	long sp;
+	uint32_t sp;
 
 	switch_memory(x);
 	if (file_table_unshare() < 0)
-		return -ENOMEM;
+		return false;
 	file_table_close_on_exec();
-	reset_handlers(current->process);
-	cred->suid = cred->euid;
-	cred->sgid = cred->egid;
-	if (clear_tails(x) < 0)
-		return -EFAULT;
-	sp = fill_stack(x);
-	if (sp < 0 && sp > -MAX_ERRNO)
-		return -EFAULT;
+	change_process(current->process, path);
+	sp = clear_tails(x) < 0 ? 0 : fill_stack(x);
+	if (sp == 0)
+		return false;
 	set_registers(x->bias + x->image.entry, sp);
-	take_name(path);
-	return 0;
+	return true;
 }
 
 /* ---- the calls ---- */
@@ -460,7 +450,7 @@ int exec_path(const char *path, const void *argv, const void *envp, bool kernel)
 	if (error == 0)
 		error = process_end_other_threads();
 	if (error == 0)
-		gone = become(x, path) < 0;
+		gone = !become(x, path);
 	if (x->mm)
 		mm_put(x->mm);
 	if (x->file)
