@@ -29,10 +29,10 @@ struct tty *tty_current(void)
 static bool signal_has_no_effect(int signo)
 {
 	struct process *process = current->process;
-	unsigned int flags = spin_lock_irqsave(&process->signal_lock);
+	unsigned int flags = spin_lock_irqsave(&tasks_lock);
 	bool nothing = (current->blocked & SIG_BIT(signo)) || signal_action_ignores(process, signo);
 
-	spin_unlock_irqrestore(&process->signal_lock, flags);
+	spin_unlock_irqrestore(&tasks_lock, flags);
 	return nothing;
 }
 

@@ -23,7 +23,7 @@
 #include "fs/file.h"
 #include "fs/poll_table.h"
 #include "kernel/signal.h"
-#include "kernel/timespec.h"
+#include "kernel/time.h"
 #include "mm/slab.h"
 #include "mm/uaccess.h"
 
@@ -121,9 +121,9 @@ bool poll_sleep(struct poll_table *table, uint64_t deadline)
 
 int poll_get_deadline(enum poll_time form, const void __user *from, uint64_t *deadline)
 {
-	struct timespec64 time;
 	struct timeval32 timeval;
-	int error = 0;
+	uint64_t ns;
+	int error;
 
 	*deadline = UINT64_MAX;
 	if (!from)
@@ -131,19 +131,15 @@ int poll_get_deadline(enum poll_time form, const void __user *from, uint64_t *de
 	if (form == POLL_TIMEVAL) {
 		error = copy_from_user(&timeval, from, sizeof(timeval));
 		/* select takes any number of microseconds that is not negative. */
-		if (!error && timeval.usec < 0)
-			return -EINVAL;
-		if (!error)
-			time = (struct timespec64){ (int64_t)timeval.sec + timeval.usec / 1000000,
-						    timeval.usec % 1000000 * 1000 };
+		if (!error && (timeval.sec < 0 || timeval.usec < 0))
+			error = -EINVAL;
+		ns = timeval.sec * NSEC_PER_SEC + timeval.usec * 1000ull;
 	} else {
-		error = timespec_from_user(&time, from, form == POLL_TIMESPEC64);
+		error = time_from_user(&ns, from, form == POLL_TIMESPEC64);
 	}
 	if (error)
 		return error;
-	if (!timespec_valid(&time))
-		return -EINVAL;
-	*deadline = time.sec == 0 && time.nsec == 0 ? 0 : deadline_after(timespec_to_ns(&time));
+	*deadline = ns == 0 ? 0 : deadline_after(ns);
 	return 0;
 }
 
@@ -151,7 +147,6 @@ void poll_put_rest(enum poll_time form, void __user *to, uint64_t deadline)
 {
 	uint64_t now = time_now();
 	uint64_t left = deadline > now ? deadline - now : 0;
-	struct timespec64 time = timespec_from_ns(left);
 	struct timeval32 timeval;
 
 	if (!to)
@@ -160,7 +155,7 @@ void poll_put_rest(enum poll_time form, void __user *to, uint64_t deadline)
 		timeval = timeval_from_ns(left);
 		(void)copy_to_user(to, &timeval, sizeof(timeval));
 	} else {
-		(void)timespec_to_user(&time, to, form == POLL_TIMESPEC64);
+		(void)time_to_user(left, to, form == POLL_TIMESPEC64);
 	}
 }
 

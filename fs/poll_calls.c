@@ -9,7 +9,7 @@
 #include "fs/poll_table.h"
 #include "kernel/syscalls.h"
 #include "kernel/task.h"
-#include "kernel/timespec.h"
+#include "kernel/time.h"
 #include "mm/slab.h"
 #include "mm/uaccess.h"
 

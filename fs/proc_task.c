@@ -52,7 +52,7 @@ static void snapshot_memory(struct snapshot *s, struct process *process)
 static void snapshot_take(struct snapshot *s, struct process *process)
 {
 	unsigned int flags = spin_lock_irqsave(&tasks_lock);
-	const struct task *leader = process->leader;
+	const struct task *leader = process_leader(process);
 
 	*s = (struct snapshot){
 		.state = state_names[leader && !process->zombie ? leader->state : TASK_DEAD],

@@ -4,7 +4,6 @@
  * is as good as none.
  */
 #include "kernel/apic.h"
-#include "kernel/log.h"
 #include "lib/string.h"
 #include "mm/page.h"
 #include "mm/vmalloc.h"
@@ -59,18 +58,12 @@ static const struct rsdp *find_rsdp(uint32_t start, uint32_t end)
 /* Map a whole table; unmapped by vfree(). NULL: damaged. */
 static struct table *map_table(uint32_t phys)
 {
-	struct table *table = ioremap(phys, sizeof(struct table));
-	uint32_t length = table ? table->length : 0;
+	struct table *table = ioremap(phys, TABLE_MAX);
 
-	if (table)
-		vfree(table);
-	if (length < sizeof(struct table) || length > TABLE_MAX)
-		return NULL;
-	table = ioremap(phys, length);
-	if (table && checksum_ok(table, length))
+	if (table && table->length >= sizeof(*table) && table->length <= TABLE_MAX &&
+	    checksum_ok(table, table->length))
 		return table;
-	if (table)
-		vfree(table);
+	vfree(table);
 	return NULL;
 }
 
@@ -133,11 +126,9 @@ static void read_fadt(const struct table *fadt)
 {
 	struct table *dsdt = map_table(field(fadt, FADT_DSDT));
 
-	acpi.pm1a_control = field(fadt, FADT_PM1A_CNT);
-	if (!dsdt) {
-		acpi.pm1a_control = 0;
+	if (!dsdt)
 		return;
-	}
+	acpi.pm1a_control = field(fadt, FADT_PM1A_CNT);
 	read_sleep_type(dsdt);
 	vfree(dsdt);
 }

@@ -6,8 +6,6 @@
 #include "kernel/apic.h"
 #include "kernel/irq.h"
 #include "lib/errno.h"
-#include "kernel/log.h"
-#include "kernel/tick.h"
 #include "kernel/time.h"
 #include "kernel/trap.h"
 #include "mm/page.h"
@@ -61,7 +59,6 @@ static struct irq_action actions[NR_ACTIONS];
 static unsigned int nr_actions; /* raised after the action is there, before its line is unmasked */
 
 static volatile uint32_t *lapic, *io_apic;
-static uint32_t timer_per_ms;	   /* counts of the local APIC's timer */
 static uint16_t pic_mask = 0xfffb; /* all but the cascade */
 
 bool lapic_used(void)
@@ -199,36 +196,15 @@ void lapic_init_cpu(void)
 	lapic[LAPIC_SPURIOUS] = LAPIC_ENABLE | VECTOR_SPURIOUS;
 }
 
-void lapic_timer_start_measure(void)
+void lapic_timer_set(uint32_t count)
 {
-	if (!lapic)
-		return;
-	lapic[LAPIC_LVT_TIMER] = LVT_MASKED;
-	lapic[LAPIC_TIMER_INITIAL] = 0xffffffff;
+	if (lapic)
+		lapic[LAPIC_TIMER_INITIAL] = count;
 }
 
 uint32_t lapic_timer_count(void)
 {
 	return lapic ? lapic[LAPIC_TIMER_CURRENT] : 0;
-}
-
-void lapic_timer_end_measure(uint64_t per_ms)
-{
-	if (!lapic)
-		return;
-	lapic[LAPIC_TIMER_INITIAL] = 0;
-	timer_per_ms = MAX(per_ms, 1ull);
-	lapic[LAPIC_LVT_TIMER] = VECTOR_TIMER;
-}
-
-void tick_arm(uint64_t ns)
-{
-	uint64_t counts;
-
-	if (!lapic)
-		return;
-	counts = MIN(ns, NSEC_PER_SEC) * timer_per_ms / NSEC_PER_MSEC + 1;
-	lapic[LAPIC_TIMER_INITIAL] = MIN(counts, 0xffffffffull);
 }
 
 static void pit_tick(void *context)

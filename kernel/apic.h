@@ -32,16 +32,12 @@ void lapic_send(uint8_t apic_id, uint32_t command);
 #define APIC_INIT    0x00004500
 #define APIC_STARTUP 0x00004600
 
-/* The tick of this CPU comes once, `ns` from now (LAPIC); the PIT ticks on by itself. */
-void tick_arm(uint64_t ns);
-
 /*
- * For kernel/time.c, which measures all clocks together: let the timer count down without
- * interrupting, read it, and set its rate, in counts a millisecond.
+ * This CPU's timer: VECTOR_TIMER comes once, when it has counted down from `count` (0: never), and
+ * how far it is. Without a local APIC nothing: the PIT ticks by itself.
  */
-void lapic_timer_start_measure(void);
+void lapic_timer_set(uint32_t count);
 uint32_t lapic_timer_count(void);
-void lapic_timer_end_measure(uint64_t per_ms);
 
 /* Dispatch of VECTOR_IRQ_BASE + n; kernel/irq.c */
 void irq_dispatch(unsigned int irq);

@@ -26,10 +26,9 @@ struct cpu {
 	volatile bool online;
 	struct task *idle;
 	struct mm *mm; /* the address space loaded in CR3 */
-	void *kernel_stack_top;
 	struct run_queue *queue;
 	struct hot_pages *hot_pages; /* mm/page.c */
-	uint64_t idle_ns, ticks;
+	uint64_t idle_ns;
 	struct cpu_tables *tables; /* GDT, TSS; kernel/segments.c */
 };
 
@@ -57,9 +56,9 @@ static inline struct task *current_task(void)
 }
 #define current current_task()
 
-/* CPU features that are used, set at boot from CPUID; never assumed. */
+/* CPU features that are used where they are, set at boot from CPUID. */
 struct cpu_features {
-	bool pae, pge, nx, smep, smap, apic, rdrand, sse, fxsr, tsc, umip;
+	bool pge, nx, smap, apic, rdrand, sse;
 };
 extern struct cpu_features cpu_has;
 

@@ -32,9 +32,16 @@ static uint64_t page_end(const struct elf_program_header *segment)
 	       ~(uint64_t)(PAGE_SIZE - 1);
 }
 
-static int add_segment(struct elf_image *image, const struct elf_program_header *segment,
-		       uint64_t file_size)
+static bool contains(const struct elf_program_header *segment, uint32_t address, uint32_t size)
 {
+	return address >= segment->vaddr && size <= segment->filesz &&
+	       address - segment->vaddr <= segment->filesz - size;
+}
+
+static int add_segment(struct elf_image *image, const struct elf_program_header *segment,
+		       uint32_t phoff, uint64_t file_size)
+{
+	uint32_t phdrs_at = segment->vaddr + (phoff - segment->offset);
 	uint32_t low = image->relocatable ? 0 : IMAGE_LOW;
 	uint64_t previous_end =
 		image->nr_segments ? page_end(&image->segments[image->nr_segments - 1]) : low;
@@ -57,40 +64,19 @@ static int add_segment(struct elf_image *image, const struct elf_program_header 
 	if (image->nr_segments == ELF_SEGMENTS_MAX)
 		return refused(image, "too many segments");
 	image->segments[image->nr_segments++] = *segment;
+	if (segment->flags & PF_X && contains(segment, image->entry, 1))
+		image->entry_found = true;
+	/* The program headers are in memory where a segment holds that part of the file. */
+	if (phoff >= segment->offset &&
+	    contains(segment, phdrs_at, image->nr_phdrs * sizeof(*segment)))
+		image->phdr_address = phdrs_at;
 	return 0;
 }
 
-static bool contains(const struct elf_program_header *segment, uint32_t address, uint32_t size)
-{
-	return address >= segment->vaddr && size <= segment->filesz &&
-	       address - segment->vaddr <= segment->filesz - size;
-}
-
-/* The program headers are in memory where a segment holds that part of the file. */
-static void find_phdrs(struct elf_image *image, uint32_t offset)
-{
-	uint32_t size = image->nr_phdrs * sizeof(struct elf_program_header);
-
-	for (unsigned int i = 0; i < image->nr_segments; i++) {
-		const struct elf_program_header *segment = &image->segments[i];
-		uint32_t at = segment->vaddr + (offset - segment->offset);
-
-		if (offset >= segment->offset && contains(segment, at, size))
-			image->phdr_address = at;
-	}
-}
-
-static bool is_executable(const struct elf_image *image, uint32_t address)
-{
-	for (unsigned int i = 0; i < image->nr_segments; i++)
-		if (image->segments[i].flags & PF_X && contains(&image->segments[i], address, 1))
-			return true;
-	return false;
-}
-
-static int check_segments(struct elf_image *image, const struct elf_program_header *headers,
+static int check_segments(struct elf_image *image, const struct elf_header *header,
 			  uint64_t file_size)
 {
+	const struct elf_program_header *headers = (const void *)header + header->phoff;
 	int error = 0;
 
 	for (unsigned int i = 0; i < image->nr_phdrs && error == 0; i++) {
@@ -98,13 +84,13 @@ static int check_segments(struct elf_image *image, const struct elf_program_head
 			return refused(image,
 				       "a dynamically linked program: only static ones run here");
 		if (headers[i].type == PT_LOAD)
-			error = add_segment(image, &headers[i], file_size);
+			error = add_segment(image, &headers[i], header->phoff, file_size);
 	}
 	if (error < 0)
 		return error;
 	if (image->nr_segments == 0)
 		return refused(image, "no segment to load");
-	if (!is_executable(image, image->entry))
+	if (!image->entry_found)
 		return refused(image, "an entry point outside of the program's code");
 	image->high = page_end(&image->segments[image->nr_segments - 1]);
 	return 0;
@@ -114,7 +100,6 @@ int elf_check(struct elf_image *image, const void *bytes, size_t len, uint64_t f
 {
 	static const uint8_t start[] = { 0x7f, 'E', 'L', 'F', ELFCLASS32, ELFDATA2LSB, EV_CURRENT };
 	const struct elf_header *header = bytes;
-	int error;
 
 	memset(image, 0, sizeof(*image));
 	if (len < sizeof(*header) || memcmp(header->ident, start, 4) != 0)
@@ -132,8 +117,5 @@ int elf_check(struct elf_image *image, const void *bytes, size_t len, uint64_t f
 	image->relocatable = header->type == ET_DYN;
 	image->entry = header->entry;
 	image->nr_phdrs = header->phnum;
-	error = check_segments(image, bytes + header->phoff, file_size);
-	if (error == 0)
-		find_phdrs(image, header->phoff);
-	return error;
+	return check_segments(image, header, file_size);
 }

@@ -35,6 +35,7 @@ struct elf_program_header { /* Elf32_Phdr */
 struct elf_image {
 	bool relocatable; /* ET_DYN: may be loaded anywhere, by whole pages */
 	uint32_t entry;
+	bool entry_found;      /* it is in a segment of code */
 	uint32_t phdr_address; /* where the program headers are in memory; 0: in no segment */
 	unsigned int nr_phdrs;
 	uint32_t high; /* where the last segment's last page ends */

@@ -7,15 +7,14 @@
  *    file that cannot be read, no memory) ends the process with SIGSEGV.
  * 2. Programs are static: ELF with fixed addresses, or static-pie. A script's first line names its
  *    interpreter, which is no script, and one argument.
- * 3. The strings of argv and envp, and the two that the auxiliary vector points to, are copied one
- *    behind the other into one buffer, and onto the new stack from there (System V ABI, i386
+ * 3. The strings of argv and envp, and what the auxiliary vector points to, are copied one behind
+ *    the other into one buffer, and onto the new stack from there (System V ABI, i386
  *    supplement, 3-31). Set-user-ID bits of programs mean nothing.
  */
 #include "kernel/elf.h"
 #include "kernel/fpu.h"
 #include "kernel/process.h"
 #include "kernel/random.h"
-#include "kernel/trap.h"
 #include "kernel/signal.h"
 #include "kernel/syscalls.h"
 #include "fs/file.h"
@@ -67,7 +66,7 @@ struct exec {
 	char *strings;
 	size_t used; /* bytes of strings */
 	unsigned int argc, envc;
-	size_t env_at, name_at, platform_at; /* where in the strings these stand */
+	size_t env_at, name_at, platform_at, random_at; /* where in the strings these stand */
 	struct mm *mm;
 	uint32_t bias;
 	char first[ELF_FIRST_BYTES + 1] __attribute__((aligned(4))), line[ELF_FIRST_BYTES + 1];
@@ -108,32 +107,33 @@ static bool is_blank(char c)
 	return c == ' ' || c == '\t';
 }
 
+static char *skip(char *at, bool blanks)
+{
+	while (*at && is_blank(*at) == blanks)
+		at++;
+	return at;
+}
+
 /* "#! interpreter argument" */
 static int parse_script(struct exec *x)
 {
-	char *line = memcpy(x->line, x->first, sizeof(x->line));
-	char *end = strchr(line, '\n'), *name = line + 2;
+	char *at = memcpy(x->line, x->first, sizeof(x->line)), *end = strchr(at, '\n');
 
-	if (!end)
-		end = line + strlen(line);
-	if (end == line + ELF_FIRST_BYTES)
+	if (!end && strlen(at) == ELF_FIRST_BYTES)
 		return refuse(ENOEXEC, "a #! line that is too long");
-	while (end > name && is_blank(end[-1]))
+	if (!end)
+		end = at + strlen(at);
+	while (end > at + 2 && is_blank(end[-1]))
 		end--;
 	*end = '\0';
-	while (is_blank(*name))
-		name++;
-	if (!*name)
+	x->interpreter = at = skip(at + 2, true);
+	if (!*at)
 		return refuse(ENOEXEC, "#! names no interpreter");
-	x->interpreter = name;
-	while (*name && !is_blank(*name))
-		name++;
-	if (!*name)
-		return 0;
-	*name++ = '\0';
-	while (is_blank(*name))
-		name++;
-	x->argument = name;
+	at = skip(at, false);
+	if (*at) {
+		*at++ = '\0';
+		x->argument = skip(at, true);
+	}
 	return 0;
 }
 
@@ -212,7 +212,7 @@ static int collect_strings(struct exec *x, const char *path, const void *argv, c
 	const char *const first[] = { x->interpreter, argument, x->argument ? path : NULL, NULL };
 	int error;
 
-	x->strings = vmalloc(STRINGS_SIZE);
+	x->strings = vmalloc(STRINGS_SIZE + RANDOM_SIZE);
 	if (!x->strings)
 		return -ENOMEM;
 	error = add_array(x, (const uint32_t *)first, true, 0, &x->argc);
@@ -230,7 +230,12 @@ static int collect_strings(struct exec *x, const char *path, const void *argv, c
 	if (error == 0)
 		error = add_string(x, path, true);
 	x->platform_at = x->used;
-	return error ? error : add_string(x, "i686", true);
+	if (error == 0)
+		error = add_string(x, "i686", true);
+	x->random_at = x->used;
+	x->used += RANDOM_SIZE;
+	random_bytes(x->strings + x->random_at, RANDOM_SIZE);
+	return error;
 }
 
 /* Bytes of the vectors below the strings: argc, argv, envp, the auxiliary vector. */
@@ -289,8 +294,7 @@ static void switch_memory(struct exec *x)
 	struct mm *old = task->mm;
 	unsigned int flags;
 
-	if (old)
-		futex_task_exit();
+	futex_task_exit();
 	flags = spin_lock_irqsave(&tasks_lock);
 	task->mm = x->mm;
 	mm_switch(x->mm);
@@ -316,17 +320,23 @@ static int clear_tails(const struct exec *x)
 	return 0;
 }
 
-/* Handlers are gone with the program that had them. */
-static void reset_handlers(struct process *process)
+/* What is known of the process; handlers are gone with the program that had them. */
+static void change_process(struct process *process, const char *path)
 {
-	unsigned int flags = spin_lock_irqsave(&process->signal_lock);
+	struct credentials *cred = &process->cred;
+	const char *base = strrchr(path, '/');
+	unsigned int flags = spin_lock_irqsave(&tasks_lock);
 
 	for (unsigned int i = 0; i < NR_SIGNALS; i++) {
 		uint32_t handler = process->actions[i].handler == SIG_IGN ? SIG_IGN : SIG_DFL;
 
 		process->actions[i] = (struct signal_action){ .handler = handler };
 	}
-	spin_unlock_irqrestore(&process->signal_lock, flags);
+	cred->suid = cred->euid;
+	cred->sgid = cred->egid;
+	process->execed = true;
+	strlcpy(current->name, base ? base + 1 : path, sizeof(current->name));
+	spin_unlock_irqrestore(&tasks_lock, flags);
 }
 
 /* `count` pointers to the strings from `at` on, and a NULL, at *sp. */
@@ -342,14 +352,12 @@ static int put_pointers(const struct exec *x, uint32_t *sp, uint32_t strings, si
 	return 0;
 }
 
-/* The first stack: a zero word, random bytes, the strings, the vectors. Its pointer, or -EFAULT. */
-static long fill_stack(const struct exec *x)
+/* The first stack: a zero word, the strings, the vectors. Its pointer; 0: it cannot be written. */
+static uint32_t fill_stack(const struct exec *x)
 {
 	const struct credentials *cred = &current->process->cred;
-	uint32_t random_at = STACK_TOP - sizeof(uint32_t) - RANDOM_SIZE;
-	uint32_t strings = (random_at - x->used) & ~15u;
+	uint32_t strings = (STACK_TOP - sizeof(uint32_t) - x->used) & ~15u;
 	uint32_t sp = (strings - vectors_size(x)) & ~15u, at = sp + sizeof(uint32_t), cpu[4];
-	uint8_t random[RANDOM_SIZE];
 	struct mm *mm = current->mm;
 
 	cpuid(1, 0, cpu);
@@ -368,34 +376,21 @@ static long fill_stack(const struct exec *x)
 		{ AT_GID, cred->gid },
 		{ AT_EGID, cred->egid },
 		{ AT_SECURE, cred->uid != cred->euid || cred->gid != cred->egid },
-		{ AT_RANDOM, random_at },
+		{ AT_RANDOM, strings + x->random_at },
 		{ AT_EXECFN, strings + x->name_at },
 		{ AT_PLATFORM, strings + x->platform_at },
 		{ AT_NULL, 0 },
 	};
-	random_bytes(random, sizeof(random));
-	if (copy_to_user((void __user *)random_at, random, sizeof(random)) < 0 ||
-	    copy_to_user((void __user *)strings, x->strings, x->used) < 0 ||
+	if (copy_to_user((void __user *)strings, x->strings, x->used) < 0 ||
 	    put_user_u32(x->argc, (void __user *)sp) < 0 ||
 	    put_pointers(x, &at, strings, 0, x->argc) < 0 ||
 	    put_pointers(x, &at, strings, x->env_at, x->envc) < 0 ||
 	    copy_to_user((void __user *)at, aux, sizeof(aux)) < 0)
-		return -EFAULT;
+		return 0;
 	mm->arg_start = strings;
 	mm->arg_end = mm->env_start = strings + x->env_at;
 	mm->env_end = strings + x->name_at;
 	return sp;
-}
-
-static void take_name(const char *path)
-{
-	struct process *process = current->process;
-	const char *base = strrchr(path, '/');
-	unsigned int flags = spin_lock_irqsave(&tasks_lock);
-
-	process->execed = true;
-	strlcpy(current->name, base ? base + 1 : path, sizeof(current->name));
-	spin_unlock_irqrestore(&tasks_lock, flags);
 }
 
 static void set_registers(uint32_t entry, uint32_t sp)
@@ -406,8 +401,7 @@ static void set_registers(uint32_t entry, uint32_t sp)
 	memset(task->tls, 0, sizeof(task->tls));
 	segments_load_tls(task);
 	segments_set_stack(this_cpu(), (char *)task->stack + KERNEL_STACK_SIZE);
-	fpu_reset(task);
-	task->fpu_used = true;
+	fpu_reset();
 	*frame = (struct trap_frame){
 		.ds = SEL_USER_DATA,
 		.es = SEL_USER_DATA,
@@ -421,27 +415,21 @@ static void set_registers(uint32_t entry, uint32_t sp)
 	};
 }
 
-/* 0, or why the process, which is nothing whole any more, must end. */
-static int become(struct exec *x, const char *path)
+/* False: the process, which is nothing whole any more, must end. */
+static bool become(struct exec *x, const char *path)
 {
-	struct credentials *cred = &current->process->cred;
-	long sp;
+	uint32_t sp;
 
 	switch_memory(x);
 	if (file_table_unshare() < 0)
-		return -ENOMEM;
+		return false;
 	file_table_close_on_exec();
-	reset_handlers(current->process);
-	cred->suid = cred->euid;
-	cred->sgid = cred->egid;
-	if (clear_tails(x) < 0)
-		return -EFAULT;
-	sp = fill_stack(x);
-	if (sp < 0 && sp > -MAX_ERRNO)
-		return -EFAULT;
+	change_process(current->process, path);
+	sp = clear_tails(x) < 0 ? 0 : fill_stack(x);
+	if (sp == 0)
+		return false;
 	set_registers(x->bias + x->image.entry, sp);
-	take_name(path);
-	return 0;
+	return true;
 }
 
 /* ---- the calls ---- */
@@ -461,10 +449,8 @@ int exec_path(const char *path, const void *argv, const void *envp, bool kernel)
 		error = make_memory(x);
 	if (error == 0)
 		error = process_end_other_threads();
-	if (error == 0) {
-		error = become(x, path);
-		gone = error < 0;
-	}
+	if (error == 0)
+		gone = !become(x, path);
 	if (x->mm)
 		mm_put(x->mm);
 	if (x->file)

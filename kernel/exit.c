@@ -12,9 +12,9 @@
 #include "kernel/process.h"
 #include "kernel/signal.h"
 #include "kernel/syscalls.h"
-#include "kernel/trace.h"
 #include "drivers/tty.h"
 #include "fs/file.h"
+#include "lib/string.h"
 #include "mm/vm.h"
 
 /* Wait statuses, as wait4 has them. */
@@ -23,44 +23,29 @@
 
 /* ---- telling the parent ---- */
 
-void process_notify_parent(struct process *child, enum child_event event)
+void process_notify_parent(struct process *child, int code, int value)
 {
 	struct process *parent = child->parent;
-	struct signal_info info = { .pid = child->pid, .uid = child->cred.uid };
-	int killer = STATUS_SIGNAL(child->exit_status);
+	struct signal_info info = { code, child->pid, child->cred.uid, value };
+	bool stop_or_go = code == CLD_STOPPED || code == CLD_CONTINUED;
 
 	lockdep_held(&tasks_lock);
 	if (!parent)
 		return;
-	if (event == CHILD_STOPPED) {
-		info.code = CLD_STOPPED;
-		info.value = child->stop_signal;
-	} else if (event == CHILD_CONTINUED) {
-		info.code = CLD_CONTINUED;
-		info.value = SIGCONT;
-	} else {
-		info.code = killer ? CLD_KILLED : CLD_EXITED;
-		info.value = killer ? killer : STATUS_CODE(child->exit_status);
-	}
-	if (event == CHILD_EXITED || !(parent->actions[SIGCHLD - 1].flags & SA_NOCLDSTOP))
+	if (!stop_or_go || !(parent->actions[SIGCHLD - 1].flags & SA_NOCLDSTOP))
 		signal_send_locked(parent, NULL, SIGCHLD, &info);
 	wake_all(&parent->child_wait);
 }
 
-/* Does the parent not want to hear of it? */
-static bool reaps_itself(const struct process *child)
-{
-	const struct signal_action *action = &child->parent->actions[SIGCHLD - 1];
-
-	return action->handler == SIG_IGN || (action->flags & SA_NOCLDWAIT);
-}
-
+/* A parent that does not want to hear of it has no zombie. */
 static void tell_end(struct process *process)
 {
-	bool gone = reaps_itself(process);
+	const struct signal_action *action = &process->parent->actions[SIGCHLD - 1];
+	int killer = STATUS_SIGNAL(process->exit_status);
 
-	process_notify_parent(process, CHILD_EXITED);
-	if (gone)
+	process_notify_parent(process, killer ? CLD_KILLED : CLD_EXITED,
+			      killer ? killer : STATUS_CODE(process->exit_status));
+	if (action->handler == SIG_IGN || (action->flags & SA_NOCLDWAIT))
 		process_unlink(process);
 }
 
@@ -115,52 +100,37 @@ static void process_end(struct process *process)
 
 /* ---- the task ---- */
 
-static void leave_memory(struct task *task)
+static void leave_resources(struct task *task)
 {
 	struct mm *mm = task->mm;
+	struct file_table *files = task->files;
+	struct fs_context *fs = task->fs;
 	unsigned int flags;
 
 	futex_task_exit();
 	flags = spin_lock_irqsave(&tasks_lock);
 	task->mm = NULL;
-	spin_unlock_irqrestore(&tasks_lock, flags);
-	task_release_vfork(task);
-	mm_put(mm);
-}
-
-static void leave_files(struct task *task)
-{
-	struct file_table *files = task->files;
-	struct fs_context *fs = task->fs;
-	unsigned int flags = spin_lock_irqsave(&tasks_lock);
-
 	task->files = NULL;
 	task->fs = NULL;
 	spin_unlock_irqrestore(&tasks_lock, flags);
+	task_release_vfork(task);
+	mm_put(mm);
 	file_table_put(files);
 	fs_context_put(fs);
-}
-
-/* By the last thread: what belongs to the process. */
-static void leave_process(struct process *process)
-{
-	struct tty *tty = READ_ONCE(process->tty);
-
-	process_stop_alarm(process);
-	if (tty && process->sid == process->pid)
-		tty_leave_session(tty, process->sid);
 }
 
 /* The last act that others can see. */
 static void leave_place(struct task *task)
 {
 	struct process *process = task->process;
-	unsigned int flags = process_lock(process);
+	unsigned int flags = spin_lock_irqsave(&tasks_lock);
 
-	thread_unlink(task);
+	list_del(&task->thread_link);
+	process->nr_threads--;
+	process->dead_threads_ns += task_cpu_ns(task);
+	memcpy(process->name, task->name, sizeof(process->name));
 	/* A signal that this thread was to handle is now another one's. */
 	signal_retarget_locked(process);
-	spin_unlock(&process->signal_lock);
 	if (process->nr_threads == 0)
 		process_end(process);
 	else if (process->execer && process->nr_threads == 1)
@@ -177,30 +147,34 @@ static void leave_place(struct task *task)
 static bool begin_exit(struct task *task, int status)
 {
 	struct process *process = task->process;
-	unsigned int flags = spin_lock_irqsave(&process->signal_lock);
-	bool last = atomic_dec_and_test(&process->nr_running);
+	unsigned int flags = spin_lock_irqsave(&tasks_lock);
+	bool last = --process->nr_running == 0;
 
 	if (!process->exiting && task->tid == process->pid)
 		process->exit_status = status;
 	if (last)
 		process->exiting = true;
-	spin_unlock_irqrestore(&process->signal_lock, flags);
+	spin_unlock_irqrestore(&tasks_lock, flags);
 	return last;
 }
 
-void task_exit(int status)
+/* The end of the current task, and of its process if it is the last one. */
+static void __noreturn task_exit(int status)
 {
 	struct task *task = current;
 	struct process *process = task->process;
+	struct tty *tty;
 	bool last = begin_exit(task, status);
 
 	trace_task_exit(task);
 	if (last && process == init_process)
 		panic("init has ended, status 0x%x", process->exit_status);
-	leave_memory(task);
-	leave_files(task);
+	leave_resources(task);
+	tty = READ_ONCE(process->tty);
 	if (last)
-		leave_process(process);
+		timer_stop(&process->alarm);
+	if (last && tty && process->sid == process->pid)
+		tty_leave_session(tty, process->sid);
 	leave_place(task);
 	irq_disable();
 	task->state = TASK_DEAD;
@@ -211,14 +185,14 @@ void task_exit(int status)
 void process_exit(int status)
 {
 	struct process *process = current->process;
-	unsigned int flags = process_lock(process);
+	unsigned int flags = spin_lock_irqsave(&tasks_lock);
 
 	/* Told to leave by a thread that starts another program: then the process goes on. */
 	if (process->exiting)
 		status = process->exit_status;
 	else if (!process->execer || process->execer == current)
 		signal_kill_locked(process, status);
-	process_unlock(process, flags);
+	spin_unlock_irqrestore(&tasks_lock, flags);
 	task_exit(status);
 }
 
@@ -235,22 +209,21 @@ int process_end_other_threads(void)
 {
 	struct task *task = current;
 	struct process *process = task->process;
-	unsigned int flags = process_lock(process);
+	unsigned int flags = spin_lock_irqsave(&tasks_lock);
 	bool begun = process->exiting || process->execer;
 
 	if (!begun) {
 		process->execer = task;
 		signal_kill_threads_locked(process, task);
 	}
-	process_unlock(process, flags);
+	spin_unlock_irqrestore(&tasks_lock, flags);
 	if (begun)
 		return -ERESTARTNOINTR;
 	wait_event(&process->child_wait, is_last_thread(process));
 
 	flags = spin_lock_irqsave(&tasks_lock);
 	process->execer = NULL;
-	if (task->tid != process->pid)
-		thread_become_leader(task);
+	task->tid = process->pid;
 	spin_unlock_irqrestore(&tasks_lock, flags);
 	return 0;
 }

@@ -83,10 +83,13 @@ static int copy_resources(struct task *child, unsigned int flags)
 	if (flags & CLONE_FS)
 		atomic_inc(&parent->fs->refs);
 	child->fs = flags & CLONE_FS ? parent->fs : fs_context_copy(parent->fs);
-	return child->fs ? 0 : -ENOMEM;
+	if (flags & CLONE_THREAD)
+		atomic_inc(&parent->process->refs);
+	child->process = flags & CLONE_THREAD ? parent->process : process_create();
+	return child->fs && child->process ? 0 : -ENOMEM;
 }
 
-static long copy_registers(struct task *child, const struct clone_args *args)
+static long copy_state(struct task *child, const struct clone_args *args)
 {
 	struct task *parent = current;
 	struct trap_frame *frame = task_frame(child);
@@ -95,33 +98,21 @@ static long copy_registers(struct task *child, const struct clone_args *args)
 	frame->eax = 0;
 	if (args->stack)
 		frame->esp = args->stack;
-	memcpy(child->tls, parent->tls, sizeof(child->tls));
-	child->user_gs = parent->user_gs;
-	fpu_save(parent);
-	memcpy(child->fpu_state, parent->fpu_state, sizeof(child->fpu_state));
-	child->fpu_used = parent->fpu_used;
-	return args->flags & CLONE_SETTLS ? tls_set(child, args->tls, false) : 0;
-}
-
-static void copy_rest(struct task *child, const struct clone_args *args)
-{
-	struct task *parent = current;
-
+	fpu_save(child);
 	child->blocked = parent->blocked;
+	child->work = parent->work & TASK_WORK_TRACE;
 	if (args->flags & CLONE_CHILD_CLEARTID)
 		child->clear_child_tid = args->child_tid;
 	if (args->flags & CLONE_CHILD_SETTID) {
+		/* Written in its memory, by the child, before it returns to user mode. */
 		child->set_child_tid = args->child_tid;
-		/*
-		 * It is written in the child's memory, by the child, before it returns to user
-		 * mode.
-		 */
 		child->work |= TASK_WORK_SIGNAL;
 	}
-	child->work |= parent->work & TASK_WORK_TRACE;
 	if (args->flags & CLONE_VFORK)
 		child->vfork_done = &vfork_wait;
 	task_prepare_user(child);
+	memcpy(child->tls, parent->tls, sizeof(child->tls));
+	return args->flags & CLONE_SETTLS ? tls_set(child, args->tls, false) : 0;
 }
 
 static void drop_all(struct task *child)
@@ -135,35 +126,14 @@ static void drop_all(struct task *child)
 	task_put(child);
 }
 
-static struct task *make_child(const struct clone_args *args)
-{
-	struct task *child = task_alloc(current->name);
-	long error;
-
-	if (!child)
-		return ERR_PTR(-ENOMEM);
-	error = copy_resources(child, args->flags);
-	if (error == 0)
-		error = copy_registers(child, args);
-	if (error < 0) {
-		drop_all(child);
-		return ERR_PTR(error);
-	}
-	copy_rest(child, args);
-	return child;
-}
-
 /* ---- its place ---- */
 
-static long link_child(struct task *child, struct process *process)
+static long link_child(struct task *child)
 {
 	unsigned int flags = spin_lock_irqsave(&tasks_lock);
 	long error;
 
-	if (signal_pending())
-		error = -ERESTARTNOINTR;
-	else
-		error = process_link(process ? process : current->process, child);
+	error = signal_pending() ? -ERESTARTNOINTR : process_link(child);
 	/*
 	 * Once it is linked it may be killed: but it does not run, and so not end, before
 	 * sched_start().
@@ -195,25 +165,20 @@ void task_release_vfork(struct task *task)
 
 static long do_clone(const struct clone_args *args)
 {
-	struct process *process = NULL; /* of a child that is no thread of this one */
-	struct task *child;
 	long error = check_flags(args->flags), tid;
+	struct task *child;
 
 	if (error < 0)
 		return error;
-	child = make_child(args);
-	if (IS_ERR(child))
-		return PTR_ERR(child);
-	if (!(args->flags & CLONE_THREAD)) {
-		process = process_create(current->process);
-		if (!process)
-			error = -ENOMEM;
-	}
+	child = task_alloc(current->name);
+	if (!child)
+		return -ENOMEM;
+	error = copy_resources(child, args->flags);
 	if (error == 0)
-		error = link_child(child, process);
+		error = copy_state(child, args);
+	if (error == 0)
+		error = link_child(child);
 	if (error < 0) {
-		if (process)
-			process_put(process);
 		drop_all(child);
 		return error;
 	}

@@ -1,4 +1,4 @@
-/* FXSAVE and FXRSTOR (Intel SDM vol. 1, 10.5); CPUs without them have no user FPU state here. */
+/* What the FPU and SSE want to be told (Intel SDM vol. 1, 10.5; vol. 3, 2.5). */
 #include "kernel/fpu.h"
 #include "lib/string.h"
 #include "lib/wide_copy.h"
@@ -21,41 +21,19 @@ void fpu_init_cpu(void)
 	__asm__ volatile("movl %%cr0, %0" : "=r"(cr0));
 	cr0 = (cr0 & ~(CR0_EM | CR0_TS)) | CR0_MP | CR0_NE;
 	__asm__ volatile("movl %0, %%cr0" ::"r"(cr0));
-	if (cpu_has.fxsr)
-		write_cr4(read_cr4() | CR4_OSFXSR | (cpu_has.sse ? CR4_OSXMMEXCPT : 0));
+	write_cr4(read_cr4() | CR4_OSFXSR | (cpu_has.sse ? CR4_OSXMMEXCPT : 0));
 	/* The other CPUs come here before they copy anything long. */
-	wide_copies = cpu_has.fxsr && cpu_has.sse;
+	wide_copies = cpu_has.sse;
 }
 
-void fpu_save(struct task *task)
+void fpu_reset(void)
 {
-	if (cpu_has.fxsr)
-		__asm__ volatile("fxsave %0" : "=m"(task->fpu_state));
-	else
-		__asm__ volatile("fnsave %0; fwait" : "=m"(task->fpu_state));
-}
-
-void fpu_restore(struct task *task)
-{
-	if (cpu_has.fxsr)
-		__asm__ volatile("fxrstor %0" ::"m"(task->fpu_state));
-	else
-		__asm__ volatile("frstor %0" ::"m"(task->fpu_state));
-}
-
-void fpu_reset(struct task *task)
-{
+	struct task *task = current;
 	uint32_t mxcsr = MXCSR_DEFAULT;
 	uint16_t fcw = FCW_DEFAULT;
 
-	if (!cpu_has.fxsr) {
-		__asm__ volatile("fninit");
-		fpu_save(task);
-		return;
-	}
 	memset(task->fpu_state, 0, sizeof(task->fpu_state));
 	memcpy(task->fpu_state, &fcw, sizeof(fcw));
 	memcpy(task->fpu_state + FXSAVE_MXCSR, &mxcsr, sizeof(mxcsr));
-	if (task == current)
-		fpu_restore(task);
+	fpu_restore(task);
 }

@@ -7,9 +7,17 @@
 
 #include "kernel/task.h"
 
-void fpu_init_cpu(void);	   /* on each CPU at boot */
-void fpu_reset(struct task *task); /* exec: the state that the ABI promises */
-void fpu_save(struct task *task);  /* the running task's state into task->fpu_state */
-void fpu_restore(struct task *task);
+void fpu_init_cpu(void); /* on each CPU at boot */
+void fpu_reset(void);	 /* exec, handlers: the state that the ABI promises, for the current task */
+
+/* FXSAVE: what the CPU holds, which is the current task's, into task->fpu_state; and back. */
+static inline void fpu_save(struct task *task)
+{
+	__asm__ volatile("fxsave %0" : "=m"(task->fpu_state));
+}
+static inline void fpu_restore(struct task *task)
+{
+	__asm__ volatile("fxrstor %0" ::"m"(task->fpu_state));
+}
 
 #endif

@@ -13,12 +13,12 @@
  *	joins, sleeps for ever
  *
  *    so the word is read without faulting pages in; if it is not there, the lock is dropped for it.
- * 4. A waiter is a variable of the sleeping task. It leaves only after it has seen itself woken, or
- *    taken itself off, with the lock held; so a waker may use it for as long as it has the lock.
+ * 4. A waiter is a variable of the sleeping task, woken when it is on no list any more. It leaves only
+ *    after it has seen that, or taken itself off, with the lock held; so a waker may use it for as
+ *    long as it has the lock.
  */
 #include "kernel/process.h"
 #include "kernel/syscalls.h"
-#include "kernel/timespec.h"
 #include "fs/vfs.h"
 #include "mm/uaccess.h"
 #include "mm/vm.h"
@@ -43,7 +43,6 @@ struct futex_waiter {
 	struct futex_key key;
 	struct task *task;
 	uint32_t bits;
-	bool woken;
 };
 
 static spinlock_t futex_lock = SPINLOCK_INIT("futex");
@@ -102,41 +101,46 @@ static bool is_woken(struct futex_waiter *waiter, bool leave)
 	bool woken;
 
 	spin_lock(&futex_lock);
-	woken = waiter->woken;
-	if (leave && !woken)
+	woken = list_empty(&waiter->link);
+	if (leave)
 		list_del(&waiter->link);
 	spin_unlock(&futex_lock);
 	return woken;
 }
 
 /*
- * 0 woken, -ETIMEDOUT, -EINTR. The state is set before the look at `woken`, whose waker looks at
- * the state after it has set it; both hold the lock for it.
+ * FUTEX_WAIT counts its time from now, FUTEX_WAIT_BITSET waits for a time since boot; only the first
+ * can not be started over after a signal. The state is set before the look at the list, from which
+ * the waker takes us before it looks at the state; both hold the lock for it.
  */
-static long futex_wait(unsigned long address, bool private, uint32_t value, uint32_t bits,
-		       uint64_t deadline)
+static long futex_wait(unsigned long address, unsigned int op, uint32_t value,
+		       const void __user *timeout, uint32_t bits)
 {
 	struct futex_waiter waiter = { .task = current, .bits = bits };
-	bool passed = false, interrupted = false;
-	long error = key_of(address, private, &waiter.key);
+	bool relative = !(op & FUTEX_WAIT_BITSET);
+	uint64_t deadline = UINT64_MAX;
+	long error = timeout ? time_from_user(&deadline, timeout, call_has_time64()) : 0;
 
+	if (relative)
+		deadline = deadline_after(deadline);
+	if (error == 0)
+		error = key_of(address, op & FUTEX_PRIVATE_FLAG, &waiter.key);
 	if (error == 0)
 		error = join(&waiter, address, value);
 	if (error < 0)
 		return error;
-	while (!passed && !interrupted) {
+	while (error == 0) {
 		current->state = TASK_INTERRUPTIBLE;
 		memory_barrier();
 		if (is_woken(&waiter, false))
 			break;
-		interrupted = signal_pending();
-		if (!interrupted)
-			passed = !schedule_until(deadline);
+		if (signal_pending())
+			error = timeout && relative ? -EINTR : -ERESTARTSYS;
+		else if (!schedule_until(deadline))
+			error = -ETIMEDOUT;
 	}
 	current->state = TASK_RUNNING;
-	if (is_woken(&waiter, true))
-		return 0;
-	return passed ? -ETIMEDOUT : -EINTR;
+	return is_woken(&waiter, true) ? 0 : error;
 }
 
 /* ---- waking ---- */
@@ -157,7 +161,6 @@ static long wake(const struct futex_key *key, int nr, uint32_t bits, int nr_move
 			break;
 		if (done++ < nr) {
 			list_del(&waiter->link);
-			waiter->woken = true;
 			task_wake(waiter->task);
 		} else {
 			waiter->key = *to;
@@ -189,31 +192,6 @@ static long futex_requeue(unsigned long from, unsigned long to, bool private, in
 	return error < 0 ? error : wake(&key, nr_wake, FUTEX_BITS_ANY, nr_move, &target);
 }
 
-/*
- * FUTEX_WAIT counts its time from now, FUTEX_WAIT_BITSET waits for a time since boot. Only the
- * first can not be started over after a signal.
- */
-static long wait_timed(unsigned long address, unsigned int op, uint32_t value,
-		       const void __user *timeout, uint32_t bits)
-{
-	bool relative = !(op & FUTEX_WAIT_BITSET);
-	uint64_t deadline = UINT64_MAX;
-	struct timespec64 ts;
-	long error;
-
-	if (timeout) {
-		if (timespec_from_user(&ts, timeout, call_has_time64()) < 0)
-			return -EFAULT;
-		if (!timespec_valid(&ts))
-			return refuse(EINVAL, "the timeout is no time");
-		deadline = timespec_to_ns(&ts);
-		if (relative)
-			deadline = deadline_after(deadline);
-	}
-	error = futex_wait(address, op & FUTEX_PRIVATE_FLAG, value, bits, deadline);
-	return error == -EINTR && !(timeout && relative) ? -ERESTARTSYS : error;
-}
-
 /* The fourth argument is a timeout for those that wait, and a number for those that requeue. */
 long sys_futex(unsigned long address, unsigned int op, uint32_t value, unsigned long timeout,
 	       unsigned long address2, uint32_t bits)
@@ -228,7 +206,7 @@ long sys_futex(unsigned long address, unsigned int op, uint32_t value, unsigned 
 	switch (command) {
 	case FUTEX_WAIT:
 	case FUTEX_WAIT_BITSET:
-		return wait_timed(address, op, value, (void __user *)timeout, bits);
+		return futex_wait(address, op, value, (void __user *)timeout, bits);
 	case FUTEX_WAKE:
 	case FUTEX_WAKE_BITSET:
 		return futex_wake(address, private, value, bits);

@@ -10,7 +10,8 @@
 #include "lib/string.h"
 #include "mm/uaccess.h"
 
-#define ID_NONE 0xffffffffu
+#define ID_NONE	      0xffffffffu
+#define FIRST_ID_CALL 199u
 
 static struct credentials *cred(void)
 {
@@ -36,21 +37,13 @@ long sys_set_tid_address(void __user *address)
 	return current->tid;
 }
 
-long sys_getuid(void)
+/* getuid, getgid, geteuid, getegid: the calls 199 to 202. */
+long sys_get_id(void)
 {
-	return cred()->uid;
-}
-long sys_geteuid(void)
-{
-	return cred()->euid;
-}
-long sys_getgid(void)
-{
-	return cred()->gid;
-}
-long sys_getegid(void)
-{
-	return cred()->egid;
+	const struct credentials *c = cred();
+	const uint32_t ids[] = { c->uid, c->gid, c->euid, c->egid };
+
+	return ids[task_frame(current)->error - FIRST_ID_CALL];
 }
 
 /* Real, effective and saved id, in this order; ID_NONE leaves one as it is. */

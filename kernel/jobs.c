@@ -35,9 +35,8 @@ static long set_group(unsigned int pid, unsigned int pgid)
 	return 0;
 }
 
-long sys_setpgid(unsigned long pid_argument, unsigned long pgid_argument)
+long sys_setpgid(int pid, int pgid)
 {
-	int pid = pid_argument, pgid = pgid_argument;
 	unsigned int flags;
 	long error;
 

@@ -6,7 +6,6 @@
  */
 #include "kernel/process.h"
 #include "kernel/syscalls.h"
-#include "kernel/timespec.h"
 #include "lib/div64.h"
 #include "mm/uaccess.h"
 

@@ -2,7 +2,7 @@
  * The graph of lock classes. The contract stands in kernel/lockorder.h.
  *
  * 1. Classes and edges are only ever added, under `graph_busy` (a lock of its own kind: spinlocks
- *    come here) with interrupts off. A bit of `wanted_under` is set last: whoever sees it need not
+ *    come here) with interrupts off. Its place in `edge_of` is set last: whoever sees it need not
  *    take the lock, so that an order that is known costs a look.
  * 2. Once a fault is reported nothing is watched any more.
  */
@@ -15,13 +15,12 @@
 #define MAX_CLASSES 256
 #define MAX_EDGES   1024
 #define STACK_DEPTH 12
-#define NO_EDGE	    0xffff
+#define NO_CLASS    0xffff
 
 /* Classes of which a task may hold several, and in which order. */
 static const char *const ordered[] = {
 	"inode",       /* a directory before what is in it: fs/vfs.h */
 	"page tables", /* fork: the parent's before those of the child, which nobody else knows */
-	"futex",       /* by address: lock_two() */
 };
 
 static struct lock_class {
@@ -29,13 +28,11 @@ static struct lock_class {
 	enum lock_kind kind;
 } classes[MAX_CLASSES];
 
-static struct edge {
-	uint16_t from, to;
-	uintptr_t stack[STACK_DEPTH]; /* of who drew it */
-} edges[MAX_EDGES];
+/* Was the second class wanted under the first? Its number, from 1; 0: no. */
+static uint16_t edge_of[MAX_CLASSES][MAX_CLASSES];
+static uintptr_t stacks[MAX_EDGES][STACK_DEPTH]; /* of who drew it; [0] is not used */
 static unsigned int nr_edges;
 
-static uint32_t wanted_under[MAX_CLASSES][MAX_CLASSES / 32]; /* the edges again, as bits */
 static struct lock_holds spinlocks_of[MAX_CPUS];
 static volatile unsigned int graph_busy;
 static bool off;
@@ -76,11 +73,6 @@ static unsigned int class_of(const char *name, enum lock_kind kind)
 	return i;
 }
 
-static bool has_edge(unsigned int from, unsigned int to)
-{
-	return wanted_under[from][to / 32] >> to % 32 & 1;
-}
-
 static bool may_nest(unsigned int class)
 {
 	for (unsigned int i = 0; i < ARRAY_SIZE(ordered); i++)
@@ -90,7 +82,7 @@ static bool may_nest(unsigned int class)
 }
 
 /*
- * Is there a way from class `from` to class `to`? via[c] is then the edge by which c was reached,
+ * Is there a way from class `from` to class `to`? via[c] is then the class from which c was reached,
  * so that the way can be told from its end.
  */
 static bool find_way(unsigned int from, unsigned int to, uint16_t via[MAX_CLASSES])
@@ -101,29 +93,23 @@ static bool find_way(unsigned int from, unsigned int to, uint16_t via[MAX_CLASSE
 	memset(via, 0xff, MAX_CLASSES * sizeof(*via));
 	reached[nr++] = from;
 	for (unsigned int i = 0; i < nr; i++) {
-		if (reached[i] == to)
-			return true;
-		for (unsigned int e = 0; e < nr_edges; e++) {
-			unsigned int next = edges[e].to;
-
-			if (edges[e].from != reached[i] || next == from || via[next] != NO_EDGE)
+		for (unsigned int next = 0; next < MAX_CLASSES; next++) {
+			if (!edge_of[reached[i]][next] || next == from || via[next] != NO_CLASS)
 				continue;
-			via[next] = e;
+			via[next] = reached[i];
 			reached[nr++] = next;
 		}
 	}
-	return false;
+	return via[to] != NO_CLASS;
 }
 
 /* `to` is wanted under `from` now; the other edges of the circle lead from `to` to `from`. */
 static void report(unsigned int from, unsigned int to, const uint16_t via[MAX_CLASSES])
 {
-	for (unsigned int at = from; at != to; at = edges[via[at]].from) {
-		const struct edge *edge = &edges[via[at]];
-
-		log_error("lock order: %s was wanted under %s by", classes[edge->to].name,
-			  classes[edge->from].name);
-		stack_print(edge->stack, STACK_DEPTH);
+	for (unsigned int at = from; at != to; at = via[at]) {
+		log_error("lock order: %s was wanted under %s by", classes[at].name,
+			  classes[via[at]].name);
+		stack_print(stacks[edge_of[via[at]][at]], STACK_DEPTH);
 	}
 	panic("lock order: %s is wanted under %s, and has been taken before it", classes[to].name,
 	      classes[from].name);
@@ -140,13 +126,10 @@ static void add_edge(unsigned int from, unsigned int to)
 		graph_unlock(flags);
 		report(from, to, via);
 	}
-	if (!has_edge(from, to)) {
-		assert(nr_edges < MAX_EDGES);
-		edges[nr_edges].from = from;
-		edges[nr_edges].to = to;
-		stack_walk(__builtin_frame_address(0), edges[nr_edges].stack, STACK_DEPTH);
-		nr_edges++;
-		wanted_under[from][to / 32] |= 1u << to % 32;
+	if (!edge_of[from][to]) {
+		assert(nr_edges + 1 < MAX_EDGES);
+		stack_walk(__builtin_frame_address(0), stacks[++nr_edges], STACK_DEPTH);
+		edge_of[from][to] = nr_edges;
 	}
 	graph_unlock(flags);
 }
@@ -154,7 +137,7 @@ static void add_edge(unsigned int from, unsigned int to)
 static void wanted_after(const struct lock_holds *holds, unsigned int class)
 {
 	for (unsigned int i = 0; i < holds->nr; i++)
-		if (!has_edge(holds->held[i].class, class))
+		if (!edge_of[holds->held[i].class][class])
 			add_edge(holds->held[i].class, class);
 }
 

@@ -5,22 +5,16 @@
  * 3. After panic the lock no longer counts: what can still be said is said.
  */
 #include "kernel/log.h"
-#include "kernel/atomic.h"
-#include "kernel/ksyms.h"
 #include "kernel/param.h"
 #include "kernel/smp.h"
-#include "kernel/spinlock.h"
 #include "kernel/task.h"
-#include "kernel/time.h"
-#include "lib/errno.h"
 #include "lib/print.h"
 #include "lib/string.h"
 
-#define RING_SIZE LOG_RING_SIZE
-#define LINE_MAX  512
+#define LINE_MAX 512
 
 static spinlock_t log_lock = SPINLOCK_INIT("log");
-static char ring[RING_SIZE];
+static char ring[LOG_RING_SIZE];
 static unsigned int ring_head; /* bytes ever written */
 static struct log_sink *sinks;
 static int console_level = LOG_INFO;
@@ -47,7 +41,7 @@ KERNEL_PARAM(loglevel, set_loglevel, "3 errors, 4 warnings, 6 all news, 7 debugg
 static void emit(enum log_level level, const char *line, size_t len)
 {
 	for (size_t i = 0; i < len; i++)
-		ring[ring_head++ % RING_SIZE] = line[i];
+		ring[ring_head++ % LOG_RING_SIZE] = line[i];
 	if ((int)level > console_level)
 		return;
 	for (struct log_sink *sink = sinks; sink; sink = sink->next)
@@ -82,9 +76,9 @@ void log_add_sink(struct log_sink *sink)
 {
 	unsigned int flags = spin_lock_irqsave(&log_lock);
 
-	for (unsigned int i = ring_head > RING_SIZE ? ring_head - RING_SIZE : 0; i != ring_head;
-	     i++)
-		sink->write(&ring[i % RING_SIZE], 1);
+	for (unsigned int i = ring_head > LOG_RING_SIZE ? ring_head - LOG_RING_SIZE : 0;
+	     i != ring_head; i++)
+		sink->write(&ring[i % LOG_RING_SIZE], 1);
 	sink->next = sinks;
 	sinks = sink;
 	spin_unlock_irqrestore(&log_lock, flags);
@@ -95,13 +89,40 @@ size_t log_read(unsigned int *position, char *buf, size_t size)
 	unsigned int flags = spin_lock_irqsave(&log_lock);
 	size_t len;
 
-	if (ring_head - *position > MIN(ring_head, RING_SIZE))
-		*position = ring_head - MIN(ring_head, RING_SIZE);
+	if (ring_head - *position > MIN(ring_head, LOG_RING_SIZE))
+		*position = ring_head - MIN(ring_head, LOG_RING_SIZE);
 	len = MIN(ring_head - *position, size);
 	for (size_t i = 0; i < len; i++)
-		buf[i] = ring[(*position)++ % RING_SIZE];
+		buf[i] = ring[(*position)++ % LOG_RING_SIZE];
 	spin_unlock_irqrestore(&log_lock, flags);
 	return len;
+}
+
+/* ---- what the stack says ---- */
+
+/*
+ * Made by tools/ksyms: where the first function starts, each one's length up to the next, their
+ * names one after the other.
+ */
+extern const unsigned int ksyms_count, ksyms_first;
+extern const unsigned short ksyms_length[];
+extern const char ksyms_names[];
+
+const char *symbol_find(uintptr_t address, unsigned int *offset)
+{
+	extern const char _init_end[];
+	uintptr_t start = ksyms_first;
+	const char *name = ksyms_names;
+
+	*offset = 0;
+	if (address < start || address >= (uintptr_t)_init_end)
+		return "?";
+	for (unsigned int i = 0; i + 1 < ksyms_count && address >= start + ksyms_length[i]; i++) {
+		start += ksyms_length[i];
+		name += strlen(name) + 1;
+	}
+	*offset = address - start;
+	return name;
 }
 
 /* A kernel stack word can be read if it lies in the current task's stack or in the boot stack. */
@@ -134,10 +155,10 @@ void stack_walk(const void *ebp, uintptr_t *addresses, unsigned int max)
 void stack_print(const uintptr_t *addresses, unsigned int max)
 {
 	for (unsigned int i = 0; i < max && addresses[i]; i++) {
-		unsigned int offset = 0;
-		const char *name = ksyms_find(addresses[i], &offset);
+		unsigned int offset;
+		const char *name = symbol_find(addresses[i], &offset);
 
-		log_error("  [%08x] %s+0x%x", addresses[i], name ? name : "?", offset);
+		log_error("  [%08x] %s+0x%x", addresses[i], name, offset);
 	}
 }
 

@@ -38,6 +38,8 @@ size_t log_read(unsigned int *position, char *buf, size_t size);
 /* Prints the message, registers, task and backtrace, stops all CPUs. For a wrong kernel only. */
 void panic(const char *format, ...) __printf(1, 2) __noreturn;
 
+/* The kernel's function that holds `address`, and the distance from its start; "?": none. */
+const char *symbol_find(uintptr_t address, unsigned int *offset);
 /*
  * The call chain that starts at frame pointer `ebp`: `max` return addresses at most, and behind a
  * shorter chain a zero.

@@ -3,21 +3,18 @@
  */
 #include "drivers/console.h"
 #include "drivers/pci.h"
-#include "fs/vfs.h"
+#include "drivers/tty.h"
+#include "fs/file.h"
 #include "kernel/apic.h"
 #include "kernel/init.h"
 #include "kernel/machine.h"
 #include "kernel/param.h"
 #include "kernel/process.h"
-#include "kernel/sched.h"
-#include "kernel/trap.h"
+#include "kernel/syscall.h"
 #include "kernel/smp.h"
-#include "kernel/tick.h"
-#include "mm/kmap.h"
 #include "mm/pgtable.h"
 #include "mm/slab.h"
 #include "mm/uaccess.h"
-#include "mm/vmalloc.h"
 #include "lib/string.h"
 
 extern void (*const _initcalls_start[])(void), (*const _initcalls_end[])(void);
@@ -32,6 +29,84 @@ static int set_root(const char *value)
 	return strlcpy(root_device, value, sizeof(root_device)) < sizeof(root_device) ? 0 : -EINVAL;
 }
 KERNEL_PARAM(root, set_root, "the disk that holds the root file system, e.g. /dev/vda");
+
+/* ---- the first program: the first kernel task becomes process 1 ---- */
+
+static char init_path[128];
+
+static int set_init(const char *value)
+{
+	if (value[0] != '/' || strlcpy(init_path, value, sizeof(init_path)) >= sizeof(init_path))
+		return -EINVAL;
+	return 0;
+}
+KERNEL_PARAM(init, set_init, "the first program, with its whole path");
+
+static void become_process(struct task *task)
+{
+	unsigned int flags;
+
+	task->process = init_process = process_create();
+	task->files = file_table_create();
+	task->fs = fs_context_copy(NULL);
+	if (!init_process || !task->files || !task->fs)
+		panic("no memory for the first process");
+	flags = spin_lock_irqsave(&tasks_lock);
+	if (process_link(task) < 0)
+		panic("no number for the first process");
+	spin_unlock_irqrestore(&tasks_lock, flags);
+	trace_first_task(task);
+}
+
+/* Descriptors 0, 1 and 2; /dev is not mounted yet. */
+static void open_console(void)
+{
+	struct file *file = tty_open_console();
+
+	if (IS_ERR(file)) {
+		log_warning("init has no console: error %d", (int)-PTR_ERR(file));
+		return;
+	}
+	for (int i = 0; i < 3; i++) {
+		file_get(file);
+		if (fd_add(file, false) < 0)
+			log_warning("init lacks descriptor %d", i);
+	}
+	file_put(file);
+}
+
+static bool try(const char *path)
+{
+	const char *const argv[] = { path, NULL };
+	const char *const envp[] = { "HOME=/", "TERM=linux", "PATH=/sbin:/bin:/usr/sbin:/usr/bin",
+				     NULL };
+	int error = exec_path(path, argv, envp, true);
+
+	if (error < 0 && error != -ENOENT)
+		log_warning("cannot run %s: error %d", path, -error);
+	return error == 0;
+}
+
+/* The usual places, if init= names none. */
+//BOOK: start-init
+static void start_init(void)
+{
+	static const char *const places[] = { "/sbin/init", "/bin/init", "/bin/sh" };
+
+	become_process(current);
+	open_console();
+	if (init_path[0]) {
+		if (!try(init_path))
+			panic("cannot run %s, which init= names", init_path);
+		return;
+	}
+	for (unsigned int i = 0; i < ARRAY_SIZE(places); i++)
+		if (try(places[i]))
+			return;
+	panic("no init: none of /sbin/init, /bin/init, /bin/sh can be run; init= names another");
+}
+
+/* ---- the first task ---- */
 
 static void drivers_probe(void)
 {
@@ -64,7 +139,7 @@ static void kernel_init(void *unused)
 	if (error < 0)
 		panic("cannot mount the root file system from %s: error %d; root= names the disk",
 		      root, -error);
-	start_init(NULL);
+	start_init();
 }
 
 //BOOK: kmain
@@ -96,7 +171,7 @@ void kmain(uint32_t magic, uint32_t info)
 	sched_init_cpu(cpu, &boot_task);
 	cpu->online = true;
 	irq_enable();
-	tick_busy();
+	tick_arm(TICK_NS);
 	if (IS_ERR(kernel_task_start("init", kernel_init, NULL)))
 		panic("no memory for the first task");
 	sched_idle();

@@ -28,20 +28,6 @@ static void process_init(void)
 }
 INITCALL(1, process_init);
 
-unsigned int process_lock(struct process *process)
-{
-	unsigned int flags = spin_lock_irqsave(&tasks_lock);
-
-	spin_lock(&process->signal_lock);
-	return flags;
-}
-
-void process_unlock(struct process *process, unsigned int flags)
-{
-	spin_unlock(&process->signal_lock);
-	spin_unlock_irqrestore(&tasks_lock, flags);
-}
-
 struct task *task_find_locked(unsigned int tid)
 {
 	struct process *process;
@@ -79,9 +65,8 @@ struct process *process_find(unsigned int pid)
 
 void process_put(struct process *process)
 {
-	if (!atomic_dec_and_test(&process->refs))
-		return;
-	slab_free(process_cache, process);
+	if (atomic_dec_and_test(&process->refs))
+		slab_free(process_cache, process);
 }
 
 struct mm *process_mm(struct process *process)
@@ -90,11 +75,9 @@ struct mm *process_mm(struct process *process)
 	struct mm *mm = NULL;
 	struct task *task;
 
-	list_for_each(task, &process->threads, thread_link) {
-		mm = task->mm;
-		if (mm)
-			break;
-	}
+	list_for_each(task, &process->threads, thread_link)
+		if (!mm)
+			mm = task->mm;
 	if (mm)
 		mm_get(mm);
 	spin_unlock_irqrestore(&tasks_lock, flags);
@@ -157,6 +140,19 @@ bool process_group_orphaned(unsigned int pgid, const struct process *leaving)
 
 /* ---- making processes ---- */
 
+struct process *process_create(void)
+{
+	struct process *process = slab_alloc(process_cache, ALLOC_ZERO);
+
+	if (!process)
+		return NULL;
+	atomic_set(&process->refs, 1);
+	list_init(&process->threads);
+	list_init(&process->children);
+	wait_queue_init(&process->child_wait, "child_wait");
+	return process;
+}
+
 static void set_first_limits(struct rlimit *limits)
 {
 	for (unsigned int i = 0; i < NR_RLIMITS; i++)
@@ -166,31 +162,18 @@ static void set_first_limits(struct rlimit *limits)
 	limits[RLIMIT_NOFILE] = (struct rlimit){ 1024, 65536 };
 }
 
-struct process *process_create(struct process *parent)
+/* What a child has from its parent. */
+static void inherit(struct process *process, struct process *parent)
 {
-	struct process *process = slab_alloc(process_cache, ALLOC_ZERO);
-	unsigned int flags;
-
-	if (!process)
-		return NULL;
-	atomic_set(&process->refs, 1);
-	list_init(&process->threads);
-	list_init(&process->children);
-	list_init(&process->sibling);
-	list_init(&process->all_link);
-	wait_queue_init(&process->child_wait, "child_wait");
-	spin_init(&process->signal_lock, "signal");
-	if (!parent) {
-		set_first_limits(process->limits);
-		return process;
-	}
-	/* What a child has from its parent; the tree's fields come with process_link(). */
-	flags = spin_lock_irqsave(&parent->signal_lock);
-	memcpy(process->actions, parent->actions, sizeof(process->actions));
-	spin_unlock_irqrestore(&parent->signal_lock, flags);
+	process->parent = parent;
+	process->parent_pid = parent->pid;
+	process->pgid = parent->pgid;
+	process->sid = parent->sid;
+	process->tty = parent->tty;
 	process->cred = parent->cred;
+	memcpy(process->actions, parent->actions, sizeof(process->actions));
 	memcpy(process->limits, parent->limits, sizeof(process->limits));
-	return process;
+	list_add_tail(&parent->children, &process->sibling);
 }
 
 /* ---- numbers and places ---- */
@@ -216,9 +199,9 @@ static unsigned int number_alloc(void)
 	return 0;
 }
 
-int process_link(struct process *process, struct task *task)
+int process_link(struct task *task)
 {
-	struct process *parent = current->process;
+	struct process *process = task->process;
 	unsigned int number;
 
 	lockdep_held(&tasks_lock);
@@ -227,46 +210,18 @@ int process_link(struct process *process, struct task *task)
 		return -EAGAIN;
 	if (process->nr_threads == 0) {
 		process->pid = process->pgid = process->sid = number;
-		process->leader = task;
+		atomic_inc(&process->refs);
 		list_add_tail(&all_processes, &process->all_link);
-	}
-	if (process->nr_threads == 0 && parent) {
-		process->parent = parent;
-		process->parent_pid = parent->pid;
-		process->pgid = parent->pgid;
-		process->sid = parent->sid;
-		process->tty = parent->tty;
-		list_add_tail(&parent->children, &process->sibling);
+		if (task != current)
+			inherit(process, current->process);
+		else
+			set_first_limits(process->limits);
 	}
 	task->tid = number;
-	atomic_inc(&process->refs);
-	task->process = process;
 	list_add_tail(&process->threads, &task->thread_link);
 	process->nr_threads++;
-	atomic_inc(&process->nr_running);
+	process->nr_running++;
 	return 0;
-}
-
-void thread_unlink(struct task *task)
-{
-	struct process *process = task->process;
-
-	lockdep_held(&tasks_lock);
-	list_del(&task->thread_link);
-	process->nr_threads--;
-	process->dead_threads_ns += task_cpu_ns(task);
-	memcpy(process->name, task->name, sizeof(process->name));
-	if (process->leader == task)
-		process->leader = process->nr_threads
-					  ? list_first(&process->threads, struct task, thread_link)
-					  : NULL;
-}
-
-void thread_become_leader(struct task *task)
-{
-	lockdep_held(&tasks_lock);
-	task->tid = task->process->pid;
-	task->process->leader = task;
 }
 
 void process_unlink(struct process *process)

@@ -10,9 +10,11 @@
 
 /* The process of that id (zombies too), with a reference; NULL. */
 struct process *process_find(unsigned int pid);
-/* tasks_lock, then the process's signal_lock; returns the interrupt flags. And both back. */
-unsigned int process_lock(struct process *process);
-void process_unlock(struct process *process, unsigned int flags);
+/* Who shows what the process is named and does; NULL: a zombie. tasks_lock is held. */
+static inline struct task *process_leader(struct process *process)
+{
+	return process->nr_threads ? list_first(&process->threads, struct task, thread_link) : NULL;
+}
 /* One holder less; frees it with the last. Never sleeps. */
 void process_put(struct process *process);
 /* Of that thread id, or process id; without a reference. tasks_lock is held. */
@@ -40,28 +42,19 @@ bool process_group_orphaned(unsigned int pgid, const struct process *leaving);
  */
 int exec_path(const char *path, const void *argv, const void *envp, bool kernel);
 
-/* End the current task (and its process, if it is the last one). status as wait4 reports it. */
-void task_exit(int status) __noreturn;
-/* End the whole process. */
+/* End the whole process; status as wait4 reports it. */
 void process_exit(int status) __noreturn;
 
 /* ---- between fork.c, exec.c, exit.c and wait4.c ---- */
 
+/* A process with one reference, for its first thread, and no place yet; NULL: no memory. */
+struct process *process_create(void);
 /*
- * A process for a fork by the current one (parent NULL: the first), with one reference and no
- * thread; NULL.
+ * Give the task a number and a place among the threads of its process; with its first thread a
+ * process gets that number too, what it has from its parent, the current one, and is found. -EAGAIN:
+ * no number left. tasks_lock is held.
  */
-struct process *process_create(struct process *parent);
-/*
- * Give the task a number and a place among the threads of the process; with its first thread a
- * process gets that number too, its parent, and is found. -EAGAIN: no number left. tasks_lock is
- * held.
- */
-int process_link(struct process *process, struct task *task);
-/* The task gives up its number and its place among the threads. tasks_lock is held. */
-void thread_unlink(struct task *task);
-/* exec: the only thread left takes the process's number. tasks_lock is held. */
-void thread_become_leader(struct task *task);
+int process_link(struct task *task);
 /* Nobody finds it any more, its number is free; drops the tree's reference. tasks_lock is held. */
 void process_unlink(struct process *process);
 /*
@@ -69,33 +62,26 @@ void process_unlink(struct process *process);
  * ends.
  */
 int process_end_other_threads(void);
-/* Tell the parent (SIGCHLD, wait4) that the child stopped, went on or ended. tasks_lock is held. */
-enum child_event { CHILD_EXITED, CHILD_STOPPED, CHILD_CONTINUED };
-void process_notify_parent(struct process *child, enum child_event event);
-/* The interval timer is off, and its function does not run any more. */
-void process_stop_alarm(struct process *process);
+/*
+ * Tell the parent (SIGCHLD, wait4) that the child stopped, went on or ended: CLD_*, and the signal
+ * or status of which it did. tasks_lock is held.
+ */
+void process_notify_parent(struct process *child, int code, int value);
 /* Wake the parent that vfork put to sleep. */
 void task_release_vfork(struct task *task);
 
-/* ---- kernel/futex.c, tls.c, limits.c ---- */
+/* ---- kernel/futex.c, limits.c, timecalls.c ---- */
 
 /*
  * The current task ends, or its program: clears and wakes clear_child_tid. In its address space;
  * may sleep.
  */
 void futex_task_exit(void);
-/*
- * Set a TLS segment of `task` from the struct user_desc at `address`; with may_choose, entry number
- * -1 takes a free one and is told which. 0, -EFAULT, -EINVAL, -ESRCH (none free). May sleep.
- */
-long tls_set(struct task *task, void __user *address, bool may_choose);
 /* Nanoseconds that the current process has used, and (*children_ns) the children it waited for. */
 uint64_t process_times(uint64_t *children_ns);
+/* Sleep until time_now() is `deadline` (0) or a signal is there to be delivered (-EINTR). */
+int sleep_until(uint64_t deadline);
 /* struct rusage: CPU time, as user time; the rest is zero. 0 or -EFAULT. */
 int rusage_to_user(uint64_t cpu_ns, void __user *to);
-
-/* The first user process: called by the first kernel task; tries init= or the usual places, panics
- * with a clear message if there is none. */
-void start_init(void *unused);
 
 #endif

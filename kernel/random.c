@@ -14,9 +14,7 @@
  */
 #include "kernel/random.h"
 #include "kernel/init.h"
-#include "kernel/spinlock.h"
 #include "kernel/syscalls.h"
-#include "kernel/time.h"
 #include "lib/chacha.h"
 #include "lib/string.h"
 #include "mm/uaccess.h"
@@ -68,18 +66,11 @@ static void stir(const void *data, size_t n)
 
 void random_add(const void *data, size_t n)
 {
-	const uint8_t *bytes = data;
+	unsigned int flags = spin_lock_irqsave(&random_lock);
 
-	while (n > 0) {
-		size_t piece = MIN(n, (size_t)CHACHA_KEY_SIZE);
-		unsigned int flags = spin_lock_irqsave(&random_lock);
-
-		stir(bytes, piece);
-		step(NULL);
-		spin_unlock_irqrestore(&random_lock, flags);
-		bytes += piece;
-		n -= piece;
-	}
+	stir(data, n);
+	step(NULL);
+	spin_unlock_irqrestore(&random_lock, flags);
 }
 
 void random_bytes(void *buf, size_t n)

@@ -8,11 +8,9 @@
  *    nothing to do takes a waiting task from another one.
  * 4. A task that holds kmap_local mappings stays on its CPU.
  */
-#include "kernel/sched.h"
 #include "kernel/fpu.h"
 #include "kernel/irq.h"
-#include "kernel/trap.h"
-#include "kernel/tick.h"
+#include "kernel/task.h"
 #include "mm/kmap.h"
 #include "mm/vm.h"
 
@@ -21,7 +19,6 @@
 struct run_queue {
 	spinlock_t lock;
 	struct list tasks;
-	unsigned int nr; /* on the list */
 };
 
 static struct run_queue queues[MAX_CPUS];
@@ -39,46 +36,21 @@ void sched_init_cpu(struct cpu *cpu, struct task *idle)
 	idle->on_queue = idle->on_cpu = true;
 }
 
-static void enqueue(struct run_queue *queue, struct task *task)
-{
-	list_add_tail(&queue->tasks, &task->run_link);
-	queue->nr++;
-}
-
-static struct task *dequeue(struct run_queue *queue)
-{
-	struct task *task = list_first(&queue->tasks, struct task, run_link);
-
-	list_del(&task->run_link);
-	queue->nr--;
-	return task;
-}
-
 static bool cpu_is_idle(const struct cpu *cpu)
 {
-	return cpu->online && cpu->task == cpu->idle && cpu->queue->nr == 0;
-}
-
-static struct cpu *choose_of_many(struct task *task, struct cpu *last)
-{
-	if ((task->allowed_cpus & (1u << last->id)) && cpu_is_idle(last))
-		return last;
-	for (unsigned int i = 0; i < nr_cpus; i++)
-		if ((task->allowed_cpus & (1u << i)) && cpu_is_idle(&cpus[i]))
-			return &cpus[i];
-	if (task->allowed_cpus & (1u << last->id))
-		return last;
-	for (unsigned int i = 0; i < nr_cpus; i++)
-		if (task->allowed_cpus & (1u << i))
-			return &cpus[i];
-	return last;
+	return cpu->online && cpu->task == cpu->idle && list_empty(&cpu->queue->tasks);
 }
 
 static inline struct cpu *choose_cpu(struct task *task)
 {
 	struct cpu *last = task->cpu ? task->cpu : this_cpu();
 
-	return task->kmap_depth || nr_cpus == 1 ? last : choose_of_many(task, last);
+	if (nr_cpus == 1 || task->kmap_depth || cpu_is_idle(last))
+		return last;
+	for (unsigned int i = 0; i < nr_cpus; i++)
+		if (cpu_is_idle(&cpus[i]))
+			return &cpus[i];
+	return last;
 }
 
 /*
@@ -90,7 +62,7 @@ static inline void place_on(struct cpu *cpu, struct task *task, unsigned int fla
 	bool idle = cpu->task == cpu->idle;
 
 	task->cpu = cpu;
-	enqueue(cpu->queue, task);
+	list_add_tail(&cpu->queue->tasks, &task->run_link);
 	if (idle)
 		cpu->need_resched = 1;
 	spin_unlock_irqrestore(&cpu->queue->lock, flags);
@@ -153,17 +125,12 @@ bool task_wake(struct task *task)
 	return true;
 }
 
-static void account(struct task *prev, struct task *next)
+static void load_task(struct cpu *cpu, struct task *prev, struct task *next)
 {
 	uint64_t now = read_tsc();
 
 	prev->run_cycles += now - prev->last_run;
 	next->last_run = now;
-}
-
-static void load_task(struct cpu *cpu, struct task *prev, struct task *next)
-{
-	account(prev, next);
 	if (prev->mm)
 		fpu_save(prev);
 	next->cpu = cpu;
@@ -209,8 +176,12 @@ void schedule(void)
 	if (prev->state != TASK_RUNNING)
 		prev->on_queue = false;
 	else if (prev != cpu->idle)
-		enqueue(queue, prev);
-	next = queue->nr ? dequeue(queue) : cpu->idle;
+		list_add_tail(&queue->tasks, &prev->run_link);
+	next = cpu->idle;
+	if (!list_empty(&queue->tasks)) {
+		next = list_first(&queue->tasks, struct task, run_link);
+		list_del(&next->run_link);
+	}
 	if (next != prev) {
 		next->slice = SLICE_TICKS;
 		load_task(cpu, prev, next);
@@ -258,7 +229,7 @@ void sched_tick(void)
 {
 	struct cpu *cpu = this_cpu();
 
-	if (cpu->task == cpu->idle || cpu->queue->nr == 0)
+	if (cpu->task == cpu->idle || list_empty(&cpu->queue->tasks))
 		return;
 	if (cpu->task->slice == 0 || --cpu->task->slice == 0)
 		cpu->need_resched = 1;
@@ -269,14 +240,13 @@ static struct task *steal_from(struct cpu *victim, struct cpu *thief)
 {
 	struct task *task, *found = NULL;
 
-	if (!victim->online || victim->queue->nr == 0)
+	if (!victim->online || list_empty(&victim->queue->tasks))
 		return NULL;
 	spin_lock(&victim->queue->lock);
 	list_for_each(task, &victim->queue->tasks, run_link) {
-		if (task->kmap_depth || !(task->allowed_cpus & (1u << thief->id)))
+		if (task->kmap_depth)
 			continue;
 		list_del(&task->run_link);
-		victim->queue->nr--;
 		task->cpu = thief;
 		found = task;
 		break;
@@ -287,17 +257,17 @@ static struct task *steal_from(struct cpu *victim, struct cpu *thief)
 
 static bool steal_work(struct cpu *cpu)
 {
-	for (unsigned int i = 0; i < nr_cpus; i++) {
-		struct task *task = &cpus[i] == cpu ? NULL : steal_from(&cpus[i], cpu);
+	struct task *task = NULL;
 
-		if (!task)
-			continue;
-		spin_lock(&cpu->queue->lock);
-		enqueue(cpu->queue, task);
-		spin_unlock(&cpu->queue->lock);
-		return true;
-	}
-	return false;
+	for (unsigned int i = 0; i < nr_cpus && !task; i++)
+		if (&cpus[i] != cpu)
+			task = steal_from(&cpus[i], cpu);
+	if (!task)
+		return false;
+	spin_lock(&cpu->queue->lock);
+	list_add_tail(&cpu->queue->tasks, &task->run_link);
+	spin_unlock(&cpu->queue->lock);
+	return true;
 }
 
 void sched_idle(void)
@@ -306,10 +276,10 @@ void sched_idle(void)
 
 	for (;;) {
 		irq_disable();
-		if (!cpu->need_resched && cpu->queue->nr == 0 && !steal_work(cpu)) {
+		if (!cpu->need_resched && list_empty(&cpu->queue->tasks) && !steal_work(cpu)) {
 			uint64_t start = time_now();
 
-			tick_idle();
+			tick_arm(NSEC_PER_SEC);
 			/*
 			 * sti takes effect after the next instruction: no interrupt can slip in
 			 * before hlt.
@@ -318,7 +288,7 @@ void sched_idle(void)
 			cpu->idle_ns += time_now() - start;
 			if (!cpu->need_resched)
 				continue;
-			tick_busy();
+			tick_arm(TICK_NS);
 		}
 		irq_enable();
 		schedule();

@@ -2,12 +2,14 @@
  * 1. Every CPU has a GDT and a TSS of its own; all share one IDT.
  * 2. The double fault runs as a task of its own, on a stack of its own: it can print although the
  *    kernel stack is gone (its guard page was hit).
+ * 3. Each task has three TLS segments, which its program describes by struct user_desc
+ *    (set_thread_area(2)). Only what C libraries load into %gs: writable data with 32-bit offsets,
+ *    its limit counted in pages.
  * Intel SDM vol. 3, chapters 3, 6 and 7.
  */
-#include "kernel/trap.h"
-#include "kernel/cpu.h"
+#include "kernel/syscalls.h"
 #include "kernel/task.h"
-#include "lib/string.h"
+#include "mm/uaccess.h"
 
 struct tss {
 	uint32_t back_link, esp0, ss0, esp1, ss1, esp2, ss2, cr3, eip, eflags;
@@ -53,21 +55,16 @@ void double_fault_entry(void);
 static struct segment_descriptor descriptor(uint32_t base, uint32_t limit, uint8_t type,
 					    uint8_t flags)
 {
-	struct segment_descriptor d;
-
-	d.low = (base & 0xffff) << 16 | (limit & 0xffff);
-	d.high = (base & 0xff000000) | (uint32_t)flags << 20 | (limit & 0xf0000) |
-		 (uint32_t)type << 8 | (base >> 16 & 0xff);
-	return d;
+	return (struct segment_descriptor){
+		.low = (base & 0xffff) << 16 | (limit & 0xffff),
+		.high = (base & 0xff000000) | (uint32_t)flags << 20 | (limit & 0xf0000) |
+			(uint32_t)type << 8 | (base >> 16 & 0xff),
+	};
 }
 
 static void set_gate(unsigned int vector, uint32_t handler, uint16_t selector, uint8_t type)
 {
-	idt[vector].offset_low = handler;
-	idt[vector].offset_high = handler >> 16;
-	idt[vector].selector = selector;
-	idt[vector].zero = 0;
-	idt[vector].type = type;
+	idt[vector] = (struct gate){ handler, selector, 0, type, handler >> 16 };
 }
 
 static void idt_fill(void)
@@ -79,20 +76,6 @@ static void idt_fill(void)
 	set_gate(TRAP_OVERFLOW, trap_stubs[TRAP_OVERFLOW], SEL_KERNEL_CODE, GATE_INTERRUPT_USER);
 	set_gate(VECTOR_SYSCALL, (uint32_t)syscall_entry, SEL_KERNEL_CODE, GATE_TRAP_USER);
 	set_gate(TRAP_DOUBLE_FAULT, 0, SEL_DF_TSS, GATE_TASK);
-}
-
-static void fault_task_init(struct cpu_tables *t)
-{
-	struct tss *tss = &t->fault_tss;
-
-	tss->esp = (uint32_t)t->fault_stack + FAULT_STACK;
-	tss->eip = (uint32_t)double_fault_entry;
-	tss->eflags = 2;
-	tss->cs = SEL_KERNEL_CODE;
-	tss->ss = tss->ds = tss->es = SEL_KERNEL_DATA;
-	tss->fs = SEL_PERCPU;
-	tss->cr3 = read_cr3();
-	tss->io_map = sizeof(*tss);
 }
 
 void segments_init_cpu(struct cpu *cpu)
@@ -117,9 +100,19 @@ void segments_init_cpu(struct cpu *cpu)
 	gdt[SEL_TSS >> 3] = descriptor((uint32_t)&t->tss, sizeof(t->tss) - 1, SEG_TSS, 0);
 	gdt[SEL_DF_TSS >> 3] =
 		descriptor((uint32_t)&t->fault_tss, sizeof(t->fault_tss) - 1, SEG_TSS, 0);
-	t->tss.ss0 = SEL_KERNEL_DATA;
-	t->tss.io_map = sizeof(t->tss);
-	fault_task_init(t);
+	t->tss = (struct tss){ .ss0 = SEL_KERNEL_DATA, .io_map = sizeof(t->tss) };
+	t->fault_tss = (struct tss){
+		.esp = (uint32_t)t->fault_stack + FAULT_STACK,
+		.eip = (uint32_t)double_fault_entry,
+		.eflags = 2,
+		.cs = SEL_KERNEL_CODE,
+		.ss = SEL_KERNEL_DATA,
+		.ds = SEL_KERNEL_DATA,
+		.es = SEL_KERNEL_DATA,
+		.fs = SEL_PERCPU,
+		.cr3 = read_cr3(),
+		.io_map = sizeof(t->fault_tss),
+	};
 
 	pointer.limit = sizeof(t->gdt) - 1;
 	pointer.base = (uint32_t)gdt;
@@ -140,7 +133,6 @@ void segments_init_cpu(struct cpu *cpu)
 void segments_set_stack(struct cpu *cpu, void *top)
 {
 	cpu->tables->tss.esp0 = (uint32_t)top;
-	cpu->kernel_stack_top = top;
 }
 
 void segments_set_fault_cr3(uint32_t cr3)
@@ -156,6 +148,50 @@ void segments_load_tls(struct task *task)
 	for (unsigned int i = 0; i < NR_TLS; i++)
 		to[i] = task->tls[i];
 }
+
+/* ---- thread-local storage ---- */
+
+struct user_desc {
+	uint32_t entry_number, base, limit, flags;
+};
+
+/* user_desc.flags: 32 bits, in pages, usable. */
+#define DESC_FLAGS 0x51u
+#define ENTRY_ANY  0xffffffffu
+#define LIMIT_MAX  0xfffffu
+
+long tls_set(struct task *task, void __user *address, bool may_choose)
+{
+	struct user_desc desc;
+	unsigned int i;
+
+	if (copy_from_user(&desc, address, sizeof(desc)) < 0)
+		return -EFAULT;
+	if (desc.flags != DESC_FLAGS || desc.limit > LIMIT_MAX)
+		return refuse(EINVAL, "only writable 32-bit data segments of whole pages");
+	i = desc.entry_number - SEL_TLS_FIRST;
+	if (desc.entry_number == ENTRY_ANY && may_choose) {
+		for (i = 0; i < NR_TLS && task->tls[i].high; i++)
+			;
+		if (i == NR_TLS)
+			return refuse(ESRCH, "all three TLS segments are in use");
+		if (put_user_u32(SEL_TLS_FIRST + i, address) < 0)
+			return -EFAULT;
+	}
+	if (i >= NR_TLS)
+		return refuse(EINVAL, "not a TLS entry");
+	task->tls[i] = descriptor(desc.base, desc.limit, SEG_DATA | SEG_USER, SEG_FLAT);
+	if (task == current)
+		segments_load_tls(task);
+	return 0;
+}
+
+long sys_set_thread_area(void __user *address)
+{
+	return tls_set(current, address, true);
+}
+
+/* ---- the double fault ---- */
 
 void double_fault(void);
 /* The stack pointer tells: on the guard page below a kernel stack, nearly always. */

@@ -3,7 +3,8 @@
  *
  * 1. A signal is a bit in the queue of a task or of a process, with what is known of its sender.
  *    It is pending there once at most, real-time signals too.
- * 2. Senders hold tasks_lock, so that the threads of the target stand still, then its signal_lock.
+ * 2. tasks_lock guards what is pending, blocked and stopped, of all processes: whoever sends holds it
+ *    anyway, so that the threads of the target stand still.
  * 3. A signal to a process is noticed by one thread that does not block it; which one handles it is
  *    settled when it is taken out of the queue. Other threads that saw it too restart their calls.
  * 4. What ends the process for certain ends all its threads at once: each gets SIGKILL (see
@@ -49,7 +50,7 @@ int signal_dequeue(struct signal_info *info)
 	struct task *task = current;
 	int signo;
 
-	lockdep_held(&task->process->signal_lock);
+	lockdep_held(&tasks_lock);
 	signo = queue_take(&task->signals, task->blocked, info);
 	return signo ? signo : queue_take(&task->process->signals, task->blocked, info);
 }
@@ -58,7 +59,7 @@ void signal_forget(struct process *process, sigmask_t mask)
 {
 	struct task *task;
 
-	lockdep_held(&process->signal_lock);
+	lockdep_held(&tasks_lock);
 	process->signals.set &= ~mask;
 	list_for_each(task, &process->threads, thread_link)
 		task->signals.set &= ~mask;
@@ -134,7 +135,6 @@ void signal_retarget_locked(struct process *process)
 	struct task *task;
 
 	lockdep_held(&tasks_lock);
-	lockdep_held(&process->signal_lock);
 	list_for_each(task, &process->threads, thread_link)
 		if (process->signals.set & ~task->blocked)
 			signal_wake(task, false);
@@ -145,7 +145,6 @@ void signal_kill_threads_locked(struct process *process, struct task *except)
 	struct task *task;
 
 	lockdep_held(&tasks_lock);
-	lockdep_held(&process->signal_lock);
 	list_for_each(task, &process->threads, thread_link) {
 		if (task == except)
 			continue;
@@ -166,28 +165,25 @@ void signal_kill_locked(struct process *process, int status)
 
 /* ---- sending ---- */
 
-/*
- * SIGCONT undoes stops that are on their way, and the other way round. True: a stopped process goes
- * on.
- */
-static bool stop_or_continue(struct process *process, int signo)
+/* SIGCONT undoes stops that are on their way, and the other way round. */
+static void stop_or_continue(struct process *process, int signo)
 {
 	struct task *task;
 
 	if (SIG_BIT(signo) & BITS_STOP)
 		signal_forget(process, SIG_BIT(SIGCONT));
 	if (signo != SIGCONT)
-		return false;
+		return;
 	signal_forget(process, BITS_STOP);
 	if (!process->stopped)
-		return false;
+		return;
 	process->stopped = false;
 	process->continued = true;
 	list_for_each(task, &process->threads, thread_link)
 		if (task->state == TASK_STOPPED)
 			task_wake(task);
 	signal_retarget_locked(process);
-	return true;
+	process_notify_parent(process, CLD_CONTINUED, SIGCONT);
 }
 
 static bool ends_process(const struct process *process, int signo)
@@ -197,13 +193,19 @@ static bool ends_process(const struct process *process, int signo)
 		!(SIG_BIT(signo) & (BITS_IGNORED | BITS_STOP)));
 }
 
-static void queue_signal(struct process *process, struct task *task, int signo,
-			 const struct signal_info *info)
+void signal_send_locked(struct process *process, struct task *task, int signo,
+			const struct signal_info *info)
 {
-	struct task *looks = task ? task : choose_thread(process, signo);
-	bool wanted = looks && wants(process, looks, signo);
+	struct task *looks;
+	bool wanted;
 
-	if (discards(process, task ? task : process->leader, signo, info))
+	lockdep_held(&tasks_lock);
+	if (process->nr_threads == 0)
+		return;
+	stop_or_continue(process, signo);
+	looks = task ? task : choose_thread(process, signo);
+	wanted = looks && wants(process, looks, signo);
+	if (discards(process, task ? task : process_leader(process), signo, info))
 		return;
 	if (signo == SIGKILL || (wanted && ends_process(process, signo))) {
 		signal_kill_locked(process, signo);
@@ -212,22 +214,6 @@ static void queue_signal(struct process *process, struct task *task, int signo,
 	queue_add(task ? &task->signals : &process->signals, signo, info);
 	if (wanted)
 		signal_wake(looks, false);
-}
-
-void signal_send_locked(struct process *process, struct task *task, int signo,
-			const struct signal_info *info)
-{
-	bool went_on;
-
-	lockdep_held(&tasks_lock);
-	if (process->nr_threads == 0)
-		return;
-	spin_lock(&process->signal_lock);
-	went_on = stop_or_continue(process, signo);
-	queue_signal(process, task, signo, info);
-	spin_unlock(&process->signal_lock);
-	if (went_on)
-		process_notify_parent(process, CHILD_CONTINUED);
 }
 
 void signal_send_process(struct process *process, int signo, const struct signal_info *info)
@@ -263,7 +249,7 @@ void signal_force(int signo, int code, uint32_t address)
 	struct signal_info info = { .code = code, .value = address };
 	struct task *task = current;
 	struct process *process = task->process;
-	unsigned int flags = spin_lock_irqsave(&process->signal_lock);
+	unsigned int flags = spin_lock_irqsave(&tasks_lock);
 	struct signal_action *action = &process->actions[signo - 1];
 
 	if (action->handler == SIG_IGN || (task->blocked & SIG_BIT(signo))) {
@@ -272,7 +258,7 @@ void signal_force(int signo, int code, uint32_t address)
 	}
 	queue_add(&task->signals, signo, &info);
 	set_bits(&task->work, TASK_WORK_SIGNAL);
-	spin_unlock_irqrestore(&process->signal_lock, flags);
+	spin_unlock_irqrestore(&tasks_lock, flags);
 }
 
 /* ---- the current task ---- */
@@ -304,7 +290,7 @@ void signal_set_blocked(sigmask_t mask)
 {
 	struct task *task = current;
 	struct process *process = task->process;
-	unsigned int flags = process_lock(process);
+	unsigned int flags = spin_lock_irqsave(&tasks_lock);
 
 	task->blocked = mask & ~BITS_UNBLOCKABLE;
 	if ((task->signals.set | process->signals.set) & ~task->blocked)
@@ -312,7 +298,7 @@ void signal_set_blocked(sigmask_t mask)
 	/* What this thread was to handle, and blocks now, is another one's. */
 	if (process->signals.set & task->blocked)
 		signal_retarget_locked(process);
-	process_unlock(process, flags);
+	spin_unlock_irqrestore(&tasks_lock, flags);
 }
 
 void signal_set_blocked_temporarily(sigmask_t mask)

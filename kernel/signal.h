@@ -63,9 +63,9 @@ void signal_send_group(unsigned int pgid, int signo, const struct signal_info *i
 /* To a task of the process, or (task NULL) to any of them. tasks_lock is held. */
 void signal_send_locked(struct process *process, struct task *task, int signo,
 			const struct signal_info *info);
-/* End the process with that status: every thread leaves. tasks_lock and signal_lock are held. */
+/* End the process with that status: every thread leaves. tasks_lock is held. */
 void signal_kill_locked(struct process *process, int status);
-/* Make every thread but `except` leave. Both locks are held. */
+/* Make every thread but `except` leave. tasks_lock is held. */
 void signal_kill_threads_locked(struct process *process, struct task *except);
 
 /* A fault of the current task: sent even if blocked or ignored (then the default action). */
@@ -91,18 +91,15 @@ void signal_set_blocked_temporarily(sigmask_t mask);
 
 /* ---- between signal.c, signal_calls.c, signal_deliver.c and signal_frame.c ---- */
 
-/* Take the next pending signal that is not blocked: its number, 0: none. signal_lock is held. */
+/* Take the next pending signal that is not blocked: its number, 0: none. tasks_lock is held. */
 int signal_dequeue(struct signal_info *info);
-/* Forget what is pending out of `mask`, of the process and its threads. Both locks are held. */
+/* Forget what is pending out of `mask`, of the process and its threads. tasks_lock is held. */
 void signal_forget(struct process *process, sigmask_t mask);
-/*
- * Threads of the process that could take one of its pending signals look again. tasks_lock and
- * signal_lock are held.
- */
+/* Threads of the process that could take one of its pending signals look again. tasks_lock is held. */
 void signal_retarget_locked(struct process *process);
-/* Does the action ignore the signal (by itself or by default)? signal_lock is held. */
+/* Does the action ignore the signal (by itself or by default)? tasks_lock is held. */
 bool signal_action_ignores(const struct process *process, int signo);
-/* Make the task look at its signals; a sleeping one, if its state lets it. Both locks are held. */
+/* Make the task look at its signals; a sleeping one, if its state lets it. tasks_lock is held. */
 void signal_wake(struct task *task, bool kill);
 
 /* Put the frame of a handler on the user's stack, and have the task enter it. 0 or -EFAULT. */

@@ -48,11 +48,11 @@ long sys_rt_sigaction(unsigned int signo, const void __user *from, void __user *
 		return refuse(EINVAL, "no signal, or one whose action is fixed");
 	if (from && (wanted.flags & ~SA_ALL))
 		return refuse(EINVAL, "unknown sa_flags");
-	flags = process_lock(process);
+	flags = spin_lock_irqsave(&tasks_lock);
 	old = process->actions[signo - 1];
 	if (from)
 		set_action(process, signo, &wanted);
-	process_unlock(process, flags);
+	spin_unlock_irqrestore(&tasks_lock, flags);
 	return to ? copy_to_user(to, &old, sizeof(old)) : 0;
 }
 
@@ -86,17 +86,9 @@ long sys_rt_sigpending(void __user *to, size_t size)
 	return copy_to_user(to, &pending, sizeof(pending));
 }
 
-/* Sleep until a signal is there to be delivered; see signal_wake() for why none is missed. */
 long sys_pause(void)
 {
-	for (;;) {
-		current->state = TASK_INTERRUPTIBLE;
-		memory_barrier();
-		if (signal_pending())
-			break;
-		schedule();
-	}
-	current->state = TASK_RUNNING;
+	(void)sleep_until(UINT64_MAX);
 	return -ERESTARTNOHAND;
 }
 

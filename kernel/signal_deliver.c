@@ -35,18 +35,18 @@ static void restart_call(struct trap_frame *frame, const struct signal_action *a
 	frame->error = NOT_A_SYSCALL;
 }
 
-/* ---- stopping. tasks_lock and signal_lock are held, and given up while the task sleeps. ---- */
+/* ---- stopping. tasks_lock is held, and given up while the task sleeps. ---- */
 
 /*
- * Who continues or kills us changes `stopped` or `pending` with both locks held, and then looks at
- * the state, which is set with them held too: no wakeup is lost between the unlock and schedule().
+ * Who continues or kills us changes `stopped` or `pending` with the lock held, and then looks at the
+ * state, which is set with it held too: no wakeup is lost between the unlock and schedule().
  */
-static unsigned int stop_here(struct process *process, unsigned int flags)
+static unsigned int stop_here(unsigned int flags)
 {
 	current->state = TASK_STOPPED;
-	process_unlock(process, flags);
+	spin_unlock_irqrestore(&tasks_lock, flags);
 	schedule();
-	return process_lock(process);
+	return spin_lock_irqsave(&tasks_lock);
 }
 
 static void begin_stop(struct process *process, int signo)
@@ -62,9 +62,7 @@ static void begin_stop(struct process *process, int signo)
 	list_for_each(task, &process->threads, thread_link)
 		if (task != current)
 			signal_wake(task, false);
-	spin_unlock(&process->signal_lock);
-	process_notify_parent(process, CHILD_STOPPED);
-	spin_lock(&process->signal_lock);
+	process_notify_parent(process, CLD_STOPPED, signo);
 }
 
 /*
@@ -75,16 +73,16 @@ static int next_handler(struct signal_info *info, struct signal_action *action)
 {
 	struct task *task = current;
 	struct process *process = task->process;
-	unsigned int flags = process_lock(process);
+	unsigned int flags = spin_lock_irqsave(&tasks_lock);
 	int signo = 0;
 
 	for (;;) {
 		if (task->signals.set & SIG_BIT(SIGKILL)) {
-			process_unlock(process, flags);
+			spin_unlock_irqrestore(&tasks_lock, flags);
 			process_exit(SIGKILL);
 		}
 		if (process->stopped) {
-			flags = stop_here(process, flags);
+			flags = stop_here(flags);
 			continue;
 		}
 		signo = signal_dequeue(info);
@@ -104,10 +102,10 @@ static int next_handler(struct signal_info *info, struct signal_action *action)
 			begin_stop(process, signo);
 			continue;
 		}
-		process_unlock(process, flags);
+		spin_unlock_irqrestore(&tasks_lock, flags);
 		process_exit(signo);
 	}
-	process_unlock(process, flags);
+	spin_unlock_irqrestore(&tasks_lock, flags);
 	return signo;
 }
 

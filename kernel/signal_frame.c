@@ -5,8 +5,8 @@
  *    (struct sigcontext). Both return through the restorer that the C library named; there is no
  *    code of ours to return through (stacks are not executable), so without SA_RESTORER there is no
  *    frame.
- * 2. The floating-point state follows: the FSAVE image of old, whose `magic` says that the FXSAVE
- *    image stands behind it; that one is then what sigreturn loads.
+ * 2. The floating-point state follows: the FSAVE image of old, whose `magic` 0 says that the FXSAVE
+ *    image stands behind it; that one is what sigreturn loads.
  * 3. What sigreturn loads is the user's to choose, but for what would be more than the user's:
  *    selectors are checked, and so are eflags and MXCSR. A frame that does not stand the test is a
  *    SIGSEGV.
@@ -37,7 +37,7 @@ struct fxsave { /* SDM vol. 1, 10.5.1 */
 
 struct user_fpu { /* struct _fpstate_32 */
 	struct legacy_fpu legacy;
-	uint16_t status, magic; /* magic 0: fx is there; 0xffff: it is not */
+	uint16_t status, magic;
 	struct fxsave fx;
 };
 
@@ -71,8 +71,6 @@ _Static_assert(sizeof(struct user_fpu) == 624, "struct _fpstate");
 _Static_assert(offsetof(struct old_frame, mask_high) == 720, "struct sigframe");
 _Static_assert(sizeof(struct user_ucontext) == 116, "struct ucontext");
 
-#define FPU_HAS_FX		 0
-#define FPU_LEGACY_ONLY		 0xffff
 #define FX_ALIGN		 64u
 #define EFLAGS_USER		 0x50dd5u /* AC RF OF DF TF SF ZF AF PF CF */
 #define EFLAGS_CLEAR_FOR_HANDLER 0x10500u /* RF DF TF */
@@ -84,52 +82,38 @@ _Static_assert(sizeof(struct user_ucontext) == 116, "struct ucontext");
 
 /* ---- floating point ---- */
 
-static size_t fpu_size(void)
-{
-	return cpu_has.fxsr ? sizeof(struct user_fpu) : offsetof(struct user_fpu, fx);
-}
-
 /* Save below sp: where it is, or -EFAULT. */
 static long fpu_push(uint32_t sp)
 {
 	uint32_t at =
 		((sp - sizeof(struct fxsave)) & ~(FX_ALIGN - 1)) - offsetof(struct user_fpu, fx);
 	struct task *task = current;
-	struct user_fpu fpu;
+	struct user_fpu fpu = { .magic = 0 };
 
 	fpu_save(task);
-	if (cpu_has.fxsr) {
-		memcpy(&fpu.fx, task->fpu_state, sizeof(fpu.fx));
-		__asm__ volatile("fnsave %0" : "=m"(fpu.legacy));
-	} else {
-		memcpy(&fpu.legacy, task->fpu_state, sizeof(fpu.legacy));
-	}
+	memcpy(&fpu.fx, task->fpu_state, sizeof(fpu.fx));
+	__asm__ volatile("fnsave %0" : "=m"(fpu.legacy));
 	fpu.status = fpu.legacy.status;
-	fpu.magic = cpu_has.fxsr ? FPU_HAS_FX : FPU_LEGACY_ONLY;
-	return copy_to_user((void __user *)at, &fpu, fpu_size()) < 0 ? -EFAULT : (long)at;
+	return copy_to_user((void __user *)at, &fpu, sizeof(fpu)) < 0 ? -EFAULT : (long)at;
 }
 
 static int fpu_pop(const void __user *from)
 {
 	struct task *task = current;
-	struct user_fpu fpu;
+	struct fxsave fx;
 	uint32_t mask;
 
 	if (!from) {
-		fpu_reset(task);
+		fpu_reset();
 		return 0;
 	}
-	if (copy_from_user(&fpu, from, fpu_size()) < 0)
+	if (copy_from_user(&fx, from + offsetof(struct user_fpu, fx), sizeof(fx)) < 0)
 		return -EFAULT;
-	if (cpu_has.fxsr) {
-		/* A bit that this CPU does not have would fault in the kernel. */
-		fpu_save(task);
-		mask = ((struct fxsave *)task->fpu_state)->mxcsr_mask;
-		fpu.fx.mxcsr &= mask ? mask : MXCSR_MASK_DEFAULT;
-		memcpy(task->fpu_state, &fpu.fx, sizeof(fpu.fx));
-	} else {
-		memcpy(task->fpu_state, &fpu.legacy, sizeof(fpu.legacy));
-	}
+	/* A bit that this CPU does not have would fault in the kernel. */
+	fpu_save(task);
+	mask = ((struct fxsave *)task->fpu_state)->mxcsr_mask;
+	fx.mxcsr &= mask ? mask : MXCSR_MASK_DEFAULT;
+	memcpy(task->fpu_state, &fx, sizeof(fx));
 	fpu_restore(task);
 	return 0;
 }
@@ -224,7 +208,7 @@ static void enter(struct trap_frame *frame, const struct signal_action *action, 
 	frame->cs = SEL_USER_CODE;
 	frame->ds = frame->es = frame->ss = SEL_USER_DATA;
 	frame->eflags &= ~EFLAGS_CLEAR_FOR_HANDLER;
-	fpu_reset(current);
+	fpu_reset();
 }
 
 int signal_frame_push(struct trap_frame *frame, int signo, const struct signal_info *info,

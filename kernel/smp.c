@@ -1,13 +1,8 @@
 #include "kernel/smp.h"
 #include "kernel/apic.h"
-#include "kernel/atomic.h"
 #include "kernel/fpu.h"
 #include "kernel/irq.h"
-#include "kernel/sched.h"
-#include "kernel/time.h"
-#include "kernel/trap.h"
 #include "lib/string.h"
-#include "mm/page.h"
 #include "mm/pgtable.h"
 
 #define TRAMPOLINE 0x8000u
@@ -22,6 +17,15 @@ struct trampoline_fields { /* the end of boot/trampoline.asm */
 };
 extern char trampoline_start[], trampoline_end[], trampoline_fields[];
 
+#define CR4_PGE	 (1u << 7)
+#define CR4_UMIP (1u << 11)
+#define CR4_SMEP (1u << 20)
+#define CR4_SMAP (1u << 21)
+#define MSR_EFER 0xc0000080
+#define EFER_NXE (1u << 11)
+
+static uint32_t cr4_features;
+
 void cpu_detect(void)
 {
 	uint32_t r[4], max, max_extended;
@@ -31,61 +35,39 @@ void cpu_detect(void)
 	cpuid(0x80000000, 0, r);
 	max_extended = r[0];
 	cpuid(1, 0, r);
-	cpu_has.tsc = r[3] >> 4 & 1;
-	cpu_has.pae = r[3] >> 6 & 1;
+	if (!(r[3] >> 4 & 1) || !(r[3] >> 24 & 1))
+		panic("this CPU has no TSC, or no FXSAVE; in QEMU use -cpu max");
 	cpu_has.apic = r[3] >> 9 & 1;
 	cpu_has.pge = r[3] >> 13 & 1;
-	cpu_has.fxsr = r[3] >> 24 & 1;
 	cpu_has.sse = r[3] >> 25 & 1;
 	cpu_has.rdrand = r[2] >> 30 & 1;
+	cr4_features = cpu_has.pge ? CR4_PGE : 0;
 	if (max >= 7) {
 		cpuid(7, 0, r);
-		cpu_has.smep = r[1] >> 7 & 1;
 		cpu_has.smap = r[1] >> 20 & 1;
-		cpu_has.umip = r[2] >> 2 & 1;
+		cr4_features |= (r[1] >> 7 & 1 ? CR4_SMEP : 0) | (cpu_has.smap ? CR4_SMAP : 0) |
+				(r[2] >> 2 & 1 ? CR4_UMIP : 0);
 	}
 	if (max_extended >= 0x80000001) {
 		cpuid(0x80000001, 0, r);
 		cpu_has.nx = r[3] >> 20 & 1;
 	}
-	if (!cpu_has.tsc)
-		panic("this CPU has no TSC; in QEMU use -cpu max");
 }
-
-#define CR4_PGE	 (1u << 7)
-#define CR4_UMIP (1u << 11)
-#define CR4_SMEP (1u << 20)
-#define CR4_SMAP (1u << 21)
-#define MSR_EFER 0xc0000080
-#define EFER_NXE (1u << 11)
 
 void cpu_enable_features(void)
 {
-	uint32_t cr4 = read_cr4();
-
 	if (cpu_has.nx)
 		write_msr(MSR_EFER, read_msr(MSR_EFER) | EFER_NXE);
-	if (cpu_has.pge)
-		cr4 |= CR4_PGE;
-	if (cpu_has.umip)
-		cr4 |= CR4_UMIP;
-	if (cpu_has.smep)
-		cr4 |= CR4_SMEP;
-	if (cpu_has.smap)
-		cr4 |= CR4_SMAP;
-	write_cr4(cr4);
+	write_cr4(read_cr4() | cr4_features);
 	fpu_init_cpu();
 }
 
 static void smp_cpu_entry(struct cpu *cpu)
 {
-	struct task *idle = cpu->idle;
-
 	segments_init_cpu(cpu);
-	cpu->task = idle;
+	sched_init_cpu(cpu, cpu->idle);
 	cpu_enable_features();
 	lapic_init_cpu();
-	sched_init_cpu(cpu, idle);
 	memory_barrier();
 	cpu->online = true;
 	sched_idle();
@@ -99,7 +81,6 @@ static bool start_cpu(struct cpu *cpu, uint8_t apic_id, struct trampoline_fields
 	if (!idle)
 		return false;
 	cpu->apic_id = apic_id;
-	cpu->id = cpu - cpus;
 	cpu->idle = idle;
 	fields->stack = (uint32_t)idle->stack + KERNEL_STACK_SIZE;
 	fields->cpu = (uint32_t)cpu;
@@ -127,7 +108,7 @@ void smp_start(void)
 		return;
 	memcpy(phys_to_virt(TRAMPOLINE), trampoline_start, trampoline_end - trampoline_start);
 	fields->cr3 = kernel_cr3;
-	fields->cr4 = read_cr4() & ~(1u << 20 | 1u << 21);
+	fields->cr4 = read_cr4() & ~(CR4_SMEP | CR4_SMAP);
 	fields->nx = cpu_has.nx;
 	fields->entry = (uint32_t)smp_cpu_entry;
 	pgtable_map_low(true);
@@ -144,14 +125,13 @@ void smp_start(void)
 
 void smp_send_reschedule(struct cpu *cpu)
 {
-	if (lapic_used())
-		lapic_send(cpu->apic_id, APIC_FIXED | VECTOR_RESCHEDULE);
+	lapic_send(cpu->apic_id, APIC_FIXED | VECTOR_RESCHEDULE);
 }
 
 void smp_stop_others(void)
 {
 	for (unsigned int i = 0; i < nr_cpus; i++)
-		if (&cpus[i] != this_cpu() && cpus[i].online && lapic_used())
+		if (&cpus[i] != this_cpu() && cpus[i].online)
 			lapic_send(cpus[i].apic_id, APIC_FIXED | VECTOR_STOP);
 }
 

@@ -2,10 +2,7 @@
  * The system call table, made from kernel/syscall_list.h.
  */
 #include "kernel/syscalls.h"
-#include "kernel/atomic.h"
-#include "kernel/log.h"
 #include "kernel/task.h"
-#include "kernel/trap.h"
 
 /* A call takes up to six registers; one that takes fewer ignores the rest. */
 #define SYSCALL(number, name, function, arguments) [number] = (syscall_function *)function,

@@ -20,6 +20,7 @@ extern syscall_function *const syscall_table[NR_SYSCALLS];
  */
 long refuse(int error, const char *why);
 
+struct task;
 struct trap_frame;
 
 /*
@@ -28,7 +29,14 @@ struct trap_frame;
  */
 long syscall_traced(struct trap_frame *frame);
 long syscall_unknown(struct trap_frame *frame);
-/* What Linux calls that number; "?" if nothing. kernel/trace.c */
+
+/* ---- kernel/trace.c ---- */
+
+/* What Linux calls that number; "?" if nothing. */
 const char *syscall_name(unsigned int number);
+/* The first process is to be traced, and all its descendants with it, if trace= says so. */
+void trace_first_task(struct task *task);
+/* A task ends: the call that it ends in has no result. */
+void trace_task_exit(struct task *task);
 
 #endif

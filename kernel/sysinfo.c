@@ -3,9 +3,7 @@
  * those of Linux/i386.
  */
 #include "kernel/uname.h"
-#include "kernel/log.h"
 #include "kernel/syscalls.h"
-#include "kernel/task.h"
 #include "lib/div64.h"
 #include "lib/string.h"
 #include "mm/slab.h"

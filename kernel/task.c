@@ -5,7 +5,6 @@
  */
 #include "kernel/task.h"
 #include "kernel/process.h"
-#include "kernel/sched.h"
 #include "lib/string.h"
 #include "mm/slab.h"
 #include "mm/vmalloc.h"
@@ -38,12 +37,9 @@ struct task *task_alloc(const char *name)
 	}
 	strlcpy(task->name, name, sizeof(task->name));
 	atomic_set(&task->refs, 1);
-	task->allowed_cpus = (1u << MAX_CPUS) - 1;
 	task->state = TASK_UNINTERRUPTIBLE;
 	task->started_ns = time_now();
 	task->last_run = read_tsc();
-	list_init(&task->run_link);
-	list_init(&task->thread_link);
 	atomic_inc(&nr_tasks);
 	return task;
 }
@@ -64,16 +60,18 @@ void task_put(struct task *task)
 	atomic_dec(&nr_tasks);
 }
 
-static void set_entry(struct task *task, struct switch_frame *frame, void (*entry)(void),
-		      uint32_t ebx, uint32_t esi)
+/* Below the place of the trap frame: a kernel task may become a user's (start_init). */
+static void set_entry(struct task *task, void (*entry)(void), uint32_t ebx, uint32_t esi)
 {
+	struct switch_frame *frame = (struct switch_frame *)task_frame(task) - 1;
+
 	*frame = (struct switch_frame){ .ebx = ebx, .esi = esi, .eip = (uint32_t)entry };
 	task->kernel_esp = (uint32_t)frame;
 }
 
 void task_prepare_user(struct task *task)
 {
-	set_entry(task, (struct switch_frame *)task_frame(task) - 1, user_task_entry, 0, 0);
+	set_entry(task, user_task_entry, 0, 0);
 }
 
 struct task *kernel_task_start(const char *name, void (*function)(void *), void *arg)
@@ -82,9 +80,7 @@ struct task *kernel_task_start(const char *name, void (*function)(void *), void 
 
 	if (!task)
 		return ERR_PTR(-ENOMEM);
-	/* Below the place of the trap frame: the task may become a user's (start_init). */
-	set_entry(task, (struct switch_frame *)task_frame(task) - 1, kernel_task_entry,
-		  (uint32_t)function, (uint32_t)arg);
+	set_entry(task, kernel_task_entry, (uint32_t)function, (uint32_t)arg);
 	sched_start(task);
 	return task;
 }

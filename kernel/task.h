@@ -5,12 +5,10 @@
  *    tasks that share a process id, parent, children, signal actions and limits (clone with
  *    CLONE_THREAD adds a task to it; fork makes a process with one task). Kernel tasks have process
  *    == NULL, mm == NULL.
- * 2. tasks_lock (irqsave: the keyboard signals a group) guards the tree of processes, groups,
- *    sessions, the lists of threads and the pid table. task->mm of another task is looked at under
- *    it.
- * 3. signal_lock of a process guards the signal fields of it and of its tasks. It is taken irqsave
- *    (the keyboard and timers send signals). tasks_lock < signal_lock.
- * 4. Fields without a lock named belong to the task itself.
+ * 2. tasks_lock (irqsave: the keyboard and timers send signals) guards the tree of processes, groups,
+ *    sessions, the lists of threads, and the signals of all of them. task->mm of another task is
+ *    looked at under it.
+ * 3. Fields without a lock named belong to the task itself.
  */
 #ifndef KERNEL_TASK_H
 #define KERNEL_TASK_H
@@ -70,7 +68,6 @@ struct task {
 	volatile bool on_cpu; /* its stack is in use */
 	bool on_queue;
 	unsigned int slice;		 /* ticks left */
-	unsigned int allowed_cpus;	 /* bit mask */
 	uint64_t run_cycles, started_ns; /* CPU time used, of the TSC; boot time of creation */
 	uint64_t last_run;
 
@@ -90,7 +87,7 @@ struct task {
 	struct file_table *files;
 	struct fs_context *fs;
 
-	/* signals; guarded by process->signal_lock */
+	/* signals; tasks_lock */
 	sigmask_t blocked;
 	sigmask_t saved_blocked; /* to restore after sigsuspend, ppoll */
 	bool restore_blocked;
@@ -101,8 +98,6 @@ struct task {
 	struct atomic refs;
 	void __user *clear_child_tid;
 	struct segment_descriptor tls[NR_TLS];
-	uint32_t user_gs;		/* saved across switches by the switch code */
-	bool fpu_used;			/* fpu_state is worth loading */
 	struct wait_queue *vfork_done;	/* parent that waits for exec or exit */
 	long (*restart)(struct task *); /* restart_syscall */
 	uint64_t restart_deadline;
@@ -152,12 +147,11 @@ struct rlimit {
 struct process {
 	unsigned int pid;
 	struct atomic refs;
-	struct task *leader;
-	struct list threads;	  /* of struct task; tasks_lock */
-	unsigned int nr_threads;  /* live ones; tasks_lock */
-	struct atomic nr_running; /* those that have not begun to exit */
-	struct task *execer;	  /* exec: this one stays, the others leave; tasks_lock */
-	struct process *parent;	  /* tasks_lock, this and the next six */
+	struct list threads;	 /* of struct task, the first one first; tasks_lock */
+	unsigned int nr_threads; /* live ones; tasks_lock */
+	unsigned int nr_running; /* those that have not begun to exit; tasks_lock */
+	struct task *execer;	 /* exec: this one stays, the others leave; tasks_lock */
+	struct process *parent;	 /* tasks_lock, this and the next six */
 	struct list children, sibling;
 	unsigned int parent_pid; /* parent->pid, readable without the lock */
 	unsigned int pgid, sid;
@@ -169,12 +163,11 @@ struct process {
 	bool exiting;		      /* exit_group or fatal signal: all threads leave */
 	struct wait_queue child_wait; /* wait4 sleeps here */
 
-	spinlock_t signal_lock; /* irqsave */
+	/* signals; tasks_lock */
 	struct signal_action actions[NR_SIGNALS];
 	struct signal_queue signals; /* for the process as a whole */
 	bool stopped, stop_reported, continued;
 	int stop_signal;
-	uint64_t alarm_expires; /* 0: not set */
 	struct timer alarm;
 
 	struct credentials cred; /* changed by its own calls only */
@@ -196,6 +189,14 @@ extern struct process *init_process;
 void sched_start(struct task *task);
 /* Let others run; the caller stays runnable. */
 void sched_yield_cpu(void);
+/* The CPU's queue, and `idle` as its current task. */
+void sched_init_cpu(struct cpu *cpu, struct task *idle);
+/* The end of each CPU's start: halts while there is nothing to do. */
+void sched_idle(void) __noreturn;
+/* On the new task's stack, after the switch from prev; entry.asm calls it too. */
+void sched_finish_switch(struct task *prev);
+/* entry.asm */
+struct task *switch_context(struct task *prev, struct task *next);
 /* Number of tasks that exist (leak checks, /proc). */
 extern struct atomic nr_tasks;
 

@@ -1,15 +1,16 @@
 /*
- * 1. The time is the TSC, scaled: its rate comes from CPUID leaf 15h where that tells, else it is
- *    measured against the PIT's second channel for 10 ms, and so is the local APIC's timer.
+ * 1. The time is the TSC, scaled: its rate is measured against the PIT's second channel for 10 ms,
+ *    and so is that of the local APIC's timer.
  * 2. The wall clock is read once from the RTC (MC146818) and goes on with the TSC.
  * 3. Timers stand in one list sorted by time, under timer_lock (irqsave). Every tick runs what is
- *    due.
+ *    due, with the lock held: so a timer that was stopped does not run any more.
  */
 #include "kernel/time.h"
 #include "kernel/apic.h"
-#include "kernel/spinlock.h"
-#include "kernel/task.h"
-#include "kernel/tick.h"
+#include "kernel/syscall.h"
+#include "lib/div64.h"
+#include "lib/string.h"
+#include "mm/uaccess.h"
 
 #define PIT_CHANNEL2 0x42
 #define PIT_COMMAND  0x43
@@ -22,12 +23,12 @@
 #define SCALE_SHIFT  22
 
 static uint64_t tsc_base;
-static uint32_t ns_scale;  /* ns = tsc * ns_scale >> SCALE_SHIFT; 0: not measured yet */
+static uint32_t ns_scale; /* ns = tsc * ns_scale >> SCALE_SHIFT; 0: not measured yet */
+static uint32_t lapic_per_ms;
 static uint64_t wall_base; /* wall clock at boot */
 
 static spinlock_t timer_lock = SPINLOCK_INIT("timers");
 static struct timer *timers; /* earliest first */
-static struct timer *volatile running[MAX_CPUS];
 
 uint64_t time_of_cycles(uint64_t cycles)
 {
@@ -48,10 +49,7 @@ uint64_t time_wall(void)
 
 struct timespec64 time_wall_spec(void)
 {
-	uint64_t now = time_wall();
-	struct timespec64 spec = { now / NSEC_PER_SEC, now % NSEC_PER_SEC };
-
-	return spec;
+	return timespec_from_ns(time_wall());
 }
 
 void time_delay(uint64_t ns)
@@ -103,7 +101,7 @@ static uint64_t measure_once(void)
 	outb(PIT_COMMAND, 0xb0);		  /* channel 2, interrupt on terminal count */
 	outb(PIT_CHANNEL2, 0xff);
 	outb(PIT_CHANNEL2, 0xff);
-	lapic_timer_start_measure();
+	lapic_timer_set(0xffffffff);
 	start = read_clocks();
 	do
 		end = read_clocks();
@@ -112,7 +110,8 @@ static uint64_t measure_once(void)
 	if (inb(PIT_GATE) & PIT_OUT)
 		return 0;
 	ticks = (uint16_t)(start.pit - end.pit);
-	lapic_timer_end_measure((uint64_t)(start.lapic - end.lapic) * PIT_HZ / (ticks * 1000));
+	lapic_timer_set(0);
+	lapic_per_ms = (uint64_t)(start.lapic - end.lapic) * PIT_HZ / (ticks * 1000);
 	return (end.tsc - start.tsc) * PIT_HZ / (ticks * 1000);
 }
 
@@ -128,27 +127,10 @@ static uint64_t measure_tsc(void)
 	return khz;
 }
 
-/* Leaf 15h: TSC rate = crystal (ecx, Hz) * ebx / eax. */
-static uint64_t cpuid_tsc_khz(void)
-{
-	uint32_t r[4];
-
-	cpuid(0, 0, r);
-	if (r[0] < 0x15)
-		return 0;
-	cpuid(0x15, 0, r);
-	return r[0] && r[1] && r[2] ? (uint64_t)r[2] * r[1] / r[0] / 1000 : 0;
-}
-
 static uint8_t cmos(uint8_t reg)
 {
 	outb(0x70, reg);
 	return inb(0x71);
-}
-
-static unsigned int from_bcd(uint8_t value, bool binary)
-{
-	return binary ? value : (value >> 4) * 10 + (value & 15);
 }
 
 static int64_t days_since_1970(int year, int month, int day)
@@ -159,24 +141,24 @@ static int64_t days_since_1970(int year, int month, int day)
 	return y * 365 + y / 4 - y / 100 + y / 400 + (m * 153 + 2) / 5 + day - 1 - 719468;
 }
 
+static void read_date(uint8_t date[6])
+{
+	static const uint8_t regs[6] = { 0, 2, 4, 7, 8, 9 };
+
+	for (unsigned int i = 0; i < 6; i++)
+		date[i] = cmos(regs[i]);
+}
+
 static uint64_t read_rtc(void)
 {
 	uint8_t now[6], again[6];
-	static const uint8_t regs[6] = { 0, 2, 4, 7, 8, 9 };
-	bool binary, same;
 
 	do {
-		same = true;
-		for (unsigned int i = 0; i < 6; i++)
-			now[i] = cmos(regs[i]);
-		for (unsigned int i = 0; i < 6; i++) {
-			again[i] = cmos(regs[i]);
-			same = same && again[i] == now[i];
-		}
-	} while (!same);
-	binary = cmos(0x0b) & 4;
-	for (unsigned int i = 0; i < 6; i++)
-		now[i] = from_bcd(now[i], binary);
+		read_date(now);
+		read_date(again);
+	} while (memcmp(now, again, sizeof(now)) != 0);
+	for (unsigned int i = 0; i < 6 && !(cmos(0x0b) & 4); i++) /* in BCD */
+		now[i] = (now[i] >> 4) * 10 + (now[i] & 15);
 	return (days_since_1970(2000 + now[5], now[4], now[3]) * 86400 + now[2] * 3600 +
 		now[1] * 60 + now[0]) *
 	       NSEC_PER_SEC;
@@ -184,20 +166,41 @@ static uint64_t read_rtc(void)
 
 void time_init(void)
 {
-	uint64_t measured = measure_tsc(), khz = cpuid_tsc_khz();
-
-	khz = khz ? khz : measured;
-	ns_scale = (NSEC_PER_MSEC << SCALE_SHIFT) / khz;
+	ns_scale = (NSEC_PER_MSEC << SCALE_SHIFT) / measure_tsc();
 	tsc_base = read_tsc();
 	wall_base = read_rtc();
 }
 
-static void unlink_timer(struct timer *timer)
+/* ---- timers. timer_lock is held in the static functions. ---- */
+
+static bool unlink_timer(struct timer *timer)
 {
-	*timer->pprev = timer->next;
-	if (timer->next)
-		timer->next->pprev = timer->pprev;
-	timer->pprev = NULL;
+	struct timer **at = &timers;
+
+	while (*at && *at != timer)
+		at = &(*at)->next;
+	if (!*at)
+		return false;
+	*at = timer->next;
+	return true;
+}
+
+/* Have this CPU's next tick come at the first timer, within `most` ns. */
+static void arm(uint64_t most)
+{
+	uint64_t now = time_now();
+
+	if (timers)
+		most = timers->expires <= now ? 1 : MIN(most, timers->expires - now);
+	lapic_timer_set(most * lapic_per_ms / NSEC_PER_MSEC + 1);
+}
+
+void tick_arm(uint64_t most)
+{
+	unsigned int flags = spin_lock_irqsave(&timer_lock);
+
+	arm(most);
+	spin_unlock_irqrestore(&timer_lock, flags);
 }
 
 void timer_start(struct timer *timer, uint64_t expires)
@@ -205,89 +208,95 @@ void timer_start(struct timer *timer, uint64_t expires)
 	unsigned int flags = spin_lock_irqsave(&timer_lock);
 	struct timer **at = &timers;
 
-	if (timer->pprev)
-		unlink_timer(timer);
+	(void)unlink_timer(timer);
 	timer->expires = expires;
 	while (*at && (*at)->expires <= expires)
 		at = &(*at)->next;
 	timer->next = *at;
-	timer->pprev = at;
-	if (timer->next)
-		timer->next->pprev = &timer->next;
 	*at = timer;
 	/* An armed tick comes within 10 ms on this CPU; sooner wants are armed exactly. */
-	if (timers == timer) {
-		uint64_t now = time_now();
-
-		tick_arm(MIN(expires > now ? expires - now : 1, NSEC_PER_SEC / TICK_HZ));
-	}
+	if (timers == timer)
+		arm(TICK_NS);
 	spin_unlock_irqrestore(&timer_lock, flags);
 }
 
-bool timer_stop(struct timer *timer)
-{
-	unsigned int flags;
-	bool pending;
-
-	for (;;) {
-		bool busy = false;
-
-		flags = spin_lock_irqsave(&timer_lock);
-		pending = timer->pprev != NULL;
-		if (pending)
-			unlink_timer(timer);
-		for (unsigned int i = 0; i < MAX_CPUS; i++)
-			busy = busy || running[i] == timer;
-		spin_unlock_irqrestore(&timer_lock, flags);
-		if (!busy)
-			return pending;
-		cpu_relax();
-	}
-}
-
-static void run_timers(void)
-{
-	struct cpu *cpu = this_cpu();
-
-	spin_lock(&timer_lock);
-	while (timers && timers->expires <= time_now()) {
-		struct timer *timer = timers;
-
-		unlink_timer(timer);
-		running[cpu->id] = timer;
-		spin_unlock(&timer_lock);
-		timer->function(timer);
-		spin_lock(&timer_lock);
-		running[cpu->id] = NULL;
-	}
-	spin_unlock(&timer_lock);
-}
-
-/* Nanoseconds until the first timer, at most `limit`. */
-static uint64_t next_timer(uint64_t limit)
+uint64_t timer_stop(struct timer *timer)
 {
 	unsigned int flags = spin_lock_irqsave(&timer_lock);
-	uint64_t now = time_now();
-	uint64_t wait = !timers ? limit : timers->expires <= now ? 1 : timers->expires - now;
+	uint64_t expires = unlink_timer(timer) ? timer->expires : 0;
 
 	spin_unlock_irqrestore(&timer_lock, flags);
-	return MIN(wait, limit);
+	return expires;
 }
 
 void tick(void)
 {
-	this_cpu()->ticks++;
-	run_timers();
+	struct timer *timer;
+
+	spin_lock(&timer_lock);
+	while ((timer = timers) != NULL && timer->expires <= time_now()) {
+		timers = timer->next;
+		timer->function(timer);
+	}
+	arm(TICK_NS);
+	spin_unlock(&timer_lock);
 	sched_tick();
-	tick_arm(next_timer(NSEC_PER_SEC / TICK_HZ));
 }
 
-void tick_idle(void)
+/* ---- times as programs pass them ---- */
+
+#define FIRST_TIME64_CALL 403u	       /* clock_gettime64 */
+#define SECONDS_MAX	  9000000000ll /* below UINT64_MAX nanoseconds, sums of two included */
+
+bool call_has_time64(void)
 {
-	tick_arm(next_timer(NSEC_PER_SEC));
+	return task_frame(current)->error >= FIRST_TIME64_CALL;
 }
 
-void tick_busy(void)
+struct timespec64 timespec_from_ns(uint64_t ns)
 {
-	tick_arm(next_timer(NSEC_PER_SEC / TICK_HZ));
+	uint32_t rest;
+	uint64_t sec = div_u64(ns, NSEC_PER_SEC, &rest);
+
+	return (struct timespec64){ sec, rest };
+}
+
+struct timeval32 timeval_from_ns(uint64_t ns)
+{
+	struct timespec64 ts = timespec_from_ns(ns);
+
+	return (struct timeval32){ (int32_t)ts.sec, ts.nsec / 1000 };
+}
+
+int time_from_user(uint64_t *ns, const void __user *from, bool wide)
+{
+	int32_t words[4], nsec;
+	int64_t sec;
+
+	if (copy_from_user(words, from, wide ? sizeof(words) : sizeof(words) / 2) < 0)
+		return -EFAULT;
+	/* A 32-bit program's 64-bit nanoseconds may have rubbish in their upper half. */
+	sec = wide ? (int64_t)((uint64_t)words[1] << 32 | (uint32_t)words[0]) : words[0];
+	nsec = wide ? words[2] : words[1];
+	if (sec < 0 || nsec < 0 || nsec >= (int32_t)NSEC_PER_SEC)
+		return refuse(EINVAL, "negative time, or nanoseconds out of range");
+	*ns = sec > SECONDS_MAX ? UINT64_MAX : (uint64_t)sec * NSEC_PER_SEC + nsec;
+	return 0;
+}
+
+int time_to_user(uint64_t ns, void __user *to, bool wide)
+{
+	struct timespec64 ts = timespec_from_ns(ns);
+	int32_t narrow[2] = { (int32_t)ts.sec, ts.nsec };
+	int64_t words[2] = { ts.sec, ts.nsec };
+
+	return wide ? copy_to_user(to, words, sizeof(words))
+		    : copy_to_user(to, narrow, sizeof(narrow));
+}
+
+uint64_t deadline_after(uint64_t ns)
+{
+	uint64_t now = time_now();
+
+	return ns > UINT64_MAX - now ? UINT64_MAX : now + ns;
 }

@@ -9,7 +9,6 @@
 #include "kernel/process.h"
 #include "kernel/signal.h"
 #include "kernel/syscalls.h"
-#include "kernel/timespec.h"
 #include "lib/div64.h"
 #include "mm/uaccess.h"
 
@@ -31,7 +30,6 @@ enum {
 
 long sys_clock_gettime(unsigned int clock, void __user *to)
 {
-	struct timespec64 ts;
 	uint64_t children, ns;
 
 	switch (clock) {
@@ -54,8 +52,7 @@ long sys_clock_gettime(unsigned int clock, void __user *to)
 	default:
 		return refuse(EINVAL, "no such clock");
 	}
-	ts = timespec_from_ns(ns);
-	return timespec_to_user(&ts, to, call_has_time64());
+	return time_to_user(ns, to, call_has_time64());
 }
 
 long sys_gettimeofday(void __user *tv, void __user *tz)
@@ -70,8 +67,8 @@ long sys_gettimeofday(void __user *tv, void __user *tz)
 
 /* ---- sleeping ---- */
 
-/* 0 at the deadline, -EINTR on a signal. */
-static int sleep_until(uint64_t deadline)
+/* See signal_wake() for why no signal is missed. */
+int sleep_until(uint64_t deadline)
 {
 	for (;;) {
 		current->state = TASK_INTERRUPTIBLE;
@@ -88,20 +85,14 @@ static int sleep_until(uint64_t deadline)
 /* restart_bits: does the program's timespec have 64-bit seconds? */
 static long sleep_restartable(struct task *task)
 {
-	struct timespec64 rest;
-	uint64_t now;
-	int error;
+	uint64_t deadline = task->restart_deadline, now;
 
-	if (sleep_until(task->restart_deadline) == 0)
+	if (sleep_until(deadline) == 0)
 		return 0;
-	if (task->restart_arg) {
-		now = time_now();
-		rest = timespec_from_ns(task->restart_deadline > now ? task->restart_deadline - now
-								     : 0);
-		error = timespec_to_user(&rest, task->restart_arg, task->restart_bits);
-		if (error < 0)
-			return error;
-	}
+	now = time_now();
+	if (task->restart_arg && time_to_user(deadline > now ? deadline - now : 0,
+					      task->restart_arg, task->restart_bits) < 0)
+		return -EFAULT;
 	task->restart = sleep_restartable;
 	return -ERESTART_RESTARTBLOCK;
 }
@@ -120,26 +111,25 @@ long sys_clock_nanosleep(unsigned int clock, unsigned int flags, const void __us
 {
 	bool wide = call_has_time64();
 	struct task *task = current;
-	struct timespec64 ts;
-	uint64_t ns;
+	uint64_t ns, now;
+	int error = time_from_user(&ns, from, wide);
 
-	if (timespec_from_user(&ts, from, wide) < 0)
-		return -EFAULT;
+	if (error < 0)
+		return error;
 	if (clock != CLOCK_REALTIME && clock != CLOCK_MONOTONIC && clock != CLOCK_BOOTTIME)
 		return refuse(EINVAL, "nobody can sleep on that clock");
 	if (flags & ~TIMER_ABSTIME)
 		return refuse(EINVAL, "unknown flags");
-	if (!timespec_valid(&ts))
-		return refuse(EINVAL, "negative time, or nanoseconds out of range");
-	ns = timespec_to_ns(&ts);
 	if (!(flags & TIMER_ABSTIME)) {
 		task->restart_deadline = deadline_after(ns);
 		task->restart_arg = rest;
 		task->restart_bits = wide;
 		return sleep_restartable(task);
 	}
-	if (clock == CLOCK_REALTIME)
-		ns = deadline_from_wall(ns);
+	if (clock == CLOCK_REALTIME) {
+		now = time_wall();
+		ns = ns > now ? deadline_after(ns - now) : 0;
+	}
 	return sleep_until(ns) == 0 ? 0 : -ERESTARTNOHAND;
 }
 
@@ -153,47 +143,25 @@ long sys_nanosleep(const void __user *from, void __user *rest)
 /* Runs in the timer interrupt. */
 static void alarm_fires(struct timer *timer)
 {
-	struct process *process = container_of(timer, struct process, alarm);
-
-	spin_lock(&process->signal_lock);
-	process->alarm_expires = 0;
-	spin_unlock(&process->signal_lock);
-	signal_send_process(process, SIGALRM, NULL);
+	signal_send_process(container_of(timer, struct process, alarm), SIGALRM, NULL);
 }
 
-/*
- * Sets it, or (0) stops it: nanoseconds from now. Returns what was left of it. Its function does not
- * run any more when it is stopped.
- */
-static uint64_t alarm_set(struct process *process, uint64_t ns)
+/* Sets it, or (0) stops it: nanoseconds from now. Returns what was left of it. */
+static uint64_t alarm_set(uint64_t ns)
 {
-	unsigned int flags = spin_lock_irqsave(&process->signal_lock);
-	uint64_t now = time_now(), left = 0;
+	struct timer *alarm = &current->process->alarm;
+	uint64_t old = timer_stop(alarm), now = time_now();
 
-	/* One that is just about to fire has a little left: 0 would mean that it is not set. */
-	if (process->alarm_expires)
-		left = process->alarm_expires > now ? process->alarm_expires - now : NSEC_PER_USEC;
-	process->alarm_expires = 0;
-	spin_unlock_irqrestore(&process->signal_lock, flags);
-	timer_stop(&process->alarm);
-	if (ns == 0)
-		return left;
-	flags = spin_lock_irqsave(&process->signal_lock);
-	process->alarm.function = alarm_fires;
-	process->alarm_expires = deadline_after(ns);
-	timer_start(&process->alarm, process->alarm_expires);
-	spin_unlock_irqrestore(&process->signal_lock, flags);
-	return left;
-}
-
-void process_stop_alarm(struct process *process)
-{
-	(void)alarm_set(process, 0);
+	alarm->function = alarm_fires;
+	if (ns)
+		timer_start(alarm, deadline_after(ns));
+	/* One that was just about to fire has a little left: 0 would mean that it was not set. */
+	return old > now ? old - now : old ? NSEC_PER_USEC : 0;
 }
 
 long sys_alarm(unsigned int seconds)
 {
-	uint64_t ns = alarm_set(current->process, (uint64_t)seconds * NSEC_PER_SEC);
+	uint64_t ns = alarm_set((uint64_t)seconds * NSEC_PER_SEC);
 	uint32_t rest, left = div_u64(ns, NSEC_PER_SEC, &rest);
 
 	/* Rounded, but never down to "there was none". */
@@ -215,6 +183,6 @@ long sys_setitimer(unsigned int which, const void __user *from, void __user *to)
 	if (value[1].sec < 0 || value[1].usec < 0 || value[1].usec >= 1000000)
 		return refuse(EINVAL, "negative time, or microseconds out of range");
 	ns = (uint64_t)value[1].sec * NSEC_PER_SEC + value[1].usec * NSEC_PER_USEC;
-	value[1] = timeval_from_ns(alarm_set(current->process, ns));
+	value[1] = timeval_from_ns(alarm_set(ns));
 	return to ? copy_to_user(to, value, sizeof(value)) : 0;
 }

@@ -4,13 +4,8 @@
  * all of them answer.
  */
 #include "kernel/apic.h"
-#include "kernel/atomic.h"
-#include "kernel/irq.h"
 #include "kernel/smp.h"
-#include "kernel/spinlock.h"
 #include "kernel/task.h"
-#include "kernel/trap.h"
-#include "mm/pgtable.h"
 #include "mm/vm.h"
 
 #define FLUSH_ALL_ABOVE (32 * PAGE_SIZE) /* from here on everything goes at once */

@@ -6,10 +6,7 @@
  * 2. refuse() notes why the kernel said no; the note goes behind the error's name.
  * 3. A task is traced if its parent was. The text costs memory only then.
  */
-#include "kernel/trace.h"
-#include "kernel/log.h"
 #include "kernel/param.h"
-#include "kernel/process.h"
 #include "kernel/syscall.h"
 #include "lib/print.h"
 #include "lib/string.h"
@@ -102,17 +99,19 @@ static void show_call(struct text *text, const char *kinds, unsigned int number,
 	text_printf(text, kinds ? ")" : "...)[%u]", number);
 }
 
+/* The call's end: a number, or the name of an error and what refuse() said. */
 static void log_result(struct task *task, long result)
 {
 	const char *text = task->trace_text ? task->trace_text : "?";
 
-	if ((unsigned long)result < (unsigned long)-MAX_ERRNO) {
+	if ((unsigned long)result < (unsigned long)-MAX_ERRNO)
 		log_info("[%u %s] %s = %ld", task->tid, task->name, text, result);
-		return;
-	}
-	log_info("[%u %s] %s = -%s%s%s", task->tid, task->name, text,
-		 name_in(errors, ARRAY_SIZE(errors), -result), task->refused ? ": " : "",
-		 task->refused ? task->refused : "");
+	else
+		log_info("[%u %s] %s = -%s%s%s", task->tid, task->name, text,
+			 name_in(errors, ARRAY_SIZE(errors), -result), task->refused ? ": " : "",
+			 task->refused ? task->refused : "");
+	kfree(task->trace_text);
+	task->trace_text = NULL;
 }
 
 long syscall_traced(struct trap_frame *frame)
@@ -133,8 +132,6 @@ long syscall_traced(struct trap_frame *frame)
 					       arguments[3], arguments[4], arguments[5])
 		       : syscall_unknown(frame);
 	log_result(task, result);
-	kfree(task->trace_text);
-	task->trace_text = NULL;
 	return result;
 }
 

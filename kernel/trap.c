@@ -5,45 +5,47 @@
  */
 #include "kernel/trap.h"
 #include "kernel/apic.h"
-#include "kernel/cpu.h"
-#include "kernel/ksyms.h"
 #include "kernel/signal.h"
 #include "kernel/smp.h"
-#include "kernel/task.h"
-#include "kernel/tick.h"
 #include "mm/vm.h"
 
 /* si_code values of faults, as in siginfo. */
 #define FPE_INTDIV 1
 #define ILL_ILLOPN 2
 #define TRAP_BRKPT 1
-#define SI_KERNEL  0x80
 
 struct ex_entry {
 	uint32_t fault, fixup;
 };
 extern const struct ex_entry _ex_table_start[], _ex_table_end[];
 
-static const char *const trap_names[] = { "divide error",
-					  "debug",
-					  "NMI",
-					  "breakpoint",
-					  "overflow",
-					  "bound",
-					  "invalid opcode",
-					  "no FPU",
-					  "double fault",
-					  "9",
-					  "invalid TSS",
-					  "segment not present",
-					  "stack fault",
-					  "general protection",
-					  "page fault",
-					  "15",
-					  "FPU error",
-					  "alignment",
-					  "machine check",
-					  "SIMD error" };
+/* By vector: its name in a panic, and what a program gets for it. */
+static const struct trap {
+	const char *name;
+	int signo, code;
+} traps[] = {
+	{ "divide error", SIGFPE, FPE_INTDIV },
+	{ "debug", SIGTRAP, TRAP_BRKPT },
+	{ "NMI", SIGSEGV, SI_KERNEL },
+	{ "breakpoint", SIGTRAP, TRAP_BRKPT },
+	{ "overflow", SIGSEGV, SI_KERNEL },
+	{ "bound", SIGSEGV, SI_KERNEL },
+	{ "invalid opcode", SIGILL, ILL_ILLOPN },
+	{ "no FPU", SIGILL, ILL_ILLOPN },
+	{ "double fault", SIGSEGV, SI_KERNEL },
+	{ "9", SIGSEGV, SI_KERNEL },
+	{ "invalid TSS", SIGSEGV, SI_KERNEL },
+	{ "segment not present", SIGBUS, SI_KERNEL },
+	{ "stack fault", SIGBUS, SI_KERNEL },
+	{ "general protection", SIGSEGV, SI_KERNEL },
+	{ "page fault", SIGSEGV, SI_KERNEL },
+	{ "15", SIGSEGV, SI_KERNEL },
+	{ "FPU error", SIGFPE, 0 },
+	{ "alignment", SIGBUS, SI_KERNEL },
+	{ "machine check", SIGSEGV, SI_KERNEL },
+	{ "SIMD error", SIGFPE, 0 },
+	{ "a trap", SIGSEGV, SI_KERNEL }, /* all others */
+};
 
 struct trap_frame *task_frame(struct task *task)
 {
@@ -61,48 +63,23 @@ bool fixup_exception(struct trap_frame *frame)
 	return false;
 }
 
-static void show_registers(const struct trap_frame *frame)
+void trap_fatal(struct trap_frame *frame, const char *what)
 {
+	unsigned int offset;
+	const char *name = symbol_find(frame->eip, &offset);
+
 	log_error("eax %08x ebx %08x ecx %08x edx %08x esi %08x edi %08x ebp %08x", frame->eax,
 		  frame->ebx, frame->ecx, frame->edx, frame->esi, frame->edi, frame->ebp);
 	log_error("eip %04x:%08x eflags %08x error %x cr2 %08x cr3 %08x", frame->cs & 0xffff,
 		  frame->eip, frame->eflags, frame->error, read_cr2(), read_cr3());
 	backtrace((const void *)frame->ebp);
-}
-
-void trap_fatal(struct trap_frame *frame, const char *what)
-{
-	unsigned int offset = 0;
-	const char *name = ksyms_find(frame->eip, &offset);
-
-	show_registers(frame);
-	panic("%s in the kernel at %08x (%s+0x%x)", what, frame->eip, name ? name : "?", offset);
-}
-
-/* What a program gets for a trap; without an entry SIGSEGV. */
-static const struct {
-	int signo, code;
-} trap_signals[] = {
-	[TRAP_DIVIDE] = { SIGFPE, FPE_INTDIV },	     [TRAP_DEBUG] = { SIGTRAP, TRAP_BRKPT },
-	[TRAP_BREAKPOINT] = { SIGTRAP, TRAP_BRKPT }, [TRAP_INVALID_OPCODE] = { SIGILL, ILL_ILLOPN },
-	[TRAP_NO_FPU] = { SIGILL, ILL_ILLOPN },	     [TRAP_NO_SEGMENT] = { SIGBUS, SI_KERNEL },
-	[TRAP_STACK] = { SIGBUS, SI_KERNEL },	     [TRAP_FPU] = { SIGFPE, 0 },
-	[TRAP_ALIGNMENT] = { SIGBUS, SI_KERNEL },    [TRAP_SIMD] = { SIGFPE, 0 },
-};
-
-static void user_trap(struct trap_frame *frame)
-{
-	int signo = SIGSEGV, code = SI_KERNEL;
-
-	if (frame->vector < ARRAY_SIZE(trap_signals) && trap_signals[frame->vector].signo) {
-		signo = trap_signals[frame->vector].signo;
-		code = trap_signals[frame->vector].code;
-	}
-	signal_force(signo, code, code == SI_KERNEL ? 0 : frame->eip);
+	panic("%s in the kernel at %08x (%s+0x%x)", what, frame->eip, name, offset);
 }
 
 static void exception(struct trap_frame *frame)
 {
+	const struct trap *trap = &traps[MIN(frame->vector, ARRAY_SIZE(traps) - 1)];
+
 	if (frame->vector == TRAP_PAGE_FAULT) {
 		uint32_t va = read_cr2();
 
@@ -114,12 +91,11 @@ static void exception(struct trap_frame *frame)
 	}
 	if (trap_from_user(frame)) {
 		irq_enable();
-		user_trap(frame);
+		signal_force(trap->signo, trap->code, trap->code == SI_KERNEL ? 0 : frame->eip);
 		return;
 	}
 	if (!fixup_exception(frame))
-		trap_fatal(frame, frame->vector < ARRAY_SIZE(trap_names) ? trap_names[frame->vector]
-									 : "a trap");
+		trap_fatal(frame, trap->name);
 }
 
 static void interrupt(unsigned int vector)

@@ -38,19 +38,10 @@ static inline bool trap_from_user(const struct trap_frame *frame)
 struct trap_frame *task_frame(struct task *task);
 
 enum trap_vector {
-	TRAP_DIVIDE = 0,
-	TRAP_DEBUG = 1,
 	TRAP_BREAKPOINT = 3,
 	TRAP_OVERFLOW = 4,
-	TRAP_INVALID_OPCODE = 6,
-	TRAP_NO_FPU = 7,
 	TRAP_DOUBLE_FAULT = 8,
-	TRAP_NO_SEGMENT = 11,
-	TRAP_STACK = 12,
 	TRAP_PAGE_FAULT = 14,
-	TRAP_FPU = 16,
-	TRAP_ALIGNMENT = 17,
-	TRAP_SIMD = 19,
 	VECTOR_IRQ_BASE = 0x30, /* external interrupt n arrives as VECTOR_IRQ_BASE + n */
 	VECTOR_SYSCALL = 0x80,
 	VECTOR_TIMER = 0xf0,
@@ -76,7 +67,12 @@ void segments_init_cpu(struct cpu *cpu);
 void segments_set_stack(struct cpu *cpu, void *top);
 /* The page tables that the double fault's task uses. */
 void segments_set_fault_cr3(uint32_t cr3);
-/* Load the current task's TLS segments into this CPU's GDT (scheduler, set_thread_area). */
+/* Load the current task's TLS segments into this CPU's GDT. */
 void segments_load_tls(struct task *task);
+/*
+ * Set a TLS segment of `task` from the struct user_desc at `address`; with may_choose, entry number
+ * -1 takes a free one and is told which. 0, -EFAULT, -EINVAL, -ESRCH (none free). May sleep.
+ */
+long tls_set(struct task *task, void __user *address, bool may_choose);
 
 #endif

@@ -24,32 +24,30 @@ struct wait_request {
 	uint64_t cpu_ns;
 };
 
-static void found(struct wait_request *request, struct process *child, int status)
-{
-	request->child = child->pid;
-	request->status = status;
-	request->cpu_ns = process_cpu_ns(child) + child->children_ns;
-}
-
-/* True if the child has something to tell that is asked for. */
+/*
+ * True if the child has something to tell that is asked for. tasks_lock is held, and with it how the
+ * child stops and goes on.
+ */
 static bool look_at(struct wait_request *request, struct process *child)
 {
 	if (child->zombie) {
-		found(request, child, child->exit_status);
-		current->process->children_ns += request->cpu_ns;
-		process_unlink(child);
-		return true;
-	}
-	spin_lock(&child->signal_lock);
-	if ((request->options & WUNTRACED) && child->stopped && !child->stop_reported) {
-		found(request, child, child->stop_signal << 8 | 0x7f);
+		request->status = child->exit_status;
+	} else if ((request->options & WUNTRACED) && child->stopped && !child->stop_reported) {
+		request->status = child->stop_signal << 8 | 0x7f;
 		child->stop_reported = true;
 	} else if ((request->options & WCONTINUED) && child->continued) {
-		found(request, child, STATUS_CONTINUED);
+		request->status = STATUS_CONTINUED;
 		child->continued = false;
+	} else {
+		return false;
 	}
-	spin_unlock(&child->signal_lock);
-	return request->child;
+	request->child = child->pid;
+	request->cpu_ns = process_cpu_ns(child) + child->children_ns;
+	if (child->zombie) {
+		current->process->children_ns += request->cpu_ns;
+		process_unlink(child);
+	}
+	return true;
 }
 
 /* 1: found; 0: none yet; -ECHILD: there is none to wait for. */

@@ -73,7 +73,7 @@ static bool reports(enum lock_kind kind, const char *order)
 static void forget(void)
 {
 	memset(classes, 0, sizeof(classes));
-	memset(wanted_under, 0, sizeof(wanted_under));
+	memset(edge_of, 0, sizeof(edge_of));
 	memset(spinlocks_of, 0, sizeof(spinlocks_of));
 	memset(&task, 0, sizeof(task));
 	nr_edges = stacks_printed = 0;
@@ -135,7 +135,7 @@ static void test_kinds(void)
 	take(0, LOCK_SPIN);
 	give(1, LOCK_SPIN);
 	give(0, LOCK_SPIN);
-	ok(has_edge(class_of(names[1], LOCK_SPIN), class_of(names[0], LOCK_SPIN)) &&
+	ok(edge_of[class_of(names[1], LOCK_SPIN)][class_of(names[0], LOCK_SPIN)] &&
 		   spinlocks_of[0].nr == 0,
 	   "what was taken without waiting counts as held");
 }
