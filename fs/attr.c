@@ -104,20 +104,22 @@ struct change {
 static long change_at(int dirfd, const char __user *name, unsigned int flags,
 		      const struct change *change)
 {
-	struct object object;
+	struct inode *inode;
+	struct path path;
 	int error;
 
 	if (flags & ~(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH))
 		return refuse(EINVAL, "a flag that is not supported");
-	error = object_at(dirfd, name, flags, &object);
+	error = path_at(dirfd, name, flags, &path);
 	if (error)
 		return error;
-	mutex_lock(&object.inode->lock);
-	error = object.inode->sb->read_only ? -EROFS : change->make(object.inode, change);
+	inode = path.dentry->inode;
+	mutex_lock(&inode->lock);
+	error = inode->sb->read_only ? -EROFS : change->make(inode, change);
 	if (!error)
-		object.inode->ctime = time_wall_spec();
-	mutex_unlock(&object.inode->lock);
-	object_put(&object);
+		inode->ctime = time_wall_spec();
+	mutex_unlock(&inode->lock);
+	path_put(&path);
 	return error;
 }
 

@@ -63,23 +63,22 @@ long sys_umask(unsigned int mask)
 
 long chdir_at(int dirfd, const char __user *name)
 {
-	struct object object;
-	struct path old;
-	long error = object_at(dirfd, name, 0, &object);
+	struct path path, old;
+	long error = path_at(dirfd, name, 0, &path);
 
 	if (error)
 		return error;
 	error = -ENOTDIR;
-	if (S_ISDIR(object.inode->mode))
-		error = inode_permission(object.inode, MAY_EXEC);
+	if (S_ISDIR(path.dentry->inode->mode))
+		error = inode_permission(path.dentry->inode, MAY_EXEC);
 	if (!error) {
 		spin_lock(&current->fs->lock);
 		old = current->fs->cwd;
-		current->fs->cwd = object.path;
+		current->fs->cwd = path;
 		spin_unlock(&current->fs->lock);
-		object.path = old; /* to be put */
+		path = old; /* to be put */
 	}
-	object_put(&object);
+	path_put(&path);
 	return error;
 }
 

@@ -194,8 +194,12 @@ int generic_file_mmap(struct file *file, struct vma *vma)
 int generic_file_fsync(struct file *file)
 {
 	struct inode *inode = file->inode;
-	struct block_device *device = inode->sb ? inode->sb->device : NULL;
-	int error = mapping_sync(&inode->mapping);
+	struct block_device *device = inode->sb->device;
+	int error;
+
+	if (S_ISBLK(inode->mode))
+		return block_sync(inode->private);
+	error = mapping_sync(&inode->mapping);
 
 	if (!error && device && device->ops->flush)
 		error = device->ops->flush(device);

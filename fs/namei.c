@@ -284,42 +284,21 @@ int path_lookup_user(int dirfd, const char __user *user_name, unsigned int flags
 
 /* ---- what a call works on ---- */
 
-static int object_of_fd(int number, struct object *object)
+int path_at(int dirfd, const char __user *name, unsigned int flags, struct path *path)
 {
-	struct fd fd = fd_get(number);
-
-	if (!fd.file)
-		return -EBADF;
-	object->path = fd.file->path;
-	path_get(&object->path);
-	object->inode = fd.file->inode;
-	inode_get(object->inode);
-	fd_put(fd);
-	return 0;
-}
-
-int object_at(int dirfd, const char __user *name, unsigned int flags, struct object *object)
-{
-	unsigned int follow = flags & AT_SYMLINK_NOFOLLOW ? 0 : LOOKUP_FOLLOW;
 	char first = 0;
+	struct fd fd;
 	int error;
 
 	if (dirfd != AT_FDCWD && (!name || flags & AT_EMPTY_PATH)) {
 		if (name && copy_from_user(&first, name, 1))
 			return -EFAULT;
-		if (!first)
-			return object_of_fd(dirfd, object);
+		if (!first) {
+			fd = fd_get(dirfd);
+			error = fd.file ? file_path(fd.file, path) : -EBADF;
+			fd_put(fd);
+			return error;
+		}
 	}
-	error = path_lookup_user(dirfd, name, follow, &object->path);
-	if (error)
-		return error;
-	object->inode = object->path.dentry->inode;
-	inode_get(object->inode);
-	return 0;
-}
-
-void object_put(struct object *object)
-{
-	inode_put(object->inode);
-	path_put(&object->path);
+	return path_lookup_user(dirfd, name, flags & AT_SYMLINK_NOFOLLOW ? 0 : LOOKUP_FOLLOW, path);
 }

@@ -186,17 +186,17 @@ long sys_linkat(int old_dirfd, const char __user *old_name, int new_dirfd,
 		const char __user *new_name, unsigned int flags)
 {
 	struct new_name new = { 0 };
-	struct object object;
+	struct path old;
 	long error;
 
 	if (flags & ~AT_SYMLINK_FOLLOW)
 		return refuse(EINVAL, "a link flag that is not supported");
-	error = object_at(old_dirfd, old_name, flags ? 0 : AT_SYMLINK_NOFOLLOW, &object);
+	error = path_at(old_dirfd, old_name, flags ? 0 : AT_SYMLINK_NOFOLLOW, &old);
 	if (error)
 		return error;
-	new.inode = object.inode;
+	new.inode = old.dentry->inode;
 	error = make_at(new_dirfd, new_name, &new);
-	object_put(&object);
+	path_put(&old);
 	return error;
 }
 
@@ -432,15 +432,15 @@ static long read_link(struct inode *inode, char __user *result, int size)
 
 long sys_readlinkat(int dirfd, const char __user *name, char __user *result, int size)
 {
-	struct object object;
+	struct path path;
 	long len;
 
 	if (size <= 0)
 		return -EINVAL;
-	len = object_at(dirfd, name, AT_SYMLINK_NOFOLLOW, &object);
+	len = path_at(dirfd, name, AT_SYMLINK_NOFOLLOW, &path);
 	if (len)
 		return len;
-	len = read_link(object.inode, result, size);
-	object_put(&object);
+	len = read_link(path.dentry->inode, result, size);
+	path_put(&path);
 	return len;
 }

@@ -29,23 +29,23 @@ struct stat64 {
 } __packed;
 _Static_assert(sizeof(struct stat64) == 96, "struct stat64 of Linux/i386");
 
-static int stat_at(int dirfd, const char __user *name, unsigned int flags, struct object *object)
+static int stat_at(int dirfd, const char __user *name, unsigned int flags, struct path *path)
 {
 	if (flags & ~(AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT | AT_EMPTY_PATH))
 		return refuse(EINVAL, "a stat flag that is not supported");
-	return object_at(dirfd, name, flags, object);
+	return path_at(dirfd, name, flags, path);
 }
 
 long sys_fstatat64(int dirfd, const char __user *name, void __user *result, unsigned int flags)
 {
-	struct object object;
+	struct path path;
 	struct inode *inode;
 	struct stat64 st;
-	int error = stat_at(dirfd, name, flags, &object);
+	int error = stat_at(dirfd, name, flags, &path);
 
 	if (error)
 		return error;
-	inode = object.inode;
+	inode = path.dentry->inode;
 	st = (struct stat64){
 		.dev = encode_dev(inode->sb->dev),
 		.short_ino = inode->number,
@@ -65,7 +65,7 @@ long sys_fstatat64(int dirfd, const char __user *name, void __user *result, unsi
 		.ctime_nsec = inode->ctime.nsec,
 		.ino = inode->number,
 	};
-	object_put(&object);
+	path_put(&path);
 	return copy_to_user(result, &st, sizeof(st));
 }
 
@@ -94,17 +94,17 @@ _Static_assert(sizeof(struct statx) == 256, "struct statx of Linux");
 long sys_statx(int dirfd, const char __user *name, unsigned int flags, unsigned int mask,
 	       void __user *result)
 {
-	struct object object;
+	struct path path;
 	struct inode *inode;
 	struct statx st;
 	int error;
 
 	if (mask & STATX_RESERVED || (flags & AT_STATX_SYNC) == AT_STATX_SYNC)
 		return -EINVAL;
-	error = stat_at(dirfd, name, flags & ~AT_STATX_SYNC, &object);
+	error = stat_at(dirfd, name, flags & ~AT_STATX_SYNC, &path);
 	if (error)
 		return error;
-	inode = object.inode;
+	inode = path.dentry->inode;
 	st = (struct statx){
 		.mask = STATX_BASIC_STATS,
 		.blksize = inode->sb->block_size,
@@ -123,7 +123,7 @@ long sys_statx(int dirfd, const char __user *name, unsigned int flags, unsigned 
 		.dev_major = MAJOR(inode->sb->dev),
 		.dev_minor = MINOR(inode->sb->dev),
 	};
-	object_put(&object);
+	path_put(&path);
 	return copy_to_user(result, &st, sizeof(st));
 }
 
@@ -144,14 +144,14 @@ _Static_assert(sizeof(struct statfs64) == 84, "struct statfs64 of Linux/i386");
 long statfs_at(int dirfd, const char __user *name, size_t size, void __user *result)
 {
 	struct fs_statistics fs = { 0 };
-	struct object object;
+	struct path path;
 	struct super_block *sb;
 	struct statfs64 st;
-	int error = object_at(dirfd, name, 0, &object);
+	int error = path_at(dirfd, name, 0, &path);
 
 	if (error)
 		return error;
-	sb = object.inode->sb;
+	sb = path.dentry->inode->sb;
 	if (sb->ops->statfs)
 		sb->ops->statfs(sb, &fs);
 	st = (struct statfs64){
@@ -167,6 +167,6 @@ long statfs_at(int dirfd, const char __user *name, size_t size, void __user *res
 		.namelen = NAME_MAX,
 		.flags = ST_VALID | ST_NOATIME | (sb->read_only ? ST_RDONLY : 0),
 	};
-	object_put(&object);
+	path_put(&path);
 	return size == sizeof(st) ? (long)copy_to_user(result, &st, sizeof(st)) : -EINVAL;
 }

@@ -288,8 +288,8 @@ struct file {
 	file_off_t pos;
 	struct mutex pos_lock; /* pos, for files that have one and are shared */
 	const struct file_ops *ops;
-	struct inode *inode;
-	struct path path; /* references; dentry NULL: pipe, socket (anonymous) */
+	struct inode *inode; /* whose bytes these are: the path's, but the device's for a disk */
+	struct path path;    /* references; dentry NULL: pipe, socket (anonymous) */
 	void *private;
 	unsigned int ra_next, ra_size,
 		ra_end; /* read-ahead: page expected next, window, read up to */
@@ -430,5 +430,7 @@ extern const struct file_ops
  */
 struct block_device;
 struct inode *block_inode(struct block_device *device);
+/* Bring the raw device's own dirty pages, and what its cache has, to the disk. 0, -EIO. */
+int block_sync(struct block_device *device);
 
 #endif

@@ -75,11 +75,6 @@ void path_cross_mounts(struct path *path);
 /* The root of the first mount, with references. */
 void root_path(struct path *path);
 
-/* ---- fs/sync.c ---- */
-
-/* The raw device's own dirty pages, and its cache. */
-int block_sync(struct block_device *device);
-
 /* ---- fs/namei.c ---- */
 
 struct walk {
@@ -139,17 +134,12 @@ struct new_name {
 /* Give a negative dentry, whose directory is locked, an inode: 0, -EACCES, -EROFS and so on. */
 int make_locked(struct inode *dir, struct dentry *dentry, const struct new_name *new);
 
-/* What a call with (dirfd, name, flags) works on. */
-struct object {
-	struct path path; /* dentry NULL: a pipe and the like */
-	struct inode *inode;
-};
 /*
- * flags: AT_SYMLINK_NOFOLLOW, AT_EMPTY_PATH (others are the caller's to refuse). name NULL: the file
- * that is open at dirfd.
+ * What a call with (dirfd, name, flags) works on: its path, with references (a pipe gets a nameless
+ * one). flags: AT_SYMLINK_NOFOLLOW, AT_EMPTY_PATH (others are the caller's to refuse). name NULL:
+ * the file that is open at dirfd.
  */
-int object_at(int dirfd, const char __user *name, unsigned int flags, struct object *object);
-void object_put(struct object *object);
+int path_at(int dirfd, const char __user *name, unsigned int flags, struct path *path);
 
 /* ---- fs/attr.c ---- */
 
