@@ -109,13 +109,14 @@ struct dir_context {
 
 /*
  * What a directory or symlink can do. Directory operations run with dir->lock held, those that
- * change a name's inode with its lock, too. NULL: -EPERM (-ENOTDIR for lookup). `dentry` is negative
- * for lookup, create and link. lookup and create return one reference, which becomes the dentry's.
+ * change a name's inode with its lock, too. NULL: -EPERM. `dentry` is negative for create and link.
+ * create returns one reference, which becomes the dentry's. A name is looked up by reading the
+ * directory, and then the inode by its number (super_ops.read_inode).
  * The file system keeps link counts and the directory's times; the VFS moves and drops dentries.
  */
 struct inode_ops {
-	/* Find dentry->name: the inode with a reference, NULL if there is none, ERR_PTR(-EIO). */
-	struct inode *(*lookup)(struct inode *dir, struct dentry *dentry);
+	/* Emit the names from context->pos on. Every directory has it. 0, -EIO and so on. */
+	int (*readdir)(struct dentry *dir, struct dir_context *context);
 	/* A new file, directory, node or, with a target, symlink of `mode`; or ERR_PTR. */
 	struct inode *(*create)(struct inode *dir, struct dentry *dentry, unsigned int mode,
 				unsigned int rdev, const char *target);
@@ -127,11 +128,11 @@ struct inode_ops {
 	/* The target, NUL-terminated, into buf (size PATH_MAX): length, or an error. */
 	ssize_t (*readlink)(struct inode *inode, char *buf, size_t size);
 	/*
-	 * A directory whose names come and go by themselves (/proc): false, if the cached dentry
-	 * (it may be negative) is not true any more: it is dropped and looked up again. NULL:
-	 * always true. Takes no lock of the directory.
+	 * Of a directory whose names come and go by themselves (/proc): asked whenever a name that
+	 * leads to `inode` is found. False: it is not true any more. NULL: names are true until they
+	 * are changed. The directory may be locked or not.
 	 */
-	bool (*revalidate)(struct inode *dir, struct dentry *dentry);
+	bool (*revalidate)(struct inode *inode);
 	/* proc's /proc/self/fd/N and exe: the path itself, with references; else NULL entry. */
 	int (*follow)(struct inode *inode, struct path *result);
 	/*
@@ -150,7 +151,6 @@ struct file_ops {
 	ssize_t (*read)(struct file *file, struct iter *to, file_off_t *pos);
 	ssize_t (*write)(struct file *file, struct iter *from, file_off_t *pos);
 	file_off_t (*llseek)(struct file *file, file_off_t offset, int whence); /* NULL: -ESPIPE */
-	int (*readdir)(struct file *file, struct dir_context *context);		/* NULL: -ENOTDIR */
 	/*
 	 * POLL* bits that hold now; joins the queues by poll_wait(). NULL: always readable,
 	 * writable.
@@ -262,6 +262,8 @@ struct fs_statistics {
 };
 
 struct super_ops {
+	/* Fill in an inode that has its number. 0 or an error. NULL: all are in memory. */
+	int (*read_inode)(struct inode *inode);
 	/* The inode leaves memory: free inode->private. NULL: nothing. */
 	void (*free_inode)(struct inode *inode);
 	void (*statfs)(struct super_block *sb, struct fs_statistics *st);
@@ -301,12 +303,10 @@ struct inode *inode_alloc(struct super_block *sb);
 /* Owner, group, mode (S_ISGID inherited) of a new inode in `dir`, made by the current process. */
 void inode_init_owner(struct inode *inode, const struct inode *dir, unsigned int mode);
 /*
- * The inode of that number, with a reference: from memory, or a new one that read() has filled. May
- * sleep. ERR_PTR(-ENOMEM, -ERESTARTSYS if killed, what read() says).
+ * The inode of that number, with a reference: from memory, or a new one that read_inode has filled.
+ * May sleep. ERR_PTR(-ENOMEM, -ERESTARTSYS if killed, what read_inode says).
  */
-struct inode *inode_get_number(struct super_block *sb, uint64_t number,
-			       int (*read)(struct inode *inode, const void *context),
-			       const void *context);
+struct inode *inode_get_number(struct super_block *sb, uint64_t number);
 void inode_get(struct inode *inode);
 void inode_put(struct inode *inode);
 /*
@@ -354,7 +354,7 @@ char *file_text(struct file *file, char *buf, size_t size);
  * readdir of file systems whose names stay: what is cached is what there is. And, for others: "."
  * and "..", at positions 0 and 1; false if the buffer is full.
  */
-int dentry_readdir(struct file *file, struct dir_context *context);
+int dentry_readdir(struct dentry *dir, struct dir_context *context);
 bool dir_emit_dots(struct dir_context *context, uint64_t self, uint64_t parent);
 /* Has a directory whose names stay none? Its lock is held. */
 bool dentry_is_empty(struct dentry *dir);
@@ -396,7 +396,8 @@ int inode_permission(struct inode *inode, unsigned int may);
 /* Change the size: 0, -EFBIG, -EIO and so on. Takes inode->lock. */
 int inode_truncate(struct inode *inode, file_off_t size);
 
-/* ---- open files: fs/file.c ---- */
+/* ---- open files: fs/file.c, fs/readdir.c ---- */
+extern const struct file_ops dir_file_ops; /* of directories, whatever the file system */
 /* llseek of files whose end is inode->size, and of directories. */
 file_off_t generic_llseek(struct file *file, file_off_t offset, int whence);
 /* Takes over the inode's reference, on errors too: ERR_PTR(-ENFILE, -ENOMEM). */
