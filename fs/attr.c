@@ -10,6 +10,7 @@
 #include "kernel/process.h"
 #include "kernel/signal.h"
 #include "kernel/syscalls.h"
+#include "kernel/timespec.h"
 #include "mm/uaccess.h"
 #include "fs/file.h"
 #include "fs/vfs_internal.h"
@@ -88,17 +89,11 @@ long sys_faccessat2(int dirfd, const char __user *name, unsigned int may, unsign
 #define UTIME_OMIT 0x3ffffffe
 #define NSEC_MAX   999999999
 
-/* Times in the user's form; the upper half of nsec is padding. */
-struct user_time {
-	int64_t sec;
-	int32_t nsec, padding;
-};
-
 struct change {
 	int (*make)(struct inode *inode, const struct change *change);
 	unsigned int mode;
 	uint32_t uid, gid;
-	struct user_time times[2]; /* access, modification */
+	struct timespec64 times[2]; /* access, modification */
 };
 
 static long change_at(int dirfd, const char __user *name, unsigned int flags,
@@ -170,18 +165,18 @@ long sys_fchownat(int dirfd, const char __user *name, uint32_t uid, uint32_t gid
 			 &(struct change){ change_owner, .uid = uid, .gid = gid });
 }
 
-static void set_time(struct timespec64 *time, const struct user_time *new)
+static void set_time(struct timespec64 *time, const struct timespec64 *new)
 {
 	if (new->nsec == UTIME_NOW)
 		*time = time_wall_spec();
 	else if (new->nsec != UTIME_OMIT)
-		*time = (struct timespec64){ new->sec, new->nsec };
+		*time = *new;
 }
 
 /* To the present, whoever may write may set both times. */
 static int change_times(struct inode *inode, const struct change *change)
 {
-	const struct user_time *times = change->times;
+	const struct timespec64 *times = change->times;
 	int error = 0;
 
 	if (times[0].nsec == UTIME_NOW && times[1].nsec == UTIME_NOW)
@@ -195,44 +190,24 @@ static int change_times(struct inode *inode, const struct change *change)
 	return 0;
 }
 
-static long set_times(int dirfd, const char __user *name, const struct change *change,
-		      unsigned int flags)
+/* times: of access and of modification; NULL: now. */
+long sys_utimensat(int dirfd, const char __user *name, const void __user *times, unsigned int flags)
 {
-	for (unsigned int i = 0; i < 2; i++) {
-		int32_t nsec = change->times[i].nsec;
+	struct change change = { change_times,
+				 .times = { { .nsec = UTIME_NOW }, { .nsec = UTIME_NOW } } };
+	bool wide = call_has_time64();
+	size_t size = wide ? 16 : 8; /* of one of them */
 
+	for (unsigned int i = 0; times && i < 2; i++) {
+		int32_t nsec;
+
+		if (timespec_from_user(&change.times[i], times + i * size, wide))
+			return -EFAULT;
+		nsec = change.times[i].nsec;
 		if (nsec != UTIME_NOW && nsec != UTIME_OMIT && (nsec < 0 || nsec > NSEC_MAX))
 			return -EINVAL;
 	}
-	return !name && flags ? -EINVAL : change_at(dirfd, name, flags, change);
-}
-
-#define CHANGE_TO_NOW                                                                   \
-	{                                                                               \
-		change_times, .times = { { .nsec = UTIME_NOW }, { .nsec = UTIME_NOW } } \
-	}
-
-long sys_utimensat_time64(int dirfd, const char __user *name, const void __user *times,
-			  unsigned int flags)
-{
-	struct change change = CHANGE_TO_NOW;
-
-	if (times && copy_from_user(change.times, times, sizeof(change.times)))
-		return -EFAULT;
-	return set_times(dirfd, name, &change, flags);
-}
-
-/* The same with seconds of 32 bits. */
-long sys_utimensat(int dirfd, const char __user *name, const void __user *times, unsigned int flags)
-{
-	struct change change = CHANGE_TO_NOW;
-	int32_t raw[2][2];
-
-	if (times && copy_from_user(raw, times, sizeof(raw)))
-		return -EFAULT;
-	for (unsigned int i = 0; times && i < 2; i++)
-		change.times[i] = (struct user_time){ raw[i][0], raw[i][1], 0 };
-	return set_times(dirfd, name, &change, flags);
+	return !name && flags ? -EINVAL : change_at(dirfd, name, flags, &change);
 }
 
 /* ---- size ---- */

@@ -272,63 +272,42 @@ static int mount_detach(struct super_block *sb)
 	return error;
 }
 
-/* mount_mutex is held: it keeps the mount meanwhile. */
-static int unmount_user(const char __user *target)
+long sys_umount2(const char __user *target, unsigned int flags)
 {
 	struct path path, point;
 	struct super_block *sb;
-	int error = path_lookup_user(AT_FDCWD, target, LOOKUP_FOLLOW, &path);
-
-	if (error)
-		return error;
-	sb = path.dentry->sb;
-	if (path.dentry != sb->root)
-		error = refuse(EINVAL, "nothing is mounted there");
-	else if (!sb->point)
-		error = -EBUSY;
-	path_put(&path);
-	if (!error)
-		error = mount_detach(sb);
-	if (error)
-		return error;
-	point.dentry = sb->point;
-	error = sb->device ? block_sync(sb->device) : 0;
-	super_destroy(sb);
-	path_put(&point);
-	return error;
-}
-
-/*
- * Wait for the reads in flight of a mount that nobody else uses, as long as it can still be interrupted
- * by a kill, and with no lock held: after mount_detach() there is no way back.
- */
-static int wait_for_reads(const char __user *target)
-{
-	struct path path;
-	int error = path_lookup_user(AT_FDCWD, target, LOOKUP_FOLLOW, &path);
-
-	if (error)
-		return error;
-	if (atomic_read(&path.dentry->sb->users) == 1)
-		error = inodes_wait_reads(path.dentry->sb);
-	path_put(&path);
-	return error;
-}
-
-long sys_umount2(const char __user *target, unsigned int flags)
-{
 	long error;
 
 	if (flags)
 		return refuse(EINVAL, "an unmount flag that is not supported");
 	if (!current_is_root())
 		return -EPERM;
-	error = wait_for_reads(target);
-	if (!error)
-		error = mutex_lock_killable(&mount_mutex);
+	error = path_lookup_user(AT_FDCWD, target, LOOKUP_FOLLOW, &path);
 	if (error)
 		return error;
-	error = unmount_user(target);
+	sb = path.dentry->sb;
+	/*
+	 * The reads in flight of a mount that nobody else uses are waited for while a kill can still
+	 * interrupt that, and with no lock held: after mount_detach() there is no way back.
+	 */
+	if (path.dentry != sb->root)
+		error = refuse(EINVAL, "nothing is mounted there");
+	else if (!sb->point)
+		error = -EBUSY;
+	else if (atomic_read(&sb->users) == 1)
+		error = inodes_wait_reads(sb);
+	if (!error)
+		error = mutex_lock_killable(&mount_mutex);
+	path_put(&path); /* from here on the mutex keeps the mount */
+	if (error)
+		return error;
+	error = mount_detach(sb);
+	if (!error) {
+		point.dentry = sb->point;
+		error = sb->device ? block_sync(sb->device) : 0;
+		super_destroy(sb);
+		path_put(&point);
+	}
 	mutex_unlock(&mount_mutex);
 	return error;
 }

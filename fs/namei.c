@@ -156,13 +156,15 @@ static int walk_component(struct walk *walk, const struct name *name, bool follo
 
 /* ---- the walk ---- */
 
-/* Start at dirfd, the cwd or the root. 0, -ENOENT (empty), -EBADF, -ENOTDIR. */
+/* Start at dirfd, the cwd or the root. 0, -ENOENT (empty), -EBADF, -ENOTDIR, what is in name. */
 static int walk_start(struct walk *walk, int dirfd, const char *name)
 {
 	struct fd fd;
 
 	memset(walk, 0, sizeof(*walk));
 	walk->rest = name;
+	if (IS_ERR(name))
+		return PTR_ERR(name);
 	if (!*name)
 		return -ENOENT;
 	if (*name == '/') {
@@ -182,8 +184,7 @@ static int walk_start(struct walk *walk, int dirfd, const char *name)
 	return walk->path.dentry ? 0 : -ENOTDIR;
 }
 
-/* Walk to the directory of the last component, which is not looked at. */
-static int walk_to_last(struct walk *walk)
+int walk_to_last(struct walk *walk)
 {
 	int error;
 
@@ -225,43 +226,19 @@ int walk_parent(struct walk *walk, int dirfd, const char *name)
 int walk_parent_user(struct walk *walk, int dirfd, const char __user *user_name)
 {
 	char *name = name_from_user(user_name);
-	int error;
-
-	if (IS_ERR(name)) {
-		memset(walk, 0, sizeof(*walk));
-		return PTR_ERR(name);
-	}
-	error = walk_start(walk, dirfd, name);
-	walk->text = name;
-	return error ? error : walk_to_last(walk);
-}
-
-int walk_all(struct walk *walk, int dirfd, const char *name,
-	     int (*last)(struct walk *walk, void *context), void *context)
-{
 	int error = walk_start(walk, dirfd, name);
 
-	while (!error) {
-		error = walk_to_last(walk);
-		if (!error)
-			error = last(walk, context);
-		if (error <= 0)
-			break;
-		error = 0;
-	}
-	return error;
-}
-
-static int walk_last_flags(struct walk *walk, void *flags)
-{
-	return walk_last(walk, *(unsigned int *)flags & LOOKUP_FOLLOW);
+	walk->text = IS_ERR(name) ? NULL : name;
+	return error ? error : walk_to_last(walk);
 }
 
 int path_lookup(int dirfd, const char *name, unsigned int flags, struct path *result)
 {
 	struct walk walk;
-	int error = walk_all(&walk, dirfd, name, walk_last_flags, &flags);
+	int error = walk_parent(&walk, dirfd, name);
 
+	while (!error && (error = walk_last(&walk, flags & LOOKUP_FOLLOW)) > 0)
+		error = walk_to_last(&walk);
 	if (!error && flags & LOOKUP_DIRECTORY && !S_ISDIR(walk.path.dentry->inode->mode))
 		error = -ENOTDIR;
 	if (!error) {
@@ -276,7 +253,7 @@ int path_lookup_user(int dirfd, const char __user *user_name, unsigned int flags
 		     struct path *result)
 {
 	char *name = name_from_user(user_name);
-	int error = IS_ERR(name) ? PTR_ERR(name) : path_lookup(dirfd, name, flags, result);
+	int error = path_lookup(dirfd, name, flags, result);
 
 	name_free(name);
 	return error;

@@ -114,27 +114,28 @@ static int make_last(struct walk *walk, const struct new_name *new)
 	return error;
 }
 
-int path_make_node(int dirfd, const char *name, unsigned int mode, unsigned int rdev)
+/* Make the last name of a walk that has come to its directory, or has failed; the walk's end. */
+static int make_and_end(struct walk *walk, int error, const struct new_name *new)
 {
-	const struct new_name new = { .mode = mode, .rdev = rdev };
-	struct walk walk;
-	int error = walk_parent(&walk, dirfd, name);
-
 	if (!error)
-		error = make_last(&walk, &new);
-	walk_end(&walk);
+		error = make_last(walk, new);
+	walk_end(walk);
 	return error;
 }
 
-static long make_at(int dirfd, const char __user *name, const struct new_name *new)
+int path_make_node(int dirfd, const char *name, unsigned int mode, unsigned int rdev)
 {
 	struct walk walk;
-	int error = walk_parent_user(&walk, dirfd, name);
 
-	if (!error)
-		error = make_last(&walk, new);
-	walk_end(&walk);
-	return error;
+	return make_and_end(&walk, walk_parent(&walk, dirfd, name),
+			    &(struct new_name){ .mode = mode, .rdev = rdev });
+}
+
+static long make_at(int dirfd, const char __user *name, struct new_name new)
+{
+	struct walk walk;
+
+	return make_and_end(&walk, walk_parent_user(&walk, dirfd, name), &new);
 }
 
 long sys_mknodat(int dirfd, const char __user *name, unsigned int mode, unsigned int dev)
@@ -159,25 +160,25 @@ long sys_mknodat(int dirfd, const char __user *name, unsigned int mode, unsigned
 	default:
 		return S_ISDIR(mode) ? -EPERM : -EINVAL;
 	}
-	return make_at(dirfd, name, &new);
+	return make_at(dirfd, name, new);
 }
 
 long sys_mkdirat(int dirfd, const char __user *name, unsigned int mode)
 {
-	const struct new_name new = { .mode = S_IFDIR | (mode & (0777 | S_ISVTX)) };
-
-	return make_at(dirfd, name, &new);
+	return make_at(dirfd, name,
+		       (struct new_name){ .mode = S_IFDIR | (mode & (0777 | S_ISVTX)) });
 }
 
 long sys_symlinkat(const char __user *user_target, int dirfd, const char __user *name)
 {
 	char *target = name_from_user(user_target);
-	struct new_name new = { .mode = S_IFLNK | 0777, .target = target };
-	long error;
+	long error = -ENOENT;
 
 	if (IS_ERR(target))
 		return PTR_ERR(target);
-	error = *target ? make_at(dirfd, name, &new) : -ENOENT;
+	if (*target)
+		error = make_at(dirfd, name,
+				(struct new_name){ .mode = S_IFLNK | 0777, .target = target });
 	name_free(target);
 	return error;
 }
@@ -185,7 +186,6 @@ long sys_symlinkat(const char __user *user_target, int dirfd, const char __user 
 long sys_linkat(int old_dirfd, const char __user *old_name, int new_dirfd,
 		const char __user *new_name, unsigned int flags)
 {
-	struct new_name new = { 0 };
 	struct path old;
 	long error;
 
@@ -194,8 +194,7 @@ long sys_linkat(int old_dirfd, const char __user *old_name, int new_dirfd,
 	error = path_at(old_dirfd, old_name, flags ? 0 : AT_SYMLINK_NOFOLLOW, &old);
 	if (error)
 		return error;
-	new.inode = old.dentry->inode;
-	error = make_at(new_dirfd, new_name, &new);
+	error = make_at(new_dirfd, new_name, (struct new_name){ .inode = old.dentry->inode });
 	path_put(&old);
 	return error;
 }

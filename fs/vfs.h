@@ -363,8 +363,6 @@ char *name_from_user(const char __user *name);
 void name_free(char *name);
 /* Make a node (socket, FIFO) by path: umask is applied. 0, -EEXIST and so on. */
 int path_make_node(int dirfd, const char *name, unsigned int mode, unsigned int rdev);
-/* Open by path: a file with one reference, ERR_PTR. mode for O_CREAT (umask is applied). */
-struct file *file_open(int dirfd, const char *name, unsigned int flags, unsigned int mode);
 /*
  * Open what `path` names. flags: O_*, none that changes the walk. A file with one reference,
  * ERR_PTR.

@@ -88,18 +88,17 @@ struct walk {
 
 /*
  * Walk from dirfd (or the cwd, or the root) to the directory of the last component, which is not
- * looked at. 0, -ENOENT (empty), -EBADF, -ENOTDIR and so on. walk_end() in any case.
+ * looked at. 0, -ENOENT (empty), -EBADF, -ENOTDIR and so on; the error that `name` may be. walk_end()
+ * in any case.
  */
 int walk_parent(struct walk *walk, int dirfd, const char *name);
 int walk_parent_user(struct walk *walk, int dirfd, const char __user *name);
 /*
- * Walk the whole name; last() walks the last component (by walk_last() in the end) and says 1 if
- * there is more to be walked. walk_end() in any case.
+ * Walk the last component; 0, or 1 if it is a link (and follow): then walk_to_last() walks that to
+ * the directory of its own last component.
  */
-int walk_all(struct walk *walk, int dirfd, const char *name,
-	     int (*last)(struct walk *walk, void *context), void *context);
-/* Walk the last component; 0, or 1 if it is a link that is now to be walked (if follow). */
 int walk_last(struct walk *walk, bool follow);
+int walk_to_last(struct walk *walk);
 /*
  * The last component turned out to be this symbolic link (a reference to it is taken over): as
  * walk_last.
