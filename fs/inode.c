@@ -267,23 +267,26 @@ void inode_abandon_all(struct super_block *sb)
 
 static int chrdev_open(struct inode *inode, struct file *file)
 {
-	const struct file_ops *ops = chrdev_ops(inode->rdev);
+	const struct chrdev *device = chrdev_find(inode->rdev);
 
-	if (!ops)
+	if (!device)
 		return -ENXIO;
-	file->ops = ops;
-	return ops->open ? ops->open(inode, file) : 0;
+	file->ops = device->ops;
+	file->private = device->private;
+	return file->ops->open ? file->ops->open(inode, file) : 0;
 }
 
 static const struct file_ops chrdev_file_ops = { .open = chrdev_open };
 
 void inode_init_special(struct inode *inode, unsigned int mode, unsigned int rdev)
 {
+	const struct chrdev *device = chrdev_find(rdev);
+
 	inode->mode = mode;
 	inode->rdev = rdev;
 	if (S_ISCHR(mode)) {
 		inode->file_ops = &chrdev_file_ops;
-		inode->size = chrdev_size(rdev);
+		inode->size = device ? device->size : 0;
 	} else if (S_ISBLK(mode))
 		inode->file_ops = &block_file_ops;
 	else if (S_ISFIFO(mode))

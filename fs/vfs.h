@@ -405,22 +405,22 @@ void file_put(struct file *file);
 extern struct atomic nr_open_files;
 
 /* ---- device numbers: fs/dev.c ---- */
+struct chrdev {
+	struct list link;
+	unsigned int rdev, mode;
+	const char *name;
+	const struct file_ops *ops;
+	void *private;	 /* which an open file begins with as its own */
+	file_off_t size; /* of its nodes: device memory has one */
+};
+/* What was registered for a device number, which stays; NULL: nothing. A node may be older. */
+struct chrdev *chrdev_find(unsigned int rdev);
 /*
  * Character devices by (major, minor), with their name in /dev. 0, -EEXIST. Call from drivers or
  * initcalls.
  */
 int chrdev_register(unsigned int major, unsigned int minor, const char *name, unsigned int mode,
 		    const struct file_ops *ops, void *private);
-/* The size of its nodes: device memory has one. It is registered. */
-void chrdev_set_size(unsigned int major, unsigned int minor, file_off_t size);
-file_off_t chrdev_size(unsigned int rdev);
-/* For ops->open of a character device: what was registered as private. */
-void *chrdev_private(struct inode *inode);
-/*
- * What was registered for a device number; NULL: nothing. open() asks, so nodes may be older than
- * their driver.
- */
-const struct file_ops *chrdev_ops(unsigned int rdev);
 extern const struct file_ops
 	block_file_ops; /* fs/blockdev.c: the raw device through its page cache */
 /*
