@@ -13,7 +13,7 @@
  *    state, not a mix. reader->lock serialises those who share an open file. It is held across
  *    copies to the user: no page fault leads here.
  * 5. tasks_lock guards what is seen of another process; a reference to its files is taken under it.
- *    Nothing is printed while it is held.
+ *    What is printed while it is held goes into memory that is there.
  */
 #include "fs/proc.h"
 #include "fs/file.h"
