@@ -33,7 +33,7 @@ static bool in_group(uint32_t group, uint32_t gid)
 	return false;
 }
 
-int inode_permission_for(const struct inode *inode, unsigned int may, uint32_t uid, uint32_t gid)
+static int permission_for(const struct inode *inode, unsigned int may, uint32_t uid, uint32_t gid)
 {
 	unsigned int mode = inode->mode;
 
@@ -52,7 +52,7 @@ int inode_permission_for(const struct inode *inode, unsigned int may, uint32_t u
 
 int inode_permission(struct inode *inode, unsigned int may)
 {
-	return inode_permission_for(inode, may, current_uid(), current_gid());
+	return permission_for(inode, may, current_uid(), current_gid());
 }
 
 bool inode_owner_or_root(const struct inode *inode)
@@ -77,7 +77,7 @@ long sys_faccessat2(int dirfd, const char __user *name, unsigned int may, unsign
 	if (flags & AT_EACCESS)
 		error = inode_permission(path.dentry->inode, may);
 	else
-		error = inode_permission_for(path.dentry->inode, may, cred->uid, cred->gid);
+		error = permission_for(path.dentry->inode, may, cred->uid, cred->gid);
 	path_put(&path);
 	return error;
 }
@@ -212,16 +212,17 @@ long sys_utimensat(int dirfd, const char __user *name, const void __user *times,
 
 /* ---- size ---- */
 
-#define FILE_SIZE_MAX ((file_off_t)UINT32_MAX << PAGE_SHIFT) /* page indices have 32 bits */
-
-static int check_size_limit(file_off_t size)
+file_off_t file_size_limit(file_off_t last)
 {
-	if (size > FILE_SIZE_MAX)
-		return -EFBIG;
-	if (!current->process || (uint64_t)size <= current->process->limits[RLIMIT_FSIZE].soft)
-		return 0;
-	signal_send_task(current, SIGXFSZ, NULL);
-	return -EFBIG;
+	uint64_t limit = RLIM_INFINITY;
+
+	if (current->process)
+		limit = current->process->limits[RLIMIT_FSIZE].soft;
+	if (limit >= (uint64_t)FILE_SIZE_MAX)
+		return FILE_SIZE_MAX;
+	if (last >= (file_off_t)limit)
+		signal_send_task(current, SIGXFSZ, NULL);
+	return limit;
 }
 
 /*
@@ -235,8 +236,8 @@ int inode_truncate(struct inode *inode, file_off_t size)
 
 	mutex_lock(&inode->lock);
 	old = inode->size;
-	if (size > old)
-		error = check_size_limit(size);
+	if (size > old && size > file_size_limit(size - 1))
+		error = -EFBIG;
 	if (!error && size < old) {
 		inode_set_size(inode, size);
 		error = mapping_truncate(&inode->mapping, size);

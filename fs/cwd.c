@@ -84,20 +84,10 @@ long chdir_at(int dirfd, const char __user *name)
 
 /* ---- text ---- */
 
-/* Text that grows towards the front of a buffer. */
-struct front_text {
-	char *buf, *start;
-	bool full;
-};
-
-static void put_front(struct front_text *text, const char *string, size_t len)
+/* Text that grows towards the front of a buffer, from `at`: where it begins then. NULL: it is full. */
+static char *put_front(const char *buf, char *at, const char *string, size_t len)
 {
-	if (text->full || (size_t)(text->start - text->buf) < len) {
-		text->full = true;
-		return;
-	}
-	text->start -= len;
-	memcpy(text->start, string, len);
+	return at && (size_t)(at - buf) >= len ? memcpy(at - len, string, len) : NULL;
 }
 
 /* "pipe:[17]". */
@@ -112,21 +102,20 @@ static char *anonymous_text(const struct inode *inode, char *buf, size_t size)
 
 char *path_text(const struct path *path, char *buf, size_t size)
 {
-	struct front_text text = { buf, buf + size, false };
 	const struct dentry *dentry = path->dentry;
-	char *end;
+	char *end, *at = buf + size;
 
 	if (dentry->inode && dentry->inode->kind)
 		return anonymous_text(dentry->inode, buf, size);
 	spin_lock(&dcache_lock);
-	put_front(&text, "", 1);
+	at = put_front(buf, at, "", 1);
 	if (dentry->unhashed)
-		put_front(&text, DELETED, strlen(DELETED));
-	end = text.start;
+		at = put_front(buf, at, DELETED, strlen(DELETED));
+	end = at;
 	for (;;) {
 		if (dentry->parent != dentry) {
-			put_front(&text, dentry->name, dentry->name_len);
-			put_front(&text, "/", 1);
+			at = put_front(buf, at, dentry->name, dentry->name_len);
+			at = put_front(buf, at, "/", 1);
 			dentry = dentry->parent;
 		} else if (dentry->sb->point) {
 			dentry = dentry->sb->point;
@@ -134,10 +123,10 @@ char *path_text(const struct path *path, char *buf, size_t size)
 			break;
 		}
 	}
-	if (text.start == end)
-		put_front(&text, "/", 1);
+	if (at == end)
+		at = put_front(buf, at, "/", 1);
 	spin_unlock(&dcache_lock);
-	return text.full ? ERR_PTR(-ENAMETOOLONG) : text.start;
+	return at ? at : ERR_PTR(-ENAMETOOLONG);
 }
 
 char *file_text(struct file *file, char *buf, size_t size)

@@ -89,10 +89,9 @@ static void super_destroy(struct super_block *sb)
 	if (sb->root)
 		dentry_drop_all(sb);
 	inode_abandon_all(sb);
-	if (sb->ops->unmount)
-		sb->ops->unmount(sb);
 	if (sb->device)
 		sb->device->claimed = false;
+	kfree(sb->private);
 	kfree(sb);
 }
 
@@ -143,8 +142,6 @@ static int mount_add(const struct file_system *type, struct block_device *device
 	if (device)
 		device->claimed = true;
 	error = type->mount(sb, options);
-	if (!sb->root)
-		sb->ops = &empty_super_ops; /* it has cleaned up after itself */
 	if (!error && point) {
 		error = mount_attach(sb, point);
 	} else if (!error) {

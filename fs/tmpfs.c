@@ -299,15 +299,9 @@ static void tmpfs_statfs(struct super_block *sb, struct fs_statistics *st)
 	spin_unlock(&tmpfs->lock);
 }
 
-static void tmpfs_unmount(struct super_block *sb)
-{
-	kfree(sb->private);
-}
-
 static const struct super_ops tmpfs_super_ops = {
 	.free_inode = tmpfs_free_inode,
 	.statfs = tmpfs_statfs,
-	.unmount = tmpfs_unmount,
 };
 
 /* "" or "size=16M": the limit in pages, rounded up. */
@@ -342,19 +336,14 @@ int tmpfs_mount_mode(struct super_block *sb, const char *options, unsigned int m
 	sb->private = tmpfs;
 	error = parse_options(options, &tmpfs->max_pages);
 	if (error)
-		goto free_tmpfs;
-	error = -ENOMEM;
-	root = tmpfs_inode(sb, NULL, S_IFDIR | mode, 0, NULL);
-	if (IS_ERR(root))
-		goto free_tmpfs;
+		return error;
 	sb->ops = &tmpfs_super_ops;
 	sb->names_stay = true;
+	root = tmpfs_inode(sb, NULL, S_IFDIR | mode, 0, NULL);
+	if (IS_ERR(root))
+		return PTR_ERR(root);
 	sb->root = dentry_make_root(sb, root);
-	if (sb->root)
-		return 0;
-free_tmpfs:
-	kfree(tmpfs);
-	return error;
+	return sb->root ? 0 : -ENOMEM;
 }
 
 static int tmpfs_mount(struct super_block *sb, const char *options)

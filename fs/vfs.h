@@ -46,7 +46,6 @@ struct vma;
 #define S_ISCHR(m)  (((m)&S_IFMT) == S_IFCHR)
 #define S_ISBLK(m)  (((m)&S_IFMT) == S_IFBLK)
 #define S_ISFIFO(m) (((m)&S_IFMT) == S_IFIFO)
-#define S_ISSOCK(m) (((m)&S_IFMT) == S_IFSOCK)
 
 /* open(2) flags of Linux/i386. */
 #define O_ACCMODE	    00000003
@@ -249,7 +248,7 @@ struct super_block {
 	struct dentry *root;
 	struct list inodes;
 	struct mutex reading; /* of inodes */
-	void *private;
+	void *private;	      /* the file system's, of kmalloc: goes with the super block */
 	unsigned int dev;     /* st_dev */
 	struct atomic users;  /* paths */
 	struct dentry *point; /* what it covers, in another tree; NULL: it is the root */
@@ -267,8 +266,6 @@ struct super_ops {
 	/* The inode leaves memory: free inode->private. NULL: nothing. */
 	void (*free_inode)(struct inode *inode);
 	void (*statfs)(struct super_block *sb, struct fs_statistics *st);
-	/* Free sb->private; dentries and inodes are gone by then. NULL: nothing. */
-	void (*unmount)(struct super_block *sb);
 };
 
 /* FILE_SYSTEM(ext2, .mount = ...): registers in a linker section. */
@@ -276,7 +273,7 @@ struct file_system {
 	const char *name;
 	bool needs_device;
 	uint32_t magic;
-	/* Fill in sb (ops, root by dentry_make_root). 0 or an error. */
+	/* Fill in sb (ops, root by dentry_make_root). 0 or an error: what is there of it goes. */
 	int (*mount)(struct super_block *sb, const char *options);
 };
 #define FILE_SYSTEM(fs_name, ...)                                           \
@@ -391,6 +388,9 @@ struct fs_context *fs_context_copy(
 void fs_context_put(struct fs_context *fs);
 /* 0 if the current process may MAY_READ 4 | MAY_WRITE 2 | MAY_EXEC 1; -EACCES, -EROFS. */
 int inode_permission(struct inode *inode, unsigned int may);
+#define FILE_SIZE_MAX ((file_off_t)UINT32_MAX << PAGE_SHIFT) /* page indices have 32 bits */
+/* How large the process may make a file: if byte `last` is beyond that, it gets SIGXFSZ. */
+file_off_t file_size_limit(file_off_t last);
 /* Change the size: 0, -EFBIG, -EIO and so on. Takes inode->lock. */
 int inode_truncate(struct inode *inode, file_off_t size);
 

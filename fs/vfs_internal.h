@@ -142,7 +142,6 @@ int path_at(int dirfd, const char __user *name, unsigned int flags, struct path 
 
 /* ---- fs/attr.c ---- */
 
-int inode_permission_for(const struct inode *inode, unsigned int may, uint32_t uid, uint32_t gid);
 /* May the current process do what only the owner (or root) may? */
 bool inode_owner_or_root(const struct inode *inode);
 

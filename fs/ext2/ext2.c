@@ -324,16 +324,10 @@ static void ext2_statfs(struct super_block *sb, struct fs_statistics *st)
 	st->files_free = layout->free_inodes;
 }
 
-static void ext2_unmount(struct super_block *sb)
-{
-	kfree(sb->private);
-}
-
 static const struct super_ops ext2_super_ops = {
 	.read_inode = ext2_read_inode,
 	.free_inode = ext2_free_inode,
 	.statfs = ext2_statfs,
-	.unmount = ext2_unmount,
 };
 
 static int read_super(struct super_block *sb, struct ext2_fs *fs)
@@ -387,21 +381,13 @@ static int ext2_mount(struct super_block *sb, const char *options)
 	if (!fs)
 		return -ENOMEM;
 	fs->device = &raw->mapping;
+	sb->private = fs;
 	error = read_super(sb, fs);
 	if (error)
-		goto free_fs;
-	sb->private = fs;
+		return error;
 	sb->ops = &ext2_super_ops;
 	sb->block_size = fs->layout.block_size;
 	sb->read_only = true;
-	error = mount_root_inode(sb);
-	if (error)
-		goto free_fs;
-	return 0;
-
-free_fs:
-	sb->private = NULL;
-	kfree(fs);
-	return error;
+	return mount_root_inode(sb);
 }
 FILE_SYSTEM(ext2, .needs_device = true, .magic = EXT2_MAGIC, .mount = ext2_mount);

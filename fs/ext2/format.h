@@ -16,7 +16,6 @@
 #define EXT2_SUPER_OFFSET 1024u
 #define EXT2_MAGIC	  0xef53
 #define EXT2_ROOT_INODE	  2u
-#define EXT2_NAME_MAX	  255u
 #define EXT2_DIRECT	  12u /* block pointers in the inode */
 #define EXT2_POINTERS	  15u /* with single, double and triple indirect */
 #define EXT2_FAST_SYMLINK 60u /* a shorter target stands in place of the pointers */
