@@ -65,20 +65,19 @@ bool inode_owner_or_root(const struct inode *inode)
 long sys_faccessat2(int dirfd, const char __user *name, unsigned int may, unsigned int flags)
 {
 	const struct credentials *cred = &current->process->cred;
-	struct path path;
+	struct dentry *path;
 	int error;
 
 	if (may & ~7u || flags & ~(AT_EACCESS | AT_SYMLINK_NOFOLLOW))
 		return -EINVAL;
-	error = path_lookup_user(dirfd, name, flags & AT_SYMLINK_NOFOLLOW ? 0 : LOOKUP_FOLLOW,
-				 &path);
-	if (error)
-		return error;
+	path = path_lookup_user(dirfd, name, flags & AT_SYMLINK_NOFOLLOW ? 0 : LOOKUP_FOLLOW);
+	if (IS_ERR(path))
+		return PTR_ERR(path);
 	if (flags & AT_EACCESS)
-		error = inode_permission(path.dentry->inode, may);
+		error = inode_permission(path->inode, may);
 	else
-		error = permission_for(path.dentry->inode, may, cred->uid, cred->gid);
-	path_put(&path);
+		error = permission_for(path->inode, may, cred->uid, cred->gid);
+	path_put(path);
 	return error;
 }
 
@@ -99,22 +98,22 @@ struct change {
 static long change_at(int dirfd, const char __user *name, unsigned int flags,
 		      const struct change *change)
 {
+	struct dentry *path;
 	struct inode *inode;
-	struct path path;
 	int error;
 
 	if (flags & ~(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH))
 		return refuse(EINVAL, "a flag that is not supported");
-	error = path_at(dirfd, name, flags, &path);
-	if (error)
-		return error;
-	inode = path.dentry->inode;
+	path = path_at(dirfd, name, flags);
+	if (IS_ERR(path))
+		return PTR_ERR(path);
+	inode = path->inode;
 	mutex_lock(&inode->lock);
 	error = inode->sb->read_only ? -EROFS : change->make(inode, change);
 	if (!error)
 		inode->ctime = time_wall_spec();
 	mutex_unlock(&inode->lock);
-	path_put(&path);
+	path_put(path);
 	return error;
 }
 
@@ -251,29 +250,22 @@ int inode_truncate(struct inode *inode, file_off_t size)
 	return error;
 }
 
-static int path_truncate(const struct path *path, file_off_t size)
-{
-	struct inode *inode = path->dentry->inode;
-	int error;
-
-	if (S_ISDIR(inode->mode))
-		return -EISDIR;
-	if (!S_ISREG(inode->mode))
-		return -EINVAL;
-	error = inode_permission(inode, MAY_WRITE);
-	return error ? error : inode_truncate(inode, size);
-}
-
 long sys_truncate64(const char __user *name, uint32_t low, uint32_t high)
 {
 	file_off_t size = offset_of(low, high);
-	struct path path;
-	int error = size < 0 ? -EINVAL : path_lookup_user(AT_FDCWD, name, LOOKUP_FOLLOW, &path);
+	struct dentry *path =
+		size < 0 ? ERR_PTR(-EINVAL) : path_lookup_user(AT_FDCWD, name, LOOKUP_FOLLOW);
+	int error = -EINVAL;
 
-	if (error)
-		return error;
-	error = path_truncate(&path, size);
-	path_put(&path);
+	if (IS_ERR(path))
+		return PTR_ERR(path);
+	if (S_ISDIR(path->inode->mode))
+		error = -EISDIR;
+	else if (S_ISREG(path->inode->mode))
+		error = inode_permission(path->inode, MAY_WRITE);
+	if (!error)
+		error = inode_truncate(path->inode, size);
+	path_put(path);
 	return error;
 }
 

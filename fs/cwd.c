@@ -15,24 +15,21 @@
 #include "fs/file.h"
 #include "fs/vfs_internal.h"
 
-static void context_cwd(struct fs_context *fs, struct path *path)
-{
-	spin_lock(&fs->lock);
-	*path = fs->cwd;
-	path_get(path);
-	spin_unlock(&fs->lock);
-}
-
 /* A kernel task has no context: it is at the root. */
-void fs_cwd(struct path *path)
+struct dentry *fs_cwd(void)
 {
-	if (current->fs)
-		context_cwd(current->fs, path);
-	else
-		root_path(path);
+	struct fs_context *fs = current->fs;
+	struct dentry *cwd;
+
+	if (!fs)
+		return root_path();
+	spin_lock(&fs->lock);
+	cwd = path_get(fs->cwd);
+	spin_unlock(&fs->lock);
+	return cwd;
 }
 
-struct fs_context *fs_context_copy(struct fs_context *from)
+struct fs_context *fs_context_copy(void)
 {
 	struct fs_context *fs = kmalloc(sizeof(*fs), 0);
 
@@ -40,11 +37,8 @@ struct fs_context *fs_context_copy(struct fs_context *from)
 		return NULL;
 	atomic_set(&fs->refs, 1);
 	spin_init(&fs->lock, "fs context");
-	fs->umask = from ? from->umask : 022;
-	if (from)
-		context_cwd(from, &fs->cwd);
-	else
-		root_path(&fs->cwd);
+	fs->umask = current->fs ? current->fs->umask : 022;
+	fs->cwd = fs_cwd();
 	return fs;
 }
 
@@ -52,7 +46,7 @@ void fs_context_put(struct fs_context *fs)
 {
 	if (!fs || !atomic_dec_and_test(&fs->refs))
 		return;
-	path_put(&fs->cwd);
+	path_put(fs->cwd);
 	kfree(fs);
 }
 
@@ -63,14 +57,13 @@ long sys_umask(unsigned int mask)
 
 long chdir_at(int dirfd, const char __user *name)
 {
-	struct path path, old;
-	long error = path_at(dirfd, name, 0, &path);
+	struct dentry *path = path_at(dirfd, name, 0), *old;
+	long error = -ENOTDIR;
 
-	if (error)
-		return error;
-	error = -ENOTDIR;
-	if (S_ISDIR(path.dentry->inode->mode))
-		error = inode_permission(path.dentry->inode, MAY_EXEC);
+	if (IS_ERR(path))
+		return PTR_ERR(path);
+	if (S_ISDIR(path->inode->mode))
+		error = inode_permission(path->inode, MAY_EXEC);
 	if (!error) {
 		spin_lock(&current->fs->lock);
 		old = current->fs->cwd;
@@ -78,7 +71,7 @@ long chdir_at(int dirfd, const char __user *name)
 		spin_unlock(&current->fs->lock);
 		path = old; /* to be put */
 	}
-	path_put(&path);
+	path_put(path);
 	return error;
 }
 
@@ -100,9 +93,8 @@ static char *anonymous_text(const struct inode *inode, char *buf, size_t size)
 
 #define DELETED " (deleted)"
 
-char *path_text(const struct path *path, char *buf, size_t size)
+char *path_text(const struct dentry *dentry, char *buf, size_t size)
 {
-	const struct dentry *dentry = path->dentry;
 	char *end, *at = buf + size;
 
 	if (dentry->inode && dentry->inode->kind)
@@ -131,22 +123,22 @@ char *path_text(const struct path *path, char *buf, size_t size)
 
 char *file_text(struct file *file, char *buf, size_t size)
 {
-	return file->path.dentry ? path_text(&file->path, buf, size)
-				 : anonymous_text(file->inode, buf, size);
+	return file->path ? path_text(file->path, buf, size)
+			  : anonymous_text(file->inode, buf, size);
 }
 
 long sys_getcwd(char __user *user_buf, size_t size)
 {
 	char *buf = kmalloc(PATH_MAX, 0);
-	struct path cwd;
+	struct dentry *cwd;
 	char *text;
 	long result;
 
 	if (!buf)
 		return -ENOMEM;
-	fs_cwd(&cwd);
-	text = path_text(&cwd, buf, PATH_MAX);
-	if (cwd.dentry->unhashed) {
+	cwd = fs_cwd();
+	text = path_text(cwd, buf, PATH_MAX);
+	if (cwd->unhashed) {
 		result = -ENOENT;
 	} else if (IS_ERR(text)) {
 		result = PTR_ERR(text);
@@ -157,7 +149,7 @@ long sys_getcwd(char __user *user_buf, size_t size)
 		else if (copy_to_user(user_buf, text, result))
 			result = -EFAULT;
 	}
-	path_put(&cwd);
+	path_put(cwd);
 	kfree(buf);
 	return result;
 }

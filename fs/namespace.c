@@ -23,7 +23,7 @@ static struct mutex rename_mutex = MUTEX_INIT(rename_mutex);
 
 static struct inode *walk_dir(const struct walk *walk)
 {
-	return walk->path.dentry->inode;
+	return walk->at->inode;
 }
 
 /* In a sticky directory only the owner of the file or of the directory removes a name. */
@@ -44,7 +44,7 @@ struct dentry *walk_lock_last(struct walk *walk)
 	struct dentry *dentry;
 
 	mutex_lock(&dir->lock);
-	dentry = dentry_lookup_locked(walk->path.dentry, &walk->last);
+	dentry = dentry_lookup_locked(walk->at, &walk->last);
 	if (IS_ERR(dentry))
 		mutex_unlock(&dir->lock);
 	return dentry;
@@ -186,16 +186,16 @@ long sys_symlinkat(const char __user *user_target, int dirfd, const char __user 
 long sys_linkat(int old_dirfd, const char __user *old_name, int new_dirfd,
 		const char __user *new_name, unsigned int flags)
 {
-	struct path old;
+	struct dentry *old;
 	long error;
 
 	if (flags & ~AT_SYMLINK_FOLLOW)
 		return refuse(EINVAL, "a link flag that is not supported");
-	error = path_at(old_dirfd, old_name, flags ? 0 : AT_SYMLINK_NOFOLLOW, &old);
-	if (error)
-		return error;
-	error = make_at(new_dirfd, new_name, (struct new_name){ .inode = old.dentry->inode });
-	path_put(&old);
+	old = path_at(old_dirfd, old_name, flags ? 0 : AT_SYMLINK_NOFOLLOW);
+	if (IS_ERR(old))
+		return PTR_ERR(old);
+	error = make_at(new_dirfd, new_name, (struct new_name){ .inode = old->inode });
+	path_put(old);
 	return error;
 }
 
@@ -279,8 +279,8 @@ struct renaming {
 
 static void lock_directories(struct renaming *r)
 {
-	struct dentry *a = r->from.path.dentry;
-	struct dentry *b = r->to.path.dentry;
+	struct dentry *a = r->from.at;
+	struct dentry *b = r->to.at;
 	bool upwards;
 
 	mutex_lock(&rename_mutex);
@@ -312,9 +312,9 @@ static int check_rename(struct renaming *r)
 	if (!S_ISDIR(old->mode) && (r->from.slash || r->to.slash))
 		return -ENOTDIR;
 	/* Into itself, or in place of one that holds it. */
-	if (dentry_below(r->to.path.dentry, r->old))
+	if (dentry_below(r->to.at, r->old))
 		return -EINVAL;
-	if (dentry_below(r->from.path.dentry, r->target))
+	if (dentry_below(r->from.at, r->target))
 		return -ENOTEMPTY;
 	error = may_remove(walk_dir(&r->from), r->old);
 	if (error)
@@ -365,10 +365,10 @@ static int rename_locked(struct renaming *r)
 {
 	int error;
 
-	r->old = dentry_lookup_locked(r->from.path.dentry, &r->from.last);
+	r->old = dentry_lookup_locked(r->from.at, &r->from.last);
 	if (IS_ERR(r->old))
 		return PTR_ERR(r->old);
-	r->target = dentry_lookup_locked(r->to.path.dentry, &r->to.last);
+	r->target = dentry_lookup_locked(r->to.at, &r->to.last);
 	error = IS_ERR(r->target) ? PTR_ERR(r->target) : check_rename(r);
 	if (!error)
 		error = rename_checked(r);
@@ -382,7 +382,7 @@ static int rename_last(struct renaming *r)
 {
 	int error;
 
-	if (r->from.path.dentry->sb != r->to.path.dentry->sb)
+	if (r->from.at->sb != r->to.at->sb)
 		return -EXDEV;
 	if (!walk_last_is_name(&r->from) || !walk_last_is_name(&r->to))
 		return -EBUSY;
@@ -431,15 +431,15 @@ static long read_link(struct inode *inode, char __user *result, int size)
 
 long sys_readlinkat(int dirfd, const char __user *name, char __user *result, int size)
 {
-	struct path path;
+	struct dentry *path;
 	long len;
 
 	if (size <= 0)
 		return -EINVAL;
-	len = path_at(dirfd, name, AT_SYMLINK_NOFOLLOW, &path);
-	if (len)
-		return len;
-	len = read_link(path.dentry->inode, result, size);
-	path_put(&path);
+	path = path_at(dirfd, name, AT_SYMLINK_NOFOLLOW);
+	if (IS_ERR(path))
+		return PTR_ERR(path);
+	len = read_link(path->inode, result, size);
+	path_put(path);
 	return len;
 }

@@ -50,9 +50,9 @@ static int check_type(const struct inode *inode, unsigned int flags)
 }
 
 /* Permissions of a file that was just made were checked then. */
-static struct file *open_path(const struct path *path, unsigned int flags, bool created)
+static struct file *open_path(struct dentry *path, unsigned int flags, bool created)
 {
-	struct inode *inode = path->dentry->inode;
+	struct inode *inode = path->inode;
 	struct file *file;
 	int error = check_type(inode, flags);
 
@@ -64,8 +64,7 @@ static struct file *open_path(const struct path *path, unsigned int flags, bool 
 	file = file_alloc(inode, inode->file_ops, flags & ~O_AT_ONCE);
 	if (IS_ERR(file))
 		return file;
-	file->path = *path;
-	path_get(path);
+	file->path = path_get(path);
 	if (file->ops->open)
 		error = file->ops->open(inode, file);
 	file->flags &= ~O_NOCTTY;
@@ -79,7 +78,7 @@ static struct file *open_path(const struct path *path, unsigned int flags, bool 
 	return ERR_PTR(error);
 }
 
-struct file *file_open_path(const struct path *path, unsigned int flags)
+struct file *file_open_path(struct dentry *path, unsigned int flags)
 {
 	return open_path(path, flags, false);
 }
@@ -90,7 +89,7 @@ struct file *file_open_path(const struct path *path, unsigned int flags)
 static int create_last(struct walk *walk, unsigned int flags, unsigned int mode, bool *created)
 {
 	const struct new_name new = { .mode = S_IFREG | (mode & 07777) };
-	struct inode *dir = walk->path.dentry->inode;
+	struct inode *dir = walk->at->inode;
 	struct dentry *dentry;
 	int error = 0;
 
@@ -134,7 +133,7 @@ static struct file *open_at(int dirfd, const char *name, unsigned int flags, uns
 			break;
 		error = walk_to_last(&walk);
 	}
-	file = error ? ERR_PTR(error) : open_path(&walk.path, flags, created);
+	file = error ? ERR_PTR(error) : open_path(walk.at, flags, created);
 	walk_end(&walk);
 	return file;
 }

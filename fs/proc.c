@@ -164,57 +164,57 @@ static unsigned int next_pid(unsigned int from)
 
 /* ---- links ---- */
 
-static int fd_link(struct process *process, unsigned int fd, struct path *path)
+/* The path of a file whose reference is dropped; NULL: -ENOENT. */
+static struct dentry *path_of(struct file *file)
 {
-	struct file *file = process_file(process, fd);
-	int error = -ENOENT;
+	struct dentry *path;
 
-	if (file) {
-		error = file_path(file, path);
-		file_put(file);
-	}
-	return error;
+	if (!file)
+		return ERR_PTR(-ENOENT);
+	path = file_path(file);
+	file_put(file);
+	return path;
+}
+
+static struct dentry *fd_link(struct process *process, unsigned int fd)
+{
+	return path_of(process_file(process, fd));
 }
 PROC_ENTRY(pid_fd_link, .path = "/pid/fd/N", .mode = S_IFLNK | 0700, .link = fd_link);
 
-static int exe_link(struct process *process, unsigned int fd, struct path *path)
+static struct dentry *exe_link(struct process *process, unsigned int fd)
 {
-	struct file *file = process_program(process);
-	int error = file ? file_path(file, path) : -ENOENT;
-
-	if (file)
-		file_put(file);
-	return error;
+	return path_of(process_program(process));
 }
 PROC_ENTRY(pid_exe, .path = "/pid/exe", .mode = S_IFLNK | 0777, .link = exe_link);
 
-static int proc_follow(struct inode *inode, struct path *path)
+static struct dentry *proc_follow(struct inode *inode)
 {
 	struct process *process = inspect(inode, false);
-	int error;
+	struct dentry *path;
 
 	if (IS_ERR(process))
-		return PTR_ERR(process);
-	error = entry_of(inode)->link(process, fd_of(inode), path);
+		return (void *)process;
+	path = entry_of(inode)->link(process, fd_of(inode));
 	process_put(process);
-	return error;
+	return path;
 }
 
 static ssize_t proc_readlink(struct inode *inode, char *buf, size_t size)
 {
-	struct path path;
-	ssize_t len = proc_follow(inode, &path);
+	struct dentry *path = proc_follow(inode);
+	ssize_t len;
 	char *text;
 
-	if (len)
-		return len;
-	text = path_text(&path, buf, size);
+	if (IS_ERR(path))
+		return PTR_ERR(path);
+	text = path_text(path, buf, size);
 	len = PTR_ERR(text);
 	if (!IS_ERR(text)) {
 		len = strlen(text);
 		memmove(buf, text, len + 1);
 	}
-	path_put(&path);
+	path_put(path);
 	return len;
 }
 

@@ -82,7 +82,7 @@ static long read_directory(struct file *file, void __user *result, size_t size)
 	buffer.context.pos = file->pos;
 	mutex_lock(&inode->lock);
 	if (!inode->deleted)
-		error = inode->ops->readdir(file->path.dentry, &buffer.context);
+		error = inode->ops->readdir(file->path, &buffer.context);
 	mutex_unlock(&inode->lock);
 	if (buffer.used > 0) {
 		buffer.last->off = buffer.context.pos;

@@ -29,23 +29,22 @@ struct stat64 {
 } __packed;
 _Static_assert(sizeof(struct stat64) == 96, "struct stat64 of Linux/i386");
 
-static int stat_at(int dirfd, const char __user *name, unsigned int flags, struct path *path)
+static struct dentry *stat_at(int dirfd, const char __user *name, unsigned int flags)
 {
 	if (flags & ~(AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT | AT_EMPTY_PATH))
-		return refuse(EINVAL, "a stat flag that is not supported");
-	return path_at(dirfd, name, flags, path);
+		return ERR_PTR(refuse(EINVAL, "a stat flag that is not supported"));
+	return path_at(dirfd, name, flags);
 }
 
 long sys_fstatat64(int dirfd, const char __user *name, void __user *result, unsigned int flags)
 {
-	struct path path;
+	struct dentry *path = stat_at(dirfd, name, flags);
 	struct inode *inode;
 	struct stat64 st;
-	int error = stat_at(dirfd, name, flags, &path);
 
-	if (error)
-		return error;
-	inode = path.dentry->inode;
+	if (IS_ERR(path))
+		return PTR_ERR(path);
+	inode = path->inode;
 	st = (struct stat64){
 		.dev = encode_dev(inode->sb->dev),
 		.short_ino = inode->number,
@@ -65,7 +64,7 @@ long sys_fstatat64(int dirfd, const char __user *name, void __user *result, unsi
 		.ctime_nsec = inode->ctime.nsec,
 		.ino = inode->number,
 	};
-	path_put(&path);
+	path_put(path);
 	return copy_to_user(result, &st, sizeof(st));
 }
 
@@ -94,17 +93,16 @@ _Static_assert(sizeof(struct statx) == 256, "struct statx of Linux");
 long sys_statx(int dirfd, const char __user *name, unsigned int flags, unsigned int mask,
 	       void __user *result)
 {
-	struct path path;
+	struct dentry *path;
 	struct inode *inode;
 	struct statx st;
-	int error;
 
 	if (mask & STATX_RESERVED || (flags & AT_STATX_SYNC) == AT_STATX_SYNC)
 		return -EINVAL;
-	error = stat_at(dirfd, name, flags & ~AT_STATX_SYNC, &path);
-	if (error)
-		return error;
-	inode = path.dentry->inode;
+	path = stat_at(dirfd, name, flags & ~AT_STATX_SYNC);
+	if (IS_ERR(path))
+		return PTR_ERR(path);
+	inode = path->inode;
 	st = (struct statx){
 		.mask = STATX_BASIC_STATS,
 		.blksize = inode->sb->block_size,
@@ -123,7 +121,7 @@ long sys_statx(int dirfd, const char __user *name, unsigned int flags, unsigned 
 		.dev_major = MAJOR(inode->sb->dev),
 		.dev_minor = MINOR(inode->sb->dev),
 	};
-	path_put(&path);
+	path_put(path);
 	return copy_to_user(result, &st, sizeof(st));
 }
 
@@ -144,14 +142,13 @@ _Static_assert(sizeof(struct statfs64) == 84, "struct statfs64 of Linux/i386");
 long statfs_at(int dirfd, const char __user *name, size_t size, void __user *result)
 {
 	struct fs_statistics fs = { 0 };
-	struct path path;
+	struct dentry *path = path_at(dirfd, name, 0);
 	struct super_block *sb;
 	struct statfs64 st;
-	int error = path_at(dirfd, name, 0, &path);
 
-	if (error)
-		return error;
-	sb = path.dentry->inode->sb;
+	if (IS_ERR(path))
+		return PTR_ERR(path);
+	sb = path->inode->sb;
 	if (sb->ops->statfs)
 		sb->ops->statfs(sb, &fs);
 	st = (struct statfs64){
@@ -167,6 +164,6 @@ long statfs_at(int dirfd, const char __user *name, size_t size, void __user *res
 		.namelen = NAME_MAX,
 		.flags = ST_VALID | ST_NOATIME | (sb->read_only ? ST_RDONLY : 0),
 	};
-	path_put(&path);
+	path_put(path);
 	return size == sizeof(st) ? (long)copy_to_user(result, &st, sizeof(st)) : -EINVAL;
 }

@@ -93,7 +93,6 @@ struct vma;
 struct dentry;
 struct inode;
 struct file;
-struct path;
 
 /*
  * readdir: the file system sets pos to the cookie of an entry before it emits it, and beyond the
@@ -132,8 +131,8 @@ struct inode_ops {
 	 * are changed. The directory may be locked or not.
 	 */
 	bool (*revalidate)(struct inode *inode);
-	/* proc's /proc/self/fd/N and exe: the path itself, with references; else NULL entry. */
-	int (*follow)(struct inode *inode, struct path *result);
+	/* proc's /proc/self/fd/N and exe: the path itself, with references; ERR_PTR. */
+	struct dentry *(*follow)(struct inode *inode);
 	/*
 	 * The size changes; inode->lock is held. The caller sets the field and tells the page
 	 * cache. NULL: nothing else is to be done.
@@ -233,11 +232,6 @@ struct dentry {
 	file_off_t cookie;   /* its place among parent->children, which are in that order */
 };
 
-/* A dentry, with references to it and to its mount. */
-struct path {
-	struct dentry *dentry; /* NULL: none */
-};
-
 struct super_block {
 	const struct file_system *type;
 	const struct super_ops *ops;
@@ -288,7 +282,7 @@ struct file {
 	struct mutex pos_lock; /* pos, for files that have one and are shared */
 	const struct file_ops *ops;
 	struct inode *inode; /* whose bytes these are: the path's, but the device's for a disk */
-	struct path path;    /* references; dentry NULL: pipe, socket (anonymous) */
+	struct dentry *path; /* as path_get; NULL: pipe, socket (anonymous) */
 	void *private;
 	unsigned int ra_next, ra_size,
 		ra_end; /* read-ahead: page expected next, window, read up to */
@@ -327,24 +321,28 @@ struct dentry *dentry_make_root(struct super_block *sb, struct inode *inode);
 unsigned int dcache_shrink(unsigned int wanted);
 void dentry_get(struct dentry *dentry);
 void dentry_put(struct dentry *dentry); /* NULL is fine; may sleep */
-void path_get(const struct path *path); /* of none: nothing */
-void path_put(struct path *path);
+/*
+ * A path is a dentry with a reference to it and to its mount. path_get returns it; both do nothing
+ * if it is NULL.
+ */
+struct dentry *path_get(struct dentry *path);
+void path_put(struct dentry *path);
 #define LOOKUP_FOLLOW	 1
 #define LOOKUP_DIRECTORY 2
-/* Walk `name` from the cwd, or from dirfd (AT_FDCWD: cwd). 0 with references in *result. */
-int path_lookup(int dirfd, const char *name, unsigned int flags, struct path *result);
+/* Walk `name` from the cwd, or from dirfd (AT_FDCWD: cwd): a path, or ERR_PTR. */
+struct dentry *path_lookup(int dirfd, const char *name, unsigned int flags);
 /* The same for a name in user memory: -EFAULT, -ENOMEM too. */
-int path_lookup_user(int dirfd, const char __user *name, unsigned int flags, struct path *result);
+struct dentry *path_lookup_user(int dirfd, const char __user *name, unsigned int flags);
 /*
  * The path as text, into the end of buf; returns its start.
  * ERR_PTR(-ENAMETOOLONG). " (deleted)" is appended where it applies.
  */
-char *path_text(const struct path *path, char *buf, size_t size);
+char *path_text(const struct dentry *path, char *buf, size_t size);
 /*
  * The path of an open file, with references, to walk on from it or to open it again: a pipe or
- * socket gets a nameless dentry. 0, -ENOMEM. For /proc/self/fd/N.
+ * socket gets a nameless dentry. ERR_PTR(-ENOMEM). For /proc/self/fd/N.
  */
-int file_path(struct file *file, struct path *result);
+struct dentry *file_path(struct file *file);
 /* What an open file is called: its path, or "pipe:[17]". As path_text. */
 char *file_text(struct file *file, char *buf, size_t size);
 /*
@@ -364,7 +362,7 @@ int path_make_node(int dirfd, const char *name, unsigned int mode, unsigned int 
  * Open what `path` names. flags: O_*, none that changes the walk. A file with one reference,
  * ERR_PTR.
  */
-struct file *file_open_path(const struct path *path, unsigned int flags);
+struct file *file_open_path(struct dentry *path, unsigned int flags);
 /* The lines of /proc/mounts. */
 struct text;
 void mounts_show(struct text *text);
@@ -380,11 +378,10 @@ int mount_root(const char *device_name);
 struct fs_context {
 	struct atomic refs;
 	spinlock_t lock;
-	struct path cwd;
+	struct dentry *cwd;
 	unsigned int umask;
 };
-struct fs_context *fs_context_copy(
-	struct fs_context *from); /* NULL: no memory; from NULL: the root */
+struct fs_context *fs_context_copy(void); /* of the current task; NULL: no memory */
 void fs_context_put(struct fs_context *fs);
 /* 0 if the current process may MAY_READ 4 | MAY_WRITE 2 | MAY_EXEC 1; -EACCES, -EROFS. */
 int inode_permission(struct inode *inode, unsigned int may);

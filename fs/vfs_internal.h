@@ -67,22 +67,19 @@ struct dentry *dentry_parent(struct dentry *dentry);
 
 /* ---- fs/mount.c ---- */
 
-/*
- * If something is mounted on path, replace it by the root of what is on top. Keeps references
- * right.
- */
-void path_cross_mounts(struct path *path);
+/* The path, or, if something is mounted on it, the root of what is on top, in place of it. */
+struct dentry *path_cross_mounts(struct dentry *path);
 /* The root of the first mount, with references. */
-void root_path(struct path *path);
+struct dentry *root_path(void);
 
 /* ---- fs/namei.c ---- */
 
 struct walk {
-	struct path path;   /* where we are: a directory while components are left */
+	struct dentry *at;  /* where we are: a directory while components are left */
 	unsigned int links; /* symbolic links followed so far */
 	const char *rest;   /* text behind `last` */
 	char *text;	    /* the whole of it, if walk_end() is to free it */
-	struct name last;   /* the last component; len 0: there is none, path is it */
+	struct name last;   /* the last component; len 0: there is none, `at` is it */
 	bool slash;	    /* a slash followed it: it must be a directory */
 };
 
@@ -138,7 +135,7 @@ int make_locked(struct inode *dir, struct dentry *dentry, const struct new_name 
  * one). flags: AT_SYMLINK_NOFOLLOW, AT_EMPTY_PATH (others are the caller's to refuse). name NULL:
  * the file that is open at dirfd.
  */
-int path_at(int dirfd, const char __user *name, unsigned int flags, struct path *path);
+struct dentry *path_at(int dirfd, const char __user *name, unsigned int flags);
 
 /* ---- fs/attr.c ---- */
 
@@ -165,6 +162,6 @@ int fd_cloexec(unsigned int fd, int change);
 
 /* ---- fs/cwd.c ---- */
 
-void fs_cwd(struct path *path); /* of the current process, with references */
+struct dentry *fs_cwd(void); /* of the current process, with references */
 
 #endif

@@ -82,7 +82,7 @@ static int copy_resources(struct task *child, unsigned int flags)
 	child->files = files;
 	if (flags & CLONE_FS)
 		atomic_inc(&parent->fs->refs);
-	child->fs = flags & CLONE_FS ? parent->fs : fs_context_copy(parent->fs);
+	child->fs = flags & CLONE_FS ? parent->fs : fs_context_copy();
 	return child->fs ? 0 : -ENOMEM;
 }
 

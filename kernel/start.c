@@ -25,7 +25,7 @@ static void become_process(struct task *task)
 	unsigned int flags;
 
 	task->files = file_table_create();
-	task->fs = fs_context_copy(NULL);
+	task->fs = fs_context_copy();
 	if (!process || !task->files || !task->fs)
 		panic("no memory for the first process");
 	flags = spin_lock_irqsave(&tasks_lock);
