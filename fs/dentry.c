@@ -171,10 +171,11 @@ static struct dentry *dentry_alloc(struct super_block *sb, const struct name *na
 	return dentry;
 }
 
-struct dentry *dentry_make_root(struct super_block *sb, struct inode *inode)
+/* Of no parent; takes the inode's reference over. */
+static struct dentry *dentry_make_root(struct inode *inode)
 {
 	struct name name = { "/", 1, 0 };
-	struct dentry *dentry = dentry_alloc(sb, &name);
+	struct dentry *dentry = dentry_alloc(inode->sb, &name);
 
 	if (dentry)
 		dentry->inode = inode;
@@ -183,16 +184,22 @@ struct dentry *dentry_make_root(struct super_block *sb, struct inode *inode)
 	return dentry;
 }
 
+int super_set_root(struct super_block *sb, struct inode *root)
+{
+	if (IS_ERR(root))
+		return PTR_ERR(root);
+	sb->root = dentry_make_root(root);
+	return sb->root ? 0 : -ENOMEM;
+}
+
 struct dentry *dentry_make_nameless(struct inode *inode)
 {
-	struct name name = { "", 0, 0 };
-	struct dentry *dentry = dentry_alloc(inode->sb, &name);
+	struct dentry *dentry;
 
-	if (!dentry)
-		return NULL;
 	inode_get(inode);
-	dentry->inode = inode;
-	dentry->unhashed = true;
+	dentry = dentry_make_root(inode);
+	if (dentry)
+		dentry->unhashed = true;
 	return dentry;
 }
 

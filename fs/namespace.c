@@ -154,8 +154,7 @@ long sys_mknodat(int dirfd, const char __user *name, unsigned int mode, unsigned
 	case S_IFBLK:
 		if (!current_is_root())
 			return -EPERM;
-		/* As user programs write it: minor in 0..7 and 20..31, major between. */
-		new.rdev = MAKEDEV(dev >> 8 & 0xfff, (dev & 0xff) | (dev >> 12 & 0xfff00));
+		new.rdev = device_decode(dev);
 		break;
 	default:
 		return S_ISDIR(mode) ? -EPERM : -EINVAL;

@@ -40,10 +40,6 @@ PROC_ENTRY(sys_fs, .path = "sys/fs", .mode = S_IFDIR | 0555);
 PROC_ENTRY(sys_vm, .path = "sys/vm", .mode = S_IFDIR | 0555);
 PROC_ENTRY(pid, .path = "/pid", .mode = S_IFDIR | 0555);
 PROC_ENTRY(pid_fd, .path = "/pid/fd", .mode = S_IFDIR | 0500);
-PROC_ENTRY(pid_cmdline, .path = "/pid/cmdline", .mode = 0444, .show_process = proc_show_cmdline);
-PROC_ENTRY(pid_maps, .path = "/pid/maps", .mode = 0400, .show_process = proc_show_maps);
-PROC_ENTRY(pid_stat, .path = "/pid/stat", .mode = 0444, .show_process = proc_show_stat);
-PROC_ENTRY(pid_status, .path = "/pid/status", .mode = 0444, .show_process = proc_show_status);
 
 /* ---- entries and inodes ---- */
 
@@ -463,16 +459,10 @@ static const struct super_ops proc_super_ops = { .read_inode = proc_read_inode }
 
 static int proc_mount(struct super_block *sb, const char *options)
 {
-	struct inode *root;
-
 	if (*options)
 		return -EINVAL;
 	sb->ops = &proc_super_ops;
-	root = inode_get_number(sb, number_of(&proc_file_root, 0, 0));
-	if (IS_ERR(root))
-		return PTR_ERR(root);
-	sb->root = dentry_make_root(sb, root);
-	return sb->root ? 0 : -ENOMEM;
+	return super_set_root(sb, inode_get_number(sb, number_of(&proc_file_root, 0, 0)));
 }
 
 FILE_SYSTEM(proc, .magic = PROC_MAGIC, .mount = proc_mount);

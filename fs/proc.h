@@ -33,10 +33,4 @@ struct proc_entry {
 	PROC_ENTRY(id, .path = file_path, .mode = file_mode, .show = (show_function), \
 		   .store = (store_function))
 
-/* fs/proc_task.c; as show_process. */
-int proc_show_cmdline(struct process *process, struct text *text);
-int proc_show_maps(struct process *process, struct text *text);
-int proc_show_stat(struct process *process, struct text *text);
-int proc_show_status(struct process *process, struct text *text);
-
 #endif

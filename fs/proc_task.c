@@ -70,18 +70,16 @@ static unsigned int ticks(uint64_t ns)
 }
 
 /* proc(5), in its order. What is not kept (faults, signals, addresses) is 0. */
-int proc_show_stat(struct process *process, struct text *text)
+static int show_stat(struct process *process, struct text *text)
 {
 	struct memory_use memory = memory_use(process);
 	unsigned int flags = spin_lock_irqsave(&tasks_lock);
 	const struct task *leader = process->leader;
 	const struct tty *tty = process->tty;
-	unsigned int device = tty ? tty->device : 0;
 
-	/* The terminal as mknod(2) takes it; its numbers are small. */
 	text_printf(text, "%u (%s) %c %u %u %u %u %d ", process->pid, name_of(process),
 		    *state_of(process), parent_of(process), process->pgid, process->sid,
-		    MAJOR(device) << 8 | MINOR(device), tty ? (int)tty->foreground : -1);
+		    tty ? device_encode(tty->device) : 0, tty ? (int)tty->foreground : -1);
 	text_printf(text, "0 0 0 0 0 %u 0 %u 0 %d 0 %u 0 %u %u %u ", ticks(process_cpu_ns(process)),
 		    ticks(process->children_ns), NORMAL_PRIORITY, process->nr_threads,
 		    leader ? ticks(leader->started_ns) : 0, memory.pages << PAGE_SHIFT,
@@ -91,8 +89,9 @@ int proc_show_stat(struct process *process, struct text *text)
 	spin_unlock_irqrestore(&tasks_lock, flags);
 	return 0;
 }
+PROC_ENTRY(pid_stat, .path = "/pid/stat", .mode = 0444, .show_process = show_stat);
 
-int proc_show_status(struct process *process, struct text *text)
+static int show_status(struct process *process, struct text *text)
 {
 	const struct credentials *cred = &process->cred;
 	struct memory_use memory = memory_use(process);
@@ -111,6 +110,7 @@ int proc_show_status(struct process *process, struct text *text)
 	spin_unlock_irqrestore(&tasks_lock, flags);
 	return 0;
 }
+PROC_ENTRY(pid_status, .path = "/pid/status", .mode = 0444, .show_process = show_status);
 
 /* ---- memory ---- */
 
@@ -138,7 +138,7 @@ static struct page *mm_page(struct mm *mm, uintptr_t va)
 	return page;
 }
 
-int proc_show_cmdline(struct process *process, struct text *text)
+static int show_cmdline(struct process *process, struct text *text)
 {
 	struct mm *mm = process_mm(process);
 	uintptr_t at = mm ? mm->arg_start : 0;
@@ -164,6 +164,7 @@ int proc_show_cmdline(struct process *process, struct text *text)
 		mm_put(mm);
 	return 0;
 }
+PROC_ENTRY(pid_cmdline, .path = "/pid/cmdline", .mode = 0444, .show_process = show_cmdline);
 
 static const char *area_name(const struct mm *mm, const struct vma *vma, char *buf)
 {
@@ -191,7 +192,7 @@ static void show_area(struct text *text, struct mm *mm, const struct vma *vma, c
 		    IS_ERR(name) ? "" : name);
 }
 
-int proc_show_maps(struct process *process, struct text *text)
+static int show_maps(struct process *process, struct text *text)
 {
 	char *buf = kmalloc(PATH_MAX, 0);
 	struct mm *mm = process_mm(process);
@@ -209,3 +210,4 @@ int proc_show_maps(struct process *process, struct text *text)
 	kfree(buf);
 	return buf ? 0 : -ENOMEM;
 }
+PROC_ENTRY(pid_maps, .path = "/pid/maps", .mode = 0400, .show_process = show_maps);

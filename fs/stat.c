@@ -9,12 +9,6 @@
 #include "fs/file.h"
 #include "fs/vfs_internal.h"
 
-/* Device numbers as user programs see them: minor in 0..7 and 20..31, major between. */
-static uint32_t encode_dev(unsigned int dev)
-{
-	return (MINOR(dev) & 0xff) | MAJOR(dev) << 8 | (MINOR(dev) & ~0xffu) << 12;
-}
-
 struct stat64 {
 	uint64_t dev;
 	uint32_t pad0, short_ino;
@@ -46,13 +40,13 @@ long sys_fstatat64(int dirfd, const char __user *name, void __user *result, unsi
 		return PTR_ERR(path);
 	inode = path->inode;
 	st = (struct stat64){
-		.dev = encode_dev(inode->sb->dev),
+		.dev = device_encode(inode->sb->dev),
 		.short_ino = inode->number,
 		.mode = inode->mode,
 		.nlink = inode->nr_links,
 		.uid = inode->uid,
 		.gid = inode->gid,
-		.rdev = encode_dev(inode->rdev),
+		.rdev = device_encode(inode->rdev),
 		.size = inode_size(inode),
 		.blksize = inode->sb->block_size,
 		.blocks = inode->blocks,
@@ -160,7 +154,7 @@ long statfs_at(int dirfd, const char __user *name, size_t size, void __user *res
 		.bavail = fs.free,
 		.files = fs.files,
 		.ffree = fs.files_free,
-		.fsid = { encode_dev(sb->dev) },
+		.fsid = { device_encode(sb->dev) },
 		.namelen = NAME_MAX,
 		.flags = ST_VALID | ST_NOATIME | (sb->read_only ? ST_RDONLY : 0),
 	};

@@ -325,7 +325,6 @@ int tmpfs_mount_mode(struct super_block *sb, const char *options, unsigned int m
 {
 	struct tmpfs *tmpfs = kzalloc(sizeof(*tmpfs), 0);
 	struct memory_stats memory;
-	struct inode *root;
 	int error;
 
 	if (!tmpfs)
@@ -339,11 +338,7 @@ int tmpfs_mount_mode(struct super_block *sb, const char *options, unsigned int m
 		return error;
 	sb->ops = &tmpfs_super_ops;
 	sb->names_stay = true;
-	root = tmpfs_inode(sb, NULL, S_IFDIR | mode, 0, NULL);
-	if (IS_ERR(root))
-		return PTR_ERR(root);
-	sb->root = dentry_make_root(sb, root);
-	return sb->root ? 0 : -ENOMEM;
+	return super_set_root(sb, tmpfs_inode(sb, NULL, S_IFDIR | mode, 0, NULL));
 }
 
 static int tmpfs_mount(struct super_block *sb, const char *options)

@@ -19,6 +19,7 @@
 #include "kernel/mutex.h"
 #include "kernel/time.h"
 #include "fs/iter.h"
+#include "fs/mode.h"
 #include "fs/pagecache.h"
 
 struct super_block;
@@ -27,25 +28,6 @@ struct pipe;
 struct slot_list;
 struct socket;
 struct vma;
-
-/* File types and modes, as in st_mode. */
-#define S_IFMT	    0170000
-#define S_IFSOCK    0140000
-#define S_IFLNK	    0120000
-#define S_IFREG	    0100000
-#define S_IFBLK	    0060000
-#define S_IFDIR	    0040000
-#define S_IFCHR	    0020000
-#define S_IFIFO	    0010000
-#define S_ISUID	    0004000
-#define S_ISGID	    0002000
-#define S_ISVTX	    0001000
-#define S_ISREG(m)  (((m)&S_IFMT) == S_IFREG)
-#define S_ISDIR(m)  (((m)&S_IFMT) == S_IFDIR)
-#define S_ISLNK(m)  (((m)&S_IFMT) == S_IFLNK)
-#define S_ISCHR(m)  (((m)&S_IFMT) == S_IFCHR)
-#define S_ISBLK(m)  (((m)&S_IFMT) == S_IFBLK)
-#define S_ISFIFO(m) (((m)&S_IFMT) == S_IFIFO)
 
 /* open(2) flags of Linux/i386. */
 #define O_ACCMODE	    00000003
@@ -78,17 +60,10 @@ struct vma;
 #define SEEK_CUR	    1
 #define SEEK_END	    2
 
-/* d_type of getdents64, the `type` of dir_context.emit: S_IFMT's bits moved down; 0 is unknown. */
-#define DT_OF_MODE(mode) (((mode)&S_IFMT) >> 12)
-
 /* For inode_permission(). */
-#define MAY_EXEC	      1
-#define MAY_WRITE	      2
-#define MAY_READ	      4
-
-#define MAKEDEV(major, minor) ((major) << 20 | (minor)) /* in the kernel */
-#define MAJOR(dev)	      ((dev) >> 20)
-#define MINOR(dev)	      ((dev)&0xfffff)
+#define MAY_EXEC  1
+#define MAY_WRITE 2
+#define MAY_READ  4
 
 struct dentry;
 struct inode;
@@ -267,7 +242,7 @@ struct file_system {
 	const char *name;
 	bool needs_device;
 	uint32_t magic;
-	/* Fill in sb (ops, root by dentry_make_root). 0 or an error: what is there of it goes. */
+	/* Fill in sb (ops, root by super_set_root). 0 or an error: what is there of it goes. */
 	int (*mount)(struct super_block *sb, const char *options);
 };
 #define FILE_SYSTEM(fs_name, ...)                                           \
@@ -313,7 +288,8 @@ void inode_init_special(struct inode *inode, unsigned int mode, unsigned int rde
 struct inode *inode_next(struct super_block *sb, struct inode *previous);
 /* ---- dentries and paths: fs/dentry.c, fs/namei.c, fs/mount.c ---- */
 void dentry_set_inode(struct dentry *dentry, struct inode *inode); /* takes over the reference */
-struct dentry *dentry_make_root(struct super_block *sb, struct inode *inode);
+/* The last step of mounting: the root's inode (or the error that it is) gets its name. 0, -ENOMEM. */
+int super_set_root(struct super_block *sb, struct inode *root);
 /*
  * Give up to `wanted` dentries back that nobody uses, with their inodes; their number. May sleep:
  * writes dirty pages of such inodes. For drop_caches (UINT_MAX: all).

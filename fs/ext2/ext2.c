@@ -266,16 +266,13 @@ static int read_disk_inode(struct super_block *sb, uint32_t number, struct ext2_
 
 static void set_operations(struct inode *inode, const struct ext2_disk_inode *disk)
 {
-	unsigned int major, minor;
-
 	inode->ops = &ext2_inode_ops;
 	if (S_ISREG(inode->mode)) {
 		inode->file_ops = &ext2_file_ops;
 	} else if (S_ISDIR(inode->mode)) {
 		inode->file_ops = &dir_file_ops;
 	} else if (!S_ISLNK(inode->mode)) {
-		ext2_device_number(disk, &major, &minor);
-		inode_init_special(inode, inode->mode, MAKEDEV(major, minor));
+		inode_init_special(inode, inode->mode, ext2_device_number(disk));
 	}
 }
 
@@ -350,24 +347,9 @@ static int read_super(struct super_block *sb, struct ext2_fs *fs)
 	return -EINVAL;
 }
 
-static int mount_root_inode(struct super_block *sb)
-{
-	struct inode *root = inode_get_number(sb, EXT2_ROOT_INODE);
-
-	if (IS_ERR(root))
-		return PTR_ERR(root);
-	if (!S_ISDIR(root->mode)) {
-		inode_put(root);
-		ext2_damaged(sb, EXT2_ROOT_INODE, "the root is not a directory");
-		return -EINVAL;
-	}
-	sb->root = dentry_make_root(sb, root);
-	return sb->root ? 0 : -ENOMEM;
-}
-
 static int ext2_mount(struct super_block *sb, const char *options)
 {
-	struct inode *raw = block_inode(sb->device);
+	struct inode *raw = block_inode(sb->device), *root;
 	struct ext2_fs *fs;
 	int error;
 
@@ -388,6 +370,11 @@ static int ext2_mount(struct super_block *sb, const char *options)
 	sb->ops = &ext2_super_ops;
 	sb->block_size = fs->layout.block_size;
 	sb->read_only = true;
-	return mount_root_inode(sb);
+	root = inode_get_number(sb, EXT2_ROOT_INODE);
+	if (IS_ERR(root) || S_ISDIR(root->mode))
+		return super_set_root(sb, root);
+	inode_put(root);
+	ext2_damaged(sb, EXT2_ROOT_INODE, "the root is not a directory");
+	return -EINVAL;
 }
 FILE_SYSTEM(ext2, .needs_device = true, .magic = EXT2_MAGIC, .mount = ext2_mount);

@@ -105,8 +105,7 @@ int64_t ext2_inode_size(const struct ext2_disk_inode *inode);
 /* Is it a symbolic link whose target stands in the inode? */
 bool ext2_is_fast_symlink(const struct ext2_layout *layout, const struct ext2_disk_inode *inode);
 /* The device number of a character or block device. */
-void ext2_device_number(const struct ext2_disk_inode *inode, unsigned int *major,
-			unsigned int *minor);
+unsigned int ext2_device_number(const struct ext2_disk_inode *inode);
 
 /*
  * The way to a file's block: which of the inode's pointers, and then which entry of each indirect
