@@ -145,7 +145,7 @@ struct bar_file {
 
 static int bar_open(struct inode *inode, struct file *file)
 {
-	struct bar_file *bar = chrdev_private(inode);
+	struct bar_file *bar = file->private;
 
 	if (bar->pci->driver)
 		return refuse(EBUSY, "the device has a driver");
@@ -178,7 +178,7 @@ static int add_bar(struct pci_device *pci, unsigned int i)
 		 pci->function, i);
 	error = chrdev_register(PCI_MAJOR, MINOR_OF(pci, i), bar->name, 0600, &bar_ops, bar);
 	if (!error)
-		chrdev_set_size(PCI_MAJOR, MINOR_OF(pci, i), bar->memory.size);
+		chrdev_find(MAKEDEV(PCI_MAJOR, MINOR_OF(pci, i)))->size = bar->memory.size;
 	return error;
 }
 

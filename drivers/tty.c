@@ -78,7 +78,7 @@ void tty_wake_writers(struct tty *tty)
 
 static int tty_open(struct inode *inode, struct file *file)
 {
-	struct tty *tty = inode->rdev == DEVICE_CURRENT ? tty_current() : chrdev_private(inode);
+	struct tty *tty = inode->rdev == DEVICE_CURRENT ? tty_current() : file->private;
 
 	if (!tty)
 		return -ENXIO;

@@ -32,7 +32,7 @@ static bool in_group(uint32_t group, uint32_t gid)
 	return false;
 }
 
-int inode_permission_for(const struct inode *inode, unsigned int may, uint32_t uid, uint32_t gid)
+static int permission_for(const struct inode *inode, unsigned int may, uint32_t uid, uint32_t gid)
 {
 	unsigned int mode = inode->mode;
 
@@ -51,7 +51,7 @@ int inode_permission_for(const struct inode *inode, unsigned int may, uint32_t u
 
 int inode_permission(struct inode *inode, unsigned int may)
 {
-	return inode_permission_for(inode, may, current_uid(), current_gid());
+	return permission_for(inode, may, current_uid(), current_gid());
 }
 
 bool inode_owner_or_root(const struct inode *inode)
@@ -64,20 +64,19 @@ bool inode_owner_or_root(const struct inode *inode)
 long sys_faccessat2(int dirfd, const char __user *name, unsigned int may, unsigned int flags)
 {
 	const struct credentials *cred = &current->process->cred;
-	struct path path;
+	struct dentry *path;
 	int error;
 
 	if (may & ~7u || flags & ~(AT_EACCESS | AT_SYMLINK_NOFOLLOW))
 		return -EINVAL;
-	error = path_lookup_user(dirfd, name, flags & AT_SYMLINK_NOFOLLOW ? 0 : LOOKUP_FOLLOW,
-				 &path);
-	if (error)
-		return error;
+	path = path_lookup_user(dirfd, name, flags & AT_SYMLINK_NOFOLLOW ? 0 : LOOKUP_FOLLOW);
+	if (IS_ERR(path))
+		return PTR_ERR(path);
 	if (flags & AT_EACCESS)
-		error = inode_permission(path.dentry->inode, may);
+		error = inode_permission(path->inode, may);
 	else
-		error = inode_permission_for(path.dentry->inode, may, cred->uid, cred->gid);
-	path_put(&path);
+		error = permission_for(path->inode, may, cred->uid, cred->gid);
+	path_put(path);
 	return error;
 }
 
@@ -88,36 +87,32 @@ long sys_faccessat2(int dirfd, const char __user *name, unsigned int may, unsign
 #define UTIME_OMIT 0x3ffffffe
 #define NSEC_MAX   999999999
 
-/* Times in the user's form; the upper half of nsec is padding. */
-struct user_time {
-	int64_t sec;
-	int32_t nsec, padding;
-};
-
 struct change {
 	int (*make)(struct inode *inode, const struct change *change);
 	unsigned int mode;
 	uint32_t uid, gid;
-	struct user_time times[2]; /* access, modification */
+	struct timespec64 times[2]; /* access, modification */
 };
 
 static long change_at(int dirfd, const char __user *name, unsigned int flags,
 		      const struct change *change)
 {
-	struct object object;
+	struct dentry *path;
+	struct inode *inode;
 	int error;
 
 	if (flags & ~(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH))
 		return refuse(EINVAL, "a flag that is not supported");
-	error = object_at(dirfd, name, flags, &object);
-	if (error)
-		return error;
-	mutex_lock(&object.inode->lock);
-	error = object.inode->sb->read_only ? -EROFS : change->make(object.inode, change);
+	path = path_at(dirfd, name, flags);
+	if (IS_ERR(path))
+		return PTR_ERR(path);
+	inode = path->inode;
+	mutex_lock(&inode->lock);
+	error = inode->sb->read_only ? -EROFS : change->make(inode, change);
 	if (!error)
-		object.inode->ctime = time_wall_spec();
-	mutex_unlock(&object.inode->lock);
-	object_put(&object);
+		inode->ctime = time_wall_spec();
+	mutex_unlock(&inode->lock);
+	path_put(path);
 	return error;
 }
 
@@ -168,18 +163,18 @@ long sys_fchownat(int dirfd, const char __user *name, uint32_t uid, uint32_t gid
 			 &(struct change){ change_owner, .uid = uid, .gid = gid });
 }
 
-static void set_time(struct timespec64 *time, const struct user_time *new)
+static void set_time(struct timespec64 *time, const struct timespec64 *new)
 {
 	if (new->nsec == UTIME_NOW)
 		*time = time_wall_spec();
 	else if (new->nsec != UTIME_OMIT)
-		*time = (struct timespec64){ new->sec, new->nsec };
+		*time = *new;
 }
 
 /* To the present, whoever may write may set both times. */
 static int change_times(struct inode *inode, const struct change *change)
 {
-	const struct user_time *times = change->times;
+	const struct timespec64 *times = change->times;
 	int error = 0;
 
 	if (times[0].nsec == UTIME_NOW && times[1].nsec == UTIME_NOW)
@@ -193,58 +188,43 @@ static int change_times(struct inode *inode, const struct change *change)
 	return 0;
 }
 
-static long set_times(int dirfd, const char __user *name, const struct change *change,
-		      unsigned int flags)
+/* times: of access and of modification; NULL: now. */
+long sys_utimensat(int dirfd, const char __user *name, const void __user *times, unsigned int flags)
 {
-	for (unsigned int i = 0; i < 2; i++) {
-		int32_t nsec = change->times[i].nsec;
+	struct change change = { change_times,
+				 .times = { { .nsec = UTIME_NOW }, { .nsec = UTIME_NOW } } };
+	bool wide = call_has_time64();
+	size_t size = wide ? 16 : 8; /* of one of them */
 
+	for (unsigned int i = 0; times && i < 2; i++) {
+		int32_t words[4], nsec;
+
+		if (copy_from_user(words, times + i * size, size))
+			return -EFAULT;
+		/* The upper half of 64-bit nanoseconds may be rubbish. */
+		nsec = words[size / 8];
+		change.times[i].sec =
+			wide ? (int64_t)words[1] << 32 | (uint32_t)words[0] : words[0];
+		change.times[i].nsec = nsec;
 		if (nsec != UTIME_NOW && nsec != UTIME_OMIT && (nsec < 0 || nsec > NSEC_MAX))
 			return -EINVAL;
 	}
-	return !name && flags ? -EINVAL : change_at(dirfd, name, flags, change);
-}
-
-#define CHANGE_TO_NOW                                                                   \
-	{                                                                               \
-		change_times, .times = { { .nsec = UTIME_NOW }, { .nsec = UTIME_NOW } } \
-	}
-
-long sys_utimensat_time64(int dirfd, const char __user *name, const void __user *times,
-			  unsigned int flags)
-{
-	struct change change = CHANGE_TO_NOW;
-
-	if (times && copy_from_user(change.times, times, sizeof(change.times)))
-		return -EFAULT;
-	return set_times(dirfd, name, &change, flags);
-}
-
-/* The same with seconds of 32 bits. */
-long sys_utimensat(int dirfd, const char __user *name, const void __user *times, unsigned int flags)
-{
-	struct change change = CHANGE_TO_NOW;
-	int32_t raw[2][2];
-
-	if (times && copy_from_user(raw, times, sizeof(raw)))
-		return -EFAULT;
-	for (unsigned int i = 0; times && i < 2; i++)
-		change.times[i] = (struct user_time){ raw[i][0], raw[i][1], 0 };
-	return set_times(dirfd, name, &change, flags);
+	return !name && flags ? -EINVAL : change_at(dirfd, name, flags, &change);
 }
 
 /* ---- size ---- */
 
-#define FILE_SIZE_MAX ((file_off_t)UINT32_MAX << PAGE_SHIFT) /* page indices have 32 bits */
-
-static int check_size_limit(file_off_t size)
+file_off_t file_size_limit(file_off_t last)
 {
-	if (size > FILE_SIZE_MAX)
-		return -EFBIG;
-	if (!current->process || (uint64_t)size <= current->process->limits[RLIMIT_FSIZE].soft)
-		return 0;
-	signal_send_task(current, SIGXFSZ, NULL);
-	return -EFBIG;
+	uint64_t limit = RLIM_INFINITY;
+
+	if (current->process)
+		limit = current->process->limits[RLIMIT_FSIZE].soft;
+	if (limit >= (uint64_t)FILE_SIZE_MAX)
+		return FILE_SIZE_MAX;
+	if (last >= (file_off_t)limit)
+		signal_send_task(current, SIGXFSZ, NULL);
+	return limit;
 }
 
 /*
@@ -258,8 +238,8 @@ int inode_truncate(struct inode *inode, file_off_t size)
 
 	mutex_lock(&inode->lock);
 	old = inode->size;
-	if (size > old)
-		error = check_size_limit(size);
+	if (size > old && size > file_size_limit(size - 1))
+		error = -EFBIG;
 	if (!error && size < old) {
 		inode_set_size(inode, size);
 		error = mapping_truncate(&inode->mapping, size);
@@ -273,29 +253,22 @@ int inode_truncate(struct inode *inode, file_off_t size)
 	return error;
 }
 
-static int path_truncate(const struct path *path, file_off_t size)
-{
-	struct inode *inode = path->dentry->inode;
-	int error;
-
-	if (S_ISDIR(inode->mode))
-		return -EISDIR;
-	if (!S_ISREG(inode->mode))
-		return -EINVAL;
-	error = inode_permission(inode, MAY_WRITE);
-	return error ? error : inode_truncate(inode, size);
-}
-
 long sys_truncate64(const char __user *name, uint32_t low, uint32_t high)
 {
 	file_off_t size = offset_of(low, high);
-	struct path path;
-	int error = size < 0 ? -EINVAL : path_lookup_user(AT_FDCWD, name, LOOKUP_FOLLOW, &path);
+	struct dentry *path =
+		size < 0 ? ERR_PTR(-EINVAL) : path_lookup_user(AT_FDCWD, name, LOOKUP_FOLLOW);
+	int error = -EINVAL;
 
-	if (error)
-		return error;
-	error = path_truncate(&path, size);
-	path_put(&path);
+	if (IS_ERR(path))
+		return PTR_ERR(path);
+	if (S_ISDIR(path->inode->mode))
+		error = -EISDIR;
+	else if (S_ISREG(path->inode->mode))
+		error = inode_permission(path->inode, MAY_WRITE);
+	if (!error)
+		error = inode_truncate(path->inode, size);
+	path_put(path);
 	return error;
 }
 

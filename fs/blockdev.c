@@ -4,8 +4,8 @@
  * 1. Each device has one inode of the pseudo file system, made when it is first used, which stays:
  *    its page cache holds the raw device, for /dev nodes (any number, anywhere) and for file
  *    systems' metadata.
- * 2. An open /dev node has a second struct file behind it, for that inode (file->private): reads,
- *    writes and splices go there. Nobody but us knows it; it has one reference.
+ * 2. The open file of a /dev node has that inode in place of the node's own, which its path still
+ *    leads to: fstat tells about the node, reads and writes are of the device.
  * 3. The device's size is the file's size. Beyond it reads end and writes are ENOSPC.
  * 4. Closing a file that was open for writing writes what is dirty to the device.
  * 5. A splice into it makes bios straight from the slots, many in flight, and waits for them: what
@@ -21,7 +21,6 @@
 #include "kernel/syscalls.h"
 #include "kernel/task.h"
 #include "mm/kmap.h"
-#include "mm/slab.h"
 #include "mm/uaccess.h"
 
 /* ioctl commands of Linux/i386, <linux/fs.h>. */
@@ -37,19 +36,14 @@
 
 static struct mutex blockdev_lock = MUTEX_INIT(blockdev_lock);
 
-static struct block_device *mapping_device(const struct mapping *mapping)
-{
-	return mapping->inode->private;
-}
-
 static void blockdev_read_pages(struct mapping *mapping, struct page **pages, unsigned int nr)
 {
-	pageio_read(mapping_device(mapping), mapping, SECTOR_SHIFT, NULL, pages, nr);
+	pageio_read(mapping->inode->private, mapping, SECTOR_SHIFT, NULL, pages, nr);
 }
 
-static int blockdev_write_page(struct mapping *mapping, struct page *page)
+static uint64_t page_sector(const struct page *page)
 {
-	return pageio_write_device(mapping_device(mapping), page);
+	return (uint64_t)page->index << (PAGE_SHIFT - SECTOR_SHIFT);
 }
 
 /* Bytes of the page that lie on the device. */
@@ -58,6 +52,24 @@ static unsigned int bytes_on_device(const struct mapping *mapping, const struct 
 	file_off_t left = mapping->inode->size - ((file_off_t)page->index << PAGE_SHIFT);
 
 	return left > PAGE_SIZE ? PAGE_SIZE : MAX(left, (file_off_t)0);
+}
+
+static void write_complete(struct bio *bio)
+{
+	page_write_done(bio->segments[0].page, bio->error == 0);
+	bio_free(bio);
+}
+
+static int blockdev_write_page(struct mapping *mapping, struct page *page)
+{
+	struct bio *bio = bio_alloc(mapping->inode->private, page_sector(page), true, 0);
+
+	if (!bio)
+		return -ENOMEM;
+	bio->complete = write_complete;
+	bio_add(bio, page, 0, bytes_on_device(mapping, page));
+	bio_submit(bio);
+	return 0;
 }
 
 static int blockdev_begin_write(struct mapping *mapping, struct page *page, unsigned int from,
@@ -73,8 +85,7 @@ static int blockdev_begin_write(struct mapping *mapping, struct page *page, unsi
 		page_zero(page, valid, PAGE_SIZE - valid);
 	if (from == 0 && to >= valid)
 		return 0;
-	bio = bio_alloc(mapping_device(mapping),
-			(uint64_t)page->index << (PAGE_SHIFT - SECTOR_SHIFT), false, 0);
+	bio = bio_alloc(mapping->inode->private, page_sector(page), false, 0);
 	if (!bio)
 		return -ENOMEM;
 	bio_add(bio, page, 0, valid);
@@ -113,21 +124,10 @@ struct inode *block_inode(struct block_device *device)
 
 /* ---- file operations ---- */
 
-static struct file *raw(struct file *file)
-{
-	return file->private;
-}
-
-static struct block_device *file_device(struct file *file)
-{
-	return raw(file)->inode->private;
-}
-
 static int blockdev_open(struct inode *inode, struct file *file)
 {
 	struct block_device *device = block_find_number(MAJOR(inode->rdev), MINOR(inode->rdev));
 	struct inode *data;
-	struct file *behind;
 
 	if (!device)
 		return -ENXIO;
@@ -136,66 +136,24 @@ static int blockdev_open(struct inode *inode, struct file *file)
 	data = block_inode(device);
 	if (IS_ERR(data))
 		return PTR_ERR(data);
-	behind = kzalloc(sizeof(*behind), 0);
-	if (!behind)
-		return -ENOMEM;
-	atomic_set(&behind->refs, 1);
-	behind->flags = file->flags & ~(O_APPEND | O_DSYNC);
-	behind->readable = file->readable;
-	behind->writable = file->writable;
-	mutex_init(&behind->pos_lock, "block file");
-	behind->ops = &block_file_ops;
-	behind->inode = data;
-	file->private = behind;
-	atomic_inc(&device->openers);
+	inode_get(data);
+	inode_put(file->inode);
+	file->inode = data;
 	return 0;
-}
-
-static int sync_device(struct block_device *device)
-{
-	int error = mapping_sync(&device->inode->mapping);
-
-	if (!error && device->ops->flush)
-		error = device->ops->flush(device);
-	return error;
 }
 
 static void blockdev_release(struct file *file)
 {
-	struct block_device *device = file_device(file);
-
-	if (file->writable) /* an error waits for the next fsync */
-		(void)mapping_sync(&device->inode->mapping);
-	atomic_dec(&device->openers);
-	kfree(file->private);
+	if (file->writable) /* what fails stays dirty, and the next fsync tries again */
+		(void)mapping_sync(&file->inode->mapping);
 }
 
-static ssize_t blockdev_read(struct file *file, struct iter *to, file_off_t *pos)
+int block_sync(struct block_device *device)
 {
-	return generic_file_read(raw(file), to, pos);
-}
+	int error = device->inode ? mapping_sync(&device->inode->mapping) : 0;
+	int flush_error = device->ops->flush ? device->ops->flush(device) : 0;
 
-/* The generic write ends at the inode's size: it knows block devices. */
-static ssize_t blockdev_write(struct file *file, struct iter *from, file_off_t *pos)
-{
-	ssize_t done;
-
-	if (file->flags & O_APPEND)
-		*pos = raw(file)->inode->size;
-	done = generic_file_write(raw(file), from, pos);
-	if (done > 0 && file->flags & O_DSYNC) {
-		int error = sync_device(file_device(file));
-
-		if (error)
-			return error;
-	}
-	return done;
-}
-
-static ssize_t blockdev_splice_read(struct file *file, file_off_t *pos, size_t len,
-				    struct slot_list *slots)
-{
-	return generic_splice_read(raw(file), pos, len, slots);
+	return error ? error : flush_error;
 }
 
 /* ---- from slots to the disk ---- */
@@ -257,7 +215,7 @@ static bool leave_cache(struct mapping *mapping, file_off_t at, file_off_t end)
 /* Slots, as many as make bios: bytes, and *error if that ended them; 0: they must be copied. */
 static ssize_t write_slots(struct file *file, file_off_t *pos, struct slot_list *slots, int *error)
 {
-	struct inode *inode = raw(file)->inode;
+	struct inode *inode = file->inode;
 	struct bio *bios[DIRECT_BIOS + 1];
 	unsigned int nr, first_len = slots->slots->len;
 	file_off_t end;
@@ -316,30 +274,19 @@ static ssize_t blockdev_splice_write(struct file *file, file_off_t *pos, struct 
 		else if (!error)
 			error = n;
 	}
-	if (done > 0 && file->flags & O_DSYNC && sync_device(file_device(file)) < 0)
+	if (done > 0 && file->flags & O_DSYNC && generic_file_fsync(file) < 0)
 		return -EIO;
 	return done ? done : error;
 }
 
 static file_off_t blockdev_llseek(struct file *file, file_off_t offset, int whence)
 {
-	file_off_t size = raw(file)->inode->size;
+	file_off_t before = file->pos, pos = generic_llseek(file, offset, whence);
 
-	if (whence == SEEK_CUR)
-		offset += file->pos;
-	else if (whence == SEEK_END)
-		offset += size;
-	else if (whence != SEEK_SET)
-		return -EINVAL;
-	if (offset < 0 || offset > size)
-		return -EINVAL;
-	file->pos = offset;
-	return offset;
-}
-
-static int blockdev_fsync(struct file *file)
-{
-	return sync_device(file_device(file));
+	if (pos <= file->inode->size)
+		return pos;
+	file->pos = before;
+	return -EINVAL;
 }
 
 static long flush_buffers(struct block_device *device)
@@ -348,14 +295,14 @@ static long flush_buffers(struct block_device *device)
 
 	if (current->process->cred.euid != 0)
 		return -EACCES;
-	error = sync_device(device);
+	error = block_sync(device);
 	mapping_drop_clean(&device->inode->mapping, 0, UINT32_MAX);
 	return error;
 }
 
 static long blockdev_ioctl(struct file *file, unsigned int command, unsigned long argument)
 {
-	struct block_device *device = file_device(file);
+	struct block_device *device = file->inode->private;
 	uint64_t bytes = device->sectors << SECTOR_SHIFT;
 
 	switch (command) {
@@ -381,11 +328,11 @@ static long blockdev_ioctl(struct file *file, unsigned int command, unsigned lon
 const struct file_ops block_file_ops = {
 	.open = blockdev_open,
 	.release = blockdev_release,
-	.read = blockdev_read,
-	.write = blockdev_write,
+	.read = generic_file_read,
+	.write = generic_file_write,
 	.llseek = blockdev_llseek,
 	.ioctl = blockdev_ioctl,
-	.fsync = blockdev_fsync,
-	.splice_read = blockdev_splice_read,
+	.fsync = generic_file_fsync,
+	.splice_read = generic_splice_read,
 	.splice_write = blockdev_splice_write,
 };

@@ -15,24 +15,21 @@
 #include "fs/file.h"
 #include "fs/vfs_internal.h"
 
-static void context_cwd(struct fs_context *fs, struct path *path)
-{
-	spin_lock(&fs->lock);
-	*path = fs->cwd;
-	path_get(path);
-	spin_unlock(&fs->lock);
-}
-
 /* A kernel task has no context: it is at the root. */
-void fs_cwd(struct path *path)
+struct dentry *fs_cwd(void)
 {
-	if (current->fs)
-		context_cwd(current->fs, path);
-	else
-		root_path(path);
+	struct fs_context *fs = current->fs;
+	struct dentry *cwd;
+
+	if (!fs)
+		return root_path();
+	spin_lock(&fs->lock);
+	cwd = path_get(fs->cwd);
+	spin_unlock(&fs->lock);
+	return cwd;
 }
 
-struct fs_context *fs_context_copy(struct fs_context *from)
+struct fs_context *fs_context_copy(void)
 {
 	struct fs_context *fs = kmalloc(sizeof(*fs), 0);
 
@@ -40,11 +37,8 @@ struct fs_context *fs_context_copy(struct fs_context *from)
 		return NULL;
 	atomic_set(&fs->refs, 1);
 	spin_init(&fs->lock, "fs context");
-	fs->umask = from ? from->umask : 022;
-	if (from)
-		context_cwd(from, &fs->cwd);
-	else
-		root_path(&fs->cwd);
+	fs->umask = current->fs ? current->fs->umask : 022;
+	fs->cwd = fs_cwd();
 	return fs;
 }
 
@@ -52,7 +46,7 @@ void fs_context_put(struct fs_context *fs)
 {
 	if (!fs || !atomic_dec_and_test(&fs->refs))
 		return;
-	path_put(&fs->cwd);
+	path_put(fs->cwd);
 	kfree(fs);
 }
 
@@ -63,42 +57,30 @@ long sys_umask(unsigned int mask)
 
 long chdir_at(int dirfd, const char __user *name)
 {
-	struct object object;
-	struct path old;
-	long error = object_at(dirfd, name, 0, &object);
+	struct dentry *path = path_at(dirfd, name, 0), *old;
+	long error = -ENOTDIR;
 
-	if (error)
-		return error;
-	error = -ENOTDIR;
-	if (S_ISDIR(object.inode->mode))
-		error = inode_permission(object.inode, MAY_EXEC);
+	if (IS_ERR(path))
+		return PTR_ERR(path);
+	if (S_ISDIR(path->inode->mode))
+		error = inode_permission(path->inode, MAY_EXEC);
 	if (!error) {
 		spin_lock(&current->fs->lock);
 		old = current->fs->cwd;
-		current->fs->cwd = object.path;
+		current->fs->cwd = path;
 		spin_unlock(&current->fs->lock);
-		object.path = old; /* to be put */
+		path = old; /* to be put */
 	}
-	object_put(&object);
+	path_put(path);
 	return error;
 }
 
 /* ---- text ---- */
 
-/* Text that grows towards the front of a buffer. */
-struct front_text {
-	char *buf, *start;
-	bool full;
-};
-
-static void put_front(struct front_text *text, const char *string, size_t len)
+/* Text that grows towards the front of a buffer, from `at`: where it begins then. NULL: it is full. */
+static char *put_front(const char *buf, char *at, const char *string, size_t len)
 {
-	if (text->full || (size_t)(text->start - text->buf) < len) {
-		text->full = true;
-		return;
-	}
-	text->start -= len;
-	memcpy(text->start, string, len);
+	return at && (size_t)(at - buf) >= len ? memcpy(at - len, string, len) : NULL;
 }
 
 /* "pipe:[17]". */
@@ -111,23 +93,21 @@ static char *anonymous_text(const struct inode *inode, char *buf, size_t size)
 
 #define DELETED " (deleted)"
 
-char *path_text(const struct path *path, char *buf, size_t size)
+char *path_text(const struct dentry *dentry, char *buf, size_t size)
 {
-	struct front_text text = { buf, buf + size, false };
-	const struct dentry *dentry = path->dentry;
-	char *end;
+	char *end, *at = buf + size;
 
 	if (dentry->inode && dentry->inode->kind)
 		return anonymous_text(dentry->inode, buf, size);
 	spin_lock(&dcache_lock);
-	put_front(&text, "", 1);
+	at = put_front(buf, at, "", 1);
 	if (dentry->unhashed)
-		put_front(&text, DELETED, strlen(DELETED));
-	end = text.start;
+		at = put_front(buf, at, DELETED, strlen(DELETED));
+	end = at;
 	for (;;) {
 		if (dentry->parent != dentry) {
-			put_front(&text, dentry->name, dentry->name_len);
-			put_front(&text, "/", 1);
+			at = put_front(buf, at, dentry->name, dentry->name_len);
+			at = put_front(buf, at, "/", 1);
 			dentry = dentry->parent;
 		} else if (dentry->sb->point) {
 			dentry = dentry->sb->point;
@@ -135,30 +115,30 @@ char *path_text(const struct path *path, char *buf, size_t size)
 			break;
 		}
 	}
-	if (text.start == end)
-		put_front(&text, "/", 1);
+	if (at == end)
+		at = put_front(buf, at, "/", 1);
 	spin_unlock(&dcache_lock);
-	return text.full ? ERR_PTR(-ENAMETOOLONG) : text.start;
+	return at ? at : ERR_PTR(-ENAMETOOLONG);
 }
 
 char *file_text(struct file *file, char *buf, size_t size)
 {
-	return file->path.dentry ? path_text(&file->path, buf, size)
-				 : anonymous_text(file->inode, buf, size);
+	return file->path ? path_text(file->path, buf, size)
+			  : anonymous_text(file->inode, buf, size);
 }
 
 long sys_getcwd(char __user *user_buf, size_t size)
 {
 	char *buf = kmalloc(PATH_MAX, 0);
-	struct path cwd;
+	struct dentry *cwd;
 	char *text;
 	long result;
 
 	if (!buf)
 		return -ENOMEM;
-	fs_cwd(&cwd);
-	text = path_text(&cwd, buf, PATH_MAX);
-	if (cwd.dentry->unhashed) {
+	cwd = fs_cwd();
+	text = path_text(cwd, buf, PATH_MAX);
+	if (cwd->unhashed) {
 		result = -ENOENT;
 	} else if (IS_ERR(text)) {
 		result = PTR_ERR(text);
@@ -169,7 +149,7 @@ long sys_getcwd(char __user *user_buf, size_t size)
 		else if (copy_to_user(user_buf, text, result))
 			result = -EFAULT;
 	}
-	path_put(&cwd);
+	path_put(cwd);
 	kfree(buf);
 	return result;
 }

@@ -171,10 +171,11 @@ static struct dentry *dentry_alloc(struct super_block *sb, const struct name *na
 	return dentry;
 }
 
-struct dentry *dentry_make_root(struct super_block *sb, struct inode *inode)
+/* Of no parent; takes the inode's reference over. */
+static struct dentry *dentry_make_root(struct inode *inode)
 {
 	struct name name = { "/", 1, 0 };
-	struct dentry *dentry = dentry_alloc(sb, &name);
+	struct dentry *dentry = dentry_alloc(inode->sb, &name);
 
 	if (dentry)
 		dentry->inode = inode;
@@ -183,16 +184,22 @@ struct dentry *dentry_make_root(struct super_block *sb, struct inode *inode)
 	return dentry;
 }
 
+int super_set_root(struct super_block *sb, struct inode *root)
+{
+	if (IS_ERR(root))
+		return PTR_ERR(root);
+	sb->root = dentry_make_root(root);
+	return sb->root ? 0 : -ENOMEM;
+}
+
 struct dentry *dentry_make_nameless(struct inode *inode)
 {
-	struct name name = { "", 0, 0 };
-	struct dentry *dentry = dentry_alloc(inode->sb, &name);
+	struct dentry *dentry;
 
-	if (!dentry)
-		return NULL;
 	inode_get(inode);
-	dentry->inode = inode;
-	dentry->unhashed = true;
+	dentry = dentry_make_root(inode);
+	if (dentry)
+		dentry->unhashed = true;
 	return dentry;
 }
 
@@ -233,25 +240,64 @@ static void dentry_place(struct dentry *dir, struct dentry *dentry)
 	list_add(hash_chain(dir, dentry->hash), &dentry->hash_link);
 }
 
+/* Is a name that leads to the inode (NULL: to none) still true? */
+static bool name_is_true(struct dentry *dir, struct inode *inode)
+{
+	bool (*revalidate)(struct inode *) = dir->inode->ops->revalidate;
+
+	return !revalidate || (inode && revalidate(inode));
+}
+
 /* A cached name that is still true; NULL. */
 static struct dentry *dentry_find_valid(struct dentry *dir, const struct name *name)
 {
 	struct dentry *dentry = dentry_find(dir, name);
-	bool (*revalidate)(struct inode *, struct dentry *);
 
-	if (!dentry || !dir->inode->ops)
-		return dentry;
-	revalidate = dir->inode->ops->revalidate;
-	if (!revalidate || revalidate(dir->inode, dentry))
+	if (!dentry || name_is_true(dir, dentry->inode))
 		return dentry;
 	dentry_unhash(dentry);
 	dentry_put(dentry);
 	return NULL;
 }
 
+struct search {
+	struct dir_context context;
+	const struct name *name;
+	uint64_t found;
+};
+
+static bool compare(struct dir_context *context, const char *name, size_t len, uint64_t number,
+		    unsigned int type)
+{
+	struct search *search = container_of(context, struct search, context);
+
+	if (len != search->name->len || memcmp(name, search->name->text, len))
+		return true;
+	search->found = number;
+	return false;
+}
+
+/* What a name that is not cached leads to, with a reference; NULL; an error. */
+static struct inode *dentry_search(struct dentry *dir, const struct name *name)
+{
+	struct search search = { .context.emit = compare, .name = name };
+	struct inode *inode;
+	int error;
+
+	if (dir->sb->names_stay)
+		return NULL;
+	error = dir->inode->ops->readdir(dir, &search.context);
+	if (!search.found)
+		return ERR_PTR(error);
+	inode = inode_get_number(dir->sb, search.found);
+	if (IS_ERR(inode) || name_is_true(dir, inode))
+		return inode;
+	inode_put(inode);
+	return NULL;
+}
+
 struct dentry *dentry_lookup_locked(struct dentry *dir, const struct name *name)
 {
-	struct list victims = LIST_INIT(victims);
 	struct dentry *dentry;
 	struct inode *inode;
 
@@ -261,17 +307,13 @@ struct dentry *dentry_lookup_locked(struct dentry *dir, const struct name *name)
 	dentry = dentry_find_valid(dir, name);
 	if (dentry)
 		return dentry;
-	if (!dir->inode->ops || !dir->inode->ops->lookup)
-		return ERR_PTR(-ENOTDIR);
+	inode = dentry_search(dir, name);
+	if (IS_ERR(inode))
+		return (void *)inode;
 	dentry = dentry_alloc(dir->sb, name);
-	if (!dentry)
+	if (!dentry) {
+		inode_put(inode);
 		return ERR_PTR(-ENOMEM);
-	dentry->parent = dir;
-	inode = dir->inode->ops->lookup(dir->inode, dentry);
-	if (IS_ERR(inode)) {
-		list_add(&victims, &dentry->lru);
-		free_victims(&victims);
-		return ERR_PTR(PTR_ERR(inode));
 	}
 	dentry->inode = inode;
 	spin_lock(&dcache_lock);
@@ -349,9 +391,8 @@ bool dentry_below(struct dentry *dentry, struct dentry *ancestor)
 
 /* ---- directories whose names stay ---- */
 
-int dentry_readdir(struct file *file, struct dir_context *context)
+int dentry_readdir(struct dentry *dir, struct dir_context *context)
 {
-	struct dentry *dir = file->path.dentry;
 	struct dentry *child;
 
 	if (!dir_emit_dots(context, dir->inode->number, dir->parent->inode->number))

@@ -6,11 +6,11 @@
  * 2. The file system "dev" (also called "devtmpfs") is a tmpfs that begins with a node for every
  *    device that is registered when it is mounted: drivers probe before the first program can mount
  *    anything.
- * 3. chrdev_lock (plain) guards the list.
+ * 3. Drivers and initcalls register at boot, one after another; the list is complete when the first
+ *    file is opened, and needs no lock.
  */
 #include "drivers/block.h"
 #include "fs/tmpfs.h"
-#include "kernel/spinlock.h"
 #include "lib/errno.h"
 #include "lib/string.h"
 #include "mm/slab.h"
@@ -18,28 +18,16 @@
 #define DEVFS_MAGIC 0x01021994 /* it is a tmpfs */
 #define BLOCK_MODE  0660
 
-struct chrdev {
-	struct list link;
-	unsigned int rdev, mode;
-	const char *name;
-	const struct file_ops *ops;
-	void *private;
-	file_off_t size;
-};
-
-static spinlock_t chrdev_lock = SPINLOCK_INIT("chrdev");
 static struct list chrdevs = LIST_INIT(chrdevs);
 
-static struct chrdev *chrdev_find(unsigned int rdev)
+struct chrdev *chrdev_find(unsigned int rdev)
 {
-	struct chrdev *device, *found = NULL;
+	struct chrdev *device;
 
-	spin_lock(&chrdev_lock);
 	list_for_each(device, &chrdevs, link)
 		if (device->rdev == rdev)
-			found = device;
-	spin_unlock(&chrdev_lock);
-	return found;
+			return device;
+	return NULL;
 }
 
 int chrdev_register(unsigned int major, unsigned int minor, const char *name, unsigned int mode,
@@ -61,36 +49,8 @@ int chrdev_register(unsigned int major, unsigned int minor, const char *name, un
 		kfree(device);
 		return -EEXIST;
 	}
-	spin_lock(&chrdev_lock);
 	list_add_tail(&chrdevs, &device->link);
-	spin_unlock(&chrdev_lock);
 	return 0;
-}
-
-void chrdev_set_size(unsigned int major, unsigned int minor, file_off_t size)
-{
-	chrdev_find(MAKEDEV(major, minor))->size = size;
-}
-
-file_off_t chrdev_size(unsigned int rdev)
-{
-	const struct chrdev *device = chrdev_find(rdev);
-
-	return device ? device->size : 0;
-}
-
-const struct file_ops *chrdev_ops(unsigned int rdev)
-{
-	const struct chrdev *device = chrdev_find(rdev);
-
-	return device ? device->ops : NULL;
-}
-
-void *chrdev_private(struct inode *inode)
-{
-	const struct chrdev *device = chrdev_find(inode->rdev);
-
-	return device ? device->private : NULL;
 }
 
 /* ---- the file system ---- */
@@ -101,7 +61,7 @@ static int add_devices(struct super_block *sb)
 	struct block_device *disk;
 	int error = 0;
 
-	list_for_each(device, &chrdevs, link) { /* only grows; making a node may sleep */
+	list_for_each(device, &chrdevs, link) {
 		error = tmpfs_add_node(sb, device->name, S_IFCHR | device->mode, device->rdev,
 				       NULL);
 		if (error)

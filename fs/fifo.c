@@ -18,16 +18,8 @@
 /* The FIFO's pipe, with one user more; ERR_PTR(-ENOMEM). */
 static struct pipe *fifo_pipe(struct inode *inode)
 {
-	struct pipe *pipe, *fresh;
+	struct pipe *pipe, *fresh = pipe_alloc(inode);
 
-	spin_lock(&pipes_lock);
-	pipe = inode->pipe;
-	if (pipe)
-		pipe->users++;
-	spin_unlock(&pipes_lock);
-	if (pipe)
-		return pipe;
-	fresh = pipe_alloc(inode);
 	if (!fresh)
 		return ERR_PTR(-ENOMEM);
 	spin_lock(&pipes_lock);

@@ -53,23 +53,23 @@ void file_put(struct file *file)
 	if (file->ops->release)
 		file->ops->release(file);
 	inode_put(file->inode);
-	path_put(&file->path);
+	path_put(file->path);
 	slab_free(file_cache, file);
 	atomic_dec(&nr_open_files);
 }
 
-int file_path(struct file *file, struct path *result)
+struct dentry *file_path(struct file *file)
 {
-	if (file->path.dentry)
-		*result = file->path;
-	else
-		result->dentry = dentry_make_nameless(file->inode);
-	if (!result->dentry)
-		return -ENOMEM;
-	path_get(result);
-	if (!file->path.dentry)
-		dentry_put(result->dentry);
-	return 0;
+	struct dentry *path, *nameless;
+
+	if (file->path)
+		return path_get(file->path);
+	nameless = dentry_make_nameless(file->inode);
+	if (!nameless)
+		return ERR_PTR(-ENOMEM);
+	path = path_get(nameless);
+	dentry_put(nameless);
+	return path;
 }
 
 file_off_t generic_llseek(struct file *file, file_off_t offset, int whence)

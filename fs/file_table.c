@@ -131,15 +131,21 @@ void fd_unreserve(int fd)
 	spin_unlock(&table->lock);
 }
 
-int fd_add(struct file *file, bool cloexec)
+/* Put the file at the lowest free descriptor >= from; drops the file's reference on error. */
+static int fd_add_from(struct file *file, unsigned int from, bool cloexec)
 {
-	int fd = fd_reserve(0, cloexec);
+	int fd = fd_reserve(from, cloexec);
 
 	if (fd < 0)
 		file_put(file);
 	else
 		fd_install(fd, file);
 	return fd;
+}
+
+int fd_add(struct file *file, bool cloexec)
+{
+	return fd_add_from(file, 0, cloexec);
 }
 
 int fd_add_pair(struct file *files[2], bool cloexec, int32_t __user *to)
@@ -231,18 +237,13 @@ int fd_cloexec(unsigned int fd, int change)
 long fd_duplicate(unsigned int number, unsigned int from, bool cloexec)
 {
 	struct file *file = file_table_get(current->files, number);
-	int fd;
 
 	if (!file)
 		return -EBADF;
-	fd = -EINVAL;
 	if (from == 0 || from < descriptor_limit())
-		fd = fd_reserve(from, cloexec);
-	if (fd < 0)
-		file_put(file);
-	else
-		fd_install(fd, file);
-	return fd;
+		return fd_add_from(file, from, cloexec);
+	file_put(file);
+	return -EINVAL;
 }
 
 long sys_dup3(unsigned int from, unsigned int to, unsigned int flags)

@@ -16,8 +16,7 @@
 #include "kernel/signal.h"
 #include "mm/kmap.h"
 
-#define READ_BATCH    16u /* pages looked up at a time */
-#define MAX_FILE_SIZE ((file_off_t)UINT32_MAX << PAGE_SHIFT)
+#define READ_BATCH 16u /* pages looked up at a time */
 
 ssize_t generic_read_page(struct inode *inode, struct page *page, struct iter *to, file_off_t pos)
 {
@@ -69,7 +68,7 @@ ssize_t generic_file_read(struct file *file, struct iter *to, file_off_t *pos)
 {
 	ssize_t done = 0;
 
-	while (to->left > 0 && *pos < MAX_FILE_SIZE) {
+	while (to->left > 0 && *pos < FILE_SIZE_MAX) {
 		ssize_t n = read_batch(file, to, *pos);
 
 		if (n == -ENODATA) /* truncate was faster: see what there is now */
@@ -85,25 +84,19 @@ ssize_t generic_file_read(struct file *file, struct iter *to, file_off_t *pos)
 int generic_write_limit(struct file *file, file_off_t *pos, size_t *len)
 {
 	struct inode *inode = file->inode;
-	file_off_t end = MAX_FILE_SIZE;
-	int error = EFBIG;
+	file_off_t end;
+	int error = -EFBIG;
 
 	if (file->flags & O_APPEND)
 		*pos = inode->size;
 	if (S_ISBLK(inode->mode)) {
 		end = inode->size;
-		error = ENOSPC;
-	} else if (current->process) {
-		uint64_t limit = current->process->limits[RLIMIT_FSIZE].soft;
-
-		if (limit < (uint64_t)end) {
-			end = limit;
-			if (*pos >= end)
-				signal_send_task(current, SIGXFSZ, NULL);
-		}
+		error = -ENOSPC;
+	} else {
+		end = file_size_limit(*pos);
 	}
 	if (*pos >= end)
-		return -error;
+		return error;
 	if ((file_off_t)*len > end - *pos)
 		*len = end - *pos;
 	return 0;
@@ -194,8 +187,12 @@ int generic_file_mmap(struct file *file, struct vma *vma)
 int generic_file_fsync(struct file *file)
 {
 	struct inode *inode = file->inode;
-	struct block_device *device = inode->sb ? inode->sb->device : NULL;
-	int error = mapping_sync(&inode->mapping);
+	struct block_device *device = inode->sb->device;
+	int error;
+
+	if (S_ISBLK(inode->mode))
+		return block_sync(inode->private);
+	error = mapping_sync(&inode->mapping);
 
 	if (!error && device && device->ops->flush)
 		error = device->ops->flush(device);

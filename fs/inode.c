@@ -112,9 +112,7 @@ static struct inode *inode_find(struct super_block *sb, uint64_t number)
 	return found;
 }
 
-static struct inode *inode_read(struct super_block *sb, uint64_t number,
-				int (*read)(struct inode *inode, const void *context),
-				const void *context)
+static struct inode *inode_read(struct super_block *sb, uint64_t number)
 {
 	struct inode *inode = inode_alloc(sb);
 	int error;
@@ -122,7 +120,7 @@ static struct inode *inode_read(struct super_block *sb, uint64_t number,
 	if (!inode)
 		return ERR_PTR(-ENOMEM);
 	inode->number = number;
-	error = read(inode, context);
+	error = sb->ops->read_inode(inode);
 	if (error) {
 		inode_put(inode);
 		return ERR_PTR(error);
@@ -133,9 +131,7 @@ static struct inode *inode_read(struct super_block *sb, uint64_t number,
 	return inode;
 }
 
-struct inode *inode_get_number(struct super_block *sb, uint64_t number,
-			       int (*read)(struct inode *inode, const void *context),
-			       const void *context)
+struct inode *inode_get_number(struct super_block *sb, uint64_t number)
 {
 	struct inode *inode;
 	int error = mutex_lock_killable(&sb->reading);
@@ -144,7 +140,7 @@ struct inode *inode_get_number(struct super_block *sb, uint64_t number,
 		return ERR_PTR(error);
 	inode = inode_find(sb, number);
 	if (!inode)
-		inode = inode_read(sb, number, read, context);
+		inode = inode_read(sb, number);
 	mutex_unlock(&sb->reading);
 	return inode;
 }
@@ -271,23 +267,26 @@ void inode_abandon_all(struct super_block *sb)
 
 static int chrdev_open(struct inode *inode, struct file *file)
 {
-	const struct file_ops *ops = chrdev_ops(inode->rdev);
+	const struct chrdev *device = chrdev_find(inode->rdev);
 
-	if (!ops)
+	if (!device)
 		return -ENXIO;
-	file->ops = ops;
-	return ops->open ? ops->open(inode, file) : 0;
+	file->ops = device->ops;
+	file->private = device->private;
+	return file->ops->open ? file->ops->open(inode, file) : 0;
 }
 
 static const struct file_ops chrdev_file_ops = { .open = chrdev_open };
 
 void inode_init_special(struct inode *inode, unsigned int mode, unsigned int rdev)
 {
+	const struct chrdev *device = chrdev_find(rdev);
+
 	inode->mode = mode;
 	inode->rdev = rdev;
 	if (S_ISCHR(mode)) {
 		inode->file_ops = &chrdev_file_ops;
-		inode->size = chrdev_size(rdev);
+		inode->size = device ? device->size : 0;
 	} else if (S_ISBLK(mode))
 		inode->file_ops = &block_file_ops;
 	else if (S_ISFIFO(mode))

@@ -1,30 +1,43 @@
 /*
- * The memory devices, major number 1: null, zero, full, random, urandom, kmsg.
+ * The memory devices, major number 1: null, zero, full, random, urandom.
  *
  * 1. null takes everything, slots whose bytes have not arrived too, and is always at its end.
  * 2. zero and full give zeros without end; a splice from zero publishes the zero page and copies
  *    nothing. Writing to full is ENOSPC.
  * 3. random and urandom are one generator (kernel/random.c). What is written to them is stirred in.
- * 4. kmsg: a write is a line in the log; a read gives the log as text from where the last one
- *    ended, and 0 when there is nothing new.
  */
 #include "fs/splice.h"
 #include "fs/vfs.h"
 #include "kernel/init.h"
-#include "kernel/log.h"
 #include "kernel/random.h"
 #include "kernel/wait.h"
 #include "lib/string.h"
 #include "mm/tables.h"
 
 #define MEM_MAJOR 1
-#define PIECE	  256u /* bytes between two looks at pending signals */
-#define KMSG_LINE 256u
+#define PIECE	  256u
 
 /* Everything that is not read from a place has none; seeking is allowed and does nothing. */
 static file_off_t mem_llseek(struct file *file, file_off_t offset, int whence)
 {
 	return file->pos = 0;
+}
+
+/* Call move() for up to `most` bytes at a time, and look at pending signals in between. */
+static ssize_t move_all(struct iter *iter, size_t (*move)(struct iter *iter, size_t n), size_t most)
+{
+	size_t done = 0;
+
+	while (iter->left > 0) {
+		size_t n = MIN(iter->left, most), moved = move(iter, n);
+
+		done += moved;
+		if (moved < n)
+			return done ? (ssize_t)done : -EFAULT;
+		if (signal_pending())
+			break;
+	}
+	return done;
 }
 
 /* ---- null ---- */
@@ -61,18 +74,7 @@ static const struct file_ops null_ops = {
 
 static ssize_t zero_read(struct file *file, struct iter *to, file_off_t *pos)
 {
-	size_t done = 0;
-
-	while (to->left > 0) {
-		size_t n = MIN(to->left, (size_t)PAGE_SIZE), zeroed = iter_zero(to, n);
-
-		done += zeroed;
-		if (zeroed < n)
-			return done ? (ssize_t)done : -EFAULT;
-		if (signal_pending())
-			break;
-	}
-	return done;
+	return move_all(to, iter_zero, PAGE_SIZE);
 }
 
 /* The zero page is never written, never freed and not counted: there is nothing to hold. */
@@ -149,119 +151,36 @@ static const struct file_ops full_ops = {
 
 /* ---- random and urandom ---- */
 
-static ssize_t random_read(struct file *file, struct iter *to, file_off_t *pos)
+static size_t give_random(struct iter *to, size_t n)
 {
 	uint8_t piece[PIECE];
-	size_t done = 0;
 
-	while (to->left > 0) {
-		size_t n = MIN(to->left, sizeof(piece)), copied;
+	random_bytes(piece, n);
+	return iter_copy_to(to, piece, n);
+}
 
-		random_bytes(piece, n);
-		copied = iter_copy_to(to, piece, n);
-		done += copied;
-		if (copied < n)
-			return done ? (ssize_t)done : -EFAULT;
-		if (signal_pending())
-			break;
-	}
-	return done;
+static ssize_t random_read(struct file *file, struct iter *to, file_off_t *pos)
+{
+	return move_all(to, give_random, PIECE);
+}
+
+static size_t take_random(struct iter *from, size_t n)
+{
+	uint8_t piece[PIECE];
+
+	n = iter_copy_from(from, piece, n);
+	random_add(piece, n);
+	return n;
 }
 
 static ssize_t random_write(struct file *file, struct iter *from, file_off_t *pos)
 {
-	uint8_t piece[PIECE];
-	size_t done = 0;
-
-	while (from->left > 0) {
-		size_t n = MIN(from->left, sizeof(piece)), copied = iter_copy_from(from, piece, n);
-
-		random_add(piece, copied);
-		done += copied;
-		if (copied < n)
-			return done ? (ssize_t)done : -EFAULT;
-		if (signal_pending())
-			break;
-	}
-	return done;
+	return move_all(from, take_random, PIECE);
 }
 
 static const struct file_ops random_ops = {
 	.read = random_read,
 	.write = random_write,
-	.llseek = mem_llseek,
-	.splice_read = copy_splice_read,
-	.splice_write = copy_splice_write,
-};
-
-/* ---- kmsg ---- */
-
-/* The position is the log's own (32 bits that go round). */
-static ssize_t kmsg_read(struct file *file, struct iter *to, file_off_t *pos)
-{
-	char piece[PIECE];
-	size_t done = 0;
-
-	while (to->left > 0) {
-		unsigned int position = *pos, before;
-		size_t n = log_read(&position, piece, MIN(to->left, sizeof(piece)));
-		size_t copied = iter_copy_to(to, piece, n);
-
-		before = position - n;
-		*pos = before + copied;
-		done += copied;
-		if (copied < n)
-			return done ? (ssize_t)done : -EFAULT;
-		if (n == 0)
-			break;
-	}
-	return done;
-}
-
-/* "<6>text\n": the level in front is optional; facilities (the bits above) are not kept. */
-static void kmsg_log(char *line)
-{
-	enum log_level level = LOG_WARNING;
-	char *end = strchr(line, '>');
-
-	if (line[0] == '<' && line[1] >= '0' && line[1] <= '9' && end) {
-		unsigned int digit = 0;
-
-		for (char *p = line + 1; p < end; p++)
-			digit = digit * 10 + (*p - '0');
-		digit &= 7;
-		level = digit <= LOG_ERROR     ? LOG_ERROR
-			: digit == LOG_WARNING ? LOG_WARNING
-			: digit < LOG_DEBUG    ? LOG_INFO
-					       : LOG_DEBUG;
-		line = end + 1;
-	}
-	log_at(level, "%s", line);
-}
-
-static ssize_t kmsg_write(struct file *file, struct iter *from, file_off_t *pos)
-{
-	char line[KMSG_LINE];
-	size_t n = from->left;
-
-	if (n >= sizeof(line))
-		return -EINVAL;
-	if (iter_copy_from(from, line, n) < n)
-		return -EFAULT;
-	line[n] = 0;
-	for (size_t i = 0; i < n; i++) { /* one write is one line of text */
-		if (line[i] == '\n' && i == n - 1)
-			line[i] = 0;
-		else if ((unsigned char)line[i] < ' ' || line[i] == 0x7f)
-			line[i] = ' ';
-	}
-	kmsg_log(line);
-	return n;
-}
-
-static const struct file_ops kmsg_ops = {
-	.read = kmsg_read,
-	.write = kmsg_write,
 	.llseek = mem_llseek,
 	.splice_read = copy_splice_read,
 	.splice_write = copy_splice_write,
@@ -276,7 +195,7 @@ static void __init memdev_init(void)
 	} devices[] = {
 		{ "null", 3, 0666, &null_ops },	     { "zero", 5, 0666, &zero_ops },
 		{ "full", 7, 0666, &full_ops },	     { "random", 8, 0666, &random_ops },
-		{ "urandom", 9, 0666, &random_ops }, { "kmsg", 11, 0644, &kmsg_ops },
+		{ "urandom", 9, 0666, &random_ops },
 	};
 
 	for (unsigned int i = 0; i < ARRAY_SIZE(devices); i++)

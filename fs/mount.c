@@ -37,48 +37,48 @@ static const struct super_ops empty_super_ops;
 
 /* ---- paths ---- */
 
-void path_get(const struct path *path)
+struct dentry *path_get(struct dentry *path)
 {
-	if (!path->dentry)
-		return;
-	atomic_inc(&path->dentry->sb->users);
-	dentry_get(path->dentry);
+	if (path) {
+		atomic_inc(&path->sb->users);
+		dentry_get(path);
+	}
+	return path;
 }
 
-void path_put(struct path *path)
+void path_put(struct dentry *path)
 {
-	struct super_block *sb = path->dentry ? path->dentry->sb : NULL;
+	struct super_block *sb;
 
-	if (!sb)
+	if (!path)
 		return;
-	dentry_put(path->dentry); /* before the mount: its file system must still be there */
+	sb = path->sb;
+	dentry_put(path); /* before the mount: its file system must still be there */
 	atomic_dec(&sb->users);
-	path->dentry = NULL;
 }
 
-void path_cross_mounts(struct path *path)
+struct dentry *path_cross_mounts(struct dentry *path)
 {
-	while (READ_ONCE(path->dentry->mounts)) {
-		struct path top = { NULL };
+	while (READ_ONCE(path->mounts)) {
+		struct dentry *top = NULL;
 		struct super_block *sb;
 
 		spin_lock(&mount_lock);
 		list_for_each(sb, &mounts, link)
-			if (sb->point == path->dentry)
-				top.dentry = sb->root;
-		path_get(&top);
+			if (sb->point == path)
+				top = path_get(sb->root);
 		spin_unlock(&mount_lock);
-		if (!top.dentry)
-			return;
+		if (!top)
+			break;
 		path_put(path);
-		*path = top;
+		path = top;
 	}
+	return path;
 }
 
-void root_path(struct path *path)
+struct dentry *root_path(void)
 {
-	path->dentry = root_mount->root;
-	path_get(path);
+	return path_get(root_mount->root);
 }
 
 /* ---- super blocks ---- */
@@ -89,24 +89,22 @@ static void super_destroy(struct super_block *sb)
 	if (sb->root)
 		dentry_drop_all(sb);
 	inode_abandon_all(sb);
-	if (sb->ops->unmount)
-		sb->ops->unmount(sb);
 	if (sb->device)
 		sb->device->claimed = false;
+	kfree(sb->private);
 	kfree(sb);
 }
 
 /* ---- mounting; mount_mutex is held ---- */
 
-static int mount_attach(struct super_block *sb, const struct path *point)
+static int mount_attach(struct super_block *sb, struct dentry *point)
 {
-	struct inode *inode = point->dentry->inode;
+	struct inode *inode = point->inode;
 	int error = -ENOENT;
 
 	mutex_lock(&inode->lock);
 	if (!inode->deleted) {
-		path_get(point);
-		sb->point = point->dentry;
+		sb->point = path_get(point);
 		spin_lock(&mount_lock);
 		list_add_tail(&mounts, &sb->link);
 		sb->point->mounts++;
@@ -119,8 +117,7 @@ static int mount_attach(struct super_block *sb, const struct path *point)
 
 /* point NULL: the root. */
 static int mount_add(const struct file_system *type, struct block_device *device,
-		     const char *source, const struct path *point, bool read_only,
-		     const char *options)
+		     const char *source, struct dentry *point, bool read_only, const char *options)
 {
 	struct super_block *sb;
 	int error;
@@ -143,8 +140,6 @@ static int mount_add(const struct file_system *type, struct block_device *device
 	if (device)
 		device->claimed = true;
 	error = type->mount(sb, options);
-	if (!sb->root)
-		sb->ops = &empty_super_ops; /* it has cleaned up after itself */
 	if (!error && point) {
 		error = mount_attach(sb, point);
 	} else if (!error) {
@@ -186,19 +181,16 @@ int mount_root(const char *device_name)
 static struct block_device *device_of_path(const char *name)
 {
 	struct block_device *device = NULL;
-	struct path path;
-	int error = path_lookup(AT_FDCWD, name, LOOKUP_FOLLOW, &path);
-	struct inode *inode;
+	struct dentry *path = path_lookup(AT_FDCWD, name, LOOKUP_FOLLOW);
+	int error = -ENOTBLK;
 
-	if (error)
-		return ERR_PTR(error);
-	inode = path.dentry->inode;
-	error = -ENOTBLK;
-	if (S_ISBLK(inode->mode)) {
-		device = block_find_number(MAJOR(inode->rdev), MINOR(inode->rdev));
+	if (IS_ERR(path))
+		return (void *)path;
+	if (S_ISBLK(path->inode->mode)) {
+		device = block_find_number(MAJOR(path->inode->rdev), MINOR(path->inode->rdev));
 		error = -ENXIO;
 	}
-	path_put(&path);
+	path_put(path);
 	return device ? device : ERR_PTR(error);
 }
 
@@ -207,7 +199,7 @@ static int mount_at(const char *source, const char *target, const char *type_nam
 {
 	const struct file_system *type = file_system_find(type_name);
 	struct block_device *device = NULL;
-	struct path point;
+	struct dentry *point;
 	int error;
 
 	if (!type)
@@ -219,12 +211,13 @@ static int mount_at(const char *source, const char *target, const char *type_nam
 		if (IS_ERR(device))
 			goto unlock;
 	}
-	error = path_lookup(AT_FDCWD, target, LOOKUP_FOLLOW | LOOKUP_DIRECTORY, &point);
-	if (error)
+	point = path_lookup(AT_FDCWD, target, LOOKUP_FOLLOW | LOOKUP_DIRECTORY);
+	error = PTR_ERR(point);
+	if (IS_ERR(point))
 		goto unlock;
-	error = mount_add(type, device, *source ? source : type_name, &point, flags & MS_RDONLY,
+	error = mount_add(type, device, *source ? source : type_name, point, flags & MS_RDONLY,
 			  options);
-	path_put(&point);
+	path_put(point);
 unlock:
 	mutex_unlock(&mount_mutex);
 	return error;
@@ -272,63 +265,42 @@ static int mount_detach(struct super_block *sb)
 	return error;
 }
 
-/* mount_mutex is held: it keeps the mount meanwhile. */
-static int unmount_user(const char __user *target)
-{
-	struct path path, point;
-	struct super_block *sb;
-	int error = path_lookup_user(AT_FDCWD, target, LOOKUP_FOLLOW, &path);
-
-	if (error)
-		return error;
-	sb = path.dentry->sb;
-	if (path.dentry != sb->root)
-		error = refuse(EINVAL, "nothing is mounted there");
-	else if (!sb->point)
-		error = -EBUSY;
-	path_put(&path);
-	if (!error)
-		error = mount_detach(sb);
-	if (error)
-		return error;
-	point.dentry = sb->point;
-	error = sb->device ? block_sync(sb->device) : 0;
-	super_destroy(sb);
-	path_put(&point);
-	return error;
-}
-
-/*
- * Wait for the reads in flight of a mount that nobody else uses, as long as it can still be interrupted
- * by a kill, and with no lock held: after mount_detach() there is no way back.
- */
-static int wait_for_reads(const char __user *target)
-{
-	struct path path;
-	int error = path_lookup_user(AT_FDCWD, target, LOOKUP_FOLLOW, &path);
-
-	if (error)
-		return error;
-	if (atomic_read(&path.dentry->sb->users) == 1)
-		error = inodes_wait_reads(path.dentry->sb);
-	path_put(&path);
-	return error;
-}
-
 long sys_umount2(const char __user *target, unsigned int flags)
 {
-	long error;
+	struct dentry *path, *point;
+	struct super_block *sb;
+	long error = 0;
 
 	if (flags)
 		return refuse(EINVAL, "an unmount flag that is not supported");
 	if (!current_is_root())
 		return -EPERM;
-	error = wait_for_reads(target);
+	path = path_lookup_user(AT_FDCWD, target, LOOKUP_FOLLOW);
+	if (IS_ERR(path))
+		return PTR_ERR(path);
+	sb = path->sb;
+	/*
+	 * The reads in flight of a mount that nobody else uses are waited for while a kill can still
+	 * interrupt that, and with no lock held: after mount_detach() there is no way back.
+	 */
+	if (path != sb->root)
+		error = refuse(EINVAL, "nothing is mounted there");
+	else if (!sb->point)
+		error = -EBUSY;
+	else if (atomic_read(&sb->users) == 1)
+		error = inodes_wait_reads(sb);
 	if (!error)
 		error = mutex_lock_killable(&mount_mutex);
+	path_put(path); /* from here on the mutex keeps the mount */
 	if (error)
 		return error;
-	error = unmount_user(target);
+	error = mount_detach(sb);
+	if (!error) {
+		point = sb->point;
+		error = sb->device ? block_sync(sb->device) : 0;
+		super_destroy(sb);
+		path_put(point);
+	}
 	mutex_unlock(&mount_mutex);
 	return error;
 }
@@ -365,8 +337,7 @@ void mounts_show(struct text *text)
 		return;
 	mutex_lock(&mount_mutex);
 	list_for_each(sb, &mounts, link) {
-		struct path path = { sb->root };
-		char *point = path_text(&path, buf, PATH_MAX);
+		char *point = path_text(sb->root, buf, PATH_MAX);
 
 		show_escaped(text, sb->source);
 		text_printf(text, " ");

@@ -44,39 +44,35 @@ void name_free(char *name)
 
 void walk_to(struct walk *walk, struct dentry *dentry)
 {
-	struct dentry *old = walk->path.dentry;
+	dentry_put(walk->at);
+	walk->at = path_cross_mounts(dentry);
+}
 
-	walk->path.dentry = dentry;
-	dentry_put(old);
-	path_cross_mounts(&walk->path);
+/* Go on to another path, whose references are taken over. */
+static void walk_jump(struct walk *walk, struct dentry *path)
+{
+	path_put(walk->at);
+	walk->at = path;
 }
 
 static void walk_up(struct walk *walk)
 {
-	struct path *path = &walk->path;
-	struct path up;
-
-	while (path->dentry == path->dentry->sb->root) {
-		up.dentry = path->dentry->sb->point;
-		if (!up.dentry)
+	while (walk->at == walk->at->sb->root) {
+		if (!walk->at->sb->point)
 			return;
-		path_get(&up);
-		path_put(path);
-		*path = up;
+		walk_jump(walk, path_get(walk->at->sb->point));
 	}
-	walk_to(walk, dentry_parent(path->dentry));
+	walk_to(walk, dentry_parent(walk->at));
 }
 
 /* /proc/self/fd/N and relatives: they lead to a path without a name. */
 static int walk_follow(struct walk *walk, struct inode *inode)
 {
-	struct path target;
-	int error = inode->ops->follow(inode, &target);
+	struct dentry *target = inode->ops->follow(inode);
 
-	if (error)
-		return error;
-	path_put(&walk->path);
-	walk->path = target;
+	if (IS_ERR(target))
+		return PTR_ERR(target);
+	walk_jump(walk, target);
 	walk->last.len = 0;
 	return 0;
 }
@@ -100,10 +96,8 @@ static int walk_into_text(struct walk *walk, struct inode *link)
 	kfree(walk->text);
 	walk->text = text;
 	walk->rest = text;
-	if (*text == '/') {
-		path_put(&walk->path);
-		root_path(&walk->path);
-	}
+	if (*text == '/')
+		walk_jump(walk, root_path());
 	return 1;
 }
 
@@ -122,7 +116,7 @@ int walk_into_link(struct walk *walk, struct dentry *link)
 /* May the walk go through the directory where it is? */
 static int walk_may_pass(struct walk *walk)
 {
-	struct inode *inode = walk->path.dentry->inode;
+	struct inode *inode = walk->at->inode;
 
 	if (!inode || !S_ISDIR(inode->mode))
 		return -ENOTDIR;
@@ -141,7 +135,7 @@ static int walk_component(struct walk *walk, const struct name *name, bool follo
 		walk_up(walk);
 		return 0;
 	}
-	dentry = dentry_lookup(walk->path.dentry, name);
+	dentry = dentry_lookup(walk->at, name);
 	if (IS_ERR(dentry))
 		return PTR_ERR(dentry);
 	if (!dentry->inode) {
@@ -156,34 +150,33 @@ static int walk_component(struct walk *walk, const struct name *name, bool follo
 
 /* ---- the walk ---- */
 
-/* Start at dirfd, the cwd or the root. 0, -ENOENT (empty), -EBADF, -ENOTDIR. */
+/* Start at dirfd, the cwd or the root. 0, -ENOENT (empty), -EBADF, -ENOTDIR, what is in name. */
 static int walk_start(struct walk *walk, int dirfd, const char *name)
 {
 	struct fd fd;
 
 	memset(walk, 0, sizeof(*walk));
 	walk->rest = name;
+	if (IS_ERR(name))
+		return PTR_ERR(name);
 	if (!*name)
 		return -ENOENT;
 	if (*name == '/') {
-		root_path(&walk->path);
+		walk->at = root_path();
 	} else if (dirfd == AT_FDCWD) {
-		fs_cwd(&walk->path);
+		walk->at = fs_cwd();
 	} else {
 		fd = fd_get(dirfd);
 		if (!fd.file)
 			return -EBADF;
-		if (S_ISDIR(fd.file->inode->mode)) {
-			walk->path = fd.file->path;
-			path_get(&walk->path);
-		}
+		if (S_ISDIR(fd.file->inode->mode))
+			walk->at = path_get(fd.file->path);
 		fd_put(fd);
 	}
-	return walk->path.dentry ? 0 : -ENOTDIR;
+	return walk->at ? 0 : -ENOTDIR;
 }
 
-/* Walk to the directory of the last component, which is not looked at. */
-static int walk_to_last(struct walk *walk)
+int walk_to_last(struct walk *walk)
 {
 	int error;
 
@@ -206,12 +199,12 @@ int walk_last(struct walk *walk, bool follow)
 		error = walk_component(walk, &walk->last, follow || walk->slash);
 	if (error != 0)
 		return error;
-	return walk->slash && !S_ISDIR(walk->path.dentry->inode->mode) ? -ENOTDIR : 0;
+	return walk->slash && !S_ISDIR(walk->at->inode->mode) ? -ENOTDIR : 0;
 }
 
 void walk_end(struct walk *walk)
 {
-	path_put(&walk->path);
+	path_put(walk->at);
 	kfree(walk->text);
 }
 
@@ -225,101 +218,51 @@ int walk_parent(struct walk *walk, int dirfd, const char *name)
 int walk_parent_user(struct walk *walk, int dirfd, const char __user *user_name)
 {
 	char *name = name_from_user(user_name);
-	int error;
+	int error = walk_start(walk, dirfd, name);
 
-	if (IS_ERR(name)) {
-		memset(walk, 0, sizeof(*walk));
-		return PTR_ERR(name);
-	}
-	error = walk_start(walk, dirfd, name);
-	walk->text = name;
+	walk->text = IS_ERR(name) ? NULL : name;
 	return error ? error : walk_to_last(walk);
 }
 
-int walk_all(struct walk *walk, int dirfd, const char *name,
-	     int (*last)(struct walk *walk, void *context), void *context)
+struct dentry *path_lookup(int dirfd, const char *name, unsigned int flags)
 {
-	int error = walk_start(walk, dirfd, name);
-
-	while (!error) {
-		error = walk_to_last(walk);
-		if (!error)
-			error = last(walk, context);
-		if (error <= 0)
-			break;
-		error = 0;
-	}
-	return error;
-}
-
-static int walk_last_flags(struct walk *walk, void *flags)
-{
-	return walk_last(walk, *(unsigned int *)flags & LOOKUP_FOLLOW);
-}
-
-int path_lookup(int dirfd, const char *name, unsigned int flags, struct path *result)
-{
+	struct dentry *result;
 	struct walk walk;
-	int error = walk_all(&walk, dirfd, name, walk_last_flags, &flags);
+	int error = walk_parent(&walk, dirfd, name);
 
-	if (!error && flags & LOOKUP_DIRECTORY && !S_ISDIR(walk.path.dentry->inode->mode))
+	while (!error && (error = walk_last(&walk, flags & LOOKUP_FOLLOW)) > 0)
+		error = walk_to_last(&walk);
+	if (!error && flags & LOOKUP_DIRECTORY && !S_ISDIR(walk.at->inode->mode))
 		error = -ENOTDIR;
-	if (!error) {
-		*result = walk.path;
-		path_get(result);
-	}
+	result = error ? ERR_PTR(error) : path_get(walk.at);
 	walk_end(&walk);
-	return error;
+	return result;
 }
 
-int path_lookup_user(int dirfd, const char __user *user_name, unsigned int flags,
-		     struct path *result)
+struct dentry *path_lookup_user(int dirfd, const char __user *user_name, unsigned int flags)
 {
 	char *name = name_from_user(user_name);
-	int error = IS_ERR(name) ? PTR_ERR(name) : path_lookup(dirfd, name, flags, result);
+	struct dentry *path = path_lookup(dirfd, name, flags);
 
 	name_free(name);
-	return error;
+	return path;
 }
 
-/* ---- what a call works on ---- */
-
-static int object_of_fd(int number, struct object *object)
+struct dentry *path_at(int dirfd, const char __user *name, unsigned int flags)
 {
-	struct fd fd = fd_get(number);
-
-	if (!fd.file)
-		return -EBADF;
-	object->path = fd.file->path;
-	path_get(&object->path);
-	object->inode = fd.file->inode;
-	inode_get(object->inode);
-	fd_put(fd);
-	return 0;
-}
-
-int object_at(int dirfd, const char __user *name, unsigned int flags, struct object *object)
-{
-	unsigned int follow = flags & AT_SYMLINK_NOFOLLOW ? 0 : LOOKUP_FOLLOW;
+	struct dentry *path;
 	char first = 0;
-	int error;
+	struct fd fd;
 
 	if (dirfd != AT_FDCWD && (!name || flags & AT_EMPTY_PATH)) {
 		if (name && copy_from_user(&first, name, 1))
-			return -EFAULT;
-		if (!first)
-			return object_of_fd(dirfd, object);
+			return ERR_PTR(-EFAULT);
+		if (!first) {
+			fd = fd_get(dirfd);
+			path = fd.file ? file_path(fd.file) : ERR_PTR(-EBADF);
+			fd_put(fd);
+			return path;
+		}
 	}
-	error = path_lookup_user(dirfd, name, follow, &object->path);
-	if (error)
-		return error;
-	object->inode = object->path.dentry->inode;
-	inode_get(object->inode);
-	return 0;
-}
-
-void object_put(struct object *object)
-{
-	inode_put(object->inode);
-	path_put(&object->path);
+	return path_lookup_user(dirfd, name, flags & AT_SYMLINK_NOFOLLOW ? 0 : LOOKUP_FOLLOW);
 }

@@ -23,7 +23,7 @@ static struct mutex rename_mutex = MUTEX_INIT(rename_mutex);
 
 static struct inode *walk_dir(const struct walk *walk)
 {
-	return walk->path.dentry->inode;
+	return walk->at->inode;
 }
 
 /* In a sticky directory only the owner of the file or of the directory removes a name. */
@@ -44,7 +44,7 @@ struct dentry *walk_lock_last(struct walk *walk)
 	struct dentry *dentry;
 
 	mutex_lock(&dir->lock);
-	dentry = dentry_lookup_locked(walk->path.dentry, &walk->last);
+	dentry = dentry_lookup_locked(walk->at, &walk->last);
 	if (IS_ERR(dentry))
 		mutex_unlock(&dir->lock);
 	return dentry;
@@ -114,27 +114,28 @@ static int make_last(struct walk *walk, const struct new_name *new)
 	return error;
 }
 
-int path_make_node(int dirfd, const char *name, unsigned int mode, unsigned int rdev)
+/* Make the last name of a walk that has come to its directory, or has failed; the walk's end. */
+static int make_and_end(struct walk *walk, int error, const struct new_name *new)
 {
-	const struct new_name new = { .mode = mode, .rdev = rdev };
-	struct walk walk;
-	int error = walk_parent(&walk, dirfd, name);
-
 	if (!error)
-		error = make_last(&walk, &new);
-	walk_end(&walk);
+		error = make_last(walk, new);
+	walk_end(walk);
 	return error;
 }
 
-static long make_at(int dirfd, const char __user *name, const struct new_name *new)
+int path_make_node(int dirfd, const char *name, unsigned int mode, unsigned int rdev)
 {
 	struct walk walk;
-	int error = walk_parent_user(&walk, dirfd, name);
 
-	if (!error)
-		error = make_last(&walk, new);
-	walk_end(&walk);
-	return error;
+	return make_and_end(&walk, walk_parent(&walk, dirfd, name),
+			    &(struct new_name){ .mode = mode, .rdev = rdev });
+}
+
+static long make_at(int dirfd, const char __user *name, struct new_name new)
+{
+	struct walk walk;
+
+	return make_and_end(&walk, walk_parent_user(&walk, dirfd, name), &new);
 }
 
 long sys_mknodat(int dirfd, const char __user *name, unsigned int mode, unsigned int dev)
@@ -153,31 +154,30 @@ long sys_mknodat(int dirfd, const char __user *name, unsigned int mode, unsigned
 	case S_IFBLK:
 		if (!current_is_root())
 			return -EPERM;
-		/* As user programs write it: minor in 0..7 and 20..31, major between. */
-		new.rdev = MAKEDEV(dev >> 8 & 0xfff, (dev & 0xff) | (dev >> 12 & 0xfff00));
+		new.rdev = device_decode(dev);
 		break;
 	default:
 		return S_ISDIR(mode) ? -EPERM : -EINVAL;
 	}
-	return make_at(dirfd, name, &new);
+	return make_at(dirfd, name, new);
 }
 
 long sys_mkdirat(int dirfd, const char __user *name, unsigned int mode)
 {
-	const struct new_name new = { .mode = S_IFDIR | (mode & (0777 | S_ISVTX)) };
-
-	return make_at(dirfd, name, &new);
+	return make_at(dirfd, name,
+		       (struct new_name){ .mode = S_IFDIR | (mode & (0777 | S_ISVTX)) });
 }
 
 long sys_symlinkat(const char __user *user_target, int dirfd, const char __user *name)
 {
 	char *target = name_from_user(user_target);
-	struct new_name new = { .mode = S_IFLNK | 0777, .target = target };
-	long error;
+	long error = -ENOENT;
 
 	if (IS_ERR(target))
 		return PTR_ERR(target);
-	error = *target ? make_at(dirfd, name, &new) : -ENOENT;
+	if (*target)
+		error = make_at(dirfd, name,
+				(struct new_name){ .mode = S_IFLNK | 0777, .target = target });
 	name_free(target);
 	return error;
 }
@@ -185,18 +185,16 @@ long sys_symlinkat(const char __user *user_target, int dirfd, const char __user 
 long sys_linkat(int old_dirfd, const char __user *old_name, int new_dirfd,
 		const char __user *new_name, unsigned int flags)
 {
-	struct new_name new = { 0 };
-	struct object object;
+	struct dentry *old;
 	long error;
 
 	if (flags & ~AT_SYMLINK_FOLLOW)
 		return refuse(EINVAL, "a link flag that is not supported");
-	error = object_at(old_dirfd, old_name, flags ? 0 : AT_SYMLINK_NOFOLLOW, &object);
-	if (error)
-		return error;
-	new.inode = object.inode;
-	error = make_at(new_dirfd, new_name, &new);
-	object_put(&object);
+	old = path_at(old_dirfd, old_name, flags ? 0 : AT_SYMLINK_NOFOLLOW);
+	if (IS_ERR(old))
+		return PTR_ERR(old);
+	error = make_at(new_dirfd, new_name, (struct new_name){ .inode = old->inode });
+	path_put(old);
 	return error;
 }
 
@@ -280,8 +278,8 @@ struct renaming {
 
 static void lock_directories(struct renaming *r)
 {
-	struct dentry *a = r->from.path.dentry;
-	struct dentry *b = r->to.path.dentry;
+	struct dentry *a = r->from.at;
+	struct dentry *b = r->to.at;
 	bool upwards;
 
 	mutex_lock(&rename_mutex);
@@ -313,9 +311,9 @@ static int check_rename(struct renaming *r)
 	if (!S_ISDIR(old->mode) && (r->from.slash || r->to.slash))
 		return -ENOTDIR;
 	/* Into itself, or in place of one that holds it. */
-	if (dentry_below(r->to.path.dentry, r->old))
+	if (dentry_below(r->to.at, r->old))
 		return -EINVAL;
-	if (dentry_below(r->from.path.dentry, r->target))
+	if (dentry_below(r->from.at, r->target))
 		return -ENOTEMPTY;
 	error = may_remove(walk_dir(&r->from), r->old);
 	if (error)
@@ -366,10 +364,10 @@ static int rename_locked(struct renaming *r)
 {
 	int error;
 
-	r->old = dentry_lookup_locked(r->from.path.dentry, &r->from.last);
+	r->old = dentry_lookup_locked(r->from.at, &r->from.last);
 	if (IS_ERR(r->old))
 		return PTR_ERR(r->old);
-	r->target = dentry_lookup_locked(r->to.path.dentry, &r->to.last);
+	r->target = dentry_lookup_locked(r->to.at, &r->to.last);
 	error = IS_ERR(r->target) ? PTR_ERR(r->target) : check_rename(r);
 	if (!error)
 		error = rename_checked(r);
@@ -383,7 +381,7 @@ static int rename_last(struct renaming *r)
 {
 	int error;
 
-	if (r->from.path.dentry->sb != r->to.path.dentry->sb)
+	if (r->from.at->sb != r->to.at->sb)
 		return -EXDEV;
 	if (!walk_last_is_name(&r->from) || !walk_last_is_name(&r->to))
 		return -EBUSY;
@@ -432,15 +430,15 @@ static long read_link(struct inode *inode, char __user *result, int size)
 
 long sys_readlinkat(int dirfd, const char __user *name, char __user *result, int size)
 {
-	struct object object;
+	struct dentry *path;
 	long len;
 
 	if (size <= 0)
 		return -EINVAL;
-	len = object_at(dirfd, name, AT_SYMLINK_NOFOLLOW, &object);
-	if (len)
-		return len;
-	len = read_link(object.inode, result, size);
-	object_put(&object);
+	path = path_at(dirfd, name, AT_SYMLINK_NOFOLLOW);
+	if (IS_ERR(path))
+		return PTR_ERR(path);
+	len = read_link(path->inode, result, size);
+	path_put(path);
 	return len;
 }

@@ -50,9 +50,9 @@ static int check_type(const struct inode *inode, unsigned int flags)
 }
 
 /* Permissions of a file that was just made were checked then. */
-static struct file *open_path(const struct path *path, unsigned int flags, bool created)
+static struct file *open_path(struct dentry *path, unsigned int flags, bool created)
 {
-	struct inode *inode = path->dentry->inode;
+	struct inode *inode = path->inode;
 	struct file *file;
 	int error = check_type(inode, flags);
 
@@ -64,8 +64,7 @@ static struct file *open_path(const struct path *path, unsigned int flags, bool 
 	file = file_alloc(inode, inode->file_ops, flags & ~O_AT_ONCE);
 	if (IS_ERR(file))
 		return file;
-	file->path = *path;
-	path_get(path);
+	file->path = path_get(path);
 	if (file->ops->open)
 		error = file->ops->open(inode, file);
 	file->flags &= ~O_NOCTTY;
@@ -79,30 +78,21 @@ static struct file *open_path(const struct path *path, unsigned int flags, bool 
 	return ERR_PTR(error);
 }
 
-struct file *file_open_path(const struct path *path, unsigned int flags)
+struct file *file_open_path(struct dentry *path, unsigned int flags)
 {
 	return open_path(path, flags, false);
 }
 
 /* ---- the walk ---- */
 
-struct opening {
-	unsigned int flags, mode;
-	bool created;
-};
-
-/* The last component of an open: 0, 1 if it is a link to be walked, or an error. */
-static int open_last(struct walk *walk, void *context)
+/* The last component, if it may be made: 0, 1 if it is a link to be walked, or an error. */
+static int create_last(struct walk *walk, unsigned int flags, unsigned int mode, bool *created)
 {
-	struct opening *opening = context;
-	const struct new_name new = { .mode = S_IFREG | (opening->mode & 07777) };
-	bool follow = !(opening->flags & O_NOFOLLOW);
-	struct inode *dir = walk->path.dentry->inode;
+	const struct new_name new = { .mode = S_IFREG | (mode & 07777) };
+	struct inode *dir = walk->at->inode;
 	struct dentry *dentry;
 	int error = 0;
 
-	if (!(opening->flags & O_CREAT))
-		return walk_last(walk, follow);
 	if (!walk_last_is_name(walk) || walk->slash)
 		return -EISDIR;
 	dentry = walk_lock_last(walk);
@@ -110,8 +100,8 @@ static int open_last(struct walk *walk, void *context)
 		return PTR_ERR(dentry);
 	if (!dentry->inode) {
 		error = make_locked(dir, dentry, &new);
-		opening->created = !error;
-	} else if (opening->flags & O_EXCL) {
+		*created = !error;
+	} else if (flags & O_EXCL) {
 		error = -EEXIST;
 	}
 	mutex_unlock(&dir->lock);
@@ -119,48 +109,47 @@ static int open_last(struct walk *walk, void *context)
 		dentry_put(dentry);
 		return error;
 	}
-	if (S_ISLNK(dentry->inode->mode) && follow)
+	if (S_ISLNK(dentry->inode->mode) && !(flags & O_NOFOLLOW))
 		return walk_into_link(walk, dentry);
 	walk_to(walk, dentry);
 	return 0;
 }
 
-struct file *file_open(int dirfd, const char *name, unsigned int flags, unsigned int mode)
+/* name: a path, or an error. A file with one reference, ERR_PTR. */
+static struct file *open_at(int dirfd, const char *name, unsigned int flags, unsigned int mode)
 {
-	struct opening opening = { flags, mode, false };
+	bool created = false;
 	struct file *file;
 	struct walk walk;
 	int error;
 
 	if (flags & ~O_KNOWN || (flags & O_ACCMODE) == O_ACCMODE)
 		return ERR_PTR(refuse(EINVAL, "an open flag that is not supported"));
-	error = walk_all(&walk, dirfd, name, open_last, &opening);
-	file = error ? ERR_PTR(error) : open_path(&walk.path, flags, opening.created);
+	error = walk_parent(&walk, dirfd, name);
+	while (!error) {
+		error = flags & O_CREAT ? create_last(&walk, flags, mode, &created)
+					: walk_last(&walk, !(flags & O_NOFOLLOW));
+		if (error <= 0)
+			break;
+		error = walk_to_last(&walk);
+	}
+	file = error ? ERR_PTR(error) : open_path(walk.at, flags, created);
 	walk_end(&walk);
 	return file;
 }
 
-/* ---- system calls ---- */
-
 long sys_openat(int dirfd, const char __user *user_name, unsigned int flags, unsigned int mode)
 {
 	char *name = name_from_user(user_name);
-	struct file *file;
-	int fd;
+	int fd = fd_reserve(0, flags & O_CLOEXEC);
+	struct file *file = fd < 0 ? ERR_PTR(fd) : open_at(dirfd, name, flags, mode);
 
-	if (IS_ERR(name))
-		return PTR_ERR(name);
-	fd = fd_reserve(0, flags & O_CLOEXEC);
-	if (fd < 0)
-		goto free_name;
-	file = file_open(dirfd, name, flags, mode);
-	if (IS_ERR(file)) {
-		fd_unreserve(fd);
-		fd = PTR_ERR(file);
-	} else {
-		fd_install(fd, file);
-	}
-free_name:
 	name_free(name);
-	return fd;
+	if (!IS_ERR(file)) {
+		fd_install(fd, file);
+		return fd;
+	}
+	if (fd >= 0)
+		fd_unreserve(fd);
+	return PTR_ERR(file);
 }

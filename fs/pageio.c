@@ -169,23 +169,3 @@ void pageio_read(struct block_device *device, struct mapping *mapping, unsigned 
 	}
 	submit(&reader);
 }
-
-static void write_complete(struct bio *bio)
-{
-	page_write_done(bio->segments[0].page, bio->error == 0);
-	bio_free(bio);
-}
-
-int pageio_write_device(struct block_device *device, struct page *page)
-{
-	uint64_t sector = (uint64_t)page->index << (PAGE_SHIFT - SECTOR_SHIFT);
-	uint64_t sectors = MIN(device->sectors - sector, (uint64_t)(PAGE_SIZE >> SECTOR_SHIFT));
-	struct bio *bio = bio_alloc(device, sector, true, 0);
-
-	if (!bio)
-		return -ENOMEM;
-	bio->complete = write_complete;
-	bio_add(bio, page, 0, (unsigned int)sectors << SECTOR_SHIFT);
-	bio_submit(bio);
-	return 0;
-}

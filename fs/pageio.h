@@ -22,7 +22,4 @@ typedef int (*block_lookup)(struct inode *inode, uint64_t block, unsigned int ma
 void pageio_read(struct block_device *device, struct mapping *mapping, unsigned int block_shift,
 		 block_lookup lookup, struct page **pages, unsigned int nr);
 
-/* A mapping_ops.write_page for the device itself: the page up to the device's end. 0, -ENOMEM. */
-int pageio_write_device(struct block_device *device, struct page *page);
-
 #endif

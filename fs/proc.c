@@ -2,11 +2,10 @@
  * The file system "proc": files that print themselves.
  *
  * 1. All names are in one table (PROC_ENTRY), directories too; those below "/pid" are what each
- *    process has. inode->private is the entry, inode->number is made of process, descriptor and
- *    entry. Inodes hold nothing else: each use looks the process up again, and tells of the one that
- *    has the number at that moment.
- * 2. Names of processes are believed only as long as the process is there, those of descriptors
- *    never (revalidate); the owner is looked at again then.
+ *    process has. inode->number is made of process, descriptor and entry. Inodes hold nothing else:
+ *    each use looks the process up again, and tells of the one that has the number at that moment.
+ * 2. Names of processes and descriptors are believed only as long as these are there (revalidate);
+ *    owner and mode are looked at again then.
  * 3. What lets the caller act as the process could - descriptors, maps, the program - is for those
  *    who could debug it: root, and processes with all its user ids.
  * 4. A file that is read from its start is printed into a buffer of the open file, as large as it
@@ -14,7 +13,7 @@
  *    state, not a mix. reader->lock serialises those who share an open file. It is held across
  *    copies to the user: no page fault leads here.
  * 5. tasks_lock guards what is seen of another process; a reference to its files is taken under it.
- *    Nothing is printed while it is held.
+ *    What is printed while it is held goes into memory that is there.
  */
 #include "fs/proc.h"
 #include "fs/file.h"
@@ -41,16 +40,17 @@ PROC_ENTRY(sys_fs, .path = "sys/fs", .mode = S_IFDIR | 0555);
 PROC_ENTRY(sys_vm, .path = "sys/vm", .mode = S_IFDIR | 0555);
 PROC_ENTRY(pid, .path = "/pid", .mode = S_IFDIR | 0555);
 PROC_ENTRY(pid_fd, .path = "/pid/fd", .mode = S_IFDIR | 0500);
-PROC_ENTRY(pid_cmdline, .path = "/pid/cmdline", .mode = 0444, .show_process = proc_show_cmdline);
-PROC_ENTRY(pid_maps, .path = "/pid/maps", .mode = 0400, .show_process = proc_show_maps);
-PROC_ENTRY(pid_stat, .path = "/pid/stat", .mode = 0444, .show_process = proc_show_stat);
-PROC_ENTRY(pid_status, .path = "/pid/status", .mode = 0444, .show_process = proc_show_status);
 
 /* ---- entries and inodes ---- */
 
 static const struct proc_entry *entry_of(const struct inode *inode)
 {
-	return inode->private;
+	return _proc_files_start + (inode->number & ((1u << ENTRY_BITS) - 1)) - 1;
+}
+
+static unsigned int fd_of(const struct inode *inode)
+{
+	return inode->number >> ENTRY_BITS & ((1u << FD_BITS) - 1);
 }
 
 static unsigned int pid_of(const struct inode *inode)
@@ -74,53 +74,18 @@ static const char *name_in(const struct proc_entry *entry, const struct proc_ent
 	return *name && !strchr(name, '/') ? name : NULL;
 }
 
-/* A decimal number without leading zeros, below 2^31. */
-static bool parse_number(const struct dentry *dentry, unsigned int *number)
-{
-	unsigned int len = dentry->name_len;
-
-	*number = 0;
-	if (len == 0 || len > 9 || (dentry->name[0] == '0' && len > 1))
-		return false;
-	for (unsigned int i = 0; i < len; i++) {
-		if (dentry->name[i] < '0' || dentry->name[i] > '9')
-			return false;
-		*number = *number * 10 + (dentry->name[i] - '0');
-	}
-	return true;
-}
-
-static void set_owner(struct inode *inode, const struct process *process)
-{
-	inode->uid = process->cred.euid;
-	inode->gid = process->cred.egid;
-}
-
 static const struct inode_ops proc_ops, self_ops;
-static const struct file_ops proc_dir_ops, proc_text_ops;
+static const struct file_ops proc_text_ops;
 
-static int fill_inode(struct inode *inode, const void *context)
+static int proc_read_inode(struct inode *inode)
 {
-	const struct proc_entry *entry = context;
+	const struct proc_entry *entry = entry_of(inode);
 
 	inode->mode = entry->mode & S_IFMT ? entry->mode : S_IFREG | entry->mode;
 	inode->ops = entry == &proc_file_self ? &self_ops : &proc_ops;
-	inode->file_ops = S_ISDIR(inode->mode) ? &proc_dir_ops : &proc_text_ops;
-	inode->private = (void *)entry;
+	inode->file_ops = S_ISDIR(inode->mode) ? &dir_file_ops : &proc_text_ops;
 	inode->nr_links = S_ISDIR(inode->mode) ? 2 : 1;
 	return 0;
-}
-
-/* process: NULL: of none. ERR_PTR(-ENOMEM). */
-static struct inode *proc_inode(struct super_block *sb, const struct proc_entry *entry,
-				const struct process *process, unsigned int fd)
-{
-	uint64_t number = number_of(entry, process ? process->pid : 0, fd);
-	struct inode *inode = inode_get_number(sb, number, fill_inode, entry);
-
-	if (!IS_ERR(inode) && process)
-		set_owner(inode, process);
-	return inode;
 }
 
 /* ---- processes ---- */
@@ -195,58 +160,57 @@ static unsigned int next_pid(unsigned int from)
 
 /* ---- links ---- */
 
-static int fd_link(struct process *process, unsigned int fd, struct path *path)
+/* The path of a file whose reference is dropped; NULL: -ENOENT. */
+static struct dentry *path_of(struct file *file)
 {
-	struct file *file = process_file(process, fd);
-	int error = -ENOENT;
+	struct dentry *path;
 
-	if (file) {
-		error = file_path(file, path);
-		file_put(file);
-	}
-	return error;
+	if (!file)
+		return ERR_PTR(-ENOENT);
+	path = file_path(file);
+	file_put(file);
+	return path;
+}
+
+static struct dentry *fd_link(struct process *process, unsigned int fd)
+{
+	return path_of(process_file(process, fd));
 }
 PROC_ENTRY(pid_fd_link, .path = "/pid/fd/N", .mode = S_IFLNK | 0700, .link = fd_link);
 
-static int exe_link(struct process *process, unsigned int fd, struct path *path)
+static struct dentry *exe_link(struct process *process, unsigned int fd)
 {
-	struct file *file = process_program(process);
-	int error = file ? file_path(file, path) : -ENOENT;
-
-	if (file)
-		file_put(file);
-	return error;
+	return path_of(process_program(process));
 }
 PROC_ENTRY(pid_exe, .path = "/pid/exe", .mode = S_IFLNK | 0777, .link = exe_link);
 
-static int proc_follow(struct inode *inode, struct path *path)
+static struct dentry *proc_follow(struct inode *inode)
 {
-	unsigned int fd = inode->number >> ENTRY_BITS & ((1u << FD_BITS) - 1);
 	struct process *process = inspect(inode, false);
-	int error;
+	struct dentry *path;
 
 	if (IS_ERR(process))
-		return PTR_ERR(process);
-	error = entry_of(inode)->link(process, fd, path);
+		return (void *)process;
+	path = entry_of(inode)->link(process, fd_of(inode));
 	process_put(process);
-	return error;
+	return path;
 }
 
 static ssize_t proc_readlink(struct inode *inode, char *buf, size_t size)
 {
-	struct path path;
-	ssize_t len = proc_follow(inode, &path);
+	struct dentry *path = proc_follow(inode);
+	ssize_t len;
 	char *text;
 
-	if (len)
-		return len;
-	text = path_text(&path, buf, size);
+	if (IS_ERR(path))
+		return PTR_ERR(path);
+	text = path_text(path, buf, size);
 	len = PTR_ERR(text);
 	if (!IS_ERR(text)) {
 		len = strlen(text);
 		memmove(buf, text, len + 1);
 	}
-	path_put(&path);
+	path_put(path);
 	return len;
 }
 
@@ -259,71 +223,27 @@ static const struct inode_ops self_ops = { .readlink = self_readlink };
 
 /* ---- directories ---- */
 
-static struct inode *fd_lookup(struct inode *dir, struct dentry *dentry)
+static bool proc_revalidate(struct inode *inode)
 {
-	struct process *process = inspect(dir, false);
-	struct inode *inode = NULL;
-	struct file *file = NULL;
-	unsigned int fd;
-
-	if (IS_ERR(process))
-		return ERR_PTR(PTR_ERR(process));
-	if (parse_number(dentry, &fd) && fd < 1u << FD_BITS)
-		file = process_file(process, fd);
-	if (file) {
-		inode = proc_inode(dir->sb, &proc_file_pid_fd_link, process, fd);
-		if (!IS_ERR(inode))
-			inode->mode = S_IFLNK | 0100 | (file->readable ? 0400 : 0) |
-				      (file->writable ? 0200 : 0);
-		file_put(file);
-	}
-	process_put(process);
-	return inode;
-}
-
-static struct inode *proc_lookup(struct inode *dir, struct dentry *dentry)
-{
-	const struct proc_entry *entry, *found = NULL;
-	unsigned int pid = pid_of(dir);
-	struct process *process = NULL;
-	struct inode *inode = NULL;
-
-	if (entry_of(dir) == &proc_file_pid_fd)
-		return fd_lookup(dir, dentry);
-	for (entry = _proc_files_start; entry < _proc_files_end; entry++) {
-		const char *name = name_in(entry, entry_of(dir));
-
-		if (name && !strcmp(name, dentry->name))
-			found = entry;
-	}
-	if (!found && entry_of(dir) == &proc_file_root && parse_number(dentry, &pid))
-		found = &proc_file_pid;
-	if (pid)
-		process = process_find(pid);
-	if (found && (process || found->path[0] != '/'))
-		inode = proc_inode(dir->sb, found, process, 0);
-	if (process)
-		process_put(process);
-	return inode;
-}
-
-/* Takes no lock of the directory; a name that is not true any more is looked up again. */
-static bool proc_revalidate(struct inode *dir, struct dentry *dentry)
-{
-	unsigned int pid = pid_of(dir);
+	bool is_fd = entry_of(inode) == &proc_file_pid_fd_link;
 	struct process *process;
+	struct file *file = NULL;
 
-	if (entry_of(dir) == &proc_file_pid_fd)
-		return false;
-	if (!pid && !parse_number(dentry, &pid))
+	if (!pid_of(inode))
 		return true;
-	process = process_find(pid);
+	process = process_find(pid_of(inode));
 	if (!process)
 		return false;
-	if (dentry->inode)
-		set_owner(dentry->inode, process);
+	inode->uid = process->cred.euid;
+	inode->gid = process->cred.egid;
+	if (is_fd)
+		file = process_file(process, fd_of(inode));
 	process_put(process);
-	return dentry->inode != NULL;
+	if (!file)
+		return !is_fd;
+	inode->mode = S_IFLNK | 0100 | (file->readable ? 0400 : 0) | (file->writable ? 0200 : 0);
+	file_put(file);
+	return true;
 }
 
 /* Emit the name of a number, at position base + number. False: the buffer is full. */
@@ -375,13 +295,13 @@ static void pid_readdir(struct dir_context *context)
 			return;
 }
 
-static int proc_readdir(struct file *file, struct dir_context *context)
+static int proc_readdir(struct dentry *dentry, struct dir_context *context)
 {
-	struct inode *dir = file->inode;
+	struct inode *dir = dentry->inode;
 	const struct proc_entry *entry = entry_of(dir);
 	unsigned int nr = _proc_files_end - _proc_files_start;
 
-	if (!dir_emit_dots(context, dir->number, file->path.dentry->parent->inode->number))
+	if (!dir_emit_dots(context, dir->number, dentry->parent->inode->number))
 		return 0;
 	if (entry == &proc_file_pid_fd)
 		return fd_readdir(dir, context);
@@ -399,11 +319,6 @@ static int proc_readdir(struct file *file, struct dir_context *context)
 	return 0;
 }
 
-static const struct file_ops proc_dir_ops = {
-	.llseek = generic_llseek,
-	.readdir = proc_readdir,
-};
-
 /* Shells open files with O_TRUNC to write to them. */
 static int proc_truncate(struct inode *inode, file_off_t size)
 {
@@ -411,7 +326,7 @@ static int proc_truncate(struct inode *inode, file_off_t size)
 }
 
 static const struct inode_ops proc_ops = {
-	.lookup = proc_lookup,
+	.readdir = proc_readdir,
 	.revalidate = proc_revalidate,
 	.readlink = proc_readlink,
 	.follow = proc_follow,
@@ -540,20 +455,14 @@ static const struct file_ops proc_text_ops = {
 
 /* ---- the file system ---- */
 
-static const struct super_ops proc_super_ops;
+static const struct super_ops proc_super_ops = { .read_inode = proc_read_inode };
 
 static int proc_mount(struct super_block *sb, const char *options)
 {
-	struct inode *root;
-
 	if (*options)
 		return -EINVAL;
 	sb->ops = &proc_super_ops;
-	root = proc_inode(sb, &proc_file_root, NULL, 0);
-	if (IS_ERR(root))
-		return PTR_ERR(root);
-	sb->root = dentry_make_root(sb, root);
-	return sb->root ? 0 : -ENOMEM;
+	return super_set_root(sb, inode_get_number(sb, number_of(&proc_file_root, 0, 0)));
 }
 
 FILE_SYSTEM(proc, .magic = PROC_MAGIC, .mount = proc_mount);

@@ -7,7 +7,7 @@
 #include "lib/print.h"
 #include "lib/types.h"
 
-struct path;
+struct dentry;
 struct process;
 
 struct proc_entry {
@@ -21,8 +21,8 @@ struct proc_entry {
 	int (*show_process)(struct process *process, struct text *text);
 	/* What one write(2) brought (a copy, NUL-terminated): 0 or -errno. NULL: -EINVAL. */
 	int (*store)(char *input, size_t len);
-	/* A link of a process (fd: of its number): where it leads, with references. -ENOENT. */
-	int (*link)(struct process *process, unsigned int fd, struct path *path);
+	/* A link of a process (fd: of its number): the path to where it leads. ERR_PTR(-ENOENT). */
+	struct dentry *(*link)(struct process *process, unsigned int fd);
 };
 /* PROC_ENTRY(id, .path = ...); directories have entries of their own. */
 #define PROC_ENTRY(id, ...)                                          \
@@ -32,11 +32,5 @@ struct proc_entry {
 #define PROC_FILE(id, file_path, file_mode, show_function, store_function)            \
 	PROC_ENTRY(id, .path = file_path, .mode = file_mode, .show = (show_function), \
 		   .store = (store_function))
-
-/* fs/proc_task.c; as show_process. */
-int proc_show_cmdline(struct process *process, struct text *text);
-int proc_show_maps(struct process *process, struct text *text);
-int proc_show_stat(struct process *process, struct text *text);
-int proc_show_status(struct process *process, struct text *text);
 
 #endif

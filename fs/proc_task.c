@@ -1,7 +1,7 @@
 /*
  * What /proc/PID/... says of a process.
  *
- * 1. tasks_lock is held while a snapshot is taken, and given back before it is printed.
+ * 1. tasks_lock is held while fields of a process are read and printed; memory is counted before.
  * 2. A process without an address space (a zombie) has no maps and an empty command line.
  * 3. maps is printed with mm->lock held: names of files are looked up under it, nothing else.
  */
@@ -25,58 +25,45 @@ static const char *const state_names[] = {
 	[TASK_STOPPED] = "T (stopped)",	    [TASK_DEAD] = "Z (zombie)",
 };
 
-struct snapshot {
-	char name[TASK_NAME_LEN];
-	const char *state;
-	unsigned int parent, pgid, sid, tty_device, threads, cpu;
-	int tty_foreground;
-	uint64_t cpu_ns, children_ns, started_ns;
-	unsigned int pages, resident; /* of memory */
+struct memory_use {
+	unsigned int pages, resident;
 };
 
-static void snapshot_memory(struct snapshot *s, struct process *process)
+static struct memory_use memory_use(struct process *process)
 {
+	struct memory_use use = { 0, 0 };
 	struct mm *mm = process_mm(process);
 	struct vma *vma;
 
 	if (!mm)
-		return;
+		return use;
 	mutex_lock(&mm->lock);
 	for (vma = mm_find_next(mm, 0); vma; vma = mm_find_next(mm, vma->end))
-		s->pages += (vma->end - vma->start) >> PAGE_SHIFT;
+		use.pages += (vma->end - vma->start) >> PAGE_SHIFT;
 	mutex_unlock(&mm->lock);
-	s->resident = MAX(atomic_read(&mm->resident), 0);
+	use.resident = MAX(atomic_read(&mm->resident), 0);
 	mm_put(mm);
+	return use;
 }
 
-static void snapshot_take(struct snapshot *s, struct process *process)
+static const char *state_of(struct process *process)
 {
-	unsigned int flags = spin_lock_irqsave(&tasks_lock);
 	const struct task *leader = process_leader(process);
 
-	*s = (struct snapshot){
-		.state = state_names[leader && !process->zombie ? leader->state : TASK_DEAD],
-		.parent = process->parent ? process->parent->pid : 0,
-		.pgid = process->pgid,
-		.sid = process->sid,
-		.threads = process->nr_threads,
-		.tty_foreground = -1,
-		.cpu_ns = process_cpu_ns(process),
-		.children_ns = process->children_ns,
-	};
-	if (process->tty) { /* as mknod(2) takes it; its numbers are small */
-		s->tty_device = MAJOR(process->tty->device) << 8 | MINOR(process->tty->device);
-		s->tty_foreground = process->tty->foreground;
-	}
-	if (leader) {
-		s->started_ns = leader->started_ns;
-		s->cpu = leader->cpu ? leader->cpu->id : 0;
-		memcpy(s->name, leader->name, sizeof(s->name));
-	} else { /* a zombie: its threads are gone */
-		memcpy(s->name, process->name, sizeof(s->name));
-	}
-	spin_unlock_irqrestore(&tasks_lock, flags);
-	snapshot_memory(s, process);
+	return state_names[leader && !process->zombie ? leader->state : TASK_DEAD];
+}
+
+/* A zombie's threads are gone. */
+static const char *name_of(struct process *process)
+{
+	const struct task *leader = process_leader(process);
+
+	return leader ? leader->name : process->name;
+}
+
+static unsigned int parent_of(const struct process *process)
+{
+	return process->parent ? process->parent->pid : 0;
 }
 
 static unsigned int ticks(uint64_t ns)
@@ -85,37 +72,47 @@ static unsigned int ticks(uint64_t ns)
 }
 
 /* proc(5), in its order. What is not kept (faults, signals, addresses) is 0. */
-int proc_show_stat(struct process *process, struct text *text)
+static int show_stat(struct process *process, struct text *text)
 {
-	struct snapshot s;
+	struct memory_use memory = memory_use(process);
+	unsigned int flags = spin_lock_irqsave(&tasks_lock);
+	const struct task *leader = process_leader(process);
+	const struct tty *tty = process->tty;
 
-	snapshot_take(&s, process);
-	text_printf(text, "%u (%s) %c %u %u %u %u %d ", process->pid, s.name, s.state[0], s.parent,
-		    s.pgid, s.sid, s.tty_device, s.tty_foreground);
-	text_printf(text, "0 0 0 0 0 %u 0 %u 0 %d 0 %u 0 %u %u %u ", ticks(s.cpu_ns),
-		    ticks(s.children_ns), NORMAL_PRIORITY, s.threads, ticks(s.started_ns),
-		    s.pages << PAGE_SHIFT, s.resident);
+	text_printf(text, "%u (%s) %c %u %u %u %u %d ", process->pid, name_of(process),
+		    *state_of(process), parent_of(process), process->pgid, process->sid,
+		    tty ? device_encode(tty->device) : 0, tty ? (int)tty->foreground : -1);
+	text_printf(text, "0 0 0 0 0 %u 0 %u 0 %d 0 %u 0 %u %u %u ", ticks(process_cpu_ns(process)),
+		    ticks(process->children_ns), NORMAL_PRIORITY, process->nr_threads,
+		    leader ? ticks(leader->started_ns) : 0, memory.pages << PAGE_SHIFT,
+		    memory.resident);
 	text_printf(text, "0 0 0 0 0 0 0 0 0 0 0 0 0 %u %u 0 0 0 0 0 0 0 0 0 0 0 0 %d\n", SIGCHLD,
-		    s.cpu, process->exit_status);
+		    leader && leader->cpu ? leader->cpu->id : 0, process->exit_status);
+	spin_unlock_irqrestore(&tasks_lock, flags);
 	return 0;
 }
+PROC_ENTRY(pid_stat, .path = "/pid/stat", .mode = 0444, .show_process = show_stat);
 
-int proc_show_status(struct process *process, struct text *text)
+static int show_status(struct process *process, struct text *text)
 {
 	const struct credentials *cred = &process->cred;
-	struct snapshot s;
+	struct memory_use memory = memory_use(process);
+	unsigned int flags = spin_lock_irqsave(&tasks_lock);
 
-	snapshot_take(&s, process);
-	text_printf(text, "Name:\t%s\nState:\t%s\nTgid:\t%u\nPid:\t%u\nPPid:\t%u\n", s.name,
-		    s.state, process->pid, process->pid, s.parent);
+	text_printf(text, "Name:\t%s\nState:\t%s\nTgid:\t%u\nPid:\t%u\nPPid:\t%u\n",
+		    name_of(process), state_of(process), process->pid, process->pid,
+		    parent_of(process));
 	text_printf(text, "Uid:\t%u\t%u\t%u\t%u\nGid:\t%u\t%u\t%u\t%u\n", cred->uid, cred->euid,
 		    cred->suid, cred->euid, cred->gid, cred->egid, cred->sgid, cred->egid);
-	if (s.pages)
-		text_printf(text, "VmSize:\t%8u kB\nVmRSS:\t%8u kB\n", s.pages * (PAGE_SIZE / 1024),
-			    s.resident * (PAGE_SIZE / 1024));
-	text_printf(text, "Threads:\t%u\n", s.threads);
+	if (memory.pages)
+		text_printf(text, "VmSize:\t%8u kB\nVmRSS:\t%8u kB\n",
+			    memory.pages * (PAGE_SIZE / 1024),
+			    memory.resident * (PAGE_SIZE / 1024));
+	text_printf(text, "Threads:\t%u\n", process->nr_threads);
+	spin_unlock_irqrestore(&tasks_lock, flags);
 	return 0;
 }
+PROC_ENTRY(pid_status, .path = "/pid/status", .mode = 0444, .show_process = show_status);
 
 /* ---- memory ---- */
 
@@ -143,7 +140,7 @@ static struct page *mm_page(struct mm *mm, uintptr_t va)
 	return page;
 }
 
-int proc_show_cmdline(struct process *process, struct text *text)
+static int show_cmdline(struct process *process, struct text *text)
 {
 	struct mm *mm = process_mm(process);
 	uintptr_t at = mm ? mm->arg_start : 0;
@@ -169,6 +166,7 @@ int proc_show_cmdline(struct process *process, struct text *text)
 		mm_put(mm);
 	return 0;
 }
+PROC_ENTRY(pid_cmdline, .path = "/pid/cmdline", .mode = 0444, .show_process = show_cmdline);
 
 static const char *area_name(const struct mm *mm, const struct vma *vma, char *buf)
 {
@@ -196,7 +194,7 @@ static void show_area(struct text *text, struct mm *mm, const struct vma *vma, c
 		    IS_ERR(name) ? "" : name);
 }
 
-int proc_show_maps(struct process *process, struct text *text)
+static int show_maps(struct process *process, struct text *text)
 {
 	char *buf = kmalloc(PATH_MAX, 0);
 	struct mm *mm = process_mm(process);
@@ -214,3 +212,4 @@ int proc_show_maps(struct process *process, struct text *text)
 	kfree(buf);
 	return buf ? 0 : -ENOMEM;
 }
+PROC_ENTRY(pid_maps, .path = "/pid/maps", .mode = 0400, .show_process = show_maps);

@@ -56,6 +56,8 @@ static bool emit_entry(struct dir_context *context, const char *name, size_t len
 	return true;
 }
 
+const struct file_ops dir_file_ops = { .llseek = generic_llseek, .fsync = generic_file_fsync };
+
 bool dir_emit_dots(struct dir_context *context, uint64_t self, uint64_t parent)
 {
 	for (; context->pos < 2; context->pos++)
@@ -71,7 +73,7 @@ static long read_directory(struct file *file, void __user *result, size_t size)
 	struct inode *inode = file->inode;
 	long error = -ENOENT;
 
-	if (!file->ops->readdir)
+	if (!S_ISDIR(inode->mode))
 		return -ENOTDIR;
 	buffer.buf = kmalloc(BUFFER_MAX, 0);
 	if (!buffer.buf)
@@ -80,7 +82,7 @@ static long read_directory(struct file *file, void __user *result, size_t size)
 	buffer.context.pos = file->pos;
 	mutex_lock(&inode->lock);
 	if (!inode->deleted)
-		error = file->ops->readdir(file, &buffer.context);
+		error = inode->ops->readdir(file->path, &buffer.context);
 	mutex_unlock(&inode->lock);
 	if (buffer.used > 0) {
 		buffer.last->off = buffer.context.pos;

@@ -9,12 +9,6 @@
 #include "fs/file.h"
 #include "fs/vfs_internal.h"
 
-/* Device numbers as user programs see them: minor in 0..7 and 20..31, major between. */
-static uint32_t encode_dev(unsigned int dev)
-{
-	return (MINOR(dev) & 0xff) | MAJOR(dev) << 8 | (MINOR(dev) & ~0xffu) << 12;
-}
-
 struct stat64 {
 	uint64_t dev;
 	uint32_t pad0, short_ino;
@@ -29,31 +23,30 @@ struct stat64 {
 } __packed;
 _Static_assert(sizeof(struct stat64) == 96, "struct stat64 of Linux/i386");
 
-static int stat_at(int dirfd, const char __user *name, unsigned int flags, struct object *object)
+static struct dentry *stat_at(int dirfd, const char __user *name, unsigned int flags)
 {
 	if (flags & ~(AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT | AT_EMPTY_PATH))
-		return refuse(EINVAL, "a stat flag that is not supported");
-	return object_at(dirfd, name, flags, object);
+		return ERR_PTR(refuse(EINVAL, "a stat flag that is not supported"));
+	return path_at(dirfd, name, flags);
 }
 
 long sys_fstatat64(int dirfd, const char __user *name, void __user *result, unsigned int flags)
 {
-	struct object object;
+	struct dentry *path = stat_at(dirfd, name, flags);
 	struct inode *inode;
 	struct stat64 st;
-	int error = stat_at(dirfd, name, flags, &object);
 
-	if (error)
-		return error;
-	inode = object.inode;
+	if (IS_ERR(path))
+		return PTR_ERR(path);
+	inode = path->inode;
 	st = (struct stat64){
-		.dev = encode_dev(inode->sb->dev),
+		.dev = device_encode(inode->sb->dev),
 		.short_ino = inode->number,
 		.mode = inode->mode,
 		.nlink = inode->nr_links,
 		.uid = inode->uid,
 		.gid = inode->gid,
-		.rdev = encode_dev(inode->rdev),
+		.rdev = device_encode(inode->rdev),
 		.size = inode_size(inode),
 		.blksize = inode->sb->block_size,
 		.blocks = inode->blocks,
@@ -65,7 +58,7 @@ long sys_fstatat64(int dirfd, const char __user *name, void __user *result, unsi
 		.ctime_nsec = inode->ctime.nsec,
 		.ino = inode->number,
 	};
-	object_put(&object);
+	path_put(path);
 	return copy_to_user(result, &st, sizeof(st));
 }
 
@@ -94,17 +87,16 @@ _Static_assert(sizeof(struct statx) == 256, "struct statx of Linux");
 long sys_statx(int dirfd, const char __user *name, unsigned int flags, unsigned int mask,
 	       void __user *result)
 {
-	struct object object;
+	struct dentry *path;
 	struct inode *inode;
 	struct statx st;
-	int error;
 
 	if (mask & STATX_RESERVED || (flags & AT_STATX_SYNC) == AT_STATX_SYNC)
 		return -EINVAL;
-	error = stat_at(dirfd, name, flags & ~AT_STATX_SYNC, &object);
-	if (error)
-		return error;
-	inode = object.inode;
+	path = stat_at(dirfd, name, flags & ~AT_STATX_SYNC);
+	if (IS_ERR(path))
+		return PTR_ERR(path);
+	inode = path->inode;
 	st = (struct statx){
 		.mask = STATX_BASIC_STATS,
 		.blksize = inode->sb->block_size,
@@ -123,7 +115,7 @@ long sys_statx(int dirfd, const char __user *name, unsigned int flags, unsigned 
 		.dev_major = MAJOR(inode->sb->dev),
 		.dev_minor = MINOR(inode->sb->dev),
 	};
-	object_put(&object);
+	path_put(path);
 	return copy_to_user(result, &st, sizeof(st));
 }
 
@@ -144,14 +136,13 @@ _Static_assert(sizeof(struct statfs64) == 84, "struct statfs64 of Linux/i386");
 long statfs_at(int dirfd, const char __user *name, size_t size, void __user *result)
 {
 	struct fs_statistics fs = { 0 };
-	struct object object;
+	struct dentry *path = path_at(dirfd, name, 0);
 	struct super_block *sb;
 	struct statfs64 st;
-	int error = object_at(dirfd, name, 0, &object);
 
-	if (error)
-		return error;
-	sb = object.inode->sb;
+	if (IS_ERR(path))
+		return PTR_ERR(path);
+	sb = path->inode->sb;
 	if (sb->ops->statfs)
 		sb->ops->statfs(sb, &fs);
 	st = (struct statfs64){
@@ -163,10 +154,10 @@ long statfs_at(int dirfd, const char __user *name, size_t size, void __user *res
 		.bavail = fs.free,
 		.files = fs.files,
 		.ffree = fs.files_free,
-		.fsid = { encode_dev(sb->dev) },
+		.fsid = { device_encode(sb->dev) },
 		.namelen = NAME_MAX,
 		.flags = ST_VALID | ST_NOATIME | (sb->read_only ? ST_RDONLY : 0),
 	};
-	object_put(&object);
+	path_put(path);
 	return size == sizeof(st) ? (long)copy_to_user(result, &st, sizeof(st)) : -EINVAL;
 }

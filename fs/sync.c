@@ -10,14 +10,6 @@
 #include "fs/file.h"
 #include "fs/vfs_internal.h"
 
-int block_sync(struct block_device *device)
-{
-	int error = device->inode ? mapping_sync(&device->inode->mapping) : 0;
-	int flush_error = device->ops->flush ? device->ops->flush(device) : 0;
-
-	return error ? error : flush_error;
-}
-
 long sys_sync(void)
 {
 	struct block_device *device;
@@ -44,20 +36,6 @@ long sys_fsync(int number)
 
 enum fadvice { FADV_DONTNEED = 4, FADV_MAX = 5 };
 
-/*
- * Where the file's pages are: those of a disk are not in the inode of its node. NULL: it has
- * none.
- */
-static struct inode *cached_inode(struct inode *inode)
-{
-	struct block_device *device;
-
-	if (!S_ISBLK(inode->mode))
-		return inode->mapping.ops ? inode : NULL;
-	device = block_find_number(MAJOR(inode->rdev), MINOR(inode->rdev));
-	return device ? device->inode : NULL;
-}
-
 /* Whole pages only: the ends may be wanted by their other halves. */
 static int drop_range(struct inode *inode, file_off_t start, file_off_t end)
 {
@@ -80,7 +58,7 @@ static int drop_range(struct inode *inode, file_off_t start, file_off_t end)
 /* All other advice: read-ahead finds out by itself how a file is read. */
 static int file_advise(struct file *file, file_off_t start, file_off_t len, unsigned int advice)
 {
-	struct inode *inode = cached_inode(file->inode);
+	struct inode *inode = file->inode;
 	file_off_t end;
 
 	if (S_ISFIFO(file->inode->mode))
@@ -89,7 +67,7 @@ static int file_advise(struct file *file, file_off_t start, file_off_t len, unsi
 		return -EINVAL;
 	if (len == 0 || __builtin_add_overflow(start, len, &end))
 		end = INT64_MAX;
-	return inode && advice == FADV_DONTNEED ? drop_range(inode, start, end) : 0;
+	return inode->mapping.ops && advice == FADV_DONTNEED ? drop_range(inode, start, end) : 0;
 }
 
 long sys_fadvise64_64(int number, uint32_t low, uint32_t high, uint32_t len_low, uint32_t len_high,

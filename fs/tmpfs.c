@@ -121,12 +121,6 @@ static ssize_t tmpfs_read(struct file *file, struct iter *to, file_off_t *pos)
 	return to->left < wanted ? (ssize_t)(wanted - to->left) : n;
 }
 
-/* There is nothing that could be lost. */
-static int tmpfs_fsync(struct file *file)
-{
-	return 0;
-}
-
 /* The page cache has let go of what lies beyond the new size. */
 static int tmpfs_truncate(struct inode *inode, file_off_t size)
 {
@@ -139,15 +133,9 @@ static const struct file_ops tmpfs_file_ops = {
 	.write = generic_file_write,
 	.llseek = generic_llseek,
 	.mmap = generic_file_mmap,
-	.fsync = tmpfs_fsync,
+	.fsync = generic_file_fsync,
 	.splice_read = generic_splice_read,
 	.splice_write = generic_splice_write,
-};
-
-static const struct file_ops tmpfs_dir_ops = {
-	.llseek = generic_llseek,
-	.readdir = dentry_readdir,
-	.fsync = tmpfs_fsync,
 };
 
 /* ---- inodes and names ---- */
@@ -180,7 +168,7 @@ static struct inode *tmpfs_inode(struct super_block *sb, const struct inode *dir
 	} else if (S_ISREG(mode)) {
 		inode->file_ops = &tmpfs_file_ops;
 	} else if (S_ISDIR(mode)) {
-		inode->file_ops = &tmpfs_dir_ops;
+		inode->file_ops = &dir_file_ops;
 		inode->nr_links = 2;
 	} else {
 		inode_init_special(inode, inode->mode, rdev);
@@ -192,12 +180,6 @@ static void tmpfs_free_inode(struct inode *inode)
 {
 	tmpfs_count(inode, false, false); /* its pages are gone */
 	kfree(inode->private);
-}
-
-/* All names are dentries. */
-static struct inode *tmpfs_lookup(struct inode *dir, struct dentry *dentry)
-{
-	return NULL;
 }
 
 static struct inode *tmpfs_create(struct inode *dir, struct dentry *dentry, unsigned int mode,
@@ -258,7 +240,7 @@ static ssize_t tmpfs_readlink(struct inode *inode, char *buf, size_t size)
 }
 
 static const struct inode_ops tmpfs_inode_ops = {
-	.lookup = tmpfs_lookup,
+	.readdir = dentry_readdir,
 	.create = tmpfs_create,
 	.link = tmpfs_link,
 	.remove = tmpfs_remove,
@@ -317,15 +299,9 @@ static void tmpfs_statfs(struct super_block *sb, struct fs_statistics *st)
 	spin_unlock(&tmpfs->lock);
 }
 
-static void tmpfs_unmount(struct super_block *sb)
-{
-	kfree(sb->private);
-}
-
 static const struct super_ops tmpfs_super_ops = {
 	.free_inode = tmpfs_free_inode,
 	.statfs = tmpfs_statfs,
-	.unmount = tmpfs_unmount,
 };
 
 /* "" or "size=16M": the limit in pages, rounded up. */
@@ -349,7 +325,6 @@ int tmpfs_mount_mode(struct super_block *sb, const char *options, unsigned int m
 {
 	struct tmpfs *tmpfs = kzalloc(sizeof(*tmpfs), 0);
 	struct memory_stats memory;
-	struct inode *root;
 	int error;
 
 	if (!tmpfs)
@@ -360,19 +335,10 @@ int tmpfs_mount_mode(struct super_block *sb, const char *options, unsigned int m
 	sb->private = tmpfs;
 	error = parse_options(options, &tmpfs->max_pages);
 	if (error)
-		goto free_tmpfs;
-	error = -ENOMEM;
-	root = tmpfs_inode(sb, NULL, S_IFDIR | mode, 0, NULL);
-	if (IS_ERR(root))
-		goto free_tmpfs;
+		return error;
 	sb->ops = &tmpfs_super_ops;
 	sb->names_stay = true;
-	sb->root = dentry_make_root(sb, root);
-	if (sb->root)
-		return 0;
-free_tmpfs:
-	kfree(tmpfs);
-	return error;
+	return super_set_root(sb, tmpfs_inode(sb, NULL, S_IFDIR | mode, 0, NULL));
 }
 
 static int tmpfs_mount(struct super_block *sb, const char *options)

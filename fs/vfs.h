@@ -19,6 +19,7 @@
 #include "kernel/mutex.h"
 #include "kernel/time.h"
 #include "fs/iter.h"
+#include "fs/mode.h"
 #include "fs/pagecache.h"
 
 struct super_block;
@@ -27,26 +28,6 @@ struct pipe;
 struct slot_list;
 struct socket;
 struct vma;
-
-/* File types and modes, as in st_mode. */
-#define S_IFMT	    0170000
-#define S_IFSOCK    0140000
-#define S_IFLNK	    0120000
-#define S_IFREG	    0100000
-#define S_IFBLK	    0060000
-#define S_IFDIR	    0040000
-#define S_IFCHR	    0020000
-#define S_IFIFO	    0010000
-#define S_ISUID	    0004000
-#define S_ISGID	    0002000
-#define S_ISVTX	    0001000
-#define S_ISREG(m)  (((m)&S_IFMT) == S_IFREG)
-#define S_ISDIR(m)  (((m)&S_IFMT) == S_IFDIR)
-#define S_ISLNK(m)  (((m)&S_IFMT) == S_IFLNK)
-#define S_ISCHR(m)  (((m)&S_IFMT) == S_IFCHR)
-#define S_ISBLK(m)  (((m)&S_IFMT) == S_IFBLK)
-#define S_ISFIFO(m) (((m)&S_IFMT) == S_IFIFO)
-#define S_ISSOCK(m) (((m)&S_IFMT) == S_IFSOCK)
 
 /* open(2) flags of Linux/i386. */
 #define O_ACCMODE	    00000003
@@ -79,22 +60,14 @@ struct vma;
 #define SEEK_CUR	    1
 #define SEEK_END	    2
 
-/* d_type of getdents64, the `type` of dir_context.emit: S_IFMT's bits moved down; 0 is unknown. */
-#define DT_OF_MODE(mode) (((mode)&S_IFMT) >> 12)
-
 /* For inode_permission(). */
-#define MAY_EXEC	      1
-#define MAY_WRITE	      2
-#define MAY_READ	      4
-
-#define MAKEDEV(major, minor) ((major) << 20 | (minor)) /* in the kernel */
-#define MAJOR(dev)	      ((dev) >> 20)
-#define MINOR(dev)	      ((dev)&0xfffff)
+#define MAY_EXEC  1
+#define MAY_WRITE 2
+#define MAY_READ  4
 
 struct dentry;
 struct inode;
 struct file;
-struct path;
 
 /*
  * readdir: the file system sets pos to the cookie of an entry before it emits it, and beyond the
@@ -109,13 +82,14 @@ struct dir_context {
 
 /*
  * What a directory or symlink can do. Directory operations run with dir->lock held, those that
- * change a name's inode with its lock, too. NULL: -EPERM (-ENOTDIR for lookup). `dentry` is negative
- * for lookup, create and link. lookup and create return one reference, which becomes the dentry's.
+ * change a name's inode with its lock, too. NULL: -EPERM. `dentry` is negative for create and link.
+ * create returns one reference, which becomes the dentry's. A name is looked up by reading the
+ * directory, and then the inode by its number (super_ops.read_inode).
  * The file system keeps link counts and the directory's times; the VFS moves and drops dentries.
  */
 struct inode_ops {
-	/* Find dentry->name: the inode with a reference, NULL if there is none, ERR_PTR(-EIO). */
-	struct inode *(*lookup)(struct inode *dir, struct dentry *dentry);
+	/* Emit the names from context->pos on. Every directory has it. 0, -EIO and so on. */
+	int (*readdir)(struct dentry *dir, struct dir_context *context);
 	/* A new file, directory, node or, with a target, symlink of `mode`; or ERR_PTR. */
 	struct inode *(*create)(struct inode *dir, struct dentry *dentry, unsigned int mode,
 				unsigned int rdev, const char *target);
@@ -127,13 +101,13 @@ struct inode_ops {
 	/* The target, NUL-terminated, into buf (size PATH_MAX): length, or an error. */
 	ssize_t (*readlink)(struct inode *inode, char *buf, size_t size);
 	/*
-	 * A directory whose names come and go by themselves (/proc): false, if the cached dentry
-	 * (it may be negative) is not true any more: it is dropped and looked up again. NULL:
-	 * always true. Takes no lock of the directory.
+	 * Of a directory whose names come and go by themselves (/proc): asked whenever a name that
+	 * leads to `inode` is found. False: it is not true any more. NULL: names are true until they
+	 * are changed. The directory may be locked or not.
 	 */
-	bool (*revalidate)(struct inode *dir, struct dentry *dentry);
-	/* proc's /proc/self/fd/N and exe: the path itself, with references; else NULL entry. */
-	int (*follow)(struct inode *inode, struct path *result);
+	bool (*revalidate)(struct inode *inode);
+	/* proc's /proc/self/fd/N and exe: the path itself, with references; ERR_PTR. */
+	struct dentry *(*follow)(struct inode *inode);
 	/*
 	 * The size changes; inode->lock is held. The caller sets the field and tells the page
 	 * cache. NULL: nothing else is to be done.
@@ -150,7 +124,6 @@ struct file_ops {
 	ssize_t (*read)(struct file *file, struct iter *to, file_off_t *pos);
 	ssize_t (*write)(struct file *file, struct iter *from, file_off_t *pos);
 	file_off_t (*llseek)(struct file *file, file_off_t offset, int whence); /* NULL: -ESPIPE */
-	int (*readdir)(struct file *file, struct dir_context *context);		/* NULL: -ENOTDIR */
 	/*
 	 * POLL* bits that hold now; joins the queues by poll_wait(). NULL: always readable,
 	 * writable.
@@ -234,11 +207,6 @@ struct dentry {
 	file_off_t cookie;   /* its place among parent->children, which are in that order */
 };
 
-/* A dentry, with references to it and to its mount. */
-struct path {
-	struct dentry *dentry; /* NULL: none */
-};
-
 struct super_block {
 	const struct file_system *type;
 	const struct super_ops *ops;
@@ -249,7 +217,7 @@ struct super_block {
 	struct dentry *root;
 	struct list inodes;
 	struct mutex reading; /* of inodes */
-	void *private;
+	void *private;	      /* the file system's, of kmalloc: goes with the super block */
 	unsigned int dev;     /* st_dev */
 	struct atomic users;  /* paths */
 	struct dentry *point; /* what it covers, in another tree; NULL: it is the root */
@@ -262,11 +230,11 @@ struct fs_statistics {
 };
 
 struct super_ops {
+	/* Fill in an inode that has its number. 0 or an error. NULL: all are in memory. */
+	int (*read_inode)(struct inode *inode);
 	/* The inode leaves memory: free inode->private. NULL: nothing. */
 	void (*free_inode)(struct inode *inode);
 	void (*statfs)(struct super_block *sb, struct fs_statistics *st);
-	/* Free sb->private; dentries and inodes are gone by then. NULL: nothing. */
-	void (*unmount)(struct super_block *sb);
 };
 
 /* FILE_SYSTEM(ext2, .mount = ...): registers in a linker section. */
@@ -274,7 +242,7 @@ struct file_system {
 	const char *name;
 	bool needs_device;
 	uint32_t magic;
-	/* Fill in sb (ops, root by dentry_make_root). 0 or an error. */
+	/* Fill in sb (ops, root by super_set_root). 0 or an error: what is there of it goes. */
 	int (*mount)(struct super_block *sb, const char *options);
 };
 #define FILE_SYSTEM(fs_name, ...)                                           \
@@ -288,8 +256,8 @@ struct file {
 	file_off_t pos;
 	struct mutex pos_lock; /* pos, for files that have one and are shared */
 	const struct file_ops *ops;
-	struct inode *inode;
-	struct path path; /* references; dentry NULL: pipe, socket (anonymous) */
+	struct inode *inode; /* whose bytes these are: the path's, but the device's for a disk */
+	struct dentry *path; /* as path_get; NULL: pipe, socket (anonymous) */
 	void *private;
 	unsigned int ra_next, ra_size,
 		ra_end; /* read-ahead: page expected next, window, read up to */
@@ -301,12 +269,10 @@ struct inode *inode_alloc(struct super_block *sb);
 /* Owner, group, mode (S_ISGID inherited) of a new inode in `dir`, made by the current process. */
 void inode_init_owner(struct inode *inode, const struct inode *dir, unsigned int mode);
 /*
- * The inode of that number, with a reference: from memory, or a new one that read() has filled. May
- * sleep. ERR_PTR(-ENOMEM, -ERESTARTSYS if killed, what read() says).
+ * The inode of that number, with a reference: from memory, or a new one that read_inode has filled.
+ * May sleep. ERR_PTR(-ENOMEM, -ERESTARTSYS if killed, what read_inode says).
  */
-struct inode *inode_get_number(struct super_block *sb, uint64_t number,
-			       int (*read)(struct inode *inode, const void *context),
-			       const void *context);
+struct inode *inode_get_number(struct super_block *sb, uint64_t number);
 void inode_get(struct inode *inode);
 void inode_put(struct inode *inode);
 /*
@@ -322,7 +288,8 @@ void inode_init_special(struct inode *inode, unsigned int mode, unsigned int rde
 struct inode *inode_next(struct super_block *sb, struct inode *previous);
 /* ---- dentries and paths: fs/dentry.c, fs/namei.c, fs/mount.c ---- */
 void dentry_set_inode(struct dentry *dentry, struct inode *inode); /* takes over the reference */
-struct dentry *dentry_make_root(struct super_block *sb, struct inode *inode);
+/* The last step of mounting: the root's inode (or the error that it is) gets its name. 0, -ENOMEM. */
+int super_set_root(struct super_block *sb, struct inode *root);
 /*
  * Give up to `wanted` dentries back that nobody uses, with their inodes; their number. May sleep:
  * writes dirty pages of such inodes. For drop_caches (UINT_MAX: all).
@@ -330,31 +297,35 @@ struct dentry *dentry_make_root(struct super_block *sb, struct inode *inode);
 unsigned int dcache_shrink(unsigned int wanted);
 void dentry_get(struct dentry *dentry);
 void dentry_put(struct dentry *dentry); /* NULL is fine; may sleep */
-void path_get(const struct path *path); /* of none: nothing */
-void path_put(struct path *path);
+/*
+ * A path is a dentry with a reference to it and to its mount. path_get returns it; both do nothing
+ * if it is NULL.
+ */
+struct dentry *path_get(struct dentry *path);
+void path_put(struct dentry *path);
 #define LOOKUP_FOLLOW	 1
 #define LOOKUP_DIRECTORY 2
-/* Walk `name` from the cwd, or from dirfd (AT_FDCWD: cwd). 0 with references in *result. */
-int path_lookup(int dirfd, const char *name, unsigned int flags, struct path *result);
+/* Walk `name` from the cwd, or from dirfd (AT_FDCWD: cwd): a path, or ERR_PTR. */
+struct dentry *path_lookup(int dirfd, const char *name, unsigned int flags);
 /* The same for a name in user memory: -EFAULT, -ENOMEM too. */
-int path_lookup_user(int dirfd, const char __user *name, unsigned int flags, struct path *result);
+struct dentry *path_lookup_user(int dirfd, const char __user *name, unsigned int flags);
 /*
  * The path as text, into the end of buf; returns its start.
  * ERR_PTR(-ENAMETOOLONG). " (deleted)" is appended where it applies.
  */
-char *path_text(const struct path *path, char *buf, size_t size);
+char *path_text(const struct dentry *path, char *buf, size_t size);
 /*
  * The path of an open file, with references, to walk on from it or to open it again: a pipe or
- * socket gets a nameless dentry. 0, -ENOMEM. For /proc/self/fd/N.
+ * socket gets a nameless dentry. ERR_PTR(-ENOMEM). For /proc/self/fd/N.
  */
-int file_path(struct file *file, struct path *result);
+struct dentry *file_path(struct file *file);
 /* What an open file is called: its path, or "pipe:[17]". As path_text. */
 char *file_text(struct file *file, char *buf, size_t size);
 /*
  * readdir of file systems whose names stay: what is cached is what there is. And, for others: "."
  * and "..", at positions 0 and 1; false if the buffer is full.
  */
-int dentry_readdir(struct file *file, struct dir_context *context);
+int dentry_readdir(struct dentry *dir, struct dir_context *context);
 bool dir_emit_dots(struct dir_context *context, uint64_t self, uint64_t parent);
 /* Has a directory whose names stay none? Its lock is held. */
 bool dentry_is_empty(struct dentry *dir);
@@ -363,13 +334,11 @@ char *name_from_user(const char __user *name);
 void name_free(char *name);
 /* Make a node (socket, FIFO) by path: umask is applied. 0, -EEXIST and so on. */
 int path_make_node(int dirfd, const char *name, unsigned int mode, unsigned int rdev);
-/* Open by path: a file with one reference, ERR_PTR. mode for O_CREAT (umask is applied). */
-struct file *file_open(int dirfd, const char *name, unsigned int flags, unsigned int mode);
 /*
  * Open what `path` names. flags: O_*, none that changes the walk. A file with one reference,
  * ERR_PTR.
  */
-struct file *file_open_path(const struct path *path, unsigned int flags);
+struct file *file_open_path(struct dentry *path, unsigned int flags);
 /* The lines of /proc/mounts. */
 struct text;
 void mounts_show(struct text *text);
@@ -385,18 +354,21 @@ int mount_root(const char *device_name);
 struct fs_context {
 	struct atomic refs;
 	spinlock_t lock;
-	struct path cwd;
+	struct dentry *cwd;
 	unsigned int umask;
 };
-struct fs_context *fs_context_copy(
-	struct fs_context *from); /* NULL: no memory; from NULL: the root */
+struct fs_context *fs_context_copy(void); /* of the current task; NULL: no memory */
 void fs_context_put(struct fs_context *fs);
 /* 0 if the current process may MAY_READ 4 | MAY_WRITE 2 | MAY_EXEC 1; -EACCES, -EROFS. */
 int inode_permission(struct inode *inode, unsigned int may);
+#define FILE_SIZE_MAX ((file_off_t)UINT32_MAX << PAGE_SHIFT) /* page indices have 32 bits */
+/* How large the process may make a file: if byte `last` is beyond that, it gets SIGXFSZ. */
+file_off_t file_size_limit(file_off_t last);
 /* Change the size: 0, -EFBIG, -EIO and so on. Takes inode->lock. */
 int inode_truncate(struct inode *inode, file_off_t size);
 
-/* ---- open files: fs/file.c ---- */
+/* ---- open files: fs/file.c, fs/readdir.c ---- */
+extern const struct file_ops dir_file_ops; /* of directories, whatever the file system */
 /* llseek of files whose end is inode->size, and of directories. */
 file_off_t generic_llseek(struct file *file, file_off_t offset, int whence);
 /* Takes over the inode's reference, on errors too: ERR_PTR(-ENFILE, -ENOMEM). */
@@ -406,22 +378,22 @@ void file_put(struct file *file);
 extern struct atomic nr_open_files;
 
 /* ---- device numbers: fs/dev.c ---- */
+struct chrdev {
+	struct list link;
+	unsigned int rdev, mode;
+	const char *name;
+	const struct file_ops *ops;
+	void *private;	 /* which an open file begins with as its own */
+	file_off_t size; /* of its nodes: device memory has one */
+};
+/* What was registered for a device number, which stays; NULL: nothing. A node may be older. */
+struct chrdev *chrdev_find(unsigned int rdev);
 /*
  * Character devices by (major, minor), with their name in /dev. 0, -EEXIST. Call from drivers or
  * initcalls.
  */
 int chrdev_register(unsigned int major, unsigned int minor, const char *name, unsigned int mode,
 		    const struct file_ops *ops, void *private);
-/* The size of its nodes: device memory has one. It is registered. */
-void chrdev_set_size(unsigned int major, unsigned int minor, file_off_t size);
-file_off_t chrdev_size(unsigned int rdev);
-/* For ops->open of a character device: what was registered as private. */
-void *chrdev_private(struct inode *inode);
-/*
- * What was registered for a device number; NULL: nothing. open() asks, so nodes may be older than
- * their driver.
- */
-const struct file_ops *chrdev_ops(unsigned int rdev);
 extern const struct file_ops
 	block_file_ops; /* fs/blockdev.c: the raw device through its page cache */
 /*
@@ -430,5 +402,7 @@ extern const struct file_ops
  */
 struct block_device;
 struct inode *block_inode(struct block_device *device);
+/* Bring the raw device's own dirty pages, and what its cache has, to the disk. 0, -EIO. */
+int block_sync(struct block_device *device);
 
 #endif

@@ -67,44 +67,35 @@ struct dentry *dentry_parent(struct dentry *dentry);
 
 /* ---- fs/mount.c ---- */
 
-/*
- * If something is mounted on path, replace it by the root of what is on top. Keeps references
- * right.
- */
-void path_cross_mounts(struct path *path);
+/* The path, or, if something is mounted on it, the root of what is on top, in place of it. */
+struct dentry *path_cross_mounts(struct dentry *path);
 /* The root of the first mount, with references. */
-void root_path(struct path *path);
-
-/* ---- fs/sync.c ---- */
-
-/* The raw device's own dirty pages, and its cache. */
-int block_sync(struct block_device *device);
+struct dentry *root_path(void);
 
 /* ---- fs/namei.c ---- */
 
 struct walk {
-	struct path path;   /* where we are: a directory while components are left */
+	struct dentry *at;  /* where we are: a directory while components are left */
 	unsigned int links; /* symbolic links followed so far */
 	const char *rest;   /* text behind `last` */
 	char *text;	    /* the whole of it, if walk_end() is to free it */
-	struct name last;   /* the last component; len 0: there is none, path is it */
+	struct name last;   /* the last component; len 0: there is none, `at` is it */
 	bool slash;	    /* a slash followed it: it must be a directory */
 };
 
 /*
  * Walk from dirfd (or the cwd, or the root) to the directory of the last component, which is not
- * looked at. 0, -ENOENT (empty), -EBADF, -ENOTDIR and so on. walk_end() in any case.
+ * looked at. 0, -ENOENT (empty), -EBADF, -ENOTDIR and so on; the error that `name` may be. walk_end()
+ * in any case.
  */
 int walk_parent(struct walk *walk, int dirfd, const char *name);
 int walk_parent_user(struct walk *walk, int dirfd, const char __user *name);
 /*
- * Walk the whole name; last() walks the last component (by walk_last() in the end) and says 1 if
- * there is more to be walked. walk_end() in any case.
+ * Walk the last component; 0, or 1 if it is a link (and follow): then walk_to_last() walks that to
+ * the directory of its own last component.
  */
-int walk_all(struct walk *walk, int dirfd, const char *name,
-	     int (*last)(struct walk *walk, void *context), void *context);
-/* Walk the last component; 0, or 1 if it is a link that is now to be walked (if follow). */
 int walk_last(struct walk *walk, bool follow);
+int walk_to_last(struct walk *walk);
 /*
  * The last component turned out to be this symbolic link (a reference to it is taken over): as
  * walk_last.
@@ -139,21 +130,15 @@ struct new_name {
 /* Give a negative dentry, whose directory is locked, an inode: 0, -EACCES, -EROFS and so on. */
 int make_locked(struct inode *dir, struct dentry *dentry, const struct new_name *new);
 
-/* What a call with (dirfd, name, flags) works on. */
-struct object {
-	struct path path; /* dentry NULL: a pipe and the like */
-	struct inode *inode;
-};
 /*
- * flags: AT_SYMLINK_NOFOLLOW, AT_EMPTY_PATH (others are the caller's to refuse). name NULL: the file
- * that is open at dirfd.
+ * What a call with (dirfd, name, flags) works on: its path, with references (a pipe gets a nameless
+ * one). flags: AT_SYMLINK_NOFOLLOW, AT_EMPTY_PATH (others are the caller's to refuse). name NULL:
+ * the file that is open at dirfd.
  */
-int object_at(int dirfd, const char __user *name, unsigned int flags, struct object *object);
-void object_put(struct object *object);
+struct dentry *path_at(int dirfd, const char __user *name, unsigned int flags);
 
 /* ---- fs/attr.c ---- */
 
-int inode_permission_for(const struct inode *inode, unsigned int may, uint32_t uid, uint32_t gid);
 /* May the current process do what only the owner (or root) may? */
 bool inode_owner_or_root(const struct inode *inode);
 
@@ -177,6 +162,6 @@ int fd_cloexec(unsigned int fd, int change);
 
 /* ---- fs/cwd.c ---- */
 
-void fs_cwd(struct path *path); /* of the current process, with references */
+struct dentry *fs_cwd(void); /* of the current process, with references */
 
 #endif

@@ -100,7 +100,7 @@ static int write_all(struct mapping *mapping)
 {
 	int error, waited;
 
-	if (!mapping->ops->has_store || !mapping->ops->write_page)
+	if (!mapping->ops || !mapping->ops->has_store || !mapping->ops->write_page)
 		return 0;
 	error = for_each_flagged(mapping, PG_DIRTY, write_back);
 	waited = for_each_flagged(mapping, PG_WRITEBACK, wait_written);

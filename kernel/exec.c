@@ -79,19 +79,18 @@ static ssize_t open_program(struct exec *x, const char *name)
 {
 	file_off_t at = 0;
 	struct file *file;
-	struct path path;
+	struct dentry *path = path_lookup(AT_FDCWD, name, LOOKUP_FOLLOW);
 	struct iter iter;
-	int error = path_lookup(AT_FDCWD, name, LOOKUP_FOLLOW, &path);
 
-	if (error < 0)
-		return error;
-	if (!S_ISREG(path.dentry->inode->mode))
+	if (IS_ERR(path))
+		return PTR_ERR(path);
+	if (!S_ISREG(path->inode->mode))
 		file = ERR_PTR(refuse(EACCES, "not a regular file"));
-	else if (inode_permission(path.dentry->inode, MAY_EXEC) < 0)
+	else if (inode_permission(path->inode, MAY_EXEC) < 0)
 		file = ERR_PTR(refuse(EACCES, "not executable for this user"));
 	else
-		file = file_open_path(&path, O_RDONLY);
-	path_put(&path);
+		file = file_open_path(path, O_RDONLY);
+	path_put(path);
 	if (IS_ERR(file))
 		return PTR_ERR(file);
 	x->file = file;

@@ -82,7 +82,7 @@ static int copy_resources(struct task *child, unsigned int flags)
 	child->files = files;
 	if (flags & CLONE_FS)
 		atomic_inc(&parent->fs->refs);
-	child->fs = flags & CLONE_FS ? parent->fs : fs_context_copy(parent->fs);
+	child->fs = flags & CLONE_FS ? parent->fs : fs_context_copy();
 	if (flags & CLONE_THREAD)
 		atomic_inc(&parent->process->refs);
 	child->process = flags & CLONE_THREAD ? parent->process : process_create();

@@ -48,7 +48,7 @@ static void become_process(struct task *task)
 
 	task->process = init_process = process_create();
 	task->files = file_table_create();
-	task->fs = fs_context_copy(NULL);
+	task->fs = fs_context_copy();
 	if (!init_process || !task->files || !task->fs)
 		panic("no memory for the first process");
 	flags = spin_lock_irqsave(&tasks_lock);

@@ -102,65 +102,39 @@ static int check_run(struct inode *inode, uint32_t first, unsigned int n)
 	return ext2_damaged(inode->sb, inode->number, "a block that is not on the file system");
 }
 
-/* Follow the path down to the block that holds the last pointers: *block, 0 if the way leads into a
- * hole. */
-static int walk_indirect(struct inode *inode, const unsigned int *path, unsigned int length,
-			 uint32_t *block)
-{
-	struct ext2_fs *fs = ext2_fs(inode);
-	struct ext2_inode *own = inode->private;
-	uint32_t pointer = own->block[path[0]];
-
-	for (unsigned int level = 1;; level++) {
-		int error = check_run(inode, pointer, 1);
-
-		if (error)
-			return error;
-		if (pointer == 0 || level == length - 1)
-			break;
-		error = ext2_read_metadata(fs,
-					   ((uint64_t)pointer << fs->layout.block_shift) +
-						   path[level] * sizeof(uint32_t),
-					   &pointer, sizeof(pointer));
-		if (error)
-			return error;
-	}
-	*block = pointer;
-	return 0;
-}
-
+/* Down the path: after each step `pointers` are those that the last block on it has from there on. */
 static int ext2_lookup_block(struct inode *inode, uint64_t block, unsigned int max, uint64_t *first)
 {
 	struct ext2_fs *fs = ext2_fs(inode);
 	struct ext2_inode *own = inode->private;
-	uint32_t copied[POINTERS_AT_ONCE], *pointers = copied, indirect;
-	unsigned int path[4], left, n;
+	uint32_t pointers[POINTERS_AT_ONCE];
+	unsigned int path[4], left, n, level = 1;
 	unsigned int length = ext2_block_path(&fs->layout, block, path, &left);
 	int error;
 
 	if (length == 0)
 		return -EIO;
 	max = MIN(MIN(max, left), POINTERS_AT_ONCE);
-	if (length == 1) {
-		pointers = &own->block[path[0]];
-	} else {
-		error = walk_indirect(inode, path, length, &indirect);
+	n = length == 1 ? max : 1;
+	memcpy(pointers, &own->block[path[0]], n * sizeof(*pointers));
+	for (;;) {
+		n = count_run(pointers, n);
+		error = check_run(inode, pointers[0], n);
 		if (error)
 			return error;
-		*first = 0;
-		if (indirect == 0)
+		*first = pointers[0];
+		if (level == length)
+			return n;
+		if (pointers[0] == 0)
 			return max;
+		n = level == length - 1 ? max : 1;
 		error = ext2_read_metadata(fs,
-					   ((uint64_t)indirect << fs->layout.block_shift) +
-						   path[length - 1] * sizeof(uint32_t),
-					   copied, max * sizeof(uint32_t));
+					   ((uint64_t)pointers[0] << fs->layout.block_shift) +
+						   path[level++] * sizeof(*pointers),
+					   pointers, n * sizeof(*pointers));
 		if (error)
 			return error;
 	}
-	n = count_run(pointers, max);
-	*first = pointers[0];
-	error = check_run(inode, pointers[0], n);
-	return error ? error : (int)n;
 }
 
 static void ext2_read_pages(struct mapping *mapping, struct page **pages, unsigned int nr)
@@ -178,8 +152,6 @@ static const struct mapping_ops ext2_mapping_ops = {
 
 /* ---- directories ---- */
 
-static struct inode *ext2_get_inode(struct super_block *sb, uint32_t number);
-
 /* The `type` of an entry (4.1), as S_IFMT's bits. */
 static unsigned int mode_of_type(unsigned int type)
 {
@@ -190,119 +162,51 @@ static unsigned int mode_of_type(unsigned int type)
 	return type < ARRAY_SIZE(modes) ? modes[type] : 0;
 }
 
-/*
- * Call each(context, entry, offset) for the used entries of one block, those at or after `from`. It
- * returns 0 to go on, else this is returned. -EIO if an entry is damaged.
- */
-static int walk_block(struct inode *dir, const char *block, file_off_t start, file_off_t from,
-		      int (*each)(void *, const struct ext2_entry *, file_off_t), void *context)
+/* Emit the used entries of one block, from context->pos on. 0, 1 if the buffer is full, -EIO. */
+static int emit_block(struct inode *dir, const char *block, file_off_t start,
+		      struct dir_context *context)
 {
 	const struct ext2_layout *layout = &ext2_fs(dir)->layout;
-	unsigned int offset = 0;
+	struct ext2_entry entry;
+	unsigned int len;
 
-	while (offset < layout->block_size) {
-		struct ext2_entry entry;
-		unsigned int len = ext2_read_entry(layout, block, offset, &entry);
-		int result;
-
+	for (unsigned int offset = 0; offset < layout->block_size; offset += len) {
+		len = ext2_read_entry(layout, block, offset, &entry);
 		if (len == 0)
 			return ext2_damaged(dir->sb, dir->number, "a damaged directory entry");
-		if (entry.inode && start + offset >= from) {
-			result = each(context, &entry, start + offset);
-			if (result)
-				return result;
-		}
-		offset += len;
+		if (!entry.inode || start + offset < context->pos)
+			continue;
+		context->pos = start + offset;
+		if (!context->emit(context, entry.name, entry.name_len, entry.inode,
+				   DT_OF_MODE(mode_of_type(entry.type))))
+			return 1;
+		/* Behind it: should the next one be damaged, this one is not to be had again. */
+		context->pos++;
 	}
+	context->pos = start + layout->block_size;
 	return 0;
 }
 
-/* The same for the whole directory from byte `from` on. May sleep, also in `each`. */
-static int walk_dir(struct inode *dir, file_off_t from,
-		    int (*each)(void *, const struct ext2_entry *, file_off_t), void *context)
+static int ext2_readdir(struct dentry *dentry, struct dir_context *context)
 {
-	unsigned int block_size = ext2_fs(dir)->layout.block_size;
-	file_off_t start = from & ~(file_off_t)(block_size - 1);
-	int result = 0;
+	struct inode *dir = dentry->inode;
+	file_off_t mask = ext2_fs(dir)->layout.block_size - 1;
+	int result = context->pos < 0 ? -EINVAL : 0;
 
-	while (result == 0 && start < dir->size) {
+	while (result == 0 && context->pos < dir->size) {
+		file_off_t start = context->pos & ~mask;
 		struct page *page = mapping_read_page(&dir->mapping, start >> PAGE_SHIFT);
 		char *address;
 
 		if (IS_ERR(page))
 			return PTR_ERR(page);
 		address = kmap_local(page);
-		do {
-			result = walk_block(dir, address + (start & (PAGE_SIZE - 1)), start, from,
-					    each, context);
-			start += block_size;
-		} while (result == 0 && start & (PAGE_SIZE - 1) && start < dir->size);
+		result = emit_block(dir, address + (start & (PAGE_SIZE - 1)), start, context);
 		kunmap_local(address);
 		page_put(page);
 	}
-	return result;
-}
-
-struct search {
-	const char *name;
-	unsigned int len;
-	uint32_t found;
-};
-
-static int compare(void *context, const struct ext2_entry *entry, file_off_t offset)
-{
-	struct search *search = context;
-
-	if (entry->name_len != search->len || memcmp(entry->name, search->name, search->len))
-		return 0;
-	search->found = entry->inode;
-	return 1;
-}
-
-static struct inode *ext2_lookup(struct inode *dir, struct dentry *dentry)
-{
-	struct search search = { dentry->name, dentry->name_len, 0 };
-	int result = walk_dir(dir, 0, compare, &search);
-
-	if (result < 0)
-		return ERR_PTR(result);
-	return result ? ext2_get_inode(dir->sb, search.found) : NULL;
-}
-
-static int emit(void *context, const struct ext2_entry *entry, file_off_t offset)
-{
-	struct dir_context *dir = context;
-
-	dir->pos = offset;
-	if (!dir->emit(dir, entry->name, entry->name_len, entry->inode,
-		       DT_OF_MODE(mode_of_type(entry->type))))
-		return 1;
-	/* Behind it: should the next one be damaged, this one is not to be had again. */
-	dir->pos = offset + 1;
-	return 0;
-}
-
-static int ext2_readdir(struct file *file, struct dir_context *context)
-{
-	struct inode *dir = file->inode;
-	int result;
-
-	if (context->pos < 0)
-		return -EINVAL;
-	result = walk_dir(dir, context->pos, emit, context);
-	if (result == 0)
-		context->pos = dir->size;
 	return MIN(result, 0);
 }
-
-static const struct inode_ops ext2_dir_inode_ops = {
-	.lookup = ext2_lookup,
-};
-
-static const struct file_ops ext2_dir_ops = {
-	.llseek = generic_llseek,
-	.readdir = ext2_readdir,
-};
 
 /* ---- files and symbolic links: all through the page cache ---- */
 
@@ -324,7 +228,8 @@ static ssize_t ext2_readlink(struct inode *inode, char *buf, size_t size)
 	return strlen(buf);
 }
 
-static const struct inode_ops ext2_symlink_inode_ops = {
+static const struct inode_ops ext2_inode_ops = {
+	.readdir = ext2_readdir,
 	.readlink = ext2_readlink,
 };
 
@@ -361,22 +266,17 @@ static int read_disk_inode(struct super_block *sb, uint32_t number, struct ext2_
 
 static void set_operations(struct inode *inode, const struct ext2_disk_inode *disk)
 {
-	unsigned int major, minor;
-
+	inode->ops = &ext2_inode_ops;
 	if (S_ISREG(inode->mode)) {
 		inode->file_ops = &ext2_file_ops;
 	} else if (S_ISDIR(inode->mode)) {
-		inode->ops = &ext2_dir_inode_ops;
-		inode->file_ops = &ext2_dir_ops;
-	} else if (S_ISLNK(inode->mode)) {
-		inode->ops = &ext2_symlink_inode_ops;
-	} else {
-		ext2_device_number(disk, &major, &minor);
-		inode_init_special(inode, inode->mode, MAKEDEV(major, minor));
+		inode->file_ops = &dir_file_ops;
+	} else if (!S_ISLNK(inode->mode)) {
+		inode_init_special(inode, inode->mode, ext2_device_number(disk));
 	}
 }
 
-static int ext2_read_inode(struct inode *inode, const void *context)
+static int ext2_read_inode(struct inode *inode)
 {
 	struct ext2_disk_inode disk;
 	struct ext2_inode *own;
@@ -404,11 +304,6 @@ static int ext2_read_inode(struct inode *inode, const void *context)
 	return 0;
 }
 
-static struct inode *ext2_get_inode(struct super_block *sb, uint32_t number)
-{
-	return inode_get_number(sb, number, ext2_read_inode, NULL);
-}
-
 static void ext2_free_inode(struct inode *inode)
 {
 	kfree(inode->private);
@@ -426,15 +321,10 @@ static void ext2_statfs(struct super_block *sb, struct fs_statistics *st)
 	st->files_free = layout->free_inodes;
 }
 
-static void ext2_unmount(struct super_block *sb)
-{
-	kfree(sb->private);
-}
-
 static const struct super_ops ext2_super_ops = {
+	.read_inode = ext2_read_inode,
 	.free_inode = ext2_free_inode,
 	.statfs = ext2_statfs,
-	.unmount = ext2_unmount,
 };
 
 static int read_super(struct super_block *sb, struct ext2_fs *fs)
@@ -457,24 +347,9 @@ static int read_super(struct super_block *sb, struct ext2_fs *fs)
 	return -EINVAL;
 }
 
-static int mount_root_inode(struct super_block *sb)
-{
-	struct inode *root = ext2_get_inode(sb, EXT2_ROOT_INODE);
-
-	if (IS_ERR(root))
-		return PTR_ERR(root);
-	if (!S_ISDIR(root->mode)) {
-		inode_put(root);
-		ext2_damaged(sb, EXT2_ROOT_INODE, "the root is not a directory");
-		return -EINVAL;
-	}
-	sb->root = dentry_make_root(sb, root);
-	return sb->root ? 0 : -ENOMEM;
-}
-
 static int ext2_mount(struct super_block *sb, const char *options)
 {
-	struct inode *raw = block_inode(sb->device);
+	struct inode *raw = block_inode(sb->device), *root;
 	struct ext2_fs *fs;
 	int error;
 
@@ -488,21 +363,18 @@ static int ext2_mount(struct super_block *sb, const char *options)
 	if (!fs)
 		return -ENOMEM;
 	fs->device = &raw->mapping;
+	sb->private = fs;
 	error = read_super(sb, fs);
 	if (error)
-		goto free_fs;
-	sb->private = fs;
+		return error;
 	sb->ops = &ext2_super_ops;
 	sb->block_size = fs->layout.block_size;
 	sb->read_only = true;
-	error = mount_root_inode(sb);
-	if (error)
-		goto free_fs;
-	return 0;
-
-free_fs:
-	sb->private = NULL;
-	kfree(fs);
-	return error;
+	root = inode_get_number(sb, EXT2_ROOT_INODE);
+	if (IS_ERR(root) || S_ISDIR(root->mode))
+		return super_set_root(sb, root);
+	inode_put(root);
+	ext2_damaged(sb, EXT2_ROOT_INODE, "the root is not a directory");
+	return -EINVAL;
 }
 FILE_SYSTEM(ext2, .needs_device = true, .magic = EXT2_MAGIC, .mount = ext2_mount);

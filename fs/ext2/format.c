@@ -2,21 +2,13 @@
  * Checks and arithmetic of the ext2 format. The contract stands in the header.
  */
 #include "fs/ext2/format.h"
+#include "fs/mode.h"
 #include "lib/string.h"
 
 #define MAX_LOG_BLOCK_SIZE 2u /* 1, 2 and 4 KiB */
 #define DYNAMIC_REVISION   1u /* from here on the inode size and the features are there */
 #define BITS_PER_BYTE	   8u
 #define ENTRY_ALIGN	   4u
-
-#define TYPE_MASK	   0170000
-#define TYPE_FIFO	   0010000
-#define TYPE_CHARACTER	   0020000
-#define TYPE_DIRECTORY	   0040000
-#define TYPE_BLOCK	   0060000
-#define TYPE_REGULAR	   0100000
-#define TYPE_SYMLINK	   0120000
-#define TYPE_SOCKET	   0140000
 
 static const char *check_inode_size(const struct ext2_disk_super *super, struct ext2_layout *layout)
 {
@@ -113,7 +105,7 @@ int64_t ext2_inode_size(const struct ext2_disk_inode *inode)
 	uint64_t size = inode->size;
 
 	/* Of other types the upper half was something else (directory ACL). */
-	if ((inode->mode & TYPE_MASK) == TYPE_REGULAR)
+	if (S_ISREG(inode->mode))
 		size |= (uint64_t)inode->size_high << 32;
 	return size & INT64_MAX;
 }
@@ -127,30 +119,29 @@ uint64_t ext2_max_blocks(const struct ext2_layout *layout)
 
 const char *ext2_check_inode(const struct ext2_layout *layout, const struct ext2_disk_inode *inode)
 {
-	unsigned int type = inode->mode & TYPE_MASK;
 	uint64_t size = ext2_inode_size(inode);
 
 	if (inode->links == 0)
 		return "not in use";
 	if (inode->flags & (EXT2_FLAG_EXTENTS | EXT2_FLAG_INLINE | EXT2_FLAG_COMPRESSED))
 		return "in a form that is not of ext2";
-	switch (type) {
-	case TYPE_REGULAR:
+	switch (inode->mode & S_IFMT) {
+	case S_IFREG:
 		if (inode->size_high >> 31)
 			return "bad size";
 		break;
-	case TYPE_DIRECTORY:
+	case S_IFDIR:
 		if (size == 0 || size & (layout->block_size - 1))
 			return "a directory with a bad size";
 		break;
-	case TYPE_SYMLINK:
+	case S_IFLNK:
 		if (size == 0 || size >= layout->block_size)
 			return "a symbolic link with a bad size";
 		break;
-	case TYPE_FIFO:
-	case TYPE_CHARACTER:
-	case TYPE_BLOCK:
-	case TYPE_SOCKET:
+	case S_IFIFO:
+	case S_IFCHR:
+	case S_IFBLK:
+	case S_IFSOCK:
 		break;
 	default:
 		return "of no known type";
@@ -165,23 +156,14 @@ bool ext2_is_fast_symlink(const struct ext2_layout *layout, const struct ext2_di
 	/* A block with extended attributes is counted, too. */
 	uint32_t attributes = inode->file_acl ? layout->block_size / 512 : 0;
 
-	return (inode->mode & TYPE_MASK) == TYPE_SYMLINK && inode->size < EXT2_FAST_SYMLINK &&
+	return S_ISLNK(inode->mode) && inode->size < EXT2_FAST_SYMLINK &&
 	       inode->sectors == attributes;
 }
 
 /* Small numbers stand in the first pointer, as 8 bits each; larger ones in the second. */
-void ext2_device_number(const struct ext2_disk_inode *inode, unsigned int *major,
-			unsigned int *minor)
+unsigned int ext2_device_number(const struct ext2_disk_inode *inode)
 {
-	uint32_t old = inode->block[0], new = inode->block[1];
-
-	if (old) {
-		*major = old >> 8 & 0xff;
-		*minor = old & 0xff;
-	} else {
-		*major = new >> 8 & 0xfff;
-		*minor = (new & 0xff) | (new >> 12 & 0xfff00);
-	}
+	return device_decode(inode->block[0] ? inode->block[0] & 0xffff : inode->block[1]);
 }
 
 unsigned int ext2_block_path(const struct ext2_layout *layout, uint64_t block, unsigned int path[4],

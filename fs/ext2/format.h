@@ -16,7 +16,6 @@
 #define EXT2_SUPER_OFFSET 1024u
 #define EXT2_MAGIC	  0xef53
 #define EXT2_ROOT_INODE	  2u
-#define EXT2_NAME_MAX	  255u
 #define EXT2_DIRECT	  12u /* block pointers in the inode */
 #define EXT2_POINTERS	  15u /* with single, double and triple indirect */
 #define EXT2_FAST_SYMLINK 60u /* a shorter target stands in place of the pointers */
@@ -106,8 +105,7 @@ int64_t ext2_inode_size(const struct ext2_disk_inode *inode);
 /* Is it a symbolic link whose target stands in the inode? */
 bool ext2_is_fast_symlink(const struct ext2_layout *layout, const struct ext2_disk_inode *inode);
 /* The device number of a character or block device. */
-void ext2_device_number(const struct ext2_disk_inode *inode, unsigned int *major,
-			unsigned int *minor);
+unsigned int ext2_device_number(const struct ext2_disk_inode *inode);
 
 /*
  * The way to a file's block: which of the inode's pointers, and then which entry of each indirect
