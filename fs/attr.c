@@ -209,7 +209,12 @@ long sys_utimensat(int dirfd, const char __user *name, const void __user *times,
 		if (nsec != UTIME_NOW && nsec != UTIME_OMIT && (nsec < 0 || nsec > NSEC_MAX))
 			return -EINVAL;
 	}
-	return !name && flags ? -EINVAL : change_at(dirfd, name, flags, &change);
+	if (!name && dirfd != AT_FDCWD) {
+		if (flags)
+			return refuse(EINVAL, "flags without a name");
+		name = this_file;
+	}
+	return change_at(dirfd, name, flags, &change);
 }
 
 /* ---- size ---- */

@@ -39,11 +39,24 @@ FORM(stat64, (const char __user *name, void __user *result),
 FORM(lstat64, (const char __user *name, void __user *result),
      sys_fstatat64(AT_FDCWD, name, result, AT_SYMLINK_NOFOLLOW))
 FORM(umount, (const char __user *target), sys_umount2(target, 0))
-FORM(fchmod, (int fd, unsigned int mode), sys_fchmodat(fd, NULL, mode))
-FORM(fchown32, (int fd, uint32_t uid, uint32_t gid), sys_fchownat(fd, NULL, uid, gid, 0))
-FORM(fstat64, (int fd, void __user *result), sys_fstatat64(fd, NULL, result, 0))
-FORM(fstatfs64, (int fd, size_t size, void __user *result), statfs_at(fd, NULL, size, result))
+FORM(fchmod, (int fd, unsigned int mode), sys_fchmodat(fd, this_file, mode))
+FORM(fchown32, (int fd, uint32_t uid, uint32_t gid), sys_fchownat(fd, this_file, uid, gid, 0))
+FORM(fstat64, (int fd, void __user *result), sys_fstatat64(fd, this_file, result, 0))
+FORM(fstatfs64, (int fd, size_t size, void __user *result),
+     size == STATFS64_SIZE ? statfs_at(fd, this_file, true, result) : -EINVAL)
 FORM(statfs64, (const char __user *name, size_t size, void __user *result),
-     statfs_at(AT_FDCWD, name, size, result))
+     size == STATFS64_SIZE ? statfs_at(AT_FDCWD, name, true, result) : -EINVAL)
 FORM(chdir, (const char __user *name), chdir_at(AT_FDCWD, name))
-FORM(fchdir, (int fd), chdir_at(fd, NULL))
+FORM(fchdir, (int fd), chdir_at(fd, this_file))
+
+/* ---- older forms: other C libraries use them, and programs that were built long ago ---- */
+
+FORM(creat, (const char __user *name, unsigned int mode),
+     sys_openat(AT_FDCWD, name, O_CREAT | O_WRONLY | O_TRUNC, mode))
+FORM(truncate, (const char __user *name, int32_t size), sys_truncate64(name, size, size >> 31))
+FORM(ftruncate, (int fd, int32_t size), sys_ftruncate64(fd, size, size >> 31))
+FORM(fadvise64, (int fd, uint32_t low, uint32_t high, uint32_t len, unsigned int advice),
+     sys_fadvise64_64(fd, low, high, len, 0, advice))
+FORM(fstatfs, (int fd, void __user *result), statfs_at(fd, this_file, false, result))
+FORM(statfs, (const char __user *name, void __user *result),
+     statfs_at(AT_FDCWD, name, false, result))

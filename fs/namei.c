@@ -248,14 +248,16 @@ struct dentry *path_lookup_user(int dirfd, const char __user *user_name, unsigne
 	return path;
 }
 
+const char this_file[] = "";
+
 struct dentry *path_at(int dirfd, const char __user *name, unsigned int flags)
 {
 	struct dentry *path;
 	char first = 0;
 	struct fd fd;
 
-	if (dirfd != AT_FDCWD && (!name || flags & AT_EMPTY_PATH)) {
-		if (name && copy_from_user(&first, name, 1))
+	if (name == this_file || (flags & AT_EMPTY_PATH && dirfd != AT_FDCWD)) {
+		if (name != this_file && copy_from_user(&first, name, 1))
 			return ERR_PTR(-EFAULT);
 		if (!first) {
 			fd = fd_get(dirfd);

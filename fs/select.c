@@ -115,6 +115,17 @@ long sys_select(int nr, uint32_t __user *in, uint32_t __user *out, uint32_t __us
 	return select_until(nr, (uint32_t __user *[]){ in, out, except }, true, timeout);
 }
 
+/* The first form of the call had its arguments in memory. */
+long sys_old_select(const uint32_t __user *arguments)
+{
+	uint32_t a[5];
+
+	if (copy_from_user(a, arguments, sizeof(a)))
+		return -EFAULT;
+	return sys_select(a[0], (uint32_t __user *)a[1], (uint32_t __user *)a[2],
+			  (uint32_t __user *)a[3], (void __user *)a[4]);
+}
+
 /* The sixth argument is the address of a mask's address and size. */
 long sys_pselect6(int nr, uint32_t __user *in, uint32_t __user *out, uint32_t __user *except,
 		  void __user *timeout, const uint32_t __user *mask_and_size)

@@ -126,14 +126,26 @@ struct statfs64 {
 	uint64_t blocks, bfree, bavail, files, ffree;
 	uint32_t fsid[2], namelen, frsize, flags, spare[4];
 } __packed;
-_Static_assert(sizeof(struct statfs64) == 84, "struct statfs64 of Linux/i386");
+_Static_assert(sizeof(struct statfs64) == STATFS64_SIZE, "struct statfs64 of Linux/i386");
 
 #define ST_RDONLY  1u
 #define ST_VALID   0x20u
 #define ST_NOATIME 0x400u
 
-/* name NULL: of the file system of an open file. */
-long statfs_at(int dirfd, const char __user *name, size_t size, void __user *result)
+/* The older form: EOVERFLOW where a number is larger. */
+static long statfs32_to_user(const struct statfs64 *st, void __user *result)
+{
+	uint32_t words[16] = {
+		st->type,  st->bsize,	st->blocks,  st->bfree,	  st->bavail, st->files,
+		st->ffree, st->fsid[0], st->fsid[1], st->namelen, st->frsize, st->flags,
+	};
+
+	if ((st->blocks | st->bfree | st->bavail | st->files | st->ffree) > UINT32_MAX)
+		return -EOVERFLOW;
+	return copy_to_user(result, words, sizeof(words));
+}
+
+long statfs_at(int dirfd, const char __user *name, bool wide, void __user *result)
 {
 	struct fs_statistics fs = { 0 };
 	struct dentry *path = path_at(dirfd, name, 0);
@@ -159,5 +171,5 @@ long statfs_at(int dirfd, const char __user *name, size_t size, void __user *res
 		.flags = ST_VALID | ST_NOATIME | (sb->read_only ? ST_RDONLY : 0),
 	};
 	path_put(path);
-	return size == sizeof(st) ? (long)copy_to_user(result, &st, sizeof(st)) : -EINVAL;
+	return wide ? copy_to_user(result, &st, sizeof(st)) : statfs32_to_user(&st, result);
 }

@@ -132,9 +132,10 @@ int make_locked(struct inode *dir, struct dentry *dentry, const struct new_name 
 
 /*
  * What a call with (dirfd, name, flags) works on: its path, with references (a pipe gets a nameless
- * one). flags: AT_SYMLINK_NOFOLLOW, AT_EMPTY_PATH (others are the caller's to refuse). name NULL:
- * the file that is open at dirfd.
+ * one). flags: AT_SYMLINK_NOFOLLOW, AT_EMPTY_PATH (others are the caller's to refuse). name
+ * this_file, which no program can pass: the file that is open at dirfd.
  */
+extern const char this_file[];
 struct dentry *path_at(int dirfd, const char __user *name, unsigned int flags);
 
 /* ---- fs/attr.c ---- */
@@ -142,13 +143,14 @@ struct dentry *path_at(int dirfd, const char __user *name, unsigned int flags);
 /* May the current process do what only the owner (or root) may? */
 bool inode_owner_or_root(const struct inode *inode);
 
-/* chdir, and (name NULL) fchdir. */
+/* chdir, and (this_file) fchdir. */
 long chdir_at(int dirfd, const char __user *name);
 
 /* ---- fs/stat.c ---- */
 
-/* The two statfs64 calls; name NULL: of the file that is open at dirfd. */
-long statfs_at(int dirfd, const char __user *name, size_t size, void __user *result);
+/* The statfs calls; wide: for a struct statfs64. */
+#define STATFS64_SIZE 84u
+long statfs_at(int dirfd, const char __user *name, bool wide, void __user *result);
 
 /* ---- fs/file_table.c ---- */
 

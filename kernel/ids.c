@@ -46,6 +46,19 @@ long sys_get_id(void)
 	return ids[task_frame(current)->error - FIRST_ID_CALL];
 }
 
+/*
+ * Their older forms, with ids of 16 bits: the calls 24, 47, 49 and 50. What is larger is told as
+ * 65534.
+ */
+long sys_get_id16(void)
+{
+	const struct credentials *c = cred();
+	unsigned int call = task_frame(current)->error;
+	uint32_t id = call == 24 ? c->uid : call == 47 ? c->gid : call == 49 ? c->euid : c->egid;
+
+	return MIN(id, UINT16_MAX - 1u);
+}
+
 /* Real, effective and saved id, in this order; ID_NONE leaves one as it is. */
 static long set_ids(uint32_t *const ids[3], const uint32_t wanted[3])
 {
@@ -124,4 +137,33 @@ long sys_setgroups(unsigned int nr, const void __user *from)
 	memcpy(c->groups, groups, nr * sizeof(groups[0]));
 	c->nr_groups = nr;
 	return 0;
+}
+
+/*
+ * capget(2): root has all capabilities, others have none, and nothing is kept of them. The first
+ * version has one word of each set, the others two.
+ */
+#define CAPABILITY_V1  0x19980330u
+#define CAPABILITY_V2  0x20071026u
+#define CAPABILITY_V3  0x20080522u
+#define CAPABILITY_ALL 0x1ffffffffffull
+
+long sys_capget(uint32_t __user *header, void __user *data)
+{
+	uint64_t all = cred()->euid == 0 ? CAPABILITY_ALL : 0;
+	/* Effective, permitted, inheritable; their upper halves. */
+	uint32_t sets[6] = { all, all, 0, all >> 32, all >> 32, 0 }, head[2];
+
+	if (copy_from_user(head, header, sizeof(head)))
+		return -EFAULT;
+	if (head[0] != CAPABILITY_V1 && head[0] != CAPABILITY_V2 && head[0] != CAPABILITY_V3) {
+		if (put_user_u32(CAPABILITY_V3, header))
+			return -EFAULT;
+		return data ? refuse(EINVAL, "no such version of capabilities") : 0;
+	}
+	if ((int32_t)head[1] < 0)
+		return refuse(EINVAL, "no process has that number");
+	if (head[1] != 0 && head[1] != current->tid)
+		return refuse(EPERM, "only of oneself");
+	return data ? copy_to_user(data, sets, head[0] == CAPABILITY_V1 ? 12 : 24) : 0;
 }

@@ -30,29 +30,74 @@ static long check_limit(unsigned int resource, const struct rlimit *wanted,
 	return 0;
 }
 
-/* tasks_lock keeps the two halves of a 64-bit limit together. */
-long sys_prlimit64(unsigned int pid, unsigned int resource, const void __user *from,
-		   void __user *to)
+/* wanted NULL: only tell. tasks_lock keeps the two halves of a 64-bit limit together. */
+static long set_limit(unsigned int resource, const struct rlimit *wanted, struct rlimit *old)
 {
-	struct process *process = current->process;
-	struct rlimit wanted, old;
+	struct rlimit *limit;
 	unsigned int flags;
 	long error = 0;
 
 	if (resource >= NR_RLIMITS)
 		return refuse(EINVAL, "no such resource");
-	if (pid != 0 && pid != process->pid)
+	limit = &current->process->limits[resource];
+	flags = spin_lock_irqsave(&tasks_lock);
+	*old = *limit;
+	if (wanted)
+		error = check_limit(resource, wanted, old);
+	if (wanted && error == 0)
+		*limit = *wanted;
+	spin_unlock_irqrestore(&tasks_lock, flags);
+	return error;
+}
+
+long sys_prlimit64(unsigned int pid, unsigned int resource, const void __user *from,
+		   void __user *to)
+{
+	struct rlimit wanted, old;
+	long error;
+
+	if (pid != 0 && pid != current->process->pid)
 		return refuse(EPERM, "another process's limits");
 	if (from && copy_from_user(&wanted, from, sizeof(wanted)) < 0)
 		return -EFAULT;
-	flags = spin_lock_irqsave(&tasks_lock);
-	old = process->limits[resource];
-	if (from)
-		error = check_limit(resource, &wanted, &old);
-	if (from && error == 0)
-		process->limits[resource] = wanted;
-	spin_unlock_irqrestore(&tasks_lock, flags);
+	error = set_limit(resource, from ? &wanted : NULL, &old);
 	return error == 0 && to ? copy_to_user(to, &old, sizeof(old)) : error;
+}
+
+/* The older forms, with limits of 32 bits: what is larger is told as `none`, and read as infinite. */
+static long get_limit(unsigned int resource, uint32_t none, void __user *to)
+{
+	struct rlimit limit;
+	uint32_t words[2];
+	long error = set_limit(resource, NULL, &limit);
+
+	if (error)
+		return error;
+	words[0] = MIN(limit.soft, none);
+	words[1] = MIN(limit.hard, none);
+	return copy_to_user(to, words, sizeof(words));
+}
+
+long sys_ugetrlimit(unsigned int resource, void __user *to)
+{
+	return get_limit(resource, UINT32_MAX, to);
+}
+
+long sys_getrlimit(unsigned int resource, void __user *to)
+{
+	return get_limit(resource, INT32_MAX, to);
+}
+
+long sys_setrlimit(unsigned int resource, const void __user *from)
+{
+	struct rlimit wanted, old;
+	uint32_t words[2];
+
+	if (copy_from_user(words, from, sizeof(words)))
+		return -EFAULT;
+	wanted.soft = words[0] == UINT32_MAX ? RLIM_INFINITY : words[0];
+	wanted.hard = words[1] == UINT32_MAX ? RLIM_INFINITY : words[1];
+	return set_limit(resource, &wanted, &old);
 }
 
 /* ---- times: CPU time is not split, all of it counts as the user's ---- */

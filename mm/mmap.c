@@ -203,6 +203,18 @@ long sys_mmap2(uintptr_t hint, size_t len, unsigned int prot, unsigned int flags
 	return result;
 }
 
+/* The first form of the call had its arguments in memory, the offset in bytes. */
+long sys_old_mmap(const uint32_t __user *arguments)
+{
+	uint32_t a[6];
+
+	if (copy_from_user(a, arguments, sizeof(a)))
+		return -EFAULT;
+	if (a[5] % PAGE_SIZE)
+		return refuse(EINVAL, "the offset is not that of a page");
+	return sys_mmap2(a[0], a[1], a[2], a[3], a[4], a[5] / PAGE_SIZE);
+}
+
 /* ---- munmap, mprotect, brk ---- */
 
 long sys_munmap(uintptr_t start, size_t len)
@@ -347,4 +359,48 @@ long sys_madvise(uintptr_t start, size_t len, int advice)
 	error = forget_range(mm, start, start + PAGE_ALIGN(len));
 	mutex_unlock(&mm->lock);
 	return error;
+}
+
+/*
+ * What was stored through shared mappings reaches the files' disks. Files that are mapped see each
+ * other's stores anyway, so MS_INVALIDATE asks for nothing.
+ */
+enum { MS_ASYNC = 1, MS_INVALIDATE = 2, MS_SYNC = 4 };
+
+long sys_msync(uintptr_t start, size_t len, unsigned int flags)
+{
+	uintptr_t end = start + PAGE_ALIGN(len);
+	struct mm *mm = current->mm;
+	struct file *file;
+	long result = 0;
+
+	if (flags & ~(MS_ASYNC | MS_INVALIDATE | MS_SYNC) || (flags & MS_ASYNC && flags & MS_SYNC))
+		return refuse(EINVAL, "not one of MS_ASYNC and MS_SYNC");
+	if (start % PAGE_SIZE)
+		return refuse(EINVAL, "not the address of a page");
+	if (end < start || PAGE_ALIGN(len) < len)
+		return -ENOMEM;
+	while (start < end) {
+		struct vma *vma;
+
+		if (mutex_lock_killable(&mm->lock) < 0)
+			return -ERESTARTSYS;
+		vma = mm_find_next(mm, start);
+		if (!vma || vma->start > start)
+			result = -ENOMEM;
+		file = NULL;
+		if (vma && vma->start < end && flags & MS_SYNC && vma->flags & VMA_SHARED)
+			file = vma->file;
+		if (file)
+			file_get(file);
+		start = vma ? vma->end : end;
+		mutex_unlock(&mm->lock);
+		if (!file)
+			continue;
+		/* With the lock given back: a disk is waited for. */
+		if (file->ops->fsync && file->ops->fsync(file) < 0)
+			result = -EIO;
+		file_put(file);
+	}
+	return result;
 }
