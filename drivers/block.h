@@ -61,7 +61,7 @@ struct block_device {
 	unsigned int queue_depth; /* bios that it takes at once */
 	struct inode
 		*inode; /* its page cache holds the raw device; made by block_inode() (fs/vfs.h) */
-	bool claimed; /* mounted */
+	bool claimed;	/* mounted */
 	struct list link;
 	/* statistics, for /proc/disks */
 	struct atomic in_flight, max_in_flight, reads, writes, errors;
