@@ -427,14 +427,14 @@ bool dentry_is_empty(struct dentry *dir)
 
 /*
  * Evict up to `wanted` unused dentries, oldest first: of one file system (NULL: of any); those whose
- * inodes have pages only if it is `thorough`.
+ * inodes have pages only if it is `thorough`. How many have gone.
  */
-static void evict_unused(struct list *victims, unsigned int wanted, const struct super_block *sb,
-			 bool thorough)
+static unsigned int evict_unused(unsigned int wanted, const struct super_block *sb, bool thorough)
 {
+	struct list victims = LIST_INIT(victims);
 	struct list *link;
 
-	lockdep_held(&dcache_lock);
+	spin_lock(&dcache_lock);
 	for (link = unused.next; link != &unused && wanted > 0; link = link->next) {
 		struct dentry *dentry = list_entry(link, struct dentry, lru);
 		struct inode *inode = dentry->inode;
@@ -446,24 +446,15 @@ static void evict_unused(struct list *victims, unsigned int wanted, const struct
 		     inode->nr_links == 0))
 			continue;
 		link = link->prev; /* its parent may join the end of the list: that is seen later */
-		dentry_evict(dentry, victims);
+		dentry_evict(dentry, &victims);
 		wanted--;
 	}
-}
-
-static unsigned int shrink(unsigned int wanted, bool thorough)
-{
-	struct list victims = LIST_INIT(victims);
-
-	spin_lock(&dcache_lock);
-	evict_unused(&victims, wanted, NULL, thorough);
 	spin_unlock(&dcache_lock);
 	return free_victims(&victims);
 }
 
 void dentry_drop_all(struct super_block *sb)
 {
-	struct list victims = LIST_INIT(victims);
 	struct dentry *dentry;
 
 	spin_lock(&dcache_lock);
@@ -473,16 +464,15 @@ void dentry_drop_all(struct super_block *sb)
 			    list_empty(&dentry->lru))
 				unused_add(dentry);
 	sb->names_stay = false;
-	evict_unused(&victims, UINT32_MAX, sb, true);
-	sb->root->unhashed = true;
-	dentry_release(sb->root, &victims);
 	spin_unlock(&dcache_lock);
-	free_victims(&victims);
+	evict_unused(UINT32_MAX, sb, true);
+	sb->root->unhashed = true;
+	dentry_put(sb->root);
 }
 
 unsigned int dcache_shrink(unsigned int wanted)
 {
-	return shrink(wanted, true);
+	return evict_unused(wanted, NULL, true);
 }
 
 /*
@@ -492,7 +482,7 @@ unsigned int dcache_shrink(unsigned int wanted)
  */
 static unsigned int shrink_for_memory(unsigned int wanted)
 {
-	return DIV_ROUND_UP(shrink(wanted * DENTRIES_A_PAGE, false), DENTRIES_A_PAGE);
+	return DIV_ROUND_UP(evict_unused(wanted * DENTRIES_A_PAGE, NULL, false), DENTRIES_A_PAGE);
 }
 
 static struct shrinker dentry_shrinker = { .shrink = shrink_for_memory };

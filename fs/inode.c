@@ -229,9 +229,7 @@ int inodes_wait_reads(struct super_block *sb)
  */
 static void inode_abandon(struct inode *inode)
 {
-	mapping_destroy(&inode->mapping);
-	if (inode->sb->ops->free_inode)
-		inode->sb->ops->free_inode(inode);
+	inode_finish(inode);
 	inode->private = NULL;
 	inode->ops = NULL;
 	spin_lock(&inode_lock);

@@ -204,22 +204,18 @@ static int mount_at(const char *source, const char *target, const char *type_nam
 
 	if (!type)
 		return refuse(ENODEV, "there is no such file system");
-	mutex_lock(&mount_mutex);
-	if (type->needs_device) {
+	if (type->needs_device)
 		device = device_of_path(source);
-		error = PTR_ERR(device);
-		if (IS_ERR(device))
-			goto unlock;
-	}
+	if (IS_ERR(device))
+		return PTR_ERR(device);
 	point = path_lookup(AT_FDCWD, target, LOOKUP_FOLLOW | LOOKUP_DIRECTORY);
-	error = PTR_ERR(point);
 	if (IS_ERR(point))
-		goto unlock;
+		return PTR_ERR(point);
+	mutex_lock(&mount_mutex);
 	error = mount_add(type, device, *source ? source : type_name, point, flags & MS_RDONLY,
 			  options);
-	path_put(point);
-unlock:
 	mutex_unlock(&mount_mutex);
+	path_put(point);
 	return error;
 }
 

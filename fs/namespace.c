@@ -142,22 +142,16 @@ long sys_mknodat(int dirfd, const char __user *name, unsigned int mode, unsigned
 {
 	struct new_name new = { .mode = mode & (S_IFMT | 07777) };
 
-	switch (mode & S_IFMT) {
-	case 0:
+	if (!(mode & S_IFMT))
 		new.mode |= S_IFREG;
-		break;
-	case S_IFREG:
-	case S_IFIFO:
-	case S_IFSOCK:
-		break;
-	case S_IFCHR:
-	case S_IFBLK:
+	if (S_ISDIR(mode))
+		return -EPERM;
+	if (S_ISCHR(mode) || S_ISBLK(mode)) {
 		if (!current_is_root())
 			return -EPERM;
 		new.rdev = device_decode(dev);
-		break;
-	default:
-		return S_ISDIR(mode) ? -EPERM : -EINVAL;
+	} else if (!S_ISREG(new.mode) && !S_ISFIFO(mode) && !S_ISSOCK(mode)) {
+		return -EINVAL;
 	}
 	return make_at(dirfd, name, new);
 }

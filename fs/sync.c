@@ -36,38 +36,29 @@ long sys_fsync(int number)
 
 enum fadvice { FADV_DONTNEED = 4, FADV_MAX = 5 };
 
-/* Whole pages only: the ends may be wanted by their other halves. */
-static int drop_range(struct inode *inode, file_off_t start, file_off_t end)
-{
-	struct mapping *mapping = &inode->mapping;
-	file_off_t first = (start + PAGE_SIZE - 1) >> PAGE_SHIFT;
-	file_off_t last = end >> PAGE_SHIFT; /* one too far */
-	int error = 0;
-
-	if (end >= inode_size(inode))
-		last = (file_off_t)UINT32_MAX + 1;
-	if (first >= last)
-		return 0;
-	if (mapping->ops->has_store) {
-		error = mapping_sync(mapping);
-		mapping_drop_clean(mapping, first, last - 1);
-	}
-	return error;
-}
-
 /* All other advice: read-ahead finds out by itself how a file is read. */
 static int file_advise(struct file *file, file_off_t start, file_off_t len, unsigned int advice)
 {
-	struct inode *inode = file->inode;
-	file_off_t end;
+	struct mapping *mapping = &file->inode->mapping;
+	file_off_t end, first, last;
+	int error;
 
 	if (S_ISFIFO(file->inode->mode))
 		return -ESPIPE;
 	if (len < 0 || start < 0 || advice > FADV_MAX)
 		return -EINVAL;
-	if (len == 0 || __builtin_add_overflow(start, len, &end))
-		end = INT64_MAX;
-	return inode->mapping.ops && advice == FADV_DONTNEED ? drop_range(inode, start, end) : 0;
+	if (advice != FADV_DONTNEED || !mapping->ops || !mapping->ops->has_store)
+		return 0;
+	/* Whole pages only: the ends may be wanted by their other halves. */
+	first = ((uint64_t)start + PAGE_SIZE - 1) >> PAGE_SHIFT;
+	last = UINT32_MAX;
+	if (len > 0 && !__builtin_add_overflow(start, len, &end) && end < inode_size(file->inode))
+		last = (end >> PAGE_SHIFT) - 1;
+	if (first > last)
+		return 0;
+	error = mapping_sync(mapping);
+	mapping_drop_clean(mapping, first, last);
+	return error;
 }
 
 long sys_fadvise64_64(int number, uint32_t low, uint32_t high, uint32_t len_low, uint32_t len_high,
