@@ -55,7 +55,7 @@ static void snapshot_take(struct snapshot *s, struct process *process)
 	const struct task *leader = process_leader(process);
 
 	*s = (struct snapshot){
-		.state = state_names[leader && !process->zombie ? leader->state : TASK_DEAD],
+		.state = state_names[leader ? leader->state : TASK_DEAD],
 		.parent = process->parent ? process->parent->pid : 0,
 		.pgid = process->pgid,
 		.sid = process->sid,

@@ -139,7 +139,7 @@ static long link_child(struct task *child)
 	 * sched_start().
 	 */
 	if (error == 0)
-		task_get(child);
+		atomic_inc(&child->refs);
 	spin_unlock_irqrestore(&tasks_lock, flags);
 	return error;
 }

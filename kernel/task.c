@@ -44,11 +44,6 @@ struct task *task_alloc(const char *name)
 	return task;
 }
 
-void task_get(struct task *task)
-{
-	atomic_inc(&task->refs);
-}
-
 void task_put(struct task *task)
 {
 	if (!atomic_dec_and_test(&task->refs))
