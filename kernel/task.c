@@ -38,6 +38,7 @@ struct task *task_alloc(const char *name)
 	strlcpy(task->name, name, sizeof(task->name));
 	atomic_set(&task->refs, 1);
 	task->state = TASK_UNINTERRUPTIBLE;
+	task->work = current->work & TASK_WORK_TRACE;
 	task->started_ns = time_now();
 	task->last_run = read_tsc();
 	atomic_inc(&nr_tasks);
