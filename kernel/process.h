@@ -86,7 +86,5 @@ void futex_task_exit(void);
 uint64_t process_times(uint64_t *children_ns);
 /* Sleep until time_now() is `deadline` (0) or a signal is there to be delivered (-EINTR). */
 int sleep_until(uint64_t deadline);
-/* struct rusage: CPU time, as user time; the rest is zero. 0 or -EFAULT. */
-int rusage_to_user(uint64_t cpu_ns, void __user *to);
 
 #endif

@@ -68,8 +68,15 @@ static int scan(struct wait_request *request)
 	return result;
 }
 
+/* CPU time, all of it as user time; the rest is zero. */
+struct user_rusage {
+	struct timeval32 user, system;
+	int32_t unknown[14];
+};
+
 long sys_wait4(int pid, void __user *status, unsigned int options, void __user *rusage)
 {
+	struct user_rusage used = { 0 };
 	struct wait_request request = { .pid = pid, .options = options };
 	int result, error = 0;
 
@@ -83,7 +90,8 @@ long sys_wait4(int pid, void __user *status, unsigned int options, void __user *
 						 (result = scan(&request)) != 0);
 	if (result <= 0)
 		return result ? result : error;
-	if ((rusage && rusage_to_user(request.cpu_ns, rusage) < 0) ||
+	used.user = timeval_from_ns(request.cpu_ns);
+	if ((rusage && copy_to_user(rusage, &used, sizeof(used)) < 0) ||
 	    (status && put_user_u32(request.status, status) < 0))
 		return -EFAULT;
 	return request.child;
