@@ -50,7 +50,7 @@ static const char *state_of(struct process *process)
 {
 	const struct task *leader = process_leader(process);
 
-	return state_names[leader && !process->zombie ? leader->state : TASK_DEAD];
+	return state_names[leader ? leader->state : TASK_DEAD];
 }
 
 /* A zombie's threads are gone. */

@@ -80,7 +80,7 @@ static void give_children_to_init(struct process *process)
 		child->parent = init_process;
 		child->parent_pid = init_process->pid;
 		list_add_tail(&init_process->children, &child->sibling);
-		if (child->zombie)
+		if (child->nr_threads == 0)
 			tell_end(child);
 		else if (child->pgid != process->pgid && child->sid == process->sid)
 			check_orphaned(child->pgid, child->sid, process);
@@ -91,7 +91,6 @@ static void process_end(struct process *process)
 {
 	struct process *parent = process->parent;
 
-	process->zombie = true;
 	give_children_to_init(process);
 	if (parent && parent->pgid != process->pgid && parent->sid == process->sid)
 		check_orphaned(process->pgid, process->sid, process);

@@ -100,7 +100,6 @@ static long copy_state(struct task *child, const struct clone_args *args)
 		frame->esp = args->stack;
 	fpu_save(child);
 	child->blocked = parent->blocked;
-	child->work = parent->work & TASK_WORK_TRACE;
 	if (args->flags & CLONE_CHILD_CLEARTID)
 		child->clear_child_tid = args->child_tid;
 	if (args->flags & CLONE_CHILD_SETTID) {
@@ -139,7 +138,7 @@ static long link_child(struct task *child)
 	 * sched_start().
 	 */
 	if (error == 0)
-		task_get(child);
+		atomic_inc(&child->refs);
 	spin_unlock_irqrestore(&tasks_lock, flags);
 	return error;
 }

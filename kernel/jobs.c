@@ -81,17 +81,14 @@ long sys_getpgrp(void)
 
 long sys_setsid(void)
 {
-	struct process *process = current->process, *other;
+	struct process *process = current->process;
 	unsigned int flags = spin_lock_irqsave(&tasks_lock);
-	long result = process->pid;
+	bool leads = group_exists(process->pid, process->sid);
 
-	list_for_each(other, &all_processes, all_link)
-		if (other->pgid == process->pid)
-			result = -EPERM;
-	if (result > 0) {
+	if (!leads) {
 		process->sid = process->pgid = process->pid;
 		process->tty = NULL;
 	}
 	spin_unlock_irqrestore(&tasks_lock, flags);
-	return result > 0 ? result : refuse(EPERM, "the process leads a group");
+	return leads ? refuse(EPERM, "the process leads a group") : (long)process->pid;
 }

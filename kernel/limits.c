@@ -104,18 +104,6 @@ long sys_setrlimit(unsigned int resource, const void __user *from)
 
 #define CLOCK_TICK_NS (NSEC_PER_SEC / 100)
 
-struct user_rusage {
-	struct timeval32 user, system;
-	int32_t unknown[14];
-};
-
-int rusage_to_user(uint64_t cpu_ns, void __user *to)
-{
-	struct user_rusage rusage = { .user = timeval_from_ns(cpu_ns) };
-
-	return copy_to_user(to, &rusage, sizeof(rusage));
-}
-
 uint64_t process_times(uint64_t *children_ns)
 {
 	unsigned int flags = spin_lock_irqsave(&tasks_lock);

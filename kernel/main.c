@@ -22,22 +22,24 @@ extern const struct driver _drivers_start[], _drivers_end[];
 extern char boot_stack[];
 
 static struct task boot_task;
-static char root_device[32];
+static const char *root_device = "";
 
 static int set_root(const char *value)
 {
-	return strlcpy(root_device, value, sizeof(root_device)) < sizeof(root_device) ? 0 : -EINVAL;
+	root_device = value;
+	return 0;
 }
 KERNEL_PARAM(root, set_root, "the disk that holds the root file system, e.g. /dev/vda");
 
 /* ---- the first program: the first kernel task becomes process 1 ---- */
 
-static char init_path[128];
+static const char *init_path;
 
 static int set_init(const char *value)
 {
-	if (value[0] != '/' || strlcpy(init_path, value, sizeof(init_path)) >= sizeof(init_path))
+	if (value[0] != '/')
 		return -EINVAL;
+	init_path = value;
 	return 0;
 }
 KERNEL_PARAM(init, set_init, "the first program, with its whole path");
@@ -55,7 +57,6 @@ static void become_process(struct task *task)
 	if (process_link(task) < 0)
 		panic("no number for the first process");
 	spin_unlock_irqrestore(&tasks_lock, flags);
-	trace_first_task(task);
 }
 
 /* Descriptors 0, 1 and 2; /dev is not mounted yet. */
@@ -95,7 +96,7 @@ static void start_init(void)
 
 	become_process(current);
 	open_console();
-	if (init_path[0]) {
+	if (init_path) {
 		if (!try(init_path))
 			panic("cannot run %s, which init= names", init_path);
 		return;

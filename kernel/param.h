@@ -9,7 +9,7 @@
 
 struct kernel_param {
 	const char *name;
-	int (*set)(const char *value); /* value is "" if there was no '='; <0: the value is bad */
+	int (*set)(const char *value); /* it stays; "" if there was no '='. <0: it is bad */
 	const char *help;
 };
 

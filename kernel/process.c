@@ -52,6 +52,15 @@ struct process *process_find_locked(unsigned int pid)
 	return NULL;
 }
 
+bool process_is_meant(const struct process *process, int pid)
+{
+	if (pid > 0)
+		return process->pid == pid;
+	if (pid == -1)
+		return process != init_process && process != current->process;
+	return process->pgid == (pid ? -pid : current->process->pgid);
+}
+
 struct process *process_find(unsigned int pid)
 {
 	unsigned int flags = spin_lock_irqsave(&tasks_lock);
@@ -129,7 +138,7 @@ bool process_group_orphaned(unsigned int pgid, const struct process *leaving)
 
 	lockdep_held(&tasks_lock);
 	list_for_each(process, &all_processes, all_link) {
-		if (process->pgid != pgid || process == leaving || process->zombie ||
+		if (process->pgid != pgid || process == leaving || process->nr_threads == 0 ||
 		    !process->parent || process->parent == init_process)
 			continue;
 		if (process->parent->pgid != pgid && process->parent->sid == process->sid)

@@ -20,6 +20,11 @@ void process_put(struct process *process);
 /* Of that thread id, or process id; without a reference. tasks_lock is held. */
 struct task *task_find_locked(unsigned int tid);
 struct process *process_find_locked(unsigned int pid);
+/*
+ * The pid of kill(2) and waitpid(2): one process, 0 or negative a group, -1 all but init and
+ * ourselves. tasks_lock is held.
+ */
+bool process_is_meant(const struct process *process, int pid);
 /* The address space of a process, with a reference, for /proc; NULL: kernel task or dead. */
 struct mm *process_mm(struct process *process);
 /* Its program: the file that is mapped lowest, with a reference; NULL. May sleep. */
@@ -81,7 +86,5 @@ void futex_task_exit(void);
 uint64_t process_times(uint64_t *children_ns);
 /* Sleep until time_now() is `deadline` (0) or a signal is there to be delivered (-EINTR). */
 int sleep_until(uint64_t deadline);
-/* struct rusage: CPU time, as user time; the rest is zero. 0 or -EFAULT. */
-int rusage_to_user(uint64_t cpu_ns, void __user *to);
 
 #endif

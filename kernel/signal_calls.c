@@ -129,16 +129,6 @@ static long send_checked(struct process *process, struct task *task, int signo, 
 	return 0;
 }
 
-/* kill(2)'s pid: one process, 0 or negative a group, -1 all but init and ourselves. */
-static bool is_meant(const struct process *process, int pid)
-{
-	if (pid > 0)
-		return process->pid == pid;
-	if (pid == -1)
-		return process != init_process && process != current->process;
-	return process->pgid == (pid ? -pid : current->process->pgid);
-}
-
 long sys_kill(int pid, unsigned int signo)
 {
 	struct process *process;
@@ -152,7 +142,7 @@ long sys_kill(int pid, unsigned int signo)
 	flags = spin_lock_irqsave(&tasks_lock);
 	/* One that got it makes the call a success. */
 	list_for_each(process, &all_processes, all_link)
-		if (is_meant(process, pid))
+		if (process_is_meant(process, pid))
 			result = send_checked(process, NULL, signo, SI_USER) && result ? -EPERM : 0;
 	spin_unlock_irqrestore(&tasks_lock, flags);
 	return result;

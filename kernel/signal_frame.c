@@ -197,20 +197,6 @@ static void tell_info(int signo, const struct signal_info *info, uint32_t *words
 	words[5] = signo == SIGCHLD ? info->value : 0;
 }
 
-static void enter(struct trap_frame *frame, const struct signal_action *action, uint32_t sp,
-		  int signo, const struct rt_frame *rt)
-{
-	frame->eip = action->handler;
-	frame->esp = sp;
-	frame->eax = signo; /* for handlers that take arguments in registers */
-	frame->edx = rt ? rt->info_address : 0;
-	frame->ecx = rt ? rt->context_address : 0;
-	frame->cs = SEL_USER_CODE;
-	frame->ds = frame->es = frame->ss = SEL_USER_DATA;
-	frame->eflags &= ~EFLAGS_CLEAR_FOR_HANDLER;
-	fpu_reset();
-}
-
 int signal_frame_push(struct trap_frame *frame, int signo, const struct signal_info *info,
 		      const struct signal_action *action, sigmask_t old_mask)
 {
@@ -245,7 +231,15 @@ int signal_frame_push(struct trap_frame *frame, int signo, const struct signal_i
 	}
 	if (copy_to_user((void __user *)at, &f, size) < 0)
 		return -EFAULT;
-	enter(frame, action, at, signo, rt ? &f.rt : NULL);
+	frame->eip = action->handler;
+	frame->esp = at;
+	frame->eax = signo; /* for handlers that take arguments in registers */
+	frame->edx = rt ? f.rt.info_address : 0;
+	frame->ecx = rt ? f.rt.context_address : 0;
+	frame->cs = SEL_USER_CODE;
+	frame->ds = frame->es = frame->ss = SEL_USER_DATA;
+	frame->eflags &= ~EFLAGS_CLEAR_FOR_HANDLER;
+	fpu_reset();
 	return 0;
 }
 

@@ -103,7 +103,6 @@ void smp_start(void)
 	struct trampoline_fields *fields =
 		phys_to_virt(TRAMPOLINE + (trampoline_fields - trampoline_start));
 
-	cpus[0].online = true;
 	if (!lapic_used() || acpi.nr_cpus < 2)
 		return;
 	memcpy(phys_to_virt(TRAMPOLINE), trampoline_start, trampoline_end - trampoline_start);

@@ -34,8 +34,6 @@ long syscall_unknown(struct trap_frame *frame);
 
 /* What Linux calls that number; "?" if nothing. */
 const char *syscall_name(unsigned int number);
-/* The first process is to be traced, and all its descendants with it, if trace= says so. */
-void trace_first_task(struct task *task);
 /* A task ends: the call that it ends in has no result. */
 void trace_task_exit(struct task *task);
 

@@ -38,15 +38,11 @@ struct task *task_alloc(const char *name)
 	strlcpy(task->name, name, sizeof(task->name));
 	atomic_set(&task->refs, 1);
 	task->state = TASK_UNINTERRUPTIBLE;
+	task->work = current->work & TASK_WORK_TRACE;
 	task->started_ns = time_now();
 	task->last_run = read_tsc();
 	atomic_inc(&nr_tasks);
 	return task;
-}
-
-void task_get(struct task *task)
-{
-	atomic_inc(&task->refs);
 }
 
 void task_put(struct task *task)

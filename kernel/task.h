@@ -148,16 +148,15 @@ struct process {
 	unsigned int pid;
 	struct atomic refs;
 	struct list threads;	 /* of struct task, the first one first; tasks_lock */
-	unsigned int nr_threads; /* live ones; tasks_lock */
+	unsigned int nr_threads; /* live ones, 0: a zombie; tasks_lock */
 	unsigned int nr_running; /* those that have not begun to exit; tasks_lock */
 	struct task *execer;	 /* exec: this one stays, the others leave; tasks_lock */
-	struct process *parent;	 /* tasks_lock, this and the next six */
+	struct process *parent;	 /* tasks_lock, this and the next five */
 	struct list children, sibling;
 	unsigned int parent_pid; /* parent->pid, readable without the lock */
 	unsigned int pgid, sid;
-	struct tty *tty;      /* controlling terminal */
-	struct list all_link; /* all_processes */
-	bool zombie;
+	struct tty *tty;	      /* controlling terminal */
+	struct list all_link;	      /* all_processes */
 	bool execed;		      /* has called exec: setpgid by the parent is EACCES */
 	int exit_status;	      /* as wait4 gives it */
 	bool exiting;		      /* exit_group or fatal signal: all threads leave */
@@ -207,8 +206,7 @@ void task_init(void);
 
 /* A task with a kernel stack (guard page below), not yet on a queue; NULL: no memory. */
 struct task *task_alloc(const char *name);
-/* Free the stack and the task once it is dead and the last reference goes. */
-void task_get(struct task *task);
+/* One reference less; with the last one, when it is dead, stack and task are freed. */
 void task_put(struct task *task);
 /* A kernel task that runs function(arg); starts at once. ERR_PTR(-ENOMEM). */
 struct task *kernel_task_start(const char *name, void (*function)(void *), void *arg);

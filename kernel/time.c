@@ -1,6 +1,7 @@
 /*
- * 1. The time is the TSC, scaled: its rate is measured against the PIT's second channel for 10 ms,
- *    and so is that of the local APIC's timer.
+ * 1. The time is the TSC, scaled: its rate comes from CPUID leaf 15h where that tells (in a browser's
+ *    emulator there is no other way to know it well), else it is measured against the PIT's second
+ *    channel for 10 ms, and so is the local APIC's timer.
  * 2. The wall clock is read once from the RTC (MC146818) and goes on with the TSC.
  * 3. Timers stand in one list sorted by time, under timer_lock (irqsave). Every tick runs what is
  *    due, with the lock held: so a timer that was stopped does not run any more.
@@ -111,7 +112,7 @@ static uint64_t measure_once(void)
 		return 0;
 	ticks = (uint16_t)(start.pit - end.pit);
 	lapic_timer_set(0);
-	lapic_per_ms = (uint64_t)(start.lapic - end.lapic) * PIT_HZ / (ticks * 1000);
+	lapic_per_ms = MAX((uint64_t)(start.lapic - end.lapic) * PIT_HZ / (ticks * 1000), 1ull);
 	return (end.tsc - start.tsc) * PIT_HZ / (ticks * 1000);
 }
 
@@ -125,6 +126,18 @@ static uint64_t measure_tsc(void)
 		panic("the clocks cannot be measured: the PIT runs out within %u ms every time",
 		      MEASURE_MS);
 	return khz;
+}
+
+/* Leaf 15h: TSC rate = crystal (ecx, Hz) * ebx / eax. */
+static uint64_t cpuid_tsc_khz(void)
+{
+	uint32_t r[4];
+
+	cpuid(0, 0, r);
+	if (r[0] < 0x15)
+		return 0;
+	cpuid(0x15, 0, r);
+	return r[0] && r[1] && r[2] ? (uint64_t)r[2] * r[1] / r[0] / 1000 : 0;
 }
 
 static uint8_t cmos(uint8_t reg)
@@ -166,7 +179,9 @@ static uint64_t read_rtc(void)
 
 void time_init(void)
 {
-	ns_scale = (NSEC_PER_MSEC << SCALE_SHIFT) / measure_tsc();
+	uint64_t measured = measure_tsc(), told = cpuid_tsc_khz();
+
+	ns_scale = (NSEC_PER_MSEC << SCALE_SHIFT) / (told ? told : measured);
 	tsc_base = read_tsc();
 	wall_base = read_rtc();
 }

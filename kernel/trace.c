@@ -17,13 +17,11 @@
 #define STRING_SHOWN  64u
 #define MAX_ARGUMENTS 6u
 
-static bool trace_all;
-
 static int set_trace(const char *value)
 {
 	if (strcmp(value, "syscalls") != 0)
 		return -EINVAL;
-	trace_all = true;
+	current->work |= TASK_WORK_TRACE; /* of the boot's task, and so of all that come after it */
 	return 0;
 }
 KERNEL_PARAM(trace, set_trace, "syscalls: log every system call, its arguments and its result");
@@ -142,12 +140,6 @@ void trace_task_exit(struct task *task)
 	log_info("[%u %s] %s = ?", task->tid, task->name, task->trace_text);
 	kfree(task->trace_text);
 	task->trace_text = NULL;
-}
-
-void trace_first_task(struct task *task)
-{
-	if (trace_all)
-		set_bits(&task->work, TASK_WORK_TRACE);
 }
 
 long refuse(int error, const char *why)

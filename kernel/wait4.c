@@ -16,7 +16,7 @@
 #define STATUS_CONTINUED 0xffff
 
 struct wait_request {
-	unsigned int pid, pgid; /* of a wanted child; 0: any */
+	int pid; /* which children */
 	unsigned int options;
 	/* what was found */
 	unsigned int child;
@@ -30,7 +30,7 @@ struct wait_request {
  */
 static bool look_at(struct wait_request *request, struct process *child)
 {
-	if (child->zombie) {
+	if (child->nr_threads == 0) {
 		request->status = child->exit_status;
 	} else if ((request->options & WUNTRACED) && child->stopped && !child->stop_reported) {
 		request->status = child->stop_signal << 8 | 0x7f;
@@ -43,7 +43,7 @@ static bool look_at(struct wait_request *request, struct process *child)
 	}
 	request->child = child->pid;
 	request->cpu_ns = process_cpu_ns(child) + child->children_ns;
-	if (child->zombie) {
+	if (child->nr_threads == 0) {
 		current->process->children_ns += request->cpu_ns;
 		process_unlink(child);
 	}
@@ -58,8 +58,7 @@ static int scan(struct wait_request *request)
 	int result = -ECHILD;
 
 	list_for_each(child, &current->process->children, sibling) {
-		if ((request->pid && child->pid != request->pid) ||
-		    (request->pgid && child->pgid != request->pgid))
+		if (!process_is_meant(child, request->pid))
 			continue;
 		result = look_at(request, child);
 		if (result)
@@ -69,26 +68,30 @@ static int scan(struct wait_request *request)
 	return result;
 }
 
+/* CPU time, all of it as user time; the rest is zero. */
+struct user_rusage {
+	struct timeval32 user, system;
+	int32_t unknown[14];
+};
+
 long sys_wait4(int pid, void __user *status, unsigned int options, void __user *rusage)
 {
-	struct wait_request request = { .options = options };
+	struct user_rusage used = { 0 };
+	struct wait_request request = { .pid = pid, .options = options };
 	int result, error = 0;
 
 	if (options & ~(WNOHANG | WUNTRACED | WCONTINUED))
 		return refuse(EINVAL, "unknown options");
 	if (pid == INT32_MIN)
 		return -ESRCH;
-	if (pid > 0)
-		request.pid = pid;
-	else if (pid != -1)
-		request.pgid = pid ? (unsigned int)-pid : current->process->pgid;
 	result = scan(&request);
 	if (result == 0 && !(options & WNOHANG))
 		error = wait_event_interruptible(&current->process->child_wait,
 						 (result = scan(&request)) != 0);
 	if (result <= 0)
 		return result ? result : error;
-	if ((rusage && rusage_to_user(request.cpu_ns, rusage) < 0) ||
+	used.user = timeval_from_ns(request.cpu_ns);
+	if ((rusage && copy_to_user(rusage, &used, sizeof(used)) < 0) ||
 	    (status && put_user_u32(request.status, status) < 0))
 		return -EFAULT;
 	return request.child;
