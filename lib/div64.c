@@ -12,14 +12,22 @@ int64_t __moddi3(int64_t n, int64_t d);
 
 uint64_t __udivmoddi4(uint64_t n, uint64_t d, uint64_t *remainder)
 {
-	unsigned int shift = d >> 32 ? 32 - __builtin_clz(d >> 32) : 0;
-	uint64_t quotient = div_u64(n >> shift, d >> shift, NULL), rest;
+	uint64_t quotient, rest;
 
-	/* Without its lowest bits d is too small, and so the quotient too large by two at most. */
-	if (shift > 0)
+	if (likely(!(d >> 32))) {
+		uint32_t rest32;
+
+		quotient = div_u64(n, d, &rest32);
+		rest = rest32;
+	} else {
+		unsigned int shift = 32 - __builtin_clz(d >> 32);
+
+		/* Without its lowest bits d is too small, and the quotient too large by two at most. */
+		quotient = div_u64(n >> shift, d >> shift, NULL);
 		quotient -= MIN(quotient, 2u);
-	for (rest = n - quotient * d; rest >= d; rest -= d)
-		quotient++;
+		for (rest = n - quotient * d; rest >= d; rest -= d)
+			quotient++;
+	}
 	if (remainder)
 		*remainder = rest;
 	return quotient;

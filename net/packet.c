@@ -53,6 +53,17 @@ static void packet_free(struct packet *packet)
 	kfree(packet);
 }
 
+/* Free the packets of a list. Returns whether there was any. */
+static bool free_packets(struct list *packets)
+{
+	bool any = !list_empty(packets);
+	struct packet *packet, *next;
+
+	list_for_each_safe(packet, next, packets, link)
+		packet_free(packet);
+	return any;
+}
+
 static struct packet *first_packet(struct packet_queue *queue)
 {
 	lockdep_held(&queue->lock);
@@ -82,22 +93,16 @@ void packet_queue_end(struct packet_queue *queue, int error)
 
 bool packet_queue_close(struct packet_queue *queue)
 {
-	struct packet *packet;
-	bool any = false;
+	struct list left = LIST_INIT(left);
 
 	WRITE_ONCE(queue->closed, true);
 	packet_queue_end(queue, 0);
 	page_waiter_disarm(&queue->arrival);
-	for (;; any = true) {
-		spin_lock(&queue->lock);
-		packet = first_packet(queue);
-		if (packet)
-			unlink_packet(queue, packet);
-		spin_unlock(&queue->lock);
-		if (!packet)
-			return any;
-		packet_free(packet);
-	}
+	spin_lock(&queue->lock);
+	list_splice_tail(&left, &queue->packets);
+	queue->charged = queue->nr_packets = 0;
+	spin_unlock(&queue->lock);
+	return free_packets(&left);
 }
 
 /* ---- waiting ---- */
@@ -619,7 +624,6 @@ ssize_t packet_splice_out(struct packet_queue *queue, size_t len, struct slot_li
 			  bool nonblock)
 {
 	struct list done = LIST_INIT(done);
-	struct packet *packet, *next;
 	size_t n;
 	bool some;
 
@@ -638,8 +642,7 @@ ssize_t packet_splice_out(struct packet_queue *queue, size_t len, struct slot_li
 	}
 	wake_all(queue->writable);
 	wake_all(&queue->readable);
-	list_for_each_safe(packet, next, &done, link)
-		packet_free(packet);
+	free_packets(&done);
 	return n;
 }
 
