@@ -211,17 +211,19 @@ long socket_sendmsg(struct file *file, const void __user *user, unsigned int fla
 
 long socket_recvmsg(struct file *file, void __user *user, unsigned int flags)
 {
-	struct user_message message, __user *to_user = user;
+	struct user_message message;
 	struct iovec fast[IOV_FAST], *heap;
 	unsigned int told = 0;
 	struct iter to;
 	long n = get_message(&message, user, &to, fast, &heap);
+	/* No members of a pointer: the caller's structure may stand at any address. */
+	void __user *name_len = user + offsetof(struct user_message, name_len);
+	void __user *control_len = user + offsetof(struct user_message, control_len);
+	void __user *told_flags = user + offsetof(struct user_message, flags);
 
 	if (!n)
-		n = receive(file, &to, flags, message.name, (int32_t __user *)&to_user->name_len,
-			    &told);
-	if (n >= 0 &&
-	    (put_user_u32(0, &to_user->control_len) || put_user_u32(told, &to_user->flags)))
+		n = receive(file, &to, flags, message.name, name_len, &told);
+	if (n >= 0 && (put_user_u32(0, control_len) || put_user_u32(told, told_flags)))
 		n = -EFAULT;
 	kfree(heap);
 	return n;
