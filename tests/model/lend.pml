@@ -20,6 +20,8 @@
  *
  * FAILS no-lock-waited-for: WRITERS=1 MAPPERS=0 SPLICERS=1 NOWAIT
  * FAILS uptodate-before-lent: WRITERS=1 MAPPERS=0 SPLICERS=1 TESTFIRST
+ * FAILS mapped-without-the-lock: WRITERS=0 MAPPERS=1 SPLICERS=1 MAPUNLOCKED
+ * FAILS mapped-though-lent: WRITERS=0 MAPPERS=1 SPLICERS=1 MAPLENT
  * FAILS mapping-stays-writable: WRITERS=0 MAPPERS=1 SPLICERS=1 NOPROTECT
  * FAILS mapped-before-lent: WRITERS=0 MAPPERS=1 SPLICERS=1 MAPPEDFIRST
  * FAILS copy-before-unmapping: WRITERS=1 MAPPERS=1 SPLICERS=1 COPYFIRST
@@ -111,14 +113,27 @@ inline write_fault(p, old) {
 	if
 	:: p != NONE ->
 		do
-		:: if :: fr[p].lent > 0 -> replace(p, old) :: else fi;
+		::
+#ifndef MAPLENT
+			if :: fr[p].lent > 0 -> replace(p, old) :: else fi;
+#endif
+#ifdef MAPUNLOCKED
+			UNLOCK_PAGE(p);
+#endif
 			TABLE_LOCK;
 			if
+#ifndef MAPLENT
 			:: fr[p].lent > 0 -> TABLE_UNLOCK
+#ifdef MAPUNLOCKED
+				; LOCK_PAGE(p)
+#endif
+#endif
 			:: else -> d_step { entry = p; entry_writable = 1 }; TABLE_UNLOCK; break
 			fi
 		od;
+#ifndef MAPUNLOCKED
 		UNLOCK_PAGE(p)
+#endif
 	:: else
 	fi
 }
