@@ -16,8 +16,12 @@ TASK_ESP	equ 0				; struct task
 TASK_WORK	equ 4
 WORK_SIGNAL	equ 1
 WORK_TRACE	equ 2
-FRAME_EAX	equ 6 * 4			; struct trap_frame
-FRAME_CS	equ 14 * 4
+FRAME_EBX	equ 8 * 4			; struct trap_frame
+FRAME_EDX	equ 9 * 4
+FRAME_ECX	equ 10 * 4
+FRAME_EAX	equ 11 * 4
+FRAME_EBP	equ 6 * 4
+FRAME_CS	equ 15 * 4
 ENOSYS		equ 38
 
 extern trap_dispatch, return_work, sched_finish_switch, kernel_task_end, syscall_traced, syscall_unknown
@@ -42,17 +46,11 @@ section .text
 bits 32
 
 %macro SAVE 0
-	push	gs
-	push	fs
-	push	es
+	pushad					; eax, ecx, edx, ebx, esp, ebp, esi, edi
 	push	ds
-	push	eax
-	push	ebp
-	push	edi
-	push	esi
-	push	edx
-	push	ecx
-	push	ebx
+	push	es
+	push	fs
+	push	gs
 	CLAC
 	mov	ebx, SEL_KERNEL_DATA
 	mov	ds, ebx
@@ -79,12 +77,12 @@ syscall_entry:
 	mov	edi, [syscall_table + eax * 4]
 	test	edi, edi
 	jz	.unknown
-	mov	eax, [esp]			; ebx, ecx, edx are the first three arguments
-	mov	ecx, [esp + 8]
-	mov	edx, [esp + 4]
-	push	dword [esp + 5 * 4]		; ebp
-	push	dword [esp + 5 * 4]		; edi: one further down by now
-	push	dword [esp + 5 * 4]		; esi
+	mov	eax, [esp + FRAME_EBX]		; the first three arguments
+	mov	ecx, [esp + FRAME_EDX]
+	mov	edx, [esp + FRAME_ECX]
+	push	dword [esp + FRAME_EBP]
+	push	dword [esp + FRAME_EBP - 4]	; edi: one further down by now
+	push	dword [esp + FRAME_EBP + 4]	; esi, two further down
 	call	edi
 	add	esp, 12
 .done:	mov	[esp + FRAME_EAX], eax
@@ -98,17 +96,11 @@ return_to_user:
 	test	dword [ebx + TASK_WORK], WORK_SIGNAL
 	jnz	.work
 restore:
-	pop	ebx
-	pop	ecx
-	pop	edx
-	pop	esi
-	pop	edi
-	pop	ebp
-	pop	eax
-.ds:	pop	ds
-.es:	pop	es
-.fs:	pop	fs
 .gs:	pop	gs
+.fs:	pop	fs
+.es:	pop	es
+.ds:	pop	ds
+	popad					; all but esp
 	add	esp, 8				; vector, error
 	iretd
 ; A selector that the user spoiled (its TLS segment is gone): a null one in its place.
@@ -145,7 +137,7 @@ trap_common:
 	xor	ebp, ebp
 	test	dword [esp + FRAME_CS], 3
 	jnz	.user
-	mov	ebp, [esp + 5 * 4]		; a trap in the kernel: its callers are the chain
+	mov	ebp, [esp + FRAME_EBP]		; a trap in the kernel: its callers are the chain
 .user:	mov	eax, esp
 	call	trap_dispatch
 	test	dword [esp + FRAME_CS], 3

@@ -17,10 +17,9 @@
 #include "lib/string.h"
 #include "mm/uaccess.h"
 
-struct user_context {		 /* struct sigcontext */
-	uint32_t gs, fs, es, ds; /* the upper halves are padding */
-	uint32_t edi, esi, ebp, esp, ebx, edx, ecx, eax;
-	uint32_t trap, error, eip, cs, eflags, esp_at_signal, ss;
+struct user_context { /* struct sigcontext */
+	/* As we have it; kernel_esp is the user's, too, and vector and error are those of traps only. */
+	struct trap_frame frame;
 	uint32_t fpstate; /* address of a struct user_fpu; 0: none */
 	uint32_t old_mask, cr2;
 };
@@ -120,29 +119,12 @@ static int fpu_pop(const void __user *from)
 
 /* ---- registers ---- */
 
-/* Where each register stands in the user's structure, and in ours. */
-#define PLACES(name)                                                                   \
-	{                                                                              \
-		offsetof(struct user_context, name), offsetof(struct trap_frame, name) \
-	}
-static const struct {
-	uint8_t user, frame;
-} registers[] = {
-	PLACES(gs),  PLACES(fs),  PLACES(es),  PLACES(ds),     PLACES(edi), PLACES(esi),
-	PLACES(ebp), PLACES(esp), PLACES(ebx), PLACES(edx),    PLACES(ecx), PLACES(eax),
-	PLACES(eip), PLACES(cs),  PLACES(ss),  PLACES(eflags),
-};
-
 static void context_save(struct user_context *c, const struct trap_frame *frame)
 {
-	for (unsigned int i = 0; i < ARRAY_SIZE(registers); i++)
-		memcpy((char *)c + registers[i].user, (const char *)frame + registers[i].frame,
-		       sizeof(uint32_t));
-	c->esp_at_signal = frame->esp;
-	if (frame->vector < 32) {
-		c->trap = frame->vector;
-		c->error = frame->error;
-	}
+	c->frame = *frame;
+	c->frame.kernel_esp = frame->esp;
+	if (frame->vector >= 32)
+		c->frame.vector = c->frame.error = 0;
 }
 
 /*
@@ -161,21 +143,21 @@ static uint32_t data_selector(uint32_t selector)
 
 static int context_restore(struct trap_frame *frame, const struct user_context *c)
 {
-	uint32_t eflags = frame->eflags & ~EFLAGS_USER;
+	uint32_t vector = frame->vector, eflags = frame->eflags & ~EFLAGS_USER;
 
-	if ((c->cs & 0xffff) != SEL_USER_CODE || (c->ss & 0xffff) != SEL_USER_DATA ||
+	if ((c->frame.cs & 0xffff) != SEL_USER_CODE || (c->frame.ss & 0xffff) != SEL_USER_DATA ||
 	    fpu_pop((const void __user *)c->fpstate) < 0)
 		return -EFAULT;
-	for (unsigned int i = 0; i < ARRAY_SIZE(registers); i++)
-		memcpy((char *)frame + registers[i].frame, (const char *)c + registers[i].user,
-		       sizeof(uint32_t));
+	*frame = c->frame;
+	frame->vector = vector;
+	frame->esp = c->frame.kernel_esp;
 	frame->ds = data_selector(frame->ds);
 	frame->es = data_selector(frame->es);
 	frame->fs = data_selector(frame->fs);
 	frame->gs = data_selector(frame->gs);
 	frame->cs = SEL_USER_CODE;
 	frame->ss = SEL_USER_DATA;
-	frame->eflags = eflags | (c->eflags & EFLAGS_USER);
+	frame->eflags = eflags | (c->frame.eflags & EFLAGS_USER);
 	frame->error = ORIGINAL_EAX_NONE;
 	return 0;
 }

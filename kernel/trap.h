@@ -9,10 +9,12 @@
 struct cpu;
 struct task;
 
-/* The layout is known to kernel/entry.asm. */
+/* The layout is known to kernel/entry.asm; it begins what a signal handler finds on its stack. */
 struct trap_frame {
-	uint32_t ebx, ecx, edx, esi, edi, ebp, eax;
-	uint32_t ds, es, fs, gs;
+	uint32_t gs, fs, es, ds; /* the upper halves are padding */
+	uint32_t edi, esi, ebp;
+	uint32_t kernel_esp; /* of pushad: means nothing */
+	uint32_t ebx, edx, ecx, eax;
 	uint32_t vector; /* trap number, or 0x80 for a system call */
 	uint32_t error;	 /* the CPU's error code; for a system call the original eax */
 	uint32_t eip, cs, eflags;
