@@ -231,17 +231,18 @@ long socket_sendmsg(struct file *file, const void __user *user, unsigned int fla
 
 long socket_recvmsg(struct file *file, void __user *user, unsigned int flags)
 {
-	struct user_message message, __user *to_user = user;
+	struct user_message message;
 	struct iovec fast[IOV_FAST], *heap;
 	unsigned int told = 0;
 	struct iter to;
 	long n = get_message(&message, user, &to, fast, &heap);
 
+	/* No members of `user`: the caller's structure may stand at any address. */
 	if (!n)
-		n = receive(file, &to, flags, message.name, (int32_t __user *)&to_user->name_len,
-			    &told);
-	if (n >= 0 &&
-	    (put_user_u32(0, &to_user->control_len) || put_user_u32(told, &to_user->flags)))
+		n = receive(file, &to, flags, message.name,
+			    user + offsetof(struct user_message, name_len), &told);
+	if (n >= 0 && (put_user_u32(0, user + offsetof(struct user_message, control_len)) ||
+		       put_user_u32(told, user + offsetof(struct user_message, flags))))
 		n = -EFAULT;
 	kfree(heap);
 	return n;

@@ -544,6 +544,25 @@ TEST(messages, 5, "sendmsg and recvmsg gather and scatter")
 	CHECK_EQ(readv(s[0], in, 2), 13);
 }
 
+TEST(message_anywhere, 5, "the structure of a message may stand at any address")
+{
+	struct iovec segment = { back, 10 };
+	struct msghdr message = { .msg_iov = &segment, .msg_iovlen = 1, .msg_flags = -1 };
+	char name[100], *odd = data + 1;
+
+	message.msg_name = name;
+	message.msg_namelen = sizeof(name);
+	memcpy(odd, &message, sizeof(message));
+	make_pair(SOCK_DGRAM);
+	CHECK_EQ(write(s[0], "eleven byte", 11), 11);
+	CHECK_EQ(syscall(SYS_recvmsg, s[1], odd, 0), 10);
+	memcpy(&message, odd, sizeof(message));
+	CHECK_EQ(message.msg_namelen, 0);
+	CHECK_EQ(message.msg_flags, MSG_TRUNC);
+	CHECK(!memcmp(back, "eleven byt", 10));
+	CHECK_ERR(syscall(SYS_recvmsg, s[1], (char *)-2, MSG_DONTWAIT), EFAULT);
+}
+
 /* ---- splice ---- */
 
 TEST(splice_out, 5, "a socket's bytes go into a pipe, in parts too; the socket's end is the end")
