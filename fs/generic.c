@@ -109,8 +109,12 @@ int generic_write_limit(struct file *file, file_off_t *pos, size_t *len)
 	return 0;
 }
 
-/* Write n bytes into one page. Bytes written; 0: try again; an error. */
-static ssize_t write_to_page(struct inode *inode, struct iter *from, file_off_t pos, unsigned int n)
+/*
+ * Write *n bytes into one page. Bytes written; 0: try again, with *n bytes, which are then as many
+ * as the source was found to have; an error.
+ */
+static ssize_t write_to_page(struct inode *inode, struct iter *from, file_off_t pos,
+			     unsigned int *n)
 {
 	unsigned int offset = pos & (PAGE_SIZE - 1);
 	struct iter saved = *from;
@@ -118,19 +122,21 @@ static ssize_t write_to_page(struct inode *inode, struct iter *from, file_off_t 
 	char *address;
 	size_t copied;
 
-	if (iter_fault_in(from, n, false) < 0)
+	if (iter_fault_in(from, *n, false) < 0)
 		return -EFAULT;
-	page = page_begin_write(&inode->mapping, pos >> PAGE_SHIFT, offset, offset + n);
+	page = page_begin_write(&inode->mapping, pos >> PAGE_SHIFT, offset, offset + *n);
 	if (IS_ERR(page))
 		return PTR_ERR(page);
 	address = kmap_local(page);
-	copied = iter_copy_from_nofault(from, address + offset, n);
+	copied = iter_copy_from_nofault(from, address + offset, *n);
 	kunmap_local(address);
-	/* The source went away again. A page that was to be filled whole has nothing else in it: it
-	 * must not become uptodate. */
-	if (copied < n && !(page->flags & PG_UPTODATE)) {
+	/* The source went away again, or a later segment of it never was there. A page that was to
+	 * be filled whole has nothing else in it: it must not become uptodate. */
+	if (copied < *n && !(page->flags & PG_UPTODATE)) {
 		iter_restore(from, &saved);
 		page_abort_write(page);
+		if (copied > 0)
+			*n = copied;
 		return 0;
 	}
 	if (pos + (file_off_t)copied > inode->size)
@@ -146,9 +152,13 @@ static ssize_t write_locked(struct inode *inode, struct iter *from, file_off_t *
 
 	while (done < len) {
 		unsigned int room = PAGE_SIZE - (*pos & (PAGE_SIZE - 1));
-		ssize_t n = write_to_page(inode, from, *pos, MIN(room, len - done));
+		unsigned int piece = MIN(room, len - done);
+		ssize_t n;
 
-		if (n == 0 && kill_pending())
+		do
+			n = write_to_page(inode, from, *pos, &piece);
+		while (n == 0 && !kill_pending());
+		if (n == 0)
 			n = -EINTR;
 		if (n < 0)
 			return done ? (ssize_t)done : n;

@@ -69,6 +69,27 @@ TEST(write_and_read, 10, "what is written at any offset is read there; holes are
 	leave();
 }
 
+TEST(bad_segment, 5, "writev up to a segment that is not there writes what stands before it")
+{
+	struct iovec segments[] = { { buf, 100 }, { NULL, 1000 } };
+	struct stat st;
+	int fd;
+
+	enter();
+	test_fill(buf, 100, 5, 0);
+	fd = open("f", O_RDWR | O_CREAT, 0600);
+	CHECK(fd >= 0);
+	CHECK_EQ(writev(fd, segments, 2), 100);
+	CHECK_EQ(fstat(fd, &st), 0);
+	CHECK_EQ(st.st_size, 100);
+	CHECK_EQ(pread(fd, back, sizeof(back), 0), 100);
+	CHECK_EQ(test_differs(back, 100, 5, 0), 100);
+	CHECK_ERR(writev(fd, segments + 1, 1), EFAULT);
+	close(fd);
+	CHECK_EQ(unlink("f"), 0);
+	leave();
+}
+
 TEST(append, 5, "O_APPEND writes go to the end, wherever the offset is")
 {
 	int fd;
