@@ -216,14 +216,13 @@ long socket_recvmsg(struct file *file, void __user *user, unsigned int flags)
 	unsigned int told = 0;
 	struct iter to;
 	long n = get_message(&message, user, &to, fast, &heap);
-	/* No members of a pointer: the caller's structure may stand at any address. */
-	void __user *name_len = user + offsetof(struct user_message, name_len);
-	void __user *control_len = user + offsetof(struct user_message, control_len);
-	void __user *told_flags = user + offsetof(struct user_message, flags);
 
+	/* No members of `user`: the caller's structure may stand at any address. */
 	if (!n)
-		n = receive(file, &to, flags, message.name, name_len, &told);
-	if (n >= 0 && (put_user_u32(0, control_len) || put_user_u32(told, told_flags)))
+		n = receive(file, &to, flags, message.name,
+			    user + offsetof(struct user_message, name_len), &told);
+	if (n >= 0 && (put_user_u32(0, user + offsetof(struct user_message, control_len)) ||
+		       put_user_u32(told, user + offsetof(struct user_message, flags))))
 		n = -EFAULT;
 	kfree(heap);
 	return n;

@@ -560,6 +560,7 @@ TEST(message_anywhere, 5, "the structure of a message may stand at any address")
 	CHECK_EQ(message.msg_namelen, 0);
 	CHECK_EQ(message.msg_flags, MSG_TRUNC);
 	CHECK(!memcmp(back, "eleven byt", 10));
+	CHECK_ERR(syscall(SYS_recvmsg, s[1], (char *)-2, MSG_DONTWAIT), EFAULT);
 }
 
 /* ---- splice ---- */
