@@ -33,7 +33,8 @@ void sched_init_cpu(struct cpu *cpu, struct task *idle)
 	cpu->idle = cpu->task = idle;
 	idle->cpu = cpu;
 	idle->state = TASK_RUNNING;
-	idle->on_queue = idle->on_cpu = true;
+	idle->on_queue = true;
+	idle->on_cpu = true;
 }
 
 static bool cpu_is_idle(const struct cpu *cpu)

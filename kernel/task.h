@@ -64,8 +64,9 @@ struct task {
 
 	/* scheduler; guarded by the run queue's lock */
 	struct list run_link;
-	struct cpu *cpu;      /* where it runs or ran last */
-	volatile bool on_cpu; /* its stack is in use */
+	struct cpu *cpu; /* where it runs or ran last */
+	/* Its stack is in use. No bool: who waits for a mutex reads it of an owner that may be gone. */
+	volatile uint8_t on_cpu;
 	bool on_queue;
 	unsigned int slice;		 /* ticks left */
 	uint64_t run_cycles, started_ns; /* CPU time used, of the TSC; boot time of creation */
