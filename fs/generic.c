@@ -115,7 +115,7 @@ static ssize_t write_to_page(struct inode *inode, struct iter *from, file_off_t 
 	char *address;
 	size_t copied;
 
-	if (iter_fault_in(from, *n, false) < 0)
+	if (iter_fault_in(from, *n, false, false) < 0)
 		return -EFAULT;
 	page = page_begin_write(&inode->mapping, pos >> PAGE_SHIFT, offset, offset + *n);
 	if (IS_ERR(page))

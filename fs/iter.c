@@ -155,7 +155,7 @@ size_t iter_copy_to(struct iter *iter, const void *src, size_t n)
 	n = MIN(n, iter->left);
 	for (;;) {
 		done += iter_copy_to_nofault(iter, src + done, n - done);
-		if (done == n || iter_fault_in(iter, n - done, true))
+		if (done == n || iter_fault_in(iter, n - done, false, true))
 			return done;
 	}
 }
@@ -167,7 +167,7 @@ size_t iter_copy_from(struct iter *iter, void *dst, size_t n)
 	n = MIN(n, iter->left);
 	for (;;) {
 		done += iter_copy_from_nofault(iter, dst + done, n - done);
-		if (done == n || iter_fault_in(iter, n - done, false))
+		if (done == n || iter_fault_in(iter, n - done, false, false))
 			return done;
 	}
 }
@@ -193,8 +193,7 @@ size_t iter_zero(struct iter *iter, size_t n)
 	return done;
 }
 
-/* The first piece must be there; those behind it may fail when their turn comes. */
-int iter_fault_in(struct iter *iter, size_t n, bool write)
+int iter_fault_in(struct iter *iter, size_t n, bool whole, bool write)
 {
 	const struct iovec *segment;
 	size_t offset;
@@ -210,7 +209,7 @@ int iter_fault_in(struct iter *iter, size_t n, bool write)
 		int error = len ? user_fault_in(segment->base + offset, len, write) : 0;
 
 		if (error)
-			return segment == iter->segment ? error : 0;
+			return whole || segment == iter->segment ? error : 0;
 		n -= len;
 		offset = 0;
 		segment++;

@@ -62,9 +62,10 @@ size_t iter_copy_from_nofault(struct iter *iter, void *dst, size_t n);
 size_t iter_zero(struct iter *iter, size_t n);
 /*
  * Make the next n bytes (at most 64 KiB of them) present, for reading from (write == false) or
- * writing to. 0, -EFAULT.
+ * writing to. Of several pieces only the first one must be there, unless the caller can do nothing
+ * with less than the whole: it would come back for ever. 0, -EFAULT.
  */
-int iter_fault_in(struct iter *iter, size_t n, bool write);
+int iter_fault_in(struct iter *iter, size_t n, bool whole, bool write);
 void iter_advance(struct iter *iter, size_t n);
 /* Undo an advance of n bytes. */
 static inline void iter_rewind(struct iter *iter, size_t n)

@@ -179,7 +179,7 @@ static int after_failed_put(struct write *write, int error, bool nonblock)
 	case -EAGAIN:
 		return pipe_wait_writable(write->pipe, nonblock);
 	case -EFAULT:
-		return iter_fault_in(write->from, write->from->left, false);
+		return iter_fault_in(write->from, write->from->left, write->whole, false);
 	case -ENOMEM:
 		write->spare = page_alloc(0, ALLOC_HIGH);
 		return write->spare ? 0 : -ENOMEM;
@@ -292,11 +292,11 @@ static __noinline bool is_empty(struct pipe *pipe, int *error)
 /*
  * Copy from the first slot; `consumer` is held, so that the slot stays where it is and nobody but a
  * merging writer changes it: its len grows. Bytes copied; 0 end of file; -EAGAIN nothing there yet;
- * -EIO, -ENODATA; -EFAULT user memory to be brought in. *packet: the bytes were a packet, and the
- * read ends with it.
+ * -EIO, -ENODATA; -EFAULT user memory to be brought in. *packet: the bytes are a packet's, and the
+ * read ends with them: how many are to be copied whole; 0 if they are none.
  */
 //BOOK: take-piece
-static ssize_t take_piece(struct pipe *pipe, struct iter *to, bool *packet)
+static ssize_t take_piece(struct pipe *pipe, struct iter *to, size_t *packet)
 {
 	struct pipe_slot *first = pipe_at(pipe, pipe->tail);
 	size_t n, copied;
@@ -310,7 +310,7 @@ static ssize_t take_piece(struct pipe *pipe, struct iter *to, bool *packet)
 	if (unlikely(error))
 		return error;
 	copied = slot_copy_to(first, 0, n, to);
-	*packet = first->flags & SLOT_PACKET;
+	*packet = first->flags & SLOT_PACKET ? n : 0;
 	if (unlikely(copied == 0 || (*packet && copied < n))) {
 		iter_rewind(to, copied);
 		return -EFAULT;
@@ -322,7 +322,7 @@ static ssize_t take_piece(struct pipe *pipe, struct iter *to, bool *packet)
 ssize_t pipe_take(struct pipe *pipe, struct iter *to, bool nonblock)
 {
 	size_t wanted = to->left;
-	bool packet = false;
+	size_t packet = 0;
 	ssize_t r;
 
 	if (wanted == 0)
@@ -334,7 +334,7 @@ ssize_t pipe_take(struct pipe *pipe, struct iter *to, bool nonblock)
 		while (r > 0 && !packet && to->left > 0);
 		if (r == -EFAULT) {
 			mutex_unlock(&pipe->consumer);
-			r = iter_fault_in(to, to->left, true);
+			r = iter_fault_in(to, packet ? packet : to->left, packet, true);
 		} else if (r >= 0 || to->left < wanted) {
 			mutex_unlock(&pipe->consumer);
 			break;

@@ -552,7 +552,7 @@ ssize_t packet_receive(struct packet_queue *queue, struct iter *to, unsigned int
 			return report_failed(queue, error);
 		mutex_unlock(&queue->consumer);
 		if (error == -EFAULT) {
-			error = iter_fault_in(to, to->left, true);
+			error = iter_fault_in(to, to->left, false, true);
 			if (peek || queue->datagrams)
 				iter_restore(to, &start);
 		} else if (error == -EAGAIN && (to->left == wanted || all)) {

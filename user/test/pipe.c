@@ -680,3 +680,23 @@ TEST(atomic_under_load, 30, "writes of PIPE_BUF from four writers never interlea
 	for (int w = 0; w < 4; w++)
 		CHECK_EQ(test_wait(children[w]), 0);
 }
+
+TEST(bad_segment, 5, "what goes whole or not at all and has a segment that is not there: EFAULT")
+{
+	struct iovec out[] = { { big, 100 }, { NULL, 100 } };
+	struct iovec in[] = { { back, 100 }, { NULL, 100 }, { back + 100, 100 } };
+	struct iovec beyond[] = { { back, 300 }, { NULL, 100 } };
+	int bytes;
+
+	make_pipe(0);
+	CHECK_ERR(writev(ends[1], out, 2), EFAULT);
+	CHECK_EQ(ioctl(ends[0], FIONREAD, &bytes), 0);
+	CHECK_EQ(bytes, 0);
+	make_pipe(O_DIRECT);
+	test_fill(big, 300, 9, 0);
+	CHECK_EQ(write(ends[1], big, 300), 300);
+	CHECK_ERR(readv(ends[0], in, 3), EFAULT);
+	/* The packet stays, and asks for no more room than it has bytes. */
+	CHECK_EQ(readv(ends[0], beyond, 2), 300);
+	CHECK_EQ(test_differs(back, 300, 9, 0), 300);
+}
