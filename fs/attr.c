@@ -204,7 +204,7 @@ long sys_utimensat(int dirfd, const char __user *name, const void __user *times,
 		/* The upper half of 64-bit nanoseconds may be rubbish. */
 		nsec = words[size / 8];
 		change.times[i].sec =
-			wide ? (int64_t)words[1] << 32 | (uint32_t)words[0] : words[0];
+			wide ? (int64_t)((uint64_t)words[1] << 32 | (uint32_t)words[0]) : words[0];
 		change.times[i].nsec = nsec;
 		if (nsec != UTIME_NOW && nsec != UTIME_OMIT && (nsec < 0 || nsec > NSEC_MAX))
 			return -EINVAL;

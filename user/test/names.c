@@ -580,6 +580,12 @@ TEST(times, 5, "utimensat with given, present and kept times")
 	CHECK(st.st_mtim.tv_sec > 1000000);
 	times[0].tv_nsec = 1000000000;
 	CHECK_ERR(utimensat(AT_FDCWD, "f", times, 0), EINVAL);
+	/* Before 1970, by the call whose seconds have 64 bits. */
+	CHECK_EQ(syscall(SYS_utimensat_time64, AT_FDCWD, "f",
+			 (int64_t[2][2]){ { -5, 0 }, { -5, 0 } }, 0),
+		 0);
+	CHECK_EQ(stat("f", &st), 0);
+	CHECK_EQ(st.st_mtim.tv_sec, -5);
 	leave();
 }
 
