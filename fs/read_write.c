@@ -92,6 +92,8 @@ long sys_read(unsigned int number, void __user *buf, size_t len)
 			result = fd.file->ops->read(fd.file, &iter, &fd.file->pos);
 		else
 			result = file_move(fd.file, &iter, READ);
+	} else if (!fd.file->readable) {
+		result = -EBADF;
 	}
 	fd_put(fd);
 	return result;
@@ -112,16 +114,24 @@ long sys_write(unsigned int number, void __user *buf, size_t len)
 			result = fd.file->ops->write(fd.file, &iter, &fd.file->pos);
 		else
 			result = file_move(fd.file, &iter, WRITE);
+	} else if (!fd.file->writable) {
+		result = -EBADF;
 	}
 	fd_put(fd);
 	return result;
 }
 
-static ssize_t file_move_at(struct file *file, struct iter *iter, file_off_t pos,
-			    enum direction direction)
+/* What is wrong with the file is said before what is wrong with the memory. */
+static ssize_t check_move_at(struct file *file, enum direction direction)
 {
 	if (!file->ops->llseek)
 		return -ESPIPE;
+	return (direction == WRITE ? file->writable : file->readable) ? 0 : -EBADF;
+}
+
+static ssize_t file_move_at(struct file *file, struct iter *iter, file_off_t pos,
+			    enum direction direction)
+{
 	return direction == WRITE ? write_at(file, iter, &pos) : read_at(file, iter, &pos);
 }
 
@@ -137,7 +147,9 @@ static ssize_t move_buffer_at(unsigned int number, void __user *buf, size_t len,
 	fd = fd_get(number);
 	if (!fd.file)
 		return -EBADF;
-	result = buffer_check(buf, &len);
+	result = check_move_at(fd.file, direction);
+	if (!result)
+		result = buffer_check(buf, &len);
 	if (!result) {
 		iter_init_user(&iter, buf, len);
 		result = file_move_at(fd.file, &iter, pos, direction);
@@ -163,15 +175,19 @@ static ssize_t move_vector(unsigned int number, const struct iovec __user *iov, 
 			   const file_off_t *pos, enum direction direction)
 {
 	struct iovec fast[IOV_FAST];
-	struct iovec *heap;
+	struct iovec *heap = NULL;
 	struct iter iter;
 	struct fd fd = fd_get(number);
 	ssize_t result;
 
 	if (!fd.file)
 		return -EBADF;
-	result = iter_import(&iter, iov, nr, fast, &heap);
-	if (!result && nr > 0)
+	result = pos ? check_move_at(fd.file, direction) : 0;
+	if (!result)
+		result = iter_import(&iter, iov, nr, fast, &heap);
+	if (!result && nr == 0)
+		result = (direction == WRITE ? fd.file->writable : fd.file->readable) ? 0 : -EBADF;
+	else if (!result)
 		result = pos ? file_move_at(fd.file, &iter, *pos, direction)
 			     : file_move(fd.file, &iter, direction);
 	kfree(heap);
@@ -215,7 +231,9 @@ static int seek(unsigned int number, file_off_t offset, int whence, file_off_t *
 
 	if (!fd.file)
 		return -EBADF;
-	if (fd.file->ops->llseek) {
+	if (whence < SEEK_SET || whence > SEEK_END) {
+		pos = -EINVAL;
+	} else if (fd.file->ops->llseek) {
 		bool shared = file_lock_position(fd.file);
 
 		pos = fd.file->ops->llseek(fd.file, offset, whence);

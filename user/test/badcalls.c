@@ -189,3 +189,25 @@ TEST(random_arguments, 120, "two thousand calls with random arguments")
 				  a[0], a[1], a[2], a[3], a[4], a[5]);
 	}
 }
+
+TEST(which_error, 5, "of a file that cannot and memory that is not there, the file is reported")
+{
+	char *nowhere = (char *)-4096;
+	struct iovec segment = { nowhere, 10 };
+	int ends[2];
+
+	CHECK_EQ(pipe(ends), 0);
+	CHECK_ERR(read(ends[1], nowhere, 10), EBADF);
+	CHECK_ERR(write(ends[0], nowhere, 10), EBADF);
+	CHECK_ERR(read(ends[0], nowhere, 10), EFAULT);
+	CHECK_ERR(write(ends[1], nowhere, 10), EFAULT);
+	CHECK_ERR(readv(ends[1], &segment, 0), EBADF);
+	CHECK_ERR(writev(ends[0], &segment, 0), EBADF);
+	CHECK_EQ(readv(ends[0], &segment, 0), 0);
+	CHECK_ERR(pread(ends[0], nowhere, 10, 0), ESPIPE);
+	CHECK_ERR(preadv(ends[0], &segment, 1, 0), ESPIPE);
+	CHECK_ERR(pwrite(ends[1], nowhere, 10, 0), ESPIPE);
+	CHECK_ERR(lseek(ends[0], 0, 5), EINVAL);
+	CHECK_ERR(lseek(ends[0], 0, -1), EINVAL);
+	CHECK_ERR(lseek(ends[0], 0, SEEK_SET), ESPIPE);
+}
