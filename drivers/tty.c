@@ -287,7 +287,7 @@ static ssize_t tty_write(struct file *file, struct iter *from, file_off_t *pos)
 		}
 		done += taken;
 		if (this_cpu()->need_resched) /* the line is slow, and others want to run */
-			sched_yield_cpu();
+			schedule();
 	}
 	return done;
 }

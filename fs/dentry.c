@@ -28,7 +28,7 @@ spinlock_t dcache_lock = SPINLOCK_INIT("dcache");
 static struct list dentry_hash[DENTRY_HASH_SIZE];
 static struct list unused = LIST_INIT(unused);
 static unsigned int nr_unused;
-static struct slab_cache *dentry_cache;
+SLAB_CACHE(dentry_cache, "dentry", struct dentry, 0);
 
 static struct list *hash_chain(const struct dentry *dir, unsigned int hash)
 {
@@ -491,7 +491,6 @@ static void dentry_init(void)
 {
 	for (unsigned int i = 0; i < DENTRY_HASH_SIZE; i++)
 		list_init(&dentry_hash[i]);
-	dentry_cache = slab_cache_create("dentry", sizeof(struct dentry), 0);
 	shrinker_register(&dentry_shrinker);
 }
 INITCALL(1, dentry_init);

@@ -13,7 +13,7 @@
 
 struct atomic nr_open_files = ATOMIC_INIT(0);
 static unsigned int max_open_files = FILES_MIN;
-static struct slab_cache *file_cache;
+SLAB_CACHE(file_cache, "file", struct file, 0);
 
 struct file *file_alloc(struct inode *inode, const struct file_ops *ops, unsigned int flags)
 {
@@ -92,7 +92,6 @@ static void file_init(void)
 {
 	struct memory_stats stats;
 
-	file_cache = slab_cache_create("file", sizeof(struct file), 0);
 	memory_stats(&stats);
 	max_open_files = MAX(stats.total, FILES_MIN);
 }

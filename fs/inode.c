@@ -20,7 +20,7 @@
 
 static spinlock_t inode_lock = SPINLOCK_INIT("inode");
 static struct list inode_hash[INODE_HASH_SIZE];
-static struct slab_cache *inode_cache;
+SLAB_CACHE(inode_cache, "inode", struct inode, 0);
 static struct wait_queue inodes_leave = WAIT_QUEUE_INIT(inodes_leave);
 static struct atomic next_anonymous = ATOMIC_INIT(0);
 
@@ -296,6 +296,5 @@ static void inode_init(void)
 {
 	for (unsigned int i = 0; i < INODE_HASH_SIZE; i++)
 		list_init(&inode_hash[i]);
-	inode_cache = slab_cache_create("inode", sizeof(struct inode), 0);
 }
 INITCALL(1, inode_init);

@@ -37,7 +37,6 @@ struct text;
 
 #define PIPE_BUF	   4096u
 #define PIPE_DEFAULT_SLOTS 16u
-#define PIPE_MIN_SLOTS	   1u
 
 //BOOK: slot
 struct pipe_slot {

@@ -99,13 +99,7 @@ static bool user_charge(struct pipe_user *user, unsigned int before, unsigned in
 
 /* ---- making ---- */
 
-static struct slab_cache *pipe_cache;
-
-static void pipe_init(void)
-{
-	pipe_cache = slab_cache_create("pipe", sizeof(struct pipe), 0);
-}
-INITCALL(1, pipe_init);
+SLAB_CACHE(pipe_cache, "pipe", struct pipe, 0);
 
 struct pipe *pipe_alloc(struct inode *inode)
 {

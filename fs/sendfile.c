@@ -92,7 +92,7 @@ static ssize_t splice_through_ring(struct file *in, file_off_t *pos_in, struct f
 			break;
 		/* Nothing here need sleep, and kernel code is not preempted. */
 		if (this_cpu()->need_resched)
-			sched_yield_cpu();
+			schedule();
 	}
 	return done ? done : n;
 }

@@ -130,7 +130,7 @@ long sys_times(void __user *to)
 
 long sys_sched_yield(void)
 {
-	sched_yield_cpu();
+	schedule();
 	return 0;
 }
 

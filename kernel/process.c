@@ -20,13 +20,7 @@ struct list all_processes = LIST_INIT(all_processes);
 struct process *init_process;
 
 static unsigned int last_number; /* tasks_lock */
-static struct slab_cache *process_cache;
-
-static void process_init(void)
-{
-	process_cache = slab_cache_create("process", sizeof(struct process), 0);
-}
-INITCALL(1, process_init);
+SLAB_CACHE(process_cache, "process", struct process, 0);
 
 struct task *task_find_locked(unsigned int tid)
 {

@@ -193,11 +193,6 @@ void schedule(void)
 	irq_restore(flags);
 }
 
-void sched_yield_cpu(void)
-{
-	schedule();
-}
-
 struct deadline {
 	struct timer timer;
 	struct task *task;

@@ -187,8 +187,6 @@ extern struct process *init_process;
 
 /* Put a new or woken task on a run queue. Never sleeps. */
 void sched_start(struct task *task);
-/* Let others run; the caller stays runnable. */
-void sched_yield_cpu(void);
 /* The CPU's queue, and `idle` as its current task. */
 void sched_init_cpu(struct cpu *cpu, struct task *idle);
 /* The end of each CPU's start: halts while there is nothing to do. */

@@ -249,7 +249,8 @@ static struct page *try_alloc(unsigned int order, unsigned int flags)
 	return page;
 }
 
-unsigned int memory_shrink(unsigned int wanted)
+/* Ask all shrinkers once: how many pages they freed. */
+static unsigned int shrink(unsigned int wanted)
 {
 	unsigned int freed = 0;
 
@@ -273,7 +274,7 @@ static struct page *alloc_slow(unsigned int order, unsigned int flags)
 		return page;
 	mutex_lock(&reclaim_lock);
 	do {
-		freed = memory_shrink(32u << order);
+		freed = shrink(32u << order);
 		drain_hot_pages();
 		page = try_alloc(order, flags);
 	} while (!page && freed);

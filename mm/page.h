@@ -170,8 +170,6 @@ struct shrinker {
 	struct shrinker *next;
 };
 void shrinker_register(struct shrinker *shrinker);
-/* Ask all shrinkers once: how many pages they freed. May sleep. */
-unsigned int memory_shrink(unsigned int wanted);
 
 /*
  * Fault injection: the nth allocation from now that may fail does (0: off). /proc/sys/vm/fail_nth
