@@ -40,8 +40,7 @@ struct text;
 
 //BOOK: slot
 struct pipe_slot {
-	struct page
-		*page; /* of a compound page its head; the bytes may run on into its followers */
+	struct page *page;	  /* the head; the bytes may run on into its followers */
 	unsigned int offset, len; /* bytes; both may exceed PAGE_SIZE for a compound page */
 	const struct pipe_slot_ops *ops;
 	unsigned int flags;    /* SLOT_* */
