@@ -132,7 +132,7 @@ int main(int argc, char **argv)
 	while (r.arrived == r.moved && ++tries < TRIES);
 
 	if (tries > 0)
-		printf("%d times the disk was as fast as the splice\n", tries);
+		printf("(tries in which the disk was as fast as the splice: %d)\n", tries);
 	printf("splice moved %zd bytes in %.0f us\n", r.moved, r.spliced - r.start);
 	printf("%zd of %zd pages were still on their way when it returned\n",
 	       pages(r.moved) - pages(r.arrived), pages(r.moved));
