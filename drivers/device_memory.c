@@ -51,7 +51,7 @@ static ssize_t copy(const struct device_memory *memory, struct iter *iter, file_
 		kunmap_local(page);
 		done += copied;
 		*pos += copied;
-		if (!iter->kernel && signal_pending())
+		if (iter->kind != ITER_KERNEL && signal_pending())
 			break;
 	}
 	return done || copied == n ? (ssize_t)done : -EFAULT;

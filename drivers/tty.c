@@ -273,13 +273,12 @@ static ssize_t tty_write(struct file *file, struct iter *from, file_off_t *pos)
 
 		if (taken < 0)
 			return done > 0 ? (ssize_t)done : taken;
-		iter_restore(&start, from);
 		n = iter_copy_from(from, buf, sizeof(buf));
 		if (n == 0)
 			return done > 0 ? (ssize_t)done : -EFAULT;
 		taken = write_piece(tty, buf, n, nonblock);
 		if (taken < (ssize_t)n) {
-			iter_restore(from, &start);
+			*from = start;
 			if (taken > 0)
 				iter_advance(from, taken);
 			if (taken < 0)

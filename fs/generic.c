@@ -126,7 +126,7 @@ static ssize_t write_to_page(struct inode *inode, struct iter *from, file_off_t 
 	/* The source went away again, or a later segment of it never was there. A page that was to
 	 * be filled whole has nothing else in it: it must not become uptodate. */
 	if (copied < *n && !(page->flags & PG_UPTODATE)) {
-		iter_restore(from, &saved);
+		*from = saved;
 		page_abort_write(page);
 		if (copied > 0)
 			*n = copied;

@@ -39,59 +39,68 @@ int iter_import(struct iter *iter, const struct iovec __user *iov, unsigned int 
 		segment->len = MIN(segment->len, left - total);
 		total += segment->len;
 	}
-	iter->segment = segments;
-	iter->nr = nr;
-	iter->offset = 0;
+	iter->at = nr > 0 ? segments->base : NULL;
 	iter->left = total;
-	iter->kernel = false;
+	iter->kind = ITER_VECTOR;
+	iter->segment = segments;
 	return 0;
+}
+
+size_t iter_piece(struct iter *iter)
+{
+	const struct iovec *segment = iter->segment;
+
+	if (iter->kind != ITER_VECTOR || iter->left == 0)
+		return iter->left;
+	while (iter->at == segment->base + segment->len) {
+		segment = ++iter->segment;
+		iter->at = segment->base;
+	}
+	return (char *)segment->base + segment->len - iter->at;
 }
 
 void iter_advance(struct iter *iter, size_t n)
 {
-	iter->left -= n;
-	iter->offset += n;
-	while (iter->nr > 1 && iter->offset >= iter->segment->len) {
-		iter->offset -= iter->segment->len;
-		iter->segment++;
-		iter->nr--;
+	while (n > 0) {
+		size_t piece = MIN(iter_piece(iter), n);
+
+		iter->at += piece;
+		iter->left -= piece;
+		n -= piece;
 	}
 }
 
-/* The next piece: where it is, and its length (at most n). */
-static void __user *iter_piece(struct iter *iter, size_t n, size_t *len)
+void iter_rewind(struct iter *iter, size_t n)
 {
-	iter_advance(iter, 0);
-	*len = MIN(n, iter->segment->len - iter->offset);
-	return (char __user *)iter->segment->base + iter->offset;
+	iter->left += n;
+	while (iter->kind == ITER_VECTOR && n > iter->at - (char *)iter->segment->base) {
+		n -= iter->at - (char *)iter->segment->base;
+		iter->segment--;
+		iter->at = (char *)iter->segment->base + iter->segment->len;
+	}
+	iter->at -= n;
 }
 
-/* The usual copy: user memory, and all of it in the current segment. */
-static inline bool is_short(const struct iter *iter, size_t n)
+/* Several segments, or kernel memory. Apart, so that the way of a single buffer saves no registers. */
+static __noinline size_t copy_pieces(struct iter *iter, void *memory, size_t n, bool to_iter)
 {
-	return likely(!iter->kernel && n <= iter->segment->len - iter->offset);
-}
+	size_t done = 0, piece, copied;
 
-/* Several segments, or kernel memory. Apart, so that the way of a short copy saves no registers. */
-static __attribute__((noinline)) size_t copy_to_segments(struct iter *iter, const void *src,
-							 size_t n)
-{
-	size_t done = 0;
+	do {
+		void *dst, *src;
 
-	while (done < n) {
-		size_t len;
-		void __user *dst = iter_piece(iter, n - done, &len);
-		size_t copied = len;
-
-		if (iter->kernel)
-			memcpy(dst, src + done, len);
+		piece = MIN(iter_piece(iter), n - done);
+		dst = to_iter ? iter->at : memory + done;
+		src = to_iter ? memory + done : iter->at;
+		copied = piece;
+		if (iter->kind == ITER_KERNEL)
+			memcpy(dst, src, piece);
 		else
-			copied = copy_to_user_nofault(dst, src + done, len);
-		iter_advance(iter, copied);
+			copied = user_copy_nofault(dst, src, piece);
+		iter->at += copied;
+		iter->left -= copied;
 		done += copied;
-		if (copied < len)
-			break;
-	}
+	} while (done < n && copied == piece);
 	return done;
 }
 
@@ -99,36 +108,11 @@ size_t iter_copy_to_nofault(struct iter *iter, const void *src, size_t n)
 {
 	size_t done;
 
-	n = MIN(n, iter->left);
-	if (is_short(iter, n)) {
-		void __user *to = iter->segment->base + iter->offset;
-
-		done = user_copy_nofault(to, src, to, n);
-		iter->offset += done;
-		iter->left -= done;
-		return done;
-	}
-	return copy_to_segments(iter, src, n);
-}
-
-static __attribute__((noinline)) size_t copy_from_segments(struct iter *iter, void *dst, size_t n)
-{
-	size_t done = 0;
-
-	while (done < n) {
-		size_t len;
-		const void __user *src = iter_piece(iter, n - done, &len);
-		size_t copied = len;
-
-		if (iter->kernel)
-			memcpy(dst + done, src, len);
-		else
-			copied = copy_from_user_nofault(dst + done, src, len);
-		iter_advance(iter, copied);
-		done += copied;
-		if (copied < len)
-			break;
-	}
+	if (unlikely(iter->kind != ITER_USER))
+		return copy_pieces(iter, (void *)src, n, true);
+	done = user_copy_nofault(iter->at, src, n);
+	iter->at += done;
+	iter->left -= done;
 	return done;
 }
 
@@ -136,16 +120,12 @@ size_t iter_copy_from_nofault(struct iter *iter, void *dst, size_t n)
 {
 	size_t done;
 
-	n = MIN(n, iter->left);
-	if (is_short(iter, n)) {
-		const void __user *from = iter->segment->base + iter->offset;
-
-		done = user_copy_nofault(dst, from, from, n);
-		iter->offset += done;
-		iter->left -= done;
-		return done;
-	}
-	return copy_from_segments(iter, dst, n);
+	if (unlikely(iter->kind != ITER_USER))
+		return copy_pieces(iter, dst, n, false);
+	done = user_copy_nofault(dst, iter->at, n);
+	iter->at += done;
+	iter->left -= done;
+	return done;
 }
 
 size_t iter_copy_to(struct iter *iter, const void *src, size_t n)
@@ -178,41 +158,35 @@ size_t iter_zero(struct iter *iter, size_t n)
 
 	n = MIN(n, iter->left);
 	while (done < n) {
-		size_t len;
-		char __user *dst = iter_piece(iter, n - done, &len);
-
 		/* A page at a time: it is there as a whole or not at all. */
-		len = MIN(len, PAGE_SIZE - ((uintptr_t)dst & (PAGE_SIZE - 1)));
-		if (iter->kernel)
-			memset(dst, 0, len);
-		else if (clear_user(dst, len))
+		size_t piece = MIN(iter_piece(iter), n - done);
+
+		piece = MIN(piece, PAGE_SIZE - ((uintptr_t)iter->at & (PAGE_SIZE - 1)));
+		if (iter->kind == ITER_KERNEL)
+			memset(iter->at, 0, piece);
+		else if (clear_user(iter->at, piece))
 			break;
-		iter_advance(iter, len);
-		done += len;
+		iter_advance(iter, piece);
+		done += piece;
 	}
 	return done;
 }
 
 int iter_fault_in(struct iter *iter, size_t n, bool whole, bool write)
 {
-	const struct iovec *segment;
-	size_t offset;
+	struct iter ahead = *iter;
 
-	if (iter->kernel || iter->left == 0)
+	if (iter->kind == ITER_KERNEL)
 		return 0;
-	iter_advance(iter, 0);
-	segment = iter->segment;
-	offset = iter->offset;
 	n = MIN(MIN(n, iter->left), FAULT_IN_MAX);
 	while (n > 0) {
-		size_t len = MIN(n, segment->len - offset);
-		int error = len ? user_fault_in(segment->base + offset, len, write) : 0;
+		size_t piece = MIN(iter_piece(&ahead), n);
+		int error = user_fault_in(ahead.at, piece, write);
 
 		if (error)
-			return whole || segment == iter->segment ? error : 0;
-		n -= len;
-		offset = 0;
-		segment++;
+			return whole || ahead.left == iter->left ? error : 0;
+		iter_advance(&ahead, piece);
+		n -= piece;
 	}
 	return 0;
 }

@@ -14,30 +14,33 @@ struct iovec { /* as user programs pass it */
 
 #define IOV_MAX 1024
 
-struct iter {
-	const struct iovec *segment; /* the current one */
-	unsigned int nr;	     /* segments left, the current one included */
-	size_t offset;		     /* consumed of the current segment */
-	size_t left;		     /* bytes left in all */
-	bool kernel;		     /* base is kernel memory */
-	struct iovec one;	     /* storage for a single segment */
+enum iter_kind {
+	ITER_USER,   /* one buffer */
+	ITER_VECTOR, /* several, as `segment` says */
+	ITER_KERNEL, /* kernel memory */
 };
 
+/* A copy of it is an iterator of its own. */
+struct iter {
+	char __user *at; /* the next byte */
+	size_t left;	 /* bytes left in all */
+	enum iter_kind kind;
+	const struct iovec *segment; /* ITER_VECTOR: the one that `at` lies in */
+};
+
+/* The range has been checked (user_range_ok): the copies do not look again. */
 static inline void iter_init_user(struct iter *iter, void __user *base, size_t len)
 {
-	iter->one.base = base;
-	iter->one.len = len;
-	iter->segment = &iter->one;
-	iter->nr = 1;
-	iter->offset = 0;
+	iter->at = base;
 	iter->left = len;
-	iter->kernel = false;
+	iter->kind = ITER_USER;
 }
 
 static inline void iter_init_kernel(struct iter *iter, void *base, size_t len)
 {
-	iter_init_user(iter, base, len);
-	iter->kernel = true;
+	iter->at = base;
+	iter->left = len;
+	iter->kind = ITER_KERNEL;
 }
 
 /* ---- fs/iter.c ---- */
@@ -68,23 +71,8 @@ size_t iter_zero(struct iter *iter, size_t n);
 int iter_fault_in(struct iter *iter, size_t n, bool whole, bool write);
 void iter_advance(struct iter *iter, size_t n);
 /* Undo an advance of n bytes. */
-static inline void iter_rewind(struct iter *iter, size_t n)
-{
-	iter->left += n;
-	while (n > iter->offset) {
-		n -= iter->offset;
-		iter->segment--;
-		iter->nr++;
-		iter->offset = iter->segment->len;
-	}
-	iter->offset -= n;
-}
-/* Undo an advance of n bytes that was made since the iterator stood at `saved`. */
-static inline void iter_restore(struct iter *iter, const struct iter *saved)
-{
-	*iter = *saved;
-	if (saved->segment == &saved->one)
-		iter->segment = &iter->one;
-}
+void iter_rewind(struct iter *iter, size_t n);
+/* The next bytes that lie in one piece, from iter->at on: how many. Passes segments that are used up. */
+size_t iter_piece(struct iter *iter);
 
 #endif

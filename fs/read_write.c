@@ -26,41 +26,41 @@ static ssize_t cannot_read(struct file *file)
 	return S_ISDIR(file->inode->mode) ? -EISDIR : refuse(EINVAL, "the file cannot be read");
 }
 
-static ssize_t read_at(struct file *file, struct iter *to, file_off_t *pos)
+static inline ssize_t move_at(struct file *file, struct iter *iter, file_off_t *pos,
+			      enum direction direction)
 {
-	if (unlikely(!file->readable || !file->ops->read))
-		return cannot_read(file);
-	return file->ops->read(file, to, pos);
+	if (direction == WRITE) {
+		if (likely(file->writable && file->ops->write))
+			return file->ops->write(file, iter, pos);
+		return file->writable ? refuse(EINVAL, "the file cannot be written") : -EBADF;
+	}
+	if (likely(file->readable && file->ops->read))
+		return file->ops->read(file, iter, pos);
+	return cannot_read(file);
 }
 
-static ssize_t write_at(struct file *file, struct iter *from, file_off_t *pos)
-{
-	if (unlikely(!file->writable))
-		return -EBADF;
-	if (unlikely(!file->ops->write))
-		return refuse(EINVAL, "the file cannot be written");
-	return file->ops->write(file, from, pos);
-}
-
-/* At the file's position. */
-static ssize_t move_seekable(struct file *file, struct iter *iter, enum direction direction)
+static __noinline ssize_t move_seekable(struct file *file, struct iter *iter,
+					enum direction direction)
 {
 	ssize_t result = mutex_lock_killable(&file->pos_lock);
 
 	if (result)
 		return result;
-	result = direction == WRITE ? write_at(file, iter, &file->pos)
-				    : read_at(file, iter, &file->pos);
+	result = move_at(file, iter, &file->pos, direction);
 	mutex_unlock(&file->pos_lock);
 	return result;
 }
 
-static ssize_t file_move(struct file *file, struct iter *iter, enum direction direction)
+/* At the file's position. */
+static inline ssize_t file_move(struct file *file, struct iter *iter, enum direction direction)
 {
-	if (file->ops->llseek)
-		return move_seekable(file, iter, direction);
-	return direction == WRITE ? write_at(file, iter, &file->pos)
-				  : read_at(file, iter, &file->pos);
+	return unlikely(file->ops->llseek) ? move_seekable(file, iter, direction)
+					   : move_at(file, iter, &file->pos, direction);
+}
+
+static inline bool may_move(struct file *file, enum direction direction)
+{
+	return direction == WRITE ? file->writable : file->readable;
 }
 
 /* ---- one buffer ---- */
@@ -77,7 +77,8 @@ static ssize_t buffer_check(const void __user *buf, size_t *len)
 	return 0;
 }
 
-long sys_read(unsigned int number, void __user *buf, size_t len)
+static inline __attribute__((always_inline)) ssize_t
+move_buffer(unsigned int number, void __user *buf, size_t len, enum direction direction)
 {
 	struct fd fd = fd_get(number);
 	struct iter iter;
@@ -88,37 +89,22 @@ long sys_read(unsigned int number, void __user *buf, size_t len)
 	result = buffer_check(buf, &len);
 	if (likely(!result)) {
 		iter_init_user(&iter, buf, len);
-		if (likely(!fd.file->ops->llseek && fd.file->ops->read && fd.file->readable))
-			result = fd.file->ops->read(fd.file, &iter, &fd.file->pos);
-		else
-			result = file_move(fd.file, &iter, READ);
-	} else if (!fd.file->readable) {
+		result = file_move(fd.file, &iter, direction);
+	} else if (!may_move(fd.file, direction)) {
 		result = -EBADF;
 	}
 	fd_put(fd);
 	return result;
 }
 
-long sys_write(unsigned int number, void __user *buf, size_t len)
+long sys_read(unsigned int fd, void __user *buf, size_t len)
 {
-	struct fd fd = fd_get(number);
-	struct iter iter;
-	ssize_t result;
+	return move_buffer(fd, buf, len, READ);
+}
 
-	if (unlikely(!fd.file))
-		return -EBADF;
-	result = buffer_check(buf, &len);
-	if (likely(!result)) {
-		iter_init_user(&iter, buf, len);
-		if (likely(!fd.file->ops->llseek && fd.file->ops->write && fd.file->writable))
-			result = fd.file->ops->write(fd.file, &iter, &fd.file->pos);
-		else
-			result = file_move(fd.file, &iter, WRITE);
-	} else if (!fd.file->writable) {
-		result = -EBADF;
-	}
-	fd_put(fd);
-	return result;
+long sys_write(unsigned int fd, void __user *buf, size_t len)
+{
+	return move_buffer(fd, buf, len, WRITE);
 }
 
 /* What is wrong with the file is said before what is wrong with the memory. */
@@ -126,13 +112,7 @@ static ssize_t check_move_at(struct file *file, enum direction direction)
 {
 	if (!file->ops->llseek)
 		return -ESPIPE;
-	return (direction == WRITE ? file->writable : file->readable) ? 0 : -EBADF;
-}
-
-static ssize_t file_move_at(struct file *file, struct iter *iter, file_off_t pos,
-			    enum direction direction)
-{
-	return direction == WRITE ? write_at(file, iter, &pos) : read_at(file, iter, &pos);
+	return may_move(file, direction) ? 0 : -EBADF;
 }
 
 static ssize_t move_buffer_at(unsigned int number, void __user *buf, size_t len, file_off_t pos,
@@ -152,7 +132,7 @@ static ssize_t move_buffer_at(unsigned int number, void __user *buf, size_t len,
 		result = buffer_check(buf, &len);
 	if (!result) {
 		iter_init_user(&iter, buf, len);
-		result = file_move_at(fd.file, &iter, pos, direction);
+		result = move_at(fd.file, &iter, &pos, direction);
 	}
 	fd_put(fd);
 	return result;
@@ -172,7 +152,7 @@ long sys_pwrite64(unsigned int fd, void __user *buf, size_t len, uint32_t low, u
 
 /* pos NULL: at the file's position. */
 static ssize_t move_vector(unsigned int number, const struct iovec __user *iov, unsigned int nr,
-			   const file_off_t *pos, enum direction direction)
+			   file_off_t *pos, enum direction direction)
 {
 	struct iovec fast[IOV_FAST];
 	struct iovec *heap = NULL;
@@ -186,9 +166,9 @@ static ssize_t move_vector(unsigned int number, const struct iovec __user *iov, 
 	if (!result)
 		result = iter_import(&iter, iov, nr, fast, &heap);
 	if (!result && nr == 0)
-		result = (direction == WRITE ? fd.file->writable : fd.file->readable) ? 0 : -EBADF;
+		result = may_move(fd.file, direction) ? 0 : -EBADF;
 	else if (!result)
-		result = pos ? file_move_at(fd.file, &iter, *pos, direction)
+		result = pos ? move_at(fd.file, &iter, pos, direction)
 			     : file_move(fd.file, &iter, direction);
 	kfree(heap);
 	fd_put(fd);

@@ -76,9 +76,8 @@ static ssize_t lend_segments(struct iter *from, struct slot_list *slots, bool gi
 		bool whole;
 		int nr;
 
-		iter_advance(from, 0); /* past segments that are used up */
-		va = (uintptr_t)from->segment->base + from->offset;
-		n = from->segment->len - from->offset;
+		n = iter_piece(from);
+		va = (uintptr_t)from->at;
 		offset = va % PAGE_SIZE;
 		whole = gift && n >= PAGE_SIZE && offset == 0;
 		if (whole)

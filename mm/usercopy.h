@@ -61,13 +61,11 @@ static inline size_t user_copy(void *dst, const void *src, size_t n)
 	return words;
 }
 
-static inline size_t user_copy_nofault(void *dst, const void *src, const void __user *user,
-				       size_t n)
+/* Bytes that were copied. The range of user memory has been checked. */
+static inline size_t user_copy_nofault(void *dst, const void *src, size_t n)
 {
 	size_t left;
 
-	if (!user_range_ok(user, n))
-		return 0;
 	pagefault_disable();
 	left = user_copy(dst, src, n);
 	pagefault_enable();

@@ -554,7 +554,7 @@ ssize_t packet_receive(struct packet_queue *queue, struct iter *to, unsigned int
 		if (error == -EFAULT) {
 			error = iter_fault_in(to, to->left, false, true);
 			if (peek || queue->datagrams)
-				iter_restore(to, &start);
+				*to = start;
 		} else if (error == -EAGAIN && (to->left == wanted || all)) {
 			error = wait_readable(queue, PIPE_NEED_BYTES, flags & MSG_DONTWAIT);
 		} else {

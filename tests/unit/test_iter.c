@@ -16,25 +16,13 @@ static size_t reachable(const void *addr, size_t n)
 	return at > from + n ? n : at - from;
 }
 
-static size_t copy_from_user_nofault(void *dst, const void *src, size_t n)
+static size_t user_copy_nofault(void *dst, const void *src, size_t n)
 {
-	n = reachable(src, n);
+	bool to_user = (char *)dst >= user && (char *)dst < user + USER_SIZE;
+
+	n = reachable(to_user ? dst : src, n);
 	memcpy(dst, src, n);
 	return n;
-}
-
-static size_t copy_to_user_nofault(void *dst, const void *src, size_t n)
-{
-	n = reachable(dst, n);
-	memcpy(dst, src, n);
-	return n;
-}
-
-/* user: which of the two is user memory. */
-static size_t user_copy_nofault(void *dst, const void *src, const void *user, size_t n)
-{
-	return user == dst ? copy_to_user_nofault(dst, src, n)
-			   : copy_from_user_nofault(dst, src, n);
 }
 
 static int user_fault_in(const void *addr, size_t n, bool write)
@@ -176,7 +164,7 @@ static bool zeroes(void)
 	gather(flat, segments, nr);
 	for (size_t i = 0; i < total; i++)
 		good = good && flat[i] == (i >= n);
-	iter_restore(&iter, &saved);
+	iter = saved;
 	good = good && iter.left == total && iter_copy_from(&iter, flat, total) == total;
 	free(heap);
 	return good;
