@@ -222,9 +222,10 @@ static ssize_t pipe_write(struct file *file, struct iter *from, file_off_t *pos)
 /* ---- taking ---- */
 
 //BOOK: advance
-__attribute__((always_inline)) inline void pipe_advance(struct pipe *pipe, unsigned int n)
+__attribute__((always_inline)) inline void pipe_advance(struct pipe *pipe, struct pipe_slot *first,
+							unsigned int n)
 {
-	struct pipe_slot *first = pipe_at(pipe, pipe->tail), gone;
+	struct pipe_slot gone;
 	struct page *page = first->page;
 	bool plain = !first->ops->release;
 
@@ -256,23 +257,23 @@ __attribute__((always_inline)) inline void pipe_advance(struct pipe *pipe, unsig
 //BOOK: failed
 int pipe_report_failed(struct pipe *pipe, int error)
 {
-	struct pipe_slot first;
+	struct pipe_slot *first = pipe_at(pipe, pipe->tail), failed;
 	bool held;
 
 	if (error == -ENODATA) {
-		pipe_advance(pipe, pipe_at(pipe, pipe->tail)->len);
+		pipe_advance(pipe, first, first->len);
 		mutex_unlock(&pipe->consumer);
 		return error;
 	}
 	spin_lock(&pipe->lock);
-	first = *pipe_at(pipe, pipe->tail);
-	held = slot_get(&first);
+	failed = *first;
+	held = slot_get(&failed);
 	spin_unlock(&pipe->lock);
 	/* Starting a read may wait for a block map: not with the mutex held. */
 	mutex_unlock(&pipe->consumer);
 	if (held) {
-		slot_retry(&first);
-		slot_release(&first);
+		slot_retry(&failed);
+		slot_release(&failed);
 	}
 	return error;
 }
@@ -315,7 +316,7 @@ static ssize_t take_piece(struct pipe *pipe, struct iter *to, size_t *packet)
 		iter_rewind(to, copied);
 		return -EFAULT;
 	}
-	pipe_advance(pipe, *packet ? first->len : copied);
+	pipe_advance(pipe, first, *packet ? first->len : copied);
 	return copied;
 }
 
@@ -323,29 +324,21 @@ ssize_t pipe_take(struct pipe *pipe, struct iter *to, bool nonblock)
 {
 	size_t wanted = to->left;
 	size_t packet = 0;
-	ssize_t r;
+	ssize_t r = 0;
 
 	if (wanted == 0)
 		return 0;
-	r = mutex_lock_killable(&pipe->consumer);
-	while (r == 0) {
+	while (r == 0 && (r = mutex_lock_killable(&pipe->consumer)) == 0) {
 		do
 			r = take_piece(pipe, to, &packet);
-		while (r > 0 && !packet && to->left > 0);
-		if (r == -EFAULT) {
-			mutex_unlock(&pipe->consumer);
-			r = iter_fault_in(to, packet ? packet : to->left, packet, true);
-		} else if (r >= 0 || to->left < wanted) {
-			mutex_unlock(&pipe->consumer);
-			break;
-		} else if (r == -EAGAIN) {
-			mutex_unlock(&pipe->consumer);
-			r = pipe_wait_readable(pipe, PIPE_NEED_BYTES, nonblock);
-		} else {
+		while (r > 0 && to->left > 0 && !packet);
+		if (unlikely(r < 0 && r != -EFAULT && r != -EAGAIN && to->left == wanted))
 			return pipe_report_failed(pipe, r);
-		}
-		if (r == 0)
-			r = mutex_lock_killable(&pipe->consumer);
+		mutex_unlock(&pipe->consumer);
+		if (likely(r >= 0 || (r != -EFAULT && to->left < wanted)))
+			break;
+		r = r == -EFAULT ? iter_fault_in(to, packet ? packet : to->left, packet, true)
+				 : pipe_wait_readable(pipe, PIPE_NEED_BYTES, nonblock);
 	}
 	return to->left < wanted ? wanted - to->left : r;
 }

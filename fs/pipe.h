@@ -205,7 +205,7 @@ long pipe_set_size(struct file *file, unsigned long bytes);
 /* A reader: copy to `to` what is there, as read(2) says. */
 ssize_t pipe_take(struct pipe *pipe, struct iter *to, bool nonblock);
 /* Drop `n` bytes of the first slot. `consumer` is held. */
-void pipe_advance(struct pipe *pipe, unsigned int n);
+void pipe_advance(struct pipe *pipe, struct pipe_slot *first, unsigned int n);
 /*
  * The first slot has failed (-EIO) or gone (-ENODATA), and nothing was taken yet: start its read
  * again, or drop it. `consumer` is held, and given back. Returns the error.

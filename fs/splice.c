@@ -349,7 +349,7 @@ static void settle(struct pipe *pipe, struct taking *taking)
 
 		slot_list_release(list);
 		if (taken > 0)
-			pipe_advance(pipe, taken);
+			pipe_advance(pipe, pipe_at(pipe, pipe->tail), taken);
 		return;
 	}
 	spin_lock(&pipe->lock);
