@@ -200,10 +200,7 @@ static ssize_t pipe_write(struct file *file, struct iter *from, file_off_t *pos)
 	size_t wanted = from->left;
 	int error = 0;
 
-	if (wanted == 0)
-		return 0;
-	error = mutex_lock_killable(&write.pipe->producer);
-	while (error == 0) {
+	while (from->left > 0 && (error = mutex_lock_killable(&write.pipe->producer)) == 0) {
 		do
 			error = put_piece(&write);
 		while (error == 0 && from->left > 0);
@@ -211,8 +208,8 @@ static ssize_t pipe_write(struct file *file, struct iter *from, file_off_t *pos)
 		if (likely(error == 0))
 			break;
 		error = after_failed_put(&write, error, file->flags & O_NONBLOCK);
-		if (error == 0)
-			error = mutex_lock_killable(&write.pipe->producer);
+		if (error)
+			break;
 	}
 	if (unlikely(write.spare))
 		page_put(write.spare);

@@ -77,8 +77,9 @@ static ssize_t buffer_check(const void __user *buf, size_t *len)
 	return 0;
 }
 
-static inline __attribute__((always_inline)) ssize_t
-move_buffer(unsigned int number, void __user *buf, size_t len, enum direction direction)
+static inline __attribute__((always_inline)) ssize_t move_buffer(unsigned int number,
+								 void __user *buf, size_t len,
+								 enum direction direction)
 {
 	struct fd fd = fd_get(number);
 	struct iter iter;
