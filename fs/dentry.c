@@ -262,7 +262,6 @@ static struct dentry *dentry_find_valid(struct dentry *dir, const struct name *n
 
 struct search {
 	struct dir_context context;
-	const struct name *name;
 	uint64_t found;
 };
 
@@ -271,7 +270,7 @@ static bool compare(struct dir_context *context, const char *name, size_t len, u
 {
 	struct search *search = container_of(context, struct search, context);
 
-	if (len != search->name->len || memcmp(name, search->name->text, len))
+	if (len != context->wanted->len || memcmp(name, context->wanted->text, len))
 		return true;
 	search->found = number;
 	return false;
@@ -280,7 +279,7 @@ static bool compare(struct dir_context *context, const char *name, size_t len, u
 /* What a name that is not cached leads to, with a reference; NULL; an error. */
 static struct inode *dentry_search(struct dentry *dir, const struct name *name)
 {
-	struct search search = { .context.emit = compare, .name = name };
+	struct search search = { .context = { .emit = compare, .wanted = name } };
 	struct inode *inode;
 	int error;
 

@@ -17,6 +17,7 @@
  */
 #include "fs/proc.h"
 #include "fs/file.h"
+#include "fs/path.h"
 #include "fs/splice.h"
 #include "kernel/process.h"
 #include "lib/string.h"
@@ -246,7 +247,27 @@ static bool proc_revalidate(struct inode *inode)
 	return true;
 }
 
-/* Emit the name of a number, at position base + number. False: the buffer is full. */
+/*
+ * The number to begin with, in a directory where `base` is the position of 0: the one that is looked
+ * for, which spares asking for all that come before it.
+ */
+static unsigned int first_number(const struct dir_context *context, file_off_t base)
+{
+	const struct name *wanted = context->wanted;
+	file_off_t first = MAX(context->pos - base, 0);
+
+	for (unsigned int i = 0; wanted && i < wanted->len && first <= INT32_MAX; i++) {
+		unsigned int digit = wanted->text[i] - '0';
+
+		first = digit < 10 ? (i ? first * 10 : 0) + digit : INT64_MAX;
+	}
+	return MIN(first, (file_off_t)UINT32_MAX);
+}
+
+/*
+ * Emit the name of a number, at position base + number. False: the buffer is full, or it is the only
+ * one that is looked for.
+ */
 static bool emit_number(struct dir_context *context, file_off_t base, unsigned int number,
 			uint64_t inode_number, unsigned int type)
 {
@@ -257,7 +278,7 @@ static bool emit_number(struct dir_context *context, file_off_t base, unsigned i
 			   DT_OF_MODE(type)))
 		return false;
 	context->pos++;
-	return true;
+	return !context->wanted;
 }
 
 static int fd_readdir(struct inode *dir, struct dir_context *context)
@@ -269,8 +290,8 @@ static int fd_readdir(struct inode *dir, struct dir_context *context)
 	if (IS_ERR(process))
 		return PTR_ERR(process);
 	files = process_files(process);
-	for (unsigned int fd = context->pos - 2; files && room && fd < READ_ONCE(files->size);
-	     fd++) {
+	for (unsigned int fd = first_number(context, 2);
+	     files && room && fd < READ_ONCE(files->size); fd++) {
 		struct file *file = file_table_get(files, fd);
 
 		if (!file)
@@ -286,13 +307,14 @@ static int fd_readdir(struct inode *dir, struct dir_context *context)
 
 static void pid_readdir(struct dir_context *context)
 {
-	file_off_t first = MAX(context->pos - PID_COOKIES, 0);
-	unsigned int pid;
+	unsigned int pid = first_number(context, PID_COOKIES);
 
-	for (pid = first > INT32_MAX ? 0 : next_pid(first); pid; pid = next_pid(pid + 1))
+	while ((pid = next_pid(pid)) > 0) {
 		if (!emit_number(context, PID_COOKIES, pid, number_of(&proc_file_pid, pid, 0),
 				 S_IFDIR))
 			return;
+		pid++;
+	}
 }
 
 static int proc_readdir(struct dentry *dentry, struct dir_context *context)

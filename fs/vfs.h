@@ -77,7 +77,8 @@ struct dir_context {
 	/* Called for each entry; false: the buffer is full, stop before this entry. */
 	bool (*emit)(struct dir_context *, const char *name, size_t len, uint64_t ino,
 		     unsigned int type);
-	file_off_t pos; /* where to go on; the file system's own cookie */
+	file_off_t pos;		   /* where to go on; the file system's own cookie */
+	const struct name *wanted; /* NULL, or the only name that is looked for: a hint */
 };
 
 /*
