@@ -317,7 +317,7 @@ struct page *page_alloc(unsigned int order, unsigned int flags)
 	return page;
 }
 
-/* Is it a free page's state, but for what page_free() itself takes away? */
+/* Is it a free page's state, but for what is taken away here? */
 static void check_free(const struct page *page)
 {
 	if (atomic_read(&page->refs) < 0)
@@ -327,13 +327,30 @@ static void check_free(const struct page *page)
 		      page->flags, atomic_read(&page->mapped), atomic_read(&page->lent));
 }
 
-/* Larger blocks; and pages that a stack did not take. */
-static __noinline void free_rest(struct page *page, unsigned int order)
+static inline void forget_owner(struct page *page)
+{
+	page->flags &= PG_HIGH;
+	page->mapping = NULL;
+	page->private = 0;
+}
+
+/* What is not a single page that a stack takes. */
+static __noinline void free_rest(struct page *page)
 {
 	struct zone *zone = &zones[zone_of(page)];
-	unsigned int flags;
+	unsigned int order = page_order(page), flags;
 
+	check_free(page);
+	if (page->flags & PG_HUGE) {
+		huge_free(page);
+		return;
+	}
+	if (DEBUG_BUILD)
+		poison(page, order, false);
+	forget_owner(page);
 	break_compound(page, order);
+	if (DEBUG_BUILD && order == 0 && hot_give(page, zone_of(page)))
+		return;
 	flags = spin_lock_irqsave(&zone->lock);
 	buddy_give(zone, page, order);
 	spin_unlock_irqrestore(&zone->lock, flags);
@@ -341,23 +358,15 @@ static __noinline void free_rest(struct page *page, unsigned int order)
 
 void page_free(struct page *page)
 {
-	unsigned int order = page_order(page);
+	bool plain = !(atomic_read(&page->refs) | atomic_read(&page->mapped) |
+		       atomic_read(&page->lent) | (page->flags & (PG_NOT_FREE | PG_HUGE | PG_HEAD)));
 
-	if (unlikely(atomic_read(&page->refs) | (page->flags & (PG_NOT_FREE | PG_HUGE)) |
-		     atomic_read(&page->mapped) | atomic_read(&page->lent))) {
-		check_free(page);
-		if (page->flags & PG_HUGE) {
-			huge_free(page);
+	if (likely(plain) && !DEBUG_BUILD) {
+		forget_owner(page);
+		if (likely(hot_give(page, zone_of(page))))
 			return;
-		}
 	}
-	if (DEBUG_BUILD)
-		poison(page, order, false);
-	page->flags &= PG_HIGH;
-	page->mapping = NULL;
-	page->private = 0;
-	if (unlikely(order > 0) || unlikely(!hot_give(page, zone_of(page))))
-		free_rest(page, order);
+	free_rest(page);
 }
 
 /* ---- references ---- */
