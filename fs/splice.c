@@ -95,12 +95,7 @@ ssize_t splice_file_to_pipe(struct file *in, file_off_t *pos, struct pipe *pipe,
 		struct slot_list list = { .slots = slots, .nonblock = nonblock };
 		file_off_t at = *pos;
 
-		n = pipe_room(pipe);
-		if (n == 0 && done == 0) {
-			n = pipe_wait_writable(pipe, nonblock);
-			if (n == 0)
-				continue;
-		}
+		n = pipe_room(pipe, done == 0, nonblock);
 		if (n <= 0)
 			break;
 		list.max = MIN((unsigned int)n, SLOT_LIST_MAX);

@@ -110,13 +110,19 @@ static inline int pipe_room_held(const struct pipe *pipe)
 		return -EPIPE;
 	return pipe->nr_slots - (pipe->head - READ_ONCE(pipe->kept));
 }
-static inline int pipe_room(struct pipe *pipe)
+/* Neither is held. If there is none, and `wait`, waits for one as a writer does: its errors, too. */
+static inline int pipe_room(struct pipe *pipe, bool wait, bool nonblock)
 {
 	int room;
 
-	spin_lock(&pipe->lock);
-	room = pipe_room_held(pipe);
-	spin_unlock(&pipe->lock);
+	do {
+		spin_lock(&pipe->lock);
+		room = pipe_room_held(pipe);
+		spin_unlock(&pipe->lock);
+		if (likely(room != 0) || !wait)
+			return room;
+		room = pipe_wait_writable(pipe, nonblock);
+	} while (room == 0);
 	return room;
 }
 

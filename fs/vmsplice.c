@@ -105,12 +105,7 @@ static ssize_t memory_to_pipe(struct iter *from, struct pipe *pipe, bool gift, b
 		struct slot_list list = { .slots = slots };
 		ssize_t lent;
 
-		n = pipe_room(pipe);
-		if (n == 0 && done == 0) {
-			n = pipe_wait_writable(pipe, nonblock);
-			if (n == 0)
-				continue;
-		}
+		n = pipe_room(pipe, done == 0, nonblock);
 		if (n <= 0)
 			break;
 		list.max = MIN((unsigned int)n, SLOT_LIST_MAX);

@@ -358,8 +358,9 @@ static __noinline void free_rest(struct page *page)
 
 void page_free(struct page *page)
 {
-	bool plain = !(atomic_read(&page->refs) | atomic_read(&page->mapped) |
-		       atomic_read(&page->lent) | (page->flags & (PG_NOT_FREE | PG_HUGE | PG_HEAD)));
+	bool plain =
+		!(atomic_read(&page->refs) | atomic_read(&page->mapped) | atomic_read(&page->lent) |
+		  (page->flags & (PG_NOT_FREE | PG_HUGE | PG_HEAD)));
 
 	if (likely(plain) && !DEBUG_BUILD) {
 		forget_owner(page);
