@@ -75,24 +75,7 @@ static int blockdev_write_page(struct mapping *mapping, struct page *page)
 static int blockdev_begin_write(struct mapping *mapping, struct page *page, unsigned int from,
 				unsigned int to)
 {
-	unsigned int valid = bytes_on_device(mapping, page);
-	struct bio *bio;
-	int error;
-
-	if (page->flags & PG_UPTODATE)
-		return 0;
-	if (valid < PAGE_SIZE)
-		page_zero(page, valid, PAGE_SIZE - valid);
-	if (from == 0 && to >= valid)
-		return 0;
-	bio = bio_alloc(mapping->inode->private, page_sector(page), false, 0);
-	if (!bio)
-		return -ENOMEM;
-	bio_add(bio, page, 0, valid);
-	error = bio_submit_wait(bio);
-	if (!error)
-		set_bits(&page->flags, PG_UPTODATE);
-	return error;
+	return 0; /* every page has its place */
 }
 
 static const struct mapping_ops blockdev_mapping_ops = {

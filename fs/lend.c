@@ -133,18 +133,6 @@ void page_abort_write(struct page *page)
 	page_put(page);
 }
 
-/*
- * A lent page whose read failed has bytes that were promised and never came. A write of only a part
- * needs them first; a write of the whole page leaves the old one to the slots, which then say
- * ENODATA.
- */
-static int heal_lent(struct page *page)
-{
-	page_unlock(page);
-	page_read_again(page);
-	return page_wait_read(page);
-}
-
 /* Replace *page, if it is lent. 0, -ENOMEM. */
 static int replace_lent(struct mapping *mapping, struct page **page)
 {
@@ -217,7 +205,7 @@ static struct page *begin_at_once(struct mapping *mapping, unsigned int index)
 struct page *page_begin_write(struct mapping *mapping, unsigned int index, unsigned int from,
 			      unsigned int to)
 {
-	bool whole = from == 0 && to == PAGE_SIZE, fresh;
+	bool part = from > 0 || to < PAGE_SIZE, fresh;
 	struct page *page;
 	int error;
 
@@ -226,16 +214,22 @@ struct page *page_begin_write(struct mapping *mapping, unsigned int index, unsig
 	page = begin_at_once(mapping, index);
 	if (likely(page))
 		return page;
+	/*
+	 * A write of a part needs what the disk has of the rest. It is read like any other page: if it
+	 * was lent and its read failed, the slots get what they were promised. A write of the whole
+	 * leaves such a page to the slots, which then say ENODATA.
+	 */
 	for (;;) {
 		page = find_locked(mapping, index, &fresh);
 		if (IS_ERR(page))
 			return page;
-		if (fresh || whole || page->flags & PG_UPTODATE || atomic_read(&page->lent) == 0)
+		if (!part || page->flags & PG_UPTODATE || !mapping->ops->has_store)
 			break;
-		error = heal_lent(page);
+		page_abort_write(page);
+		page = mapping_read_page(mapping, index);
+		if (IS_ERR(page))
+			return page;
 		page_put(page);
-		if (error && error != -ENODATA)
-			return ERR_PTR(error);
 	}
 	error = prepare(mapping, &page, fresh, from, to);
 	if (error) {

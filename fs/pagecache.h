@@ -33,9 +33,9 @@ struct mapping_ops {
 	 * unlocked as soon as this returns); page_write_done when finished. An error: not started.
 	 * NULL: memory only. */
 	int (*write_page)(struct mapping *mapping, struct page *page);
-	/* write(2) is about to fill [from, to) of the locked page: allocate blocks, read what is
-	 * missing around it. 0 or -ENOSPC, -EIO. The bytes of an uptodate page are left alone.
-	 * NULL: the file is not writable (-EROFS). */
+	/* write(2) is about to fill [from, to) of the locked page: get room for it. 0 or -ENOSPC. A
+	 * page that is not uptodate has a disk behind it and is to be filled whole, or gets its bytes
+	 * around that here. NULL: the file is not writable (-EROFS). */
 	int (*begin_write)(struct mapping *mapping, struct page *page, unsigned int from,
 			   unsigned int to);
 	/* Pages were added that are uptodate: get room for all of the file's. 0 or -ENOSPC: they are

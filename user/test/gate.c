@@ -4,6 +4,7 @@
  */
 #include "test.h"
 #include <sys/mount.h>
+#include <sys/sendfile.h>
 
 #ifndef BLKFLSBUF
 #define BLKFLSBUF 0x1261
@@ -475,6 +476,78 @@ BEYOND_TEST(killed_while_mounting, 20,
 	test_wait(child);
 	umount("/mnt");
 	CHECK_EQ(mount("/dev/gate0", "/mnt", "ext2", MS_RDONLY, NULL), 0);
+	CHECK_EQ(umount("/mnt"), 0);
+}
+
+#define UNUSED (3 * MIB) /* behind the image */
+
+static void wait_in_read(void)
+{
+	pread(gate, back, 4096, UNUSED);
+}
+static void wait_in_fault(void)
+{
+	int file = open("/mnt/direct", O_RDONLY);
+
+	posix_fadvise(file, 0, 0, POSIX_FADV_DONTNEED);
+	back[0] += *(volatile char *)mmap(NULL, 4096, PROT_READ, MAP_SHARED, file, 4096);
+}
+static void wait_in_part_write(void)
+{
+	pwrite(gate, back, 10, UNUSED + 4096);
+}
+static void wait_in_fsync(void)
+{
+	pwrite(gate, back, 4096, UNUSED + 8192);
+	fsync(gate);
+}
+static void wait_in_sendfile(void)
+{
+	loff_t at = UNUSED + 12288;
+
+	sendfile64(open("/tmp/copy", O_RDWR | O_CREAT, 0600), gate, &at, 4096);
+}
+static void wait_in_pipe_to_file(void)
+{
+	loff_t at = UNUSED + 16384;
+
+	splice(gate, &at, ends[1], NULL, 4096, 0);
+	splice(ends[0], NULL, open("/tmp/copy", O_RDWR | O_CREAT, 0600), NULL, 4096, 0);
+}
+static void wait_in_lookup(void)
+{
+	open("/mnt/small/file", O_RDONLY);
+}
+
+BEYOND_TEST(killed_while_waiting, 20,
+	    "whoever waits for the disk's bytes is ended by SIGKILL, while the disk is silent",
+	    NO_GATE)
+{
+	static void (*const waits[])(void) = {
+		wait_in_read,	  wait_in_fault,	wait_in_part_write, wait_in_fsync,
+		wait_in_sendfile, wait_in_pipe_to_file, wait_in_lookup,
+	};
+
+	mount_gate();
+	drop_caches();
+	CHECK_EQ(ioctl(gate, BLKFLSBUF, 0), 0);
+	for (unsigned int i = 0; i < sizeof(waits) / sizeof(*waits); i++) {
+		int status;
+		pid_t child;
+
+		control("close");
+		child = fork();
+		if (!child) {
+			waits[i]();
+			_exit(i);
+		}
+		test_sleep_ms(30);
+		CHECK_EQ(kill(child, SIGKILL), 0);
+		CHECK_EQ(waitpid(child, &status, 0), child);
+		CHECK_EQ(status, SIGKILL);
+		control("open");
+	}
+	unlink("/tmp/copy");
 	CHECK_EQ(umount("/mnt"), 0);
 }
 
