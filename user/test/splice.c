@@ -283,6 +283,20 @@ TEST(merge_does_not_travel, 5, "a slot that moved to another pipe is not appende
 	CHECK(!memcmp(back, "defgh", 5));
 }
 
+TEST(merge_is_not_shared, 5, "what is written to both pipes after a tee spoils neither")
+{
+	make_pipe(ends, 0);
+	make_pipe(other, 0);
+	CHECK_EQ(write(ends[1], "abcdef", 6), 6);
+	CHECK_EQ(tee(ends[0], other[1], 6, 0), 6);
+	CHECK_EQ(write(ends[1], "gh", 2), 2);
+	CHECK_EQ(write(other[1], "XY", 2), 2);
+	CHECK_EQ(read(ends[0], back, 100), 8);
+	CHECK(!memcmp(back, "abcdefgh", 8));
+	CHECK_EQ(read(other[0], back, 100), 8);
+	CHECK(!memcmp(back, "abcdefXY", 8));
+}
+
 TEST(sparse, 5, "a hole comes as zeros")
 {
 	int fd = make_file(PATH, 10);
