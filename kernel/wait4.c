@@ -13,6 +13,8 @@
 #define WNOHANG		 1u
 #define WUNTRACED	 2u
 #define WCONTINUED	 8u
+#define WALL		 0x40000000u /* children of all kinds */
+#define WCLONE		 0x80000000u /* those that end without SIGCHLD: fork makes none */
 #define STATUS_CONTINUED 0xffff
 
 struct wait_request {
@@ -80,10 +82,12 @@ long sys_wait4(int pid, void __user *status, unsigned int options, void __user *
 	struct wait_request request = { .pid = pid, .options = options };
 	int result, error = 0;
 
-	if (options & ~(WNOHANG | WUNTRACED | WCONTINUED))
+	if (options & ~(WNOHANG | WUNTRACED | WCONTINUED | WALL | WCLONE))
 		return refuse(EINVAL, "unknown options");
 	if (pid == INT32_MIN)
 		return -ESRCH;
+	if ((options & (WALL | WCLONE)) == WCLONE)
+		return -ECHILD;
 	result = scan(&request);
 	if (result == 0 && !(options & WNOHANG))
 		error = wait_event_interruptible(&current->process->child_wait,

@@ -10,7 +10,7 @@
 #define BLKFLSBUF 0x1261
 #endif
 
-#define NO_GATE "Linux has no gate device and waits for the disk in splice"
+#define NO_GATE "lacks /proc/gate: Linux has no gate device and waits for the disk in splice"
 #define MIB	(1 << 20)
 #define SEED	11
 
@@ -19,9 +19,8 @@ static char data[MIB], back[2 * MIB];
 
 static void control(const char *command)
 {
-	int fd = open("/proc/gate", O_WRONLY);
+	int fd = test_open_own("/proc/gate", O_WRONLY);
 
-	CHECK(fd >= 0);
 	CHECK_EQ(write(fd, command, strlen(command)), strlen(command));
 	close(fd);
 }
@@ -305,9 +304,122 @@ BEYOND_TEST(exit_with_reads_in_flight, 20,
 		_exit(pipe(own) || splice(gate, &at, own[1], NULL, 65536, 0) != 65536);
 	}
 	CHECK_EQ(test_wait(child), 0);
+	child = fork();
+	if (!child) {
+		int own[2];
+		loff_t at = 262144;
+
+		if (pipe(own) || splice(gate, &at, own[1], NULL, 4096, 0) != 4096)
+			_exit(1);
+		_exit(read(own[0], back, 4096)); /* the pipe waits for its first page */
+	}
+	test_sleep_ms(100);
+	CHECK_EQ(kill(child, SIGKILL), 0);
+	CHECK_EQ(test_wait(child), 128 + SIGKILL);
+	for (int i = 0; i < 100; i++) { /* what the pipe's memory is used for now */
+		int own[2];
+
+		CHECK_EQ(pipe(own), 0);
+	}
 	control("open");
 	CHECK_EQ(pread(gate, back, 65536, 65536), 65536);
 	CHECK_EQ(test_differs(back, 65536, SEED, 65536), 65536);
+}
+
+BEYOND_TEST(readers_follow, 20, "who waits for a page gets what follows when that goes elsewhere",
+	    NO_GATE)
+{
+	int null = open("/dev/null", O_WRONLY);
+	pid_t child;
+
+	prepare();
+	lazy(0, 4096);
+	CHECK_EQ(write(ends[1], "behind", 6), 6);
+	child = fork();
+	if (!child)
+		_exit(read(ends[0], back, 4096) != 6);
+	test_sleep_ms(100);
+	CHECK_EQ(splice(ends[0], NULL, null, NULL, 4096, 0), 4096);
+	CHECK_EQ(test_wait(child), 0);
+}
+
+BEYOND_TEST(lost_page, 20,
+	    "a page that left its file before it was read is ENODATA, once, and the rest follows",
+	    NO_GATE)
+{
+	prepare();
+	lazy(0, 4096);
+	lazy(MIB / 2, 4096);
+	control("fail 1");
+	control("open");
+	control("fail 0");
+	CHECK_EQ(poll_now(ends[0], POLLIN), POLLIN);
+	/* The whole page is written: the one that could not be read is in no file any more. */
+	CHECK_EQ(pwrite(gate, data + 8192, 4096, 0), 4096);
+	CHECK_EQ(poll_now(ends[0], POLLIN), POLLIN);
+	CHECK_ERR(read(ends[0], back, 4096), ENODATA);
+	expect(ends[0], MIB / 2, 4096);
+}
+
+BEYOND_TEST(killed_at_the_mutex, 20,
+	    "who waits for a pipe whose slots are on their way to a disk can be killed", NO_GATE)
+{
+	loff_t at = 0;
+	pid_t taker, child;
+
+	prepare();
+	CHECK_EQ(write(ends[1], data + 4096, 4096), 4096);
+	taker = fork();
+	if (!taker)
+		_exit(splice(ends[0], NULL, gate, &at, 4096, 0) != 4096);
+	test_sleep_ms(100);
+	for (int i = 0; i < 4; i++) {
+		child = fork();
+		if (!child) {
+			int null = open("/dev/null", O_WRONLY);
+
+			_exit(i == 0   ? read(ends[0], back, 1)
+			      : i == 1 ? splice(ends[0], NULL, null, NULL, 1, 0)
+			      : i == 2 ? tee(ends[0], other[1], 1, 0)
+				       : fcntl(ends[0], F_SETPIPE_SZ, MIB));
+		}
+		test_sleep_ms(50);
+		CHECK_EQ(waitpid(child, NULL, WNOHANG), 0);
+		CHECK_EQ(kill(child, SIGKILL), 0);
+		CHECK_EQ(test_wait(child), 128 + SIGKILL);
+	}
+	control("open");
+	CHECK_EQ(test_wait(taker), 0);
+}
+
+BEYOND_TEST(asleep_with_bytes, 20,
+	    "who waits for a disk in the middle of a copy goes on with the same bytes", NO_GATE)
+{
+	loff_t at = 0;
+	pid_t child;
+	int own[2];
+
+	prepare();
+	CHECK_EQ(pipe(own), 0);
+	/* The cache has a page that cannot go, so it must be written to, once it has been read. */
+	CHECK_EQ(splice(gate, &at, other[1], NULL, 4096, 0), 4096);
+	CHECK_EQ(write(ends[1], data + 8192, 512), 512);
+	child = fork();
+	if (!child) {
+		at = 512;
+		_exit(splice(ends[0], NULL, gate, &at, 512, 0) != 512);
+	}
+	test_sleep_ms(100);
+	for (int i = 0; i < 100; i++) {
+		CHECK_EQ(write(own[1], back, 4096), 4096);
+		CHECK_EQ(read(own[0], back, 4096), 4096);
+	}
+	control("open");
+	CHECK_EQ(test_wait(child), 0);
+	CHECK_EQ(pread(gate, back, 1024, 0), 1024);
+	CHECK_EQ(test_differs(back, 512, SEED, 0), 512);
+	CHECK_EQ(test_differs(back + 512, 512, SEED, 8192), 512);
+	expect(other[0], 0, 4096);
 }
 
 BEYOND_TEST(write_to_a_page_on_its_way, 20,
@@ -393,6 +505,41 @@ BEYOND_TEST(cold_file, 20,
 	control("open");
 	CHECK_EQ(read_full(ends[0], back, DIRECT_SIZE), DIRECT_SIZE);
 	CHECK_EQ(test_differs(back, DIRECT_SIZE, IMAGE_SEED, 0), DIRECT_SIZE);
+	CHECK_EQ(umount("/mnt"), 0);
+}
+
+BEYOND_TEST(fault_holds_nobody, 20,
+	    "a reader and a writer whose memory must be read from a disk hold up no others",
+	    NO_GATE)
+{
+	pid_t reader, writer;
+	int file;
+	char *at;
+
+	mount_gate();
+	file = open("/mnt/direct", O_RDONLY);
+	CHECK(file >= 0);
+	CHECK_EQ(posix_fadvise(file, 0, 0, POSIX_FADV_DONTNEED), 0);
+	at = mmap(NULL, DIRECT_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE, file, 0);
+	CHECK(at != MAP_FAILED);
+	close(file);
+	control("close");
+	CHECK_EQ(write(ends[1], "hello", 5), 5);
+	reader = fork();
+	if (!reader)
+		_exit(read(ends[0], at, 5) <= 0);
+	writer = fork();
+	if (!writer)
+		_exit(write(ends[1], at + 32768, 4) != 4);
+	test_sleep_ms(100);
+	CHECK_EQ(write(ends[1], "again", 5), 5);
+	CHECK_EQ(read(ends[0], back, 100), 10);
+	CHECK(!memcmp(back, "helloagain", 10));
+	control("open");
+	/* The one has its memory now, and the other what it wrote. */
+	CHECK_EQ(test_wait(writer), 0);
+	CHECK_EQ(test_wait(reader), 0);
+	CHECK_EQ(munmap(at, DIRECT_SIZE), 0);
 	CHECK_EQ(umount("/mnt"), 0);
 }
 
@@ -633,7 +780,7 @@ BEYOND_TEST(pipe_to_disk_errors, 20,
 BEYOND_TEST(
 	pipe_to_disk_sectors, 20,
 	"what is no whole sector is EINVAL, with what was moved before; the disk's end is ENOSPC",
-	"Linux writes through the page cache")
+	NO_GATE)
 {
 	loff_t at = 512;
 
@@ -654,8 +801,7 @@ BEYOND_TEST(
 }
 
 BEYOND_TEST(pipe_to_disk_and_cache, 20,
-	    "bytes spliced to a disk are seen by who reads it, and not by slots of it",
-	    "Linux shows them in the slots")
+	    "bytes spliced to a disk are seen by who reads it, and not by slots of it", NO_GATE)
 {
 	loff_t at = 0;
 

@@ -234,6 +234,20 @@ TEST(wait_nohang, 5, "WNOHANG: 0 while the child runs; the child's pid once it i
 	CHECK_ERR(kill(child, 0), ESRCH);
 }
 
+TEST(wait_kinds, 5, "__WALL waits for any child, __WCLONE for none that fork has made")
+{
+	pid_t child = fork();
+	int status;
+
+	if (!child)
+		_exit(3);
+	CHECK_ERR(waitpid(child, &status, __WCLONE), ECHILD);
+	CHECK_EQ(waitpid(child, &status, __WALL | __WCLONE), child);
+	CHECK_EQ(status, 3 << 8);
+	CHECK_ERR(waitpid(-1, &status, __WALL), ECHILD);
+	CHECK_ERR(waitpid(-1, &status, 0x100), EINVAL);
+}
+
 TEST(stop_and_continue, 10, "SIGSTOP, SIGCONT, WUNTRACED, WCONTINUED")
 {
 	pid_t child = fork();

@@ -283,6 +283,64 @@ TEST(merge_does_not_travel, 5, "a slot that moved to another pipe is not appende
 	CHECK(!memcmp(back, "defgh", 5));
 }
 
+TEST(merge_is_not_shared, 5, "what is written to both pipes after a tee spoils neither")
+{
+	make_pipe(ends, 0);
+	make_pipe(other, 0);
+	CHECK_EQ(write(ends[1], "abcdef", 6), 6);
+	CHECK_EQ(tee(ends[0], other[1], 6, 0), 6);
+	CHECK_EQ(write(ends[1], "gh", 2), 2);
+	CHECK_EQ(write(other[1], "XY", 2), 2);
+	CHECK_EQ(read(ends[0], back, 100), 8);
+	CHECK(!memcmp(back, "abcdefgh", 8));
+	CHECK_EQ(read(other[0], back, 100), 8);
+	CHECK(!memcmp(back, "abcdefXY", 8));
+}
+
+/* A child that sleeps in one call on a pipe. */
+static pid_t sleeper(int pipe_end, bool reads)
+{
+	pid_t child = fork();
+
+	if (!child)
+		_exit((reads ? read(pipe_end, back, 4096) : write(pipe_end, back, 4096)) != 4096);
+	test_sleep_ms(50);
+	CHECK_EQ(waitpid(child, NULL, WNOHANG), 0);
+	return child;
+}
+
+TEST(sleepers_wake, 10, "splice and tee wake who waits for bytes, and who waits for room")
+{
+	int fd = make_file(PATH, 8192), null = open("/dev/null", O_WRONLY);
+	loff_t at = 0;
+	pid_t child;
+
+	make_pipe(ends, 0);
+	make_pipe(other, 0);
+	child = sleeper(ends[0], true);
+	CHECK_EQ(splice(fd, &at, ends[1], NULL, 4096, 0), 4096);
+	CHECK_EQ(test_wait(child), 0);
+	child = sleeper(other[0], true);
+	CHECK_EQ(write(ends[1], back, 4096), 4096);
+	CHECK_EQ(tee(ends[0], other[1], 4096, 0), 4096);
+	CHECK_EQ(test_wait(child), 0);
+	child = sleeper(other[0], true);
+	CHECK_EQ(splice(ends[0], NULL, other[1], NULL, 4096, 0), 4096);
+	CHECK_EQ(test_wait(child), 0);
+	for (int i = 0; i < 16; i++)
+		CHECK_EQ(write(ends[1], back, 4096), 4096);
+	child = sleeper(ends[1], false);
+	CHECK_EQ(splice(ends[0], NULL, other[1], NULL, 4096, 0), 4096);
+	CHECK_EQ(test_wait(child), 0);
+	child = sleeper(ends[1], false);
+	at = 0;
+	CHECK_EQ(splice(ends[0], NULL, fd, &at, 4096, 0), 4096);
+	CHECK_EQ(test_wait(child), 0);
+	child = sleeper(ends[1], false);
+	CHECK_EQ(splice(ends[0], NULL, null, NULL, 4096, 0), 4096);
+	CHECK_EQ(test_wait(child), 0);
+}
+
 TEST(sparse, 5, "a hole comes as zeros")
 {
 	int fd = make_file(PATH, 10);

@@ -204,6 +204,25 @@ BEYOND_TEST(shared_memory, 10, "nor what is written to shared memory, by whomeve
 	CHECK_EQ(at[5], 'b');
 }
 
+BEYOND_TEST(protection, 10,
+	    "taking the right to write away and giving it back changes nothing of that", SHARES)
+{
+	for (int shared = 0; shared < 2; shared++) {
+		char *at = memory(shared ? MAP_SHARED : MAP_PRIVATE, 2 * PAGE);
+
+		memset(at, 'a', 2 * PAGE);
+		open_pipe();
+		CHECK_EQ(give(at, 2 * PAGE, 0), 2 * PAGE);
+		CHECK_EQ(mprotect(at, 2 * PAGE, PROT_READ), 0);
+		CHECK_EQ(mprotect(at, 2 * PAGE, PROT_READ | PROT_WRITE), 0);
+		memset(at, 'b', 2 * PAGE);
+		CHECK_EQ(read_full(ends[0], back, 2 * PAGE), 2 * PAGE);
+		CHECK_EQ(back[0], 'a');
+		CHECK_EQ(back[2 * PAGE - 1], 'a');
+		CHECK_EQ(at[0], 'b');
+	}
+}
+
 BEYOND_TEST(file_mapping, 10, "nor a write to the file whose mapping was given", SHARES)
 {
 	int file = open("/tmp/vmsplice", O_RDWR | O_CREAT | O_TRUNC, 0600);
