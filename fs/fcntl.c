@@ -23,10 +23,14 @@ enum fcntl_command {
 #define FD_CLOEXEC 1u
 
 #define FIONREAD   0x541b
+#define FIONBIO	   0x5421
+#define FIONCLEX   0x5450
+#define FIOCLEX	   0x5451
 
 #define SETFL_MASK (O_APPEND | O_NONBLOCK | O_DIRECT)
 
-static long file_set_flags(struct file *file, unsigned int flags)
+/* Those of `mask` become as they are in `flags`. */
+static long file_set_flags(struct file *file, unsigned int mask, unsigned int flags)
 {
 	unsigned int old = READ_ONCE(file->flags);
 	unsigned int seen;
@@ -34,8 +38,8 @@ static long file_set_flags(struct file *file, unsigned int flags)
 	if (flags & ~old & O_DIRECT && !S_ISFIFO(file->inode->mode))
 		return refuse(EINVAL, "O_DIRECT is for pipes only");
 	/* Two threads may set flags of one file at once: no bit of either is lost. */
-	while ((seen = __sync_val_compare_and_swap(
-			&file->flags, old, (old & ~SETFL_MASK) | (flags & SETFL_MASK))) != old)
+	while ((seen = __sync_val_compare_and_swap(&file->flags, old,
+						   (old & ~mask) | (flags & mask))) != old)
 		old = seen;
 	return 0;
 }
@@ -46,7 +50,7 @@ static long file_fcntl(struct file *file, unsigned int command, unsigned long ar
 	case F_GETFL:
 		return file->flags;
 	case F_SETFL:
-		return file_set_flags(file, argument);
+		return file_set_flags(file, SETFL_MASK, argument);
 	case F_SETPIPE_SZ:
 		return pipe_set_size(file, argument);
 	case F_GETPIPE_SZ:
@@ -83,19 +87,32 @@ static long bytes_to_read(struct file *file, void __user *argument)
 	return put_user_u32(left > INT32_MAX ? INT32_MAX : left, argument);
 }
 
+/* What every file knows, and then what this one does. */
+static long file_ioctl(struct file *file, unsigned int command, unsigned long argument)
+{
+	uint32_t on;
+
+	if (command == FIONREAD && S_ISREG(file->inode->mode))
+		return bytes_to_read(file, (void __user *)argument);
+	if (command == FIONBIO) {
+		if (get_user_u32(&on, (void __user *)argument))
+			return -EFAULT;
+		return file_set_flags(file, O_NONBLOCK, on ? O_NONBLOCK : 0);
+	}
+	return file->ops->ioctl ? file->ops->ioctl(file, command, argument) : -ENOTTY;
+}
+
 long sys_ioctl(unsigned int number, unsigned int command, unsigned long argument)
 {
-	struct fd fd = fd_get(number);
-	long result = -EBADF;
+	struct fd fd;
+	long result;
 
+	if (command == FIOCLEX || command == FIONCLEX)
+		return MIN(fd_cloexec(number, command == FIOCLEX ? FD_CLOEXEC : 0), 0);
+	fd = fd_get(number);
 	if (!fd.file)
-		return result;
-	if (command == FIONREAD && S_ISREG(fd.file->inode->mode))
-		result = bytes_to_read(fd.file, (void __user *)argument);
-	else if (fd.file->ops->ioctl)
-		result = fd.file->ops->ioctl(fd.file, command, argument);
-	else
-		result = -ENOTTY;
+		return -EBADF;
+	result = file_ioctl(fd.file, command, argument);
 	fd_put(fd);
 	return result;
 }

@@ -286,6 +286,34 @@ TEST(dot_dot, 5, "`..` at the root and over a mount point; getcwd")
 	CHECK_ERR(syscall(SYS_getcwd, back, 1), ERANGE);
 }
 
+TEST(ioctls_of_all, 5, "FIONBIO, FIOCLEX and FIONCLEX, on every kind of file")
+{
+	int ends[2], fds[3], on = 1, off = 0;
+
+	CHECK_EQ(pipe(ends), 0);
+	fds[0] = ends[0];
+	fds[1] = open("/tmp/ioctls", O_RDWR | O_CREAT | O_APPEND, 0600);
+	fds[2] = open("/dev/null", O_RDONLY);
+	for (int i = 0; i < 3; i++) {
+		int flags = fcntl(fds[i], F_GETFL);
+
+		CHECK_EQ(ioctl(fds[i], FIONBIO, &on), 0);
+		CHECK_EQ(fcntl(fds[i], F_GETFL), flags | O_NONBLOCK);
+		CHECK_ERR(ioctl(fds[i], FIONBIO, NULL), EFAULT);
+		if (i == 0)
+			CHECK_ERR(read(ends[0], &on, 1), EAGAIN);
+		CHECK_EQ(ioctl(fds[i], FIONBIO, &off), 0);
+		CHECK_EQ(fcntl(fds[i], F_GETFL), flags);
+		CHECK_EQ(ioctl(fds[i], FIOCLEX), 0);
+		CHECK_EQ(fcntl(fds[i], F_GETFD), FD_CLOEXEC);
+		CHECK_EQ(ioctl(fds[i], FIONCLEX), 0);
+		CHECK_EQ(fcntl(fds[i], F_GETFD), 0);
+	}
+	CHECK_ERR(ioctl(99, FIOCLEX), EBADF);
+	CHECK_ERR(ioctl(99, FIONBIO, &on), EBADF);
+	CHECK_EQ(unlink("/tmp/ioctls"), 0);
+}
+
 TEST(descriptors, 5, "dup, dup2, dup3, fcntl and the lowest free number")
 {
 	int fd = open("/etc/passwd", O_RDONLY), copy = dup(fd), high;
