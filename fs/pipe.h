@@ -4,8 +4,8 @@
  *
  * 1. `consumer` serialises those who take, `producer` those who put; pipe->lock guards head, tail
  *    and a slot's offset and len, for a few lines. Neither mutex is held across a wait for data,
- *    room, disk, socket or page fault; `consumer` before `producer`, and nobody waits for a
- *    consumer while holding a producer.
+ *    room, disk, socket or page fault, but `consumer` while a splice writes to a file;
+ *    `consumer` before `producer`, and nobody waits for a consumer while holding a producer.
  * 2. A slot is published and consumed whole, by struct assignment.
  * 3. Every publish, pop, resize and close wakes all sleepers of its queue; a pop wakes `readable`
  *    too.

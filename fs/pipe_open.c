@@ -6,7 +6,8 @@
  * 2. pipes_lock (plain) guards the list of all pipes, `users`, and inode->pipe of FIFOs; it is
  *    taken before any pipe->lock. readers and writers are guarded by pipe->lock.
  * 3. Slots count against their user (by real user id): past pipe-user-pages-soft a pipe starts with
- *    two slots, and only root may make one larger.
+ *    two slots, and only root may make one larger. Nor does any but root's have more slots than
+ *    pipe-max-size.
  */
 #include "fs/ring.h"
 #include "fs/file.h"
@@ -97,6 +98,12 @@ static bool user_charge(struct pipe_user *user, unsigned int before, unsigned in
 	return fits;
 }
 
+/* May the current user have a pipe of that many slots? */
+static bool within_max_size(unsigned int nr)
+{
+	return nr <= READ_ONCE(pipe_max_bytes) >> PAGE_SHIFT || current_is_root();
+}
+
 /* ---- making ---- */
 
 SLAB_CACHE(pipe_cache, "pipe", struct pipe, 0);
@@ -114,6 +121,8 @@ struct pipe *pipe_alloc(struct inode *inode)
 		slab_free(pipe_cache, pipe);
 		return NULL;
 	}
+	if (!within_max_size(nr))
+		nr = READ_ONCE(pipe_max_bytes) >> PAGE_SHIFT;
 	if (!user_charge(pipe->user, 0, nr)) {
 		user_charge(pipe->user, nr, PIPE_LEAST_SLOTS);
 		nr = PIPE_LEAST_SLOTS;
@@ -305,8 +314,7 @@ long pipe_set_size(struct file *file, unsigned long bytes)
 		return -EBADF;
 	if (nr == 0)
 		return refuse(EINVAL, "no pipe is that large");
-	if (nr > READ_ONCE(pipe->nr_slots) && nr > READ_ONCE(pipe_max_bytes) >> PAGE_SHIFT &&
-	    !current_is_root())
+	if (nr > READ_ONCE(pipe->nr_slots) && !within_max_size(nr))
 		return refuse(EPERM, "more than /proc/sys/fs/pipe-max-size");
 	slots = kmalloc(nr * sizeof(*slots), 0);
 	if (!slots)

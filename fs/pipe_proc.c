@@ -86,7 +86,7 @@ static int max_size_store(char *input, size_t len)
 	if (error)
 		return error;
 	slots = ring_slots_for(bytes);
-	if (slots == 0 || bytes == 0)
+	if (slots == 0)
 		return -EINVAL;
 	WRITE_ONCE(pipe_max_bytes, slots * PAGE_SIZE);
 	return 0;

@@ -74,6 +74,7 @@ struct packet_queue {
 #define MSG_DONTWAIT	0x40
 #define MSG_WAITALL	0x100
 #define MSG_NOSIGNAL	0x4000
+#define MSG_MORE	0x8000 /* a hint, as SPLICE_F_MORE is: bytes are there for the peer at once */
 
 #define QUEUE_BYTES	180224 /* of memory, then a sender waits: as on Linux/i386 */
 #define QUEUE_DATAGRAMS 10u    /* may wait for a reader, and one more */

@@ -113,7 +113,7 @@ static long send_to(struct file *file, struct iter *from, unsigned int flags,
 	struct socket_name *name = NULL;
 	long n;
 
-	if (flags & ~(MSG_DONTWAIT | MSG_NOSIGNAL))
+	if (flags & ~(MSG_DONTWAIT | MSG_NOSIGNAL | MSG_MORE))
 		return refuse(EINVAL, "an unknown flag");
 	if (address && len > 0)
 		name = socket_name_from_user(address, len);

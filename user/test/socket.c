@@ -535,7 +535,7 @@ TEST(messages, 5, "sendmsg and recvmsg gather and scatter")
 	struct msghdr message = { .msg_iov = out, .msg_iovlen = 3 };
 
 	make_pair(SOCK_STREAM);
-	CHECK_EQ(sendmsg(s[0], &message, 0), 13);
+	CHECK_EQ(sendmsg(s[0], &message, MSG_MORE), 13);
 	message = (struct msghdr){ .msg_iov = in, .msg_iovlen = 2, .msg_controllen = 0 };
 	CHECK_EQ(recvmsg(s[1], &message, 0), 13);
 	CHECK(!memcmp(back, "one two three", 13));
