@@ -30,6 +30,7 @@ enum {
 	FUTEX_WAIT_BITSET = 9,
 	FUTEX_WAKE_BITSET = 10,
 	FUTEX_PRIVATE_FLAG = 128,
+	FUTEX_CLOCK_REALTIME = 256, /* of FUTEX_WAIT_BITSET's time */
 };
 #define FUTEX_BITS_ANY 0xffffffffu
 
@@ -109,8 +110,8 @@ static bool is_woken(struct futex_waiter *waiter, bool leave)
 }
 
 /*
- * FUTEX_WAIT counts its time from now, FUTEX_WAIT_BITSET waits for a time since boot; only the first
- * can not be started over after a signal. The state is set before the look at the list, from which
+ * FUTEX_WAIT counts its time from now, FUTEX_WAIT_BITSET waits for a time since boot or of the wall
+ * clock; only the first can not be started over after a signal. The state is set before the look at the list, from which
  * the waker takes us before it looks at the state; both hold the lock for it.
  */
 static long futex_wait(unsigned long address, unsigned int op, uint32_t value,
@@ -123,6 +124,8 @@ static long futex_wait(unsigned long address, unsigned int op, uint32_t value,
 
 	if (relative)
 		deadline = deadline_after(deadline);
+	else if (op & FUTEX_CLOCK_REALTIME && timeout)
+		deadline = time_of_wall(deadline);
 	if (error == 0)
 		error = key_of(address, op & FUTEX_PRIVATE_FLAG, &waiter.key);
 	if (error == 0)
@@ -197,8 +200,10 @@ long sys_futex(unsigned long address, unsigned int op, uint32_t value, unsigned 
 	       unsigned long address2, uint32_t bits)
 {
 	bool private = op & FUTEX_PRIVATE_FLAG;
-	unsigned int command = op & ~FUTEX_PRIVATE_FLAG;
+	unsigned int command = op & ~(FUTEX_PRIVATE_FLAG | FUTEX_CLOCK_REALTIME);
 
+	if (op & FUTEX_CLOCK_REALTIME && command != FUTEX_WAIT_BITSET)
+		return refuse(ENOSYS, "this futex operation has no clock");
 	if (command == FUTEX_WAIT || command == FUTEX_WAKE)
 		bits = FUTEX_BITS_ANY;
 	else if ((command == FUTEX_WAIT_BITSET || command == FUTEX_WAKE_BITSET) && bits == 0)

@@ -48,6 +48,11 @@ uint64_t time_wall(void)
 	return wall_base + time_now();
 }
 
+uint64_t time_of_wall(uint64_t ns)
+{
+	return ns > wall_base ? ns - wall_base : 0;
+}
+
 struct timespec64 time_wall_spec(void)
 {
 	return timespec_from_ns(time_wall());

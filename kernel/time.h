@@ -22,6 +22,8 @@ uint64_t time_of_cycles(uint64_t cycles);
 
 /* Nanoseconds since 1970-01-01 UTC. */
 uint64_t time_wall(void);
+/* time_now() when that is `ns`; 0: it was before the boot. */
+uint64_t time_of_wall(uint64_t ns);
 
 /* Spin for at least ns nanoseconds; for hardware that wants short delays. */
 void time_delay(uint64_t ns);

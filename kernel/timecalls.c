@@ -111,7 +111,7 @@ long sys_clock_nanosleep(unsigned int clock, unsigned int flags, const void __us
 {
 	bool wide = call_has_time64();
 	struct task *task = current;
-	uint64_t ns, now;
+	uint64_t ns;
 	int error = time_from_user(&ns, from, wide);
 
 	if (error < 0)
@@ -126,10 +126,8 @@ long sys_clock_nanosleep(unsigned int clock, unsigned int flags, const void __us
 		task->restart_bits = wide;
 		return sleep_restartable(task);
 	}
-	if (clock == CLOCK_REALTIME) {
-		now = time_wall();
-		ns = ns > now ? deadline_after(ns - now) : 0;
-	}
+	if (clock == CLOCK_REALTIME)
+		ns = time_of_wall(ns);
 	return sleep_until(ns) == 0 ? 0 : -ERESTARTNOHAND;
 }
 

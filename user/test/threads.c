@@ -10,11 +10,12 @@
 #include <sys/time.h>
 #include <ucontext.h>
 
-#define FUTEX_WAIT	  0
-#define FUTEX_WAKE	  1
-#define FUTEX_REQUEUE	  3
-#define FUTEX_WAIT_BITSET 9
-#define FUTEX_WAKE_BITSET 10
+#define FUTEX_WAIT	     0
+#define FUTEX_WAKE	     1
+#define FUTEX_REQUEUE	     3
+#define FUTEX_WAIT_BITSET    9
+#define FUTEX_WAKE_BITSET    10
+#define FUTEX_CLOCK_REALTIME 256
 
 static volatile int hits, order[8], nr_order;
 
@@ -454,6 +455,34 @@ TEST(futex_bits, 20,
 	for (int i = 0; i < 3; i++)
 		pthread_join(threads[i], NULL);
 	CHECK(woken == 3);
+}
+
+/* Waits with a time limit of 50 ms by that clock: how long it took, in ms; errno is ETIMEDOUT. */
+static long wait_until(clockid_t clock, int flags)
+{
+	struct timespec start, end;
+	long long ns;
+
+	clock_gettime(CLOCK_MONOTONIC, &start);
+	clock_gettime(clock, &end);
+	ns = end.tv_nsec + 50000000ll;
+	/* The call's own struct has 32 bits each. */
+	CHECK(syscall(SYS_futex, &futex_word, FUTEX_WAIT_BITSET | 128 | flags, 0,
+		      &(long[2]){ end.tv_sec + ns / 1000000000, ns % 1000000000 }, NULL, 1) == -1 &&
+	      errno == ETIMEDOUT);
+	clock_gettime(CLOCK_MONOTONIC, &end);
+	return (end.tv_sec - start.tv_sec) * 1000 + (end.tv_nsec - start.tv_nsec) / 1000000;
+}
+
+TEST(futex_clocks, 20, "FUTEX_WAIT_BITSET waits until a time of the clock that it names")
+{
+	long ms = wait_until(CLOCK_MONOTONIC, 0);
+
+	CHECK(ms >= 49 && ms < 5000);
+	ms = wait_until(CLOCK_REALTIME, FUTEX_CLOCK_REALTIME);
+	CHECK(ms >= 49 && ms < 5000);
+	CHECK(syscall(SYS_futex, &futex_word, FUTEX_WAKE | FUTEX_CLOCK_REALTIME, 1) == -1 &&
+	      errno == ENOSYS);
 }
 
 static volatile pthread_t signalled;
