@@ -199,7 +199,7 @@ static void __noreturn die(const struct trap_frame *at, const void *ebp, const c
 	log_error("panic: %s", message);
 	log_error("CPU %u, task %u (%s)", this_cpu()->id, current ? current->tid : 0,
 		  current ? current->name : "none");
-	if (!at && current && current->process)
+	if (!at && current && current->process && trap_from_user(task_frame(current)))
 		at = task_frame(current);
 	if (at)
 		print_registers(at);
