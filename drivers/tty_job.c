@@ -11,6 +11,7 @@
 #include "drivers/tty.h"
 #include "kernel/process.h"
 #include "kernel/signal.h"
+#include "kernel/syscall.h"
 #include "mm/uaccess.h"
 
 enum job_ioctl { /* asm-generic/ioctls.h of Linux */
@@ -128,7 +129,7 @@ static long set_foreground(struct tty *tty, unsigned long argument)
 	if (get_user_u32(&pgid, (void __user *)argument) < 0)
 		return -EFAULT;
 	if (pgid == 0 || pgid > INT32_MAX)
-		return -EINVAL;
+		return refuse(EINVAL, "no such process group");
 	error = tty_check_foreground(tty, SIGTTOU);
 	if (error < 0)
 		return error;

@@ -68,7 +68,7 @@ long sys_faccessat2(int dirfd, const char __user *name, unsigned int may, unsign
 	int error;
 
 	if (may & ~7u || flags & ~(AT_EACCESS | AT_SYMLINK_NOFOLLOW))
-		return -EINVAL;
+		return refuse(EINVAL, "an unknown mode or flag");
 	path = path_lookup_user(dirfd, name, flags & AT_SYMLINK_NOFOLLOW ? 0 : LOOKUP_FOLLOW);
 	if (IS_ERR(path))
 		return PTR_ERR(path);
@@ -207,7 +207,7 @@ long sys_utimensat(int dirfd, const char __user *name, const void __user *times,
 			wide ? (int64_t)((uint64_t)words[1] << 32 | (uint32_t)words[0]) : words[0];
 		change.times[i].nsec = nsec;
 		if (nsec != UTIME_NOW && nsec != UTIME_OMIT && (nsec < 0 || nsec > NSEC_MAX))
-			return -EINVAL;
+			return refuse(EINVAL, "nanoseconds out of range");
 	}
 	if (!name && dirfd != AT_FDCWD) {
 		if (flags)
@@ -261,9 +261,9 @@ int inode_truncate(struct inode *inode, file_off_t size)
 long sys_truncate64(const char __user *name, uint32_t low, uint32_t high)
 {
 	file_off_t size = offset_of(low, high);
-	struct dentry *path =
-		size < 0 ? ERR_PTR(-EINVAL) : path_lookup_user(AT_FDCWD, name, LOOKUP_FOLLOW);
-	int error = -EINVAL;
+	struct dentry *path = size < 0 ? ERR_PTR(refuse(EINVAL, "a negative size"))
+				       : path_lookup_user(AT_FDCWD, name, LOOKUP_FOLLOW);
+	int error;
 
 	if (IS_ERR(path))
 		return PTR_ERR(path);
@@ -271,6 +271,8 @@ long sys_truncate64(const char __user *name, uint32_t low, uint32_t high)
 		error = -EISDIR;
 	else if (S_ISREG(path->inode->mode))
 		error = inode_permission(path->inode, MAY_WRITE);
+	else
+		error = refuse(EINVAL, "not an ordinary file");
 	if (!error)
 		error = inode_truncate(path->inode, size);
 	path_put(path);
@@ -281,9 +283,13 @@ long sys_ftruncate64(int number, uint32_t low, uint32_t high)
 {
 	file_off_t size = offset_of(low, high);
 	struct fd fd = fd_get(number);
-	long error = fd.file ? -EINVAL : -EBADF;
+	long error;
 
-	if (fd.file && size >= 0 && fd.file->writable && S_ISREG(fd.file->inode->mode))
+	if (!fd.file)
+		return -EBADF;
+	if (size < 0 || !fd.file->writable || !S_ISREG(fd.file->inode->mode))
+		error = refuse(EINVAL, "a negative size, or no ordinary file open for writing");
+	else
 		error = inode_truncate(fd.file->inode, size);
 	fd_put(fd);
 	return error;

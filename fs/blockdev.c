@@ -269,7 +269,7 @@ static file_off_t blockdev_llseek(struct file *file, file_off_t offset, int when
 	if (pos <= file->inode->size)
 		return pos;
 	file->pos = before;
-	return -EINVAL;
+	return refuse(EINVAL, "behind the end of the device");
 }
 
 static long flush_buffers(struct block_device *device)

@@ -6,6 +6,7 @@
  * 2. release runs only if open succeeded.
  */
 #include "kernel/init.h"
+#include "kernel/syscall.h"
 #include "mm/slab.h"
 #include "fs/vfs_internal.h"
 
@@ -81,9 +82,9 @@ file_off_t generic_llseek(struct file *file, file_off_t offset, int whence)
 	else if (whence == SEEK_END)
 		base = inode_size(file->inode);
 	else if (whence != SEEK_SET)
-		return -EINVAL;
+		return refuse(EINVAL, "whence is none of SEEK_SET, SEEK_CUR, SEEK_END");
 	if (__builtin_add_overflow(base, offset, &offset) || offset < 0)
-		return -EINVAL;
+		return refuse(EINVAL, "a negative offset");
 	file->pos = offset;
 	return offset;
 }

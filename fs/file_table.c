@@ -243,7 +243,7 @@ long fd_duplicate(unsigned int number, unsigned int from, bool cloexec)
 	if (from == 0 || from < descriptor_limit())
 		return fd_add_from(file, from, cloexec);
 	file_put(file);
-	return -EINVAL;
+	return refuse(EINVAL, "no descriptor is that large");
 }
 
 long sys_dup3(unsigned int from, unsigned int to, unsigned int flags)
@@ -253,7 +253,7 @@ long sys_dup3(unsigned int from, unsigned int to, unsigned int flags)
 	long result = to;
 
 	if (flags & ~O_CLOEXEC || from == to)
-		return -EINVAL;
+		return refuse(EINVAL, "an unknown flag, or twice the same descriptor");
 	if (to >= descriptor_limit())
 		return -EBADF;
 	if (to >= table->size && table_grow(table, to) < 0)

@@ -5,6 +5,7 @@
  *    that fails in the middle is exact, and the iterator stands where the bytes end.
  * 2. Segments of length 0 are passed over.
  */
+#include "kernel/syscall.h"
 #include "lib/string.h"
 #include "mm/slab.h"
 #include "mm/usercopy.h"
@@ -21,7 +22,7 @@ int iter_import(struct iter *iter, const struct iovec __user *iov, unsigned int 
 
 	*heap = NULL;
 	if (nr > IOV_MAX)
-		return -EINVAL;
+		return refuse(EINVAL, "more than IOV_MAX pieces");
 	if (nr > IOV_FAST) {
 		segments = *heap = kmalloc(nr * sizeof(*segments), 0);
 		if (!segments)
@@ -33,7 +34,7 @@ int iter_import(struct iter *iter, const struct iovec __user *iov, unsigned int 
 		struct iovec *segment = &segments[i];
 
 		if (segment->len > INT32_MAX)
-			return -EINVAL;
+			return refuse(EINVAL, "a length that is negative as a ssize_t");
 		if (!user_range_ok(segment->base, segment->len))
 			return -EFAULT;
 		segment->len = MIN(segment->len, left - total);

@@ -151,7 +151,7 @@ long sys_mknodat(int dirfd, const char __user *name, unsigned int mode, unsigned
 			return -EPERM;
 		new.rdev = device_decode(dev);
 	} else if (!S_ISREG(new.mode) && !S_ISFIFO(mode) && !S_ISSOCK(mode)) {
-		return -EINVAL;
+		return refuse(EINVAL, "not a kind of file that mknod makes");
 	}
 	return make_at(dirfd, name, new);
 }
@@ -306,7 +306,7 @@ static int check_rename(struct renaming *r)
 		return -ENOTDIR;
 	/* Into itself, or in place of one that holds it. */
 	if (dentry_below(r->to.at, r->old))
-		return -EINVAL;
+		return refuse(EINVAL, "a directory into itself");
 	if (dentry_below(r->from.at, r->target))
 		return -ENOTEMPTY;
 	error = may_remove(walk_dir(&r->from), r->old);
@@ -409,7 +409,7 @@ static long read_link(struct inode *inode, char __user *result, int size)
 	ssize_t len;
 
 	if (!S_ISLNK(inode->mode) || !inode->ops || !inode->ops->readlink)
-		return -EINVAL;
+		return refuse(EINVAL, "not a symbolic link");
 	text = kmalloc(PATH_MAX, 0);
 	if (!text)
 		return -ENOMEM;
@@ -428,7 +428,7 @@ long sys_readlinkat(int dirfd, const char __user *name, char __user *result, int
 	long len;
 
 	if (size <= 0)
-		return -EINVAL;
+		return refuse(EINVAL, "no room for the answer");
 	path = path_at(dirfd, name, AT_SYMLINK_NOFOLLOW);
 	if (IS_ERR(path))
 		return PTR_ERR(path);

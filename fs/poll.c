@@ -218,7 +218,7 @@ int poll_get_deadline(bool timeval, const void __user *from, uint64_t *deadline)
 		error = copy_from_user(&old, from, sizeof(old));
 		/* select takes any number of microseconds that is not negative. */
 		if (!error && (old.sec < 0 || old.usec < 0))
-			error = -EINVAL;
+			error = refuse(EINVAL, "a negative time");
 		ns = old.sec * NSEC_PER_SEC + old.usec * 1000ull;
 	} else {
 		error = time_from_user(&ns, from, call_has_time64());
@@ -250,7 +250,7 @@ int poll_block_signals(const sigmask_t __user *mask, size_t size)
 	if (!mask)
 		return 0;
 	if (size != sizeof(blocked))
-		return -EINVAL;
+		return refuse(EINVAL, "a signal mask of another size");
 	if (copy_from_user(&blocked, mask, sizeof(blocked)))
 		return -EFAULT;
 	signal_set_blocked_temporarily(blocked);

@@ -71,7 +71,7 @@ static ssize_t buffer_check(const void __user *buf, size_t *len)
 		return -EFAULT;
 	if (unlikely(*len > RW_MAX)) {
 		if ((ssize_t)*len < 0)
-			return -EINVAL;
+			return refuse(EINVAL, "a length that is negative as a ssize_t");
 		*len = RW_MAX;
 	}
 	return 0;
@@ -124,7 +124,7 @@ static ssize_t move_buffer_at(unsigned int number, void __user *buf, size_t len,
 	ssize_t result;
 
 	if (pos < 0)
-		return -EINVAL;
+		return refuse(EINVAL, "a negative offset");
 	fd = fd_get(number);
 	if (!fd.file)
 		return -EBADF;
@@ -213,7 +213,7 @@ static int seek(unsigned int number, file_off_t offset, int whence, file_off_t *
 	if (!fd.file)
 		return -EBADF;
 	if (whence < SEEK_SET || whence > SEEK_END) {
-		pos = -EINVAL;
+		pos = refuse(EINVAL, "whence is none of SEEK_SET, SEEK_CUR, SEEK_END");
 	} else if (fd.file->ops->llseek) {
 		bool shared = file_lock_position(fd.file);
 

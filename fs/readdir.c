@@ -41,7 +41,7 @@ static bool emit_entry(struct dir_context *context, const char *name, size_t len
 	struct dirent64 *entry = (void *)(buffer->buf + buffer->used);
 
 	if (reclen > buffer->size - buffer->used) {
-		buffer->error = -EINVAL;
+		buffer->error = refuse(EINVAL, "no room for even one entry");
 		return false;
 	}
 	if (buffer->last)

@@ -95,7 +95,7 @@ static long select_until(int nr, uint32_t __user *const user[NR_SETS], bool time
 	if (ready)
 		return ready;
 	if (nr < 0)
-		return -EINVAL;
+		return refuse(EINVAL, "a negative number of descriptors");
 	nr = MIN((unsigned int)nr, READ_ONCE(current->files->size));
 	words = DIV_ROUND_UP(nr, 32);
 	if (words > FEW_WORDS)

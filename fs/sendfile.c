@@ -144,9 +144,10 @@ static ssize_t sendfile(int fd_out, int fd_in, file_off_t *offset, size_t count,
 		goto put;
 	if (!offset)
 		splice_position(fds.in, NULL, &pos);
-	n = -EINVAL;
-	if (pos < 0)
+	if (pos < 0) {
+		n = refuse(EINVAL, "a negative offset");
 		goto put;
+	}
 	n = -EOVERFLOW;
 	if (pos >= max)
 		goto put;

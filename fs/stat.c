@@ -92,7 +92,7 @@ long sys_statx(int dirfd, const char __user *name, unsigned int flags, unsigned 
 	struct statx st;
 
 	if (mask & STATX_RESERVED || (flags & AT_STATX_SYNC) == AT_STATX_SYNC)
-		return -EINVAL;
+		return refuse(EINVAL, "reserved mask bits, or both ways to synchronise");
 	path = stat_at(dirfd, name, flags & ~AT_STATX_SYNC);
 	if (IS_ERR(path))
 		return PTR_ERR(path);

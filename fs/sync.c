@@ -22,12 +22,12 @@ long sys_sync(void)
 long sys_fsync(int number)
 {
 	struct fd fd = fd_get(number);
-	long error = -EINVAL;
+	long error;
 
 	if (!fd.file)
 		return -EBADF;
-	if (fd.file->ops->fsync)
-		error = fd.file->ops->fsync(fd.file);
+	error = fd.file->ops->fsync ? fd.file->ops->fsync(fd.file)
+				    : refuse(EINVAL, "a file that is on no disk");
 	fd_put(fd);
 	return error;
 }
@@ -46,7 +46,7 @@ static int file_advise(struct file *file, file_off_t start, file_off_t len, unsi
 	if (S_ISFIFO(file->inode->mode))
 		return -ESPIPE;
 	if (len < 0 || start < 0 || advice > FADV_MAX)
-		return -EINVAL;
+		return refuse(EINVAL, "a negative range, or unknown advice");
 	if (advice != FADV_DONTNEED || !mapping->ops || !mapping->ops->has_store)
 		return 0;
 	/* Whole pages only: the ends may be wanted by their other halves. */

@@ -316,7 +316,7 @@ static int parse_options(const char *options, unsigned int *pages)
 		return refuse(EINVAL, "a tmpfs option that is not supported");
 	size = parse_size(options + 5, &end);
 	if (end == options + 5 || *end || size == 0)
-		return -EINVAL;
+		return refuse(EINVAL, "size= takes a number of bytes");
 	*pages = MIN((size + PAGE_SIZE - 1) >> PAGE_SHIFT, (uint64_t)INT32_MAX);
 	return 0;
 }

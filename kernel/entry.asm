@@ -70,10 +70,10 @@ syscall_entry:
 	SAVE
 	xor	ebp, ebp			; no caller beyond this
 	mov	ebx, [fs:CPU_CURRENT]
-	cmp	eax, [syscall_table_size]
-	jae	.unknown
 	test	dword [ebx + TASK_WORK], WORK_TRACE
 	jnz	.traced
+	cmp	eax, [syscall_table_size]
+	jae	.unknown
 	mov	edi, [syscall_table + eax * 4]
 	test	edi, edi
 	jz	.unknown

@@ -8,6 +8,7 @@
 #include "kernel/param.h"
 #include "kernel/smp.h"
 #include "kernel/task.h"
+#include "kernel/trap.h"
 #include "lib/print.h"
 #include "lib/string.h"
 
@@ -156,9 +157,10 @@ void stack_print(const uintptr_t *addresses, unsigned int max)
 {
 	for (unsigned int i = 0; i < max && addresses[i]; i++) {
 		unsigned int offset;
-		const char *name = symbol_find(addresses[i], &offset);
+		/* Behind a call of a function that never returns, the next function may start. */
+		const char *name = symbol_find(addresses[i] - 1, &offset);
 
-		log_error("  [%08x] %s+0x%x", addresses[i], name, offset);
+		log_error("  [%08x] %s+0x%x", addresses[i], name, offset + 1);
 	}
 }
 
@@ -170,23 +172,55 @@ void backtrace(const void *ebp)
 	stack_print(addresses, ARRAY_SIZE(addresses));
 }
 
-void panic(const char *format, ...)
+static void print_registers(const struct trap_frame *frame)
+{
+	unsigned int offset;
+	const char *name = symbol_find(frame->eip, &offset);
+
+	log_error("eip [%08x] %s+0x%x cs %04x eflags %08x error %x", frame->eip, name, offset,
+		  frame->cs & 0xffff, frame->eflags, frame->error);
+	log_error("eax %08x ebx %08x ecx %08x edx %08x", frame->eax, frame->ebx, frame->ecx,
+		  frame->edx);
+	log_error("esi %08x edi %08x ebp %08x cr2 %08x cr3 %08x", frame->esi, frame->edi,
+		  frame->ebp, read_cr2(), read_cr3());
+}
+
+/* `at` is NULL where the kernel noticed by itself; `ebp` starts the call chain. */
+static void __noreturn die(const struct trap_frame *at, const void *ebp, const char *format,
+			   va_list args)
 {
 	char message[256];
-	va_list args;
 
 	irq_disable();
 	if (panicking) /* a fault while panicking: what was said must do */
 		smp_stop_this_cpu();
 	panicking = true;
-	va_start(args, format);
 	vsnprintf(message, sizeof(message), format, args);
-	va_end(args);
 	log_error("panic: %s", message);
 	log_error("CPU %u, task %u (%s)", this_cpu()->id, current ? current->tid : 0,
 		  current ? current->name : "none");
-	backtrace(__builtin_frame_address(0));
+	if (!at && current && current->process && trap_from_user(task_frame(current)))
+		at = task_frame(current);
+	if (at)
+		print_registers(at);
+	backtrace(ebp);
 	log_error("--- end of panic ---");
 	smp_stop_others();
 	smp_stop_this_cpu();
+}
+
+void panic(const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	die(NULL, __builtin_frame_address(0), format, args);
+}
+
+void panic_at(const struct trap_frame *at, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	die(at, (const void *)at->ebp, format, args);
 }

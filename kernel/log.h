@@ -35,8 +35,14 @@ void log_add_sink(struct log_sink *sink);
 size_t log_read(unsigned int *position, char *buf, size_t size);
 #define LOG_RING_SIZE (16u << 10)
 
-/* Prints the message, registers, task and backtrace, stops all CPUs. For a wrong kernel only. */
+/*
+ * Prints the message, task, registers (those with which the program entered the kernel) and
+ * backtrace, stops all CPUs. For a wrong kernel only.
+ */
 void panic(const char *format, ...) __printf(1, 2) __noreturn;
+/* The same, where the CPU itself found the fault: `at` has the kernel's registers there. */
+struct trap_frame;
+void panic_at(const struct trap_frame *at, const char *format, ...) __printf(2, 3) __noreturn;
 
 /* The kernel's function that holds `address`, and the distance from its start; "?": none. */
 const char *symbol_find(uintptr_t address, unsigned int *offset);

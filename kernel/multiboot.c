@@ -55,10 +55,17 @@ static const void *loader_data(uint32_t phys)
 	return phys < (1u << 30) ? phys_to_virt(phys) : NULL;
 }
 
-/* QEMU puts the kernel's file name in front; a parameter never begins with a slash. */
+/* QEMU puts the kernel's file name in front: no parameter's name has a slash or a dot in it. */
+static bool starts_with_file(const char *line)
+{
+	while (*line && *line != ' ' && *line != '=' && *line != '/' && *line != '.')
+		line++;
+	return *line == '/' || *line == '.';
+}
+
 static void set_command_line(const char *line)
 {
-	if (line && *line == '/')
+	if (line && starts_with_file(line))
 		line = strchr(line, ' ');
 	while (line && *line == ' ')
 		line++;

@@ -1,7 +1,6 @@
 /*
  * The command line is split at blanks, outside of double quotes; each word's name is looked up
- * among the parameters that files have declared. init= and what follows "--" are left to exec (see
- * start_init).
+ * among the parameters that files have declared.
  */
 #include "kernel/param.h"
 #include "kernel/log.h"

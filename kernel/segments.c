@@ -198,11 +198,23 @@ void double_fault(void);
 void double_fault(void)
 {
 	const struct tss *tss = &this_cpu()->tables->tss;
+	struct trap_frame at = {
+		.eip = tss->eip,
+		.cs = tss->cs,
+		.eflags = tss->eflags,
+		.eax = tss->eax,
+		.ebx = tss->ebx,
+		.ecx = tss->ecx,
+		.edx = tss->edx,
+		.esi = tss->esi,
+		.edi = tss->edi,
+		.ebp = tss->ebp,
+	};
 
-	log_error("double fault: eip %08x esp %08x ebp %08x cr2 %08x", tss->eip, tss->esp, tss->ebp,
-		  read_cr2());
-	backtrace((const void *)tss->ebp);
-	panic("double fault%s", tss->esp - (uint32_t)current->stack + PAGE_SIZE < 2 * PAGE_SIZE
-					? ": the kernel stack has overflowed"
-					: "");
+	/* The switch to this task has set CR0.TS: wide copies (a screen that scrolls) would fault. */
+	__asm__ volatile("clts");
+	panic_at(&at, "double fault%s",
+		 tss->esp - (uint32_t)current->stack + PAGE_SIZE < 2 * PAGE_SIZE
+			 ? ": the kernel stack has overflowed"
+			 : "");
 }

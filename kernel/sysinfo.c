@@ -56,7 +56,7 @@ static long syslog_read(char __user *to, int len)
 	long done;
 
 	if (!to || len < 0)
-		return -EINVAL;
+		return refuse(EINVAL, "no buffer");
 	copy = kmalloc(LOG_RING_SIZE, 0);
 	if (!copy)
 		return -ENOMEM;

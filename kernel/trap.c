@@ -68,12 +68,7 @@ void trap_fatal(struct trap_frame *frame, const char *what)
 	unsigned int offset;
 	const char *name = symbol_find(frame->eip, &offset);
 
-	log_error("eax %08x ebx %08x ecx %08x edx %08x esi %08x edi %08x ebp %08x", frame->eax,
-		  frame->ebx, frame->ecx, frame->edx, frame->esi, frame->edi, frame->ebp);
-	log_error("eip %04x:%08x eflags %08x error %x cr2 %08x cr3 %08x", frame->cs & 0xffff,
-		  frame->eip, frame->eflags, frame->error, read_cr2(), read_cr3());
-	backtrace((const void *)frame->ebp);
-	panic("%s in the kernel at %08x (%s+0x%x)", what, frame->eip, name, offset);
+	panic_at(frame, "%s in the kernel at %08x (%s+0x%x)", what, frame->eip, name, offset);
 }
 
 static void exception(struct trap_frame *frame)

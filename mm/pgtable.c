@@ -35,9 +35,9 @@ static int set_lowmem(const char *value)
 	const char *end;
 	uint64_t size = parse_size(value, &end);
 
-	if (!*value || *end || size < LOW_MINIMUM)
+	if (!*value || *end || size < LOW_MINIMUM || size > DIRECT_MAP_MAX)
 		return -EINVAL;
-	lowmem_limit = MIN(size, (uint64_t)DIRECT_MAP_MAX) & ~(LARGE_SIZE - 1);
+	lowmem_limit = size & ~(LARGE_SIZE - 1);
 	return 0;
 }
 KERNEL_PARAM(lowmem, set_lowmem, "size of the direct map, 8M to 768M; the rest is high memory");

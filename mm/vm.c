@@ -238,7 +238,7 @@ int mm_map(struct mm *mm, uintptr_t start, size_t len, unsigned int flags, struc
 
 	if (start % PAGE_SIZE || len % PAGE_SIZE || !len || start >= USER_END ||
 	    len > USER_END - start)
-		return -EINVAL;
+		return refuse(EINVAL, "not a range of user pages");
 	mutex_lock(&mm->lock);
 	error = mm_map_locked(mm, start, len, flags, file, page_offset);
 	mm_unlock(mm);

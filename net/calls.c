@@ -77,7 +77,7 @@ static long socket_getsockopt(struct file *file, int level, unsigned int option,
 	if (get_user_u32(&room, len))
 		return -EFAULT;
 	if ((int32_t)room < 0)
-		return -EINVAL;
+		return refuse(EINVAL, "a negative length");
 	if (option == SO_TYPE)
 		value = socket->type;
 	else if (option == SO_ERROR)

@@ -153,7 +153,7 @@ int socket_name_to_user(struct socket_name *name, void __user *to, int32_t __use
 	if (get_user_u32(&room, len))
 		return -EFAULT;
 	if ((int32_t)room < 0)
-		return -EINVAL;
+		return refuse(EINVAL, "a negative length");
 	if (copy_to_user(to, bytes, MIN(room, n)))
 		return -EFAULT;
 	return put_user_u32(n, len);
@@ -211,7 +211,7 @@ static int bind_to(struct socket *socket, struct socket_name *name)
 		return PTR_ERR(node);
 	spin_lock(&sockets_lock);
 	if (socket->name) {
-		error = -EINVAL;
+		error = refuse(EINVAL, "it has a name already");
 	} else if (node->socket) {
 		error = -EADDRINUSE;
 	} else {
@@ -439,7 +439,7 @@ long socket_shutdown(struct file *file, unsigned int how)
 	struct socket *peer;
 
 	if (how > 2)
-		return -EINVAL;
+		return refuse(EINVAL, "neither SHUT_RD, SHUT_WR nor SHUT_RDWR");
 	peer = stream ? socket_peer(socket) : NULL;
 	if (stream && !peer && socket->state != SOCKET_LISTENING)
 		return -ENOTCONN;

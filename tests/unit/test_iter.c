@@ -47,6 +47,12 @@ static int clear_user(void *dst, size_t n)
 	return 0;
 }
 
+long refuse(int error, const char *why);
+long refuse(int error, const char *why)
+{
+	return -error;
+}
+
 static bool user_range_ok(const void *addr, size_t n)
 {
 	return true;
