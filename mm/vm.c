@@ -112,6 +112,7 @@ static void vma_remove(struct vma *vma)
 	mapping_list(vma, false);
 	tree_remove(&mm->vmas, &vma->node);
 	mm->nr_vmas--;
+	mm->full_from = MAX(mm->full_from, MIN(vma->end, MMAP_TOP));
 	list_add_tail(&mm->dead, &vma->mapping_link);
 }
 
@@ -155,7 +156,7 @@ void mm_merge(struct mm *mm, uintptr_t va)
 
 uintptr_t mm_find_gap(struct mm *mm, size_t len)
 {
-	uintptr_t top = MMAP_TOP;
+	uintptr_t top = mm->full_from;
 	struct vma *vma = mm_find_next(mm, top - 1);
 
 	if (!vma)
@@ -163,6 +164,8 @@ uintptr_t mm_find_gap(struct mm *mm, size_t len)
 	for (; vma; vma = mm_find_previous(mm, vma->end)) {
 		if (vma->end <= top && top - vma->end >= len)
 			break;
+		if (vma->end >= top && mm->full_from == top)
+			mm->full_from = MIN(top, vma->start);
 		top = MIN(top, vma->start);
 	}
 	return top >= len && top - len >= MMAP_MIN ? top - len : 0;
@@ -254,6 +257,7 @@ struct mm *mm_create(void)
 	if (!mm)
 		return NULL;
 	atomic_set(&mm->users, 1);
+	mm->full_from = MMAP_TOP;
 	mutex_init(&mm->lock, "mm");
 	list_init(&mm->dead);
 	spin_init(&mm->table_lock, "page tables");

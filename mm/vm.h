@@ -55,6 +55,7 @@ struct vma {
 struct mm {
 	struct atomic users; /* tasks that run in it */
 	struct mutex lock;
+	uintptr_t full_from; /* from there to MMAP_TOP nothing is free */
 	struct tree_node *vmas;
 	unsigned int nr_vmas;
 	struct list dead; /* VMAs that were taken out; mm_unlock() frees them */

@@ -93,6 +93,27 @@ TEST(hole_in_the_middle, 5, "munmap of the middle leaves both sides")
 	CHECK_EQ(p[PAGE], 0);
 }
 
+TEST(freed_place, 20,
+     "thousands of mappings side by side; the place of one that goes is used again")
+{
+	enum { MAPPINGS = 6000 };
+	static char *maps[MAPPINGS];
+
+	/* Neighbours differ, so that they stay apart. */
+	for (int i = 0; i < MAPPINGS; i++)
+		maps[i] = map(PAGE, i % 2 ? PROT_READ : PROT_READ | PROT_WRITE,
+			      MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	for (int i = 100; i < MAPPINGS; i += 1000) {
+		CHECK_EQ(munmap(maps[i], PAGE), 0);
+		CHECK(map(PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) == maps[i]);
+	}
+	CHECK_EQ(munmap(maps[40], PAGE), 0);
+	CHECK_EQ(munmap(maps[41], PAGE), 0);
+	CHECK(map(2 * PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) == maps[41]);
+	for (int i = 0; i < MAPPINGS; i++)
+		CHECK_EQ(munmap(maps[i], PAGE), 0);
+}
+
 TEST(refusals, 5, "mmap and munmap refuse what makes no sense")
 {
 	int fd = make_file(100), null = open("/dev/null", O_RDONLY);
