@@ -9,6 +9,7 @@ source tools/gdb/sluice.py
 define sluice
 	target remote :$arg0
 	hbreak panic
+	hbreak panic_at
 end
 document sluice
 sluice PORT: attach to the guest that tools/guest --gdb has started.

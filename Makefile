@@ -73,6 +73,11 @@ $(HOT:%.c=$(K)/%.o): KOPT := $(if $(DEBUG),-O1,-O2)
 KLDFLAGS := -m elf_i386 -T linker.ld --build-id=none --no-warn-rwx-segments \
 	-z noexecstack -z max-page-size=4096
 
+# A source that is gone must go from what was made of it, too: the list of names is a prerequisite,
+# $(call keep,FILE,NAMES), and the file is new only when the list is.
+keep     = $(shell mkdir -p $(dir $(1)); echo '$(strip $(2))' | cmp -s - $(1) || echo '$(strip $(2))' >$(1))
+$(call keep,$(K)/objects,$(KOBJ))
+
 kernel: $(K)/sluice.elf
 
 $(K)/%.o: %.c Makefile
@@ -100,7 +105,7 @@ $(K)/%.asm.o: %.asm Makefile
 	$(Q)$(NASM) -f elf32 -g -F dwarf -I. -MD $(@:.o=.d) -MP -o $@ $<
 
 # Linked twice: see tools/ksyms.
-$(K)/sluice.elf: $(KOBJ) linker.ld tools/ksyms
+$(K)/sluice.elf: $(KOBJ) $(K)/objects linker.ld tools/ksyms
 	$(call say,LD,$@)
 	$(Q)tools/ksyms </dev/null >$(K)/ksyms0.c
 	$(Q)$(CC) $(KCFLAGS) -c -o $(K)/ksyms0.o $(K)/ksyms0.c
@@ -156,10 +161,7 @@ install  = $(1)=$(patsubst /init/%,/sbin/%,$(if $(findstring /,$(1:$(U)/%=%)),,/
 
 root: $(B)/root.ext2
 
-# A program that is gone from user/ must go from the image: the list of programs is a prerequisite.
-ifneq ($(shell cat $(B)/programs 2>/dev/null),$(strip $(INSTALL)))
-$(shell mkdir -p $(B) && echo '$(strip $(INSTALL))' >$(B)/programs)
-endif
+$(call keep,$(B)/programs,$(INSTALL))
 
 # What fbsplice shows.
 PICTURE := $(B)/images/ring.bmp
