@@ -24,8 +24,7 @@ struct mb1_info {
 struct mb1_module {
 	uint32_t start, end, string, reserved;
 };
-struct mb1_map {
-	uint32_t size;
+struct map_entry { /* of both; Multiboot 1 has its size in front of each */
 	uint64_t base, length;
 	uint32_t type;
 } __packed;
@@ -42,11 +41,6 @@ struct mb2_map {
 	struct mb2_tag tag;
 	uint32_t entry_size, version;
 };
-struct mb2_map_entry {
-	uint64_t base, length;
-	uint32_t type, reserved;
-};
-
 phys_addr_t boot_module_start, boot_module_end;
 
 /* The loader's data lies below 1 GiB, which the boot page tables map. */
@@ -74,16 +68,36 @@ static void set_command_line(const char *line)
 }
 
 //BOOK: memory-map
-static void add_memory(uint64_t base, uint64_t length, uint32_t type)
+static void add_memory(const struct map_entry *entry, bool ram)
 {
-	uint64_t start = (base + PAGE_SIZE - 1) & ~(uint64_t)(PAGE_SIZE - 1);
-	uint64_t end = (base + length) & ~(uint64_t)(PAGE_SIZE - 1);
+	uint64_t start = entry->base, end = start + entry->length;
 
-	if (type != MEMORY_RAM || base + length < base || start >= end ||
-	    nr_boot_memory == MAX_BOOT_MEMORY)
+	if (end < start || (entry->type == MEMORY_RAM) != ram)
 		return;
-	boot_memory[nr_boot_memory].start = start;
-	boot_memory[nr_boot_memory++].end = end;
+	if (ram) {
+		start = ALIGN_UP(start, (uint64_t)PAGE_SIZE);
+		end &= ~(uint64_t)(PAGE_SIZE - 1);
+	}
+	/* What has two entries is added once, and what is not RAM is taken out. */
+	if (start < end)
+		boot_memory_reserve(start, end);
+	if (ram)
+		boot_memory_add(start, end);
+}
+
+/* step: from one entry to the next; 0: each has its size in front. What is RAM comes first. */
+static void read_map(const char *start, const char *end, unsigned int step)
+{
+	unsigned int front = step ? 0 : sizeof(uint32_t);
+
+	for (int pass = 0; pass < 2; pass++) {
+		const char *at = start;
+
+		while (at + front + sizeof(struct map_entry) <= end) {
+			add_memory((const void *)(at + front), pass == 0);
+			at += step ? step : *(const uint32_t *)at + front;
+		}
+	}
 }
 
 static void set_module(uint32_t start, uint32_t end)
@@ -105,28 +119,18 @@ static void read_mb1(const struct mb1_info *info)
 			set_module(module->start, module->end);
 	}
 	if (info->flags & MB1_HAS_MAP) {
-		const char *at = loader_data(info->mmap_addr), *end = at + info->mmap_length;
+		const char *map = loader_data(info->mmap_addr);
 
-		while (at && at + sizeof(struct mb1_map) <= end) {
-			const struct mb1_map *entry = (const void *)at;
-
-			add_memory(entry->base, entry->length, entry->type);
-			at += entry->size + sizeof(entry->size);
-		}
+		if (map)
+			read_map(map, map + info->mmap_length, 0);
 	}
 }
 
 static void read_mb2_map(const struct mb2_map *map)
 {
-	const char *at = (const char *)(map + 1), *end = (const char *)map + map->tag.size;
-
-	if (map->entry_size < sizeof(struct mb2_map_entry))
-		return;
-	for (; at + map->entry_size <= end; at += map->entry_size) {
-		const struct mb2_map_entry *entry = (const void *)at;
-
-		add_memory(entry->base, entry->length, entry->type);
-	}
+	if (map->entry_size >= sizeof(struct map_entry))
+		read_map((const char *)(map + 1), (const char *)map + map->tag.size,
+			 map->entry_size);
 }
 
 static void read_mb2(const char *info)

@@ -20,7 +20,7 @@ struct boot_memory boot_memory[MAX_BOOT_MEMORY];
 unsigned int nr_boot_memory;
 static phys_addr_t highest; /* end of all RAM, reserved or not */
 
-static void add_range(phys_addr_t start, phys_addr_t end)
+void boot_memory_add(phys_addr_t start, phys_addr_t end)
 {
 	if (start < end && nr_boot_memory < MAX_BOOT_MEMORY)
 		boot_memory[nr_boot_memory++] = (struct boot_memory){ start, end };
@@ -52,8 +52,8 @@ void boot_memory_reserve(phys_addr_t start, phys_addr_t end)
 
 		/* The last one, which was looked at already, takes its place. */
 		boot_memory[i] = boot_memory[--nr_boot_memory];
-		add_range(range.start, MIN(range.end, start));
-		add_range(MAX(range.start, end), range.end);
+		boot_memory_add(range.start, MIN(range.end, start));
+		boot_memory_add(MAX(range.start, end), range.end);
 	}
 }
 

@@ -195,6 +195,8 @@ struct boot_memory { /* a usable range of RAM from the loader's map, page aligne
 #define MAX_BOOT_MEMORY 32
 extern struct boot_memory boot_memory[MAX_BOOT_MEMORY];
 extern unsigned int nr_boot_memory;
+/* Add [start, end), if it is not empty and there is room. */
+void boot_memory_add(phys_addr_t start, phys_addr_t end);
 /* Cut [start, end) out of boot_memory: kernel image, modules, what the loader left. */
 void boot_memory_reserve(phys_addr_t start, phys_addr_t end);
 /* Low memory before the allocator runs; zeroed; panics with a message if there is too little. */
