@@ -91,7 +91,7 @@ static int tmp_file(void)
 BEYOND_TEST(against_writes, 60, "bytes in a pipe stay while two processes write to their file",
 	    LINUX_SHARES)
 {
-	splice_against_writers(tmp_file(), 2, 1000);
+	splice_against_writers(tmp_file(), 2, 2000);
 }
 
 //BOOK: test-against-stores
