@@ -71,10 +71,60 @@ static void show_string(struct text *text, unsigned long address)
 	text_printf(text, "\"%s\"%s", string, n < 0 ? "..." : "");
 }
 
+/* A letter of the table, what the names of these flags begin with, and the names from bit 0 on. */
+static const struct flag_names {
+	char kind;
+	const char *prefix, *names;
+} flag_names[] = {
+	{ 'n', "O_",
+	  "WRONLY RDWR - - - - CREAT EXCL NOCTTY TRUNC APPEND NONBLOCK DSYNC - DIRECT LARGEFILE "
+	  "DIRECTORY NOFOLLOW - CLOEXEC" },
+	{ 'r', "PROT_", "READ WRITE EXEC" },
+	{ 'm', "MAP_",
+	  "SHARED PRIVATE - - FIXED ANONYMOUS - - - - - - - - NORESERVE POPULATE - STACK HUGETLB" },
+	{ 'v', "SPLICE_F_", "MOVE NONBLOCK MORE GIFT" },
+	{ 'g', "MSG_", "OOB PEEK - - - TRUNC DONTWAIT - WAITALL - - - - - NOSIGNAL MORE" },
+};
+
+/* Flags by their names, and what has none as a number. */
+static void show_flags(struct text *text, const struct flag_names *flags, unsigned long value)
+{
+	const char *name = flags->names, *between = "";
+
+	for (unsigned long bit = 1; *name; bit <<= 1) {
+		const char *end = strchr(name, ' ');
+		int len = end ? end - name : (int)strlen(name);
+
+		if (value & bit && *name != '-') {
+			text_printf(text, "%s%s%.*s", between, flags->prefix, len, name);
+			between = "|";
+			value &= ~bit;
+		}
+		name += len + (end != NULL);
+	}
+	if (value || !*between)
+		text_printf(text, value ? "%s0x%lx" : "%s%lu", between, value);
+}
+
+static void show_offset(struct text *text, unsigned long address)
+{
+	int64_t offset;
+
+	if (copy_from_user(&offset, (const void __user *)address, sizeof(offset)))
+		text_printf(text, address ? "0x%lx" : "NULL", address);
+	else
+		text_printf(text, "[%lld]", offset);
+}
+
 static void show_argument(struct text *text, char kind, unsigned long value)
 {
+	for (unsigned int i = 0; i < ARRAY_SIZE(flag_names); i++)
+		if (kind == flag_names[i].kind)
+			return show_flags(text, &flag_names[i], value);
 	if (kind == 's')
 		show_string(text, value);
+	else if (kind == 'l')
+		show_offset(text, value);
 	else
 		text_printf(text,
 			    kind == 'd' || kind == 'f' ? "%ld"
