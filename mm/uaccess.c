@@ -67,11 +67,6 @@ size_t copy_from_user_nofault(void *dst, const void __user *src, size_t n)
 	return user_range_ok(src, n) ? user_copy_nofault(dst, src, n) : 0;
 }
 
-size_t copy_to_user_nofault(void __user *dst, const void *src, size_t n)
-{
-	return user_range_ok(dst, n) ? user_copy_nofault(dst, src, n) : 0;
-}
-
 int clear_user(void __user *dst, size_t n)
 {
 	size_t words = n / 4;

@@ -24,7 +24,6 @@ int copy_to_user(void __user *dst, const void *src, size_t n);
 int clear_user(void __user *dst, size_t n);
 /* Bytes copied. */
 size_t copy_from_user_nofault(void *dst, const void __user *src, size_t n);
-size_t copy_to_user_nofault(void __user *dst, const void *src, size_t n);
 
 /* One 32-bit word. 0 or -EFAULT. */
 static inline int get_user_u32(uint32_t *value, const void __user *src)
