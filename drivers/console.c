@@ -104,12 +104,26 @@ static void console_init(void)
 }
 INITCALL(3, console_init);
 
+/* Once at boot, when all terminals have joined. */
+static void name_those_missing(void)
+{
+	for (unsigned int i = 0; i < nr_wanted; i++) {
+		bool found = false;
+
+		for (unsigned int k = 0; k < nr_members; k++)
+			found = found || strcmp(members[k]->name, wanted[i]) == 0;
+		if (!found)
+			log_warning("console=%s: there is no such terminal", wanted[i]);
+	}
+}
+
 /* /dev is not mounted yet: a file without a name. */
 struct file *tty_open_console(void)
 {
 	struct inode *inode = inode_anonymous(S_IFCHR | 0600, "console");
 	struct file *file;
 
+	name_those_missing();
 	if (IS_ERR(inode))
 		return (void *)inode;
 	inode->rdev = console_tty.device;

@@ -69,7 +69,8 @@ static void cpuinfo_show(struct text *text)
 	for (unsigned int i = 0; i < 3 && r[0] >= 0x80000004; i++)
 		cpuid(0x80000002 + i, 0, (uint32_t *)(model + 16 * i));
 	for (unsigned int i = 0; i < nr_cpus; i++)
-		text_printf(text, "processor\t: %u\nmodel name\t: %s\n\n", i, model);
+		text_printf(text, "processor\t: %u\nmodel name\t: %s\n\n", i,
+			    *model ? model : "unknown");
 }
 PROC_FILE(cpuinfo, "cpuinfo", 0444, cpuinfo_show, NULL);
 
