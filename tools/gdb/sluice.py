@@ -37,14 +37,20 @@ def flag_names(flags, enum):
 
 
 def function_at(address):
-    """The function that the call before `address` stands in; in assembly, its line."""
+    """
+    The function that the call before `address` stands in, and what was inlined into it there; in
+    assembly, its line.
+    """
     if address < KERNEL_BASE:
         return "user code"
-    function, place = gdb.block_for_pc(address - 1), gdb.find_pc_line(address - 1)
-    while function and not function.function:
-        function = function.superblock
-    if function:
-        return function.function.name
+    block, place = gdb.block_for_pc(address - 1), gdb.find_pc_line(address - 1)
+    names = []
+    while block:
+        if block.function:
+            names.insert(0, block.function.name)
+        block = block.superblock
+    if names:
+        return ": ".join(names)
     return f"{place.symtab.filename}:{place.line}" if place.symtab else "?"
 
 
