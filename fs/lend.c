@@ -215,9 +215,9 @@ struct page *page_begin_write(struct mapping *mapping, unsigned int index, unsig
 	if (likely(page))
 		return page;
 	/*
-	 * A write of a part needs what the disk has of the rest. It is read like any other page: if it
-	 * was lent and its read failed, the slots get what they were promised. A write of the whole
-	 * leaves such a page to the slots, which then say ENODATA.
+	 * A write of a part needs what the disk has of the rest. It is read as it stands, locked: who
+	 * was lent it meanwhile waits as for any other page, and if its read had failed gets what was
+	 * promised now. A write of the whole leaves such a page to the slots, which then say ENODATA.
 	 */
 	for (;;) {
 		page = find_locked(mapping, index, &fresh);
@@ -225,11 +225,11 @@ struct page *page_begin_write(struct mapping *mapping, unsigned int index, unsig
 			return page;
 		if (!part || page->flags & PG_UPTODATE || !mapping->ops->has_store)
 			break;
-		page_abort_write(page);
-		page = mapping_read_page(mapping, index);
-		if (IS_ERR(page))
-			return page;
+		page_read_locked(page);
+		error = page_wait_read(page);
 		page_put(page);
+		if (error && error != -ENODATA)
+			return ERR_PTR(error);
 	}
 	error = prepare(mapping, &page, fresh, from, to);
 	if (error) {

@@ -386,19 +386,20 @@ void page_read_done(struct page *page, bool ok)
 	page_unlock(page);
 }
 
+void page_read_locked(struct page *page)
+{
+	clear_bits(&page->flags, PG_ERROR);
+	start_read(page->mapping, &page, 1);
+}
+
 void page_read_again(struct page *page)
 {
-	struct mapping *mapping;
-
 	if (!page_trylock(page))
 		return;
-	mapping = page->mapping;
-	if (!mapping || page->flags & PG_UPTODATE) {
+	if (page->mapping && !(page->flags & PG_UPTODATE))
+		page_read_locked(page);
+	else
 		page_unlock(page);
-		return;
-	}
-	clear_bits(&page->flags, PG_ERROR);
-	start_read(mapping, &page, 1);
 }
 
 /* Pages whose reads had failed are read again. */

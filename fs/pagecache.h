@@ -118,6 +118,8 @@ unsigned int mapping_add_pages(struct mapping *mapping, unsigned int index, stru
  */
 int mapping_start(struct mapping *mapping, struct file *file, unsigned int index, unsigned int nr,
 		  struct page **pages);
+/* Start the read of a page that the caller has locked, and found in its file; its end unlocks it. */
+void page_read_locked(struct page *page);
 /* Start the read of a failed, unlocked page again. */
 void page_read_again(struct page *page);
 /* The same for who will wait for the data: pages whose reads had failed before are read again. */
