@@ -151,9 +151,9 @@ static int replace_lent(struct mapping *mapping, struct page **page)
  * Get a locked page that is in its file ready for a write: with room on its disk, and not lent. On
  * an error the page is as it was, or replaced.
  *
- * Who lent a page that is not uptodate has not waited for us. That is fine as long as it becomes
- * uptodate with what we write; but begin_write may make it uptodate with what the disk has: so
- * `lent` is looked at afterwards.
+ * A page that is not uptodate has no bytes that count: it is fresh, or going to be written whole, or
+ * there is no disk behind it. Who lent a fresh one has not waited for us: it becomes uptodate with
+ * what we write, and that is what he gets. One whose read has failed stays with who was lent it.
  */
 static int prepare(struct mapping *mapping, struct page **page, bool fresh, unsigned int from,
 		   unsigned int to)

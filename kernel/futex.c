@@ -111,8 +111,8 @@ static bool is_woken(struct futex_waiter *waiter, bool leave)
 
 /*
  * FUTEX_WAIT counts its time from now, FUTEX_WAIT_BITSET waits for a time since boot or of the wall
- * clock; only the first can not be started over after a signal. The state is set before the look at the list, from which
- * the waker takes us before it looks at the state; both hold the lock for it.
+ * clock; only the first can not be started over after a signal. The state is set before the look at
+ * the list, from which the waker takes us before it looks at the state; both hold the lock for it.
  */
 static long futex_wait(unsigned long address, unsigned int op, uint32_t value,
 		       const void __user *timeout, uint32_t bits)

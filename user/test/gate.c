@@ -316,7 +316,7 @@ BEYOND_TEST(exit_with_reads_in_flight, 20,
 	test_sleep_ms(100);
 	CHECK_EQ(kill(child, SIGKILL), 0);
 	CHECK_EQ(test_wait(child), 128 + SIGKILL);
-	for (int i = 0; i < 100; i++) { /* what the pipe's memory is used for now */
+	for (int i = 0; i < 100; i++) { /* other pipes take the memory of the one that is gone */
 		int own[2];
 
 		CHECK_EQ(pipe(own), 0);
