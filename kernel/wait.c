@@ -32,13 +32,22 @@ void wait_prepare(struct wait_queue *queue, struct waiter *waiter, enum task_sta
 	struct task *task = current;
 	unsigned int flags = spin_lock_irqsave(&queue->lock);
 
-	/* Under the lock: a waker that has woken us may be about to take us off. */
 	waiter->task = task;
 	if (list_empty(&waiter->link))
 		list_add_tail(&queue->waiters, &waiter->link);
-	spin_unlock_irqrestore(&queue->lock, flags);
 	/*
-	 * A full barrier: the caller's check must not be done before the state is seen. Else
+	 * The state is set while the lock is held. After the unlock it would be too late:
+	 *
+	 *	sleeper				waker
+	 *	joins the queue, unlocks
+	 *					wakes: the state is RUNNING, so nothing happens,
+	 *					and takes the sleeper off the queue
+	 *	state = sleeping
+	 *	reads: its own condition is false
+	 *	schedule(), on no queue: sleeps for ever
+	 *
+	 * The exchange is a full barrier as well: the caller's check must not be done before the
+	 * state is seen. Otherwise
 	 *
 	 *	sleeper				waker
 	 *	reads: no data
@@ -46,6 +55,7 @@ void wait_prepare(struct wait_queue *queue, struct waiter *waiter, enum task_sta
 	 *	state = sleeping, schedule()
 	 */
 	(void)__atomic_exchange_n(&task->state, state, __ATOMIC_SEQ_CST);
+	spin_unlock_irqrestore(&queue->lock, flags);
 }
 
 void wait_finish(struct wait_queue *queue, struct waiter *waiter)
