@@ -241,7 +241,7 @@ static struct row rows[] = {
 	  .waits = true },
 	{ "splice cached file -> pipe -> null, 64 KiB", "two splices", .reach = 2500, .rounds = 500,
 	  .setup = all, .once = large_to_null },
-	{ "splice cached file -> pipe -> null, 4 KiB", "two splices", .reach = 900, .rounds = 1000,
+	{ "splice cached file -> pipe -> null, 4 KiB", "two splices", .reach = 1450, .rounds = 1000,
 	  .setup = all, .once = small_to_null },
 	{ "splice pipe -> pipe, 64 KiB", "one splice of 16 slots", .reach = 500, .rounds = 1000,
 	  .per_round = 2, .setup = pipe_full_of_pages, .once = pipe_to_pipe_and_back },
