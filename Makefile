@@ -68,7 +68,7 @@ HOT     := fs/pipe.c fs/pipe_slot.c fs/pipe_wait.c fs/poll.c fs/splice.c fs/spli
 	fs/tee.c fs/sendfile.c fs/pagecache.c fs/lend.c fs/pagewait.c mm/uaccess.c mm/page.c \
 	mm/slab.c mm/kmap.c kernel/sched.c kernel/wait.c lib/string.c lib/radix.c fs/generic.c fs/pipe_open.c
 KOPT    := $(if $(DEBUG),-O1,-Os)
-HOT     += fs/vmsplice.c mm/fault.c net/packet.c net/socket.c net/socket_file.c
+HOT     += fs/vmsplice.c mm/fault.c mm/lend.c net/packet.c net/socket.c net/socket_file.c
 $(HOT:%.c=$(K)/%.o): KOPT := $(if $(DEBUG),-O1,-O2)
 KLDFLAGS := -m elf_i386 -T linker.ld --build-id=none --no-warn-rwx-segments \
 	-z noexecstack -z max-page-size=4096

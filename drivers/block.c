@@ -8,7 +8,6 @@
  *    interrupt.
  */
 #include "drivers/block.h"
-#include "fs/proc.h"
 #include "kernel/task.h"
 #include "kernel/wait.h"
 #include "lib/errno.h"
@@ -272,21 +271,3 @@ int bio_submit_wait(struct bio *bio)
 	bio_free(bio);
 	return error;
 }
-
-/* ---- /proc ---- */
-
-/* What matters here: how many bios a device had at once. */
-static void disks_show(struct text *text)
-{
-	struct block_device *device;
-
-	list_for_each(device, &block_devices, link)
-		text_printf(text,
-			    "%s sectors %llu reads %d writes %d errors %d in_flight %d "
-			    "max_in_flight %d queue %u\n",
-			    device->name, (unsigned long long)device->sectors,
-			    atomic_read(&device->reads), atomic_read(&device->writes),
-			    atomic_read(&device->errors), atomic_read(&device->in_flight),
-			    atomic_read(&device->max_in_flight), device->queue_depth);
-}
-PROC_FILE(disks, "disks", 0444, disks_show, NULL);

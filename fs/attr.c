@@ -10,6 +10,7 @@
 #include "kernel/process.h"
 #include "kernel/signal.h"
 #include "kernel/syscalls.h"
+#include "kernel/timecalls.h"
 #include "mm/uaccess.h"
 #include "fs/file.h"
 #include "fs/vfs_internal.h"

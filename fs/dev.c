@@ -1,13 +1,7 @@
 /*
- * Device numbers, and the file system of /dev.
- *
- * 1. Character devices are registered by number; open(2) of a node finds them by it. They never go
- *    away, so what was found stays valid.
- * 2. The file system "dev" (also called "devtmpfs") is a tmpfs that begins with a node for every
- *    device that is registered when it is mounted: drivers probe before the first program can mount
- *    anything.
- * 3. Drivers and initcalls register at boot, one after another; the list is complete when the first
- *    file is opened, and needs no lock.
+ * The file system of /dev: "dev" (also called "devtmpfs") is a tmpfs that begins with a node for
+ * every device that is registered when it is mounted. Drivers probe before the first program can
+ * mount anything.
  */
 #include "drivers/block.h"
 #include "fs/tmpfs.h"
@@ -17,43 +11,6 @@
 
 #define DEVFS_MAGIC 0x01021994 /* it is a tmpfs */
 #define BLOCK_MODE  0660
-
-static struct list chrdevs = LIST_INIT(chrdevs);
-
-struct chrdev *chrdev_find(unsigned int rdev)
-{
-	struct chrdev *device;
-
-	list_for_each(device, &chrdevs, link)
-		if (device->rdev == rdev)
-			return device;
-	return NULL;
-}
-
-int chrdev_register(unsigned int major, unsigned int minor, const char *name, unsigned int mode,
-		    const struct file_ops *ops, void *private)
-{
-	struct chrdev *device = kzalloc(sizeof(*device), 0);
-	unsigned int rdev = MAKEDEV(major, minor);
-
-	if (!device)
-		return -ENOMEM;
-	*device = (struct chrdev){
-		.rdev = rdev,
-		.mode = mode,
-		.name = name,
-		.ops = ops,
-		.private = private,
-	};
-	if (chrdev_find(rdev)) { /* drivers probe one after another */
-		kfree(device);
-		return -EEXIST;
-	}
-	list_add_tail(&chrdevs, &device->link);
-	return 0;
-}
-
-/* ---- the file system ---- */
 
 static int add_devices(struct super_block *sb)
 {

@@ -261,37 +261,6 @@ void inode_abandon_all(struct super_block *sb)
 	wait_event(&inodes_leave, inodes_have_left(sb));
 }
 
-/* ---- special files ---- */
-
-static int chrdev_open(struct inode *inode, struct file *file)
-{
-	const struct chrdev *device = chrdev_find(inode->rdev);
-
-	if (!device)
-		return -ENXIO;
-	file->ops = device->ops;
-	file->private = device->private;
-	return file->ops->open ? file->ops->open(inode, file) : 0;
-}
-
-static const struct file_ops chrdev_file_ops = { .open = chrdev_open };
-
-void inode_init_special(struct inode *inode, unsigned int mode, unsigned int rdev)
-{
-	const struct chrdev *device = chrdev_find(rdev);
-
-	inode->mode = mode;
-	inode->rdev = rdev;
-	if (S_ISCHR(mode)) {
-		inode->file_ops = &chrdev_file_ops;
-		inode->size = device ? device->size : 0;
-	} else if (S_ISBLK(mode))
-		inode->file_ops = &block_file_ops;
-	else if (S_ISFIFO(mode))
-		inode->file_ops = &fifo_file_ops;
-	/* A socket's node has none: it cannot be opened. */
-}
-
 static void inode_init(void)
 {
 	for (unsigned int i = 0; i < INODE_HASH_SIZE; i++)

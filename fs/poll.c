@@ -26,6 +26,7 @@
 #include "kernel/signal.h"
 #include "kernel/syscalls.h"
 #include "kernel/time.h"
+#include "kernel/timecalls.h"
 #include "mm/slab.h"
 #include "mm/uaccess.h"
 
@@ -126,7 +127,7 @@ static void leave_all(struct poll_table *table)
  * Sleep until a queue of the table is woken, a signal comes (true) or the deadline has passed
  * (false).
  */
-static bool sleep_until(struct poll_table *table, uint64_t deadline)
+static bool poll_sleep_until(struct poll_table *table, uint64_t deadline)
 {
 	bool in_time = true;
 
@@ -196,7 +197,7 @@ int poll_until(struct pollfd *fds, unsigned int nr, unsigned int always, uint64_
 			ready = -EINTR;
 		if (ready)
 			break;
-		in_time = sleep_until(&table, deadline);
+		in_time = poll_sleep_until(&table, deadline);
 		ready = look(fds, nr, always, NULL);
 	}
 	leave_all(&table);

@@ -8,6 +8,8 @@
 #include "lib/types.h"
 
 struct dentry;
+struct file;
+struct mm;
 struct process;
 
 struct proc_entry {
@@ -32,5 +34,12 @@ struct proc_entry {
 #define PROC_FILE(id, file_path, file_mode, show_function, store_function)            \
 	PROC_ENTRY(id, .path = file_path, .mode = file_mode, .show = (show_function), \
 		   .store = (store_function))
+
+/* ---- between the files of /proc ---- */
+
+/* The address space of a process, with a reference, for /proc; NULL: kernel task or dead. */
+struct mm *process_mm(struct process *process);
+/* Its program: the file that is mapped lowest, with a reference; NULL. May sleep. */
+struct file *process_program(struct process *process);
 
 #endif

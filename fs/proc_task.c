@@ -25,6 +25,40 @@ static const char *const state_names[] = {
 	[TASK_STOPPED] = "T (stopped)",	    [TASK_DEAD] = "Z (zombie)",
 };
 
+/* ---- its memory and its program ---- */
+
+struct mm *process_mm(struct process *process)
+{
+	unsigned int flags = spin_lock_irqsave(&tasks_lock);
+	struct mm *mm = NULL;
+	struct task *task;
+
+	list_for_each(task, &process->threads, thread_link)
+		if (!mm)
+			mm = task->mm;
+	if (mm)
+		mm_get(mm);
+	spin_unlock_irqrestore(&tasks_lock, flags);
+	return mm;
+}
+
+struct file *process_program(struct process *process)
+{
+	struct mm *mm = process_mm(process);
+	struct file *file = NULL;
+
+	if (!mm)
+		return NULL;
+	mutex_lock(&mm->lock);
+	for (struct vma *vma = mm_find_next(mm, 0); vma && !file; vma = mm_find_next(mm, vma->end))
+		file = vma->file;
+	if (file)
+		file_get(file);
+	mutex_unlock(&mm->lock);
+	mm_put(mm);
+	return file;
+}
+
 struct memory_use {
 	unsigned int pages, resident;
 };

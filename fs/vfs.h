@@ -378,7 +378,7 @@ void file_get(struct file *file);
 void file_put(struct file *file);
 extern struct atomic nr_open_files;
 
-/* ---- device numbers: fs/dev.c ---- */
+/* ---- device numbers: fs/special.c ---- */
 struct chrdev {
 	struct list link;
 	unsigned int rdev, mode;
@@ -387,6 +387,7 @@ struct chrdev {
 	void *private;	 /* which an open file begins with as its own */
 	file_off_t size; /* of its nodes: device memory has one */
 };
+extern struct list chrdevs; /* all of them, for /dev; complete when the first file is opened */
 /* What was registered for a device number, which stays; NULL: nothing. A node may be older. */
 struct chrdev *chrdev_find(unsigned int rdev);
 /*

@@ -23,20 +23,6 @@
 
 /* ---- telling the parent ---- */
 
-void process_notify_parent(struct process *child, int code, int value)
-{
-	struct process *parent = child->parent;
-	struct signal_info info = { code, child->pid, child->cred.uid, value };
-	bool stop_or_go = code == CLD_STOPPED || code == CLD_CONTINUED;
-
-	lockdep_held(&tasks_lock);
-	if (!parent)
-		return;
-	if (!stop_or_go || !(parent->actions[SIGCHLD - 1].flags & SA_NOCLDSTOP))
-		signal_send_locked(parent, NULL, SIGCHLD, &info);
-	wake_all(&parent->child_wait);
-}
-
 /* A parent that does not want to hear of it has no zombie. */
 static void tell_end(struct process *process)
 {

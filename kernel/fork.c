@@ -65,6 +65,7 @@ static int copy_resources(struct task *child, unsigned int flags)
 	struct task *parent = current;
 	struct mm *mm = parent->mm;
 	struct file_table *files = parent->files;
+	struct process *process;
 
 	if (flags & CLONE_VM)
 		mm_get(mm);
@@ -85,8 +86,10 @@ static int copy_resources(struct task *child, unsigned int flags)
 	child->fs = flags & CLONE_FS ? parent->fs : fs_context_copy();
 	if (flags & CLONE_THREAD)
 		atomic_inc(&parent->process->refs);
-	child->process = flags & CLONE_THREAD ? parent->process : process_create();
-	return child->fs && child->process ? 0 : -ENOMEM;
+	process = flags & CLONE_THREAD ? parent->process : process_create();
+	if (process)
+		process_join(child, process);
+	return child->fs && process ? 0 : -ENOMEM;
 }
 
 static long copy_state(struct task *child, const struct clone_args *args)

@@ -19,6 +19,7 @@
  */
 #include "kernel/process.h"
 #include "kernel/syscalls.h"
+#include "kernel/timecalls.h"
 #include "fs/vfs.h"
 #include "mm/uaccess.h"
 #include "mm/vm.h"

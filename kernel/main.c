@@ -10,16 +10,24 @@
 #include "kernel/machine.h"
 #include "kernel/param.h"
 #include "kernel/process.h"
+#include "kernel/signal.h"
 #include "kernel/syscall.h"
 #include "kernel/smp.h"
 #include "mm/pgtable.h"
 #include "mm/slab.h"
 #include "mm/uaccess.h"
+#include "mm/vm.h"
 #include "lib/string.h"
 
 extern void (*const _initcalls_start[])(void), (*const _initcalls_end[])(void);
 extern const struct driver _drivers_start[], _drivers_end[];
 extern char boot_stack[];
+
+static const struct trap_handlers trap_handlers = {
+	.page_fault = page_fault,
+	.signal = signal_force,
+	.return_to_user = signal_deliver,
+};
 
 static struct task boot_task;
 static const char *root_device = "";
@@ -48,11 +56,12 @@ static void become_process(struct task *task)
 {
 	unsigned int flags;
 
-	task->process = init_process = process_create();
+	init_process = process_create();
 	task->files = file_table_create();
 	task->fs = fs_context_copy();
 	if (!init_process || !task->files || !task->fs)
 		panic("no memory for the first process");
+	process_join(task, init_process);
 	flags = spin_lock_irqsave(&tasks_lock);
 	if (process_link(task) < 0)
 		panic("no number for the first process");
@@ -149,6 +158,7 @@ void kmain(uint32_t magic, uint32_t info)
 {
 	struct cpu *cpu = &cpus[0];
 
+	traps_init(&trap_handlers);
 	cpu->task = &boot_task;
 	boot_task.stack = boot_stack;
 	strlcpy(boot_task.name, "idle", sizeof(boot_task.name));

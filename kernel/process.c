@@ -9,11 +9,9 @@
 #include "kernel/process.h"
 #include "kernel/init.h"
 #include "kernel/syscalls.h"
-#include "fs/file.h"
 #include "lib/string.h"
 #include "mm/slab.h"
 #include "mm/uaccess.h"
-#include "mm/vm.h"
 
 spinlock_t tasks_lock = SPINLOCK_INIT("tasks");
 struct list all_processes = LIST_INIT(all_processes);
@@ -72,36 +70,15 @@ void process_put(struct process *process)
 		slab_free(process_cache, process);
 }
 
-struct mm *process_mm(struct process *process)
+static void leave_process(struct task *task)
 {
-	unsigned int flags = spin_lock_irqsave(&tasks_lock);
-	struct mm *mm = NULL;
-	struct task *task;
-
-	list_for_each(task, &process->threads, thread_link)
-		if (!mm)
-			mm = task->mm;
-	if (mm)
-		mm_get(mm);
-	spin_unlock_irqrestore(&tasks_lock, flags);
-	return mm;
+	process_put(task->process);
 }
 
-struct file *process_program(struct process *process)
+void process_join(struct task *task, struct process *process)
 {
-	struct mm *mm = process_mm(process);
-	struct file *file = NULL;
-
-	if (!mm)
-		return NULL;
-	mutex_lock(&mm->lock);
-	for (struct vma *vma = mm_find_next(mm, 0); vma && !file; vma = mm_find_next(mm, vma->end))
-		file = vma->file;
-	if (file)
-		file_get(file);
-	mutex_unlock(&mm->lock);
-	mm_put(mm);
-	return file;
+	task->process = process;
+	task->before_free = leave_process;
 }
 
 uint64_t task_cpu_ns(const struct task *task)

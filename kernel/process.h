@@ -17,6 +17,8 @@ static inline struct task *process_leader(struct process *process)
 }
 /* One holder less; frees it with the last. Never sleeps. */
 void process_put(struct process *process);
+/* Make `task` a task of `process`; takes over the caller's reference, which goes when it is freed. */
+void process_join(struct task *task, struct process *process);
 /* Of that thread id, or process id; without a reference. tasks_lock is held. */
 struct task *task_find_locked(unsigned int tid);
 struct process *process_find_locked(unsigned int pid);
@@ -25,10 +27,6 @@ struct process *process_find_locked(unsigned int pid);
  * ourselves. tasks_lock is held.
  */
 bool process_is_meant(const struct process *process, int pid);
-/* The address space of a process, with a reference, for /proc; NULL: kernel task or dead. */
-struct mm *process_mm(struct process *process);
-/* Its program: the file that is mapped lowest, with a reference; NULL. May sleep. */
-struct file *process_program(struct process *process);
 /* CPU time of a task in nanoseconds; of one that runs on another CPU, up to its last switch. */
 uint64_t task_cpu_ns(const struct task *task);
 /* CPU time of its threads, dead ones included, in nanoseconds. tasks_lock is held. */
@@ -67,15 +65,16 @@ void process_unlink(struct process *process);
  * ends.
  */
 int process_end_other_threads(void);
-/*
- * Tell the parent (SIGCHLD, wait4) that the child stopped, went on or ended: CLD_*, and the signal
- * or status of which it did. tasks_lock is held.
- */
-void process_notify_parent(struct process *child, int code, int value);
 /* Wake the parent that vfork put to sleep. */
 void task_release_vfork(struct task *task);
 
-/* ---- kernel/futex.c, limits.c, timecalls.c ---- */
+/* ---- kernel/tls.c, futex.c, limits.c ---- */
+
+/*
+ * Set a TLS segment of `task` from the struct user_desc at `address`; with may_choose, entry number
+ * -1 takes a free one and is told which. 0, -EFAULT, -EINVAL, -ESRCH (none free). May sleep.
+ */
+long tls_set(struct task *task, void __user *address, bool may_choose);
 
 /*
  * The current task ends, or its program: clears and wakes clear_child_tid. In its address space;
@@ -84,7 +83,5 @@ void task_release_vfork(struct task *task);
 void futex_task_exit(void);
 /* Nanoseconds that the current process has used, and (*children_ns) the children it waited for. */
 uint64_t process_times(uint64_t *children_ns);
-/* Sleep until time_now() is `deadline` (0) or a signal is there to be delivered (-EINTR). */
-int sleep_until(uint64_t deadline);
 
 #endif

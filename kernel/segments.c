@@ -2,14 +2,10 @@
  * 1. Every CPU has a GDT and a TSS of its own; all share one IDT.
  * 2. The double fault runs as a task of its own, on a stack of its own: it can print although the
  *    kernel stack is gone (its guard page was hit).
- * 3. Each task has three TLS segments, which its program describes by struct user_desc
- *    (set_thread_area(2)). Only what C libraries load into %gs: writable data with 32-bit offsets,
- *    its limit counted in pages.
+ * 3. Three segments for thread-local storage change with the task.
  * Intel SDM vol. 3, chapters 3, 6 and 7.
  */
-#include "kernel/syscalls.h"
 #include "kernel/task.h"
-#include "mm/uaccess.h"
 
 struct tss {
 	uint32_t back_link, esp0, ss0, esp1, ss1, esp2, ss2, cr3, eip, eflags;
@@ -60,6 +56,11 @@ static struct segment_descriptor descriptor(uint32_t base, uint32_t limit, uint8
 		.high = (base & 0xff000000) | (uint32_t)flags << 20 | (limit & 0xf0000) |
 			(uint32_t)type << 8 | (base >> 16 & 0xff),
 	};
+}
+
+struct segment_descriptor segment_for_tls(uint32_t base, uint32_t limit)
+{
+	return descriptor(base, limit, SEG_DATA | SEG_USER, SEG_FLAT);
 }
 
 static void set_gate(unsigned int vector, uint32_t handler, uint16_t selector, uint8_t type)
@@ -147,48 +148,6 @@ void segments_load_tls(struct task *task)
 
 	for (unsigned int i = 0; i < NR_TLS; i++)
 		to[i] = task->tls[i];
-}
-
-/* ---- thread-local storage ---- */
-
-struct user_desc {
-	uint32_t entry_number, base, limit, flags;
-};
-
-/* user_desc.flags: 32 bits, in pages, usable. */
-#define DESC_FLAGS 0x51u
-#define ENTRY_ANY  0xffffffffu
-#define LIMIT_MAX  0xfffffu
-
-long tls_set(struct task *task, void __user *address, bool may_choose)
-{
-	struct user_desc desc;
-	unsigned int i;
-
-	if (copy_from_user(&desc, address, sizeof(desc)) < 0)
-		return -EFAULT;
-	if (desc.flags != DESC_FLAGS || desc.limit > LIMIT_MAX)
-		return refuse(EINVAL, "only writable 32-bit data segments of whole pages");
-	i = desc.entry_number - SEL_TLS_FIRST;
-	if (desc.entry_number == ENTRY_ANY && may_choose) {
-		for (i = 0; i < NR_TLS && task->tls[i].high; i++)
-			;
-		if (i == NR_TLS)
-			return refuse(ESRCH, "all three TLS segments are in use");
-		if (put_user_u32(SEL_TLS_FIRST + i, address) < 0)
-			return -EFAULT;
-	}
-	if (i >= NR_TLS)
-		return refuse(EINVAL, "not a TLS entry");
-	task->tls[i] = descriptor(desc.base, desc.limit, SEG_DATA | SEG_USER, SEG_FLAT);
-	if (task == current)
-		segments_load_tls(task);
-	return 0;
-}
-
-long sys_set_thread_area(void __user *address)
-{
-	return tls_set(current, address, true);
 }
 
 /* ---- the double fault ---- */

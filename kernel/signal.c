@@ -261,30 +261,23 @@ void signal_force(int signo, int code, uint32_t address)
 	spin_unlock_irqrestore(&tasks_lock, flags);
 }
 
+/* ---- telling the parent ---- */
+
+void process_notify_parent(struct process *child, int code, int value)
+{
+	struct process *parent = child->parent;
+	struct signal_info info = { code, child->pid, child->cred.uid, value };
+	bool stop_or_go = code == CLD_STOPPED || code == CLD_CONTINUED;
+
+	lockdep_held(&tasks_lock);
+	if (!parent)
+		return;
+	if (!stop_or_go || !(parent->actions[SIGCHLD - 1].flags & SA_NOCLDSTOP))
+		signal_send_locked(parent, NULL, SIGCHLD, &info);
+	wake_all(&parent->child_wait);
+}
+
 /* ---- the current task ---- */
-
-bool signal_pending(void)
-{
-	const struct task *task = current;
-	const struct process *process = task->process;
-	uint64_t waiting;
-
-	if (!process)
-		return false;
-	waiting = task->signals.set | process->signals.set;
-	if (likely(waiting == 0 && !process->stopped))
-		return false;
-	if (!(waiting & ~task->blocked) && !process->stopped)
-		return false;
-	/* The caller may give up its call for it, even if another thread then takes the signal. */
-	set_bits(&current->work, TASK_WORK_SIGNAL);
-	return true;
-}
-
-bool kill_pending(void)
-{
-	return current->process && (current->signals.set & SIG_BIT(SIGKILL));
-}
 
 void signal_set_blocked(sigmask_t mask)
 {

@@ -6,32 +6,8 @@
 
 #include "kernel/task.h"
 
-enum { /* those that mean something to the kernel */
-       SIGHUP = 1,
-       SIGINT = 2,
-       SIGQUIT = 3,
-       SIGILL = 4,
-       SIGTRAP = 5,
-       SIGBUS = 7,
-       SIGFPE = 8,
-       SIGKILL = 9,
-       SIGSEGV = 11,
-       SIGPIPE = 13,
-       SIGALRM = 14,
-       SIGCHLD = 17,
-       SIGCONT = 18,
-       SIGSTOP = 19,
-       SIGTSTP = 20,
-       SIGTTIN = 21,
-       SIGTTOU = 22,
-       SIGURG = 23,
-       SIGXFSZ = 25,
-       SIGWINCH = 28,
-};
-#define SIG_BIT(n) (1ull << ((n)-1))
-
-#define SIG_DFL	   0u
-#define SIG_IGN	   1u
+#define SIG_DFL 0u
+#define SIG_IGN 1u
 
 /* sigaction flags. SA_INTERRUPT says what is the case without SA_RESTART. */
 #define SA_NOCLDSTOP 0x00000001u
@@ -44,10 +20,6 @@ enum { /* those that mean something to the kernel */
 #define SA_NODEFER   0x40000000u
 #define SA_RESETHAND 0x80000000u
 
-/* si_code: who sent it. Positive codes are the kernel's own. */
-#define SI_USER	  0
-#define SI_KERNEL 0x80
-#define SI_TKILL  (-6)
 enum { CLD_EXITED = 1, CLD_KILLED = 2, CLD_STOPPED = 5, CLD_CONTINUED = 6 };
 
 #define SS_DISABLE   2u
@@ -67,6 +39,12 @@ void signal_send_locked(struct process *process, struct task *task, int signo,
 void signal_kill_locked(struct process *process, int status);
 /* Make every thread but `except` leave. tasks_lock is held. */
 void signal_kill_threads_locked(struct process *process, struct task *except);
+
+/*
+ * Tell the parent (SIGCHLD, wait4) that the child stopped, went on or ended: CLD_*, and the signal
+ * or status of which it did. tasks_lock is held.
+ */
+void process_notify_parent(struct process *child, int code, int value);
 
 /* A fault of the current task: sent even if blocked or ignored (then the default action). */
 void signal_force(int signo, int code, uint32_t address);

@@ -7,6 +7,7 @@
 #include "kernel/process.h"
 #include "kernel/signal.h"
 #include "kernel/syscalls.h"
+#include "kernel/timecalls.h"
 #include "mm/uaccess.h"
 
 /* There is no alternate stack: SA_ONSTACK makes no difference, as long as none is named. */

@@ -4,7 +4,7 @@
  * A kernel stack comes from vmalloc: an unmapped page lies below it, so that an overflow faults.
  */
 #include "kernel/task.h"
-#include "kernel/process.h"
+#include "kernel/syscall.h"
 #include "lib/string.h"
 #include "mm/slab.h"
 #include "mm/vmalloc.h"
@@ -49,12 +49,48 @@ void task_put(struct task *task)
 {
 	if (!atomic_dec_and_test(&task->refs))
 		return;
-	if (task->process)
-		process_put(task->process);
+	if (task->before_free)
+		task->before_free(task);
 	vfree(task->stack);
 	slab_free(task_cache, task);
 	atomic_dec(&nr_tasks);
 }
+
+/* ---- may the current task go on sleeping? ---- */
+
+bool signal_pending(void)
+{
+	const struct task *task = current;
+	const struct process *process = task->process;
+	uint64_t waiting;
+
+	if (!process)
+		return false;
+	waiting = task->signals.set | process->signals.set;
+	if (likely(waiting == 0 && !process->stopped))
+		return false;
+	if (!(waiting & ~task->blocked) && !process->stopped)
+		return false;
+	/* The caller may give up its call for it, even if another thread then takes the signal. */
+	set_bits(&current->work, TASK_WORK_SIGNAL);
+	return true;
+}
+
+bool kill_pending(void)
+{
+	return current->process && (current->signals.set & SIG_BIT(SIGKILL));
+}
+
+/* ---- why a call was refused ---- */
+
+long refuse(int error, const char *why)
+{
+	if (current->work & TASK_WORK_TRACE)
+		current->refused = why;
+	return -error;
+}
+
+/* ---- first and last steps ---- */
 
 /* Below the place of the trap frame: a kernel task may become a user's (start_init). */
 static void set_entry(struct task *task, void (*entry)(void), uint32_t ebx, uint32_t esi)

@@ -39,6 +39,37 @@ struct segment_descriptor { /* as the CPU wants it in the GDT */
 	uint32_t low, high;
 };
 
+/* ---- signals: their numbers, and what waits of them; see kernel/signal.h ---- */
+
+enum { /* those that mean something to the kernel */
+       SIGHUP = 1,
+       SIGINT = 2,
+       SIGQUIT = 3,
+       SIGILL = 4,
+       SIGTRAP = 5,
+       SIGBUS = 7,
+       SIGFPE = 8,
+       SIGKILL = 9,
+       SIGSEGV = 11,
+       SIGPIPE = 13,
+       SIGALRM = 14,
+       SIGCHLD = 17,
+       SIGCONT = 18,
+       SIGSTOP = 19,
+       SIGTSTP = 20,
+       SIGTTIN = 21,
+       SIGTTOU = 22,
+       SIGURG = 23,
+       SIGXFSZ = 25,
+       SIGWINCH = 28,
+};
+#define SIG_BIT(n) (1ull << ((n)-1))
+
+/* si_code: who sent it. Positive codes are the kernel's own. */
+#define SI_USER	  0
+#define SI_KERNEL 0x80
+#define SI_TKILL  (-6)
+
 struct signal_info {	       /* what is known of a signal, see siginfo_t */
 	int code;	       /* SI_*, CLD_*, or of a fault */
 	unsigned int pid, uid; /* who sent it */
@@ -58,9 +89,10 @@ struct task {
 	volatile enum task_state state;
 	unsigned int tid;
 	char name[TASK_NAME_LEN];
-	void *stack;		 /* lowest byte of the kernel stack */
-	struct process *process; /* NULL: kernel task */
-	struct mm *mm;		 /* NULL: kernel task, or dead */
+	void *stack;			    /* lowest byte of the kernel stack */
+	struct process *process;	    /* NULL: kernel task */
+	void (*before_free)(struct task *); /* lets its process go; NULL: kernel task */
+	struct mm *mm;			    /* NULL: kernel task, or dead */
 
 	/* scheduler; guarded by the run queue's lock */
 	struct list run_link;

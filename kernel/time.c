@@ -8,10 +8,10 @@
  */
 #include "kernel/time.h"
 #include "kernel/apic.h"
-#include "kernel/syscall.h"
+#include "kernel/atomic.h"
+#include "kernel/spinlock.h"
 #include "lib/div64.h"
 #include "lib/string.h"
-#include "mm/uaccess.h"
 
 #define PIT_CHANNEL2 0x42
 #define PIT_COMMAND  0x43
@@ -263,16 +263,6 @@ void tick(void)
 	sched_tick();
 }
 
-/* ---- times as programs pass them ---- */
-
-#define FIRST_TIME64_CALL 403u	       /* clock_gettime64 */
-#define SECONDS_MAX	  9000000000ll /* below UINT64_MAX nanoseconds, sums of two included */
-
-bool call_has_time64(void)
-{
-	return task_frame(current)->error >= FIRST_TIME64_CALL;
-}
-
 struct timespec64 timespec_from_ns(uint64_t ns)
 {
 	uint32_t rest;
@@ -286,32 +276,6 @@ struct timeval32 timeval_from_ns(uint64_t ns)
 	struct timespec64 ts = timespec_from_ns(ns);
 
 	return (struct timeval32){ (int32_t)ts.sec, ts.nsec / 1000 };
-}
-
-int time_from_user(uint64_t *ns, const void __user *from, bool wide)
-{
-	int32_t words[4], nsec;
-	int64_t sec;
-
-	if (copy_from_user(words, from, wide ? sizeof(words) : sizeof(words) / 2) < 0)
-		return -EFAULT;
-	/* A 32-bit program's 64-bit nanoseconds may have rubbish in their upper half. */
-	sec = wide ? (int64_t)((uint64_t)words[1] << 32 | (uint32_t)words[0]) : words[0];
-	nsec = wide ? words[2] : words[1];
-	if (sec < 0 || nsec < 0 || nsec >= (int32_t)NSEC_PER_SEC)
-		return refuse(EINVAL, "negative time, or nanoseconds out of range");
-	*ns = sec > SECONDS_MAX ? UINT64_MAX : (uint64_t)sec * NSEC_PER_SEC + nsec;
-	return 0;
-}
-
-int time_to_user(uint64_t ns, void __user *to, bool wide)
-{
-	struct timespec64 ts = timespec_from_ns(ns);
-	int32_t narrow[2] = { (int32_t)ts.sec, ts.nsec };
-	int64_t words[2] = { ts.sec, ts.nsec };
-
-	return wide ? copy_to_user(to, words, sizeof(words))
-		    : copy_to_user(to, narrow, sizeof(narrow));
 }
 
 uint64_t deadline_after(uint64_t ns)

@@ -56,16 +56,7 @@ void tick_arm(uint64_t most);
 /* For the scheduler: the slice of the current task runs. Interrupts are off. kernel/sched.c */
 void sched_tick(void);
 
-/* ---- times as programs pass them ---- */
-
-/*
- * Has the system call that runs struct timespecs with 64-bit seconds? Those are the numbers from
- * 403 on; each has an older twin with 32 bits, which is the same function.
- */
-bool call_has_time64(void);
-/* struct timespec, with 64-bit seconds if `wide`. 0, -EFAULT; -EINVAL: no time. */
-int time_from_user(uint64_t *ns, const void __user *from, bool wide);
-int time_to_user(uint64_t ns, void __user *to, bool wide);
+/* ---- other forms of a time ---- */
 
 struct timespec64 { /* for inodes */
 	int64_t sec;

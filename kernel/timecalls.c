@@ -6,6 +6,7 @@
  * 2. A sleep until a time of the wall clock is turned into one until a time since boot when it
  *    begins: setting the clock meanwhile does not move it.
  */
+#include "kernel/timecalls.h"
 #include "kernel/process.h"
 #include "kernel/signal.h"
 #include "kernel/syscalls.h"
@@ -22,9 +23,44 @@ enum {
 	CLOCK_MONOTONIC_COARSE,
 	CLOCK_BOOTTIME,
 };
-#define TIMER_ABSTIME 1u
-#define ITIMER_REAL   0u
-#define NSEC_PER_USEC 1000u
+#define TIMER_ABSTIME	  1u
+#define ITIMER_REAL	  0u
+#define NSEC_PER_USEC	  1000u
+#define FIRST_TIME64_CALL 403u	       /* clock_gettime64 */
+#define SECONDS_MAX	  9000000000ll /* below UINT64_MAX nanoseconds, sums of two included */
+
+/* ---- times as programs pass them ---- */
+
+bool call_has_time64(void)
+{
+	return task_frame(current)->error >= FIRST_TIME64_CALL;
+}
+
+int time_from_user(uint64_t *ns, const void __user *from, bool wide)
+{
+	int32_t words[4], nsec;
+	int64_t sec;
+
+	if (copy_from_user(words, from, wide ? sizeof(words) : sizeof(words) / 2) < 0)
+		return -EFAULT;
+	/* A 32-bit program's 64-bit nanoseconds may have rubbish in their upper half. */
+	sec = wide ? (int64_t)((uint64_t)words[1] << 32 | (uint32_t)words[0]) : words[0];
+	nsec = wide ? words[2] : words[1];
+	if (sec < 0 || nsec < 0 || nsec >= (int32_t)NSEC_PER_SEC)
+		return refuse(EINVAL, "negative time, or nanoseconds out of range");
+	*ns = sec > SECONDS_MAX ? UINT64_MAX : (uint64_t)sec * NSEC_PER_SEC + nsec;
+	return 0;
+}
+
+int time_to_user(uint64_t ns, void __user *to, bool wide)
+{
+	struct timespec64 ts = timespec_from_ns(ns);
+	int32_t narrow[2] = { (int32_t)ts.sec, ts.nsec };
+	int64_t words[2] = { ts.sec, ts.nsec };
+
+	return wide ? copy_to_user(to, words, sizeof(words))
+		    : copy_to_user(to, narrow, sizeof(narrow));
+}
 
 /* ---- clocks ---- */
 

@@ -83,6 +83,21 @@ static void flush_on(unsigned int mask, struct mm *mm, uintptr_t start, uintptr_
 	spin_unlock(&tlb_lock);
 }
 
+void mm_switch(struct mm *mm)
+{
+	struct cpu *cpu = this_cpu();
+	struct mm *old = cpu->mm;
+
+	if (old == mm)
+		return;
+	/* The bit is set before the tables are read: who changes them either sees it, or came first. */
+	set_bits((unsigned int *)&mm->loaded_on, 1u << cpu->id);
+	cpu->mm = mm;
+	write_cr3(mm->cr3);
+	if (old)
+		clear_bits((unsigned int *)&old->loaded_on, 1u << cpu->id);
+}
+
 void tlb_flush_range(struct mm *mm, uintptr_t start, uintptr_t end)
 {
 	memory_barrier(); /* the tables are written before it is asked who has them */

@@ -191,10 +191,3 @@ void trace_task_exit(struct task *task)
 	kfree(task->trace_text);
 	task->trace_text = NULL;
 }
-
-long refuse(int error, const char *why)
-{
-	if (current->work & TASK_WORK_TRACE)
-		current->refused = why;
-	return -error;
-}

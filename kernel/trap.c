@@ -1,13 +1,13 @@
 /*
  * Traps and interrupts, sorted: to the page fault, to the devices, to a signal, or to a panic.
  *
- * A trap in kernel mode is the kernel's fault unless its address stands in the exception table.
+ * A trap in kernel mode is the kernel's fault unless its address stands in the exception table. What
+ * lies above traps (memory, signals) is reached by the handlers that kmain names.
  */
 #include "kernel/trap.h"
 #include "kernel/apic.h"
-#include "kernel/signal.h"
 #include "kernel/smp.h"
-#include "mm/vm.h"
+#include "kernel/task.h"
 
 /* si_code values of faults, as in siginfo. */
 #define FPE_INTDIV 1
@@ -47,6 +47,13 @@ static const struct trap {
 	{ "a trap", SIGSEGV, SI_KERNEL }, /* all others */
 };
 
+static const struct trap_handlers *handlers;
+
+void traps_init(const struct trap_handlers *above)
+{
+	handlers = above;
+}
+
 struct trap_frame *task_frame(struct task *task)
 {
 	return (struct trap_frame *)((char *)task->stack + KERNEL_STACK_SIZE) - 1;
@@ -81,12 +88,12 @@ static void exception(struct trap_frame *frame)
 		/* A task that may sleep takes interrupts while its fault is resolved. */
 		if (frame->eflags & EFLAGS_IF)
 			irq_enable();
-		page_fault(frame, va, frame->error);
+		handlers->page_fault(frame, va, frame->error);
 		return;
 	}
 	if (trap_from_user(frame)) {
 		irq_enable();
-		signal_force(trap->signo, trap->code, trap->code == SI_KERNEL ? 0 : frame->eip);
+		handlers->signal(trap->signo, trap->code, trap->code == SI_KERNEL ? 0 : frame->eip);
 		return;
 	}
 	if (!fixup_exception(frame))
@@ -137,5 +144,5 @@ void return_work(struct trap_frame *frame)
 	if (this_cpu()->need_resched)
 		schedule();
 	if (current->work & TASK_WORK_SIGNAL)
-		signal_deliver(frame);
+		handlers->return_to_user(frame);
 }

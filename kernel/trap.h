@@ -7,6 +7,7 @@
 #include "lib/types.h"
 
 struct cpu;
+struct segment_descriptor;
 struct task;
 
 /* The layout is known to kernel/entry.asm; it begins what a signal handler finds on its stack. */
@@ -53,6 +54,19 @@ enum trap_vector {
 	VECTOR_SPURIOUS = 0xff,
 };
 
+/*
+ * What traps lead to above them, all of it with interrupts on unless the trap had them off.
+ * page_fault: mm/vm.h; also of the kernel, and before any other call here. signal: a fault of a
+ * program, see signal_force(). return_to_user: TASK_WORK_SIGNAL is set, see signal_deliver().
+ */
+struct trap_handlers {
+	void (*page_fault)(struct trap_frame *frame, uintptr_t va, unsigned int error);
+	void (*signal)(int signo, int code, uint32_t address);
+	void (*return_to_user)(struct trap_frame *frame);
+};
+/* Once, before the first trap. */
+void traps_init(const struct trap_handlers *above);
+
 /* A trap in kernel mode at an address of the exception table continues at its fixup: true then. */
 bool fixup_exception(struct trap_frame *frame);
 
@@ -71,10 +85,7 @@ void segments_set_stack(struct cpu *cpu, void *top);
 void segments_set_fault_cr3(uint32_t cr3);
 /* Load the current task's TLS segments into this CPU's GDT. */
 void segments_load_tls(struct task *task);
-/*
- * Set a TLS segment of `task` from the struct user_desc at `address`; with may_choose, entry number
- * -1 takes a free one and is told which. 0, -EFAULT, -EINVAL, -ESRCH (none free). May sleep.
- */
-long tls_set(struct task *task, void __user *address, bool may_choose);
+/* A segment for the thread-local storage of a program; limit in pages. */
+struct segment_descriptor segment_for_tls(uint32_t base, uint32_t limit);
 
 #endif

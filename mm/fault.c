@@ -18,15 +18,17 @@
 #include "mm/kmap.h"
 #include "mm/uaccess.h"
 
-#define FAULT_WRITE 2u /* error code, Intel SDM vol. 3, 4.7 */
-#define FAULT_EXEC  16u
+#define FAULT_IN_MAX 16u /* pages that user_fault_in() looks at */
 
-#define SEGV_MAPERR 1 /* si_code */
-#define SEGV_ACCERR 2
-#define BUS_ADRERR  2
+#define FAULT_WRITE  2u /* error code, Intel SDM vol. 3, 4.7 */
+#define FAULT_EXEC   16u
 
-#define READ_AROUND 16u		     /* pages of a file whose reads one read fault starts */
-#define STACK_GAP   (64 * PAGE_SIZE) /* kept free below a stack that grows */
+#define SEGV_MAPERR  1 /* si_code */
+#define SEGV_ACCERR  2
+#define BUS_ADRERR   2
+
+#define READ_AROUND  16u	      /* pages of a file whose reads one read fault starts */
+#define STACK_GAP    (64 * PAGE_SIZE) /* kept free below a stack that grows */
 
 /* ---- entries ---- */
 
@@ -231,7 +233,7 @@ static int resolve_file(struct vma *vma, uintptr_t va, bool write)
 
 /* va (page aligned) is to be present in the VMA, which allows the access. mm->lock is held. */
 //BOOK: page-fault
-static int resolve(struct vma *vma, uintptr_t va, bool write)
+int mm_resolve(struct vma *vma, uintptr_t va, bool write)
 {
 	struct mm *mm = vma->mm;
 	pte_t entry;
@@ -257,7 +259,7 @@ static int resolve(struct vma *vma, uintptr_t va, bool write)
 }
 
 /* The VMA of va; a stack grows down to it if its limit and its neighbour below allow that. */
-static struct vma *find_or_grow(struct mm *mm, uintptr_t va)
+struct vma *mm_find_or_grow(struct mm *mm, uintptr_t va)
 {
 	struct vma *vma = mm_find_next(mm, va), *below;
 	uint64_t limit = current->process->limits[RLIMIT_STACK].soft;
@@ -285,7 +287,7 @@ static int fault_in(struct mm *mm, uintptr_t va, unsigned int access)
 
 	if (mutex_lock_killable(&mm->lock) < 0)
 		return -EINTR;
-	vma = find_or_grow(mm, va);
+	vma = mm_find_or_grow(mm, va);
 	error = -EFAULT;
 	if (vma) {
 		allowed = vma->flags & (VMA_READ | VMA_WRITE | VMA_EXEC);
@@ -294,7 +296,7 @@ static int fault_in(struct mm *mm, uintptr_t va, unsigned int access)
 			allowed |= VMA_READ | (pte_nx ? 0 : VMA_EXEC);
 		error = -EACCES;
 		if (allowed & access)
-			error = resolve(vma, va & PAGE_MASK, access == VMA_WRITE);
+			error = mm_resolve(vma, va & PAGE_MASK, access == VMA_WRITE);
 	}
 	mutex_unlock(&mm->lock);
 	return error;
@@ -305,6 +307,21 @@ int mm_fault_in(struct mm *mm, uintptr_t va, bool write)
 	int error = fault_in(mm, va, write ? VMA_WRITE : VMA_READ);
 
 	return error == -EACCES ? -EFAULT : error;
+}
+
+int user_fault_in(const void __user *addr, size_t n, bool write)
+{
+	uintptr_t va = (uintptr_t)addr & PAGE_MASK, end = (uintptr_t)addr + n;
+
+	if (!current->mm || !user_range_ok(addr, n))
+		return -EFAULT;
+	for (unsigned int i = 0; i < FAULT_IN_MAX && va < end; i++, va += PAGE_SIZE) {
+		int error = mm_fault_in(current->mm, va, write);
+
+		if (error)
+			return error == -EINTR ? -ERESTARTSYS : -EFAULT;
+	}
+	return 0;
 }
 
 static void kernel_fault(struct trap_frame *frame, uintptr_t va, unsigned int access)
@@ -350,98 +367,4 @@ void page_fault(struct trap_frame *frame, uintptr_t va, unsigned int error)
 		signal_force(SIGSEGV, result == -EACCES ? SEGV_ACCERR : SEGV_MAPERR, va);
 		break;
 	}
-}
-
-/* ---- vmsplice ---- */
-
-/* One more holder of what the entry maps, and a promise: the right to write goes. */
-static inline bool promise(pte_t *entry, struct page *page, unsigned int protect, bool *flush)
-{
-	if (!page_get(page))
-		return false;
-	if (*(uint32_t *)entry & protect) {
-		pte_write_protect(entry);
-		*flush = true;
-	}
-	atomic_inc(&page_head(page)->lent);
-	return true;
-}
-
-/* A gift: what the entry maps is the caller's. */
-static void give_away(struct mm *mm, pte_t *entry, struct page *page)
-{
-	pte_take(entry);
-	atomic_dec(&page->mapped);
-	atomic_dec(&mm->resident);
-	atomic_inc(&page->lent);
-}
-
-/*
- * The pages that are mapped from va on, as far as one table has them, each with a reference and
- * counted as lent, and write-protected if private; how many, 0: none, or not to be had. A page of a
- * file comes alone, and so does a huge one or a part of one. A gift is taken out of the page table,
- * and the entry's reference is the caller's, if it is a page of the owner's own.
- */
-static unsigned int take_mapped(struct vma *vma, uintptr_t va, bool gift, struct page **pages,
-				unsigned int max, unsigned int *size)
-{
-	unsigned int protect = vma->flags & VMA_SHARED ? 0 : PTE_WRITE, nr;
-	bool give = gift && protect && vma->flags & VMA_WRITE, flush = false;
-	struct mm *mm = vma->mm;
-	pte_t *entry;
-
-	max = MIN(max, (MIN(vma->end, mm_next_table(va)) - va) / PAGE_SIZE);
-	spin_lock(&mm->table_lock);
-	entry = mm_pte(mm, va);
-	if (!entry)
-		max = 0;
-	for (nr = 0; nr < max; nr++, entry++) {
-		struct page *page = frame_page(pte_frame(*entry));
-		unsigned int bits = *entry; /* the low half has them all */
-
-		if (!(bits & PTE_PRESENT))
-			break;
-		if (page->flags & (PG_HEAD | PG_TAIL) || page->mapping) {
-			if (nr > 0 || !promise(entry, page, protect, &flush))
-				break;
-			*size = pte_pages(bits) * PAGE_SIZE;
-			max = 1;
-		} else if (give && !(bits & PTE_SPECIAL)) {
-			give_away(mm, entry, page);
-			flush = true;
-		} else if (!promise(entry, page, protect, &flush)) {
-			break;
-		}
-		pages[nr] = page;
-	}
-	/* Then no CPU can store to the pages by the old entries. */
-	if (flush)
-		tlb_flush_range(mm, va, va + nr * PAGE_SIZE);
-	spin_unlock(&mm->table_lock);
-	return nr;
-}
-
-int mm_lend_pages(struct mm *mm, uintptr_t va, bool gift, struct page **pages, unsigned int max,
-		  unsigned int *size)
-{
-	struct vma *vma;
-	int error = 0;
-	unsigned int nr = 0;
-
-	*size = PAGE_SIZE;
-	if (mutex_lock_killable(&mm->lock) < 0)
-		return -ERESTARTSYS;
-	vma = find_or_grow(mm, va);
-	if (!vma || !(vma->flags & (VMA_READ | VMA_WRITE | VMA_EXEC)) || vma->flags & VMA_DEVICE)
-		error = -EFAULT;
-	/* Truncate may unmap what was just mapped: then the next fault says that the file has
-	 * ended. */
-	while (!error && (nr = take_mapped(vma, va, gift, pages, max, size)) == 0)
-		error = resolve(vma, va, false);
-	mutex_unlock(&mm->lock);
-	if (!error)
-		return nr;
-	if (error == -EINTR)
-		return -ERESTARTSYS;
-	return error == -ENOMEM ? -ENOMEM : -EFAULT;
 }

@@ -41,6 +41,13 @@ static inline struct page *pte_page(pte_t entry, uintptr_t va)
 int mm_split_huge(struct mm *mm, uintptr_t va);
 /* mm/fault.c: map a new, zeroed huge page around va, where nothing is. 0 or -ENOMEM. The same. */
 int mm_map_huge(struct vma *vma, uintptr_t va);
+/*
+ * mm/fault.c: make va of the VMA present, which allows it. 0, or an error of mm_fault_in(). May
+ * sleep. mm->lock is held.
+ */
+int mm_resolve(struct vma *vma, uintptr_t va, bool write);
+/* mm/fault.c: the VMA of va, where need be a stack that grows down to it; NULL: none. The same. */
+struct vma *mm_find_or_grow(struct mm *mm, uintptr_t va);
 /* The first address behind va that has another table. */
 static inline uintptr_t mm_next_table(uintptr_t va)
 {

@@ -14,8 +14,6 @@
 #include "lib/string.h"
 #include "mm/vm.h"
 
-#define FAULT_IN_MAX 16u /* pages that user_fault_in() looks at */
-
 struct smap_site {
 	uint8_t *address;
 	uint32_t opcode; /* third byte of stac, clac */
@@ -105,19 +103,4 @@ ssize_t strncpy_from_user(char *dst, const char __user *src, size_t size)
 			return done;
 	}
 	return -ENAMETOOLONG;
-}
-
-int user_fault_in(const void __user *addr, size_t n, bool write)
-{
-	uintptr_t va = (uintptr_t)addr & PAGE_MASK, end = (uintptr_t)addr + n;
-
-	if (!current->mm || !user_range_ok(addr, n))
-		return -EFAULT;
-	for (unsigned int i = 0; i < FAULT_IN_MAX && va < end; i++, va += PAGE_SIZE) {
-		int error = mm_fault_in(current->mm, va, write);
-
-		if (error)
-			return error == -EINTR ? -ERESTARTSYS : -EFAULT;
-	}
-	return 0;
 }

@@ -41,7 +41,7 @@ static inline int put_user_u32(uint32_t value, void __user *dst)
 ssize_t strncpy_from_user(char *dst, const char __user *src, size_t size);
 
 /*
- * Make the page(s) of [addr, addr+n) present, at least the first 16 of them. 0, -EFAULT,
+ * mm/fault.c: make the page(s) of [addr, addr+n) present, at least the first 16 of them. 0, -EFAULT,
  * -ERESTARTSYS (killed).
  */
 int user_fault_in(const void __user *addr, size_t n, bool write);

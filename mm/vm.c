@@ -328,18 +328,3 @@ void mm_put(struct mm *mm)
 	mm_tables_free(mm);
 	slab_free(mm_cache, mm);
 }
-
-void mm_switch(struct mm *mm)
-{
-	struct cpu *cpu = this_cpu();
-	struct mm *old = cpu->mm;
-
-	if (old == mm)
-		return;
-	/* The bit is set before the tables are read: who changes them either sees it, or came first. */
-	set_bits((unsigned int *)&mm->loaded_on, 1u << cpu->id);
-	cpu->mm = mm;
-	write_cr3(mm->cr3);
-	if (old)
-		clear_bits((unsigned int *)&old->loaded_on, 1u << cpu->id);
-}
