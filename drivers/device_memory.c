@@ -35,9 +35,11 @@
 static ssize_t copy(const struct device_memory *memory, struct iter *iter, file_off_t *pos,
 		    bool write)
 {
+	/* Read once: the framebuffer may be resized meanwhile. */
+	const file_off_t size = READ_ONCE(memory->size);
 	size_t done = 0, copied = 0, n = 0;
 
-	while (iter->left > 0 && *pos < memory->size && copied == n) {
+	while (iter->left > 0 && *pos < size && copied == n) {
 		phys_addr_t phys = memory->phys + *pos;
 		unsigned int offset = phys & (PAGE_SIZE - 1);
 		struct page fake;
@@ -45,7 +47,7 @@ static ssize_t copy(const struct device_memory *memory, struct iter *iter, file_
 
 		page_init_device(&fake, phys >> PAGE_SHIFT);
 		page = kmap_local(&fake);
-		n = MIN(iter->left, (size_t)MIN(PAGE_SIZE - offset, memory->size - *pos));
+		n = MIN(iter->left, (size_t)MIN(PAGE_SIZE - offset, size - *pos));
 		copied = write ? iter_copy_from(iter, page + offset, n)
 			       : iter_copy_to(iter, page + offset, n);
 		kunmap_local(page);
@@ -87,7 +89,7 @@ int device_memory_mmap(struct file *file, struct vma *vma)
 
 	if (!(vma->flags & VMA_SHARED))
 		return refuse(EINVAL, "device memory is mapped shared");
-	if (memory->phys & (PAGE_SIZE - 1) || end > PAGE_ALIGN((uint64_t)memory->size))
+	if (memory->phys & (PAGE_SIZE - 1) || end > PAGE_ALIGN((uint64_t)READ_ONCE(memory->size)))
 		return refuse(EINVAL, "not whole pages of the device");
 	vma->flags |= VMA_DEVICE;
 	vma->page_offset += memory->phys >> PAGE_SHIFT;
@@ -112,9 +114,10 @@ ssize_t device_memory_splice_read(struct file *file, file_off_t *pos, size_t len
 				  struct slot_list *slots)
 {
 	const struct device_memory *memory = file->private;
+	const file_off_t size = READ_ONCE(memory->size); /* once, as in copy() */
 	size_t done = 0;
 
-	len = *pos < memory->size ? MIN(len, (size_t)(memory->size - *pos)) : 0;
+	len = *pos < size ? MIN(len, (size_t)(size - *pos)) : 0;
 	while (done < len && slots->nr < slots->max) {
 		phys_addr_t phys = memory->phys + *pos;
 		unsigned int offset = phys & (PAGE_SIZE - 1);

@@ -10,7 +10,7 @@
 /* A range of device addresses; file->private of an open file. */
 struct device_memory {
 	phys_addr_t phys;
-	uint32_t size; /* bytes */
+	uint32_t size; /* bytes; may change at any time, within what the device has: read it once */
 };
 
 /*

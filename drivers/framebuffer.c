@@ -73,13 +73,14 @@ static int set_mode(struct inode *inode, uint32_t width, uint32_t height)
 		return refuse(EINVAL, "not a picture that fits");
 	fb.width = width;
 	fb.height = height;
-	fb.memory.size = width * height * PIXEL_BYTES;
-	inode_set_size(inode, fb.memory.size);
 	dispi_write(DISPI_ENABLE, 0);
 	dispi_write(DISPI_WIDTH, width);
 	dispi_write(DISPI_HEIGHT, height);
 	dispi_write(DISPI_BITS, PIXEL_BYTES * 8);
 	dispi_write(DISPI_ENABLE, DISPI_ENABLED);
+	/* The device has cleared the picture: now it may be read. */
+	WRITE_ONCE(fb.memory.size, width * height * PIXEL_BYTES);
+	inode_set_size(inode, width * height * PIXEL_BYTES);
 	return 0;
 }
 
@@ -136,15 +137,16 @@ static long fb_ioctl(struct file *file, unsigned int command, unsigned long argu
 {
 	void __user *to = (void __user *)argument;
 	struct screen_variable variable = {
-		.width = fb.width,
-		.height = fb.height,
-		.virtual_width = fb.width,
-		.virtual_height = fb.height,
 		.bits = PIXEL_BYTES * 8,
 		.red = { 16, 8, 0 },
 		.green = { 8, 8, 0 },
 		.blue = { 0, 8, 0 },
 	};
+
+	mutex_lock(&fb.lock);
+	variable.width = variable.virtual_width = fb.width;
+	variable.height = variable.virtual_height = fb.height;
+	mutex_unlock(&fb.lock);
 	if (command == FBIOGET_VSCREENINFO)
 		return copy_to_user(to, &variable, sizeof(variable));
 	return command == FBIOPUT_VSCREENINFO ? put_variable(file, to) : -ENOTTY;

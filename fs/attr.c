@@ -234,27 +234,41 @@ file_off_t file_size_limit(file_off_t last)
 }
 
 /*
- * Shrinking: first the size, so that nobody brings the pages beyond it back; then the pages, which
+ * All that can fail comes first, while the file is whole: on an error it is as it was. Then, if it
+ * shrinks, comes the size, so that nobody brings the pages beyond it back; then the pages go, which
  * waits for reads in flight; and only then the file system frees their blocks.
  */
+static int truncate_locked(struct inode *inode, file_off_t size)
+{
+	const struct inode_ops *ops = inode->ops;
+	file_off_t old = inode->size;
+	struct page *tail = NULL;
+	int error;
+
+	if (size > old && size > file_size_limit(size - 1))
+		return -EFBIG;
+	error = ops && ops->truncate ? ops->truncate(inode, size) : 0;
+	if (error)
+		return error;
+	if (size < old)
+		tail = mapping_begin_truncate(&inode->mapping, size);
+	if (IS_ERR(tail))
+		return PTR_ERR(tail);
+	inode_set_size(inode, size);
+	if (size < old)
+		mapping_truncate(&inode->mapping, size, tail);
+	if (ops && ops->truncated)
+		ops->truncated(inode);
+	inode->mtime = inode->ctime = time_wall_spec();
+	return 0;
+}
+
 int inode_truncate(struct inode *inode, file_off_t size)
 {
-	file_off_t old;
-	int error = 0;
+	int error;
 
 	mutex_lock(&inode->lock);
-	old = inode->size;
-	if (size > old && size > file_size_limit(size - 1))
-		error = -EFBIG;
-	if (!error && size < old) {
-		inode_set_size(inode, size);
-		error = mapping_truncate(&inode->mapping, size);
-	}
-	if (!error && inode->ops && inode->ops->truncate)
-		error = inode->ops->truncate(inode, size);
-	inode_set_size(inode, error ? old : size);
-	if (!error)
-		inode->mtime = inode->ctime = time_wall_spec();
+	error = truncate_locked(inode, size);
 	mutex_unlock(&inode->lock);
 	return error;
 }

@@ -103,6 +103,24 @@ int generic_write_limit(struct file *file, file_off_t *pos, size_t *len)
 }
 
 /*
+ * Readers take no lock, and take a page that is not uptodate for a hole, or use it up to the size
+ * that they see:
+ *
+ *	reader				writer, in the wrong order
+ *					moves the size over its bytes
+ *	sees the size, and a page that
+ *	is not uptodate: reads zeros
+ *					marks the page uptodate
+ */
+void generic_end_write(struct inode *inode, struct page *page, file_off_t end)
+{
+	set_bits(&page->flags, PG_UPTODATE);
+	if (end > inode->size)
+		inode_set_size(inode, end);
+	page_end_write(page);
+}
+
+/*
  * Write *n bytes into one page. Bytes written; 0: try again, with *n bytes, which are then as many
  * as the source was found to have; an error.
  */
@@ -132,9 +150,7 @@ static ssize_t write_to_page(struct inode *inode, struct iter *from, file_off_t 
 			*n = copied;
 		return 0;
 	}
-	if (pos + (file_off_t)copied > inode->size)
-		inode_set_size(inode, pos + copied);
-	page_end_write(page);
+	generic_end_write(inode, page, pos + copied);
 	return copied;
 }
 

@@ -126,9 +126,15 @@ static struct page *find_locked(struct mapping *mapping, unsigned int index, boo
 
 void page_abort_write(struct page *page)
 {
-	/* An unlocked page is uptodate or failed: who wants its bytes reads them (again). */
-	if (!(page->flags & PG_UPTODATE))
-		set_bits(&page->flags, PG_ERROR);
+	bool uptodate = page->flags & PG_UPTODATE;
+
+	/* An unlocked page is uptodate or failed. One that was made for a hole of a file without a
+	 * store has the hole's zeros; others are read (again). */
+	if (!uptodate && page->mapping && !page->mapping->ops->has_store) {
+		page_zero(page, 0, PAGE_SIZE);
+		uptodate = true;
+	}
+	set_bits(&page->flags, uptodate ? PG_UPTODATE : PG_ERROR);
 	page_unlock(page);
 	page_put(page);
 }

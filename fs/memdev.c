@@ -77,22 +77,6 @@ static ssize_t zero_read(struct file *file, struct iter *to, file_off_t *pos)
 	return move_all(to, iter_zero, PAGE_SIZE);
 }
 
-/* The zero page is never written, never freed and not counted: there is nothing to hold. */
-static bool zero_slot_get(struct pipe_slot *slot)
-{
-	return true;
-}
-
-static void zero_slot_release(struct pipe_slot *slot)
-{
-}
-
-static const struct pipe_slot_ops zero_slot_ops = {
-	.kind = "zero",
-	.get = zero_slot_get,
-	.release = zero_slot_release,
-};
-
 static ssize_t zero_splice_read(struct file *file, file_off_t *pos, size_t len,
 				struct slot_list *slots)
 {

@@ -139,7 +139,10 @@ static int mount_add(const struct file_system *type, struct block_device *device
 	sb->device = device;
 	if (device)
 		device->claimed = true;
-	error = type->mount(sb, options);
+	/* What was written to the raw device lies in its page cache, which files have no part in. */
+	error = device ? block_sync(device) : 0;
+	if (!error)
+		error = type->mount(sb, options);
 	if (!error && point) {
 		error = mount_attach(sb, point);
 	} else if (!error) {

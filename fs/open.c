@@ -5,7 +5,9 @@
  *    directory's lock held: of two that create one name, one makes it and the other one finds it.
  * 2. Permissions were checked when the file was made: a new one opens whatever its mode.
  * 3. The file's open operation runs without any lock; that of a FIFO may wait for the other end.
- * 4. Flags that the kernel does not know or support are EINVAL.
+ * 4. All that an open file needs is there before a name is made: an open that fails for lack of
+ *    memory, descriptors or files has made nothing.
+ * 5. Flags that the kernel does not know or support are EINVAL.
  */
 #include "lib/string.h"
 #include "kernel/process.h"
@@ -49,21 +51,25 @@ static int check_type(const struct inode *inode, unsigned int flags)
 	return inode->file_ops ? 0 : -ENXIO;
 }
 
-/* Permissions of a file that was just made were checked then. */
-static struct file *open_path(struct dentry *path, unsigned int flags, bool created)
+/* An open file of nothing yet: there is one before a name is made for it. ERR_PTR. */
+static struct file *file_prepare(unsigned int flags)
+{
+	return file_alloc(NULL, &failed_file_ops, flags & ~O_AT_ONCE);
+}
+
+/* Let the file be what the path leads to. Permissions of one that was just made were checked then. */
+static int open_path(struct file *file, struct dentry *path, unsigned int flags, bool created)
 {
 	struct inode *inode = path->inode;
-	struct file *file;
 	int error = check_type(inode, flags);
 
 	if (!error && !created)
 		error = inode_permission(inode, open_may(flags));
 	if (error)
-		return ERR_PTR(error);
+		return error;
 	inode_get(inode);
-	file = file_alloc(inode, inode->file_ops, flags & ~O_AT_ONCE);
-	if (IS_ERR(file))
-		return file;
+	file->inode = inode;
+	file->ops = inode->file_ops;
 	file->path = path_get(path);
 	if (file->ops->open)
 		error = file->ops->open(inode, file);
@@ -72,6 +78,12 @@ static struct file *open_path(struct dentry *path, unsigned int flags, bool crea
 		file->ops = &failed_file_ops;
 	else if (flags & O_TRUNC && !created && S_ISREG(inode->mode))
 		error = inode_truncate(inode, 0);
+	return error;
+}
+
+/* The file, or the error that it could not be opened for: then it goes. */
+static struct file *opened(struct file *file, int error)
+{
 	if (!error)
 		return file;
 	file_put(file);
@@ -80,7 +92,9 @@ static struct file *open_path(struct dentry *path, unsigned int flags, bool crea
 
 struct file *file_open_path(struct dentry *path, unsigned int flags)
 {
-	return open_path(path, flags, false);
+	struct file *file = file_prepare(flags);
+
+	return IS_ERR(file) ? file : opened(file, open_path(file, path, flags, false));
 }
 
 /* ---- the walk ---- */
@@ -125,6 +139,9 @@ static struct file *open_at(int dirfd, const char *name, unsigned int flags, uns
 
 	if (flags & ~O_KNOWN || (flags & O_ACCMODE) == O_ACCMODE)
 		return ERR_PTR(refuse(EINVAL, "an open flag that is not supported"));
+	file = file_prepare(flags);
+	if (IS_ERR(file))
+		return file;
 	error = walk_parent(&walk, dirfd, name);
 	while (!error) {
 		error = flags & O_CREAT ? create_last(&walk, flags, mode, &created)
@@ -133,9 +150,10 @@ static struct file *open_at(int dirfd, const char *name, unsigned int flags, uns
 			break;
 		error = walk_to_last(&walk);
 	}
-	file = error ? ERR_PTR(error) : open_path(walk.at, flags, created);
+	if (!error)
+		error = open_path(file, walk.at, flags, created);
 	walk_end(&walk);
-	return file;
+	return opened(file, error);
 }
 
 long sys_openat(int dirfd, const char __user *user_name, unsigned int flags, unsigned int mode)

@@ -329,38 +329,36 @@ static void remove_from(struct mapping *mapping, unsigned int first)
 	}
 }
 
-/* Zero the last page's bytes from `size` on, so that a file that grows again shows zeros there. */
-static int zero_tail(struct mapping *mapping, file_off_t size)
+struct page *mapping_begin_truncate(struct mapping *mapping, file_off_t size)
 {
 	unsigned int index = size >> PAGE_SHIFT;
 	unsigned int from = size & (PAGE_SIZE - 1);
-	struct page *page = mapping_find(mapping, index);
+	struct page *page;
 
+	if (from == 0)
+		return NULL;
+	page = mapping_find(mapping, index);
 	if (page)
 		page_put(page);
 	else if (!mapping->ops->has_store)
-		return 0; /* a page that is not there is all zeros */
-	page = page_begin_write(mapping, index, from, PAGE_SIZE);
-	if (IS_ERR(page))
-		return PTR_ERR(page);
-	page_zero(page, from, PAGE_SIZE - from);
-	page_end_write(page);
-	return 0;
+		return NULL; /* a page that is not there is all zeros */
+	return page_begin_write(mapping, index, from, PAGE_SIZE);
 }
 
-int mapping_truncate(struct mapping *mapping, file_off_t size)
+void mapping_truncate(struct mapping *mapping, file_off_t size, struct page *tail)
 {
 	file_off_t first = (size + PAGE_SIZE - 1) >> PAGE_SHIFT;
-	int error = 0;
+	unsigned int from = size & (PAGE_SIZE - 1);
 
-	if (first <= UINT32_MAX) {
-		if (mapping->nr_mapped > 0)
-			mapping_unmap_range(mapping, first, UINT32_MAX);
-		remove_from(mapping, first);
+	if (tail) {
+		page_zero(tail, from, PAGE_SIZE - from);
+		page_end_write(tail);
 	}
-	if (size & (PAGE_SIZE - 1))
-		error = zero_tail(mapping, size);
-	return error;
+	if (first > UINT32_MAX)
+		return;
+	if (mapping->nr_mapped > 0)
+		mapping_unmap_range(mapping, first, UINT32_MAX);
+	remove_from(mapping, first);
 }
 
 void mapping_destroy(struct mapping *mapping)
@@ -427,10 +425,18 @@ static void run_start(struct run *run)
 	run->nr = 0;
 }
 
+/* Pages were made for a hole. Is there no room for them? A store has its room for what it has. */
+static bool lacks_room(struct mapping *mapping)
+{
+	const struct mapping_ops *ops = mapping->ops;
+
+	return !ops->has_store && ops->begin_add && ops->begin_add(mapping) < 0;
+}
+
 /*
  * Fresh pages for a hole of the file, [index, index+nr), join the run; one that does not follow
  * (read-ahead begins where it ended) starts a new run. How many, with references in pages (NULL:
- * none are wanted); -ENOMEM.
+ * none are wanted); -ENOMEM; -ENOSPC: a hole of a file without a store, which has no room for them.
  *
  * The file may have become shorter since its size was read. Truncate sets the size first and looks
  * for pages afterwards: so either it finds our pages, or we see its size here and take them back.
@@ -461,6 +467,13 @@ static int run_fill(struct run *run, struct radix_pool *pool, unsigned int index
 	for (; n > 0 && index + (n - 1) >= limit; n--) {
 		take_back(run->mapping, fresh[n - 1]);
 		page_put(fresh[n - 1]);
+	}
+	if (n > 0 && lacks_room(run->mapping)) {
+		while (n > 0) {
+			take_back(run->mapping, fresh[--n]);
+			page_put(fresh[n]);
+		}
+		return -ENOSPC;
 	}
 	for (i = 0; pages && i < n; i++) {
 		page_ref(fresh[i]);

@@ -38,8 +38,8 @@ struct mapping_ops {
 	 * around that here. NULL: the file is not writable (-EROFS). */
 	int (*begin_write)(struct mapping *mapping, struct page *page, unsigned int from,
 			   unsigned int to);
-	/* Pages were added that are uptodate: get room for all of the file's. 0 or -ENOSPC: they are
-	 * taken back. NULL: pages cannot be added, only written. */
+	/* Pages were added, uptodate ones or (without a store) those of a hole: get room for all of
+	 * the file's. 0 or -ENOSPC: they are taken back. NULL: pages cannot be added, only written. */
 	int (*begin_add)(struct mapping *mapping);
 	/* Is there a disk behind it? false: tmpfs; its pages are never given up. */
 	bool has_store;
@@ -113,7 +113,7 @@ unsigned int mapping_add_pages(struct mapping *mapping, unsigned int index, stru
  * Have pages [index, index+nr) cached or on their way: starts bios for those that are not there, as
  * few and as large as possible, plus read-ahead by the file's window if file != NULL; waits for no
  * data. Pages beyond the end of file are not made. Fills pages[] with references; returns how many
- * (consecutive from index), 0 at end, or -ENOMEM. A failed page (PG_ERROR) is given as it is:
+ * (consecutive from index), 0 at end, -ENOMEM, or -ENOSPC where a hole needs room. A failed page (PG_ERROR) is given as it is:
  * page_read_again() starts over.
  */
 int mapping_start(struct mapping *mapping, struct file *file, unsigned int index, unsigned int nr,
@@ -195,7 +195,7 @@ int page_overwrite(struct mapping *mapping, unsigned int index, struct page *new
 /* Marks it uptodate and dirty, unlocks it, drops the reference. */
 void page_end_write(struct page *page);
 /* Instead, if the bytes could not be had: a page that was not uptodate is left failed, to be read
- * again. */
+ * again, or, if there is no store to read it from, full of zeros. */
 void page_abort_write(struct page *page);
 /*
  * The same for a write fault on a shared mapping: `page` is locked and in the mapping. Returns it,
@@ -226,14 +226,27 @@ ssize_t generic_file_write(struct file *file, struct iter *from, int64_t *pos);
 /* Where a write of *len bytes begins and how much of it may be done. 0, or -EFBIG (SIGXFSZ is sent,
  * if it is the process's own limit), -ENOSPC. inode->lock is held. */
 int generic_write_limit(struct file *file, int64_t *pos, size_t *len);
+/*
+ * End a write whose bytes reach up to `end`: page_end_write(), and the file grows if it was shorter.
+ * Its size moves only when the bytes are there to be read. inode->lock is held.
+ */
+void generic_end_write(struct inode *inode, struct page *page, int64_t end);
 /* file_ops.mmap and fsync for such files. */
 struct vma;
 int generic_file_mmap(struct file *file, struct vma *vma);
 int generic_file_fsync(struct file *file);
-/* Remove the pages from `size` on, zero the rest of the last one (through page_begin_write), wait
- * for reads in flight. The inode's lock is held, and its size is set already, so that nobody adds
- * pages behind us. 0 or -EIO, -ENOMEM. */
-int mapping_truncate(struct mapping *mapping, int64_t size);
+/*
+ * Shrinking a file to `size`, in two steps, with the inode's lock held. The first one does all that
+ * can fail and changes nothing: it returns the page in which the file will end, as
+ * page_begin_write() does; NULL if there is none; ERR_PTR(-EIO, -ENOMEM, -ERESTARTSYS).
+ */
+struct page *mapping_begin_truncate(struct mapping *mapping, int64_t size);
+/*
+ * The second one cannot fail. The inode's size has been set in between, so that nobody adds pages
+ * behind us. It zeroes the rest of that page, so that a file that grows again shows zeros there,
+ * and removes the pages beyond it. Waits for reads in flight.
+ */
+void mapping_truncate(struct mapping *mapping, int64_t size, struct page *tail);
 /* Write dirty pages and wait. 0 or -EIO. */
 int mapping_sync(struct mapping *mapping);
 /* Drop clean, unused, unlent pages of [first, last]; returns how many. POSIX_FADV_DONTNEED,

@@ -87,6 +87,7 @@ struct pipe_slot_ops {
 extern const struct pipe_slot_ops anon_slot_ops;  /* write(2) */
 extern const struct pipe_slot_ops skb_slot_ops;	  /* send(2) */
 extern const struct pipe_slot_ops user_slot_ops;  /* vmsplice */
+extern const struct pipe_slot_ops zero_slot_ops;  /* the zero page: /dev/zero, a hole */
 extern const struct pipe_slot_ops cache_slot_ops; /* splice from a file: the bytes were there */
 /* The same, and they were on their way. private: the inode, referenced. */
 extern const struct pipe_slot_ops coming_slot_ops;

@@ -6,7 +6,7 @@
  * 2. anon: a page that write(2) filled. skb: one that send(2) filled. user: a page that vmsplice
  *    lent or was given. cache: a page of a file. If it was still being read, the slot holds the
  *    inode too, so that a failed read can be started again; a page that was there needs nothing
- *    more: what is in it stays.
+ *    more: what is in it stays. zero: the zero page.
  * 3. Nothing here sleeps, but for slot_retry and for the release of a removed file's last holder.
  */
 #include "fs/pipe.h"
@@ -56,6 +56,22 @@ const struct pipe_slot_ops skb_slot_ops = {
 const struct pipe_slot_ops user_slot_ops = {
 	.kind = "user",
 	.steal = page_slot_steal,
+};
+
+/* The zero page is never written, never freed and not counted: there is nothing to hold. */
+static bool zero_slot_get(struct pipe_slot *slot)
+{
+	return true;
+}
+
+static void zero_slot_release(struct pipe_slot *slot)
+{
+}
+
+const struct pipe_slot_ops zero_slot_ops = {
+	.kind = "zero",
+	.get = zero_slot_get,
+	.release = zero_slot_release,
 };
 
 /*

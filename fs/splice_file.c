@@ -244,9 +244,7 @@ static ssize_t copy_piece(struct inode *inode, file_off_t *pos, size_t len, stru
 	kunmap_local(to);
 	slot_unmap(first, from);
 	*pos += n;
-	if (*pos > inode->size)
-		inode_set_size(inode, *pos);
-	page_end_write(page);
+	generic_end_write(inode, page, *pos);
 	slot_list_consume(slots, n);
 	return n;
 }

@@ -2,13 +2,13 @@
  * tmpfs: files that live in the page cache, and names that live among the dentries; nowhere else.
  *
  * 1. File data are pages that have no store behind them: they are never given up. A hole has no
- *    page until it is mapped, spliced or written; read(2) makes zeros without one.
+ *    page until it is mapped or written: read(2) makes zeros, and splice hands out the zero page.
  * 2. Memory is limited by size= (half of RAM). What a file uses is what its page cache holds,
  *    counted anew whenever it may have changed (tmpfs_count; inode->blocks is the last count): so
  *    nothing can be forgotten. Who writes a page that is too much gets -ENOSPC, and the page cache
  *    takes it back.
- * 3. A page that a mapping or a splice wants in a hole, and for which there is no room, fails
- *    (SIGBUS, EIO). It stays in the file, and is counted, until that is truncated.
+ * 3. A page that a mapping wants in a hole, and for which there is no room, is taken back, too: that
+ *    is SIGBUS.
  * 4. tmpfs->lock (plain) guards the counters.
  * 5. Names stay dentries until they are removed (super_block.names_stay), and keep their inodes.
  */
@@ -56,15 +56,12 @@ static bool tmpfs_count(struct inode *inode, bool must_fit, bool present)
 	return fits;
 }
 
-/* The pages of a hole are wanted: zeros. */
+/* The pages of a hole are wanted, and there is room for them: zeros. */
 static void tmpfs_read_pages(struct mapping *mapping, struct page **pages, unsigned int nr)
 {
-	bool fits = tmpfs_count(mapping->inode, false, false);
-
 	for (unsigned int i = 0; i < nr; i++) {
-		if (fits)
-			page_zero(pages[i], 0, PAGE_SIZE);
-		page_read_done(pages[i], fits);
+		page_zero(pages[i], 0, PAGE_SIZE);
+		page_read_done(pages[i], true);
 	}
 }
 
@@ -121,11 +118,59 @@ static ssize_t tmpfs_read(struct file *file, struct iter *to, file_off_t *pos)
 	return to->left < wanted ? (ssize_t)(wanted - to->left) : n;
 }
 
+/*
+ * A slot for what one page of the file has at pos: the page, lent, or the zero page for a hole. 0;
+ * -ENODATA: look again; -ERESTARTSYS.
+ */
+static int tmpfs_fill_slot(struct mapping *mapping, file_off_t pos, struct pipe_slot *slot)
+{
+	struct page *page = mapping_find(mapping, pos >> PAGE_SHIFT);
+	int error = 0;
+
+	if (page && page->flags & PG_UPTODATE) {
+		error = page_lend(page);
+		if (error)
+			page_put(page);
+		*slot = (struct pipe_slot){ .page = page, .ops = &cache_slot_ops };
+		return error;
+	}
+	if (page) /* being made: until it is there the file has zeros */
+		page_put(page);
+	*slot = (struct pipe_slot){ .page = zero_page, .ops = &zero_slot_ops };
+	return 0;
+}
+
+static ssize_t tmpfs_splice_read(struct file *file, file_off_t *pos, size_t len,
+				 struct slot_list *slots)
+{
+	struct inode *inode = file->inode;
+	size_t done = 0;
+
+	while (done < len && slots->nr < slots->max) {
+		struct pipe_slot *slot = &slots->slots[slots->nr];
+		file_off_t left = inode_size(inode) - *pos;
+		int error;
+
+		if (left <= 0)
+			break;
+		error = tmpfs_fill_slot(&inode->mapping, *pos, slot);
+		if (error == -ENODATA)
+			continue;
+		if (error)
+			return done ? (ssize_t)done : error;
+		slot->offset = *pos & (PAGE_SIZE - 1);
+		slot->len = MIN(MIN(len - done, PAGE_SIZE - slot->offset), left);
+		slots->nr++;
+		*pos += slot->len;
+		done += slot->len;
+	}
+	return done;
+}
+
 /* The page cache has let go of what lies beyond the new size. */
-static int tmpfs_truncate(struct inode *inode, file_off_t size)
+static void tmpfs_truncated(struct inode *inode)
 {
 	tmpfs_count(inode, false, false);
-	return 0;
 }
 
 static const struct file_ops tmpfs_file_ops = {
@@ -134,7 +179,7 @@ static const struct file_ops tmpfs_file_ops = {
 	.llseek = generic_llseek,
 	.mmap = generic_file_mmap,
 	.fsync = generic_file_fsync,
-	.splice_read = generic_splice_read,
+	.splice_read = tmpfs_splice_read,
 	.splice_write = generic_splice_write,
 };
 
@@ -246,7 +291,7 @@ static const struct inode_ops tmpfs_inode_ops = {
 	.remove = tmpfs_remove,
 	.rename = tmpfs_rename,
 	.readlink = tmpfs_readlink,
-	.truncate = tmpfs_truncate,
+	.truncated = tmpfs_truncated,
 };
 
 /* The name in the directory; made, if it is not there. Drops the reference to `parent`. */

@@ -110,10 +110,13 @@ struct inode_ops {
 	/* proc's /proc/self/fd/N and exe: the path itself, with references; ERR_PTR. */
 	struct dentry *(*follow)(struct inode *inode);
 	/*
-	 * The size changes; inode->lock is held. The caller sets the field and tells the page
-	 * cache. NULL: nothing else is to be done.
+	 * The size is to change, and inode->lock is held. `truncate` is asked first, while the file
+	 * is whole: it refuses what cannot be, and changes nothing. The caller then sets the size
+	 * and takes the pages out of the cache. `truncated` comes last, and cannot fail: nothing
+	 * beyond the size is needed any more. NULL: nothing is to be done.
 	 */
 	int (*truncate)(struct inode *inode, file_off_t size);
+	void (*truncated)(struct inode *inode);
 };
 
 /*
@@ -372,7 +375,10 @@ int inode_truncate(struct inode *inode, file_off_t size);
 extern const struct file_ops dir_file_ops; /* of directories, whatever the file system */
 /* llseek of files whose end is inode->size, and of directories. */
 file_off_t generic_llseek(struct file *file, file_off_t offset, int whence);
-/* Takes over the inode's reference, on errors too: ERR_PTR(-ENFILE, -ENOMEM). */
+/*
+ * Takes over the inode's reference, on errors too: ERR_PTR(-ENFILE, -ENOMEM). The inode may be NULL,
+ * and come later.
+ */
 struct file *file_alloc(struct inode *inode, const struct file_ops *ops, unsigned int flags);
 void file_get(struct file *file);
 void file_put(struct file *file);

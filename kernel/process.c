@@ -209,6 +209,8 @@ void process_unlink(struct process *process)
 	lockdep_held(&tasks_lock);
 	list_del(&process->sibling);
 	list_del(&process->all_link);
+	/* /proc may still hold it, longer than the parent lives. */
+	process->parent = NULL;
 	process_put(process);
 }
 

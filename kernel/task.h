@@ -184,7 +184,7 @@ struct process {
 	unsigned int nr_threads; /* live ones, 0: a zombie; tasks_lock */
 	unsigned int nr_running; /* those that have not begun to exit; tasks_lock */
 	struct task *execer;	 /* exec: this one stays, the others leave; tasks_lock */
-	struct process *parent;	 /* tasks_lock, this and the next five */
+	struct process *parent;	 /* NULL: reaped, or init; tasks_lock, this and the next five */
 	struct list children, sibling;
 	unsigned int parent_pid; /* parent->pid, readable without the lock */
 	unsigned int pgid, sid;

@@ -179,7 +179,8 @@ static struct page *lock_file_page(struct mapping *mapping, unsigned int index)
 	}
 }
 
-/* Start the reads of a few pages together: a program's start is many faults in a row. */
+/* Start the reads of a few pages together: a program's start is many faults in a row. Without a
+ * store there is nothing to read: the neighbours in a hole would only take room. */
 static void read_around(struct vma *vma, uintptr_t va, unsigned int index)
 {
 	struct page *pages[READ_AROUND];
@@ -216,7 +217,7 @@ static int resolve_file(struct vma *vma, uintptr_t va, bool write)
 
 	if (index > UINT32_MAX)
 		return -EIO;
-	if (!write)
+	if (!write && vma->file->inode->mapping.ops->has_store)
 		read_around(vma, va, index);
 	page = lock_file_page(&vma->file->inode->mapping, index);
 	if (IS_ERR(page))

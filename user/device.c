@@ -6,16 +6,22 @@
  *	device write|mmap-write|splice-write BAR OFFSET LENGTH	from standard input
  *	device check BAR	what holds of ends, sizes, slots; writes to the first pages
  *	device claimed BAR	a driver has it
+ *	device resize FB	reads, writes and splices at the picture's end while that moves
  */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #define PAGE 4096
@@ -150,6 +156,52 @@ static void check_slots(int fd)
 	CHECK_EQ(splice(fd, &at, a[1], NULL, 2 * PAGE, 0), 2 * PAGE);
 }
 
+#define FBIOGET_VSCREENINFO 0x4600
+#define FBIOPUT_VSCREENINFO 0x4601
+#define SMALL		    (640 * 480 * 4)
+#define RESIZE_SECONDS	    4
+
+/* The two sizes in turn, for ever. Each of them is what a picture has: never a mix of both. */
+static void resize(int fd)
+{
+	uint32_t screen[40]; /* struct fb_var_screeninfo: width, height ... bits a pixel */
+
+	for (unsigned int i = 0;; i++) {
+		CHECK_EQ(ioctl(fd, FBIOGET_VSCREENINFO, screen), 0);
+		CHECK_EQ(screen[0] * 3, screen[1] * 4);
+		screen[0] = i & 1 ? 640 : 1024;
+		screen[1] = i & 1 ? 480 : 768;
+		CHECK_EQ(ioctl(fd, FBIOPUT_VSCREENINFO, screen), 0);
+	}
+}
+
+static void check_resized(int fd)
+{
+	const size_t len = 64 << 10;
+	char *bytes = calloc(1, len);
+	int ends[2], status;
+	time_t end;
+	pid_t child = fork();
+
+	CHECK(child >= 0 && bytes && pipe(ends) == 0);
+	if (!child)
+		resize(fd);
+	for (end = time(NULL) + RESIZE_SECONDS; time(NULL) < end;) {
+		loff_t at = SMALL + PAGE;
+		ssize_t n = pread(fd, bytes, len, at);
+
+		CHECK(n == 0 || n == (ssize_t)len);
+		CHECK((n = pwrite(fd, bytes, len, at)) == (ssize_t)len || errno == ENOSPC);
+		n = splice(fd, &at, ends[1], NULL, len, 0);
+		CHECK(n == 0 || n == (ssize_t)len);
+		if (n > 0)
+			all(read, ends[0], bytes, n);
+	}
+	CHECK_EQ(kill(child, SIGKILL), 0);
+	CHECK_EQ(waitpid(child, &status, 0), child);
+	CHECK(WIFSIGNALED(status));
+}
+
 int main(int argc, char **argv)
 {
 	bool out = argc == 5 && strstr(argv[1], "read");
@@ -167,6 +219,8 @@ int main(int argc, char **argv)
 	if (!strcmp(argv[1], "check")) {
 		check_ends(fd, st.st_size);
 		check_slots(fd);
+	} else if (!strcmp(argv[1], "resize")) {
+		check_resized(fd);
 	} else if (strstr(argv[1], "mmap")) {
 		by_mmap(fd, atol(argv[3]), atol(argv[4]), out);
 	} else if (strstr(argv[1], "splice")) {

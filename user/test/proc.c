@@ -3,6 +3,7 @@
  */
 #include "user/test/test.h"
 
+#include <sched.h>
 #include <sys/klog.h>
 #include <sys/mount.h>
 #include <sys/random.h>
@@ -72,6 +73,123 @@ TEST(stat_fields, 5, "stat has 52 fields; they say who and how large")
 		     ") %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d %*u %lu",
 		     &size) == 1);
 	CHECK(size > 10000 && size < 1u << 30);
+}
+
+/* ---- a process that is gone while somebody looks at it ---- */
+
+static char *cold_page, stacks[2][65536];
+
+static int load_cold_page(void *unused)
+{
+	(void)unused;
+	return *(volatile char *)cold_page;
+}
+
+static int sleeper(void *unused)
+{
+	(void)unused;
+	while (pause() < 0)
+		;
+	return 0;
+}
+
+static void gate_control(const char *command)
+{
+	int fd = test_open_own("/proc/gate", O_WRONLY);
+
+	CHECK_EQ(write(fd, command, strlen(command)), strlen(command));
+	close(fd);
+}
+
+/* A page of the gate's file system that is not in memory. */
+static void map_cold_page(void)
+{
+	int image = open("/test/data/ext2-1k", O_RDONLY), disk = open("/dev/gate0", O_RDWR), fd;
+	ssize_t n;
+
+	CHECK(image >= 0 && disk >= 0);
+	while ((n = read(image, text, sizeof(text))) > 0)
+		CHECK_EQ(write(disk, text, n), n);
+	close(disk);
+	CHECK_EQ(mount("/dev/gate0", "/mnt", "ext2", MS_RDONLY, NULL), 0);
+	fd = open("/mnt/small/file", O_RDONLY);
+	CHECK(fd >= 0);
+	cold_page = mmap(NULL, 4096, PROT_READ, MAP_PRIVATE, fd, 0);
+	CHECK(cold_page != MAP_FAILED);
+	close(fd);
+}
+
+/*
+ * The parent's memory is shared by two children: one is looked at, the other one waits for the
+ * closed gate, and whoever asks how large that memory is waits for it.
+ */
+static pid_t parent_of_two(int tell)
+{
+	pid_t parent = fork(), child;
+
+	CHECK(parent >= 0);
+	if (parent)
+		return parent;
+	child = clone(sleeper, stacks[0] + sizeof(stacks[0]), CLONE_VM | SIGCHLD, NULL);
+	CHECK(child > 0);
+	CHECK(clone(load_cold_page, stacks[1] + sizeof(stacks[1]), CLONE_VM | SIGCHLD, NULL) > 0);
+	test_sleep_ms(100);
+	CHECK_EQ(write(tell, &child, sizeof(child)), sizeof(child));
+	CHECK_EQ(waitpid(child, NULL, 0), child);
+	_exit(0);
+}
+
+BEYOND_TEST(
+	parent_of_the_dead, 20,
+	"a process that is reaped, and its parent too, while it is looked at: no other's number",
+	"lacks /proc/gate: Linux has no disk that is silent when it is told to")
+{
+	int tell[2], answer[2];
+	pid_t parent, child, reader;
+	unsigned int said;
+	const char *line;
+	ssize_t n;
+
+	gate_control("open");
+	map_cold_page();
+	gate_control("close");
+	CHECK_EQ(pipe(tell) | pipe(answer), 0);
+	parent = parent_of_two(tell[1]);
+	CHECK_EQ(read(tell[0], &child, sizeof(child)), sizeof(child));
+	reader = fork();
+	CHECK(reader >= 0);
+	if (!reader) {
+		slurp(of_pid(child, "status"));
+		CHECK_EQ(write(answer[1], text, strlen(text)), strlen(text));
+		_exit(0);
+	}
+	close(answer[1]);
+	test_sleep_ms(100);
+	CHECK_EQ(kill(child, SIGKILL), 0);
+	CHECK_EQ(test_wait(parent), 0);
+	/* Others get the memory of both. */
+	for (int i = 0; i < 30; i++) {
+		pid_t other = fork();
+
+		CHECK(other >= 0);
+		if (!other)
+			_exit(0);
+		CHECK_EQ(test_wait(other), 0);
+	}
+	gate_control("open");
+	n = read_full(answer[0], text, sizeof(text) - 1);
+	CHECK(n >= 0);
+	text[n] = 0;
+	/* Or there is nothing to be read of it any more. */
+	line = strstr(text, "PPid:");
+	if (line) {
+		CHECK_EQ(sscanf(line, "PPid: %u", &said), 1);
+		CHECK(said == 0 || said == (unsigned int)parent);
+	}
+	test_wait(reader);
+	CHECK_EQ(munmap(cold_page, 4096), 0);
+	for (int i = 0; i < 100 && umount("/mnt") < 0; i++)
+		test_sleep_ms(20);
 }
 
 TEST(other_process, 10, "another process: its command line, name, links and end")

@@ -6,6 +6,7 @@
 #include <dirent.h>
 #include <setjmp.h>
 #include <sys/mount.h>
+#include <sys/sendfile.h>
 #include <sys/statfs.h>
 
 #define PAGE		4096
@@ -100,6 +101,114 @@ TEST(holes_cost_nothing, 10, "reading a hole takes no room, writing into it does
 	CHECK_EQ(statfs(DIR_NAME, &after), 0);
 	CHECK_EQ(after.f_bfree, before.f_bfree);
 	CHECK_EQ(pread(fd, back, PAGE, (1 << 30) - 10), 10);
+	close(fd);
+	unmount_here();
+}
+
+/* Wants what is read to be zeros. */
+static void all_zeros(ssize_t n, ssize_t wanted)
+{
+	CHECK_EQ(n, wanted);
+	for (ssize_t i = 0; i < n; i++)
+		CHECK_EQ(back[i], 0);
+	memset(back, 1, sizeof(back));
+}
+
+TEST(hole_without_room, 20, "in a full file system a hole reads as zeros, and is ENOSPC to fill")
+{
+	int fill, sparse, copy, ends[2];
+	off_t from = 5 * PAGE, to = 0;
+
+	mount_here("size=256k");
+	sparse = make(DIR_NAME "/sparse");
+	copy = make(DIR_NAME "/copy");
+	fill = make(DIR_NAME "/fill");
+	CHECK_EQ(ftruncate(sparse, 1 << 30), 0);
+	while (write(fill, buf, PAGE) > 0)
+		;
+	CHECK_ERR(write(fill, buf, PAGE), ENOSPC);
+	CHECK_EQ(pipe(ends), 0);
+	memset(back, 1, sizeof(back));
+	all_zeros(pread(sparse, back, PAGE, PAGE), PAGE);
+	CHECK_EQ(splice(sparse, &from, ends[1], NULL, 2 * PAGE, 0), 2 * PAGE);
+	all_zeros(read(ends[0], back, 2 * PAGE), 2 * PAGE);
+	CHECK_EQ(sendfile(ends[1], sparse, &from, PAGE - 1), PAGE - 1);
+	all_zeros(read(ends[0], back, PAGE), PAGE - 1);
+	CHECK_ERR(copy_file_range(sparse, &from, copy, &to, 3 * PAGE, 0), ENOSPC);
+	CHECK_ERR(pwrite(sparse, "a", 1, 7 * PAGE), ENOSPC);
+	/* Filling it with the bytes of another file is no better, and loses nothing of them. */
+	CHECK_EQ(write(ends[1], "abc", 3), 3);
+	CHECK_ERR(splice(ends[0], NULL, sparse, &from, 3, 0), ENOSPC);
+	CHECK_EQ(read(ends[0], back, 10), 3);
+	close(fill);
+	CHECK_EQ(unlink(DIR_NAME "/fill"), 0);
+	CHECK_EQ(copy_file_range(sparse, &from, copy, &to, 3 * PAGE, 0), 3 * PAGE);
+	memset(back, 1, sizeof(back));
+	all_zeros(pread(copy, back, 4 * PAGE, 0), 3 * PAGE);
+	close(sparse);
+	close(copy);
+	unmount_here();
+}
+
+TEST(sparse_to_null, 20, "400 MiB of a hole go to a sink at once, and take no room")
+{
+	int null = open("/dev/null", O_WRONLY), fd, ends[2];
+	const off_t size = 400 << 20;
+	struct statfs st;
+	off_t at = 0;
+	ssize_t n;
+
+	mount_here("size=256k");
+	fd = make(DIR_NAME "/sparse");
+	CHECK_EQ(ftruncate(fd, size), 0);
+	CHECK_EQ(sendfile(null, fd, &at, size), size);
+	CHECK_EQ(at, size);
+	CHECK_EQ(pipe(ends), 0);
+	at = 0;
+	while (at < size / 16) {
+		n = splice(fd, &at, ends[1], NULL, size, 0);
+		CHECK(n > 0);
+		while (n > 0) {
+			ssize_t gone = splice(ends[0], NULL, null, NULL, n, 0);
+
+			CHECK(gone > 0);
+			n -= gone;
+		}
+	}
+	CHECK_EQ(statfs(DIR_NAME, &st), 0);
+	CHECK_EQ(st.f_bfree, st.f_blocks);
+	close(fd);
+	unmount_here();
+}
+
+TEST(touched_holes, 20, "loads from a hole that find no room are SIGBUS, and leave nothing behind")
+{
+	static volatile int touched, refused;
+	const int pages = 1 << 12;
+	struct statfs st;
+	struct stat file;
+	char *map;
+	int fd;
+
+	signal(SIGBUS, on_bus);
+	mount_here("size=64k");
+	fd = make(DIR_NAME "/f");
+	CHECK_EQ(ftruncate(fd, pages * PAGE), 0);
+	map = mmap(NULL, pages * PAGE, PROT_READ, MAP_SHARED, fd, 0);
+	CHECK(map != MAP_FAILED);
+	for (touched = 0; touched < pages; touched++) {
+		if (sigsetjmp(bus_error, 1) == 0)
+			CHECK_EQ(*(volatile char *)(map + touched * PAGE), 0);
+		else
+			refused++;
+	}
+	CHECK(refused >= pages - 16);
+	CHECK_EQ(fstat(fd, &file), 0);
+	CHECK(file.st_blocks <= 16 * PAGE / 512);
+	CHECK_EQ(statfs(DIR_NAME, &st), 0);
+	CHECK_EQ(st.f_blocks, 16);
+	CHECK_EQ(st.f_bfree, 16 - (pages - refused));
+	CHECK_EQ(munmap(map, pages * PAGE), 0);
 	close(fd);
 	unmount_here();
 }
