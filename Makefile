@@ -65,7 +65,7 @@ KCFLAGS := -std=gnu11 -m32 -march=i686 -mtune=generic -mregparm=3 -mpreferred-st
 # No libgcc: it takes its arguments on the stack, and 64-bit division is lib/div64.h's.
 # Small is a feature, but what a pipe and its pages pass through is compiled for speed.
 HOT     := fs/pipe.c fs/pipe_slot.c fs/pipe_wait.c fs/poll.c fs/splice.c fs/splice_file.c fs/ring.c fs/iter.c fs/read_write.c fs/file.c fs/file_table.c \
-	fs/tee.c fs/sendfile.c fs/pagecache.c fs/lend.c fs/pagewait.c mm/uaccess.c mm/page.c \
+	fs/tee.c fs/sendfile.c fs/pagecache.c fs/cache/read.c fs/lend.c fs/pagewait.c mm/uaccess.c mm/page.c \
 	mm/slab.c mm/kmap.c kernel/sched.c kernel/wait.c lib/string.c lib/radix.c fs/generic.c fs/pipe_open.c
 KOPT    := $(if $(DEBUG),-O1,-Os)
 HOT     += fs/vmsplice.c mm/fault.c mm/lend.c net/packet.c net/socket.c net/socket_file.c

@@ -96,26 +96,7 @@ static bool bio_is_valid(const struct bio *bio)
 	       sectors <= device->sectors - bio->sector;
 }
 
-/*
- * A read that goes on where the last one ends, and is completed by the same function, becomes a
- * part of it.
- */
-static bool join_last(struct list *held, struct bio *bio)
-{
-	struct bio *last = list_last(held, struct bio, link);
-
-	if (list_empty(held) || last->device != bio->device || last->complete != bio->complete ||
-	    last->private || bio->private ||
-	    last->sector + (last->total >> SECTOR_SHIFT) != bio->sector ||
-	    last->nr_segments + bio->nr_segments > BIO_MAX_SEGMENTS)
-		return false;
-	for (unsigned int i = 0; i < bio->nr_segments; i++)
-		bio_add(last, bio->segments[i].page, bio->segments[i].offset, bio->segments[i].len);
-	bio_free(bio);
-	return true;
-}
-
-static void hand_over(struct bio *bio)
+static void start(struct bio *bio)
 {
 	struct block_device *device = bio->device;
 	int in_flight = atomic_add_return(&device->in_flight, 1);
@@ -130,68 +111,15 @@ static void hand_over(struct bio *bio)
 
 static void kick(struct block_device *device)
 {
-	if (device && device->ops->kick)
+	if (device->ops->kick)
 		device->ops->kick(device);
-}
-
-static void start_held(void)
-{
-	struct list *held = current->held_bios;
-	struct block_device *device = NULL;
-
-	/* What starts now is not held back again. */
-	current->held_bios = NULL;
-	while (!list_empty(held)) {
-		struct bio *bio = list_first(held, struct bio, link);
-
-		list_del(&bio->link);
-		if (bio->device != device)
-			kick(device);
-		device = bio->device;
-		hand_over(bio);
-	}
-	kick(device);
-	current->held_bios = held;
-}
-
-void bio_resume(struct list *held)
-{
-	current->held_bios = held;
-	current->before_sleep = held ? start_held : NULL;
-}
-
-//BOOK: bio-hold
-void bio_hold(struct list *held)
-{
-	list_init(held);
-	bio_resume(held);
-}
-
-void bio_start_held(void)
-{
-	if (unlikely(!list_empty(current->held_bios)))
-		start_held();
-	bio_resume(NULL);
-}
-
-struct list *bio_pause(void)
-{
-	struct list *held = current->held_bios;
-
-	bio_resume(NULL);
-	return held;
 }
 
 void bio_submit(struct bio *bio)
 {
 	struct block_device *device = bio->device;
 
-	if (current->held_bios && !bio->write && !this_cpu()->irq_depth) {
-		if (!join_last(current->held_bios, bio))
-			list_add_tail(current->held_bios, &bio->link);
-		return;
-	}
-	hand_over(bio);
+	start(bio);
 	kick(device);
 }
 
@@ -256,7 +184,7 @@ void bio_submit_wait_all(struct bio **bios, unsigned int nr)
 	for (unsigned int i = 0; i < nr; i++) {
 		bios[i]->private = &left;
 		bios[i]->complete = complete_wait;
-		hand_over(bios[i]);
+		start(bios[i]);
 	}
 	kick(bios[0]->device);
 	wait_event(&done_queue, atomic_read(&left) == 0);

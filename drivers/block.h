@@ -44,8 +44,8 @@ struct block_device_ops {
 	/* Take the bio; never sleeps for IO; may be called by many at once. One without segments,
 	 * only if there is a `flush`: write back the device's own cache. */
 	void (*submit)(struct block_device *, struct bio *);
-	/* Start what submit has taken since: called after one bio, or after several that were held
-	 * together, so that the device is told once. NULL: submit has started it. */
+	/* Start what submit has taken since: called after one bio, or after several that were
+	 * submitted together, so that the device is told once. NULL: submit has started it. */
 	void (*kick)(struct block_device *);
 	/* Write back the device's own cache; may sleep. NULL: it has none. */
 	int (*flush)(struct block_device *);
@@ -81,21 +81,6 @@ void bio_free(struct bio *bio);
 bool bio_add(struct bio *bio, struct page *page, unsigned int offset, unsigned int len);
 /* Start it. A bio beyond the device's end or a write to a read-only one completes with -EIO. */
 void bio_submit(struct bio *bio);
-/*
- * From bio_hold() to bio_start_held() the current task's reads are kept back, and then given to
- * their devices at one time: who asks for many pages is done with that before the first of them
- * arrives. A task that sleeps meanwhile starts what it holds, so nobody waits for a read that was
- * not begun. `held` is the caller's, on its stack.
- */
-void bio_hold(struct list *held);
-void bio_start_held(void);
-/*
- * Around a read of metadata, which says where more is to be read: reads start at once, and a sleep
- * leaves what is held alone. That waits for a read which is on its way, and so for nobody who waits
- * for what is held here.
- */
-struct list *bio_pause(void);
-void bio_resume(struct list *held);
 /*
  * For drivers of disks in memory: copy the bio's bytes to or from the disk's pages, which page_at
  * tells by their indices (NULL: no memory). The disk begins at the byte `base` of the first one.

@@ -42,7 +42,7 @@ static ssize_t read_batch(struct file *file, struct iter *to, file_off_t pos)
 	unsigned int index = pos >> PAGE_SHIFT;
 	unsigned int offset = pos & (PAGE_SIZE - 1);
 	unsigned int wanted = MIN((offset + to->left - 1) / PAGE_SIZE + 1, READ_BATCH);
-	int nr = mapping_start_again(&file->inode->mapping, file, index, wanted, pages);
+	int nr = mapping_start(&file->inode->mapping, file, index, wanted, pages, true);
 	ssize_t done = 0, n = nr;
 
 	for (int i = 0; i < nr; i++) {

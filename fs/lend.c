@@ -31,8 +31,7 @@
 #include "mm/kmap.h"
 #include "mm/vm.h"
 
-/* Take the right to write from live mappings of an uptodate page, and make sure that it is still in
- * its file. */
+/* Write-protect every mapping of an uptodate page, and make sure that it is still in its file. */
 static int protect_lent(struct page *page)
 {
 	int error = page_lock_killable(page);
@@ -47,19 +46,18 @@ static int protect_lent(struct page *page)
 	return error;
 }
 
-int page_lend_slow(struct page *page, unsigned int flags)
+//BOOK: lend
+int page_lend(struct page *page)
 {
+	unsigned int flags;
 	int error = 0;
 
-	if (flags & PG_UPTODATE) {
-		/* Neither locked nor mapped, and yet here: it has left its file. */
-		if (flags & PG_LOCKED || atomic_read(&page->mapped) > 0)
-			error = protect_lent(page);
-		else if (!READ_ONCE(page->mapping))
-			error = -ENODATA;
-	} else if (!(flags & PG_LOCKED) && !READ_ONCE(page->mapping)) {
+	atomic_inc(&page->lent); /* a full barrier: before the flags are read */
+	flags = READ_ONCE(page->flags);
+	if (flags & PG_UPTODATE && (flags & PG_LOCKED || atomic_read(&page->mapped) > 0))
+		error = protect_lent(page);
+	else if (!(flags & PG_LOCKED) && !READ_ONCE(page->mapping))
 		error = -ENODATA;
-	}
 	if (error)
 		page_unlend(page);
 	return error;
@@ -169,7 +167,8 @@ static int prepare(struct mapping *mapping, struct page **page, bool fresh, unsi
 	/* Its read failed, and it will be overwritten whole. */
 	if (!error && !fresh && !((*page)->flags & PG_UPTODATE))
 		error = replace_lent(mapping, page);
-	if (!error)
+	/* A dirty page has its room on the disk already. */
+	if (!error && !((*page)->flags & PG_DIRTY))
 		error = mapping->ops->begin_write(mapping, *page, from, to);
 	if (!error && (*page)->flags & PG_UPTODATE)
 		error = replace_lent(mapping, page);
@@ -185,28 +184,6 @@ static void give_up(struct mapping *mapping, struct page *page, bool fresh)
 	page_abort_write(page);
 }
 
-/*
- * The common case: a page that is there, unlocked, unlent, and dirty, so that it has its room on
- * the disk. As page_begin_write() returns it, or NULL.
- */
-static struct page *begin_at_once(struct mapping *mapping, unsigned int index)
-{
-	struct page *page = mapping_find(mapping, index);
-
-	if (!page)
-		return NULL;
-	if (page_trylock(page)) {
-		unsigned int flags = READ_ONCE(page->flags);
-
-		if ((flags & (PG_UPTODATE | PG_DIRTY | PG_WRITEBACK)) == (PG_UPTODATE | PG_DIRTY) &&
-		    page->mapping == mapping && atomic_read(&page->lent) == 0)
-			return page;
-		page_unlock(page);
-	}
-	page_put(page);
-	return NULL;
-}
-
 //BOOK: begin-write
 struct page *page_begin_write(struct mapping *mapping, unsigned int index, unsigned int from,
 			      unsigned int to)
@@ -217,9 +194,6 @@ struct page *page_begin_write(struct mapping *mapping, unsigned int index, unsig
 
 	if (!mapping->ops->begin_write)
 		return ERR_PTR(-EROFS);
-	page = begin_at_once(mapping, index);
-	if (likely(page))
-		return page;
 	/*
 	 * A write of a part needs what the disk has of the rest. It is read as it stands, locked: who
 	 * was lent it meanwhile waits as for any other page, and if its read had failed gets what was

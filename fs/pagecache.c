@@ -1,22 +1,18 @@
 /*
- * The page cache: finding, adding, reading and removing the pages of a file.
+ * The page cache: finding, adding and removing the pages of a file.
  *
- * 1. mapping->lock guards the tree; no interrupt takes it. page->mapping and page->index change only while the
- *    page is locked and mapping->lock is held, so either is enough to read them.
- * 2. A page stays in the tree while it is locked by another task or by its read: removal wants the
- *    page lock. So the tree's reference keeps a page alive for the device that fills it.
+ * 1. mapping->lock guards the tree. No interrupt takes it. page->mapping and page->index change only
+ *    while the page is locked and mapping->lock is held, so either lock is enough to read them.
+ * 2. Removing a page from the tree needs the page lock. A page therefore stays in the tree while a
+ *    task or a read holds its lock, and the tree's reference keeps it alive for the device that
+ *    fills it.
  * 3. A cached page that is not locked is PG_UPTODATE or PG_ERROR.
- * 4. Starting reads waits for memory and for metadata, never for data, and never for a page lock.
  */
 #include "fs/lru.h"
 #include "fs/pagecache.h"
 #include "fs/vfs.h"
 #include "mm/kmap.h"
 #include "mm/vm.h"
-
-#define RUN_MAX	   64u /* pages that go to read_pages at once */
-#define WINDOW_MIN 8u  /* pages of read-ahead after the first sequential read */
-#define WINDOW_MAX 128u
 
 struct atomic nr_cached_pages;
 
@@ -33,14 +29,6 @@ void mapping_init(struct mapping *mapping, struct inode *inode, const struct map
 	mapping->write_error = 0;
 }
 
-/* Pages that the file has, by its size. */
-static unsigned int mapping_limit(struct mapping *mapping)
-{
-	file_off_t pages = (inode_size(mapping->inode) + PAGE_SIZE - 1) >> PAGE_SHIFT;
-
-	return pages > UINT32_MAX ? UINT32_MAX : pages;
-}
-
 /* ---- finding ---- */
 
 struct page *mapping_find(struct mapping *mapping, unsigned int index)
@@ -55,48 +43,38 @@ struct page *mapping_find(struct mapping *mapping, unsigned int index)
 	return page;
 }
 
-/*
- * The pages from index on that are cached, up to nr of them and to the end of a leaf: how many, each
- * with a reference in pages (NULL: they are only counted). If none is, *hole says how many are not.
- */
-static unsigned int find_run(struct mapping *mapping, unsigned int index, unsigned int nr,
-			     struct page **pages, unsigned int *hole)
+unsigned int mapping_find_run(struct mapping *mapping, unsigned int index, unsigned int nr,
+			      struct page **pages)
 {
-	struct page **slot, *page;
+	struct page **leaf, *page;
 	unsigned int left, n = 0;
 
 	spin_lock(&mapping->lock);
-	slot = (struct page **)radix_slot(&mapping->pages, index, &left);
-	nr = MIN(nr, left);
-	if (likely(slot)) {
-		for (; n < nr && (page = slot[n]) != NULL; n++) {
-			if (!pages)
-				continue;
-			if (unlikely(!page_get_head(page)))
-				break;
-			pages[n] = page;
-		}
-	}
-	if (n == 0)
-		for (*hole = 0; *hole < nr && !(slot && slot[*hole]); ++*hole)
-			;
+	leaf = (struct page **)radix_slot(&mapping->pages, index, &left);
+	nr = leaf ? MIN(nr, left) : 0;
+	while (n < nr && (page = leaf[n]) && page_get_head(page))
+		pages[n++] = page;
 	spin_unlock(&mapping->lock);
 	return n;
 }
 
-unsigned int mapping_hole(struct mapping *mapping, unsigned int index, unsigned int max)
+unsigned int mapping_hole(struct mapping *mapping, unsigned int index, unsigned int nr)
 {
-	unsigned int hole;
+	unsigned int left, hole = 0;
+	void **leaf;
 
-	return find_run(mapping, index, max, NULL, &hole) ? 0 : hole;
+	spin_lock(&mapping->lock);
+	leaf = radix_slot(&mapping->pages, index, &left);
+	while (hole < MIN(nr, left) && !(leaf && leaf[hole]))
+		hole++;
+	spin_unlock(&mapping->lock);
+	return hole;
 }
 
-/*
- * Put locked pages that are in no file into the tree, from index on. The caller's references become
- * the tree's; their lock keeps them there. How many: up to the first place that is taken, or to the end of a leaf; -ENOMEM.
- */
-static int insert(struct mapping *mapping, unsigned int index, struct page **pages, unsigned int nr,
-		  struct radix_pool *pool)
+/* ---- adding ---- */
+
+int mapping_insert(struct mapping *mapping, unsigned int index, struct page **pages,
+		   unsigned int nr, struct radix_pool *pool)
 {
 	unsigned int need;
 
@@ -120,48 +98,45 @@ static int insert(struct mapping *mapping, unsigned int index, struct page **pag
 	return nr;
 }
 
-static struct page *find_or_add(struct mapping *mapping, unsigned int index, bool *fresh,
-				struct radix_pool *pool)
+/* A new locked page in the file, with the caller's reference. NULL if another task was faster. */
+static struct page *add_page(struct mapping *mapping, unsigned int index, struct radix_pool *pool)
 {
-	for (;;) {
-		struct page *page = mapping_find(mapping, index);
-		int added;
+	struct page *page = page_alloc(0, ALLOC_HIGH);
+	int added;
 
-		*fresh = false;
-		if (page)
-			return page;
-		page = page_alloc(0, ALLOC_HIGH);
-		if (!page)
-			return ERR_PTR(-ENOMEM);
-		set_bits(&page->flags, PG_LOCKED);
-		added = insert(mapping, index, &page, 1, pool);
-		if (added > 0) {
-			page_ref(page);
-			*fresh = true;
-			return page;
-		}
-		clear_bits(&page->flags, PG_LOCKED);
-		page_put(page);
-		if (added < 0)
-			return ERR_PTR(added);
-	}
+	if (!page)
+		return ERR_PTR(-ENOMEM);
+	page_ref(page);
+	page->flags |= PG_LOCKED;
+	added = mapping_insert(mapping, index, &page, 1, pool);
+	if (added > 0)
+		return page;
+	page->flags &= ~PG_LOCKED;
+	page_put(page);
+	page_put(page);
+	return added < 0 ? ERR_PTR(added) : NULL;
 }
 
 struct page *mapping_find_or_add(struct mapping *mapping, unsigned int index, bool *fresh)
 {
 	struct page *page = mapping_find(mapping, index);
-	struct radix_pool pool = { 0 };
+	struct radix_pool pool;
 
 	*fresh = false;
-	if (likely(page))
+	if (page)
 		return page;
-	page = find_or_add(mapping, index, fresh, &pool);
+	pool.count = 0;
+	while (!page) {
+		page = add_page(mapping, index, &pool);
+		*fresh = page && !IS_ERR(page);
+		if (!page)
+			page = mapping_find(mapping, index);
+	}
 	radix_pool_release(&pool);
 	return page;
 }
 
-/* Out of the file and unlocked again; the tree's reference becomes the caller's. */
-static void take_back(struct mapping *mapping, struct page *page)
+void mapping_take_back(struct mapping *mapping, struct page *page)
 {
 	page_ref(page);
 	mapping_remove_page(mapping, page);
@@ -169,8 +144,8 @@ static void take_back(struct mapping *mapping, struct page *page)
 }
 
 /*
- * All of them are put in before there is room for them on the disk: that is how room is counted.
- * Until they are unlocked nobody changes, removes or drops them.
+ * All pages are inserted before the file system makes room for them, because room is counted by the
+ * pages that are there. They stay locked meanwhile, so nobody changes, removes or drops them.
  */
 unsigned int mapping_add_pages(struct mapping *mapping, unsigned int index, struct page **pages,
 			       unsigned int nr)
@@ -182,7 +157,7 @@ unsigned int mapping_add_pages(struct mapping *mapping, unsigned int index, stru
 	for (i = 0; i < nr; i++)
 		pages[i]->flags |= PG_LOCKED | PG_UPTODATE | PG_DIRTY | PG_REFERENCED;
 	do {
-		n = insert(mapping, index + done, pages + done, nr - done, &pool);
+		n = mapping_insert(mapping, index + done, pages + done, nr - done, &pool);
 		done += MAX(n, 0);
 	} while (n > 0 && done < nr);
 	radix_pool_release(&pool);
@@ -190,7 +165,7 @@ unsigned int mapping_add_pages(struct mapping *mapping, unsigned int index, stru
 		atomic_add(&nr_dirty_pages, done);
 	if (done > 0 && mapping->ops->begin_add(mapping)) {
 		for (i = 0; i < done; i++)
-			take_back(mapping, pages[i]);
+			mapping_take_back(mapping, pages[i]);
 		done = 0;
 	}
 	for (i = 0; i < done; i++)
@@ -230,8 +205,10 @@ void mapping_replace_page(struct mapping *mapping, struct page *old, struct page
 	page_put(old);
 }
 
-/* What keeps a locked page in its file. lent and refs are looked at under mapping->lock, where
- * finders raise refs; whoever raises lent holds a reference. */
+/*
+ * May this locked page not be dropped? Finders raise `refs` under mapping->lock, and a lender holds a
+ * reference, so the answer is reliable while mapping->lock is held.
+ */
 static bool in_use(struct page *page)
 {
 	return page->flags & (PG_DIRTY | PG_WRITEBACK) || atomic_read(&page->refs) != 2 ||
@@ -365,258 +342,4 @@ void mapping_destroy(struct mapping *mapping)
 {
 	remove_from(mapping, 0);
 	assert(mapping->pages.count == 0 && atomic_read(&mapping->reads) == 0);
-}
-
-/* ---- reading ---- */
-
-static void start_read(struct mapping *mapping, struct page **pages, unsigned int nr)
-{
-	atomic_add(&mapping->reads, nr);
-	mapping->ops->read_pages(mapping, pages, nr);
-}
-
-//BOOK: read-done
-void page_read_done(struct page *page, bool ok)
-{
-	set_bits(&page->flags, ok ? PG_UPTODATE : PG_ERROR);
-	/* Before the unlock: after it the page may leave its file, and the file memory. */
-	atomic_dec(&page->mapping->reads);
-	page_unlock(page);
-}
-
-void page_read_locked(struct page *page)
-{
-	clear_bits(&page->flags, PG_ERROR);
-	start_read(page->mapping, &page, 1);
-}
-
-void page_read_again(struct page *page)
-{
-	if (!page_trylock(page))
-		return;
-	if (page->mapping && !(page->flags & PG_UPTODATE))
-		page_read_locked(page);
-	else
-		page_unlock(page);
-}
-
-/* Pages whose reads had failed are read again. */
-static void heal(struct page **pages, unsigned int nr)
-{
-	const unsigned int mask = PG_LOCKED | PG_ERROR | PG_UPTODATE;
-
-	for (; nr > 0; nr--, pages++)
-		if ((READ_ONCE((*pages)->flags) & mask) == PG_ERROR)
-			page_read_again(*pages);
-}
-
-/* Fresh pages with consecutive indices, gathered until they are worth a call of read_pages. */
-struct run {
-	struct mapping *mapping;
-	unsigned int nr;
-	struct page *pages[RUN_MAX];
-};
-
-static void run_start(struct run *run)
-{
-	/* The tree and the page lock keep the pages: 2. above. */
-	if (run->nr > 0)
-		start_read(run->mapping, run->pages, run->nr);
-	run->nr = 0;
-}
-
-/* Pages were made for a hole. Is there no room for them? A store has its room for what it has. */
-static bool lacks_room(struct mapping *mapping)
-{
-	const struct mapping_ops *ops = mapping->ops;
-
-	return !ops->has_store && ops->begin_add && ops->begin_add(mapping) < 0;
-}
-
-/*
- * Fresh pages for a hole of the file, [index, index+nr), join the run; one that does not follow
- * (read-ahead begins where it ended) starts a new run. How many, with references in pages (NULL:
- * none are wanted); -ENOMEM; -ENOSPC: a hole of a file without a store, which has no room for them.
- *
- * The file may have become shorter since its size was read. Truncate sets the size first and looks
- * for pages afterwards: so either it finds our pages, or we see its size here and take them back.
- */
-static int run_fill(struct run *run, struct radix_pool *pool, unsigned int index, unsigned int nr,
-		    struct page **pages)
-{
-	unsigned int got, limit;
-	struct page **fresh;
-	int n, i;
-
-	if (run->nr == RUN_MAX || (run->nr > 0 && index != run->pages[run->nr - 1]->index + 1))
-		run_start(run);
-	fresh = run->pages + run->nr;
-	nr = MIN(nr, RUN_MAX - run->nr);
-	for (got = 0; got < nr; got++) {
-		fresh[got] = page_alloc(0, ALLOC_HIGH);
-		if (!fresh[got])
-			break;
-		fresh[got]->flags |= PG_LOCKED;
-	}
-	n = got > 0 ? insert(run->mapping, index, fresh, got, pool) : -ENOMEM;
-	for (i = MAX(n, 0); i < (int)got; i++) {
-		fresh[i]->flags &= ~PG_LOCKED;
-		page_put(fresh[i]);
-	}
-	limit = mapping_limit(run->mapping);
-	for (; n > 0 && index + (n - 1) >= limit; n--) {
-		take_back(run->mapping, fresh[n - 1]);
-		page_put(fresh[n - 1]);
-	}
-	if (n > 0 && lacks_room(run->mapping)) {
-		while (n > 0) {
-			take_back(run->mapping, fresh[--n]);
-			page_put(fresh[n]);
-		}
-		return -ENOSPC;
-	}
-	for (i = 0; pages && i < n; i++) {
-		page_ref(fresh[i]);
-		pages[i] = fresh[i];
-	}
-	run->nr += MAX(n, 0);
-	return n;
-}
-
-/*
- * Have pages [index, index+nr) in the cache or on their way; pages may be NULL (read-ahead). Those
- * that are there but failed are read again if asked for. Returns how many were had, or an error if
- * none.
- */
-static __noinline int have_pages(struct mapping *mapping, unsigned int index, unsigned int nr,
-				 struct page **pages, bool again)
-{
-	struct radix_pool pool;
-	struct run run;
-	unsigned int i;
-	int n = 0;
-
-	pool.count = 0;
-	run.mapping = mapping;
-	run.nr = 0;
-	for (i = 0; i < nr; i += n) {
-		struct page **had = pages ? pages + i : NULL;
-		unsigned int hole;
-
-		n = find_run(mapping, index + i, nr - i, had, &hole);
-		if (n > 0 && again)
-			heal(had, n);
-		if (n == 0) {
-			if (index + i >= mapping_limit(mapping))
-				break;
-			/* None if another CPU was faster: its pages are found in the next round. */
-			n = run_fill(&run, &pool, index + i, hole, had);
-		}
-		if (n < 0)
-			break;
-	}
-	run_start(&run);
-	radix_pool_release(&pool);
-	return i > 0 ? (int)i : n;
-}
-
-/*
- * Read-ahead. A file that is read in order gets a window that doubles up to WINDOW_MAX pages behind
- * what was asked for. It is filled in halves, so that the device gets large requests and a read
- * that finds all its pages costs a comparison. True: it is to be filled.
- */
-static inline bool read_ahead(struct file *file, unsigned int index, unsigned int end)
-{
-	if (index != file->ra_next && index + 1 != file->ra_next) {
-		file->ra_size = 0;
-		file->ra_end = 0;
-	} else if (end > file->ra_next) {
-		file->ra_size = MIN(MAX(file->ra_size * 2, WINDOW_MIN), WINDOW_MAX);
-	}
-	file->ra_next = end;
-	file->ra_end = MAX(file->ra_end, end);
-	return file->ra_size > 0 && file->ra_end - end <= file->ra_size / 2;
-}
-
-static __noinline void fill_window(struct mapping *mapping, struct file *file, unsigned int end)
-{
-	unsigned int limit = mapping_limit(mapping), from = file->ra_end;
-	unsigned int to = limit - end < file->ra_size ? limit : end + file->ra_size;
-
-	if (limit <= end || from >= to)
-		return;
-	file->ra_end = to;
-	have_pages(mapping, from, to - from, NULL, false);
-}
-
-//BOOK: start-pages
-static inline __attribute__((always_inline)) int start_pages(struct mapping *mapping,
-							     struct file *file, unsigned int index,
-							     unsigned int nr, struct page **pages,
-							     bool again)
-{
-	unsigned int hole, limit;
-	int had = find_run(mapping, index, nr, pages, &hole), more;
-
-	if (again)
-		heal(pages, had);
-	if (had < (int)nr) {
-		limit = mapping_limit(mapping);
-		if (index >= limit)
-			return had;
-		nr = MIN(nr, limit - index);
-	}
-	if (had < (int)nr) {
-		more = have_pages(mapping, index + had, nr - had, pages + had, again);
-		if (more < 0)
-			return had ? had : more;
-		had += more;
-	}
-	if (file && had == (int)nr && read_ahead(file, index, index + nr))
-		fill_window(mapping, file, index + nr);
-	return had;
-}
-
-int mapping_start(struct mapping *mapping, struct file *file, unsigned int index, unsigned int nr,
-		  struct page **pages)
-{
-	return start_pages(mapping, file, index, nr, pages, false);
-}
-
-int mapping_start_again(struct mapping *mapping, struct file *file, unsigned int index,
-			unsigned int nr, struct page **pages)
-{
-	return start_pages(mapping, file, index, nr, pages, true);
-}
-
-int page_wait_read(struct page *page)
-{
-	while (!(READ_ONCE(page->flags) & PG_UPTODATE)) {
-		int error = page_wait_unlocked_killable(page);
-
-		if (error)
-			return error;
-		if (READ_ONCE(page->flags) & PG_UPTODATE)
-			break;
-		if (!(READ_ONCE(page->flags) & PG_LOCKED))
-			return READ_ONCE(page->mapping) ? -EIO : -ENODATA;
-	}
-	page_mark_used(page);
-	return 0;
-}
-
-struct page *mapping_read_page(struct mapping *mapping, unsigned int index)
-{
-	struct page *page;
-	int error;
-
-	do {
-		error = mapping_start_again(mapping, NULL, index, 1, &page);
-		if (error <= 0)
-			return ERR_PTR(error ? error : -EIO);
-		error = page_wait_read(page);
-		if (error)
-			page_put(page);
-	} while (error == -ENODATA);
-	return error ? ERR_PTR(error) : page;
 }

@@ -98,8 +98,27 @@ struct page *mapping_next_page(struct mapping *mapping, unsigned int *index, uns
 /* Find, or add a new locked page (*fresh true: the caller starts the read or fills it, then
  * unlocks). ERR_PTR(-ENOMEM). */
 struct page *mapping_find_or_add(struct mapping *mapping, unsigned int index, bool *fresh);
-/* How many pages from index on, up to max and for a while, are not cached. */
-unsigned int mapping_hole(struct mapping *mapping, unsigned int index, unsigned int max);
+/*
+ * Find the cached pages from index on: up to nr, up to the first one that is missing, and up to the end
+ * of a leaf of the tree. Returns how many were found; pages[] has them with a reference each. Never
+ * sleeps.
+ */
+unsigned int mapping_find_run(struct mapping *mapping, unsigned int index, unsigned int nr,
+			      struct page **pages);
+/* How many pages from index on are not cached: up to nr, and up to the end of a leaf of the tree. */
+unsigned int mapping_hole(struct mapping *mapping, unsigned int index, unsigned int nr);
+/*
+ * Insert locked pages that are in no file into the tree, from index on. The caller's references go to
+ * the tree; the page locks keep the pages there. Returns how many were inserted: up to the first place
+ * that is taken, or up to the end of a leaf. -ENOMEM: no memory for the tree. The caller provides a
+ * pool, whose count is 0 at first, and releases it. May sleep.
+ */
+struct radix_pool;
+int mapping_insert(struct mapping *mapping, unsigned int index, struct page **pages,
+		   unsigned int nr, struct radix_pool *pool);
+/* Undo the insertion of a page that has been locked since: out of the file, unlocked. The tree's
+ * reference becomes the caller's again. */
+void mapping_take_back(struct mapping *mapping, struct page *page);
 /*
  * Put pages that the caller owns alone, whole, with one reference each, into the file from index
  * on: uptodate, dirty, with room for them; the references are the tree's then. How many: up to the
@@ -110,21 +129,20 @@ unsigned int mapping_add_pages(struct mapping *mapping, unsigned int index, stru
 			       unsigned int nr);
 
 /*
- * Have pages [index, index+nr) cached or on their way: starts bios for those that are not there, as
- * few and as large as possible, plus read-ahead by the file's window if file != NULL; waits for no
- * data. Pages beyond the end of file are not made. Fills pages[] with references; returns how many
- * (consecutive from index), 0 at end, -ENOMEM, or -ENOSPC where a hole needs room. A failed page (PG_ERROR) is given as it is:
- * page_read_again() starts over.
+ * Make sure that pages [index, index+nr) are in the cache or on their way. Starts the reads of those
+ * that are missing, in as few and as large bios as possible, and read-ahead by the file's window if
+ * file != NULL. Never waits for data. Does not make pages beyond the end of the file. Pages whose reads
+ * have failed (PG_ERROR) are read again if `retry` is set, and returned as they are otherwise. Returns
+ * how many pages there are, consecutive from index; pages[] has them with a reference each. Returns 0
+ * at the end of the file, -ENOMEM if there is no memory for the first page, -ENOSPC if it is a hole
+ * that has no room (tmpfs). May sleep.
  */
 int mapping_start(struct mapping *mapping, struct file *file, unsigned int index, unsigned int nr,
-		  struct page **pages);
+		  struct page **pages, bool retry);
 /* Start the read of a page that the caller has locked, and found in its file; its end unlocks it. */
 void page_read_locked(struct page *page);
 /* Start the read of a failed, unlocked page again. */
 void page_read_again(struct page *page);
-/* The same for who will wait for the data: pages whose reads had failed before are read again. */
-int mapping_start_again(struct mapping *mapping, struct file *file, unsigned int index,
-			unsigned int nr, struct page **pages);
 /* Wait until the page is uptodate: 0; -EIO; -ENODATA: it left the file unread, look it up again;
  * -ERESTARTSYS on a SIGKILL. */
 int page_wait_read(struct page *page);
@@ -151,31 +169,16 @@ void mapping_replace_page(struct mapping *mapping, struct page *old, struct page
 /* ---- lending and writing: fs/lend.c ---- */
 
 /*
- * Lend a cached page (the caller holds a reference, which goes to the slot): raises `lent`; if the
- * page is uptodate, waits until it is unlocked and write-protects every mapping. A page still being
- * read is lent without waiting. 0; -ENODATA if the page left the file meanwhile (look it up again);
- * -ERESTARTSYS.
+ * Lend a cached page: its bytes are promised to a slot. The caller's reference goes to the slot.
+ * Raises `lent`. If the page is uptodate, waits until it is unlocked and write-protects every mapping
+ * of it. A page that is still being read is lent without waiting. Returns 0, -ENODATA if the page has
+ * left its file meanwhile (look it up again), or -ERESTARTSYS after a SIGKILL. May sleep.
  */
-static inline int page_lend(struct page *page);
-/* Its rarer half: `lent` is raised, and the flags were these afterwards. */
-int page_lend_slow(struct page *page, unsigned int flags);
-/* One promise less. Does not drop the reference. */
+int page_lend(struct page *page);
+/* Take one promise back. Does not drop the reference. */
 static inline void page_unlend(struct page *page)
 {
 	atomic_dec(&page->lent);
-}
-//BOOK: lend
-static inline int page_lend(struct page *page)
-{
-	unsigned int flags;
-
-	atomic_inc(&page->lent); /* a full barrier: before the flags are read */
-	flags = READ_ONCE(page->flags);
-	/* Unlocked and not mapped: no writer is there, and later ones see `lent`. */
-	if (likely((flags & (PG_UPTODATE | PG_LOCKED)) == PG_UPTODATE) &&
-	    likely(atomic_read(&page->mapped) == 0) && likely(READ_ONCE(page->mapping)))
-		return 0;
-	return page_lend_slow(page, flags);
 }
 
 /*

@@ -85,12 +85,8 @@ static int look_up(struct reader *reader, uint64_t block, unsigned int want)
 	if (reader->left > 0 && block == reader->block)
 		return 0;
 	reader->block = reader->first = block;
-	if (reader->lookup) {
-		struct list *held = bio_pause();
-
+	if (reader->lookup)
 		got = reader->lookup(reader->inode, block, want, &reader->first);
-		bio_resume(held);
-	}
 	if (got < 0) {
 		reader->left = 0;
 		return got;

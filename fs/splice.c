@@ -86,10 +86,8 @@ ssize_t splice_file_to_pipe(struct file *in, file_off_t *pos, struct pipe *pipe,
 	/* Bytes that were read from a stream cannot be read again. */
 	bool stream = !in->ops->llseek;
 	size_t done = 0;
-	struct list held;
 	ssize_t n = 0;
 
-	bio_hold(&held);
 	while (done < len) {
 		struct pipe_slot slots[SLOT_LIST_MAX];
 		struct slot_list list = { .slots = slots, .nonblock = nonblock };
@@ -112,7 +110,6 @@ ssize_t splice_file_to_pipe(struct file *in, file_off_t *pos, struct pipe *pipe,
 		if (stream)
 			break;
 	}
-	bio_start_held();
 	if (n == -EPIPE)
 		pipe_broken();
 	return done ? (ssize_t)done : n;

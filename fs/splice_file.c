@@ -79,7 +79,8 @@ ssize_t generic_splice_read(struct file *file, file_off_t *pos, size_t len, stru
 			len = left;
 		wanted = MIN((offset + len - 1) / PAGE_SIZE + 1,
 			     MIN(slots->max - slots->nr, SLOT_LIST_MAX));
-		had = mapping_start(&inode->mapping, file, *pos >> PAGE_SHIFT, wanted, pages);
+		had = mapping_start(&inode->mapping, file, *pos >> PAGE_SHIFT, wanted, pages,
+				    false);
 		if (had <= 0)
 			return had;
 		lent = lend_pages(inode, pages, had, first);

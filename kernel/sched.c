@@ -167,8 +167,6 @@ void schedule(void)
 	struct run_queue *queue = cpu->queue;
 	struct task *prev = cpu->task, *next;
 
-	if (unlikely(prev->before_sleep) && prev->state != TASK_RUNNING)
-		prev->before_sleep();
 	flags = irq_save();
 	if (cpu->irq_depth)
 		panic("schedule() in an interrupt");

@@ -104,11 +104,6 @@ struct task {
 	uint64_t run_cycles, started_ns; /* CPU time used, of the TSC; boot time of creation */
 	uint64_t last_run;
 
-	void (*before_sleep)(void); /* called by schedule() before it sleeps; NULL */
-
-	/* block layer */
-	struct list *held_bios; /* bio_hold() */
-
 	struct lock_holds mutexes; /* empty but in the debug build */
 
 	/* mm */

@@ -185,7 +185,7 @@ static void read_around(struct vma *vma, uintptr_t va, unsigned int index)
 {
 	struct page *pages[READ_AROUND];
 	int had = mapping_start(&vma->file->inode->mapping, vma->file, index,
-				MIN((vma->end - va) / PAGE_SIZE, READ_AROUND), pages);
+				MIN((vma->end - va) / PAGE_SIZE, READ_AROUND), pages, false);
 
 	while (had > 0)
 		page_put(pages[--had]);

@@ -1,18 +1,22 @@
 /*
  * The page allocator.
  *
- * 1. A zone is a buddy system: free blocks of 2^order pages, aligned to their size, on one list for
- *    each order. A block is split in halves to serve a smaller order, and joined with its other
- *    half (its buddy) when both are free. Zones: low (in the direct map) and high.
- * 2. Single pages pass through a short stack of each CPU, so that the pages of pipes and files,
- *    which come and go all the time, are neither split nor joined each time. They count as free. A
- *    CPU uses its stack with `busy` set; another CPU sets `busy` only to empty it. Who finds it set
- *    does without the stack: so does an interrupt that came while its CPU had it set.
- * 3. zone->lock is irqsave; it comes after `busy`. No function but page_alloc() sleeps.
- * 4. Reclaim: an allocation that finds nothing asks the shrinkers, one task at a time; what a
- *    shrinker itself allocates is not reclaimed for. Shrinkers only try for locks, as the caller
- *    may hold them.
- * 5. In the debug build free pages are filled with a pattern, which is checked when they are given
+ * page_alloc() hands out one page, or a block of 2^order pages in one piece. page_put() of the last
+ * reference calls page_free(), which takes it back.
+ *
+ * 1. There are two zones: low memory (in the direct map) and high memory. Each is a buddy system:
+ *    free blocks of 2^order pages, aligned to their size, on one list for each order. A block is
+ *    split into halves to serve a smaller order, and joined with its other half (its buddy) when
+ *    both are free.
+ * 2. Each CPU has a short stack of single pages for each zone. The pages of pipes and files, which
+ *    come and go all the time, pass through it and are neither split nor joined. They count as free.
+ *    `busy` protects a stack: its own CPU sets it while it uses the stack, and another CPU sets it to
+ *    empty the stack. Whoever finds it set uses the zone instead, and so does an interrupt that
+ *    arrives while its CPU has it set.
+ * 3. zone->lock is taken with interrupts off, and after `busy`. Only page_alloc() may sleep.
+ * 4. Reclaim: an allocation that finds nothing asks the shrinkers, one task at a time. Allocations
+ *    made by a shrinker do not reclaim. Shrinkers only try locks, because their caller may hold them.
+ * 5. In the debug build, free pages are filled with a pattern, which is checked when they are handed
  *    out.
  */
 #include "mm/page.h"
@@ -50,7 +54,6 @@ struct hot_pages {
 	}
 static struct zone zones[NR_ZONES] = { ZONE_INIT("low zone"), ZONE_INIT("high zone") };
 static struct hot_pages hot_pages[MAX_CPUS][NR_ZONES];
-static unsigned int high_zone; /* ZONE_HIGH if it has pages */
 
 struct page *mem_map, *zero_page;
 unsigned int nr_frames;
@@ -119,13 +122,18 @@ static void buddy_give(struct zone *zone, struct page *page, unsigned int order)
 
 /* ---- the stacks of single pages ---- */
 
-/* False: another CPU empties the stack. The end of its use: __sync_lock_release(&hot->busy). */
-static inline bool hot_begin(struct hot_pages *hot)
+/* Begin to use a stack. Returns false if somebody else is using it. */
+static bool hot_begin(struct hot_pages *hot)
 {
-	return likely(!__sync_lock_test_and_set(&hot->busy, 1));
+	return !__sync_lock_test_and_set(&hot->busy, 1);
 }
 
-static __noinline void hot_fill(struct hot_pages *hot, struct zone *zone)
+static void hot_end(struct hot_pages *hot)
+{
+	__sync_lock_release(&hot->busy);
+}
+
+static void hot_fill(struct hot_pages *hot, struct zone *zone)
 {
 	unsigned int flags = spin_lock_irqsave(&zone->lock);
 	struct page *page;
@@ -135,7 +143,8 @@ static __noinline void hot_fill(struct hot_pages *hot, struct zone *zone)
 	spin_unlock_irqrestore(&zone->lock, flags);
 }
 
-static __noinline void hot_spill(struct hot_pages *hot, struct zone *zone, unsigned int keep)
+/* Give all but `keep` pages of a stack back to their zone. */
+static void hot_spill(struct hot_pages *hot, struct zone *zone, unsigned int keep)
 {
 	unsigned int flags = spin_lock_irqsave(&zone->lock);
 
@@ -145,39 +154,39 @@ static __noinline void hot_spill(struct hot_pages *hot, struct zone *zone, unsig
 }
 
 //BOOK: hot-pages
-static inline struct page *hot_take(unsigned int z)
+/* A page from this CPU's stack, or NULL: it is in use, or the zone has nothing to fill it with. */
+static struct page *hot_take(unsigned int z)
 {
 	struct hot_pages *hot = this_cpu()->hot_pages + z;
 	struct page *page = NULL;
 
-	if (hot_begin(hot)) {
-		if (unlikely(!hot->count))
-			hot_fill(hot, &zones[z]);
-		if (likely(hot->count))
-			page = hot->pages[--hot->count];
-		__sync_lock_release(&hot->busy);
-	}
+	if (!hot_begin(hot))
+		return NULL;
+	if (hot->count == 0)
+		hot_fill(hot, &zones[z]);
+	if (hot->count > 0)
+		page = hot->pages[--hot->count];
+	hot_end(hot);
 	return page;
 }
 
-/* False: the stack is being emptied. */
-static inline bool hot_give(struct page *page, unsigned int z)
+/* Put a page on this CPU's stack. Returns false if the stack is in use. */
+static bool hot_give(struct page *page, unsigned int z)
 {
 	struct hot_pages *hot = this_cpu()->hot_pages + z;
-	bool mine = hot_begin(hot);
 
-	if (mine) {
-		if (unlikely(hot->count == HOT_MAX))
-			hot_spill(hot, &zones[z], HOT_MAX - HOT_BATCH);
-		hot->pages[hot->count++] = page;
-		__sync_lock_release(&hot->busy);
-	}
-	return mine;
+	if (!hot_begin(hot))
+		return false;
+	if (hot->count == HOT_MAX)
+		hot_spill(hot, &zones[z], HOT_MAX - HOT_BATCH);
+	hot->pages[hot->count++] = page;
+	hot_end(hot);
+	return true;
 }
 
 /*
- * Single pages on other CPUs' stacks may be what a larger block, or the last page, is made of. An
- * interrupt waits for no stack: its own CPU may have one in use.
+ * Empty the stacks of all CPUs. Their pages may complete a larger block, or be the last ones free. An
+ * interrupt does not wait for a stack, because its own CPU may be using it.
  */
 static void drain_hot_pages(void)
 {
@@ -190,7 +199,7 @@ static void drain_hot_pages(void)
 		if (!mine)
 			continue;
 		hot_spill(hot, &zones[i % NR_ZONES], 0);
-		__sync_lock_release(&hot->busy);
+		hot_end(hot);
 	}
 }
 
@@ -230,10 +239,10 @@ static void break_compound(struct page *head, unsigned int order)
 	}
 }
 
-/* The zone to begin with; ALLOC_HIGH is the number of the high one. */
+/* The zone to begin with. */
 static unsigned int first_zone(unsigned int flags)
 {
-	return flags & high_zone;
+	return flags & ALLOC_HIGH && zones[ZONE_HIGH].nr_pages > 0 ? ZONE_HIGH : ZONE_LOW;
 }
 
 static struct page *try_alloc(unsigned int order, unsigned int flags)
@@ -249,7 +258,7 @@ static struct page *try_alloc(unsigned int order, unsigned int flags)
 	return page;
 }
 
-/* Ask all shrinkers once: how many pages they freed. */
+/* Ask all shrinkers once. Returns how many pages they freed. */
 static unsigned int shrink(unsigned int wanted)
 {
 	unsigned int freed = 0;
@@ -259,8 +268,10 @@ static unsigned int shrink(unsigned int wanted)
 	return freed;
 }
 
-/* Not from a stack: if the zones have nothing either, collect what lies about; then ask the
- * shrinkers as long as they find something. */
+/*
+ * Take a block from a zone. If no zone has one, collect the single pages from the stacks, and then
+ * ask the shrinkers as long as they free something.
+ */
 static struct page *alloc_slow(unsigned int order, unsigned int flags)
 {
 	struct page *page = try_alloc(order, flags);
@@ -282,42 +293,35 @@ static struct page *alloc_slow(unsigned int order, unsigned int flags)
 	return page;
 }
 
-/* What is not a single page from a stack, to be given out as it is. page: what there is, or NULL. */
-static __noinline struct page *alloc_rest(struct page *page, unsigned int order, unsigned int flags)
+/* Turn a free block into what the caller of page_alloc() gets. */
+static void prepare(struct page *page, unsigned int order, unsigned int flags)
 {
-	if (!page)
-		page = alloc_slow(order, flags);
-	if (!page)
-		return NULL;
 	if (DEBUG_BUILD)
 		poison(page, order, true);
 	atomic_set(&page->refs, 1);
-	if (order)
+	if (order > 0)
 		make_compound(page, order);
-	if (flags & ALLOC_ZERO) {
+	if (flags & ALLOC_ZERO)
 		for (unsigned int i = 0; i < 1u << order; i++)
 			page_zero(page + i, 0, PAGE_SIZE);
-	}
-	return page;
 }
 
 struct page *page_alloc(unsigned int order, unsigned int flags)
 {
 	struct page *page = NULL;
 
-	if (page_fail_now())
+	if (page_fail_now() || order > MAX_ORDER)
 		return NULL;
-	if (likely(order == 0))
+	if (order == 0)
 		page = hot_take(first_zone(flags));
-	else if (order > MAX_ORDER)
-		return NULL;
-	if (DEBUG_BUILD || unlikely(!page) || flags & ALLOC_ZERO)
-		return alloc_rest(page, order, flags);
-	atomic_set(&page->refs, 1);
+	if (!page)
+		page = alloc_slow(order, flags);
+	if (page)
+		prepare(page, order, flags);
 	return page;
 }
 
-/* Is it a free page's state, but for what is taken away here? */
+/* A page that is freed must not be used for anything any more. */
 static void check_free(const struct page *page)
 {
 	if (atomic_read(&page->refs) < 0)
@@ -327,18 +331,9 @@ static void check_free(const struct page *page)
 		      page->flags, atomic_read(&page->mapped), atomic_read(&page->lent));
 }
 
-static inline void forget_owner(struct page *page)
+void page_free(struct page *page)
 {
-	page->flags &= PG_HIGH;
-	page->mapping = NULL;
-	page->private = 0;
-}
-
-/* What is not a single page that a stack takes. */
-static __noinline void free_rest(struct page *page)
-{
-	struct zone *zone = &zones[zone_of(page)];
-	unsigned int order = page_order(page), flags;
+	unsigned int order = page_order(page), z = zone_of(page), flags;
 
 	check_free(page);
 	if (page->flags & PG_HUGE) {
@@ -347,27 +342,15 @@ static __noinline void free_rest(struct page *page)
 	}
 	if (DEBUG_BUILD)
 		poison(page, order, false);
-	forget_owner(page);
 	break_compound(page, order);
-	if (DEBUG_BUILD && order == 0 && hot_give(page, zone_of(page)))
+	page->flags &= PG_HIGH;
+	page->mapping = NULL;
+	page->private = 0;
+	if (order == 0 && hot_give(page, z))
 		return;
-	flags = spin_lock_irqsave(&zone->lock);
-	buddy_give(zone, page, order);
-	spin_unlock_irqrestore(&zone->lock, flags);
-}
-
-void page_free(struct page *page)
-{
-	bool plain =
-		!(atomic_read(&page->refs) | atomic_read(&page->mapped) | atomic_read(&page->lent) |
-		  (page->flags & (PG_NOT_FREE | PG_HUGE | PG_HEAD)));
-
-	if (likely(plain) && !DEBUG_BUILD) {
-		forget_owner(page);
-		if (likely(hot_give(page, zone_of(page))))
-			return;
-	}
-	free_rest(page);
+	flags = spin_lock_irqsave(&zones[z].lock);
+	buddy_give(&zones[z], page, order);
+	spin_unlock_irqrestore(&zones[z].lock, flags);
 }
 
 /* ---- references ---- */
@@ -451,7 +434,6 @@ void page_add_frames(unsigned int first, unsigned int end)
 			poison(page, order, false);
 		flags = spin_lock_irqsave(&zone->lock);
 		zone->nr_pages += 1u << order;
-		high_zone |= zone_of(page);
 		buddy_give(zone, page, order);
 		spin_unlock_irqrestore(&zone->lock, flags);
 		first += 1u << order;

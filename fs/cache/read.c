@@ -1,0 +1,279 @@
+/*
+ * Reading a file's pages into the cache, and reading ahead.
+ *
+ * 1. mapping_start() makes sure that pages are in the cache or on their way. It waits for memory and
+ *    for metadata, but never for data and never for a page lock.
+ * 2. A page is locked while its read runs. page_read_done(), often called from an interrupt, sets its
+ *    flags and unlocks it. page_wait_read() waits for that.
+ * 3. mapping->reads counts the reads that have been started and have not ended.
+ */
+#include "fs/pagecache.h"
+#include "fs/vfs.h"
+
+#define RUN_MAX	   64u /* pages that are handed to read_pages at once */
+#define WINDOW_MIN 8u  /* pages of read-ahead after the first sequential read */
+#define WINDOW_MAX 128u
+
+/* How many pages the file has, by its size. */
+static unsigned int mapping_limit(struct mapping *mapping)
+{
+	file_off_t pages = (inode_size(mapping->inode) + PAGE_SIZE - 1) >> PAGE_SHIFT;
+
+	return pages > UINT32_MAX ? UINT32_MAX : pages;
+}
+
+static void start_read(struct mapping *mapping, struct page **pages, unsigned int nr)
+{
+	atomic_add(&mapping->reads, nr);
+	mapping->ops->read_pages(mapping, pages, nr);
+}
+
+//BOOK: read-done
+void page_read_done(struct page *page, bool ok)
+{
+	set_bits(&page->flags, ok ? PG_UPTODATE : PG_ERROR);
+	/* Before the unlock: after it the page may leave its file, and the file memory. */
+	atomic_dec(&page->mapping->reads);
+	page_unlock(page);
+}
+
+void page_read_locked(struct page *page)
+{
+	clear_bits(&page->flags, PG_ERROR);
+	start_read(page->mapping, &page, 1);
+}
+
+void page_read_again(struct page *page)
+{
+	if (!page_trylock(page))
+		return;
+	if (page->mapping && !(page->flags & PG_UPTODATE))
+		page_read_locked(page);
+	else
+		page_unlock(page);
+}
+
+/* Start the reads of those pages again whose reads had failed. */
+static void retry_failed(struct page **pages, unsigned int nr)
+{
+	const unsigned int mask = PG_LOCKED | PG_ERROR | PG_UPTODATE;
+
+	for (unsigned int i = 0; i < nr; i++)
+		if ((READ_ONCE(pages[i]->flags) & mask) == PG_ERROR)
+			page_read_again(pages[i]);
+}
+
+/* New pages with consecutive indices, collected until they are handed to read_pages together. */
+struct run {
+	struct mapping *mapping;
+	struct radix_pool pool;
+	unsigned int nr;
+	struct page *pages[RUN_MAX]; /* locked, in the tree, which holds the only reference */
+};
+
+static void run_init(struct run *run, struct mapping *mapping)
+{
+	run->mapping = mapping;
+	run->pool.count = 0;
+	run->nr = 0;
+}
+
+static void run_start(struct run *run)
+{
+	if (run->nr > 0)
+		start_read(run->mapping, run->pages, run->nr);
+	run->nr = 0;
+}
+
+static void run_end(struct run *run)
+{
+	run_start(run);
+	radix_pool_release(&run->pool);
+}
+
+/* Allocate up to nr locked pages. Returns how many there was memory for. */
+static unsigned int alloc_locked(struct page **pages, unsigned int nr)
+{
+	unsigned int got;
+
+	for (got = 0; got < nr; got++) {
+		pages[got] = page_alloc(0, ALLOC_HIGH);
+		if (!pages[got])
+			break;
+		pages[got]->flags |= PG_LOCKED;
+	}
+	return got;
+}
+
+static void free_locked(struct page **pages, unsigned int nr)
+{
+	for (unsigned int i = 0; i < nr; i++) {
+		pages[i]->flags &= ~PG_LOCKED;
+		page_put(pages[i]);
+	}
+}
+
+/*
+ * Pages were added for a hole. Returns true if the file has no room for them. A file with a store has
+ * room for everything that it holds.
+ */
+static bool lacks_room(struct mapping *mapping)
+{
+	const struct mapping_ops *ops = mapping->ops;
+
+	return !ops->has_store && ops->begin_add && ops->begin_add(mapping) < 0;
+}
+
+/* Take pages back that were just added and have not been started. */
+static void take_back(struct mapping *mapping, struct page **pages, unsigned int nr)
+{
+	for (unsigned int i = 0; i < nr; i++) {
+		mapping_take_back(mapping, pages[i]);
+		page_put(pages[i]);
+	}
+}
+
+/*
+ * Append new pages for a hole of the file, [index, index+nr), to the run. A run whose end is
+ * elsewhere, or that is full, is started first. Returns how many pages were added at the end of
+ * run->pages, -ENOMEM, or -ENOSPC if the hole has no room. It is 0 if another task has filled the hole meanwhile.
+ *
+ * The file may have become shorter since the caller looked at its size. Truncate sets the size first
+ * and looks for pages afterwards: either it finds our pages, or we see the new size here and take
+ * them back.
+ */
+static int run_append(struct run *run, unsigned int index, unsigned int nr)
+{
+	struct mapping *mapping = run->mapping;
+	unsigned int got, limit, keep;
+	struct page **new;
+	int added;
+
+	if (run->nr == RUN_MAX || (run->nr > 0 && index != run->pages[run->nr - 1]->index + 1))
+		run_start(run);
+	new = run->pages + run->nr;
+	got = alloc_locked(new, MIN(nr, RUN_MAX - run->nr));
+	added = got > 0 ? mapping_insert(mapping, index, new, got, &run->pool) : -ENOMEM;
+	free_locked(new + MAX(added, 0), got - MAX(added, 0));
+	if (added <= 0)
+		return added;
+	limit = mapping_limit(mapping);
+	keep = limit > index ? MIN(limit - index, (unsigned int)added) : 0;
+	if (keep > 0 && lacks_room(mapping)) {
+		take_back(mapping, new, added);
+		return -ENOSPC;
+	}
+	take_back(mapping, new + keep, added - keep);
+	run->nr += keep;
+	return keep;
+}
+
+/* Start the reads of those pages of [index, end) that are not in the cache. */
+static void start_window(struct mapping *mapping, unsigned int index, unsigned int end)
+{
+	struct run run;
+	int n;
+
+	run_init(&run, mapping);
+	for (; index < end; index += n) {
+		unsigned int hole = mapping_hole(mapping, index, end - index);
+
+		n = hole > 0 ? run_append(&run, index, hole) : 1;
+		if (n < 0 || (hole > 0 && index >= mapping_limit(mapping)))
+			break;
+	}
+	run_end(&run);
+}
+
+/*
+ * Read-ahead. A file that is read in order has a window behind the pages that were asked for,
+ * [index, end). The window doubles up to WINDOW_MAX pages. It is filled when half of it has been
+ * used up, so that the device gets large requests.
+ */
+static void read_ahead(struct mapping *mapping, struct file *file, unsigned int index,
+		       unsigned int end)
+{
+	unsigned int from, to;
+
+	if (index != file->ra_next && index + 1 != file->ra_next) {
+		file->ra_size = 0;
+		file->ra_end = 0;
+	} else if (end > file->ra_next) {
+		file->ra_size = MIN(MAX(file->ra_size * 2, WINDOW_MIN), WINDOW_MAX);
+	}
+	file->ra_next = end;
+	file->ra_end = MAX(file->ra_end, end);
+	if (file->ra_size == 0 || file->ra_end - end > file->ra_size / 2)
+		return;
+	from = file->ra_end;
+	to = MIN((uint64_t)end + file->ra_size, (uint64_t)mapping_limit(mapping));
+	if (from >= to)
+		return;
+	file->ra_end = to;
+	start_window(mapping, from, to);
+}
+
+//BOOK: start-pages
+int mapping_start(struct mapping *mapping, struct file *file, unsigned int index, unsigned int nr,
+		  struct page **pages, bool retry)
+{
+	struct run run;
+	unsigned int had;
+	int n = 0;
+
+	run_init(&run, mapping);
+	for (had = 0; had < nr; had += n) {
+		n = mapping_find_run(mapping, index + had, nr - had, pages + had);
+		if (retry)
+			retry_failed(pages + had, n);
+		if (n > 0)
+			continue;
+		if (index + had >= mapping_limit(mapping))
+			break;
+		n = run_append(&run, index + had, mapping_hole(mapping, index + had, nr - had));
+		if (n < 0)
+			break;
+		for (int i = 0; i < n; i++) {
+			pages[had + i] = run.pages[run.nr - n + i];
+			page_ref(pages[had + i]);
+		}
+	}
+	run_end(&run);
+	if (had == 0)
+		return n;
+	if (file)
+		read_ahead(mapping, file, index, index + had);
+	return had;
+}
+
+int page_wait_read(struct page *page)
+{
+	while (!(READ_ONCE(page->flags) & PG_UPTODATE)) {
+		int error = page_wait_unlocked_killable(page);
+
+		if (error)
+			return error;
+		if (READ_ONCE(page->flags) & PG_UPTODATE)
+			break;
+		if (!(READ_ONCE(page->flags) & PG_LOCKED))
+			return READ_ONCE(page->mapping) ? -EIO : -ENODATA;
+	}
+	page_mark_used(page);
+	return 0;
+}
+
+struct page *mapping_read_page(struct mapping *mapping, unsigned int index)
+{
+	struct page *page;
+	int error;
+
+	do {
+		error = mapping_start(mapping, NULL, index, 1, &page, true);
+		if (error <= 0)
+			return ERR_PTR(error ? error : -EIO);
+		error = page_wait_read(page);
+		if (error)
+			page_put(page);
+	} while (error == -ENODATA);
+	return error ? ERR_PTR(error) : page;
+}
