@@ -31,18 +31,24 @@
 #include "mm/kmap.h"
 #include "mm/vm.h"
 
-/* Write-protect every mapping of an uptodate page, and make sure that it is still in its file. */
+/*
+ * `lent` of an uptodate page has been raised: write-protect every mapping, and make sure that the page
+ * is still in its file. On an error `lent` is lowered again.
+ */
 static int protect_lent(struct page *page)
 {
 	int error = page_lock_killable(page);
 
+	if (!error) {
+		if (!page->mapping)
+			error = -ENODATA;
+		else if (atomic_read(&page->mapped) > 0 &&
+			 mapping_protect_page(page->mapping, page))
+			page_set_dirty(page);
+		page_unlock(page);
+	}
 	if (error)
-		return error;
-	if (!page->mapping)
-		error = -ENODATA;
-	else if (atomic_read(&page->mapped) > 0 && mapping_protect_page(page->mapping, page))
-		page_set_dirty(page);
-	page_unlock(page);
+		page_unlend(page);
 	return error;
 }
 
@@ -50,17 +56,16 @@ static int protect_lent(struct page *page)
 int page_lend(struct page *page)
 {
 	unsigned int flags;
-	int error = 0;
 
 	atomic_inc(&page->lent); /* a full barrier: before the flags are read */
 	flags = READ_ONCE(page->flags);
 	if (flags & PG_UPTODATE && (flags & PG_LOCKED || atomic_read(&page->mapped) > 0))
-		error = protect_lent(page);
-	else if (!(flags & PG_LOCKED) && !READ_ONCE(page->mapping))
-		error = -ENODATA;
-	if (error)
+		return protect_lent(page);
+	if (!(flags & PG_LOCKED) && !READ_ONCE(page->mapping)) {
 		page_unlend(page);
-	return error;
+		return -ENODATA;
+	}
+	return 0;
 }
 
 /* `new`, locked, takes the place of the locked `old`, of which the caller's reference goes. */
@@ -137,14 +142,16 @@ void page_abort_write(struct page *page)
 	page_put(page);
 }
 
-/* Replace *page, if it is lent. 0, -ENOMEM. */
+static bool is_lent(struct page *page)
+{
+	return atomic_read(&page->lent) > 0;
+}
+
+/* Replace the lent *page. Returns 0 or -ENOMEM. */
 static int replace_lent(struct mapping *mapping, struct page **page)
 {
-	struct page *copy;
+	struct page *copy = replace(mapping, *page);
 
-	if (atomic_read(&(*page)->lent) == 0)
-		return 0;
-	copy = replace(mapping, *page);
 	if (!copy)
 		return -ENOMEM;
 	*page = copy;
@@ -165,12 +172,12 @@ static int prepare(struct mapping *mapping, struct page **page, bool fresh, unsi
 	int error = page_wait_writeback(*page);
 
 	/* Its read failed, and it will be overwritten whole. */
-	if (!error && !fresh && !((*page)->flags & PG_UPTODATE))
+	if (!error && !fresh && !((*page)->flags & PG_UPTODATE) && is_lent(*page))
 		error = replace_lent(mapping, page);
 	/* A dirty page has its room on the disk already. */
 	if (!error && !((*page)->flags & PG_DIRTY))
 		error = mapping->ops->begin_write(mapping, *page, from, to);
-	if (!error && (*page)->flags & PG_UPTODATE)
+	if (!error && (*page)->flags & PG_UPTODATE && is_lent(*page))
 		error = replace_lent(mapping, page);
 	return error;
 }
