@@ -136,7 +136,8 @@ static void take_back(struct mapping *mapping, struct page **pages, unsigned int
 /*
  * Append new pages for a hole of the file, [index, index+nr), to the run. A run whose end is
  * elsewhere, or that is full, is started first. Returns how many pages were added at the end of
- * run->pages, -ENOMEM, or -ENOSPC if the hole has no room. It is 0 if another task has filled the hole meanwhile.
+ * run->pages, which is 0 if another task has filled the hole meanwhile. Returns -ENOMEM, or -ENOSPC if
+ * the file has no room for them.
  *
  * The file may have become shorter since the caller looked at its size. Truncate sets the size first
  * and looks for pages afterwards: either it finds our pages, or we see the new size here and take
@@ -159,11 +160,11 @@ static int run_append(struct run *run, unsigned int index, unsigned int nr)
 		return added;
 	limit = mapping_limit(mapping);
 	keep = limit > index ? MIN(limit - index, (unsigned int)added) : 0;
+	take_back(mapping, new + keep, added - keep);
 	if (keep > 0 && lacks_room(mapping)) {
-		take_back(mapping, new, added);
+		take_back(mapping, new, keep);
 		return -ENOSPC;
 	}
-	take_back(mapping, new + keep, added - keep);
 	run->nr += keep;
 	return keep;
 }
