@@ -143,6 +143,15 @@ static bool may_chown(const struct inode *inode, uint32_t uid, uint32_t gid)
 	return gid == KEEP_ID || gid == inode->gid || in_group(gid, current_gid());
 }
 
+/*
+ * The bits that let a program act for its owner or group, as far as it has them. S_ISGID without the
+ * group's right to execute means something else.
+ */
+static unsigned int privileges(const struct inode *inode)
+{
+	return inode->mode & (S_ISUID | (inode->mode & 0010 ? S_ISGID : 0));
+}
+
 static int change_owner(struct inode *inode, const struct change *change)
 {
 	if (!may_chown(inode, change->uid, change->gid))
@@ -153,7 +162,7 @@ static int change_owner(struct inode *inode, const struct change *change)
 		inode->gid = change->gid;
 	/* The new owner has not asked for a program that runs in his name. */
 	if (!S_ISDIR(inode->mode))
-		inode->mode &= ~(S_ISUID | (inode->mode & 0010 ? S_ISGID : 0));
+		inode->mode &= ~privileges(inode);
 	return 0;
 }
 
@@ -218,6 +227,13 @@ long sys_utimensat(int dirfd, const char __user *name, const void __user *times,
 	return change_at(dirfd, name, flags, &change);
 }
 
+void inode_drop_privileges(struct inode *inode)
+{
+	assert(mutex_held(&inode->lock));
+	if (S_ISREG(inode->mode) && !current_is_root())
+		inode->mode &= ~privileges(inode);
+}
+
 /* ---- size ---- */
 
 file_off_t file_size_limit(file_off_t last)
@@ -254,6 +270,7 @@ static int truncate_locked(struct inode *inode, file_off_t size)
 		tail = mapping_begin_truncate(&inode->mapping, size);
 	if (IS_ERR(tail))
 		return PTR_ERR(tail);
+	inode_drop_privileges(inode);
 	inode_set_size(inode, size);
 	if (size < old)
 		mapping_truncate(&inode->mapping, size, tail);
@@ -265,11 +282,14 @@ static int truncate_locked(struct inode *inode, file_off_t size)
 
 int inode_truncate(struct inode *inode, file_off_t size)
 {
-	int error;
+	int error = inode_begin_writing(inode);
 
+	if (error)
+		return error;
 	mutex_lock(&inode->lock);
 	error = truncate_locked(inode, size);
 	mutex_unlock(&inode->lock);
+	inode_end_writing(inode);
 	return error;
 }
 

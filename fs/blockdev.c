@@ -10,8 +10,9 @@
  * 4. Closing a file that was open for writing writes what is dirty to the device.
  * 5. A splice into it makes bios straight from the slots, many in flight, and waits for them: what
  *    was written has left the pipe, and an error is reported. Sectors only: other lengths and places
- *    are EINVAL. What the page cache has of the place is written and dropped first; where that cannot
- *    be (in use, lent, mapped), and from device memory, the bytes are copied into the cache.
+ *    are EINVAL. What the page cache has of the place is written and dropped first, and nothing of it
+ *    comes back before the disk has the new bytes; where that cannot be (in use, lent, mapped), and
+ *    from device memory, the bytes are copied into the cache.
  * 6. blockdev_lock guards the making of device->inode.
  */
 #include "drivers/block.h"
@@ -33,6 +34,7 @@
 
 #define DIRECT_BIOS	16u /* that a splice has in flight at most */
 #define DIRECT_SEGMENTS 16u /* of one of them */
+#define DIRECT_BYTES	(1u << 20)
 
 static struct mutex blockdev_lock = MUTEX_INIT(blockdev_lock);
 
@@ -182,17 +184,20 @@ static ssize_t write_bios(struct bio **bios, unsigned int nr, int *error)
 	return done;
 }
 
-/* Is nothing of bytes [at, end) in the cache any more? */
-static bool leave_cache(struct mapping *mapping, file_off_t at, file_off_t end)
+/*
+ * What is dirty is written, and what is not used leaves the cache. Then the places of bytes
+ * [at, end) are reserved, until the disk has the new bytes: a page that was read meanwhile would have
+ * the old ones, perhaps for a long time, if it is lent or mapped. 1; 0: they cannot be had; -EIO.
+ */
+static int reserve(struct mapping *mapping, file_off_t at, file_off_t end)
 {
-	unsigned int index = at >> PAGE_SHIFT, last = (end - 1) >> PAGE_SHIFT;
-	struct page *page;
+	unsigned int first = at >> PAGE_SHIFT, last = (end - 1) >> PAGE_SHIFT;
+	int error = mapping_sync(mapping);
 
-	mapping_drop_clean(mapping, index, last);
-	page = mapping_next_page(mapping, &index, last);
-	if (page)
-		page_put(page);
-	return !page;
+	if (error)
+		return error;
+	mapping_drop_clean(mapping, first, last);
+	return mapping_reserve(mapping, first, last);
 }
 
 /* Slots, as many as make bios: bytes, and *error if that ended them; 0: they must be copied. */
@@ -202,24 +207,25 @@ static ssize_t write_slots(struct file *file, file_off_t *pos, struct slot_list 
 	struct bio *bios[DIRECT_BIOS + 1];
 	unsigned int nr, first_len = slots->slots->len;
 	file_off_t end;
-	ssize_t n;
+	ssize_t n = 0;
+	int reserved;
 
 	if (*pos % SECTOR_SIZE || first_len % SECTOR_SIZE)
 		*error = refuse(EINVAL, "a disk is written in whole sectors");
 	else if (*pos >= inode->size)
 		*error = -ENOSPC;
-	else
-		*error = mapping_sync(&inode->mapping);
 	if (*error)
 		return 0;
-	end = MIN(inode->size, *pos + (file_off_t)slots->bytes);
-	if (!leave_cache(&inode->mapping, *pos, end))
+	end = MIN(inode->size, *pos + (file_off_t)MIN(slots->bytes, DIRECT_BYTES));
+	reserved = reserve(&inode->mapping, *pos, end);
+	if (reserved <= 0) {
+		*error = reserved;
 		return 0;
-	nr = make_bios(inode->private, *pos >> SECTOR_SHIFT, slots, inode->size - *pos, bios);
-	if (nr == 0)
-		return 0;
-	n = write_bios(bios, nr, error);
-	leave_cache(&inode->mapping, *pos, end); /* what was read meanwhile */
+	}
+	nr = make_bios(inode->private, *pos >> SECTOR_SHIFT, slots, end - *pos, bios);
+	if (nr > 0)
+		n = write_bios(bios, nr, error);
+	mapping_unreserve(&inode->mapping, *pos >> PAGE_SHIFT, ((end - 1) >> PAGE_SHIFT) + 1);
 	for (ssize_t left = n; left > 0;) {
 		unsigned int taken = MIN((size_t)left, slots->slots->len);
 

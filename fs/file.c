@@ -53,6 +53,8 @@ void file_put(struct file *file)
 		return;
 	if (file->ops->release)
 		file->ops->release(file);
+	if (file->writing)
+		inode_end_writing(file->inode);
 	inode_put(file->inode);
 	path_put(file->path);
 	slab_free(file_cache, file);

@@ -191,8 +191,10 @@ ssize_t generic_file_write(struct file *file, struct iter *from, file_off_t *pos
 	if (error)
 		return error;
 	done = generic_write_limit(file, pos, &len);
-	if (done == 0)
+	if (done == 0) {
+		inode_drop_privileges(inode);
 		done = write_locked(inode, from, pos, len);
+	}
 	if (done > 0)
 		inode->mtime = inode->ctime = time_wall_spec();
 	mutex_unlock(&inode->lock);

@@ -261,6 +261,42 @@ void inode_abandon_all(struct super_block *sb)
 	wait_event(&inodes_leave, inodes_have_left(sb));
 }
 
+/* ---- writing and running ---- */
+
+/* One more of those that `step` counts up, unless there is one that it counts down. */
+static int busy_count(struct inode *inode, int step)
+{
+	int old = atomic_read(&inode->busy), seen;
+
+	while (old * step >= 0) {
+		seen = __sync_val_compare_and_swap(&inode->busy.value, old, old + step);
+		if (seen == old)
+			return 0;
+		old = seen;
+	}
+	return -ETXTBSY;
+}
+
+int inode_begin_writing(struct inode *inode)
+{
+	return busy_count(inode, 1);
+}
+
+void inode_end_writing(struct inode *inode)
+{
+	atomic_dec(&inode->busy);
+}
+
+int inode_begin_running(struct inode *inode)
+{
+	return busy_count(inode, -1);
+}
+
+void inode_end_running(struct inode *inode)
+{
+	atomic_inc(&inode->busy);
+}
+
 static void inode_init(void)
 {
 	for (unsigned int i = 0; i < INODE_HASH_SIZE; i++)

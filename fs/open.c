@@ -67,6 +67,12 @@ static int open_path(struct file *file, struct dentry *path, unsigned int flags,
 		error = inode_permission(inode, open_may(flags));
 	if (error)
 		return error;
+	if (S_ISREG(inode->mode) && file->writable) {
+		error = inode_begin_writing(inode);
+		if (error)
+			return error;
+		file->writing = true;
+	}
 	inode_get(inode);
 	file->inode = inode;
 	file->ops = inode->file_ops;

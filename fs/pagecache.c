@@ -215,32 +215,6 @@ static bool in_use(struct page *page)
 	       atomic_read(&page->lent) > 0 || atomic_read(&page->mapped) > 0;
 }
 
-bool page_try_drop(struct page *page)
-{
-	struct mapping *mapping;
-	bool dropped = false;
-
-	if (in_use(page) || !page_trylock(page))
-		return false;
-	mapping = page->mapping;
-	if (mapping && mapping->ops->has_store) {
-		spin_lock(&mapping->lock);
-		if (!in_use(page)) {
-			radix_remove(&mapping->pages, page->index);
-			page->mapping = NULL;
-			dropped = true;
-		}
-		spin_unlock(&mapping->lock);
-	}
-	if (dropped) {
-		lru_remove(page);
-		atomic_dec(&nr_cached_pages);
-		page_put(page);
-	}
-	page_unlock(page);
-	return dropped;
-}
-
 struct page *mapping_next_page(struct mapping *mapping, unsigned int *index, unsigned int last)
 {
 	struct page *page;
@@ -253,6 +227,68 @@ struct page *mapping_next_page(struct mapping *mapping, unsigned int *index, uns
 		page_ref(page);
 	spin_unlock(&mapping->lock);
 	return page;
+}
+
+/* Take a locked page out of its file, unless somebody else uses it. */
+static bool drop_locked(struct mapping *mapping, struct page *page)
+{
+	bool dropped = false;
+
+	spin_lock(&mapping->lock);
+	if (!in_use(page)) {
+		radix_remove(&mapping->pages, page->index);
+		page->mapping = NULL;
+		dropped = true;
+	}
+	spin_unlock(&mapping->lock);
+	if (dropped) {
+		lru_remove(page);
+		atomic_dec(&nr_cached_pages);
+		page_put(page);
+	}
+	return dropped;
+}
+
+bool page_try_drop(struct page *page)
+{
+	struct mapping *mapping;
+	bool dropped;
+
+	if (in_use(page) || !page_trylock(page))
+		return false;
+	mapping = page->mapping;
+	dropped = mapping && mapping->ops->has_store && drop_locked(mapping, page);
+	page_unlock(page);
+	return dropped;
+}
+
+bool mapping_reserve(struct mapping *mapping, unsigned int first, unsigned int last)
+{
+	for (unsigned int index = first; index <= last; index++) {
+		bool fresh;
+		struct page *page = mapping_find_or_add(mapping, index, &fresh);
+
+		if (!IS_ERR(page))
+			page_put(page); /* a fresh one stays: it is locked */
+		if (IS_ERR(page) || !fresh) {
+			mapping_unreserve(mapping, first, index);
+			return false;
+		}
+	}
+	return true;
+}
+
+void mapping_unreserve(struct mapping *mapping, unsigned int first, unsigned int end)
+{
+	for (unsigned int index = first; index < end; index++) {
+		struct page *page = mapping_find(mapping, index);
+
+		if (drop_locked(mapping, page))
+			page_unlock(page);
+		else
+			page_read_locked(page); /* somebody waits for what is there now */
+		page_put(page);
+	}
 }
 
 unsigned int mapping_drop_clean(struct mapping *mapping, unsigned int first, unsigned int last)

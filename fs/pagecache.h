@@ -255,6 +255,14 @@ int mapping_sync(struct mapping *mapping);
 /* Drop clean, unused, unlent pages of [first, last]; returns how many. POSIX_FADV_DONTNEED,
  * drop_caches. */
 unsigned int mapping_drop_clean(struct mapping *mapping, unsigned int first, unsigned int last);
+/*
+ * Bytes are going to reach the store past the cache: keep the places of pages [first, last] with
+ * locked pages that have no bytes, so that nobody reads what is there now, or is about to. False:
+ * one of them is in the cache, or there is no memory. Then nothing is kept. Sleeps for memory only.
+ */
+bool mapping_reserve(struct mapping *mapping, unsigned int first, unsigned int last);
+/* Pages [first, end) that were reserved go, or are read, if somebody waits for them. Cannot fail. */
+void mapping_unreserve(struct mapping *mapping, unsigned int first, unsigned int end);
 /* Wait for the reads in flight: 0, or -ERESTARTSYS if a kill came. Others may start meanwhile. */
 int mapping_wait_reads(struct mapping *mapping);
 /* All pages, clean or not: inode leaves memory. Waits for IO in flight. */

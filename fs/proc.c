@@ -149,12 +149,9 @@ static struct file *process_file(struct process *process, unsigned int fd)
 static unsigned int next_pid(unsigned int from)
 {
 	unsigned int flags = spin_lock_irqsave(&tasks_lock);
-	unsigned int found = 0;
-	struct process *process;
+	struct process *process = process_next_locked(MAX(from, 1u));
+	unsigned int found = process ? process->pid : 0;
 
-	list_for_each(process, &all_processes, all_link)
-		if (process->pid >= from && (found == 0 || process->pid < found))
-			found = process->pid;
 	spin_unlock_irqrestore(&tasks_lock, flags);
 	return found;
 }

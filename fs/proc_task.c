@@ -49,12 +49,9 @@ struct file *process_program(struct process *process)
 
 	if (!mm)
 		return NULL;
-	mutex_lock(&mm->lock);
-	for (struct vma *vma = mm_find_next(mm, 0); vma && !file; vma = mm_find_next(mm, vma->end))
-		file = vma->file;
+	file = mm->program;
 	if (file)
 		file_get(file);
-	mutex_unlock(&mm->lock);
 	mm_put(mm);
 	return file;
 }

@@ -259,6 +259,8 @@ ssize_t generic_splice_write(struct file *file, file_off_t *pos, struct slot_lis
 	if (n)
 		return n;
 	n = generic_write_limit(file, pos, &len);
+	if (n >= 0)
+		inode_drop_privileges(inode);
 	while (n >= 0 && done < len) {
 		n = steal_pages(file, pos, len - done, slots);
 		if (n == 0)

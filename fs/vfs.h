@@ -180,6 +180,7 @@ struct inode {
 	struct list sb_link;	/* sb->inodes; inode_lock */
 	bool deleted;		/* a removed directory: nothing can be made in it; lock */
 	const char *kind;	/* of an anonymous inode: "pipe", "socket" */
+	struct atomic busy;	/* open files that write it; negative: address spaces that run it */
 };
 
 /* A size that is never half of an update (64 bits on a 32-bit CPU). */
@@ -257,6 +258,7 @@ struct file {
 	struct atomic refs;
 	unsigned int flags; /* O_* */
 	bool readable, writable;
+	bool writing; /* it counts among the inode's writers */
 	file_off_t pos;
 	struct mutex pos_lock; /* pos, for files that have one and are shared */
 	const struct file_ops *ops;
@@ -283,6 +285,15 @@ void inode_put(struct inode *inode);
  * An inode for pipes and sockets: on a pseudo file system of no mount. `kind` for readlink: "pipe".
  */
 struct inode *inode_anonymous(unsigned int mode, const char *kind);
+/*
+ * A file that is a running program is not written to, and one that somebody writes to is not run:
+ * each of the two is counted, and excludes the other. 0, or -ETXTBSY. The second function of each
+ * pair takes back what the first one counted.
+ */
+int inode_begin_writing(struct inode *inode);
+void inode_end_writing(struct inode *inode);
+int inode_begin_running(struct inode *inode);
+void inode_end_running(struct inode *inode);
 /* Sets rdev and file_ops for S_IFCHR, S_IFBLK, S_IFIFO nodes. */
 void inode_init_special(struct inode *inode, unsigned int mode, unsigned int rdev);
 /*
@@ -368,7 +379,12 @@ int inode_permission(struct inode *inode, unsigned int may);
 #define FILE_SIZE_MAX ((file_off_t)UINT32_MAX << PAGE_SHIFT) /* page indices have 32 bits */
 /* How large the process may make a file: if byte `last` is beyond that, it gets SIGXFSZ. */
 file_off_t file_size_limit(file_off_t last);
-/* Change the size: 0, -EFBIG, -EIO and so on. Takes inode->lock. */
+/*
+ * The bytes of a file are about to change, and a set-user-ID or set-group-ID bit was meant for those
+ * that it has: they go, unless root changes it. inode->lock is held.
+ */
+void inode_drop_privileges(struct inode *inode);
+/* Change the size: 0, -EFBIG, -ETXTBSY, -EIO and so on. Takes inode->lock. */
 int inode_truncate(struct inode *inode, file_off_t size);
 
 /* ---- open files: fs/file.c, fs/readdir.c ---- */

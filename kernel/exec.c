@@ -2,7 +2,8 @@
  * execve: another program in the same process.
  *
  * 1. Everything that can fail is done while the old program is still whole: the file is opened and
- *    checked, argv and envp are copied, the new address space is made and mapped. Then come the
+ *    checked, argv and envp are copied, the new address space is made and mapped, which keeps the
+ *    file from being written (ETXTBSY). Then come the
  *    other threads, which leave; then the point of no return. What fails behind it (a page of the
  *    file that cannot be read, no memory) ends the process with SIGSEGV.
  * 2. Programs are static: ELF with fixed addresses, or static-pie. A script's first line names its
@@ -273,6 +274,9 @@ static int make_memory(struct exec *x)
 	x->mm = mm_create();
 	if (!x->mm)
 		return -ENOMEM;
+	error = mm_set_program(x->mm, x->file);
+	if (error < 0)
+		return error;
 	for (unsigned int i = 0; i < x->image.nr_segments; i++) {
 		error = map_segment(x, &x->image.segments[i]);
 		if (error < 0)
@@ -304,13 +308,16 @@ static void switch_memory(struct exec *x)
 		mm_put(old);
 }
 
-/* The file's last page of a segment holds what comes next in the file where zeros are to be. */
+/*
+ * The last page of a segment's bytes goes on with what comes next in the file, where zeros are to be:
+ * those of the segment, and beyond its end to the end of the page, which programs use as memory.
+ */
 static int clear_tails(const struct exec *x)
 {
 	for (unsigned int i = 0; i < x->image.nr_segments; i++) {
 		const struct elf_program_header *segment = &x->image.segments[i];
 		uint32_t end = x->bias + segment->vaddr + segment->filesz;
-		uint32_t room = MIN(PAGE_ALIGN(end) - end, segment->memsz - segment->filesz);
+		uint32_t room = PAGE_ALIGN(end) - end;
 
 		if (segment->filesz && segment->flags & PF_W && room &&
 		    clear_user((void __user *)end, room) < 0)

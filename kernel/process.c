@@ -15,6 +15,7 @@
 
 spinlock_t tasks_lock = SPINLOCK_INIT("tasks");
 struct list all_processes = LIST_INIT(all_processes);
+static struct tree_node *by_number; /* the same processes, by pid; tasks_lock */
 struct process *init_process;
 
 static unsigned int last_number; /* tasks_lock */
@@ -37,11 +38,17 @@ struct process *process_find_locked(unsigned int pid)
 {
 	struct process *process;
 
+	process = process_next_locked(pid);
+	return process && process->pid == pid ? process : NULL;
+}
+
+struct process *process_next_locked(unsigned int from)
+{
+	struct tree_node *node;
+
 	lockdep_held(&tasks_lock);
-	list_for_each(process, &all_processes, all_link)
-		if (process->pid == pid)
-			return process;
-	return NULL;
+	node = from > 0 ? tree_above(by_number, from - 1) : NULL;
+	return node ? container_of(node, struct process, by_number) : NULL;
 }
 
 bool process_is_meant(const struct process *process, int pid)
@@ -192,6 +199,8 @@ int process_link(struct task *task)
 		process->pid = process->pgid = process->sid = number;
 		atomic_inc(&process->refs);
 		list_add_tail(&all_processes, &process->all_link);
+		process->by_number.key = number;
+		tree_insert(&by_number, &process->by_number);
 		if (task != current)
 			inherit(process, current->process);
 		else
@@ -209,6 +218,7 @@ void process_unlink(struct process *process)
 	lockdep_held(&tasks_lock);
 	list_del(&process->sibling);
 	list_del(&process->all_link);
+	tree_remove(&by_number, &process->by_number);
 	/* /proc may still hold it, longer than the parent lives. */
 	process->parent = NULL;
 	process_put(process);

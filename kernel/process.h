@@ -23,6 +23,11 @@ void process_join(struct task *task, struct process *process);
 struct task *task_find_locked(unsigned int tid);
 struct process *process_find_locked(unsigned int pid);
 /*
+ * The process with the lowest id from `from` on, without a reference; NULL: none. The time it takes
+ * grows with the logarithm of their number. tasks_lock is held.
+ */
+struct process *process_next_locked(unsigned int from);
+/*
  * The pid of kill(2) and waitpid(2): one process, 0 or negative a group, -1 all but init and
  * ourselves. tasks_lock is held.
  */

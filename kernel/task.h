@@ -14,6 +14,7 @@
 #define KERNEL_TASK_H
 
 #include "lib/list.h"
+#include "lib/tree.h"
 #include "kernel/atomic.h"
 #include "kernel/cpu.h"
 #include "kernel/lockorder.h"
@@ -185,6 +186,7 @@ struct process {
 	unsigned int pgid, sid;
 	struct tty *tty;	      /* controlling terminal */
 	struct list all_link;	      /* all_processes */
+	struct tree_node by_number;   /* of which pid is the key */
 	bool execed;		      /* has called exec: setpgid by the parent is EACCES */
 	int exit_status;	      /* as wait4 gives it */
 	bool exiting;		      /* exit_group or fatal signal: all threads leave */

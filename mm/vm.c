@@ -268,6 +268,17 @@ struct mm *mm_create(void)
 	return mm;
 }
 
+int mm_set_program(struct mm *mm, struct file *file)
+{
+	int error = inode_begin_running(file->inode);
+
+	if (error)
+		return error;
+	file_get(file);
+	mm->program = file;
+	return 0;
+}
+
 static int fork_vma(struct mm *to, struct vma *from)
 {
 	struct vma *vma = vma_copy(from, to);
@@ -290,6 +301,8 @@ struct mm *mm_fork(struct mm *from)
 
 	if (!to)
 		return ERR_PTR(-ENOMEM);
+	if (from->program)
+		mm_set_program(to, from->program); /* it is running already */
 	mutex_lock(&from->lock);
 	to->brk_start = from->brk_start;
 	to->brk_end = from->brk_end;
@@ -325,6 +338,10 @@ void mm_put(struct mm *mm)
 	while ((vma = mm_find_next(mm, 0)) != NULL)
 		vma_remove(vma);
 	mm_unlock(mm);
+	if (mm->program) {
+		inode_end_running(mm->program->inode);
+		file_put(mm->program);
+	}
 	mm_tables_free(mm);
 	slab_free(mm_cache, mm);
 }

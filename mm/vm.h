@@ -59,6 +59,8 @@ struct mm {
 	struct tree_node *vmas;
 	unsigned int nr_vmas;
 	struct list dead; /* VMAs that were taken out; mm_unlock() frees them */
+	/* What runs here, counted by inode_begin_running(); NULL: nothing yet. Set before others see it. */
+	struct file *program;
 	uintptr_t brk_start, brk_end;
 	uintptr_t stack_top;
 	uintptr_t arg_start, arg_end, env_start, env_end;
@@ -71,6 +73,11 @@ struct mm {
 
 /* An empty address space; NULL: no memory. */
 struct mm *mm_create(void);
+/*
+ * `file` is the program that is to run in a new address space: nobody may write to it until that is
+ * gone. 0; -ETXTBSY: somebody does.
+ */
+int mm_set_program(struct mm *mm, struct file *file);
 /* A copy-on-write copy of `from`, for fork; ERR_PTR(-ENOMEM). May sleep. */
 struct mm *mm_fork(struct mm *from);
 void mm_get(struct mm *mm);

@@ -471,3 +471,63 @@ BEYOND_TEST(
 	}
 	CHECK_EQ(rmdir("/tmp/nomem"), 0);
 }
+
+/* ---- many processes ---- */
+
+static int idle(void *unused)
+{
+	(void)unused;
+	while (pause() < 0)
+		;
+	return 0;
+}
+
+/* The best time that it takes to list /proc with `nr` more processes, in microseconds. */
+static long long list_time(int nr)
+{
+	static char small_stack[8192];
+	long long best = -1;
+	pid_t *pids = calloc(nr, sizeof(*pids));
+
+	CHECK(pids != NULL);
+	for (int i = 0; i < nr; i++) {
+		pids[i] = clone(idle, small_stack + sizeof(small_stack), CLONE_VM | SIGCHLD, NULL);
+		CHECK(pids[i] > 0);
+	}
+	for (int round = 0; round < 5; round++) {
+		int dir = open("/proc", O_RDONLY | O_DIRECTORY), found = 0;
+		struct timespec start, end;
+		long long took;
+		ssize_t n;
+
+		CHECK(dir >= 0);
+		clock_gettime(CLOCK_MONOTONIC, &start);
+		while ((n = syscall(SYS_getdents64, dir, text, sizeof(text))) > 0)
+			for (ssize_t at = 0; at < n; at += *(unsigned short *)(text + at + 16))
+				found += text[at + 19] >= '1' && text[at + 19] <= '9';
+		clock_gettime(CLOCK_MONOTONIC, &end);
+		CHECK_EQ(n, 0);
+		CHECK(found > nr);
+		close(dir);
+		took = (end.tv_sec - start.tv_sec) * 1000000ll +
+		       (end.tv_nsec - start.tv_nsec) / 1000;
+		if (best < 0 || took < best)
+			best = took;
+	}
+	for (int i = 0; i < nr; i++)
+		CHECK_EQ(kill(pids[i], SIGKILL), 0);
+	for (int i = 0; i < nr; i++)
+		CHECK_EQ(test_wait(pids[i]), 128 + SIGKILL);
+	free(pids);
+	return best;
+}
+
+TEST(listed_in_time, 60,
+     "the time to list /proc grows with the number of processes, not with its square")
+{
+	long long few = list_time(100), many = list_time(800);
+
+	printf("# 100 in %lld us, 800 in %lld us\n", few, many);
+	/* Eight times as many: between 8 and 64 times as long. */
+	CHECK(many < 20 * few);
+}

@@ -1,0 +1,195 @@
+/*
+ * A raw disk and what is read of it by other ways: a write past the cache is what every later read
+ * sees, and a mount sees what was written just before it.
+ */
+#include "test.h"
+#include <sys/mount.h>
+
+#ifndef BLKFLSBUF
+#define BLKFLSBUF 0x1261
+#endif
+
+#define NO_GATE "lacks /proc/gate: Linux has no gate device"
+#define PAGE	4096
+#define OLD	41
+#define NEW	42
+
+static int disk, ends[2], other[2];
+static char buf[1 << 20], back[1 << 20];
+
+static void control(const char *command)
+{
+	int fd = test_open_own("/proc/gate", O_WRONLY);
+
+	CHECK_EQ(write(fd, command, strlen(command)), strlen(command));
+	close(fd);
+}
+
+/* The disk has old bytes, none of them cached, and the pipe new ones. */
+static void prepare(size_t n)
+{
+	control("open");
+	disk = open("/dev/gate0", O_RDWR);
+	CHECK(disk >= 0);
+	test_fill(buf, n, OLD, 0);
+	CHECK_EQ(pwrite(disk, buf, n, 0), n);
+	CHECK_EQ(fsync(disk), 0);
+	CHECK_EQ(ioctl(disk, BLKFLSBUF, 0), 0);
+	CHECK_EQ(pipe(ends) | pipe(other), 0);
+	CHECK_EQ(fcntl(ends[1], F_SETPIPE_SZ, n), n);
+	test_fill(buf, n, NEW, 0);
+	CHECK_EQ(write(ends[1], buf, n), n);
+}
+
+static pid_t splicer(loff_t at, size_t n)
+{
+	pid_t child = fork();
+
+	CHECK(child >= 0);
+	if (!child)
+		_exit(splice(ends[0], NULL, disk, &at, n, 0) != (ssize_t)n);
+	test_sleep_ms(200);
+	return child;
+}
+
+static void disk_has_new_bytes(size_t n)
+{
+	CHECK_EQ(pread(disk, back, n, 0), n);
+	CHECK_EQ(test_differs(back, n, NEW, 0), n);
+	CHECK_EQ(fsync(disk), 0);
+	CHECK_EQ(ioctl(disk, BLKFLSBUF, 0), 0);
+	CHECK_EQ(pread(disk, back, n, 0), n);
+	CHECK_EQ(test_differs(back, n, NEW, 0), n);
+}
+
+/* A write of a part goes on from what the cache has of the page, and takes that to the disk. */
+static void part_is_written(size_t n)
+{
+	CHECK_EQ(pwrite(disk, buf + n - 1, 1, n - 1), 1);
+	CHECK_EQ(pwrite(disk, buf, 1, 0), 1);
+}
+
+BEYOND_TEST(
+	lent_meanwhile, 20,
+	"a slot that is lent of a place of the disk while that is written keeps no old bytes there",
+	NO_GATE)
+{
+	loff_t at = 0;
+	pid_t child;
+
+	prepare(PAGE);
+	control("close");
+	child = splicer(0, PAGE);
+	CHECK_EQ(splice(disk, &at, other[1], NULL, PAGE, 0), PAGE);
+	control("reverse");
+	control("open");
+	CHECK_EQ(test_wait(child), 0);
+	CHECK_EQ(pread(disk, back, PAGE, 0), PAGE);
+	CHECK_EQ(test_differs(back, PAGE, NEW, 0), PAGE);
+	part_is_written(PAGE);
+	disk_has_new_bytes(PAGE);
+	/* Begun after the write, the slot has what was written. */
+	CHECK_EQ(read_full(other[0], back, PAGE), PAGE);
+	CHECK_EQ(test_differs(back, PAGE, NEW, 0), PAGE);
+}
+
+BEYOND_TEST(read_meanwhile, 20, "a read that begins while the disk is written has the new bytes",
+	    NO_GATE)
+{
+	const size_t n = 64 * PAGE;
+	pid_t writer, reader;
+
+	prepare(n);
+	control("close");
+	writer = splicer(0, n);
+	reader = fork();
+	CHECK(reader >= 0);
+	if (!reader) {
+		CHECK_EQ(pread(disk, back, n, 0), n);
+		CHECK_EQ(test_differs(back, n, NEW, 0), n);
+		_exit(0);
+	}
+	test_sleep_ms(200);
+	control("reverse");
+	control("open");
+	CHECK_EQ(test_wait(writer), 0);
+	CHECK_EQ(test_wait(reader), 0);
+	part_is_written(n);
+	disk_has_new_bytes(n);
+}
+
+BEYOND_TEST(write_that_fails, 20,
+	    "a write past the cache that the disk refuses: reads have what is there", NO_GATE)
+{
+	loff_t at = 0;
+
+	prepare(PAGE);
+	control("fail 1");
+	CHECK_ERR(splice(ends[0], NULL, disk, &at, PAGE, 0), EIO);
+	CHECK_EQ(pread(disk, back, PAGE, 0), PAGE);
+	CHECK_EQ(test_differs(back, PAGE, OLD, 0), PAGE);
+	CHECK_EQ(splice(ends[0], NULL, disk, &at, PAGE, 0), PAGE);
+	disk_has_new_bytes(PAGE);
+}
+
+/* ---- a mount at once ---- */
+
+static int image;
+
+static void by_write(void)
+{
+	ssize_t n;
+
+	while ((n = read(image, buf, 65536)) > 0)
+		CHECK_EQ(write(disk, buf, n), n);
+}
+
+static void by_splice(void)
+{
+	ssize_t n;
+
+	CHECK_EQ(pipe(ends), 0);
+	while ((n = splice(image, NULL, ends[1], NULL, 65536, 0)) > 0)
+		while (n > 0) {
+			ssize_t gone = splice(ends[0], NULL, disk, NULL, n, 0);
+
+			CHECK(gone > 0);
+			n -= gone;
+		}
+	close(ends[0]);
+	close(ends[1]);
+}
+
+/* The device stays open for writing, and nobody has asked for its bytes to reach the disk. */
+static void written_and_mounted(void (*put)(void))
+{
+	struct stat st;
+	int fd;
+
+	disk = test_open_own("/dev/gate0", O_RDWR);
+	/* Other bytes come first: a mount that sees old ones fails. */
+	memset(buf, 0x5a, sizeof(buf));
+	CHECK_EQ(pwrite(disk, buf, sizeof(buf), 0), sizeof(buf));
+	CHECK_EQ(fsync(disk), 0);
+	image = open("/test/data/ext2-1k", O_RDONLY);
+	CHECK(image >= 0);
+	put();
+	CHECK_EQ(mount("/dev/gate0", "/mnt", "ext2", MS_RDONLY, NULL), 0);
+	CHECK_EQ(stat("/mnt/small/file", &st), 0);
+	fd = open("/mnt/small/file", O_RDONLY);
+	CHECK(fd >= 0);
+	CHECK_EQ(read_full(fd, back, sizeof(back)), st.st_size);
+	CHECK(!memmem(back, st.st_size, buf + sizeof(buf) - 64, 64));
+	close(fd);
+	close(image);
+	close(disk);
+	CHECK_EQ(umount("/mnt"), 0);
+}
+
+BEYOND_TEST(mounted_at_once, 20, "an image that was written to a disk is mounted at once",
+	    "lacks /dev/gate0: Linux has no such disk")
+{
+	written_and_mounted(by_write);
+	written_and_mounted(by_splice);
+	written_and_mounted(by_write);
+}
