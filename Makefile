@@ -47,7 +47,7 @@ $(DEB)/.oracle: | $(DEB)/.packages tools/setup
 
 KDIRS   := boot kernel mm fs drivers net lib
 KSRC    := $(wildcard $(KDIRS:=/*.c) $(KDIRS:=/*/*.c))
-KASM    := $(wildcard boot/*.asm kernel/*.asm)
+KASM    := $(wildcard boot/*.asm kernel/*.asm kernel/*/*.asm)
 # UBSan's handlers and the order of locks are in the debug build only.
 KSRC    := $(if $(DEBUG),$(KSRC),$(filter-out %/ubsan.c %/lockorder.c,$(KSRC)))
 KOBJ    := $(KASM:%.asm=$(K)/%.asm.o) $(KSRC:%.c=$(K)/%.o)

@@ -133,14 +133,6 @@ static void blockdev_release(struct file *file)
 		(void)mapping_sync(&file->inode->mapping);
 }
 
-int block_sync(struct block_device *device)
-{
-	int error = device->inode ? mapping_sync(&device->inode->mapping) : 0;
-	int flush_error = device->ops->flush ? device->ops->flush(device) : 0;
-
-	return error ? error : flush_error;
-}
-
 /* ---- from slots to the disk ---- */
 
 /* Bios of the slots from the first one on, for `room` bytes at most: how many. 0: not even one. */

@@ -10,6 +10,7 @@
  *    it.
  */
 #include "drivers/block.h"
+#include "fs/iter.h"
 #include "fs/lru.h"
 #include "fs/pagecache.h"
 #include "fs/vfs.h"
@@ -204,25 +205,4 @@ ssize_t generic_file_write(struct file *file, struct iter *from, file_off_t *pos
 			return error;
 	}
 	return done;
-}
-
-/* The VMA's pages come from the page cache by page faults: nothing to prepare. */
-int generic_file_mmap(struct file *file, struct vma *vma)
-{
-	return 0;
-}
-
-int generic_file_fsync(struct file *file)
-{
-	struct inode *inode = file->inode;
-	struct block_device *device = inode->sb->device;
-	int error;
-
-	if (S_ISBLK(inode->mode))
-		return block_sync(inode->private);
-	error = mapping_sync(&inode->mapping);
-
-	if (!error && device && device->ops->flush)
-		error = device->ops->flush(device);
-	return error;
 }

@@ -13,7 +13,6 @@
 #include "lib/string.h"
 #include "kernel/init.h"
 #include "mm/slab.h"
-#include "fs/pipe.h"
 #include "fs/vfs_internal.h"
 
 #define INODE_HASH_SIZE 512u /* a power of two */

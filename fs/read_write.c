@@ -11,6 +11,7 @@
 #include "mm/slab.h"
 #include "mm/uaccess.h"
 #include "fs/file.h"
+#include "fs/iter.h"
 #include "fs/vfs_internal.h"
 
 #define RW_MAX (INT32_MAX & PAGE_MASK) /* bytes that one call moves at most */

@@ -10,6 +10,31 @@
 #include "fs/file.h"
 #include "fs/vfs_internal.h"
 
+int block_sync(struct block_device *device)
+{
+	int error = device->inode ? mapping_sync(&device->inode->mapping) : 0;
+	int flush_error = device->ops->flush ? device->ops->flush(device) : 0;
+
+	return error ? error : flush_error;
+}
+
+int generic_file_fsync(struct file *file)
+{
+	struct inode *inode = file->inode;
+	struct block_device *device = inode->sb->device;
+	int error;
+
+	if (S_ISBLK(inode->mode))
+		return block_sync(inode->private);
+	error = mapping_sync(&inode->mapping);
+
+	if (!error && device && device->ops->flush)
+		error = device->ops->flush(device);
+	return error;
+}
+
+/* ---- the calls ---- */
+
 long sys_sync(void)
 {
 	struct block_device *device;

@@ -18,10 +18,10 @@
 #include "lib/list.h"
 #include "kernel/mutex.h"
 #include "kernel/time.h"
-#include "fs/iter.h"
 #include "fs/mode.h"
 #include "fs/pagecache.h"
 
+struct iter; /* fs/iter.h */
 struct super_block;
 struct poll_table;
 struct pipe;

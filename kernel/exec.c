@@ -19,6 +19,7 @@
 #include "kernel/signal.h"
 #include "kernel/syscalls.h"
 #include "fs/file.h"
+#include "fs/iter.h"
 #include "lib/string.h"
 #include "mm/slab.h"
 #include "mm/uaccess.h"

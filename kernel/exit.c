@@ -15,6 +15,7 @@
 #include "drivers/tty.h"
 #include "fs/file.h"
 #include "lib/string.h"
+#include "mm/slab.h"
 #include "mm/vm.h"
 
 /* Wait statuses, as wait4 has them. */
@@ -143,6 +144,15 @@ static bool begin_exit(struct task *task, int status)
 	return last;
 }
 
+/* trace=syscalls: the call that the task ends in has no result. */
+static void end_trace(struct task *task)
+{
+	if (task->trace_text)
+		log_info("[%u %s] %s = ?", task->tid, task->name, task->trace_text);
+	kfree(task->trace_text);
+	task->trace_text = NULL;
+}
+
 /* The end of the current task, and of its process if it is the last one. */
 static void __noreturn task_exit(int status)
 {
@@ -151,7 +161,7 @@ static void __noreturn task_exit(int status)
 	struct tty *tty;
 	bool last = begin_exit(task, status);
 
-	trace_task_exit(task);
+	end_trace(task);
 	if (last && process == init_process)
 		panic("init has ended, status 0x%x", process->exit_status);
 	leave_resources(task);

@@ -12,7 +12,7 @@
 #include "kernel/irq.h"
 #include "kernel/task.h"
 #include "mm/kmap.h"
-#include "mm/vm.h"
+#include "mm/pgtable.h"
 
 #define SLICE_TICKS 2
 

@@ -34,7 +34,5 @@ long syscall_unknown(struct trap_frame *frame);
 
 /* What Linux calls that number; "?" if nothing. */
 const char *syscall_name(unsigned int number);
-/* A task ends: the call that it ends in has no result. */
-void trace_task_exit(struct task *task);
 
 #endif

@@ -6,7 +6,7 @@
 #include "kernel/apic.h"
 #include "kernel/smp.h"
 #include "kernel/task.h"
-#include "mm/vm.h"
+#include "mm/mm.h"
 
 #define FLUSH_ALL_ABOVE (32 * PAGE_SIZE) /* from here on everything goes at once */
 

@@ -182,12 +182,3 @@ long syscall_traced(struct trap_frame *frame)
 	log_result(task, result);
 	return result;
 }
-
-void trace_task_exit(struct task *task)
-{
-	if (!task->trace_text)
-		return;
-	log_info("[%u %s] %s = ?", task->tid, task->name, task->trace_text);
-	kfree(task->trace_text);
-	task->trace_text = NULL;
-}

@@ -34,6 +34,12 @@
 #define MADV_WILLNEED 3
 #define MADV_DONTNEED 4
 
+/* The VMA's pages come from the page cache by page faults: nothing to prepare. */
+int generic_file_mmap(struct file *file, struct vma *vma)
+{
+	return 0;
+}
+
 static bool range_free(struct mm *mm, uintptr_t start, size_t len)
 {
 	struct vma *next = mm_find_next(mm, start);

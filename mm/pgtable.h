@@ -98,6 +98,9 @@ extern uint32_t kernel_cr3;
 
 /* ---- TLB: kernel/tlb.c ---- */
 
+/* Run in `mm`: loads CR3 if it must. Interrupts are off. kernel/sched.c and exec call it. */
+void mm_switch(struct mm *mm);
+
 /* Forget [start, end) of an address space on every CPU that has it loaded. Waits for them; so no
  * irqsave lock may be held. */
 void tlb_flush_range(struct mm *mm, uintptr_t start, uintptr_t end);

@@ -12,7 +12,7 @@
 #include "mm/usercopy.h"
 #include "kernel/cpu.h"
 #include "lib/string.h"
-#include "mm/vm.h"
+#include "mm/page.h"
 
 struct smap_site {
 	uint8_t *address;

@@ -14,16 +14,12 @@
 #ifndef MM_VM_H
 #define MM_VM_H
 
-#include "lib/list.h"
-#include "lib/tree.h"
-#include "kernel/mutex.h"
 #include "kernel/trap.h"
-#include "mm/pgtable.h"
+#include "mm/mm.h"
 
 struct file;
 struct mapping;
 
-#define USER_END 0xc0000000u
 #define MMAP_MIN 0x00010000u
 #define MMAP_TOP 0xb8000000u /* mappings go below, the stack above */
 
@@ -52,25 +48,6 @@ struct vma {
 	struct list mapping_link; /* mapping->vmas */
 };
 
-struct mm {
-	struct atomic users; /* tasks that run in it */
-	struct mutex lock;
-	uintptr_t full_from; /* from there to MMAP_TOP nothing is free */
-	struct tree_node *vmas;
-	unsigned int nr_vmas;
-	struct list dead; /* VMAs that were taken out; mm_unlock() frees them */
-	/* What runs here, counted by inode_begin_running(); NULL: nothing yet. Set before others see it. */
-	struct file *program;
-	uintptr_t brk_start, brk_end;
-	uintptr_t stack_top;
-	uintptr_t arg_start, arg_end, env_start, env_end;
-	spinlock_t table_lock;
-	uint32_t cr3;			 /* physical address of the four top entries */
-	pte_t *top;			 /* the same, as an address */
-	volatile unsigned int loaded_on; /* bit mask of CPUs with it in CR3 */
-	struct atomic resident;		 /* pages mapped, for /proc */
-};
-
 /* An empty address space; NULL: no memory. */
 struct mm *mm_create(void);
 /*
@@ -83,9 +60,6 @@ struct mm *mm_fork(struct mm *from);
 void mm_get(struct mm *mm);
 /* The last put frees everything. May sleep. */
 void mm_put(struct mm *mm);
-/* Run in `mm`: loads CR3 if it must. Interrupts are off. kernel/sched.c and exec call it. */
-void mm_switch(struct mm *mm);
-
 /*
  * Map [start, start+len) with VMA_* flags; file NULL: anonymous. start must be free (or MAP_FIXED
  * semantics: what is there is unmapped first). Returns 0 or -ENOMEM, -EINVAL. Takes mm->lock.

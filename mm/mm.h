@@ -1,0 +1,36 @@
+/*
+ * What an address space is, for what needs no more of it than its page tables and its locks. What is
+ * done with it: mm/vm.h.
+ */
+#ifndef MM_MM_H
+#define MM_MM_H
+
+#include "lib/list.h"
+#include "lib/tree.h"
+#include "kernel/mutex.h"
+#include "mm/pgtable.h"
+
+struct file;
+
+#define USER_END 0xc0000000u
+
+struct mm {
+	struct atomic users; /* tasks that run in it */
+	struct mutex lock;
+	uintptr_t full_from; /* from there to MMAP_TOP nothing is free */
+	struct tree_node *vmas;
+	unsigned int nr_vmas;
+	struct list dead; /* VMAs that were taken out; mm_unlock() frees them */
+	/* What runs here, counted by inode_begin_running(); NULL: nothing yet. Set before others see it. */
+	struct file *program;
+	uintptr_t brk_start, brk_end;
+	uintptr_t stack_top;
+	uintptr_t arg_start, arg_end, env_start, env_end;
+	spinlock_t table_lock;
+	uint32_t cr3;			 /* physical address of the four top entries */
+	pte_t *top;			 /* the same, as an address */
+	volatile unsigned int loaded_on; /* bit mask of CPUs with it in CR3 */
+	struct atomic resident;		 /* pages mapped, for /proc */
+};
+
+#endif
