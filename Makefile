@@ -64,11 +64,11 @@ KCFLAGS := -std=gnu11 -m32 -march=i686 -mtune=generic -mregparm=3 -mpreferred-st
 	$(if $(DEBUG),-DDEBUG=1 -fsanitize=undefined)
 # No libgcc: it takes its arguments on the stack, and 64-bit division is lib/div64.h's.
 # Small is a feature, but what a pipe and its pages pass through is compiled for speed.
-HOT     := fs/pipe.c fs/pipe_slot.c fs/pipe_wait.c fs/poll.c fs/splice.c fs/splice_file.c fs/ring.c fs/iter.c fs/read_write.c fs/file.c fs/file_table.c \
-	fs/tee.c fs/sendfile.c fs/pagecache.c fs/cache/read.c fs/lend.c fs/pagewait.c mm/uaccess.c mm/page.c \
-	mm/slab.c mm/kmap.c kernel/sched.c kernel/wait.c lib/string.c lib/radix.c fs/generic.c fs/pipe_open.c
+HOT     := fs/pipe/pipe.c fs/pipe/slot.c fs/pipe/wait.c fs/file/poll.c fs/splice/splice.c fs/splice/file.c fs/pipe/ring.c mm/vm/iter.c fs/file/read_write.c fs/file/file.c fs/file/file_table.c \
+	fs/splice/tee.c fs/splice/sendfile.c fs/cache/pagecache.c fs/cache/read.c fs/cache/lend.c fs/cache/pagewait.c mm/vm/uaccess.c mm/page.c \
+	mm/slab.c mm/kmap.c kernel/sched.c kernel/wait.c lib/string.c mm/radix.c fs/file/generic.c fs/pipe/open.c
 KOPT    := $(if $(DEBUG),-O1,-Os)
-HOT     += fs/vmsplice.c mm/fault.c mm/lend.c net/packet.c net/socket.c net/socket_file.c
+HOT     += fs/splice/vmsplice.c mm/vm/fault.c mm/vm/lend.c net/packet.c net/socket.c net/socket_file.c
 $(HOT:%.c=$(K)/%.o): KOPT := $(if $(DEBUG),-O1,-O2)
 KLDFLAGS := -m elf_i386 -T linker.ld --build-id=none --no-warn-rwx-segments \
 	-z noexecstack -z max-page-size=4096
@@ -87,8 +87,8 @@ $(K)/%.o: %.c Makefile
 
 # Names for trace=syscalls: the calls from the C library's header, the errors from the kernel's.
 CALLS   := $(DEB)/musl/usr/include/i386-linux-musl/bits/syscall.h
-$(K)/kernel/trace.o: $(K)/names/kernel/syscall_names.h $(K)/names/kernel/errno_names.h
-$(K)/kernel/trace.o: KCFLAGS += -I$(K)/names
+$(K)/kernel/process/trace.o: $(K)/names/kernel/syscall_names.h $(K)/names/kernel/errno_names.h
+$(K)/kernel/process/trace.o: KCFLAGS += -I$(K)/names
 $(K)/names/kernel/syscall_names.h: $(DEB)/.packages Makefile
 	@mkdir -p $(@D)
 	$(Q)sed -n 's/^#define __NR_\([a-z0-9_]*\)[ \t]*\([0-9]*\)$$/[\2] = "\1",/p' $(CALLS) >$@

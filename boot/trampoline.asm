@@ -1,4 +1,4 @@
-; How another CPU comes up: it starts in real mode at a page below 1 MiB, to which kernel/smp.c copied the bytes
+; How another CPU comes up: it starts in real mode at a page below 1 MiB, to which kernel/cpu/smp.c copied the bytes
 ; between trampoline_start and trampoline_end; the CPU's stack and number are in the fields at the end.
 ; The identity mapping of the first MiB must be there. Intel SDM vol. 3, 8.4.
 
@@ -57,7 +57,7 @@ gdt_pointer:
 	dw gdt_pointer - gdt - 1
 	dd AT(gdt)
 align 4
-trampoline_fields:				; struct trampoline_fields, kernel/smp.c
+trampoline_fields:				; struct trampoline_fields, kernel/cpu/smp.c
 field_cr3:	dd 0
 field_cr4:	dd 0
 field_nx:	dd 0

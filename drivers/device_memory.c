@@ -14,13 +14,13 @@
 #include "drivers/pci.h"
 #include "kernel/init.h"
 #include "kernel/log.h"
-#include "kernel/signal.h"
+#include "kernel/process/signal.h"
 #include "kernel/syscalls.h"
 #include "lib/print.h"
 #include "lib/string.h"
 #include "mm/kmap.h"
 #include "mm/slab.h"
-#include "mm/vm.h"
+#include "mm/vm/vm.h"
 
 #define PCI_MAJOR  240 /* of those for local use */
 #define SLOT_PAGES 64u /* in one slot at most */

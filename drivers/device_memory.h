@@ -4,8 +4,8 @@
 #ifndef DRIVERS_DEVICE_MEMORY_H
 #define DRIVERS_DEVICE_MEMORY_H
 
-#include "fs/splice.h"
-#include "fs/vfs.h"
+#include "fs/splice/splice.h"
+#include "fs/names/vfs.h"
 
 /* A range of device addresses; file->private of an open file. */
 struct device_memory {

@@ -8,7 +8,7 @@
  * 3. pci_devices is filled once, before the drivers, and does not change afterwards.
  */
 #include "drivers/pci.h"
-#include "kernel/cpu.h"
+#include "kernel/cpu/cpu.h"
 #include "kernel/log.h"
 #include "kernel/spinlock.h"
 #include "mm/slab.h"

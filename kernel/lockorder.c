@@ -8,7 +8,7 @@
  */
 #include "kernel/lockorder.h"
 #include "kernel/atomic.h"
-#include "kernel/cpu.h"
+#include "kernel/cpu/cpu.h"
 #include "kernel/task.h"
 #include "lib/string.h"
 
@@ -19,7 +19,7 @@
 
 /* Classes of which a task may hold several, and in which order. */
 static const char *const ordered[] = {
-	"inode",       /* a directory before what is in it: fs/vfs.h */
+	"inode",       /* a directory before what is in it: fs/names/vfs.h */
 	"page tables", /* fork: the parent's before those of the child, which nobody else knows */
 };
 

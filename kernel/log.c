@@ -6,9 +6,9 @@
  */
 #include "kernel/log.h"
 #include "kernel/param.h"
-#include "kernel/smp.h"
+#include "kernel/cpu/smp.h"
 #include "kernel/task.h"
-#include "kernel/trap.h"
+#include "kernel/cpu/trap.h"
 #include "lib/print.h"
 #include "lib/string.h"
 

@@ -17,7 +17,7 @@
 #include "kernel/syscalls.h"
 #include "lib/chacha.h"
 #include "lib/string.h"
-#include "mm/uaccess.h"
+#include "mm/vm/uaccess.h"
 
 #define GRND_NONBLOCK  1u
 #define GRND_RANDOM    2u

@@ -8,8 +8,8 @@
  *    nothing to do takes a waiting task from another one.
  * 4. A task that holds kmap_local mappings stays on its CPU.
  */
-#include "kernel/fpu.h"
-#include "kernel/irq.h"
+#include "kernel/cpu/fpu.h"
+#include "kernel/cpu/irq.h"
 #include "kernel/task.h"
 #include "mm/kmap.h"
 #include "mm/pgtable.h"

@@ -14,7 +14,7 @@
 #define KERNEL_SPINLOCK_H
 
 #include "lib/types.h"
-#include "kernel/cpu.h"
+#include "kernel/cpu/cpu.h"
 #include "kernel/lockorder.h"
 
 typedef struct spinlock {

@@ -30,7 +30,7 @@ struct trap_frame;
 long syscall_traced(struct trap_frame *frame);
 long syscall_unknown(struct trap_frame *frame);
 
-/* ---- kernel/trace.c ---- */
+/* ---- kernel/process/trace.c ---- */
 
 /* What Linux calls that number; "?" if nothing. */
 const char *syscall_name(unsigned int number);

@@ -16,13 +16,13 @@
 #include "lib/list.h"
 #include "lib/tree.h"
 #include "kernel/atomic.h"
-#include "kernel/cpu.h"
+#include "kernel/cpu/cpu.h"
 #include "kernel/lockorder.h"
 #include "kernel/mutex.h"
 #include "kernel/spinlock.h"
 #include "kernel/task_state.h"
 #include "kernel/time.h"
-#include "kernel/trap.h"
+#include "kernel/cpu/trap.h"
 #include "kernel/wait.h"
 
 #define NR_SIGNALS     64
@@ -30,17 +30,17 @@
 #define TASK_NAME_LEN  16
 
 struct file;
-struct file_table; /* fs/file.h */
-struct fs_context; /* fs/vfs.h: cwd, root, umask */
-struct mm;	   /* mm/vm.h */
-struct tty;	   /* drivers/tty.h */
+struct file_table; /* fs/file/file.h */
+struct fs_context; /* fs/names/vfs.h: cwd, root, umask */
+struct mm;	   /* mm/vm/vm.h */
+struct tty;	   /* drivers/tty/tty.h */
 struct page;
 
 struct segment_descriptor { /* as the CPU wants it in the GDT */
 	uint32_t low, high;
 };
 
-/* ---- signals: their numbers, and what waits of them; see kernel/signal.h ---- */
+/* ---- signals: their numbers, and what waits of them; see kernel/process/signal.h ---- */
 
 enum { /* those that mean something to the kernel */
        SIGHUP = 1,
@@ -83,7 +83,7 @@ struct signal_queue {
 };
 
 struct task {
-	/* Known to kernel/entry.asm and switch.asm by offset. */
+	/* Known to kernel/cpu/entry.asm and switch.asm by offset. */
 	uint32_t kernel_esp; /* 0: saved while not running */
 	uint32_t work;	     /* 4: TASK_WORK_*: look before return to user */
 
@@ -241,6 +241,6 @@ struct task *kernel_task_start(const char *name, void (*function)(void *), void 
 /* Prepare `task` so that it first runs ret_from_fork and returns to user mode by its trap frame. */
 void task_prepare_user(struct task *task);
 
-/* ---- kernel/fork.c, exec.c, exit.c, signal.c: see kernel/process.h and kernel/signal.h ---- */
+/* ---- kernel/process/fork.c, exec.c, exit.c, signal.c: see kernel/process/process.h and kernel/process/signal.h ---- */
 
 #endif

@@ -7,7 +7,7 @@
  *    due, with the lock held: so a timer that was stopped does not run any more.
  */
 #include "kernel/time.h"
-#include "kernel/apic.h"
+#include "kernel/cpu/apic.h"
 #include "kernel/atomic.h"
 #include "kernel/spinlock.h"
 #include "lib/div64.h"

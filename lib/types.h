@@ -48,7 +48,7 @@ enum { DEBUG_BUILD = DEBUG }; /* the debug build checks itself: if (DEBUG_BUILD)
 #define likely(x)	   __builtin_expect(!!(x), 1)
 #define unlikely(x)	   __builtin_expect(!!(x), 0)
 #define __noinline	   __attribute__((noinline))
-#define __user		   /* marks a pointer into user memory; see mm/uaccess.h */
+#define __user		   /* marks a pointer into user memory; see mm/vm/uaccess.h */
 #define __packed	   __attribute__((packed))
 #define __noreturn	   __attribute__((noreturn))
 #define __printf(f, a)	   __attribute__((format(printf, f, a)))

@@ -1,6 +1,6 @@
 /*
  * What an address space is, for what needs no more of it than its page tables and its locks. What is
- * done with it: mm/vm.h.
+ * done with it: mm/vm/vm.h.
  */
 #ifndef MM_MM_H
 #define MM_MM_H

@@ -8,7 +8,7 @@
  *    (to be reached by kmap only). Allocation tries high first if HIGH is allowed, then low.
  * 3. zone locks are taken irqsave: pages are freed from interrupts.
  * 4. `lent` counts the pipe slots, packets and bios made from slots that hold a page: its bytes
- *    must not change then (fs/pagecache.h, page_begin_write).
+ *    must not change then (fs/cache/pagecache.h, page_begin_write).
  * 5. A *fake page* (PG_DEVICE) stands for device memory. It is not in mem_map; its frame
  *    number is in `private`. kmap_local works on it.
  */

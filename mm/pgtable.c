@@ -8,7 +8,7 @@
  * 3. Tables for the areas above the direct map exist from boot on.
  */
 #include "mm/pgtable.h"
-#include "kernel/cpu.h"
+#include "kernel/cpu/cpu.h"
 #include "kernel/param.h"
 #include "lib/errno.h"
 #include "lib/string.h"

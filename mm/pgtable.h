@@ -96,7 +96,7 @@ extern uint32_t kernel_cr3;
 #define FIXED_START	 0xff800000u /* mapped by early boot: APIC, IO-APIC, ACPI tables */
 #define DIRECT_MAP_MAX	 (768u << 20)
 
-/* ---- TLB: kernel/tlb.c ---- */
+/* ---- TLB: kernel/cpu/tlb.c ---- */
 
 /* Run in `mm`: loads CR3 if it must. Interrupts are off. kernel/sched.c and exec call it. */
 void mm_switch(struct mm *mm);

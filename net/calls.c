@@ -4,9 +4,9 @@
  * A call validates everything it was given before it acts; what it hands back to user memory is
  * copied last, and a fault there leaves what was sent or received as it is.
  */
-#include "fs/file.h"
+#include "fs/file/file.h"
 #include "kernel/syscalls.h"
-#include "mm/uaccess.h"
+#include "mm/vm/uaccess.h"
 #include "net/socket.h"
 
 #define SOL_SOCKET 1

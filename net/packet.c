@@ -1,7 +1,7 @@
 /*
  * Packets: what is in a socket. The contract is in net/packet.h.
  *
- * Receiving works as reading a pipe does (fs/pipe.c): user memory is copied with `consumer` held
+ * Receiving works as reading a pipe does (fs/pipe/pipe.c): user memory is copied with `consumer` held
  * and page faults off; where a page is not there the mutex is given back, the page is brought in,
  * and the operation starts over. Bytes leave the queue when they have been copied, not before. A
  * sender copies before it has anything to hold.
@@ -128,7 +128,7 @@ static int first_state(struct packet_queue *queue, struct pipe_slot **fragment)
 
 /*
  * Are the first bytes on their way? If so, the arrival of those that are asked for first will wake
- * `readable`. The page is asked once more after the waiter was armed: see fs/pipe_wait.c.
+ * `readable`. The page is asked once more after the waiter was armed: see fs/pipe/wait.c.
  */
 //BOOK: packet-arrival
 static bool on_their_way(struct packet_queue *queue)

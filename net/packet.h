@@ -1,6 +1,6 @@
 /*
  * Packets: what is in a socket. A packet is a small header and an array of page fragments; a
- * fragment is a pipe_slot, with the same promise and the same operations (fs/pipe.h): (page,
+ * fragment is a pipe_slot, with the same promise and the same operations (fs/pipe/pipe.h): (page,
  * offset, length), bytes that will not change though they may not have arrived.
  *
  * 1. A queue belongs to the socket that reads it. `consumer` serialises those who take, `producer`
@@ -11,7 +11,7 @@
  *    a page; in a queue of datagrams a packet is taken whole or not at all.
  * 3. Splice moves fragments: out of the queue they are slots of a pipe, and slots of a pipe become
  *    the fragments of a packet. Nobody asks whether their bytes are there. Who copies waits for
- *    them, by the queue's one arrival waiter (as fs/pipe_wait.c does).
+ *    them, by the queue's one arrival waiter (as fs/pipe/wait.c does).
  * 4. A queue that has ended takes no packet any more. What is in it can be read, then comes `error`,
  *    once, then the end.
  * 5. Senders are held up by what the queue holds: a packet counts with the memory of its fragments,
@@ -22,7 +22,7 @@
 #ifndef NET_PACKET_H
 #define NET_PACKET_H
 
-#include "fs/splice.h"
+#include "fs/splice/splice.h"
 #include "mm/slab.h"
 
 /* A socket's address. The bytes never change. */

@@ -5,10 +5,10 @@
  * connected before anybody accepts, and may send.
  */
 #include "net/socket.h"
-#include "fs/file.h"
+#include "fs/file/file.h"
 #include "kernel/syscall.h"
 #include "lib/string.h"
-#include "mm/uaccess.h"
+#include "mm/vm/uaccess.h"
 
 #define NAME_LEN   110u /* sizeof(struct sockaddr_un) */
 #define FAMILY_LEN 2u

@@ -5,9 +5,9 @@
  * length, what goes in are pages handed over, and bytes that are on their way stay so.
  */
 #include "net/socket.h"
-#include "fs/poll.h"
+#include "fs/file/poll.h"
 #include "kernel/syscall.h"
-#include "mm/uaccess.h"
+#include "mm/vm/uaccess.h"
 
 #define FIONREAD 0x541b
 

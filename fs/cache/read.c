@@ -7,8 +7,8 @@
  *    flags and unlocks it. page_wait_read() waits for that.
  * 3. mapping->reads counts the reads that have been started and have not ended.
  */
-#include "fs/pagecache.h"
-#include "fs/vfs.h"
+#include "fs/cache/pagecache.h"
+#include "fs/names/vfs.h"
 
 #define RUN_MAX	   64u /* pages that are handed to read_pages at once */
 #define WINDOW_MIN 8u  /* pages of read-ahead after the first sequential read */

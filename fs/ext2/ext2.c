@@ -18,10 +18,10 @@
  *    like unused entries to us, and is passed over.
  */
 #include "fs/ext2/format.h"
-#include "drivers/block.h"
-#include "fs/pageio.h"
-#include "fs/splice.h"
-#include "fs/vfs.h"
+#include "drivers/disk/block.h"
+#include "fs/cache/pageio.h"
+#include "fs/splice/splice.h"
+#include "fs/names/vfs.h"
 #include "kernel/log.h"
 #include "lib/string.h"
 #include "mm/kmap.h"

@@ -2,7 +2,7 @@
  * Checks and arithmetic of the ext2 format. The contract stands in the header.
  */
 #include "fs/ext2/format.h"
-#include "fs/mode.h"
+#include "fs/names/mode.h"
 #include "lib/string.h"
 
 #define MAX_LOG_BLOCK_SIZE 2u /* 1, 2 and 4 KiB */

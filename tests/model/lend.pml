@@ -1,6 +1,6 @@
 /*
  * One page of a file: it is read from the disk, lent to pipes, written to by write(2) and through a
- * shared mapping, and cut off by truncate: fs/lend.c, mm/fault.c, mm/rmap.c and fs/pagecache.c.
+ * shared mapping, and cut off by truncate: fs/cache/lend.c, mm/vm/fault.c, mm/vm/rmap.c and fs/cache/pagecache.c.
  *
  * BOOK: lend-model
  *
@@ -54,7 +54,7 @@ proctype io() {
 	UNLOCK_PAGE(0)
 }
 
-/* fs/lend.c, find_locked: a page that left its file while we waited is looked up again. */
+/* fs/cache/lend.c, find_locked: a page that left its file while we waited is looked up again. */
 inline lock_current(p) {
 	do
 	:: p = current;
@@ -70,14 +70,14 @@ inline lock_current(p) {
 	od
 }
 
-/* mm/rmap.c */
+/* mm/vm/rmap.c */
 inline unmap(p) {
 	TABLE_LOCK;
 	d_step { if :: entry == p -> entry = NONE; entry_writable = 0 :: else fi };
 	TABLE_UNLOCK
 }
 
-/* fs/lend.c, replace: p is locked; the copy is, afterwards. */
+/* fs/cache/lend.c, replace: p is locked; the copy is, afterwards. */
 inline replace(p, old) {
 	d_step { old = p; p = next_frame; next_frame++; fr[p].locked = 1 };
 #ifdef COPYFIRST
@@ -107,7 +107,7 @@ proctype writer() {
 	fi
 }
 
-/* mm/fault.c: write_shared, map_page. */
+/* mm/vm/fault.c: write_shared, map_page. */
 inline write_fault(p, old) {
 	lock_current(p);
 	if
@@ -152,7 +152,7 @@ proctype mapper() {
 	od
 }
 
-/* fs/lend.c, page_lend. */
+/* fs/cache/lend.c, page_lend. */
 proctype splicer() {
 	byte p;
 	bit uptodate, locked, mapped, given_up;
@@ -202,7 +202,7 @@ out:	skip
 }
 
 #ifdef TRUNCATE
-/* fs/pagecache.c, remove_from: after the end of the read. */
+/* fs/cache/pagecache.c, remove_from: after the end of the read. */
 proctype truncate() {
 	byte p;
 	lock_current(p);

@@ -1,6 +1,6 @@
 /*
- * The ring of a pipe, with its two mutexes, its two queues and its arrival waiter: fs/pipe.c,
- * fs/pipe_wait.c, fs/splice.c, fs/tee.c and fs/ring.h, checked in every interleaving.
+ * The ring of a pipe, with its two mutexes, its two queues and its arrival waiter: fs/pipe/pipe.c,
+ * fs/pipe/wait.c, fs/splice/splice.c, fs/splice/tee.c and fs/pipe/ring.h, checked in every interleaving.
  *
  * BOOK: ring-model
  *
@@ -241,7 +241,7 @@ inline check_cell(q, p, at) { d_step {
 	}
 }
 
-/* ---- waiting: fs/pipe_wait.c ---- */
+/* ---- waiting: fs/pipe/wait.c ---- */
 
 inline wait_writable(q) {
 	do
@@ -309,7 +309,7 @@ inline wait_slot(q) {
 	od
 }
 
-/* ---- putting: fs/pipe.c ---- */
+/* ---- putting: fs/pipe/pipe.c ---- */
 
 mtype = { PIPE_GONE, NO_ROOM, MERGE, APPEND, END, EMPTY, HAVE, FAILED, FAULTED };
 
@@ -458,7 +458,7 @@ proctype splicer(byte q) LOCKS {
 
 
 /*
- * A read of the disk ends: fs/pagecache.c, page_read_done, and fs/pagewait.c, page_unlock. The second
+ * A read of the disk ends: fs/cache/pagecache.c, page_read_done, and fs/cache/pagewait.c, page_unlock. The second
  * cell stands for what the disk has.
  */
 #if LAZY > 0
@@ -490,7 +490,7 @@ lost:	skip
 }
 #endif
 
-/* vmsplice of a private page, then a store to it: mm/fault.c, take_mapped and write_private. */
+/* vmsplice of a private page, then a store to it: mm/vm/fault.c, take_mapped and write_private. */
 #if defined(OWNER)
 proctype owner(byte q) LOCKS {
 	byte p, copy;
@@ -525,7 +525,7 @@ proctype owner(byte q) LOCKS {
 }
 #endif
 
-/* ---- taking: fs/pipe.c ---- */
+/* ---- taking: fs/pipe/pipe.c ---- */
 
 /* n cells of the first slot have been taken. */
 inline advance(q, n, p) {
@@ -645,7 +645,7 @@ next:		if
 }
 #endif
 
-/* ---- pipe to pipe: fs/splice.c, splice_between; fs/tee.c ---- */
+/* ---- pipe to pipe: fs/splice/splice.c, splice_between; fs/splice/tee.c ---- */
 
 #if defined(MOVE01) || defined(MOVE10) || defined(TEE01) || defined(TEE10)
 proctype mover(byte a; byte b; bit tee; byte times) LOCKS {
@@ -742,7 +742,7 @@ proctype mover(byte a; byte b; bit tee; byte times) LOCKS {
 }
 #endif
 
-/* ---- pipe to file: fs/splice.c, drain_pipe ---- */
+/* ---- pipe to file: fs/splice/splice.c, drain_pipe ---- */
 
 #if defined(SINK) || defined(SINKB)
 proctype sink(byte q) LOCKS {
@@ -848,7 +848,7 @@ drain:		atomic {
 
 /* ---- the rest ---- */
 
-/* F_SETPIPE_SZ: fs/pipe_open.c. Positions keep their numbers; what they mean is another place. */
+/* F_SETPIPE_SZ: fs/pipe/open.c. Positions keep their numbers; what they mean is another place. */
 #if defined(RESIZE)
 proctype resizer(byte q) LOCKS {
 	byte i;

@@ -49,8 +49,8 @@ static unsigned int shim_log_lines __attribute__((unused));
 			panic("assertion failed: %s (%s:%d)", #cond, __FILE__, __LINE__); \
 	} while (0)
 
-/* ---- kernel/cpu.h ---- */
-#define KERNEL_CPU_H
+/* ---- kernel/cpu/cpu.h ---- */
+#define KERNEL_CPU_CPU_H
 #define MAX_CPUS 8
 struct task;
 struct hot_pages;
@@ -236,9 +236,9 @@ static inline void slab_free(struct slab_cache *cache, void *object)
 }
 #endif
 
-/* ---- mm/uaccess.h: user memory is the test's own ---- */
-#define MM_UACCESS_H
-#define MM_USERCOPY_H
+/* ---- mm/vm/uaccess.h: user memory is the test's own ---- */
+#define MM_VM_UACCESS_H
+#define MM_VM_USERCOPY_H
 static inline int copy_from_user(void *dst, const void *src, size_t n)
 {
 	memcpy(dst, src, n);

@@ -1,8 +1,8 @@
 /*
- * kernel/elf.c: what it accepts and refuses, and a fuzz of both.
+ * kernel/process/elf.c: what it accepts and refuses, and a fuzz of both.
  */
 #include "tests/unit/shim.h"
-#include "kernel/elf.c"
+#include "kernel/process/elf.c"
 
 #define FILE_SIZE 0x6000u
 #define PT_NOTE	  4

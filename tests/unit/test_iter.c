@@ -1,4 +1,4 @@
-/* fs/iter.c: copies over random segments and missing pages, against one flat array. */
+/* mm/vm/iter.c: copies over random segments and missing pages, against one flat array. */
 #include "tests/unit/shim.h"
 
 #define USER_SIZE 65536u
@@ -58,7 +58,7 @@ static bool user_range_ok(const void *addr, size_t n)
 	return true;
 }
 
-#include "fs/iter.c"
+#include "mm/vm/iter.c"
 
 #define MAX_SEGMENTS 20
 #define ROUNDS	     20000

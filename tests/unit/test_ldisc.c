@@ -1,9 +1,9 @@
 /*
- * drivers/tty_ldisc.c: editing, echo and signals by example; raw mode and canonical
+ * drivers/tty/ldisc.c: editing, echo and signals by example; raw mode and canonical
  * mode by random input.
  */
 #include "tests/unit/shim.h"
-#include "drivers/tty_ldisc.c"
+#include "drivers/tty/ldisc.c"
 
 static struct tty tty;
 static char screen[70000]; /* what was echoed */

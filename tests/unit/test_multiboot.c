@@ -1,4 +1,4 @@
-/* kernel/multiboot.c: memory maps of both versions, where entries overlap and come in any order. */
+/* boot/multiboot.c: memory maps of both versions, where entries overlap and come in any order. */
 #include "tests/unit/memory_shim.h"
 #include "mm/page.c"
 #include "mm/boot_memory.c"
@@ -13,7 +13,7 @@ size_t strlcpy(char *dst, const char *src, size_t size)
 	return snprintf(dst, size, "%s", src);
 }
 
-#include "kernel/multiboot.c"
+#include "boot/multiboot.c"
 
 #define FRAMES	  64u
 #define RAM_BYTES (FRAMES * PAGE_SIZE)

@@ -1,6 +1,6 @@
-/* fs/path.c: components and slashes against a plain splitter, limits, hashes. */
+/* fs/names/path.c: components and slashes against a plain splitter, limits, hashes. */
 #include "tests/unit/shim.h"
-#include "fs/path.c"
+#include "fs/names/path.c"
 
 #define ROUNDS 200000
 

@@ -1,9 +1,9 @@
 /*
- * lib/radix.c, against an array and by example; the sanitizer sees nodes that are lost or used
+ * mm/radix.c, against an array and by example; the sanitizer sees nodes that are lost or used
  * after their end.
  */
 #include "tests/unit/shim.h"
-#include "lib/radix.c"
+#include "mm/radix.c"
 
 #define MODEL 5000u
 

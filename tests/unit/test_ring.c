@@ -1,9 +1,9 @@
 /*
- * fs/ring.c: positions that wrap at 2^32, slots that are taken out and put back, resizing; against
+ * fs/pipe/ring.c: positions that wrap at 2^32, slots that are taken out and put back, resizing; against
  * a plain queue.
  */
 #include "tests/unit/shim.h"
-#include "fs/ring.c"
+#include "fs/pipe/ring.c"
 
 #define MODEL_MAX 64u
 

@@ -1,0 +1,175 @@
+/*
+ * What the loader left: command line, memory map, the first module. Everything that lies in memory
+ * that will be allocated is copied or reserved here. Multiboot 0.6.96 section 3.3; Multiboot 2.0
+ * section 3.6.
+ */
+#include "boot/machine.h"
+#include "kernel/param.h"
+#include "kernel/log.h"
+#include "mm/page.h"
+#include "lib/string.h"
+
+#define MB1_LOADED	0x2badb002
+#define MB2_LOADED	0x36d76289
+
+#define MB1_HAS_CMDLINE (1 << 2)
+#define MB1_HAS_MODULES (1 << 3)
+#define MB1_HAS_MAP	(1 << 6)
+#define MEMORY_RAM	1
+
+struct mb1_info {
+	uint32_t flags, mem_lower, mem_upper, boot_device, cmdline, mods_count, mods_addr;
+	uint32_t syms[4], mmap_length, mmap_addr;
+};
+struct mb1_module {
+	uint32_t start, end, string, reserved;
+};
+struct map_entry { /* of both; Multiboot 1 has its size in front of each */
+	uint64_t base, length;
+	uint32_t type;
+} __packed;
+
+enum { MB2_END = 0, MB2_CMDLINE = 1, MB2_MODULE = 3, MB2_MAP = 6 };
+struct mb2_tag {
+	uint32_t type, size;
+};
+struct mb2_module {
+	struct mb2_tag tag;
+	uint32_t start, end;
+};
+struct mb2_map {
+	struct mb2_tag tag;
+	uint32_t entry_size, version;
+};
+phys_addr_t boot_module_start, boot_module_end;
+
+/* The loader's data lies below 1 GiB, which the boot page tables map. */
+static const void *loader_data(uint32_t phys)
+{
+	return phys < (1u << 30) ? phys_to_virt(phys) : NULL;
+}
+
+/* QEMU puts the kernel's file name in front: no parameter's name has a slash or a dot in it. */
+static bool starts_with_file(const char *line)
+{
+	while (*line && *line != ' ' && *line != '=' && *line != '/' && *line != '.')
+		line++;
+	return *line == '/' || *line == '.';
+}
+
+static void set_command_line(const char *line)
+{
+	if (line && starts_with_file(line))
+		line = strchr(line, ' ');
+	while (line && *line == ' ')
+		line++;
+	if (line)
+		strlcpy(kernel_command_line, line, COMMAND_LINE_MAX);
+}
+
+//BOOK: memory-map
+static void add_memory(const struct map_entry *entry, bool ram)
+{
+	uint64_t start = entry->base, end = start + entry->length;
+
+	if (end < start || (entry->type == MEMORY_RAM) != ram)
+		return;
+	if (ram) {
+		start = ALIGN_UP(start, (uint64_t)PAGE_SIZE);
+		end &= ~(uint64_t)(PAGE_SIZE - 1);
+	}
+	/* What has two entries is added once, and what is not RAM is taken out. */
+	if (start < end)
+		boot_memory_reserve(start, end);
+	if (ram)
+		boot_memory_add(start, end);
+}
+
+/* step: from one entry to the next; 0: each has its size in front. What is RAM comes first. */
+static void read_map(const char *start, const char *end, unsigned int step)
+{
+	unsigned int front = step ? 0 : sizeof(uint32_t);
+
+	for (int pass = 0; pass < 2; pass++) {
+		const char *at = start;
+
+		while (at + front + sizeof(struct map_entry) <= end) {
+			add_memory((const void *)(at + front), pass == 0);
+			at += step ? step : *(const uint32_t *)at + front;
+		}
+	}
+}
+
+static void set_module(uint32_t start, uint32_t end)
+{
+	if (boot_module_end || end <= start)
+		return;
+	boot_module_start = start;
+	boot_module_end = end;
+}
+
+static void read_mb1(const struct mb1_info *info)
+{
+	if (info->flags & MB1_HAS_CMDLINE)
+		set_command_line(loader_data(info->cmdline));
+	if (info->flags & MB1_HAS_MODULES && info->mods_count) {
+		const struct mb1_module *module = loader_data(info->mods_addr);
+
+		if (module)
+			set_module(module->start, module->end);
+	}
+	if (info->flags & MB1_HAS_MAP) {
+		const char *map = loader_data(info->mmap_addr);
+
+		if (map)
+			read_map(map, map + info->mmap_length, 0);
+	}
+}
+
+static void read_mb2_map(const struct mb2_map *map)
+{
+	if (map->entry_size >= sizeof(struct map_entry))
+		read_map((const char *)(map + 1), (const char *)map + map->tag.size,
+			 map->entry_size);
+}
+
+static void read_mb2(const char *info)
+{
+	const char *at = info + 8, *end = info + *(const uint32_t *)info;
+
+	while (at + sizeof(struct mb2_tag) <= end) {
+		const struct mb2_tag *tag = (const void *)at;
+
+		if (tag->type == MB2_END || tag->size < sizeof(*tag))
+			break;
+		if (tag->type == MB2_CMDLINE)
+			set_command_line((const char *)(tag + 1));
+		else if (tag->type == MB2_MODULE)
+			set_module(((const struct mb2_module *)tag)->start,
+				   ((const struct mb2_module *)tag)->end);
+		else if (tag->type == MB2_MAP)
+			read_mb2_map((const struct mb2_map *)tag);
+		at += ALIGN_UP(tag->size, 8);
+	}
+}
+
+void multiboot_init(uint32_t magic, uint32_t info)
+{
+	const void *data = loader_data(info);
+	extern char _boot_start[], _kernel_end[];
+
+	if (magic == MB1_LOADED && data)
+		read_mb1(data);
+	else if (magic == MB2_LOADED && data)
+		read_mb2(data);
+	else
+		panic("not started by a Multiboot loader (magic %08x): use qemu -kernel or GRUB",
+		      magic);
+	if (!nr_boot_memory)
+		panic("the loader gave no memory map");
+	boot_memory_reserve(0, 1 << 20);
+	boot_memory_reserve((uintptr_t)_boot_start, virt_to_phys(_kernel_end));
+	if (boot_module_end)
+		boot_memory_reserve(boot_module_start & ~(phys_addr_t)(PAGE_SIZE - 1),
+				    PAGE_ALIGN(boot_module_end));
+}

@@ -1,0 +1,201 @@
+/*
+ * The block layer: devices by name and number, bios, and counting them.
+ *
+ * 1. Devices are added while drivers probe, by one CPU and before any program runs, and never go
+ *    away: the list needs no lock, and what was found stays valid.
+ * 2. A bio is checked here, so that drivers see only what lies on their device.
+ * 3. bio_complete() runs the submitter's function without any lock of ours, perhaps in an
+ *    interrupt.
+ */
+#include "drivers/disk/block.h"
+#include "kernel/task.h"
+#include "kernel/wait.h"
+#include "lib/errno.h"
+#include "lib/string.h"
+#include "mm/kmap.h"
+#include "mm/slab.h"
+
+struct list block_devices = LIST_INIT(block_devices);
+
+SLAB_CACHE(bio_cache, "bio", struct bio, 0);
+
+/* Those who wait for bios of theirs. */
+static struct wait_queue done_queue = WAIT_QUEUE_INIT(done_queue);
+
+/* ---- devices ---- */
+
+void block_register(struct block_device *device)
+{
+	/* So that its size in bytes is a file size. */
+	device->sectors = MIN(device->sectors, (uint64_t)INT64_MAX >> SECTOR_SHIFT);
+	list_add_tail(&block_devices, &device->link);
+}
+
+struct block_device *block_find(const char *name)
+{
+	struct block_device *device;
+
+	if (!strncmp(name, "/dev/", 5))
+		name += 5;
+	list_for_each(device, &block_devices, link)
+		if (!strcmp(device->name, name))
+			return device;
+	return NULL;
+}
+
+struct block_device *block_find_number(unsigned int major, unsigned int minor)
+{
+	struct block_device *device;
+
+	list_for_each(device, &block_devices, link)
+		if (device->major == major && device->minor == minor)
+			return device;
+	return NULL;
+}
+
+/* ---- bios ---- */
+
+struct bio *bio_alloc(struct block_device *device, uint64_t sector, bool write, unsigned int flags)
+{
+	struct bio *bio = slab_alloc(bio_cache, flags);
+
+	if (!bio)
+		return NULL;
+	memset(bio, 0, offsetof(struct bio, segments));
+	bio->device = device;
+	bio->sector = sector;
+	bio->write = write;
+	list_init(&bio->link);
+	return bio;
+}
+
+void bio_free(struct bio *bio)
+{
+	slab_free(bio_cache, bio);
+}
+
+bool bio_add(struct bio *bio, struct page *page, unsigned int offset, unsigned int len)
+{
+	if (bio->nr_segments == BIO_MAX_SEGMENTS)
+		return false;
+	bio->segments[bio->nr_segments++] = (struct bio_segment){ page, offset, len };
+	bio->total += len;
+	return true;
+}
+
+static bool bio_is_valid(const struct bio *bio)
+{
+	const struct block_device *device = bio->device;
+	uint64_t sectors = bio->total >> SECTOR_SHIFT;
+
+	if (bio->write && device->read_only)
+		return false;
+	if (bio->nr_segments == 0)
+		return device->ops->flush != NULL;
+	return !(bio->total & (SECTOR_SIZE - 1)) && bio->sector <= device->sectors &&
+	       sectors <= device->sectors - bio->sector;
+}
+
+static void start(struct bio *bio)
+{
+	struct block_device *device = bio->device;
+	int in_flight = atomic_add_return(&device->in_flight, 1);
+
+	if (in_flight > atomic_read(&device->max_in_flight)) /* two CPUs: may be one too low */
+		atomic_set(&device->max_in_flight, in_flight);
+	if (bio_is_valid(bio))
+		device->ops->submit(device, bio);
+	else
+		bio_complete(bio, -EIO);
+}
+
+static void kick(struct block_device *device)
+{
+	if (device->ops->kick)
+		device->ops->kick(device);
+}
+
+void bio_submit(struct bio *bio)
+{
+	struct block_device *device = bio->device;
+
+	start(bio);
+	kick(device);
+}
+
+void bio_complete(struct bio *bio, int error)
+{
+	struct block_device *device = bio->device;
+
+	bio->error = error;
+	atomic_inc(bio->write ? &device->writes : &device->reads);
+	if (error) {
+		atomic_inc(&device->errors);
+		log_debug("%s: %s of %u bytes at sector %llu failed", device->name,
+			  bio->write ? "write" : "read", bio->total,
+			  (unsigned long long)bio->sector);
+	}
+	atomic_dec(&device->in_flight);
+	bio->complete(bio);
+}
+
+int bio_copy(struct bio *bio, uint64_t base,
+	     struct page *(*page_at)(unsigned int index, bool write))
+{
+	uint64_t at = base + (bio->sector << SECTOR_SHIFT);
+
+	for (unsigned int i = 0; i < bio->nr_segments; i++) {
+		const struct bio_segment *segment = &bio->segments[i];
+		unsigned int byte = segment->offset, end = byte + segment->len, len;
+
+		for (; byte < end; byte += len, at += len) {
+			unsigned int here = byte & (PAGE_SIZE - 1), there = at & (PAGE_SIZE - 1);
+			struct page *page = page_at(at >> PAGE_SHIFT, bio->write);
+			char *ours, *disk;
+
+			if (!page)
+				return -EIO;
+			len = MIN(end - byte, PAGE_SIZE - MAX(here, there));
+			ours = kmap_local(segment->page + (byte >> PAGE_SHIFT)) + here;
+			disk = kmap_local(page) + there;
+			memcpy(bio->write ? disk : ours, bio->write ? ours : disk, len);
+			kunmap_local(disk);
+			kunmap_local(ours);
+		}
+	}
+	return 0;
+}
+
+/*
+ * The count is taken down by a locked instruction before the queue is looked at, and the waiter is
+ * on the queue before it looks at the count: one of the two sees the other.
+ */
+static void complete_wait(struct bio *bio)
+{
+	atomic_dec(bio->private);
+	/* The waiter may be gone by now, and the bio with it; the queue is ours. */
+	wake_all(&done_queue);
+}
+
+void bio_submit_wait_all(struct bio **bios, unsigned int nr)
+{
+	struct atomic left = ATOMIC_INIT(nr);
+
+	for (unsigned int i = 0; i < nr; i++) {
+		bios[i]->private = &left;
+		bios[i]->complete = complete_wait;
+		start(bios[i]);
+	}
+	kick(bios[0]->device);
+	wait_event(&done_queue, atomic_read(&left) == 0);
+}
+
+int bio_submit_wait(struct bio *bio)
+{
+	int error;
+
+	bio_submit_wait_all(&bio, 1);
+	error = bio->error;
+	bio_free(bio);
+	return error;
+}

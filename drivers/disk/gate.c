@@ -1,0 +1,192 @@
+/*
+ * The gate: a disk in memory whose completions pass a gate, so that tests say when IO ends, and
+ * how.
+ *
+ * 1. Its size is the kernel parameter gate= (8 MiB). A page of it exists once it was written; the
+ *    others read as zeros: a gate that is not used costs a pointer a page.
+ * 2. gate.lock (plain) guards everything here. Nothing of the gate runs in interrupts.
+ * 3. While the gate is open a bio is done before gate_submit() returns. While it is closed bios are
+ *    held in their order, untouched: a read is done, and a write reaches the disk, when it passes.
+ * 4. Commands, written to /proc/gate:
+ *	close		hold what comes from now on
+ *	open		let everything through, now and from now on
+ *	pass N		let N requests through; what is missing of them now is let through when it comes
+ *	fail N		the next N requests that pass fail with EIO
+ *	reverse		turn the order of those held around
+ */
+#include "drivers/disk/block.h"
+#include "fs/proc/proc.h"
+#include "kernel/init.h"
+#include "kernel/log.h"
+#include "kernel/param.h"
+#include "kernel/spinlock.h"
+#include "lib/errno.h"
+#include "lib/string.h"
+#include "mm/page.h"
+#include "mm/vmalloc.h"
+
+#define GATE_MAJOR   240 /* of those for local use */
+#define DEFAULT_SIZE (8u << 20)
+#define MAX_SIZE     (1u << 30)
+
+static struct gate {
+	spinlock_t lock;
+	bool closed;
+	struct list held; /* bios, in the order in which they will pass */
+	unsigned int nr_held;
+	unsigned int credit; /* how many may pass although it is closed */
+	unsigned int fail;   /* how many of those that pass are to fail */
+	struct page **pages; /* what was written; NULL: zeros */
+} gate = {
+	.lock = SPINLOCK_INIT("gate"),
+	.held = LIST_INIT(gate.held),
+};
+
+static uint64_t gate_size = DEFAULT_SIZE;
+
+static int set_size(const char *value)
+{
+	uint64_t size = parse_size(value, &value);
+
+	if (*value || size > MAX_SIZE)
+		return -EINVAL;
+	gate_size = size;
+	return 0;
+}
+KERNEL_PARAM(gate, set_size, "size of /dev/gate0, e.g. 64M; 0: none");
+
+/* ---- the disk behind the gate ---- */
+
+/* The page at index; who writes makes it. NULL: no memory. It is never taken away. */
+static struct page *gate_page(unsigned int index, bool write)
+{
+	struct page *page = READ_ONCE(gate.pages[index]), *new;
+
+	if (page || !write)
+		return page ? page : zero_page;
+	new = page_alloc(0, ALLOC_HIGH | ALLOC_ZERO);
+	spin_lock(&gate.lock);
+	page = gate.pages[index];
+	if (!page)
+		page = gate.pages[index] = new;
+	spin_unlock(&gate.lock);
+	if (new &&page != new)
+		page_put(new);
+	return page;
+}
+
+/* ---- the gate ---- */
+
+/* Complete the held bios that may pass. No lock is held. */
+static void let_pass(void)
+{
+	for (;;) {
+		struct bio *bio = NULL;
+		bool fail = false;
+
+		spin_lock(&gate.lock);
+		if (gate.nr_held > 0 && (!gate.closed || gate.credit > 0)) {
+			bio = list_first(&gate.held, struct bio, link);
+			list_del(&bio->link);
+			gate.nr_held--;
+			gate.credit -= gate.closed;
+			fail = gate.fail > 0;
+			gate.fail -= fail;
+		}
+		spin_unlock(&gate.lock);
+		if (!bio)
+			return;
+		bio_complete(bio, fail ? -EIO : bio_copy(bio, 0, gate_page));
+	}
+}
+
+static void gate_submit(struct block_device *device, struct bio *bio)
+{
+	spin_lock(&gate.lock);
+	list_add_tail(&gate.held, &bio->link);
+	gate.nr_held++;
+	spin_unlock(&gate.lock);
+	let_pass();
+}
+
+static const struct block_device_ops gate_ops = { .submit = gate_submit };
+
+static struct block_device device = {
+	.name = "gate0",
+	.major = GATE_MAJOR,
+	.ops = &gate_ops,
+	.queue_depth = 1024,
+};
+
+/* ---- /proc/gate ---- */
+
+static void gate_show(struct text *text)
+{
+	spin_lock(&gate.lock);
+	text_printf(text, "%s\nheld %u\nin_flight %d\npass %u\nfail %u\n",
+		    gate.closed ? "closed" : "open", gate.nr_held, atomic_read(&device.in_flight),
+		    gate.credit, gate.fail);
+	spin_unlock(&gate.lock);
+}
+
+static void reverse_held(void)
+{
+	struct bio *bio, *next;
+
+	lockdep_held(&gate.lock);
+	list_for_each_safe(bio, next, &gate.held, link) {
+		list_del(&bio->link);
+		list_add(&gate.held, &bio->link);
+	}
+}
+
+/* The number behind `word` and a space; false: the input is something else. */
+static bool parse_command(const char *input, const char *word, uint32_t *number)
+{
+	size_t len = strlen(word);
+
+	return !strncmp(input, word, len) && input[len] == ' ' &&
+	       parse_u32(input + len + 1, number) == 0;
+}
+
+static int gate_store(char *input, size_t len)
+{
+	uint32_t number = 0;
+	int error = 0;
+
+	if (len > 0 && input[len - 1] == '\n')
+		input[len - 1] = '\0';
+	spin_lock(&gate.lock);
+	if (!strcmp(input, "close")) {
+		gate.closed = true;
+		gate.credit = 0;
+	} else if (!strcmp(input, "open")) {
+		gate.closed = false;
+	} else if (parse_command(input, "pass", &number)) {
+		gate.credit += number;
+	} else if (parse_command(input, "fail", &number)) {
+		gate.fail = number;
+	} else if (!strcmp(input, "reverse")) {
+		reverse_held();
+	} else {
+		error = -EINVAL;
+	}
+	spin_unlock(&gate.lock);
+	if (!error)
+		let_pass();
+	return error;
+}
+PROC_FILE(gate, "gate", 0644, gate_show, gate_store);
+
+static int gate_probe(void)
+{
+	device.sectors = gate_size >> SECTOR_SHIFT;
+	if (device.sectors == 0)
+		return 0;
+	gate.pages = vmalloc(DIV_ROUND_UP(gate_size, PAGE_SIZE) * sizeof(struct page *));
+	if (!gate.pages)
+		return -ENOMEM;
+	block_register(&device);
+	return 0;
+}
+DRIVER(gate, gate_probe);

@@ -1,0 +1,168 @@
+/*
+ * Who may use a terminal: sessions, their controlling terminal, the foreground group.
+ *
+ * 1. A terminal belongs to one session at most, a session has one terminal at most: tty->session
+ *    (tty->lock) and process->tty of every process of the session (tasks_lock) change together.
+ *    Lock order: tasks_lock, tty->lock.
+ * 2. Only the foreground group reads. A background process that tries gets SIGTTIN, and so stops;
+ *    one that changes the terminal, or writes while TOSTOP is set, gets SIGTTOU.
+ * 3. No signal is sent with tty->lock held: sending takes tasks_lock.
+ */
+#include "drivers/tty/tty.h"
+#include "kernel/process/process.h"
+#include "kernel/process/signal.h"
+#include "kernel/syscall.h"
+#include "mm/vm/uaccess.h"
+
+enum job_ioctl { /* asm-generic/ioctls.h of Linux */
+		 TIOCSCTTY = 0x540e,
+		 TIOCGPGRP = 0x540f,
+		 TIOCSPGRP = 0x5410,
+		 TIOCGSID = 0x5429,
+};
+
+struct tty *tty_current(void)
+{
+	return current->process ? READ_ONCE(current->process->tty) : NULL;
+}
+
+/* Would sending it to the current process do nothing? */
+static bool signal_has_no_effect(int signo)
+{
+	struct process *process = current->process;
+	unsigned int flags = spin_lock_irqsave(&tasks_lock);
+	bool nothing = (current->blocked & SIG_BIT(signo)) || signal_action_ignores(process, signo);
+
+	spin_unlock_irqrestore(&tasks_lock, flags);
+	return nothing;
+}
+
+int tty_check_foreground(struct tty *tty, int signo)
+{
+	struct process *process = current->process;
+	unsigned int flags, foreground;
+	bool orphaned;
+
+	if (tty_current() != tty)
+		return 0;
+	foreground = READ_ONCE(tty->foreground);
+	if (foreground == 0 || foreground == process->pgid)
+		return 0;
+	if (signal_has_no_effect(signo))
+		return signo == SIGTTIN ? -EIO : 0;
+	flags = spin_lock_irqsave(&tasks_lock);
+	orphaned = process_group_orphaned(process->pgid, NULL);
+	spin_unlock_irqrestore(&tasks_lock, flags);
+	if (orphaned)
+		return -EIO;
+	signal_send_group(process->pgid, signo, NULL);
+	return -ERESTARTSYS;
+}
+
+int tty_acquire(struct tty *tty)
+{
+	struct process *process = current->process;
+	unsigned int flags = spin_lock_irqsave(&tasks_lock);
+	int error = 0;
+
+	spin_lock(&tty->lock);
+	if (process->pid != process->sid || (process->tty && process->tty != tty) ||
+	    (tty->session != 0 && tty->session != process->sid)) {
+		error = -EPERM;
+	} else if (tty->session == 0) {
+		tty->session = process->sid;
+		tty->foreground = process->pgid;
+	}
+	if (!error)
+		process->tty = tty;
+	spin_unlock(&tty->lock);
+	spin_unlock_irqrestore(&tasks_lock, flags);
+	return error;
+}
+
+void tty_leave_session(struct tty *tty, unsigned int sid)
+{
+	unsigned int flags = spin_lock_irqsave(&tasks_lock);
+	unsigned int foreground = 0;
+	struct process *process;
+
+	spin_lock(&tty->lock);
+	if (tty->session == sid) {
+		foreground = tty->foreground;
+		tty->session = tty->foreground = 0;
+	}
+	spin_unlock(&tty->lock);
+	list_for_each(process, &all_processes, all_link) {
+		if (process->tty == tty && process->sid == sid)
+			process->tty = NULL;
+	}
+	spin_unlock_irqrestore(&tasks_lock, flags);
+
+	if (foreground != 0) {
+		signal_send_group(foreground, SIGHUP, NULL);
+		signal_send_group(foreground, SIGCONT, NULL);
+	}
+}
+
+/* The session of a process group; 0: there is no such group. */
+static unsigned int group_session(unsigned int pgid)
+{
+	struct process *process;
+
+	lockdep_held(&tasks_lock);
+	list_for_each(process, &all_processes, all_link) {
+		if (process->pgid == pgid)
+			return process->sid;
+	}
+	return 0;
+}
+
+static long set_foreground(struct tty *tty, unsigned long argument)
+{
+	unsigned int sid = current->process->sid;
+	unsigned int flags, group_sid;
+	uint32_t pgid;
+	long error;
+
+	if (tty_current() != tty || tty->session != sid)
+		return -ENOTTY;
+	if (get_user_u32(&pgid, (void __user *)argument) < 0)
+		return -EFAULT;
+	if (pgid == 0 || pgid > INT32_MAX)
+		return refuse(EINVAL, "no such process group");
+	error = tty_check_foreground(tty, SIGTTOU);
+	if (error < 0)
+		return error;
+
+	flags = spin_lock_irqsave(&tasks_lock);
+	spin_lock(&tty->lock);
+	group_sid = group_session(pgid);
+	if (tty->session != sid)
+		error = -ENOTTY;
+	else if (group_sid == 0)
+		error = -ESRCH;
+	else if (group_sid != sid)
+		error = -EPERM;
+	else
+		tty->foreground = pgid;
+	spin_unlock(&tty->lock);
+	spin_unlock_irqrestore(&tasks_lock, flags);
+	return error;
+}
+
+long tty_job_ioctl(struct tty *tty, unsigned int command, unsigned long argument)
+{
+	switch (command) {
+	case TIOCSCTTY: /* the argument may ask to take another session's: never */
+		return tty_acquire(tty);
+	case TIOCSPGRP:
+		return set_foreground(tty, argument);
+	case TIOCGPGRP:
+	case TIOCGSID:
+		if (tty_current() != tty)
+			return -ENOTTY;
+		return put_user_u32(command == TIOCGSID ? tty->session : tty->foreground,
+				    (void __user *)argument);
+	}
+	return -ENOTTY;
+}

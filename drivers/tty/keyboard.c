@@ -1,0 +1,151 @@
+/*
+ * The PC keyboard at the i8042 controller: US layout, feeds tty1. IBM PS/2 Technical Reference,
+ * "Keyboard and Auxiliary Device Controller"; scan code set 1, into which the controller
+ * translates.
+ *
+ * 1. Everything after setup happens in the interrupt: a scan code becomes up to four bytes of
+ *    input.
+ * 2. Arrows and the keys above them send what a Linux console sends. Function keys, the keypad and
+ *    Alt type nothing.
+ * 3. Every wait for the controller ends after a while: a machine without one boots on.
+ */
+#include "drivers/tty/console.h"
+#include "kernel/cpu/cpu.h"
+#include "kernel/cpu/irq.h"
+#include "kernel/log.h"
+#include "kernel/time.h"
+#include "lib/string.h"
+
+enum i8042 {
+	I8042_DATA = 0x60,
+	I8042_STATUS = 0x64,
+	I8042_COMMAND = 0x64,
+	STATUS_OUTPUT_FULL = 1,
+	STATUS_INPUT_FULL = 2,
+	COMMAND_READ_CONFIG = 0x20,
+	COMMAND_WRITE_CONFIG = 0x60,
+	COMMAND_DISABLE_MOUSE = 0xa7,
+	COMMAND_DISABLE_KEYBOARD = 0xad,
+	COMMAND_ENABLE_KEYBOARD = 0xae,
+	CONFIG_KEYBOARD_IRQ = 0x01,
+	CONFIG_MOUSE_IRQ = 0x02,
+	CONFIG_KEYBOARD_OFF = 0x10,
+	CONFIG_TRANSLATE = 0x40,
+	KEYBOARD_IRQ = 1,
+};
+#define MAX_BYTES 64u /* of one interrupt; more: the controller is broken */
+#define WAIT_NS	  (20 * NSEC_PER_MSEC)
+
+enum scan_code {
+	KEY_RELEASED = 0x80,
+	KEY_EXTENDED = 0xe0,
+	KEY_CTRL = 0x1d,
+	KEY_SHIFT_LEFT = 0x2a,
+	KEY_SHIFT_RIGHT = 0x36,
+	KEY_CAPS_LOCK = 0x3a,
+	KEY_HOME = 0x47,
+};
+
+/* By scan code; 0: no character. */
+static const char plain[0x3a] =
+	"\0\0331234567890-=\177\tqwertyuiop[]\r\0asdfghjkl;'`\0\\zxcvbnm,./\0\0\0 ";
+static const char shifted[0x3a] =
+	"\0\033!@#$%^&*()_+\177\tQWERTYUIOP{}\r\0ASDFGHJKL:\"~\0|ZXCVBNM<>?\0\0\0 ";
+/* The extended keys from Home on. */
+static const char *const extended_keys[] = { "\033[1~", "\033[A",  "\033[5~", NULL,	 "\033[D",
+					     NULL,	"\033[C",  NULL,      "\033[4~", "\033[B",
+					     "\033[6~", "\033[2~", "\033[3~" };
+
+/* Only the interrupt touches these. */
+static bool shift, ctrl, caps_lock;
+static bool extended; /* 0xe0 came: the next code is of the second set of keys */
+
+static void type_character(uint8_t code)
+{
+	bool letter = plain[code] >= 'a' && plain[code] <= 'z';
+	char c = shift != (caps_lock && letter) ? shifted[code] : plain[code];
+
+	if (c == '\0')
+		return;
+	if (ctrl && c >= 0x40 && c < 0x7f)
+		c &= 0x1f;
+	tty_input(&vga_tty, &c, 1);
+}
+
+static void receive(uint8_t byte)
+{
+	uint8_t code = byte & ~KEY_RELEASED;
+	bool pressed = !(byte & KEY_RELEASED), was_extended = extended;
+
+	extended = byte == KEY_EXTENDED;
+	if (extended)
+		return;
+	if (code == KEY_CTRL) {
+		ctrl = pressed;
+	} else if (was_extended) {
+		if (pressed && code >= KEY_HOME && code - KEY_HOME < ARRAY_SIZE(extended_keys) &&
+		    extended_keys[code - KEY_HOME])
+			tty_input(&vga_tty, extended_keys[code - KEY_HOME],
+				  strlen(extended_keys[code - KEY_HOME]));
+	} else if (code == KEY_SHIFT_LEFT || code == KEY_SHIFT_RIGHT) {
+		shift = pressed;
+	} else if (code == KEY_CAPS_LOCK) {
+		caps_lock ^= pressed;
+	} else if (pressed && code < sizeof(plain)) {
+		type_character(code);
+	}
+}
+
+static void keyboard_interrupt(void *context)
+{
+	for (unsigned int i = 0; i < MAX_BYTES && (inb(I8042_STATUS) & STATUS_OUTPUT_FULL); i++)
+		receive(inb(I8042_DATA));
+}
+
+/* Wait until the bits of the status are as wanted; false: they never were. */
+static bool wait_status(uint8_t bits, uint8_t wanted)
+{
+	uint64_t deadline = time_now() + WAIT_NS;
+
+	while ((inb(I8042_STATUS) & bits) != wanted) {
+		if (time_now() > deadline)
+			return false;
+	}
+	return true;
+}
+
+static bool send(uint16_t port, uint8_t byte)
+{
+	if (!wait_status(STATUS_INPUT_FULL, 0))
+		return false;
+	outb(port, byte);
+	return true;
+}
+
+/* Keyboard on, with its interrupt and translation to set 1; mouse off. */
+static bool set_up(void)
+{
+	uint8_t config;
+
+	if (!send(I8042_COMMAND, COMMAND_DISABLE_KEYBOARD) ||
+	    !send(I8042_COMMAND, COMMAND_DISABLE_MOUSE))
+		return false;
+	for (unsigned int i = 0; i < 16 && (inb(I8042_STATUS) & STATUS_OUTPUT_FULL); i++)
+		(void)inb(I8042_DATA);
+	if (!send(I8042_COMMAND, COMMAND_READ_CONFIG) ||
+	    !wait_status(STATUS_OUTPUT_FULL, STATUS_OUTPUT_FULL))
+		return false;
+	config = inb(I8042_DATA) | CONFIG_KEYBOARD_IRQ | CONFIG_TRANSLATE;
+	config &= ~(CONFIG_MOUSE_IRQ | CONFIG_KEYBOARD_OFF);
+	return send(I8042_COMMAND, COMMAND_WRITE_CONFIG) && send(I8042_DATA, config) &&
+	       send(I8042_COMMAND, COMMAND_ENABLE_KEYBOARD);
+}
+
+int __init keyboard_start(void)
+{
+	if (inb(I8042_STATUS) == 0xff || !set_up()) {
+		log_info("keyboard: no controller");
+		return 0;
+	}
+	return irq_request(KEYBOARD_IRQ, false, keyboard_interrupt, NULL);
+}

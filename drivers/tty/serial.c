@@ -1,0 +1,279 @@
+/*
+ * Serial ports: the 16550 UART (National Semiconductor PC16550D data sheet), COM1 as log sink and
+ * ttyS0, COM2 as ttyS1.
+ *
+ * 1. Output is written into the transmit FIFO whenever that is empty; a writer that finds it full
+ *    sleeps until the interrupt says that it is empty. Writers that must not sleep (log, echo) wait
+ *    for a while, then drop.
+ * 2. Input is read in the interrupt, never more than the terminal has room for. Without room the
+ *    receive interrupt is switched off: bytes stay in the FIFO, and behind it at the sender, until
+ *    throttle(false).
+ * 3. port->lock (irqsave) guards the interrupt enable register and the order of output. tty->lock <
+ *    port->lock.
+ * 4. Interrupts are edge-triggered: the handler goes on until the UART has nothing more to say.
+ */
+#include "lib/string.h"
+#include "drivers/tty/console.h"
+#include "drivers/tty/tty.h"
+#include "kernel/init.h"
+#include "kernel/cpu/irq.h"
+#include "kernel/log.h"
+#include "kernel/wait.h"
+
+/* PC16550D, table II: registers and their bits. */
+enum uart { UART_DATA, UART_IER, UART_IIR, UART_LCR, UART_MCR, UART_LSR, UART_MSR, UART_SCRATCH };
+#define UART_FCR	 UART_IIR  /* when written */
+#define UART_DIVISOR	 UART_DATA /* low half, with LCR_DIVISOR; the high one is behind it */
+#define IER_RECEIVE	 1
+#define IER_TRANSMIT	 2
+#define IIR_NONE	 1
+#define FCR_ON_CLEAR_14	 0xc7 /* FIFOs on and empty; input is told at 14 bytes */
+#define LCR_8N1		 3
+#define LCR_DIVISOR	 0x80
+#define MCR_DTR_RTS_OUT2 0xb /* OUT2 lets the interrupt out */
+#define LSR_DATA	 1
+#define LSR_EMPTY	 0x20
+
+#define FIFO_SIZE	 16u
+#define DIVISOR_115200	 1u
+#define LOG_SPINS	 500000u /* LSR reads that a log line waits at most */
+#define ECHO_SPINS	 20000u
+#define MAX_ROUNDS	 4096u /* of one interrupt; more: the device is broken */
+
+struct serial_port {
+	uint16_t base;
+	unsigned int irq;
+	spinlock_t lock;
+	uint8_t ier; /* lock */
+	struct tty tty;
+};
+
+static struct serial_port ports[2]; /* ttyS0, ttyS1 */
+
+static uint8_t port_read(const struct serial_port *port, enum uart reg)
+{
+	return inb(port->base + reg);
+}
+
+static void port_write(const struct serial_port *port, enum uart reg, uint8_t value)
+{
+	outb(port->base + reg, value);
+}
+
+/* ---- finding and setting up ---- */
+
+/*
+ * The scratch register keeps what is written to it; where there is no UART, nothing does.
+ */
+static bool detect(const struct serial_port *port)
+{
+	port_write(port, UART_SCRATCH, 0x5a);
+	return port_read(port, UART_SCRATCH) == 0x5a && port_read(port, UART_LSR) != 0xff;
+}
+
+static void set_up(struct serial_port *port)
+{
+	port_write(port, UART_IER, 0);
+	port_write(port, UART_LCR, LCR_DIVISOR);
+	port_write(port, UART_DIVISOR, DIVISOR_115200);
+	port_write(port, UART_DIVISOR + 1, 0);
+	port_write(port, UART_LCR, LCR_8N1);
+	port_write(port, UART_FCR, FCR_ON_CLEAR_14);
+	port_write(port, UART_MCR, MCR_DTR_RTS_OUT2);
+}
+
+/* Ask for interrupts, or no more. */
+static void set_ier(struct serial_port *port, uint8_t bits, bool on)
+{
+	port->ier = on ? port->ier | bits : port->ier & ~bits;
+	port_write(port, UART_IER, port->ier);
+}
+
+/* ---- output ---- */
+
+static bool transmitter_empty(const struct serial_port *port)
+{
+	return port_read(port, UART_LSR) & LSR_EMPTY;
+}
+
+static bool wait_until_empty(const struct serial_port *port, unsigned int spins)
+{
+	while (!transmitter_empty(port)) {
+		if (spins-- == 0)
+			return false;
+		cpu_relax();
+	}
+	return true;
+}
+
+/* As much as the empty FIFO takes; 0: it is not empty. */
+static size_t send(struct serial_port *port, const char *bytes, size_t len)
+{
+	unsigned int flags = spin_lock_irqsave(&port->lock);
+	size_t n = transmitter_empty(port) ? MIN(len, FIFO_SIZE) : 0;
+
+	for (size_t i = 0; i < n; i++)
+		port_write(port, UART_DATA, bytes[i]);
+	spin_unlock_irqrestore(&port->lock, flags);
+	return n;
+}
+
+/*
+ * Is the transmitter empty? If not, its interrupt is asked for, which comes as soon as it is, also
+ * if that is before the caller sleeps: a writer has joined the queue by then.
+ */
+static bool serial_can_write(struct tty *tty)
+{
+	struct serial_port *port = tty->private;
+	unsigned int flags = spin_lock_irqsave(&port->lock);
+	bool empty = transmitter_empty(port);
+
+	if (!empty)
+		set_ier(port, IER_TRANSMIT, true);
+	spin_unlock_irqrestore(&port->lock, flags);
+	return empty;
+}
+
+static size_t serial_write(struct tty *tty, const char *bytes, size_t len, bool atomic)
+{
+	struct serial_port *port = tty->private;
+	size_t done = 0;
+
+	while (done < len) {
+		size_t n = send(port, bytes + done, len - done);
+
+		done += n;
+		if (n > 0)
+			continue;
+		if (atomic ? !wait_until_empty(port, ECHO_SPINS)
+			   : wait_event_interruptible(&tty->writable, serial_can_write(tty)) < 0)
+			break;
+	}
+	return done;
+}
+
+/* ---- the log ---- */
+
+static void sink_put(struct serial_port *port, char c)
+{
+	if (wait_until_empty(port, LOG_SPINS))
+		port_write(port, UART_DATA, c);
+}
+
+static void serial_log(const char *bytes, size_t len)
+{
+	struct serial_port *port = &ports[0];
+	bool locked = sink_lock(&port->lock);
+
+	for (size_t i = 0; i < len; i++) {
+		if (bytes[i] == '\n')
+			sink_put(port, '\r');
+		sink_put(port, bytes[i]);
+	}
+	if (locked)
+		spin_unlock(&port->lock);
+}
+
+static struct log_sink serial_sink = { .write = serial_log };
+
+static void init_port(struct serial_port *port, uint16_t base, unsigned int irq, const char *name)
+{
+	port->base = base;
+	port->irq = irq;
+	spin_init(&port->lock, name);
+	strlcpy(port->tty.name, name, sizeof(port->tty.name));
+}
+
+void serial_early_init(void)
+{
+	init_port(&ports[0], 0x3f8, 4, "ttyS0");
+	init_port(&ports[1], 0x2f8, 3, "ttyS1");
+	if (!detect(&ports[0]))
+		return;
+	set_up(&ports[0]);
+	log_add_sink(&serial_sink);
+}
+
+/* ---- input and interrupts ---- */
+
+static void serial_throttle(struct tty *tty, bool stop)
+{
+	struct serial_port *port = tty->private;
+	unsigned int flags = spin_lock_irqsave(&port->lock);
+
+	set_ier(port, IER_RECEIVE, !stop);
+	spin_unlock_irqrestore(&port->lock, flags);
+}
+
+static void receive(struct serial_port *port)
+{
+	char buf[FIFO_SIZE];
+	size_t n, room;
+
+	do {
+		room = tty_input_room(&port->tty);
+		n = 0;
+		while (n < MIN(room, sizeof(buf)) && (port_read(port, UART_LSR) & LSR_DATA))
+			buf[n++] = port_read(port, UART_DATA);
+		tty_input(&port->tty, buf, n);
+	} while (n == sizeof(buf));
+}
+
+/* What may have been the cause is looked at each time: reading takes the request back. */
+static void serial_interrupt(void *context)
+{
+	struct serial_port *port = context;
+	bool wake;
+
+	for (unsigned int round = 0; round < MAX_ROUNDS; round++) {
+		if (port_read(port, UART_IIR) & IIR_NONE)
+			return;
+		(void)port_read(port, UART_MSR);
+		if (port->ier & IER_RECEIVE)
+			receive(port);
+		spin_lock(&port->lock);
+		wake = port->ier & IER_TRANSMIT && transmitter_empty(port);
+		if (wake)
+			set_ier(port, IER_TRANSMIT, false);
+		spin_unlock(&port->lock);
+		if (wake)
+			tty_wake_writers(&port->tty);
+	}
+}
+
+static const struct tty_driver serial_driver = {
+	.write = serial_write,
+	.throttle = serial_throttle,
+	.can_write = serial_can_write,
+};
+
+static int start_port(struct serial_port *port, unsigned int minor)
+{
+	int error;
+
+	if (!detect(port)) {
+		log_info("%s: no UART at 0x%x", port->tty.name, port->base);
+		return 0;
+	}
+	(void)wait_until_empty(port, LOG_SPINS); /* log lines may still be in the FIFO */
+	set_up(port);
+	port->tty.driver = &serial_driver;
+	port->tty.private = port;
+	error = tty_register(&port->tty, 4, minor);
+	if (error == 0)
+		error = irq_request(port->irq, false, serial_interrupt, port);
+	if (error < 0)
+		return error;
+	serial_throttle(&port->tty, false);
+	log_info("%s: UART at 0x%x, interrupt %u", port->tty.name, port->base, port->irq);
+	return 0;
+}
+
+static int __init serial_probe(void)
+{
+	int first = start_port(&ports[0], 64);
+	int second = start_port(&ports[1], 65);
+
+	return first < 0 ? first : second;
+}
+DRIVER(serial, serial_probe);

@@ -1,0 +1,393 @@
+/*
+ * Terminals as files: open, read, write, poll, ioctl. An ioctl that is not here is ENOTTY, as for a
+ * file that is no terminal.
+ *
+ * 1. Nothing is held while a reader waits for input or a writer for the device: read_lock and
+ *    output_lock are taken for one piece of a read or write. So pieces of long writes by several
+ *    tasks may interleave; up to WRITE_PIECE bytes stay together.
+ * 2. Bytes leave the input ring only after they have reached the reader's memory.
+ * 3. /dev/tty is the caller's controlling terminal. /dev/console never becomes one by being opened;
+ *    TIOCSCTTY makes it one.
+ */
+#include "drivers/tty/tty.h"
+#include "fs/file/poll.h"
+#include "fs/splice/splice.h"
+#include "fs/names/vfs.h"
+#include "kernel/init.h"
+#include "kernel/process/signal.h"
+#include "kernel/syscalls.h"
+#include "kernel/task.h"
+#include "lib/string.h"
+#include "mm/vm/uaccess.h"
+
+#define READ_PIECE     256u
+#define WRITE_PIECE    128u
+#define DECISECOND     (NSEC_PER_SEC / 10)
+
+#define DEVICE_CURRENT MAKEDEV(5, 0)
+#define DEVICE_CONSOLE MAKEDEV(5, 1)
+
+enum tty_ioctl { /* asm-generic/ioctls.h of Linux */
+		 TCGETS = 0x5401,
+		 TCSETS = 0x5402,
+		 TCSETSW = 0x5403,
+		 TCSETSF = 0x5404,
+		 TCSBRK = 0x5409,
+		 TIOCGWINSZ = 0x5413,
+		 TIOCSWINSZ = 0x5414,
+		 FIONREAD = 0x541b
+};
+
+static const struct termios default_termios = {
+	.iflag = ICRNL,
+	.oflag = OPOST | ONLCR,
+	.lflag = ISIG | ICANON | ECHO,
+	.cc = { [VINTR] = 'C' - 64,
+		[VQUIT] = '\\' - 64,
+		[VERASE] = 0x7f,
+		[VKILL] = 'U' - 64,
+		[VEOF] = 'D' - 64,
+		[VMIN] = 1,
+		[VSUSP] = 'Z' - 64 },
+};
+
+void tty_init(struct tty *tty, unsigned int device)
+{
+	spin_init(&tty->lock, "tty");
+	wait_queue_init(&tty->readable, "tty readable");
+	wait_queue_init(&tty->writable, "tty writable");
+	mutex_init(&tty->output_lock, "tty output");
+	mutex_init(&tty->read_lock, "tty read");
+	tty_set_termios(tty, &default_termios, false);
+	tty->device = device;
+	tty->console = tty;
+}
+
+int tty_register(struct tty *tty, unsigned int major, unsigned int minor)
+{
+	tty_init(tty, MAKEDEV(major, minor));
+	tty_console_join(tty);
+	return chrdev_register(major, minor, tty->name, 0620, &tty_file_ops, tty);
+}
+
+void tty_wake_writers(struct tty *tty)
+{
+	wake_all(&tty->writable);
+	wake_all(&tty->console->writable);
+}
+
+static int tty_open(struct inode *inode, struct file *file)
+{
+	struct tty *tty = inode->rdev == DEVICE_CURRENT ? tty_current() : file->private;
+
+	if (!tty)
+		return -ENXIO;
+	tty = tty->console;
+	file->private = tty;
+	if (!(file->flags & O_NOCTTY) && file->readable && !tty_current() && current->process &&
+	    inode->rdev != DEVICE_CONSOLE)
+		(void)tty_acquire(tty); /* not a leader, or not free: it is just opened */
+	return 0;
+}
+
+/* ---- reading ---- */
+
+/* Sleep until `want` bytes can be read: 1; 0: the deadline passed; -ERESTARTSYS: a signal. */
+static int wait_for_input(struct tty *tty, unsigned int want, uint64_t deadline)
+{
+	struct waiter waiter = { LIST_INIT(waiter.link), NULL, NULL };
+	bool in_time = true;
+	int result;
+
+	for (;;) {
+		wait_prepare(&tty->readable, &waiter, TASK_INTERRUPTIBLE);
+		result = tty_available(tty) >= want;
+		if (result || !in_time)
+			break;
+		if (signal_pending()) {
+			result = -ERESTARTSYS;
+			break;
+		}
+		in_time = schedule_until(deadline);
+	}
+	wait_finish(&tty->readable, &waiter);
+	return result;
+}
+
+/*
+ * What VMIN and VTIME ask for (POSIX.1-2017, 11.1.7): returns VMIN, and in *gap VTIME in nanoseconds;
+ * 0: no time limit. In canonical mode just a line.
+ */
+static unsigned int tty_demand(struct tty *tty, uint64_t *gap)
+{
+	unsigned int flags = spin_lock_irqsave(&tty->lock);
+	bool canonical = tty->termios.lflag & ICANON;
+	unsigned int min = canonical ? 1 : tty->termios.cc[VMIN];
+
+	*gap = canonical ? 0 : tty->termios.cc[VTIME] * DECISECOND;
+	spin_unlock_irqrestore(&tty->lock, flags);
+	return min;
+}
+
+/*
+ * 1: there is something to take; 0: the read returns 0; or an error. Without `min` the time runs from
+ * the beginning, else from each byte.
+ */
+static int wait_to_read(struct tty *tty, size_t want, bool nonblock)
+{
+	uint64_t gap, deadline;
+	unsigned int min = MIN(tty_demand(tty, &gap), want), have;
+	int result;
+
+	while ((have = tty_available(tty)) < MAX(min, 1u)) {
+		if (min == 0 && gap == 0)
+			return 0;
+		if (nonblock)
+			return have > 0 ? 1 : -EAGAIN;
+		deadline = UINT64_MAX;
+		if (gap != 0 && (min == 0 || have > 0))
+			deadline = time_now() + gap;
+		result = wait_for_input(tty, gap ? have + 1 : min, deadline);
+		if (result <= 0)
+			return result < 0 ? result : have > 0;
+	}
+	return 1;
+}
+
+/*
+ * Take what is there, at most one line in canonical mode. *line_done: an empty result is an end of
+ * file.
+ */
+static ssize_t take_input(struct tty *tty, struct iter *to, bool *line_done)
+{
+	char buf[READ_PIECE];
+	struct tty_chunk chunk;
+	size_t done = 0;
+
+	do {
+		size_t copied;
+
+		tty_peek(tty, buf, MIN(to->left, sizeof(buf)), &chunk);
+		copied = iter_copy_to(to, buf, chunk.bytes);
+		done += copied;
+		if (copied < chunk.bytes) { /* the rest stays in the ring */
+			chunk.positions = copied;
+			tty_consume(tty, &chunk);
+			return done > 0 ? (ssize_t)done : -EFAULT;
+		}
+		tty_consume(tty, &chunk);
+		*line_done = chunk.line_done;
+	} while (chunk.positions > 0 && !chunk.line_done && to->left > 0);
+	return done;
+}
+
+static ssize_t tty_read(struct file *file, struct iter *to, file_off_t *pos)
+{
+	struct tty *tty = file->private;
+	bool line_done = false;
+	ssize_t done;
+
+	if (to->left == 0)
+		return 0;
+	for (;;) {
+		int result = tty_check_foreground(tty, SIGTTIN);
+
+		if (result < 0)
+			return result;
+		result = wait_to_read(tty, to->left, file->flags & O_NONBLOCK);
+		if (result <= 0)
+			return result;
+		result = mutex_lock_killable(&tty->read_lock);
+		if (result < 0)
+			return result;
+		done = take_input(tty, to, &line_done);
+		mutex_unlock(&tty->read_lock);
+		if (done != 0 || line_done)
+			return done;
+		/* Another reader was faster, or the input was flushed: wait again. */
+	}
+}
+
+/* ---- writing ---- */
+
+static bool can_write(struct tty *tty)
+{
+	return !tty->driver->can_write || tty->driver->can_write(tty);
+}
+
+/*
+ * Send one piece: how many of the n bytes were taken, 0: none for now; or an error. A newline of
+ * which only the CR went out is sent again.
+ */
+static ssize_t write_piece(struct tty *tty, const char *bytes, size_t n, bool nonblock)
+{
+	bool crlf = tty_sends_crlf(tty);
+	char out[2 * WRITE_PIECE];
+	size_t len = 0, sent, taken;
+	ssize_t error = mutex_lock_killable(&tty->output_lock);
+
+	if (error < 0)
+		return error;
+	for (size_t i = 0; i < n; i++) {
+		if (crlf && bytes[i] == '\n')
+			out[len++] = '\r';
+		out[len++] = bytes[i];
+	}
+	sent = tty->driver->write(tty, out, len, nonblock);
+	mutex_unlock(&tty->output_lock);
+	for (taken = 0; taken < n; taken++) {
+		size_t width = crlf && bytes[taken] == '\n' ? 2 : 1;
+
+		if (width > sent)
+			break;
+		sent -= width;
+	}
+	return taken;
+}
+
+/* Wait until the device takes bytes: 0, -EAGAIN, -ERESTARTSYS. */
+static int wait_to_write(struct tty *tty, bool nonblock)
+{
+	int error = 0;
+
+	if (READ_ONCE(tty->termios.lflag) & TOSTOP)
+		error = tty_check_foreground(tty, SIGTTOU);
+	if (error < 0)
+		return error;
+	if (nonblock)
+		return can_write(tty) ? 0 : -EAGAIN;
+	return wait_event_interruptible(&tty->writable, can_write(tty));
+}
+
+static ssize_t tty_write(struct file *file, struct iter *from, file_off_t *pos)
+{
+	struct tty *tty = file->private;
+	bool nonblock = file->flags & O_NONBLOCK;
+	char buf[WRITE_PIECE];
+	size_t done = 0;
+
+	while (from->left > 0) {
+		struct iter start = *from;
+		size_t n;
+		ssize_t taken = wait_to_write(tty, nonblock);
+
+		if (taken < 0)
+			return done > 0 ? (ssize_t)done : taken;
+		n = iter_copy_from(from, buf, sizeof(buf));
+		if (n == 0)
+			return done > 0 ? (ssize_t)done : -EFAULT;
+		taken = write_piece(tty, buf, n, nonblock);
+		if (taken < (ssize_t)n) {
+			*from = start;
+			if (taken > 0)
+				iter_advance(from, taken);
+			if (taken < 0)
+				return done > 0 ? (ssize_t)done : taken;
+		}
+		done += taken;
+		if (this_cpu()->need_resched) /* the line is slow, and others want to run */
+			schedule();
+	}
+	return done;
+}
+
+static unsigned int tty_poll(struct file *file, struct poll_table *table)
+{
+	struct tty *tty = file->private;
+	uint64_t gap;
+	unsigned int min = tty_demand(tty, &gap), events = 0;
+
+	poll_wait(table, &tty->readable);
+	poll_wait(table, &tty->writable);
+	if (tty_available(tty) >= (gap == 0 && min > 0 ? min : 1))
+		events |= POLLIN | POLLRDNORM;
+	if (can_write(tty))
+		events |= POLLOUT | POLLWRNORM;
+	return events;
+}
+
+/* ---- ioctl ---- */
+
+/* Settings, which are `len` bytes, to the user as they are at one time. */
+static long get_settings(struct tty *tty, void __user *to, const void *settings, size_t len)
+{
+	char copy[sizeof(struct termios)];
+	unsigned int flags = spin_lock_irqsave(&tty->lock);
+
+	memcpy(copy, settings, len);
+	spin_unlock_irqrestore(&tty->lock, flags);
+	return copy_to_user(to, copy, len);
+}
+
+static int drain(struct tty *tty)
+{
+	return wait_event_interruptible(&tty->writable, can_write(tty));
+}
+
+static long set_termios(struct tty *tty, unsigned int command, const void __user *from)
+{
+	struct termios termios;
+
+	if (copy_from_user(&termios, from, sizeof(termios)) < 0)
+		return -EFAULT;
+	if (command != TCSETS && drain(tty) < 0)
+		return -ERESTARTSYS;
+	tty_set_termios(tty, &termios, command == TCSETSF);
+	return 0;
+}
+
+static long set_window(struct tty *tty, const void __user *from)
+{
+	unsigned int flags, foreground = 0;
+	struct winsize window;
+
+	if (copy_from_user(&window, from, sizeof(window)) < 0)
+		return -EFAULT;
+	flags = spin_lock_irqsave(&tty->lock);
+	if (memcmp(&tty->window, &window, sizeof(window)) != 0)
+		foreground = tty->foreground;
+	tty->window = window;
+	spin_unlock_irqrestore(&tty->lock, flags);
+	if (foreground != 0)
+		signal_send_group(foreground, SIGWINCH, NULL);
+	return 0;
+}
+
+static long tty_ioctl(struct file *file, unsigned int command, unsigned long argument)
+{
+	struct tty *tty = file->private;
+	void __user *pointer = (void __user *)argument;
+	int error = 0;
+
+	if (command >= TCSETS && command <= TCSBRK) /* what changes it is for the foreground only */
+		error = tty_check_foreground(tty, SIGTTOU);
+	if (error < 0)
+		return error;
+	switch (command) {
+	case TCGETS:
+		return get_settings(tty, pointer, &tty->termios, sizeof(tty->termios));
+	case TCSETS:
+	case TCSETSW:
+	case TCSETSF:
+		return set_termios(tty, command, pointer);
+	case TIOCGWINSZ:
+		return get_settings(tty, pointer, &tty->window, sizeof(tty->window));
+	case TIOCSWINSZ:
+		return set_window(tty, pointer);
+	case TCSBRK: /* with an argument it is tcdrain(3); a break condition cannot be sent */
+		return argument == 0 ? refuse(EINVAL, "no break on this line") : drain(tty);
+	case FIONREAD:
+		return put_user_u32(tty_available(tty), pointer);
+	}
+	return tty_job_ioctl(tty, command, argument);
+}
+
+const struct file_ops tty_file_ops = {
+	.open = tty_open,
+	.read = tty_read,
+	.write = tty_write,
+	.poll = tty_poll,
+	.ioctl = tty_ioctl,
+	.splice_read = copy_splice_read,
+	.splice_write = copy_splice_write,
+};

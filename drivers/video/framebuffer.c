@@ -1,0 +1,183 @@
+/*
+ * The linear framebuffer of QEMU's standard VGA as /dev/fb0 (the Bochs VBE interface, "dispi"; the
+ * calls are those of Linux, <linux/fb.h>).
+ *
+ * 1. The first open sets a mode of 32 bits a pixel (blue, green, red, unused); with the last close
+ *    the text screen is back. Meanwhile what is written to it is kept by drivers/video/vga.c.
+ * 2. The file is what is seen: its size is that of the picture. FBIOPUT_VSCREENINFO changes the
+ *    geometry; it is reset with the next first open.
+ * 3. fb.lock (mutex) guards the mode and the openers.
+ */
+#include "drivers/device_memory.h"
+#include "drivers/pci.h"
+#include "drivers/tty/console.h"
+#include "kernel/cpu/cpu.h"
+#include "kernel/init.h"
+#include "kernel/mutex.h"
+#include "kernel/syscalls.h"
+#include "lib/errno.h"
+#include "lib/string.h"
+#include "mm/vm/uaccess.h"
+
+#define FB_MAJOR	    29
+#define VENDOR_BOCHS	    0x1234
+#define DEVICE_BOCHS_VGA    0x1111
+#define DEFAULT_WIDTH	    640
+#define DEFAULT_HEIGHT	    480
+#define PIXEL_BYTES	    4u
+
+#define FBIOGET_VSCREENINFO 0x4600
+#define FBIOPUT_VSCREENINFO 0x4601
+
+/* The text screen's characters, fonts and attributes lie in the first bytes of video memory. */
+#define TEXT_ORDER 3u
+#define TEXT_BYTES (PAGE_SIZE << TEXT_ORDER)
+
+/* The Bochs VBE interface: two ports, and the registers behind them. */
+#define DISPI_PORT     0x1ce
+#define DISPI_ENABLED  0x41 /* with a linear framebuffer */
+#define DISPI_ID_MASK  0xfff0
+#define DISPI_ID_FIRST 0xb0c0
+enum { DISPI_ID, DISPI_WIDTH, DISPI_HEIGHT, DISPI_BITS, DISPI_ENABLE };
+
+struct colour {
+	uint32_t offset, length, msb_right;
+};
+
+/* struct fb_var_screeninfo */
+struct screen_variable {
+	uint32_t width, height, virtual_width, virtual_height, x, y, bits, grey;
+	struct colour red, green, blue, transparent;
+	uint32_t rest[20]; /* timings: none */
+};
+static struct {
+	struct mutex lock;
+	struct device_memory memory; /* phys is set once */
+	uint32_t max_size;
+	struct pci_device *pci;
+	unsigned int openers, width, height;
+	void *text; /* what was in video memory */
+} fb = { .lock = MUTEX_INIT(fb.lock) };
+
+static void dispi_write(uint16_t reg, uint16_t value)
+{
+	outw(DISPI_PORT, reg);
+	outw(DISPI_PORT + 1, value);
+}
+
+/* 0, -EINVAL: not a picture that the device's memory holds. */
+static int set_mode(struct inode *inode, uint32_t width, uint32_t height)
+{
+	if (width == 0 || height == 0 || width % 8 || width > UINT16_MAX || height > UINT16_MAX ||
+	    height > fb.max_size / (width * PIXEL_BYTES))
+		return refuse(EINVAL, "not a picture that fits");
+	fb.width = width;
+	fb.height = height;
+	dispi_write(DISPI_ENABLE, 0);
+	dispi_write(DISPI_WIDTH, width);
+	dispi_write(DISPI_HEIGHT, height);
+	dispi_write(DISPI_BITS, PIXEL_BYTES * 8);
+	dispi_write(DISPI_ENABLE, DISPI_ENABLED);
+	/* The device has cleared the picture: now it may be read. */
+	WRITE_ONCE(fb.memory.size, width * height * PIXEL_BYTES);
+	inode_set_size(inode, width * height * PIXEL_BYTES);
+	return 0;
+}
+
+static int fb_open(struct inode *inode, struct file *file)
+{
+	int error = 0;
+
+	if (fb.pci->driver)
+		return refuse(EBUSY, "the device has a driver");
+	mutex_lock(&fb.lock);
+	if (fb.openers == 0) {
+		fb.text = page_alloc_low(TEXT_ORDER);
+		error = fb.text ? 0 : -ENOMEM;
+	}
+	if (!error && fb.openers++ == 0) {
+		vga_text(false);
+		device_memory_copy(&fb.memory, fb.text, TEXT_BYTES, false);
+		set_mode(inode, DEFAULT_WIDTH, DEFAULT_HEIGHT);
+	}
+	mutex_unlock(&fb.lock);
+	file->private = &fb.memory;
+	return error;
+}
+
+static void fb_release(struct file *file)
+{
+	mutex_lock(&fb.lock);
+	if (--fb.openers == 0) {
+		dispi_write(DISPI_ENABLE, 0);
+		fb.memory.size = fb.max_size;
+		device_memory_copy(&fb.memory, fb.text, TEXT_BYTES, true);
+		vga_text(true);
+		page_free_low(fb.text);
+	}
+	mutex_unlock(&fb.lock);
+}
+
+static long put_variable(struct file *file, void __user *argument)
+{
+	struct screen_variable wanted;
+	int error;
+
+	if (copy_from_user(&wanted, argument, sizeof(wanted)))
+		return -EFAULT;
+	if (wanted.bits != PIXEL_BYTES * 8 || wanted.x || wanted.y)
+		return refuse(EINVAL, "only 32 bits a pixel, and no panning");
+	mutex_lock(&fb.lock);
+	error = set_mode(file->inode, wanted.width, wanted.height);
+	mutex_unlock(&fb.lock);
+	return error;
+}
+
+static long fb_ioctl(struct file *file, unsigned int command, unsigned long argument)
+{
+	void __user *to = (void __user *)argument;
+	struct screen_variable variable = {
+		.bits = PIXEL_BYTES * 8,
+		.red = { 16, 8, 0 },
+		.green = { 8, 8, 0 },
+		.blue = { 0, 8, 0 },
+	};
+
+	mutex_lock(&fb.lock);
+	variable.width = variable.virtual_width = fb.width;
+	variable.height = variable.virtual_height = fb.height;
+	mutex_unlock(&fb.lock);
+	if (command == FBIOGET_VSCREENINFO)
+		return copy_to_user(to, &variable, sizeof(variable));
+	return command == FBIOPUT_VSCREENINFO ? put_variable(file, to) : -ENOTTY;
+}
+
+static const struct file_ops fb_ops = {
+	.open = fb_open,
+	.release = fb_release,
+	.read = device_memory_read,
+	.write = device_memory_write,
+	.llseek = generic_llseek,
+	.ioctl = fb_ioctl,
+	.mmap = device_memory_mmap,
+	.splice_read = device_memory_splice_read,
+	.splice_write = copy_splice_write,
+};
+
+static int __init framebuffer_probe(void)
+{
+	struct pci_device *pci;
+
+	list_for_each(pci, &pci_devices, link)
+		if (pci->vendor == VENDOR_BOCHS && pci->id == DEVICE_BOCHS_VGA)
+			fb.pci = pci;
+	if (!fb.pci || fb.pci->bars[0].size < DEFAULT_WIDTH * DEFAULT_HEIGHT * PIXEL_BYTES)
+		return 0;
+	outw(DISPI_PORT, DISPI_ID);
+	if ((inw(DISPI_PORT + 1) & DISPI_ID_MASK) != DISPI_ID_FIRST)
+		return 0;
+	fb.memory.phys = fb.pci->bars[0].phys;
+	fb.memory.size = fb.max_size = fb.pci->bars[0].size;
+	return chrdev_register(FB_MAJOR, 0, "fb0", 0660, &fb_ops, NULL);
+}
+DRIVER(framebuffer, framebuffer_probe);

@@ -1,0 +1,25 @@
+/*
+ * Between the page cache and the block layer: pages become bios.
+ */
+#ifndef FS_CACHE_PAGEIO_H
+#define FS_CACHE_PAGEIO_H
+
+#include "drivers/disk/block.h"
+#include "fs/cache/pagecache.h"
+
+/*
+ * Where a file's blocks are: how many blocks, `max` at most and one at least, lie in one piece on
+ * the device from the file's `block` on; *first is the device's block that holds the first one, 0
+ * for a hole. An error: -EIO, -ENOMEM. May wait for metadata.
+ */
+typedef int (*block_lookup)(struct inode *inode, uint64_t block, unsigned int max, uint64_t *first);
+
+/*
+ * A mapping_ops.read_pages for files whose blocks of 1 << block_shift (9..12) bytes lie on
+ * `device`. Bytes beyond the end of the file and in holes become zeros. A page that cannot be read
+ * is marked failed. lookup NULL: the file is the device.
+ */
+void pageio_read(struct block_device *device, struct mapping *mapping, unsigned int block_shift,
+		 block_lookup lookup, struct page **pages, unsigned int nr);
+
+#endif

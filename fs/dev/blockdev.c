@@ -1,0 +1,319 @@
+/*
+ * Block devices as files: the raw device through a page cache of its own.
+ *
+ * 1. Each device has one inode of the pseudo file system, made when it is first used, which stays:
+ *    its page cache holds the raw device, for /dev nodes (any number, anywhere) and for file
+ *    systems' metadata.
+ * 2. The open file of a /dev node has that inode in place of the node's own, which its path still
+ *    leads to: fstat tells about the node, reads and writes are of the device.
+ * 3. The device's size is the file's size. Beyond it reads end and writes are ENOSPC.
+ * 4. Closing a file that was open for writing writes what is dirty to the device.
+ * 5. A splice into it makes bios straight from the slots, many in flight, and waits for them: what
+ *    was written has left the pipe, and an error is reported. Sectors only: other lengths and places
+ *    are EINVAL. What the page cache has of the place is written and dropped first, and nothing of it
+ *    comes back before the disk has the new bytes; where that cannot be (in use, lent, mapped), and
+ *    from device memory, the bytes are copied into the cache.
+ * 6. blockdev_lock guards the making of device->inode.
+ */
+#include "drivers/disk/block.h"
+#include "fs/cache/pageio.h"
+#include "fs/splice/splice.h"
+#include "fs/names/vfs.h"
+#include "kernel/syscalls.h"
+#include "kernel/task.h"
+#include "mm/kmap.h"
+#include "mm/vm/uaccess.h"
+
+/* ioctl commands of Linux/i386, <linux/fs.h>. */
+#define BLKROGET	0x125e
+#define BLKGETSIZE	0x1260
+#define BLKFLSBUF	0x1261
+#define BLKSSZGET	0x1268
+#define BLKBSZGET	0x80041270
+#define BLKGETSIZE64	0x80041272
+
+#define DIRECT_BIOS	16u /* that a splice has in flight at most */
+#define DIRECT_SEGMENTS 16u /* of one of them */
+#define DIRECT_BYTES	(1u << 20)
+
+static struct mutex blockdev_lock = MUTEX_INIT(blockdev_lock);
+
+static void blockdev_read_pages(struct mapping *mapping, struct page **pages, unsigned int nr)
+{
+	pageio_read(mapping->inode->private, mapping, SECTOR_SHIFT, NULL, pages, nr);
+}
+
+static uint64_t page_sector(const struct page *page)
+{
+	return (uint64_t)page->index << (PAGE_SHIFT - SECTOR_SHIFT);
+}
+
+/* Bytes of the page that lie on the device. */
+static unsigned int bytes_on_device(const struct mapping *mapping, const struct page *page)
+{
+	file_off_t left = mapping->inode->size - ((file_off_t)page->index << PAGE_SHIFT);
+
+	return left > PAGE_SIZE ? PAGE_SIZE : MAX(left, (file_off_t)0);
+}
+
+static void write_complete(struct bio *bio)
+{
+	page_write_done(bio->segments[0].page, bio->error == 0);
+	bio_free(bio);
+}
+
+static int blockdev_write_page(struct mapping *mapping, struct page *page)
+{
+	struct bio *bio = bio_alloc(mapping->inode->private, page_sector(page), true, 0);
+
+	if (!bio)
+		return -ENOMEM;
+	bio->complete = write_complete;
+	bio_add(bio, page, 0, bytes_on_device(mapping, page));
+	bio_submit(bio);
+	return 0;
+}
+
+static int blockdev_begin_write(struct mapping *mapping, struct page *page, unsigned int from,
+				unsigned int to)
+{
+	return 0; /* every page has its place */
+}
+
+static const struct mapping_ops blockdev_mapping_ops = {
+	.read_pages = blockdev_read_pages,
+	.write_page = blockdev_write_page,
+	.begin_write = blockdev_begin_write,
+	.has_store = true,
+};
+
+struct inode *block_inode(struct block_device *device)
+{
+	struct inode *inode;
+
+	mutex_lock(&blockdev_lock);
+	inode = device->inode;
+	if (!inode) {
+		inode = inode_anonymous(S_IFBLK | 0600, "block");
+		if (!IS_ERR(inode)) {
+			inode->rdev = MAKEDEV(device->major, device->minor);
+			inode->private = device;
+			inode->size = device->sectors << SECTOR_SHIFT;
+			mapping_init(&inode->mapping, inode, &blockdev_mapping_ops);
+			device->inode = inode;
+		}
+	}
+	mutex_unlock(&blockdev_lock);
+	return inode;
+}
+
+/* ---- file operations ---- */
+
+static int blockdev_open(struct inode *inode, struct file *file)
+{
+	struct block_device *device = block_find_number(MAJOR(inode->rdev), MINOR(inode->rdev));
+	struct inode *data;
+
+	if (!device)
+		return -ENXIO;
+	if (file->writable && device->read_only)
+		return -EACCES;
+	data = block_inode(device);
+	if (IS_ERR(data))
+		return PTR_ERR(data);
+	inode_get(data);
+	inode_put(file->inode);
+	file->inode = data;
+	return 0;
+}
+
+static void blockdev_release(struct file *file)
+{
+	if (file->writable) /* what fails stays dirty, and the next fsync tries again */
+		(void)mapping_sync(&file->inode->mapping);
+}
+
+/* ---- from slots to the disk ---- */
+
+/* Bios of the slots from the first one on, for `room` bytes at most: how many. 0: not even one. */
+//BOOK: direct-bios
+static unsigned int make_bios(struct block_device *device, uint64_t sector,
+			      const struct slot_list *slots, uint64_t room, struct bio **bios)
+{
+	unsigned int nr = 0;
+
+	for (unsigned int i = 0; i < slots->nr && room > 0; i++) {
+		const struct pipe_slot *slot = &slots->slots[i];
+		unsigned int n = MIN(slot->len, room);
+
+		if (slot->len % SECTOR_SIZE || slot->page->flags & PG_DEVICE || slot->ops->map)
+			break;
+		if (nr == 0 || bios[nr - 1]->nr_segments == DIRECT_SEGMENTS) {
+			bios[nr] = nr < DIRECT_BIOS ? bio_alloc(device, sector, true, 0) : NULL;
+			if (!bios[nr])
+				break;
+			nr++;
+		}
+		bio_add(bios[nr - 1], slot->page + (slot->offset >> PAGE_SHIFT),
+			slot->offset & (PAGE_SIZE - 1), n);
+		sector += n >> SECTOR_SHIFT;
+		room -= n;
+	}
+	return nr;
+}
+
+/* Write what the bios have; bytes up to the first error, *error. Frees them. */
+static ssize_t write_bios(struct bio **bios, unsigned int nr, int *error)
+{
+	ssize_t done = 0;
+
+	bio_submit_wait_all(bios, nr);
+	for (unsigned int i = 0; i < nr; i++) {
+		*error = *error ? *error : bios[i]->error;
+		done += *error ? 0 : bios[i]->total;
+		bio_free(bios[i]);
+	}
+	return done;
+}
+
+/*
+ * What is dirty is written, and what is not used leaves the cache. Then the places of bytes
+ * [at, end) are reserved, until the disk has the new bytes: a page that was read meanwhile would have
+ * the old ones, perhaps for a long time, if it is lent or mapped. 1; 0: they cannot be had; -EIO.
+ */
+static int reserve(struct mapping *mapping, file_off_t at, file_off_t end)
+{
+	unsigned int first = at >> PAGE_SHIFT, last = (end - 1) >> PAGE_SHIFT;
+	int error = mapping_sync(mapping);
+
+	if (error)
+		return error;
+	mapping_drop_clean(mapping, first, last);
+	return mapping_reserve(mapping, first, last);
+}
+
+/* Slots, as many as make bios: bytes, and *error if that ended them; 0: they must be copied. */
+static ssize_t write_slots(struct file *file, file_off_t *pos, struct slot_list *slots, int *error)
+{
+	struct inode *inode = file->inode;
+	struct bio *bios[DIRECT_BIOS + 1];
+	unsigned int nr, first_len = slots->slots->len;
+	file_off_t end;
+	ssize_t n = 0;
+	int reserved;
+
+	if (*pos % SECTOR_SIZE || first_len % SECTOR_SIZE)
+		*error = refuse(EINVAL, "a disk is written in whole sectors");
+	else if (*pos >= inode->size)
+		*error = -ENOSPC;
+	if (*error)
+		return 0;
+	end = MIN(inode->size, *pos + (file_off_t)MIN(slots->bytes, DIRECT_BYTES));
+	reserved = reserve(&inode->mapping, *pos, end);
+	if (reserved <= 0) {
+		*error = reserved;
+		return 0;
+	}
+	nr = make_bios(inode->private, *pos >> SECTOR_SHIFT, slots, end - *pos, bios);
+	if (nr > 0)
+		n = write_bios(bios, nr, error);
+	mapping_unreserve(&inode->mapping, *pos >> PAGE_SHIFT, ((end - 1) >> PAGE_SHIFT) + 1);
+	for (ssize_t left = n; left > 0;) {
+		unsigned int taken = MIN((size_t)left, slots->slots->len);
+
+		slot_list_consume(slots, taken);
+		left -= taken;
+	}
+	*pos += n;
+	return n;
+}
+
+/* The first slot, by the cache. */
+static ssize_t copy_slot(struct file *file, file_off_t *pos, struct slot_list *slots)
+{
+	unsigned int rest = slots->nr - 1;
+	ssize_t n;
+
+	slots->nr = 1;
+	n = copy_splice_write(file, pos, slots);
+	slots->nr += rest;
+	return n;
+}
+
+static ssize_t blockdev_splice_write(struct file *file, file_off_t *pos, struct slot_list *slots)
+{
+	ssize_t done = 0;
+	int error = 0;
+
+	while (slots->nr > 0 && !error) {
+		ssize_t n = write_slots(file, pos, slots, &error);
+
+		if (n == 0 && !error)
+			n = copy_slot(file, pos, slots);
+		if (n > 0)
+			done += n;
+		else if (!error)
+			error = n;
+	}
+	if (done > 0 && file->flags & O_DSYNC && generic_file_fsync(file) < 0)
+		return -EIO;
+	return done ? done : error;
+}
+
+static file_off_t blockdev_llseek(struct file *file, file_off_t offset, int whence)
+{
+	file_off_t before = file->pos, pos = generic_llseek(file, offset, whence);
+
+	if (pos <= file->inode->size)
+		return pos;
+	file->pos = before;
+	return refuse(EINVAL, "behind the end of the device");
+}
+
+static long flush_buffers(struct block_device *device)
+{
+	int error;
+
+	if (current->process->cred.euid != 0)
+		return -EACCES;
+	error = block_sync(device);
+	mapping_drop_clean(&device->inode->mapping, 0, UINT32_MAX);
+	return error;
+}
+
+static long blockdev_ioctl(struct file *file, unsigned int command, unsigned long argument)
+{
+	struct block_device *device = file->inode->private;
+	uint64_t bytes = device->sectors << SECTOR_SHIFT;
+
+	switch (command) {
+	case BLKROGET:
+		return put_user_u32(device->read_only, (void __user *)argument);
+	case BLKGETSIZE:
+		if (device->sectors > UINT32_MAX)
+			return -EFBIG;
+		return put_user_u32(device->sectors, (void __user *)argument);
+	case BLKGETSIZE64:
+		return copy_to_user((void __user *)argument, &bytes, sizeof(bytes));
+	case BLKSSZGET:
+		return put_user_u32(SECTOR_SIZE, (void __user *)argument);
+	case BLKBSZGET:
+		return put_user_u32(PAGE_SIZE, (void __user *)argument);
+	case BLKFLSBUF:
+		return flush_buffers(device);
+	default:
+		return -ENOTTY;
+	}
+}
+
+const struct file_ops block_file_ops = {
+	.open = blockdev_open,
+	.release = blockdev_release,
+	.read = generic_file_read,
+	.write = generic_file_write,
+	.llseek = blockdev_llseek,
+	.ioctl = blockdev_ioctl,
+	.fsync = generic_file_fsync,
+	.splice_read = generic_splice_read,
+	.splice_write = blockdev_splice_write,
+};

@@ -1,0 +1,118 @@
+/*
+ * fcntl and ioctl: what is asked of a descriptor or of its file, apart from its bytes.
+ *
+ * 1. Descriptor flags belong to the table, file flags to the open file that dup and fork share.
+ * 2. File locks and signals (F_SETLK, F_SETOWN) are not there: EINVAL.
+ */
+#include "kernel/syscalls.h"
+#include "mm/vm/uaccess.h"
+#include "fs/file/file.h"
+#include "fs/pipe/pipe.h"
+#include "fs/names/vfs_internal.h"
+
+enum fcntl_command {
+	F_DUPFD = 0,
+	F_GETFD = 1,
+	F_SETFD = 2,
+	F_GETFL = 3,
+	F_SETFL = 4,
+	F_DUPFD_CLOEXEC = 1030,
+	F_SETPIPE_SZ = 1031,
+	F_GETPIPE_SZ = 1032,
+};
+#define FD_CLOEXEC 1u
+
+#define FIONREAD   0x541b
+#define FIONBIO	   0x5421
+#define FIONCLEX   0x5450
+#define FIOCLEX	   0x5451
+
+#define SETFL_MASK (O_APPEND | O_NONBLOCK | O_DIRECT)
+
+/* Those of `mask` become as they are in `flags`. */
+static long file_set_flags(struct file *file, unsigned int mask, unsigned int flags)
+{
+	unsigned int old = READ_ONCE(file->flags);
+	unsigned int seen;
+
+	if (flags & ~old & O_DIRECT && !S_ISFIFO(file->inode->mode))
+		return refuse(EINVAL, "O_DIRECT is for pipes only");
+	/* Two threads may set flags of one file at once: no bit of either is lost. */
+	while ((seen = __sync_val_compare_and_swap(&file->flags, old,
+						   (old & ~mask) | (flags & mask))) != old)
+		old = seen;
+	return 0;
+}
+
+static long file_fcntl(struct file *file, unsigned int command, unsigned long argument)
+{
+	switch (command) {
+	case F_GETFL:
+		return file->flags;
+	case F_SETFL:
+		return file_set_flags(file, SETFL_MASK, argument);
+	case F_SETPIPE_SZ:
+		return pipe_set_size(file, argument);
+	case F_GETPIPE_SZ:
+		return pipe_get_size(file);
+	}
+	return refuse(EINVAL, "an fcntl command that is not supported");
+}
+
+long sys_fcntl64(unsigned int number, unsigned int command, unsigned long argument)
+{
+	struct fd fd;
+	long result = -EBADF;
+
+	switch (command) {
+	case F_DUPFD:
+	case F_DUPFD_CLOEXEC:
+		return fd_duplicate(number, argument, command == F_DUPFD_CLOEXEC);
+	case F_GETFD:
+		return fd_cloexec(number, -1);
+	case F_SETFD:
+		return MIN(fd_cloexec(number, argument & FD_CLOEXEC), 0);
+	}
+	fd = fd_get(number);
+	if (fd.file)
+		result = file_fcntl(fd.file, command, argument);
+	fd_put(fd);
+	return result;
+}
+
+static long bytes_to_read(struct file *file, void __user *argument)
+{
+	file_off_t left = inode_size(file->inode) - file->pos;
+
+	return put_user_u32(left > INT32_MAX ? INT32_MAX : left, argument);
+}
+
+/* What every file knows, and then what this one does. */
+static long file_ioctl(struct file *file, unsigned int command, unsigned long argument)
+{
+	uint32_t on;
+
+	if (command == FIONREAD && S_ISREG(file->inode->mode))
+		return bytes_to_read(file, (void __user *)argument);
+	if (command == FIONBIO) {
+		if (get_user_u32(&on, (void __user *)argument))
+			return -EFAULT;
+		return file_set_flags(file, O_NONBLOCK, on ? O_NONBLOCK : 0);
+	}
+	return file->ops->ioctl ? file->ops->ioctl(file, command, argument) : -ENOTTY;
+}
+
+long sys_ioctl(unsigned int number, unsigned int command, unsigned long argument)
+{
+	struct fd fd;
+	long result;
+
+	if (command == FIOCLEX || command == FIONCLEX)
+		return MIN(fd_cloexec(number, command == FIOCLEX ? FD_CLOEXEC : 0), 0);
+	fd = fd_get(number);
+	if (!fd.file)
+		return -EBADF;
+	result = file_ioctl(fd.file, command, argument);
+	fd_put(fd);
+	return result;
+}

@@ -1,0 +1,101 @@
+/*
+ * Open files.
+ *
+ * 1. A file has references from descriptors, mappings and calls in progress; with the last one its
+ *    release operation runs, which may sleep.
+ * 2. release runs only if open succeeded.
+ */
+#include "kernel/init.h"
+#include "kernel/syscall.h"
+#include "mm/slab.h"
+#include "fs/names/vfs_internal.h"
+
+#define FILES_MIN 8192u /* may be open whatever the memory */
+
+struct atomic nr_open_files = ATOMIC_INIT(0);
+static unsigned int max_open_files = FILES_MIN;
+SLAB_CACHE(file_cache, "file", struct file, 0);
+
+struct file *file_alloc(struct inode *inode, const struct file_ops *ops, unsigned int flags)
+{
+	unsigned int access = flags & O_ACCMODE;
+	struct file *file = NULL;
+	int error = -ENFILE;
+
+	if (atomic_add_return(&nr_open_files, 1) > (int)max_open_files)
+		goto uncount;
+	error = -ENOMEM;
+	file = slab_alloc(file_cache, ALLOC_ZERO);
+	if (!file)
+		goto uncount;
+	atomic_set(&file->refs, 1);
+	file->flags = flags;
+	file->readable = access != O_WRONLY;
+	file->writable = access != O_RDONLY;
+	file->ops = ops;
+	file->inode = inode;
+	mutex_init(&file->pos_lock, "file position");
+	return file;
+uncount:
+	atomic_dec(&nr_open_files);
+	inode_put(inode);
+	return ERR_PTR(error);
+}
+
+void file_get(struct file *file)
+{
+	atomic_inc(&file->refs);
+}
+
+void file_put(struct file *file)
+{
+	if (!atomic_dec_and_test(&file->refs))
+		return;
+	if (file->ops->release)
+		file->ops->release(file);
+	if (file->writing)
+		inode_end_writing(file->inode);
+	inode_put(file->inode);
+	path_put(file->path);
+	slab_free(file_cache, file);
+	atomic_dec(&nr_open_files);
+}
+
+struct dentry *file_path(struct file *file)
+{
+	struct dentry *path, *nameless;
+
+	if (file->path)
+		return path_get(file->path);
+	nameless = dentry_make_nameless(file->inode);
+	if (!nameless)
+		return ERR_PTR(-ENOMEM);
+	path = path_get(nameless);
+	dentry_put(nameless);
+	return path;
+}
+
+file_off_t generic_llseek(struct file *file, file_off_t offset, int whence)
+{
+	file_off_t base = 0;
+
+	if (whence == SEEK_CUR)
+		base = file->pos;
+	else if (whence == SEEK_END)
+		base = inode_size(file->inode);
+	else if (whence != SEEK_SET)
+		return refuse(EINVAL, "whence is none of SEEK_SET, SEEK_CUR, SEEK_END");
+	if (__builtin_add_overflow(base, offset, &offset) || offset < 0)
+		return refuse(EINVAL, "a negative offset");
+	file->pos = offset;
+	return offset;
+}
+
+static void file_init(void)
+{
+	struct memory_stats stats;
+
+	memory_stats(&stats);
+	max_open_files = MAX(stats.total, FILES_MIN);
+}
+INITCALL(1, file_init);

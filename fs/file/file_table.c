@@ -1,0 +1,349 @@
+/*
+ * File tables. See fs/file/file.h.
+ *
+ * 1. table->lock (plain) guards the slots. A task that is the table's only user reads them without
+ *    it: nobody else changes them; whoever looks in from outside (/proc) takes the lock and changes
+ *    nothing.
+ * 2. A descriptor is free, reserved (its slot is used, no file yet) or open.
+ * 3. Tables grow in steps, and never shrink.
+ * 4. Files are put after the lock is given back.
+ */
+#include "lib/string.h"
+#include "kernel/process/process.h"
+#include "kernel/syscalls.h"
+#include "mm/vm/uaccess.h"
+#include "mm/slab.h"
+#include "mm/vmalloc.h"
+#include "fs/file/file.h"
+#include "fs/names/vfs_internal.h"
+
+#define GROWTH 4u
+
+struct file_table *file_table_create(void)
+{
+	struct file_table *table = kzalloc(sizeof(*table), 0);
+
+	if (!table)
+		return NULL;
+	atomic_set(&table->users, 1);
+	spin_init(&table->lock, "file table");
+	table->size = ARRAY_SIZE(table->initial);
+	table->slots = table->initial;
+	return table;
+}
+
+static void slots_free(struct file_table *table, struct fd_slot *slots)
+{
+	if (slots != table->initial)
+		vfree(slots);
+}
+
+/* Have room for `fd`. May sleep. 0, -ENOMEM. */
+static int table_grow(struct file_table *table, unsigned int fd)
+{
+	unsigned int size = table->size;
+	struct fd_slot *old;
+
+	while (size <= fd)
+		size *= GROWTH;
+	size = MIN(size, OPEN_MAX_LIMIT);
+	old = vmalloc(size * sizeof(*old));
+	if (!old)
+		return -ENOMEM;
+	spin_lock(&table->lock);
+	if (table->size < size) { /* else somebody was faster: the new ones go again */
+		struct fd_slot *new = old;
+
+		memcpy(new, table->slots, table->size * sizeof(*new));
+		old = table->slots;
+		table->slots = new;
+		table->size = size;
+	}
+	spin_unlock(&table->lock);
+	slots_free(table, old);
+	return 0;
+}
+
+/* ---- descriptors ---- */
+
+static unsigned int descriptor_limit(void)
+{
+	uint64_t limit = OPEN_MAX_LIMIT;
+
+	if (current->process)
+		limit = MIN(limit, current->process->limits[RLIMIT_NOFILE].soft);
+	return limit;
+}
+
+int fd_reserve(unsigned int from, bool cloexec)
+{
+	struct file_table *table = current->files;
+	unsigned int limit = descriptor_limit();
+	unsigned int fd;
+
+	for (;;) {
+		spin_lock(&table->lock);
+		fd = MAX(from, table->first_free);
+		while (fd < table->size && table->slots[fd].used)
+			fd++;
+		if (fd < MIN(table->size, limit))
+			break;
+		spin_unlock(&table->lock);
+		if (fd >= limit)
+			return -EMFILE;
+		if (table_grow(table, fd) < 0)
+			return -ENOMEM;
+	}
+	table->slots[fd] = (struct fd_slot){ NULL, true, cloexec };
+	if (from <= table->first_free)
+		table->first_free = fd + 1;
+	spin_unlock(&table->lock);
+	return fd;
+}
+
+void fd_install(int fd, struct file *file)
+{
+	struct file_table *table = current->files;
+
+	spin_lock(&table->lock);
+	table->slots[fd].file = file;
+	spin_unlock(&table->lock);
+}
+
+/* The slot becomes free. The file leaves the table: its reference is the caller's. */
+static struct file *fd_free(struct file_table *table, unsigned int fd)
+{
+	struct file *file = table->slots[fd].file;
+
+	lockdep_held(&table->lock);
+	table->slots[fd] = (struct fd_slot){ 0 };
+	if (fd < table->first_free)
+		table->first_free = fd;
+	return file;
+}
+
+void fd_unreserve(int fd)
+{
+	struct file_table *table = current->files;
+
+	spin_lock(&table->lock);
+	fd_free(table, fd);
+	spin_unlock(&table->lock);
+}
+
+/* Put the file at the lowest free descriptor >= from; drops the file's reference on error. */
+static int fd_add_from(struct file *file, unsigned int from, bool cloexec)
+{
+	int fd = fd_reserve(from, cloexec);
+
+	if (fd < 0)
+		file_put(file);
+	else
+		fd_install(fd, file);
+	return fd;
+}
+
+int fd_add(struct file *file, bool cloexec)
+{
+	return fd_add_from(file, 0, cloexec);
+}
+
+int fd_add_pair(struct file *files[2], bool cloexec, int32_t __user *to)
+{
+	int numbers[2] = { -1, -1 };
+	int error = numbers[0] = fd_reserve(0, cloexec);
+
+	if (error >= 0)
+		error = numbers[1] = fd_reserve(0, cloexec);
+	if (error >= 0)
+		error = copy_to_user(to, numbers, sizeof(numbers));
+	for (int i = 0; i < 2; i++) {
+		if (!error) {
+			fd_install(numbers[i], files[i]);
+			continue;
+		}
+		if (numbers[i] >= 0)
+			fd_unreserve(numbers[i]);
+		file_put(files[i]);
+	}
+	return error;
+}
+
+struct file *file_table_get(struct file_table *table, unsigned int fd)
+{
+	struct file *file = NULL;
+
+	spin_lock(&table->lock);
+	if (fd < table->size)
+		file = table->slots[fd].file;
+	if (file)
+		file_get(file);
+	spin_unlock(&table->lock);
+	return file;
+}
+
+struct fd fd_get_shared(unsigned int fd)
+{
+	struct file *file = file_table_get(current->files, fd);
+
+	return (struct fd){ file, file != NULL };
+}
+
+bool fd_get_pair_shared(struct fd_pair *pair, unsigned int in, unsigned int out)
+{
+	struct fd first = fd_get_shared(in), second = fd_get_shared(out);
+
+	if (!first.file || !second.file) {
+		fd_put(first);
+		fd_put(second);
+		return false;
+	}
+	*pair = (struct fd_pair){ first.file, second.file, true };
+	return true;
+}
+
+long sys_close(unsigned int fd)
+{
+	struct file_table *table = current->files;
+	struct file *file = NULL;
+
+	spin_lock(&table->lock);
+	if (fd < table->size && table->slots[fd].file)
+		file = fd_free(table, fd);
+	spin_unlock(&table->lock);
+	if (!file)
+		return -EBADF;
+	file_put(file);
+	return 0;
+}
+
+int fd_cloexec(unsigned int fd, int change)
+{
+	struct file_table *table = current->files;
+	int result = -EBADF;
+
+	spin_lock(&table->lock);
+	if (fd < table->size && table->slots[fd].file) {
+		result = table->slots[fd].cloexec;
+		if (change >= 0)
+			table->slots[fd].cloexec = change;
+	}
+	spin_unlock(&table->lock);
+	return result;
+}
+
+/* ---- dup ---- */
+
+long fd_duplicate(unsigned int number, unsigned int from, bool cloexec)
+{
+	struct file *file = file_table_get(current->files, number);
+
+	if (!file)
+		return -EBADF;
+	if (from == 0 || from < descriptor_limit())
+		return fd_add_from(file, from, cloexec);
+	file_put(file);
+	return refuse(EINVAL, "no descriptor is that large");
+}
+
+long sys_dup3(unsigned int from, unsigned int to, unsigned int flags)
+{
+	struct file_table *table = current->files;
+	struct file *file, *old;
+	long result = to;
+
+	if (flags & ~O_CLOEXEC || from == to)
+		return refuse(EINVAL, "an unknown flag, or twice the same descriptor");
+	if (to >= descriptor_limit())
+		return -EBADF;
+	if (to >= table->size && table_grow(table, to) < 0)
+		return -ENOMEM;
+	old = file = file_table_get(table, from);
+	if (!file)
+		return -EBADF;
+	spin_lock(&table->lock);
+	if (table->slots[to].file || !table->slots[to].used) {
+		old = table->slots[to].file;
+		table->slots[to] = (struct fd_slot){ file, true, flags & O_CLOEXEC };
+	} else {
+		result = -EBUSY; /* another thread's open() is about to put its file there */
+	}
+	spin_unlock(&table->lock);
+	if (old)
+		file_put(old);
+	return result;
+}
+
+long sys_dup2(unsigned int from, unsigned int to)
+{
+	if (from == to)
+		return fd_cloexec(from, -1) < 0 ? -EBADF : (long)to;
+	return sys_dup3(from, to, 0);
+}
+
+/* ---- whole tables ---- */
+
+struct file_table *file_table_copy(struct file_table *from)
+{
+	struct file_table *to = file_table_create();
+
+	if (!to)
+		return ERR_PTR(-ENOMEM);
+	spin_lock(&from->lock);
+	while (from->size > to->size) {
+		unsigned int size = from->size;
+
+		spin_unlock(&from->lock);
+		if (table_grow(to, size - 1) < 0) {
+			file_table_put(to);
+			return ERR_PTR(-ENOMEM);
+		}
+		spin_lock(&from->lock);
+	}
+	for (unsigned int fd = 0; fd < from->size; fd++) {
+		if (!from->slots[fd].file)
+			continue; /* what is only reserved is the other one's */
+		to->slots[fd] = from->slots[fd];
+		file_get(to->slots[fd].file);
+	}
+	spin_unlock(&from->lock);
+	return to;
+}
+
+void file_table_put(struct file_table *table)
+{
+	if (!table || !atomic_dec_and_test(&table->users))
+		return;
+	for (unsigned int fd = 0; fd < table->size; fd++)
+		if (table->slots[fd].file)
+			file_put(table->slots[fd].file);
+	slots_free(table, table->slots);
+	kfree(table);
+}
+
+int file_table_unshare(void)
+{
+	struct file_table *old = current->files;
+	struct file_table *new;
+	unsigned int flags;
+
+	if (atomic_read(&old->users) == 1)
+		return 0;
+	new = file_table_copy(old);
+	if (IS_ERR(new))
+		return PTR_ERR(new);
+	flags = spin_lock_irqsave(&tasks_lock); /* /proc looks at other tasks' tables under it */
+	current->files = new;
+	spin_unlock_irqrestore(&tasks_lock, flags);
+	file_table_put(old);
+	return 0;
+}
+
+void file_table_close_on_exec(void)
+{
+	struct file_table *table = current->files;
+
+	for (unsigned int fd = 0; fd < table->size; fd++)
+		if (table->slots[fd].cloexec)
+			sys_close(fd);
+}

@@ -1,0 +1,208 @@
+/*
+ * Reading and writing files through the page cache.
+ *
+ * 1. Reading takes no lock: a page is used while it is uptodate and referenced. What a concurrent
+ *    write changes may be seen in part.
+ * 2. Writing holds inode->lock; a page is changed between page_begin_write and page_end_write. User
+ *    memory is copied with faults off then, since a fault on a mapping of this very page would wait
+ *    for its lock.
+ * 3. A read waits killably for data, as disk reads do everywhere; other signals do not interrupt
+ *    it.
+ */
+#include "drivers/disk/block.h"
+#include "mm/vm/iter.h"
+#include "fs/cache/lru.h"
+#include "fs/cache/pagecache.h"
+#include "fs/names/vfs.h"
+#include "kernel/process/signal.h"
+#include "mm/kmap.h"
+
+#define READ_BATCH 16u /* pages looked up at a time */
+
+ssize_t generic_read_page(struct inode *inode, struct page *page, struct iter *to, file_off_t pos)
+{
+	unsigned int offset = pos & (PAGE_SIZE - 1);
+	file_off_t left = inode_size(inode) - pos;
+	size_t n = MIN(PAGE_SIZE - offset, to->left), copied;
+	char *address;
+
+	if (left <= 0)
+		return 0;
+	if ((file_off_t)n > left)
+		n = left;
+	address = kmap_local(page);
+	copied = iter_copy_to(to, address + offset, n);
+	kunmap_local(address);
+	return copied == 0 ? -EFAULT : (ssize_t)copied;
+}
+
+/* Read what up to READ_BATCH pages have. Bytes, 0 at the end, an error if there are none. */
+static ssize_t read_batch(struct file *file, struct iter *to, file_off_t pos)
+{
+	struct page *pages[READ_BATCH];
+	unsigned int index = pos >> PAGE_SHIFT;
+	unsigned int offset = pos & (PAGE_SIZE - 1);
+	unsigned int wanted = MIN((offset + to->left - 1) / PAGE_SIZE + 1, READ_BATCH);
+	int nr = mapping_start(&file->inode->mapping, file, index, wanted, pages, true);
+	ssize_t done = 0, n = nr;
+
+	for (int i = 0; i < nr; i++) {
+		size_t asked = MIN(PAGE_SIZE - offset, to->left);
+
+		if (n > 0) {
+			int error = page_wait_read(pages[i]);
+
+			n = error ? error
+				  : generic_read_page(file->inode, pages[i], to, pos + done);
+			if (n > 0)
+				done += n;
+			if (n < (ssize_t)asked) /* the end, or a fault: the rest is let go */
+				n = MIN(n, 0);
+		}
+		offset = 0;
+		page_put(pages[i]);
+	}
+	return done ? done : n;
+}
+
+ssize_t generic_file_read(struct file *file, struct iter *to, file_off_t *pos)
+{
+	ssize_t done = 0;
+
+	while (to->left > 0 && *pos < FILE_SIZE_MAX) {
+		ssize_t n = read_batch(file, to, *pos);
+
+		if (n == -ENODATA) /* truncate was faster: see what there is now */
+			continue;
+		if (n <= 0)
+			return done ? done : n;
+		*pos += n;
+		done += n;
+	}
+	return done;
+}
+
+int generic_write_limit(struct file *file, file_off_t *pos, size_t *len)
+{
+	struct inode *inode = file->inode;
+	file_off_t end;
+	int error = -EFBIG;
+
+	if (file->flags & O_APPEND)
+		*pos = inode->size;
+	if (S_ISBLK(inode->mode)) {
+		end = inode->size;
+		error = -ENOSPC;
+	} else {
+		end = file_size_limit(*pos);
+	}
+	if (*pos >= end)
+		return error;
+	if ((file_off_t)*len > end - *pos)
+		*len = end - *pos;
+	return 0;
+}
+
+/*
+ * Readers take no lock, and take a page that is not uptodate for a hole, or use it up to the size
+ * that they see:
+ *
+ *	reader				writer, in the wrong order
+ *					moves the size over its bytes
+ *	sees the size, and a page that
+ *	is not uptodate: reads zeros
+ *					marks the page uptodate
+ */
+void generic_end_write(struct inode *inode, struct page *page, file_off_t end)
+{
+	set_bits(&page->flags, PG_UPTODATE);
+	if (end > inode->size)
+		inode_set_size(inode, end);
+	page_end_write(page);
+}
+
+/*
+ * Write *n bytes into one page. Bytes written; 0: try again, with *n bytes, which are then as many
+ * as the source was found to have; an error.
+ */
+static ssize_t write_to_page(struct inode *inode, struct iter *from, file_off_t pos,
+			     unsigned int *n)
+{
+	unsigned int offset = pos & (PAGE_SIZE - 1);
+	struct iter saved = *from;
+	struct page *page;
+	char *address;
+	size_t copied;
+
+	if (iter_fault_in(from, *n, false, false) < 0)
+		return -EFAULT;
+	page = page_begin_write(&inode->mapping, pos >> PAGE_SHIFT, offset, offset + *n);
+	if (IS_ERR(page))
+		return PTR_ERR(page);
+	address = kmap_local(page);
+	copied = iter_copy_from_nofault(from, address + offset, *n);
+	kunmap_local(address);
+	/* The source went away again, or a later segment of it never was there. A page that was to
+	 * be filled whole has nothing else in it: it must not become uptodate. */
+	if (copied < *n && !(page->flags & PG_UPTODATE)) {
+		*from = saved;
+		page_abort_write(page);
+		if (copied > 0)
+			*n = copied;
+		return 0;
+	}
+	generic_end_write(inode, page, pos + copied);
+	return copied;
+}
+
+/* inode->lock is held. Bytes, or an error if there are none. */
+static ssize_t write_locked(struct inode *inode, struct iter *from, file_off_t *pos, size_t len)
+{
+	size_t done = 0;
+
+	while (done < len) {
+		unsigned int room = PAGE_SIZE - (*pos & (PAGE_SIZE - 1));
+		unsigned int piece = MIN(room, len - done);
+		ssize_t n;
+
+		do
+			n = write_to_page(inode, from, *pos, &piece);
+		while (n == 0 && !kill_pending());
+		if (n == 0)
+			n = -EINTR;
+		if (n < 0)
+			return done ? (ssize_t)done : n;
+		*pos += n;
+		done += n;
+		page_balance_dirty(&inode->mapping);
+	}
+	return done;
+}
+
+ssize_t generic_file_write(struct file *file, struct iter *from, file_off_t *pos)
+{
+	struct inode *inode = file->inode;
+	size_t len = from->left;
+	ssize_t done;
+	int error;
+
+	if (len == 0)
+		return 0;
+	error = mutex_lock_killable(&inode->lock);
+	if (error)
+		return error;
+	done = generic_write_limit(file, pos, &len);
+	if (done == 0) {
+		inode_drop_privileges(inode);
+		done = write_locked(inode, from, pos, len);
+	}
+	if (done > 0)
+		inode->mtime = inode->ctime = time_wall_spec();
+	mutex_unlock(&inode->lock);
+	if (done > 0 && file->flags & O_DSYNC) {
+		error = generic_file_fsync(file);
+		if (error)
+			return error;
+	}
+	return done;
+}

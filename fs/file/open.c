@@ -1,0 +1,179 @@
+/*
+ * Opening files by name.
+ *
+ * 1. With O_CREAT the last component is looked up, and made if it is not there, with its
+ *    directory's lock held: of two that create one name, one makes it and the other one finds it.
+ * 2. Permissions were checked when the file was made: a new one opens whatever its mode.
+ * 3. The file's open operation runs without any lock; that of a FIFO may wait for the other end.
+ * 4. All that an open file needs is there before a name is made: an open that fails for lack of
+ *    memory, descriptors or files has made nothing.
+ * 5. Flags that the kernel does not know or support are EINVAL.
+ */
+#include "lib/string.h"
+#include "kernel/process/process.h"
+#include "kernel/syscalls.h"
+#include "mm/vm/uaccess.h"
+#include "fs/file/file.h"
+#include "fs/names/vfs_internal.h"
+
+#define O_KNOWN                                                                               \
+	(O_ACCMODE | O_CREAT | O_EXCL | O_NOCTTY | O_TRUNC | O_APPEND | O_NONBLOCK | O_SYNC | \
+	 O_LARGEFILE | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
+/* What the open file does not remember. O_NOCTTY is a word to the terminal's open only. */
+#define O_AT_ONCE (O_CREAT | O_EXCL | O_TRUNC | O_CLOEXEC)
+
+static const struct file_ops failed_file_ops; /* of a file whose open failed: nothing to release */
+
+/* ---- the file at the end of a path ---- */
+
+static unsigned int open_may(unsigned int flags)
+{
+	unsigned int access = flags & O_ACCMODE;
+	unsigned int may = 0;
+
+	if (access != O_WRONLY)
+		may |= MAY_READ;
+	if (access != O_RDONLY || flags & O_TRUNC)
+		may |= MAY_WRITE;
+	return may;
+}
+
+static int check_type(const struct inode *inode, unsigned int flags)
+{
+	bool writes = open_may(flags) & MAY_WRITE;
+
+	if (S_ISLNK(inode->mode))
+		return -ELOOP; /* O_NOFOLLOW */
+	if (flags & O_DIRECTORY && !S_ISDIR(inode->mode))
+		return -ENOTDIR;
+	if (S_ISDIR(inode->mode) && (writes || flags & O_CREAT))
+		return -EISDIR;
+	return inode->file_ops ? 0 : -ENXIO;
+}
+
+/* An open file of nothing yet: there is one before a name is made for it. ERR_PTR. */
+static struct file *file_prepare(unsigned int flags)
+{
+	return file_alloc(NULL, &failed_file_ops, flags & ~O_AT_ONCE);
+}
+
+/* Let the file be what the path leads to. Permissions of one that was just made were checked then. */
+static int open_path(struct file *file, struct dentry *path, unsigned int flags, bool created)
+{
+	struct inode *inode = path->inode;
+	int error = check_type(inode, flags);
+
+	if (!error && !created)
+		error = inode_permission(inode, open_may(flags));
+	if (error)
+		return error;
+	if (S_ISREG(inode->mode) && file->writable) {
+		error = inode_begin_writing(inode);
+		if (error)
+			return error;
+		file->writing = true;
+	}
+	inode_get(inode);
+	file->inode = inode;
+	file->ops = inode->file_ops;
+	file->path = path_get(path);
+	if (file->ops->open)
+		error = file->ops->open(inode, file);
+	file->flags &= ~O_NOCTTY;
+	if (error)
+		file->ops = &failed_file_ops;
+	else if (flags & O_TRUNC && !created && S_ISREG(inode->mode))
+		error = inode_truncate(inode, 0);
+	return error;
+}
+
+/* The file, or the error that it could not be opened for: then it goes. */
+static struct file *opened(struct file *file, int error)
+{
+	if (!error)
+		return file;
+	file_put(file);
+	return ERR_PTR(error);
+}
+
+struct file *file_open_path(struct dentry *path, unsigned int flags)
+{
+	struct file *file = file_prepare(flags);
+
+	return IS_ERR(file) ? file : opened(file, open_path(file, path, flags, false));
+}
+
+/* ---- the walk ---- */
+
+/* The last component, if it may be made: 0, 1 if it is a link to be walked, or an error. */
+static int create_last(struct walk *walk, unsigned int flags, unsigned int mode, bool *created)
+{
+	const struct new_name new = { .mode = S_IFREG | (mode & 07777) };
+	struct inode *dir = walk->at->inode;
+	struct dentry *dentry;
+	int error = 0;
+
+	if (!walk_last_is_name(walk) || walk->slash)
+		return -EISDIR;
+	dentry = walk_lock_last(walk);
+	if (IS_ERR(dentry))
+		return PTR_ERR(dentry);
+	if (!dentry->inode) {
+		error = make_locked(dir, dentry, &new);
+		*created = !error;
+	} else if (flags & O_EXCL) {
+		error = -EEXIST;
+	}
+	mutex_unlock(&dir->lock);
+	if (error) {
+		dentry_put(dentry);
+		return error;
+	}
+	if (S_ISLNK(dentry->inode->mode) && !(flags & O_NOFOLLOW))
+		return walk_into_link(walk, dentry);
+	walk_to(walk, dentry);
+	return 0;
+}
+
+/* name: a path, or an error. A file with one reference, ERR_PTR. */
+static struct file *open_at(int dirfd, const char *name, unsigned int flags, unsigned int mode)
+{
+	bool created = false;
+	struct file *file;
+	struct walk walk;
+	int error;
+
+	if (flags & ~O_KNOWN || (flags & O_ACCMODE) == O_ACCMODE)
+		return ERR_PTR(refuse(EINVAL, "an open flag that is not supported"));
+	file = file_prepare(flags);
+	if (IS_ERR(file))
+		return file;
+	error = walk_parent(&walk, dirfd, name);
+	while (!error) {
+		error = flags & O_CREAT ? create_last(&walk, flags, mode, &created)
+					: walk_last(&walk, !(flags & O_NOFOLLOW));
+		if (error <= 0)
+			break;
+		error = walk_to_last(&walk);
+	}
+	if (!error)
+		error = open_path(file, walk.at, flags, created);
+	walk_end(&walk);
+	return opened(file, error);
+}
+
+long sys_openat(int dirfd, const char __user *user_name, unsigned int flags, unsigned int mode)
+{
+	char *name = name_from_user(user_name);
+	int fd = fd_reserve(0, flags & O_CLOEXEC);
+	struct file *file = fd < 0 ? ERR_PTR(fd) : open_at(dirfd, name, flags, mode);
+
+	name_free(name);
+	if (!IS_ERR(file)) {
+		fd_install(fd, file);
+		return fd;
+	}
+	if (fd >= 0)
+		fd_unreserve(fd);
+	return PTR_ERR(file);
+}

@@ -1,0 +1,323 @@
+/*
+ * poll and select: sleep until one of many files is ready.
+ *
+ * 1. The first look at each file joins the wait queues that the file names (poll_wait); later looks
+ *    only ask. The waiters of one call stand in its table: a few on the stack, more in blocks of
+ *    their own.
+ * 2. A wakeup sets table->woken and wakes the task. The task clears `woken` before each look at the
+ *    files, and sleeps only if it is still clear after the task's state says that it sleeps:
+ *
+ *	poller				waker
+ *	looks: not ready
+ *					makes it ready, woken = true; the task runs: nothing to wake
+ *	state = sleeping
+ *	woken? yes: does not sleep
+ *
+ *    The store of the state is a full barrier, and so is task_wake(): one of the two sees the
+ *    other.
+ * 3. A descriptor may be closed by another thread while we sleep on its file's queue: where that
+ *    can be (the file table is shared), the table holds a reference to the file.
+ * 4. A time-out is a point in time. It is exact: the task's own timer wakes it.
+ * 5. A poll that a signal interrupted goes on, if no handler runs, until the time that it was first
+ *    given. ppoll writes back what is left of its time-out, and is restarted with that.
+ */
+#include "fs/file/poll.h"
+#include "fs/file/file.h"
+#include "kernel/process/signal.h"
+#include "kernel/syscalls.h"
+#include "kernel/time.h"
+#include "kernel/process/timecalls.h"
+#include "mm/slab.h"
+#include "mm/vm/uaccess.h"
+
+#define WAITERS_FEW   8u  /* waiters in the table itself */
+#define WAITERS_BLOCK 72u /* in a block of (nearly) 2 KiB */
+
+struct poll_waiter {
+	struct waiter waiter;
+	struct wait_queue *queue;
+	struct poll_table *table;
+	struct file *file; /* a reference; NULL: nobody else can close it */
+};
+
+struct poll_block {
+	struct poll_block *next;
+	unsigned int nr;
+	struct poll_waiter waiters[WAITERS_BLOCK];
+};
+
+struct poll_table {
+	struct task *task;
+	bool woken;	   /* by a waker, in an interrupt perhaps */
+	int error;	   /* -ENOMEM: a queue could not be joined */
+	struct file *file; /* being asked; NULL: needs no reference */
+	unsigned int nr_few;
+	struct poll_waiter few[WAITERS_FEW];
+	struct poll_block *blocks;
+};
+
+#define POLLFD_FEW 16u /* these have room on the stack */
+
+static void poll_woken(struct waiter *waiter)
+{
+	struct poll_table *table = container_of(waiter, struct poll_waiter, waiter)->table;
+
+	WRITE_ONCE(table->woken, true);
+	task_wake(table->task);
+}
+
+static struct poll_waiter *new_waiter(struct poll_table *table)
+{
+	struct poll_block *block = table->blocks;
+
+	if (table->nr_few < WAITERS_FEW)
+		return &table->few[table->nr_few++];
+	if (!block || block->nr == WAITERS_BLOCK) {
+		block = kmalloc(sizeof(*block), 0);
+		if (!block) {
+			table->error = -ENOMEM;
+			return NULL;
+		}
+		block->nr = 0;
+		block->next = table->blocks;
+		table->blocks = block;
+	}
+	return &block->waiters[block->nr++];
+}
+
+void poll_join(struct poll_table *table, struct wait_queue *queue)
+{
+	struct poll_waiter *waiter = new_waiter(table);
+
+	if (!waiter)
+		return;
+	waiter->table = table;
+	waiter->queue = queue;
+	waiter->file = table->file;
+	if (waiter->file)
+		file_get(waiter->file);
+	waiter->waiter.task = NULL;
+	waiter->waiter.wake = poll_woken;
+	wait_add(queue, &waiter->waiter);
+}
+
+static void leave(struct poll_waiter *waiters, unsigned int nr)
+{
+	for (unsigned int i = 0; i < nr; i++) {
+		wait_remove(waiters[i].queue, &waiters[i].waiter);
+		if (waiters[i].file)
+			file_put(waiters[i].file);
+	}
+}
+
+/* Leave all queues. */
+static void leave_all(struct poll_table *table)
+{
+	struct poll_block *block;
+
+	leave(table->few, table->nr_few);
+	while ((block = table->blocks) != NULL) {
+		table->blocks = block->next;
+		leave(block->waiters, block->nr);
+		kfree(block);
+	}
+}
+
+/*
+ * Sleep until a queue of the table is woken, a signal comes (true) or the deadline has passed
+ * (false).
+ */
+static bool poll_sleep_until(struct poll_table *table, uint64_t deadline)
+{
+	bool in_time = true;
+
+	(void)__atomic_exchange_n(&current->state, TASK_INTERRUPTIBLE, __ATOMIC_SEQ_CST);
+	if (!READ_ONCE(table->woken) && !signal_pending())
+		in_time = schedule_until(deadline);
+	current->state = TASK_RUNNING;
+	/*
+	 * Cleared before the next look: what is woken for after this is seen by that look, or wakes
+	 * again.
+	 */
+	(void)__atomic_exchange_n(&table->woken, false, __ATOMIC_SEQ_CST);
+	return in_time;
+}
+
+/* What is true of a descriptor now. table NULL: just ask, join nothing. */
+static inline unsigned int ask(int number, struct poll_table *table)
+{
+	struct fd fd = fd_get(number);
+	unsigned int events = POLLIN | POLLRDNORM | POLLOUT | POLLWRNORM;
+
+	if (unlikely(!fd.file))
+		return POLLNVAL;
+	if (fd.file->ops->poll) {
+		if (table)
+			table->file = fd.counted ? fd.file : NULL;
+		events = fd.file->ops->poll(fd.file, table);
+	}
+	fd_put(fd);
+	return events;
+}
+
+/* How many are ready. Once one is, no further queue is joined. */
+static int look(struct pollfd *fds, unsigned int nr, unsigned int always, struct poll_table *table)
+{
+	int ready = 0;
+
+	for (unsigned int i = 0; i < nr; i++) {
+		unsigned int events = ask(fds[i].fd, table);
+
+		if (events)
+			events &= fds[i].fd < 0 ? 0 : fds[i].events | always;
+		fds[i].revents = events;
+		if (events) {
+			ready++;
+			table = NULL;
+		}
+	}
+	return ready;
+}
+
+int poll_until(struct pollfd *fds, unsigned int nr, unsigned int always, uint64_t deadline)
+{
+	bool in_time = deadline != 0;
+	struct poll_table table;
+	int ready;
+
+	table.task = current;
+	table.woken = false;
+	table.error = 0;
+	table.nr_few = 0;
+	table.blocks = NULL;
+	ready = look(fds, nr, always, in_time ? &table : NULL);
+	while (ready == 0 && in_time) {
+		ready = table.error;
+		if (ready == 0 && signal_pending())
+			ready = -EINTR;
+		if (ready)
+			break;
+		in_time = poll_sleep_until(&table, deadline);
+		ready = look(fds, nr, always, NULL);
+	}
+	leave_all(&table);
+	return ready;
+}
+
+/* ---- time-outs as programs pass them ---- */
+
+int poll_get_deadline(bool timeval, const void __user *from, uint64_t *deadline)
+{
+	struct timeval32 old;
+	uint64_t ns;
+	int error;
+
+	*deadline = UINT64_MAX;
+	if (!from)
+		return 0;
+	if (timeval) {
+		error = copy_from_user(&old, from, sizeof(old));
+		/* select takes any number of microseconds that is not negative. */
+		if (!error && (old.sec < 0 || old.usec < 0))
+			error = refuse(EINVAL, "a negative time");
+		ns = old.sec * NSEC_PER_SEC + old.usec * 1000ull;
+	} else {
+		error = time_from_user(&ns, from, call_has_time64());
+	}
+	if (error)
+		return error;
+	*deadline = ns == 0 ? 0 : deadline_after(ns);
+	return 0;
+}
+
+void poll_put_rest(bool timeval, void __user *to, uint64_t deadline)
+{
+	uint64_t now = time_now();
+	uint64_t left = deadline > now ? deadline - now : 0;
+	struct timeval32 old = timeval_from_ns(left);
+
+	if (!to)
+		return;
+	if (timeval)
+		(void)copy_to_user(to, &old, sizeof(old));
+	else
+		(void)time_to_user(left, to, call_has_time64());
+}
+
+int poll_block_signals(const sigmask_t __user *mask, size_t size)
+{
+	sigmask_t blocked;
+
+	if (!mask)
+		return 0;
+	if (size != sizeof(blocked))
+		return refuse(EINVAL, "a signal mask of another size");
+	if (copy_from_user(&blocked, mask, sizeof(blocked)))
+		return -EFAULT;
+	signal_set_blocked_temporarily(blocked);
+	return 0;
+}
+
+/* ---- poll and ppoll ---- */
+
+static int poll_user(struct pollfd __user *user, unsigned int nr, uint64_t deadline)
+{
+	struct pollfd few[POLLFD_FEW], *fds = few;
+	int ready;
+
+	if (nr > current->process->limits[RLIMIT_NOFILE].soft)
+		return refuse(EINVAL, "more than RLIMIT_NOFILE descriptors");
+	if (nr > POLLFD_FEW) {
+		fds = kmalloc(nr * sizeof(*fds), 0);
+		if (!fds)
+			return -ENOMEM;
+	}
+	ready = copy_from_user(fds, user, nr * sizeof(*fds));
+	if (ready == 0) {
+		ready = poll_until(fds, nr, POLLERR | POLLHUP | POLLNVAL, deadline);
+		if (ready >= 0 && copy_to_user(user, fds, nr * sizeof(*fds)))
+			ready = -EFAULT;
+	}
+	if (fds != few)
+		kfree(fds);
+	return ready;
+}
+
+static long poll_restartable(struct task *task)
+{
+	int ready = poll_user(task->restart_arg, task->restart_value, task->restart_deadline);
+
+	if (ready != -EINTR)
+		return ready;
+	task->restart = poll_restartable;
+	return -ERESTART_RESTARTBLOCK;
+}
+
+long sys_poll(struct pollfd __user *fds, unsigned int nr, int milliseconds)
+{
+	struct task *task = current;
+
+	task->restart_arg = fds;
+	task->restart_value = nr;
+	task->restart_deadline = UINT64_MAX;
+	if (milliseconds == 0)
+		task->restart_deadline = 0;
+	else if (milliseconds > 0)
+		task->restart_deadline = deadline_after((uint64_t)milliseconds * NSEC_PER_MSEC);
+	return poll_restartable(task);
+}
+
+long sys_ppoll(struct pollfd __user *fds, unsigned int nr, void __user *timeout,
+	       const sigmask_t __user *mask, size_t mask_size)
+{
+	uint64_t deadline;
+	int ready = poll_get_deadline(false, timeout, &deadline);
+
+	if (!ready)
+		ready = poll_block_signals(mask, mask_size);
+	if (ready)
+		return ready;
+	ready = poll_user(fds, nr, deadline);
+	poll_put_rest(false, timeout, deadline);
+	return ready == -EINTR ? -ERESTARTNOHAND : ready;
+}

@@ -1,0 +1,248 @@
+/*
+ * read, write and their relatives.
+ *
+ * 1. The common path is short: descriptor, access mode, iterator, the file's own operation. What
+ *    few calls need (positions, vectors) stands apart from it.
+ * 2. Files that can seek have a position, which one call at a time uses (pos_lock); a pipe or
+ *    terminal has none, and its readers do not wait for each other here.
+ * 3. pread and its relatives use no position but their own, and no lock.
+ */
+#include "kernel/syscalls.h"
+#include "mm/slab.h"
+#include "mm/vm/uaccess.h"
+#include "fs/file/file.h"
+#include "mm/vm/iter.h"
+#include "fs/names/vfs_internal.h"
+
+#define RW_MAX (INT32_MAX & PAGE_MASK) /* bytes that one call moves at most */
+
+enum direction { READ, WRITE };
+
+/* ---- files ---- */
+
+static ssize_t cannot_read(struct file *file)
+{
+	if (!file->readable)
+		return -EBADF;
+	return S_ISDIR(file->inode->mode) ? -EISDIR : refuse(EINVAL, "the file cannot be read");
+}
+
+static inline ssize_t move_at(struct file *file, struct iter *iter, file_off_t *pos,
+			      enum direction direction)
+{
+	if (direction == WRITE) {
+		if (likely(file->writable && file->ops->write))
+			return file->ops->write(file, iter, pos);
+		return file->writable ? refuse(EINVAL, "the file cannot be written") : -EBADF;
+	}
+	if (likely(file->readable && file->ops->read))
+		return file->ops->read(file, iter, pos);
+	return cannot_read(file);
+}
+
+static __noinline ssize_t move_seekable(struct file *file, struct iter *iter,
+					enum direction direction)
+{
+	ssize_t result = mutex_lock_killable(&file->pos_lock);
+
+	if (result)
+		return result;
+	result = move_at(file, iter, &file->pos, direction);
+	mutex_unlock(&file->pos_lock);
+	return result;
+}
+
+/* At the file's position. */
+static inline ssize_t file_move(struct file *file, struct iter *iter, enum direction direction)
+{
+	return unlikely(file->ops->llseek) ? move_seekable(file, iter, direction)
+					   : move_at(file, iter, &file->pos, direction);
+}
+
+static inline bool may_move(struct file *file, enum direction direction)
+{
+	return direction == WRITE ? file->writable : file->readable;
+}
+
+/* ---- one buffer ---- */
+
+static ssize_t buffer_check(const void __user *buf, size_t *len)
+{
+	if (unlikely(!user_range_ok(buf, *len)))
+		return -EFAULT;
+	if (unlikely(*len > RW_MAX)) {
+		if ((ssize_t)*len < 0)
+			return refuse(EINVAL, "a length that is negative as a ssize_t");
+		*len = RW_MAX;
+	}
+	return 0;
+}
+
+static inline __attribute__((always_inline)) ssize_t move_buffer(unsigned int number,
+								 void __user *buf, size_t len,
+								 enum direction direction)
+{
+	struct fd fd = fd_get(number);
+	struct iter iter;
+	ssize_t result;
+
+	if (unlikely(!fd.file))
+		return -EBADF;
+	result = buffer_check(buf, &len);
+	if (likely(!result)) {
+		iter_init_user(&iter, buf, len);
+		result = file_move(fd.file, &iter, direction);
+	} else if (!may_move(fd.file, direction)) {
+		result = -EBADF;
+	}
+	fd_put(fd);
+	return result;
+}
+
+long sys_read(unsigned int fd, void __user *buf, size_t len)
+{
+	return move_buffer(fd, buf, len, READ);
+}
+
+long sys_write(unsigned int fd, void __user *buf, size_t len)
+{
+	return move_buffer(fd, buf, len, WRITE);
+}
+
+/* What is wrong with the file is said before what is wrong with the memory. */
+static ssize_t check_move_at(struct file *file, enum direction direction)
+{
+	if (!file->ops->llseek)
+		return -ESPIPE;
+	return may_move(file, direction) ? 0 : -EBADF;
+}
+
+static ssize_t move_buffer_at(unsigned int number, void __user *buf, size_t len, file_off_t pos,
+			      enum direction direction)
+{
+	struct iter iter;
+	struct fd fd;
+	ssize_t result;
+
+	if (pos < 0)
+		return refuse(EINVAL, "a negative offset");
+	fd = fd_get(number);
+	if (!fd.file)
+		return -EBADF;
+	result = check_move_at(fd.file, direction);
+	if (!result)
+		result = buffer_check(buf, &len);
+	if (!result) {
+		iter_init_user(&iter, buf, len);
+		result = move_at(fd.file, &iter, &pos, direction);
+	}
+	fd_put(fd);
+	return result;
+}
+
+long sys_pread64(unsigned int fd, void __user *buf, size_t len, uint32_t low, uint32_t high)
+{
+	return move_buffer_at(fd, buf, len, offset_of(low, high), READ);
+}
+
+long sys_pwrite64(unsigned int fd, void __user *buf, size_t len, uint32_t low, uint32_t high)
+{
+	return move_buffer_at(fd, buf, len, offset_of(low, high), WRITE);
+}
+
+/* ---- vectors ---- */
+
+/* pos NULL: at the file's position. */
+static ssize_t move_vector(unsigned int number, const struct iovec __user *iov, unsigned int nr,
+			   file_off_t *pos, enum direction direction)
+{
+	struct iovec fast[IOV_FAST];
+	struct iovec *heap = NULL;
+	struct iter iter;
+	struct fd fd = fd_get(number);
+	ssize_t result;
+
+	if (!fd.file)
+		return -EBADF;
+	result = pos ? check_move_at(fd.file, direction) : 0;
+	if (!result)
+		result = iter_import(&iter, iov, nr, fast, &heap);
+	if (!result && nr == 0)
+		result = may_move(fd.file, direction) ? 0 : -EBADF;
+	else if (!result)
+		result = pos ? move_at(fd.file, &iter, pos, direction)
+			     : file_move(fd.file, &iter, direction);
+	kfree(heap);
+	fd_put(fd);
+	return result;
+}
+
+long sys_readv(unsigned int fd, const struct iovec __user *iov, unsigned int nr)
+{
+	return move_vector(fd, iov, nr, NULL, READ);
+}
+
+long sys_writev(unsigned int fd, const struct iovec __user *iov, unsigned int nr)
+{
+	return move_vector(fd, iov, nr, NULL, WRITE);
+}
+
+long sys_preadv(unsigned int fd, const struct iovec __user *iov, unsigned int nr, uint32_t low,
+		uint32_t high)
+{
+	file_off_t pos = offset_of(low, high);
+
+	return pos < 0 ? -EINVAL : move_vector(fd, iov, nr, &pos, READ);
+}
+
+long sys_pwritev(unsigned int fd, const struct iovec __user *iov, unsigned int nr, uint32_t low,
+		 uint32_t high)
+{
+	file_off_t pos = offset_of(low, high);
+
+	return pos < 0 ? -EINVAL : move_vector(fd, iov, nr, &pos, WRITE);
+}
+
+/* ---- positions ---- */
+
+/* 64 bits on a 32-bit kernel: the new position by reference. 0 or an error. */
+static int seek(unsigned int number, file_off_t offset, int whence, file_off_t *result)
+{
+	struct fd fd = fd_get(number);
+	file_off_t pos = -ESPIPE;
+
+	if (!fd.file)
+		return -EBADF;
+	if (whence < SEEK_SET || whence > SEEK_END) {
+		pos = refuse(EINVAL, "whence is none of SEEK_SET, SEEK_CUR, SEEK_END");
+	} else if (fd.file->ops->llseek) {
+		bool shared = file_lock_position(fd.file);
+
+		pos = fd.file->ops->llseek(fd.file, offset, whence);
+		file_unlock_position(fd.file, shared);
+	}
+	fd_put(fd);
+	*result = pos;
+	return pos < 0 ? pos : 0;
+}
+
+long sys_lseek(unsigned int fd, long offset, unsigned int whence)
+{
+	file_off_t pos;
+	int error = seek(fd, offset, whence, &pos);
+
+	if (error)
+		return error;
+	return pos > INT32_MAX ? -EOVERFLOW : (long)pos;
+}
+
+long sys_llseek(unsigned int fd, uint32_t high, uint32_t low, void __user *result,
+		unsigned int whence)
+{
+	file_off_t pos;
+	int error = seek(fd, offset_of(low, high), whence, &pos);
+
+	if (error)
+		return error;
+	return copy_to_user(result, &pos, sizeof(pos)) ? -EFAULT : 0;
+}

@@ -1,0 +1,109 @@
+/*
+ * Reading directories.
+ *
+ * 1. The file system emits its entries, with the directory's lock held, into a buffer of the
+ *    kernel's; it is copied to the user when the lock is given back. So no page fault happens under
+ *    the lock.
+ * 2. An entry tells the position of its successor, which is known when that one is emitted, or at
+ *    the end.
+ * 3. The file's position moves only if the copy succeeded.
+ */
+#include "lib/string.h"
+#include "kernel/syscalls.h"
+#include "mm/slab.h"
+#include "mm/vm/uaccess.h"
+#include "fs/file/file.h"
+#include "fs/names/vfs_internal.h"
+
+#define BUFFER_MAX PAGE_SIZE /* a call may return less than there is */
+
+struct dirent64 {
+	uint64_t ino;
+	int64_t off;
+	uint16_t reclen;
+	uint8_t type;
+	char name[];
+} __packed;
+
+struct dirent_buffer {
+	struct dir_context context;
+	char *buf;
+	size_t size, used;
+	struct dirent64 *last; /* whose `off` is still to be told */
+	int error;	       /* an entry that no buffer of this size can hold */
+};
+
+static bool emit_entry(struct dir_context *context, const char *name, size_t len, uint64_t ino,
+		       unsigned int type)
+{
+	struct dirent_buffer *buffer = container_of(context, struct dirent_buffer, context);
+	size_t reclen = ALIGN_UP(offsetof(struct dirent64, name) + len + 1, 8u);
+	struct dirent64 *entry = (void *)(buffer->buf + buffer->used);
+
+	if (reclen > buffer->size - buffer->used) {
+		buffer->error = refuse(EINVAL, "no room for even one entry");
+		return false;
+	}
+	if (buffer->last)
+		buffer->last->off = context->pos;
+	memset(entry, 0, reclen);
+	entry->ino = ino;
+	entry->reclen = reclen;
+	entry->type = type;
+	memcpy(entry->name, name, len);
+	buffer->last = entry;
+	buffer->used += reclen;
+	return true;
+}
+
+const struct file_ops dir_file_ops = { .llseek = generic_llseek, .fsync = generic_file_fsync };
+
+bool dir_emit_dots(struct dir_context *context, uint64_t self, uint64_t parent)
+{
+	for (; context->pos < 2; context->pos++)
+		if (!context->emit(context, "..", context->pos + 1, context->pos ? parent : self,
+				   DT_OF_MODE(S_IFDIR)))
+			return false;
+	return true;
+}
+
+static long read_directory(struct file *file, void __user *result, size_t size)
+{
+	struct dirent_buffer buffer = { .context.emit = emit_entry, .size = MIN(size, BUFFER_MAX) };
+	struct inode *inode = file->inode;
+	long error = -ENOENT;
+
+	if (!S_ISDIR(inode->mode))
+		return -ENOTDIR;
+	buffer.buf = kmalloc(BUFFER_MAX, 0);
+	if (!buffer.buf)
+		return -ENOMEM;
+	mutex_lock(&file->pos_lock);
+	buffer.context.pos = file->pos;
+	mutex_lock(&inode->lock);
+	if (!inode->deleted)
+		error = inode->ops->readdir(file->path, &buffer.context);
+	mutex_unlock(&inode->lock);
+	if (buffer.used > 0) {
+		buffer.last->off = buffer.context.pos;
+		error = copy_to_user(result, buffer.buf, buffer.used);
+	} else if (!error) {
+		error = buffer.error;
+	}
+	if (!error) {
+		file->pos = buffer.context.pos;
+		error = buffer.used;
+	}
+	mutex_unlock(&file->pos_lock);
+	kfree(buffer.buf);
+	return error;
+}
+
+long sys_getdents64(unsigned int number, void __user *result, size_t size)
+{
+	struct fd fd = fd_get(number);
+	long n = fd.file ? read_directory(fd.file, result, size) : -EBADF;
+
+	fd_put(fd);
+	return n;
+}

@@ -1,0 +1,175 @@
+/*
+ * stat and statfs in the forms that today's programs use: struct stat64, struct statx, struct
+ * statfs64. No lock is taken, since a writer that waits for a disk holds it: what changes at that
+ * moment may be told in part.
+ */
+#include "lib/string.h"
+#include "kernel/syscalls.h"
+#include "mm/vm/uaccess.h"
+#include "fs/file/file.h"
+#include "fs/names/vfs_internal.h"
+
+struct stat64 {
+	uint64_t dev;
+	uint32_t pad0, short_ino;
+	uint32_t mode, nlink, uid, gid;
+	uint64_t rdev;
+	uint32_t pad1;
+	int64_t size;
+	uint32_t blksize;
+	uint64_t blocks;
+	uint32_t atime, atime_nsec, mtime, mtime_nsec, ctime, ctime_nsec;
+	uint64_t ino;
+} __packed;
+_Static_assert(sizeof(struct stat64) == 96, "struct stat64 of Linux/i386");
+
+static struct dentry *stat_at(int dirfd, const char __user *name, unsigned int flags)
+{
+	if (flags & ~(AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT | AT_EMPTY_PATH))
+		return ERR_PTR(refuse(EINVAL, "a stat flag that is not supported"));
+	return path_at(dirfd, name, flags);
+}
+
+long sys_fstatat64(int dirfd, const char __user *name, void __user *result, unsigned int flags)
+{
+	struct dentry *path = stat_at(dirfd, name, flags);
+	struct inode *inode;
+	struct stat64 st;
+
+	if (IS_ERR(path))
+		return PTR_ERR(path);
+	inode = path->inode;
+	st = (struct stat64){
+		.dev = device_encode(inode->sb->dev),
+		.short_ino = inode->number,
+		.mode = inode->mode,
+		.nlink = inode->nr_links,
+		.uid = inode->uid,
+		.gid = inode->gid,
+		.rdev = device_encode(inode->rdev),
+		.size = inode_size(inode),
+		.blksize = inode->sb->block_size,
+		.blocks = inode->blocks,
+		.atime = inode->atime.sec,
+		.atime_nsec = inode->atime.nsec,
+		.mtime = inode->mtime.sec,
+		.mtime_nsec = inode->mtime.nsec,
+		.ctime = inode->ctime.sec,
+		.ctime_nsec = inode->ctime.nsec,
+		.ino = inode->number,
+	};
+	path_put(path);
+	return copy_to_user(result, &st, sizeof(st));
+}
+
+struct statx_time {
+	int64_t sec;
+	uint32_t nsec;
+	int32_t reserved;
+};
+
+struct statx {
+	uint32_t mask, blksize;
+	uint64_t attributes;
+	uint32_t nlink, uid, gid;
+	uint16_t mode, pad;
+	uint64_t ino, size, blocks, attributes_mask;
+	struct statx_time atime, btime, ctime, mtime;
+	uint32_t rdev_major, rdev_minor, dev_major, dev_minor;
+	uint64_t spare[14];
+};
+_Static_assert(sizeof(struct statx) == 256, "struct statx of Linux");
+
+#define STATX_BASIC_STATS 0x000007ffu
+#define STATX_RESERVED	  0x80000000u
+#define AT_STATX_SYNC	  0x6000u /* how fresh: there is no other than fresh */
+
+long sys_statx(int dirfd, const char __user *name, unsigned int flags, unsigned int mask,
+	       void __user *result)
+{
+	struct dentry *path;
+	struct inode *inode;
+	struct statx st;
+
+	if (mask & STATX_RESERVED || (flags & AT_STATX_SYNC) == AT_STATX_SYNC)
+		return refuse(EINVAL, "reserved mask bits, or both ways to synchronise");
+	path = stat_at(dirfd, name, flags & ~AT_STATX_SYNC);
+	if (IS_ERR(path))
+		return PTR_ERR(path);
+	inode = path->inode;
+	st = (struct statx){
+		.mask = STATX_BASIC_STATS,
+		.blksize = inode->sb->block_size,
+		.nlink = inode->nr_links,
+		.uid = inode->uid,
+		.gid = inode->gid,
+		.mode = inode->mode,
+		.ino = inode->number,
+		.size = inode_size(inode),
+		.blocks = inode->blocks,
+		.atime = { inode->atime.sec, inode->atime.nsec, 0 },
+		.ctime = { inode->ctime.sec, inode->ctime.nsec, 0 },
+		.mtime = { inode->mtime.sec, inode->mtime.nsec, 0 },
+		.rdev_major = MAJOR(inode->rdev),
+		.rdev_minor = MINOR(inode->rdev),
+		.dev_major = MAJOR(inode->sb->dev),
+		.dev_minor = MINOR(inode->sb->dev),
+	};
+	path_put(path);
+	return copy_to_user(result, &st, sizeof(st));
+}
+
+/* ---- statfs ---- */
+
+struct statfs64 {
+	uint32_t type, bsize;
+	uint64_t blocks, bfree, bavail, files, ffree;
+	uint32_t fsid[2], namelen, frsize, flags, spare[4];
+} __packed;
+_Static_assert(sizeof(struct statfs64) == STATFS64_SIZE, "struct statfs64 of Linux/i386");
+
+#define ST_RDONLY  1u
+#define ST_VALID   0x20u
+#define ST_NOATIME 0x400u
+
+/* The older form: EOVERFLOW where a number is larger. */
+static long statfs32_to_user(const struct statfs64 *st, void __user *result)
+{
+	uint32_t words[16] = {
+		st->type,  st->bsize,	st->blocks,  st->bfree,	  st->bavail, st->files,
+		st->ffree, st->fsid[0], st->fsid[1], st->namelen, st->frsize, st->flags,
+	};
+
+	if ((st->blocks | st->bfree | st->bavail | st->files | st->ffree) > UINT32_MAX)
+		return -EOVERFLOW;
+	return copy_to_user(result, words, sizeof(words));
+}
+
+long statfs_at(int dirfd, const char __user *name, bool wide, void __user *result)
+{
+	struct fs_statistics fs = { 0 };
+	struct dentry *path = path_at(dirfd, name, 0);
+	struct super_block *sb;
+	struct statfs64 st;
+
+	if (IS_ERR(path))
+		return PTR_ERR(path);
+	sb = path->inode->sb;
+	if (sb->ops->statfs)
+		sb->ops->statfs(sb, &fs);
+	st = (struct statfs64){
+		.type = sb->type->magic,
+		.bsize = sb->block_size,
+		.frsize = sb->block_size,
+		.blocks = fs.blocks,
+		.bfree = fs.free,
+		.bavail = fs.free,
+		.files = fs.files,
+		.ffree = fs.files_free,
+		.fsid = { device_encode(sb->dev) },
+		.namelen = NAME_MAX,
+		.flags = ST_VALID | ST_NOATIME | (sb->read_only ? ST_RDONLY : 0),
+	};
+	path_put(path);
+	return wide ? copy_to_user(result, &st, sizeof(st)) : statfs32_to_user(&st, result);
+}

@@ -1,0 +1,100 @@
+/*
+ * Bringing bytes to the disk, and dropping them from memory.
+ *
+ * 1. fsync waits until the file's dirty pages and what leads to them are on the disk; an error of
+ *    an earlier write-back is reported once.
+ * 2. sync does so for every disk. File systems keep nothing back: what they write is in its pages.
+ */
+#include "drivers/disk/block.h"
+#include "kernel/syscalls.h"
+#include "fs/file/file.h"
+#include "fs/names/vfs_internal.h"
+
+int block_sync(struct block_device *device)
+{
+	int error = device->inode ? mapping_sync(&device->inode->mapping) : 0;
+	int flush_error = device->ops->flush ? device->ops->flush(device) : 0;
+
+	return error ? error : flush_error;
+}
+
+int generic_file_fsync(struct file *file)
+{
+	struct inode *inode = file->inode;
+	struct block_device *device = inode->sb->device;
+	int error;
+
+	if (S_ISBLK(inode->mode))
+		return block_sync(inode->private);
+	error = mapping_sync(&inode->mapping);
+
+	if (!error && device && device->ops->flush)
+		error = device->ops->flush(device);
+	return error;
+}
+
+/* ---- the calls ---- */
+
+long sys_sync(void)
+{
+	struct block_device *device;
+
+	list_for_each(device, &block_devices, link)
+		block_sync(device); /* sync(2) reports nothing */
+	return 0;
+}
+
+long sys_fsync(int number)
+{
+	struct fd fd = fd_get(number);
+	long error;
+
+	if (!fd.file)
+		return -EBADF;
+	error = fd.file->ops->fsync ? fd.file->ops->fsync(fd.file)
+				    : refuse(EINVAL, "a file that is on no disk");
+	fd_put(fd);
+	return error;
+}
+
+/* ---- posix_fadvise ---- */
+
+enum fadvice { FADV_DONTNEED = 4, FADV_MAX = 5 };
+
+/* All other advice: read-ahead finds out by itself how a file is read. */
+static int file_advise(struct file *file, file_off_t start, file_off_t len, unsigned int advice)
+{
+	struct mapping *mapping = &file->inode->mapping;
+	file_off_t end, first, last;
+	int error;
+
+	if (S_ISFIFO(file->inode->mode))
+		return -ESPIPE;
+	if (len < 0 || start < 0 || advice > FADV_MAX)
+		return refuse(EINVAL, "a negative range, or unknown advice");
+	if (advice != FADV_DONTNEED || !mapping->ops || !mapping->ops->has_store)
+		return 0;
+	/* Whole pages only: the ends may be wanted by their other halves. */
+	first = ((uint64_t)start + PAGE_SIZE - 1) >> PAGE_SHIFT;
+	last = UINT32_MAX;
+	if (len > 0 && !__builtin_add_overflow(start, len, &end) && end < inode_size(file->inode))
+		last = (end >> PAGE_SHIFT) - 1;
+	if (first > last)
+		return 0;
+	error = mapping_sync(mapping);
+	mapping_drop_clean(mapping, first, last);
+	return error;
+}
+
+long sys_fadvise64_64(int number, uint32_t low, uint32_t high, uint32_t len_low, uint32_t len_high,
+		      unsigned int advice)
+{
+	struct fd fd = fd_get(number);
+	long error = -EBADF;
+
+	if (fd.file)
+		error = file_advise(fd.file, offset_of(low, high), offset_of(len_low, len_high),
+				    advice);
+	fd_put(fd);
+	return error;
+}

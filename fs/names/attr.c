@@ -1,0 +1,331 @@
+/*
+ * What an inode says about itself, and changing it: permissions, mode, owner, times, size.
+ *
+ * 1. Permissions are those of the file system user and group ids; root may everything, but executes
+ *    only what somebody may execute. access(2) asks for the real ids, of the file itself.
+ * 2. Changes are made with inode->lock held.
+ * 3. Access times are not kept: they change by utimensat() only.
+ */
+#include "lib/string.h"
+#include "kernel/process/process.h"
+#include "kernel/process/signal.h"
+#include "kernel/syscalls.h"
+#include "kernel/process/timecalls.h"
+#include "mm/vm/uaccess.h"
+#include "fs/file/file.h"
+#include "fs/names/vfs_internal.h"
+
+/* Files that have bytes of their own, so that a read-only file system matters to them. */
+static bool is_stored(unsigned int mode)
+{
+	return S_ISREG(mode) || S_ISDIR(mode) || S_ISLNK(mode);
+}
+
+static bool in_group(uint32_t group, uint32_t gid)
+{
+	const struct credentials *cred = &current->process->cred;
+
+	if (group == gid)
+		return true;
+	for (unsigned int i = 0; i < cred->nr_groups; i++)
+		if (cred->groups[i] == group)
+			return true;
+	return false;
+}
+
+static int permission_for(const struct inode *inode, unsigned int may, uint32_t uid, uint32_t gid)
+{
+	unsigned int mode = inode->mode;
+
+	if (may & MAY_WRITE && inode->sb->read_only && is_stored(mode))
+		return -EROFS;
+	if (!current->process)
+		return 0;
+	if (uid == 0)
+		return may & MAY_EXEC && !S_ISDIR(mode) && !(mode & 0111) ? -EACCES : 0;
+	if (uid == inode->uid)
+		mode >>= 6;
+	else if (in_group(inode->gid, gid))
+		mode >>= 3;
+	return may & ~mode & 7 ? -EACCES : 0;
+}
+
+int inode_permission(struct inode *inode, unsigned int may)
+{
+	return permission_for(inode, may, current_uid(), current_gid());
+}
+
+bool inode_owner_or_root(const struct inode *inode)
+{
+	return current_uid() == 0 || current_uid() == inode->uid;
+}
+
+/* ---- access ---- */
+
+long sys_faccessat2(int dirfd, const char __user *name, unsigned int may, unsigned int flags)
+{
+	const struct credentials *cred = &current->process->cred;
+	struct dentry *path;
+	int error;
+
+	if (may & ~7u || flags & ~(AT_EACCESS | AT_SYMLINK_NOFOLLOW))
+		return refuse(EINVAL, "an unknown mode or flag");
+	path = path_lookup_user(dirfd, name, flags & AT_SYMLINK_NOFOLLOW ? 0 : LOOKUP_FOLLOW);
+	if (IS_ERR(path))
+		return PTR_ERR(path);
+	if (flags & AT_EACCESS)
+		error = inode_permission(path->inode, may);
+	else
+		error = permission_for(path->inode, may, cred->uid, cred->gid);
+	path_put(path);
+	return error;
+}
+
+/* ---- mode, owner, times ---- */
+
+#define KEEP_ID	   UINT32_MAX
+#define UTIME_NOW  0x3fffffff
+#define UTIME_OMIT 0x3ffffffe
+#define NSEC_MAX   999999999
+
+struct change {
+	int (*make)(struct inode *inode, const struct change *change);
+	unsigned int mode;
+	uint32_t uid, gid;
+	struct timespec64 times[2]; /* access, modification */
+};
+
+static long change_at(int dirfd, const char __user *name, unsigned int flags,
+		      const struct change *change)
+{
+	struct dentry *path;
+	struct inode *inode;
+	int error;
+
+	if (flags & ~(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH))
+		return refuse(EINVAL, "a flag that is not supported");
+	path = path_at(dirfd, name, flags);
+	if (IS_ERR(path))
+		return PTR_ERR(path);
+	inode = path->inode;
+	mutex_lock(&inode->lock);
+	error = inode->sb->read_only ? -EROFS : change->make(inode, change);
+	if (!error)
+		inode->ctime = time_wall_spec();
+	mutex_unlock(&inode->lock);
+	path_put(path);
+	return error;
+}
+
+static int change_mode(struct inode *inode, const struct change *change)
+{
+	unsigned int mode = change->mode & 07777;
+
+	if (!inode_owner_or_root(inode))
+		return -EPERM;
+	if (current_uid() != 0 && !in_group(inode->gid, current_gid()))
+		mode &= ~S_ISGID;
+	inode->mode = (inode->mode & S_IFMT) | mode;
+	return 0;
+}
+
+long sys_fchmodat(int dirfd, const char __user *name, unsigned int mode)
+{
+	return change_at(dirfd, name, 0, &(struct change){ change_mode, .mode = mode });
+}
+
+static bool may_chown(const struct inode *inode, uint32_t uid, uint32_t gid)
+{
+	if (current_uid() == 0)
+		return true;
+	if (current_uid() != inode->uid || (uid != KEEP_ID && uid != inode->uid))
+		return false;
+	return gid == KEEP_ID || gid == inode->gid || in_group(gid, current_gid());
+}
+
+/*
+ * The bits that let a program act for its owner or group, as far as it has them. S_ISGID without the
+ * group's right to execute means something else.
+ */
+static unsigned int privileges(const struct inode *inode)
+{
+	return inode->mode & (S_ISUID | (inode->mode & 0010 ? S_ISGID : 0));
+}
+
+static int change_owner(struct inode *inode, const struct change *change)
+{
+	if (!may_chown(inode, change->uid, change->gid))
+		return -EPERM;
+	if (change->uid != KEEP_ID)
+		inode->uid = change->uid;
+	if (change->gid != KEEP_ID)
+		inode->gid = change->gid;
+	/* The new owner has not asked for a program that runs in his name. */
+	if (!S_ISDIR(inode->mode))
+		inode->mode &= ~privileges(inode);
+	return 0;
+}
+
+long sys_fchownat(int dirfd, const char __user *name, uint32_t uid, uint32_t gid,
+		  unsigned int flags)
+{
+	return change_at(dirfd, name, flags,
+			 &(struct change){ change_owner, .uid = uid, .gid = gid });
+}
+
+static void set_time(struct timespec64 *time, const struct timespec64 *new)
+{
+	if (new->nsec == UTIME_NOW)
+		*time = time_wall_spec();
+	else if (new->nsec != UTIME_OMIT)
+		*time = *new;
+}
+
+/* To the present, whoever may write may set both times. */
+static int change_times(struct inode *inode, const struct change *change)
+{
+	const struct timespec64 *times = change->times;
+	int error = 0;
+
+	if (times[0].nsec == UTIME_NOW && times[1].nsec == UTIME_NOW)
+		error = inode_owner_or_root(inode) ? 0 : inode_permission(inode, MAY_WRITE);
+	else if (!inode_owner_or_root(inode))
+		error = -EPERM;
+	if (error)
+		return error;
+	set_time(&inode->atime, &times[0]);
+	set_time(&inode->mtime, &times[1]);
+	return 0;
+}
+
+/* times: of access and of modification; NULL: now. */
+long sys_utimensat(int dirfd, const char __user *name, const void __user *times, unsigned int flags)
+{
+	struct change change = { change_times,
+				 .times = { { .nsec = UTIME_NOW }, { .nsec = UTIME_NOW } } };
+	bool wide = call_has_time64();
+	size_t size = wide ? 16 : 8; /* of one of them */
+
+	for (unsigned int i = 0; times && i < 2; i++) {
+		int32_t words[4], nsec;
+
+		if (copy_from_user(words, times + i * size, size))
+			return -EFAULT;
+		/* The upper half of 64-bit nanoseconds may be rubbish. */
+		nsec = words[size / 8];
+		change.times[i].sec =
+			wide ? (int64_t)((uint64_t)words[1] << 32 | (uint32_t)words[0]) : words[0];
+		change.times[i].nsec = nsec;
+		if (nsec != UTIME_NOW && nsec != UTIME_OMIT && (nsec < 0 || nsec > NSEC_MAX))
+			return refuse(EINVAL, "nanoseconds out of range");
+	}
+	if (!name && dirfd != AT_FDCWD) {
+		if (flags)
+			return refuse(EINVAL, "flags without a name");
+		name = this_file;
+	}
+	return change_at(dirfd, name, flags, &change);
+}
+
+void inode_drop_privileges(struct inode *inode)
+{
+	assert(mutex_held(&inode->lock));
+	if (S_ISREG(inode->mode) && !current_is_root())
+		inode->mode &= ~privileges(inode);
+}
+
+/* ---- size ---- */
+
+file_off_t file_size_limit(file_off_t last)
+{
+	uint64_t limit = RLIM_INFINITY;
+
+	if (current->process)
+		limit = current->process->limits[RLIMIT_FSIZE].soft;
+	if (limit >= (uint64_t)FILE_SIZE_MAX)
+		return FILE_SIZE_MAX;
+	if (last >= (file_off_t)limit)
+		signal_send_task(current, SIGXFSZ, NULL);
+	return limit;
+}
+
+/*
+ * All that can fail comes first, while the file is whole: on an error it is as it was. Then, if it
+ * shrinks, comes the size, so that nobody brings the pages beyond it back; then the pages go, which
+ * waits for reads in flight; and only then the file system frees their blocks.
+ */
+static int truncate_locked(struct inode *inode, file_off_t size)
+{
+	const struct inode_ops *ops = inode->ops;
+	file_off_t old = inode->size;
+	struct page *tail = NULL;
+	int error;
+
+	if (size > old && size > file_size_limit(size - 1))
+		return -EFBIG;
+	error = ops && ops->truncate ? ops->truncate(inode, size) : 0;
+	if (error)
+		return error;
+	if (size < old)
+		tail = mapping_begin_truncate(&inode->mapping, size);
+	if (IS_ERR(tail))
+		return PTR_ERR(tail);
+	inode_drop_privileges(inode);
+	inode_set_size(inode, size);
+	if (size < old)
+		mapping_truncate(&inode->mapping, size, tail);
+	if (ops && ops->truncated)
+		ops->truncated(inode);
+	inode->mtime = inode->ctime = time_wall_spec();
+	return 0;
+}
+
+int inode_truncate(struct inode *inode, file_off_t size)
+{
+	int error = inode_begin_writing(inode);
+
+	if (error)
+		return error;
+	mutex_lock(&inode->lock);
+	error = truncate_locked(inode, size);
+	mutex_unlock(&inode->lock);
+	inode_end_writing(inode);
+	return error;
+}
+
+long sys_truncate64(const char __user *name, uint32_t low, uint32_t high)
+{
+	file_off_t size = offset_of(low, high);
+	struct dentry *path = size < 0 ? ERR_PTR(refuse(EINVAL, "a negative size"))
+				       : path_lookup_user(AT_FDCWD, name, LOOKUP_FOLLOW);
+	int error;
+
+	if (IS_ERR(path))
+		return PTR_ERR(path);
+	if (S_ISDIR(path->inode->mode))
+		error = -EISDIR;
+	else if (S_ISREG(path->inode->mode))
+		error = inode_permission(path->inode, MAY_WRITE);
+	else
+		error = refuse(EINVAL, "not an ordinary file");
+	if (!error)
+		error = inode_truncate(path->inode, size);
+	path_put(path);
+	return error;
+}
+
+long sys_ftruncate64(int number, uint32_t low, uint32_t high)
+{
+	file_off_t size = offset_of(low, high);
+	struct fd fd = fd_get(number);
+	long error;
+
+	if (!fd.file)
+		return -EBADF;
+	if (size < 0 || !fd.file->writable || !S_ISREG(fd.file->inode->mode))
+		error = refuse(EINVAL, "a negative size, or no ordinary file open for writing");
+	else
+		error = inode_truncate(fd.file->inode, size);
+	fd_put(fd);
+	return error;
+}

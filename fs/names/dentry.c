@@ -1,0 +1,495 @@
+/*
+ * Dentries: names in directories, cached.
+ *
+ * 1. dcache_lock (plain) guards names, the tree, the hash table and the LRU. A dentry has a
+ *    reference for each child, so that a path up to the root always exists.
+ * 2. A name enters the hash with its directory's lock held, after its file system was asked: there
+ *    is one dentry for each name. A negative dentry may become positive, never the other way round:
+ *    a removed name is unhashed, and found no more.
+ * 3. A dentry that nobody uses stays on the LRU, oldest first, and keeps its inode in memory. The
+ *    list is bounded; memory pressure, drop_caches and unmount empty it. A removed one goes at
+ *    once. Where names stay (tmpfs), one with an inode is on no list and goes by unmount only.
+ * 4. refs becomes zero, and ceases to be zero, only under dcache_lock.
+ * 5. Inodes are put after dcache_lock is given back: that may sleep. What leaves is therefore
+ *    gathered in a list of victims first.
+ */
+#include "lib/string.h"
+#include "kernel/init.h"
+#include "kernel/log.h"
+#include "mm/slab.h"
+#include "fs/names/vfs_internal.h"
+
+#define FIRST_COOKIE	  2	/* 0 is ".", 1 is ".." */
+#define DENTRY_HASH_SIZE  1024u /* a power of two */
+#define DENTRY_UNUSED_MAX 2048u /* kept at most */
+#define DENTRIES_A_PAGE	  8u	/* with their inodes: for the shrinker's count */
+
+spinlock_t dcache_lock = SPINLOCK_INIT("dcache");
+static struct list dentry_hash[DENTRY_HASH_SIZE];
+static struct list unused = LIST_INIT(unused);
+static unsigned int nr_unused;
+SLAB_CACHE(dentry_cache, "dentry", struct dentry, 0);
+
+static struct list *hash_chain(const struct dentry *dir, unsigned int hash)
+{
+	unsigned int key = hash ^ (uintptr_t)dir >> 4;
+
+	return &dentry_hash[(key ^ key >> 16) & (DENTRY_HASH_SIZE - 1)];
+}
+
+/* ---- references ---- */
+
+static void dentry_hold(struct dentry *dentry)
+{
+	lockdep_held(&dcache_lock);
+	if (!list_empty(&dentry->lru)) {
+		list_del(&dentry->lru);
+		nr_unused--;
+	}
+	atomic_inc(&dentry->refs);
+}
+
+/*
+ * Take an unreferenced dentry out of everything; its reference to the parent is the caller's to
+ * drop.
+ */
+static void dentry_remove(struct dentry *dentry, struct list *victims)
+{
+	lockdep_held(&dcache_lock);
+	list_del(&dentry->hash_link);
+	list_del(&dentry->sibling);
+	list_add_tail(victims, &dentry->lru);
+}
+
+static void unused_add(struct dentry *dentry)
+{
+	list_add_tail(&unused, &dentry->lru);
+	nr_unused++;
+}
+
+/* Drop a reference; what nobody needs any more, up to the root, becomes a victim. */
+static void dentry_release(struct dentry *dentry, struct list *victims)
+{
+	lockdep_held(&dcache_lock);
+	while (atomic_dec_and_test(&dentry->refs)) {
+		struct dentry *parent = dentry->parent;
+
+		if (!dentry->unhashed) {
+			if (!dentry->inode || !dentry->sb->names_stay)
+				unused_add(dentry);
+			return;
+		}
+		dentry_remove(dentry, victims);
+		if (parent == dentry)
+			return;
+		dentry = parent;
+	}
+}
+
+/* An unused dentry leaves. */
+static void dentry_evict(struct dentry *dentry, struct list *victims)
+{
+	struct dentry *parent = dentry->parent;
+
+	list_del(&dentry->lru);
+	nr_unused--;
+	dentry_remove(dentry, victims);
+	if (parent != dentry)
+		dentry_release(parent, victims);
+}
+
+static unsigned int free_victims(struct list *victims)
+{
+	unsigned int nr = 0;
+
+	while (!list_empty(victims)) {
+		struct dentry *dentry = list_first(victims, struct dentry, lru);
+
+		list_del(&dentry->lru);
+		inode_put(dentry->inode);
+		kfree(dentry->name);
+		slab_free(dentry_cache, dentry);
+		nr++;
+	}
+	return nr;
+}
+
+void dentry_get(struct dentry *dentry)
+{
+	atomic_inc(&dentry->refs); /* the caller has one */
+}
+
+void dentry_put(struct dentry *dentry)
+{
+	struct list victims = LIST_INIT(victims);
+
+	if (!dentry || atomic_dec_not_one(&dentry->refs))
+		return;
+	spin_lock(&dcache_lock);
+	dentry_release(dentry, &victims);
+	while (nr_unused > DENTRY_UNUSED_MAX)
+		dentry_evict(list_first(&unused, struct dentry, lru), &victims);
+	spin_unlock(&dcache_lock);
+	free_victims(&victims);
+}
+
+struct dentry *dentry_parent(struct dentry *dentry)
+{
+	struct dentry *parent;
+
+	spin_lock(&dcache_lock);
+	parent = dentry->parent;
+	dentry_hold(parent);
+	spin_unlock(&dcache_lock);
+	return parent;
+}
+
+/* ---- making and finding ---- */
+
+static struct dentry *dentry_alloc(struct super_block *sb, const struct name *name)
+{
+	struct dentry *dentry = slab_alloc(dentry_cache, ALLOC_ZERO);
+
+	if (!dentry)
+		return NULL;
+	dentry->name = kmalloc(name->len + 1, 0);
+	if (!dentry->name) {
+		slab_free(dentry_cache, dentry);
+		return NULL;
+	}
+	memcpy(dentry->name, name->text, name->len);
+	dentry->name[name->len] = '\0';
+	dentry->name_len = name->len;
+	dentry->hash = name->hash;
+	dentry->sb = sb;
+	dentry->parent = dentry;
+	atomic_set(&dentry->refs, 1);
+	list_init(&dentry->children);
+	list_init(&dentry->sibling);
+	list_init(&dentry->hash_link);
+	list_init(&dentry->lru);
+	return dentry;
+}
+
+/* Of no parent; takes the inode's reference over. */
+static struct dentry *dentry_make_root(struct inode *inode)
+{
+	struct name name = { "/", 1, 0 };
+	struct dentry *dentry = dentry_alloc(inode->sb, &name);
+
+	if (dentry)
+		dentry->inode = inode;
+	else
+		inode_put(inode);
+	return dentry;
+}
+
+int super_set_root(struct super_block *sb, struct inode *root)
+{
+	if (IS_ERR(root))
+		return PTR_ERR(root);
+	sb->root = dentry_make_root(root);
+	return sb->root ? 0 : -ENOMEM;
+}
+
+struct dentry *dentry_make_nameless(struct inode *inode)
+{
+	struct dentry *dentry;
+
+	inode_get(inode);
+	dentry = dentry_make_root(inode);
+	if (dentry)
+		dentry->unhashed = true;
+	return dentry;
+}
+
+void dentry_set_inode(struct dentry *dentry, struct inode *inode)
+{
+	spin_lock(&dcache_lock);
+	dentry->inode = inode;
+	spin_unlock(&dcache_lock);
+}
+
+static struct dentry *dentry_find(struct dentry *dir, const struct name *name)
+{
+	struct dentry *dentry, *found = NULL;
+
+	spin_lock(&dcache_lock);
+	list_for_each(dentry, hash_chain(dir, name->hash), hash_link) {
+		if (dentry->hash == name->hash && dentry->parent == dir &&
+		    dentry->name_len == name->len && !memcmp(dentry->name, name->text, name->len)) {
+			dentry_hold(dentry);
+			found = dentry;
+			break;
+		}
+	}
+	spin_unlock(&dcache_lock);
+	return found;
+}
+
+/* Give the dentry its place: in the hash, and behind all others in its directory. */
+static void dentry_place(struct dentry *dir, struct dentry *dentry)
+{
+	static file_off_t last_cookie = FIRST_COOKIE;
+
+	lockdep_held(&dcache_lock);
+	dentry_hold(dir);
+	dentry->parent = dir;
+	dentry->cookie = last_cookie++;
+	list_add_tail(&dir->children, &dentry->sibling);
+	list_add(hash_chain(dir, dentry->hash), &dentry->hash_link);
+}
+
+/* Is a name that leads to the inode (NULL: to none) still true? */
+static bool name_is_true(struct dentry *dir, struct inode *inode)
+{
+	bool (*revalidate)(struct inode *) = dir->inode->ops->revalidate;
+
+	return !revalidate || (inode && revalidate(inode));
+}
+
+/* A cached name that is still true; NULL. */
+static struct dentry *dentry_find_valid(struct dentry *dir, const struct name *name)
+{
+	struct dentry *dentry = dentry_find(dir, name);
+
+	if (!dentry || name_is_true(dir, dentry->inode))
+		return dentry;
+	dentry_unhash(dentry);
+	dentry_put(dentry);
+	return NULL;
+}
+
+struct search {
+	struct dir_context context;
+	uint64_t found;
+};
+
+static bool compare(struct dir_context *context, const char *name, size_t len, uint64_t number,
+		    unsigned int type)
+{
+	struct search *search = container_of(context, struct search, context);
+
+	if (len != context->wanted->len || memcmp(name, context->wanted->text, len))
+		return true;
+	search->found = number;
+	return false;
+}
+
+/* What a name that is not cached leads to, with a reference; NULL; an error. */
+static struct inode *dentry_search(struct dentry *dir, const struct name *name)
+{
+	struct search search = { .context = { .emit = compare, .wanted = name } };
+	struct inode *inode;
+	int error;
+
+	if (dir->sb->names_stay)
+		return NULL;
+	error = dir->inode->ops->readdir(dir, &search.context);
+	if (!search.found)
+		return ERR_PTR(error);
+	inode = inode_get_number(dir->sb, search.found);
+	if (IS_ERR(inode) || name_is_true(dir, inode))
+		return inode;
+	inode_put(inode);
+	return NULL;
+}
+
+struct dentry *dentry_lookup_locked(struct dentry *dir, const struct name *name)
+{
+	struct dentry *dentry;
+	struct inode *inode;
+
+	assert(mutex_held(&dir->inode->lock));
+	if (dir->inode->deleted)
+		return ERR_PTR(-ENOENT);
+	dentry = dentry_find_valid(dir, name);
+	if (dentry)
+		return dentry;
+	inode = dentry_search(dir, name);
+	if (IS_ERR(inode))
+		return (void *)inode;
+	dentry = dentry_alloc(dir->sb, name);
+	if (!dentry) {
+		inode_put(inode);
+		return ERR_PTR(-ENOMEM);
+	}
+	dentry->inode = inode;
+	spin_lock(&dcache_lock);
+	dentry_place(dir, dentry);
+	spin_unlock(&dcache_lock);
+	return dentry;
+}
+
+struct dentry *dentry_lookup(struct dentry *dir, const struct name *name)
+{
+	struct dentry *dentry = dentry_find_valid(dir, name);
+	int error;
+
+	if (dentry)
+		return dentry;
+	error = mutex_lock_killable(&dir->inode->lock);
+	if (error)
+		return ERR_PTR(error);
+	dentry = dentry_lookup_locked(dir, name);
+	mutex_unlock(&dir->inode->lock);
+	return dentry;
+}
+
+/* ---- changing ---- */
+
+void dentry_unhash(struct dentry *dentry)
+{
+	struct list victims = LIST_INIT(victims);
+	struct dentry *child, *next;
+
+	spin_lock(&dcache_lock);
+	list_del(&dentry->hash_link);
+	dentry->unhashed = true;
+	/* Names that were looked for in it in vain would keep the inode. */
+	list_for_each_safe(child, next, &dentry->children, sibling)
+		if (!list_empty(&child->lru))
+			dentry_evict(child, &victims); /* dentry is in use: it stays */
+	spin_unlock(&dcache_lock);
+	free_victims(&victims);
+}
+
+void dentry_move(struct dentry *old, struct dentry *target)
+{
+	struct list victims = LIST_INIT(victims);
+	struct dentry *from = old->parent;
+	struct dentry names = *old;
+
+	dentry_unhash(target);
+	spin_lock(&dcache_lock);
+	old->name = target->name;
+	old->name_len = target->name_len;
+	old->hash = target->hash;
+	target->name = names.name;
+	target->name_len = names.name_len;
+	target->hash = names.hash;
+	list_del(&old->hash_link);
+	list_del(&old->sibling);
+	dentry_place(target->parent, old);
+	dentry_release(from, &victims);
+	spin_unlock(&dcache_lock);
+	free_victims(&victims);
+}
+
+bool dentry_below(struct dentry *dentry, struct dentry *ancestor)
+{
+	bool found;
+
+	spin_lock(&dcache_lock);
+	while (dentry != ancestor && dentry->parent != dentry)
+		dentry = dentry->parent;
+	found = dentry == ancestor;
+	spin_unlock(&dcache_lock);
+	return found;
+}
+
+/* ---- directories whose names stay ---- */
+
+int dentry_readdir(struct dentry *dir, struct dir_context *context)
+{
+	struct dentry *child;
+
+	if (!dir_emit_dots(context, dir->inode->number, dir->parent->inode->number))
+		return 0;
+	spin_lock(&dcache_lock); /* emit fills a buffer of the kernel's */
+	list_for_each(child, &dir->children, sibling) {
+		if (child->cookie < context->pos || !child->inode || child->unhashed)
+			continue;
+		context->pos = child->cookie;
+		if (!context->emit(context, child->name, child->name_len, child->inode->number,
+				   DT_OF_MODE(child->inode->mode)))
+			break;
+		context->pos++;
+	}
+	spin_unlock(&dcache_lock);
+	return 0;
+}
+
+bool dentry_is_empty(struct dentry *dir)
+{
+	struct dentry *child;
+	bool empty = true;
+
+	spin_lock(&dcache_lock);
+	list_for_each(child, &dir->children, sibling)
+		empty &= !child->inode || child->unhashed;
+	spin_unlock(&dcache_lock);
+	return empty;
+}
+
+/* ---- giving back ---- */
+
+/*
+ * Evict up to `wanted` unused dentries, oldest first: of one file system (NULL: of any); those whose
+ * inodes have pages only if it is `thorough`. How many have gone.
+ */
+static unsigned int evict_unused(unsigned int wanted, const struct super_block *sb, bool thorough)
+{
+	struct list victims = LIST_INIT(victims);
+	struct list *link;
+
+	spin_lock(&dcache_lock);
+	for (link = unused.next; link != &unused && wanted > 0; link = link->next) {
+		struct dentry *dentry = list_entry(link, struct dentry, lru);
+		struct inode *inode = dentry->inode;
+
+		if (sb && dentry->sb != sb)
+			continue;
+		if (!thorough && inode &&
+		    (inode->mapping.pages.count || atomic_read(&inode->mapping.reads) ||
+		     inode->nr_links == 0))
+			continue;
+		link = link->prev; /* its parent may join the end of the list: that is seen later */
+		dentry_evict(dentry, &victims);
+		wanted--;
+	}
+	spin_unlock(&dcache_lock);
+	return free_victims(&victims);
+}
+
+void dentry_drop_all(struct super_block *sb)
+{
+	struct dentry *dentry;
+
+	spin_lock(&dcache_lock);
+	for (unsigned int i = 0; sb->names_stay && i < DENTRY_HASH_SIZE; i++)
+		list_for_each(dentry, &dentry_hash[i], hash_link)
+			if (dentry->sb == sb && atomic_read(&dentry->refs) == 0 &&
+			    list_empty(&dentry->lru))
+				unused_add(dentry);
+	sb->names_stay = false;
+	spin_unlock(&dcache_lock);
+	evict_unused(UINT32_MAX, sb, true);
+	sb->root->unhashed = true;
+	dentry_put(sb->root);
+}
+
+unsigned int dcache_shrink(unsigned int wanted)
+{
+	return evict_unused(wanted, NULL, true);
+}
+
+/*
+ * An allocation wants memory, and its caller may hold anything: give up only dentries whose inodes
+ * have no pages, so that nothing needs to be written or waited for. Pages go by the page cache's
+ * own shrinker.
+ */
+static unsigned int shrink_for_memory(unsigned int wanted)
+{
+	return DIV_ROUND_UP(evict_unused(wanted * DENTRIES_A_PAGE, NULL, false), DENTRIES_A_PAGE);
+}
+
+static struct shrinker dentry_shrinker = { .shrink = shrink_for_memory };
+
+static void dentry_init(void)
+{
+	for (unsigned int i = 0; i < DENTRY_HASH_SIZE; i++)
+		list_init(&dentry_hash[i]);
+	shrinker_register(&dentry_shrinker);
+}
+INITCALL(1, dentry_init);

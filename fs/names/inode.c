@@ -1,0 +1,304 @@
+/*
+ * Inodes in memory.
+ *
+ * 1. inode_lock guards the hash by (file system, number), and the lists of inodes of each file
+ *    system. refs becomes zero only under it, unless the inode is on no list: nobody can find it
+ *    then.
+ * 2. An inode leaves memory with its last reference: nobody finds its number any more, its pages
+ *    go, its file system frees its part; then it leaves the list, for which unmount waits.
+ * 3. sb->reading is held while a number is looked for and its inode read: there is one inode of each
+ *    number, and it enters the hash when it is whole.
+ * 4. Anonymous inodes (pipes, sockets, block devices) belong to a pseudo file system without mount.
+ */
+#include "lib/string.h"
+#include "kernel/init.h"
+#include "mm/slab.h"
+#include "fs/names/vfs_internal.h"
+
+#define INODE_HASH_SIZE 512u /* a power of two */
+
+static spinlock_t inode_lock = SPINLOCK_INIT("inode");
+static struct list inode_hash[INODE_HASH_SIZE];
+SLAB_CACHE(inode_cache, "inode", struct inode, 0);
+static struct wait_queue inodes_leave = WAIT_QUEUE_INIT(inodes_leave);
+static struct atomic next_anonymous = ATOMIC_INIT(0);
+
+static const struct super_ops pseudo_super_ops;
+static const struct file_system pseudo_type = { .name = "anon" };
+static struct super_block pseudo_sb = {
+	.type = &pseudo_type,
+	.ops = &pseudo_super_ops,
+	.block_size = PAGE_SIZE,
+	.inodes = LIST_INIT(pseudo_sb.inodes),
+};
+
+static struct list *hash_chain(const struct super_block *sb, uint64_t number)
+{
+	unsigned int key = (unsigned int)number * 2654435761u ^ (uintptr_t)sb >> 4;
+
+	return &inode_hash[(key ^ key >> 16) & (INODE_HASH_SIZE - 1)];
+}
+
+void inode_set_size(struct inode *inode, file_off_t size)
+{
+	file_off_t old = inode->size;
+	file_off_t seen;
+
+	while ((seen = __sync_val_compare_and_swap(&inode->size, old, size)) != old)
+		old = seen;
+}
+
+struct inode *inode_alloc(struct super_block *sb)
+{
+	struct inode *inode = slab_alloc(inode_cache, ALLOC_ZERO);
+
+	if (!inode)
+		return NULL;
+	inode->sb = sb ? sb : &pseudo_sb;
+	inode->nr_links = 1;
+	inode->atime = inode->mtime = inode->ctime = time_wall_spec();
+	atomic_set(&inode->refs, 1);
+	mutex_init(&inode->lock, "inode");
+	mapping_init(&inode->mapping, inode, NULL);
+	list_init(&inode->hash_link);
+	list_init(&inode->sb_link);
+	if (sb) {
+		spin_lock(&inode_lock);
+		list_add_tail(&sb->inodes, &inode->sb_link);
+		spin_unlock(&inode_lock);
+	}
+	return inode;
+}
+
+struct inode *inode_anonymous(unsigned int mode, const char *kind)
+{
+	struct inode *inode = inode_alloc(NULL);
+
+	if (!inode)
+		return ERR_PTR(-ENOMEM);
+	inode->number = (unsigned int)atomic_add_return(&next_anonymous, 1);
+	inode->mode = mode;
+	inode->kind = kind;
+	inode->uid = current_uid();
+	inode->gid = current_gid();
+	return inode;
+}
+
+void inode_init_owner(struct inode *inode, const struct inode *dir, unsigned int mode)
+{
+	inode->uid = current_uid();
+	inode->gid = current_gid();
+	if (dir && dir->mode & S_ISGID) {
+		inode->gid = dir->gid;
+		if (S_ISDIR(mode))
+			mode |= S_ISGID;
+	}
+	inode->mode = mode;
+}
+
+/* The inode of that number in memory, with a reference; NULL. */
+static struct inode *inode_find(struct super_block *sb, uint64_t number)
+{
+	struct inode *inode, *found = NULL;
+
+	spin_lock(&inode_lock);
+	list_for_each(inode, hash_chain(sb, number), hash_link)
+		if (inode->sb == sb && inode->number == number)
+			found = inode;
+	if (found)
+		inode_get(found);
+	spin_unlock(&inode_lock);
+	return found;
+}
+
+static struct inode *inode_read(struct super_block *sb, uint64_t number)
+{
+	struct inode *inode = inode_alloc(sb);
+	int error;
+
+	if (!inode)
+		return ERR_PTR(-ENOMEM);
+	inode->number = number;
+	error = sb->ops->read_inode(inode);
+	if (error) {
+		inode_put(inode);
+		return ERR_PTR(error);
+	}
+	spin_lock(&inode_lock);
+	list_add(hash_chain(sb, number), &inode->hash_link);
+	spin_unlock(&inode_lock);
+	return inode;
+}
+
+struct inode *inode_get_number(struct super_block *sb, uint64_t number)
+{
+	struct inode *inode;
+	int error = mutex_lock_killable(&sb->reading);
+
+	if (error)
+		return ERR_PTR(error);
+	inode = inode_find(sb, number);
+	if (!inode)
+		inode = inode_read(sb, number);
+	mutex_unlock(&sb->reading);
+	return inode;
+}
+
+void inode_get(struct inode *inode)
+{
+	atomic_inc(&inode->refs);
+}
+
+/* The pages go, and the file system frees its part. May sleep. */
+static void inode_finish(struct inode *inode)
+{
+	if (inode->mapping.pages.count || atomic_read(&inode->mapping.reads))
+		mapping_destroy(&inode->mapping);
+	if (inode->sb->ops->free_inode)
+		inode->sb->ops->free_inode(inode);
+}
+
+void inode_put(struct inode *inode)
+{
+	if (!inode || atomic_dec_not_one(&inode->refs))
+		return;
+	if (list_empty(&inode->sb_link)) {
+		if (!atomic_dec_and_test(&inode->refs))
+			return;
+		inode_finish(inode);
+		slab_free(inode_cache, inode);
+		return;
+	}
+	spin_lock(&inode_lock);
+	if (!atomic_dec_and_test(&inode->refs)) {
+		spin_unlock(&inode_lock);
+		return;
+	}
+	list_del(&inode->hash_link);
+	spin_unlock(&inode_lock);
+
+	inode_finish(inode);
+
+	spin_lock(&inode_lock);
+	list_del(&inode->sb_link);
+	spin_unlock(&inode_lock);
+	/*
+	 * Unmount joins the queue before it looks at the list, but wake_all looks for it without a
+	 * lock: the barrier stands between leaving and that look.
+	 */
+	memory_barrier();
+	wake_all(&inodes_leave);
+	slab_free(inode_cache, inode);
+}
+
+struct inode *inode_next(struct super_block *sb, struct inode *previous)
+{
+	struct list *link;
+	struct inode *found = NULL;
+
+	spin_lock(&inode_lock);
+	link = previous ? previous->sb_link.next : sb->inodes.next;
+	for (; link != &sb->inodes; link = link->next) {
+		struct inode *inode = list_entry(link, struct inode, sb_link);
+
+		if (!atomic_inc_not_zero(&inode->refs))
+			continue;
+		found = inode;
+		break;
+	}
+	spin_unlock(&inode_lock);
+	inode_put(previous);
+	return found;
+}
+
+int inodes_wait_reads(struct super_block *sb)
+{
+	struct inode *inode = NULL;
+	int error = 0;
+
+	while (!error && (inode = inode_next(sb, inode)) != NULL)
+		error = mapping_wait_reads(&inode->mapping);
+	inode_put(inode);
+	return error;
+}
+
+/*
+ * Make an inode that pipe slots hold independent of its file system: its pages leave the cache;
+ * the slots keep them.
+ */
+static void inode_abandon(struct inode *inode)
+{
+	inode_finish(inode);
+	inode->private = NULL;
+	inode->ops = NULL;
+	spin_lock(&inode_lock);
+	list_del(&inode->hash_link);
+	list_del(&inode->sb_link);
+	inode->sb = &pseudo_sb;
+	spin_unlock(&inode_lock);
+}
+
+static bool inodes_have_left(struct super_block *sb)
+{
+	bool empty;
+
+	spin_lock(&inode_lock);
+	empty = list_empty(&sb->inodes);
+	spin_unlock(&inode_lock);
+	return empty;
+}
+
+void inode_abandon_all(struct super_block *sb)
+{
+	struct inode *inode;
+
+	while ((inode = inode_next(sb, NULL)) != NULL) {
+		inode_abandon(inode);
+		inode_put(inode);
+	}
+	/* Those whose last reference goes at this moment. */
+	wait_event(&inodes_leave, inodes_have_left(sb));
+}
+
+/* ---- writing and running ---- */
+
+/* One more of those that `step` counts up, unless there is one that it counts down. */
+static int busy_count(struct inode *inode, int step)
+{
+	int old = atomic_read(&inode->busy), seen;
+
+	while (old * step >= 0) {
+		seen = __sync_val_compare_and_swap(&inode->busy.value, old, old + step);
+		if (seen == old)
+			return 0;
+		old = seen;
+	}
+	return -ETXTBSY;
+}
+
+int inode_begin_writing(struct inode *inode)
+{
+	return busy_count(inode, 1);
+}
+
+void inode_end_writing(struct inode *inode)
+{
+	atomic_dec(&inode->busy);
+}
+
+int inode_begin_running(struct inode *inode)
+{
+	return busy_count(inode, -1);
+}
+
+void inode_end_running(struct inode *inode)
+{
+	atomic_inc(&inode->busy);
+}
+
+static void inode_init(void)
+{
+	for (unsigned int i = 0; i < INODE_HASH_SIZE; i++)
+		list_init(&inode_hash[i]);
+}
+INITCALL(1, inode_init);

@@ -1,0 +1,357 @@
+/*
+ * Mounting: joining the trees of file systems.
+ *
+ * 1. A file system is mounted once: its super block is the mount, a disk belongs to one.
+ * 2. mount_mutex serialises mount and unmount, and guards the list for readers that sleep.
+ *    mount_lock (plain) guards the list and dentry->mounts for path walks; sb->users leaves zero only
+ *    under it, or by a holder.
+ * 3. A mount has users: paths (open files, working directories, walks, the points of mounts upon
+ *    it). Without any it can be unmounted; from then on nobody finds it.
+ * 4. The first mount, root=, covers nothing and stays.
+ */
+#include "lib/print.h"
+#include "lib/string.h"
+#include "drivers/disk/block.h"
+#include "kernel/log.h"
+#include "kernel/syscalls.h"
+#include "mm/slab.h"
+#include "mm/vm/uaccess.h"
+#include "fs/names/vfs_internal.h"
+
+/* Flags of mount(2). */
+#define MS_RDONLY     0x0001u
+#define MS_NOATIME    0x0400u /* access times are never kept */
+#define MS_NODIRATIME 0x0800u
+#define MS_SILENT     0x8000u
+#define MS_KNOWN      (MS_RDONLY | MS_NOATIME | MS_NODIRATIME | MS_SILENT)
+
+extern const struct file_system _filesystems_start[], _filesystems_end[];
+
+static spinlock_t mount_lock = SPINLOCK_INIT("mounts");
+static struct mutex mount_mutex = MUTEX_INIT(mount_mutex);
+static struct list mounts = LIST_INIT(mounts);
+static struct super_block *root_mount;
+static struct atomic next_device = ATOMIC_INIT(1); /* st_dev of file systems without a disk */
+
+static const struct super_ops empty_super_ops;
+
+/* ---- paths ---- */
+
+struct dentry *path_get(struct dentry *path)
+{
+	if (path) {
+		atomic_inc(&path->sb->users);
+		dentry_get(path);
+	}
+	return path;
+}
+
+void path_put(struct dentry *path)
+{
+	struct super_block *sb;
+
+	if (!path)
+		return;
+	sb = path->sb;
+	dentry_put(path); /* before the mount: its file system must still be there */
+	atomic_dec(&sb->users);
+}
+
+struct dentry *path_cross_mounts(struct dentry *path)
+{
+	while (READ_ONCE(path->mounts)) {
+		struct dentry *top = NULL;
+		struct super_block *sb;
+
+		spin_lock(&mount_lock);
+		list_for_each(sb, &mounts, link)
+			if (sb->point == path)
+				top = path_get(sb->root);
+		spin_unlock(&mount_lock);
+		if (!top)
+			break;
+		path_put(path);
+		path = top;
+	}
+	return path;
+}
+
+struct dentry *root_path(void)
+{
+	return path_get(root_mount->root);
+}
+
+/* ---- super blocks ---- */
+
+/* Nobody can reach the file system any more. */
+static void super_destroy(struct super_block *sb)
+{
+	if (sb->root)
+		dentry_drop_all(sb);
+	inode_abandon_all(sb);
+	if (sb->device)
+		sb->device->claimed = false;
+	kfree(sb->private);
+	kfree(sb);
+}
+
+/* ---- mounting; mount_mutex is held ---- */
+
+static int mount_attach(struct super_block *sb, struct dentry *point)
+{
+	struct inode *inode = point->inode;
+	int error = -ENOENT;
+
+	mutex_lock(&inode->lock);
+	if (!inode->deleted) {
+		sb->point = path_get(point);
+		spin_lock(&mount_lock);
+		list_add_tail(&mounts, &sb->link);
+		sb->point->mounts++;
+		spin_unlock(&mount_lock);
+		error = 0;
+	}
+	mutex_unlock(&inode->lock);
+	return error;
+}
+
+/* point NULL: the root. */
+static int mount_add(const struct file_system *type, struct block_device *device,
+		     const char *source, struct dentry *point, bool read_only, const char *options)
+{
+	struct super_block *sb;
+	int error;
+
+	if (device && device->claimed)
+		return -EBUSY;
+	sb = kzalloc(sizeof(*sb), 0);
+	if (!sb)
+		return -ENOMEM;
+	strlcpy(sb->source, source, sizeof(sb->source));
+	sb->type = type;
+	sb->ops = &empty_super_ops;
+	sb->block_size = PAGE_SIZE;
+	sb->read_only = read_only || (device && device->read_only);
+	list_init(&sb->inodes);
+	mutex_init(&sb->reading, "inode reading");
+	sb->dev = device ? MAKEDEV(device->major, device->minor)
+			 : MAKEDEV(0, atomic_add_return(&next_device, 1));
+	sb->device = device;
+	if (device)
+		device->claimed = true;
+	/* What was written to the raw device lies in its page cache, which files have no part in. */
+	error = device ? block_sync(device) : 0;
+	if (!error)
+		error = type->mount(sb, options);
+	if (!error && point) {
+		error = mount_attach(sb, point);
+	} else if (!error) {
+		list_add_tail(&mounts, &sb->link);
+		root_mount = sb;
+	}
+	if (error)
+		super_destroy(sb);
+	return error;
+}
+
+static const struct file_system *file_system_find(const char *name)
+{
+	const struct file_system *type;
+
+	for (type = _filesystems_start; type < _filesystems_end; type++)
+		if (strcmp(type->name, name) == 0)
+			return type;
+	return NULL;
+}
+
+int mount_root(const char *device_name)
+{
+	struct block_device *device = block_find(device_name);
+	int error = -ENXIO;
+
+	if (device) {
+		mutex_lock(&mount_mutex);
+		error = mount_add(file_system_find("ext2"), device, device_name, NULL, false, "");
+		mutex_unlock(&mount_mutex);
+	}
+	if (error)
+		log_error("root=%s: %s (error %d)", device_name,
+			  device ? "not mounted as ext2" : "there is no such disk", -error);
+	return error;
+}
+
+/* The disk behind a node like /dev/vdb. */
+static struct block_device *device_of_path(const char *name)
+{
+	struct block_device *device = NULL;
+	struct dentry *path = path_lookup(AT_FDCWD, name, LOOKUP_FOLLOW);
+	int error = -ENOTBLK;
+
+	if (IS_ERR(path))
+		return (void *)path;
+	if (S_ISBLK(path->inode->mode)) {
+		device = block_find_number(MAJOR(path->inode->rdev), MINOR(path->inode->rdev));
+		error = -ENXIO;
+	}
+	path_put(path);
+	return device ? device : ERR_PTR(error);
+}
+
+static int mount_at(const char *source, const char *target, const char *type_name,
+		    unsigned int flags, const char *options)
+{
+	const struct file_system *type = file_system_find(type_name);
+	struct block_device *device = NULL;
+	struct dentry *point;
+	int error;
+
+	if (!type)
+		return refuse(ENODEV, "there is no such file system");
+	if (type->needs_device)
+		device = device_of_path(source);
+	if (IS_ERR(device))
+		return PTR_ERR(device);
+	point = path_lookup(AT_FDCWD, target, LOOKUP_FOLLOW | LOOKUP_DIRECTORY);
+	if (IS_ERR(point))
+		return PTR_ERR(point);
+	mutex_lock(&mount_mutex);
+	error = mount_add(type, device, *source ? source : type_name, point, flags & MS_RDONLY,
+			  options);
+	mutex_unlock(&mount_mutex);
+	path_put(point);
+	return error;
+}
+
+long sys_mount(const char __user *source, const char __user *target, const char __user *type,
+	       unsigned int flags, const char __user *data)
+{
+	const char __user *const arguments[] = { source, target, type, data };
+	char *strings[ARRAY_SIZE(arguments)];
+	long error = 0;
+
+	if (!current_is_root())
+		return -EPERM;
+	if (flags & ~MS_KNOWN)
+		return refuse(EINVAL, "a mount flag that is not supported");
+	for (unsigned int i = 0; i < ARRAY_SIZE(arguments); i++) {
+		strings[i] = arguments[i] ? name_from_user(arguments[i]) : kzalloc(1, 0);
+		if (!strings[i])
+			strings[i] = ERR_PTR(-ENOMEM);
+		if (IS_ERR(strings[i]))
+			error = PTR_ERR(strings[i]);
+	}
+	if (!error)
+		error = mount_at(strings[0], strings[1], strings[2], flags, strings[3]);
+	for (unsigned int i = 0; i < ARRAY_SIZE(strings); i++)
+		name_free(strings[i]);
+	return error;
+}
+
+/* ---- unmounting ---- */
+
+/* Take a mount that nobody uses out of the tree. */
+static int mount_detach(struct super_block *sb)
+{
+	int error = -EBUSY;
+
+	spin_lock(&mount_lock);
+	if (atomic_read(&sb->users) == 0) {
+		list_del(&sb->link);
+		sb->point->mounts--;
+		error = 0;
+	}
+	spin_unlock(&mount_lock);
+	return error;
+}
+
+long sys_umount2(const char __user *target, unsigned int flags)
+{
+	struct dentry *path, *point;
+	struct super_block *sb;
+	long error = 0;
+
+	if (flags)
+		return refuse(EINVAL, "an unmount flag that is not supported");
+	if (!current_is_root())
+		return -EPERM;
+	path = path_lookup_user(AT_FDCWD, target, LOOKUP_FOLLOW);
+	if (IS_ERR(path))
+		return PTR_ERR(path);
+	sb = path->sb;
+	/*
+	 * The reads in flight of a mount that nobody else uses are waited for while a kill can still
+	 * interrupt that, and with no lock held: after mount_detach() there is no way back.
+	 */
+	if (path != sb->root)
+		error = refuse(EINVAL, "nothing is mounted there");
+	else if (!sb->point)
+		error = -EBUSY;
+	else if (atomic_read(&sb->users) == 1)
+		error = inodes_wait_reads(sb);
+	if (!error)
+		error = mutex_lock_killable(&mount_mutex);
+	path_put(path); /* from here on the mutex keeps the mount */
+	if (error)
+		return error;
+	error = mount_detach(sb);
+	if (!error) {
+		point = sb->point;
+		error = sb->device ? block_sync(sb->device) : 0;
+		super_destroy(sb);
+		path_put(point);
+	}
+	mutex_unlock(&mount_mutex);
+	return error;
+}
+
+/* ---- looking ---- */
+
+void mounts_walk(void (*function)(struct super_block *sb))
+{
+	struct super_block *sb;
+
+	mutex_lock(&mount_mutex);
+	list_for_each(sb, &mounts, link)
+		function(sb);
+	mutex_unlock(&mount_mutex);
+}
+
+/* Blanks in names are written as octal escapes, as getmntent(3) expects. */
+static void show_escaped(struct text *text, const char *string)
+{
+	for (; *string; string++) {
+		if (strchr(" \t\n\\", *string))
+			text_printf(text, "\\%03o", (unsigned char)*string);
+		else
+			text_printf(text, "%c", *string);
+	}
+}
+
+void mounts_show(struct text *text)
+{
+	char *buf = kmalloc(PATH_MAX, 0);
+	struct super_block *sb;
+
+	if (!buf)
+		return;
+	mutex_lock(&mount_mutex);
+	list_for_each(sb, &mounts, link) {
+		char *point = path_text(sb->root, buf, PATH_MAX);
+
+		show_escaped(text, sb->source);
+		text_printf(text, " ");
+		show_escaped(text, IS_ERR(point) ? "?" : point);
+		text_printf(text, " %s %s,noatime 0 0\n", sb->type->name,
+			    sb->read_only ? "ro" : "rw");
+	}
+	mutex_unlock(&mount_mutex);
+	kfree(buf);
+}
+
+void file_systems_show(struct text *text)
+{
+	const struct file_system *type;
+
+	for (type = _filesystems_start; type < _filesystems_end; type++)
+		text_printf(text, "%s\t%s\n", type->needs_device ? "" : "nodev", type->name);
+}

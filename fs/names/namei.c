@@ -1,0 +1,270 @@
+/*
+ * Walking paths.
+ *
+ * 1. A walk holds a reference to where it is; it takes a directory's lock only to read a name that
+ *    is not cached.
+ * 2. walk_to_last() stops before the last component: who creates, removes or renames wants the
+ *    directory. Who wants what it names calls walk_last(), which may turn out to be a symbolic
+ *    link; then both are called again.
+ * 3. Symbolic links are walked without recursion: the link's text, with what follows the link behind
+ *    it, becomes the text to be walked; more than LINKS_MAX links are ELOOP.
+ * 4. Mount points are crossed downwards after each component and upwards by "..".
+ */
+#include "lib/string.h"
+#include "mm/slab.h"
+#include "mm/vm/uaccess.h"
+#include "fs/file/file.h"
+#include "fs/names/vfs_internal.h"
+
+#define LINKS_MAX 40u
+
+/* ---- names from user memory ---- */
+
+char *name_from_user(const char __user *name)
+{
+	char *copy = kmalloc(PATH_MAX, 0);
+	ssize_t len;
+
+	if (!copy)
+		return ERR_PTR(-ENOMEM);
+	len = strncpy_from_user(copy, name, PATH_MAX);
+	if (len >= 0)
+		return copy;
+	kfree(copy);
+	return ERR_PTR(len);
+}
+
+void name_free(char *name)
+{
+	if (!IS_ERR(name))
+		kfree(name);
+}
+
+/* ---- one step ---- */
+
+void walk_to(struct walk *walk, struct dentry *dentry)
+{
+	dentry_put(walk->at);
+	walk->at = path_cross_mounts(dentry);
+}
+
+/* Go on to another path, whose references are taken over. */
+static void walk_jump(struct walk *walk, struct dentry *path)
+{
+	path_put(walk->at);
+	walk->at = path;
+}
+
+static void walk_up(struct walk *walk)
+{
+	while (walk->at == walk->at->sb->root) {
+		if (!walk->at->sb->point)
+			return;
+		walk_jump(walk, path_get(walk->at->sb->point));
+	}
+	walk_to(walk, dentry_parent(walk->at));
+}
+
+/* /proc/self/fd/N and relatives: they lead to a path without a name. */
+static int walk_follow(struct walk *walk, struct inode *inode)
+{
+	struct dentry *target = inode->ops->follow(inode);
+
+	if (IS_ERR(target))
+		return PTR_ERR(target);
+	walk_jump(walk, target);
+	walk->last.len = 0;
+	return 0;
+}
+
+/* Walk the link's text, and behind it what followed the link: 1, or an error. */
+static int walk_into_text(struct walk *walk, struct inode *link)
+{
+	size_t rest = strlen(walk->rest) + 1;
+	ssize_t len = -EINVAL;
+	char *text = kmalloc(PATH_MAX + rest, 0);
+
+	if (!text)
+		return -ENOMEM;
+	if (link->ops && link->ops->readlink)
+		len = link->ops->readlink(link, text, PATH_MAX);
+	if (len <= 0) {
+		kfree(text);
+		return len < 0 ? len : -ENOENT;
+	}
+	memcpy(text + len, walk->rest, rest);
+	kfree(walk->text);
+	walk->text = text;
+	walk->rest = text;
+	if (*text == '/')
+		walk_jump(walk, root_path());
+	return 1;
+}
+
+int walk_into_link(struct walk *walk, struct dentry *link)
+{
+	struct inode *inode = link->inode;
+	int error = -ELOOP;
+
+	if (++walk->links <= LINKS_MAX)
+		error = inode->ops && inode->ops->follow ? walk_follow(walk, inode)
+							 : walk_into_text(walk, inode);
+	dentry_put(link);
+	return error;
+}
+
+/* May the walk go through the directory where it is? */
+static int walk_may_pass(struct walk *walk)
+{
+	struct inode *inode = walk->at->inode;
+
+	if (!inode || !S_ISDIR(inode->mode))
+		return -ENOTDIR;
+	return inode_permission(inode, MAY_EXEC);
+}
+
+/* Walk component `name`: 0, or 1 if it was a link that is to be walked now. */
+static int walk_component(struct walk *walk, const struct name *name, bool follow)
+{
+	struct dentry *dentry;
+	int error = walk_may_pass(walk);
+
+	if (error || name_is_dot(name))
+		return error;
+	if (name_is_dotdot(name)) {
+		walk_up(walk);
+		return 0;
+	}
+	dentry = dentry_lookup(walk->at, name);
+	if (IS_ERR(dentry))
+		return PTR_ERR(dentry);
+	if (!dentry->inode) {
+		dentry_put(dentry);
+		return -ENOENT;
+	}
+	if (follow && S_ISLNK(dentry->inode->mode))
+		return walk_into_link(walk, dentry);
+	walk_to(walk, dentry);
+	return 0;
+}
+
+/* ---- the walk ---- */
+
+/* Start at dirfd, the cwd or the root. 0, -ENOENT (empty), -EBADF, -ENOTDIR, what is in name. */
+static int walk_start(struct walk *walk, int dirfd, const char *name)
+{
+	struct fd fd;
+
+	memset(walk, 0, sizeof(*walk));
+	walk->rest = name;
+	if (IS_ERR(name))
+		return PTR_ERR(name);
+	if (!*name)
+		return -ENOENT;
+	if (*name == '/') {
+		walk->at = root_path();
+	} else if (dirfd == AT_FDCWD) {
+		walk->at = fs_cwd();
+	} else {
+		fd = fd_get(dirfd);
+		if (!fd.file)
+			return -EBADF;
+		if (S_ISDIR(fd.file->inode->mode))
+			walk->at = path_get(fd.file->path);
+		fd_put(fd);
+	}
+	return walk->at ? 0 : -ENOTDIR;
+}
+
+int walk_to_last(struct walk *walk)
+{
+	int error;
+
+	do {
+		error = path_component(&walk->rest, &walk->last);
+		if (error <= 0)
+			return error; /* 0: "/", or a link to it */
+		if (path_at_end(walk->rest, &walk->slash))
+			return walk_may_pass(walk);
+		error = walk_component(walk, &walk->last, true);
+	} while (error >= 0);
+	return error;
+}
+
+int walk_last(struct walk *walk, bool follow)
+{
+	int error = 0;
+
+	if (walk->last.len > 0)
+		error = walk_component(walk, &walk->last, follow || walk->slash);
+	if (error != 0)
+		return error;
+	return walk->slash && !S_ISDIR(walk->at->inode->mode) ? -ENOTDIR : 0;
+}
+
+void walk_end(struct walk *walk)
+{
+	path_put(walk->at);
+	kfree(walk->text);
+}
+
+int walk_parent(struct walk *walk, int dirfd, const char *name)
+{
+	int error = walk_start(walk, dirfd, name);
+
+	return error ? error : walk_to_last(walk);
+}
+
+int walk_parent_user(struct walk *walk, int dirfd, const char __user *user_name)
+{
+	char *name = name_from_user(user_name);
+	int error = walk_start(walk, dirfd, name);
+
+	walk->text = IS_ERR(name) ? NULL : name;
+	return error ? error : walk_to_last(walk);
+}
+
+struct dentry *path_lookup(int dirfd, const char *name, unsigned int flags)
+{
+	struct dentry *result;
+	struct walk walk;
+	int error = walk_parent(&walk, dirfd, name);
+
+	while (!error && (error = walk_last(&walk, flags & LOOKUP_FOLLOW)) > 0)
+		error = walk_to_last(&walk);
+	if (!error && flags & LOOKUP_DIRECTORY && !S_ISDIR(walk.at->inode->mode))
+		error = -ENOTDIR;
+	result = error ? ERR_PTR(error) : path_get(walk.at);
+	walk_end(&walk);
+	return result;
+}
+
+struct dentry *path_lookup_user(int dirfd, const char __user *user_name, unsigned int flags)
+{
+	char *name = name_from_user(user_name);
+	struct dentry *path = path_lookup(dirfd, name, flags);
+
+	name_free(name);
+	return path;
+}
+
+const char this_file[] = "";
+
+struct dentry *path_at(int dirfd, const char __user *name, unsigned int flags)
+{
+	struct dentry *path;
+	char first = 0;
+	struct fd fd;
+
+	if (name == this_file || (flags & AT_EMPTY_PATH && dirfd != AT_FDCWD)) {
+		if (name != this_file && copy_from_user(&first, name, 1))
+			return ERR_PTR(-EFAULT);
+		if (!first) {
+			fd = fd_get(dirfd);
+			path = fd.file ? file_path(fd.file) : ERR_PTR(-EBADF);
+			fd_put(fd);
+			return path;
+		}
+	}
+	return path_lookup_user(dirfd, name, flags & AT_SYMLINK_NOFOLLOW ? 0 : LOOKUP_FOLLOW);
+}

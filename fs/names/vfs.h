@@ -1,0 +1,432 @@
+/*
+ * Files: inodes, directory entries, mounts, open files.
+ *
+ * 1. An inode is a file; its super block's file system gives its operations. An inode with
+ *    references stays in memory; the last inode_put() of one without links deletes it.
+ * 2. A dentry is a name in a directory, cached; inode == NULL means "no such name" (negative).
+ *    Dentries form a tree up to their file system's root; a mount (a mounted super block) joins trees. dcache_lock guards
+ *    the tree; unused dentries stay until memory or unmount wants them.
+ * 3. An open file (struct file) has a position, flags and operations; file tables (fs/file/file.h) hold
+ *    it.
+ * 4. inode->lock (a mutex): size changes, writes, directory changes. A parent directory's lock is
+ *    taken before a child's. Reading file data takes no lock; file faults take no inode.lock.
+ * 5. Lock order: pipe consumer < pipe producer < inode.lock < mm.lock < page lock < page tables.
+ */
+#ifndef FS_NAMES_VFS_H
+#define FS_NAMES_VFS_H
+
+#include "lib/list.h"
+#include "kernel/mutex.h"
+#include "kernel/time.h"
+#include "fs/names/mode.h"
+#include "fs/cache/pagecache.h"
+
+struct iter; /* mm/vm/iter.h */
+struct super_block;
+struct poll_table;
+struct pipe;
+struct slot_list;
+struct socket;
+struct vma;
+
+/* open(2) flags of Linux/i386. */
+#define O_ACCMODE	    00000003
+#define O_RDONLY	    00000000
+#define O_WRONLY	    00000001
+#define O_RDWR		    00000002
+#define O_CREAT		    00000100
+#define O_EXCL		    00000200
+#define O_NOCTTY	    00000400
+#define O_TRUNC		    00001000
+#define O_APPEND	    00002000
+#define O_NONBLOCK	    00004000
+#define O_DSYNC		    00010000
+#define O_DIRECT	    00040000
+#define O_LARGEFILE	    00100000
+#define O_DIRECTORY	    00200000
+#define O_NOFOLLOW	    00400000
+#define O_CLOEXEC	    02000000
+#define O_SYNC		    04010000 /* O_DSYNC and one bit more */
+
+#define AT_FDCWD	    (-100)
+#define AT_SYMLINK_NOFOLLOW 0x100
+#define AT_EACCESS	    0x200 /* faccessat2 */
+#define AT_REMOVEDIR	    0x200 /* unlinkat */
+#define AT_SYMLINK_FOLLOW   0x400 /* linkat */
+#define AT_NO_AUTOMOUNT	    0x800
+#define AT_EMPTY_PATH	    0x1000
+
+#define SEEK_SET	    0
+#define SEEK_CUR	    1
+#define SEEK_END	    2
+
+/* For inode_permission(). */
+#define MAY_EXEC  1
+#define MAY_WRITE 2
+#define MAY_READ  4
+
+struct dentry;
+struct inode;
+struct file;
+
+/*
+ * readdir: the file system sets pos to the cookie of an entry before it emits it, and beyond the
+ * last one at the end; it emits "." and ".." itself. The directory's lock is held.
+ */
+struct dir_context {
+	/* Called for each entry; false: the buffer is full, stop before this entry. */
+	bool (*emit)(struct dir_context *, const char *name, size_t len, uint64_t ino,
+		     unsigned int type);
+	file_off_t pos;		   /* where to go on; the file system's own cookie */
+	const struct name *wanted; /* NULL, or the only name that is looked for: a hint */
+};
+
+/*
+ * What a directory or symlink can do. Directory operations run with dir->lock held, those that
+ * change a name's inode with its lock, too. NULL: -EPERM. `dentry` is negative for create and link.
+ * create returns one reference, which becomes the dentry's. A name is looked up by reading the
+ * directory, and then the inode by its number (super_ops.read_inode).
+ * The file system keeps link counts and the directory's times; the VFS moves and drops dentries.
+ */
+struct inode_ops {
+	/* Emit the names from context->pos on. Every directory has it. 0, -EIO and so on. */
+	int (*readdir)(struct dentry *dir, struct dir_context *context);
+	/* A new file, directory, node or, with a target, symlink of `mode`; or ERR_PTR. */
+	struct inode *(*create)(struct inode *dir, struct dentry *dentry, unsigned int mode,
+				unsigned int rdev, const char *target);
+	int (*link)(struct inode *dir, struct dentry *dentry, struct inode *inode);
+	/* Of a file or a directory: -ENOTEMPTY. */
+	int (*remove)(struct inode *dir, struct dentry *dentry);
+	int (*rename)(struct inode *old_dir, struct dentry *old, struct inode *new_dir,
+		      struct dentry *new_dentry); /* an existing target is replaced */
+	/* The target, NUL-terminated, into buf (size PATH_MAX): length, or an error. */
+	ssize_t (*readlink)(struct inode *inode, char *buf, size_t size);
+	/*
+	 * Of a directory whose names come and go by themselves (/proc): asked whenever a name that
+	 * leads to `inode` is found. False: it is not true any more. NULL: names are true until they
+	 * are changed. The directory may be locked or not.
+	 */
+	bool (*revalidate)(struct inode *inode);
+	/* proc's /proc/self/fd/N and exe: the path itself, with references; ERR_PTR. */
+	struct dentry *(*follow)(struct inode *inode);
+	/*
+	 * The size is to change, and inode->lock is held. `truncate` is asked first, while the file
+	 * is whole: it refuses what cannot be, and changes nothing. The caller then sets the size
+	 * and takes the pages out of the cache. `truncated` comes last, and cannot fail: nothing
+	 * beyond the size is needed any more. NULL: nothing is to be done.
+	 */
+	int (*truncate)(struct inode *inode, file_off_t size);
+	void (*truncated)(struct inode *inode);
+};
+
+/*
+ * What an open file can do. NULL: -EINVAL, if not said otherwise. All may sleep.
+ */
+struct file_ops {
+	int (*open)(struct inode *inode, struct file *file); /* NULL: nothing to do */
+	void (*release)(struct file *file);		     /* last reference gone */
+	ssize_t (*read)(struct file *file, struct iter *to, file_off_t *pos);
+	ssize_t (*write)(struct file *file, struct iter *from, file_off_t *pos);
+	file_off_t (*llseek)(struct file *file, file_off_t offset, int whence); /* NULL: -ESPIPE */
+	/*
+	 * POLL* bits that hold now; joins the queues by poll_wait(). NULL: always readable,
+	 * writable.
+	 */
+	unsigned int (*poll)(struct file *file, struct poll_table *table);
+	long (*ioctl)(struct file *file, unsigned int command,
+		      unsigned long argument);		 /* NULL: -ENOTTY */
+	int (*mmap)(struct file *file, struct vma *vma); /* NULL: -ENODEV */
+	int (*fsync)(struct file *file);
+	/*
+	 * splice source: append slots for up to `len` bytes at *pos to `slots` without waiting for
+	 * data (fs/splice/splice.h), and advance *pos. Bytes appended, 0 at the end of file. NULL:
+	 * -EINVAL.
+	 */
+	ssize_t (*splice_read)(struct file *file, file_off_t *pos, size_t len,
+			       struct slot_list *slots);
+	/*
+	 * splice sink: consume the bytes of `slots` in order, as many as can be; advance *pos. What
+	 * was taken is released (or stolen) and removed from the list. Bytes taken, or an error if
+	 * none. Bytes of all slots have arrived. NULL: -EINVAL.
+	 */
+	ssize_t (*splice_write)(struct file *file, file_off_t *pos, struct slot_list *slots);
+	/*
+	 * Of a sink that hands slots on (a socket): its splice_write takes slots that have not
+	 * arrived too, and never waits: -EAGAIN. This sleeps, with nothing held, until there may be
+	 * room: 0, -EAGAIN, -ERESTARTSYS. NULL: splice_write waits itself.
+	 */
+	int (*splice_wait)(struct file *file, bool nonblock);
+};
+
+struct inode {
+	struct super_block *sb;
+	uint64_t number;
+	unsigned int mode; /* type and permissions */
+	unsigned int nr_links;
+	uint32_t uid, gid;
+	unsigned int rdev;
+	file_off_t size; /* under lock; read with inode_size() */
+	uint64_t blocks; /* 512-byte units */
+	struct timespec64 atime, mtime, ctime;
+	struct atomic refs;
+	struct mutex lock;
+	const struct inode_ops *ops;
+	const struct file_ops *file_ops;
+	struct mapping mapping; /* its page cache */
+	struct pipe *pipe;	/* of a FIFO that is open */
+	struct socket *socket;	/* that is bound to it; net/socket.c's lock */
+	void *private;		/* the file system's */
+	struct list hash_link;	/* inode hash by (sb, number); inode_lock */
+	struct list sb_link;	/* sb->inodes; inode_lock */
+	bool deleted;		/* a removed directory: nothing can be made in it; lock */
+	const char *kind;	/* of an anonymous inode: "pipe", "socket" */
+	struct atomic busy;	/* open files that write it; negative: address spaces that run it */
+};
+
+/* A size that is never half of an update (64 bits on a 32-bit CPU). */
+/*
+ * A 64-bit load or store is two instructions on this CPU; a locked exchange of all eight bytes is
+ * one.
+ */
+static inline file_off_t inode_size(struct inode *inode)
+{
+	return __sync_val_compare_and_swap(&inode->size, 0, 0);
+}
+void inode_set_size(struct inode *inode, file_off_t size);
+
+#define NAME_MAX 255
+#define PATH_MAX 4096
+
+struct dentry {
+	struct dentry *parent; /* itself at a root */
+	struct inode *inode;   /* NULL: negative */
+	char *name;
+	unsigned int name_len, hash;
+	struct atomic refs;
+	struct list children, sibling;
+	struct list hash_link;
+	struct super_block *sb;
+	unsigned int mounts; /* mounts that cover it */
+	bool unhashed;	     /* removed: ".. (deleted)" */
+	struct list lru;     /* while refs == 0; dcache_lock */
+	file_off_t cookie;   /* its place among parent->children, which are in that order */
+};
+
+struct super_block {
+	const struct file_system *type;
+	const struct super_ops *ops;
+	struct block_device *device; /* NULL: none */
+	unsigned int block_size;
+	bool read_only;
+	bool names_stay; /* its names are nowhere else: they stay until removed or unmounted */
+	struct dentry *root;
+	struct list inodes;
+	struct mutex reading; /* of inodes */
+	void *private;	      /* the file system's, of kmalloc: goes with the super block */
+	unsigned int dev;     /* st_dev */
+	struct atomic users;  /* paths */
+	struct dentry *point; /* what it covers, in another tree; NULL: it is the root */
+	char source[64];      /* as /proc/mounts says */
+	struct list link;     /* all mounts, in mount order */
+};
+
+struct fs_statistics {
+	uint64_t blocks, free, files, files_free;
+};
+
+struct super_ops {
+	/* Fill in an inode that has its number. 0 or an error. NULL: all are in memory. */
+	int (*read_inode)(struct inode *inode);
+	/* The inode leaves memory: free inode->private. NULL: nothing. */
+	void (*free_inode)(struct inode *inode);
+	void (*statfs)(struct super_block *sb, struct fs_statistics *st);
+};
+
+/* FILE_SYSTEM(ext2, .mount = ...): registers in a linker section. */
+struct file_system {
+	const char *name;
+	bool needs_device;
+	uint32_t magic;
+	/* Fill in sb (ops, root by super_set_root). 0 or an error: what is there of it goes. */
+	int (*mount)(struct super_block *sb, const char *options);
+};
+#define FILE_SYSTEM(fs_name, ...)                                           \
+	static const struct file_system __section(".filesystems." #fs_name) \
+		file_system_##fs_name = { .name = #fs_name, __VA_ARGS__ }
+
+struct file {
+	struct atomic refs;
+	unsigned int flags; /* O_* */
+	bool readable, writable;
+	bool writing; /* it counts among the inode's writers */
+	file_off_t pos;
+	struct mutex pos_lock; /* pos, for files that have one and are shared */
+	const struct file_ops *ops;
+	struct inode *inode; /* whose bytes these are: the path's, but the device's for a disk */
+	struct dentry *path; /* as path_get; NULL: pipe, socket (anonymous) */
+	void *private;
+	unsigned int ra_next, ra_size,
+		ra_end; /* read-ahead: page expected next, window, read up to */
+};
+
+/* ---- inodes: fs/names/inode.c ---- */
+/* refs 1, nr_links 1, times now, not hashed; sb NULL: the pseudo file system. NULL: no memory. */
+struct inode *inode_alloc(struct super_block *sb);
+/* Owner, group, mode (S_ISGID inherited) of a new inode in `dir`, made by the current process. */
+void inode_init_owner(struct inode *inode, const struct inode *dir, unsigned int mode);
+/*
+ * The inode of that number, with a reference: from memory, or a new one that read_inode has filled.
+ * May sleep. ERR_PTR(-ENOMEM, -ERESTARTSYS if killed, what read_inode says).
+ */
+struct inode *inode_get_number(struct super_block *sb, uint64_t number);
+void inode_get(struct inode *inode);
+void inode_put(struct inode *inode);
+/*
+ * An inode for pipes and sockets: on a pseudo file system of no mount. `kind` for readlink: "pipe".
+ */
+struct inode *inode_anonymous(unsigned int mode, const char *kind);
+/*
+ * A file that is a running program is not written to, and one that somebody writes to is not run:
+ * each of the two is counted, and excludes the other. 0, or -ETXTBSY. The second function of each
+ * pair takes back what the first one counted.
+ */
+int inode_begin_writing(struct inode *inode);
+void inode_end_writing(struct inode *inode);
+int inode_begin_running(struct inode *inode);
+void inode_end_running(struct inode *inode);
+/* Sets rdev and file_ops for S_IFCHR, S_IFBLK, S_IFIFO nodes. */
+void inode_init_special(struct inode *inode, unsigned int mode, unsigned int rdev);
+/*
+ * The inode of sb that follows `previous` (NULL: the first), with a reference; that of previous is
+ * dropped. NULL: no more. May sleep.
+ */
+struct inode *inode_next(struct super_block *sb, struct inode *previous);
+/* ---- dentries and paths: fs/names/dentry.c, fs/names/namei.c, fs/names/mount.c ---- */
+void dentry_set_inode(struct dentry *dentry, struct inode *inode); /* takes over the reference */
+/* The last step of mounting: the root's inode (or the error that it is) gets its name. 0, -ENOMEM. */
+int super_set_root(struct super_block *sb, struct inode *root);
+/*
+ * Give up to `wanted` dentries back that nobody uses, with their inodes; their number. May sleep:
+ * writes dirty pages of such inodes. For drop_caches (UINT_MAX: all).
+ */
+unsigned int dcache_shrink(unsigned int wanted);
+void dentry_get(struct dentry *dentry);
+void dentry_put(struct dentry *dentry); /* NULL is fine; may sleep */
+/*
+ * A path is a dentry with a reference to it and to its mount. path_get returns it; both do nothing
+ * if it is NULL.
+ */
+struct dentry *path_get(struct dentry *path);
+void path_put(struct dentry *path);
+#define LOOKUP_FOLLOW	 1
+#define LOOKUP_DIRECTORY 2
+/* Walk `name` from the cwd, or from dirfd (AT_FDCWD: cwd): a path, or ERR_PTR. */
+struct dentry *path_lookup(int dirfd, const char *name, unsigned int flags);
+/* The same for a name in user memory: -EFAULT, -ENOMEM too. */
+struct dentry *path_lookup_user(int dirfd, const char __user *name, unsigned int flags);
+/*
+ * The path as text, into the end of buf; returns its start.
+ * ERR_PTR(-ENAMETOOLONG). " (deleted)" is appended where it applies.
+ */
+char *path_text(const struct dentry *path, char *buf, size_t size);
+/*
+ * The path of an open file, with references, to walk on from it or to open it again: a pipe or
+ * socket gets a nameless dentry. ERR_PTR(-ENOMEM). For /proc/self/fd/N.
+ */
+struct dentry *file_path(struct file *file);
+/* What an open file is called: its path, or "pipe:[17]". As path_text. */
+char *file_text(struct file *file, char *buf, size_t size);
+/*
+ * readdir of file systems whose names stay: what is cached is what there is. And, for others: "."
+ * and "..", at positions 0 and 1; false if the buffer is full.
+ */
+int dentry_readdir(struct dentry *dir, struct dir_context *context);
+bool dir_emit_dots(struct dir_context *context, uint64_t self, uint64_t parent);
+/* Has a directory whose names stay none? Its lock is held. */
+bool dentry_is_empty(struct dentry *dir);
+/* A path from user memory, to be name_free'd. ERR_PTR(-EFAULT, -ENAMETOOLONG, -ENOMEM). */
+char *name_from_user(const char __user *name);
+void name_free(char *name);
+/* Make a node (socket, FIFO) by path: umask is applied. 0, -EEXIST and so on. */
+int path_make_node(int dirfd, const char *name, unsigned int mode, unsigned int rdev);
+/*
+ * Open what `path` names. flags: O_*, none that changes the walk. A file with one reference,
+ * ERR_PTR.
+ */
+struct file *file_open_path(struct dentry *path, unsigned int flags);
+/* The lines of /proc/mounts. */
+struct text;
+void mounts_show(struct text *text);
+/* Those of /proc/filesystems. */
+void file_systems_show(struct text *text);
+/*
+ * Call function for every mounted file system, with no lock held but that against mount and
+ * unmount.
+ */
+void mounts_walk(void (*function)(struct super_block *sb));
+/* Mount at boot: root=. -ENOENT and so on. */
+int mount_root(const char *device_name);
+struct fs_context {
+	struct atomic refs;
+	spinlock_t lock;
+	struct dentry *cwd;
+	unsigned int umask;
+};
+struct fs_context *fs_context_copy(void); /* of the current task; NULL: no memory */
+void fs_context_put(struct fs_context *fs);
+/* 0 if the current process may MAY_READ 4 | MAY_WRITE 2 | MAY_EXEC 1; -EACCES, -EROFS. */
+int inode_permission(struct inode *inode, unsigned int may);
+#define FILE_SIZE_MAX ((file_off_t)UINT32_MAX << PAGE_SHIFT) /* page indices have 32 bits */
+/* How large the process may make a file: if byte `last` is beyond that, it gets SIGXFSZ. */
+file_off_t file_size_limit(file_off_t last);
+/*
+ * The bytes of a file are about to change, and a set-user-ID or set-group-ID bit was meant for those
+ * that it has: they go, unless root changes it. inode->lock is held.
+ */
+void inode_drop_privileges(struct inode *inode);
+/* Change the size: 0, -EFBIG, -ETXTBSY, -EIO and so on. Takes inode->lock. */
+int inode_truncate(struct inode *inode, file_off_t size);
+
+/* ---- open files: fs/file/file.c, fs/file/readdir.c ---- */
+extern const struct file_ops dir_file_ops; /* of directories, whatever the file system */
+/* llseek of files whose end is inode->size, and of directories. */
+file_off_t generic_llseek(struct file *file, file_off_t offset, int whence);
+/*
+ * Takes over the inode's reference, on errors too: ERR_PTR(-ENFILE, -ENOMEM). The inode may be NULL,
+ * and come later.
+ */
+struct file *file_alloc(struct inode *inode, const struct file_ops *ops, unsigned int flags);
+void file_get(struct file *file);
+void file_put(struct file *file);
+extern struct atomic nr_open_files;
+
+/* ---- device numbers: fs/dev/special.c ---- */
+struct chrdev {
+	struct list link;
+	unsigned int rdev, mode;
+	const char *name;
+	const struct file_ops *ops;
+	void *private;	 /* which an open file begins with as its own */
+	file_off_t size; /* of its nodes: device memory has one */
+};
+extern struct list chrdevs; /* all of them, for /dev; complete when the first file is opened */
+/* What was registered for a device number, which stays; NULL: nothing. A node may be older. */
+struct chrdev *chrdev_find(unsigned int rdev);
+/*
+ * Character devices by (major, minor), with their name in /dev. 0, -EEXIST. Call from drivers or
+ * initcalls.
+ */
+int chrdev_register(unsigned int major, unsigned int minor, const char *name, unsigned int mode,
+		    const struct file_ops *ops, void *private);
+extern const struct file_ops
+	block_file_ops; /* fs/dev/blockdev.c: the raw device through its page cache */
+/*
+ * The inode whose page cache is the raw device; device->inode is set from then on, and stays.
+ * ERR_PTR(-ENOMEM). A mount of a device calls it before the file system's mount.
+ */
+struct block_device;
+struct inode *block_inode(struct block_device *device);
+/* Bring the raw device's own dirty pages, and what its cache has, to the disk. 0, -EIO. */
+int block_sync(struct block_device *device);
+
+#endif

@@ -1,0 +1,112 @@
+/*
+ * FIFOs: pipes with a name.
+ *
+ * 1. All who have a FIFO open share one pipe, inode->pipe; the first open makes it, the last close
+ *    frees it. What is in it then is gone.
+ * 2. Opening to read waits for a writer, opening to write for a reader: for an open, not for a file
+ *    that is still there, so that a partner who has come and gone meanwhile counts. reader_opens
+ *    and writer_opens count opens for that.
+ * 3. After the open a FIFO is a pipe end like any other. A reader that did not wait though there
+ *    was no writer remembers writer_opens in file->pos, which a pipe has no other use for: as long
+ *    as no writer has come since, poll shows no POLLHUP. In all other pipe files pos is 0, which
+ *    writer_opens is not.
+ */
+#include "fs/pipe/pipe.h"
+#include "fs/names/vfs.h"
+#include "kernel/syscall.h"
+
+/* The FIFO's pipe, with one user more; ERR_PTR(-ENOMEM). */
+static struct pipe *fifo_pipe(struct inode *inode)
+{
+	struct pipe *pipe, *fresh = pipe_alloc(inode);
+
+	if (!fresh)
+		return ERR_PTR(-ENOMEM);
+	spin_lock(&pipes_lock);
+	pipe = inode->pipe;
+	if (pipe)
+		pipe->users++;
+	else
+		pipe = inode->pipe = fresh;
+	spin_unlock(&pipes_lock);
+	if (pipe != fresh)
+		pipe_put(fresh);
+	return pipe;
+}
+
+static bool has_opened(struct pipe *pipe, const unsigned int *opens, unsigned int before)
+{
+	bool opened;
+
+	spin_lock(&pipe->lock);
+	opened = *opens != before;
+	spin_unlock(&pipe->lock);
+	return opened;
+}
+
+/*
+ * Count the file in, and wait for its partner where it must. The counts change under pipe->lock
+ * before the queues are woken, and a sleeper reads them under it after it has joined its queue.
+ */
+static int join(struct pipe *pipe, struct file *file)
+{
+	bool nonblock = file->flags & O_NONBLOCK;
+	bool wait_writer, wait_reader;
+	unsigned int readers_before, writers_before;
+
+	spin_lock(&pipe->lock);
+	if (!file->readable && nonblock && pipe->readers == 0) {
+		spin_unlock(&pipe->lock);
+		return refuse(ENXIO, "nobody has the FIFO open to read");
+	}
+	readers_before = pipe->reader_opens;
+	writers_before = pipe->writer_opens;
+	if (file->readable) {
+		pipe->readers++;
+		pipe->reader_opens++;
+	}
+	if (file->writable) {
+		pipe->writers++;
+		pipe->writer_opens++;
+	}
+	if (pipe->writers == 0 && nonblock)
+		file->pos = writers_before;
+	wait_writer = !file->writable && pipe->writers == 0 && !nonblock;
+	wait_reader = !file->readable && pipe->readers == 0;
+	spin_unlock(&pipe->lock);
+	/* Openers for reading sleep on `readable`, openers for writing on `writable`. */
+	wake_all(&pipe->readable);
+	wake_all(&pipe->writable);
+	if (wait_writer)
+		return wait_event_interruptible(
+			&pipe->readable, has_opened(pipe, &pipe->writer_opens, writers_before));
+	if (wait_reader)
+		return wait_event_interruptible(
+			&pipe->writable, has_opened(pipe, &pipe->reader_opens, readers_before));
+	return 0;
+}
+
+static int fifo_open(struct inode *inode, struct file *file)
+{
+	struct pipe *pipe;
+	int error;
+
+	if (file->flags & O_DIRECT)
+		return refuse(EINVAL, "a FIFO has no packet mode");
+	pipe = fifo_pipe(inode);
+	if (IS_ERR(pipe))
+		return PTR_ERR(pipe);
+	file->private = pipe;
+	error = join(pipe, file);
+	if (error == 0)
+		file->ops = &pipe_file_ops;
+	else if (error == -ENXIO)
+		pipe_put(pipe);
+	else
+		pipe_release(file);
+	return error;
+}
+
+const struct file_ops fifo_file_ops = {
+	.open = fifo_open,
+};

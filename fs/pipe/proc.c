@@ -1,0 +1,112 @@
+/*
+ * Pipes in /proc.
+ *
+ * /proc/pipes has one line for each pipe, and under it one line for each of its slots, the first to
+ * be read first:
+ *
+ *	pipe 23: 2 of 16 slots, first at 15, 1 readers, 1 writers
+ *	  cache page 1a2b3 offset 0 length 4096 here
+ *	  cache page 1a2b4 offset 0 length 4096 on its way
+ *
+ * The pipe's number is that of its inode, as in `pipe:[23]` of /proc/self/fd; `first at` is the
+ * first slot's place in the ring. A page is named by its frame number, in hexadecimal. A slot's
+ * bytes are `here`, `on its way`, `failed` (a read starts over) or `gone` (the page left its file
+ * before it was read).
+ *
+ * /proc/sys/fs/pipe-max-size and pipe-user-pages-soft are the limits of fs/pipe/open.c.
+ */
+#include "fs/pipe/pipe.h"
+#include "fs/proc/proc.h"
+#include "fs/names/vfs.h"
+#include "fs/pipe/ring.h"
+#include "lib/string.h"
+
+static const char *slot_state(struct pipe_slot *slot)
+{
+	switch (slot_confirm(slot)) {
+	case 0:
+		return "here";
+	case -EAGAIN:
+		return "on its way";
+	case -EIO:
+		return "failed";
+	default:
+		return "gone";
+	}
+}
+
+static void show_pipe(struct text *text, struct pipe *pipe)
+{
+	unsigned int at;
+
+	spin_lock(&pipe->lock);
+	text_printf(text, "pipe %u: %u of %u slots, first at %u, %u readers, %u writers\n",
+		    (unsigned int)pipe->inode->number, pipe_used(pipe), pipe->nr_slots,
+		    pipe->tail & (pipe->nr_slots - 1), pipe->readers, pipe->writers);
+	for (at = pipe->tail; at != pipe->head && !text->full; at++) {
+		struct pipe_slot *slot = pipe_at(pipe, at);
+
+		text_printf(text, "  %s page %x offset %u length %u %s\n", slot->ops->kind,
+			    slot->page->flags & PG_DEVICE ? (unsigned int)slot->page->private
+							  : page_frame(slot->page),
+			    slot->offset, slot->len, slot_state(slot));
+	}
+	spin_unlock(&pipe->lock);
+}
+
+/*
+ * pipes_lock keeps every pipe on the list alive; what is printed of one pipe was true at one
+ * moment.
+ */
+static void pipes_show(struct text *text)
+{
+	struct pipe *pipe;
+
+	spin_lock(&pipes_lock);
+	list_for_each(pipe, &all_pipes, link) {
+		if (text->full)
+			break;
+		show_pipe(text, pipe);
+	}
+	spin_unlock(&pipes_lock);
+}
+PROC_FILE(pipes, "pipes", 0444, pipes_show, NULL);
+
+static void max_size_show(struct text *text)
+{
+	text_printf(text, "%u\n", pipe_max_bytes);
+}
+
+static int max_size_store(char *input, size_t len)
+{
+	unsigned int slots;
+	uint32_t bytes;
+	int error = parse_u32(input, &bytes);
+
+	if (error)
+		return error;
+	slots = ring_slots_for(bytes);
+	if (slots == 0)
+		return -EINVAL;
+	WRITE_ONCE(pipe_max_bytes, slots * PAGE_SIZE);
+	return 0;
+}
+PROC_FILE(pipe_max_size, "sys/fs/pipe-max-size", 0644, max_size_show, max_size_store);
+
+static void user_pages_show(struct text *text)
+{
+	text_printf(text, "%u\n", pipe_user_pages_soft);
+}
+
+static int user_pages_store(char *input, size_t len)
+{
+	uint32_t pages;
+	int error = parse_u32(input, &pages);
+
+	if (error)
+		return error;
+	WRITE_ONCE(pipe_user_pages_soft, pages);
+	return 0;
+}
+PROC_FILE(pipe_user_pages_soft, "sys/fs/pipe-user-pages-soft", 0644, user_pages_show,
+	  user_pages_store);

@@ -1,0 +1,249 @@
+/*
+ * /proc: what there is of machine and kernel, settings, and what tests need. Each file is a function
+ * and a line that registers it.
+ */
+#include "drivers/disk/block.h"
+#include "fs/cache/pagecache.h"
+#include "fs/proc/proc.h"
+#include "fs/names/vfs.h"
+#include "kernel/log.h"
+#include "kernel/task.h"
+#include "lib/div64.h"
+#include "lib/string.h"
+#include "mm/huge.h"
+#include "mm/slab.h"
+
+#define KB_A_PAGE (PAGE_SIZE / 1024)
+#define NS_A_TICK (NSEC_PER_SEC / 100) /* USER_HZ */
+
+struct slab_counts {
+	unsigned int objects, pages;
+};
+
+static void count_slab(void *context, const char *name, size_t size, unsigned int in_use,
+		       unsigned int pages)
+{
+	struct slab_counts *counts = context;
+
+	counts->objects += in_use;
+	counts->pages += pages;
+}
+
+static void show_kb(struct text *text, const char *name, unsigned int pages)
+{
+	text_printf(text, "%s:%*s%8u kB\n", name, 15 - (int)strlen(name), "", pages * KB_A_PAGE);
+}
+
+static void meminfo_show(struct text *text)
+{
+	unsigned int cached = atomic_read(&nr_cached_pages), total, free;
+	struct slab_counts slabs = { 0 };
+	struct memory_stats memory;
+
+	memory_stats(&memory);
+	slab_walk(count_slab, &slabs);
+	huge_stats(&total, &free);
+	show_kb(text, "MemTotal", memory.total);
+	show_kb(text, "MemFree", memory.free);
+	show_kb(text, "MemAvailable", memory.free + cached);
+	show_kb(text, "Buffers", 0);
+	show_kb(text, "Cached", cached);
+	show_kb(text, "HighTotal", memory.total - memory.low_total);
+	show_kb(text, "HighFree", memory.free - memory.low_free);
+	show_kb(text, "SwapTotal", 0);
+	show_kb(text, "SwapFree", 0);
+	show_kb(text, "Dirty", atomic_read(&nr_dirty_pages));
+	show_kb(text, "Slab", slabs.pages);
+	text_printf(text, "HugePages_Total: %7u\nHugePages_Free:  %7u\n", total, free);
+	show_kb(text, "Hugepagesize", HUGE_PAGES);
+}
+PROC_FILE(meminfo, "meminfo", 0444, meminfo_show, NULL);
+
+/* CPUID leaf 0x80000002.. (Intel SDM vol. 2, CPUID). All CPUs are taken to be alike. */
+static void cpuinfo_show(struct text *text)
+{
+	char model[49] = "";
+	uint32_t r[4];
+
+	cpuid(0x80000000, 0, r);
+	for (unsigned int i = 0; i < 3 && r[0] >= 0x80000004; i++)
+		cpuid(0x80000002 + i, 0, (uint32_t *)(model + 16 * i));
+	for (unsigned int i = 0; i < nr_cpus; i++)
+		text_printf(text, "processor\t: %u\nmodel name\t: %s\n\n", i,
+			    *model ? model : "unknown");
+}
+PROC_FILE(cpuinfo, "cpuinfo", 0444, cpuinfo_show, NULL);
+
+/* ---- time ---- */
+
+static uint64_t idle_ns(void)
+{
+	uint64_t sum = 0;
+
+	for (unsigned int i = 0; i < nr_cpus; i++)
+		sum += cpus[i].idle_ns;
+	return sum;
+}
+
+static void show_seconds(struct text *text, uint64_t ns, const char *behind)
+{
+	uint32_t hundredths;
+	uint64_t seconds = div_u64(div_u64(ns, NS_A_TICK, NULL), 100, &hundredths);
+
+	text_printf(text, "%llu.%02u%s", (unsigned long long)seconds, hundredths, behind);
+}
+
+static void uptime_show(struct text *text)
+{
+	show_seconds(text, time_now(), " ");
+	show_seconds(text, idle_ns(), "\n");
+}
+PROC_FILE(uptime, "uptime", 0444, uptime_show, NULL);
+
+/* User and system time are not told apart: all that is not idle counts as the first. */
+static void show_cpu_time(struct text *text, const char *name, uint64_t idle, uint64_t all)
+{
+	uint64_t busy = all > idle ? all - idle : 0;
+
+	text_printf(text, "%s %llu 0 0 %llu 0 0 0 0 0 0\n", name,
+		    (unsigned long long)div_u64(busy, NS_A_TICK, NULL),
+		    (unsigned long long)div_u64(idle, NS_A_TICK, NULL));
+}
+
+static void stat_show(struct text *text)
+{
+	uint64_t now = time_now();
+	char name[8];
+
+	show_cpu_time(text, "cpu ", idle_ns(), now * nr_cpus);
+	for (unsigned int i = 0; i < nr_cpus; i++) {
+		snprintf(name, sizeof(name), "cpu%u", i);
+		show_cpu_time(text, name, cpus[i].idle_ns, now);
+	}
+	text_printf(text, "btime %llu\n",
+		    (unsigned long long)div_u64(time_wall() - now, NSEC_PER_SEC, NULL));
+}
+PROC_FILE(stat, "stat", 0444, stat_show, NULL);
+
+PROC_FILE(mounts, "mounts", 0444, mounts_show, NULL);
+PROC_FILE(filesystems, "filesystems", 0444, file_systems_show, NULL);
+
+/* ---- sys/vm ---- */
+
+static void drop_pages(struct super_block *sb)
+{
+	struct inode *inode = inode_next(sb, NULL);
+
+	for (; inode; inode = inode_next(sb, inode))
+		mapping_drop_clean(&inode->mapping, 0, UINT32_MAX);
+}
+
+/* What stands in no file: the raw devices' pages, which file systems' metadata live in. */
+static void drop_device_pages(void)
+{
+	struct block_device *device;
+
+	list_for_each(device, &block_devices, link)
+		if (device->inode)
+			mapping_drop_clean(&device->inode->mapping, 0, UINT32_MAX);
+}
+
+/* 1: pages, 2: names and inodes, 3: both. Only what is clean; sync(2) before it makes everything
+ * clean. */
+static int drop_caches_store(char *input, size_t len)
+{
+	uint32_t what;
+	int error = parse_u32(input, &what);
+
+	if (error)
+		return error;
+	if (what < 1 || what > 3)
+		return -EINVAL;
+	if (what & 2)
+		dcache_shrink(UINT32_MAX);
+	if (what & 1) {
+		mounts_walk(drop_pages);
+		drop_device_pages();
+	}
+	return 0;
+}
+PROC_FILE(drop_caches, "sys/vm/drop_caches", 0200, NULL, drop_caches_store);
+
+static void fail_nth_show(struct text *text)
+{
+	text_printf(text, "%d\n", atomic_read(&page_fail_nth));
+}
+
+static int fail_nth_store(char *input, size_t len)
+{
+	uint32_t nth;
+	int error = parse_u32(input, &nth);
+
+	if (error || nth > INT32_MAX)
+		return error ? error : -ERANGE;
+	atomic_set(&page_fail_nth, nth);
+	return 0;
+}
+PROC_FILE(fail_nth, "sys/vm/fail_nth", 0600, fail_nth_show, fail_nth_store);
+
+/* ---- what tests need ---- */
+
+/* `c`: a panic, to see what one looks like. */
+static int sysrq_store(char *input, size_t len)
+{
+	if (input[0] != 'c')
+		return -EINVAL;
+	panic("sysrq: crash requested");
+}
+PROC_FILE(sysrq_trigger, "sysrq-trigger", 0200, NULL, sysrq_store);
+
+static void show_slab(void *context, const char *name, size_t size, unsigned int in_use,
+		      unsigned int pages)
+{
+	text_printf(context, "%-20s %8u %8zu %8u\n", name, in_use, size, pages);
+}
+
+static void slabinfo_show(struct text *text)
+{
+	slab_walk(show_slab, text);
+}
+PROC_FILE(slabinfo, "slabinfo", 0400, slabinfo_show, NULL);
+
+/*
+ * What must be the same before and after a program has run, a line each: a name and a number. Slabs
+ * count as free pages, since how many of them are half empty is chance; their objects are counted.
+ */
+static void leaks_show(struct text *text)
+{
+	struct slab_counts slabs = { 0 };
+	struct memory_stats memory;
+	unsigned int huge, free_huge;
+
+	memory_stats(&memory);
+	huge_stats(&huge, &free_huge);
+	slab_walk(count_slab, &slabs);
+	text_printf(text, "free_pages %u\ncached_pages %d\nopen_files %d\n",
+		    memory.free + slabs.pages, atomic_read(&nr_cached_pages),
+		    atomic_read(&nr_open_files));
+	text_printf(text, "tasks %d\nslab_objects %u\nfree_huge_pages %u\n", atomic_read(&nr_tasks),
+		    slabs.objects, free_huge);
+}
+PROC_FILE(leaks, "leaks", 0444, leaks_show, NULL);
+
+/* ---- disks ---- */
+
+/* What matters here: how many bios a device had at once. */
+static void disks_show(struct text *text)
+{
+	struct block_device *device;
+
+	list_for_each(device, &block_devices, link)
+		text_printf(text,
+			    "%s sectors %llu reads %d writes %d errors %d in_flight %d "
+			    "max_in_flight %d queue %u\n",
+			    device->name, (unsigned long long)device->sectors,
+			    atomic_read(&device->reads), atomic_read(&device->writes),
+			    atomic_read(&device->errors), atomic_read(&device->in_flight),
+			    atomic_read(&device->max_in_flight), device->queue_depth);
+}
+PROC_FILE(disks, "disks", 0444, disks_show, NULL);

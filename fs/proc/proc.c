@@ -1,0 +1,487 @@
+/*
+ * The file system "proc": files that print themselves.
+ *
+ * 1. All names are in one table (PROC_ENTRY), directories too; those below "/pid" are what each
+ *    process has. inode->number is made of process, descriptor and entry. Inodes hold nothing else:
+ *    each use looks the process up again, and tells of the one that has the number at that moment.
+ * 2. Names of processes and descriptors are believed only as long as these are there (revalidate);
+ *    owner and mode are looked at again then.
+ * 3. What lets the caller act as the process could - descriptors, maps, the program - is for those
+ *    who could debug it: root, and processes with all its user ids.
+ * 4. A file that is read from its start is printed into a buffer of the open file, as large as it
+ *    takes; what is read behind it comes from that buffer. So a reader with a small buffer sees one
+ *    state, not a mix. reader->lock serialises those who share an open file. It is held across
+ *    copies to the user: no page fault leads here.
+ * 5. tasks_lock guards what is seen of another process; a reference to its files is taken under it.
+ *    What is printed while it is held goes into memory that is there.
+ */
+#include "fs/proc/proc.h"
+#include "fs/file/file.h"
+#include "fs/names/path.h"
+#include "fs/splice/splice.h"
+#include "kernel/process/process.h"
+#include "lib/string.h"
+#include "mm/slab.h"
+#include "mm/vmalloc.h"
+
+#define PROC_MAGIC  0x9fa0
+#define TEXT_FIRST  PAGE_SIZE /* size of the first buffer; it grows by TEXT_GROWTH */
+#define TEXT_GROWTH 4u
+#define TEXT_MAX    (4u << 20)
+#define PID_COOKIES 0x10000 /* readdir positions of processes begin here */
+#define FD_BITS	    16u	    /* OPEN_MAX_LIMIT */
+#define ENTRY_BITS  8u
+
+extern const struct proc_entry _proc_files_start[], _proc_files_end[];
+
+PROC_ENTRY(root, .path = "", .mode = S_IFDIR | 0555);
+PROC_ENTRY(self, .path = "self", .mode = S_IFLNK | 0777);
+PROC_ENTRY(sys, .path = "sys", .mode = S_IFDIR | 0555);
+PROC_ENTRY(sys_fs, .path = "sys/fs", .mode = S_IFDIR | 0555);
+PROC_ENTRY(sys_vm, .path = "sys/vm", .mode = S_IFDIR | 0555);
+PROC_ENTRY(pid, .path = "/pid", .mode = S_IFDIR | 0555);
+PROC_ENTRY(pid_fd, .path = "/pid/fd", .mode = S_IFDIR | 0500);
+
+/* ---- entries and inodes ---- */
+
+static const struct proc_entry *entry_of(const struct inode *inode)
+{
+	return _proc_files_start + (inode->number & ((1u << ENTRY_BITS) - 1)) - 1;
+}
+
+static unsigned int fd_of(const struct inode *inode)
+{
+	return inode->number >> ENTRY_BITS & ((1u << FD_BITS) - 1);
+}
+
+static unsigned int pid_of(const struct inode *inode)
+{
+	return inode->number >> (FD_BITS + ENTRY_BITS);
+}
+
+static uint64_t number_of(const struct proc_entry *entry, unsigned int pid, unsigned int fd)
+{
+	return ((uint64_t)pid << FD_BITS | fd) << ENTRY_BITS | (entry - _proc_files_start + 1);
+}
+
+/* The entry's name, if it stands in that directory; NULL. */
+static const char *name_in(const struct proc_entry *entry, const struct proc_entry *dir)
+{
+	size_t len = strlen(dir->path);
+	const char *name = entry->path + len;
+
+	if (strncmp(entry->path, dir->path, len) || (len && *name++ != '/'))
+		return NULL;
+	return *name && !strchr(name, '/') ? name : NULL;
+}
+
+static const struct inode_ops proc_ops, self_ops;
+static const struct file_ops proc_text_ops;
+
+static int proc_read_inode(struct inode *inode)
+{
+	const struct proc_entry *entry = entry_of(inode);
+
+	inode->mode = entry->mode & S_IFMT ? entry->mode : S_IFREG | entry->mode;
+	inode->ops = entry == &proc_file_self ? &self_ops : &proc_ops;
+	inode->file_ops = S_ISDIR(inode->mode) ? &dir_file_ops : &proc_text_ops;
+	inode->nr_links = S_ISDIR(inode->mode) ? 2 : 1;
+	return 0;
+}
+
+/* ---- processes ---- */
+
+static bool may_inspect(const struct process *process)
+{
+	const struct credentials *own, *other = &process->cred;
+
+	if (!current->process || current->process == process)
+		return true;
+	own = &current->process->cred;
+	if (own->euid == 0)
+		return true;
+	return own->euid == other->uid && own->euid == other->euid && own->euid == other->suid &&
+	       own->egid == other->gid && own->egid == other->egid && own->egid == other->sgid;
+}
+
+/*
+ * The process of an inode, if the caller may look into it, or if what he wants is for all.
+ * ERR_PTR(-ESRCH, -EACCES).
+ */
+static struct process *inspect(const struct inode *inode, bool for_all)
+{
+	struct process *process = process_find(pid_of(inode));
+
+	if (!process)
+		return ERR_PTR(-ESRCH);
+	if (for_all || may_inspect(process))
+		return process;
+	process_put(process);
+	return ERR_PTR(-EACCES);
+}
+
+static struct file_table *process_files(struct process *process)
+{
+	unsigned int flags = spin_lock_irqsave(&tasks_lock);
+	struct file_table *files = NULL;
+	struct task *task;
+
+	list_for_each(task, &process->threads, thread_link)
+		if (!files && task->files)
+			files = task->files;
+	if (files)
+		atomic_inc(&files->users);
+	spin_unlock_irqrestore(&tasks_lock, flags);
+	return files;
+}
+
+/* The open file, with a reference; NULL. */
+static struct file *process_file(struct process *process, unsigned int fd)
+{
+	struct file_table *files = process_files(process);
+	struct file *file = files ? file_table_get(files, fd) : NULL;
+
+	file_table_put(files);
+	return file;
+}
+
+/* The lowest number of a process from `from` on; 0: none. */
+static unsigned int next_pid(unsigned int from)
+{
+	unsigned int flags = spin_lock_irqsave(&tasks_lock);
+	struct process *process = process_next_locked(MAX(from, 1u));
+	unsigned int found = process ? process->pid : 0;
+
+	spin_unlock_irqrestore(&tasks_lock, flags);
+	return found;
+}
+
+/* ---- links ---- */
+
+/* The path of a file whose reference is dropped; NULL: -ENOENT. */
+static struct dentry *path_of(struct file *file)
+{
+	struct dentry *path;
+
+	if (!file)
+		return ERR_PTR(-ENOENT);
+	path = file_path(file);
+	file_put(file);
+	return path;
+}
+
+static struct dentry *fd_link(struct process *process, unsigned int fd)
+{
+	return path_of(process_file(process, fd));
+}
+PROC_ENTRY(pid_fd_link, .path = "/pid/fd/N", .mode = S_IFLNK | 0700, .link = fd_link);
+
+static struct dentry *exe_link(struct process *process, unsigned int fd)
+{
+	return path_of(process_program(process));
+}
+PROC_ENTRY(pid_exe, .path = "/pid/exe", .mode = S_IFLNK | 0777, .link = exe_link);
+
+static struct dentry *proc_follow(struct inode *inode)
+{
+	struct process *process = inspect(inode, false);
+	struct dentry *path;
+
+	if (IS_ERR(process))
+		return (void *)process;
+	path = entry_of(inode)->link(process, fd_of(inode));
+	process_put(process);
+	return path;
+}
+
+static ssize_t proc_readlink(struct inode *inode, char *buf, size_t size)
+{
+	struct dentry *path = proc_follow(inode);
+	ssize_t len;
+	char *text;
+
+	if (IS_ERR(path))
+		return PTR_ERR(path);
+	text = path_text(path, buf, size);
+	len = PTR_ERR(text);
+	if (!IS_ERR(text)) {
+		len = strlen(text);
+		memmove(buf, text, len + 1);
+	}
+	path_put(path);
+	return len;
+}
+
+static ssize_t self_readlink(struct inode *inode, char *buf, size_t size)
+{
+	return current->process ? snprintf(buf, size, "%u", current->process->pid) : -ENOENT;
+}
+
+static const struct inode_ops self_ops = { .readlink = self_readlink };
+
+/* ---- directories ---- */
+
+static bool proc_revalidate(struct inode *inode)
+{
+	bool is_fd = entry_of(inode) == &proc_file_pid_fd_link;
+	struct process *process;
+	struct file *file = NULL;
+
+	if (!pid_of(inode))
+		return true;
+	process = process_find(pid_of(inode));
+	if (!process)
+		return false;
+	inode->uid = process->cred.euid;
+	inode->gid = process->cred.egid;
+	if (is_fd)
+		file = process_file(process, fd_of(inode));
+	process_put(process);
+	if (!file)
+		return !is_fd;
+	inode->mode = S_IFLNK | 0100 | (file->readable ? 0400 : 0) | (file->writable ? 0200 : 0);
+	file_put(file);
+	return true;
+}
+
+/*
+ * The number to begin with, in a directory where `base` is the position of 0: the one that is looked
+ * for, which spares asking for all that come before it.
+ */
+static unsigned int first_number(const struct dir_context *context, file_off_t base)
+{
+	const struct name *wanted = context->wanted;
+	file_off_t first = MAX(context->pos - base, 0);
+
+	for (unsigned int i = 0; wanted && i < wanted->len && first <= INT32_MAX; i++) {
+		unsigned int digit = wanted->text[i] - '0';
+
+		first = digit < 10 ? (i ? first * 10 : 0) + digit : INT64_MAX;
+	}
+	return MIN(first, (file_off_t)UINT32_MAX);
+}
+
+/*
+ * Emit the name of a number, at position base + number. False: the buffer is full, or it is the only
+ * one that is looked for.
+ */
+static bool emit_number(struct dir_context *context, file_off_t base, unsigned int number,
+			uint64_t inode_number, unsigned int type)
+{
+	char name[12];
+
+	context->pos = base + number;
+	if (!context->emit(context, name, snprintf(name, sizeof(name), "%u", number), inode_number,
+			   DT_OF_MODE(type)))
+		return false;
+	context->pos++;
+	return !context->wanted;
+}
+
+static int fd_readdir(struct inode *dir, struct dir_context *context)
+{
+	struct process *process = inspect(dir, false);
+	struct file_table *files;
+	bool room = true;
+
+	if (IS_ERR(process))
+		return PTR_ERR(process);
+	files = process_files(process);
+	for (unsigned int fd = first_number(context, 2);
+	     files && room && fd < READ_ONCE(files->size); fd++) {
+		struct file *file = file_table_get(files, fd);
+
+		if (!file)
+			continue;
+		file_put(file);
+		room = emit_number(context, 2, fd,
+				   number_of(&proc_file_pid_fd_link, process->pid, fd), S_IFLNK);
+	}
+	file_table_put(files);
+	process_put(process);
+	return 0;
+}
+
+static void pid_readdir(struct dir_context *context)
+{
+	unsigned int pid = first_number(context, PID_COOKIES);
+
+	while ((pid = next_pid(pid)) > 0) {
+		if (!emit_number(context, PID_COOKIES, pid, number_of(&proc_file_pid, pid, 0),
+				 S_IFDIR))
+			return;
+		pid++;
+	}
+}
+
+static int proc_readdir(struct dentry *dentry, struct dir_context *context)
+{
+	struct inode *dir = dentry->inode;
+	const struct proc_entry *entry = entry_of(dir);
+	unsigned int nr = _proc_files_end - _proc_files_start;
+
+	if (!dir_emit_dots(context, dir->number, dentry->parent->inode->number))
+		return 0;
+	if (entry == &proc_file_pid_fd)
+		return fd_readdir(dir, context);
+	for (; context->pos - 2 < nr; context->pos++) {
+		const struct proc_entry *child = &_proc_files_start[context->pos - 2];
+		const char *name = name_in(child, entry);
+
+		if (name &&
+		    !context->emit(context, name, strlen(name), number_of(child, pid_of(dir), 0),
+				   DT_OF_MODE(child->mode ?: S_IFREG)))
+			return 0;
+	}
+	if (entry == &proc_file_root)
+		pid_readdir(context);
+	return 0;
+}
+
+/* Shells open files with O_TRUNC to write to them. */
+static int proc_truncate(struct inode *inode, file_off_t size)
+{
+	return size ? -EINVAL : 0;
+}
+
+static const struct inode_ops proc_ops = {
+	.readdir = proc_readdir,
+	.revalidate = proc_revalidate,
+	.readlink = proc_readlink,
+	.follow = proc_follow,
+	.truncate = proc_truncate,
+};
+
+/* ---- text ---- */
+
+struct reader {
+	struct mutex lock;
+	char *buf; /* of vmalloc, NULL: not printed yet */
+	size_t len;
+};
+
+static int print(struct inode *inode, struct text *text)
+{
+	const struct proc_entry *entry = entry_of(inode);
+	struct process *process;
+	int error;
+
+	if (entry->show) {
+		entry->show(text);
+		return 0;
+	}
+	if (!entry->show_process)
+		return -EINVAL;
+	process = inspect(inode, entry->mode & 0044);
+	if (IS_ERR(process))
+		return PTR_ERR(process);
+	error = entry->show_process(process, text);
+	process_put(process);
+	return error;
+}
+
+/* Print the file. lock is held. */
+static int reader_fill(struct reader *reader, struct inode *inode)
+{
+	int error = -EFBIG;
+
+	vfree(reader->buf);
+	reader->buf = NULL;
+	for (size_t size = TEXT_FIRST; size <= TEXT_MAX; size *= TEXT_GROWTH) {
+		struct text text = { .buf = vmalloc(size), .size = size };
+
+		error = text.buf ? print(inode, &text) : -ENOMEM;
+		if (!error && !text.full) {
+			reader->buf = text.buf;
+			reader->len = text.len;
+			return 0;
+		}
+		vfree(text.buf);
+		if (error)
+			break;
+	}
+	return error;
+}
+
+static int text_open(struct inode *inode, struct file *file)
+{
+	struct reader *reader = kzalloc(sizeof(*reader), 0);
+
+	if (!reader)
+		return -ENOMEM;
+	mutex_init(&reader->lock, "proc reader");
+	file->private = reader;
+	return 0;
+}
+
+static ssize_t text_read(struct file *file, struct iter *to, file_off_t *pos)
+{
+	struct reader *reader = file->private;
+	ssize_t done = mutex_lock_killable(&reader->lock);
+
+	if (done)
+		return done;
+	if (!reader->buf || *pos == 0)
+		done = reader_fill(reader, file->inode);
+	if (done == 0 && *pos < (file_off_t)reader->len) {
+		size_t n = MIN(reader->len - (size_t)*pos, to->left);
+
+		done = iter_copy_to(to, reader->buf + *pos, n);
+		if (done == 0 && n > 0)
+			done = -EFAULT;
+		else
+			*pos += done;
+	}
+	mutex_unlock(&reader->lock);
+	return done;
+}
+
+static void text_release(struct file *file)
+{
+	struct reader *reader = file->private;
+
+	vfree(reader->buf);
+	kfree(reader);
+}
+
+static ssize_t text_write(struct file *file, struct iter *from, file_off_t *pos)
+{
+	const struct proc_entry *entry = entry_of(file->inode);
+	size_t len = from->left;
+	char *input;
+	int error = -EFAULT;
+
+	if (!entry->store || len >= PAGE_SIZE)
+		return -EINVAL;
+	input = kzalloc(len + 1, 0);
+	if (!input)
+		return -ENOMEM;
+	if (iter_copy_from(from, input, len) == len)
+		error = entry->store(input, len);
+	kfree(input);
+	return error ? error : (ssize_t)len;
+}
+
+static const struct file_ops proc_text_ops = {
+	.open = text_open,
+	.release = text_release,
+	.read = text_read,
+	.write = text_write,
+	.llseek = generic_llseek,
+	.splice_read = copy_splice_read,
+	.splice_write = copy_splice_write,
+};
+
+/* ---- the file system ---- */
+
+static const struct super_ops proc_super_ops = { .read_inode = proc_read_inode };
+
+static int proc_mount(struct super_block *sb, const char *options)
+{
+	if (*options)
+		return -EINVAL;
+	sb->ops = &proc_super_ops;
+	return super_set_root(sb, inode_get_number(sb, number_of(&proc_file_root, 0, 0)));
+}
+
+FILE_SYSTEM(proc, .magic = PROC_MAGIC, .mount = proc_mount);

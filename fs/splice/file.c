@@ -1,0 +1,280 @@
+/*
+ * Splice: files as sources and as sinks of slots. The contract is in fs/splice/splice.h.
+ *
+ * 1. A cached page becomes a slot by being lent: no byte is copied, and a page that is still being
+ *    read becomes one as well.
+ * 2. A whole aligned page that nobody else holds becomes the file's own page; everything else is
+ *    copied by the file's write operation.
+ * 3. What a sink has taken is gone from its list, byte by byte; what is left in the list is as it
+ *    was.
+ */
+#include "fs/splice/splice.h"
+#include "lib/string.h"
+#include "mm/kmap.h"
+
+void slot_list_consume(struct slot_list *slots, unsigned int n)
+{
+	struct pipe_slot *first = slots->slots;
+
+	first->offset += n;
+	first->len -= n;
+	slots->bytes -= n;
+	if (first->len > 0)
+		return;
+	slot_release(first);
+	slots->slots++;
+	slots->nr--;
+}
+
+void slot_list_drop(struct slot_list *slots)
+{
+	struct pipe_slot *end = slots->slots + slots->nr;
+
+	for (struct pipe_slot *slot = slots->slots; slot < end; slot++)
+		slot_release(slot);
+	slots->nr = 0;
+	slots->bytes = 0;
+}
+
+/* ---- sources ---- */
+
+/*
+ * Slots for pages[0..nr) of the inode: lent, and whole ones as far as this goes. How many could be
+ * lent, or an error.
+ */
+static int lend_pages(struct inode *inode, struct page **pages, int nr, struct pipe_slot *slots)
+{
+	for (int i = 0; i < nr; i++, slots++) {
+		struct page *page = pages[i];
+		int error = page_lend(page);
+
+		if (error)
+			return i ? i : error;
+		*slots = (struct pipe_slot){ page, 0, PAGE_SIZE, &cache_slot_ops, 0, 0 };
+		if (unlikely(!(page->flags & PG_UPTODATE))) {
+			slots->ops = &coming_slot_ops;
+			slots->private = (unsigned long)inode;
+			inode_get(inode);
+		}
+	}
+	return nr;
+}
+
+//BOOK: splice-read
+ssize_t generic_splice_read(struct file *file, file_off_t *pos, size_t len, struct slot_list *slots)
+{
+	struct inode *inode = file->inode;
+	unsigned int offset = *pos & (PAGE_SIZE - 1);
+	struct pipe_slot *first = slots->slots + slots->nr, *last;
+	struct page *pages[SLOT_LIST_MAX];
+	unsigned int wanted;
+	file_off_t left;
+	int had, lent;
+
+	do {
+		left = inode_size(inode) - *pos;
+		if (left <= 0 || len == 0)
+			return 0;
+		if ((file_off_t)len > left)
+			len = left;
+		wanted = MIN((offset + len - 1) / PAGE_SIZE + 1,
+			     MIN(slots->max - slots->nr, SLOT_LIST_MAX));
+		had = mapping_start(&inode->mapping, file, *pos >> PAGE_SHIFT, wanted, pages,
+				    false);
+		if (had <= 0)
+			return had;
+		lent = lend_pages(inode, pages, had, first);
+		for (int i = MAX(lent, 0); i < had; i++)
+			page_put(pages[i]);
+		/*
+		 * The first page has left the file, by truncate or because it was replaced: look
+		 * again.
+		 */
+	} while (lent == -ENODATA);
+	if (lent < 0)
+		return lent;
+	slots->nr += lent;
+	last = first + lent - 1;
+	len = MIN(len, (size_t)lent * PAGE_SIZE - offset);
+	last->len = ((offset + len - 1) & (PAGE_SIZE - 1)) + 1;
+	first->offset = offset;
+	first->len -= offset;
+	*pos += len;
+	return len;
+}
+
+ssize_t copy_splice_read(struct file *file, file_off_t *pos, size_t len, struct slot_list *slots)
+{
+	bool stream = !file->ops->llseek;
+	ssize_t n = 0, done = 0;
+
+	while (slots->nr < slots->max && len > 0) {
+		size_t asked = MIN(len, (size_t)PAGE_SIZE);
+		struct page *page = page_alloc(0, ALLOC_HIGH);
+		struct iter to;
+		void *address;
+
+		if (!page)
+			return done ? done : -ENOMEM;
+		address = kmap_local(page);
+		iter_init_kernel(&to, address, asked);
+		n = file->ops->read(file, &to, pos);
+		kunmap_local(address);
+		if (n <= 0) {
+			page_put(page);
+			break;
+		}
+		atomic_set(&page->lent, 1);
+		slots->slots[slots->nr++] = (struct pipe_slot){ page, 0, n, &anon_slot_ops, 0, 0 };
+		done += n;
+		len -= n;
+		if (stream || n < (ssize_t)asked)
+			break;
+	}
+	return done ? done : n;
+}
+
+/* ---- sinks ---- */
+
+ssize_t null_splice_write(struct file *file, file_off_t *pos, struct slot_list *slots)
+{
+	size_t bytes = slots->bytes;
+
+	slot_list_drop(slots);
+	return bytes;
+}
+
+/* Write what the first slot has in one page. Bytes, or an error. */
+static ssize_t write_piece(struct file *file, file_off_t *pos, struct slot_list *slots)
+{
+	struct pipe_slot *first = slots->slots;
+	unsigned int n = MIN(first->len, PAGE_SIZE - (first->offset & (PAGE_SIZE - 1)));
+	void *address = slot_map(first, 0);
+	struct iter from;
+	ssize_t written;
+
+	iter_init_kernel(&from, address, n);
+	written = file->ops->write(file, &from, pos);
+	slot_unmap(first, address);
+	if (written > 0)
+		slot_list_consume(slots, written);
+	return written;
+}
+
+ssize_t copy_splice_write(struct file *file, file_off_t *pos, struct slot_list *slots)
+{
+	ssize_t n = 0, done = 0;
+
+	while (slots->nr > 0) {
+		n = write_piece(file, pos, slots);
+		if (n <= 0)
+			break;
+		done += n;
+	}
+	return done ? done : n;
+}
+
+/* A page of the file is there: one that was stolen takes its place. 1; 0: no room, or an error. */
+static unsigned int overwrite(struct mapping *mapping, unsigned int index, struct page *page)
+{
+	if (page_overwrite(mapping, index, page))
+		return 0;
+	page_end_write(page);
+	return 1;
+}
+
+/*
+ * The pages of the first slots become the file's: as many as are whole and ours alone, and fit into
+ * a hole of the file, or the place of one page. At most len bytes; 0: the first one must be copied.
+ * inode->lock is held.
+ */
+static ssize_t steal_pages(struct file *file, file_off_t *pos, size_t len, struct slot_list *slots)
+{
+	struct mapping *mapping = &file->inode->mapping;
+	unsigned int index = *pos >> PAGE_SHIFT, max = MIN(len >> PAGE_SHIFT, slots->nr), nr, hole;
+	struct page *pages[SLOT_LIST_MAX];
+
+	if (!slots->slots->ops->steal || max == 0 || *pos & (PAGE_SIZE - 1) ||
+	    !mapping->ops->begin_add || file->flags & O_DSYNC)
+		return 0;
+	hole = mapping_hole(mapping, index, MIN(max, SLOT_LIST_MAX));
+	max = MAX(hole, 1u);
+	for (nr = 0; nr < max; nr++) {
+		struct pipe_slot *slot = slots->slots + nr;
+
+		if (slot->offset != 0 || slot->len != PAGE_SIZE || !slot->ops->steal ||
+		    !slot->ops->steal(slot))
+			break;
+		pages[nr] = slot->page;
+	}
+	if (nr == 0)
+		return 0;
+	max = hole > 0 ? mapping_add_pages(mapping, index, pages, nr)
+		       : overwrite(mapping, index, *pages);
+	/* No room, or an error. The slots make their promise again, and the copy finds out. */
+	while (nr > max)
+		atomic_inc(&pages[--nr]->lent);
+	slots->slots += nr;
+	slots->nr -= nr;
+	slots->bytes -= nr * PAGE_SIZE;
+	*pos += nr * PAGE_SIZE;
+	if (nr > 0 && *pos > file->inode->size)
+		inode_set_size(file->inode, *pos);
+	return nr * PAGE_SIZE;
+}
+
+/*
+ * Copy what the first slot has in one page, and fits into one page of the file. At most len bytes,
+ * or an error. inode->lock is held.
+ */
+static ssize_t copy_piece(struct inode *inode, file_off_t *pos, size_t len, struct slot_list *slots)
+{
+	struct pipe_slot *first = slots->slots;
+	unsigned int at = *pos & (PAGE_SIZE - 1);
+	unsigned int n = MIN(first->len, PAGE_SIZE - (first->offset & (PAGE_SIZE - 1)));
+	struct page *page;
+	void *from, *to;
+
+	n = MIN(MIN(n, len), PAGE_SIZE - at);
+	page = page_begin_write(&inode->mapping, *pos >> PAGE_SHIFT, at, at + n);
+	if (IS_ERR(page))
+		return PTR_ERR(page);
+	from = slot_map(first, 0);
+	to = kmap_local(page);
+	memcpy(to + at, from, n);
+	kunmap_local(to);
+	slot_unmap(first, from);
+	*pos += n;
+	generic_end_write(inode, page, *pos);
+	slot_list_consume(slots, n);
+	return n;
+}
+
+ssize_t generic_splice_write(struct file *file, file_off_t *pos, struct slot_list *slots)
+{
+	struct inode *inode = file->inode;
+	size_t len = slots->bytes, done = 0;
+	ssize_t n = mutex_lock_killable(&inode->lock);
+
+	if (n)
+		return n;
+	n = generic_write_limit(file, pos, &len);
+	if (n >= 0)
+		inode_drop_privileges(inode);
+	while (n >= 0 && done < len) {
+		n = steal_pages(file, pos, len - done, slots);
+		if (n == 0)
+			n = copy_piece(inode, pos, len - done, slots);
+		done += MAX(n, 0);
+		page_balance_dirty(&inode->mapping);
+	}
+	if (done > 0)
+		inode->mtime = inode->ctime = time_wall_spec();
+	mutex_unlock(&inode->lock);
+	if (done > 0 && file->flags & O_DSYNC) {
+		int error = generic_file_fsync(file);
+
+		return error ? error : (ssize_t)done;
+	}
+	return done ? (ssize_t)done : n;
+}

@@ -1,0 +1,264 @@
+/*
+ * sendfile and copy_file_range: splice through a ring that lives on the stack for the one call.
+ *
+ * 1. Only this task sees the ring, so it has no lock. Slots come from the input's splice_read,
+ *    without waiting for the disk, and go to the output's splice_write when their bytes are there.
+ * 2. The input's position advances only by what the output took.
+ * 3. To a pipe there is no ring in between: that is splice.
+ */
+#include "fs/splice/splice.h"
+#include "kernel/syscalls.h"
+#include "kernel/task.h"
+#include "mm/vm/uaccess.h"
+
+/*
+ * Wait for the slot's bytes: 0; -EIO, after which the read has been started again; -ENODATA;
+ * -ERESTARTSYS.
+ */
+static int wait_arrived(struct pipe_slot *slot)
+{
+	int error;
+
+	while ((error = slot_confirm(slot)) == -EAGAIN) {
+		error = page_wait_unlocked(slot->page);
+		if (error)
+			return error;
+	}
+	if (error == -EIO)
+		slot_retry(slot);
+	return error;
+}
+
+/* Wait for the slots in turn; those behind one that did not arrive are let go. */
+static int wait_all_arrived(struct slot_list *slots)
+{
+	int error = 0;
+
+	for (unsigned int i = 0; i < slots->nr && !error; i++) {
+		error = wait_arrived(&slots->slots[i]);
+		if (error) {
+			struct slot_list rest = { .nr = slots->nr - i, .slots = slots->slots + i };
+
+			slot_list_release(&rest);
+			slots->nr = i;
+			slots->bytes = slots_bytes(slots->slots, i);
+		}
+	}
+	return error;
+}
+
+/*
+ * One ringful. Bytes; 0 end of file; an error. *again: it went through whole, and there may be
+ * more.
+ */
+static ssize_t pass_ring(struct file *in, file_off_t *pos_in, struct file *out, file_off_t *pos_out,
+			 size_t len, bool *again)
+{
+	struct pipe_slot ring[SLOT_LIST_MAX];
+	struct slot_list slots = { .max = SLOT_LIST_MAX, .slots = ring };
+	file_off_t at = *pos_in;
+	ssize_t had, taken = 0;
+	int error = out->ops->splice_wait ? out->ops->splice_wait(out, false) : 0;
+
+	if (error)
+		return error;
+	had = in->ops->splice_read(in, &at, len, &slots);
+	if (had <= 0)
+		return had;
+	slots.bytes = had;
+	if (sink_needs_bytes(out))
+		error = wait_all_arrived(&slots);
+	if (slots.nr > 0)
+		taken = out->ops->splice_write(out, pos_out, &slots);
+	slot_list_release(&slots);
+	if (taken > 0)
+		*pos_in += taken;
+	*again = taken == had || (taken > 0 && out->ops->splice_wait);
+	return taken ? taken : error;
+}
+
+static ssize_t splice_through_ring(struct file *in, file_off_t *pos_in, struct file *out,
+				   file_off_t *pos_out, size_t len)
+{
+	ssize_t n = 0, done = 0;
+	bool again = true;
+
+	while (again && done < (ssize_t)len) {
+		again = false;
+		n = pass_ring(in, pos_in, out, pos_out, len - done, &again);
+		if (n > 0)
+			done += n;
+		if (signal_pending())
+			break;
+		/* Nothing here need sleep, and kernel code is not preempted. */
+		if (this_cpu()->need_resched)
+			schedule();
+	}
+	return done ? done : n;
+}
+
+/* ---- sendfile ---- */
+
+static ssize_t send(struct file *in, file_off_t *pos, struct file *out, size_t count)
+{
+	struct pipe *pipe = file_pipe(out);
+	file_off_t pos_out;
+	ssize_t n;
+	int error;
+
+	if (!S_ISREG(in->inode->mode) && !S_ISBLK(in->inode->mode))
+		return refuse(EINVAL, "the input is no file with data");
+	if (!in->ops->splice_read)
+		return refuse(EINVAL, "the input cannot be spliced from");
+	if (pipe)
+		return splice_file_to_pipe(in, pos, pipe, count, out->flags & O_NONBLOCK);
+	if (out->flags & O_APPEND)
+		return refuse(EINVAL, "the output is open with O_APPEND");
+	if (!out->ops->splice_write)
+		return refuse(EINVAL, "the output cannot be spliced to");
+	error = splice_position(out, NULL, &pos_out);
+	if (error)
+		return error;
+	n = splice_through_ring(in, pos, out, &pos_out, count);
+	if (n > 0)
+		splice_set_position(out, NULL, pos_out);
+	return n;
+}
+
+/*
+ * *offset: where to begin, and where it has ended; offset NULL: the input's own position. No byte
+ * at or beyond max is sent.
+ */
+static ssize_t sendfile(int fd_out, int fd_in, file_off_t *offset, size_t count, file_off_t max)
+{
+	file_off_t pos = offset ? *offset : 0;
+	struct fd_pair fds;
+	ssize_t n = -EBADF;
+
+	if (!fd_get_pair(&fds, fd_in, fd_out))
+		return -EBADF;
+	if (!fds.in->readable || !fds.out->writable)
+		goto put;
+	n = -ESPIPE;
+	if (offset && !fds.in->ops->llseek)
+		goto put;
+	if (!offset)
+		splice_position(fds.in, NULL, &pos);
+	if (pos < 0) {
+		n = refuse(EINVAL, "a negative offset");
+		goto put;
+	}
+	n = -EOVERFLOW;
+	if (pos >= max)
+		goto put;
+	count = MIN(count, SPLICE_MAX_BYTES);
+	if ((file_off_t)count > max - pos)
+		count = max - pos;
+	n = send(fds.in, &pos, fds.out, count);
+	if (offset)
+		*offset = pos;
+	else if (n > 0)
+		splice_set_position(fds.in, NULL, pos);
+put:
+	fd_put_pair(&fds);
+	return n;
+}
+
+long sys_sendfile64(int fd_out, int fd_in, int64_t __user *offset, size_t count)
+{
+	file_off_t pos;
+	ssize_t n;
+
+	if (!offset)
+		return sendfile(fd_out, fd_in, NULL, count, INT64_MAX);
+	if (copy_from_user(&pos, offset, sizeof(pos)))
+		return -EFAULT;
+	n = sendfile(fd_out, fd_in, &pos, count, INT64_MAX);
+	if (n > 0 && copy_to_user(offset, &pos, sizeof(pos)))
+		return -EFAULT;
+	return n;
+}
+
+long sys_sendfile(int fd_out, int fd_in, int32_t __user *offset, size_t count)
+{
+	file_off_t pos;
+	uint32_t word;
+	ssize_t n;
+
+	if (!offset)
+		return sendfile(fd_out, fd_in, NULL, count, INT32_MAX);
+	if (get_user_u32(&word, offset))
+		return -EFAULT;
+	pos = (int32_t)word;
+	n = sendfile(fd_out, fd_in, &pos, count, INT32_MAX);
+	if (n > 0 && put_user_u32(pos, offset))
+		return -EFAULT;
+	return n;
+}
+
+/* ---- copy_file_range ---- */
+
+/* How much of [pos_in, pos_in+len) may be copied to pos_out: bytes, or an error. */
+static ssize_t check_range(struct file *in, file_off_t pos_in, struct file *out, file_off_t pos_out,
+			   size_t len)
+{
+	struct inode *from = in->inode, *to = out->inode;
+	file_off_t size;
+
+	if (S_ISDIR(from->mode) || S_ISDIR(to->mode))
+		return -EISDIR;
+	if (!S_ISREG(from->mode) || !S_ISREG(to->mode))
+		return refuse(EINVAL, "not a regular file");
+	if (!in->readable || !out->writable || out->flags & O_APPEND)
+		return refuse(EBADF, "not open to read, or not to write, or open with O_APPEND");
+	if (from->sb != to->sb)
+		return -EXDEV;
+	if (!in->ops->splice_read || !out->ops->splice_write)
+		return refuse(EINVAL, "a file that cannot be spliced");
+	if (pos_in > INT64_MAX - (file_off_t)len || pos_out > INT64_MAX - (file_off_t)len)
+		return -EOVERFLOW;
+	size = inode_size(from);
+	if (pos_in >= size)
+		return 0;
+	if ((file_off_t)len > size - pos_in)
+		len = size - pos_in;
+	if (from == to && pos_in < pos_out + (file_off_t)len && pos_out < pos_in + (file_off_t)len)
+		return refuse(EINVAL, "the ranges overlap");
+	return len;
+}
+
+static ssize_t copy_range(struct file *in, file_off_t __user *off_in, struct file *out,
+			  file_off_t __user *off_out, size_t len)
+{
+	file_off_t pos_in, pos_out;
+	int error = splice_position(in, off_in, &pos_in);
+	ssize_t n;
+
+	if (!error)
+		error = splice_position(out, off_out, &pos_out);
+	if (error)
+		return error;
+	n = check_range(in, pos_in, out, pos_out, MIN(len, SPLICE_MAX_BYTES));
+	if (n > 0)
+		n = splice_through_ring(in, &pos_in, out, &pos_out, n);
+	if (n <= 0)
+		return n;
+	if (splice_set_position(in, off_in, pos_in) || splice_set_position(out, off_out, pos_out))
+		return -EFAULT;
+	return n;
+}
+
+long sys_copy_file_range(int fd_in, int64_t __user *off_in, int fd_out, int64_t __user *off_out,
+			 size_t len, unsigned int flags)
+{
+	struct fd_pair fds;
+	ssize_t n;
+
+	if (flags)
+		return refuse(EINVAL, "no flags are known");
+	if (!fd_get_pair(&fds, fd_in, fd_out))
+		return -EBADF;
+	n = copy_range(fds.in, off_in, fds.out, off_out, len);
+	fd_put_pair(&fds);
+	return n;
+}

@@ -1,0 +1,172 @@
+/*
+ * Splice: moving slots.
+ *
+ * 1. A source (file_ops.splice_read) appends slots to a list without waiting for data; a sink
+ *    (file_ops.splice_write) consumes slots whose bytes have arrived. Pipe to pipe moves slots and
+ *    asks nothing.
+ * 2. A slot list belongs to one task and has no lock. It is how slots travel between a file and a
+ *    ring, and the ring that lives on the stack for the one call of sendfile and copy_file_range.
+ * 3. splice from a file looks up pages, lends them and starts bios before it takes the pipe's
+ *    producer; it publishes what fits and releases the rest. The file offset advances only by what
+ *    was published.
+ */
+#ifndef FS_SPLICE_SPLICE_H
+#define FS_SPLICE_SPLICE_H
+
+#include "fs/file/file.h"
+#include "fs/pipe/pipe.h"
+#include "fs/names/vfs.h"
+
+#define SPLICE_F_MOVE	  1
+#define SPLICE_F_NONBLOCK 2
+#define SPLICE_F_MORE	  4
+#define SPLICE_F_GIFT	  8
+#define SPLICE_F_ALL	  15
+
+#define SLOT_LIST_MAX	  16u
+
+struct slot_list {
+	unsigned int nr, max; /* slots in use; room (file_ops.splice_read fills no more) */
+	struct pipe_slot *slots;
+	size_t bytes;  /* of all slots; counted by who calls the source */
+	bool nonblock; /* a source that is a stream does not wait for its first bytes */
+};
+
+/* What slots[0..nr) have together. */
+static inline size_t slots_bytes(const struct pipe_slot *slots, unsigned int nr)
+{
+	size_t bytes = 0;
+
+	while (nr > 0)
+		bytes += slots[--nr].len;
+	return bytes;
+}
+
+/* ---- sources and sinks: fs/splice/file.c ---- */
+
+/*
+ * For sinks: the first n bytes of the first slot are taken; releases and removes it when it has no
+ * more.
+ */
+void slot_list_consume(struct slot_list *slots, unsigned int n);
+/* Release what is left. */
+void slot_list_drop(struct slot_list *slots);
+static inline void slot_list_release(struct slot_list *slots)
+{
+	if (slots->nr > 0)
+		slot_list_drop(slots);
+}
+
+/* For files whose data lives in the page cache: file_ops.splice_read. */
+ssize_t generic_splice_read(struct file *file, int64_t *pos, size_t len, struct slot_list *slots);
+/*
+ * For files written through the page cache: file_ops.splice_write: steals whole pages that nobody
+ * else holds, copies the rest.
+ */
+ssize_t generic_splice_write(struct file *file, int64_t *pos, struct slot_list *slots);
+/*
+ * file_ops.splice_write for what is written by file_ops.write (terminals): maps each slot and
+ * writes it.
+ */
+ssize_t copy_splice_write(struct file *file, int64_t *pos, struct slot_list *slots);
+/*
+ * file_ops.splice_read for what is read by file_ops.read (/proc files, terminals): fresh anon
+ * pages; one at a time if the file has no llseek, since a stream may have no more than that for
+ * now.
+ */
+ssize_t copy_splice_read(struct file *file, int64_t *pos, size_t len, struct slot_list *slots);
+/* /dev/null: releases the slots unread. It takes slots that have not arrived, too. */
+ssize_t null_splice_write(struct file *file, int64_t *pos, struct slot_list *slots);
+/* Must the bytes have arrived before the file's splice_write gets them? */
+static inline bool sink_needs_bytes(const struct file *file)
+{
+	return file->ops->splice_write != null_splice_write && !file->ops->splice_wait;
+}
+
+/*
+ * ---- between splice, sendfile, tee and vmsplice; each returns what read(2) and write(2) would
+ * ----
+ */
+
+#define SPLICE_MAX_BYTES 0x7ffff000u /* of one call, as for read(2) */
+
+/* Slots of a file to a pipe, until the pipe is full or the file ends. fs/splice/splice.c */
+ssize_t splice_file_to_pipe(struct file *in, int64_t *pos, struct pipe *pipe, size_t len,
+			    bool nonblock);
+/*
+ * Publish the slots of the list as far as there is room; those that found none stay in it. Bytes, or
+ * -EPIPE.
+ */
+ssize_t splice_publish(struct pipe *pipe, struct slot_list *slots);
+/*
+ * Publish all of them, waiting for room: they cannot go back where they came from. Bytes; the rest
+ * is released.
+ */
+ssize_t splice_publish_all(struct pipe *pipe, struct slot_list *slots);
+/* Free places, or 0 if there is none; -EPIPE. `producer` is held, or pipe->lock: then it is a hint. */
+static inline int pipe_room_held(const struct pipe *pipe)
+{
+	if (unlikely(READ_ONCE(pipe->readers) == 0))
+		return -EPIPE;
+	return pipe->nr_slots - (pipe->head - READ_ONCE(pipe->kept));
+}
+/* Neither is held. If there is none, and `wait`, waits for one as a writer does: its errors, too. */
+static inline int pipe_room(struct pipe *pipe, bool wait, bool nonblock)
+{
+	int room;
+
+	do {
+		spin_lock(&pipe->lock);
+		room = pipe_room_held(pipe);
+		spin_unlock(&pipe->lock);
+		if (likely(room != 0) || !wait)
+			return room;
+		room = pipe_wait_writable(pipe, nonblock);
+	} while (room == 0);
+	return room;
+}
+
+/* Slots of one pipe to another, where they stay in the first one, too, if `keep`. Bytes. */
+ssize_t splice_between(struct pipe *from, struct pipe *to, size_t len, bool nonblock, bool keep);
+/*
+ * The nr slots of `from` from position `at` on have copies that nobody sees yet in `to`: their pages
+ * get one more holder each. How many could. from->lock is held. fs/splice/tee.c
+ */
+unsigned int tee_slots(struct pipe *from, unsigned int at, struct pipe *to, unsigned int to_at,
+		       unsigned int nr);
+
+/*
+ * Where a call reads or writes a file that is not a pipe: at *user, or at the file's own position,
+ * which is read and written as a whole. The result is 0; -EFAULT, -EINVAL (negative).
+ */
+int splice_get_position(const int64_t __user *user, int64_t *pos);
+int splice_put_position(int64_t __user *user, int64_t pos);
+static inline int splice_position(struct file *file, const int64_t __user *user, int64_t *pos)
+{
+	bool shared;
+
+	if (user)
+		return splice_get_position(user, pos);
+	*pos = 0;
+	if (file->ops->llseek) {
+		shared = file_lock_position(file);
+		*pos = file->pos;
+		file_unlock_position(file, shared);
+	}
+	return 0;
+}
+static inline int splice_set_position(struct file *file, int64_t __user *user, int64_t pos)
+{
+	bool shared;
+
+	if (user)
+		return splice_put_position(user, pos);
+	if (file->ops->llseek) {
+		shared = file_lock_position(file);
+		file->pos = pos;
+		file_unlock_position(file, shared);
+	}
+	return 0;
+}
+
+#endif

@@ -1,0 +1,160 @@
+/*
+ * vmsplice(2): user memory and pipes.
+ *
+ * 1. Into a pipe: the caller's pages become slots; no byte is copied. The page decides what keeps
+ *    the bytes as they are: private memory is shared copy-on-write with its owner, a page of a file
+ *    is lent as by splice.
+ * 2. With SPLICE_F_GIFT whole pages are taken from the caller, who then finds zeros; what is not a
+ *    whole page is lent. A gift cannot be given back: it waits for room.
+ * 3. A huge page that is mapped as one becomes one slot.
+ * 4. Out of a pipe: bytes are copied, as readv does.
+ */
+#include "fs/splice/splice.h"
+#include "kernel/syscalls.h"
+#include "mm/slab.h"
+#include "mm/vm/vm.h"
+
+/*
+ * Up to max pages from va on, promised not to change, each with a reference for its slot; *size:
+ * how large they are there. How many, or an error.
+ */
+static int promised_pages(uintptr_t va, bool gift, struct page **pages, unsigned int max,
+			  unsigned int *size)
+{
+	for (;;) {
+		int nr = mm_lend_pages(current->mm, va, gift, pages, max, size), error;
+
+		if (nr < 0)
+			return nr;
+		if (nr > 1 || !READ_ONCE(page_head(*pages)->mapping))
+			return nr;
+		/* A file's page, and its other mappings. */
+		error = page_lend(*pages);
+		page_unlend(*pages);
+		if (!error)
+			return 1;
+		page_put(*pages);
+		/* It has left its file meanwhile: another one is there now. */
+		if (error != -ENODATA)
+			return error;
+	}
+}
+
+/* Slots for up to `len` bytes from `offset` in the first of the pages. Bytes. */
+static unsigned int fill_slots(struct pipe_slot *slot, struct page **pages, unsigned int nr,
+			       unsigned int offset, unsigned int len, unsigned int size)
+{
+	unsigned int left = len;
+
+	for (; nr > 0; nr--, slot++, offset = 0) {
+		unsigned int n = MIN(left, size - offset);
+
+		*slot = (struct pipe_slot){ *pages++, offset, n, &user_slot_ops, 0, 0 };
+		left -= n;
+	}
+	if (unlikely((--slot)->page->flags & PG_TAIL)) { /* these come alone */
+		struct page *head = slot->page->head;
+
+		slot->offset += (slot->page - head) * PAGE_SIZE;
+		slot->page = head;
+	}
+	return len - left;
+}
+
+/*
+ * Slots for what comes next of the segments, as many as the list has room for. Bytes, or an error
+ * if none.
+ */
+static ssize_t lend_segments(struct iter *from, struct slot_list *slots, bool gift)
+{
+	struct page *pages[SLOT_LIST_MAX];
+	ssize_t done = 0;
+
+	while (from->left > 0 && slots->nr < slots->max) {
+		unsigned int max = slots->max - slots->nr, offset, n, size, bytes;
+		uintptr_t va;
+		bool whole;
+		int nr;
+
+		n = iter_piece(from);
+		va = (uintptr_t)from->at;
+		offset = va % PAGE_SIZE;
+		whole = gift && n >= PAGE_SIZE && offset == 0;
+		if (whole)
+			max = MIN(max, n / PAGE_SIZE);
+		else
+			max = gift ? 1 : MIN(max, (offset + n - 1) / PAGE_SIZE + 1);
+		nr = promised_pages(va - offset, whole, pages, max, &size);
+		if (nr < 0)
+			return done ? done : nr;
+		offset = va & (size - 1);
+		bytes = fill_slots(slots->slots + slots->nr, pages, nr, offset, n, size);
+		slots->nr += nr;
+		iter_advance(from, bytes);
+		done += bytes;
+	}
+	return done;
+}
+
+static ssize_t memory_to_pipe(struct iter *from, struct pipe *pipe, bool gift, bool nonblock)
+{
+	ssize_t n = 0, done = 0;
+
+	while (from->left > 0) {
+		struct pipe_slot slots[SLOT_LIST_MAX];
+		struct slot_list list = { .slots = slots };
+		ssize_t lent;
+
+		n = pipe_room(pipe, done == 0, nonblock);
+		if (n <= 0)
+			break;
+		list.max = MIN((unsigned int)n, SLOT_LIST_MAX);
+		n = lent = lend_segments(from, &list, gift);
+		if (n < 0)
+			break;
+		list.bytes = n;
+		n = gift ? splice_publish_all(pipe, &list) : splice_publish(pipe, &list);
+		slot_list_release(&list);
+		if (n > 0)
+			done += n;
+		if (n < lent)
+			break;
+	}
+	if (n == -EPIPE)
+		pipe_broken();
+	return done ? done : n;
+}
+
+static ssize_t vmsplice(struct file *file, struct iter *memory, unsigned int flags)
+{
+	struct pipe *pipe = file_pipe(file);
+	bool nonblock = flags & SPLICE_F_NONBLOCK || file->flags & O_NONBLOCK;
+
+	if (memory->left == 0)
+		return 0;
+	if (!pipe)
+		return refuse(EBADF, "not a pipe");
+	if (file->writable)
+		return memory_to_pipe(memory, pipe, flags & SPLICE_F_GIFT, nonblock);
+	return pipe_take(pipe, memory, nonblock);
+}
+
+long sys_vmsplice(int number, const struct iovec __user *segments, size_t nr, unsigned int flags)
+{
+	struct iovec fast[IOV_FAST], *heap = NULL;
+	struct iter memory;
+	struct fd fd;
+	ssize_t n = -EBADF;
+
+	if (flags & ~SPLICE_F_ALL)
+		return refuse(EINVAL, "an unknown flag");
+	fd = fd_get(number);
+	if (fd.file) {
+		n = iter_import(&memory, segments, nr, fast, &heap);
+		if (n == 0)
+			n = vmsplice(fd.file, &memory, flags);
+		kfree(heap);
+	}
+	fd_put(fd);
+	return n;
+}

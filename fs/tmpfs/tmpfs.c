@@ -1,0 +1,394 @@
+/*
+ * tmpfs: files that live in the page cache, and names that live among the dentries; nowhere else.
+ *
+ * 1. File data are pages that have no store behind them: they are never given up. A hole has no
+ *    page until it is mapped or written: read(2) makes zeros, and splice hands out the zero page.
+ * 2. Memory is limited by size= (half of RAM). What a file uses is what its page cache holds,
+ *    counted anew whenever it may have changed (tmpfs_count; inode->blocks is the last count): so
+ *    nothing can be forgotten. Who writes a page that is too much gets -ENOSPC, and the page cache
+ *    takes it back.
+ * 3. A page that a mapping wants in a hole, and for which there is no room, is taken back, too: that
+ *    is SIGBUS.
+ * 4. tmpfs->lock (plain) guards the counters.
+ * 5. Names stay dentries until they are removed (super_block.names_stay), and keep their inodes.
+ */
+#include "fs/tmpfs/tmpfs.h"
+#include "fs/names/path.h"
+#include "fs/splice/splice.h"
+#include "fs/names/vfs_internal.h"
+#include "kernel/syscall.h"
+#include "lib/string.h"
+#include "mm/slab.h"
+
+#define TMPFS_MAGIC    0x01021994
+#define SECTORS_A_PAGE (PAGE_SIZE >> 9)
+
+struct tmpfs { /* super_block->private */
+	spinlock_t lock;
+	unsigned int pages, max_pages;
+};
+
+/* ---- file data ---- */
+
+/*
+ * Count what the inode holds now. Is there room for it? If not, what it has gained is counted only
+ * if it need not fit; `present`: what is wanted is a page that was counted before. An inode whose
+ * file system is gone (a pipe still holds it) counts nowhere.
+ */
+static bool tmpfs_count(struct inode *inode, bool must_fit, bool present)
+{
+	struct tmpfs *tmpfs = inode->sb->private;
+	unsigned int count, old, total;
+	bool fits;
+
+	if (!tmpfs)
+		return true;
+	spin_lock(&tmpfs->lock);
+	count = READ_ONCE(inode->mapping.pages.count);
+	old = inode->blocks / SECTORS_A_PAGE;
+	total = tmpfs->pages - old + count;
+	fits = total <= tmpfs->max_pages || (present && count <= old);
+	if (fits || !must_fit) {
+		tmpfs->pages = total;
+		inode->blocks = (uint64_t)count * SECTORS_A_PAGE;
+	}
+	spin_unlock(&tmpfs->lock);
+	return fits;
+}
+
+/* The pages of a hole are wanted, and there is room for them: zeros. */
+static void tmpfs_read_pages(struct mapping *mapping, struct page **pages, unsigned int nr)
+{
+	for (unsigned int i = 0; i < nr; i++) {
+		page_zero(pages[i], 0, PAGE_SIZE);
+		page_read_done(pages[i], true);
+	}
+}
+
+static int tmpfs_begin_write(struct mapping *mapping, struct page *page, unsigned int from,
+			     unsigned int to)
+{
+	if (!tmpfs_count(mapping->inode, true, page->flags & PG_UPTODATE))
+		return -ENOSPC;
+	if (!(page->flags & PG_UPTODATE)) {
+		page_zero(page, 0, from);
+		page_zero(page, to, PAGE_SIZE - to);
+	}
+	return 0;
+}
+
+static int tmpfs_begin_add(struct mapping *mapping)
+{
+	return tmpfs_count(mapping->inode, true, false) ? 0 : -ENOSPC;
+}
+
+static const struct mapping_ops tmpfs_mapping_ops = {
+	.read_pages = tmpfs_read_pages,
+	.begin_write = tmpfs_begin_write,
+	.begin_add = tmpfs_begin_add,
+	.has_store = false,
+};
+
+/* Page by page, since what has no page is zeros and gets none by being read. */
+static ssize_t tmpfs_read(struct file *file, struct iter *to, file_off_t *pos)
+{
+	struct inode *inode = file->inode;
+	size_t wanted = to->left;
+	ssize_t n = 0;
+
+	while (to->left > 0) {
+		file_off_t left = MAX(inode_size(inode) - *pos, 0);
+		size_t piece = MIN(PAGE_SIZE - (*pos & (PAGE_SIZE - 1)), to->left);
+		struct page *page = mapping_find(&inode->mapping, *pos >> PAGE_SHIFT);
+
+		if (page && page->flags & PG_UPTODATE) {
+			n = generic_read_page(inode, page, to, *pos);
+		} else {
+			piece = MIN((file_off_t)piece, left);
+			n = iter_zero(to, piece);
+			if (n == 0 && piece > 0)
+				n = -EFAULT;
+		}
+		if (page)
+			page_put(page);
+		if (n <= 0)
+			break;
+		*pos += n;
+	}
+	return to->left < wanted ? (ssize_t)(wanted - to->left) : n;
+}
+
+/*
+ * A slot for what one page of the file has at pos: the page, lent, or the zero page for a hole. 0;
+ * -ENODATA: look again; -ERESTARTSYS.
+ */
+static int tmpfs_fill_slot(struct mapping *mapping, file_off_t pos, struct pipe_slot *slot)
+{
+	struct page *page = mapping_find(mapping, pos >> PAGE_SHIFT);
+	int error = 0;
+
+	if (page && page->flags & PG_UPTODATE) {
+		error = page_lend(page);
+		if (error)
+			page_put(page);
+		*slot = (struct pipe_slot){ .page = page, .ops = &cache_slot_ops };
+		return error;
+	}
+	if (page) /* being made: until it is there the file has zeros */
+		page_put(page);
+	*slot = (struct pipe_slot){ .page = zero_page, .ops = &zero_slot_ops };
+	return 0;
+}
+
+static ssize_t tmpfs_splice_read(struct file *file, file_off_t *pos, size_t len,
+				 struct slot_list *slots)
+{
+	struct inode *inode = file->inode;
+	size_t done = 0;
+
+	while (done < len && slots->nr < slots->max) {
+		struct pipe_slot *slot = &slots->slots[slots->nr];
+		file_off_t left = inode_size(inode) - *pos;
+		int error;
+
+		if (left <= 0)
+			break;
+		error = tmpfs_fill_slot(&inode->mapping, *pos, slot);
+		if (error == -ENODATA)
+			continue;
+		if (error)
+			return done ? (ssize_t)done : error;
+		slot->offset = *pos & (PAGE_SIZE - 1);
+		slot->len = MIN(MIN(len - done, PAGE_SIZE - slot->offset), left);
+		slots->nr++;
+		*pos += slot->len;
+		done += slot->len;
+	}
+	return done;
+}
+
+/* The page cache has let go of what lies beyond the new size. */
+static void tmpfs_truncated(struct inode *inode)
+{
+	tmpfs_count(inode, false, false);
+}
+
+static const struct file_ops tmpfs_file_ops = {
+	.read = tmpfs_read,
+	.write = generic_file_write,
+	.llseek = generic_llseek,
+	.mmap = generic_file_mmap,
+	.fsync = generic_file_fsync,
+	.splice_read = tmpfs_splice_read,
+	.splice_write = generic_splice_write,
+};
+
+/* ---- inodes and names ---- */
+
+static const struct inode_ops tmpfs_inode_ops;
+
+/* A new inode, of no name yet. target: of a symbolic link, kept in inode->private. */
+static struct inode *tmpfs_inode(struct super_block *sb, const struct inode *dir, unsigned int mode,
+				 unsigned int rdev, const char *target)
+{
+	static struct atomic last_number;
+	size_t len = target ? strlen(target) : 0;
+	char *copy = target ? kmalloc(len + 1, 0) : NULL;
+	struct inode *inode = NULL;
+
+	if (!target || copy)
+		inode = inode_alloc(sb);
+	if (!inode) {
+		kfree(copy);
+		return ERR_PTR(-ENOMEM);
+	}
+	inode->number = (unsigned int)atomic_add_return(&last_number, 1);
+	inode->private = copy;
+	inode_init_owner(inode, dir, mode);
+	inode->ops = &tmpfs_inode_ops;
+	mapping_init(&inode->mapping, inode, &tmpfs_mapping_ops);
+	if (target) {
+		memcpy(copy, target, len + 1);
+		inode->size = len;
+	} else if (S_ISREG(mode)) {
+		inode->file_ops = &tmpfs_file_ops;
+	} else if (S_ISDIR(mode)) {
+		inode->file_ops = &dir_file_ops;
+		inode->nr_links = 2;
+	} else {
+		inode_init_special(inode, inode->mode, rdev);
+	}
+	return inode;
+}
+
+static void tmpfs_free_inode(struct inode *inode)
+{
+	tmpfs_count(inode, false, false); /* its pages are gone */
+	kfree(inode->private);
+}
+
+static struct inode *tmpfs_create(struct inode *dir, struct dentry *dentry, unsigned int mode,
+				  unsigned int rdev, const char *target)
+{
+	struct inode *inode = tmpfs_inode(dir->sb, dir, mode, rdev, target);
+
+	if (!IS_ERR(inode)) {
+		dir->nr_links += S_ISDIR(mode);
+		dir->mtime = dir->ctime = inode->ctime;
+	}
+	return inode;
+}
+
+static int tmpfs_link(struct inode *dir, struct dentry *dentry, struct inode *inode)
+{
+	inode->nr_links++;
+	dir->mtime = dir->ctime = inode->ctime = time_wall_spec();
+	return 0;
+}
+
+static int tmpfs_remove(struct inode *dir, struct dentry *dentry)
+{
+	struct inode *inode = dentry->inode;
+
+	if (S_ISDIR(inode->mode)) {
+		if (!dentry_is_empty(dentry))
+			return -ENOTEMPTY;
+		inode->nr_links = 0;
+		dir->nr_links--;
+	} else {
+		inode->nr_links--;
+	}
+	dir->mtime = dir->ctime = inode->ctime = time_wall_spec();
+	return 0;
+}
+
+static int tmpfs_rename(struct inode *old_dir, struct dentry *old, struct inode *new_dir,
+			struct dentry *target)
+{
+	int error = target->inode ? tmpfs_remove(new_dir, target) : 0;
+
+	if (error)
+		return error;
+	if (S_ISDIR(old->inode->mode)) {
+		old_dir->nr_links--;
+		new_dir->nr_links++;
+	}
+	old->inode->ctime = time_wall_spec();
+	old_dir->mtime = old_dir->ctime = old->inode->ctime;
+	new_dir->mtime = new_dir->ctime = old->inode->ctime;
+	return 0;
+}
+
+static ssize_t tmpfs_readlink(struct inode *inode, char *buf, size_t size)
+{
+	return MIN(strlcpy(buf, inode->private, size), size - 1);
+}
+
+static const struct inode_ops tmpfs_inode_ops = {
+	.readdir = dentry_readdir,
+	.create = tmpfs_create,
+	.link = tmpfs_link,
+	.remove = tmpfs_remove,
+	.rename = tmpfs_rename,
+	.readlink = tmpfs_readlink,
+	.truncated = tmpfs_truncated,
+};
+
+/* The name in the directory; made, if it is not there. Drops the reference to `parent`. */
+static struct dentry *add_name(struct dentry *parent, const struct name *name, unsigned int mode,
+			       unsigned int rdev, const char *target)
+{
+	struct inode *inode = NULL, *dir = parent->inode;
+	struct dentry *dentry;
+
+	mutex_lock(&dir->lock);
+	dentry = dentry_lookup_locked(parent, name);
+	if (!IS_ERR(dentry) && !dentry->inode)
+		inode = tmpfs_create(dir, dentry, mode, rdev, target);
+	mutex_unlock(&dir->lock);
+	dentry_put(parent);
+	if (IS_ERR(inode)) {
+		dentry_put(dentry);
+		return (void *)inode;
+	}
+	if (inode)
+		dentry_set_inode(dentry, inode);
+	return dentry;
+}
+
+int tmpfs_add_node(struct super_block *sb, const char *name, unsigned int mode, unsigned int rdev,
+		   const char *target)
+{
+	struct dentry *dentry = sb->root;
+	struct name component;
+
+	dentry_get(dentry);
+	while (!IS_ERR(dentry) && path_component(&name, &component) > 0)
+		dentry = *name ? add_name(dentry, &component, S_IFDIR | 0755, 0, NULL)
+			       : add_name(dentry, &component, mode, rdev, target);
+	if (IS_ERR(dentry))
+		return PTR_ERR(dentry);
+	dentry_put(dentry);
+	return 0;
+}
+
+/* ---- the file system ---- */
+
+static void tmpfs_statfs(struct super_block *sb, struct fs_statistics *st)
+{
+	struct tmpfs *tmpfs = sb->private;
+
+	spin_lock(&tmpfs->lock);
+	st->blocks = tmpfs->max_pages;
+	st->free = tmpfs->max_pages - MIN(tmpfs->pages, tmpfs->max_pages);
+	spin_unlock(&tmpfs->lock);
+}
+
+static const struct super_ops tmpfs_super_ops = {
+	.free_inode = tmpfs_free_inode,
+	.statfs = tmpfs_statfs,
+};
+
+/* "" or "size=16M": the limit in pages, rounded up. */
+static int parse_options(const char *options, unsigned int *pages)
+{
+	const char *end = options;
+	uint64_t size;
+
+	if (!*options)
+		return 0;
+	if (strncmp(options, "size=", 5))
+		return refuse(EINVAL, "a tmpfs option that is not supported");
+	size = parse_size(options + 5, &end);
+	if (end == options + 5 || *end || size == 0)
+		return refuse(EINVAL, "size= takes a number of bytes");
+	*pages = MIN((size + PAGE_SIZE - 1) >> PAGE_SHIFT, (uint64_t)INT32_MAX);
+	return 0;
+}
+
+int tmpfs_mount_mode(struct super_block *sb, const char *options, unsigned int mode)
+{
+	struct tmpfs *tmpfs = kzalloc(sizeof(*tmpfs), 0);
+	struct memory_stats memory;
+	int error;
+
+	if (!tmpfs)
+		return -ENOMEM;
+	memory_stats(&memory);
+	spin_init(&tmpfs->lock, "tmpfs");
+	tmpfs->max_pages = memory.total / 2;
+	sb->private = tmpfs;
+	error = parse_options(options, &tmpfs->max_pages);
+	if (error)
+		return error;
+	sb->ops = &tmpfs_super_ops;
+	sb->names_stay = true;
+	return super_set_root(sb, tmpfs_inode(sb, NULL, S_IFDIR | mode, 0, NULL));
+}
+
+static int tmpfs_mount(struct super_block *sb, const char *options)
+{
+	return tmpfs_mount_mode(sb, options, 01777);
+}
+
+FILE_SYSTEM(tmpfs, .magic = TMPFS_MAGIC, .mount = tmpfs_mount);

@@ -1,0 +1,162 @@
+/*
+ * As much of ACPI as tells the CPUs, the interrupt lines and the power switch (ACPI 6.3: 5.2.5
+ * RSDP, 5.2.7 RSDT, 5.2.9 FADT, 5.2.12 MADT). Tables are checked for length and checksum; a bad one
+ * is as good as none.
+ */
+#include "kernel/cpu/apic.h"
+#include "lib/string.h"
+#include "mm/page.h"
+#include "mm/vmalloc.h"
+
+struct acpi_machine acpi;
+
+struct rsdp {
+	char signature[8];
+	uint8_t checksum;
+	char oem[6];
+	uint8_t revision;
+	uint32_t rsdt;
+} __packed;
+
+struct table {
+	char signature[4];
+	uint32_t length;
+	uint8_t revision, checksum;
+	char oem[6], oem_table[8];
+	uint32_t oem_revision, creator, creator_revision;
+} __packed;
+
+#define FADT_DSDT     40 /* offsets in the FADT */
+#define FADT_PM1A_CNT 64
+#define MADT_LAPIC    36
+#define MADT_ENTRIES  44
+enum { MADT_CPU = 0, MADT_IO_APIC = 1, MADT_OVERRIDE = 2 };
+#define CPU_ENABLED 1
+#define TABLE_MAX   (1u << 20)
+
+static bool checksum_ok(const void *data, size_t len)
+{
+	const uint8_t *p = data;
+	uint8_t sum = 0;
+
+	while (len--)
+		sum += *p++;
+	return sum == 0;
+}
+
+static const struct rsdp *find_rsdp(uint32_t start, uint32_t end)
+{
+	for (uint32_t at = start; at + sizeof(struct rsdp) <= end; at += 16) {
+		const struct rsdp *rsdp = phys_to_virt(at);
+
+		if (memcmp(rsdp->signature, "RSD PTR ", 8) == 0 && checksum_ok(rsdp, sizeof(*rsdp)))
+			return rsdp;
+	}
+	return NULL;
+}
+
+/* Map a whole table; unmapped by vfree(). NULL: damaged. */
+static struct table *map_table(uint32_t phys)
+{
+	struct table *table = ioremap(phys, TABLE_MAX);
+
+	if (table && table->length >= sizeof(*table) && table->length <= TABLE_MAX &&
+	    checksum_ok(table, table->length))
+		return table;
+	vfree(table);
+	return NULL;
+}
+
+static uint32_t field(const struct table *table, unsigned int offset)
+{
+	uint32_t value = 0;
+
+	if (offset + 4 <= table->length)
+		memcpy(&value, (const char *)table + offset, 4);
+	return value;
+}
+
+static void read_madt_entry(const uint8_t *entry)
+{
+	uint32_t word;
+
+	memcpy(&word, entry + 4, 4);
+	if (entry[0] == MADT_CPU && entry[1] >= 8 && (word & CPU_ENABLED)) {
+		if (acpi.nr_cpus < MAX_CPUS)
+			acpi.apic_ids[acpi.nr_cpus++] = entry[3];
+	} else if (entry[0] == MADT_IO_APIC && entry[1] >= 12 && !acpi.io_apic) {
+		acpi.io_apic = word;
+		memcpy(&acpi.io_apic_base, entry + 8, 4);
+	} else if (entry[0] == MADT_OVERRIDE && entry[1] >= 10 && entry[3] < 16) {
+		acpi.isa_gsi[entry[3]] = entry[4];
+		acpi.isa_flags[entry[3]] = entry[8];
+	}
+}
+
+static void read_madt(const struct table *madt)
+{
+	const uint8_t *at = (const uint8_t *)madt + MADT_ENTRIES,
+		      *end = (const uint8_t *)madt + madt->length;
+
+	acpi.lapic = field(madt, MADT_LAPIC);
+	for (; at + 8 <= end && at[1] >= 2 && at + at[1] <= end; at += at[1])
+		read_madt_entry(at);
+}
+
+/*
+ * The \_S5 package in the DSDT's byte code: name, PackageOp 0x12, length, count, then SLP_TYPa,
+ * which is 0, 1 or BytePrefix 0x0a and a byte (ACPI 6.3, 7.4.2 and 20.2).
+ */
+static void read_sleep_type(const struct table *dsdt)
+{
+	const uint8_t *body = (const uint8_t *)dsdt, *end = body + dsdt->length;
+
+	for (const uint8_t *at = body + sizeof(*dsdt); at + 9 < end; at++) {
+		if (memcmp(at, "_S5_", 4) != 0 || at[4] != 0x12)
+			continue;
+		at += 5;
+		at += (at[0] >> 6) + 2;
+		if (at + 1 < end)
+			acpi.sleep_type = at[0] == 0x0a ? at[1] : at[0];
+		return;
+	}
+}
+
+static void read_fadt(const struct table *fadt)
+{
+	struct table *dsdt = map_table(field(fadt, FADT_DSDT));
+
+	if (!dsdt)
+		return;
+	acpi.pm1a_control = field(fadt, FADT_PM1A_CNT);
+	read_sleep_type(dsdt);
+	vfree(dsdt);
+}
+
+void acpi_init(void)
+{
+	const struct rsdp *rsdp = find_rsdp(0xe0000, 0x100000);
+	struct table *rsdt;
+
+	for (unsigned int i = 0; i < 16; i++)
+		acpi.isa_gsi[i] = i;
+	if (!rsdp)
+		rsdp = find_rsdp(0x80000, 0xa0000);
+	rsdt = rsdp ? map_table(rsdp->rsdt) : NULL;
+	if (!rsdt) {
+		log_info("no ACPI tables");
+		return;
+	}
+	for (unsigned int at = sizeof(*rsdt); at + 4 <= rsdt->length; at += 4) {
+		struct table *table = map_table(field(rsdt, at));
+
+		if (!table)
+			continue;
+		if (memcmp(table->signature, "APIC", 4) == 0)
+			read_madt(table);
+		else if (memcmp(table->signature, "FACP", 4) == 0)
+			read_fadt(table);
+		vfree(table);
+	}
+	vfree(rsdt);
+}

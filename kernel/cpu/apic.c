@@ -1,0 +1,242 @@
+/*
+ * 1. With an APIC: devices come through the IO-APIC to the first CPU, the tick from each CPU's own
+ *    timer.
+ * 2. Without: devices come through the two 8259s, the tick from the PIT (100 Hz).
+ */
+#include "kernel/cpu/apic.h"
+#include "kernel/cpu/irq.h"
+#include "lib/errno.h"
+#include "kernel/time.h"
+#include "kernel/cpu/trap.h"
+#include "mm/page.h"
+#include "mm/vmalloc.h"
+
+/* Local APIC registers, in words. */
+enum {
+	LAPIC_ID = 0x20 / 4,
+	LAPIC_TPR = 0x80 / 4,
+	LAPIC_EOI = 0xb0 / 4,
+	LAPIC_SPURIOUS = 0xf0 / 4,
+	LAPIC_ICR_LOW = 0x300 / 4,
+	LAPIC_ICR_HIGH = 0x310 / 4,
+	LAPIC_LVT_TIMER = 0x320 / 4,
+	LAPIC_LVT_LINT0 = 0x350 / 4,
+	LAPIC_LVT_LINT1 = 0x360 / 4,
+	LAPIC_LVT_ERROR = 0x370 / 4,
+	LAPIC_TIMER_INITIAL = 0x380 / 4,
+	LAPIC_TIMER_CURRENT = 0x390 / 4,
+	LAPIC_TIMER_DIVIDE = 0x3e0 / 4,
+};
+#define LAPIC_ENABLE	0x100
+#define LVT_MASKED	0x10000
+#define LVT_NMI		0x400
+#define ICR_PENDING	0x1000
+#define DIVIDE_BY_16	0x3
+
+#define IO_APIC_VERSION 1
+#define IO_APIC_ENTRY	0x10
+#define IO_LEVEL	0x8000
+#define IO_LOW_ACTIVE	0x2000
+#define IO_MASKED	0x10000
+
+#define PIC1		0x20
+#define PIC2		0xa0
+#define PIC_EOI		0x20
+#define PIT_CHANNEL0	0x40
+#define PIT_COMMAND	0x43
+#define PIT_HZ		1193182u
+
+#define NR_IRQS		24
+
+struct irq_action {
+	unsigned int irq;
+	irq_handler handler;
+	void *context;
+};
+
+#define NR_ACTIONS 32
+static struct irq_action actions[NR_ACTIONS];
+static unsigned int nr_actions; /* raised after the action is there, before its line is unmasked */
+
+static volatile uint32_t *lapic, *io_apic;
+static uint16_t pic_mask = 0xfffb; /* all but the cascade */
+
+bool lapic_used(void)
+{
+	return lapic != NULL;
+}
+
+void lapic_eoi(void)
+{
+	if (lapic)
+		lapic[LAPIC_EOI] = 0;
+}
+
+void lapic_send(uint8_t apic_id, uint32_t command)
+{
+	unsigned int flags = irq_save();
+
+	while (lapic[LAPIC_ICR_LOW] & ICR_PENDING)
+		cpu_relax();
+	lapic[LAPIC_ICR_HIGH] = (uint32_t)apic_id << 24;
+	lapic[LAPIC_ICR_LOW] = command;
+	irq_restore(flags);
+}
+
+static uint32_t io_apic_read(unsigned int reg)
+{
+	io_apic[0] = reg;
+	return io_apic[4];
+}
+
+static void io_apic_write(unsigned int reg, uint32_t value)
+{
+	io_apic[0] = reg;
+	io_apic[4] = value;
+}
+
+static void pic_write_mask(void)
+{
+	outb(PIC1 + 1, pic_mask);
+	outb(PIC2 + 1, pic_mask >> 8);
+}
+
+/* Both 8259s to vectors VECTOR_IRQ_BASE.., everything masked. */
+static void pic_init(void)
+{
+	static const uint8_t words[][2] = {
+		{ 0x11, 0x11 },
+		{ VECTOR_IRQ_BASE, VECTOR_IRQ_BASE + 8 },
+		{ 4, 2 },
+		{ 1, 1 },
+	};
+
+	for (unsigned int i = 0; i < ARRAY_SIZE(words); i++) {
+		outb(PIC1 + (i > 0), words[i][0]);
+		outb(PIC2 + (i > 0), words[i][1]);
+	}
+	pic_write_mask();
+}
+
+static void line_unmask(unsigned int irq, bool level)
+{
+	unsigned int gsi = irq < 16 ? acpi.isa_gsi[irq] : irq;
+	uint32_t entry = VECTOR_IRQ_BASE + irq;
+
+	if (!io_apic) {
+		pic_mask &= ~(1u << irq);
+		pic_write_mask();
+		return;
+	}
+	if (level || (irq < 16 && (acpi.isa_flags[irq] & 0xc) == 0xc))
+		entry |= IO_LEVEL;
+	if (irq < 16 && (acpi.isa_flags[irq] & 3) == 3)
+		entry |= IO_LOW_ACTIVE;
+	io_apic_write(IO_APIC_ENTRY + (gsi - acpi.io_apic_base) * 2 + 1,
+		      (uint32_t)cpus[0].apic_id << 24);
+	io_apic_write(IO_APIC_ENTRY + (gsi - acpi.io_apic_base) * 2, entry);
+}
+
+int irq_request(unsigned int irq, bool level, irq_handler handler, void *context)
+{
+	if (irq >= NR_IRQS || (!io_apic && irq >= 16))
+		return -EINVAL;
+	if (nr_actions == NR_ACTIONS)
+		return -ENOMEM;
+	actions[nr_actions] = (struct irq_action){ irq, handler, context };
+	barrier(); /* x86 keeps stores in order */
+	nr_actions++;
+	line_unmask(irq, level);
+	return 0;
+}
+
+/*
+ * The 8259 lets its lowest line on each chip fire spuriously: the in-service bit tells (8259A,
+ * "spurious").
+ */
+static bool pic_spurious(unsigned int irq)
+{
+	uint16_t port = irq < 8 ? PIC1 : PIC2;
+
+	if (irq != 7 && irq != 15)
+		return false;
+	outb(port, 0x0b);
+	if (inb(port) & 0x80)
+		return false;
+	if (irq == 15)
+		outb(PIC1, PIC_EOI);
+	return true;
+}
+
+void irq_dispatch(unsigned int irq)
+{
+	if (irq >= NR_IRQS || (!lapic && irq < 16 && pic_spurious(irq)))
+		return;
+	for (unsigned int i = 0; i < nr_actions; i++)
+		if (actions[i].irq == irq)
+			actions[i].handler(actions[i].context);
+	if (lapic) {
+		lapic_eoi();
+		return;
+	}
+	if (irq >= 8)
+		outb(PIC2, PIC_EOI);
+	outb(PIC1, PIC_EOI);
+}
+
+void lapic_init_cpu(void)
+{
+	this_cpu()->apic_id = lapic[LAPIC_ID] >> 24;
+	lapic[LAPIC_TPR] = 0;
+	lapic[LAPIC_LVT_LINT0] = LVT_MASKED;
+	lapic[LAPIC_LVT_LINT1] = LVT_NMI;
+	lapic[LAPIC_LVT_ERROR] = LVT_MASKED;
+	lapic[LAPIC_TIMER_DIVIDE] = DIVIDE_BY_16;
+	lapic[LAPIC_LVT_TIMER] = VECTOR_TIMER;
+	lapic[LAPIC_SPURIOUS] = LAPIC_ENABLE | VECTOR_SPURIOUS;
+}
+
+void lapic_timer_set(uint32_t count)
+{
+	if (lapic)
+		lapic[LAPIC_TIMER_INITIAL] = count;
+}
+
+uint32_t lapic_timer_count(void)
+{
+	return lapic ? lapic[LAPIC_TIMER_CURRENT] : 0;
+}
+
+static void pit_tick(void *context)
+{
+	tick();
+}
+
+static void pit_init(void)
+{
+	unsigned int count = PIT_HZ / TICK_HZ;
+
+	outb(PIT_COMMAND, 0x34); /* channel 0, rate generator */
+	outb(PIT_CHANNEL0, count);
+	outb(PIT_CHANNEL0, count >> 8);
+	irq_request(0, false, pit_tick, NULL);
+}
+
+void interrupts_init(void)
+{
+	pic_init();
+	if (cpu_has.apic && acpi.lapic && acpi.io_apic) {
+		lapic = ioremap(acpi.lapic, PAGE_SIZE);
+		io_apic = ioremap(acpi.io_apic, PAGE_SIZE);
+	}
+	if (!lapic || !io_apic) {
+		lapic = io_apic = NULL;
+		acpi.nr_cpus = 0;
+		pit_init();
+		log_info("interrupts: 8259, tick from the PIT");
+		return;
+	}
+	lapic_init_cpu();
+	for (unsigned int i = 0; i <= (io_apic_read(IO_APIC_VERSION) >> 16 & 0xff); i++)
+		io_apic_write(IO_APIC_ENTRY + i * 2, IO_MASKED);
+}

@@ -1,0 +1,48 @@
+/*
+ * reboot(2): the end of the machine. Who calls it has synced before.
+ */
+#include "kernel/cpu/apic.h"
+#include "kernel/cpu/smp.h"
+#include "kernel/syscalls.h"
+#include "kernel/task.h"
+
+#define REBOOT_MAGIC	 0xfee1deadu
+#define RB_RESTART	 0x01234567u
+#define RB_HALT		 0xcdef0123u
+#define RB_POWER_OFF	 0x4321fedcu
+
+#define SLEEP_ENABLE	 (1u << 13) /* SLP_EN, ACPI 6.3, 4.8.3.2.1 */
+#define SLEEP_TYPE_SHIFT 10
+#define KEYBOARD_COMMAND 0x64
+#define KEYBOARD_RESET	 0xfe
+
+static bool second_magic_ok(unsigned long magic)
+{
+	return magic == 672274793 || magic == 85072278 || magic == 369367448 || magic == 537993216;
+}
+
+long sys_reboot(unsigned long magic, unsigned long magic2, unsigned long command)
+{
+	if (current->process->cred.euid != 0)
+		return refuse(EPERM, "only root ends the machine");
+	if (magic != REBOOT_MAGIC || !second_magic_ok(magic2))
+		return refuse(EINVAL, "not the magic numbers");
+	if (command == RB_RESTART) {
+		log_info("restarting");
+		outb(KEYBOARD_COMMAND, KEYBOARD_RESET);
+		time_delay(100 * NSEC_PER_MSEC);
+	} else if (command == RB_POWER_OFF) {
+		log_info("power off");
+		if (acpi.pm1a_control)
+			outw(acpi.pm1a_control, acpi.sleep_type << SLEEP_TYPE_SHIFT | SLEEP_ENABLE);
+		time_delay(100 * NSEC_PER_MSEC);
+		log_info(
+			"the machine has no power switch that answers: it may be switched off now");
+	} else if (command != RB_HALT) {
+		return refuse(EINVAL, "no such way to end");
+	}
+	log_info("halted");
+	irq_disable();
+	smp_stop_others();
+	smp_stop_this_cpu();
+}

@@ -1,0 +1,148 @@
+/*
+ * Traps and interrupts, sorted: to the page fault, to the devices, to a signal, or to a panic.
+ *
+ * A trap in kernel mode is the kernel's fault unless its address stands in the exception table. What
+ * lies above traps (memory, signals) is reached by the handlers that kmain names.
+ */
+#include "kernel/cpu/trap.h"
+#include "kernel/cpu/apic.h"
+#include "kernel/cpu/smp.h"
+#include "kernel/task.h"
+
+/* si_code values of faults, as in siginfo. */
+#define FPE_INTDIV 1
+#define ILL_ILLOPN 2
+#define TRAP_BRKPT 1
+
+struct ex_entry {
+	uint32_t fault, fixup;
+};
+extern const struct ex_entry _ex_table_start[], _ex_table_end[];
+
+/* By vector: its name in a panic, and what a program gets for it. */
+static const struct trap {
+	const char *name;
+	int signo, code;
+} traps[] = {
+	{ "divide error", SIGFPE, FPE_INTDIV },
+	{ "debug", SIGTRAP, TRAP_BRKPT },
+	{ "NMI", SIGSEGV, SI_KERNEL },
+	{ "breakpoint", SIGTRAP, TRAP_BRKPT },
+	{ "overflow", SIGSEGV, SI_KERNEL },
+	{ "bound", SIGSEGV, SI_KERNEL },
+	{ "invalid opcode", SIGILL, ILL_ILLOPN },
+	{ "no FPU", SIGILL, ILL_ILLOPN },
+	{ "double fault", SIGSEGV, SI_KERNEL },
+	{ "9", SIGSEGV, SI_KERNEL },
+	{ "invalid TSS", SIGSEGV, SI_KERNEL },
+	{ "segment not present", SIGBUS, SI_KERNEL },
+	{ "stack fault", SIGBUS, SI_KERNEL },
+	{ "general protection", SIGSEGV, SI_KERNEL },
+	{ "page fault", SIGSEGV, SI_KERNEL },
+	{ "15", SIGSEGV, SI_KERNEL },
+	{ "FPU error", SIGFPE, 0 },
+	{ "alignment", SIGBUS, SI_KERNEL },
+	{ "machine check", SIGSEGV, SI_KERNEL },
+	{ "SIMD error", SIGFPE, 0 },
+	{ "a trap", SIGSEGV, SI_KERNEL }, /* all others */
+};
+
+static const struct trap_handlers *handlers;
+
+void traps_init(const struct trap_handlers *above)
+{
+	handlers = above;
+}
+
+struct trap_frame *task_frame(struct task *task)
+{
+	return (struct trap_frame *)((char *)task->stack + KERNEL_STACK_SIZE) - 1;
+}
+
+bool fixup_exception(struct trap_frame *frame)
+{
+	for (const struct ex_entry *entry = _ex_table_start; entry < _ex_table_end; entry++) {
+		if (entry->fault == frame->eip) {
+			frame->eip = entry->fixup;
+			return true;
+		}
+	}
+	return false;
+}
+
+void trap_fatal(struct trap_frame *frame, const char *what)
+{
+	unsigned int offset;
+	const char *name = symbol_find(frame->eip, &offset);
+
+	panic_at(frame, "%s in the kernel at %08x (%s+0x%x)", what, frame->eip, name, offset);
+}
+
+static void exception(struct trap_frame *frame)
+{
+	const struct trap *trap = &traps[MIN(frame->vector, ARRAY_SIZE(traps) - 1)];
+
+	if (frame->vector == TRAP_PAGE_FAULT) {
+		uint32_t va = read_cr2();
+
+		/* A task that may sleep takes interrupts while its fault is resolved. */
+		if (frame->eflags & EFLAGS_IF)
+			irq_enable();
+		handlers->page_fault(frame, va, frame->error);
+		return;
+	}
+	if (trap_from_user(frame)) {
+		irq_enable();
+		handlers->signal(trap->signo, trap->code, trap->code == SI_KERNEL ? 0 : frame->eip);
+		return;
+	}
+	if (!fixup_exception(frame))
+		trap_fatal(frame, trap->name);
+}
+
+static void interrupt(unsigned int vector)
+{
+	struct cpu *cpu = this_cpu();
+
+	cpu->irq_depth++;
+	switch (vector) {
+	case VECTOR_TIMER:
+		lapic_eoi();
+		tick();
+		break;
+	case VECTOR_RESCHEDULE:
+		lapic_eoi();
+		cpu->need_resched = 1;
+		break;
+	case VECTOR_TLB:
+		tlb_interrupt();
+		lapic_eoi();
+		break;
+	case VECTOR_STOP:
+		smp_stop_this_cpu();
+	case VECTOR_SPURIOUS:
+		break;
+	default:
+		irq_dispatch(vector - VECTOR_IRQ_BASE);
+		break;
+	}
+	cpu->irq_depth--;
+}
+
+void trap_dispatch(struct trap_frame *frame);
+void trap_dispatch(struct trap_frame *frame)
+{
+	if (frame->vector < 32)
+		exception(frame);
+	else if (frame->vector >= VECTOR_IRQ_BASE && frame->vector != VECTOR_SYSCALL)
+		interrupt(frame->vector);
+}
+
+void return_work(struct trap_frame *frame);
+void return_work(struct trap_frame *frame)
+{
+	if (this_cpu()->need_resched)
+		schedule();
+	if (current->work & TASK_WORK_SIGNAL)
+		handlers->return_to_user(frame);
+}

@@ -1,0 +1,482 @@
+/*
+ * execve: another program in the same process.
+ *
+ * 1. Everything that can fail is done while the old program is still whole: the file is opened and
+ *    checked, argv and envp are copied, the new address space is made and mapped, which keeps the
+ *    file from being written (ETXTBSY). Then come the
+ *    other threads, which leave; then the point of no return. What fails behind it (a page of the
+ *    file that cannot be read, no memory) ends the process with SIGSEGV.
+ * 2. Programs are static: ELF with fixed addresses, or static-pie. A script's first line names its
+ *    interpreter, which is no script, and one argument.
+ * 3. The strings of argv and envp, and what the auxiliary vector points to, are copied one behind
+ *    the other into one buffer, and onto the new stack from there (System V ABI, i386
+ *    supplement, 3-31). Set-user-ID bits of programs mean nothing.
+ */
+#include "kernel/process/elf.h"
+#include "kernel/cpu/fpu.h"
+#include "kernel/process/process.h"
+#include "kernel/random.h"
+#include "kernel/process/signal.h"
+#include "kernel/syscalls.h"
+#include "fs/file/file.h"
+#include "mm/vm/iter.h"
+#include "lib/string.h"
+#include "mm/slab.h"
+#include "mm/vm/uaccess.h"
+#include "mm/vm/vm.h"
+#include "mm/vmalloc.h"
+
+#define STRINGS_SIZE	  (128u << 10)
+#define STACK_TOP	  (USER_END - PAGE_SIZE)
+#define STACK_ROOM	  (128u << 10) /* mapped at once, beside what the arguments take */
+#define PIE_BASE	  0x08000000u
+#define PIE_MAX		  0x90000000u
+#define EFLAGS_FIXED	  0x2u
+#define ORIGINAL_EAX_NONE 0xffffffffu
+#define CLOCK_TICKS	  100 /* what times(2) counts in, a second */
+#define RANDOM_SIZE	  16u
+
+enum {
+	AT_NULL = 0,
+	AT_PHDR = 3,
+	AT_PHENT = 4,
+	AT_PHNUM = 5,
+	AT_PAGESZ = 6,
+	AT_BASE = 7,
+	AT_FLAGS = 8,
+	AT_ENTRY = 9,
+	AT_UID = 11,
+	AT_EUID = 12,
+	AT_GID = 13,
+	AT_EGID = 14,
+	AT_PLATFORM = 15,
+	AT_HWCAP = 16,
+	AT_CLKTCK = 17,
+	AT_SECURE = 23,
+	AT_RANDOM = 25,
+	AT_EXECFN = 31,
+	NR_AUX = 18,
+};
+struct aux { /* an entry of the auxiliary vector */
+	uint32_t type, value;
+};
+
+struct exec {
+	struct file *file;
+	struct elf_image image;
+	const char *interpreter, *argument; /* of a script, in `line`; NULL: none */
+	char *strings;
+	size_t used; /* bytes of strings */
+	unsigned int argc, envc;
+	size_t env_at, name_at, platform_at, random_at; /* where in the strings these stand */
+	struct mm *mm;
+	uint32_t bias;
+	char first[ELF_FIRST_BYTES + 1] __attribute__((aligned(4))), line[ELF_FIRST_BYTES + 1];
+};
+
+/* ---- the file ---- */
+
+/* Open the program, and read its first bytes: how many, or an error. */
+static ssize_t open_program(struct exec *x, const char *name)
+{
+	file_off_t at = 0;
+	struct file *file;
+	struct dentry *path = path_lookup(AT_FDCWD, name, LOOKUP_FOLLOW);
+	struct iter iter;
+
+	if (IS_ERR(path))
+		return PTR_ERR(path);
+	if (!S_ISREG(path->inode->mode))
+		file = ERR_PTR(refuse(EACCES, "not a regular file"));
+	else if (inode_permission(path->inode, MAY_EXEC) < 0)
+		file = ERR_PTR(refuse(EACCES, "not executable for this user"));
+	else
+		file = file_open_path(path, O_RDONLY);
+	path_put(path);
+	if (IS_ERR(file))
+		return PTR_ERR(file);
+	x->file = file;
+	if (!file->ops->read)
+		return refuse(EACCES, "a file that cannot be read");
+	memset(x->first, 0, sizeof(x->first));
+	iter_init_kernel(&iter, x->first, ELF_FIRST_BYTES);
+	return file->ops->read(file, &iter, &at);
+}
+
+static bool is_blank(char c)
+{
+	return c == ' ' || c == '\t';
+}
+
+static char *skip(char *at, bool blanks)
+{
+	while (*at && is_blank(*at) == blanks)
+		at++;
+	return at;
+}
+
+/* "#! interpreter argument" */
+static int parse_script(struct exec *x)
+{
+	char *at = memcpy(x->line, x->first, sizeof(x->line)), *end = strchr(at, '\n');
+
+	if (!end && strlen(at) == ELF_FIRST_BYTES)
+		return refuse(ENOEXEC, "a #! line that is too long");
+	if (!end)
+		end = at + strlen(at);
+	while (end > at + 2 && is_blank(end[-1]))
+		end--;
+	*end = '\0';
+	x->interpreter = at = skip(at + 2, true);
+	if (!*at)
+		return refuse(ENOEXEC, "#! names no interpreter");
+	at = skip(at, false);
+	if (*at) {
+		*at++ = '\0';
+		x->argument = skip(at, true);
+	}
+	return 0;
+}
+
+static int find_program(struct exec *x, const char *name)
+{
+	ssize_t len = open_program(x, name);
+	uint64_t size;
+	int error;
+
+	if (len >= 2 && memcmp(x->first, "#!", 2) == 0) {
+		error = parse_script(x);
+		if (error < 0)
+			return error;
+		file_put(x->file);
+		x->file = NULL;
+		len = open_program(x, x->interpreter);
+	}
+	if (len < 0)
+		return len;
+	size = inode_size(x->file->inode);
+	if (elf_check(&x->image, x->first, MIN((uint64_t)len, size), size) < 0)
+		return refuse(ENOEXEC, x->image.refused);
+	if (x->image.relocatable) {
+		if (x->image.high > PIE_MAX)
+			return refuse(ENOEXEC, "a program too large");
+		x->bias = PIE_BASE;
+	}
+	return 0;
+}
+
+/* ---- arguments ---- */
+
+static int add_string(struct exec *x, const void *from, bool kernel)
+{
+	size_t room = STRINGS_SIZE - x->used;
+	ssize_t len = kernel ? (ssize_t)strlcpy(x->strings + x->used, from, room)
+			     : strncpy_from_user(x->strings + x->used, from, room);
+
+	if (len == -EFAULT)
+		return -EFAULT;
+	if (len < 0 || len >= room)
+		return refuse(E2BIG, "arguments and environment are longer than 128 KiB");
+	x->used += len + 1;
+	return 0;
+}
+
+/* The strings of a NULL-terminated array, but for the first `skip`; *count grows. */
+static int add_array(struct exec *x, const uint32_t *array, bool kernel, unsigned int skip,
+		     unsigned int *count)
+{
+	uint32_t entry;
+	int error;
+
+	for (unsigned int i = 0; array; i++) {
+		if (kernel)
+			entry = array[i];
+		else if (get_user_u32(&entry, &array[i]) < 0)
+			return -EFAULT;
+		if (entry == 0)
+			break;
+		if (i < skip)
+			continue;
+		error = add_string(x, (const void *)entry, kernel);
+		if (error < 0)
+			return error;
+		++*count;
+	}
+	return 0;
+}
+
+static int collect_strings(struct exec *x, const char *path, const void *argv, const void *envp,
+			   bool kernel)
+{
+	/* A script's: its interpreter, perhaps an argument, its path in place of argv[0]. */
+	const char *const argument = x->argument ? x->argument : path;
+	const char *const first[] = { x->interpreter, argument, x->argument ? path : NULL, NULL };
+	int error;
+
+	x->strings = vmalloc(STRINGS_SIZE + RANDOM_SIZE);
+	if (!x->strings)
+		return -ENOMEM;
+	error = add_array(x, (const uint32_t *)first, true, 0, &x->argc);
+	if (error == 0)
+		error = add_array(x, argv, kernel, x->interpreter ? 1 : 0, &x->argc);
+	/* Programs take argv[0] for granted. */
+	if (error == 0 && x->argc == 0) {
+		error = add_string(x, "", true);
+		x->argc = 1;
+	}
+	x->env_at = x->used;
+	if (error == 0)
+		error = add_array(x, envp, kernel, 0, &x->envc);
+	x->name_at = x->used;
+	if (error == 0)
+		error = add_string(x, path, true);
+	x->platform_at = x->used;
+	if (error == 0)
+		error = add_string(x, "i686", true);
+	x->random_at = x->used;
+	x->used += RANDOM_SIZE;
+	random_bytes(x->strings + x->random_at, RANDOM_SIZE);
+	return error;
+}
+
+/* Bytes of the vectors below the strings: argc, argv, envp, the auxiliary vector. */
+static size_t vectors_size(const struct exec *x)
+{
+	return (x->argc + x->envc + 3) * sizeof(uint32_t) + NR_AUX * sizeof(struct aux);
+}
+
+/* ---- the new address space ---- */
+
+static int map_segment(struct exec *x, const struct elf_program_header *segment)
+{
+	uint32_t start = (x->bias + segment->vaddr) & PAGE_MASK;
+	uint32_t file_end = PAGE_ALIGN(x->bias + segment->vaddr + segment->filesz);
+	uint32_t end = PAGE_ALIGN(x->bias + segment->vaddr + segment->memsz);
+	unsigned int flags = VMA_MAY_WRITE | (segment->flags & PF_R ? VMA_READ : 0) |
+			     (segment->flags & PF_W ? VMA_WRITE : 0) |
+			     (segment->flags & PF_X ? VMA_EXEC : 0);
+	int error = 0;
+
+	if (segment->filesz)
+		error = mm_map(x->mm, start, file_end - start, flags, x->file,
+			       segment->offset >> PAGE_SHIFT);
+	else
+		file_end = start;
+	if (error == 0 && end > file_end)
+		error = mm_map(x->mm, file_end, end - file_end, flags, NULL, 0);
+	return error;
+}
+
+static int make_memory(struct exec *x)
+{
+	uint32_t stack = PAGE_ALIGN(x->used + vectors_size(x) + STACK_ROOM);
+	int error;
+
+	x->mm = mm_create();
+	if (!x->mm)
+		return -ENOMEM;
+	error = mm_set_program(x->mm, x->file);
+	if (error < 0)
+		return error;
+	for (unsigned int i = 0; i < x->image.nr_segments; i++) {
+		error = map_segment(x, &x->image.segments[i]);
+		if (error < 0)
+			return error;
+	}
+	error = mm_map(x->mm, STACK_TOP - stack, stack,
+		       VMA_READ | VMA_WRITE | VMA_MAY_WRITE | VMA_STACK, NULL, 0);
+	x->mm->stack_top = STACK_TOP;
+	x->mm->brk_start = x->mm->brk_end = x->bias + x->image.high;
+	return error;
+}
+
+/* ---- behind the point of no return ---- */
+
+static void switch_memory(struct exec *x)
+{
+	struct task *task = current;
+	struct mm *old = task->mm;
+	unsigned int flags;
+
+	futex_task_exit();
+	flags = spin_lock_irqsave(&tasks_lock);
+	task->mm = x->mm;
+	mm_switch(x->mm);
+	spin_unlock_irqrestore(&tasks_lock, flags);
+	x->mm = NULL;
+	task_release_vfork(task);
+	if (old)
+		mm_put(old);
+}
+
+/*
+ * The last page of a segment's bytes goes on with what comes next in the file, where zeros are to be:
+ * those of the segment, and beyond its end to the end of the page, which programs use as memory.
+ */
+static int clear_tails(const struct exec *x)
+{
+	for (unsigned int i = 0; i < x->image.nr_segments; i++) {
+		const struct elf_program_header *segment = &x->image.segments[i];
+		uint32_t end = x->bias + segment->vaddr + segment->filesz;
+		uint32_t room = PAGE_ALIGN(end) - end;
+
+		if (segment->filesz && segment->flags & PF_W && room &&
+		    clear_user((void __user *)end, room) < 0)
+			return -EFAULT;
+	}
+	return 0;
+}
+
+/* What is known of the process; handlers are gone with the program that had them. */
+static void change_process(struct process *process, const char *path)
+{
+	struct credentials *cred = &process->cred;
+	const char *base = strrchr(path, '/');
+	unsigned int flags = spin_lock_irqsave(&tasks_lock);
+
+	for (unsigned int i = 0; i < NR_SIGNALS; i++) {
+		uint32_t handler = process->actions[i].handler == SIG_IGN ? SIG_IGN : SIG_DFL;
+
+		process->actions[i] = (struct signal_action){ .handler = handler };
+	}
+	cred->suid = cred->euid;
+	cred->sgid = cred->egid;
+	process->execed = true;
+	strlcpy(current->name, base ? base + 1 : path, sizeof(current->name));
+	spin_unlock_irqrestore(&tasks_lock, flags);
+}
+
+/* `count` pointers to the strings from `at` on, and a NULL, at *sp. */
+static int put_pointers(const struct exec *x, uint32_t *sp, uint32_t strings, size_t at,
+			unsigned int count)
+{
+	for (unsigned int i = 0; i <= count; i++) {
+		if (put_user_u32(i < count ? strings + at : 0, (void __user *)*sp) < 0)
+			return -EFAULT;
+		*sp += sizeof(uint32_t);
+		at += strlen(x->strings + at) + 1;
+	}
+	return 0;
+}
+
+/* The first stack: a zero word, the strings, the vectors. Its pointer; 0: it cannot be written. */
+static uint32_t fill_stack(const struct exec *x)
+{
+	const struct credentials *cred = &current->process->cred;
+	uint32_t strings = (STACK_TOP - sizeof(uint32_t) - x->used) & ~15u;
+	uint32_t sp = (strings - vectors_size(x)) & ~15u, at = sp + sizeof(uint32_t), cpu[4];
+	struct mm *mm = current->mm;
+
+	cpuid(1, 0, cpu);
+	const struct aux aux[NR_AUX] = {
+		{ AT_HWCAP, cpu[3] },
+		{ AT_PAGESZ, PAGE_SIZE },
+		{ AT_CLKTCK, CLOCK_TICKS },
+		{ AT_PHDR, x->bias + x->image.phdr_address },
+		{ AT_PHENT, sizeof(struct elf_program_header) },
+		{ AT_PHNUM, x->image.phdr_address ? x->image.nr_phdrs : 0 },
+		{ AT_BASE, 0 },
+		{ AT_FLAGS, 0 },
+		{ AT_ENTRY, x->bias + x->image.entry },
+		{ AT_UID, cred->uid },
+		{ AT_EUID, cred->euid },
+		{ AT_GID, cred->gid },
+		{ AT_EGID, cred->egid },
+		{ AT_SECURE, cred->uid != cred->euid || cred->gid != cred->egid },
+		{ AT_RANDOM, strings + x->random_at },
+		{ AT_EXECFN, strings + x->name_at },
+		{ AT_PLATFORM, strings + x->platform_at },
+		{ AT_NULL, 0 },
+	};
+	if (copy_to_user((void __user *)strings, x->strings, x->used) < 0 ||
+	    put_user_u32(x->argc, (void __user *)sp) < 0 ||
+	    put_pointers(x, &at, strings, 0, x->argc) < 0 ||
+	    put_pointers(x, &at, strings, x->env_at, x->envc) < 0 ||
+	    copy_to_user((void __user *)at, aux, sizeof(aux)) < 0)
+		return 0;
+	mm->arg_start = strings;
+	mm->arg_end = mm->env_start = strings + x->env_at;
+	mm->env_end = strings + x->name_at;
+	return sp;
+}
+
+static void set_registers(uint32_t entry, uint32_t sp)
+{
+	struct task *task = current;
+	struct trap_frame *frame = task_frame(task);
+
+	memset(task->tls, 0, sizeof(task->tls));
+	segments_load_tls(task);
+	segments_set_stack(this_cpu(), (char *)task->stack + KERNEL_STACK_SIZE);
+	fpu_reset();
+	*frame = (struct trap_frame){
+		.ds = SEL_USER_DATA,
+		.es = SEL_USER_DATA,
+		.ss = SEL_USER_DATA,
+		.cs = SEL_USER_CODE,
+		.eip = entry,
+		.esp = sp,
+		.eflags = EFLAGS_IF | EFLAGS_FIXED,
+		.vector = VECTOR_SYSCALL,
+		.error = ORIGINAL_EAX_NONE,
+	};
+}
+
+/* False: the process, which is nothing whole any more, must end. */
+static bool become(struct exec *x, const char *path)
+{
+	uint32_t sp;
+
+	switch_memory(x);
+	if (file_table_unshare() < 0)
+		return false;
+	file_table_close_on_exec();
+	change_process(current->process, path);
+	sp = clear_tails(x) < 0 ? 0 : fill_stack(x);
+	if (sp == 0)
+		return false;
+	set_registers(x->bias + x->image.entry, sp);
+	return true;
+}
+
+/* ---- the calls ---- */
+
+int exec_path(const char *path, const void *argv, const void *envp, bool kernel)
+{
+	struct exec *x = kzalloc(sizeof(*x), 0);
+	bool gone = false; /* it failed behind the point of no return */
+	int error;
+
+	if (!x)
+		return -ENOMEM;
+	error = find_program(x, path);
+	if (error == 0)
+		error = collect_strings(x, path, argv, envp, kernel);
+	if (error == 0)
+		error = make_memory(x);
+	if (error == 0)
+		error = process_end_other_threads();
+	if (error == 0)
+		gone = !become(x, path);
+	if (x->mm)
+		mm_put(x->mm);
+	if (x->file)
+		file_put(x->file);
+	vfree(x->strings);
+	kfree(x);
+	if (gone)
+		process_exit(SIGSEGV);
+	return error;
+}
+
+long sys_execve(const char __user *user_path, const void __user *argv, const void __user *envp)
+{
+	char *path = name_from_user(user_path);
+	long error;
+
+	if (IS_ERR(path))
+		return PTR_ERR(path);
+	error = exec_path(path, argv, envp, false);
+	name_free(path);
+	return error;
+}

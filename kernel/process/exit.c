@@ -1,0 +1,234 @@
+/*
+ * The end of tasks and processes.
+ *
+ * 1. A task gives up what it has in this order: what user space waits for (robust futexes, its
+ *    tid), memory, files; then its place among the threads; then it runs no more. What belongs to
+ *    the process goes with the thread that is the last to begin to exit.
+ * 2. When the last thread has left its place, the process is a zombie: its children go to init,
+ *    groups that it held together may be orphaned, and the parent is told. A parent that ignores
+ *    SIGCHLD gets no zombie.
+ * 3. The process's tree is changed with tasks_lock held, all of the above in one go.
+ */
+#include "kernel/process/process.h"
+#include "kernel/process/signal.h"
+#include "kernel/syscalls.h"
+#include "drivers/tty/tty.h"
+#include "fs/file/file.h"
+#include "lib/string.h"
+#include "mm/slab.h"
+#include "mm/vm/vm.h"
+
+/* Wait statuses, as wait4 has them. */
+#define STATUS_SIGNAL(status) ((status)&0x7f)
+#define STATUS_CODE(status)   ((status) >> 8 & 0xff)
+
+/* ---- telling the parent ---- */
+
+/* A parent that does not want to hear of it has no zombie. */
+static void tell_end(struct process *process)
+{
+	const struct signal_action *action = &process->parent->actions[SIGCHLD - 1];
+	int killer = STATUS_SIGNAL(process->exit_status);
+
+	process_notify_parent(process, killer ? CLD_KILLED : CLD_EXITED,
+			      killer ? killer : STATUS_CODE(process->exit_status));
+	if (action->handler == SIG_IGN || (action->flags & SA_NOCLDWAIT))
+		process_unlink(process);
+}
+
+/* ---- the tree. tasks_lock is held. ---- */
+
+/* A group that loses its last tie to the rest of its session, with stopped members, is told. */
+static void check_orphaned(unsigned int pgid, unsigned int sid, const struct process *leaving)
+{
+	struct process *process;
+	bool stopped = false;
+
+	list_for_each(process, &all_processes, all_link)
+		if (process->pgid == pgid && process->sid == sid && process != leaving &&
+		    process->stopped)
+			stopped = true;
+	if (!stopped || !process_group_orphaned(pgid, leaving))
+		return;
+	list_for_each(process, &all_processes, all_link) {
+		if (process->pgid != pgid || process == leaving)
+			continue;
+		signal_send_locked(process, NULL, SIGHUP, NULL);
+		signal_send_locked(process, NULL, SIGCONT, NULL);
+	}
+}
+
+static void give_children_to_init(struct process *process)
+{
+	struct process *child, *next;
+
+	list_for_each_safe(child, next, &process->children, sibling) {
+		list_del(&child->sibling);
+		child->parent = init_process;
+		child->parent_pid = init_process->pid;
+		list_add_tail(&init_process->children, &child->sibling);
+		if (child->nr_threads == 0)
+			tell_end(child);
+		else if (child->pgid != process->pgid && child->sid == process->sid)
+			check_orphaned(child->pgid, child->sid, process);
+	}
+}
+
+static void process_end(struct process *process)
+{
+	struct process *parent = process->parent;
+
+	give_children_to_init(process);
+	if (parent && parent->pgid != process->pgid && parent->sid == process->sid)
+		check_orphaned(process->pgid, process->sid, process);
+	tell_end(process);
+}
+
+/* ---- the task ---- */
+
+static void leave_resources(struct task *task)
+{
+	struct mm *mm = task->mm;
+	struct file_table *files = task->files;
+	struct fs_context *fs = task->fs;
+	unsigned int flags;
+
+	futex_task_exit();
+	flags = spin_lock_irqsave(&tasks_lock);
+	task->mm = NULL;
+	task->files = NULL;
+	task->fs = NULL;
+	spin_unlock_irqrestore(&tasks_lock, flags);
+	task_release_vfork(task);
+	mm_put(mm);
+	file_table_put(files);
+	fs_context_put(fs);
+}
+
+/* The last act that others can see. */
+static void leave_place(struct task *task)
+{
+	struct process *process = task->process;
+	unsigned int flags = spin_lock_irqsave(&tasks_lock);
+
+	list_del(&task->thread_link);
+	process->nr_threads--;
+	process->dead_threads_ns += task_cpu_ns(task);
+	memcpy(process->name, task->name, sizeof(process->name));
+	/* A signal that this thread was to handle is now another one's. */
+	signal_retarget_locked(process);
+	if (process->nr_threads == 0)
+		process_end(process);
+	else if (process->execer && process->nr_threads == 1)
+		wake_all(&process->child_wait);
+	spin_unlock_irqrestore(&tasks_lock, flags);
+}
+
+/*
+ * What wait4 will show: the process's end if there was one, else how its first thread ended. With
+ * the last thread it is sealed: none is left that a signal could end, and one that comes now, such
+ * as the SIGHUP of a session that its leader leaves, changes nothing about how the process ended.
+ * True for the last thread.
+ */
+static bool begin_exit(struct task *task, int status)
+{
+	struct process *process = task->process;
+	unsigned int flags = spin_lock_irqsave(&tasks_lock);
+	bool last = --process->nr_running == 0;
+
+	if (!process->exiting && task->tid == process->pid)
+		process->exit_status = status;
+	if (last)
+		process->exiting = true;
+	spin_unlock_irqrestore(&tasks_lock, flags);
+	return last;
+}
+
+/* trace=syscalls: the call that the task ends in has no result. */
+static void end_trace(struct task *task)
+{
+	if (task->trace_text)
+		log_info("[%u %s] %s = ?", task->tid, task->name, task->trace_text);
+	kfree(task->trace_text);
+	task->trace_text = NULL;
+}
+
+/* The end of the current task, and of its process if it is the last one. */
+static void __noreturn task_exit(int status)
+{
+	struct task *task = current;
+	struct process *process = task->process;
+	struct tty *tty;
+	bool last = begin_exit(task, status);
+
+	end_trace(task);
+	if (last && process == init_process)
+		panic("init has ended, status 0x%x", process->exit_status);
+	leave_resources(task);
+	tty = READ_ONCE(process->tty);
+	if (last)
+		timer_stop(&process->alarm);
+	if (last && tty && process->sid == process->pid)
+		tty_leave_session(tty, process->sid);
+	leave_place(task);
+	irq_disable();
+	task->state = TASK_DEAD;
+	schedule();
+	panic("a dead task runs");
+}
+
+void process_exit(int status)
+{
+	struct process *process = current->process;
+	unsigned int flags = spin_lock_irqsave(&tasks_lock);
+
+	/* Told to leave by a thread that starts another program: then the process goes on. */
+	if (process->exiting)
+		status = process->exit_status;
+	else if (!process->execer || process->execer == current)
+		signal_kill_locked(process, status);
+	spin_unlock_irqrestore(&tasks_lock, flags);
+	task_exit(status);
+}
+
+static bool is_last_thread(struct process *process)
+{
+	unsigned int flags = spin_lock_irqsave(&tasks_lock);
+	bool last = process->nr_threads == 1;
+
+	spin_unlock_irqrestore(&tasks_lock, flags);
+	return last;
+}
+
+int process_end_other_threads(void)
+{
+	struct task *task = current;
+	struct process *process = task->process;
+	unsigned int flags = spin_lock_irqsave(&tasks_lock);
+	bool begun = process->exiting || process->execer;
+
+	if (!begun) {
+		process->execer = task;
+		signal_kill_threads_locked(process, task);
+	}
+	spin_unlock_irqrestore(&tasks_lock, flags);
+	if (begun)
+		return -ERESTARTNOINTR;
+	wait_event(&process->child_wait, is_last_thread(process));
+
+	flags = spin_lock_irqsave(&tasks_lock);
+	process->execer = NULL;
+	task->tid = process->pid;
+	spin_unlock_irqrestore(&tasks_lock, flags);
+	return 0;
+}
+
+long sys_exit(unsigned long code)
+{
+	task_exit((code & 0xff) << 8);
+}
+
+long sys_exit_group(unsigned long code)
+{
+	process_exit((code & 0xff) << 8);
+}

@@ -1,0 +1,211 @@
+/*
+ * fork, vfork, clone: a new task, in a process of its own or in this one.
+ *
+ * 1. The child is whole before anybody can find it: memory, files and registers first, then its
+ *    number and its place in the tree, then it runs.
+ * 2. A signal that is pending for the parent when the child is to be linked sends the parent back
+ *    to start over: so a signal to a group finds either the parent before the fork, or both after
+ *    it.
+ * 3. vfork: the parent sleeps on one queue that all have in common, until the child gives its
+ *    vfork_done up (exec, exit), or until it is killed.
+ */
+#include "kernel/cpu/fpu.h"
+#include "kernel/process/process.h"
+#include "kernel/process/signal.h"
+#include "kernel/syscalls.h"
+#include "fs/file/file.h"
+#include "lib/string.h"
+#include "mm/vm/uaccess.h"
+#include "mm/vm/vm.h"
+
+#define CLONE_SIGNAL_MASK    0x000000ffu
+#define CLONE_VM	     0x00000100u
+#define CLONE_FS	     0x00000200u
+#define CLONE_FILES	     0x00000400u
+#define CLONE_SIGHAND	     0x00000800u
+#define CLONE_VFORK	     0x00004000u
+#define CLONE_THREAD	     0x00010000u
+#define CLONE_SYSVSEM	     0x00040000u /* there are none to share: nothing to do */
+#define CLONE_SETTLS	     0x00080000u
+#define CLONE_PARENT_SETTID  0x00100000u
+#define CLONE_CHILD_CLEARTID 0x00200000u
+#define CLONE_DETACHED	     0x00400000u /* means nothing since 2.6; musl sets it */
+#define CLONE_CHILD_SETTID   0x01000000u
+#define CLONE_ALL                                                                              \
+	(CLONE_SIGNAL_MASK | CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_VFORK | \
+	 CLONE_THREAD | CLONE_SYSVSEM | CLONE_SETTLS | CLONE_PARENT_SETTID |                   \
+	 CLONE_CHILD_CLEARTID | CLONE_DETACHED | CLONE_CHILD_SETTID)
+
+struct clone_args {
+	unsigned int flags;
+	uint32_t stack; /* 0: the parent's stack pointer */
+	void __user *parent_tid, *tls, *child_tid;
+};
+
+static struct wait_queue vfork_wait = WAIT_QUEUE_INIT(vfork_wait);
+
+static long check_flags(unsigned int flags)
+{
+	if (flags & ~CLONE_ALL)
+		return refuse(EINVAL, "clone flags that are not there");
+	if (!(flags & CLONE_THREAD) && (flags & CLONE_SIGNAL_MASK) != SIGCHLD)
+		return refuse(EINVAL, "the end of a process is told by SIGCHLD only");
+	if (!(flags & CLONE_THREAD) != !(flags & CLONE_SIGHAND))
+		return refuse(EINVAL, "threads share signal handlers, processes do not");
+	if ((flags & CLONE_SIGHAND) && !(flags & CLONE_VM))
+		return refuse(EINVAL, "handlers are shared with their memory only");
+	return 0;
+}
+
+/* ---- what the child has ---- */
+
+/* Memory, files, working directory: shared, or copied. What it has by then, drop_all() gives up. */
+static int copy_resources(struct task *child, unsigned int flags)
+{
+	struct task *parent = current;
+	struct mm *mm = parent->mm;
+	struct file_table *files = parent->files;
+	struct process *process;
+
+	if (flags & CLONE_VM)
+		mm_get(mm);
+	else
+		mm = mm_fork(mm);
+	if (IS_ERR(mm))
+		return PTR_ERR(mm);
+	child->mm = mm;
+	if (flags & CLONE_FILES)
+		atomic_inc(&files->users);
+	else
+		files = file_table_copy(files);
+	if (IS_ERR(files))
+		return PTR_ERR(files);
+	child->files = files;
+	if (flags & CLONE_FS)
+		atomic_inc(&parent->fs->refs);
+	child->fs = flags & CLONE_FS ? parent->fs : fs_context_copy();
+	if (flags & CLONE_THREAD)
+		atomic_inc(&parent->process->refs);
+	process = flags & CLONE_THREAD ? parent->process : process_create();
+	if (process)
+		process_join(child, process);
+	return child->fs && process ? 0 : -ENOMEM;
+}
+
+static long copy_state(struct task *child, const struct clone_args *args)
+{
+	struct task *parent = current;
+	struct trap_frame *frame = task_frame(child);
+
+	*frame = *task_frame(parent);
+	frame->eax = 0;
+	if (args->stack)
+		frame->esp = args->stack;
+	fpu_save(child);
+	child->blocked = parent->blocked;
+	if (args->flags & CLONE_CHILD_CLEARTID)
+		child->clear_child_tid = args->child_tid;
+	if (args->flags & CLONE_CHILD_SETTID) {
+		/* Written in its memory, by the child, before it returns to user mode. */
+		child->set_child_tid = args->child_tid;
+		child->work |= TASK_WORK_SIGNAL;
+	}
+	if (args->flags & CLONE_VFORK)
+		child->vfork_done = &vfork_wait;
+	task_prepare_user(child);
+	memcpy(child->tls, parent->tls, sizeof(child->tls));
+	return args->flags & CLONE_SETTLS ? tls_set(child, args->tls, false) : 0;
+}
+
+static void drop_all(struct task *child)
+{
+	if (child->fs)
+		fs_context_put(child->fs);
+	if (child->files)
+		file_table_put(child->files);
+	if (child->mm)
+		mm_put(child->mm);
+	task_put(child);
+}
+
+/* ---- its place ---- */
+
+static long link_child(struct task *child)
+{
+	unsigned int flags = spin_lock_irqsave(&tasks_lock);
+	long error;
+
+	error = signal_pending() ? -ERESTARTNOINTR : process_link(child);
+	/*
+	 * Once it is linked it may be killed: but it does not run, and so not end, before
+	 * sched_start().
+	 */
+	if (error == 0)
+		atomic_inc(&child->refs);
+	spin_unlock_irqrestore(&tasks_lock, flags);
+	return error;
+}
+
+/*
+ * The queue's emptiness is read by wake_all() without its lock:
+ *
+ *	parent					child
+ *	joins the queue				vfork_done = NULL
+ *	full barrier				full barrier
+ *	vfork_done? still: sleeps		queue empty? not: wakes
+ */
+void task_release_vfork(struct task *task)
+{
+	struct wait_queue *queue = task->vfork_done;
+
+	if (!queue)
+		return;
+	WRITE_ONCE(task->vfork_done, NULL);
+	memory_barrier();
+	wake_all(queue);
+}
+
+static long do_clone(const struct clone_args *args)
+{
+	long error = check_flags(args->flags), tid;
+	struct task *child;
+
+	if (error < 0)
+		return error;
+	child = task_alloc(current->name);
+	if (!child)
+		return -ENOMEM;
+	error = copy_resources(child, args->flags);
+	if (error == 0)
+		error = copy_state(child, args);
+	if (error == 0)
+		error = link_child(child);
+	if (error < 0) {
+		drop_all(child);
+		return error;
+	}
+	tid = child->tid;
+	if (args->flags & CLONE_PARENT_SETTID)
+		put_user_u32(tid, args->parent_tid);
+	sched_start(child);
+	if (args->flags & CLONE_VFORK)
+		(void)wait_event_killable(&vfork_wait, READ_ONCE(child->vfork_done) == NULL);
+	task_put(child);
+	return tid;
+}
+
+long sys_fork(void)
+{
+	return do_clone(&(struct clone_args){ .flags = SIGCHLD });
+}
+
+long sys_vfork(void)
+{
+	return do_clone(&(struct clone_args){ .flags = CLONE_VM | CLONE_VFORK | SIGCHLD });
+}
+
+long sys_clone(unsigned int flags, uint32_t stack, void __user *parent_tid, void __user *tls,
+	       void __user *child_tid)
+{
+	return do_clone(&(struct clone_args){ flags, stack, parent_tid, tls, child_tid });
+}

@@ -1,0 +1,234 @@
+/*
+ * Futexes: sleeping in the kernel on a word of user memory (futex(2)).
+ *
+ * 1. A futex is its place: (address space, address) in private memory, (file mapping, offset) in
+ *    shared mappings, wherever it is mapped. The place is only compared: it holds no reference, and
+ *    one that is used again for other memory costs a needless wakeup at most.
+ * 2. All waiters hang in one list, in the order in which they came; futex_lock guards it and them.
+ * 3. FUTEX_WAIT compares and joins the list under the lock:
+ *
+ *	waiter					waker
+ *	compares: still locked
+ *						unlocks the word, FUTEX_WAKE: nobody there
+ *	joins, sleeps for ever
+ *
+ *    so the word is read without faulting pages in; if it is not there, the lock is dropped for it.
+ * 4. A waiter is a variable of the sleeping task, woken when it is on no list any more. It leaves only
+ *    after it has seen that, or taken itself off, with the lock held; so a waker may use it for as
+ *    long as it has the lock.
+ */
+#include "kernel/process/process.h"
+#include "kernel/syscalls.h"
+#include "kernel/process/timecalls.h"
+#include "fs/names/vfs.h"
+#include "mm/vm/uaccess.h"
+#include "mm/vm/vm.h"
+
+enum {
+	FUTEX_WAIT = 0,
+	FUTEX_WAKE = 1,
+	FUTEX_REQUEUE = 3,
+	FUTEX_WAIT_BITSET = 9,
+	FUTEX_WAKE_BITSET = 10,
+	FUTEX_PRIVATE_FLAG = 128,
+	FUTEX_CLOCK_REALTIME = 256, /* of FUTEX_WAIT_BITSET's time */
+};
+#define FUTEX_BITS_ANY 0xffffffffu
+
+struct futex_key {
+	const void *space; /* struct mm, or struct mapping */
+	uint64_t at;	   /* address, or offset in the file */
+};
+
+struct futex_waiter {
+	struct list link;
+	struct futex_key key;
+	struct task *task;
+	uint32_t bits;
+};
+
+static spinlock_t futex_lock = SPINLOCK_INIT("futex");
+static struct list waiters = LIST_INIT(waiters);
+
+/* May sleep: takes mm->lock. */
+static long key_of(unsigned long address, bool private, struct futex_key *key)
+{
+	struct mm *mm = current->mm;
+	struct vma *vma;
+
+	if (address & 3)
+		return refuse(EINVAL, "a futex is aligned to 4 bytes");
+	if (!user_range_ok((void __user *)address, sizeof(uint32_t)))
+		return -EFAULT;
+	*key = (struct futex_key){ mm, address };
+	if (private)
+		return 0;
+	mutex_lock(&mm->lock);
+	vma = mm_find(mm, address);
+	if (vma && (vma->flags & VMA_SHARED) && vma->file) {
+		key->space = &vma->file->inode->mapping;
+		key->at = ((uint64_t)vma->page_offset << PAGE_SHIFT) + (address - vma->start);
+	}
+	mutex_unlock(&mm->lock);
+	return vma ? 0 : -EFAULT;
+}
+
+/* ---- waiting ---- */
+
+/* On the list, if the word still is `value`: 0, -EAGAIN, -EFAULT. May sleep. */
+static long join(struct futex_waiter *waiter, unsigned long address, uint32_t value)
+{
+	uint32_t word;
+	int error;
+
+	for (;;) {
+		spin_lock(&futex_lock);
+		if (copy_from_user_nofault(&word, (void __user *)address, sizeof(word)) ==
+		    sizeof(word))
+			break;
+		spin_unlock(&futex_lock);
+		error = user_fault_in((void __user *)address, sizeof(word), false);
+		if (error < 0)
+			return error;
+	}
+	if (word == value)
+		list_add_tail(&waiters, &waiter->link);
+	spin_unlock(&futex_lock);
+	return word == value ? 0 : -EAGAIN;
+}
+
+/* True if it has been woken. With `leave` it is off the list then in any case. */
+static bool is_woken(struct futex_waiter *waiter, bool leave)
+{
+	bool woken;
+
+	spin_lock(&futex_lock);
+	woken = list_empty(&waiter->link);
+	if (leave)
+		list_del(&waiter->link);
+	spin_unlock(&futex_lock);
+	return woken;
+}
+
+/*
+ * FUTEX_WAIT counts its time from now, FUTEX_WAIT_BITSET waits for a time since boot or of the wall
+ * clock; only the first can not be started over after a signal. The state is set before the look at
+ * the list, from which the waker takes us before it looks at the state; both hold the lock for it.
+ */
+static long futex_wait(unsigned long address, unsigned int op, uint32_t value,
+		       const void __user *timeout, uint32_t bits)
+{
+	struct futex_waiter waiter = { .task = current, .bits = bits };
+	bool relative = !(op & FUTEX_WAIT_BITSET);
+	uint64_t deadline = UINT64_MAX;
+	long error = timeout ? time_from_user(&deadline, timeout, call_has_time64()) : 0;
+
+	if (relative)
+		deadline = deadline_after(deadline);
+	else if (op & FUTEX_CLOCK_REALTIME && timeout)
+		deadline = time_of_wall(deadline);
+	if (error == 0)
+		error = key_of(address, op & FUTEX_PRIVATE_FLAG, &waiter.key);
+	if (error == 0)
+		error = join(&waiter, address, value);
+	if (error < 0)
+		return error;
+	while (error == 0) {
+		current->state = TASK_INTERRUPTIBLE;
+		memory_barrier();
+		if (is_woken(&waiter, false))
+			break;
+		if (signal_pending())
+			error = timeout && relative ? -EINTR : -ERESTARTSYS;
+		else if (!schedule_until(deadline))
+			error = -ETIMEDOUT;
+	}
+	current->state = TASK_RUNNING;
+	return is_woken(&waiter, true) ? 0 : error;
+}
+
+/* ---- waking ---- */
+
+/* Wake up to nr waiters of `key`, then hang up to nr_move others over to *to: how many in all. */
+static long wake(const struct futex_key *key, int nr, uint32_t bits, int nr_move,
+		 const struct futex_key *to)
+{
+	struct futex_waiter *waiter, *next;
+	int done = 0;
+
+	spin_lock(&futex_lock);
+	list_for_each_safe(waiter, next, &waiters, link) {
+		if (waiter->key.space != key->space || waiter->key.at != key->at ||
+		    !(waiter->bits & bits))
+			continue;
+		if (done - nr >= nr_move)
+			break;
+		if (done++ < nr) {
+			list_del(&waiter->link);
+			task_wake(waiter->task);
+		} else {
+			waiter->key = *to;
+		}
+	}
+	spin_unlock(&futex_lock);
+	return done;
+}
+
+static long futex_wake(unsigned long address, bool private, int nr, uint32_t bits)
+{
+	struct futex_key key;
+	long error = key_of(address, private, &key);
+
+	/* A number below one wakes one, as ever. */
+	return error < 0 ? error : wake(&key, MAX(nr, 1), bits, 0, NULL);
+}
+
+static long futex_requeue(unsigned long from, unsigned long to, bool private, int nr_wake,
+			  int nr_move)
+{
+	struct futex_key key, target;
+	long error = key_of(from, private, &key);
+
+	if (nr_wake < 0 || nr_move < 0)
+		return refuse(EINVAL, "a negative number of waiters");
+	if (error == 0)
+		error = key_of(to, private, &target);
+	return error < 0 ? error : wake(&key, nr_wake, FUTEX_BITS_ANY, nr_move, &target);
+}
+
+/* The fourth argument is a timeout for those that wait, and a number for those that requeue. */
+long sys_futex(unsigned long address, unsigned int op, uint32_t value, unsigned long timeout,
+	       unsigned long address2, uint32_t bits)
+{
+	bool private = op & FUTEX_PRIVATE_FLAG;
+	unsigned int command = op & ~(FUTEX_PRIVATE_FLAG | FUTEX_CLOCK_REALTIME);
+
+	if (op & FUTEX_CLOCK_REALTIME && command != FUTEX_WAIT_BITSET)
+		return refuse(ENOSYS, "this futex operation has no clock");
+	if (command == FUTEX_WAIT || command == FUTEX_WAKE)
+		bits = FUTEX_BITS_ANY;
+	else if ((command == FUTEX_WAIT_BITSET || command == FUTEX_WAKE_BITSET) && bits == 0)
+		return refuse(EINVAL, "no bit to be woken by");
+	switch (command) {
+	case FUTEX_WAIT:
+	case FUTEX_WAIT_BITSET:
+		return futex_wait(address, op, value, (void __user *)timeout, bits);
+	case FUTEX_WAKE:
+	case FUTEX_WAKE_BITSET:
+		return futex_wake(address, private, value, bits);
+	case FUTEX_REQUEUE:
+		return futex_requeue(address, address2, private, value, timeout);
+	}
+	return refuse(ENOSYS, "this futex operation is not there");
+}
+
+void futex_task_exit(void)
+{
+	struct task *task = current;
+
+	/* Nobody can wait for it if the memory is ours alone. */
+	if (task->clear_child_tid && atomic_read(&task->mm->users) > 1 &&
+	    put_user_u32(0, task->clear_child_tid) == 0)
+		futex_wake((unsigned long)task->clear_child_tid, false, 1, FUTEX_BITS_ANY);
+	task->clear_child_tid = NULL;
+}

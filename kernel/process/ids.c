@@ -1,0 +1,169 @@
+/*
+ * Who a process is: its numbers, its users and groups.
+ *
+ * 1. Credentials belong to the process (all its threads) and are changed by its own calls only.
+ *    Others that read them see each number whole.
+ * 2. The only privilege is effective user 0.
+ */
+#include "kernel/process/process.h"
+#include "kernel/syscalls.h"
+#include "lib/string.h"
+#include "mm/vm/uaccess.h"
+
+#define ID_NONE	      0xffffffffu
+#define FIRST_ID_CALL 199u
+
+static struct credentials *cred(void)
+{
+	return &current->process->cred;
+}
+
+long sys_getpid(void)
+{
+	return current->process->pid;
+}
+long sys_gettid(void)
+{
+	return current->tid;
+}
+long sys_getppid(void)
+{
+	return current->process->parent_pid;
+}
+
+long sys_set_tid_address(void __user *address)
+{
+	current->clear_child_tid = address;
+	return current->tid;
+}
+
+/* getuid, getgid, geteuid, getegid: the calls 199 to 202. */
+long sys_get_id(void)
+{
+	const struct credentials *c = cred();
+	const uint32_t ids[] = { c->uid, c->gid, c->euid, c->egid };
+
+	return ids[task_frame(current)->error - FIRST_ID_CALL];
+}
+
+/*
+ * Their older forms, with ids of 16 bits: the calls 24, 47, 49 and 50. What is larger is told as
+ * 65534.
+ */
+long sys_get_id16(void)
+{
+	const struct credentials *c = cred();
+	unsigned int call = task_frame(current)->error;
+	uint32_t id = call == 24 ? c->uid : call == 47 ? c->gid : call == 49 ? c->euid : c->egid;
+
+	return MIN(id, UINT16_MAX - 1u);
+}
+
+/* Real, effective and saved id, in this order; ID_NONE leaves one as it is. */
+static long set_ids(uint32_t *const ids[3], const uint32_t wanted[3])
+{
+	const uint32_t old[3] = { *ids[0], *ids[1], *ids[2] };
+
+	for (unsigned int i = 0; i < 3; i++)
+		if (cred()->euid != 0 && wanted[i] != ID_NONE && wanted[i] != old[0] &&
+		    wanted[i] != old[1] && wanted[i] != old[2])
+			return refuse(EPERM, "not one of the process's own ids");
+	for (unsigned int i = 0; i < 3; i++)
+		if (wanted[i] != ID_NONE)
+			*ids[i] = wanted[i];
+	return 0;
+}
+
+long sys_setresuid(uint32_t uid, uint32_t euid, uint32_t suid)
+{
+	struct credentials *c = cred();
+
+	return set_ids((uint32_t *[]){ &c->uid, &c->euid, &c->suid },
+		       (uint32_t[]){ uid, euid, suid });
+}
+
+long sys_setresgid(uint32_t gid, uint32_t egid, uint32_t sgid)
+{
+	struct credentials *c = cred();
+
+	return set_ids((uint32_t *[]){ &c->gid, &c->egid, &c->sgid },
+		       (uint32_t[]){ gid, egid, sgid });
+}
+
+/* Root becomes that user or group for good; others move between their real and their saved one. */
+static long become(uint32_t id, long (*set)(uint32_t, uint32_t, uint32_t))
+{
+	uint32_t others = cred()->euid == 0 ? id : ID_NONE;
+
+	if (id == ID_NONE)
+		return refuse(EINVAL, "nobody has that number");
+	return set(others, id, others);
+}
+
+long sys_setuid(uint32_t uid)
+{
+	return become(uid, sys_setresuid);
+}
+
+long sys_setgid(uint32_t gid)
+{
+	return become(gid, sys_setresgid);
+}
+
+long sys_getgroups(int room, void __user *to)
+{
+	struct credentials *c = cred();
+
+	if (room == 0)
+		return c->nr_groups;
+	if (room < (int)c->nr_groups)
+		return refuse(EINVAL, "the list is too short");
+	if (copy_to_user(to, c->groups, c->nr_groups * sizeof(c->groups[0])) < 0)
+		return -EFAULT;
+	return c->nr_groups;
+}
+
+long sys_setgroups(unsigned int nr, const void __user *from)
+{
+	struct credentials *c = cred();
+	uint32_t groups[ARRAY_SIZE(c->groups)];
+
+	if (c->euid != 0)
+		return refuse(EPERM, "only root sets groups");
+	if (nr > ARRAY_SIZE(groups))
+		return refuse(EINVAL, "more than 32 groups");
+	if (copy_from_user(groups, from, nr * sizeof(groups[0])) < 0)
+		return -EFAULT;
+	memcpy(c->groups, groups, nr * sizeof(groups[0]));
+	c->nr_groups = nr;
+	return 0;
+}
+
+/*
+ * capget(2): root has all capabilities, others have none, and nothing is kept of them. The first
+ * version has one word of each set, the others two.
+ */
+#define CAPABILITY_V1  0x19980330u
+#define CAPABILITY_V2  0x20071026u
+#define CAPABILITY_V3  0x20080522u
+#define CAPABILITY_ALL 0x1ffffffffffull
+
+long sys_capget(uint32_t __user *header, void __user *data)
+{
+	uint64_t all = cred()->euid == 0 ? CAPABILITY_ALL : 0;
+	/* Effective, permitted, inheritable; their upper halves. */
+	uint32_t sets[6] = { all, all, 0, all >> 32, all >> 32, 0 }, head[2];
+
+	if (copy_from_user(head, header, sizeof(head)))
+		return -EFAULT;
+	if (head[0] != CAPABILITY_V1 && head[0] != CAPABILITY_V2 && head[0] != CAPABILITY_V3) {
+		if (put_user_u32(CAPABILITY_V3, header))
+			return -EFAULT;
+		return data ? refuse(EINVAL, "no such version of capabilities") : 0;
+	}
+	if ((int32_t)head[1] < 0)
+		return refuse(EINVAL, "no process has that number");
+	if (head[1] != 0 && head[1] != current->tid)
+		return refuse(EPERM, "only of oneself");
+	return data ? copy_to_user(data, sets, head[0] == CAPABILITY_V1 ? 12 : 24) : 0;
+}

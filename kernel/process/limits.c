@@ -1,0 +1,147 @@
+/*
+ * Limits, times used, and CPUs.
+ *
+ * A limit that nothing here enforces can be read, and set to what it is or to no limit: whoever
+ * sets another one would count on it.
+ */
+#include "kernel/process/process.h"
+#include "kernel/syscalls.h"
+#include "lib/div64.h"
+#include "mm/vm/uaccess.h"
+
+/* Some of the others are kept because there is nothing to limit: cores, real-time tasks. */
+#define LIMITS_NOT_KEPT (1u << RLIMIT_CPU | 1u << RLIMIT_RSS | 1u << RLIMIT_NPROC)
+#define OPEN_FILES_MAX	65536u
+
+static long check_limit(unsigned int resource, const struct rlimit *wanted,
+			const struct rlimit *old)
+{
+	bool same = wanted->soft == old->soft && wanted->hard == old->hard;
+	bool none = wanted->soft == RLIM_INFINITY && wanted->hard == RLIM_INFINITY;
+
+	if (wanted->soft > wanted->hard)
+		return refuse(EINVAL, "the soft limit is above the hard one");
+	if (wanted->hard > old->hard && current->process->cred.euid != 0)
+		return refuse(EPERM, "only root raises a hard limit");
+	if (resource == RLIMIT_NOFILE && wanted->hard > OPEN_FILES_MAX)
+		return refuse(EPERM, "more descriptors than a table can have");
+	if ((LIMITS_NOT_KEPT & 1u << resource) && !same && !none)
+		return refuse(EINVAL, "this limit is not enforced");
+	return 0;
+}
+
+/* wanted NULL: only tell. tasks_lock keeps the two halves of a 64-bit limit together. */
+static long set_limit(unsigned int resource, const struct rlimit *wanted, struct rlimit *old)
+{
+	struct rlimit *limit;
+	unsigned int flags;
+	long error = 0;
+
+	if (resource >= NR_RLIMITS)
+		return refuse(EINVAL, "no such resource");
+	limit = &current->process->limits[resource];
+	flags = spin_lock_irqsave(&tasks_lock);
+	*old = *limit;
+	if (wanted)
+		error = check_limit(resource, wanted, old);
+	if (wanted && error == 0)
+		*limit = *wanted;
+	spin_unlock_irqrestore(&tasks_lock, flags);
+	return error;
+}
+
+long sys_prlimit64(unsigned int pid, unsigned int resource, const void __user *from,
+		   void __user *to)
+{
+	struct rlimit wanted, old;
+	long error;
+
+	if (pid != 0 && pid != current->process->pid)
+		return refuse(EPERM, "another process's limits");
+	if (from && copy_from_user(&wanted, from, sizeof(wanted)) < 0)
+		return -EFAULT;
+	error = set_limit(resource, from ? &wanted : NULL, &old);
+	return error == 0 && to ? copy_to_user(to, &old, sizeof(old)) : error;
+}
+
+/* The older forms, with limits of 32 bits: what is larger is told as `none`, and read as infinite. */
+static long get_limit(unsigned int resource, uint32_t none, void __user *to)
+{
+	struct rlimit limit;
+	uint32_t words[2];
+	long error = set_limit(resource, NULL, &limit);
+
+	if (error)
+		return error;
+	words[0] = MIN(limit.soft, none);
+	words[1] = MIN(limit.hard, none);
+	return copy_to_user(to, words, sizeof(words));
+}
+
+long sys_ugetrlimit(unsigned int resource, void __user *to)
+{
+	return get_limit(resource, UINT32_MAX, to);
+}
+
+long sys_getrlimit(unsigned int resource, void __user *to)
+{
+	return get_limit(resource, INT32_MAX, to);
+}
+
+long sys_setrlimit(unsigned int resource, const void __user *from)
+{
+	struct rlimit wanted, old;
+	uint32_t words[2];
+
+	if (copy_from_user(words, from, sizeof(words)))
+		return -EFAULT;
+	wanted.soft = words[0] == UINT32_MAX ? RLIM_INFINITY : words[0];
+	wanted.hard = words[1] == UINT32_MAX ? RLIM_INFINITY : words[1];
+	return set_limit(resource, &wanted, &old);
+}
+
+/* ---- times: CPU time is not split, all of it counts as the user's ---- */
+
+#define CLOCK_TICK_NS (NSEC_PER_SEC / 100)
+
+uint64_t process_times(uint64_t *children_ns)
+{
+	unsigned int flags = spin_lock_irqsave(&tasks_lock);
+	uint64_t ns = process_cpu_ns(current->process);
+
+	*children_ns = current->process->children_ns;
+	spin_unlock_irqrestore(&tasks_lock, flags);
+	return ns;
+}
+
+long sys_times(void __user *to)
+{
+	uint64_t children, own = process_times(&children);
+	uint32_t words[4] = { div_u64(own, CLOCK_TICK_NS, NULL), 0,
+			      div_u64(children, CLOCK_TICK_NS, NULL), 0 };
+
+	if (to && copy_to_user(to, words, sizeof(words)) < 0)
+		return -EFAULT;
+	/* A number that could pass for an error is as good as any: it only ever counts on. */
+	return div_u64(time_now(), CLOCK_TICK_NS, NULL) & INT32_MAX;
+}
+
+/* ---- CPUs ---- */
+
+long sys_sched_yield(void)
+{
+	schedule();
+	return 0;
+}
+
+/* Every task runs on all of them. */
+long sys_sched_getaffinity(unsigned int tid, unsigned int size, void __user *to)
+{
+	uint32_t mask = (1u << nr_cpus) - 1;
+
+	if (size < sizeof(mask) || size % sizeof(mask))
+		return refuse(EINVAL, "a set of CPUs has whole words, one at least");
+	if (tid != 0 && tid != current->tid)
+		return refuse(ESRCH, "only of oneself");
+	return put_user_u32(mask, to) < 0 ? -EFAULT : (long)sizeof(mask);
+}

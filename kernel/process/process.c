@@ -1,0 +1,245 @@
+/*
+ * Processes as things that are found: numbers, the list of them, groups.
+ *
+ * 1. A number is in use while a task, a process (zombies too), a group or a session has it.
+ * 2. A process has one reference for its place in the list, given up when it is reaped, and one
+ *    for each of its tasks, given up when the task is freed.
+ * 3. tasks_lock guards the list and everything that is linked in it.
+ */
+#include "kernel/process/process.h"
+#include "kernel/init.h"
+#include "kernel/syscalls.h"
+#include "lib/string.h"
+#include "mm/slab.h"
+#include "mm/vm/uaccess.h"
+
+spinlock_t tasks_lock = SPINLOCK_INIT("tasks");
+struct list all_processes = LIST_INIT(all_processes);
+static struct tree_node *by_number; /* the same processes, by pid; tasks_lock */
+struct process *init_process;
+
+static unsigned int last_number; /* tasks_lock */
+SLAB_CACHE(process_cache, "process", struct process, 0);
+
+struct task *task_find_locked(unsigned int tid)
+{
+	struct process *process;
+	struct task *task;
+
+	lockdep_held(&tasks_lock);
+	list_for_each(process, &all_processes, all_link)
+		list_for_each(task, &process->threads, thread_link)
+			if (task->tid == tid)
+				return task;
+	return NULL;
+}
+
+struct process *process_find_locked(unsigned int pid)
+{
+	struct process *process;
+
+	process = process_next_locked(pid);
+	return process && process->pid == pid ? process : NULL;
+}
+
+struct process *process_next_locked(unsigned int from)
+{
+	struct tree_node *node;
+
+	lockdep_held(&tasks_lock);
+	node = from > 0 ? tree_above(by_number, from - 1) : NULL;
+	return node ? container_of(node, struct process, by_number) : NULL;
+}
+
+bool process_is_meant(const struct process *process, int pid)
+{
+	if (pid > 0)
+		return process->pid == pid;
+	if (pid == -1)
+		return process != init_process && process != current->process;
+	return process->pgid == (pid ? -pid : current->process->pgid);
+}
+
+struct process *process_find(unsigned int pid)
+{
+	unsigned int flags = spin_lock_irqsave(&tasks_lock);
+	struct process *process = process_find_locked(pid);
+
+	if (process)
+		atomic_inc(&process->refs);
+	spin_unlock_irqrestore(&tasks_lock, flags);
+	return process;
+}
+
+void process_put(struct process *process)
+{
+	if (atomic_dec_and_test(&process->refs))
+		slab_free(process_cache, process);
+}
+
+static void leave_process(struct task *task)
+{
+	process_put(task->process);
+}
+
+void process_join(struct task *task, struct process *process)
+{
+	task->process = process;
+	task->before_free = leave_process;
+}
+
+uint64_t task_cpu_ns(const struct task *task)
+{
+	unsigned int flags = irq_save();
+	uint64_t cycles = task->run_cycles;
+
+	if (task == current)
+		cycles += read_tsc() - task->last_run;
+	irq_restore(flags);
+	return time_of_cycles(cycles);
+}
+
+uint64_t process_cpu_ns(struct process *process)
+{
+	uint64_t ns = process->dead_threads_ns;
+	struct task *task;
+
+	lockdep_held(&tasks_lock);
+	list_for_each(task, &process->threads, thread_link)
+		ns += task_cpu_ns(task);
+	return ns;
+}
+
+bool process_group_orphaned(unsigned int pgid, const struct process *leaving)
+{
+	struct process *process;
+
+	lockdep_held(&tasks_lock);
+	list_for_each(process, &all_processes, all_link) {
+		if (process->pgid != pgid || process == leaving || process->nr_threads == 0 ||
+		    !process->parent || process->parent == init_process)
+			continue;
+		if (process->parent->pgid != pgid && process->parent->sid == process->sid)
+			return false;
+	}
+	return true;
+}
+
+/* ---- making processes ---- */
+
+struct process *process_create(void)
+{
+	struct process *process = slab_alloc(process_cache, ALLOC_ZERO);
+
+	if (!process)
+		return NULL;
+	atomic_set(&process->refs, 1);
+	list_init(&process->threads);
+	list_init(&process->children);
+	wait_queue_init(&process->child_wait, "child_wait");
+	return process;
+}
+
+static void set_first_limits(struct rlimit *limits)
+{
+	for (unsigned int i = 0; i < NR_RLIMITS; i++)
+		limits[i] = (struct rlimit){ RLIM_INFINITY, RLIM_INFINITY };
+	limits[RLIMIT_STACK].soft = 8u << 20;
+	limits[RLIMIT_CORE].soft = 0;
+	limits[RLIMIT_NOFILE] = (struct rlimit){ 1024, 65536 };
+}
+
+/* What a child has from its parent. */
+static void inherit(struct process *process, struct process *parent)
+{
+	process->parent = parent;
+	process->parent_pid = parent->pid;
+	process->pgid = parent->pgid;
+	process->sid = parent->sid;
+	process->tty = parent->tty;
+	process->cred = parent->cred;
+	memcpy(process->actions, parent->actions, sizeof(process->actions));
+	memcpy(process->limits, parent->limits, sizeof(process->limits));
+	list_add_tail(&parent->children, &process->sibling);
+}
+
+/* ---- numbers and places ---- */
+
+static bool number_in_use(unsigned int number)
+{
+	struct process *process;
+
+	list_for_each(process, &all_processes, all_link)
+		if (process->pid == number || process->pgid == number || process->sid == number)
+			return true;
+	return task_find_locked(number) != NULL;
+}
+
+/* Numbers go round, so that a number just given up stays unused for long. 0: none left. */
+static unsigned int number_alloc(void)
+{
+	for (unsigned int i = 0; i < PID_MAX - 1; i++) {
+		last_number = last_number + 1 < PID_MAX ? last_number + 1 : 2;
+		if (!number_in_use(last_number))
+			return last_number;
+	}
+	return 0;
+}
+
+int process_link(struct task *task)
+{
+	struct process *process = task->process;
+	unsigned int number;
+
+	lockdep_held(&tasks_lock);
+	number = number_alloc();
+	if (number == 0)
+		return -EAGAIN;
+	if (process->nr_threads == 0) {
+		process->pid = process->pgid = process->sid = number;
+		atomic_inc(&process->refs);
+		list_add_tail(&all_processes, &process->all_link);
+		process->by_number.key = number;
+		tree_insert(&by_number, &process->by_number);
+		if (task != current)
+			inherit(process, current->process);
+		else
+			set_first_limits(process->limits);
+	}
+	task->tid = number;
+	list_add_tail(&process->threads, &task->thread_link);
+	process->nr_threads++;
+	process->nr_running++;
+	return 0;
+}
+
+void process_unlink(struct process *process)
+{
+	lockdep_held(&tasks_lock);
+	list_del(&process->sibling);
+	list_del(&process->all_link);
+	tree_remove(&by_number, &process->by_number);
+	/* /proc may still hold it, longer than the parent lives. */
+	process->parent = NULL;
+	process_put(process);
+}
+
+/* ---- prctl ---- */
+
+enum { PR_SET_NAME = 15, PR_GET_NAME = 16 };
+
+/* A thread's name, as ps shows it: BusyBox tells so which applet it is. */
+long sys_prctl(unsigned long option, unsigned long argument)
+{
+	char name[TASK_NAME_LEN];
+
+	if (option == PR_GET_NAME)
+		return copy_to_user((void __user *)argument, current->name, TASK_NAME_LEN);
+	if (option != PR_SET_NAME)
+		return refuse(EINVAL, "a prctl option that is not there");
+	if (strncpy_from_user(name, (const char __user *)argument, sizeof(name)) == -EFAULT)
+		return -EFAULT;
+	name[sizeof(name) - 1] = '\0'; /* a longer one is cut */
+	memcpy(current->name, name, sizeof(name));
+	return 0;
+}

@@ -1,0 +1,305 @@
+/*
+ * Signals: sending, keeping, stopping and going on.
+ *
+ * 1. A signal is a bit in the queue of a task or of a process, with what is known of its sender.
+ *    It is pending there once at most, real-time signals too.
+ * 2. tasks_lock guards what is pending, blocked and stopped, of all processes: whoever sends holds it
+ *    anyway, so that the threads of the target stand still.
+ * 3. A signal to a process is noticed by one thread that does not block it; which one handles it is
+ *    settled when it is taken out of the queue. Other threads that saw it too restart their calls.
+ * 4. What ends the process for certain ends all its threads at once: each gets SIGKILL (see
+ *    signal_kill_locked), so that none sleeps on in a killable wait.
+ * 5. A process is stopped from the moment on which its first thread stops; the others follow before
+ *    they return to user mode.
+ * 6. The first process gets only signals that it has handlers for, and what its own faults bring.
+ */
+#include "kernel/process/signal.h"
+#include "kernel/cpu/irq.h"
+#include "kernel/process/process.h"
+
+/* ---- queues ---- */
+
+static void queue_add(struct signal_queue *queue, int signo, const struct signal_info *info)
+{
+	if (queue->set & SIG_BIT(signo))
+		return;
+	queue->info[signo - 1] = info ? *info : (struct signal_info){ .code = SI_KERNEL };
+	queue->set |= SIG_BIT(signo);
+}
+
+/* The next signal of the queue that is not blocked: its number, 0: none. */
+static int queue_take(struct signal_queue *queue, sigmask_t blocked, struct signal_info *info)
+{
+	sigmask_t set = queue->set & ~blocked;
+	int signo;
+
+	if (!set)
+		return 0;
+	/* Faults first: their handler must see the registers of the fault. */
+	if (set & BITS_FAULT)
+		set &= BITS_FAULT;
+	signo = (uint32_t)set ? __builtin_ctz((uint32_t)set) + 1
+			      : __builtin_ctz((uint32_t)(set >> 32)) + 33;
+	*info = queue->info[signo - 1];
+	queue->set &= ~SIG_BIT(signo);
+	return signo;
+}
+
+int signal_dequeue(struct signal_info *info)
+{
+	struct task *task = current;
+	int signo;
+
+	lockdep_held(&tasks_lock);
+	signo = queue_take(&task->signals, task->blocked, info);
+	return signo ? signo : queue_take(&task->process->signals, task->blocked, info);
+}
+
+void signal_forget(struct process *process, sigmask_t mask)
+{
+	struct task *task;
+
+	lockdep_held(&tasks_lock);
+	process->signals.set &= ~mask;
+	list_for_each(task, &process->threads, thread_link)
+		task->signals.set &= ~mask;
+}
+
+/* ---- who is to look ---- */
+
+bool signal_action_ignores(const struct process *process, int signo)
+{
+	uint32_t handler = process->actions[signo - 1].handler;
+
+	return handler == SIG_IGN || (handler == SIG_DFL && (BITS_IGNORED & SIG_BIT(signo)));
+}
+
+/*
+ * Is the signal not even to be kept? What is blocked is: its action may change before it is
+ * unblocked.
+ */
+static bool discards(const struct process *process, const struct task *task, int signo,
+		     const struct signal_info *info)
+{
+	if (task->blocked & SIG_BIT(signo))
+		return false;
+	if (process == init_process && process->actions[signo - 1].handler == SIG_DFL)
+		return signo != SIGKILL || info;
+	return signal_action_ignores(process, signo);
+}
+
+/*
+ * signal_wake: make the task look at its signals.
+ *
+ *	sleeper					sender
+ *	state = INTERRUPTIBLE			pending |= signal
+ *	full barrier (wait_prepare)		full barrier (set_bits)
+ *	signal_pending()? no: sleeps		state is INTERRUPTIBLE? no: no wakeup
+ *
+ * Without both barriers each could miss what the other did. A task that runs in user mode on
+ * another CPU is interrupted.
+ */
+void signal_wake(struct task *task, bool kill)
+{
+	enum task_state state;
+
+	set_bits(&task->work, TASK_WORK_SIGNAL);
+	state = task->state;
+	if (state == TASK_INTERRUPTIBLE ||
+	    (kill && (state == TASK_KILLABLE || state == TASK_STOPPED)))
+		task_wake(task);
+	else if (task->on_cpu && task->cpu != this_cpu())
+		smp_send_reschedule(task->cpu);
+}
+
+static bool wants(const struct process *process, const struct task *task, int signo)
+{
+	return !process->stopped && !(task->blocked & SIG_BIT(signo));
+}
+
+static struct task *choose_thread(struct process *process, int signo)
+{
+	struct task *task;
+
+	if (current->process == process && !list_empty(&current->thread_link) &&
+	    wants(process, current, signo))
+		return current;
+	list_for_each(task, &process->threads, thread_link)
+		if (wants(process, task, signo))
+			return task;
+	return NULL;
+}
+
+void signal_retarget_locked(struct process *process)
+{
+	struct task *task;
+
+	lockdep_held(&tasks_lock);
+	list_for_each(task, &process->threads, thread_link)
+		if (process->signals.set & ~task->blocked)
+			signal_wake(task, false);
+}
+
+void signal_kill_threads_locked(struct process *process, struct task *except)
+{
+	struct task *task;
+
+	lockdep_held(&tasks_lock);
+	list_for_each(task, &process->threads, thread_link) {
+		if (task == except)
+			continue;
+		task->signals.set |= SIG_BIT(SIGKILL);
+		signal_wake(task, true);
+	}
+}
+
+void signal_kill_locked(struct process *process, int status)
+{
+	if (process->exiting)
+		return;
+	process->exiting = true;
+	process->exit_status = status;
+	process->stopped = false;
+	signal_kill_threads_locked(process, NULL);
+}
+
+/* ---- sending ---- */
+
+/* SIGCONT undoes stops that are on their way, and the other way round. */
+static void stop_or_continue(struct process *process, int signo)
+{
+	struct task *task;
+
+	if (SIG_BIT(signo) & BITS_STOP)
+		signal_forget(process, SIG_BIT(SIGCONT));
+	if (signo != SIGCONT)
+		return;
+	signal_forget(process, BITS_STOP);
+	if (!process->stopped)
+		return;
+	process->stopped = false;
+	process->continued = true;
+	list_for_each(task, &process->threads, thread_link)
+		if (task->state == TASK_STOPPED)
+			task_wake(task);
+	signal_retarget_locked(process);
+	process_notify_parent(process, CLD_CONTINUED, SIGCONT);
+}
+
+static bool ends_process(const struct process *process, int signo)
+{
+	return signo == SIGKILL ||
+	       (process->actions[signo - 1].handler == SIG_DFL && process != init_process &&
+		!(SIG_BIT(signo) & (BITS_IGNORED | BITS_STOP)));
+}
+
+void signal_send_locked(struct process *process, struct task *task, int signo,
+			const struct signal_info *info)
+{
+	struct task *looks;
+	bool wanted;
+
+	lockdep_held(&tasks_lock);
+	if (process->nr_threads == 0)
+		return;
+	stop_or_continue(process, signo);
+	looks = task ? task : choose_thread(process, signo);
+	wanted = looks && wants(process, looks, signo);
+	if (discards(process, task ? task : process_leader(process), signo, info))
+		return;
+	if (signo == SIGKILL || (wanted && ends_process(process, signo))) {
+		signal_kill_locked(process, signo);
+		return;
+	}
+	queue_add(task ? &task->signals : &process->signals, signo, info);
+	if (wanted)
+		signal_wake(looks, false);
+}
+
+void signal_send_process(struct process *process, int signo, const struct signal_info *info)
+{
+	unsigned int flags = spin_lock_irqsave(&tasks_lock);
+
+	signal_send_locked(process, NULL, signo, info);
+	spin_unlock_irqrestore(&tasks_lock, flags);
+}
+
+void signal_send_task(struct task *task, int signo, const struct signal_info *info)
+{
+	unsigned int flags = spin_lock_irqsave(&tasks_lock);
+
+	signal_send_locked(task->process, task, signo, info);
+	spin_unlock_irqrestore(&tasks_lock, flags);
+}
+
+void signal_send_group(unsigned int pgid, int signo, const struct signal_info *info)
+{
+	unsigned int flags = spin_lock_irqsave(&tasks_lock);
+	struct process *process;
+
+	list_for_each(process, &all_processes, all_link)
+		if (process->pgid == pgid)
+			signal_send_locked(process, NULL, signo, info);
+	spin_unlock_irqrestore(&tasks_lock, flags);
+}
+
+/* A fault cannot be ignored or put off: the instruction would only fault again. */
+void signal_force(int signo, int code, uint32_t address)
+{
+	struct signal_info info = { .code = code, .value = address };
+	struct task *task = current;
+	struct process *process = task->process;
+	unsigned int flags = spin_lock_irqsave(&tasks_lock);
+	struct signal_action *action = &process->actions[signo - 1];
+
+	if (action->handler == SIG_IGN || (task->blocked & SIG_BIT(signo))) {
+		*action = (struct signal_action){ .handler = SIG_DFL };
+		task->blocked &= ~SIG_BIT(signo);
+	}
+	queue_add(&task->signals, signo, &info);
+	set_bits(&task->work, TASK_WORK_SIGNAL);
+	spin_unlock_irqrestore(&tasks_lock, flags);
+}
+
+/* ---- telling the parent ---- */
+
+void process_notify_parent(struct process *child, int code, int value)
+{
+	struct process *parent = child->parent;
+	struct signal_info info = { code, child->pid, child->cred.uid, value };
+	bool stop_or_go = code == CLD_STOPPED || code == CLD_CONTINUED;
+
+	lockdep_held(&tasks_lock);
+	if (!parent)
+		return;
+	if (!stop_or_go || !(parent->actions[SIGCHLD - 1].flags & SA_NOCLDSTOP))
+		signal_send_locked(parent, NULL, SIGCHLD, &info);
+	wake_all(&parent->child_wait);
+}
+
+/* ---- the current task ---- */
+
+void signal_set_blocked(sigmask_t mask)
+{
+	struct task *task = current;
+	struct process *process = task->process;
+	unsigned int flags = spin_lock_irqsave(&tasks_lock);
+
+	task->blocked = mask & ~BITS_UNBLOCKABLE;
+	if ((task->signals.set | process->signals.set) & ~task->blocked)
+		set_bits(&task->work, TASK_WORK_SIGNAL);
+	/* What this thread was to handle, and blocks now, is another one's. */
+	if (process->signals.set & task->blocked)
+		signal_retarget_locked(process);
+	spin_unlock_irqrestore(&tasks_lock, flags);
+}
+
+void signal_set_blocked_temporarily(sigmask_t mask)
+{
+	struct task *task = current;
+
+	task->saved_blocked = task->blocked;
+	task->restore_blocked = true;
+	signal_set_blocked(mask);
+	set_bits(&task->work, TASK_WORK_SIGNAL);
+}

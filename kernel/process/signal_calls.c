@@ -1,0 +1,179 @@
+/*
+ * The system calls about signals: actions, masks, waiting for signals, sending them.
+ *
+ * Permission to send: root, or the sender's real or effective user is the target's real or saved
+ * one; SIGCONT within one session.
+ */
+#include "kernel/process/process.h"
+#include "kernel/process/signal.h"
+#include "kernel/syscalls.h"
+#include "kernel/process/timecalls.h"
+#include "mm/vm/uaccess.h"
+
+/* There is no alternate stack: SA_ONSTACK makes no difference, as long as none is named. */
+#define SA_ALL                                                                              \
+	(SA_NOCLDSTOP | SA_NOCLDWAIT | SA_SIGINFO | SA_RESTORER | SA_ONSTACK | SA_RESTART | \
+	 SA_INTERRUPT | SA_NODEFER | SA_RESETHAND)
+enum { SIG_BLOCK, SIG_UNBLOCK, SIG_SETMASK };
+
+_Static_assert(sizeof(struct signal_action) == 20, "struct kernel_sigaction");
+
+static long wrong_size(void)
+{
+	return refuse(EINVAL, "a signal set has 8 bytes");
+}
+
+/* ---- actions ---- */
+
+static void set_action(struct process *process, unsigned int signo,
+		       const struct signal_action *wanted)
+{
+	process->actions[signo - 1] = *wanted;
+	process->actions[signo - 1].mask &= ~BITS_UNBLOCKABLE;
+	/* What is pending already is forgotten if it is to be ignored from now on. */
+	if (signal_action_ignores(process, signo))
+		signal_forget(process, SIG_BIT(signo));
+}
+
+long sys_rt_sigaction(unsigned int signo, const void __user *from, void __user *to, size_t size)
+{
+	struct process *process = current->process;
+	struct signal_action wanted, old;
+	unsigned int flags;
+
+	if (size != sizeof(sigmask_t))
+		return wrong_size();
+	if (from && copy_from_user(&wanted, from, sizeof(wanted)) < 0)
+		return -EFAULT;
+	if (signo < 1 || signo > NR_SIGNALS || (from && (SIG_BIT(signo) & BITS_UNBLOCKABLE)))
+		return refuse(EINVAL, "no signal, or one whose action is fixed");
+	if (from && (wanted.flags & ~SA_ALL))
+		return refuse(EINVAL, "unknown sa_flags");
+	flags = spin_lock_irqsave(&tasks_lock);
+	old = process->actions[signo - 1];
+	if (from)
+		set_action(process, signo, &wanted);
+	spin_unlock_irqrestore(&tasks_lock, flags);
+	return to ? copy_to_user(to, &old, sizeof(old)) : 0;
+}
+
+/* ---- masks ---- */
+
+long sys_rt_sigprocmask(unsigned int how, const void __user *from, void __user *to, size_t size)
+{
+	sigmask_t old = current->blocked, set;
+
+	if (size != sizeof(set))
+		return wrong_size();
+	if (from) {
+		if (copy_from_user(&set, from, sizeof(set)) < 0)
+			return -EFAULT;
+		if (how > SIG_SETMASK)
+			return refuse(EINVAL, "neither SIG_BLOCK, SIG_UNBLOCK nor SIG_SETMASK");
+		signal_set_blocked(how == SIG_BLOCK	? old | set
+				   : how == SIG_UNBLOCK ? old & ~set
+							: set);
+	}
+	return to ? copy_to_user(to, &old, sizeof(old)) : 0;
+}
+
+long sys_rt_sigpending(void __user *to, size_t size)
+{
+	sigmask_t pending =
+		(current->signals.set | current->process->signals.set) & current->blocked;
+
+	if (size != sizeof(pending))
+		return wrong_size();
+	return copy_to_user(to, &pending, sizeof(pending));
+}
+
+long sys_pause(void)
+{
+	(void)sleep_until(UINT64_MAX);
+	return -ERESTARTNOHAND;
+}
+
+long sys_rt_sigsuspend(const void __user *from, size_t size)
+{
+	sigmask_t mask;
+
+	if (size != sizeof(mask))
+		return wrong_size();
+	if (copy_from_user(&mask, from, sizeof(mask)) < 0)
+		return -EFAULT;
+	signal_set_blocked_temporarily(mask);
+	return sys_pause();
+}
+
+/* ---- sending ---- */
+
+static bool may_signal(const struct process *target, int signo)
+{
+	const struct credentials *me = &current->process->cred, *it = &target->cred;
+
+	return target == current->process || me->euid == 0 || me->euid == it->suid ||
+	       me->euid == it->uid || me->uid == it->suid || me->uid == it->uid ||
+	       (signo == SIGCONT && target->sid == current->process->sid);
+}
+
+/* To one task, or (task NULL) the process; signal 0 only asks. tasks_lock is held. */
+static long send_checked(struct process *process, struct task *task, int signo, int code)
+{
+	struct signal_info info = { .code = code,
+				    .pid = current->process->pid,
+				    .uid = current->process->cred.uid };
+
+	if (!may_signal(process, signo))
+		return -EPERM;
+	if (signo)
+		signal_send_locked(process, task, signo, &info);
+	return 0;
+}
+
+long sys_kill(int pid, unsigned int signo)
+{
+	struct process *process;
+	long result = -ESRCH;
+	unsigned int flags;
+
+	if (signo > NR_SIGNALS)
+		return refuse(EINVAL, "no such signal");
+	if (pid == INT32_MIN)
+		return -ESRCH;
+	flags = spin_lock_irqsave(&tasks_lock);
+	/* One that got it makes the call a success. */
+	list_for_each(process, &all_processes, all_link)
+		if (process_is_meant(process, pid))
+			result = send_checked(process, NULL, signo, SI_USER) && result ? -EPERM : 0;
+	spin_unlock_irqrestore(&tasks_lock, flags);
+	return result;
+}
+
+/* tgid 0: whose thread it is does not matter. */
+static long kill_thread(int tgid, int tid, unsigned int signo)
+{
+	unsigned int flags;
+	struct task *task;
+	long result = -ESRCH;
+
+	if (signo > NR_SIGNALS)
+		return refuse(EINVAL, "no such signal");
+	if (tid <= 0)
+		return refuse(EINVAL, "no thread id");
+	flags = spin_lock_irqsave(&tasks_lock);
+	task = task_find_locked(tid);
+	if (task && (tgid == 0 || task->process->pid == tgid))
+		result = send_checked(task->process, task, signo, SI_TKILL);
+	spin_unlock_irqrestore(&tasks_lock, flags);
+	return result;
+}
+
+long sys_tgkill(int tgid, int tid, unsigned int signo)
+{
+	return tgid <= 0 ? refuse(EINVAL, "no process id") : kill_thread(tgid, tid, signo);
+}
+
+long sys_tkill(int tid, unsigned int signo)
+{
+	return kill_thread(0, tid, signo);
+}

@@ -1,0 +1,155 @@
+/*
+ * Delivering signals: what happens to a task on its way back to user mode.
+ *
+ * 1. Runs with no lock held, interrupts on, on the frame that the return will load.
+ * 2. A call that a signal interrupted left -ERESTART* in eax. It is restarted by going back over
+ *    the `int` instruction (two bytes) with the original number in eax, or it fails with EINTR, if
+ *    a handler runs that did not ask for restarts.
+ * 3. The mask that sigsuspend or ppoll set is undone here: by the frame of the handler, which
+ *    brings the old one back on its return, or at once.
+ */
+#include "kernel/process/process.h"
+#include "kernel/process/signal.h"
+#include "mm/vm/uaccess.h"
+
+#define SYSCALL_BYTES	   2 /* int $0x80 */
+#define NR_RESTART_SYSCALL 0
+#define NOT_A_SYSCALL	   0xffffffffu
+
+/* The call that was interrupted, if any, before the handler of `action` runs (NULL: none does). */
+static void restart_call(struct trap_frame *frame, const struct signal_action *action)
+{
+	int error = -(int)frame->eax;
+	bool again = error == ERESTARTNOINTR || !action;
+
+	if (frame->vector != VECTOR_SYSCALL || frame->error == NOT_A_SYSCALL)
+		return;
+	if (error == ERESTARTSYS && action)
+		again = action->flags & SA_RESTART;
+	if (error >= ERESTARTSYS && error <= ERESTART_RESTARTBLOCK) {
+		frame->eax = !again			      ? -EINTR
+			     : error == ERESTART_RESTARTBLOCK ? NR_RESTART_SYSCALL
+							      : frame->error;
+		frame->eip -= again ? SYSCALL_BYTES : 0;
+	}
+	frame->error = NOT_A_SYSCALL;
+}
+
+/* ---- stopping. tasks_lock is held, and given up while the task sleeps. ---- */
+
+/*
+ * Who continues or kills us changes `stopped` or `pending` with the lock held, and then looks at the
+ * state, which is set with it held too: no wakeup is lost between the unlock and schedule().
+ */
+static unsigned int stop_here(unsigned int flags)
+{
+	current->state = TASK_STOPPED;
+	spin_unlock_irqrestore(&tasks_lock, flags);
+	schedule();
+	return spin_lock_irqsave(&tasks_lock);
+}
+
+static void begin_stop(struct process *process, int signo)
+{
+	struct task *task;
+
+	if (signo != SIGSTOP && process_group_orphaned(process->pgid, NULL))
+		return;
+	process->stopped = true;
+	process->stop_reported = false;
+	process->continued = false;
+	process->stop_signal = signo;
+	list_for_each(task, &process->threads, thread_link)
+		if (task != current)
+			signal_wake(task, false);
+	process_notify_parent(process, CLD_STOPPED, signo);
+}
+
+/*
+ * The next signal that has a handler: its number and action; 0: none. Performs default actions
+ * meanwhile.
+ */
+static int next_handler(struct signal_info *info, struct signal_action *action)
+{
+	struct task *task = current;
+	struct process *process = task->process;
+	unsigned int flags = spin_lock_irqsave(&tasks_lock);
+	int signo = 0;
+
+	for (;;) {
+		if (task->signals.set & SIG_BIT(SIGKILL)) {
+			spin_unlock_irqrestore(&tasks_lock, flags);
+			process_exit(SIGKILL);
+		}
+		if (process->stopped) {
+			flags = stop_here(flags);
+			continue;
+		}
+		signo = signal_dequeue(info);
+		if (signo == 0)
+			break;
+		*action = process->actions[signo - 1];
+		if (signal_action_ignores(process, signo))
+			continue;
+		if (action->handler != SIG_DFL) {
+			if (action->flags & SA_RESETHAND)
+				process->actions[signo - 1].handler = SIG_DFL;
+			break;
+		}
+		if (process == init_process && !(SIG_BIT(signo) & BITS_FAULT))
+			continue;
+		if (SIG_BIT(signo) & BITS_STOP) {
+			begin_stop(process, signo);
+			continue;
+		}
+		spin_unlock_irqrestore(&tasks_lock, flags);
+		process_exit(signo);
+	}
+	spin_unlock_irqrestore(&tasks_lock, flags);
+	return signo;
+}
+
+/*
+ * Enter the handler; a stack that cannot take the frame is a fault, of the handler itself perhaps.
+ */
+static void enter_handler(struct trap_frame *frame, int signo, const struct signal_info *info,
+			  const struct signal_action *action)
+{
+	struct task *task = current;
+	sigmask_t old = task->restore_blocked ? task->saved_blocked : task->blocked;
+	sigmask_t mask = task->blocked | action->mask;
+
+	restart_call(frame, action);
+	if (signal_frame_push(frame, signo, info, action, old) < 0) {
+		if (signo == SIGSEGV)
+			process_exit(SIGSEGV);
+		signal_force(SIGSEGV, SI_KERNEL, 0);
+		return;
+	}
+	task->restore_blocked = false;
+	if (!(action->flags & SA_NODEFER))
+		mask |= SIG_BIT(signo);
+	signal_set_blocked(mask);
+}
+
+void signal_deliver(struct trap_frame *frame)
+{
+	struct task *task = current;
+	struct signal_info info;
+	struct signal_action action;
+	int signo;
+
+	/* Before the look: what is sent from now on sets it again, and we come back. */
+	clear_bits(&task->work, TASK_WORK_SIGNAL);
+	if (task->set_child_tid) {
+		put_user_u32(task->tid, task->set_child_tid);
+		task->set_child_tid = NULL;
+	}
+	while ((signo = next_handler(&info, &action)) != 0)
+		enter_handler(frame, signo, &info, &action);
+	restart_call(frame, NULL);
+	if (task->restore_blocked) {
+		task->restore_blocked = false;
+		signal_set_blocked(task->saved_blocked);
+	}
+}

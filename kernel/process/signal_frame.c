@@ -1,0 +1,259 @@
+/*
+ * The frames of signal handlers on the user's stack, as i386 Linux lays them out, and the way back.
+ *
+ * 1. A handler with SA_SIGINFO gets the rt frame (siginfo_t, ucontext), another one the old frame
+ *    (struct sigcontext). Both return through the restorer that the C library named; there is no
+ *    code of ours to return through (stacks are not executable), so without SA_RESTORER there is no
+ *    frame.
+ * 2. The floating-point state follows: the FSAVE image of old, whose `magic` 0 says that the FXSAVE
+ *    image stands behind it; that one is what sigreturn loads.
+ * 3. What sigreturn loads is the user's to choose, but for what would be more than the user's:
+ *    selectors are checked, and so are eflags and MXCSR. A frame that does not stand the test is a
+ *    SIGSEGV.
+ */
+#include "kernel/cpu/fpu.h"
+#include "kernel/process/signal.h"
+#include "kernel/syscalls.h"
+#include "lib/string.h"
+#include "mm/vm/uaccess.h"
+
+struct user_context { /* struct sigcontext */
+	/* As we have it; kernel_esp is the user's, too, and vector and error are those of traps only. */
+	struct trap_frame frame;
+	uint32_t fpstate; /* address of a struct user_fpu; 0: none */
+	uint32_t old_mask, cr2;
+};
+
+struct legacy_fpu { /* the 32-bit protected mode FSAVE image: SDM vol. 1, 8.1.10 */
+	uint32_t control, status, rest[25];
+};
+
+struct fxsave { /* SDM vol. 1, 10.5.1 */
+	uint8_t x87[24];
+	uint32_t mxcsr, mxcsr_mask;
+	uint8_t registers[512 - 32];
+};
+
+struct user_fpu { /* struct _fpstate_32 */
+	struct legacy_fpu legacy;
+	uint16_t status, magic;
+	struct fxsave fx;
+};
+
+struct old_frame {
+	uint32_t return_address;
+	int signo;
+	struct user_context context;
+	uint8_t unused[sizeof(struct user_fpu)];
+	uint32_t mask_high;
+	uint8_t code[8]; /* once the way back */
+};
+
+struct user_ucontext {
+	uint32_t flags, link;
+	uint32_t stack_base, stack_flags, stack_size;
+	struct user_context context;
+	sigmask_t mask;
+};
+
+struct rt_frame {
+	uint32_t return_address;
+	int signo;
+	uint32_t info_address, context_address;
+	uint32_t info[SIGINFO_SIZE / 4];
+	struct user_ucontext context;
+	uint8_t code[8];
+};
+
+_Static_assert(sizeof(struct user_context) == 88, "struct sigcontext");
+_Static_assert(sizeof(struct user_fpu) == 624, "struct _fpstate");
+_Static_assert(offsetof(struct old_frame, mask_high) == 720, "struct sigframe");
+_Static_assert(sizeof(struct user_ucontext) == 116, "struct ucontext");
+
+#define FX_ALIGN		 64u
+#define EFLAGS_USER		 0x50dd5u /* AC RF OF DF TF SF ZF AF PF CF */
+#define EFLAGS_CLEAR_FOR_HANDLER 0x10500u /* RF DF TF */
+#define MXCSR_MASK_DEFAULT	 0xffbfu
+#define ORIGINAL_EAX_NONE	 0xffffffffu /* trap_frame.error: not to be restarted */
+/* What the restorers have taken off the stack when they call. */
+#define OLD_FRAME_POPPED 8
+#define RT_FRAME_POPPED	 4
+
+/* ---- floating point ---- */
+
+/* Save below sp: where it is, or -EFAULT. */
+static long fpu_push(uint32_t sp)
+{
+	uint32_t at =
+		((sp - sizeof(struct fxsave)) & ~(FX_ALIGN - 1)) - offsetof(struct user_fpu, fx);
+	struct task *task = current;
+	struct user_fpu fpu = { .magic = 0 };
+
+	fpu_save(task);
+	memcpy(&fpu.fx, task->fpu_state, sizeof(fpu.fx));
+	__asm__ volatile("fnsave %0" : "=m"(fpu.legacy));
+	fpu.status = fpu.legacy.status;
+	return copy_to_user((void __user *)at, &fpu, sizeof(fpu)) < 0 ? -EFAULT : (long)at;
+}
+
+static int fpu_pop(const void __user *from)
+{
+	struct task *task = current;
+	struct fxsave fx;
+	uint32_t mask;
+
+	if (!from) {
+		fpu_reset();
+		return 0;
+	}
+	if (copy_from_user(&fx, from + offsetof(struct user_fpu, fx), sizeof(fx)) < 0)
+		return -EFAULT;
+	/* A bit that this CPU does not have would fault in the kernel. */
+	fpu_save(task);
+	mask = ((struct fxsave *)task->fpu_state)->mxcsr_mask;
+	fx.mxcsr &= mask ? mask : MXCSR_MASK_DEFAULT;
+	memcpy(task->fpu_state, &fx, sizeof(fx));
+	fpu_restore(task);
+	return 0;
+}
+
+/* ---- registers ---- */
+
+static void context_save(struct user_context *c, const struct trap_frame *frame)
+{
+	c->frame = *frame;
+	c->frame.kernel_esp = frame->esp;
+	if (frame->vector >= 32)
+		c->frame.vector = c->frame.error = 0;
+}
+
+/*
+ * A data selector that a user may load: the flat one, or a TLS segment; in place of any other one,
+ * none.
+ */
+static uint32_t data_selector(uint32_t selector)
+{
+	unsigned int entry = (selector & 0xffff) >> 3;
+
+	if ((selector & 7) == 3 && (entry == SEL_USER_DATA >> 3 ||
+				    (entry >= SEL_TLS_FIRST && entry < SEL_TLS_FIRST + NR_TLS)))
+		return selector & 0xffff;
+	return 0;
+}
+
+static int context_restore(struct trap_frame *frame, const struct user_context *c)
+{
+	uint32_t vector = frame->vector, eflags = frame->eflags & ~EFLAGS_USER;
+
+	if ((c->frame.cs & 0xffff) != SEL_USER_CODE || (c->frame.ss & 0xffff) != SEL_USER_DATA ||
+	    fpu_pop((const void __user *)c->fpstate) < 0)
+		return -EFAULT;
+	*frame = c->frame;
+	frame->vector = vector;
+	frame->esp = c->frame.kernel_esp;
+	frame->ds = data_selector(frame->ds);
+	frame->es = data_selector(frame->es);
+	frame->fs = data_selector(frame->fs);
+	frame->gs = data_selector(frame->gs);
+	frame->cs = SEL_USER_CODE;
+	frame->ss = SEL_USER_DATA;
+	frame->eflags = eflags | (c->frame.eflags & EFLAGS_USER);
+	frame->error = ORIGINAL_EAX_NONE;
+	return 0;
+}
+
+/* ---- to the handler ---- */
+
+static bool is_fault(int signo, const struct signal_info *info)
+{
+	return info->code > 0 && (SIG_BIT(signo) & BITS_FAULT);
+}
+
+/* A siginfo_t, whose words are zero. */
+static void tell_info(int signo, const struct signal_info *info, uint32_t *words)
+{
+	words[0] = signo;
+	words[2] = info->code;
+	words[3] = is_fault(signo, info) ? info->value : info->pid;
+	words[4] = info->uid;
+	words[5] = signo == SIGCHLD ? info->value : 0;
+}
+
+int signal_frame_push(struct trap_frame *frame, int signo, const struct signal_info *info,
+		      const struct signal_action *action, sigmask_t old_mask)
+{
+	bool rt = action->flags & SA_SIGINFO;
+	union {
+		struct old_frame old;
+		struct rt_frame rt; /* begins with the same two words */
+	} f;
+	struct user_context *context = rt ? &f.rt.context.context : &f.old.context;
+	size_t size = rt ? sizeof(f.rt) : sizeof(f.old);
+	long fpstate = action->flags & SA_RESTORER ? fpu_push(frame->esp) : -EFAULT;
+	/* At entry of a function the stack is aligned to 16 bytes above the return address. */
+	uint32_t at = ((fpstate - size + 4) & ~15u) - 4;
+
+	if (fpstate == -EFAULT)
+		return -EFAULT;
+	memset(&f, 0, sizeof(f));
+	f.old.return_address = action->restorer;
+	f.old.signo = signo;
+	context_save(context, frame);
+	context->fpstate = fpstate;
+	context->old_mask = (uint32_t)old_mask;
+	if (rt) {
+		f.rt.info_address = at + offsetof(struct rt_frame, info);
+		f.rt.context_address = at + offsetof(struct rt_frame, context);
+		tell_info(signo, info, f.rt.info);
+		f.rt.context.stack_flags = SS_DISABLE;
+		f.rt.context.mask = old_mask;
+		context->cr2 = is_fault(signo, info) ? info->value : 0;
+	} else {
+		f.old.mask_high = old_mask >> 32;
+	}
+	if (copy_to_user((void __user *)at, &f, size) < 0)
+		return -EFAULT;
+	frame->eip = action->handler;
+	frame->esp = at;
+	frame->eax = signo; /* for handlers that take arguments in registers */
+	frame->edx = rt ? f.rt.info_address : 0;
+	frame->ecx = rt ? f.rt.context_address : 0;
+	frame->cs = SEL_USER_CODE;
+	frame->ds = frame->es = frame->ss = SEL_USER_DATA;
+	frame->eflags &= ~EFLAGS_CLEAR_FOR_HANDLER;
+	fpu_reset();
+	return 0;
+}
+
+/* ---- and back ---- */
+
+/* error: what reading the frame gave. */
+static long go_back(int error, const struct user_context *context, sigmask_t mask)
+{
+	struct trap_frame *frame = task_frame(current);
+
+	if (error < 0 || context_restore(frame, context) < 0) {
+		signal_force(SIGSEGV, SI_KERNEL, 0);
+		return refuse(EFAULT, "the signal frame is damaged");
+	}
+	signal_set_blocked(mask);
+	return frame->eax;
+}
+
+long sys_sigreturn(void)
+{
+	struct old_frame f = { 0 };
+	uint32_t at = task_frame(current)->esp - OLD_FRAME_POPPED;
+	int error = copy_from_user(&f, (void __user *)at, sizeof(f));
+
+	return go_back(error, &f.context, f.context.old_mask | (sigmask_t)f.mask_high << 32);
+}
+
+long sys_rt_sigreturn(void)
+{
+	struct rt_frame f = { 0 };
+	uint32_t at = task_frame(current)->esp - RT_FRAME_POPPED;
+	int error = copy_from_user(&f, (void __user *)at, sizeof(f));
+
+	return go_back(error, &f.context.context, f.context.mask);
+}

@@ -1,0 +1,82 @@
+/*
+ * The system calls that tell about the machine as a whole: uname, sysinfo, syslog. Structures are
+ * those of Linux/i386.
+ */
+#include "kernel/process/uname.h"
+#include "kernel/syscalls.h"
+#include "lib/div64.h"
+#include "lib/string.h"
+#include "mm/slab.h"
+#include "mm/vm/uaccess.h"
+
+/* struct new_utsname: the last field is the domain. */
+long sys_uname(void __user *buf)
+{
+	static const char names[6][UTS_FIELD] = { UTS_SYSNAME, UTS_NODENAME, UTS_RELEASE,
+						  UTS_VERSION, UTS_MACHINE,  "(none)" };
+
+	return copy_to_user(buf, names, sizeof(names));
+}
+
+/* struct sysinfo of Linux/i386; memory is counted in units of `mem_unit` bytes. */
+struct sysinfo {
+	int32_t uptime;
+	uint32_t loads[3]; /* not counted: 0 */
+	uint32_t total_ram, free_ram, shared_ram, buffer_ram, total_swap, free_swap;
+	uint16_t procs, pad;
+	uint32_t total_high, free_high;
+	uint32_t mem_unit;
+	char padding[8];
+};
+
+long sys_sysinfo(void __user *buf)
+{
+	struct memory_stats memory;
+	struct sysinfo info = { .mem_unit = PAGE_SIZE };
+
+	memory_stats(&memory);
+	info.uptime = div_u64(time_now(), NSEC_PER_SEC, NULL);
+	info.total_ram = memory.total;
+	info.free_ram = memory.free;
+	info.total_high = memory.total - memory.low_total;
+	info.free_high = memory.free - memory.low_free;
+	info.procs = MIN(atomic_read(&nr_tasks), UINT16_MAX);
+	return copy_to_user(buf, &info, sizeof(info));
+}
+
+#define SYSLOG_READ_ALL 3
+#define SYSLOG_BUFFER	10
+
+/* The newest len bytes of the log, from the start of a line on: for dmesg. */
+static long syslog_read(char __user *to, int len)
+{
+	unsigned int position = 0;
+	char *copy, *start;
+	size_t got;
+	long done;
+
+	if (!to || len < 0)
+		return refuse(EINVAL, "no buffer");
+	copy = kmalloc(LOG_RING_SIZE, 0);
+	if (!copy)
+		return -ENOMEM;
+	got = log_read(&position, copy, LOG_RING_SIZE);
+	start = copy;
+	if (got > len) {
+		start = memchr(copy + got - len - 1, '\n', len + 1);
+		start = start ? start + 1 : copy + got;
+	}
+	done = copy + got - start;
+	if (copy_to_user(to, start, done) < 0)
+		done = -EFAULT;
+	kfree(copy);
+	return done;
+}
+
+long sys_syslog(int action, char __user *buf, int len)
+{
+	if (action == SYSLOG_READ_ALL)
+		return syslog_read(buf, len);
+	return action == SYSLOG_BUFFER ? LOG_RING_SIZE
+				       : refuse(EINVAL, "this action of syslog is not there");
+}

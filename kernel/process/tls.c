@@ -1,0 +1,49 @@
+/*
+ * Thread-local storage: set_thread_area(2), and the same of clone(2).
+ *
+ * Each task has three TLS segments, which its program describes by struct user_desc. Only what C
+ * libraries load into %gs: writable data with 32-bit offsets, its limit counted in pages.
+ */
+#include "kernel/process/process.h"
+#include "kernel/syscalls.h"
+#include "mm/vm/uaccess.h"
+
+struct user_desc {
+	uint32_t entry_number, base, limit, flags;
+};
+
+/* user_desc.flags: 32 bits, in pages, usable. */
+#define DESC_FLAGS 0x51u
+#define ENTRY_ANY  0xffffffffu
+#define LIMIT_MAX  0xfffffu
+
+long tls_set(struct task *task, void __user *address, bool may_choose)
+{
+	struct user_desc desc;
+	unsigned int i;
+
+	if (copy_from_user(&desc, address, sizeof(desc)) < 0)
+		return -EFAULT;
+	if (desc.flags != DESC_FLAGS || desc.limit > LIMIT_MAX)
+		return refuse(EINVAL, "only writable 32-bit data segments of whole pages");
+	i = desc.entry_number - SEL_TLS_FIRST;
+	if (desc.entry_number == ENTRY_ANY && may_choose) {
+		for (i = 0; i < NR_TLS && task->tls[i].high; i++)
+			;
+		if (i == NR_TLS)
+			return refuse(ESRCH, "all three TLS segments are in use");
+		if (put_user_u32(SEL_TLS_FIRST + i, address) < 0)
+			return -EFAULT;
+	}
+	if (i >= NR_TLS)
+		return refuse(EINVAL, "not a TLS entry");
+	task->tls[i] = segment_for_tls(desc.base, desc.limit);
+	if (task == current)
+		segments_load_tls(task);
+	return 0;
+}
+
+long sys_set_thread_area(void __user *address)
+{
+	return tls_set(current, address, true);
+}

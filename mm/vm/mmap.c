@@ -1,0 +1,412 @@
+/*
+ * The system calls that change an address space's layout.
+ *
+ * 1. Arguments are checked first, without mm->lock; then the change is made under it. VMAs that
+ *    went are freed after it (mm/vm/vm.c).
+ * 2. What Linux takes as advice without a promise (MAP_ADVICE, madvise NORMAL to WILLNEED) is taken
+ *    here too. Other unknown flags are refused.
+ */
+#include "fs/file/file.h"
+#include "kernel/process/process.h"
+#include "kernel/syscalls.h"
+#include "mm/vm/tables.h"
+#include "mm/vm/uaccess.h"
+
+#define PROT_WRITE    2u
+#define PROT_ALL      7u /* READ, WRITE, EXEC */
+
+#define MAP_SHARED    0x01u
+#define MAP_PRIVATE   0x02u
+#define MAP_TYPE      0x0fu
+#define MAP_FIXED     0x10u
+#define MAP_ANONYMOUS 0x20u
+#define MAP_ADVICE    0x31800u /* DENYWRITE, EXECUTABLE, NONBLOCK, STACK */
+#define MAP_NORESERVE 0x4000u
+#define MAP_POPULATE  0x8000u
+#define MAP_HUGETLB   0x40000u
+#define MAP_HUGE_SIZE 0xfc000000u /* log2 of a huge page's size, or 0 */
+#define MAP_HUGE_2MB  (21u << 26)
+#define MAP_KNOWN                                                                           \
+	(MAP_TYPE | MAP_FIXED | MAP_ANONYMOUS | MAP_ADVICE | MAP_NORESERVE | MAP_POPULATE | \
+	 MAP_HUGETLB)
+
+#define MADV_NORMAL   0
+#define MADV_WILLNEED 3
+#define MADV_DONTNEED 4
+
+/* The VMA's pages come from the page cache by page faults: nothing to prepare. */
+int generic_file_mmap(struct file *file, struct vma *vma)
+{
+	return 0;
+}
+
+static bool range_free(struct mm *mm, uintptr_t start, size_t len)
+{
+	struct vma *next = mm_find_next(mm, start);
+
+	return !next || next->start >= start + len;
+}
+
+/* Private memory that is to be written and is larger than all of RAM can never be had: say so at
+ * once. */
+static bool hopeless(size_t len)
+{
+	struct memory_stats stats;
+
+	memory_stats(&stats);
+	return len / PAGE_SIZE > stats.total;
+}
+
+/* ---- mmap ---- */
+
+/* The VMA flags for a mapping, or an error. */
+static long vma_flags_for(unsigned int prot, unsigned int flags, struct file *file)
+{
+	unsigned int vma_flags = prot & PROT_ALL;
+
+	if ((flags & MAP_TYPE) != MAP_PRIVATE)
+		vma_flags |= VMA_SHARED;
+	if (flags & MAP_HUGETLB)
+		vma_flags |= VMA_HUGE;
+	if (!file)
+		return vma_flags | VMA_MAY_WRITE;
+	if (!file->readable)
+		return refuse(EACCES, "the file is not open for reading");
+	if (!(vma_flags & VMA_SHARED) || file->writable)
+		return vma_flags | VMA_MAY_WRITE;
+	if (prot & PROT_WRITE)
+		return refuse(EACCES, "the file is not open for writing");
+	return vma_flags;
+}
+
+static long check_flags(unsigned int prot, unsigned int flags)
+{
+	unsigned int type = flags & MAP_TYPE;
+
+	if (type != MAP_SHARED && type != MAP_PRIVATE)
+		return refuse(EINVAL, "neither MAP_SHARED nor MAP_PRIVATE");
+	if (flags & MAP_HUGETLB) {
+		if ((flags & MAP_HUGE_SIZE) == MAP_HUGE_2MB)
+			flags &= ~MAP_HUGE_SIZE;
+		if (type != MAP_PRIVATE || !(flags & MAP_ANONYMOUS))
+			return refuse(EINVAL, "huge pages are for private anonymous memory");
+	}
+	if (flags & ~MAP_KNOWN)
+		return refuse(EINVAL, "a flag that is not supported");
+	if (prot & ~PROT_ALL)
+		return refuse(EINVAL, "a protection bit that is not supported");
+	return 0;
+}
+
+/* Where the mapping goes; an error if MAP_FIXED asks for what cannot be. mm->lock is held. */
+static long choose_address(struct mm *mm, uintptr_t hint, size_t len, unsigned int flags)
+{
+	size_t align = flags & MAP_HUGETLB ? LARGE_SIZE : PAGE_SIZE;
+	uintptr_t start;
+
+	if (flags & MAP_FIXED) {
+		if (hint % align)
+			return refuse(EINVAL, "a fixed address must be a page's");
+		if (hint > USER_END || len > USER_END - hint)
+			return -ENOMEM;
+		if (hint < MMAP_MIN)
+			return refuse(EPERM, "the lowest 64 KiB are not mapped");
+		return hint;
+	}
+	start = ALIGN_UP(hint, align);
+	if (start >= MMAP_MIN && start < USER_END && len <= USER_END - start &&
+	    range_free(mm, start, len))
+		return start;
+	start = mm_find_gap(mm, len + align - PAGE_SIZE);
+	return start ? (long)ALIGN_UP(start, align) : -ENOMEM;
+}
+
+/* An address is a negative long too, from 2 GiB on; errors are the last page. */
+static bool is_error(long result)
+{
+	return (unsigned long)result >= (unsigned long)-MAX_ERRNO;
+}
+
+/* All pages of a new huge mapping, or -ENOMEM and no mapping. mm->lock is held. */
+static int populate_huge(struct mm *mm, uintptr_t start, size_t len)
+{
+	struct vma *vma = mm_find(mm, start);
+
+	for (size_t done = 0; done < len; done += LARGE_SIZE) {
+		if (mm_map_huge(vma, start + done) < 0) {
+			mm_unmap_locked(mm, start, len);
+			return refuse(ENOMEM, "the pool of huge pages is empty");
+		}
+	}
+	return 0;
+}
+
+static long map(uintptr_t hint, size_t len, unsigned int prot, unsigned int flags,
+		struct file *file, uint32_t page_offset)
+{
+	struct mm *mm = current->mm;
+	long vma_flags = vma_flags_for(prot, flags, file), start, error;
+
+	if (vma_flags < 0)
+		return vma_flags;
+	if ((vma_flags & (VMA_WRITE | VMA_SHARED)) == VMA_WRITE && !(flags & MAP_NORESERVE) &&
+	    hopeless(len))
+		return refuse(ENOMEM, "more than all of the memory");
+	if (mutex_lock_killable(&mm->lock) < 0)
+		return -ERESTARTSYS;
+	start = choose_address(mm, hint, len, flags);
+	error = is_error(start) ? start
+				: mm_map_locked(mm, start, len, vma_flags, file, page_offset);
+	if (!error && vma_flags & VMA_HUGE)
+		error = populate_huge(mm, start, len);
+	mm_unlock(mm);
+	if (error)
+		return error;
+	for (size_t done = 0; flags & MAP_POPULATE && done < len; done += PAGE_SIZE) {
+		if (mm_fault_in(mm, start + done, prot & PROT_WRITE) < 0)
+			break;
+	}
+	return start;
+}
+
+static long map_anonymous(uintptr_t hint, size_t len, unsigned int prot, unsigned int flags)
+{
+	struct file *file;
+	long result;
+
+	if ((flags & MAP_TYPE) == MAP_PRIVATE)
+		return map(hint, len, prot, flags, NULL, 0);
+	file = shared_memory_file(len);
+	if (IS_ERR(file))
+		return -ENOMEM;
+	result = map(hint, len, prot, flags, file, 0);
+	file_put(file);
+	return result;
+}
+
+long sys_mmap2(uintptr_t hint, size_t len, unsigned int prot, unsigned int flags, int fd,
+	       uint32_t page_offset)
+{
+	long result = check_flags(prot, flags);
+	struct fd f;
+
+	if (result)
+		return result;
+	if (len == 0)
+		return refuse(EINVAL, "the length is zero");
+	if (len > USER_END)
+		return -ENOMEM;
+	len = ALIGN_UP(len, flags & MAP_HUGETLB ? LARGE_SIZE : PAGE_SIZE);
+	if (flags & MAP_ANONYMOUS)
+		return map_anonymous(hint, len, prot, flags);
+	if (page_offset + len / PAGE_SIZE < page_offset)
+		return -EOVERFLOW;
+	f = fd_get(fd);
+	if (!f.file)
+		return -EBADF;
+	result = map(hint, len, prot, flags, f.file, page_offset);
+	fd_put(f);
+	return result;
+}
+
+/* The first form of the call had its arguments in memory, the offset in bytes. */
+long sys_old_mmap(const uint32_t __user *arguments)
+{
+	uint32_t a[6];
+
+	if (copy_from_user(a, arguments, sizeof(a)))
+		return -EFAULT;
+	if (a[5] % PAGE_SIZE)
+		return refuse(EINVAL, "the offset is not that of a page");
+	return sys_mmap2(a[0], a[1], a[2], a[3], a[4], a[5] / PAGE_SIZE);
+}
+
+/* ---- munmap, mprotect, brk ---- */
+
+long sys_munmap(uintptr_t start, size_t len)
+{
+	struct mm *mm = current->mm;
+	int error;
+
+	if (start % PAGE_SIZE || len == 0 || start > USER_END || len > USER_END - start)
+		return refuse(EINVAL, "not a range of user pages");
+	if (mutex_lock_killable(&mm->lock) < 0)
+		return -ERESTARTSYS;
+	error = mm_unmap_locked(mm, start, PAGE_ALIGN(len));
+	mm_unlock(mm);
+	return error;
+}
+
+/* Is all of [start, end) mapped, and may it have that access? 0, -ENOMEM, -EACCES. */
+static int check_range(struct mm *mm, uintptr_t start, uintptr_t end, unsigned int prot)
+{
+	while (start < end) {
+		struct vma *vma = mm_find(mm, start);
+
+		if (!vma)
+			return -ENOMEM;
+		if (prot & PROT_WRITE && !(vma->flags & VMA_MAY_WRITE) && vma->flags & VMA_SHARED)
+			return -EACCES;
+		start = vma->end;
+	}
+	return 0;
+}
+
+static int protect(struct mm *mm, uintptr_t start, uintptr_t end, unsigned int prot)
+{
+	int error = check_range(mm, start, end, prot);
+
+	if (!error)
+		error = mm_split(mm, start);
+	if (!error)
+		error = mm_split(mm, end);
+	while (!error && start < end) {
+		struct vma *vma = mm_find(mm, start);
+		uintptr_t next = vma->end;
+
+		vma->flags = (vma->flags & ~PROT_ALL) | prot;
+		mm_protect_range(mm, start, next, vma->flags);
+		mm_merge(mm, start);
+		start = next;
+	}
+	if (!error)
+		mm_merge(mm, end);
+	return error;
+}
+
+long sys_mprotect(uintptr_t start, size_t len, unsigned int prot)
+{
+	struct mm *mm = current->mm;
+	int error;
+
+	if (prot & ~PROT_ALL)
+		return refuse(EINVAL, "a protection bit that is not supported");
+	if (start % PAGE_SIZE)
+		return refuse(EINVAL, "the address is not a page's");
+	if (len == 0)
+		return 0;
+	if (start > USER_END || len > USER_END - start)
+		return -ENOMEM;
+	if (mutex_lock_killable(&mm->lock) < 0)
+		return -ERESTARTSYS;
+	error = protect(mm, start, start + PAGE_ALIGN(len), prot);
+	mutex_unlock(&mm->lock);
+	return error;
+}
+
+/* Move the end of the heap; what cannot be done leaves it where it is. mm->lock is held. */
+static void move_brk(struct mm *mm, uintptr_t to)
+{
+	uintptr_t old = PAGE_ALIGN(mm->brk_end), new = PAGE_ALIGN(to);
+
+	if (to < mm->brk_start || to >= USER_END ||
+	    to - mm->brk_start > current->process->limits[RLIMIT_DATA].soft)
+		return;
+	if (new > old &&
+	    (hopeless(new - mm->brk_start) || !range_free(mm, old, new - old + PAGE_SIZE) ||
+	     mm_map_locked(mm, old, new - old, VMA_READ | VMA_WRITE | VMA_MAY_WRITE, NULL, 0) < 0))
+		return;
+	if (new < old && mm_unmap_locked(mm, new, old - new) < 0)
+		return;
+	mm->brk_end = to;
+}
+
+long sys_brk(uintptr_t to)
+{
+	struct mm *mm = current->mm;
+	long result;
+
+	if (mutex_lock_killable(&mm->lock) < 0)
+		return -ERESTARTSYS;
+	move_brk(mm, to);
+	result = mm->brk_end;
+	mm_unlock(mm);
+	return result;
+}
+
+/* ---- madvise ---- */
+
+/* Holes are skipped, and reported at the end. */
+static int forget_range(struct mm *mm, uintptr_t start, uintptr_t end)
+{
+	int result = 0;
+
+	while (start < end) {
+		struct vma *vma = mm_find_next(mm, start);
+		uintptr_t stop;
+
+		if (!vma || vma->start >= end)
+			return -ENOMEM;
+		if (vma->start > start)
+			result = -ENOMEM;
+		start = MAX(start, vma->start);
+		stop = MIN(end, vma->end);
+		if (vma->flags & VMA_HUGE && start % LARGE_SIZE)
+			return refuse(EINVAL, "a part of a huge page");
+		mm_zap(mm, start, vma->flags & VMA_HUGE ? stop & ~(LARGE_SIZE - 1) : stop);
+		start = stop;
+	}
+	return result;
+}
+
+long sys_madvise(uintptr_t start, size_t len, int advice)
+{
+	struct mm *mm = current->mm;
+	int error;
+
+	if (start % PAGE_SIZE || start > USER_END || len > USER_END - start)
+		return refuse(EINVAL, "not a range of user pages");
+	if (advice >= MADV_NORMAL && advice <= MADV_WILLNEED)
+		return 0; /* how it will be used: nothing follows from it here */
+	if (advice != MADV_DONTNEED)
+		return refuse(EINVAL, "advice that is not supported");
+	if (mutex_lock_killable(&mm->lock) < 0)
+		return -ERESTARTSYS;
+	error = forget_range(mm, start, start + PAGE_ALIGN(len));
+	mutex_unlock(&mm->lock);
+	return error;
+}
+
+/*
+ * What was stored through shared mappings reaches the files' disks. Files that are mapped see each
+ * other's stores anyway, so MS_INVALIDATE asks for nothing.
+ */
+enum { MS_ASYNC = 1, MS_INVALIDATE = 2, MS_SYNC = 4 };
+
+long sys_msync(uintptr_t start, size_t len, unsigned int flags)
+{
+	uintptr_t end = start + PAGE_ALIGN(len);
+	struct mm *mm = current->mm;
+	struct file *file;
+	long result = 0;
+
+	if (flags & ~(MS_ASYNC | MS_INVALIDATE | MS_SYNC) || (flags & MS_ASYNC && flags & MS_SYNC))
+		return refuse(EINVAL, "not one of MS_ASYNC and MS_SYNC");
+	if (start % PAGE_SIZE)
+		return refuse(EINVAL, "not the address of a page");
+	if (end < start || PAGE_ALIGN(len) < len)
+		return -ENOMEM;
+	while (start < end) {
+		struct vma *vma;
+
+		if (mutex_lock_killable(&mm->lock) < 0)
+			return -ERESTARTSYS;
+		vma = mm_find_next(mm, start);
+		if (!vma || vma->start > start)
+			result = -ENOMEM;
+		file = NULL;
+		if (vma && vma->start < end && flags & MS_SYNC && vma->flags & VMA_SHARED)
+			file = vma->file;
+		if (file)
+			file_get(file);
+		start = vma ? vma->end : end;
+		mutex_unlock(&mm->lock);
+		if (!file)
+			continue;
+		/* With the lock given back: a disk is waited for. */
+		if (file->ops->fsync && file->ops->fsync(file) < 0)
+			result = -EIO;
+		file_put(file);
+	}
+	return result;
+}

@@ -1,0 +1,83 @@
+/*
+ * From a page of a file to the user mappings of it.
+ *
+ * 1. The VMAs of a file are on mapping->vmas; where one shows the page follows from its index.
+ * 2. Locks: page lock < mapping->vma_lock < mm->table_lock. The TLB flush runs under the last two,
+ *    which are plain: the page cannot come back before the flush is done.
+ * 3. Private mappings show a file's pages too, until they are written; a private copy is not the
+ *    page and stays, but for truncate.
+ */
+#include "mm/vm/tables.h"
+#include "fs/cache/pagecache.h"
+
+/* The address at which the VMA would show page `index`, or 0. mapping->vma_lock is held. */
+static uintptr_t address_in(const struct vma *vma, unsigned int index)
+{
+	uint64_t va = vma->start + ((uint64_t)index - vma->page_offset) * PAGE_SIZE;
+
+	return index >= vma->page_offset && va < vma->end ? va : 0;
+}
+
+/* If the VMA maps the page: unmap it, or only take the right to write. True if it was dirty. */
+static bool change(struct vma *vma, struct page *page, bool unmap)
+{
+	uintptr_t va = address_in(vma, page->index);
+	struct mm *mm = vma->mm;
+	pte_t *entry, old = 0;
+
+	if (!va)
+		return false;
+	spin_lock(&mm->table_lock);
+	entry = mm_pte(mm, va);
+	if (entry && *entry && !(*entry & PTE_SPECIAL) && frame_page(pte_frame(*entry)) == page) {
+		old = unmap ? pte_take(entry) : pte_write_protect(entry);
+		if (unmap || old & PTE_WRITE)
+			tlb_flush_range(mm, va, va + PAGE_SIZE);
+	}
+	spin_unlock(&mm->table_lock);
+	if (old && unmap) {
+		atomic_dec(&page->mapped);
+		atomic_dec(&mm->resident);
+		page_put(page); /* not the last one: the caller has one */
+	}
+	return old & PTE_WRITE && old & PTE_DIRTY;
+}
+
+static bool change_all(struct mapping *mapping, struct page *page, bool unmap)
+{
+	bool dirty = false;
+	struct vma *vma;
+
+	spin_lock(&mapping->vma_lock);
+	list_for_each(vma, &mapping->vmas, mapping_link)
+		dirty |= change(vma, page, unmap);
+	spin_unlock(&mapping->vma_lock);
+	return dirty;
+}
+
+bool mapping_unmap_page(struct mapping *mapping, struct page *page)
+{
+	return change_all(mapping, page, true);
+}
+
+bool mapping_protect_page(struct mapping *mapping, struct page *page)
+{
+	return change_all(mapping, page, false);
+}
+
+void mapping_unmap_range(struct mapping *mapping, unsigned int first, unsigned int last)
+{
+	struct vma *vma;
+
+	spin_lock(&mapping->vma_lock);
+	list_for_each(vma, &mapping->vmas, mapping_link) {
+		uint64_t begin = vma->page_offset;
+		uint64_t from = MAX((uint64_t)first, begin);
+		uint64_t to = MIN((uint64_t)last + 1, begin + (vma->end - vma->start) / PAGE_SIZE);
+
+		if (from < to)
+			mm_zap(vma->mm, vma->start + (from - begin) * PAGE_SIZE,
+			       vma->start + (to - begin) * PAGE_SIZE);
+	}
+	spin_unlock(&mapping->vma_lock);
+}

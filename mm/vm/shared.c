@@ -1,0 +1,42 @@
+/*
+ * Shared anonymous memory: a file without a name, whose pages live in its page cache alone. So all
+ * that holds for shared file mappings holds for it, lending included.
+ */
+#include "fs/names/vfs.h"
+#include "lib/errno.h"
+#include "mm/kmap.h"
+#include "mm/vm/tables.h"
+
+static void shared_read(struct mapping *mapping, struct page **pages, unsigned int nr)
+{
+	for (unsigned int i = 0; i < nr; i++) {
+		page_zero(pages[i], 0, PAGE_SIZE);
+		page_read_done(pages[i], true);
+	}
+}
+
+static int shared_begin_write(struct mapping *mapping, struct page *page, unsigned int from,
+			      unsigned int to)
+{
+	return 0;
+}
+
+static const struct mapping_ops shared_mapping_ops = {
+	.read_pages = shared_read,
+	.begin_write = shared_begin_write,
+};
+
+static const struct file_ops shared_file_ops = {
+	.mmap = generic_file_mmap,
+};
+
+struct file *shared_memory_file(size_t size)
+{
+	struct inode *inode = inode_anonymous(S_IFREG | 0600, "memory");
+
+	if (IS_ERR(inode))
+		return ERR_PTR(PTR_ERR(inode));
+	inode_set_size(inode, size);
+	mapping_init(&inode->mapping, inode, &shared_mapping_ops);
+	return file_alloc(inode, &shared_file_ops, O_RDWR);
+}

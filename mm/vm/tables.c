@@ -1,0 +1,288 @@
+/*
+ * Walks over user page tables.
+ *
+ * 1. mm->table_lock guards the entries. Who takes a page, or the right to write to it, out of them
+ *    flushes the TLBs of all CPUs that run the address space before table_lock is given back: until
+ *    then a CPU may still write to the page, and the rmap, which finds the entry changed already,
+ *    must not believe that it can't.
+ * 2. For the same reason a page's `mapped` is lowered, and its reference dropped, after the flush.
+ * 3. A top-level entry is read by the CPU when CR3 is loaded: adding one reloads it everywhere.
+ */
+#include "mm/vm/tables.h"
+#include "lib/errno.h"
+#include "lib/string.h"
+#include "mm/slab.h"
+
+#define ENTRIES	 512u
+#define TOP_USER 3u /* top entries for user addresses */
+#define GATHER	 64u
+
+SLAB_CACHE(top_cache, "page_top", pte_t[4], 32);
+
+static pte_t *table_at(pte_t entry)
+{
+	return phys_to_virt(entry & PTE_FRAME);
+}
+
+pte_t *mm_directory_entry(struct mm *mm, uintptr_t va)
+{
+	pte_t top = mm->top[va >> 30];
+
+	return top & PTE_PRESENT ? &table_at(top)[va / LARGE_SIZE % ENTRIES] : NULL;
+}
+
+pte_t *mm_pte(struct mm *mm, uintptr_t va)
+{
+	pte_t *directory = mm_directory_entry(mm, va);
+
+	if (!directory || !*directory)
+		return NULL;
+	if (*directory & PTE_LARGE)
+		return directory;
+	return &table_at(*directory)[va / PAGE_SIZE % ENTRIES];
+}
+
+/* The first entry that is not zero at *va, which becomes its address, or behind it; NULL. */
+static pte_t *next_entry(struct mm *mm, uintptr_t *va, uintptr_t end)
+{
+	while (*va < end) {
+		uintptr_t stop = MIN(end, mm_next_table(*va));
+		pte_t *entry = mm_pte(mm, *va);
+
+		for (; entry && *va < stop; *va += PAGE_SIZE, entry++) {
+			if (*entry)
+				return entry;
+		}
+		*va = stop;
+	}
+	return NULL;
+}
+
+static pte_t *new_table(void)
+{
+	struct page *page = page_alloc(0, ALLOC_LOW | ALLOC_ZERO);
+
+	if (!page)
+		return NULL;
+	set_bits(&page->flags, PG_TABLE);
+	return page_address_low(page);
+}
+
+static int make_top(struct mm *mm, uintptr_t va)
+{
+	pte_t *top = &mm->top[va >> 30], *directory;
+
+	if (*top & PTE_PRESENT)
+		return 0;
+	directory = new_table();
+	if (!directory)
+		return -ENOMEM;
+	pte_set(top, pte_make(virt_to_phys(directory), PTE_PRESENT));
+	tlb_flush_mm(mm);
+	return 0;
+}
+
+static void set_table(pte_t *entry, pte_t *table)
+{
+	pte_set(entry, pte_make(virt_to_phys(table), PTE_PRESENT | PTE_WRITE | PTE_USER));
+}
+
+int mm_make_table(struct mm *mm, uintptr_t va)
+{
+	pte_t *entry, *table;
+
+	if (make_top(mm, va) < 0)
+		return -ENOMEM;
+	entry = mm_directory_entry(mm, va);
+	if (*entry)
+		return 0;
+	table = new_table();
+	if (!table)
+		return -ENOMEM;
+	set_table(entry, table);
+	return 0;
+}
+
+/* ---- huge pages ---- */
+
+int mm_make_directory(struct mm *mm, uintptr_t va)
+{
+	pte_t *entry, old;
+
+	if (make_top(mm, va) < 0)
+		return -ENOMEM;
+	entry = mm_directory_entry(mm, va);
+	spin_lock(&mm->table_lock);
+	old = pte_take(entry);
+	tlb_flush_range(mm, va, va + PAGE_SIZE);
+	spin_unlock(&mm->table_lock);
+	if (old)
+		page_free_low(table_at(old));
+	return 0;
+}
+
+int mm_split_huge(struct mm *mm, uintptr_t va)
+{
+	pte_t *table = new_table(), *entry = mm_directory_entry(mm, va), old;
+	struct page *head;
+
+	if (!table)
+		return -ENOMEM;
+	spin_lock(&mm->table_lock);
+	old = pte_take(entry);
+	/* No CPU may know the page by an entry of each kind. */
+	tlb_flush_range(mm, va, va + PAGE_SIZE);
+	head = frame_page(pte_frame(old));
+	/* As many as there are address spaces, times 511: far from where page_get() refuses. */
+	atomic_add(&head->refs, ENTRIES - 1);
+	for (unsigned int i = 0; i < ENTRIES; i++) {
+		table[i] = (old & ~PTE_LARGE) + i * PAGE_SIZE;
+		if (i > 0)
+			atomic_inc(&head[i].mapped);
+	}
+	set_table(entry, table);
+	spin_unlock(&mm->table_lock);
+	return 0;
+}
+
+pte_t mm_entry_bits(unsigned int flags)
+{
+	if (!(flags & (VMA_READ | VMA_WRITE | VMA_EXEC)))
+		return 0;
+	return PTE_PRESENT | PTE_USER | PTE_ACCESSED | (flags & VMA_EXEC ? 0 : pte_nx);
+}
+
+/* ---- unmapping ---- */
+
+/*
+ * Clear entries from *va on, as many as there is room for in pages[], and flush. How many pages they
+ * held; *va is where it stopped.
+ */
+static unsigned int zap_batch(struct mm *mm, uintptr_t *va, uintptr_t end, struct page **pages)
+{
+	uintptr_t start = *va;
+	unsigned int nr = 0, resident = 0;
+	pte_t *entry;
+
+	spin_lock(&mm->table_lock);
+	while (nr < GATHER && (entry = next_entry(mm, va, end)) != NULL) {
+		pte_t old = pte_take(entry);
+
+		if (!(old & PTE_SPECIAL)) {
+			pages[nr++] = frame_page(pte_frame(old));
+			resident += pte_pages(old);
+		}
+		*va += pte_pages(old) * PAGE_SIZE;
+	}
+	tlb_flush_range(mm, start, MIN(*va, end));
+	for (unsigned int i = 0; i < nr; i++)
+		atomic_dec(&pages[i]->mapped);
+	atomic_add(&mm->resident, -(int)resident);
+	spin_unlock(&mm->table_lock);
+	return nr;
+}
+
+void mm_zap(struct mm *mm, uintptr_t start, uintptr_t end)
+{
+	struct page *pages[GATHER];
+
+	while (start < end) {
+		unsigned int nr = zap_batch(mm, &start, end, pages);
+
+		while (nr > 0)
+			page_put(pages[--nr]);
+	}
+}
+
+/* ---- fork ---- */
+
+/* Both table locks are held. 0, or -ENOMEM: a page has too many holders. */
+static int share_entry(struct mm *to, uintptr_t va, pte_t *entry)
+{
+	struct page *page;
+
+	if (!(*entry & PTE_SPECIAL)) {
+		page = frame_page(pte_frame(*entry));
+		if (!page_get(page))
+			return -ENOMEM;
+		atomic_inc(&page->mapped);
+		atomic_add(&to->resident, pte_pages(*entry));
+	}
+	if (*entry & PTE_WRITE)
+		pte_write_protect(entry);
+	pte_set(*entry & PTE_LARGE ? mm_directory_entry(to, va) : mm_pte(to, va), *entry);
+	return 0;
+}
+
+int mm_share_range(struct mm *to, struct mm *from, uintptr_t start, uintptr_t end)
+{
+	int error = 0;
+	uintptr_t va;
+	pte_t *entry;
+
+	/* mm->lock is held: entries may go meanwhile, but none comes. */
+	for (va = start; !error && (entry = next_entry(from, &va, end)); va = mm_next_table(va))
+		error = *entry & PTE_LARGE ? mm_make_directory(to, va) : mm_make_table(to, va);
+	if (error)
+		return error;
+	spin_lock(&from->table_lock);
+	spin_lock(&to->table_lock);
+	for (va = start; !error && (entry = next_entry(from, &va, end));
+	     va += pte_pages(*entry) * PAGE_SIZE)
+		error = share_entry(to, va, entry);
+	spin_unlock(&to->table_lock);
+	spin_unlock(&from->table_lock);
+	return error;
+}
+
+/* ---- changing access ---- */
+
+static pte_t with_access(pte_t entry, unsigned int flags)
+{
+	entry &= ~(PTE_PRESENT | PTE_USER | PTE_NX);
+	if (!(flags & VMA_WRITE))
+		entry &= ~PTE_WRITE;
+	return entry | mm_entry_bits(flags);
+}
+
+void mm_protect_range(struct mm *mm, uintptr_t start, uintptr_t end, unsigned int flags)
+{
+	pte_t *entry;
+
+	spin_lock(&mm->table_lock);
+	for (uintptr_t va = start; (entry = next_entry(mm, &va, end));
+	     va += pte_pages(*entry) * PAGE_SIZE)
+		pte_set(entry, with_access(pte_take(entry), flags));
+	tlb_flush_range(mm, start, end);
+	spin_unlock(&mm->table_lock);
+}
+
+/* ---- life ---- */
+
+int mm_tables_create(struct mm *mm)
+{
+	mm->top = slab_alloc(top_cache, ALLOC_ZERO);
+	if (!mm->top)
+		return -ENOMEM;
+	mm->top[TOP_USER] = pte_make(kernel_directory_phys, PTE_PRESENT);
+	mm->cr3 = virt_to_phys(mm->top);
+	return 0;
+}
+
+static void free_directory(pte_t *directory)
+{
+	for (unsigned int i = 0; i < ENTRIES; i++) {
+		if (directory[i] & PTE_PRESENT)
+			page_free_low(table_at(directory[i]));
+	}
+	page_free_low(directory);
+}
+
+void mm_tables_free(struct mm *mm)
+{
+	for (unsigned int i = 0; i < TOP_USER; i++) {
+		if (mm->top[i] & PTE_PRESENT)
+			free_directory(table_at(mm->top[i]));
+	}
+	slab_free(top_cache, mm->top);
+}

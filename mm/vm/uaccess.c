@@ -1,0 +1,106 @@
+/*
+ * Copies from and to user memory.
+ *
+ * 1. Every instruction here that touches user memory has an entry in the exception table: a fault
+ *    that cannot be resolved continues at its fixup, and the copy reports how far it came.
+ * 2. Counts are exact to the byte: where a wide copy faults, a string move of words goes on from the
+ *    step that failed, and where that faults, single bytes up to the one that cannot be had.
+ * 3. With SMAP user memory can be touched between user_access_begin() and user_access_end() only.
+ *    The instructions are 3-byte no-ops until uaccess_init() patches them, so that there is no
+ *    branch.
+ */
+#include "mm/vm/usercopy.h"
+#include "kernel/cpu/cpu.h"
+#include "lib/string.h"
+#include "mm/page.h"
+
+struct smap_site {
+	uint8_t *address;
+	uint32_t opcode; /* third byte of stac, clac */
+};
+extern const struct smap_site _smap_sites_start[], _smap_sites_end[];
+
+void user_access_stop(void)
+{
+	user_access_end();
+}
+
+void uaccess_init(void)
+{
+	if (!cpu_has.smap)
+		return;
+	for (const struct smap_site *site = _smap_sites_start; site < _smap_sites_end; site++) {
+		site->address[0] = 0x0f;
+		site->address[1] = 0x01;
+		site->address[2] = site->opcode;
+	}
+}
+
+/* The whole steps of n bytes, up to one that faults: how many bytes that are. */
+size_t user_copy_steps(void *dst, const void *src, size_t n)
+{
+	size_t whole = n & ~(WIDE_COPY_STEP - 1);
+	ssize_t at = -(ssize_t)whole;
+	char saved[WIDE_COPY_STEP];
+
+	WIDE_COPY(dst + whole, src + whole, at, saved,
+		  EX_TABLE("10b", "18b") EX_TABLE("11b", "18b") EX_TABLE("12b", "18b")
+			  EX_TABLE("13b", "18b") EX_TABLE("14b", "18b") EX_TABLE("15b", "18b")
+				  EX_TABLE("16b", "18b") EX_TABLE("17b", "18b"));
+	return whole + at;
+}
+
+int copy_from_user(void *dst, const void __user *src, size_t n)
+{
+	return !user_range_ok(src, n) || user_copy(dst, src, n) > 0 ? -EFAULT : 0;
+}
+
+int copy_to_user(void __user *dst, const void *src, size_t n)
+{
+	return !user_range_ok(dst, n) || user_copy(dst, src, n) > 0 ? -EFAULT : 0;
+}
+
+size_t copy_from_user_nofault(void *dst, const void __user *src, size_t n)
+{
+	return user_range_ok(src, n) ? user_copy_nofault(dst, src, n) : 0;
+}
+
+int clear_user(void __user *dst, size_t n)
+{
+	size_t words = n / 4;
+
+	if (!user_range_ok(dst, n))
+		return -EFAULT;
+	user_access_begin();
+	__asm__ volatile("1:	rep stosl\n"
+			 "	movl %2, %0\n"
+			 "2:	rep stosb\n"
+			 "3:\n"
+			 "	.pushsection .text.fixup, \"ax\"\n"
+			 "4:	leal (%2, %0, 4), %0\n"
+			 "	jmp 2b\n"
+			 "	.popsection\n" EX_TABLE("1b", "4b") EX_TABLE("2b", "3b")
+			 : "+c"(words), "+D"(dst)
+			 : "r"(n % 4), "a"(0)
+			 : "memory");
+	user_access_end();
+	return words ? -EFAULT : 0;
+}
+
+ssize_t strncpy_from_user(char *dst, const char __user *src, size_t size)
+{
+	size_t done = 0;
+
+	while (done < size) {
+		/* Not beyond the page that has the end of the string. */
+		size_t n = MIN(size - done, PAGE_SIZE - ((uintptr_t)(src + done) % PAGE_SIZE)), len;
+
+		if (copy_from_user(dst + done, src + done, n) < 0)
+			return -EFAULT;
+		len = strnlen(dst + done, n);
+		done += len;
+		if (len < n)
+			return done;
+	}
+	return -ENAMETOOLONG;
+}

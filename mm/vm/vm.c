@@ -1,0 +1,347 @@
+/*
+ * Address spaces and their VMAs.
+ *
+ * 1. VMAs do not overlap; a tree has them by their ends. mm->lock guards them; what the rmap
+ *    reads of a file's VMA (start, end, page_offset) only shrinks, once the rest has a VMA too.
+ * 2. A VMA that is taken out is put on mm->dead, and its file is let go after mm->lock:
+ *    the last reference of a file may want locks that come before it.
+ * 3. A new VMA of a file goes to the end of its mapping's list. fork relies on it: the
+ *    rmap visits the old VMA before the new one, so that a page which moves meanwhile is seen in
+ *    one of them.
+ * 4. A task's CR3 may stay loaded after the task has left: tlb_flush_mm() makes such CPUs let go,
+ *    and mm_put() calls it before the tables are freed.
+ */
+#include "mm/vm/vm.h"
+#include "fs/names/vfs.h"
+#include "kernel/syscall.h"
+#include "kernel/task.h"
+#include "lib/errno.h"
+#include "mm/slab.h"
+#include "mm/vm/tables.h"
+
+#define MAX_VMAS 65536u
+
+SLAB_CACHE(mm_cache, "mm", struct mm, 0);
+SLAB_CACHE(vma_cache, "vma", struct vma, 0);
+
+/* ---- the tree ---- */
+
+static struct vma *vma_of(struct tree_node *node)
+{
+	return node ? container_of(node, struct vma, node) : NULL;
+}
+
+struct vma *mm_find_next(struct mm *mm, uintptr_t va)
+{
+	return vma_of(tree_above(mm->vmas, va));
+}
+
+struct vma *mm_find_previous(struct mm *mm, uintptr_t va)
+{
+	return vma_of(tree_below(mm->vmas, va));
+}
+
+struct vma *mm_find(struct mm *mm, uintptr_t va)
+{
+	struct vma *vma = mm_find_next(mm, va);
+
+	return vma && vma->start <= va ? vma : NULL;
+}
+
+/* ---- VMAs and their files; each is in both the tree and its file's list ---- */
+
+/* On or off the list of the page cache that the VMA shows, if it shows one. */
+static void mapping_list(struct vma *vma, bool on)
+{
+	struct mapping *mapping;
+
+	if (!vma->file || vma->flags & VMA_DEVICE)
+		return;
+	mapping = &vma->file->inode->mapping;
+	spin_lock(&mapping->vma_lock);
+	if (on)
+		list_add_tail(&mapping->vmas, &vma->mapping_link);
+	else
+		list_del(&vma->mapping_link);
+	mapping->nr_mapped += on ? 1 : -1;
+	spin_unlock(&mapping->vma_lock);
+}
+
+static void vma_insert(struct vma *vma)
+{
+	tree_insert(&vma->mm->vmas, &vma->node);
+	vma->mm->nr_vmas++;
+	mapping_list(vma, true);
+}
+
+static struct vma *vma_copy(const struct vma *from, struct mm *mm)
+{
+	struct vma *vma = mm->nr_vmas < MAX_VMAS ? slab_alloc(vma_cache, 0) : NULL;
+
+	if (!vma)
+		return NULL;
+	*vma = *from;
+	vma->mm = mm;
+	list_init(&vma->mapping_link);
+	if (vma->file)
+		file_get(vma->file);
+	return vma;
+}
+
+void mm_unlock(struct mm *mm)
+{
+	struct list dead = LIST_INIT(dead);
+	struct vma *vma, *next;
+
+	list_splice_tail(&dead, &mm->dead);
+	mutex_unlock(&mm->lock);
+	list_for_each_safe(vma, next, &dead, mapping_link) {
+		if (vma->file)
+			file_put(vma->file);
+		slab_free(vma_cache, vma);
+	}
+}
+
+/* Out of the address space, and its pages unmapped: the rmap must find it as long as one is
+ * mapped. */
+static void vma_remove(struct vma *vma)
+{
+	struct mm *mm = vma->mm;
+
+	mm_zap(mm, vma->start, vma->end);
+	mapping_list(vma, false);
+	tree_remove(&mm->vmas, &vma->node);
+	mm->nr_vmas--;
+	mm->full_from = MAX(mm->full_from, MIN(vma->end, MMAP_TOP));
+	list_add_tail(&mm->dead, &vma->mapping_link);
+}
+
+int mm_split(struct mm *mm, uintptr_t va)
+{
+	struct vma *vma = mm_find(mm, va), *upper;
+
+	if (!vma || vma->start == va)
+		return 0;
+	if (vma->flags & VMA_HUGE && va % LARGE_SIZE)
+		return refuse(EINVAL, "a part of a huge page");
+	upper = vma_copy(vma, mm);
+	if (!upper)
+		return -ENOMEM;
+	upper->start = va;
+	upper->page_offset += (va - vma->start) / PAGE_SIZE;
+	/* The upper one goes behind the one that has the same end. The rmap finds a page by both
+	 * of them meanwhile, which does no harm. */
+	vma_insert(upper);
+	vma->end = va;
+	return 0;
+}
+
+void mm_merge(struct mm *mm, uintptr_t va)
+{
+	struct vma *upper = mm_find(mm, va), *lower;
+
+	if (!upper || upper->start != va || upper->file)
+		return;
+	lower = mm_find_previous(mm, upper->end);
+	if (!lower || lower->file || lower->end != va || lower->flags != upper->flags ||
+	    lower->flags & VMA_STACK)
+		return;
+	tree_remove(&mm->vmas, &upper->node);
+	mm->nr_vmas--;
+	lower->end = upper->end;
+	slab_free(vma_cache, upper);
+}
+
+/* ---- mapping and unmapping ---- */
+
+uintptr_t mm_find_gap(struct mm *mm, size_t len)
+{
+	uintptr_t top = mm->full_from;
+	struct vma *vma = mm_find_next(mm, top - 1);
+
+	if (!vma)
+		vma = mm_find_previous(mm, top);
+	for (; vma; vma = mm_find_previous(mm, vma->end)) {
+		if (vma->end <= top && top - vma->end >= len)
+			break;
+		if (vma->end >= top && mm->full_from == top)
+			mm->full_from = MIN(top, vma->start);
+		top = MIN(top, vma->start);
+	}
+	return top >= len && top - len >= MMAP_MIN ? top - len : 0;
+}
+
+bool mm_may_grow(struct mm *mm, size_t len)
+{
+	uint64_t limit;
+
+	if (mm != current->mm)
+		return true;
+	limit = current->process->limits[RLIMIT_AS].soft;
+	if (limit == RLIM_INFINITY)
+		return true;
+	for (struct vma *vma = mm_find_next(mm, 0); vma; vma = mm_find_next(mm, vma->end))
+		limit -= MIN(limit, (uint64_t)(vma->end - vma->start));
+	return len <= limit;
+}
+
+int mm_unmap_locked(struct mm *mm, uintptr_t start, size_t len)
+{
+	uintptr_t end = start + len;
+	struct vma *vma;
+	int error;
+
+	error = mm_split(mm, start);
+	if (!error)
+		error = mm_split(mm, end);
+	if (error)
+		return error;
+	while ((vma = mm_find_next(mm, start)) != NULL && vma->start < end)
+		vma_remove(vma);
+	return 0;
+}
+
+int mm_map_locked(struct mm *mm, uintptr_t start, size_t len, unsigned int flags, struct file *file,
+		  uint32_t page_offset)
+{
+	struct vma model = {
+		.start = start,
+		.end = start + len,
+		.flags = flags,
+		.file = file,
+		.page_offset = page_offset,
+	};
+	struct vma *vma;
+	int error = 0;
+
+	if (!mm_may_grow(mm, len))
+		return -ENOMEM;
+	vma = vma_copy(&model, mm);
+	if (!vma)
+		return -ENOMEM;
+	/* It may make the VMA device memory. */
+	if (file)
+		error = file->ops->mmap ? file->ops->mmap(file, vma) : -ENODEV;
+	if (!error && mm_unmap_locked(mm, start, len) < 0)
+		error = -ENOMEM;
+	if (error) {
+		list_add_tail(&mm->dead, &vma->mapping_link);
+		return error;
+	}
+	vma_insert(vma);
+	mm_merge(mm, start + len);
+	mm_merge(mm, start);
+	return 0;
+}
+
+int mm_map(struct mm *mm, uintptr_t start, size_t len, unsigned int flags, struct file *file,
+	   uint32_t page_offset)
+{
+	int error;
+
+	if (start % PAGE_SIZE || len % PAGE_SIZE || !len || start >= USER_END ||
+	    len > USER_END - start)
+		return refuse(EINVAL, "not a range of user pages");
+	mutex_lock(&mm->lock);
+	error = mm_map_locked(mm, start, len, flags, file, page_offset);
+	mm_unlock(mm);
+	return error;
+}
+
+/* ---- life ---- */
+
+struct mm *mm_create(void)
+{
+	struct mm *mm = slab_alloc(mm_cache, ALLOC_ZERO);
+
+	if (!mm)
+		return NULL;
+	atomic_set(&mm->users, 1);
+	mm->full_from = MMAP_TOP;
+	mutex_init(&mm->lock, "mm");
+	list_init(&mm->dead);
+	spin_init(&mm->table_lock, "page tables");
+	if (mm_tables_create(mm) < 0) {
+		slab_free(mm_cache, mm);
+		return NULL;
+	}
+	return mm;
+}
+
+int mm_set_program(struct mm *mm, struct file *file)
+{
+	int error = inode_begin_running(file->inode);
+
+	if (error)
+		return error;
+	file_get(file);
+	mm->program = file;
+	return 0;
+}
+
+static int fork_vma(struct mm *to, struct vma *from)
+{
+	struct vma *vma = vma_copy(from, to);
+
+	if (!vma)
+		return -ENOMEM;
+	vma_insert(vma);
+	/* Shared memory comes back by page faults; only private memory has pages that are
+	 * nowhere else. */
+	if (vma->flags & (VMA_SHARED | VMA_DEVICE))
+		return 0;
+	return mm_share_range(to, from->mm, vma->start, vma->end);
+}
+
+struct mm *mm_fork(struct mm *from)
+{
+	struct mm *to = mm_create();
+	struct vma *vma;
+	int error = 0;
+
+	if (!to)
+		return ERR_PTR(-ENOMEM);
+	if (from->program)
+		mm_set_program(to, from->program); /* it is running already */
+	mutex_lock(&from->lock);
+	to->brk_start = from->brk_start;
+	to->brk_end = from->brk_end;
+	to->stack_top = from->stack_top;
+	to->arg_start = from->arg_start;
+	to->arg_end = from->arg_end;
+	to->env_start = from->env_start;
+	to->env_end = from->env_end;
+	for (vma = mm_find_next(from, 0); vma && !error; vma = mm_find_next(from, vma->end))
+		error = fork_vma(to, vma);
+	tlb_flush_mm(from);
+	mutex_unlock(&from->lock);
+	if (error) {
+		mm_put(to);
+		return ERR_PTR(error);
+	}
+	return to;
+}
+
+void mm_get(struct mm *mm)
+{
+	atomic_inc(&mm->users);
+}
+
+void mm_put(struct mm *mm)
+{
+	struct vma *vma;
+
+	if (!atomic_dec_and_test(&mm->users))
+		return;
+	tlb_flush_mm(mm);
+	mutex_lock(&mm->lock);
+	while ((vma = mm_find_next(mm, 0)) != NULL)
+		vma_remove(vma);
+	mm_unlock(mm);
+	if (mm->program) {
+		inode_end_running(mm->program->inode);
+		file_put(mm->program);
+	}
+	mm_tables_free(mm);
+	slab_free(mm_cache, mm);
+}

@@ -1,0 +1,107 @@
+/*
+ * Address spaces: VMAs, page faults, and the calls that change them.
+ *
+ * 1. mm->lock (a mutex) guards the VMAs and brk. A page fault takes it too (page faults of one
+ *    address space are serial). It is never held across a copy to or from user memory.
+ * 2. mm->table_lock guards the user page tables; page lock < table_lock.
+ * 3. A file-backed VMA is on its mapping's list of VMAs (guarded by mapping->vma_lock), so that a
+ *    page can be unmapped or write-protected everywhere: mapping->vma_lock < mm->table_lock.
+ * 4. A user page-table entry without PTE_SPECIAL holds one reference to its page and one count of
+ *    `mapped`.
+ * 5. Private writable memory is copy-on-write: an entry is writable only if nobody else holds the
+ *    page (reference count one) at the time of the fault.
+ */
+#ifndef MM_VM_VM_H
+#define MM_VM_VM_H
+
+#include "kernel/cpu/trap.h"
+#include "mm/mm.h"
+
+struct file;
+struct mapping;
+
+#define MMAP_MIN 0x00010000u
+#define MMAP_TOP 0xb8000000u /* mappings go below, the stack above */
+
+enum vma_flags {
+	VMA_READ = 1,
+	VMA_WRITE = 2,
+	VMA_EXEC = 4, /* = PROT_* */
+	VMA_SHARED = 8,
+	VMA_STACK = 16,	    /* grows down to its limit */
+	VMA_MAY_WRITE = 32, /* mprotect may add write: the file was opened so */
+	VMA_HUGE = 128,	    /* MAP_HUGETLB: private, of whole huge pages */
+	VMA_DEVICE = 64,    /* device memory; never copied. page_offset is then its frame number
+						   (file->ops->mmap sets both) */
+};
+
+struct vma {
+	uintptr_t start; /* page aligned, as `end` is */
+	union {
+		uintptr_t end;
+		struct tree_node node; /* mm->vmas, by end: its key */
+	};
+	unsigned int flags;
+	struct file *file;    /* holds a reference; NULL: anonymous */
+	uint32_t page_offset; /* of start, in the file, in pages */
+	struct mm *mm;
+	struct list mapping_link; /* mapping->vmas */
+};
+
+/* An empty address space; NULL: no memory. */
+struct mm *mm_create(void);
+/*
+ * `file` is the program that is to run in a new address space: nobody may write to it until that is
+ * gone. 0; -ETXTBSY: somebody does.
+ */
+int mm_set_program(struct mm *mm, struct file *file);
+/* A copy-on-write copy of `from`, for fork; ERR_PTR(-ENOMEM). May sleep. */
+struct mm *mm_fork(struct mm *from);
+void mm_get(struct mm *mm);
+/* The last put frees everything. May sleep. */
+void mm_put(struct mm *mm);
+/*
+ * Map [start, start+len) with VMA_* flags; file NULL: anonymous. start must be free (or MAP_FIXED
+ * semantics: what is there is unmapped first). Returns 0 or -ENOMEM, -EINVAL. Takes mm->lock.
+ */
+int mm_map(struct mm *mm, uintptr_t start, size_t len, unsigned int flags, struct file *file,
+	   uint32_t page_offset);
+/* The VMA that holds va, or NULL. mm->lock is held. */
+struct vma *mm_find(struct mm *mm, uintptr_t va);
+/* The first VMA that ends after va, or NULL; the last one that ends before it. mm->lock is held. */
+struct vma *mm_find_next(struct mm *mm, uintptr_t va);
+struct vma *mm_find_previous(struct mm *mm, uintptr_t va);
+
+/*
+ * A page fault of the current task at va. error: the CPU's error code. Resolves it, or sends a
+ * signal, or (in kernel mode) continues at the fixup; panics if the kernel is wrong. May sleep when
+ * faults are on.
+ */
+void page_fault(struct trap_frame *frame, uintptr_t va, unsigned int error);
+/*
+ * Make va present for a write or a read: 0, -EFAULT, -ENOMEM, -EINTR (killed), -EIO (SIGBUS). Takes
+ * mm->lock.
+ */
+int mm_fault_in(struct mm *mm, uintptr_t va, bool write);
+
+/* ---- what the page cache asks for: mm/vm/rmap.c. mapping's page is locked by the caller. ---- */
+
+/* Remove every user mapping of the page; true if one of them had dirtied it. May sleep. */
+bool mapping_unmap_page(struct mapping *mapping, struct page *page);
+/* Take the right to write from every user mapping of the page; true if one had dirtied it. */
+bool mapping_protect_page(struct mapping *mapping, struct page *page);
+/* Remove mappings of file pages [first, last]. Truncate. */
+void mapping_unmap_range(struct mapping *mapping, unsigned int first, unsigned int last);
+
+/*
+ * vmsplice: up to max pages from user address va (page aligned) of the current address space on,
+ * each with a reference and counted as lent, write-protected so that the owner's next write gets
+ * a copy (private memory). How many, at least 1: a page of a file comes alone, and so does what is mapped as a whole
+ * of *size bytes, PAGE_SIZE or LARGE_SIZE. With `gift` ordinary pages of the caller's own private
+ * memory are unmapped from him, who finds zeros there (or the file's bytes) at his next access; any
+ * other is lent. -EFAULT, -ENOMEM, -ERESTARTSYS. May sleep.
+ */
+int mm_lend_pages(struct mm *mm, uintptr_t va, bool gift, struct page **pages, unsigned int max,
+		  unsigned int *size);
+
+#endif
