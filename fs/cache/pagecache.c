@@ -43,6 +43,23 @@ struct page *mapping_find(struct mapping *mapping, unsigned int index)
 	return page;
 }
 
+void mapping_find_cached(struct mapping *mapping, unsigned int index, unsigned int nr,
+			 struct page **pages)
+{
+	struct page **slot = NULL;
+	unsigned int left = 0; /* places up to the end of the leaf */
+
+	spin_lock(&mapping->lock);
+	for (unsigned int i = 0; i < nr; i++, left--) {
+		if (left == 0)
+			slot = (struct page **)radix_slot(&mapping->pages, index + i, &left);
+		pages[i] = slot ? *slot++ : NULL;
+		if (pages[i] && !page_get(pages[i]))
+			pages[i] = NULL;
+	}
+	spin_unlock(&mapping->lock);
+}
+
 unsigned int mapping_find_run(struct mapping *mapping, unsigned int index, unsigned int nr,
 			      struct page **pages)
 {

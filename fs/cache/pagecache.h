@@ -92,6 +92,10 @@ void page_waiter_disarm(struct page_waiter *waiter); /* after it the function do
 
 /* The page at index with a reference, or NULL. Never sleeps. */
 struct page *mapping_find(struct mapping *mapping, unsigned int index);
+/* The cached pages of [index, index+nr), each with a reference, and NULL for those that are not
+ * there. Never sleeps. */
+void mapping_find_cached(struct mapping *mapping, unsigned int index, unsigned int nr,
+			 struct page **pages);
 /* The first cached page at or after *index, up to `last`, with a reference; *index is set to its
  * place. NULL: none. */
 struct page *mapping_next_page(struct mapping *mapping, unsigned int *index, unsigned int last);

@@ -4,7 +4,8 @@
  * 1. mm->lock is held while a fault is resolved: only the rmap (truncate, lending, write-back)
  *    changes the entries of the address space meanwhile, and only to unmap or to write-protect.
  * 2. A page of a file is mapped while it is locked, so that truncate and the lender find the
- *    mapping.
+ *    mapping. That holds for the pages that come with a neighbour's fault as well; they are mapped
+ *    read-only, so a store to one of them faults like the first one.
  * 3. A shared page becomes writable only if `lent` is zero, looked at under table_lock with the
  *    page locked: a lender that comes later waits for the page lock, and write-protects.
  * 4. Private memory is written in place only if the entry's reference is the page's only one.
@@ -27,7 +28,8 @@
 #define SEGV_ACCERR  2
 #define BUS_ADRERR   2
 
-#define READ_AROUND  16u	      /* pages of a file whose reads one read fault starts */
+#define FAULT_AROUND 16u /* pages of a file that one read fault maps at most; divides a table */
+#define READ_AROUND  16u /* pages of a file whose reads one read fault starts */
 #define STACK_GAP    (64 * PAGE_SIZE) /* kept free below a stack that grows */
 
 /* ---- entries ---- */
@@ -156,6 +158,82 @@ static int fault_error(long error)
 	return error == -ERESTARTSYS ? -EINTR : -EIO;
 }
 
+/* A cached page that may be mapped now is locked: its bytes are there, and it is in its file. */
+static bool lock_cached(struct mapping *mapping, struct page *page)
+{
+	if (!page_trylock(page))
+		return false;
+	if (page->mapping == mapping && page->flags & PG_UPTODATE)
+		return true;
+	page_unlock(page);
+	return false;
+}
+
+/*
+ * Map locked pages of a file, which are NULL where there is none, from va on, read-only. The entry's
+ * reference is taken from the caller, whose pages[i] is NULL then; what is mapped already stays. All
+ * addresses are in one table. Returns with the mapped pages unlocked.
+ */
+static void map_locked_pages(struct vma *vma, uintptr_t va, struct page **pages, unsigned int nr)
+{
+	pte_t bits = mm_entry_bits(vma->flags), *entry;
+	struct mm *mm = vma->mm;
+	unsigned int mapped = 0;
+
+	spin_lock(&mm->table_lock);
+	entry = mm_pte(mm, va);
+	for (unsigned int i = 0; i < nr; i++, entry++) {
+		struct page *page = pages[i];
+
+		if (!page || *entry)
+			continue;
+		atomic_inc(&page->mapped);
+		pte_set(entry, pte_make(page_phys(page), bits));
+		page_unlock(page);
+		pages[i] = NULL;
+		mapped++;
+	}
+	atomic_add(&mm->resident, mapped);
+	spin_unlock(&mm->table_lock);
+}
+
+/*
+ * A fault for reading at va, which shows page `index` of the file: map what the cache has of the
+ * pages around it. A program that touches one of them soon touches others, and each would be a fault.
+ * Waits for nothing: a page that is being read, written or removed is left out. True if va itself
+ * is mapped now. The table exists.
+ */
+//BOOK: fault-around
+static bool map_cached_around(struct vma *vma, uintptr_t va, unsigned int index)
+{
+	struct mapping *mapping = &vma->file->inode->mapping;
+	uintptr_t window = va & ~(uintptr_t)(FAULT_AROUND * PAGE_SIZE - 1);
+	uintptr_t start = MAX(vma->start, window);
+	unsigned int nr = (MIN(vma->end, window + FAULT_AROUND * PAGE_SIZE) - start) / PAGE_SIZE;
+	unsigned int at = (va - start) / PAGE_SIZE;
+	struct page *pages[FAULT_AROUND];
+	bool there;
+
+	mapping_find_cached(mapping, index - at, nr, pages);
+	for (unsigned int i = 0; i < nr; i++) {
+		if (pages[i] && !lock_cached(mapping, pages[i])) {
+			page_put(pages[i]);
+			pages[i] = NULL;
+		}
+	}
+	there = pages[at] != NULL;
+	if (there)
+		page_mark_used(pages[at]);
+	map_locked_pages(vma, start, pages, nr);
+	for (unsigned int i = 0; i < nr; i++) {
+		if (pages[i]) {
+			page_unlock(pages[i]);
+			page_put(pages[i]);
+		}
+	}
+	return there;
+}
+
 /*
  * The page of the file at index, read, locked, with a reference. ERR_PTR(-EIO: SIGBUS, -ENOMEM,
  * -EINTR). One that leaves its file before it is locked is looked up again.
@@ -217,8 +295,12 @@ static int resolve_file(struct vma *vma, uintptr_t va, bool write)
 
 	if (index > UINT32_MAX)
 		return -EIO;
-	if (!write && vma->file->inode->mapping.ops->has_store)
-		read_around(vma, va, index);
+	if (!write) {
+		if (map_cached_around(vma, va, index))
+			return 0;
+		if (vma->file->inode->mapping.ops->has_store)
+			read_around(vma, va, index);
+	}
 	page = lock_file_page(&vma->file->inode->mapping, index);
 	if (IS_ERR(page))
 		return PTR_ERR(page);

@@ -508,6 +508,29 @@ BEYOND_TEST(cold_file, 20,
 	CHECK_EQ(umount("/mnt"), 0);
 }
 
+BEYOND_TEST(failed_neighbour, 20,
+	    "a page whose read failed does not come into a mapping with its neighbour's fault",
+	    NO_GATE)
+{
+	const char *at;
+	int file;
+
+	mount_gate();
+	file = open("/mnt/direct", O_RDONLY);
+	CHECK(file >= 0);
+	CHECK_EQ(posix_fadvise(file, 0, 0, POSIX_FADV_DONTNEED), 0);
+	control("fail 1");
+	CHECK_ERR(pread(file, back, 4096, 5 * 4096), EIO);
+	CHECK_EQ(pread(file, back, 4096, 3 * 4096), 4096);
+	at = mmap(NULL, DIRECT_SIZE, PROT_READ, MAP_SHARED, file, 0);
+	CHECK(at != MAP_FAILED);
+	close(file);
+	CHECK_EQ(test_differs(at + 3 * 4096, 4096, IMAGE_SEED, 3 * 4096), 4096);
+	CHECK_EQ(test_differs(at, DIRECT_SIZE, IMAGE_SEED, 0), DIRECT_SIZE);
+	CHECK_EQ(munmap((void *)at, DIRECT_SIZE), 0);
+	CHECK_EQ(umount("/mnt"), 0);
+}
+
 BEYOND_TEST(fault_holds_nobody, 20,
 	    "a reader and a writer whose memory must be read from a disk hold up no others",
 	    NO_GATE)
