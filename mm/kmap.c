@@ -1,13 +1,14 @@
 /*
  * Mappings for page contents in high memory.
  *
- * 1. kmap_local: CPU c has KMAP_LOCAL_MAX + IRQ_SLOTS entries of its own. Entry i shows the i-th
- *    mapping of the task that runs; the last few are for interrupts. An entry is flushed when it is
- *    set, so what it showed before does not matter, and giving it back costs nothing.
- * 2. A task with such mappings stays on its CPU; kmap_switch_in() puts them back when it runs
- *    again.
- * 3. kmap: a pool of entries, found by their page. One without users shows its page until it is
- *    needed for another, which all CPUs are told then. pool_lock guards it.
+ * 1. kmap_local: each CPU has KMAP_LOCAL_MAX + IRQ_SLOTS page-table entries of its own. Entry i holds
+ *    the i-th mapping of the task that runs. The last few entries are for interrupts. An entry is
+ *    flushed when it is set, so an old mapping in the TLB does no harm, and giving a mapping back
+ *    costs nothing.
+ * 2. A task with such mappings stays on its CPU. kmap_switch_in() sets its entries again before it
+ *    continues.
+ * 3. kmap: a pool of entries, searched by page. An entry without users keeps its page until another
+ *    page needs it. Then it is flushed on all CPUs. pool_lock guards the pool.
  */
 #include "mm/kmap.h"
 #include "kernel/spinlock.h"
@@ -22,7 +23,7 @@ static unsigned int irq_slots_used[MAX_CPUS];
 
 static spinlock_t pool_lock = SPINLOCK_INIT("kmap pool");
 static struct {
-	struct page *page; /* that it shows, or showed last */
+	struct page *page; /* the page that is mapped, or was mapped last */
 	unsigned int users;
 } pool[KMAP_POOL_PAGES]; /* pool_lock */
 static struct wait_queue pool_wait = WAIT_QUEUE_INIT(pool_wait);
@@ -34,7 +35,7 @@ static uintptr_t local_address(unsigned int slot)
 	return KMAP_LOCAL_START + (this_cpu()->id * LOCAL_SLOTS + slot) * PAGE_SIZE;
 }
 
-/* Device memory is not cached: what is read or written is read or written there. */
+/* The entry for a page. Device memory is mapped uncached, so every access reaches the device. */
 //BOOK: page-entry
 static pte_t page_entry(const struct page *page)
 {
@@ -55,7 +56,7 @@ static void *local_set(unsigned int slot, struct page *page)
 	return (void *)va;
 }
 
-/* How many mappings there are: of the interrupts of this CPU, or of the task that runs. */
+/* The number of mappings in use: by interrupts on this CPU, or by the running task. */
 static unsigned int *depth_now(bool irq)
 {
 	return irq ? &irq_slots_used[this_cpu()->id] : &current->kmap_depth;
@@ -97,7 +98,7 @@ void kmap_switch_in(struct task *task)
 
 /* ---- kmap ---- */
 
-/* The entry that shows the page, or else an unused one; KMAP_POOL_PAGES: none. */
+/* The entry that maps the page, or else an unused one. KMAP_POOL_PAGES means that there is none. */
 static unsigned int find_entry(const struct page *page)
 {
 	unsigned int found = KMAP_POOL_PAGES;
@@ -112,7 +113,7 @@ static unsigned int find_entry(const struct page *page)
 	return found;
 }
 
-/* One more user for the page's entry: its address; NULL: all are in use. */
+/* Add a user to the page's entry. Returns its address, or NULL if all entries are in use. */
 static void *pool_take(struct page *page)
 {
 	uintptr_t va = 0;
@@ -138,13 +139,18 @@ void *kmap(struct page *page)
 {
 	void *address;
 
-	/* A fake page may go while the pool still shows it: kmap_local is for those. */
+	/* A fake page may be freed while the pool still maps it. It needs kmap_local(). */
 	assert(!(page->flags & PG_DEVICE));
 	if (!(page->flags & PG_HIGH))
 		return page_address_low(page);
 	/*
-	 * kunmap() makes an entry unused under pool_lock before it wakes, and the condition takes
-	 * pool_lock after the sleeper is on the queue: one of the two sees the other.
+	 * kunmap() gives its entry up under pool_lock and then wakes the queue. The condition takes
+	 * pool_lock after the sleeper has joined the queue. Otherwise
+	 *
+	 *	sleeper				kunmap
+	 *	finds no entry
+	 *					gives its entry up, wakes: nobody is on the queue
+	 *	joins the queue, sleeps for ever
 	 */
 	wait_event(&pool_wait, (address = pool_take(page)) != NULL);
 	return address;

@@ -1,11 +1,18 @@
 /*
- * Addresses for page contents. All code that touches what is in a page goes through these.
+ * Addresses for the contents of pages. All code that reads or writes a page's bytes uses these.
  *
- * kmap_local: a small stack of mappings (KMAP_LOCAL_MAX) owned by the running task, given back in
- * reverse order, kept across a sleep (the task then stays on its CPU). Low memory costs nothing. Never
- * sleeps, never fails; also in interrupts (at most 2 deep there). kmap: for mappings that outlive a
- * function, from a shared pool; sleeps while the pool is full; the same page gets the same address.
- * `page` may be a tail of a compound page, and for kmap_local a fake page: its mapping is uncached.
+ *	char *bytes = kmap_local(page);
+ *	...
+ *	kunmap_local(bytes);
+ *
+ * 1. kmap_local() gives the running task a mapping that only it uses. A task has a small stack of them
+ *    (KMAP_LOCAL_MAX), and gives them back in reverse order. They survive a sleep, and the task stays
+ *    on its CPU as long as it has any. It never sleeps and never fails. Interrupts may use it too, at
+ *    most 2 deep. For low memory it costs nothing.
+ * 2. kmap() is for mappings that outlive a function. They come from a pool that all CPUs share, and
+ *    kmap() sleeps while the pool is full. The same page gets the same address.
+ * 3. `page` may be a tail of a compound page. For kmap_local() it may also be a fake page, which stands
+ *    for device memory. Its mapping is uncached.
  */
 #ifndef MM_KMAP_H
 #define MM_KMAP_H
@@ -22,7 +29,7 @@ static inline void *kmap_local(struct page *page)
 	return kmap_local_slow(page);
 }
 
-/* Any address within the page will do. */
+/* `address` may be any address within the mapped page. */
 static inline void kunmap_local(const void *address)
 {
 	extern uintptr_t direct_map_end;
@@ -31,14 +38,14 @@ static inline void kunmap_local(const void *address)
 		kunmap_local_slow((void *)address);
 }
 
-/* The shared pool. Both kinds work from pgtable_init() on. */
+/* Mappings of the shared pool. Both kinds work after pgtable_init(). kmap() may sleep. */
 void *kmap(struct page *page);
 void kunmap(struct page *page);
 
-/* The scheduler calls this on a task with kmap_depth > 0 that comes back to its CPU. */
+/* Restore the mappings of a task with kmap_depth > 0. The scheduler calls it before the task runs. */
 void kmap_switch_in(struct task *task);
 
-/* Helpers that map, act and unmap. */
+/* Set bytes of a page to zero; copy a whole page. They map the pages themselves and never sleep. */
 void page_zero(struct page *page, unsigned int offset, unsigned int len);
 void page_copy(struct page *to, struct page *from);
 

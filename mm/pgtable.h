@@ -1,10 +1,10 @@
 /*
  * Page tables (PAE: three levels, 64-bit entries). Intel SDM vol. 3, 4.4.
  *
- * 1. The kernel's part (the fourth page directory) is one set of tables that all address spaces
- *    share: a change there is seen everywhere, after tlb_flush_kernel().
- * 2. The user part of an address space is guarded by mm->table_lock (a plain spinlock).
- * 3. Tables are low memory. Entries are written so that no CPU sees half of one.
+ * 1. All address spaces share one set of tables for the kernel's part (the fourth page directory). A
+ *    change there is visible everywhere after tlb_flush_kernel().
+ * 2. mm->table_lock, a plain spinlock, guards the user part of an address space.
+ * 3. Tables are in low memory. Entries are written so that no CPU ever sees half of a new one.
  */
 #ifndef MM_PGTABLE_H
 #define MM_PGTABLE_H
@@ -22,7 +22,7 @@ typedef uint64_t pte_t;
 #define PTE_DIRTY	 (1ull << 6)
 #define PTE_LARGE	 (1ull << 7) /* page directory: a 2 MiB page */
 #define PTE_GLOBAL	 (1ull << 8)
-#define PTE_SPECIAL	 (1ull << 9) /* ours: maps no struct page with a count (device, zero page) */
+#define PTE_SPECIAL	 (1ull << 9) /* free for our use: the page has no count (device, zero page) */
 #define PTE_NX		 (1ull << 63)
 #define PTE_FRAME	 0x000ffffffffff000ull
 #define LARGE_SIZE	 (2u << 20)
@@ -41,7 +41,8 @@ static inline unsigned int pte_frame(pte_t pte)
 }
 
 /*
- * Writes an entry so that a walker never sees a mix: low half cleared, high written, low written.
+ * Write an entry so that a CPU that walks the tables never sees a mix of the old one and the new one:
+ * clear the low half, which has PTE_PRESENT, write the high half, and then write the low half.
  */
 static inline void pte_set(pte_t *entry, pte_t value)
 {
@@ -53,7 +54,7 @@ static inline void pte_set(pte_t *entry, pte_t value)
 	barrier();
 	half[0] = value;
 }
-/* Atomically: clear the entry and return what it was, accessed and dirty bits included. */
+/* Clear the entry atomically and return its old value, with the accessed and dirty bits. */
 static inline pte_t pte_take(pte_t *entry)
 {
 	uint32_t low = __sync_lock_test_and_set((volatile uint32_t *)entry, 0);
@@ -62,7 +63,7 @@ static inline pte_t pte_take(pte_t *entry)
 	((volatile uint32_t *)entry)[1] = 0;
 	return (pte_t)high << 32 | low;
 }
-/* Atomically clears PTE_WRITE; returns the entry before. */
+/* Clear PTE_WRITE atomically and return the old value. */
 static inline pte_t pte_write_protect(pte_t *entry)
 {
 	uint32_t low = __sync_fetch_and_and((volatile uint32_t *)entry, ~(uint32_t)PTE_WRITE);
@@ -72,24 +73,26 @@ static inline pte_t pte_write_protect(pte_t *entry)
 
 /* ---- the kernel's tables: mm/pgtable.c ---- */
 
-/* Built at boot: direct map (text read-only, data not executable), kernel half. */
+/*
+ * Build the kernel's part at boot. In the direct map, text is read-only and data is not executable.
+ */
 void pgtable_init(void);
-/* The entry of kernel address va: in one of the areas below, or in the kernel's image. */
+/* The entry of the kernel address va, which is in one of the areas below or in the kernel's image. */
 pte_t *kernel_pte(uintptr_t va);
 /*
- * Map the first 2 MiB of physical memory at 0 in the kernel's own tables, executable (start of
- * other CPUs), or no longer.
+ * Map the first 2 MiB of physical memory at address 0 in the kernel's own tables, executable, or remove
+ * that mapping. Other CPUs start there.
  */
 void pgtable_map_low(bool on);
-/* The kernel's page directory, which every address space shares as its fourth. */
+/* The physical address of the kernel's page directory, the fourth one of every address space. */
 extern uint32_t kernel_directory_phys;
 extern uintptr_t direct_map_end;
-/* The physical address for CR3 of the kernel's own tables (kernel tasks before any mm). */
+/* The value of CR3 for the kernel's own tables, used by kernel tasks before there is an mm. */
 extern uint32_t kernel_cr3;
 
 /* Areas above the direct map. */
 #define VMALLOC_START	 0xf0800000u
-#define VMALLOC_END	 0xf4800000u /* every 2 MiB cost a table */
+#define VMALLOC_END	 0xf4800000u /* every 2 MiB need a page table */
 #define KMAP_POOL_START	 0xfe000000u
 #define KMAP_POOL_PAGES	 128u
 #define KMAP_LOCAL_START 0xff000000u /* MAX_CPUS * (KMAP_LOCAL_MAX + 4) pages */
@@ -101,8 +104,10 @@ extern uint32_t kernel_cr3;
 /* Run in `mm`: loads CR3 if it must. Interrupts are off. kernel/sched.c and exec call it. */
 void mm_switch(struct mm *mm);
 
-/* Forget [start, end) of an address space on every CPU that has it loaded. Waits for them; so no
- * irqsave lock may be held. */
+/*
+ * Flush [start, end) of an address space from the TLB of every CPU that has it loaded, and wait until
+ * they have done it. Interrupts must be on, so no irqsave lock may be held.
+ */
 void tlb_flush_range(struct mm *mm, uintptr_t start, uintptr_t end);
 void tlb_flush_mm(struct mm *mm);
 /* The same for kernel addresses, on all CPUs. */

@@ -1,15 +1,16 @@
 /*
  * Slab caches.
  *
- * 1. A slab is a (compound) page of low memory cut into objects of one cache. Its struct page has
- *    the cache (slab), the first free object (free_objects) and the objects in use (index), and is
- *    on the cache's list while it has free ones. It goes with its last object.
- * 2. Each CPU has a magazine of free objects for each cache, which most calls are served from.
- *    Objects in magazines count as in use for their slab, not for slab_walk().
- * 3. Locks, both irqsave: magazine->lock < cache->lock.
- * 4. A free object's first word links it to the next. In the debug build an object has a red zone
- *    on either side, whose bytes say whether it is free; free objects are filled with a pattern.
- *    Both are checked when an object is given out or freed.
+ * 1. A slab is a (compound) page of low memory that is cut into objects of one cache. Its struct page
+ *    holds the cache (slab), the first free object (free_objects) and the number of objects in use
+ *    (index). The slab is on the cache's list while it has free objects. It is freed with its last
+ *    object.
+ * 2. Each CPU has a magazine of free objects for each cache, which serves most calls. Objects in a
+ *    magazine count as in use for their slab, but slab_walk() counts them as free.
+ * 3. magazine->lock comes before cache->lock. Both are taken with interrupts off.
+ * 4. The first word of a free object points to the next free one. In the debug build an object has a
+ *    red zone on either side, whose bytes say whether the object is free, and free objects are filled
+ *    with a pattern. Both are checked when an object is allocated or freed.
  */
 #include "mm/slab.h"
 #include "kernel/log.h"
@@ -61,7 +62,7 @@ static void check_bytes(struct slab_cache *cache, char *object, const char *from
 	}
 }
 
-/* Is the object what it should be: free or in use, and its zones untouched? */
+/* Panic unless the object is free or in use, as `red` says, and nobody has overwritten its zones. */
 static void debug_check(struct slab_cache *cache, char *object, unsigned char red)
 {
 	char *first = object - cache->before;
@@ -83,7 +84,7 @@ static void debug_fill(struct slab_cache *cache, char *object, unsigned char red
 
 /* ---- slabs ---- */
 
-/* One more slab. */
+/* Add a slab to the cache. Returns false if there is no memory. */
 static bool grow(struct slab_cache *cache, unsigned int flags)
 {
 	struct page *page = page_alloc(cache->order, ALLOC_LOW | (flags & ALLOC_ATOMIC));
@@ -110,7 +111,7 @@ static bool grow(struct slab_cache *cache, unsigned int flags)
 	return true;
 }
 
-/* One object out of a slab; cache->lock is held, and there is one. */
+/* Take an object out of a slab. cache->lock is held, and the cache has a free object. */
 static void *take_object(struct slab_cache *cache)
 {
 	struct page *page = list_first(&cache->partial, struct page, link);
@@ -123,7 +124,7 @@ static void *take_object(struct slab_cache *cache)
 	return object;
 }
 
-/* An object back into its slab; cache->lock is held. */
+/* Put an object back into its slab, and free the slab if it was the last one. cache->lock is held. */
 static void give_object(struct slab_cache *cache, void *object)
 {
 	struct page *page = page_head(virt_to_page(object));
@@ -145,7 +146,7 @@ static void give_object(struct slab_cache *cache, void *object)
 
 /* ---- magazines ---- */
 
-/* Give all but `keep` objects of a magazine back. */
+/* Put all but `keep` objects of a magazine back into their slabs. */
 static void magazine_spill(struct slab_cache *cache, struct magazine *magazine, unsigned int keep)
 {
 	lockdep_held(&magazine->lock);
@@ -155,7 +156,10 @@ static void magazine_spill(struct slab_cache *cache, struct magazine *magazine, 
 	spin_unlock(&cache->lock);
 }
 
-/* From this CPU's magazine, which is filled by half if it is empty; NULL: a new slab is needed. */
+/*
+ * Take an object from this CPU's magazine. An empty magazine is filled to the half first. Returns NULL
+ * if that needs a new slab.
+ */
 static void *take_from_cpu(struct slab_cache *cache)
 {
 	unsigned int flags = irq_save();
@@ -182,7 +186,7 @@ void *slab_alloc(struct slab_cache *cache, unsigned int flags)
 
 	if (page_fail_now())
 		return NULL;
-	/* Another CPU may take all of a new slab before this one does: then once more. */
+	/* Another CPU may take all objects of the new slab first, so this is a loop. */
 	while (unlikely(!(object = take_from_cpu(cache)))) {
 		if (!grow(cache, flags))
 			return NULL;
@@ -217,7 +221,7 @@ void slab_free(struct slab_cache *cache, void *object)
 
 /* ---- caches ---- */
 
-/* The shrinker: give back what the magazines keep for later. */
+/* The shrinker: empty the magazines, so that unused slabs are freed. */
 static unsigned int slab_reclaim(unsigned int wanted)
 {
 	unsigned int freed = 0;

@@ -1,8 +1,11 @@
 /*
- * Slab caches: objects of one size, cut from low-memory pages. kmalloc is a row of them.
+ * Slab caches: objects of one size, cut from pages of low memory. kmalloc() picks one of several
+ * caches by size.
  *
- * In the debug build freed objects are poisoned, red zones stand around each object, and a double
- * free panics. Locks are taken irqsave; freeing works from interrupts, allocation too with ATOMIC.
+ * 1. Objects may be freed in an interrupt, and allocated there with ALLOC_ATOMIC. All locks are taken
+ *    with interrupts off.
+ * 2. The debug build poisons freed objects, puts red zones around each object, and panics if an object
+ *    is freed twice.
  */
 #ifndef MM_SLAB_H
 #define MM_SLAB_H
@@ -14,9 +17,12 @@ struct slab_cache;
 
 void slab_init(void);
 
-/* A cache of objects of `size` bytes, aligned to `align` (0: 8). Panics without memory (boot). */
+/*
+ * Create a cache of objects of `size` bytes, aligned to `align` bytes (0 means 8). For boot: panics if
+ * there is no memory.
+ */
 struct slab_cache *slab_cache_create(const char *name, size_t size, size_t align);
-/* At the top of a file: a cache of objects of a type, which is made at boot. */
+/* Declares a cache for objects of one type, at the top of a file. It is created at boot. */
 #define SLAB_CACHE(cache, name, type, align)                            \
 	static struct slab_cache *cache;                                \
 	static void cache##_init(void)                                  \
@@ -25,18 +31,22 @@ struct slab_cache *slab_cache_create(const char *name, size_t size, size_t align
 	}                                                               \
 	INITCALL(1, cache##_init)
 /*
- * One object, not initialised; NULL: no memory. flags: 0 (may sleep) or ALLOC_ATOMIC, ALLOC_ZERO.
+ * Allocate one object. Its contents are undefined unless ALLOC_ZERO is set. Returns NULL if there is no
+ * memory. May sleep unless ALLOC_ATOMIC is set.
  */
 void *slab_alloc(struct slab_cache *cache, unsigned int flags);
 void slab_free(struct slab_cache *cache, void *object);
 
-/* size bytes (up to 128 KiB; above a page from the page allocator). NULL: no memory.  */
+/*
+ * Allocate `size` bytes, up to 128 KiB. The flags are those of slab_alloc(). Returns NULL if there is
+ * no memory or `size` is larger.
+ */
 void *kmalloc(size_t size, unsigned int flags);
 void *kzalloc(size_t size, unsigned int flags);
-/* NULL is fine. */
+/* Free what kmalloc() or kzalloc() returned. `object` may be NULL. Never sleeps. */
 void kfree(const void *object);
 
-/* For /proc/slabinfo: calls show for each cache. */
+/* Call `show` for each cache, for /proc/slabinfo. */
 void slab_walk(void (*show)(void *context, const char *name, size_t size, unsigned int in_use,
 			    unsigned int pages),
 	       void *context);

@@ -1,23 +1,23 @@
 /*
  * Addresses between VMALLOC_START and VMALLOC_END.
  *
- * 1. The page-table entries say what is in use. An area is a run of entries that are not zero,
- *    between two that are: its guard pages, which may be its neighbours' as well.
- * 2. What is freed is unmapped at once, but its entries are STALE until the TLBs of all CPUs have
- *    been flushed, which is done when the search has come to the end: nobody uses a
- *    stale address, as nobody knows it any more.
- * 3. vmalloc_lock (plain) guards the entries and the cursor; a flush runs under it.
+ * 1. The page-table entries record which addresses are in use. An area is a run of entries that are not
+ *    zero, between two that are zero. These two are its guard pages, and neighbouring areas share them.
+ * 2. A freed area is unmapped at once, but other CPUs may still have it in their TLBs. Its entries are
+ *    marked STALE. When the search reaches the end of the address range, all TLBs are flushed and the
+ *    stale entries become free. Nobody uses a stale address, because its owner has given it up.
+ * 3. vmalloc_lock, a plain spinlock, guards the entries and the cursor. It is held during a flush.
  */
 #include "mm/vmalloc.h"
 #include "kernel/spinlock.h"
 #include "mm/pgtable.h"
 
-#define TAKEN	    PTE_SPECIAL	 /* given out, not mapped yet */
+#define TAKEN	    PTE_SPECIAL	 /* allocated, not mapped yet */
 #define STALE	    (1ull << 10) /* freed, perhaps still in a TLB */
 #define DEVICE_BITS (PTE_PRESENT | PTE_WRITE | PTE_NOCACHE | PTE_WRITETHROUGH | PTE_SPECIAL)
 
 static spinlock_t vmalloc_lock = SPINLOCK_INIT("vmalloc");
-static uintptr_t cursor = VMALLOC_START; /* where the search goes on */
+static uintptr_t cursor = VMALLOC_START; /* where the next search begins */
 
 static void flush_stale(void)
 {
@@ -29,7 +29,10 @@ static void flush_stale(void)
 	cursor = VMALLOC_START;
 }
 
-/* The first free run of `size` bytes and a page at either end, from the cursor on; 0: none. */
+/*
+ * Find `size` free bytes with a free page at either end, from the cursor on. Returns the address of the
+ * first byte, or 0.
+ */
 static uintptr_t find_run(size_t size)
 {
 	uintptr_t start = cursor;
@@ -43,7 +46,7 @@ static uintptr_t find_run(size_t size)
 	return 0;
 }
 
-/* Addresses for `size` bytes, in pages: TAKEN; 0: none. */
+/* Allocate `size` bytes of addresses and mark them TAKEN. Returns 0 if there are none. */
 static uintptr_t area_take(size_t size)
 {
 	uintptr_t start = 0;

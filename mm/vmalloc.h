@@ -1,21 +1,24 @@
 /*
- * Kernel addresses outside the direct map: memory in single pages, device memory, kernel stacks.
- * An unmapped guard page lies behind every area (and so below the next one).
+ * Kernel addresses outside the direct map: large areas made of single pages, device memory, and kernel
+ * stacks. An unmapped guard page follows every area, and so there is one below the next area too.
  */
 #ifndef MM_VMALLOC_H
 #define MM_VMALLOC_H
 
 #include "lib/types.h"
 
-/* size bytes (rounded up to pages), from any pages, zeroed. NULL. May sleep. */
+/*
+ * Allocate `size` bytes, rounded up to whole pages and zeroed. The pages need not be neighbours. Returns
+ * NULL if there is no memory or no address space. May sleep.
+ */
 void *vmalloc(size_t size);
 /*
- * Give back an area of either kind; NULL is fine. Interrupts are on: another CPU that has the lock
- * may wait for this one's answer.
+ * Free an area that vmalloc() or ioremap() returned. `address` may be NULL. Interrupts must be on,
+ * because another CPU that holds the lock may be waiting for this CPU to answer its TLB flush.
  */
 void vfree(void *address);
 
-/* Map device memory uncached. NULL: no room. May sleep. */
+/* Map `size` bytes of device memory, uncached. Returns NULL if there is no address space. May sleep. */
 void *ioremap(phys_addr_t phys, size_t size);
 
 #endif
