@@ -1,12 +1,12 @@
 /*
  * Memory at boot: what the loader says is RAM, cut down to what is free.
  *
- * 1. The loader's map fills boot_memory; whatever is in use (image, modules) is cut out of it by
- *    boot_memory_reserve(). What no range names is never touched.
- * 2. boot_alloc() takes from the lowest range that has room in low memory; pgtable_init() says what
- *    that is. It never gives the first MiB, which belongs to the firmware.
- * 3. page_init() hands the rest to the page allocator; boot_alloc() must not be called after it.
- * 4. One CPU runs; no locks.
+ * 1. The loader's memory map fills boot_memory, and boot_memory_reserve() removes what is in use: the
+ *    kernel's image and the modules. Memory that is in no range is never touched.
+ * 2. boot_alloc() takes memory from the lowest range that has room in low memory. It never takes the
+ *    first MiB, which belongs to the firmware.
+ * 3. page_init() gives the rest to the page allocator. boot_alloc() must not be called after that.
+ * 4. Only one CPU runs at this stage, so nothing is locked.
  */
 #include "mm/page.h"
 #include "kernel/log.h"

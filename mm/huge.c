@@ -2,13 +2,13 @@
  * Huge pages: compound pages of 2 MiB for MAP_HUGETLB, from a pool that is filled at boot
  * (hugepages=N).
  *
- * 1. A page of the pool has PG_HUGE for ever. One that is free is on `pool`, without a reference;
- *    the last page_put() of it, which may come from an interrupt, brings it back.
- * 2. A VMA with VMA_HUGE gets its pages when it is mapped, or that fails. Each is mapped by one
- *    entry of a page directory (PTE_LARGE), which holds one reference, of the compound page.
- * 3. A write to one that is shared splits its mapping into 512 entries, each of which holds a
- *    reference of the same compound page, and copies 4 KiB. Where a whole page is needed later
- *    (memory after MADV_DONTNEED) and the pool is empty, ordinary ones take its place.
+ * 1. A page of the pool keeps PG_HUGE for ever. Free ones are on the list `pool` and have no reference.
+ *    The last page_put(), perhaps in an interrupt, puts a page back on the list.
+ * 2. A VMA with VMA_HUGE gets all its pages when it is created, or the creation fails. Each page is
+ *    mapped by one entry of a page directory (PTE_LARGE), which has one reference to the compound page.
+ * 3. A write to a shared huge page splits its mapping into 512 entries, which have one reference each
+ *    to the same compound page, and copies 4 KiB. If a huge page is needed later, after
+ *    MADV_DONTNEED, and the pool is empty, ordinary pages take its place.
  */
 #include "mm/huge.h"
 #include "kernel/init.h"

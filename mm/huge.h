@@ -7,11 +7,11 @@
 #define HUGE_ORDER 9u
 #define HUGE_PAGES (1u << HUGE_ORDER) /* ordinary pages in a huge one */
 
-/* A huge page from the pool, zeroed, with one reference; NULL: none is left. */
+/* Take a zeroed huge page, with one reference, from the pool. NULL: the pool is empty. */
 struct page *huge_alloc(void);
-/* For page_free(): its last reference is gone. From interrupts too. */
+/* Put a huge page back into the pool. For page_free(). May be called in an interrupt. */
 void huge_free(struct page *page);
-/* Pages that the pool has, and those of them that are free. */
+/* How many pages the pool has, and how many of them are free. */
 void huge_stats(unsigned int *total, unsigned int *free);
 
 #endif

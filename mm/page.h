@@ -1,16 +1,23 @@
 /*
  * Pages of memory: struct page, reference counts, the page allocator.
  *
- * 1. mem_map has one struct page for every page frame of RAM. A page belongs to whoever holds a
- *    reference; the last page_put() frees it. A compound page of 2^order frames has its count in
- *    the first struct page; its followers point to it.
- * 2. The allocator is a buddy system with a low zone (in the kernel's direct map) and a high zone
- *    (to be reached by kmap only). Allocation tries high first if HIGH is allowed, then low.
- * 3. zone locks are taken irqsave: pages are freed from interrupts.
- * 4. `lent` counts the pipe slots, packets and bios made from slots that hold a page: its bytes
- *    must not change then (fs/cache/pagecache.h, page_begin_write).
- * 5. A *fake page* (PG_DEVICE) stands for device memory. It is not in mem_map; its frame
- *    number is in `private`. kmap_local works on it.
+ *	struct page *page = page_alloc(0, ALLOC_HIGH | ALLOC_ZERO);
+ *
+ *	if (!page)
+ *		return -ENOMEM;
+ *	...
+ *	page_put(page);
+ *
+ * 1. mem_map has one struct page for every page frame of RAM. Each holder of a page has a reference,
+ *    and the last page_put() frees the page.
+ * 2. A compound page consists of 2^order frames. Its count is in the first struct page (the head), and
+ *    the others (its tails) point to the head.
+ * 3. The allocator has a low zone (in the kernel's direct map) and a high zone (reached by kmap only).
+ *    With ALLOC_HIGH it tries the high zone first. Pages may be freed from interrupts.
+ * 4. `lent` counts the promises that a page's bytes will not change. Pipe slots, and bios made
+ *    from them, make such promises. See page_begin_write() in fs/cache/pagecache.h.
+ * 5. A *fake page* (PG_DEVICE) stands for device memory. It is not in mem_map, and its frame number is
+ *    in `private`. kmap_local() works on it.
  */
 #ifndef MM_PAGE_H
 #define MM_PAGE_H
@@ -26,7 +33,7 @@ struct slab_cache;
 struct page {
 	unsigned int flags; /* PG_*: changed by set_bits / clear_bits */
 	struct atomic refs; /* holders; 0: free */
-	struct atomic lent; /* promises: slots and the like that hold it */
+	struct atomic lent; /* promises that its bytes will not change */
 	union {
 		struct atomic mapped; /* user page-table entries that point here */
 		void *free_objects;   /* PG_SLAB: its first free object */
@@ -41,7 +48,7 @@ struct page {
 	union {
 		struct list link; /* buddy free list, page LRU */
 	};
-	unsigned long private; /* owner's; compound head: order */
+	unsigned long private; /* the owner's. compound head: its order */
 };
 
 enum page_flags {
@@ -56,7 +63,7 @@ enum page_flags {
 	PG_BUDDY = 1 << 8,	 /* free, head of a block of 2^index pages */
 	PG_RESERVED = 1 << 9,	 /* not RAM, or never freed */
 	PG_DEVICE = 1 << 10,	 /* fake page for device memory */
-	PG_WAITERS = 1 << 11,	 /* somebody may wait on this page */
+	PG_WAITERS = 1 << 11,	 /* a task may be waiting for this page */
 	PG_REFERENCED = 1 << 12, /* used since the LRU looked last */
 	PG_LRU = 1 << 13,	 /* on the page LRU */
 	PG_HIGH = 1 << 14,	 /* not in the direct map */
@@ -74,7 +81,7 @@ enum alloc_flags {
 extern struct page *mem_map;
 extern unsigned int nr_frames;	   /* entries of mem_map */
 extern unsigned int lowmem_frames; /* frames below this are in the direct map */
-extern struct page *zero_page;	   /* all zeros; reserved, its count does not matter */
+extern struct page *zero_page;	   /* all zeros; reserved, so its count is not used */
 
 static inline unsigned int page_frame(const struct page *page)
 {
@@ -90,7 +97,7 @@ static inline phys_addr_t page_phys(const struct page *page)
 }
 
 #define KERNEL_BASE 0xc0000000u /* the direct map starts here, at physical 0 */
-/* Only for low memory. */
+/* The kernel address of a physical address, and the reverse. For low memory only. */
 static inline void *phys_to_virt(phys_addr_t phys)
 {
 	return (void *)(uintptr_t)(phys + KERNEL_BASE);
@@ -109,8 +116,8 @@ static inline void *page_address_low(const struct page *page)
 }
 
 /*
- * 2^order pages in one piece, with one reference; a compound page if order > 0. NULL: none left.
- * May sleep (reclaim) unless ALLOC_ATOMIC. Takes the zone locks.
+ * Allocate 2^order pages in one piece, with one reference. They are a compound page if order > 0.
+ * Returns NULL if there is no memory, even after reclaim. May sleep unless ALLOC_ATOMIC is set.
  */
 struct page *page_alloc(unsigned int order, unsigned int flags);
 
@@ -118,15 +125,16 @@ static inline struct page *page_head(struct page *page)
 {
 	return unlikely(page->flags & PG_TAIL) ? page->head : page;
 }
-/* Pages of a (compound) page. */
+/* The order of a page: it consists of 2^order frames. `head` must not be a tail. */
 static inline unsigned int page_order(const struct page *head)
 {
 	return head->flags & PG_HEAD ? head->private : 0;
 }
 
 /*
- * One more holder: false if the count would overflow (then the caller must do without). What has
- * overflowed is far from zero until all who saw it have taken theirs back.
+ * Take a reference. Returns false if the count is full, and then the caller must do without the page.
+ * Several CPUs may exceed the limit for a moment. The limit is so far below the wrap that this does no
+ * harm.
  */
 static inline bool page_get_head(struct page *head)
 {
@@ -139,17 +147,20 @@ static inline bool page_get(struct page *page)
 {
 	return page_get_head(page_head(page));
 }
-/* For callers that hold a reference anyway and make a bounded number: panics on overflow. */
+/*
+ * Take another reference where the caller has one already and the number of references is bounded.
+ * Panics if the count is full.
+ */
 void page_ref(struct page *page);
-/* The slow half of page_put: the count has become zero, or less by mistake. */
+/* Free a page whose count has reached zero. Only for page_put(). */
 void page_free(struct page *head);
-/* page_put() of a page that is known to be no tail. */
+/* page_put() for a page that is known not to be a tail. */
 static inline void page_put_head(struct page *head)
 {
 	if (atomic_dec_to_zero(&head->refs))
 		page_free(head);
 }
-/* Frees the page with its last reference. Never sleeps; from interrupts too. */
+/* Drop a reference; the last one frees the page. Never sleeps. May be called in an interrupt. */
 //BOOK: page-put
 static inline void page_put(struct page *page)
 {
@@ -162,8 +173,8 @@ struct memory_stats {
 void memory_stats(struct memory_stats *stats);
 
 /*
- * Caches that can give up pages: called (may sleep) when an allocation finds nothing, until it does
- * or nothing more comes. Returns how many pages it freed.
+ * A cache that can give up pages. An allocation that finds nothing calls `shrink` until it succeeds, or
+ * until no shrinker frees anything. `shrink` returns how many pages it freed. It must not wait for locks.
  */
 struct shrinker {
 	unsigned int (*shrink)(unsigned int wanted);
@@ -172,19 +183,22 @@ struct shrinker {
 void shrinker_register(struct shrinker *shrinker);
 
 /*
- * Fault injection: the nth allocation from now that may fail does (0: off). /proc/sys/vm/fail_nth
+ * Fault injection: the nth allocation from now on fails. 0 switches it off. /proc/sys/vm/fail_nth
  */
 extern struct atomic page_fail_nth;
-/* Is this allocation the one that is to fail? For allocators. */
+/* For allocators: returns true if this allocation has to fail. */
 static inline bool page_fail_now(void)
 {
 	return unlikely(atomic_read(&page_fail_nth) > 0) && atomic_dec_and_test(&page_fail_nth);
 }
 
-/* A fake page for the device memory in that frame, with one reference. */
+/* Make `page` a fake page for the device memory in that frame, with one reference. */
 void page_init_device(struct page *page, unsigned int frame);
 
-/* The page for kernel stacks, tables and the like as an address: low memory, zeroed. NULL. */
+/*
+ * Allocate 2^order zeroed pages of low memory, for kernel stacks, page tables and the like. Returns their
+ * address, or NULL if there is no memory. May sleep.
+ */
 void *page_alloc_low(unsigned int order);
 void page_free_low(void *address);
 
@@ -195,18 +209,18 @@ struct boot_memory { /* a usable range of RAM from the loader's map, page aligne
 #define MAX_BOOT_MEMORY 32
 extern struct boot_memory boot_memory[MAX_BOOT_MEMORY];
 extern unsigned int nr_boot_memory;
-/* Add [start, end), if it is not empty and there is room. */
+/* Add the range [start, end). An empty range, or one that does not fit, is ignored. */
 void boot_memory_add(phys_addr_t start, phys_addr_t end);
-/* Cut [start, end) out of boot_memory: kernel image, modules, what the loader left. */
+/* Remove [start, end) from boot_memory: the kernel's image, modules, the loader's data. */
 void boot_memory_reserve(phys_addr_t start, phys_addr_t end);
-/* Low memory before the allocator runs; zeroed; panics with a message if there is too little. */
+/* Allocate zeroed low memory before page_init(). Panics with a message if there is too little. */
 void *boot_alloc(size_t size, size_t align);
-/* The end of RAM, reserved parts included; the sum of what boot_memory has left. */
+/* The end of RAM, including reserved parts, and the number of bytes left in boot_memory. */
 phys_addr_t boot_memory_top(void);
 phys_addr_t boot_memory_usable(void);
-/* Build mem_map and free everything that is left. After pgtable_init. */
+/* Build mem_map, and free all memory that is left in boot_memory. Called after pgtable_init(). */
 void page_init(void);
-/* Hand RAM that no mem_map entry is free for to the allocator: [first, end) are frames. */
+/* Give the frames [first, end), which are RAM, to the allocator. */
 void page_add_frames(unsigned int first, unsigned int end);
 
 #endif

@@ -1,16 +1,17 @@
 /*
- * From a page of a file to the user mappings of it.
+ * Reverse mapping: finds the user mappings of a page of a file.
  *
- * 1. The VMAs of a file are on mapping->vmas; where one shows the page follows from its index.
- * 2. Locks: page lock < mapping->vma_lock < mm->table_lock. The TLB flush runs under the last two,
- *    which are plain: the page cannot come back before the flush is done.
- * 3. Private mappings show a file's pages too, until they are written; a private copy is not the
- *    page and stays, but for truncate.
+ * 1. mapping->vmas lists the VMAs of a file. The address of a page in a VMA follows from its index.
+ * 2. The locks are taken in this order: page lock, mapping->vma_lock, mm->table_lock. The last two are
+ *    plain spinlocks and are held during the TLB flush, so a fault cannot map the page again before
+ *    the flush is done.
+ * 3. A private mapping also shows the file's page until it is written to. After that it has a copy of
+ *    its own, which stays mapped. Only truncate removes such copies.
  */
 #include "mm/vm/tables.h"
 #include "fs/cache/pagecache.h"
 
-/* The address at which the VMA would show page `index`, or 0. mapping->vma_lock is held. */
+/* The address of page `index` in the VMA, or 0 if it is outside. mapping->vma_lock is held. */
 static uintptr_t address_in(const struct vma *vma, unsigned int index)
 {
 	uint64_t va = vma->start + ((uint64_t)index - vma->page_offset) * PAGE_SIZE;
@@ -18,7 +19,10 @@ static uintptr_t address_in(const struct vma *vma, unsigned int index)
 	return index >= vma->page_offset && va < vma->end ? va : 0;
 }
 
-/* If the VMA maps the page: unmap it, or only take the right to write. True if it was dirty. */
+/*
+ * Unmap the page in this VMA, if it is mapped, or only write-protect it. Returns true if the mapping was
+ * dirty.
+ */
 static bool change(struct vma *vma, struct page *page, bool unmap)
 {
 	uintptr_t va = address_in(vma, page->index);

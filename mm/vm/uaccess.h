@@ -1,11 +1,12 @@
 /*
  * User memory. Nothing else in the kernel dereferences a user pointer.
  *
- * 1. The plain forms may sleep (page fault) and return 0 or -EFAULT; they may have copied a part.
- * 2. The _nofault forms neither sleep nor fault pages in: they return how many bytes they copied,
- *    and stop at the first page that is not there. They are for callers that hold something. After
- *    a short one: drop what is held, user_fault_in(), start over.
- * 3. Range checks against USER_END are part of every function.
+ * 1. The plain functions may sleep in a page fault. They return 0 or -EFAULT. If they fail, they may
+ *    have copied a part.
+ * 2. The _nofault functions neither sleep nor bring pages in. They stop at the first page that is not
+ *    there, and return how many bytes they have copied. Callers that hold a lock use them. After a short
+ *    copy, such a caller releases what it holds, calls user_fault_in(), and starts over.
+ * 3. Every function checks its range against USER_END.
  */
 #ifndef MM_VM_UACCESS_H
 #define MM_VM_UACCESS_H
@@ -14,8 +15,8 @@
 #include "lib/errno.h"
 
 /*
- * Patches the SMAP instructions in where the CPU has it: before the kernel's text becomes
- * read-only.
+ * Patch the SMAP instructions into the kernel's text if the CPU supports SMAP. Called at boot, before the
+ * text becomes read-only.
  */
 void uaccess_init(void);
 
@@ -36,7 +37,8 @@ static inline int put_user_u32(uint32_t value, void __user *dst)
 }
 
 /*
- * A string: its length without the terminator; -EFAULT; -ENAMETOOLONG if it does not end in size.
+ * Copy a string. Returns its length without the terminator, -EFAULT, or -ENAMETOOLONG if it does not end
+ * within `size` bytes.
  */
 ssize_t strncpy_from_user(char *dst, const char __user *src, size_t size);
 
@@ -47,18 +49,21 @@ ssize_t strncpy_from_user(char *dst, const char __user *src, size_t size);
 int user_fault_in(const void __user *addr, size_t n, bool write);
 
 /*
- * For the page fault handler: a copy was interrupted; close user memory (SMAP) while the fault is
- * resolved.
+ * For the page fault handler: forbid access to user memory (SMAP) again, because the fault may have
+ * interrupted a copy.
  */
 void user_access_stop(void);
 
-/* True if [addr, addr+n) lies below USER_END. */
+/* Returns true if [addr, addr+n) is below USER_END. */
 static inline bool user_range_ok(const void __user *addr, size_t n)
 {
 	return (uintptr_t)addr < 0xc0000000u && n <= 0xc0000000u - (uintptr_t)addr;
 }
 
-/* Page faults of this task go to the fixup until the matching enable; nests. */
+/*
+ * Until the matching pagefault_enable(), a page fault of this task in a copy ends the copy instead of
+ * bringing the page in. Calls may be nested.
+ */
 static inline void pagefault_disable(void);
 static inline void pagefault_enable(void);
 
