@@ -3,28 +3,27 @@
  * a slot never change.
  *
  * 1. A page's bytes change only while it is locked, or through a writable user mapping. A mapping
- *    becomes writable only under the page lock, and only if `lent` is zero as seen under the
- *    page-table lock.
- * 2. The lender raises `lent` first and looks at PG_UPTODATE afterwards; the writer locks first and
- *    looks at `lent` afterwards. One of them sees the other:
+ *    becomes writable only while the page is locked, and only if `lent` is zero under the page-table
+ *    lock.
+ * 2. The lender raises `lent` first and checks PG_UPTODATE afterwards. The writer locks the page first
+ *    and checks `lent` afterwards. At least one of them sees the other:
  *
  *	lender				writer
  *	lent++				locks the page
  *	uptodate? then waits		lent? then copies, and changes the copy
  *	until it is unlocked		else changes the page, unlocks it
  *
- *    Were PG_UPTODATE looked at first, a read could end and a writer begin in between, and the
- *    lender would publish without having waited for the writer.
- * 3. After the wait no writer is left but user mappings that were writable before: these are
+ *    If the lender checked PG_UPTODATE first, a read could end and a writer begin in between. The
+ *    lender would then publish the slot without having waited for the writer.
+ * 3. After that wait, only user mappings that were writable before can still change the page. They are
  *    write-protected, so that their next store faults and finds `lent`.
- * 4. A page that is not uptodate when it is lent is still being read, or its read failed: nobody
- *    changes its bytes before it is uptodate, and from then on writers see `lent`. So the lender
- *    need not wait.
- * 5. A lent page that must change is replaced: its copy takes its place in the file; the slots keep
- *    the old one, which is in no file any more (page->mapping is NULL).
+ * 4. A page that is not uptodate is still being read, or its read has failed. Nobody changes its bytes
+ *    before it is uptodate, and all writers after that see `lent`. The lender need not wait.
+ * 5. A lent page that has to change is replaced by a copy in its file. The slots keep the old page,
+ *    which is in no file any more (page->mapping is NULL).
  *
- * Checked exhaustively on a model with IO, writer, fault, splicer and truncate, tests/model/lend.pml,
- * which has a counterexample for each of 2, 3 and 5 broken.
+ * tests/model/lend.pml is a model of this with IO, a writer, a fault, a splice and truncate. It is
+ * checked exhaustively, and gives a counterexample if rule 2, 3 or 5 is broken.
  */
 #include "fs/cache/pagecache.h"
 #include "fs/names/vfs.h"
@@ -68,7 +67,10 @@ int page_lend(struct page *page)
 	return 0;
 }
 
-/* `new`, locked, takes the place of the locked `old`, of which the caller's reference goes. */
+/*
+ * Put the locked page `new` in the place of the locked page `old`. Unlocks `old` and drops the caller's
+ * reference to it.
+ */
 static void exchange(struct mapping *mapping, struct page *old, struct page *new)
 {
 	mapping_replace_page(mapping, old, new);
@@ -81,13 +83,13 @@ static void exchange(struct mapping *mapping, struct page *old, struct page *new
 }
 
 /*
- * Put a new page in the place of the locked, lent one, which is not being written back: returns it
- * locked, with the caller's reference; the old one is unlocked and the caller's reference to it
- * dropped. NULL: no memory, and nothing has changed.
+ * Replace the locked, lent page by a copy. The page is not being written back. Returns the copy locked
+ * and with a reference; the old page is unlocked, and the caller's reference to it is dropped. Returns
+ * NULL if there is no memory, and then nothing has changed.
  *
- * Unmapped before the copy, since a store through a mapping that was not yet write-protected
- * belongs into the copy too; and once more afterwards, since until the tree changed a read fault
- * could still find the old page.
+ * The old page is unmapped before the copy, because a store through a mapping that is not yet
+ * write-protected must reach the copy too. It is unmapped once more afterwards, because until the tree
+ * has changed, a read fault may still map the old page.
  */
 static struct page *replace(struct mapping *mapping, struct page *old)
 {
@@ -106,8 +108,10 @@ static struct page *replace(struct mapping *mapping, struct page *old)
 	return new;
 }
 
-/* The locked page at index, with a reference; a page that left the file while we waited is looked
- * up again. */
+/*
+ * The page at index, locked and with a reference. If it leaves the file while we wait for its lock, it is
+ * looked up again.
+ */
 static struct page *find_locked(struct mapping *mapping, unsigned int index, bool *fresh)
 {
 	for (;;) {
@@ -159,19 +163,19 @@ static int replace_lent(struct mapping *mapping, struct page **page)
 }
 
 /*
- * Get a locked page that is in its file ready for a write: with room on its disk, and not lent. On
- * an error the page is as it was, or replaced.
+ * Prepare a locked page in its file for a write: it has room in the file system and is not lent. On an
+ * error the page is as it was, or has been replaced.
  *
- * A page that is not uptodate has no bytes that count: it is fresh, or going to be written whole, or
- * there is no disk behind it. Who lent a fresh one has not waited for us: it becomes uptodate with
- * what we write, and that is what he gets. One whose read has failed stays with who was lent it.
+ * The bytes of a page that is not uptodate do not count: it is fresh, or will be overwritten whole, or
+ * has no disk behind it. A slot that lent a fresh page sees the bytes that we are about to write. A page
+ * whose read has failed is left to the slots that hold it.
  */
 static int prepare(struct mapping *mapping, struct page **page, bool fresh, unsigned int from,
 		   unsigned int to)
 {
 	int error = page_wait_writeback(*page);
 
-	/* Its read failed, and it will be overwritten whole. */
+	/* Its read has failed, and the whole page will be overwritten. */
 	if (!error && !fresh && !((*page)->flags & PG_UPTODATE) && is_lent(*page))
 		error = replace_lent(mapping, page);
 	/* A dirty page has its room on the disk already. */
@@ -182,8 +186,10 @@ static int prepare(struct mapping *mapping, struct page **page, bool fresh, unsi
 	return error;
 }
 
-/* Give up a page whose write could not begin. One that was made for it is taken back, unless it was
- * lent meanwhile. */
+/*
+ * Give up a page whose write could not begin. A page that was made for this write is removed again,
+ * unless it has been lent meanwhile.
+ */
 static void give_up(struct mapping *mapping, struct page *page, bool fresh)
 {
 	if (fresh && atomic_read(&page->lent) == 0)
@@ -202,9 +208,10 @@ struct page *page_begin_write(struct mapping *mapping, unsigned int index, unsig
 	if (!mapping->ops->begin_write)
 		return ERR_PTR(-EROFS);
 	/*
-	 * A write of a part needs what the disk has of the rest. It is read as it stands, locked: who
-	 * was lent it meanwhile waits as for any other page, and if its read had failed gets what was
-	 * promised now. A write of the whole leaves such a page to the slots, which then say ENODATA.
+	 * A write of a part needs the rest of the page from the disk. The page is read while it is in
+	 * its file, like any other page, so a slot that holds it gets the bytes that were promised. A
+	 * write of the whole page does not read it. If its read had failed, it is left to its slots,
+	 * which then report ENODATA.
 	 */
 	for (;;) {
 		page = find_locked(mapping, index, &fresh);

@@ -1,13 +1,13 @@
 /*
- * Giving up cached pages when memory is wanted, by second chance.
+ * Reclaim of cached pages when memory runs short, by the second-chance algorithm.
  *
- * 1. Pages of mappings with a store behind them stand on one list, oldest first. A page that was
- *    used since the last look (PG_REFERENCED) goes to the end once more; one that is clean, unlent,
- *    unlocked and held by nobody but its file is dropped.
- * 2. lru_lock (plain, a leaf) guards the list and PG_LRU. The list holds no reference: a page
- *    leaves it before its file's reference is dropped, so whoever finds a page here under lru_lock
- *    may take one.
- * 3. The shrinker sleeps nowhere and waits for no page lock: it may run in a task that holds some.
+ * 1. The pages of all files with a store behind them are on one list, oldest first. A page that has been
+ *    used since the last look (PG_REFERENCED) goes to the end of the list once more. A page is dropped
+ *    if it is clean, not lent, not locked, and only its file holds it.
+ * 2. lru_lock, a plain spinlock and a leaf, guards the list and PG_LRU. The list has no references. A
+ *    page leaves it before its file's reference is dropped, so a task that finds a page here under
+ *    lru_lock may take a reference.
+ * 3. The shrinker never sleeps and never waits for a page lock, because its caller may hold some.
  */
 #include "fs/cache/lru.h"
 #include "fs/cache/pagecache.h"
@@ -34,7 +34,9 @@ void lru_remove(struct page *page)
 	spin_unlock(&lru_lock);
 }
 
-/* The oldest page, with a reference, moved to the end; NULL: the list is empty. */
+/*
+ * Move the oldest page to the end of the list and return it with a reference. NULL: the list is empty.
+ */
 static struct page *take_oldest(void)
 {
 	struct page *page = NULL;
@@ -55,8 +57,10 @@ static unsigned int shrink(unsigned int wanted)
 {
 	unsigned int freed = 0;
 
-	/* Twice round at most: the first look may only take away PG_REFERENCED, and to find nothing
-	 * means that the caller gives up. */
+	/*
+	 * Go round twice at most. The first look at a page may only clear PG_REFERENCED, and if we
+	 * find nothing, the caller gives up.
+	 */
 	for (int left = 2 * atomic_read(&nr_cached_pages); freed < wanted && left > 0; left--) {
 		struct page *page = take_oldest();
 

@@ -1,21 +1,22 @@
 /*
- * The pages of files with a disk behind them, in the order in which they came: who is given up
- * first.
+ * The list of cached pages that reclaim may drop: those of files with a store behind them.
  */
 #ifndef FS_CACHE_LRU_H
 #define FS_CACHE_LRU_H
 
 #include "mm/page.h"
 
-/* Put a cached page on the list. Never sleeps; not from interrupts. */
+/* Put a cached page on the list. Never sleeps. Not for interrupts. */
 void lru_add(struct page *page);
-/* Take it off, before the tree's reference is dropped. It may be on no list. */
+/*
+ * Take a page off the list, if it is on it. Called before the tree's reference is dropped.
+ */
 void lru_remove(struct page *page);
 
 /*
- * Drop the page from its file if it is clean and nobody else uses it: the caller's reference and
- * the tree's are the only ones. True if it is out of the file; the caller's reference stays. Never
- * sleeps. fs/cache/pagecache.c
+ * fs/cache/pagecache.c: remove the page from its file if it is clean and nobody else uses it, so that only the
+ * caller and the tree have references. Returns true if the page has left the file. The caller's
+ * reference stays. Never sleeps.
  */
 bool page_try_drop(struct page *page);
 

@@ -1,14 +1,19 @@
 /*
- * The page cache: the pages of a file, by page index.
+ * The page cache: the pages of each file, by page index.
  *
- * 1. mapping->lock guards the tree. A page in the tree has one reference for the tree.
- * 2. A page is locked (PG_LOCKED) while its read runs, and while its bytes change. The completion
- *    of the read sets PG_UPTODATE or PG_ERROR, unlocks it and wakes its waiters. Only a task that
- *    found the page locked by itself may unlock it.
- * 3. read-only use of an uptodate page needs a reference, not the lock.
- * 4. **Lending**: page_lend() and page_begin_write() are the two sides of the promise that bytes in
- *    a slot never change. page_begin_write() is the only way to change a cached page.
- * 5. A file system fills in mapping_ops.
+ * To read a file:	mapping_start() finds the pages or starts their reads, page_wait_read() waits for
+ *			one of them, kmap_local() maps it, page_put() drops it.
+ * To change a file:	page_begin_write() returns a page that may be changed, page_end_write() makes
+ *			it dirty and releases it.
+ * To promise bytes:	page_lend(), and page_unlend() when the promise ends.
+ *
+ * 1. mapping->lock guards the tree of pages. The tree has one reference to each of its pages.
+ * 2. A page is locked (PG_LOCKED) while its read runs and while its bytes change. The completion of a
+ *    read sets PG_UPTODATE or PG_ERROR, unlocks the page and wakes its waiters.
+ * 3. Reading an uptodate page needs a reference, but not the lock.
+ * 4. page_lend() and page_begin_write() are the two sides of the promise that the bytes in a slot never
+ *    change. page_begin_write() is the only way to change a cached page.
+ * 5. A file system provides mapping_ops.
  */
 #ifndef FS_CACHE_PAGECACHE_H
 #define FS_CACHE_PAGECACHE_H
@@ -24,24 +29,29 @@ struct iter;
 
 struct mapping_ops {
 	/*
-	 * Start reading `nr` locked pages with consecutive indices that were just added; each page
-	 * is unlocked when its read is done (page_read_done), also if it failed. Must not wait for
-	 * data; may wait for metadata. Groups what it can into bios (fs/cache/pageio.h).
+	 * Start to read `nr` locked pages with consecutive indices. page_read_done() unlocks each page
+	 * when its read has ended, even if it failed. May wait for metadata, but not for data.
 	 */
 	void (*read_pages)(struct mapping *mapping, struct page **pages, unsigned int nr);
-	/* Start writing one locked dirty page (PG_DIRTY already cleared, PG_WRITEBACK set; it is
-	 * unlocked as soon as this returns); page_write_done when finished. An error: not started.
-	 * NULL: memory only. */
+	/*
+	 * Start to write one locked page, whose PG_DIRTY has been cleared and PG_WRITEBACK set. The
+	 * caller unlocks it as soon as this returns. page_write_done() ends the write. An error means
+	 * that it has not been started. NULL: the file exists in memory only.
+	 */
 	int (*write_page)(struct mapping *mapping, struct page *page);
-	/* write(2) is about to fill [from, to) of the locked page: get room for it. 0 or -ENOSPC. A
-	 * page that is not uptodate has a disk behind it and is to be filled whole, or gets its bytes
-	 * around that here. NULL: the file is not writable (-EROFS). */
+	/*
+	 * The caller is about to fill [from, to) of the locked page. Reserve room for it: 0 or -ENOSPC.
+	 * If the page is not uptodate, either the caller fills the whole page, or this function provides
+	 * the bytes around that range. NULL: the file cannot be written (-EROFS).
+	 */
 	int (*begin_write)(struct mapping *mapping, struct page *page, unsigned int from,
 			   unsigned int to);
-	/* Pages were added, uptodate ones or (without a store) those of a hole: get room for all of
-	 * the file's. 0 or -ENOSPC: they are taken back. NULL: pages cannot be added, only written. */
+	/*
+	 * Pages have been added to the tree. Reserve room for all pages of the file: 0, or -ENOSPC, and
+	 * then the new pages are taken back. NULL: pages cannot be added, only written.
+	 */
 	int (*begin_add)(struct mapping *mapping);
-	/* Is there a disk behind it? false: tmpfs; its pages are never given up. */
+	/* Is there a disk behind the file? If not (tmpfs), its pages are never dropped. */
 	bool has_store;
 };
 
@@ -53,8 +63,8 @@ struct mapping {
 	spinlock_t vma_lock;	  /* plain */
 	struct list vmas;	  /* struct vma.mapping_link */
 	unsigned int nr_mapped;	  /* VMAs on the list */
-	struct atomic reads;	  /* in flight; each holds its page's lock */
-	volatile int write_error; /* of a write-back, reported once by fsync */
+	struct atomic reads;	  /* reads in flight; each holds the lock of its page */
+	volatile int write_error; /* a failed write-back, which the next fsync reports */
 };
 
 void mapping_init(struct mapping *mapping, struct inode *inode, const struct mapping_ops *ops);
@@ -65,20 +75,25 @@ void page_lock(struct page *page);	   /* sleeps uninterruptibly */
 int page_lock_killable(struct page *page); /* 0, -ERESTARTSYS */
 bool page_trylock(struct page *page);
 void page_unlock(struct page *page); /* and wakes; from interrupts too */
-/* Sleep until the page is unlocked: 0; -ERESTARTSYS on a signal. */
+/* Sleep until the page is unlocked. Returns 0, or -ERESTARTSYS on a signal (on a SIGKILL). */
 int page_wait_unlocked(struct page *page);
-int page_wait_unlocked_killable(struct page *page); /* 0; -ERESTARTSYS on a SIGKILL */
-/* Sleep until the page is not being written back: 0; -ERESTARTSYS on a SIGKILL / always. */
+int page_wait_unlocked_killable(struct page *page);
+/*
+ * Sleep until the page is not being written back. Returns 0, or -ERESTARTSYS on a SIGKILL. The second
+ * function cannot be interrupted.
+ */
 int page_wait_writeback(struct page *page);
 void page_wait_writeback_always(struct page *page);
 /* Clears PG_WRITEBACK and wakes; from interrupts too. File systems call page_write_done. */
 void page_end_writeback(struct page *page);
 
 /*
- * A waiter with a function: called once, when the page is unlocked (with the lock of its bucket
- * held and interrupts off: it may wake, but not arm), and is then off. A hint: test the page. Arm,
- * then test the page again: it may have been unlocked before. Re-arming on another page moves it.
- * Arming and disarming one waiter is serialised by its owner.
+ * A waiter with a function, which is called once when the page is unlocked. After that the waiter is not
+ * armed any more. The function runs with the lock of its bucket held and interrupts off. It may wake
+ * tasks, but must not arm a waiter. The call is a hint, so look at the page again.
+ *
+ * Arm first, and then test the page: it may have been unlocked before the waiter was armed. Arming an
+ * armed waiter on another page moves it. The owner of a waiter serialises its arming and disarming.
  */
 struct page_waiter {
 	struct list link;
@@ -92,15 +107,21 @@ void page_waiter_disarm(struct page_waiter *waiter); /* after it the function do
 
 /* The page at index with a reference, or NULL. Never sleeps. */
 struct page *mapping_find(struct mapping *mapping, unsigned int index);
-/* The cached pages of [index, index+nr), each with a reference, and NULL for those that are not
- * there. Never sleeps. */
+/*
+ * Look up the pages [index, index+nr). pages[] has a reference to each page that is cached, and NULL for
+ * the others. Never sleeps.
+ */
 void mapping_find_cached(struct mapping *mapping, unsigned int index, unsigned int nr,
 			 struct page **pages);
-/* The first cached page at or after *index, up to `last`, with a reference; *index is set to its
- * place. NULL: none. */
+/*
+ * The first cached page at or after *index, up to `last`, with a reference. Sets *index to its index.
+ * NULL: there is none.
+ */
 struct page *mapping_next_page(struct mapping *mapping, unsigned int *index, unsigned int last);
-/* Find, or add a new locked page (*fresh true: the caller starts the read or fills it, then
- * unlocks). ERR_PTR(-ENOMEM). */
+/*
+ * Find the page at index, or add a new one. A new page is locked and *fresh is set: the caller starts its
+ * read, or fills and unlocks it. Returns the page with a reference, or ERR_PTR(-ENOMEM). May sleep.
+ */
 struct page *mapping_find_or_add(struct mapping *mapping, unsigned int index, bool *fresh);
 /*
  * Find the cached pages from index on: up to nr, up to the first one that is missing, and up to the end
@@ -124,10 +145,10 @@ int mapping_insert(struct mapping *mapping, unsigned int index, struct page **pa
  * reference becomes the caller's again. */
 void mapping_take_back(struct mapping *mapping, struct page *page);
 /*
- * Put pages that the caller owns alone, whole, with one reference each, into the file from index
- * on: uptodate, dirty, with room for them; the references are the tree's then. How many: up to the
- * first one that the file has already, or 0 if there is no memory or room; the others stay as they
- * were. The file has begin_add. May sleep; inode->lock is held.
+ * Make whole pages that only the caller holds, with one reference each, pages of the file from index on.
+ * They become uptodate and dirty, and the references go to the tree. Returns how many pages were added:
+ * up to the first index that the file has a page for, or 0 if there is no memory or no room. The other
+ * pages stay as they were. The file has begin_add. May sleep. inode->lock is held.
  */
 unsigned int mapping_add_pages(struct mapping *mapping, unsigned int index, struct page **pages,
 			       unsigned int nr);
@@ -143,31 +164,39 @@ unsigned int mapping_add_pages(struct mapping *mapping, unsigned int index, stru
  */
 int mapping_start(struct mapping *mapping, struct file *file, unsigned int index, unsigned int nr,
 		  struct page **pages, bool retry);
-/* Start the read of a page that the caller has locked, and found in its file; its end unlocks it. */
+/* Start the read of a page in its file, which the caller has locked. The end of the read unlocks it. */
 void page_read_locked(struct page *page);
 /* Start the read of a failed, unlocked page again. */
 void page_read_again(struct page *page);
-/* Wait until the page is uptodate: 0; -EIO; -ENODATA: it left the file unread, look it up again;
- * -ERESTARTSYS on a SIGKILL. */
+/*
+ * Wait until the page is uptodate. Returns 0, -EIO, -ERESTARTSYS on a SIGKILL, or -ENODATA if the page
+ * has left the file without having been read. Look it up again then.
+ */
 int page_wait_read(struct page *page);
-/* One page, read and waited for: with a reference; ERR_PTR(-EIO, -ENOMEM, -ERESTARTSYS). */
+/*
+ * Read one page and wait for it. Returns it with a reference, or ERR_PTR(-EIO, -ENOMEM, -ERESTARTSYS).
+ */
 struct page *mapping_read_page(struct mapping *mapping, unsigned int index);
 
-/* It was used: reclaim passes it by once. */
+/* Note that the page has been used. Reclaim then spares it once. */
 static inline void page_mark_used(struct page *page)
 {
 	if (!(page->flags & PG_REFERENCED))
 		set_bits(&page->flags, PG_REFERENCED);
 }
 
-/* For file systems: the read of this page has ended. Sets flags, unlocks. From interrupts too. */
+/*
+ * For file systems: the read or write of this page has ended. May be called in an interrupt.
+ */
 void page_read_done(struct page *page, bool ok);
 void page_write_done(struct page *page, bool ok);
 
-/* Take a locked page out of its file; the tree's reference is dropped, the caller's stays. */
+/* Remove a locked page from its file. The tree's reference is dropped, the caller's stays. */
 void mapping_remove_page(struct mapping *mapping, struct page *page);
-/* Put `new` (locked, in no file, with the caller's reference) in the place of the locked page
- * `old`, whose tree reference is dropped. Cannot fail. */
+/*
+ * Replace the locked page `old` by `new`, which is locked and in no file. The tree takes a reference to
+ * `new` and drops its reference to `old`. Cannot fail.
+ */
 void mapping_replace_page(struct mapping *mapping, struct page *old, struct page *new);
 
 /* ---- lending and writing: fs/cache/lend.c ---- */
@@ -186,41 +215,46 @@ static inline void page_unlend(struct page *page)
 }
 
 /*
- * Find or make page `index` of a file for changing its bytes [from, to): returned locked, uptodate
- * (if not wholly overwritten), with a reference, not lent: a lent page is waited for (read and
- * write-back), unmapped, copied, and replaced by the copy, dirty; slots keep the old one.
- * ERR_PTR(-ENOMEM, -EIO, -ENOSPC, -ERESTARTSYS).
+ * Get page `index` of a file in order to change its bytes [from, to). The page is returned locked and
+ * with a reference. It is not lent, has room in the file system, and is uptodate unless the whole page
+ * will be overwritten. If the page was lent, it has been replaced by a copy, and the slots keep
+ * the old page. Call page_end_write() or page_abort_write() afterwards.
+ * Returns ERR_PTR(-EROFS, -ENOMEM, -EIO, -ENOSPC, -ERESTARTSYS) on failure. May sleep.
  */
 struct page *page_begin_write(struct mapping *mapping, unsigned int index, unsigned int from,
 			      unsigned int to);
 /*
- * Page `index` of a file is to have the bytes of `new`, which is the caller's own, whole, in no
- * file: `new` becomes the file's, locked, in the place of the page that is there, which keeps its
- * bytes for who holds it. page_end_write() follows. 0; -ENOMEM, -EIO, -ENOSPC, -ERESTARTSYS.
+ * Make `new`, a whole page that only the caller holds, page `index` of the file. It takes the place of the
+ * page that is there, whose other holders keep its bytes. `new` is locked then, and the caller calls
+ * page_end_write(). Returns 0, -ENOMEM, -EIO, -ENOSPC or -ERESTARTSYS. May sleep.
  */
 int page_overwrite(struct mapping *mapping, unsigned int index, struct page *new);
-/* Marks it uptodate and dirty, unlocks it, drops the reference. */
+/* End a write: the page becomes uptodate and dirty, is unlocked, and loses the reference. */
 void page_end_write(struct page *page);
-/* Instead, if the bytes could not be had: a page that was not uptodate is left failed, to be read
- * again, or, if there is no store to read it from, full of zeros. */
+/*
+ * End a write whose bytes were not available. A page that was not uptodate is marked as failed, and will
+ * be read again. If it has no store, it is filled with zeros.
+ */
 void page_abort_write(struct page *page);
 /*
- * The same for a write fault on a shared mapping: `page` is locked and in the mapping. Returns it,
- * or its replacement (locked, with a reference; the old one unlocked and dropped), dirty.
- * ERR_PTR(-ENOMEM, -ENOSPC, -EIO, -EROFS, -ERESTARTSYS): `page` is as it was, still locked.
- * Afterwards the fault looks at `lent` once more, under the page-table lock: if it is raised, this
- * is called again.
+ * page_begin_write() for a write fault on a shared mapping. `page` is locked and in the mapping. Returns
+ * it, dirty. If it was lent, returns its replacement instead, locked and with a reference, and the old
+ * page is unlocked and dropped. On an error, ERR_PTR(-ENOMEM, -ENOSPC, -EIO, -EROFS, -ERESTARTSYS),
+ * `page` is still locked and as it was. The fault looks at `lent` again afterwards, under the page-table
+ * lock, and repeats the call if it has been raised.
  */
 struct page *page_make_writable(struct mapping *mapping, struct page *page);
 
 /* ---- dirty pages: fs/cache/writeback.c ---- */
 
-/* Newer than its store. The page is locked, or being written back. */
+/* Note that the page is newer than its store. It is locked, or being written back. */
 void page_set_dirty(struct page *page);
 void page_clear_dirty(struct mapping *mapping, struct page *page);
 extern struct atomic nr_dirty_pages;
-/* Who has made pages dirty calls this, without a page lock: writes some back when there are too
- * many. */
+/*
+ * Called after pages of the file have been made dirty, without a page lock. Writes them back if the
+ * system has too many dirty pages. May sleep.
+ */
 void page_balance_dirty(struct mapping *mapping);
 
 /* ---- whole files: fs/file/generic.c, fs/cache/pagecache.c ---- */

@@ -1,16 +1,16 @@
 /*
  * Dirty pages, and writing them back.
  *
- * 1. PG_DIRTY says that a page is newer than its store. It is set and cleared only here, so that
- *    nr_dirty_pages counts the dirty pages of files with a store.
- * 2. A page that is written back is PG_WRITEBACK and not locked: it can be read and lent. Who wants
- *    to change it waits, so that the disk gets one state of it.
- * 3. PG_DIRTY is cleared, and user mappings are write-protected, before the write starts: a store
- *    after that faults, and makes the page dirty again.
- * 4. A page whose write failed stays dirty, and the next sync tries again; mapping->write_error
- *    tells it to one fsync.
- * 5. Who makes pages dirty faster than anybody writes them back writes back its own:
- *    page_balance_dirty().
+ * 1. PG_DIRTY says that a page is newer than its store. It is set and cleared only here, so
+ *    nr_dirty_pages is the number of dirty pages of files with a store.
+ * 2. While a page is being written back it has PG_WRITEBACK and is not locked. It can be read and lent.
+ *    Writers wait for the end of the write-back, so that the disk gets one consistent state of the page.
+ * 3. Before the write starts, PG_DIRTY is cleared and user mappings are write-protected. A store after
+ *    that faults and makes the page dirty again.
+ * 4. A page whose write failed stays dirty, and the next sync tries again. mapping->write_error reports
+ *    the failure to one fsync.
+ * 5. A task that makes pages dirty calls page_balance_dirty(). If there are too many, it writes back
+ *    the pages of its file itself.
  */
 #include "fs/cache/pagecache.h"
 #include "fs/names/vfs.h"
@@ -49,7 +49,7 @@ void page_write_done(struct page *page, bool ok)
 	page_end_writeback(page);
 }
 
-/* Start writing a page if it is dirty and still in the file. */
+/* Start to write a page back if it is dirty and still in the file. */
 static int write_back(struct mapping *mapping, struct page *page)
 {
 	int error = page_lock_killable(page);
@@ -78,7 +78,7 @@ static int wait_written(struct mapping *mapping, struct page *page)
 	return page_wait_writeback(page);
 }
 
-/* Call `each` for every page that has one of the flags; stops at an error. */
+/* Call `each` for every page that has one of the flags. Stops at the first error. */
 static int for_each_flagged(struct mapping *mapping, unsigned int bits,
 			    int (*each)(struct mapping *, struct page *))
 {
