@@ -400,7 +400,7 @@ static struct socket *accept_next(struct socket *socket, bool nonblock)
 	return taken;
 }
 
-/* The descriptor is reserved first, so that no connection is lost for want of one. */
+/* The descriptor and the file come first, so that no connection is lost for want of them. */
 long socket_accept4(struct file *file, void __user *address, int32_t __user *len,
 		    unsigned int flags)
 {
@@ -414,13 +414,17 @@ long socket_accept4(struct file *file, void __user *address, int32_t __user *len
 	number = fd_reserve(0, flags & SOCK_CLOEXEC);
 	if (number < 0)
 		return number;
-	taken = accept_next(file->private, file->flags & O_NONBLOCK);
-	fresh = IS_ERR(taken) ? (void *)taken : socket_file(taken, flags);
+	fresh = socket_file(NULL, flags);
 	if (IS_ERR(fresh)) {
 		fd_unreserve(number);
 		return PTR_ERR(fresh);
 	}
-	if (address)
+	taken = accept_next(file->private, file->flags & O_NONBLOCK);
+	if (IS_ERR(taken))
+		error = PTR_ERR(taken);
+	else
+		fresh->private = taken;
+	if (!error && address)
 		error = socket_name_to_user(taken->peer->name, address, len);
 	if (!error) {
 		fd_install(number, fresh);

@@ -83,7 +83,10 @@ long socket_getpeername(struct file *file, void __user *address, int32_t __user 
 
 /* ---- net/socket_file.c ---- */
 
-/* An open file for a socket, which is closed with it; at once on an error. */
+/*
+ * An open file for a socket, which is closed with it; at once on an error. The socket may be NULL,
+ * and be put into file->private later.
+ */
 struct file *socket_file(struct socket *socket, unsigned int flags);
 /* Is it a socket's file? Its socket is file->private. */
 bool is_socket(struct file *file);

@@ -28,16 +28,17 @@ struct file *socket_file(struct socket *socket, unsigned int flags)
 		inode_init_special(inode, S_IFSOCK | 0777, 0);
 		file = file_alloc(inode, &socket_file_ops, O_RDWR | (flags & O_NONBLOCK));
 	}
-	if (IS_ERR(file))
-		socket_close(socket);
-	else
+	if (!IS_ERR(file))
 		file->private = socket;
+	else if (socket)
+		socket_close(socket);
 	return file;
 }
 
 static void socket_release(struct file *file)
 {
-	socket_close(file->private);
+	if (file->private)
+		socket_close(file->private);
 }
 
 /* How many datagrams may be in the target's queue. */

@@ -14,6 +14,7 @@
 
 static char buf[PIECE], back[4096];
 static volatile bool stop;
+static int pieces = PIECES;
 static int source, ends[2];
 
 static void by_write(int fd)
@@ -61,7 +62,7 @@ static void *writer(void *arg)
 {
 	struct way *way = arg;
 
-	for (int i = 0; i < PIECES; i++)
+	for (int i = 0; i < pieces; i++)
 		way->append(way->fd);
 	stop = true;
 	return NULL;
@@ -71,7 +72,7 @@ static void follow_once(void (*append)(int fd))
 {
 	struct way way = { append, open(NAME, O_RDWR | O_CREAT | O_TRUNC, 0600) };
 	int fd = open(NAME, O_RDONLY);
-	off_t at = 0, end = PIECE * PIECES;
+	off_t at = 0, end = PIECE * pieces;
 	pthread_t thread;
 
 	CHECK(fd >= 0 && way.fd >= 0);
@@ -124,6 +125,7 @@ TEST(gathered, 30, "behind writev(2)")
 
 TEST(from_a_cold_mapping, 60, "behind writev(2) from memory that is not there yet")
 {
+	pieces = PIECES / 10; /* every mapping that goes interrupts the reader's CPU */
 	follow(by_cold_mapping);
 }
 

@@ -230,6 +230,41 @@ BEYOND_TEST(names, 60, "what fails to rename or make a name leaves the names as 
 	CHECK_EQ(unlink(NAME), 0);
 }
 
+static long unlink_it(void)
+{
+	return unlink(NAME);
+}
+
+static long move_dir(void)
+{
+	return rename(OTHER "/a/d", OTHER "/b/e");
+}
+
+static void dir_is_there(void)
+{
+	struct stat a, b;
+
+	CHECK_EQ(access(OTHER "/a/d/f", F_OK), 0);
+	is_not_there(OTHER "/b/e");
+	CHECK_EQ(stat(OTHER "/a", &a) | stat(OTHER "/b", &b), 0);
+	CHECK(a.st_nlink == 3 && b.st_nlink == 2);
+}
+
+BEYOND_TEST(removed, 60, "what fails to remove a name or to move a directory leaves them", NO_NTH)
+{
+	set_nth(0);
+	file = make(NAME, SEED);
+	forget_names();
+	until_it_succeeds(unlink_it, file_is_whole);
+	is_not_there(NAME);
+	CHECK_EQ(mkdir(OTHER, 0700) | mkdir(OTHER "/a", 0700) | mkdir(OTHER "/b", 0700), 0);
+	CHECK_EQ(mkdir(OTHER "/a/d", 0700), 0);
+	close(make(OTHER "/a/d/f", SEED));
+	until_it_succeeds(move_dir, dir_is_there);
+	CHECK_EQ(unlink(OTHER "/b/e/f") | rmdir(OTHER "/b/e"), 0);
+	CHECK_EQ(rmdir(OTHER "/a") | rmdir(OTHER "/b") | rmdir(OTHER), 0);
+}
+
 static long mount_it(void)
 {
 	return mount("none", OTHER, "tmpfs", 0, "size=1M");
@@ -304,6 +339,28 @@ BEYOND_TEST(mappings, 20, "what fails to map, unmap or protect leaves the memory
 	CHECK_EQ(unlink(NAME), 0);
 }
 
+static char *heap_end;
+
+static long grow_heap(void)
+{
+	char *end = (char *)syscall(SYS_brk, heap_end + 64 * PAGE);
+
+	errno = ENOMEM;
+	return end == heap_end + 64 * PAGE ? 0 : -1;
+}
+
+static void heap_is_whole(void)
+{
+	CHECK((char *)syscall(SYS_brk, 0) == heap_end);
+}
+
+BEYOND_TEST(heap, 20, "a heap that cannot grow ends where it did", NO_NTH)
+{
+	set_nth(0);
+	heap_end = (char *)syscall(SYS_brk, 0);
+	until_it_succeeds(grow_heap, heap_is_whole);
+}
+
 /* ---- descriptors and pipes ---- */
 
 #define FAR 900
@@ -376,6 +433,76 @@ BEYOND_TEST(descriptors, 20,
 	close(pair[1]);
 	until_it_succeeds(socketpair_it, nothing_opened);
 	CHECK_EQ(unlink(NAME), 0);
+}
+
+/* ---- bytes on their way ---- */
+
+static loff_t from_at, to_at;
+
+static long copy_it(void)
+{
+	return copy_file_range(file, &from_at, other, &to_at, PAGE, 0) == PAGE ? 0 : -1;
+}
+
+static void nothing_copied(void)
+{
+	CHECK(from_at == 0 && to_at == 0);
+	CHECK_EQ(lseek(other, 0, SEEK_END), 0);
+	file_is_whole();
+}
+
+static long write_lent(void)
+{
+	return pwrite(file, "changed", 7, 100) == 7 ? 0 : -1;
+}
+
+static long connect_it(void)
+{
+	struct sockaddr_un name = { AF_UNIX, OTHER };
+
+	return connect(pair[0], (struct sockaddr *)&name, sizeof(name));
+}
+
+static void not_connected(void)
+{
+	CHECK_ERR(send(pair[0], "x", 1, MSG_NOSIGNAL), ENOTCONN);
+	CHECK_ERR(accept(pair[1], NULL, NULL), EAGAIN);
+}
+
+static long accept_it(void)
+{
+	return accept(pair[1], NULL, NULL);
+}
+
+BEYOND_TEST(bytes, 60, "what fails to write, copy, splice or connect has moved nothing", NO_NTH)
+{
+	struct sockaddr_un name = { AF_UNIX, OTHER };
+	int fd;
+
+	set_nth(0);
+	file = make(NAME, SEED);
+	CHECK_EQ(pipe(ends), 0);
+	/* What a pipe holds must be copied before it changes. */
+	CHECK_EQ(splice(file, &from_at, ends[1], NULL, SIZE, 0), SIZE);
+	until_it_succeeds(write_lent, file_is_whole);
+	CHECK_EQ(read_full(ends[0], back, SIZE), SIZE);
+	CHECK_EQ(test_differs(back, SIZE, SEED, 0), SIZE);
+	CHECK_EQ(unlink(NAME), 0);
+	file = make(NAME, SEED);
+	from_at = 0;
+	other = open(OTHER, O_RDWR | O_CREAT | O_TRUNC, 0600);
+	until_it_succeeds(copy_it, nothing_copied);
+	CHECK_EQ(unlink(NAME) | unlink(OTHER), 0);
+	pair[0] = socket(AF_UNIX, SOCK_STREAM, 0);
+	pair[1] = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0);
+	CHECK_EQ(bind(pair[1], (struct sockaddr *)&name, sizeof(name)), 0);
+	CHECK_EQ(listen(pair[1], 5), 0);
+	until_it_succeeds(connect_it, not_connected);
+	CHECK_EQ(send(pair[0], "x", 1, 0), 1);
+	free_fd = lowest_free();
+	fd = until_it_succeeds(accept_it, nothing_opened);
+	CHECK_EQ(read(fd, back, 10), 1);
+	CHECK_EQ(unlink(OTHER), 0);
 }
 
 /* Both ends are on their way into the table when the numbers find no place. */
