@@ -1,9 +1,10 @@
 /*
  * The random number generator.
  *
- * 1. The state is a ChaCha20 key (RFC 8439). Each request makes one block of key stream: its first
- *    half replaces the key, its second half is the key of this request alone. So what was given out
- *    cannot be found from the state later, and a long request holds no lock.
+ * 1. The state is a ChaCha20 key (RFC 8439). Each request makes one block of key stream. Its first
+ *    half replaces the key. Its second half belongs to this request alone: it is what a short
+ *    request gets, and the key of the stream that a longer one gets. So what was given out cannot be
+ *    found from the state later, and a long request holds no lock.
  * 2. What is stirred in is exclusive-ored into the key, and the key then goes through the block
  *    function.
  * 3. At boot the key is made of RDRAND (where the CPU has it), the jitter of the TSC and the
@@ -84,6 +85,10 @@ void random_bytes(void *buf, size_t n)
 	stir(fresh, sizeof(fresh));
 	step(request);
 	spin_unlock_irqrestore(&random_lock, flags);
+	if (n <= sizeof(request)) {
+		memcpy(buf, request, n);
+		n = 0;
+	}
 	for (uint32_t counter = 0; n > 0; counter++) {
 		size_t piece = MIN(n, sizeof(block));
 

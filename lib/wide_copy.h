@@ -1,5 +1,5 @@
 /*
- * Copies in steps of 64 bytes through four 16-byte registers: a third fewer instructions than `rep movsl`, and
+ * Copies, and fills, in steps of 64 bytes through four 16-byte registers: a third fewer instructions than `rep movsl`, and
  * faster in QEMU.
  *
  * 1. The kernel saves no such registers when it is entered: they are the user program's. A wide copy puts
@@ -43,6 +43,24 @@ extern bool wide_copies; /* lib/string.c; set at boot */
 			 "	movups 48(%3), %%xmm3\n" faults \
 			 : "+r"(at)                             \
 			 : "r"(to), "r"(from), "r"(save)        \
+			 : "memory", "cc")
+
+/*
+ * The same for a word that fills the bytes: `word` in memory. `save`: 16 bytes.
+ */
+#define WIDE_SET(to, at, word, save)                     \
+	__asm__ volatile("	movups %%xmm0, (%2)\n"        \
+			 "	movss %3, %%xmm0\n"           \
+			 "	shufps $0, %%xmm0, %%xmm0\n"  \
+			 "1:	movups %%xmm0, (%1, %0)\n"  \
+			 "	movups %%xmm0, 16(%1, %0)\n"  \
+			 "	movups %%xmm0, 32(%1, %0)\n"  \
+			 "	movups %%xmm0, 48(%1, %0)\n"  \
+			 "	add $64, %0\n"                \
+			 "	jnz 1b\n"                     \
+			 "	movups (%2), %%xmm0\n"        \
+			 : "+r"(at)                      \
+			 : "r"(to), "r"(save), "m"(word) \
 			 : "memory", "cc")
 
 #endif

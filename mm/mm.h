@@ -27,6 +27,7 @@ struct mm {
 	uintptr_t stack_top;
 	uintptr_t arg_start, arg_end, env_start, env_end;
 	spinlock_t table_lock;
+	struct list tables;		 /* pages of directories and tables, but for the top */
 	uint32_t cr3;			 /* physical address of the four top entries */
 	pte_t *top;			 /* the same, as an address */
 	volatile unsigned int loaded_on; /* bit mask of CPUs with it in CR3 */

@@ -34,7 +34,7 @@ static struct super_block pseudo_sb = {
 
 static struct list *hash_chain(const struct super_block *sb, uint64_t number)
 {
-	unsigned int key = (unsigned int)number * 2654435761u ^ (uintptr_t)sb >> 4;
+	unsigned int key = (unsigned int)(number ^ number >> 32) * 2654435761u ^ (uintptr_t)sb >> 4;
 
 	return &inode_hash[(key ^ key >> 16) & (INODE_HASH_SIZE - 1)];
 }

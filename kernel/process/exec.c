@@ -65,8 +65,8 @@ struct exec {
 	struct file *file;
 	struct elf_image image;
 	const char *interpreter, *argument; /* of a script, in `line`; NULL: none */
-	char *strings;
-	size_t used; /* bytes of strings */
+	char *strings;			    /* grows up to STRINGS_SIZE */
+	size_t room, used;		    /* bytes of strings */
 	unsigned int argc, envc;
 	size_t env_at, name_at, platform_at, random_at; /* where in the strings these stand */
 	struct mm *mm;
@@ -167,17 +167,54 @@ static int find_program(struct exec *x, const char *name)
 
 /* ---- arguments ---- */
 
+/* Twice the room for strings; most programs have few, so it begins with a page. */
+static int grow_strings(struct exec *x)
+{
+	size_t room = x->room ? 2 * x->room : PAGE_SIZE;
+	char *strings;
+
+	if (room > STRINGS_SIZE)
+		return refuse(E2BIG, "arguments and environment are longer than 128 KiB");
+	strings = vmalloc(room);
+	if (!strings)
+		return -ENOMEM;
+	memcpy(strings, x->strings, x->used);
+	vfree(x->strings);
+	x->strings = strings;
+	x->room = room;
+	return 0;
+}
+
 static int add_string(struct exec *x, const void *from, bool kernel)
 {
-	size_t room = STRINGS_SIZE - x->used;
-	ssize_t len = kernel ? (ssize_t)strlcpy(x->strings + x->used, from, room)
-			     : strncpy_from_user(x->strings + x->used, from, room);
+	for (;;) {
+		size_t room = x->room - x->used;
+		ssize_t len = kernel ? (ssize_t)strlcpy(x->strings + x->used, from, room)
+				     : strncpy_from_user(x->strings + x->used, from, room);
+		int error;
 
-	if (len == -EFAULT)
-		return -EFAULT;
-	if (len < 0 || len >= room)
-		return refuse(E2BIG, "arguments and environment are longer than 128 KiB");
-	x->used += len + 1;
+		if (len == -EFAULT)
+			return -EFAULT;
+		if (len >= 0 && (size_t)len < room) {
+			x->used += len + 1;
+			return 0;
+		}
+		error = grow_strings(x);
+		if (error < 0)
+			return error;
+	}
+}
+
+/* The 16 random bytes that a program finds by AT_RANDOM. */
+static int add_random(struct exec *x)
+{
+	int error = x->room - x->used < RANDOM_SIZE ? grow_strings(x) : 0;
+
+	if (error < 0)
+		return error;
+	x->random_at = x->used;
+	x->used += RANDOM_SIZE;
+	random_bytes(x->strings + x->random_at, RANDOM_SIZE);
 	return 0;
 }
 
@@ -211,12 +248,10 @@ static int collect_strings(struct exec *x, const char *path, const void *argv, c
 	/* A script's: its interpreter, perhaps an argument, its path in place of argv[0]. */
 	const char *const argument = x->argument ? x->argument : path;
 	const char *const first[] = { x->interpreter, argument, x->argument ? path : NULL, NULL };
-	int error;
+	int error = grow_strings(x);
 
-	x->strings = vmalloc(STRINGS_SIZE + RANDOM_SIZE);
-	if (!x->strings)
-		return -ENOMEM;
-	error = add_array(x, (const uint32_t *)first, true, 0, &x->argc);
+	if (error == 0)
+		error = add_array(x, (const uint32_t *)first, true, 0, &x->argc);
 	if (error == 0)
 		error = add_array(x, argv, kernel, x->interpreter ? 1 : 0, &x->argc);
 	/* Programs take argv[0] for granted. */
@@ -233,10 +268,7 @@ static int collect_strings(struct exec *x, const char *path, const void *argv, c
 	x->platform_at = x->used;
 	if (error == 0)
 		error = add_string(x, "i686", true);
-	x->random_at = x->used;
-	x->used += RANDOM_SIZE;
-	random_bytes(x->strings + x->random_at, RANDOM_SIZE);
-	return error;
+	return error < 0 ? error : add_random(x);
 }
 
 /* Bytes of the vectors below the strings: argc, argv, envp, the auxiliary vector. */

@@ -42,29 +42,36 @@ pte_t *mm_pte(struct mm *mm, uintptr_t va)
 	return &table_at(*directory)[va / PAGE_SIZE % ENTRIES];
 }
 
-/* The first entry that is not zero at *va, which becomes its address, or behind it; NULL. */
-static pte_t *next_entry(struct mm *mm, uintptr_t *va, uintptr_t end)
+/*
+ * The first entry that is not zero at *va, which becomes its address, or behind it; NULL: there is
+ * none before `end`. A walk hands in the entry that follows the one it had, and NULL at its start:
+ * then tables are looked up only where one begins.
+ */
+static pte_t *next_entry(struct mm *mm, pte_t *entry, uintptr_t *va, uintptr_t end)
 {
 	while (*va < end) {
 		uintptr_t stop = MIN(end, mm_next_table(*va));
-		pte_t *entry = mm_pte(mm, *va);
 
+		if (!entry || *va % LARGE_SIZE == 0)
+			entry = mm_pte(mm, *va);
 		for (; entry && *va < stop; *va += PAGE_SIZE, entry++) {
 			if (*entry)
 				return entry;
 		}
 		*va = stop;
+		entry = NULL;
 	}
 	return NULL;
 }
 
-static pte_t *new_table(void)
+static pte_t *new_table(struct mm *mm)
 {
 	struct page *page = page_alloc(0, ALLOC_LOW | ALLOC_ZERO);
 
 	if (!page)
 		return NULL;
 	set_bits(&page->flags, PG_TABLE);
+	list_add(&mm->tables, &page->link);
 	return page_address_low(page);
 }
 
@@ -74,7 +81,7 @@ static int make_top(struct mm *mm, uintptr_t va)
 
 	if (*top & PTE_PRESENT)
 		return 0;
-	directory = new_table();
+	directory = new_table(mm);
 	if (!directory)
 		return -ENOMEM;
 	pte_set(top, pte_make(virt_to_phys(directory), PTE_PRESENT));
@@ -96,7 +103,7 @@ int mm_make_table(struct mm *mm, uintptr_t va)
 	entry = mm_directory_entry(mm, va);
 	if (*entry)
 		return 0;
-	table = new_table();
+	table = new_table(mm);
 	if (!table)
 		return -ENOMEM;
 	set_table(entry, table);
@@ -116,14 +123,16 @@ int mm_make_directory(struct mm *mm, uintptr_t va)
 	old = pte_take(entry);
 	tlb_flush_range(mm, va, va + PAGE_SIZE);
 	spin_unlock(&mm->table_lock);
-	if (old)
+	if (old) {
+		list_del(&virt_to_page(table_at(old))->link);
 		page_free_low(table_at(old));
+	}
 	return 0;
 }
 
 int mm_split_huge(struct mm *mm, uintptr_t va)
 {
-	pte_t *table = new_table(), *entry = mm_directory_entry(mm, va), old;
+	pte_t *table = new_table(mm), *entry = mm_directory_entry(mm, va), old;
 	struct page *head;
 
 	if (!table)
@@ -162,11 +171,11 @@ static unsigned int zap_batch(struct mm *mm, uintptr_t *va, uintptr_t end, struc
 {
 	uintptr_t start = *va;
 	unsigned int nr = 0, resident = 0;
-	pte_t *entry;
+	pte_t *entry = NULL;
 
 	spin_lock(&mm->table_lock);
-	while (nr < GATHER && (entry = next_entry(mm, va, end)) != NULL) {
-		pte_t old = pte_take(entry);
+	while (nr < GATHER && (entry = next_entry(mm, entry, va, end)) != NULL) {
+		pte_t old = pte_take(entry++);
 
 		if (!(old & PTE_SPECIAL)) {
 			pages[nr++] = frame_page(pte_frame(old));
@@ -221,15 +230,18 @@ int mm_share_range(struct mm *to, struct mm *from, uintptr_t start, uintptr_t en
 	pte_t *entry;
 
 	/* mm->lock is held: entries may go meanwhile, but none comes. */
-	for (va = start; !error && (entry = next_entry(from, &va, end)); va = mm_next_table(va))
+	for (va = start; !error && (entry = next_entry(from, NULL, &va, end));
+	     va = mm_next_table(va))
 		error = *entry & PTE_LARGE ? mm_make_directory(to, va) : mm_make_table(to, va);
 	if (error)
 		return error;
 	spin_lock(&from->table_lock);
 	spin_lock(&to->table_lock);
-	for (va = start; !error && (entry = next_entry(from, &va, end));
-	     va += pte_pages(*entry) * PAGE_SIZE)
+	entry = NULL;
+	for (va = start; !error && (entry = next_entry(from, entry, &va, end)); entry++) {
 		error = share_entry(to, va, entry);
+		va += pte_pages(*entry) * PAGE_SIZE;
+	}
 	spin_unlock(&to->table_lock);
 	spin_unlock(&from->table_lock);
 	return error;
@@ -247,12 +259,13 @@ static pte_t with_access(pte_t entry, unsigned int flags)
 
 void mm_protect_range(struct mm *mm, uintptr_t start, uintptr_t end, unsigned int flags)
 {
-	pte_t *entry;
+	pte_t *entry = NULL;
 
 	spin_lock(&mm->table_lock);
-	for (uintptr_t va = start; (entry = next_entry(mm, &va, end));
-	     va += pte_pages(*entry) * PAGE_SIZE)
+	for (uintptr_t va = start; (entry = next_entry(mm, entry, &va, end)); entry++) {
 		pte_set(entry, with_access(pte_take(entry), flags));
+		va += pte_pages(*entry) * PAGE_SIZE;
+	}
 	tlb_flush_range(mm, start, end);
 	spin_unlock(&mm->table_lock);
 }
@@ -269,20 +282,11 @@ int mm_tables_create(struct mm *mm)
 	return 0;
 }
 
-static void free_directory(pte_t *directory)
-{
-	for (unsigned int i = 0; i < ENTRIES; i++) {
-		if (directory[i] & PTE_PRESENT)
-			page_free_low(table_at(directory[i]));
-	}
-	page_free_low(directory);
-}
-
 void mm_tables_free(struct mm *mm)
 {
-	for (unsigned int i = 0; i < TOP_USER; i++) {
-		if (mm->top[i] & PTE_PRESENT)
-			free_directory(table_at(mm->top[i]));
-	}
+	struct page *table, *next;
+
+	list_for_each_safe(table, next, &mm->tables, link)
+		page_put(table);
 	slab_free(top_cache, mm->top);
 }

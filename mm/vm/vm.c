@@ -260,6 +260,7 @@ struct mm *mm_create(void)
 	mm->full_from = MMAP_TOP;
 	mutex_init(&mm->lock, "mm");
 	list_init(&mm->dead);
+	list_init(&mm->tables);
 	spin_init(&mm->table_lock, "page tables");
 	if (mm_tables_create(mm) < 0) {
 		slab_free(mm_cache, mm);
