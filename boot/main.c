@@ -13,6 +13,7 @@
 #include "kernel/process/signal.h"
 #include "kernel/syscall.h"
 #include "kernel/cpu/smp.h"
+#include "kernel/process/report.h"
 #include "mm/pgtable.h"
 #include "mm/slab.h"
 #include "mm/vm/uaccess.h"
@@ -27,6 +28,7 @@ static const struct trap_handlers trap_handlers = {
 	.page_fault = page_fault,
 	.signal = signal_force,
 	.return_to_user = signal_deliver,
+	.nmi = report_nmi,
 };
 
 static struct task boot_task;

@@ -126,31 +126,48 @@ const char *symbol_find(uintptr_t address, unsigned int *offset)
 	return name;
 }
 
-/* A kernel stack word can be read if it lies in the current task's stack or in the boot stack. */
-static bool readable_frame(const uint32_t *frame)
+/* A frame, two words, can be read if it lies in the stack of `task` or in the boot stack. */
+static bool readable_frame(const struct task *task, const uint32_t *frame)
 {
 	extern char boot_stack[];
 	uintptr_t at = (uintptr_t)frame, low = (uintptr_t)boot_stack, size = KERNEL_STACK_SIZE;
 
 	if (at & 3)
 		return false;
-	if (current && current->stack && at - (uintptr_t)current->stack < size - 8)
+	if (task && task->stack && at - (uintptr_t)task->stack < size - 8)
 		return true;
 	return at - low < size - 8;
 }
 
-void stack_walk(const void *ebp, uintptr_t *addresses, unsigned int max)
+static void walk(const struct task *task, const void *ebp, uintptr_t *addresses, unsigned int max)
 {
 	const uint32_t *frame = ebp, *last = NULL;
 	unsigned int depth = 0;
 
-	while (depth < max && readable_frame(frame) && frame > last && frame[1]) {
+	while (depth < max && readable_frame(task, frame) && frame > last && frame[1]) {
 		addresses[depth++] = frame[1];
 		last = frame;
 		frame = (const uint32_t *)frame[0];
 	}
 	if (depth < max)
 		addresses[depth] = 0;
+}
+
+void stack_walk(const void *ebp, uintptr_t *addresses, unsigned int max)
+{
+	walk(current, ebp, addresses, max);
+}
+
+/* switch_context has left edi, esi, ebx, ebp and where it returns to: the last two are a frame. */
+void stack_walk_task(const struct task *task, uintptr_t *addresses, unsigned int max)
+{
+	const uint32_t *frame = (const uint32_t *)READ_ONCE(task->kernel_esp) + 3;
+
+	addresses[0] = 0;
+	if (!readable_frame(task, frame))
+		return;
+	addresses[0] = frame[1];
+	walk(task, (const void *)frame[0], addresses + 1, max - 1);
 }
 
 void stack_print(const uintptr_t *addresses, unsigned int max)

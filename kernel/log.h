@@ -51,6 +51,9 @@ const char *symbol_find(uintptr_t address, unsigned int *offset);
  * shorter chain a zero.
  */
 void stack_walk(const void *ebp, uintptr_t *addresses, unsigned int max);
+/* The same of a task that does not run: where it gave up its CPU, and its callers. */
+struct task;
+void stack_walk_task(const struct task *task, uintptr_t *addresses, unsigned int max);
 /* Print what stack_walk() found, with function names. */
 void stack_print(const uintptr_t *addresses, unsigned int max);
 /* Print the call chain that starts at frame pointer `ebp`, with function names. */

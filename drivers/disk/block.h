@@ -61,7 +61,11 @@ struct block_device {
 	unsigned int queue_depth; /* bios that it takes at once */
 	struct inode *
 		inode; /* its page cache holds the raw device; made by block_inode() (fs/names/vfs.h) */
-	bool claimed; /* mounted */
+	bool claimed;		     /* mounted */
+	struct {		     /* drivers/disk/block_watch.c */
+		int answers;	     /* at its last look */
+		unsigned int rounds; /* looks without an answer to what is in flight */
+	} watch;
 	struct list link;
 	/* statistics, for /proc/disks */
 	struct atomic in_flight, max_in_flight, reads, writes, errors;

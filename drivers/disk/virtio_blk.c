@@ -73,10 +73,9 @@ struct configuration {
 #define ISR_QUEUE     1
 
 /* 2.6.5 to 2.6.8: the split virtqueue */
-#define DESC_NEXT      1
-#define DESC_WRITE     2
-#define DESC_INDIRECT  4
-#define USED_NO_NOTIFY 1
+#define DESC_NEXT     1
+#define DESC_WRITE    2
+#define DESC_INDIRECT 4
 
 struct virtq_desc {
 	uint64_t address;
@@ -201,19 +200,21 @@ static void start_waiting(struct disk *disk)
 		list_del(&bio->link);
 		start(disk, bio);
 	}
-	if (disk->avail->index == before)
-		return;
 	/*
-	 * The index before the flag is read. Else
+	 * The device may say in used->flags that it wants no notification now (2.6.10). Only a full
+	 * barrier between the store of the index and the look at that flag would make it safe to
+	 * believe it:
 	 *
 	 *	driver				device
 	 *	reads: no notification wanted
-	 *					looks at the index once more: nothing
-	 *					wants notifications, rests
+	 *					wants notifications again
+	 *					looks at the index once more: nothing new, rests
 	 *	stores the index, tells nobody
+	 *
+	 * QEMU leaves the barriers of a guest with one CPU out, although the device runs on another
+	 * CPU of the host. So the device is told after every batch, whatever the flag says.
 	 */
-	memory_barrier();
-	if (!(disk->used->flags & USED_NO_NOTIFY))
+	if (disk->avail->index != before)
 		*disk->notify = 0;
 }
 

@@ -7,6 +7,7 @@
 #include "fs/proc/proc.h"
 #include "fs/names/vfs.h"
 #include "kernel/log.h"
+#include "kernel/process/report.h"
 #include "kernel/task.h"
 #include "lib/div64.h"
 #include "lib/string.h"
@@ -188,9 +189,13 @@ PROC_FILE(fail_nth, "sys/vm/fail_nth", 0600, fail_nth_show, fail_nth_store);
 
 /* ---- what tests need ---- */
 
-/* `c`: a panic, to see what one looks like. */
+/* `t`: the report on what hangs, in the log. `c`: a panic, to see what one looks like. */
 static int sysrq_store(char *input, size_t len)
 {
+	if (input[0] == 't') {
+		report_print();
+		return 0;
+	}
 	if (input[0] != 'c')
 		return -EINVAL;
 	panic("sysrq: crash requested");

@@ -82,6 +82,10 @@ static void exception(struct trap_frame *frame)
 {
 	const struct trap *trap = &traps[MIN(frame->vector, ARRAY_SIZE(traps) - 1)];
 
+	if (frame->vector == TRAP_NMI) {
+		handlers->nmi(frame);
+		return;
+	}
 	if (frame->vector == TRAP_PAGE_FAULT) {
 		uint32_t va = read_cr2();
 

@@ -41,6 +41,7 @@ static inline bool trap_from_user(const struct trap_frame *frame)
 struct trap_frame *task_frame(struct task *task);
 
 enum trap_vector {
+	TRAP_NMI = 2,
 	TRAP_BREAKPOINT = 3,
 	TRAP_OVERFLOW = 4,
 	TRAP_DOUBLE_FAULT = 8,
@@ -57,12 +58,14 @@ enum trap_vector {
 /*
  * What traps lead to above them, all of it with interrupts on unless the trap had them off.
  * page_fault: mm/vm/vm.h; also of the kernel, and before any other call here. signal: a fault of a
- * program, see signal_force(). return_to_user: TASK_WORK_SIGNAL is set, see signal_deliver().
+ * program, see signal_force(). return_to_user: TASK_WORK_SIGNAL is set, see signal_deliver(). nmi:
+ * may have come between any two instructions of the kernel, and must not sleep or turn interrupts on.
  */
 struct trap_handlers {
 	void (*page_fault)(struct trap_frame *frame, uintptr_t va, unsigned int error);
 	void (*signal)(int signo, int code, uint32_t address);
 	void (*return_to_user)(struct trap_frame *frame);
+	void (*nmi)(struct trap_frame *frame);
 };
 /* Once, before the first trap. */
 void traps_init(const struct trap_handlers *above);

@@ -214,9 +214,14 @@ __attribute__((unused)) static int test_wait(pid_t pid)
 
 static pid_t test_child;
 
+/* On Sluice the kernel's log gets to know where the case's processes sleep before they are killed. */
 static void test_time_over(int sig)
 {
+	int fd = access("/proc/gate", F_OK) == 0 ? open("/proc/sysrq-trigger", O_WRONLY) : -1;
+
 	(void)sig;
+	if (fd >= 0 && write(fd, "t", 1) == 1)
+		close(fd);
 	if (test_child > 0)
 		kill(-test_child, SIGKILL);
 }
@@ -244,7 +249,8 @@ static enum test_status test_run(struct test_case *test, int number)
 	kill(-test_child, SIGKILL); /* what the case left behind */
 	if (WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL &&
 	    test_ms() - start >= test->seconds * 1000ll)
-		printf("# timeout after %d s\n", test->seconds);
+		printf("# timeout after %d s; Sluice's log has a report of what hung\n",
+		       test->seconds);
 	else if (WIFSIGNALED(status))
 		printf("# killed by signal %d\n", WTERMSIG(status));
 	printf("%s %d - %s\n", status ? "not ok" : "ok", number, test->name);
