@@ -80,7 +80,7 @@ static void wake_waiter(struct waiter *waiter)
  */
 static void take_off(struct list *link)
 {
-	link->prev->next = link->next;
+	list_set_next(link->prev, link->next);
 	link->next->prev = link->prev;
 	link->prev = link;
 	__atomic_store_n(&link->next, link, __ATOMIC_RELEASE);

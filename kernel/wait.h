@@ -54,7 +54,7 @@ void wait_finish(struct wait_queue *queue, struct waiter *waiter);
 void wake_all_slow(struct wait_queue *queue);
 static inline void wake_all(struct wait_queue *queue)
 {
-	if (!list_empty(&queue->waiters))
+	if (!list_empty_unlocked(&queue->waiters))
 		wake_all_slow(queue);
 }
 /* Wake the first waiter only. */

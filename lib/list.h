@@ -26,12 +26,27 @@ static inline bool list_empty(const struct list *list)
 	return list->next == list;
 }
 
+/*
+ * A list's first item may be asked for without its lock (list_empty_unlocked). So the pointer to the
+ * next item changes in one store, which the compiler neither splits nor repeats.
+ */
+static inline void list_set_next(struct list *item, struct list *next)
+{
+	*(struct list *volatile *)&item->next = next;
+}
+
+/* Was the list empty at some moment? For callers without its lock. */
+static inline bool list_empty_unlocked(const struct list *list)
+{
+	return *(struct list *const volatile *)&list->next == list;
+}
+
 static inline void list_insert(struct list *item, struct list *prev, struct list *next)
 {
 	next->prev = item;
 	item->next = next;
 	item->prev = prev;
-	prev->next = item;
+	list_set_next(prev, item);
 }
 
 /* Put `item` first. */
@@ -49,7 +64,7 @@ static inline void list_add_tail(struct list *head, struct list *item)
 /* Take `item` out of its list and leave it empty, so that list_empty(item) says it is on none. */
 static inline void list_del(struct list *item)
 {
-	item->prev->next = item->next;
+	list_set_next(item->prev, item->next);
 	item->next->prev = item->prev;
 	list_init(item);
 }

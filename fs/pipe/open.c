@@ -190,9 +190,9 @@ void pipe_release(struct file *file)
 
 	spin_lock(&pipe->lock);
 	if (file->readable)
-		pipe->readers--;
+		WRITE_ONCE(pipe->readers, pipe->readers - 1);
 	if (file->writable)
-		pipe->writers--;
+		WRITE_ONCE(pipe->writers, pipe->writers - 1);
 	spin_unlock(&pipe->lock);
 	wake_all(&pipe->readable);
 	wake_all(&pipe->writable);

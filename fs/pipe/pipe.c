@@ -80,7 +80,9 @@ static int merge(struct write *write, struct page *page, unsigned int end, size_
 	}
 	spin_lock(&pipe->lock);
 	if (likely(pipe->head != pipe->tail)) {
-		pipe_at(pipe, pipe->head - 1)->len += copied;
+		struct pipe_slot *last = pipe_at(pipe, pipe->head - 1);
+
+		WRITE_ONCE(last->len, last->len + copied);
 		pipe->bytes += copied;
 		spin_unlock(&pipe->lock);
 		/* The slot has its own reference. */
@@ -237,7 +239,8 @@ __attribute__((always_inline)) inline void pipe_advance(struct pipe *pipe, struc
 	}
 	if (unlikely(!plain))
 		gone = *first;
-	pipe->kept = ++pipe->tail;
+	WRITE_ONCE(pipe->tail, pipe->tail + 1);
+	WRITE_ONCE(pipe->kept, pipe->tail);
 	spin_unlock(&pipe->lock);
 	/*
 	 * Readers too: they may wait for the arrival of the page that was first, and now another

@@ -18,6 +18,7 @@
  * 8. Who holds `producer` may read head, and who holds `consumer` tail, kept and the first slot,
  *    without pipe->lock; either may look at one word of the other's: a slot is whole before the head
  *    moves over it, and a place is free before `kept` does, so what is seen late errs on the safe side.
+ *    Such a word is written with WRITE_ONCE: the compiler neither splits the store nor moves it.
  */
 #ifndef FS_PIPE_PIPE_H
 #define FS_PIPE_PIPE_H

@@ -18,16 +18,17 @@
 static inline void ring_push(struct pipe *pipe, struct pipe_slot slot)
 {
 	*pipe_at(pipe, pipe->head) = slot;
-	pipe->head++;
+	WRITE_ONCE(pipe->head, pipe->head + 1);
 	pipe->bytes += slot.len;
 }
 
 /* The first slot leaves the ring, which is not empty. */
 static inline struct pipe_slot ring_pop(struct pipe *pipe)
 {
-	struct pipe_slot slot = *pipe_at(pipe, pipe->tail++);
+	struct pipe_slot slot = *pipe_at(pipe, pipe->tail);
 
-	pipe->kept = pipe->tail;
+	WRITE_ONCE(pipe->tail, pipe->tail + 1);
+	WRITE_ONCE(pipe->kept, pipe->tail);
 	pipe->bytes -= slot.len;
 	return slot;
 }
@@ -41,7 +42,7 @@ static inline struct pipe_slot *ring_take(struct pipe *pipe, unsigned int n, siz
 {
 	struct pipe_slot *first = pipe_at(pipe, pipe->tail);
 
-	pipe->tail += n;
+	WRITE_ONCE(pipe->tail, pipe->tail + n);
 	pipe->bytes -= bytes;
 	return first;
 }
@@ -52,7 +53,7 @@ static inline struct pipe_slot *ring_take(struct pipe *pipe, unsigned int n, siz
  */
 static inline void ring_settle(struct pipe *pipe, unsigned int n, size_t bytes)
 {
-	pipe->tail -= n;
+	WRITE_ONCE(pipe->tail, pipe->tail - n);
 	WRITE_ONCE(pipe->kept, pipe->tail);
 	pipe->bytes += bytes;
 }

@@ -51,7 +51,7 @@ ssize_t splice_publish(struct pipe *pipe, struct slot_list *slots)
 	}
 	if (likely(nr > 0)) {
 		ring_fill(pipe, slots->slots, nr);
-		pipe->head += nr;
+		WRITE_ONCE(pipe->head, pipe->head + nr);
 		pipe->bytes += bytes;
 		slots->slots += nr;
 		slots->nr -= nr;
@@ -134,8 +134,8 @@ static inline unsigned int hand_over(struct pipe *from, struct pipe *to, unsigne
 			*len = ring_bytes(to, to->head, held);
 		return held;
 	}
-	from->tail += nr;
-	from->kept = from->tail;
+	WRITE_ONCE(from->tail, from->tail + nr);
+	WRITE_ONCE(from->kept, from->tail);
 	from->bytes -= *len;
 	return nr;
 }
@@ -211,7 +211,7 @@ static inline ssize_t try_between(struct pipe *from, struct pipe *to, size_t len
 	if (unlikely(nr == 0))
 		return -EFAULT;
 	spin_lock(&to->lock);
-	to->head += nr;
+	WRITE_ONCE(to->head, to->head + nr);
 	to->bytes += len;
 	spin_unlock(&to->lock);
 	wake_all(&to->readable);
