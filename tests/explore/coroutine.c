@@ -1,0 +1,94 @@
+/*
+ * Tasks as coroutines: each has a stack of its own, and one of them or the search runs at a time.
+ */
+#include <string.h>
+#include "engine.h"
+
+#define STACK_SIZE 16384
+
+struct coroutine coroutines[MAX_TASKS];
+int nr_tasks, running = -1;
+const struct scenario *scenario;
+
+static char stacks[MAX_TASKS][STACK_SIZE] __attribute__((aligned(4096)));
+static uint32_t search_stack_pointer;
+
+/* Keeps the registers that a C function must keep on the old stack, and takes them from the new one. */
+void switch_stack(uint32_t *old, uint32_t new);
+__asm__("	.globl	switch_stack\n"
+	"switch_stack:\n"
+	"	movl	4(%esp), %eax\n"
+	"	movl	8(%esp), %ecx\n"
+	"	pushl	%ebp\n"
+	"	pushl	%ebx\n"
+	"	pushl	%esi\n"
+	"	pushl	%edi\n"
+	"	movl	%esp, (%eax)\n"
+	"	movl	%ecx, %esp\n"
+	"	popl	%edi\n"
+	"	popl	%esi\n"
+	"	popl	%ebx\n"
+	"	popl	%ebp\n"
+	"	ret\n");
+
+static void task_body(void)
+{
+	struct coroutine *c = &coroutines[running];
+
+	c->task->run(c->task->argument);
+	finish_access();
+	delayed_drain();
+	note_event(EV_END, 0, 0, 0);
+	c->last_event = -1;
+	c->status = OVER;
+	for (;;)
+		coroutine_yield();
+}
+
+void coroutines_reset(void)
+{
+	for (int i = 0; i < nr_tasks; i++) {
+		struct coroutine *c = &coroutines[i];
+		/* As switch_stack() leaves it, and aligned as at a call. */
+		uint32_t *top = (uint32_t *)(stacks[i] + STACK_SIZE - 16);
+
+		/* What the last run left there would make equal states look different. */
+		if (c->stack_pointer)
+			memset((char *)top - 4096, 0, 4096);
+		memset(c, 0, sizeof(*c));
+		*--top = 0;
+		*--top = (uint32_t)task_body;
+		c->stack_pointer = (uint32_t)(top - 4);
+		memset(top - 4, 0, 16);
+		c->task = &scenario->tasks[i];
+		c->last_event = -1;
+		c->clock[i] = 1;
+	}
+}
+
+void coroutine_resume(int task)
+{
+	running = task;
+	switch_stack(&search_stack_pointer, coroutines[task].stack_pointer);
+	running = -1;
+}
+
+void coroutine_yield(void)
+{
+	struct coroutine *c = &coroutines[running];
+
+	delayed_hide(c);
+	switch_stack(&c->stack_pointer, search_stack_pointer);
+	delayed_show(c);
+}
+
+void coroutine_stack(int task, char **from, char **to)
+{
+	*from = (char *)coroutines[task].stack_pointer;
+	*to = stacks[task] + STACK_SIZE;
+}
+
+bool on_a_stack(uint32_t address)
+{
+	return address - (uint32_t)stacks < sizeof(stacks);
+}

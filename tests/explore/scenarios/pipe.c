@@ -1,0 +1,108 @@
+/* Pipes: writers and readers, bytes and packets, and the last close. */
+#include "pipes.h"
+
+static void one_slot(void)
+{
+	pipe_make(0, 1);
+}
+
+static void two_slots(void)
+{
+	pipe_make(0, 2);
+}
+
+static void got_two_in_order(void)
+{
+	must_have_got(0, 2, true);
+	pipe_must_be_at_rest(0);
+	ex_must_have_freed();
+}
+
+static void got_one_of_each(void)
+{
+	must_have_got(0, 1, true);
+	must_have_got(1, 1, true);
+	pipe_must_be_at_rest(0);
+	ex_must_have_freed();
+}
+
+static void got_two_of_each(void)
+{
+	must_have_got(0, 2, false);
+	must_have_got(1, 2, false);
+	pipe_must_be_at_rest(0);
+	ex_must_have_freed();
+}
+
+SCENARIO(bytes_1_1, "one writer, one reader, one slot: the second byte may be merged", one_slot,
+	 got_two_in_order, { "writer", put_bytes, FROM(0, 2) }, { "reader", get_bytes, 2 });
+
+SCENARIO(packets_1_1, "the same with packets: the ring is full after each", one_slot,
+	 got_two_in_order, { "writer", put_packets, FROM(0, 2) }, { "reader", get_bytes, 2 });
+
+SCENARIO(bytes_2_2, "two writers, two readers, one slot", one_slot, got_one_of_each,
+	 { "writer0", put_bytes, FROM(0, 1) }, { "writer1", put_bytes, FROM(1, 1) },
+	 { "reader0", get_bytes, 1 }, { "reader1", get_bytes, 1 });
+
+SCENARIO(packets_2_2, "the same with packets", one_slot, got_one_of_each,
+	 { "writer0", put_packets, FROM(0, 1) }, { "writer1", put_packets, FROM(1, 1) },
+	 { "reader0", get_bytes, 1 }, { "reader1", get_bytes, 1 });
+
+SCENARIO(bytes_2_1_two_slots, "two writers, one reader, two slots", two_slots, got_two_of_each,
+	 { "writer0", put_bytes, FROM(0, 2) }, { "writer1", put_bytes, FROM(1, 2) },
+	 { "reader", get_bytes, 4 });
+
+SCENARIO(packets_2_1_two_slots, "the same with packets", two_slots, got_two_of_each,
+	 { "writer0", put_packets, FROM(0, 2) }, { "writer1", put_packets, FROM(1, 2) },
+	 { "reader", get_bytes, 4 });
+
+SCENARIO(mixed_2_2_two_slots, "bytes and packets, two readers, two slots", two_slots,
+	 got_one_of_each, { "writer0", put_bytes, FROM(0, 1) },
+	 { "writer1", put_packets, FROM(1, 1) }, { "reader0", get_bytes, 1 },
+	 { "reader1", get_bytes, 1 });
+
+/* ---- the last close ---- */
+
+static void got_one_and_end(void)
+{
+	must_have_got(0, 1, true);
+	must(!ends[0].pipe->consumer.owner && !ends[0].pipe->producer.owner);
+	must(list_empty(&ends[0].pipe->readable.waiters));
+	pipe_release(&ends[0].reader);
+	ex_must_have_freed();
+}
+
+static void got_two_and_end(void)
+{
+	must_have_got(0, 2, false);
+	pipe_release(&ends[0].reader);
+	ex_must_have_freed();
+}
+
+SCENARIO(close_1_1, "write, close, read to the end", one_slot, got_one_and_end,
+	 { "writer", put_and_close, FROM(0, 1) }, { "reader", get_to_end, 0 });
+
+SCENARIO(close_1_2, "the same with two readers, both of which must see the end", one_slot,
+	 got_one_and_end, { "writer", put_and_close, FROM(0, 1) }, { "reader0", get_to_end, 0 },
+	 { "reader1", get_to_end, 0 });
+
+SCENARIO(close_packets, "two packets, close, two readers", one_slot, got_two_and_end,
+	 { "writer", put_packets_and_close, FROM(0, 2) }, { "reader0", get_to_end, 0 },
+	 { "reader1", get_to_end, 0 });
+
+/* The pipe may be left with a byte: the writer's close is the last one. */
+static void broken_off(void)
+{
+	pipe_release(&ends[0].writer);
+	ex_must_have_freed();
+}
+
+static void get_one_and_close(int unused)
+{
+	got_byte(pipe_get_byte(0));
+	pipe_release(&ends[0].reader);
+}
+
+SCENARIO(broken, "the reader closes after a byte; writers that wait get EPIPE", one_slot,
+	 broken_off, { "writer0", put_packets, FROM(0, 2) }, { "writer1", put_packets, FROM(1, 1) },
+	 { "reader", get_one_and_close, 0 });

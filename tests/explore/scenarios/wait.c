@@ -1,0 +1,150 @@
+/* Wait queues: waiters whose conditions differ, and both kinds of wakeups. */
+#include "kernel/wait.h"
+#include "shim.h"
+
+static struct wait_queue queue;
+static spinlock_t lock;
+static unsigned int value;
+
+static void set_up(void)
+{
+	wait_queue_init(&queue, "queue");
+	spin_init(&lock, "value");
+}
+
+static bool reached(unsigned int n)
+{
+	bool yes;
+
+	spin_lock(&lock);
+	yes = value >= n;
+	spin_unlock(&lock);
+	return yes;
+}
+
+static void wait_for(int n)
+{
+	wait_event(&queue, reached(n));
+	must(READ_ONCE(value) >= n);
+}
+
+static void raise(unsigned int n)
+{
+	spin_lock(&lock);
+	WRITE_ONCE(value, n); /* the waiters look again without the lock */
+	spin_unlock(&lock);
+}
+
+static void raise_and_wake_all(int n)
+{
+	for (int i = 1; i <= n; i++) {
+		raise(i);
+		wake_all(&queue);
+	}
+}
+
+static void queue_is_empty(void)
+{
+	must(list_empty(&queue.waiters));
+}
+
+SCENARIO(wait_twice, "a waiter for the second of two wakeups", set_up, queue_is_empty,
+	 { "waiter", wait_for, 2 }, { "waker", raise_and_wake_all, 2 });
+
+SCENARIO(wait_two, "two waiters with conditions that come true one after the other", set_up,
+	 queue_is_empty, { "waiter1", wait_for, 1 }, { "waiter2", wait_for, 2 },
+	 { "waker", raise_and_wake_all, 2 });
+
+SCENARIO(wait_three, "three waiters with different conditions", set_up, queue_is_empty,
+	 { "waiter1", wait_for, 1 }, { "waiter2", wait_for, 2 }, { "waiter3", wait_for, 3 },
+	 { "waker", raise_and_wake_all, 3 });
+
+/* ---- wake_one: each waiter takes one of what there is ---- */
+
+static bool take_one(void)
+{
+	bool taken;
+
+	spin_lock(&lock);
+	taken = value > 0;
+	value -= taken;
+	spin_unlock(&lock);
+	return taken;
+}
+
+static void take(int n)
+{
+	struct waiter waiter = { LIST_INIT(waiter.link), NULL, NULL };
+
+	while (n-- > 0) {
+		for (;;) {
+			wait_prepare(&queue, &waiter, TASK_UNINTERRUPTIBLE);
+			if (take_one())
+				break;
+			schedule();
+		}
+		wait_finish(&queue, &waiter);
+	}
+}
+
+static void give(int n)
+{
+	while (n-- > 0) {
+		spin_lock(&lock);
+		value++;
+		spin_unlock(&lock);
+		wake_one(&queue);
+	}
+}
+
+static void give_all(int n)
+{
+	raise(n);
+	wake_all(&queue);
+}
+
+SCENARIO(wake_one_one, "wake_one, and a waiter that takes two things", set_up, queue_is_empty,
+	 { "taker", take, 2 }, { "giver", give, 2 });
+
+SCENARIO(wake_all_takers, "wake_all, and two waiters that take one thing each", set_up,
+	 queue_is_empty, { "taker1", take, 1 }, { "taker2", take, 1 }, { "giver", give_all, 2 });
+
+/* ---- a condition without a lock: the barriers must do ---- */
+
+static bool reached_unlocked(unsigned int n)
+{
+	return READ_ONCE(value) >= n;
+}
+
+static void wait_unlocked(int n)
+{
+	wait_event(&queue, reached_unlocked(n));
+}
+
+static void raise_by_exchange(int n)
+{
+	(void)__atomic_exchange_n(&value, n, __ATOMIC_SEQ_CST);
+	wake_all(&queue);
+}
+
+SCENARIO(wait_unlocked_two, "a condition that is set by an exchange, without a lock", set_up,
+	 queue_is_empty, { "waiter1", wait_unlocked, 1 }, { "waiter2", wait_unlocked, 1 },
+	 { "waker", raise_by_exchange, 1 });
+
+/* ---- a kill ends a wait ---- */
+
+static void wait_killable(int n)
+{
+	int error = wait_event_killable(&queue, reached(n));
+
+	must(error == 0 || (error == -ERESTARTSYS && ex_killed()));
+}
+
+static void kill_first(int unused)
+{
+	ex_kill(0);
+}
+
+SCENARIO(wait_killed, "a kill and a wakeup of another waiter", set_up, queue_is_empty,
+	 { "killed", wait_killable, 9 }, { "waiter1", wait_for, 1 }, { "killer", kill_first, 0 },
+	 { "waker", raise_and_wake_all, 1 });

@@ -1,0 +1,144 @@
+/*
+ * The scheduler and signals, as far as the files under test see them.
+ *
+ * As in kernel/sched.c, a run queue's lock makes waking and going to sleep one step each; task_wake's
+ * first look at the state is without it.
+ */
+#include "kernel/process/process.h"
+#include "kernel/process/signal.h"
+#include "lib/string.h"
+#include "shim.h"
+
+unsigned int nr_cpus = 1; /* nobody spins for the owner of a mutex */
+struct cpu cpus[MAX_CPUS];
+struct cpu_features cpu_has;
+struct task ex_tasks[MAX_TASKS + 1];
+static struct process process;	       /* all tasks are its threads */
+static unsigned int killed, signalled; /* a bit for each task */
+spinlock_t tasks_lock = SPINLOCK_INIT("tasks");
+
+ONE_STEP struct task *current_task(void)
+{
+	return &ex_tasks[ex_running()];
+}
+
+void ex_shim_tasks_init(void)
+{
+	process.cred.euid = 0;
+	for (unsigned int i = 0; i <= MAX_TASKS; i++) {
+		ex_tasks[i].tid = i + 1;
+		ex_tasks[i].process = &process;
+	}
+}
+
+ONE_STEP bool task_wake(struct task *task)
+{
+	ex_access((void *)&task->state, sizeof(task->state), EV_MARKED_READ);
+	if (task->state == TASK_RUNNING)
+		return false;
+	ex_access((void *)&task->state, sizeof(task->state), EV_ATOMIC);
+	if (task->state == TASK_RUNNING || task->state == TASK_DEAD)
+		return false;
+	task->state = TASK_RUNNING;
+	return true;
+}
+
+ONE_STEP void schedule(void)
+{
+	volatile enum task_state *state = &current->state;
+
+	ex_access((void *)state, sizeof(*state), EV_ATOMIC);
+	if (*state != TASK_RUNNING) {
+		ex_note("sleeps");
+		ex_sleep((void *)state);
+	}
+}
+
+/* Time stands still: no deadline passes. */
+bool schedule_until(uint64_t deadline)
+{
+	schedule();
+	return true;
+}
+
+uint64_t time_now(void)
+{
+	return 0;
+}
+
+struct timespec64 time_wall_spec(void)
+{
+	return (struct timespec64){ 0, 0 };
+}
+
+/* ---- signals ---- */
+
+ONE_STEP static bool pending(unsigned int *set)
+{
+	ex_access(set, sizeof(*set), EV_MARKED_READ);
+	return *set & 1u << ex_running();
+}
+
+bool signal_pending(void)
+{
+	return pending(&signalled);
+}
+
+bool kill_pending(void)
+{
+	return pending(&killed);
+}
+
+ONE_STEP bool ex_killed(void)
+{
+	return killed & 1u << ex_running();
+}
+
+ONE_STEP static void send(int task, bool kill)
+{
+	enum task_state state;
+
+	ex_access(&signalled, sizeof(signalled), EV_ATOMIC);
+	signalled |= 1u << task;
+	if (kill) {
+		ex_access(&killed, sizeof(killed), EV_ATOMIC);
+		killed |= 1u << task;
+	}
+	ex_access((void *)&ex_tasks[task].state, sizeof(state), EV_MARKED_READ);
+	state = ex_tasks[task].state;
+	if (state == TASK_INTERRUPTIBLE || (kill && state == TASK_KILLABLE))
+		task_wake(&ex_tasks[task]);
+}
+
+void ex_kill(int task)
+{
+	send(task, true);
+}
+
+void ex_signal(int task)
+{
+	send(task, false);
+}
+
+/* SIGPIPE and SIGXFSZ: the scenarios look at the errors that go with them. */
+void signal_send_task(struct task *task, int signo, const struct signal_info *info)
+{
+}
+
+/* ---- the log ---- */
+
+void panic(const char *format, ...)
+{
+	ex_fail("panic: %s", format);
+	for (;;)
+		ex_relax();
+}
+
+void log_at(enum log_level level, const char *format, ...)
+{
+}
+
+long refuse(int error, const char *why)
+{
+	return -error;
+}

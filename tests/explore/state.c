@@ -1,0 +1,241 @@
+/*
+ * The state of a run: which words change, putting them back, and recognising a state.
+ *
+ * 1. Every write is announced before it happens, so the first announcement of all finds a word's
+ *    initial value. Before the next run all announced words get theirs back; no other word differs from
+ *    run to run. state_check() compares all of the kernel's data to find a write that nobody announced.
+ * 2. A state is all of these words, the tasks' stacks, what they wait for, and their delayed stores. A
+ *    run that comes to a state that was there before, with as many preemptions left, need not go on:
+ *    what follows was explored. Two states are the same if a hash of 64 bits is.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "engine.h"
+
+uint32_t run_number;
+bool grown;
+unsigned long nr_states;
+
+static struct word words[MAX_WORDS];
+static struct word *changing[MAX_WORDS];
+static unsigned int nr_changing;
+
+struct word *word_of(uint32_t address)
+{
+	struct word *word;
+	uint32_t i;
+
+	address &= ~3u;
+	for (i = (address * 2654435761u) >> 16;; i = (i + 1) % MAX_WORDS) {
+		word = &words[i];
+		if (word->address == address)
+			break;
+		if (word->address == 0) {
+			word->address = address;
+			word->locks = ~0u;
+			break;
+		}
+	}
+	if (word->run != run_number) {
+		word->run = run_number;
+		memset(&word->write, 0, sizeof(word->write) + sizeof(word->reads));
+		memset(word->released, 0, sizeof(word->released));
+	}
+	return word;
+}
+
+void word_changes(struct word *word)
+{
+	if (word->changes || run_number == 0 || on_a_stack(word->address))
+		return;
+	if (nr_changing > MAX_WORDS / 4 * 3) {
+		fprintf(stderr, "explore: too many words change\n");
+		exit(3);
+	}
+	word->changes = true;
+	word->initial = *(uint32_t *)word->address;
+	changing[nr_changing++] = word;
+}
+
+void ex_changes(void *address, size_t size)
+{
+	for (uint32_t at = (uint32_t)address & ~3u; at < (uint32_t)address + size; at += 4)
+		word_changes(word_of(at));
+}
+
+/* ---- memory that was freed ---- */
+
+static uint8_t grains[EX_POOL_PAGES * 4096 / EX_GRAIN];
+
+bool forbidden(uint32_t address)
+{
+	return address - EX_POOL < EX_POOL_PAGES * 4096 && grains[(address - EX_POOL) / EX_GRAIN];
+}
+
+void ex_forbid(void *address, size_t size, bool forbid)
+{
+	uint32_t first = ((uint32_t)address - EX_POOL) / EX_GRAIN;
+
+	for (uint32_t i = first; i < first + size / EX_GRAIN; i++) {
+		ex_changes(&grains[i], 1);
+		grains[i] = forbid;
+	}
+}
+
+/* ---- putting back ---- */
+
+extern char __start_kdata[], __stop_kdata[], __start_kbss[], __stop_kbss[];
+static char *saved_data, *saved_bss;
+
+void state_snapshot(void)
+{
+	size_t data = __stop_kdata - __start_kdata, bss = __stop_kbss - __start_kbss;
+
+	saved_data = memcpy(malloc(data), __start_kdata, data);
+	saved_bss = memcpy(malloc(bss), __start_kbss, bss);
+	run_number = 1;
+}
+
+void state_restore(void)
+{
+	run_number++;
+	for (unsigned int i = 0; i < nr_changing; i++)
+		*(uint32_t *)changing[i]->address = changing[i]->initial;
+}
+
+static void compare(const char *now, const char *saved, size_t size)
+{
+	for (size_t i = 0; i < size; i++) {
+		if (now[i] == saved[i] || word_of((uint32_t)&now[i])->changes)
+			continue;
+		fprintf(stderr, "explore: nobody announced that %p changes\n", &now[i]);
+		exit(3);
+	}
+}
+
+void state_check(void)
+{
+	compare(__start_kdata, saved_data, __stop_kdata - __start_kdata);
+	compare(__start_kbss, saved_bss, __stop_kbss - __start_kbss);
+}
+
+void state_show_grown(void)
+{
+	for (unsigned int i = 0; i < MAX_WORDS; i++) {
+		words[i].visible |= words[i].becomes_visible;
+		words[i].becomes_visible = false;
+	}
+	grown = false;
+}
+
+/* ---- recognising ---- */
+
+static struct seen {
+	uint64_t hash;
+	int32_t preemptions_left;
+	uint32_t unused;
+} * seen;
+static size_t seen_size; /* a power of two */
+
+static uint64_t mix(uint64_t hash, const void *from, size_t size)
+{
+	for (const uint32_t *word = from; size >= 4; size -= 4) {
+		hash = (hash ^ *word++) * 0x9e3779b97f4a7c15ull;
+		hash ^= hash >> 29;
+	}
+	return hash;
+}
+
+static uint64_t mix_task(uint64_t hash, int task)
+{
+	struct coroutine *c = &coroutines[task];
+	bool fresh = c->writes_seen == writes; /* of a task that relaxes: still nothing new */
+	uint32_t facts[4] = { c->status, (uint32_t)c->waits_for, c->status == RELAXES && fresh,
+			      c->nr_delayed };
+	char *from, *to;
+
+	hash = mix(hash, facts, sizeof(facts));
+	for (int i = 0; i < c->nr_delayed; i++)
+		hash = mix(hash, &c->delayed[i], offsetof(struct delayed_store, others));
+	coroutine_stack(task, &from, &to);
+	return c->status == OVER ? hash : mix(hash, from, to - from);
+}
+
+static struct seen *seen_find(uint64_t hash)
+{
+	for (size_t i = hash % seen_size;; i = (i + 1) % seen_size)
+		if (seen[i].hash == hash || seen[i].hash == 0)
+			return &seen[i];
+}
+
+static void seen_resize(size_t size)
+{
+	struct seen *old = seen;
+	size_t old_size = seen_size;
+
+	seen = calloc(size, sizeof(*seen));
+	seen_size = size;
+	if (!seen) {
+		fprintf(stderr, "explore: no memory for so many states\n");
+		exit(3);
+	}
+	for (size_t i = 0; i < old_size; i++)
+		if (old[i].hash)
+			*seen_find(old[i].hash) = old[i];
+	free(old);
+}
+
+bool state_seen(int last, int preemptions_left)
+{
+	uint64_t hash = last + 1;
+	struct seen *entry;
+
+	for (int i = 0; i < nr_tasks; i++)
+		hash = mix_task(hash, i);
+	for (unsigned int i = 0; i < nr_changing; i++)
+		hash = mix(hash, (void *)changing[i]->address, 4);
+	hash += hash == 0;
+	entry = seen_find(hash);
+	if (entry->hash == hash && entry->preemptions_left >= preemptions_left)
+		return true;
+	nr_states += entry->hash == 0;
+	entry->hash = hash;
+	entry->preemptions_left = preemptions_left;
+	if (nr_states > seen_size / 2)
+		seen_resize(seen_size * 2);
+	return false;
+}
+
+void state_forget(void)
+{
+	seen_size = 0;
+	free(seen);
+	seen = NULL;
+	seen_resize(1 << 12);
+	nr_states = 0;
+}
+
+/* ---- names for the trace ---- */
+
+static struct {
+	void *address;
+	const char *type, *name;
+} objects[32];
+static int nr_objects;
+
+void ex_object(void *address, const char *type, const char *name)
+{
+	if (running < 0 && nr_objects < 32) {
+		objects[nr_objects].address = address;
+		objects[nr_objects].type = type;
+		objects[nr_objects++].name = name;
+	}
+}
+
+void objects_print(FILE *out)
+{
+	for (int i = 0; i < nr_objects; i++)
+		fprintf(out, "OBJECT %p %s|%s\n", objects[i].address, objects[i].type,
+			objects[i].name);
+}
