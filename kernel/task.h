@@ -184,9 +184,14 @@ struct process {
 	struct list children, sibling;
 	unsigned int parent_pid; /* parent->pid, readable without the lock */
 	unsigned int pgid, sid;
-	struct tty *tty;	      /* controlling terminal */
-	struct list all_link;	      /* all_processes */
-	struct tree_node by_number;   /* of which pid is the key */
+	struct tty *tty;	    /* controlling terminal */
+	struct list all_link;	    /* all_processes */
+	struct tree_node by_number; /* of which pid is the key */
+	/*
+	 * Others (but root) may not look into it: it runs a program that its user may not read, it has
+	 * changed its user since exec, or it has asked for that (prctl).
+	 */
+	bool undumpable;
 	bool execed;		      /* has called exec: setpgid by the parent is EACCES */
 	int exit_status;	      /* as wait4 gives it */
 	bool exiting;		      /* exit_group or fatal signal: all threads leave */

@@ -312,6 +312,7 @@ const struct file_ops block_file_ops = {
 	.read = generic_file_read,
 	.write = generic_file_write,
 	.llseek = blockdev_llseek,
+	.mmap = generic_file_mmap,
 	.ioctl = blockdev_ioctl,
 	.fsync = generic_file_fsync,
 	.splice_read = generic_splice_read,

@@ -103,6 +103,19 @@ struct file *file_open_path(struct dentry *path, unsigned int flags)
 	return IS_ERR(file) ? file : opened(file, open_path(file, path, flags, false));
 }
 
+struct file *file_open_program(struct dentry *path)
+{
+	struct file *file;
+
+	if (!S_ISREG(path->inode->mode))
+		return ERR_PTR(refuse(EACCES, "not a regular file"));
+	if (inode_permission(path->inode, MAY_EXEC) < 0)
+		return ERR_PTR(refuse(EACCES, "not executable for this user"));
+	file = file_prepare(O_RDONLY);
+	/* The permission to read is not asked for: the program runs, its bytes stay in the kernel. */
+	return IS_ERR(file) ? file : opened(file, open_path(file, path, O_RDONLY, true));
+}
+
 /* ---- the walk ---- */
 
 /* The last component, if it may be made: 0, 1 if it is a link to be walked, or an error. */

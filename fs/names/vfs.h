@@ -350,10 +350,23 @@ void name_free(char *name);
 /* Make a node (socket, FIFO) by path: umask is applied. 0, -EEXIST and so on. */
 int path_make_node(int dirfd, const char *name, unsigned int mode, unsigned int rdev);
 /*
+ * Does [pos, pos + len) reach beyond 2^63 - 1? Every call that moves bytes at an offset refuses that
+ * with EINVAL, whatever the file, so that sums of the two are safe behind it. pos is not negative.
+ */
+static inline bool range_overflows(file_off_t pos, size_t len)
+{
+	return pos > INT64_MAX - (file_off_t)len;
+}
+/*
  * Open what `path` names. flags: O_*, none that changes the walk. A file with one reference,
  * ERR_PTR.
  */
 struct file *file_open_path(struct dentry *path, unsigned int flags);
+/*
+ * Open the program that `path` names for execve: a regular file that the caller may execute, perhaps
+ * without being allowed to read it. A file with one reference, ERR_PTR(-EACCES) and others.
+ */
+struct file *file_open_program(struct dentry *path);
 /* The lines of /proc/mounts. */
 struct text;
 void mounts_show(struct text *text);

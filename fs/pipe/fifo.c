@@ -10,6 +10,9 @@
  *    was no writer remembers writer_opens in file->pos, which a pipe has no other use for: as long
  *    as no writer has come since, poll shows no POLLHUP. In all other pipe files pos is 0, which
  *    writer_opens is not.
+ * 4. An anonymous pipe can be opened again through /proc/PID/fd (and so /dev/stdin). It never waits
+ *    for a partner: nobody else could open the other end, and a reader whose writers have gone reads
+ *    what is left and then finds the end.
  */
 #include "fs/pipe/pipe.h"
 #include "fs/names/vfs.h"
@@ -50,12 +53,13 @@ static bool has_opened(struct pipe *pipe, const unsigned int *opens, unsigned in
  */
 static int join(struct pipe *pipe, struct file *file)
 {
+	bool named = !pipe->inode->kind;
 	bool nonblock = file->flags & O_NONBLOCK;
 	bool wait_writer, wait_reader;
 	unsigned int readers_before, writers_before;
 
 	spin_lock(&pipe->lock);
-	if (!file->readable && nonblock && pipe->readers == 0) {
+	if (named && !file->readable && nonblock && pipe->readers == 0) {
 		spin_unlock(&pipe->lock);
 		return refuse(ENXIO, "nobody has the FIFO open to read");
 	}
@@ -69,10 +73,10 @@ static int join(struct pipe *pipe, struct file *file)
 		pipe->writers++;
 		pipe->writer_opens++;
 	}
-	if (pipe->writers == 0 && nonblock)
+	if (named && pipe->writers == 0 && nonblock)
 		file->pos = writers_before;
-	wait_writer = !file->writable && pipe->writers == 0 && !nonblock;
-	wait_reader = !file->readable && pipe->readers == 0;
+	wait_writer = named && !file->writable && pipe->writers == 0 && !nonblock;
+	wait_reader = named && !file->readable && pipe->readers == 0;
 	spin_unlock(&pipe->lock);
 	/* Openers for reading sleep on `readable`, openers for writing on `writable`. */
 	wake_all(&pipe->readable);

@@ -85,6 +85,11 @@ static void user_put(struct pipe_user *user, unsigned int pages)
 		kfree(user);
 }
 
+bool pipe_shown_to_current(const struct pipe *pipe)
+{
+	return current_is_root() || pipe->user->uid == current->process->cred.uid;
+}
+
 /* Count `pages` in place of `before`: false if the user then has too many. */
 static bool user_charge(struct pipe_user *user, unsigned int before, unsigned int pages)
 {

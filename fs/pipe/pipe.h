@@ -242,6 +242,8 @@ void pipe_put(struct pipe *pipe);
 void pipe_release(struct file *file);
 extern spinlock_t pipes_lock; /* plain; taken before any pipe->lock */
 extern struct list all_pipes;
+/* May the current user see what is in the pipe, in /proc/pipes? */
+bool pipe_shown_to_current(const struct pipe *pipe);
 extern unsigned int pipe_user_pages_soft; /* /proc/sys/fs/pipe-user-pages-soft */
 
 extern const struct file_ops pipe_file_ops; /* for pipe ends and, after their open, FIFOs */

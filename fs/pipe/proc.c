@@ -11,7 +11,7 @@
  * The pipe's number is that of its inode, as in `pipe:[23]` of /proc/self/fd; `first at` is the
  * first slot's place in the ring. A page is named by its frame number, in hexadecimal. A slot's
  * bytes are `here`, `on its way`, `failed` (a read starts over) or `gone` (the page left its file
- * before it was read).
+ * before it was read). A user other than root sees only the pipes that count against him.
  *
  * /proc/sys/fs/pipe-max-size and pipe-user-pages-soft are the limits of fs/pipe/open.c.
  */
@@ -66,7 +66,8 @@ static void pipes_show(struct text *text)
 	list_for_each(pipe, &all_pipes, link) {
 		if (text->full)
 			break;
-		show_pipe(text, pipe);
+		if (pipe_shown_to_current(pipe))
+			show_pipe(text, pipe);
 	}
 	spin_unlock(&pipes_lock);
 }

@@ -100,6 +100,8 @@ static bool may_inspect(const struct process *process)
 	own = &current->process->cred;
 	if (own->euid == 0)
 		return true;
+	if (process->undumpable)
+		return false;
 	return own->euid == other->uid && own->euid == other->euid && own->euid == other->suid &&
 	       own->egid == other->gid && own->egid == other->egid && own->egid == other->sgid;
 }
@@ -226,14 +228,17 @@ static bool proc_revalidate(struct inode *inode)
 	bool is_fd = entry_of(inode) == &proc_file_pid_fd_link;
 	struct process *process;
 	struct file *file = NULL;
+	bool hidden;
 
 	if (!pid_of(inode))
 		return true;
 	process = process_find(pid_of(inode));
 	if (!process)
 		return false;
-	inode->uid = process->cred.euid;
-	inode->gid = process->cred.egid;
+	/* One that others may not look into is root's, but for itself. inspect() has the last word. */
+	hidden = process->undumpable && process != current->process;
+	inode->uid = hidden ? 0 : process->cred.euid;
+	inode->gid = hidden ? 0 : process->cred.egid;
 	if (is_fd)
 		file = process_file(process, fd_of(inode));
 	process_put(process);

@@ -106,12 +106,13 @@ static ssize_t send(struct file *in, file_off_t *pos, struct file *out, size_t c
 	ssize_t n;
 	int error;
 
-	if (!S_ISREG(in->inode->mode) && !S_ISBLK(in->inode->mode))
-		return refuse(EINVAL, "the input is no file with data");
 	if (!in->ops->splice_read)
 		return refuse(EINVAL, "the input cannot be spliced from");
 	if (pipe)
 		return splice_file_to_pipe(in, pos, pipe, count, out->flags & O_NONBLOCK);
+	/* What the output does not take of a ringful is read again, so the input must be able to seek. */
+	if (!in->ops->llseek)
+		return refuse(EINVAL, "the input cannot seek, and the output is no pipe");
 	if (out->flags & O_APPEND)
 		return refuse(EINVAL, "the output is open with O_APPEND");
 	if (!out->ops->splice_write)
@@ -144,14 +145,14 @@ static ssize_t sendfile(int fd_out, int fd_in, file_off_t *offset, size_t count,
 		goto put;
 	if (!offset)
 		splice_position(fds.in, NULL, &pos);
-	if (pos < 0) {
-		n = refuse(EINVAL, "a negative offset");
+	count = MIN(count, SPLICE_MAX_BYTES);
+	if (pos < 0 || range_overflows(pos, count)) {
+		n = refuse(EINVAL, "a negative offset, or one near the largest");
 		goto put;
 	}
 	n = -EOVERFLOW;
 	if (pos >= max)
 		goto put;
-	count = MIN(count, SPLICE_MAX_BYTES);
 	if ((file_off_t)count > max - pos)
 		count = max - pos;
 	n = send(fds.in, &pos, fds.out, count);
@@ -174,7 +175,7 @@ long sys_sendfile64(int fd_out, int fd_in, int64_t __user *offset, size_t count)
 	if (copy_from_user(&pos, offset, sizeof(pos)))
 		return -EFAULT;
 	n = sendfile(fd_out, fd_in, &pos, count, INT64_MAX);
-	if (n > 0 && copy_to_user(offset, &pos, sizeof(pos)))
+	if (copy_to_user(offset, &pos, sizeof(pos)))
 		return -EFAULT;
 	return n;
 }
@@ -186,12 +187,12 @@ long sys_sendfile(int fd_out, int fd_in, int32_t __user *offset, size_t count)
 	ssize_t n;
 
 	if (!offset)
-		return sendfile(fd_out, fd_in, NULL, count, INT32_MAX);
+		return sendfile(fd_out, fd_in, NULL, count, INT64_MAX);
 	if (get_user_u32(&word, offset))
 		return -EFAULT;
 	pos = (int32_t)word;
 	n = sendfile(fd_out, fd_in, &pos, count, INT32_MAX);
-	if (n > 0 && put_user_u32(pos, offset))
+	if (put_user_u32(pos, offset))
 		return -EFAULT;
 	return n;
 }

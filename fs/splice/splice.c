@@ -417,8 +417,10 @@ static ssize_t from_file(struct file *in, file_off_t __user *offset, struct pipe
 		return refuse(EINVAL, "an offset for a file that cannot seek");
 	if (!in->ops->splice_read)
 		return refuse(EINVAL, "the input cannot be spliced from");
+	if (range_overflows(pos, len))
+		return refuse(EINVAL, "the range ends behind the largest offset");
 	n = splice_file_to_pipe(in, &pos, to, len, nonblock);
-	if (n > 0 && splice_set_position(in, offset, pos))
+	if (n >= 0 && splice_set_position(in, offset, pos))
 		return -EFAULT;
 	return n;
 }
@@ -437,8 +439,10 @@ static __noinline ssize_t to_file(struct pipe *from, struct file *out, file_off_
 		return refuse(EINVAL, "the output is open with O_APPEND");
 	if (!out->ops->splice_write)
 		return refuse(EINVAL, "the output cannot be spliced to");
+	if (range_overflows(pos, len))
+		return refuse(EINVAL, "the range ends behind the largest offset");
 	n = pipe_to_file(from, out, &pos, len, nonblock);
-	if (n > 0 && splice_set_position(out, offset, pos))
+	if (n >= 0 && splice_set_position(out, offset, pos))
 		return -EFAULT;
 	return n;
 }

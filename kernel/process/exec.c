@@ -64,6 +64,7 @@ struct aux { /* an entry of the auxiliary vector */
 struct exec {
 	struct file *file;
 	struct elf_image image;
+	bool unreadable; /* the user may execute the program, or its script, but not read it */
 	const char *interpreter, *argument; /* of a script, in `line`; NULL: none */
 	char *strings;			    /* grows up to STRINGS_SIZE */
 	size_t room, used;		    /* bytes of strings */
@@ -86,12 +87,9 @@ static ssize_t open_program(struct exec *x, const char *name)
 
 	if (IS_ERR(path))
 		return PTR_ERR(path);
-	if (!S_ISREG(path->inode->mode))
-		file = ERR_PTR(refuse(EACCES, "not a regular file"));
-	else if (inode_permission(path->inode, MAY_EXEC) < 0)
-		file = ERR_PTR(refuse(EACCES, "not executable for this user"));
-	else
-		file = file_open_path(path, O_RDONLY);
+	file = file_open_program(path);
+	if (inode_permission(path->inode, MAY_READ) < 0)
+		x->unreadable = true;
 	path_put(path);
 	if (IS_ERR(file))
 		return PTR_ERR(file);
@@ -360,7 +358,7 @@ static int clear_tails(const struct exec *x)
 }
 
 /* What is known of the process; handlers are gone with the program that had them. */
-static void change_process(struct process *process, const char *path)
+static void change_process(struct process *process, const char *path, bool unreadable)
 {
 	struct credentials *cred = &process->cred;
 	const char *base = strrchr(path, '/');
@@ -374,6 +372,7 @@ static void change_process(struct process *process, const char *path)
 	cred->suid = cred->euid;
 	cred->sgid = cred->egid;
 	process->execed = true;
+	process->undumpable = unreadable;
 	strlcpy(current->name, base ? base + 1 : path, sizeof(current->name));
 	spin_unlock_irqrestore(&tasks_lock, flags);
 }
@@ -463,7 +462,7 @@ static bool become(struct exec *x, const char *path)
 	if (file_table_unshare() < 0)
 		return false;
 	file_table_close_on_exec();
-	change_process(current->process, path);
+	change_process(current->process, path, x->unreadable);
 	sp = clear_tails(x) < 0 ? 0 : fill_stack(x);
 	if (sp == 0)
 		return false;

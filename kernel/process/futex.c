@@ -55,6 +55,7 @@ static long key_of(unsigned long address, bool private, struct futex_key *key)
 {
 	struct mm *mm = current->mm;
 	struct vma *vma;
+	long error;
 
 	if (address & 3)
 		return refuse(EINVAL, "a futex is aligned to 4 bytes");
@@ -63,6 +64,10 @@ static long key_of(unsigned long address, bool private, struct futex_key *key)
 	*key = (struct futex_key){ mm, address };
 	if (private)
 		return 0;
+	/* A place in shared memory is that of a page, so there must be one that can be read. */
+	error = user_fault_in((void __user *)address, sizeof(uint32_t), false);
+	if (error)
+		return error;
 	mutex_lock(&mm->lock);
 	vma = mm_find(mm, address);
 	if (vma && (vma->flags & VMA_SHARED) && vma->file) {

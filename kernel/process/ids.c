@@ -71,6 +71,9 @@ static long set_ids(uint32_t *const ids[3], const uint32_t wanted[3])
 	for (unsigned int i = 0; i < 3; i++)
 		if (wanted[i] != ID_NONE)
 			*ids[i] = wanted[i];
+	/* What root had in memory is not for the user that it becomes. */
+	if (*ids[1] != old[1])
+		current->process->undumpable = true;
 	return 0;
 }
 

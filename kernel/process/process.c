@@ -158,6 +158,7 @@ static void inherit(struct process *process, struct process *parent)
 	process->sid = parent->sid;
 	process->tty = parent->tty;
 	process->cred = parent->cred;
+	process->undumpable = parent->undumpable;
 	memcpy(process->actions, parent->actions, sizeof(process->actions));
 	memcpy(process->limits, parent->limits, sizeof(process->limits));
 	list_add_tail(&parent->children, &process->sibling);
@@ -226,20 +227,44 @@ void process_unlink(struct process *process)
 
 /* ---- prctl ---- */
 
-enum { PR_SET_NAME = 15, PR_GET_NAME = 16 };
+enum { PR_GET_DUMPABLE = 3, PR_SET_DUMPABLE = 4, PR_SET_NAME = 15, PR_GET_NAME = 16 };
 
 /* A thread's name, as ps shows it: BusyBox tells so which applet it is. */
-long sys_prctl(unsigned long option, unsigned long argument)
+static long set_name(const char __user *from)
 {
 	char name[TASK_NAME_LEN];
+	ssize_t len = strncpy_from_user(name, from, sizeof(name));
 
-	if (option == PR_GET_NAME)
-		return copy_to_user((void __user *)argument, current->name, TASK_NAME_LEN);
-	if (option != PR_SET_NAME)
-		return refuse(EINVAL, "a prctl option that is not there");
-	if (strncpy_from_user(name, (const char __user *)argument, sizeof(name)) == -EFAULT)
+	if (len == -EFAULT)
 		return -EFAULT;
-	name[sizeof(name) - 1] = '\0'; /* a longer one is cut */
+	/* A longer one is cut. PR_GET_NAME tells all 16 bytes: behind a shorter one stand zeros. */
+	if (len < 0 || len >= sizeof(name))
+		len = sizeof(name) - 1;
+	memset(name + len, 0, sizeof(name) - len);
 	memcpy(current->name, name, sizeof(name));
 	return 0;
+}
+
+/* Whether other processes of the user may look into this one, in /proc. */
+static long set_dumpable(unsigned long value)
+{
+	if (value > 1)
+		return refuse(EINVAL, "dumpable is 0 or 1");
+	current->process->undumpable = !value;
+	return 0;
+}
+
+long sys_prctl(unsigned long option, unsigned long argument)
+{
+	switch (option) {
+	case PR_GET_DUMPABLE:
+		return !current->process->undumpable;
+	case PR_SET_DUMPABLE:
+		return set_dumpable(argument);
+	case PR_SET_NAME:
+		return set_name((const char __user *)argument);
+	case PR_GET_NAME:
+		return copy_to_user((void __user *)argument, current->name, TASK_NAME_LEN);
+	}
+	return refuse(EINVAL, "a prctl option that is not there");
 }

@@ -17,6 +17,7 @@
 
 #define MAP_SHARED    0x01u
 #define MAP_PRIVATE   0x02u
+#define MAP_VALIDATE  0x03u /* MAP_SHARED_VALIDATE: of a file, and unknown flags are EOPNOTSUPP */
 #define MAP_TYPE      0x0fu
 #define MAP_FIXED     0x10u
 #define MAP_ANONYMOUS 0x20u
@@ -24,11 +25,12 @@
 #define MAP_NORESERVE 0x4000u
 #define MAP_POPULATE  0x8000u
 #define MAP_HUGETLB   0x40000u
+#define MAP_NOREPLACE 0x100000u	  /* MAP_FIXED_NOREPLACE */
 #define MAP_HUGE_SIZE 0xfc000000u /* log2 of a huge page's size, or 0 */
 #define MAP_HUGE_2MB  (21u << 26)
 #define MAP_KNOWN                                                                           \
 	(MAP_TYPE | MAP_FIXED | MAP_ANONYMOUS | MAP_ADVICE | MAP_NORESERVE | MAP_POPULATE | \
-	 MAP_HUGETLB)
+	 MAP_HUGETLB | MAP_NOREPLACE)
 
 #define MADV_NORMAL   0
 #define MADV_WILLNEED 3
@@ -83,8 +85,12 @@ static long check_flags(unsigned int prot, unsigned int flags)
 {
 	unsigned int type = flags & MAP_TYPE;
 
-	if (type != MAP_SHARED && type != MAP_PRIVATE)
+	if (type == MAP_VALIDATE && !(flags & MAP_ANONYMOUS)) {
+		if (flags & ~MAP_KNOWN)
+			return refuse(EOPNOTSUPP, "a flag that is not supported");
+	} else if (type != MAP_SHARED && type != MAP_PRIVATE) {
 		return refuse(EINVAL, "neither MAP_SHARED nor MAP_PRIVATE");
+	}
 	if (flags & MAP_HUGETLB) {
 		if ((flags & MAP_HUGE_SIZE) == MAP_HUGE_2MB)
 			flags &= ~MAP_HUGE_SIZE;
@@ -104,13 +110,15 @@ static long choose_address(struct mm *mm, uintptr_t hint, size_t len, unsigned i
 	size_t align = flags & MAP_HUGETLB ? LARGE_SIZE : PAGE_SIZE;
 	uintptr_t start;
 
-	if (flags & MAP_FIXED) {
+	if (flags & (MAP_FIXED | MAP_NOREPLACE)) {
 		if (hint % align)
 			return refuse(EINVAL, "a fixed address must be a page's");
 		if (hint > USER_END || len > USER_END - hint)
 			return -ENOMEM;
 		if (hint < MMAP_MIN)
 			return refuse(EPERM, "the lowest 64 KiB are not mapped");
+		if (flags & MAP_NOREPLACE && !range_free(mm, hint, len))
+			return -EEXIST;
 		return hint;
 	}
 	start = ALIGN_UP(hint, align);
@@ -184,27 +192,38 @@ static long map_anonymous(uintptr_t hint, size_t len, unsigned int prot, unsigne
 	return result;
 }
 
-long sys_mmap2(uintptr_t hint, size_t len, unsigned int prot, unsigned int flags, int fd,
-	       uint32_t page_offset)
+/* file NULL: anonymous memory. */
+static long map_checked(uintptr_t hint, size_t len, unsigned int prot, unsigned int flags,
+			struct file *file, uint32_t page_offset)
 {
-	long result = check_flags(prot, flags);
-	struct fd f;
+	long error;
 
-	if (result)
-		return result;
 	if (len == 0)
 		return refuse(EINVAL, "the length is zero");
 	if (len > USER_END)
 		return -ENOMEM;
 	len = ALIGN_UP(len, flags & MAP_HUGETLB ? LARGE_SIZE : PAGE_SIZE);
-	if (flags & MAP_ANONYMOUS)
-		return map_anonymous(hint, len, prot, flags);
-	if (page_offset + len / PAGE_SIZE < page_offset)
+	if (file && page_offset + len / PAGE_SIZE < page_offset)
 		return -EOVERFLOW;
+	error = check_flags(prot, flags);
+	if (error)
+		return error;
+	return file ? map(hint, len, prot, flags, file, page_offset)
+		    : map_anonymous(hint, len, prot, flags);
+}
+
+long sys_mmap2(uintptr_t hint, size_t len, unsigned int prot, unsigned int flags, int fd,
+	       uint32_t page_offset)
+{
+	struct fd f;
+	long result;
+
+	if (flags & MAP_ANONYMOUS)
+		return map_checked(hint, len, prot, flags, NULL, 0);
 	f = fd_get(fd);
 	if (!f.file)
 		return -EBADF;
-	result = map(hint, len, prot, flags, f.file, page_offset);
+	result = map_checked(hint, len, prot, flags, f.file, page_offset);
 	fd_put(f);
 	return result;
 }

@@ -21,6 +21,11 @@ static inline void mount_all(void)
 	mount("proc", "/proc", "proc", 0, NULL);
 	if (mount("dev", "/dev", "devtmpfs", 0, NULL) < 0)
 		mount("dev", "/dev", "dev", 0, NULL);
+	/* Sluice has these; Linux leaves them to user space. */
+	symlink("/proc/self/fd", "/dev/fd");
+	symlink("/proc/self/fd/0", "/dev/stdin");
+	symlink("/proc/self/fd/1", "/dev/stdout");
+	symlink("/proc/self/fd/2", "/dev/stderr");
 	mount("tmp", "/tmp", "tmpfs", 0, NULL);
 	mkdir("/dev/shm", 01777);
 	mount("shm", "/dev/shm", "tmpfs", 0, NULL);
