@@ -147,7 +147,7 @@ user: $(UPROG)
 $(B)/user/%: user/%.c Makefile | $(DEB)/.packages
 	$(call say,USER,$<)
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(UCFLAGS) -MMD -MP -MF $@.d -c -o $@.o $<
+	$(Q)$(CC) $(UCFLAGS) -MMD -MP -MF $@.d -MT $@ -c -o $@.o $<
 	$(Q)$(CC) $(ULDFLAGS) -o $@ $(MUSLLIB)/crt1.o $(MUSLLIB)/crti.o $@.o $(ULIBS)
 
 -include $(UPROG:=.d)
