@@ -27,15 +27,19 @@ static int make_file(void)
 	int fd = open("/tmp/mappings", O_RDWR | O_CREAT | O_TRUNC, 0600);
 
 	CHECK(fd >= 0);
+	CHECK_EQ(unlink("/tmp/mappings"), 0);
 	CHECK_EQ(ftruncate(fd, 4096), 0);
 	return fd;
 }
 
 TEST(order, 5, "mmap tells of the descriptor, then of the length, then of the flags")
 {
-	int fd = make_file(), closed = dup(fd), writable = open("/tmp/mappings", O_WRONLY);
+	int fd = make_file(), closed = dup(fd), writable;
 	const int read = PROT_READ;
+	char path[32];
 
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	CHECK((writable = open(path, O_WRONLY)) >= 0);
 	close(closed);
 	CHECK_EQ(errno_of(map(0, 4096, read, MAP_SHARED, closed)), EBADF);
 	CHECK_EQ(errno_of(map(0, 0, read, MAP_PRIVATE, closed)), EBADF);

@@ -274,21 +274,12 @@ static ssize_t try_read(pid_t pid, const char *name)
 	return fd < 0 ? -1 : read(fd, text, sizeof(text));
 }
 
-TEST(only_executable, 10,
-     "a program of mode 0711 runs for those who cannot read it, and stays unread")
+/* As the user of both sleepers: one may be looked into, the other one may not. */
+static void look_into(pid_t unread, pid_t readable)
 {
 	char link[64], text[64];
-	int hold, other;
-	pid_t unread, readable;
 
-	CHECK(mkdir("/tmp/bin", 0755) == 0 || errno == EEXIST);
-	copy_program("/tmp/bin/unread", 0711);
-	copy_program("/tmp/bin/read", 0755);
-	unread = start_sleeper("/tmp/bin/unread", &hold);
-	readable = start_sleeper("/tmp/bin/read", &other);
-	become_user();
 	CHECK_ERR(open("/tmp/bin/unread", O_RDONLY), EACCES);
-	/* Of the same user: one may be looked into, the other one may not. */
 	CHECK(try_read(readable, "maps") > 0);
 	CHECK(try_open(readable, "fd") >= 0);
 	CHECK(try_read(unread, "maps") <= 0);
@@ -297,10 +288,33 @@ TEST(only_executable, 10,
 	CHECK_ERR(readlink(link, text, sizeof(text)), EACCES);
 	snprintf(link, sizeof(link), "/proc/%d/fd/0", unread);
 	CHECK_ERR(open(link, O_RDONLY), EACCES);
+}
+
+TEST(only_executable, 10,
+     "a program of mode 0711 runs for those who cannot read it, and stays unread")
+{
+	int hold, other;
+	pid_t unread, readable, child;
+
+	CHECK_EQ(mkdir("/tmp/bin", 0755), 0);
+	copy_program("/tmp/bin/unread", 0711);
+	copy_program("/tmp/bin/read", 0755);
+	unread = start_sleeper("/tmp/bin/unread", &hold);
+	readable = start_sleeper("/tmp/bin/read", &other);
+	child = fork();
+	if (!child) {
+		become_user();
+		look_into(unread, readable);
+		_exit(0);
+	}
+	CHECK_EQ(test_wait(child), 0);
 	close(hold);
 	close(other);
+	CHECK_EQ(test_wait(unread), 0);
+	CHECK_EQ(test_wait(readable), 0);
 	unlink("/tmp/bin/unread");
 	unlink("/tmp/bin/read");
+	CHECK_EQ(rmdir("/tmp/bin"), 0);
 }
 
 TEST(scripts_need_reading, 10,
