@@ -1,5 +1,5 @@
 /*
- * System calls: the table is kernel/syscall_list.h, one line a call.
+ * System calls: the table is kernel/process/syscall_list.h, one line a call.
  */
 #ifndef KERNEL_SYSCALL_H
 #define KERNEL_SYSCALL_H

@@ -1,20 +1,311 @@
 /*
- * The functions behind the system call table (kernel/syscall_list.h), declared from it: a call in
- * the table is a global function that returns a long.
- *
- * Its arguments are the caller's registers ebx, ecx, edx, esi, edi, ebp, unchecked, each in a
- * parameter of 32 bits whose type the function chooses; the declarations leave them open.
+ * The functions behind the system calls, file by file. kernel/process/syscall_list.h has their
+ * numbers. Each gets the caller's registers ebx, ecx, edx, esi, edi, ebp, unchecked, and returns what
+ * the call returns: a result, or a negative errno value. All of them may sleep.
  */
 #ifndef KERNEL_SYSCALLS_H
 #define KERNEL_SYSCALLS_H
 
 #include "kernel/syscall.h"
 
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wstrict-prototypes"
-#define SYSCALL(number, name, function, arguments) long function();
-#include "kernel/syscall_list.h"
-#undef SYSCALL
-#pragma GCC diagnostic pop
+struct iovec;
+struct pollfd;
+
+/* ---- fs/file/fcntl.c ---- */
+
+long sys_ioctl(unsigned int number, unsigned int command, unsigned long argument);
+long sys_fcntl64(unsigned int number, unsigned int command, unsigned long argument);
+
+/* ---- fs/file/file_table.c ---- */
+
+long sys_close(unsigned int fd);
+long sys_dup(unsigned int number);
+long sys_dup2(unsigned int from, unsigned int to);
+long sys_dup3(unsigned int from, unsigned int to, unsigned int flags);
+
+/* ---- fs/file/open.c ---- */
+
+long sys_open(const char __user *name, unsigned int flags, unsigned int mode);
+long sys_creat(const char __user *name, unsigned int mode);
+long sys_openat(int dirfd, const char __user *user_name, unsigned int flags, unsigned int mode);
+
+/* ---- fs/file/poll.c ---- */
+
+long sys_poll(struct pollfd __user *fds, unsigned int nr, int milliseconds);
+long sys_ppoll(struct pollfd __user *fds, unsigned int nr, void __user *timeout,
+	       const sigmask_t __user *mask, size_t mask_size);
+
+/* ---- fs/file/read_write.c ---- */
+
+long sys_read(unsigned int fd, void __user *buf, size_t len);
+long sys_write(unsigned int fd, void __user *buf, size_t len);
+long sys_lseek(unsigned int fd, long offset, unsigned int whence);
+long sys_llseek(unsigned int fd, uint32_t high, uint32_t low, void __user *result,
+		unsigned int whence);
+long sys_readv(unsigned int fd, const struct iovec __user *iov, unsigned int nr);
+long sys_writev(unsigned int fd, const struct iovec __user *iov, unsigned int nr);
+long sys_pread64(unsigned int fd, void __user *buf, size_t len, uint32_t low, uint32_t high);
+long sys_pwrite64(unsigned int fd, void __user *buf, size_t len, uint32_t low, uint32_t high);
+long sys_preadv(unsigned int fd, const struct iovec __user *iov, unsigned int nr, uint32_t low,
+		uint32_t high);
+long sys_pwritev(unsigned int fd, const struct iovec __user *iov, unsigned int nr, uint32_t low,
+		 uint32_t high);
+
+/* ---- fs/file/readdir.c ---- */
+
+long sys_getdents64(unsigned int number, void __user *result, size_t size);
+
+/* ---- fs/file/select.c ---- */
+
+long sys_old_select(const uint32_t __user *arguments);
+long sys_select(int nr, uint32_t __user *in, uint32_t __user *out, uint32_t __user *except,
+		void __user *timeout);
+long sys_pselect6(int nr, uint32_t __user *in, uint32_t __user *out, uint32_t __user *except,
+		  void __user *timeout, const uint32_t __user *mask_and_size);
+
+/* ---- fs/file/stat.c ---- */
+
+long sys_statfs(const char __user *name, void __user *result);
+long sys_fstatfs(int fd, void __user *result);
+long sys_stat64(const char __user *name, void __user *result);
+long sys_lstat64(const char __user *name, void __user *result);
+long sys_fstat64(int fd, void __user *result);
+long sys_statfs64(const char __user *name, size_t size, void __user *result);
+long sys_fstatfs64(int fd, size_t size, void __user *result);
+long sys_fstatat64(int dirfd, const char __user *name, void __user *result, unsigned int flags);
+long sys_statx(int dirfd, const char __user *name, unsigned int flags, unsigned int mask,
+	       void __user *result);
+
+/* ---- fs/file/sync.c ---- */
+
+long sys_sync(void);
+long sys_fsync(int number);
+long sys_fadvise64(int fd, uint32_t low, uint32_t high, uint32_t len, unsigned int advice);
+long sys_fadvise64_64(int number, uint32_t low, uint32_t high, uint32_t len_low, uint32_t len_high,
+		      unsigned int advice);
+
+/* ---- fs/names/attr.c ---- */
+
+long sys_chmod(const char __user *name, unsigned int mode);
+long sys_access(const char __user *name, unsigned int may);
+long sys_truncate(const char __user *name, int32_t size);
+long sys_ftruncate(int fd, int32_t size);
+long sys_fchmod(int fd, unsigned int mode);
+long sys_truncate64(const char __user *name, uint32_t low, uint32_t high);
+long sys_ftruncate64(int number, uint32_t low, uint32_t high);
+long sys_lchown32(const char __user *name, uint32_t uid, uint32_t gid);
+long sys_fchown32(int fd, uint32_t uid, uint32_t gid);
+long sys_chown32(const char __user *name, uint32_t uid, uint32_t gid);
+long sys_fchownat(int dirfd, const char __user *name, uint32_t uid, uint32_t gid,
+		  unsigned int flags);
+long sys_fchmodat(int dirfd, const char __user *name, unsigned int mode);
+long sys_faccessat(int dirfd, const char __user *name, unsigned int may);
+long sys_utimensat(int dirfd, const char __user *name, const void __user *times,
+		   unsigned int flags);
+long sys_faccessat2(int dirfd, const char __user *name, unsigned int may, unsigned int flags);
+
+/* ---- fs/names/cwd.c ---- */
+
+long sys_chdir(const char __user *name);
+long sys_umask(unsigned int mask);
+long sys_fchdir(int fd);
+long sys_getcwd(char __user *user_buf, size_t size);
+
+/* ---- fs/names/mount.c ---- */
+
+long sys_mount(const char __user *source, const char __user *target, const char __user *type,
+	       unsigned int flags, const char __user *data);
+long sys_umount(const char __user *target);
+long sys_umount2(const char __user *target, unsigned int flags);
+
+/* ---- fs/names/namespace.c ---- */
+
+long sys_link(const char __user *old, const char __user *name);
+long sys_unlink(const char __user *name);
+long sys_mknod(const char __user *name, unsigned int mode, unsigned int dev);
+long sys_rename(const char __user *old, const char __user *name);
+long sys_mkdir(const char __user *name, unsigned int mode);
+long sys_rmdir(const char __user *name);
+long sys_symlink(const char __user *target, const char __user *name);
+long sys_readlink(const char __user *name, char __user *result, int size);
+long sys_mkdirat(int dirfd, const char __user *name, unsigned int mode);
+long sys_mknodat(int dirfd, const char __user *name, unsigned int mode, unsigned int dev);
+long sys_unlinkat(int dirfd, const char __user *name, unsigned int flags);
+long sys_renameat(int old_dirfd, const char __user *old_name, int new_dirfd,
+		  const char __user *new_name);
+long sys_linkat(int old_dirfd, const char __user *old_name, int new_dirfd,
+		const char __user *new_name, unsigned int flags);
+long sys_symlinkat(const char __user *user_target, int dirfd, const char __user *name);
+long sys_readlinkat(int dirfd, const char __user *name, char __user *result, int size);
+
+/* ---- fs/pipe/open.c ---- */
+
+long sys_pipe(int32_t __user *fds);
+long sys_pipe2(int32_t __user *fds, unsigned int flags);
+
+/* ---- fs/splice/sendfile.c ---- */
+
+long sys_sendfile(int fd_out, int fd_in, int32_t __user *offset, size_t count);
+long sys_sendfile64(int fd_out, int fd_in, int64_t __user *offset, size_t count);
+long sys_copy_file_range(int fd_in, int64_t __user *off_in, int fd_out, int64_t __user *off_out,
+			 size_t len, unsigned int flags);
+
+/* ---- fs/splice/splice.c ---- */
+
+long sys_splice(int fd_in, int64_t __user *off_in, int fd_out, int64_t __user *off_out, size_t len,
+		unsigned int flags);
+
+/* ---- fs/splice/tee.c ---- */
+
+long sys_tee(int fd_in, int fd_out, size_t len, unsigned int flags);
+
+/* ---- fs/splice/vmsplice.c ---- */
+
+long sys_vmsplice(int number, const struct iovec __user *segments, size_t nr, unsigned int flags);
+
+/* ---- kernel/cpu/reboot.c ---- */
+
+long sys_reboot(unsigned long magic, unsigned long magic2, unsigned long command);
+
+/* ---- kernel/process/exec.c ---- */
+
+long sys_execve(const char __user *user_path, const void __user *argv, const void __user *envp);
+
+/* ---- kernel/process/exit.c ---- */
+
+long sys_exit(unsigned long code);
+long sys_exit_group(unsigned long code);
+
+/* ---- kernel/process/fork.c ---- */
+
+long sys_fork(void);
+long sys_clone(unsigned int flags, uint32_t stack, void __user *parent_tid, void __user *tls,
+	       void __user *child_tid);
+long sys_vfork(void);
+
+/* ---- kernel/process/futex.c ---- */
+
+long sys_futex(unsigned long address, unsigned int op, uint32_t value, unsigned long timeout,
+	       unsigned long address2, uint32_t bits);
+
+/* ---- kernel/process/ids.c ---- */
+
+long sys_getpid(void);
+long sys_getuid(void);
+long sys_getgid(void);
+long sys_geteuid(void);
+long sys_getegid(void);
+long sys_getppid(void);
+long sys_capget(uint32_t __user *header, void __user *data);
+long sys_getuid32(void);
+long sys_getgid32(void);
+long sys_geteuid32(void);
+long sys_getegid32(void);
+long sys_getgroups(int room, void __user *to);
+long sys_setgroups(unsigned int nr, const void __user *from);
+long sys_setresuid(uint32_t uid, uint32_t euid, uint32_t suid);
+long sys_setresgid(uint32_t gid, uint32_t egid, uint32_t sgid);
+long sys_setuid(uint32_t uid);
+long sys_setgid(uint32_t gid);
+long sys_gettid(void);
+long sys_set_tid_address(void __user *address);
+
+/* ---- kernel/process/jobs.c ---- */
+
+long sys_setpgid(int pid, int pgid);
+long sys_getpgrp(void);
+long sys_setsid(void);
+long sys_getpgid(unsigned long pid);
+long sys_getsid(unsigned long pid);
+
+/* ---- kernel/process/limits.c ---- */
+
+long sys_times(void __user *to);
+long sys_setrlimit(unsigned int resource, const void __user *from);
+long sys_getrlimit(unsigned int resource, void __user *to);
+long sys_sched_yield(void);
+long sys_ugetrlimit(unsigned int resource, void __user *to);
+long sys_sched_getaffinity(unsigned int tid, unsigned int size, void __user *to);
+long sys_prlimit64(unsigned int pid, unsigned int resource, const void __user *from,
+		   void __user *to);
+
+/* ---- kernel/process/process.c ---- */
+
+long sys_prctl(unsigned long option, unsigned long argument);
+
+/* ---- kernel/process/signal_calls.c ---- */
+
+long sys_pause(void);
+long sys_kill(int pid, unsigned int signo);
+long sys_rt_sigaction(unsigned int signo, const void __user *from, void __user *to, size_t size);
+long sys_rt_sigprocmask(unsigned int how, const void __user *from, void __user *to, size_t size);
+long sys_rt_sigpending(void __user *to, size_t size);
+long sys_rt_sigsuspend(const void __user *from, size_t size);
+long sys_tkill(int tid, unsigned int signo);
+long sys_tgkill(int tgid, int tid, unsigned int signo);
+
+/* ---- kernel/process/signal_frame.c ---- */
+
+long sys_sigreturn(void);
+long sys_rt_sigreturn(void);
+
+/* ---- kernel/process/sysinfo.c ---- */
+
+long sys_syslog(int action, char __user *buf, int len);
+long sys_sysinfo(void __user *buf);
+long sys_uname(void __user *buf);
+
+/* ---- kernel/process/timecalls.c ---- */
+
+long sys_restart_syscall(void);
+long sys_alarm(unsigned int seconds);
+long sys_gettimeofday(void __user *tv, void __user *tz);
+long sys_setitimer(unsigned int which, const void __user *from, void __user *to);
+long sys_nanosleep(const void __user *from, void __user *rest);
+long sys_clock_gettime(unsigned int clock, void __user *to);
+long sys_clock_nanosleep(unsigned int clock, unsigned int flags, const void __user *from,
+			 void __user *rest);
+
+/* ---- kernel/process/tls.c ---- */
+
+long sys_set_thread_area(void __user *address);
+
+/* ---- kernel/process/wait4.c ---- */
+
+long sys_waitpid(int pid, void __user *status, unsigned int options);
+long sys_wait4(int pid, void __user *status, unsigned int options, void __user *rusage);
+
+/* ---- kernel/random.c ---- */
+
+long sys_getrandom(void __user *buf, size_t n, unsigned int flags);
+
+/* ---- mm/vm/mmap.c ---- */
+
+long sys_brk(uintptr_t to);
+long sys_old_mmap(const uint32_t __user *arguments);
+long sys_munmap(uintptr_t start, size_t len);
+long sys_mprotect(uintptr_t start, size_t len, unsigned int prot);
+long sys_msync(uintptr_t start, size_t len, unsigned int flags);
+long sys_mmap2(uintptr_t hint, size_t len, unsigned int prot, unsigned int flags, int fd,
+	       uint32_t page_offset);
+long sys_madvise(uintptr_t start, size_t len, int advice);
+
+/* ---- net/calls.c ---- */
+
+long sys_socketcall(unsigned int call, const void __user *from);
+long sys_socket(int family, int type, int protocol);
+long sys_socketpair(int family, int type, int protocol, int32_t __user *fds);
+long sys_bind(int number, long b, long c, long d, long e, long f);
+long sys_connect(int number, long b, long c, long d, long e, long f);
+long sys_listen(int number, long b, long c, long d, long e, long f);
+long sys_accept4(int number, long b, long c, long d, long e, long f);
+long sys_getsockopt(int number, long b, long c, long d, long e, long f);
+long sys_getsockname(int number, long b, long c, long d, long e, long f);
+long sys_getpeername(int number, long b, long c, long d, long e, long f);
+long sys_sendto(int number, long b, long c, long d, long e, long f);
+long sys_sendmsg(int number, long b, long c, long d, long e, long f);
+long sys_recvfrom(int number, long b, long c, long d, long e, long f);
+long sys_recvmsg(int number, long b, long c, long d, long e, long f);
+long sys_shutdown(int number, long b, long c, long d, long e, long f);
 
 #endif

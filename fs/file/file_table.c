@@ -246,6 +246,11 @@ long fd_duplicate(unsigned int number, unsigned int from, bool cloexec)
 	return refuse(EINVAL, "no descriptor is that large");
 }
 
+long sys_dup(unsigned int number)
+{
+	return fd_duplicate(number, 0, false);
+}
+
 long sys_dup3(unsigned int from, unsigned int to, unsigned int flags)
 {
 	struct file_table *table = current->files;

@@ -190,3 +190,13 @@ long sys_openat(int dirfd, const char __user *user_name, unsigned int flags, uns
 		fd_unreserve(fd);
 	return PTR_ERR(file);
 }
+
+long sys_open(const char __user *name, unsigned int flags, unsigned int mode)
+{
+	return sys_openat(AT_FDCWD, name, flags, mode);
+}
+
+long sys_creat(const char __user *name, unsigned int mode)
+{
+	return sys_openat(AT_FDCWD, name, O_CREAT | O_WRONLY | O_TRUNC, mode);
+}

@@ -62,6 +62,21 @@ long sys_fstatat64(int dirfd, const char __user *name, void __user *result, unsi
 	return copy_to_user(result, &st, sizeof(st));
 }
 
+long sys_stat64(const char __user *name, void __user *result)
+{
+	return sys_fstatat64(AT_FDCWD, name, result, 0);
+}
+
+long sys_lstat64(const char __user *name, void __user *result)
+{
+	return sys_fstatat64(AT_FDCWD, name, result, AT_SYMLINK_NOFOLLOW);
+}
+
+long sys_fstat64(int fd, void __user *result)
+{
+	return sys_fstatat64(fd, this_file, result, 0);
+}
+
 struct statx_time {
 	int64_t sec;
 	uint32_t nsec;
@@ -172,4 +187,24 @@ long statfs_at(int dirfd, const char __user *name, bool wide, void __user *resul
 	};
 	path_put(path);
 	return wide ? copy_to_user(result, &st, sizeof(st)) : statfs32_to_user(&st, result);
+}
+
+long sys_fstatfs64(int fd, size_t size, void __user *result)
+{
+	return size == STATFS64_SIZE ? statfs_at(fd, this_file, true, result) : -EINVAL;
+}
+
+long sys_statfs64(const char __user *name, size_t size, void __user *result)
+{
+	return size == STATFS64_SIZE ? statfs_at(AT_FDCWD, name, true, result) : -EINVAL;
+}
+
+long sys_fstatfs(int fd, void __user *result)
+{
+	return statfs_at(fd, this_file, false, result);
+}
+
+long sys_statfs(const char __user *name, void __user *result)
+{
+	return statfs_at(AT_FDCWD, name, false, result);
 }

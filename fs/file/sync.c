@@ -98,3 +98,8 @@ long sys_fadvise64_64(int number, uint32_t low, uint32_t high, uint32_t len_low,
 	fd_put(fd);
 	return error;
 }
+
+long sys_fadvise64(int fd, uint32_t low, uint32_t high, uint32_t len, unsigned int advice)
+{
+	return sys_fadvise64_64(fd, low, high, len, 0, advice);
+}

@@ -81,6 +81,16 @@ long sys_faccessat2(int dirfd, const char __user *name, unsigned int may, unsign
 	return error;
 }
 
+long sys_access(const char __user *name, unsigned int may)
+{
+	return sys_faccessat2(AT_FDCWD, name, may, 0);
+}
+
+long sys_faccessat(int dirfd, const char __user *name, unsigned int may)
+{
+	return sys_faccessat2(dirfd, name, may, 0);
+}
+
 /* ---- mode, owner, times ---- */
 
 #define KEEP_ID	   UINT32_MAX
@@ -134,6 +144,16 @@ long sys_fchmodat(int dirfd, const char __user *name, unsigned int mode)
 	return change_at(dirfd, name, 0, &(struct change){ change_mode, .mode = mode });
 }
 
+long sys_chmod(const char __user *name, unsigned int mode)
+{
+	return sys_fchmodat(AT_FDCWD, name, mode);
+}
+
+long sys_fchmod(int fd, unsigned int mode)
+{
+	return sys_fchmodat(fd, this_file, mode);
+}
+
 static bool may_chown(const struct inode *inode, uint32_t uid, uint32_t gid)
 {
 	if (current_uid() == 0)
@@ -171,6 +191,21 @@ long sys_fchownat(int dirfd, const char __user *name, uint32_t uid, uint32_t gid
 {
 	return change_at(dirfd, name, flags,
 			 &(struct change){ change_owner, .uid = uid, .gid = gid });
+}
+
+long sys_chown32(const char __user *name, uint32_t uid, uint32_t gid)
+{
+	return sys_fchownat(AT_FDCWD, name, uid, gid, 0);
+}
+
+long sys_lchown32(const char __user *name, uint32_t uid, uint32_t gid)
+{
+	return sys_fchownat(AT_FDCWD, name, uid, gid, AT_SYMLINK_NOFOLLOW);
+}
+
+long sys_fchown32(int fd, uint32_t uid, uint32_t gid)
+{
+	return sys_fchownat(fd, this_file, uid, gid, 0);
 }
 
 static void set_time(struct timespec64 *time, const struct timespec64 *new)
@@ -314,6 +349,11 @@ long sys_truncate64(const char __user *name, uint32_t low, uint32_t high)
 	return error;
 }
 
+long sys_truncate(const char __user *name, int32_t size)
+{
+	return sys_truncate64(name, size, size >> 31);
+}
+
 long sys_ftruncate64(int number, uint32_t low, uint32_t high)
 {
 	file_off_t size = offset_of(low, high);
@@ -328,4 +368,9 @@ long sys_ftruncate64(int number, uint32_t low, uint32_t high)
 		error = inode_truncate(fd.file->inode, size);
 	fd_put(fd);
 	return error;
+}
+
+long sys_ftruncate(int fd, int32_t size)
+{
+	return sys_ftruncate64(fd, size, size >> 31);
 }

@@ -75,6 +75,16 @@ long chdir_at(int dirfd, const char __user *name)
 	return error;
 }
 
+long sys_chdir(const char __user *name)
+{
+	return chdir_at(AT_FDCWD, name);
+}
+
+long sys_fchdir(int fd)
+{
+	return chdir_at(fd, this_file);
+}
+
 /* ---- text ---- */
 
 /* Text that grows towards the front of a buffer, from `at`: where it begins then. NULL: it is full. */

@@ -304,6 +304,11 @@ long sys_umount2(const char __user *target, unsigned int flags)
 	return error;
 }
 
+long sys_umount(const char __user *target)
+{
+	return sys_umount2(target, 0);
+}
+
 /* ---- looking ---- */
 
 void mounts_walk(void (*function)(struct super_block *sb))

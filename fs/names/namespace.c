@@ -156,10 +156,20 @@ long sys_mknodat(int dirfd, const char __user *name, unsigned int mode, unsigned
 	return make_at(dirfd, name, new);
 }
 
+long sys_mknod(const char __user *name, unsigned int mode, unsigned int dev)
+{
+	return sys_mknodat(AT_FDCWD, name, mode, dev);
+}
+
 long sys_mkdirat(int dirfd, const char __user *name, unsigned int mode)
 {
 	return make_at(dirfd, name,
 		       (struct new_name){ .mode = S_IFDIR | (mode & (0777 | S_ISVTX)) });
+}
+
+long sys_mkdir(const char __user *name, unsigned int mode)
+{
+	return sys_mkdirat(AT_FDCWD, name, mode);
 }
 
 long sys_symlinkat(const char __user *user_target, int dirfd, const char __user *name)
@@ -176,6 +186,11 @@ long sys_symlinkat(const char __user *user_target, int dirfd, const char __user 
 	return error;
 }
 
+long sys_symlink(const char __user *target, const char __user *name)
+{
+	return sys_symlinkat(target, AT_FDCWD, name);
+}
+
 long sys_linkat(int old_dirfd, const char __user *old_name, int new_dirfd,
 		const char __user *new_name, unsigned int flags)
 {
@@ -190,6 +205,11 @@ long sys_linkat(int old_dirfd, const char __user *old_name, int new_dirfd,
 	error = make_at(new_dirfd, new_name, (struct new_name){ .inode = old->inode });
 	path_put(old);
 	return error;
+}
+
+long sys_link(const char __user *old, const char __user *name)
+{
+	return sys_linkat(AT_FDCWD, old, AT_FDCWD, name, 0);
 }
 
 /* ---- removing ---- */
@@ -261,6 +281,16 @@ long sys_unlinkat(int dirfd, const char __user *name, unsigned int flags)
 		error = remove_last(&walk, flags & AT_REMOVEDIR);
 	walk_end(&walk);
 	return error;
+}
+
+long sys_unlink(const char __user *name)
+{
+	return sys_unlinkat(AT_FDCWD, name, 0);
+}
+
+long sys_rmdir(const char __user *name)
+{
+	return sys_unlinkat(AT_FDCWD, name, AT_REMOVEDIR);
 }
 
 /* ---- renaming ---- */
@@ -401,6 +431,11 @@ long sys_renameat(int old_dirfd, const char __user *old_name, int new_dirfd,
 	return error;
 }
 
+long sys_rename(const char __user *old, const char __user *name)
+{
+	return sys_renameat(AT_FDCWD, old, AT_FDCWD, name);
+}
+
 /* ---- readlink ---- */
 
 static long read_link(struct inode *inode, char __user *result, int size)
@@ -435,4 +470,9 @@ long sys_readlinkat(int dirfd, const char __user *name, char __user *result, int
 	len = read_link(path->inode, result, size);
 	path_put(path);
 	return len;
+}
+
+long sys_readlink(const char __user *name, char __user *result, int size)
+{
+	return sys_readlinkat(AT_FDCWD, name, result, size);
 }

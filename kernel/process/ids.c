@@ -10,8 +10,7 @@
 #include "lib/string.h"
 #include "mm/vm/uaccess.h"
 
-#define ID_NONE	      0xffffffffu
-#define FIRST_ID_CALL 199u
+#define ID_NONE 0xffffffffu
 
 static struct credentials *cred(void)
 {
@@ -37,26 +36,44 @@ long sys_set_tid_address(void __user *address)
 	return current->tid;
 }
 
-/* getuid, getgid, geteuid, getegid: the calls 199 to 202. */
-long sys_get_id(void)
+long sys_getuid32(void)
 {
-	const struct credentials *c = cred();
-	const uint32_t ids[] = { c->uid, c->gid, c->euid, c->egid };
-
-	return ids[task_frame(current)->error - FIRST_ID_CALL];
+	return cred()->uid;
+}
+long sys_getgid32(void)
+{
+	return cred()->gid;
+}
+long sys_geteuid32(void)
+{
+	return cred()->euid;
+}
+long sys_getegid32(void)
+{
+	return cred()->egid;
 }
 
-/*
- * Their older forms, with ids of 16 bits: the calls 24, 47, 49 and 50. What is larger is told as
- * 65534.
- */
-long sys_get_id16(void)
+/* The older forms have ids of 16 bits. One that is larger is told as 65534. */
+static long narrow(uint32_t id)
 {
-	const struct credentials *c = cred();
-	unsigned int call = task_frame(current)->error;
-	uint32_t id = call == 24 ? c->uid : call == 47 ? c->gid : call == 49 ? c->euid : c->egid;
-
 	return MIN(id, UINT16_MAX - 1u);
+}
+
+long sys_getuid(void)
+{
+	return narrow(cred()->uid);
+}
+long sys_getgid(void)
+{
+	return narrow(cred()->gid);
+}
+long sys_geteuid(void)
+{
+	return narrow(cred()->euid);
+}
+long sys_getegid(void)
+{
+	return narrow(cred()->egid);
 }
 
 /* Real, effective and saved id, in this order; ID_NONE leaves one as it is. */

@@ -1,13 +1,13 @@
 /*
- * The system call table, made from kernel/syscall_list.h.
+ * The system call table, made from kernel/process/syscall_list.h.
  */
 #include "kernel/syscalls.h"
 #include "kernel/task.h"
 
 /* A call takes up to six registers; one that takes fewer ignores the rest. */
-#define SYSCALL(number, name, function, arguments) [number] = (syscall_function *)function,
+#define SYSCALL(number, name, function, arguments) [number] = (syscall_function *)(void *)function,
 syscall_function *const syscall_table[NR_SYSCALLS] = {
-#include "kernel/syscall_list.h"
+#include "kernel/process/syscall_list.h"
 };
 #undef SYSCALL
 const unsigned int syscall_table_size = NR_SYSCALLS;

@@ -30,7 +30,7 @@ KERNEL_PARAM(trace, set_trace, "syscalls: log every system call, its arguments a
 static const struct {
 	const char *name, *arguments;
 } calls[NR_SYSCALLS] = {
-#include "kernel/syscall_list.h"
+#include "kernel/process/syscall_list.h"
 };
 #undef SYSCALL
 
