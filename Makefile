@@ -48,6 +48,7 @@ $(DEB)/.oracle: | $(DEB)/.packages tools/setup
 KDIRS   := boot kernel mm fs drivers net lib
 KSRC    := $(wildcard $(KDIRS:=/*.c) $(KDIRS:=/*/*.c))
 KASM    := $(wildcard boot/*.asm kernel/*.asm kernel/*/*.asm)
+KSRC    := $(filter-out %/offsets.c,$(KSRC))
 # UBSan's handlers and the order of locks are in the debug build only.
 KSRC    := $(if $(DEBUG),$(KSRC),$(filter-out %/ubsan.c %/lockorder.c,$(KSRC)))
 KOBJ    := $(KASM:%.asm=$(K)/%.asm.o) $(KSRC:%.c=$(K)/%.o)
@@ -96,13 +97,22 @@ $(K)/names/kernel/errno_names.h: lib/errno.h Makefile
 	@mkdir -p $(@D)
 	$(Q)sed -n 's/^#define \(E[A-Z0-9_]*\)[ \t]*\([0-9].*\)$$/[\1] = "\1",/p' lib/errno.h >$@
 
+# What assembly knows of C's structures.
+OFFSETS := $(K)/names/kernel/cpu/offsets.inc
+$(K)/kernel/cpu/entry.asm.o $(K)/boot/trampoline.asm.o: $(OFFSETS)
+$(OFFSETS): kernel/cpu/offsets.c Makefile
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(filter-out -g,$(KCFLAGS)) -MMD -MP -MF $@.d -MT $@ -S -o $@.s $<
+	$(Q)sed -n 's/^[ \t]*# define/%define/p' $@.s >$@
+-include $(OFFSETS).d
+
 # UBSan's handlers are not to call themselves.
 $(K)/kernel/ubsan.o $(K)/lib/ubsan.o: KCFLAGS += -fno-sanitize=all
 
 $(K)/%.asm.o: %.asm Makefile
 	$(call say,NASM,$<)
 	@mkdir -p $(@D)
-	$(Q)$(NASM) -f elf32 -g -F dwarf -I. -MD $(@:.o=.d) -MP -o $@ $<
+	$(Q)$(NASM) -f elf32 -g -F dwarf -I. -I$(K)/names/ -MD $(@:.o=.d) -MP -o $@ $<
 
 # Linked twice: see tools/ksyms.
 $(K)/sluice.elf: $(KOBJ) $(K)/objects linker.ld tools/ksyms
@@ -121,7 +131,7 @@ debug:
 
 -include $(KOBJ:.o=.d)
 
-docs/syscalls.md: kernel/syscall_list.h tools/syscalls
+docs/syscalls.md: kernel/process/syscall_list.h tools/syscalls
 	$(call say,DOCS,$@)
 	$(Q)tools/syscalls
 

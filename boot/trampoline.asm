@@ -7,6 +7,7 @@ CR0_PE		equ 1
 CR0_PG		equ 1 << 31
 CR0_WP		equ 1 << 16
 MSR_EFER	equ 0xc0000080
+%include "kernel/cpu/offsets.inc"		; struct trampoline_fields of kernel/cpu/smp.h
 %define AT(label) (TRAMPOLINE + (label) - trampoline_start)
 
 section .rodata
@@ -28,11 +29,11 @@ bits 32
 	mov	ds, ax
 	mov	es, ax
 	mov	ss, ax
-	mov	eax, [AT(field_cr4)]
+	mov	eax, [AT(trampoline_fields) + FIELD_CR4]
 	mov	cr4, eax
-	mov	eax, [AT(field_cr3)]
+	mov	eax, [AT(trampoline_fields) + FIELD_CR3]
 	mov	cr3, eax
-	cmp	dword [AT(field_nx)], 0
+	cmp	dword [AT(trampoline_fields) + FIELD_NX], 0
 	je	.paging
 	mov	ecx, MSR_EFER
 	rdmsr
@@ -42,10 +43,10 @@ bits 32
 	mov	eax, cr0
 	or	eax, CR0_PG | CR0_WP
 	mov	cr0, eax
-	mov	esp, [AT(field_stack)]
-	mov	eax, [AT(field_cpu)]		; smp_cpu_entry(cpu)
+	mov	esp, [AT(trampoline_fields) + FIELD_STACK]
+	mov	eax, [AT(trampoline_fields) + FIELD_CPU]		; smp_cpu_entry(cpu)
 	xor	ebp, ebp
-	mov	ecx, [AT(field_entry)]
+	mov	ecx, [AT(trampoline_fields) + FIELD_ENTRY]
 	call	ecx
 .halt:	cli
 	hlt
@@ -57,11 +58,6 @@ gdt_pointer:
 	dw gdt_pointer - gdt - 1
 	dd AT(gdt)
 align 4
-trampoline_fields:				; struct trampoline_fields, kernel/cpu/smp.c
-field_cr3:	dd 0
-field_cr4:	dd 0
-field_nx:	dd 0
-field_stack:	dd 0
-field_cpu:	dd 0
-field_entry:	dd 0
+trampoline_fields:
+	times FIELDS_SIZE db 0
 trampoline_end:

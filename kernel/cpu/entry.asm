@@ -7,22 +7,7 @@
 ; 4. The return to user mode tests for work with interrupts off, so that none can arrive unseen between the test
 ;    and iret.
 
-SEL_KERNEL_CODE	equ 0x08
-SEL_KERNEL_DATA	equ 0x10
-SEL_PERCPU	equ 0x28
-CPU_CURRENT	equ 4				; struct cpu
-CPU_RESCHED	equ 12
-TASK_ESP	equ 0				; struct task
-TASK_WORK	equ 4
-WORK_SIGNAL	equ 1
-WORK_TRACE	equ 2
-FRAME_EBX	equ 8 * 4			; struct trap_frame
-FRAME_EDX	equ 9 * 4
-FRAME_ECX	equ 10 * 4
-FRAME_EAX	equ 11 * 4
-FRAME_EBP	equ 6 * 4
-FRAME_CS	equ 15 * 4
-ENOSYS		equ 38
+%include "kernel/cpu/offsets.inc"		; made from kernel/cpu/offsets.c
 
 extern trap_dispatch, return_work, sched_finish_switch, kernel_task_end, syscall_traced, syscall_unknown
 extern syscall_table, syscall_table_size, double_fault
@@ -52,10 +37,10 @@ bits 32
 	push	fs
 	push	gs
 	CLAC
-	mov	ebx, SEL_KERNEL_DATA
+	mov	ebx, KERNEL_DATA
 	mov	ds, ebx
 	mov	es, ebx
-	mov	ebx, SEL_PERCPU
+	mov	ebx, PERCPU
 	mov	fs, ebx
 	xor	ebx, ebx
 	mov	gs, ebx
@@ -66,7 +51,7 @@ bits 32
 global syscall_entry
 syscall_entry:
 	push	eax				; trap_frame.error: the original eax
-	push	dword 0x80
+	push	dword SYSCALL
 	SAVE
 	xor	ebp, ebp			; no caller beyond this
 	mov	ebx, [fs:CPU_CURRENT]
@@ -81,8 +66,8 @@ syscall_entry:
 	mov	ecx, [esp + FRAME_EDX]
 	mov	edx, [esp + FRAME_ECX]
 	push	dword [esp + FRAME_EBP]
-	push	dword [esp + FRAME_EBP - 4]	; edi: one further down by now
-	push	dword [esp + FRAME_EBP + 4]	; esi, two further down
+	push	dword [esp + FRAME_EDI + 4]	; one further down by now
+	push	dword [esp + FRAME_ESI + 8]	; two further down
 	call	edi
 	add	esp, 12
 .done:	mov	[esp + FRAME_EAX], eax
@@ -174,7 +159,7 @@ section .text
 ; The double fault's own task: a stack and page tables that still work.
 global double_fault_entry
 double_fault_entry:
-	mov	ebx, SEL_PERCPU
+	mov	ebx, PERCPU
 	mov	fs, ebx
 	xor	ebp, ebp
 	call	double_fault

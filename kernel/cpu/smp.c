@@ -12,9 +12,6 @@ struct cpu cpus[MAX_CPUS];
 unsigned int nr_cpus = 1;
 struct cpu_features cpu_has;
 
-struct trampoline_fields { /* the end of boot/trampoline.asm */
-	uint32_t cr3, cr4, nx, stack, cpu, entry;
-};
 extern char trampoline_start[], trampoline_end[], trampoline_fields[];
 
 #define CR4_PGE	 (1u << 7)

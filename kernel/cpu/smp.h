@@ -6,6 +6,10 @@
 
 #include "kernel/cpu/cpu.h"
 
+struct trampoline_fields { /* what the trampoline reads: the end of boot/trampoline.asm */
+	uint32_t cr3, cr4, nx, stack, cpu, entry;
+};
+
 /* Start every CPU that ACPI lists and this kernel has room for; waits until they run. */
 void smp_start(void);
 /* Stop the others where they stand (panic, halt). Waits a little. */
