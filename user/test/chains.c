@@ -2,30 +2,15 @@
  * Chains of pipes on bytes that have not arrived, and everything that may end while they are on their
  * way: waits, readers, caches, mounts and processes. The gate says when a disk answers.
  */
-#include "test.h"
+#include "gate.h"
 #include <sys/mount.h>
 #include <sys/sendfile.h>
 #include <sys/socket.h>
 
-#ifndef BLKFLSBUF
-#define BLKFLSBUF 0x1261
-#endif
+#define BYTES 65536
+#define LINKS 4
 
-#define NO_GATE "lacks /proc/gate: Linux has no gate device and waits for the disk in splice"
-#define BYTES	65536
-#define SEED	31
-#define LINKS	4
-
-static int gate, pipes[LINKS][2];
-static char data[BYTES], back[BYTES];
-
-static void control(const char *command)
-{
-	int fd = test_open_own("/proc/gate", O_WRONLY);
-
-	CHECK_EQ(write(fd, command, strlen(command)), strlen(command));
-	close(fd);
-}
+static int pipes[LINKS][2];
 
 /* What the line `name value` of a /proc file says. */
 static long value_of(const char *path, const char *name)
@@ -45,13 +30,7 @@ static long value_of(const char *path, const char *name)
 /* The gate holds known bytes, none cached, and is closed; there are LINKS pipes. */
 static void prepare(void)
 {
-	control("open");
-	gate = open("/dev/gate0", O_RDWR);
-	CHECK(gate >= 0);
-	test_fill(data, BYTES, SEED, 0);
-	CHECK_EQ(pwrite(gate, data, BYTES, 0), BYTES);
-	CHECK_EQ(fsync(gate), 0);
-	CHECK_EQ(ioctl(gate, BLKFLSBUF, 0), 0);
+	gate_fill(BYTES);
 	for (int i = 0; i < LINKS; i++)
 		CHECK_EQ(pipe(pipes[i]), 0);
 	control("close");
@@ -60,12 +39,6 @@ static void prepare(void)
 static void lazy(int to, loff_t at, size_t n)
 {
 	CHECK_EQ(splice(gate, &at, to, NULL, n, 0), n);
-}
-
-static void expect(int fd, size_t from, size_t n)
-{
-	CHECK_EQ(read_full(fd, back, n), n);
-	CHECK_EQ(test_differs(back, n, SEED, from), n);
 }
 
 static int tmp_file(void)

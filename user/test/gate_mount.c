@@ -1,0 +1,286 @@
+/*
+ * A file system on the gate: what waits for a silent disk, what does not, and what a SIGKILL ends.
+ */
+#include "gate.h"
+#include <sys/mount.h>
+#include <sys/sendfile.h>
+
+#define IMAGE	    "/test/data/ext2-4k"
+#define IMAGE_SEED  21		/* as tests/images has it */
+#define DIRECT_SIZE (12 * 4096) /* of its file `direct`, whose blocks the inode itself names */
+
+static int ends[2];
+
+/* Slots of all pipes that are still on their way. */
+static int on_their_way(void)
+{
+	char line[256];
+	int n = 0;
+	FILE *file = fopen("/proc/pipes", "r");
+
+	CHECK(file != NULL);
+	while (fgets(line, sizeof(line), file))
+		n += strstr(line, "on its way") != NULL;
+	fclose(file);
+	return n;
+}
+
+static void drop_caches(void)
+{
+	int fd = open("/proc/sys/vm/drop_caches", O_WRONLY);
+
+	CHECK(fd >= 0);
+	CHECK_EQ(write(fd, "3", 1), 1);
+	close(fd);
+}
+
+static void mount_gate(void)
+{
+	int image = open(IMAGE, O_RDONLY);
+	ssize_t n;
+
+	control("open");
+	umount("/mnt"); /* what a failed case left */
+	gate = open("/dev/gate0", O_RDWR);
+	CHECK(gate >= 0 && image >= 0);
+	while ((n = read(image, data, sizeof(data))) > 0)
+		CHECK_EQ(write_full(gate, data, n), n);
+	CHECK_EQ(fsync(gate), 0);
+	CHECK_EQ(ioctl(gate, BLKFLSBUF, 0), 0);
+	close(image);
+	CHECK_EQ(mount("/dev/gate0", "/mnt", "ext2", MS_RDONLY, NULL), 0);
+	CHECK_EQ(pipe(ends), 0);
+}
+
+BEYOND_TEST(cold_file, 20,
+	    "a cold splice of a file of a mounted disk returns while the gate is closed", NO_GATE)
+{
+	int file;
+
+	mount_gate();
+	file = open("/mnt/direct", O_RDONLY);
+	CHECK(file >= 0);
+	CHECK_EQ(posix_fadvise(file, 0, 0, POSIX_FADV_DONTNEED), 0);
+	control("close");
+	CHECK_EQ(splice(file, NULL, ends[1], NULL, DIRECT_SIZE, 0), DIRECT_SIZE);
+	CHECK_EQ(on_their_way(), 12);
+	CHECK_EQ(poll_now(ends[0], POLLIN), 0);
+	close(file);
+	control("open");
+	CHECK_EQ(read_full(ends[0], back, DIRECT_SIZE), DIRECT_SIZE);
+	CHECK_EQ(test_differs(back, DIRECT_SIZE, IMAGE_SEED, 0), DIRECT_SIZE);
+	CHECK_EQ(umount("/mnt"), 0);
+}
+
+BEYOND_TEST(failed_neighbour, 20,
+	    "a page whose read failed does not come into a mapping with its neighbour's fault",
+	    NO_GATE)
+{
+	const char *at;
+	int file;
+
+	mount_gate();
+	file = open("/mnt/direct", O_RDONLY);
+	CHECK(file >= 0);
+	CHECK_EQ(posix_fadvise(file, 0, 0, POSIX_FADV_DONTNEED), 0);
+	control("fail 1");
+	CHECK_ERR(pread(file, back, 4096, 5 * 4096), EIO);
+	CHECK_EQ(pread(file, back, 4096, 3 * 4096), 4096);
+	at = mmap(NULL, DIRECT_SIZE, PROT_READ, MAP_SHARED, file, 0);
+	CHECK(at != MAP_FAILED);
+	close(file);
+	CHECK_EQ(test_differs(at + 3 * 4096, 4096, IMAGE_SEED, 3 * 4096), 4096);
+	CHECK_EQ(test_differs(at, DIRECT_SIZE, IMAGE_SEED, 0), DIRECT_SIZE);
+	CHECK_EQ(munmap((void *)at, DIRECT_SIZE), 0);
+	CHECK_EQ(umount("/mnt"), 0);
+}
+
+BEYOND_TEST(fault_holds_nobody, 20,
+	    "a reader and a writer whose memory must be read from a disk hold up no others",
+	    NO_GATE)
+{
+	pid_t reader, writer;
+	int file;
+	char *at;
+
+	mount_gate();
+	file = open("/mnt/direct", O_RDONLY);
+	CHECK(file >= 0);
+	CHECK_EQ(posix_fadvise(file, 0, 0, POSIX_FADV_DONTNEED), 0);
+	at = mmap(NULL, DIRECT_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE, file, 0);
+	CHECK(at != MAP_FAILED);
+	close(file);
+	control("close");
+	CHECK_EQ(write(ends[1], "hello", 5), 5);
+	reader = fork();
+	if (!reader)
+		_exit(read(ends[0], at, 5) <= 0);
+	writer = fork();
+	if (!writer)
+		_exit(write(ends[1], at + 32768, 4) != 4);
+	test_sleep_ms(100);
+	CHECK_EQ(write(ends[1], "again", 5), 5);
+	CHECK_EQ(read(ends[0], back, 100), 10);
+	CHECK(!memcmp(back, "helloagain", 10));
+	control("open");
+	/* The one has its memory now, and the other what it wrote. */
+	CHECK_EQ(test_wait(writer), 0);
+	CHECK_EQ(test_wait(reader), 0);
+	CHECK_EQ(munmap(at, DIRECT_SIZE), 0);
+	CHECK_EQ(umount("/mnt"), 0);
+}
+
+BEYOND_TEST(cold_file_fails, 20,
+	    "its EIO stands in its place: what was read before it comes first, and it heals",
+	    NO_GATE)
+{
+	static const int pages[] = {
+		11, 5, 0
+	}; /* in an order that is not read ahead: a request for each */
+	int file;
+
+	mount_gate();
+	file = open("/mnt/direct", O_RDONLY);
+	CHECK(file >= 0);
+	CHECK_EQ(posix_fadvise(file, 0, 0, POSIX_FADV_DONTNEED), 0);
+	control("close");
+	for (int i = 0; i < 3; i++) {
+		loff_t at = pages[i] * 4096;
+
+		CHECK_EQ(splice(file, &at, ends[1], NULL, 4096, 0), 4096);
+	}
+	control("pass 1");
+	control("fail 1");
+	control("open");
+	CHECK_EQ(read(ends[0], back, 12288), 4096);
+	CHECK_ERR(read(ends[0], back, 8192), EIO);
+	CHECK_EQ(test_differs(back, 4096, IMAGE_SEED, pages[0] * 4096), 4096);
+	for (int i = 1; i < 3; i++) {
+		CHECK_EQ(read_full(ends[0], back, 4096), 4096);
+		CHECK_EQ(test_differs(back, 4096, IMAGE_SEED, pages[i] * 4096), 4096);
+	}
+	close(file);
+	CHECK_EQ(umount("/mnt"), 0);
+}
+
+BEYOND_TEST(metadata_fails, 20, "a failed read of metadata is EIO, and the next try succeeds",
+	    NO_GATE)
+{
+	struct stat st;
+	int file;
+
+	mount_gate();
+	drop_caches();
+	control("fail 1");
+	CHECK_ERR(stat("/mnt/small/file", &st), EIO);
+	CHECK_EQ(stat("/mnt/small/file", &st), 0);
+	file = open("/mnt/big", O_RDONLY);
+	CHECK(file >= 0);
+	drop_caches();
+	control("fail 1");
+	CHECK_ERR(pread(file, back, 100, 12 * 4096), EIO);
+	CHECK_EQ(pread(file, back, 100, 12 * 4096), 100);
+	CHECK_EQ(test_differs(back, 100, IMAGE_SEED, 12 * 4096), 100);
+	close(file);
+	CHECK_EQ(umount("/mnt"), 0);
+	control("fail 1");
+	CHECK_EQ(ioctl(gate, BLKFLSBUF, 0), 0);
+	CHECK_ERR(mount("/dev/gate0", "/mnt", "ext2", MS_RDONLY, NULL), EIO);
+	control("fail 0");
+	CHECK_EQ(mount("/dev/gate0", "/mnt", "ext2", MS_RDONLY, NULL), 0);
+	CHECK_EQ(umount("/mnt"), 0);
+}
+
+BEYOND_TEST(killed_while_mounting, 20,
+	    "mount waits for its disk, and nothing is lost when it comes at last", NO_GATE)
+{
+	pid_t child;
+
+	mount_gate();
+	CHECK_EQ(umount("/mnt"), 0);
+	CHECK_EQ(ioctl(gate, BLKFLSBUF, 0), 0);
+	control("close");
+	child = fork();
+	if (!child)
+		_exit(mount("/dev/gate0", "/mnt", "ext2", MS_RDONLY, NULL) != 0);
+	test_sleep_ms(50);
+	CHECK_EQ(waitpid(child, NULL, WNOHANG), 0);
+	kill(child, SIGKILL);
+	control("open");
+	test_wait(child);
+	umount("/mnt");
+	CHECK_EQ(mount("/dev/gate0", "/mnt", "ext2", MS_RDONLY, NULL), 0);
+	CHECK_EQ(umount("/mnt"), 0);
+}
+
+#define UNUSED (3 * MIB) /* behind the image */
+
+static void wait_in_read(void)
+{
+	pread(gate, back, 4096, UNUSED);
+}
+static void wait_in_fault(void)
+{
+	int file = open("/mnt/direct", O_RDONLY);
+
+	posix_fadvise(file, 0, 0, POSIX_FADV_DONTNEED);
+	back[0] += *(volatile char *)mmap(NULL, 4096, PROT_READ, MAP_SHARED, file, 4096);
+}
+static void wait_in_part_write(void)
+{
+	pwrite(gate, back, 10, UNUSED + 4096);
+}
+static void wait_in_fsync(void)
+{
+	pwrite(gate, back, 4096, UNUSED + 8192);
+	fsync(gate);
+}
+static void wait_in_sendfile(void)
+{
+	loff_t at = UNUSED + 12288;
+
+	sendfile64(open("/tmp/copy", O_RDWR | O_CREAT, 0600), gate, &at, 4096);
+}
+static void wait_in_pipe_to_file(void)
+{
+	loff_t at = UNUSED + 16384;
+
+	splice(gate, &at, ends[1], NULL, 4096, 0);
+	splice(ends[0], NULL, open("/tmp/copy", O_RDWR | O_CREAT, 0600), NULL, 4096, 0);
+}
+static void wait_in_lookup(void)
+{
+	open("/mnt/small/file", O_RDONLY);
+}
+
+BEYOND_TEST(killed_while_waiting, 20,
+	    "whoever waits for the disk's bytes is ended by SIGKILL, while the disk is silent",
+	    NO_GATE)
+{
+	static void (*const waits[])(void) = {
+		wait_in_read,	  wait_in_fault,	wait_in_part_write, wait_in_fsync,
+		wait_in_sendfile, wait_in_pipe_to_file, wait_in_lookup,
+	};
+
+	mount_gate();
+	drop_caches();
+	CHECK_EQ(ioctl(gate, BLKFLSBUF, 0), 0);
+	for (unsigned int i = 0; i < sizeof(waits) / sizeof(*waits); i++) {
+		int status;
+		pid_t child;
+
+		control("close");
+		child = fork();
+		if (!child) {
+			waits[i]();
+			_exit(i);
+		}
+		test_sleep_ms(30);
+		CHECK_EQ(kill(child, SIGKILL), 0);
+		CHECK_EQ(waitpid(child, &status, 0), child);
+		CHECK_EQ(status, SIGKILL);
+		control("open");
+	}
+	unlink("/tmp/copy");
+	CHECK_EQ(umount("/mnt"), 0);
+}
