@@ -1,0 +1,49 @@
+/*
+ * Clocks and timers.
+ */
+#include "signals.h"
+#include <sys/time.h>
+
+TEST(timers, 10, "setitimer tells what is left; alarm rounds; SIGALRM ends who has no handler")
+{
+	struct itimerval value = { { 0, 0 }, { 5, 0 } }, old;
+
+	CHECK(setitimer(ITIMER_REAL, &value, NULL) == 0);
+	CHECK(setitimer(ITIMER_REAL, &value, &old) == 0 && old.it_value.tv_sec == 4 &&
+	      old.it_interval.tv_sec == 0);
+	CHECK(alarm(0) == 5);
+	CHECK(alarm(0) == 0);
+	pid_t child = fork();
+
+	if (child == 0) {
+		struct itimerval soon = { { 0, 0 }, { 0, 20000 } };
+
+		setitimer(ITIMER_REAL, &soon, NULL);
+		for (;;)
+			;
+	}
+	CHECK(WTERMSIG(wait_status(child)) == SIGALRM);
+}
+
+TEST(clocks, 5, "clocks go forward; CPU time counts only what was used; absolute sleeps")
+{
+	struct timespec a, b, ts;
+
+	CHECK(clock_gettime(CLOCK_MONOTONIC, &a) == 0);
+	ts = a;
+	ts.tv_nsec += 100000000;
+	if (ts.tv_nsec >= 1000000000) {
+		ts.tv_sec++;
+		ts.tv_nsec -= 1000000000;
+	}
+	CHECK(clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &ts, NULL) == 0);
+	CHECK(clock_gettime(CLOCK_MONOTONIC, &b) == 0);
+	CHECK(b.tv_sec > ts.tv_sec || (b.tv_sec == ts.tv_sec && b.tv_nsec >= ts.tv_nsec));
+	CHECK(clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &a) == 0 && a.tv_sec == 0);
+	sleep_ms(200);
+	CHECK(clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &b) == 0);
+	CHECK((b.tv_sec - a.tv_sec) * 1000 + (b.tv_nsec - a.tv_nsec) / 1000000 < 100);
+	CHECK(clock_gettime(77, &a) == -1 && errno == EINVAL);
+	ts.tv_nsec = 1000000000;
+	CHECK(clock_nanosleep(CLOCK_MONOTONIC, 0, &ts, NULL) == EINVAL);
+}

@@ -1,0 +1,143 @@
+/*
+ * Futexes, and what the C library builds from them.
+ */
+#include "signals.h"
+#include <pthread.h>
+
+#define FUTEX_WAIT	     0
+#define FUTEX_WAKE	     1
+#define FUTEX_REQUEUE	     3
+#define FUTEX_WAIT_BITSET    9
+#define FUTEX_WAKE_BITSET    10
+#define FUTEX_CLOCK_REALTIME 256
+
+static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t cond = PTHREAD_COND_INITIALIZER;
+static int turns, turn;
+
+static void *take_turns(void *arg)
+{
+	int me = (int)arg;
+
+	for (int i = 0; i < 500; i++) {
+		pthread_mutex_lock(&mutex);
+		while (turn != me)
+			pthread_cond_wait(&cond, &mutex);
+		turn = (turn + 1) % 4;
+		turns++;
+		pthread_cond_broadcast(&cond);
+		pthread_mutex_unlock(&mutex);
+	}
+	return NULL;
+}
+
+TEST(condition_variables, 60, "four threads take turns by a condition variable, two thousand times")
+{
+	pthread_t threads[4];
+
+	for (int i = 0; i < 4; i++)
+		CHECK(pthread_create(&threads[i], NULL, take_turns, (void *)i) == 0);
+	for (int i = 0; i < 4; i++)
+		CHECK(pthread_join(threads[i], NULL) == 0);
+	CHECK(turns == 2000);
+}
+
+TEST(condition_timeout, 10, "pthread_cond_timedwait times out when it should")
+{
+	struct timespec ts, before, after;
+
+	clock_gettime(CLOCK_REALTIME, &ts);
+	clock_gettime(CLOCK_MONOTONIC, &before);
+	ts.tv_nsec += 200000000;
+	if (ts.tv_nsec >= 1000000000) {
+		ts.tv_sec++;
+		ts.tv_nsec -= 1000000000;
+	}
+	pthread_mutex_lock(&mutex);
+	CHECK(pthread_cond_timedwait(&cond, &mutex, &ts) == ETIMEDOUT);
+	pthread_mutex_unlock(&mutex);
+	clock_gettime(CLOCK_MONOTONIC, &after);
+	long ms =
+		(after.tv_sec - before.tv_sec) * 1000 + (after.tv_nsec - before.tv_nsec) / 1000000;
+
+	CHECK(ms >= 195 && ms < 1500);
+}
+
+TEST(shared_futex, 20, "a futex in shared memory is one for two processes, wherever it is mapped")
+{
+	int *word = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	int status;
+
+	CHECK(word != MAP_FAILED);
+	pid_t child = fork();
+
+	if (child == 0) {
+		while (*(volatile int *)word == 0)
+			syscall(SYS_futex, word, FUTEX_WAIT, 0, NULL, NULL, 0);
+		_exit(*word);
+	}
+	sleep_ms(200);
+	*word = 9;
+	syscall(SYS_futex, word, FUTEX_WAKE, 1, NULL, NULL, 0);
+	CHECK(waitpid(child, &status, 0) == child && status == 9 << 8);
+}
+
+static int futex_word;
+static volatile int woken;
+static void *futex_waiter(void *arg)
+{
+	if (syscall(SYS_futex, &futex_word, FUTEX_WAIT_BITSET | 128, 0, NULL, NULL,
+		    (unsigned int)arg) == 0)
+		__sync_fetch_and_add(&woken, 1);
+	return NULL;
+}
+
+TEST(futex_bits, 20,
+     "FUTEX_WAKE_BITSET wakes by bits; REQUEUE moves waiters; wrong values are EAGAIN")
+{
+	static int other;
+	pthread_t threads[3];
+
+	CHECK(syscall(SYS_futex, &futex_word, FUTEX_WAIT, 1, NULL) == -1 && errno == EAGAIN);
+	CHECK(syscall(SYS_futex, (char *)&futex_word + 1, FUTEX_WAIT, 0, NULL) == -1 &&
+	      errno == EINVAL);
+	CHECK(syscall(SYS_futex, NULL, FUTEX_WAIT, 0, NULL) == -1 && errno == EFAULT);
+	for (int i = 0; i < 3; i++)
+		pthread_create(&threads[i], NULL, futex_waiter, (void *)(1 << i));
+	sleep_ms(300);
+	CHECK(syscall(SYS_futex, &futex_word, FUTEX_WAKE_BITSET | 128, 99, NULL, NULL, 2) == 1);
+	CHECK(syscall(SYS_futex, &futex_word, FUTEX_REQUEUE | 128, 0, 9, &other, 0) == 2);
+	CHECK(syscall(SYS_futex, &futex_word, FUTEX_WAKE | 128, 9, NULL, NULL, 0) == 0);
+	CHECK(syscall(SYS_futex, &other, FUTEX_WAKE | 128, 9, NULL, NULL, 0) == 2);
+	for (int i = 0; i < 3; i++)
+		pthread_join(threads[i], NULL);
+	CHECK(woken == 3);
+}
+
+/* Waits with a time limit of 50 ms by that clock: how long it took, in ms; errno is ETIMEDOUT. */
+static long wait_until(clockid_t clock, int flags)
+{
+	struct timespec start, end;
+	long long ns;
+
+	clock_gettime(CLOCK_MONOTONIC, &start);
+	clock_gettime(clock, &end);
+	ns = end.tv_nsec + 50000000ll;
+	/* The call's own struct has 32 bits each. */
+	CHECK(syscall(SYS_futex, &futex_word, FUTEX_WAIT_BITSET | 128 | flags, 0,
+		      &(long[2]){ end.tv_sec + ns / 1000000000, ns % 1000000000 }, NULL, 1) == -1 &&
+	      errno == ETIMEDOUT);
+	clock_gettime(CLOCK_MONOTONIC, &end);
+	return (end.tv_sec - start.tv_sec) * 1000 + (end.tv_nsec - start.tv_nsec) / 1000000;
+}
+
+TEST(futex_clocks, 20, "FUTEX_WAIT_BITSET waits until a time of the clock that it names")
+{
+	long ms = wait_until(CLOCK_MONOTONIC, 0);
+
+	CHECK(ms >= 49 && ms < 5000);
+	ms = wait_until(CLOCK_REALTIME, FUTEX_CLOCK_REALTIME);
+	CHECK(ms >= 49 && ms < 5000);
+	CHECK(syscall(SYS_futex, &futex_word, FUTEX_WAKE | FUTEX_CLOCK_REALTIME, 1) == -1 &&
+	      errno == ENOSYS);
+}
