@@ -100,17 +100,24 @@ static int map_copy(struct vma *vma, uintptr_t va, struct page *from)
 	return page ? 0 : -ENOMEM;
 }
 
+struct page *mm_take_huge(struct mm *mm, uintptr_t va)
+{
+	return mm_make_top(mm, va) < 0 ? NULL : huge_alloc();
+}
+
+void mm_put_huge(struct vma *vma, uintptr_t va, struct page *page)
+{
+	mm_make_directory(vma->mm, va);
+	map_page(vma, va, page, vma->flags & VMA_WRITE, false);
+}
+
 int mm_map_huge(struct vma *vma, uintptr_t va)
 {
-	struct page *page = huge_alloc();
+	struct page *page = mm_take_huge(vma->mm, va);
 
 	if (!page)
 		return -ENOMEM;
-	if (mm_make_directory(vma->mm, va) < 0) {
-		page_put(page);
-		return -ENOMEM;
-	}
-	map_page(vma, va, page, vma->flags & VMA_WRITE, false);
+	mm_put_huge(vma, va, page);
 	return 0;
 }
 

@@ -135,18 +135,43 @@ static bool is_error(long result)
 	return (unsigned long)result >= (unsigned long)-MAX_ERRNO;
 }
 
-/* All pages of a new huge mapping, or -ENOMEM and no mapping. mm->lock is held. */
-static int populate_huge(struct mm *mm, uintptr_t start, size_t len)
+static void drop_pages(struct list *pages)
 {
-	struct vma *vma = mm_find(mm, start);
+	while (!list_empty(pages)) {
+		struct page *page = list_first(pages, struct page, link);
 
-	for (size_t done = 0; done < len; done += LARGE_SIZE) {
-		if (mm_map_huge(vma, start + done) < 0) {
-			mm_unmap_locked(mm, start, len);
-			return refuse(ENOMEM, "the pool of huge pages is empty");
-		}
+		list_del(&page->link);
+		page_put(page);
 	}
-	return 0;
+}
+
+/*
+ * A new huge mapping has all its pages from the beginning. They are taken first, because the mapping
+ * may replace an old one, which has to stay if the pool is empty. mm->lock is held.
+ */
+static int map_huge(struct mm *mm, uintptr_t start, size_t len, unsigned int flags)
+{
+	struct list pages = LIST_INIT(pages);
+	int error = 0;
+
+	for (size_t done = 0; !error && done < len; done += LARGE_SIZE) {
+		struct page *page = mm_take_huge(mm, start + done);
+
+		if (page)
+			list_add_tail(&pages, &page->link);
+		else
+			error = refuse(ENOMEM, "the pool of huge pages is empty");
+	}
+	if (!error)
+		error = mm_map_locked(mm, start, len, flags, NULL, 0);
+	for (size_t done = 0; !error && done < len; done += LARGE_SIZE) {
+		struct page *page = list_first(&pages, struct page, link);
+
+		list_del(&page->link);
+		mm_put_huge(mm_find(mm, start), start + done, page);
+	}
+	drop_pages(&pages);
+	return error;
 }
 
 static long map(uintptr_t hint, size_t len, unsigned int prot, unsigned int flags,
@@ -163,10 +188,12 @@ static long map(uintptr_t hint, size_t len, unsigned int prot, unsigned int flag
 	if (mutex_lock_killable(&mm->lock) < 0)
 		return -ERESTARTSYS;
 	start = choose_address(mm, hint, len, flags);
-	error = is_error(start) ? start
-				: mm_map_locked(mm, start, len, vma_flags, file, page_offset);
-	if (!error && vma_flags & VMA_HUGE)
-		error = populate_huge(mm, start, len);
+	if (is_error(start))
+		error = start;
+	else if (vma_flags & VMA_HUGE)
+		error = map_huge(mm, start, len, vma_flags);
+	else
+		error = mm_map_locked(mm, start, len, vma_flags, file, page_offset);
 	mm_unlock(mm);
 	if (error)
 		return error;

@@ -75,7 +75,7 @@ static pte_t *new_table(struct mm *mm)
 	return page_address_low(page);
 }
 
-static int make_top(struct mm *mm, uintptr_t va)
+int mm_make_top(struct mm *mm, uintptr_t va)
 {
 	pte_t *top = &mm->top[va >> 30], *directory;
 
@@ -98,7 +98,7 @@ int mm_make_table(struct mm *mm, uintptr_t va)
 {
 	pte_t *entry, *table;
 
-	if (make_top(mm, va) < 0)
+	if (mm_make_top(mm, va) < 0)
 		return -ENOMEM;
 	entry = mm_directory_entry(mm, va);
 	if (*entry)
@@ -116,7 +116,7 @@ int mm_make_directory(struct mm *mm, uintptr_t va)
 {
 	pte_t *entry, old;
 
-	if (make_top(mm, va) < 0)
+	if (mm_make_top(mm, va) < 0)
 		return -ENOMEM;
 	entry = mm_directory_entry(mm, va);
 	spin_lock(&mm->table_lock);

@@ -47,9 +47,15 @@ static inline struct page *pte_page(pte_t entry, uintptr_t va)
  */
 int mm_split_huge(struct mm *mm, uintptr_t va);
 /*
- * mm/vm/fault.c: map a new, zeroed huge page at the aligned range around va, which is not mapped yet.
- * Returns 0 or -ENOMEM. mm->lock is held.
+ * The uppermost table that leads to va is there: 0 or -ENOMEM. Once it is, mm_make_directory() cannot
+ * fail. mm->lock is held, here and for the next three.
  */
+int mm_make_top(struct mm *mm, uintptr_t va);
+/* mm/vm/fault.c: a zeroed huge page, and all that is needed to map it around va. NULL: no memory. */
+struct page *mm_take_huge(struct mm *mm, uintptr_t va);
+/* Map it where nothing is; the reference is the mapping's then. Cannot fail. */
+void mm_put_huge(struct vma *vma, uintptr_t va, struct page *page);
+/* Both in one. 0 or -ENOMEM. */
 int mm_map_huge(struct vma *vma, uintptr_t va);
 /*
  * mm/vm/fault.c: make va of the VMA present, which allows it. 0, or an error of mm_fault_in(). May

@@ -510,3 +510,23 @@ BEYOND_TEST(under_a_writer, 60, "while a thread writes, two readers of a slot se
 	stop = true;
 	pthread_join(thread, NULL);
 }
+
+BEYOND_TEST(old_mapping_stays, 30,
+	    "where the pool is empty, what a huge mapping would have replaced stays",
+	    "takes the old mapping away first")
+{
+	const int flags = MAP_PRIVATE | MAP_ANONYMOUS;
+	char *area = mmap(NULL, 4 * HUGE, PROT_READ | PROT_WRITE, flags, -1, 0), *at;
+
+	CHECK(area != MAP_FAILED);
+	at = (char *)(((uintptr_t)area + HUGE - 1) & -(uintptr_t)HUGE);
+	test_fill(at, 2 * HUGE, 7, 0);
+	empty_pool();
+	CHECK(mmap(at, 2 * HUGE, PROT_READ | PROT_WRITE, flags | MAP_FIXED | MAP_HUGETLB, -1, 0) ==
+	      MAP_FAILED);
+	/* Asked without a load, which a mapping that is gone would answer with a signal. */
+	CHECK_EQ(pipe(ends), 0);
+	CHECK_EQ(write(ends[1], at, 1), 1);
+	CHECK_EQ(test_differs(at, 2 * HUGE, 7, 0), 2 * HUGE);
+	at[HUGE] = 1;
+}
