@@ -53,10 +53,12 @@ KSRC    := $(filter-out %/offsets.c,$(KSRC))
 KSRC    := $(if $(DEBUG),$(KSRC),$(filter-out %/ubsan.c %/lockorder.c,$(KSRC)))
 KOBJ    := $(KASM:%.asm=$(K)/%.asm.o) $(KSRC:%.c=$(K)/%.o)
 CINC    := $(shell $(CC) -print-file-name=include 2>/dev/null)
-LIBGCC  := $(shell $(CC) -print-libgcc-file-name 2>/dev/null)
+LIBGCC  := $(shell $(CROSS)gcc -print-libgcc-file-name 2>/dev/null)
+# The stack is aligned to 4 bytes: gcc and clang have different words for that.
+STACK4  := $(if $(findstring clang,$(CC)),-mstack-alignment=4,-mpreferred-stack-boundary=2)
 
 # Arguments travel in eax, edx, ecx (-mregparm=3): assembly that calls C or is called must know.
-KCFLAGS := -std=gnu11 -m32 -march=i686 -mtune=generic -mregparm=3 -mpreferred-stack-boundary=2 \
+KCFLAGS := -std=gnu11 -m32 -march=i686 -mtune=generic -mregparm=3 $(STACK4) \
 	-mno-sse -mno-mmx -mno-80387 \
 	-freg-struct-return -ffreestanding -fno-pic -fno-pie -fno-stack-protector -fno-strict-aliasing \
 	-fno-omit-frame-pointer -fno-asynchronous-unwind-tables -fno-common -g \
@@ -147,7 +149,7 @@ UCFLAGS := -std=gnu11 -m32 -march=i686 -O2 -g -fno-pic -fno-pie -fno-stack-prote
 	-Wno-sign-compare -Wno-unused-result -Wstrict-prototypes $(if $(CI),-Werror) \
 	-nostdinc -isystem $(MUSL)/include/i386-linux-musl -isystem $(CINC) -I.
 # Text and data get pages of their own: writing beside code is slow under an emulator.
-ULDFLAGS := -static -no-pie -nostdlib -Wl,-z,noexecstack,-z,separate-code,-z,max-page-size=4096 \
+ULDFLAGS := -m32 -static -no-pie -nostdlib -Wl,-z,noexecstack,-z,separate-code,-z,max-page-size=4096 \
 	-Wl,--build-id=none
 ULIBS   := -Wl,--start-group $(MUSLLIB)/libc.a $(LIBGCC) \
 	$(LIBGCC:libgcc.a=libgcc_eh.a) -Wl,--end-group $(MUSLLIB)/crtn.o

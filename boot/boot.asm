@@ -5,7 +5,8 @@
 ;    (Multiboot 0.6.96, 3.2; Multiboot 2.0, 3.3), ebx points to what it tells.
 ; 2. The first page tables map physical 0..1 GiB both at 0 and at KERNEL_BASE, in 2 MiB pages, so that the code
 ;    here goes on running and kmain finds itself at its linked address. mm/pgtable.c replaces them.
-; 3. A CPU without PAE gets a message and a halt: nothing here can run on it.
+; 3. A CPU that lacks something gets a message on both consoles and a halt: nothing here can run on it.
+; 4. A second CPU may come here where there is no APIC that would keep it waiting: it halts.
 
 KERNEL_BASE	equ 0xc0000000
 BOOT_STACK_SIZE	equ 8192
@@ -18,7 +19,8 @@ CR0_PG		equ 1 << 31
 CR0_WP		equ 1 << 16
 CR4_PSE		equ 1 << 4
 CR4_PAE		equ 1 << 5
-CPUID_PAE	equ 1 << 6			; leaf 1, edx
+CPUID_APIC	equ 9				; bits of leaf 1, edx
+CPUID_WANTED	equ 1 << 3 | 1 << 4 | 1 << 6 | 1 << 8 | 1 << 15 | 1 << 24 ; see `names`
 PTE_LARGE_RW	equ 0x83			; present, writable, 2 MiB
 
 section .boot.header
@@ -46,8 +48,13 @@ boot_start:
 
 	mov	eax, 1
 	cpuid
-	test	edx, CPUID_PAE
-	jz	no_pae
+	bt	edx, CPUID_APIC
+	jc	.first
+	shr	ebx, 24				; the number that the CPU has from reset
+	jnz	.halt
+.first:	not	edx
+	and	edx, CPUID_WANTED
+	jnz	lacking
 
 	mov	edi, boot_directory		; 512 entries: 2 MiB each, 1 GiB in all
 	mov	eax, PTE_LARGE_RW
@@ -82,17 +89,48 @@ boot_start:
 	hlt
 	jmp	.halt
 
-no_pae:	mov	esi, no_pae_text
+; edx: what is wanted and not there. The first one is named.
+lacking:
+	bsf	ecx, edx
 	mov	edi, 0xb8000
-.next:	lodsb
+	mov	esi, lacking_text
+	call	say
+	mov	esi, names
+.find:	cmp	[esi], cl
+	je	.found
+	add	esi, 6
+	jmp	.find
+.found:	inc	esi
+	call	say
+	mov	esi, hint_text
+	call	say
+	jmp	boot_start.halt
+
+; The text at esi, to the screen at edi and the first serial port.
+say:	lodsb
 	test	al, al
-	jz	boot_start.halt
+	jz	.end
 	mov	ah, 0x0f
 	stosw
+	mov	ah, al
+.busy:	mov	dx, 0x3f8 + 5			; line status: room for a byte
+	in	al, dx
+	test	al, 0x20
+	jz	.busy
+	mov	al, ah
 	mov	dx, 0x3f8
 	out	dx, al
-	jmp	.next
-no_pae_text: db "Sluice needs a CPU with PAE; this one has none. In QEMU use -cpu max.", 10, 0
+	jmp	say
+.end:	ret
+
+lacking_text: db "Sluice cannot start: this CPU lacks ", 0
+hint_text: db ". In QEMU use -cpu max.", 10, 0
+names:	db 3, "PSE", 0, 0			; a bit, and five bytes of text
+	db 4, "TSC", 0, 0
+	db 6, "PAE", 0, 0
+	db 8, "CX8", 0, 0
+	db 15, "CMOV", 0
+	db 24, "FXSR", 0
 
 section .boot.bss nobits alloc write
 align 4096

@@ -219,10 +219,25 @@ bool schedule_until(uint64_t deadline)
 	return time_now() < deadline;
 }
 
+/*
+ * The time that the task ran since a tick last found it is told apart by where this tick finds it.
+ * Over many ticks that is fair, and neither part ever shrinks.
+ */
+static void account_tick(struct cpu *cpu)
+{
+	struct task *task = cpu->task;
+	uint64_t cycles = task->run_cycles + (read_tsc() - task->last_run);
+
+	if (!cpu->interrupted_user)
+		task->system_cycles += cycles - task->told_cycles;
+	task->told_cycles = cycles;
+}
+
 void sched_tick(void)
 {
 	struct cpu *cpu = this_cpu();
 
+	account_tick(cpu);
 	if (cpu->task == cpu->idle || list_empty(&cpu->queue->tasks))
 		return;
 	if (cpu->task->slice == 0 || --cpu->task->slice == 0)

@@ -103,6 +103,8 @@ struct task {
 	bool on_queue;
 	unsigned int slice;		 /* ticks left */
 	uint64_t run_cycles, started_ns; /* CPU time used, of the TSC; boot time of creation */
+	/* Of run_cycles: told apart by ticks so far, and those of them in the kernel. */
+	uint64_t told_cycles, system_cycles;
 	uint64_t last_run;
 
 	struct lock_holds mutexes; /* empty but in the debug build */
@@ -173,6 +175,10 @@ struct rlimit {
 	uint64_t soft, hard;
 };
 
+struct cpu_time { /* CPU time in nanoseconds */
+	uint64_t user, system;
+};
+
 struct process {
 	unsigned int pid;
 	struct atomic refs;
@@ -206,9 +212,9 @@ struct process {
 
 	struct credentials cred; /* changed by its own calls only */
 	struct rlimit limits[NR_RLIMITS];
-	uint64_t children_ns; /* CPU time of waited-for children */
-	uint64_t dead_threads_ns;
-	char name[TASK_NAME_LEN]; /* of the thread that left last */
+	struct cpu_time children_time; /* of children that were waited for */
+	struct cpu_time dead_time;     /* of threads that have left */
+	char name[TASK_NAME_LEN];      /* of the thread that left last */
 };
 
 extern spinlock_t tasks_lock;

@@ -26,6 +26,8 @@ struct mm {
 	uintptr_t brk_start, brk_end;
 	uintptr_t stack_top;
 	uintptr_t arg_start, arg_end, env_start, env_end;
+	uintptr_t
+		signal_return; /* the page of code through which handlers return; 0: not mapped yet */
 	spinlock_t table_lock;
 	struct list tables;		 /* pages of directories and tables, but for the top */
 	uint32_t cr3;			 /* physical address of the four top entries */

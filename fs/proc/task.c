@@ -109,14 +109,15 @@ static int show_stat(struct process *process, struct text *text)
 	unsigned int flags = spin_lock_irqsave(&tasks_lock);
 	const struct task *leader = process_leader(process);
 	const struct tty *tty = process->tty;
+	struct cpu_time own = process_cpu_time(process), children = process->children_time;
 
 	text_printf(text, "%u (%s) %c %u %u %u %u %d ", process->pid, name_of(process),
 		    *state_of(process), parent_of(process), process->pgid, process->sid,
 		    tty ? device_encode(tty->device) : 0, tty ? (int)tty->foreground : -1);
-	text_printf(text, "0 0 0 0 0 %u 0 %u 0 %d 0 %u 0 %u %u %u ", ticks(process_cpu_ns(process)),
-		    ticks(process->children_ns), NORMAL_PRIORITY, process->nr_threads,
-		    leader ? ticks(leader->started_ns) : 0, memory.pages << PAGE_SHIFT,
-		    memory.resident);
+	text_printf(text, "0 0 0 0 0 %u %u %u %u %d 0 %u 0 %u %u %u ", ticks(own.user),
+		    ticks(own.system), ticks(children.user), ticks(children.system),
+		    NORMAL_PRIORITY, process->nr_threads, leader ? ticks(leader->started_ns) : 0,
+		    memory.pages << PAGE_SHIFT, memory.resident);
 	text_printf(text, "0 0 0 0 0 0 0 0 0 0 0 0 0 %u %u 0 0 0 0 0 0 0 0 0 0 0 0 %d\n", SIGCHLD,
 		    leader && leader->cpu ? leader->cpu->id : 0, process->exit_status);
 	spin_unlock_irqrestore(&tasks_lock, flags);

@@ -30,6 +30,7 @@ enum {
 #define LAPIC_ENABLE	0x100
 #define LVT_MASKED	0x10000
 #define LVT_NMI		0x400
+#define LVT_EXTINT	0x700
 #define ICR_PENDING	0x1000
 #define DIVIDE_BY_16	0x3
 
@@ -222,6 +223,20 @@ static void pit_init(void)
 	irq_request(0, false, pit_tick, NULL);
 }
 
+/*
+ * A CPU may have a local APIC that CPUID does not tell of. It lets the 8259's interrupts through only
+ * by its LINT0, which is masked after a reset (SDM vol. 3, 11.5.1).
+ */
+static void lapic_pass_through(void)
+{
+	volatile uint32_t *hidden = acpi.lapic ? ioremap(acpi.lapic, PAGE_SIZE) : NULL;
+
+	if (!hidden)
+		return;
+	hidden[LAPIC_SPURIOUS] = LAPIC_ENABLE | VECTOR_SPURIOUS;
+	hidden[LAPIC_LVT_LINT0] = LVT_EXTINT;
+}
+
 void interrupts_init(void)
 {
 	pic_init();
@@ -231,6 +246,11 @@ void interrupts_init(void)
 	}
 	if (!lapic || !io_apic) {
 		lapic = io_apic = NULL;
+		lapic_pass_through();
+		if (acpi.nr_cpus > 1)
+			log_info(
+				"1 of %u CPUs is used: without an APIC the others cannot be started",
+				acpi.nr_cpus);
 		acpi.nr_cpus = 0;
 		pit_init();
 		log_info("interrupts: 8259, tick from the PIT");

@@ -22,6 +22,7 @@ struct cpu {
 	unsigned int id;	   /* %fs:8, index into cpus[] */
 	unsigned int need_resched; /* %fs:12, checked on return to user mode */
 	unsigned int irq_depth;	   /* nesting of interrupt handlers; 0 in task context */
+	bool interrupted_user;	   /* did the interrupt that is handled interrupt a program? */
 	unsigned int apic_id;
 	volatile bool online;
 	struct task *idle;

@@ -104,11 +104,13 @@ static void exception(struct trap_frame *frame)
 		trap_fatal(frame, trap->name);
 }
 
-static void interrupt(unsigned int vector)
+static void interrupt(const struct trap_frame *frame)
 {
+	unsigned int vector = frame->vector;
 	struct cpu *cpu = this_cpu();
 
 	cpu->irq_depth++;
+	cpu->interrupted_user = trap_from_user(frame);
 	switch (vector) {
 	case VECTOR_TIMER:
 		lapic_eoi();
@@ -139,7 +141,7 @@ void trap_dispatch(struct trap_frame *frame)
 	if (frame->vector < 32)
 		exception(frame);
 	else if (frame->vector >= VECTOR_IRQ_BASE && frame->vector != VECTOR_SYSCALL)
-		interrupt(frame->vector);
+		interrupt(frame);
 }
 
 void return_work(struct trap_frame *frame);

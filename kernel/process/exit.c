@@ -113,7 +113,7 @@ static void leave_place(struct task *task)
 
 	list_del(&task->thread_link);
 	process->nr_threads--;
-	process->dead_threads_ns += task_cpu_ns(task);
+	process_keep_time(process, task);
 	memcpy(process->name, task->name, sizeof(process->name));
 	/* A signal that this thread was to handle is now another one's. */
 	signal_retarget_locked(process);

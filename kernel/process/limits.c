@@ -100,30 +100,29 @@ long sys_setrlimit(unsigned int resource, const void __user *from)
 	return set_limit(resource, &wanted, &old);
 }
 
-/* ---- times: CPU time is not split, all of it counts as the user's ---- */
+/* ---- times ---- */
 
-#define CLOCK_TICK_NS (NSEC_PER_SEC / 100)
-
-uint64_t process_times(uint64_t *children_ns)
+static uint32_t clock_ticks(uint64_t ns)
 {
-	unsigned int flags = spin_lock_irqsave(&tasks_lock);
-	uint64_t ns = process_cpu_ns(current->process);
-
-	*children_ns = current->process->children_ns;
-	spin_unlock_irqrestore(&tasks_lock, flags);
-	return ns;
+	return div_u64(ns, NSEC_PER_SEC / 100, NULL);
 }
 
 long sys_times(void __user *to)
 {
-	uint64_t children, own = process_times(&children);
-	uint32_t words[4] = { div_u64(own, CLOCK_TICK_NS, NULL), 0,
-			      div_u64(children, CLOCK_TICK_NS, NULL), 0 };
+	struct process *process = current->process;
+	unsigned int flags = spin_lock_irqsave(&tasks_lock);
+	struct cpu_time own = process_cpu_time(process), children = process->children_time;
+	uint32_t words[4];
 
+	spin_unlock_irqrestore(&tasks_lock, flags);
+	words[0] = clock_ticks(own.user);
+	words[1] = clock_ticks(own.system);
+	words[2] = clock_ticks(children.user);
+	words[3] = clock_ticks(children.system);
 	if (to && copy_to_user(to, words, sizeof(words)) < 0)
 		return -EFAULT;
 	/* A number that could pass for an error is as good as any: it only ever counts on. */
-	return div_u64(time_now(), CLOCK_TICK_NS, NULL) & INT32_MAX;
+	return clock_ticks(time_now()) & INT32_MAX;
 }
 
 /* ---- CPUs ---- */

@@ -101,13 +101,38 @@ uint64_t task_cpu_ns(const struct task *task)
 
 uint64_t process_cpu_ns(struct process *process)
 {
-	uint64_t ns = process->dead_threads_ns;
+	uint64_t ns = process->dead_time.user + process->dead_time.system;
 	struct task *task;
 
 	lockdep_held(&tasks_lock);
 	list_for_each(task, &process->threads, thread_link)
 		ns += task_cpu_ns(task);
 	return ns;
+}
+
+struct cpu_time process_cpu_time(struct process *process)
+{
+	struct cpu_time time = process->dead_time;
+	struct task *task;
+
+	lockdep_held(&tasks_lock);
+	list_for_each(task, &process->threads, thread_link) {
+		uint64_t system = time_of_cycles(task->system_cycles);
+
+		time.user += time_of_cycles(task->told_cycles) - system;
+		time.system += system;
+	}
+	return time;
+}
+
+/* No tick has found what is left of it: that counts as the program's. */
+void process_keep_time(struct process *process, const struct task *task)
+{
+	uint64_t system = time_of_cycles(task->system_cycles);
+
+	lockdep_held(&tasks_lock);
+	process->dead_time.user += task_cpu_ns(task) - system;
+	process->dead_time.system += system;
 }
 
 bool process_group_orphaned(unsigned int pgid, const struct process *leaving)

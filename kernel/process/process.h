@@ -37,6 +37,18 @@ uint64_t task_cpu_ns(const struct task *task);
 /* CPU time of its threads, dead ones included, in nanoseconds. tasks_lock is held. */
 uint64_t process_cpu_ns(struct process *process);
 /*
+ * The same, told apart by the ticks: it lags behind by what ran since the last one. Neither part ever
+ * shrinks. tasks_lock is held.
+ */
+struct cpu_time process_cpu_time(struct process *process);
+/* The task leaves: what it has used is its process's from now on. tasks_lock is held. */
+void process_keep_time(struct process *process, const struct task *task);
+static inline void cpu_time_add(struct cpu_time *sum, struct cpu_time time)
+{
+	sum->user += time.user;
+	sum->system += time.system;
+}
+/*
  * True if no process of the group has a parent in another group of its session: nobody could
  * continue it, so it is not to be stopped by its terminal. `leaving` (or NULL) counts as gone.
  * tasks_lock is held.
@@ -86,7 +98,5 @@ long tls_set(struct task *task, void __user *address, bool may_choose);
  * may sleep.
  */
 void futex_task_exit(void);
-/* Nanoseconds that the current process has used, and (*children_ns) the children it waited for. */
-uint64_t process_times(uint64_t *children_ns);
 
 #endif

@@ -80,6 +80,13 @@ bool signal_action_ignores(const struct process *process, int signo);
 /* Make the task look at its signals; a sleeping one, if its state lets it. tasks_lock is held. */
 void signal_wake(struct task *task, bool kill);
 
+/*
+ * Code through which handlers without SA_RESTORER return: current->mm->signal_return is where it is
+ * mapped when their frame is pushed.
+ */
+#define SIGNAL_RETURN_SIZE 15u
+extern const uint8_t signal_return_code[SIGNAL_RETURN_SIZE];
+
 /* Put the frame of a handler on the user's stack, and have the task enter it. 0 or -EFAULT. */
 int signal_frame_push(struct trap_frame *frame, int signo, const struct signal_info *info,
 		      const struct signal_action *action, sigmask_t old_mask);

@@ -10,6 +10,7 @@
  */
 #include "kernel/process/process.h"
 #include "kernel/process/signal.h"
+#include "mm/vm/vm.h"
 #include "mm/vm/uaccess.h"
 
 #define SYSCALL_BYTES	   2 /* int $0x80 */
@@ -110,6 +111,24 @@ static int next_handler(struct signal_info *info, struct signal_action *action)
 }
 
 /*
+ * Have a way back from the handler. Of two threads that map it at once, one maps a page in vain.
+ * 0 or an error.
+ */
+static int prepare_return(const struct signal_action *action)
+{
+	struct mm *mm = current->mm;
+	long at;
+
+	if (action->flags & SA_RESTORER || READ_ONCE(mm->signal_return))
+		return 0;
+	at = mm_map_code(signal_return_code, sizeof(signal_return_code));
+	if ((unsigned long)at >= (unsigned long)-MAX_ERRNO)
+		return at;
+	WRITE_ONCE(mm->signal_return, at);
+	return 0;
+}
+
+/*
  * Enter the handler; a stack that cannot take the frame is a fault, of the handler itself perhaps.
  */
 static void enter_handler(struct trap_frame *frame, int signo, const struct signal_info *info,
@@ -120,7 +139,7 @@ static void enter_handler(struct trap_frame *frame, int signo, const struct sign
 	sigmask_t mask = task->blocked | action->mask;
 
 	restart_call(frame, action);
-	if (signal_frame_push(frame, signo, info, action, old) < 0) {
+	if (prepare_return(action) < 0 || signal_frame_push(frame, signo, info, action, old) < 0) {
 		if (signo == SIGSEGV)
 			process_exit(SIGSEGV);
 		signal_force(SIGSEGV, SI_KERNEL, 0);

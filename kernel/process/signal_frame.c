@@ -2,9 +2,9 @@
  * The frames of signal handlers on the user's stack, as i386 Linux lays them out, and the way back.
  *
  * 1. A handler with SA_SIGINFO gets the rt frame (siginfo_t, ucontext), another one the old frame
- *    (struct sigcontext). Both return through the restorer that the C library named; there is no
- *    code of ours to return through (stacks are not executable), so without SA_RESTORER there is no
- *    frame.
+ *    (struct sigcontext). Both return through the restorer that the C library named (SA_RESTORER).
+ *    Stacks are not executable, so for a handler without one signal_deliver.c maps a page with
+ *    signal_return_code.
  * 2. The floating-point state follows: the FSAVE image of old, whose `magic` 0 says that the FXSAVE
  *    image stands behind it; that one is what sigreturn loads.
  * 3. What sigreturn loads is the user's to choose, but for what would be more than the user's:
@@ -15,6 +15,7 @@
 #include "kernel/process/signal.h"
 #include "kernel/syscalls.h"
 #include "lib/string.h"
+#include "mm/mm.h"
 #include "mm/vm/uaccess.h"
 
 struct user_context { /* struct sigcontext */
@@ -78,6 +79,13 @@ _Static_assert(sizeof(struct user_ucontext) == 116, "struct ucontext");
 /* What the restorers have taken off the stack when they call. */
 #define OLD_FRAME_POPPED 8
 #define RT_FRAME_POPPED	 4
+
+/* The way back from the two kinds of handler, as the C libraries have it too. */
+const uint8_t signal_return_code[SIGNAL_RETURN_SIZE] = {
+	0x58, 0xb8, 119, 0, 0, 0,    0xcd, 0x80, /* pop eax; mov eax, sigreturn; int 0x80 */
+	0xb8, 173,  0,	 0, 0, 0xcd, 0x80,	 /* mov eax, rt_sigreturn; int 0x80 */
+};
+#define RT_RETURN 8u /* where the second one begins */
 
 /* ---- floating point ---- */
 
@@ -179,6 +187,14 @@ static void tell_info(int signo, const struct signal_info *info, uint32_t *words
 	words[5] = signo == SIGCHLD ? info->value : 0;
 }
 
+/* Where the handler returns to. */
+static uint32_t return_address(const struct signal_action *action)
+{
+	if (action->flags & SA_RESTORER)
+		return action->restorer;
+	return current->mm->signal_return + (action->flags & SA_SIGINFO ? RT_RETURN : 0);
+}
+
 int signal_frame_push(struct trap_frame *frame, int signo, const struct signal_info *info,
 		      const struct signal_action *action, sigmask_t old_mask)
 {
@@ -189,14 +205,14 @@ int signal_frame_push(struct trap_frame *frame, int signo, const struct signal_i
 	} f;
 	struct user_context *context = rt ? &f.rt.context.context : &f.old.context;
 	size_t size = rt ? sizeof(f.rt) : sizeof(f.old);
-	long fpstate = action->flags & SA_RESTORER ? fpu_push(frame->esp) : -EFAULT;
+	long fpstate = fpu_push(frame->esp);
 	/* At entry of a function the stack is aligned to 16 bytes above the return address. */
 	uint32_t at = ((fpstate - size + 4) & ~15u) - 4;
 
 	if (fpstate == -EFAULT)
 		return -EFAULT;
 	memset(&f, 0, sizeof(f));
-	f.old.return_address = action->restorer;
+	f.old.return_address = return_address(action);
 	f.old.signo = signo;
 	context_save(context, frame);
 	context->fpstate = fpstate;

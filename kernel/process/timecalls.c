@@ -64,9 +64,18 @@ int time_to_user(uint64_t ns, void __user *to, bool wide)
 
 /* ---- clocks ---- */
 
+static uint64_t process_ns(void)
+{
+	unsigned int flags = spin_lock_irqsave(&tasks_lock);
+	uint64_t ns = process_cpu_ns(current->process);
+
+	spin_unlock_irqrestore(&tasks_lock, flags);
+	return ns;
+}
+
 long sys_clock_gettime(unsigned int clock, void __user *to)
 {
-	uint64_t children, ns;
+	uint64_t ns;
 
 	switch (clock) {
 	case CLOCK_REALTIME:
@@ -80,7 +89,7 @@ long sys_clock_gettime(unsigned int clock, void __user *to)
 		ns = time_now();
 		break;
 	case CLOCK_PROCESS_CPUTIME:
-		ns = process_times(&children);
+		ns = process_ns();
 		break;
 	case CLOCK_THREAD_CPUTIME:
 		ns = task_cpu_ns(current);

@@ -23,7 +23,7 @@ struct wait_request {
 	/* what was found */
 	unsigned int child;
 	int status;
-	uint64_t cpu_ns;
+	struct cpu_time time;
 };
 
 /*
@@ -44,9 +44,10 @@ static bool look_at(struct wait_request *request, struct process *child)
 		return false;
 	}
 	request->child = child->pid;
-	request->cpu_ns = process_cpu_ns(child) + child->children_ns;
+	request->time = process_cpu_time(child);
+	cpu_time_add(&request->time, child->children_time);
 	if (child->nr_threads == 0) {
-		current->process->children_ns += request->cpu_ns;
+		cpu_time_add(&current->process->children_time, request->time);
 		process_unlink(child);
 	}
 	return true;
@@ -70,7 +71,7 @@ static int scan(struct wait_request *request)
 	return result;
 }
 
-/* CPU time, all of it as user time; the rest is zero. */
+/* CPU time; the rest is zero. */
 struct user_rusage {
 	struct timeval32 user, system;
 	int32_t unknown[14];
@@ -94,7 +95,8 @@ long sys_wait4(int pid, void __user *status, unsigned int options, void __user *
 						 (result = scan(&request)) != 0);
 	if (result <= 0)
 		return result ? result : error;
-	used.user = timeval_from_ns(request.cpu_ns);
+	used.user = timeval_from_ns(request.time.user);
+	used.system = timeval_from_ns(request.time.system);
 	if ((rusage && copy_to_user(rusage, &used, sizeof(used)) < 0) ||
 	    (status && put_user_u32(request.status, status) < 0))
 		return -EFAULT;

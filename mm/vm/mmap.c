@@ -12,7 +12,9 @@
 #include "mm/vm/tables.h"
 #include "mm/vm/uaccess.h"
 
+#define PROT_READ     1u
 #define PROT_WRITE    2u
+#define PROT_EXEC     4u
 #define PROT_ALL      7u /* READ, WRITE, EXEC */
 
 #define MAP_SHARED    0x01u
@@ -337,6 +339,22 @@ long sys_mprotect(uintptr_t start, size_t len, unsigned int prot)
 		return -ERESTARTSYS;
 	error = protect(mm, start, start + PAGE_ALIGN(len), prot);
 	mutex_unlock(&mm->lock);
+	return error;
+}
+
+long mm_map_code(const void *code, size_t len)
+{
+	long at = map(0, PAGE_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, NULL, 0);
+	long error;
+
+	if (is_error(at))
+		return at;
+	error = copy_to_user((void __user *)at, code, len);
+	if (!error)
+		error = sys_mprotect(at, PAGE_SIZE, PROT_READ | PROT_EXEC);
+	if (!error)
+		return at;
+	sys_munmap(at, PAGE_SIZE);
 	return error;
 }
 

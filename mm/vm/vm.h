@@ -61,6 +61,11 @@ void mm_get(struct mm *mm);
 /* The last put frees everything. May sleep. */
 void mm_put(struct mm *mm);
 /*
+ * Map a page into the current address space that holds `len` bytes of code, to be executed and not to
+ * be written. Returns its address, or -ENOMEM, -EFAULT, -ERESTARTSYS. May sleep; takes mm->lock.
+ */
+long mm_map_code(const void *code, size_t len);
+/*
  * Map [start, start+len) with VMA_* flags; file NULL: anonymous. start must be free (or MAP_FIXED
  * semantics: what is there is unmapped first). Returns 0 or -ENOMEM, -EINVAL. Takes mm->lock.
  */
