@@ -1,14 +1,14 @@
 /*
- * Device memory as files: every memory BAR of a PCI device is /dev/pci/BB:DD.F/barN.
+ * Device memory as files. Every memory BAR of a PCI device is a file /dev/pci/BB:DD.F/barN.
  *
- * 1. All access goes by fake pages (mm/page.h): kmap_local shows them uncached, a piece at a time,
- *    so that a BAR may be larger than the kernel's window.
- * 2. A slot of device memory has fake pages of its own, in one array, counted in the first one. The
- *    device may change the bytes: a slot promises the place, and only the copy out of the pipe is a
- *    snapshot. It is never stolen.
- * 3. A device that a driver has claimed is the driver's: open is EBUSY.
- * 4. Copies are made as memory is copied, in pieces of any width: registers that need one width are
- *    for mmap.
+ * 1. All access uses fake pages (mm/page.h). kmap_local() maps them uncached, a page at a time, so that
+ *    a BAR may be larger than the kernel's address space.
+ * 2. A slot of device memory has an array of fake pages of its own. The first one counts the references.
+ *    The device may change the bytes. The slot promises only the place, and the copy out of the pipe is
+ *    the snapshot. It is never stolen.
+ * 3. A device that a driver has claimed belongs to that driver. Opening its files returns -EBUSY.
+ * 4. Bytes are copied as from memory, in pieces of any width. Registers that need one width are for
+ *    mmap.
  */
 #include "drivers/device_memory.h"
 #include "drivers/pci.h"
@@ -22,7 +22,7 @@
 #include "mm/slab.h"
 #include "mm/vm/vm.h"
 
-#define PCI_MAJOR  240 /* of those for local use */
+#define PCI_MAJOR  240 /* one of the numbers for local use */
 #define SLOT_PAGES 64u /* in one slot at most */
 #define NAME_SIZE  32
 #define BARS_SHIFT 3

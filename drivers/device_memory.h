@@ -14,9 +14,13 @@ struct device_memory {
 };
 
 /*
- * File operations for it. Reads end at `size`, writes beyond it are ENOSPC. mmap: shared mappings of
- * whole pages, uncached; -EINVAL where the memory does not begin with a page, for private ones and
- * beyond the end. splice_read publishes references: the bytes are copied once, out of the pipe.
+ * File operations for device memory. Each returns what its entry in struct file_ops returns.
+ *
+ * read	ends at `size`.
+ * write	beyond `size` returns -ENOSPC.
+ * mmap	makes shared, uncached mappings of whole pages. Returns -EINVAL if the mapping is private or
+ *		goes beyond the end, or if the memory does not begin at a page.
+ * splice_read	publishes references. The bytes are copied once, when they leave the pipe.
  */
 ssize_t device_memory_read(struct file *file, struct iter *to, file_off_t *pos);
 ssize_t device_memory_write(struct file *file, struct iter *from, file_off_t *pos);
@@ -24,7 +28,9 @@ int device_memory_mmap(struct file *file, struct vma *vma);
 ssize_t device_memory_splice_read(struct file *file, file_off_t *pos, size_t len,
 				  struct slot_list *slots);
 
-/* Copy between the first bytes of device memory and kernel memory. */
+/*
+ * Copy the first `len` bytes of device memory to `buffer`, or the other way with `write`. Never sleeps.
+ */
 void device_memory_copy(const struct device_memory *memory, void *buffer, unsigned int len,
 			bool write);
 

@@ -1,11 +1,11 @@
 /*
  * PCI: finding the devices (PCI Local Bus Specification 3.0, chapter 6).
  *
- * 1. The two ports are one register pair: config_lock (irqsave, as drivers may read in interrupts)
- *    keeps an address and its data together.
- * 2. Bus 0 is scanned, and up to the last one behind bridges. The firmware has given the numbers
- *    and the addresses.
- * 3. pci_devices is filled once, before the drivers, and does not change afterwards.
+ * 1. The two ports are one pair of registers. config_lock keeps an address and its data together. It is
+ *    irqsave because drivers may read in interrupts.
+ * 2. Bus 0 is scanned, and all buses up to the last one behind a bridge. The firmware has assigned the
+ *    bus numbers and the addresses.
+ * 3. pci_devices is filled once, before the drivers probe, and does not change afterwards.
  */
 #include "drivers/pci.h"
 #include "kernel/cpu/cpu.h"
@@ -74,7 +74,7 @@ unsigned int pci_capability(const struct pci_device *device, unsigned int id, un
 	if (!(pci_read(device, PCI_STATUS, 2) & STATUS_CAPABILITIES))
 		return 0;
 	offset = pci_read(device, from ? from + 1 : PCI_CAPABILITIES, 1) & 0xfc;
-	/* There is room for 48 of them: a list that is longer goes in circles. */
+	/* There is room for 48 capabilities. A longer list goes in circles. */
 	for (unsigned int i = 0; i < 48 && offset >= 0x40; i++) {
 		if (pci_read(device, offset, 1) == id)
 			return offset;
@@ -91,8 +91,8 @@ void pci_enable(const struct pci_device *device)
 }
 
 /*
- * Fill in bars[i]; returns how many registers it takes. What the register answers to all ones tells
- * the size; the value is put back.
+ * Fill in bars[i]. Returns how many registers the BAR takes. After all ones have been written, the register
+ * reads as the size. The old value is then restored.
  */
 static unsigned int read_bar(struct pci_device *device, unsigned int i)
 {
@@ -112,7 +112,7 @@ static unsigned int read_bar(struct pci_device *device, unsigned int i)
 	return wide ? 2 : 1;
 }
 
-/* Decoding is off meanwhile: a BAR that is all ones would answer at wrong addresses. */
+/* Decoding is off meanwhile, because a BAR that is all ones would answer at wrong addresses. */
 static void read_bars(struct pci_device *device)
 {
 	uint32_t command = pci_read(device, PCI_COMMAND, 2);
@@ -124,8 +124,8 @@ static void read_bars(struct pci_device *device)
 }
 
 /*
- * Look at a place, and keep the device that is there. Returns the highest bus behind it, if it is a
- * bridge, or 0. *functions: how many the device has.
+ * Record the device that is at this place, if there is one. Returns the highest bus behind it if it is a
+ * bridge, or 0. Sets *functions to 8 if the device has several functions.
  */
 static unsigned int scan_function(unsigned int bus, unsigned int slot, unsigned int function,
 				  unsigned int *functions)

@@ -14,19 +14,30 @@ struct pci_bar {
 struct pci_device {
 	unsigned int bus, device, function;
 	uint16_t vendor, id;
-	uint8_t irq_line; /* as the firmware routed it: ISA number for the 8259, and for the IO-APIC
-					   its input (PIIX: the same level-triggered lines 5, 9..11) */
+	/*
+	 * The interrupt as the firmware routed it: the ISA number for the 8259, and the input of the
+	 * IO-APIC. On the PIIX both are the same level-triggered lines 5 and 9 to 11.
+	 */
+	uint8_t irq_line;
 	struct pci_bar bars[6];
-	const char *driver; /* who claimed it; NULL: nobody */
+	const char *driver; /* the driver that has claimed it, or NULL */
 	struct list link;
 };
 
 extern struct list pci_devices; /* filled by pci_scan(), which runs before the drivers */
+/* Find all devices and size their BARs. Called once at boot, by one CPU. */
 void pci_scan(void);
+/*
+ * Read `bytes` bytes (1, 2 or 4) of the configuration space at `offset`, which is a multiple of
+ * `bytes`. Never sleeps. May be called in an interrupt.
+ */
 uint32_t pci_read(const struct pci_device *device, unsigned int offset, unsigned int bytes);
-/* The offset of the first capability `id` after `from` (0: from the start); 0: none. */
+/*
+ * Return the offset of the next capability `id` behind the one at `from`, or 0 if there is none. With
+ * from == 0 the search starts at the first capability.
+ */
 unsigned int pci_capability(const struct pci_device *device, unsigned int id, unsigned int from);
-/* Memory decoding and bus mastering on. */
+/* Let the device decode its addresses and access memory by itself (bus mastering). */
 void pci_enable(const struct pci_device *device);
 
 #endif

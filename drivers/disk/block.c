@@ -1,9 +1,9 @@
 /*
- * The block layer: devices by name and number, bios, and counting them.
+ * The block layer: finding devices by name and number, and passing bios to drivers.
  *
- * 1. Devices are added while drivers probe, by one CPU and before any program runs, and never go
- *    away: the list needs no lock, and what was found stays valid.
- * 2. A bio is checked here, so that drivers see only what lies on their device.
+ * 1. One CPU adds the devices while drivers probe, before any program runs, and they never go away. So
+ *    the list needs no lock, and a device that has been found stays valid.
+ * 2. Each bio is checked here, so that a driver gets only bios that lie within its device.
  * 3. bio_complete() runs the submitter's function without any lock of ours, perhaps in an
  *    interrupt.
  */
@@ -19,7 +19,7 @@ struct list block_devices = LIST_INIT(block_devices);
 
 SLAB_CACHE(bio_cache, "bio", struct bio, 0);
 
-/* Those who wait for bios of theirs. */
+/* Tasks in bio_submit_wait_all(). */
 static struct wait_queue done_queue = WAIT_QUEUE_INIT(done_queue);
 
 /* ---- devices ---- */
@@ -101,7 +101,8 @@ static void start(struct bio *bio)
 	struct block_device *device = bio->device;
 	int in_flight = atomic_add_return(&device->in_flight, 1);
 
-	if (in_flight > atomic_read(&device->max_in_flight)) /* two CPUs: may be one too low */
+	/* With two CPUs here at once the maximum may come out too low by one. */
+	if (in_flight > atomic_read(&device->max_in_flight))
 		atomic_set(&device->max_in_flight, in_flight);
 	if (bio_is_valid(bio))
 		device->ops->submit(device, bio);
@@ -167,13 +168,13 @@ int bio_copy(struct bio *bio, uint64_t base,
 }
 
 /*
- * The count is taken down by a locked instruction before the queue is looked at, and the waiter is
- * on the queue before it looks at the count: one of the two sees the other.
+ * The locked decrement comes before the look at the queue, and the waiter joins the queue before it looks
+ * at the count. So one of the two sees the other.
  */
 static void complete_wait(struct bio *bio)
 {
 	atomic_dec(bio->private);
-	/* The waiter may be gone by now, and the bio with it; the queue is ours. */
+	/* The waiter may be gone by now, and the bio with it. The queue is static. */
 	wake_all(&done_queue);
 }
 

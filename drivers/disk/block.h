@@ -1,11 +1,16 @@
 /*
  * Block devices and bios.
  *
- * 1. A bio is one request: a run of sectors, and the pieces of pages that they come from or go to.
- * 2. bio_submit() never sleeps for the data: it hands the bio to the driver, which may queue it.
- *    complete() runs once, perhaps in an interrupt, perhaps before bio_submit() returns; the bio is
- *    the completer's then.
- * 3. The pages are held by the submitter until complete().
+ *	bio = bio_alloc(device, sector, false, 0);
+ *	bio_add(bio, page, 0, PAGE_SIZE);
+ *	error = bio_submit_wait(bio);
+ *
+ * 1. A bio is one request. It names a run of sectors, and the pieces of pages that their bytes come from
+ *    or go to.
+ * 2. bio_submit() hands the bio to the driver, which may queue it, and never sleeps for the data. When
+ *    the request has ended, complete() is called once. This may be in an interrupt, and may be before
+ *    bio_submit() returns. From then on the bio belongs to complete().
+ * 3. The submitter holds the pages until complete().
  */
 #ifndef DRIVERS_DISK_BLOCK_H
 #define DRIVERS_DISK_BLOCK_H
@@ -22,7 +27,7 @@ struct inode;
 
 struct bio_segment {
 	struct page *page;
-	unsigned int offset, len; /* bytes, multiples of SECTOR_SIZE; a compound page whole */
+	unsigned int offset, len; /* bytes, multiples of SECTOR_SIZE; may span a compound page */
 };
 
 struct bio {
@@ -37,17 +42,24 @@ struct bio {
 	unsigned int next;  /* the driver's: segments handed to the device */
 	unsigned int total; /* bytes; set by bio_add */
 	struct bio_segment segments[BIO_MAX_SEGMENTS];
-	uint64_t room[2 * (BIO_MAX_SEGMENTS + 4)]; /* the driver's: what its device reads */
+	uint64_t room[2 * (BIO_MAX_SEGMENTS + 4)]; /* the driver's: memory that its device reads */
 };
 
 struct block_device_ops {
-	/* Take the bio; never sleeps for IO; may be called by many at once. One without segments,
-	 * only if there is a `flush`: write back the device's own cache. */
+	/*
+	 * Take the bio. Never sleeps for IO. Several CPUs may call it at once. A bio without segments
+	 * asks the device to write back its own cache. Only a device with `flush` gets such a bio.
+	 */
 	void (*submit)(struct block_device *, struct bio *);
-	/* Start what submit has taken since: called after one bio, or after several that were
-	 * submitted together, so that the device is told once. NULL: submit has started it. */
+	/*
+	 * Start the bios that submit has taken. Called after one bio, or after several that are
+	 * submitted together, so that the device is notified once. NULL: submit starts each bio.
+	 */
 	void (*kick)(struct block_device *);
-	/* Write back the device's own cache; may sleep. NULL: it has none. */
+	/*
+	 * Write back the device's own cache. Returns 0, -EIO or -ENOMEM. May sleep. NULL: the device
+	 * has no cache.
+	 */
 	int (*flush)(struct block_device *);
 };
 
@@ -58,9 +70,8 @@ struct block_device {
 	bool read_only;
 	const struct block_device_ops *ops;
 	void *private;
-	unsigned int queue_depth; /* bios that it takes at once */
-	struct inode *
-		inode; /* its page cache holds the raw device; made by block_inode() (fs/names/vfs.h) */
+	unsigned int queue_depth;    /* bios that it takes at once */
+	struct inode *inode;	     /* holds the raw device's page cache; made by block_inode() */
 	bool claimed;		     /* mounted */
 	struct {		     /* drivers/disk/block_watch.c */
 		int answers;	     /* at its last look */
@@ -71,32 +82,39 @@ struct block_device {
 	struct atomic in_flight, max_in_flight, reads, writes, errors;
 };
 
-/* Publish a device: it appears in /dev. ops etc. are set. For drivers that probe. */
+/* Publish a device, whose fields are set: it appears in /dev. Called by drivers while they probe. */
 void block_register(struct block_device *device);
-/* By name ("vda" or "/dev/vda") or by number; NULL. Devices never go away. */
+/* Find a device by its name ("vda" or "/dev/vda") or number. Returns NULL if there is none. Devices never
+ * go away. */
 struct block_device *block_find(const char *name);
 struct block_device *block_find_number(unsigned int major, unsigned int minor);
 extern struct list block_devices;
 
-/* An empty bio; NULL: no memory. */
+/*
+ * Allocate a bio without segments. `flags` are ALLOC_*. Returns NULL if there is no memory. May sleep
+ * unless ALLOC_ATOMIC is set.
+ */
 struct bio *bio_alloc(struct block_device *device, uint64_t sector, bool write, unsigned int flags);
 void bio_free(struct bio *bio);
-/* Append a piece; false if the bio is full. */
+/* Append a piece of a page. Returns false if the bio is full. */
 bool bio_add(struct bio *bio, struct page *page, unsigned int offset, unsigned int len);
-/* Start it. A bio beyond the device's end or a write to a read-only one completes with -EIO. */
+/*
+ * Start a bio. A bio beyond the end of the device, and a write to a read-only device, complete with -EIO.
+ * Never sleeps for IO.
+ */
 void bio_submit(struct bio *bio);
 /*
- * For drivers of disks in memory: copy the bio's bytes to or from the disk's pages, which page_at
- * tells by their indices (NULL: no memory). The disk begins at the byte `base` of the first one.
- * 0, -EIO.
+ * For drivers of disks in memory: copy the bio's bytes to or from the pages of the disk. page_at()
+ * returns the page at an index, or NULL if there is no memory for it. The disk begins `base` bytes
+ * after the start of page 0. Returns 0, or -EIO if page_at() returned NULL.
  */
 int bio_copy(struct bio *bio, uint64_t base,
 	     struct page *(*page_at)(unsigned int index, bool write));
-/* For drivers: the bio is done. From interrupts too. */
+/* For drivers: the bio has ended, with `error` 0 or -EIO. May be called in an interrupt. */
 void bio_complete(struct bio *bio, int error);
-/* Submit nr > 0 bios of one device and wait for all; their `error` says how they ended. Sleeps. */
+/* Submit nr > 0 bios of one device and wait for all of them. Each bio's `error` is its result. Sleeps. */
 void bio_submit_wait_all(struct bio **bios, unsigned int nr);
-/* Submit and wait; frees the bio; 0 or -EIO. Sleeps. */
+/* Submit a bio, wait for it and free it. Returns 0 or -EIO. Sleeps. */
 int bio_submit_wait(struct bio *bio);
 
 #endif

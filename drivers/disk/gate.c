@@ -1,18 +1,18 @@
 /*
- * The gate: a disk in memory whose completions pass a gate, so that tests say when IO ends, and
- * how.
+ * The gate: a disk in memory whose requests pass a gate, so that a test decides when they end, and how.
  *
- * 1. Its size is the kernel parameter gate= (8 MiB). A page of it exists once it was written; the
- *    others read as zeros: a gate that is not used costs a pointer a page.
+ * 1. The kernel parameter gate= sets its size (8 MiB if it is not given). A page of the disk is allocated
+ *    when it is first written. Other pages read as zeros. So a gate that is not used costs one pointer
+ *    for each page.
  * 2. gate.lock (plain) guards everything here. Nothing of the gate runs in interrupts.
- * 3. While the gate is open a bio is done before gate_submit() returns. While it is closed bios are
- *    held in their order, untouched: a read is done, and a write reaches the disk, when it passes.
- * 4. Commands, written to /proc/gate:
- *	close		hold what comes from now on
- *	open		let everything through, now and from now on
- *	pass N		let N requests through; what is missing of them now is let through when it comes
- *	fail N		the next N requests that pass fail with EIO
- *	reverse		turn the order of those held around
+ * 3. While the gate is open, a bio is done before gate_submit() returns. While it is closed, bios are
+ *    held in order and untouched. A held bio reads or writes the disk when it passes.
+ * 4. Commands are written to /proc/gate:
+ *	close		hold the requests that come from now on
+ *	open		let all requests through, now and from now on
+ *	pass N		let N requests through; if fewer are held, the next ones pass as they come
+ *	fail N		fail the next N requests that pass with EIO
+ *	reverse		reverse the order of the held requests
  */
 #include "drivers/disk/block.h"
 #include "fs/proc/proc.h"
@@ -25,7 +25,7 @@
 #include "mm/page.h"
 #include "mm/vmalloc.h"
 
-#define GATE_MAJOR   240 /* of those for local use */
+#define GATE_MAJOR   240 /* one of the numbers for local use */
 #define DEFAULT_SIZE (8u << 20)
 #define MAX_SIZE     (1u << 30)
 
@@ -34,9 +34,9 @@ static struct gate {
 	bool closed;
 	struct list held; /* bios, in the order in which they will pass */
 	unsigned int nr_held;
-	unsigned int credit; /* how many may pass although it is closed */
-	unsigned int fail;   /* how many of those that pass are to fail */
-	struct page **pages; /* what was written; NULL: zeros */
+	unsigned int credit; /* requests that may pass although it is closed */
+	unsigned int fail;   /* requests, of the next that pass, that will fail */
+	struct page **pages; /* by index; NULL: zeros */
 } gate = {
 	.lock = SPINLOCK_INIT("gate"),
 	.held = LIST_INIT(gate.held),
@@ -57,7 +57,9 @@ KERNEL_PARAM(gate, set_size, "size of /dev/gate0, e.g. 64M; 0: none");
 
 /* ---- the disk behind the gate ---- */
 
-/* The page at index; who writes makes it. NULL: no memory. It is never taken away. */
+/*
+ * The page at `index`, which a write allocates. Returns NULL if there is no memory. Pages are never freed.
+ */
 static struct page *gate_page(unsigned int index, bool write)
 {
 	struct page *page = READ_ONCE(gate.pages[index]), *new;
@@ -140,7 +142,7 @@ static void reverse_held(void)
 	}
 }
 
-/* The number behind `word` and a space; false: the input is something else. */
+/* Parse `word`, a space and a number. Returns false if the input is something else. */
 static bool parse_command(const char *input, const char *word, uint32_t *number)
 {
 	size_t len = strlen(word);

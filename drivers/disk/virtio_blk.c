@@ -2,16 +2,16 @@
  * virtio block devices on PCI (Virtual I/O Device 1.1: 2.6 split virtqueues, 4.1 PCI transport, 5.2
  * block).
  *
- * 1. Only the modern interface is used: registers found through vendor capabilities, VERSION_1
- *    negotiated.
- * 2. disk->lock (irqsave) guards the queue, the list of bios that wait for room, and the drivers'
+ * 1. Only the modern interface is used. Its registers are found through vendor capabilities, and
+ *    VERSION_1 is negotiated.
+ * 2. disk->lock (irqsave) guards the queue, the list of bios that wait for room in it, and the driver's
  *    fields of bios.
  * 3. A bio becomes one request, or several in turn if it has more segments than a request may have.
- *    Only devices with INDIRECT_DESC are used: a request takes one entry of the ring, and its
- *    descriptors stand in the bio's room for the driver. So the queue goes on without memory.
- * 4. Bios are completed from the interrupt, without the lock. What waits for room is started from
- *    there too, and the device is told once for all of it.
- * 5. What the device writes is checked: an answer to no request is ignored.
+ *    Only devices with INDIRECT_DESC are used. There a request takes one entry of the ring, and its
+ *    descriptors are in the bio's room for the driver. So starting a request needs no memory.
+ * 4. Bios are completed in the interrupt, without the lock. The interrupt also starts the bios that wait
+ *    for room, and notifies the device once for all of them.
+ * 5. Everything that the device writes is checked. An answer to no request is ignored.
  */
 #include "drivers/disk/block.h"
 #include "drivers/pci.h"
@@ -36,7 +36,7 @@
 #define CAP_NOTIFY_MULTIPLIER 16
 enum { CFG_COMMON = 1, CFG_NOTIFY, CFG_ISR, CFG_DEVICE };
 
-/* 4.1.4.3: the common configuration. Its fields of 64 bits are written in halves. */
+/* 4.1.4.3: the common configuration. Fields of 64 bits are written in halves. */
 struct common {
 	uint32_t device_feature_select, device_feature, driver_feature_select, driver_feature;
 	uint16_t msix, queues;
@@ -92,7 +92,7 @@ struct virtq_used {
 	} ring[];
 };
 
-#define QUEUE_MAX	256u /* entries that we use */
+#define QUEUE_MAX	256u /* entries that are used at most */
 #define QUEUE_ORDER	1u   /* QUEUE_MAX entries of the three parts fit into two pages */
 #define USED_ALIGN	4u
 #define RESET_TRIES	1000000u
@@ -101,29 +101,28 @@ struct virtq_used {
 #define MINORS_PER_DISK 16
 #define MAX_DISKS	26 /* vda to vdz */
 
-/* A request on its way: in its bio's room. */
+/* A request in flight. It is in its bio's room. */
 struct request {
-	struct { /* 5.2.6: what the device reads first */
+	struct { /* 5.2.6: the device reads it first */
 		uint32_t type, reserved;
 		uint64_t sector;
 	} header;
 	struct virtq_desc table[BIO_MAX_SEGMENTS + 2]; /* header, data, status */
-	volatile uint8_t status;		       /* what it writes last */
+	volatile uint8_t status;		       /* the device writes it last */
 };
 _Static_assert(sizeof(struct request) <= sizeof(((struct bio *)NULL)->room), "a bio's room");
 
 struct disk {
 	struct block_device device;
 	spinlock_t lock;
-	struct list waiting; /* bios that are not handed out */
+	struct list waiting; /* bios that have not been handed to the device */
 	unsigned int size;
-	uint16_t
-		free; /* the first free descriptor, which leads to the next; `size`: there is none */
+	uint16_t free; /* the first of a list of free descriptors; `size`: none is free */
 	uint16_t used_seen;
 	struct virtq_desc *desc;
 	struct virtq_avail *avail;
 	volatile struct virtq_used *used;
-	struct bio *bios[QUEUE_MAX]; /* by their descriptors; NULL: not in use */
+	struct bio *bios[QUEUE_MAX]; /* by descriptor; NULL: not in use */
 	unsigned int seg_max;
 	bool can_flush;
 	volatile struct common *common;
@@ -137,8 +136,8 @@ static unsigned int nr_disks;
 /* ---- requests; disk->lock is held ---- */
 
 /*
- * Describe the next part of the bio, which has `nr` segments: how many descriptors that takes. What
- * follows on in memory shares one.
+ * Describe the next `nr` segments of the bio in `request`. Returns the number of descriptors. Segments that
+ * follow each other in memory share one.
  */
 static unsigned int fill(struct request *request, struct bio *bio, unsigned int nr)
 {
@@ -172,7 +171,7 @@ static unsigned int fill(struct request *request, struct bio *bio, unsigned int 
 	return desc - request->table + 1;
 }
 
-/* Hand out (the next part of) a bio. There is a free descriptor. */
+/* Hand a bio, or its next part, to the device. There is a free descriptor. */
 static void start(struct disk *disk, struct bio *bio)
 {
 	struct request *request = (void *)bio->room;
@@ -189,7 +188,7 @@ static void start(struct disk *disk, struct bio *bio)
 	WRITE_ONCE(disk->avail->index, disk->avail->index + 1);
 }
 
-/* Start what waits, and tell the device. */
+/* Start the waiting bios that the queue has room for, and notify the device. */
 static void start_waiting(struct disk *disk)
 {
 	uint16_t before = disk->avail->index;
@@ -201,18 +200,17 @@ static void start_waiting(struct disk *disk)
 		start(disk, bio);
 	}
 	/*
-	 * The device may say in used->flags that it wants no notification now (2.6.10). Only a full
-	 * barrier between the store of the index and the look at that flag would make it safe to
-	 * believe it:
+	 * The device may say in used->flags that it wants no notification now (2.6.10). To trust
+	 * this flag, both sides need a full barrier between their store and their load. Otherwise
 	 *
 	 *	driver				device
 	 *	reads: no notification wanted
 	 *					wants notifications again
 	 *					looks at the index once more: nothing new, rests
-	 *	stores the index, tells nobody
+	 *	stores the index, does not notify
 	 *
-	 * QEMU leaves the barriers of a guest with one CPU out, although the device runs on another
-	 * CPU of the host. So the device is told after every batch, whatever the flag says.
+	 * QEMU leaves out the barriers of a guest with one CPU, although the device runs on another
+	 * CPU of the host. So the device is notified after every batch, whatever the flag says.
 	 */
 	if (disk->avail->index != before)
 		*disk->notify = 0;
@@ -236,7 +234,10 @@ static void virtio_kick(struct block_device *device)
 	spin_unlock_irqrestore(&disk->lock, flags);
 }
 
-/* The device has answered request `id`: on with its bio, which joins `done`, or has another part. */
+/*
+ * The device has answered request `id`. Its bio joins `done`, or waits to be started again if it has
+ * another part.
+ */
 static void finish(struct disk *disk, uint32_t id, struct list *done)
 {
 	struct bio *bio = id < disk->size ? disk->bios[id] : NULL;
@@ -260,7 +261,7 @@ static void virtio_interrupt(void *context)
 	struct list done = LIST_INIT(done);
 	struct bio *bio, *next;
 
-	if (!(*disk->isr & ISR_QUEUE)) /* reading takes the request back */
+	if (!(*disk->isr & ISR_QUEUE)) /* reading it acknowledges the interrupt */
 		return;
 	spin_lock(&disk->lock);
 	while (disk->used_seen != disk->used->index) {
@@ -295,8 +296,8 @@ static const struct block_device_ops virtio_ops = {
 /* ---- finding and starting devices ---- */
 
 /*
- * Map `size` bytes of the registers of a type; of those to notify with, the ones of a queue, which
- * the device has given the number `queue` (4.1.4.4). NULL: not there.
+ * Map `size` bytes of the registers of a type. For CFG_NOTIFY these are the registers of the queue whose
+ * queue_notify_off is `queue` (4.1.4.4). Returns NULL if the device has none.
  */
 static volatile void *map_registers(struct pci_device *pci, unsigned int type, uint32_t size,
 				    unsigned int queue)
@@ -319,7 +320,7 @@ static volatile void *map_registers(struct pci_device *pci, unsigned int type, u
 	return NULL;
 }
 
-/* 3.1.1, steps 1 to 6: which features both sides have. */
+/* 3.1.1, steps 1 to 6: agree on the features that both sides have. */
 static int negotiate(struct disk *disk, uint32_t *features)
 {
 	volatile struct common *common = disk->common;
@@ -371,7 +372,7 @@ static int make_queue(struct disk *disk)
 	for (unsigned int i = 0; i < size; i++)
 		disk->desc[i].next = i + 1;
 	common->queue_size = size;
-	/* The high halves are 0 since the reset: the queue is low memory. */
+	/* The queue is in low memory. The high halves have been 0 since the reset. */
 	common->queue_desc[0] = virt_to_phys(disk->desc);
 	common->queue_driver[0] = virt_to_phys(disk->avail);
 	common->queue_device[0] = virt_to_phys((void *)disk->used);
@@ -385,7 +386,7 @@ static void read_config(struct disk *disk, uint32_t features)
 	unsigned int tries = 0;
 	uint8_t generation;
 
-	/* 64 bits are read in halves: again, if the device changed them meanwhile (2.5.1). */
+	/* 64 bits are read in halves. Read them again if the device changed them meanwhile (2.5.1). */
 	do {
 		generation = disk->common->generation;
 		disk->device.sectors = config->capacity[0] | (uint64_t)config->capacity[1] << 32;
@@ -436,7 +437,7 @@ static int add_disk(struct pci_device *pci)
 	disk->device.major = VIRTBLK_MAJOR;
 	disk->device.minor = nr_disks * MINORS_PER_DISK;
 	disk->device.private = disk;
-	/* After an error the device may still know the memory: it is not given back. */
+	/* After an error the device may still use the memory, so it is not freed. */
 	error = start_disk(disk, pci);
 	if (error)
 		return error;

@@ -1,12 +1,12 @@
 /*
  * /dev/console: one terminal that stands for several devices.
  *
- * 1. console= names the devices, each time it is given one more; without it they are ttyS0 and
- *    tty1. A device that is named joins when its driver registers it, before any program runs.
- * 2. Output goes to every member, input comes from every member into the console's ring. A member
- *    has no terminal of its own any more: its name in /dev means the console.
- * 3. Without any member, output is swallowed and input never comes.
- * 4. The kernel's log does not pass here: serial port and screen are log sinks by themselves.
+ * 1. Each console= names one device. Without console= the devices are ttyS0 and tty1. A named device
+ *    joins when its driver registers it, before any program runs.
+ * 2. Output goes to every member, and input from every member goes into the console's ring. A member is
+ *    no terminal by itself. Its name in /dev means the console.
+ * 3. Without any member, output is lost and input never comes.
+ * 4. The kernel's log does not pass through here. The serial port and the screen are log sinks.
  */
 #include "drivers/tty/tty.h"
 #include "fs/names/vfs.h"
@@ -28,7 +28,7 @@ static int set_console(const char *value)
 {
 	size_t len = 0;
 
-	while (value[len] != '\0' && value[len] != ',') /* ttyS0,115200: the speed is what it is */
+	while (value[len] != '\0' && value[len] != ',') /* ttyS0,115200: the speed is ignored */
 		len++;
 	if (len == 0 || len >= sizeof(wanted[0]) || nr_wanted == MAX_MEMBERS)
 		return -EINVAL;
@@ -57,7 +57,7 @@ void tty_console_join(struct tty *tty)
 		console_tty.window = tty->window;
 }
 
-/* The first member says how much is taken: the others get just that. */
+/* The first member decides how many bytes are taken. The others get the same bytes. */
 //BOOK: console-write
 static size_t console_write(struct tty *tty, const char *bytes, size_t len, bool atomic)
 {
@@ -104,7 +104,7 @@ static void console_init(void)
 }
 INITCALL(3, console_init);
 
-/* Once at boot, when all terminals have joined. */
+/* Called once at boot, when all terminals have joined. */
 static void name_those_missing(void)
 {
 	for (unsigned int i = 0; i < nr_wanted; i++) {
@@ -117,7 +117,7 @@ static void name_those_missing(void)
 	}
 }
 
-/* /dev is not mounted yet: a file without a name. */
+/* /dev is not mounted yet, so the file has no name. */
 struct file *tty_open_console(void)
 {
 	struct inode *inode = inode_anonymous(S_IFCHR | 0600, "console");

@@ -8,14 +8,14 @@
 #include "kernel/atomic.h"
 #include "kernel/spinlock.h"
 
-/* First lines of kmain: the first serial port (polled) and VGA text as log sinks. */
+/* Make the first serial port (polled) and the VGA text screen log sinks. kmain calls them first. */
 void serial_early_init(void);
 void vga_early_init(void);
 
 /*
- * The lock of a device, for its log sink: log lines come from everywhere, also from a fault or a
- * panic while the lock is held, here or on a CPU that has been stopped. So this waits for a while
- * only; false: go on without. Interrupts are off.
+ * Take the lock of a device for its log sink. Log lines may come from a fault or a panic while the lock
+ * is held, by this CPU or by one that has been stopped. So this waits only for a while. Returns false
+ * if the lock is not to be had, and then the sink goes on without it. Interrupts are off.
  */
 static inline bool sink_lock(spinlock_t *lock)
 {
@@ -32,14 +32,15 @@ static inline bool sink_lock(spinlock_t *lock)
 /* ---- the screen, drivers/video/vga.c and drivers/tty/keyboard.c ---- */
 
 /*
- * Around a graphics mode: keep the registers that it changes; put them `back`, and draw the text
- * anew. The caller keeps the font, which lies in the first 32 KiB of video memory.
+ * Called around a graphics mode. With `back` false, keep the registers that a graphics mode changes.
+ * With `back` true, restore them and draw the text again. The caller keeps the font, which is in the
+ * first 32 KiB of video memory. Never sleeps.
  */
 void vga_text(bool back);
-extern struct tty vga_tty; /* not registered, if there is no text screen */
+extern struct tty vga_tty; /* not registered if there is no text screen */
 /*
- * Find the keyboard and let it type into vga_tty, which is registered. 0, also if there is none; or
- * an error.
+ * Find the keyboard and send its input to vga_tty, which is registered. Returns 0, also if there is no
+ * keyboard, or the error of irq_request().
  */
 int keyboard_start(void);
 

@@ -1,12 +1,12 @@
 /*
- * Who may use a terminal: sessions, their controlling terminal, the foreground group.
+ * Job control: sessions, their controlling terminal, and the foreground group.
  *
- * 1. A terminal belongs to one session at most, a session has one terminal at most: tty->session
- *    (tty->lock) and process->tty of every process of the session (tasks_lock) change together.
- *    Lock order: tasks_lock, tty->lock.
- * 2. Only the foreground group reads. A background process that tries gets SIGTTIN, and so stops;
- *    one that changes the terminal, or writes while TOSTOP is set, gets SIGTTOU.
- * 3. No signal is sent with tty->lock held: sending takes tasks_lock.
+ * 1. A terminal belongs to at most one session, and a session has at most one terminal. tty->session
+ *    (guarded by tty->lock) and process->tty of every process in the session (guarded by tasks_lock)
+ *    change together. The lock order is tasks_lock, tty->lock.
+ * 2. Only the foreground group may read. A background process that tries to is stopped by SIGTTIN. A
+ *    background process that changes the terminal, or writes while TOSTOP is set, gets SIGTTOU.
+ * 3. Signals are sent without tty->lock, because sending takes tasks_lock.
  */
 #include "drivers/tty/tty.h"
 #include "kernel/process/process.h"
@@ -26,7 +26,7 @@ struct tty *tty_current(void)
 	return current->process ? READ_ONCE(current->process->tty) : NULL;
 }
 
-/* Would sending it to the current process do nothing? */
+/* Is the signal blocked or ignored by the current process? */
 static bool signal_has_no_effect(int signo)
 {
 	struct process *process = current->process;
@@ -104,7 +104,7 @@ void tty_leave_session(struct tty *tty, unsigned int sid)
 	}
 }
 
-/* The session of a process group; 0: there is no such group. */
+/* Returns the session of a process group, or 0 if there is no such group. */
 static unsigned int group_session(unsigned int pgid)
 {
 	struct process *process;
@@ -153,7 +153,7 @@ static long set_foreground(struct tty *tty, unsigned long argument)
 long tty_job_ioctl(struct tty *tty, unsigned int command, unsigned long argument)
 {
 	switch (command) {
-	case TIOCSCTTY: /* the argument may ask to take another session's: never */
+	case TIOCSCTTY: /* the argument may ask to steal another session's terminal: never done */
 		return tty_acquire(tty);
 	case TIOCSPGRP:
 		return set_foreground(tty, argument);

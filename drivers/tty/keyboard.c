@@ -1,13 +1,12 @@
 /*
- * The PC keyboard at the i8042 controller: US layout, feeds tty1. IBM PS/2 Technical Reference,
- * "Keyboard and Auxiliary Device Controller"; scan code set 1, into which the controller
- * translates.
+ * The PC keyboard at the i8042 controller, with the US layout. It is the input of tty1. See the IBM PS/2
+ * Technical Reference, "Keyboard and Auxiliary Device Controller". The controller translates scan codes
+ * to set 1.
  *
- * 1. Everything after setup happens in the interrupt: a scan code becomes up to four bytes of
- *    input.
- * 2. Arrows and the keys above them send what a Linux console sends. Function keys, the keypad and
- *    Alt type nothing.
- * 3. Every wait for the controller ends after a while: a machine without one boots on.
+ * 1. After setup everything happens in the interrupt. A scan code becomes up to four bytes of input.
+ * 2. The arrows and the keys above them send the same bytes as on a Linux console. Function keys, the
+ *    keypad and Alt send nothing.
+ * 3. Every wait for the controller ends after a while, so that a machine without a controller boots.
  */
 #include "drivers/tty/console.h"
 #include "kernel/cpu/cpu.h"
@@ -33,7 +32,7 @@ enum i8042 {
 	CONFIG_TRANSLATE = 0x40,
 	KEYBOARD_IRQ = 1,
 };
-#define MAX_BYTES 64u /* of one interrupt; more: the controller is broken */
+#define MAX_BYTES 64u /* in one interrupt; a broken controller may never run empty */
 #define WAIT_NS	  (20 * NSEC_PER_MSEC)
 
 enum scan_code {
@@ -58,7 +57,7 @@ static const char *const extended_keys[] = { "\033[1~", "\033[A",  "\033[5~", NU
 
 /* Only the interrupt touches these. */
 static bool shift, ctrl, caps_lock;
-static bool extended; /* 0xe0 came: the next code is of the second set of keys */
+static bool extended; /* the last code was 0xe0: the next one is an extended key */
 
 static void type_character(uint8_t code)
 {
@@ -102,7 +101,7 @@ static void keyboard_interrupt(void *context)
 		receive(inb(I8042_DATA));
 }
 
-/* Wait until the bits of the status are as wanted; false: they never were. */
+/* Wait until `bits` of the status are `wanted`. Returns false if they are not in time. */
 static bool wait_status(uint8_t bits, uint8_t wanted)
 {
 	uint64_t deadline = time_now() + WAIT_NS;
@@ -122,7 +121,7 @@ static bool send(uint16_t port, uint8_t byte)
 	return true;
 }
 
-/* Keyboard on, with its interrupt and translation to set 1; mouse off. */
+/* Enable the keyboard, its interrupt and the translation to set 1. Disable the mouse. */
 static bool set_up(void)
 {
 	uint8_t config;

@@ -1,15 +1,15 @@
 /*
- * The line discipline: what typed bytes become, and what of them a reader gets.
+ * The line discipline: it turns typed bytes into lines and signals, and gives them to readers.
  *
- * 1. Everything here runs under tty->lock; its echo goes out at once, without sleeping. Signals that
- *    input causes are sent after the lock is given back.
- * 2. Positions in the ring run freely. Bytes from tail to head are there; in canonical mode those
- *    from line_end to head are the line that is being edited and cannot be read yet. LINE_END marks
- *    a byte that ends a line; END_OF_FILE a place that ends one without being a byte.
- * 3. In canonical mode the last place of the ring is kept for the end of a line, so that a line
- *    that is too long can always be ended: its excess is dropped. In raw mode nothing is ever
- *    refused: the device is told to wait (throttled) until a reader made room.
- * 4. A control character is echoed as ^X, in two columns, and rubbed out so.
+ * 1. Everything here runs under tty->lock. Echo is sent at once, without sleeping. Signals that input
+ *    causes are sent after the lock has been released.
+ * 2. Positions in the ring run freely. The bytes from tail to head are in the ring. In canonical mode
+ *    those from line_end to head are the line that is being edited, which cannot be read yet. LINE_END
+ *    marks a byte that ends a line. END_OF_FILE marks an entry that ends a line but is no byte.
+ * 3. In canonical mode the last place in the ring is kept for the end of a line, so that a line that is
+ *    too long can always be ended. The bytes that do not fit are dropped. In raw mode nothing is
+ *    dropped, because the device is throttled until a reader has made room.
+ * 4. A control character is echoed as ^X, in two columns, and erased from both.
  */
 #include "drivers/tty/tty.h"
 #include "kernel/process/signal.h"
@@ -23,7 +23,7 @@ static bool canonical(const struct tty *tty)
 	return tty->termios.lflag & ICANON;
 }
 
-/* Is c the control character of that kind? Zero switches a kind off. */
+/* Is c the control character of that kind? A kind that is set to 0 is off. */
 static bool is_control(const struct tty *tty, enum termios_cc kind, uint8_t c)
 {
 	return c != 0 && tty->termios.cc[kind] == c;
@@ -43,7 +43,7 @@ static unsigned int available(const struct tty *tty)
 	return (canonical(tty) ? tty->line_end : tty->head) - tty->tail;
 }
 
-/* While no line is complete one byte more is always welcome: it may end the line. */
+/* While no line is complete there is always room for one byte, because it may end the line. */
 static size_t input_room(const struct tty *tty)
 {
 	size_t room = TTY_RING - (tty->head - tty->tail);
@@ -62,8 +62,8 @@ static void throttle(struct tty *tty)
 }
 
 /*
- * After the ring has lost bytes, or the mode changed: let the device go on once half of the ring is
- * free.
+ * Called after bytes have left the ring or the mode has changed. The device may go on once half of the
+ * ring is free, or in canonical mode when no line is complete.
  */
 static void unthrottle(struct tty *tty)
 {
@@ -108,7 +108,7 @@ static void echo(struct tty *tty, uint8_t c)
 		echo_text(tty, (char *)&c, 1);
 }
 
-/* Take back the last character of the unfinished line, or all of it, here and on the screen. */
+/* Erase the last character of the unfinished line, or all of it, in the ring and on the screen. */
 static void erase(struct tty *tty, bool all)
 {
 	while (tty->head != tty->line_end) {
@@ -132,7 +132,7 @@ static void receive_canonical(struct tty *tty, uint8_t c)
 	}
 }
 
-/* One byte from the device. Returns the signal that it means for the foreground group, or 0. */
+/* Process one byte from the device. Returns the signal to send to the foreground group, or 0. */
 static int receive(struct tty *tty, uint8_t c)
 {
 	static const struct {
@@ -175,8 +175,8 @@ size_t tty_input(struct tty *tty, const char *bytes, size_t len)
 	spin_unlock_irqrestore(&tty->lock, flags);
 
 	/*
-	 * A reader joins the queue, then looks for bytes under the lock: it saw these, or is woken
-	 * here.
+	 * A reader joins the queue first and then looks for bytes under the lock. So it has seen
+	 * these bytes, or it is woken here.
 	 */
 	if (readable)
 		wake_all(&tty->readable);
@@ -222,8 +222,8 @@ void tty_peek(struct tty *tty, char *buf, size_t max, struct tty_chunk *chunk)
 		uint16_t entry = tty->ring[(chunk->from + chunk->positions) % TTY_RING];
 
 		/*
-		 * An end of file is looked at even when buf is full: the next read must not find
-		 * one that belongs to this line.
+		 * An end of file is consumed even when buf is full. It belongs to this line, and the
+		 * next read must not find it.
 		 */
 		if (!(entry & END_OF_FILE)) {
 			if (chunk->bytes == max)
@@ -259,7 +259,7 @@ void tty_set_termios(struct tty *tty, const struct termios *termios, bool flush_
 	tty->termios.lflag &= ISIG | ICANON | ECHO | TOSTOP;
 	tty->termios.lflag |= LFLAG_FIXED;
 	tty->termios.line = 0;
-	if (was_canonical != canonical(tty)) { /* marks do not outlive the mode */
+	if (was_canonical != canonical(tty)) { /* marks are for the old mode */
 		for (unsigned int at = tty->tail; at != tty->head; at++)
 			tty->ring[at % TTY_RING] &= 0xff;
 		tty->line_end = tty->head;

@@ -1,16 +1,16 @@
 /*
- * Serial ports: the 16550 UART (National Semiconductor PC16550D data sheet), COM1 as log sink and
- * ttyS0, COM2 as ttyS1.
+ * Serial ports: the 16550 UART (National Semiconductor PC16550D data sheet). COM1 is a log sink and
+ * ttyS0, and COM2 is ttyS1.
  *
- * 1. Output is written into the transmit FIFO whenever that is empty; a writer that finds it full
- *    sleeps until the interrupt says that it is empty. Writers that must not sleep (log, echo) wait
- *    for a while, then drop.
- * 2. Input is read in the interrupt, never more than the terminal has room for. Without room the
- *    receive interrupt is switched off: bytes stay in the FIFO, and behind it at the sender, until
- *    throttle(false).
- * 3. port->lock (irqsave) guards the interrupt enable register and the order of output. tty->lock <
- *    port->lock.
- * 4. Interrupts are edge-triggered: the handler goes on until the UART has nothing more to say.
+ * 1. Output is written to the transmit FIFO whenever that is empty. A writer that finds it not empty
+ *    sleeps until the interrupt reports that it is. Output that must not sleep (log and echo) waits for
+ *    a while, and is then dropped.
+ * 2. Input is read in the interrupt, and never more than the terminal has room for. If it has no room,
+ *    the receive interrupt is switched off until throttle(false). Then bytes stay in the FIFO, and
+ *    behind it at the sender.
+ * 3. port->lock (irqsave) guards the interrupt enable register and the order of output. The lock order
+ *    is tty->lock, port->lock.
+ * 4. Interrupts are edge-triggered, so the handler goes on until the UART has no more causes.
  */
 #include "lib/string.h"
 #include "drivers/tty/console.h"
@@ -22,23 +22,23 @@
 
 /* PC16550D, table II: registers and their bits. */
 enum uart { UART_DATA, UART_IER, UART_IIR, UART_LCR, UART_MCR, UART_LSR, UART_MSR, UART_SCRATCH };
-#define UART_FCR	 UART_IIR  /* when written */
-#define UART_DIVISOR	 UART_DATA /* low half, with LCR_DIVISOR; the high one is behind it */
+#define UART_FCR	 UART_IIR /* when written */
+#define UART_DIVISOR	 UART_DATA /* low half, with LCR_DIVISOR; the high half is the next register */
 #define IER_RECEIVE	 1
 #define IER_TRANSMIT	 2
 #define IIR_NONE	 1
-#define FCR_ON_CLEAR_14	 0xc7 /* FIFOs on and empty; input is told at 14 bytes */
+#define FCR_ON_CLEAR_14	 0xc7 /* FIFOs on and empty; receive interrupt at 14 bytes */
 #define LCR_8N1		 3
 #define LCR_DIVISOR	 0x80
-#define MCR_DTR_RTS_OUT2 0xb /* OUT2 lets the interrupt out */
+#define MCR_DTR_RTS_OUT2 0xb /* OUT2 connects the interrupt line */
 #define LSR_DATA	 1
 #define LSR_EMPTY	 0x20
 
 #define FIFO_SIZE	 16u
 #define DIVISOR_115200	 1u
-#define LOG_SPINS	 500000u /* LSR reads that a log line waits at most */
+#define LOG_SPINS	 500000u /* LSR reads for which a byte of the log waits */
 #define ECHO_SPINS	 20000u
-#define MAX_ROUNDS	 4096u /* of one interrupt; more: the device is broken */
+#define MAX_ROUNDS	 4096u /* in one interrupt; a broken device may never run out of causes */
 
 struct serial_port {
 	uint16_t base;
@@ -63,7 +63,7 @@ static void port_write(const struct serial_port *port, enum uart reg, uint8_t va
 /* ---- finding and setting up ---- */
 
 /*
- * The scratch register keeps what is written to it; where there is no UART, nothing does.
+ * The scratch register keeps the byte that is written to it. Without a UART nothing does.
  */
 static bool detect(const struct serial_port *port)
 {
@@ -82,7 +82,7 @@ static void set_up(struct serial_port *port)
 	port_write(port, UART_MCR, MCR_DTR_RTS_OUT2);
 }
 
-/* Ask for interrupts, or no more. */
+/* Switch interrupts on or off. port->lock is held. */
 static void set_ier(struct serial_port *port, uint8_t bits, bool on)
 {
 	port->ier = on ? port->ier | bits : port->ier & ~bits;
@@ -106,7 +106,7 @@ static bool wait_until_empty(const struct serial_port *port, unsigned int spins)
 	return true;
 }
 
-/* As much as the empty FIFO takes; 0: it is not empty. */
+/* Write as many bytes as fit into the FIFO. Returns their number, or 0 if the FIFO is not empty. */
 static size_t send(struct serial_port *port, const char *bytes, size_t len)
 {
 	unsigned int flags = spin_lock_irqsave(&port->lock);
@@ -119,8 +119,8 @@ static size_t send(struct serial_port *port, const char *bytes, size_t len)
 }
 
 /*
- * Is the transmitter empty? If not, its interrupt is asked for, which comes as soon as it is, also
- * if that is before the caller sleeps: a writer has joined the queue by then.
+ * Is the transmitter empty? If not, switch on its interrupt, which comes as soon as it is empty. A writer
+ * has joined the queue before it calls this, so an interrupt that comes before it sleeps wakes it too.
  */
 static bool serial_can_write(struct tty *tty)
 {
@@ -219,7 +219,7 @@ static void receive(struct serial_port *port)
 	} while (n == sizeof(buf));
 }
 
-/* What may have been the cause is looked at each time: reading takes the request back. */
+/* Each round looks at all possible causes. Reading MSR and the data acknowledges theirs. */
 static void serial_interrupt(void *context)
 {
 	struct serial_port *port = context;

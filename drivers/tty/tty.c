@@ -1,13 +1,13 @@
 /*
- * Terminals as files: open, read, write, poll, ioctl. An ioctl that is not here is ENOTTY, as for a
- * file that is no terminal.
+ * Terminals as files: open, read, write, poll, ioctl. An unknown ioctl returns -ENOTTY, as for a file that
+ * is no terminal.
  *
- * 1. Nothing is held while a reader waits for input or a writer for the device: read_lock and
- *    output_lock are taken for one piece of a read or write. So pieces of long writes by several
- *    tasks may interleave; up to WRITE_PIECE bytes stay together.
+ * 1. No lock is held while a reader waits for input or a writer for the device. read_lock and output_lock
+ *    are taken for one piece of a read or write. So long writes by several tasks may be mixed, but up to
+ *    WRITE_PIECE bytes stay together.
  * 2. Bytes leave the input ring only after they have reached the reader's memory.
- * 3. /dev/tty is the caller's controlling terminal. /dev/console never becomes one by being opened;
- *    TIOCSCTTY makes it one.
+ * 3. /dev/tty is the caller's controlling terminal. Opening /dev/console never makes it a controlling
+ *    terminal. TIOCSCTTY does.
  */
 #include "drivers/tty/tty.h"
 #include "fs/file/poll.h"
@@ -86,13 +86,16 @@ static int tty_open(struct inode *inode, struct file *file)
 	file->private = tty;
 	if (!(file->flags & O_NOCTTY) && file->readable && !tty_current() && current->process &&
 	    inode->rdev != DEVICE_CONSOLE)
-		(void)tty_acquire(tty); /* not a leader, or not free: it is just opened */
+		(void)tty_acquire(tty); /* if it cannot be acquired, it is only opened */
 	return 0;
 }
 
 /* ---- reading ---- */
 
-/* Sleep until `want` bytes can be read: 1; 0: the deadline passed; -ERESTARTSYS: a signal. */
+/*
+ * Sleep until `want` bytes can be read. Returns 1, 0 if the deadline has passed, or -ERESTARTSYS on a
+ * signal.
+ */
 static int wait_for_input(struct tty *tty, unsigned int want, uint64_t deadline)
 {
 	struct waiter waiter = { LIST_INIT(waiter.link), NULL, NULL };
@@ -115,8 +118,8 @@ static int wait_for_input(struct tty *tty, unsigned int want, uint64_t deadline)
 }
 
 /*
- * What VMIN and VTIME ask for (POSIX.1-2017, 11.1.7): returns VMIN, and in *gap VTIME in nanoseconds;
- * 0: no time limit. In canonical mode just a line.
+ * Returns VMIN, and in *gap VTIME in nanoseconds, where 0 is no time limit (POSIX.1-2017, 11.1.7). In
+ * canonical mode returns 1 and no time limit.
  */
 static unsigned int tty_demand(struct tty *tty, uint64_t *gap)
 {
@@ -130,8 +133,8 @@ static unsigned int tty_demand(struct tty *tty, uint64_t *gap)
 }
 
 /*
- * 1: there is something to take; 0: the read returns 0; or an error. Without `min` the time runs from
- * the beginning, else from each byte.
+ * Wait for input as VMIN and VTIME say. Returns 1 if there is input to take, 0 if the read returns 0, or an
+ * error. With VMIN 0 the time runs from the beginning, otherwise from each byte.
  */
 static int wait_to_read(struct tty *tty, size_t want, bool nonblock)
 {
@@ -155,8 +158,8 @@ static int wait_to_read(struct tty *tty, size_t want, bool nonblock)
 }
 
 /*
- * Take what is there, at most one line in canonical mode. *line_done: an empty result is an end of
- * file.
+ * Take the available input, in canonical mode at most one line. Sets *line_done if a line has ended. Then a
+ * result of 0 is an end of file. Otherwise 0 means that there was no input.
  */
 static ssize_t take_input(struct tty *tty, struct iter *to, bool *line_done)
 {
@@ -204,7 +207,7 @@ static ssize_t tty_read(struct file *file, struct iter *to, file_off_t *pos)
 		mutex_unlock(&tty->read_lock);
 		if (done != 0 || line_done)
 			return done;
-		/* Another reader was faster, or the input was flushed: wait again. */
+		/* Another reader was faster, or the input was flushed. Wait again. */
 	}
 }
 
@@ -216,8 +219,8 @@ static bool can_write(struct tty *tty)
 }
 
 /*
- * Send one piece: how many of the n bytes were taken, 0: none for now; or an error. A newline of
- * which only the CR went out is sent again.
+ * Send one piece. Returns how many of the n bytes were taken, or an error. A newline of which only the CR
+ * was sent is not taken, and is sent again.
  */
 static ssize_t write_piece(struct tty *tty, const char *bytes, size_t n, bool nonblock)
 {
@@ -245,7 +248,7 @@ static ssize_t write_piece(struct tty *tty, const char *bytes, size_t n, bool no
 	return taken;
 }
 
-/* Wait until the device takes bytes: 0, -EAGAIN, -ERESTARTSYS. */
+/* Wait until the device takes bytes. Returns 0, -EAGAIN, -ERESTARTSYS, or -EIO. */
 static int wait_to_write(struct tty *tty, bool nonblock)
 {
 	int error = 0;
@@ -308,7 +311,7 @@ static unsigned int tty_poll(struct file *file, struct poll_table *table)
 
 /* ---- ioctl ---- */
 
-/* Settings, which are `len` bytes, to the user as they are at one time. */
+/* Copy settings of `len` bytes to the user, all as they are at one time. */
 static long get_settings(struct tty *tty, void __user *to, const void *settings, size_t len)
 {
 	char copy[sizeof(struct termios)];
@@ -359,7 +362,7 @@ static long tty_ioctl(struct file *file, unsigned int command, unsigned long arg
 	void __user *pointer = (void __user *)argument;
 	int error = 0;
 
-	if (command >= TCSETS && command <= TCSBRK) /* what changes it is for the foreground only */
+	if (command >= TCSETS && command <= TCSBRK) /* only the foreground may change it */
 		error = tty_check_foreground(tty, SIGTTOU);
 	if (error < 0)
 		return error;

@@ -4,14 +4,14 @@
  * 1. A tty has an input ring (filled from interrupts by tty_input) and a driver for output.
  * 2. tty->lock (irqsave) guards the input ring, the line being edited, and settings; output_lock (a
  *    mutex) serialises writers.
- * 3. Canonical and raw mode, echo, erase, kill, ^C ^\ ^Z ^D, VMIN/VTIME, ICRNL, OPOST ONLCR, TOSTOP;
- *    window size; sessions and foreground groups (SIGTTIN, SIGTTOU, SIGHUP). Settings that are not
- *    here do not stay: who asks for them sees that they are off.
- * 4. When the input ring is full the driver is told to stop taking bytes from the device
- *    (throttle): nothing is lost in raw mode.
- * 5. A tty_driver's functions may be called with tty->lock held (write only if `atomic`; throttle,
- *    can_write) and so must not take it; the order is tty->lock < the driver's own lock < log and
- *    signal locks. Ttys are never freed.
+ * 3. It has canonical and raw mode, echo, erase, kill, ^C ^\ ^Z ^D, VMIN/VTIME, ICRNL, OPOST ONLCR,
+ *    TOSTOP, the window size, sessions and foreground groups (SIGTTIN, SIGTTOU, SIGHUP). Other settings
+ *    are cleared when they are set, so that a program that reads them back sees that they are off.
+ * 4. When the input ring is full, the driver is told to take no more bytes from the device (throttle).
+ *    So nothing is lost in raw mode.
+ * 5. The functions of a tty_driver may be called with tty->lock held (write only if `atomic`), so they
+ *    must not take it. The order is tty->lock, the driver's own lock, the locks of log and signals.
+ * 6. Ttys are never freed.
  */
 #ifndef DRIVERS_TTY_TTY_H
 #define DRIVERS_TTY_TTY_H
@@ -25,15 +25,14 @@ struct tty;
 
 struct tty_driver {
 	/*
-	 * Send bytes; may sleep (interrupt-driven output) unless `atomic`. Returns how many it
-	 * took.
+	 * Send bytes. Returns how many it took. May sleep unless `atomic` is set.
 	 */
 	size_t (*write)(struct tty *tty, const char *bytes, size_t len, bool atomic);
-	/* Take no more input (true) / go on (false): lock held. NULL: cannot. */
+	/* Stop taking input, or go on. tty->lock is held. NULL: the device cannot be stopped. */
 	void (*throttle)(struct tty *tty, bool stop);
 	/*
-	 * Would write() take a byte now, since all that was written is sent? If not, tty->writable
-	 * is woken when it would. NULL: always.
+	 * Returns true if the device has sent everything, so that write() takes a byte now. Otherwise
+	 * tty->writable is woken when this is so. NULL: write() always takes bytes.
 	 */
 	bool (*can_write)(struct tty *tty);
 };
@@ -81,76 +80,94 @@ struct tty {
 
 /* ---- for drivers ---- */
 
-/* Make it known as /dev/NAME, with that device number. -ENOMEM, -EEXIST. */
+/*
+ * Initialise a terminal and publish it as /dev/NAME, with that device number. `name` and `driver` are
+ * set. Returns 0, -ENOMEM, or -EEXIST if the number is taken.
+ */
 int tty_register(struct tty *tty, unsigned int major, unsigned int minor);
-/* Bytes from the device; from interrupts. Returns how many were taken: fewer means throttled. */
+/*
+ * Process bytes that the device has received. Returns how many were taken. If that is fewer than `len`,
+ * the driver has been throttled. May be called in an interrupt.
+ */
 size_t tty_input(struct tty *tty, const char *bytes, size_t len);
 /*
- * How many bytes tty_input() takes now. 0: the tty is throttled until the driver's throttle(false).
- * Drivers that can leave bytes in the device ask this first. From interrupts too.
+ * Returns how many bytes tty_input() takes now. If it returns 0, the driver has been throttled, and
+ * throttle(false) will be called. Drivers that can leave bytes in the device call this first. May be
+ * called in an interrupt.
  */
 size_t tty_input_room(struct tty *tty);
-/* Output can go on: wakes writers and pollers, those of the console too. From interrupts. */
+/*
+ * Output can go on: wake the writers and pollers of the tty and of its console. May be called in an
+ * interrupt.
+ */
 void tty_wake_writers(struct tty *tty);
 
 /* ---- drivers/tty/tty.c: files ---- */
 
 extern const struct file_ops tty_file_ops;
-/* Initialise a tty without making it known. */
+/* Initialise a tty without publishing it. */
 void tty_init(struct tty *tty, unsigned int device);
 
 /* ---- drivers/tty/ldisc.c: the line discipline ---- */
 
 /*
- * Replace the settings; `flush`: throw away what was typed and not read. What the ring holds counts
- * as a complete line when canonical mode begins.
+ * Replace the settings. With `flush`, drop the input that has not been read. When canonical mode begins,
+ * the bytes in the ring count as a complete line. Never sleeps.
  */
 void tty_set_termios(struct tty *tty, const struct termios *termios, bool flush);
-/* How many bytes wait for a reader (up to the end of the last complete line in canonical mode). */
+/* Returns how many bytes can be read. In canonical mode these are the complete lines. */
 unsigned int tty_available(struct tty *tty);
 /*
- * What a reader gets, without taking it: up to `max` bytes into buf, at most one line in canonical
- * mode. tty_consume() takes it afterwards, unless a flush did so meanwhile.
+ * Reading is done in two steps. tty_peek() copies up to `max` bytes to buf, in canonical mode at most one
+ * line, and leaves them in the ring. tty_consume() then removes them, unless a flush already has.
+ * read_lock is held around both.
  */
 struct tty_chunk {
 	unsigned int from;	/* ring position */
-	unsigned int positions; /* to consume; one more than `bytes` at an end of file */
+	unsigned int positions; /* entries to consume: `bytes`, and one more at an end of file */
 	size_t bytes;
 	bool line_done;
 };
 void tty_peek(struct tty *tty, char *buf, size_t max, struct tty_chunk *chunk);
 void tty_consume(struct tty *tty, const struct tty_chunk *chunk);
-/* Is a newline sent as CR LF? */
+/* Returns true if a newline is sent as CR LF. */
 bool tty_sends_crlf(const struct tty *tty);
 
-/* ---- drivers/tty/job.c: who may use it ---- */
+/* ---- drivers/tty/job.c: job control ---- */
 
 /*
- * May the current process read (SIGTTIN) from, or write to and change (SIGTTOU) the terminal? 0;
- * -ERESTARTSYS: the signal was sent, try again after it; -EIO: it would stop for ever.
+ * Check that the current process may read the terminal (SIGTTIN), or write to it and change it (SIGTTOU).
+ * Returns 0 if it may, -ERESTARTSYS if the signal has been sent and the call is to be repeated after it,
+ * or -EIO if the process may not read, or if the signal would stop it for ever. Takes tasks_lock.
  */
 int tty_check_foreground(struct tty *tty, int signo);
-/* Make it the controlling terminal of a session leader that has none. 0; -EPERM. */
+/*
+ * Make the terminal the controlling terminal of the current process. Returns 0, or -EPERM if the process
+ * is no session leader, has another terminal, or the terminal belongs to another session.
+ */
 int tty_acquire(struct tty *tty);
-/* The controlling terminal of the current process, or NULL. */
+/* Returns the controlling terminal of the current process, or NULL. */
 struct tty *tty_current(void);
-/* The job control ioctls. -ENOTTY: not one of them. */
+/* Run a job control ioctl. Returns -ENOTTY if `command` is not one of them. */
 long tty_job_ioctl(struct tty *tty, unsigned int command, unsigned long argument);
 /*
- * A session leader exits: SIGHUP and SIGCONT to the foreground group, the terminal is free again,
- * and no process of the session has it any more. Takes tasks_lock.
+ * Called when a session leader exits. The terminal becomes free, no process of the session has it any
+ * more, and the foreground group gets SIGHUP and SIGCONT. Takes tasks_lock.
  */
 void tty_leave_session(struct tty *tty, unsigned int sid);
 
 /* ---- drivers/tty/console.c ---- */
 
 /*
- * The console: one tty that stands for all devices that console= names (default: ttyS0 and tty1).
- * Its output goes to all of them, its input comes from all of them, and /dev/ttyS0 and so on are
- * then other names for it. Called for each tty that is registered.
+ * Make a tty a part of the console if console= names it. The console is one tty that stands for all these
+ * devices (by default ttyS0 and tty1). Its output goes to all of them, its input comes from all of them,
+ * and /dev/ttyS0 and the like are other names for it. Called for each tty that is registered.
  */
 void tty_console_join(struct tty *tty);
-/* Open the console for the first process: O_RDWR, one reference; ERR_PTR(-ENFILE, -ENOMEM). */
+/*
+ * Open the console for the first process, with O_RDWR. Returns the file with one reference, or
+ * ERR_PTR(-ENFILE, -ENOMEM). May sleep.
+ */
 struct file *tty_open_console(void);
 
 #endif

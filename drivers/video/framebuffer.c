@@ -1,11 +1,11 @@
 /*
- * The linear framebuffer of QEMU's standard VGA as /dev/fb0 (the Bochs VBE interface, "dispi"; the
- * calls are those of Linux, <linux/fb.h>).
+ * The linear framebuffer of QEMU's standard VGA as /dev/fb0. The device has the Bochs VBE interface
+ * ("dispi"), and the ioctls are those of Linux, <linux/fb.h>.
  *
- * 1. The first open sets a mode of 32 bits a pixel (blue, green, red, unused); with the last close
- *    the text screen is back. Meanwhile what is written to it is kept by drivers/video/vga.c.
- * 2. The file is what is seen: its size is that of the picture. FBIOPUT_VSCREENINFO changes the
- *    geometry; it is reset with the next first open.
+ * 1. The first open sets a mode with 32 bits per pixel (blue, green, red, unused). The last close brings
+ *    the text screen back. Meanwhile drivers/video/vga.c keeps the text that is written to it.
+ * 2. The file contains the visible picture and has its size. FBIOPUT_VSCREENINFO changes the geometry,
+ *    and the next first open resets it.
  * 3. fb.lock (mutex) guards the mode and the openers.
  */
 #include "drivers/device_memory.h"
@@ -29,7 +29,7 @@
 #define FBIOGET_VSCREENINFO 0x4600
 #define FBIOPUT_VSCREENINFO 0x4601
 
-/* The text screen's characters, fonts and attributes lie in the first bytes of video memory. */
+/* The text screen's characters, fonts and attributes are in the first bytes of video memory. */
 #define TEXT_ORDER 3u
 #define TEXT_BYTES (PAGE_SIZE << TEXT_ORDER)
 
@@ -56,7 +56,7 @@ static struct {
 	uint32_t max_size;
 	struct pci_device *pci;
 	unsigned int openers, width, height;
-	void *text; /* what was in video memory */
+	void *text; /* the saved first TEXT_BYTES of video memory */
 } fb = { .lock = MUTEX_INIT(fb.lock) };
 
 static void dispi_write(uint16_t reg, uint16_t value)
@@ -65,7 +65,7 @@ static void dispi_write(uint16_t reg, uint16_t value)
 	outw(DISPI_PORT + 1, value);
 }
 
-/* 0, -EINVAL: not a picture that the device's memory holds. */
+/* Returns 0, or -EINVAL if the picture does not fit into the device's memory. fb.lock is held. */
 static int set_mode(struct inode *inode, uint32_t width, uint32_t height)
 {
 	if (width == 0 || height == 0 || width % 8 || width > UINT16_MAX || height > UINT16_MAX ||
@@ -78,7 +78,7 @@ static int set_mode(struct inode *inode, uint32_t width, uint32_t height)
 	dispi_write(DISPI_HEIGHT, height);
 	dispi_write(DISPI_BITS, PIXEL_BYTES * 8);
 	dispi_write(DISPI_ENABLE, DISPI_ENABLED);
-	/* The device has cleared the picture: now it may be read. */
+	/* The device has cleared the picture, so it may be read now. */
 	WRITE_ONCE(fb.memory.size, width * height * PIXEL_BYTES);
 	inode_set_size(inode, width * height * PIXEL_BYTES);
 	return 0;
@@ -126,7 +126,7 @@ static long put_variable(struct file *file, void __user *argument)
 	if (copy_from_user(&wanted, argument, sizeof(wanted)))
 		return -EFAULT;
 	if (wanted.bits != PIXEL_BYTES * 8 || wanted.x || wanted.y)
-		return refuse(EINVAL, "only 32 bits a pixel, and no panning");
+		return refuse(EINVAL, "only 32 bits per pixel, and no panning");
 	mutex_lock(&fb.lock);
 	error = set_mode(file->inode, wanted.width, wanted.height);
 	mutex_unlock(&fb.lock);

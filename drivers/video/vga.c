@@ -1,12 +1,13 @@
 /*
- * The text screen of a VGA: log sink, and output of tty1. Understands the control sequences of a
- * VT100 (ECMA-48) that a shell, an editor and the demos use: cursor movement, erasing, colours. Other sequences do nothing.
+ * The text screen of a VGA. It is a log sink, and the output of tty1. It understands the control sequences
+ * of a VT100 (ECMA-48) that a shell, an editor and the demos use: cursor movement, erasing and colours.
+ * Other sequences do nothing.
  *
- * 1. The screen is kept in `cells`; video memory is only written, since reading it is slow.
- * 2. Scrolling moves the start of the screen in video memory, which holds ten of them, and only
- *    writes the new line; at the end of video memory the screen is written anew at its beginning.
- * 3. screen.lock (irqsave) guards all of it. The cursor is moved once per call, not per byte.
- * 4. Without text memory (a graphics mode, no VGA) there is neither sink nor terminal.
+ * 1. The screen is kept in `cells`. Video memory is only written, because reading it is slow.
+ * 2. Scrolling moves the start of the screen in video memory, which has room for eight screens, and
+ *    writes only the new line. At the end of video memory the screen is drawn again at its beginning.
+ * 3. screen.lock (irqsave) guards all of it. The cursor is moved once per call, not once per byte.
+ * 4. Without text memory (in a graphics mode, or without a VGA) there is no sink and no terminal.
  */
 #include "drivers/tty/console.h"
 #include "drivers/tty/tty.h"
@@ -44,7 +45,7 @@ static struct {
 	unsigned int row, column;      /* column == COLUMNS: the next character wraps */
 	uint8_t attribute;	       /* background << 4 | foreground */
 	enum parse_state state;
-	bool unknown;		     /* the sequence has what is not understood */
+	bool unknown;		     /* the sequence has a byte that is not understood */
 	unsigned int last_parameter; /* of parameters[] */
 	unsigned int parameters[MAX_PARAMETERS];
 } screen;
@@ -80,7 +81,7 @@ static void redraw(void)
 	}
 }
 
-/* Blank `n` cells from a place on. */
+/* Blank `n` cells, starting at a place. */
 static void clear(unsigned int row, unsigned int column, unsigned int n)
 {
 	while (n-- > 0) {
@@ -122,7 +123,7 @@ static void put_character(uint8_t c)
 
 /* ---- control sequences (ECMA-48, 5.4 and 8.3) ---- */
 
-/* Parameter n; missing or 0 it means 1. */
+/* Parameter n. A parameter that is missing or 0 means 1. */
 static unsigned int parameter(unsigned int n)
 {
 	return n > screen.last_parameter ? 1 : MAX(screen.parameters[n], 1u);
@@ -136,7 +137,7 @@ static void move_to(unsigned int row, unsigned int column)
 
 static void select_rendition(unsigned int code)
 {
-	/* ECMA-48 counts red, green, blue from the lowest bit, the VGA the other way round. */
+	/* ECMA-48 has red in the lowest bit and blue in the highest. The VGA has the reverse. */
 	static const uint8_t colours[8] = { 0, 4, 2, 6, 1, 5, 3, 7 };
 	uint8_t attribute = screen.attribute;
 
@@ -153,7 +154,7 @@ static void select_rendition(unsigned int code)
 	screen.attribute = attribute;
 }
 
-/* From the cursor to the end of the screen or of the line; 2: all of it. */
+/* Blank from the cursor to the end of the screen or line, or all of it if `what` is 2. */
 static void erase(bool line, unsigned int what)
 {
 	unsigned int first = what == 2 && !line ? 0 : screen.row;
@@ -231,7 +232,7 @@ static void put_byte(uint8_t c)
 	}
 }
 
-/* Show what was written. */
+/* Move the visible screen and the cursor to where they are now. */
 static void show_cursor(void)
 {
 	unsigned int at = screen.start + screen.row * COLUMNS + MIN(screen.column, COLUMNS - 1);
@@ -242,7 +243,7 @@ static void show_cursor(void)
 
 /* ---- graphics modes ---- */
 
-/* The registers that a graphics mode may change, as they were. */
+/* The registers that a graphics mode may change, and their contents in text mode. */
 static const struct {
 	uint16_t group;
 	uint8_t count;
@@ -305,8 +306,7 @@ static const struct tty_driver vga_driver = { .write = vga_write };
 struct tty vga_tty;
 
 /*
- * Text memory keeps what is written to it; in a graphics mode, or without a VGA, other bytes come
- * back.
+ * Text memory keeps the bytes that are written to it. In a graphics mode, or without a VGA, it does not.
  */
 static bool detect(void)
 {
