@@ -67,11 +67,11 @@ KCFLAGS := -std=gnu11 -m32 -march=i686 -mtune=generic -mregparm=3 $(STACK4) \
 	$(if $(DEBUG),-DDEBUG=1 -fsanitize=undefined)
 # No libgcc: it takes its arguments on the stack, and 64-bit division is lib/div64.h's.
 # Small is a feature, but what a pipe and its pages pass through is compiled for speed.
-HOT     := fs/pipe/pipe.c fs/pipe/slot.c fs/pipe/wait.c fs/file/poll.c fs/splice/splice.c fs/splice/file.c fs/pipe/ring.c mm/vm/iter.c fs/file/read_write.c fs/file/file.c fs/file/file_table.c \
+HOT     := fs/pipe/pipe.c fs/pipe/slot.c fs/pipe/read.c fs/pipe/write.c fs/pipe/wait.c fs/file/poll.c fs/splice/splice.c fs/splice/file.c fs/pipe/ring.c mm/vm/iter.c fs/file/read_write.c fs/file/file.c fs/file/file_table.c \
 	fs/splice/tee.c fs/splice/sendfile.c fs/cache/pagecache.c fs/cache/read.c fs/cache/lend.c fs/cache/pagewait.c mm/vm/uaccess.c mm/page.c \
 	mm/slab.c mm/kmap.c kernel/sched.c kernel/wait.c lib/string.c mm/radix.c fs/file/generic.c fs/pipe/open.c
 KOPT    := $(if $(DEBUG),-O1,-Os)
-HOT     += fs/splice/vmsplice.c mm/vm/fault.c mm/vm/lend.c net/packet.c net/socket.c net/socket_file.c
+HOT     += fs/splice/vmsplice.c mm/vm/fault.c mm/vm/lend.c net/datagram.c net/socket.c net/socket_file.c
 $(HOT:%.c=$(K)/%.o): KOPT := $(if $(DEBUG),-O1,-O2)
 KLDFLAGS := -m elf_i386 -T linker.ld --build-id=none --no-warn-rwx-segments \
 	-z noexecstack -z max-page-size=4096

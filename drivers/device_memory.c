@@ -130,7 +130,7 @@ ssize_t device_memory_splice_read(struct file *file, file_off_t *pos, size_t len
 		for (unsigned int i = 0; i < nr; i++)
 			page_init_device(&pages[i], (phys >> PAGE_SHIFT) + i);
 		slots->slots[slots->nr++] =
-			(struct pipe_slot){ pages, offset, n, &mmio_slot_ops, 0, 0 };
+			(struct pipe_slot){ pages, offset, n, &mmio_slot_ops, 0, 0, NULL };
 		done += n;
 		*pos += n;
 	}

@@ -94,10 +94,11 @@ bool kill_pending(void);
 #define wait_event_interruptible(queue, cond) \
 	((cond) ? 0 : __wait_event(queue, cond, TASK_INTERRUPTIBLE, signal_pending()))
 /*
- * The same for who has just found cond false, and starts over anyway: sleeps at most once, so that
- * cond may be false still when it returns 0.
+ * For callers that have just found cond false and will start over anyway: sleeps at most once, and
+ * until the time `until` (UINT64_MAX: no limit), so cond may still be false when it returns 0.
+ * Returns -ERESTARTSYS on a signal, -EAGAIN if the time has passed and cond is false.
  */
-#define wait_once_interruptible(queue, cond)                                     \
+#define wait_once_until(queue, cond, until)                                      \
 	({                                                                       \
 		struct waiter _waiter = { LIST_INIT(_waiter.link), NULL, NULL }; \
 		int _error = 0;                                                  \
@@ -105,8 +106,8 @@ bool kill_pending(void);
 		if (!(cond)) {                                                   \
 			if (unlikely(signal_pending()))                          \
 				_error = -ERESTARTSYS;                           \
-			else                                                     \
-				schedule();                                      \
+			else if (!schedule_until(until) && !(cond))              \
+				_error = -EAGAIN;                                \
 		}                                                                \
 		wait_finish(queue, &_waiter);                                    \
 		_error;                                                          \

@@ -81,7 +81,7 @@ static long socket_getsockopt(struct file *file, int level, unsigned int option,
 	if (option == SO_TYPE)
 		value = socket->type;
 	else if (option == SO_ERROR)
-		value = -__sync_lock_test_and_set(&socket->in.error, 0);
+		value = -socket_take_error(socket);
 	else
 		return -ENOPROTOOPT;
 	room = MIN(room, sizeof(value));

@@ -20,6 +20,7 @@ struct wait_queue datagram_room = WAIT_QUEUE_INIT(datagram_room);
 struct socket *socket_alloc(int type)
 {
 	struct socket *socket = slab_alloc(socket_cache, ALLOC_ZERO);
+	struct pipe_slot *slots;
 
 	if (!socket)
 		return NULL;
@@ -27,9 +28,14 @@ struct socket *socket_alloc(int type)
 	socket->type = type;
 	list_init(&socket->pending);
 	list_init(&socket->pending_link);
-	packet_queue_init(&socket->in, type == SOCK_DGRAM);
-	if (type == SOCK_DGRAM)
-		socket->in.writable = &datagram_room;
+	slots = kmalloc(SOCKET_SLOTS * sizeof(*slots), 0);
+	if (!slots) {
+		slab_free(socket_cache, socket);
+		return NULL;
+	}
+	ring_init(&socket->in, slots, SOCKET_SLOTS, "socket");
+	socket->in.readers = socket->in.writers = 1;
+	socket->send_bytes = SOCKET_SEND_BYTES;
 	return socket;
 }
 
@@ -38,7 +44,35 @@ void socket_put(struct socket *socket)
 	if (!atomic_dec_and_test(&socket->refs))
 		return;
 	socket_name_put(socket->name);
+	kfree(socket->in.slots);
 	slab_free(socket_cache, socket);
+}
+
+/* Nothing comes in any more. A reader that has reached the end is told `error` (or 0) once. */
+static void end_input(struct socket *socket, int error)
+{
+	if (error)
+		WRITE_ONCE(socket->error, error);
+	ring_end(&socket->in);
+}
+
+/*
+ * Nobody reads the ring any more: end it and release what is in it. Returns whether there was
+ * anything.
+ */
+static bool close_input(struct socket *socket)
+{
+	struct ring *ring = &socket->in;
+	bool unread;
+
+	ring_end(ring);
+	/* A sender that saw readers has published; later ones get -EPIPE. */
+	mutex_lock(&ring->producer);
+	mutex_unlock(&ring->producer);
+	unread = ring_used(ring) > 0;
+	ring_empty(ring);
+	wake_all(&datagram_room);
+	return unread;
 }
 
 /* embryo: nobody has accepted it. */
@@ -57,9 +91,9 @@ static void close_one(struct socket *socket, bool embryo)
 	if (node)
 		node->socket = NULL;
 	spin_unlock(&sockets_lock);
-	unread = packet_queue_close(&socket->in);
+	unread = close_input(socket);
 	if (peer && socket->type == SOCK_STREAM)
-		packet_queue_end(&peer->in, unread || embryo ? -ECONNRESET : 0);
+		end_input(peer, unread || embryo ? -ECONNRESET : 0);
 	if (peer)
 		socket_put(peer);
 	if (node)
@@ -114,6 +148,8 @@ void socket_pair(struct socket *one, struct socket *other)
 	atomic_inc(&other->refs);
 	one->peer = other;
 	other->peer = one;
+	one->in.max_slots = socket_slots(other->send_bytes);
+	other->in.max_slots = socket_slots(one->send_bytes);
 	one->state = other->state = SOCKET_CONNECTED;
 }
 
@@ -275,7 +311,7 @@ long socket_listen(struct file *file, unsigned int backlog)
 		socket->backlog = MIN(backlog, 4096u);
 	}
 	spin_unlock(&sockets_lock);
-	wake_all(&socket->in.room);
+	wake_all(&socket->in.writable);
 	return error;
 }
 
@@ -289,7 +325,7 @@ static int enter(struct socket *listener, struct socket *socket, struct socket *
 		error = -EISCONN;
 	} else if (socket->state == SOCKET_LISTENING) {
 		error = refuse(EINVAL, "the socket listens");
-	} else if (listener->state != SOCKET_LISTENING || listener->in.ended) {
+	} else if (listener->state != SOCKET_LISTENING || socket_ended(listener)) {
 		error = -ECONNREFUSED;
 	} else if (listener->nr_pending > listener->backlog) {
 		error = -EAGAIN;
@@ -313,8 +349,9 @@ static int connect_stream(struct socket *socket, struct socket *listener, bool n
 	if (nonblock)
 		error = enter(listener, socket, fresh);
 	else
-		killed = wait_event_interruptible(
-			&listener->in.room, (error = enter(listener, socket, fresh)) != -EAGAIN);
+		killed = wait_event_interruptible(&listener->in.writable,
+						  (error = enter(listener, socket, fresh)) !=
+							  -EAGAIN);
 	if (error) {
 		socket_put(fresh);
 		return killed ? killed : error;
@@ -375,7 +412,7 @@ static bool try_accept(struct socket *socket, struct socket **taken)
 
 	spin_lock(&sockets_lock);
 	*taken = take_pending(socket);
-	over = socket->state != SOCKET_LISTENING || socket->in.ended;
+	over = socket->state != SOCKET_LISTENING || socket_ended(socket);
 	spin_unlock(&sockets_lock);
 	return *taken || over;
 }
@@ -396,7 +433,7 @@ static struct socket *accept_next(struct socket *socket, bool nonblock)
 		return ERR_PTR(error);
 	if (!taken)
 		return ERR_PTR(refuse(EINVAL, "the socket does not listen"));
-	wake_all(&socket->in.room);
+	wake_all(&socket->in.writable);
 	return taken;
 }
 
@@ -448,8 +485,7 @@ long socket_shutdown(struct file *file, unsigned int how)
 	if (stream && !peer && socket->state != SOCKET_LISTENING)
 		return -ENOTCONN;
 	if (receive) {
-		packet_queue_end(&socket->in, 0);
-		wake_all(&socket->in.room);
+		end_input(socket, 0);
 	}
 	if (send && !stream) {
 		WRITE_ONCE(socket->send_shut, true);
@@ -458,7 +494,7 @@ long socket_shutdown(struct file *file, unsigned int how)
 	if (!peer)
 		return 0;
 	if (send)
-		packet_queue_end(&peer->in, 0);
+		end_input(peer, 0);
 	/* Its poll has more to say, in either case. */
 	wake_all(&peer->in.readable);
 	socket_put(peer);

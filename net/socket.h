@@ -3,27 +3,42 @@
  *
  * 1. A socket belongs to its file; a reference is also held by a peer that sends to it, and by who
  *    is just using it. It is closed with its file, and freed with the last reference.
- * 2. What it receives is in its queue, `in` (net/packet.h). A sender puts packets into the queue of
- *    its peer; there is no other buffer.
+ * 2. What it receives is in its ring, `in` (fs/pipe/ring.h), which is that of a pipe. A sender writes to
+ *    the ring of its peer; there is no other buffer. The sender's limit in bytes (SO_SNDBUF) is a
+ *    number of slots there: every slot counts as a page.
  * 3. sockets_lock (plain) guards names, states, peers, and the sockets that wait for accept. The
- *    peer of a stream never changes until the socket's own close, so who uses the socket may read
- *    it without the lock once the state says SOCKET_CONNECTED.
- * 4. A stream that is shut down is a queue that has ended: a socket's SHUT_RD ends its own, SHUT_WR
- *    that of its peer, close both.
- * 5. A listening socket has no data: connect and accept sleep on its queue's `room` and `readable`.
+ *    peer of a connected socket never changes until the socket's own close, so a call on the socket
+ *    may read it without the lock once the state says SOCKET_CONNECTED.
+ * 4. A connection that is shut down is a ring that has ended: a socket's SHUT_RD ends its own,
+ *    SHUT_WR that of its peer, close both.
+ * 5. A listening socket has no data: connect and accept sleep on its ring's queues.
  * 6. A name is a path, at which bind makes a node of type S_IFSOCK; the node's inode leads to the
  *    socket.
  */
 #ifndef NET_SOCKET_H
 #define NET_SOCKET_H
 
-#include "net/packet.h"
+#include "fs/pipe/pipe.h"
+#include "net/datagram.h"
+#include "net/message.h"
 
-#define AF_UNIX	      1
-#define SOCK_STREAM   1
-#define SOCK_DGRAM    2
-#define SOCK_NONBLOCK O_NONBLOCK
-#define SOCK_CLOEXEC  O_CLOEXEC
+#define AF_UNIX		  1
+#define SOCK_STREAM	  1
+#define SOCK_DGRAM	  2
+#define SOCK_NONBLOCK	  O_NONBLOCK
+#define SOCK_CLOEXEC	  O_CLOEXEC
+
+#define MSG_PEEK	  0x2
+#define MSG_TRUNC	  0x20
+#define MSG_DONTWAIT	  0x40
+#define MSG_WAITALL	  0x100
+#define MSG_NOSIGNAL	  0x4000
+#define MSG_MORE	  0x8000 /* a hint, as SPLICE_F_MORE is: bytes are there for the peer at once */
+
+#define SOCKET_SLOTS	  128u	  /* of a ring: room for the largest send buffer */
+#define SOCKET_SEND_BYTES 180224u /* of a send buffer, if nothing else is said: as on Linux/i386 */
+#define SOCKET_OVERHEAD	  32u	  /* of these a datagram cannot have so many */
+#define SOCKET_DATAGRAMS  10u	  /* may wait for a reader, and one more */
 
 enum socket_state { SOCKET_NEW, SOCKET_LISTENING, SOCKET_CONNECTED, SOCKET_CLOSED };
 
@@ -38,12 +53,33 @@ struct socket {
 	struct list pending;	  /* connected sockets that wait for accept */
 	struct list pending_link;
 	unsigned int nr_pending, backlog;
-	struct packet_queue in;
+	int error;		 /* negative: told once, and set to 0; changed by exchange */
+	unsigned int send_bytes; /* SO_SNDBUF */
+	struct ring in;
 };
+
+/* How many slots a send buffer of so many bytes is. */
+static inline unsigned int socket_slots(unsigned int bytes)
+{
+	return MIN(MAX(bytes / PAGE_SIZE, 1u), SOCKET_SLOTS);
+}
+/* Has what comes in ended? */
+static inline bool socket_ended(const struct socket *socket)
+{
+	return READ_ONCE(socket->in.writers) == 0;
+}
+/* The error that is to be told, which is then gone; 0. */
+static inline int socket_take_error(struct socket *socket)
+{
+	return __sync_lock_test_and_set(&socket->error, 0);
+}
 
 /* ---- net/socket.c ---- */
 
-/* Senders to datagram sockets sleep here: a queue that they poll may go away with its socket. */
+/*
+ * poll of a sender to a datagram socket sleeps here, since the receiver's own queue may go away with
+ * it. Woken after a datagram was taken.
+ */
 extern struct wait_queue datagram_room;
 
 /* A new socket with one reference, the caller's, to be closed; NULL: no memory. */

@@ -1,8 +1,9 @@
 /*
  * What goes through sockets: read, write, send, receive, poll, FIONREAD, splice.
  *
- * Splice is what packets are made for: what comes out of a socket are slots with their offset and
- * length, what goes in are pages handed over, and bytes that are on their way stay so.
+ * A stream is written, read and spliced through its rings as a pipe is (fs/pipe/io.h, fs/splice/splice.h);
+ * packets have net/datagram.h. What comes out of a socket are slots with their offset and length,
+ * what goes in are pages handed over, and bytes that are on their way stay so.
  */
 #include "net/socket.h"
 #include "fs/file/poll.h"
@@ -41,17 +42,52 @@ static void socket_release(struct file *file)
 		socket_close(file->private);
 }
 
-/* How many datagrams may be in the target's queue. */
-static unsigned int most_at(struct socket *target, struct socket *sender)
+/* What lets the sender wait, whose peer may be the target. */
+static struct packet_limits limits_at(struct socket *target, struct socket *sender)
 {
-	return READ_ONCE(target->peer) == sender ? UINT32_MAX : QUEUE_DATAGRAMS;
+	bool peers = READ_ONCE(target->peer) == sender;
+
+	return (struct packet_limits){ socket_slots(READ_ONCE(sender->send_bytes)),
+				       peers ? UINT32_MAX : SOCKET_DATAGRAMS };
 }
 
 /* ---- sending and receiving ---- */
 
-static unsigned int message_flags(const struct file *file)
+/* Until when a call with those flags may wait. */
+static uint64_t wait_of(const struct file *file, unsigned int flags)
 {
-	return file->flags & O_NONBLOCK ? MSG_DONTWAIT : 0;
+	return flags & MSG_DONTWAIT ? WAIT_NOT : file_wait(file);
+}
+
+/* A stream takes no message without bytes, but says whether it would. */
+static ssize_t send_stream(struct socket *target, struct iter *from, uint64_t until)
+{
+	struct ring_write write = { .from = from, .until = until };
+
+	if (from->left > 0)
+		return ring_write(&target->in, &write);
+	return READ_ONCE(target->in.readers) ? 0 : -EPIPE;
+}
+
+static ssize_t send_datagram(struct socket *socket, struct socket *target, struct iter *from,
+			     uint64_t until)
+{
+	struct socket_name *name = READ_ONCE(socket->name);
+	struct message *message = NULL;
+	ssize_t n;
+
+	if (from->left > READ_ONCE(socket->send_bytes) - SOCKET_OVERHEAD)
+		return -EMSGSIZE;
+	if (name) {
+		message = message_create(name);
+		if (!message)
+			return -ENOMEM;
+	}
+	n = packet_send(&target->in, from, limits_at(target, socket),
+			message ? &message->envelope : NULL, until);
+	if (message)
+		envelope_put(&message->envelope);
+	return n == -EPIPE && READ_ONCE(target->state) == SOCKET_CLOSED ? -ECONNREFUSED : n;
 }
 
 /* to: NULL the peer. */
@@ -60,6 +96,7 @@ static ssize_t send(struct file *file, struct iter *from, unsigned int flags,
 {
 	struct socket *socket = file->private, *target;
 	bool stream = socket->type == SOCK_STREAM;
+	uint64_t until = wait_of(file, flags);
 	ssize_t n;
 
 	if (stream && to)
@@ -71,8 +108,8 @@ static ssize_t send(struct file *file, struct iter *from, unsigned int flags,
 		return PTR_ERR(target);
 	n = READ_ONCE(socket->send_shut) ? -EPIPE : socket_may_send(socket, target);
 	if (!n)
-		n = packet_send(&target->in, from, most_at(target, socket), READ_ONCE(socket->name),
-				(flags | message_flags(file)) & MSG_DONTWAIT);
+		n = stream ? send_stream(target, from, until)
+			   : send_datagram(socket, target, from, until);
 	socket_put(target);
 	return n == -EPIPE && stream && !(flags & MSG_NOSIGNAL) ? pipe_broken() : n;
 }
@@ -82,25 +119,28 @@ static bool not_connected(struct socket *socket)
 	return socket->type == SOCK_STREAM && READ_ONCE(socket->state) != SOCKET_CONNECTED;
 }
 
-/* As packet_receive(). *from is filled for streams too. */
-static ssize_t receive_from(struct socket *socket, struct iter *to, unsigned int flags,
-			    struct socket_name **from, size_t *full)
+/* Read as ring_read() does, and tell the socket's error where the bytes end. */
+static ssize_t receive_bytes(struct socket *socket, struct ring_read *read)
 {
 	ssize_t n;
 
 	if (not_connected(socket))
 		return refuse(EINVAL, "the socket is not connected");
-	n = packet_receive(&socket->in, to, flags, from, full);
-	if (n > 0 && from && socket->type == SOCK_STREAM)
-		*from = socket_name_get(READ_ONCE(socket->peer->name));
+	n = ring_read(&socket->in, read);
+	if (socket->type == SOCK_DGRAM)
+		wake_all(&datagram_room);
+	if (n == 0 && socket_ended(socket) && !read->envelope)
+		n = socket_take_error(socket);
 	return n;
 }
 
 static ssize_t socket_read(struct file *file, struct iter *to, file_off_t *pos)
 {
-	if (to->left == 0)
-		return 0;
-	return receive_from(file->private, to, message_flags(file), NULL, NULL);
+	struct ring_read read = { .to = to, .until = file_wait(file) };
+	ssize_t n = to->left ? receive_bytes(file->private, &read) : 0;
+
+	envelope_put(read.envelope);
+	return n;
 }
 
 static ssize_t socket_write(struct file *file, struct iter *from, file_off_t *pos)
@@ -125,23 +165,41 @@ static long send_to(struct file *file, struct iter *from, unsigned int flags,
 	return n;
 }
 
+/* Who sent what was read. */
+static struct socket_name *sender_of(struct socket *socket, struct ring_read *read)
+{
+	struct message *message = message_of(read->envelope);
+
+	if (socket->type == SOCK_STREAM)
+		return READ_ONCE(socket->peer->name);
+	return message ? message->from : NULL;
+}
+
 /* The sender's name goes to `address`, unless that is NULL; *told: MSG_TRUNC, or 0. */
 static long receive(struct file *file, struct iter *to, unsigned int flags, void __user *address,
 		    int32_t __user *len, unsigned int *told)
 {
-	struct socket_name *from = NULL;
-	size_t full = 0;
+	struct socket *socket = file->private;
+	struct ring_read read = {
+		.to = to,
+		.until = wait_of(file, flags),
+		.all = flags & MSG_WAITALL && !(flags & MSG_PEEK),
+		.peek = flags & MSG_PEEK,
+	};
+	struct socket_name *from;
 	long n, error = 0;
 
 	if (flags & ~(MSG_PEEK | MSG_TRUNC | MSG_DONTWAIT | MSG_WAITALL | MSG_NOSIGNAL))
 		return refuse(EINVAL, "an unknown flag");
-	n = receive_from(file->private, to, flags | message_flags(file), &from, &full);
-	if (n >= 0 && address)
+	n = receive_bytes(socket, &read);
+	if (n >= 0 && address) {
+		from = n > 0 || socket->type == SOCK_DGRAM ? sender_of(socket, &read) : NULL;
 		error = from ? socket_name_to_user(from, address, len) : put_user_u32(0, len);
-	socket_name_put(from);
-	*told = full > (size_t)n ? MSG_TRUNC : 0;
+	}
+	envelope_put(read.envelope);
+	*told = n >= 0 && read.packet_len > (size_t)n ? MSG_TRUNC : 0;
 	if (*told & flags)
-		n = full;
+		n = read.packet_len;
 	return error ? error : n;
 }
 
@@ -231,36 +289,60 @@ long socket_recvmsg(struct file *file, void __user *user, unsigned int flags)
 
 /* ---- poll ---- */
 
+/* What poll says of what comes in: events, and whether it is bytes that are on their way. */
+static unsigned int poll_input(struct socket *socket, bool *coming)
+{
+	struct ring *ring = &socket->in;
+	unsigned int events = 0;
+	enum ring_first first;
+
+	spin_lock(&ring->lock);
+	first = ring_first(ring);
+	if (ring->writers == 0)
+		events |= POLLRDHUP;
+	spin_unlock(&ring->lock);
+	*coming = first == RING_COMING;
+	if (first == RING_READY || (first == RING_EMPTY && events))
+		events |= POLLIN | POLLRDNORM;
+	return events | (READ_ONCE(socket->error) ? POLLERR : 0);
+}
+
+/* Would a send return at once? */
+static bool may_send(struct socket *socket, struct socket *target)
+{
+	if (!target)
+		return true;
+	if (socket->type == SOCK_STREAM)
+		return ring_has_room(&target->in);
+	return packet_room(&target->in, limits_at(target, socket)) != 0;
+}
+
 static unsigned int socket_poll(struct file *file, struct poll_table *table)
 {
 	struct socket *socket = file->private, *target;
-	bool on_its_way, shut = READ_ONCE(socket->send_shut);
-	unsigned int events = 0;
+	bool coming, shut = READ_ONCE(socket->send_shut);
+	bool stream = socket->type == SOCK_STREAM;
+	unsigned int events;
 
 	poll_wait(table, &socket->in.readable);
 	if (READ_ONCE(socket->state) == SOCKET_LISTENING)
 		return READ_ONCE(socket->nr_pending) ? POLLIN | POLLRDNORM : 0;
 	target = socket_peer(socket);
-	if (socket->type == SOCK_DGRAM)
+	/* The peer of a stream stays as long as this socket. */
+	if (stream && target)
+		poll_wait(table, &target->in.writable);
+	if (!stream)
 		poll_wait(table, &datagram_room);
 	else
-		shut = !target || READ_ONCE(target->in.ended);
-	/* The peer of a stream stays as long as this socket. */
-	if (target && socket->type == SOCK_STREAM)
-		poll_wait(table, target->in.writable);
-	if (!target || packet_room(&target->in, most_at(target, socket)))
+		shut = !target || socket_ended(target);
+	events = poll_input(socket, &coming);
+	if (may_send(socket, target))
 		events |= POLLOUT | POLLWRNORM | POLLWRBAND;
 	if (target)
 		socket_put(target);
-	if (packet_readable(&socket->in, &on_its_way))
-		events |= POLLIN | POLLRDNORM;
-	if (READ_ONCE(socket->in.ended))
-		events |= POLLRDHUP;
-	if (READ_ONCE(socket->in.error))
-		events |= POLLERR;
-	if (socket->type == SOCK_STREAM && READ_ONCE(socket->state) == SOCKET_NEW)
+	if (stream && READ_ONCE(socket->state) == SOCKET_NEW)
 		return events | POLLHUP;
-	return events | (shut && events & POLLRDHUP && !on_its_way ? POLLHUP : 0);
+	return events | (shut && events & POLLRDHUP && !coming ? POLLHUP : 0);
 }
 
 static long socket_ioctl(struct file *file, unsigned int command, unsigned long argument)
@@ -271,33 +353,62 @@ static long socket_ioctl(struct file *file, unsigned int command, unsigned long 
 		return -ENOTTY;
 	if (READ_ONCE(socket->state) == SOCKET_LISTENING)
 		return refuse(EINVAL, "a listening socket has no bytes");
-	return put_user_u32(packet_bytes(&socket->in), (void __user *)argument);
+	return put_user_u32(ring_arrived_bytes(&socket->in, socket->type == SOCK_DGRAM),
+			    (void __user *)argument);
 }
 
 /* ---- splice ---- */
 
-static ssize_t socket_splice_read(struct file *file, file_off_t *pos, size_t len,
-				  struct slot_list *slots)
+static struct ring *socket_source_ring(struct file *file)
 {
 	struct socket *socket = file->private;
 
 	if (not_connected(socket))
-		return refuse(EINVAL, "the socket is not connected");
-	return packet_splice_out(&socket->in, len, slots,
-				 slots->nonblock || file->flags & O_NONBLOCK);
+		return ERR_PTR(refuse(EINVAL, "the socket is not connected"));
+	return socket->type == SOCK_STREAM ? &socket->in : NULL;
+}
+
+static struct ring *socket_sink_ring(struct file *file)
+{
+	struct socket *socket = file->private;
+
+	if (socket->type != SOCK_STREAM)
+		return NULL;
+	return not_connected(socket) ? ERR_PTR(-ENOTCONN) : &socket->peer->in;
+}
+
+/* The next three are for packets. */
+static ssize_t socket_splice_read(struct file *file, file_off_t *pos, size_t len,
+				  struct slot_list *slots)
+{
+	struct socket *socket = file->private;
+	ssize_t n = packet_splice_out(&socket->in, len, slots,
+				      slots->nonblock ? WAIT_NOT : file_wait(file));
+
+	wake_all(&datagram_room);
+	return n;
 }
 
 static ssize_t socket_splice_write(struct file *file, file_off_t *pos, struct slot_list *slots)
 {
 	struct socket *socket = file->private, *target = socket_peer(socket);
+	struct message *message;
 	ssize_t n = -EPIPE;
 
 	if (!target)
 		return -ENOTCONN;
-	if (!READ_ONCE(socket->send_shut))
-		n = packet_splice_in(&target->in, slots, most_at(target, socket), socket->name);
+	message = message_create(READ_ONCE(socket->name));
+	if (!message)
+		n = -ENOMEM;
+	else if (slots->bytes > READ_ONCE(socket->send_bytes) - SOCKET_OVERHEAD)
+		n = -EMSGSIZE;
+	else if (!READ_ONCE(socket->send_shut))
+		n = packet_splice_in(&target->in, slots, limits_at(target, socket),
+				     &message->envelope);
+	if (message)
+		envelope_put(&message->envelope);
 	socket_put(target);
-	return n == -EPIPE && socket->type == SOCK_STREAM ? pipe_broken() : n;
+	return n;
 }
 
 static int socket_splice_wait(struct file *file, bool nonblock)
@@ -308,8 +419,8 @@ static int socket_splice_wait(struct file *file, bool nonblock)
 	/* splice_write says what is wrong. */
 	if (!target)
 		return 0;
-	error = packet_wait_room(&target->in, most_at(target, socket),
-				 nonblock || file->flags & O_NONBLOCK);
+	error = packet_wait_room(&target->in, limits_at(target, socket),
+				 nonblock ? WAIT_NOT : file_wait(file));
 	socket_put(target);
 	return error;
 }
@@ -323,4 +434,6 @@ static const struct file_ops socket_file_ops = {
 	.splice_read = socket_splice_read,
 	.splice_write = socket_splice_write,
 	.splice_wait = socket_splice_wait,
+	.source_ring = socket_source_ring,
+	.sink_ring = socket_sink_ring,
 };

@@ -7,7 +7,7 @@
 #include "kernel/syscalls.h"
 #include "mm/vm/uaccess.h"
 #include "fs/file/file.h"
-#include "fs/pipe/pipe.h"
+#include "fs/pipe/limits.h"
 #include "fs/names/vfs_internal.h"
 
 enum fcntl_command {

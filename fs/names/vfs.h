@@ -151,11 +151,18 @@ struct file_ops {
 	 */
 	ssize_t (*splice_write)(struct file *file, file_off_t *pos, struct slot_list *slots);
 	/*
-	 * Of a sink that hands slots on (a socket): its splice_write takes slots that have not
-	 * arrived too, and never waits: -EAGAIN. This sleeps, with nothing held, until there may be
-	 * room: 0, -EAGAIN, -ERESTARTSYS. NULL: splice_write waits itself.
+	 * Of a sink that hands slots on (a datagram socket): its splice_write takes slots that have
+	 * not arrived too, and never waits but returns -EAGAIN. This sleeps, with nothing held,
+	 * until there may be room. 0, -EAGAIN, -ERESTARTSYS. NULL: splice_write waits itself.
 	 */
 	int (*splice_wait)(struct file *file, bool nonblock);
+	/*
+	 * The ring that the file's bytes come out of, or go into, as long as the caller holds the
+	 * file: of a pipe's end or a stream socket. ERR_PTR(-EINVAL, -ENOTCONN) if it has no peer;
+	 * NULL, also as a result: the file has none, and splice_read or splice_write is used.
+	 */
+	struct ring *(*source_ring)(struct file *file);
+	struct ring *(*sink_ring)(struct file *file);
 };
 
 struct inode {

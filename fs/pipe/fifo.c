@@ -41,14 +41,14 @@ static bool has_opened(struct pipe *pipe, const unsigned int *opens, unsigned in
 {
 	bool opened;
 
-	spin_lock(&pipe->lock);
+	spin_lock(&pipe->ring.lock);
 	opened = *opens != before;
-	spin_unlock(&pipe->lock);
+	spin_unlock(&pipe->ring.lock);
 	return opened;
 }
 
 /*
- * Count the file in, and wait for its partner where it must. The counts change under pipe->lock
+ * Count the file in, and wait for its partner where it must. The counts change under pipe->ring.lock
  * before the queues are woken, and a sleeper reads them under it after it has joined its queue.
  */
 static int join(struct pipe *pipe, struct file *file)
@@ -58,35 +58,37 @@ static int join(struct pipe *pipe, struct file *file)
 	bool wait_writer, wait_reader;
 	unsigned int readers_before, writers_before;
 
-	spin_lock(&pipe->lock);
-	if (named && !file->readable && nonblock && pipe->readers == 0) {
-		spin_unlock(&pipe->lock);
+	spin_lock(&pipe->ring.lock);
+	if (named && !file->readable && nonblock && pipe->ring.readers == 0) {
+		spin_unlock(&pipe->ring.lock);
 		return refuse(ENXIO, "nobody has the FIFO open to read");
 	}
 	readers_before = pipe->reader_opens;
 	writers_before = pipe->writer_opens;
 	if (file->readable) {
-		pipe->readers++;
+		WRITE_ONCE(pipe->ring.readers, pipe->ring.readers + 1);
 		pipe->reader_opens++;
 	}
 	if (file->writable) {
-		pipe->writers++;
+		WRITE_ONCE(pipe->ring.writers, pipe->ring.writers + 1);
 		pipe->writer_opens++;
 	}
-	if (named && pipe->writers == 0 && nonblock)
+	if (named && pipe->ring.writers == 0 && nonblock)
 		file->pos = writers_before;
-	wait_writer = named && !file->writable && pipe->writers == 0 && !nonblock;
-	wait_reader = named && !file->readable && pipe->readers == 0;
-	spin_unlock(&pipe->lock);
+	wait_writer = named && !file->writable && pipe->ring.writers == 0 && !nonblock;
+	wait_reader = named && !file->readable && pipe->ring.readers == 0;
+	spin_unlock(&pipe->ring.lock);
 	/* Openers for reading sleep on `readable`, openers for writing on `writable`. */
-	wake_all(&pipe->readable);
-	wake_all(&pipe->writable);
+	wake_all(&pipe->ring.readable);
+	wake_all(&pipe->ring.writable);
 	if (wait_writer)
 		return wait_event_interruptible(
-			&pipe->readable, has_opened(pipe, &pipe->writer_opens, writers_before));
+			&pipe->ring.readable,
+			has_opened(pipe, &pipe->writer_opens, writers_before));
 	if (wait_reader)
 		return wait_event_interruptible(
-			&pipe->writable, has_opened(pipe, &pipe->reader_opens, readers_before));
+			&pipe->ring.writable,
+			has_opened(pipe, &pipe->reader_opens, readers_before));
 	return 0;
 }
 

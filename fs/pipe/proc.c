@@ -13,12 +13,12 @@
  * bytes are `here`, `on its way`, `failed` (a read starts over) or `gone` (the page left its file
  * before it was read). A user other than root sees only the pipes that count against him.
  *
- * /proc/sys/fs/pipe-max-size and pipe-user-pages-soft are the limits of fs/pipe/open.c.
+ * /proc/sys/fs/pipe-max-size and pipe-user-pages-soft are the limits of fs/pipe/limits.h.
  */
 #include "fs/pipe/pipe.h"
+#include "fs/pipe/limits.h"
 #include "fs/proc/proc.h"
 #include "fs/names/vfs.h"
-#include "fs/pipe/ring.h"
 #include "lib/string.h"
 
 static const char *slot_state(struct pipe_slot *slot)
@@ -37,21 +37,22 @@ static const char *slot_state(struct pipe_slot *slot)
 
 static void show_pipe(struct text *text, struct pipe *pipe)
 {
+	struct ring *ring = &pipe->ring;
 	unsigned int at;
 
-	spin_lock(&pipe->lock);
+	spin_lock(&ring->lock);
 	text_printf(text, "pipe %u: %u of %u slots, first at %u, %u readers, %u writers\n",
-		    (unsigned int)pipe->inode->number, pipe_used(pipe), pipe->nr_slots,
-		    pipe->tail & (pipe->nr_slots - 1), pipe->readers, pipe->writers);
-	for (at = pipe->tail; at != pipe->head && !text->full; at++) {
-		struct pipe_slot *slot = pipe_at(pipe, at);
+		    (unsigned int)pipe->inode->number, ring_used(ring), ring->nr_slots,
+		    ring->tail & (ring->nr_slots - 1), ring->readers, ring->writers);
+	for (at = ring->tail; at != ring->head && !text->full; at++) {
+		struct pipe_slot *slot = ring_at(ring, at);
 
 		text_printf(text, "  %s page %x offset %u length %u %s\n", slot->ops->kind,
 			    slot->page->flags & PG_DEVICE ? (unsigned int)slot->page->private
 							  : page_frame(slot->page),
 			    slot->offset, slot->len, slot_state(slot));
 	}
-	spin_unlock(&pipe->lock);
+	spin_unlock(&ring->lock);
 }
 
 /*

@@ -1,6 +1,5 @@
 /* The ring's arithmetic; the contract is in fs/pipe/ring.h. */
 #include "fs/pipe/ring.h"
-#include "lib/string.h"
 
 #define RING_MAX_BYTES (1ul << 31)
 
@@ -15,30 +14,65 @@ unsigned int ring_slots_for(unsigned long bytes)
 	return nr;
 }
 
-void ring_fill_array(struct pipe *pipe, const struct pipe_slot *slots, unsigned int n)
+unsigned int ring_whole_slots(const struct ring *ring, unsigned int first, unsigned int max,
+			      size_t len, size_t *bytes)
 {
-	struct pipe_slot *to = pipe_at(pipe, pipe->head);
-	unsigned int run = MIN(n, (unsigned int)(pipe->slots + pipe->nr_slots - to));
+	struct envelope *envelope = ring_at(ring, first)->envelope;
+	size_t left = len;
+	unsigned int n;
 
-	memcpy(to, slots, run * sizeof(*slots));
-	if (unlikely(run < n))
-		memcpy(pipe->slots, slots + run, (n - run) * sizeof(*slots));
+	for (n = 0; n < max; n++) {
+		struct pipe_slot *slot = ring_at(ring, first + n);
+
+		if (slot->len > left || slot->envelope != envelope)
+			break;
+		left -= slot->len;
+	}
+	*bytes = len - left;
+	return n;
 }
 
-/* One of the rings ends in between. */
-void ring_fill_around(struct pipe *pipe, struct pipe *from, unsigned int at, unsigned int n)
+/* Copy n slots that lie in one piece to the places `skip` behind the head. */
+static void copy_piece(struct ring *ring, unsigned int skip, const struct pipe_slot *slots,
+		       unsigned int n)
 {
-	while (n-- > 0)
-		*pipe_at(pipe, pipe->head + n) = *pipe_at(from, at + n);
+	unsigned int place = (ring->head + skip) & (ring->nr_slots - 1);
+	unsigned int run = MIN(n, ring->nr_slots - place);
+
+	memcpy(ring->slots + place, slots, run * sizeof(*slots));
+	memcpy(ring->slots, slots + run, (n - run) * sizeof(*slots));
 }
 
-void ring_resize(struct pipe *pipe, struct pipe_slot *slots, unsigned int nr_slots)
+void ring_copy_array(struct ring *ring, const struct pipe_slot *slots, unsigned int n)
+{
+	copy_piece(ring, 0, slots, n);
+}
+
+void ring_copy_slots(struct ring *ring, const struct ring *from, unsigned int at, unsigned int n)
+{
+	unsigned int place = at & (from->nr_slots - 1);
+	unsigned int run = MIN(n, from->nr_slots - place);
+
+	copy_piece(ring, 0, from->slots + place, run);
+	copy_piece(ring, run, from->slots, n - run);
+}
+
+unsigned int ring_share_copies(struct ring *ring, unsigned int n)
+{
+	unsigned int done = 0;
+
+	while (done < n && slot_get(ring_at(ring, ring->head + done)))
+		done++;
+	return done;
+}
+
+void ring_resize(struct ring *ring, struct pipe_slot *slots, unsigned int nr_slots)
 {
 	unsigned int at;
 
 	/* Positions keep their numbers; only the place that a number means is another one. */
-	for (at = pipe->tail; at != pipe->head; at++)
-		slots[at & (nr_slots - 1)] = *pipe_at(pipe, at);
-	pipe->slots = slots;
-	pipe->nr_slots = nr_slots;
+	for (at = ring->tail; at != ring->head; at++)
+		slots[at & (nr_slots - 1)] = *ring_at(ring, at);
+	ring->slots = slots;
+	ring->nr_slots = ring->max_slots = nr_slots;
 }

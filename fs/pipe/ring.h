@@ -1,113 +1,158 @@
 /*
- * The ring's arithmetic: slots go in at the head and come out at the tail.
+ * The ring: slots go in at the head and come out at the tail. A pipe has one, a connected socket one
+ * for each direction. This file has the structure and its arithmetic.
  *
- * 1. head and tail run freely and wrap at 2^32; only their difference and their low bits mean
+ * 1. head and tail run freely and wrap at 2^32. Only their difference and their low bits mean
  *    something, so nr_slots is a power of two.
- * 2. The caller holds pipe->lock; in a function that adds it holds `producer` too, in one that
- *    takes `consumer`.
- * 3. A slot goes in and out whole, by struct assignment.
- * 4. Nothing here sleeps, allocates or touches a page: this file runs in a host program as well.
+ * 2. `consumer` serialises those who take, `producer` those who put. ring->lock guards head, tail,
+ *    kept, and a slot's offset and len, for a few lines.
+ * 3. Neither mutex is held across a wait for data, room, disk or page fault, with one exception: a
+ *    splice holds `consumer` while it writes to a file. `consumer` is taken before `producer`, and
+ *    nobody waits for a consumer while holding a producer.
+ * 4. Every publish, pop, resize and close wakes all sleepers of its queue. A pop wakes `readable`
+ *    too, since the new first slot may be another kind of wait.
+ * 5. The ring has one arrival waiter, armed on a page of its first packet; the completion of that
+ *    page wakes `readable`.
+ * 6. Splice into a file takes slots out of the ring while it writes, and may put some of them back:
+ *    their places stay theirs (`kept`) until it has ended.
+ * 7. The holder of `producer` may read head, and the holder of `consumer` may read tail, kept, and
+ *    the slots in the ring except the last one's len, without ring->lock. Nobody else changes them.
+ * 8. Nothing in this file sleeps, allocates or touches a page's bytes, so that it runs in a host
+ *    program as well.
  */
 #ifndef FS_PIPE_RING_H
 #define FS_PIPE_RING_H
 
-#include "fs/pipe/pipe.h"
+#include "fs/pipe/slot.h"
+#include "kernel/mutex.h"
 #include "lib/string.h"
 
-/* Publish a slot. There is room. */
-static inline void ring_push(struct pipe *pipe, struct pipe_slot slot)
+struct ring {
+	struct mutex consumer;	 /* serialises those who take: read, splice out, tee's source */
+	struct mutex producer;	 /* serialises those who put: write, splice in, tee's target */
+	spinlock_t lock;	 /* plain; all up to `writers` */
+	unsigned int head, tail; /* free-running; head - tail slots are full */
+	unsigned int kept;	 /* places before this are free: the tail, except while a splice
+				    has slots out */
+	unsigned int nr_slots;	 /* places in `slots`; a power of two */
+	unsigned int max_slots;	 /* no more are filled: a socket's limit may be below nr_slots */
+	struct pipe_slot *slots;
+	unsigned int readers, writers; /* open ends */
+	struct wait_queue readable, writable;
+	struct page_waiter arrival; /* of the first packet; wakes readable */
+};
+
+/* An empty ring of nr places, a power of two, without readers or writers. fs/pipe/wait.c */
+void ring_init(struct ring *ring, struct pipe_slot *slots, unsigned int nr, const char *name);
+
+/* How many slots are full. ring->lock is held. */
+static inline unsigned int ring_used(const struct ring *ring)
 {
-	*pipe_at(pipe, pipe->head) = slot;
-	WRITE_ONCE(pipe->head, pipe->head + 1);
-	pipe->bytes += slot.len;
+	return ring->head - ring->tail;
+}
+/* The place of a position. */
+static inline struct pipe_slot *ring_at(const struct ring *ring, unsigned int position)
+{
+	return &ring->slots[position & (ring->nr_slots - 1)];
+}
+/*
+ * How many slots may be added, which is 0 if the ring is full; -EPIPE if nobody will read them.
+ * ring->lock is held.
+ */
+static inline int ring_room(const struct ring *ring)
+{
+	unsigned int places = ring->head - ring->kept;
+
+	if (unlikely(ring->readers == 0))
+		return -EPIPE;
+	return places < ring->max_slots ? ring->max_slots - places : 0;
 }
 
-/* The first slot leaves the ring, which is not empty. */
-static inline struct pipe_slot ring_pop(struct pipe *pipe)
+/*
+ * The two functions through which the ring comes to hold slots, and holds them no longer: what a
+ * ring holds is head - kept slots. ring->lock is held.
+ */
+static inline void ring_fill_places(struct ring *ring, unsigned int n)
 {
-	struct pipe_slot slot = *pipe_at(pipe, pipe->tail);
+	WRITE_ONCE(ring->head, ring->head + n);
+}
+static inline void ring_free_places(struct ring *ring)
+{
+	WRITE_ONCE(ring->kept, ring->tail);
+}
 
-	WRITE_ONCE(pipe->tail, pipe->tail + 1);
-	WRITE_ONCE(pipe->kept, pipe->tail);
-	pipe->bytes -= slot.len;
+/* Publish a slot. There is room. `producer` and ring->lock are held. */
+static inline void ring_push(struct ring *ring, struct pipe_slot slot)
+{
+	*ring_at(ring, ring->head) = slot;
+	ring_fill_places(ring, 1);
+}
+
+/* The first slot leaves the ring, which is not empty. `consumer` and ring->lock are held. */
+static inline struct pipe_slot ring_pop(struct ring *ring)
+{
+	struct pipe_slot slot = *ring_at(ring, ring->tail);
+
+	ring->tail++;
+	ring_free_places(ring);
 	return slot;
 }
 
 /*
- * The first n slots, which have so many bytes, leave the ring, but their places are kept, and the
- * slots stay there: they are the caller's until ring_settle(). They lie in one piece: n is not more
- * than ring_run() says.
+ * The first n slots leave the ring, but their places are kept, and the slots stay there: they are
+ * the caller's until ring_settle(). They lie in one piece: n is at most ring_run(). `consumer` and
+ * ring->lock are held.
  */
-static inline struct pipe_slot *ring_take(struct pipe *pipe, unsigned int n, size_t bytes)
+static inline struct pipe_slot *ring_take(struct ring *ring, unsigned int n)
 {
-	struct pipe_slot *first = pipe_at(pipe, pipe->tail);
+	struct pipe_slot *first = ring_at(ring, ring->tail);
 
-	WRITE_ONCE(pipe->tail, pipe->tail + n);
-	pipe->bytes -= bytes;
+	ring->tail += n;
 	return first;
 }
+/*
+ * The last n of the slots that were taken are in the ring again, and the places of the others are
+ * free. `consumer` and ring->lock are held.
+ */
+static inline void ring_settle(struct ring *ring, unsigned int n)
+{
+	ring->tail -= n;
+	ring_free_places(ring);
+}
+/* How many slots from the first one on lie in one piece. ring->lock is held. */
+static inline unsigned int ring_run(const struct ring *ring)
+{
+	return MIN(ring_used(ring), ring->nr_slots - (ring->tail & (ring->nr_slots - 1)));
+}
+
+/* ---- fs/pipe/ring.c ---- */
 
 /*
- * The last n of the slots that were taken, with so many bytes left, are in the ring again; the places
- * of the others are free.
+ * How many of the slots from `first` on, up to max, have at most len bytes together and the same
+ * envelope as the first one. *bytes: what they have. ring->lock is held.
  */
-static inline void ring_settle(struct pipe *pipe, unsigned int n, size_t bytes)
-{
-	WRITE_ONCE(pipe->tail, pipe->tail - n);
-	WRITE_ONCE(pipe->kept, pipe->tail);
-	pipe->bytes += bytes;
-}
-
-/* What n slots from position `at` on have together. */
-static inline size_t ring_bytes(struct pipe *pipe, unsigned int at, unsigned int n)
-{
-	size_t bytes = 0;
-
-	while (n > 0)
-		bytes += pipe_at(pipe, at + --n)->len;
-	return bytes;
-}
-
-/* How many slots from the first one on lie in one piece. */
-static inline unsigned int ring_run(const struct pipe *pipe)
-{
-	unsigned int place = pipe->tail & (pipe->nr_slots - 1);
-
-	return MIN(pipe_used(pipe), pipe->nr_slots - place);
-}
-
+unsigned int ring_whole_slots(const struct ring *ring, unsigned int first, unsigned int max,
+			      size_t len, size_t *bytes);
 /*
- * The next n places behind the head are filled from an array, or from another ring's slots from
- * position `at` on. There is room; nobody sees them before the caller has moved the head, and has
- * counted their bytes.
+ * Copy n slots to the places behind the head, where nobody sees them until the head has moved: from
+ * an array, or from position `at` of another ring. There are as many places. `producer` is held, and
+ * the other ring's lock.
  */
-void ring_fill_array(struct pipe *pipe, const struct pipe_slot *slots, unsigned int n);
-static inline void ring_fill(struct pipe *pipe, const struct pipe_slot *slots, unsigned int n)
-{
-	if (n == 1)
-		*pipe_at(pipe, pipe->head) = *slots;
-	else
-		ring_fill_array(pipe, slots, n);
-}
-void ring_fill_around(struct pipe *pipe, struct pipe *from, unsigned int at, unsigned int n);
-static inline void ring_fill_from(struct pipe *pipe, struct pipe *from, unsigned int at,
-				  unsigned int n)
-{
-	unsigned int to = pipe->head & (pipe->nr_slots - 1), place = at & (from->nr_slots - 1);
+void ring_copy_array(struct ring *ring, const struct pipe_slot *slots, unsigned int n);
+void ring_copy_slots(struct ring *ring, const struct ring *from, unsigned int at, unsigned int n);
+/*
+ * The n slots behind the head are copies of slots that stay where they are: add a holder to each.
+ * Returns how many slots, from the first on, got one. That is fewer than n if a page's reference
+ * count is full. `producer` is held, and the lock of the ring that the originals are in.
+ */
+unsigned int ring_share_copies(struct ring *ring, unsigned int n);
 
-	if (likely(to + n <= pipe->nr_slots) && likely(place + n <= from->nr_slots))
-		memcpy(pipe->slots + to, from->slots + place, n * sizeof(*pipe->slots));
-	else
-		ring_fill_around(pipe, from, at, n);
-}
-
-/* Slots for that many bytes: a power of two, at least one; 0: more than a ring can have. */
+/* Returns how many slots are for so many bytes: a power of two, at least 1; 0 if no ring is that large. */
 unsigned int ring_slots_for(unsigned long bytes);
-
 /*
- * Move what is in the ring to `slots`, which has room for it, and go on with that. Both mutexes are
- * held.
+ * Move what is in the ring to `slots`, which has room for it, and go on with that. Both mutexes and
+ * ring->lock are held.
  */
-void ring_resize(struct pipe *pipe, struct pipe_slot *slots, unsigned int nr_slots);
+void ring_resize(struct ring *ring, struct pipe_slot *slots, unsigned int nr_slots);
 
 #endif

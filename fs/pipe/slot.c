@@ -1,32 +1,31 @@
 /*
- * Slots: what may be asked of them, and the three kinds that hold ordinary pages.
+ * Slots: the kinds that hold ordinary pages. The contract is in fs/pipe/slot.h.
  *
- * 1. A slot holds one reference to its page and one count of `lent`, the promise that the bytes
- *    stay.
- * 2. anon: a page that write(2) filled. skb: one that send(2) filled. user: a page that vmsplice
- *    lent or was given. cache: a page of a file. If it was still being read, the slot holds the
- *    inode too, so that a failed read can be started again; a page that was there needs nothing
- *    more: what is in it stays. zero: the zero page.
- * 3. Nothing here sleeps, but for slot_retry and for the release of a removed file's last holder.
+ * 1. anon: a page that a write filled. skb: one that a packet was sent in. user: a page that
+ *    vmsplice lent or was given. cache: a page of a file. If it was still being read, the slot holds
+ *    the inode too, so that a failed read can be started again; a page that was there needs nothing
+ *    more: what is in it stays. zero: the zero page, and a packet without bytes.
+ * 2. Nothing here sleeps, except slot_retry and the release of a removed file's last holder.
  */
-#include "fs/pipe/pipe.h"
+#include "fs/pipe/slot.h"
 #include "fs/names/vfs.h"
 #include "mm/kmap.h"
 
-size_t slot_copy_pages(struct pipe_slot *slot, unsigned int at, size_t n, struct iter *to)
+size_t slot_copy_to(struct pipe_slot *slot, size_t n, struct iter *to)
 {
-	size_t left = n, chunk, copied;
+	size_t done = 0;
 
-	do {
-		void *from = slot_map(slot, at);
+	while (done < n) {
+		void *from = slot_map(slot, done);
+		size_t chunk = MIN(n - done, PAGE_SIZE - ((uintptr_t)from & (PAGE_SIZE - 1)));
+		size_t copied = iter_copy_to_nofault(to, from, chunk);
 
-		chunk = MIN(left, PAGE_SIZE - ((uintptr_t)from & (PAGE_SIZE - 1)));
-		copied = iter_copy_to_nofault(to, from, chunk);
 		slot_unmap(slot, from);
-		left -= copied;
-		at += copied;
-	} while (left > 0 && copied == chunk);
-	return n - left;
+		done += copied;
+		if (unlikely(copied < chunk))
+			break;
+	}
+	return done;
 }
 
 /*
@@ -74,6 +73,9 @@ const struct pipe_slot_ops zero_slot_ops = {
 	.release = zero_slot_release,
 };
 
+/* No steal: a cached page belongs to its file. */
+const struct pipe_slot_ops cache_slot_ops = { .kind = "cache" };
+
 /*
  * One look at the flags: the completion sets UPTODATE or ERROR before it clears LOCKED. A locked
  * page that is uptodate is being written to, in place only if nobody holds a promise on it.
@@ -90,11 +92,17 @@ static int coming_confirm(struct pipe_slot *slot)
 	return READ_ONCE(slot->page->mapping) ? -EIO : -ENODATA;
 }
 
+/* The new holder does not need the inode if the bytes have come meanwhile. */
 static bool coming_get(struct pipe_slot *slot)
 {
 	if (!page_slot_get(slot))
 		return false;
-	inode_get((struct inode *)slot->private);
+	if (READ_ONCE(slot->page->flags) & PG_UPTODATE) {
+		slot->ops = &cache_slot_ops;
+		slot->private = 0;
+	} else {
+		inode_get((struct inode *)slot->private);
+	}
 	return true;
 }
 
@@ -103,9 +111,6 @@ static void coming_release(struct pipe_slot *slot)
 	page_slot_release(slot->page);
 	inode_put((struct inode *)slot->private);
 }
-
-/* No steal: a cached page belongs to its file. */
-const struct pipe_slot_ops cache_slot_ops = { .kind = "cache" };
 
 const struct pipe_slot_ops coming_slot_ops = {
 	.kind = "cache",

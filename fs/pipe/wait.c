@@ -1,10 +1,10 @@
 /*
- * Waiting for a pipe: readers, writers, poll, and the arrival of bytes from a disk.
+ * Waiting for a ring: readers, writers, poll, and the arrival of bytes from a disk.
  *
- * 1. Whoever needs bytes sleeps on `readable`. If the first slot is on its way, the pipe's one
+ * 1. Whoever needs bytes sleeps on `readable`. If the first slot is on its way, the ring's one
  *    arrival waiter is armed on that slot's page, and the completion of the page's read wakes
  *    `readable`. The sleeper is woken for any change of the first slot and then starts over.
- * 2. The arrival waiter is armed under pipe->lock, while the slot holds the page, and then the page
+ * 2. The arrival waiter is armed under ring->lock, while the slot holds the page, and then the page
  *    is asked again:
  *
  *	sleeper				interrupt
@@ -15,142 +15,156 @@
  * 3. A slot that leaves the ring leaves the arrival waiter armed on its page. That costs a needless
  *    wakeup at most: the waiter does not touch the page. Arming it for the next first slot moves
  *    it; the last close disarms it.
- * 4. All sleepers share the first slot, so one waiter is enough: whoever arms it for a new first
- *    slot has seen the old one popped, and the pop has woken everybody who slept for the old one.
- * 5. Completions never take pipe->lock: they run in interrupts.
+ * 4. All sleepers share the first packet, so one waiter is enough. A task that arms it for a new
+ *    first slot has seen the old one popped, and the pop has woken all who slept for the old one.
+ * 5. Completions never take ring->lock: they run in interrupts.
+ * 6. Sleepers of either queue look at the ring under ring->lock after they have joined the queue,
+ *    and every change is made under ring->lock before the queue is woken. So
+ *
+ *	reader				writer
+ *	joins `readable`
+ *	lock: empty; unlock
+ *					lock: head++; unlock
+ *					`readable` has a waiter: wakes it
+ *	schedule(): goes on
+ *
+ *    and if the writer's section comes first, the reader sees the slot. The writer may look at
+ *    `readable` without its lock: taking ring->lock is a full barrier between the reader's joining
+ *    and that look.
  */
-#include "fs/pipe/pipe.h"
-#include "fs/names/vfs.h"
+#include "fs/pipe/wait.h"
+#include "kernel/time.h"
 
-static void arrived(struct page_waiter *waiter)
+static void wake_readers(struct page_waiter *waiter)
 {
-	wake_all(&container_of(waiter, struct pipe, arrival)->readable);
+	wake_all(&container_of(waiter, struct ring, arrival)->readable);
 }
 
-void pipe_arrival_init(struct pipe *pipe)
+void ring_init(struct ring *ring, struct pipe_slot *slots, unsigned int nr, const char *name)
 {
-	list_init(&pipe->arrival.link);
-	pipe->arrival.page = NULL;
-	pipe->arrival.wake = arrived;
+	memset(ring, 0, sizeof(*ring));
+	ring->slots = slots;
+	ring->nr_slots = ring->max_slots = nr;
+	mutex_init(&ring->consumer, "ring consumer");
+	mutex_init(&ring->producer, "ring producer");
+	spin_init(&ring->lock, name);
+	wait_queue_init(&ring->readable, "ring readable");
+	wait_queue_init(&ring->writable, "ring writable");
+	list_init(&ring->arrival.link);
+	ring->arrival.wake = wake_readers;
 }
 
-/*
- * Is the first slot on its way? If so, its arrival will wake `readable`. pipe->lock is held; the
- * ring is not empty.
- */
+/* Is the slot on its way? If so, its arrival will wake `readable`. */
 //BOOK: arrival
-static bool first_on_its_way(struct pipe *pipe)
+static bool slot_on_its_way(struct ring *ring, struct pipe_slot *slot)
 {
-	struct pipe_slot *first = pipe_at(pipe, pipe->tail);
-
-	lockdep_held(&pipe->lock);
-	if (likely(slot_confirm(first) != -EAGAIN))
+	if (likely(slot_confirm(slot) != -EAGAIN))
 		return false;
-	page_waiter_arm(&pipe->arrival, first->page);
-	return slot_confirm(first) == -EAGAIN;
+	page_waiter_arm(&ring->arrival, slot->page);
+	return slot_confirm(slot) == -EAGAIN;
+}
+
+enum ring_first ring_first(struct ring *ring)
+{
+	unsigned int at = ring->tail, flags;
+
+	lockdep_held(&ring->lock);
+	if (at == ring->head)
+		return RING_EMPTY;
+	do {
+		struct pipe_slot *slot = ring_at(ring, at++);
+
+		if (slot_on_its_way(ring, slot))
+			return RING_COMING;
+		flags = slot->flags;
+	} while (unlikely(flags & SLOT_GOES_ON));
+	return RING_READY;
 }
 
 //BOOK: wait-readable
-static bool can_read(struct pipe *pipe, enum pipe_need need)
+static bool can_read(struct ring *ring, enum ring_need need)
 {
+	enum ring_first first;
 	bool ready;
 
-	spin_lock(&pipe->lock);
-	if (pipe->head == pipe->tail)
-		ready = pipe->writers == 0 && pipe->kept == pipe->tail;
+	spin_lock(&ring->lock);
+	first = ring_first(ring);
+	if (first == RING_EMPTY)
+		ready = ring->writers == 0 && ring->kept == ring->tail;
 	else
-		ready = need == PIPE_NEED_SLOT || !first_on_its_way(pipe);
-	spin_unlock(&pipe->lock);
+		ready = need == RING_NEED_SLOT || first == RING_READY;
+	spin_unlock(&ring->lock);
 	return ready;
 }
 
-static bool can_write(struct pipe *pipe)
+bool ring_has_room(struct ring *ring)
 {
 	bool ready;
 
-	spin_lock(&pipe->lock);
-	ready = !pipe_full(pipe) || pipe->readers == 0;
-	spin_unlock(&pipe->lock);
+	spin_lock(&ring->lock);
+	ready = ring_room(ring) != 0;
+	spin_unlock(&ring->lock);
 	return ready;
 }
 
-int pipe_wait_readable(struct pipe *pipe, enum pipe_need need, bool nonblock)
+int ring_wait_readable(struct ring *ring, enum ring_need need, uint64_t until)
 {
-	if (nonblock)
+	if (until == WAIT_NOT)
 		return -EAGAIN;
-	return wait_once_interruptible(&pipe->readable, can_read(pipe, need));
+	return wait_once_until(&ring->readable, can_read(ring, need), until);
 }
 
-int pipe_wait_writable(struct pipe *pipe, bool nonblock)
+int ring_wait_writable(struct ring *ring, uint64_t until)
 {
-	if (nonblock)
+	if (until == WAIT_NOT)
 		return -EAGAIN;
-	return wait_once_interruptible(&pipe->writable, can_write(pipe));
+	return wait_once_until(&ring->writable, ring_has_room(ring), until);
 }
 
-int pipe_wait_room(struct pipe *pipe)
+int ring_wait_room(struct ring *ring)
 {
-	return wait_event_killable(&pipe->writable, can_write(pipe));
+	return wait_event_killable(&ring->writable, ring_has_room(ring));
 }
 
-static unsigned int poll_reader(struct file *file, struct pipe *pipe)
+unsigned int ring_arrived_bytes(struct ring *ring, bool first_packet)
 {
-	if (pipe->head != pipe->tail) {
-		if (first_on_its_way(pipe))
-			return 0;
-		return POLLIN | POLLRDNORM | (pipe->writers ? 0 : POLLHUP);
+	unsigned int at, bytes = 0;
+
+	spin_lock(&ring->lock);
+	for (at = ring->tail; at != ring->head; at++) {
+		struct pipe_slot *slot = ring_at(ring, at);
+
+		if (slot_confirm(slot)) {
+			bytes = first_packet ? 0 : bytes;
+			break;
+		}
+		bytes += slot->len;
+		if (first_packet && !(slot->flags & SLOT_GOES_ON))
+			break;
 	}
-	/*
-	 * A FIFO that never had a writer since it was opened has not been hung up: see fs/pipe/fifo.c.
-	 */
-	if (pipe->writers == 0 && pipe->kept == pipe->tail && pipe->writer_opens != file->pos)
-		return POLLHUP;
-	return 0;
+	spin_unlock(&ring->lock);
+	return bytes;
 }
 
-static unsigned int poll_writer(struct pipe *pipe)
+void ring_end(struct ring *ring)
 {
-	return (pipe_full(pipe) ? 0 : POLLOUT | POLLWRNORM) | (pipe->readers ? 0 : POLLERR);
+	spin_lock(&ring->lock);
+	WRITE_ONCE(ring->readers, 0);
+	WRITE_ONCE(ring->writers, 0);
+	spin_unlock(&ring->lock);
+	wake_all(&ring->readable);
+	wake_all(&ring->writable);
 }
 
-/*
- * Is there nothing to read, and somebody who may write? Without the lock: the tail never passes the
- * head, so if the head is where the tail was, the ring was empty; and who is a writer after that
- * was one then.
- */
-static inline bool looks_empty(const struct pipe *pipe)
+void ring_empty(struct ring *ring)
 {
-	unsigned int tail = READ_ONCE(pipe->tail);
+	page_waiter_disarm(&ring->arrival);
+	while (ring_used(ring) > 0) {
+		struct pipe_slot slot;
 
-	barrier();
-	if (pipe->head != tail)
-		return false;
-	barrier();
-	return pipe->writers > 0;
-}
-
-static __attribute__((noinline)) unsigned int poll_locked(struct file *file,
-							  struct poll_table *table)
-{
-	struct pipe *pipe = file->private;
-	unsigned int events = 0;
-
-	if (file->readable)
-		poll_wait(table, &pipe->readable);
-	if (file->writable)
-		poll_wait(table, &pipe->writable);
-	spin_lock(&pipe->lock);
-	if (file->readable)
-		events |= poll_reader(file, pipe);
-	if (file->writable)
-		events |= poll_writer(pipe);
-	spin_unlock(&pipe->lock);
-	return events;
-}
-
-unsigned int pipe_poll(struct file *file, struct poll_table *table)
-{
-	if (table || file->writable)
-		return poll_locked(file, table);
-	return looks_empty(file->private) ? 0 : poll_locked(file, NULL);
+		spin_lock(&ring->lock);
+		slot = ring_pop(ring);
+		spin_unlock(&ring->lock);
+		slot_release(&slot);
+	}
 }

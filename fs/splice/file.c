@@ -50,7 +50,7 @@ static int lend_pages(struct inode *inode, struct page **pages, int nr, struct p
 
 		if (error)
 			return i ? i : error;
-		*slots = (struct pipe_slot){ page, 0, PAGE_SIZE, &cache_slot_ops, 0, 0 };
+		*slots = (struct pipe_slot){ page, 0, PAGE_SIZE, &cache_slot_ops, 0, 0, NULL };
 		if (unlikely(!(page->flags & PG_UPTODATE))) {
 			slots->ops = &coming_slot_ops;
 			slots->private = (unsigned long)inode;
@@ -125,7 +125,8 @@ ssize_t copy_splice_read(struct file *file, file_off_t *pos, size_t len, struct 
 			break;
 		}
 		atomic_set(&page->lent, 1);
-		slots->slots[slots->nr++] = (struct pipe_slot){ page, 0, n, &anon_slot_ops, 0, 0 };
+		slots->slots[slots->nr++] =
+			(struct pipe_slot){ page, 0, n, &anon_slot_ops, 0, 0, NULL };
 		done += n;
 		len -= n;
 		if (stream || n < (ssize_t)asked)

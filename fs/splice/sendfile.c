@@ -4,7 +4,7 @@
  * 1. Only this task sees the ring, so it has no lock. Slots come from the input's splice_read,
  *    without waiting for the disk, and go to the output's splice_write when their bytes are there.
  * 2. The input's position advances only by what the output took.
- * 3. To a pipe there is no ring in between: that is splice.
+ * 3. To a pipe or a stream socket there is no ring in between: that is splice.
  */
 #include "fs/splice/splice.h"
 #include "kernel/syscalls.h"
@@ -77,6 +77,13 @@ static ssize_t pass_ring(struct file *in, file_off_t *pos_in, struct file *out, 
 	return taken ? taken : error;
 }
 
+/* Nothing here need sleep, and kernel code is not preempted. */
+static void give_way(void)
+{
+	if (this_cpu()->need_resched)
+		schedule();
+}
+
 static ssize_t splice_through_ring(struct file *in, file_off_t *pos_in, struct file *out,
 				   file_off_t *pos_out, size_t len)
 {
@@ -90,26 +97,42 @@ static ssize_t splice_through_ring(struct file *in, file_off_t *pos_in, struct f
 			done += n;
 		if (signal_pending())
 			break;
-		/* Nothing here need sleep, and kernel code is not preempted. */
-		if (this_cpu()->need_resched)
-			schedule();
+		give_way();
 	}
 	return done ? done : n;
 }
 
 /* ---- sendfile ---- */
 
+/*
+ * To a ring: what fits, as splice does. A stream socket is filled again until all is sent.
+ */
+static ssize_t send_to_ring(struct file *in, file_off_t *pos, struct file *out, struct ring *ring,
+			    size_t count)
+{
+	ssize_t n, done = 0;
+
+	do {
+		n = splice_file_to_ring(in, pos, ring, count - done, file_wait(out));
+		done += MAX(n, 0);
+		give_way();
+	} while (n > 0 && done < (ssize_t)count && !file_pipe(out) && !signal_pending());
+	return done ? done : n;
+}
+
 static ssize_t send(struct file *in, file_off_t *pos, struct file *out, size_t count)
 {
-	struct pipe *pipe = file_pipe(out);
+	struct ring *ring = file_sink_ring(out);
 	file_off_t pos_out;
 	ssize_t n;
 	int error;
 
-	if (!in->ops->splice_read)
-		return refuse(EINVAL, "the input cannot be spliced from");
-	if (pipe)
-		return splice_file_to_pipe(in, pos, pipe, count, out->flags & O_NONBLOCK);
+	if (!in->ops->splice_read || file_source_ring(in))
+		return refuse(EINVAL, "the input is no file with data");
+	if (IS_ERR(ring))
+		return PTR_ERR(ring);
+	if (ring)
+		return send_to_ring(in, pos, out, ring, count);
 	/* What the output does not take of a ringful is read again, so the input must be able to seek. */
 	if (!in->ops->llseek)
 		return refuse(EINVAL, "the input cannot seek, and the output is no pipe");

@@ -3,9 +3,10 @@
  *
  * 1. File to pipe: pages are looked up, lent, and their reads started with no mutex held; then what
  *    fits is published. Nothing waits for data.
- * 2. Pipe to pipe: slots move; nobody asks whether their bytes are there. `consumer` of the one is
- *    taken before `producer` of the other, and neither is held across a wait: any number of such
- *    splices between any pipes, in any directions, cannot wait for each other.
+ * 2. Ring to ring, where a ring is a pipe's or a stream socket's: slots move; nobody asks whether
+ *    their bytes are there. `consumer` of the one is taken before `producer` of the other, and
+ *    neither is held across a wait: any number of such splices between any rings, in any directions,
+ *    cannot wait for each other.
  * 3. Pipe to file: slots whose bytes are there leave the ring for the file to take (or steal) them,
  *    but keep their places; what the file did not take goes back. `consumer` is held meanwhile, so
  *    that the order of the bytes stays.
@@ -13,7 +14,6 @@
  */
 #include "fs/splice/splice.h"
 #include "drivers/disk/block.h"
-#include "fs/pipe/ring.h"
 #include "kernel/syscalls.h"
 #include "mm/vm/uaccess.h"
 
@@ -31,57 +31,76 @@ int splice_put_position(file_off_t __user *user, file_off_t pos)
 	return copy_to_user(user, &pos, sizeof(pos));
 }
 
-/* ---- file to pipe ---- */
+/* ---- file to ring ---- */
 
 //BOOK: publish
-ssize_t splice_publish(struct pipe *pipe, struct slot_list *slots)
+ssize_t splice_publish(struct ring *ring, struct slot_list *slots)
 {
-	ssize_t bytes = mutex_lock_killable(&pipe->producer);
-	unsigned int nr = slots->nr;
-	int room;
+	int error = mutex_lock_killable(&ring->producer), room;
+	unsigned int nr;
+	size_t bytes;
 
-	if (bytes)
-		return bytes;
-	spin_lock(&pipe->lock);
-	room = pipe_room_held(pipe);
-	bytes = slots->bytes;
-	if (unlikely(room < (int)nr)) {
-		nr = MAX(room, 0);
-		bytes = room < 0 ? room : (ssize_t)slots_bytes(slots->slots, nr);
-	}
-	if (likely(nr > 0)) {
-		ring_fill(pipe, slots->slots, nr);
-		WRITE_ONCE(pipe->head, pipe->head + nr);
-		pipe->bytes += bytes;
-		slots->slots += nr;
-		slots->nr -= nr;
-		slots->bytes -= bytes;
-	}
-	spin_unlock(&pipe->lock);
-	wake_all(&pipe->readable);
-	mutex_unlock(&pipe->producer);
+	if (error)
+		return error;
+	spin_lock(&ring->lock);
+	room = ring_room(ring);
+	nr = MIN(slots->nr, (unsigned int)MAX(room, 0));
+	ring_copy_array(ring, slots->slots, nr);
+	ring_fill_places(ring, nr);
+	spin_unlock(&ring->lock);
+	wake_all(&ring->readable);
+	mutex_unlock(&ring->producer);
+	if (room < 0)
+		return room;
+	bytes = slots_bytes(slots->slots, nr);
+	slots->slots += nr;
+	slots->nr -= nr;
+	slots->bytes -= bytes;
 	return bytes;
 }
 
-ssize_t splice_publish_all(struct pipe *pipe, struct slot_list *slots)
+ssize_t splice_publish_all(struct ring *ring, struct slot_list *slots)
 {
 	size_t done = 0;
 	ssize_t n;
 
 	do {
-		n = splice_publish(pipe, slots);
+		n = splice_publish(ring, slots);
 		if (n >= 0) {
 			done += n;
-			n = slots->nr > 0 ? pipe_wait_room(pipe) : 0;
+			n = slots->nr > 0 ? ring_wait_room(ring) : 0;
 		}
 	} while (n == 0 && slots->nr > 0);
 	slot_list_release(slots);
 	return done ? (ssize_t)done : n;
 }
 
+static int look_for_room(struct ring *ring)
+{
+	int room;
+
+	spin_lock(&ring->lock);
+	room = ring_room(ring);
+	spin_unlock(&ring->lock);
+	return room;
+}
+
+int splice_wait_room(struct ring *ring, uint64_t until)
+{
+	int room;
+
+	while ((room = look_for_room(ring)) == 0) {
+		int error = ring_wait_writable(ring, until);
+
+		if (error)
+			return error;
+	}
+	return room;
+}
+
 //BOOK: splice-file
-ssize_t splice_file_to_pipe(struct file *in, file_off_t *pos, struct pipe *pipe, size_t len,
-			    bool nonblock)
+ssize_t splice_file_to_ring(struct file *in, file_off_t *pos, struct ring *ring, size_t len,
+			    uint64_t until)
 {
 	/* Bytes that were read from a stream cannot be read again. */
 	bool stream = !in->ops->llseek;
@@ -90,18 +109,18 @@ ssize_t splice_file_to_pipe(struct file *in, file_off_t *pos, struct pipe *pipe,
 
 	while (done < len) {
 		struct pipe_slot slots[SLOT_LIST_MAX];
-		struct slot_list list = { .slots = slots, .nonblock = nonblock };
+		struct slot_list list = { .slots = slots, .nonblock = until == WAIT_NOT };
 		file_off_t at = *pos;
 
-		n = pipe_room(pipe, done == 0, nonblock);
-		if (n <= 0)
+		n = splice_wait_room(ring, done ? WAIT_NOT : until);
+		if (n < 0)
 			break;
 		list.max = MIN((unsigned int)n, SLOT_LIST_MAX);
 		n = in->ops->splice_read(in, &at, len - done, &list);
 		if (n <= 0)
 			break;
 		list.bytes = n;
-		n = stream ? splice_publish_all(pipe, &list) : splice_publish(pipe, &list);
+		n = stream ? splice_publish_all(ring, &list) : splice_publish(ring, &list);
 		slot_list_release(&list);
 		if (n < 0)
 			break;
@@ -115,143 +134,148 @@ ssize_t splice_file_to_pipe(struct file *in, file_off_t *pos, struct pipe *pipe,
 	return done ? (ssize_t)done : n;
 }
 
-/* ---- pipe to pipe ---- */
+/* ---- ring to ring ---- */
 
 /*
- * Copies of the first nr slots are behind the head of `to`, where nobody sees them: they become to's,
- * and stay in `from`, too, if `keep`. How many; fewer, and *len shorter, if a page cannot count one
- * more holder. from->lock is held.
+ * What moves from one ring to another: whole slots, and perhaps the first bytes of the next one. The
+ * copies are behind the head of `to`, where nobody sees them.
  */
-static inline unsigned int hand_over(struct pipe *from, struct pipe *to, unsigned int nr, bool keep,
-				     size_t *len)
-{
-	/* Only a ring's last slot can be appended to. */
-	pipe_at(to, to->head + nr - 1)->flags &= ~SLOT_MERGE;
-	if (keep) {
-		unsigned int held = tee_slots(from, from->tail, to, to->head, nr);
+struct move {
+	struct ring *from, *to;
+	bool keep;		   /* they stay in `from`, too */
+	unsigned int whole;	   /* slots */
+	unsigned int part;	   /* bytes of the next one */
+	size_t bytes;		   /* of all */
+	struct envelope *envelope; /* that the whole slots had in `from` */
+};
 
-		if (unlikely(held < nr))
-			*len = ring_bytes(to, to->head, held);
-		return held;
-	}
-	WRITE_ONCE(from->tail, from->tail + nr);
-	WRITE_ONCE(from->kept, from->tail);
-	from->bytes -= *len;
-	return nr;
+/*
+ * Copy the first `part` bytes of the slot behind the whole ones; the page gets one more holder.
+ * Nothing is copied if it cannot count one more. from->lock is held.
+ */
+static void copy_part(struct move *move, unsigned int part)
+{
+	struct pipe_slot slot = *ring_at(move->from, move->from->tail + move->whole);
+
+	slot.len = part;
+	slot.flags &= ~SLOT_MERGE;
+	slot.envelope = NULL;
+	if (!slot_get(&slot))
+		return;
+	*ring_at(move->to, move->to->head + move->whole) = slot;
+	move->part = part;
+	move->bytes += part;
 }
 
-/*
- * The same with as many of the first slots as have *len bytes, up to max. The last one is divided:
- * its rest stays.
- */
-static __noinline unsigned int hand_over_some(struct pipe *from, struct pipe *to, unsigned int max,
-					      bool keep, size_t *len)
+/* Copy as many of the first slots as have len bytes, up to max. from->lock is held. */
+static void copy_slots(struct move *move, unsigned int max, size_t len)
 {
-	size_t left = *len;
-	struct pipe_slot *slot;
-	unsigned int n = 0, whole, at;
+	struct ring *from = move->from, *to = move->to;
+	struct pipe_slot *next;
+	unsigned int held;
 
 	lockdep_held(&from->lock);
-	while (n < max && (slot = pipe_at(from, from->tail + n))->len <= left) {
-		left -= slot->len;
-		n++;
+	move->whole = ring_whole_slots(from, from->tail, max, len, &move->bytes);
+	ring_copy_slots(to, from, from->tail, move->whole);
+	move->envelope = ring_at(from, from->tail)->envelope;
+	if (move->keep) {
+		held = ring_share_copies(to, move->whole);
+		if (unlikely(held < move->whole)) {
+			move->whole = ring_whole_slots(from, from->tail, held, len, &move->bytes);
+			return;
+		}
 	}
-	ring_fill_from(to, from, from->tail, MIN(n + 1, max));
-	*len -= left;
-	whole = n ? hand_over(from, to, n, keep, len) : 0;
-	if (whole < n || n == max || left == 0)
-		return whole;
-	/* Its page gets one more holder. */
-	slot = pipe_at(to, to->head + n);
-	slot->flags &= ~SLOT_MERGE;
-	slot->len = left;
-	at = from->tail + (keep ? n : 0);
-	if (!tee_slots(from, at, to, to->head + n, 1))
-		return whole;
-	*len += left;
-	if (!keep) {
-		slot = pipe_at(from, at);
-		slot->offset += left;
-		slot->len -= left;
-		from->bytes -= left;
+	/* Only a ring's last slot can be appended to. */
+	if (move->whole > 0)
+		ring_at(to, to->head + move->whole - 1)->flags &= ~SLOT_MERGE;
+	for (unsigned int n = 0; unlikely(move->envelope) && n < move->whole; n++)
+		ring_at(to, to->head + n)->envelope = NULL;
+	next = ring_at(from, from->tail + move->whole);
+	if (move->whole < max && move->bytes < len && next->envelope == move->envelope)
+		copy_part(move, len - move->bytes);
+}
+
+/* The slots that were copied leave `from`. from->lock is held. */
+static void remove_slots(struct move *move)
+{
+	struct ring *from = move->from;
+
+	from->tail += move->whole;
+	ring_free_places(from);
+	if (move->part > 0) {
+		struct pipe_slot *rest = ring_at(from, from->tail);
+
+		rest->offset += move->part;
+		rest->len -= move->part;
 	}
-	return n + 1;
 }
 
 /*
- * Both mutexes are held. Bytes; 0 end of file; -EPIPE; -EFAULT a page cannot count one more holder;
- * -EAGAIN and which pipe to wait for.
+ * Both mutexes are held. Returns bytes; 0 at the end; -EPIPE; -EFAULT if a page cannot count one
+ * more holder; -EAGAIN if there is no slot, -ENOSPC if there is no room.
  */
-static inline ssize_t try_between(struct pipe *from, struct pipe *to, size_t len, bool keep,
-				  bool *full)
+static ssize_t move_slots(struct move *move, size_t len)
 {
-	unsigned int nr;
-	int room = pipe_room_held(to);
+	struct ring *from = move->from, *to = move->to;
+	int room = look_for_room(to);
+	unsigned int used;
+	bool ended;
 
 	if (room < 0)
 		return room;
-	/* One pipe's lock is never held with the other's. */
+	/* One ring's lock is never held with the other's. */
 	spin_lock(&from->lock);
-	nr = pipe_used(from);
-	if (unlikely(room == 0 || nr == 0)) {
-		bool ended = nr == 0 && from->writers == 0;
-
-		spin_unlock(&from->lock);
-		*full = nr > 0;
-		return ended ? 0 : -EAGAIN;
-	}
-	if (likely(nr <= (unsigned int)room && from->bytes <= len)) {
-		len = from->bytes;
-		ring_fill_from(to, from, from->tail, nr);
-		nr = hand_over(from, to, nr, keep, &len);
-	} else {
-		nr = hand_over_some(from, to, MIN(nr, (unsigned int)room), keep, &len);
+	used = ring_used(from);
+	ended = from->writers == 0;
+	if (likely(used > 0 && room > 0)) {
+		copy_slots(move, MIN(used, (unsigned int)room), len);
+		if (!move->keep)
+			remove_slots(move);
 	}
 	spin_unlock(&from->lock);
-	if (unlikely(nr == 0))
+	if (used == 0)
+		return ended ? 0 : -EAGAIN;
+	if (room == 0)
+		return -ENOSPC;
+	if (unlikely(move->bytes == 0))
 		return -EFAULT;
 	spin_lock(&to->lock);
-	WRITE_ONCE(to->head, to->head + nr);
-	to->bytes += len;
+	ring_fill_places(to, move->whole + (move->part > 0));
 	spin_unlock(&to->lock);
 	wake_all(&to->readable);
-	return len;
+	return move->bytes;
 }
 
-ssize_t splice_between(struct pipe *from, struct pipe *to, size_t len, bool nonblock, bool keep)
+ssize_t splice_between(struct ring *from, struct ring *to, size_t len, uint64_t until, bool keep)
 {
+	struct move move = { .from = from, .to = to, .keep = keep };
 	ssize_t n;
 
 	do {
-		bool full = false;
-
 		n = mutex_lock_killable(&from->consumer);
 		if (n)
 			return n;
 		n = mutex_lock_killable(&to->producer);
 		if (n == 0) {
-			n = try_between(from, to, len, keep, &full);
+			n = move_slots(&move, len);
 			mutex_unlock(&to->producer);
 		}
 		mutex_unlock(&from->consumer);
-		if (n != -EAGAIN)
+		if (n == -EAGAIN)
+			n = ring_wait_readable(from, RING_NEED_SLOT, until);
+		else if (n == -ENOSPC)
+			n = ring_wait_writable(to, until);
+		else
 			break;
-		n = full ? pipe_wait_writable(to, nonblock)
-			 : pipe_wait_readable(from, PIPE_NEED_SLOT, nonblock);
 	} while (n == 0);
-	return n == -EPIPE ? pipe_broken() : n;
-}
-
-static ssize_t pipe_to_pipe(struct pipe *from, struct pipe *to, size_t len, bool nonblock)
-{
-	ssize_t n = splice_between(from, to, len, nonblock, false);
-
-	/* After the mutexes were given back: who wakes up finds them free. */
-	if (n > 0) {
+	/* After the mutexes were given back: a task that wakes up finds them free. */
+	if (n > 0 && !keep) {
 		wake_all(&from->writable);
 		wake_all(&from->readable);
+		for (unsigned int i = 0; unlikely(move.envelope) && i < move.whole; i++)
+			envelope_put(move.envelope);
 	}
-	return n;
+	return n == -EPIPE ? pipe_broken() : n;
 }
 
 /* ---- pipe to file ---- */
@@ -266,21 +290,18 @@ struct taking {
 	struct pipe_slot part; /* a copy of the beginning of the first slot */
 };
 
-/* How many of the slots have their bytes, before one that has not; *error: why not even the first. */
-static unsigned int arrived(struct pipe_slot *first, unsigned int run, ssize_t *error)
+/* How many of the slots have their bytes, before the first one that has not. */
+static unsigned int arrived_slots(struct pipe_slot *first, unsigned int run)
 {
 	unsigned int n;
 
-	*error = slot_confirm(first);
-	if (*error)
-		return 0;
-	for (n = 1; n < run && slot_confirm(first + n) == 0; n++)
+	for (n = 0; n < run && slot_confirm(first + n) == 0; n++)
 		;
 	return n;
 }
 
-/* A part of the first slot, which is longer than len: bytes, or an error. pipe->lock is held. */
-static __noinline ssize_t take_part(struct taking *taking, size_t len)
+/* A part of the first slot, which is longer than len: bytes, or an error. ring->lock is held. */
+static ssize_t take_part(struct taking *taking, size_t len)
 {
 	taking->part = *taking->list.slots;
 	taking->part.len = taking->part_len = len;
@@ -290,41 +311,35 @@ static __noinline ssize_t take_part(struct taking *taking, size_t len)
 }
 
 /*
- * Fill the list with up to len bytes. Bytes; 0 end of file; -EAGAIN, -EIO, -ENODATA: what the first
- * slot says.
+ * Fill the list with up to len bytes. Returns bytes, or 0 at the end of file; -EAGAIN, -EIO,
+ * -ENODATA: what the first slot says.
  */
-static inline ssize_t take_slots(struct pipe *pipe, struct taking *taking, size_t len,
-				 enum pipe_need need)
+static ssize_t take_slots(struct ring *ring, struct taking *taking, size_t len, enum ring_need need)
 {
-	struct pipe_slot *first;
-	unsigned int n, run;
-	ssize_t bytes = 0;
+	struct slot_list *list = &taking->list;
+	unsigned int run;
+	ssize_t n = 0;
 
 	taking->part_len = 0;
-	spin_lock(&pipe->lock);
-	taking->list.slots = first = pipe_at(pipe, pipe->tail);
-	run = ring_run(pipe);
-	if (unlikely(run == 0))
-		bytes = pipe->writers ? -EAGAIN : 0;
-	else if (need == PIPE_NEED_BYTES)
-		run = arrived(first, run, &bytes);
-	if (likely(run > 0)) {
-		if (likely(run == pipe_used(pipe) && pipe->bytes <= len)) {
-			n = run;
-			bytes = pipe->bytes;
-		} else {
-			for (n = 0; n < run && first[n].len <= len - bytes; n++)
-				bytes += first[n].len;
-		}
-		taking->list.nr = n;
-		if (n > 0)
-			ring_take(pipe, n, bytes);
+	spin_lock(&ring->lock);
+	list->slots = ring_at(ring, ring->tail);
+	run = ring_run(ring);
+	if (run == 0)
+		n = ring->writers ? -EAGAIN : 0;
+	else if (need == RING_NEED_BYTES)
+		n = slot_confirm(list->slots);
+	if (likely(run > 0 && n == 0)) {
+		if (need == RING_NEED_BYTES)
+			run = arrived_slots(list->slots, run);
+		list->nr = ring_whole_slots(ring, ring->tail, run, len, &list->bytes);
+		n = list->bytes;
+		if (list->nr > 0)
+			ring_take(ring, list->nr);
 		else
-			bytes = take_part(taking, len);
-		taking->list.bytes = bytes;
+			n = list->bytes = take_part(taking, len);
 	}
-	spin_unlock(&pipe->lock);
-	return bytes;
+	spin_unlock(&ring->lock);
+	return n;
 }
 
 /*
@@ -332,7 +347,7 @@ static inline ssize_t take_slots(struct pipe *pipe, struct taking *taking, size_
  * looked shorter than it is, and fuller to writers: all who looked at it look again.
  */
 //BOOK: settle
-static void settle(struct pipe *pipe, struct taking *taking)
+static void settle(struct ring *ring, struct taking *taking)
 {
 	struct slot_list *list = &taking->list;
 
@@ -341,72 +356,70 @@ static void settle(struct pipe *pipe, struct taking *taking)
 
 		slot_list_release(list);
 		if (taken > 0)
-			pipe_advance(pipe, pipe_at(pipe, pipe->tail), taken);
+			ring_consume(ring, taken);
 		return;
 	}
-	spin_lock(&pipe->lock);
-	ring_settle(pipe, list->nr, list->bytes);
-	spin_unlock(&pipe->lock);
-	wake_all(&pipe->writable);
-	wake_all(&pipe->readable);
+	spin_lock(&ring->lock);
+	ring_settle(ring, list->nr);
+	spin_unlock(&ring->lock);
+	wake_all(&ring->writable);
+	wake_all(&ring->readable);
 }
 
-/*
- * Move what is there; `consumer` is held, and given back. Bytes, 0 end of file, an error; *wait:
- * nothing is there yet.
- */
-static ssize_t drain_pipe(struct pipe *pipe, struct file *out, file_off_t *pos, size_t len,
-			  enum pipe_need need, bool *wait)
+/* What became of an attempt to move slots to a file. */
+struct drained {
+	ssize_t n;    /* bytes, 0 at the end of file, or an error */
+	bool nothing; /* nothing is there yet: wait for the ring, not for the file */
+};
+
+/* Move what is there; `consumer` is held, and given back. */
+static struct drained drain_ring(struct ring *ring, struct file *out, file_off_t *pos, size_t len,
+				 enum ring_need need)
 {
 	struct taking taking;
 	ssize_t n, taken, done = 0;
 
 	do {
-		taken = n = take_slots(pipe, &taking, len - done, need);
+		taken = n = take_slots(ring, &taking, len - done, need);
 		if (n <= 0)
 			break;
 		taken = out->ops->splice_write(out, pos, &taking.list);
-		settle(pipe, &taking);
+		settle(ring, &taking);
 		done += MAX(taken, 0);
 	} while (taken == n && done < (ssize_t)len);
-	if (done == 0) {
-		if (n == -EIO || n == -ENODATA)
-			return pipe_report_failed(pipe, n);
-		*wait = n == -EAGAIN;
-		done = taken;
-	}
-	mutex_unlock(&pipe->consumer);
-	return done;
+	if (done == 0 && (n == -EIO || n == -ENODATA))
+		return (struct drained){ ring_report_failed(ring, n), false };
+	mutex_unlock(&ring->consumer);
+	return (struct drained){ done ? done : taken, done == 0 && n == -EAGAIN };
 }
 
-static ssize_t pipe_to_file(struct pipe *pipe, struct file *out, file_off_t *pos, size_t len,
-			    bool nonblock)
+static ssize_t pipe_to_file(struct ring *ring, struct file *out, file_off_t *pos, size_t len,
+			    uint64_t until)
 {
-	enum pipe_need need = sink_needs_bytes(out) ? PIPE_NEED_BYTES : PIPE_NEED_SLOT;
-	ssize_t n;
+	enum ring_need need = sink_needs_bytes(out) ? RING_NEED_BYTES : RING_NEED_SLOT;
+	int error;
 
-	for (;;) {
-		bool wait = false;
+	do {
+		struct drained drained;
 
-		n = mutex_lock_killable(&pipe->consumer);
-		if (n)
-			return n;
-		n = drain_pipe(pipe, out, pos, len, need, &wait);
-		if (wait)
-			n = pipe_wait_readable(pipe, need, nonblock);
-		else if (n == -EAGAIN && out->ops->splice_wait)
-			n = out->ops->splice_wait(out, nonblock);
+		error = mutex_lock_killable(&ring->consumer);
+		if (error)
+			break;
+		drained = drain_ring(ring, out, pos, len, need);
+		if (drained.nothing)
+			error = ring_wait_readable(ring, need, until);
+		else if (drained.n == -EAGAIN && out->ops->splice_wait)
+			error = out->ops->splice_wait(out, until == WAIT_NOT);
 		else
-			return n;
-		if (n)
-			return n;
-	}
+			return drained.n;
+	} while (error == 0);
+	return error;
 }
 
 /* ---- splice(2) ---- */
 
-static ssize_t from_file(struct file *in, file_off_t __user *offset, struct pipe *to, size_t len,
-			 bool nonblock)
+static ssize_t from_file(struct file *in, file_off_t __user *offset, struct ring *to, size_t len,
+			 uint64_t until)
 {
 	file_off_t pos;
 	ssize_t n = splice_position(in, offset, &pos);
@@ -419,14 +432,14 @@ static ssize_t from_file(struct file *in, file_off_t __user *offset, struct pipe
 		return refuse(EINVAL, "the input cannot be spliced from");
 	if (range_overflows(pos, len))
 		return refuse(EINVAL, "the range ends behind the largest offset");
-	n = splice_file_to_pipe(in, &pos, to, len, nonblock);
+	n = splice_file_to_ring(in, &pos, to, len, until);
 	if (n >= 0 && splice_set_position(in, offset, pos))
 		return -EFAULT;
 	return n;
 }
 
-static __noinline ssize_t to_file(struct pipe *from, struct file *out, file_off_t __user *offset,
-				  size_t len, bool nonblock)
+static ssize_t to_file(struct ring *from, struct file *out, file_off_t __user *offset, size_t len,
+		       uint64_t until)
 {
 	file_off_t pos;
 	ssize_t n = splice_position(out, offset, &pos);
@@ -441,7 +454,7 @@ static __noinline ssize_t to_file(struct pipe *from, struct file *out, file_off_
 		return refuse(EINVAL, "the output cannot be spliced to");
 	if (range_overflows(pos, len))
 		return refuse(EINVAL, "the range ends behind the largest offset");
-	n = pipe_to_file(from, out, &pos, len, nonblock);
+	n = pipe_to_file(from, out, &pos, len, until);
 	if (n >= 0 && splice_set_position(out, offset, pos))
 		return -EFAULT;
 	return n;
@@ -450,25 +463,29 @@ static __noinline ssize_t to_file(struct pipe *from, struct file *out, file_off_
 static ssize_t splice(struct file *in, file_off_t __user *off_in, struct file *out,
 		      file_off_t __user *off_out, size_t len, bool nonblock)
 {
-	struct pipe *from = file_pipe(in), *to = file_pipe(out);
+	struct pipe *pipe_in = file_pipe(in), *pipe_out = file_pipe(out);
+	struct ring *from, *to;
+	uint64_t until;
 
-	if (from && off_in)
-		return refuse(ESPIPE, "an offset for a pipe");
-	if (to && off_out)
+	if ((pipe_in && off_in) || (pipe_out && off_out))
 		return refuse(ESPIPE, "an offset for a pipe");
 	if (!in->readable || !out->writable)
 		return refuse(EBADF, "the input is not open to read, or the output not to write");
-	if (from == to)
-		return refuse(EINVAL, from ? "both ends are one pipe" : "neither end is a pipe");
-	if (from)
-		nonblock |= (in->flags & O_NONBLOCK) != 0;
-	if (to)
-		nonblock |= (out->flags & O_NONBLOCK) != 0;
+	if (pipe_in == pipe_out)
+		return refuse(EINVAL, pipe_in ? "both ends are one pipe" : "neither end is a pipe");
+	from = file_source_ring(in);
+	to = file_sink_ring(out);
+	if (IS_ERR(from) || IS_ERR(to))
+		return IS_ERR(from) ? PTR_ERR(from) : PTR_ERR(to);
+	if ((from && off_in) || (to && off_out))
+		return refuse(EINVAL, "an offset for a file that cannot seek");
+	nonblock |= (from && in->flags & O_NONBLOCK) || (to && out->flags & O_NONBLOCK);
+	until = nonblock ? WAIT_NOT : WAIT_FOREVER;
 	if (!from)
-		return from_file(in, off_in, to, len, nonblock);
+		return from_file(in, off_in, to, len, until);
 	if (!to)
-		return to_file(from, out, off_out, len, nonblock);
-	return pipe_to_pipe(from, to, len, nonblock);
+		return to_file(from, out, off_out, len, until);
+	return splice_between(from, to, len, until, false);
 }
 
 long sys_splice(int fd_in, int64_t __user *off_in, int fd_out, int64_t __user *off_out, size_t len,

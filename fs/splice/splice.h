@@ -2,8 +2,8 @@
  * Splice: moving slots.
  *
  * 1. A source (file_ops.splice_read) appends slots to a list without waiting for data; a sink
- *    (file_ops.splice_write) consumes slots whose bytes have arrived. Pipe to pipe moves slots and
- *    asks nothing.
+ *    (file_ops.splice_write) consumes slots whose bytes have arrived. From ring to ring slots move
+ *    and nobody asks for their bytes.
  * 2. A slot list belongs to one task and has no lock. It is how slots travel between a file and a
  *    ring, and the ring that lives on the stack for the one call of sendfile and copy_file_range.
  * 3. splice from a file looks up pages, lends them and starts bios before it takes the pipe's
@@ -90,50 +90,42 @@ static inline bool sink_needs_bytes(const struct file *file)
 
 #define SPLICE_MAX_BYTES 0x7ffff000u /* of one call, as for read(2) */
 
-/* Slots of a file to a pipe, until the pipe is full or the file ends. fs/splice/splice.c */
-ssize_t splice_file_to_pipe(struct file *in, int64_t *pos, struct pipe *pipe, size_t len,
-			    bool nonblock);
-/*
- * Publish the slots of the list as far as there is room; those that found none stay in it. Bytes, or
- * -EPIPE.
- */
-ssize_t splice_publish(struct pipe *pipe, struct slot_list *slots);
-/*
- * Publish all of them, waiting for room: they cannot go back where they came from. Bytes; the rest
- * is released.
- */
-ssize_t splice_publish_all(struct pipe *pipe, struct slot_list *slots);
-/* Free places, or 0 if there is none; -EPIPE. `producer` is held, or pipe->lock: then it is a hint. */
-static inline int pipe_room_held(const struct pipe *pipe)
+/* The ring that a file's bytes come out of, or go into; NULL, ERR_PTR: see struct file_ops. */
+static inline struct ring *file_source_ring(struct file *file)
 {
-	if (unlikely(READ_ONCE(pipe->readers) == 0))
-		return -EPIPE;
-	return pipe->nr_slots - (pipe->head - READ_ONCE(pipe->kept));
+	return file->ops->source_ring ? file->ops->source_ring(file) : NULL;
 }
-/* Neither is held. If there is none, and `wait`, waits for one as a writer does: its errors, too. */
-static inline int pipe_room(struct pipe *pipe, bool wait, bool nonblock)
+static inline struct ring *file_sink_ring(struct file *file)
 {
-	int room;
-
-	do {
-		spin_lock(&pipe->lock);
-		room = pipe_room_held(pipe);
-		spin_unlock(&pipe->lock);
-		if (likely(room != 0) || !wait)
-			return room;
-		room = pipe_wait_writable(pipe, nonblock);
-	} while (room == 0);
-	return room;
+	return file->ops->sink_ring ? file->ops->sink_ring(file) : NULL;
 }
 
-/* Slots of one pipe to another, where they stay in the first one, too, if `keep`. Bytes. */
-ssize_t splice_between(struct pipe *from, struct pipe *to, size_t len, bool nonblock, bool keep);
 /*
- * The nr slots of `from` from position `at` on have copies that nobody sees yet in `to`: their pages
- * get one more holder each. How many could. from->lock is held. fs/splice/tee.c
+ * Slots of a file to a ring, until the ring is full or the file ends. `until`: how long to wait for
+ * the first room, and for the first bytes of a file that is a stream. fs/splice/splice.c
  */
-unsigned int tee_slots(struct pipe *from, unsigned int at, struct pipe *to, unsigned int to_at,
-		       unsigned int nr);
+ssize_t splice_file_to_ring(struct file *in, int64_t *pos, struct ring *ring, size_t len,
+			    uint64_t until);
+/*
+ * Publish the slots of the list as far as there is room; those that found none stay in it. Returns
+ * bytes, or -EPIPE, -ERESTARTSYS.
+ */
+ssize_t splice_publish(struct ring *ring, struct slot_list *slots);
+/*
+ * Publish all of them, waiting for room: they cannot go back where they came from. Returns bytes;
+ * the rest is released.
+ */
+ssize_t splice_publish_all(struct ring *ring, struct slot_list *slots);
+/*
+ * Wait until there is room. Returns how many slots, or -EPIPE, -EAGAIN, -ERESTARTSYS. No mutex is
+ * held.
+ */
+int splice_wait_room(struct ring *ring, uint64_t until);
+/*
+ * Slots of one ring to another, where they stay in the first one, too, if `keep`: then the rings are
+ * pipes'. Waits until then for the first slot and for room. Returns bytes, 0 at the end.
+ */
+ssize_t splice_between(struct ring *from, struct ring *to, size_t len, uint64_t until, bool keep);
 
 /*
  * Where a call reads or writes a file that is not a pipe: at *user, or at the file's own position,

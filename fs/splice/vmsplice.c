@@ -49,7 +49,7 @@ static unsigned int fill_slots(struct pipe_slot *slot, struct page **pages, unsi
 	for (; nr > 0; nr--, slot++, offset = 0) {
 		unsigned int n = MIN(left, size - offset);
 
-		*slot = (struct pipe_slot){ *pages++, offset, n, &user_slot_ops, 0, 0 };
+		*slot = (struct pipe_slot){ *pages++, offset, n, &user_slot_ops, 0, 0, NULL };
 		left -= n;
 	}
 	if (unlikely((--slot)->page->flags & PG_TAIL)) { /* these come alone */
@@ -96,7 +96,7 @@ static ssize_t lend_segments(struct iter *from, struct slot_list *slots, bool gi
 	return done;
 }
 
-static ssize_t memory_to_pipe(struct iter *from, struct pipe *pipe, bool gift, bool nonblock)
+static ssize_t memory_to_ring(struct iter *from, struct ring *ring, bool gift, uint64_t until)
 {
 	ssize_t n = 0, done = 0;
 
@@ -105,15 +105,16 @@ static ssize_t memory_to_pipe(struct iter *from, struct pipe *pipe, bool gift, b
 		struct slot_list list = { .slots = slots };
 		ssize_t lent;
 
-		n = pipe_room(pipe, done == 0, nonblock);
-		if (n <= 0)
+		/* After something was moved no call waits any more. */
+		n = splice_wait_room(ring, done ? WAIT_NOT : until);
+		if (n < 0)
 			break;
 		list.max = MIN((unsigned int)n, SLOT_LIST_MAX);
 		n = lent = lend_segments(from, &list, gift);
 		if (n < 0)
 			break;
 		list.bytes = n;
-		n = gift ? splice_publish_all(pipe, &list) : splice_publish(pipe, &list);
+		n = gift ? splice_publish_all(ring, &list) : splice_publish(ring, &list);
 		slot_list_release(&list);
 		if (n > 0)
 			done += n;
@@ -128,15 +129,17 @@ static ssize_t memory_to_pipe(struct iter *from, struct pipe *pipe, bool gift, b
 static ssize_t vmsplice(struct file *file, struct iter *memory, unsigned int flags)
 {
 	struct pipe *pipe = file_pipe(file);
-	bool nonblock = flags & SPLICE_F_NONBLOCK || file->flags & O_NONBLOCK;
+	struct ring_read read = { .to = memory, .until = file_wait(file) };
 
 	if (memory->left == 0)
 		return 0;
 	if (!pipe)
 		return refuse(EBADF, "not a pipe");
+	if (flags & SPLICE_F_NONBLOCK)
+		read.until = WAIT_NOT;
 	if (file->writable)
-		return memory_to_pipe(memory, pipe, flags & SPLICE_F_GIFT, nonblock);
-	return pipe_take(pipe, memory, nonblock);
+		return memory_to_ring(memory, &pipe->ring, flags & SPLICE_F_GIFT, read.until);
+	return ring_read(&pipe->ring, &read);
 }
 
 long sys_vmsplice(int number, const struct iovec __user *segments, size_t nr, unsigned int flags)

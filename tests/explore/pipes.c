@@ -12,8 +12,8 @@ void pipe_make(int number, unsigned int slots)
 	struct pipe *pipe = pipe_alloc(&inode);
 
 	e->pipe = pipe;
-	pipe->nr_slots = slots;
-	pipe->readers = pipe->writers = 1;
+	pipe->ring.nr_slots = pipe->ring.max_slots = slots;
+	pipe->ring.readers = pipe->ring.writers = 1;
 	pipe->users = 2;
 	e->reader = (struct file){ .private = pipe, .readable = true, .ops = &pipe_file_ops };
 	e->writer = (struct file){ .private = pipe, .writable = true, .ops = &pipe_file_ops };
@@ -21,8 +21,8 @@ void pipe_make(int number, unsigned int slots)
 	e->packets.flags = O_DIRECT;
 	atomic_set(&e->reader.refs, 1);
 	atomic_set(&e->writer.refs, 1);
-	ex_no_faults_with(&pipe->consumer);
-	ex_no_faults_with(&pipe->producer);
+	ex_no_faults_with(&pipe->ring.consumer);
+	ex_no_faults_with(&pipe->ring.producer);
 }
 
 void pipe_put_byte(int number, unsigned char byte, bool packet)
@@ -33,7 +33,8 @@ void pipe_put_byte(int number, unsigned char byte, bool packet)
 
 	iter_init_user(&from, &byte, 1);
 	n = pipe_file_ops.write(file, &from, NULL);
-	must(n == 1 || (n == -EPIPE && READ_ONCE(ends[number].pipe->readers) == 0) || ex_killed());
+	must(n == 1 || (n == -EPIPE && READ_ONCE(ends[number].pipe->ring.readers) == 0) ||
+	     ex_killed());
 }
 
 int pipe_get_byte(int number)
@@ -144,9 +145,9 @@ void pipe_must_be_at_rest(int number)
 {
 	struct pipe *pipe = ends[number].pipe;
 
-	must(pipe->head == pipe->tail);
-	must(!pipe->consumer.owner && !pipe->producer.owner && !pipe->lock.owner);
-	must(list_empty(&pipe->readable.waiters) && list_empty(&pipe->writable.waiters));
+	must(pipe->ring.head == pipe->ring.tail);
+	must(!pipe->ring.consumer.owner && !pipe->ring.producer.owner && !pipe->ring.lock.owner);
+	must(list_empty(&pipe->ring.readable.waiters) && list_empty(&pipe->ring.writable.waiters));
 	pipe_release(&ends[number].reader);
 	pipe_release(&ends[number].writer);
 }

@@ -1,12 +1,12 @@
 /*
- * The ring of a pipe, with its two mutexes, its two queues and its arrival waiter: fs/pipe/pipe.c,
- * fs/pipe/wait.c, fs/splice/splice.c, fs/splice/tee.c and fs/pipe/ring.h, checked in every interleaving.
+ * The ring of a pipe, with its two mutexes, its two queues and its arrival waiter: fs/pipe/read.c,
+ * fs/pipe/write.c, fs/pipe/wait.c, fs/splice/splice.c and fs/pipe/ring.h, checked in every interleaving.
  *
  * BOOK: ring-model
  *
  * 1. A cell stands for a few bytes; a page has PSZ cells, and PIPE_BUF is one page. A pipe has two
  *    slots; head and tail run freely, modulo 4.
- * 2. One atomic step is one section under pipe->lock, or one look at a page's flags. Copies of
+ * 2. One atomic step is one section under ring->lock, or one look at a page's flags. Copies of
  *    cells, mutexes, wakeups, reference counts outside the lock and each half of a completion are
  *    steps of their own.
  *    ARMING makes the one section that a completion may fall into several steps: a reader that arms
@@ -137,7 +137,7 @@ bit polls;			/* the poller sleeps */
 bit hangup;			/* poll has said so */
 bit faulted, failed, cut_short;	/* what happens once has happened */
 bit io_held;			/* CONFIRMHELD: a reader waits for the disk with the mutex */
-byte arming;			/* who holds pipe->lock between his two looks at the first page */
+byte arming;			/* who holds ring->lock between his two looks at the first page */
 byte finished;
 
 /* How far each of three writers has been read, in each pipe; 255 or whose message is begun. */
@@ -165,7 +165,7 @@ hidden byte ci, cj, cw, cm, ck;
 #endif
 #define CAN_WRITE(q)	(ROOM(q) > 0 || pp[q].readers == 0)
 
-/* Whoever takes pipe->lock waits while another arms; completions do not take it. */
+/* Whoever takes ring->lock waits while another arms; completions do not take it. */
 #ifdef ARMING
 #define LOCKS		provided (arming == 0 || arming == _pid)
 #else
@@ -309,7 +309,7 @@ inline wait_slot(q) {
 	od
 }
 
-/* ---- putting: fs/pipe/pipe.c ---- */
+/* ---- putting: fs/pipe/write.c ---- */
 
 mtype = { PIPE_GONE, NO_ROOM, MERGE, APPEND, END, EMPTY, HAVE, FAILED, FAULTED };
 
@@ -525,7 +525,7 @@ proctype owner(byte q) LOCKS {
 }
 #endif
 
-/* ---- taking: fs/pipe/pipe.c ---- */
+/* ---- taking: fs/pipe/read.c ---- */
 
 /* n cells of the first slot have been taken. */
 inline advance(q, n, p) {
@@ -848,7 +848,7 @@ drain:		atomic {
 
 /* ---- the rest ---- */
 
-/* F_SETPIPE_SZ: fs/pipe/open.c. Positions keep their numbers; what they mean is another place. */
+/* F_SETPIPE_SZ: fs/pipe/limits.c. Positions keep their numbers; what they mean is another place. */
 #if defined(RESIZE)
 proctype resizer(byte q) LOCKS {
 	byte i;

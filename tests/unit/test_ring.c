@@ -7,18 +7,19 @@
 
 #define MODEL_MAX 64u
 
-static struct pipe ring;
+static struct ring ring;
 
 /* The same as a plain array: what is in the ring, the first one first. */
 static struct pipe_slot model[MODEL_MAX];
 static unsigned int model_nr;
 static unsigned int next_id;
 
-static void ring_init(unsigned int nr_slots, unsigned int start)
+static void start_with(unsigned int nr_slots, unsigned int start)
 {
 	memset(&ring, 0, sizeof(ring));
 	ring.slots = calloc(nr_slots, sizeof(*ring.slots));
-	ring.nr_slots = nr_slots;
+	ring.nr_slots = ring.max_slots = nr_slots;
+	ring.readers = 1;
 	ring.head = ring.tail = ring.kept = start;
 	model_nr = 0;
 }
@@ -29,22 +30,12 @@ static bool same(const struct pipe_slot *a, const struct pipe_slot *b)
 	       a->flags == b->flags && a->private == b->private;
 }
 
-static uint64_t model_bytes(void)
-{
-	uint64_t bytes = 0;
-
-	for (unsigned int i = 0; i < model_nr; i++)
-		bytes += model[i].len;
-	return bytes;
-}
-
 static void check(void)
 {
-	must(pipe_used(&ring) == model_nr);
-	must(pipe_full(&ring) == (model_nr + ring.tail - ring.kept >= ring.nr_slots));
-	must(ring.bytes == model_bytes());
+	must(ring_used(&ring) == model_nr);
+	must(ring_room(&ring) == ring.nr_slots - model_nr - (ring.tail - ring.kept));
 	for (unsigned int i = 0; i < model_nr; i++)
-		must(same(pipe_at(&ring, ring.tail + i), &model[i]));
+		must(same(ring_at(&ring, ring.tail + i), &model[i]));
 }
 
 static void push(void)
@@ -54,9 +45,10 @@ static void push(void)
 				  random_u32() % (1u << 24),
 				  NULL,
 				  next_id & 7,
-				  ~0ul };
+				  ~0ul,
+				  NULL };
 
-	must(!pipe_full(&ring));
+	must(ring_room(&ring) > 0);
 	ring_push(&ring, slot);
 	model[model_nr++] = slot;
 }
@@ -81,7 +73,7 @@ static void pop(void)
 static void take_and_put_back(void)
 {
 	unsigned int nr = random_u32() % (ring_run(&ring) + 1), keep = random_u32() % (nr + 1);
-	struct pipe_slot *out = ring_take(&ring, nr, ring_bytes(&ring, ring.tail, nr));
+	struct pipe_slot *out = ring_take(&ring, nr);
 	struct pipe_slot was[MODEL_MAX];
 
 	must(ring.tail - ring.kept == nr);
@@ -91,9 +83,9 @@ static void take_and_put_back(void)
 	memmove(model, model + nr, (model_nr - nr) * sizeof(*model));
 	model_nr -= nr;
 	check();
-	while (!pipe_full(&ring) && random_u32() % 4)
+	while (ring_room(&ring) > 0 && random_u32() % 4)
 		push();
-	ring_settle(&ring, keep, ring_bytes(&ring, ring.tail - keep, keep));
+	ring_settle(&ring, keep);
 	memmove(model + keep, model, model_nr * sizeof(*model));
 	memcpy(model, was + nr - keep, keep * sizeof(*model));
 	model_nr += keep;
@@ -104,7 +96,7 @@ static void take_and_put_back(void)
 /* From an array, and from another ring that wraps somewhere else. */
 static void fill_many(void)
 {
-	static struct pipe other;
+	static struct ring other;
 	struct pipe_slot more[MODEL_MAX];
 	unsigned int n = random_u32() % (ring.nr_slots - model_nr + 1), at = random_u32();
 
@@ -112,17 +104,16 @@ static void fill_many(void)
 	other.slots = calloc(MODEL_MAX, sizeof(*other.slots));
 	for (unsigned int i = 0; i < n; i++) {
 		more[i] = (struct pipe_slot){
-			(struct page *)(uintptr_t)++next_id, i, n, NULL, 1, at
+			(struct page *)(uintptr_t)++next_id, i, n, NULL, 1, at, NULL
 		};
-		*pipe_at(&other, at + i) = more[i];
+		*ring_at(&other, at + i) = more[i];
 	}
 	if (random_u32() % 2)
-		ring_fill(&ring, more, n);
+		ring_copy_array(&ring, more, n);
 	else
-		ring_fill_from(&ring, &other, at, n);
+		ring_copy_slots(&ring, &other, at, n);
 	check();
-	ring.head += n;
-	ring.bytes += ring_bytes(&ring, ring.head - n, n);
+	ring_fill_places(&ring, n);
 	memcpy(model + model_nr, more, n * sizeof(*more));
 	model_nr += n;
 	free(other.slots);
@@ -142,13 +133,13 @@ static void resize(void)
 
 static void random_walk(unsigned int start, unsigned int steps)
 {
-	ring_init(16, start);
+	start_with(16, start);
 	for (unsigned int i = 0; i < steps; i++) {
 		switch (random_u32() % 9) {
 		case 0:
 		case 1:
 		case 2:
-			if (!pipe_full(&ring))
+			if (ring_room(&ring) > 0)
 				push();
 			break;
 		case 3:
@@ -173,14 +164,14 @@ static void random_walk(unsigned int start, unsigned int steps)
 
 static void test_wrap(void)
 {
-	ring_init(16, UINT32_MAX - 7);
+	start_with(16, UINT32_MAX - 7);
 	for (int i = 0; i < 16; i++)
 		push();
-	must(ring.head == 8 && pipe_full(&ring));
+	must(ring.head == 8 && ring_room(&ring) == 0);
 	check();
 	for (int i = 0; i < 16; i++)
 		pop();
-	must(ring.tail == 8 && pipe_used(&ring) == 0);
+	must(ring.tail == 8 && ring_used(&ring) == 0);
 	free(ring.slots);
 	ok(true, "sixteen slots in and out across 2^32");
 }

@@ -66,8 +66,8 @@ SCENARIO(mixed_2_2_two_slots, "bytes and packets, two readers, two slots", two_s
 static void got_one_and_end(void)
 {
 	must_have_got(0, 1, true);
-	must(!ends[0].pipe->consumer.owner && !ends[0].pipe->producer.owner);
-	must(list_empty(&ends[0].pipe->readable.waiters));
+	must(!ends[0].pipe->ring.consumer.owner && !ends[0].pipe->ring.producer.owner);
+	must(list_empty(&ends[0].pipe->ring.readable.waiters));
 	pipe_release(&ends[0].reader);
 	ex_must_have_freed();
 }

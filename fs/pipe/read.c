@@ -1,0 +1,222 @@
+/* Reading a ring; the contract is in fs/pipe/io.h. */
+#include "fs/pipe/io.h"
+
+//BOOK: advance
+void ring_consume(struct ring *ring, unsigned int n)
+{
+	struct pipe_slot *first, gone;
+
+	spin_lock(&ring->lock);
+	first = ring_at(ring, ring->tail);
+	first->offset += n;
+	first->len -= n;
+	/* A writer may just have made it longer. */
+	if (first->len > 0) {
+		spin_unlock(&ring->lock);
+		return;
+	}
+	gone = ring_pop(ring);
+	spin_unlock(&ring->lock);
+	/*
+	 * Readers too: they may wait for the arrival of the page that was first, and now another
+	 * one is.
+	 */
+	wake_all(&ring->writable);
+	wake_all(&ring->readable);
+	slot_release(&gone);
+}
+
+void ring_drop_packet(struct ring *ring)
+{
+	struct pipe_slot gone;
+
+	do {
+		spin_lock(&ring->lock);
+		gone = ring_pop(ring);
+		spin_unlock(&ring->lock);
+		slot_release(&gone);
+	} while (gone.flags & SLOT_GOES_ON);
+	wake_all(&ring->writable);
+	wake_all(&ring->readable);
+}
+
+//BOOK: failed
+int ring_report_failed(struct ring *ring, int error)
+{
+	unsigned int at = ring->tail;
+	struct envelope *envelope;
+	struct pipe_slot failed;
+	bool held;
+
+	if (error == -ENODATA) {
+		/* What is in the envelope is not closed with the mutex held. */
+		envelope = envelope_get(ring_at(ring, at)->envelope);
+		ring_drop_packet(ring);
+		mutex_unlock(&ring->consumer);
+		envelope_put(envelope);
+		return error;
+	}
+	/* In a packet it may be any slot. */
+	while (slot_confirm(ring_at(ring, at)) != error && ring_at(ring, at)->flags & SLOT_GOES_ON)
+		at++;
+	failed = *ring_at(ring, at);
+	failed.envelope = NULL;
+	held = slot_get(&failed);
+	/* Starting a read may wait for a block map: not with the mutex held. */
+	mutex_unlock(&ring->consumer);
+	if (held) {
+		slot_retry(&failed);
+		slot_release(&failed);
+	}
+	return error;
+}
+
+/*
+ * Look at the slot at a position. Returns 0, -EAGAIN if there is none yet, or -EPIPE if none will
+ * come. `consumer` is held.
+ */
+static int look(struct ring *ring, unsigned int at, struct pipe_slot *slot)
+{
+	int error = 0;
+
+	spin_lock(&ring->lock);
+	if (likely(at != ring->head))
+		*slot = *ring_at(ring, at);
+	else
+		error = ring->writers ? -EAGAIN : -EPIPE;
+	spin_unlock(&ring->lock);
+	return error;
+}
+
+/* Is all of the first packet there? Returns 0 and its length, or what confirm says. */
+static int confirm_packet(struct ring *ring, size_t *len)
+{
+	unsigned int at = ring->tail, flags;
+
+	*len = 0;
+	do {
+		struct pipe_slot *slot = ring_at(ring, at++);
+		int error = slot_confirm(slot);
+
+		if (error)
+			return error;
+		*len += slot->len;
+		flags = slot->flags;
+	} while (flags & SLOT_GOES_ON);
+	return 0;
+}
+
+/*
+ * Copy the first packet, as much of it as there is room for, and drop it. Returns 0, what confirm
+ * says, or -EFAULT where user memory is to be brought in: then the copy starts over. `consumer` is
+ * held.
+ */
+static int take_packet(struct ring *ring, struct ring_read *read)
+{
+	unsigned int at = ring->tail;
+	int error = confirm_packet(ring, &read->packet_len);
+	struct pipe_slot *first = ring_at(ring, at), *slot;
+
+	if (error)
+		return error;
+	do {
+		size_t n;
+
+		slot = ring_at(ring, at++);
+		n = MIN((size_t)slot->len, read->to->left);
+		if (unlikely(slot_copy_to(slot, n, read->to) < n))
+			return -EFAULT;
+	} while (slot->flags & SLOT_GOES_ON);
+	read->envelope = envelope_get(first->envelope);
+	if (!read->peek)
+		ring_drop_packet(ring);
+	return 0;
+}
+
+/*
+ * Copy what is there, slot by slot. `consumer` is held, so that slots stay where they are and only a
+ * merging writer changes one: its len grows. wanted: the iterator's length when the read began.
+ * Returns 0 if the read is complete, -EAGAIN if there is no more yet, -EPIPE if nothing more will
+ * come; -EIO, -ENODATA; -EFAULT if user memory is to be brought in.
+ */
+//BOOK: take-piece
+static int take(struct ring *ring, struct ring_read *read, size_t wanted)
+{
+	struct iter *to = read->to;
+	unsigned int at = ring->tail;
+	struct pipe_slot slot;
+
+	read->packet_len = 0;
+	do {
+		int error = look(ring, at, &slot);
+		bool first = to->left == wanted;
+		size_t n, copied;
+
+		if (unlikely(error))
+			return error;
+		if (!first && (slot.flags & SLOT_PACKET || slot.envelope != read->envelope))
+			return 0;
+		if (slot.flags & SLOT_PACKET)
+			return take_packet(ring, read);
+		error = slot_confirm(&slot);
+		if (unlikely(error))
+			return error;
+		n = MIN((size_t)slot.len, to->left);
+		copied = slot_copy_to(&slot, n, to);
+		if (unlikely(copied < n && (copied == 0 || read->peek)))
+			return -EFAULT;
+		if (first)
+			read->envelope = envelope_get(slot.envelope);
+		if (read->peek) {
+			at++;
+		} else if (copied > 0) {
+			ring_consume(ring, copied);
+			at = ring->tail;
+		}
+	} while (to->left > 0);
+	return 0;
+}
+
+/* Bring in the user memory where the copy stopped. Returns 0: look again, or -EFAULT. */
+static int bring_in(struct ring_read *read, const struct iter *start)
+{
+	struct iter *to = read->to;
+	size_t done = start->left - to->left, n = to->left;
+	int error;
+
+	if (read->packet_len > 0)
+		n = MIN(n, read->packet_len - done);
+	error = iter_fault_in(to, n, false, true);
+	/* What is still in the ring is copied from its beginning. */
+	if (read->packet_len > 0 || read->peek) {
+		*to = *start;
+		envelope_put(read->envelope);
+		read->envelope = NULL;
+	}
+	return error;
+}
+
+ssize_t ring_read(struct ring *ring, struct ring_read *read)
+{
+	struct iter *to = read->to, start = *to;
+	int error;
+
+	do {
+		error = mutex_lock_killable(&ring->consumer);
+		if (error)
+			break;
+		error = take(ring, read, start.left);
+		if ((error == -EIO || error == -ENODATA) && to->left == start.left)
+			return ring_report_failed(ring, error);
+		mutex_unlock(&ring->consumer);
+		if (error == -EFAULT)
+			error = bring_in(read, &start);
+		else if (error == -EAGAIN && (to->left == start.left || read->all))
+			error = ring_wait_readable(ring, RING_NEED_BYTES, read->until);
+		else
+			break;
+	} while (error == 0);
+	if (to->left < start.left)
+		return start.left - to->left;
+	return error == -EPIPE ? 0 : error;
+}

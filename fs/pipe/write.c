@@ -1,0 +1,191 @@
+/*
+ * Writing a ring; the contract is in fs/pipe/io.h.
+ *
+ * What is written goes into pages of the ring's own, page by page. A page with room behind its last
+ * byte is written on to (SLOT_MERGE), if the write is small enough or need not be whole.
+ */
+#include "fs/pipe/io.h"
+
+/*
+ * Copy n bytes to the page. Returns how many were copied. A write that must stay whole copies
+ * everything or returns 0.
+ */
+static size_t fill_page(struct iter *from, bool whole, struct page *page, unsigned int offset,
+			size_t n)
+{
+	char *to = kmap_local(page);
+	size_t copied = iter_copy_from_nofault(from, to + offset, n);
+
+	kunmap_local(to);
+	if (unlikely(copied < n && whole)) {
+		iter_rewind(from, copied);
+		return 0;
+	}
+	return copied;
+}
+
+/* A slot for bytes of a write, which goes into the ring. ring->lock is held, and there is room. */
+static void push(struct ring *ring, struct ring_write *write, struct page *page,
+		 unsigned int offset, unsigned int len)
+{
+	ring_push(ring, (struct pipe_slot){
+				.page = page,
+				.offset = offset,
+				.len = len,
+				.ops = &anon_slot_ops,
+				.flags = write->packets ? SLOT_PACKET : SLOT_MERGE,
+				.envelope = envelope_get(write->envelope),
+			});
+}
+
+/* The place behind the last slot's bytes. */
+struct behind {
+	struct page *page; /* a reference of our own; NULL: nothing may be appended */
+	unsigned int end;  /* offset in the page */
+	size_t n;	   /* how many bytes go there */
+};
+
+/* May the next bytes go behind those of the last slot? ring->lock is held. */
+static struct behind look_behind(struct ring *ring, struct ring_write *write, bool whole)
+{
+	struct behind behind = { NULL };
+	struct pipe_slot *last = ring_at(ring, ring->head - 1);
+
+	lockdep_held(&ring->lock);
+	if (ring->head == ring->tail || !(last->flags & SLOT_MERGE) || write->packets ||
+	    last->envelope != write->envelope)
+		return behind;
+	behind.end = last->offset + last->len;
+	behind.n = MIN(write->from->left, (size_t)PAGE_SIZE - behind.end);
+	if (behind.n == 0 || (whole && behind.n < write->from->left))
+		return behind;
+	/* The slot has a reference to its page as long as we hold the lock. */
+	if (page_get(last->page))
+		behind.page = last->page;
+	return behind;
+}
+
+/*
+ * Write behind the end of the last slot. The bytes there are nobody's: only the ring that the page
+ * was filled for has the right to append, and we are its one producer. Meanwhile a consumer may
+ * read, move or drop the slot. What was the end of its bytes is the beginning of ours all the same.
+ * Returns 0, or -EFAULT; -EAGAIN if a splice has all slots out and may put them back; -EPIPE.
+ */
+//BOOK: merge
+static int merge(struct ring *ring, struct ring_write *write, bool whole, struct behind behind)
+{
+	size_t copied = fill_page(write->from, whole, behind.page, behind.end, behind.n);
+	bool stands;
+	int room;
+
+	if (unlikely(copied == 0)) {
+		page_put(behind.page);
+		return -EFAULT;
+	}
+	spin_lock(&ring->lock);
+	stands = ring->head != ring->tail;
+	room = ring_room(ring);
+	if (stands) {
+		ring_at(ring, ring->head - 1)->len += copied;
+	} else if (room > 0) {
+		/* Our reference is the new slot's. */
+		atomic_inc(&behind.page->lent);
+		push(ring, write, behind.page, behind.end, copied);
+	}
+	spin_unlock(&ring->lock);
+	if (stands || room <= 0)
+		page_put(behind.page);
+	if (!stands && room <= 0) {
+		iter_rewind(write->from, copied);
+		return room ? room : -EAGAIN;
+	}
+	wake_all(&ring->readable);
+	return 0;
+}
+
+/* A slot of its own for the next bytes. There is room for it. Returns 0, -EFAULT, -ENOMEM. */
+//BOOK: append
+static int append(struct ring *ring, struct ring_write *write, bool whole)
+{
+	struct page *page = write->spare;
+	size_t copied;
+
+	if (!page)
+		page = page_alloc(0, ALLOC_HIGH | ALLOC_ATOMIC);
+	if (!page)
+		return -ENOMEM;
+	copied = fill_page(write->from, whole, page, 0, MIN(write->from->left, (size_t)PAGE_SIZE));
+	write->spare = copied ? NULL : page;
+	if (unlikely(copied == 0))
+		return -EFAULT;
+	atomic_set(&page->lent, 1);
+	spin_lock(&ring->lock);
+	push(ring, write, page, 0, copied);
+	spin_unlock(&ring->lock);
+	wake_all(&ring->readable);
+	return 0;
+}
+
+/*
+ * Put one piece into the ring; `producer` is held. Returns 0; -EPIPE if no reader is left, -EAGAIN
+ * if there is no room, -EFAULT if user memory is to be brought in, -ENOMEM if a page is to be had
+ * only with patience.
+ */
+//BOOK: put-piece
+static int put_piece(struct ring *ring, struct ring_write *write, bool whole)
+{
+	struct behind behind;
+	int room;
+
+	spin_lock(&ring->lock);
+	room = ring_room(ring);
+	behind = look_behind(ring, write, whole);
+	spin_unlock(&ring->lock);
+	if (behind.page && room >= 0)
+		return merge(ring, write, whole, behind);
+	if (unlikely(behind.page))
+		page_put(behind.page);
+	if (room <= 0)
+		return room ? room : -EAGAIN;
+	/* Only producers fill places, so what is free now stays so. */
+	return append(ring, write, whole);
+}
+
+/* Neither mutex is held: get what put_piece missed. Returns 0 to start over. */
+static int after_failed_put(struct ring *ring, struct ring_write *write, bool whole, int error)
+{
+	switch (error) {
+	case -EAGAIN:
+		return ring_wait_writable(ring, write->until);
+	case -EFAULT:
+		return iter_fault_in(write->from, write->from->left, whole, false);
+	case -ENOMEM:
+		write->spare = page_alloc(0, ALLOC_HIGH);
+		return write->spare ? 0 : -ENOMEM;
+	default:
+		return error;
+	}
+}
+
+//BOOK: ring-write
+ssize_t ring_write(struct ring *ring, struct ring_write *write)
+{
+	size_t wanted = write->from->left;
+	bool whole = wanted <= PIPE_BUF;
+	int error = 0;
+
+	do {
+		error = mutex_lock_killable(&ring->producer);
+		if (error)
+			break;
+		do
+			error = put_piece(ring, write, whole);
+		while (error == 0 && write->from->left > 0);
+		mutex_unlock(&ring->producer);
+		if (error)
+			error = after_failed_put(ring, write, whole, error);
+	} while (error == 0 && write->from->left > 0);
+	if (unlikely(write->spare))
+		page_put(write->spare);
+	return write->from->left < wanted ? wanted - write->from->left : error;
+}
