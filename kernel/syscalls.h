@@ -300,6 +300,7 @@ long sys_connect(int number, long b, long c, long d, long e, long f);
 long sys_listen(int number, long b, long c, long d, long e, long f);
 long sys_accept4(int number, long b, long c, long d, long e, long f);
 long sys_getsockopt(int number, long b, long c, long d, long e, long f);
+long sys_setsockopt(int number, long b, long c, long d, long e, long f);
 long sys_getsockname(int number, long b, long c, long d, long e, long f);
 long sys_getpeername(int number, long b, long c, long d, long e, long f);
 long sys_sendto(int number, long b, long c, long d, long e, long f);

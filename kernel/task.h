@@ -117,6 +117,7 @@ struct task {
 	/* files */
 	struct file_table *files;
 	struct fs_context *fs;
+	struct list *closing; /* files from messages that it has yet to close: net/passing.h */
 
 	/* signals; tasks_lock */
 	sigmask_t blocked;

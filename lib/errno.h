@@ -36,6 +36,7 @@
 #define EROFS		30
 #define EPIPE		32
 #define ERANGE		34
+#define EDOM		33
 #define ENAMETOOLONG	36
 #define ENOSYS		38
 #define ENOTEMPTY	39
@@ -52,8 +53,10 @@
 #define EAFNOSUPPORT	97
 #define EADDRINUSE	98
 #define ECONNRESET	104
+#define ENOBUFS		105
 #define EISCONN		106
 #define ENOTCONN	107
+#define ETOOMANYREFS	109
 #define ETIMEDOUT	110
 #define ECONNREFUSED	111
 

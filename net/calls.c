@@ -9,10 +9,6 @@
 #include "mm/vm/uaccess.h"
 #include "net/socket.h"
 
-#define SOL_SOCKET 1
-#define SO_TYPE	   3
-#define SO_ERROR   4
-
 /* ---- making ---- */
 
 static int check_kind(int family, int type, int protocol)
@@ -24,7 +20,9 @@ static int check_kind(int family, int type, int protocol)
 	if (protocol != 0 && protocol != AF_UNIX)
 		return -EPROTONOSUPPORT;
 	type &= 15;
-	return type == SOCK_STREAM || type == SOCK_DGRAM ? 0 : -ESOCKTNOSUPPORT;
+	if (type != SOCK_STREAM && type != SOCK_DGRAM && type != SOCK_SEQPACKET)
+		return -ESOCKTNOSUPPORT;
+	return 0;
 }
 
 static struct file *new_file(int type)
@@ -66,28 +64,6 @@ long sys_socketpair(int family, int type, int protocol, int32_t __user *fds)
 
 /* ---- on a socket ---- */
 
-static long socket_getsockopt(struct file *file, int level, unsigned int option, void __user *to,
-			      uint32_t __user *len)
-{
-	struct socket *socket = file->private;
-	uint32_t value, room;
-
-	if (level != SOL_SOCKET)
-		return -EOPNOTSUPP;
-	if (get_user_u32(&room, len))
-		return -EFAULT;
-	if ((int32_t)room < 0)
-		return refuse(EINVAL, "a negative length");
-	if (option == SO_TYPE)
-		value = socket->type;
-	else if (option == SO_ERROR)
-		value = -socket_take_error(socket);
-	else
-		return -ENOPROTOOPT;
-	room = MIN(room, sizeof(value));
-	return copy_to_user(to, &value, room) ? -EFAULT : put_user_u32(room, len);
-}
-
 typedef long (*file_call)(struct file *, long, long, long, long, long);
 
 static long on_socket(int number, file_call call, long b, long c, long d, long e, long f)
@@ -122,6 +98,7 @@ ON_SOCKET(sendto)
 ON_SOCKET(recvfrom)
 ON_SOCKET(shutdown)
 ON_SOCKET(getsockopt)
+ON_SOCKET(setsockopt)
 ON_SOCKET(sendmsg)
 ON_SOCKET(recvmsg)
 
@@ -137,25 +114,11 @@ static const struct {
 	unsigned int arguments;
 	void *function;
 } calls[] = {
-	{ 0, NULL },
-	{ 3, sys_socket },
-	{ 3, sys_bind },
-	{ 3, sys_connect },
-	{ 2, sys_listen },
-	{ 3, sys_accept4 },
-	{ 3, sys_getsockname },
-	{ 3, sys_getpeername },
-	{ 4, sys_socketpair },
-	{ 4, sys_sendto },
-	{ 4, sys_recvfrom },
-	{ 6, sys_sendto },
-	{ 6, sys_recvfrom },
-	{ 2, sys_shutdown },
-	{ 0, NULL }, /* setsockopt */
-	{ 5, sys_getsockopt },
-	{ 3, sys_sendmsg },
-	{ 3, sys_recvmsg },
-	{ 4, sys_accept4 },
+	{ 0, NULL },	       { 3, sys_socket },   { 3, sys_bind },	    { 3, sys_connect },
+	{ 2, sys_listen },     { 3, sys_accept4 },  { 3, sys_getsockname }, { 3, sys_getpeername },
+	{ 4, sys_socketpair }, { 4, sys_sendto },   { 4, sys_recvfrom },    { 6, sys_sendto },
+	{ 6, sys_recvfrom },   { 2, sys_shutdown }, { 5, sys_setsockopt },  { 5, sys_getsockopt },
+	{ 3, sys_sendmsg },    { 3, sys_recvmsg },  { 4, sys_accept4 },
 };
 
 long sys_socketcall(unsigned int call, const void __user *from)

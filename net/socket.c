@@ -9,10 +9,12 @@
 #include "kernel/syscall.h"
 #include "lib/string.h"
 #include "mm/vm/uaccess.h"
+#include "net/passing.h"
 
 #define NAME_LEN   110u /* sizeof(struct sockaddr_un) */
 #define FAMILY_LEN 2u
 
+static struct list abstract_names = LIST_INIT(abstract_names); /* of struct socket; sockets_lock */
 static spinlock_t sockets_lock = SPINLOCK_INIT("sockets");
 SLAB_CACHE(socket_cache, "socket", struct socket, 0);
 struct wait_queue datagram_room = WAIT_QUEUE_INIT(datagram_room);
@@ -28,6 +30,7 @@ struct socket *socket_alloc(int type)
 	socket->type = type;
 	list_init(&socket->pending);
 	list_init(&socket->pending_link);
+	list_init(&socket->abstract_link);
 	slots = kmalloc(SOCKET_SLOTS * sizeof(*slots), 0);
 	if (!slots) {
 		slab_free(socket_cache, socket);
@@ -35,7 +38,9 @@ struct socket *socket_alloc(int type)
 	}
 	ring_init(&socket->in, slots, SOCKET_SLOTS, "socket");
 	socket->in.readers = socket->in.writers = 1;
-	socket->send_bytes = SOCKET_SEND_BYTES;
+	socket->send_bytes = socket->receive_bytes = SOCKET_SEND_BYTES;
+	socket->send_timeout = socket->receive_timeout = WAIT_FOREVER;
+	socket->peer_sender = (struct sender){ 0, -1, -1 };
 	return socket;
 }
 
@@ -84,15 +89,18 @@ static void close_one(struct socket *socket, bool embryo)
 
 	spin_lock(&sockets_lock);
 	socket->state = SOCKET_CLOSED;
+	socket->file = NULL;
 	peer = socket->peer;
 	socket->peer = NULL;
+	list_del(&socket->abstract_link);
+	list_init(&socket->abstract_link);
 	node = socket->node;
 	socket->node = NULL;
 	if (node)
 		node->socket = NULL;
 	spin_unlock(&sockets_lock);
 	unread = close_input(socket);
-	if (peer && socket->type == SOCK_STREAM)
+	if (peer && socket_connects(socket))
 		end_input(peer, unread || embryo ? -ECONNRESET : 0);
 	if (peer)
 		socket_put(peer);
@@ -110,6 +118,7 @@ static struct socket *take_pending(struct socket *listener)
 		return NULL;
 	first = list_first(&listener->pending, struct socket, pending_link);
 	list_del(&first->pending_link);
+	first->listener = NULL;
 	listener->nr_pending--;
 	return first;
 }
@@ -127,6 +136,7 @@ void socket_close(struct socket *socket)
 			close_one(waiting, true);
 	} while (waiting);
 	close_one(socket, false);
+	passed_files_collect();
 }
 
 struct socket *socket_peer(struct socket *socket)
@@ -141,19 +151,114 @@ struct socket *socket_peer(struct socket *socket)
 	return peer;
 }
 
+void socket_open(struct socket *socket, struct file *file)
+{
+	file->private = socket;
+	spin_lock(&sockets_lock);
+	socket->file = file;
+	spin_unlock(&sockets_lock);
+}
+
+void sockets_freeze(void)
+{
+	spin_lock(&sockets_lock);
+}
+
+void sockets_thaw(void)
+{
+	spin_unlock(&sockets_lock);
+}
+
+/* The current process, as SO_PEERCRED tells it. */
+static struct sender effective_sender(void)
+{
+	struct sender sender = current_sender();
+
+	if (current->process) {
+		sender.uid = current->process->cred.euid;
+		sender.gid = current->process->cred.egid;
+	}
+	return sender;
+}
+
+struct sender socket_peer_sender(struct socket *socket)
+{
+	struct sender sender;
+
+	spin_lock(&sockets_lock);
+	sender = socket->peer_sender;
+	spin_unlock(&sockets_lock);
+	return sender;
+}
+
+/* A connected socket's limit is that of its peer's ring. sockets_lock is held, or nobody knows them. */
+static void limit_ring(struct socket *socket)
+{
+	struct ring *ring = &socket->peer->in;
+
+	spin_lock(&ring->lock);
+	ring->max_slots = socket_slots(socket->send_bytes);
+	spin_unlock(&ring->lock);
+}
+
+void socket_set_send_bytes(struct socket *socket, unsigned int bytes)
+{
+	struct socket *peer = NULL;
+
+	spin_lock(&sockets_lock);
+	WRITE_ONCE(socket->send_bytes, bytes);
+	if (socket_connects(socket) && socket->peer) {
+		peer = socket->peer;
+		atomic_inc(&peer->refs);
+		limit_ring(socket);
+	}
+	spin_unlock(&sockets_lock);
+	/* There may be room now. */
+	if (peer) {
+		wake_all(&peer->in.writable);
+		socket_put(peer);
+	}
+	wake_all(&datagram_room);
+}
+
 /* Nobody else knows them, or sockets_lock is held. */
-void socket_pair(struct socket *one, struct socket *other)
+static void make_peers(struct socket *one, struct socket *other)
 {
 	atomic_inc(&one->refs);
 	atomic_inc(&other->refs);
 	one->peer = other;
 	other->peer = one;
-	one->in.max_slots = socket_slots(other->send_bytes);
-	other->in.max_slots = socket_slots(one->send_bytes);
+	limit_ring(one);
+	limit_ring(other);
 	one->state = other->state = SOCKET_CONNECTED;
 }
 
+void socket_pair(struct socket *one, struct socket *other)
+{
+	one->peer_sender = other->peer_sender = effective_sender();
+	make_peers(one, other);
+}
+
 /* ---- names ---- */
+
+/* A name that begins with a NUL is not a path, and is in no file system. */
+static bool is_abstract(const struct socket_name *name)
+{
+	return name->bytes[FAMILY_LEN] == 0;
+}
+
+/* The socket of an abstract name and type, or NULL. sockets_lock is held. */
+static struct socket *find_abstract(struct socket_name *name, int type)
+{
+	struct socket *socket;
+
+	list_for_each(socket, &abstract_names, abstract_link) {
+		if (socket->type == type && socket->name->len == name->len &&
+		    !memcmp(socket->name->bytes, name->bytes, name->len))
+			return socket;
+	}
+	return NULL;
+}
 
 struct socket_name *socket_name_from_user(const void __user *from, unsigned int len)
 {
@@ -169,10 +274,10 @@ struct socket_name *socket_name_from_user(const void __user *from, unsigned int 
 	atomic_set(&name->refs, 1);
 	if (copy_from_user(name->bytes, from, len))
 		error = -EFAULT;
-	else if (memcmp(name->bytes, &family, FAMILY_LEN) || !name->bytes[FAMILY_LEN])
-		error = refuse(EINVAL, "names are paths");
-	/* The path's end is the NUL that stands there now. */
-	name->len = FAMILY_LEN + strlen(name->bytes + FAMILY_LEN) + 1;
+	else if (memcmp(name->bytes, &family, FAMILY_LEN))
+		error = refuse(EINVAL, "an address of another family");
+	/* A path ends with the NUL that stands there now; an abstract name is all of its bytes. */
+	name->len = is_abstract(name) ? len : FAMILY_LEN + strlen(name->bytes + FAMILY_LEN) + 1;
 	if (!error)
 		return name;
 	kfree(name);
@@ -209,7 +314,19 @@ static struct inode *find_node(struct socket_name *name, unsigned int follow)
 	return node;
 }
 
-struct socket *socket_find(struct socket_name *name, int type)
+static struct socket *get_abstract(struct socket_name *name, int type)
+{
+	struct socket *socket;
+
+	spin_lock(&sockets_lock);
+	socket = find_abstract(name, type);
+	if (socket)
+		atomic_inc(&socket->refs);
+	spin_unlock(&sockets_lock);
+	return socket ? socket : ERR_PTR(-ECONNREFUSED);
+}
+
+static struct socket *find_by_path(struct socket_name *name, int type)
 {
 	struct inode *node = find_node(name, LOOKUP_FOLLOW);
 	struct socket *socket;
@@ -235,7 +352,29 @@ struct socket *socket_find(struct socket_name *name, int type)
 	return ERR_PTR(error);
 }
 
-static int bind_to(struct socket *socket, struct socket_name *name)
+struct socket *socket_find(struct socket_name *name, int type)
+{
+	return is_abstract(name) ? get_abstract(name, type) : find_by_path(name, type);
+}
+
+static int bind_abstract(struct socket *socket, struct socket_name *name)
+{
+	int error = 0;
+
+	spin_lock(&sockets_lock);
+	if (socket->name) {
+		error = refuse(EINVAL, "it has a name already");
+	} else if (find_abstract(name, socket->type)) {
+		error = -EADDRINUSE;
+	} else {
+		socket->name = socket_name_get(name);
+		list_add(&abstract_names, &socket->abstract_link);
+	}
+	spin_unlock(&sockets_lock);
+	return error;
+}
+
+static int bind_to_path(struct socket *socket, struct socket_name *name)
 {
 	struct inode *node;
 	int error = path_make_node(AT_FDCWD, name->bytes + FAMILY_LEN, S_IFSOCK | 0777, 0);
@@ -269,8 +408,11 @@ long socket_bind(struct file *file, const void __user *address, unsigned int len
 
 	if (IS_ERR(name))
 		return PTR_ERR(name);
-	error = READ_ONCE(socket->name) ? refuse(EINVAL, "the socket has a name")
-					: bind_to(socket, name);
+	if (READ_ONCE(socket->name))
+		error = refuse(EINVAL, "the socket has a name");
+	else
+		error = is_abstract(name) ? bind_abstract(socket, name)
+					  : bind_to_path(socket, name);
 	socket_name_put(name);
 	return error;
 }
@@ -301,7 +443,7 @@ long socket_listen(struct file *file, unsigned int backlog)
 	struct socket *socket = file->private;
 	long error = 0;
 
-	if (socket->type != SOCK_STREAM)
+	if (!socket_connects(socket))
 		return -EOPNOTSUPP;
 	spin_lock(&sockets_lock);
 	if (!socket->name || socket->state == SOCKET_CONNECTED) {
@@ -309,6 +451,7 @@ long socket_listen(struct file *file, unsigned int backlog)
 	} else {
 		socket->state = SOCKET_LISTENING;
 		socket->backlog = MIN(backlog, 4096u);
+		socket->peer_sender = effective_sender();
 	}
 	spin_unlock(&sockets_lock);
 	wake_all(&socket->in.writable);
@@ -330,7 +473,10 @@ static int enter(struct socket *listener, struct socket *socket, struct socket *
 	} else if (listener->nr_pending > listener->backlog) {
 		error = -EAGAIN;
 	} else {
-		socket_pair(socket, fresh);
+		fresh->peer_sender = effective_sender();
+		socket->peer_sender = listener->peer_sender;
+		make_peers(socket, fresh);
+		fresh->listener = listener;
 		fresh->name = socket_name_get(listener->name);
 		list_add_tail(&listener->pending, &fresh->pending_link);
 		listener->nr_pending++;
@@ -339,22 +485,33 @@ static int enter(struct socket *listener, struct socket *socket, struct socket *
 	return error;
 }
 
-static int connect_stream(struct socket *socket, struct socket *listener, bool nonblock)
+/* Would enter() say something else than -EAGAIN? */
+static bool may_enter(struct socket *listener)
 {
-	struct socket *fresh = socket_alloc(SOCK_STREAM);
-	int error = -EAGAIN, killed = 0;
+	bool may;
+
+	spin_lock(&sockets_lock);
+	may = listener->state != SOCKET_LISTENING || socket_ended(listener) ||
+	      listener->nr_pending <= listener->backlog;
+	spin_unlock(&sockets_lock);
+	return may;
+}
+
+static int connect_to_listener(struct socket *socket, struct socket *listener, uint64_t until)
+{
+	struct socket *fresh = socket_alloc(socket->type);
+	int error;
 
 	if (!fresh)
 		return -ENOMEM;
-	if (nonblock)
-		error = enter(listener, socket, fresh);
-	else
-		killed = wait_event_interruptible(&listener->in.writable,
-						  (error = enter(listener, socket, fresh)) !=
-							  -EAGAIN);
+	while ((error = enter(listener, socket, fresh)) == -EAGAIN && until != WAIT_NOT) {
+		error = wait_once_until(&listener->in.writable, may_enter(listener), until);
+		if (error)
+			break;
+	}
 	if (error) {
 		socket_put(fresh);
-		return killed ? killed : error;
+		return error;
 	}
 	wake_all(&listener->in.readable);
 	wake_all(&socket->in.readable);
@@ -390,6 +547,7 @@ long socket_connect(struct file *file, const void __user *address, unsigned int 
 {
 	struct socket_name *name = socket_name_from_user(address, len);
 	struct socket *socket = file->private, *target;
+	uint64_t until = socket_wait(file, 0, socket->send_timeout);
 	long error;
 
 	if (IS_ERR(name))
@@ -398,42 +556,55 @@ long socket_connect(struct file *file, const void __user *address, unsigned int 
 	socket_name_put(name);
 	if (IS_ERR(target))
 		return PTR_ERR(target);
-	error = socket->type == SOCK_DGRAM
-			? connect_datagrams(socket, target)
-			: connect_stream(socket, target, file->flags & O_NONBLOCK);
+	error = socket_connects(socket) ? connect_to_listener(socket, target, until)
+					: connect_datagrams(socket, target);
 	socket_put(target);
-	return error;
+	return socket_interrupted(error, socket->send_timeout);
 }
 
-/* True: *taken is one, or nobody will come. */
-static bool try_accept(struct socket *socket, struct socket **taken)
+/* The next connected socket; NULL if there is none yet, ERR_PTR(-EINVAL) if there will be none. */
+static struct socket *try_accept(struct socket *socket)
 {
+	struct socket *taken;
 	bool over;
 
 	spin_lock(&sockets_lock);
-	*taken = take_pending(socket);
+	taken = take_pending(socket);
 	over = socket->state != SOCKET_LISTENING || socket_ended(socket);
 	spin_unlock(&sockets_lock);
-	return *taken || over;
+	if (!taken && over)
+		return ERR_PTR(refuse(EINVAL, "the socket does not listen"));
+	return taken;
+}
+
+/* Would try_accept() have something to say? */
+static bool may_accept(struct socket *socket)
+{
+	bool may;
+
+	spin_lock(&sockets_lock);
+	may = socket->nr_pending > 0 || socket->state != SOCKET_LISTENING || socket_ended(socket);
+	spin_unlock(&sockets_lock);
+	return may;
 }
 
 /* The next connected socket, to be closed by the caller; ERR_PTR. */
-static struct socket *accept_next(struct socket *socket, bool nonblock)
+static struct socket *accept_next(struct socket *socket, uint64_t until)
 {
 	struct socket *taken;
-	int error = 0;
 
-	if (socket->type != SOCK_STREAM)
+	if (!socket_connects(socket))
 		return ERR_PTR(-EOPNOTSUPP);
-	if (nonblock)
-		error = try_accept(socket, &taken) ? 0 : -EAGAIN;
-	else
-		error = wait_event_interruptible(&socket->in.readable, try_accept(socket, &taken));
-	if (error)
-		return ERR_PTR(error);
-	if (!taken)
-		return ERR_PTR(refuse(EINVAL, "the socket does not listen"));
-	wake_all(&socket->in.writable);
+	while (!(taken = try_accept(socket))) {
+		int error = -EAGAIN;
+
+		if (until != WAIT_NOT)
+			error = wait_once_until(&socket->in.readable, may_accept(socket), until);
+		if (error)
+			return ERR_PTR(socket_interrupted(error, socket->receive_timeout));
+	}
+	if (!IS_ERR(taken))
+		wake_all(&socket->in.writable);
 	return taken;
 }
 
@@ -441,7 +612,7 @@ static struct socket *accept_next(struct socket *socket, bool nonblock)
 long socket_accept4(struct file *file, void __user *address, int32_t __user *len,
 		    unsigned int flags)
 {
-	struct socket *taken;
+	struct socket *socket = file->private, *taken;
 	struct file *fresh;
 	long error = 0;
 	int number;
@@ -456,11 +627,11 @@ long socket_accept4(struct file *file, void __user *address, int32_t __user *len
 		fd_unreserve(number);
 		return PTR_ERR(fresh);
 	}
-	taken = accept_next(file->private, file->flags & O_NONBLOCK);
+	taken = accept_next(socket, socket_wait(file, 0, socket->receive_timeout));
 	if (IS_ERR(taken))
 		error = PTR_ERR(taken);
 	else
-		fresh->private = taken;
+		socket_open(taken, fresh);
 	if (!error && address)
 		error = socket_name_to_user(taken->peer->name, address, len);
 	if (!error) {
@@ -476,18 +647,18 @@ long socket_shutdown(struct file *file, unsigned int how)
 {
 	bool receive = how != 1, send = how != 0;
 	struct socket *socket = file->private;
-	bool stream = socket->type == SOCK_STREAM;
+	bool connects = socket_connects(socket);
 	struct socket *peer;
 
 	if (how > 2)
 		return refuse(EINVAL, "neither SHUT_RD, SHUT_WR nor SHUT_RDWR");
-	peer = stream ? socket_peer(socket) : NULL;
-	if (stream && !peer && socket->state != SOCKET_LISTENING)
+	peer = connects ? socket_peer(socket) : NULL;
+	if (connects && !peer && socket->state != SOCKET_LISTENING)
 		return -ENOTCONN;
 	if (receive) {
 		end_input(socket, 0);
 	}
-	if (send && !stream) {
+	if (send && !connects) {
 		WRITE_ONCE(socket->send_shut, true);
 		wake_all(&datagram_room);
 	}

@@ -9,6 +9,7 @@
 #include "fs/file/poll.h"
 #include "kernel/syscall.h"
 #include "mm/vm/uaccess.h"
+#include "net/control.h"
 
 #define FIONREAD 0x541b
 
@@ -29,8 +30,8 @@ struct file *socket_file(struct socket *socket, unsigned int flags)
 		inode_init_special(inode, S_IFSOCK | 0777, 0);
 		file = file_alloc(inode, &socket_file_ops, O_RDWR | (flags & O_NONBLOCK));
 	}
-	if (!IS_ERR(file))
-		file->private = socket;
+	if (!IS_ERR(file) && socket)
+		socket_open(socket, file);
 	else if (socket)
 		socket_close(socket);
 	return file;
@@ -53,70 +54,119 @@ static struct packet_limits limits_at(struct socket *target, struct socket *send
 
 /* ---- sending and receiving ---- */
 
-/* Until when a call with those flags may wait. */
-static uint64_t wait_of(const struct file *file, unsigned int flags)
+uint64_t socket_wait(const struct file *file, unsigned int flags, uint64_t timeout)
 {
-	return flags & MSG_DONTWAIT ? WAIT_NOT : file_wait(file);
+	if (flags & MSG_DONTWAIT || file->flags & O_NONBLOCK)
+		return WAIT_NOT;
+	return timeout == WAIT_FOREVER ? WAIT_FOREVER : deadline_after(timeout);
 }
 
 /* A stream takes no message without bytes, but says whether it would. */
-static ssize_t send_stream(struct socket *target, struct iter *from, uint64_t until)
+static ssize_t send_stream(struct socket *target, struct iter *from, struct message *message,
+			   uint64_t until)
 {
-	struct ring_write write = { .from = from, .until = until };
+	struct ring_write write = {
+		.from = from,
+		.until = until,
+		.envelope = message_envelope(message),
+	};
 
 	if (from->left > 0)
 		return ring_write(&target->in, &write);
 	return READ_ONCE(target->in.readers) ? 0 : -EPIPE;
 }
 
-static ssize_t send_datagram(struct socket *socket, struct socket *target, struct iter *from,
-			     uint64_t until)
+static ssize_t send_packet(struct socket *socket, struct socket *target, struct iter *from,
+			   struct message *message, uint64_t until)
 {
-	struct socket_name *name = READ_ONCE(socket->name);
-	struct message *message = NULL;
 	ssize_t n;
 
 	if (from->left > READ_ONCE(socket->send_bytes) - SOCKET_OVERHEAD)
 		return -EMSGSIZE;
-	if (name) {
-		message = message_create(name);
-		if (!message)
-			return -ENOMEM;
-	}
-	n = packet_send(&target->in, from, limits_at(target, socket),
-			message ? &message->envelope : NULL, until);
-	if (message)
-		envelope_put(&message->envelope);
-	return n == -EPIPE && READ_ONCE(target->state) == SOCKET_CLOSED ? -ECONNREFUSED : n;
+	n = packet_send(&target->in, from, limits_at(target, socket), message_envelope(message),
+			until);
+	if (n == -EPIPE && !socket_connects(socket) && READ_ONCE(target->state) == SOCKET_CLOSED)
+		return -ECONNREFUSED;
+	return n;
 }
 
-/* to: NULL the peer. */
+/*
+ * What goes along with the bytes, or NULL if nothing does; ERR_PTR(-ENOMEM, -ETOOMANYREFS). The
+ * control's files are the message's then. A sender is told to a receiver that asks for senders, or
+ * may do so after it was accepted.
+ */
+static struct message *enclose(struct socket *socket, struct socket *target,
+			       struct control *control)
+{
+	struct socket_name *name = socket_connects(socket) ? NULL : READ_ONCE(socket->name);
+	bool sender = control->has_sender || READ_ONCE(socket->pass_credentials) ||
+		      READ_ONCE(target->pass_credentials) || !READ_ONCE(target->file);
+	struct message *message;
+	int error = 0;
+
+	if (!name && !sender && !control->files)
+		return NULL;
+	message = message_create();
+	if (!message)
+		return ERR_PTR(-ENOMEM);
+	message->from = socket_name_get(name);
+	message->has_sender = sender;
+	message->sender = control->has_sender ? control->sender : current_sender();
+	if (control->files)
+		error = passed_files_send(message, control->files, target);
+	if (error) {
+		envelope_put(&message->envelope);
+		return ERR_PTR(error);
+	}
+	control->files = NULL;
+	return message;
+}
+
+static ssize_t send_to_target(struct file *file, struct socket *target, struct iter *from,
+			      unsigned int flags, struct control *control)
+{
+	struct socket *socket = file->private;
+	uint64_t until = socket_wait(file, flags, socket->send_timeout);
+	struct message *message;
+	ssize_t n;
+
+	if (READ_ONCE(socket->send_shut))
+		return -EPIPE;
+	n = socket_may_send(socket, target);
+	if (n)
+		return n;
+	message = enclose(socket, target, control);
+	if (IS_ERR(message))
+		return PTR_ERR(message);
+	n = socket_has_packets(socket) ? send_packet(socket, target, from, message, until)
+				       : send_stream(target, from, message, until);
+	envelope_put(message_envelope(message));
+	return socket_interrupted(n, socket->send_timeout);
+}
+
+/* to: NULL the peer. A sequenced packet goes to the peer whatever it says. */
 static ssize_t send(struct file *file, struct iter *from, unsigned int flags,
-		    struct socket_name *to)
+		    struct socket_name *to, struct control *control)
 {
 	struct socket *socket = file->private, *target;
 	bool stream = socket->type == SOCK_STREAM;
-	uint64_t until = wait_of(file, flags);
 	ssize_t n;
 
 	if (stream && to)
 		return socket->state == SOCKET_CONNECTED ? -EISCONN : -EOPNOTSUPP;
-	target = to ? socket_find(to, SOCK_DGRAM) : socket_peer(socket);
+	target = to && !socket_connects(socket) ? socket_find(to, SOCK_DGRAM) : socket_peer(socket);
 	if (!target)
 		return -ENOTCONN;
 	if (IS_ERR(target))
 		return PTR_ERR(target);
-	n = READ_ONCE(socket->send_shut) ? -EPIPE : socket_may_send(socket, target);
-	if (!n)
-		n = stream ? send_stream(target, from, until)
-			   : send_datagram(socket, target, from, until);
+	n = send_to_target(file, target, from, flags, control);
 	socket_put(target);
 	return n == -EPIPE && stream && !(flags & MSG_NOSIGNAL) ? pipe_broken() : n;
 }
 
 static bool not_connected(struct socket *socket)
 {
-	return socket->type == SOCK_STREAM && READ_ONCE(socket->state) != SOCKET_CONNECTED;
+	return socket_connects(socket) && READ_ONCE(socket->state) != SOCKET_CONNECTED;
 }
 
 /* Read as ring_read() does, and tell the socket's error where the bytes end. */
@@ -124,9 +174,12 @@ static ssize_t receive_bytes(struct socket *socket, struct ring_read *read)
 {
 	ssize_t n;
 
-	if (not_connected(socket))
+	if (not_connected(socket)) {
+		if (socket_has_packets(socket))
+			return -ENOTCONN;
 		return refuse(EINVAL, "the socket is not connected");
-	n = ring_read(&socket->in, read);
+	}
+	n = socket_interrupted(ring_read(&socket->in, read), socket->receive_timeout);
 	if (socket->type == SOCK_DGRAM)
 		wake_all(&datagram_room);
 	if (n == 0 && socket_ended(socket) && !read->envelope)
@@ -134,72 +187,113 @@ static ssize_t receive_bytes(struct socket *socket, struct ring_read *read)
 	return n;
 }
 
+/* The bytes were received, and there is nowhere to put the descriptors that came with them. */
+static void drop_files(struct ring_read *read)
+{
+	if (read->envelope && !read->peek)
+		passed_files_close(passed_files_take(message_of(read->envelope)));
+}
+
 static ssize_t socket_read(struct file *file, struct iter *to, file_off_t *pos)
 {
-	struct ring_read read = { .to = to, .until = file_wait(file) };
-	ssize_t n = to->left ? receive_bytes(file->private, &read) : 0;
+	struct socket *socket = file->private;
+	struct ring_read read = {
+		.to = to,
+		.until = socket_wait(file, 0, socket->receive_timeout),
+	};
+	ssize_t n = to->left ? receive_bytes(socket, &read) : 0;
 
+	drop_files(&read);
 	envelope_put(read.envelope);
 	return n;
 }
 
 static ssize_t socket_write(struct file *file, struct iter *from, file_off_t *pos)
 {
-	return send(file, from, 0, NULL);
+	struct control control = { NULL };
+
+	return send(file, from, 0, NULL, &control);
 }
 
 static long send_to(struct file *file, struct iter *from, unsigned int flags,
-		    const void __user *address, unsigned int len)
+		    const void __user *address, unsigned int len, struct control *control)
 {
 	struct socket_name *name = NULL;
 	long n;
 
-	if (flags & ~(MSG_DONTWAIT | MSG_NOSIGNAL | MSG_MORE))
+	if (flags & ~(MSG_DONTWAIT | MSG_NOSIGNAL | MSG_MORE | MSG_EOR | MSG_CMSG_CLOEXEC))
 		return refuse(EINVAL, "an unknown flag");
 	if (address && len > 0)
 		name = socket_name_from_user(address, len);
 	if (IS_ERR(name))
 		return PTR_ERR(name);
-	n = send(file, from, flags, name);
+	n = send(file, from, flags, name, control);
 	socket_name_put(name);
 	return n;
 }
 
-/* Who sent what was read. */
+/* The name of the socket that sent what was read. */
 static struct socket_name *sender_of(struct socket *socket, struct ring_read *read)
 {
 	struct message *message = message_of(read->envelope);
 
-	if (socket->type == SOCK_STREAM)
+	if (socket_connects(socket))
 		return READ_ONCE(socket->peer->name);
 	return message ? message->from : NULL;
 }
 
-/* The sender's name goes to `address`, unless that is NULL; *told: MSG_TRUNC, or 0. */
-static long receive(struct file *file, struct iter *to, unsigned int flags, void __user *address,
-		    int32_t __user *len, unsigned int *told)
+/* What was read came with a message, or with none. Control messages go to `room`. */
+static void receive_control(struct socket *socket, struct ring_read *read,
+			    struct control_room *room, unsigned int flags)
+{
+	struct message *message = message_of(read->envelope);
+
+	if (READ_ONCE(socket->pass_credentials))
+		control_put_sender(room, message);
+	if (message)
+		control_put_files(room, message, read->peek, flags & MSG_CMSG_CLOEXEC);
+}
+
+/* What a receiver is told besides the bytes. */
+struct told {
+	void __user *address; /* the sender's name goes there, unless it is NULL */
+	int32_t __user *len;
+	struct control_room *room; /* NULL: for no control messages */
+	unsigned int flags;	   /* MSG_* that are told */
+};
+
+static long receive(struct file *file, struct iter *to, unsigned int flags, struct told *told)
 {
 	struct socket *socket = file->private;
 	struct ring_read read = {
 		.to = to,
-		.until = wait_of(file, flags),
+		.until = socket_wait(file, flags, socket->receive_timeout),
 		.all = flags & MSG_WAITALL && !(flags & MSG_PEEK),
 		.peek = flags & MSG_PEEK,
 	};
 	struct socket_name *from;
 	long n, error = 0;
 
-	if (flags & ~(MSG_PEEK | MSG_TRUNC | MSG_DONTWAIT | MSG_WAITALL | MSG_NOSIGNAL))
+	if (flags &
+	    ~(MSG_PEEK | MSG_TRUNC | MSG_DONTWAIT | MSG_WAITALL | MSG_NOSIGNAL | MSG_CMSG_CLOEXEC))
 		return refuse(EINVAL, "an unknown flag");
 	n = receive_bytes(socket, &read);
-	if (n >= 0 && address) {
-		from = n > 0 || socket->type == SOCK_DGRAM ? sender_of(socket, &read) : NULL;
-		error = from ? socket_name_to_user(from, address, len) : put_user_u32(0, len);
+	if (n >= 0 && told->address) {
+		from = n > 0 || !socket_connects(socket) ? sender_of(socket, &read) : NULL;
+		error = from ? socket_name_to_user(from, told->address, told->len)
+			     : put_user_u32(0, told->len);
 	}
+	if (n >= 0 && told->room)
+		receive_control(socket, &read, told->room, flags);
+	else
+		drop_files(&read);
 	envelope_put(read.envelope);
-	*told = n >= 0 && read.packet_len > (size_t)n ? MSG_TRUNC : 0;
-	if (*told & flags)
-		n = read.packet_len;
+	told->flags = flags & MSG_CMSG_CLOEXEC;
+	if (n >= 0 && read.packet_len > (size_t)n) {
+		told->flags |= MSG_TRUNC;
+		if (flags & MSG_TRUNC)
+			n = read.packet_len;
+	}
 	return error ? error : n;
 }
 
@@ -214,20 +308,21 @@ static int buffer(struct iter *iter, void __user *base, size_t len)
 long socket_sendto(struct file *file, void __user *base, size_t len, unsigned int flags,
 		   const void __user *address, unsigned int address_len)
 {
+	struct control control = { NULL };
 	struct iter from;
 	long error = buffer(&from, base, len);
 
-	return error ? error : send_to(file, &from, flags, address, address_len);
+	return error ? error : send_to(file, &from, flags, address, address_len, &control);
 }
 
 long socket_recvfrom(struct file *file, void __user *base, size_t len, unsigned int flags,
 		     void __user *address, int32_t __user *address_len)
 {
-	unsigned int told;
+	struct told told = { .address = address, .len = address_len };
 	struct iter to;
 	long error = buffer(&to, base, len);
 
-	return error ? error : receive(file, &to, flags, address, address_len, &told);
+	return error ? error : receive(file, &to, flags, &told);
 }
 
 struct user_message { /* struct msghdr */
@@ -257,13 +352,15 @@ long socket_sendmsg(struct file *file, const void __user *user, unsigned int fla
 {
 	struct user_message message;
 	struct iovec fast[IOV_FAST], *heap;
+	struct control control = { NULL };
 	struct iter from;
 	long n = get_message(&message, user, &from, fast, &heap);
 
-	if (!n && message.control_len > 0)
-		n = refuse(EINVAL, "control messages are not known");
 	if (!n)
-		n = send_to(file, &from, flags, message.name, message.name_len);
+		n = control_from_user(&control, message.control, message.control_len);
+	if (!n)
+		n = send_to(file, &from, flags, message.name, message.name_len, &control);
+	passed_files_close(control.files);
 	kfree(heap);
 	return n;
 }
@@ -272,16 +369,24 @@ long socket_recvmsg(struct file *file, void __user *user, unsigned int flags)
 {
 	struct user_message message;
 	struct iovec fast[IOV_FAST], *heap;
-	unsigned int told = 0;
+	struct control_room room = { NULL };
+	/* No members of `user`: the caller's structure may stand at any address. */
+	struct told told = {
+		.len = user + offsetof(struct user_message, name_len),
+		.room = &room,
+	};
 	struct iter to;
 	long n = get_message(&message, user, &to, fast, &heap);
 
-	/* No members of `user`: the caller's structure may stand at any address. */
-	if (!n)
-		n = receive(file, &to, flags, message.name,
-			    user + offsetof(struct user_message, name_len), &told);
-	if (n >= 0 && (put_user_u32(0, user + offsetof(struct user_message, control_len)) ||
-		       put_user_u32(told, user + offsetof(struct user_message, flags))))
+	if (!n) {
+		told.address = message.name;
+		room = (struct control_room){ message.control, message.control_len, 0 };
+		n = receive(file, &to, flags, &told);
+	}
+	if (n >= 0 &&
+	    (put_user_u32(message.control_len - room.left,
+			  user + offsetof(struct user_message, control_len)) ||
+	     put_user_u32(told.flags | room.told, user + offsetof(struct user_message, flags))))
 		n = -EFAULT;
 	kfree(heap);
 	return n;
@@ -321,17 +426,17 @@ static unsigned int socket_poll(struct file *file, struct poll_table *table)
 {
 	struct socket *socket = file->private, *target;
 	bool coming, shut = READ_ONCE(socket->send_shut);
-	bool stream = socket->type == SOCK_STREAM;
+	bool connects = socket_connects(socket);
 	unsigned int events;
 
 	poll_wait(table, &socket->in.readable);
 	if (READ_ONCE(socket->state) == SOCKET_LISTENING)
 		return READ_ONCE(socket->nr_pending) ? POLLIN | POLLRDNORM : 0;
 	target = socket_peer(socket);
-	/* The peer of a stream stays as long as this socket. */
-	if (stream && target)
+	/* The peer of a connection stays as long as this socket. */
+	if (connects && target)
 		poll_wait(table, &target->in.writable);
-	if (!stream)
+	if (!connects)
 		poll_wait(table, &datagram_room);
 	else
 		shut = !target || socket_ended(target);
@@ -340,7 +445,7 @@ static unsigned int socket_poll(struct file *file, struct poll_table *table)
 		events |= POLLOUT | POLLWRNORM | POLLWRBAND;
 	if (target)
 		socket_put(target);
-	if (stream && READ_ONCE(socket->state) == SOCKET_NEW)
+	if (connects && READ_ONCE(socket->state) == SOCKET_NEW)
 		return events | POLLHUP;
 	return events | (shut && events & POLLRDHUP && !coming ? POLLHUP : 0);
 }
@@ -392,21 +497,22 @@ static ssize_t socket_splice_read(struct file *file, file_off_t *pos, size_t len
 static ssize_t socket_splice_write(struct file *file, file_off_t *pos, struct slot_list *slots)
 {
 	struct socket *socket = file->private, *target = socket_peer(socket);
+	struct control control = { NULL };
 	struct message *message;
 	ssize_t n = -EPIPE;
 
 	if (!target)
 		return -ENOTCONN;
-	message = message_create(READ_ONCE(socket->name));
-	if (!message)
-		n = -ENOMEM;
+	message = enclose(socket, target, &control);
+	if (IS_ERR(message))
+		n = PTR_ERR(message);
 	else if (slots->bytes > READ_ONCE(socket->send_bytes) - SOCKET_OVERHEAD)
 		n = -EMSGSIZE;
 	else if (!READ_ONCE(socket->send_shut))
 		n = packet_splice_in(&target->in, slots, limits_at(target, socket),
-				     &message->envelope);
-	if (message)
-		envelope_put(&message->envelope);
+				     message_envelope(message));
+	if (!IS_ERR(message))
+		envelope_put(message_envelope(message));
 	socket_put(target);
 	return n;
 }

@@ -21,12 +21,12 @@ struct ring_read {
 	bool all;	/* go on until the iterator is full */
 	bool peek;	/* leave the bytes in the ring */
 	/* The results; to begin with they are 0. */
-	struct envelope *envelope; /* of all bytes that were read; a reference, or NULL */
+	struct envelope *envelope; /* of the last bytes that were read; a reference, or NULL */
 	size_t packet_len;	   /* a packet's length, of which more may be than was copied */
 };
 /*
  * Copy what is there to read->to, and wait if nothing is there yet. A packet ends the read, and so
- * does the next envelope. Returns the number of bytes; 0 at the end, when no writer is left, or for
+ * does the end of an envelope's bytes; those before them, which have none, are read with them. Returns the number of bytes; 0 at the end, when no writer is left, or for
  * an empty packet; -EAGAIN, -ERESTARTSYS, -EFAULT; -EIO, after which the disk's read has been
  * started again; -ENODATA for a page that left its file unread, which is dropped.
  */

@@ -154,7 +154,8 @@ static int take(struct ring *ring, struct ring_read *read, size_t wanted)
 
 		if (unlikely(error))
 			return error;
-		if (!first && (slot.flags & SLOT_PACKET || slot.envelope != read->envelope))
+		if (!first && (slot.flags & SLOT_PACKET ||
+			       (read->envelope && slot.envelope != read->envelope)))
 			return 0;
 		if (slot.flags & SLOT_PACKET)
 			return take_packet(ring, read);
@@ -165,7 +166,7 @@ static int take(struct ring *ring, struct ring_read *read, size_t wanted)
 		copied = slot_copy_to(&slot, n, to);
 		if (unlikely(copied < n && (copied == 0 || read->peek)))
 			return -EFAULT;
-		if (first)
+		if (!read->envelope)
 			read->envelope = envelope_get(slot.envelope);
 		if (read->peek) {
 			at++;
