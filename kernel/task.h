@@ -216,6 +216,10 @@ struct process {
 	struct cpu_time children_time; /* of children that were waited for */
 	struct cpu_time dead_time;     /* of threads that have left */
 	char name[TASK_NAME_LEN];      /* of the thread that left last */
+
+	/* kernel/process/oom.h */
+	struct atomic ring_pages; /* in the pipes and sockets that it made */
+	bool oom_victim;	  /* killed for its memory, which it still has; tasks_lock */
 };
 
 extern spinlock_t tasks_lock;

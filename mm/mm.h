@@ -33,7 +33,8 @@ struct mm {
 	uint32_t cr3;			 /* physical address of the four top entries */
 	pte_t *top;			 /* the same, as an address */
 	volatile unsigned int loaded_on; /* bit mask of CPUs with it in CR3 */
-	struct atomic resident;		 /* pages mapped, for /proc */
+	struct atomic resident;		 /* pages mapped */
+	struct atomic nr_tables;	 /* their number */
 };
 
 #endif

@@ -30,6 +30,7 @@
 #define MAX_ORDER   10u /* the largest block: 4 MiB */
 #define HOT_MAX	    30u /* pages on a CPU's stack; 128 bytes are cheap to index */
 #define HOT_BATCH   15u /* moved to or from the zone at once */
+#define KILL_ORDER  3u	/* no process is killed for larger blocks */
 #define POISON_WORD 0xa5a5a5a5u
 #define PG_NOT_FREE (PG_RESERVED | PG_BUDDY | PG_SLAB | PG_LRU | PG_DEVICE | PG_LOCKED)
 
@@ -58,6 +59,8 @@ static struct hot_pages hot_pages[MAX_CPUS][NR_ZONES];
 struct page *mem_map, *zero_page;
 unsigned int nr_frames;
 struct atomic page_fail_nth;
+
+bool (*page_alloc_last_resort)(void);
 
 static struct shrinker *shrinkers;
 static struct mutex reclaim_lock;
@@ -268,21 +271,11 @@ static unsigned int shrink(unsigned int wanted)
 	return freed;
 }
 
-/*
- * Take a block from a zone. If no zone has one, collect the single pages from the stacks, and then
- * ask the shrinkers as long as they free something.
- */
-static struct page *alloc_slow(unsigned int order, unsigned int flags)
+static struct page *reclaim_and_alloc(unsigned int order, unsigned int flags)
 {
-	struct page *page = try_alloc(order, flags);
+	struct page *page;
 	unsigned int freed;
 
-	if (page)
-		return page;
-	drain_hot_pages();
-	page = try_alloc(order, flags);
-	if (page || flags & ALLOC_ATOMIC || !shrinkers || mutex_held(&reclaim_lock))
-		return page;
 	mutex_lock(&reclaim_lock);
 	do {
 		freed = shrink(32u << order);
@@ -293,6 +286,27 @@ static struct page *alloc_slow(unsigned int order, unsigned int flags)
 	return page;
 }
 
+/*
+ * Take a block from a zone. If no zone has one, collect the single pages from the stacks, then ask the
+ * shrinkers as long as they free something, and then the last resort. A large block is not worth a
+ * process: memory may be in pieces, and not used up.
+ */
+static struct page *alloc_slow(unsigned int order, unsigned int flags)
+{
+	struct page *page = try_alloc(order, flags);
+
+	if (page)
+		return page;
+	drain_hot_pages();
+	page = try_alloc(order, flags);
+	if (page || flags & ALLOC_ATOMIC || !shrinkers || mutex_held(&reclaim_lock))
+		return page;
+	do
+		page = reclaim_and_alloc(order, flags);
+	while (!page && !(flags & ALLOC_OPTIONAL) && order <= KILL_ORDER &&
+	       page_alloc_last_resort && page_alloc_last_resort());
+	return page;
+}
 /* Turn a free block into what the caller of page_alloc() gets. */
 static void prepare(struct page *page, unsigned int order, unsigned int flags)
 {

@@ -75,7 +75,8 @@ enum alloc_flags {
 	ALLOC_LOW = 0,	     /* from the direct map */
 	ALLOC_HIGH = 1 << 0, /* high memory will do */
 	ALLOC_ZERO = 1 << 1,
-	ALLOC_ATOMIC = 1 << 2, /* must not sleep: no reclaim */
+	ALLOC_ATOMIC = 1 << 2,	 /* must not sleep: no reclaim */
+	ALLOC_OPTIONAL = 1 << 3, /* the caller can do without: no process is killed for it */
 };
 
 extern struct page *mem_map;
@@ -181,6 +182,12 @@ struct shrinker {
 	struct shrinker *next;
 };
 void shrinker_register(struct shrinker *shrinker);
+
+/*
+ * What an allocation tries when no shrinker frees anything: have a process killed and wait for its
+ * memory. Returns true if the allocation should be tried again. Sleeps. kernel/process/oom.c sets it.
+ */
+extern bool (*page_alloc_last_resort)(void);
 
 /*
  * Fault injection: the nth allocation from now on fails. 0 switches it off. /proc/sys/vm/fail_nth

@@ -67,12 +67,14 @@ static void retry_failed(struct page **pages, unsigned int nr)
 struct run {
 	struct mapping *mapping;
 	struct radix_pool pool;
+	unsigned int flags; /* ALLOC_OPTIONAL, or 0 */
 	unsigned int nr;
 	struct page *pages[RUN_MAX]; /* locked, in the tree, which holds the only reference */
 };
 
-static void run_init(struct run *run, struct mapping *mapping)
+static void run_init(struct run *run, struct mapping *mapping, unsigned int flags)
 {
+	run->flags = flags;
 	run->mapping = mapping;
 	run->pool.count = 0;
 	run->nr = 0;
@@ -92,12 +94,12 @@ static void run_end(struct run *run)
 }
 
 /* Allocate up to nr locked pages. Returns how many there was memory for. */
-static unsigned int alloc_locked(struct page **pages, unsigned int nr)
+static unsigned int alloc_locked(struct page **pages, unsigned int nr, unsigned int flags)
 {
 	unsigned int got;
 
 	for (got = 0; got < nr; got++) {
-		pages[got] = page_alloc(0, ALLOC_HIGH);
+		pages[got] = page_alloc(0, ALLOC_HIGH | flags);
 		if (!pages[got])
 			break;
 		pages[got]->flags |= PG_LOCKED;
@@ -153,7 +155,7 @@ static int run_append(struct run *run, unsigned int index, unsigned int nr)
 	if (run->nr == RUN_MAX || (run->nr > 0 && index != run->pages[run->nr - 1]->index + 1))
 		run_start(run);
 	new = run->pages + run->nr;
-	got = alloc_locked(new, MIN(nr, RUN_MAX - run->nr));
+	got = alloc_locked(new, MIN(nr, RUN_MAX - run->nr), run->flags);
 	added = got > 0 ? mapping_insert(mapping, index, new, got, &run->pool) : -ENOMEM;
 	free_locked(new + MAX(added, 0), got - MAX(added, 0));
 	if (added <= 0)
@@ -175,7 +177,7 @@ static void start_window(struct mapping *mapping, unsigned int index, unsigned i
 	struct run run;
 	int n;
 
-	run_init(&run, mapping);
+	run_init(&run, mapping, ALLOC_OPTIONAL);
 	for (; index < end; index += n) {
 		unsigned int hole = mapping_hole(mapping, index, end - index);
 
@@ -222,7 +224,7 @@ int mapping_start(struct mapping *mapping, struct file *file, unsigned int index
 	unsigned int had;
 	int n = 0;
 
-	run_init(&run, mapping);
+	run_init(&run, mapping, 0);
 	for (had = 0; had < nr; had += n) {
 		n = mapping_find_run(mapping, index + had, nr - had, pages + had);
 		if (retry)

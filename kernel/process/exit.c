@@ -9,6 +9,7 @@
  *    SIGCHLD gets no zombie.
  * 3. The process's tree is changed with tasks_lock held, all of the above in one go.
  */
+#include "kernel/process/oom.h"
 #include "kernel/process/process.h"
 #include "kernel/process/signal.h"
 #include "kernel/syscalls.h"
@@ -103,6 +104,7 @@ static void leave_resources(struct task *task)
 	mm_put(mm);
 	file_table_put(files);
 	fs_context_put(fs);
+	oom_released();
 }
 
 /* The last act that others can see. */

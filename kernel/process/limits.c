@@ -10,7 +10,7 @@
 #include "mm/vm/uaccess.h"
 
 /* Some of the others are kept because there is nothing to limit: cores, real-time tasks. */
-#define LIMITS_NOT_KEPT (1u << RLIMIT_CPU | 1u << RLIMIT_RSS | 1u << RLIMIT_NPROC)
+#define LIMITS_NOT_KEPT (1u << RLIMIT_CPU | 1u << RLIMIT_RSS)
 #define OPEN_FILES_MAX	65536u
 
 static long check_limit(unsigned int resource, const struct rlimit *wanted,

@@ -167,11 +167,18 @@ struct process *process_create(void)
 
 static void set_first_limits(struct rlimit *limits)
 {
+	struct memory_stats memory;
+	unsigned int tasks;
+
 	for (unsigned int i = 0; i < NR_RLIMITS; i++)
 		limits[i] = (struct rlimit){ RLIM_INFINITY, RLIM_INFINITY };
 	limits[RLIMIT_STACK].soft = 8u << 20;
 	limits[RLIMIT_CORE].soft = 0;
 	limits[RLIMIT_NOFILE] = (struct rlimit){ 1024, 65536 };
+	/* Kernel stacks of all a user's tasks may take up to a 16th of memory. */
+	memory_stats(&memory);
+	tasks = memory.total / (KERNEL_STACK_SIZE / PAGE_SIZE) / 16;
+	limits[RLIMIT_NPROC] = (struct rlimit){ tasks, tasks };
 }
 
 /* What a child has from its parent. */
@@ -212,12 +219,36 @@ static unsigned int number_alloc(void)
 	return 0;
 }
 
+/* How many tasks a user has. A process that has ended, but has not been waited for, counts as one. */
+static unsigned int tasks_of_user(uint32_t uid)
+{
+	struct process *process;
+	unsigned int tasks = 0;
+
+	list_for_each(process, &all_processes, all_link)
+		if (process->cred.uid == uid)
+			tasks += MAX(process->nr_threads, 1u);
+	return tasks;
+}
+
+/* May the current process's user have one more task? RLIMIT_NPROC does not bind root. */
+static bool may_add_task(void)
+{
+	const struct process *process = current->process;
+	const struct credentials *cred = &process->cred;
+
+	return cred->uid == 0 || cred->euid == 0 ||
+	       tasks_of_user(cred->uid) < process->limits[RLIMIT_NPROC].soft;
+}
+
 int process_link(struct task *task)
 {
 	struct process *process = task->process;
 	unsigned int number;
 
 	lockdep_held(&tasks_lock);
+	if (task != current && !may_add_task())
+		return refuse(EAGAIN, "the user has as many tasks as RLIMIT_NPROC allows");
 	number = number_alloc();
 	if (number == 0)
 		return -EAGAIN;

@@ -72,7 +72,7 @@ struct process *process_create(void);
 /*
  * Give the task a number and a place among the threads of its process; with its first thread a
  * process gets that number too, what it has from its parent, the current one, and is found. -EAGAIN:
- * no number left. tasks_lock is held.
+ * no number left, or RLIMIT_NPROC. tasks_lock is held.
  */
 int process_link(struct task *task);
 /* Nobody finds it any more, its number is free; drops the tree's reference. tasks_lock is held. */

@@ -13,6 +13,7 @@
  */
 #include "mm/vm/tables.h"
 #include "fs/names/vfs.h"
+#include "kernel/process/oom.h"
 #include "kernel/process/process.h"
 #include "kernel/process/signal.h"
 #include "lib/errno.h"
@@ -406,10 +407,12 @@ int user_fault_in(const void __user *addr, size_t n, bool write)
 	if (!current->mm || !user_range_ok(addr, n))
 		return -EFAULT;
 	for (unsigned int i = 0; i < FAULT_IN_MAX && va < end; i++, va += PAGE_SIZE) {
-		int error = mm_fault_in(current->mm, va, write);
+		int error;
 
+		while ((error = mm_fault_in(current->mm, va, write)) == -ENOMEM && !kill_pending())
+			oom_fault();
 		if (error)
-			return error == -EINTR ? -ERESTARTSYS : -EFAULT;
+			return error == -EINTR || error == -ENOMEM ? -ERESTARTSYS : -EFAULT;
 	}
 	return 0;
 }
@@ -417,6 +420,7 @@ int user_fault_in(const void __user *addr, size_t n, bool write)
 static void kernel_fault(struct trap_frame *frame, uintptr_t va, unsigned int access)
 {
 	uint32_t eip = frame->eip;
+	int error;
 
 	if (va >= USER_END || !fixup_exception(frame)) {
 		frame->eip = eip;
@@ -425,7 +429,9 @@ static void kernel_fault(struct trap_frame *frame, uintptr_t va, unsigned int ac
 	user_access_stop();
 	if (!current->mm || current->faults_off || this_cpu()->irq_depth || !irqs_enabled())
 		return;
-	if (fault_in(current->mm, va, access) == 0)
+	while ((error = fault_in(current->mm, va, access)) == -ENOMEM && !kill_pending())
+		oom_fault();
+	if (error == 0)
 		frame->eip = eip; /* the copy goes on */
 }
 
@@ -445,10 +451,8 @@ void page_fault(struct trap_frame *frame, uintptr_t va, unsigned int error)
 	case 0:
 	case -EINTR: /* killed: the way back to user mode ends the task */
 		break;
-	case -ENOMEM:
-		log_warning("out of memory: process %u (%s) is killed", current->process->pid,
-			    current->name);
-		signal_send_process(current->process, SIGKILL, NULL);
+	case -ENOMEM: /* the CPU tries again */
+		oom_fault();
 		break;
 	case -EIO:
 		signal_force(SIGBUS, BUS_ADRERR, va);

@@ -72,6 +72,7 @@ static pte_t *new_table(struct mm *mm)
 		return NULL;
 	set_bits(&page->flags, PG_TABLE);
 	list_add(&mm->tables, &page->link);
+	atomic_inc(&mm->nr_tables);
 	return page_address_low(page);
 }
 
@@ -126,6 +127,7 @@ int mm_make_directory(struct mm *mm, uintptr_t va)
 	if (old) {
 		list_del(&virt_to_page(table_at(old))->link);
 		page_free_low(table_at(old));
+		atomic_dec(&mm->nr_tables);
 	}
 	return 0;
 }

@@ -1,0 +1,37 @@
+/*
+ * What happens when memory runs out.
+ *
+ * 1. Caches give way first. page_alloc() asks the shrinkers until none of them frees anything: clean
+ *    cached pages, unused names, free objects.
+ * 2. Then the process whose death frees most has to give way. What counts is what it holds: the pages
+ *    that it has mapped, its page tables, and what the pipes and sockets that it made have in them
+ *    (process->ring_pages). The processes of an ordinary user who has many small ones count together:
+ *    if they hold more than twice what the largest process holds, the largest of them is chosen.
+ * 3. It is never init, and never a bystander. If the task that asks for memory belongs to the chosen
+ *    process, a system call fails with ENOMEM, and a page fault, which cannot fail, ends the process.
+ *    If it belongs to another one, the chosen process is killed, and the task waits for its memory
+ *    and tries again.
+ * 4. The log names the victim and what it held.
+ * 5. A task that asks for memory may hold locks that the victim needs in order to end. It therefore
+ *    waits in page_alloc() for a limited time. A page fault waits without locks, for as long as it
+ *    takes.
+ *
+ * Memory that outlives a process has limits instead. tmpfs has size= and nr_inodes=, and pipes have
+ * /proc/sys/fs/pipe-user-pages-soft. RLIMIT_NPROC limits the number of a user's tasks.
+ */
+#ifndef KERNEL_PROCESS_OOM_H
+#define KERNEL_PROCESS_OOM_H
+
+#include "lib/types.h"
+
+struct task;
+
+/*
+ * For a page fault of the current task that found no memory. Returns when it should be tried again. The
+ * task may have been killed meanwhile. Sleeps; no locks are held.
+ */
+void oom_fault(void);
+/* The current task, which is about to end, has given up its memory and its files. Never sleeps. */
+void oom_released(void);
+
+#endif
