@@ -3,7 +3,8 @@
  *
  * 1. The pages of all files with a store behind them are on one list, oldest first. A page that has been
  *    used since the last look (PG_REFERENCED) goes to the end of the list once more. A page is dropped
- *    if it is clean, not lent, not locked, and only its file holds it.
+ *    if it is clean, not lent, not locked, and only its file holds it. A clean page that programs map
+ *    is unmapped first.
  * 2. lru_lock, a plain spinlock and a leaf, guards the list and PG_LRU. The list has no references. A
  *    page leaves it before its file's reference is dropped, so a task that finds a page here under
  *    lru_lock may take a reference.

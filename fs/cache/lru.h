@@ -14,9 +14,9 @@ void lru_add(struct page *page);
 void lru_remove(struct page *page);
 
 /*
- * fs/cache/pagecache.c: remove the page from its file if it is clean and nobody else uses it, so that only the
- * caller and the tree have references. Returns true if the page has left the file. The caller's
- * reference stays. Never sleeps.
+ * fs/cache/pagecache.c: unmap a clean page from all programs, and remove it from its file if nobody else
+ * uses it, so that only the caller and the tree have references. Returns true if the page has left the
+ * file. The caller's reference stays. Never sleeps. Interrupts are on, for the TLB flush.
  */
 bool page_try_drop(struct page *page);
 

@@ -271,10 +271,17 @@ bool page_try_drop(struct page *page)
 	struct mapping *mapping;
 	bool dropped;
 
-	if (in_use(page) || !page_trylock(page))
+	if (page->flags & (PG_DIRTY | PG_WRITEBACK) || atomic_read(&page->lent) > 0 ||
+	    !page_trylock(page))
 		return false;
 	mapping = page->mapping;
-	dropped = mapping && mapping->ops->has_store && drop_locked(mapping, page);
+	dropped = false;
+	if (mapping && mapping->ops->has_store) {
+		/* A program that still needs the page faults and reads it again. */
+		if (atomic_read(&page->mapped) > 0 && mapping_unmap_page(mapping, page))
+			page_set_dirty(page);
+		dropped = drop_locked(mapping, page);
+	}
 	page_unlock(page);
 	return dropped;
 }

@@ -169,8 +169,12 @@ void page_read_locked(struct page *page);
 /* Start the read of a failed, unlocked page again. */
 void page_read_again(struct page *page);
 /*
- * Wait until the page is uptodate. Returns 0, -EIO, -ERESTARTSYS on a SIGKILL, or -ENODATA if the page
- * has left the file without having been read. Look it up again then.
+ * Why a page that is neither uptodate nor locked could not be read: -EIO, -ENOMEM if there was no memory
+ * for its read, or -ENODATA if it has left its file. In the last case look it up again.
+ */
+int page_read_error(const struct page *page);
+/*
+ * Wait until the page is uptodate. Returns 0, an error of page_read_error(), or -ERESTARTSYS on a SIGKILL.
  */
 int page_wait_read(struct page *page);
 /*

@@ -15,13 +15,14 @@
 #define VALID_SHIFT 16 /* page->private: valid bytes << VALID_SHIFT | parts */
 #define PARTS_MASK  ((1ul << VALID_SHIFT) - 1)
 
-static void part_done(struct page *page, bool ok)
+static void part_done(struct page *page, int error)
 {
 	unsigned long left;
 	unsigned int valid;
+	bool ok;
 
-	if (!ok)
-		set_bits(&page->flags, PG_ERROR);
+	if (error)
+		set_bits(&page->flags, PG_ERROR | (error == -ENOMEM ? PG_NO_MEMORY : 0));
 	left = __sync_sub_and_fetch(&page->private, 1);
 	if (left & PARTS_MASK)
 		return;
@@ -35,7 +36,7 @@ static void part_done(struct page *page, bool ok)
 static void read_complete(struct bio *bio)
 {
 	for (unsigned int i = 0; i < bio->nr_segments; i++)
-		part_done(bio->segments[i].page, bio->error == 0);
+		part_done(bio->segments[i].page, bio->error);
 	bio_free(bio);
 }
 
@@ -158,7 +159,7 @@ void pageio_read(struct block_device *device, struct mapping *mapping, unsigned 
 
 		page->private = (unsigned long)valid << VALID_SHIFT | 1;
 		error = read_page(&reader, page, block, blocks, wanted);
-		part_done(page, error == 0);
+		part_done(page, error);
 		left -= valid;
 		wanted -= blocks;
 		block += per_page;

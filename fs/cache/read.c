@@ -39,7 +39,7 @@ void page_read_done(struct page *page, bool ok)
 
 void page_read_locked(struct page *page)
 {
-	clear_bits(&page->flags, PG_ERROR);
+	clear_bits(&page->flags, PG_ERROR | PG_NO_MEMORY);
 	start_read(page->mapping, &page, 1);
 }
 
@@ -249,6 +249,13 @@ int mapping_start(struct mapping *mapping, struct file *file, unsigned int index
 	return had;
 }
 
+int page_read_error(const struct page *page)
+{
+	if (!READ_ONCE(page->mapping))
+		return -ENODATA;
+	return READ_ONCE(page->flags) & PG_NO_MEMORY ? -ENOMEM : -EIO;
+}
+
 int page_wait_read(struct page *page)
 {
 	while (!(READ_ONCE(page->flags) & PG_UPTODATE)) {
@@ -259,7 +266,7 @@ int page_wait_read(struct page *page)
 		if (READ_ONCE(page->flags) & PG_UPTODATE)
 			break;
 		if (!(READ_ONCE(page->flags) & PG_LOCKED))
-			return READ_ONCE(page->mapping) ? -EIO : -ENODATA;
+			return page_read_error(page);
 	}
 	page_mark_used(page);
 	return 0;

@@ -3,7 +3,8 @@
  *
  * 1. File data are pages that have no store behind them: they are never given up. A hole has no
  *    page until it is mapped or written: read(2) makes zeros, and splice hands out the zero page.
- * 2. Memory is limited by size= (half of RAM). What a file uses is what its page cache holds,
+ * 2. Inodes and names are limited by nr_inodes= (half the number of low memory's pages), and memory is
+ *    limited by size= (half of RAM). What a file uses is what its page cache holds,
  *    counted anew whenever it may have changed (tmpfs_count; inode->blocks is the last count): so
  *    nothing can be forgotten. Who writes a page that is too much gets -ENOSPC, and the page cache
  *    takes it back.
@@ -26,7 +27,41 @@
 struct tmpfs { /* super_block->private */
 	spinlock_t lock;
 	unsigned int pages, max_pages;
+	unsigned int inodes, max_inodes; /* inodes, and names beyond the first of each */
 };
+
+#define SHORT_TARGET 128u /* a longer target of a symbolic link is charged as a page */
+
+/*
+ * Charge an inode, or one more name for it, and the page of a long symbolic link. Names stay in memory
+ * until they are removed, so each needs to be counted. Returns false if a limit has been reached.
+ */
+static bool tmpfs_charge(struct tmpfs *tmpfs, unsigned int pages)
+{
+	bool fits;
+
+	spin_lock(&tmpfs->lock);
+	fits = tmpfs->inodes < tmpfs->max_inodes && tmpfs->pages + pages <= tmpfs->max_pages;
+	if (fits) {
+		tmpfs->inodes++;
+		tmpfs->pages += pages;
+	}
+	spin_unlock(&tmpfs->lock);
+	return fits;
+}
+
+static void tmpfs_uncharge(struct tmpfs *tmpfs, unsigned int pages)
+{
+	spin_lock(&tmpfs->lock);
+	tmpfs->inodes--;
+	tmpfs->pages -= pages;
+	spin_unlock(&tmpfs->lock);
+}
+
+static unsigned int target_pages(const char *target)
+{
+	return target && strlen(target) > SHORT_TARGET ? 1 : 0;
+}
 
 /* ---- file data ---- */
 
@@ -193,13 +228,17 @@ static struct inode *tmpfs_inode(struct super_block *sb, const struct inode *dir
 {
 	static struct atomic last_number;
 	size_t len = target ? strlen(target) : 0;
-	char *copy = target ? kmalloc(len + 1, 0) : NULL;
 	struct inode *inode = NULL;
+	char *copy;
 
+	if (!tmpfs_charge(sb->private, target_pages(target)))
+		return ERR_PTR(-ENOSPC);
+	copy = target ? kmalloc(len + 1, 0) : NULL;
 	if (!target || copy)
 		inode = inode_alloc(sb);
 	if (!inode) {
 		kfree(copy);
+		tmpfs_uncharge(sb->private, target_pages(target));
 		return ERR_PTR(-ENOMEM);
 	}
 	inode->number = (unsigned int)atomic_add_return(&last_number, 1);
@@ -224,6 +263,9 @@ static struct inode *tmpfs_inode(struct super_block *sb, const struct inode *dir
 static void tmpfs_free_inode(struct inode *inode)
 {
 	tmpfs_count(inode, false, false); /* its pages are gone */
+	if (inode->sb->private)
+		tmpfs_uncharge(inode->sb->private,
+			       S_ISLNK(inode->mode) ? target_pages(inode->private) : 0);
 	kfree(inode->private);
 }
 
@@ -241,6 +283,8 @@ static struct inode *tmpfs_create(struct inode *dir, struct dentry *dentry, unsi
 
 static int tmpfs_link(struct inode *dir, struct dentry *dentry, struct inode *inode)
 {
+	if (!tmpfs_charge(dir->sb->private, 0))
+		return -ENOSPC;
 	inode->nr_links++;
 	dir->mtime = dir->ctime = inode->ctime = time_wall_spec();
 	return 0;
@@ -256,7 +300,9 @@ static int tmpfs_remove(struct inode *dir, struct dentry *dentry)
 		inode->nr_links = 0;
 		dir->nr_links--;
 	} else {
-		inode->nr_links--;
+		/* The last name is uncharged with the inode, which a program may still have open. */
+		if (--inode->nr_links > 0)
+			tmpfs_uncharge(dir->sb->private, 0);
 	}
 	dir->mtime = dir->ctime = inode->ctime = time_wall_spec();
 	return 0;
@@ -341,6 +387,8 @@ static void tmpfs_statfs(struct super_block *sb, struct fs_statistics *st)
 	spin_lock(&tmpfs->lock);
 	st->blocks = tmpfs->max_pages;
 	st->free = tmpfs->max_pages - MIN(tmpfs->pages, tmpfs->max_pages);
+	st->files = tmpfs->max_inodes;
+	st->files_free = tmpfs->max_inodes - tmpfs->inodes;
 	spin_unlock(&tmpfs->lock);
 }
 
@@ -349,20 +397,39 @@ static const struct super_ops tmpfs_super_ops = {
 	.statfs = tmpfs_statfs,
 };
 
-/* "" or "size=16M": the limit in pages, rounded up. */
-static int parse_options(const char *options, unsigned int *pages)
+/*
+ * Parse one option of a mount, up to a comma. size= is a number of bytes, which is rounded up to pages.
+ * nr_inodes= limits inodes and names. Returns what follows the option, or an error pointer.
+ */
+static const char *parse_option(struct tmpfs *tmpfs, const char *option)
 {
-	const char *end = options;
-	uint64_t size;
+	bool size = !strncmp(option, "size=", 5), inodes = !strncmp(option, "nr_inodes=", 10);
+	const char *number = option + (size ? 5 : 10), *end = number;
+	uint64_t value;
 
-	if (!*options)
-		return 0;
-	if (strncmp(options, "size=", 5))
-		return refuse(EINVAL, "a tmpfs option that is not supported");
-	size = parse_size(options + 5, &end);
-	if (end == options + 5 || *end || size == 0)
-		return refuse(EINVAL, "size= takes a number of bytes");
-	*pages = MIN((size + PAGE_SIZE - 1) >> PAGE_SHIFT, (uint64_t)INT32_MAX);
+	if (!size && !inodes) {
+		refuse(EINVAL, "a tmpfs option that is not supported");
+		return ERR_PTR(-EINVAL);
+	}
+	value = parse_size(number, &end);
+	if (end == number || (*end && *end != ',') || value == 0) {
+		refuse(EINVAL, "size= and nr_inodes= take a number");
+		return ERR_PTR(-EINVAL);
+	}
+	if (size)
+		tmpfs->max_pages = MIN((value + PAGE_SIZE - 1) >> PAGE_SHIFT, (uint64_t)INT32_MAX);
+	else
+		tmpfs->max_inodes = MIN(value, (uint64_t)INT32_MAX);
+	return *end ? end + 1 : end;
+}
+
+static int parse_options(struct tmpfs *tmpfs, const char *options)
+{
+	while (*options) {
+		options = parse_option(tmpfs, options);
+		if (IS_ERR(options))
+			return PTR_ERR(options);
+	}
 	return 0;
 }
 
@@ -377,8 +444,10 @@ int tmpfs_mount_mode(struct super_block *sb, const char *options, unsigned int m
 	memory_stats(&memory);
 	spin_init(&tmpfs->lock, "tmpfs");
 	tmpfs->max_pages = memory.total / 2;
+	/* An inode with a long name takes about half a KiB of low memory. */
+	tmpfs->max_inodes = memory.low_total / 2;
 	sb->private = tmpfs;
-	error = parse_options(options, &tmpfs->max_pages);
+	error = parse_options(tmpfs, options);
 	if (error)
 		return error;
 	sb->ops = &tmpfs_super_ops;

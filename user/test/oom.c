@@ -1,0 +1,307 @@
+/*
+ * Running out of memory: which process has to give way, and limits on what outlives a process.
+ */
+#include "user/test/test.h"
+
+#include <sys/mount.h>
+#include <sys/resource.h>
+#include <sys/statfs.h>
+
+#define PAGE	 4096
+#define DIR_NAME "/tmp/case"
+#define USER	 1000
+#define CHUNK	 (1u << 20)
+
+/* Touches memory until it is killed, or its address space is full. Never returns. */
+static void devour(void)
+{
+	for (;;) {
+		char *chunk = mmap(NULL, CHUNK, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
+				   -1, 0);
+
+		if (chunk == MAP_FAILED)
+			pause();
+		for (unsigned int at = 0; at < CHUNK; at += PAGE)
+			chunk[at] = 1;
+	}
+}
+
+static pid_t fork_greedy(unsigned int uid)
+{
+	pid_t pid = fork();
+
+	CHECK(pid >= 0);
+	if (pid == 0) {
+		if (uid)
+			CHECK(setgid(uid) == 0 && setuid(uid) == 0);
+		devour();
+	}
+	return pid;
+}
+
+/* A process that has some memory, and touches new pages all the time. */
+static pid_t fork_bystander(int done)
+{
+	pid_t pid = fork();
+
+	CHECK(pid >= 0);
+	if (pid > 0)
+		return pid;
+	for (;;) {
+		struct pollfd end = { done, POLLIN, 0 };
+		char *chunk = mmap(NULL, 16 * PAGE, PROT_READ | PROT_WRITE,
+				   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+		CHECK(chunk != MAP_FAILED);
+		for (unsigned int at = 0; at < 16 * PAGE; at += PAGE)
+			chunk[at] = 1;
+		munmap(chunk, 16 * PAGE);
+		if (poll(&end, 1, 10) > 0)
+			_exit(7);
+	}
+}
+
+/* How a greedy child ends: one process cannot have more than 3 GiB, so two may be needed. */
+static int greedy_status(unsigned int uid)
+{
+	pid_t pids[2] = { fork_greedy(uid), fork_greedy(uid) };
+	int status;
+	pid_t first = wait(&status);
+
+	CHECK(first == pids[0] || first == pids[1]);
+	kill(first == pids[0] ? pids[1] : pids[0], SIGKILL);
+	while (wait(NULL) > 0)
+		;
+	return status;
+}
+
+TEST(greedy_gives_way, 120, "the process that fills memory is killed, and not the others")
+{
+	int done[2], status;
+	pid_t bystander, greedy[2], first;
+
+	CHECK_EQ(pipe(done), 0);
+	bystander = fork_bystander(done[0]);
+	greedy[0] = fork_greedy(0);
+	greedy[1] = fork_greedy(0);
+	first = wait(&status);
+	CHECK(first == greedy[0] || first == greedy[1]);
+	CHECK(WIFSIGNALED(status));
+	CHECK_EQ(WTERMSIG(status), SIGKILL);
+	kill(greedy[first == greedy[0]], SIGKILL);
+	CHECK(waitpid(greedy[first == greedy[0]], &status, 0) > 0);
+	CHECK_EQ(write(done[1], "x", 1), 1);
+	CHECK_EQ(test_wait(bystander), 7);
+}
+
+TEST(programs_start, 120, "another process can fork and run programs while memory is filled")
+{
+	pid_t greedy[2] = { fork_greedy(USER), fork_greedy(USER) };
+
+	for (int i = 0; i < 20; i++) {
+		pid_t pid;
+
+		test_sleep_ms(100);
+		pid = fork();
+		CHECK(pid >= 0);
+		if (pid == 0) {
+			dup2(open("/dev/null", O_WRONLY), 1);
+			execl("/proc/self/exe", "oom", "--list", NULL);
+			_exit(1);
+		}
+		CHECK_EQ(test_wait(pid), 0);
+	}
+	for (int i = 0; i < 2; i++)
+		kill(greedy[i], SIGKILL);
+	while (wait(NULL) > 0)
+		;
+}
+
+TEST(greedy_again, 120, "memory that a killed process had is there for the next one")
+{
+	for (int i = 0; i < 2; i++) {
+		int status = greedy_status(USER);
+
+		CHECK(WIFSIGNALED(status));
+		CHECK_EQ(WTERMSIG(status), SIGKILL);
+	}
+}
+
+/* Forks until it is told that there are enough, and tells how many children there are. */
+static int count_forks(int most)
+{
+	int children = 0;
+
+	while (children < most) {
+		pid_t pid = fork();
+
+		if (pid == 0) {
+			pause();
+			_exit(0);
+		}
+		if (pid < 0)
+			break;
+		children++;
+	}
+	return children;
+}
+
+TEST(task_limit, 30, "RLIMIT_NPROC limits the tasks of a user, and does not bind root")
+{
+	struct rlimit limit = { 10, 20 }, old;
+	pid_t pid = fork();
+
+	CHECK(pid >= 0);
+	if (pid > 0) {
+		CHECK_EQ(test_wait(pid), 0);
+		return;
+	}
+	CHECK_EQ(getrlimit(RLIMIT_NPROC, &old), 0);
+	CHECK(old.rlim_cur > 0 && old.rlim_cur != RLIM_INFINITY);
+	CHECK_EQ(setrlimit(RLIMIT_NPROC, &limit), 0);
+	CHECK_EQ(count_forks(15), 15);
+	CHECK(setgid(USER) == 0 && setuid(USER) == 0);
+	CHECK_EQ(count_forks(100), 9);
+	CHECK_ERR(fork(), EAGAIN);
+	limit.rlim_cur = 15;
+	CHECK_EQ(setrlimit(RLIMIT_NPROC, &limit), 0);
+	CHECK_EQ(count_forks(100), 5);
+	limit.rlim_cur = limit.rlim_max = 30;
+	CHECK_ERR(setrlimit(RLIMIT_NPROC, &limit), EPERM);
+	_exit(0);
+}
+
+TEST(zombies_count, 30, "a process that has ended counts until it has been waited for")
+{
+	struct rlimit limit = { 5, 5 };
+	pid_t pid = fork();
+
+	CHECK(pid >= 0);
+	if (pid > 0) {
+		CHECK_EQ(test_wait(pid), 0);
+		return;
+	}
+	CHECK_EQ(setrlimit(RLIMIT_NPROC, &limit), 0);
+	CHECK(setgid(USER) == 0 && setuid(USER) == 0);
+	for (int i = 0; i < 4; i++) {
+		pid = fork();
+		CHECK(pid >= 0);
+		if (pid == 0)
+			_exit(0);
+	}
+	CHECK_ERR(fork(), EAGAIN);
+	CHECK(wait(NULL) > 0);
+	pid = fork();
+	CHECK(pid >= 0);
+	_exit(0);
+}
+
+/* ---- tmpfs ---- */
+
+static void mount_here(const char *options)
+{
+	mkdir(DIR_NAME, 0755);
+	CHECK_EQ(mount("none", DIR_NAME, "tmpfs", 0, options), 0);
+}
+
+static void unmount_here(void)
+{
+	CHECK_EQ(umount(DIR_NAME), 0);
+	CHECK_EQ(rmdir(DIR_NAME), 0);
+}
+
+static const char *name_of(int i)
+{
+	static char name[64];
+
+	snprintf(name, sizeof(name), DIR_NAME "/%d", i);
+	return name;
+}
+
+/* Creates files until it fails; how many. */
+static int create_files(int most)
+{
+	int made;
+
+	for (made = 0; made < most; made++) {
+		int fd = open(name_of(made), O_RDWR | O_CREAT | O_EXCL, 0600);
+
+		if (fd < 0)
+			break;
+		close(fd);
+	}
+	return made;
+}
+
+TEST(inode_limit, 20, "nr_inodes= limits the inodes of a tmpfs, whatever their kind")
+{
+	struct statfs st;
+
+	mount_here("size=1M,nr_inodes=20");
+	CHECK_EQ(statfs(DIR_NAME, &st), 0);
+	CHECK_EQ(st.f_files, 20);
+	CHECK_EQ(st.f_ffree, 19);
+	CHECK_EQ(create_files(1000), 19);
+	CHECK_ERR(open(name_of(100), O_RDWR | O_CREAT, 0600), ENOSPC);
+	CHECK_ERR(mkdir(name_of(100), 0700), ENOSPC);
+	CHECK_ERR(symlink("x", name_of(100)), ENOSPC);
+	CHECK_ERR(mkfifo(name_of(100), 0600), ENOSPC);
+	CHECK_EQ(statfs(DIR_NAME, &st), 0);
+	CHECK_EQ(st.f_ffree, 0);
+	CHECK_EQ(unlink(name_of(3)), 0);
+	CHECK_EQ(symlink("x", name_of(100)), 0);
+	CHECK_EQ(unlink(name_of(100)), 0);
+	CHECK_EQ(mkdir(name_of(100), 0700), 0);
+	unmount_here();
+}
+
+TEST(name_limit, 20, "each further name of a file counts as an inode does")
+{
+	struct statfs st;
+
+	mount_here("nr_inodes=10");
+	CHECK_EQ(create_files(1), 1);
+	for (int i = 1; i < 9; i++)
+		CHECK_EQ(link(name_of(0), strdup(name_of(i))), 0);
+	CHECK_ERR(link(DIR_NAME "/0", name_of(9)), ENOSPC);
+	CHECK_EQ(rename(DIR_NAME "/1", name_of(2)), 0);
+	CHECK_EQ(statfs(DIR_NAME, &st), 0);
+	for (int i = 0; i < 9; i++)
+		unlink(name_of(i));
+	CHECK_EQ(statfs(DIR_NAME, &st), 0);
+	CHECK_EQ(st.f_ffree, 9);
+	unmount_here();
+}
+
+TEST(removed_and_open, 20, "a removed file counts until it is closed")
+{
+	int fd;
+
+	mount_here("nr_inodes=3");
+	CHECK_EQ(create_files(10), 2);
+	fd = open(name_of(0), O_RDWR);
+	CHECK(fd >= 0);
+	CHECK_EQ(unlink(name_of(0)), 0);
+	CHECK_ERR(mkdir(name_of(5), 0700), ENOSPC);
+	close(fd);
+	CHECK_EQ(mkdir(name_of(5), 0700), 0);
+	unmount_here();
+}
+
+TEST(default_inode_limit, 60, "a tmpfs has a limit on inodes if nr_inodes= is not given")
+{
+	struct statfs st;
+
+	mount_here("size=64k");
+	CHECK_EQ(statfs(DIR_NAME, &st), 0);
+	CHECK(st.f_files > 100 && st.f_files < 1000000);
+	unmount_here();
+}
+
+TEST(bad_options, 10, "options of tmpfs that make no sense are refused")
+{
+	mkdir(DIR_NAME, 0755);
+	CHECK_ERR(mount("none", DIR_NAME, "tmpfs", 0, "nr_inodes=x"), EINVAL);
+	CHECK_ERR(mount("none", DIR_NAME, "tmpfs", 0, "size=1M,colour=red"), EINVAL);
+	CHECK_EQ(rmdir(DIR_NAME), 0);
+}
