@@ -100,6 +100,7 @@ static uint32_t next_user(uint32_t after)
 	return next;
 }
 
+//BOOK: out-of-memory
 static struct process *choose(void)
 {
 	unsigned int total, most;

@@ -94,6 +94,74 @@ TEST(greedy_gives_way, 120, "the process that fills memory is killed, and not th
 	CHECK_EQ(test_wait(bystander), 7);
 }
 
+/* A line of /proc/meminfo, in KiB. */
+static long memory_kib(const char *name)
+{
+	char line[128], *end;
+	FILE *file = fopen("/proc/meminfo", "r");
+	long kib = -1;
+
+	CHECK(file != NULL);
+	while (kib < 0 && fgets(line, sizeof(line), file)) {
+		end = strchr(line, ':');
+		if (end && end - line == (long)strlen(name) && !strncmp(line, name, end - line))
+			kib = atol(end + 1);
+	}
+	fclose(file);
+	CHECK(kib >= 0);
+	return kib;
+}
+
+/* Takes memory until only `left` KiB are available or it has 2 GiB, says so, and holds it. */
+static pid_t fork_holder(int ready, long left)
+{
+	pid_t pid = fork();
+
+	CHECK(pid >= 0);
+	if (pid > 0)
+		return pid;
+	for (unsigned int taken = 0; taken < 2048 && memory_kib("MemAvailable") > left; taken++) {
+		char *chunk = mmap(NULL, CHUNK, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
+				   -1, 0);
+
+		CHECK(chunk != MAP_FAILED);
+		memset(chunk, 1, CHUNK);
+	}
+	CHECK_EQ(write(ready, "x", 1), 1);
+	for (;;)
+		pause();
+}
+
+TEST(holder_gives_way, 120,
+     "a small process that needs memory gets it, and the one that holds most is killed")
+{
+	long left = memory_kib("MemTotal") / 6;
+	pid_t holders[2], killed = 0;
+	int ready[2], status;
+	char byte;
+
+	CHECK_EQ(pipe(ready), 0);
+	for (int i = 0; i < 2; i++) {
+		holders[i] = fork_holder(ready[1], left);
+		CHECK_EQ(read(ready[0], &byte, 1), 1);
+	}
+	for (long taken = 0; taken < 2 * left && killed == 0; taken += CHUNK / 1024) {
+		char *chunk = mmap(NULL, CHUNK, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
+				   -1, 0);
+
+		CHECK(chunk != MAP_FAILED);
+		memset(chunk, 1, CHUNK);
+		killed = waitpid(-1, &status, WNOHANG);
+	}
+	if (killed == 0)
+		killed = wait(&status);
+	CHECK(killed == holders[0] || killed == holders[1]);
+	CHECK(WIFSIGNALED(status));
+	CHECK_EQ(WTERMSIG(status), SIGKILL);
+	kill(holders[killed == holders[0]], SIGKILL);
+	CHECK(wait(NULL) > 0);
+}
+
 TEST(programs_start, 120, "another process can fork and run programs while memory is filled")
 {
 	pid_t greedy[2] = { fork_greedy(USER), fork_greedy(USER) };
@@ -124,6 +192,59 @@ TEST(greedy_again, 120, "memory that a killed process had is there for the next 
 
 		CHECK(WIFSIGNALED(status));
 		CHECK_EQ(WTERMSIG(status), SIGKILL);
+	}
+}
+
+#define FAIL_NTH "/proc/sys/vm/fail_nth"
+
+/* The write itself may be what finds no memory, and then it is done again. */
+static void write_text(int fd, const char *text)
+{
+	ssize_t n;
+
+	do
+		n = pwrite(fd, text, strlen(text), 0);
+	while (n < 0 && errno == ENOMEM);
+	CHECK_EQ(n, (ssize_t)strlen(text));
+}
+
+/* Touches and reads a page of a file that is not cached, while the nth allocation fails. */
+static void use_cold_pages(const char *nth)
+{
+	int file = open("/bin/busybox", O_RDONLY), fail = test_open_own(FAIL_NTH, O_WRONLY);
+	int drop = test_open_own("/proc/sys/vm/drop_caches", O_WRONLY);
+	char *map = mmap(NULL, 16 * PAGE, PROT_READ, MAP_PRIVATE, file, 100 * PAGE), byte;
+	ssize_t n;
+	int error;
+
+	CHECK(file >= 0 && map != MAP_FAILED);
+	write_text(drop, "1");
+	write_text(fail, nth);
+	byte = ((volatile char *)map)[8 * PAGE];
+	write_text(fail, "0");
+	write_text(drop, "1");
+	write_text(fail, nth);
+	n = pread(file, &byte, 1, 200 * PAGE);
+	error = errno;
+	CHECK(n == 1 || error == ENOMEM);
+	write_text(fail, "0");
+}
+
+BEYOND_TEST(cold_pages, 60, "a page that finds no memory for its read is no error of the disk",
+	    "lacks /proc/sys/vm/fail_nth: Linux has no such file")
+{
+	close(test_open_own(FAIL_NTH, O_WRONLY));
+	for (int nth = 1; nth <= 20; nth++) {
+		char text[16];
+		pid_t pid = fork();
+
+		CHECK(pid >= 0);
+		snprintf(text, sizeof(text), "%d", nth);
+		if (pid == 0) {
+			use_cold_pages(text);
+			_exit(0);
+		}
+		CHECK_EQ(test_wait(pid), 0);
 	}
 }
 
