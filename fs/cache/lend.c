@@ -74,8 +74,6 @@ int page_lend(struct page *page)
 static void exchange(struct mapping *mapping, struct page *old, struct page *new)
 {
 	mapping_replace_page(mapping, old, new);
-	if (new->flags & PG_UPTODATE)
-		page_set_dirty(new);
 	if (atomic_read(&old->mapped) > 0)
 		mapping_unmap_page(mapping, old);
 	page_unlock(old);

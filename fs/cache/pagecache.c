@@ -198,7 +198,7 @@ void mapping_remove_page(struct mapping *mapping, struct page *page)
 {
 	spin_lock(&mapping->lock);
 	radix_remove(&mapping->pages, page->index);
-	page->mapping = NULL;
+	WRITE_ONCE(page->mapping, NULL); /* confirm and lenders look at it without a lock */
 	spin_unlock(&mapping->lock);
 	page_clear_dirty(mapping, page);
 	lru_remove(page);
@@ -212,8 +212,11 @@ void mapping_replace_page(struct mapping *mapping, struct page *old, struct page
 	spin_lock(&mapping->lock);
 	new->index = old->index;
 	new->mapping = mapping;
+	/* Before a sync can find it: the old page may have been dirty, and it is not looked at again. */
+	if (new->flags & PG_UPTODATE)
+		page_set_dirty(new);
 	radix_replace(&mapping->pages, old->index, new);
-	old->mapping = NULL;
+	WRITE_ONCE(old->mapping, NULL);
 	spin_unlock(&mapping->lock);
 	page_clear_dirty(mapping, old);
 	lru_remove(old);
@@ -254,7 +257,7 @@ static bool drop_locked(struct mapping *mapping, struct page *page)
 	spin_lock(&mapping->lock);
 	if (!in_use(page)) {
 		radix_remove(&mapping->pages, page->index);
-		page->mapping = NULL;
+		WRITE_ONCE(page->mapping, NULL);
 		dropped = true;
 	}
 	spin_unlock(&mapping->lock);
