@@ -39,7 +39,6 @@ static void task_body(void)
 	finish_access();
 	delayed_drain();
 	note_event(EV_END, 0, 0, 0);
-	c->last_event = -1;
 	c->status = OVER;
 	for (;;)
 		coroutine_yield();
@@ -61,7 +60,7 @@ void coroutines_reset(void)
 		c->stack_pointer = (uint32_t)(top - 4);
 		memset(top - 4, 0, 16);
 		c->task = &scenario->tasks[i];
-		c->last_event = -1;
+		c->unfinished_event = -1;
 		c->clock[i] = 1;
 	}
 }

@@ -30,7 +30,8 @@ struct coroutine {
 	uint32_t held;		   /* spinlocks, by number */
 	uint32_t steps;		   /* points passed, visible or not: names a place in a run */
 	uint32_t clock[MAX_TASKS]; /* what it has seen of the others */
-	int last_event;		   /* whose value is not known yet; -1 */
+	bool copies;		   /* a structure has been announced as written */
+	int unfinished_event;	   /* the first one whose value is not known yet; -1 */
 	struct delayed_store delayed[128], pending[64];
 	int nr_delayed, nr_pending;
 };

@@ -8,6 +8,7 @@
  *    next callback.
  * 3. memcpy and memset are renamed when the kernel's files are linked, so that they come here too.
  */
+#include <stdlib.h>
 #include <string.h>
 #include "engine.h"
 
@@ -21,12 +22,14 @@ void finish_access(void)
 	struct coroutine *c = &coroutines[running];
 
 	delayed_settle(c);
-	if (c->last_event >= 0) {
-		struct event *event = &events[c->last_event];
+	for (int i = c->unfinished_event; i >= 0 && i < nr_events; i++) {
+		struct event *event = &events[i];
 
-		memcpy(&event->value, (void *)event->address, event->size > 4 ? 4 : event->size);
+		if (event->task == running && event->kind <= EV_ATOMIC)
+			memcpy(&event->value, (void *)event->address, event->size);
 	}
-	c->last_event = -1;
+	c->unfinished_event = -1;
+	c->copies = false;
 }
 
 void note_event(enum event_kind kind, uint32_t address, unsigned int size, uint32_t pc)
@@ -35,7 +38,8 @@ void note_event(enum event_kind kind, uint32_t address, unsigned int size, uint3
 		nr_events--;
 		ex_fail("the run does not end");
 	}
-	coroutines[running].last_event = size ? nr_events : -1;
+	if (kind <= EV_ATOMIC && coroutines[running].unfinished_event < 0)
+		coroutines[running].unfinished_event = nr_events;
 	events[nr_events++] = (struct event){
 		.task = running, .kind = kind, .size = size, .pc = pc, .address = address
 	};
@@ -68,6 +72,7 @@ static void learn(struct word *word, bool write)
 }
 
 /* `size` bytes that lie in one word. */
+//BOOK: explore-access
 static void access_word(uint32_t address, unsigned int size, enum event_kind kind, uint32_t pc)
 {
 	struct word *word = word_of(address);
@@ -79,7 +84,6 @@ static void access_word(uint32_t address, unsigned int size, enum event_kind kin
 		return;
 	if (forbidden(address))
 		ex_fail("memory at %08x is used after it was freed", (unsigned int)address);
-	finish_access();
 	learn(word, write);
 	if (kind == EV_ATOMIC)
 		delayed_drain();
@@ -94,7 +98,8 @@ static void access_word(uint32_t address, unsigned int size, enum event_kind kin
 		clocks_access(word, address, size, kind, pc);
 }
 
-void access_at(uint32_t address, unsigned int size, enum event_kind kind, uint32_t pc)
+/* The words of one access: all of them are stored after the callback, so none is finished before. */
+static void access_words(uint32_t address, unsigned int size, enum event_kind kind, uint32_t pc)
 {
 	while (size > 0) {
 		unsigned int n = 4 - (address & 3);
@@ -104,6 +109,13 @@ void access_at(uint32_t address, unsigned int size, enum event_kind kind, uint32
 		address += n;
 		size -= n;
 	}
+}
+
+void access_at(uint32_t address, unsigned int size, enum event_kind kind, uint32_t pc)
+{
+	if (exploring && running >= 0)
+		finish_access();
+	access_words(address, size, kind, pc);
 }
 
 void ex_access(void *address, unsigned int size, enum event_kind kind)
@@ -132,6 +144,10 @@ void ex_sleep(void *state)
 {
 	struct coroutine *c = &coroutines[running];
 
+	if (running < 0) {
+		fprintf(stderr, "explore: setup or check sleeps\n");
+		exit(3);
+	}
 	finish_access();
 	delayed_drain();
 	c->waits_for = state;
@@ -193,14 +209,22 @@ PLAIN(4)
 PLAIN(8)
 PLAIN(16)
 
-/* A structure is copied as a whole after this: that it could be torn is not seen. */
+/*
+ * A structure is announced as written and then as read, or the other way round, and copied as a whole
+ * after both: that it could be torn is not seen. So what is written is not finished at the read.
+ */
 void __tsan_read_range(void *at, unsigned long size)
 {
-	access_at((uint32_t)at, size, EV_READ, CALLER);
+	if (running >= 0 && coroutines[running].copies)
+		access_words((uint32_t)at, size, EV_READ, CALLER);
+	else
+		access_at((uint32_t)at, size, EV_READ, CALLER);
 }
 void __tsan_write_range(void *at, unsigned long size)
 {
 	access_at((uint32_t)at, size, EV_WRITE, CALLER);
+	if (running >= 0)
+		coroutines[running].copies = true;
 }
 
 /* The files' constructors call it. */

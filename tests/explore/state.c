@@ -186,6 +186,7 @@ static void seen_resize(size_t size)
 	free(old);
 }
 
+//BOOK: explore-state
 bool state_seen(int last, int preemptions_left)
 {
 	uint64_t hash = last + 1;

@@ -27,6 +27,9 @@ void delayed_show(struct coroutine *c)
 		memcpy(&store->others, (void *)store->address, store->size);
 		put(store, store->value);
 	}
+	/* The others may have changed what the coming stores of this access will hide. */
+	for (int i = 0; i < c->nr_pending; i++)
+		memcpy(&c->pending[i].others, (void *)c->pending[i].address, c->pending[i].size);
 }
 
 void delayed_hide(struct coroutine *c)
@@ -35,6 +38,7 @@ void delayed_hide(struct coroutine *c)
 		put(&c->delayed[i], c->delayed[i].others);
 }
 
+//BOOK: explore-delay
 void delay_store(uint32_t address, unsigned int size)
 {
 	struct coroutine *c = &coroutines[running];
@@ -88,7 +92,6 @@ uint32_t delayed_arrives(int task)
 	running = task;
 	note_event(EV_ARRIVES, store->address, store->size, 0);
 	events[nr_events - 1].value = store->value;
-	c->last_event = -1;
 	running = before;
 	writes++;
 	put(store, store->value);

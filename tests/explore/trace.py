@@ -151,7 +151,8 @@ class Names:
             return self.enums[kind].get(str(event.value), str(event.value))
         pointer = "*" in kind
         if event.value >= 0x8000000 and (event.value in self.data or self.on_stack(event.value)):
-            return "&" + self.place(event.value).removesuffix(".next").removesuffix(".list")
+            # A structure, not the first field of its first field.
+            return re.sub(r"(\.link)?\.next$|\.kernel_esp$", "", "&" + self.place(event.value))
         if pointer and event.value == 0:
             return "NULL"
         return str(event.value) if event.value < 100000 else f"{event.value:#x}"

@@ -11,6 +11,9 @@
  * 3. What is checked: no published page that is uptodate is stored to; no store is lost, wherever
  *    the file's page has gone meanwhile; nobody maps a page that its file has given up.
  *
+ * The scenarios of tests/explore that run the real code in the same situations, but for the mapping: lend_*,
+ * writeback_write and sync_twice.
+ *
  * Who runs (-D): WRITERS=n write(2); MAPPERS=n a mapping that is stored to; SPLICERS=n; TRUNCATE.
  *
  * HOLDS all: WRITERS=1 MAPPERS=1 SPLICERS=1

@@ -16,6 +16,9 @@
  *    references as holders at the end; when nothing can run any more, nobody sleeps for what is
  *    there, and no mutex is held.
  *
+ * The scenarios of tests/explore that run the real code in the same situations: bytes_*, packets_*, close_*, move_*,
+ * divide*, tee_*, sink_*, resize_*, cold_*, poll_* and fault_*.
+ *
  * Who runs (-D):
  *	WR=n RD=n	writers and readers of pipe 0, WB and RB of pipe 1
  *	NMSG=n		messages of each writer; ONES: of one cell each; BIG: of more than a page

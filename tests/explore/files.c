@@ -1,0 +1,193 @@
+/* Descriptors, sources and sinks: see files.h. */
+#include "fs/file/file.h"
+#include "fs/splice/splice.h"
+#include "kernel/syscalls.h"
+#include "files.h"
+
+struct inode file_inode;
+static struct file file;
+static struct file_table table;
+
+void files_open(const struct file_ops *ops)
+{
+	static struct fd_slot slots[FD_MAX];
+
+	for (int i = 0; i < 2; i++) {
+		slots[FD_READ0 + 2 * i].file = ends[i].pipe ? &ends[i].reader : NULL;
+		slots[FD_WRITE0 + 2 * i].file = ends[i].pipe ? &ends[i].writer : NULL;
+	}
+	if (atomic_read(&file_inode.refs) == 0)
+		atomic_set(&file_inode.refs, 1);
+	mutex_init(&file_inode.lock, "inode");
+	file = (struct file){
+		.ops = ops, .inode = &file_inode, .readable = true, .writable = true
+	};
+	atomic_set(&file.refs, 1);
+	slots[FD_FILE].file = ops ? &file : NULL;
+	atomic_set(&table.users, 1);
+	table.size = FD_MAX;
+	table.slots = slots;
+	for (int i = 0; i <= MAX_TASKS; i++)
+		ex_tasks[i].files = &table;
+}
+
+void inode_get(struct inode *inode)
+{
+	atomic_inc(&inode->refs);
+}
+
+void inode_put(struct inode *inode)
+{
+	must(!atomic_dec_and_test(&inode->refs));
+}
+
+/* No file of a scenario is closed while it is used. */
+void file_put(struct file *file)
+{
+	must(!atomic_dec_and_test(&file->refs));
+}
+
+/* ---- sinks ---- */
+
+static ssize_t take_one_byte(struct file *file, file_off_t *pos, struct slot_list *slots)
+{
+	void *from = slot_map(slots->slots, 0);
+
+	got_byte(*(unsigned char *)from);
+	slot_unmap(slots->slots, from);
+	slot_list_consume(slots, 1);
+	return 1;
+}
+
+const struct file_ops one_byte_sink = { .splice_write = take_one_byte };
+
+/* ---- sources ---- */
+
+static ssize_t give_one_byte(struct file *file, file_off_t *pos, size_t len,
+			     struct slot_list *slots)
+{
+	struct page *page = page_alloc(0, 0);
+
+	if (!page)
+		return -ENOMEM;
+	*(unsigned char *)page_address_low(page) = 0x30;
+	atomic_set(&page->lent, 1);
+	slots->slots[slots->nr++] = (struct pipe_slot){ page, 0, 1, &anon_slot_ops, 0, 0 };
+	return 1;
+}
+
+const struct file_ops one_byte_source = { .splice_read = give_one_byte };
+
+static struct page *cold;
+static struct wait_queue disk_queue;
+static spinlock_t disk_lock;
+static int requests;
+bool disk_failing;
+
+static void request(struct mapping *mapping, struct page **pages, unsigned int nr)
+{
+	spin_lock(&disk_lock);
+	requests += nr;
+	spin_unlock(&disk_lock);
+	wake_all(&disk_queue);
+}
+
+static const struct mapping_ops cold_mapping_ops = { .read_pages = request, .has_store = true };
+
+static ssize_t give_cold_page(struct file *file, file_off_t *pos, size_t len,
+			      struct slot_list *slots)
+{
+	must(page_get(cold));
+	atomic_inc(&cold->lent);
+	inode_get(&file_inode);
+	slots->slots[slots->nr++] =
+		(struct pipe_slot){ cold, 0, 2, &coming_slot_ops, 0, (unsigned long)&file_inode };
+	return 2;
+}
+
+const struct file_ops cold_source = {
+	.splice_read = give_cold_page,
+	.splice_write = null_splice_write,
+};
+
+void cold_page_make(void)
+{
+	spin_init(&disk_lock, "disk");
+	wait_queue_init(&disk_queue, "disk");
+	file_inode.mapping.ops = &cold_mapping_ops;
+	file_inode.mapping.inode = &file_inode;
+	atomic_set(&file_inode.refs, 1);
+	atomic_set(&file_inode.mapping.reads, 1);
+	requests = 1;
+	cold = page_alloc(0, 0);
+	cold->flags = PG_LOCKED;
+	cold->mapping = &file_inode.mapping;
+	ex_object(&file_inode, "inode", "inode");
+}
+
+static bool request_came(void)
+{
+	bool came;
+
+	spin_lock(&disk_lock);
+	came = requests > 0;
+	requests -= came;
+	spin_unlock(&disk_lock);
+	return came;
+}
+
+void disk_serve(int n)
+{
+	for (int i = 0; i < n; i++) {
+		wait_event(&disk_queue, request_came());
+		if (disk_failing && i == 0) {
+			page_read_done(cold, false);
+			continue;
+		}
+		((unsigned char *)page_address_low(cold))[0] = 0x30;
+		((unsigned char *)page_address_low(cold))[1] = 0x31;
+		page_read_done(cold, true);
+	}
+}
+
+bool cold_page_lose(void)
+{
+	if (!page_trylock(cold))
+		return false;
+	WRITE_ONCE(cold->mapping, NULL);
+	page_unlock(cold);
+	return true;
+}
+
+void cold_page_put(void)
+{
+	must(!(cold->flags & PG_LOCKED));
+	page_put(cold);
+}
+
+/* ---- calls ---- */
+
+long splice_byte(int from, int to, unsigned int flags)
+{
+	return sys_splice(from, NULL, to, NULL, 1, flags);
+}
+
+long splice_bytes(int from, int to, size_t len)
+{
+	return sys_splice(from, NULL, to, NULL, len, 0);
+}
+
+long tee_byte(int from, int to)
+{
+	return sys_tee(from, to, 1, 0);
+}
+
+void pipe_drain(int number)
+{
+	int byte;
+
+	ends[number].reader.flags |= O_NONBLOCK;
+	while ((byte = pipe_get_byte(number)) >= 0)
+		got_byte(byte);
+	must(byte == -EAGAIN || byte == -1);
+}

@@ -1,0 +1,42 @@
+/*
+ * For scenarios with system calls: descriptors, and files that are sources and sinks of slots.
+ */
+#ifndef EXPLORE_FILES_H
+#define EXPLORE_FILES_H
+
+#include "pipes.h"
+
+/* The descriptors, the same for all tasks. */
+enum { FD_READ0, FD_WRITE0, FD_READ1, FD_WRITE1, FD_FILE, FD_MAX };
+
+/* Open the pipes that were made, and the file. Call it in setup, last. */
+void files_open(const struct file_ops *ops);
+extern struct inode file_inode;
+
+/* A sink that takes the first byte of what it is offered, and the bytes it took. */
+extern const struct file_ops one_byte_sink;
+/* A source of one byte that is there: number 0 of writer 3. */
+extern const struct file_ops one_byte_source;
+
+/*
+ * A source of the two bytes 0 and 1 of writer 3, which a disk is still reading: file_inode's page 0. As a
+ * sink, the file throws away what it gets, like /dev/null. The disk is a task: disk_serve(n) ends the
+ * next n reads, the first one with an error if disk_failing is set.
+ */
+extern const struct file_ops cold_source;
+void cold_page_make(void);
+void disk_serve(int n);
+extern bool disk_failing;
+/* The page leaves the file before it was read, as by truncate. False: it is being read again. */
+bool cold_page_lose(void);
+/* The cache's own reference goes. For checks. */
+void cold_page_put(void);
+
+/* splice(2) or tee(2); negative errors. */
+long splice_bytes(int from, int to, size_t len);
+long splice_byte(int from, int to, unsigned int flags);
+long tee_byte(int from, int to);
+/* For checks: read what is left in the pipe, without waiting. */
+void pipe_drain(int number);
+
+#endif
