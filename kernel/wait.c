@@ -9,13 +9,43 @@ void wait_queue_init(struct wait_queue *queue, const char *name)
 {
 	spin_init(&queue->lock, name);
 	list_init(&queue->waiters);
+	queue->tickets = 0;
+}
+
+/*
+ * A waiter that was woken for nothing gets its old place back, in front of those that came later.
+ * Otherwise, with one slot and one CPU, a writer that has written would wait in front of those that
+ * were woken with it, since they have not run yet:
+ *
+ *	queue: A, B			a reader takes the slot, and wakes A and B
+ *	A runs: writes, writes again: full, joins
+ *	B runs: full, joins		queue: A, B, as before
+ */
+static void join(struct wait_queue *queue, struct waiter *waiter)
+{
+	struct list *before = &queue->waiters;
+	struct waiter *other;
+
+	lockdep_held(&queue->lock);
+	if (waiter->ticket == 0) {
+		waiter->ticket = ++queue->tickets;
+	} else {
+		list_for_each(other, &queue->waiters, link) {
+			if ((int)(other->ticket - waiter->ticket) > 0) {
+				before = &other->link;
+				break;
+			}
+		}
+	}
+	list_add_tail(before, &waiter->link);
 }
 
 void wait_add(struct wait_queue *queue, struct waiter *waiter)
 {
 	unsigned int flags = spin_lock_irqsave(&queue->lock);
 
-	list_add_tail(&queue->waiters, &waiter->link);
+	waiter->ticket = 0;
+	join(queue, waiter);
 	spin_unlock_irqrestore(&queue->lock, flags);
 }
 
@@ -34,7 +64,7 @@ void wait_prepare(struct wait_queue *queue, struct waiter *waiter, enum task_sta
 
 	waiter->task = task;
 	if (list_empty(&waiter->link))
-		list_add_tail(&queue->waiters, &waiter->link);
+		join(queue, waiter);
 	/*
 	 * The state is set while the lock is held. After the unlock it would be too late:
 	 *
@@ -149,7 +179,7 @@ static bool spin_for_owner(struct mutex *mutex)
  */
 static int lock_slow(struct mutex *mutex, enum task_state state)
 {
-	struct waiter waiter = { LIST_INIT(waiter.link), NULL, NULL };
+	struct waiter waiter = { LIST_INIT(waiter.link), NULL, NULL, 0 };
 	int error = 0;
 
 	if (mutex_held(mutex))

@@ -40,7 +40,7 @@ int packet_wait_room(struct ring *ring, struct packet_limits limits, uint64_t un
 		return 0;
 	if (until == WAIT_NOT)
 		return -EAGAIN;
-	return wait_once_until(&ring->writable, packet_room(ring, limits) != 0, until);
+	return wait_event_until(&ring->writable, packet_room(ring, limits) != 0, until);
 }
 
 /* ---- in ---- */

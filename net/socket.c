@@ -505,7 +505,7 @@ static int connect_to_listener(struct socket *socket, struct socket *listener, u
 	if (!fresh)
 		return -ENOMEM;
 	while ((error = enter(listener, socket, fresh)) == -EAGAIN && until != WAIT_NOT) {
-		error = wait_once_until(&listener->in.writable, may_enter(listener), until);
+		error = wait_event_until(&listener->in.writable, may_enter(listener), until);
 		if (error)
 			break;
 	}
@@ -599,7 +599,7 @@ static struct socket *accept_next(struct socket *socket, uint64_t until)
 		int error = -EAGAIN;
 
 		if (until != WAIT_NOT)
-			error = wait_once_until(&socket->in.readable, may_accept(socket), until);
+			error = wait_event_until(&socket->in.readable, may_accept(socket), until);
 		if (error)
 			return ERR_PTR(socket_interrupted(error, socket->receive_timeout));
 	}

@@ -191,11 +191,31 @@ void bio_submit_wait_all(struct bio **bios, unsigned int nr)
 	wait_event(&done_queue, atomic_read(&left) == 0);
 }
 
-int bio_submit_wait(struct bio *bio)
+/* What bio->private says of a flush: each side exchanges it once, and the later one frees the bio. */
+enum { FLUSH_RUNS, FLUSH_DONE, FLUSH_LEFT };
+
+static void complete_flush(struct bio *bio)
+{
+	/* As soon as this says FLUSH_DONE, the waiter may free the bio. */
+	if (__atomic_exchange_n(&bio->private, (void *)FLUSH_DONE, __ATOMIC_SEQ_CST) ==
+	    (void *)FLUSH_LEFT)
+		bio_free(bio);
+	else
+		wake_all(&done_queue);
+}
+
+int bio_flush_wait(struct bio *bio)
 {
 	int error;
 
-	bio_submit_wait_all(&bio, 1);
+	assert(bio->nr_segments == 0);
+	bio->private = (void *)FLUSH_RUNS;
+	bio->complete = complete_flush;
+	bio_submit(bio);
+	error = wait_event_killable(&done_queue, READ_ONCE(bio->private) == (void *)FLUSH_DONE);
+	if (error && __atomic_exchange_n(&bio->private, (void *)FLUSH_LEFT, __ATOMIC_SEQ_CST) !=
+			     (void *)FLUSH_DONE)
+		return error;
 	error = bio->error;
 	bio_free(bio);
 	return error;

@@ -3,7 +3,8 @@
  *
  *	bio = bio_alloc(device, sector, false, 0);
  *	bio_add(bio, page, 0, PAGE_SIZE);
- *	error = bio_submit_wait(bio);
+ *	bio->complete = read_complete;
+ *	bio_submit(bio);
  *
  * 1. A bio is one request. It names a run of sectors, and the pieces of pages that their bytes come from
  *    or go to.
@@ -114,7 +115,10 @@ int bio_copy(struct bio *bio, uint64_t base,
 void bio_complete(struct bio *bio, int error);
 /* Submit nr > 0 bios of one device and wait for all of them. Each bio's `error` is its result. Sleeps. */
 void bio_submit_wait_all(struct bio **bios, unsigned int nr);
-/* Submit a bio, wait for it and free it. Returns 0 or -EIO. Sleeps. */
-int bio_submit_wait(struct bio *bio);
+/*
+ * Submit a bio without segments, wait for it and free it. Returns 0, -EIO, or -ERESTARTSYS on a SIGKILL.
+ * In the last case the bio is freed when the device answers.
+ */
+int bio_flush_wait(struct bio *bio);
 
 #endif

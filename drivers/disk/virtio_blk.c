@@ -284,7 +284,7 @@ static int virtio_flush(struct block_device *device)
 	if (device->read_only || !disk->can_flush)
 		return 0;
 	bio = bio_alloc(device, 0, true, 0);
-	return bio ? bio_submit_wait(bio) : -ENOMEM;
+	return bio ? bio_flush_wait(bio) : -ENOMEM;
 }
 
 static const struct block_device_ops virtio_ops = {

@@ -98,7 +98,7 @@ static int tty_open(struct inode *inode, struct file *file)
  */
 static int wait_for_input(struct tty *tty, unsigned int want, uint64_t deadline)
 {
-	struct waiter waiter = { LIST_INIT(waiter.link), NULL, NULL };
+	struct waiter waiter = { LIST_INIT(waiter.link), NULL, NULL, 0 };
 	bool in_time = true;
 	int result;
 

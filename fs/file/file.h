@@ -78,18 +78,20 @@ static inline void fd_put_pair(struct fd_pair *pair)
 }
 
 /*
- * The file's position is this call's alone until it is unlocked with what was returned. A file with
- * one reference needs no lock: it is the caller's descriptor, of a table that nobody shares.
+ * The file's position is this call's alone until it is unlocked with what was returned; an error,
+ * which is negative, if the task was killed meanwhile. A file with one reference needs no lock: it is
+ * the caller's descriptor, of a table that nobody shares.
  */
-static inline bool file_lock_position(struct file *file)
+static inline int file_lock_position(struct file *file)
 {
-	bool shared = atomic_read(&file->refs) > 1;
+	int error;
 
-	if (shared)
-		mutex_lock(&file->pos_lock);
-	return shared;
+	if (atomic_read(&file->refs) == 1)
+		return false;
+	error = mutex_lock_killable(&file->pos_lock);
+	return error ? error : true;
 }
-static inline void file_unlock_position(struct file *file, bool shared)
+static inline void file_unlock_position(struct file *file, int shared)
 {
 	if (shared)
 		mutex_unlock(&file->pos_lock);

@@ -220,10 +220,13 @@ static int seek(unsigned int number, file_off_t offset, int whence, file_off_t *
 	if (whence < SEEK_SET || whence > SEEK_END) {
 		pos = refuse(EINVAL, "whence is none of SEEK_SET, SEEK_CUR, SEEK_END");
 	} else if (fd.file->ops->llseek) {
-		bool shared = file_lock_position(fd.file);
+		int shared = file_lock_position(fd.file);
 
-		pos = fd.file->ops->llseek(fd.file, offset, whence);
-		file_unlock_position(fd.file, shared);
+		pos = shared;
+		if (shared >= 0) {
+			pos = fd.file->ops->llseek(fd.file, offset, whence);
+			file_unlock_position(fd.file, shared);
+		}
 	}
 	fd_put(fd);
 	*result = pos;

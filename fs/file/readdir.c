@@ -71,18 +71,21 @@ static long read_directory(struct file *file, void __user *result, size_t size)
 {
 	struct dirent_buffer buffer = { .context.emit = emit_entry, .size = MIN(size, BUFFER_MAX) };
 	struct inode *inode = file->inode;
-	long error = -ENOENT;
+	long error;
 
 	if (!S_ISDIR(inode->mode))
 		return -ENOTDIR;
 	buffer.buf = kmalloc(BUFFER_MAX, 0);
 	if (!buffer.buf)
 		return -ENOMEM;
-	mutex_lock(&file->pos_lock);
+	error = mutex_lock_killable(&file->pos_lock);
+	if (error)
+		goto free;
 	buffer.context.pos = file->pos;
-	mutex_lock(&inode->lock);
-	if (!inode->deleted)
-		error = inode->ops->readdir(file->path, &buffer.context);
+	error = mutex_lock_killable(&inode->lock);
+	if (error)
+		goto unlock;
+	error = inode->deleted ? -ENOENT : inode->ops->readdir(file->path, &buffer.context);
 	mutex_unlock(&inode->lock);
 	if (buffer.used > 0) {
 		buffer.last->off = buffer.context.pos;
@@ -94,7 +97,9 @@ static long read_directory(struct file *file, void __user *result, size_t size)
 		file->pos = buffer.context.pos;
 		error = buffer.used;
 	}
+unlock:
 	mutex_unlock(&file->pos_lock);
+free:
 	kfree(buffer.buf);
 	return error;
 }

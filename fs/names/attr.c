@@ -118,11 +118,13 @@ static long change_at(int dirfd, const char __user *name, unsigned int flags,
 	if (IS_ERR(path))
 		return PTR_ERR(path);
 	inode = path->inode;
-	mutex_lock(&inode->lock);
-	error = inode->sb->read_only ? -EROFS : change->make(inode, change);
-	if (!error)
-		inode->ctime = time_wall_spec();
-	mutex_unlock(&inode->lock);
+	error = mutex_lock_killable(&inode->lock);
+	if (!error) {
+		error = inode->sb->read_only ? -EROFS : change->make(inode, change);
+		if (!error)
+			inode->ctime = time_wall_spec();
+		mutex_unlock(&inode->lock);
+	}
 	path_put(path);
 	return error;
 }
@@ -321,9 +323,11 @@ int inode_truncate(struct inode *inode, file_off_t size)
 
 	if (error)
 		return error;
-	mutex_lock(&inode->lock);
-	error = truncate_locked(inode, size);
-	mutex_unlock(&inode->lock);
+	error = mutex_lock_killable(&inode->lock);
+	if (!error) {
+		error = truncate_locked(inode, size);
+		mutex_unlock(&inode->lock);
+	}
 	inode_end_writing(inode);
 	return error;
 }

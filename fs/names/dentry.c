@@ -98,6 +98,15 @@ static void dentry_evict(struct dentry *dentry, struct list *victims)
 		dentry_release(parent, victims);
 }
 
+/*
+ * To give up the inode would be to wait for its disk, and whoever only wants to look up a name does
+ * not wait for the disk of another one.
+ */
+static bool is_being_read(const struct dentry *dentry)
+{
+	return dentry->inode && atomic_read(&dentry->inode->mapping.reads) > 0;
+}
+
 static unsigned int free_victims(struct list *victims)
 {
 	unsigned int nr = 0;
@@ -127,8 +136,17 @@ void dentry_put(struct dentry *dentry)
 		return;
 	spin_lock(&dcache_lock);
 	dentry_release(dentry, &victims);
-	while (nr_unused > DENTRY_UNUSED_MAX)
-		dentry_evict(list_first(&unused, struct dentry, lru), &victims);
+	/* Perhaps none may leave at this time; then the list is longer for a while. */
+	for (unsigned int tries = nr_unused; tries > 0 && nr_unused > DENTRY_UNUSED_MAX; tries--) {
+		struct dentry *oldest = list_first(&unused, struct dentry, lru);
+
+		if (is_being_read(oldest)) {
+			list_del(&oldest->lru);
+			list_add_tail(&unused, &oldest->lru);
+		} else {
+			dentry_evict(oldest, &victims);
+		}
+	}
 	spin_unlock(&dcache_lock);
 	free_victims(&victims);
 }
@@ -438,7 +456,7 @@ static unsigned int evict_unused(unsigned int wanted, const struct super_block *
 		struct dentry *dentry = list_entry(link, struct dentry, lru);
 		struct inode *inode = dentry->inode;
 
-		if (sb && dentry->sb != sb)
+		if (sb ? dentry->sb != sb : is_being_read(dentry))
 			continue;
 		if (!thorough && inode &&
 		    (inode->mapping.pages.count || atomic_read(&inode->mapping.reads) ||

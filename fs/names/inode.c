@@ -222,6 +222,18 @@ int inodes_wait_reads(struct super_block *sb)
 	return error;
 }
 
+bool inodes_are_read(struct super_block *sb)
+{
+	struct inode *inode;
+	bool found = false;
+
+	spin_lock(&inode_lock);
+	list_for_each(inode, &sb->inodes, sb_link)
+		found |= atomic_read(&inode->mapping.reads) > 0;
+	spin_unlock(&inode_lock);
+	return found;
+}
+
 /*
  * Make an inode that pipe slots hold independent of its file system: its pages leave the cache;
  * the slots keep them.

@@ -100,9 +100,11 @@ static void super_destroy(struct super_block *sb)
 static int mount_attach(struct super_block *sb, struct dentry *point)
 {
 	struct inode *inode = point->inode;
-	int error = -ENOENT;
+	int error = mutex_lock_killable(&inode->lock);
 
-	mutex_lock(&inode->lock);
+	if (error)
+		return error;
+	error = -ENOENT;
 	if (!inode->deleted) {
 		sb->point = path_get(point);
 		spin_lock(&mount_lock);
@@ -214,10 +216,12 @@ static int mount_at(const char *source, const char *target, const char *type_nam
 	point = path_lookup(AT_FDCWD, target, LOOKUP_FOLLOW | LOOKUP_DIRECTORY);
 	if (IS_ERR(point))
 		return PTR_ERR(point);
-	mutex_lock(&mount_mutex);
-	error = mount_add(type, device, *source ? source : type_name, point, flags & MS_RDONLY,
-			  options);
-	mutex_unlock(&mount_mutex);
+	error = mutex_lock_killable(&mount_mutex);
+	if (!error) {
+		error = mount_add(type, device, *source ? source : type_name, point,
+				  flags & MS_RDONLY, options);
+		mutex_unlock(&mount_mutex);
+	}
 	path_put(point);
 	return error;
 }
@@ -249,16 +253,17 @@ long sys_mount(const char __user *source, const char __user *target, const char 
 
 /* ---- unmounting ---- */
 
-/* Take a mount that nobody uses out of the tree. */
+/* Take a mount that nobody uses out of the tree: 0, -EBUSY, -EAGAIN if its disk is being read. */
 static int mount_detach(struct super_block *sb)
 {
 	int error = -EBUSY;
 
 	spin_lock(&mount_lock);
-	if (atomic_read(&sb->users) == 0) {
+	if (atomic_read(&sb->users) == 0)
+		error = inodes_are_read(sb) ? -EAGAIN : 0;
+	if (!error) {
 		list_del(&sb->link);
 		sb->point->mounts--;
-		error = 0;
 	}
 	spin_unlock(&mount_lock);
 	return error;
@@ -293,7 +298,9 @@ long sys_umount2(const char __user *target, unsigned int flags)
 	path_put(path); /* from here on the mutex keeps the mount */
 	if (error)
 		return error;
-	error = mount_detach(sb);
+	/* Somebody may have started reads and gone, since we waited. */
+	while ((error = mount_detach(sb)) == -EAGAIN && (error = inodes_wait_reads(sb)) == 0)
+		;
 	if (!error) {
 		point = sb->point;
 		error = sb->device ? block_sync(sb->device) : 0;
@@ -315,7 +322,8 @@ void mounts_walk(void (*function)(struct super_block *sb))
 {
 	struct super_block *sb;
 
-	mutex_lock(&mount_mutex);
+	if (mutex_lock_killable(&mount_mutex) < 0)
+		return;
 	list_for_each(sb, &mounts, link)
 		function(sb);
 	mutex_unlock(&mount_mutex);
@@ -339,7 +347,10 @@ void mounts_show(struct text *text)
 
 	if (!buf)
 		return;
-	mutex_lock(&mount_mutex);
+	if (mutex_lock_killable(&mount_mutex) < 0) {
+		kfree(buf);
+		return;
+	}
 	list_for_each(sb, &mounts, link) {
 		char *point = path_text(sb->root, buf, PATH_MAX);
 

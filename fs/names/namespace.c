@@ -42,8 +42,10 @@ struct dentry *walk_lock_last(struct walk *walk)
 {
 	struct inode *dir = walk_dir(walk);
 	struct dentry *dentry;
+	int error = mutex_lock_killable(&dir->lock);
 
-	mutex_lock(&dir->lock);
+	if (error)
+		return ERR_PTR(error);
 	dentry = dentry_lookup_locked(walk->at, &walk->last);
 	if (IS_ERR(dentry))
 		mutex_unlock(&dir->lock);
@@ -54,15 +56,17 @@ struct dentry *walk_lock_last(struct walk *walk)
 
 static int link_locked(struct inode *dir, struct dentry *dentry, struct inode *inode)
 {
-	int error = -ENOENT; /* the last name may have gone since it was looked up */
+	int error;
 
 	if (inode->sb != dir->sb)
 		return -EXDEV;
 	if (S_ISDIR(inode->mode) || !dir->ops->link)
 		return -EPERM;
-	mutex_lock(&inode->lock);
-	if (inode->nr_links > 0)
-		error = dir->ops->link(dir, dentry, inode);
+	error = mutex_lock_killable(&inode->lock);
+	if (error)
+		return error;
+	/* The last name may have gone since it was looked up. */
+	error = inode->nr_links > 0 ? dir->ops->link(dir, dentry, inode) : -ENOENT;
 	mutex_unlock(&inode->lock);
 	if (!error) {
 		inode_get(inode);
@@ -233,7 +237,9 @@ static int remove_locked(struct walk *walk, struct dentry *dentry, bool director
 		return -ENOTDIR;
 	if (!dir->ops->remove)
 		return -EPERM;
-	mutex_lock(&inode->lock);
+	error = mutex_lock_killable(&inode->lock);
+	if (error)
+		return error;
 	error = dentry->mounts ? -EBUSY : dir->ops->remove(dir, dentry);
 	if (!error)
 		inode->deleted = directory;
@@ -300,17 +306,31 @@ struct renaming {
 	struct dentry *old, *target; /* target may be negative */
 };
 
-static void lock_directories(struct renaming *r)
+/* Locks one inode, or two in this order (they may be the same); 0, or nothing is locked. */
+static int lock_both(struct inode *first, struct inode *second)
+{
+	int error = mutex_lock_killable(&first->lock);
+
+	if (error || first == second)
+		return error;
+	error = mutex_lock_killable(&second->lock);
+	if (error)
+		mutex_unlock(&first->lock);
+	return error;
+}
+
+static int lock_directories(struct renaming *r)
 {
 	struct dentry *a = r->from.at;
 	struct dentry *b = r->to.at;
-	bool upwards;
+	int error = mutex_lock_killable(&rename_mutex);
 
-	mutex_lock(&rename_mutex);
-	upwards = dentry_below(a, b);
-	mutex_lock(upwards ? &b->inode->lock : &a->inode->lock);
-	if (a->inode != b->inode)
-		mutex_lock(upwards ? &a->inode->lock : &b->inode->lock);
+	if (error)
+		return error;
+	error = dentry_below(a, b) ? lock_both(b->inode, a->inode) : lock_both(a->inode, b->inode);
+	if (error)
+		mutex_unlock(&rename_mutex);
+	return error;
 }
 
 static void unlock_directories(struct renaming *r)
@@ -360,17 +380,17 @@ static int rename_checked(struct renaming *r)
 	struct inode *old_dir = walk_dir(&r->from);
 	struct inode *old = r->old->inode;
 	struct inode *target = r->target->inode;
-	int error = -EBUSY;
+	int error;
 
 	if (target == old)
 		return 0; /* two names of one file: nothing happens, by POSIX */
 	if (!old_dir->ops->rename)
 		return -EPERM;
-	if (target && target < old)
-		mutex_lock(&target->lock);
-	mutex_lock(&old->lock);
-	if (target && target > old)
-		mutex_lock(&target->lock);
+	error = target && target < old ? lock_both(target, old)
+				       : lock_both(old, target ? target : old);
+	if (error)
+		return error;
+	error = -EBUSY;
 	if (!r->old->mounts && !r->target->mounts)
 		error = old_dir->ops->rename(old_dir, r->old, walk_dir(&r->to), r->target);
 	if (!error && target)
@@ -409,7 +429,9 @@ static int rename_last(struct renaming *r)
 		return -EXDEV;
 	if (!walk_last_is_name(&r->from) || !walk_last_is_name(&r->to))
 		return -EBUSY;
-	lock_directories(r);
+	error = lock_directories(r);
+	if (error)
+		return error;
 	error = rename_locked(r);
 	unlock_directories(r);
 	return error;

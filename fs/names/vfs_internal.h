@@ -32,6 +32,8 @@ static inline file_off_t offset_of(uint32_t low, uint32_t high)
 
 /* mapping_wait_reads() for all inodes of a file system. */
 int inodes_wait_reads(struct super_block *sb);
+/* Is a page of them being read at this time? Never sleeps. */
+bool inodes_are_read(struct super_block *sb);
 /* At unmount: the inodes that pipe slots still hold live on without their file system. */
 void inode_abandon_all(struct super_block *sb);
 

@@ -68,10 +68,11 @@ static struct memory_use memory_use(struct process *process)
 
 	if (!mm)
 		return use;
-	mutex_lock(&mm->lock);
-	for (vma = mm_find_next(mm, 0); vma; vma = mm_find_next(mm, vma->end))
-		use.pages += (vma->end - vma->start) >> PAGE_SHIFT;
-	mutex_unlock(&mm->lock);
+	if (mutex_lock_killable(&mm->lock) == 0) { /* else nobody will see the zero */
+		for (vma = mm_find_next(mm, 0); vma; vma = mm_find_next(mm, vma->end))
+			use.pages += (vma->end - vma->start) >> PAGE_SHIFT;
+		mutex_unlock(&mm->lock);
+	}
 	use.resident = MAX(atomic_read(&mm->resident), 0);
 	mm_put(mm);
 	return use;
@@ -157,9 +158,8 @@ static struct page *mm_page(struct mm *mm, uintptr_t va)
 	struct page *page = NULL;
 	pte_t *entry;
 
-	if (mm_fault_in(mm, va, false) < 0)
+	if (mm_fault_in(mm, va, false) < 0 || mutex_lock_killable(&mm->lock) < 0)
 		return NULL;
-	mutex_lock(&mm->lock);
 	spin_lock(&mm->table_lock);
 	entry = mm_pte(mm, va);
 	if (entry && *entry & PTE_PRESENT && !(*entry & PTE_SPECIAL)) {
@@ -232,8 +232,7 @@ static int show_maps(struct process *process, struct text *text)
 	struct mm *mm = process_mm(process);
 	struct vma *vma;
 
-	if (mm && buf) {
-		mutex_lock(&mm->lock);
+	if (mm && buf && mutex_lock_killable(&mm->lock) == 0) {
 		for (vma = mm_find_next(mm, 0); vma && !text->full;
 		     vma = mm_find_next(mm, vma->end))
 			show_area(text, mm, vma, buf);

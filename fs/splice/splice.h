@@ -135,13 +135,15 @@ int splice_get_position(const int64_t __user *user, int64_t *pos);
 int splice_put_position(int64_t __user *user, int64_t pos);
 static inline int splice_position(struct file *file, const int64_t __user *user, int64_t *pos)
 {
-	bool shared;
+	int shared;
 
 	if (user)
 		return splice_get_position(user, pos);
 	*pos = 0;
 	if (file->ops->llseek) {
 		shared = file_lock_position(file);
+		if (shared < 0)
+			return shared;
 		*pos = file->pos;
 		file_unlock_position(file, shared);
 	}
@@ -149,12 +151,14 @@ static inline int splice_position(struct file *file, const int64_t __user *user,
 }
 static inline int splice_set_position(struct file *file, int64_t __user *user, int64_t pos)
 {
-	bool shared;
+	int shared;
 
 	if (user)
 		return splice_put_position(user, pos);
 	if (file->ops->llseek) {
 		shared = file_lock_position(file);
+		if (shared < 0)
+			return shared;
 		file->pos = pos;
 		file_unlock_position(file, shared);
 	}

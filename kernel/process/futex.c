@@ -51,7 +51,7 @@ static spinlock_t futex_lock = SPINLOCK_INIT("futex");
 static struct list waiters = LIST_INIT(waiters);
 
 /* May sleep: takes mm->lock. */
-static long key_of(unsigned long address, bool private, struct futex_key *key)
+static long key_of(unsigned long address, bool private, bool always, struct futex_key *key)
 {
 	struct mm *mm = current->mm;
 	struct vma *vma;
@@ -64,11 +64,17 @@ static long key_of(unsigned long address, bool private, struct futex_key *key)
 	*key = (struct futex_key){ mm, address };
 	if (private)
 		return 0;
-	/* A place in shared memory is that of a page, so there must be one that can be read. */
-	error = user_fault_in((void __user *)address, sizeof(uint32_t), false);
+	/*
+	 * A place in shared memory is that of a page, so there must be one that can be read. A task
+	 * that ends has just written it, and has to tell whoever waits for that: see clear_tid().
+	 */
+	error = always ? 0 : user_fault_in((void __user *)address, sizeof(uint32_t), false);
 	if (error)
 		return error;
-	mutex_lock(&mm->lock);
+	if (always)
+		mutex_lock(&mm->lock);
+	else if (mutex_lock_killable(&mm->lock) < 0)
+		return -ERESTARTSYS;
 	vma = mm_find(mm, address);
 	if (vma && (vma->flags & VMA_SHARED) && vma->file) {
 		key->space = &vma->file->inode->mapping;
@@ -133,7 +139,7 @@ static long futex_wait(unsigned long address, unsigned int op, uint32_t value,
 	else if (op & FUTEX_CLOCK_REALTIME && timeout)
 		deadline = time_of_wall(deadline);
 	if (error == 0)
-		error = key_of(address, op & FUTEX_PRIVATE_FLAG, &waiter.key);
+		error = key_of(address, op & FUTEX_PRIVATE_FLAG, false, &waiter.key);
 	if (error == 0)
 		error = join(&waiter, address, value);
 	if (error < 0)
@@ -182,7 +188,7 @@ static long wake(const struct futex_key *key, int nr, uint32_t bits, int nr_move
 static long futex_wake(unsigned long address, bool private, int nr, uint32_t bits)
 {
 	struct futex_key key;
-	long error = key_of(address, private, &key);
+	long error = key_of(address, private, false, &key);
 
 	/* A number below one wakes one, as ever. */
 	return error < 0 ? error : wake(&key, MAX(nr, 1), bits, 0, NULL);
@@ -192,12 +198,12 @@ static long futex_requeue(unsigned long from, unsigned long to, bool private, in
 			  int nr_move)
 {
 	struct futex_key key, target;
-	long error = key_of(from, private, &key);
+	long error = key_of(from, private, false, &key);
 
 	if (nr_wake < 0 || nr_move < 0)
 		return refuse(EINVAL, "a negative number of waiters");
 	if (error == 0)
-		error = key_of(to, private, &target);
+		error = key_of(to, private, false, &target);
 	return error < 0 ? error : wake(&key, nr_wake, FUTEX_BITS_ANY, nr_move, &target);
 }
 
@@ -227,13 +233,37 @@ long sys_futex(unsigned long address, unsigned int op, uint32_t value, unsigned 
 	return refuse(ENOSYS, "this futex operation is not there");
 }
 
+/*
+ * Write the zero, although the task may have been killed: then an ordinary fault gives up as soon as
+ * it would have to wait for mm->lock. This wait for it ends: its holder is a thread that is killed
+ * too, or a process that shares the memory and is not, whose own waits a kill of it ends.
+ */
+static bool clear_tid(struct task *task)
+{
+	uintptr_t address = (uintptr_t)task->clear_child_tid;
+	int error;
+
+	if (address & 3)
+		return false;
+	for (;;) {
+		pagefault_disable();
+		error = put_user_u32(0, task->clear_child_tid);
+		pagefault_enable();
+		if (error == 0)
+			return true;
+		if (mm_fault_in_always(task->mm, address, true) < 0)
+			return false;
+	}
+}
+
 void futex_task_exit(void)
 {
 	struct task *task = current;
+	struct futex_key key;
 
 	/* Nobody can wait for it if the memory is ours alone. */
-	if (task->clear_child_tid && atomic_read(&task->mm->users) > 1 &&
-	    put_user_u32(0, task->clear_child_tid) == 0)
-		futex_wake((unsigned long)task->clear_child_tid, false, 1, FUTEX_BITS_ANY);
+	if (task->clear_child_tid && atomic_read(&task->mm->users) > 1 && clear_tid(task) &&
+	    key_of((unsigned long)task->clear_child_tid, false, true, &key) == 0)
+		wake(&key, 1, FUTEX_BITS_ANY, 0, NULL);
 	task->clear_child_tid = NULL;
 }

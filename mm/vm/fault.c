@@ -370,16 +370,12 @@ struct vma *mm_find_or_grow(struct mm *mm, uintptr_t va)
 
 /* access: VMA_READ, VMA_WRITE or VMA_EXEC. 0, -EFAULT: no mapping, -EACCES, -EIO: SIGBUS,
  * -ENOMEM, -EINTR. */
-static int fault_in(struct mm *mm, uintptr_t va, unsigned int access)
+static int fault_in_locked(struct mm *mm, uintptr_t va, unsigned int access)
 {
 	unsigned int allowed;
-	struct vma *vma;
-	int error;
+	struct vma *vma = mm_find_or_grow(mm, va);
+	int error = -EFAULT;
 
-	if (mutex_lock_killable(&mm->lock) < 0)
-		return -EINTR;
-	vma = mm_find_or_grow(mm, va);
-	error = -EFAULT;
 	if (vma) {
 		allowed = vma->flags & (VMA_READ | VMA_WRITE | VMA_EXEC);
 		/* What is there can be read, and without NX executed: the CPU knows no more. */
@@ -389,6 +385,26 @@ static int fault_in(struct mm *mm, uintptr_t va, unsigned int access)
 		if (allowed & access)
 			error = mm_resolve(vma, va & PAGE_MASK, access == VMA_WRITE);
 	}
+	return error;
+}
+
+static int fault_in(struct mm *mm, uintptr_t va, unsigned int access)
+{
+	int error;
+
+	if (mutex_lock_killable(&mm->lock) < 0)
+		return -EINTR;
+	error = fault_in_locked(mm, va, access);
+	mutex_unlock(&mm->lock);
+	return error;
+}
+
+int mm_fault_in_always(struct mm *mm, uintptr_t va, bool write)
+{
+	int error;
+
+	mutex_lock(&mm->lock);
+	error = fault_in_locked(mm, va, write ? VMA_WRITE : VMA_READ);
 	mutex_unlock(&mm->lock);
 	return error;
 }

@@ -242,7 +242,8 @@ int mm_map(struct mm *mm, uintptr_t start, size_t len, unsigned int flags, struc
 	if (start % PAGE_SIZE || len % PAGE_SIZE || !len || start >= USER_END ||
 	    len > USER_END - start)
 		return refuse(EINVAL, "not a range of user pages");
-	mutex_lock(&mm->lock);
+	if (mutex_lock_killable(&mm->lock) < 0)
+		return -EINTR;
 	error = mm_map_locked(mm, start, len, flags, file, page_offset);
 	mm_unlock(mm);
 	return error;
@@ -304,7 +305,10 @@ struct mm *mm_fork(struct mm *from)
 		return ERR_PTR(-ENOMEM);
 	if (from->program)
 		mm_set_program(to, from->program); /* it is running already */
-	mutex_lock(&from->lock);
+	if (mutex_lock_killable(&from->lock) < 0) {
+		mm_put(to);
+		return ERR_PTR(-EINTR);
+	}
 	to->brk_start = from->brk_start;
 	to->brk_end = from->brk_end;
 	to->stack_top = from->stack_top;
@@ -336,7 +340,7 @@ void mm_put(struct mm *mm)
 	if (!atomic_dec_and_test(&mm->users))
 		return;
 	tlb_flush_mm(mm);
-	mutex_lock(&mm->lock);
+	mutex_lock(&mm->lock); /* nobody else has it: for the assertions below */
 	while ((vma = mm_find_next(mm, 0)) != NULL)
 		vma_remove(vma);
 	mm_unlock(mm);

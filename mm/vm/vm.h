@@ -88,6 +88,9 @@ void page_fault(struct trap_frame *frame, uintptr_t va, unsigned int error);
  * mm->lock.
  */
 int mm_fault_in(struct mm *mm, uintptr_t va, bool write);
+/* The same for a task that ends: a kill does not keep it from waiting for mm->lock. Other errors stand
+ * for themselves; -EINTR if the page itself must be waited for. */
+int mm_fault_in_always(struct mm *mm, uintptr_t va, bool write);
 
 /* ---- what the page cache asks for: mm/vm/rmap.c. mapping's page is locked by the caller. ---- */
 
