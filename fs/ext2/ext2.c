@@ -235,7 +235,7 @@ static const struct inode_ops ext2_inode_ops = {
 
 static const struct file_ops ext2_file_ops = {
 	.read = generic_file_read,
-	.llseek = generic_llseek,
+	.llseek = regular_llseek,
 	.mmap = generic_file_mmap,
 	.fsync = generic_file_fsync,
 	.splice_read = generic_splice_read,

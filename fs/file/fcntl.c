@@ -22,12 +22,13 @@ enum fcntl_command {
 };
 #define FD_CLOEXEC 1u
 
+#define FICLONE	   0x40049409
 #define FIONREAD   0x541b
 #define FIONBIO	   0x5421
 #define FIONCLEX   0x5450
 #define FIOCLEX	   0x5451
 
-#define SETFL_MASK (O_APPEND | O_NONBLOCK | O_DIRECT)
+#define SETFL_MASK (O_APPEND | O_NONBLOCK | O_DIRECT | O_NOATIME)
 
 /* Those of `mask` become as they are in `flags`. */
 static long file_set_flags(struct file *file, unsigned int mask, unsigned int flags)
@@ -37,6 +38,8 @@ static long file_set_flags(struct file *file, unsigned int mask, unsigned int fl
 
 	if (flags & ~old & O_DIRECT && !S_ISFIFO(file->inode->mode))
 		return refuse(EINVAL, "O_DIRECT is for pipes only");
+	if (flags & ~old & mask & O_NOATIME && !inode_owner_or_root(file->inode))
+		return refuse(EPERM, "O_NOATIME is for the file's owner");
 	/* Two threads may set flags of one file at once: no bit of either is lost. */
 	while ((seen = __sync_val_compare_and_swap(&file->flags, old,
 						   (old & ~mask) | (flags & mask))) != old)
@@ -87,6 +90,26 @@ static long bytes_to_read(struct file *file, void __user *argument)
 	return put_user_u32(left > INT32_MAX ? INT32_MAX : left, argument);
 }
 
+/* To share the blocks of another file. No file system here can, and programs copy then. */
+static long refuse_clone(struct file *to, unsigned int number)
+{
+	struct fd fd = fd_get(number);
+	long error = -EOPNOTSUPP;
+
+	if (!fd.file)
+		return -EBADF;
+	if (fd.file->inode->sb != to->inode->sb)
+		error = -EXDEV;
+	else if (S_ISDIR(fd.file->inode->mode) || S_ISDIR(to->inode->mode))
+		error = -EISDIR;
+	else if (!S_ISREG(fd.file->inode->mode) || !S_ISREG(to->inode->mode))
+		error = refuse(EINVAL, "not a regular file");
+	else if (!fd.file->readable || !to->writable || to->flags & O_APPEND)
+		error = -EBADF;
+	fd_put(fd);
+	return error;
+}
+
 /* What every file knows, and then what this one does. */
 static long file_ioctl(struct file *file, unsigned int command, unsigned long argument)
 {
@@ -99,6 +122,8 @@ static long file_ioctl(struct file *file, unsigned int command, unsigned long ar
 			return -EFAULT;
 		return file_set_flags(file, O_NONBLOCK, on ? O_NONBLOCK : 0);
 	}
+	if (command == FICLONE)
+		return refuse_clone(file, argument);
 	return file->ops->ioctl ? file->ops->ioctl(file, command, argument) : -ENOTTY;
 }
 

@@ -91,6 +91,20 @@ file_off_t generic_llseek(struct file *file, file_off_t offset, int whence)
 	return offset;
 }
 
+file_off_t regular_llseek(struct file *file, file_off_t offset, int whence)
+{
+	if (whence == SEEK_DATA || whence == SEEK_HOLE) {
+		file_off_t size = inode_size(file->inode);
+
+		if (offset < 0 || offset >= size)
+			return -ENXIO;
+		if (whence == SEEK_HOLE)
+			offset = size;
+		whence = SEEK_SET;
+	}
+	return generic_llseek(file, offset, whence);
+}
+
 static void file_init(void)
 {
 	struct memory_stats stats;

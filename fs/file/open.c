@@ -7,7 +7,8 @@
  * 3. The file's open operation runs without any lock; that of a FIFO may wait for the other end.
  * 4. All that an open file needs is there before a name is made: an open that fails for lack of
  *    memory, descriptors or files has made nothing.
- * 5. Flags that the kernel does not know or support are EINVAL.
+ * 5. Flags that the kernel does not know or support are EINVAL. O_NOATIME is kept by itself, because
+ *    no read changes a file's time of access.
  */
 #include "lib/string.h"
 #include "kernel/process/process.h"
@@ -18,7 +19,7 @@
 
 #define O_KNOWN                                                                               \
 	(O_ACCMODE | O_CREAT | O_EXCL | O_NOCTTY | O_TRUNC | O_APPEND | O_NONBLOCK | O_SYNC | \
-	 O_LARGEFILE | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
+	 O_LARGEFILE | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC | O_NOATIME)
 /* What the open file does not remember. O_NOCTTY is a word to the terminal's open only. */
 #define O_AT_ONCE (O_CREAT | O_EXCL | O_TRUNC | O_CLOEXEC)
 
@@ -65,6 +66,8 @@ static int open_path(struct file *file, struct dentry *path, unsigned int flags,
 
 	if (!error && !created)
 		error = inode_permission(inode, open_may(flags));
+	if (!error && flags & O_NOATIME && !inode_owner_or_root(inode))
+		error = refuse(EPERM, "O_NOATIME is for the file's owner");
 	if (error)
 		return error;
 	if (S_ISREG(inode->mode) && file->writable) {

@@ -217,8 +217,8 @@ static int seek(unsigned int number, file_off_t offset, int whence, file_off_t *
 
 	if (!fd.file)
 		return -EBADF;
-	if (whence < SEEK_SET || whence > SEEK_END) {
-		pos = refuse(EINVAL, "whence is none of SEEK_SET, SEEK_CUR, SEEK_END");
+	if (whence < SEEK_SET || whence > SEEK_HOLE) {
+		pos = refuse(EINVAL, "whence is none of SEEK_SET to SEEK_HOLE");
 	} else if (fd.file->ops->llseek) {
 		int shared = file_lock_position(fd.file);
 

@@ -45,6 +45,7 @@ struct vma;
 #define O_LARGEFILE	    00100000
 #define O_DIRECTORY	    00200000
 #define O_NOFOLLOW	    00400000
+#define O_NOATIME	    01000000
 #define O_CLOEXEC	    02000000
 #define O_SYNC		    04010000 /* O_DSYNC and one bit more */
 
@@ -59,6 +60,8 @@ struct vma;
 #define SEEK_SET	    0
 #define SEEK_CUR	    1
 #define SEEK_END	    2
+#define SEEK_DATA	    3
+#define SEEK_HOLE	    4
 
 /* For inode_permission(). */
 #define MAY_EXEC  1
@@ -411,6 +414,11 @@ int inode_truncate(struct inode *inode, file_off_t size);
 extern const struct file_ops dir_file_ops; /* of directories, whatever the file system */
 /* llseek of files whose end is inode->size, and of directories. */
 file_off_t generic_llseek(struct file *file, file_off_t offset, int whence);
+/*
+ * llseek of regular files, which know SEEK_DATA and SEEK_HOLE too. All of a file counts as data, with a
+ * hole at its end. -ENXIO: offset is not in the file.
+ */
+file_off_t regular_llseek(struct file *file, file_off_t offset, int whence);
 /*
  * Takes over the inode's reference, on errors too: ERR_PTR(-ENFILE, -ENOMEM). The inode may be NULL,
  * and come later.

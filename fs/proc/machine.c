@@ -149,12 +149,24 @@ static void drop_device_pages(void)
 			mapping_drop_clean(&device->inode->mapping, 0, UINT32_MAX);
 }
 
+/* A number with blanks and ends of lines around it. 0, -EINVAL, -ERANGE. */
+static int parse_number(char *input, uint32_t *value)
+{
+	size_t len = strlen(input);
+
+	while (len > 0 && strchr(" \t\n", input[len - 1]))
+		input[--len] = '\0';
+	while (*input && strchr(" \t\n", *input))
+		input++;
+	return parse_u32(input, value);
+}
+
 /* 1: pages, 2: names and inodes, 3: both. Only what is clean; sync(2) before it makes everything
  * clean. */
 static int drop_caches_store(char *input, size_t len)
 {
 	uint32_t what;
-	int error = parse_u32(input, &what);
+	int error = parse_number(input, &what);
 
 	if (error)
 		return error;
@@ -178,7 +190,7 @@ static void fail_nth_show(struct text *text)
 static int fail_nth_store(char *input, size_t len)
 {
 	uint32_t nth;
-	int error = parse_u32(input, &nth);
+	int error = parse_number(input, &nth);
 
 	if (error || nth > INT32_MAX)
 		return error ? error : -ERANGE;

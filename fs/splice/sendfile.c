@@ -239,13 +239,12 @@ static ssize_t check_range(struct file *in, file_off_t pos_in, struct file *out,
 		return -EXDEV;
 	if (!in->ops->splice_read || !out->ops->splice_write)
 		return refuse(EINVAL, "a file that cannot be spliced");
-	if (pos_in > INT64_MAX - (file_off_t)len || pos_out > INT64_MAX - (file_off_t)len)
-		return -EOVERFLOW;
+	if (pos_out >= FILE_SIZE_MAX)
+		return -EFBIG;
 	size = inode_size(from);
 	if (pos_in >= size)
 		return 0;
-	if ((file_off_t)len > size - pos_in)
-		len = size - pos_in;
+	len = MIN((file_off_t)len, MIN(size - pos_in, FILE_SIZE_MAX - pos_out));
 	if (from == to && pos_in < pos_out + (file_off_t)len && pos_out < pos_in + (file_off_t)len)
 		return refuse(EINVAL, "the ranges overlap");
 	return len;

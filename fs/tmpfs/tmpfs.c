@@ -211,7 +211,7 @@ static void tmpfs_truncated(struct inode *inode)
 static const struct file_ops tmpfs_file_ops = {
 	.read = tmpfs_read,
 	.write = generic_file_write,
-	.llseek = generic_llseek,
+	.llseek = regular_llseek,
 	.mmap = generic_file_mmap,
 	.fsync = generic_file_fsync,
 	.splice_read = tmpfs_splice_read,

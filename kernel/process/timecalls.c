@@ -157,12 +157,15 @@ long sys_clock_nanosleep(unsigned int clock, unsigned int flags, const void __us
 	bool wide = call_has_time64();
 	struct task *task = current;
 	uint64_t ns;
-	int error = time_from_user(&ns, from, wide);
+	int error;
 
+	if (clock > CLOCK_BOOTTIME)
+		return refuse(EINVAL, "there is no such clock");
+	if (clock != CLOCK_REALTIME && clock != CLOCK_MONOTONIC && clock != CLOCK_BOOTTIME)
+		return refuse(EOPNOTSUPP, "nobody can sleep on that clock");
+	error = time_from_user(&ns, from, wide);
 	if (error < 0)
 		return error;
-	if (clock != CLOCK_REALTIME && clock != CLOCK_MONOTONIC && clock != CLOCK_BOOTTIME)
-		return refuse(EINVAL, "nobody can sleep on that clock");
 	if (flags & ~TIMER_ABSTIME)
 		return refuse(EINVAL, "unknown flags");
 	if (!(flags & TIMER_ABSTIME)) {

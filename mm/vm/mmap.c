@@ -23,16 +23,19 @@
 #define MAP_TYPE      0x0fu
 #define MAP_FIXED     0x10u
 #define MAP_ANONYMOUS 0x20u
-#define MAP_ADVICE    0x31800u /* DENYWRITE, EXECUTABLE, NONBLOCK, STACK */
+#define MAP_ADVICE    0x31840u /* 32BIT, DENYWRITE, EXECUTABLE, NONBLOCK, STACK */
+#define MAP_LOCKED    0x2000u
 #define MAP_NORESERVE 0x4000u
 #define MAP_POPULATE  0x8000u
 #define MAP_HUGETLB   0x40000u
 #define MAP_NOREPLACE 0x100000u	  /* MAP_FIXED_NOREPLACE */
 #define MAP_HUGE_SIZE 0xfc000000u /* log2 of a huge page's size, or 0 */
 #define MAP_HUGE_2MB  (21u << 26)
-#define MAP_KNOWN                                                                           \
-	(MAP_TYPE | MAP_FIXED | MAP_ANONYMOUS | MAP_ADVICE | MAP_NORESERVE | MAP_POPULATE | \
-	 MAP_HUGETLB | MAP_NOREPLACE)
+#define MAP_KNOWN                                                                         \
+	(MAP_TYPE | MAP_FIXED | MAP_ANONYMOUS | MAP_ADVICE | MAP_LOCKED | MAP_NORESERVE | \
+	 MAP_POPULATE | MAP_HUGETLB | MAP_NOREPLACE)
+/* Mapped pages never leave memory, so a locked mapping is one that has its pages from the beginning. */
+#define MAP_AT_ONCE   (MAP_POPULATE | MAP_LOCKED)
 
 #define MADV_NORMAL   0
 #define MADV_WILLNEED 3
@@ -199,7 +202,7 @@ static long map(uintptr_t hint, size_t len, unsigned int prot, unsigned int flag
 	mm_unlock(mm);
 	if (error)
 		return error;
-	for (size_t done = 0; flags & MAP_POPULATE && done < len; done += PAGE_SIZE) {
+	for (size_t done = 0; flags & MAP_AT_ONCE && done < len; done += PAGE_SIZE) {
 		if (mm_fault_in(mm, start + done, prot & PROT_WRITE) < 0)
 			break;
 	}

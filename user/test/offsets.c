@@ -71,6 +71,27 @@ TEST(near_the_last, 5, "a range that ends behind 2^63 is EINVAL, whatever moves 
 	CHECK_EQ(lseek(fd, 0, SEEK_END), 3);
 }
 
+static ssize_t copy_at(int in, off_t from, int out, off_t to, size_t len)
+{
+	return copy_file_range(in, &from, out, &to, len, 0);
+}
+
+TEST(copies, 5,
+     "copy_file_range behind the end finds nothing, and behind the largest offset no room")
+{
+	int fd = make_file("/tmp/offsets", "abc"), out = make_file("/tmp/offsets-out", "");
+	const off_t end = 0xffffffffll << 12; /* what no file of a 32-bit kernel can have */
+
+	CHECK_EQ(copy_at(fd, LAST - 100, out, 0, 4096), 0);
+	CHECK_EQ(copy_at(fd, 3, out, 0, 4096), 0);
+	CHECK_ERR(copy_at(fd, 0, out, LAST - 100, 4096), EFBIG);
+	CHECK_ERR(copy_at(fd, 0, out, end, 1), EFBIG);
+	CHECK_ERR(copy_at(fd, 3, out, end, 1), EFBIG);
+	CHECK_EQ(lseek(out, 0, SEEK_END), 0);
+	CHECK_ERR(copy_at(fd, -100, out, 0, 10), EINVAL);
+	CHECK_ERR(copy_at(fd, 0, out, -100, 10), EINVAL);
+}
+
 TEST(behind_every_file, 5,
      "behind the end, and behind what any file can have, a read finds nothing")
 {
