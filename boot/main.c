@@ -39,7 +39,7 @@ static int set_root(const char *value)
 	root_device = value;
 	return 0;
 }
-KERNEL_PARAM(root, set_root, "the disk that holds the root file system, e.g. /dev/vda");
+KERNEL_PARAM(root, set_root, "no disk", "the disk that holds the root file system, e.g. /dev/vda");
 
 /* ---- the first program: the first kernel task becomes process 1 ---- */
 
@@ -52,7 +52,8 @@ static int set_init(const char *value)
 	init_path = value;
 	return 0;
 }
-KERNEL_PARAM(init, set_init, "the first program, with its whole path");
+KERNEL_PARAM(init, set_init, "/sbin/init, /bin/init or /bin/sh",
+	     "the first program, with its whole path");
 
 static void become_process(struct task *task)
 {

@@ -21,13 +21,6 @@ static struct log_sink *sinks;
 static int console_level = LOG_INFO;
 static volatile bool panicking;
 
-static int set_quiet(const char *value)
-{
-	console_level = LOG_WARNING;
-	return 0;
-}
-KERNEL_PARAM(quiet, set_quiet, "only warnings and errors on the console");
-
 static int set_loglevel(const char *value)
 {
 	uint32_t level;
@@ -37,7 +30,15 @@ static int set_loglevel(const char *value)
 	console_level = level;
 	return 0;
 }
-KERNEL_PARAM(loglevel, set_loglevel, "3 errors, 4 warnings, 6 all news, 7 debugging too");
+KERNEL_PARAM(loglevel, set_loglevel, "6", "3 errors, 4 warnings, 6 all news, 7 debugging too");
+
+static int set_quiet(const char *value)
+{
+	console_level = LOG_WARNING;
+	param_value_loglevel = "4";
+	return 0;
+}
+KERNEL_PARAM(quiet, set_quiet, "off", "only warnings and errors on the console");
 
 static void emit(enum log_level level, const char *line, size_t len)
 {

@@ -17,12 +17,16 @@ static void set_param(char *word)
 
 	if (value)
 		*value++ = '\0';
+	else
+		value = word + strlen(word);
 	for (param = _params_start; param < _params_end; param++) {
 		if (strcmp(param->name, word) != 0)
 			continue;
-		if (param->set(value ? value : "") < 0)
-			log_warning("kernel parameter %s: bad value '%s' ignored (%s)", word,
-				    value ? value : "", param->help);
+		if (param->set(value) < 0)
+			log_warning("kernel parameter %s: bad value '%s' ignored, %s stays (%s)",
+				    word, value, *param->value, param->help);
+		else
+			*param->value = value;
 		return;
 	}
 	log_warning("kernel parameter '%s' is not known, ignored", word);

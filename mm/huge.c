@@ -12,6 +12,7 @@
  */
 #include "mm/huge.h"
 #include "kernel/init.h"
+#include "kernel/log.h"
 #include "kernel/param.h"
 #include "kernel/spinlock.h"
 #include "lib/string.h"
@@ -26,15 +27,17 @@ static int set_hugepages(const char *value)
 {
 	return parse_u32(value, &nr_pages);
 }
-KERNEL_PARAM(hugepages, set_hugepages, "pages of 2 MiB for MAP_HUGETLB; half of memory at most");
+KERNEL_PARAM(hugepages, set_hugepages, "0",
+	     "pages of 2 MiB for MAP_HUGETLB; half of memory at most");
 
 static void huge_init(void)
 {
 	struct memory_stats memory;
+	uint32_t asked = nr_pages;
 	unsigned int wanted;
 
 	memory_stats(&memory);
-	wanted = MIN(nr_pages, memory.free / 2 / HUGE_PAGES);
+	wanted = MIN(asked, memory.free / 2 / HUGE_PAGES);
 	for (nr_pages = 0; nr_pages < wanted; nr_pages++) {
 		struct page *page = page_alloc(HUGE_ORDER, ALLOC_HIGH);
 
@@ -43,6 +46,9 @@ static void huge_init(void)
 		set_bits(&page->flags, PG_HUGE);
 		page_put(page);
 	}
+	if (nr_pages < asked)
+		log_warning("hugepages=%u: there is room for %u in half of the memory", asked,
+			    nr_pages);
 }
 INITCALL(1, huge_init);
 

@@ -40,7 +40,8 @@ static int set_lowmem(const char *value)
 	lowmem_limit = size & ~(LARGE_SIZE - 1);
 	return 0;
 }
-KERNEL_PARAM(lowmem, set_lowmem, "size of the direct map, 8M to 768M; the rest is high memory");
+KERNEL_PARAM(lowmem, set_lowmem, "768M",
+	     "size of the direct map, 8M to 768M; the rest is high memory");
 
 static pte_t *directory_entry(uintptr_t va)
 {

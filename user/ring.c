@@ -18,14 +18,16 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <termios.h>
 #include <time.h>
 #include <unistd.h>
 
-#define CELL	    7 /* characters inside of a cell */
-#define CELLS_A_ROW 8
+#define CELL	    7  /* characters inside of a cell */
+#define CELLS_A_ROW 8  /* at most; fewer on a narrow terminal */
+#define HEADER_LEN  72 /* columns that the line about a pipe wants */
 #define MAX_CELLS   64 /* of larger rings only these are drawn */
 #define FRAME_MS    100
 
@@ -78,19 +80,41 @@ static void draw_cell(const struct ring *ring, unsigned int place)
 		colour("0");
 }
 
+/* The columns of the terminal, or of an ordinary one where none is asked. */
+static unsigned int width(void)
+{
+	struct winsize size = { 0 };
+
+	return ioctl(1, TIOCGWINSZ, &size) == 0 && size.ws_col ? size.ws_col : 80;
+}
+
+/* A power of two, so that the rows of a ring are equally long. */
+static unsigned int cells_a_row(unsigned int columns)
+{
+	unsigned int cells = CELLS_A_ROW;
+
+	while (cells > 1 && cells * (CELL + 1) + 1 > columns)
+		cells /= 2;
+	return cells;
+}
+
 static void draw(const struct ring *ring)
 {
+	unsigned int columns = width(), row = cells_a_row(columns);
+	const char *clear = colours ? "\033[K" : "";
 	unsigned int cells = ring->nr < MAX_CELLS ? ring->nr : MAX_CELLS;
 	unsigned int bytes = 0;
 
 	for (unsigned int i = 0; i < ring->nr_slots; i++)
 		bytes += ring->slots[i].len;
-	printf("pipe %u: %u of %u slots, %u%s bytes, %u readers, %u writers%s\n", ring->number,
-	       ring->used, ring->nr, bytes, ring->used > ring->nr_slots ? "+" : "", ring->readers,
-	       ring->writers, colours ? "\033[K" : "");
+	printf("pipe %u: %u of %u slots, %u%s bytes,", ring->number, ring->used, ring->nr, bytes,
+	       ring->used > ring->nr_slots ? "+" : "");
+	if (columns < HEADER_LEN)
+		printf("%s\n ", clear);
+	printf(" %u readers, %u writers%s\n", ring->readers, ring->writers, clear);
 	for (unsigned int place = 0; place < cells; place++) {
 		draw_cell(ring, place);
-		if (place % CELLS_A_ROW == CELLS_A_ROW - 1 || place == cells - 1)
+		if (place % row == row - 1 || place == cells - 1)
 			puts("|");
 	}
 	if (cells < ring->nr)

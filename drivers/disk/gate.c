@@ -53,7 +53,7 @@ static int set_size(const char *value)
 	gate_size = size;
 	return 0;
 }
-KERNEL_PARAM(gate, set_size, "size of /dev/gate0, e.g. 64M; 0: none");
+KERNEL_PARAM(gate, set_size, "8M", "size of /dev/gate0, e.g. 64M; 0: none");
 
 /* ---- the disk behind the gate ---- */
 

@@ -35,7 +35,7 @@ static int set_console(const char *value)
 	strlcpy(wanted[nr_wanted++], value, len + 1);
 	return 0;
 }
-KERNEL_PARAM(console, set_console,
+KERNEL_PARAM(console, set_console, "ttyS0 and tty1",
 	     "terminal of the first program: ttyS0, ttyS1 or tty1; may be repeated");
 
 static bool is_wanted(const struct tty *tty)

@@ -24,7 +24,8 @@ static int set_trace(const char *value)
 	current->work |= TASK_WORK_TRACE; /* of the boot's task, and so of all that come after it */
 	return 0;
 }
-KERNEL_PARAM(trace, set_trace, "syscalls: log every system call, its arguments and its result");
+KERNEL_PARAM(trace, set_trace, "no trace",
+	     "syscalls: log every system call, its arguments and its result");
 
 #define SYSCALL(number, name, function, arguments) [number] = { #name, arguments },
 static const struct {

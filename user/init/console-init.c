@@ -2,7 +2,7 @@
  * The init of a machine with nobody at the other end of a wire: a real one, or a boot image.
  *
  * Runs /app on the console if there is one (make iso APP=...), says its exit status and powers off.
- * Otherwise keeps a login shell there, and starts another when it ends.
+ * Otherwise runs a login shell there, and powers off when it ends.
  */
 #include "init.h"
 
@@ -39,12 +39,11 @@ int main(void)
 	char *shell[] = { "-sh", NULL };
 
 	mount_all();
+	obey_poweroff();
 	if (access("/app", X_OK) == 0) {
 		run_app();
 		power_off();
 	}
-	for (;;)
-		if (reap_until(start("/bin/sh", shell)) == 127 << 8)
-			break;
+	reap_until(start("/bin/sh", shell));
 	power_off();
 }

@@ -403,6 +403,7 @@ int main(int argc, char **argv)
 	char go = 0;
 
 	mount_all();
+	obey_poweroff();
 	line = open_line();
 	if (line < 0) {
 		execl("/sbin/console-init", "console-init", (char *)NULL);

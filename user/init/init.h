@@ -5,6 +5,7 @@
 #define USER_INIT_INIT_H
 
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -64,6 +65,21 @@ static inline int reap_until(pid_t pid)
 		ended = waitpid(-1, &status, 0);
 	while (ended > 0 && ended != pid);
 	return ended == pid ? status : 127 << 8;
+}
+
+/* SIGUSR1 halts the machine, SIGTERM starts it again, SIGUSR2 switches it off. */
+static inline void end_machine(int signo)
+{
+	sync();
+	reboot(signo == SIGUSR1 ? RB_HALT_SYSTEM : signo == SIGTERM ? RB_AUTOBOOT : RB_POWER_OFF);
+}
+
+/* The programs halt, reboot and poweroff ask init with these signals, unless they are told -f. */
+static inline void obey_poweroff(void)
+{
+	signal(SIGUSR1, end_machine);
+	signal(SIGUSR2, end_machine);
+	signal(SIGTERM, end_machine);
 }
 
 static inline _Noreturn void power_off(void)
