@@ -25,6 +25,7 @@ enum {
 };
 #define TIMER_ABSTIME	  1u
 #define ITIMER_REAL	  0u
+#define ITIMER_PROF	  2u
 #define NSEC_PER_USEC	  1000u
 #define FIRST_TIME64_CALL 403u	       /* clock_gettime64 */
 #define SECONDS_MAX	  9000000000ll /* below UINT64_MAX nanoseconds, sums of two included */
@@ -214,14 +215,14 @@ long sys_alarm(unsigned int seconds)
 	return left + (rest >= NSEC_PER_SEC / 2 || (left == 0 && rest));
 }
 
-/* For the alarm() of C libraries: ITIMER_REAL, once. */
+/* For the alarm() of C libraries: ITIMER_REAL, once. The other timers can only be cleared. */
 long sys_setitimer(unsigned int which, const void __user *from, void __user *to)
 {
 	struct timeval32 value[2] = { { 0, 0 }, { 0, 0 } }; /* interval, what is left */
 	uint64_t ns;
 
-	if (which != ITIMER_REAL)
-		return refuse(EINVAL, "only ITIMER_REAL is there");
+	if (which > ITIMER_PROF)
+		return refuse(EINVAL, "there is no such timer");
 	if (from && copy_from_user(value, from, sizeof(value)) < 0)
 		return -EFAULT;
 	if (value[0].sec || value[0].usec)
@@ -229,6 +230,8 @@ long sys_setitimer(unsigned int which, const void __user *from, void __user *to)
 	if (value[1].sec < 0 || value[1].usec < 0 || value[1].usec >= 1000000)
 		return refuse(EINVAL, "negative time, or microseconds out of range");
 	ns = (uint64_t)value[1].sec * NSEC_PER_SEC + value[1].usec * NSEC_PER_USEC;
-	value[1] = timeval_from_ns(alarm_set(ns));
+	if (which != ITIMER_REAL && ns)
+		return refuse(EINVAL, "timers of CPU time cannot be set");
+	value[1] = timeval_from_ns(which == ITIMER_REAL ? alarm_set(ns) : 0);
 	return to ? copy_to_user(to, value, sizeof(value)) : 0;
 }

@@ -25,6 +25,19 @@ TEST(timers, 10, "setitimer tells what is left; alarm rounds; SIGALRM ends who h
 	CHECK(WTERMSIG(wait_status(child)) == SIGALRM);
 }
 
+TEST(timers_cleared, 5, "every timer can be cleared, and tells that nothing was left")
+{
+	const struct itimerval none = { { 0, 0 }, { 0, 0 } };
+
+	for (int which = ITIMER_REAL; which <= ITIMER_PROF; which++) {
+		struct itimerval old = { { 1, 1 }, { 1, 1 } };
+
+		CHECK_EQ(setitimer(which, &none, &old), 0);
+		CHECK(!memcmp(&old, &none, sizeof(old)));
+	}
+	CHECK_ERR(setitimer(3, &none, NULL), EINVAL);
+}
+
 TEST(clocks, 5, "clocks go forward; CPU time counts only what was used; absolute sleeps")
 {
 	struct timespec a, b, ts;
