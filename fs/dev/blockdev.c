@@ -1,19 +1,21 @@
 /*
- * Block devices as files: the raw device through a page cache of its own.
+ * Block devices as files. The raw device is read and written through its own page cache.
  *
- * 1. Each device has one inode of the pseudo file system, made when it is first used, which stays:
- *    its page cache holds the raw device, for /dev nodes (any number, anywhere) and for file
- *    systems' metadata.
- * 2. The open file of a /dev node has that inode in place of the node's own, which its path still
- *    leads to: fstat tells about the node, reads and writes are of the device.
- * 3. The device's size is the file's size. Beyond it reads end and writes are ENOSPC.
- * 4. Closing a file that was open for writing writes what is dirty to the device.
- * 5. A splice into it makes bios straight from the slots, many in flight, and waits for them: what
- *    was written has left the pipe, and an error is reported. Sectors only: other lengths and places
- *    are EINVAL. What the page cache has of the place is written and dropped first, and nothing of it
- *    comes back before the disk has the new bytes; where that cannot be (in use, lent, mapped), and
- *    from device memory, the bytes are copied into the cache.
- * 6. blockdev_lock guards the making of device->inode.
+ * 1. Each device has one inode on the pseudo file system. It is made when it is first used, and stays.
+ *    Its page cache holds the raw device for all /dev nodes and for the metadata of file systems.
+ * 2. Opening a /dev node puts that inode into the open file, in place of the node's own. The file's
+ *    path still leads to the node. So fstat describes the node, and reads and writes reach the
+ *    device.
+ * 3. The size of the file is the size of the device. Reads end there, and writes beyond it return
+ *    -ENOSPC.
+ * 4. Closing a file that was open for writing writes the dirty pages to the device.
+ * 5. A splice into the file makes bios directly from the slots, submits many at once, and waits for
+ *    them. So bytes that have been written have left the pipe, and errors are reported. Positions
+ *    and lengths must be multiples of a sector, or -EINVAL is returned. Before the write, the page
+ *    cache's copy of the range is written back and dropped, and it is not read again before the
+ *    disk has the new bytes. If a page cannot be dropped (in use, lent or mapped), and for slots of
+ *    device memory, the bytes are copied into the cache instead.
+ * 6. blockdev_lock guards the creation of device->inode.
  */
 #include "drivers/disk/block.h"
 #include "fs/cache/pageio.h"
@@ -32,8 +34,8 @@
 #define BLKBSZGET	0x80041270
 #define BLKGETSIZE64	0x80041272
 
-#define DIRECT_BIOS	16u /* that a splice has in flight at most */
-#define DIRECT_SEGMENTS 16u /* of one of them */
+#define DIRECT_BIOS	16u /* in flight for one splice, at most */
+#define DIRECT_SEGMENTS 16u /* in one bio */
 #define DIRECT_BYTES	(1u << 20)
 
 static struct mutex blockdev_lock = MUTEX_INIT(blockdev_lock);
@@ -48,7 +50,7 @@ static uint64_t page_sector(const struct page *page)
 	return (uint64_t)page->index << (PAGE_SHIFT - SECTOR_SHIFT);
 }
 
-/* Bytes of the page that lie on the device. */
+/* The number of the page's bytes that lie within the device. */
 static unsigned int bytes_on_device(const struct mapping *mapping, const struct page *page)
 {
 	file_off_t left = mapping->inode->size - ((file_off_t)page->index << PAGE_SHIFT);
@@ -77,7 +79,7 @@ static int blockdev_write_page(struct mapping *mapping, struct page *page)
 static int blockdev_begin_write(struct mapping *mapping, struct page *page, unsigned int from,
 				unsigned int to)
 {
-	return 0; /* every page has its place */
+	return 0; /* every page has its place on the device */
 }
 
 static const struct mapping_ops blockdev_mapping_ops = {
@@ -129,13 +131,16 @@ static int blockdev_open(struct inode *inode, struct file *file)
 
 static void blockdev_release(struct file *file)
 {
-	if (file->writable) /* what fails stays dirty, and the next fsync tries again */
+	if (file->writable) /* a page that fails stays dirty, and the next fsync tries again */
 		(void)mapping_sync(&file->inode->mapping);
 }
 
 /* ---- from slots to the disk ---- */
 
-/* Bios of the slots from the first one on, for `room` bytes at most: how many. 0: not even one. */
+/*
+ * Make bios from the slots, from the first one on, for at most `room` bytes. Returns their number.
+ * That is 0 if the first slot cannot be written this way or there is no memory.
+ */
 //BOOK: direct-bios
 static unsigned int make_bios(struct block_device *device, uint64_t sector,
 			      const struct slot_list *slots, uint64_t room, struct bio **bios)
@@ -162,7 +167,7 @@ static unsigned int make_bios(struct block_device *device, uint64_t sector,
 	return nr;
 }
 
-/* Write what the bios have; bytes up to the first error, *error. Frees them. */
+/* Write and free the bios. Returns the number of bytes before the first error, and sets *error to it. */
 static ssize_t write_bios(struct bio **bios, unsigned int nr, int *error)
 {
 	ssize_t done = 0;
@@ -177,9 +182,10 @@ static ssize_t write_bios(struct bio **bios, unsigned int nr, int *error)
 }
 
 /*
- * What is dirty is written, and what is not used leaves the cache. Then the places of bytes
- * [at, end) are reserved, until the disk has the new bytes: a page that was read meanwhile would have
- * the old ones, perhaps for a long time, if it is lent or mapped. 1; 0: they cannot be had; -EIO.
+ * Write back the file's dirty pages, drop unused pages of [at, end) from the cache, and reserve
+ * their places until the disk has the new bytes. Otherwise a page that is read meanwhile would keep
+ * the old bytes, perhaps for long if it is lent or mapped. Returns 1, 0 if a page of the range
+ * stays in the cache or there is no memory, or -EIO.
  */
 static int reserve(struct mapping *mapping, file_off_t at, file_off_t end)
 {
@@ -192,7 +198,10 @@ static int reserve(struct mapping *mapping, file_off_t at, file_off_t end)
 	return mapping_reserve(mapping, first, last);
 }
 
-/* Slots, as many as make bios: bytes, and *error if that ended them; 0: they must be copied. */
+/*
+ * Write the slots that can be made into bios. Returns the number of bytes, and sets *error if an
+ * error has ended the write. If it returns 0 without an error, the first slot must be copied.
+ */
 static ssize_t write_slots(struct file *file, file_off_t *pos, struct slot_list *slots, int *error)
 {
 	struct inode *inode = file->inode;
@@ -228,7 +237,7 @@ static ssize_t write_slots(struct file *file, file_off_t *pos, struct slot_list 
 	return n;
 }
 
-/* The first slot, by the cache. */
+/* Copy the first slot into the cache. */
 static ssize_t copy_slot(struct file *file, file_off_t *pos, struct slot_list *slots)
 {
 	unsigned int rest = slots->nr - 1;
@@ -267,7 +276,7 @@ static file_off_t blockdev_llseek(struct file *file, file_off_t offset, int when
 	if (pos <= file->inode->size)
 		return pos;
 	file->pos = before;
-	return refuse(EINVAL, "behind the end of the device");
+	return refuse(EINVAL, "beyond the end of the device");
 }
 
 static long flush_buffers(struct block_device *device)

@@ -1,7 +1,6 @@
 /*
- * The file system of /dev: "dev" (also called "devtmpfs") is a tmpfs that begins with a node for
- * every device that is registered when it is mounted. Drivers probe before the first program can
- * mount anything.
+ * The file system of /dev. "dev" (also called "devtmpfs") is a tmpfs that is mounted with a node
+ * for every registered device. Drivers probe before the first program can mount anything.
  */
 #include "drivers/disk/block.h"
 #include "fs/tmpfs/tmpfs.h"
@@ -50,7 +49,7 @@ static int add_links(struct super_block *sb)
 	return error;
 }
 
-/* What is made before an error goes with the super block, as sb->root is set. */
+/* After an error the super block frees the nodes that have been made, since sb->root is set. */
 static int dev_mount(struct super_block *sb, const char *options)
 {
 	int error = tmpfs_mount_mode(sb, options, 0755);

@@ -1,10 +1,11 @@
 /*
  * The memory devices, major number 1: null, zero, full, random, urandom.
  *
- * 1. null takes everything, slots whose bytes have not arrived too, and is always at its end.
- * 2. zero and full give zeros without end; a splice from zero publishes the zero page and copies
- *    nothing. Writing to full is ENOSPC.
- * 3. random and urandom are one generator (kernel/random.c). What is written to them is stirred in.
+ * 1. null takes everything, including slots whose bytes have not arrived. Reading it finds the end
+ *    of the file.
+ * 2. zero and full supply zeros without end. A splice from them publishes the zero page and copies
+ *    nothing. Writing to full returns -ENOSPC.
+ * 3. random and urandom are the same generator (kernel/random.c). Bytes written to them are mixed in.
  */
 #include "fs/splice/splice.h"
 #include "fs/names/vfs.h"
@@ -17,13 +18,13 @@
 #define MEM_MAJOR 1
 #define PIECE	  256u
 
-/* Everything that is not read from a place has none; seeking is allowed and does nothing. */
+/* These files have no position. Seeking is allowed and does nothing. */
 static file_off_t mem_llseek(struct file *file, file_off_t offset, int whence)
 {
 	return file->pos = 0;
 }
 
-/* Call move() for up to `most` bytes at a time, and look at pending signals in between. */
+/* Call move() for up to `most` bytes at a time until all are moved or a signal is pending. */
 static ssize_t move_all(struct iter *iter, size_t (*move)(struct iter *iter, size_t n), size_t most)
 {
 	size_t done = 0;
@@ -55,7 +56,7 @@ static ssize_t null_write(struct file *file, struct iter *from, file_off_t *pos)
 	return n;
 }
 
-/* The end of file is here. */
+/* Always at the end of the file. */
 static ssize_t null_splice_read(struct file *file, file_off_t *pos, size_t len,
 				struct slot_list *slots)
 {
@@ -95,7 +96,7 @@ static ssize_t zero_splice_read(struct file *file, file_off_t *pos, size_t len,
 	return done;
 }
 
-/* Zeros to write to are anonymous memory: the mapping has nothing to do with this file any more. */
+/* A mapping of /dev/zero is anonymous memory. It does not keep a reference to this file. */
 static int zero_mmap(struct file *file, struct vma *vma)
 {
 	struct file *memory = NULL;
@@ -105,7 +106,7 @@ static int zero_mmap(struct file *file, struct vma *vma)
 		if (IS_ERR(memory))
 			return PTR_ERR(memory);
 	}
-	file_put(vma->file); /* the caller has a reference, too */
+	file_put(vma->file); /* the caller has a reference as well */
 	vma->file = memory;
 	vma->page_offset = 0;
 	return 0;

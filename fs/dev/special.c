@@ -1,9 +1,9 @@
 /*
- * Special files: device numbers, and what a node leads to when it is opened.
+ * Special files: device numbers, and opening a node.
  *
- * 1. Character devices are registered by number; open(2) of a node finds them by it. They never go
- *    away, so what was found stays valid.
- * 2. Drivers and initcalls register at boot, one after another; the list is complete when the first
+ * 1. Character devices are registered by number, and open(2) of a node finds them by it. They never go
+ *    away, so a device that has been found stays valid.
+ * 2. Drivers and initcalls register at boot, one after another. The list is complete when the first
  *    file is opened, and needs no lock.
  */
 #include "fs/pipe/pipe.h"
@@ -38,7 +38,7 @@ int chrdev_register(unsigned int major, unsigned int minor, const char *name, un
 		.ops = ops,
 		.private = private,
 	};
-	if (chrdev_find(rdev)) { /* drivers probe one after another */
+	if (chrdev_find(rdev)) { /* no lock is needed: drivers probe one after another */
 		kfree(device);
 		return -EEXIST;
 	}
@@ -74,5 +74,5 @@ void inode_init_special(struct inode *inode, unsigned int mode, unsigned int rde
 		inode->file_ops = &block_file_ops;
 	else if (S_ISFIFO(mode))
 		inode->file_ops = &fifo_file_ops;
-	/* A socket's node has none: it cannot be opened. */
+	/* A socket's node has no file_ops, and cannot be opened. */
 }

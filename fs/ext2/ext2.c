@@ -1,21 +1,20 @@
 /*
  * ext2, read-only.
  *
- * 1. The file system is read-only, however it is mounted: /proc/mounts says so, and writes are
- *    EROFS.
- * 2. Metadata is read through the page cache of the raw device and copied out of it; nothing points
- *    into those pages, so they may be given up at any time.
- * 3. What is damaged gives a line in the log and -EINVAL from mount, -EIO elsewhere.
- * 4. A block pointer of 0, on any level, is a hole: zeros. Any other one is checked before it is
- *    used, so a damaged file reads as EIO, and indirect blocks that point to themselves are only
- *    read as often as the path is long.
- * 5. Finding a block may wait for indirect blocks, which are metadata; reading data waits for
- *    nothing.
- * 6. A directory is a row of blocks with entries, read through its own page cache. An entry's place
- *    in it, in bytes, is its readdir cookie. A cookie may be anything (lseek): reading begins at the
- *    start of its block and skips what stands before it. A damaged entry ends the search with EIO.
- *    The length of an entry is never 0, so every loop ends. An index (the dir_index feature) looks
- *    like unused entries to us, and is passed over.
+ * 1. The file system is read-only, however it is mounted. /proc/mounts says so, and writes return
+ *    -EROFS.
+ * 2. Metadata is read through the page cache of the raw device and copied out of it. Nothing points
+ *    into those pages, so they may be dropped at any time.
+ * 3. Damage causes a line in the log. Mount returns -EINVAL for it, and other calls -EIO.
+ * 4. A block pointer of 0, on any level, is a hole and reads as zeros. Any other pointer is checked
+ *    before it is used, so a damaged file reads as -EIO. A path to a block has at most four steps, so
+ *    indirect blocks that point to themselves cause no endless loop.
+ * 5. Finding a block may wait for indirect blocks, which are metadata. It never waits for data.
+ * 6. A directory is a sequence of blocks with entries, and is read through its own page cache. The
+ *    readdir cookie of an entry is its offset in bytes. lseek may set any cookie. Reading then begins
+ *    at the start of the cookie's block and skips the entries before it. A damaged entry ends the
+ *    search with -EIO. The length of an entry is never 0, so every loop ends. An index (the dir_index
+ *    feature) looks like unused entries and is skipped.
  */
 #include "fs/ext2/format.h"
 #include "drivers/disk/block.h"
@@ -46,7 +45,10 @@ static inline struct ext2_fs *ext2_fs(const struct inode *inode)
 	return inode->sb->private;
 }
 
-/* Whoever reads a damaged file again and again must not fill the log. */
+/*
+ * Report damage, and return -EIO. Only MAX_REPORTS lines are written for each mount, so that a program
+ * that reads a damaged file again and again does not fill the log.
+ */
 static int ext2_damaged(const struct super_block *sb, uint64_t inode_number, const char *what)
 {
 	struct ext2_fs *fs = sb->private;
@@ -61,7 +63,7 @@ static int ext2_damaged(const struct super_block *sb, uint64_t inode_number, con
 	return -EIO;
 }
 
-/* Copy bytes out of a page cache, all within one page. 0, -EIO, -ENOMEM, -ERESTARTSYS. */
+/* Copy bytes that lie within one page. Returns 0, -EIO, -ENOMEM or -ERESTARTSYS. */
 static int read_bytes(struct mapping *mapping, uint64_t offset, void *to, unsigned int len)
 {
 	struct page *page = mapping_read_page(mapping, offset >> PAGE_SHIFT);
@@ -83,7 +85,7 @@ static int ext2_read_metadata(struct ext2_fs *fs, uint64_t offset, void *to, uns
 
 /* ---- where the blocks of a file are ---- */
 
-/* How many of `nr` pointers lie in one piece from the first one on (holes: are holes). */
+/* How many of the `nr` pointers, from the first one on, are consecutive blocks, or are all holes. */
 static unsigned int count_run(const uint32_t *pointers, unsigned int nr)
 {
 	unsigned int n = 1;
@@ -102,7 +104,10 @@ static int check_run(struct inode *inode, uint32_t first, unsigned int n)
 	return ext2_damaged(inode->sb, inode->number, "a block that is not on the file system");
 }
 
-/* Down the path: after each step `pointers` are those that the last block on it has from there on. */
+/*
+ * Follow the path of a block (see block_lookup in fs/cache/pageio.h). After each step `pointers`
+ * holds the pointers in the last block on the path, from the path's place in it on.
+ */
 static int ext2_lookup_block(struct inode *inode, uint64_t block, unsigned int max, uint64_t *first)
 {
 	struct ext2_fs *fs = ext2_fs(inode);
@@ -152,7 +157,7 @@ static const struct mapping_ops ext2_mapping_ops = {
 
 /* ---- directories ---- */
 
-/* The `type` of an entry (4.1), as S_IFMT's bits. */
+/* The bits of S_IFMT for the `type` of an entry (4.1). */
 static unsigned int mode_of_type(unsigned int type)
 {
 	static const uint16_t modes[] = {
@@ -162,7 +167,7 @@ static unsigned int mode_of_type(unsigned int type)
 	return type < ARRAY_SIZE(modes) ? modes[type] : 0;
 }
 
-/* Emit the used entries of one block, from context->pos on. 0, 1 if the buffer is full, -EIO. */
+/* Emit the used entries of one block, from context->pos on. Returns 0, 1 if the buffer is full, or -EIO. */
 static int emit_block(struct inode *dir, const char *block, file_off_t start,
 		      struct dir_context *context)
 {
@@ -180,7 +185,7 @@ static int emit_block(struct inode *dir, const char *block, file_off_t start,
 		if (!context->emit(context, entry.name, entry.name_len, entry.inode,
 				   DT_OF_MODE(mode_of_type(entry.type))))
 			return 1;
-		/* Behind it: should the next one be damaged, this one is not to be had again. */
+		/* If the next entry is damaged, this one must not be emitted again. */
 		context->pos++;
 	}
 	context->pos = start + layout->block_size;
@@ -220,7 +225,7 @@ static ssize_t ext2_readlink(struct inode *inode, char *buf, size_t size)
 		return -ENAMETOOLONG;
 	if (own->fast_symlink)
 		memcpy(buf, own->block, len);
-	else /* the file's data; less than a block */
+	else /* the target is the file's data, and is less than a block */
 		error = read_bytes(&inode->mapping, 0, buf, len);
 	if (error)
 		return error;

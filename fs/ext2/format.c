@@ -1,12 +1,12 @@
 /*
- * Checks and arithmetic of the ext2 format. The contract stands in the header.
+ * Checks and arithmetic of the ext2 format. The header has the contract.
  */
 #include "fs/ext2/format.h"
 #include "fs/names/mode.h"
 #include "lib/string.h"
 
 #define MAX_LOG_BLOCK_SIZE 2u /* 1, 2 and 4 KiB */
-#define DYNAMIC_REVISION   1u /* from here on the inode size and the features are there */
+#define DYNAMIC_REVISION   1u /* the first revision with an inode size and features */
 #define BITS_PER_BYTE	   8u
 #define ENTRY_ALIGN	   4u
 
@@ -23,7 +23,7 @@ static const char *check_inode_size(const struct ext2_disk_super *super, struct 
 
 static const char *check_groups(const struct ext2_disk_super *super, struct ext2_layout *layout)
 {
-	uint32_t bits = layout->block_size * BITS_PER_BYTE; /* of the bitmap of a group */
+	uint32_t bits = layout->block_size * BITS_PER_BYTE; /* in the bitmap of a group */
 	uint32_t per_group = super->blocks_per_group, inodes = super->inodes_per_group;
 
 	if (per_group == 0 || per_group > bits || per_group & (BITS_PER_BYTE - 1))
@@ -104,7 +104,7 @@ int64_t ext2_inode_size(const struct ext2_disk_inode *inode)
 {
 	uint64_t size = inode->size;
 
-	/* Of other types the upper half was something else (directory ACL). */
+	/* Only regular files have an upper half. For other types the field is a directory ACL. */
 	if (S_ISREG(inode->mode))
 		size |= (uint64_t)inode->size_high << 32;
 	return size & INT64_MAX;
@@ -153,14 +153,14 @@ const char *ext2_check_inode(const struct ext2_layout *layout, const struct ext2
 
 bool ext2_is_fast_symlink(const struct ext2_layout *layout, const struct ext2_disk_inode *inode)
 {
-	/* A block with extended attributes is counted, too. */
+	/* A block with extended attributes is counted as well. */
 	uint32_t attributes = inode->file_acl ? layout->block_size / 512 : 0;
 
 	return S_ISLNK(inode->mode) && inode->size < EXT2_FAST_SYMLINK &&
 	       inode->sectors == attributes;
 }
 
-/* Small numbers stand in the first pointer, as 8 bits each; larger ones in the second. */
+/* Small numbers are in the first pointer, with 8 bits each. Larger ones are in the second. */
 unsigned int ext2_device_number(const struct ext2_disk_inode *inode)
 {
 	return device_decode(inode->block[0] ? inode->block[0] & 0xffff : inode->block[1]);
@@ -208,8 +208,7 @@ unsigned int ext2_read_entry(const struct ext2_layout *layout, const void *block
 		return 0;
 	entry->inode = disk->inode;
 	entry->name = (const char *)(disk + 1);
-	/* Without file types the name's length had 16 bits; names were never longer than 255
-	 * bytes. */
+	/* Without file types the length has 16 bits, but a name is never longer than 255 bytes. */
 	entry->name_len = disk->name_len;
 	entry->type = layout->file_types ? disk->type : 0;
 	if (!layout->file_types && disk->type)

@@ -1,12 +1,12 @@
 /*
- * What ext2 looks like on disk ("The Second Extended File System, Internal Layout", D. Poirier),
- * and the checks that stand between it and the rest of the kernel.
+ * The ext2 format on disk ("The Second Extended File System, Internal Layout", D. Poirier), and the
+ * checks that stand between it and the rest of the kernel.
  *
- * 1. Everything here is plain computation on bytes that came from a disk: no locks, no memory, no
- *    IO. It is tested on the host.
- * 2. A disk may hold anything. What these functions accept can be used without further thought:
- *    shifts are in range, divisors are not zero, offsets lie in their block, block numbers on the
- *    file system.
+ * 1. Everything here is plain computation on bytes that came from a disk. It takes no locks,
+ *    allocates no memory and does no IO, so it never sleeps. It is tested on the host.
+ * 2. A disk may hold anything. Data that these functions have accepted can be used without further
+ *    checks. Shifts are in range, divisors are not zero, offsets lie within their block, and block
+ *    numbers lie within the file system.
  */
 #ifndef FS_EXT2_FORMAT_H
 #define FS_EXT2_FORMAT_H
@@ -18,7 +18,7 @@
 #define EXT2_ROOT_INODE	  2u
 #define EXT2_DIRECT	  12u /* block pointers in the inode */
 #define EXT2_POINTERS	  15u /* with single, double and triple indirect */
-#define EXT2_FAST_SYMLINK 60u /* a shorter target stands in place of the pointers */
+#define EXT2_FAST_SYMLINK 60u /* a shorter target is stored in place of the pointers */
 
 /* 3.1 Superblock: the fields that are used. */
 struct ext2_disk_super {
@@ -44,7 +44,7 @@ struct ext2_disk_group {
 	uint32_t reserved[3];
 } __packed;
 
-/* 3.3 Inode, without what larger inodes have behind it */
+/* 3.3 Inode, without the extra fields of larger inodes */
 struct ext2_disk_inode {
 	uint16_t mode, uid;
 	uint32_t size, atime, ctime, mtime, dtime;
@@ -59,7 +59,7 @@ struct ext2_disk_inode {
 #define EXT2_INODE_SIZE_MIN  128u
 #define EXT2_FLAG_COMPRESSED 0x00000004u
 #define EXT2_FLAG_EXTENTS    0x00080000u /* ext4: the pointers are something else */
-#define EXT2_FLAG_INLINE     0x10000000u /* ext4: the data stands in the inode */
+#define EXT2_FLAG_INLINE     0x10000000u /* ext4: the data is in the inode */
 
 /* 4.1 Directory entry; the name follows. */
 struct ext2_disk_entry {
@@ -68,7 +68,7 @@ struct ext2_disk_entry {
 	uint8_t name_len, type;
 } __packed;
 
-/* What is known of a file system whose superblock was accepted. */
+/* The layout of a file system whose superblock has been accepted. */
 struct ext2_layout {
 	unsigned int block_shift, block_size;
 	uint32_t blocks, inodes, first_data_block;
@@ -79,8 +79,9 @@ struct ext2_layout {
 };
 
 /*
- * Check a superblock against the device's size. NULL: *layout is filled in. Else a text that says
- * what is wrong; for unknown features *features is set to their bits, else to 0.
+ * Check a superblock against the size of the device. Returns NULL and fills in *layout if it is
+ * good, or a text that says what is wrong. *features is set to the bits of unknown features, or to
+ * 0.
  */
 const char *ext2_check_super(const struct ext2_disk_super *super, uint64_t device_bytes,
 			     struct ext2_layout *layout, uint32_t *features);
@@ -91,26 +92,29 @@ static inline bool ext2_block_ok(const struct ext2_layout *layout, uint32_t bloc
 	return block > layout->first_data_block && block < layout->blocks;
 }
 
-/* Byte offsets on the device: of the descriptor of the inode's group; of the inode, given that
- * group's inode table. */
+/*
+ * The offset in bytes, on the device, of the descriptor of an inode's group, and of the inode itself.
+ * `inode_table` is the inode table of its group, and has been checked. `number` is 1 or more.
+ */
 uint64_t ext2_group_offset(const struct ext2_layout *layout, uint32_t number);
 uint64_t ext2_inode_offset(const struct ext2_layout *layout, uint32_t number, uint32_t inode_table);
-/* Does the inode table of the inode's group lie on the file system? */
+/* Does the inode table lie within the file system? */
 bool ext2_inode_table_ok(const struct ext2_layout *layout, uint32_t inode_table);
 
-/* Check an inode that is in use. NULL, or what is wrong. */
+/* Check an inode that should be in use. Returns NULL, or a text that says what is wrong. */
 const char *ext2_check_inode(const struct ext2_layout *layout, const struct ext2_disk_inode *inode);
-/* Its size in bytes; below 2^63. */
+/* The size of the file in bytes, which is below 2^63. */
 int64_t ext2_inode_size(const struct ext2_disk_inode *inode);
-/* Is it a symbolic link whose target stands in the inode? */
+/* Is it a symbolic link whose target is in the inode? */
 bool ext2_is_fast_symlink(const struct ext2_layout *layout, const struct ext2_disk_inode *inode);
 /* The device number of a character or block device. */
 unsigned int ext2_device_number(const struct ext2_disk_inode *inode);
 
 /*
- * The way to a file's block: which of the inode's pointers, and then which entry of each indirect
- * block. Returns its length (1 to 4), 0 if no file has such a block. `left`: how many blocks from
- * there on have their pointers in the same place.
+ * Find the path to a block of a file: the index of a pointer in the inode, and then the index in
+ * each indirect block. Returns the length of the path (1 to 4), or 0 if `block` is beyond the
+ * largest file. *left is the number of blocks, from this one on, whose pointers are in the same
+ * inode or indirect block.
  */
 unsigned int ext2_block_path(const struct ext2_layout *layout, uint64_t block, unsigned int path[4],
 			     unsigned int *left);
@@ -118,8 +122,9 @@ unsigned int ext2_block_path(const struct ext2_layout *layout, uint64_t block, u
 uint64_t ext2_max_blocks(const struct ext2_layout *layout);
 
 /*
- * The directory entry at `offset` of a directory's block: its length up to the next one, or 0 if it
- * is damaged. The name is name[0..name_len), without '/' and '\0'; inode 0: an unused entry.
+ * Read the entry at `offset` in a block of a directory. Returns its length, which leads to the next
+ * entry, or 0 if it is damaged. The name is name[0..name_len), is part of the block, and has no '/'
+ * and no '\0'. An entry with inode 0 is unused.
  */
 struct ext2_entry {
 	uint32_t inode;

@@ -1,6 +1,6 @@
 /*
- * /proc: what there is of machine and kernel, settings, and what tests need. Each file is a function
- * and a line that registers it.
+ * Files of /proc about the machine and the kernel, settings, and files for tests. Each file is a
+ * function and a line that registers it.
  */
 #include "drivers/disk/block.h"
 #include "fs/cache/pagecache.h"
@@ -60,7 +60,7 @@ static void meminfo_show(struct text *text)
 }
 PROC_FILE(meminfo, "meminfo", 0444, meminfo_show, NULL);
 
-/* CPUID leaf 0x80000002.. (Intel SDM vol. 2, CPUID). All CPUs are taken to be alike. */
+/* CPUID leaves from 0x80000002 on (Intel SDM vol. 2, CPUID). All CPUs are assumed to be alike. */
 static void cpuinfo_show(struct text *text)
 {
 	char model[49] = "";
@@ -101,7 +101,7 @@ static void uptime_show(struct text *text)
 }
 PROC_FILE(uptime, "uptime", 0444, uptime_show, NULL);
 
-/* User and system time are not told apart: all that is not idle counts as the first. */
+/* User and system time are not counted separately. All time that is not idle counts as user time. */
 static void show_cpu_time(struct text *text, const char *name, uint64_t idle, uint64_t all)
 {
 	uint64_t busy = all > idle ? all - idle : 0;
@@ -139,7 +139,7 @@ static void drop_pages(struct super_block *sb)
 		mapping_drop_clean(&inode->mapping, 0, UINT32_MAX);
 }
 
-/* What stands in no file: the raw devices' pages, which file systems' metadata live in. */
+/* Drop the pages of the raw devices, which hold the metadata of file systems. */
 static void drop_device_pages(void)
 {
 	struct block_device *device;
@@ -161,8 +161,10 @@ static int parse_number(char *input, uint32_t *value)
 	return parse_u32(input, value);
 }
 
-/* 1: pages, 2: names and inodes, 3: both. Only what is clean; sync(2) before it makes everything
- * clean. */
+/*
+ * 1 drops pages, 2 drops names and inodes, 3 drops both. Only clean pages are dropped. A sync(2) before
+ * makes all of them clean.
+ */
 static int drop_caches_store(char *input, size_t len)
 {
 	uint32_t what;
@@ -199,9 +201,9 @@ static int fail_nth_store(char *input, size_t len)
 }
 PROC_FILE(fail_nth, "sys/vm/fail_nth", 0600, fail_nth_show, fail_nth_store);
 
-/* ---- what tests need ---- */
+/* ---- for tests ---- */
 
-/* `t`: the report on what hangs, in the log. `c`: a panic, to see what one looks like. */
+/* `t` prints the report on tasks that hang to the log. `c` panics, so that a panic can be tested. */
 static int sysrq_store(char *input, size_t len)
 {
 	if (input[0] == 't') {
@@ -227,8 +229,9 @@ static void slabinfo_show(struct text *text)
 PROC_FILE(slabinfo, "slabinfo", 0400, slabinfo_show, NULL);
 
 /*
- * What must be the same before and after a program has run, a line each: a name and a number. Slabs
- * count as free pages, since how many of them are half empty is chance; their objects are counted.
+ * Numbers that must be the same before and after a program has run. Each line has a name and a
+ * number. The pages of slabs count as free, because it is chance how many slabs are half empty.
+ * Their objects are counted instead.
  */
 static void leaks_show(struct text *text)
 {
@@ -249,7 +252,7 @@ PROC_FILE(leaks, "leaks", 0444, leaks_show, NULL);
 
 /* ---- disks ---- */
 
-/* What matters here: how many bios a device had at once. */
+/* max_in_flight shows how many bios a device had at once. */
 static void disks_show(struct text *text)
 {
 	struct block_device *device;

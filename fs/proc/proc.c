@@ -1,19 +1,19 @@
 /*
  * The file system "proc": files that print themselves.
  *
- * 1. All names are in one table (PROC_ENTRY), directories too; those below "/pid" are what each
- *    process has. inode->number is made of process, descriptor and entry. Inodes hold nothing else:
- *    each use looks the process up again, and tells of the one that has the number at that moment.
- * 2. Names of processes and descriptors are believed only as long as these are there (revalidate);
- *    owner and mode are looked at again then.
- * 3. What lets the caller act as the process could - descriptors, maps, the program - is for those
- *    who could debug it: root, and processes with all its user ids.
- * 4. A file that is read from its start is printed into a buffer of the open file, as large as it
- *    takes; what is read behind it comes from that buffer. So a reader with a small buffer sees one
- *    state, not a mix. reader->lock serialises those who share an open file. It is held across
- *    copies to the user: no page fault leads here.
- * 5. tasks_lock guards what is seen of another process; a reference to its files is taken under it.
- *    What is printed while it is held goes into memory that is there.
+ * 1. All names are in one table (PROC_ENTRY), including directories. Each process has the names below
+ *    "/pid". An inode's number consists of the process, the descriptor and the entry. The inode holds
+ *    nothing else. Each use finds the process again by its number.
+ * 2. A name of a process or descriptor is valid only as long as these exist (revalidate). Its owner and
+ *    mode are set again at the same time.
+ * 3. Descriptors, maps and the program let the reader act as the process could. They may be used by
+ *    root, and by processes that have the same user and group ids.
+ * 4. When a file is read from its start, it is printed into a buffer of the open file, which is as
+ *    large as needed. Later reads come from that buffer. So a reader with a small buffer sees one
+ *    state, not a mixture. reader->lock serialises tasks that share an open file. It is held across
+ *    copies to the user, since no page fault leads here.
+ * 5. tasks_lock guards all that is read from another process. A reference to its files is taken under
+ *    it. Text that is printed with the lock held goes into memory that has been allocated before.
  */
 #include "fs/proc/proc.h"
 #include "fs/file/file.h"
@@ -64,7 +64,7 @@ static uint64_t number_of(const struct proc_entry *entry, unsigned int pid, unsi
 	return ((uint64_t)pid << FD_BITS | fd) << ENTRY_BITS | (entry - _proc_files_start + 1);
 }
 
-/* The entry's name, if it stands in that directory; NULL. */
+/* Returns the name of the entry in the directory `dir`, or NULL if it is not in that directory. */
 static const char *name_in(const struct proc_entry *entry, const struct proc_entry *dir)
 {
 	size_t len = strlen(dir->path);
@@ -107,8 +107,8 @@ static bool may_inspect(const struct process *process)
 }
 
 /*
- * The process of an inode, if the caller may look into it, or if what he wants is for all.
- * ERR_PTR(-ESRCH, -EACCES).
+ * Returns the process of an inode with a reference, if the caller may inspect it or the file is
+ * `for_all`. Otherwise ERR_PTR(-ESRCH, -EACCES).
  */
 static struct process *inspect(const struct inode *inode, bool for_all)
 {
@@ -137,7 +137,7 @@ static struct file_table *process_files(struct process *process)
 	return files;
 }
 
-/* The open file, with a reference; NULL. */
+/* Returns an open file with a reference, or NULL if the descriptor is not open. */
 static struct file *process_file(struct process *process, unsigned int fd)
 {
 	struct file_table *files = process_files(process);
@@ -147,7 +147,7 @@ static struct file *process_file(struct process *process, unsigned int fd)
 	return file;
 }
 
-/* The lowest number of a process from `from` on; 0: none. */
+/* Returns the lowest process number that is not below `from`, or 0 if there is none. */
 static unsigned int next_pid(unsigned int from)
 {
 	unsigned int flags = spin_lock_irqsave(&tasks_lock);
@@ -160,7 +160,7 @@ static unsigned int next_pid(unsigned int from)
 
 /* ---- links ---- */
 
-/* The path of a file whose reference is dropped; NULL: -ENOENT. */
+/* Returns the path of a file and drops the reference to the file. If `file` is NULL, -ENOENT. */
 static struct dentry *path_of(struct file *file)
 {
 	struct dentry *path;
@@ -235,7 +235,7 @@ static bool proc_revalidate(struct inode *inode)
 	process = process_find(pid_of(inode));
 	if (!process)
 		return false;
-	/* One that others may not look into is root's, but for itself. inspect() has the last word. */
+	/* Files of an undumpable process belong to root, except in its own eyes. inspect() decides. */
 	hidden = process->undumpable && process != current->process;
 	inode->uid = hidden ? 0 : process->cred.euid;
 	inode->gid = hidden ? 0 : process->cred.egid;
@@ -250,8 +250,8 @@ static bool proc_revalidate(struct inode *inode)
 }
 
 /*
- * The number to begin with, in a directory where `base` is the position of 0: the one that is looked
- * for, which spares asking for all that come before it.
+ * Returns the number to begin with, in a directory where number 0 has position `base`. A search for
+ * one name begins with that number, and so skips all lower ones.
  */
 static unsigned int first_number(const struct dir_context *context, file_off_t base)
 {
@@ -361,7 +361,7 @@ static const struct inode_ops proc_ops = {
 
 struct reader {
 	struct mutex lock;
-	char *buf; /* of vmalloc, NULL: not printed yet */
+	char *buf; /* from vmalloc; NULL: not printed yet */
 	size_t len;
 };
 
@@ -385,7 +385,7 @@ static int print(struct inode *inode, struct text *text)
 	return error;
 }
 
-/* Print the file. lock is held. */
+/* Print the file. reader->lock is held. */
 static int reader_fill(struct reader *reader, struct inode *inode)
 {
 	int error = -EFBIG;

@@ -1,5 +1,7 @@
 /*
- * /proc: files that print themselves. Any subsystem registers its own, in a linker section.
+ * /proc: files that print themselves. Any subsystem can register files, which go into a linker section.
+ *
+ *	PROC_FILE(meminfo, "meminfo", 0444, meminfo_show, NULL);
  */
 #ifndef FS_PROC_PROC_H
 #define FS_PROC_PROC_H
@@ -13,33 +15,43 @@ struct mm;
 struct process;
 
 struct proc_entry {
-	const char *path;  /* "sys/vm/drop_caches"; of what each process has: "/pid/stat" */
-	unsigned int mode; /* with its type; no type: a regular file */
+	const char *path;  /* "sys/vm/drop_caches", or "/pid/stat" for a file of each process */
+	unsigned int mode; /* type and permissions; without a type it is a regular file */
 	/*
-	 * A file: fill `text` (called again with a larger buffer while text->full) when it is read
-	 * from its start; or, show_process, the same of a process: 0, -ENOMEM. Both may sleep.
+	 * Print the file into `text`. Called when the file is read from its start, and again with a
+	 * larger buffer while text->full is set. show_process() prints a file of a process, and
+	 * returns 0 or -ENOMEM. Both may sleep.
 	 */
 	void (*show)(struct text *text);
 	int (*show_process)(struct process *process, struct text *text);
-	/* What one write(2) brought (a copy, NUL-terminated): 0 or -errno. NULL: -EINVAL. */
+	/*
+	 * Process the bytes of one write(2). `input` is a copy of them, terminated by NUL. Returns 0 or
+	 * a negative errno. May sleep. NULL: writing returns -EINVAL.
+	 */
 	int (*store)(char *input, size_t len);
-	/* A link of a process (fd: of its number): the path to where it leads. ERR_PTR(-ENOENT). */
+	/*
+	 * Follow a symbolic link of a process. `fd` is the descriptor of a link in /proc/PID/fd. Returns
+	 * the path it leads to, with a reference, or ERR_PTR(-ENOENT, -ENOMEM).
+	 */
 	struct dentry *(*link)(struct process *process, unsigned int fd);
 };
-/* PROC_ENTRY(id, .path = ...); directories have entries of their own. */
+/* PROC_ENTRY(id, .path = ...) registers an entry. Directories need entries too. */
 #define PROC_ENTRY(id, ...)                                          \
 	static const struct proc_entry __section(".proc_files." #id) \
 		proc_file_##id = { __VA_ARGS__ }
-/* PROC_FILE(meminfo, "meminfo", mode, show, store): either function may be NULL. */
+/* Register a file of the machine. Either function may be NULL. */
 #define PROC_FILE(id, file_path, file_mode, show_function, store_function)            \
 	PROC_ENTRY(id, .path = file_path, .mode = file_mode, .show = (show_function), \
 		   .store = (store_function))
 
 /* ---- between the files of /proc ---- */
 
-/* The address space of a process, with a reference, for /proc; NULL: kernel task or dead. */
+/*
+ * Returns the address space of a process with a reference, or NULL if it has none (a zombie). Takes
+ * tasks_lock.
+ */
 struct mm *process_mm(struct process *process);
-/* Its program: the file that is mapped lowest, with a reference; NULL. May sleep. */
+/* Returns the program file of a process with a reference, or NULL if it has none. May sleep. */
 struct file *process_program(struct process *process);
 
 #endif

@@ -1,9 +1,9 @@
 /*
- * What /proc/PID/... says of a process.
+ * The files of a process in /proc/PID.
  *
- * 1. tasks_lock is held while fields of a process are read and printed; memory is counted before.
+ * 1. tasks_lock is held while fields of a process are read and printed. Its memory is counted before.
  * 2. A process without an address space (a zombie) has no maps and an empty command line.
- * 3. maps is printed with mm->lock held: names of files are looked up under it, nothing else.
+ * 3. maps is printed with mm->lock held, under which the names of files are looked up.
  */
 #include "drivers/tty/tty.h"
 #include "fs/file/file.h"
@@ -103,7 +103,7 @@ static unsigned int ticks(uint64_t ns)
 	return div_u64(ns, NS_A_TICK, NULL);
 }
 
-/* proc(5), in its order. What is not kept (faults, signals, addresses) is 0. */
+/* The fields of proc(5), in order. Those that are not kept (faults, signals, addresses) are 0. */
 static int show_stat(struct process *process, struct text *text)
 {
 	struct memory_use memory = memory_use(process);
@@ -150,8 +150,8 @@ PROC_ENTRY(pid_status, .path = "/pid/status", .mode = 0444, .show_process = show
 /* ---- memory ---- */
 
 /*
- * The page at va of an address space, made present, with a reference; NULL. Zero pages and device
- * memory are none.
+ * Make the page at `va` present and return it with a reference. Returns NULL if it cannot be read,
+ * or if it is a zero page or device memory.
  */
 static struct page *mm_page(struct mm *mm, uintptr_t va)
 {

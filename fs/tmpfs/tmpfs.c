@@ -1,17 +1,17 @@
 /*
- * tmpfs: files that live in the page cache, and names that live among the dentries; nowhere else.
+ * tmpfs: a file system in memory. Its files exist only in the page cache, and its names only as
+ * dentries.
  *
- * 1. File data are pages that have no store behind them: they are never given up. A hole has no
- *    page until it is mapped or written: read(2) makes zeros, and splice hands out the zero page.
- * 2. Inodes and names are limited by nr_inodes= (half the number of low memory's pages), and memory is
- *    limited by size= (half of RAM). What a file uses is what its page cache holds,
- *    counted anew whenever it may have changed (tmpfs_count; inode->blocks is the last count): so
- *    nothing can be forgotten. Who writes a page that is too much gets -ENOSPC, and the page cache
- *    takes it back.
- * 3. A page that a mapping wants in a hole, and for which there is no room, is taken back, too: that
- *    is SIGBUS.
+ * 1. File data are pages without a store, which are never dropped. A hole has no page until it is
+ *    mapped or written. Until then read(2) produces zeros, and splice publishes the zero page.
+ * 2. size= limits the memory (to half of RAM by default). A file uses as many pages as are in its page
+ *    cache. They are counted again whenever that may have changed, so no change can be missed.
+ *    inode->blocks is the last count (tmpfs_count). If a write needs a page beyond the limit, it gets
+ *    -ENOSPC, and the page cache removes the page again.
+ * 3. The same happens if a mapping needs a page in a hole and there is no room. Then the program gets
+ *    SIGBUS.
  * 4. tmpfs->lock (plain) guards the counters.
- * 5. Names stay dentries until they are removed (super_block.names_stay), and keep their inodes.
+ * 5. Dentries stay, and keep their inodes, until they are removed (super_block.names_stay).
  */
 #include "fs/tmpfs/tmpfs.h"
 #include "fs/names/path.h"
@@ -66,9 +66,10 @@ static unsigned int target_pages(const char *target)
 /* ---- file data ---- */
 
 /*
- * Count what the inode holds now. Is there room for it? If not, what it has gained is counted only
- * if it need not fit; `present`: what is wanted is a page that was counted before. An inode whose
- * file system is gone (a pipe still holds it) counts nowhere.
+ * Count the pages of the inode again. Returns true if there is room for them. If there is no room,
+ * the new count is kept only without `must_fit`. With `present`, the caller wants a page that may
+ * have been counted before, and a count that has not grown fits. If the file system is gone (a pipe
+ * still holds the inode), nothing is counted.
  */
 static bool tmpfs_count(struct inode *inode, bool must_fit, bool present)
 {
@@ -91,7 +92,7 @@ static bool tmpfs_count(struct inode *inode, bool must_fit, bool present)
 	return fits;
 }
 
-/* The pages of a hole are wanted, and there is room for them: zeros. */
+/* Fill the new pages of a hole with zeros. There is room for them. */
 static void tmpfs_read_pages(struct mapping *mapping, struct page **pages, unsigned int nr)
 {
 	for (unsigned int i = 0; i < nr; i++) {
@@ -124,7 +125,7 @@ static const struct mapping_ops tmpfs_mapping_ops = {
 	.has_store = false,
 };
 
-/* Page by page, since what has no page is zeros and gets none by being read. */
+/* Reads page by page, because a hole reads as zeros and gets no page by being read. */
 static ssize_t tmpfs_read(struct file *file, struct iter *to, file_off_t *pos)
 {
 	struct inode *inode = file->inode;
@@ -154,8 +155,8 @@ static ssize_t tmpfs_read(struct file *file, struct iter *to, file_off_t *pos)
 }
 
 /*
- * A slot for what one page of the file has at pos: the page, lent, or the zero page for a hole. 0;
- * -ENODATA: look again; -ERESTARTSYS.
+ * Make a slot of the page at `pos`, which is lent, or of the zero page if there is a hole. The
+ * caller sets offset and len. Returns 0, -ENODATA if the caller has to look again, or -ERESTARTSYS.
  */
 static int tmpfs_fill_slot(struct mapping *mapping, file_off_t pos, struct pipe_slot *slot)
 {
@@ -169,7 +170,7 @@ static int tmpfs_fill_slot(struct mapping *mapping, file_off_t pos, struct pipe_
 		*slot = (struct pipe_slot){ .page = page, .ops = &cache_slot_ops };
 		return error;
 	}
-	if (page) /* being made: until it is there the file has zeros */
+	if (page) /* it is being made, and until it is uptodate the file reads as zeros */
 		page_put(page);
 	*slot = (struct pipe_slot){ .page = zero_page, .ops = &zero_slot_ops };
 	return 0;
@@ -202,7 +203,7 @@ static ssize_t tmpfs_splice_read(struct file *file, file_off_t *pos, size_t len,
 	return done;
 }
 
-/* The page cache has let go of what lies beyond the new size. */
+/* The page cache has dropped the pages beyond the new size. */
 static void tmpfs_truncated(struct inode *inode)
 {
 	tmpfs_count(inode, false, false);
@@ -222,7 +223,10 @@ static const struct file_ops tmpfs_file_ops = {
 
 static const struct inode_ops tmpfs_inode_ops;
 
-/* A new inode, of no name yet. target: of a symbolic link, kept in inode->private. */
+/*
+ * Make an inode without a name. The target of a symbolic link is kept in inode->private. For others
+ * `target` is NULL. Returns ERR_PTR(-ENOMEM) if there is no memory.
+ */
 static struct inode *tmpfs_inode(struct super_block *sb, const struct inode *dir, unsigned int mode,
 				 unsigned int rdev, const char *target)
 {
@@ -340,7 +344,10 @@ static const struct inode_ops tmpfs_inode_ops = {
 	.truncated = tmpfs_truncated,
 };
 
-/* The name in the directory; made, if it is not there. Drops the reference to `parent`. */
+/*
+ * Return the dentry of a name in a directory, with a reference. Makes the node if it is missing.
+ * Drops the reference to `parent`.
+ */
 static struct dentry *add_name(struct dentry *parent, const struct name *name, unsigned int mode,
 			       unsigned int rdev, const char *target)
 {

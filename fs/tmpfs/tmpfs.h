@@ -6,12 +6,16 @@
 
 #include "fs/names/vfs.h"
 
-/* file_system.mount: an empty tree with a root of `mode`. options: "" or "size=" bytes. */
+/*
+ * Mount an empty tree whose root has `mode`. `options` is "" or "size=" and a number of bytes.
+ * Returns 0, -ENOMEM, or -EINVAL for other options. May sleep.
+ */
 int tmpfs_mount_mode(struct super_block *sb, const char *options, unsigned int mode);
 
 /*
- * Put a node into the tree while it is being mounted: a device, a directory (rdev 0), a symbolic
- * link with `target`, else NULL. Directories on the way to it are made. 0, -ENOMEM.
+ * Add a node to the tree while it is being mounted: a device, a directory (with rdev 0), or a
+ * symbolic link to `target`. For others `target` is NULL. Missing directories on the way are made.
+ * Returns 0 or -ENOMEM. May sleep.
  */
 int tmpfs_add_node(struct super_block *sb, const char *name, unsigned int mode, unsigned int rdev,
 		   const char *target);
