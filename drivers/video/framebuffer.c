@@ -3,7 +3,8 @@
  * ("dispi"), and the ioctls are those of Linux, <linux/fb.h>.
  *
  * 1. The first open sets a mode with 32 bits per pixel (blue, green, red, unused). The last close brings
- *    the text screen back. Meanwhile drivers/video/vga.c keeps the text that is written to it.
+ *    back what the screen showed before, text or a picture. Meanwhile drivers/video/vga.c keeps the text
+ *    that is written to it.
  * 2. The file contains the visible picture and has its size. FBIOPUT_VSCREENINFO changes the geometry,
  *    and the next first open resets it.
  * 3. fb.lock (mutex) guards the mode and the openers.
@@ -17,6 +18,7 @@
 #include "kernel/syscalls.h"
 #include "lib/errno.h"
 #include "lib/string.h"
+#include "mm/vmalloc.h"
 #include "mm/vm/uaccess.h"
 
 #define FB_MAJOR	    29
@@ -30,15 +32,28 @@
 #define FBIOPUT_VSCREENINFO 0x4601
 
 /* The text screen's characters, fonts and attributes are in the first bytes of video memory. */
-#define TEXT_ORDER 3u
-#define TEXT_BYTES (PAGE_SIZE << TEXT_ORDER)
+#define TEXT_BYTES (8 * PAGE_SIZE)
 
 /* The Bochs VBE interface: two ports, and the registers behind them. */
 #define DISPI_PORT     0x1ce
+#define DISPI_ON       0x01
 #define DISPI_ENABLED  0x41 /* with a linear framebuffer */
+#define DISPI_KEEP     0x80 /* the mode starts with what is in video memory */
 #define DISPI_ID_MASK  0xfff0
 #define DISPI_ID_FIRST 0xb0c0
-enum { DISPI_ID, DISPI_WIDTH, DISPI_HEIGHT, DISPI_BITS, DISPI_ENABLE };
+enum {
+	DISPI_ID,
+	DISPI_WIDTH,
+	DISPI_HEIGHT,
+	DISPI_BITS,
+	DISPI_ENABLE,
+	DISPI_BANK,
+	DISPI_VIRTUAL_WIDTH,
+	DISPI_VIRTUAL_HEIGHT, /* follows from the memory */
+	DISPI_X,
+	DISPI_Y,
+	DISPI_REGISTERS,
+};
 
 struct colour {
 	uint32_t offset, length, msb_right;
@@ -56,13 +71,59 @@ static struct {
 	uint32_t max_size;
 	struct pci_device *pci;
 	unsigned int openers, width, height;
-	void *text; /* the saved first TEXT_BYTES of video memory */
+	/* The mode before the first open, and what was then in the part of video memory that it shows. */
+	uint16_t before[DISPI_REGISTERS];
+	void *shown;
+	uint32_t shown_bytes;
 } fb = { .lock = MUTEX_INIT(fb.lock) };
 
 static void dispi_write(uint16_t reg, uint16_t value)
 {
 	outw(DISPI_PORT, reg);
 	outw(DISPI_PORT + 1, value);
+}
+
+static uint16_t dispi_read(uint16_t reg)
+{
+	outw(DISPI_PORT, reg);
+	return inw(DISPI_PORT + 1);
+}
+
+/* Saves the mode and the part of video memory that it shows. Returns 0 or -ENOMEM. fb.lock is held. */
+static int save_screen(void)
+{
+	const uint16_t *mode = fb.before;
+	uint64_t bytes = TEXT_BYTES;
+
+	for (unsigned int reg = 0; reg < DISPI_REGISTERS; reg++)
+		fb.before[reg] = dispi_read(reg);
+	if (mode[DISPI_ENABLE] & DISPI_ON)
+		bytes = (uint64_t)mode[DISPI_VIRTUAL_WIDTH] * (mode[DISPI_Y] + mode[DISPI_HEIGHT]) *
+			((mode[DISPI_BITS] + 7) / 8);
+	fb.shown_bytes = MIN(MAX(bytes, TEXT_BYTES), fb.max_size);
+	fb.shown = vmalloc(fb.shown_bytes);
+	if (!fb.shown)
+		return -ENOMEM;
+	vga_text(false);
+	device_memory_copy(&fb.memory, fb.shown, fb.shown_bytes, false);
+	return 0;
+}
+
+/* Makes the screen what it was when save_screen() ran. fb.lock is held. */
+static void restore_screen(void)
+{
+	/* The last ones count only while the mode is on. */
+	static const uint8_t order[] = { DISPI_WIDTH, DISPI_HEIGHT,	   DISPI_BITS, DISPI_ENABLE,
+					 DISPI_BANK,  DISPI_VIRTUAL_WIDTH, DISPI_X,    DISPI_Y };
+
+	dispi_write(DISPI_ENABLE, 0);
+	fb.memory.size = fb.max_size;
+	device_memory_copy(&fb.memory, fb.shown, fb.shown_bytes, true);
+	vfree(fb.shown);
+	fb.before[DISPI_ENABLE] |= DISPI_KEEP;
+	for (unsigned int i = 0; fb.before[DISPI_ENABLE] & DISPI_ON && i < ARRAY_SIZE(order); i++)
+		dispi_write(order[i], fb.before[order[i]]);
+	vga_text(true);
 }
 
 /* Returns 0, or -EINVAL if the picture does not fit into the device's memory. fb.lock is held. */
@@ -91,15 +152,10 @@ static int fb_open(struct inode *inode, struct file *file)
 	if (fb.pci->driver)
 		return refuse(EBUSY, "the device has a driver");
 	mutex_lock(&fb.lock);
-	if (fb.openers == 0) {
-		fb.text = page_alloc_low(TEXT_ORDER);
-		error = fb.text ? 0 : -ENOMEM;
-	}
-	if (!error && fb.openers++ == 0) {
-		vga_text(false);
-		device_memory_copy(&fb.memory, fb.text, TEXT_BYTES, false);
+	if (fb.openers == 0)
+		error = save_screen();
+	if (!error && fb.openers++ == 0)
 		set_mode(inode, DEFAULT_WIDTH, DEFAULT_HEIGHT);
-	}
 	mutex_unlock(&fb.lock);
 	file->private = &fb.memory;
 	return error;
@@ -108,13 +164,8 @@ static int fb_open(struct inode *inode, struct file *file)
 static void fb_release(struct file *file)
 {
 	mutex_lock(&fb.lock);
-	if (--fb.openers == 0) {
-		dispi_write(DISPI_ENABLE, 0);
-		fb.memory.size = fb.max_size;
-		device_memory_copy(&fb.memory, fb.text, TEXT_BYTES, true);
-		vga_text(true);
-		page_free_low(fb.text);
-	}
+	if (--fb.openers == 0)
+		restore_screen();
 	mutex_unlock(&fb.lock);
 }
 
