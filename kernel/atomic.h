@@ -1,6 +1,6 @@
 /*
- * Atomic integers and bit operations. Every read-modify-write is a full memory barrier (x86
- * `lock`).
+ * Atomic integers and bit operations. Every read-modify-write is a full memory barrier, because it uses
+ * the x86 prefix `lock`.
  */
 #ifndef KERNEL_ATOMIC_H
 #define KERNEL_ATOMIC_H
@@ -28,7 +28,7 @@ static inline void atomic_inc(struct atomic *a)
 {
 	asm volatile("lock incl %0" : "+m"(a->value) : : "memory");
 }
-/* One more: true unless the counter has overflowed, and is negative now. */
+/* Add one. Returns true if the result is positive or zero, and false if the counter has overflowed. */
 static inline bool atomic_inc_positive(struct atomic *a)
 {
 	bool positive;
@@ -44,12 +44,12 @@ static inline void atomic_add(struct atomic *a, int n)
 {
 	__sync_fetch_and_add(&a->value, n);
 }
-/* Returns the new value. */
+/* Add n, and return the new value. */
 static inline int atomic_add_return(struct atomic *a, int n)
 {
 	return __sync_add_and_fetch(&a->value, n);
 }
-/* Counts one down: true if no more than zero is left. */
+/* Subtract one. Returns true if the result is zero or negative. */
 static inline bool atomic_dec_to_zero(struct atomic *a)
 {
 	bool gone;
@@ -57,12 +57,12 @@ static inline bool atomic_dec_to_zero(struct atomic *a)
 	asm volatile("lock decl %0" : "+m"(a->value), "=@ccle"(gone) : : "memory");
 	return gone;
 }
-/* True if the counter became zero. */
+/* Subtract one. Returns true if the result is zero. */
 static inline bool atomic_dec_and_test(struct atomic *a)
 {
 	return __sync_sub_and_fetch(&a->value, 1) == 0;
 }
-/* One more, unless it is zero already: false then. */
+/* Add one unless the counter is zero. Returns false if it was zero, and then changes nothing. */
 static inline bool atomic_inc_not_zero(struct atomic *a)
 {
 	int old = a->value;
@@ -76,7 +76,7 @@ static inline bool atomic_inc_not_zero(struct atomic *a)
 	return false;
 }
 
-/* One less, unless that would make it zero: false then, and nothing has changed. */
+/* Subtract one unless the counter is one. Returns false if it was one, and then changes nothing. */
 static inline bool atomic_dec_not_one(struct atomic *a)
 {
 	int old = a->value;
@@ -98,7 +98,7 @@ static inline void clear_bits(unsigned int *word, unsigned int bits)
 {
 	__sync_fetch_and_and(word, ~bits);
 }
-/* Sets the bits; true if all of them were clear before. */
+/* Set the bits. Returns true if all of them were clear before. */
 static inline bool test_and_set_bits(unsigned int *word, unsigned int bits)
 {
 	return (__sync_fetch_and_or(word, bits) & bits) == 0;

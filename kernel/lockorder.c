@@ -1,10 +1,11 @@
 /*
- * The graph of lock classes. The contract stands in kernel/lockorder.h.
+ * The graph of lock classes. See kernel/lockorder.h for the contract.
  *
- * 1. Classes and edges are only ever added, under `graph_busy` (a lock of its own kind: spinlocks
- *    come here) with interrupts off. Its place in `edge_of` is set last: whoever sees it need not
- *    take the lock, so that an order that is known costs a look.
- * 2. Once a fault is reported nothing is watched any more.
+ * 1. Classes and edges are added, but never removed. To add one, hold `graph_busy` with interrupts off.
+ *    It cannot be a spinlock, because spinlocks call this file.
+ * 2. An edge is complete before its number is stored in `edge_of`. A known edge can therefore be looked
+ *    up without the lock.
+ * 3. After the first report, the checker is off.
  */
 #include "kernel/lockorder.h"
 #include "kernel/atomic.h"
@@ -17,20 +18,20 @@
 #define STACK_DEPTH 12
 #define NO_CLASS    0xffff
 
-/* Classes of which a task may hold several, and in which order. */
+/* The classes of which a task may hold several locks, and in which order. */
 static const char *const ordered[] = {
-	"inode",       /* a directory before what is in it: fs/names/vfs.h */
-	"page tables", /* fork: the parent's before those of the child, which nobody else knows */
+	"inode",       /* a directory before its entries, see fs/names/vfs.h */
+	"page tables", /* fork: the parent's, then the child's, which no other task can reach yet */
 };
 
 static struct lock_class {
-	const char *name; /* NULL: free. Two names are one if the pointers are. */
+	const char *name; /* NULL: free. Names are compared by address. */
 	enum lock_kind kind;
 } classes[MAX_CLASSES];
 
-/* Was the second class wanted under the first? Its number, from 1; 0: no. */
+/* edge_of[from][to] is the edge's number, from 1 on, or 0 if there is no edge. */
 static uint16_t edge_of[MAX_CLASSES][MAX_CLASSES];
-static uintptr_t stacks[MAX_EDGES][STACK_DEPTH]; /* of who drew it; [0] is not used */
+static uintptr_t stacks[MAX_EDGES][STACK_DEPTH]; /* where each edge was made; [0] is not used */
 static unsigned int nr_edges;
 
 static struct lock_holds spinlocks_of[MAX_CPUS];
@@ -52,7 +53,7 @@ static void graph_unlock(unsigned int flags)
 	irq_restore(flags);
 }
 
-/* A hash table with open addressing; a class is its place. */
+/* Find or add a class. `classes` is a hash table with open addressing. Returns the index in it. */
 static unsigned int class_of(const char *name, enum lock_kind kind)
 {
 	unsigned int first = ((uintptr_t)name >> 2) * 31 + kind, i = first % MAX_CLASSES, flags;
@@ -82,8 +83,8 @@ static bool may_nest(unsigned int class)
 }
 
 /*
- * Is there a way from class `from` to class `to`? via[c] is then the class from which c was reached,
- * so that the way can be told from its end.
+ * Returns true if edges lead from class `from` to class `to`. Then via[c] is the class from which c was
+ * reached, so the path can be followed back from its end.
  */
 static bool find_way(unsigned int from, unsigned int to, uint16_t via[MAX_CLASSES])
 {
@@ -103,7 +104,7 @@ static bool find_way(unsigned int from, unsigned int to, uint16_t via[MAX_CLASSE
 	return via[to] != NO_CLASS;
 }
 
-/* `to` is wanted under `from` now; the other edges of the circle lead from `to` to `from`. */
+/* `to` is wanted under `from`. The other edges of the circle lead from `to` to `from`, see find_way(). */
 static void report(unsigned int from, unsigned int to, const uint16_t via[MAX_CLASSES])
 {
 	for (unsigned int at = from; at != to; at = via[at]) {
@@ -160,7 +161,7 @@ void lock_wanted(const char *name, enum lock_kind kind)
 	}
 	class = class_of(name, kind);
 	wanted_after(spinlocks, class);
-	if (current) /* not at the first locks of the boot */
+	if (current) /* NULL early in the boot */
 		wanted_after(holds_of(LOCK_MUTEX), class);
 }
 

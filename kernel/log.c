@@ -1,8 +1,9 @@
 /*
- * 1. log_lock (irqsave) guards the ring and the sinks: lines of several CPUs do not mix.
- * 2. A line that is logged while this CPU holds the lock (a fault inside a sink) goes straight to
- *    the sinks.
- * 3. After panic the lock no longer counts: what can still be said is said.
+ * The kernel log, backtraces and panic. See kernel/log.h for the contract.
+ *
+ * 1. log_lock (irqsave) guards the ring and the sinks, so that lines of several CPUs do not mix.
+ * 2. If this CPU holds the lock already, because a sink has faulted, a line is written without it.
+ * 3. After a panic, lines are written without the lock, because its owner may never release it.
  */
 #include "kernel/log.h"
 #include "kernel/param.h"
@@ -30,7 +31,8 @@ static int set_loglevel(const char *value)
 	console_level = level;
 	return 0;
 }
-KERNEL_PARAM(loglevel, set_loglevel, "6", "3 errors, 4 warnings, 6 all news, 7 debugging too");
+KERNEL_PARAM(loglevel, set_loglevel, "6",
+	     "3: errors, 4: also warnings, 6: also news, 7: also debugging");
 
 static int set_quiet(const char *value)
 {
@@ -100,11 +102,11 @@ size_t log_read(unsigned int *position, char *buf, size_t size)
 	return len;
 }
 
-/* ---- what the stack says ---- */
+/* ---- backtraces ---- */
 
 /*
- * Made by tools/ksyms: where the first function starts, each one's length up to the next, their
- * names one after the other.
+ * Made by tools/ksyms: the address of the first function, the distance from each function to the next,
+ * and all names in a row.
  */
 extern const unsigned int ksyms_count, ksyms_first;
 extern const unsigned short ksyms_length[];
@@ -127,7 +129,7 @@ const char *symbol_find(uintptr_t address, unsigned int *offset)
 	return name;
 }
 
-/* A frame, two words, can be read if it lies in the stack of `task` or in the boot stack. */
+/* A frame has two words. It can be read if it lies in the stack of `task` or in the boot stack. */
 static bool readable_frame(const struct task *task, const uint32_t *frame)
 {
 	extern char boot_stack[];
@@ -159,7 +161,10 @@ void stack_walk(const void *ebp, uintptr_t *addresses, unsigned int max)
 	walk(current, ebp, addresses, max);
 }
 
-/* switch_context has left edi, esi, ebx, ebp and where it returns to: the last two are a frame. */
+/*
+ * switch_context() has pushed edi, esi, ebx, ebp and its return address, from low to high addresses.
+ * The last two are a frame.
+ */
 void stack_walk_task(const struct task *task, uintptr_t *addresses, unsigned int max)
 {
 	const uint32_t *frame = (const uint32_t *)READ_ONCE(task->kernel_esp) + 3;
@@ -175,7 +180,7 @@ void stack_print(const uintptr_t *addresses, unsigned int max)
 {
 	for (unsigned int i = 0; i < max && addresses[i]; i++) {
 		unsigned int offset;
-		/* Behind a call of a function that never returns, the next function may start. */
+		/* The call may be the last instruction of its function, if the callee never returns. */
 		const char *name = symbol_find(addresses[i] - 1, &offset);
 
 		log_error("  [%08x] %s+0x%x", addresses[i], name, offset + 1);
@@ -203,14 +208,14 @@ static void print_registers(const struct trap_frame *frame)
 		  frame->ebp, read_cr2(), read_cr3());
 }
 
-/* `at` is NULL where the kernel noticed by itself; `ebp` starts the call chain. */
+/* `at` is NULL unless the CPU reported the fault. The call chain starts at `ebp`. */
 static void __noreturn die(const struct trap_frame *at, const void *ebp, const char *format,
 			   va_list args)
 {
 	char message[256];
 
 	irq_disable();
-	if (panicking) /* a fault while panicking: what was said must do */
+	if (panicking) /* a second fault: the log must do as it is */
 		smp_stop_this_cpu();
 	panicking = true;
 	vsnprintf(message, sizeof(message), format, args);

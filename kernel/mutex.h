@@ -1,6 +1,9 @@
 /*
- * Mutexes: for sections that may sleep. Held by one task, given back by the same one; not
- * recursive. Never taken from interrupts.
+ * Mutexes, for critical sections that may sleep.
+ *
+ * 1. The task that takes a mutex must also release it. Mutexes are not recursive.
+ * 2. They must not be taken in an interrupt or under a spinlock.
+ * 3. Taking a mutex twice, or releasing one that the task does not hold, is a panic that names it.
  */
 #ifndef KERNEL_MUTEX_H
 #define KERNEL_MUTEX_H
@@ -9,8 +12,8 @@
 #include "kernel/wait.h"
 
 struct mutex {
-	struct task *volatile owner;	 /* NULL: free; the compare-and-swap takes it */
-	volatile unsigned int contended; /* somebody may be on the queue */
+	struct task *volatile owner;	 /* NULL: free. Taken by compare-and-swap. */
+	volatile unsigned int contended; /* a task may be on the queue */
 	struct wait_queue queue;
 };
 
@@ -25,13 +28,16 @@ int mutex_lock_killable_slow(struct mutex *mutex);
 void mutex_unlock_slow(struct mutex *mutex);
 void mutex_bad_unlock(struct mutex *mutex) __noreturn;
 
-/* Take it if it is free; the watch on the order of locks does not see it. */
+/*
+ * Take the mutex if it is free, and return true. Never sleeps. The lock order checker does not see
+ * it. Only for the functions below and in wait.c.
+ */
 static inline bool mutex_trylock(struct mutex *mutex)
 {
 	return __sync_bool_compare_and_swap(&mutex->owner, NULL, current);
 }
 
-/* The debug build watches the order of locks. */
+/* Tell the lock order checker of the debug build (kernel/lockorder.h). */
 static inline void mutex_wanted(struct mutex *mutex)
 {
 	lock_wanted(mutex->queue.lock.name, LOCK_MUTEX);
@@ -41,7 +47,7 @@ static inline void mutex_taken(struct mutex *mutex)
 	lock_taken(mutex, mutex->queue.lock.name, LOCK_MUTEX);
 }
 
-/* Take it; sleeps uninterruptibly. */
+/* Take the mutex. May sleep; signals do not interrupt it. */
 static inline void mutex_lock(struct mutex *mutex)
 {
 	mutex_wanted(mutex);
@@ -50,7 +56,10 @@ static inline void mutex_lock(struct mutex *mutex)
 	mutex_taken(mutex);
 }
 
-/* Take it: 0, or -ERESTARTSYS if a kill came while it waited. */
+/*
+ * Take the mutex, or give up if the task is killed while it waits. May sleep. Returns 0, or -ERESTARTSYS
+ * if the mutex was not taken.
+ */
 static inline int mutex_lock_killable(struct mutex *mutex)
 {
 	int error = 0;
@@ -63,17 +72,17 @@ static inline int mutex_lock_killable(struct mutex *mutex)
 	return error;
 }
 
+/* Returns true if the current task holds the mutex. */
 static inline bool mutex_held(struct mutex *mutex)
 {
 	return mutex->owner == current;
 }
 
+/* Release the mutex, and wake the first task that waits for it. Never sleeps. */
 static inline void mutex_unlock(struct mutex *mutex)
 {
 	lock_given(mutex, LOCK_MUTEX);
-	/*
-	 * A full barrier, so that `contended` is read after the mutex is free: see mutex_lock_slow.
-	 */
+	/* A full barrier: `contended` is read after the mutex is free. See lock_slow() in wait.c. */
 	if (unlikely(!__sync_bool_compare_and_swap(&mutex->owner, current, NULL)))
 		mutex_bad_unlock(mutex);
 	if (unlikely(mutex->contended))

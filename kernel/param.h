@@ -1,7 +1,10 @@
 /*
- * Kernel parameters: `name=value` or `name` words of the boot command line, parsed in one place.
- * A file declares what it takes. An unknown word is named in the log and ignored, and so is a bad value, with
- * the value that stays.
+ * Kernel parameters: the words `name=value` or `name` of the boot command line.
+ *
+ *	KERNEL_PARAM(loglevel, set_loglevel, "6", "0..7: ...");
+ *
+ * Each file declares its own parameters. An unknown word is named in the log and ignored. So is a bad
+ * value, and the log also names the value that stays in force.
  */
 #ifndef KERNEL_PARAM_H
 #define KERNEL_PARAM_H
@@ -10,22 +13,22 @@
 
 struct kernel_param {
 	const char *name;
-	int (*set)(const char *value); /* it stays; "" if there was no '='. <0: it is bad */
-	const char *help;
-	const char *
-		*value; /* what is in force, for messages: the default, or the last good value */
+	/*
+	 * Called at boot, before memory can be allocated. `value` is "" if the word has no '='. The
+	 * string is never freed. Returns < 0 if the value is bad.
+	 */
+	int (*set)(const char *value);
+	const char *help;   /* the values that it takes */
+	const char **value; /* for messages: the last good value, or the default */
 };
 
-/*
- * KERNEL_PARAM(loglevel, set_loglevel, "6", "0..7: ..."): without the word the level is 6. set_loglevel runs
- * before any memory exists.
- */
+/* `without` is the value that is in force without the word. */
 #define KERNEL_PARAM(param, function, without, text)                  \
 	static const char *param_value_##param = without;             \
 	static const struct kernel_param __section(".params." #param) \
 		param_##param = { #param, function, text, &param_value_##param }
 
-/* Calls the setters for kernel_command_line. Once, at boot, before there is memory. */
+/* Call set() for each word of kernel_command_line. Called once, at boot. */
 void params_parse(void);
 
 /* The whole command line, for /proc/cmdline. */

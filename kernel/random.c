@@ -1,16 +1,14 @@
 /*
  * The random number generator.
  *
- * 1. The state is a ChaCha20 key (RFC 8439). Each request makes one block of key stream. Its first
- *    half replaces the key. Its second half belongs to this request alone: it is what a short
- *    request gets, and the key of the stream that a longer one gets. So what was given out cannot be
- *    found from the state later, and a long request holds no lock.
- * 2. What is stirred in is exclusive-ored into the key, and the key then goes through the block
- *    function.
- * 3. At boot the key is made of RDRAND (where the CPU has it), the jitter of the TSC and the
- *    clocks; each request adds RDRAND and the TSC once more. There is no time when the generator is
- *    not seeded, so that no call waits: GRND_NONBLOCK, GRND_RANDOM and GRND_INSECURE make no
- *    difference.
+ * 1. The state is a ChaCha20 key (RFC 8439). Each request makes one block of key stream. The block's
+ *    first half replaces the key. Its second half is the request's own: a short request returns bytes
+ *    of it, and a long request uses it as the key of another stream. Bytes that were handed out can
+ *    therefore not be computed from a later state, and a long request need not hold the lock.
+ * 2. To stir bytes in, they are XORed into the key, and the key then goes through the block function.
+ * 3. At boot the key is made from RDRAND (if the CPU has it), the jitter of the TSC, and the clocks.
+ *    Each request stirs in RDRAND and the TSC. The generator is seeded before the first program runs,
+ *    so no call waits, and GRND_NONBLOCK, GRND_RANDOM and GRND_INSECURE make no difference.
  * 4. random_lock (irqsave) guards the key.
  */
 #include "kernel/random.h"
@@ -25,8 +23,8 @@
 #define GRND_INSECURE  4u
 
 #define JITTER_SAMPLES 256u
-#define RDRAND_TRIES   10u  /* Intel's advice: then the unit is broken */
-#define USER_PIECE     256u /* bytes between two looks at pending signals */
+#define RDRAND_TRIES   10u  /* Intel's advice: if all of them fail, the unit is broken */
+#define USER_PIECE     256u /* bytes between two checks for signals */
 
 static spinlock_t random_lock = SPINLOCK_INIT("random");
 static uint8_t key[CHACHA_KEY_SIZE];
@@ -42,8 +40,10 @@ static uint32_t rdrand(void)
 	return ok ? value : 0;
 }
 
-/* Replace the key by a half block of its own stream; the other half goes to `request`, if that is
- * wanted. */
+/*
+ * Make one block of key stream. Half of it replaces the key. The other half goes to `request`, unless
+ * that is NULL.
+ */
 static void step(uint8_t request[CHACHA_KEY_SIZE])
 {
 	uint8_t block[CHACHA_BLOCK_SIZE];
@@ -54,7 +54,7 @@ static void step(uint8_t request[CHACHA_KEY_SIZE])
 	if (request)
 		memcpy(request, block + CHACHA_KEY_SIZE, CHACHA_KEY_SIZE);
 	memset(block, 0, sizeof(block));
-	barrier(); /* the block is wiped, although nobody reads it */
+	barrier(); /* or the compiler would leave out the memset, because nothing reads the block */
 }
 
 static void stir(const void *data, size_t n)
@@ -125,8 +125,10 @@ long sys_getrandom(void __user *buf, size_t n, unsigned int flags)
 	return done;
 }
 
-/* How long a multiplication and a load take differs with caches, interrupts and the emulator's
- * mood. */
+/*
+ * Seed the generator. The time that the multiplications take varies with caches, interrupts and the
+ * load of the emulator's host.
+ */
 static void __init random_seed(void)
 {
 	uint64_t clocks[2] = { time_wall(), time_now() };

@@ -6,10 +6,13 @@
 
 #include "lib/types.h"
 
-/* Fill buf with n bytes that nobody can guess. Never sleeps; from interrupts too. */
+/* Fill buf with n bytes that nobody can predict. Never sleeps. May be called in an interrupt. */
 void random_bytes(void *buf, size_t n);
 
-/* Stir in what may be hard to guess; it can only help. Never sleeps; from interrupts too. */
+/*
+ * Stir n bytes into the generator's state. Predictable bytes do no harm. Never sleeps. May be called in
+ * an interrupt.
+ */
 void random_add(const void *data, size_t n);
 
 #endif

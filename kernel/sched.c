@@ -1,11 +1,13 @@
 /*
- * 1. Every CPU has a queue of runnable tasks, served in turn; a slice is SLICE_TICKS ticks. The
- *    running task is not on the list. The queue's lock (irqsave) guards the list, and on_queue and
- *    cpu of its tasks.
- * 2. The lock is held across the switch of stacks and given back by the next task: whoever takes it
- *    finds every task either running or wholly off its CPU.
- * 3. A woken task goes to the CPU that it ran on, or to an idle one if that is busy. A CPU that has
- *    nothing to do takes a waiting task from another one.
+ * The scheduler.
+ *
+ * 1. Every CPU has a queue of runnable tasks, and runs them round robin. A slice lasts SLICE_TICKS
+ *    ticks. The running task is not on the list. The queue's lock (irqsave) guards the list, and
+ *    `on_queue` and `cpu` of its tasks.
+ * 2. The lock is held during the switch of stacks, and the next task releases it. While another CPU
+ *    holds the lock, every task of the queue therefore either runs or has left its CPU completely.
+ * 3. A woken task goes to the CPU on which it ran last, or to an idle CPU if that one is busy. A CPU
+ *    with nothing to do takes a waiting task from another CPU.
  * 4. A task that holds kmap_local mappings stays on its CPU.
  */
 #include "kernel/cpu/fpu.h"
@@ -55,8 +57,8 @@ static inline struct cpu *choose_cpu(struct task *task)
 }
 
 /*
- * The task is runnable by now (on_queue), and on no list: onto this CPU's, whose queue is locked; the
- * lock is given back.
+ * Put a runnable task (on_queue), which is on no list, on the queue of `cpu`. The caller holds that
+ * queue's lock. place_on() releases it.
  */
 static inline void place_on(struct cpu *cpu, struct task *task, unsigned int flags)
 {
@@ -86,7 +88,7 @@ void sched_start(struct task *task)
 	place(task);
 }
 
-/* The queue that `task` belongs to, locked: it may move while we wait for the lock. */
+/* Lock the queue of the task's CPU. The task may move to another one while we wait for the lock. */
 static struct run_queue *lock_queue_of(struct task *task, unsigned int *flags)
 {
 	for (;;) {
@@ -125,7 +127,7 @@ bool task_wake(struct task *task)
 		return false;
 	}
 	task->state = TASK_RUNNING;
-	/* Not asleep yet: it has set its state, but schedule() will find it runnable again. */
+	/* With on_queue, the task has set its state, but schedule() will find it runnable again. */
 	asleep = !task->on_queue;
 	task->on_queue = true;
 	if (asleep && choose_cpu(task) == task->cpu) {
@@ -256,7 +258,7 @@ void sched_tick(void)
 		cpu->need_resched = 1;
 }
 
-/* A waiting task of another CPU, or NULL. Interrupts are off. */
+/* Take a waiting task from another CPU. Returns NULL if it has none. Interrupts are off. */
 static struct task *steal_from(struct cpu *victim, struct cpu *thief)
 {
 	struct task *task, *found = NULL;
@@ -302,8 +304,8 @@ void sched_idle(void)
 
 			tick_arm(NSEC_PER_SEC);
 			/*
-			 * sti takes effect after the next instruction: no interrupt can slip in
-			 * before hlt.
+			 * sti takes effect after the next instruction, so no interrupt comes between
+			 * it and hlt.
 			 */
 			__asm__ volatile("sti; hlt" ::: "memory");
 			cpu->idle_ns += time_now() - start;

@@ -1,3 +1,4 @@
+/* The slow paths of spinlocks. See kernel/spinlock.h for the contract. */
 #include "kernel/spinlock.h"
 #include "kernel/atomic.h"
 
@@ -15,6 +16,6 @@ void spin_contended(spinlock_t *lock)
 
 void spin_bad_unlock(spinlock_t *lock)
 {
-	panic("spinlock %s: given back by CPU %u, which does not hold it", lock->name,
+	panic("spinlock %s: released by CPU %u, which does not hold it", lock->name,
 	      this_cpu()->id);
 }

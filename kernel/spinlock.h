@@ -1,14 +1,14 @@
 /*
- * Spinlocks, for sections of a few lines that never sleep.
+ * Spinlocks, for critical sections of a few lines that never sleep.
  *
- * 1. A lock is the CPU that holds it: taking it twice, or giving back what one does not hold, is a
- *    panic that names the lock.
- * 2. A lock that an interrupt handler takes is taken with the _irqsave forms everywhere; one that
- *    no handler takes, with the plain forms. Kernel code is not preempted, so the plain forms do
- *    nothing else.
- * 3. A CPU that spins in a plain form has interrupts on (unless its caller turned them off) and so
- *    still answers TLB shootdowns. Whoever waits for a shootdown may hold plain locks, no irqsave
- *    ones.
+ * 1. A lock holds a pointer to the CPU that has taken it. Taking it twice, or releasing a lock that the
+ *    CPU does not hold, is a panic that names the lock.
+ * 2. If an interrupt handler takes a lock, everybody takes it with the _irqsave functions. All other
+ *    locks are taken with the plain functions. Those need not do more, because kernel code is not
+ *    preempted.
+ * 3. A CPU that waits for a plain lock has interrupts on (unless its caller turned them off), so it
+ *    still answers TLB shootdowns. Code that waits for a shootdown may therefore hold plain locks, but
+ *    no irqsave locks.
  */
 #ifndef KERNEL_SPINLOCK_H
 #define KERNEL_SPINLOCK_H
@@ -18,7 +18,7 @@
 #include "kernel/lockorder.h"
 
 typedef struct spinlock {
-	struct cpu *volatile owner; /* NULL: free; the compare-and-swap takes it */
+	struct cpu *volatile owner; /* NULL: free. Taken by compare-and-swap. */
 	const char *name;
 } spinlock_t;
 
@@ -33,11 +33,14 @@ static inline void spin_init(spinlock_t *lock, const char *name)
 	lock->name = name;
 }
 
-/* The slow half of spin_lock: panics on recursion, else waits. */
+/* The slow paths of spin_lock() and spin_unlock(). The first panics if this CPU has the lock already. */
 void spin_contended(spinlock_t *lock);
 void spin_bad_unlock(spinlock_t *lock) __noreturn;
 
-/* Not a volatile read: nobody else makes us the owner, or takes that away. */
+/*
+ * Returns true if this CPU holds the lock. The read need not be volatile, because no other CPU can
+ * change the answer.
+ */
 static inline bool spin_held(spinlock_t *lock)
 {
 	return *(struct cpu *const *)&lock->owner == this_cpu();
@@ -45,6 +48,7 @@ static inline bool spin_held(spinlock_t *lock)
 
 #define lockdep_held(lock) assert(spin_held(lock))
 
+/* Take the lock. Spins while another CPU holds it. */
 static inline void spin_lock(spinlock_t *lock)
 {
 	lock_wanted(lock->name, LOCK_SPIN);
@@ -53,6 +57,7 @@ static inline void spin_lock(spinlock_t *lock)
 	lock_taken(lock, lock->name, LOCK_SPIN);
 }
 
+/* Take the lock if it is free, and return true. */
 static inline bool spin_trylock(spinlock_t *lock)
 {
 	if (!__sync_bool_compare_and_swap(&lock->owner, NULL, this_cpu()))
@@ -69,7 +74,7 @@ static inline void spin_unlock(spinlock_t *lock)
 	__sync_lock_release(&lock->owner);
 }
 
-/* Turns interrupts off first; returns the flags for spin_unlock_irqrestore. */
+/* Turn interrupts off and take the lock. Returns the flags for spin_unlock_irqrestore(). */
 static inline unsigned int spin_lock_irqsave(spinlock_t *lock)
 {
 	unsigned int flags = irq_save();

@@ -1,5 +1,5 @@
 /*
- * System calls: the table is kernel/process/syscall_list.h, one line a call.
+ * System calls. kernel/process/syscall_list.h has the table, with one line for each call.
  */
 #ifndef KERNEL_SYSCALL_H
 #define KERNEL_SYSCALL_H
@@ -9,14 +9,15 @@
 
 #define NR_SYSCALLS 512
 
-/* The functions, by number; NULL: not there. The entry code calls through it, too. */
+/* The functions, by number. NULL means that there is no such call. kernel/cpu/entry.asm uses it, too. */
 typedef long syscall_function(unsigned long, unsigned long, unsigned long, unsigned long,
 			      unsigned long, unsigned long);
 extern syscall_function *const syscall_table[NR_SYSCALLS];
 
 /*
- * Why a call was refused, for trace=syscalls: return refuse(EINVAL, "both ends are one pipe").
- * Remembers the text for the current task (only while it is traced) and returns -error.
+ * Returns -error. While the current task is traced (trace=syscalls), the trace shows `why`, too:
+ *
+ *	return refuse(EINVAL, "both ends are one pipe");
  */
 long refuse(int error, const char *why);
 
@@ -24,15 +25,15 @@ struct task;
 struct trap_frame;
 
 /*
- * For the entry code: a call of a task with TASK_WORK_TRACE, and one whose number is not in the
- * table.
+ * The entry code calls these: syscall_traced() for each call of a task with TASK_WORK_TRACE, and
+ * syscall_unknown() if the number is not in the table. They return the call's result.
  */
 long syscall_traced(struct trap_frame *frame);
 long syscall_unknown(struct trap_frame *frame);
 
 /* ---- kernel/process/trace.c ---- */
 
-/* What Linux calls that number; "?" if nothing. */
+/* Returns Linux's name of a system call, or "?" if the number has none. */
 const char *syscall_name(unsigned int number);
 
 #endif

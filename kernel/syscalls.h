@@ -1,7 +1,7 @@
 /*
- * The functions behind the system calls, file by file. kernel/process/syscall_list.h has their
- * numbers. Each gets the caller's registers ebx, ecx, edx, esi, edi, ebp, unchecked, and returns what
- * the call returns: a result, or a negative errno value. All of them may sleep.
+ * Declarations of the functions behind the system calls, file by file. kernel/process/syscall_list.h has
+ * their numbers. The arguments are the unchecked values of the caller's registers ebx, ecx, edx, esi, edi
+ * and ebp. Each function returns the result of its call, or a negative errno value. All may sleep.
  */
 #ifndef KERNEL_SYSCALLS_H
 #define KERNEL_SYSCALLS_H

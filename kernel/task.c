@@ -1,7 +1,7 @@
 /*
- * Tasks as the scheduler knows them: their memory, their stacks, their first steps.
+ * Creating and freeing tasks, and the way into their first function.
  *
- * A kernel stack comes from vmalloc: an unmapped page lies below it, so that an overflow faults.
+ * Kernel stacks come from vmalloc(). Below each lies an unmapped page, so that an overflow faults.
  */
 #include "kernel/task.h"
 #include "kernel/syscall.h"
@@ -12,7 +12,7 @@
 struct atomic nr_tasks;
 static struct slab_cache *task_cache;
 
-/* What switch_context pops. */
+/* The words that switch_context() pops from a task's stack. */
 struct switch_frame {
 	uint32_t edi, esi, ebx, ebp, eip;
 };
@@ -71,7 +71,7 @@ bool signal_pending(void)
 		return false;
 	if (!(waiting & ~task->blocked) && !process->stopped)
 		return false;
-	/* The caller may give up its call for it, even if another thread then takes the signal. */
+	/* The caller may give up its system call now, even if another thread then takes the signal. */
 	set_bits(&current->work, TASK_WORK_SIGNAL);
 	return true;
 }
@@ -92,7 +92,10 @@ long refuse(int error, const char *why)
 
 /* ---- first and last steps ---- */
 
-/* Below the place of the trap frame: a kernel task may become a user's (start_init). */
+/*
+ * Make `entry` the first function that the task runs. The frame lies below the place of the trap frame,
+ * because a kernel task may become a user task (see start_init in boot/main.c).
+ */
 static void set_entry(struct task *task, void (*entry)(void), uint32_t ebx, uint32_t esi)
 {
 	struct switch_frame *frame = (struct switch_frame *)task_frame(task) - 1;

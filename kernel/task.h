@@ -1,14 +1,14 @@
 /*
  * Tasks and processes.
  *
- * 1. A task is what the scheduler runs: a thread with its kernel stack. A process is a group of
- *    tasks that share a process id, parent, children, signal actions and limits (clone with
- *    CLONE_THREAD adds a task to it; fork makes a process with one task). Kernel tasks have process
- *    == NULL, mm == NULL.
- * 2. tasks_lock (irqsave: the keyboard and timers send signals) guards the tree of processes, groups,
- *    sessions, the lists of threads, and the signals of all of them. task->mm of another task is
- *    looked at under it.
- * 3. Fields without a lock named belong to the task itself.
+ * 1. A task is a thread with its kernel stack. It is the unit that the scheduler runs.
+ * 2. A process is a group of tasks that share a process id, parent, children, signal actions and
+ *    limits. fork() makes a process with one task. clone() with CLONE_THREAD adds a task to one.
+ * 3. Kernel tasks have no process and no address space: process and mm are NULL.
+ * 4. tasks_lock guards the tree of processes, groups and sessions, the lists of threads, and all
+ *    pending signals. It is taken irqsave, because the keyboard and timers send signals. To look at
+ *    task->mm of another task, hold it, too.
+ * 5. A field for which no lock is named is used only by the task itself.
  */
 #ifndef KERNEL_TASK_H
 #define KERNEL_TASK_H
@@ -36,13 +36,13 @@ struct mm;	   /* mm/vm/vm.h */
 struct tty;	   /* drivers/tty/tty.h */
 struct page;
 
-struct segment_descriptor { /* as the CPU wants it in the GDT */
+struct segment_descriptor { /* in the format of the GDT */
 	uint32_t low, high;
 };
 
-/* ---- signals: their numbers, and what waits of them; see kernel/process/signal.h ---- */
+/* ---- signals: numbers and pending sets. See also kernel/process/signal.h. ---- */
 
-enum { /* those that mean something to the kernel */
+enum { /* the signals that the kernel itself sends or treats specially */
        SIGHUP = 1,
        SIGINT = 2,
        SIGQUIT = 3,
@@ -66,52 +66,56 @@ enum { /* those that mean something to the kernel */
 };
 #define SIG_BIT(n) (1ull << ((n)-1))
 
-/* si_code: who sent it. Positive codes are the kernel's own. */
+/* si_code: where the signal comes from. The kernel's own codes are positive. */
 #define SI_USER	  0
 #define SI_KERNEL 0x80
 #define SI_TKILL  (-6)
 
-struct signal_info {	       /* what is known of a signal, see siginfo_t */
-	int code;	       /* SI_*, CLD_*, or of a fault */
-	unsigned int pid, uid; /* who sent it */
+struct signal_info {	       /* details of a signal, for siginfo_t */
+	int code;	       /* SI_*, CLD_*, or the code of a fault */
+	unsigned int pid, uid; /* of the sender */
 	uint32_t value;	       /* the address of a fault, or a child's status */
 };
 
 struct signal_queue {
-	sigmask_t set; /* what is pending */
+	sigmask_t set; /* the pending signals */
 	struct signal_info info[NR_SIGNALS];
 };
 
 struct task {
-	/* Known to kernel/cpu/entry.asm and switch.asm by offset. */
-	uint32_t kernel_esp; /* 0: saved while not running */
-	uint32_t work;	     /* 4: TASK_WORK_*: look before return to user */
+	/* kernel/cpu/entry.asm knows the offsets of these two. */
+	uint32_t kernel_esp; /* offset 0: the stack pointer while the task does not run */
+	uint32_t work;	     /* offset 4: TASK_WORK_*, checked on return to user mode */
 
 	volatile enum task_state state;
 	unsigned int tid;
 	char name[TASK_NAME_LEN];
 	void *stack;			    /* lowest byte of the kernel stack */
 	struct process *process;	    /* NULL: kernel task */
-	void (*before_free)(struct task *); /* lets its process go; NULL: kernel task */
+	void (*before_free)(struct task *); /* drops its process; NULL: kernel task */
 	struct mm *mm;			    /* NULL: kernel task, or dead */
 
 	/* scheduler; guarded by the run queue's lock */
 	struct list run_link;
 	struct cpu *cpu; /* where it runs or ran last */
-	/* Its stack is in use. No bool: who waits for a mutex reads it of an owner that may be gone. */
+	/*
+	 * Its stack is in use. Not a bool: a task that waits for a mutex reads this field of the owner,
+	 * which may be freed already, so that the byte may have any value.
+	 */
 	volatile uint8_t on_cpu;
-	bool on_queue;
-	unsigned int slice;		 /* ticks left */
-	uint64_t run_cycles, started_ns; /* CPU time used, of the TSC; boot time of creation */
-	/* Of run_cycles: told apart by ticks so far, and those of them in the kernel. */
+	bool on_queue;	    /* runs, or is on a run queue */
+	unsigned int slice; /* ticks left */
+	uint64_t run_cycles,
+		started_ns; /* CPU time used, in TSC cycles; time_now() at its creation */
+	/* Parts of run_cycles: those that ticks have split so far, and of these those in the kernel. */
 	uint64_t told_cycles, system_cycles;
-	uint64_t last_run;
+	uint64_t last_run; /* TSC when it last began to run */
 
-	struct lock_holds mutexes; /* empty but in the debug build */
+	struct lock_holds mutexes; /* empty except in the debug build */
 
 	/* mm */
 	unsigned int faults_off; /* depth of pagefault_disable() */
-	unsigned int kmap_depth; /* kmap_local mappings that it owns */
+	unsigned int kmap_depth; /* number of its kmap_local mappings */
 	struct page *kmap_pages[KMAP_LOCAL_MAX];
 
 	/* files */
@@ -130,19 +134,19 @@ struct task {
 	struct atomic refs;
 	void __user *clear_child_tid;
 	struct segment_descriptor tls[NR_TLS];
-	struct wait_queue *vfork_done;	/* parent that waits for exec or exit */
-	long (*restart)(struct task *); /* restart_syscall */
+	struct wait_queue *vfork_done;	/* a parent waits here for exec or exit */
+	long (*restart)(struct task *); /* what restart_syscall(2) calls; it uses the next four */
 	uint64_t restart_deadline;
 	void __user *restart_arg;
 	uint32_t restart_value, restart_bits;
-	void __user *set_child_tid; /* clone: where it writes its tid, first of all */
-	const char *refused;	    /* trace=syscalls: what refuse() said last */
-	char *trace_text;	    /* the call that runs, as text; NULL: none */
+	void __user *set_child_tid; /* clone: a new task first writes its tid here */
+	const char *refused;	    /* trace=syscalls: the last text given to refuse() */
+	char *trace_text;	    /* the running call as text; NULL: none */
 	unsigned char fpu_state[512] __attribute__((aligned(16))); /* FXSAVE */
 };
 
 #define TASK_WORK_SIGNAL 1u /* a signal may be deliverable */
-#define TASK_WORK_TRACE	 2u /* trace=syscalls is on for this task */
+#define TASK_WORK_TRACE	 2u /* trace=syscalls applies to this task */
 
 struct credentials {
 	uint32_t uid, euid, suid;
@@ -151,15 +155,15 @@ struct credentials {
 	uint32_t groups[32];
 };
 
-/* struct kernel_sigaction, as rt_sigaction takes it. */
+/* The layout is that of rt_sigaction(2)'s argument. */
 struct signal_action {
-	uint32_t handler; /* user address, or SIG_DFL 0, SIG_IGN 1 */
+	uint32_t handler; /* user address, or SIG_DFL (0), or SIG_IGN (1) */
 	uint32_t flags;	  /* SA_* */
 	uint32_t restorer;
 	sigmask_t mask;
 };
 
-enum { /* those that are enforced, or told apart */
+enum { /* the limits that the kernel enforces or mentions */
        RLIMIT_CPU = 0,
        RLIMIT_FSIZE = 1,
        RLIMIT_DATA = 2,
@@ -183,25 +187,27 @@ struct cpu_time { /* CPU time in nanoseconds */
 struct process {
 	unsigned int pid;
 	struct atomic refs;
-	struct list threads;	 /* of struct task, the first one first; tasks_lock */
-	unsigned int nr_threads; /* live ones, 0: a zombie; tasks_lock */
-	unsigned int nr_running; /* those that have not begun to exit; tasks_lock */
-	struct task *execer;	 /* exec: this one stays, the others leave; tasks_lock */
-	struct process *parent;	 /* NULL: reaped, or init; tasks_lock, this and the next five */
+	struct list threads;	 /* of struct task, oldest first; tasks_lock */
+	unsigned int nr_threads; /* live ones; 0: a zombie; tasks_lock */
+	unsigned int nr_running; /* threads that have not begun to exit; tasks_lock */
+	struct task *execer;	 /* the thread that calls exec: the others exit; tasks_lock */
+
+	/* the tree of processes; tasks_lock */
+	struct process *parent; /* NULL: reaped, or init */
 	struct list children, sibling;
 	unsigned int parent_pid; /* parent->pid, readable without the lock */
 	unsigned int pgid, sid;
 	struct tty *tty;	    /* controlling terminal */
 	struct list all_link;	    /* all_processes */
-	struct tree_node by_number; /* of which pid is the key */
+	struct tree_node by_number; /* its key is pid */
 	/*
-	 * Others (but root) may not look into it: it runs a program that its user may not read, it has
-	 * changed its user since exec, or it has asked for that (prctl).
+	 * Only root may inspect the process. It runs a program that its user may not read, or it has
+	 * changed its user since exec, or it has asked for this with prctl(2).
 	 */
 	bool undumpable;
-	bool execed;		      /* has called exec: setpgid by the parent is EACCES */
-	int exit_status;	      /* as wait4 gives it */
-	bool exiting;		      /* exit_group or fatal signal: all threads leave */
+	bool execed;		      /* has called exec: its parent's setpgid fails with EACCES */
+	int exit_status;	      /* in the encoding of wait4(2) */
+	bool exiting;		      /* exit_group or a fatal signal: all threads exit */
 	struct wait_queue child_wait; /* wait4 sleeps here */
 
 	/* signals; tasks_lock */
@@ -211,11 +217,11 @@ struct process {
 	int stop_signal;
 	struct timer alarm;
 
-	struct credentials cred; /* changed by its own calls only */
+	struct credentials cred; /* changed only by the process's own calls */
 	struct rlimit limits[NR_RLIMITS];
 	struct cpu_time children_time; /* of children that were waited for */
-	struct cpu_time dead_time;     /* of threads that have left */
-	char name[TASK_NAME_LEN];      /* of the thread that left last */
+	struct cpu_time dead_time;     /* of threads that have exited */
+	char name[TASK_NAME_LEN];      /* of the thread that exited last */
 
 	/* kernel/process/oom.h */
 	struct atomic ring_pages; /* in the pipes and sockets that it made */
@@ -230,33 +236,42 @@ extern struct process *init_process;
 
 /* ---- kernel/sched.c ---- */
 
-/* Put a new or woken task on a run queue. Never sleeps. */
+/* Start a new task: put it on a run queue. Never sleeps. */
 void sched_start(struct task *task);
-/* The CPU's queue, and `idle` as its current task. */
+/* Set up a CPU's run queue, and make `idle` its current task. Once for each CPU, at boot. */
 void sched_init_cpu(struct cpu *cpu, struct task *idle);
-/* The end of each CPU's start: halts while there is nothing to do. */
+/* The loop of each CPU's idle task. It halts the CPU while no task is runnable. */
 void sched_idle(void) __noreturn;
-/* On the new task's stack, after the switch from prev; entry.asm calls it too. */
+/*
+ * Finish the switch from `prev`, on the new task's stack: release the run queue's lock, and free prev if
+ * it is dead. A new task calls it from entry.asm.
+ */
 void sched_finish_switch(struct task *prev);
-/* entry.asm */
+/*
+ * Switch from prev's stack to next's. Returns on next's stack, with the task that ran there before.
+ * kernel/cpu/entry.asm
+ */
 struct task *switch_context(struct task *prev, struct task *next);
-/* Number of tasks that exist (leak checks, /proc). */
+/* Number of existing tasks, for leak checks and /proc. */
 extern struct atomic nr_tasks;
 
 /* ---- kernel/task.c ---- */
 
-/* Once at boot, after the slabs. */
+/* Called once at boot, after slab_init(). */
 void task_init(void);
 
-/* A task with a kernel stack (guard page below), not yet on a queue; NULL: no memory. */
+/*
+ * Allocate a task with a kernel stack. It does not run before sched_start(). Returns NULL if there is no
+ * memory. May sleep.
+ */
 struct task *task_alloc(const char *name);
-/* One reference less; with the last one, when it is dead, stack and task are freed. */
+/* Drop a reference. The last one frees the task, which must not run any more, and its stack. */
 void task_put(struct task *task);
-/* A kernel task that runs function(arg); starts at once. ERR_PTR(-ENOMEM). */
+/*
+ * Start a kernel task that runs function(arg) and then ends. Returns it, or ERR_PTR(-ENOMEM). May sleep.
+ */
 struct task *kernel_task_start(const char *name, void (*function)(void *), void *arg);
-/* Prepare `task` so that it first runs ret_from_fork and returns to user mode by its trap frame. */
+/* Prepare a new task so that it starts in user mode, with the registers in task_frame(task). */
 void task_prepare_user(struct task *task);
-
-/* ---- kernel/process/fork.c, exec.c, exit.c, signal.c: see kernel/process/process.h and kernel/process/signal.h ---- */
 
 #endif

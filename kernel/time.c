@@ -1,10 +1,12 @@
 /*
- * 1. The time is the TSC, scaled: its rate comes from CPUID leaf 15h where that tells (in a browser's
- *    emulator there is no other way to know it well), else it is measured against the PIT's second
- *    channel for 10 ms, and so is the local APIC's timer.
- * 2. The wall clock is read once from the RTC (MC146818) and goes on with the TSC.
- * 3. Timers stand in one list sorted by time, under timer_lock (irqsave). Every tick runs what is
- *    due, with the lock held: so a timer that was stopped does not run any more.
+ * Clocks and timers. See kernel/time.h for the contract.
+ *
+ * 1. time_now() is the scaled TSC. Its rate comes from CPUID leaf 15h if the CPU has that. (In an
+ *    emulator that runs in a browser, nothing else gives a good value.) Otherwise it is measured for
+ *    10 ms against channel 2 of the PIT. The rate of the local APIC's timer is always measured so.
+ * 2. The wall clock is read from the RTC (MC146818) once, at boot. From then on it follows the TSC.
+ * 3. Timers are in one list, sorted by time and guarded by timer_lock (irqsave). Each tick runs the
+ *    timers that are due with the lock held, so a timer cannot run after it was stopped.
  */
 #include "kernel/time.h"
 #include "kernel/cpu/apic.h"
@@ -17,7 +19,7 @@
 #define PIT_COMMAND  0x43
 #define PIT_GATE     0x61
 #define PIT_HZ	     1193182u
-#define PIT_OUT	     0x20 /* of the gate's port: channel 2 has counted to the end (55 ms) */
+#define PIT_OUT	     0x20 /* in the gate's port: channel 2 has counted to the end (55 ms) */
 #define MEASURE_MS   10u
 #define READINGS     4u
 #define TRIES	     20u
@@ -33,7 +35,7 @@ static struct timer *timers; /* earliest first */
 
 uint64_t time_of_cycles(uint64_t cycles)
 {
-	/* 32 x 64 bits: the low and the high half apart, so that nothing overflows. */
+	/* The two halves are multiplied separately, because the product may have more than 64 bits. */
 	return ((cycles >> 32) * ns_scale << (32 - SCALE_SHIFT)) +
 	       ((cycles & 0xffffffff) * ns_scale >> SCALE_SHIFT);
 }
@@ -66,7 +68,7 @@ void time_delay(uint64_t ns)
 		cpu_relax();
 }
 
-/* Three clocks read at one moment: between two looks at the TSC, `width` cycles apart. */
+/* The values of three clocks, read within `width` TSC cycles. */
 struct sample {
 	uint64_t tsc, width;
 	uint32_t lapic;
@@ -74,8 +76,8 @@ struct sample {
 };
 
 /*
- * An emulated CPU may stand still between any two instructions for longer than the whole
- * measurement takes; the tightest of a few readings is one where it did not.
+ * Read the clocks several times and return the reading that took the shortest time. An emulated CPU may
+ * pause between any two instructions, for longer than the whole measurement should take.
  */
 static struct sample read_clocks(void)
 {
@@ -97,7 +99,10 @@ static struct sample read_clocks(void)
 	return best;
 }
 
-/* The TSC's rate against the PIT's, in kHz, and the local APIC's; 0: the PIT ran out meanwhile. */
+/*
+ * Measure the TSC and the local APIC's timer against the PIT. Sets lapic_per_ms, and returns the TSC's
+ * rate in kHz. Returns 0 if the PIT counted to its end meanwhile.
+ */
 static uint64_t measure_once(void)
 {
 	struct sample start, end;
@@ -133,7 +138,7 @@ static uint64_t measure_tsc(void)
 	return khz;
 }
 
-/* Leaf 15h: TSC rate = crystal (ecx, Hz) * ebx / eax. */
+/* Leaf 15h: TSC rate = crystal (ecx, Hz) * ebx / eax. Returns kHz, or 0 if the CPU does not tell. */
 static uint64_t cpuid_tsc_khz(void)
 {
 	uint32_t r[4];
@@ -153,7 +158,7 @@ static uint8_t cmos(uint8_t reg)
 
 static int64_t days_since_1970(int year, int month, int day)
 {
-	/* Years start in March, so that the leap day is the last one. */
+	/* Count years from March on, so that the leap day is the last day of a year. */
 	int64_t y = month <= 2 ? year - 1 : year, m = month <= 2 ? month + 9 : month - 3;
 
 	return y * 365 + y / 4 - y / 100 + y / 400 + (m * 153 + 2) / 5 + day - 1 - 719468;
@@ -175,7 +180,7 @@ static uint64_t read_rtc(void)
 		read_date(now);
 		read_date(again);
 	} while (memcmp(now, again, sizeof(now)) != 0);
-	for (unsigned int i = 0; i < 6 && !(cmos(0x0b) & 4); i++) /* in BCD */
+	for (unsigned int i = 0; i < 6 && !(cmos(0x0b) & 4); i++) /* the clock counts in BCD */
 		now[i] = (now[i] >> 4) * 10 + (now[i] & 15);
 	return (days_since_1970(2000 + now[5], now[4], now[3]) * 86400 + now[2] * 3600 +
 		now[1] * 60 + now[0]) *
@@ -205,7 +210,7 @@ static bool unlink_timer(struct timer *timer)
 	return true;
 }
 
-/* Have this CPU's next tick come at the first timer, within `most` ns. */
+/* Like tick_arm(). */
 static void arm(uint64_t most)
 {
 	uint64_t now = time_now();
@@ -234,7 +239,7 @@ void timer_start(struct timer *timer, uint64_t expires)
 		at = &(*at)->next;
 	timer->next = *at;
 	*at = timer;
-	/* An armed tick comes within 10 ms on this CPU; sooner wants are armed exactly. */
+	/* The first timer may be due before this CPU's next tick. tick() arms for the later ones. */
 	if (timers == timer)
 		arm(TICK_NS);
 	spin_unlock_irqrestore(&timer_lock, flags);

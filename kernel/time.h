@@ -1,6 +1,7 @@
 /*
- * Time: nanoseconds since boot from the TSC, and the wall clock from the RTC. 64 bits hold them; what
- * does not fit counts as for ever.
+ * Time since boot (from the TSC), the wall clock (from the RTC) and timers.
+ *
+ * Times are in nanoseconds, in 64 bits. A time that does not fit into them means "for ever".
  */
 #ifndef KERNEL_TIME_H
 #define KERNEL_TIME_H
@@ -12,51 +13,52 @@
 #define TICK_HZ	      100
 #define TICK_NS	      (NSEC_PER_SEC / TICK_HZ)
 
-/* Once at boot: measures the clocks. */
+/* Measure the clocks. Called once at boot. */
 void time_init(void);
 
-/* Nanoseconds since boot; monotonic on every CPU. Never sleeps. */
+/* Returns the nanoseconds since boot. Monotonic on every CPU. Never sleeps. */
 uint64_t time_now(void);
-/* So many cycles of the TSC in ns. */
+/* Convert a number of TSC cycles to nanoseconds. */
 uint64_t time_of_cycles(uint64_t cycles);
 
-/* Nanoseconds since 1970-01-01 UTC. */
+/* Returns the nanoseconds since 1970-01-01 UTC. Never sleeps. */
 uint64_t time_wall(void);
-/* time_now() when that is `ns`; 0: it was before the boot. */
+/* Convert a value of time_wall() to one of time_now(). Returns 0 if it lies before the boot. */
 uint64_t time_of_wall(uint64_t ns);
 
-/* Spin for at least ns nanoseconds; for hardware that wants short delays. */
+/* Spin for at least ns nanoseconds, for hardware that needs short delays. */
 void time_delay(uint64_t ns);
 
 /*
- * Timers: function(timer) runs once, from the tick's interrupt (so within 10 ms after `expires`; an
- * idle CPU is woken exactly), with interrupts off. It may not start or stop timers.
+ * A timer calls function(timer) once, in the tick's interrupt and with interrupts off. It fires at most
+ * 10 ms late, or exactly on time if the CPU is idle. The function must not start or stop timers.
  */
 struct timer {
 	uint64_t expires; /* time_now() at which it fires */
 	void (*function)(struct timer *);
-	struct timer *next; /* the timer queue's; guarded by its lock */
+	struct timer *next; /* in the list of armed timers; guarded by timer_lock */
 };
 
-/* Arm (again, if armed already). Never sleeps. */
+/* Arm a timer, or change its time if it is armed already. Never sleeps. */
 void timer_start(struct timer *timer, uint64_t expires);
 
 /*
- * Disarm; its function does not run any more then. Returns when it would have fired; 0: it was not
- * armed. Not to be called with a lock held that a timer's function takes.
+ * Disarm a timer. Its function does not run after this returns. Returns the time at which it would have
+ * fired, or 0 if it was not armed. Never sleeps. The caller must not hold a lock that the timer's
+ * function takes.
  */
 uint64_t timer_stop(struct timer *timer);
 
-/* ---- the tick: 100 times a second on a CPU that works, when a timer wants it on an idle one ---- */
+/* ---- the tick: 100 times a second on a busy CPU, or when a timer is due on an idle one ---- */
 
-/* From the timer's interrupt, on each CPU. */
+/* The timer interrupt of each CPU calls it. */
 void tick(void);
-/* Have this CPU's next tick come at the first timer, `most` nanoseconds from now at the latest. */
+/* Make this CPU's next tick come when the first timer is due, but at most `most` ns from now. */
 void tick_arm(uint64_t most);
-/* For the scheduler: the slice of the current task runs. Interrupts are off. kernel/sched.c */
+/* Count the current task's slice. The tick calls it with interrupts off. kernel/sched.c */
 void sched_tick(void);
 
-/* ---- other forms of a time ---- */
+/* ---- other representations of a time ---- */
 
 struct timespec64 { /* for inodes */
 	int64_t sec;
@@ -70,7 +72,7 @@ struct timeval32 {
 };
 struct timeval32 timeval_from_ns(uint64_t ns);
 
-/* time_now() + ns; UINT64_MAX, for ever, if that is too large. */
+/* Returns time_now() + ns, or UINT64_MAX ("for ever") if that does not fit. */
 uint64_t deadline_after(uint64_t ns);
 
 #endif

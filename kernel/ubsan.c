@@ -1,6 +1,7 @@
 /*
- * What the compiler's undefined-behaviour checks call (the debug build): each says file, line and
- * what, and panics. The layout of the records is the compiler's ABI (GCC, -fsanitize=undefined).
+ * The functions that the compiler's checks for undefined behaviour call, in the debug build. Each
+ * panics with the file, the line and the kind of error. The records have the layout of GCC's ABI
+ * (-fsanitize=undefined).
  */
 #include "kernel/log.h"
 
@@ -9,7 +10,7 @@ struct location {
 	uint32_t line, column;
 };
 
-/* Every record begins with the place; what follows differs and is not needed to find the fault. */
+/* Every record begins with the location. The rest differs, and is not needed. */
 static void report(const struct location *at, const char *what)
 {
 	panic("undefined behaviour: %s at %s:%u:%u", what, at->file, at->line, at->column);
@@ -38,10 +39,7 @@ HANDLER(nonnull_return, "NULL returned where none may be", void *at2)
 HANDLER(pointer_overflow, "pointer arithmetic overflows", void *base, void *result)
 HANDLER(invalid_builtin, "invalid argument of a builtin")
 
-/*
- * The pointer checks have one record, without a name for what was done: kind 0 load, 1 store, and
- * so on.
- */
+/* All pointer checks share one record. `kind` is 0 for a load, 1 for a store, and so on. */
 struct mismatch {
 	struct location at;
 	const void *type;

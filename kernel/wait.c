@@ -1,4 +1,4 @@
-/* Wait queues and mutexes, slow paths. The contracts stand in kernel/wait.h and kernel/mutex.h. */
+/* The slow paths of wait queues and mutexes. See kernel/wait.h and kernel/mutex.h for the contracts. */
 #include "kernel/wait.h"
 #include "kernel/mutex.h"
 #include "kernel/task.h"
@@ -66,22 +66,22 @@ void wait_prepare(struct wait_queue *queue, struct waiter *waiter, enum task_sta
 	if (list_empty(&waiter->link))
 		join(queue, waiter);
 	/*
-	 * The state is set while the lock is held. After the unlock it would be too late:
+	 * The state is set while the lock is held. If it were set after the unlock:
 	 *
 	 *	sleeper				waker
 	 *	joins the queue, unlocks
-	 *					wakes: the state is RUNNING, so nothing happens,
-	 *					and takes the sleeper off the queue
+	 *					sees RUNNING, so does not wake the sleeper,
+	 *					but takes it off the queue
 	 *	state = sleeping
-	 *	reads: its own condition is false
-	 *	schedule(), on no queue: sleeps for ever
+	 *	checks: its condition is false
+	 *	schedule(): sleeps for ever, because it is on no queue
 	 *
-	 * The exchange is a full barrier as well: the caller's check must not be done before the
-	 * state is seen. Otherwise
+	 * The exchange is also a full barrier. It keeps the caller's check from being done before
+	 * other CPUs see the new state. Otherwise:
 	 *
 	 *	sleeper				waker
-	 *	reads: no data
-	 *					adds data; the state is still RUNNING: nothing to wake
+	 *	checks: no data
+	 *					adds data, sees RUNNING, so does not wake
 	 *	state = sleeping, schedule()
 	 */
 	(void)__atomic_exchange_n(&task->state, state, __ATOMIC_SEQ_CST);
@@ -104,9 +104,10 @@ static void wake_waiter(struct waiter *waiter)
 }
 
 /*
- * The waiter of a task that runs leaves the queue, so that who wakes again before the task has come
- * to run finds nobody. The task may see that without the lock (wait_finish) and its stack be
- * something else at once: `next`, which it looks at, is the last that is touched.
+ * Take the waiter of a woken task off the queue, so that a second wakeup costs nothing if it comes
+ * before the task has run. wait_finish() looks at `next` without the lock. Once `next` points to the
+ * waiter itself, the task may return and reuse the stack on which the waiter lies. Therefore `next` is
+ * written last.
  */
 static void take_off(struct list *link)
 {
@@ -146,9 +147,9 @@ void mutex_init(struct mutex *mutex, const char *name)
 }
 
 /*
- * The owner runs on another CPU, and a mutex is seldom held for long: to wait a little costs less
- * than to sleep and be woken. The owner may end meanwhile; what is read of it then is stale, and
- * only makes us stop.
+ * While the owner runs on another CPU, it will probably release the mutex soon. Spinning for a short
+ * time costs less than sleeping and being woken. The owner may exit meanwhile. A stale on_cpu can then
+ * only end the loop or let it spin on, up to OWNER_SPINS.
  */
 static bool spin_for_owner(struct mutex *mutex)
 {
@@ -167,15 +168,15 @@ static bool spin_for_owner(struct mutex *mutex)
 }
 
 /*
- * `contended` is set after joining the queue and before the last try, and read after the mutex was
- * given back:
+ * The sleeper joins the queue, sets `contended`, and tries once more. The owner releases the mutex
+ * first and reads `contended` afterwards. In another order a wakeup could be lost:
  *
  *	sleeper				owner
  *	tries: taken
- *					gives back, reads contended: 0, wakes nobody
+ *					releases, reads contended: 0, wakes nobody
  *	contended = 1, sleeps for ever
  *
- * The try is a locked instruction, and so is giving back: one of the two sees the other.
+ * The try and the release are both locked instructions, so at least one of the two sees the other.
  */
 static int lock_slow(struct mutex *mutex, enum task_state state)
 {
@@ -198,7 +199,7 @@ static int lock_slow(struct mutex *mutex, enum task_state state)
 		schedule();
 	}
 	wait_finish(&mutex->queue, &waiter);
-	/* The wakeup that a killed task got was meant for whoever takes the mutex: pass it on. */
+	/* The owner may have woken this task to take the mutex. Pass that wakeup on. */
 	if (error && !mutex->owner)
 		wake_one(&mutex->queue);
 	return error;
@@ -227,5 +228,5 @@ void mutex_unlock_slow(struct mutex *mutex)
 
 void mutex_bad_unlock(struct mutex *mutex)
 {
-	panic("mutex %s: given back by a task that does not hold it", mutex->queue.lock.name);
+	panic("mutex %s: released by a task that does not hold it", mutex->queue.lock.name);
 }

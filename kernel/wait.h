@@ -1,8 +1,10 @@
 /*
  * Wait queues: tasks that sleep until a condition may have become true.
  *
- * 1. The condition belongs to the caller; the queue only sleeps and wakes.
- * 2. wait_event() checks the condition again after every wakeup: a wakeup is a hint, not a promise.
+ *	error = wait_event_interruptible(&device->queue, device_has_data(device));
+ *
+ * 1. The condition belongs to the caller. The queue only sleeps and wakes.
+ * 2. wait_event() checks the condition again after every wakeup. A wakeup is a hint, not a promise.
  * 3. The task is on the queue *before* the condition is checked. Otherwise
  *
  *	sleeper				waker
@@ -10,11 +12,12 @@
  *					adds data, wakes: nobody is on the queue
  *	joins the queue, sleeps for ever
  *
- * 4. A waiter may have a function of its own in place of the wakeup (poll, the pipe's arrival
- *    waiter). It runs with the queue's lock held and interrupts off, and must not touch the queue.
+ * 4. A waiter may have a function that is called instead of waking its task (poll and the pipe's
+ *    arrival waiter do). It runs with the queue's lock held and interrupts off. It must not touch the
+ *    queue.
  * 5. Queues may be woken from interrupts.
- * 6. wake_all takes the tasks that it wakes off the queue; wait_prepare puts them back, in the order in
- *    which they first came. So a task that is woken too late each time becomes the first one.
+ * 6. wake_all() takes the tasks that it wakes off the queue. wait_prepare() puts them back, in the order
+ *    in which they first came. A task that is too late after each wakeup therefore becomes the first.
  */
 #ifndef KERNEL_WAIT_H
 #define KERNEL_WAIT_H
@@ -43,28 +46,35 @@ struct waiter {
 	}
 void wait_queue_init(struct wait_queue *queue, const char *name);
 
-/* Join the queue without sleeping or changing the task's state (poll). */
+/* Join or leave the queue without sleeping or changing the task's state, as poll does. Never sleep. */
 void wait_add(struct wait_queue *queue, struct waiter *waiter);
 void wait_remove(struct wait_queue *queue, struct waiter *waiter);
 
-/* Join the queue (if not on it) and set the current task's state; then check, then schedule(). */
+/*
+ * Join the queue, unless the waiter is on it already, and set the current task's state. Never sleeps.
+ * The caller then checks its condition, and calls schedule() if that is false.
+ */
 void wait_prepare(struct wait_queue *queue, struct waiter *waiter, enum task_state state);
-/* Leave the queue and run again. */
+/* Leave the queue, if still on it, and set the current task's state to TASK_RUNNING. Never sleeps. */
 void wait_finish(struct wait_queue *queue, struct waiter *waiter);
 
-/* Wake every waiter. Never sleeps; from interrupts too. One load when nobody waits: the caller has
- * changed the condition under a lock that the sleeper's check takes too. */
+/*
+ * Wake every waiter. Never sleeps. May be called in an interrupt. If no task waits, it costs one load.
+ * That load cannot miss a sleeper, because the caller has changed the condition under a lock, and the
+ * sleeper's check takes the same lock.
+ */
 void wake_all_slow(struct wait_queue *queue);
 static inline void wake_all(struct wait_queue *queue)
 {
 	if (!list_empty_unlocked(&queue->waiters))
 		wake_all_slow(queue);
 }
-/* Wake the first waiter only. */
+/* Wake only the first waiter, which stays on the queue. Never sleeps. May be called in an interrupt. */
 void wake_one(struct wait_queue *queue);
 
-/* True if a signal that is not blocked is pending for the current task (a kill, respectively). */
+/* Returns true if an unblocked signal is pending for the current task, or its process is stopped. */
 bool signal_pending(void);
+/* Returns true if the current task has to die: SIGKILL is pending for it. */
 bool kill_pending(void);
 
 #define __wait_event(queue, cond, state, interrupted, until)                        \
@@ -83,39 +93,47 @@ bool kill_pending(void);
 				_error = (cond) ? 0 : -EAGAIN;                      \
 				break;                                              \
 			}                                                           \
-			if (cond) /* off the queue: no need to join again */        \
+			if (cond) /* no need to join the queue again */             \
 				break;                                              \
 		}                                                                   \
 		wait_finish(queue, &_waiter);                                       \
 		_error;                                                             \
 	})
 
-/* Sleep until cond. */
+/* Sleep until cond is true. Not interrupted by signals. */
 #define wait_event(queue, cond)                                                                   \
 	do {                                                                                      \
 		if (!(cond))                                                                      \
 			(void)__wait_event(queue, cond, TASK_UNINTERRUPTIBLE, false, UINT64_MAX); \
 	} while (0)
-/* Sleep until cond (0) or a signal (-ERESTARTSYS). */
+/* Sleep until cond is true. Returns 0, or -ERESTARTSYS if a signal came first. */
 #define wait_event_interruptible(queue, cond) \
 	((cond) ? 0 : __wait_event(queue, cond, TASK_INTERRUPTIBLE, signal_pending(), UINT64_MAX))
 /*
- * Sleep until cond, a signal, or the time `until` (UINT64_MAX: no limit). Returns 0, -ERESTARTSYS on a
- * signal, or -EAGAIN if the time has passed and cond is false.
+ * The same, but no longer than until time_now() is `until` (UINT64_MAX: no limit). Returns -EAGAIN if
+ * that time has passed and cond is false.
  */
 #define wait_event_until(queue, cond, until) \
 	((cond) ? 0 : __wait_event(queue, cond, TASK_INTERRUPTIBLE, signal_pending(), until))
-/* Sleep until cond (0) or a SIGKILL (-ERESTARTSYS). */
+/* Sleep until cond is true. Returns 0, or -ERESTARTSYS if the task is killed first. */
 #define wait_event_killable(queue, cond) \
 	((cond) ? 0 : __wait_event(queue, cond, TASK_KILLABLE, kill_pending(), UINT64_MAX))
 
-/* Give up the CPU; if the state is not TASK_RUNNING, until woken. kernel/sched.c */
+/*
+ * Give up the CPU. A task whose state is not TASK_RUNNING sleeps until it is woken. Panics in an
+ * interrupt. kernel/sched.c
+ */
 void schedule(void);
-/* schedule(), but until time_now() >= deadline at the latest (UINT64_MAX: no deadline).
- * Returns false if the deadline passed. */
+/*
+ * The same, but wakes the task when time_now() reaches `deadline`. UINT64_MAX means no deadline.
+ * Returns false if the deadline has passed.
+ */
 bool schedule_until(uint64_t deadline);
-/* Make a sleeping task run. Never sleeps; false if it was not asleep. A full barrier: the task either
- * sees what the caller has stored before, once its state says that it sleeps, or is woken. */
+/*
+ * Wake a task, whatever it sleeps for. Never sleeps. May be called in an interrupt. Returns false if the
+ * task was running or is dead. It is a full barrier: either the task is woken, or it sees all earlier
+ * stores of the caller when it checks its condition after setting its state.
+ */
 bool task_wake(struct task *task);
 
 #endif

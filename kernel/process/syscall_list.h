@@ -1,7 +1,10 @@
 /*
- * The system calls: number, name, function, arguments for trace=syscalls (d signed, u unsigned, x
- * hex, p pointer, s string, f descriptor, o octal, l pointer to an offset; flags: n O_, r PROT_,
- * m MAP_, v SPLICE_F_, g MSG_). No include guard: included where SYSCALL() is defined.
+ * The system calls: number, name, function, and the types of the arguments for trace=syscalls.
+ *
+ * The types are d (signed), u (unsigned), x (hex), p (pointer), s (string), f (file descriptor), o
+ * (octal), l (pointer to an offset), and flags: n (O_), r (PROT_), m (MAP_), v (SPLICE_F_), g (MSG_).
+ *
+ * There is no include guard. Each file that includes this defines SYSCALL() in its own way.
  */
 SYSCALL(0, restart_syscall, sys_restart_syscall, "")
 SYSCALL(1, exit, sys_exit, "d")
