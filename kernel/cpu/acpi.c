@@ -1,7 +1,7 @@
 /*
- * As much of ACPI as tells the CPUs, the interrupt lines and the power switch (ACPI 6.3: 5.2.5
- * RSDP, 5.2.7 RSDT, 5.2.9 FADT, 5.2.12 MADT). Tables are checked for length and checksum; a bad one
- * is as good as none.
+ * The ACPI tables that describe the CPUs, the interrupt lines and the power switch (ACPI 6.3: 5.2.5
+ * RSDP, 5.2.7 RSDT, 5.2.9 FADT, 5.2.12 MADT). The length and checksum of each table are checked, and a
+ * damaged table is ignored.
  */
 #include "kernel/cpu/apic.h"
 #include "lib/string.h"
@@ -55,7 +55,7 @@ static const struct rsdp *find_rsdp(uint32_t start, uint32_t end)
 	return NULL;
 }
 
-/* Map a whole table; unmapped by vfree(). NULL: damaged. */
+/* Map a whole table. vfree() unmaps it. Returns NULL if it is damaged or there is no memory. */
 static struct table *map_table(uint32_t phys)
 {
 	struct table *table = ioremap(phys, TABLE_MAX);
@@ -104,8 +104,9 @@ static void read_madt(const struct table *madt)
 }
 
 /*
- * The \_S5 package in the DSDT's byte code: name, PackageOp 0x12, length, count, then SLP_TYPa,
- * which is 0, 1 or BytePrefix 0x0a and a byte (ACPI 6.3, 7.4.2 and 20.2).
+ * Find SLP_TYPa in the \_S5 package of the DSDT's byte code. The package consists of its name, PackageOp
+ * (0x12), its length, a count, and then SLP_TYPa. That is 0, 1, or BytePrefix (0x0a) and a byte (ACPI
+ * 6.3, 7.4.2 and 20.2).
  */
 static void read_sleep_type(const struct table *dsdt)
 {

@@ -1,7 +1,10 @@
 /*
- * 1. With an APIC: devices come through the IO-APIC to the first CPU, the tick from each CPU's own
- *    timer.
- * 2. Without: devices come through the two 8259s, the tick from the PIT (100 Hz).
+ * Interrupt controllers. See kernel/cpu/apic.h for the contract.
+ *
+ * 1. With APICs, the IO-APIC sends the devices' interrupts to the first CPU. The tick comes from the
+ *    timer of each CPU's local APIC.
+ * 2. Without APICs, the devices' interrupts come through the two 8259s, and the tick from the PIT
+ *    (100 Hz).
  */
 #include "kernel/cpu/apic.h"
 #include "kernel/cpu/irq.h"
@@ -57,10 +60,11 @@ struct irq_action {
 
 #define NR_ACTIONS 32
 static struct irq_action actions[NR_ACTIONS];
-static unsigned int nr_actions; /* raised after the action is there, before its line is unmasked */
+static unsigned int
+	nr_actions; /* raised when the action is complete, before its line is unmasked */
 
 static volatile uint32_t *lapic, *io_apic;
-static uint16_t pic_mask = 0xfffb; /* all but the cascade */
+static uint16_t pic_mask = 0xfffb; /* everything except the cascade */
 
 bool lapic_used(void)
 {
@@ -102,7 +106,7 @@ static void pic_write_mask(void)
 	outb(PIC2 + 1, pic_mask >> 8);
 }
 
-/* Both 8259s to vectors VECTOR_IRQ_BASE.., everything masked. */
+/* Make both 8259s use the vectors from VECTOR_IRQ_BASE on, with all lines masked. */
 static void pic_init(void)
 {
 	static const uint8_t words[][2] = {
@@ -152,8 +156,8 @@ int irq_request(unsigned int irq, bool level, irq_handler handler, void *context
 }
 
 /*
- * The 8259 lets its lowest line on each chip fire spuriously: the in-service bit tells (8259A,
- * "spurious").
+ * Each 8259 may raise a spurious interrupt on its last line. The in-service bit of that line is then
+ * clear (8259A, "spurious").
  */
 static bool pic_spurious(unsigned int irq)
 {

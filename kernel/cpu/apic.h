@@ -1,13 +1,13 @@
 /*
- * Local APIC and IO-APIC (Intel SDM vol. 3, chapter 10; 82093AA), or the 8259 and the PIT where
- * CPUID has no APIC.
+ * The interrupt controllers: local APIC and IO-APIC (Intel SDM vol. 3, chapter 10; 82093AA). On a
+ * machine without them, the 8259 and the PIT are used.
  */
 #ifndef KERNEL_CPU_APIC_H
 #define KERNEL_CPU_APIC_H
 
 #include "kernel/cpu/cpu.h"
 
-/* What ACPI's MADT says; kernel/cpu/acpi.c */
+/* The machine as ACPI describes it. kernel/cpu/acpi.c */
 struct acpi_machine {
 	unsigned int nr_cpus;
 	uint8_t apic_ids[MAX_CPUS];
@@ -15,31 +15,36 @@ struct acpi_machine {
 	unsigned int io_apic_base; /* its first global interrupt */
 	uint8_t isa_gsi[16];	   /* where ISA interrupt n arrives */
 	uint8_t isa_flags[16];	   /* MADT polarity (bits 0-1) and trigger (bits 2-3) */
-	uint16_t pm1a_control;	   /* port for the power switch; 0: unknown */
+	uint16_t pm1a_control;	   /* port of the power switch; 0: unknown */
 	uint16_t sleep_type;	   /* SLP_TYP of S5 */
 };
 extern struct acpi_machine acpi;
+/* Read the ACPI tables. Called once at boot, when ioremap() works. */
 void acpi_init(void);
 
-/* Choose and set up the controllers; registers the tick. */
+/* Choose and set up the interrupt controllers, and start the tick. Called once at boot. */
 void interrupts_init(void);
-/* This CPU's local APIC. */
+/* Set up this CPU's local APIC. */
 void lapic_init_cpu(void);
+/* Returns true if the machine's APICs are used, and not the 8259. */
 bool lapic_used(void);
+/* Tell the local APIC that this interrupt has been handled. */
 void lapic_eoi(void);
+/* Send APIC_* to another CPU. Never sleeps. May be called in an interrupt. */
 void lapic_send(uint8_t apic_id, uint32_t command);
-#define APIC_FIXED   0x00004000 /* a plain interrupt, vector in the low byte */
+#define APIC_FIXED   0x00004000 /* an interrupt; the vector is added in the low byte */
 #define APIC_INIT    0x00004500
 #define APIC_STARTUP 0x00004600
 
 /*
- * This CPU's timer: VECTOR_TIMER comes once, when it has counted down from `count` (0: never), and
- * how far it is. Without a local APIC nothing: the PIT ticks by itself.
+ * Start this CPU's timer. VECTOR_TIMER comes once, when it has counted down from `count`, or never if
+ * that is 0. lapic_timer_count() returns the current count. Without a local APIC both do nothing, and
+ * the PIT ticks by itself.
  */
 void lapic_timer_set(uint32_t count);
 uint32_t lapic_timer_count(void);
 
-/* Dispatch of VECTOR_IRQ_BASE + n; kernel/irq.c */
+/* Call the handlers of interrupt `irq`, which has arrived as VECTOR_IRQ_BASE + irq. */
 void irq_dispatch(unsigned int irq);
 
 #endif

@@ -1,9 +1,9 @@
 /*
- * The CPU: registers that C must touch, per-CPU data behind %fs, what this CPU can do.
+ * The CPU: its registers, its features, and the per-CPU data (struct cpu).
  *
- * 1. %fs points to this CPU's struct cpu while the kernel runs; user code has its own %fs and %gs,
+ * 1. While the kernel runs, %fs points to this CPU's struct cpu. User code has its own %fs and %gs,
  *    which the entry code saves and restores.
- * 2. Kernel code is not preempted: this_cpu() stays valid until the task sleeps.
+ * 2. Kernel code is not preempted, so the result of this_cpu() is valid until the task sleeps.
  */
 #ifndef KERNEL_CPU_CPU_H
 #define KERNEL_CPU_CPU_H
@@ -18,7 +18,7 @@ struct mm;
 
 struct cpu {
 	struct cpu *self;	   /* %fs:0 */
-	struct task *task;	   /* %fs:4, the task that runs here */
+	struct task *task;	   /* %fs:4, the task that runs on this CPU */
 	unsigned int id;	   /* %fs:8, index into cpus[] */
 	unsigned int need_resched; /* %fs:12, checked on return to user mode */
 	unsigned int irq_depth;	   /* nesting of interrupt handlers; 0 in task context */
@@ -34,7 +34,7 @@ struct cpu {
 };
 
 extern struct cpu cpus[MAX_CPUS];
-extern unsigned int nr_cpus; /* CPUs that run */
+extern unsigned int nr_cpus; /* the CPUs that have been started */
 
 static inline struct cpu *this_cpu(void)
 {
@@ -45,8 +45,8 @@ static inline struct cpu *this_cpu(void)
 }
 
 /*
- * Not volatile: whatever CPU it comes to, a task stays itself, and the compiler may keep what it
- * has read.
+ * The asm is not volatile. A task that moves to another CPU is still the same task, so the compiler may
+ * keep the value.
  */
 static inline struct task *current_task(void)
 {
@@ -57,7 +57,7 @@ static inline struct task *current_task(void)
 }
 #define current current_task()
 
-/* CPU features that are used where they are, set at boot from CPUID. */
+/* Optional CPU features, set at boot from CPUID. */
 struct cpu_features {
 	bool pge, nx, smap, apic, rdrand, sse;
 };
@@ -96,12 +96,14 @@ static inline void outl(uint16_t port, uint32_t v)
 
 #define EFLAGS_IF 0x200u
 
+/* Turn interrupts off. Returns the flags for irq_restore(). */
 static inline unsigned int irq_save(void)
 {
 	unsigned int f;
 	__asm__ volatile("pushfl; popl %0; cli" : "=r"(f)::"memory");
 	return f;
 }
+/* Turn interrupts on again if they were on before irq_save(). */
 static inline void irq_restore(unsigned int flags)
 {
 	if (flags & EFLAGS_IF)

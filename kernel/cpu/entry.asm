@@ -1,11 +1,12 @@
-; Into the kernel and out of it: trap stubs, system calls, the return to user mode, the context switch.
+; The ways into the kernel and out of it: trap stubs, system calls, the return to user mode, the context switch.
 ;
 ; 1. Every entry builds a struct trap_frame (kernel/cpu/trap.h) on the kernel stack of the current task.
-; 2. The kernel runs with flat ds and es, and %fs on this CPU's struct cpu. %gs is null: the user's
-;    selector may name a TLS segment that is gone by the time a nested trap would load it again.
-; 3. System calls come through a trap gate, interrupts on; everything else through interrupt gates.
-; 4. The return to user mode tests for work with interrupts off, so that none can arrive unseen between the test
-;    and iret.
+; 2. The kernel runs with flat ds and es, and with %fs on this CPU's struct cpu. %gs is null. If it kept the
+;    user's selector, a nested trap would load that again, and its TLS segment may be gone by then.
+; 3. System calls come through a trap gate, which leaves interrupts on. Everything else comes through interrupt
+;    gates.
+; 4. The return to user mode tests for work with interrupts off, so that no work can arrive unseen between the
+;    test and iret.
 
 %include "kernel/cpu/offsets.inc"		; made from kernel/cpu/offsets.c
 
@@ -18,8 +19,8 @@ extern syscall_table, syscall_table_size, double_fault
 	section .text
 %endmacro
 
-; With SMAP: a user program may have set EFLAGS.AC, which would open its memory to the kernel. Three bytes that do
-; nothing, until mm/vm/uaccess.c makes them a clac.
+; A user program may have set EFLAGS.AC, which would give the kernel access to user memory in spite of SMAP. With
+; SMAP, mm/vm/uaccess.c replaces these three bytes, which do nothing, by a clac.
 %macro CLAC 0
 %%site:	db	0x8d, 0x76, 0x00		; lea esi, [esi + 0]
 	section __smap_sites
@@ -71,7 +72,7 @@ syscall_entry:
 	call	edi
 	add	esp, 12
 .done:	mov	[esp + FRAME_EAX], eax
-	cli					; ebx is still the current task: C keeps it
+	cli					; ebx is still the current task, because C preserves it
 	jmp	return_to_user.test
 return_to_user:
 	cli
@@ -85,10 +86,10 @@ restore:
 .fs:	pop	fs
 .es:	pop	es
 .ds:	pop	ds
-	popad					; all but esp
+	popad					; all except esp
 	add	esp, 8				; vector, error
 	iretd
-; A selector that the user spoiled (its TLS segment is gone): a null one in its place.
+; The user's selector cannot be loaded, because its TLS segment is gone. Load a null selector instead.
 .fix_ds: mov	dword [esp], 0
 	jmp	.ds
 .fix_es: mov	dword [esp], 0
@@ -116,13 +117,13 @@ syscall_entry.traced:
 	call	syscall_traced
 	jmp	syscall_entry.done
 
-; Traps and interrupts: the CPU pushed an error code for some, the stub a zero for the others.
+; Traps and interrupts. The CPU has pushed an error code for some; for all others the stub has pushed a zero.
 trap_common:
 	SAVE
 	xor	ebp, ebp
 	test	dword [esp + FRAME_CS], 3
 	jnz	.user
-	mov	ebp, [esp + FRAME_EBP]		; a trap in the kernel: its callers are the chain
+	mov	ebp, [esp + FRAME_EBP]		; a trap in the kernel: backtraces go on there
 .user:	mov	eax, esp
 	call	trap_dispatch
 	test	dword [esp + FRAME_CS], 3
@@ -156,7 +157,7 @@ trap_stubs:
 %endrep
 
 section .text
-; The double fault's own task: a stack and page tables that still work.
+; The double fault runs as a hardware task, with a stack and page tables that still work.
 global double_fault_entry
 double_fault_entry:
 	mov	ebx, PERCPU
@@ -182,7 +183,7 @@ switch_context:
 	pop	ebp
 	ret
 
-; First steps of a task: kernel/task.c laid out its stack. eax: the task that ran before.
+; The first instructions of a task. kernel/task.c has prepared its stack. eax: the task that ran before.
 global user_task_entry
 user_task_entry:
 	call	sched_finish_switch
@@ -194,6 +195,6 @@ kernel_task_entry:				; ebx: function, esi: argument
 	sti
 	mov	eax, esi
 	call	ebx
-	call	kernel_task_end			; comes back only if the task became a user's: its frame
+	call	kernel_task_end			; returns only in a task that became a user task: its frame
 	mov	esp, eax
 	jmp	return_to_user

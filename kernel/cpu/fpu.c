@@ -1,4 +1,4 @@
-/* What the FPU and SSE want to be told (Intel SDM vol. 1, 10.5; vol. 3, 2.5). */
+/* Setting up the FPU and SSE (Intel SDM vol. 1, 10.5; vol. 3, 2.5). */
 #include "kernel/cpu/fpu.h"
 #include "lib/string.h"
 #include "lib/wide_copy.h"
@@ -22,7 +22,7 @@ void fpu_init_cpu(void)
 	cr0 = (cr0 & ~(CR0_EM | CR0_TS)) | CR0_MP | CR0_NE;
 	__asm__ volatile("movl %0, %%cr0" ::"r"(cr0));
 	write_cr4(read_cr4() | CR4_OSFXSR | (cpu_has.sse ? CR4_OSXMMEXCPT : 0));
-	/* The other CPUs come here before they copy anything long. */
+	/* Every other CPU calls this before its first long copy. */
 	wide_copies = cpu_has.sse;
 }
 

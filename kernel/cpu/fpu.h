@@ -1,16 +1,18 @@
 /*
- * The FPU and SSE state of user programs: saved and restored by the scheduler on every switch
- * between tasks that use it (no lazy trap tricks: a task owns it from its first instruction on).
+ * The FPU and SSE state of user programs. The scheduler saves and restores it on every switch between
+ * user tasks. It does not wait for a task's first FPU instruction.
  */
 #ifndef KERNEL_CPU_FPU_H
 #define KERNEL_CPU_FPU_H
 
 #include "kernel/task.h"
 
-void fpu_init_cpu(void); /* on each CPU at boot */
-void fpu_reset(void);	 /* exec, handlers: the state that the ABI promises, for the current task */
+/* Enable the FPU and SSE. Called once on each CPU at boot. */
+void fpu_init_cpu(void);
+/* Give the current task the initial state that the ABI promises (exec, signal handlers). */
+void fpu_reset(void);
 
-/* FXSAVE: what the CPU holds, which is the current task's, into task->fpu_state; and back. */
+/* Save the CPU's state, which belongs to the current task, to task->fpu_state, or load it from there. */
 static inline void fpu_save(struct task *task)
 {
 	__asm__ volatile("fxsave %0" : "=m"(task->fpu_state));

@@ -1,5 +1,5 @@
 /*
- * Interrupts of devices and between CPUs.
+ * Interrupts from devices, and between CPUs.
  */
 #ifndef KERNEL_CPU_IRQ_H
 #define KERNEL_CPU_IRQ_H
@@ -11,14 +11,15 @@ struct cpu;
 typedef void (*irq_handler)(void *context);
 
 /*
- * Call handler(context) on each interrupt of ISA line or PCI line `irq` (0..23), with interrupts
- * off; several handlers may share a line, each must find out whether its device asked.
- * Level-triggered PCI lines pass `level`. The line is unmasked. -EINVAL, -ENOMEM. May not be called
- * from interrupts.
+ * Have handler(context) called, with interrupts off, on each interrupt of the ISA or PCI line `irq`
+ * (0 to 23). Several handlers may share a line, so each must find out whether its device has raised
+ * the interrupt. Pass `level` for level-triggered PCI lines. Unmasks the line. Never sleeps. Returns 0,
+ * -EINVAL if there is no such line, or -ENOMEM if there are too many handlers. Must not be called in an
+ * interrupt.
  */
 int irq_request(unsigned int irq, bool level, irq_handler handler, void *context);
 
-/* Ask another CPU to look at need_resched (it leaves its halt). Never sleeps. */
+/* Make another CPU check need_resched. This also wakes it from its halt. Never sleeps. */
 void smp_send_reschedule(struct cpu *cpu);
 
 #endif

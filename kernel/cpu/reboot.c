@@ -1,5 +1,5 @@
 /*
- * reboot(2): the end of the machine. Who calls it has synced before.
+ * reboot(2): restart, halt or power off. The calling program must have called sync() before.
  */
 #include "kernel/cpu/apic.h"
 #include "kernel/cpu/smp.h"
@@ -24,9 +24,9 @@ static bool second_magic_ok(unsigned long magic)
 long sys_reboot(unsigned long magic, unsigned long magic2, unsigned long command)
 {
 	if (current->process->cred.euid != 0)
-		return refuse(EPERM, "only root ends the machine");
+		return refuse(EPERM, "only root may restart or stop the machine");
 	if (magic != REBOOT_MAGIC || !second_magic_ok(magic2))
-		return refuse(EINVAL, "not the magic numbers");
+		return refuse(EINVAL, "wrong magic numbers");
 	if (command == RB_RESTART) {
 		log_info("restarting");
 		outb(KEYBOARD_COMMAND, KEYBOARD_RESET);
@@ -37,9 +37,9 @@ long sys_reboot(unsigned long magic, unsigned long magic2, unsigned long command
 			outw(acpi.pm1a_control, acpi.sleep_type << SLEEP_TYPE_SHIFT | SLEEP_ENABLE);
 		time_delay(100 * NSEC_PER_MSEC);
 		log_info(
-			"the machine has no power switch that answers: it may be switched off now");
+			"the power cannot be switched off by software; it is safe to do it by hand");
 	} else if (command != RB_HALT) {
-		return refuse(EINVAL, "no such way to end");
+		return refuse(EINVAL, "unknown command");
 	}
 	log_info("halted");
 	irq_disable();

@@ -1,8 +1,10 @@
 /*
- * 1. Every CPU has a GDT and a TSS of its own; all share one IDT.
- * 2. The double fault runs as a task of its own, on a stack of its own: it can print although the
- *    kernel stack is gone (its guard page was hit).
- * 3. Three segments for thread-local storage change with the task.
+ * GDT, IDT and TSS.
+ *
+ * 1. Every CPU has its own GDT and TSS. All CPUs share one IDT.
+ * 2. The double fault runs as a separate hardware task with its own stack. It can therefore print a
+ *    message even if the kernel stack has overflowed into its guard page.
+ * 3. The three segments for thread-local storage are loaded anew for each task.
  * Intel SDM vol. 3, chapters 3, 6 and 7.
  */
 #include "kernel/task.h"
@@ -153,7 +155,7 @@ void segments_load_tls(struct task *task)
 /* ---- the double fault ---- */
 
 void double_fault(void);
-/* The stack pointer tells: on the guard page below a kernel stack, nearly always. */
+/* Panic. The stack pointer usually lies on the guard page below a kernel stack. */
 void double_fault(void)
 {
 	const struct tss *tss = &this_cpu()->tables->tss;
@@ -170,7 +172,7 @@ void double_fault(void)
 		.ebp = tss->ebp,
 	};
 
-	/* The switch to this task has set CR0.TS: wide copies (a screen that scrolls) would fault. */
+	/* The hardware task switch has set CR0.TS. Wide copies, which scroll the screen, would fault. */
 	__asm__ volatile("clts");
 	panic_at(&at, "double fault%s",
 		 tss->esp - (uint32_t)current->stack + PAGE_SIZE < 2 * PAGE_SIZE

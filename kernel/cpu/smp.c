@@ -1,3 +1,4 @@
+/* Detecting CPU features, and starting and stopping CPUs. */
 #include "kernel/cpu/smp.h"
 #include "kernel/cpu/apic.h"
 #include "kernel/cpu/fpu.h"
@@ -91,7 +92,7 @@ static bool start_cpu(struct cpu *cpu, uint8_t apic_id, struct trampoline_fields
 			cpu_relax();
 	}
 	if (!cpu->online)
-		log_warning("CPU with APIC id %u does not start, going on without it", apic_id);
+		log_warning("CPU with APIC id %u did not start; continuing without it", apic_id);
 	return cpu->online;
 }
 

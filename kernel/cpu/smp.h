@@ -1,5 +1,5 @@
 /*
- * The other CPUs: starting, stopping and interrupting them.
+ * Starting, stopping and interrupting the other CPUs.
  */
 #ifndef KERNEL_CPU_SMP_H
 #define KERNEL_CPU_SMP_H
@@ -10,16 +10,17 @@ struct trampoline_fields { /* what the trampoline reads: the end of boot/trampol
 	uint32_t cr3, cr4, nx, stack, cpu, entry;
 };
 
-/* Start every CPU that ACPI lists and this kernel has room for; waits until they run. */
+/* Start every CPU that ACPI lists, up to MAX_CPUS, and wait until they run. Called once at boot. */
 void smp_start(void);
-/* Stop the others where they stand (panic, halt). Waits a little. */
+/* Interrupt all other CPUs and make them stop for good (panic, halt). Does not wait for them. */
 void smp_stop_others(void);
 void smp_stop_this_cpu(void) __noreturn;
-/* Their interrupt handlers; kernel/cpu/trap.c */
+/* Handle VECTOR_TLB, another CPU's request to flush this CPU's TLB. kernel/cpu/tlb.c */
 void tlb_interrupt(void);
 
-/* What a CPU needs of features and registers, the first one as well as the others. */
+/* Set cpu_has from CPUID. Panics if the CPU lacks a feature that is needed. Called once at boot. */
 void cpu_detect(void);
+/* Turn on the detected features. Called once on each CPU. */
 void cpu_enable_features(void);
 
 #endif

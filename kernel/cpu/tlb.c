@@ -1,14 +1,14 @@
 /*
- * TLB shootdown: one request at a time, under tlb_lock (plain). The requester spins until every CPU
- * that it asked has answered; it has interrupts on, and so has everybody who waits for the lock, so
- * all of them answer.
+ * TLB shootdown. There is one request at a time, guarded by tlb_lock (plain). The requesting CPU spins
+ * until every CPU that it has interrupted has answered. It has interrupts on, and so has each CPU that
+ * waits for the lock. So all of them answer each other's requests.
  */
 #include "kernel/cpu/apic.h"
 #include "kernel/cpu/smp.h"
 #include "kernel/task.h"
 #include "mm/mm.h"
 
-#define FLUSH_ALL_ABOVE (32 * PAGE_SIZE) /* from here on everything goes at once */
+#define FLUSH_ALL_ABOVE (32 * PAGE_SIZE) /* flush the whole TLB for larger ranges */
 
 static spinlock_t tlb_lock = SPINLOCK_INIT("tlb");
 static struct {
@@ -35,7 +35,7 @@ static void flush_here(struct mm *mm, uintptr_t start, uintptr_t end)
 
 	if (mm && cpu->mm != mm)
 		return;
-	/* A kernel task on a borrowed address space: give it back, it may be about to go. */
+	/* A kernel task runs on a borrowed address space, which may soon be freed. Leave it. */
 	if (mm && current->mm != mm) {
 		write_cr3(kernel_cr3);
 		cpu->mm = NULL;
@@ -90,7 +90,10 @@ void mm_switch(struct mm *mm)
 
 	if (old == mm)
 		return;
-	/* The bit is set before the tables are read: who changes them either sees it, or came first. */
+	/*
+	 * The bit is set before this CPU reads the tables. A CPU that changes them either sees the bit,
+	 * or has changed them before we read them.
+	 */
 	set_bits((unsigned int *)&mm->loaded_on, 1u << cpu->id);
 	cpu->mm = mm;
 	write_cr3(mm->cr3);
@@ -100,7 +103,7 @@ void mm_switch(struct mm *mm)
 
 void tlb_flush_range(struct mm *mm, uintptr_t start, uintptr_t end)
 {
-	memory_barrier(); /* the tables are written before it is asked who has them */
+	memory_barrier(); /* the tables must be written before loaded_on is read */
 	flush_on(mm->loaded_on, mm, start, end);
 }
 

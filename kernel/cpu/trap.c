@@ -1,8 +1,9 @@
 /*
- * Traps and interrupts, sorted: to the page fault, to the devices, to a signal, or to a panic.
+ * Dispatching of traps and interrupts. They lead to the page fault handler, to a device's handler, to a
+ * signal, or to a panic.
  *
- * A trap in kernel mode is the kernel's fault unless its address stands in the exception table. What
- * lies above traps (memory, signals) is reached by the handlers that kmain names.
+ * A trap in kernel mode is an error of the kernel, unless the exception table has its address. Traps
+ * call higher layers (memory, signals) through the handlers that kmain() passes to traps_init().
  */
 #include "kernel/cpu/trap.h"
 #include "kernel/cpu/apic.h"
@@ -19,7 +20,7 @@ struct ex_entry {
 };
 extern const struct ex_entry _ex_table_start[], _ex_table_end[];
 
-/* By vector: its name in a panic, and what a program gets for it. */
+/* For each vector its name in a panic, and the signal that a program gets. */
 static const struct trap {
 	const char *name;
 	int signo, code;
@@ -89,7 +90,7 @@ static void exception(struct trap_frame *frame)
 	if (frame->vector == TRAP_PAGE_FAULT) {
 		uint32_t va = read_cr2();
 
-		/* A task that may sleep takes interrupts while its fault is resolved. */
+		/* Code that runs with interrupts on may sleep while its fault is resolved. */
 		if (frame->eflags & EFLAGS_IF)
 			irq_enable();
 		handlers->page_fault(frame, va, frame->error);

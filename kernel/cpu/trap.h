@@ -1,5 +1,5 @@
 /*
- * What the entry code saves of the interrupted context, and how traps are handled.
+ * The registers that the entry code saves, the trap vectors, and the handlers of traps.
  */
 #ifndef KERNEL_CPU_TRAP_H
 #define KERNEL_CPU_TRAP_H
@@ -10,11 +10,14 @@ struct cpu;
 struct segment_descriptor;
 struct task;
 
-/* The layout is known to kernel/cpu/entry.asm; it begins what a signal handler finds on its stack. */
+/*
+ * The saved registers. kernel/cpu/entry.asm knows the layout. It is also the beginning of the context
+ * that a signal handler finds on its stack.
+ */
 struct trap_frame {
 	uint32_t gs, fs, es, ds; /* the upper halves are padding */
 	uint32_t edi, esi, ebp;
-	uint32_t kernel_esp; /* of pushad: means nothing */
+	uint32_t kernel_esp; /* pushed by pushad, and not used */
 	uint32_t ebx, edx, ecx, eax;
 	uint32_t vector; /* trap number, or 0x80 for a system call */
 	uint32_t error;	 /* the CPU's error code; for a system call the original eax */
@@ -37,7 +40,7 @@ static inline bool trap_from_user(const struct trap_frame *frame)
 	return (frame->cs & 3) == 3;
 }
 
-/* The frame with which the current task entered the kernel, at the top of its kernel stack. */
+/* The frame with which `task` entered the kernel from user mode, at the top of its kernel stack. */
 struct trap_frame *task_frame(struct task *task);
 
 enum trap_vector {
@@ -56,39 +59,48 @@ enum trap_vector {
 };
 
 /*
- * What traps lead to above them, all of it with interrupts on unless the trap had them off.
- * page_fault: mm/vm/vm.h; also of the kernel, and before any other call here. signal: a fault of a
- * program, see signal_force(). return_to_user: TASK_WORK_SIGNAL is set, see signal_deliver(). nmi:
- * may have come between any two instructions of the kernel, and must not sleep or turn interrupts on.
+ * The functions of higher layers that traps call. None may be NULL. Except for nmi, they run with
+ * interrupts on, unless the interrupted code had them off.
  */
 struct trap_handlers {
+	/* A page fault at address va, in user mode or in the kernel. See mm/vm/vm.h. */
 	void (*page_fault)(struct trap_frame *frame, uintptr_t va, unsigned int error);
+	/* A program has caused a fault. See signal_force(). */
 	void (*signal)(int signo, int code, uint32_t address);
+	/* The task returns to user mode with TASK_WORK_SIGNAL set. See signal_deliver(). */
 	void (*return_to_user)(struct trap_frame *frame);
+	/*
+	 * An NMI. It may come between any two instructions of the kernel. The handler must not sleep or
+	 * turn interrupts on.
+	 */
 	void (*nmi)(struct trap_frame *frame);
 };
-/* Once, before the first trap. */
+/* Set the handlers. Called once, before the first trap. */
 void traps_init(const struct trap_handlers *above);
 
-/* A trap in kernel mode at an address of the exception table continues at its fixup: true then. */
+/*
+ * If the exception table has an entry for the trapped instruction, make the frame continue at the
+ * entry's fixup and return true.
+ */
 bool fixup_exception(struct trap_frame *frame);
 
-/* Registers, backtrace and panic: a trap that the kernel brought about itself. */
+/* Panic because of a trap that the kernel itself has caused. */
 void trap_fatal(struct trap_frame *frame, const char *what) __noreturn;
 
 /* ---- kernel/cpu/segments.c: GDT, TSS, IDT, the double fault's task ---- */
 
 /*
- * Load this CPU's GDT (with %fs on `cpu`), TSS and the common IDT. The first thing a CPU does in C.
+ * Load this CPU's GDT, its TSS and the common IDT, and make %fs point to `cpu`. The first function that
+ * each CPU calls.
  */
 void segments_init_cpu(struct cpu *cpu);
-/* The stack for the next entry from user mode. */
+/* Set the stack for the next entry from user mode on this CPU. */
 void segments_set_stack(struct cpu *cpu, void *top);
-/* The page tables that the double fault's task uses. */
+/* Set the page tables that the double fault's hardware task uses, on all CPUs. */
 void segments_set_fault_cr3(uint32_t cr3);
-/* Load the current task's TLS segments into this CPU's GDT. */
+/* Load the task's TLS segments into this CPU's GDT. */
 void segments_load_tls(struct task *task);
-/* A segment for the thread-local storage of a program; limit in pages. */
+/* Returns a descriptor for a program's thread-local storage. The limit is in pages, minus one. */
 struct segment_descriptor segment_for_tls(uint32_t base, uint32_t limit);
 
 #endif
