@@ -1,13 +1,13 @@
 /*
- * Division of 64-bit numbers by 32-bit ones: two `div` instructions, where the compiler would call
- * a general function of its run-time library.
+ * Division of 64-bit numbers by 32-bit numbers. It takes two `div` instructions. For a plain `/` the
+ * compiler would call a general function of its run-time library.
  */
 #ifndef LIB_DIV64_H
 #define LIB_DIV64_H
 
 #include "lib/types.h"
 
-/* n / d; the remainder goes to *remainder if that is not NULL. d is not 0. */
+/* Returns n / d, and stores the remainder in *remainder unless that is NULL. d must not be 0. */
 static inline uint64_t div_u64(uint64_t n, uint32_t d, uint32_t *remainder)
 {
 	uint32_t high = n >> 32;

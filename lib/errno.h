@@ -1,5 +1,5 @@
 /*
- * Error numbers of Linux/i386, those that the kernel returns: negated.
+ * The error numbers of Linux/i386 that the kernel uses. Functions return them negated.
  */
 #ifndef LIB_ERRNO_H
 #define LIB_ERRNO_H
@@ -61,8 +61,8 @@
 #define ECONNREFUSED	111
 
 /*
- * Never seen by user programs: a call that a signal interrupted returns one of these, and the
- * signal code turns it into a restart or into EINTR.
+ * A system call that was interrupted by a signal returns one of these. User programs never see them,
+ * because the signal code restarts the call or changes the error to EINTR.
  */
 #define ERESTARTSYS	      512 /* restart if the handler has SA_RESTART, or if there is no handler */
 #define ERESTARTNOHAND	      514 /* restart only if there is no handler */

@@ -1,6 +1,6 @@
 /*
- * Doubly linked circular lists with the links inside the objects. A list head is a struct list
- * that belongs to no object; an empty list points to itself.
+ * Doubly linked circular lists. The links are inside the objects. A list head is a struct list outside
+ * of the objects. An empty list points to itself.
  */
 #ifndef LIB_LIST_H
 #define LIB_LIST_H
@@ -27,15 +27,15 @@ static inline bool list_empty(const struct list *list)
 }
 
 /*
- * A list's first item may be asked for without its lock (list_empty_unlocked). So the pointer to the
- * next item changes in one store, which the compiler neither splits nor repeats.
+ * list_empty_unlocked() reads a list without its lock. The pointer to the next item must therefore change
+ * in one store, which the compiler neither splits nor repeats.
  */
 static inline void list_set_next(struct list *item, struct list *next)
 {
 	*(struct list *volatile *)&item->next = next;
 }
 
-/* Was the list empty at some moment? For callers without its lock. */
+/* Returns true if the list was empty at some moment during the call. Needs no lock. */
 static inline bool list_empty_unlocked(const struct list *list)
 {
 	return *(struct list *const volatile *)&list->next == list;
@@ -49,19 +49,19 @@ static inline void list_insert(struct list *item, struct list *prev, struct list
 	list_set_next(prev, item);
 }
 
-/* Put `item` first. */
+/* Insert `item` at the front. */
 static inline void list_add(struct list *head, struct list *item)
 {
 	list_insert(item, head, head->next);
 }
 
-/* Put `item` last. */
+/* Insert `item` at the end. */
 static inline void list_add_tail(struct list *head, struct list *item)
 {
 	list_insert(item, head->prev, head);
 }
 
-/* Take `item` out of its list and leave it empty, so that list_empty(item) says it is on none. */
+/* Remove `item` from its list. Afterwards list_empty(item) is true. It may be called twice. */
 static inline void list_del(struct list *item)
 {
 	list_set_next(item->prev, item->next);
@@ -69,7 +69,7 @@ static inline void list_del(struct list *item)
 	list_init(item);
 }
 
-/* Move every item of `from` to the end of `to`; `from` is empty afterwards. */
+/* Move all items of `from` to the end of `to`. Afterwards `from` is empty. */
 static inline void list_splice_tail(struct list *to, struct list *from)
 {
 	if (list_empty(from))
@@ -86,8 +86,8 @@ static inline void list_splice_tail(struct list *to, struct list *from)
 #define list_last(head, type, member)  list_entry((head)->prev, type, member)
 
 /*
- * At the end of a walk pos is no object and may not be aligned as one: its link is computed from
- * its address.
+ * At the end of a walk, pos does not point to an object, and may be misaligned. Its link is therefore
+ * computed from its address.
  */
 #define list_link(pos, member) ((struct list *)((char *)(pos) + offsetof(typeof(*(pos)), member)))
 #define list_next(pos, member) list_entry(list_link(pos, member)->next, typeof(*(pos)), member)
@@ -96,7 +96,7 @@ static inline void list_splice_tail(struct list *to, struct list *from)
 	for (pos = list_entry((head)->next, typeof(*pos), member); \
 	     list_link(pos, member) != (head); pos = list_next(pos, member))
 
-/* The same, safe against removal of `pos`. */
+/* The same for loops that may remove `pos` from the list. */
 #define list_for_each_safe(pos, tmp, head, member)                                               \
 	for (pos = list_entry((head)->next, typeof(*pos), member), tmp = list_next(pos, member); \
 	     list_link(pos, member) != (head); pos = tmp, tmp = list_next(tmp, member))

@@ -18,14 +18,22 @@ int strncmp(const char *a, const char *b, size_t n);
 char *strchr(const char *s, int c);
 char *strrchr(const char *s, int c);
 
-/* Copy at most size-1 characters and always terminate. Returns strlen(src): >= size means cut. */
+/*
+ * Copy at most size - 1 characters and a terminator. Returns strlen(src), so a result >= size means that
+ * the copy was cut.
+ */
 size_t strlcpy(char *dst, const char *src, size_t size);
 
-/* Parse a number with an optional K, M or G suffix ("16M"). Base 0 takes 0x as hexadecimal.
- * Stores the end in *end if not NULL. Saturates at UINT64_MAX. */
+/*
+ * Parse a number with an optional suffix K, M or G ("16M"). It is hexadecimal with the prefix 0x. Stores
+ * the end in *end unless that is NULL. A larger number gives UINT64_MAX.
+ */
 uint64_t parse_size(const char *s, const char **end);
 
-/* Parse a decimal number that fills `s` up to its end or a newline. 0, or -EINVAL / -ERANGE. */
+/*
+ * Parse a decimal number. It must be followed by the end of the string or by a newline. Returns 0, -EINVAL
+ * or -ERANGE.
+ */
 int parse_u32(const char *s, uint32_t *value);
 
 #endif

@@ -1,6 +1,6 @@
 /*
- * Search trees with the nodes inside the objects: treaps (Seidel, Aragon: Randomized Search Trees,
- * 1996). No locking: the caller's. Nothing here recurses or allocates.
+ * Search trees with the nodes inside the objects. They are treaps (Seidel, Aragon: Randomized Search
+ * Trees, 1996). The caller does the locking. No function recurses, allocates or sleeps.
  */
 #ifndef LIB_TREE_H
 #define LIB_TREE_H
@@ -12,11 +12,14 @@ struct tree_node {
 	struct tree_node *child[2]; /* smaller keys, larger keys */
 };
 
-/* Put `node` in, behind those that have the same key. A tree is its root; NULL: it is empty. */
+/*
+ * Insert `node`, behind all nodes with the same key. *root is the root of the tree, or NULL if the tree is
+ * empty.
+ */
 void tree_insert(struct tree_node **root, struct tree_node *node);
-/* Take `node` out. No other one has its key. */
+/* Remove `node`. No other node may have the same key. */
 void tree_remove(struct tree_node **root, struct tree_node *node);
-/* The node with the smallest key above `key`, or with the largest one below it; NULL: none. */
+/* Return the node with the smallest key above `key`, or the largest key below it. NULL if there is none. */
 struct tree_node *tree_above(struct tree_node *root, uintptr_t key);
 struct tree_node *tree_below(struct tree_node *root, uintptr_t key);
 

@@ -14,7 +14,7 @@ typedef long ssize_t;
 #include <sys/types.h> /* host unit tests */
 #endif
 
-typedef int64_t file_off_t;   /* a byte offset in a file; negative ones are errors */
+typedef int64_t file_off_t;   /* a byte offset in a file; a negative one is an error */
 typedef uint64_t phys_addr_t; /* a physical address (PAE: up to 52 bits) */
 typedef uint64_t sigmask_t;   /* bit n-1 stands for signal n */
 
@@ -26,7 +26,7 @@ typedef uint64_t sigmask_t;   /* bit n-1 stands for signal n */
 #ifndef DEBUG
 #define DEBUG 0
 #endif
-enum { DEBUG_BUILD = DEBUG }; /* the debug build checks itself: if (DEBUG_BUILD) ... */
+enum { DEBUG_BUILD = DEBUG }; /* for checks of the debug build: if (DEBUG_BUILD) ... */
 
 #define ARRAY_SIZE(a)			(sizeof(a) / sizeof((a)[0]))
 #define container_of(ptr, type, member) ((type *)((char *)(ptr)-offsetof(type, member)))

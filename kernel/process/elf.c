@@ -1,4 +1,4 @@
-/* Checks of ELF files; kernel/process/elf.h says what they promise. */
+/* Checks of ELF files. See kernel/process/elf.h for the contract. */
 #include "kernel/process/elf.h"
 #include "lib/errno.h"
 #include "lib/string.h"
@@ -15,7 +15,7 @@
 #define PT_LOAD	    1
 #define PT_INTERP   3
 
-/* Where segments may lie: clear of the first pages, of the stack and of the kernel. */
+/* Segments must lie between these, away from the first pages, the stack and the kernel. */
 #define IMAGE_LOW  0x00010000u
 #define IMAGE_HIGH 0xb0000000u
 
@@ -25,7 +25,7 @@ static int refused(struct elf_image *image, const char *why)
 	return -ENOEXEC;
 }
 
-/* Where the segment's last page ends; 64 bits, so that it can be compared. */
+/* Returns the end of the segment's last page, in 64 bits because it may exceed 4 GiB. */
 static uint64_t page_end(const struct elf_program_header *segment)
 {
 	return ((uint64_t)segment->vaddr + segment->memsz + PAGE_SIZE - 1) &
@@ -58,7 +58,7 @@ static int add_segment(struct elf_image *image, const struct elf_program_header 
 		return refused(image, "segments that overlap, descend, or lie too low");
 	if (page_end(segment) > IMAGE_HIGH)
 		return refused(image, "a segment too high in memory");
-	/* What follows the bytes of the file in their last page is cleared by writing to it. */
+	/* exec clears the rest of the last page of file bytes by writing to it. */
 	if (!(segment->flags & PF_W) && segment->filesz && segment->filesz < segment->memsz)
 		return refused(image, "zeros to be added to a segment that is not writable");
 	if (image->nr_segments == ELF_SEGMENTS_MAX)

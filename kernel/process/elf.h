@@ -1,12 +1,11 @@
 /*
- * ELF executables: what a file says of itself, checked (System V ABI, chapters 4 and 5; i386
- * supplement).
+ * Checking the headers of ELF executables (System V ABI, chapters 4 and 5; i386 supplement).
  *
- * 1. elf_check() looks at bytes that were read from the file, and reads nothing itself: it runs in
- *    host tests as it is.
- * 2. What it accepts can be mapped as it stands: segments in ascending order, no page in two of
- *    them, all inside of the file and of user memory, no sum overflows.
- * 3. What it refuses it names.
+ * 1. elf_check() works on bytes that the caller has read from the file. It reads nothing itself, so unit
+ *    tests can run it on the host.
+ * 2. The segments of an accepted file can be mapped without further checks. They are in ascending
+ *    order, no two share a page, all lie within the file and within user memory, and no sum overflows.
+ * 3. If it refuses a file, it gives the reason.
  */
 #ifndef KERNEL_PROCESS_ELF_H
 #define KERNEL_PROCESS_ELF_H
@@ -24,7 +23,7 @@ struct elf_program_header { /* Elf32_Phdr */
 	uint32_t type, offset, vaddr, paddr, filesz, memsz, flags, align;
 };
 
-#define ELF_FIRST_BYTES	 1024u /* of a file, in which its headers must be */
+#define ELF_FIRST_BYTES	 1024u /* the headers must be within these first bytes of a file */
 #define ELF_SEGMENTS_MAX 16u
 
 /* elf_program_header.flags */
@@ -35,16 +34,19 @@ struct elf_program_header { /* Elf32_Phdr */
 struct elf_image {
 	bool relocatable; /* ET_DYN: may be loaded anywhere, by whole pages */
 	uint32_t entry;
-	bool entry_found;      /* it is in a segment of code */
-	uint32_t phdr_address; /* where the program headers are in memory; 0: in no segment */
+	bool entry_found;      /* the entry point is in a segment of code */
+	uint32_t phdr_address; /* of the program headers in memory; 0: in no segment */
 	unsigned int nr_phdrs;
-	uint32_t high; /* where the last segment's last page ends */
+	uint32_t high; /* end of the last segment's last page */
 	unsigned int nr_segments;
 	struct elf_program_header segments[ELF_SEGMENTS_MAX]; /* addresses without the load bias */
-	const char *refused;				      /* why not */
+	const char *refused;				      /* the reason for -ENOEXEC */
 };
 
-/* The first bytes of a file (all, or ELF_FIRST_BYTES at least): 0, -ENOEXEC. */
+/*
+ * Check a file's headers and fill *image. `bytes` are the whole file, or at least its first
+ * ELF_FIRST_BYTES. Returns 0, or -ENOEXEC with the reason in image->refused. Never sleeps.
+ */
 int elf_check(struct elf_image *image, const void *bytes, size_t len, uint64_t file_size);
 
 #endif

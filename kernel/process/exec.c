@@ -1,16 +1,15 @@
 /*
- * execve: another program in the same process.
+ * execve: replace the program of a process.
  *
- * 1. Everything that can fail is done while the old program is still whole: the file is opened and
- *    checked, argv and envp are copied, the new address space is made and mapped, which keeps the
- *    file from being written (ETXTBSY). Then come the
- *    other threads, which leave; then the point of no return. What fails behind it (a page of the
- *    file that cannot be read, no memory) ends the process with SIGSEGV.
- * 2. Programs are static: ELF with fixed addresses, or static-pie. A script's first line names its
- *    interpreter, which is no script, and one argument.
- * 3. The strings of argv and envp, and what the auxiliary vector points to, are copied one behind
- *    the other into one buffer, and onto the new stack from there (System V ABI, i386
- *    supplement, 3-31). Set-user-ID bits of programs mean nothing.
+ * 1. Almost everything that can fail is done while the old program can still go on. The file is opened
+ *    and checked, argv and envp are copied, and the new address space is made. From then on the file
+ *    cannot be written (ETXTBSY). Next, all other threads exit. Then comes the point of no return. An
+ *    error after it (a page of the file cannot be read, or no memory) ends the process with SIGSEGV.
+ * 2. Programs are static: ELF with fixed addresses, or static-pie. The first line of a script names its
+ *    interpreter, which cannot be a script, and at most one argument.
+ * 3. The strings of argv and envp, and the data to which the auxiliary vector points, are first
+ *    collected in one buffer. From there they are copied to the new stack (System V ABI, i386
+ *    supplement, 3-31). Set-user-ID bits of programs are ignored.
  */
 #include "kernel/process/elf.h"
 #include "kernel/cpu/fpu.h"
@@ -77,7 +76,7 @@ struct exec {
 
 /* ---- the file ---- */
 
-/* Open the program, and read its first bytes: how many, or an error. */
+/* Open the program and read its first bytes. Returns their number, or an error. May sleep. */
 static ssize_t open_program(struct exec *x, const char *name)
 {
 	file_off_t at = 0;
@@ -165,7 +164,7 @@ static int find_program(struct exec *x, const char *name)
 
 /* ---- arguments ---- */
 
-/* Twice the room for strings; most programs have few, so it begins with a page. */
+/* Double the room for strings. It begins with a page, because most programs have few strings. */
 static int grow_strings(struct exec *x)
 {
 	size_t room = x->room ? 2 * x->room : PAGE_SIZE;
@@ -203,7 +202,7 @@ static int add_string(struct exec *x, const void *from, bool kernel)
 	}
 }
 
-/* The 16 random bytes that a program finds by AT_RANDOM. */
+/* Add the random bytes to which AT_RANDOM points. */
 static int add_random(struct exec *x)
 {
 	int error = x->room - x->used < RANDOM_SIZE ? grow_strings(x) : 0;
@@ -216,7 +215,7 @@ static int add_random(struct exec *x)
 	return 0;
 }
 
-/* The strings of a NULL-terminated array, but for the first `skip`; *count grows. */
+/* Add the strings of a NULL-terminated array except the first `skip`, and add their number to *count. */
 static int add_array(struct exec *x, const uint32_t *array, bool kernel, unsigned int skip,
 		     unsigned int *count)
 {
@@ -243,7 +242,7 @@ static int add_array(struct exec *x, const uint32_t *array, bool kernel, unsigne
 static int collect_strings(struct exec *x, const char *path, const void *argv, const void *envp,
 			   bool kernel)
 {
-	/* A script's: its interpreter, perhaps an argument, its path in place of argv[0]. */
+	/* For a script: its interpreter, the argument if any, and its path in place of argv[0]. */
 	const char *const argument = x->argument ? x->argument : path;
 	const char *const first[] = { x->interpreter, argument, x->argument ? path : NULL, NULL };
 	int error = grow_strings(x);
@@ -252,7 +251,7 @@ static int collect_strings(struct exec *x, const char *path, const void *argv, c
 		error = add_array(x, (const uint32_t *)first, true, 0, &x->argc);
 	if (error == 0)
 		error = add_array(x, argv, kernel, x->interpreter ? 1 : 0, &x->argc);
-	/* Programs take argv[0] for granted. */
+	/* Programs expect that argv[0] exists. */
 	if (error == 0 && x->argc == 0) {
 		error = add_string(x, "", true);
 		x->argc = 1;
@@ -269,7 +268,7 @@ static int collect_strings(struct exec *x, const char *path, const void *argv, c
 	return error < 0 ? error : add_random(x);
 }
 
-/* Bytes of the vectors below the strings: argc, argv, envp, the auxiliary vector. */
+/* Returns the size in bytes of argc, argv, envp and the auxiliary vector, which lie below the strings. */
 static size_t vectors_size(const struct exec *x)
 {
 	return (x->argc + x->envc + 3) * sizeof(uint32_t) + NR_AUX * sizeof(struct aux);
@@ -320,7 +319,7 @@ static int make_memory(struct exec *x)
 	return error;
 }
 
-/* ---- behind the point of no return ---- */
+/* ---- after the point of no return ---- */
 
 static void switch_memory(struct exec *x)
 {
@@ -340,8 +339,8 @@ static void switch_memory(struct exec *x)
 }
 
 /*
- * The last page of a segment's bytes goes on with what comes next in the file, where zeros are to be:
- * those of the segment, and beyond its end to the end of the page, which programs use as memory.
+ * Clear the rest of each segment's last page of file bytes. The page has the bytes that come next in the
+ * file, but programs expect zeros up to the end of the segment, and use the rest of the page as memory.
  */
 static int clear_tails(const struct exec *x)
 {
@@ -357,7 +356,7 @@ static int clear_tails(const struct exec *x)
 	return 0;
 }
 
-/* What is known of the process; handlers are gone with the program that had them. */
+/* Reset signal handlers, which were functions of the old program, and set the name and saved ids. */
 static void change_process(struct process *process, const char *path, bool unreadable)
 {
 	struct credentials *cred = &process->cred;
@@ -377,7 +376,7 @@ static void change_process(struct process *process, const char *path, bool unrea
 	spin_unlock_irqrestore(&tasks_lock, flags);
 }
 
-/* `count` pointers to the strings from `at` on, and a NULL, at *sp. */
+/* Store `count` pointers to the strings from `at` on, and a NULL, at *sp. Advances *sp. */
 static int put_pointers(const struct exec *x, uint32_t *sp, uint32_t strings, size_t at,
 			unsigned int count)
 {
@@ -390,7 +389,10 @@ static int put_pointers(const struct exec *x, uint32_t *sp, uint32_t strings, si
 	return 0;
 }
 
-/* The first stack: a zero word, the strings, the vectors. Its pointer; 0: it cannot be written. */
+/*
+ * Fill the new stack, from the top down: a zero word, the strings, the vectors. Returns the stack pointer,
+ * or 0 if the stack cannot be written.
+ */
 static uint32_t fill_stack(const struct exec *x)
 {
 	const struct credentials *cred = &current->process->cred;
@@ -453,7 +455,7 @@ static void set_registers(uint32_t entry, uint32_t sp)
 	};
 }
 
-/* False: the process, which is nothing whole any more, must end. */
+/* Switch to the new program. Returns false if that fails. The process must then end. */
 static bool become(struct exec *x, const char *path)
 {
 	uint32_t sp;
@@ -475,7 +477,7 @@ static bool become(struct exec *x, const char *path)
 int exec_path(const char *path, const void *argv, const void *envp, bool kernel)
 {
 	struct exec *x = kzalloc(sizeof(*x), 0);
-	bool gone = false; /* it failed behind the point of no return */
+	bool gone = false; /* failed after the point of no return */
 	int error;
 
 	if (!x)

@@ -1,13 +1,13 @@
 /*
  * The end of tasks and processes.
  *
- * 1. A task gives up what it has in this order: what user space waits for (robust futexes, its
- *    tid), memory, files; then its place among the threads; then it runs no more. What belongs to
- *    the process goes with the thread that is the last to begin to exit.
- * 2. When the last thread has left its place, the process is a zombie: its children go to init,
- *    groups that it held together may be orphaned, and the parent is told. A parent that ignores
- *    SIGCHLD gets no zombie.
- * 3. The process's tree is changed with tasks_lock held, all of the above in one go.
+ * 1. A task that exits first clears its clear_child_tid and wakes the futex there. Then it releases its
+ *    memory and files, and leaves the list of threads. After that it never runs again. The last thread
+ *    to begin its exit also releases the things that belong to the process.
+ * 2. When the last thread has left the list, the process is a zombie. Its children go to init, groups
+ *    may become orphaned, and the parent is told. If the parent ignores SIGCHLD, the process does not
+ *    stay as a zombie.
+ * 3. All steps of point 2 are done while tasks_lock is held.
  */
 #include "kernel/process/oom.h"
 #include "kernel/process/process.h"
@@ -19,13 +19,13 @@
 #include "mm/slab.h"
 #include "mm/vm/vm.h"
 
-/* Wait statuses, as wait4 has them. */
+/* The parts of a wait4() status. */
 #define STATUS_SIGNAL(status) ((status)&0x7f)
 #define STATUS_CODE(status)   ((status) >> 8 & 0xff)
 
 /* ---- telling the parent ---- */
 
-/* A parent that does not want to hear of it has no zombie. */
+/* Tell the parent that the process has ended. If the parent ignores SIGCHLD, remove the zombie. */
 static void tell_end(struct process *process)
 {
 	const struct signal_action *action = &process->parent->actions[SIGCHLD - 1];
@@ -39,7 +39,7 @@ static void tell_end(struct process *process)
 
 /* ---- the tree. tasks_lock is held. ---- */
 
-/* A group that loses its last tie to the rest of its session, with stopped members, is told. */
+/* If the group is orphaned when `leaving` has gone, and has stopped members, send SIGHUP and SIGCONT. */
 static void check_orphaned(unsigned int pgid, unsigned int sid, const struct process *leaving)
 {
 	struct process *process;
@@ -107,7 +107,7 @@ static void leave_resources(struct task *task)
 	oom_released();
 }
 
-/* The last act that others can see. */
+/* Leave the list of threads. Afterwards other tasks cannot find this one. */
 static void leave_place(struct task *task)
 {
 	struct process *process = task->process;
@@ -117,7 +117,7 @@ static void leave_place(struct task *task)
 	process->nr_threads--;
 	process_keep_time(process, task);
 	memcpy(process->name, task->name, sizeof(process->name));
-	/* A signal that this thread was to handle is now another one's. */
+	/* Another thread must now handle the signals that this one was to handle. */
 	signal_retarget_locked(process);
 	if (process->nr_threads == 0)
 		process_end(process);
@@ -127,10 +127,9 @@ static void leave_place(struct task *task)
 }
 
 /*
- * What wait4 will show: the process's end if there was one, else how its first thread ended. With
- * the last thread it is sealed: none is left that a signal could end, and one that comes now, such
- * as the SIGHUP of a session that its leader leaves, changes nothing about how the process ended.
- * True for the last thread.
+ * Set the status that wait4() will report. It is the status of the process's end, or else that of its
+ * first thread. When the last thread begins to exit, the status becomes final. A later signal, such as
+ * the SIGHUP when a session leader exits, does not change it. Returns true for the last thread.
  */
 static bool begin_exit(struct task *task, int status)
 {
@@ -146,7 +145,7 @@ static bool begin_exit(struct task *task, int status)
 	return last;
 }
 
-/* trace=syscalls: the call that the task ends in has no result. */
+/* For trace=syscalls: log the call in which the task ends. It has no result. */
 static void end_trace(struct task *task)
 {
 	if (task->trace_text)
@@ -155,7 +154,7 @@ static void end_trace(struct task *task)
 	task->trace_text = NULL;
 }
 
-/* The end of the current task, and of its process if it is the last one. */
+/* End the current task. If it is the last thread, the process ends, too. */
 static void __noreturn task_exit(int status)
 {
 	struct task *task = current;
@@ -184,7 +183,7 @@ void process_exit(int status)
 	struct process *process = current->process;
 	unsigned int flags = spin_lock_irqsave(&tasks_lock);
 
-	/* Told to leave by a thread that starts another program: then the process goes on. */
+	/* If another thread calls exec, only this thread ends, and the process goes on. */
 	if (process->exiting)
 		status = process->exit_status;
 	else if (!process->execer || process->execer == current)

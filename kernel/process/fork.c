@@ -1,13 +1,12 @@
 /*
- * fork, vfork, clone: a new task, in a process of its own or in this one.
+ * fork, vfork and clone: create a task, in a new process or in the current one.
  *
- * 1. The child is whole before anybody can find it: memory, files and registers first, then its
- *    number and its place in the tree, then it runs.
- * 2. A signal that is pending for the parent when the child is to be linked sends the parent back
- *    to start over: so a signal to a group finds either the parent before the fork, or both after
- *    it.
- * 3. vfork: the parent sleeps on one queue that all have in common, until the child gives its
- *    vfork_done up (exec, exit), or until it is killed.
+ * 1. The child is complete before other tasks can find it. First it gets memory, files and registers,
+ *    then its number and its place in the tree. Then it runs.
+ * 2. If a signal is pending for the parent when the child is about to be linked, the call is started
+ *    over. A signal to a group therefore reaches either the parent before the fork, or both processes.
+ * 3. After vfork, the parent sleeps until the child clears its vfork_done (in exec or exit), or until
+ *    the parent is killed. All such parents share one wait queue.
  */
 #include "kernel/cpu/fpu.h"
 #include "kernel/process/process.h"
@@ -25,11 +24,11 @@
 #define CLONE_SIGHAND	     0x00000800u
 #define CLONE_VFORK	     0x00004000u
 #define CLONE_THREAD	     0x00010000u
-#define CLONE_SYSVSEM	     0x00040000u /* there are none to share: nothing to do */
+#define CLONE_SYSVSEM	     0x00040000u /* accepted: there are no semaphores to share */
 #define CLONE_SETTLS	     0x00080000u
 #define CLONE_PARENT_SETTID  0x00100000u
 #define CLONE_CHILD_CLEARTID 0x00200000u
-#define CLONE_DETACHED	     0x00400000u /* means nothing since 2.6; musl sets it */
+#define CLONE_DETACHED	     0x00400000u /* without meaning since Linux 2.6; musl sets it */
 #define CLONE_CHILD_SETTID   0x01000000u
 #define CLONE_ALL                                                                              \
 	(CLONE_SIGNAL_MASK | CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_VFORK | \
@@ -59,7 +58,10 @@ static long check_flags(unsigned int flags)
 
 /* ---- what the child has ---- */
 
-/* Memory, files, working directory: shared, or copied. What it has by then, drop_all() gives up. */
+/*
+ * Share or copy memory, files and working directory. After an error, drop_all() releases those that the
+ * child has already.
+ */
 static int copy_resources(struct task *child, unsigned int flags)
 {
 	struct task *parent = current;
@@ -106,7 +108,7 @@ static long copy_state(struct task *child, const struct clone_args *args)
 	if (args->flags & CLONE_CHILD_CLEARTID)
 		child->clear_child_tid = args->child_tid;
 	if (args->flags & CLONE_CHILD_SETTID) {
-		/* Written in its memory, by the child, before it returns to user mode. */
+		/* The child writes it to its own memory before it returns to user mode. */
 		child->set_child_tid = args->child_tid;
 		child->work |= TASK_WORK_SIGNAL;
 	}
@@ -136,10 +138,7 @@ static long link_child(struct task *child)
 	long error;
 
 	error = signal_pending() ? -ERESTARTNOINTR : process_link(child);
-	/*
-	 * Once it is linked it may be killed: but it does not run, and so not end, before
-	 * sched_start().
-	 */
+	/* A linked child may be killed, but it cannot run, and therefore not end, before sched_start(). */
 	if (error == 0)
 		atomic_inc(&child->refs);
 	spin_unlock_irqrestore(&tasks_lock, flags);
@@ -147,12 +146,13 @@ static long link_child(struct task *child)
 }
 
 /*
- * The queue's emptiness is read by wake_all() without its lock:
+ * wake_all() checks without the lock whether the queue is empty. The barriers make sure that at least one
+ * side sees the other:
  *
  *	parent					child
  *	joins the queue				vfork_done = NULL
  *	full barrier				full barrier
- *	vfork_done? still: sleeps		queue empty? not: wakes
+ *	vfork_done still set: sleeps		queue not empty: wakes
  */
 void task_release_vfork(struct task *task)
 {

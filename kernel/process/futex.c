@@ -1,21 +1,22 @@
 /*
- * Futexes: sleeping in the kernel on a word of user memory (futex(2)).
+ * Futexes: sleeping until another thread changes a word of user memory (futex(2)).
  *
- * 1. A futex is its place: (address space, address) in private memory, (file mapping, offset) in
- *    shared mappings, wherever it is mapped. The place is only compared: it holds no reference, and
- *    one that is used again for other memory costs a needless wakeup at most.
- * 2. All waiters hang in one list, in the order in which they came; futex_lock guards it and them.
- * 3. FUTEX_WAIT compares and joins the list under the lock:
+ * 1. A futex is identified by a key. In private memory the key is (address space, address). In shared
+ *    mappings it is (file mapping, offset), so that it is the same at all addresses. Keys hold no
+ *    references, because they are only compared. If the memory is reused, a needless wakeup may result.
+ * 2. All waiters are on one list, oldest first. futex_lock guards the list and the waiters.
+ * 3. FUTEX_WAIT compares the word and joins the list without releasing the lock in between. Otherwise:
  *
  *	waiter					waker
  *	compares: still locked
- *						unlocks the word, FUTEX_WAKE: nobody there
- *	joins, sleeps for ever
+ *						unlocks the word, FUTEX_WAKE: no waiter
+ *	joins the list, sleeps for ever
  *
- *    so the word is read without faulting pages in; if it is not there, the lock is dropped for it.
- * 4. A waiter is a variable of the sleeping task, woken when it is on no list any more. It leaves only
- *    after it has seen that, or taken itself off, with the lock held; so a waker may use it for as
- *    long as it has the lock.
+ *    The word is read without faulting its page in. If the page is missing, the lock is released, the
+ *    page is faulted in, and the wait starts over.
+ * 4. A waiter is a local variable of the sleeping task. A waker takes it off the list. The task returns
+ *    only after it has seen this, or has taken the waiter off itself, both under the lock. A waker may
+ *    therefore use the waiter while it holds the lock.
  */
 #include "kernel/process/process.h"
 #include "kernel/syscalls.h"
@@ -31,7 +32,7 @@ enum {
 	FUTEX_WAIT_BITSET = 9,
 	FUTEX_WAKE_BITSET = 10,
 	FUTEX_PRIVATE_FLAG = 128,
-	FUTEX_CLOCK_REALTIME = 256, /* of FUTEX_WAIT_BITSET's time */
+	FUTEX_CLOCK_REALTIME = 256, /* FUTEX_WAIT_BITSET's timeout is in wall clock time */
 };
 #define FUTEX_BITS_ANY 0xffffffffu
 
@@ -50,7 +51,10 @@ struct futex_waiter {
 static spinlock_t futex_lock = SPINLOCK_INIT("futex");
 static struct list waiters = LIST_INIT(waiters);
 
-/* May sleep: takes mm->lock. */
+/*
+ * Find the key of a futex. With `always`, a kill does not interrupt it. Returns 0, -EFAULT, -EINVAL, or
+ * -ERESTARTSYS if the task is killed. May sleep; takes mm->lock.
+ */
 static long key_of(unsigned long address, bool private, bool always, struct futex_key *key)
 {
 	struct mm *mm = current->mm;
@@ -65,8 +69,8 @@ static long key_of(unsigned long address, bool private, bool always, struct fute
 	if (private)
 		return 0;
 	/*
-	 * A place in shared memory is that of a page, so there must be one that can be read. A task
-	 * that ends has just written it, and has to tell whoever waits for that: see clear_tid().
+	 * Shared memory must have a page there that can be read. A task that ends has just written to it,
+	 * and must wake the tasks that wait for that, see clear_tid().
 	 */
 	error = always ? 0 : user_fault_in((void __user *)address, sizeof(uint32_t), false);
 	if (error)
@@ -86,7 +90,7 @@ static long key_of(unsigned long address, bool private, bool always, struct fute
 
 /* ---- waiting ---- */
 
-/* On the list, if the word still is `value`: 0, -EAGAIN, -EFAULT. May sleep. */
+/* Join the list if the word still has the value. Returns 0, -EAGAIN if not, or -EFAULT. May sleep. */
 static long join(struct futex_waiter *waiter, unsigned long address, uint32_t value)
 {
 	uint32_t word;
@@ -108,7 +112,7 @@ static long join(struct futex_waiter *waiter, unsigned long address, uint32_t va
 	return word == value ? 0 : -EAGAIN;
 }
 
-/* True if it has been woken. With `leave` it is off the list then in any case. */
+/* Returns true if the waiter has been woken. With `leave`, take it off the list in any case. */
 static bool is_woken(struct futex_waiter *waiter, bool leave)
 {
 	bool woken;
@@ -122,9 +126,11 @@ static bool is_woken(struct futex_waiter *waiter, bool leave)
 }
 
 /*
- * FUTEX_WAIT counts its time from now, FUTEX_WAIT_BITSET waits for a time since boot or of the wall
- * clock; only the first can not be started over after a signal. The state is set before the look at
- * the list, from which the waker takes us before it looks at the state; both hold the lock for it.
+ * The timeout of FUTEX_WAIT is relative. That of FUTEX_WAIT_BITSET is a time since boot or of the wall
+ * clock. A wait with a relative timeout cannot be restarted after a signal.
+ *
+ * No wakeup is lost. The task sets its state and then checks whether it is on the list. The waker takes
+ * it off the list and then looks at the state. Both touch the list under the lock.
  */
 static long futex_wait(unsigned long address, unsigned int op, uint32_t value,
 		       const void __user *timeout, uint32_t bits)
@@ -160,7 +166,7 @@ static long futex_wait(unsigned long address, unsigned int op, uint32_t value,
 
 /* ---- waking ---- */
 
-/* Wake up to nr waiters of `key`, then hang up to nr_move others over to *to: how many in all. */
+/* Wake up to nr waiters of `key`, and move up to nr_move others to *to. Returns their total number. */
 static long wake(const struct futex_key *key, int nr, uint32_t bits, int nr_move,
 		 const struct futex_key *to)
 {
@@ -190,7 +196,7 @@ static long futex_wake(unsigned long address, bool private, int nr, uint32_t bit
 	struct futex_key key;
 	long error = key_of(address, private, false, &key);
 
-	/* A number below one wakes one, as ever. */
+	/* As on Linux, a number below one wakes one waiter. */
 	return error < 0 ? error : wake(&key, MAX(nr, 1), bits, 0, NULL);
 }
 
@@ -207,7 +213,7 @@ static long futex_requeue(unsigned long from, unsigned long to, bool private, in
 	return error < 0 ? error : wake(&key, nr_wake, FUTEX_BITS_ANY, nr_move, &target);
 }
 
-/* The fourth argument is a timeout for those that wait, and a number for those that requeue. */
+/* The fourth argument is the timeout of the waiting operations, and a number for FUTEX_REQUEUE. */
 long sys_futex(unsigned long address, unsigned int op, uint32_t value, unsigned long timeout,
 	       unsigned long address2, uint32_t bits)
 {
@@ -261,7 +267,7 @@ void futex_task_exit(void)
 	struct task *task = current;
 	struct futex_key key;
 
-	/* Nobody can wait for it if the memory is ours alone. */
+	/* No other task can wait for it if no other task uses the memory. */
 	if (task->clear_child_tid && atomic_read(&task->mm->users) > 1 && clear_tid(task) &&
 	    key_of((unsigned long)task->clear_child_tid, false, true, &key) == 0)
 		wake(&key, 1, FUTEX_BITS_ANY, 0, NULL);

@@ -1,9 +1,9 @@
 /*
- * Who a process is: its numbers, its users and groups.
+ * The ids of a process: its numbers, its users and groups.
  *
- * 1. Credentials belong to the process (all its threads) and are changed by its own calls only.
- *    Others that read them see each number whole.
- * 2. The only privilege is effective user 0.
+ * 1. Credentials belong to the process with all its threads. Only its own calls change them. Other
+ *    processes may read them without a lock; they never see half of a number.
+ * 2. Effective user 0 has all privileges. Others have none.
  */
 #include "kernel/process/process.h"
 #include "kernel/syscalls.h"
@@ -53,7 +53,7 @@ long sys_getegid32(void)
 	return cred()->egid;
 }
 
-/* The older forms have ids of 16 bits. One that is larger is told as 65534. */
+/* The older calls have ids of 16 bits. They report a larger id as 65534. */
 static long narrow(uint32_t id)
 {
 	return MIN(id, UINT16_MAX - 1u);
@@ -76,7 +76,7 @@ long sys_getegid(void)
 	return narrow(cred()->egid);
 }
 
-/* Real, effective and saved id, in this order; ID_NONE leaves one as it is. */
+/* Set the real, effective and saved id. ID_NONE leaves an id as it is. Returns 0 or -EPERM. */
 static long set_ids(uint32_t *const ids[3], const uint32_t wanted[3])
 {
 	const uint32_t old[3] = { *ids[0], *ids[1], *ids[2] };
@@ -88,7 +88,7 @@ static long set_ids(uint32_t *const ids[3], const uint32_t wanted[3])
 	for (unsigned int i = 0; i < 3; i++)
 		if (wanted[i] != ID_NONE)
 			*ids[i] = wanted[i];
-	/* What root had in memory is not for the user that it becomes. */
+	/* The new user must not read secrets that the old one left in memory. */
 	if (*ids[1] != old[1])
 		current->process->undumpable = true;
 	return 0;
@@ -110,7 +110,7 @@ long sys_setresgid(uint32_t gid, uint32_t egid, uint32_t sgid)
 		       (uint32_t[]){ gid, egid, sgid });
 }
 
-/* Root becomes that user or group for good; others move between their real and their saved one. */
+/* Root changes all three ids for good. Others may switch only between their real and their saved id. */
 static long become(uint32_t id, long (*set)(uint32_t, uint32_t, uint32_t))
 {
 	uint32_t others = cred()->euid == 0 ? id : ID_NONE;
@@ -160,8 +160,8 @@ long sys_setgroups(unsigned int nr, const void __user *from)
 }
 
 /*
- * capget(2): root has all capabilities, others have none, and nothing is kept of them. The first
- * version has one word of each set, the others two.
+ * capget(2). Root has all capabilities, and others have none. They are not stored anywhere. Version 1 has
+ * one word for each set, the later versions have two.
  */
 #define CAPABILITY_V1  0x19980330u
 #define CAPABILITY_V2  0x20071026u

@@ -1,7 +1,7 @@
 /*
  * Process groups and sessions (POSIX 2.4, "Process Group", and setpgid, setsid).
  *
- * tasks_lock guards pgid and sid of every process. A group lives while a process has its number.
+ * tasks_lock guards pgid and sid of every process. A group exists as long as a process has its number.
  */
 #include "kernel/process/process.h"
 #include "kernel/syscalls.h"

@@ -1,15 +1,15 @@
 /*
  * Limits, times used, and CPUs.
  *
- * A limit that nothing here enforces can be read, and set to what it is or to no limit: whoever
- * sets another one would count on it.
+ * A limit that the kernel does not enforce can be read. It can only be set to its current value or to
+ * "no limit", because a program that sets another value would rely on it.
  */
 #include "kernel/process/process.h"
 #include "kernel/syscalls.h"
 #include "lib/div64.h"
 #include "mm/vm/uaccess.h"
 
-/* Some of the others are kept because there is nothing to limit: cores, real-time tasks. */
+/* Some other limits hold by themselves, because the thing does not exist: core dumps, real-time tasks. */
 #define LIMITS_NOT_KEPT (1u << RLIMIT_CPU | 1u << RLIMIT_RSS)
 #define OPEN_FILES_MAX	65536u
 
@@ -30,7 +30,10 @@ static long check_limit(unsigned int resource, const struct rlimit *wanted,
 	return 0;
 }
 
-/* wanted NULL: only tell. tasks_lock keeps the two halves of a 64-bit limit together. */
+/*
+ * Get the old limit, and set the new one unless `wanted` is NULL. tasks_lock keeps the two halves of a
+ * 64-bit limit together.
+ */
 static long set_limit(unsigned int resource, const struct rlimit *wanted, struct rlimit *old)
 {
 	struct rlimit *limit;
@@ -64,7 +67,7 @@ long sys_prlimit64(unsigned int pid, unsigned int resource, const void __user *f
 	return error == 0 && to ? copy_to_user(to, &old, sizeof(old)) : error;
 }
 
-/* The older forms, with limits of 32 bits: what is larger is told as `none`, and read as infinite. */
+/* For the older calls with limits of 32 bits. A larger limit is reported as `none`. */
 static long get_limit(unsigned int resource, uint32_t none, void __user *to)
 {
 	struct rlimit limit;
@@ -121,7 +124,7 @@ long sys_times(void __user *to)
 	words[3] = clock_ticks(children.system);
 	if (to && copy_to_user(to, words, sizeof(words)) < 0)
 		return -EFAULT;
-	/* A number that could pass for an error is as good as any: it only ever counts on. */
+	/* The clock may start anywhere, so it need not have values that look like an error. */
 	return clock_ticks(time_now()) & INT32_MAX;
 }
 

@@ -1,10 +1,10 @@
 /*
- * Processes as things that are found: numbers, the list of them, groups.
+ * Creating and finding processes, and their numbers.
  *
- * 1. A number is in use while a task, a process (zombies too), a group or a session has it.
- * 2. A process has one reference for its place in the list, given up when it is reaped, and one
- *    for each of its tasks, given up when the task is freed.
- * 3. tasks_lock guards the list and everything that is linked in it.
+ * 1. A number is in use as long as a task, a process (even a zombie), a group or a session has it.
+ * 2. A process has one reference for its place in the tree, which is dropped when it is reaped. It has
+ *    one more for each of its tasks, which is dropped when the task is freed.
+ * 3. tasks_lock guards the list and the tree of processes.
  */
 #include "kernel/process/process.h"
 #include "kernel/init.h"
@@ -181,7 +181,7 @@ static void set_first_limits(struct rlimit *limits)
 	limits[RLIMIT_NPROC] = (struct rlimit){ tasks, tasks };
 }
 
-/* What a child has from its parent. */
+/* Give a new process everything that it inherits from its parent. */
 static void inherit(struct process *process, struct process *parent)
 {
 	process->parent = parent;
@@ -208,7 +208,10 @@ static bool number_in_use(unsigned int number)
 	return task_find_locked(number) != NULL;
 }
 
-/* Numbers go round, so that a number just given up stays unused for long. 0: none left. */
+/*
+ * Returns a free number, or 0 if there is none. Numbers are handed out in a circle, so that a number is
+ * not reused soon.
+ */
 static unsigned int number_alloc(void)
 {
 	for (unsigned int i = 0; i < PID_MAX - 1; i++) {
@@ -276,7 +279,7 @@ void process_unlink(struct process *process)
 	list_del(&process->sibling);
 	list_del(&process->all_link);
 	tree_remove(&by_number, &process->by_number);
-	/* /proc may still hold it, longer than the parent lives. */
+	/* /proc may hold a reference to the process for longer than its parent lives. */
 	process->parent = NULL;
 	process_put(process);
 }
@@ -285,7 +288,7 @@ void process_unlink(struct process *process)
 
 enum { PR_GET_DUMPABLE = 3, PR_SET_DUMPABLE = 4, PR_SET_NAME = 15, PR_GET_NAME = 16 };
 
-/* A thread's name, as ps shows it: BusyBox tells so which applet it is. */
+/* Set the name of a thread, which ps shows. */
 static long set_name(const char __user *from)
 {
 	char name[TASK_NAME_LEN];
@@ -293,7 +296,7 @@ static long set_name(const char __user *from)
 
 	if (len == -EFAULT)
 		return -EFAULT;
-	/* A longer one is cut. PR_GET_NAME tells all 16 bytes: behind a shorter one stand zeros. */
+	/* Cut a longer name. Fill up a shorter one with zeros, because PR_GET_NAME copies all 16 bytes. */
 	if (len < 0 || len >= sizeof(name))
 		len = sizeof(name) - 1;
 	memset(name + len, 0, sizeof(name) - len);
@@ -301,7 +304,7 @@ static long set_name(const char __user *from)
 	return 0;
 }
 
-/* Whether other processes of the user may look into this one, in /proc. */
+/* Set whether other processes of the user may inspect this one in /proc. */
 static long set_dumpable(unsigned long value)
 {
 	if (value > 1)

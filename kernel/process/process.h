@@ -1,5 +1,5 @@
 /*
- * Processes: making, replacing and ending them.
+ * Processes: finding, creating and ending them, and replacing their program.
  */
 #ifndef KERNEL_PROCESS_PROCESS_H
 #define KERNEL_PROCESS_PROCESS_H
@@ -8,28 +8,31 @@
 
 #define PID_MAX 32768u /* process and thread ids are below */
 
-/* The process of that id (zombies too), with a reference; NULL. */
+/*
+ * Find a process, which may be a zombie. Returns it with a reference, or NULL if there is none. Never
+ * sleeps.
+ */
 struct process *process_find(unsigned int pid);
-/* Who shows what the process is named and does; NULL: a zombie. tasks_lock is held. */
+/* Returns the oldest thread, or NULL if the process is a zombie. tasks_lock is held. */
 static inline struct task *process_leader(struct process *process)
 {
 	return process->nr_threads ? list_first(&process->threads, struct task, thread_link) : NULL;
 }
-/* One holder less; frees it with the last. Never sleeps. */
+/* Drop a reference. The last one frees the process. Never sleeps. */
 void process_put(struct process *process);
-/* Make `task` a task of `process`; takes over the caller's reference, which goes when it is freed. */
+/* Make `task` belong to `process`. The task takes over the caller's reference until it is freed. */
 void process_join(struct task *task, struct process *process);
-/* Of that thread id, or process id; without a reference. tasks_lock is held. */
+/* Find a task or process by its id, without a reference. NULL if there is none. tasks_lock is held. */
 struct task *task_find_locked(unsigned int tid);
 struct process *process_find_locked(unsigned int pid);
 /*
- * The process with the lowest id from `from` on, without a reference; NULL: none. The time it takes
- * grows with the logarithm of their number. tasks_lock is held.
+ * Returns the process with the lowest id >= `from`, without a reference, or NULL if there is none. The
+ * time grows with the logarithm of the number of processes. tasks_lock is held.
  */
 struct process *process_next_locked(unsigned int from);
 /*
- * The pid of kill(2) and waitpid(2): one process, 0 or negative a group, -1 all but init and
- * ourselves. tasks_lock is held.
+ * Returns true if the pid of kill(2) or waitpid(2) includes the process. A positive pid is one process, 0
+ * or a negative one is a group, and -1 is all except init and the current process. tasks_lock is held.
  */
 bool process_is_meant(const struct process *process, int pid);
 /* CPU time of a task in nanoseconds; of one that runs on another CPU, up to its last switch. */
@@ -49,53 +52,57 @@ static inline void cpu_time_add(struct cpu_time *sum, struct cpu_time time)
 	sum->system += time.system;
 }
 /*
- * True if no process of the group has a parent in another group of its session: nobody could
- * continue it, so it is not to be stopped by its terminal. `leaving` (or NULL) counts as gone.
+ * Returns true if no process of the group has a parent in another group of the same session. The terminal
+ * must not stop such a group, because no shell would continue it. `leaving`, if not NULL, counts as gone.
  * tasks_lock is held.
  */
 bool process_group_orphaned(unsigned int pgid, const struct process *leaving);
 
 /*
- * Replace the current program by `path` (kernel memory) with argv and envp, NULL-terminated arrays
- * of strings, of the kernel's if `kernel`, else the user's. 0: the trap frame is set to enter it.
- * Errors of execve(2). May sleep.
+ * Replace the current program by `path`, a string in kernel memory. argv and envp are NULL-terminated
+ * arrays of strings, in kernel memory if `kernel` is set, else in user memory. Returns 0 if the trap frame
+ * is set to start the program, or an error of execve(2). May sleep.
  */
 int exec_path(const char *path, const void *argv, const void *envp, bool kernel);
 
-/* End the whole process; status as wait4 reports it. */
+/* End the current process with all its threads. `status` is the one that wait4(2) reports. */
 void process_exit(int status) __noreturn;
 
 /* ---- between fork.c, exec.c, exit.c and wait4.c ---- */
 
-/* A process with one reference, for its first thread, and no place yet; NULL: no memory. */
+/*
+ * Create a process, which is not in the tree yet. Its reference is for the first thread. Returns NULL if
+ * there is no memory. May sleep.
+ */
 struct process *process_create(void);
 /*
- * Give the task a number and a place among the threads of its process; with its first thread a
- * process gets that number too, what it has from its parent, the current one, and is found. -EAGAIN:
- * no number left, or RLIMIT_NPROC. tasks_lock is held.
+ * Give the task a number, and add it to the threads of its process. With its first thread, a process gets
+ * the same number, inherits from the current process, and can be found from now on. Returns 0, or -EAGAIN
+ * if no number is free or RLIMIT_NPROC is reached. tasks_lock is held.
  */
 int process_link(struct task *task);
-/* Nobody finds it any more, its number is free; drops the tree's reference. tasks_lock is held. */
+/* Remove a process from the tree, free its number, and drop the tree's reference. tasks_lock is held. */
 void process_unlink(struct process *process);
 /*
- * Let every thread but the current one leave, and wait for it: 0, or -ERESTARTNOINTR if the process
- * ends.
+ * Make all other threads of the current process exit, and wait until they have. Returns 0, or
+ * -ERESTARTNOINTR if the process ends or another thread calls exec. May sleep.
  */
 int process_end_other_threads(void);
-/* Wake the parent that vfork put to sleep. */
+/* Wake the parent if it sleeps in vfork(2) because of `task`. Never sleeps. */
 void task_release_vfork(struct task *task);
 
 /* ---- kernel/process/tls.c, futex.c, limits.c ---- */
 
 /*
- * Set a TLS segment of `task` from the struct user_desc at `address`; with may_choose, entry number
- * -1 takes a free one and is told which. 0, -EFAULT, -EINVAL, -ESRCH (none free). May sleep.
+ * Set a TLS segment of `task` from the struct user_desc at `address`. With may_choose, entry number -1
+ * means any free segment, and its number is written back. Returns 0, -EFAULT, -EINVAL, or -ESRCH if no
+ * segment is free. May sleep.
  */
 long tls_set(struct task *task, void __user *address, bool may_choose);
 
 /*
- * The current task ends, or its program: clears and wakes clear_child_tid. In its address space;
- * may sleep.
+ * Clear the word at clear_child_tid and wake its futex, because the current task or its program ends. The
+ * task must still have its address space. May sleep.
  */
 void futex_task_exit(void);
 

@@ -1,14 +1,14 @@
 /*
- * The report on a system that hangs. The contract stands in kernel/process/report.h.
+ * The report on a system that hangs. See kernel/process/report.h for the contract.
  *
- * 1. Somebody asks for it by writing `t` to /proc/sysrq-trigger, or, when no program runs any more,
- *    by an NMI from outside.
- * 2. An NMI may interrupt a CPU that holds tasks_lock or the log's lock. Both are only held with
- *    interrupts off. So the report is printed only if interrupts were on; otherwise the call chain
- *    of this CPU has to do, and the NMI can be sent again.
- * 3. tasks_lock keeps the threads of the lists alive, and with them their stacks. A task that runs
- *    on another CPU changes its stack while it is read: its chain may be nonsense, but what is read
- *    lies within the stack. Kernel tasks stand on no list, and are not shown.
+ * 1. A user asks for it by writing `t` to /proc/sysrq-trigger. If no program runs any more, an NMI from
+ *    outside does the same.
+ * 2. An NMI may interrupt a CPU that holds tasks_lock or log_lock. Both are only held with interrupts
+ *    off. The report is therefore printed only if interrupts were on. Otherwise only the call chain of
+ *    this CPU is printed, and the NMI can be sent again.
+ * 3. tasks_lock keeps the listed threads and their stacks alive. A task may start to run on another CPU
+ *    while its stack is read. Its call chain may then be nonsense, but all reads stay within the stack.
+ *    Kernel tasks are on no list, and are not shown.
  */
 #include "kernel/process/report.h"
 #include "kernel/log.h"

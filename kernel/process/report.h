@@ -1,27 +1,31 @@
 /*
- * The report on a system that hangs: where every task sleeps, and what every part that has something
- * to say still waits for. It goes to the log as warnings, between two lines that scripts can find.
+ * The report on a system that hangs. It shows where every task sleeps. Other parts of the kernel add what
+ * they wait for. It goes to the log as warnings, between two marker lines for scripts.
  */
 #ifndef KERNEL_PROCESS_REPORT_H
 #define KERNEL_PROCESS_REPORT_H
 
 struct trap_frame;
 
-/* A part of the kernel that adds lines to the report. `print` only logs: it may run in an interrupt,
- * and takes no lock but one that is always taken with interrupts off. */
+/*
+ * A part of the kernel that adds lines to the report. print() may run in an interrupt. It only logs, and
+ * may take only irqsave locks.
+ */
 struct reporter {
 	void (*print)(void);
 	struct reporter *next;
 };
 
-/* Adds a reporter. For initcalls, which run one after the other. */
+/* Add a reporter. Only for initcalls, because they run one at a time. */
 void report_add(struct reporter *reporter);
 
-/* Logs the report. Never sleeps. Interrupts may be on or off, but this CPU holds no lock that is
- * taken with interrupts off. Two CPUs that want it at once get one report. */
+/*
+ * Log the report. Never sleeps. Interrupts may be on or off, but the caller must not hold an irqsave lock.
+ * If two CPUs call it at the same time, there is one report.
+ */
 void report_print(void);
 
-/* The NMI: logs where this CPU is, and the report where that is safe. The CPU then goes on. */
+/* Handle an NMI. Logs where this CPU is, and prints the report if that is safe. */
 void report_nmi(struct trap_frame *frame);
 
 #endif

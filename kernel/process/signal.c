@@ -1,17 +1,17 @@
 /*
- * Signals: sending, keeping, stopping and going on.
+ * Signals: sending, queueing, stopping and continuing.
  *
- * 1. A signal is a bit in the queue of a task or of a process, with what is known of its sender.
- *    It is pending there once at most, real-time signals too.
- * 2. tasks_lock guards what is pending, blocked and stopped, of all processes: whoever sends holds it
- *    anyway, so that the threads of the target stand still.
- * 3. A signal to a process is noticed by one thread that does not block it; which one handles it is
- *    settled when it is taken out of the queue. Other threads that saw it too restart their calls.
- * 4. What ends the process for certain ends all its threads at once: each gets SIGKILL (see
- *    signal_kill_locked), so that none sleeps on in a killable wait.
- * 5. A process is stopped from the moment on which its first thread stops; the others follow before
- *    they return to user mode.
- * 6. The first process gets only signals that it has handlers for, and what its own faults bring.
+ * 1. A pending signal is a bit in the queue of a task or of a process, with information about its sender.
+ *    Each signal can be pending only once per queue. This includes real-time signals.
+ * 2. tasks_lock guards the pending and blocked signals and the stopped state of all processes. A sender
+ *    needs it anyway, because it looks at the threads of the target.
+ * 3. A signal to a process wakes one thread that does not block it. The thread that takes it out of the
+ *    queue handles it. Other threads that have seen it, too, restart their calls.
+ * 4. A signal that is certain to end the process kills all its threads at once. Each gets SIGKILL (see
+ *    signal_kill_locked), so that none goes on sleeping in a killable wait.
+ * 5. A process counts as stopped as soon as its first thread stops. The others stop before they return to
+ *    user mode.
+ * 6. The first process (init) gets only signals for which it has handlers, and those of its own faults.
  */
 #include "kernel/process/signal.h"
 #include "kernel/cpu/irq.h"
@@ -27,7 +27,7 @@ static void queue_add(struct signal_queue *queue, int signo, const struct signal
 	queue->set |= SIG_BIT(signo);
 }
 
-/* The next signal of the queue that is not blocked: its number, 0: none. */
+/* Take the next unblocked signal from the queue. Returns its number, or 0 if there is none. */
 static int queue_take(struct signal_queue *queue, sigmask_t blocked, struct signal_info *info)
 {
 	sigmask_t set = queue->set & ~blocked;
@@ -35,7 +35,7 @@ static int queue_take(struct signal_queue *queue, sigmask_t blocked, struct sign
 
 	if (!set)
 		return 0;
-	/* Faults first: their handler must see the registers of the fault. */
+	/* Faults come first, because their handler must see the registers of the fault. */
 	if (set & BITS_FAULT)
 		set &= BITS_FAULT;
 	signo = (uint32_t)set ? __builtin_ctz((uint32_t)set) + 1
@@ -65,7 +65,7 @@ void signal_forget(struct process *process, sigmask_t mask)
 		task->signals.set &= ~mask;
 }
 
-/* ---- who is to look ---- */
+/* ---- choosing and waking a thread ---- */
 
 bool signal_action_ignores(const struct process *process, int signo)
 {
@@ -75,8 +75,8 @@ bool signal_action_ignores(const struct process *process, int signo)
 }
 
 /*
- * Is the signal not even to be kept? What is blocked is: its action may change before it is
- * unblocked.
+ * Returns true if the signal is dropped. A blocked signal is kept, because its action may change before it
+ * is unblocked.
  */
 static bool discards(const struct process *process, const struct task *task, int signo,
 		     const struct signal_info *info)
@@ -89,15 +89,15 @@ static bool discards(const struct process *process, const struct task *task, int
 }
 
 /*
- * signal_wake: make the task look at its signals.
+ * No signal is lost when the target is about to sleep:
  *
  *	sleeper					sender
  *	state = INTERRUPTIBLE			pending |= signal
  *	full barrier (wait_prepare)		full barrier (set_bits)
  *	signal_pending()? no: sleeps		state is INTERRUPTIBLE? no: no wakeup
  *
- * Without both barriers each could miss what the other did. A task that runs in user mode on
- * another CPU is interrupted.
+ * Without the two barriers each side could miss the other's store. If the task runs in user mode on
+ * another CPU, that CPU is interrupted.
  */
 void signal_wake(struct task *task, bool kill)
 {
@@ -165,7 +165,7 @@ void signal_kill_locked(struct process *process, int status)
 
 /* ---- sending ---- */
 
-/* SIGCONT undoes stops that are on their way, and the other way round. */
+/* SIGCONT removes pending stop signals, and a stop signal removes a pending SIGCONT. */
 static void stop_or_continue(struct process *process, int signo)
 {
 	struct task *task;
@@ -243,7 +243,7 @@ void signal_send_group(unsigned int pgid, int signo, const struct signal_info *i
 	spin_unlock_irqrestore(&tasks_lock, flags);
 }
 
-/* A fault cannot be ignored or put off: the instruction would only fault again. */
+/* A fault cannot be ignored or blocked, because the instruction would only fault again. */
 void signal_force(int signo, int code, uint32_t address)
 {
 	struct signal_info info = { .code = code, .value = address };
@@ -288,7 +288,7 @@ void signal_set_blocked(sigmask_t mask)
 	task->blocked = mask & ~BITS_UNBLOCKABLE;
 	if ((task->signals.set | process->signals.set) & ~task->blocked)
 		set_bits(&task->work, TASK_WORK_SIGNAL);
-	/* What this thread was to handle, and blocks now, is another one's. */
+	/* Another thread must handle the process's signals that this one blocks now. */
 	if (process->signals.set & task->blocked)
 		signal_retarget_locked(process);
 	spin_unlock_irqrestore(&tasks_lock, flags);

@@ -1,8 +1,8 @@
 /*
- * The system calls about signals: actions, masks, waiting for signals, sending them.
+ * The system calls for signals: setting actions and masks, waiting for signals, and sending them.
  *
- * Permission to send: root, or the sender's real or effective user is the target's real or saved
- * one; SIGCONT within one session.
+ * Root may send signals to all processes. Others may do so if their real or effective user is the
+ * target's real or saved user. SIGCONT may also be sent within a session.
  */
 #include "kernel/process/process.h"
 #include "kernel/process/signal.h"
@@ -10,7 +10,7 @@
 #include "kernel/process/timecalls.h"
 #include "mm/vm/uaccess.h"
 
-/* There is no alternate stack: SA_ONSTACK makes no difference, as long as none is named. */
+/* Alternate stacks do not exist, so SA_ONSTACK has no effect. */
 #define SA_ALL                                                                              \
 	(SA_NOCLDSTOP | SA_NOCLDWAIT | SA_SIGINFO | SA_RESTORER | SA_ONSTACK | SA_RESTART | \
 	 SA_INTERRUPT | SA_NODEFER | SA_RESETHAND)
@@ -30,7 +30,7 @@ static void set_action(struct process *process, unsigned int signo,
 {
 	process->actions[signo - 1] = *wanted;
 	process->actions[signo - 1].mask &= ~BITS_UNBLOCKABLE;
-	/* What is pending already is forgotten if it is to be ignored from now on. */
+	/* If the signal is ignored from now on, drop it where it is pending. */
 	if (signal_action_ignores(process, signo))
 		signal_forget(process, SIG_BIT(signo));
 }
@@ -116,7 +116,10 @@ static bool may_signal(const struct process *target, int signo)
 	       (signo == SIGCONT && target->sid == current->process->sid);
 }
 
-/* To one task, or (task NULL) the process; signal 0 only asks. tasks_lock is held. */
+/*
+ * Check permission, and send to one task, or to the process if task is NULL. Signal 0 only checks. Returns
+ * 0 or -EPERM. tasks_lock is held.
+ */
 static long send_checked(struct process *process, struct task *task, int signo, int code)
 {
 	struct signal_info info = { .code = code,
@@ -141,7 +144,7 @@ long sys_kill(int pid, unsigned int signo)
 	if (pid == INT32_MIN)
 		return -ESRCH;
 	flags = spin_lock_irqsave(&tasks_lock);
-	/* One that got it makes the call a success. */
+	/* The call succeeds if at least one process gets the signal. */
 	list_for_each(process, &all_processes, all_link)
 		if (process_is_meant(process, pid))
 			result = send_checked(process, NULL, signo, SI_USER) && result ? -EPERM : 0;
@@ -149,7 +152,7 @@ long sys_kill(int pid, unsigned int signo)
 	return result;
 }
 
-/* tgid 0: whose thread it is does not matter. */
+/* With tgid 0, the thread may belong to any process. */
 static long kill_thread(int tgid, int tid, unsigned int signo)
 {
 	unsigned int flags;

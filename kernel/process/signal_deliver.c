@@ -1,12 +1,13 @@
 /*
- * Delivering signals: what happens to a task on its way back to user mode.
+ * Delivering signals on the way back to user mode.
  *
- * 1. Runs with no lock held, interrupts on, on the frame that the return will load.
- * 2. A call that a signal interrupted left -ERESTART* in eax. It is restarted by going back over
- *    the `int` instruction (two bytes) with the original number in eax, or it fails with EINTR, if
- *    a handler runs that did not ask for restarts.
- * 3. The mask that sigsuspend or ppoll set is undone here: by the frame of the handler, which
- *    brings the old one back on its return, or at once.
+ * 1. signal_deliver() runs without locks and with interrupts on. It works on the frame that the return to
+ *    user mode will load.
+ * 2. A call that was interrupted by a signal has left -ERESTART* in eax. To restart it, eip goes back over
+ *    the `int` instruction (two bytes), with the original number in eax. The call fails with EINTR instead
+ *    if a handler runs that did not ask for restarts.
+ * 3. The old signal mask is restored after sigsuspend or ppoll. If a handler runs, its frame has the old
+ *    mask and restores it when the handler returns. Otherwise this is done at once.
  */
 #include "kernel/process/process.h"
 #include "kernel/process/signal.h"
@@ -17,7 +18,7 @@
 #define NR_RESTART_SYSCALL 0
 #define NOT_A_SYSCALL	   0xffffffffu
 
-/* The call that was interrupted, if any, before the handler of `action` runs (NULL: none does). */
+/* Restart the interrupted call, if any, or let it fail. `action` is that of the handler that runs, or NULL. */
 static void restart_call(struct trap_frame *frame, const struct signal_action *action)
 {
 	int error = -(int)frame->eax;
@@ -36,11 +37,11 @@ static void restart_call(struct trap_frame *frame, const struct signal_action *a
 	frame->error = NOT_A_SYSCALL;
 }
 
-/* ---- stopping. tasks_lock is held, and given up while the task sleeps. ---- */
+/* ---- stopping. tasks_lock is held, and released while the task sleeps. ---- */
 
 /*
- * Who continues or kills us changes `stopped` or `pending` with the lock held, and then looks at the
- * state, which is set with it held too: no wakeup is lost between the unlock and schedule().
+ * A task that continues or kills this one changes `stopped` or `set` under the lock, and then looks at the
+ * state. The state is set under the lock, too, so no wakeup is lost between the unlock and schedule().
  */
 static unsigned int stop_here(unsigned int flags)
 {
@@ -67,8 +68,8 @@ static void begin_stop(struct process *process, int signo)
 }
 
 /*
- * The next signal that has a handler: its number and action; 0: none. Performs default actions
- * meanwhile.
+ * Take the next signal that has a handler, and perform the default actions of signals before it. Returns
+ * the signal's number, or 0 if there is none.
  */
 static int next_handler(struct signal_info *info, struct signal_action *action)
 {
@@ -129,7 +130,8 @@ static int prepare_return(const struct signal_action *action)
 }
 
 /*
- * Enter the handler; a stack that cannot take the frame is a fault, of the handler itself perhaps.
+ * Enter the handler. If the frame does not fit on the stack, send SIGSEGV. If the signal was SIGSEGV
+ * itself, end the process.
  */
 static void enter_handler(struct trap_frame *frame, int signo, const struct signal_info *info,
 			  const struct signal_action *action)
@@ -158,7 +160,7 @@ void signal_deliver(struct trap_frame *frame)
 	struct signal_action action;
 	int signo;
 
-	/* Before the look: what is sent from now on sets it again, and we come back. */
+	/* Clear the bit before checking. A signal that is sent later sets it again, and we come back. */
 	clear_bits(&task->work, TASK_WORK_SIGNAL);
 	if (task->set_child_tid) {
 		put_user_u32(task->tid, task->set_child_tid);

@@ -1,15 +1,14 @@
 /*
- * The frames of signal handlers on the user's stack, as i386 Linux lays them out, and the way back.
+ * Writing the frames of signal handlers to the user's stack, in the layout of Linux/i386, and the way back.
  *
- * 1. A handler with SA_SIGINFO gets the rt frame (siginfo_t, ucontext), another one the old frame
- *    (struct sigcontext). Both return through the restorer that the C library named (SA_RESTORER).
- *    Stacks are not executable, so for a handler without one signal_deliver.c maps a page with
+ * 1. A handler with SA_SIGINFO gets the rt frame (siginfo_t, ucontext). Other handlers get the old frame
+ *    (struct sigcontext). Both return through the restorer function of the C library (SA_RESTORER). Stacks
+ *    are not executable, so for a handler without a restorer signal_deliver.c maps a page with
  *    signal_return_code.
- * 2. The floating-point state follows: the FSAVE image of old, whose `magic` 0 says that the FXSAVE
- *    image stands behind it; that one is what sigreturn loads.
- * 3. What sigreturn loads is the user's to choose, but for what would be more than the user's:
- *    selectors are checked, and so are eflags and MXCSR. A frame that does not stand the test is a
- *    SIGSEGV.
+ * 2. The floating-point state follows. It consists of the old FSAVE image, with a `magic` of 0, and the
+ *    FXSAVE image. sigreturn loads the FXSAVE image.
+ * 3. A program may change the registers in the frame, but cannot gain privileges by it. sigreturn checks
+ *    selectors, eflags and MXCSR, and sends SIGSEGV for a bad frame.
  */
 #include "kernel/cpu/fpu.h"
 #include "kernel/process/signal.h"
@@ -47,7 +46,7 @@ struct old_frame {
 	struct user_context context;
 	uint8_t unused[sizeof(struct user_fpu)];
 	uint32_t mask_high;
-	uint8_t code[8]; /* once the way back */
+	uint8_t code[8]; /* unused; formerly the code that returned */
 };
 
 struct user_ucontext {
@@ -76,7 +75,7 @@ _Static_assert(sizeof(struct user_ucontext) == 116, "struct ucontext");
 #define EFLAGS_CLEAR_FOR_HANDLER 0x10500u /* RF DF TF */
 #define MXCSR_MASK_DEFAULT	 0xffbfu
 #define ORIGINAL_EAX_NONE	 0xffffffffu /* trap_frame.error: not to be restarted */
-/* What the restorers have taken off the stack when they call. */
+/* The bytes that the restorers have popped when they call sigreturn. */
 #define OLD_FRAME_POPPED 8
 #define RT_FRAME_POPPED	 4
 
@@ -89,7 +88,7 @@ const uint8_t signal_return_code[SIGNAL_RETURN_SIZE] = {
 
 /* ---- floating point ---- */
 
-/* Save below sp: where it is, or -EFAULT. */
+/* Save the floating-point state below sp. Returns its address, or -EFAULT. */
 static long fpu_push(uint32_t sp)
 {
 	uint32_t at =
@@ -116,7 +115,7 @@ static int fpu_pop(const void __user *from)
 	}
 	if (copy_from_user(&fx, from + offsetof(struct user_fpu, fx), sizeof(fx)) < 0)
 		return -EFAULT;
-	/* A bit that this CPU does not have would fault in the kernel. */
+	/* Loading an MXCSR bit that this CPU does not have would fault. */
 	fpu_save(task);
 	mask = ((struct fxsave *)task->fpu_state)->mxcsr_mask;
 	fx.mxcsr &= mask ? mask : MXCSR_MASK_DEFAULT;
@@ -135,10 +134,7 @@ static void context_save(struct user_context *c, const struct trap_frame *frame)
 		c->frame.vector = c->frame.error = 0;
 }
 
-/*
- * A data selector that a user may load: the flat one, or a TLS segment; in place of any other one,
- * none.
- */
+/* Returns the selector if a program may load it (the flat one, or a TLS segment), and else a null one. */
 static uint32_t data_selector(uint32_t selector)
 {
 	unsigned int entry = (selector & 0xffff) >> 3;
@@ -177,7 +173,7 @@ static bool is_fault(int signo, const struct signal_info *info)
 	return info->code > 0 && (SIG_BIT(signo) & BITS_FAULT);
 }
 
-/* A siginfo_t, whose words are zero. */
+/* Fill in a siginfo_t, whose words are all zero before. */
 static void tell_info(int signo, const struct signal_info *info, uint32_t *words)
 {
 	words[0] = signo;
@@ -243,7 +239,7 @@ int signal_frame_push(struct trap_frame *frame, int signo, const struct signal_i
 
 /* ---- and back ---- */
 
-/* error: what reading the frame gave. */
+/* `error` is the result of reading the frame. */
 static long go_back(int error, const struct user_context *context, sigmask_t mask)
 {
 	struct trap_frame *frame = task_frame(current);

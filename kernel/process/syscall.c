@@ -4,7 +4,7 @@
 #include "kernel/syscalls.h"
 #include "kernel/task.h"
 
-/* A call takes up to six registers; one that takes fewer ignores the rest. */
+/* All functions are called with six arguments. Those with fewer parameters ignore the rest. */
 #define SYSCALL(number, name, function, arguments) [number] = (syscall_function *)(void *)function,
 syscall_function *const syscall_table[NR_SYSCALLS] = {
 #include "kernel/process/syscall_list.h"
@@ -12,7 +12,7 @@ syscall_function *const syscall_table[NR_SYSCALLS] = {
 #undef SYSCALL
 const unsigned int syscall_table_size = NR_SYSCALLS;
 
-/* Numbers that have been logged already. */
+/* The numbers that have been logged already. */
 static unsigned int logged[NR_SYSCALLS / 32];
 
 long syscall_unknown(struct trap_frame *frame)

@@ -1,6 +1,6 @@
 /*
- * The system calls that tell about the machine as a whole: uname, sysinfo, syslog. Structures are
- * those of Linux/i386.
+ * The system calls with information about the whole machine: uname, sysinfo, syslog. Structures have the
+ * layout of Linux/i386.
  */
 #include "kernel/process/uname.h"
 #include "kernel/syscalls.h"
@@ -47,7 +47,7 @@ long sys_sysinfo(void __user *buf)
 #define SYSLOG_READ_ALL 3
 #define SYSLOG_BUFFER	10
 
-/* The newest len bytes of the log, from the start of a line on: for dmesg. */
+/* Copy the newest len bytes of the log, from the start of a line on, for dmesg. Returns their number. */
 static long syslog_read(char __user *to, int len)
 {
 	unsigned int position = 0;

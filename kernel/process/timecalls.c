@@ -1,10 +1,10 @@
 /*
- * The system calls about time: clocks, sleeping, the alarm.
+ * The system calls for time: clocks, sleeping, the alarm.
  *
- * 1. A sleep ends at the first tick after its time. One that a signal interrupted goes on by
- *    restart_syscall for the time that is left, if no handler runs.
- * 2. A sleep until a time of the wall clock is turned into one until a time since boot when it
- *    begins: setting the clock meanwhile does not move it.
+ * 1. A sleep ends at the first tick after its time. After a signal without a handler, restart_syscall
+ *    continues the sleep for the rest of its time.
+ * 2. A sleep until a time of the wall clock is converted to a time since boot when it begins. A change of
+ *    the clock has no effect on it.
  */
 #include "kernel/process/timecalls.h"
 #include "kernel/process/process.h"
@@ -44,7 +44,7 @@ int time_from_user(uint64_t *ns, const void __user *from, bool wide)
 
 	if (copy_from_user(words, from, wide ? sizeof(words) : sizeof(words) / 2) < 0)
 		return -EFAULT;
-	/* A 32-bit program's 64-bit nanoseconds may have rubbish in their upper half. */
+	/* The upper half of a 32-bit program's 64-bit nanoseconds may be undefined. */
 	sec = wide ? (int64_t)((uint64_t)words[1] << 32 | (uint32_t)words[0]) : words[0];
 	nsec = wide ? words[2] : words[1];
 	if (sec < 0 || nsec < 0 || nsec >= (int32_t)NSEC_PER_SEC)
@@ -128,7 +128,7 @@ int sleep_until(uint64_t deadline)
 	return time_now() >= deadline ? 0 : -EINTR;
 }
 
-/* restart_bits: does the program's timespec have 64-bit seconds? */
+/* restart_bits is 1 if the program's timespec has 64-bit seconds. */
 static long sleep_restartable(struct task *task)
 {
 	uint64_t deadline = task->restart_deadline, now;
@@ -193,7 +193,10 @@ static void alarm_fires(struct timer *timer)
 	signal_send_process(container_of(timer, struct process, alarm), SIGALRM, NULL);
 }
 
-/* Sets it, or (0) stops it: nanoseconds from now. Returns what was left of it. */
+/*
+ * Set the alarm to fire ns nanoseconds from now, or stop it if ns is 0. Returns the nanoseconds that were
+ * left of the old one, or 0 if there was none.
+ */
 static uint64_t alarm_set(uint64_t ns)
 {
 	struct timer *alarm = &current->process->alarm;
@@ -202,7 +205,7 @@ static uint64_t alarm_set(uint64_t ns)
 	alarm->function = alarm_fires;
 	if (ns)
 		timer_start(alarm, deadline_after(ns));
-	/* One that was just about to fire has a little left: 0 would mean that it was not set. */
+	/* An alarm that was about to fire has a little time left. 0 would mean that it was not set. */
 	return old > now ? old - now : old ? NSEC_PER_USEC : 0;
 }
 
@@ -211,11 +214,14 @@ long sys_alarm(unsigned int seconds)
 	uint64_t ns = alarm_set((uint64_t)seconds * NSEC_PER_SEC);
 	uint32_t rest, left = div_u64(ns, NSEC_PER_SEC, &rest);
 
-	/* Rounded, but never down to "there was none". */
+	/* Rounded, but never down to 0, which means that there was none. */
 	return left + (rest >= NSEC_PER_SEC / 2 || (left == 0 && rest));
 }
 
-/* For the alarm() of C libraries: ITIMER_REAL, once. The other timers can only be cleared. */
+/*
+ * ITIMER_REAL without an interval, which the alarm() of C libraries uses. The other timers can only be
+ * cleared.
+ */
 long sys_setitimer(unsigned int which, const void __user *from, void __user *to)
 {
 	struct timeval32 value[2] = { { 0, 0 }, { 0, 0 } }; /* interval, what is left */

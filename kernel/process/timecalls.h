@@ -1,5 +1,5 @@
 /*
- * Times as programs pass them, and sleeping until one of them.
+ * Copying times from and to programs, and interruptible sleep until a time.
  */
 #ifndef KERNEL_PROCESS_TIMECALLS_H
 #define KERNEL_PROCESS_TIMECALLS_H
@@ -7,15 +7,18 @@
 #include "lib/types.h"
 
 /*
- * Has the system call that runs struct timespecs with 64-bit seconds? Those are the numbers from
- * 403 on; each has an older twin with 32 bits, which is the same function.
+ * Returns true if the current system call uses struct timespec with 64-bit seconds. These calls have the
+ * numbers from 403 on. Each has an older variant with 32-bit seconds, which is the same function.
  */
 bool call_has_time64(void);
-/* struct timespec, with 64-bit seconds if `wide`. 0, -EFAULT; -EINVAL: no time. */
+/*
+ * Copy a struct timespec, which has 64-bit seconds if `wide` is set. Return 0, -EFAULT, or -EINVAL if the
+ * value is not a valid time. May sleep.
+ */
 int time_from_user(uint64_t *ns, const void __user *from, bool wide);
 int time_to_user(uint64_t ns, void __user *to, bool wide);
 
-/* Sleep until time_now() is `deadline` (0) or a signal is there to be delivered (-EINTR). */
+/* Sleep until time_now() reaches `deadline`. Returns 0, or -EINTR if a signal came first. */
 int sleep_until(uint64_t deadline);
 
 #endif

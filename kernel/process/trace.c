@@ -1,10 +1,10 @@
 /*
  * trace=syscalls: the answer to "EINVAL, but why?".
  *
- * 1. A call is turned into text when it begins (its strings may be gone at its end), and logged
- *    with its result when it is done; one that does not come back (exit) is logged with `?`.
- * 2. refuse() notes why the kernel said no; the note goes behind the error's name.
- * 3. A task is traced if its parent was. The text costs memory only then.
+ * 1. A call is turned into text when it begins, because its strings may be gone later. It is logged with
+ *    its result when it returns. A call that does not return (exit) is logged with `?`.
+ * 2. refuse() records why the kernel refused the call. The log has the reason after the error's name.
+ * 3. A new task is traced if its parent is. Only traced tasks need memory for the text.
  */
 #include "kernel/param.h"
 #include "kernel/syscall.h"
@@ -21,7 +21,7 @@ static int set_trace(const char *value)
 {
 	if (strcmp(value, "syscalls") != 0)
 		return -EINVAL;
-	current->work |= TASK_WORK_TRACE; /* of the boot's task, and so of all that come after it */
+	current->work |= TASK_WORK_TRACE; /* of the boot task, from which all tasks inherit it */
 	return 0;
 }
 KERNEL_PARAM(trace, set_trace, "no trace",
@@ -35,7 +35,7 @@ static const struct {
 };
 #undef SYSCALL
 
-/* [number] = "name", for every call of Linux/i386, and every error: made by the Makefile. */
+/* The names of all calls of Linux/i386 and of all errors, by number. The Makefile generates them. */
 static const char *const linux_calls[] = {
 #include "kernel/syscall_names.h"
 };
@@ -72,7 +72,7 @@ static void show_string(struct text *text, unsigned long address)
 	text_printf(text, "\"%s\"%s", string, n < 0 ? "..." : "");
 }
 
-/* A letter of the table, what the names of these flags begin with, and the names from bit 0 on. */
+/* A letter of the table, the prefix of the names of these flags, and the names from bit 0 on. */
 static const struct flag_names {
 	char kind;
 	const char *prefix, *names;
@@ -87,7 +87,7 @@ static const struct flag_names {
 	{ 'g', "MSG_", "OOB PEEK - - - TRUNC DONTWAIT - WAITALL - - - - - NOSIGNAL MORE" },
 };
 
-/* Flags by their names, and what has none as a number. */
+/* Show flags by their names, and the rest as a number. */
 static void show_flags(struct text *text, const struct flag_names *flags, unsigned long value)
 {
 	const char *name = flags->names, *between = "";
@@ -135,7 +135,7 @@ static void show_argument(struct text *text, char kind, unsigned long value)
 			    value);
 }
 
-/* kinds: a letter an argument, as in the table; NULL: no such call. */
+/* `kinds` has one letter for each argument, as in the table. It is NULL if there is no such call. */
 static void show_call(struct text *text, const char *kinds, unsigned int number,
 		      const uint32_t arguments[MAX_ARGUMENTS])
 {
@@ -148,7 +148,7 @@ static void show_call(struct text *text, const char *kinds, unsigned int number,
 	text_printf(text, kinds ? ")" : "...)[%u]", number);
 }
 
-/* The call's end: a number, or the name of an error and what refuse() said. */
+/* Log the result of a call: a number, or the name of an error and the reason given to refuse(). */
 static void log_result(struct task *task, long result)
 {
 	const char *text = task->trace_text ? task->trace_text : "?";

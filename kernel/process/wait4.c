@@ -1,10 +1,11 @@
 /*
  * Waiting for children: wait4, waitpid.
  *
- * 1. A child is reaped (its zombie taken out of the tree) by exactly one waiter, under tasks_lock.
- * 2. The waiter sleeps on its process's child_wait; who changes a child holds tasks_lock, and then
- *    wakes.
- * 3. Any thread of a process waits for the children of all of them.
+ * 1. Exactly one waiter reaps a child, which means that it takes the zombie out of the tree. It does so
+ *    under tasks_lock.
+ * 2. The waiter sleeps on its process's child_wait. A child's state is changed under tasks_lock, and then
+ *    the parent's waiters are woken.
+ * 3. A thread can wait for all children of its process, whichever thread created them.
  */
 #include "kernel/process/process.h"
 #include "kernel/syscalls.h"
@@ -14,21 +15,21 @@
 #define WUNTRACED	 2u
 #define WCONTINUED	 8u
 #define WALL		 0x40000000u /* children of all kinds */
-#define WCLONE		 0x80000000u /* those that end without SIGCHLD: fork makes none */
+#define WCLONE		 0x80000000u /* children that end without SIGCHLD; fork makes none */
 #define STATUS_CONTINUED 0xffff
 
 struct wait_request {
 	int pid; /* which children */
 	unsigned int options;
-	/* what was found */
+	/* the result */
 	unsigned int child;
 	int status;
 	struct cpu_time time;
 };
 
 /*
- * True if the child has something to tell that is asked for. tasks_lock is held, and with it how the
- * child stops and goes on.
+ * Returns true if the child has ended, stopped or continued as requested, and stores the result. tasks_lock
+ * is held.
  */
 static bool look_at(struct wait_request *request, struct process *child)
 {
@@ -53,7 +54,7 @@ static bool look_at(struct wait_request *request, struct process *child)
 	return true;
 }
 
-/* 1: found; 0: none yet; -ECHILD: there is none to wait for. */
+/* Returns 1 if a child was found, 0 if none has changed yet, or -ECHILD if there is no such child. */
 static int scan(struct wait_request *request)
 {
 	unsigned int flags = spin_lock_irqsave(&tasks_lock);

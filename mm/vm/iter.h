@@ -1,13 +1,13 @@
 /*
- * Iterators: where the bytes of a read or write go to or come from: user segments, or kernel
- * memory.
+ * Iterators. They describe the memory to or from which a read or write copies: segments of user memory,
+ * or kernel memory.
  */
 #ifndef MM_VM_ITER_H
 #define MM_VM_ITER_H
 
 #include "lib/types.h"
 
-struct iovec { /* as user programs pass it */
+struct iovec { /* in the layout of user programs */
 	void __user *base;
 	uint32_t len;
 };
@@ -20,7 +20,7 @@ enum iter_kind {
 	ITER_KERNEL, /* kernel memory */
 };
 
-/* A copy of it is an iterator of its own. */
+/* It may be copied. The copy is then advanced independently. */
 struct iter {
 	char __user *at; /* the next byte */
 	size_t left;	 /* bytes left in all */
@@ -28,7 +28,7 @@ struct iter {
 	const struct iovec *segment; /* ITER_VECTOR: the one that `at` lies in */
 };
 
-/* The range has been checked (user_range_ok): the copies do not look again. */
+/* The caller has checked the range with user_range_ok(). The copies do not check it again. */
 static inline void iter_init_user(struct iter *iter, void __user *base, size_t len)
 {
 	iter->at = base;
@@ -46,33 +46,42 @@ static inline void iter_init_kernel(struct iter *iter, void *base, size_t len)
 /* ---- mm/vm/iter.c ---- */
 
 /*
- * Copy an iovec array from user memory into `fast` (IOV_FAST entries) or memory of its own (*heap:
- * to be kfree'd), check its lengths (sum <= INT32_MAX). 0, -EINVAL, -EFAULT, -ENOMEM.
+ * Copy an iovec array from user memory, and check its lengths, whose sum must not exceed INT32_MAX. The
+ * copy is in `fast` (IOV_FAST entries), or in *heap, which the caller has to kfree(). Returns 0, -EINVAL,
+ * -EFAULT or -ENOMEM. May sleep.
  */
 #define IOV_FAST 8
 int iter_import(struct iter *iter, const struct iovec __user *iov, unsigned int nr,
 		struct iovec fast[IOV_FAST], struct iovec **heap);
 
 /*
- * Copy n bytes (at most iter->left) to / from the iterator and advance it by what was copied: that
- * count is returned. These may sleep; short means -EFAULT at this place.
+ * Copy n bytes (at most iter->left) to or from the iterator, and advance it by the number of bytes copied.
+ * Return that number. If it is less than n, the memory there cannot be accessed (-EFAULT). May sleep.
  */
 size_t iter_copy_to(struct iter *iter, const void *src, size_t n);
 size_t iter_copy_from(struct iter *iter, void *dst, size_t n);
-/* The same without faulting pages in: short means: let go of locks, iter_fault_in(), try again. */
+/*
+ * The same, but without faulting pages in, and without sleeping. After a short copy, the caller releases
+ * its locks, calls iter_fault_in(), and tries again.
+ */
 size_t iter_copy_to_nofault(struct iter *iter, const void *src, size_t n);
 size_t iter_copy_from_nofault(struct iter *iter, void *dst, size_t n);
 size_t iter_zero(struct iter *iter, size_t n);
 /*
- * Make the next n bytes (at most 64 KiB of them) present, for reading from (write == false) or
- * writing to. Of several pieces only the first one must be there, unless the caller can do nothing
- * with less than the whole: it would come back for ever. 0, -EFAULT.
+ * Make the next n bytes, but at most 64 KiB, present for reading (write == false) or writing. If they lie
+ * in several segments, it is enough that the first one is valid. With `whole`, all must be valid. Callers
+ * that cannot use a part pass `whole`, because they would try again for ever. Returns 0 or -EFAULT. May
+ * sleep.
  */
 int iter_fault_in(struct iter *iter, size_t n, bool whole, bool write);
+/* Skip n bytes (at most iter->left). */
 void iter_advance(struct iter *iter, size_t n);
 /* Undo an advance of n bytes. */
 void iter_rewind(struct iter *iter, size_t n);
-/* The next bytes that lie in one piece, from iter->at on: how many. Passes segments that are used up. */
+/*
+ * Returns the number of contiguous bytes from iter->at on. Moves on to the next segment if the current one
+ * is used up.
+ */
 size_t iter_piece(struct iter *iter);
 
 #endif

@@ -31,12 +31,12 @@ int mm_make_table(struct mm *mm, uintptr_t va);
  * in its place is freed. Returns 0 or -ENOMEM. mm->lock is held.
  */
 int mm_make_directory(struct mm *mm, uintptr_t va);
-/* How many ordinary pages an entry maps. */
+/* Returns the number of ordinary pages that an entry maps. */
 static inline unsigned int pte_pages(pte_t entry)
 {
 	return entry & PTE_LARGE ? HUGE_PAGES : 1;
 }
-/* The page that `entry` maps at va. */
+/* Returns the page that `entry` maps at va. */
 static inline struct page *pte_page(pte_t entry, uintptr_t va)
 {
 	return frame_page(pte_frame(entry)) + (va / PAGE_SIZE & (pte_pages(entry) - 1));
@@ -47,29 +47,35 @@ static inline struct page *pte_page(pte_t entry, uintptr_t va)
  */
 int mm_split_huge(struct mm *mm, uintptr_t va);
 /*
- * The uppermost table that leads to va is there: 0 or -ENOMEM. Once it is, mm_make_directory() cannot
+ * Make sure that va has a top-level table. Returns 0 or -ENOMEM. Afterwards mm_make_directory() cannot
  * fail. mm->lock is held, here and for the next three.
  */
 int mm_make_top(struct mm *mm, uintptr_t va);
-/* mm/vm/fault.c: a zeroed huge page, and all that is needed to map it around va. NULL: no memory. */
+/*
+ * Allocate a zeroed huge page, and everything that is needed to map it around va. Returns NULL if there is
+ * no memory. mm/vm/fault.c, as the next two.
+ */
 struct page *mm_take_huge(struct mm *mm, uintptr_t va);
-/* Map it where nothing is; the reference is the mapping's then. Cannot fail. */
+/* Map it where nothing is mapped. The mapping takes over the reference. Cannot fail. */
 void mm_put_huge(struct vma *vma, uintptr_t va, struct page *page);
-/* Both in one. 0 or -ENOMEM. */
+/* Do both. Returns 0 or -ENOMEM. */
 int mm_map_huge(struct vma *vma, uintptr_t va);
 /*
- * mm/vm/fault.c: make va of the VMA present, which allows it. 0, or an error of mm_fault_in(). May
- * sleep. mm->lock is held.
+ * Make va present. The VMA must allow the access. Returns 0, or an error of mm_fault_in(). May sleep.
+ * mm->lock is held. mm/vm/fault.c
  */
 int mm_resolve(struct vma *vma, uintptr_t va, bool write);
-/* mm/vm/fault.c: the VMA of va, where need be a stack that grows down to it; NULL: none. The same. */
+/*
+ * Find the VMA of va. If va lies below a stack, the stack may grow down to it. Returns NULL if there is
+ * none. mm->lock is held. mm/vm/fault.c
+ */
 struct vma *mm_find_or_grow(struct mm *mm, uintptr_t va);
-/* The first address above va that belongs to another page table. */
+/* Returns the first address above va that belongs to another page table. */
 static inline uintptr_t mm_next_table(uintptr_t va)
 {
 	return (va | (LARGE_SIZE - 1)) + 1;
 }
-/* The bits of a page-table entry for a VMA with these flags, without PTE_WRITE. */
+/* Returns the bits of a page-table entry for a VMA with these flags, except PTE_WRITE. */
 pte_t mm_entry_bits(unsigned int vma_flags);
 
 /*
@@ -95,7 +101,7 @@ void mm_tables_free(struct mm *mm);
 
 /* Release mm->lock, and then free the VMAs that were removed while it was held. */
 void mm_unlock(struct mm *mm);
-/* mm_map() and its reverse. -EINVAL: the range would cut a huge page. */
+/* mm_map() and its reverse. Return -EINVAL if the range would cut a huge page. */
 int mm_map_locked(struct mm *mm, uintptr_t start, size_t len, unsigned int flags, struct file *file,
 		  uint32_t page_offset);
 int mm_unmap_locked(struct mm *mm, uintptr_t start, size_t len);

@@ -23,10 +23,10 @@ void uaccess_init(void);
 int copy_from_user(void *dst, const void __user *src, size_t n);
 int copy_to_user(void __user *dst, const void *src, size_t n);
 int clear_user(void __user *dst, size_t n);
-/* Bytes copied. */
+/* Returns the number of bytes copied. */
 size_t copy_from_user_nofault(void *dst, const void __user *src, size_t n);
 
-/* One 32-bit word. 0 or -EFAULT. */
+/* Copy one 32-bit word. Return 0 or -EFAULT. */
 static inline int get_user_u32(uint32_t *value, const void __user *src)
 {
 	return copy_from_user(value, src, sizeof(*value));
@@ -43,8 +43,8 @@ static inline int put_user_u32(uint32_t value, void __user *dst)
 ssize_t strncpy_from_user(char *dst, const char __user *src, size_t size);
 
 /*
- * mm/vm/fault.c: make the page(s) of [addr, addr+n) present, at least the first 16 of them. 0, -EFAULT,
- * -ERESTARTSYS (killed).
+ * Make the pages of [addr, addr+n) present, or the first 16 of them if there are more. Returns 0, -EFAULT,
+ * or -ERESTARTSYS if the task is killed. May sleep. mm/vm/fault.c
  */
 int user_fault_in(const void __user *addr, size_t n, bool write);
 

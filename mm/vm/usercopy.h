@@ -29,10 +29,10 @@ static inline void user_access_end(void)
 	__asm__ volatile(SMAP_SITE("0xca")::: "memory");
 }
 
-/* The whole steps of n bytes, up to one that faults: how many bytes that are. */
+/* Copy the whole steps of n bytes, up to a step that faults. Returns the number of bytes copied. */
 size_t user_copy_steps(void *dst, const void *src, size_t n);
 
-/* Bytes that were not copied. */
+/* Returns the number of bytes that were not copied. */
 static inline size_t user_copy(void *dst, const void *src, size_t n)
 {
 	size_t words;
@@ -61,7 +61,7 @@ static inline size_t user_copy(void *dst, const void *src, size_t n)
 	return words;
 }
 
-/* Bytes that were copied. The range of user memory has been checked. */
+/* Return the number of bytes copied. The caller has checked the range of user memory. */
 static inline size_t user_copy_nofault(void *dst, const void *src, size_t n)
 {
 	size_t left;

@@ -8,8 +8,8 @@
  *    page can be unmapped or write-protected everywhere: mapping->vma_lock < mm->table_lock.
  * 4. A user page-table entry without PTE_SPECIAL holds one reference to its page and one count of
  *    `mapped`.
- * 5. Private writable memory is copy-on-write: an entry is writable only if nobody else holds the
- *    page (reference count one) at the time of the fault.
+ * 5. Private writable memory is copy-on-write. A fault makes an entry writable only if the page has no
+ *    other holder at that moment (its reference count is one).
  */
 #ifndef MM_VM_VM_H
 #define MM_VM_VM_H
@@ -48,17 +48,17 @@ struct vma {
 	struct list mapping_link; /* mapping->vmas */
 };
 
-/* An empty address space; NULL: no memory. */
+/* Create an empty address space. Returns NULL if there is no memory. May sleep. */
 struct mm *mm_create(void);
 /*
- * `file` is the program that is to run in a new address space: nobody may write to it until that is
- * gone. 0; -ETXTBSY: somebody does.
+ * Set the program that will run in a new address space. Its file cannot be written until the address space
+ * is freed. Returns 0, or -ETXTBSY if it is open for writing.
  */
 int mm_set_program(struct mm *mm, struct file *file);
-/* A copy-on-write copy of `from`, for fork; ERR_PTR(-ENOMEM). May sleep. */
+/* Create a copy-on-write copy of `from`, for fork. Returns ERR_PTR(-ENOMEM) on failure. May sleep. */
 struct mm *mm_fork(struct mm *from);
 void mm_get(struct mm *mm);
-/* The last put frees everything. May sleep. */
+/* Drop a use. The last one frees the address space. May sleep. */
 void mm_put(struct mm *mm);
 /*
  * Map a page into the current address space that holds `len` bytes of code, to be executed and not to
@@ -66,26 +66,26 @@ void mm_put(struct mm *mm);
  */
 long mm_map_code(const void *code, size_t len);
 /*
- * Map [start, start+len) with VMA_* flags; file NULL: anonymous. start must be free (or MAP_FIXED
- * semantics: what is there is unmapped first). Returns 0 or -ENOMEM, -EINVAL. Takes mm->lock.
+ * Map [start, start+len) with VMA_* flags. If file is NULL, the memory is anonymous. Existing mappings in
+ * the range are removed first. Returns 0, -ENOMEM or -EINVAL. May sleep; takes mm->lock.
  */
 int mm_map(struct mm *mm, uintptr_t start, size_t len, unsigned int flags, struct file *file,
 	   uint32_t page_offset);
-/* The VMA that holds va, or NULL. mm->lock is held. */
+/* Returns the VMA that contains va, or NULL. mm->lock is held. */
 struct vma *mm_find(struct mm *mm, uintptr_t va);
-/* The first VMA that ends after va, or NULL; the last one that ends before it. mm->lock is held. */
+/* Return the first VMA that ends after va, or the last one before va, or NULL. mm->lock is held. */
 struct vma *mm_find_next(struct mm *mm, uintptr_t va);
 struct vma *mm_find_previous(struct mm *mm, uintptr_t va);
 
 /*
- * A page fault of the current task at va. error: the CPU's error code. Resolves it, or sends a
- * signal, or (in kernel mode) continues at the fixup; panics if the kernel is wrong. May sleep when
- * faults are on.
+ * Handle a page fault of the current task at va. `error` is the CPU's error code. The fault is resolved, or
+ * the task gets a signal, or (in kernel mode) the frame continues at a fixup. A fault that is the kernel's
+ * own error is a panic. May sleep, unless page faults are disabled.
  */
 void page_fault(struct trap_frame *frame, uintptr_t va, unsigned int error);
 /*
- * Make va present for a write or a read: 0, -EFAULT, -ENOMEM, -EINTR (killed), -EIO (SIGBUS). Takes
- * mm->lock.
+ * Make va present for a write or a read. Returns 0, -EFAULT, -ENOMEM, -EINTR if the task is killed, or -EIO
+ * if an access there would cause SIGBUS. May sleep; takes mm->lock.
  */
 int mm_fault_in(struct mm *mm, uintptr_t va, bool write);
 /* The same for a task that ends: a kill does not keep it from waiting for mm->lock. Other errors stand
@@ -94,11 +94,11 @@ int mm_fault_in_always(struct mm *mm, uintptr_t va, bool write);
 
 /* ---- what the page cache asks for: mm/vm/rmap.c. mapping's page is locked by the caller. ---- */
 
-/* Remove every user mapping of the page; true if one of them had dirtied it. May sleep. */
+/* Remove every user mapping of the page. Returns true if one of them had dirtied it. Does not sleep. */
 bool mapping_unmap_page(struct mapping *mapping, struct page *page);
-/* Take the right to write from every user mapping of the page; true if one had dirtied it. */
+/* Write-protect every user mapping of the page. Returns true if one had dirtied it. Does not sleep. */
 bool mapping_protect_page(struct mapping *mapping, struct page *page);
-/* Remove mappings of file pages [first, last]. Truncate. */
+/* Remove all user mappings of the file's pages [first, last], for truncation. Does not sleep. */
 void mapping_unmap_range(struct mapping *mapping, unsigned int first, unsigned int last);
 
 /*
