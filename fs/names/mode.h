@@ -1,5 +1,5 @@
 /*
- * What the bits of a mode and of a device number mean. The host's unit tests use it, too.
+ * The bits of a mode and of a device number. The host's unit tests use them too.
  */
 #ifndef FS_NAMES_MODE_H
 #define FS_NAMES_MODE_H
@@ -33,7 +33,7 @@
 #define MAJOR(dev)	      ((dev) >> 20)
 #define MINOR(dev)	      ((dev)&0xfffff)
 
-/* As user programs and disks have them: minor in 0..7 and 20..31, major between. */
+/* Programs and disks have the minor number in bits 0..7 and 20..31, and the major number between. */
 static inline unsigned int device_decode(uint32_t dev)
 {
 	return MAKEDEV(dev >> 8 & 0xfff, (dev & 0xff) | (dev >> 12 & 0xfff00));

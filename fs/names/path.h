@@ -1,5 +1,6 @@
 /*
- * Path names as text: components and their hash. Touches no file; the host's unit tests run it.
+ * Path names as text: components and their hash. It touches no file and never sleeps. The host's
+ * unit tests run it.
  */
 #ifndef FS_NAMES_PATH_H
 #define FS_NAMES_PATH_H
@@ -12,13 +13,13 @@ struct name { /* one component; not terminated */
 };
 
 /*
- * The next component of *rest, which moves behind it (to its slash, or the end): 1; 0 if nothing
- * but slashes is left; -ENAMETOOLONG if it is longer than NAME_MAX.
+ * Read the next component of *rest, and advance *rest to the slash behind it or to the end. Returns
+ * 1, 0 if only slashes are left, or -ENAMETOOLONG if the component is longer than NAME_MAX.
  */
 int path_component(const char **rest, struct name *name);
 /*
- * Does no component follow? *slash: a slash does, so that the last component must be a
- * directory.
+ * Returns true if no component follows. Sets *slash if a slash follows, which means that the last
+ * component must be a directory.
  */
 bool path_at_end(const char *rest, bool *slash);
 

@@ -1,15 +1,17 @@
 /*
  * Files: inodes, directory entries, mounts, open files.
  *
- * 1. An inode is a file; its super block's file system gives its operations. An inode with
- *    references stays in memory; the last inode_put() of one without links deletes it.
- * 2. A dentry is a name in a directory, cached; inode == NULL means "no such name" (negative).
- *    Dentries form a tree up to their file system's root; a mount (a mounted super block) joins trees. dcache_lock guards
- *    the tree; unused dentries stay until memory or unmount wants them.
- * 3. An open file (struct file) has a position, flags and operations; file tables (fs/file/file.h) hold
- *    it.
- * 4. inode->lock (a mutex): size changes, writes, directory changes. A parent directory's lock is
- *    taken before a child's. Reading file data takes no lock; file faults take no inode.lock.
+ * 1. An inode is a file. Its file system provides its operations. An inode with references stays in
+ *    memory, and the last inode_put() of an inode without links deletes it.
+ * 2. A dentry is a cached name in a directory. If its inode is NULL, the name does not exist (a
+ *    negative dentry). Dentries form a tree below the root of their file system. A mount (a mounted
+ *    super block) joins two trees. dcache_lock guards the trees. Unused dentries stay until memory
+ *    is short or their file system is unmounted.
+ * 3. An open file (struct file) has a position, flags and operations. File tables (fs/file/file.h) hold
+ *    open files.
+ * 4. inode->lock (a mutex) is held for writes, for changes of the size and for changes of a
+ *    directory. The lock of a parent directory is taken before that of a child. Reading file data
+ *    takes no lock, and page faults do not take inode->lock.
  * 5. Lock order: pipe consumer < pipe producer < inode.lock < mm.lock < page lock < page tables.
  */
 #ifndef FS_NAMES_VFS_H
@@ -73,11 +75,12 @@ struct inode;
 struct file;
 
 /*
- * readdir: the file system sets pos to the cookie of an entry before it emits it, and beyond the
- * last one at the end; it emits "." and ".." itself. The directory's lock is held.
+ * The arguments of readdir. The file system sets pos to the cookie of an entry before it emits the
+ * entry, and to a place beyond the last entry at the end. It emits "." and ".." itself. The
+ * directory's lock is held.
  */
 struct dir_context {
-	/* Called for each entry; false: the buffer is full, stop before this entry. */
+	/* Called for each entry. Returns false if the buffer is full, and then readdir stops. */
 	bool (*emit)(struct dir_context *, const char *name, size_t len, uint64_t ino,
 		     unsigned int type);
 	file_off_t pos;		   /* where to go on; the file system's own cookie */
@@ -92,17 +95,17 @@ struct dir_context {
  * The file system keeps link counts and the directory's times; the VFS moves and drops dentries.
  */
 struct inode_ops {
-	/* Emit the names from context->pos on. Every directory has it. 0, -EIO and so on. */
+	/* Emit the names from context->pos on. Every directory has it. Returns 0 or an error. */
 	int (*readdir)(struct dentry *dir, struct dir_context *context);
-	/* A new file, directory, node or, with a target, symlink of `mode`; or ERR_PTR. */
+	/* Make a file, directory, node, or with `target` a symlink, of `mode`. Or ERR_PTR. */
 	struct inode *(*create)(struct inode *dir, struct dentry *dentry, unsigned int mode,
 				unsigned int rdev, const char *target);
 	int (*link)(struct inode *dir, struct dentry *dentry, struct inode *inode);
-	/* Of a file or a directory: -ENOTEMPTY. */
+	/* Remove a file, or a directory (-ENOTEMPTY). */
 	int (*remove)(struct inode *dir, struct dentry *dentry);
 	int (*rename)(struct inode *old_dir, struct dentry *old, struct inode *new_dir,
 		      struct dentry *new_dentry); /* an existing target is replaced */
-	/* The target, NUL-terminated, into buf (size PATH_MAX): length, or an error. */
+	/* Copy the target, with a NUL, to buf of PATH_MAX bytes. Returns its length or an error. */
 	ssize_t (*readlink)(struct inode *inode, char *buf, size_t size);
 	/*
 	 * Of a directory whose names come and go by themselves (/proc): asked whenever a name that
@@ -123,7 +126,7 @@ struct inode_ops {
 };
 
 /*
- * What an open file can do. NULL: -EINVAL, if not said otherwise. All may sleep.
+ * The operations of an open file. All may sleep. NULL means -EINVAL unless the entry says otherwise.
  */
 struct file_ops {
 	int (*open)(struct inode *inode, struct file *file); /* NULL: nothing to do */
@@ -132,8 +135,8 @@ struct file_ops {
 	ssize_t (*write)(struct file *file, struct iter *from, file_off_t *pos);
 	file_off_t (*llseek)(struct file *file, file_off_t offset, int whence); /* NULL: -ESPIPE */
 	/*
-	 * POLL* bits that hold now; joins the queues by poll_wait(). NULL: always readable,
-	 * writable.
+	 * Join the wait queues with poll_wait() and return the POLL* bits that hold now. NULL: the
+	 * file is always readable and writable.
 	 */
 	unsigned int (*poll)(struct file *file, struct poll_table *table);
 	long (*ioctl)(struct file *file, unsigned int command,
@@ -141,16 +144,16 @@ struct file_ops {
 	int (*mmap)(struct file *file, struct vma *vma); /* NULL: -ENODEV */
 	int (*fsync)(struct file *file);
 	/*
-	 * splice source: append slots for up to `len` bytes at *pos to `slots` without waiting for
-	 * data (fs/splice/splice.h), and advance *pos. Bytes appended, 0 at the end of file. NULL:
-	 * -EINVAL.
+	 * For a source of splice: append slots for up to `len` bytes at *pos to `slots`, and advance
+	 * *pos. Does not wait for data (fs/splice/splice.h). Returns the number of bytes, 0 at the end
+	 * of the file, or an error.
 	 */
 	ssize_t (*splice_read)(struct file *file, file_off_t *pos, size_t len,
 			       struct slot_list *slots);
 	/*
-	 * splice sink: consume the bytes of `slots` in order, as many as can be; advance *pos. What
-	 * was taken is released (or stolen) and removed from the list. Bytes taken, or an error if
-	 * none. Bytes of all slots have arrived. NULL: -EINVAL.
+	 * For a sink of splice: consume the bytes of `slots` in order, as many as possible, and advance
+	 * *pos. Slots that have been consumed are released or stolen, and removed from the list. The
+	 * bytes of all slots have arrived. Returns the number of bytes, or an error if there are none.
 	 */
 	ssize_t (*splice_write)(struct file *file, file_off_t *pos, struct slot_list *slots);
 	/*
@@ -193,10 +196,9 @@ struct inode {
 	struct atomic busy;	/* open files that write it; negative: address spaces that run it */
 };
 
-/* A size that is never half of an update (64 bits on a 32-bit CPU). */
 /*
- * A 64-bit load or store is two instructions on this CPU; a locked exchange of all eight bytes is
- * one.
+ * Read the size without the lock, and never see half of an update. A plain load or store of 64 bits
+ * is two instructions on this CPU, but a locked exchange of all eight bytes is one.
  */
 static inline file_off_t inode_size(struct inode *inode)
 {
@@ -245,9 +247,9 @@ struct fs_statistics {
 };
 
 struct super_ops {
-	/* Fill in an inode that has its number. 0 or an error. NULL: all are in memory. */
+	/* Fill in an inode, whose number is set. Returns 0 or an error. NULL: all inodes are in memory. */
 	int (*read_inode)(struct inode *inode);
-	/* The inode leaves memory: free inode->private. NULL: nothing. */
+	/* Free inode->private, because the inode leaves memory. NULL: there is nothing to free. */
 	void (*free_inode)(struct inode *inode);
 	void (*statfs)(struct super_block *sb, struct fs_statistics *st);
 };
@@ -257,7 +259,7 @@ struct file_system {
 	const char *name;
 	bool needs_device;
 	uint32_t magic;
-	/* Fill in sb (ops, root by super_set_root). 0 or an error: what is there of it goes. */
+	/* Fill in sb->ops and call super_set_root(). Returns 0 or an error, and then sb is freed. */
 	int (*mount)(struct super_block *sb, const char *options);
 };
 #define FILE_SYSTEM(fs_name, ...)                                           \
@@ -280,25 +282,29 @@ struct file {
 };
 
 /* ---- inodes: fs/names/inode.c ---- */
-/* refs 1, nr_links 1, times now, not hashed; sb NULL: the pseudo file system. NULL: no memory. */
+/*
+ * Allocate an inode with one reference and one link, and the current time. It is not hashed. With
+ * sb NULL it belongs to the pseudo file system. Returns NULL if there is no memory.
+ */
 struct inode *inode_alloc(struct super_block *sb);
-/* Owner, group, mode (S_ISGID inherited) of a new inode in `dir`, made by the current process. */
+/* Set the owner, group and mode of a new inode that the current process makes in `dir`. */
 void inode_init_owner(struct inode *inode, const struct inode *dir, unsigned int mode);
 /*
- * The inode of that number, with a reference: from memory, or a new one that read_inode has filled.
- * May sleep. ERR_PTR(-ENOMEM, -ERESTARTSYS if killed, what read_inode says).
+ * Returns the inode with that number, with a reference. If it is not in memory, read_inode reads
+ * it. Returns ERR_PTR(-ENOMEM), -ERESTARTSYS after a SIGKILL, or the error of read_inode. May
+ * sleep.
  */
 struct inode *inode_get_number(struct super_block *sb, uint64_t number);
 void inode_get(struct inode *inode);
 void inode_put(struct inode *inode);
 /*
- * An inode for pipes and sockets: on a pseudo file system of no mount. `kind` for readlink: "pipe".
+ * Make an inode for a pipe or socket, on the pseudo file system, which is not mounted. readlink
+ * shows `kind` ("pipe"). Returns ERR_PTR(-ENOMEM) if there is no memory.
  */
 struct inode *inode_anonymous(unsigned int mode, const char *kind);
 /*
- * A file that is a running program is not written to, and one that somebody writes to is not run:
- * each of the two is counted, and excludes the other. 0, or -ETXTBSY. The second function of each
- * pair takes back what the first one counted.
+ * Writing to a file and running it as a program exclude each other. Each begin function counts one
+ * writer or one address space, and returns 0 or -ETXTBSY. The end function undoes this.
  */
 int inode_begin_writing(struct inode *inode);
 void inode_end_writing(struct inode *inode);
@@ -307,17 +313,17 @@ void inode_end_running(struct inode *inode);
 /* Sets rdev and file_ops for S_IFCHR, S_IFBLK, S_IFIFO nodes. */
 void inode_init_special(struct inode *inode, unsigned int mode, unsigned int rdev);
 /*
- * The inode of sb that follows `previous` (NULL: the first), with a reference; that of previous is
- * dropped. NULL: no more. May sleep.
+ * Returns the inode of sb that follows `previous`, or the first one for NULL, with a reference.
+ * Drops the reference to `previous`. Returns NULL if there are no more. May sleep.
  */
 struct inode *inode_next(struct super_block *sb, struct inode *previous);
 /* ---- dentries and paths: fs/names/dentry.c, fs/names/namei.c, fs/names/mount.c ---- */
 void dentry_set_inode(struct dentry *dentry, struct inode *inode); /* takes over the reference */
-/* The last step of mounting: the root's inode (or the error that it is) gets its name. 0, -ENOMEM. */
+/* The last step of mounting: give the root inode its name. Returns 0, -ENOMEM, or the error in `root`. */
 int super_set_root(struct super_block *sb, struct inode *root);
 /*
- * Give up to `wanted` dentries back that nobody uses, with their inodes; their number. May sleep:
- * writes dirty pages of such inodes. For drop_caches (UINT_MAX: all).
+ * Free up to `wanted` unused dentries and their inodes (UINT_MAX: all of them), for drop_caches.
+ * Returns how many were freed. May sleep, because dirty pages of these inodes are written.
  */
 unsigned int dcache_shrink(unsigned int wanted);
 void dentry_get(struct dentry *dentry);
@@ -352,12 +358,12 @@ char *file_text(struct file *file, char *buf, size_t size);
  */
 int dentry_readdir(struct dentry *dir, struct dir_context *context);
 bool dir_emit_dots(struct dir_context *context, uint64_t self, uint64_t parent);
-/* Has a directory whose names stay none? Its lock is held. */
+/* Is a directory empty whose names stay (names_stay)? Its lock is held. */
 bool dentry_is_empty(struct dentry *dir);
-/* A path from user memory, to be name_free'd. ERR_PTR(-EFAULT, -ENAMETOOLONG, -ENOMEM). */
+/* Copy a path from user memory. Free it with name_free(). ERR_PTR(-EFAULT, -ENAMETOOLONG, -ENOMEM). */
 char *name_from_user(const char __user *name);
 void name_free(char *name);
-/* Make a node (socket, FIFO) by path: umask is applied. 0, -EEXIST and so on. */
+/* Make a node (socket or FIFO) at a path. The umask applies. Returns 0, or an error such as -EEXIST. */
 int path_make_node(int dirfd, const char *name, unsigned int mode, unsigned int rdev);
 /*
  * Does [pos, pos + len) reach beyond 2^63 - 1? Every call that moves bytes at an offset refuses that
@@ -403,8 +409,8 @@ int inode_permission(struct inode *inode, unsigned int may);
 /* How large the process may make a file: if byte `last` is beyond that, it gets SIGXFSZ. */
 file_off_t file_size_limit(file_off_t last);
 /*
- * The bytes of a file are about to change, and a set-user-ID or set-group-ID bit was meant for those
- * that it has: they go, unless root changes it. inode->lock is held.
+ * Clear the set-user-ID and set-group-ID bits of a file whose bytes are about to change, because
+ * they were meant for the old bytes. Does nothing for root. inode->lock is held.
  */
 void inode_drop_privileges(struct inode *inode);
 /* Change the size: 0, -EFBIG, -ETXTBSY, -EIO and so on. Takes inode->lock. */
@@ -438,7 +444,7 @@ struct chrdev {
 	file_off_t size; /* of its nodes: device memory has one */
 };
 extern struct list chrdevs; /* all of them, for /dev; complete when the first file is opened */
-/* What was registered for a device number, which stays; NULL: nothing. A node may be older. */
+/* Returns the device with this number, or NULL if there is none. Devices never go away. */
 struct chrdev *chrdev_find(unsigned int rdev);
 /*
  * Character devices by (major, minor), with their name in /dev. 0, -EEXIST. Call from drivers or
@@ -454,7 +460,7 @@ extern const struct file_ops
  */
 struct block_device;
 struct inode *block_inode(struct block_device *device);
-/* Bring the raw device's own dirty pages, and what its cache has, to the disk. 0, -EIO. */
+/* Write the raw device's dirty pages and the disk's own cache to the disk. Returns 0 or -EIO. */
 int block_sync(struct block_device *device);
 
 #endif

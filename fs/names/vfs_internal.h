@@ -1,5 +1,5 @@
 /*
- * What the files of the VFS share among themselves.
+ * Functions that the source files of the VFS share among themselves.
  */
 #ifndef FS_NAMES_VFS_INTERNAL_H
 #define FS_NAMES_VFS_INTERNAL_H
@@ -22,7 +22,7 @@ static inline bool current_is_root(void)
 	return !current->process || current->process->cred.euid == 0;
 }
 
-/* A 64-bit argument of a system call: its halves, low first. */
+/* Make a 64-bit argument of a system call from its halves. */
 static inline file_off_t offset_of(uint32_t low, uint32_t high)
 {
 	return (file_off_t)((uint64_t)high << 32 | low);
@@ -34,7 +34,7 @@ static inline file_off_t offset_of(uint32_t low, uint32_t high)
 int inodes_wait_reads(struct super_block *sb);
 /* Is a page of them being read at this time? Never sleeps. */
 bool inodes_are_read(struct super_block *sb);
-/* At unmount: the inodes that pipe slots still hold live on without their file system. */
+/* Called at unmount. Inodes that pipe slots still hold live on without their file system. */
 void inode_abandon_all(struct super_block *sb);
 
 /* ---- fs/names/dentry.c ---- */
@@ -42,29 +42,30 @@ void inode_abandon_all(struct super_block *sb);
 extern spinlock_t dcache_lock; /* names, the tree, the hash, the LRU; plain */
 
 /*
- * dir's lock is held: the name in it, positive or negative, read if it is not cached.
- * ERR_PTR(-ENOENT: dir was removed; -ENOMEM, -EIO).
+ * Find a name in a directory whose lock is held, and read the directory if it is not cached. Returns a
+ * dentry, which may be negative, with a reference. Otherwise ERR_PTR: -ENOENT if the directory has been
+ * removed, -ENOMEM, -EIO. May sleep.
  */
 struct dentry *dentry_lookup_locked(struct dentry *dir, const struct name *name);
-/* The same without the lock, which is taken if it must. */
+/* The same without the lock, which is taken if the name is not cached. */
 struct dentry *dentry_lookup(struct dentry *dir, const struct name *name);
-/* The name is gone: nobody finds the dentry any more. Unused names below it go, too. */
+/* Remove a dentry from lookups because its name has been removed. Unused names below it are dropped. */
 void dentry_unhash(struct dentry *dentry);
 /*
- * `old` takes name and place of `target`, which is unhashed and gets old's name. Both parents' locks
- * are held.
+ * Move `old` to the name and place of `target`, which is unhashed and gets the name of `old`. The
+ * locks of both parents are held.
  */
 void dentry_move(struct dentry *old, struct dentry *target);
 /* Is `ancestor` on the way from dentry up to the root of its file system (or dentry itself)? */
 bool dentry_below(struct dentry *dentry, struct dentry *ancestor);
-/* Unmount: drop all names of a file system that nobody uses, the root last. */
+/* Called at unmount: drop all unused names of a file system, the root last. */
 void dentry_drop_all(struct super_block *sb);
 /*
- * A dentry without name and parent, that goes with its last reference; takes its own reference
- * to inode. NULL.
+ * Make a dentry without a name and a parent, which is freed with its last reference. It takes its
+ * own reference to the inode. Returns NULL if there is no memory.
  */
 struct dentry *dentry_make_nameless(struct inode *inode);
-/* Its parent, with a reference. */
+/* Returns the parent of a dentry with a reference. */
 struct dentry *dentry_parent(struct dentry *dentry);
 
 /* ---- fs/names/mount.c ---- */
@@ -77,12 +78,12 @@ struct dentry *root_path(void);
 /* ---- fs/names/namei.c ---- */
 
 struct walk {
-	struct dentry *at;  /* where we are: a directory while components are left */
+	struct dentry *at;  /* the place reached so far: a directory while components are left */
 	unsigned int links; /* symbolic links followed so far */
 	const char *rest;   /* text behind `last` */
-	char *text;	    /* the whole of it, if walk_end() is to free it */
-	struct name last;   /* the last component; len 0: there is none, `at` is it */
-	bool slash;	    /* a slash followed it: it must be a directory */
+	char *text;	    /* the whole text if walk_end() has to free it, or NULL */
+	struct name last;   /* the last component; len 0: there is none, and `at` is the result */
+	bool slash;	    /* a slash followed it, so it must be a directory */
 };
 
 /*
@@ -109,7 +110,7 @@ int walk_into_link(struct walk *walk, struct dentry *link);
  */
 void walk_to(struct walk *walk, struct dentry *dentry);
 void walk_end(struct walk *walk);
-/* Is the last component a name: not "/", "." or ".."? */
+/* Is the last component a name, and not "/", "." or ".."? */
 static inline bool walk_last_is_name(const struct walk *walk)
 {
 	return walk->last.len > 0 && !name_is_dot(&walk->last) && !name_is_dotdot(&walk->last);
@@ -118,18 +119,18 @@ static inline bool walk_last_is_name(const struct walk *walk)
 /* ---- fs/names/namespace.c ---- */
 
 /*
- * After walk_parent: lock the directory and find the last name in it, with a reference. ERR_PTR:
- * nothing is locked.
+ * Called after walk_parent(). Locks the directory and returns the dentry of the last name in it, with a
+ * reference. If it returns ERR_PTR, nothing is locked.
  */
 struct dentry *walk_lock_last(struct walk *walk);
 
-/* What a new name is to stand for. */
+/* Describes the inode that a new name gets. */
 struct new_name {
 	unsigned int mode, rdev; /* a new inode; the umask applies */
 	const char *target;	 /* of a symbolic link */
 	struct inode *inode;	 /* or this one */
 };
-/* Give a negative dentry, whose directory is locked, an inode: 0, -EACCES, -EROFS and so on. */
+/* Give an inode to a negative dentry, whose directory is locked. Returns 0 or an error. */
 int make_locked(struct inode *dir, struct dentry *dentry, const struct new_name *new);
 
 /*
@@ -142,7 +143,7 @@ struct dentry *path_at(int dirfd, const char __user *name, unsigned int flags);
 
 /* ---- fs/names/attr.c ---- */
 
-/* May the current process do what only the owner (or root) may? */
+/* Is the current process root or the owner of the inode? */
 bool inode_owner_or_root(const struct inode *inode);
 
 /* chdir, and (this_file) fchdir. */
@@ -157,11 +158,14 @@ long statfs_at(int dirfd, const char __user *name, bool wide, void __user *resul
 /* ---- fs/file/file_table.c ---- */
 
 /*
- * The same file at the lowest free descriptor >= from. -EBADF, -EINVAL (from is too high),
- * -EMFILE, -ENOMEM.
+ * Open the file of a descriptor at the lowest free descriptor that is not below `from` as well.
+ * Returns it, or -EBADF, -EINVAL if `from` is too high, -EMFILE or -ENOMEM.
  */
 long fd_duplicate(unsigned int number, unsigned int from, bool cloexec);
-/* Whether exec closes an open descriptor: 0 or 1, -EBADF. It is changed, unless `change` is -1. */
+/*
+ * Set whether exec closes an open descriptor, unless `change` is -1. Returns the flag as it was (0
+ * or 1), or -EBADF.
+ */
 int fd_cloexec(unsigned int fd, int change);
 
 /* ---- fs/names/cwd.c ---- */
