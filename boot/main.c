@@ -14,6 +14,7 @@
 #include "kernel/syscall.h"
 #include "kernel/cpu/smp.h"
 #include "kernel/process/report.h"
+#include "mm/boot_memory.h"
 #include "mm/pgtable.h"
 #include "mm/slab.h"
 #include "mm/vm/uaccess.h"

@@ -6,7 +6,7 @@
 #include "boot/machine.h"
 #include "kernel/param.h"
 #include "kernel/log.h"
-#include "mm/page.h"
+#include "mm/boot_memory.h"
 #include "lib/string.h"
 
 #define MB1_LOADED	0x2badb002

@@ -8,7 +8,7 @@
  * 3. page_init() gives the rest to the page allocator. boot_alloc() must not be called after that.
  * 4. Only one CPU runs at this stage, so nothing is locked.
  */
-#include "mm/page.h"
+#include "mm/boot_memory.h"
 #include "kernel/log.h"
 #include "lib/string.h"
 #include "mm/pgtable.h"

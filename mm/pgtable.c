@@ -7,6 +7,7 @@
  *    text is read-only, everything else is not executable.
  * 3. Tables for the areas above the direct map exist from boot on.
  */
+#include "mm/boot_memory.h"
 #include "mm/pgtable.h"
 #include "kernel/cpu/cpu.h"
 #include "kernel/param.h"

@@ -261,25 +261,8 @@ extern struct atomic nr_dirty_pages;
  */
 void page_balance_dirty(struct mapping *mapping);
 
-/* ---- whole files: fs/file/generic.c, fs/cache/pagecache.c ---- */
+/* ---- whole files: fs/cache/pagecache.c ---- */
 
-/* File data through the cache: the read and write of every disk and memory file system. */
-/* Copy from one page that is there. Bytes copied, 0 at the end of the file, -EFAULT. */
-ssize_t generic_read_page(struct inode *inode, struct page *page, struct iter *to, int64_t pos);
-ssize_t generic_file_read(struct file *file, struct iter *to, int64_t *pos);
-ssize_t generic_file_write(struct file *file, struct iter *from, int64_t *pos);
-/* Where a write of *len bytes begins and how much of it may be done. 0, or -EFBIG (SIGXFSZ is sent,
- * if it is the process's own limit), -ENOSPC. inode->lock is held. */
-int generic_write_limit(struct file *file, int64_t *pos, size_t *len);
-/*
- * End a write whose bytes reach up to `end`: page_end_write(), and the file grows if it was shorter.
- * Its size moves only when the bytes are there to be read. inode->lock is held.
- */
-void generic_end_write(struct inode *inode, struct page *page, int64_t end);
-/* file_ops.mmap and fsync for such files. */
-struct vma;
-int generic_file_mmap(struct file *file, struct vma *vma);
-int generic_file_fsync(struct file *file);
 /*
  * Shrinking a file to `size`, in two steps, with the inode's lock held. The first one does all that
  * can fail and changes nothing: it returns the page in which the file will end, as

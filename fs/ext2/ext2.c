@@ -17,6 +17,7 @@
  *    feature) looks like unused entries and is skipped.
  */
 #include "fs/ext2/format.h"
+#include "fs/file/generic.h"
 #include "drivers/disk/block.h"
 #include "fs/cache/pageio.h"
 #include "fs/splice/splice.h"

@@ -5,9 +5,11 @@
  *    release operation runs, which may sleep.
  * 2. release runs only if open succeeded.
  */
+#include "fs/file/file.h"
 #include "kernel/init.h"
 #include "kernel/syscall.h"
 #include "mm/slab.h"
+#include "mm/vm/uaccess.h"
 #include "fs/names/vfs_internal.h"
 
 #define FILES_MIN 8192u /* may be open whatever the memory */
@@ -113,3 +115,41 @@ static void file_init(void)
 	max_open_files = MAX(stats.total, FILES_MIN);
 }
 INITCALL(1, file_init);
+
+/* ---- positions ---- */
+
+int file_get_position(struct file *file, const int64_t __user *user, int64_t *pos)
+{
+	int shared;
+
+	if (user) {
+		if (copy_from_user(pos, user, sizeof(*pos)))
+			return -EFAULT;
+		return *pos < 0 ? refuse(EINVAL, "the offset is negative") : 0;
+	}
+	*pos = 0;
+	if (!file->ops->llseek)
+		return 0;
+	shared = file_lock_position(file);
+	if (shared < 0)
+		return shared;
+	*pos = file->pos;
+	file_unlock_position(file, shared);
+	return 0;
+}
+
+int file_set_position(struct file *file, int64_t __user *user, int64_t pos)
+{
+	int shared;
+
+	if (user)
+		return copy_to_user(user, &pos, sizeof(pos));
+	if (!file->ops->llseek)
+		return 0;
+	shared = file_lock_position(file);
+	if (shared < 0)
+		return shared;
+	file->pos = pos;
+	file_unlock_position(file, shared);
+	return 0;
+}

@@ -97,6 +97,14 @@ static inline void file_unlock_position(struct file *file, int shared)
 		mutex_unlock(&file->pos_lock);
 }
 
+/*
+ * Where a call that takes an offset pointer reads or writes: at *user, or at the file's own position if
+ * user is NULL. A file that cannot seek is at 0. Both functions return 0, -EFAULT, -EINVAL for a negative
+ * offset, or -ERESTARTSYS. They may sleep.
+ */
+int file_get_position(struct file *file, const int64_t __user *user, int64_t *pos);
+int file_set_position(struct file *file, int64_t __user *user, int64_t pos);
+
 /* The lowest free descriptor >= from, reserved; -EMFILE, -ENOMEM. */
 int fd_reserve(unsigned int from, bool cloexec);
 /* Put the file (its reference goes to the table) at a reserved descriptor. */

@@ -10,6 +10,7 @@
  *    it.
  */
 #include "drivers/disk/block.h"
+#include "fs/file/generic.h"
 #include "mm/vm/iter.h"
 #include "fs/cache/lru.h"
 #include "fs/cache/pagecache.h"

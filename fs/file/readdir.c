@@ -9,6 +9,7 @@
  * 3. The file's position moves only if the copy succeeded.
  */
 #include "lib/string.h"
+#include "fs/file/generic.h"
 #include "kernel/syscalls.h"
 #include "mm/slab.h"
 #include "mm/vm/uaccess.h"

@@ -6,6 +6,7 @@
  * 2. sync does so for every disk. File systems keep nothing back: what they write is in its pages.
  */
 #include "drivers/disk/block.h"
+#include "fs/file/generic.h"
 #include "kernel/syscalls.h"
 #include "fs/file/file.h"
 #include "fs/names/vfs_internal.h"

@@ -9,6 +9,7 @@
  *    was.
  */
 #include "fs/splice/splice.h"
+#include "fs/file/generic.h"
 #include "lib/string.h"
 #include "mm/kmap.h"
 

@@ -1,5 +1,5 @@
 /*
- * sendfile and copy_file_range: splice through a ring that lives on the stack for the one call.
+ * sendfile: splice through a ring that lives on the stack for the one call. copy_file_range uses it too.
  *
  * 1. Only this task sees the ring, so it has no lock. Slots come from the input's splice_read,
  *    without waiting for the disk, and go to the output's splice_write when their bytes are there.
@@ -84,8 +84,8 @@ static void give_way(void)
 		schedule();
 }
 
-static ssize_t splice_through_ring(struct file *in, file_off_t *pos_in, struct file *out,
-				   file_off_t *pos_out, size_t len)
+ssize_t splice_through_ring(struct file *in, file_off_t *pos_in, struct file *out,
+			    file_off_t *pos_out, size_t len)
 {
 	ssize_t n = 0, done = 0;
 	bool again = true;
@@ -140,12 +140,12 @@ static ssize_t send(struct file *in, file_off_t *pos, struct file *out, size_t c
 		return refuse(EINVAL, "the output is open with O_APPEND");
 	if (!out->ops->splice_write)
 		return refuse(EINVAL, "the output cannot be spliced to");
-	error = splice_position(out, NULL, &pos_out);
+	error = file_get_position(out, NULL, &pos_out);
 	if (error)
 		return error;
 	n = splice_through_ring(in, pos, out, &pos_out, count);
 	if (n > 0)
-		splice_set_position(out, NULL, pos_out);
+		file_set_position(out, NULL, pos_out);
 	return n;
 }
 
@@ -167,7 +167,7 @@ static ssize_t sendfile(int fd_out, int fd_in, file_off_t *offset, size_t count,
 	if (offset && !fds.in->ops->llseek)
 		goto put;
 	if (!offset)
-		splice_position(fds.in, NULL, &pos);
+		file_get_position(fds.in, NULL, &pos);
 	count = MIN(count, SPLICE_MAX_BYTES);
 	if (pos < 0 || range_overflows(pos, count)) {
 		n = refuse(EINVAL, "a negative offset, or one near the largest");
@@ -182,7 +182,7 @@ static ssize_t sendfile(int fd_out, int fd_in, file_off_t *offset, size_t count,
 	if (offset)
 		*offset = pos;
 	else if (n > 0)
-		splice_set_position(fds.in, NULL, pos);
+		file_set_position(fds.in, NULL, pos);
 put:
 	fd_put_pair(&fds);
 	return n;
@@ -217,71 +217,5 @@ long sys_sendfile(int fd_out, int fd_in, int32_t __user *offset, size_t count)
 	n = sendfile(fd_out, fd_in, &pos, count, INT32_MAX);
 	if (put_user_u32(pos, offset))
 		return -EFAULT;
-	return n;
-}
-
-/* ---- copy_file_range ---- */
-
-/* How much of [pos_in, pos_in+len) may be copied to pos_out: bytes, or an error. */
-static ssize_t check_range(struct file *in, file_off_t pos_in, struct file *out, file_off_t pos_out,
-			   size_t len)
-{
-	struct inode *from = in->inode, *to = out->inode;
-	file_off_t size;
-
-	if (S_ISDIR(from->mode) || S_ISDIR(to->mode))
-		return -EISDIR;
-	if (!S_ISREG(from->mode) || !S_ISREG(to->mode))
-		return refuse(EINVAL, "not a regular file");
-	if (!in->readable || !out->writable || out->flags & O_APPEND)
-		return refuse(EBADF, "not open to read, or not to write, or open with O_APPEND");
-	if (from->sb != to->sb)
-		return -EXDEV;
-	if (!in->ops->splice_read || !out->ops->splice_write)
-		return refuse(EINVAL, "a file that cannot be spliced");
-	if (pos_out >= FILE_SIZE_MAX)
-		return -EFBIG;
-	size = inode_size(from);
-	if (pos_in >= size)
-		return 0;
-	len = MIN((file_off_t)len, MIN(size - pos_in, FILE_SIZE_MAX - pos_out));
-	if (from == to && pos_in < pos_out + (file_off_t)len && pos_out < pos_in + (file_off_t)len)
-		return refuse(EINVAL, "the ranges overlap");
-	return len;
-}
-
-static ssize_t copy_range(struct file *in, file_off_t __user *off_in, struct file *out,
-			  file_off_t __user *off_out, size_t len)
-{
-	file_off_t pos_in, pos_out;
-	int error = splice_position(in, off_in, &pos_in);
-	ssize_t n;
-
-	if (!error)
-		error = splice_position(out, off_out, &pos_out);
-	if (error)
-		return error;
-	n = check_range(in, pos_in, out, pos_out, MIN(len, SPLICE_MAX_BYTES));
-	if (n > 0)
-		n = splice_through_ring(in, &pos_in, out, &pos_out, n);
-	if (n <= 0)
-		return n;
-	if (splice_set_position(in, off_in, pos_in) || splice_set_position(out, off_out, pos_out))
-		return -EFAULT;
-	return n;
-}
-
-long sys_copy_file_range(int fd_in, int64_t __user *off_in, int fd_out, int64_t __user *off_out,
-			 size_t len, unsigned int flags)
-{
-	struct fd_pair fds;
-	ssize_t n;
-
-	if (flags)
-		return refuse(EINVAL, "no flags are known");
-	if (!fd_get_pair(&fds, fd_in, fd_out))
-		return -EBADF;
-	n = copy_range(fds.in, off_in, fds.out, off_out, len);
-	fd_put_pair(&fds);
 	return n;
 }

@@ -17,20 +17,6 @@
 #include "kernel/syscalls.h"
 #include "mm/vm/uaccess.h"
 
-/* ---- positions ---- */
-
-int splice_get_position(const file_off_t __user *user, file_off_t *pos)
-{
-	if (copy_from_user(pos, user, sizeof(*pos)))
-		return -EFAULT;
-	return *pos < 0 ? refuse(EINVAL, "the offset is negative") : 0;
-}
-
-int splice_put_position(file_off_t __user *user, file_off_t pos)
-{
-	return copy_to_user(user, &pos, sizeof(pos));
-}
-
 /* ---- file to ring ---- */
 
 //BOOK: publish
@@ -422,7 +408,7 @@ static ssize_t from_file(struct file *in, file_off_t __user *offset, struct ring
 			 uint64_t until)
 {
 	file_off_t pos;
-	ssize_t n = splice_position(in, offset, &pos);
+	ssize_t n = file_get_position(in, offset, &pos);
 
 	if (n)
 		return n;
@@ -433,7 +419,7 @@ static ssize_t from_file(struct file *in, file_off_t __user *offset, struct ring
 	if (range_overflows(pos, len))
 		return refuse(EINVAL, "the range ends behind the largest offset");
 	n = splice_file_to_ring(in, &pos, to, len, until);
-	if (n >= 0 && splice_set_position(in, offset, pos))
+	if (n >= 0 && file_set_position(in, offset, pos))
 		return -EFAULT;
 	return n;
 }
@@ -442,7 +428,7 @@ static ssize_t to_file(struct ring *from, struct file *out, file_off_t __user *o
 		       uint64_t until)
 {
 	file_off_t pos;
-	ssize_t n = splice_position(out, offset, &pos);
+	ssize_t n = file_get_position(out, offset, &pos);
 
 	if (n)
 		return n;
@@ -455,7 +441,7 @@ static ssize_t to_file(struct ring *from, struct file *out, file_off_t __user *o
 	if (range_overflows(pos, len))
 		return refuse(EINVAL, "the range ends behind the largest offset");
 	n = pipe_to_file(from, out, &pos, len, until);
-	if (n >= 0 && splice_set_position(out, offset, pos))
+	if (n >= 0 && file_set_position(out, offset, pos))
 		return -EFAULT;
 	return n;
 }

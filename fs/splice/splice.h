@@ -128,41 +128,10 @@ int splice_wait_room(struct ring *ring, uint64_t until);
 ssize_t splice_between(struct ring *from, struct ring *to, size_t len, uint64_t until, bool keep);
 
 /*
- * Where a call reads or writes a file that is not a pipe: at *user, or at the file's own position,
- * which is read and written as a whole. The result is 0; -EFAULT, -EINVAL (negative).
+ * fs/splice/sendfile.c: move len bytes from a file to a file or device through a ring on the stack.
+ * *pos_in advances only by what `out` took. Returns bytes, 0 at the end, or an error. Sleeps.
  */
-int splice_get_position(const int64_t __user *user, int64_t *pos);
-int splice_put_position(int64_t __user *user, int64_t pos);
-static inline int splice_position(struct file *file, const int64_t __user *user, int64_t *pos)
-{
-	int shared;
-
-	if (user)
-		return splice_get_position(user, pos);
-	*pos = 0;
-	if (file->ops->llseek) {
-		shared = file_lock_position(file);
-		if (shared < 0)
-			return shared;
-		*pos = file->pos;
-		file_unlock_position(file, shared);
-	}
-	return 0;
-}
-static inline int splice_set_position(struct file *file, int64_t __user *user, int64_t pos)
-{
-	int shared;
-
-	if (user)
-		return splice_put_position(user, pos);
-	if (file->ops->llseek) {
-		shared = file_lock_position(file);
-		if (shared < 0)
-			return shared;
-		file->pos = pos;
-		file_unlock_position(file, shared);
-	}
-	return 0;
-}
+ssize_t splice_through_ring(struct file *in, int64_t *pos_in, struct file *out, int64_t *pos_out,
+			    size_t len);
 
 #endif

@@ -14,6 +14,7 @@
  * 5. Dentries stay, and keep their inodes, until they are removed (super_block.names_stay).
  */
 #include "fs/tmpfs/tmpfs.h"
+#include "fs/file/generic.h"
 #include "fs/names/path.h"
 #include "fs/splice/splice.h"
 #include "fs/names/vfs_internal.h"

@@ -7,6 +7,7 @@
  *    here too. Other unknown flags are refused.
  */
 #include "fs/file/file.h"
+#include "fs/file/generic.h"
 #include "kernel/process/process.h"
 #include "kernel/syscalls.h"
 #include "mm/vm/tables.h"

@@ -3,6 +3,7 @@
  * in every respect like a shared mapping of a file, and its pages can be lent.
  */
 #include "fs/names/vfs.h"
+#include "fs/file/generic.h"
 #include "lib/errno.h"
 #include "mm/kmap.h"
 #include "mm/vm/tables.h"

@@ -1,0 +1,70 @@
+/*
+ * copy_file_range(2): from one regular file to another of the same file system, through the ring of
+ * sendfile. No byte is copied that can be moved.
+ */
+#include "fs/splice/splice.h"
+#include "kernel/syscalls.h"
+
+/* How much of [pos_in, pos_in+len) may be copied to pos_out: bytes, or an error. */
+static ssize_t check_range(struct file *in, file_off_t pos_in, struct file *out, file_off_t pos_out,
+			   size_t len)
+{
+	struct inode *from = in->inode, *to = out->inode;
+	file_off_t size;
+
+	if (S_ISDIR(from->mode) || S_ISDIR(to->mode))
+		return -EISDIR;
+	if (!S_ISREG(from->mode) || !S_ISREG(to->mode))
+		return refuse(EINVAL, "not a regular file");
+	if (!in->readable || !out->writable || out->flags & O_APPEND)
+		return refuse(EBADF, "not open to read, or not to write, or open with O_APPEND");
+	if (from->sb != to->sb)
+		return -EXDEV;
+	if (!in->ops->splice_read || !out->ops->splice_write)
+		return refuse(EINVAL, "a file that cannot be spliced");
+	if (pos_out >= FILE_SIZE_MAX)
+		return -EFBIG;
+	size = inode_size(from);
+	if (pos_in >= size)
+		return 0;
+	len = MIN((file_off_t)len, MIN(size - pos_in, FILE_SIZE_MAX - pos_out));
+	if (from == to && pos_in < pos_out + (file_off_t)len && pos_out < pos_in + (file_off_t)len)
+		return refuse(EINVAL, "the ranges overlap");
+	return len;
+}
+
+static ssize_t copy_range(struct file *in, file_off_t __user *off_in, struct file *out,
+			  file_off_t __user *off_out, size_t len)
+{
+	file_off_t pos_in, pos_out;
+	int error = file_get_position(in, off_in, &pos_in);
+	ssize_t n;
+
+	if (!error)
+		error = file_get_position(out, off_out, &pos_out);
+	if (error)
+		return error;
+	n = check_range(in, pos_in, out, pos_out, MIN(len, SPLICE_MAX_BYTES));
+	if (n > 0)
+		n = splice_through_ring(in, &pos_in, out, &pos_out, n);
+	if (n <= 0)
+		return n;
+	if (file_set_position(in, off_in, pos_in) || file_set_position(out, off_out, pos_out))
+		return -EFAULT;
+	return n;
+}
+
+long sys_copy_file_range(int fd_in, int64_t __user *off_in, int fd_out, int64_t __user *off_out,
+			 size_t len, unsigned int flags)
+{
+	struct fd_pair fds;
+	ssize_t n;
+
+	if (flags)
+		return refuse(EINVAL, "no flags are known");
+	if (!fd_get_pair(&fds, fd_in, fd_out))
+		return -EBADF;
+	n = copy_range(fds.in, off_in, fds.out, off_out, len);
+	fd_put_pair(&fds);
+	return n;
+}
