@@ -17,16 +17,15 @@ unsigned int ring_slots_for(unsigned long bytes)
 unsigned int ring_whole_slots(const struct ring *ring, unsigned int first, unsigned int max,
 			      size_t len, size_t *bytes)
 {
-	struct envelope *envelope = ring_at(ring, first)->envelope;
+	struct pipe_slot *slot = ring_at(ring, first), *end = ring->slots + ring->nr_slots;
+	struct envelope *envelope = slot->envelope;
 	size_t left = len;
 	unsigned int n;
 
-	for (n = 0; n < max; n++) {
-		struct pipe_slot *slot = ring_at(ring, first + n);
-
-		if (slot->len > left || slot->envelope != envelope)
-			break;
+	for (n = 0; n < max && slot->len <= left && slot->envelope == envelope; n++) {
 		left -= slot->len;
+		if (++slot == end)
+			slot = ring->slots;
 	}
 	*bytes = len - left;
 	return n;
