@@ -224,8 +224,8 @@ struct process {
 	char name[TASK_NAME_LEN];      /* of the thread that exited last */
 
 	/* kernel/process/oom.h */
-	struct atomic ring_pages; /* in the pipes and sockets that it made */
-	bool oom_victim;	  /* killed for its memory, which it still has; tasks_lock */
+	unsigned int ring_pages; /* in the pipes and sockets that it made; tasks_lock */
+	bool oom_victim;	 /* killed for its memory, which it still has; tasks_lock */
 };
 
 extern spinlock_t tasks_lock;

@@ -4,6 +4,7 @@
  * connect makes the socket at the other end, which waits in the listener's list for accept. So it is
  * connected before anybody accepts, and may send.
  */
+#include "fs/pipe/owners.h"
 #include "net/socket.h"
 #include "fs/file/file.h"
 #include "kernel/syscall.h"
@@ -37,6 +38,7 @@ struct socket *socket_alloc(int type)
 		return NULL;
 	}
 	ring_init(&socket->in, slots, SOCKET_SLOTS, "socket");
+	ring_register(&socket->in);
 	socket->in.readers = socket->in.writers = 1;
 	socket->send_bytes = socket->receive_bytes = SOCKET_SEND_BYTES;
 	socket->send_timeout = socket->receive_timeout = WAIT_FOREVER;
@@ -48,6 +50,7 @@ void socket_put(struct socket *socket)
 {
 	if (!atomic_dec_and_test(&socket->refs))
 		return;
+	ring_unregister(&socket->in);
 	socket_name_put(socket->name);
 	kfree(socket->in.slots);
 	slab_free(socket_cache, socket);

@@ -4,6 +4,7 @@
 #include "fs/pipe/pipe.h"
 #include "fs/file/file.h"
 #include "fs/pipe/limits.h"
+#include "fs/pipe/owners.h"
 #include "kernel/init.h"
 #include "kernel/syscalls.h"
 #include "mm/slab.h"
@@ -26,6 +27,7 @@ struct pipe *pipe_alloc(struct inode *inode)
 		return NULL;
 	}
 	ring_init(&pipe->ring, pipe->first_slots, nr, "pipe");
+	ring_register(&pipe->ring);
 	pipe->users = 1;
 	pipe->reader_opens = pipe->writer_opens = 1;
 	pipe->inode = inode;
@@ -39,6 +41,7 @@ struct pipe *pipe_alloc(struct inode *inode)
 static void pipe_free(struct pipe *pipe)
 {
 	ring_empty(&pipe->ring);
+	ring_unregister(&pipe->ring);
 	pipe_user_detach(pipe);
 	pipe_free_slots(pipe, pipe->ring.slots);
 	slab_free(pipe_cache, pipe);

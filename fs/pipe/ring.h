@@ -27,6 +27,8 @@
 #include "kernel/mutex.h"
 #include "lib/string.h"
 
+struct process;
+
 struct ring {
 	struct mutex consumer;	 /* serialises those who take: read, splice out, tee's source */
 	struct mutex producer;	 /* serialises those who put: write, splice in, tee's target */
@@ -40,6 +42,10 @@ struct ring {
 	unsigned int readers, writers; /* open ends */
 	struct wait_queue readable, writable;
 	struct page_waiter arrival; /* of the first packet; wakes readable */
+
+	/* fs/pipe/owners.h */
+	struct process *owner; /* the process that made it; a reference, or NULL */
+	struct list all_link;
 };
 
 /* An empty ring of nr places, a power of two, without readers or writers. fs/pipe/wait.c */

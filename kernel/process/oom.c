@@ -27,6 +27,8 @@
 static struct wait_queue release_queue = WAIT_QUEUE_INIT(release_queue);
 static struct atomic released;
 
+void (*oom_count_rings)(void);
+
 static uint64_t victim_since; /* when the last victim was killed; tasks_lock */
 
 /* What a process holds, in pages. */
@@ -55,7 +57,7 @@ static unsigned int held(struct process *process, struct holding *holding)
 		return 0;
 	holding->mapped = MAX(atomic_read(&mm->resident), 0);
 	holding->tables = MAX(atomic_read(&mm->nr_tables), 0);
-	holding->rings = MAX(atomic_read(&process->ring_pages), 0);
+	holding->rings = process->ring_pages;
 	return holding->mapped + holding->tables + holding->rings;
 }
 
@@ -103,9 +105,16 @@ static uint32_t next_user(uint32_t after)
 //BOOK: out-of-memory
 static struct process *choose(void)
 {
-	unsigned int total, most;
-	struct process *victim = largest(true, 0, &total);
+	struct process *process;
 
+	unsigned int total, most;
+	struct process *victim;
+
+	list_for_each(process, &all_processes, all_link)
+		process->ring_pages = 0;
+	if (oom_count_rings)
+		oom_count_rings();
+	victim = largest(true, 0, &total);
 	if (!victim)
 		return NULL;
 	most = 2 * pages_of(victim);

@@ -31,6 +31,11 @@ struct task;
  * task may have been killed meanwhile. Sleeps; no locks are held.
  */
 void oom_fault(void);
+/*
+ * Adds the pages in each pipe and socket to the ring_pages of the process that made it. tasks_lock is
+ * held. fs/pipe/owners.c sets it.
+ */
+extern void (*oom_count_rings)(void);
 /* The current task, which is about to end, has given up its memory and its files. Never sleeps. */
 void oom_released(void);
 

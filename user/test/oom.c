@@ -162,6 +162,54 @@ TEST(holder_gives_way, 120,
 	CHECK(wait(NULL) > 0);
 }
 
+/* Fills pipes of 1 MiB until only `left` KiB are available, says so, and holds them. */
+static pid_t fork_pipe_filler(int ready, long left)
+{
+	static char block[64 * 1024];
+	struct rlimit files = { 8192, 65536 };
+	pid_t pid = fork();
+
+	CHECK(pid >= 0);
+	if (pid > 0)
+		return pid;
+	CHECK_EQ(setrlimit(RLIMIT_NOFILE, &files), 0);
+	while (memory_kib("MemAvailable") > left) {
+		int fds[2];
+
+		CHECK_EQ(pipe(fds), 0);
+		CHECK_EQ(fcntl(fds[1], F_SETPIPE_SZ, CHUNK), CHUNK);
+		for (unsigned int done = 0; done < CHUNK; done += sizeof(block))
+			CHECK_EQ(write(fds[1], block, sizeof(block)), sizeof(block));
+	}
+	CHECK_EQ(write(ready, "x", 1), 1);
+	for (;;)
+		pause();
+}
+
+BEYOND_TEST(pipes_count, 120, "what a process has put into pipes counts when memory runs out",
+	    "lacks /proc/leaks: Linux counts only what a process has mapped")
+{
+	long left = memory_kib("MemTotal") / 6;
+	int ready[2], status;
+	pid_t filler;
+	char byte;
+
+	close(test_open_own("/proc/leaks", O_RDONLY));
+	CHECK_EQ(pipe(ready), 0);
+	filler = fork_pipe_filler(ready[1], left);
+	CHECK_EQ(read(ready[0], &byte, 1), 1);
+	for (long taken = 0; taken < 2 * left; taken += CHUNK / 1024) {
+		char *chunk = mmap(NULL, CHUNK, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
+				   -1, 0);
+
+		CHECK(chunk != MAP_FAILED);
+		memset(chunk, 1, CHUNK);
+	}
+	CHECK_EQ(waitpid(filler, &status, WNOHANG), filler);
+	CHECK(WIFSIGNALED(status));
+	CHECK_EQ(WTERMSIG(status), SIGKILL);
+}
+
 TEST(programs_start, 120, "another process can fork and run programs while memory is filled")
 {
 	pid_t greedy[2] = { fork_greedy(USER), fork_greedy(USER) };
