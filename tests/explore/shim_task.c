@@ -104,12 +104,12 @@ ONE_STEP static void send(int task, bool kill)
 {
 	enum task_state state;
 
-	ex_access(&signalled, sizeof(signalled), EV_ATOMIC);
-	signalled |= 1u << task;
 	if (kill) {
 		ex_access(&killed, sizeof(killed), EV_ATOMIC);
 		killed |= 1u << task;
 	}
+	ex_access(&signalled, sizeof(signalled), EV_ATOMIC);
+	signalled |= 1u << task;
 	ex_access((void *)&ex_tasks[task].state, sizeof(state), EV_MARKED_READ);
 	state = ex_tasks[task].state;
 	if (state == TASK_INTERRUPTIBLE || (kill && state == TASK_KILLABLE))

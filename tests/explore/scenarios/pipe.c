@@ -18,6 +18,13 @@ static void got_two_in_order(void)
 	ex_must_have_freed();
 }
 
+static void got_two(void)
+{
+	must_have_got(0, 2, false);
+	pipe_must_be_at_rest(0);
+	ex_must_have_freed();
+}
+
 static void got_one_of_each(void)
 {
 	must_have_got(0, 1, true);
@@ -44,9 +51,13 @@ SCENARIO(bytes_2_2, "two writers, two readers, one slot", one_slot, got_one_of_e
 	 { "writer0", put_bytes, FROM(0, 1) }, { "writer1", put_bytes, FROM(1, 1) },
 	 { "reader0", get_bytes, 1 }, { "reader1", get_bytes, 1 });
 
-SCENARIO(packets_2_2, "the same with packets", one_slot, got_one_of_each,
+SCENARIO(packets_2_1, "two writers of packets, one reader, one slot", one_slot, got_one_of_each,
 	 { "writer0", put_packets, FROM(0, 1) }, { "writer1", put_packets, FROM(1, 1) },
-	 { "reader0", get_bytes, 1 }, { "reader1", get_bytes, 1 });
+	 { "reader", get_bytes, 2 });
+
+SCENARIO(packets_1_2, "one writer of packets, two readers, one slot", one_slot, got_two,
+	 { "writer", put_packets, FROM(0, 2) }, { "reader0", get_bytes, 1 },
+	 { "reader1", get_bytes, 1 });
 
 SCENARIO(bytes_2_1_two_slots, "two writers, one reader, two slots", two_slots, got_two_of_each,
 	 { "writer0", put_bytes, FROM(0, 2) }, { "writer1", put_bytes, FROM(1, 2) },
@@ -56,10 +67,9 @@ SCENARIO(packets_2_1_two_slots, "the same with packets", two_slots, got_two_of_e
 	 { "writer0", put_packets, FROM(0, 2) }, { "writer1", put_packets, FROM(1, 2) },
 	 { "reader", get_bytes, 4 });
 
-SCENARIO(mixed_2_2_two_slots, "bytes and packets, two readers, two slots", two_slots,
+SCENARIO(mixed_2_1_two_slots, "bytes and packets, one reader, two slots", two_slots,
 	 got_one_of_each, { "writer0", put_bytes, FROM(0, 1) },
-	 { "writer1", put_packets, FROM(1, 1) }, { "reader0", get_bytes, 1 },
-	 { "reader1", get_bytes, 1 });
+	 { "writer1", put_packets, FROM(1, 1) }, { "reader", get_bytes, 2 });
 
 /* ---- the last close ---- */
 
@@ -106,3 +116,32 @@ static void get_one_and_close(int unused)
 SCENARIO(broken, "the reader closes after a byte; writers that wait get EPIPE", one_slot,
 	 broken_off, { "writer0", put_packets, FROM(0, 2) }, { "writer1", put_packets, FROM(1, 1) },
 	 { "reader", get_one_and_close, 0 });
+
+/* ---- a kill ---- */
+
+/* The byte that it got, if it was not killed before, is not lost. */
+static void get_or_be_killed(int unused)
+{
+	int byte = pipe_get_byte(0);
+
+	must(byte >= 0 || (byte == -ERESTARTSYS && ex_killed()));
+	if (byte >= 0)
+		got_byte(byte);
+}
+
+static void kill_first(int unused)
+{
+	ex_kill(0);
+}
+
+/* What the killed reader left is still there. */
+static void got_two_or_left(void)
+{
+	while (ends[0].pipe->ring.head != ends[0].pipe->ring.tail)
+		got_byte(pipe_get_byte(0));
+	got_two();
+}
+
+SCENARIO(kill_reader, "a reader is killed; another one and a writer go on", two_slots,
+	 got_two_or_left, { "killed", get_or_be_killed, 0 }, { "reader", get_bytes, 1 },
+	 { "writer", put_bytes, FROM(0, 2) }, { "killer", kill_first, 0 });
