@@ -11,6 +11,7 @@
  *    says that task a runs to its 57th point, b delays the store at its 12th and runs to its 40th,
  *    that the store then arrives, and that a runs to its 80th point. The rest goes by the first choice.
  */
+#include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -130,9 +131,17 @@ void ex_missing(const char *name)
 	ex_fail("the shim has no %s()", name);
 }
 
+/* Where a check goes on that ran into something broken. */
+static sigjmp_buf after_check;
+static bool checking;
+
 /* A bad address of the kernel's files, or of the scenario's. */
 static void bad_address(int signal, siginfo_t *info, void *context)
 {
+	if (checking) {
+		ex_fail("the check comes to a bad address, %p", info->si_addr);
+		siglongjmp(after_check, 1);
+	}
 	if (running < 0) {
 		static const char text[] = "explore: a bad address outside of all tasks\n";
 
@@ -359,8 +368,10 @@ static void run(void)
 	if (run_failed || run_cut)
 		return;
 	fail_asleep();
-	if (!run_failed && scenario->check)
+	checking = !run_failed && scenario->check && sigsetjmp(after_check, 0) == 0;
+	if (checking)
 		scenario->check();
+	checking = false;
 }
 
 /* To the last decision that has another choice. */
@@ -505,7 +516,7 @@ static int search_random(uint32_t seed)
 	}
 	if (run_failed)
 		keep_failure();
-	printf("%s random %lu %.2f 0\n%s", run_failed ? "FOUND" : "CLEAN", runs, now() - start,
+	printf("%s random %lu %.2f\n%s", run_failed ? "FOUND" : "CLEAN", runs, now() - start,
 	       kept ? kept : "");
 	races_print();
 	return run_failed;
