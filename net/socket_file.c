@@ -372,7 +372,7 @@ long socket_recvmsg(struct file *file, void __user *user, unsigned int flags)
 	struct control_room room = { NULL };
 	/* No members of `user`: the caller's structure may stand at any address. */
 	struct told told = {
-		.len = user + offsetof(struct user_message, name_len),
+		.len = (void __user *)((uintptr_t)user + offsetof(struct user_message, name_len)),
 		.room = &room,
 	};
 	struct iter to;

@@ -75,14 +75,15 @@ def slot_state(slot):
 
 
 def show_pipe(pipe):
-    head, tail, nr = (int(pipe[name]) for name in ("head", "tail", "nr_slots"))
+    ring = pipe["ring"]
+    head, tail, nr = (int(ring[name]) for name in ("head", "tail", "nr_slots"))
     used = (head - tail) & 0xFFFFFFFF
     print(
         f"pipe {int(pipe.address):#x}: {used} of {nr} slots, first at {tail & (nr - 1)}, "
-        f"{int(pipe['readers'])} readers, {int(pipe['writers'])} writers"
+        f"{int(ring['readers'])} readers, {int(ring['writers'])} writers"
     )
     for at in range(tail, tail + used):
-        slot = pipe["slots"][at & (nr - 1)]
+        slot = ring["slots"][at & (nr - 1)]
         print(
             f"  {slot['ops']['kind'].string()} page {page_name(slot['page'].dereference())} "
             f"({int(slot['page']):#x}) offset {int(slot['offset'])} length {int(slot['len'])} {slot_state(slot)}"
