@@ -64,9 +64,8 @@ static void wake_waiters(struct page *page)
 			continue;
 		list_del(&waiter->link);
 		waiter->wake(waiter);
-		barrier();
 		/* From here on the waiter may be gone: see page_waiter_disarm. */
-		WRITE_ONCE(waiter->page, NULL);
+		__atomic_store_n(&waiter->page, NULL, __ATOMIC_RELEASE);
 	}
 	spin_unlock_irqrestore(&bucket->lock, flags);
 }
