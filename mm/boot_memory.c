@@ -80,7 +80,9 @@ void *boot_alloc(size_t size, size_t align)
 	size = PAGE_ALIGN(size);
 	at = find_place(size, MAX(align, (size_t)PAGE_SIZE));
 	if (!at)
-		panic("too little memory: no %u KiB in one piece", (unsigned int)(size / 1024));
+		panic("too little memory: no %u KiB in one piece below %u MiB; give the machine "
+		      "more, or a larger lowmem= if there is one and a RAM disk fills it",
+		      (unsigned int)(size / 1024), lowmem_frames >> (20 - PAGE_SHIFT));
 	boot_memory_reserve(at, at + size);
 	return memset(phys_to_virt(at), 0, size);
 }
