@@ -10,10 +10,9 @@
  *    both are free.
  * 2. Each CPU has a short stack of single pages for each zone. The pages of pipes and files, which
  *    come and go all the time, pass through it and are neither split nor joined. They count as free.
- *    `busy` protects a stack: its own CPU sets it while it uses the stack, and another CPU sets it to
- *    empty the stack. Whoever finds it set uses the zone instead, and so does an interrupt that
- *    arrives while its CPU has it set.
- * 3. zone->lock is taken with interrupts off, and after `busy`. Only page_alloc() may sleep.
+ *    Only the tasks of a CPU use its stacks, and interrupts go to the zone, so a stack needs no lock.
+ *    Other CPUs cannot reach the pages on it, which are SINGLES_MAX at most.
+ * 3. zone->lock is taken with interrupts off. Only page_alloc() may sleep.
  * 4. Reclaim: an allocation that finds nothing asks the shrinkers, one task at a time. Allocations
  *    made by a shrinker do not reclaim. Shrinkers only try locks, because their caller may hold them.
  * 5. In the debug build, free pages are filled with a pattern, which is checked when they are handed
@@ -29,8 +28,8 @@
 #include "mm/kmap.h"
 
 #define MAX_ORDER   10u /* the largest block: 4 MiB */
-#define HOT_MAX	    30u /* pages on a CPU's stack; 128 bytes are cheap to index */
-#define HOT_BATCH   15u /* moved to or from the zone at once */
+#define SINGLES_MAX 30u /* pages on a CPU's stack */
+#define BATCH	    15u /* moved to or from the zone at once */
 #define KILL_ORDER  3u	/* no process is killed for larger blocks */
 #define POISON_WORD 0xa5a5a5a5u
 #define PG_NOT_FREE (PG_RESERVED | PG_BUDDY | PG_SLAB | PG_LRU | PG_DEVICE | PG_LOCKED)
@@ -44,18 +43,14 @@ struct zone {
 	unsigned int nr_pages;		 /* in all */
 };
 
-struct hot_pages {
-	volatile unsigned int busy;
+struct single_pages {
 	unsigned int count;
-	struct page *pages[HOT_MAX];
+	struct page *pages[SINGLES_MAX];
 };
 
-#define ZONE_INIT(n)                     \
-	{                                \
-		.lock = SPINLOCK_INIT(n) \
-	}
-static struct zone zones[NR_ZONES] = { ZONE_INIT("low zone"), ZONE_INIT("high zone") };
-static struct hot_pages hot_pages[MAX_CPUS][NR_ZONES];
+static struct zone zones[NR_ZONES] = { { .lock = SPINLOCK_INIT("low zone") },
+				       { .lock = SPINLOCK_INIT("high zone") } };
+static struct single_pages single_pages[MAX_CPUS][NR_ZONES];
 
 struct page *mem_map, *zero_page;
 unsigned int nr_frames;
@@ -64,7 +59,7 @@ struct atomic page_fail_nth;
 bool (*page_alloc_last_resort)(void);
 
 static struct shrinker *shrinkers;
-static struct mutex reclaim_lock;
+static struct mutex reclaim_lock = MUTEX_INIT(reclaim_lock);
 
 static unsigned int zone_of(const struct page *page)
 {
@@ -124,87 +119,45 @@ static void buddy_give(struct zone *zone, struct page *page, unsigned int order)
 	block_insert(zone, frame_page(frame), order);
 }
 
-/* ---- the stacks of single pages ---- */
+/* ---- the stacks of single pages; not for interrupts ---- */
 
-/* Begin to use a stack. Returns false if somebody else is using it. */
-static bool hot_begin(struct hot_pages *hot)
-{
-	return !__sync_lock_test_and_set(&hot->busy, 1);
-}
-
-static void hot_end(struct hot_pages *hot)
-{
-	__sync_lock_release(&hot->busy);
-}
-
-static void hot_fill(struct hot_pages *hot, struct zone *zone)
+static void refill(struct single_pages *own, struct zone *zone)
 {
 	unsigned int flags = spin_lock_irqsave(&zone->lock);
 	struct page *page;
 
-	while (hot->count < HOT_BATCH && (page = buddy_take(zone, 0)))
-		hot->pages[hot->count++] = page;
+	while (own->count < BATCH && (page = buddy_take(zone, 0)) != NULL)
+		own->pages[own->count++] = page;
 	spin_unlock_irqrestore(&zone->lock, flags);
 }
 
 /* Give all but `keep` pages of a stack back to their zone. */
-static void hot_spill(struct hot_pages *hot, struct zone *zone, unsigned int keep)
+static void spill(struct single_pages *own, struct zone *zone, unsigned int keep)
 {
 	unsigned int flags = spin_lock_irqsave(&zone->lock);
 
-	while (hot->count > keep)
-		buddy_give(zone, hot->pages[--hot->count], 0);
+	while (own->count > keep)
+		buddy_give(zone, own->pages[--own->count], 0);
 	spin_unlock_irqrestore(&zone->lock, flags);
 }
 
-//BOOK: hot-pages
-/* A page from this CPU's stack, or NULL: it is in use, or the zone has nothing to fill it with. */
-static struct page *hot_take(unsigned int z)
+//BOOK: single-pages
+static struct page *take_single(unsigned int z)
 {
-	struct hot_pages *hot = this_cpu()->hot_pages + z;
-	struct page *page = NULL;
+	struct single_pages *own = this_cpu()->single_pages + z;
 
-	if (!hot_begin(hot))
-		return NULL;
-	if (hot->count == 0)
-		hot_fill(hot, &zones[z]);
-	if (hot->count > 0)
-		page = hot->pages[--hot->count];
-	hot_end(hot);
-	return page;
+	if (own->count == 0)
+		refill(own, &zones[z]);
+	return own->count > 0 ? own->pages[--own->count] : NULL;
 }
 
-/* Put a page on this CPU's stack. Returns false if the stack is in use. */
-static bool hot_give(struct page *page, unsigned int z)
+static void give_single(struct page *page, unsigned int z)
 {
-	struct hot_pages *hot = this_cpu()->hot_pages + z;
+	struct single_pages *own = this_cpu()->single_pages + z;
 
-	if (!hot_begin(hot))
-		return false;
-	if (hot->count == HOT_MAX)
-		hot_spill(hot, &zones[z], HOT_MAX - HOT_BATCH);
-	hot->pages[hot->count++] = page;
-	hot_end(hot);
-	return true;
-}
-
-/*
- * Empty the stacks of all CPUs. Their pages may complete a larger block, or be the last ones free. An
- * interrupt does not wait for a stack, because its own CPU may be using it.
- */
-static void drain_hot_pages(void)
-{
-	for (unsigned int i = 0; i < MAX_CPUS * NR_ZONES; i++) {
-		struct hot_pages *hot = &hot_pages[i / NR_ZONES][i % NR_ZONES];
-		bool mine;
-
-		while (!(mine = hot_begin(hot)) && !this_cpu()->irq_depth)
-			cpu_relax();
-		if (!mine)
-			continue;
-		hot_spill(hot, &zones[i % NR_ZONES], 0);
-		hot_end(hot);
-	}
+	if (own->count == SINGLES_MAX)
+		spill(own, &zones[z], SINGLES_MAX - BATCH);
+	own->pages[own->count++] = page;
 }
 
 /* ---- allocation ---- */
@@ -249,19 +202,6 @@ static unsigned int first_zone(unsigned int flags)
 	return flags & ALLOC_HIGH && zones[ZONE_HIGH].nr_pages > 0 ? ZONE_HIGH : ZONE_LOW;
 }
 
-static struct page *try_alloc(unsigned int order, unsigned int flags)
-{
-	struct page *page = NULL;
-
-	for (int z = first_zone(flags); z >= ZONE_LOW && !page; z--) {
-		unsigned int irq = spin_lock_irqsave(&zones[z].lock);
-
-		page = buddy_take(&zones[z], order);
-		spin_unlock_irqrestore(&zones[z].lock, irq);
-	}
-	return page;
-}
-
 /* Ask all shrinkers once. Returns how many pages they freed. */
 static unsigned int shrink(unsigned int wanted)
 {
@@ -272,42 +212,45 @@ static unsigned int shrink(unsigned int wanted)
 	return freed;
 }
 
-static struct page *reclaim_and_alloc(unsigned int order, unsigned int flags)
+/*
+ * No zone has a block. Join the single pages of this CPU, then ask the shrinkers, and if they free
+ * nothing, the last resort. Returns true if the allocation should be tried again. A large block is not
+ * worth a process: memory may be in pieces, and not used up.
+ */
+static bool make_room(unsigned int order, unsigned int flags)
 {
-	struct page *page;
+	struct single_pages *own = this_cpu()->single_pages;
 	unsigned int freed;
 
+	if (!this_cpu()->irq_depth && own[ZONE_LOW].count + own[ZONE_HIGH].count > 0) {
+		spill(&own[ZONE_LOW], &zones[ZONE_LOW], 0);
+		spill(&own[ZONE_HIGH], &zones[ZONE_HIGH], 0);
+		return true;
+	}
+	if (flags & ALLOC_ATOMIC || order > MAX_ORDER || mutex_held(&reclaim_lock))
+		return false;
 	mutex_lock(&reclaim_lock);
-	do {
-		freed = shrink(32u << order);
-		drain_hot_pages();
-		page = try_alloc(order, flags);
-	} while (!page && freed);
+	freed = shrink(32u << order);
 	mutex_unlock(&reclaim_lock);
-	return page;
+	return freed > 0 || (!(flags & ALLOC_OPTIONAL) && order <= KILL_ORDER &&
+			     page_alloc_last_resort && page_alloc_last_resort());
 }
 
-/*
- * Take a block from a zone. If no zone has one, collect the single pages from the stacks, then ask the
- * shrinkers as long as they free something, and then the last resort. A large block is not worth a
- * process: memory may be in pieces, and not used up.
- */
-static struct page *alloc_slow(unsigned int order, unsigned int flags)
+static struct page *alloc_block(unsigned int order, unsigned int flags)
 {
-	struct page *page = try_alloc(order, flags);
+	struct page *page = NULL;
 
-	if (page)
-		return page;
-	drain_hot_pages();
-	page = try_alloc(order, flags);
-	if (page || flags & ALLOC_ATOMIC || !shrinkers || mutex_held(&reclaim_lock))
-		return page;
-	do
-		page = reclaim_and_alloc(order, flags);
-	while (!page && !(flags & ALLOC_OPTIONAL) && order <= KILL_ORDER &&
-	       page_alloc_last_resort && page_alloc_last_resort());
+	do {
+		for (int z = first_zone(flags); z >= ZONE_LOW && !page; z--) {
+			unsigned int irq = spin_lock_irqsave(&zones[z].lock);
+
+			page = buddy_take(&zones[z], order);
+			spin_unlock_irqrestore(&zones[z].lock, irq);
+		}
+	} while (!page && make_room(order, flags));
 	return page;
 }
+
 /* Turn a free block into what the caller of page_alloc() gets. */
 static void prepare(struct page *page, unsigned int order, unsigned int flags)
 {
@@ -325,12 +268,12 @@ struct page *page_alloc(unsigned int order, unsigned int flags)
 {
 	struct page *page = NULL;
 
-	if (page_fail_now() || order > MAX_ORDER)
+	if (page_fail_now())
 		return NULL;
-	if (order == 0)
-		page = hot_take(first_zone(flags));
+	if (order == 0 && !this_cpu()->irq_depth)
+		page = take_single(first_zone(flags));
 	if (!page)
-		page = alloc_slow(order, flags);
+		page = alloc_block(order, flags);
 	if (page)
 		prepare(page, order, flags);
 	return page;
@@ -348,7 +291,8 @@ static void check_free(const struct page *page)
 
 void page_free(struct page *page)
 {
-	unsigned int order = page_order(page), z = zone_of(page), flags;
+	unsigned int order = page_order(page), irq;
+	struct zone *zone;
 
 	check_free(page);
 	if (page->flags & PG_HUGE) {
@@ -361,11 +305,14 @@ void page_free(struct page *page)
 	page->flags &= PG_HIGH;
 	page->mapping = NULL;
 	page->private = 0;
-	if (order == 0 && hot_give(page, z))
+	if (order == 0 && !this_cpu()->irq_depth) {
+		give_single(page, zone_of(page));
 		return;
-	flags = spin_lock_irqsave(&zones[z].lock);
-	buddy_give(&zones[z], page, order);
-	spin_unlock_irqrestore(&zones[z].lock, flags);
+	}
+	zone = &zones[zone_of(page)];
+	irq = spin_lock_irqsave(&zone->lock);
+	buddy_give(zone, page, order);
+	spin_unlock_irqrestore(&zone->lock, irq);
 }
 
 /* ---- references ---- */
@@ -374,18 +321,6 @@ void page_ref(struct page *page)
 {
 	if (unlikely(!page_get(page)))
 		panic("page %x: too many references", page_frame(page));
-}
-
-void *page_alloc_low(unsigned int order)
-{
-	struct page *page = page_alloc(order, ALLOC_LOW | ALLOC_ZERO);
-
-	return page ? page_address_low(page) : NULL;
-}
-
-void page_free_low(void *address)
-{
-	page_put(virt_to_page(address));
 }
 
 //BOOK: fake-page
@@ -405,7 +340,7 @@ void memory_stats(struct memory_stats *stats)
 	for (unsigned int z = 0; z < NR_ZONES; z++) {
 		free[z] = READ_ONCE(zones[z].nr_free);
 		for (unsigned int cpu = 0; cpu < MAX_CPUS; cpu++)
-			free[z] += READ_ONCE(hot_pages[cpu][z].count);
+			free[z] += READ_ONCE(single_pages[cpu][z].count);
 	}
 	stats->low_total = zones[ZONE_LOW].nr_pages;
 	stats->low_free = free[ZONE_LOW];
@@ -421,36 +356,22 @@ void shrinker_register(struct shrinker *shrinker)
 
 static void zones_init(void)
 {
-	mutex_init(&reclaim_lock, "reclaim");
 	for (unsigned int i = 0; i < MAX_CPUS; i++)
-		cpus[i].hot_pages = hot_pages[i];
+		cpus[i].single_pages = single_pages[i];
 	for (unsigned int i = 0; i < NR_ZONES * (MAX_ORDER + 1); i++)
 		list_init(&zones[i % NR_ZONES].free[i / NR_ZONES]);
 }
 
 void page_add_frames(unsigned int first, unsigned int end)
 {
-	if (!zones[ZONE_LOW].free[0].next)
+	if (!zones[ZONE_LOW].nr_pages)
 		zones_init();
-	while (first < end) {
-		unsigned int order = MAX_ORDER, zone_end = end, flags;
+	for (; first < end; first++) {
 		struct page *page = frame_page(first);
-		struct zone *zone = &zones[zone_of(page)];
 
-		if (!(page->flags & PG_HIGH))
-			zone_end = MIN(end, lowmem_frames);
-		while (first % (1u << order) || first + (1u << order) > zone_end)
-			order--;
-		for (unsigned int i = 0; i < 1u << order; i++) {
-			atomic_set(&page[i].refs, 0);
-			page[i].flags &= PG_HIGH;
-		}
-		if (DEBUG_BUILD)
-			poison(page, order, false);
-		flags = spin_lock_irqsave(&zone->lock);
-		zone->nr_pages += 1u << order;
-		buddy_give(zone, page, order);
-		spin_unlock_irqrestore(&zone->lock, flags);
-		first += 1u << order;
+		atomic_set(&page->refs, 0);
+		page->flags &= PG_HIGH;
+		zones[zone_of(page)].nr_pages++;
+		page_free(page);
 	}
 }

@@ -68,7 +68,6 @@ enum page_flags {
 	PG_REFERENCED = 1 << 12, /* used since the LRU looked last */
 	PG_LRU = 1 << 13,	 /* on the page LRU */
 	PG_HIGH = 1 << 14,	 /* not in the direct map */
-	PG_TABLE = 1 << 15,	 /* a page table */
 	PG_HUGE = 1 << 16,	 /* head of a huge page: belongs to the pool of mm/huge.c */
 };
 
@@ -202,12 +201,5 @@ static inline bool page_fail_now(void)
 
 /* Make `page` a fake page for the device memory in that frame, with one reference. */
 void page_init_device(struct page *page, unsigned int frame);
-
-/*
- * Allocate 2^order zeroed pages of low memory, for kernel stacks, page tables and the like. Returns their
- * address, or NULL if there is no memory. May sleep.
- */
-void *page_alloc_low(unsigned int order);
-void page_free_low(void *address);
 
 #endif

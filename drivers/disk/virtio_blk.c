@@ -352,6 +352,7 @@ static int make_queue(struct disk *disk)
 {
 	volatile struct common *common = disk->common;
 	unsigned int size, used_at;
+	struct page *page;
 	char *memory;
 
 	common->queue_select = 0;
@@ -360,9 +361,10 @@ static int make_queue(struct disk *disk)
 		size &= size - 1;
 	if (size == 0)
 		return -ENODEV;
-	memory = page_alloc_low(QUEUE_ORDER);
-	if (!memory)
+	page = page_alloc(QUEUE_ORDER, ALLOC_LOW | ALLOC_ZERO);
+	if (!page)
 		return -ENOMEM;
+	memory = page_address_low(page);
 	used_at = size * sizeof(struct virtq_desc) + sizeof(struct virtq_avail) +
 		  (size + 1) * sizeof(uint16_t);
 	disk->size = size;

@@ -28,7 +28,7 @@ struct cpu {
 	struct task *idle;
 	struct mm *mm; /* the address space loaded in CR3 */
 	struct run_queue *queue;
-	struct hot_pages *hot_pages; /* mm/page.c */
+	struct single_pages *single_pages; /* mm/page.c */
 	uint64_t idle_ns;
 	struct cpu_tables *tables; /* GDT, TSS; kernel/cpu/segments.c */
 };

@@ -70,7 +70,6 @@ static pte_t *new_table(struct mm *mm)
 
 	if (!page)
 		return NULL;
-	set_bits(&page->flags, PG_TABLE);
 	list_add(&mm->tables, &page->link);
 	atomic_inc(&mm->nr_tables);
 	return page_address_low(page);
@@ -126,7 +125,7 @@ int mm_make_directory(struct mm *mm, uintptr_t va)
 	spin_unlock(&mm->table_lock);
 	if (old) {
 		list_del(&virt_to_page(table_at(old))->link);
-		page_free_low(table_at(old));
+		page_put(virt_to_page(table_at(old)));
 		atomic_dec(&mm->nr_tables);
 	}
 	return 0;

@@ -53,10 +53,10 @@ static unsigned int shim_log_lines __attribute__((unused));
 #define KERNEL_CPU_CPU_H
 #define MAX_CPUS 8
 struct task;
-struct hot_pages;
+struct single_pages;
 struct cpu {
 	unsigned int id, irq_depth;
-	struct hot_pages *hot_pages;
+	struct single_pages *single_pages;
 };
 static struct cpu cpus[MAX_CPUS];
 static inline struct cpu *this_cpu(void)
@@ -165,6 +165,10 @@ static inline bool kill_pending(void)
 struct mutex {
 	bool held;
 };
+#define MUTEX_INIT(name) \
+	{                \
+		false    \
+	}
 static inline void mutex_init(struct mutex *mutex, const char *name)
 {
 	(void)name;
