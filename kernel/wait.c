@@ -192,7 +192,7 @@ static int lock_slow(struct mutex *mutex, enum task_state state)
 		mutex->contended = 1;
 		if (mutex_trylock(mutex))
 			break;
-		if (state == TASK_KILLABLE && kill_pending()) {
+		if (wait_interrupted(state)) {
 			error = -ERESTARTSYS;
 			break;
 		}

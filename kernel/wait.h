@@ -77,7 +77,14 @@ bool signal_pending(void);
 /* Returns true if the current task has to die: SIGKILL is pending for it. */
 bool kill_pending(void);
 
-#define __wait_event(queue, cond, state, interrupted, until)                        \
+/* Returns true if the current task must not sleep in this state any longer, because of a signal. */
+static inline bool wait_interrupted(enum task_state state)
+{
+	return (state == TASK_INTERRUPTIBLE && signal_pending()) ||
+	       (state == TASK_KILLABLE && kill_pending());
+}
+
+#define __wait_event(queue, cond, state, until)                                     \
 	({                                                                          \
 		struct waiter _waiter = { LIST_INIT(_waiter.link), NULL, NULL, 0 }; \
 		int _error = 0;                                                     \
@@ -85,7 +92,7 @@ bool kill_pending(void);
 			wait_prepare(queue, &_waiter, state);                       \
 			if (cond)                                                   \
 				break;                                              \
-			if (interrupted) {                                          \
+			if (wait_interrupted(state)) {                              \
 				_error = -ERESTARTSYS;                              \
 				break;                                              \
 			}                                                           \
@@ -101,23 +108,23 @@ bool kill_pending(void);
 	})
 
 /* Sleep until cond is true. Not interrupted by signals. */
-#define wait_event(queue, cond)                                                                   \
-	do {                                                                                      \
-		if (!(cond))                                                                      \
-			(void)__wait_event(queue, cond, TASK_UNINTERRUPTIBLE, false, UINT64_MAX); \
+#define wait_event(queue, cond)                                                            \
+	do {                                                                               \
+		if (!(cond))                                                               \
+			(void)__wait_event(queue, cond, TASK_UNINTERRUPTIBLE, UINT64_MAX); \
 	} while (0)
 /* Sleep until cond is true. Returns 0, or -ERESTARTSYS if a signal came first. */
 #define wait_event_interruptible(queue, cond) \
-	((cond) ? 0 : __wait_event(queue, cond, TASK_INTERRUPTIBLE, signal_pending(), UINT64_MAX))
+	((cond) ? 0 : __wait_event(queue, cond, TASK_INTERRUPTIBLE, UINT64_MAX))
 /*
  * The same, but no longer than until time_now() is `until` (UINT64_MAX: no limit). Returns -EAGAIN if
  * that time has passed and cond is false.
  */
 #define wait_event_until(queue, cond, until) \
-	((cond) ? 0 : __wait_event(queue, cond, TASK_INTERRUPTIBLE, signal_pending(), until))
+	((cond) ? 0 : __wait_event(queue, cond, TASK_INTERRUPTIBLE, until))
 /* Sleep until cond is true. Returns 0, or -ERESTARTSYS if the task is killed first. */
 #define wait_event_killable(queue, cond) \
-	((cond) ? 0 : __wait_event(queue, cond, TASK_KILLABLE, kill_pending(), UINT64_MAX))
+	((cond) ? 0 : __wait_event(queue, cond, TASK_KILLABLE, UINT64_MAX))
 
 /*
  * Give up the CPU. A task whose state is not TASK_RUNNING sleeps until it is woken. Panics in an

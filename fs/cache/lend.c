@@ -36,7 +36,7 @@
  */
 static int protect_lent(struct page *page)
 {
-	int error = page_lock_killable(page);
+	int error = page_lock(page, TASK_KILLABLE);
 
 	if (!error) {
 		if (!page->mapping)
@@ -118,7 +118,7 @@ static struct page *find_locked(struct mapping *mapping, unsigned int index, boo
 
 		if (IS_ERR(page) || *fresh)
 			return page;
-		error = page_lock_killable(page);
+		error = page_lock(page, TASK_KILLABLE);
 		if (!error && page->mapping == mapping)
 			return page;
 		if (!error)
@@ -171,7 +171,7 @@ static int replace_lent(struct mapping *mapping, struct page **page)
 static int prepare(struct mapping *mapping, struct page **page, bool fresh, unsigned int from,
 		   unsigned int to)
 {
-	int error = page_wait_writeback(*page);
+	int error = page_wait(*page, PG_WRITEBACK, TASK_KILLABLE);
 
 	/* Its read has failed, and the whole page will be overwritten. */
 	if (!error && !fresh && !((*page)->flags & PG_UPTODATE) && is_lent(*page))
@@ -239,7 +239,7 @@ int page_overwrite(struct mapping *mapping, unsigned int index, struct page *new
 
 	if (IS_ERR(old))
 		return PTR_ERR(old);
-	error = page_wait_writeback(old);
+	error = page_wait(old, PG_WRITEBACK, TASK_KILLABLE);
 	if (!error)
 		error = mapping->ops->begin_write(mapping, old, 0, PAGE_SIZE);
 	if (error) {

@@ -340,7 +340,7 @@ int mapping_wait_reads(struct mapping *mapping)
 
 	while (!error && atomic_read(&mapping->reads) > 0 &&
 	       (page = mapping_next_page(mapping, &index, UINT32_MAX)) != NULL) {
-		error = page_wait_unlocked_killable(page);
+		error = page_wait(page, PG_LOCKED, TASK_KILLABLE);
 		page_put(page);
 		if (index++ == UINT32_MAX)
 			break;
@@ -355,9 +355,9 @@ static void remove_from(struct mapping *mapping, unsigned int first)
 	struct page *page;
 
 	while ((page = mapping_next_page(mapping, &index, UINT32_MAX)) != NULL) {
-		page_lock(page);
+		page_lock(page, TASK_UNINTERRUPTIBLE);
 		if (page->mapping == mapping) {
-			page_wait_writeback_always(page);
+			page_wait(page, PG_WRITEBACK, TASK_UNINTERRUPTIBLE);
 			if (atomic_read(&page->mapped) > 0)
 				mapping_unmap_page(mapping, page);
 			mapping_remove_page(mapping, page);

@@ -20,7 +20,7 @@
 
 #include "lib/list.h"
 #include "mm/radix.h"
-#include "kernel/spinlock.h"
+#include "kernel/wait.h"
 #include "mm/page.h"
 
 struct inode;
@@ -69,39 +69,45 @@ struct mapping {
 
 void mapping_init(struct mapping *mapping, struct inode *inode, const struct mapping_ops *ops);
 
-/* ---- page lock and waiting: fs/cache/pagewait.c (hashed queues) ---- */
+/* ---- page lock and waiting: fs/cache/pagewait.c ---- */
 
-void page_lock(struct page *page);	   /* sleeps uninterruptibly */
-int page_lock_killable(struct page *page); /* 0, -ERESTARTSYS */
-bool page_trylock(struct page *page);
-void page_unlock(struct page *page); /* and wakes; from interrupts too */
-/* Sleep until the page is unlocked. Returns 0, or -ERESTARTSYS on a signal (on a SIGKILL). */
-int page_wait_unlocked(struct page *page);
-int page_wait_unlocked_killable(struct page *page);
 /*
- * Sleep until the page is not being written back. Returns 0, or -ERESTARTSYS on a SIGKILL. The second
- * function cannot be interrupted.
+ * Lock the page. Sleeps in `state`. Returns 0, or -ERESTARTSYS if `state` is TASK_KILLABLE and a SIGKILL
+ * comes, or if it is TASK_INTERRUPTIBLE and a signal comes.
  */
-int page_wait_writeback(struct page *page);
-void page_wait_writeback_always(struct page *page);
-/* Clears PG_WRITEBACK and wakes; from interrupts too. File systems call page_write_done. */
+int page_lock(struct page *page, enum task_state state);
+/* Lock the page, unless it is locked. Returns true if the page is the caller's. Never sleeps. */
+bool page_trylock(struct page *page);
+/* Unlock the page and wake those who wait for it. May be called in an interrupt. */
+void page_unlock(struct page *page);
+/* Sleep until none of `bits`, which are PG_LOCKED and PG_WRITEBACK, is set. Returns as page_lock(). */
+int page_wait_slow(struct page *page, unsigned int bits, enum task_state state);
+static inline int page_wait(struct page *page, unsigned int bits, enum task_state state)
+{
+	return READ_ONCE(page->flags) & bits ? page_wait_slow(page, bits, state) : 0;
+}
+/*
+ * Clear PG_WRITEBACK and wake those who wait for it. May be called in an interrupt. File systems call
+ * page_write_done().
+ */
 void page_end_writeback(struct page *page);
 
 /*
- * A waiter with a function, which is called once when the page is unlocked. After that the waiter is not
- * armed any more. The function runs with the lock of its bucket held and interrupts off. It may wake
- * tasks, but must not arm a waiter. The call is a hint, so look at the page again.
+ * A waiter with a function (waiter.wake), which is called in interrupts, too, while it is armed and its
+ * page is unlocked. It may wake tasks, but must not arm or disarm a waiter of pages. The call is a hint,
+ * which may also come for another page, so look at the page again.
  *
  * Arm first, and then test the page: it may have been unlocked before the waiter was armed. Arming an
- * armed waiter on another page moves it. The owner of a waiter serialises its arming and disarming.
+ * armed waiter on another page moves it. The owner of a waiter serialises its arming and disarming. After
+ * disarming the function does not run.
  */
 struct page_waiter {
-	struct list link;
-	struct page *page; /* NULL: not armed; holds no reference itself */
-	void (*wake)(struct page_waiter *);
+	struct waiter waiter;
+	struct page *
+		page; /* NULL: not armed. The waiter has no reference, and does not use the page. */
 };
 void page_waiter_arm(struct page_waiter *waiter, struct page *page);
-void page_waiter_disarm(struct page_waiter *waiter); /* after it the function does not run */
+void page_waiter_disarm(struct page_waiter *waiter);
 
 /* ---- finding pages: fs/cache/pagecache.c ---- */
 

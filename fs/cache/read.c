@@ -259,7 +259,7 @@ int page_read_error(const struct page *page)
 int page_wait_read(struct page *page)
 {
 	while (!(READ_ONCE(page->flags) & PG_UPTODATE)) {
-		int error = page_wait_unlocked_killable(page);
+		int error = page_wait(page, PG_LOCKED, TASK_KILLABLE);
 
 		if (error)
 			return error;

@@ -52,13 +52,13 @@ void page_write_done(struct page *page, bool ok)
 /* Start to write a page back if it is dirty and still in the file. */
 static int write_back(struct mapping *mapping, struct page *page)
 {
-	int error = page_lock_killable(page);
+	int error = page_lock(page, TASK_KILLABLE);
 
 	if (error)
 		return error;
 	if (page->mapping != mapping || !(page->flags & PG_DIRTY))
 		goto unlock;
-	error = page_wait_writeback(page);
+	error = page_wait(page, PG_WRITEBACK, TASK_KILLABLE);
 	if (error)
 		goto unlock;
 	/* First this: another sync must not find the page neither dirty nor being written. */
@@ -76,7 +76,7 @@ unlock:
 
 static int wait_written(struct mapping *mapping, struct page *page)
 {
-	return page_wait_writeback(page);
+	return page_wait(page, PG_WRITEBACK, TASK_KILLABLE);
 }
 
 /* Call `each` for every page that has one of the flags. Stops at the first error. */

@@ -14,9 +14,9 @@
  *
  * 3. A slot that leaves the ring leaves the arrival waiter armed on its page. That costs a needless
  *    wakeup at most: the waiter does not touch the page. Arming it for the next first slot moves
- *    it; the last close disarms it.
- * 4. All sleepers share the first packet, so one waiter is enough. A task that arms it for a new
- *    first slot has seen the old one popped, and the pop has woken all who slept for the old one.
+ *    it. A task that finds the ring empty, and the last close, disarm it.
+ * 4. All sleepers share the first packet, so one waiter is enough. A task that moves or disarms it
+ *    has seen the old first slot popped, and the pop has woken all who slept for that one.
  * 5. Completions never take ring->lock: they run in interrupts.
  * 6. Sleepers of either queue look at the ring under ring->lock after they have joined the queue,
  *    and every change is made under ring->lock before the queue is woken. So
@@ -35,9 +35,9 @@
 #include "fs/pipe/wait.h"
 #include "kernel/time.h"
 
-static void wake_readers(struct page_waiter *waiter)
+static void wake_readers(struct waiter *waiter)
 {
-	wake_all(&container_of(waiter, struct ring, arrival)->readable);
+	wake_all(&container_of(waiter, struct ring, arrival.waiter)->readable);
 }
 
 void ring_init(struct ring *ring, struct pipe_slot *slots, unsigned int nr, const char *name)
@@ -50,8 +50,7 @@ void ring_init(struct ring *ring, struct pipe_slot *slots, unsigned int nr, cons
 	spin_init(&ring->lock, name);
 	wait_queue_init(&ring->readable, "ring readable");
 	wait_queue_init(&ring->writable, "ring writable");
-	list_init(&ring->arrival.link);
-	ring->arrival.wake = wake_readers;
+	ring->arrival.waiter.wake = wake_readers;
 }
 
 /* Is the slot on its way? If so, its arrival will wake `readable`. */
@@ -89,10 +88,13 @@ static bool can_read(struct ring *ring, enum ring_need need)
 
 	spin_lock(&ring->lock);
 	first = ring_first(ring);
-	if (first == RING_EMPTY)
+	if (first == RING_EMPTY) {
+		if (ring->arrival.page)
+			page_waiter_disarm(&ring->arrival);
 		ready = ring->writers == 0 && ring->kept == ring->tail;
-	else
+	} else {
 		ready = need == RING_NEED_SLOT || first == RING_READY;
+	}
 	spin_unlock(&ring->lock);
 	return ready;
 }

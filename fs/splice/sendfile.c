@@ -20,7 +20,7 @@ static int wait_arrived(struct pipe_slot *slot)
 	int error;
 
 	while ((error = slot_confirm(slot)) == -EAGAIN) {
-		error = page_wait_unlocked(slot->page);
+		error = page_wait(slot->page, PG_LOCKED, TASK_INTERRUPTIBLE);
 		if (error)
 			return error;
 	}

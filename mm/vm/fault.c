@@ -254,7 +254,7 @@ static struct page *lock_file_page(struct mapping *mapping, unsigned int index)
 
 		if (IS_ERR(page))
 			return ERR_PTR(fault_error(PTR_ERR(page)));
-		error = page_lock_killable(page);
+		error = page_lock(page, TASK_KILLABLE);
 		if (!error && page->mapping == mapping && page->flags & PG_UPTODATE)
 			return page;
 		if (!error)

@@ -123,6 +123,7 @@ static inline void spin_unlock_irqrestore(spinlock_t *lock, unsigned int flags)
 
 /* ---- kernel/wait.h: a test has one task; what would sleep for ever aborts ---- */
 #define KERNEL_WAIT_H
+#include "kernel/task_state.h"
 struct wait_queue {
 	struct list waiters;
 };
