@@ -3,7 +3,6 @@
  * way: waits, readers, caches, mounts and processes. The gate says when a disk answers.
  */
 #include "gate.h"
-#include <sys/mount.h>
 #include <sys/sendfile.h>
 #include <sys/socket.h>
 
@@ -12,28 +11,13 @@
 
 static int pipes[LINKS][2];
 
-/* What the line `name value` of a /proc file says. */
-static long value_of(const char *path, const char *name)
-{
-	char word[64];
-	long value, found = -1;
-	FILE *file = fopen(path, "r");
-
-	CHECK(file != NULL);
-	while (fscanf(file, "%63s", word) == 1)
-		if (!strcmp(word, name) && fscanf(file, "%ld", &value) == 1)
-			found = value;
-	fclose(file);
-	return found;
-}
-
 /* The gate holds known bytes, none cached, and is closed; there are LINKS pipes. */
 static void prepare(void)
 {
 	gate_fill(BYTES);
 	for (int i = 0; i < LINKS; i++)
 		CHECK_EQ(pipe(pipes[i]), 0);
-	control("close");
+	gate_control("close");
 }
 
 static void lazy(int to, loff_t at, size_t n)
@@ -101,7 +85,7 @@ BEYOND_TEST(
 	expect_on_its_way(pipes[3][0]);
 	CHECK_ERR(splice(pipes[3][0], NULL, file, NULL, BYTES, SPLICE_F_NONBLOCK), EAGAIN);
 	child = start_drain(pipes[3][0], file);
-	control("open");
+	gate_control("open");
 	CHECK_EQ(test_wait(child), 0);
 	CHECK_EQ(pread(file, back, BYTES, 0), BYTES);
 	CHECK_EQ(test_differs(back, BYTES, SEED, 0), BYTES);
@@ -134,8 +118,8 @@ BEYOND_TEST(
 	CHECK_ERR(splice(pipes[2][0], NULL, file, NULL, BYTES, SPLICE_F_NONBLOCK), EAGAIN);
 	child = start_drain(pipes[2][0], file);
 	expect_on_its_way(pipes[0][0]);
-	control("reverse");
-	control("open");
+	gate_control("reverse");
+	gate_control("open");
 	CHECK_EQ(test_wait(child), 0);
 	CHECK_EQ(pread(file, back, BYTES, 0), BYTES);
 	CHECK_EQ(test_differs(back, BYTES, SEED, 0), BYTES);
@@ -153,7 +137,7 @@ BEYOND_TEST(pieces, 20, "a chain in pieces that are no pages, the ends of which 
 		CHECK_EQ(splice(pipes[1][0], NULL, pipes[3][1], NULL, 2500, 0), 2500);
 		expect_on_its_way(pipes[3][0]);
 		if (n == 5000)
-			control("open");
+			gate_control("open");
 		if (n == 5000)
 			expect(pipes[3][0], 100, 7500);
 		else if (n > 5000)
@@ -257,7 +241,7 @@ BEYOND_TEST(signals_interrupt, 30, "a signal ends a wait for bytes of a pipe wit
 		CHECK_EQ(kill(child, SIGUSR1), 0);
 		CHECK_EQ(test_wait(child), 42);
 	}
-	control("open");
+	gate_control("open");
 	expect(pipes[0][0], 0, 4096);
 }
 
@@ -275,7 +259,7 @@ BEYOND_TEST(kill_ends_all_waits, 30, "SIGKILL ends every wait for a disk", NO_GA
 		CHECK_EQ(kill(child, SIGKILL), 0);
 		CHECK_EQ(test_wait(child), 128 + SIGKILL);
 	}
-	control("open");
+	gate_control("open");
 	expect(pipes[0][0], 0, 4096);
 }
 
@@ -289,7 +273,7 @@ BEYOND_TEST(short_count, 20, "what was moved before the wait is what a call retu
 	CHECK_EQ(splice(pipes[0][0], NULL, file, NULL, 4100, 0), 4);
 	CHECK_EQ(pread(file, back, 100, 0), 4);
 	CHECK_EQ(memcmp(back, "here", 4), 0);
-	control("open");
+	gate_control("open");
 	expect(pipes[0][0], 0, 4096);
 }
 
@@ -304,8 +288,8 @@ BEYOND_TEST(caches_dropped, 20, "drop_caches with reads in flight frees no page 
 	lazy(pipes[0][1], 0, BYTES);
 	CHECK_EQ(write(fd, "3", 1), 1);
 	close(fd);
-	control("reverse");
-	control("open");
+	gate_control("reverse");
+	gate_control("open");
 	expect(pipes[0][0], 0, BYTES);
 }
 
@@ -321,7 +305,7 @@ BEYOND_TEST(device_flushed, 20,
 	if (!child)
 		_exit(ioctl(gate, BLKFLSBUF, 0) != 0);
 	test_sleep_ms(50);
-	control("open");
+	gate_control("open");
 	CHECK_EQ(test_wait(child), 0);
 	expect(pipes[0][0], 0, BYTES);
 }
@@ -343,32 +327,14 @@ BEYOND_TEST(chain_closed, 20,
 		close(pipes[i][0]);
 		close(pipes[i][1]);
 	}
-	control("open");
+	gate_control("open");
 	CHECK_EQ(pread(gate, back, BYTES, 0), BYTES);
 	CHECK_EQ(test_differs(back, BYTES, SEED, 0), BYTES);
 }
 
-#define IMAGE	    "/test/data/ext2-4k"
-#define IMAGE_SEED  21 /* as tests/images has it */
-#define DIRECT_SIZE (12 * 4096)
-
-static char image_bytes[1 << 20];
-
 static void mount_gate(void)
 {
-	int image = open(IMAGE, O_RDONLY);
-	ssize_t n;
-
-	control("open");
-	umount("/mnt"); /* what a failed case left */
-	gate = open("/dev/gate0", O_RDWR);
-	CHECK(gate >= 0 && image >= 0);
-	while ((n = read(image, image_bytes, sizeof(image_bytes))) > 0)
-		CHECK_EQ(write_full(gate, image_bytes, n), n);
-	CHECK_EQ(fsync(gate), 0);
-	CHECK_EQ(ioctl(gate, BLKFLSBUF, 0), 0);
-	close(image);
-	CHECK_EQ(mount("/dev/gate0", "/mnt", "ext2", MS_RDONLY, NULL), 0);
+	gate_mount();
 	for (int i = 0; i < LINKS; i++)
 		CHECK_EQ(pipe(pipes[i]), 0);
 }
@@ -384,14 +350,14 @@ BEYOND_TEST(unmounted, 20,
 	file = open("/mnt/direct", O_RDONLY);
 	CHECK(file >= 0);
 	CHECK_EQ(posix_fadvise(file, 0, 0, POSIX_FADV_DONTNEED), 0);
-	control("close");
+	gate_control("close");
 	CHECK_EQ(splice(file, NULL, pipes[0][1], NULL, DIRECT_SIZE, 0), DIRECT_SIZE);
 	close(file);
 	child = fork();
 	if (!child)
 		_exit(umount("/mnt") < 0 ? errno : 0);
 	test_sleep_ms(50);
-	control("open");
+	gate_control("open");
 	status = test_wait(child);
 	CHECK(status == 0 || status == EBUSY);
 	CHECK_EQ(read_full(pipes[0][0], back, DIRECT_SIZE), DIRECT_SIZE);
@@ -411,7 +377,7 @@ BEYOND_TEST(unmount_killed, 20,
 	file = open("/mnt/direct", O_RDONLY);
 	CHECK(file >= 0);
 	CHECK_EQ(posix_fadvise(file, 0, 0, POSIX_FADV_DONTNEED), 0);
-	control("close");
+	gate_control("close");
 	CHECK_EQ(splice(file, NULL, pipes[0][1], NULL, DIRECT_SIZE, 0), DIRECT_SIZE);
 	close(file);
 	child = fork();
@@ -424,7 +390,7 @@ BEYOND_TEST(unmount_killed, 20,
 	CHECK_EQ(kill(child, SIGKILL), 0);
 	CHECK_EQ(waitpid(child, &status, 0), child);
 	CHECK(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
-	control("open");
+	gate_control("open");
 	CHECK_EQ(read_full(pipes[0][0], back, DIRECT_SIZE), DIRECT_SIZE);
 	CHECK_EQ(test_differs(back, DIRECT_SIZE, IMAGE_SEED, 0), DIRECT_SIZE);
 	CHECK_EQ(umount("/mnt"), 0);

@@ -2,33 +2,19 @@
  * A raw disk and what is read of it by other ways: a write past the cache is what every later read
  * sees, and a mount sees what was written just before it.
  */
-#include "test.h"
-#include <sys/mount.h>
+#include "gate.h"
 
-#ifndef BLKFLSBUF
-#define BLKFLSBUF 0x1261
-#endif
-
-#define NO_GATE "lacks /proc/gate: Linux has no gate device"
-#define PAGE	4096
-#define OLD	41
-#define NEW	42
+#define PAGE 4096
+#define OLD  41
+#define NEW  42
 
 static int disk, ends[2], other[2];
-static char buf[1 << 20], back[1 << 20];
-
-static void control(const char *command)
-{
-	int fd = test_open_own("/proc/gate", O_WRONLY);
-
-	CHECK_EQ(write(fd, command, strlen(command)), strlen(command));
-	close(fd);
-}
+static char buf[MIB];
 
 /* The disk has old bytes, none of them cached, and the pipe new ones. */
 static void prepare(size_t n)
 {
-	control("open");
+	gate_control("open");
 	disk = open("/dev/gate0", O_RDWR);
 	CHECK(disk >= 0);
 	test_fill(buf, n, OLD, 0);
@@ -78,11 +64,11 @@ BEYOND_TEST(
 	pid_t child;
 
 	prepare(PAGE);
-	control("close");
+	gate_control("close");
 	child = splicer(0, PAGE);
 	CHECK_EQ(splice(disk, &at, other[1], NULL, PAGE, 0), PAGE);
-	control("reverse");
-	control("open");
+	gate_control("reverse");
+	gate_control("open");
 	CHECK_EQ(test_wait(child), 0);
 	CHECK_EQ(pread(disk, back, PAGE, 0), PAGE);
 	CHECK_EQ(test_differs(back, PAGE, NEW, 0), PAGE);
@@ -100,7 +86,7 @@ BEYOND_TEST(read_meanwhile, 20, "a read that begins while the disk is written ha
 	pid_t writer, reader;
 
 	prepare(n);
-	control("close");
+	gate_control("close");
 	writer = splicer(0, n);
 	reader = fork();
 	CHECK(reader >= 0);
@@ -110,8 +96,8 @@ BEYOND_TEST(read_meanwhile, 20, "a read that begins while the disk is written ha
 		_exit(0);
 	}
 	test_sleep_ms(200);
-	control("reverse");
-	control("open");
+	gate_control("reverse");
+	gate_control("open");
 	CHECK_EQ(test_wait(writer), 0);
 	CHECK_EQ(test_wait(reader), 0);
 	part_is_written(n);
@@ -124,7 +110,7 @@ BEYOND_TEST(write_that_fails, 20,
 	loff_t at = 0;
 
 	prepare(PAGE);
-	control("fail 1");
+	gate_control("fail 1");
 	CHECK_ERR(splice(ends[0], NULL, disk, &at, PAGE, 0), EIO);
 	CHECK_EQ(pread(disk, back, PAGE, 0), PAGE);
 	CHECK_EQ(test_differs(back, PAGE, OLD, 0), PAGE);

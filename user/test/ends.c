@@ -40,7 +40,7 @@ TEST(stopped_ignores_term, 10, "SIGTERM waits for a stopped process to go on; SI
 	kill(child, SIGSTOP);
 	CHECK(waitpid(child, &status, WUNTRACED) == child);
 	kill(child, SIGTERM);
-	sleep_ms(50);
+	test_sleep_ms(50);
 	CHECK(waitpid(child, &status, WNOHANG) == 0);
 	kill(child, SIGCONT);
 	CHECK(WTERMSIG(wait_status(child)) == SIGTERM);
@@ -183,7 +183,7 @@ TEST(kill_threads, 20, "a fatal signal ends all threads of a process, stopped on
 			for (;;)
 				pause();
 		}
-		sleep_ms(20);
+		test_sleep_ms(20);
 		if (i & 1) {
 			kill(child, SIGSTOP);
 			CHECK(waitpid(child, &status, WUNTRACED) == child && WIFSTOPPED(status));

@@ -76,7 +76,7 @@ TEST(shared_futex, 20, "a futex in shared memory is one for two processes, where
 			syscall(SYS_futex, word, FUTEX_WAIT, 0, NULL, NULL, 0);
 		_exit(*word);
 	}
-	sleep_ms(200);
+	test_sleep_ms(200);
 	*word = 9;
 	syscall(SYS_futex, word, FUTEX_WAKE, 1, NULL, NULL, 0);
 	CHECK(waitpid(child, &status, 0) == child && status == 9 << 8);
@@ -104,7 +104,7 @@ TEST(futex_bits, 20,
 	CHECK(syscall(SYS_futex, NULL, FUTEX_WAIT, 0, NULL) == -1 && errno == EFAULT);
 	for (int i = 0; i < 3; i++)
 		pthread_create(&threads[i], NULL, futex_waiter, (void *)(1 << i));
-	sleep_ms(300);
+	test_sleep_ms(300);
 	CHECK(syscall(SYS_futex, &futex_word, FUTEX_WAKE_BITSET | 128, 99, NULL, NULL, 2) == 1);
 	CHECK(syscall(SYS_futex, &futex_word, FUTEX_REQUEUE | 128, 0, 9, &other, 0) == 2);
 	CHECK(syscall(SYS_futex, &futex_word, FUTEX_WAKE | 128, 9, NULL, NULL, 0) == 0);

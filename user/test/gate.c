@@ -12,7 +12,7 @@ static void prepare(void)
 	gate_fill(MIB);
 	CHECK_EQ(pipe(ends), 0);
 	CHECK_EQ(pipe(other), 0);
-	control("close");
+	gate_control("close");
 }
 
 static void nonblocking(int fd, bool on)
@@ -26,34 +26,6 @@ static void lazy(loff_t at, size_t n)
 	CHECK_EQ(splice(gate, &at, ends[1], NULL, n, 0), n);
 }
 
-static long count(const char *what)
-{
-	char name[64];
-	long value, found = -1;
-	FILE *file = fopen("/proc/leaks", "r");
-
-	CHECK(file != NULL);
-	while (fscanf(file, "%63s %ld", name, &value) == 2)
-		if (!strcmp(name, what))
-			found = value;
-	fclose(file);
-	return found;
-}
-
-/* Slots of all pipes that are still on their way. */
-static int on_their_way(void)
-{
-	char line[256];
-	int n = 0;
-	FILE *file = fopen("/proc/pipes", "r");
-
-	CHECK(file != NULL);
-	while (fgets(line, sizeof(line), file))
-		n += strstr(line, "on its way") != NULL;
-	fclose(file);
-	return n;
-}
-
 BEYOND_TEST(returns_at_once, 20,
 	    "a cold splice of 1 MiB returns with 256 pages on their way and no task added", NO_GATE)
 {
@@ -61,14 +33,14 @@ BEYOND_TEST(returns_at_once, 20,
 	int n = -1;
 
 	prepare();
-	tasks = count("tasks");
+	tasks = value_of("/proc/leaks", "tasks");
 	CHECK_EQ(fcntl(ends[1], F_SETPIPE_SZ, MIB), MIB);
 	lazy(0, MIB);
 	CHECK_EQ(on_their_way(), 256);
-	CHECK_EQ(count("tasks"), tasks);
+	CHECK_EQ(value_of("/proc/leaks", "tasks"), tasks);
 	CHECK_EQ(ioctl(ends[0], FIONREAD, &n), 0);
 	CHECK_EQ(n, 0);
-	control("open");
+	gate_control("open");
 	expect(ends[0], 0, MIB);
 }
 
@@ -81,7 +53,7 @@ BEYOND_TEST(tells_the_truth, 20,
 	CHECK_EQ(poll_now(ends[0], POLLIN), 0);
 	nonblocking(ends[0], true);
 	CHECK_ERR(read(ends[0], back, 100), EAGAIN);
-	control("open");
+	gate_control("open");
 	nonblocking(ends[0], false);
 	CHECK_EQ(read(ends[0], back, 1), 1);
 	CHECK_EQ(poll_now(ends[0], POLLIN), POLLIN);
@@ -94,7 +66,7 @@ BEYOND_TEST(hangup_waits, 20, "POLLHUP does not show while the first slot is on 
 	lazy(0, 4096);
 	close(ends[1]);
 	CHECK_EQ(poll_now(ends[0], POLLIN), 0);
-	control("open");
+	gate_control("open");
 	expect(ends[0], 0, 4096);
 	CHECK_EQ(poll_now(ends[0], POLLIN), POLLHUP);
 	CHECK_EQ(read(ends[0], back, 1), 0);
@@ -110,7 +82,7 @@ BEYOND_TEST(poller_wakes, 20, "the arrival of the first page wakes a poller", NO
 	child = fork();
 	if (!child) {
 		test_sleep_ms(100);
-		control("open");
+		gate_control("open");
 		_exit(0);
 	}
 	p = (struct pollfd){ ends[0], POLLIN, 0 };
@@ -130,7 +102,7 @@ BEYOND_TEST(readers_wake, 20, "the arrival of the pages wakes readers that wait"
 		if (!(children[i] = fork()))
 			_exit(read_full(ends[0], back, 4096) != 4096);
 	test_sleep_ms(100);
-	control("open");
+	gate_control("open");
 	for (int i = 0; i < 3; i++)
 		CHECK_EQ(test_wait(children[i]), 0);
 }
@@ -151,7 +123,7 @@ BEYOND_TEST(writer_is_not_held_up, 20,
 	nonblocking(ends[0], true);
 	CHECK_ERR(read(ends[0], back, 1), EAGAIN);
 	nonblocking(ends[0], false);
-	control("open");
+	gate_control("open");
 	CHECK_EQ(test_wait(reader), 0);
 	CHECK_EQ(read_full(ends[0], back, 6), 6);
 	CHECK(!memcmp(back, "behind", 6));
@@ -168,7 +140,7 @@ BEYOND_TEST(moves_on, 20, "slots on their way move to a second pipe, by splice a
 	CHECK_EQ(splice(ends[0], NULL, other[1], NULL, 16384, 0), 16384);
 	CHECK_EQ(poll_now(other[0], POLLIN), 0);
 	CHECK_EQ(poll_now(third[0], POLLIN), 0);
-	control("open");
+	gate_control("open");
 	expect(other[0], 0, 16384);
 	expect(third[0], 0, 16384);
 }
@@ -181,7 +153,7 @@ BEYOND_TEST(null_waits_for_nothing, 20, "/dev/null takes slots that have not arr
 	lazy(0, 65536);
 	CHECK_EQ(splice(ends[0], NULL, null, NULL, 65536, 0), 65536);
 	CHECK_EQ(on_their_way(), 0);
-	control("open");
+	gate_control("open");
 	CHECK_EQ(pread(gate, back, 65536, 0), 65536);
 	CHECK_EQ(test_differs(back, 65536, SEED, 0), 65536);
 }
@@ -195,7 +167,7 @@ BEYOND_TEST(short_read_stops, 20, "a read that has copied something stops before
 	CHECK_EQ(poll_now(ends[0], POLLIN), POLLIN);
 	CHECK_EQ(read(ends[0], back, 10000), 5);
 	CHECK_EQ(poll_now(ends[0], POLLIN), 0);
-	control("open");
+	gate_control("open");
 	expect(ends[0], 0, 4096);
 }
 
@@ -204,8 +176,8 @@ BEYOND_TEST(out_of_order, 20, "completions in reverse order: the stream stays in
 	prepare();
 	for (int i = 0; i < 8; i++)
 		lazy((loff_t)i * 131072, 4096);
-	control("reverse");
-	control("open");
+	gate_control("reverse");
+	gate_control("open");
 	for (int i = 0; i < 8; i++)
 		expect(ends[0], i * 131072, 4096);
 }
@@ -217,9 +189,9 @@ BEYOND_TEST(error_in_its_place, 20,
 	prepare();
 	CHECK_EQ(write(ends[1], "before", 6), 6);
 	lazy(0, 4096);
-	control("fail 1");
+	gate_control("fail 1");
 	CHECK_EQ(write(ends[1], "after", 5), 5);
-	control("open");
+	gate_control("open");
 	CHECK_EQ(read(ends[0], back, 100000), 6);
 	CHECK_EQ(poll_now(ends[0], POLLIN), POLLIN);
 	CHECK_ERR(read(ends[0], back, 100000), EIO);
@@ -247,7 +219,7 @@ BEYOND_TEST(signal_interrupts, 20,
 		CHECK_EQ(waitpid(child, &status, 0), child);
 		CHECK(WIFSIGNALED(status) && WTERMSIG(status) == sig);
 	}
-	control("open");
+	gate_control("open");
 	expect(ends[0], 0, 4096);
 }
 
@@ -282,7 +254,7 @@ BEYOND_TEST(exit_with_reads_in_flight, 20,
 
 		CHECK_EQ(pipe(own), 0);
 	}
-	control("open");
+	gate_control("open");
 	CHECK_EQ(pread(gate, back, 65536, 65536), 65536);
 	CHECK_EQ(test_differs(back, 65536, SEED, 65536), 65536);
 }
@@ -311,9 +283,9 @@ BEYOND_TEST(lost_page, 20,
 	prepare();
 	lazy(0, 4096);
 	lazy(MIB / 2, 4096);
-	control("fail 1");
-	control("open");
-	control("fail 0");
+	gate_control("fail 1");
+	gate_control("open");
+	gate_control("fail 0");
 	CHECK_EQ(poll_now(ends[0], POLLIN), POLLIN);
 	/* The whole page is written: the one that could not be read is in no file any more. */
 	CHECK_EQ(pwrite(gate, data + 8192, 4096, 0), 4096);
@@ -349,7 +321,7 @@ BEYOND_TEST(killed_at_the_mutex, 20,
 		CHECK_EQ(kill(child, SIGKILL), 0);
 		CHECK_EQ(test_wait(child), 128 + SIGKILL);
 	}
-	control("open");
+	gate_control("open");
 	CHECK_EQ(test_wait(taker), 0);
 }
 
@@ -375,7 +347,7 @@ BEYOND_TEST(asleep_with_bytes, 20,
 		CHECK_EQ(write(own[1], back, 4096), 4096);
 		CHECK_EQ(read(own[0], back, 4096), 4096);
 	}
-	control("open");
+	gate_control("open");
 	CHECK_EQ(test_wait(child), 0);
 	CHECK_EQ(pread(gate, back, 1024, 0), 1024);
 	CHECK_EQ(test_differs(back, 512, SEED, 0), 512);
@@ -396,7 +368,7 @@ BEYOND_TEST(write_to_a_page_on_its_way, 20,
 		_exit(pwrite(gate, data, 4096, 0) != 4096);
 	}
 	test_sleep_ms(100);
-	control("open");
+	gate_control("open");
 	CHECK_EQ(test_wait(child), 0);
 	expect(ends[0], 0, 4096);
 	CHECK_EQ(pread(gate, back, 4096, 0), 4096);
@@ -409,9 +381,9 @@ BEYOND_TEST(pass_some, 20, "requests that the gate lets through arrive, the othe
 	prepare();
 	lazy(0, 4096);
 	lazy(524288, 4096);
-	control("pass 1");
+	gate_control("pass 1");
 	expect(ends[0], 0, 4096);
 	CHECK_EQ(poll_now(ends[0], POLLIN), 0);
-	control("open");
+	gate_control("open");
 	expect(ends[0], 524288, 4096);
 }

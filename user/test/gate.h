@@ -6,31 +6,23 @@
 #define USER_TEST_GATE_H
 
 #include "test.h"
+#include <sys/mount.h>
 
-#ifndef BLKFLSBUF
-#define BLKFLSBUF 0x1261
-#endif
+#define NO_GATE	    "lacks /proc/gate: Linux has no gate device and waits for the disk in splice"
+#define MIB	    (1 << 20)
+#define SEED	    11
 
-#define NO_GATE "lacks /proc/gate: Linux has no gate device and waits for the disk in splice"
-#define MIB	(1 << 20)
-#define SEED	11
+#define IMAGE	    "/test/data/ext2-4k"
+#define IMAGE_SEED  21		/* as tests/images has it */
+#define DIRECT_SIZE (12 * 4096) /* of its file `direct`, whose blocks the inode itself names */
 
 static int gate;
 static char data[MIB], back[2 * MIB];
 
-/* A command to /proc/gate. */
-static inline void control(const char *command)
-{
-	int fd = test_open_own("/proc/gate", O_WRONLY);
-
-	CHECK_EQ(write(fd, command, strlen(command)), strlen(command));
-	close(fd);
-}
-
 /* The gate's first n bytes are known ones, none of them cached, and it is open. */
 static inline void gate_fill(size_t n)
 {
-	control("open");
+	gate_control("open");
 	gate = open("/dev/gate0", O_RDWR);
 	CHECK(gate >= 0);
 	test_fill(data, n, SEED, 0);
@@ -39,19 +31,58 @@ static inline void gate_fill(size_t n)
 	CHECK_EQ(ioctl(gate, BLKFLSBUF, 0), 0);
 }
 
+/* Mount a file system on the gate, which is open, with the bytes of IMAGE. */
+static inline void gate_mount(void)
+{
+	int image = open(IMAGE, O_RDONLY);
+	ssize_t n;
+
+	gate_control("open");
+	umount("/mnt"); /* what a failed case left */
+	gate = open("/dev/gate0", O_RDWR);
+	CHECK(gate >= 0 && image >= 0);
+	while ((n = read(image, data, sizeof(data))) > 0)
+		CHECK_EQ(write_full(gate, data, n), n);
+	CHECK_EQ(fsync(gate), 0);
+	CHECK_EQ(ioctl(gate, BLKFLSBUF, 0), 0);
+	close(image);
+	CHECK_EQ(mount("/dev/gate0", "/mnt", "ext2", MS_RDONLY, NULL), 0);
+}
+
+/* What the line `name value` of a /proc file says. */
+static inline long value_of(const char *path, const char *name)
+{
+	char word[64];
+	long value, found = -1;
+	FILE *file = fopen(path, "r");
+
+	CHECK(file != NULL);
+	while (fscanf(file, "%63s", word) == 1)
+		if (!strcmp(word, name) && fscanf(file, "%ld", &value) == 1)
+			found = value;
+	fclose(file);
+	return found;
+}
+
+/* Slots of all pipes that are still on their way. */
+static inline int on_their_way(void)
+{
+	char line[256];
+	int n = 0;
+	FILE *file = fopen("/proc/pipes", "r");
+
+	CHECK(file != NULL);
+	while (fgets(line, sizeof(line), file))
+		n += strstr(line, "on its way") != NULL;
+	fclose(file);
+	return n;
+}
+
 /* The next n bytes of fd are those of the gate from `from` on. */
 static inline void expect(int fd, size_t from, size_t n)
 {
 	CHECK_EQ(read_full(fd, back, n), n);
 	CHECK_EQ(test_differs(back, n, SEED, from), n);
-}
-
-static inline short poll_now(int fd, short events)
-{
-	struct pollfd p = { fd, events, 0 };
-
-	CHECK(poll(&p, 1, 0) >= 0);
-	return p.revents;
 }
 
 #endif

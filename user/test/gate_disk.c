@@ -11,7 +11,7 @@ static void prepare(void)
 	gate_fill(MIB);
 	CHECK_EQ(pipe(ends), 0);
 	CHECK_EQ(pipe(other), 0);
-	control("close");
+	gate_control("close");
 }
 
 static int held(void)
@@ -59,7 +59,7 @@ BEYOND_TEST(pipe_to_disk, 20, "a pipe's slots go to the disk in many bios at onc
 	for (int i = 0; i < 500 && held() < 16; i++)
 		test_sleep_ms(10);
 	CHECK_EQ(held(), 16);
-	control("open");
+	gate_control("open");
 	ended_well(child);
 	CHECK_EQ(pread(gate, back, MIB, 0), MIB);
 	CHECK(memcmp(back, data, MIB) == 0);
@@ -78,11 +78,11 @@ BEYOND_TEST(pipe_to_disk_errors, 20,
 	child = splicer(0, 128 << 10, 64 << 10);
 	for (int i = 0; i < 500 && held() < 2; i++)
 		test_sleep_ms(10);
-	control("pass 1");
-	control("fail 1");
-	control("open");
+	gate_control("pass 1");
+	gate_control("fail 1");
+	gate_control("open");
 	ended_well(child);
-	control("fail 1");
+	gate_control("fail 1");
 	CHECK_ERR(splice(ends[0], NULL, gate, &at, 4096, 0), EIO);
 	CHECK_EQ(at, 0);
 	at = 64 << 10;
@@ -99,7 +99,7 @@ BEYOND_TEST(
 	loff_t at = 512;
 
 	prepare();
-	control("open");
+	gate_control("open");
 	CHECK_EQ(write(ends[1], data, 4096), 4096);
 	CHECK_EQ(write(ends[1], data, 100), 100);
 	CHECK_EQ(splice(ends[0], NULL, gate, &at, 4196, 0), 4096);
@@ -120,7 +120,7 @@ BEYOND_TEST(pipe_to_disk_and_cache, 20,
 	loff_t at = 0;
 
 	prepare();
-	control("open");
+	gate_control("open");
 	CHECK_EQ(splice(gate, &at, other[1], NULL, 8192, 0), 8192);
 	CHECK_EQ(pread(gate, back, 16384, 0), 16384);
 	CHECK_EQ(pwrite(gate, "dirty", 5, 12288), 5);

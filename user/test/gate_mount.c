@@ -2,28 +2,9 @@
  * A file system on the gate: what waits for a silent disk, what does not, and what a SIGKILL ends.
  */
 #include "gate.h"
-#include <sys/mount.h>
 #include <sys/sendfile.h>
 
-#define IMAGE	    "/test/data/ext2-4k"
-#define IMAGE_SEED  21		/* as tests/images has it */
-#define DIRECT_SIZE (12 * 4096) /* of its file `direct`, whose blocks the inode itself names */
-
 static int ends[2];
-
-/* Slots of all pipes that are still on their way. */
-static int on_their_way(void)
-{
-	char line[256];
-	int n = 0;
-	FILE *file = fopen("/proc/pipes", "r");
-
-	CHECK(file != NULL);
-	while (fgets(line, sizeof(line), file))
-		n += strstr(line, "on its way") != NULL;
-	fclose(file);
-	return n;
-}
 
 static void drop_caches(void)
 {
@@ -36,19 +17,7 @@ static void drop_caches(void)
 
 static void mount_gate(void)
 {
-	int image = open(IMAGE, O_RDONLY);
-	ssize_t n;
-
-	control("open");
-	umount("/mnt"); /* what a failed case left */
-	gate = open("/dev/gate0", O_RDWR);
-	CHECK(gate >= 0 && image >= 0);
-	while ((n = read(image, data, sizeof(data))) > 0)
-		CHECK_EQ(write_full(gate, data, n), n);
-	CHECK_EQ(fsync(gate), 0);
-	CHECK_EQ(ioctl(gate, BLKFLSBUF, 0), 0);
-	close(image);
-	CHECK_EQ(mount("/dev/gate0", "/mnt", "ext2", MS_RDONLY, NULL), 0);
+	gate_mount();
 	CHECK_EQ(pipe(ends), 0);
 }
 
@@ -61,12 +30,12 @@ BEYOND_TEST(cold_file, 20,
 	file = open("/mnt/direct", O_RDONLY);
 	CHECK(file >= 0);
 	CHECK_EQ(posix_fadvise(file, 0, 0, POSIX_FADV_DONTNEED), 0);
-	control("close");
+	gate_control("close");
 	CHECK_EQ(splice(file, NULL, ends[1], NULL, DIRECT_SIZE, 0), DIRECT_SIZE);
 	CHECK_EQ(on_their_way(), 12);
 	CHECK_EQ(poll_now(ends[0], POLLIN), 0);
 	close(file);
-	control("open");
+	gate_control("open");
 	CHECK_EQ(read_full(ends[0], back, DIRECT_SIZE), DIRECT_SIZE);
 	CHECK_EQ(test_differs(back, DIRECT_SIZE, IMAGE_SEED, 0), DIRECT_SIZE);
 	CHECK_EQ(umount("/mnt"), 0);
@@ -83,7 +52,7 @@ BEYOND_TEST(failed_neighbour, 20,
 	file = open("/mnt/direct", O_RDONLY);
 	CHECK(file >= 0);
 	CHECK_EQ(posix_fadvise(file, 0, 0, POSIX_FADV_DONTNEED), 0);
-	control("fail 1");
+	gate_control("fail 1");
 	CHECK_ERR(pread(file, back, 4096, 5 * 4096), EIO);
 	CHECK_EQ(pread(file, back, 4096, 3 * 4096), 4096);
 	at = mmap(NULL, DIRECT_SIZE, PROT_READ, MAP_SHARED, file, 0);
@@ -110,7 +79,7 @@ BEYOND_TEST(fault_holds_nobody, 20,
 	at = mmap(NULL, DIRECT_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE, file, 0);
 	CHECK(at != MAP_FAILED);
 	close(file);
-	control("close");
+	gate_control("close");
 	CHECK_EQ(write(ends[1], "hello", 5), 5);
 	reader = fork();
 	if (!reader)
@@ -122,7 +91,7 @@ BEYOND_TEST(fault_holds_nobody, 20,
 	CHECK_EQ(write(ends[1], "again", 5), 5);
 	CHECK_EQ(read(ends[0], back, 100), 10);
 	CHECK(!memcmp(back, "helloagain", 10));
-	control("open");
+	gate_control("open");
 	/* The one has its memory now, and the other what it wrote. */
 	CHECK_EQ(test_wait(writer), 0);
 	CHECK_EQ(test_wait(reader), 0);
@@ -143,15 +112,15 @@ BEYOND_TEST(cold_file_fails, 20,
 	file = open("/mnt/direct", O_RDONLY);
 	CHECK(file >= 0);
 	CHECK_EQ(posix_fadvise(file, 0, 0, POSIX_FADV_DONTNEED), 0);
-	control("close");
+	gate_control("close");
 	for (int i = 0; i < 3; i++) {
 		loff_t at = pages[i] * 4096;
 
 		CHECK_EQ(splice(file, &at, ends[1], NULL, 4096, 0), 4096);
 	}
-	control("pass 1");
-	control("fail 1");
-	control("open");
+	gate_control("pass 1");
+	gate_control("fail 1");
+	gate_control("open");
 	CHECK_EQ(read(ends[0], back, 12288), 4096);
 	CHECK_ERR(read(ends[0], back, 8192), EIO);
 	CHECK_EQ(test_differs(back, 4096, IMAGE_SEED, pages[0] * 4096), 4096);
@@ -171,22 +140,22 @@ BEYOND_TEST(metadata_fails, 20, "a failed read of metadata is EIO, and the next 
 
 	mount_gate();
 	drop_caches();
-	control("fail 1");
+	gate_control("fail 1");
 	CHECK_ERR(stat("/mnt/small/file", &st), EIO);
 	CHECK_EQ(stat("/mnt/small/file", &st), 0);
 	file = open("/mnt/big", O_RDONLY);
 	CHECK(file >= 0);
 	drop_caches();
-	control("fail 1");
+	gate_control("fail 1");
 	CHECK_ERR(pread(file, back, 100, 12 * 4096), EIO);
 	CHECK_EQ(pread(file, back, 100, 12 * 4096), 100);
 	CHECK_EQ(test_differs(back, 100, IMAGE_SEED, 12 * 4096), 100);
 	close(file);
 	CHECK_EQ(umount("/mnt"), 0);
-	control("fail 1");
+	gate_control("fail 1");
 	CHECK_EQ(ioctl(gate, BLKFLSBUF, 0), 0);
 	CHECK_ERR(mount("/dev/gate0", "/mnt", "ext2", MS_RDONLY, NULL), EIO);
-	control("fail 0");
+	gate_control("fail 0");
 	CHECK_EQ(mount("/dev/gate0", "/mnt", "ext2", MS_RDONLY, NULL), 0);
 	CHECK_EQ(umount("/mnt"), 0);
 }
@@ -199,14 +168,14 @@ BEYOND_TEST(killed_while_mounting, 20,
 	mount_gate();
 	CHECK_EQ(umount("/mnt"), 0);
 	CHECK_EQ(ioctl(gate, BLKFLSBUF, 0), 0);
-	control("close");
+	gate_control("close");
 	child = fork();
 	if (!child)
 		_exit(mount("/dev/gate0", "/mnt", "ext2", MS_RDONLY, NULL) != 0);
 	test_sleep_ms(50);
 	CHECK_EQ(waitpid(child, NULL, WNOHANG), 0);
 	kill(child, SIGKILL);
-	control("open");
+	gate_control("open");
 	test_wait(child);
 	umount("/mnt");
 	CHECK_EQ(mount("/dev/gate0", "/mnt", "ext2", MS_RDONLY, NULL), 0);
@@ -269,7 +238,7 @@ BEYOND_TEST(killed_while_waiting, 20,
 		int status;
 		pid_t child;
 
-		control("close");
+		gate_control("close");
 		child = fork();
 		if (!child) {
 			waits[i]();
@@ -279,7 +248,7 @@ BEYOND_TEST(killed_while_waiting, 20,
 		CHECK_EQ(kill(child, SIGKILL), 0);
 		CHECK_EQ(waitpid(child, &status, 0), child);
 		CHECK_EQ(status, SIGKILL);
-		control("open");
+		gate_control("open");
 	}
 	unlink("/tmp/copy");
 	CHECK_EQ(umount("/mnt"), 0);

@@ -2,60 +2,32 @@
  * A kill ends a wait, also one for a lock whose holder waits for a disk. The disk is the gate's,
  * which is closed: a process whose memory lies on it faults, and holds its address space's lock.
  */
-#include "test.h"
+#include "gate.h"
 #include <sched.h>
-#include <sys/mount.h>
 
-#ifndef BLKFLSBUF
-#define BLKFLSBUF 0x1261
-#endif
-#define NO_GATE	   "lacks /proc/gate: Linux has no gate device"
-#define IMAGE	   "/test/data/ext2-4k"
 #define STACK	   16384
 #define FUTEX_WAIT 0
 
-static char data[1 << 20];
 static int file;
-
-static void control(const char *command)
-{
-	int fd = test_open_own("/proc/gate", O_WRONLY);
-
-	CHECK_EQ(write(fd, command, strlen(command)), strlen(command));
-	close(fd);
-}
 
 /* A file system on the gate, of whose file nothing is cached; the gate is closed. */
 static volatile char *cold_memory(void)
 {
 	volatile char *at;
-	int gate, image;
-	ssize_t n;
 
-	control("open");
-	umount("/mnt"); /* what a failed case left */
-	gate = open("/dev/gate0", O_RDWR);
-	image = open(IMAGE, O_RDONLY);
-	CHECK(gate >= 0 && image >= 0);
-	while ((n = read(image, data, sizeof(data))) > 0)
-		CHECK_EQ(write_full(gate, data, n), n);
-	CHECK_EQ(fsync(gate), 0);
-	CHECK_EQ(ioctl(gate, BLKFLSBUF, 0), 0);
-	close(gate);
-	close(image);
-	CHECK_EQ(mount("/dev/gate0", "/mnt", "ext2", MS_RDONLY, NULL), 0);
+	gate_mount();
 	file = open("/mnt/direct", O_RDONLY);
 	CHECK(file >= 0);
 	CHECK_EQ(posix_fadvise(file, 0, 0, POSIX_FADV_DONTNEED), 0);
 	at = mmap(NULL, 4096, PROT_READ, MAP_PRIVATE, file, 0);
 	CHECK(at != MAP_FAILED);
-	control("close");
+	gate_control("close");
 	return at;
 }
 
 static void finish(volatile char *at)
 {
-	control("open");
+	gate_control("open");
 	munmap((void *)at, 4096);
 	close(file);
 	CHECK_EQ(umount("/mnt"), 0);
@@ -75,7 +47,7 @@ static void expect_killed(pid_t pid, const char *what)
 		CHECK_EQ(ended, 0);
 		test_sleep_ms(20);
 	}
-	control("open");
+	gate_control("open");
 	test_fail(__FILE__, __LINE__, "%s: not killed within a second", what);
 }
 

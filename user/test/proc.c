@@ -93,14 +93,6 @@ static int sleeper(void *unused)
 	return 0;
 }
 
-static void gate_control(const char *command)
-{
-	int fd = test_open_own("/proc/gate", O_WRONLY);
-
-	CHECK_EQ(write(fd, command, strlen(command)), strlen(command));
-	close(fd);
-}
-
 /* A page of the gate's file system that is not in memory. */
 static void map_cold_page(void)
 {

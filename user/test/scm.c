@@ -2,21 +2,13 @@
  * Descriptors and senders in messages of sockets: SCM_RIGHTS and SCM_CREDENTIALS, what does not fit,
  * and what becomes of descriptors that nobody receives.
  */
-#include "test.h"
+#include "socket.h"
 #include <sys/resource.h>
-#include <sys/socket.h>
-#include <sys/un.h>
-#include <stddef.h>
 
 #define MOST 253 /* descriptors in a message */
 
-static int s[2], ends[2];
+static int ends[2];
 static char back[100];
-
-static void make_pair(int type)
-{
-	CHECK_EQ(socketpair(AF_UNIX, type, 0, s), 0);
-}
 
 /* A byte, with descriptors and perhaps a sender, by sendmsg. */
 static ssize_t send_control(int to, const void *control, size_t len)

@@ -2,29 +2,12 @@
  * Sequenced packets: connections as streams have them, messages with borders as datagrams have them.
  * And what sends of no bytes do on every kind of socket.
  */
-#include "test.h"
-#include <sys/socket.h>
-#include <sys/un.h>
-#include <stddef.h>
+#include "socket.h"
 
-#define PATH "/tmp/seqpacket-test"
-#define SEED 5
+#define SEED   5
+#define EVENTS (POLLIN | POLLOUT | POLLRDHUP)
 
-static int s[2];
 static char data[200000], back[200000];
-
-static void make_pair(int type)
-{
-	CHECK_EQ(socketpair(AF_UNIX, type, 0, s), 0);
-}
-
-static short poll_now(int fd)
-{
-	struct pollfd p = { fd, POLLIN | POLLOUT | POLLRDHUP, 0 };
-
-	CHECK(poll(&p, 1, 0) >= 0);
-	return p.revents;
-}
 
 TEST(borders, 5, "packets keep their borders; what does not fit is cut off, and said so")
 {
@@ -88,10 +71,10 @@ TEST(ends, 5, "the end of the connection, on both sides")
 {
 	signal(SIGPIPE, SIG_IGN);
 	make_pair(SOCK_SEQPACKET);
-	CHECK_EQ(poll_now(s[0]), POLLOUT);
+	CHECK_EQ(poll_now(s[0], EVENTS), POLLOUT);
 	CHECK_EQ(send(s[0], "last", 4, 0), 4);
 	CHECK_EQ(close(s[0]), 0);
-	CHECK(poll_now(s[1]) & POLLHUP);
+	CHECK(poll_now(s[1], EVENTS) & POLLHUP);
 	CHECK_EQ(recv(s[1], back, 100, 0), 4);
 	CHECK_EQ(recv(s[1], back, 100, 0), 0);
 	CHECK_ERR(send(s[1], "x", 1, MSG_NOSIGNAL), EPIPE);
@@ -117,7 +100,7 @@ TEST(no_bytes, 5, "a send of no bytes: a packet without bytes, or nothing in a s
 	for (int type = SOCK_DGRAM; type <= SOCK_SEQPACKET; type += SOCK_SEQPACKET - SOCK_DGRAM) {
 		make_pair(type);
 		CHECK_EQ(send(s[0], NULL, 0, 0), 0);
-		CHECK_EQ(poll_now(s[1]), POLLIN | POLLOUT);
+		CHECK_EQ(poll_now(s[1], EVENTS), POLLIN | POLLOUT);
 		CHECK_EQ(recv(s[1], back, 10, MSG_DONTWAIT), 0);
 		CHECK_ERR(recv(s[1], back, 10, MSG_DONTWAIT), EAGAIN);
 	}
@@ -137,7 +120,7 @@ TEST(full, 10, "a full socket says EAGAIN and no POLLOUT; reading wakes a sleepi
 	while ((n = send(s[0], data, 4096, MSG_DONTWAIT)) == 4096)
 		;
 	CHECK_EQ(n, -1);
-	CHECK_EQ(poll_now(s[0]) & POLLOUT, 0);
+	CHECK_EQ(poll_now(s[0], EVENTS) & POLLOUT, 0);
 	child = fork();
 	if (child == 0)
 		_exit(send(s[0], data, 4096, 0) != 4096);
@@ -145,7 +128,7 @@ TEST(full, 10, "a full socket says EAGAIN and no POLLOUT; reading wakes a sleepi
 	while (recv(s[1], back, 4096, MSG_DONTWAIT) > 0)
 		;
 	CHECK_EQ(test_wait(child), 0);
-	CHECK(poll_now(s[0]) & POLLOUT);
+	CHECK(poll_now(s[0], EVENTS) & POLLOUT);
 }
 
 TEST(abstract, 5,

@@ -15,9 +15,9 @@ TEST(restart, 10, "a read is restarted with SA_RESTART and fails with EINTR with
 		pid_t parent = getpid(), child = fork();
 
 		if (child == 0) {
-			sleep_ms(100);
+			test_sleep_ms(100);
 			kill(parent, SIGUSR1);
-			sleep_ms(100);
+			test_sleep_ms(100);
 			write(fds[1], "x", 1);
 			_exit(0);
 		}
@@ -42,7 +42,7 @@ TEST(stop_restarts_sleep, 10,
 
 		_exit(nanosleep(&ts, NULL) == 0 ? 0 : errno);
 	}
-	sleep_ms(100);
+	test_sleep_ms(100);
 	kill(child, SIGSTOP);
 	int status;
 

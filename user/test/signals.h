@@ -35,14 +35,6 @@ static inline sigset_t set_of(int sig)
 	return set;
 }
 
-static inline void sleep_ms(int ms)
-{
-	struct timespec ts = { ms / 1000, ms % 1000 * 1000000L };
-
-	while (nanosleep(&ts, &ts) < 0 && errno == EINTR)
-		;
-}
-
 static inline int wait_status(pid_t pid)
 {
 	int status = -1;

@@ -1,21 +1,10 @@
 /*
  * Options of sockets: what getsockopt tells, what setsockopt changes, and what they refuse.
  */
-#include "test.h"
-#include <sys/socket.h>
+#include "socket.h"
 #include <sys/time.h>
-#include <sys/un.h>
-#include <stddef.h>
 
-#define PATH "/tmp/sockopt-test"
-
-static int s[2];
 static char data[1 << 20];
-
-static void make_pair(int type)
-{
-	CHECK_EQ(socketpair(AF_UNIX, type, 0, s), 0);
-}
 
 static int get(int fd, int option)
 {

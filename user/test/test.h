@@ -126,6 +126,24 @@ __attribute__((unused)) static int test_open_own(const char *path, int flags)
 	return fd;
 }
 
+/* Give the gate device a command; the case ends where there is no gate. */
+__attribute__((unused)) static void gate_control(const char *command)
+{
+	int fd = test_open_own("/proc/gate", O_WRONLY);
+
+	CHECK_EQ(write(fd, command, strlen(command)), strlen(command));
+	close(fd);
+}
+
+/* The events of a descriptor at this moment. */
+__attribute__((unused)) static short poll_now(int fd, short events)
+{
+	struct pollfd p = { fd, events, 0 };
+
+	CHECK(poll(&p, 1, 0) >= 0);
+	return p.revents;
+}
+
 /* Milliseconds on the monotonic clock. */
 __attribute__((unused)) static long long test_ms(void)
 {

@@ -23,7 +23,7 @@ TEST(signals_to_threads, 20,
 	handle(SIGUSR2, note_thread, 0);
 	CHECK(pthread_create(&a, NULL, spin, NULL) == 0);
 	CHECK(pthread_create(&b, NULL, spin, (void *)1) == 0);
-	sleep_ms(100);
+	test_sleep_ms(100);
 	CHECK(pthread_kill(b, SIGUSR1) == 0);
 	while (hits < 1)
 		sched_yield();

@@ -1,0 +1,120 @@
+/*
+ * Sockets and splice: the bytes of a socket go to pipes and come from pipes and files.
+ */
+#include "socket.h"
+#include <sys/sendfile.h>
+
+#define SEED 21
+#define BIG  (1 << 20)
+
+static int ends[2];
+static char data[BIG], back[BIG];
+
+TEST(splice_out, 5, "a socket's bytes go into a pipe, in parts too; the socket's end is the end")
+{
+	make_pair(SOCK_STREAM);
+	CHECK_EQ(pipe(ends), 0);
+	test_fill(data, 20000, SEED, 0);
+	CHECK_EQ(write(s[0], data, 20000), 20000);
+	CHECK_EQ(splice(s[1], NULL, ends[1], NULL, 100, 0), 100);
+	CHECK_EQ(splice(s[1], NULL, ends[1], NULL, 19900, 0), 19900);
+	CHECK_EQ(read_full(ends[0], back, 20000), 20000);
+	CHECK_EQ(test_differs(back, 20000, SEED, 0), 20000);
+	CHECK_ERR(splice(s[1], NULL, ends[1], NULL, 1, SPLICE_F_NONBLOCK), EAGAIN);
+	close(s[0]);
+	CHECK_EQ(splice(s[1], NULL, ends[1], NULL, 1, 0), 0);
+}
+
+TEST(splice_in, 10,
+     "a pipe's bytes go into a socket; EAGAIN when it is full, EPIPE when it is closed")
+{
+	size_t written = 0, total = 0;
+	ssize_t n;
+
+	signal(SIGPIPE, SIG_IGN);
+	make_pair(SOCK_STREAM);
+	CHECK_EQ(fcntl(s[0], F_SETFL, O_NONBLOCK), 0);
+	CHECK_EQ(pipe(ends), 0);
+	test_fill(data, BIG, SEED, 0);
+	do {
+		CHECK_EQ(write(ends[1], data + written, 8192), 8192);
+		written += 8192;
+		n = splice(ends[0], NULL, s[0], NULL, 8192, 0);
+		total += n > 0 ? n : 0;
+	} while (n > 0);
+	CHECK_ERR(splice(ends[0], NULL, s[0], NULL, 8192, 0), EAGAIN);
+	CHECK(total >= 32768);
+	CHECK_EQ(available(ends[0]), written - total);
+	CHECK_EQ(read_full(s[1], back, total), total);
+	CHECK_EQ(test_differs(back, total, SEED, 0), total);
+	CHECK_EQ(splice(ends[0], NULL, s[0], NULL, 1000, 0), 1000);
+	CHECK_EQ(read_full(s[1], back, 1000), 1000);
+	CHECK_EQ(test_differs(back, 1000, SEED, total), 1000);
+	close(s[1]);
+	CHECK_ERR(splice(ends[0], NULL, s[0], NULL, 1000, 0), EPIPE);
+	CHECK_EQ(available(ends[0]), written - total - 1000);
+}
+
+//BOOK: test-part-of-a-page
+TEST(part_of_a_page, 5, "what is sent after half of a page was spliced spoils neither half")
+{
+	make_pair(SOCK_STREAM);
+	CHECK_EQ(pipe(ends), 0);
+	CHECK_EQ(write(ends[1], "12345678", 8), 8);
+	CHECK_EQ(splice(ends[0], NULL, s[0], NULL, 4, 0), 4);
+	CHECK_EQ(write(s[0], "abcd", 4), 4);
+	CHECK_EQ(read(ends[0], back, 10), 4);
+	CHECK(!memcmp(back, "5678", 4));
+	CHECK_EQ(read_full(s[1], back, 8), 8);
+	CHECK(!memcmp(back, "1234abcd", 8));
+	/* And the other way. */
+	CHECK_EQ(write(s[0], "12345678", 8), 8);
+	CHECK_EQ(splice(s[1], NULL, ends[1], NULL, 4, 0), 4);
+	CHECK_EQ(write(ends[1], "abcd", 4), 4);
+	CHECK_EQ(read(s[1], back, 10), 4);
+	CHECK(!memcmp(back, "5678", 4));
+	CHECK_EQ(read_full(ends[0], back, 8), 8);
+	CHECK(!memcmp(back, "1234abcd", 8));
+}
+
+TEST(send_file, 20, "sendfile to a socket gives the file's bytes, waiting for room")
+{
+	int fd = open(PATH, O_RDWR | O_CREAT | O_TRUNC, 0600);
+	pid_t child;
+
+	make_pair(SOCK_STREAM);
+	test_fill(data, BIG, SEED, 0);
+	CHECK_EQ(write_full(fd, data, BIG), BIG);
+	unlink(PATH);
+	child = fork();
+	if (child == 0) {
+		off_t at = 0;
+
+		while (at < BIG)
+			CHECK(sendfile(s[0], fd, &at, BIG - at) > 0);
+		_exit(0);
+	}
+	CHECK_EQ(read_full(s[1], back, BIG), BIG);
+	CHECK_EQ(test_differs(back, BIG, SEED, 0), BIG);
+	CHECK_EQ(test_wait(child), 0);
+}
+
+//BOOK: test-socket-snapshot
+BEYOND_TEST(snapshot, 5, "bytes of a file in a socket do not change when the file is written to",
+	    "in Linux a later write shows through")
+{
+	int fd = open(PATH, O_RDWR | O_CREAT | O_TRUNC, 0600);
+	loff_t at = 0;
+
+	make_pair(SOCK_STREAM);
+	CHECK_EQ(pipe(ends), 0);
+	test_fill(data, 8192, SEED, 0);
+	CHECK_EQ(write(fd, data, 8192), 8192);
+	unlink(PATH);
+	CHECK_EQ(splice(fd, &at, ends[1], NULL, 8192, 0), 8192);
+	CHECK_EQ(splice(ends[0], NULL, s[0], NULL, 8192, 0), 8192);
+	memset(back, 'X', 8192);
+	CHECK_EQ(pwrite(fd, back, 8192, 0), 8192);
+	CHECK_EQ(read_full(s[1], back, 8192), 8192);
+	CHECK_EQ(test_differs(back, 8192, SEED, 0), 8192);
+}
