@@ -47,6 +47,7 @@ void wait_add(struct wait_queue *queue, struct waiter *waiter)
 	waiter->ticket = 0;
 	join(queue, waiter);
 	spin_unlock_irqrestore(&queue->lock, flags);
+	memory_barrier(); /* the caller's check comes next; see wake_all() */
 }
 
 void wait_remove(struct wait_queue *queue, struct waiter *waiter)

@@ -22,6 +22,7 @@
 #ifndef KERNEL_WAIT_H
 #define KERNEL_WAIT_H
 
+#include "kernel/atomic.h"
 #include "lib/list.h"
 #include "lib/errno.h"
 #include "kernel/spinlock.h"
@@ -46,7 +47,10 @@ struct waiter {
 	}
 void wait_queue_init(struct wait_queue *queue, const char *name);
 
-/* Join or leave the queue without sleeping or changing the task's state, as poll does. Never sleep. */
+/*
+ * Join or leave the queue without sleeping or changing the task's state, as poll does. Never sleep.
+ * Joining is a full barrier.
+ */
 void wait_add(struct wait_queue *queue, struct waiter *waiter);
 void wait_remove(struct wait_queue *queue, struct waiter *waiter);
 
@@ -59,13 +63,20 @@ void wait_prepare(struct wait_queue *queue, struct waiter *waiter, enum task_sta
 void wait_finish(struct wait_queue *queue, struct waiter *waiter);
 
 /*
- * Wake every waiter. Never sleeps. May be called in an interrupt. If no task waits, it costs one load.
- * That load cannot miss a sleeper, because the caller has changed the condition under a lock, and the
- * sleeper's check takes the same lock.
+ * Wake every waiter. Never sleeps. May be called in an interrupt. If no task waits, it costs a barrier
+ * and a load. That load cannot miss a sleeper, with or without a lock around the condition:
+ *
+ *	sleeper				waker
+ *	joins the queue			changes the condition
+ *	barrier				barrier
+ *	checks the condition		looks at the queue
+ *
+ * Whichever of the two is later in its last line sees what the other one did in its first.
  */
 void wake_all_slow(struct wait_queue *queue);
 static inline void wake_all(struct wait_queue *queue)
 {
+	memory_barrier();
 	if (!list_empty_unlocked(&queue->waiters))
 		wake_all_slow(queue);
 }

@@ -66,7 +66,7 @@ static int publish(struct ring *ring, struct pipe_slot *slots, unsigned int nr,
 	error = room_left(ring, limits);
 	if (error > 0 && nr <= ring->nr_slots - (ring->head - ring->kept)) {
 		ring_copy_array(ring, slots, nr);
-		ring_fill_places(ring, nr);
+		ring_fill_places(ring, nr, slots_bytes(slots, nr));
 		error = 0;
 	} else if (error >= 0) {
 		error = -EAGAIN;
@@ -180,7 +180,7 @@ static size_t take_slot(struct ring *ring, size_t len, struct slot_list *slots,
 			struct pipe_slot *taken)
 {
 	spin_lock(&ring->lock);
-	*taken = ring_pop(ring);
+	ring_pop(ring, taken);
 	spin_unlock(&ring->lock);
 	if (slots->nr == slots->max || len == 0 || taken->len == 0)
 		return 0;
@@ -197,15 +197,10 @@ static ssize_t take_packet(struct ring *ring, size_t len, struct slot_list *slot
 {
 	struct pipe_slot slot;
 	size_t done = 0, n;
+	int error = ring_look(ring, ring->tail);
 
-	spin_lock(&ring->lock);
-	if (ring_used(ring) == 0) {
-		int error = ring->writers ? -EAGAIN : -EPIPE;
-
-		spin_unlock(&ring->lock);
+	if (error)
 		return error;
-	}
-	spin_unlock(&ring->lock);
 	*envelope = ring_at(ring, ring->tail)->envelope;
 	do {
 		unsigned int goes_on;

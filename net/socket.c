@@ -38,6 +38,7 @@ struct socket *socket_alloc(int type)
 		return NULL;
 	}
 	ring_init(&socket->in, slots, SOCKET_SLOTS, "socket");
+	socket->in.encloses = true;
 	ring_register(&socket->in);
 	socket->in.readers = socket->in.writers = 1;
 	socket->send_bytes = socket->receive_bytes = SOCKET_SEND_BYTES;

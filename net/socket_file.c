@@ -399,15 +399,12 @@ static unsigned int poll_input(struct socket *socket, bool *coming)
 {
 	struct ring *ring = &socket->in;
 	unsigned int events = 0;
-	enum ring_first first;
+	enum ring_first first = ring_first(ring);
 
-	spin_lock(&ring->lock);
-	first = ring_first(ring);
-	if (ring->writers == 0)
+	if (READ_ONCE(ring->writers) == 0)
 		events |= POLLRDHUP;
-	spin_unlock(&ring->lock);
 	*coming = first == RING_COMING;
-	if (first == RING_READY || (first == RING_EMPTY && events))
+	if (first == RING_READY || first == RING_ENDED)
 		events |= POLLIN | POLLRDNORM;
 	return events | (READ_ONCE(socket->error) ? POLLERR : 0);
 }
@@ -418,7 +415,7 @@ static bool may_send(struct socket *socket, struct socket *target)
 	if (!target)
 		return true;
 	if (socket->type == SOCK_STREAM)
-		return ring_has_room(&target->in);
+		return ring_room(&target->in) != 0;
 	return packet_room(&target->in, limits_at(target, socket)) != 0;
 }
 

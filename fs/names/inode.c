@@ -182,11 +182,6 @@ void inode_put(struct inode *inode)
 	spin_lock(&inode_lock);
 	list_del(&inode->sb_link);
 	spin_unlock(&inode_lock);
-	/*
-	 * Unmount joins the queue before it looks at the list, but wake_all looks for it without a
-	 * lock: the barrier stands between leaving and that look.
-	 */
-	memory_barrier();
 	wake_all(&inodes_leave);
 	slab_free(inode_cache, inode);
 }

@@ -71,7 +71,7 @@ static int join(struct pipe *pipe, struct file *file)
 	}
 	if (file->writable) {
 		WRITE_ONCE(pipe->ring.writers, pipe->ring.writers + 1);
-		pipe->writer_opens++;
+		WRITE_ONCE(pipe->writer_opens, pipe->writer_opens + 1);
 	}
 	if (named && pipe->ring.writers == 0 && nonblock)
 		file->pos = writers_before;

@@ -36,30 +36,24 @@ static ssize_t pipe_write(struct file *file, struct iter *from, file_off_t *pos)
 	return n == -EPIPE ? pipe_broken() : n;
 }
 
-/* ring->lock is held, here and in poll_writer(). */
 static unsigned int poll_reader(struct file *file, struct pipe *pipe)
 {
-	struct ring *ring = &pipe->ring;
-
-	switch (ring_first(ring)) {
-	case RING_COMING:
-		return 0;
+	switch (ring_first(&pipe->ring)) {
 	case RING_READY:
-		return POLLIN | POLLRDNORM | (ring->writers ? 0 : POLLHUP);
-	case RING_EMPTY:
-		break;
+		return POLLIN | POLLRDNORM | (READ_ONCE(pipe->ring.writers) ? 0 : POLLHUP);
+	case RING_ENDED:
+		/* A FIFO that had no writer since it was opened was not hung up: fs/pipe/fifo.c. */
+		return READ_ONCE(pipe->writer_opens) != file->pos ? POLLHUP : 0;
+	default:
+		return 0;
 	}
-	/*
-	 * A FIFO that never had a writer since it was opened has not been hung up: see fs/pipe/fifo.c.
-	 */
-	if (ring->writers == 0 && ring->kept == ring->tail && pipe->writer_opens != file->pos)
-		return POLLHUP;
-	return 0;
 }
 
 static unsigned int poll_writer(struct ring *ring)
 {
-	return (ring_room(ring) == 0 ? 0 : POLLOUT | POLLWRNORM) | (ring->readers ? 0 : POLLERR);
+	int room = ring_room(ring);
+
+	return (room ? POLLOUT | POLLWRNORM : 0) | (room < 0 ? POLLERR : 0);
 }
 
 static unsigned int pipe_poll(struct file *file, struct poll_table *table)
@@ -68,16 +62,14 @@ static unsigned int pipe_poll(struct file *file, struct poll_table *table)
 	struct ring *ring = &pipe->ring;
 	unsigned int events = 0;
 
-	if (file->readable)
+	if (file->readable) {
 		poll_wait(table, &ring->readable);
-	if (file->writable)
-		poll_wait(table, &ring->writable);
-	spin_lock(&ring->lock);
-	if (file->readable)
 		events |= poll_reader(file, pipe);
-	if (file->writable)
+	}
+	if (file->writable) {
+		poll_wait(table, &ring->writable);
 		events |= poll_writer(ring);
-	spin_unlock(&ring->lock);
+	}
 	return events;
 }
 

@@ -10,12 +10,13 @@ void ring_consume(struct ring *ring, unsigned int n)
 	first = ring_at(ring, ring->tail);
 	first->offset += n;
 	first->len -= n;
+	ring->bytes -= n;
 	/* A writer may just have made it longer. */
 	if (first->len > 0) {
 		spin_unlock(&ring->lock);
 		return;
 	}
-	gone = ring_pop(ring);
+	ring_pop(ring, &gone);
 	spin_unlock(&ring->lock);
 	/*
 	 * Readers too: they may wait for the arrival of the page that was first, and now another
@@ -32,7 +33,7 @@ void ring_drop_packet(struct ring *ring)
 
 	do {
 		spin_lock(&ring->lock);
-		gone = ring_pop(ring);
+		ring_pop(ring, &gone);
 		spin_unlock(&ring->lock);
 		slot_release(&gone);
 	} while (gone.flags & SLOT_GOES_ON);
@@ -68,23 +69,6 @@ int ring_report_failed(struct ring *ring, int error)
 		slot_retry(&failed);
 		slot_release(&failed);
 	}
-	return error;
-}
-
-/*
- * Look at the slot at a position. Returns 0, -EAGAIN if there is none yet, or -EPIPE if none will
- * come. `consumer` is held.
- */
-static int look(struct ring *ring, unsigned int at, struct pipe_slot *slot)
-{
-	int error = 0;
-
-	spin_lock(&ring->lock);
-	if (likely(at != ring->head))
-		*slot = *ring_at(ring, at);
-	else
-		error = ring->writers ? -EAGAIN : -EPIPE;
-	spin_unlock(&ring->lock);
 	return error;
 }
 
@@ -144,30 +128,29 @@ static int take(struct ring *ring, struct ring_read *read, size_t wanted)
 {
 	struct iter *to = read->to;
 	unsigned int at = ring->tail;
-	struct pipe_slot slot;
 
 	read->packet_len = 0;
 	do {
-		int error = look(ring, at, &slot);
+		struct pipe_slot *slot = ring_at(ring, at);
+		int error = ring_look(ring, at);
 		bool first = to->left == wanted;
 		size_t n, copied;
 
 		if (unlikely(error))
 			return error;
-		if (!first && (slot.flags & SLOT_PACKET ||
-			       (read->envelope && slot.envelope != read->envelope)))
+		if (slot->flags & SLOT_PACKET)
+			return first ? take_packet(ring, read) : 0;
+		if (!first && read->envelope && slot->envelope != read->envelope)
 			return 0;
-		if (slot.flags & SLOT_PACKET)
-			return take_packet(ring, read);
-		error = slot_confirm(&slot);
+		error = slot_confirm(slot);
 		if (unlikely(error))
 			return error;
-		n = MIN((size_t)slot.len, to->left);
-		copied = slot_copy_to(&slot, n, to);
+		n = MIN((size_t)READ_ONCE(slot->len), to->left);
+		copied = slot_copy_to(slot, n, to);
 		if (unlikely(copied < n && (copied == 0 || read->peek)))
 			return -EFAULT;
 		if (!read->envelope)
-			read->envelope = envelope_get(slot.envelope);
+			read->envelope = envelope_get(slot->envelope);
 		if (read->peek) {
 			at++;
 		} else if (copied > 0) {

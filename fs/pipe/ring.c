@@ -14,14 +14,17 @@ unsigned int ring_slots_for(unsigned long bytes)
 	return nr;
 }
 
-unsigned int ring_whole_slots(const struct ring *ring, unsigned int first, unsigned int max,
-			      size_t len, size_t *bytes)
+unsigned int ring_whole_slots(const struct ring *ring, unsigned int max, size_t len, size_t *bytes)
 {
-	struct pipe_slot *slot = ring_at(ring, first), *end = ring->slots + ring->nr_slots;
+	struct pipe_slot *slot = ring_at(ring, ring->tail), *end = ring->slots + ring->nr_slots;
 	struct envelope *envelope = slot->envelope;
 	size_t left = len;
 	unsigned int n;
 
+	if (max == ring_used(ring) && ring->bytes <= len && !ring->encloses) {
+		*bytes = ring->bytes;
+		return max;
+	}
 	for (n = 0; n < max && slot->len <= left && slot->envelope == envelope; n++) {
 		left -= slot->len;
 		if (++slot == end)
@@ -31,29 +34,29 @@ unsigned int ring_whole_slots(const struct ring *ring, unsigned int first, unsig
 	return n;
 }
 
-/* Copy n slots that lie in one piece to the places `skip` behind the head. */
-static void copy_piece(struct ring *ring, unsigned int skip, const struct pipe_slot *slots,
-		       unsigned int n)
+/* How many of n slots from a position on lie in one piece. */
+static unsigned int run_at(const struct ring *ring, unsigned int position, unsigned int n)
 {
-	unsigned int place = (ring->head + skip) & (ring->nr_slots - 1);
-	unsigned int run = MIN(n, ring->nr_slots - place);
-
-	memcpy(ring->slots + place, slots, run * sizeof(*slots));
-	memcpy(ring->slots, slots + run, (n - run) * sizeof(*slots));
+	return MIN(n, ring->nr_slots - (position & (ring->nr_slots - 1)));
 }
 
 void ring_copy_array(struct ring *ring, const struct pipe_slot *slots, unsigned int n)
 {
-	copy_piece(ring, 0, slots, n);
+	unsigned int run = run_at(ring, ring->head, n);
+
+	memcpy(ring_at(ring, ring->head), slots, run * sizeof(*slots));
+	if (run < n)
+		memcpy(ring->slots, slots + run, (n - run) * sizeof(*slots));
 }
 
 void ring_copy_slots(struct ring *ring, const struct ring *from, unsigned int at, unsigned int n)
 {
-	unsigned int place = at & (from->nr_slots - 1);
-	unsigned int run = MIN(n, from->nr_slots - place);
+	unsigned int to = ring->head, run;
 
-	copy_piece(ring, 0, from->slots + place, run);
-	copy_piece(ring, run, from->slots, n - run);
+	for (; n > 0; n -= run, at += run, to += run) {
+		run = run_at(ring, to, run_at(from, at, n));
+		memcpy(ring_at(ring, to), ring_at(from, at), run * sizeof(struct pipe_slot));
+	}
 }
 
 unsigned int ring_share_copies(struct ring *ring, unsigned int n)
@@ -73,5 +76,6 @@ void ring_resize(struct ring *ring, struct pipe_slot *slots, unsigned int nr_slo
 	for (at = ring->tail; at != ring->head; at++)
 		slots[at & (nr_slots - 1)] = *ring_at(ring, at);
 	ring->slots = slots;
-	ring->nr_slots = ring->max_slots = nr_slots;
+	ring->nr_slots = nr_slots;
+	WRITE_ONCE(ring->max_slots, nr_slots);
 }

@@ -5,7 +5,7 @@
  * 1. head and tail run freely and wrap at 2^32. Only their difference and their low bits mean
  *    something, so nr_slots is a power of two.
  * 2. `consumer` serialises those who take, `producer` those who put. ring->lock guards head, tail,
- *    kept, and a slot's offset and len, for a few lines.
+ *    kept, bytes, and a slot's offset and len, for a few lines.
  * 3. Neither mutex is held across a wait for data, room, disk or page fault, with one exception: a
  *    splice holds `consumer` while it writes to a file. `consumer` is taken before `producer`, and
  *    nobody waits for a consumer while holding a producer.
@@ -17,6 +17,8 @@
  *    their places stay theirs (`kept`) until it has ended.
  * 7. The holder of `producer` may read head, and the holder of `consumer` may read tail, kept, and
  *    the slots in the ring except the last one's len, without ring->lock. Nobody else changes them.
+ *    What the other side changes may be asked without the lock where an old answer does no harm:
+ *    a producer sees at least as much room as it is told of, and a consumer as many slots.
  * 8. Nothing in this file sleeps, allocates or touches a page's bytes, so that it runs in a host
  *    program as well.
  */
@@ -38,10 +40,12 @@ struct ring {
 				    has slots out */
 	unsigned int nr_slots;	 /* places in `slots`; a power of two */
 	unsigned int max_slots;	 /* no more are filled: a socket's limit may be below nr_slots */
+	size_t bytes;		 /* of the slots from the tail to the head */
 	struct pipe_slot *slots;
 	unsigned int readers, writers; /* open ends */
 	struct wait_queue readable, writable;
 	struct page_waiter arrival; /* of the first packet; wakes readable */
+	bool encloses;		    /* a socket's: slots may have envelopes */
 
 	/* fs/pipe/owners.h */
 	struct process *owner; /* the process that made it; a reference, or NULL */
@@ -62,67 +66,73 @@ static inline struct pipe_slot *ring_at(const struct ring *ring, unsigned int po
 	return &ring->slots[position & (ring->nr_slots - 1)];
 }
 /*
- * How many slots may be added, which is 0 if the ring is full; -EPIPE if nobody will read them.
- * ring->lock is held.
+ * How many slots may be added, which is 0 if the ring is full; -EPIPE if nobody will read them. For
+ * the holder of `producer` there will be no fewer. For a task that holds neither that nor ring->lock
+ * the answer is a hint.
  */
 static inline int ring_room(const struct ring *ring)
 {
-	unsigned int places = ring->head - ring->kept;
+	unsigned int places = READ_ONCE(ring->head) - load_acquire(&ring->kept);
+	unsigned int max = READ_ONCE(ring->max_slots);
 
-	if (unlikely(ring->readers == 0))
+	if (unlikely(READ_ONCE(ring->readers) == 0))
 		return -EPIPE;
-	return places < ring->max_slots ? ring->max_slots - places : 0;
+	return places < max ? max - places : 0;
+}
+/*
+ * Is there a slot at a position, which is the tail or behind it? Returns 0; -EAGAIN if there is none
+ * yet, -EPIPE if none will come. `consumer` is held, or the answer is a hint.
+ */
+static inline int ring_look(const struct ring *ring, unsigned int at)
+{
+	/* Asked first: a writer closes after it has published its last slot. */
+	unsigned int writers = READ_ONCE(ring->writers);
+
+	if (likely(at != load_acquire(&ring->head)))
+		return 0;
+	return writers ? -EAGAIN : -EPIPE;
 }
 
 /*
  * The two functions through which the ring comes to hold slots, and holds them no longer: what a
  * ring holds is head - kept slots. ring->lock is held.
  */
-static inline void ring_fill_places(struct ring *ring, unsigned int n)
+static inline void ring_fill_places(struct ring *ring, unsigned int n, size_t bytes)
 {
-	WRITE_ONCE(ring->head, ring->head + n);
+	ring->bytes += bytes;
+	store_release(&ring->head, ring->head + n);
 }
 static inline void ring_free_places(struct ring *ring)
 {
-	WRITE_ONCE(ring->kept, ring->tail);
-}
-
-/* Publish a slot. There is room. `producer` and ring->lock are held. */
-static inline void ring_push(struct ring *ring, struct pipe_slot slot)
-{
-	*ring_at(ring, ring->head) = slot;
-	ring_fill_places(ring, 1);
+	store_release(&ring->kept, ring->tail);
 }
 
 /* The first slot leaves the ring, which is not empty. `consumer` and ring->lock are held. */
-static inline struct pipe_slot ring_pop(struct ring *ring)
+static inline void ring_pop(struct ring *ring, struct pipe_slot *slot)
 {
-	struct pipe_slot slot = *ring_at(ring, ring->tail);
-
-	ring->tail++;
+	*slot = *ring_at(ring, ring->tail);
+	WRITE_ONCE(ring->tail, ring->tail + 1);
+	ring->bytes -= slot->len;
 	ring_free_places(ring);
-	return slot;
 }
 
 /*
- * The first n slots leave the ring, but their places are kept, and the slots stay there: they are
- * the caller's until ring_settle(). They lie in one piece: n is at most ring_run(). `consumer` and
- * ring->lock are held.
+ * The first n slots, which have so many bytes, leave the ring, but their places are kept, and the
+ * slots stay there: they are the caller's until ring_settle(). `consumer` and ring->lock are held.
  */
-static inline struct pipe_slot *ring_take(struct ring *ring, unsigned int n)
+static inline void ring_take(struct ring *ring, unsigned int n, size_t bytes)
 {
-	struct pipe_slot *first = ring_at(ring, ring->tail);
-
-	ring->tail += n;
-	return first;
+	WRITE_ONCE(ring->tail, ring->tail + n);
+	ring->bytes -= bytes;
 }
 /*
- * The last n of the slots that were taken are in the ring again, and the places of the others are
- * free. `consumer` and ring->lock are held.
+ * The last n of the slots that were taken, which have so many bytes, are in the ring again, and the
+ * places of the others are free. `consumer` and ring->lock are held.
  */
-static inline void ring_settle(struct ring *ring, unsigned int n)
+static inline void ring_settle(struct ring *ring, unsigned int n, size_t bytes)
 {
-	ring->tail -= n;
+	WRITE_ONCE(ring->tail, ring->tail - n);
+	ring->bytes += bytes;
 	ring_free_places(ring);
 }
 /* How many slots from the first one on lie in one piece. ring->lock is held. */
@@ -134,11 +144,10 @@ static inline unsigned int ring_run(const struct ring *ring)
 /* ---- fs/pipe/ring.c ---- */
 
 /*
- * How many of the slots from `first` on, up to max, have at most len bytes together and the same
- * envelope as the first one. *bytes: what they have. ring->lock is held.
+ * How many of the first slots, up to max, which is at most all, have at most len bytes together and
+ * the same envelope as the first one. *bytes: what they have. ring->lock is held.
  */
-unsigned int ring_whole_slots(const struct ring *ring, unsigned int first, unsigned int max,
-			      size_t len, size_t *bytes);
+unsigned int ring_whole_slots(const struct ring *ring, unsigned int max, size_t len, size_t *bytes);
 /*
  * Copy n slots to the places behind the head, where nobody sees them until the head has moved: from
  * an array, or from position `at` of another ring. There are as many places. `producer` is held, and

@@ -18,19 +18,19 @@
  * 4. All sleepers share the first packet, so one waiter is enough. A task that moves or disarms it
  *    has seen the old first slot popped, and the pop has woken all who slept for that one.
  * 5. Completions never take ring->lock: they run in interrupts.
- * 6. Sleepers of either queue look at the ring under ring->lock after they have joined the queue,
- *    and every change is made under ring->lock before the queue is woken. So
+ * 6. Sleepers of either queue look at the ring after they have joined the queue, and every change is
+ *    made before the queue is woken:
  *
  *	reader				writer
  *	joins `readable`
- *	lock: empty; unlock
- *					lock: head++; unlock
+ *	head == tail
+ *					head++
  *					`readable` has a waiter: wakes it
  *	schedule(): goes on
  *
- *    and if the writer's section comes first, the reader sees the slot. The writer may look at
- *    `readable` without its lock: taking ring->lock is a full barrier between the reader's joining
- *    and that look.
+ *    They look without ring->lock. If other tasks change the ring meanwhile, they may see a state
+ *    that never was. That does no harm: each of these changes wakes them again, and a sleeper that
+ *    was woken for nothing looks once more.
  */
 #include "fs/pipe/wait.h"
 #include "kernel/time.h"
@@ -63,50 +63,34 @@ static bool slot_on_its_way(struct ring *ring, struct pipe_slot *slot)
 	return slot_confirm(slot) == -EAGAIN;
 }
 
-enum ring_first ring_first(struct ring *ring)
+enum ring_first ring_first_there(struct ring *ring)
 {
-	unsigned int at = ring->tail, flags;
+	enum ring_first first = RING_EMPTY;
+	unsigned int at;
 
-	lockdep_held(&ring->lock);
-	if (at == ring->head)
-		return RING_EMPTY;
-	do {
-		struct pipe_slot *slot = ring_at(ring, at++);
+	spin_lock(&ring->lock);
+	for (at = ring->tail; at != ring->head; at++) {
+		struct pipe_slot *slot = ring_at(ring, at);
 
-		if (slot_on_its_way(ring, slot))
-			return RING_COMING;
-		flags = slot->flags;
-	} while (unlikely(flags & SLOT_GOES_ON));
-	return RING_READY;
+		first = slot_on_its_way(ring, slot) ? RING_COMING : RING_READY;
+		if (first == RING_COMING || likely(!(slot->flags & SLOT_GOES_ON)))
+			break;
+	}
+	if (first == RING_EMPTY)
+		page_waiter_disarm(&ring->arrival);
+	spin_unlock(&ring->lock);
+	return first;
 }
 
 //BOOK: wait-readable
 static bool can_read(struct ring *ring, enum ring_need need)
 {
-	enum ring_first first;
-	bool ready;
+	enum ring_first first = ring_first(ring);
 
-	spin_lock(&ring->lock);
-	first = ring_first(ring);
-	if (first == RING_EMPTY) {
-		if (ring->arrival.page)
-			page_waiter_disarm(&ring->arrival);
-		ready = ring->writers == 0 && ring->kept == ring->tail;
-	} else {
-		ready = need == RING_NEED_SLOT || first == RING_READY;
-	}
-	spin_unlock(&ring->lock);
-	return ready;
-}
-
-bool ring_has_room(struct ring *ring)
-{
-	bool ready;
-
-	spin_lock(&ring->lock);
-	ready = ring_room(ring) != 0;
-	spin_unlock(&ring->lock);
-	return ready;
+	/* Pages share queues: what waits for no page any more would be woken for others. */
+	if (first == RING_EMPTY && READ_ONCE(ring->arrival.page))
+		first = ring_first_there(ring);
+	return first != RING_EMPTY && (need == RING_NEED_SLOT || first != RING_COMING);
 }
 
 int ring_wait_readable(struct ring *ring, enum ring_need need, uint64_t until)
@@ -120,12 +104,12 @@ int ring_wait_writable(struct ring *ring, uint64_t until)
 {
 	if (until == WAIT_NOT)
 		return -EAGAIN;
-	return wait_event_until(&ring->writable, ring_has_room(ring), until);
+	return wait_event_until(&ring->writable, ring_room(ring) != 0, until);
 }
 
 int ring_wait_room(struct ring *ring)
 {
-	return wait_event_killable(&ring->writable, ring_has_room(ring));
+	return wait_event_killable(&ring->writable, ring_room(ring) != 0);
 }
 
 unsigned int ring_arrived_bytes(struct ring *ring, bool first_packet)
@@ -165,7 +149,7 @@ void ring_empty(struct ring *ring)
 		struct pipe_slot slot;
 
 		spin_lock(&ring->lock);
-		slot = ring_pop(ring);
+		ring_pop(ring, &slot);
 		spin_unlock(&ring->lock);
 		slot_release(&slot);
 	}

@@ -24,16 +24,26 @@ int ring_wait_writable(struct ring *ring, uint64_t until);
 /* For slots that must find room: the same, but only a SIGKILL interrupts it. 0, -ERESTARTSYS. */
 int ring_wait_room(struct ring *ring);
 
-/* Would a write return at once, because there is room, or no reader is left? */
-bool ring_has_room(struct ring *ring);
-
-/* What a read would find: nothing, bytes that are still on their way, or bytes or an error. */
-enum ring_first { RING_EMPTY, RING_COMING, RING_READY };
 /*
- * Returns what the first packet is. If it is RING_COMING, its arrival will wake `readable`.
- * ring->lock is held.
+ * What a read would find: nothing; bytes that are still on their way; bytes or an error; or the end,
+ * because no writer is left.
  */
-enum ring_first ring_first(struct ring *ring);
+enum ring_first { RING_EMPTY, RING_COMING, RING_READY, RING_ENDED };
+/*
+ * Returns what the first packet is. If it is RING_COMING, its arrival will wake `readable`. Takes
+ * ring->lock if there is a slot.
+ */
+enum ring_first ring_first_there(struct ring *ring);
+static inline enum ring_first ring_first(struct ring *ring)
+{
+	unsigned int tail = READ_ONCE(ring->tail);
+	int error = ring_look(ring, tail);
+
+	if (!error)
+		return ring_first_there(ring);
+	/* A splice that has slots out may put them back. */
+	return error == -EPIPE && READ_ONCE(ring->kept) == tail ? RING_ENDED : RING_EMPTY;
+}
 /*
  * Returns how many bytes have arrived, from the first slot on: in all, or only those of the first
  * packet, which counts only if it is whole.

@@ -25,17 +25,19 @@ static size_t fill_page(struct iter *from, bool whole, struct page *page, unsign
 }
 
 /* A slot for bytes of a write, which goes into the ring. ring->lock is held, and there is room. */
-static void push(struct ring *ring, struct ring_write *write, struct page *page,
+static inline void push(struct ring *ring, struct ring_write *write, struct page *page,
 		 unsigned int offset, unsigned int len)
 {
-	ring_push(ring, (struct pipe_slot){
-				.page = page,
-				.offset = offset,
-				.len = len,
-				.ops = &anon_slot_ops,
-				.flags = write->packets ? SLOT_PACKET : SLOT_MERGE,
-				.envelope = envelope_get(write->envelope),
-			});
+	*ring_at(ring, ring->head) = (struct pipe_slot){
+		.page = page,
+		.offset = offset,
+		.len = len,
+		.ops = &anon_slot_ops,
+		.flags = write->packets ? SLOT_PACKET : SLOT_MERGE,
+		.private = 0,
+		.envelope = envelope_get(write->envelope),
+	};
+	ring_fill_places(ring, 1, len);
 }
 
 /* The place behind the last slot's bytes. */
@@ -45,23 +47,25 @@ struct behind {
 	size_t n;	   /* how many bytes go there */
 };
 
-/* May the next bytes go behind those of the last slot? ring->lock is held. */
+/* May the next bytes go behind those of the last slot? */
 static struct behind look_behind(struct ring *ring, struct ring_write *write, bool whole)
 {
 	struct behind behind = { NULL };
 	struct pipe_slot *last = ring_at(ring, ring->head - 1);
 
-	lockdep_held(&ring->lock);
-	if (ring->head == ring->tail || !(last->flags & SLOT_MERGE) || write->packets ||
-	    last->envelope != write->envelope)
-		return behind;
-	behind.end = last->offset + last->len;
-	behind.n = MIN(write->from->left, (size_t)PAGE_SIZE - behind.end);
-	if (behind.n == 0 || (whole && behind.n < write->from->left))
+	if (write->packets || ring->head == READ_ONCE(ring->tail))
 		return behind;
 	/* The slot has a reference to its page as long as we hold the lock. */
-	if (page_get(last->page))
-		behind.page = last->page;
+	spin_lock(&ring->lock);
+	if (ring->head != ring->tail && last->flags & SLOT_MERGE &&
+	    last->envelope == write->envelope) {
+		behind.end = last->offset + last->len;
+		behind.n = MIN(write->from->left, (size_t)PAGE_SIZE - behind.end);
+		if (behind.n > 0 && (!whole || behind.n == write->from->left) &&
+		    page_get(last->page))
+			behind.page = last->page;
+	}
+	spin_unlock(&ring->lock);
 	return behind;
 }
 
@@ -87,6 +91,7 @@ static int merge(struct ring *ring, struct ring_write *write, bool whole, struct
 	room = ring_room(ring);
 	if (stands) {
 		ring_at(ring, ring->head - 1)->len += copied;
+		ring->bytes += copied;
 	} else if (room > 0) {
 		/* Our reference is the new slot's. */
 		atomic_inc(&behind.page->lent);
@@ -134,20 +139,15 @@ static int append(struct ring *ring, struct ring_write *write, bool whole)
 //BOOK: put-piece
 static int put_piece(struct ring *ring, struct ring_write *write, bool whole)
 {
-	struct behind behind;
-	int room;
+	int room = ring_room(ring);
+	struct behind behind = { NULL };
 
-	spin_lock(&ring->lock);
-	room = ring_room(ring);
-	behind = look_behind(ring, write, whole);
-	spin_unlock(&ring->lock);
-	if (behind.page && room >= 0)
+	if (room >= 0)
+		behind = look_behind(ring, write, whole);
+	if (behind.page)
 		return merge(ring, write, whole, behind);
-	if (unlikely(behind.page))
-		page_put(behind.page);
 	if (room <= 0)
 		return room ? room : -EAGAIN;
-	/* Only producers fill places, so what is free now stays so. */
 	return append(ring, write, whole);
 }
 

@@ -28,17 +28,17 @@ ssize_t splice_publish(struct ring *ring, struct slot_list *slots)
 
 	if (error)
 		return error;
-	spin_lock(&ring->lock);
 	room = ring_room(ring);
 	nr = MIN(slots->nr, (unsigned int)MAX(room, 0));
+	bytes = nr == slots->nr ? slots->bytes : slots_bytes(slots->slots, nr);
 	ring_copy_array(ring, slots->slots, nr);
-	ring_fill_places(ring, nr);
+	spin_lock(&ring->lock);
+	ring_fill_places(ring, nr, bytes);
 	spin_unlock(&ring->lock);
-	wake_all(&ring->readable);
 	mutex_unlock(&ring->producer);
 	if (room < 0)
 		return room;
-	bytes = slots_bytes(slots->slots, nr);
+	wake_all(&ring->readable);
 	slots->slots += nr;
 	slots->nr -= nr;
 	slots->bytes -= bytes;
@@ -61,21 +61,11 @@ ssize_t splice_publish_all(struct ring *ring, struct slot_list *slots)
 	return done ? (ssize_t)done : n;
 }
 
-static int look_for_room(struct ring *ring)
-{
-	int room;
-
-	spin_lock(&ring->lock);
-	room = ring_room(ring);
-	spin_unlock(&ring->lock);
-	return room;
-}
-
 int splice_wait_room(struct ring *ring, uint64_t until)
 {
 	int room;
 
-	while ((room = look_for_room(ring)) == 0) {
+	while ((room = ring_room(ring)) == 0) {
 		int error = ring_wait_writable(ring, until);
 
 		if (error)
@@ -161,13 +151,13 @@ static void copy_slots(struct move *move, unsigned int max, size_t len)
 	unsigned int held;
 
 	lockdep_held(&from->lock);
-	move->whole = ring_whole_slots(from, from->tail, max, len, &move->bytes);
+	move->whole = ring_whole_slots(from, max, len, &move->bytes);
 	ring_copy_slots(to, from, from->tail, move->whole);
 	move->envelope = ring_at(from, from->tail)->envelope;
 	if (move->keep) {
 		held = ring_share_copies(to, move->whole);
 		if (unlikely(held < move->whole)) {
-			move->whole = ring_whole_slots(from, from->tail, held, len, &move->bytes);
+			move->whole = ring_whole_slots(from, held, len, &move->bytes);
 			return;
 		}
 	}
@@ -186,8 +176,8 @@ static void remove_slots(struct move *move)
 {
 	struct ring *from = move->from;
 
-	from->tail += move->whole;
-	ring_free_places(from);
+	ring_take(from, move->whole, move->bytes);
+	ring_settle(from, 0, 0);
 	if (move->part > 0) {
 		struct pipe_slot *rest = ring_at(from, from->tail);
 
@@ -203,30 +193,24 @@ static void remove_slots(struct move *move)
 static ssize_t move_slots(struct move *move, size_t len)
 {
 	struct ring *from = move->from, *to = move->to;
-	int room = look_for_room(to);
-	unsigned int used;
-	bool ended;
+	int room = ring_room(to), error = ring_look(from, from->tail);
 
 	if (room < 0)
 		return room;
-	/* One ring's lock is never held with the other's. */
-	spin_lock(&from->lock);
-	used = ring_used(from);
-	ended = from->writers == 0;
-	if (likely(used > 0 && room > 0)) {
-		copy_slots(move, MIN(used, (unsigned int)room), len);
-		if (!move->keep)
-			remove_slots(move);
-	}
-	spin_unlock(&from->lock);
-	if (used == 0)
-		return ended ? 0 : -EAGAIN;
+	if (error)
+		return error == -EPIPE ? 0 : error;
 	if (room == 0)
 		return -ENOSPC;
+	/* One ring's lock is never held with the other's. */
+	spin_lock(&from->lock);
+	copy_slots(move, MIN(ring_used(from), (unsigned int)room), len);
+	if (!move->keep)
+		remove_slots(move);
+	spin_unlock(&from->lock);
 	if (unlikely(move->bytes == 0))
 		return -EFAULT;
 	spin_lock(&to->lock);
-	ring_fill_places(to, move->whole + (move->part > 0));
+	ring_fill_places(to, move->whole + (move->part > 0), move->bytes);
 	spin_unlock(&to->lock);
 	wake_all(&to->readable);
 	return move->bytes;
@@ -290,7 +274,7 @@ static unsigned int arrived_slots(struct pipe_slot *first, unsigned int run)
 static ssize_t take_part(struct taking *taking, size_t len)
 {
 	taking->part = *taking->list.slots;
-	taking->part.len = taking->part_len = len;
+	taking->part.len = taking->part_len = taking->list.bytes = len;
 	taking->list.slots = &taking->part;
 	taking->list.nr = 1;
 	return slot_get(&taking->part) ? (ssize_t)len : -EFAULT;
@@ -303,27 +287,26 @@ static ssize_t take_part(struct taking *taking, size_t len)
 static ssize_t take_slots(struct ring *ring, struct taking *taking, size_t len, enum ring_need need)
 {
 	struct slot_list *list = &taking->list;
+	int error = ring_look(ring, ring->tail);
 	unsigned int run;
-	ssize_t n = 0;
+	ssize_t n;
 
 	taking->part_len = 0;
-	spin_lock(&ring->lock);
 	list->slots = ring_at(ring, ring->tail);
+	if (!error && need == RING_NEED_BYTES)
+		error = slot_confirm(list->slots);
+	if (unlikely(error))
+		return error == -EPIPE ? 0 : error;
+	spin_lock(&ring->lock);
 	run = ring_run(ring);
-	if (run == 0)
-		n = ring->writers ? -EAGAIN : 0;
-	else if (need == RING_NEED_BYTES)
-		n = slot_confirm(list->slots);
-	if (likely(run > 0 && n == 0)) {
-		if (need == RING_NEED_BYTES)
-			run = arrived_slots(list->slots, run);
-		list->nr = ring_whole_slots(ring, ring->tail, run, len, &list->bytes);
-		n = list->bytes;
-		if (list->nr > 0)
-			ring_take(ring, list->nr);
-		else
-			n = list->bytes = take_part(taking, len);
-	}
+	if (need == RING_NEED_BYTES)
+		run = arrived_slots(list->slots, run);
+	list->nr = ring_whole_slots(ring, run, len, &list->bytes);
+	n = list->bytes;
+	if (list->nr > 0)
+		ring_take(ring, list->nr, list->bytes);
+	else
+		n = take_part(taking, len);
 	spin_unlock(&ring->lock);
 	return n;
 }
@@ -346,7 +329,7 @@ static void settle(struct ring *ring, struct taking *taking)
 		return;
 	}
 	spin_lock(&ring->lock);
-	ring_settle(ring, list->nr);
+	ring_settle(ring, list->nr, list->bytes);
 	spin_unlock(&ring->lock);
 	wake_all(&ring->writable);
 	wake_all(&ring->readable);

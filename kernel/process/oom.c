@@ -266,7 +266,6 @@ void oom_released(void)
 		process->oom_victim = false;
 	spin_unlock_irqrestore(&tasks_lock, flags);
 	atomic_inc(&released);
-	memory_barrier(); /* before the queue is looked at; see wake_all() */
 	wake_all(&release_queue);
 }
 

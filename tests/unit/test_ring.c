@@ -14,6 +14,15 @@ static struct pipe_slot model[MODEL_MAX];
 static unsigned int model_nr;
 static unsigned int next_id;
 
+static size_t model_bytes(const struct pipe_slot *slots, unsigned int nr)
+{
+	size_t bytes = 0;
+
+	for (unsigned int i = 0; i < nr; i++)
+		bytes += slots[i].len;
+	return bytes;
+}
+
 static void start_with(unsigned int nr_slots, unsigned int start)
 {
 	memset(&ring, 0, sizeof(ring));
@@ -33,6 +42,7 @@ static bool same(const struct pipe_slot *a, const struct pipe_slot *b)
 static void check(void)
 {
 	must(ring_used(&ring) == model_nr);
+	must(ring.bytes == model_bytes(model, model_nr));
 	must(ring_room(&ring) == ring.nr_slots - model_nr - (ring.tail - ring.kept));
 	for (unsigned int i = 0; i < model_nr; i++)
 		must(same(ring_at(&ring, ring.tail + i), &model[i]));
@@ -49,7 +59,8 @@ static void push(void)
 				  NULL };
 
 	must(ring_room(&ring) > 0);
-	ring_push(&ring, slot);
+	ring_copy_array(&ring, &slot, 1);
+	ring_fill_places(&ring, 1, slot.len);
 	model[model_nr++] = slot;
 }
 
@@ -64,8 +75,10 @@ static struct pipe_slot model_first(void)
 
 static void pop(void)
 {
-	struct pipe_slot got = ring_pop(&ring), want = model_first();
+	struct pipe_slot got, want = model_first();
 
+
+	ring_pop(&ring, &got);
 	must(same(&got, &want));
 }
 
@@ -73,9 +86,10 @@ static void pop(void)
 static void take_and_put_back(void)
 {
 	unsigned int nr = random_u32() % (ring_run(&ring) + 1), keep = random_u32() % (nr + 1);
-	struct pipe_slot *out = ring_take(&ring, nr);
+	struct pipe_slot *out = ring_at(&ring, ring.tail);
 	struct pipe_slot was[MODEL_MAX];
 
+	ring_take(&ring, nr, model_bytes(model, nr));
 	must(ring.tail - ring.kept == nr);
 	memcpy(was, model, nr * sizeof(*was));
 	for (unsigned int i = 0; i < nr; i++)
@@ -85,7 +99,7 @@ static void take_and_put_back(void)
 	check();
 	while (ring_room(&ring) > 0 && random_u32() % 4)
 		push();
-	ring_settle(&ring, keep);
+	ring_settle(&ring, keep, model_bytes(was + nr - keep, keep));
 	memmove(model + keep, model, model_nr * sizeof(*model));
 	memcpy(model, was + nr - keep, keep * sizeof(*model));
 	model_nr += keep;
@@ -113,7 +127,7 @@ static void fill_many(void)
 	else
 		ring_copy_slots(&ring, &other, at, n);
 	check();
-	ring_fill_places(&ring, n);
+	ring_fill_places(&ring, n, model_bytes(more, n));
 	memcpy(model + model_nr, more, n * sizeof(*more));
 	model_nr += n;
 	free(other.slots);
