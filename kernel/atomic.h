@@ -109,8 +109,8 @@ static inline bool test_and_set_bits(unsigned int *word, unsigned int bits)
 /* Of a pointer: what follows the load, and what comes before the store, is not moved across it. */
 #define load_acquire(p)	    __atomic_load_n(p, __ATOMIC_ACQUIRE)
 #define store_release(p, v) __atomic_store_n(p, v, __ATOMIC_RELEASE)
-#define barrier()	 __asm__ volatile("" ::: "memory")
-#define memory_barrier() __atomic_thread_fence(__ATOMIC_SEQ_CST)
-#define cpu_relax()	 __asm__ volatile("pause" ::: "memory")
+#define barrier()	    __asm__ volatile("" ::: "memory")
+#define memory_barrier()    __atomic_thread_fence(__ATOMIC_SEQ_CST)
+#define cpu_relax()	    __asm__ volatile("pause" ::: "memory")
 
 #endif

@@ -26,7 +26,7 @@ static size_t fill_page(struct iter *from, bool whole, struct page *page, unsign
 
 /* A slot for bytes of a write, which goes into the ring. ring->lock is held, and there is room. */
 static inline void push(struct ring *ring, struct ring_write *write, struct page *page,
-		 unsigned int offset, unsigned int len)
+			unsigned int offset, unsigned int len)
 {
 	*ring_at(ring, ring->head) = (struct pipe_slot){
 		.page = page,
@@ -79,6 +79,7 @@ static struct behind look_behind(struct ring *ring, struct ring_write *write, bo
 static int merge(struct ring *ring, struct ring_write *write, bool whole, struct behind behind)
 {
 	size_t copied = fill_page(write->from, whole, behind.page, behind.end, behind.n);
+	struct pipe_slot *last;
 	bool stands;
 	int room;
 
@@ -86,11 +87,13 @@ static int merge(struct ring *ring, struct ring_write *write, bool whole, struct
 		page_put(behind.page);
 		return -EFAULT;
 	}
+	last = ring_at(ring, ring->head - 1);
 	spin_lock(&ring->lock);
 	stands = ring->head != ring->tail;
 	room = ring_room(ring);
 	if (stands) {
-		ring_at(ring, ring->head - 1)->len += copied;
+		/* The consumer reads it without the lock. */
+		WRITE_ONCE(last->len, last->len + copied);
 		ring->bytes += copied;
 	} else if (room > 0) {
 		/* Our reference is the new slot's. */

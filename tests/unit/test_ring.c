@@ -77,7 +77,6 @@ static void pop(void)
 {
 	struct pipe_slot got, want = model_first();
 
-
 	ring_pop(&ring, &got);
 	must(same(&got, &want));
 }
