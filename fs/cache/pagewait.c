@@ -44,7 +44,7 @@ void page_waiter_arm(struct page_waiter *waiter, struct page *page)
 {
 	if (waiter->page != page) {
 		page_waiter_disarm(waiter);
-		waiter->page = page;
+		WRITE_ONCE(waiter->page, page);
 		wait_add(queue_of(page), &waiter->waiter);
 	}
 	set_bits(&page->flags, PG_WAITERS);
@@ -54,7 +54,7 @@ void page_waiter_disarm(struct page_waiter *waiter)
 {
 	if (waiter->page)
 		wait_remove(queue_of(waiter->page), &waiter->waiter);
-	waiter->page = NULL;
+	WRITE_ONCE(waiter->page, NULL);
 }
 
 static bool is_clear(struct page *page, unsigned int bits)
