@@ -1,10 +1,10 @@
 /*
- * What an inode says about itself, and changing it: permissions, mode, owner, times, size.
+ * The attributes of an inode and how they change: permissions, mode, owner, times, size.
  *
- * 1. Permissions are those of the file system user and group ids; root may everything, but executes
- *    only what somebody may execute. access(2) asks for the real ids, of the file itself.
+ * 1. Permissions are checked for the effective user and group. Root may do everything, except
+ *    execute a file that nobody may execute. access(2) checks for the real user and group.
  * 2. Changes are made with inode->lock held.
- * 3. Access times are not kept: they change by utimensat() only.
+ * 3. Reading a file does not change its access time. Only utimensat() does.
  */
 #include "lib/string.h"
 #include "kernel/process/process.h"
@@ -15,7 +15,7 @@
 #include "fs/file/file.h"
 #include "fs/names/vfs_internal.h"
 
-/* Files that have bytes of their own, so that a read-only file system matters to them. */
+/* Is the file's content part of the file system? Only then does a read-only mount protect it. */
 static bool is_stored(unsigned int mode)
 {
 	return S_ISREG(mode) || S_ISDIR(mode) || S_ISLNK(mode);
@@ -166,8 +166,8 @@ static bool may_chown(const struct inode *inode, uint32_t uid, uint32_t gid)
 }
 
 /*
- * The bits that let a program act for its owner or group, as far as it has them. S_ISGID without the
- * group's right to execute means something else.
+ * Returns those mode bits that let a program act for its owner or group. S_ISGID without execute
+ * permission for the group means something else.
  */
 static unsigned int privileges(const struct inode *inode)
 {
@@ -182,7 +182,7 @@ static int change_owner(struct inode *inode, const struct change *change)
 		inode->uid = change->uid;
 	if (change->gid != KEEP_ID)
 		inode->gid = change->gid;
-	/* The new owner has not asked for a program that runs in his name. */
+	/* The new owner has not allowed the program to run under that identity. */
 	if (!S_ISDIR(inode->mode))
 		inode->mode &= ~privileges(inode);
 	return 0;
@@ -218,7 +218,7 @@ static void set_time(struct timespec64 *time, const struct timespec64 *new)
 		*time = *new;
 }
 
-/* To the present, whoever may write may set both times. */
+/* A user who may write to the file, but does not own it, may only set both times to the present. */
 static int change_times(struct inode *inode, const struct change *change)
 {
 	const struct timespec64 *times = change->times;
@@ -235,7 +235,7 @@ static int change_times(struct inode *inode, const struct change *change)
 	return 0;
 }
 
-/* times: of access and of modification; NULL: now. */
+/* `times` points to the access time and the modification time. NULL sets both to the present. */
 long sys_utimensat(int dirfd, const char __user *name, const void __user *times, unsigned int flags)
 {
 	struct change change = { change_times,
@@ -287,9 +287,10 @@ file_off_t file_size_limit(file_off_t last)
 }
 
 /*
- * All that can fail comes first, while the file is whole: on an error it is as it was. Then, if it
- * shrinks, comes the size, so that nobody brings the pages beyond it back; then the pages go, which
- * waits for reads in flight; and only then the file system frees their blocks.
+ * Everything that can fail comes first, so that the file is unchanged after an error. Then the size
+ * changes. If it shrinks, no task can bring pages beyond it back into the cache from now on. Then
+ * those pages are removed, which waits for reads in flight. Only then does the file system free
+ * their blocks.
  */
 static int truncate_locked(struct inode *inode, file_off_t size)
 {

@@ -1,10 +1,10 @@
 /*
- * Where a process is: its working directory and umask; and paths as text.
+ * The current directory and umask of a process, and paths as text.
  *
- * 1. fs->lock (plain) guards cwd against other threads that share the context. Paths are put after
- *    it is given back.
- * 2. path_text() walks from a dentry up to the root, over mount points. dcache_lock keeps names and
- *    parents in place meanwhile; the mounts on the way are held by those above them.
+ * 1. fs->lock, a plain spinlock, guards cwd against other threads that share the context. A path is
+ *    put after the lock is released, because path_put() may sleep.
+ * 2. path_text() walks from a dentry up to the root, across mount points. dcache_lock keeps names
+ *    and parents in place meanwhile. Each mount on the way holds a reference to the one below it.
  */
 #include "lib/print.h"
 #include "lib/string.h"
@@ -15,7 +15,7 @@
 #include "fs/file/file.h"
 #include "fs/names/vfs_internal.h"
 
-/* A kernel task has no context: it is at the root. */
+/* A kernel task has no context. Its current directory is the root. */
 struct dentry *fs_cwd(void)
 {
 	struct fs_context *fs = current->fs;
@@ -87,13 +87,16 @@ long sys_fchdir(int fd)
 
 /* ---- text ---- */
 
-/* Text that grows towards the front of a buffer, from `at`: where it begins then. NULL: it is full. */
+/*
+ * Prepend a string to the text that begins at `at`. Returns where the text begins now, or NULL if
+ * there is no room or `at` is NULL already.
+ */
 static char *put_front(const char *buf, char *at, const char *string, size_t len)
 {
 	return at && (size_t)(at - buf) >= len ? memcpy(at - len, string, len) : NULL;
 }
 
-/* "pipe:[17]". */
+/* Write text such as "pipe:[17]". */
 static char *anonymous_text(const struct inode *inode, char *buf, size_t size)
 {
 	return snprintf(buf, size, "%s:[%u]", inode->kind, (unsigned int)inode->number) < size

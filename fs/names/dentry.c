@@ -1,17 +1,18 @@
 /*
- * Dentries: names in directories, cached.
+ * The dentry cache: names in directories.
  *
- * 1. dcache_lock (plain) guards names, the tree, the hash table and the LRU. A dentry has a
- *    reference for each child, so that a path up to the root always exists.
- * 2. A name enters the hash with its directory's lock held, after its file system was asked: there
- *    is one dentry for each name. A negative dentry may become positive, never the other way round:
- *    a removed name is unhashed, and found no more.
- * 3. A dentry that nobody uses stays on the LRU, oldest first, and keeps its inode in memory. The
- *    list is bounded; memory pressure, drop_caches and unmount empty it. A removed one goes at
- *    once. Where names stay (tmpfs), one with an inode is on no list and goes by unmount only.
+ * 1. dcache_lock, a plain spinlock, guards names, the tree, the hash table and the LRU list. A
+ *    dentry holds a reference to its parent, so there is always a path up to the root.
+ * 2. A name enters the hash with its directory's lock held, after its file system has been searched
+ *    for it. So each name has one dentry. A negative dentry may become positive, but not the other
+ *    way round: the dentry of a removed name is unhashed, and lookups no longer find it.
+ * 3. An unused dentry stays on the LRU list, oldest first, and keeps its inode in memory. The list
+ *    is bounded. Memory pressure, drop_caches and unmount shrink it. The dentry of a removed name
+ *    is freed at once. With names_stay (tmpfs), an unused dentry that has an inode is on no list,
+ *    and only removal or unmount frees it.
  * 4. refs becomes zero, and ceases to be zero, only under dcache_lock.
- * 5. Inodes are put after dcache_lock is given back: that may sleep. What leaves is therefore
- *    gathered in a list of victims first.
+ * 5. inode_put() may sleep, so it is called after dcache_lock is released. Dentries that are to be
+ *    freed are therefore first gathered in a list of victims.
  */
 #include "lib/string.h"
 #include "kernel/init.h"
@@ -21,8 +22,8 @@
 
 #define FIRST_COOKIE	  2	/* 0 is ".", 1 is ".." */
 #define DENTRY_HASH_SIZE  1024u /* a power of two */
-#define DENTRY_UNUSED_MAX 2048u /* kept at most */
-#define DENTRIES_A_PAGE	  8u	/* with their inodes: for the shrinker's count */
+#define DENTRY_UNUSED_MAX 2048u /* the LRU list's limit */
+#define DENTRIES_A_PAGE	  8u	/* roughly, with their inodes */
 
 spinlock_t dcache_lock = SPINLOCK_INIT("dcache");
 static struct list dentry_hash[DENTRY_HASH_SIZE];
@@ -50,8 +51,8 @@ static void dentry_hold(struct dentry *dentry)
 }
 
 /*
- * Take an unreferenced dentry out of everything; its reference to the parent is the caller's to
- * drop.
+ * Remove an unreferenced dentry from the tree and the hash, and add it to the victims. The caller
+ * drops its reference to the parent.
  */
 static void dentry_remove(struct dentry *dentry, struct list *victims)
 {
@@ -67,7 +68,7 @@ static void unused_add(struct dentry *dentry)
 	nr_unused++;
 }
 
-/* Drop a reference; what nobody needs any more, up to the root, becomes a victim. */
+/* Drop a reference. Removed dentries that become unused, up to the root, become victims. */
 static void dentry_release(struct dentry *dentry, struct list *victims)
 {
 	lockdep_held(&dcache_lock);
@@ -86,7 +87,7 @@ static void dentry_release(struct dentry *dentry, struct list *victims)
 	}
 }
 
-/* An unused dentry leaves. */
+/* Make an unused dentry a victim. */
 static void dentry_evict(struct dentry *dentry, struct list *victims)
 {
 	struct dentry *parent = dentry->parent;
@@ -99,8 +100,8 @@ static void dentry_evict(struct dentry *dentry, struct list *victims)
 }
 
 /*
- * To give up the inode would be to wait for its disk, and whoever only wants to look up a name does
- * not wait for the disk of another one.
+ * Freeing such a dentry's inode would have to wait for its disk. A lookup must not wait for the
+ * disk of another file system.
  */
 static bool is_being_read(const struct dentry *dentry)
 {
@@ -136,7 +137,7 @@ void dentry_put(struct dentry *dentry)
 		return;
 	spin_lock(&dcache_lock);
 	dentry_release(dentry, &victims);
-	/* Perhaps none may leave at this time; then the list is longer for a while. */
+	/* If every inode is being read, the list exceeds its limit for a while. */
 	for (unsigned int tries = nr_unused; tries > 0 && nr_unused > DENTRY_UNUSED_MAX; tries--) {
 		struct dentry *oldest = list_first(&unused, struct dentry, lru);
 
@@ -189,7 +190,7 @@ static struct dentry *dentry_alloc(struct super_block *sb, const struct name *na
 	return dentry;
 }
 
-/* Of no parent; takes the inode's reference over. */
+/* Make a dentry without a parent. Takes over the reference to the inode, even on failure. */
 static struct dentry *dentry_make_root(struct inode *inode)
 {
 	struct name name = { "/", 1, 0 };
@@ -245,7 +246,7 @@ static struct dentry *dentry_find(struct dentry *dir, const struct name *name)
 	return found;
 }
 
-/* Give the dentry its place: in the hash, and behind all others in its directory. */
+/* Put the dentry into the hash, and behind all others in its directory. */
 static void dentry_place(struct dentry *dir, struct dentry *dentry)
 {
 	static file_off_t last_cookie = FIRST_COOKIE;
@@ -258,7 +259,7 @@ static void dentry_place(struct dentry *dir, struct dentry *dentry)
 	list_add(hash_chain(dir, dentry->hash), &dentry->hash_link);
 }
 
-/* Is a name that leads to the inode (NULL: to none) still true? */
+/* Is a name that leads to `inode` still valid? NULL means a negative dentry. */
 static bool name_is_true(struct dentry *dir, struct inode *inode)
 {
 	bool (*revalidate)(struct inode *) = dir->inode->ops->revalidate;
@@ -266,7 +267,7 @@ static bool name_is_true(struct dentry *dir, struct inode *inode)
 	return !revalidate || (inode && revalidate(inode));
 }
 
-/* A cached name that is still true; NULL. */
+/* Returns the cached dentry of a name with a reference, or NULL if there is no valid one. */
 static struct dentry *dentry_find_valid(struct dentry *dir, const struct name *name)
 {
 	struct dentry *dentry = dentry_find(dir, name);
@@ -294,7 +295,10 @@ static bool compare(struct dir_context *context, const char *name, size_t len, u
 	return false;
 }
 
-/* What a name that is not cached leads to, with a reference; NULL; an error. */
+/*
+ * Search the directory for a name that is not cached. Returns its inode with a reference, NULL if
+ * the name does not exist, or ERR_PTR.
+ */
 static struct inode *dentry_search(struct dentry *dir, const struct name *name)
 {
 	struct search search = { .context = { .emit = compare, .wanted = name } };
@@ -364,10 +368,10 @@ void dentry_unhash(struct dentry *dentry)
 	spin_lock(&dcache_lock);
 	list_del(&dentry->hash_link);
 	dentry->unhashed = true;
-	/* Names that were looked for in it in vain would keep the inode. */
+	/* Unused negative dentries below it would keep its inode in memory. */
 	list_for_each_safe(child, next, &dentry->children, sibling)
 		if (!list_empty(&child->lru))
-			dentry_evict(child, &victims); /* dentry is in use: it stays */
+			dentry_evict(child, &victims); /* the caller's reference keeps dentry */
 	spin_unlock(&dcache_lock);
 	free_victims(&victims);
 }
@@ -414,7 +418,7 @@ int dentry_readdir(struct dentry *dir, struct dir_context *context)
 
 	if (!dir_emit_dots(context, dir->inode->number, dir->parent->inode->number))
 		return 0;
-	spin_lock(&dcache_lock); /* emit fills a buffer of the kernel's */
+	spin_lock(&dcache_lock); /* held over emit, which fills a kernel buffer and never sleeps */
 	list_for_each(child, &dir->children, sibling) {
 		if (child->cookie < context->pos || !child->inode || child->unhashed)
 			continue;
@@ -443,8 +447,8 @@ bool dentry_is_empty(struct dentry *dir)
 /* ---- giving back ---- */
 
 /*
- * Evict up to `wanted` unused dentries, oldest first: of one file system (NULL: of any); those whose
- * inodes have pages only if it is `thorough`. How many have gone.
+ * Evict up to `wanted` unused dentries of one file system, or of any if sb is NULL, oldest first.
+ * Those whose inodes have pages are evicted only if `thorough`. Returns how many were freed.
  */
 static unsigned int evict_unused(unsigned int wanted, const struct super_block *sb, bool thorough)
 {
@@ -462,7 +466,7 @@ static unsigned int evict_unused(unsigned int wanted, const struct super_block *
 		    (inode->mapping.pages.count || atomic_read(&inode->mapping.reads) ||
 		     inode->nr_links == 0))
 			continue;
-		link = link->prev; /* its parent may join the end of the list: that is seen later */
+		link = link->prev; /* its parent may join the list's end: visited later */
 		dentry_evict(dentry, &victims);
 		wanted--;
 	}
@@ -493,9 +497,9 @@ unsigned int dcache_shrink(unsigned int wanted)
 }
 
 /*
- * An allocation wants memory, and its caller may hold anything: give up only dentries whose inodes
- * have no pages, so that nothing needs to be written or waited for. Pages go by the page cache's
- * own shrinker.
+ * Called when an allocation finds too little memory. The allocating task may hold any lock, so
+ * evict only dentries whose inodes have no pages: then nothing needs to be written or waited for.
+ * The page cache has its own shrinker for pages.
  */
 static unsigned int shrink_for_memory(unsigned int wanted)
 {

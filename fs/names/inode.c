@@ -4,11 +4,13 @@
  * 1. inode_lock guards the hash by (file system, number), and the lists of inodes of each file
  *    system. refs becomes zero only under it, unless the inode is on no list: nobody can find it
  *    then.
- * 2. An inode leaves memory with its last reference: nobody finds its number any more, its pages
- *    go, its file system frees its part; then it leaves the list, for which unmount waits.
- * 3. sb->reading is held while a number is looked for and its inode read: there is one inode of each
- *    number, and it enters the hash when it is whole.
- * 4. Anonymous inodes (pipes, sockets, block devices) belong to a pseudo file system without mount.
+ * 2. An inode leaves memory with its last reference. First it leaves the hash, so that it can no
+ *    longer be found. Then its pages are freed, and its file system frees its part. Last it leaves
+ *    the list of its file system; unmount waits until that list is empty.
+ * 3. sb->reading is held while an inode is looked up by number and read. So each number has at most
+ *    one inode, and the inode enters the hash only when it is complete.
+ * 4. Anonymous inodes (pipes, sockets, block devices) belong to a pseudo file system that is not
+ *    mounted.
  */
 #include "lib/string.h"
 #include "kernel/init.h"
@@ -96,7 +98,7 @@ void inode_init_owner(struct inode *inode, const struct inode *dir, unsigned int
 	inode->mode = mode;
 }
 
-/* The inode of that number in memory, with a reference; NULL. */
+/* Returns the inode with that number, with a reference, or NULL if it is not in memory. */
 static struct inode *inode_find(struct super_block *sb, uint64_t number)
 {
 	struct inode *inode, *found = NULL;
@@ -149,7 +151,7 @@ void inode_get(struct inode *inode)
 	atomic_inc(&inode->refs);
 }
 
-/* The pages go, and the file system frees its part. May sleep. */
+/* Free the pages of an inode and what its file system keeps for it. May sleep. */
 static void inode_finish(struct inode *inode)
 {
 	if (inode->mapping.pages.count || atomic_read(&inode->mapping.reads))
@@ -230,8 +232,8 @@ bool inodes_are_read(struct super_block *sb)
 }
 
 /*
- * Make an inode that pipe slots hold independent of its file system: its pages leave the cache;
- * the slots keep them.
+ * Make an inode that pipe slots still hold independent of its file system. Its pages leave the
+ * cache, but the slots keep theirs.
  */
 static void inode_abandon(struct inode *inode)
 {
@@ -263,13 +265,16 @@ void inode_abandon_all(struct super_block *sb)
 		inode_abandon(inode);
 		inode_put(inode);
 	}
-	/* Those whose last reference goes at this moment. */
+	/* Other tasks may be dropping the last reference to an inode at this moment. */
 	wait_event(&inodes_leave, inodes_have_left(sb));
 }
 
 /* ---- writing and running ---- */
 
-/* One more of those that `step` counts up, unless there is one that it counts down. */
+/*
+ * Add `step` to the count of writers (step 1) or of programs (step -1). Returns 0, or -ETXTBSY if
+ * there are any of the other kind.
+ */
 static int busy_count(struct inode *inode, int step)
 {
 	int old = atomic_read(&inode->busy), seen;

@@ -33,7 +33,9 @@
 #define MAJOR(dev)	      ((dev) >> 20)
 #define MINOR(dev)	      ((dev)&0xfffff)
 
-/* Programs and disks have the minor number in bits 0..7 and 20..31, and the major number between. */
+/*
+ * Programs and disks have the minor number in bits 0..7 and 20..31, and the major number between.
+ */
 static inline unsigned int device_decode(uint32_t dev)
 {
 	return MAKEDEV(dev >> 8 & 0xfff, (dev & 0xff) | (dev >> 12 & 0xfff00));

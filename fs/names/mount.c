@@ -1,13 +1,14 @@
 /*
  * Mounting: joining the trees of file systems.
  *
- * 1. A file system is mounted once: its super block is the mount, a disk belongs to one.
- * 2. mount_mutex serialises mount and unmount, and guards the list for readers that sleep.
- *    mount_lock (plain) guards the list and dentry->mounts for path walks; sb->users leaves zero only
- *    under it, or by a holder.
- * 3. A mount has users: paths (open files, working directories, walks, the points of mounts upon
- *    it). Without any it can be unmounted; from then on nobody finds it.
- * 4. The first mount, root=, covers nothing and stays.
+ * 1. A super block is mounted in one place, so it is also the mount. A disk belongs to one mount.
+ * 2. mount_mutex serialises mount and unmount, and guards the list of mounts for readers that
+ *    sleep. mount_lock, a plain spinlock, guards the list and dentry->mounts for path walks.
+ *    sb->users becomes nonzero only under mount_lock.
+ * 3. sb->users counts the paths into a mount: open files, current directories, walks, and the
+ *    points of other mounts on it. A mount without users can be unmounted. After that it is no
+ *    longer found.
+ * 4. The first mount (root=) covers no directory and cannot be unmounted.
  */
 #include "lib/print.h"
 #include "lib/string.h"
@@ -53,7 +54,7 @@ void path_put(struct dentry *path)
 	if (!path)
 		return;
 	sb = path->sb;
-	dentry_put(path); /* before the mount: its file system must still be there */
+	dentry_put(path); /* while the reference to the mount still keeps the file system */
 	atomic_dec(&sb->users);
 }
 
@@ -83,7 +84,7 @@ struct dentry *root_path(void)
 
 /* ---- super blocks ---- */
 
-/* Nobody can reach the file system any more. */
+/* Free a super block that no path can reach any more, and all that is cached of it. May sleep. */
 static void super_destroy(struct super_block *sb)
 {
 	if (sb->root)
@@ -117,7 +118,7 @@ static int mount_attach(struct super_block *sb, struct dentry *point)
 	return error;
 }
 
-/* point NULL: the root. */
+/* Mount a file system on `point`, or as the root if that is NULL. Returns 0 or an error. */
 static int mount_add(const struct file_system *type, struct block_device *device,
 		     const char *source, struct dentry *point, bool read_only, const char *options)
 {
@@ -141,7 +142,9 @@ static int mount_add(const struct file_system *type, struct block_device *device
 	sb->device = device;
 	if (device)
 		device->claimed = true;
-	/* What was written to the raw device lies in its page cache, which files have no part in. */
+	/*
+	 * Bytes written to the raw device may still be in its page cache, which files do not use.
+	 */
 	error = device ? block_sync(device) : 0;
 	if (!error)
 		error = type->mount(sb, options);
@@ -182,7 +185,7 @@ int mount_root(const char *device_name)
 	return error;
 }
 
-/* The disk behind a node like /dev/vdb. */
+/* Returns the disk of a node such as /dev/vdb, or ERR_PTR. */
 static struct block_device *device_of_path(const char *name)
 {
 	struct block_device *device = NULL;
@@ -253,7 +256,10 @@ long sys_mount(const char __user *source, const char __user *target, const char 
 
 /* ---- unmounting ---- */
 
-/* Take a mount that nobody uses out of the tree: 0, -EBUSY, -EAGAIN if its disk is being read. */
+/*
+ * Remove a mount without users from the tree. Returns 0, -EBUSY if it has users, or -EAGAIN if one
+ * of its files is being read.
+ */
 static int mount_detach(struct super_block *sb)
 {
 	int error = -EBUSY;
@@ -284,8 +290,8 @@ long sys_umount2(const char __user *target, unsigned int flags)
 		return PTR_ERR(path);
 	sb = path->sb;
 	/*
-	 * The reads in flight of a mount that nobody else uses are waited for while a kill can still
-	 * interrupt that, and with no lock held: after mount_detach() there is no way back.
+	 * If nobody else uses the mount, wait for its reads in flight now, while no lock is held
+	 * and a kill can still interrupt the wait. After mount_detach() there is no way back.
 	 */
 	if (path != sb->root)
 		error = refuse(EINVAL, "nothing is mounted there");
@@ -298,7 +304,7 @@ long sys_umount2(const char __user *target, unsigned int flags)
 	path_put(path); /* from here on the mutex keeps the mount */
 	if (error)
 		return error;
-	/* Somebody may have started reads and gone, since we waited. */
+	/* Another task may have started reads since then, and left. */
 	while ((error = mount_detach(sb)) == -EAGAIN && (error = inodes_wait_reads(sb)) == 0)
 		;
 	if (!error) {
@@ -316,7 +322,7 @@ long sys_umount(const char __user *target)
 	return sys_umount2(target, 0);
 }
 
-/* ---- looking ---- */
+/* ---- listing ---- */
 
 void mounts_walk(void (*function)(struct super_block *sb))
 {

@@ -1,14 +1,14 @@
 /*
  * Walking paths.
  *
- * 1. A walk holds a reference to where it is; it takes a directory's lock only to read a name that
- *    is not cached.
- * 2. walk_to_last() stops before the last component: who creates, removes or renames wants the
- *    directory. Who wants what it names calls walk_last(), which may turn out to be a symbolic
- *    link; then both are called again.
- * 3. Symbolic links are walked without recursion: the link's text, with what follows the link behind
- *    it, becomes the text to be walked; more than LINKS_MAX links are ELOOP.
- * 4. Mount points are crossed downwards after each component and upwards by "..".
+ * 1. A walk holds a reference to the directory that it has reached. It takes a directory's lock
+ *    only to read a name that is not cached.
+ * 2. walk_to_last() stops before the last component, because calls that create, remove or rename
+ *    need the directory. A call that needs the file itself goes on with walk_last(). If the last
+ *    component is a symbolic link, both are called again.
+ * 3. Symbolic links are followed without recursion. The text of the link, followed by the rest of
+ *    the path, becomes the new text to walk. More than LINKS_MAX links are ELOOP.
+ * 4. A walk crosses mount points downwards after each component, and upwards at "..".
  */
 #include "lib/string.h"
 #include "mm/slab.h"
@@ -48,7 +48,7 @@ void walk_to(struct walk *walk, struct dentry *dentry)
 	walk->at = path_cross_mounts(dentry);
 }
 
-/* Go on to another path, whose references are taken over. */
+/* Move to another path, and take over its references. */
 static void walk_jump(struct walk *walk, struct dentry *path)
 {
 	path_put(walk->at);
@@ -65,7 +65,7 @@ static void walk_up(struct walk *walk)
 	walk_to(walk, dentry_parent(walk->at));
 }
 
-/* /proc/self/fd/N and relatives: they lead to a path without a name. */
+/* Follow a link such as /proc/self/fd/N, which leads to a path without any text. */
 static int walk_follow(struct walk *walk, struct inode *inode)
 {
 	struct dentry *target = inode->ops->follow(inode);
@@ -77,7 +77,7 @@ static int walk_follow(struct walk *walk, struct inode *inode)
 	return 0;
 }
 
-/* Walk the link's text, and behind it what followed the link: 1, or an error. */
+/* Replace the text to walk by that of the link and the rest of the path. Returns 1 or an error. */
 static int walk_into_text(struct walk *walk, struct inode *link)
 {
 	size_t rest = strlen(walk->rest) + 1;
@@ -113,7 +113,7 @@ int walk_into_link(struct walk *walk, struct dentry *link)
 	return error;
 }
 
-/* May the walk go through the directory where it is? */
+/* May the walk go through the directory that it has reached? Returns 0 or an error. */
 static int walk_may_pass(struct walk *walk)
 {
 	struct inode *inode = walk->at->inode;
@@ -123,7 +123,7 @@ static int walk_may_pass(struct walk *walk)
 	return inode_permission(inode, MAY_EXEC);
 }
 
-/* Walk component `name`: 0, or 1 if it was a link that is to be walked now. */
+/* Walk one component. Returns 0, an error, or 1 if it was a link whose text is to be walked now. */
 static int walk_component(struct walk *walk, const struct name *name, bool follow)
 {
 	struct dentry *dentry;
@@ -150,7 +150,7 @@ static int walk_component(struct walk *walk, const struct name *name, bool follo
 
 /* ---- the walk ---- */
 
-/* Start at dirfd, the cwd or the root. 0, -ENOENT (empty), -EBADF, -ENOTDIR, what is in name. */
+/* Start a walk. The contract is that of walk_parent(). */
 static int walk_start(struct walk *walk, int dirfd, const char *name)
 {
 	struct fd fd;
@@ -183,7 +183,7 @@ int walk_to_last(struct walk *walk)
 	do {
 		error = path_component(&walk->rest, &walk->last);
 		if (error <= 0)
-			return error; /* 0: "/", or a link to it */
+			return error; /* 0 for "/", or a link to it */
 		if (path_at_end(walk->rest, &walk->slash))
 			return walk_may_pass(walk);
 		error = walk_component(walk, &walk->last, true);

@@ -2,15 +2,14 @@
  * Making, removing and renaming names: mkdir, mknod, symlink, link, unlink, rmdir, rename; and
  * readlink.
  *
- * 1. A name changes with the locks of its directory and of the inode that it names (if it is
- *    removed, replaced or linked): the directory before what is in it, the upper directory before
- *    the lower, files last and in the order of their addresses.
- * 2. Only rename locks two directories of which neither is above the other, and rename_mutex makes
- *    it one rename at a time. All others wait downwards only, so that no circle of waits closes;
- *    and which of two directories is above the other stays true while they are being locked.
- * 3. A removed directory is marked (inode->deleted) under its lock: nothing can be made in it any
- *    more.
- * 4. What something is mounted on is neither removed nor renamed: EBUSY.
+ * 1. A name changes with its directory's lock held. If it is removed, replaced or linked, the lock
+ *    of its inode is held as well. The order is a directory before its entries, an upper directory
+ *    before a lower one, and files last, by address.
+ * 2. Only rename locks two directories of which neither is above the other. rename_mutex allows one
+ *    rename at a time. All other calls wait downwards only, so the waits cannot form a cycle. The
+ *    mutex also keeps the relation of the two directories unchanged while they are being locked.
+ * 3. A removed directory is marked (inode->deleted) under its lock, and then takes no new names.
+ * 4. A mount point can be neither removed nor renamed. The error is EBUSY.
  */
 #include "lib/string.h"
 #include "kernel/syscalls.h"
@@ -26,7 +25,7 @@ static struct inode *walk_dir(const struct walk *walk)
 	return walk->at->inode;
 }
 
-/* In a sticky directory only the owner of the file or of the directory removes a name. */
+/* In a sticky directory, only the owner of the file or of the directory may remove a name. */
 static int may_remove(struct inode *dir, const struct dentry *victim)
 {
 	int error = inode_permission(dir, MAY_WRITE | MAY_EXEC);
@@ -65,7 +64,7 @@ static int link_locked(struct inode *dir, struct dentry *dentry, struct inode *i
 	error = mutex_lock_killable(&inode->lock);
 	if (error)
 		return error;
-	/* The last name may have gone since it was looked up. */
+	/* The last name of the inode may have been removed since the lookup. */
 	error = inode->nr_links > 0 ? dir->ops->link(dir, dentry, inode) : -ENOENT;
 	mutex_unlock(&inode->lock);
 	if (!error) {
@@ -118,7 +117,7 @@ static int make_last(struct walk *walk, const struct new_name *new)
 	return error;
 }
 
-/* Make the last name of a walk that has come to its directory, or has failed; the walk's end. */
+/* Make the last name of a walk, unless walk_parent() returned an error. Ends the walk. */
 static int make_and_end(struct walk *walk, int error, const struct new_name *new)
 {
 	if (!error)
@@ -249,7 +248,7 @@ static int remove_locked(struct walk *walk, struct dentry *dentry, bool director
 	return error;
 }
 
-/* Why "/", "." and ".." are not removed. */
+/* Returns the error for removing "/", "." or "..". */
 static int not_removable(const struct name *last, bool directory)
 {
 	if (!directory)
@@ -306,7 +305,7 @@ struct renaming {
 	struct dentry *old, *target; /* target may be negative */
 };
 
-/* Locks one inode, or two in this order (they may be the same); 0, or nothing is locked. */
+/* Lock two inodes in this order. They may be the same. On an error, neither is locked. */
 static int lock_both(struct inode *first, struct inode *second)
 {
 	int error = mutex_lock_killable(&first->lock);
@@ -354,7 +353,7 @@ static int check_rename(struct renaming *r)
 		return -ENOENT;
 	if (!S_ISDIR(old->mode) && (r->from.slash || r->to.slash))
 		return -ENOTDIR;
-	/* Into itself, or in place of one that holds it. */
+	/* A directory can neither move into itself nor replace a directory above it. */
 	if (dentry_below(r->to.at, r->old))
 		return refuse(EINVAL, "a directory into itself");
 	if (dentry_below(r->from.at, r->target))
@@ -368,13 +367,13 @@ static int check_rename(struct renaming *r)
 		error = S_ISDIR(old->mode) ? -ENOTDIR : -EISDIR;
 	else
 		error = may_remove(walk_dir(&r->to), r->target);
-	/* A directory that moves gets another "..". */
+	/* Moving a directory to another one changes its "..". */
 	if (!error && S_ISDIR(old->mode) && walk_dir(&r->from) != walk_dir(&r->to))
 		error = inode_permission(old, MAY_WRITE);
 	return error;
 }
 
-/* All directories are locked; now the two inodes themselves are, the lower address first. */
+/* Rename with both directories locked. Locks the two inodes, that with the lower address first. */
 static int rename_checked(struct renaming *r)
 {
 	struct inode *old_dir = walk_dir(&r->from);
@@ -383,7 +382,7 @@ static int rename_checked(struct renaming *r)
 	int error;
 
 	if (target == old)
-		return 0; /* two names of one file: nothing happens, by POSIX */
+		return 0; /* POSIX: renaming one name of a file to another does nothing */
 	if (!old_dir->ops->rename)
 		return -EPERM;
 	error = target && target < old ? lock_both(target, old)
@@ -403,7 +402,7 @@ static int rename_checked(struct renaming *r)
 	return error;
 }
 
-/* Both directories are locked. */
+/* Look up both names, check and rename. Both directories are locked. */
 static int rename_locked(struct renaming *r)
 {
 	int error;

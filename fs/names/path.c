@@ -1,8 +1,8 @@
 /*
  * Path names as text. See fs/names/path.h.
  *
- * 1. A path is components between slashes; any number of slashes is one.
- * 2. No byte but '/' and the terminator is special; "." and ".." are for the caller to see.
+ * 1. A path consists of components between slashes. Several slashes count as one.
+ * 2. Only '/' and the terminator are special here. The caller treats "." and "..".
  */
 #include "lib/errno.h"
 #include "lib/string.h"

@@ -1,6 +1,6 @@
 /*
- * Path names as text: components and their hash. It touches no file and never sleeps. The host's
- * unit tests run it.
+ * Path names as text: components and their hashes. Nothing here touches a file or sleeps. The unit
+ * tests on the host run this code.
  */
 #ifndef FS_NAMES_PATH_H
 #define FS_NAMES_PATH_H

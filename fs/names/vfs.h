@@ -7,8 +7,8 @@
  *    negative dentry). Dentries form a tree below the root of their file system. A mount (a mounted
  *    super block) joins two trees. dcache_lock guards the trees. Unused dentries stay until memory
  *    is short or their file system is unmounted.
- * 3. An open file (struct file) has a position, flags and operations. File tables (fs/file/file.h) hold
- *    open files.
+ * 3. An open file (struct file) has a position, flags and operations. File tables (fs/file/file.h)
+ *    hold open files.
  * 4. inode->lock (a mutex) is held for writes, for changes of the size and for changes of a
  *    directory. The lock of a parent directory is taken before that of a child. Reading file data
  *    takes no lock, and page faults do not take inode->lock.
@@ -88,49 +88,67 @@ struct dir_context {
 };
 
 /*
- * What a directory or symlink can do. Directory operations run with dir->lock held, those that
- * change a name's inode with its lock, too. NULL: -EPERM. `dentry` is negative for create and link.
- * create returns one reference, which becomes the dentry's. A name is looked up by reading the
- * directory, and then the inode by its number (super_ops.read_inode).
- * The file system keeps link counts and the directory's times; the VFS moves and drops dentries.
+ * The operations of a directory or symbolic link. All of them may sleep, and they return 0 or an
+ * error unless the entry says otherwise. The VFS calls those of a directory with dir->lock held.
+ * link, remove and rename are called with the locks of the inodes that lose or gain a name as well.
+ * If one of create, link, remove and rename is NULL, the call fails with -EPERM.
+ *
+ * There is no lookup operation: the VFS finds a name with readdir, and reads its inode by number
+ * (super_ops.read_inode). The file system updates link counts and the times of the directory. The
+ * VFS moves and drops the dentries.
  */
 struct inode_ops {
-	/* Emit the names from context->pos on. Every directory has it. Returns 0 or an error. */
+	/* Emit the names from context->pos on. Every directory must have this. */
 	int (*readdir)(struct dentry *dir, struct dir_context *context);
-	/* Make a file, directory, node, or with `target` a symlink, of `mode`. Or ERR_PTR. */
+	/*
+	 * Create the inode of a negative dentry, of the type and permissions in `mode`. `rdev` is
+	 * for device nodes, and `target` is the text of a symbolic link. Returns the inode with one
+	 * reference, which the dentry takes over, or ERR_PTR.
+	 */
 	struct inode *(*create)(struct inode *dir, struct dentry *dentry, unsigned int mode,
 				unsigned int rdev, const char *target);
+	/* Give the inode another name, that of a negative dentry. */
 	int (*link)(struct inode *dir, struct dentry *dentry, struct inode *inode);
-	/* Remove a file, or a directory (-ENOTEMPTY). */
+	/* Remove a file or a directory. A directory with names in it is -ENOTEMPTY. */
 	int (*remove)(struct inode *dir, struct dentry *dentry);
+	/* Move a name. If new_dentry has an inode, that name is replaced. */
 	int (*rename)(struct inode *old_dir, struct dentry *old, struct inode *new_dir,
-		      struct dentry *new_dentry); /* an existing target is replaced */
-	/* Copy the target, with a NUL, to buf of PATH_MAX bytes. Returns its length or an error. */
+		      struct dentry *new_dentry);
+	/*
+	 * Copy the target and a NUL to buf, which has PATH_MAX bytes. Returns the target's length.
+	 */
 	ssize_t (*readlink)(struct inode *inode, char *buf, size_t size);
 	/*
-	 * Of a directory whose names come and go by themselves (/proc): asked whenever a name that
-	 * leads to `inode` is found. False: it is not true any more. NULL: names are true until they
-	 * are changed. The directory may be locked or not.
+	 * For a directory whose names come and go by themselves (/proc). Called each time that a
+	 * name is found, with the inode to which the name leads. Returns false if the name is no
+	 * longer valid. dir->lock may or may not be held. NULL: a name is valid until a call
+	 * changes it.
 	 */
 	bool (*revalidate)(struct inode *inode);
-	/* proc's /proc/self/fd/N and exe: the path itself, with references; ERR_PTR. */
+	/*
+	 * For a symbolic link that leads to an open file or a directory rather than to a name
+	 * (/proc/self/fd/N, /proc/self/exe). Returns the path with references, or ERR_PTR. NULL:
+	 * the walk follows the text from readlink.
+	 */
 	struct dentry *(*follow)(struct inode *inode);
 	/*
-	 * The size is to change, and inode->lock is held. `truncate` is asked first, while the file
-	 * is whole: it refuses what cannot be, and changes nothing. The caller then sets the size
-	 * and takes the pages out of the cache. `truncated` comes last, and cannot fail: nothing
-	 * beyond the size is needed any more. NULL: nothing is to be done.
+	 * Change the size, in two steps. Both are called with inode->lock held, and NULL means that
+	 * nothing needs to be done. `truncate` is called first. It checks whether the new size is
+	 * possible, and changes nothing that a reader of the file can see. The caller then sets the
+	 * size and removes the pages beyond it from the cache. `truncated` is called last. It frees
+	 * what lies beyond the size, and cannot fail.
 	 */
 	int (*truncate)(struct inode *inode, file_off_t size);
 	void (*truncated)(struct inode *inode);
 };
 
 /*
- * The operations of an open file. All may sleep. NULL means -EINVAL unless the entry says otherwise.
+ * The operations of an open file. All may sleep. NULL means -EINVAL unless the entry says
+ * otherwise.
  */
 struct file_ops {
 	int (*open)(struct inode *inode, struct file *file); /* NULL: nothing to do */
-	void (*release)(struct file *file);		     /* last reference gone */
+	void (*release)(struct file *file);		     /* the last reference has gone */
 	ssize_t (*read)(struct file *file, struct iter *to, file_off_t *pos);
 	ssize_t (*write)(struct file *file, struct iter *from, file_off_t *pos);
 	file_off_t (*llseek)(struct file *file, file_off_t offset, int whence); /* NULL: -ESPIPE */
@@ -144,28 +162,32 @@ struct file_ops {
 	int (*mmap)(struct file *file, struct vma *vma); /* NULL: -ENODEV */
 	int (*fsync)(struct file *file);
 	/*
-	 * For a source of splice: append slots for up to `len` bytes at *pos to `slots`, and advance
-	 * *pos. Does not wait for data (fs/splice/splice.h). Returns the number of bytes, 0 at the end
-	 * of the file, or an error.
+	 * For a source of splice: append slots for up to `len` bytes at *pos to `slots`, and
+	 * advance *pos. Does not wait for data (fs/splice/splice.h). Returns the number of bytes, 0
+	 * at the end of the file, or an error.
 	 */
 	ssize_t (*splice_read)(struct file *file, file_off_t *pos, size_t len,
 			       struct slot_list *slots);
 	/*
-	 * For a sink of splice: consume the bytes of `slots` in order, as many as possible, and advance
-	 * *pos. Slots that have been consumed are released or stolen, and removed from the list. The
-	 * bytes of all slots have arrived. Returns the number of bytes, or an error if there are none.
+	 * For a sink of splice: consume the bytes of `slots` in order, as many as possible, and
+	 * advance *pos. Slots that have been consumed are released or stolen, and removed from the
+	 * list. The bytes of all slots have arrived. Returns the number of bytes, or an error if
+	 * there are none.
 	 */
 	ssize_t (*splice_write)(struct file *file, file_off_t *pos, struct slot_list *slots);
 	/*
-	 * Of a sink that hands slots on (a datagram socket): its splice_write takes slots that have
-	 * not arrived too, and never waits but returns -EAGAIN. This sleeps, with nothing held,
-	 * until there may be room. 0, -EAGAIN, -ERESTARTSYS. NULL: splice_write waits itself.
+	 * For a sink that passes slots on without reading them (a datagram socket). Its
+	 * splice_write also accepts slots whose bytes have not arrived, and returns -EAGAIN instead
+	 * of waiting. splice_wait is then called with no locks held, and sleeps until there may be
+	 * room. Returns 0, -EAGAIN if `nonblock` and there is no room, or -ERESTARTSYS. NULL:
+	 * splice_write waits.
 	 */
 	int (*splice_wait)(struct file *file, bool nonblock);
 	/*
-	 * The ring that the file's bytes come out of, or go into, as long as the caller holds the
-	 * file: of a pipe's end or a stream socket. ERR_PTR(-EINVAL, -ENOTCONN) if it has no peer;
-	 * NULL, also as a result: the file has none, and splice_read or splice_write is used.
+	 * For a pipe or a stream socket: return the ring from which the file's bytes are read, or
+	 * to which they are written. The ring lives as long as the caller holds the file. A socket
+	 * without a peer returns ERR_PTR(-EINVAL) or ERR_PTR(-ENOTCONN). If the operation or its
+	 * result is NULL, the file has no such ring, and splice uses splice_read or splice_write.
 	 */
 	struct ring *(*source_ring)(struct file *file);
 	struct ring *(*sink_ring)(struct file *file);
@@ -177,9 +199,9 @@ struct inode {
 	unsigned int mode; /* type and permissions */
 	unsigned int nr_links;
 	uint32_t uid, gid;
-	unsigned int rdev;
-	file_off_t size; /* under lock; read with inode_size() */
-	uint64_t blocks; /* 512-byte units */
+	unsigned int rdev; /* of a device node: MAKEDEV(major, minor) */
+	file_off_t size;   /* set under `lock` by inode_set_size(); read with inode_size() */
+	uint64_t blocks;   /* in units of 512 bytes */
 	struct timespec64 atime, mtime, ctime;
 	struct atomic refs;
 	struct mutex lock;
@@ -187,67 +209,76 @@ struct inode {
 	const struct file_ops *file_ops;
 	struct mapping mapping; /* its page cache */
 	struct pipe *pipe;	/* of a FIFO that is open */
-	struct socket *socket;	/* that is bound to it; net/socket.c's lock */
-	void *private;		/* the file system's */
-	struct list hash_link;	/* inode hash by (sb, number); inode_lock */
-	struct list sb_link;	/* sb->inodes; inode_lock */
-	bool deleted;		/* a removed directory: nothing can be made in it; lock */
+	struct socket *socket;	/* the socket bound to this node; guarded by sockets_lock */
+	void *private;		/* belongs to the file system */
+	struct list hash_link;	/* in the hash by (sb, number); guarded by inode_lock */
+	struct list sb_link;	/* in sb->inodes; guarded by inode_lock */
+	bool deleted;		/* a removed directory, which takes no new names; guarded by lock */
 	const char *kind;	/* of an anonymous inode: "pipe", "socket" */
-	struct atomic busy;	/* open files that write it; negative: address spaces that run it */
+	struct atomic busy;	/* number of open files that write to it, or minus the number of
+				 * address spaces that run it as a program */
 };
 
 /*
- * Read the size without the lock, and never see half of an update. A plain load or store of 64 bits
- * is two instructions on this CPU, but a locked exchange of all eight bytes is one.
+ * Returns the size in bytes. Needs no lock and never sees half of an update: a plain load of 64
+ * bits takes two instructions on this CPU, but a locked compare-and-exchange is one.
  */
 static inline file_off_t inode_size(struct inode *inode)
 {
 	return __sync_val_compare_and_swap(&inode->size, 0, 0);
 }
+/*
+ * Set the size in one step, so that inode_size() sees the old or the new one. inode->lock is held.
+ */
 void inode_set_size(struct inode *inode, file_off_t size);
 
 #define NAME_MAX 255
 #define PATH_MAX 4096
 
 struct dentry {
-	struct dentry *parent; /* itself at a root */
-	struct inode *inode;   /* NULL: negative */
+	struct super_block *sb; /* never changes */
+	struct atomic refs;
+	unsigned int mounts; /* how many mounts have this as their `point`; guarded by mount_lock */
+	/* Guarded by dcache_lock. */
+	struct dentry *parent; /* a root is its own parent */
+	struct inode *inode;   /* NULL: the name does not exist */
 	char *name;
 	unsigned int name_len, hash;
-	struct atomic refs;
 	struct list children, sibling;
 	struct list hash_link;
-	struct super_block *sb;
-	unsigned int mounts; /* mounts that cover it */
-	bool unhashed;	     /* removed: ".. (deleted)" */
-	struct list lru;     /* while refs == 0; dcache_lock */
-	file_off_t cookie;   /* its place among parent->children, which are in that order */
+	bool unhashed;	   /* the name was removed: path_text() appends " (deleted)" */
+	struct list lru;   /* in the list of unused dentries while refs is 0 */
+	file_off_t cookie; /* position for readdir; parent->children are sorted by it */
 };
 
 struct super_block {
 	const struct file_system *type;
 	const struct super_ops *ops;
 	struct block_device *device; /* NULL: none */
-	unsigned int block_size;
+	unsigned int block_size;     /* bytes */
 	bool read_only;
-	bool names_stay; /* its names are nowhere else: they stay until removed or unmounted */
+	bool names_stay; /* names exist only as dentries, which stay until removed or unmounted */
 	struct dentry *root;
-	struct list inodes;
-	struct mutex reading; /* of inodes */
-	void *private;	      /* the file system's, of kmalloc: goes with the super block */
+	struct list inodes;   /* those in memory; guarded by inode_lock */
+	struct mutex reading; /* held while an inode is looked up by number and read */
+	void *private;	      /* the file system's, from kmalloc; freed with the super block */
 	unsigned int dev;     /* st_dev */
-	struct atomic users;  /* paths */
-	struct dentry *point; /* what it covers, in another tree; NULL: it is the root */
-	char source[64];      /* as /proc/mounts says */
-	struct list link;     /* all mounts, in mount order */
+	struct atomic users;  /* number of paths into this mount (path_get) */
+	struct dentry *point; /* the directory that it covers, a path; NULL: it is the root mount */
+	char source[64];      /* device or name that /proc/mounts shows */
+	struct list link;     /* in the list of all mounts, oldest first; guarded by mount_lock */
 };
 
 struct fs_statistics {
-	uint64_t blocks, free, files, files_free;
+	uint64_t blocks, free;	    /* in units of super_block.block_size */
+	uint64_t files, files_free; /* inodes */
 };
 
 struct super_ops {
-	/* Fill in an inode, whose number is set. Returns 0 or an error. NULL: all inodes are in memory. */
+	/*
+	 * Fill in an inode, whose number is set. Returns 0 or an error. NULL: all inodes are in
+	 * memory.
+	 */
 	int (*read_inode)(struct inode *inode);
 	/* Free inode->private, because the inode leaves memory. NULL: there is nothing to free. */
 	void (*free_inode)(struct inode *inode);
@@ -259,7 +290,9 @@ struct file_system {
 	const char *name;
 	bool needs_device;
 	uint32_t magic;
-	/* Fill in sb->ops and call super_set_root(). Returns 0 or an error, and then sb is freed. */
+	/*
+	 * Fill in sb->ops and call super_set_root(). Returns 0 or an error, and then sb is freed.
+	 */
 	int (*mount)(struct super_block *sb, const char *options);
 };
 #define FILE_SYSTEM(fs_name, ...)                                           \
@@ -270,15 +303,16 @@ struct file {
 	struct atomic refs;
 	unsigned int flags; /* O_* */
 	bool readable, writable;
-	bool writing; /* it counts among the inode's writers */
-	file_off_t pos;
-	struct mutex pos_lock; /* pos, for files that have one and are shared */
+	bool writing;	       /* counted by inode_begin_writing() */
+	file_off_t pos;	       /* bytes */
+	struct mutex pos_lock; /* guards pos if the file has several references */
 	const struct file_ops *ops;
-	struct inode *inode; /* whose bytes these are: the path's, but the device's for a disk */
-	struct dentry *path; /* as path_get; NULL: pipe, socket (anonymous) */
-	void *private;
-	unsigned int ra_next, ra_size,
-		ra_end; /* read-ahead: page expected next, window, read up to */
+	struct inode
+		*inode; /* a reference to the inode with the data: for a disk, that of the device */
+	struct dentry *path; /* references from path_get(); NULL: an anonymous pipe or socket */
+	void *private;	     /* belongs to `ops` */
+	/* Read-ahead, in pages: the index expected next, the window's size, and where reads end. */
+	unsigned int ra_next, ra_size, ra_end;
 };
 
 /* ---- inodes: fs/names/inode.c ---- */
@@ -295,7 +329,12 @@ void inode_init_owner(struct inode *inode, const struct inode *dir, unsigned int
  * sleep.
  */
 struct inode *inode_get_number(struct super_block *sb, uint64_t number);
+/* Take one more reference. The caller has one already, or holds a lock that keeps the inode. */
 void inode_get(struct inode *inode);
+/*
+ * Drop a reference. The last one frees the inode in memory, and an inode without links is deleted
+ * with its data. Does nothing for NULL. May sleep, so no spinlock may be held.
+ */
 void inode_put(struct inode *inode);
 /*
  * Make an inode for a pipe or socket, on the pseudo file system, which is not mounted. readlink
@@ -310,7 +349,10 @@ int inode_begin_writing(struct inode *inode);
 void inode_end_writing(struct inode *inode);
 int inode_begin_running(struct inode *inode);
 void inode_end_running(struct inode *inode);
-/* Sets rdev and file_ops for S_IFCHR, S_IFBLK, S_IFIFO nodes. */
+/*
+ * Set mode, rdev and file_ops of a new device node, FIFO or socket, according to the type in
+ * `mode`. A character device also gets its size.
+ */
 void inode_init_special(struct inode *inode, unsigned int mode, unsigned int rdev);
 /*
  * Returns the inode of sb that follows `previous`, or the first one for NULL, with a reference.
@@ -318,121 +360,164 @@ void inode_init_special(struct inode *inode, unsigned int mode, unsigned int rde
  */
 struct inode *inode_next(struct super_block *sb, struct inode *previous);
 /* ---- dentries and paths: fs/names/dentry.c, fs/names/namei.c, fs/names/mount.c ---- */
-void dentry_set_inode(struct dentry *dentry, struct inode *inode); /* takes over the reference */
-/* The last step of mounting: give the root inode its name. Returns 0, -ENOMEM, or the error in `root`. */
+/* Give an inode to a negative dentry, which takes over the reference. The directory is locked. */
+void dentry_set_inode(struct dentry *dentry, struct inode *inode);
+/*
+ * The last step of mounting: give the root inode its name. Returns 0, -ENOMEM, or the error in
+ * `root`.
+ */
 int super_set_root(struct super_block *sb, struct inode *root);
 /*
  * Free up to `wanted` unused dentries and their inodes (UINT_MAX: all of them), for drop_caches.
  * Returns how many were freed. May sleep, because dirty pages of these inodes are written.
  */
 unsigned int dcache_shrink(unsigned int wanted);
+/* Take one more reference to a dentry. The caller has one already. */
 void dentry_get(struct dentry *dentry);
-void dentry_put(struct dentry *dentry); /* NULL is fine; may sleep */
+/* Drop a reference. An unused dentry stays in the cache for a while. Ignores NULL. May sleep. */
+void dentry_put(struct dentry *dentry);
 /*
- * A path is a dentry with a reference to it and to its mount. path_get returns it; both do nothing
- * if it is NULL.
+ * A path is a dentry together with one reference to the dentry and one to its mount. path_get()
+ * takes both references and returns its argument. path_put() drops them, and may sleep. Both ignore
+ * NULL.
  */
 struct dentry *path_get(struct dentry *path);
 void path_put(struct dentry *path);
-#define LOOKUP_FOLLOW	 1
-#define LOOKUP_DIRECTORY 2
-/* Walk `name` from the cwd, or from dirfd (AT_FDCWD: cwd): a path, or ERR_PTR. */
+#define LOOKUP_FOLLOW	 1 /* follow a symbolic link in the last component */
+#define LOOKUP_DIRECTORY 2 /* anything but a directory is -ENOTDIR */
+/*
+ * Walk `name`, starting at the directory dirfd, or at the current directory if dirfd is AT_FDCWD.
+ * Returns a path with references, or ERR_PTR: -ENOENT, -ENOTDIR, -EACCES, -ELOOP, -EBADF, -EIO and
+ * others. If `name` is itself an ERR_PTR, returns that error. May sleep.
+ */
 struct dentry *path_lookup(int dirfd, const char *name, unsigned int flags);
-/* The same for a name in user memory: -EFAULT, -ENOMEM too. */
+/* The same for a name in user memory. Further errors are -EFAULT and -ENOMEM. */
 struct dentry *path_lookup_user(int dirfd, const char __user *name, unsigned int flags);
 /*
- * The path as text, into the end of buf; returns its start.
- * ERR_PTR(-ENAMETOOLONG). " (deleted)" is appended where it applies.
+ * Write the path as text to the end of buf, and return where the text begins. " (deleted)" follows
+ * a name that has been removed. Returns ERR_PTR(-ENAMETOOLONG) if it does not fit. Never sleeps.
  */
 char *path_text(const struct dentry *path, char *buf, size_t size);
 /*
- * The path of an open file, with references, to walk on from it or to open it again: a pipe or
- * socket gets a nameless dentry. ERR_PTR(-ENOMEM). For /proc/self/fd/N.
+ * Returns the path of an open file with references, so that a caller can walk on from it or open
+ * the file again (/proc/self/fd/N). A pipe or socket gets a nameless dentry. ERR_PTR(-ENOMEM).
  */
 struct dentry *file_path(struct file *file);
-/* What an open file is called: its path, or "pipe:[17]". As path_text. */
+/* Like path_text(), for an open file: its path, or text such as "pipe:[17]". */
 char *file_text(struct file *file, char *buf, size_t size);
-/*
- * readdir of file systems whose names stay: what is cached is what there is. And, for others: "."
- * and "..", at positions 0 and 1; false if the buffer is full.
- */
+/* inode_ops.readdir of file systems with names_stay, which emits the cached names. Returns 0. */
 int dentry_readdir(struct dentry *dir, struct dir_context *context);
+/*
+ * For other file systems: emit "." and ".." at the positions 0 and 1, with these inode numbers.
+ * Returns false if the buffer is full.
+ */
 bool dir_emit_dots(struct dir_context *context, uint64_t self, uint64_t parent);
-/* Is a directory empty whose names stay (names_stay)? Its lock is held. */
+/* Is a directory of a file system with names_stay empty? Its lock is held. */
 bool dentry_is_empty(struct dentry *dir);
-/* Copy a path from user memory. Free it with name_free(). ERR_PTR(-EFAULT, -ENAMETOOLONG, -ENOMEM). */
+/*
+ * Copy a path from user memory. The caller frees it with name_free(). Returns ERR_PTR(-EFAULT,
+ * -ENAMETOOLONG, -ENOMEM) on failure. May sleep.
+ */
 char *name_from_user(const char __user *name);
+/* Free the result of name_from_user(). Ignores NULL and ERR_PTR. */
 void name_free(char *name);
-/* Make a node (socket or FIFO) at a path. The umask applies. Returns 0, or an error such as -EEXIST. */
+/* Make a socket or FIFO at a path. The umask applies. Returns 0, -EEXIST and others. May sleep. */
 int path_make_node(int dirfd, const char *name, unsigned int mode, unsigned int rdev);
 /*
- * Does [pos, pos + len) reach beyond 2^63 - 1? Every call that moves bytes at an offset refuses that
- * with EINVAL, whatever the file, so that sums of the two are safe behind it. pos is not negative.
+ * Does [pos, pos + len) reach beyond 2^63 - 1? Every call that moves bytes at an offset refuses
+ * such a range with EINVAL, whatever the file, so that pos + len cannot overflow later. pos is not
+ * negative.
  */
 static inline bool range_overflows(file_off_t pos, size_t len)
 {
 	return pos > INT64_MAX - (file_off_t)len;
 }
 /*
- * Open what `path` names. flags: O_*, none that changes the walk. A file with one reference,
- * ERR_PTR.
+ * Open the file at `path`, which stays the caller's. `flags` are O_*, without those that
+ * affect the walk. Returns a file with one reference, or ERR_PTR. May sleep.
  */
 struct file *file_open_path(struct dentry *path, unsigned int flags);
 /*
- * Open the program that `path` names for execve: a regular file that the caller may execute, perhaps
- * without being allowed to read it. A file with one reference, ERR_PTR(-EACCES) and others.
+ * Open the program that `path` names for execve: a regular file that the caller may execute,
+ * perhaps without being allowed to read it. Returns a file with one reference, or ERR_PTR(-EACCES)
+ * and others. May sleep.
  */
 struct file *file_open_program(struct dentry *path);
-/* The lines of /proc/mounts. */
+/* Print the lines of /proc/mounts. May sleep. */
 struct text;
 void mounts_show(struct text *text);
-/* Those of /proc/filesystems. */
+/* Print the lines of /proc/filesystems. */
 void file_systems_show(struct text *text);
 /*
- * Call function for every mounted file system, with no lock held but that against mount and
- * unmount.
+ * Call `function` for every mounted file system. It may sleep, but it must not mount or unmount:
+ * the lock against both is held. Does nothing if a SIGKILL interrupts the wait for that lock.
  */
 void mounts_walk(void (*function)(struct super_block *sb));
-/* Mount at boot: root=. -ENOENT and so on. */
+/*
+ * Mount the root file system from the disk of that name, at boot. Returns 0, -ENXIO if there is no
+ * such disk, or the error of the mount, and logs an error. May sleep.
+ */
 int mount_root(const char *device_name);
+/* The current directory and umask. Threads share one; a process that is forked gets a copy. */
 struct fs_context {
 	struct atomic refs;
-	spinlock_t lock;
-	struct dentry *cwd;
-	unsigned int umask;
+	spinlock_t lock;    /* guards cwd */
+	struct dentry *cwd; /* a path, with references */
+	unsigned int umask; /* changed by an atomic exchange */
 };
-struct fs_context *fs_context_copy(void); /* of the current task; NULL: no memory */
+/*
+ * Returns a copy of the current task's context with one reference, or NULL if there is no memory.
+ */
+struct fs_context *fs_context_copy(void);
+/* Drop a reference. The last one frees the context. Ignores NULL. May sleep. */
 void fs_context_put(struct fs_context *fs);
-/* 0 if the current process may MAY_READ 4 | MAY_WRITE 2 | MAY_EXEC 1; -EACCES, -EROFS. */
+/*
+ * Check access for the current process. `may` is a set of MAY_*. Returns 0, -EACCES, or -EROFS for
+ * a write to a read-only file system. Never sleeps, and needs no lock.
+ */
 int inode_permission(struct inode *inode, unsigned int may);
 #define FILE_SIZE_MAX ((file_off_t)UINT32_MAX << PAGE_SHIFT) /* page indices have 32 bits */
-/* How large the process may make a file: if byte `last` is beyond that, it gets SIGXFSZ. */
+/*
+ * Returns the largest size in bytes that the current process may give to a file. If byte `last`
+ * lies beyond RLIMIT_FSIZE, the task gets SIGXFSZ too.
+ */
 file_off_t file_size_limit(file_off_t last);
 /*
  * Clear the set-user-ID and set-group-ID bits of a file whose bytes are about to change, because
  * they were meant for the old bytes. Does nothing for root. inode->lock is held.
  */
 void inode_drop_privileges(struct inode *inode);
-/* Change the size: 0, -EFBIG, -ETXTBSY, -EIO and so on. Takes inode->lock. */
+/*
+ * Change the size of a file. Takes inode->lock and may sleep. Returns 0, -EFBIG, -ETXTBSY, -ENOMEM,
+ * -EIO, or -ERESTARTSYS after a SIGKILL. The file is unchanged after an error.
+ */
 int inode_truncate(struct inode *inode, file_off_t size);
 
 /* ---- open files: fs/file/file.c, fs/file/readdir.c ---- */
 extern const struct file_ops dir_file_ops; /* of directories, whatever the file system */
-/* llseek of files whose end is inode->size, and of directories. */
+/*
+ * file_ops.llseek of directories, and of files whose end is inode->size. Returns the new position,
+ * or -EINVAL.
+ */
 file_off_t generic_llseek(struct file *file, file_off_t offset, int whence);
 /*
- * llseek of regular files, which know SEEK_DATA and SEEK_HOLE too. All of a file counts as data, with a
- * hole at its end. -ENXIO: offset is not in the file.
+ * file_ops.llseek of regular files, which also have SEEK_DATA and SEEK_HOLE. A file is all data,
+ * with one hole at its end. Returns -ENXIO if the offset lies beyond the end.
  */
 file_off_t regular_llseek(struct file *file, file_off_t offset, int whence);
 /*
- * Takes over the inode's reference, on errors too: ERR_PTR(-ENFILE, -ENOMEM). The inode may be NULL,
- * and come later.
+ * Allocate an open file with one reference. Takes over the reference to the inode, even on failure.
+ * The inode may be NULL and be set later. Does not call ops->open. Returns ERR_PTR(-ENFILE) if too
+ * many files are open, or ERR_PTR(-ENOMEM).
  */
 struct file *file_alloc(struct inode *inode, const struct file_ops *ops, unsigned int flags);
+/*
+ * Take one more reference. The caller has one already, or holds the lock of a table that has one.
+ */
 void file_get(struct file *file);
+/* Drop a reference. The last one closes the file. May sleep, so no spinlock may be held. */
 void file_put(struct file *file);
-extern struct atomic nr_open_files;
+extern struct atomic nr_open_files; /* in the whole system */
 
 /* ---- device numbers: fs/dev/special.c ---- */
 struct chrdev {
@@ -440,27 +525,27 @@ struct chrdev {
 	unsigned int rdev, mode;
 	const char *name;
 	const struct file_ops *ops;
-	void *private;	 /* which an open file begins with as its own */
-	file_off_t size; /* of its nodes: device memory has one */
+	void *private;	 /* becomes file->private of every open file */
+	file_off_t size; /* st_size of its nodes; only device memory has one */
 };
 extern struct list chrdevs; /* all of them, for /dev; complete when the first file is opened */
 /* Returns the device with this number, or NULL if there is none. Devices never go away. */
 struct chrdev *chrdev_find(unsigned int rdev);
 /*
- * Character devices by (major, minor), with their name in /dev. 0, -EEXIST. Call from drivers or
- * initcalls.
+ * Register a character device under its number, with its name in /dev. Drivers and initcalls call
+ * this at boot. Returns 0, -EEXIST or -ENOMEM.
  */
 int chrdev_register(unsigned int major, unsigned int minor, const char *name, unsigned int mode,
 		    const struct file_ops *ops, void *private);
 extern const struct file_ops
 	block_file_ops; /* fs/dev/blockdev.c: the raw device through its page cache */
 /*
- * The inode whose page cache is the raw device; device->inode is set from then on, and stays.
- * ERR_PTR(-ENOMEM). A mount of a device calls it before the file system's mount.
+ * Returns the inode whose page cache holds the raw bytes of the device, without a reference: once
+ * made, it stays in device->inode. Returns ERR_PTR(-ENOMEM) on failure. May sleep.
  */
 struct block_device;
 struct inode *block_inode(struct block_device *device);
-/* Write the raw device's dirty pages and the disk's own cache to the disk. Returns 0 or -EIO. */
+/* Write the raw device's dirty pages, and flush the disk's cache. Returns 0 or -EIO. May sleep. */
 int block_sync(struct block_device *device);
 
 #endif

@@ -30,26 +30,32 @@ static inline file_off_t offset_of(uint32_t low, uint32_t high)
 
 /* ---- fs/names/inode.c ---- */
 
-/* mapping_wait_reads() for all inodes of a file system. */
+/* mapping_wait_reads() for all inodes of a file system. Returns 0 or its error. May sleep. */
 int inodes_wait_reads(struct super_block *sb);
-/* Is a page of them being read at this time? Never sleeps. */
+/* Is a page of any inode of the file system being read now? Never sleeps. */
 bool inodes_are_read(struct super_block *sb);
-/* Called at unmount. Inodes that pipe slots still hold live on without their file system. */
+/*
+ * Called at unmount. Inodes that pipe slots still hold live on without their file system. Waits for
+ * other inodes that are just being freed.
+ */
 void inode_abandon_all(struct super_block *sb);
 
 /* ---- fs/names/dentry.c ---- */
 
-extern spinlock_t dcache_lock; /* names, the tree, the hash, the LRU; plain */
+extern spinlock_t dcache_lock; /* guards names, the tree, the hash, the LRU; not for interrupts */
 
 /*
- * Find a name in a directory whose lock is held, and read the directory if it is not cached. Returns a
- * dentry, which may be negative, with a reference. Otherwise ERR_PTR: -ENOENT if the directory has been
- * removed, -ENOMEM, -EIO. May sleep.
+ * Find a name in a directory whose lock is held, and read the directory if it is not cached.
+ * Returns a dentry, which may be negative, with a reference. Otherwise ERR_PTR: -ENOENT if the
+ * directory has been removed, -ENOMEM, -EIO. May sleep.
  */
 struct dentry *dentry_lookup_locked(struct dentry *dir, const struct name *name);
-/* The same without the lock, which is taken if the name is not cached. */
+/* The same for a directory that is not locked. Its lock is taken only if the name is not cached. */
 struct dentry *dentry_lookup(struct dentry *dir, const struct name *name);
-/* Remove a dentry from lookups because its name has been removed. Unused names below it are dropped. */
+/*
+ * Remove a dentry from lookups because its name has been removed. Unused names below it are
+ * dropped.
+ */
 void dentry_unhash(struct dentry *dentry);
 /*
  * Move `old` to the name and place of `target`, which is unhashed and gets the name of `old`. The
@@ -70,9 +76,12 @@ struct dentry *dentry_parent(struct dentry *dentry);
 
 /* ---- fs/names/mount.c ---- */
 
-/* The path, or, if something is mounted on it, the root of what is on top, in place of it. */
+/*
+ * Returns the path, or, if something is mounted on it, the root of the topmost mount. The
+ * references to `path` are taken over. May sleep.
+ */
 struct dentry *path_cross_mounts(struct dentry *path);
-/* The root of the first mount, with references. */
+/* Returns the root directory as a path with references. */
 struct dentry *root_path(void);
 
 /* ---- fs/names/namei.c ---- */
@@ -80,37 +89,40 @@ struct dentry *root_path(void);
 struct walk {
 	struct dentry *at;  /* the place reached so far: a directory while components are left */
 	unsigned int links; /* symbolic links followed so far */
-	const char *rest;   /* text behind `last` */
+	const char *rest;   /* the text that follows `last` */
 	char *text;	    /* the whole text if walk_end() has to free it, or NULL */
 	struct name last;   /* the last component; len 0: there is none, and `at` is the result */
 	bool slash;	    /* a slash followed it, so it must be a directory */
 };
 
 /*
- * Walk from dirfd (or the cwd, or the root) to the directory of the last component, which is not
- * looked at. 0, -ENOENT (empty), -EBADF, -ENOTDIR and so on; the error that `name` may be. walk_end()
- * in any case.
+ * Walk from dirfd (or the current directory, or the root) to the directory that holds the last
+ * component, without looking that up. Returns 0, -ENOENT for an empty name, -EBADF, -ENOTDIR and
+ * others. If `name` is an ERR_PTR, returns that error. The caller must call walk_end() in any case.
+ * All walk functions may sleep, and are called with no directory locked.
  */
 int walk_parent(struct walk *walk, int dirfd, const char *name);
 int walk_parent_user(struct walk *walk, int dirfd, const char __user *name);
 /*
- * Walk the last component; 0, or 1 if it is a link (and follow): then walk_to_last() walks that to
- * the directory of its own last component.
+ * Walk the last component. Returns 0, an error, or 1 if it was a symbolic link that is to be
+ * followed. In that case walk_to_last() walks to the directory that holds the last component of the
+ * link's text.
  */
 int walk_last(struct walk *walk, bool follow);
 int walk_to_last(struct walk *walk);
 /*
- * The last component turned out to be this symbolic link (a reference to it is taken over): as
- * walk_last.
+ * Follow a symbolic link that was found in place of the last component. Takes over a reference to
+ * `link`. Returns the same as walk_last().
  */
 int walk_into_link(struct walk *walk, struct dentry *link);
 /*
- * Go on to a dentry of the directory (its reference is taken over), and over what is mounted
- * there.
+ * Move the walk to a dentry of the directory, and across any mount on it. Takes over the reference
+ * to the dentry.
  */
 void walk_to(struct walk *walk, struct dentry *dentry);
+/* Drop the references and free the memory that the walk holds. */
 void walk_end(struct walk *walk);
-/* Is the last component a name, and not "/", "." or ".."? */
+/* Is the last component an ordinary name, rather than "/", "." or ".."? */
 static inline bool walk_last_is_name(const struct walk *walk)
 {
 	return walk->last.len > 0 && !name_is_dot(&walk->last) && !name_is_dotdot(&walk->last);
@@ -119,24 +131,27 @@ static inline bool walk_last_is_name(const struct walk *walk)
 /* ---- fs/names/namespace.c ---- */
 
 /*
- * Called after walk_parent(). Locks the directory and returns the dentry of the last name in it, with a
- * reference. If it returns ERR_PTR, nothing is locked.
+ * Called after walk_parent(). Locks the directory and returns the dentry of the last name in it,
+ * with a reference. If it returns ERR_PTR, nothing is locked.
  */
 struct dentry *walk_lock_last(struct walk *walk);
 
-/* Describes the inode that a new name gets. */
+/* The inode that a new name gets. */
 struct new_name {
-	unsigned int mode, rdev; /* a new inode; the umask applies */
-	const char *target;	 /* of a symbolic link */
-	struct inode *inode;	 /* or this one */
+	unsigned int mode, rdev; /* of a new inode; the umask applies to mode */
+	const char *target;	 /* the text of a new symbolic link, or NULL */
+	struct inode *inode;	 /* an existing inode to link instead, or NULL */
 };
-/* Give an inode to a negative dentry, whose directory is locked. Returns 0 or an error. */
+/*
+ * Give an inode to a negative dentry, whose directory is locked. Returns 0 or an error. May sleep.
+ */
 int make_locked(struct inode *dir, struct dentry *dentry, const struct new_name *new);
 
 /*
- * What a call with (dirfd, name, flags) works on: its path, with references (a pipe gets a nameless
- * one). flags: AT_SYMLINK_NOFOLLOW, AT_EMPTY_PATH (others are the caller's to refuse). name
- * this_file, which no program can pass: the file that is open at dirfd.
+ * Returns the path that a system call means by (dirfd, name, flags), with references, or ERR_PTR.
+ * An anonymous pipe or socket gets a nameless dentry. The flags are AT_SYMLINK_NOFOLLOW and
+ * AT_EMPTY_PATH; the caller refuses others. If `name` is this_file, a pointer that no program can
+ * pass, the path is that of the file open at dirfd. May sleep.
  */
 extern const char this_file[];
 struct dentry *path_at(int dirfd, const char __user *name, unsigned int flags);
@@ -146,30 +161,31 @@ struct dentry *path_at(int dirfd, const char __user *name, unsigned int flags);
 /* Is the current process root or the owner of the inode? */
 bool inode_owner_or_root(const struct inode *inode);
 
-/* chdir, and (this_file) fchdir. */
+/* Implements chdir, and fchdir if `name` is this_file. */
 long chdir_at(int dirfd, const char __user *name);
 
 /* ---- fs/file/stat.c ---- */
 
-/* The statfs calls; wide: for a struct statfs64. */
+/* Implements statfs, and fstatfs if `name` is this_file. `wide` selects struct statfs64. */
 #define STATFS64_SIZE 84u
 long statfs_at(int dirfd, const char __user *name, bool wide, void __user *result);
 
 /* ---- fs/file/file_table.c ---- */
 
 /*
- * Open the file of a descriptor at the lowest free descriptor that is not below `from` as well.
- * Returns it, or -EBADF, -EINVAL if `from` is too high, -EMFILE or -ENOMEM.
+ * Duplicate a descriptor to the lowest free one that is not below `from`. Returns the new
+ * descriptor, -EBADF, -EINVAL if `from` is too high, -EMFILE or -ENOMEM. May sleep.
  */
 long fd_duplicate(unsigned int number, unsigned int from, bool cloexec);
 /*
- * Set whether exec closes an open descriptor, unless `change` is -1. Returns the flag as it was (0
- * or 1), or -EBADF.
+ * Set the close-on-exec flag of a descriptor to `change`, unless that is -1. Returns the previous
+ * flag (0 or 1), or -EBADF. Never sleeps.
  */
 int fd_cloexec(unsigned int fd, int change);
 
 /* ---- fs/names/cwd.c ---- */
 
-struct dentry *fs_cwd(void); /* of the current process, with references */
+/* Returns the current directory of the current process as a path with references. */
+struct dentry *fs_cwd(void);
 
 #endif
