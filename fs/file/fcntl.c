@@ -1,8 +1,9 @@
 /*
- * fcntl and ioctl: what is asked of a descriptor or of its file, apart from its bytes.
+ * fcntl and ioctl: control of a descriptor or of its file.
  *
- * 1. Descriptor flags belong to the table, file flags to the open file that dup and fork share.
- * 2. File locks and signals (F_SETLK, F_SETOWN) are not there: EINVAL.
+ * 1. Descriptor flags belong to the file table. File flags belong to the open file, which dup and
+ *    fork share.
+ * 2. File locks and signals (F_SETLK, F_SETOWN) do not exist here, and are EINVAL.
  */
 #include "kernel/syscalls.h"
 #include "mm/vm/uaccess.h"
@@ -30,7 +31,7 @@ enum fcntl_command {
 
 #define SETFL_MASK (O_APPEND | O_NONBLOCK | O_DIRECT | O_NOATIME)
 
-/* Those of `mask` become as they are in `flags`. */
+/* Set the flags of `mask` to their values in `flags`. */
 static long file_set_flags(struct file *file, unsigned int mask, unsigned int flags)
 {
 	unsigned int old = READ_ONCE(file->flags);
@@ -40,7 +41,7 @@ static long file_set_flags(struct file *file, unsigned int mask, unsigned int fl
 		return refuse(EINVAL, "O_DIRECT is for pipes only");
 	if (flags & ~old & mask & O_NOATIME && !inode_owner_or_root(file->inode))
 		return refuse(EPERM, "O_NOATIME is for the file's owner");
-	/* Two threads may set flags of one file at once: no bit of either is lost. */
+	/* Two threads may set flags of one file at once. Neither must undo the other's change. */
 	while ((seen = __sync_val_compare_and_swap(&file->flags, old,
 						   (old & ~mask) | (flags & mask))) != old)
 		old = seen;
@@ -90,7 +91,10 @@ static long bytes_to_read(struct file *file, void __user *argument)
 	return put_user_u32(left > INT32_MAX ? INT32_MAX : left, argument);
 }
 
-/* To share the blocks of another file. No file system here can, and programs copy then. */
+/*
+ * Refuse to share the blocks of another file (FICLONE), because no file system here can. Programs
+ * then copy the file.
+ */
 static long refuse_clone(struct file *to, unsigned int number)
 {
 	struct fd fd = fd_get(number);
@@ -110,7 +114,7 @@ static long refuse_clone(struct file *to, unsigned int number)
 	return error;
 }
 
-/* What every file knows, and then what this one does. */
+/* Handle the commands that every file has, and pass others to the file's own operation. */
 static long file_ioctl(struct file *file, unsigned int command, unsigned long argument)
 {
 	uint32_t on;

@@ -1,9 +1,9 @@
 /*
  * Open files.
  *
- * 1. A file has references from descriptors, mappings and calls in progress; with the last one its
- *    release operation runs, which may sleep.
- * 2. release runs only if open succeeded.
+ * 1. Descriptors, mappings and calls in progress hold references to a file. Dropping the last one
+ *    runs the file's release operation, which may sleep.
+ * 2. release runs only if open has succeeded.
  */
 #include "fs/file/file.h"
 #include "kernel/init.h"
@@ -12,7 +12,7 @@
 #include "mm/vm/uaccess.h"
 #include "fs/names/vfs_internal.h"
 
-#define FILES_MIN 8192u /* may be open whatever the memory */
+#define FILES_MIN 8192u /* this many may be open, however small the memory is */
 
 struct atomic nr_open_files = ATOMIC_INIT(0);
 static unsigned int max_open_files = FILES_MIN;
@@ -86,7 +86,7 @@ file_off_t generic_llseek(struct file *file, file_off_t offset, int whence)
 	else if (whence == SEEK_END)
 		base = inode_size(file->inode);
 	else if (whence != SEEK_SET)
-		return refuse(EINVAL, "whence is none of SEEK_SET, SEEK_CUR, SEEK_END");
+		return refuse(EINVAL, "whence is not SEEK_SET, SEEK_CUR or SEEK_END");
 	if (__builtin_add_overflow(base, offset, &offset) || offset < 0 || offset > FILE_SIZE_MAX)
 		return refuse(EINVAL, "a negative offset, or one that no file can have");
 	file->pos = offset;

@@ -1,9 +1,9 @@
 /*
- * File tables: from descriptors to open files.
+ * File tables, which map descriptors to open files.
  *
- * 1. table->lock guards the arrays. A table is shared by clone(CLONE_FILES), copied by fork.
- * 2. fd_get() takes a reference only if the table is shared; fd_put() undoes exactly what it did:
- *    so the common single-threaded case costs no atomic operation.
+ * 1. table->lock guards the slots. clone(CLONE_FILES) shares a table, and fork copies it.
+ * 2. fd_get() takes a reference to the file only if the table is shared, and fd_put() drops it only
+ *    then. So the common single-threaded case costs no atomic operation.
  */
 #ifndef FS_FILE_FILE_H
 #define FS_FILE_FILE_H
@@ -14,8 +14,8 @@
 #define OPEN_MAX_LIMIT 65536u
 
 struct fd_slot {
-	struct file *file; /* NULL: free, or reserved */
-	bool used, cloexec;
+	struct file *file;  /* NULL: the descriptor is free or reserved */
+	bool used, cloexec; /* used: reserved or open */
 };
 
 struct file_table {
@@ -28,12 +28,12 @@ struct file_table {
 };
 
 struct fd {
-	struct file *file; /* NULL: EBADF */
-	bool counted;	   /* fd_put must drop a reference */
+	struct file *file; /* NULL: the descriptor is not open */
+	bool counted;	   /* fd_put() drops a reference */
 };
 
-struct fd fd_get_shared(unsigned int fd); /* the slow half: the table has other users */
-/* The open file, to be given back by fd_put(). */
+struct fd fd_get_shared(unsigned int fd); /* slow path of fd_get(): the table has other users */
+/* Returns the open file of a descriptor. The caller calls fd_put(), even if there is none. */
 static inline struct fd fd_get(unsigned int fd)
 {
 	struct file_table *table = current->files;
@@ -54,8 +54,11 @@ struct fd_pair {
 	bool counted;
 };
 
-bool fd_get_pair_shared(struct fd_pair *pair, unsigned int in, unsigned int out);
-/* False (EBADF): one of them is not open, and nothing is to be given back. */
+bool fd_get_pair_shared(struct fd_pair *pair, unsigned int in, unsigned int out); /* slow path */
+/*
+ * Get the files of two descriptors. The caller releases them with fd_put_pair(). Returns false if
+ * one of them is not open (EBADF); then there is nothing to release.
+ */
 static inline bool fd_get_pair(struct fd_pair *pair, unsigned int in, unsigned int out)
 {
 	struct file_table *table = current->files;
@@ -78,9 +81,9 @@ static inline void fd_put_pair(struct fd_pair *pair)
 }
 
 /*
- * The file's position is this call's alone until it is unlocked with what was returned; an error,
- * which is negative, if the task was killed meanwhile. A file with one reference needs no lock: it is
- * the caller's descriptor, of a table that nobody shares.
+ * Lock the position of a file, and pass the result to file_unlock_position(). Returns -ERESTARTSYS
+ * if the task is killed. A file with one reference needs no lock: that reference is the descriptor
+ * that the caller is using, in a table that is not shared. May sleep.
  */
 static inline int file_lock_position(struct file *file)
 {
@@ -98,36 +101,51 @@ static inline void file_unlock_position(struct file *file, int shared)
 }
 
 /*
- * Where a call that takes an offset pointer reads or writes: at *user, or at the file's own position if
- * user is NULL. A file that cannot seek is at 0. Both functions return 0, -EFAULT, -EINVAL for a negative
- * offset, or -ERESTARTSYS. They may sleep.
+ * Read or set the offset of a call that takes an offset pointer. It is *user, or the file's own
+ * position if user is NULL. For a file that cannot seek it is 0. Both functions return 0, -EFAULT,
+ * -EINVAL for a negative offset, or -ERESTARTSYS. They may sleep.
  */
 int file_get_position(struct file *file, const int64_t __user *user, int64_t *pos);
 int file_set_position(struct file *file, int64_t __user *user, int64_t pos);
 
-/* The lowest free descriptor >= from, reserved; -EMFILE, -ENOMEM. */
+/*
+ * Reserve the lowest free descriptor that is not below `from`. Returns it, or -EMFILE or -ENOMEM.
+ * May sleep.
+ */
 int fd_reserve(unsigned int from, bool cloexec);
-/* Put the file (its reference goes to the table) at a reserved descriptor. */
+/* Open `file` at a reserved descriptor. The table takes over the reference. Cannot fail. */
 void fd_install(int fd, struct file *file);
+/* Free a descriptor that was reserved but not installed. */
 void fd_unreserve(int fd);
-/* Reserve + install; drops the file's reference on error. */
+/*
+ * Reserve the lowest free descriptor and install the file there. Takes over the reference, even on
+ * failure. Returns the descriptor, -EMFILE or -ENOMEM. May sleep.
+ */
 int fd_add(struct file *file, bool cloexec);
 /*
- * The same for two, whose numbers are told to the caller's memory: nothing is open if they cannot
- * be. 0, or an error.
+ * The same for two files. The two descriptors are written to user memory at `to`. Returns 0,
+ * -EMFILE, -ENOMEM or -EFAULT; after an error neither is open.
  */
 int fd_add_pair(struct file *files[2], bool cloexec, int32_t __user *to);
 
+/* Create an empty table with one user. Returns NULL if there is no memory. May sleep. */
 struct file_table *file_table_create(void);
-struct file_table *file_table_copy(struct file_table *from); /* ERR_PTR(-ENOMEM) */
+/* Create a copy of a table, with one user. Returns ERR_PTR(-ENOMEM) on failure. May sleep. */
+struct file_table *file_table_copy(struct file_table *from);
+/* Drop a use. The last one closes all files. Ignores NULL. May sleep. */
 void file_table_put(struct file_table *table);
 /*
- * The file at `fd` of any table (of which the caller holds a count), with a reference; NULL. For
- * /proc.
+ * Returns the file of a descriptor in a table that the caller keeps in use, with a reference, or
+ * NULL. Never sleeps.
  */
 struct file *file_table_get(struct file_table *table, unsigned int fd);
-/* exec: a table of its own, close-on-exec descriptors closed. 0 or -ENOMEM. */
+/*
+ * For exec: replace a shared table of the current task by a copy. Returns 0 or -ENOMEM. May sleep.
+ */
 int file_table_unshare(void);
+/*
+ * For exec: close the descriptors with the close-on-exec flag. The table is not shared. May sleep.
+ */
 void file_table_close_on_exec(void);
 
 #endif

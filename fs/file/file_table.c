@@ -1,12 +1,12 @@
 /*
  * File tables. See fs/file/file.h.
  *
- * 1. table->lock (plain) guards the slots. A task that is the table's only user reads them without
- *    it: nobody else changes them; whoever looks in from outside (/proc) takes the lock and changes
- *    nothing.
- * 2. A descriptor is free, reserved (its slot is used, no file yet) or open.
+ * 1. table->lock, a plain spinlock, guards the slots. A task that is the table's only user reads
+ *    them without the lock, because no other task changes them. A task that looks into another
+ *    task's table (/proc) takes the lock, and changes nothing.
+ * 2. A descriptor is free, reserved (its slot is used but has no file yet) or open.
  * 3. Tables grow in steps, and never shrink.
- * 4. Files are put after the lock is given back.
+ * 4. file_put() may sleep, so it is called after the lock is released.
  */
 #include "lib/string.h"
 #include "kernel/process/process.h"
@@ -38,7 +38,7 @@ static void slots_free(struct file_table *table, struct fd_slot *slots)
 		vfree(slots);
 }
 
-/* Have room for `fd`. May sleep. 0, -ENOMEM. */
+/* Grow the table so that it has a slot for `fd`. Returns 0 or -ENOMEM. May sleep. */
 static int table_grow(struct file_table *table, unsigned int fd)
 {
 	unsigned int size = table->size;
@@ -51,7 +51,7 @@ static int table_grow(struct file_table *table, unsigned int fd)
 	if (!old)
 		return -ENOMEM;
 	spin_lock(&table->lock);
-	if (table->size < size) { /* else somebody was faster: the new ones go again */
+	if (table->size < size) { /* else another thread has grown it: free the new slots */
 		struct fd_slot *new = old;
 
 		memcpy(new, table->slots, table->size * sizeof(*new));
@@ -110,7 +110,7 @@ void fd_install(int fd, struct file *file)
 	spin_unlock(&table->lock);
 }
 
-/* The slot becomes free. The file leaves the table: its reference is the caller's. */
+/* Free the slot, and return its file. The caller takes over the reference. */
 static struct file *fd_free(struct file_table *table, unsigned int fd)
 {
 	struct file *file = table->slots[fd].file;
@@ -131,7 +131,7 @@ void fd_unreserve(int fd)
 	spin_unlock(&table->lock);
 }
 
-/* Put the file at the lowest free descriptor >= from; drops the file's reference on error. */
+/* As fd_add(), with the lowest free descriptor that is not below `from`. */
 static int fd_add_from(struct file *file, unsigned int from, bool cloexec)
 {
 	int fd = fd_reserve(from, cloexec);
@@ -258,7 +258,7 @@ long sys_dup3(unsigned int from, unsigned int to, unsigned int flags)
 	long result = to;
 
 	if (flags & ~O_CLOEXEC || from == to)
-		return refuse(EINVAL, "an unknown flag, or twice the same descriptor");
+		return refuse(EINVAL, "an unknown flag, or the same descriptor twice");
 	if (to >= descriptor_limit())
 		return -EBADF;
 	if (to >= table->size && table_grow(table, to) < 0)
@@ -307,7 +307,7 @@ struct file_table *file_table_copy(struct file_table *from)
 	}
 	for (unsigned int fd = 0; fd < from->size; fd++) {
 		if (!from->slots[fd].file)
-			continue; /* what is only reserved is the other one's */
+			continue; /* a reserved descriptor stays in the old table */
 		to->slots[fd] = from->slots[fd];
 		file_get(to->slots[fd].file);
 	}
@@ -337,7 +337,7 @@ int file_table_unshare(void)
 	new = file_table_copy(old);
 	if (IS_ERR(new))
 		return PTR_ERR(new);
-	flags = spin_lock_irqsave(&tasks_lock); /* /proc looks at other tasks' tables under it */
+	flags = spin_lock_irqsave(&tasks_lock); /* /proc reads task->files under it */
 	current->files = new;
 	spin_unlock_irqrestore(&tasks_lock, flags);
 	file_table_put(old);

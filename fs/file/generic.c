@@ -1,13 +1,12 @@
 /*
  * Reading and writing files through the page cache.
  *
- * 1. Reading takes no lock: a page is used while it is uptodate and referenced. What a concurrent
- *    write changes may be seen in part.
- * 2. Writing holds inode->lock; a page is changed between page_begin_write and page_end_write. User
- *    memory is copied with faults off then, since a fault on a mapping of this very page would wait
- *    for its lock.
- * 3. A read waits killably for data, as disk reads do everywhere; other signals do not interrupt
- *    it.
+ * 1. Reading takes no lock. A page is read while it is uptodate and referenced, so a reader may see
+ *    a part of a concurrent write.
+ * 2. Writing holds inode->lock. A page is changed between page_begin_write() and page_end_write(),
+ *    which hold its lock. User memory is copied with page faults disabled, because a fault on a
+ *    mapping of the same page would wait for that lock.
+ * 3. While a read waits for the disk, a SIGKILL interrupts it, but no other signal does.
  */
 #include "drivers/disk/block.h"
 #include "fs/file/generic.h"
@@ -37,7 +36,9 @@ ssize_t generic_read_page(struct inode *inode, struct page *page, struct iter *t
 	return copied == 0 ? -EFAULT : (ssize_t)copied;
 }
 
-/* Read what up to READ_BATCH pages have. Bytes, 0 at the end, an error if there are none. */
+/*
+ * Read from up to READ_BATCH pages. Returns the number of bytes, 0 at the end, or an error if none.
+ */
 static ssize_t read_batch(struct file *file, struct iter *to, file_off_t pos)
 {
 	struct page *pages[READ_BATCH];
@@ -57,7 +58,7 @@ static ssize_t read_batch(struct file *file, struct iter *to, file_off_t pos)
 				  : generic_read_page(file->inode, pages[i], to, pos + done);
 			if (n > 0)
 				done += n;
-			if (n < (ssize_t)asked) /* the end, or a fault: the rest is let go */
+			if (n < (ssize_t)asked) /* the end, or a fault: only put the other pages */
 				n = MIN(n, 0);
 		}
 		offset = 0;
@@ -73,7 +74,7 @@ ssize_t generic_file_read(struct file *file, struct iter *to, file_off_t *pos)
 	while (to->left > 0 && *pos < FILE_SIZE_MAX) {
 		ssize_t n = read_batch(file, to, *pos);
 
-		if (n == -ENODATA) /* truncate was faster: see what there is now */
+		if (n == -ENODATA) /* the page was truncated: look again */
 			continue;
 		if (n <= 0)
 			return done ? done : n;
@@ -105,11 +106,11 @@ int generic_write_limit(struct file *file, file_off_t *pos, size_t *len)
 }
 
 /*
- * Readers take no lock, and take a page that is not uptodate for a hole, or use it up to the size
- * that they see:
+ * Readers take no lock. They treat a page that is not uptodate as a hole, and read an uptodate one
+ * up to the size that they see. So the bytes must be there before the size grows:
  *
  *	reader				writer, in the wrong order
- *					moves the size over its bytes
+ *					grows the size
  *	sees the size, and a page that
  *	is not uptodate: reads zeros
  *					marks the page uptodate
@@ -123,8 +124,8 @@ void generic_end_write(struct inode *inode, struct page *page, file_off_t end)
 }
 
 /*
- * Write *n bytes into one page. Bytes written; 0: try again, with *n bytes, which are then as many
- * as the source was found to have; an error.
+ * Write *n bytes to one page. Returns the number of bytes written, or an error. If it returns 0,
+ * the caller tries again: *n is then the number of bytes that the source really has.
  */
 static ssize_t write_to_page(struct inode *inode, struct iter *from, file_off_t pos,
 			     unsigned int *n)
@@ -143,8 +144,10 @@ static ssize_t write_to_page(struct inode *inode, struct iter *from, file_off_t 
 	address = kmap_local(page);
 	copied = iter_copy_from_nofault(from, address + offset, *n);
 	kunmap_local(address);
-	/* The source went away again, or a later segment of it never was there. A page that was to
-	 * be filled whole has nothing else in it: it must not become uptodate. */
+	/*
+	 * The source was unmapped meanwhile, or a later segment of it never was mapped. A page that
+	 * was to be overwritten completely has no other content, so it must not become uptodate.
+	 */
 	if (copied < *n && !(page->flags & PG_UPTODATE)) {
 		*from = saved;
 		page_abort_write(page);
@@ -156,7 +159,7 @@ static ssize_t write_to_page(struct inode *inode, struct iter *from, file_off_t 
 	return copied;
 }
 
-/* inode->lock is held. Bytes, or an error if there are none. */
+/* Write with inode->lock held. Returns the number of bytes, or an error if there are none. */
 static ssize_t write_locked(struct inode *inode, struct iter *from, file_off_t *pos, size_t len)
 {
 	size_t done = 0;

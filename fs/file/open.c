@@ -1,14 +1,15 @@
 /*
  * Opening files by name.
  *
- * 1. With O_CREAT the last component is looked up, and made if it is not there, with its
- *    directory's lock held: of two that create one name, one makes it and the other one finds it.
- * 2. Permissions were checked when the file was made: a new one opens whatever its mode.
- * 3. The file's open operation runs without any lock; that of a FIFO may wait for the other end.
- * 4. All that an open file needs is there before a name is made: an open that fails for lack of
- *    memory, descriptors or files has made nothing.
- * 5. Flags that the kernel does not know or support are EINVAL. O_NOATIME is kept by itself, because
- *    no read changes a file's time of access.
+ * 1. With O_CREAT, the last component is looked up and, if it does not exist, made, with its
+ *    directory's lock held. If two tasks create the same name, one makes it and the other one finds
+ *    it.
+ * 2. The permission to make a file includes the permission to open it, whatever its mode.
+ * 3. The file's open operation runs without any lock. That of a FIFO may wait for the other end.
+ * 4. All that an open file needs is allocated before a name is made. An open that fails for lack of
+ *    memory, descriptors or files has therefore made nothing.
+ * 5. Unknown and unsupported flags are EINVAL. O_NOATIME needs no code, because no read changes a
+ *    file's access time.
  */
 #include "lib/string.h"
 #include "kernel/process/process.h"
@@ -20,10 +21,13 @@
 #define O_KNOWN                                                                               \
 	(O_ACCMODE | O_CREAT | O_EXCL | O_NOCTTY | O_TRUNC | O_APPEND | O_NONBLOCK | O_SYNC | \
 	 O_LARGEFILE | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC | O_NOATIME)
-/* What the open file does not remember. O_NOCTTY is a word to the terminal's open only. */
+/*
+ * Flags that the open file does not keep. (open_path() also drops O_NOCTTY after the open
+ * operation.)
+ */
 #define O_AT_ONCE (O_CREAT | O_EXCL | O_TRUNC | O_CLOEXEC)
 
-static const struct file_ops failed_file_ops; /* of a file whose open failed: nothing to release */
+static const struct file_ops failed_file_ops; /* after a failed open: has no release */
 
 /* ---- the file at the end of a path ---- */
 
@@ -52,13 +56,16 @@ static int check_type(const struct inode *inode, unsigned int flags)
 	return inode->file_ops ? 0 : -ENXIO;
 }
 
-/* An open file of nothing yet: there is one before a name is made for it. ERR_PTR. */
+/* Allocate an open file without an inode, before a name is made. Returns ERR_PTR on failure. */
 static struct file *file_prepare(unsigned int flags)
 {
 	return file_alloc(NULL, &failed_file_ops, flags & ~O_AT_ONCE);
 }
 
-/* Let the file be what the path leads to. Permissions of one that was just made were checked then. */
+/*
+ * Open `path` as the prepared file. If the call has just created it, permissions are not checked
+ * again. Returns 0 or an error.
+ */
 static int open_path(struct file *file, struct dentry *path, unsigned int flags, bool created)
 {
 	struct inode *inode = path->inode;
@@ -90,7 +97,7 @@ static int open_path(struct file *file, struct dentry *path, unsigned int flags,
 	return error;
 }
 
-/* The file, or the error that it could not be opened for: then it goes. */
+/* Returns the file, or, if there was an error, drops it and returns that as ERR_PTR. */
 static struct file *opened(struct file *file, int error)
 {
 	if (!error)
@@ -115,13 +122,13 @@ struct file *file_open_program(struct dentry *path)
 	if (inode_permission(path->inode, MAY_EXEC) < 0)
 		return ERR_PTR(refuse(EACCES, "not executable for this user"));
 	file = file_prepare(O_RDONLY);
-	/* The permission to read is not asked for: the program runs, its bytes stay in the kernel. */
+	/* Read permission is not checked: the program runs, and the caller gets no descriptor. */
 	return IS_ERR(file) ? file : opened(file, open_path(file, path, O_RDONLY, true));
 }
 
 /* ---- the walk ---- */
 
-/* The last component, if it may be made: 0, 1 if it is a link to be walked, or an error. */
+/* Walk the last component for O_CREAT, and make it if needed. Returns the same as walk_last(). */
 static int create_last(struct walk *walk, unsigned int flags, unsigned int mode, bool *created)
 {
 	const struct new_name new = { .mode = S_IFREG | (mode & 07777) };
@@ -151,7 +158,7 @@ static int create_last(struct walk *walk, unsigned int flags, unsigned int mode,
 	return 0;
 }
 
-/* name: a path, or an error. A file with one reference, ERR_PTR. */
+/* `name` may be an ERR_PTR. Returns a file with one reference, or ERR_PTR. */
 static struct file *open_at(int dirfd, const char *name, unsigned int flags, unsigned int mode)
 {
 	bool created = false;

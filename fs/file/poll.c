@@ -1,11 +1,11 @@
 /*
  * poll and select: sleep until one of many files is ready.
  *
- * 1. The first look at each file joins the wait queues that the file names (poll_wait); later looks
- *    only ask. The waiters of one call stand in its table: a few on the stack, more in blocks of
- *    their own.
+ * 1. The first look at each file joins the file's wait queues (poll_wait). Later looks only check
+ *    the files. The waiters of a call are in its table: a few on the stack, more in blocks of their
+ *    own.
  * 2. A wakeup sets table->woken and wakes the task. The task clears `woken` before each look at the
- *    files, and sleeps only if it is still clear after the task's state says that it sleeps:
+ *    files. It sleeps only if `woken` is still clear after the task's state has become sleeping:
  *
  *	poller				waker
  *	looks: not ready
@@ -13,13 +13,13 @@
  *	state = sleeping
  *	woken? yes: does not sleep
  *
- *    The store of the state is a full barrier, and so is task_wake(): one of the two sees the
- *    other.
- * 3. A descriptor may be closed by another thread while we sleep on its file's queue: where that
- *    can be (the file table is shared), the table holds a reference to the file.
- * 4. A time-out is a point in time. It is exact: the task's own timer wakes it.
- * 5. A poll that a signal interrupted goes on, if no handler runs, until the time that it was first
- *    given. ppoll writes back what is left of its time-out, and is restarted with that.
+ *    The store of the state is a full barrier, and so is task_wake(). So at least one of the two sees
+ *    what the other has stored.
+ * 3. Another thread may close a descriptor while this task sleeps on its file's queue. If the file
+ *    table is shared, the poll table therefore holds a reference to the file.
+ * 4. A timeout is kept as a point in time. The task's own timer wakes it exactly then.
+ * 5. A poll that a signal has interrupted continues until its first deadline, unless a handler
+ *    runs. ppoll writes back the rest of its timeout, and is restarted with that.
  */
 #include "fs/file/poll.h"
 #include "fs/file/file.h"
@@ -37,7 +37,7 @@ struct poll_waiter {
 	struct waiter waiter;
 	struct wait_queue *queue;
 	struct poll_table *table;
-	struct file *file; /* a reference; NULL: nobody else can close it */
+	struct file *file; /* a reference; NULL: no other task can close it */
 };
 
 struct poll_block {
@@ -50,13 +50,13 @@ struct poll_table {
 	struct task *task;
 	bool woken;	   /* by a waker, in an interrupt perhaps */
 	int error;	   /* -ENOMEM: a queue could not be joined */
-	struct file *file; /* being asked; NULL: needs no reference */
+	struct file *file; /* that the waiters keep while it is polled; NULL: needs no reference */
 	unsigned int nr_few;
 	struct poll_waiter few[WAITERS_FEW];
 	struct poll_block *blocks;
 };
 
-#define POLLFD_FEW 16u /* these have room on the stack */
+#define POLLFD_FEW 16u /* this many have room on the stack */
 
 static void poll_woken(struct waiter *waiter)
 {
@@ -124,8 +124,8 @@ static void leave_all(struct poll_table *table)
 }
 
 /*
- * Sleep until a queue of the table is woken, a signal comes (true) or the deadline has passed
- * (false).
+ * Sleep until a queue of the table is woken or a signal arrives. Returns false if the deadline has
+ * passed first.
  */
 static bool poll_sleep_until(struct poll_table *table, uint64_t deadline)
 {
@@ -136,14 +136,16 @@ static bool poll_sleep_until(struct poll_table *table, uint64_t deadline)
 		in_time = schedule_until(deadline);
 	current->state = TASK_RUNNING;
 	/*
-	 * Cleared before the next look: what is woken for after this is seen by that look, or wakes
-	 * again.
+	 * Clear `woken` before the next look at the files. That look sees everything that earlier
+	 * wakeups were about, and a later wakeup sets `woken` again.
 	 */
 	(void)__atomic_exchange_n(&table->woken, false, __ATOMIC_SEQ_CST);
 	return in_time;
 }
 
-/* What is true of a descriptor now. table NULL: just ask, join nothing. */
+/*
+ * Returns the events that hold for a descriptor now, and joins its queues unless `table` is NULL.
+ */
 static inline unsigned int ask(int number, struct poll_table *table)
 {
 	struct fd fd = fd_get(number);
@@ -160,7 +162,7 @@ static inline unsigned int ask(int number, struct poll_table *table)
 	return events;
 }
 
-/* How many are ready. Once one is, no further queue is joined. */
+/* Returns how many files are ready. Joins no more queues after the first one that is. */
 static int look(struct pollfd *fds, unsigned int nr, unsigned int always, struct poll_table *table)
 {
 	int ready = 0;
@@ -204,7 +206,7 @@ int poll_until(struct pollfd *fds, unsigned int nr, unsigned int always, uint64_
 	return ready;
 }
 
-/* ---- time-outs as programs pass them ---- */
+/* ---- timeouts in user memory ---- */
 
 int poll_get_deadline(bool timeval, const void __user *from, uint64_t *deadline)
 {
@@ -251,7 +253,7 @@ int poll_block_signals(const sigmask_t __user *mask, size_t size)
 	if (!mask)
 		return 0;
 	if (size != sizeof(blocked))
-		return refuse(EINVAL, "a signal mask of another size");
+		return refuse(EINVAL, "a signal mask of the wrong size");
 	if (copy_from_user(&blocked, mask, sizeof(blocked)))
 		return -EFAULT;
 	signal_set_blocked_temporarily(blocked);

@@ -1,5 +1,6 @@
 /*
- * poll, ppoll, select, pselect: one table of waiters for all queues that the files name.
+ * What poll, ppoll, select and pselect share: one table of waiters for all wait queues of the
+ * files.
  */
 #ifndef FS_FILE_POLL_H
 #define FS_FILE_POLL_H
@@ -19,11 +20,11 @@
 #define POLLWRBAND 0x0200
 #define POLLRDHUP  0x2000
 
-struct poll_table; /* NULL: just ask, join nothing */
+struct poll_table; /* a pointer to it may be NULL: do not join any queue */
 
 /*
- * For file_ops.poll: join `queue`. Joins before the file checks its condition. Never fails (no
- * memory: the poll is told and returns -ENOMEM).
+ * For file_ops.poll: join `queue`, before the file checks its condition. Without memory nothing is
+ * joined, and the poll call returns -ENOMEM. May sleep.
  */
 void poll_join(struct poll_table *table, struct wait_queue *queue);
 static inline void poll_wait(struct poll_table *table, struct wait_queue *queue)
@@ -32,30 +33,35 @@ static inline void poll_wait(struct poll_table *table, struct wait_queue *queue)
 		poll_join(table, queue);
 }
 
-/* ---- what poll has in common with select ---- */
+/* ---- shared by poll and select ---- */
 
 struct pollfd {
-	int32_t fd; /* negative: passed over */
+	int32_t fd; /* ignored if negative */
 	uint16_t events, revents;
 };
 
 /*
- * Wait until an event of `events`, or one of those that are told of `always`, holds for a file, and
- * fill in all revents. How many files are ready; 0: the deadline has passed (0: do not wait);
- * -EINTR, -ENOMEM.
+ * Wait until a file has one of its `events`, or one of the events in `always`, and set all revents.
+ * Returns the number of files that are ready, 0 if the deadline has passed, -EINTR or -ENOMEM.
+ * `deadline` is a time_now() in nanoseconds, 0 for no waiting at all, or UINT64_MAX for ever. May
+ * sleep.
  */
 int poll_until(struct pollfd *fds, unsigned int nr, unsigned int always, uint64_t deadline);
 /*
- * Time-outs in user memory: a struct timeval, or a timespec as the call has it. The point in time
- * at which it ends: 0 for none at all (do not wait), UINT64_MAX for ever (from is NULL). 0, -EFAULT,
- * -EINVAL.
+ * Read a timeout from user memory, and set *deadline to the time at which it ends: 0 if the timeout
+ * is 0, UINT64_MAX if `from` is NULL. With `timeval` it is a struct timeval, otherwise a timespec
+ * of the size that the system call uses. Returns 0, -EFAULT or -EINVAL. May sleep.
  */
 int poll_get_deadline(bool timeval, const void __user *from, uint64_t *deadline);
 /*
- * Tell the program what is left of it. A fault is not an error: the call has done what it should.
+ * Write the time that is left until the deadline to user memory, in the same form. Ignores a page
+ * fault, because the call itself has succeeded.
  */
 void poll_put_rest(bool timeval, void __user *to, uint64_t deadline);
-/* ppoll, pselect: block these signals until the call has returned. 0, -EFAULT, -EINVAL. */
+/*
+ * For ppoll and pselect: replace the set of blocked signals until the call has returned. Does
+ * nothing if `mask` is NULL. Returns 0, -EFAULT or -EINVAL.
+ */
 int poll_block_signals(const sigmask_t __user *mask, size_t size);
 
 #endif

@@ -1,11 +1,12 @@
 /*
  * read, write and their relatives.
  *
- * 1. The common path is short: descriptor, access mode, iterator, the file's own operation. What
- *    few calls need (positions, vectors) stands apart from it.
- * 2. Files that can seek have a position, which one call at a time uses (pos_lock); a pipe or
- *    terminal has none, and its readers do not wait for each other here.
- * 3. pread and its relatives use no position but their own, and no lock.
+ * 1. The common path is short: look up the descriptor, check the access mode, set up the iterator,
+ *    call the file's own operation. Code for offsets and vectors, which few calls need, is kept
+ *    apart from it.
+ * 2. A file that can seek has a position, which one call at a time uses (pos_lock). A pipe or
+ *    terminal has none, so its readers do not wait for each other here.
+ * 3. pread and similar calls use the offset that they are given, and take no lock.
  */
 #include "kernel/syscalls.h"
 #include "mm/slab.h"
@@ -14,7 +15,7 @@
 #include "mm/vm/iter.h"
 #include "fs/names/vfs_internal.h"
 
-#define RW_MAX (INT32_MAX & PAGE_MASK) /* bytes that one call moves at most */
+#define RW_MAX (INT32_MAX & PAGE_MASK) /* most bytes that one call moves */
 
 enum direction { READ, WRITE };
 
@@ -52,7 +53,7 @@ static __noinline ssize_t move_seekable(struct file *file, struct iter *iter,
 	return result;
 }
 
-/* At the file's position. */
+/* Read or write at the file's position. */
 static inline ssize_t file_move(struct file *file, struct iter *iter, enum direction direction)
 {
 	return unlikely(file->ops->llseek) ? move_seekable(file, iter, direction)
@@ -109,7 +110,7 @@ long sys_write(unsigned int fd, void __user *buf, size_t len)
 	return move_buffer(fd, buf, len, WRITE);
 }
 
-/* What is wrong with the file is said before what is wrong with the memory. */
+/* Check the file. Its errors come before those of the memory. Returns 0 or an error. */
 static ssize_t check_move_at(struct file *file, enum direction direction)
 {
 	if (!file->ops->llseek)
@@ -154,7 +155,7 @@ long sys_pwrite64(unsigned int fd, void __user *buf, size_t len, uint32_t low, u
 
 /* ---- vectors ---- */
 
-/* pos NULL: at the file's position. */
+/* Read or write a vector, at *pos, or at the file's position if pos is NULL. */
 static ssize_t move_vector(unsigned int number, const struct iovec __user *iov, unsigned int nr,
 			   file_off_t *pos, enum direction direction)
 {
@@ -209,7 +210,7 @@ long sys_pwritev(unsigned int fd, const struct iovec __user *iov, unsigned int n
 
 /* ---- positions ---- */
 
-/* 64 bits on a 32-bit kernel: the new position by reference. 0 or an error. */
+/* Seek, and store the new position, which has 64 bits, in *result. Returns 0 or an error. */
 static int seek(unsigned int number, file_off_t offset, int whence, file_off_t *result)
 {
 	struct fd fd = fd_get(number);
@@ -218,7 +219,7 @@ static int seek(unsigned int number, file_off_t offset, int whence, file_off_t *
 	if (!fd.file)
 		return -EBADF;
 	if (whence < SEEK_SET || whence > SEEK_HOLE) {
-		pos = refuse(EINVAL, "whence is none of SEEK_SET to SEEK_HOLE");
+		pos = refuse(EINVAL, "whence is not between SEEK_SET and SEEK_HOLE");
 	} else if (fd.file->ops->llseek) {
 		int shared = file_lock_position(fd.file);
 

@@ -1,11 +1,11 @@
 /*
  * Reading directories.
  *
- * 1. The file system emits its entries, with the directory's lock held, into a buffer of the
- *    kernel's; it is copied to the user when the lock is given back. So no page fault happens under
- *    the lock.
- * 2. An entry tells the position of its successor, which is known when that one is emitted, or at
- *    the end.
+ * 1. The file system emits its entries into a kernel buffer, with the directory's lock held. The
+ *    buffer is copied to the user after the lock is released, so no page fault happens under the
+ *    lock.
+ * 2. An entry contains the position of its successor, which becomes known when the successor is
+ *    emitted, or at the end.
  * 3. The file's position moves only if the copy succeeded.
  */
 #include "lib/string.h"
@@ -16,7 +16,7 @@
 #include "fs/file/file.h"
 #include "fs/names/vfs_internal.h"
 
-#define BUFFER_MAX PAGE_SIZE /* a call may return less than there is */
+#define BUFFER_MAX PAGE_SIZE /* a call may return fewer entries than fit the user's buffer */
 
 struct dirent64 {
 	uint64_t ino;
@@ -30,8 +30,8 @@ struct dirent_buffer {
 	struct dir_context context;
 	char *buf;
 	size_t size, used;
-	struct dirent64 *last; /* whose `off` is still to be told */
-	int error;	       /* an entry that no buffer of this size can hold */
+	struct dirent64 *last; /* the entry whose `off` is not yet set */
+	int error;	       /* -EINVAL: an entry did not fit */
 };
 
 static bool emit_entry(struct dir_context *context, const char *name, size_t len, uint64_t ino,

@@ -1,9 +1,9 @@
 /*
- * select and pselect: three sets of descriptors, as bitmaps, are an array for poll (fs/file/poll.c).
+ * select and pselect. They convert their three bitmaps of descriptors to an array for poll_until().
  *
- * 1. Descriptors that the file table has no room for are not looked at; one in a set that is not
- *    open is EBADF.
- * 2. The sets are written back only if the call succeeds; the time that is left always.
+ * 1. Descriptors beyond the size of the file table are ignored. Any other descriptor in a set that
+ *    is not open is EBADF.
+ * 2. The sets are written back only if the call succeeds. The time that is left is always written.
  */
 #include "fs/file/file.h"
 #include "fs/file/poll.h"
@@ -19,9 +19,9 @@ static const unsigned int set_events[] = {
 };
 
 #define NR_SETS	  ARRAY_SIZE(set_events)
-#define FEW_WORDS 2u /* sets of 64 descriptors have room on the stack */
+#define FEW_WORDS 2u /* sets of up to 64 descriptors are kept on the stack */
 
-/* What is wanted, as pollfds; how many. */
+/* Convert the sets to pollfds. Returns how many there are. */
 static unsigned int gather(uint32_t *const sets[NR_SETS], unsigned int nr, struct pollfd *fds)
 {
 	unsigned int wanted = 0;
@@ -38,7 +38,7 @@ static unsigned int gather(uint32_t *const sets[NR_SETS], unsigned int nr, struc
 	return wanted;
 }
 
-/* Put what is ready into the empty sets where it was wanted. How many bits; -EBADF. */
+/* Set the bits of ready descriptors in the empty sets. Returns how many were set, or -EBADF. */
 static int scatter(uint32_t *const sets[NR_SETS], const struct pollfd *fds, unsigned int nr)
 {
 	int bits = 0;
@@ -58,7 +58,9 @@ static int scatter(uint32_t *const sets[NR_SETS], const struct pollfd *fds, unsi
 	return bits;
 }
 
-/* buf: room for the sets, each of `words`, and a pollfd for each descriptor behind them. */
+/*
+ * Do the call. `buf` has room for the sets, of `words` each, and then for a pollfd per descriptor.
+ */
 static int select_user(uint32_t __user *const user[NR_SETS], unsigned int nr, unsigned int words,
 		       uint32_t *buf, uint64_t deadline)
 {
@@ -115,7 +117,7 @@ long sys_select(int nr, uint32_t __user *in, uint32_t __user *out, uint32_t __us
 	return select_until(nr, (uint32_t __user *[]){ in, out, except }, true, timeout);
 }
 
-/* The first form of the call had its arguments in memory. */
+/* The oldest form of the call, with its arguments in memory. */
 long sys_old_select(const uint32_t __user *arguments)
 {
 	uint32_t a[5];
@@ -126,7 +128,7 @@ long sys_old_select(const uint32_t __user *arguments)
 			  (uint32_t __user *)a[3], (void __user *)a[4]);
 }
 
-/* The sixth argument is the address of a mask's address and size. */
+/* The sixth argument points to the address and the size of the signal mask. */
 long sys_pselect6(int nr, uint32_t __user *in, uint32_t __user *out, uint32_t __user *except,
 		  void __user *timeout, const uint32_t __user *mask_and_size)
 {

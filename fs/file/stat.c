@@ -1,7 +1,7 @@
 /*
- * stat and statfs in the forms that today's programs use: struct stat64, struct statx, struct
- * statfs64. No lock is taken, since a writer that waits for a disk holds it: what changes at that
- * moment may be told in part.
+ * stat and statfs in the forms that current programs use: struct stat64, struct statx, struct
+ * statfs64. They do not take inode->lock, because a writer may hold it while it waits for a disk.
+ * So they may report a change that is in progress only in part.
  */
 #include "lib/string.h"
 #include "kernel/syscalls.h"
@@ -97,7 +97,7 @@ _Static_assert(sizeof(struct statx) == 256, "struct statx of Linux");
 
 #define STATX_BASIC_STATS 0x000007ffu
 #define STATX_RESERVED	  0x80000000u
-#define AT_STATX_SYNC	  0x6000u /* how fresh: there is no other than fresh */
+#define AT_STATX_SYNC	  0x6000u /* how current the result must be; it always is */
 
 long sys_statx(int dirfd, const char __user *name, unsigned int flags, unsigned int mask,
 	       void __user *result)
@@ -147,7 +147,7 @@ _Static_assert(sizeof(struct statfs64) == STATFS64_SIZE, "struct statfs64 of Lin
 #define ST_VALID   0x20u
 #define ST_NOATIME 0x400u
 
-/* The older form: EOVERFLOW where a number is larger. */
+/* Write the older struct statfs. Returns 0, -EFAULT, or -EOVERFLOW if a number does not fit. */
 static long statfs32_to_user(const struct statfs64 *st, void __user *result)
 {
 	uint32_t words[16] = {

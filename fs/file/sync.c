@@ -1,9 +1,10 @@
 /*
- * Bringing bytes to the disk, and dropping them from memory.
+ * Writing bytes to the disk, and dropping them from memory.
  *
- * 1. fsync waits until the file's dirty pages and what leads to them are on the disk; an error of
- *    an earlier write-back is reported once.
- * 2. sync does so for every disk. File systems keep nothing back: what they write is in its pages.
+ * 1. fsync waits until the file's dirty pages, and the metadata that leads to them, are on the
+ *    disk. It reports an error of an earlier write-back once.
+ * 2. sync does the same for every disk. File systems need no call of their own for that, because
+ *    all they write is in pages of the cache.
  */
 #include "drivers/disk/block.h"
 #include "fs/file/generic.h"
@@ -41,7 +42,7 @@ long sys_sync(void)
 	struct block_device *device;
 
 	list_for_each(device, &block_devices, link)
-		block_sync(device); /* sync(2) reports nothing */
+		block_sync(device); /* sync(2) reports no errors */
 	return 0;
 }
 
@@ -53,7 +54,7 @@ long sys_fsync(int number)
 	if (!fd.file)
 		return -EBADF;
 	error = fd.file->ops->fsync ? fd.file->ops->fsync(fd.file)
-				    : refuse(EINVAL, "a file that is on no disk");
+				    : refuse(EINVAL, "the file is on no disk");
 	fd_put(fd);
 	return error;
 }
@@ -62,7 +63,7 @@ long sys_fsync(int number)
 
 enum fadvice { FADV_DONTNEED = 4, FADV_MAX = 5 };
 
-/* All other advice: read-ahead finds out by itself how a file is read. */
+/* Act on FADV_DONTNEED. Other advice has no effect: read-ahead detects how a file is read. */
 static int file_advise(struct file *file, file_off_t start, file_off_t len, unsigned int advice)
 {
 	struct mapping *mapping = &file->inode->mapping;
@@ -75,7 +76,7 @@ static int file_advise(struct file *file, file_off_t start, file_off_t len, unsi
 		return refuse(EINVAL, "a negative range, or unknown advice");
 	if (advice != FADV_DONTNEED || !mapping->ops || !mapping->ops->has_store)
 		return 0;
-	/* Whole pages only: the ends may be wanted by their other halves. */
+	/* Drop whole pages only, because the rest of a page at either end may still be needed. */
 	first = ((uint64_t)start + PAGE_SIZE - 1) >> PAGE_SHIFT;
 	last = UINT32_MAX;
 	if (len > 0 && !__builtin_add_overflow(start, len, &end) && end < inode_size(file->inode))
