@@ -1,5 +1,6 @@
-# gdb in this folder: symbols of the kernel; `sluice PORT` attaches to a waiting tools/guest --gdb;
-# pipe, page, task and bt-all come from tools/gdb.
+# gdb reads this file when it is started in this folder (if your gdb allows it, see auto-load safe-path).
+# It loads the kernel's symbols. `sluice PORT` attaches to a tools/guest --gdb that waits. The commands
+# pipe, page, task and bt-all are in tools/gdb.
 set pagination off
 set print pretty on
 set disassembly-flavor intel

@@ -1,8 +1,8 @@
-# Sluice. What each target does is said by `make help`.
+# Sluice. `make help` says what each target does.
 #
-# Everything that is made lands in build/; the kernel's debug build in build/debug/. `make clean`
-# empties build/ but for build/deb/, the fetched Debian packages, so that a machine without a network
-# can still build; `make distclean` removes those too.
+# All output goes to build/, and the kernel's debug build to build/debug/. `make clean` keeps only
+# build/deb/, the fetched Debian packages, so that a machine without a network can still build.
+# `make distclean` removes those too.
 
 MAKEFLAGS += --no-builtin-rules --no-print-directory
 .SUFFIXES:
@@ -25,16 +25,18 @@ say      = $(if $(V),@:,@printf '  %-6s %s\n' "$(1)" "$(2)")
 all: $(if $(wildcard linker.ld),kernel) user root docs/syscalls.md
 
 help:
-	@echo 'make            the kernel, the guest programs and the root image'
-	@echo 'make run        all of it, and a shell in the guest'
-	@echo 'make test       every test that is here'
-	@echo 'make bench      what calls and moves cost, Sluice and Linux side by side; ROW=pipe a part of it'
-	@echo 'make iso        build/sluice.iso, for a CD, a USB stick or an emulator'
-	@echo 'make iso APP=F  build/F.iso, which runs just the static i386 program F'
-	@echo 'make kernel     build/sluice.elf; with DEBUG=1 build/debug/sluice.elf, which checks itself'
-	@echo 'make oracle     the Linux that tests are compared with'
-	@echo 'make compile_commands.json   for editors;  V=1 shows the commands'
-	@echo 'make clean      removes what was made; make distclean the fetched packages too'
+	@echo 'make            builds the kernel, the guest programs and the root image'
+	@echo 'make run        builds all of this and starts a shell in the guest'
+	@echo 'make test       builds all of this and runs every test'
+	@echo 'make bench      measures calls and moves on Sluice and Linux; ROW=pipe only rows with that word'
+	@echo 'make iso        makes build/sluice.iso, for a CD, a USB stick or an emulator'
+	@echo 'make iso APP=F  makes build/F.iso, which runs only the static i386 program F'
+	@echo 'make kernel     builds build/sluice.elf; with DEBUG=1 build/debug/sluice.elf, which checks itself'
+	@echo 'make debug      the same as make DEBUG=1 kernel'
+	@echo 'make oracle     prepares the Linux kernel that the tests are compared with'
+	@echo 'make compile_commands.json   makes the list of compilations that editors read'
+	@echo 'make clean      removes all output; make distclean also removes the fetched packages'
+	@echo 'Add V=1 to see the commands that make runs.'
 
 # --- Debian's i386 packages ---
 
@@ -54,10 +56,10 @@ KSRC    := $(if $(DEBUG),$(KSRC),$(filter-out %/ubsan.c %/lockorder.c,$(KSRC)))
 KOBJ    := $(KASM:%.asm=$(K)/%.asm.o) $(KSRC:%.c=$(K)/%.o)
 CINC    := $(shell $(CC) -print-file-name=include 2>/dev/null)
 LIBGCC  := $(shell $(CROSS)gcc -print-libgcc-file-name 2>/dev/null)
-# The stack is aligned to 4 bytes: gcc and clang have different words for that.
+# The stack is aligned to 4 bytes. gcc and clang have different options for this.
 STACK4  := $(if $(findstring clang,$(CC)),-mstack-alignment=4,-mpreferred-stack-boundary=2)
 
-# Arguments travel in eax, edx, ecx (-mregparm=3): assembly that calls C or is called must know.
+# Arguments are passed in eax, edx and ecx (-mregparm=3). Assembly that calls C, or is called by it, must do the same.
 KCFLAGS := -std=gnu11 -m32 -march=i686 -mtune=generic -mregparm=3 $(STACK4) \
 	-mno-sse -mno-mmx -mno-80387 \
 	-freg-struct-return -ffreestanding -fno-pic -fno-pie -fno-stack-protector -fno-strict-aliasing \
@@ -65,8 +67,8 @@ KCFLAGS := -std=gnu11 -m32 -march=i686 -mtune=generic -mregparm=3 $(STACK4) \
 	-Wall -Wextra -Wno-unused-parameter -Wno-sign-compare -Wmissing-declarations \
 	-Wstrict-prototypes -Wvla $(if $(CI),-Werror) -nostdinc -isystem $(CINC) -I. \
 	$(if $(DEBUG),-DDEBUG=1 -fsanitize=undefined)
-# No libgcc: it takes its arguments on the stack, and 64-bit division is lib/div64.h's.
-# Small is a feature, but what a pipe and its pages pass through is compiled for speed.
+# The kernel does not link libgcc, which takes its arguments on the stack. lib/div64.h has the 64-bit division.
+# The kernel is compiled for size, except the files on the path of a pipe's bytes and pages, which are compiled for speed.
 HOT     := fs/pipe/pipe.c fs/pipe/slot.c fs/pipe/read.c fs/pipe/write.c fs/pipe/wait.c fs/file/poll.c fs/splice/splice.c fs/splice/file.c fs/pipe/ring.c mm/vm/iter.c fs/file/read_write.c fs/file/file.c fs/file/file_table.c \
 	fs/splice/tee.c fs/splice/sendfile.c fs/cache/pagecache.c fs/cache/read.c fs/cache/lend.c fs/cache/pagewait.c mm/vm/uaccess.c mm/page.c \
 	mm/slab.c mm/kmap.c kernel/sched.c kernel/wait.c lib/string.c mm/radix.c fs/file/generic.c fs/pipe/open.c
@@ -76,8 +78,8 @@ $(HOT:%.c=$(K)/%.o): KOPT := $(if $(DEBUG),-O1,-O2)
 KLDFLAGS := -m elf_i386 -T linker.ld --build-id=none --no-warn-rwx-segments \
 	-z noexecstack -z max-page-size=4096
 
-# A source that is gone must go from what was made of it, too: the list of names is a prerequisite,
-# $(call keep,FILE,NAMES), and the file is new only when the list is.
+# When a source file is removed, everything that contained it must be made again. So the list of names is
+# a prerequisite of its own. $(call keep,FILE,NAMES) rewrites FILE only when the list has changed.
 keep     = $(shell mkdir -p $(dir $(1)); echo '$(strip $(2))' | cmp -s - $(1) || echo '$(strip $(2))' >$(1))
 $(call keep,$(K)/objects,$(KOBJ))
 
@@ -88,7 +90,7 @@ $(K)/%.o: %.c Makefile
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(KCFLAGS) $(KOPT) -MMD -MP -c -o $@ $<
 
-# Names for trace=syscalls: the calls from the C library's header, the errors from the kernel's.
+# The names that trace=syscalls prints: those of calls come from the C library's header, those of errors from the kernel's.
 CALLS   := $(DEB)/musl/usr/include/i386-linux-musl/bits/syscall.h
 $(K)/kernel/process/trace.o: $(K)/names/kernel/syscall_names.h $(K)/names/kernel/errno_names.h
 $(K)/kernel/process/trace.o: KCFLAGS += -I$(K)/names
@@ -99,7 +101,7 @@ $(K)/names/kernel/errno_names.h: lib/errno.h Makefile
 	@mkdir -p $(@D)
 	$(Q)sed -n 's/^#define \(E[A-Z0-9_]*\)[ \t]*\([0-9].*\)$$/[\1] = "\1",/p' lib/errno.h >$@
 
-# What assembly knows of C's structures.
+# The offsets of C structures, for assembly.
 OFFSETS := $(K)/names/kernel/cpu/offsets.inc
 $(K)/kernel/cpu/entry.asm.o $(K)/boot/trampoline.asm.o: $(OFFSETS)
 $(OFFSETS): kernel/cpu/offsets.c Makefile
@@ -108,7 +110,7 @@ $(OFFSETS): kernel/cpu/offsets.c Makefile
 	$(Q)sed -n 's/^[ \t]*# define/%define/p' $@.s >$@
 -include $(OFFSETS).d
 
-# UBSan's handlers are not to call themselves.
+# UBSan's handlers must not call themselves.
 $(K)/kernel/ubsan.o $(K)/lib/ubsan.o: KCFLAGS += -fno-sanitize=all
 
 $(K)/%.asm.o: %.asm Makefile
@@ -116,7 +118,7 @@ $(K)/%.asm.o: %.asm Makefile
 	@mkdir -p $(@D)
 	$(Q)$(NASM) -f elf32 -g -F dwarf -I. -I$(K)/names/ -MD $(@:.o=.d) -MP -o $@ $<
 
-# Linked twice: see tools/ksyms.
+# The kernel is linked twice, as tools/ksyms explains.
 $(K)/sluice.elf: $(KOBJ) $(K)/objects linker.ld tools/ksyms
 	$(call say,LD,$@)
 	$(Q)tools/ksyms </dev/null >$(K)/ksyms0.c
@@ -148,7 +150,7 @@ UCFLAGS := -std=gnu11 -m32 -march=i686 -O2 -g -fno-pic -fno-pie -fno-stack-prote
 	-fno-asynchronous-unwind-tables -D_GNU_SOURCE= -Wall -Wextra -Wno-unused-parameter \
 	-Wno-sign-compare -Wno-unused-result -Wstrict-prototypes $(if $(CI),-Werror) \
 	-nostdinc -isystem $(MUSL)/include/i386-linux-musl -isystem $(CINC) -I.
-# Text and data get pages of their own: writing beside code is slow under an emulator.
+# Text and data are on separate pages, because an emulator is slow when a program writes to a page with code.
 ULDFLAGS := -m32 -static -no-pie -nostdlib -Wl,-z,noexecstack,-z,separate-code,-z,max-page-size=4096 \
 	-Wl,--build-id=none
 ULIBS   := -Wl,--start-group $(MUSLLIB)/libc.a $(LIBGCC) \
@@ -175,7 +177,7 @@ root: $(B)/root.ext2
 
 $(call keep,$(B)/programs,$(INSTALL))
 
-# What fbsplice shows.
+# The picture that fbsplice shows.
 PICTURE := $(B)/images/ring.bmp
 
 $(PICTURE): tools/picture
@@ -183,7 +185,7 @@ $(PICTURE): tools/picture
 	@mkdir -p $(@D)
 	$(Q)tools/picture $@
 
-# What the guest test of ext2 mounts: all in one rule, as they are made together.
+# The images that the guest test of ext2 mounts. One rule makes all of them together.
 IMAGES  := $(addprefix $(B)/images/,damage ext2-1k ext2-2k ext2-4k)
 
 $(IMAGES) &: tests/images
@@ -207,7 +209,7 @@ $(B)/linux.cpio: $(U)/init/linux-init tools/mkinitramfs | $(DEB)/.oracle
 $(B)/vmlinuz: | $(DEB)/.oracle
 	$(Q)cp $(DEB)/linux/boot/vmlinuz-* $@
 
-# --- boot images: with APP=F, of just the program F ---
+# --- boot images; with APP=F, an image that runs only the program F ---
 
 iso: $(if $(APP),$(B)/$(notdir $(APP)).iso,$(B)/sluice.iso)
 
@@ -231,7 +233,7 @@ run: all
 test: all
 	$(Q)tests/run
 
-# Of ROW=WORDS only the rows with these words in their names; BENCH='--instructions' more options.
+# ROW=WORDS selects the rows with these words in their names. BENCH='--instructions' passes options to tools/bench.
 bench: all oracle
 	$(Q)tools/bench $(BENCH) $(if $(ROW),'$(ROW)')
 

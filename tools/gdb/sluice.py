@@ -1,11 +1,11 @@
-"""What gdb should know of Sluice: pipes, pages, tasks. Loaded by the tree's .gdbinit.
+"""Commands of gdb for Sluice's pipes, pages and tasks. The tree's .gdbinit loads this file.
 
-  pipe [ADDR]     the slots of a pipe, as /proc/pipes has them; without ADDR of every pipe
-  page ADDR       a struct page
-  task            every task that belongs to a process, and the idle ones
-  bt-all          the call chain of each of them
+  pipe [ADDR]     show the slots of a pipe, as /proc/pipes does; without ADDR, of every pipe
+  page ADDR       show a struct page
+  task            list the tasks of all processes, and the idle tasks
+  bt-all          show the call chain of each of these tasks
 
-Works on a stopped guest, and reads memory only: no function of the guest is called, no lock taken.
+The guest must be stopped. The commands only read its memory. They call no function and take no lock.
 """
 
 import gdb
@@ -22,7 +22,7 @@ def value(expression):
 
 
 def in_list(head, type_name, member):
-    """The objects of a struct list: `member` is their link."""
+    """Yields the objects in a struct list. `member` is the name of their link."""
     kind = gdb.lookup_type(type_name)
     offset = next(field for field in kind.fields() if field.name == member).bitpos // 8
     link = head["next"]
@@ -38,8 +38,8 @@ def flag_names(flags, enum):
 
 def function_at(address):
     """
-    The function that the call before `address` stands in, and what was inlined into it there; in
-    assembly, its line.
+    Returns the function with the call before `address`, and the functions that were inlined there; for
+    assembly, the line.
     """
     if address < KERNEL_BASE:
         return "user code"
@@ -64,7 +64,7 @@ def page_name(page):
 
 
 def slot_state(slot):
-    """cache_confirm() without the call."""
+    """Returns the state of a slot, as cache_confirm() would find it."""
     page = slot["page"].dereference()
     flags = int(page["flags"])
     if slot["ops"]["confirm"] == 0 or flags & int(value("PG_UPTODATE")):
@@ -104,7 +104,7 @@ def show_page(page):
 
 
 def tasks():
-    """Idle tasks, then those of every process."""
+    """Yields the idle tasks, then those of every process."""
     for cpu in range(int(value("nr_cpus"))):
         yield value(f"cpus[{cpu}].idle").dereference()
     for process in in_list(value("all_processes"), "struct process", "all_link"):
@@ -112,7 +112,7 @@ def tasks():
 
 
 def cpu_of(task):
-    """The number of the CPU that runs the task, or None."""
+    """Returns the number of the CPU that runs the task, or None."""
     for cpu in range(int(value("nr_cpus"))):
         if int(value(f"cpus[{cpu}].task")) == int(task.address):
             return cpu
@@ -127,11 +127,11 @@ def show_task(task):
 
 
 def running_chain(cpu):
-    """gdb unwinds what runs; it shows each CPU as a thread."""
+    """Yields the addresses of a running task's call chain. gdb unwinds it, and shows each CPU as a thread."""
     before = gdb.selected_thread()
     next(thread for thread in gdb.selected_inferior().threads() if thread.num == cpu + 1).switch()
     frame = gdb.newest_frame()
-    yield frame.pc() + 1  # not behind a call
+    yield frame.pc() + 1  # function_at() expects return addresses, and this is none
     while frame.older() and frame.older().pc() >= KERNEL_BASE:
         frame = frame.older()
         yield frame.pc()
@@ -139,12 +139,12 @@ def running_chain(cpu):
 
 
 def call_chain(task):
-    """Return addresses, the innermost first."""
+    """Yields the return addresses of a task's call chain, the innermost first."""
     cpu = cpu_of(task)
     if cpu is not None:
         yield from running_chain(cpu)
         return
-    # What switch_context pushed: edi, esi, ebx, ebp, the return address.
+    # switch_context pushed edi, esi, ebx, ebp and the return address.
     word = gdb.lookup_type("unsigned int").pointer()
     saved = gdb.Value(int(task["kernel_esp"])).cast(word)
     frame, address, stack = int(saved[3]), int(saved[4]), int(task["stack"])
@@ -171,7 +171,7 @@ class Command(gdb.Command):
 
 def at_address(argument, type_name):
     if not argument:
-        raise gdb.GdbError("an address is missing")
+        raise gdb.GdbError(f"give the address of a {type_name}")
     return gdb.Value(int(value(argument))).cast(gdb.lookup_type(type_name).pointer()).dereference()
 
 
@@ -192,7 +192,7 @@ def task_command(_):
         show_task(task)
 
 
-Command("pipe", pipe_command, "pipe [ADDR]: the slots of a pipe, or of every pipe.")
-Command("page", lambda argument: show_page(at_address(argument, "struct page")), "page ADDR: a struct page.")
-Command("task", task_command, "task: the tasks of all processes, and the idle ones.")
-Command("bt-all", bt_all_command, "bt-all: the call chain of every task.")
+Command("pipe", pipe_command, "pipe [ADDR]: show the slots of a pipe, or of every pipe.")
+Command("page", lambda argument: show_page(at_address(argument, "struct page")), "page ADDR: show a struct page.")
+Command("task", task_command, "task: list the tasks of all processes, and the idle tasks.")
+Command("bt-all", bt_all_command, "bt-all: show the call chain of every task.")

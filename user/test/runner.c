@@ -1,15 +1,19 @@
 /*
  * runner: runs the guest tests one case after the other and prints TAP.
  *
- *	runner [PATTERN...]	cases whose "program: case" contains one of the patterns; all without any
+ *	runner [-x PATTERN]... [PATTERN...]
  *
- * 1. On Sluice, /proc/leaks is read before and after each case; a case after which pages, slab
- *    objects, open files or tasks are missing has failed. Caches are emptied before both readings.
- * 2. On another kernel, a case that is marked as beyond Linux must fail there, by a check of its own,
- *    or, if its reason begins with `lacks`, by missing the very file that is named there. The line
- *    says so.
- * 3. The console is told which case begins, so that a kernel's log shows what it died of.
- * 4. Exit status: 0 all is well, 1 something failed, 2 nothing to run.
+ * It runs the cases whose "program: case" contains one of the patterns, or all cases if there is no
+ * pattern, but none that contains a pattern after -x.
+ *
+ * 1. On Sluice, /proc/leaks is read before and after each case. A case fails if there are fewer free
+ *    pages, or more slab objects, open files or tasks after it. Caches are emptied before each reading.
+ * 2. On another kernel, a case that is marked as beyond Linux must fail by one of its own checks. If
+ *    its reason begins with `lacks`, it must fail because the file named there is missing. The result
+ *    line says so.
+ * 3. The name of each case goes to the console before it begins, so that the kernel's log shows which
+ *    case was running when the kernel died.
+ * 4. The exit status is 0 if all cases passed, 1 if one failed, and 2 if there was no case to run.
  */
 #define _GNU_SOURCE
 #include <dirent.h>
@@ -27,10 +31,11 @@
 
 #include "status.h"
 
-#define DIRECTORY  "/test"
-#define MAX_COUNTS 16
-#define SETTLE_MS  2000
-#define GATE_USED  (4u << 20)
+#define DIRECTORY    "/test"
+#define MAX_COUNTS   16
+#define MAX_LEFT_OUT 8
+#define SETTLE_MS    2000
+#define GATE_USED    (4u << 20)
 
 struct counts {
 	int nr;
@@ -39,6 +44,7 @@ struct counts {
 };
 
 static bool on_sluice;
+static char *left_out[MAX_LEFT_OUT]; /* the patterns after -x */
 static int number, failures;
 
 static void write_file(const char *path, const char *text)
@@ -67,7 +73,7 @@ static void read_counts(struct counts *counts)
 	fclose(file);
 }
 
-/* True if something got less (free pages) or more (anything else). Says what, if `say`. */
+/* Returns true if there are fewer free pages or more of anything else. With `say`, prints the difference. */
 static bool leaked(const struct counts *before, const struct counts *after, bool say)
 {
 	bool any = before->nr != after->nr || after->nr == 0;
@@ -90,8 +96,8 @@ static bool leaked(const struct counts *before, const struct counts *after, bool
 }
 
 /*
- * What a killed child held goes away in its own time: look again for a while before calling it a
- * leak.
+ * What a killed child held may be freed a little later, so look again for a while before calling it
+ * a leak.
  */
 static bool leak_check(const struct counts *before)
 {
@@ -107,7 +113,7 @@ static bool leak_check(const struct counts *before)
 	return leaked(before, &after, true);
 }
 
-/* For who reads a kernel's log only: a user at the console has our output there. */
+/* Names the case in the kernel's log. A user at the console sees it in our output anyway. */
 static void announce(const char *base, const char *name)
 {
 	char line[512];
@@ -119,8 +125,8 @@ static void announce(const char *base, const char *name)
 }
 
 /*
- * Did a case that is beyond this kernel fail as it must? Where something is lacking, it is that
- * which the case has missed.
+ * Returns whether a case that is beyond this kernel failed as it must. If the reason names a file
+ * that the kernel lacks, the case must have missed that file.
  */
 static bool failed_as_it_must(int status, const char *beyond)
 {
@@ -131,7 +137,7 @@ static bool failed_as_it_must(int status, const char *beyond)
 	return status == TEST_FAILED;
 }
 
-/* A case that was killed may have left the gate closed, and what waits for it. */
+/* A case that was killed may have left the gate closed and tasks waiting for it. */
 static void open_gate(void)
 {
 	write_file("/proc/gate", "fail 0");
@@ -139,9 +145,9 @@ static void open_gate(void)
 }
 
 /*
- * The program's own exit status; its output, but for its own result lines, becomes comments. The
- * output goes to a file: at the end of a pipe one would wait for every process that a case has left
- * behind.
+ * Returns the program's exit status. Its output becomes comments, except its own result lines. The
+ * output goes to a file, because a reader of a pipe would have to wait for every process that a case
+ * has left behind.
  */
 static int run_case(const char *program, const char *name)
 {
@@ -203,6 +209,9 @@ static bool wanted(const char *base, const char *name, char **patterns)
 	char full[512];
 
 	snprintf(full, sizeof(full), "%.255s: %.200s", base, name);
+	for (int i = 0; i < MAX_LEFT_OUT && left_out[i]; i++)
+		if (strstr(full, left_out[i]))
+			return false;
 	if (!*patterns)
 		return true;
 	for (; *patterns; patterns++)
@@ -250,8 +259,8 @@ static int is_program(const struct dirent *entry)
 }
 
 /*
- * The gate's disk keeps a page for all that was ever written to it: write what tests use before
- * pages are counted.
+ * The gate's disk keeps a page for everything that was ever written to it, so write to the part that
+ * tests use before pages are counted.
  */
 static void fill_gate(void)
 {
@@ -272,7 +281,14 @@ int main(int argc, char **argv)
 	struct utsname name;
 	int nr = scandir(DIRECTORY, &names, is_program, alphasort);
 
-	(void)argc;
+	for (int i = 0; argc > 2 && !strcmp(argv[1], "-x"); argc -= 2, argv += 2) {
+		if (i == MAX_LEFT_OUT) {
+			fprintf(stderr, "runner: at most %d patterns may follow -x\n",
+				MAX_LEFT_OUT);
+			return 2;
+		}
+		left_out[i++] = argv[2];
+	}
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	uname(&name);
 	on_sluice = strstr(name.release, "sluice") != NULL;
