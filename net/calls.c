@@ -1,8 +1,8 @@
 /*
- * The system calls of sockets, each by its own number, and all by socketcall(2).
+ * The system calls on sockets. Each has its own number, and socketcall(2) leads to all of them.
  *
- * A call validates everything it was given before it acts; what it hands back to user memory is
- * copied last, and a fault there leaves what was sent or received as it is.
+ * A call checks all its arguments before it acts. It copies results to user memory last. If that
+ * faults, the bytes have been sent or received nevertheless.
  */
 #include "fs/file/file.h"
 #include "kernel/syscalls.h"
@@ -80,8 +80,8 @@ static long on_socket(int number, file_call call, long b, long c, long d, long e
 }
 
 /*
- * The system call of that name: socket_NAME() of the descriptor's file. A function that takes fewer
- * arguments ignores the rest, as in the system call table.
+ * Defines the system call `name`, which calls socket_NAME() with the file of the descriptor. A
+ * function that takes fewer arguments ignores the rest, as in the system call table.
  */
 #define ON_SOCKET(name)                                                                    \
 	long sys_##name(int number, long b, long c, long d, long e, long f)                \
@@ -107,8 +107,8 @@ ON_SOCKET(recvmsg)
 typedef long (*socket_call)(long, long, long, long, long, long);
 
 /*
- * The calls by their number there, in its order: how many arguments, and which function. accept,
- * send and recv are accept4, sendto and recvfrom whose last arguments are 0.
+ * The calls in the order of their socketcall numbers, each with its number of arguments. accept,
+ * send and recv are accept4, sendto and recvfrom with 0 for the last arguments.
  */
 static const struct {
 	unsigned int arguments;

@@ -1,4 +1,4 @@
-/* Control messages; the contract is in net/control.h. */
+/* Control messages. The contract is in net/control.h. */
 #include "net/control.h"
 #include "fs/file/file.h"
 #include "kernel/process/process.h"
@@ -8,11 +8,11 @@
 
 #define SCM_RIGHTS	1
 #define SCM_CREDENTIALS 2
-#define CONTROL_MAX	20480u /* bytes that a sender may give: as on Linux */
+#define CONTROL_MAX	20480u /* most bytes that a sender may pass, as on Linux */
 #define NOBODY		65534u
 
 struct control_header { /* struct cmsghdr */
-	uint32_t len;	/* with this header */
+	uint32_t len;	/* includes this header */
 	int32_t level, type;
 };
 
@@ -49,7 +49,7 @@ static int add_files(struct control *control, const uint32_t *numbers, unsigned 
 	return 0;
 }
 
-/* Only root may say that it is somebody else. */
+/* Only root may claim to be another sender. */
 static int add_sender(struct control *control, const struct sender *sender)
 {
 	struct credentials *cred = &current->process->cred;
@@ -127,7 +127,7 @@ int control_from_user(struct control *control, const void __user *from, size_t l
 
 /* ---- to a receiver ---- */
 
-/* The header of a message whose `len` bytes of data are there already. */
+/* Write the header of a control message, whose `len` bytes of data follow it already. */
 static void put_header(struct control_room *room, int type, size_t len)
 {
 	struct control_header header = { sizeof(header) + len, SOL_SOCKET, type };
@@ -160,7 +160,7 @@ void control_put_sender(struct control_room *room, struct message *message)
 		put_header(room, SCM_CREDENTIALS, n);
 }
 
-/* A descriptor for the file, whose number goes to `to`. Returns 0 or an error. */
+/* Install the file as a descriptor, and write its number to `to`. Returns 0 or an error. */
 static int install(struct file *file, bool cloexec, char __user *to)
 {
 	int number = fd_reserve(0, cloexec);

@@ -1,6 +1,6 @@
 /*
- * Control messages: what sendmsg takes and recvmsg gives besides bytes. SCM_RIGHTS carries
- * descriptors, SCM_CREDENTIALS who sends.
+ * Control messages, which sendmsg and recvmsg pass besides the bytes. SCM_RIGHTS carries
+ * descriptors, and SCM_CREDENTIALS the identity of the sender.
  */
 #ifndef NET_CONTROL_H
 #define NET_CONTROL_H
@@ -10,7 +10,7 @@
 
 #define SOL_SOCKET 1
 
-/* What a sender's control messages say; to begin with it is 0. */
+/* The content of a sender's control messages. It starts as all zeros. */
 struct control {
 	struct passed_files *files;
 	bool has_sender;
@@ -18,22 +18,25 @@ struct control {
 };
 
 /*
- * Read the control messages at `from`. Returns 0, -EINVAL, -EFAULT, -EBADF, -EPERM, -ESRCH, -ENOMEM,
- * -ENOBUFS; on an error nothing is held. May sleep.
+ * Read `len` bytes of control messages at `from`. Returns 0, -EINVAL, -EFAULT, -EBADF, -EPERM,
+ * -ESRCH, -ENOMEM or -ENOBUFS. After an error `control` holds nothing. May sleep.
  */
 int control_from_user(struct control *control, const void __user *from, size_t len);
 
-/* Where control messages for a receiver go. */
+/* The receiver's buffer for control messages. */
 struct control_room {
-	char __user *at;
-	size_t left;
-	unsigned int told; /* MSG_CTRUNC, if something did not fit */
+	char __user *at;   /* where the next one goes */
+	size_t left;	   /* bytes */
+	unsigned int told; /* MSG_CTRUNC if something did not fit, else 0 */
 };
-/* Write what the message has (NULL: nothing): its sender, if `credentials`. */
+/*
+ * Write the sender of the message to the receiver's buffer. If `message` is NULL or names no
+ * sender, it is nobody. May sleep.
+ */
 void control_put_sender(struct control_room *room, struct message *message);
 /*
- * Install the message's files as descriptors of the current process, as far as there is room for
- * their numbers, and close the rest; with `peek` the message keeps them. May sleep.
+ * Install the message's files as descriptors of the current process, as far as the buffer has room
+ * for their numbers, and close the rest. With `peek` the message keeps its files. May sleep.
  */
 void control_put_files(struct control_room *room, struct message *message, bool peek, bool cloexec);
 

@@ -1,14 +1,14 @@
 /*
- * Packets in a ring; the contract is in net/datagram.h.
+ * Packets in a ring. The contract is in net/datagram.h.
  *
- * Senders to datagram sockets sleep on the receiver's ring->writable, and look at the ring under
+ * Senders to datagram sockets sleep on the receiver's ring->writable, and check the ring under
  * ring->lock after they have joined the queue. A reader drops a packet under that lock before it
  * wakes the queue, so no wakeup is lost (fs/pipe/wait.c).
  */
 #include "net/datagram.h"
 #include "mm/slab.h"
 
-/* ring->lock is held. See packet_room(). */
+/* packet_room() with ring->lock held. */
 //BOOK: packet-room
 static int room_left(struct ring *ring, struct packet_limits limits)
 {
@@ -46,8 +46,8 @@ int packet_wait_room(struct ring *ring, struct packet_limits limits, uint64_t un
 /* ---- in ---- */
 
 /*
- * The slots become one packet; they are the ring's then. Returns 0, or -EPIPE, -EAGAIN, -ERESTARTSYS
- * and the slots are still the caller's.
+ * Publish the slots as one packet. Returns 0, or -EPIPE, -EAGAIN or -ERESTARTSYS. After an error
+ * the slots are still the caller's.
  */
 //BOOK: packet-in
 static int publish(struct ring *ring, struct pipe_slot *slots, unsigned int nr,
@@ -82,7 +82,7 @@ static int publish(struct ring *ring, struct pipe_slot *slots, unsigned int nr,
 	return 0;
 }
 
-/* A slot for the next bytes, copied to a page of its own. Returns 0, -ENOMEM, -EFAULT. */
+/* Make a slot with a copy of the next bytes. Returns 0, -ENOMEM or -EFAULT. */
 static int build_slot(struct pipe_slot *slot, struct iter *from)
 {
 	size_t n = MIN(from->left, (size_t)PAGE_SIZE), copied;
@@ -110,7 +110,7 @@ static int build_slot(struct pipe_slot *slot, struct iter *from)
 	return 0;
 }
 
-/* Slots for all bytes. Nothing is locked: user memory may be brought in. Returns 0 or an error. */
+/* Make slots for all bytes. No lock is held, so page faults are fine. Returns 0 or an error. */
 //BOOK: packet-build
 static int build(struct slot_list *slots, struct iter *from)
 {
@@ -125,7 +125,7 @@ static int build(struct slot_list *slots, struct iter *from)
 	return 0;
 }
 
-/* The slots are published, as soon as there is room. Returns 0 or an error. */
+/* Publish the slots as soon as there is room. Returns 0 or an error. */
 static int send_slots(struct ring *ring, struct slot_list *slots, struct packet_limits limits,
 		      struct envelope *envelope, uint64_t until)
 {
@@ -175,7 +175,10 @@ ssize_t packet_splice_in(struct ring *ring, struct slot_list *slots, struct pack
 
 /* ---- out ---- */
 
-/* The first slot leaves its packet for the list. Returns its length there. */
+/*
+ * Take the first slot from the ring. Returns the number of its bytes that the list has room for,
+ * and cuts the slot to that, or 0 if the slot is to be dropped.
+ */
 static size_t take_slot(struct ring *ring, size_t len, struct slot_list *slots,
 			struct pipe_slot *taken)
 {
@@ -189,8 +192,8 @@ static size_t take_slot(struct ring *ring, size_t len, struct slot_list *slots,
 }
 
 /*
- * Take the first packet, if there is one. `consumer` is held. Returns the number of bytes; -EAGAIN,
- * or -EPIPE at the end. *envelope: the packet's.
+ * Move the first packet to the list, and set *envelope to its envelope. `consumer` is held. Returns
+ * the number of bytes, -EAGAIN if there is no packet, or -EPIPE at the end.
  */
 static ssize_t take_packet(struct ring *ring, size_t len, struct slot_list *slots,
 			   struct envelope **envelope)

@@ -1,43 +1,49 @@
 /*
- * Packets: messages with borders, of datagram and sequenced-packet sockets. A packet is a run of
- * slots in the receiver's ring, from one to as many as its bytes need; all have SLOT_PACKET, and all
- * but the last SLOT_GOES_ON.
+ * Packets: messages with boundaries, of datagram and sequenced-packet sockets. A packet is one slot
+ * or several consecutive slots in the receiver's ring. All of them have SLOT_PACKET, and all but
+ * the last have SLOT_GOES_ON.
  *
- * 1. A packet is built by its sender without any lock, and published whole or not at all.
+ * 1. The sender builds a packet without any lock, and publishes it whole or not at all.
  * 2. A packet without bytes is one slot of the zero page.
- * 3. Splice moves slots: out of a socket they are slots of a pipe, and slots of a pipe become a
- *    packet. Nobody asks whether their bytes are there.
- * 4. Reading is ring_read() (fs/pipe/io.h): it takes one packet, when all of it has arrived.
+ * 3. Splice moves slots. The slots of a packet become slots of a pipe, and slots of a pipe become a
+ *    packet. Neither waits until their bytes have arrived.
+ * 4. ring_read() (fs/pipe/io.h) reads packets. It takes one packet, once all of it has arrived.
  */
 #ifndef NET_DATAGRAM_H
 #define NET_DATAGRAM_H
 
 #include "fs/splice/splice.h"
 
-/* What lets a sender wait. */
+/* When a ring takes no more packets, so that a sender waits. */
 struct packet_limits {
-	unsigned int slots;   /* a ring that holds as many takes no more packets */
-	unsigned int packets; /* nor one with more packets than that */
+	unsigned int slots;   /* if it holds this many slots or more */
+	unsigned int packets; /* if it holds more packets than this */
 };
 
 /*
- * Send all of `from` as one packet. The envelope may be NULL. Returns the number of bytes; -EPIPE if
- * nobody reads the ring, -EAGAIN, -ENOMEM, -EFAULT, -ERESTARTSYS.
+ * Send all of `from` as one packet, and wait for room until the time `until`. The envelope may be
+ * NULL. Returns the number of bytes, -EPIPE if the ring has no reader, -EAGAIN, -ENOMEM, -EFAULT or
+ * -ERESTARTSYS. May sleep.
  */
 ssize_t packet_send(struct ring *ring, struct iter *from, struct packet_limits limits,
 		    struct envelope *envelope, uint64_t until);
-/* Take over all slots of the list as one packet, without waiting for room. The same. */
+/*
+ * Send all slots of the list as one packet, without waiting for room. Returns the same. May sleep.
+ */
 ssize_t packet_splice_in(struct ring *ring, struct slot_list *slots, struct packet_limits limits,
 			 struct envelope *envelope);
 /*
- * Append the slots of the next packet to the list, up to len bytes and as far as there is room; the
- * rest of the packet is dropped. Does not wait for bytes, but until then for a packet. Returns the
- * number of bytes, 0 at the end, -EAGAIN, -ERESTARTSYS.
+ * Append the slots of the next packet to the list, up to len bytes and as far as the list has room.
+ * The rest of the packet is dropped. Waits for a packet until the time `until`, but not for its
+ * bytes to arrive. Returns the number of bytes, 0 at the end, -EAGAIN or -ERESTARTSYS. May sleep.
  */
 ssize_t packet_splice_out(struct ring *ring, size_t len, struct slot_list *slots, uint64_t until);
-/* May a packet be sent? Returns 1, 0 if there is no room, or -EPIPE. */
+/* Does the ring take another packet? Returns 1, 0 if there is no room, or -EPIPE. Never sleeps. */
 int packet_room(struct ring *ring, struct packet_limits limits);
-/* Sleep until one may, or nobody reads the ring any more: 0, -EAGAIN, -ERESTARTSYS. */
+/*
+ * Sleep until the ring takes another packet or has no reader, or until the time `until`. Returns 0,
+ * -EAGAIN or -ERESTARTSYS.
+ */
 int packet_wait_room(struct ring *ring, struct packet_limits limits, uint64_t until);
 
 #endif

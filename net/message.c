@@ -1,4 +1,4 @@
-/* What travels with a message; the contract is in net/message.h. */
+/* Messages. The contract is in net/message.h. */
 #include "net/message.h"
 #include "kernel/task.h"
 #include "net/passing.h"

@@ -1,9 +1,9 @@
 /*
  * Options of sockets: getsockopt and setsockopt at SOL_SOCKET.
  *
- * An option that only the network has is ENOPROTOOPT. SO_REUSEADDR, SO_LINGER and SO_RCVBUF are kept
- * and told, and have no effect on a socket of AF_UNIX: its names are never reused by themselves, its
- * close waits for nothing, and what is on its way counts against the sender.
+ * Options that only make sense on a network are ENOPROTOOPT. SO_REUSEADDR, SO_LINGER and SO_RCVBUF
+ * are stored and returned, but have no effect on AF_UNIX: names are not reused, close never waits,
+ * and unread bytes count against the sender.
  */
 #include "kernel/syscall.h"
 #include "kernel/time.h"
@@ -30,7 +30,7 @@ enum socket_option { /* <asm-generic/socket.h> */
 		     SO_SNDTIMEO_NEW = 67,
 };
 
-#define BUFFER_MAX	  SOCKET_SEND_BYTES /* that may be asked for; twice as much is kept */
+#define BUFFER_MAX	  SOCKET_SEND_BYTES /* the most that a program may set; doubled below */
 #define SEND_BYTES_MIN	  4480u
 #define RECEIVE_BYTES_MIN 2240u
 #define USEC_PER_SEC	  1000000
@@ -39,7 +39,7 @@ struct linger {
 	uint32_t on, seconds;
 };
 
-/* The longest value. */
+/* The value of any option. */
 union value {
 	uint32_t word;
 	struct linger linger;
@@ -50,7 +50,7 @@ union value {
 
 /* ---- times ---- */
 
-/* A timeout of 0 is none; a negative one has passed already. */
+/* 0 means no timeout. A negative timeout has already passed. Returns 0 or -EDOM. */
 static int time_from_value(uint64_t *timeout, int64_t seconds, int64_t microseconds)
 {
 	if (microseconds < 0 || microseconds >= USEC_PER_SEC)
@@ -84,7 +84,7 @@ static size_t time_to_value(uint64_t timeout, union value *value, bool wide)
 
 /* ---- getsockopt ---- */
 
-/* Fill in the value. Returns its length, or -ENOPROTOOPT. */
+/* Set *value to that of the option. Returns its length in bytes, or -ENOPROTOOPT. */
 static int get_value(struct socket *socket, unsigned int option, union value *value)
 {
 	value->word = 0;
@@ -171,7 +171,7 @@ static size_t length_of(unsigned int option)
 	}
 }
 
-/* The kernel keeps twice what is asked for, as Linux does: programs ask for payload. */
+/* The kernel doubles the size, as Linux does, to leave room for overhead. */
 static unsigned int buffer_bytes(uint32_t asked, unsigned int least)
 {
 	return MAX(MIN(asked, BUFFER_MAX) * 2, least);

@@ -1,12 +1,16 @@
 /*
- * Open files in messages; the contract is in net/passing.h.
+ * Open files in messages. The contract is in net/passing.h.
  *
- * Which messages can be received? A message lies in the ring of its holder, a socket. A socket can be
- * read if its file is open somewhere else than in messages: its file has more references than
- * messages have. Or if a message can be received that has it. Or, if it waits for accept, if its
- * listener can be read. Nobody can bring a socket to life that does not fulfil one of these, since a
- * reference is only made from a reference. A message that was just taken by a receiver counts as a
- * reference elsewhere, because its files leave the list of those in flight under the same lock.
+ * A message is in the ring of a socket, its holder. It can be received if that socket can be read,
+ * which is so in one of three cases:
+ *
+ * 1. The socket's file is open outside of messages: it has more references than messages hold.
+ * 2. A message that carries the socket can be received.
+ * 3. The socket waits for accept, and its listener can be read.
+ *
+ * Otherwise the socket can never be read again, because a reference is only made from another one.
+ * A message that a receiver has just taken counts under the first case: its files leave the list of
+ * files in flight under the lock that this check holds.
  */
 #include "net/passing.h"
 #include "kernel/task.h"
@@ -14,15 +18,15 @@
 
 static spinlock_t passing_lock = SPINLOCK_INIT("passed files");
 static struct list in_flight = LIST_INIT(in_flight);
-static struct atomic nr_sockets = ATOMIC_INIT(0); /* sockets among them */
+static struct atomic nr_sockets = ATOMIC_INIT(0); /* how many files in flight are sockets */
 
-/* The socket of a file, or NULL. */
+/* Returns the socket of a file, or NULL if it is another kind of file. */
 static struct socket *socket_of(struct file *file)
 {
 	return is_socket(file) ? file->private : NULL;
 }
 
-/* Count the sockets of the files: `by` more messages have them. passing_lock is held. */
+/* Count `by` more messages (1 or -1) for each socket among the files. passing_lock is held. */
 static void count_sockets(struct passed_files *files, int by)
 {
 	lockdep_held(&passing_lock);
@@ -36,7 +40,7 @@ static void count_sockets(struct passed_files *files, int by)
 	}
 }
 
-/* How many files of that user are in flight. passing_lock is held. */
+/* Returns how many files the user has in flight. passing_lock is held. */
 static unsigned int files_of_user(uint32_t uid)
 {
 	struct passed_files *files;
@@ -71,7 +75,7 @@ int passed_files_send(struct message *message, struct passed_files *files, struc
 	return error;
 }
 
-/* The files leave the message. passing_lock is held. */
+/* Take the files out of the message. Returns NULL if there are none. passing_lock is held. */
 static struct passed_files *take_out(struct message *message)
 {
 	struct passed_files *files = message->files;
@@ -128,7 +132,7 @@ static void close_one(struct passed_files *files)
 	kfree(files);
 }
 
-/* Close what is on the list, and what that brings to it. */
+/* Close all files on the list, including those that are added meanwhile. */
 static void close_all(struct list *closing)
 {
 	while (!list_empty(closing)) {
@@ -141,7 +145,7 @@ static void close_all(struct list *closing)
 
 /* ---- garbage ---- */
 
-/* Is the socket's ring read by somebody? passing_lock is held. */
+/* Can the socket be read, as far as is known yet? passing_lock and sockets_lock are held. */
 static bool can_be_read(struct socket *socket)
 {
 	struct file *file = READ_ONCE(socket->file);
@@ -167,7 +171,7 @@ static void forget_reached(void)
 	}
 }
 
-/* Mark the sockets of messages that can be received. Returns whether one is new. */
+/* Mark the sockets in messages that can be received. Returns true if it has marked a new one. */
 static bool reach_more(void)
 {
 	struct passed_files *files;
@@ -186,7 +190,7 @@ static bool reach_more(void)
 	return more;
 }
 
-/* Take the files that nobody can receive out of their messages. */
+/* Take the files that cannot be received out of their messages, and add them to the list. */
 //BOOK: garbage
 static void find_garbage(struct list *garbage)
 {
@@ -207,7 +211,7 @@ static void find_garbage(struct list *garbage)
 	spin_unlock(&passing_lock);
 }
 
-/* Close the files, if any, and then as long as there is garbage. */
+/* Close the files, unless they are NULL, and then garbage until there is none left. */
 static void close_and_collect(struct passed_files *files)
 {
 	struct list closing = LIST_INIT(closing);

@@ -1,15 +1,14 @@
 /*
  * Open files that travel in messages.
  *
- * 1. passing_lock (plain) guards the list of all that are in flight, and message->files. It is taken
- *    before sockets_lock.
- * 2. A file in flight has a reference, so it stays open. A socket in flight may be open nowhere else:
- *    then only a message leads to it, and if that message lies in a ring that nobody can read, the
- *    socket is garbage. It may lie in the socket's own ring, or in a ring of others that lie in its.
- *    passed_files_collect() finds such messages and closes what is in them.
- * 3. Closing a file may close a socket, in whose ring there are more files, and so on. A task closes
- *    them one after the other, not one inside the other: task->closing is the list of those that it
- *    has yet to close.
+ * 1. passing_lock, a plain spinlock, guards the list of all files in flight, and message->files. It
+ *    is taken before sockets_lock.
+ * 2. A message holds a reference to each of its files, so the files stay open. If a socket is open
+ *    only in messages, and no task can ever receive these messages, then the socket is garbage. For
+ *    example, a socket may have been sent to itself, or two sockets to each other.
+ *    passed_files_collect() finds such messages and closes their files.
+ * 3. Closing a file may close a socket whose ring holds more files, and so on. To avoid recursion,
+ *    a task puts such files on the list task->closing, and closes them one after the other.
  */
 #ifndef NET_PASSING_H
 #define NET_PASSING_H
@@ -24,30 +23,34 @@ struct socket;
 #define PASSED_FILES_MAX 253u /* of one message, as on Linux */
 
 struct passed_files {
-	struct list link; /* passing_lock: those in flight; or a task's list of those to close */
-	struct message *message; /* that they are in */
-	struct socket *holder;	 /* in whose ring the message is; a reference, or NULL */
+	struct list link; /* in the list of files in flight (passing_lock), or in task->closing */
+	struct message *message; /* the message that they are in */
+	struct socket *holder;	 /* a reference to the socket that receives them, or NULL */
 	uint32_t uid;		 /* of the sender */
 	unsigned int nr;
 	struct file *files[PASSED_FILES_MAX]; /* references */
 };
 
 /*
- * The files become the message's, which will go to the ring of `holder`. Returns 0, or -ETOOMANYREFS
- * if the current user, who is not root, would have more files in flight than it may have open; then
- * they are still the caller's.
+ * Attach files to a message that is going to be sent to the ring of `holder`. The message takes
+ * over the files. Returns 0, or -ETOOMANYREFS if the current user is not root and already has more
+ * files in flight than a process may have open. In that case the files remain the caller's. Never
+ * sleeps.
  */
 int passed_files_send(struct message *message, struct passed_files *files, struct socket *holder);
-/* Take the message's files out, which are the caller's then; NULL: it has none. */
+/* Take the files out of a message. Returns them, or NULL if there are none. Never sleeps. */
 struct passed_files *passed_files_take(struct message *message);
 /*
- * The same without taking them out: copies of the references. NULL: it has none, or there is no
+ * Returns a copy of the message's files with references of its own, or NULL if there are none or no
  * memory.
  */
 struct passed_files *passed_files_peek(struct message *message);
-/* Close the files; NULL is fine. No lock is held. May sleep. */
+/* Close the files, and free the structure. Ignores NULL. May sleep. */
 void passed_files_close(struct passed_files *files);
-/* A socket was closed: close the files in messages that nobody can receive any more. May sleep. */
+/*
+ * Close the files in messages that can no longer be received. Called after a socket closes. May
+ * sleep.
+ */
 void passed_files_collect(void);
 
 #endif

@@ -1,8 +1,8 @@
 /*
  * AF_UNIX sockets: names and connections. The contract is in net/socket.h.
  *
- * connect makes the socket at the other end, which waits in the listener's list for accept. So it is
- * connected before anybody accepts, and may send.
+ * connect also makes the socket at the other end, which waits in the listener's list for accept. So
+ * the connection exists, and the client may send, before the server accepts it.
  */
 #include "fs/pipe/owners.h"
 #include "net/socket.h"
@@ -15,7 +15,8 @@
 #define NAME_LEN   110u /* sizeof(struct sockaddr_un) */
 #define FAMILY_LEN 2u
 
-static struct list abstract_names = LIST_INIT(abstract_names); /* of struct socket; sockets_lock */
+static struct list abstract_names =
+	LIST_INIT(abstract_names); /* of struct socket; guarded by sockets_lock */
 static spinlock_t sockets_lock = SPINLOCK_INIT("sockets");
 SLAB_CACHE(socket_cache, "socket", struct socket, 0);
 struct wait_queue datagram_room = WAIT_QUEUE_INIT(datagram_room);
@@ -57,7 +58,7 @@ void socket_put(struct socket *socket)
 	slab_free(socket_cache, socket);
 }
 
-/* Nothing comes in any more. A reader that has reached the end is told `error` (or 0) once. */
+/* End the socket's input. A reader that reaches the end gets `error` once, unless it is 0. */
 static void end_input(struct socket *socket, int error)
 {
 	if (error)
@@ -66,8 +67,7 @@ static void end_input(struct socket *socket, int error)
 }
 
 /*
- * Nobody reads the ring any more: end it and release what is in it. Returns whether there was
- * anything.
+ * End the socket's input and drop everything in its ring. Returns true if there was anything in it.
  */
 static bool close_input(struct socket *socket)
 {
@@ -75,7 +75,7 @@ static bool close_input(struct socket *socket)
 	bool unread;
 
 	ring_end(ring);
-	/* A sender that saw readers has published; later ones get -EPIPE. */
+	/* Wait for a sender that has found the ring open. Later ones get -EPIPE. */
 	mutex_lock(&ring->producer);
 	mutex_unlock(&ring->producer);
 	unread = ring_used(ring) > 0;
@@ -84,7 +84,7 @@ static bool close_input(struct socket *socket)
 	return unread;
 }
 
-/* embryo: nobody has accepted it. */
+/* Close one socket. `embryo` means that it has not been accepted. */
 static void close_one(struct socket *socket, bool embryo)
 {
 	struct socket *peer;
@@ -113,7 +113,7 @@ static void close_one(struct socket *socket, bool embryo)
 	socket_put(socket);
 }
 
-/* The next socket that waits for accept, or NULL. sockets_lock is held. */
+/* Take the next socket off the list that waits for accept, or NULL. sockets_lock is held. */
 static struct socket *take_pending(struct socket *listener)
 {
 	struct socket *first;
@@ -173,7 +173,7 @@ void sockets_thaw(void)
 	spin_unlock(&sockets_lock);
 }
 
-/* The current process, as SO_PEERCRED tells it. */
+/* Returns the current process with its effective user and group, for SO_PEERCRED. */
 static struct sender effective_sender(void)
 {
 	struct sender sender = current_sender();
@@ -195,7 +195,10 @@ struct sender socket_peer_sender(struct socket *socket)
 	return sender;
 }
 
-/* A connected socket's limit is that of its peer's ring. sockets_lock is held, or nobody knows them. */
+/*
+ * Apply the socket's send buffer as the limit of its peer's ring. sockets_lock is held, or no other
+ * task can reach the sockets.
+ */
 static void limit_ring(struct socket *socket)
 {
 	struct ring *ring = &socket->peer->in;
@@ -217,7 +220,7 @@ void socket_set_send_bytes(struct socket *socket, unsigned int bytes)
 		limit_ring(socket);
 	}
 	spin_unlock(&sockets_lock);
-	/* There may be room now. */
+	/* If the limit has grown, there may be room now. */
 	if (peer) {
 		wake_all(&peer->in.writable);
 		socket_put(peer);
@@ -225,7 +228,7 @@ void socket_set_send_bytes(struct socket *socket, unsigned int bytes)
 	wake_all(&datagram_room);
 }
 
-/* Nobody else knows them, or sockets_lock is held. */
+/* Connect two sockets. sockets_lock is held, or no other task can reach them. */
 static void make_peers(struct socket *one, struct socket *other)
 {
 	atomic_inc(&one->refs);
@@ -245,13 +248,13 @@ void socket_pair(struct socket *one, struct socket *other)
 
 /* ---- names ---- */
 
-/* A name that begins with a NUL is not a path, and is in no file system. */
+/* A name that begins with a NUL is abstract: it is not a path in a file system. */
 static bool is_abstract(const struct socket_name *name)
 {
 	return name->bytes[FAMILY_LEN] == 0;
 }
 
-/* The socket of an abstract name and type, or NULL. sockets_lock is held. */
+/* Returns the socket with that abstract name and type, or NULL. sockets_lock is held. */
 static struct socket *find_abstract(struct socket_name *name, int type)
 {
 	struct socket *socket;
@@ -280,7 +283,7 @@ struct socket_name *socket_name_from_user(const void __user *from, unsigned int 
 		error = -EFAULT;
 	else if (memcmp(name->bytes, &family, FAMILY_LEN))
 		error = refuse(EINVAL, "an address of another family");
-	/* A path ends with the NUL that stands there now; an abstract name is all of its bytes. */
+	/* A path ends at its first NUL. An abstract name consists of all its bytes. */
 	name->len = is_abstract(name) ? len : FAMILY_LEN + strlen(name->bytes + FAMILY_LEN) + 1;
 	if (!error)
 		return name;
@@ -304,7 +307,7 @@ int socket_name_to_user(struct socket_name *name, void __user *to, int32_t __use
 	return put_user_u32(n, len);
 }
 
-/* The inode that a name leads to, with a reference; ERR_PTR. follow: 0 or LOOKUP_FOLLOW. */
+/* Returns the inode at a path, with a reference, or ERR_PTR. `follow` is 0 or LOOKUP_FOLLOW. */
 static struct inode *find_node(struct socket_name *name, unsigned int follow)
 {
 	struct dentry *path = path_lookup(AT_FDCWD, name->bytes + FAMILY_LEN, follow);
@@ -367,7 +370,7 @@ static int bind_abstract(struct socket *socket, struct socket_name *name)
 
 	spin_lock(&sockets_lock);
 	if (socket->name) {
-		error = refuse(EINVAL, "it has a name already");
+		error = refuse(EINVAL, "the socket already has a name");
 	} else if (find_abstract(name, socket->type)) {
 		error = -EADDRINUSE;
 	} else {
@@ -390,7 +393,7 @@ static int bind_to_path(struct socket *socket, struct socket_name *name)
 		return PTR_ERR(node);
 	spin_lock(&sockets_lock);
 	if (socket->name) {
-		error = refuse(EINVAL, "it has a name already");
+		error = refuse(EINVAL, "the socket already has a name");
 	} else if (node->socket) {
 		error = -EADDRINUSE;
 	} else {
@@ -462,7 +465,10 @@ long socket_listen(struct file *file, unsigned int backlog)
 	return error;
 }
 
-/* `fresh` becomes the listener's end of a connection: 0; -EAGAIN: too many wait for accept. */
+/*
+ * Connect `socket` to `fresh`, which joins the listener's list. Returns 0, -EAGAIN if too many
+ * sockets wait for accept, or another error.
+ */
 static int enter(struct socket *listener, struct socket *socket, struct socket *fresh)
 {
 	int error = 0;
@@ -489,7 +495,7 @@ static int enter(struct socket *listener, struct socket *socket, struct socket *
 	return error;
 }
 
-/* Would enter() say something else than -EAGAIN? */
+/* Would enter() return something other than -EAGAIN? */
 static bool may_enter(struct socket *listener)
 {
 	bool may;
@@ -566,7 +572,10 @@ long socket_connect(struct file *file, const void __user *address, unsigned int 
 	return socket_interrupted(error, socket->send_timeout);
 }
 
-/* The next connected socket; NULL if there is none yet, ERR_PTR(-EINVAL) if there will be none. */
+/*
+ * Returns the next connected socket, NULL if there is none yet, or ERR_PTR(-EINVAL) if the socket
+ * does not listen.
+ */
 static struct socket *try_accept(struct socket *socket)
 {
 	struct socket *taken;
@@ -581,7 +590,7 @@ static struct socket *try_accept(struct socket *socket)
 	return taken;
 }
 
-/* Would try_accept() have something to say? */
+/* Would try_accept() return something other than NULL? */
 static bool may_accept(struct socket *socket)
 {
 	bool may;
@@ -592,7 +601,7 @@ static bool may_accept(struct socket *socket)
 	return may;
 }
 
-/* The next connected socket, to be closed by the caller; ERR_PTR. */
+/* Wait for the next connected socket. Returns it with a reference, or ERR_PTR. */
 static struct socket *accept_next(struct socket *socket, uint64_t until)
 {
 	struct socket *taken;
@@ -612,7 +621,9 @@ static struct socket *accept_next(struct socket *socket, uint64_t until)
 	return taken;
 }
 
-/* The descriptor and the file come first, so that no connection is lost for want of them. */
+/*
+ * The descriptor and the file are allocated first, so that no connection is lost for lack of them.
+ */
 long socket_accept4(struct file *file, void __user *address, int32_t __user *len,
 		    unsigned int flags)
 {
@@ -655,7 +666,7 @@ long socket_shutdown(struct file *file, unsigned int how)
 	struct socket *peer;
 
 	if (how > 2)
-		return refuse(EINVAL, "neither SHUT_RD, SHUT_WR nor SHUT_RDWR");
+		return refuse(EINVAL, "not SHUT_RD, SHUT_WR or SHUT_RDWR");
 	peer = connects ? socket_peer(socket) : NULL;
 	if (connects && !peer && socket->state != SOCKET_LISTENING)
 		return -ENOTCONN;
@@ -670,7 +681,7 @@ long socket_shutdown(struct file *file, unsigned int how)
 		return 0;
 	if (send)
 		end_input(peer, 0);
-	/* Its poll has more to say, in either case. */
+	/* Wake a poll of the peer: the state of the connection has changed for it in any case. */
 	wake_all(&peer->in.readable);
 	socket_put(peer);
 	return 0;

@@ -1,20 +1,22 @@
 /*
- * AF_UNIX sockets within the machine: streams, datagrams, and sequenced packets, which are datagrams
- * over a connection.
+ * AF_UNIX sockets within the machine: streams, datagrams, and sequenced packets, which are
+ * datagrams over a connection.
  *
- * 1. A socket belongs to its file; a reference is also held by a peer that sends to it, and by who
- *    is just using it. It is closed with its file, and freed with the last reference.
- * 2. What it receives is in its ring, `in` (fs/pipe/ring.h), which is that of a pipe. A sender writes to
- *    the ring of its peer; there is no other buffer. The sender's limit in bytes (SO_SNDBUF) is a
- *    number of slots there: every slot counts as a page.
- * 3. sockets_lock (plain) guards names, states, peers, and the sockets that wait for accept. The
- *    peer of a connected socket never changes until the socket's own close, so a call on the socket
- *    may read it without the lock once the state says SOCKET_CONNECTED.
- * 4. A connection that is shut down is a ring that has ended: a socket's SHUT_RD ends its own,
- *    SHUT_WR that of its peer, close both.
- * 5. A listening socket has no data: connect and accept sleep on its ring's queues.
- * 6. A name is a path, at which bind makes a node of type S_IFSOCK; the node's inode leads to the
- *    socket. Or it is abstract: it begins with a NUL, and goes with its socket.
+ * 1. A socket's file holds a reference to it. So do a peer that sends to it, and a call that is
+ *    using it. It is closed with its file, and freed with the last reference.
+ * 2. The bytes that a socket receives are in its ring, `in`, which works like that of a pipe
+ *    (fs/pipe/ring.h). A sender writes to the ring of its peer. There is no other buffer. The
+ *    sender's limit in bytes (SO_SNDBUF) is converted to a number of slots, where each slot counts
+ *    as a page.
+ * 3. sockets_lock, a plain spinlock, guards names, states, peers, and the sockets that wait for
+ *    accept. The peer of a connected socket does not change until the socket itself is closed. So a
+ *    call on the socket may read it without the lock once the state is SOCKET_CONNECTED.
+ * 4. To shut down a connection is to end a ring. SHUT_RD ends the socket's own ring, SHUT_WR ends
+ *    that of its peer, and close ends both.
+ * 5. A listening socket has no data. connect and accept sleep on the queues of its ring.
+ * 6. A name is either a path or abstract. For a path, bind makes a node of type S_IFSOCK, whose
+ *    inode points to the socket. An abstract name begins with a NUL, and disappears with its
+ *    socket.
  */
 #ifndef NET_SOCKET_H
 #define NET_SOCKET_H
@@ -38,64 +40,69 @@
 #define MSG_WAITALL	  0x100
 #define MSG_NOSIGNAL	  0x4000
 #define MSG_CMSG_CLOEXEC  0x40000000
-#define MSG_MORE	  0x8000 /* a hint, as SPLICE_F_MORE is: bytes are there for the peer at once */
+#define MSG_MORE	  0x8000 /* a hint without effect: bytes are sent at once */
 
-#define SOCKET_SLOTS	  128u	  /* of a ring: room for the largest send buffer */
-#define SOCKET_SEND_BYTES 180224u /* of a send buffer, if nothing else is said: as on Linux/i386 */
-#define SOCKET_OVERHEAD	  32u	  /* of these a datagram cannot have so many */
-#define SOCKET_DATAGRAMS  10u	  /* may wait for a reader, and one more */
+#define SOCKET_SLOTS	  128u	  /* of a ring, so that it has room for the largest send buffer */
+#define SOCKET_SEND_BYTES 180224u /* the default send buffer, as on Linux/i386 */
+#define SOCKET_OVERHEAD	  32u	  /* a datagram must be this much smaller than the send buffer */
+#define SOCKET_DATAGRAMS  10u	  /* a sender waits if more than this many are unread */
 
 enum socket_state { SOCKET_NEW, SOCKET_LISTENING, SOCKET_CONNECTED, SOCKET_CLOSED };
 
 struct socket {
 	struct atomic refs;
-	int type;		  /* SOCK_*; never changes */
-	enum socket_state state;  /* sockets_lock, up to `listener`; of one that connects */
-	bool send_shut;		  /* a datagram socket after SHUT_WR */
-	struct socket *peer;	  /* a reference */
+	int type; /* SOCK_*; never changes */
+	/* Guarded by sockets_lock. */
+	enum socket_state state;  /* a datagram socket stays SOCKET_NEW until it is closed */
+	bool send_shut;		  /* a datagram socket after SHUT_WR; read without the lock */
+	struct socket *peer;	  /* a reference, or NULL */
 	struct socket_name *name; /* NULL: not bound */
-	struct inode *node;	  /* what it is bound to, a reference */
-	struct list pending;	  /* connected sockets that wait for accept */
+	struct inode *node;	  /* a reference to the node it is bound to, or NULL */
+	struct list pending;	  /* connected sockets that wait for accept here */
 	struct list pending_link;
 	unsigned int nr_pending, backlog;
-	struct list abstract_link; /* abstract_names, if its name is one */
-	struct file *file;	 /* its open file, no reference: NULL before accept, after close */
-	struct socket *listener; /* at which it waits for accept */
-	struct sender peer_sender; /* SO_PEERCRED: set before others see the connection */
-	int error;		   /* negative: told once, and set to 0; changed by exchange */
+	struct list abstract_link; /* in abstract_names, if its name is abstract */
+	struct file *file;	   /* its open file, without a reference; NULL before accept and
+				    * after close */
+	struct socket *listener;   /* where it waits for accept, or NULL */
+	struct sender peer_sender; /* SO_PEERCRED; set before others see the connection */
+	/* The error that the next call reports, negative, or 0. Changed by atomic exchange. */
+	int error;
 	struct ring in;
-	/* Options. Each is read and written by itself. */
+	/* Options. Each is read and written without a lock. */
 	unsigned int send_bytes, receive_bytes; /* SO_SNDBUF, SO_RCVBUF */
 	uint64_t send_timeout, receive_timeout; /* nanoseconds, or WAIT_FOREVER */
 	bool pass_credentials, reuse_address, linger;
 	uint32_t linger_seconds;
-	/* net/passing.c: how many messages have it, and whether one of them can be received. */
+	/*
+	 * For net/passing.c: how many messages carry it, and whether one of them can be received.
+	 */
 	unsigned int in_flight;
 	bool reached;
 };
 
-/* Has it a connection, or is it to have one? */
+/* Is the socket of a type that has connections? */
 static inline bool socket_connects(const struct socket *socket)
 {
 	return socket->type != SOCK_DGRAM;
 }
-/* Do messages have borders? */
+/* Do the socket's messages have boundaries? */
 static inline bool socket_has_packets(const struct socket *socket)
 {
 	return socket->type != SOCK_STREAM;
 }
 
-/* How many slots a send buffer of so many bytes is. */
+/* Returns the number of slots to which a send buffer of so many bytes corresponds. */
 static inline unsigned int socket_slots(unsigned int bytes)
 {
 	return MIN(MAX(bytes / PAGE_SIZE, 1u), SOCKET_SLOTS);
 }
-/* Has what comes in ended? */
+/* Has the socket's input ended? It may still have bytes to be read. */
 static inline bool socket_ended(const struct socket *socket)
 {
 	return READ_ONCE(socket->in.writers) == 0;
 }
-/* The error that is to be told, which is then gone; 0. */
+/* Returns the socket's pending error, negative or 0, and clears it. */
 static inline int socket_take_error(struct socket *socket)
 {
 	return __sync_lock_test_and_set(&socket->error, 0);
@@ -104,40 +111,53 @@ static inline int socket_take_error(struct socket *socket)
 /* ---- net/socket.c ---- */
 
 /*
- * poll of a sender to a datagram socket sleeps here, since the receiver's own queue may go away with
- * it. Woken after a datagram was taken.
+ * A poll of a datagram socket for writing sleeps on this queue, because the receiver's own queue
+ * may be freed meanwhile. It is woken after each datagram that is received.
  */
 extern struct wait_queue datagram_room;
 
-/* A new socket with one reference, the caller's, to be closed; NULL: no memory. */
+/*
+ * Allocate a socket with one reference. The caller calls socket_close(). NULL if there is no
+ * memory.
+ */
 struct socket *socket_alloc(int type);
+/* Drop a reference. The last one frees the socket. Never sleeps. */
 void socket_put(struct socket *socket);
-/* Its file is gone: everything ends, and the caller's reference goes. May sleep. */
+/*
+ * Close a socket: end its connection, remove its name, drop what it has not read, and drop the
+ * caller's reference. May sleep.
+ */
 void socket_close(struct socket *socket);
-/* Its peer, with a reference, or NULL. */
+/* Returns the socket's peer with a reference, or NULL. */
 struct socket *socket_peer(struct socket *socket);
-/* Two new sockets become each other's peers. Nobody else knows them. */
+/* Connect two new sockets that no other task can reach yet. */
 void socket_pair(struct socket *one, struct socket *other);
-/* SO_PEERCRED: of the process that made the other end. */
+/* Returns the process that made the other end of the connection (SO_PEERCRED). */
 struct sender socket_peer_sender(struct socket *socket);
-/* SO_SNDBUF: the limit of what may be in the peer's ring. */
+/* Set SO_SNDBUF, the number of bytes that may wait in the peer's ring. */
 void socket_set_send_bytes(struct socket *socket, unsigned int bytes);
-/* The file is the socket's open file, through which it is read. */
+/* Make `file` the open file of the socket, which is closed with it. */
 void socket_open(struct socket *socket, struct file *file);
-/* sockets_lock, for net/passing.c, which looks at `file` and `listener` of many sockets. */
+/*
+ * Take and release sockets_lock, for net/passing.c, which reads `file` and `listener` of sockets.
+ */
 void sockets_freeze(void);
 void sockets_thaw(void);
-/* May `socket` send to `target`, which talks to nobody or to it alone? 0, -EPERM. */
+/* May `socket` send to `target`? Returns 0, or -EPERM if the target has another peer. */
 int socket_may_send(struct socket *socket, struct socket *target);
 
-/* An address from user memory; ERR_PTR(-EINVAL, -EFAULT, -ENOMEM). */
+/*
+ * Copy an address of `len` bytes from user memory. Returns a name with one reference, or
+ * ERR_PTR(-EINVAL, -EFAULT, -ENOMEM). May sleep.
+ */
 struct socket_name *socket_name_from_user(const void __user *from, unsigned int len);
 /*
- * Tell a name (NULL: just the family) as far as there is room; its whole length in *len. 0,
- * -EFAULT, -EINVAL.
+ * Copy a name to user memory, cut to the *len bytes that the caller has room for, and set *len to
+ * its full length. If `name` is NULL, the address is just the family. Returns 0, -EFAULT or
+ * -EINVAL. May sleep.
  */
 int socket_name_to_user(struct socket_name *name, void __user *to, int32_t __user *len);
-/* The socket of that name and type, with a reference; ERR_PTR. May sleep. */
+/* Returns the socket with that name and type, with a reference, or ERR_PTR. May sleep. */
 struct socket *socket_find(struct socket_name *name, int type);
 
 /*
@@ -162,21 +182,29 @@ long socket_setsockopt(struct file *file, int level, unsigned int option, const 
 
 /* ---- net/socket_file.c ---- */
 
-/* Until when a call may wait that has such flags of messages, and such a timeout. */
+/*
+ * Returns until when a call may wait that has these MSG_* flags and this timeout in nanoseconds:
+ * WAIT_NOT, WAIT_FOREVER or a time.
+ */
 uint64_t socket_wait(const struct file *file, unsigned int flags, uint64_t timeout);
-/* The error of a wait that a signal ended: with a timeout it is not begun again. */
+/*
+ * Returns the error of a call that may have waited. A call with a timeout is not restarted after a
+ * signal, so -ERESTARTSYS becomes -EINTR.
+ */
 static inline long socket_interrupted(long error, uint64_t timeout)
 {
 	return error == -ERESTARTSYS && timeout != WAIT_FOREVER ? -EINTR : error;
 }
 /*
- * An open file for a socket, which is closed with it; at once on an error. The socket may be NULL,
- * and be put into file->private later.
+ * Allocate an open file for a socket, which is closed with the file. On an error the socket is
+ * closed at once. The socket may be NULL, and be set by socket_open() later. Returns
+ * ERR_PTR(-ENFILE, -ENOMEM) on failure. May sleep.
  */
 struct file *socket_file(struct socket *socket, unsigned int flags);
-/* Is it a socket's file? Its socket is file->private. */
+/* Is this the file of a socket? If so, file->private is the socket. */
 bool is_socket(struct file *file);
 
+/* The system calls of the same name, as above. */
 long socket_sendto(struct file *file, void __user *base, size_t len, unsigned int flags,
 		   const void __user *address, unsigned int address_len);
 long socket_recvfrom(struct file *file, void __user *base, size_t len, unsigned int flags,

@@ -1,9 +1,9 @@
 /*
- * What goes through sockets: read, write, send, receive, poll, FIONREAD, splice.
+ * Moving bytes through sockets: read, write, send, receive, poll, FIONREAD, splice.
  *
- * A stream is written, read and spliced through its rings as a pipe is (fs/pipe/io.h, fs/splice/splice.h);
- * packets have net/datagram.h. What comes out of a socket are slots with their offset and length,
- * what goes in are pages handed over, and bytes that are on their way stay so.
+ * A stream is read, written and spliced through its rings as a pipe is (fs/pipe/io.h,
+ * fs/splice/splice.h). Packets use net/datagram.h. Splice moves slots in and out of a socket as
+ * they are, with their offset and length, even if their bytes have not arrived yet.
  */
 #include "net/socket.h"
 #include "fs/file/poll.h"
@@ -26,7 +26,7 @@ struct file *socket_file(struct socket *socket, unsigned int flags)
 	struct file *file = (void *)inode;
 
 	if (!IS_ERR(inode)) {
-		/* Opened through /proc/self/fd it says ENXIO, as its node in a file system does. */
+		/* The inode has no file_ops, so opening it through /proc/self/fd is ENXIO. */
 		inode_init_special(inode, S_IFSOCK | 0777, 0);
 		file = file_alloc(inode, &socket_file_ops, O_RDWR | (flags & O_NONBLOCK));
 	}
@@ -43,7 +43,7 @@ static void socket_release(struct file *file)
 		socket_close(file->private);
 }
 
-/* What lets the sender wait, whose peer may be the target. */
+/* Returns the limits at which `sender` waits. They are wider if it is the target's peer. */
 static struct packet_limits limits_at(struct socket *target, struct socket *sender)
 {
 	bool peers = READ_ONCE(target->peer) == sender;
@@ -61,7 +61,7 @@ uint64_t socket_wait(const struct file *file, unsigned int flags, uint64_t timeo
 	return timeout == WAIT_FOREVER ? WAIT_FOREVER : deadline_after(timeout);
 }
 
-/* A stream takes no message without bytes, but says whether it would. */
+/* An empty message on a stream sends nothing, but fails if the stream has ended. */
 static ssize_t send_stream(struct socket *target, struct iter *from, struct message *message,
 			   uint64_t until)
 {
@@ -91,9 +91,10 @@ static ssize_t send_packet(struct socket *socket, struct socket *target, struct 
 }
 
 /*
- * What goes along with the bytes, or NULL if nothing does; ERR_PTR(-ENOMEM, -ETOOMANYREFS). The
- * control's files are the message's then. A sender is told to a receiver that asks for senders, or
- * may do so after it was accepted.
+ * Make the message that accompanies the bytes. It takes over the files of `control`. Returns NULL
+ * if there is nothing to send besides the bytes, or ERR_PTR(-ENOMEM, -ETOOMANYREFS). The message
+ * names its sender if the receiver asks for that, or may still do so because it has not been
+ * accepted yet.
  */
 static struct message *enclose(struct socket *socket, struct socket *target,
 			       struct control *control)
@@ -144,7 +145,10 @@ static ssize_t send_to_target(struct file *file, struct socket *target, struct i
 	return socket_interrupted(n, socket->send_timeout);
 }
 
-/* to: NULL the peer. A sequenced packet goes to the peer whatever it says. */
+/*
+ * Send to the socket named `to`, or to the peer if that is NULL. A sequenced-packet socket ignores
+ * `to` and sends to its peer.
+ */
 static ssize_t send(struct file *file, struct iter *from, unsigned int flags,
 		    struct socket_name *to, struct control *control)
 {
@@ -169,7 +173,7 @@ static bool not_connected(struct socket *socket)
 	return socket_connects(socket) && READ_ONCE(socket->state) != SOCKET_CONNECTED;
 }
 
-/* Read as ring_read() does, and tell the socket's error where the bytes end. */
+/* As ring_read(), but at the end of the bytes returns the socket's pending error. */
 static ssize_t receive_bytes(struct socket *socket, struct ring_read *read)
 {
 	ssize_t n;
@@ -187,7 +191,7 @@ static ssize_t receive_bytes(struct socket *socket, struct ring_read *read)
 	return n;
 }
 
-/* The bytes were received, and there is nowhere to put the descriptors that came with them. */
+/* Close the files that came with the bytes, because the receiver has no buffer for descriptors. */
 static void drop_files(struct ring_read *read)
 {
 	if (read->envelope && !read->peek)
@@ -232,7 +236,7 @@ static long send_to(struct file *file, struct iter *from, unsigned int flags,
 	return n;
 }
 
-/* The name of the socket that sent what was read. */
+/* Returns the name of the socket that sent the bytes, or NULL. No reference is taken. */
 static struct socket_name *sender_of(struct socket *socket, struct ring_read *read)
 {
 	struct message *message = message_of(read->envelope);
@@ -242,7 +246,7 @@ static struct socket_name *sender_of(struct socket *socket, struct ring_read *re
 	return message ? message->from : NULL;
 }
 
-/* What was read came with a message, or with none. Control messages go to `room`. */
+/* Write the control messages for the bytes that were read to `room`. */
 static void receive_control(struct socket *socket, struct ring_read *read,
 			    struct control_room *room, unsigned int flags)
 {
@@ -254,12 +258,12 @@ static void receive_control(struct socket *socket, struct ring_read *read,
 		control_put_files(room, message, read->peek, flags & MSG_CMSG_CLOEXEC);
 }
 
-/* What a receiver is told besides the bytes. */
+/* Where a receiver's results go, besides the bytes. */
 struct told {
-	void __user *address; /* the sender's name goes there, unless it is NULL */
+	void __user *address; /* for the sender's name, or NULL */
 	int32_t __user *len;
-	struct control_room *room; /* NULL: for no control messages */
-	unsigned int flags;	   /* MSG_* that are told */
+	struct control_room *room; /* for control messages, or NULL */
+	unsigned int flags;	   /* MSG_* flags that the call returns */
 };
 
 static long receive(struct file *file, struct iter *to, unsigned int flags, struct told *told)
@@ -334,7 +338,10 @@ struct user_message { /* struct msghdr */
 	uint32_t control_len, flags;
 };
 
-/* A struct msghdr and its segments: 0, or an error; *heap is to be freed in either case. */
+/*
+ * Read a struct msghdr and its segments. Returns 0 or an error. The caller frees *heap in either
+ * case.
+ */
 static long get_message(struct user_message *message, const void __user *from, struct iter *iter,
 			struct iovec fast[IOV_FAST], struct iovec **heap)
 {
@@ -370,7 +377,7 @@ long socket_recvmsg(struct file *file, void __user *user, unsigned int flags)
 	struct user_message message;
 	struct iovec fast[IOV_FAST], *heap;
 	struct control_room room = { NULL };
-	/* No members of `user`: the caller's structure may stand at any address. */
+	/* Do not access members of `user`, because the program's structure may be misaligned. */
 	struct told told = {
 		.len = (void __user *)((uintptr_t)user + offsetof(struct user_message, name_len)),
 		.room = &room,
@@ -394,7 +401,7 @@ long socket_recvmsg(struct file *file, void __user *user, unsigned int flags)
 
 /* ---- poll ---- */
 
-/* What poll says of what comes in: events, and whether it is bytes that are on their way. */
+/* Returns the events of the socket's input. Sets *coming if its next bytes have not arrived yet. */
 static unsigned int poll_input(struct socket *socket, bool *coming)
 {
 	struct ring *ring = &socket->in;
@@ -430,7 +437,7 @@ static unsigned int socket_poll(struct file *file, struct poll_table *table)
 	if (READ_ONCE(socket->state) == SOCKET_LISTENING)
 		return READ_ONCE(socket->nr_pending) ? POLLIN | POLLRDNORM : 0;
 	target = socket_peer(socket);
-	/* The peer of a connection stays as long as this socket. */
+	/* The peer of a connection, and so its queue, exists as long as this socket. */
 	if (connects && target)
 		poll_wait(table, &target->in.writable);
 	if (!connects)
@@ -479,7 +486,7 @@ static struct ring *socket_sink_ring(struct file *file)
 	return not_connected(socket) ? ERR_PTR(-ENOTCONN) : &socket->peer->in;
 }
 
-/* The next three are for packets. */
+/* The next three functions are for packets. */
 static ssize_t socket_splice_read(struct file *file, file_off_t *pos, size_t len,
 				  struct slot_list *slots)
 {
@@ -519,7 +526,7 @@ static int socket_splice_wait(struct file *file, bool nonblock)
 	struct socket *socket = file->private, *target = socket_peer(socket);
 	int error;
 
-	/* splice_write says what is wrong. */
+	/* Without a peer, let splice_write() report the error. */
 	if (!target)
 		return 0;
 	error = packet_wait_room(&target->in, limits_at(target, socket),
