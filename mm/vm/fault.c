@@ -1,15 +1,17 @@
 /*
- * Page faults: making what a VMA promises present.
+ * Page faults: making the pages of a VMA present.
  *
- * 1. mm->lock is held while a fault is resolved: only the rmap (truncate, lending, write-back)
- *    changes the entries of the address space meanwhile, and only to unmap or to write-protect.
- * 2. A page of a file is mapped while it is locked, so that truncate and the lender find the
- *    mapping. That holds for the pages that come with a neighbour's fault as well; they are mapped
- *    read-only, so a store to one of them faults like the first one.
- * 3. A shared page becomes writable only if `lent` is zero, looked at under table_lock with the
- *    page locked: a lender that comes later waits for the page lock, and write-protects.
+ * 1. mm->lock is held while a fault is resolved. Meanwhile only the reverse mapping (truncate,
+ *    lending, write-back) changes page-table entries of the address space, and only to unmap or
+ *    write-protect.
+ * 2. A page of a file is locked while it is mapped, so that truncate and lending find the mapping.
+ *    This includes neighbours that are mapped with the page of the fault. They are mapped
+ *    read-only, so a store to one of them causes a fault of its own.
+ * 3. A shared page becomes writable only if `lent` is zero. This is checked under table_lock with
+ *    the page locked. A later lender waits for the page lock, and then write-protects the mapping.
  * 4. Private memory is written in place only if the entry's reference is the page's only one.
- * 5. Faults of the kernel on user addresses come from mm/vm/uaccess.c alone: any other one is a bug.
+ * 5. In the kernel, only the copies of mm/vm/uaccess.c may fault on user addresses. Any other such
+ *    fault is a bug.
  */
 #include "mm/vm/tables.h"
 #include "fs/names/vfs.h"
@@ -29,15 +31,15 @@
 #define SEGV_ACCERR  2
 #define BUS_ADRERR   2
 
-#define FAULT_AROUND 16u /* pages of a file that one read fault maps at most; divides a table */
-#define READ_AROUND  16u /* pages of a file whose reads one read fault starts */
+#define FAULT_AROUND 16u /* most pages of a file that one read fault maps; divides 512 */
+#define READ_AROUND  16u /* most pages of a file that one read fault starts to read */
 #define STACK_GAP    (64 * PAGE_SIZE) /* kept free below a stack that grows */
 
 /* ---- entries ---- */
 
 /*
- * Map `page` at va in place of what is there; takes over the caller's reference. The table exists.
- * With `unless_lent` nothing is done, and false returned, if the page is lent.
+ * Map `page` at va in place of the old page, and take over the caller's reference. The page table
+ * exists. With `unless_lent`, returns false and does nothing if the page is lent.
  */
 static bool map_page(struct vma *vma, uintptr_t va, struct page *page, bool writable,
 		     bool unless_lent)
@@ -73,7 +75,7 @@ static bool map_page(struct vma *vma, uintptr_t va, struct page *page, bool writ
 	return true;
 }
 
-/* Map what has no count: the zero page, device memory. */
+/* Map memory without a reference count: the zero page, or device memory. Returns 0 or -ENOMEM. */
 static int map_special(struct vma *vma, uintptr_t va, phys_addr_t phys, pte_t bits)
 {
 	struct mm *mm = vma->mm;
@@ -86,8 +88,10 @@ static int map_special(struct vma *vma, uintptr_t va, phys_addr_t phys, pte_t bi
 
 /* ---- private memory ---- */
 
-/* Map a private copy, or a page of zeros; drops the caller's reference to `from`, which may be
- * NULL. */
+/*
+ * Map a private copy of `from`, or a page of zeros if that is NULL. Drops the caller's reference to
+ * `from`. Returns 0 or -ENOMEM.
+ */
 static int map_copy(struct vma *vma, uintptr_t va, struct page *from)
 {
 	struct page *page = page_alloc(0, ALLOC_HIGH | (from ? 0 : ALLOC_ZERO));
@@ -123,9 +127,10 @@ int mm_map_huge(struct vma *vma, uintptr_t va)
 }
 
 /*
- * A write to a page that is mapped read-only: in place if it is ours alone, else a copy. A huge page
- * is split for that, and the CPU tries again. What is left of it is never written in place, so that
- * it goes back to the pool when all of it was copied or unmapped.
+ * Resolve a write to a private page that is mapped read-only. If the entry has the only reference,
+ * the page becomes writable, otherwise the page is copied. A huge page with other references is
+ * split, and the CPU repeats the access. The rest of a split page is never written in place. It
+ * returns to the pool once all of it has been copied or unmapped.
  */
 //BOOK: copy-on-write
 static int write_private(struct vma *vma, uintptr_t va)
@@ -140,7 +145,7 @@ static int write_private(struct vma *vma, uintptr_t va)
 	old = *entry;
 	if (old && !(old & PTE_SPECIAL)) {
 		page = frame_page(pte_frame(old));
-		/* A part of a huge page is not the whole. */
+		/* An entry for a part of a split huge page does not own the whole page. */
 		alone = atomic_read(&page->refs) == 1 &&
 			!(old & PTE_LARGE) == !(page->flags & PG_HUGE);
 		if (alone)
@@ -158,7 +163,9 @@ static int write_private(struct vma *vma, uintptr_t va)
 
 /* ---- files ---- */
 
-/* What the page cache's error means for a fault: out of memory, killed, or else SIGBUS. */
+/*
+ * Convert an error of the page cache: -ENOMEM, -EINTR if killed, or else -EIO, which means SIGBUS.
+ */
 static int fault_error(long error)
 {
 	if (error == -ENOMEM)
@@ -166,7 +173,7 @@ static int fault_error(long error)
 	return error == -ERESTARTSYS ? -EINTR : -EIO;
 }
 
-/* A cached page that may be mapped now is locked: its bytes are there, and it is in its file. */
+/* Try to lock a cached page. Returns false if it is locked, not uptodate, or not in its file. */
 static bool lock_cached(struct mapping *mapping, struct page *page)
 {
 	if (!page_trylock(page))
@@ -178,9 +185,9 @@ static bool lock_cached(struct mapping *mapping, struct page *page)
 }
 
 /*
- * Map locked pages of a file, which are NULL where there is none, from va on, read-only. The entry's
- * reference is taken from the caller, whose pages[i] is NULL then; what is mapped already stays. All
- * addresses are in one table. Returns with the mapped pages unlocked.
+ * Map locked pages of a file read-only, from va on, except where pages[i] is NULL or something is
+ * mapped already. A page that is mapped is unlocked, its reference is taken over, and its pages[i]
+ * becomes NULL. All addresses are in one page table.
  */
 static void map_locked_pages(struct vma *vma, uintptr_t va, struct page **pages, unsigned int nr)
 {
@@ -206,10 +213,10 @@ static void map_locked_pages(struct vma *vma, uintptr_t va, struct page **pages,
 }
 
 /*
- * A fault for reading at va, which shows page `index` of the file: map what the cache has of the
- * pages around it. A program that touches one of them soon touches others, and each would be a fault.
- * Waits for nothing: a page that is being read, written or removed is left out. True if va itself
- * is mapped now. The table exists.
+ * Resolve a read fault at va, which maps page `index` of the file: map the pages around it that are
+ * in the cache. A program that touches one of them soon touches others, and each would be another
+ * fault. Never waits: a page that is being read, written or removed is left out. Returns true if va
+ * itself is mapped now. The page table exists.
  */
 //BOOK: fault-around
 static bool map_cached_around(struct vma *vma, uintptr_t va, unsigned int index)
@@ -243,8 +250,9 @@ static bool map_cached_around(struct vma *vma, uintptr_t va, unsigned int index)
 }
 
 /*
- * The page of the file at index, read, locked, with a reference. ERR_PTR(-EIO: SIGBUS, -ENOMEM,
- * -EINTR). One that leaves its file before it is locked is looked up again.
+ * Read the page of the file at `index`. Returns it locked and with a reference, or ERR_PTR(-ENOMEM,
+ * -EINTR, or -EIO for SIGBUS). If the page leaves the file before it is locked, it is looked up
+ * again.
  */
 static struct page *lock_file_page(struct mapping *mapping, unsigned int index)
 {
@@ -265,8 +273,11 @@ static struct page *lock_file_page(struct mapping *mapping, unsigned int index)
 	}
 }
 
-/* Start the reads of a few pages together: a program's start is many faults in a row. Without a
- * store there is nothing to read: the neighbours in a hole would only take room. */
+/*
+ * Start to read several pages at once, because a program's start causes many faults in a row. The
+ * file system has a store. Without one there is nothing to read, and pages for holes would only
+ * take memory.
+ */
 static void read_around(struct vma *vma, uintptr_t va, unsigned int index)
 {
 	struct page *pages[READ_AROUND];
@@ -277,7 +288,10 @@ static void read_around(struct vma *vma, uintptr_t va, unsigned int index)
 		page_put(pages[--had]);
 }
 
-/* Map the locked page, or what takes its place if it is lent, for writing. */
+/*
+ * Map the locked page for writing, or, if it is lent, the copy that takes its place. Drops the
+ * lock. Returns 0 or an error.
+ */
 static int map_writable(struct vma *vma, uintptr_t va, struct page *page)
 {
 	int error = 0;
@@ -322,7 +336,7 @@ static int resolve_file(struct vma *vma, uintptr_t va, bool write)
 
 /* ---- the fault ---- */
 
-/* va (page aligned) is to be present in the VMA, which allows the access. mm->lock is held. */
+/* The contract is in mm/vm/tables.h. va is page aligned. */
 //BOOK: page-fault
 int mm_resolve(struct vma *vma, uintptr_t va, bool write)
 {
@@ -337,7 +351,7 @@ int mm_resolve(struct vma *vma, uintptr_t va, bool write)
 	entry = *mm_pte(mm, va);
 	spin_unlock(&mm->table_lock);
 	if (entry & PTE_PRESENT && (!write || entry & PTE_WRITE))
-		return 0; /* another thread was faster */
+		return 0; /* another thread has resolved it */
 	if (vma->flags & VMA_DEVICE)
 		return map_special(
 			vma, va, ((phys_addr_t)vma->page_offset << PAGE_SHIFT) + (va - vma->start),
@@ -349,7 +363,7 @@ int mm_resolve(struct vma *vma, uintptr_t va, bool write)
 	return write ? map_copy(vma, va, NULL) : map_special(vma, va, page_phys(zero_page), 0);
 }
 
-/* The VMA of va; a stack grows down to it if its limit and its neighbour below allow that. */
+/* The stack grows if its limit and the mapping below it allow that. */
 struct vma *mm_find_or_grow(struct mm *mm, uintptr_t va)
 {
 	struct vma *vma = mm_find_next(mm, va), *below;
@@ -368,8 +382,10 @@ struct vma *mm_find_or_grow(struct mm *mm, uintptr_t va)
 	return vma;
 }
 
-/* access: VMA_READ, VMA_WRITE or VMA_EXEC. 0, -EFAULT: no mapping, -EACCES, -EIO: SIGBUS,
- * -ENOMEM, -EINTR. */
+/*
+ * Resolve an access, which is VMA_READ, VMA_WRITE or VMA_EXEC. Returns 0, -EFAULT if nothing is
+ * mapped, -EACCES, -ENOMEM, -EINTR, or -EIO for SIGBUS.
+ */
 static int fault_in_locked(struct mm *mm, uintptr_t va, unsigned int access)
 {
 	unsigned int allowed;
@@ -378,7 +394,7 @@ static int fault_in_locked(struct mm *mm, uintptr_t va, unsigned int access)
 
 	if (vma) {
 		allowed = vma->flags & (VMA_READ | VMA_WRITE | VMA_EXEC);
-		/* What is there can be read, and without NX executed: the CPU knows no more. */
+		/* The CPU lets any present page be read, and executed too unless it has NX. */
 		if (allowed)
 			allowed |= VMA_READ | (pte_nx ? 0 : VMA_EXEC);
 		error = -EACCES;
@@ -448,7 +464,7 @@ static void kernel_fault(struct trap_frame *frame, uintptr_t va, unsigned int ac
 	while ((error = fault_in(current->mm, va, access)) == -ENOMEM && !kill_pending())
 		oom_fault();
 	if (error == 0)
-		frame->eip = eip; /* the copy goes on */
+		frame->eip = eip; /* continue the copy */
 }
 
 void page_fault(struct trap_frame *frame, uintptr_t va, unsigned int error)
@@ -465,9 +481,9 @@ void page_fault(struct trap_frame *frame, uintptr_t va, unsigned int error)
 	result = fault_in(current->mm, va, access);
 	switch (result) {
 	case 0:
-	case -EINTR: /* killed: the way back to user mode ends the task */
+	case -EINTR: /* killed: the task ends when it returns to user mode */
 		break;
-	case -ENOMEM: /* the CPU tries again */
+	case -ENOMEM: /* the CPU repeats the access after this */
 		oom_fault();
 		break;
 	case -EIO:

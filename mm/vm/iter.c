@@ -1,9 +1,10 @@
 /*
  * Iterators. See mm/vm/iter.h.
  *
- * 1. The plain copies are made of the _nofault ones: those know how many bytes arrived, so a copy
- *    that fails in the middle is exact, and the iterator stands where the bytes end.
- * 2. Segments of length 0 are passed over.
+ * 1. The plain copies consist of _nofault copies, which return exactly how many bytes they have
+ *    copied. So after a copy that fails in the middle, the iterator is right behind the last byte
+ *    copied.
+ * 2. Segments of length 0 are skipped.
  */
 #include "kernel/syscall.h"
 #include "lib/string.h"
@@ -17,7 +18,7 @@ int iter_import(struct iter *iter, const struct iovec __user *iov, unsigned int 
 		struct iovec fast[IOV_FAST], struct iovec **heap)
 {
 	struct iovec *segments = fast;
-	size_t left = INT32_MAX & PAGE_MASK; /* what one call moves at most */
+	size_t left = INT32_MAX & PAGE_MASK; /* most bytes that one call moves */
 	size_t total = 0;
 
 	*heap = NULL;
@@ -82,7 +83,10 @@ void iter_rewind(struct iter *iter, size_t n)
 	iter->at -= n;
 }
 
-/* Several segments, or kernel memory. Apart, so that the way of a single buffer saves no registers. */
+/*
+ * Copy to or from several segments, or kernel memory. Not inlined, so that the common case of a
+ * single buffer saves no registers.
+ */
 static __noinline size_t copy_pieces(struct iter *iter, void *memory, size_t n, bool to_iter)
 {
 	size_t done = 0, piece, copied;
@@ -159,7 +163,7 @@ size_t iter_zero(struct iter *iter, size_t n)
 
 	n = MIN(n, iter->left);
 	while (done < n) {
-		/* A page at a time: it is there as a whole or not at all. */
+		/* Fault in one page at a time. */
 		size_t piece = MIN(iter_piece(iter), n - done);
 
 		piece = MIN(piece, PAGE_SIZE - ((uintptr_t)iter->at & (PAGE_SIZE - 1)));

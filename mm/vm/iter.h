@@ -1,6 +1,6 @@
 /*
- * Iterators. They describe the memory to or from which a read or write copies: segments of user memory,
- * or kernel memory.
+ * Iterators. They describe the memory to or from which a read or write copies: segments of user
+ * memory, or kernel memory.
  */
 #ifndef MM_VM_ITER_H
 #define MM_VM_ITER_H
@@ -46,32 +46,34 @@ static inline void iter_init_kernel(struct iter *iter, void *base, size_t len)
 /* ---- mm/vm/iter.c ---- */
 
 /*
- * Copy an iovec array from user memory, and check its lengths, whose sum must not exceed INT32_MAX. The
- * copy is in `fast` (IOV_FAST entries), or in *heap, which the caller has to kfree(). Returns 0, -EINVAL,
- * -EFAULT or -ENOMEM. May sleep.
+ * Copy an iovec array from user memory, and check its lengths, whose sum must not exceed INT32_MAX.
+ * The copy is in `fast` (IOV_FAST entries), or in *heap, which the caller has to kfree(). Returns
+ * 0, -EINVAL, -EFAULT or -ENOMEM. May sleep.
  */
 #define IOV_FAST 8
 int iter_import(struct iter *iter, const struct iovec __user *iov, unsigned int nr,
 		struct iovec fast[IOV_FAST], struct iovec **heap);
 
 /*
- * Copy n bytes (at most iter->left) to or from the iterator, and advance it by the number of bytes copied.
- * Return that number. If it is less than n, the memory there cannot be accessed (-EFAULT). May sleep.
+ * Copy n bytes (at most iter->left) to or from the iterator, and advance it by the number of bytes
+ * copied. Return that number. If it is less than n, the memory there cannot be accessed (-EFAULT).
+ * May sleep.
  */
 size_t iter_copy_to(struct iter *iter, const void *src, size_t n);
 size_t iter_copy_from(struct iter *iter, void *dst, size_t n);
 /*
- * The same, but without faulting pages in, and without sleeping. After a short copy, the caller releases
- * its locks, calls iter_fault_in(), and tries again.
+ * The same, but without faulting pages in, and without sleeping. After a short copy, the caller
+ * releases its locks, calls iter_fault_in(), and tries again.
  */
 size_t iter_copy_to_nofault(struct iter *iter, const void *src, size_t n);
 size_t iter_copy_from_nofault(struct iter *iter, void *dst, size_t n);
+/* Like iter_copy_to(), but write n zeros. */
 size_t iter_zero(struct iter *iter, size_t n);
 /*
- * Make the next n bytes, but at most 64 KiB, present for reading (write == false) or writing. If they lie
- * in several segments, it is enough that the first one is valid. With `whole`, all must be valid. Callers
- * that cannot use a part pass `whole`, because they would try again for ever. Returns 0 or -EFAULT. May
- * sleep.
+ * Make the next n bytes, but at most 64 KiB, present for reading (write == false) or writing. If
+ * they lie in several segments, it is enough that the first one is valid. With `whole`, all must be
+ * valid. Callers that cannot use a part pass `whole`, because they would try again for ever.
+ * Returns 0 or -EFAULT. May sleep.
  */
 int iter_fault_in(struct iter *iter, size_t n, bool whole, bool write);
 /* Skip n bytes (at most iter->left). */
@@ -79,8 +81,8 @@ void iter_advance(struct iter *iter, size_t n);
 /* Undo an advance of n bytes. */
 void iter_rewind(struct iter *iter, size_t n);
 /*
- * Returns the number of contiguous bytes from iter->at on. Moves on to the next segment if the current one
- * is used up.
+ * Returns the number of contiguous bytes from iter->at on. Moves on to the next segment if the
+ * current one is used up.
  */
 size_t iter_piece(struct iter *iter);
 

@@ -1,14 +1,15 @@
 /*
- * Memory lent to a pipe: the half of vmsplice that knows address spaces.
+ * Lending user memory to a pipe: the part of vmsplice that deals with address spaces.
  *
- * 1. The page decides, not the call. A page of a file is lent as splice lends it; private memory is
- *    write-protected and gets one more holder, so that the owner's next write makes a copy.
- * 2. Taking the reference and the right to write is one section of table_lock, with the flush in it:
- *    when the slot is published, no CPU can store to the page by an old entry.
+ * 1. The kind of the page decides what happens. A page of a file is lent as splice lends it. A
+ *    private page is write-protected and gets one more reference, so that the owner's next write
+ *    makes a copy.
+ * 2. Taking the reference, write-protecting and flushing the TLBs happen in one section of
+ *    table_lock. So when the slot is published, no CPU can store to the page through an old entry.
  */
 #include "mm/vm/tables.h"
 
-/* One more holder of what the entry maps, and a promise: the right to write goes. */
+/* Take a reference to the page, write-protect the entry, and count the page as lent. */
 static inline bool promise(pte_t *entry, struct page *page, unsigned int protect, bool *flush)
 {
 	if (!page_get(page))
@@ -21,7 +22,7 @@ static inline bool promise(pte_t *entry, struct page *page, unsigned int protect
 	return true;
 }
 
-/* A gift: what the entry maps is the caller's. */
+/* For a gift: unmap the page. Its reference becomes the caller's. */
 static void give_away(struct mm *mm, pte_t *entry, struct page *page)
 {
 	pte_take(entry);
@@ -31,10 +32,9 @@ static void give_away(struct mm *mm, pte_t *entry, struct page *page)
 }
 
 /*
- * The pages that are mapped from va on, as far as one table has them, each with a reference and
- * counted as lent, and write-protected if private; how many, 0: none, or not to be had. A page of a
- * file comes alone, and so does a huge one or a part of one. A gift is taken out of the page table,
- * and the entry's reference is the caller's, if it is a page of the owner's own.
+ * Get the pages that are mapped from va on, as mm_lend_pages() does, but only those that are
+ * present, and from one page table. Returns how many there are, or 0 if the first one is not
+ * present or its reference count is full.
  */
 static unsigned int take_mapped(struct vma *vma, uintptr_t va, bool gift, struct page **pages,
 				unsigned int max, unsigned int *size)
@@ -51,7 +51,7 @@ static unsigned int take_mapped(struct vma *vma, uintptr_t va, bool gift, struct
 		max = 0;
 	for (nr = 0; nr < max; nr++, entry++) {
 		struct page *page = frame_page(pte_frame(*entry));
-		unsigned int bits = *entry; /* the low half has them all */
+		unsigned int bits = *entry; /* all flags are in the low half, except NX */
 
 		if (!(bits & PTE_PRESENT))
 			break;
@@ -68,7 +68,7 @@ static unsigned int take_mapped(struct vma *vma, uintptr_t va, bool gift, struct
 		}
 		pages[nr] = page;
 	}
-	/* Then no CPU can store to the pages by the old entries. */
+	/* From here on no CPU can store to the pages through the old entries. */
 	if (flush)
 		tlb_flush_range(mm, va, va + nr * PAGE_SIZE);
 	spin_unlock(&mm->table_lock);
@@ -88,8 +88,10 @@ int mm_lend_pages(struct mm *mm, uintptr_t va, bool gift, struct page **pages, u
 	vma = mm_find_or_grow(mm, va);
 	if (!vma || !(vma->flags & (VMA_READ | VMA_WRITE | VMA_EXEC)) || vma->flags & VMA_DEVICE)
 		error = -EFAULT;
-	/* Truncate may unmap what was just mapped: then the next fault says that the file has
-	 * ended. */
+	/*
+	 * Truncate may unmap a page that was just mapped. The next mm_resolve() then fails, because
+	 * the file ends before it.
+	 */
 	while (!error && (nr = take_mapped(vma, va, gift, pages, max, size)) == 0)
 		error = mm_resolve(vma, va, false);
 	mutex_unlock(&mm->lock);

@@ -1,9 +1,9 @@
 /*
  * The system calls that change an address space's layout.
  *
- * 1. Arguments are checked first, without mm->lock; then the change is made under it. VMAs that
- *    went are freed after it (mm/vm/vm.c).
- * 2. What Linux takes as advice without a promise (MAP_ADVICE, madvise NORMAL to WILLNEED) is taken
+ * 1. The arguments are checked first, without mm->lock. Then the change is made under mm->lock.
+ *    Removed VMAs are freed after that lock is released (mm/vm/vm.c).
+ * 2. Flags that Linux accepts as mere advice (MAP_ADVICE, madvise NORMAL to WILLNEED) are accepted
  *    here too. Other unknown flags are refused.
  */
 #include "fs/file/file.h"
@@ -20,7 +20,7 @@
 
 #define MAP_SHARED    0x01u
 #define MAP_PRIVATE   0x02u
-#define MAP_VALIDATE  0x03u /* MAP_SHARED_VALIDATE: of a file, and unknown flags are EOPNOTSUPP */
+#define MAP_VALIDATE  0x03u /* MAP_SHARED_VALIDATE: only of a file; unknown flags are EOPNOTSUPP */
 #define MAP_TYPE      0x0fu
 #define MAP_FIXED     0x10u
 #define MAP_ANONYMOUS 0x20u
@@ -35,14 +35,14 @@
 #define MAP_KNOWN                                                                         \
 	(MAP_TYPE | MAP_FIXED | MAP_ANONYMOUS | MAP_ADVICE | MAP_LOCKED | MAP_NORESERVE | \
 	 MAP_POPULATE | MAP_HUGETLB | MAP_NOREPLACE)
-/* Mapped pages never leave memory, so a locked mapping is one that has its pages from the beginning. */
+/* Mapped pages are never swapped out, so a locked mapping only needs to have its pages at once. */
 #define MAP_AT_ONCE   (MAP_POPULATE | MAP_LOCKED)
 
 #define MADV_NORMAL   0
 #define MADV_WILLNEED 3
 #define MADV_DONTNEED 4
 
-/* The VMA's pages come from the page cache by page faults: nothing to prepare. */
+/* Nothing to prepare: page faults map the pages of the page cache. */
 int generic_file_mmap(struct file *file, struct vma *vma)
 {
 	return 0;
@@ -55,8 +55,9 @@ static bool range_free(struct mm *mm, uintptr_t start, size_t len)
 	return !next || next->start >= start + len;
 }
 
-/* Private memory that is to be written and is larger than all of RAM can never be had: say so at
- * once. */
+/*
+ * Writable private memory that is larger than all of RAM can never be filled, so refuse it at once.
+ */
 static bool hopeless(size_t len)
 {
 	struct memory_stats stats;
@@ -67,7 +68,7 @@ static bool hopeless(size_t len)
 
 /* ---- mmap ---- */
 
-/* The VMA flags for a mapping, or an error. */
+/* Returns the VMA flags for a mapping, or an error. */
 static long vma_flags_for(unsigned int prot, unsigned int flags, struct file *file)
 {
 	unsigned int vma_flags = prot & PROT_ALL;
@@ -110,7 +111,7 @@ static long check_flags(unsigned int prot, unsigned int flags)
 	return 0;
 }
 
-/* Where the mapping goes; an error if MAP_FIXED asks for what cannot be. mm->lock is held. */
+/* Returns the address for the mapping, or an error if MAP_FIXED cannot be met. mm->lock is held. */
 static long choose_address(struct mm *mm, uintptr_t hint, size_t len, unsigned int flags)
 {
 	size_t align = flags & MAP_HUGETLB ? LARGE_SIZE : PAGE_SIZE;
@@ -118,7 +119,7 @@ static long choose_address(struct mm *mm, uintptr_t hint, size_t len, unsigned i
 
 	if (flags & (MAP_FIXED | MAP_NOREPLACE)) {
 		if (hint % align)
-			return refuse(EINVAL, "a fixed address must be a page's");
+			return refuse(EINVAL, "a fixed address must be page aligned");
 		if (hint > USER_END || len > USER_END - hint)
 			return -ENOMEM;
 		if (hint < MMAP_MIN)
@@ -135,7 +136,7 @@ static long choose_address(struct mm *mm, uintptr_t hint, size_t len, unsigned i
 	return start ? (long)ALIGN_UP(start, align) : -ENOMEM;
 }
 
-/* An address is a negative long too, from 2 GiB on; errors are the last page. */
+/* An address above 2 GiB is negative as a long too. Only the last 4,095 values are errors. */
 static bool is_error(long result)
 {
 	return (unsigned long)result >= (unsigned long)-MAX_ERRNO;
@@ -152,8 +153,8 @@ static void drop_pages(struct list *pages)
 }
 
 /*
- * A new huge mapping has all its pages from the beginning. They are taken first, because the mapping
- * may replace an old one, which has to stay if the pool is empty. mm->lock is held.
+ * Make a huge mapping, which has all its pages at once. They are allocated first, because the
+ * mapping may replace an old one, which must stay if the pool is empty. mm->lock is held.
  */
 static int map_huge(struct mm *mm, uintptr_t start, size_t len, unsigned int flags)
 {
@@ -225,7 +226,7 @@ static long map_anonymous(uintptr_t hint, size_t len, unsigned int prot, unsigne
 	return result;
 }
 
-/* file NULL: anonymous memory. */
+/* Make a mapping whose arguments have been checked. If file is NULL, the memory is anonymous. */
 static long map_checked(uintptr_t hint, size_t len, unsigned int prot, unsigned int flags,
 			struct file *file, uint32_t page_offset)
 {
@@ -261,7 +262,7 @@ long sys_mmap2(uintptr_t hint, size_t len, unsigned int prot, unsigned int flags
 	return result;
 }
 
-/* The first form of the call had its arguments in memory, the offset in bytes. */
+/* The oldest form of the call, with its arguments in memory and the offset in bytes. */
 long sys_old_mmap(const uint32_t __user *arguments)
 {
 	uint32_t a[6];
@@ -269,7 +270,7 @@ long sys_old_mmap(const uint32_t __user *arguments)
 	if (copy_from_user(a, arguments, sizeof(a)))
 		return -EFAULT;
 	if (a[5] % PAGE_SIZE)
-		return refuse(EINVAL, "the offset is not that of a page");
+		return refuse(EINVAL, "the offset is not page aligned");
 	return sys_mmap2(a[0], a[1], a[2], a[3], a[4], a[5] / PAGE_SIZE);
 }
 
@@ -289,7 +290,9 @@ long sys_munmap(uintptr_t start, size_t len)
 	return error;
 }
 
-/* Is all of [start, end) mapped, and may it have that access? 0, -ENOMEM, -EACCES. */
+/*
+ * Check that all of [start, end) is mapped and may have this access. Returns 0, -ENOMEM or -EACCES.
+ */
 static int check_range(struct mm *mm, uintptr_t start, uintptr_t end, unsigned int prot)
 {
 	while (start < end) {
@@ -334,7 +337,7 @@ long sys_mprotect(uintptr_t start, size_t len, unsigned int prot)
 	if (prot & ~PROT_ALL)
 		return refuse(EINVAL, "a protection bit that is not supported");
 	if (start % PAGE_SIZE)
-		return refuse(EINVAL, "the address is not a page's");
+		return refuse(EINVAL, "the address is not page aligned");
 	if (len == 0)
 		return 0;
 	if (start > USER_END || len > USER_END - start)
@@ -362,7 +365,7 @@ long mm_map_code(const void *code, size_t len)
 	return error;
 }
 
-/* Move the end of the heap; what cannot be done leaves it where it is. mm->lock is held. */
+/* Move the end of the heap. On failure it stays where it is. mm->lock is held. */
 static void move_brk(struct mm *mm, uintptr_t to)
 {
 	uintptr_t old = PAGE_ALIGN(mm->brk_end), new = PAGE_ALIGN(to);
@@ -394,7 +397,7 @@ long sys_brk(uintptr_t to)
 
 /* ---- madvise ---- */
 
-/* Holes are skipped, and reported at the end. */
+/* Drop the pages of a range. Holes are skipped, and reported as -ENOMEM at the end. */
 static int forget_range(struct mm *mm, uintptr_t start, uintptr_t end)
 {
 	int result = 0;
@@ -425,7 +428,7 @@ long sys_madvise(uintptr_t start, size_t len, int advice)
 	if (start % PAGE_SIZE || start > USER_END || len > USER_END - start)
 		return refuse(EINVAL, "not a range of user pages");
 	if (advice >= MADV_NORMAL && advice <= MADV_WILLNEED)
-		return 0; /* how it will be used: nothing follows from it here */
+		return 0; /* advice about future use has no effect here */
 	if (advice != MADV_DONTNEED)
 		return refuse(EINVAL, "advice that is not supported");
 	if (mutex_lock_killable(&mm->lock) < 0)
@@ -436,8 +439,8 @@ long sys_madvise(uintptr_t start, size_t len, int advice)
 }
 
 /*
- * What was stored through shared mappings reaches the files' disks. Files that are mapped see each
- * other's stores anyway, so MS_INVALIDATE asks for nothing.
+ * Write what was stored through shared mappings to the disks of their files. All mappings of a file
+ * see the same pages anyway, so MS_INVALIDATE has no effect.
  */
 enum { MS_ASYNC = 1, MS_INVALIDATE = 2, MS_SYNC = 4 };
 
@@ -449,9 +452,9 @@ long sys_msync(uintptr_t start, size_t len, unsigned int flags)
 	long result = 0;
 
 	if (flags & ~(MS_ASYNC | MS_INVALIDATE | MS_SYNC) || (flags & MS_ASYNC && flags & MS_SYNC))
-		return refuse(EINVAL, "not one of MS_ASYNC and MS_SYNC");
+		return refuse(EINVAL, "both MS_ASYNC and MS_SYNC, or an unknown flag");
 	if (start % PAGE_SIZE)
-		return refuse(EINVAL, "not the address of a page");
+		return refuse(EINVAL, "the address is not page aligned");
 	if (end < start || PAGE_ALIGN(len) < len)
 		return -ENOMEM;
 	while (start < end) {
@@ -471,7 +474,7 @@ long sys_msync(uintptr_t start, size_t len, unsigned int flags)
 		mutex_unlock(&mm->lock);
 		if (!file)
 			continue;
-		/* With the lock given back: a disk is waited for. */
+		/* mm->lock is not held here, because fsync waits for a disk. */
 		if (file->ops->fsync && file->ops->fsync(file) < 0)
 			result = -EIO;
 		file_put(file);

@@ -2,11 +2,11 @@
  * Reverse mapping: finds the user mappings of a page of a file.
  *
  * 1. mapping->vmas lists the VMAs of a file. The address of a page in a VMA follows from its index.
- * 2. The locks are taken in this order: page lock, mapping->vma_lock, mm->table_lock. The last two are
- *    plain spinlocks and are held during the TLB flush, so a fault cannot map the page again before
- *    the flush is done.
- * 3. A private mapping also shows the file's page until it is written to. After that it has a copy of
- *    its own, which stays mapped. Only truncate removes such copies.
+ * 2. The locks are taken in this order: page lock, mapping->vma_lock, mm->table_lock. The last two
+ *    are plain spinlocks and are held during the TLB flush, so a fault cannot map the page again
+ *    before the flush is done.
+ * 3. A private mapping also shows the file's page until it is written to. After that it has a copy
+ *    of its own, which stays mapped. Only truncate removes such copies.
  */
 #include "mm/vm/tables.h"
 #include "fs/cache/pagecache.h"
@@ -20,8 +20,8 @@ static uintptr_t address_in(const struct vma *vma, unsigned int index)
 }
 
 /*
- * Unmap the page in this VMA, if it is mapped, or only write-protect it. Returns true if the mapping was
- * dirty.
+ * Unmap the page in this VMA, if it is mapped, or only write-protect it. Returns true if the
+ * mapping was dirty.
  */
 static bool change(struct vma *vma, struct page *page, bool unmap)
 {

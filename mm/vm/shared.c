@@ -1,6 +1,6 @@
 /*
- * Shared anonymous memory: a file without a name, whose pages exist only in its page cache. It behaves
- * in every respect like a shared mapping of a file, and its pages can be lent.
+ * Shared anonymous memory: a file without a name, whose pages exist only in its page cache. It
+ * behaves in every respect like a shared mapping of a file, and its pages can be lent.
  */
 #include "fs/names/vfs.h"
 #include "fs/file/generic.h"

@@ -1,12 +1,13 @@
 /*
  * Walks over user page tables.
  *
- * 1. mm->table_lock guards the entries. Who takes a page, or the right to write to it, out of them
- *    flushes the TLBs of all CPUs that run the address space before table_lock is given back: until
- *    then a CPU may still write to the page, and the rmap, which finds the entry changed already,
- *    must not believe that it can't.
+ * 1. mm->table_lock guards the entries. Code that unmaps or write-protects a page flushes the TLBs
+ *    of all CPUs that run the address space before it releases table_lock. Until the flush, a CPU
+ *    may still write to the page. The reverse mapping, which sees the changed entry, would wrongly
+ *    assume that it cannot.
  * 2. For the same reason a page's `mapped` is lowered, and its reference dropped, after the flush.
- * 3. A top-level entry is read by the CPU when CR3 is loaded: adding one reloads it everywhere.
+ * 3. A CPU reads the top-level entries when CR3 is loaded. Adding one therefore reloads CR3 on all
+ *    CPUs.
  */
 #include "mm/vm/tables.h"
 #include "lib/errno.h"
@@ -43,9 +44,9 @@ pte_t *mm_pte(struct mm *mm, uintptr_t va)
 }
 
 /*
- * The first entry that is not zero at *va, which becomes its address, or behind it; NULL: there is
- * none before `end`. A walk hands in the entry that follows the one it had, and NULL at its start:
- * then tables are looked up only where one begins.
+ * Find the first nonzero entry at or after *va, and set *va to its address. Returns NULL if there
+ * is none before `end`. A walk passes NULL first, and then the entry that follows the last one, so
+ * that tables are looked up only where one begins.
  */
 static pte_t *next_entry(struct mm *mm, pte_t *entry, uintptr_t *va, uintptr_t end)
 {
@@ -140,10 +141,10 @@ int mm_split_huge(struct mm *mm, uintptr_t va)
 		return -ENOMEM;
 	spin_lock(&mm->table_lock);
 	old = pte_take(entry);
-	/* No CPU may know the page by an entry of each kind. */
+	/* No TLB may have both a huge and an ordinary entry for the same address. */
 	tlb_flush_range(mm, va, va + PAGE_SIZE);
 	head = frame_page(pte_frame(old));
-	/* As many as there are address spaces, times 511: far from where page_get() refuses. */
+	/* This adds 511 for each address space at most, far from the limit of page_get(). */
 	atomic_add(&head->refs, ENTRIES - 1);
 	for (unsigned int i = 0; i < ENTRIES; i++) {
 		table[i] = (old & ~PTE_LARGE) + i * PAGE_SIZE;
@@ -165,8 +166,8 @@ pte_t mm_entry_bits(unsigned int flags)
 /* ---- unmapping ---- */
 
 /*
- * Clear entries from *va on, as many as there is room for in pages[], and flush. How many pages they
- * held; *va is where it stopped.
+ * Clear entries from *va on, as many as pages[] has room for, and flush the TLBs. Sets *va to where
+ * it stopped. Returns the number of pages in pages[], whose references the caller drops.
  */
 static unsigned int zap_batch(struct mm *mm, uintptr_t *va, uintptr_t end, struct page **pages)
 {
@@ -206,7 +207,9 @@ void mm_zap(struct mm *mm, uintptr_t start, uintptr_t end)
 
 /* ---- fork ---- */
 
-/* Both table locks are held. 0, or -ENOMEM: a page has too many holders. */
+/*
+ * Share one entry. Both table locks are held. Returns 0, or -ENOMEM if a reference count is full.
+ */
 static int share_entry(struct mm *to, uintptr_t va, pte_t *entry)
 {
 	struct page *page;
@@ -230,7 +233,7 @@ int mm_share_range(struct mm *to, struct mm *from, uintptr_t start, uintptr_t en
 	uintptr_t va;
 	pte_t *entry;
 
-	/* mm->lock is held: entries may go meanwhile, but none comes. */
+	/* Since mm->lock is held, entries may be removed meanwhile, but none is added. */
 	for (va = start; !error && (entry = next_entry(from, NULL, &va, end));
 	     va = mm_next_table(va))
 		error = *entry & PTE_LARGE ? mm_make_directory(to, va) : mm_make_table(to, va);

@@ -1,12 +1,12 @@
 /*
  * User page tables, for the files that implement address spaces.
  *
- * 1. An entry of zero maps nothing. Any other entry has a reference to its page (vm.h), even if it lacks
- *    PTE_PRESENT, which means that the page is mapped with PROT_NONE.
- * 2. A page table is added with mm->lock held. It stays until the address space is freed, or until a
- *    huge page is mapped in its place.
- * 3. A huge page is mapped by one entry of a page directory, with PTE_LARGE, in place of a page table
- *    with 512 entries.
+ * 1. An entry of zero maps nothing. Any other entry has a reference to its page (vm.h), even if it
+ *    lacks PTE_PRESENT, which means that the page is mapped with PROT_NONE.
+ * 2. A page table is added with mm->lock held. It stays until the address space is freed, or until
+ *    a huge page is mapped in its place.
+ * 3. A huge page is mapped by one entry of a page directory, with PTE_LARGE, in place of a page
+ *    table with 512 entries.
  */
 #ifndef MM_VM_TABLES_H
 #define MM_VM_TABLES_H
@@ -15,8 +15,8 @@
 #include "mm/vm/vm.h"
 
 /*
- * The entry that maps va, or NULL if there is no page table for it. For a huge page this is an entry of a
- * page directory. table_lock or mm->lock is held.
+ * The entry that maps va, or NULL if there is no page table for it. For a huge page this is an
+ * entry of a page directory. table_lock or mm->lock is held.
  */
 pte_t *mm_pte(struct mm *mm, uintptr_t va);
 /* The entry for va in a page directory, or NULL if there is no directory. The same locks. */
@@ -27,8 +27,8 @@ pte_t *mm_directory_entry(struct mm *mm, uintptr_t va);
  */
 int mm_make_table(struct mm *mm, uintptr_t va);
 /*
- * Make sure that va has a page directory, and that a huge page can be mapped there: an empty page table
- * in its place is freed. Returns 0 or -ENOMEM. mm->lock is held.
+ * Make sure that va has a page directory, and that a huge page can be mapped there: an empty page
+ * table in its place is freed. Returns 0 or -ENOMEM. mm->lock is held.
  */
 int mm_make_directory(struct mm *mm, uintptr_t va);
 /* Returns the number of ordinary pages that an entry maps. */
@@ -42,18 +42,18 @@ static inline struct page *pte_page(pte_t entry, uintptr_t va)
 	return frame_page(pte_frame(entry)) + (va / PAGE_SIZE & (pte_pages(entry) - 1));
 }
 /*
- * Replace the mapping of the huge page at va by a page table with 512 entries. Returns 0 or -ENOMEM.
- * mm->lock is held.
+ * Replace the mapping of the huge page at va by a page table with 512 entries. Returns 0 or
+ * -ENOMEM. mm->lock is held.
  */
 int mm_split_huge(struct mm *mm, uintptr_t va);
 /*
- * Make sure that va has a top-level table. Returns 0 or -ENOMEM. Afterwards mm_make_directory() cannot
- * fail. mm->lock is held, here and for the next three.
+ * Make sure that va has a top-level table. Returns 0 or -ENOMEM. Afterwards mm_make_directory()
+ * cannot fail. mm->lock is held, here and for the next three.
  */
 int mm_make_top(struct mm *mm, uintptr_t va);
 /*
- * Allocate a zeroed huge page, and everything that is needed to map it around va. Returns NULL if there is
- * no memory. mm/vm/fault.c, as the next two.
+ * Allocate a zeroed huge page, and everything that is needed to map it around va. Returns NULL if
+ * there is no memory. mm/vm/fault.c, as the next two.
  */
 struct page *mm_take_huge(struct mm *mm, uintptr_t va);
 /* Map it where nothing is mapped. The mapping takes over the reference. Cannot fail. */
@@ -61,13 +61,13 @@ void mm_put_huge(struct vma *vma, uintptr_t va, struct page *page);
 /* Do both. Returns 0 or -ENOMEM. */
 int mm_map_huge(struct vma *vma, uintptr_t va);
 /*
- * Make va present. The VMA must allow the access. Returns 0, or an error of mm_fault_in(). May sleep.
- * mm->lock is held. mm/vm/fault.c
+ * Make va present. The VMA must allow the access. Returns 0, or an error of mm_fault_in(). May
+ * sleep. mm->lock is held. mm/vm/fault.c
  */
 int mm_resolve(struct vma *vma, uintptr_t va, bool write);
 /*
- * Find the VMA of va. If va lies below a stack, the stack may grow down to it. Returns NULL if there is
- * none. mm->lock is held. mm/vm/fault.c
+ * Find the VMA of va. If va lies below a stack, the stack may grow down to it. Returns NULL if
+ * there is none. mm->lock is held. mm/vm/fault.c
  */
 struct vma *mm_find_or_grow(struct mm *mm, uintptr_t va);
 /* Returns the first address above va that belongs to another page table. */
@@ -79,29 +79,33 @@ static inline uintptr_t mm_next_table(uintptr_t va)
 pte_t mm_entry_bits(unsigned int vma_flags);
 
 /*
- * Unmap all pages in [start, end), flush the TLBs, and drop the references. Waits for other CPUs, but
- * does not sleep.
+ * Unmap all pages in [start, end), flush the TLBs, and drop the references. Waits for other CPUs,
+ * but does not sleep.
  */
 void mm_zap(struct mm *mm, uintptr_t start, uintptr_t end);
 /*
- * Fork: share the pages of [start, end) copy-on-write. Returns 0 or -ENOMEM. Both mm->locks are held. The
- * caller flushes the TLB for `from`.
+ * Fork: share the pages of [start, end) copy-on-write. Returns 0 or -ENOMEM. Both mm->locks are
+ * held. The caller flushes the TLB for `from`.
  */
 int mm_share_range(struct mm *to, struct mm *from, uintptr_t start, uintptr_t end);
 /*
- * Give the entries of [start, end) the access that the VMA flags allow. Never adds PTE_WRITE, which a
- * fault does. Flushes the TLBs.
+ * Give the entries of [start, end) the access that the VMA flags allow. Never adds PTE_WRITE, which
+ * a fault does. Flushes the TLBs.
  */
 void mm_protect_range(struct mm *mm, uintptr_t start, uintptr_t end, unsigned int flags);
-/* Create the top level of an address space; free all its tables once they map nothing. */
+/* Create the top-level table of an address space. Returns 0 or -ENOMEM. */
 int mm_tables_create(struct mm *mm);
+/* Free all tables of an address space. They map nothing any more, and no CPU uses them. */
 void mm_tables_free(struct mm *mm);
 
 /* ---- mm/vm/vm.c, for mmap.c and fault.c; mm->lock is held ---- */
 
 /* Release mm->lock, and then free the VMAs that were removed while it was held. */
 void mm_unlock(struct mm *mm);
-/* mm_map() and its reverse. Return -EINVAL if the range would cut a huge page. */
+/*
+ * mm_map() and its reverse with mm->lock held. They return -EINVAL if the range would cut a huge
+ * page in two.
+ */
 int mm_map_locked(struct mm *mm, uintptr_t start, size_t len, unsigned int flags, struct file *file,
 		  uint32_t page_offset);
 int mm_unmap_locked(struct mm *mm, uintptr_t start, size_t len);
@@ -109,7 +113,7 @@ int mm_unmap_locked(struct mm *mm, uintptr_t start, size_t len);
 int mm_split(struct mm *mm, uintptr_t va);
 /* Join the anonymous VMAs on both sides of va if their flags are equal. */
 void mm_merge(struct mm *mm, uintptr_t va);
-/* The address of the highest gap of len bytes, or 0 if there is none. */
+/* Returns the address of the highest gap of len bytes, or 0 if there is none. */
 uintptr_t mm_find_gap(struct mm *mm, size_t len);
 /* Returns true if RLIMIT_AS allows `len` more bytes to be mapped. */
 bool mm_may_grow(struct mm *mm, size_t len);

@@ -1,12 +1,13 @@
 /*
  * Copies from and to user memory.
  *
- * 1. Every instruction here that touches user memory has an entry in the exception table: a fault
- *    that cannot be resolved continues at its fixup, and the copy reports how far it came.
- * 2. Counts are exact to the byte: where a wide copy faults, a string move of words goes on from the
- *    step that failed, and where that faults, single bytes up to the one that cannot be had.
- * 3. With SMAP user memory can be touched between user_access_begin() and user_access_end() only.
- *    The instructions are 3-byte no-ops until uaccess_init() patches them, so that there is no
+ * 1. Every instruction here that accesses user memory has an entry in the exception table. After a
+ *    fault that cannot be resolved, execution continues at the fixup, and the copy returns how far
+ *    it came.
+ * 2. Counts are exact to the byte. If a wide copy faults, a string move of words repeats the step
+ *    that failed. If that faults, single bytes are copied up to the one that is not accessible.
+ * 3. With SMAP, user memory can be accessed only between user_access_begin() and user_access_end().
+ *    Their instructions are 3-byte no-ops until uaccess_init() patches them, so they need no
  *    branch.
  */
 #include "mm/vm/usercopy.h"
@@ -36,7 +37,7 @@ void uaccess_init(void)
 	}
 }
 
-/* The whole steps of n bytes, up to one that faults: how many bytes that are. */
+/* The contract is in mm/vm/usercopy.h. */
 size_t user_copy_steps(void *dst, const void *src, size_t n)
 {
 	size_t whole = n & ~(WIDE_COPY_STEP - 1);
@@ -92,7 +93,10 @@ ssize_t strncpy_from_user(char *dst, const char __user *src, size_t size)
 	size_t done = 0;
 
 	while (done < size) {
-		/* Not beyond the page that has the end of the string. */
+		/*
+		 * Copy up to a page boundary, because the page after the string's end may not
+		 * exist.
+		 */
 		size_t n = MIN(size - done, PAGE_SIZE - ((uintptr_t)(src + done) % PAGE_SIZE)), len;
 
 		if (copy_from_user(dst + done, src + done, n) < 0)

@@ -1,11 +1,12 @@
 /*
  * User memory. Nothing else in the kernel dereferences a user pointer.
  *
- * 1. The plain functions may sleep in a page fault. They return 0 or -EFAULT. If they fail, they may
- *    have copied a part.
- * 2. The _nofault functions neither sleep nor bring pages in. They stop at the first page that is not
- *    there, and return how many bytes they have copied. Callers that hold a lock use them. After a short
- *    copy, such a caller releases what it holds, calls user_fault_in(), and starts over.
+ * 1. The plain functions may sleep in a page fault. They return 0 or -EFAULT. If they fail, they
+ *    may have copied a part.
+ * 2. The _nofault functions neither sleep nor bring pages in. They stop at the first page that is
+ *    not there, and return how many bytes they have copied. Callers that hold a lock use them.
+ *    After a short copy, such a caller releases what it holds, calls user_fault_in(), and starts
+ *    over.
  * 3. Every function checks its range against USER_END.
  */
 #ifndef MM_VM_UACCESS_H
@@ -15,15 +16,15 @@
 #include "lib/errno.h"
 
 /*
- * Patch the SMAP instructions into the kernel's text if the CPU supports SMAP. Called at boot, before the
- * text becomes read-only.
+ * Patch the SMAP instructions into the kernel's text if the CPU supports SMAP. Called at boot,
+ * before the text becomes read-only.
  */
 void uaccess_init(void);
 
 int copy_from_user(void *dst, const void __user *src, size_t n);
 int copy_to_user(void __user *dst, const void *src, size_t n);
 int clear_user(void __user *dst, size_t n);
-/* Returns the number of bytes copied. */
+/* Returns the number of bytes copied. Never sleeps. */
 size_t copy_from_user_nofault(void *dst, const void __user *src, size_t n);
 
 /* Copy one 32-bit word. Return 0 or -EFAULT. */
@@ -37,14 +38,14 @@ static inline int put_user_u32(uint32_t value, void __user *dst)
 }
 
 /*
- * Copy a string. Returns its length without the terminator, -EFAULT, or -ENAMETOOLONG if it does not end
- * within `size` bytes.
+ * Copy a string. Returns its length without the terminator, -EFAULT, or -ENAMETOOLONG if it does
+ * not end within `size` bytes.
  */
 ssize_t strncpy_from_user(char *dst, const char __user *src, size_t size);
 
 /*
- * Make the pages of [addr, addr+n) present, or the first 16 of them if there are more. Returns 0, -EFAULT,
- * or -ERESTARTSYS if the task is killed. May sleep. mm/vm/fault.c
+ * Make the pages of [addr, addr+n) present, or the first 16 of them if there are more. Returns 0,
+ * -EFAULT, or -ERESTARTSYS if the task is killed. May sleep. mm/vm/fault.c
  */
 int user_fault_in(const void __user *addr, size_t n, bool write);
 
@@ -61,8 +62,8 @@ static inline bool user_range_ok(const void __user *addr, size_t n)
 }
 
 /*
- * Until the matching pagefault_enable(), a page fault of this task in a copy ends the copy instead of
- * bringing the page in. Calls may be nested.
+ * Until the matching pagefault_enable(), a page fault of this task in a copy ends the copy instead
+ * of bringing the page in. Calls may be nested.
  */
 static inline void pagefault_disable(void);
 static inline void pagefault_enable(void);

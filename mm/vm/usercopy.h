@@ -1,6 +1,6 @@
 /*
- * How bytes are copied from and to user memory: for mm/vm/uaccess.c, and for the iterators, whose short
- * copies are worth a copy of these lines. The contract is in mm/vm/uaccess.h.
+ * The instructions that copy from and to user memory, for mm/vm/uaccess.c and for the iterators,
+ * which inline them to make short copies fast. The contract is in mm/vm/uaccess.h.
  */
 #ifndef MM_VM_USERCOPY_H
 #define MM_VM_USERCOPY_H

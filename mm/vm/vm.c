@@ -1,15 +1,16 @@
 /*
  * Address spaces and their VMAs.
  *
- * 1. VMAs do not overlap; a tree has them by their ends. mm->lock guards them; what the rmap
- *    reads of a file's VMA (start, end, page_offset) only shrinks, once the rest has a VMA too.
- * 2. A VMA that is taken out is put on mm->dead, and its file is let go after mm->lock:
- *    the last reference of a file may want locks that come before it.
- * 3. A new VMA of a file goes to the end of its mapping's list. fork relies on it: the
- *    rmap visits the old VMA before the new one, so that a page which moves meanwhile is seen in
- *    one of them.
- * 4. A task's CR3 may stay loaded after the task has left: tlb_flush_mm() makes such CPUs let go,
- *    and mm_put() calls it before the tables are freed.
+ * 1. VMAs do not overlap, and are in a tree by their ends. mm->lock guards them. The reverse
+ *    mapping reads `start`, `end` and `page_offset` of a file's VMA without it. So a VMA only
+ *    shrinks after another VMA covers the rest.
+ * 2. A removed VMA goes to mm->dead, and its file is put after mm->lock is released, because the
+ *    last file_put() may take locks that come before mm->lock.
+ * 3. A new VMA of a file goes to the end of its mapping's list. fork relies on that: the reverse
+ *    mapping visits the old VMA before the new one, so it finds a page that is being shared in one
+ *    of the two.
+ * 4. A CPU may keep an address space in CR3 after its task has left. mm_put() calls tlb_flush_mm(),
+ *    which makes such CPUs load another one, before it frees the tables.
  */
 #include "mm/vm/vm.h"
 #include "fs/names/vfs.h"
@@ -50,7 +51,9 @@ struct vma *mm_find(struct mm *mm, uintptr_t va)
 
 /* ---- VMAs and their files; each is in both the tree and its file's list ---- */
 
-/* On or off the list of the page cache that the VMA shows, if it shows one. */
+/*
+ * Add the VMA to the list of its file's mapping, or remove it. Does nothing for anonymous memory.
+ */
 static void mapping_list(struct vma *vma, bool on)
 {
 	struct mapping *mapping;
@@ -102,8 +105,10 @@ void mm_unlock(struct mm *mm)
 	}
 }
 
-/* Out of the address space, and its pages unmapped: the rmap must find it as long as one is
- * mapped. */
+/*
+ * Remove the VMA from the address space, and unmap its pages. That comes first, because the reverse
+ * mapping must find the VMA as long as one of its pages is mapped.
+ */
 static void vma_remove(struct vma *vma)
 {
 	struct mm *mm = vma->mm;
@@ -129,8 +134,10 @@ int mm_split(struct mm *mm, uintptr_t va)
 		return -ENOMEM;
 	upper->start = va;
 	upper->page_offset += (va - vma->start) / PAGE_SIZE;
-	/* The upper one goes behind the one that has the same end. The rmap finds a page by both
-	 * of them meanwhile, which does no harm. */
+	/*
+	 * The upper VMA goes behind the one with the same end. For a moment the reverse mapping
+	 * finds a page through both, which does no harm.
+	 */
 	vma_insert(upper);
 	vma->end = va;
 	return 0;
@@ -219,7 +226,7 @@ int mm_map_locked(struct mm *mm, uintptr_t start, size_t len, unsigned int flags
 	vma = vma_copy(&model, mm);
 	if (!vma)
 		return -ENOMEM;
-	/* It may make the VMA device memory. */
+	/* The mmap operation may turn the VMA into device memory. */
 	if (file)
 		error = file->ops->mmap ? file->ops->mmap(file, vma) : -ENODEV;
 	if (!error && mm_unmap_locked(mm, start, len) < 0)
@@ -288,8 +295,10 @@ static int fork_vma(struct mm *to, struct vma *from)
 	if (!vma)
 		return -ENOMEM;
 	vma_insert(vma);
-	/* Shared memory comes back by page faults; only private memory has pages that are
-	 * nowhere else. */
+	/*
+	 * Page faults bring shared memory back. Only private memory has pages that exist nowhere
+	 * else.
+	 */
 	if (vma->flags & (VMA_SHARED | VMA_DEVICE))
 		return 0;
 	return mm_share_range(to, from->mm, vma->start, vma->end);
@@ -304,7 +313,7 @@ struct mm *mm_fork(struct mm *from)
 	if (!to)
 		return ERR_PTR(-ENOMEM);
 	if (from->program)
-		mm_set_program(to, from->program); /* it is running already */
+		mm_set_program(to, from->program); /* cannot fail: the program runs already */
 	if (mutex_lock_killable(&from->lock) < 0) {
 		mm_put(to);
 		return ERR_PTR(-EINTR);
@@ -340,7 +349,7 @@ void mm_put(struct mm *mm)
 	if (!atomic_dec_and_test(&mm->users))
 		return;
 	tlb_flush_mm(mm);
-	mutex_lock(&mm->lock); /* nobody else has it: for the assertions below */
+	mutex_lock(&mm->lock); /* only for the assertions: no other task uses it */
 	while ((vma = mm_find_next(mm, 0)) != NULL)
 		vma_remove(vma);
 	mm_unlock(mm);

@@ -1,15 +1,17 @@
 /*
  * Address spaces: VMAs, page faults, and the calls that change them.
  *
- * 1. mm->lock (a mutex) guards the VMAs and brk. A page fault takes it too (page faults of one
- *    address space are serial). It is never held across a copy to or from user memory.
- * 2. mm->table_lock guards the user page tables; page lock < table_lock.
- * 3. A file-backed VMA is on its mapping's list of VMAs (guarded by mapping->vma_lock), so that a
- *    page can be unmapped or write-protected everywhere: mapping->vma_lock < mm->table_lock.
+ * 1. mm->lock, a mutex, guards the VMAs and brk. A page fault takes it too, so the page faults of
+ *    one address space happen one after another. It is never held during a copy to or from user
+ *    memory.
+ * 2. mm->table_lock guards the user page tables. A page lock is taken before it.
+ * 3. A VMA of a file is on its mapping's list of VMAs, so that a page can be unmapped or
+ *    write-protected everywhere. mapping->vma_lock guards that list, and is taken before
+ *    mm->table_lock.
  * 4. A user page-table entry without PTE_SPECIAL holds one reference to its page and one count of
  *    `mapped`.
- * 5. Private writable memory is copy-on-write. A fault makes an entry writable only if the page has no
- *    other holder at that moment (its reference count is one).
+ * 5. Private writable memory is copy-on-write. A fault makes an entry writable only if the page has
+ *    no other holder at that moment (its reference count is one).
  */
 #ifndef MM_VM_VM_H
 #define MM_VM_VM_H
@@ -21,7 +23,7 @@ struct file;
 struct mapping;
 
 #define MMAP_MIN 0x00010000u
-#define MMAP_TOP 0xb8000000u /* mappings go below, the stack above */
+#define MMAP_TOP 0xb8000000u /* mappings are placed below it, the stack above */
 
 enum vma_flags {
 	VMA_READ = 1,
@@ -29,10 +31,13 @@ enum vma_flags {
 	VMA_EXEC = 4, /* = PROT_* */
 	VMA_SHARED = 8,
 	VMA_STACK = 16,	    /* grows down to its limit */
-	VMA_MAY_WRITE = 32, /* mprotect may add write: the file was opened so */
-	VMA_HUGE = 128,	    /* MAP_HUGETLB: private, of whole huge pages */
-	VMA_DEVICE = 64,    /* device memory; never copied. page_offset is then its frame number
-						   (file->ops->mmap sets both) */
+	VMA_MAY_WRITE = 32, /* mprotect may add VMA_WRITE, as the file allows that */
+	VMA_HUGE = 128,	    /* MAP_HUGETLB: private, consists of whole huge pages */
+	/*
+	 * Device memory, which is never copied. page_offset is then its frame number. The mmap
+	 * operation of the file sets both.
+	 */
+	VMA_DEVICE = 64,
 };
 
 struct vma {
@@ -51,23 +56,27 @@ struct vma {
 /* Create an empty address space. Returns NULL if there is no memory. May sleep. */
 struct mm *mm_create(void);
 /*
- * Set the program that will run in a new address space. Its file cannot be written until the address space
- * is freed. Returns 0, or -ETXTBSY if it is open for writing.
+ * Set the program that will run in a new address space. Its file cannot be written until the
+ * address space is freed. Returns 0, or -ETXTBSY if it is open for writing.
  */
 int mm_set_program(struct mm *mm, struct file *file);
-/* Create a copy-on-write copy of `from`, for fork. Returns ERR_PTR(-ENOMEM) on failure. May sleep. */
+/*
+ * Create a copy-on-write copy of `from`, for fork. Returns ERR_PTR(-ENOMEM) on failure. May sleep.
+ */
 struct mm *mm_fork(struct mm *from);
+/* Take one more use of an address space. The caller has one already. */
 void mm_get(struct mm *mm);
 /* Drop a use. The last one frees the address space. May sleep. */
 void mm_put(struct mm *mm);
 /*
- * Map a page into the current address space that holds `len` bytes of code, to be executed and not to
- * be written. Returns its address, or -ENOMEM, -EFAULT, -ERESTARTSYS. May sleep; takes mm->lock.
+ * Map a page into the current address space that holds `len` bytes of code, to be executed and not
+ * to be written. Returns its address, or -ENOMEM, -EFAULT, -ERESTARTSYS. May sleep; takes mm->lock.
  */
 long mm_map_code(const void *code, size_t len);
 /*
- * Map [start, start+len) with VMA_* flags. If file is NULL, the memory is anonymous. Existing mappings in
- * the range are removed first. Returns 0, -ENOMEM or -EINVAL. May sleep; takes mm->lock.
+ * Map [start, start+len) with VMA_* flags. If file is NULL, the memory is anonymous. Existing
+ * mappings in the range are removed first. Returns 0, -ENOMEM or -EINVAL. May sleep; takes
+ * mm->lock.
  */
 int mm_map(struct mm *mm, uintptr_t start, size_t len, unsigned int flags, struct file *file,
 	   uint32_t page_offset);
@@ -78,36 +87,46 @@ struct vma *mm_find_next(struct mm *mm, uintptr_t va);
 struct vma *mm_find_previous(struct mm *mm, uintptr_t va);
 
 /*
- * Handle a page fault of the current task at va. `error` is the CPU's error code. The fault is resolved, or
- * the task gets a signal, or (in kernel mode) the frame continues at a fixup. A fault that is the kernel's
- * own error is a panic. May sleep, unless page faults are disabled.
+ * Handle a page fault of the current task at va. `error` is the CPU's error code. The fault is
+ * resolved, or the task gets a signal, or (in kernel mode) the frame continues at a fixup. A fault
+ * that is the kernel's own error is a panic. May sleep, unless page faults are disabled.
  */
 void page_fault(struct trap_frame *frame, uintptr_t va, unsigned int error);
 /*
- * Make va present for a write or a read. Returns 0, -EFAULT, -ENOMEM, -EINTR if the task is killed, or -EIO
- * if an access there would cause SIGBUS. May sleep; takes mm->lock.
+ * Make va present for a write or a read. Returns 0, -EFAULT, -ENOMEM, -EINTR if the task is killed,
+ * or -EIO if an access there would cause SIGBUS. May sleep; takes mm->lock.
  */
 int mm_fault_in(struct mm *mm, uintptr_t va, bool write);
-/* The same for a task that ends: a kill does not keep it from waiting for mm->lock. Other errors stand
- * for themselves; -EINTR if the page itself must be waited for. */
+/*
+ * The same for a task that is ending: it waits for mm->lock even though it is killed. -EINTR then
+ * means that it would have to wait for the page itself.
+ */
 int mm_fault_in_always(struct mm *mm, uintptr_t va, bool write);
 
-/* ---- what the page cache asks for: mm/vm/rmap.c. mapping's page is locked by the caller. ---- */
+/* ---- for the page cache: mm/vm/rmap.c. The caller has locked the page. ---- */
 
-/* Remove every user mapping of the page. Returns true if one of them had dirtied it. Does not sleep. */
+/*
+ * Remove every user mapping of the page. Returns true if one of them had dirtied it. Does not
+ * sleep.
+ */
 bool mapping_unmap_page(struct mapping *mapping, struct page *page);
-/* Write-protect every user mapping of the page. Returns true if one had dirtied it. Does not sleep. */
+/*
+ * Write-protect every user mapping of the page. Returns true if one had dirtied it. Does not sleep.
+ */
 bool mapping_protect_page(struct mapping *mapping, struct page *page);
 /* Remove all user mappings of the file's pages [first, last], for truncation. Does not sleep. */
 void mapping_unmap_range(struct mapping *mapping, unsigned int first, unsigned int last);
 
 /*
- * vmsplice: up to max pages from user address va (page aligned) of the current address space on,
- * each with a reference and counted as lent, write-protected so that the owner's next write gets
- * a copy (private memory). How many, at least 1: a page of a file comes alone, and so does what is mapped as a whole
- * of *size bytes, PAGE_SIZE or LARGE_SIZE. With `gift` ordinary pages of the caller's own private
- * memory are unmapped from him, who finds zeros there (or the file's bytes) at his next access; any
- * other is lent. -EFAULT, -ENOMEM, -ERESTARTSYS. May sleep.
+ * For vmsplice: get up to `max` pages of the current address space, from the page-aligned address
+ * va on. Each has a reference and is counted as lent. Private pages are write-protected, so that
+ * the owner's next write makes a copy. With `gift`, ordinary private pages are taken out of the
+ * address space instead, and the next access there finds zeros, or the bytes of the file. Other
+ * pages are lent even so.
+ *
+ * Returns the number of pages, at least 1, or -EFAULT, -ENOMEM or -ERESTARTSYS. *size is the size
+ * of each in bytes, PAGE_SIZE or LARGE_SIZE. A page of a file and a huge page come alone. May
+ * sleep; takes mm->lock.
  */
 int mm_lend_pages(struct mm *mm, uintptr_t va, bool gift, struct page **pages, unsigned int max,
 		  unsigned int *size);
