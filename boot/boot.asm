@@ -1,12 +1,12 @@
 ; From the loader's jump to kmain.
 ;
-; 1. One ELF carries a Multiboot 1 header (qemu -kernel, GRUB, the browser's emulator) and a Multiboot 2 header
-;    (GRUB). Both loaders enter boot_start in 32-bit protected mode without paging; eax says which one it was
-;    (Multiboot 0.6.96, 3.2; Multiboot 2.0, 3.3), ebx points to what it tells.
-; 2. The first page tables map physical 0..1 GiB both at 0 and at KERNEL_BASE, in 2 MiB pages, so that the code
-;    here goes on running and kmain finds itself at its linked address. mm/pgtable.c replaces them.
-; 3. A CPU that lacks something gets a message on both consoles and a halt: nothing here can run on it.
-; 4. A second CPU may come here where there is no APIC that would keep it waiting: it halts.
+; 1. The ELF file has a Multiboot 1 header (qemu -kernel, GRUB, the browser's emulator) and a Multiboot 2
+;    header (GRUB). Either kind of loader enters boot_start in 32-bit protected mode without paging. eax says
+;    which kind it is (Multiboot 0.6.96, 3.2; Multiboot 2.0, 3.3), and ebx points to its information.
+; 2. The first page tables map physical 0..1 GiB both at 0 and at KERNEL_BASE, in 2 MiB pages. So this code
+;    continues to run, and kmain runs at the address it is linked for. mm/pgtable.c replaces the tables.
+; 3. If the CPU lacks a feature that the kernel needs, it prints a message on both consoles and halts.
+; 4. Without an APIC, nothing keeps a second CPU waiting. It also arrives here, and halts.
 
 KERNEL_BASE	equ 0xc0000000
 BOOT_STACK_SIZE	equ 8192
@@ -50,13 +50,13 @@ boot_start:
 	cpuid
 	bt	edx, CPUID_APIC
 	jc	.first
-	shr	ebx, 24				; the number that the CPU has from reset
+	shr	ebx, 24				; the initial APIC id
 	jnz	.halt
 .first:	not	edx
 	and	edx, CPUID_WANTED
 	jnz	lacking
 
-	mov	edi, boot_directory		; 512 entries: 2 MiB each, 1 GiB in all
+	mov	edi, boot_directory		; 512 entries of 2 MiB each, 1 GiB in all
 	mov	eax, PTE_LARGE_RW
 .fill:	mov	[edi], eax
 	mov	dword [edi + 4], 0
@@ -89,7 +89,7 @@ boot_start:
 	hlt
 	jmp	.halt
 
-; edx: what is wanted and not there. The first one is named.
+; Print the name of the first missing feature, and halt. edx has the bits of the missing features.
 lacking:
 	bsf	ecx, edx
 	mov	edi, 0xb8000
@@ -106,7 +106,7 @@ lacking:
 	call	say
 	jmp	boot_start.halt
 
-; The text at esi, to the screen at edi and the first serial port.
+; Print the text at esi to the screen at edi and to the first serial port.
 say:	lodsb
 	test	al, al
 	jz	.end

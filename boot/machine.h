@@ -1,5 +1,5 @@
 /*
- * The machine as the boot loader describes it. boot/multiboot.c
+ * The boot loader's description of the machine. boot/multiboot.c
  */
 #ifndef BOOT_MACHINE_H
 #define BOOT_MACHINE_H
@@ -7,11 +7,11 @@
 #include "lib/types.h"
 
 /*
- * Read the loader's information, and set boot_memory, the command line and the boot module. Called once at
- * boot.
+ * Read the loader's information, and set boot_memory, the command line and the boot module. Called
+ * once at boot.
  */
 void multiboot_init(uint32_t magic, uint32_t info);
-extern phys_addr_t boot_module_start,
-	boot_module_end; /* the RAM disk; there is none if they are equal */
+/* The boot module, which is the RAM disk, in [start, end). Both are 0 if there is none. */
+extern phys_addr_t boot_module_start, boot_module_end;
 
 #endif

@@ -1,5 +1,5 @@
 /*
- * From the first line of C to the first program.
+ * Booting, from the first line of C to the first program.
  */
 #include "drivers/tty/console.h"
 #include "drivers/pci.h"
@@ -42,7 +42,7 @@ static int set_root(const char *value)
 }
 KERNEL_PARAM(root, set_root, "no disk", "the disk that holds the root file system, e.g. /dev/vda");
 
-/* ---- the first program: the first kernel task becomes process 1 ---- */
+/* ---- the first program; the first kernel task becomes process 1 ---- */
 
 static const char *init_path;
 
@@ -54,7 +54,7 @@ static int set_init(const char *value)
 	return 0;
 }
 KERNEL_PARAM(init, set_init, "/sbin/init, /bin/init or /bin/sh",
-	     "the first program, with its whole path");
+	     "the absolute path of the first program");
 
 static void become_process(struct task *task)
 {
@@ -72,19 +72,19 @@ static void become_process(struct task *task)
 	spin_unlock_irqrestore(&tasks_lock, flags);
 }
 
-/* Descriptors 0, 1 and 2; /dev is not mounted yet. */
+/* Open the console as descriptors 0, 1 and 2. /dev is not mounted yet. */
 static void open_console(void)
 {
 	struct file *file = tty_open_console();
 
 	if (IS_ERR(file)) {
-		log_warning("init has no console: error %d", (int)-PTR_ERR(file));
+		log_warning("cannot open the console for init: error %d", (int)-PTR_ERR(file));
 		return;
 	}
 	for (int i = 0; i < 3; i++) {
 		file_get(file);
 		if (fd_add(file, false) < 0)
-			log_warning("init lacks descriptor %d", i);
+			log_warning("no descriptor %d for init", i);
 	}
 	file_put(file);
 }
@@ -101,7 +101,7 @@ static bool try(const char *path)
 	return error == 0;
 }
 
-/* The usual places, if init= names none. */
+/* Run the program that init= names, or one of the usual ones. */
 //BOOK: start-init
 static void start_init(void)
 {
@@ -132,7 +132,7 @@ static void drivers_probe(void)
 	}
 }
 
-/* The first disk there is, if root= does not say: a RAM disk before a real one. */
+/* Returns the root disk if root= names none: the RAM disk if there is one, else the first disk. */
 static const char *default_root(void)
 {
 	return boot_module_end ? "ram0" : "vda";

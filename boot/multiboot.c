@@ -1,7 +1,7 @@
 /*
- * What the loader left: command line, memory map, the first module. Everything that lies in memory
- * that will be allocated is copied or reserved here. Multiboot 0.6.96 section 3.3; Multiboot 2.0
- * section 3.6.
+ * Reading the loader's information: command line, memory map, first module. Everything in memory
+ * that the page allocator will give out is copied or reserved here. Multiboot 0.6.96, section 3.3;
+ * Multiboot 2.0, section 3.6.
  */
 #include "boot/machine.h"
 #include "kernel/param.h"
@@ -24,7 +24,7 @@ struct mb1_info {
 struct mb1_module {
 	uint32_t start, end, string, reserved;
 };
-struct map_entry { /* of both; Multiboot 1 has its size in front of each */
+struct map_entry { /* the same in both versions, but Multiboot 1 puts its size in front */
 	uint64_t base, length;
 	uint32_t type;
 } __packed;
@@ -43,13 +43,18 @@ struct mb2_map {
 };
 phys_addr_t boot_module_start, boot_module_end;
 
-/* The loader's data lies below 1 GiB, which the boot page tables map. */
+/*
+ * Returns a pointer to the loader's data, or NULL if it is not in the first GiB, which is mapped.
+ */
 static const void *loader_data(uint32_t phys)
 {
 	return phys < (1u << 30) ? phys_to_virt(phys) : NULL;
 }
 
-/* QEMU puts the kernel's file name in front: no parameter's name has a slash or a dot in it. */
+/*
+ * QEMU puts the kernel's file name before the parameters. It can be told apart, because no
+ * parameter's name contains a slash or a dot.
+ */
 static bool starts_with_file(const char *line)
 {
 	while (*line && *line != ' ' && *line != '=' && *line != '/' && *line != '.')
@@ -78,14 +83,17 @@ static void add_memory(const struct map_entry *entry, bool ram)
 		start = ALIGN_UP(start, (uint64_t)PAGE_SIZE);
 		end &= ~(uint64_t)(PAGE_SIZE - 1);
 	}
-	/* What has two entries is added once, and what is not RAM is taken out. */
+	/* Reserve first, so that memory with two entries is added only once. */
 	if (start < end)
 		boot_memory_reserve(start, end);
 	if (ram)
 		boot_memory_add(start, end);
 }
 
-/* step: from one entry to the next; 0: each has its size in front. What is RAM comes first. */
+/*
+ * Add the RAM of the memory map, and then reserve everything in it that is not RAM. `step` is the
+ * size of an entry in bytes, or 0 if each entry has its size in front.
+ */
 static void read_map(const char *start, const char *end, unsigned int step)
 {
 	unsigned int front = step ? 0 : sizeof(uint32_t);

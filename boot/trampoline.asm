@@ -1,6 +1,6 @@
-; How another CPU comes up: it starts in real mode at a page below 1 MiB, to which kernel/cpu/smp.c copied the bytes
-; between trampoline_start and trampoline_end; the CPU's stack and number are in the fields at the end.
-; The identity mapping of the first MiB must be there. Intel SDM vol. 3, 8.4.
+; The first code of another CPU. The CPU starts in real mode at a page below 1 MiB, to which kernel/cpu/smp.c
+; has copied the bytes from trampoline_start to trampoline_end. The fields at the end contain its stack and
+; its number. The first MiB must be identity-mapped. Intel SDM vol. 3, 8.4.
 
 TRAMPOLINE	equ 0x8000
 CR0_PE		equ 1

@@ -1,6 +1,6 @@
 /*
- * The ChaCha20 block function, as RFC 8439 section 2.3 has it. No state, no locks; x86 is
- * little-endian, as the RFC's words are.
+ * The ChaCha20 block function of RFC 8439, section 2.3. It has no state and takes no locks. The
+ * RFC's words are little-endian, as those of x86 are.
  */
 #include "lib/chacha.h"
 #include "lib/string.h"

@@ -1,6 +1,6 @@
 /*
- * The 64-bit divisions that the compiler calls by name. The compiler's own library cannot serve: it
- * takes its arguments on the stack, and the kernel is built with -mregparm=3.
+ * The functions that the compiler calls for 64-bit divisions. The compiler's own library cannot be
+ * used, because it takes arguments on the stack, and the kernel is built with -mregparm=3.
  */
 #include "lib/div64.h"
 
@@ -22,7 +22,10 @@ uint64_t __udivmoddi4(uint64_t n, uint64_t d, uint64_t *remainder)
 	} else {
 		unsigned int shift = 32 - __builtin_clz(d >> 32);
 
-		/* Without its lowest bits d is too small, and the quotient too large by two at most. */
+		/*
+		 * The lowest bits of d are missing, so the quotient may be too large, but by 2 at
+		 * most.
+		 */
 		quotient = div_u64(n >> shift, d >> shift, NULL);
 		quotient -= MIN(quotient, 2u);
 		for (rest = n - quotient * d; rest >= d; rest -= d)

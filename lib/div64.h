@@ -1,6 +1,6 @@
 /*
- * Division of 64-bit numbers by 32-bit numbers. It takes two `div` instructions. For a plain `/` the
- * compiler would call a general function of its run-time library.
+ * Division of 64-bit numbers by 32-bit numbers. It takes two `div` instructions. For a plain `/`
+ * the compiler would call a general function of its run-time library.
  */
 #ifndef LIB_DIV64_H
 #define LIB_DIV64_H

@@ -61,12 +61,12 @@
 #define ECONNREFUSED	111
 
 /*
- * A system call that was interrupted by a signal returns one of these. User programs never see them,
- * because the signal code restarts the call or changes the error to EINTR.
+ * A system call that was interrupted by a signal returns one of these. User programs never see
+ * them, because the signal code restarts the call or changes the error to EINTR.
  */
 #define ERESTARTSYS	      512 /* restart if the handler has SA_RESTART, or if there is no handler */
 #define ERESTARTNOHAND	      514 /* restart only if there is no handler */
 #define ERESTARTNOINTR	      513 /* always restart */
-#define ERESTART_RESTARTBLOCK 516 /* nanosleep: go on with the time that is left */
+#define ERESTART_RESTARTBLOCK 516 /* restart with the time that is left (nanosleep, poll) */
 
 #endif

@@ -1,6 +1,6 @@
 /*
- * Doubly linked circular lists. The links are inside the objects. A list head is a struct list outside
- * of the objects. An empty list points to itself.
+ * Doubly linked circular lists. The links are inside the objects. A list head is a struct list
+ * outside of the objects. An empty list points to itself.
  */
 #ifndef LIB_LIST_H
 #define LIB_LIST_H
@@ -27,8 +27,8 @@ static inline bool list_empty(const struct list *list)
 }
 
 /*
- * list_empty_unlocked() reads a list without its lock. The pointer to the next item must therefore change
- * in one store, which the compiler neither splits nor repeats.
+ * list_empty_unlocked() reads a list without its lock. The pointer to the next item must therefore
+ * change in one store, which the compiler neither splits nor repeats.
  */
 static inline void list_set_next(struct list *item, struct list *next)
 {
@@ -86,8 +86,8 @@ static inline void list_splice_tail(struct list *to, struct list *from)
 #define list_last(head, type, member)  list_entry((head)->prev, type, member)
 
 /*
- * At the end of a walk, pos does not point to an object, and may be misaligned. Its link is therefore
- * computed from its address.
+ * At the end of a walk, pos does not point to an object, and may be misaligned. Its link is
+ * therefore computed from its address.
  */
 #define list_link(pos, member) ((struct list *)((char *)(pos) + offsetof(typeof(*(pos)), member)))
 #define list_next(pos, member) list_entry(list_link(pos, member)->next, typeof(*(pos)), member)

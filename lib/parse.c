@@ -1,10 +1,10 @@
 /*
- * Numbers from text: kernel parameters and what is written to /proc. See lib/string.h.
+ * Parsing numbers, for kernel parameters and files in /proc. The contract is in lib/string.h.
  */
 #include "lib/errno.h"
 #include "lib/string.h"
 
-/* The value of a digit in the bases up to 16; 16 and more: not a digit. */
+/* Returns the value of a digit in bases up to 16, or at least 16 if it is not a digit. */
 static unsigned int digit_value(char c)
 {
 	if (c >= '0' && c <= '9')
@@ -16,7 +16,7 @@ static unsigned int digit_value(char c)
 	return 16;
 }
 
-/* The digits at *s, which is moved behind them; UINT64_MAX if it is more than that. */
+/* Parse digits, and advance *s past them. Returns UINT64_MAX if the number is too large. */
 static uint64_t parse_digits(const char **s, unsigned int base)
 {
 	uint64_t value = 0;
@@ -31,7 +31,7 @@ static uint64_t parse_digits(const char **s, unsigned int base)
 
 uint64_t parse_size(const char *s, const char **end)
 {
-	static const char suffixes[] = "kKmMgG"; /* each pair: ten bits more */
+	static const char suffixes[] = "kKmMgG"; /* each pair is another 10 bits */
 	const char *suffix;
 	unsigned int base = 10;
 	uint64_t value;

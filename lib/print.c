@@ -1,7 +1,7 @@
 /*
- * Formatting. See lib/print.h for what is understood.
+ * Formatting. lib/print.h lists the conversions.
  *
- * 1. Nothing is allocated, nothing sleeps: usable from interrupts and from panic.
+ * 1. Nothing here allocates or sleeps, so it can be used from interrupts and from panic().
  * 2. Output beyond the buffer is counted but not stored.
  */
 #include "lib/print.h"
@@ -16,8 +16,8 @@ struct output {
 struct conversion {
 	bool left, zero;
 	int width;
-	int precision; /* -1: none given */
-	size_t size;   /* of the argument */
+	int precision; /* -1 if there is none */
+	size_t size;   /* of the argument, in bytes */
 	char letter;
 };
 
@@ -36,7 +36,7 @@ static void put_repeated(struct output *out, char c, int count)
 		put(out, c);
 }
 
-/* A prefix, zeros and a text, between the padding that the width asks for. */
+/* Put a prefix, zeros and a text, and pad them to the width of the conversion. */
 static void put_field(struct output *out, const struct conversion *c, const char *prefix, int zeros,
 		      const char *text, int len)
 {
@@ -53,7 +53,7 @@ static void put_field(struct output *out, const struct conversion *c, const char
 		put_repeated(out, ' ', padding);
 }
 
-/* The digits of value, last one at end[-1]; returns the first. */
+/* Write the digits of a number so that they end before `end`. Returns the first digit. */
 static char *digits_of(uint64_t value, unsigned int base, char *end)
 {
 	while (value != 0) {
@@ -78,7 +78,7 @@ static void put_number(struct output *out, const struct conversion *c, uint64_t 
 	put_field(out, c, prefix, zeros, start, digits);
 }
 
-/* A number after `%` or `.`, or `*`: taken from the arguments. */
+/* Parse a width or precision. For `*` it is the next argument. */
 static int parse_count(const char **format, va_list *args)
 {
 	int count = 0;
@@ -94,7 +94,7 @@ static int parse_count(const char **format, va_list *args)
 	return count;
 }
 
-/* What stands behind a `%`; *format is moved behind it. */
+/* Parse the conversion that follows a `%`, and advance *format past it. */
 static struct conversion parse_conversion(const char **format, va_list *args)
 {
 	struct conversion c = { .precision = -1, .size = sizeof(int) };
@@ -145,7 +145,7 @@ static void put_integer(struct output *out, const struct conversion *c, uint64_t
 		put_number(out, c, value, base, "");
 }
 
-/* False: the letter means nothing. */
+/* Print one argument. Returns false if the letter is unknown. */
 static bool put_conversion(struct output *out, struct conversion *c, va_list *args)
 {
 	char character;
@@ -182,7 +182,7 @@ int vsnprintf(char *buf, size_t size, const char *format, va_list args)
 	struct output out = { buf, size, 0 };
 	va_list rest;
 
-	va_copy(rest, args); /* so that its address can be passed on */
+	va_copy(rest, args); /* the address of a parameter of this type cannot be passed on */
 	while (*format != '\0') {
 		const char *start = format++;
 

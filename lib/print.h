@@ -1,7 +1,7 @@
 /*
- * Formatting into buffers. The conversions are %d %u %x %o %c %s %p %%, with the flags 0 and -, width,
- * precision, `*`, and the lengths l, ll and z (l and z have the size of a pointer). An unknown
- * conversion is printed unchanged.
+ * Formatting into buffers. The conversions are %d %u %x %o %c %s %p %%, with the flags 0 and -,
+ * width, precision, `*`, and the lengths l, ll and z (l and z have the size of a pointer). An
+ * unknown conversion is printed unchanged.
  */
 #ifndef LIB_PRINT_H
 #define LIB_PRINT_H

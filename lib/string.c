@@ -1,11 +1,11 @@
 /*
  * Memory and string functions.
  *
- * 1. Short copies and fills use the string instructions, four bytes at a time (`rep movsb` is four times
- *    slower in QEMU); long ones are wide where the CPU has that.
- * 2. The same code runs in the host's unit tests: the instructions exist on x86-64 too.
- * 3. The direction flag is clear whenever C code runs; memmove sets it for its own instructions
- *    only.
+ * 1. Short copies and fills use the string instructions, four bytes at a time, because `rep movsb`
+ *    is four times slower in QEMU. Long ones use SSE registers if the CPU has them.
+ * 2. The same code runs in the unit tests on the host, because x86-64 has these instructions too.
+ * 3. The direction flag is clear whenever C code runs. memmove sets it only for its own
+ *    instructions.
  */
 #include "lib/string.h"
 #include "lib/wide_copy.h"
@@ -44,8 +44,8 @@ void *memcpy(void *dst, const void *src, size_t n)
 }
 
 /*
- * From the last byte to the first: the odd bytes at the end, then words. One statement, so that the
- * compiler's own code never runs with the direction flag set.
+ * Copy from the last byte to the first: the odd bytes at the end, and then words. This is one
+ * statement, so that no code of the compiler runs with the direction flag set.
  */
 static void copy_backwards(char *dst, const char *src, size_t n)
 {
@@ -67,13 +67,13 @@ static void copy_backwards(char *dst, const char *src, size_t n)
 
 void *memmove(void *dst, const void *src, size_t n)
 {
-	if ((uintptr_t)dst - (uintptr_t)src >= n) /* dst is not inside of the source */
+	if ((uintptr_t)dst - (uintptr_t)src >= n) /* dst does not lie inside the source */
 		return memcpy(dst, src, n);
 	copy_backwards(dst, src, n);
 	return dst;
 }
 
-/* Fills the whole steps of n bytes; returns how many bytes that are. */
+/* Fill as many whole steps as fit into n bytes. Returns the number of bytes filled. */
 static __attribute__((noinline)) size_t set_wide(void *dst, uint32_t word, size_t n)
 {
 	size_t whole = n & ~(size_t)(WIDE_COPY_STEP - 1);

@@ -19,20 +19,20 @@ char *strchr(const char *s, int c);
 char *strrchr(const char *s, int c);
 
 /*
- * Copy at most size - 1 characters and a terminator. Returns strlen(src), so a result >= size means that
- * the copy was cut.
+ * Copy at most size - 1 characters and a terminator. Returns strlen(src), so a result >= size means
+ * that the copy was cut.
  */
 size_t strlcpy(char *dst, const char *src, size_t size);
 
 /*
- * Parse a number with an optional suffix K, M or G ("16M"). It is hexadecimal with the prefix 0x. Stores
- * the end in *end unless that is NULL. A larger number gives UINT64_MAX.
+ * Parse a number with an optional suffix K, M or G ("16M"). It is hexadecimal with the prefix 0x.
+ * Stores the end in *end unless that is NULL. A larger number gives UINT64_MAX.
  */
 uint64_t parse_size(const char *s, const char **end);
 
 /*
- * Parse a decimal number. It must be followed by the end of the string or by a newline. Returns 0, -EINVAL
- * or -ERANGE.
+ * Parse a decimal number. It must be followed by the end of the string or by a newline. Returns 0,
+ * -EINVAL or -ERANGE.
  */
 int parse_u32(const char *s, uint32_t *value);
 

@@ -1,10 +1,12 @@
 /*
  * Treaps: binary search trees by key which are heaps by priority.
  *
- * 1. A node's priority is a hash of its address, and no child's is higher than its parent's. So the
- *    tree has the form that it would have if the nodes had come in the order of their priorities,
- *    which is as good as random: its height grows with the logarithm of their number.
- * 2. Insertion splits what has lower priorities by the new key; removal joins the two parts again.
+ * 1. A node's priority is a hash of its address. No child has a higher priority than its parent. So
+ *    the tree has the shape that it would have if the nodes had been inserted in the order of their
+ *    priorities. That order is as good as random, so the height grows with the logarithm of the
+ *    number of nodes.
+ * 2. Insertion splits the subtree of lower priorities at the new key. Removal joins the two parts
+ *    again.
  */
 #include "lib/tree.h"
 
@@ -25,7 +27,9 @@ void tree_insert(struct tree_node **root, struct tree_node *node)
 		root = &(*root)->child[node->key >= (*root)->key];
 	rest = *root;
 	*root = node;
-	/* What was there goes below the node; *end[0] and *end[1] are where each part goes on. */
+	/*
+	 * Split the old subtree below the node. *end[0] and *end[1] are where the two parts grow.
+	 */
 	while (rest) {
 		bool larger = rest->key > node->key;
 

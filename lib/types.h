@@ -48,14 +48,14 @@ enum { DEBUG_BUILD = DEBUG }; /* for checks of the debug build: if (DEBUG_BUILD)
 #define likely(x)	   __builtin_expect(!!(x), 1)
 #define unlikely(x)	   __builtin_expect(!!(x), 0)
 #define __noinline	   __attribute__((noinline))
-#define __user		   /* marks a pointer into user memory; see mm/vm/uaccess.h */
+#define __user		   /* marks a pointer to user memory (mm/vm/uaccess.h) */
 #define __packed	   __attribute__((packed))
 #define __noreturn	   __attribute__((noreturn))
 #define __printf(f, a)	   __attribute__((format(printf, f, a)))
 #define __init		   __attribute__((section(".init.text"), cold))
 #define __section(s)	   __attribute__((section(s), used))
 
-/* Error pointers: a function that returns a pointer returns ERR_PTR(-ENOENT) and the like. */
+/* A function that returns a pointer reports an error as ERR_PTR(-ENOENT), for example. */
 #define MAX_ERRNO 4095
 static inline void *ERR_PTR(long error)
 {

@@ -1,10 +1,10 @@
 /*
- * Copies and fills in steps of 64 bytes, through four 16-byte SSE registers. They need a third fewer
- * instructions than `rep movsl`, and are faster in QEMU.
+ * Copies and fills in steps of 64 bytes, through four 16-byte SSE registers. They need a third
+ * fewer instructions than `rep movsl`, and are faster in QEMU.
  *
- * 1. The SSE registers belong to the user program, because the kernel does not save them on entry. A wide
- *    copy saves the registers that it uses on its stack, and restores them afterwards. It may therefore be
- *    interrupted, nested, and sleep in a page fault like any other code.
+ * 1. The SSE registers belong to the user program, because the kernel does not save them on entry.
+ *    A wide copy saves the registers that it uses on its stack, and restores them afterwards. It
+ *    may therefore be interrupted, nested, and sleep in a page fault like any other code.
  * 2. wide_copies is true if the CPUs have SSE. It is set at boot, when SSE is enabled.
  */
 #ifndef LIB_WIDE_COPY_H
@@ -19,9 +19,9 @@ extern bool wide_copies; /* lib/string.c; set at boot */
 
 //BOOK: wide-copy
 /*
- * Copy `-at` bytes, a multiple of 64, that end at `to` and `from`. `at` (ssize_t) counts up to 0. `save` is
- * a buffer of 64 bytes. The instructions that access the bytes have the labels 10 to 17. A fault in one of
- * them may continue at label 18, and then `-at` bytes have not been copied.
+ * Copy `-at` bytes, a multiple of 64, that end at `to` and `from`. `at` (ssize_t) counts up to 0.
+ * `save` is a buffer of 64 bytes. The instructions that access the bytes have the labels 10 to 17.
+ * A fault in one of them may continue at label 18, and then `-at` bytes have not been copied.
  */
 #define WIDE_COPY(to, from, at, save, faults)                   \
 	__asm__ volatile("	movups %%xmm0, (%3)\n"               \
@@ -47,7 +47,8 @@ extern bool wide_copies; /* lib/string.c; set at boot */
 			 : "memory", "cc")
 
 /*
- * The same, but fill the bytes with a word. `word` is in memory, and `save` is a buffer of 16 bytes.
+ * The same, but fill the bytes with a word. `word` is in memory, and `save` is a buffer of 16
+ * bytes.
  */
 #define WIDE_SET(to, at, word, save)                     \
 	__asm__ volatile("	movups %%xmm0, (%2)\n"        \
