@@ -94,7 +94,7 @@ static ssize_t open_program(struct exec *x, const char *name)
 		return PTR_ERR(file);
 	x->file = file;
 	if (!file->ops->read)
-		return refuse(EACCES, "a file that cannot be read");
+		return refuse(EACCES, "the file cannot be read");
 	memset(x->first, 0, sizeof(x->first));
 	iter_init_kernel(&iter, x->first, ELF_FIRST_BYTES);
 	return file->ops->read(file, &iter, &at);
@@ -118,7 +118,7 @@ static int parse_script(struct exec *x)
 	char *at = memcpy(x->line, x->first, sizeof(x->line)), *end = strchr(at, '\n');
 
 	if (!end && strlen(at) == ELF_FIRST_BYTES)
-		return refuse(ENOEXEC, "a #! line that is too long");
+		return refuse(ENOEXEC, "the #! line is too long");
 	if (!end)
 		end = at + strlen(at);
 	while (end > at + 2 && is_blank(end[-1]))
@@ -126,7 +126,7 @@ static int parse_script(struct exec *x)
 	*end = '\0';
 	x->interpreter = at = skip(at + 2, true);
 	if (!*at)
-		return refuse(ENOEXEC, "#! names no interpreter");
+		return refuse(ENOEXEC, "the #! line names no interpreter");
 	at = skip(at, false);
 	if (*at) {
 		*at++ = '\0';
@@ -156,7 +156,7 @@ static int find_program(struct exec *x, const char *name)
 		return refuse(ENOEXEC, x->image.refused);
 	if (x->image.relocatable) {
 		if (x->image.high > PIE_MAX)
-			return refuse(ENOEXEC, "a program too large");
+			return refuse(ENOEXEC, "the program is too large");
 		x->bias = PIE_BASE;
 	}
 	return 0;

@@ -46,13 +46,13 @@ static struct wait_queue vfork_wait = WAIT_QUEUE_INIT(vfork_wait);
 static long check_flags(unsigned int flags)
 {
 	if (flags & ~CLONE_ALL)
-		return refuse(EINVAL, "clone flags that are not there");
+		return refuse(EINVAL, "a clone flag that is not supported");
 	if (!(flags & CLONE_THREAD) && (flags & CLONE_SIGNAL_MASK) != SIGCHLD)
-		return refuse(EINVAL, "the end of a process is told by SIGCHLD only");
+		return refuse(EINVAL, "the exit signal of a process must be SIGCHLD");
 	if (!(flags & CLONE_THREAD) != !(flags & CLONE_SIGHAND))
-		return refuse(EINVAL, "threads share signal handlers, processes do not");
+		return refuse(EINVAL, "CLONE_THREAD and CLONE_SIGHAND must be used together");
 	if ((flags & CLONE_SIGHAND) && !(flags & CLONE_VM))
-		return refuse(EINVAL, "handlers are shared with their memory only");
+		return refuse(EINVAL, "CLONE_SIGHAND without CLONE_VM");
 	return 0;
 }
 

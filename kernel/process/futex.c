@@ -221,11 +221,11 @@ long sys_futex(unsigned long address, unsigned int op, uint32_t value, unsigned 
 	unsigned int command = op & ~(FUTEX_PRIVATE_FLAG | FUTEX_CLOCK_REALTIME);
 
 	if (op & FUTEX_CLOCK_REALTIME && command != FUTEX_WAIT_BITSET)
-		return refuse(ENOSYS, "this futex operation has no clock");
+		return refuse(ENOSYS, "this futex operation takes no clock flag");
 	if (command == FUTEX_WAIT || command == FUTEX_WAKE)
 		bits = FUTEX_BITS_ANY;
 	else if ((command == FUTEX_WAIT_BITSET || command == FUTEX_WAKE_BITSET) && bits == 0)
-		return refuse(EINVAL, "no bit to be woken by");
+		return refuse(EINVAL, "the bit mask is empty");
 	switch (command) {
 	case FUTEX_WAIT:
 	case FUTEX_WAIT_BITSET:
@@ -236,7 +236,7 @@ long sys_futex(unsigned long address, unsigned int op, uint32_t value, unsigned 
 	case FUTEX_REQUEUE:
 		return futex_requeue(address, address2, private, value, timeout);
 	}
-	return refuse(ENOSYS, "this futex operation is not there");
+	return refuse(ENOSYS, "a futex operation that is not supported");
 }
 
 /*

@@ -116,7 +116,7 @@ static long become(uint32_t id, long (*set)(uint32_t, uint32_t, uint32_t))
 	uint32_t others = cred()->euid == 0 ? id : ID_NONE;
 
 	if (id == ID_NONE)
-		return refuse(EINVAL, "nobody has that number");
+		return refuse(EINVAL, "no user or group can have that number");
 	return set(others, id, others);
 }
 
@@ -137,7 +137,7 @@ long sys_getgroups(int room, void __user *to)
 	if (room == 0)
 		return c->nr_groups;
 	if (room < (int)c->nr_groups)
-		return refuse(EINVAL, "the list is too short");
+		return refuse(EINVAL, "the array is too small for the groups");
 	if (copy_to_user(to, c->groups, c->nr_groups * sizeof(c->groups[0])) < 0)
 		return -EFAULT;
 	return c->nr_groups;
@@ -149,7 +149,7 @@ long sys_setgroups(unsigned int nr, const void __user *from)
 	uint32_t groups[ARRAY_SIZE(c->groups)];
 
 	if (c->euid != 0)
-		return refuse(EPERM, "only root sets groups");
+		return refuse(EPERM, "only root may set groups");
 	if (nr > ARRAY_SIZE(groups))
 		return refuse(EINVAL, "more than 32 groups");
 	if (copy_from_user(groups, from, nr * sizeof(groups[0])) < 0)
@@ -179,11 +179,11 @@ long sys_capget(uint32_t __user *header, void __user *data)
 	if (head[0] != CAPABILITY_V1 && head[0] != CAPABILITY_V2 && head[0] != CAPABILITY_V3) {
 		if (put_user_u32(CAPABILITY_V3, header))
 			return -EFAULT;
-		return data ? refuse(EINVAL, "no such version of capabilities") : 0;
+		return data ? refuse(EINVAL, "an unknown version of the capability structure") : 0;
 	}
 	if ((int32_t)head[1] < 0)
 		return refuse(EINVAL, "no process has that number");
 	if (head[1] != 0 && head[1] != current->tid)
-		return refuse(EPERM, "only of oneself");
+		return refuse(EPERM, "only for the calling process");
 	return data ? copy_to_user(data, sets, head[0] == CAPABILITY_V1 ? 12 : 24) : 0;
 }

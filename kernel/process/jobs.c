@@ -26,7 +26,7 @@ static long set_group(unsigned int pid, unsigned int pgid)
 	if (process != me && process->sid != me->sid)
 		return refuse(EPERM, "the child is in another session");
 	if (process != me && process->execed)
-		return refuse(EACCES, "the child runs another program by now");
+		return refuse(EACCES, "the child already runs another program");
 	if (process->sid == process->pid)
 		return refuse(EPERM, "a session leader stays in its group");
 	if (pgid != pid && !group_exists(pgid, me->sid))
@@ -45,7 +45,7 @@ long sys_setpgid(int pid, int pgid)
 	if (pgid == 0)
 		pgid = pid;
 	if (pgid < 0)
-		return refuse(EINVAL, "a negative group");
+		return refuse(EINVAL, "the group is negative");
 	if (pid < 0)
 		return -ESRCH;
 	flags = spin_lock_irqsave(&tasks_lock);

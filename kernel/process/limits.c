@@ -22,9 +22,9 @@ static long check_limit(unsigned int resource, const struct rlimit *wanted,
 	if (wanted->soft > wanted->hard)
 		return refuse(EINVAL, "the soft limit is above the hard one");
 	if (wanted->hard > old->hard && current->process->cred.euid != 0)
-		return refuse(EPERM, "only root raises a hard limit");
+		return refuse(EPERM, "only root may raise a hard limit");
 	if (resource == RLIMIT_NOFILE && wanted->hard > OPEN_FILES_MAX)
-		return refuse(EPERM, "more descriptors than a table can have");
+		return refuse(EPERM, "more descriptors than a file table can hold");
 	if ((LIMITS_NOT_KEPT & 1u << resource) && !same && !none)
 		return refuse(EINVAL, "this limit is not enforced");
 	return 0;
@@ -60,7 +60,7 @@ long sys_prlimit64(unsigned int pid, unsigned int resource, const void __user *f
 	long error;
 
 	if (pid != 0 && pid != current->process->pid)
-		return refuse(EPERM, "another process's limits");
+		return refuse(EPERM, "the limits of another process");
 	if (from && copy_from_user(&wanted, from, sizeof(wanted)) < 0)
 		return -EFAULT;
 	error = set_limit(resource, from ? &wanted : NULL, &old);
@@ -144,6 +144,6 @@ long sys_sched_getaffinity(unsigned int tid, unsigned int size, void __user *to)
 	if (size < sizeof(mask) || size % sizeof(mask))
 		return refuse(EINVAL, "a set of CPUs has whole words, one at least");
 	if (tid != 0 && tid != current->tid)
-		return refuse(ESRCH, "only of oneself");
+		return refuse(ESRCH, "only for the calling process");
 	return put_user_u32(mask, to) < 0 ? -EFAULT : (long)sizeof(mask);
 }

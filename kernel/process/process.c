@@ -325,5 +325,5 @@ long sys_prctl(unsigned long option, unsigned long argument)
 	case PR_GET_NAME:
 		return copy_to_user((void __user *)argument, current->name, TASK_NAME_LEN);
 	}
-	return refuse(EINVAL, "a prctl option that is not there");
+	return refuse(EINVAL, "a prctl option that is not supported");
 }

@@ -46,7 +46,7 @@ long sys_rt_sigaction(unsigned int signo, const void __user *from, void __user *
 	if (from && copy_from_user(&wanted, from, sizeof(wanted)) < 0)
 		return -EFAULT;
 	if (signo < 1 || signo > NR_SIGNALS || (from && (SIG_BIT(signo) & BITS_UNBLOCKABLE)))
-		return refuse(EINVAL, "no signal, or one whose action is fixed");
+		return refuse(EINVAL, "not a signal, or one whose action cannot be changed");
 	if (from && (wanted.flags & ~SA_ALL))
 		return refuse(EINVAL, "unknown sa_flags");
 	flags = spin_lock_irqsave(&tasks_lock);
@@ -162,7 +162,7 @@ static long kill_thread(int tgid, int tid, unsigned int signo)
 	if (signo > NR_SIGNALS)
 		return refuse(EINVAL, "no such signal");
 	if (tid <= 0)
-		return refuse(EINVAL, "no thread id");
+		return refuse(EINVAL, "not a thread id");
 	flags = spin_lock_irqsave(&tasks_lock);
 	task = task_find_locked(tid);
 	if (task && (tgid == 0 || task->process->pid == tgid))
@@ -173,7 +173,7 @@ static long kill_thread(int tgid, int tid, unsigned int signo)
 
 long sys_tgkill(int tgid, int tid, unsigned int signo)
 {
-	return tgid <= 0 ? refuse(EINVAL, "no process id") : kill_thread(tgid, tid, signo);
+	return tgid <= 0 ? refuse(EINVAL, "not a process id") : kill_thread(tgid, tid, signo);
 }
 
 long sys_tkill(int tid, unsigned int signo)

@@ -56,7 +56,7 @@ static long syslog_read(char __user *to, int len)
 	long done;
 
 	if (!to || len < 0)
-		return refuse(EINVAL, "no buffer");
+		return refuse(EINVAL, "the buffer is NULL or its length is negative");
 	copy = kmalloc(LOG_RING_SIZE, 0);
 	if (!copy)
 		return -ENOMEM;
@@ -78,5 +78,5 @@ long sys_syslog(int action, char __user *buf, int len)
 	if (action == SYSLOG_READ_ALL)
 		return syslog_read(buf, len);
 	return action == SYSLOG_BUFFER ? LOG_RING_SIZE
-				       : refuse(EINVAL, "this action of syslog is not there");
+				       : refuse(EINVAL, "a syslog action that is not supported");
 }

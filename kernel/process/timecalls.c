@@ -163,7 +163,7 @@ long sys_clock_nanosleep(unsigned int clock, unsigned int flags, const void __us
 	if (clock > CLOCK_BOOTTIME)
 		return refuse(EINVAL, "there is no such clock");
 	if (clock != CLOCK_REALTIME && clock != CLOCK_MONOTONIC && clock != CLOCK_BOOTTIME)
-		return refuse(EOPNOTSUPP, "nobody can sleep on that clock");
+		return refuse(EOPNOTSUPP, "a task cannot sleep on that clock");
 	error = time_from_user(&ns, from, wide);
 	if (error < 0)
 		return error;
