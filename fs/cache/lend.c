@@ -41,8 +41,7 @@ static int protect_lent(struct page *page)
 	if (!error) {
 		if (!page->mapping)
 			error = -ENODATA;
-		else if (atomic_read(&page->mapped) > 0 &&
-			 mapping_protect_page(page->mapping, page))
+		else if (mapping_protect_page(page->mapping, page))
 			page_set_dirty(page);
 		page_unlock(page);
 	}
@@ -67,43 +66,35 @@ int page_lend(struct page *page)
 	return 0;
 }
 
-/*
- * Put the locked page `new` in the place of the locked page `old`. Unlocks `old` and drops the caller's
- * reference to it.
- */
-static void exchange(struct mapping *mapping, struct page *old, struct page *new)
+static bool is_lent(struct page *page)
 {
-	mapping_replace_page(mapping, old, new);
-	if (atomic_read(&old->mapped) > 0)
-		mapping_unmap_page(mapping, old);
-	page_unlock(old);
-	page_put(old);
+	return atomic_read(&page->lent) > 0;
 }
 
 /*
- * Replace the locked, lent page by a copy. The page is not being written back. Returns the copy locked
- * and with a reference; the old page is unlocked, and the caller's reference to it is dropped. Returns
- * NULL if there is no memory, and then nothing has changed.
+ * Replace the locked, lent *page by a copy. The page is not being written back. *page becomes the copy,
+ * locked and with a reference. The old page is unlocked, and the caller's reference to it is dropped.
+ * Returns 0, or -ENOMEM, and then nothing has changed.
  *
  * The old page is unmapped before the copy, because a store through a mapping that is not yet
- * write-protected must reach the copy too. It is unmapped once more afterwards, because until the tree
- * has changed, a read fault may still map the old page.
+ * write-protected must reach the copy too. It is unmapped once more by mapping_replace_page(), because
+ * until the tree has changed, a read fault may still map the old page.
  */
-static struct page *replace(struct mapping *mapping, struct page *old)
+static int replace_lent(struct mapping *mapping, struct page **page)
 {
-	struct page *new = page_alloc(0, ALLOC_HIGH);
+	struct page *old = *page, *new = page_alloc(0, ALLOC_HIGH);
 
 	if (!new)
-		return NULL;
+		return -ENOMEM;
 	set_bits(&new->flags, PG_LOCKED);
-	if (atomic_read(&old->mapped) > 0)
-		mapping_unmap_page(mapping, old);
+	mapping_unmap_page(mapping, old);
 	if (old->flags & PG_UPTODATE) {
 		page_copy(new, old);
 		set_bits(&new->flags, PG_UPTODATE);
 	}
-	exchange(mapping, old, new);
-	return new;
+	mapping_replace_page(mapping, old, new);
+	*page = new;
+	return 0;
 }
 
 /*
@@ -144,22 +135,6 @@ void page_abort_write(struct page *page)
 	page_put(page);
 }
 
-static bool is_lent(struct page *page)
-{
-	return atomic_read(&page->lent) > 0;
-}
-
-/* Replace the lent *page. Returns 0 or -ENOMEM. */
-static int replace_lent(struct mapping *mapping, struct page **page)
-{
-	struct page *copy = replace(mapping, *page);
-
-	if (!copy)
-		return -ENOMEM;
-	*page = copy;
-	return 0;
-}
-
 /*
  * Prepare a locked page in its file for a write: it has room in the file system and is not lent. On an
  * error the page is as it was, or has been replaced.
@@ -190,8 +165,8 @@ static int prepare(struct mapping *mapping, struct page **page, bool fresh, unsi
  */
 static void give_up(struct mapping *mapping, struct page *page, bool fresh)
 {
-	if (fresh && atomic_read(&page->lent) == 0)
-		mapping_remove_page(mapping, page);
+	if (fresh && !is_lent(page))
+		mapping_remove_page(mapping, page, true);
 	page_abort_write(page);
 }
 
@@ -233,21 +208,12 @@ struct page *page_begin_write(struct mapping *mapping, unsigned int index, unsig
 
 int page_overwrite(struct mapping *mapping, unsigned int index, struct page *new)
 {
-	bool fresh;
-	struct page *old = find_locked(mapping, index, &fresh);
-	int error;
+	struct page *old = page_begin_write(mapping, index, 0, PAGE_SIZE);
 
 	if (IS_ERR(old))
 		return PTR_ERR(old);
-	error = page_wait(old, PG_WRITEBACK, TASK_KILLABLE);
-	if (!error)
-		error = mapping->ops->begin_write(mapping, old, 0, PAGE_SIZE);
-	if (error) {
-		give_up(mapping, old, fresh);
-		return error;
-	}
 	new->flags |= PG_LOCKED | PG_UPTODATE;
-	exchange(mapping, old, new);
+	mapping_replace_page(mapping, old, new);
 	return 0;
 }
 

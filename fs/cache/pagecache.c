@@ -24,7 +24,6 @@ void mapping_init(struct mapping *mapping, struct inode *inode, const struct map
 	radix_init(&mapping->pages);
 	spin_init(&mapping->vma_lock, "mapping VMAs");
 	list_init(&mapping->vmas);
-	mapping->nr_mapped = 0;
 	atomic_set(&mapping->reads, 0);
 	mapping->write_error = 0;
 }
@@ -37,27 +36,10 @@ struct page *mapping_find(struct mapping *mapping, unsigned int index)
 
 	spin_lock(&mapping->lock);
 	page = radix_lookup(&mapping->pages, index);
-	if (page && !page_get(page))
+	if (page && !page_get_head(page))
 		page = NULL;
 	spin_unlock(&mapping->lock);
 	return page;
-}
-
-void mapping_find_cached(struct mapping *mapping, unsigned int index, unsigned int nr,
-			 struct page **pages)
-{
-	struct page **slot = NULL;
-	unsigned int left = 0; /* places up to the end of the leaf */
-
-	spin_lock(&mapping->lock);
-	for (unsigned int i = 0; i < nr; i++, left--) {
-		if (left == 0)
-			slot = (struct page **)radix_slot(&mapping->pages, index + i, &left);
-		pages[i] = slot ? *slot++ : NULL;
-		if (pages[i] && !page_get(pages[i]))
-			pages[i] = NULL;
-	}
-	spin_unlock(&mapping->lock);
 }
 
 unsigned int mapping_find_run(struct mapping *mapping, unsigned int index, unsigned int nr,
@@ -90,73 +72,76 @@ unsigned int mapping_hole(struct mapping *mapping, unsigned int index, unsigned 
 
 /* ---- adding ---- */
 
-int mapping_insert(struct mapping *mapping, unsigned int index, struct page **pages,
-		   unsigned int nr, struct radix_pool *pool)
+/*
+ * Insert locked pages that are in no file, from index on. The caller's references go to the tree.
+ * Returns how many were inserted, as mapping_add_new() does.
+ */
+static int insert(struct mapping *mapping, unsigned int index, struct page **pages, unsigned int nr)
 {
+	struct radix_pool pool;
 	unsigned int need;
+	int error = 0;
 
+	pool.count = 0;
 	spin_lock(&mapping->lock);
-	while ((need = radix_need(&mapping->pages, index)) > pool->count) {
+	while (!error && (need = radix_need(&mapping->pages, index)) > pool.count) {
 		spin_unlock(&mapping->lock);
-		if (radix_preload(pool, need) < 0)
-			return -ENOMEM;
+		error = radix_preload(&pool, need);
 		spin_lock(&mapping->lock);
 	}
-	nr = radix_insert(&mapping->pages, index, (void **)pages, nr, pool);
+	nr = error ? 0 : radix_insert(&mapping->pages, index, (void **)pages, nr, &pool);
 	for (unsigned int i = 0; i < nr; i++) {
 		pages[i]->index = index + i;
 		pages[i]->mapping = mapping;
 	}
 	spin_unlock(&mapping->lock);
+	radix_pool_release(&pool);
 	atomic_add(&nr_cached_pages, nr);
 	if (mapping->ops->has_store)
 		for (unsigned int i = 0; i < nr; i++)
 			lru_add(pages[i]);
-	return nr;
+	return error ? error : (int)nr;
 }
 
-/* A new locked page in the file, with the caller's reference. NULL if another task was faster. */
-static struct page *add_page(struct mapping *mapping, unsigned int index, struct radix_pool *pool)
+int mapping_add_new(struct mapping *mapping, unsigned int index, struct page **pages,
+		    unsigned int nr, unsigned int flags)
 {
-	struct page *page = page_alloc(0, ALLOC_HIGH);
+	unsigned int got = 0;
 	int added;
 
-	if (!page)
-		return ERR_PTR(-ENOMEM);
-	page_ref(page);
-	page->flags |= PG_LOCKED;
-	added = mapping_insert(mapping, index, &page, 1, pool);
-	if (added > 0)
-		return page;
-	page->flags &= ~PG_LOCKED;
-	page_put(page);
-	page_put(page);
-	return added < 0 ? ERR_PTR(added) : NULL;
+	while (got < nr && (pages[got] = page_alloc(0, ALLOC_HIGH | flags)) != NULL)
+		pages[got++]->flags |= PG_LOCKED;
+	added = got > 0 ? insert(mapping, index, pages, got) : -ENOMEM;
+	for (unsigned int i = MAX(added, 0); i < got; i++) {
+		pages[i]->flags &= ~PG_LOCKED;
+		page_put(pages[i]);
+	}
+	return added;
 }
 
 struct page *mapping_find_or_add(struct mapping *mapping, unsigned int index, bool *fresh)
 {
-	struct page *page = mapping_find(mapping, index);
-	struct radix_pool pool;
+	for (;;) {
+		struct page *page = mapping_find(mapping, index);
+		int added;
 
-	*fresh = false;
-	if (page)
-		return page;
-	pool.count = 0;
-	while (!page) {
-		page = add_page(mapping, index, &pool);
-		*fresh = page && !IS_ERR(page);
-		if (!page)
-			page = mapping_find(mapping, index);
+		*fresh = !page;
+		if (page)
+			return page;
+		added = mapping_add_new(mapping, index, &page, 1, 0);
+		if (added < 0)
+			return ERR_PTR(added);
+		if (added > 0) {
+			page_ref(page);
+			return page;
+		}
 	}
-	radix_pool_release(&pool);
-	return page;
 }
 
 void mapping_take_back(struct mapping *mapping, struct page *page)
 {
 	page_ref(page);
-	mapping_remove_page(mapping, page);
+	mapping_remove_page(mapping, page, true);
 	page_unlock(page);
 }
 
@@ -167,17 +152,15 @@ void mapping_take_back(struct mapping *mapping, struct page *page)
 unsigned int mapping_add_pages(struct mapping *mapping, unsigned int index, struct page **pages,
 			       unsigned int nr)
 {
-	struct radix_pool pool = { 0 };
 	unsigned int done = 0, i;
 	int n;
 
 	for (i = 0; i < nr; i++)
 		pages[i]->flags |= PG_LOCKED | PG_UPTODATE | PG_DIRTY | PG_REFERENCED;
 	do {
-		n = mapping_insert(mapping, index + done, pages + done, nr - done, &pool);
+		n = insert(mapping, index + done, pages + done, nr - done);
 		done += MAX(n, 0);
 	} while (n > 0 && done < nr);
-	radix_pool_release(&pool);
 	if (mapping->ops->has_store)
 		atomic_add(&nr_dirty_pages, done);
 	if (done > 0 && mapping->ops->begin_add(mapping)) {
@@ -194,16 +177,29 @@ unsigned int mapping_add_pages(struct mapping *mapping, unsigned int index, stru
 
 /* ---- removing ---- */
 
-void mapping_remove_page(struct mapping *mapping, struct page *page)
+/*
+ * Finders raise `refs` under mapping->lock. A lender and an entry of a page table hold a reference. So if
+ * only the caller and the tree have one, nobody uses the page, and nobody can find it any more.
+ */
+bool mapping_remove_page(struct mapping *mapping, struct page *page, bool used)
 {
+	bool remove;
+
 	spin_lock(&mapping->lock);
-	radix_remove(&mapping->pages, page->index);
-	WRITE_ONCE(page->mapping, NULL); /* confirm and lenders look at it without a lock */
+	remove = used ||
+		 (!(page->flags & (PG_DIRTY | PG_WRITEBACK)) && atomic_read(&page->refs) == 2);
+	if (remove) {
+		radix_remove(&mapping->pages, page->index);
+		WRITE_ONCE(page->mapping, NULL); /* confirm and lenders look at it without a lock */
+	}
 	spin_unlock(&mapping->lock);
-	page_clear_dirty(mapping, page);
-	lru_remove(page);
-	atomic_dec(&nr_cached_pages);
-	page_put(page);
+	if (remove) {
+		page_clear_dirty(mapping, page);
+		lru_remove(page);
+		atomic_dec(&nr_cached_pages);
+		page_put(page);
+	}
+	return remove;
 }
 
 void mapping_replace_page(struct mapping *mapping, struct page *old, struct page *new)
@@ -222,17 +218,10 @@ void mapping_replace_page(struct mapping *mapping, struct page *old, struct page
 	lru_remove(old);
 	if (mapping->ops->has_store)
 		lru_add(new);
+	mapping_unmap_page(mapping, old);
+	page_unlock(old);
+	page_put(old); /* the tree's reference */
 	page_put(old);
-}
-
-/*
- * May this locked page not be dropped? Finders raise `refs` under mapping->lock, and a lender holds a
- * reference, so the answer is reliable while mapping->lock is held.
- */
-static bool in_use(struct page *page)
-{
-	return page->flags & (PG_DIRTY | PG_WRITEBACK) || atomic_read(&page->refs) != 2 ||
-	       atomic_read(&page->lent) > 0 || atomic_read(&page->mapped) > 0;
 }
 
 struct page *mapping_next_page(struct mapping *mapping, unsigned int *index, unsigned int last)
@@ -249,41 +238,20 @@ struct page *mapping_next_page(struct mapping *mapping, unsigned int *index, uns
 	return page;
 }
 
-/* Take a locked page out of its file, unless somebody else uses it. */
-static bool drop_locked(struct mapping *mapping, struct page *page)
-{
-	bool dropped = false;
-
-	spin_lock(&mapping->lock);
-	if (!in_use(page)) {
-		radix_remove(&mapping->pages, page->index);
-		WRITE_ONCE(page->mapping, NULL);
-		dropped = true;
-	}
-	spin_unlock(&mapping->lock);
-	if (dropped) {
-		lru_remove(page);
-		atomic_dec(&nr_cached_pages);
-		page_put(page);
-	}
-	return dropped;
-}
-
 bool page_try_drop(struct page *page)
 {
 	struct mapping *mapping;
-	bool dropped;
+	bool dropped = false;
 
 	if (page->flags & (PG_DIRTY | PG_WRITEBACK) || atomic_read(&page->lent) > 0 ||
 	    !page_trylock(page))
 		return false;
 	mapping = page->mapping;
-	dropped = false;
 	if (mapping && mapping->ops->has_store) {
 		/* A program that still needs the page faults and reads it again. */
-		if (atomic_read(&page->mapped) > 0 && mapping_unmap_page(mapping, page))
+		if (mapping_unmap_page(mapping, page))
 			page_set_dirty(page);
-		dropped = drop_locked(mapping, page);
+		dropped = mapping_remove_page(mapping, page, false);
 	}
 	page_unlock(page);
 	return dropped;
@@ -292,12 +260,9 @@ bool page_try_drop(struct page *page)
 bool mapping_reserve(struct mapping *mapping, unsigned int first, unsigned int last)
 {
 	for (unsigned int index = first; index <= last; index++) {
-		bool fresh;
-		struct page *page = mapping_find_or_add(mapping, index, &fresh);
+		struct page *page;
 
-		if (!IS_ERR(page))
-			page_put(page); /* a fresh one stays: it is locked */
-		if (IS_ERR(page) || !fresh) {
+		if (mapping_add_new(mapping, index, &page, 1, 0) <= 0) {
 			mapping_unreserve(mapping, first, index);
 			return false;
 		}
@@ -310,7 +275,7 @@ void mapping_unreserve(struct mapping *mapping, unsigned int first, unsigned int
 	for (unsigned int index = first; index < end; index++) {
 		struct page *page = mapping_find(mapping, index);
 
-		if (drop_locked(mapping, page))
+		if (mapping_remove_page(mapping, page, false))
 			page_unlock(page);
 		else
 			page_read_locked(page); /* somebody waits for what is there now */
@@ -320,14 +285,12 @@ void mapping_unreserve(struct mapping *mapping, unsigned int first, unsigned int
 
 unsigned int mapping_drop_clean(struct mapping *mapping, unsigned int first, unsigned int last)
 {
-	unsigned int index = first, dropped = 0;
+	unsigned int dropped = 0;
 	struct page *page;
 
-	while ((page = mapping_next_page(mapping, &index, last)) != NULL) {
+	for (; (page = mapping_next_page(mapping, &first, last)) != NULL; first++) {
 		dropped += page_try_drop(page);
 		page_put(page);
-		if (index++ == UINT32_MAX)
-			break;
 	}
 	return dropped;
 }
@@ -338,12 +301,11 @@ int mapping_wait_reads(struct mapping *mapping)
 	struct page *page;
 	int error = 0;
 
-	while (!error && atomic_read(&mapping->reads) > 0 &&
-	       (page = mapping_next_page(mapping, &index, UINT32_MAX)) != NULL) {
+	for (; !error && atomic_read(&mapping->reads) > 0 &&
+	       (page = mapping_next_page(mapping, &index, UINT32_MAX)) != NULL;
+	     index++) {
 		error = page_wait(page, PG_LOCKED, TASK_KILLABLE);
 		page_put(page);
-		if (index++ == UINT32_MAX)
-			break;
 	}
 	return error;
 }
@@ -351,21 +313,17 @@ int mapping_wait_reads(struct mapping *mapping)
 /* Remove the pages from `first` on, each after the end of its read and its write-back. */
 static void remove_from(struct mapping *mapping, unsigned int first)
 {
-	unsigned int index = first;
 	struct page *page;
 
-	while ((page = mapping_next_page(mapping, &index, UINT32_MAX)) != NULL) {
+	for (; (page = mapping_next_page(mapping, &first, UINT32_MAX)) != NULL; first++) {
 		page_lock(page, TASK_UNINTERRUPTIBLE);
 		if (page->mapping == mapping) {
 			page_wait(page, PG_WRITEBACK, TASK_UNINTERRUPTIBLE);
-			if (atomic_read(&page->mapped) > 0)
-				mapping_unmap_page(mapping, page);
-			mapping_remove_page(mapping, page);
+			mapping_unmap_page(mapping, page);
+			mapping_remove_page(mapping, page, true);
 		}
 		page_unlock(page);
 		page_put(page);
-		if (index++ == UINT32_MAX)
-			break;
 	}
 }
 
@@ -396,8 +354,7 @@ void mapping_truncate(struct mapping *mapping, file_off_t size, struct page *tai
 	}
 	if (first > UINT32_MAX)
 		return;
-	if (mapping->nr_mapped > 0)
-		mapping_unmap_range(mapping, first, UINT32_MAX);
+	mapping_unmap_range(mapping, first, UINT32_MAX);
 	remove_from(mapping, first);
 }
 

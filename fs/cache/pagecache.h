@@ -62,7 +62,6 @@ struct mapping {
 	struct radix_tree pages;
 	spinlock_t vma_lock;	  /* plain */
 	struct list vmas;	  /* struct vma.mapping_link */
-	unsigned int nr_mapped;	  /* VMAs on the list */
 	struct atomic reads;	  /* reads in flight; each holds the lock of its page */
 	volatile int write_error; /* a failed write-back, which the next fsync reports */
 };
@@ -114,12 +113,6 @@ void page_waiter_disarm(struct page_waiter *waiter);
 /* The page at index with a reference, or NULL. Never sleeps. */
 struct page *mapping_find(struct mapping *mapping, unsigned int index);
 /*
- * Look up the pages [index, index+nr). pages[] has a reference to each page that is cached, and NULL for
- * the others. Never sleeps.
- */
-void mapping_find_cached(struct mapping *mapping, unsigned int index, unsigned int nr,
-			 struct page **pages);
-/*
  * The first cached page at or after *index, up to `last`, with a reference. Sets *index to its index.
  * NULL: there is none.
  */
@@ -139,14 +132,13 @@ unsigned int mapping_find_run(struct mapping *mapping, unsigned int index, unsig
 /* How many pages from index on are not cached: up to nr, and up to the end of a leaf of the tree. */
 unsigned int mapping_hole(struct mapping *mapping, unsigned int index, unsigned int nr);
 /*
- * Insert locked pages that are in no file into the tree, from index on. The caller's references go to
- * the tree; the page locks keep the pages there. Returns how many were inserted: up to the first place
- * that is taken, or up to the end of a leaf. -ENOMEM: no memory for the tree. The caller provides a
- * pool, whose count is 0 at first, and releases it. May sleep.
+ * Allocate locked pages and make them pages of the file, from index on. The tree has the only reference,
+ * and the page locks keep the pages there. Returns how many were added: up to nr, up to the first index
+ * that the file has a page for, and up to the end of a leaf of the tree. -ENOMEM: there is no memory.
+ * `flags` are those of page_alloc(). May sleep.
  */
-struct radix_pool;
-int mapping_insert(struct mapping *mapping, unsigned int index, struct page **pages,
-		   unsigned int nr, struct radix_pool *pool);
+int mapping_add_new(struct mapping *mapping, unsigned int index, struct page **pages,
+		    unsigned int nr, unsigned int flags);
 /* Undo the insertion of a page that has been locked since: out of the file, unlocked. The tree's
  * reference becomes the caller's again. */
 void mapping_take_back(struct mapping *mapping, struct page *page);
@@ -201,11 +193,15 @@ static inline void page_mark_used(struct page *page)
 void page_read_done(struct page *page, bool ok);
 void page_write_done(struct page *page, bool ok);
 
-/* Remove a locked page from its file. The tree's reference is dropped, the caller's stays. */
-void mapping_remove_page(struct mapping *mapping, struct page *page);
+/*
+ * Remove a locked page from its file. The tree's reference is dropped, the caller's stays. A page that is
+ * dirty, is written back, or has other references is removed only if `used` is set. Returns whether the
+ * page has been removed.
+ */
+bool mapping_remove_page(struct mapping *mapping, struct page *page, bool used);
 /*
  * Replace the locked page `old` by `new`, which is locked and in no file. The tree takes a reference to
- * `new` and drops its reference to `old`. Cannot fail.
+ * `new`. `old` is unmapped and unlocked, and loses the caller's reference. Cannot fail.
  */
 void mapping_replace_page(struct mapping *mapping, struct page *old, struct page *new);
 

@@ -65,54 +65,15 @@ static void retry_failed(struct page **pages, unsigned int nr)
 
 /* New pages with consecutive indices, collected until they are handed to read_pages together. */
 struct run {
-	struct mapping *mapping;
-	struct radix_pool pool;
-	unsigned int flags; /* ALLOC_OPTIONAL, or 0 */
 	unsigned int nr;
 	struct page *pages[RUN_MAX]; /* locked, in the tree, which holds the only reference */
 };
 
-static void run_init(struct run *run, struct mapping *mapping, unsigned int flags)
-{
-	run->flags = flags;
-	run->mapping = mapping;
-	run->pool.count = 0;
-	run->nr = 0;
-}
-
-static void run_start(struct run *run)
+static void run_start(struct mapping *mapping, struct run *run)
 {
 	if (run->nr > 0)
-		start_read(run->mapping, run->pages, run->nr);
+		start_read(mapping, run->pages, run->nr);
 	run->nr = 0;
-}
-
-static void run_end(struct run *run)
-{
-	run_start(run);
-	radix_pool_release(&run->pool);
-}
-
-/* Allocate up to nr locked pages. Returns how many there was memory for. */
-static unsigned int alloc_locked(struct page **pages, unsigned int nr, unsigned int flags)
-{
-	unsigned int got;
-
-	for (got = 0; got < nr; got++) {
-		pages[got] = page_alloc(0, ALLOC_HIGH | flags);
-		if (!pages[got])
-			break;
-		pages[got]->flags |= PG_LOCKED;
-	}
-	return got;
-}
-
-static void free_locked(struct page **pages, unsigned int nr)
-{
-	for (unsigned int i = 0; i < nr; i++) {
-		pages[i]->flags &= ~PG_LOCKED;
-		page_put(pages[i]);
-	}
 }
 
 /*
@@ -145,19 +106,17 @@ static void take_back(struct mapping *mapping, struct page **pages, unsigned int
  * and looks for pages afterwards: either it finds our pages, or we see the new size here and take
  * them back.
  */
-static int run_append(struct run *run, unsigned int index, unsigned int nr)
+static int run_append(struct mapping *mapping, struct run *run, unsigned int index, unsigned int nr,
+		      unsigned int flags)
 {
-	struct mapping *mapping = run->mapping;
-	unsigned int got, limit, keep;
+	unsigned int limit, keep;
 	struct page **new;
 	int added;
 
 	if (run->nr == RUN_MAX || (run->nr > 0 && index != run->pages[run->nr - 1]->index + 1))
-		run_start(run);
+		run_start(mapping, run);
 	new = run->pages + run->nr;
-	got = alloc_locked(new, MIN(nr, RUN_MAX - run->nr), run->flags);
-	added = got > 0 ? mapping_insert(mapping, index, new, got, &run->pool) : -ENOMEM;
-	free_locked(new + MAX(added, 0), got - MAX(added, 0));
+	added = mapping_add_new(mapping, index, new, MIN(nr, RUN_MAX - run->nr), flags);
 	if (added <= 0)
 		return added;
 	limit = mapping_limit(mapping);
@@ -171,32 +130,16 @@ static int run_append(struct run *run, unsigned int index, unsigned int nr)
 	return keep;
 }
 
-/* Start the reads of those pages of [index, end) that are not in the cache. */
-static void start_window(struct mapping *mapping, unsigned int index, unsigned int end)
-{
-	struct run run;
-	int n;
-
-	run_init(&run, mapping, ALLOC_OPTIONAL);
-	for (; index < end; index += n) {
-		unsigned int hole = mapping_hole(mapping, index, end - index);
-
-		n = hole > 0 ? run_append(&run, index, hole) : 1;
-		if (n < 0 || (hole > 0 && index >= mapping_limit(mapping)))
-			break;
-	}
-	run_end(&run);
-}
-
 /*
  * Read-ahead. A file that is read in order has a window behind the pages that were asked for,
  * [index, end). The window doubles up to WINDOW_MAX pages. It is filled when half of it has been
  * used up, so that the device gets large requests.
  */
-static void read_ahead(struct mapping *mapping, struct file *file, unsigned int index,
-		       unsigned int end)
+static void read_ahead(struct mapping *mapping, struct file *file, struct run *run,
+		       unsigned int index, unsigned int end)
 {
-	unsigned int from, to;
+	unsigned int to, hole;
+	int n;
 
 	if (index != file->ra_next && index + 1 != file->ra_next) {
 		file->ra_size = 0;
@@ -205,15 +148,19 @@ static void read_ahead(struct mapping *mapping, struct file *file, unsigned int 
 		file->ra_size = MIN(MAX(file->ra_size * 2, WINDOW_MIN), WINDOW_MAX);
 	}
 	file->ra_next = end;
-	file->ra_end = MAX(file->ra_end, end);
-	if (file->ra_size == 0 || file->ra_end - end > file->ra_size / 2)
+	index = MAX(file->ra_end, end);
+	if (file->ra_size == 0 || index - end > file->ra_size / 2) {
+		file->ra_end = index;
 		return;
-	from = file->ra_end;
+	}
 	to = MIN((uint64_t)end + file->ra_size, (uint64_t)mapping_limit(mapping));
-	if (from >= to)
-		return;
-	file->ra_end = to;
-	start_window(mapping, from, to);
+	file->ra_end = MAX(index, to);
+	for (; index < to; index += n) {
+		hole = mapping_hole(mapping, index, to - index);
+		n = hole > 0 ? run_append(mapping, run, index, hole, ALLOC_OPTIONAL) : 1;
+		if (n < 0 || (n == 0 && index >= mapping_limit(mapping)))
+			break;
+	}
 }
 
 //BOOK: start-pages
@@ -224,7 +171,7 @@ int mapping_start(struct mapping *mapping, struct file *file, unsigned int index
 	unsigned int had;
 	int n = 0;
 
-	run_init(&run, mapping, 0);
+	run.nr = 0;
 	for (had = 0; had < nr; had += n) {
 		n = mapping_find_run(mapping, index + had, nr - had, pages + had);
 		if (retry)
@@ -233,7 +180,8 @@ int mapping_start(struct mapping *mapping, struct file *file, unsigned int index
 			continue;
 		if (index + had >= mapping_limit(mapping))
 			break;
-		n = run_append(&run, index + had, mapping_hole(mapping, index + had, nr - had));
+		n = run_append(mapping, &run, index + had,
+			       mapping_hole(mapping, index + had, nr - had), 0);
 		if (n < 0)
 			break;
 		for (int i = 0; i < n; i++) {
@@ -241,12 +189,10 @@ int mapping_start(struct mapping *mapping, struct file *file, unsigned int index
 			page_ref(pages[had + i]);
 		}
 	}
-	run_end(&run);
-	if (had == 0)
-		return n;
-	if (file)
-		read_ahead(mapping, file, index, index + had);
-	return had;
+	if (file && had > 0)
+		read_ahead(mapping, file, &run, index, index + had);
+	run_start(mapping, &run);
+	return had > 0 ? (int)had : n;
 }
 
 int page_read_error(const struct page *page)

@@ -64,8 +64,7 @@ static int write_back(struct mapping *mapping, struct page *page)
 	/* First this: another sync must not find the page neither dirty nor being written. */
 	set_bits(&page->flags, PG_WRITEBACK);
 	page_clear_dirty(mapping, page);
-	if (atomic_read(&page->mapped) > 0)
-		mapping_protect_page(mapping, page);
+	mapping_protect_page(mapping, page);
 	error = mapping->ops->write_page(mapping, page);
 	if (error)
 		page_write_done(page, false);
@@ -85,17 +84,14 @@ static int for_each_flagged(struct mapping *mapping, unsigned int bits,
 {
 	unsigned int index = 0;
 	struct page *page;
-	bool again;
 	int error = 0;
 
 	while (!error && (page = mapping_next_page(mapping, &index, UINT32_MAX)) != NULL) {
 		if (READ_ONCE(page->flags) & bits)
 			error = each(mapping, page);
 		/* If it was replaced meanwhile, the same index has another page, which counts. */
-		again = READ_ONCE(page->mapping) != mapping;
+		index += READ_ONCE(page->mapping) == mapping;
 		page_put(page);
-		if (!again && index++ == UINT32_MAX)
-			break;
 	}
 	return error;
 }

@@ -101,7 +101,8 @@ struct inode *block_inode(struct block_device *device)
 		if (!IS_ERR(inode)) {
 			inode->rdev = MAKEDEV(device->major, device->minor);
 			inode->private = device;
-			inode->size = device->sectors << SECTOR_SHIFT;
+			inode->size =
+				MIN((file_off_t)(device->sectors << SECTOR_SHIFT), FILE_SIZE_MAX);
 			mapping_init(&inode->mapping, inode, &blockdev_mapping_ops);
 			device->inode = inode;
 		}

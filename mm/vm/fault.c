@@ -13,6 +13,7 @@
  * 5. In the kernel, only the copies of mm/vm/uaccess.c may fault on user addresses. Any other such
  *    fault is a bug.
  */
+#include "lib/string.h"
 #include "mm/vm/tables.h"
 #include "fs/names/vfs.h"
 #include "kernel/process/oom.h"
@@ -225,11 +226,16 @@ static bool map_cached_around(struct vma *vma, uintptr_t va, unsigned int index)
 	uintptr_t window = va & ~(uintptr_t)(FAULT_AROUND * PAGE_SIZE - 1);
 	uintptr_t start = MAX(vma->start, window);
 	unsigned int nr = (MIN(vma->end, window + FAULT_AROUND * PAGE_SIZE) - start) / PAGE_SIZE;
-	unsigned int at = (va - start) / PAGE_SIZE;
+	unsigned int at = (va - start) / PAGE_SIZE, found;
 	struct page *pages[FAULT_AROUND];
 	bool there;
 
-	mapping_find_cached(mapping, index - at, nr, pages);
+	memset(pages, 0, sizeof(pages));
+	for (unsigned int i = 0; i < nr; i += found) {
+		found = mapping_find_run(mapping, index - at + i, nr - i, pages + i);
+		if (found == 0)
+			found = mapping_hole(mapping, index - at + i, nr - i);
+	}
 	for (unsigned int i = 0; i < nr; i++) {
 		if (pages[i] && !lock_cached(mapping, pages[i])) {
 			page_put(pages[i]);

@@ -52,6 +52,8 @@ static bool change_all(struct mapping *mapping, struct page *page, bool unmap)
 	bool dirty = false;
 	struct vma *vma;
 
+	if (atomic_read(&page->mapped) == 0)
+		return false;
 	spin_lock(&mapping->vma_lock);
 	list_for_each(vma, &mapping->vmas, mapping_link)
 		dirty |= change(vma, page, unmap);

@@ -66,7 +66,6 @@ static void mapping_list(struct vma *vma, bool on)
 		list_add_tail(&mapping->vmas, &vma->mapping_link);
 	else
 		list_del(&vma->mapping_link);
-	mapping->nr_mapped += on ? 1 : -1;
 	spin_unlock(&mapping->vma_lock);
 }
 

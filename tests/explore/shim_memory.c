@@ -6,6 +6,8 @@
 #include "lib/string.h"
 #include "mm/kmap.h"
 #include "mm/slab.h"
+#include "fs/cache/pagecache.h"
+#include "mm/vm/vm.h"
 #include "shim.h"
 
 #define NR_PAGES   16u /* frames 0..15; the rest of the pool is the heap */
@@ -128,6 +130,23 @@ void *kmap_local_slow(struct page *page)
 void kunmap_local_slow(void *address)
 {
 	ex_fail("kunmap_local of %p", address);
+}
+
+/* No program maps a page. */
+bool mapping_unmap_page(struct mapping *mapping, struct page *page)
+{
+	must(atomic_read(&page->mapped) == 0);
+	return false;
+}
+
+bool mapping_protect_page(struct mapping *mapping, struct page *page)
+{
+	return mapping_unmap_page(mapping, page);
+}
+
+void mapping_unmap_range(struct mapping *mapping, unsigned int first, unsigned int last)
+{
+	must(list_empty(&mapping->vmas));
 }
 
 /* Memory is never short. */
