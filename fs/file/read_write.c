@@ -134,7 +134,7 @@ static ssize_t move_buffer_at(unsigned int number, void __user *buf, size_t len,
 	if (!result)
 		result = buffer_check(buf, &len);
 	if (!result && range_overflows(pos, len))
-		result = refuse(EINVAL, "the range ends behind the largest offset");
+		result = refuse(EINVAL, "the range ends beyond the largest offset");
 	if (!result) {
 		iter_init_user(&iter, buf, len);
 		result = move_at(fd.file, &iter, &pos, direction);
@@ -173,7 +173,7 @@ static ssize_t move_vector(unsigned int number, const struct iovec __user *iov, 
 	if (!result && nr == 0)
 		result = may_move(fd.file, direction) ? 0 : -EBADF;
 	else if (!result && pos && range_overflows(*pos, iter.left))
-		result = refuse(EINVAL, "the range ends behind the largest offset");
+		result = refuse(EINVAL, "the range ends beyond the largest offset");
 	else if (!result)
 		result = pos ? move_at(fd.file, &iter, pos, direction)
 			     : file_move(fd.file, &iter, direction);

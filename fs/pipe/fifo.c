@@ -1,24 +1,23 @@
 /*
  * FIFOs: pipes with a name.
  *
- * 1. All who have a FIFO open share one pipe, inode->pipe; the first open makes it, the last close
- *    frees it. What is in it then is gone.
- * 2. Opening to read waits for a writer, opening to write for a reader: for an open, not for a file
- *    that is still there, so that a partner who has come and gone meanwhile counts. reader_opens
- *    and writer_opens count opens for that.
- * 3. After the open a FIFO is a pipe end like any other. A reader that did not wait though there
- *    was no writer remembers writer_opens in file->pos, which a pipe has no other use for: as long
- *    as no writer has come since, poll shows no POLLHUP. In all other pipe files pos is 0, which
+ * 1. All open files of a FIFO share one pipe, inode->pipe. The first open makes it. The last close
+ *    frees it, and the bytes in it are lost.
+ * 2. An open to read waits for an open to write, and the other way round. A partner that has closed
+ *    the FIFO again meanwhile counts too. That is why reader_opens and writer_opens count opens.
+ * 3. After the open, a FIFO is a pipe end like any other. A reader that did not wait although there
+ *    was no writer keeps writer_opens in file->pos, which pipes do not use otherwise. As long as no
+ *    writer has come since, poll shows no POLLHUP. In all other pipe files pos is 0, which
  *    writer_opens is not.
- * 4. An anonymous pipe can be opened again through /proc/PID/fd (and so /dev/stdin). It never waits
- *    for a partner: nobody else could open the other end, and a reader whose writers have gone reads
- *    what is left and then finds the end.
+ * 4. An anonymous pipe can be opened again through /proc/PID/fd, and so through /dev/stdin. Such an
+ *    open never waits, because no other process could open the other end. If all writers have gone,
+ *    a reader reads the remaining bytes and then finds the end.
  */
 #include "fs/pipe/pipe.h"
 #include "fs/names/vfs.h"
 #include "kernel/syscall.h"
 
-/* The FIFO's pipe, with one user more; ERR_PTR(-ENOMEM). */
+/* Returns the FIFO's pipe, with one more use, or ERR_PTR(-ENOMEM). */
 static struct pipe *fifo_pipe(struct inode *inode)
 {
 	struct pipe *pipe, *fresh = pipe_alloc(inode);
@@ -48,8 +47,9 @@ static bool has_opened(struct pipe *pipe, const unsigned int *opens, unsigned in
 }
 
 /*
- * Count the file in, and wait for its partner where it must. The counts change under pipe->ring.lock
- * before the queues are woken, and a sleeper reads them under it after it has joined its queue.
+ * Count the open, and wait for a partner if necessary. The counts change under pipe->ring.lock
+ * before the queues are woken, and a sleeper reads them under that lock after it has joined its
+ * queue.
  */
 static int join(struct pipe *pipe, struct file *file)
 {
@@ -61,7 +61,7 @@ static int join(struct pipe *pipe, struct file *file)
 	spin_lock(&pipe->ring.lock);
 	if (named && !file->readable && nonblock && pipe->ring.readers == 0) {
 		spin_unlock(&pipe->ring.lock);
-		return refuse(ENXIO, "nobody has the FIFO open to read");
+		return refuse(ENXIO, "the FIFO has no reader");
 	}
 	readers_before = pipe->reader_opens;
 	writers_before = pipe->writer_opens;

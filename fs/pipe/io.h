@@ -1,11 +1,11 @@
 /*
- * Bytes into a ring and out of it: what read(2) and write(2) do on pipes and on sockets.
+ * Copying bytes to and from a ring: read(2) and write(2) of pipes and sockets.
  *
- * 1. User memory is copied with one of the mutexes held and page faults off. If a page is not there,
- *    or memory for a new one is short, the mutex is given back, the page is brought in, and the
- *    operation starts over.
- * 2. Bytes leave the ring when they have been copied, not before.
- * 3. A write up to PIPE_BUF goes whole into one slot.
+ * 1. User memory is copied with one of the mutexes held and page faults disabled. If a user page is
+ *    missing, or memory for a new page is short, the mutex is released, the page is brought in, and
+ *    the operation starts over.
+ * 2. Bytes leave the ring only after they have been copied.
+ * 3. A write of up to PIPE_BUF bytes goes into one slot as a whole.
  */
 #ifndef FS_PIPE_IO_H
 #define FS_PIPE_IO_H
@@ -14,44 +14,51 @@
 
 #define PIPE_BUF 4096u
 
-/* A read: what is asked for, and what came of it. */
+/* The arguments and the results of a read. */
 struct ring_read {
 	struct iter *to;
 	uint64_t until; /* wait for the first bytes until then */
 	bool all;	/* go on until the iterator is full */
 	bool peek;	/* leave the bytes in the ring */
-	/* The results; to begin with they are 0. */
-	struct envelope *envelope; /* of the last bytes that were read; a reference, or NULL */
-	size_t packet_len;	   /* a packet's length, of which more may be than was copied */
+	/* The results. The caller sets them to 0. */
+	struct envelope *envelope; /* a reference to that of the last bytes read, or NULL */
+	size_t packet_len;	   /* of the whole packet; less may have been copied */
 };
 /*
- * Copy what is there to read->to, and wait if nothing is there yet. A packet ends the read, and so
- * does the end of an envelope's bytes; those before them, which have none, are read with them. Returns the number of bytes; 0 at the end, when no writer is left, or for
- * an empty packet; -EAGAIN, -ERESTARTSYS, -EFAULT; -EIO, after which the disk's read has been
- * started again; -ENODATA for a page that left its file unread, which is dropped.
+ * Copy the bytes that are there to read->to, and wait if there are none yet. The read ends after a
+ * packet, and after the last byte that has an envelope. Bytes without an envelope before those are
+ * read with them.
+ *
+ * Returns the number of bytes, 0 for an empty packet or at the end when no writer is left, -EAGAIN,
+ * -ERESTARTSYS or -EFAULT. After -EIO, the disk's read has been started again. After -ENODATA, a
+ * page that left its file unread has been dropped. May sleep, and takes `consumer`.
  */
 ssize_t ring_read(struct ring *ring, struct ring_read *read);
-/* Drop n bytes of the first slot, which has as many. `consumer` is held. */
+/* Drop n bytes of the first slot, which has at least as many. `consumer` is held. May sleep. */
 void ring_consume(struct ring *ring, unsigned int n);
-/* Drop the first packet: a slot that is none is one of its own. `consumer` is held. */
+/*
+ * Drop the first packet, or the first slot if it is not part of one. `consumer` is held. May sleep.
+ */
 void ring_drop_packet(struct ring *ring);
 /*
- * The first slot has failed (-EIO) or gone (-ENODATA), and nothing was taken yet. Start its read
- * again, or drop its packet. `consumer` is held, and given back. Returns the error.
+ * Called when the first slot has failed (-EIO) or its page has left its file (-ENODATA), before any
+ * byte was taken. Starts its read again, or drops its packet. `consumer` is held, and is released.
+ * Returns the error. May sleep.
  */
 int ring_report_failed(struct ring *ring, int error);
 
-/* A write: what is to be written, and how. */
+/* The arguments of a write. */
 struct ring_write {
 	struct iter *from;
 	uint64_t until;		   /* wait for room until then */
 	bool packets;		   /* each slot is a packet */
-	struct envelope *envelope; /* of all bytes; the caller's reference, or NULL */
-	struct page *spare;	   /* to begin with NULL: a page that is not used yet */
+	struct envelope *envelope; /* for all bytes, or NULL; the reference stays the caller's */
+	struct page *spare;	   /* an allocated page that is not used yet; starts as NULL */
 };
 /*
- * Write all of write->from, which has at least a byte. Returns the number of bytes; -EPIPE if no
- * reader is left (no signal is sent), -EAGAIN, -ERESTARTSYS, -EFAULT, -ENOMEM if none were written.
+ * Write all of write->from, which is not empty. Returns the number of bytes written, or, if that is
+ * none, -EPIPE if no reader is left (without a signal), -EAGAIN, -ERESTARTSYS, -EFAULT or -ENOMEM.
+ * May sleep, and takes `producer`.
  */
 ssize_t ring_write(struct ring *ring, struct ring_write *write);
 

@@ -1,4 +1,4 @@
-/* How many slots a pipe may have; the contract is in fs/pipe/limits.h. */
+/* Limits on the number of slots of a pipe. The contract is in fs/pipe/limits.h. */
 #include "fs/pipe/limits.h"
 #include "fs/pipe/pipe.h"
 #include "kernel/process/process.h"
@@ -10,7 +10,7 @@
 unsigned int pipe_max_bytes = 1 << 20;
 unsigned int pipe_user_pages_soft = 16384;
 
-/* ---- what a user has ---- */
+/* ---- the pages of a user ---- */
 
 struct pipe_user {
 	uint32_t uid;
@@ -18,7 +18,7 @@ struct pipe_user {
 	struct list link;
 };
 
-static spinlock_t users_lock = SPINLOCK_INIT("pipe users"); /* plain; the list and all counts */
+static spinlock_t users_lock = SPINLOCK_INIT("pipe users"); /* guards the list and all counts */
 static struct list users = LIST_INIT(users);
 
 static bool current_is_root(void)
@@ -26,7 +26,7 @@ static bool current_is_root(void)
 	return !current->process || current->process->cred.euid == 0;
 }
 
-/* The current user, with one pipe more; NULL: no memory. */
+/* Returns the current user, and counts one more pipe, or NULL if there is no memory. */
 static struct pipe_user *user_get(void)
 {
 	uint32_t uid = current->process ? current->process->cred.uid : 0;
@@ -76,7 +76,7 @@ bool pipe_shown_to_current(const struct pipe *pipe)
 	return current_is_root() || pipe->user->uid == current->process->cred.uid;
 }
 
-/* Count `pages` in place of `before`: false if the user then has too many. */
+/* Count `pages` instead of `before`. Returns false if the user has too many then. */
 static bool user_charge(struct pipe_user *user, unsigned int before, unsigned int pages)
 {
 	unsigned int soft = READ_ONCE(pipe_user_pages_soft);
@@ -89,7 +89,7 @@ static bool user_charge(struct pipe_user *user, unsigned int before, unsigned in
 	return fits;
 }
 
-/* May the current user have a pipe of that many slots? */
+/* May the current user make a pipe of that many slots? */
 static bool within_max_size(unsigned int nr)
 {
 	return nr <= READ_ONCE(pipe_max_bytes) >> PAGE_SHIFT || current_is_root();
@@ -133,8 +133,8 @@ long pipe_get_size(struct file *file)
 }
 
 /*
- * Both mutexes are held, so nobody has slots out and nobody but poll and /proc looks at the ring.
- * The array that is not needed any more comes back in *slots.
+ * Resize with both mutexes held, so that no splice has slots out, and only poll and /proc look at
+ * the ring. Sets *slots to the array that is no longer needed. Returns 0 or an error.
  */
 static int resize(struct pipe *pipe, struct pipe_slot **slots, unsigned int nr)
 {
@@ -187,7 +187,7 @@ long pipe_set_size(struct file *file, unsigned long bytes)
 	if (!pipe)
 		return -EBADF;
 	if (nr == 0)
-		return refuse(EINVAL, "no pipe is that large");
+		return refuse(EINVAL, "a pipe cannot be that large");
 	if (nr > READ_ONCE(pipe->ring.nr_slots) && !within_max_size(nr))
 		return refuse(EPERM, "more than /proc/sys/fs/pipe-max-size");
 	slots = kmalloc(nr * sizeof(*slots), 0);
@@ -197,7 +197,7 @@ long pipe_set_size(struct file *file, unsigned long bytes)
 	pipe_free_slots(pipe, slots);
 	if (error)
 		return error;
-	/* There may be room now, and the ring that sleepers looked at has gone. */
+	/* There may be room now, and sleepers have looked at the old ring. */
 	wake_all(&pipe->ring.writable);
 	wake_all(&pipe->ring.readable);
 	return nr * PAGE_SIZE;

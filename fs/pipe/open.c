@@ -1,5 +1,5 @@
 /*
- * Pipes come and go: pipe(2) and the last close. The contract is in fs/pipe/pipe.h.
+ * Making and closing pipes. The contract is in fs/pipe/pipe.h.
  */
 #include "fs/pipe/pipe.h"
 #include "fs/file/file.h"
@@ -37,7 +37,7 @@ struct pipe *pipe_alloc(struct inode *inode)
 	return pipe;
 }
 
-/* Nobody can find it any more. */
+/* Free a pipe that is no longer in all_pipes. */
 static void pipe_free(struct pipe *pipe)
 {
 	ring_empty(&pipe->ring);
@@ -64,8 +64,9 @@ void pipe_put(struct pipe *pipe)
 }
 
 /*
- * A sleeper that joins its queue after the wakeup takes the ring's lock later than we did, and sees the
- * new counts. Our own count of users keeps the pipe until both queues are woken.
+ * A sleeper that joins its queue after the wakeup checks the ring after the counts have changed,
+ * and so sees the new counts. The use of the file being closed keeps the pipe until both queues
+ * have been woken.
  */
 void pipe_release(struct file *file)
 {
@@ -90,7 +91,7 @@ int pipe_create(struct file *ends[2], unsigned int flags)
 	struct pipe *pipe;
 
 	if (flags & ~(O_CLOEXEC | O_NONBLOCK | O_DIRECT))
-		return refuse(EINVAL, "pipe2 knows O_CLOEXEC, O_NONBLOCK and O_DIRECT");
+		return refuse(EINVAL, "a pipe2 flag that is not supported");
 	inode = inode_anonymous(S_IFIFO | 0600, "pipe");
 	if (IS_ERR(inode))
 		return PTR_ERR(inode);
@@ -100,10 +101,10 @@ int pipe_create(struct file *ends[2], unsigned int flags)
 		return -ENOMEM;
 	}
 	pipe->ring.readers = pipe->ring.writers = 1;
-	/* Through /proc/self/fd it can be opened again, as a FIFO is. */
+	/* It can be opened again through /proc/self/fd, as a FIFO is opened. */
 	inode->file_ops = &fifo_file_ops;
 	inode->pipe = pipe;
-	/* One reference for each end. */
+	/* Each end has a reference to the inode. */
 	inode_get(inode);
 	ends[0] = file_alloc(inode, &pipe_file_ops, O_RDONLY | nonblock);
 	if (IS_ERR(ends[0])) {

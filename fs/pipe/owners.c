@@ -1,8 +1,8 @@
 /*
  * All rings, and the processes that made them.
  *
- * rings_lock guards the list. It is taken with interrupts off, because it is also taken while tasks_lock
- * is held. A ring's counters are read without its lock: the sum is an estimate.
+ * rings_lock guards the list. It is taken with interrupts off, because it is also taken while
+ * tasks_lock is held. A ring's counters are read without its lock: the sum is an estimate.
  */
 #include "fs/pipe/owners.h"
 #include "kernel/init.h"

@@ -1,14 +1,15 @@
 /*
- * Who made a ring. When memory runs out, the pages in a ring count as its maker's (kernel/process/oom.h).
+ * The owner of a ring is the process that made it. When memory runs out, the pages in a ring count
+ * as those of its owner (kernel/process/oom.h).
  */
 #ifndef FS_PIPE_OWNERS_H
 #define FS_PIPE_OWNERS_H
 
 #include "fs/pipe/ring.h"
 
-/* The current process has made the ring. Takes a reference to it. Never sleeps. */
+/* Make the current process the owner of a ring. Takes a reference to the process. Never sleeps. */
 void ring_register(struct ring *ring);
-/* The ring is about to be freed. Never sleeps. */
+/* Drop the owner of a ring that is about to be freed. Never sleeps. */
 void ring_unregister(struct ring *ring);
 
 #endif

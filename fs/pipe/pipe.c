@@ -42,7 +42,10 @@ static unsigned int poll_reader(struct file *file, struct pipe *pipe)
 	case RING_READY:
 		return POLLIN | POLLRDNORM | (READ_ONCE(pipe->ring.writers) ? 0 : POLLHUP);
 	case RING_ENDED:
-		/* A FIFO that had no writer since it was opened was not hung up: fs/pipe/fifo.c. */
+		/*
+		 * No POLLHUP for a FIFO that has had no writer since it was opened
+		 * (fs/pipe/fifo.c).
+		 */
 		return READ_ONCE(pipe->writer_opens) != file->pos ? POLLHUP : 0;
 	default:
 		return 0;

@@ -1,12 +1,12 @@
 /*
- * Pipes: a ring with two kinds of open files, those that read it and those that write it.
+ * Pipes: a ring with open files that read it and open files that write it.
  *
- * 1. A pipe lives as long as a file that is open on it (`users`). The last close finds no operation
- *    in flight, since an operation holds its file.
- * 2. pipes_lock (plain) guards the list of all pipes, `users`, and inode->pipe of FIFOs. It is taken
- *    before any ring's lock, which guards the counts of readers, writers and opens.
+ * 1. A pipe exists as long as a file is open on it (`users`). An operation holds its file, so none
+ *    is in progress at the last close.
+ * 2. pipes_lock, a plain spinlock, guards the list of all pipes, `users`, and inode->pipe of FIFOs.
+ *    It is taken before a ring's lock, which guards the counts of readers, writers and opens.
  * 3. An empty pipe holds no page.
- * 4. What pipes may hold is in fs/pipe/limits.h.
+ * 4. fs/pipe/limits.h limits the size of pipes.
  */
 #ifndef FS_PIPE_PIPE_H
 #define FS_PIPE_PIPE_H
@@ -18,26 +18,35 @@
 #define PIPE_DEFAULT_SLOTS 16u
 
 struct pipe {
-	struct ring ring;			 /* ring.readers, ring.writers: open ends */
-	unsigned int reader_opens, writer_opens; /* ring.lock; counts for FIFO open rules */
-	unsigned int users;			 /* pipes_lock; open files */
+	struct ring ring;			 /* ring.readers and ring.writers count open ends */
+	unsigned int reader_opens, writer_opens; /* number of opens so far; ring.lock */
+	unsigned int users;			 /* open files; pipes_lock */
 	struct inode *inode;
-	struct pipe_user *user;	 /* whose pipe-user-pages-soft it counts against */
-	unsigned int user_pages; /* and how much; both mutexes of the ring */
-	struct list link;	 /* all pipes, for /proc/pipes; pipes_lock */
+	struct pipe_user *user;	 /* the user for whom its slots are counted */
+	unsigned int user_pages; /* how many are counted; both mutexes of the ring */
+	struct list link;	 /* in all_pipes; pipes_lock */
 	struct pipe_slot
 		first_slots[PIPE_DEFAULT_SLOTS]; /* storage for ring.slots, until it is resized */
 };
 
-/* Two files, flags of pipe2. Returns 0, -EMFILE, -ENFILE, -ENOMEM, -EINVAL. */
+/*
+ * Make a pipe with a read end, ends[0], and a write end, ends[1]. The flags are those of pipe2(2).
+ * Returns 0, -ENFILE, -ENOMEM or -EINVAL. May sleep.
+ */
 int pipe_create(struct file *ends[2], unsigned int flags);
-/* A pipe for `inode`, with one user, the caller; on the list of all pipes. NULL: no memory. */
+/*
+ * Allocate a pipe for `inode`, with the caller as its one user, and add it to all_pipes. Returns
+ * NULL if there is no memory. May sleep.
+ */
 struct pipe *pipe_alloc(struct inode *inode);
-/* One user less; the last one frees the pipe and what is in it. No lock is held. */
+/* Drop a use. The last one frees the pipe and its bytes. May sleep. */
 void pipe_put(struct pipe *pipe);
-/* A file that is open on the pipe is closed. May sleep. */
+/* Close a file that is open on a pipe (file_ops.release). May sleep. */
 void pipe_release(struct file *file);
-/* No reader is left: send SIGPIPE to the task, unless it is a kernel task. Returns -EPIPE. */
+/*
+ * Called when no reader is left. Sends SIGPIPE to the current task unless it is a kernel task.
+ * Returns -EPIPE.
+ */
 int pipe_broken(void);
 
 extern spinlock_t pipes_lock;
@@ -47,12 +56,12 @@ extern const struct file_ops pipe_file_ops; /* for pipe ends and, after their op
 extern const struct file_ops
 	fifo_file_ops; /* of a FIFO's inode: its open finds or makes the pipe */
 
-/* The pipe of an open file (pipe end or FIFO), or NULL. */
+/* Returns the pipe of an open file, or NULL if the file is not a pipe or FIFO. */
 static inline struct pipe *file_pipe(struct file *file)
 {
 	return file->ops == &pipe_file_ops ? file->private : NULL;
 }
-/* Until when a call on the file may wait. */
+/* Returns until when a call on the file may wait: WAIT_NOT if it is open with O_NONBLOCK. */
 static inline uint64_t file_wait(const struct file *file)
 {
 	return file->flags & O_NONBLOCK ? WAIT_NOT : WAIT_FOREVER;

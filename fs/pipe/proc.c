@@ -1,8 +1,8 @@
 /*
  * Pipes in /proc.
  *
- * /proc/pipes has one line for each pipe, and under it one line for each of its slots, the first to
- * be read first:
+ * /proc/pipes has one line for each pipe, followed by one line for each of its slots in the order
+ * in which they will be read:
  *
  *	pipe 23: 2 of 16 slots, first at 15, 1 readers, 1 writers
  *	  cache page 1a2b3 offset 0 length 4096 here
@@ -11,7 +11,7 @@
  * The pipe's number is that of its inode, as in `pipe:[23]` of /proc/self/fd; `first at` is the
  * first slot's place in the ring. A page is named by its frame number, in hexadecimal. A slot's
  * bytes are `here`, `on its way`, `failed` (a read starts over) or `gone` (the page left its file
- * before it was read). A user other than root sees only the pipes that count against him.
+ * before it was read). A user other than root sees only the pipes that count as that user's.
  *
  * /proc/sys/fs/pipe-max-size and pipe-user-pages-soft are the limits of fs/pipe/limits.h.
  */
@@ -56,7 +56,7 @@ static void show_pipe(struct text *text, struct pipe *pipe)
 }
 
 /*
- * pipes_lock keeps every pipe on the list alive; what is printed of one pipe was true at one
+ * pipes_lock keeps every pipe on the list alive. The lines of one pipe show its state at one
  * moment.
  */
 static void pipes_show(struct text *text)

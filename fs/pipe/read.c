@@ -1,4 +1,4 @@
-/* Reading a ring; the contract is in fs/pipe/io.h. */
+/* Reading from a ring. The contract is in fs/pipe/io.h. */
 #include "fs/pipe/io.h"
 
 //BOOK: advance
@@ -11,7 +11,7 @@ void ring_consume(struct ring *ring, unsigned int n)
 	first->offset += n;
 	first->len -= n;
 	ring->bytes -= n;
-	/* A writer may just have made it longer. */
+	/* A writer may just have appended to the slot. */
 	if (first->len > 0) {
 		spin_unlock(&ring->lock);
 		return;
@@ -19,8 +19,8 @@ void ring_consume(struct ring *ring, unsigned int n)
 	ring_pop(ring, &gone);
 	spin_unlock(&ring->lock);
 	/*
-	 * Readers too: they may wait for the arrival of the page that was first, and now another
-	 * one is.
+	 * Wake readers too. They may be waiting for the arrival of the page of this slot, and now
+	 * must wait for another one.
 	 */
 	wake_all(&ring->writable);
 	wake_all(&ring->readable);
@@ -50,20 +50,20 @@ int ring_report_failed(struct ring *ring, int error)
 	bool held;
 
 	if (error == -ENODATA) {
-		/* What is in the envelope is not closed with the mutex held. */
+		/* Keep the envelope, so that its files are not closed with the mutex held. */
 		envelope = envelope_get(ring_at(ring, at)->envelope);
 		ring_drop_packet(ring);
 		mutex_unlock(&ring->consumer);
 		envelope_put(envelope);
 		return error;
 	}
-	/* In a packet it may be any slot. */
+	/* In a packet, any of its slots may have failed. */
 	while (slot_confirm(ring_at(ring, at)) != error && ring_at(ring, at)->flags & SLOT_GOES_ON)
 		at++;
 	failed = *ring_at(ring, at);
 	failed.envelope = NULL;
 	held = slot_get(&failed);
-	/* Starting a read may wait for a block map: not with the mutex held. */
+	/* Starting a read may wait for a block map, so release the mutex first. */
 	mutex_unlock(&ring->consumer);
 	if (held) {
 		slot_retry(&failed);
@@ -72,7 +72,9 @@ int ring_report_failed(struct ring *ring, int error)
 	return error;
 }
 
-/* Is all of the first packet there? Returns 0 and its length, or what confirm says. */
+/*
+ * Has all of the first packet arrived? Returns 0 and sets *len to its length, or confirm's error.
+ */
 static int confirm_packet(struct ring *ring, size_t *len)
 {
 	unsigned int at = ring->tail, flags;
@@ -91,8 +93,8 @@ static int confirm_packet(struct ring *ring, size_t *len)
 }
 
 /*
- * Copy the first packet, as much of it as there is room for, and drop it. Returns 0, what confirm
- * says, or -EFAULT where user memory is to be brought in: then the copy starts over. `consumer` is
+ * Copy as much of the first packet as the reader has room for, and drop it. Returns 0, confirm's
+ * error, or -EFAULT if user memory must be brought in before the copy starts over. `consumer` is
  * held.
  */
 static int take_packet(struct ring *ring, struct ring_read *read)
@@ -118,10 +120,10 @@ static int take_packet(struct ring *ring, struct ring_read *read)
 }
 
 /*
- * Copy what is there, slot by slot. `consumer` is held, so that slots stay where they are and only a
- * merging writer changes one: its len grows. wanted: the iterator's length when the read began.
- * Returns 0 if the read is complete, -EAGAIN if there is no more yet, -EPIPE if nothing more will
- * come; -EIO, -ENODATA; -EFAULT if user memory is to be brought in.
+ * Copy the bytes that are there, slot by slot. `consumer` is held, so the slots stay in their
+ * places, and only a merging writer changes one, by increasing its len. `wanted` is the iterator's
+ * length when the read began. Returns 0 if the read is complete, -EAGAIN if there are no more bytes
+ * yet, -EPIPE if there will be none, -EIO, -ENODATA, or -EFAULT if user memory must be brought in.
  */
 //BOOK: take-piece
 static int take(struct ring *ring, struct ring_read *read, size_t wanted)
@@ -161,7 +163,7 @@ static int take(struct ring *ring, struct ring_read *read, size_t wanted)
 	return 0;
 }
 
-/* Bring in the user memory where the copy stopped. Returns 0: look again, or -EFAULT. */
+/* Bring in the user memory where the copy stopped. Returns 0 to try again, or -EFAULT. */
 static int bring_in(struct ring_read *read, const struct iter *start)
 {
 	struct iter *to = read->to;
@@ -171,7 +173,7 @@ static int bring_in(struct ring_read *read, const struct iter *start)
 	if (read->packet_len > 0)
 		n = MIN(n, read->packet_len - done);
 	error = iter_fault_in(to, n, false, true);
-	/* What is still in the ring is copied from its beginning. */
+	/* The bytes are still in the ring, and will be copied from their beginning again. */
 	if (read->packet_len > 0 || read->peek) {
 		*to = *start;
 		envelope_put(read->envelope);

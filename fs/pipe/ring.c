@@ -1,4 +1,4 @@
-/* The ring's arithmetic; the contract is in fs/pipe/ring.h. */
+/* The ring's arithmetic. The contract is in fs/pipe/ring.h. */
 #include "fs/pipe/ring.h"
 
 #define RING_MAX_BYTES (1ul << 31)
@@ -34,7 +34,7 @@ unsigned int ring_whole_slots(const struct ring *ring, unsigned int max, size_t 
 	return n;
 }
 
-/* How many of n slots from a position on lie in one piece. */
+/* Returns how many of n slots, from a position on, are adjacent in memory. */
 static unsigned int run_at(const struct ring *ring, unsigned int position, unsigned int n)
 {
 	return MIN(n, ring->nr_slots - (position & (ring->nr_slots - 1)));
@@ -72,7 +72,7 @@ void ring_resize(struct ring *ring, struct pipe_slot *slots, unsigned int nr_slo
 {
 	unsigned int at;
 
-	/* Positions keep their numbers; only the place that a number means is another one. */
+	/* Positions stay the same, but a position now has another place. */
 	for (at = ring->tail; at != ring->head; at++)
 		slots[at & (nr_slots - 1)] = *ring_at(ring, at);
 	ring->slots = slots;

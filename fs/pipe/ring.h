@@ -1,20 +1,21 @@
 /*
- * The ring: slots go in at the head and come out at the tail. A pipe has one, a connected socket one
- * for each direction. This file has the structure and its arithmetic.
+ * The ring: slots go in at the head and come out at the tail. A pipe has one ring. A connection of
+ * sockets has one for each direction. This file has the structure and its arithmetic.
  *
- * 1. head and tail run freely and wrap at 2^32. Only their difference and their low bits mean
- *    something, so nr_slots is a power of two.
- * 2. `consumer` serialises those who take, `producer` those who put. ring->lock guards head, tail,
- *    kept, bytes, and a slot's offset and len, for a few lines.
- * 3. Neither mutex is held across a wait for data, room, disk or page fault, with one exception: a
- *    splice holds `consumer` while it writes to a file. `consumer` is taken before `producer`, and
- *    nobody waits for a consumer while holding a producer.
+ * 1. head and tail only grow, and wrap at 2^32. Only their difference and their low bits are used,
+ *    so nr_slots is a power of two.
+ * 2. The mutex `consumer` serialises tasks that take slots, and `producer` those that put slots.
+ *    ring->lock guards head, tail, kept, bytes, and a slot's offset and len, for a few lines at a
+ *    time.
+ * 3. Neither mutex is held while waiting for data, room, disk or a page fault, with one exception:
+ *    splice holds `consumer` while it writes to a file. `consumer` is taken before `producer`. No
+ *    task waits for a `consumer` while it holds a `producer`.
  * 4. Every publish, pop, resize and close wakes all sleepers of its queue. A pop wakes `readable`
- *    too, since the new first slot may be another kind of wait.
- * 5. The ring has one arrival waiter, armed on a page of its first packet; the completion of that
- *    page wakes `readable`.
- * 6. Splice into a file takes slots out of the ring while it writes, and may put some of them back:
- *    their places stay theirs (`kept`) until it has ended.
+ *    too, because the sleepers there may have to wait for another page now.
+ * 5. The ring has one arrival waiter, which is armed on a page of its first packet. When that
+ *    page's read completes, it wakes `readable`.
+ * 6. Splice into a file takes slots out of the ring while it writes, and may put some of them back.
+ *    Until it ends, their places are not free (`kept`).
  * 7. The holder of `producer` may read head, and the holder of `consumer` may read tail, kept, and
  *    the slots in the ring except the last one's len, without ring->lock. Nobody else changes them.
  *    What the other side changes may be asked without the lock where an old answer does no harm:
@@ -32,8 +33,8 @@
 struct process;
 
 struct ring {
-	struct mutex consumer;	 /* serialises those who take: read, splice out, tee's source */
-	struct mutex producer;	 /* serialises those who put: write, splice in, tee's target */
+	struct mutex consumer;	 /* serialises read, splice out, and tee's source */
+	struct mutex producer;	 /* serialises write, splice in, and tee's target */
 	spinlock_t lock;	 /* plain; all up to `writers` */
 	unsigned int head, tail; /* free-running; head - tail slots are full */
 	unsigned int kept;	 /* places before this are free: the tail, except while a splice
@@ -52,23 +53,26 @@ struct ring {
 	struct list all_link;
 };
 
-/* An empty ring of nr places, a power of two, without readers or writers. fs/pipe/wait.c */
+/*
+ * Initialise an empty ring with nr places, a power of two, and no readers or writers.
+ * fs/pipe/wait.c
+ */
 void ring_init(struct ring *ring, struct pipe_slot *slots, unsigned int nr, const char *name);
 
-/* How many slots are full. ring->lock is held. */
+/* Returns how many slots are full. ring->lock is held. */
 static inline unsigned int ring_used(const struct ring *ring)
 {
 	return ring->head - ring->tail;
 }
-/* The place of a position. */
+/* Returns the place of a position. */
 static inline struct pipe_slot *ring_at(const struct ring *ring, unsigned int position)
 {
 	return &ring->slots[position & (ring->nr_slots - 1)];
 }
 /*
  * How many slots may be added, which is 0 if the ring is full; -EPIPE if nobody will read them. For
- * the holder of `producer` there will be no fewer. For a task that holds neither that nor ring->lock
- * the answer is a hint.
+ * the holder of `producer` there will be no fewer. For a task that holds neither that nor
+ * ring->lock the answer is a hint.
  */
 static inline int ring_room(const struct ring *ring)
 {
@@ -80,8 +84,8 @@ static inline int ring_room(const struct ring *ring)
 	return places < max ? max - places : 0;
 }
 /*
- * Is there a slot at a position, which is the tail or behind it? Returns 0; -EAGAIN if there is none
- * yet, -EPIPE if none will come. `consumer` is held, or the answer is a hint.
+ * Is there a slot at a position, which is the tail or behind it? Returns 0; -EAGAIN if there is
+ * none yet, -EPIPE if none will come. `consumer` is held, or the answer is a hint.
  */
 static inline int ring_look(const struct ring *ring, unsigned int at)
 {
@@ -107,7 +111,7 @@ static inline void ring_free_places(struct ring *ring)
 	store_release(&ring->kept, ring->tail);
 }
 
-/* The first slot leaves the ring, which is not empty. `consumer` and ring->lock are held. */
+/* Remove the first slot of a ring that is not empty. `consumer` and ring->lock are held. */
 static inline void ring_pop(struct ring *ring, struct pipe_slot *slot)
 {
 	*slot = *ring_at(ring, ring->tail);
@@ -117,8 +121,8 @@ static inline void ring_pop(struct ring *ring, struct pipe_slot *slot)
 }
 
 /*
- * The first n slots, which have so many bytes, leave the ring, but their places are kept, and the
- * slots stay there: they are the caller's until ring_settle(). `consumer` and ring->lock are held.
+ * Take the first n slots, which have so many bytes in all. The slots stay in their places, which
+ * are kept, and belong to the caller until ring_settle(). `consumer` and ring->lock are held.
  */
 static inline void ring_take(struct ring *ring, unsigned int n, size_t bytes)
 {
@@ -126,8 +130,8 @@ static inline void ring_take(struct ring *ring, unsigned int n, size_t bytes)
 	ring->bytes -= bytes;
 }
 /*
- * The last n of the slots that were taken, which have so many bytes, are in the ring again, and the
- * places of the others are free. `consumer` and ring->lock are held.
+ * Put the last n of the taken slots, which have so many bytes in all, back into the ring, and free
+ * the places of the others. `consumer` and ring->lock are held.
  */
 static inline void ring_settle(struct ring *ring, unsigned int n, size_t bytes)
 {
@@ -135,7 +139,7 @@ static inline void ring_settle(struct ring *ring, unsigned int n, size_t bytes)
 	ring->bytes += bytes;
 	ring_free_places(ring);
 }
-/* How many slots from the first one on lie in one piece. ring->lock is held. */
+/* Returns how many slots, from the first one on, are adjacent in memory. ring->lock is held. */
 static inline unsigned int ring_run(const struct ring *ring)
 {
 	return MIN(ring_used(ring), ring->nr_slots - (ring->tail & (ring->nr_slots - 1)));
@@ -144,29 +148,33 @@ static inline unsigned int ring_run(const struct ring *ring)
 /* ---- fs/pipe/ring.c ---- */
 
 /*
- * How many of the first slots, up to max, which is at most all, have at most len bytes together and
- * the same envelope as the first one. *bytes: what they have. ring->lock is held.
+ * Returns how many of the first slots, at most max, have no more than len bytes together and the
+ * same envelope as the first one, and sets *bytes to their bytes. The ring has at least max slots.
+ * ring->lock is held.
  */
 unsigned int ring_whole_slots(const struct ring *ring, unsigned int max, size_t len, size_t *bytes);
 /*
- * Copy n slots to the places behind the head, where nobody sees them until the head has moved: from
- * an array, or from position `at` of another ring. There are as many places. `producer` is held, and
- * the other ring's lock.
+ * Copy n slots to the places behind the head, from an array, or from position `at` of another ring.
+ * They are invisible until the head has moved. There are at least n free places. `producer` is
+ * held, and the lock of the other ring.
  */
 void ring_copy_array(struct ring *ring, const struct pipe_slot *slots, unsigned int n);
 void ring_copy_slots(struct ring *ring, const struct ring *from, unsigned int at, unsigned int n);
 /*
- * The n slots behind the head are copies of slots that stay where they are: add a holder to each.
- * Returns how many slots, from the first on, got one. That is fewer than n if a page's reference
- * count is full. `producer` is held, and the lock of the ring that the originals are in.
+ * The n slots behind the head are copies of slots that stay in their ring. Take a reference for
+ * each copy. Returns how many copies, from the first on, got one. That is fewer than n if a page's
+ * reference count is full. `producer` is held, and the lock of the ring with the originals.
  */
 unsigned int ring_share_copies(struct ring *ring, unsigned int n);
 
-/* Returns how many slots are for so many bytes: a power of two, at least 1; 0 if no ring is that large. */
+/*
+ * Returns the number of slots of a ring for so many bytes, a power of two, or 0 if no ring can be
+ * that large.
+ */
 unsigned int ring_slots_for(unsigned long bytes);
 /*
- * Move what is in the ring to `slots`, which has room for it, and go on with that. Both mutexes and
- * ring->lock are held.
+ * Move the slots of the ring to the array `slots`, which has room for them, and use it from now on.
+ * Both mutexes and ring->lock are held.
  */
 void ring_resize(struct ring *ring, struct pipe_slot *slots, unsigned int nr_slots);
 

@@ -1,11 +1,12 @@
 /*
- * Slots: the kinds that hold ordinary pages. The contract is in fs/pipe/slot.h.
+ * The kinds of slots that hold ordinary pages. The contract is in fs/pipe/slot.h.
  *
- * 1. anon: a page that a write filled. skb: one that a packet was sent in. user: a page that
- *    vmsplice lent or was given. cache: a page of a file. If it was still being read, the slot holds
- *    the inode too, so that a failed read can be started again; a page that was there needs nothing
- *    more: what is in it stays. zero: the zero page, and a packet without bytes.
- * 2. Nothing here sleeps, except slot_retry and the release of a removed file's last holder.
+ * 1. An anon slot has a page that a write filled, an skb slot one that was sent in a packet, a user
+ *    slot one that vmsplice lent or took as a gift, and a zero slot the zero page. A cache slot has
+ *    a page of a file. If that page was still being read, the slot also holds the inode, so that a
+ *    failed read can be started again.
+ * 2. Nothing here sleeps, except slot_retry() and a release that drops the last holder of a removed
+ *    file.
  */
 #include "fs/pipe/slot.h"
 #include "fs/names/vfs.h"
@@ -29,8 +30,8 @@ size_t slot_copy_to(struct pipe_slot *slot, size_t n, struct iter *to)
 }
 
 /*
- * Nobody else holds the page, and the slot has left the ring: nobody can come to hold it. A count
- * of one that is ours cannot be raised by others: a reference is made from a reference.
+ * The slot has left the ring. If it has the only reference to the page, no other task can get one,
+ * because a reference is only made from another one.
  */
 static bool page_slot_steal(struct pipe_slot *slot)
 {
@@ -57,7 +58,7 @@ const struct pipe_slot_ops user_slot_ops = {
 	.steal = page_slot_steal,
 };
 
-/* The zero page is never written, never freed and not counted: there is nothing to hold. */
+/* The zero page is never written or freed, and has no counts, so there is nothing to do. */
 static bool zero_slot_get(struct pipe_slot *slot)
 {
 	return true;
@@ -73,12 +74,12 @@ const struct pipe_slot_ops zero_slot_ops = {
 	.release = zero_slot_release,
 };
 
-/* No steal: a cached page belongs to its file. */
+/* There is no steal, because a cached page belongs to its file. */
 const struct pipe_slot_ops cache_slot_ops = { .kind = "cache" };
 
 /*
- * One look at the flags: the completion sets UPTODATE or ERROR before it clears LOCKED. A locked
- * page that is uptodate is being written to, in place only if nobody holds a promise on it.
+ * Reading the flags once is enough: the completion sets UPTODATE or ERROR before it clears LOCKED.
+ * A page that is both locked and uptodate is being written, but never in place while it is lent.
  */
 //BOOK: confirm
 static int coming_confirm(struct pipe_slot *slot)
@@ -92,7 +93,7 @@ static int coming_confirm(struct pipe_slot *slot)
 	return READ_ONCE(slot->page->mapping) ? -EIO : -ENODATA;
 }
 
-/* The new holder does not need the inode if the bytes have come meanwhile. */
+/* If the bytes have arrived meanwhile, the copy does not need the inode. */
 static bool coming_get(struct pipe_slot *slot)
 {
 	if (!page_slot_get(slot))

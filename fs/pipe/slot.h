@@ -2,12 +2,14 @@
  * Slots. A slot is a promise: *these `len` bytes, which will not change, though they may not have
  * arrived.*
  *
- * 1. A slot holds one reference to its page and one count of `lent`, the promise that the bytes
- *    stay.
+ * 1. A slot holds one reference to its page and one count of `lent`. The latter is the promise that
+ *    the bytes do not change.
  * 2. A slot is published and consumed whole, by struct assignment.
- * 3. The right to append (SLOT_MERGE) belongs to the ring that the page was filled for. It is
- *    cleared in the last slot of all that are moved or tee'd elsewhere.
- * 4. confirm only reports, the ring waits (fs/pipe/wait.h), and map neither sleeps nor fails.
+ * 3. The right to append (SLOT_MERGE) belongs to the ring for which the page was filled. Only a
+ *    ring's last slot can have it, so it is cleared in the last of the slots that are moved or
+ *    tee'd elsewhere.
+ * 4. confirm only reports whether the bytes are there. The ring waits for them (fs/pipe/wait.h).
+ *    map neither sleeps nor fails.
  */
 #ifndef FS_PIPE_SLOT_H
 #define FS_PIPE_SLOT_H
@@ -18,22 +20,22 @@
 #include "mm/kmap.h"
 
 /*
- * What a socket encloses with a message: its sender, and the descriptors that travel with it. The
- * ring only holds and releases it. A pipe's slots have none.
+ * What a socket sends along with the bytes of a message: its sender and open files. The ring only
+ * holds and releases envelopes. A pipe's slots have none.
  */
 struct envelope {
 	struct atomic refs;
-	void (*free)(struct envelope *); /* the last reference has gone; may sleep */
+	void (*free)(struct envelope *); /* called for the last reference; may sleep */
 };
 
 //BOOK: slot
 struct pipe_slot {
-	struct page *page;	  /* the head; the bytes may run on into its followers */
+	struct page *page;	  /* the first page; the bytes may extend into the next ones */
 	unsigned int offset, len; /* bytes; both may exceed PAGE_SIZE for a compound page */
 	const struct pipe_slot_ops *ops;
 	unsigned int flags;	   /* SLOT_* */
-	unsigned long private;	   /* the ops' own, e.g. the inode that a cache slot holds */
-	struct envelope *envelope; /* a reference, or NULL; of a packet, in its first slot */
+	unsigned long private;	   /* belongs to ops, e.g. the inode that a cache slot holds */
+	struct envelope *envelope; /* a reference, or NULL; a packet's is in its first slot */
 };
 
 enum slot_flags {
@@ -43,7 +45,7 @@ enum slot_flags {
 };
 
 /*
- * A NULL entry means the default for an ordinary page, in brackets.
+ * The operations of a slot. NULL means the default for an ordinary page, which stands in brackets.
  */
 struct pipe_slot_ops {
 	const char *kind; /* for /proc/pipes: "anon", "cache", "user", "skb", "mmio" */
@@ -54,25 +56,25 @@ struct pipe_slot_ops {
 	int (*confirm)(struct pipe_slot *);
 	/*
 	 * Returns the address of byte `at`, counted from the slot's offset. It is valid to the end
-	 * of that byte's page. Called after confirm said 0; never sleeps or fails. Mappings are
-	 * undone in reverse order. [kmap_local]
+	 * of that byte's page. Called after confirm has returned 0. Never sleeps or fails. Mappings
+	 * are unmapped in reverse order. [kmap_local]
 	 */
 	void *(*map)(struct pipe_slot *, unsigned int at);
 	void (*unmap)(struct pipe_slot *, void *addr);
 	/*
-	 * The slot is a copy: one more holder, or false if the count is full. May make the copy one
-	 * of a simpler kind. [page reference and lent]
+	 * The slot is a copy. Take a reference for it, or return false if the count is full. May
+	 * change the copy to a simpler kind. [page reference and lent]
 	 */
 	bool (*get)(struct pipe_slot *);
 	/*
-	 * One holder less. Called without a spinlock; sleeps only where the slot was the last
-	 * holder of a removed file. [lent and page reference]
+	 * Drop the slot's references. Called without a spinlock. Sleeps only if the slot was the
+	 * last holder of a removed file. [lent and page reference]
 	 */
 	void (*release)(struct pipe_slot *);
 	/*
-	 * Asked after the slot has left the ring: may the page become the caller's own? True only if
-	 * nobody else holds it; the promise (lent) is then given back, and the reference is the
-	 * caller's. [false]
+	 * May the page become the caller's own? Called after the slot has left the ring. Returns
+	 * true only if the page has no other holder. Then its `lent` count has been dropped, and
+	 * the reference is the caller's. [false]
 	 */
 	bool (*steal)(struct pipe_slot *);
 };
@@ -82,24 +84,30 @@ extern const struct pipe_slot_ops skb_slot_ops;	 /* send(2) of a packet */
 extern const struct pipe_slot_ops
 	zero_slot_ops; /* the zero page: /dev/zero, a hole, an empty packet */
 extern const struct pipe_slot_ops user_slot_ops;  /* vmsplice */
-extern const struct pipe_slot_ops cache_slot_ops; /* splice from a file: the bytes were there */
-/* Splice from a file whose bytes were on their way. private: the inode, referenced. */
+extern const struct pipe_slot_ops cache_slot_ops; /* splice from a file: the bytes are there */
+/*
+ * Splice from a file whose bytes were still being read. `private` is the inode, with a reference.
+ */
 extern const struct pipe_slot_ops coming_slot_ops;
 
+/* Take one more reference, and return the envelope. Ignores NULL. */
+/* Take one more reference, and return the envelope. Ignores NULL. */
+/* Take one more reference, and return the envelope. Ignores NULL. */
+/* Take one more reference, and return the envelope. Ignores NULL. */
 static inline struct envelope *envelope_get(struct envelope *envelope)
 {
 	if (envelope)
 		atomic_inc(&envelope->refs);
 	return envelope;
 }
-/* NULL is fine. The last reference may close files, and so sleep: no lock is held. */
+/* Drop a reference. Ignores NULL. May sleep, because the last one may close files. */
 static inline void envelope_put(struct envelope *envelope)
 {
 	if (envelope && atomic_dec_and_test(&envelope->refs))
 		envelope->free(envelope);
 }
 
-/* The operations of a slot, as `struct pipe_slot_ops` says. */
+/* Call the operations of a slot. The contracts are in struct pipe_slot_ops. */
 static inline int slot_confirm(struct pipe_slot *slot)
 {
 	return slot->ops->confirm ? slot->ops->confirm(slot) : 0;
@@ -110,7 +118,7 @@ static inline void *slot_map(struct pipe_slot *slot, unsigned int at)
 
 	if (unlikely(slot->ops->map))
 		return slot->ops->map(slot, at);
-	/* The followers of a compound page stand behind it in mem_map. */
+	/* The other pages of a compound page follow its first one in mem_map. */
 	return (char *)kmap_local(slot->page + (byte >> PAGE_SHIFT)) + (byte & (PAGE_SIZE - 1));
 }
 static inline void slot_unmap(struct pipe_slot *slot, void *addr)
@@ -120,7 +128,7 @@ static inline void slot_unmap(struct pipe_slot *slot, void *addr)
 	else
 		kunmap_local(addr);
 }
-/* For ops tables: the defaults of get and release. */
+/* The defaults of get and release, for ops tables. */
 static inline bool page_slot_get(struct pipe_slot *slot)
 {
 	struct page *page = slot->page;
@@ -135,14 +143,16 @@ static inline void page_slot_release(struct page *page)
 	page_unlend(page);
 	page_put_head(page);
 }
-/* One more holder of what the slot holds. Its envelope is not counted. */
+/*
+ * Take references for a copy of a slot, except for its envelope. Returns false if a count is full.
+ */
 static inline bool slot_get(struct pipe_slot *slot)
 {
 	return slot->ops->get ? slot->ops->get(slot) : page_slot_get(slot);
 }
 /*
- * One holder less, of the envelope too. The caller has another reference to the envelope unless it
- * holds no lock.
+ * Drop the references of a slot, including that to its envelope. If the caller holds a lock, it
+ * must have another reference to the envelope, whose last envelope_put() may sleep.
  */
 static inline void slot_release(struct pipe_slot *slot)
 {
@@ -156,11 +166,11 @@ static inline void slot_release(struct pipe_slot *slot)
 
 /* ---- fs/pipe/slot.c ---- */
 
-/* A reader has reached a slot that failed: start the disk's read again. May wait for metadata. */
+/* Start the disk's read of a failed slot again. May sleep to wait for metadata. */
 void slot_retry(struct pipe_slot *slot);
 /*
- * Copy the first n bytes, which are there, to the iterator, without faulting user pages in. Returns
- * how many were copied; fewer than n means that a user page is missing.
+ * Copy the first n bytes of a slot, which have arrived, to the iterator, without faulting user
+ * pages in. Returns how many bytes were copied. That is fewer than n if a user page is missing.
  */
 size_t slot_copy_to(struct pipe_slot *slot, size_t n, struct iter *to);
 

@@ -1,11 +1,11 @@
 /*
  * Waiting for a ring: readers, writers, poll, and the arrival of bytes from a disk.
  *
- * 1. Whoever needs bytes sleeps on `readable`. If the first slot is on its way, the ring's one
+ * 1. A task that needs bytes sleeps on `readable`. If the first slot is on its way, the ring's one
  *    arrival waiter is armed on that slot's page, and the completion of the page's read wakes
  *    `readable`. The sleeper is woken for any change of the first slot and then starts over.
  * 2. The arrival waiter is armed under ring->lock, while the slot holds the page, and then the page
- *    is asked again:
+ *    is checked again:
  *
  *	sleeper				interrupt
  *	confirm: on its way
@@ -16,10 +16,11 @@
  *    wakeup at most: the waiter does not touch the page. Arming it for the next first slot moves
  *    it. A task that finds the ring empty, and the last close, disarm it.
  * 4. All sleepers share the first packet, so one waiter is enough. A task that moves or disarms it
- *    has seen the old first slot popped, and the pop has woken all who slept for that one.
+ *    has seen that the old first slot was popped, and the pop has woken all tasks that slept for
+ *    that slot.
  * 5. Completions never take ring->lock: they run in interrupts.
- * 6. Sleepers of either queue look at the ring after they have joined the queue, and every change is
- *    made before the queue is woken:
+ * 6. Sleepers of either queue check the ring after they have joined the queue, and every change of
+ *    the ring comes before the wakeup:
  *
  *	reader				writer
  *	joins `readable`
@@ -28,9 +29,9 @@
  *					`readable` has a waiter: wakes it
  *	schedule(): goes on
  *
- *    They look without ring->lock. If other tasks change the ring meanwhile, they may see a state
- *    that never was. That does no harm: each of these changes wakes them again, and a sleeper that
- *    was woken for nothing looks once more.
+ *    They check the ring without ring->lock. If other tasks change the ring meanwhile, they may see
+ *    a state that never was. That does no harm: each of these changes wakes them again, and a
+ *    sleeper that was woken for nothing checks once more.
  */
 #include "fs/pipe/wait.h"
 #include "kernel/time.h"
@@ -87,7 +88,7 @@ static bool can_read(struct ring *ring, enum ring_need need)
 {
 	enum ring_first first = ring_first(ring);
 
-	/* Pages share queues: what waits for no page any more would be woken for others. */
+	/* Pages share queues, so a waiter left on one would be woken for other pages. */
 	if (first == RING_EMPTY && READ_ONCE(ring->arrival.page))
 		first = ring_first_there(ring);
 	return first != RING_EMPTY && (need == RING_NEED_SLOT || first != RING_COMING);

@@ -1,8 +1,9 @@
 /*
- * Writing a ring; the contract is in fs/pipe/io.h.
+ * Writing to a ring. The contract is in fs/pipe/io.h.
  *
- * What is written goes into pages of the ring's own, page by page. A page with room behind its last
- * byte is written on to (SLOT_MERGE), if the write is small enough or need not be whole.
+ * A write copies its bytes to fresh pages, one after another. If the last page of the ring has room
+ * left, the write appends to it (SLOT_MERGE), unless the write must stay whole and does not fit
+ * there.
  */
 #include "fs/pipe/io.h"
 
@@ -24,7 +25,7 @@ static size_t fill_page(struct iter *from, bool whole, struct page *page, unsign
 	return copied;
 }
 
-/* A slot for bytes of a write, which goes into the ring. ring->lock is held, and there is room. */
+/* Add a slot to the ring, which has room for it. ring->lock is held. */
 static inline void push(struct ring *ring, struct ring_write *write, struct page *page,
 			unsigned int offset, unsigned int len)
 {
@@ -42,12 +43,12 @@ static inline void push(struct ring *ring, struct ring_write *write, struct page
 
 /* The place behind the last slot's bytes. */
 struct behind {
-	struct page *page; /* a reference of our own; NULL: nothing may be appended */
+	struct page *page; /* with a reference; NULL: nothing may be appended */
 	unsigned int end;  /* offset in the page */
-	size_t n;	   /* how many bytes go there */
+	size_t n;	   /* how many bytes to write there */
 };
 
-/* May the next bytes go behind those of the last slot? */
+/* Find out whether the next bytes can be appended to the last slot. */
 static struct behind look_behind(struct ring *ring, struct ring_write *write, bool whole)
 {
 	struct behind behind = { NULL };
@@ -55,7 +56,7 @@ static struct behind look_behind(struct ring *ring, struct ring_write *write, bo
 
 	if (write->packets || ring->head == READ_ONCE(ring->tail))
 		return behind;
-	/* The slot has a reference to its page as long as we hold the lock. */
+	/* While the lock is held, the slot keeps its reference to the page. */
 	spin_lock(&ring->lock);
 	if (ring->head != ring->tail && last->flags & SLOT_MERGE &&
 	    last->envelope == write->envelope) {
@@ -70,10 +71,10 @@ static struct behind look_behind(struct ring *ring, struct ring_write *write, bo
 }
 
 /*
- * Write behind the end of the last slot. The bytes there are nobody's: only the ring that the page
- * was filled for has the right to append, and we are its one producer. Meanwhile a consumer may
- * read, move or drop the slot. What was the end of its bytes is the beginning of ours all the same.
- * Returns 0, or -EFAULT; -EAGAIN if a splice has all slots out and may put them back; -EPIPE.
+ * Append to the last slot. The bytes behind its end belong to no slot: only the ring for which the
+ * page was filled may append, and this task is its only producer. Meanwhile a consumer may read,
+ * move or drop the slot. If the slot has left the ring, the new bytes become one of their own.
+ * Returns 0, -EFAULT, -EPIPE, or -EAGAIN if a splice has all slots out and may put them back.
  */
 //BOOK: merge
 static int merge(struct ring *ring, struct ring_write *write, bool whole, struct behind behind)
@@ -111,7 +112,7 @@ static int merge(struct ring *ring, struct ring_write *write, bool whole, struct
 	return 0;
 }
 
-/* A slot of its own for the next bytes. There is room for it. Returns 0, -EFAULT, -ENOMEM. */
+/* Add a new slot with the next bytes. The ring has room for it. Returns 0, -EFAULT or -ENOMEM. */
 //BOOK: append
 static int append(struct ring *ring, struct ring_write *write, bool whole)
 {
@@ -135,9 +136,9 @@ static int append(struct ring *ring, struct ring_write *write, bool whole)
 }
 
 /*
- * Put one piece into the ring; `producer` is held. Returns 0; -EPIPE if no reader is left, -EAGAIN
- * if there is no room, -EFAULT if user memory is to be brought in, -ENOMEM if a page is to be had
- * only with patience.
+ * Put one piece into the ring. `producer` is held. Returns 0, -EPIPE if no reader is left, -EAGAIN
+ * if there is no room, -EFAULT if user memory must be brought in, or -ENOMEM if no page could be
+ * allocated without waiting.
  */
 //BOOK: put-piece
 static int put_piece(struct ring *ring, struct ring_write *write, bool whole)
@@ -154,7 +155,7 @@ static int put_piece(struct ring *ring, struct ring_write *write, bool whole)
 	return append(ring, write, whole);
 }
 
-/* Neither mutex is held: get what put_piece missed. Returns 0 to start over. */
+/* With neither mutex held, get what put_piece() lacked. Returns 0 to start over, or an error. */
 static int after_failed_put(struct ring *ring, struct ring_write *write, bool whole, int error)
 {
 	switch (error) {

@@ -1,11 +1,11 @@
 /*
- * copy_file_range(2): from one regular file to another of the same file system, through the ring of
- * sendfile. No byte is copied that can be moved.
+ * copy_file_range(2): from one regular file to another of the same file system, by the means of
+ * sendfile. Pages are moved instead of copied where that is possible.
  */
 #include "fs/splice/splice.h"
 #include "kernel/syscalls.h"
 
-/* How much of [pos_in, pos_in+len) may be copied to pos_out: bytes, or an error. */
+/* Returns how many of the len bytes at pos_in may be copied to pos_out, or an error. */
 static ssize_t check_range(struct file *in, file_off_t pos_in, struct file *out, file_off_t pos_out,
 			   size_t len)
 {
@@ -17,11 +17,11 @@ static ssize_t check_range(struct file *in, file_off_t pos_in, struct file *out,
 	if (!S_ISREG(from->mode) || !S_ISREG(to->mode))
 		return refuse(EINVAL, "not a regular file");
 	if (!in->readable || !out->writable || out->flags & O_APPEND)
-		return refuse(EBADF, "not open to read, or not to write, or open with O_APPEND");
+		return refuse(EBADF, "not readable, not writable, or open with O_APPEND");
 	if (from->sb != to->sb)
 		return -EXDEV;
 	if (!in->ops->splice_read || !out->ops->splice_write)
-		return refuse(EINVAL, "a file that cannot be spliced");
+		return refuse(EINVAL, "the file cannot be spliced");
 	if (pos_out >= FILE_SIZE_MAX)
 		return -EFBIG;
 	size = inode_size(from);
@@ -61,7 +61,7 @@ long sys_copy_file_range(int fd_in, int64_t __user *off_in, int fd_out, int64_t 
 	ssize_t n;
 
 	if (flags)
-		return refuse(EINVAL, "no flags are known");
+		return refuse(EINVAL, "an unknown flag");
 	if (!fd_get_pair(&fds, fd_in, fd_out))
 		return -EBADF;
 	n = copy_range(fds.in, off_in, fds.out, off_out, len);

@@ -1,12 +1,12 @@
 /*
  * Splice: files as sources and as sinks of slots. The contract is in fs/splice/splice.h.
  *
- * 1. A cached page becomes a slot by being lent: no byte is copied, and a page that is still being
- *    read becomes one as well.
- * 2. A whole aligned page that nobody else holds becomes the file's own page; everything else is
- *    copied by the file's write operation.
- * 3. What a sink has taken is gone from its list, byte by byte; what is left in the list is as it
- *    was.
+ * 1. To make a slot of a cached page, the page is lent. No byte is copied, and the page may still
+ *    be being read.
+ * 2. A whole aligned page without any other holder becomes the file's own page. Everything else is
+ *    copied.
+ * 3. A sink removes from its list exactly the bytes that it has taken. The rest of the list is
+ *    unchanged.
  */
 #include "fs/splice/splice.h"
 #include "fs/file/generic.h"
@@ -40,8 +40,8 @@ void slot_list_drop(struct slot_list *slots)
 /* ---- sources ---- */
 
 /*
- * Slots for pages[0..nr) of the inode: lent, and whole ones as far as this goes. How many could be
- * lent, or an error.
+ * Lend pages[0..nr) of the inode, and make a slot of each. A slot covers the whole page. Returns
+ * how many pages, from the first on, could be lent, or an error if that is none.
  */
 static int lend_pages(struct inode *inode, struct page **pages, int nr, struct pipe_slot *slots)
 {
@@ -88,8 +88,8 @@ ssize_t generic_splice_read(struct file *file, file_off_t *pos, size_t len, stru
 		for (int i = MAX(lent, 0); i < had; i++)
 			page_put(pages[i]);
 		/*
-		 * The first page has left the file, by truncate or because it was replaced: look
-		 * again.
+		 * The first page has left the file because it was truncated or replaced. Look it
+		 * up again.
 		 */
 	} while (lent == -ENODATA);
 	if (lent < 0)
@@ -146,7 +146,7 @@ ssize_t null_splice_write(struct file *file, file_off_t *pos, struct slot_list *
 	return bytes;
 }
 
-/* Write what the first slot has in one page. Bytes, or an error. */
+/* Write those bytes of the first slot that are in one page. Returns their number, or an error. */
 static ssize_t write_piece(struct file *file, file_off_t *pos, struct slot_list *slots)
 {
 	struct pipe_slot *first = slots->slots;
@@ -176,7 +176,7 @@ ssize_t copy_splice_write(struct file *file, file_off_t *pos, struct slot_list *
 	return done ? done : n;
 }
 
-/* A page of the file is there: one that was stolen takes its place. 1; 0: no room, or an error. */
+/* Replace a page of the file by a stolen one. Returns 1, or 0 if that is not possible. */
 static unsigned int overwrite(struct mapping *mapping, unsigned int index, struct page *page)
 {
 	if (page_overwrite(mapping, index, page))
@@ -186,9 +186,9 @@ static unsigned int overwrite(struct mapping *mapping, unsigned int index, struc
 }
 
 /*
- * The pages of the first slots become the file's: as many as are whole and ours alone, and fit into
- * a hole of the file, or the place of one page. At most len bytes; 0: the first one must be copied.
- * inode->lock is held.
+ * Move the pages of the first slots to the file: those that are whole, have no other holder, and
+ * fit into a hole of the file or replace one page. Returns the number of bytes moved, at most len,
+ * or 0 if the first slot must be copied. inode->lock is held.
  */
 static ssize_t steal_pages(struct file *file, file_off_t *pos, size_t len, struct slot_list *slots)
 {
@@ -213,7 +213,7 @@ static ssize_t steal_pages(struct file *file, file_off_t *pos, size_t len, struc
 		return 0;
 	max = hole > 0 ? mapping_add_pages(mapping, index, pages, nr)
 		       : overwrite(mapping, index, *pages);
-	/* No room, or an error. The slots make their promise again, and the copy finds out. */
+	/* There was no room, or an error. Lend the pages again. The copy will return the error. */
 	while (nr > max)
 		atomic_inc(&pages[--nr]->lent);
 	slots->slots += nr;
@@ -226,8 +226,8 @@ static ssize_t steal_pages(struct file *file, file_off_t *pos, size_t len, struc
 }
 
 /*
- * Copy what the first slot has in one page, and fits into one page of the file. At most len bytes,
- * or an error. inode->lock is held.
+ * Copy those bytes of the first slot that are in one page and fit into one page of the file.
+ * Returns their number, at most len, or an error. inode->lock is held.
  */
 static ssize_t copy_piece(struct inode *inode, file_off_t *pos, size_t len, struct slot_list *slots)
 {

@@ -1,10 +1,11 @@
 /*
- * sendfile: splice through a ring that lives on the stack for the one call. copy_file_range uses it too.
+ * sendfile: splice through a list of slots on the stack. copy_file_range uses it too.
  *
- * 1. Only this task sees the ring, so it has no lock. Slots come from the input's splice_read,
- *    without waiting for the disk, and go to the output's splice_write when their bytes are there.
- * 2. The input's position advances only by what the output took.
- * 3. To a pipe or a stream socket there is no ring in between: that is splice.
+ * 1. Only this task uses the list, so it needs no lock. Slots come from the input's splice_read,
+ *    without waiting for the disk. They go to the output's splice_write when their bytes have
+ *    arrived.
+ * 2. The input's position advances only by the bytes that the output has taken.
+ * 3. If the output is a pipe or a stream socket, the slots go directly to its ring, as in splice.
  */
 #include "fs/splice/splice.h"
 #include "kernel/syscalls.h"
@@ -12,8 +13,8 @@
 #include "mm/vm/uaccess.h"
 
 /*
- * Wait for the slot's bytes: 0; -EIO, after which the read has been started again; -ENODATA;
- * -ERESTARTSYS.
+ * Wait for the slot's bytes. Returns 0, -ENODATA, -ERESTARTSYS, or -EIO, after which the read has
+ * been started again.
  */
 static int wait_arrived(struct pipe_slot *slot)
 {
@@ -29,7 +30,7 @@ static int wait_arrived(struct pipe_slot *slot)
 	return error;
 }
 
-/* Wait for the slots in turn; those behind one that did not arrive are let go. */
+/* Wait for the slots in turn. Those behind one that did not arrive are released. */
 static int wait_all_arrived(struct slot_list *slots)
 {
 	int error = 0;
@@ -48,8 +49,8 @@ static int wait_all_arrived(struct slot_list *slots)
 }
 
 /*
- * One ringful. Bytes; 0 end of file; an error. *again: it went through whole, and there may be
- * more.
+ * Pass one list of slots. Returns the number of bytes, 0 at the end of file, or an error. Sets
+ * *again if the output took them all and there may be more.
  */
 static ssize_t pass_ring(struct file *in, file_off_t *pos_in, struct file *out, file_off_t *pos_out,
 			 size_t len, bool *again)
@@ -77,7 +78,7 @@ static ssize_t pass_ring(struct file *in, file_off_t *pos_in, struct file *out, 
 	return taken ? taken : error;
 }
 
-/* Nothing here need sleep, and kernel code is not preempted. */
+/* Kernel code is not preempted, and a long sendfile may never sleep, so let other tasks run. */
 static void give_way(void)
 {
 	if (this_cpu()->need_resched)
@@ -105,7 +106,7 @@ ssize_t splice_through_ring(struct file *in, file_off_t *pos_in, struct file *ou
 /* ---- sendfile ---- */
 
 /*
- * To a ring: what fits, as splice does. A stream socket is filled again until all is sent.
+ * Send to a ring as much as fits, as splice does. For a stream socket, repeat until all is sent.
  */
 static ssize_t send_to_ring(struct file *in, file_off_t *pos, struct file *out, struct ring *ring,
 			    size_t count)
@@ -128,14 +129,17 @@ static ssize_t send(struct file *in, file_off_t *pos, struct file *out, size_t c
 	int error;
 
 	if (!in->ops->splice_read || file_source_ring(in))
-		return refuse(EINVAL, "the input is no file with data");
+		return refuse(EINVAL, "the input cannot be spliced from");
 	if (IS_ERR(ring))
 		return PTR_ERR(ring);
 	if (ring)
 		return send_to_ring(in, pos, out, ring, count);
-	/* What the output does not take of a ringful is read again, so the input must be able to seek. */
+	/*
+	 * Bytes that the output does not take are read again later, so the input must be able to
+	 * seek.
+	 */
 	if (!in->ops->llseek)
-		return refuse(EINVAL, "the input cannot seek, and the output is no pipe");
+		return refuse(EINVAL, "the input cannot seek, and the output is not a pipe");
 	if (out->flags & O_APPEND)
 		return refuse(EINVAL, "the output is open with O_APPEND");
 	if (!out->ops->splice_write)
@@ -150,8 +154,8 @@ static ssize_t send(struct file *in, file_off_t *pos, struct file *out, size_t c
 }
 
 /*
- * *offset: where to begin, and where it has ended; offset NULL: the input's own position. No byte
- * at or beyond max is sent.
+ * Send from *offset on, and set it to the end of what was sent. If `offset` is NULL, use the
+ * input's own position. No byte at or beyond the offset `max` is sent.
  */
 static ssize_t sendfile(int fd_out, int fd_in, file_off_t *offset, size_t count, file_off_t max)
 {

@@ -1,16 +1,16 @@
 /*
  * splice(2): slots move between files and pipes. The contract is in fs/splice/splice.h.
  *
- * 1. File to pipe: pages are looked up, lent, and their reads started with no mutex held; then what
- *    fits is published. Nothing waits for data.
- * 2. Ring to ring, where a ring is a pipe's or a stream socket's: slots move; nobody asks whether
- *    their bytes are there. `consumer` of the one is taken before `producer` of the other, and
- *    neither is held across a wait: any number of such splices between any rings, in any directions,
- *    cannot wait for each other.
- * 3. Pipe to file: slots whose bytes are there leave the ring for the file to take (or steal) them,
- *    but keep their places; what the file did not take goes back. `consumer` is held meanwhile, so
- *    that the order of the bytes stays.
- * 4. After something was moved no call waits any more.
+ * 1. From a file to a pipe: pages are looked up and lent, and their reads are started, with no
+ *    mutex held. Then the slots that fit are published. Nothing waits for data.
+ * 2. From ring to ring, where a ring belongs to a pipe or a stream socket: slots move whether or
+ *    not their bytes have arrived. `consumer` of the one ring is taken before `producer` of the
+ *    other, and neither is held during a wait. So any number of such splices, in any directions,
+ *    cannot deadlock.
+ * 3. From a pipe to a file: slots whose bytes have arrived leave the ring, so that the file can
+ *    copy or steal them, but keep their places. Slots that the file does not take go back.
+ *    `consumer` is held meanwhile, so that the bytes stay in order.
+ * 4. A call that has moved something does not wait any more.
  */
 #include "fs/splice/splice.h"
 #include "drivers/disk/block.h"
@@ -78,7 +78,7 @@ int splice_wait_room(struct ring *ring, uint64_t until)
 ssize_t splice_file_to_ring(struct file *in, file_off_t *pos, struct ring *ring, size_t len,
 			    uint64_t until)
 {
-	/* Bytes that were read from a stream cannot be read again. */
+	/* Bytes that were read from a stream cannot be put back. */
 	bool stream = !in->ops->llseek;
 	size_t done = 0;
 	ssize_t n = 0;
@@ -113,21 +113,21 @@ ssize_t splice_file_to_ring(struct file *in, file_off_t *pos, struct ring *ring,
 /* ---- ring to ring ---- */
 
 /*
- * What moves from one ring to another: whole slots, and perhaps the first bytes of the next one. The
- * copies are behind the head of `to`, where nobody sees them.
+ * The slots that move from one ring to another: whole slots, and perhaps the first bytes of the
+ * next one. They have been copied behind the head of `to`, where they are still invisible.
  */
 struct move {
 	struct ring *from, *to;
-	bool keep;		   /* they stay in `from`, too */
-	unsigned int whole;	   /* slots */
-	unsigned int part;	   /* bytes of the next one */
-	size_t bytes;		   /* of all */
-	struct envelope *envelope; /* that the whole slots had in `from` */
+	bool keep;		   /* they also stay in `from` */
+	unsigned int whole;	   /* number of whole slots */
+	unsigned int part;	   /* bytes of the next slot */
+	size_t bytes;		   /* in all */
+	struct envelope *envelope; /* of the whole slots in `from` */
 };
 
 /*
- * Copy the first `part` bytes of the slot behind the whole ones; the page gets one more holder.
- * Nothing is copied if it cannot count one more. from->lock is held.
+ * Copy the first `part` bytes of the slot behind the whole ones, with a reference of its own. Does
+ * nothing if a reference count is full. from->lock is held.
  */
 static void copy_part(struct move *move, unsigned int part)
 {
@@ -143,7 +143,7 @@ static void copy_part(struct move *move, unsigned int part)
 	move->bytes += part;
 }
 
-/* Copy as many of the first slots as have len bytes, up to max. from->lock is held. */
+/* Copy the first slots, up to len bytes and max slots. from->lock is held. */
 static void copy_slots(struct move *move, unsigned int max, size_t len)
 {
 	struct ring *from = move->from, *to = move->to;
@@ -161,7 +161,7 @@ static void copy_slots(struct move *move, unsigned int max, size_t len)
 			return;
 		}
 	}
-	/* Only a ring's last slot can be appended to. */
+	/* Only a ring's last slot can have the right to append. */
 	if (move->whole > 0)
 		ring_at(to, to->head + move->whole - 1)->flags &= ~SLOT_MERGE;
 	for (unsigned int n = 0; unlikely(move->envelope) && n < move->whole; n++)
@@ -171,7 +171,7 @@ static void copy_slots(struct move *move, unsigned int max, size_t len)
 		copy_part(move, len - move->bytes);
 }
 
-/* The slots that were copied leave `from`. from->lock is held. */
+/* Remove the copied slots from `from`. from->lock is held. */
 static void remove_slots(struct move *move)
 {
 	struct ring *from = move->from;
@@ -187,8 +187,8 @@ static void remove_slots(struct move *move)
 }
 
 /*
- * Both mutexes are held. Returns bytes; 0 at the end; -EPIPE; -EFAULT if a page cannot count one
- * more holder; -EAGAIN if there is no slot, -ENOSPC if there is no room.
+ * Move slots with both mutexes held. Returns the number of bytes, 0 at the end, -EPIPE, -EFAULT if
+ * a reference count is full, -EAGAIN if there is no slot, or -ENOSPC if there is no room.
  */
 static ssize_t move_slots(struct move *move, size_t len)
 {
@@ -201,7 +201,7 @@ static ssize_t move_slots(struct move *move, size_t len)
 		return error == -EPIPE ? 0 : error;
 	if (room == 0)
 		return -ENOSPC;
-	/* One ring's lock is never held with the other's. */
+	/* The locks of the two rings are never held together. */
 	spin_lock(&from->lock);
 	copy_slots(move, MIN(ring_used(from), (unsigned int)room), len);
 	if (!move->keep)
@@ -238,7 +238,7 @@ ssize_t splice_between(struct ring *from, struct ring *to, size_t len, uint64_t 
 		else
 			break;
 	} while (n == 0);
-	/* After the mutexes were given back: a task that wakes up finds them free. */
+	/* Wake after releasing the mutexes, so that the tasks find them free. */
 	if (n > 0 && !keep) {
 		wake_all(&from->writable);
 		wake_all(&from->readable);
@@ -251,16 +251,16 @@ ssize_t splice_between(struct ring *from, struct ring *to, size_t len, uint64_t 
 /* ---- pipe to file ---- */
 
 /*
- * Slots that a file is taking from a pipe: either whole ones, which lie in their places of the
- * ring, or a part of the first one. `consumer` is held from take_slots to settle.
+ * The slots that a file takes from a pipe: either whole ones, which are in their places of the
+ * ring, or a part of the first one. `consumer` is held from take_slots() to settle().
  */
 struct taking {
 	struct slot_list list;
-	unsigned int part_len; /* 0: whole ones */
+	unsigned int part_len; /* length of the part in bytes, or 0 for whole slots */
 	struct pipe_slot part; /* a copy of the beginning of the first slot */
 };
 
-/* How many of the slots have their bytes, before the first one that has not. */
+/* Returns how many of the slots have arrived, up to the first one that has not. */
 static unsigned int arrived_slots(struct pipe_slot *first, unsigned int run)
 {
 	unsigned int n;
@@ -270,7 +270,7 @@ static unsigned int arrived_slots(struct pipe_slot *first, unsigned int run)
 	return n;
 }
 
-/* A part of the first slot, which is longer than len: bytes, or an error. ring->lock is held. */
+/* Take len bytes of the first slot, which has more. Returns len or an error. ring->lock is held. */
 static ssize_t take_part(struct taking *taking, size_t len)
 {
 	taking->part = *taking->list.slots;
@@ -281,8 +281,8 @@ static ssize_t take_part(struct taking *taking, size_t len)
 }
 
 /*
- * Fill the list with up to len bytes. Returns bytes, or 0 at the end of file; -EAGAIN, -EIO,
- * -ENODATA: what the first slot says.
+ * Fill the list with up to len bytes. Returns the number of bytes, 0 at the end, -EAGAIN, or the
+ * first slot's -EIO or -ENODATA.
  */
 static ssize_t take_slots(struct ring *ring, struct taking *taking, size_t len, enum ring_need need)
 {
@@ -312,8 +312,8 @@ static ssize_t take_slots(struct ring *ring, struct taking *taking, size_t len, 
 }
 
 /*
- * The file has taken what it wanted: the rest is in the ring again. While slots were out the ring
- * looked shorter than it is, and fuller to writers: all who looked at it look again.
+ * Put the slots that the file has not taken back into the ring. While they were out, the ring
+ * looked shorter to readers than it is now, and fuller to writers. So wake both.
  */
 //BOOK: settle
 static void settle(struct ring *ring, struct taking *taking)
@@ -335,13 +335,13 @@ static void settle(struct ring *ring, struct taking *taking)
 	wake_all(&ring->readable);
 }
 
-/* What became of an attempt to move slots to a file. */
+/* The result of an attempt to move slots to a file. */
 struct drained {
 	ssize_t n;    /* bytes, 0 at the end of file, or an error */
-	bool nothing; /* nothing is there yet: wait for the ring, not for the file */
+	bool nothing; /* there is no slot to move yet: wait for the ring, not for the file */
 };
 
-/* Move what is there; `consumer` is held, and given back. */
+/* Move the slots that are there. `consumer` is held, and is released. */
 static struct drained drain_ring(struct ring *ring, struct file *out, file_off_t *pos, size_t len,
 				 enum ring_need need)
 {
@@ -396,11 +396,11 @@ static ssize_t from_file(struct file *in, file_off_t __user *offset, struct ring
 	if (n)
 		return n;
 	if (offset && !in->ops->llseek)
-		return refuse(EINVAL, "an offset for a file that cannot seek");
+		return refuse(EINVAL, "an offset, but the file cannot seek");
 	if (!in->ops->splice_read)
 		return refuse(EINVAL, "the input cannot be spliced from");
 	if (range_overflows(pos, len))
-		return refuse(EINVAL, "the range ends behind the largest offset");
+		return refuse(EINVAL, "the range ends beyond the largest offset");
 	n = splice_file_to_ring(in, &pos, to, len, until);
 	if (n >= 0 && file_set_position(in, offset, pos))
 		return -EFAULT;
@@ -416,13 +416,13 @@ static ssize_t to_file(struct ring *from, struct file *out, file_off_t __user *o
 	if (n)
 		return n;
 	if (offset && !out->ops->llseek)
-		return refuse(EINVAL, "an offset for a file that cannot seek");
+		return refuse(EINVAL, "an offset, but the file cannot seek");
 	if (out->flags & O_APPEND)
 		return refuse(EINVAL, "the output is open with O_APPEND");
 	if (!out->ops->splice_write)
 		return refuse(EINVAL, "the output cannot be spliced to");
 	if (range_overflows(pos, len))
-		return refuse(EINVAL, "the range ends behind the largest offset");
+		return refuse(EINVAL, "the range ends beyond the largest offset");
 	n = pipe_to_file(from, out, &pos, len, until);
 	if (n >= 0 && file_set_position(out, offset, pos))
 		return -EFAULT;
@@ -439,7 +439,7 @@ static ssize_t splice(struct file *in, file_off_t __user *off_in, struct file *o
 	if ((pipe_in && off_in) || (pipe_out && off_out))
 		return refuse(ESPIPE, "an offset for a pipe");
 	if (!in->readable || !out->writable)
-		return refuse(EBADF, "the input is not open to read, or the output not to write");
+		return refuse(EBADF, "the input is not readable, or the output not writable");
 	if (pipe_in == pipe_out)
 		return refuse(EINVAL, pipe_in ? "both ends are one pipe" : "neither end is a pipe");
 	from = file_source_ring(in);
@@ -447,7 +447,7 @@ static ssize_t splice(struct file *in, file_off_t __user *off_in, struct file *o
 	if (IS_ERR(from) || IS_ERR(to))
 		return IS_ERR(from) ? PTR_ERR(from) : PTR_ERR(to);
 	if ((from && off_in) || (to && off_out))
-		return refuse(EINVAL, "an offset for a file that cannot seek");
+		return refuse(EINVAL, "an offset, but the file cannot seek");
 	nonblock |= (from && in->flags & O_NONBLOCK) || (to && out->flags & O_NONBLOCK);
 	until = nonblock ? WAIT_NOT : WAIT_FOREVER;
 	if (!from)

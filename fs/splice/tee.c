@@ -1,10 +1,10 @@
 /*
- * tee(2): the slots of one pipe once more in another, without copying a byte or consuming one.
+ * tee(2): copies the slots of one pipe to another, without copying bytes or consuming them.
  *
- * 1. The page gets one more holder. It is shared; that is safe because no holder changes bytes that
- *    another one sees: who appends does so behind everybody's end, and the right to append stays
- *    with the pipe that write(2) gave the page to.
- * 2. Nobody asks whether the bytes have arrived.
+ * 1. Both slots hold the page. That is safe, because no holder changes bytes that another one sees.
+ *    The right to append stays with the pipe for which write(2) filled the page, and appended bytes
+ *    lie behind the end of every other slot.
+ * 2. The bytes need not have arrived.
  */
 #include "fs/splice/splice.h"
 #include "kernel/syscalls.h"
@@ -16,9 +16,9 @@ static ssize_t tee(struct file *in, struct file *out, size_t len, unsigned int f
 	uint64_t until = nonblock ? WAIT_NOT : WAIT_FOREVER;
 
 	if (!in->readable || !out->writable)
-		return refuse(EBADF, "the input is not open to read, or the output not to write");
+		return refuse(EBADF, "the input is not readable, or the output not writable");
 	if (!from || !to)
-		return refuse(EINVAL, "not two pipes");
+		return refuse(EINVAL, "one of the two is not a pipe");
 	if (from == to)
 		return refuse(EINVAL, "both ends are one pipe");
 	return splice_between(&from->ring, &to->ring, len, until, true);

@@ -1,13 +1,13 @@
 /*
  * vmsplice(2): user memory and pipes.
  *
- * 1. Into a pipe: the caller's pages become slots; no byte is copied. The page decides what keeps
- *    the bytes as they are: private memory is shared copy-on-write with its owner, a page of a file
- *    is lent as by splice.
- * 2. With SPLICE_F_GIFT whole pages are taken from the caller, who then finds zeros; what is not a
- *    whole page is lent. A gift cannot be given back: it waits for room.
- * 3. A huge page that is mapped as one becomes one slot.
- * 4. Out of a pipe: bytes are copied, as readv does.
+ * 1. Into a pipe: the caller's pages become slots, and no byte is copied. How the bytes are kept
+ *    unchanged depends on the page. Private memory is shared copy-on-write with its owner. A page
+ *    of a file is lent as by splice.
+ * 2. With SPLICE_F_GIFT, whole pages are taken out of the caller's memory, which then reads as
+ *    zeros. Parts of pages are lent. A gift cannot be put back, so it waits for room.
+ * 3. A huge page that is mapped as a whole becomes one slot.
+ * 4. Out of a pipe: the bytes are copied, as by readv.
  */
 #include "fs/splice/splice.h"
 #include "kernel/syscalls.h"
@@ -15,8 +15,8 @@
 #include "mm/vm/vm.h"
 
 /*
- * Up to max pages from va on, promised not to change, each with a reference for its slot; *size:
- * how large they are there. How many, or an error.
+ * Lend up to max pages from va on, each with a reference for its slot, and set *size to the size of
+ * each in bytes. Returns the number of pages, or an error.
  */
 static int promised_pages(uintptr_t va, bool gift, struct page **pages, unsigned int max,
 			  unsigned int *size)
@@ -28,19 +28,22 @@ static int promised_pages(uintptr_t va, bool gift, struct page **pages, unsigned
 			return nr;
 		if (nr > 1 || !READ_ONCE(page_head(*pages)->mapping))
 			return nr;
-		/* A file's page, and its other mappings. */
+		/* A page of a file must be lent, which write-protects all its mappings. */
 		error = page_lend(*pages);
 		page_unlend(*pages);
 		if (!error)
 			return 1;
 		page_put(*pages);
-		/* It has left its file meanwhile: another one is there now. */
+		/* The page has left its file meanwhile. Look up the one that is there now. */
 		if (error != -ENODATA)
 			return error;
 	}
 }
 
-/* Slots for up to `len` bytes from `offset` in the first of the pages. Bytes. */
+/*
+ * Make slots for up to `len` bytes, from `offset` in the first page on. Returns the number of
+ * bytes.
+ */
 static unsigned int fill_slots(struct pipe_slot *slot, struct page **pages, unsigned int nr,
 			       unsigned int offset, unsigned int len, unsigned int size)
 {
@@ -52,7 +55,7 @@ static unsigned int fill_slots(struct pipe_slot *slot, struct page **pages, unsi
 		*slot = (struct pipe_slot){ *pages++, offset, n, &user_slot_ops, 0, 0, NULL };
 		left -= n;
 	}
-	if (unlikely((--slot)->page->flags & PG_TAIL)) { /* these come alone */
+	if (unlikely((--slot)->page->flags & PG_TAIL)) { /* a part of a huge page comes alone */
 		struct page *head = slot->page->head;
 
 		slot->offset += (slot->page - head) * PAGE_SIZE;
@@ -62,8 +65,8 @@ static unsigned int fill_slots(struct pipe_slot *slot, struct page **pages, unsi
 }
 
 /*
- * Slots for what comes next of the segments, as many as the list has room for. Bytes, or an error
- * if none.
+ * Make slots for the next bytes of the segments, as many as the list has room for. Returns the
+ * number of bytes, or an error if there are none.
  */
 static ssize_t lend_segments(struct iter *from, struct slot_list *slots, bool gift)
 {
@@ -105,7 +108,7 @@ static ssize_t memory_to_ring(struct iter *from, struct ring *ring, bool gift, u
 		struct slot_list list = { .slots = slots };
 		ssize_t lent;
 
-		/* After something was moved no call waits any more. */
+		/* A call that has moved something does not wait any more. */
 		n = splice_wait_room(ring, done ? WAIT_NOT : until);
 		if (n < 0)
 			break;
