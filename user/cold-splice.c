@@ -2,11 +2,11 @@
  * cold-splice FILE: splices a file that is not cached into a pipe, and shows that splice did not
  * wait for the disk.
  *
- * It drops the file from the page cache, makes the pipe as large as it may be (1 MiB), splices the
- * file into it, and asks FIONREAD how many bytes a reader could have had when splice returned:
- * FIONREAD counts what has arrived. Then it reads the pipe, and compares with what an ordinary read
- * of the file gives. On a busy host the disk may have been as fast as the guest's one CPU: then it
- * tries again, a few times, and says so.
+ * It drops the file from the page cache, makes the pipe as large as possible (1 MiB) and splices the
+ * file into it. FIONREAD counts the bytes that have arrived, so it tells how many bytes a reader could
+ * have had when splice returned. Then cold-splice reads the pipe, and compares the bytes with those of
+ * an ordinary read of the file. On a busy host the disk may be as fast as the guest's one CPU. In this
+ * case cold-splice tries again up to 20 times, and says so.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -39,15 +39,15 @@ static double now_us(void)
 }
 
 /*
- * Forget the file's pages, all of them. drop_caches needs root, and is for those that read-ahead
- * brought in.
+ * Removes all pages of the file from the cache. drop_caches removes those that read-ahead has brought
+ * in. It needs root.
  */
 static void make_cold(int file)
 {
 	int drop = open("/proc/sys/vm/drop_caches", O_WRONLY);
 
 	if (posix_fadvise(file, 0, 0, POSIX_FADV_DONTNEED) != 0)
-		printf("posix_fadvise does not work here: the file may be cached\n");
+		printf("posix_fadvise failed, so the file may still be cached\n");
 	if (drop >= 0) {
 		(void)!write(drop, "1\n", 2);
 		close(drop);
@@ -74,7 +74,7 @@ static void read_fully(int fd, char *to, size_t len)
 	}
 }
 
-/* What one splice showed; times in microseconds. */
+/* The result of one splice. Times are in microseconds. */
 struct result {
 	ssize_t moved;
 	int arrived; /* bytes that were there when it returned */
@@ -120,7 +120,7 @@ int main(int argc, char **argv)
 	if (pipe(ends) < 0)
 		fail("pipe");
 	if (fcntl(ends[1], F_SETPIPE_SZ, WANTED) < 0)
-		printf("the pipe stays small: %s\n", strerror(errno));
+		printf("the pipe keeps its size: %s\n", strerror(errno));
 	size = fcntl(ends[1], F_GETPIPE_SZ);
 	got = calloc(2, WANTED);
 	if (!got)
@@ -132,7 +132,7 @@ int main(int argc, char **argv)
 	while (r.arrived == r.moved && ++tries < TRIES);
 
 	if (tries > 0)
-		printf("(tries in which the disk was as fast as the splice: %d)\n", tries);
+		printf("(in the first %d tries the disk was as fast as the splice)\n", tries);
 	printf("splice moved %zd bytes in %.0f us\n", r.moved, r.spliced - r.start);
 	printf("%zd of %zd pages were still on their way when it returned\n",
 	       pages(r.moved) - pages(r.arrived), pages(r.moved));
@@ -141,9 +141,9 @@ int main(int argc, char **argv)
 	lseek(file, 0, SEEK_SET);
 	read_fully(file, want, r.moved);
 	if (memcmp(got, want, r.moved) != 0) {
-		printf("WRONG: the bytes differ from what read(2) gives\n");
+		printf("WRONG: the bytes differ from those of read(2)\n");
 		return 1;
 	}
-	printf("the bytes are those that read(2) gives\n");
+	printf("the bytes are the same as those of read(2)\n");
 	return 0;
 }

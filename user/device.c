@@ -1,12 +1,12 @@
 /*
- * The guest's side of tests/guest-tool/device: it moves bytes between device memory and its standard
- * streams. It is no test of the runner's, whose guests have no such device.
+ * The guest's side of tests/guest-tool/device. It moves bytes between device memory and its standard
+ * streams. The runner does not run it, because the runner's guests have no such device.
  *
  *	device read|mmap-read|splice-read BAR OFFSET LENGTH	to standard output
  *	device write|mmap-write|splice-write BAR OFFSET LENGTH	from standard input
- *	device check BAR	what holds of ends, sizes, slots; writes to the first pages
- *	device claimed BAR	a driver has it
- *	device resize FB	reads, writes and splices at the picture's end while that moves
+ *	device check BAR	checks the ends, the size and the slots; it writes to the first pages
+ *	device claimed BAR	checks that a driver has claimed the BAR
+ *	device resize FB	reads, writes and splices at the picture's end while the picture is resized
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -82,7 +82,7 @@ static void by_mmap(int fd, off_t at, size_t len, bool out)
 		all(read, 0, map + (at - start), len);
 }
 
-/* Standard input and output may be pipes or not: a pipe between is always one. */
+/* Standard input and output need not be pipes, so the bytes go through a pipe in between. */
 static void by_splice(int fd, off_t at, size_t len, bool out)
 {
 	loff_t from = at, to = at;
@@ -125,8 +125,10 @@ static void check_ends(int fd, off_t size)
 	CHECK(map != MAP_FAILED && memcmp(map + PAGE - 3, "abc", 3) == 0);
 }
 
-/* Slots are references: the device's later bytes show through, through tee and a second pipe too;
- * and they cannot become a file's pages. */
+/*
+ * Slots of device memory are references, so a later write to the device shows in them, even after tee
+ * into a second pipe. They cannot become pages of a file.
+ */
 //BOOK: test-device-slots
 static void check_slots(int fd)
 {
@@ -151,7 +153,7 @@ static void check_slots(int fd)
 	CHECK_EQ(pwrite(fd, "never!", 6, 100), 6);
 	CHECK(pread(file, bytes, 6, 100) == 6 && !memcmp(bytes, "after!", 6));
 	CHECK(unlink("/tmp/device") == 0);
-	/* What is left in a pipe goes with it. */
+	/* The slots that are left in the pipe are released with it. */
 	at = 0;
 	CHECK_EQ(splice(fd, &at, a[1], NULL, 2 * PAGE, 0), 2 * PAGE);
 }
@@ -161,7 +163,7 @@ static void check_slots(int fd)
 #define SMALL		    (640 * 480 * 4)
 #define RESIZE_SECONDS	    4
 
-/* The two sizes in turn, for ever. Each of them is what a picture has: never a mix of both. */
+/* Sets the two sizes in turn, for ever. The picture always has one of them, and never a mix of both. */
 static void resize(int fd)
 {
 	uint32_t screen[40]; /* struct fb_var_screeninfo: width, height ... bits a pixel */

@@ -1,10 +1,11 @@
 /*
- * disk-queue [DISK [REQUESTS]]: how deep one thread can fill a disk's queue.
+ * disk-queue [DISK [REQUESTS]]: shows how far one thread can fill a disk's queue.
  *
- * It reads many places of a disk that are far apart and not cached: first with pread, one after the
- * other; then with splice, each into a pipe of its own, and reads the pipes only when all have been
- * asked for. /proc/disks says how many requests the disk had at once. Without arguments: the root's
- * disk, 256 places. Prints one line for each way; the status is 0 if both read the same bytes.
+ * It reads many places of a disk that are far apart and not cached. The first time it uses pread, for
+ * one place after another. The second time it splices each place into a pipe of its own, and reads the
+ * pipes only when all places have been asked for. /proc/disks says how many requests the disk had at
+ * once. By default it reads 256 places of the root file system's disk. It prints a line for each of the
+ * two ways. The status is 0 if both have read the same bytes.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -40,7 +41,7 @@ static double now_us(void)
 	return t.tv_sec * 1e6 + t.tv_nsec / 1e3;
 }
 
-/* What /proc/disks says of our disk. */
+/* Returns a number that /proc/disks has for our disk, or -1. */
 static int disk_value(const char *what)
 {
 	FILE *file = fopen("/proc/disks", "r");
@@ -57,7 +58,7 @@ static int disk_value(const char *what)
 	return value;
 }
 
-/* Places in an order that no read-ahead foresees. */
+/* The places are in an order that read-ahead cannot foresee. */
 static loff_t place(int i)
 {
 	unsigned long pages = sectors / (PAGE / 512);
@@ -126,7 +127,8 @@ int main(int argc, char **argv)
 	if (argc > 2)
 		nr = atoi(argv[2]);
 	if (argc > 3 || nr < 1 || nr > MOST) {
-		fprintf(stderr, "usage: disk-queue [DISK [REQUESTS]], up to %d\n", MOST);
+		fprintf(stderr, "usage: disk-queue [DISK [REQUESTS]], with 1 to %d requests\n",
+			MOST);
 		return 2;
 	}
 	snprintf(path, sizeof(path), "/dev/%s", name);
@@ -144,7 +146,7 @@ int main(int argc, char **argv)
 	make_cold();
 	before = disk_value(" max_in_flight ");
 	us = by_splice(&spliced_bytes, &deepest);
-	/* Between two looks it may have been more: the kernel keeps the most since it started. */
+	/* There may have been more requests between two looks. The kernel keeps the maximum since boot. */
 	most = disk_value(" max_in_flight ");
 	if (most > before)
 		deepest = most;

@@ -1,10 +1,10 @@
 /*
- * fbsplice [PICTURE]: shows a picture without touching it. Its bytes go from the file by a pipe to the
- * framebuffer: splice publishes references to the file's pages, and they are copied once, to the
- * screen. The text is back when a line, or the end, is read from standard input.
+ * fbsplice [PICTURE]: shows a picture without touching its bytes. They go from the file through a pipe
+ * to the framebuffer. splice publishes references to the file's pages, and the bytes are copied once, to
+ * the screen. The text comes back after a line, or the end, of standard input.
  *
- * PICTURE is a BMP of 32 bits a pixel, from top to bottom, whose pixels are just what the screen
- * wants. tools/picture makes one.
+ * PICTURE is a BMP with 32 bits a pixel, from top to bottom. Its pixels have the format of the screen.
+ * tools/picture makes such a file.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -38,7 +38,7 @@ static void fail(const char *what)
 	exit(1);
 }
 
-/* All of [*from, end) of the file to the screen. */
+/* Splices the bytes from *from to `end` of the file to the screen. */
 static void splice_all(int file, loff_t *from, loff_t end, int screen)
 {
 	int ends[2];
@@ -71,10 +71,17 @@ int main(int argc, char **argv)
 	if (file < 0 || read(file, &bmp, sizeof(bmp)) != sizeof(bmp))
 		fail(name);
 	if (memcmp(bmp.magic, "BM", 2) || bmp.bits != 32 || bmp.height >= 0 || bmp.width <= 0) {
-		fprintf(stderr, "fbsplice: %s: not a BMP of 32 bits, from top to bottom\n", name);
+		fprintf(stderr,
+			"fbsplice: %s is not a BMP with 32 bits a pixel, from top to bottom\n",
+			name);
 		return 1;
 	}
 	screen = open("/dev/fb0", O_RDWR);
+	if (screen < 0 && errno == ENOENT) {
+		fprintf(stderr, "fbsplice: there is no screen; start the guest with "
+				"tools/guest --qemu '-vga std -display gtk'\n");
+		return 1;
+	}
 	if (screen < 0)
 		fail("/dev/fb0");
 	if (ioctl(screen, FBIOGET_VSCREENINFO, &info) < 0)
@@ -85,7 +92,7 @@ int main(int argc, char **argv)
 		fail("the picture's size");
 	from = bmp.pixels;
 	splice_all(file, &from, from + 4ll * bmp.width * -bmp.height, screen);
-	printf("%s: %d x %d; Enter for the text\n", name, bmp.width, -bmp.height);
+	printf("%s: %d x %d; press Enter to get the text back\n", name, bmp.width, -bmp.height);
 	fflush(stdout);
 	(void)getchar();
 	return 0;

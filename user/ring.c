@@ -1,14 +1,15 @@
 /*
- * ring: draws pipes as the kernel has them, from /proc/pipes.
+ * ring: draws the slots of pipes, as /proc/pipes lists them.
  *
- *	ring			a pipe between a slow writer and a slow reader, live
- *	ring PIPE		the pipe of that number (`pipe:[PIPE]` in /proc/PID/fd), live
- *	ring all		every pipe, live
- *	ring -1 [PIPE|all]	once, without moving the cursor
+ *	ring			draws a pipe between a slow writer and a slow reader, again and again
+ *	ring PIPE		draws the pipe with this number (`pipe:[PIPE]` in /proc/PID/fd)
+ *	ring all		draws every pipe
+ *	ring -1 [PIPE|all]	draws once, without moving the cursor
  *
- * A cell is a place in the ring; what fills it is a letter for the slot's kind: a (written), c (a
- * file's page), u (user memory), as wide as the slot has bytes. Slots on their way are dots, failed
- * ones exclamation marks. > stands before the first slot to be read.
+ * A cell is a place in the ring. A letter says the kind of its slot: a for written bytes, c for a page of
+ * a file, u for user memory. The more bytes the slot has, the more letters are in the cell. A slot
+ * whose bytes are on their way has dots, and a failed one has exclamation marks. A > is before the slot
+ * that is read first.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -25,10 +26,10 @@
 #include <time.h>
 #include <unistd.h>
 
-#define CELL	    7  /* characters inside of a cell */
+#define CELL	    7  /* characters in a cell */
 #define CELLS_A_ROW 8  /* at most; fewer on a narrow terminal */
-#define HEADER_LEN  72 /* columns that the line about a pipe wants */
-#define MAX_CELLS   64 /* of larger rings only these are drawn */
+#define HEADER_LEN  72 /* columns that the line about a pipe needs */
+#define MAX_CELLS   64 /* of a larger ring only so many are drawn */
 #define FRAME_MS    100
 
 struct slot {
@@ -80,7 +81,7 @@ static void draw_cell(const struct ring *ring, unsigned int place)
 		colour("0");
 }
 
-/* The columns of the terminal, or of an ordinary one where none is asked. */
+/* Returns the number of columns of the terminal, or 80 if the output is no terminal. */
 static unsigned int width(void)
 {
 	struct winsize size = { 0 };
@@ -88,7 +89,7 @@ static unsigned int width(void)
 	return ioctl(1, TIOCGWINSZ, &size) == 0 && size.ws_col ? size.ws_col : 80;
 }
 
-/* A power of two, so that the rows of a ring are equally long. */
+/* Returns a power of two, so that all rows of a ring have the same length. */
 static unsigned int cells_a_row(unsigned int columns)
 {
 	unsigned int cells = CELLS_A_ROW;
@@ -122,7 +123,7 @@ static void draw(const struct ring *ring)
 	putchar('\n');
 }
 
-/* Draw the pipe of that number (0: all). How many were drawn; -1: no /proc/pipes. */
+/* Draws the pipe with this number, or all pipes if it is 0. Returns how many, or -1 without /proc/pipes. */
 static int draw_pipes(unsigned int wanted)
 {
 	FILE *file = fopen("/proc/pipes", "r");
@@ -164,7 +165,7 @@ static void pause_ms(unsigned int ms)
 	nanosleep(&time, NULL);
 }
 
-/* Small writes that merge, large ones, and now and then pages of a file. */
+/* Makes small writes, which merge, and large ones, and sometimes splices pages of a file. */
 static void slow_writer(int out)
 {
 	static char bytes[16384];
@@ -191,7 +192,7 @@ static void slow_reader(int in)
 	static char bytes[16384];
 
 	for (;;) {
-		/* Sometimes the writer is ahead, sometimes there is nothing to read. */
+		/* Sometimes the writer is faster, and sometimes there is nothing to read. */
 		int size = rand() % 16 == 0 ? (int)sizeof(bytes) : 300 + rand() % 3000;
 
 		if (read(in, bytes, size) <= 0)
@@ -212,7 +213,7 @@ static pid_t start(void (*function)(int), int fd, int other)
 	return pid;
 }
 
-/* A pipe with a writer and a reader of its own: its number. We keep no end open. */
+/* Makes a pipe with its own writer and reader. Returns its number. We keep no end open. */
 static unsigned int start_demo(pid_t children[2])
 {
 	struct stat st;
@@ -229,7 +230,7 @@ static unsigned int start_demo(pid_t children[2])
 	return st.st_ino;
 }
 
-/* Until q, ^C, or the pipe is gone. */
+/* Draws until the user types q or ^C, or the pipe is gone. */
 static int watch(unsigned int number)
 {
 	struct pollfd keyboard = { 0, POLLIN, 0 };
@@ -295,6 +296,6 @@ int main(int argc, char **argv)
 	if (drawn < 0)
 		perror("ring: /proc/pipes");
 	else if (drawn == 0)
-		printf("ring: no such pipe\n");
+		printf("ring: there is no such pipe; cat /proc/pipes lists the pipes\n");
 	return drawn > 0 ? 0 : 1;
 }

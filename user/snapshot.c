@@ -1,9 +1,10 @@
 /*
- * snapshot: bytes in a pipe do not change.
+ * snapshot: shows that bytes in a pipe do not change.
  *
- * It splices a page of a file into a pipe, then writes to the file in four ways, and reads the pipe:
- * the pipe has what the file had when it was spliced, the file has what was written. Then the same with
- * memory that was vmspliced. The status is 0 if all of the pipe's bytes are the old ones.
+ * It splices a page of a file into a pipe, changes the file, and reads the pipe. The pipe has the bytes
+ * that the file had when it was spliced, and the file has the new ones. It changes the file in four ways,
+ * and then does the same with memory and vmsplice. The status is 0 if all bytes in the pipe were the old
+ * ones.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -26,7 +27,7 @@ static void fail(const char *what)
 	exit(1);
 }
 
-/* The slots of our pipe, as the kernel shows them; other kernels do not. */
+/* Prints the slots of our pipe from /proc/pipes, which only Sluice has. */
 static void show_slots(void)
 {
 	FILE *file = fopen("/proc/pipes", "r");
@@ -39,7 +40,7 @@ static void show_slots(void)
 		fclose(file);
 }
 
-/* What the pipe gives, and what is there now, by their first letters. */
+/* Reads the pipe, and prints the first letters of its bytes and of the changed page. */
 static void compare(const char *what, const char *now)
 {
 	static char page[PAGE];
@@ -117,8 +118,8 @@ int main(void)
 	file_changes(file);
 	memory_changes();
 	if (changed)
-		printf("%d bytes changed after they had been put into the pipe.\n", changed);
+		printf("%d bytes changed while they were in the pipe.\n", changed);
 	else
-		printf("No byte changed in the pipe, and nobody waited: who wrote got a page of his own.\n");
+		printf("No byte in the pipe changed. Each change was made in a new page.\n");
 	return changed != 0;
 }

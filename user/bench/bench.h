@@ -1,17 +1,18 @@
 /*
- * The frame of every benchmark: an ordinary program whose rows stand together with what they count.
+ * The frame of every benchmark. A benchmark is an ordinary program. Each of its rows says what it counts.
  *
  *	prog [-i] [PATTERN]	measures the rows with PATTERN in their names
  *	prog -f PATTERN		repeats the first such row for ever, for tools/profile
  *
- * 1. A row is a line: name, figure per operation (`-`: this kernel has no such call), what is
- *    reached for in instructions (0: nothing is named), what is counted; separated by tabs.
- * 2. The figure is nanoseconds; under tools/guest --icount, where a guest nanosecond is an
- *    instruction, instructions. It is the lowest of RUNS runs of a fixed number of rounds; a run
- *    before them warms the caches, and an empty round is taken off.
- * 3. Each row has a process of its own, and what the row starts ends with it.
- * 4. With -i the time in which everybody waits for the disk is not counted: a process that only
- *    counts fills it, and what it counted is taken off. Without -i that time is part of the figure.
+ * 1. The program prints a line for each row, with fields separated by tabs: the name, the figure for
+ *    one operation (`-` if this kernel has no such call), the goal in instructions (0 if there is
+ *    none), and a sentence that says what is counted.
+ * 2. The figure is in nanoseconds. Under tools/guest --icount a guest nanosecond is an instruction, so
+ *    the figure is in instructions. It is the lowest of RUNS runs, each with a fixed number of rounds.
+ *    A run before them warms the caches, and the cost of an empty round is subtracted.
+ * 3. Each row has its own process, and the children that it starts end with it.
+ * 4. With -i the time in which all tasks wait for the disk is not counted. A process fills this time by
+ *    counting, and what it has counted is subtracted. Without -i the time is part of the figure.
  */
 #ifndef USER_BENCH_BENCH_H
 #define USER_BENCH_BENCH_H
@@ -39,17 +40,17 @@ struct row { //BOOK: bench-row
 	unsigned int reach;	/* instructions per operation */
 	unsigned int rounds;	/* in a run */
 	unsigned int per_round; /* operations; 0 is 1 */
-	bool (*setup)(void);	/* once; false: the kernel does not have it */
-	void (*prepare)(void);	/* before each round, not counted */
+	bool (*setup)(void);	/* called once; returns false if the kernel has no such call */
+	void (*prepare)(void);	/* called before each round, not counted */
 	void (*once)(void);	/* a round */
-	void (*finish)(void);	/* at the end of a run: waits until all is done; counted */
-	bool waits;		/* for the disk */
+	void (*finish)(void);	/* waits for the work of a run to end; counted */
+	bool waits;		/* the row waits for the disk */
 };
 
 static volatile uint32_t
 	*idled; /* rounds of the process that fills the time; of two instructions */
 
-/* What cannot fail has failed: the row is of no use. */
+/* Ends the row with a message if something failed that it needs. */
 static inline void need(bool good, const char *what)
 {
 	if (good)
@@ -71,7 +72,7 @@ static inline uint64_t bench_now(void)
 	return t.tv_sec * 1000000000ull + t.tv_nsec;
 }
 
-/* A child that ends when its parent does; 0 in the child. */
+/* Starts a child that ends when its parent does. Returns 0 in the child. */
 static inline pid_t bench_child(void)
 {
 	pid_t pid = fork();
@@ -152,7 +153,7 @@ print:
 	fflush(stdout);
 }
 
-/* Runs the rows that the command line asks for; exits with 1 if one failed, 2 if there was none. */
+/* Runs the rows that the command line asks for. Returns 1 if one failed, and 2 if there was none. */
 static inline int bench_main(int argc, char **argv, struct row *rows, unsigned int nr)
 {
 	bool instructions = false, forever = false;

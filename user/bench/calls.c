@@ -1,5 +1,5 @@
 /*
- * What small calls cost: the kernel's door, one byte in a pipe, a pipe's life, poll.
+ * Rows for small calls: a call that does nothing, one byte through a pipe, making a pipe, and poll.
  */
 #include <poll.h>
 #include <sys/syscall.h>

@@ -1,7 +1,7 @@
 /*
- * What it costs to move bytes through pipes: copied, by reference, by gift.
+ * Rows for moving bytes through pipes: by copying them, by reference, and as gifts.
  *
- * Files: SOURCE stands for any file on the disk; what is written goes to a tmpfs file.
+ * SOURCE stands for any file on the disk. Bytes are written to a file of tmpfs.
  */
 #include <sys/ioctl.h>
 #include <sys/sendfile.h>
@@ -83,7 +83,7 @@ static void drained(void)
 		sched_yield();
 }
 
-/* ---- one task that moves and takes ---- */
+/* ---- one task that moves bytes in and takes them out ---- */
 
 static void read_all(int fd, size_t size)
 {
@@ -95,7 +95,7 @@ static void read_all(int fd, size_t size)
 	}
 }
 
-/* Moves just `size` bytes; NULL offsets stand for the files' own. */
+/* Moves exactly `size` bytes. Where an offset is NULL, the file's own is used. */
 static void move(int from, loff_t *at, int to, loff_t *to_at, size_t size)
 {
 	while (size) {
@@ -214,7 +214,7 @@ static void forget(void)
 	need(posix_fadvise(source, 0, 0, POSIX_FADV_DONTNEED) == 0, "fadvise");
 }
 
-/* Until the last byte has arrived. */
+/* Waits until the last byte has arrived. */
 static void cold_to_null(void)
 {
 	for (unsigned int i = 0; i < pieces; i++)

@@ -1,6 +1,6 @@
 /*
- * What it costs to have processes: starting and ending them, starting programs, touching a mapped
- * file for the first time, and giving the CPU away.
+ * Rows for processes: starting and ending them, starting programs, touching a mapped file for the
+ * first time, and giving up the CPU.
  */
 #include "bench.h"
 
@@ -59,7 +59,7 @@ static bool open_file(void)
 	return source >= 0;
 }
 
-/* The pages are in the cache after the first run, and in no page table of this process. */
+/* After the first run the pages are in the cache, but in no page table of this process. */
 static void map_afresh(void)
 {
 	if (mapped)

@@ -1,8 +1,8 @@
 /*
- * The init of a machine with nobody at the other end of a wire: a real one, or a boot image.
+ * The init of a machine that no tools/guest controls, such as a real one or a boot image.
  *
- * Runs /app on the console if there is one (make iso APP=...), says its exit status and powers off.
- * Otherwise runs a login shell there, and powers off when it ends.
+ * If there is a program /app (make iso APP=...), it runs this on the console, prints its exit status and
+ * powers off. Otherwise it runs a login shell on the console, and powers off when the shell ends.
  */
 #include "init.h"
 

@@ -1,30 +1,30 @@
 /*
- * The guest's init under tools/guest: runs one command for the host, on Sluice and on Linux alike.
+ * The guest's init under tools/guest. It runs one command for the host, on Sluice and on Linux.
  *
- * Host and guest talk over the second serial port, raw in both directions, in frames:
+ * Host and guest exchange frames over the second serial port, which is raw in both directions:
  *
  *	type (1 byte)   length (2 bytes, little endian)   payload
  *
  *	host to guest				guest to host
  *	A  bytes of the argument list		H  hello: GREETING, sent first and once
- *	E  bytes of the environment		W  the host may send so many bytes more (4 bytes, little endian)
+ *	E  bytes of the environment		W  how many bytes more the host may send (4 bytes, little endian)
  *	S  rows, columns (2 bytes each)		1  bytes of standard output
  *	G  go: run the command on pipes		2  bytes of standard error
- *	K  go: run a shell on the console	X  the command ended: its exit status (1 byte)
- *	I  bytes for standard input		Q  all is on disk, the machine goes off
+ *	K  go: run a shell on the console	X  the command has ended; its exit status (1 byte)
+ *	I  bytes for standard input		Q  everything is on disk, and the machine powers off
  *	Z  standard input ends
  *
- * 1. Lists are strings with their NUL, one after another; they may be cut anywhere into frames.
- * 2. The host sends nothing before H, and skips what comes before it.
- * 3. The payload of A, E and I needs credit. The guest starts with WINDOW bytes and gives each byte
- *    back once it is stored or passed on, so never more than WINDOW bytes and their headers wait in
- *    the kernel's tty, whose raw queue may drop what exceeds 4 KiB. Nothing else needs credit.
- * 4. Output needs none: the host always reads, and a full line makes init's write wait.
- * 5. X comes after the output: once the command has ended, its pipes are read to their end, or
- *    until they are silent for a while if a child that it left behind holds them open.
+ * 1. A list consists of strings with their NULs, one after another. Frames may divide it anywhere.
+ * 2. The host sends nothing before H, and ignores everything that comes before it.
+ * 3. The payload of A, E and I needs credit. The guest first gives WINDOW bytes of credit, and later
+ *    gives each byte back once it is stored or passed on. So at most WINDOW bytes and their headers wait
+ *    in the kernel's tty, whose raw queue may drop bytes beyond 4 KiB. Nothing else needs credit.
+ * 4. Output needs no credit. The host always reads, and init's write waits while the line is full.
+ * 5. X comes after the output. When the command has ended, init reads its pipes to their end. A child
+ *    that the command left behind may hold them open. Then init stops once they are silent for a while.
  *
- * One process, one poll loop. SIGCHLD writes into a pipe, so that no death is missed between
- * waitpid and poll.
+ * init is one process with one poll loop. The handler of SIGCHLD writes into a pipe, so that the end
+ * of a child between waitpid and poll is not missed.
  */
 #include <errno.h>
 #include <poll.h>
@@ -38,8 +38,8 @@
 #define WINDOW	     3072
 #define HEADER	     3
 #define OUTPUT_MAX   4096
-#define SILENCE_MS   1000	/* how long left-over output may take to come */
-#define LEFTOVER_MAX (32 << 20) /* and how much of it there may be: 16 slots of 2 MiB */
+#define SILENCE_MS   1000	/* how long init waits for more output */
+#define LEFTOVER_MAX (32 << 20) /* how much it reads: 16 slots of 2 MiB */
 
 struct list {
 	char *bytes;
@@ -54,9 +54,9 @@ static int status = -1; /* wait status of the command; -1 while it runs */
 static struct list arguments, environment;
 static struct winsize window;
 
-static unsigned char in[8192]; /* what came over the line and is not yet handled */
+static unsigned char in[8192]; /* bytes from the line that are not yet handled */
 static size_t in_size;
-static char input[WINDOW]; /* what waits for room in the command's standard input */
+static char input[WINDOW]; /* bytes that wait for room in the command's standard input */
 static size_t input_size;
 static int input_ends;
 
@@ -78,7 +78,7 @@ static void write_all(int fd, const void *bytes, size_t size)
 	}
 }
 
-/* Sends a frame whose payload stands at frame + HEADER already. */
+/* Sends a frame whose payload is already at frame + HEADER. */
 static void send_frame(unsigned char *frame, char type, size_t size)
 {
 	frame[0] = type;
@@ -186,7 +186,7 @@ static void reap(void)
 			status = ended_status;
 }
 
-/* Becomes the command, on fd 0 to 2 as they stand. `path` is looked up in PATH. */
+/* Becomes the command, which keeps fd 0 to 2. `path` is looked up in PATH. */
 static _Noreturn void become_command(const char *path)
 {
 	char **argv = list_strings(&arguments);
@@ -203,7 +203,7 @@ static _Noreturn void become_command(const char *path)
 	_exit(127);
 }
 
-/* Starts the command on three pipes; ours[] gets our ends. */
+/* Starts the command on three pipes. ours[] gets our ends. */
 static void start_on_pipes(int ours[3])
 {
 	int ends[3][2];
@@ -231,7 +231,7 @@ static void start_on_pipes(int ours[3])
 
 /* --- what the host sends --- */
 
-/* Handles one frame; returns its type. */
+/* Handles one frame. Returns its type. */
 static char handle_frame(char type, const unsigned char *payload, size_t size)
 {
 	switch (type) {
@@ -260,7 +260,7 @@ static char handle_frame(char type, const unsigned char *payload, size_t size)
 	return type;
 }
 
-/* Handles the whole frames that have come, up to one that says go; returns the last one's type. */
+/* Handles the complete frames, up to one that starts the command. Returns the type of the last one. */
 static char handle_frames(void)
 {
 	size_t at = 0;
@@ -297,8 +297,8 @@ static void close_fd(int *fd)
 }
 
 /*
- * Passes on input; its credit goes back only as it is taken, so a command that takes none gets
- * none.
+ * Passes on input. The host gets credit back only for bytes that the command has taken, so it sends no
+ * more to a command that reads nothing.
  */
 static void feed(int *fd)
 {
@@ -325,7 +325,7 @@ static size_t pass_output(int *fd, char type)
 	return n > 0 ? n : 0;
 }
 
-/* How long poll may wait. With both outputs closed the command is all but gone: look for it. */
+/* Returns how long poll may wait. If both outputs are closed, the command is about to end. */
 static int patience(const int ours[3])
 {
 	if (status >= 0)
@@ -340,7 +340,7 @@ static void run_on_pipes(void)
 	int ours[3];
 
 	start_on_pipes(ours);
-	handle_frames(); /* input may have come along with the word to go */
+	handle_frames(); /* input may have come together with the frame G */
 	while (status < 0 || ((ours[1] >= 0 || ours[2] >= 0) && leftover < LEFTOVER_MAX)) {
 		int want_input = input_size || input_ends;
 		struct pollfd fds[FDS] = {
@@ -371,8 +371,8 @@ static void run_on_pipes(void)
 }
 
 /*
- * Runs a shell on the console, with the command's arguments. The host may still tell of a new
- * window size.
+ * Runs a shell on the console, with the command's arguments. The host may still send a new window
+ * size.
  */
 static void run_on_console(void)
 {

@@ -1,5 +1,5 @@
 /*
- * What the guest's inits have in common: mounts, the console, the end of the machine.
+ * Functions that the guest's inits share. They mount file systems, take the console, and power off.
  */
 #ifndef USER_INIT_INIT_H
 #define USER_INIT_INIT_H
@@ -16,13 +16,13 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* Mounts what programs expect. Whatever is mounted already, or not known here, is left as it is. */
+/* Mounts the file systems that programs expect. If one is mounted already or does not exist, that is no error. */
 static inline void mount_all(void)
 {
 	mount("proc", "/proc", "proc", 0, NULL);
 	if (mount("dev", "/dev", "devtmpfs", 0, NULL) < 0)
 		mount("dev", "/dev", "dev", 0, NULL);
-	/* Sluice has these; Linux leaves them to user space. */
+	/* Sluice has these links. Linux leaves them to user space. */
 	symlink("/proc/self/fd", "/dev/fd");
 	symlink("/proc/self/fd/0", "/dev/stdin");
 	symlink("/proc/self/fd/1", "/dev/stdout");
@@ -49,13 +49,13 @@ static inline void take_console(void)
 		close(fd);
 }
 
-/* The exit status that a shell would report for a wait status. */
+/* Returns the exit status that a shell would report for a wait status. */
 static inline int shell_status(int status)
 {
 	return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
 }
 
-/* Reaps every child until `pid` has ended; returns its wait status. */
+/* Reaps every child until `pid` has ended. Returns its wait status. */
 static inline int reap_until(pid_t pid)
 {
 	int status;
@@ -74,7 +74,7 @@ static inline void end_machine(int signo)
 	reboot(signo == SIGUSR1 ? RB_HALT_SYSTEM : signo == SIGTERM ? RB_AUTOBOOT : RB_POWER_OFF);
 }
 
-/* The programs halt, reboot and poweroff ask init with these signals, unless they are told -f. */
+/* The programs halt, reboot and poweroff send these signals to init, unless they have the option -f. */
 static inline void obey_poweroff(void)
 {
 	signal(SIGUSR1, end_machine);

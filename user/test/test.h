@@ -1,18 +1,19 @@
 /*
- * The frame of every guest test: an ordinary POSIX program whose cases stand together with what
- * they show and how long they may take.
+ * The frame of every guest test. A test is an ordinary POSIX program. Each of its cases says what it
+ * shows and how many seconds it may take.
  *
  *	TEST(write_is_atomic, 10, "a write up to PIPE_BUF goes whole or not at all")
  *	{
  *		CHECK(write(fd, buf, 100) == 100);
  *	}
  *
- * 1. `prog` runs all cases, `prog CASE` one of them, `prog --list` names them: name, seconds, `-`
- *    or why Linux fails it, what it shows, separated by tabs. Output is TAP.
- * 2. Each case runs in a child process of its own, in a process group of its own, and is killed
- *    with it when its time is over.
- * 3. A failed CHECK says where and why, and ends the case.
- * 4. The exit status of `prog CASE` says in which way it failed: user/test/status.h.
+ * 1. `prog` runs all cases and `prog CASE` one of them. The output is TAP. `prog --list` prints a line
+ *    for each case, with fields separated by tabs: its name, its seconds, `-` or the reason why Linux
+ *    fails it, and what it shows.
+ * 2. Each case runs in a child process with its own process group. When its time is over, the whole
+ *    group is killed.
+ * 3. A failed CHECK says where and why it failed, and ends the case.
+ * 4. The exit status of `prog CASE` says how it failed, see user/test/status.h.
  */
 #ifndef USER_TEST_TEST_H
 #define USER_TEST_TEST_H
@@ -55,8 +56,8 @@ struct test_case {
 static struct test_case *test_first, **test_last = &test_first;
 
 /*
- * BEYOND_TEST: what Sluice promises and Linux does not, with the reason. A check of the case must fail
- * there; or, if the reason is "lacks PATH: why", test_open_own(PATH).
+ * A BEYOND_TEST is a case that Sluice promises and Linux does not, with the reason. On Linux one of its
+ * checks must fail or, if the reason is "lacks PATH: why", test_open_own(PATH) must.
  */
 #define BEYOND_TEST(id, limit, text, reason)                                            \
 	static void test_##id(void);                                                    \
@@ -92,7 +93,7 @@ __attribute__((format(printf, 3, 4), noreturn, unused)) static void test_fail(co
 			test_fail(__FILE__, __LINE__, "%s", #cond); \
 	} while (0)
 
-/* Both sides are integers; the values are shown. */
+/* Both sides are integers. If they differ, the values are printed. */
 #define CHECK_EQ(a, b)                                                                          \
 	do {                                                                                    \
 		errno = 0;                                                                      \
@@ -102,7 +103,7 @@ __attribute__((format(printf, 3, 4), noreturn, unused)) static void test_fail(co
 				  #b, _b);                                                      \
 	} while (0)
 
-/* The call fails with just this error. */
+/* The call must fail with exactly this error. */
 #define CHECK_ERR(call, error)                                                                  \
 	do {                                                                                    \
 		errno = 0;                                                                      \
@@ -112,7 +113,7 @@ __attribute__((format(printf, 3, 4), noreturn, unused)) static void test_fail(co
 				  _r, #error);                                                  \
 	} while (0)
 
-/* Open a file that only Sluice has; the case ends where it is not there. */
+/* Opens a file that only Sluice has. On another kernel the case ends here. */
 __attribute__((unused)) static int test_open_own(const char *path, int flags)
 {
 	int fd = open(path, flags);
@@ -144,7 +145,7 @@ __attribute__((unused)) static short poll_now(int fd, short events)
 	return p.revents;
 }
 
-/* Milliseconds on the monotonic clock. */
+/* Returns milliseconds on the monotonic clock. */
 __attribute__((unused)) static long long test_ms(void)
 {
 	struct timespec now;
@@ -161,7 +162,7 @@ __attribute__((unused)) static void test_sleep_ms(int ms)
 		;
 }
 
-/* Reads exactly n bytes, or as many as come before the end. */
+/* Reads exactly n bytes, or fewer if the end comes first. */
 __attribute__((unused)) static ssize_t read_full(int fd, void *buf, size_t n)
 {
 	size_t done = 0;
@@ -191,7 +192,8 @@ __attribute__((unused)) static ssize_t write_full(int fd, const void *buf, size_
 }
 
 /*
- * Byte i of a stream that a seed names: no short period, so that a shifted or doubled page shows.
+ * Returns byte i of the stream that belongs to a seed. The stream has no short period, so a shifted or
+ * doubled page does not go unnoticed.
  */
 __attribute__((unused)) static unsigned char test_byte(unsigned int seed, size_t i)
 {
@@ -208,7 +210,7 @@ __attribute__((unused)) static void test_fill(void *buf, size_t n, unsigned int 
 		((unsigned char *)buf)[i] = test_byte(seed, from + i);
 }
 
-/* The first byte that is not as test_fill would have it; n: all are right. */
+/* Returns the index of the first byte that test_fill would not have written, or n if there is none. */
 __attribute__((unused)) static size_t test_differs(const void *buf, size_t n, unsigned int seed,
 						   size_t from)
 {
@@ -219,7 +221,7 @@ __attribute__((unused)) static size_t test_differs(const void *buf, size_t n, un
 	return i;
 }
 
-/* The exit status of a child as a shell gives it: status, or 128 + signal. */
+/* Returns the exit status of a child as a shell does: its status, or 128 + the signal. */
 __attribute__((unused)) static int test_wait(pid_t pid)
 {
 	int status;
@@ -232,7 +234,7 @@ __attribute__((unused)) static int test_wait(pid_t pid)
 
 static pid_t test_child;
 
-/* On Sluice the kernel's log gets to know where the case's processes sleep before they are killed. */
+/* Kills the case's processes. On Sluice, the kernel's log first gets a report of where they sleep. */
 static void test_time_over(int sig)
 {
 	int fd = access("/proc/gate", F_OK) == 0 ? open("/proc/sysrq-trigger", O_WRONLY) : -1;
