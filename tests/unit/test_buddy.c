@@ -79,7 +79,7 @@ static void test_boot(void)
 
 	ok(nr_frames == ARENA_FRAMES, "mem_map describes all of RAM");
 	ok(s.total == ARENA_FRAMES - FIRST_FREE - (HOLE_END - HOLE_START) - map_pages,
-	   "total counts what was free");
+	   "total counts the pages that were free");
 	ok(s.free == s.total - 1, "only the zero page is in use");
 	ok(s.low_total == LOW_FRAMES - FIRST_FREE - map_pages, "the low zone ends where it should");
 	for (unsigned int f = HOLE_START; f < HOLE_END; f++)
@@ -93,9 +93,9 @@ static void test_exhaust(unsigned int flags, unsigned int expected, const char *
 
 	while ((page = page_alloc(0, flags)) != NULL)
 		take_over(page, 0);
-	ok(owned_pages == expected, "%s: every page can be had, once", name);
+	ok(owned_pages == expected, "%s: every page is allocated exactly once", name);
 	give_back_all();
-	ok(stats().free == stats().total - 1, "%s: all came back", name);
+	ok(stats().free == stats().total - 1, "%s: all pages came back", name);
 }
 
 static void test_merge(void)
@@ -164,10 +164,10 @@ static void test_references(void)
 
 	must(page_get(page + 1));
 	page_put(page);
-	ok(stats().free == free, "the page stays while somebody holds it");
+	ok(stats().free == free, "the page stays while it has a holder");
 	atomic_set(&page->refs, INT32_MAX);
 	ok(!page_get(page), "a count that is nearly full refuses");
-	ok(atomic_read(&page->refs) == INT32_MAX, "and stays as it was");
+	ok(atomic_read(&page->refs) == INT32_MAX, "and the count does not change");
 	atomic_set(&page->refs, 1);
 	page_put(page);
 	ok(stats().free == free + 2, "the last holder frees it");
@@ -228,7 +228,7 @@ static void test_shrinker(void)
 	ok(page && shrunk == 1, "an allocation that finds nothing asks the shrinkers");
 	take_over(page, 0);
 	shrunk = 3;
-	ok(!page_alloc(0, ALLOC_HIGH) && shrunk == 4, "and fails when they have nothing");
+	ok(!page_alloc(0, ALLOC_HIGH) && shrunk == 4, "it fails when the shrinkers free nothing");
 	give_back_all();
 }
 
@@ -256,7 +256,7 @@ static void test_reserve(void)
 		must(!memchr(map, 1, sizeof(map)));
 	}
 	nr_boot_memory = 0;
-	ok(true, "2000 maps cut into pieces: what is left is exactly what was not reserved");
+	ok(true, "2000 maps cut into pieces: exactly the pages that were not reserved are left");
 }
 
 int main(void)

@@ -1,8 +1,8 @@
-/* lib/div64.c, against the compiler's own division. */
+/* Compares lib/div64.c with the compiler's own division. */
 #include "tests/unit/shim.h"
 #include "lib/div64.c"
 
-/* Of all magnitudes; now and then a power of two, or next to one. */
+/* Returns numbers of all sizes, and sometimes a power of two or a number next to one. */
 static uint64_t random_number(void)
 {
 	uint64_t value = (uint64_t)random_u32() << 32 | random_u32();
@@ -29,7 +29,7 @@ int main(void)
 		must(__udivmoddi4(n, d, &rest) == n / d && rest == n % d);
 		must(__udivdi3(n, d) == n / d && __umoddi3(n, d) == n % d);
 		if (n == 1ull << 63)
-			continue; /* divided by -1 it is no number */
+			continue; /* the quotient by -1 has no representation */
 		must(__divdi3(n, d) == (int64_t)n / (int64_t)d);
 		must(__moddi3(n, d) == (int64_t)n % (int64_t)d);
 	}

@@ -1,5 +1,5 @@
 /*
- * kernel/process/elf.c: what it accepts and refuses, and a fuzz of both.
+ * Tests which programs kernel/process/elf.c accepts and refuses, by example and with random headers.
  */
 #include "tests/unit/shim.h"
 #include "kernel/process/elf.c"
@@ -55,7 +55,7 @@ static void test_good(void)
 	ok(check(&image) == 0 && image.relocatable, "a static-pie program is accepted");
 }
 
-/* One field after the other is spoiled; each must be noticed. */
+/* Spoils one field after another. Each time the program must be refused. */
 #define refuses(change, ...)                                                   \
 	do {                                                                   \
 		struct elf_image _image;                                       \
@@ -71,7 +71,7 @@ static void test_bad(void)
 
 	make_program(ET_EXEC, 0x08048000);
 	ok(elf_check(&image, &file, sizeof(header) - 1, FILE_SIZE) == -ENOEXEC,
-	   "a header cut short");
+	   "a header that is cut short");
 	refuses(header.ident[0] = 'x', "no magic");
 	refuses(header.phoff = 55, "program headers out of line");
 	refuses(header.ident[4] = 2, "64 bits");
@@ -91,7 +91,7 @@ static void test_bad(void)
 	refuses(phdrs[1].offset = 0x1004, "an offset that does not match the address");
 	refuses(phdrs[2].vaddr = 0x08049f00, "overlapping segments");
 	refuses(phdrs[0].vaddr = 0x09000000, "descending segments");
-	refuses(phdrs[2].memsz = 0xffffffff, "a segment through the kernel");
+	refuses(phdrs[2].memsz = 0xffffffff, "a segment that reaches into the kernel");
 	refuses(phdrs[2].flags = PF_R, "zeros behind read-only bytes");
 	refuses(phdrs[0].vaddr = 0, "a segment at address 0");
 	refuses((phdrs[0].type = phdrs[1].type = phdrs[2].type = 0), "nothing to load");
@@ -134,7 +134,8 @@ static void test_fuzz(void)
 		hold_promise(&image);
 		accepted++;
 	}
-	ok(accepted > 1000, "whatever is accepted can be mapped (%u of 300000 were)", accepted);
+	ok(accepted > 1000, "every accepted program can be mapped (%u of 300000 were accepted)",
+	   accepted);
 }
 
 int main(void)

@@ -1,6 +1,6 @@
 /*
- * fs/ext2/format.c: good and damaged superblocks, inodes and directories, the way to each block,
- * and random bytes for all of them.
+ * Tests fs/ext2/format.c with good, damaged and random superblocks, inodes and directories, and with
+ * the way to each block of a file.
  */
 #include "tests/unit/shim.h"
 #include "fs/ext2/format.c"
@@ -108,33 +108,35 @@ static void test_inode(void)
 	ok(!accepts(inode), "an unused inode is refused");
 	inode.links = 1;
 	inode.flags = EXT2_FLAG_EXTENTS;
-	ok(!accepts(inode), "one with extents, too");
+	ok(!accepts(inode), "an inode with extents is refused");
 	ok(!accepts(make_inode(0100644, 1ull << 63)) && !accepts(make_inode(0100644, 1ull << 50)),
-	   "sizes that no file has are refused");
+	   "impossible sizes are refused");
 	ok(!accepts(make_inode(0040755, 0)) && !accepts(make_inode(0040755, 100)),
-	   "a directory has whole blocks");
+	   "a directory of a size that is not whole blocks is refused");
 	ok(!accepts(make_inode(0120777, 0)) && !accepts(make_inode(0120777, 4096)),
-	   "a link has a target, of less than a block");
-	ok(!accepts(make_inode(0, 0)) && !accepts(make_inode(0170000, 0)), "there are seven types");
+	   "a link whose target is empty or a whole block is refused");
+	ok(!accepts(make_inode(0, 0)) && !accepts(make_inode(0170000, 0)),
+	   "unknown types are refused");
 	ok(ext2_inode_size(&(struct ext2_disk_inode){
 		   .mode = 0040755, .size = 4096, .size_high = 9 }) == 4096,
-	   "a directory has no upper half of its size");
+	   "the upper half of a directory's size is ignored");
 	inode = make_inode(0120777, 20);
 	must(ext2_is_fast_symlink(&layout, &inode));
 	inode.sectors = 8;
 	must(!ext2_is_fast_symlink(&layout, &inode));
 	inode.file_acl = 77;
 	ok(ext2_is_fast_symlink(&layout, &inode),
-	   "a link with attributes in a block is still a fast one");
+	   "a link with attributes in a block is still a fast link");
 	inode = make_inode(0020600, 0);
 	inode.block[0] = 0x0501;
 	must(ext2_device_number(&inode) == MAKEDEV(5, 1));
 	inode.block[0] = 0;
 	inode.block[1] = 0x12345678;
-	ok(ext2_device_number(&inode) == MAKEDEV(0x456u, 0x12378), "device numbers in both forms");
+	ok(ext2_device_number(&inode) == MAKEDEV(0x456u, 0x12378),
+	   "device numbers are read in both forms");
 }
 
-/* Every block in turn, against counting. */
+/* Compares the way to each block with one that is found by counting. */
 static void test_path(unsigned int log)
 {
 	unsigned int pointers, path[4], left;
@@ -161,7 +163,7 @@ static void test_path(unsigned int log)
 	must(block == ext2_max_blocks(&layout));
 	must(ext2_block_path(&layout, block, path, &left) == 0);
 	must(ext2_block_path(&layout, UINT64_MAX, path, &left) == 0);
-	ok(true, "the way to every block, with blocks of %u bytes", layout.block_size);
+	ok(true, "the way to every block is right, with blocks of %u bytes", layout.block_size);
 }
 
 /* ---- directories ---- */
@@ -202,13 +204,14 @@ static void test_directory(void)
 	     !memcmp(entry.name, "hello", 5));
 	ok(entry.name_len == 5 && entry.type == 1, "a directory is read");
 	ok(damaged(7, 0, "a", 0), "a length of 0 is refused");
-	ok(damaged(7, 8, "", 0) && damaged(7, 14, "a", 0), "so is one that is too short, or odd");
-	ok(damaged(7, 12, "abcdefgh", 0), "a name that is longer than its entry");
+	ok(damaged(7, 8, "", 0) && damaged(7, 14, "a", 0),
+	   "lengths that are too short or odd are refused");
+	ok(damaged(7, 12, "abcdefgh", 0), "a name that is longer than its entry is refused");
 	ok(damaged(7, 16, "a", 4084) && damaged(7, 12, "a", 4088 + 4),
-	   "an entry that leaves its block");
+	   "an entry that crosses the end of its block is refused");
 	ok(damaged(7, 12, "a/b", 0) && damaged(7, 12, "", 0),
-	   "names with a slash, and without a letter");
-	ok(damaged(1025, 12, "a", 0), "an inode that there is not");
+	   "names with a slash and empty names are refused");
+	ok(damaged(1025, 12, "a", 0), "an inode number that is too large is refused");
 }
 
 /* ---- random bytes ---- */
@@ -219,7 +222,7 @@ static void fill_random(void *to, size_t len)
 		((uint8_t *)to)[i] = random_u32() >> 11;
 }
 
-/* What was accepted must be safe to use: everything that a mount does with numbers. */
+/* An accepted superblock must be safe to use. This does all the arithmetic of a mount. */
 static void use_layout(uint64_t device_bytes)
 {
 	uint64_t end = (uint64_t)layout.blocks << layout.block_shift;
@@ -247,7 +250,8 @@ static void use_layout(uint64_t device_bytes)
 
 static void walk_random_block(void)
 {
-	char *copy = malloc(layout.block_size); /* of its very size, for the address sanitizer */
+	char *copy =
+		malloc(layout.block_size); /* of exactly this size, for the address sanitizer */
 	unsigned int at = 0, entries = 0, len = 0;
 	struct ext2_entry entry;
 
@@ -283,7 +287,7 @@ static void test_random(void)
 		accepted++;
 		use_layout(device_bytes);
 	}
-	ok(accepted > 1000, "random superblocks: what is accepted can be used");
+	ok(accepted > 1000, "random superblocks: those that are accepted are safe to use");
 	for (int i = 0; i < 200000; i++) {
 		unsigned int at = 0;
 
@@ -299,7 +303,7 @@ static void test_random(void)
 			fill_random(block, layout.block_size);
 		walk_random_block();
 	}
-	ok(true, "random directories: every walk ends, inside of its block");
+	ok(true, "random directories: every walk ends and stays in its block");
 }
 
 int main(void)

@@ -1,4 +1,4 @@
-/* mm/vm/iter.c: copies over random segments and missing pages, against one flat array. */
+/* Tests mm/vm/iter.c: compares copies over random segments and missing pages with a flat array. */
 #include "tests/unit/shim.h"
 
 #define USER_SIZE 65536u
@@ -6,7 +6,7 @@ static char *user; /* user memory */
 static bool present[USER_SIZE / PAGE_SIZE], never[USER_SIZE / PAGE_SIZE];
 static unsigned int faults;
 
-/* Bytes from addr on, at most n, that can be touched without a fault. */
+/* Returns how many bytes from addr on, up to n, can be touched without a fault. */
 static size_t reachable(const void *addr, size_t n)
 {
 	size_t from = (const char *)addr - user, at = from;
@@ -66,7 +66,7 @@ static bool user_range_ok(const void *addr, size_t n)
 static struct iovec segments[MAX_SEGMENTS];
 static char flat[USER_SIZE], want[USER_SIZE], kernel[USER_SIZE];
 
-/* Segments that do not overlap, some empty, in ascending order; their total length. */
+/* Makes segments that do not overlap, in ascending order, some of them empty. Returns their total length. */
 static size_t make_segments(unsigned int *nr)
 {
 	size_t at = 0, total = 0;
@@ -98,7 +98,7 @@ static bool import(struct iter *iter, unsigned int nr, struct iovec *fast, struc
 	return iter_import(iter, segments, nr, fast, heap) == 0;
 }
 
-/* Copy all of it in random pieces, in both directions. */
+/* Copies everything in random pieces, in both directions. */
 static bool round_trip(bool to_user)
 {
 	struct iovec fast[IOV_FAST], *heap;
@@ -129,7 +129,7 @@ static bool round_trip(bool to_user)
 	return good;
 }
 
-/* A page that cannot be had: the copy stops there exactly, and the iterator with it. */
+/* If a page is not available, the copy and the iterator stop exactly there. */
 static bool stops_at_a_bad_page(void)
 {
 	struct iovec fast[IOV_FAST], *heap;
@@ -199,18 +199,18 @@ static void test_limits(void)
 	struct iter iter;
 
 	ok(iter_import(&iter, segments, IOV_MAX + 1, fast, &heap) == -EINVAL && !heap,
-	   "too many segments");
+	   "too many segments are refused");
 	segments[0] = (struct iovec){ user, 0x80000000u };
-	ok(iter_import(&iter, segments, 1, fast, &heap) == -EINVAL, "a negative length");
+	ok(iter_import(&iter, segments, 1, fast, &heap) == -EINVAL, "a negative length is refused");
 	segments[0] = (struct iovec){ user, INT32_MAX };
 	segments[1] = (struct iovec){ user, INT32_MAX };
 	ok(iter_import(&iter, segments, 2, fast, &heap) == 0 &&
 		   iter.left == (INT32_MAX & PAGE_MASK),
-	   "the sum is cut to what one call moves");
+	   "the sum is cut to the maximum of one call");
 	iter_init_kernel(&iter, user, 10);
 	ok(iter_copy_to(&iter, "0123456789abc", 13) == 10 && !memcmp(user, "0123456789", 10) &&
 		   iter.left == 0,
-	   "kernel memory, and no byte beyond the end");
+	   "copies of kernel memory stop at the end");
 }
 
 int main(void)
@@ -219,8 +219,8 @@ int main(void)
 	ok(often(to_user), "bytes arrive in random segments");
 	ok(often(from_user), "bytes come from random segments");
 	ok(faults > 0, "pages were faulted in");
-	ok(often(stops_at_a_bad_page), "a copy stops where the memory does");
-	ok(often(zeroes), "zeroing, and going back");
+	ok(often(stops_at_a_bad_page), "a copy stops where the memory ends");
+	ok(often(zeroes), "zeroing and going back");
 	test_limits();
 	free(user);
 	return tap_done();

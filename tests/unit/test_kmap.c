@@ -1,6 +1,6 @@
 /*
- * mm/kmap.c: what the entries of both kinds show, when they are told to other CPUs, and that a full
- * pool makes its callers wait.
+ * Tests mm/kmap.c: which pages the entries of both kinds show, when other CPUs are told of a change,
+ * and that a full pool makes its callers wait.
  */
 #include "tests/unit/shim.h"
 #include "mm/page.h"
@@ -44,7 +44,7 @@ void tlb_flush_kernel(uintptr_t start, uintptr_t end)
 	flushes++;
 }
 
-/* Who waits lets another task go on, which gives something back. */
+/* While a task waits, another task runs and gives an entry back. */
 static void another_task(void);
 #undef wait_event
 #define wait_event(queue, cond)         \
@@ -56,7 +56,7 @@ static void another_task(void);
 
 #include "mm/kmap.c"
 
-static struct page *other_page; /* what the other task has mapped */
+static struct page *other_page; /* the page that the other task has mapped */
 static unsigned int waits;
 
 static void another_task(void)
@@ -82,16 +82,17 @@ static void test_pool(void)
 			good = good && address[k] != address[i];
 	}
 	ok(good && flushes == KMAP_POOL_PAGES,
-	   "each page has an address of its own, told to all CPUs");
+	   "each page has its own address, and all CPUs are told");
 	again = kmap(&frames[5]);
-	ok(again == address[5] && flushes == KMAP_POOL_PAGES, "a page that is mapped is not again");
+	ok(again == address[5] && flushes == KMAP_POOL_PAGES,
+	   "a page that is mapped is not mapped again");
 	kunmap(&frames[5]);
 	other_page = &frames[77];
 	again = kmap(&frames[500]);
 	ok(waits == 1 && again == address[77] && shows(again, 500) &&
 		   flushes == KMAP_POOL_PAGES + 1,
-	   "a full pool makes its caller wait, and what is given back then shows his page");
-	ok(shows(address[5], 5), "a page that has a user left stays mapped");
+	   "a full pool makes its caller wait, and the entry that is given back then shows the caller's page");
+	ok(shows(address[5], 5), "a page stays mapped while it has a user");
 	kunmap(&frames[3]);
 	ok(kmap(&frames[3]) == address[3] && flushes == KMAP_POOL_PAGES + 1,
 	   "an entry without users shows its page until it is needed");
@@ -111,10 +112,10 @@ static void test_local(void)
 
 	running = &second_task;
 	ok(kmap_local(&frames[20]) == one && shows(one, 20),
-	   "another task begins with the first one");
+	   "another task begins with the first entry");
 	running = &first_task;
 	kmap_switch_in(running);
-	ok(shows(one, 10) && shows(two, 11), "who comes back finds what he had mapped");
+	ok(shows(one, 10) && shows(two, 11), "a task that runs again finds its mappings");
 	kunmap_local((char *)two + 100);
 	kunmap_local(one);
 	ok(running->kmap_depth == 0, "any address within the page gives it back");

@@ -1,12 +1,12 @@
 /*
- * drivers/tty/ldisc.c: editing, echo and signals by example; raw mode and canonical
- * mode by random input.
+ * Tests drivers/tty/ldisc.c: editing, echo and signals by example, raw and canonical mode with random
+ * input.
  */
 #include "tests/unit/shim.h"
 #include "drivers/tty/ldisc.c"
 
 static struct tty tty;
-static char screen[70000]; /* what was echoed */
+static char screen[70000]; /* the echoed bytes */
 static size_t screen_len;
 static int throttles, unthrottles;
 static unsigned int signals;
@@ -70,7 +70,7 @@ static void type(const char *s)
 	must(tty_input(&tty, s, strlen(s)) == strlen(s));
 }
 
-/* What one read of up to max bytes gives; -1: nothing there. */
+/* Reads up to max bytes once. Returns their number, or -1 if there is nothing to read. */
 static int take(char *buf, size_t max)
 {
 	struct tty_chunk chunk;
@@ -113,13 +113,13 @@ static void test_lines(void)
 	type("\025");
 	type("\004x\004\004yz\n");
 	ok(reads("") && reads("x") && reads("") && reads("yz\n"),
-	   "^D: end of file, or of a piece of a line");
+	   "^D ends the file, or a piece of a line");
 	type("abc\004\n");
 	char buf[3];
 	ok(take(buf, 3) == 3 && reads("\n"), "an end of file behind a full buffer goes with it");
 	type("abcdef\n");
 	ok(take(buf, 3) == 3 && memcmp(buf, "abc", 3) == 0 && reads("def\n"),
-	   "a line in two reads");
+	   "two reads get one line");
 }
 
 static void test_editing(void)
@@ -156,7 +156,7 @@ static void test_signals(void)
 	reset();
 	tty.foreground = 0;
 	type("\003\n");
-	ok(signals == 0 && reads("\n"), "no foreground group: nobody to tell");
+	ok(signals == 0 && reads("\n"), "without a foreground group there is no signal");
 }
 
 static void test_settings(void)
@@ -171,7 +171,7 @@ static void test_settings(void)
 	ok(tty.termios.oflag == (OPOST | ONLCR) && tty.termios.iflag == ICRNL &&
 		   tty.termios.lflag == (ISIG | ICANON | ECHO | TOSTOP | LFLAG_FIXED) &&
 		   tty.termios.cflag == CFLAG_FIXED,
-	   "settings that are not known do not stay");
+	   "unknown settings are dropped");
 	ok(tty_sends_crlf(&tty), "ONLCR");
 	tty.termios.oflag = OPOST;
 	ok(!tty_sends_crlf(&tty), "and without it");
@@ -185,16 +185,16 @@ static void test_full_line(void)
 		type("x");
 	screen_len = 0;
 	type("y");
-	ok(shows("") && throttles == 0, "a line that is too long is not longer");
-	ok(tty_input_room(&tty) == 1, "and still room for its end");
+	ok(shows("") && throttles == 0, "a line does not grow beyond its limit");
+	ok(tty_input_room(&tty) == 1, "there is still room for its end");
 	type("\n");
-	ok(tty_input_room(&tty) == 0 && throttles == 1, "which then fills the ring");
-	ok(tty_input(&tty, "z", 1) == 0, "so that nothing more is taken");
+	ok(tty_input_room(&tty) == 0 && throttles == 1, "the end then fills the ring");
+	ok(tty_input(&tty, "z", 1) == 0, "and nothing more is taken");
 	char buf[TTY_RING];
-	ok(take(buf, sizeof(buf)) == TTY_RING && unthrottles == 1, "until it was read");
+	ok(take(buf, sizeof(buf)) == TTY_RING && unthrottles == 1, "until the line has been read");
 }
 
-/* Raw mode loses nothing, whatever sizes come and go, and is throttled and let go in turn. */
+/* Raw mode loses nothing with any sizes of input and reads, while it is throttled and released in turn. */
 static void test_raw(void)
 {
 	unsigned int sent = 0, received = 0;
@@ -231,14 +231,15 @@ static void test_mode_change(void)
 	ok(reads("half"), "raw mode gives the unfinished line");
 	type("raw");
 	set_mode(ICANON, 0);
-	ok(reads("raw") && reads(NULL), "canonical mode gives what raw mode left as a line");
+	ok(reads("raw") && reads(NULL),
+	   "canonical mode gives the bytes that raw mode left as a line");
 	type("x\004");
 	set_mode(0, 0);
 	set_mode(ICANON, 0);
 	type("y\n");
 	char buf[2];
 	ok(take(buf, 2) == 2 && memcmp(buf, "x\0", 2) == 0 && reads("y\n"),
-	   "marks do not outlive the mode");
+	   "marks of canonical mode do not remain in raw mode");
 	type("abc");
 	flush_input();
 	type("d\n");
@@ -256,10 +257,10 @@ static void test_consume_after_flush(void)
 	flush_input();
 	type("new\n");
 	tty_consume(&tty, &chunk);
-	ok(reads("new\n"), "what came after a flush is not taken for what was flushed");
+	ok(reads("new\n"), "bytes that come after a flush are not flushed");
 }
 
-/* Anything at all, in any mode: no access beyond the ring, positions in order. */
+/* With any input in any mode, no access is beyond the ring, and the positions stay in order. */
 static void test_noise(void)
 {
 	reset();

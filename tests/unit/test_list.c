@@ -1,4 +1,4 @@
-/* lib/list.h, against an array. */
+/* Compares lib/list.h with an array. */
 #include "tests/unit/shim.h"
 
 #define ITEMS 20
@@ -10,7 +10,7 @@ struct item {
 
 static struct item items[ITEMS];
 
-/* Does the list hold exactly these values, read in both directions? */
+/* Returns whether the list has exactly these values, in both directions. */
 static bool holds(struct list *head, const int *values, int n)
 {
 	struct item *item;

@@ -1,4 +1,4 @@
-/* The graph of lock orders: what it learns, what it reports, and what it leaves alone. */
+/* Tests kernel/lockorder.c: which orders it learns, which it reports, and which it allows. */
 #include "shim.h"
 #include <setjmp.h>
 
@@ -54,7 +54,7 @@ static void give(int i, enum lock_kind kind)
 	lock_given(&object[i], kind);
 }
 
-/* Takes the locks in turn and gives them back, the first one first; true: an order was reported. */
+/* Takes the locks in turn and releases them, the first one first. Returns whether an order was reported. */
 static bool reports(enum lock_kind kind, const char *order)
 {
 	bool bad = true;
@@ -90,7 +90,7 @@ static void test_pairs(void)
 	ok(reports(LOCK_SPIN, "ba") && stacks_printed == 1, "the other way around is reported");
 	ok(strstr(report_text, "lock order: a is wanted under b") == report_text,
 	   "the report names both: %s", report_text);
-	ok(!reports(LOCK_SPIN, "ba"), "once");
+	ok(!reports(LOCK_SPIN, "ba"), "but only once");
 }
 
 static void test_circles(void)
@@ -116,7 +116,7 @@ static void test_classes(void)
 	lock_taken(&object[0], ordered[0], LOCK_MUTEX);
 	lock_wanted(ordered[0], LOCK_MUTEX);
 	lock_taken(&object[1], ordered[0], LOCK_MUTEX);
-	ok(task.mutexes.nr == 2, "but for a class that says how it is ordered");
+	ok(task.mutexes.nr == 2, "unless their class says how they are ordered");
 	forget();
 	take(0, LOCK_MUTEX);
 	take(0, LOCK_SPIN);
@@ -137,7 +137,7 @@ static void test_kinds(void)
 	give(0, LOCK_SPIN);
 	ok(edge_of[class_of(names[1], LOCK_SPIN)][class_of(names[0], LOCK_SPIN)] &&
 		   spinlocks_of[0].nr == 0,
-	   "what was taken without waiting counts as held");
+	   "a lock that was taken without waiting counts as held");
 }
 
 int main(void)

@@ -1,4 +1,4 @@
-/* boot/multiboot.c: memory maps of both versions, where entries overlap and come in any order. */
+/* Tests boot/multiboot.c with memory maps of both versions, whose entries overlap and come in any order. */
 #include "tests/unit/memory_shim.h"
 #include "mm/page.c"
 #include "mm/boot_memory.c"
@@ -30,7 +30,7 @@ static void add_entry(char **to, bool front, uint64_t base, uint64_t length, uin
 	*to += front ? sizeof(entry) : 24;
 }
 
-/* Random entries, to the byte: a page is free if RAM covers it whole, and nothing else touches it. */
+/* Makes random entries. A page is free if RAM covers the whole page and no other entry touches it. */
 static bool round_is_right(bool sizes_in_front)
 {
 	static char map[4096];
@@ -64,7 +64,7 @@ static bool round_is_right(bool sizes_in_front)
 		for (unsigned int i = 0; i < nr_boot_memory; i++)
 			times += boot_memory[i].start <= f * PAGE_SIZE &&
 				 boot_memory[i].end > f * PAGE_SIZE;
-		/* Pieces that only together make a page are not used. */
+		/* A page is not used if it consists of several pieces of RAM. */
 		if (times > 1 || (times && taken[f]) || (times && !got[f]))
 			return false;
 		if (!times && got[f] && !taken[f])
@@ -83,12 +83,11 @@ static bool often(bool sizes_in_front)
 
 int main(void)
 {
-	ok(often(true),
-	   "a map of Multiboot 1: what is not RAM is taken out, nothing is there twice");
+	ok(often(true), "a map of Multiboot 1: only RAM is found, and no page twice");
 	ok(often(false), "a map of Multiboot 2");
 	set_command_line("build/sluice.elf quiet init=/bin/x");
 	ok(!strcmp(kernel_command_line, "quiet init=/bin/x"), "the kernel's file name is left out");
 	set_command_line("quiet init=/bin/x");
-	ok(!strcmp(kernel_command_line, "quiet init=/bin/x"), "a parameter is not");
+	ok(!strcmp(kernel_command_line, "quiet init=/bin/x"), "but a first parameter stays");
 	return tap_done();
 }

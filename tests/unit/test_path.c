@@ -1,4 +1,4 @@
-/* fs/names/path.c: components and slashes against a plain splitter, limits, hashes. */
+/* Tests fs/names/path.c: compares it with a plain splitter, and checks limits and hashes. */
 #include "tests/unit/shim.h"
 #include "fs/names/path.c"
 
@@ -50,7 +50,7 @@ static bool splits_like_the_model(const char *path)
 	return !model_component(path, n, &len);
 }
 
-/* Paths of few different characters, in memory that ends with them. */
+/* Makes paths of few different characters, in memory that ends with the path. */
 static void test_random(void)
 {
 	static const char letters[] = "//.ab";
@@ -89,7 +89,7 @@ static void test_special(void)
 	rest = "";
 	ok(path_component(&rest, &name) == 0 && name.len == 0, "an empty path has no component");
 	rest = "////";
-	ok(path_component(&rest, &name) == 0 && !*rest, "neither have slashes");
+	ok(path_component(&rest, &name) == 0 && !*rest, "neither has a path of slashes");
 }
 
 static void test_limits(void)

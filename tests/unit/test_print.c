@@ -1,4 +1,4 @@
-/* lib/print.c, against the C library's printf. */
+/* Compares lib/print.c with the C library's printf. */
 #include "tests/unit/shim.h"
 
 #define vsnprintf k_vsnprintf
@@ -15,7 +15,7 @@
 static int mismatches;
 
 /*
- * The same call to both, also with a buffer that is too small. The arguments are evaluated twice.
+ * Makes the same call to both, also with a buffer that is too small. The arguments are evaluated twice.
  */
 #define same(format, ...)                                                                         \
 	do {                                                                                      \
@@ -107,12 +107,12 @@ static void test_own(void)
 	k_snprintf(buf, sizeof(buf), "%p", (void *)0xc0de);
 	ok(strcmp(buf, "0x0000c0de") == 0, "%%p has eight digits at least");
 	k_snprintf(buf, sizeof(buf), "%s", no_string);
-	ok(strcmp(buf, "(null)") == 0, "a string that is not there");
+	ok(strcmp(buf, "(null)") == 0, "a NULL string");
 	k_snprintf(buf, sizeof(buf), "a%-05yb%");
 	ok(strcmp(buf, "a%-05yb%") == 0, "an unknown conversion is printed as it stands: %s", buf);
 	k_snprintf(buf, sizeof(buf), "%lld", INT64_MIN);
 	ok(strcmp(buf, "-9223372036854775808") == 0, "the smallest number");
-	ok(k_snprintf(NULL, 0, "%d", 12345) == 5, "only the length");
+	ok(k_snprintf(NULL, 0, "%d", 12345) == 5, "without a buffer, only the length is returned");
 }
 
 static void test_text_buffer(void)
@@ -123,11 +123,12 @@ static void test_text_buffer(void)
 	text_printf(&text, "ab%d", 1);
 	ok(!text.full && text.len == 3 && strcmp(buf, "ab1") == 0, "a text grows");
 	text_printf(&text, "cdef");
-	ok(!text.full && text.len == 7 && strcmp(buf, "ab1cdef") == 0, "up to its last byte");
+	ok(!text.full && text.len == 7 && strcmp(buf, "ab1cdef") == 0,
+	   "it grows up to its last byte");
 	text_printf(&text, "g");
 	ok(text.full && text.len == 7 && strcmp(buf, "ab1cdef") == 0, "then it is full");
 	text_printf(&text, "h");
-	ok(text.full && text.len == 7, "and stays so");
+	ok(text.full && text.len == 7, "and stays full");
 }
 
 static void test_division(void)

@@ -1,6 +1,6 @@
 /*
- * mm/radix.c, against an array and by example; the sanitizer sees nodes that are lost or used
- * after their end.
+ * Compares mm/radix.c with an array, and tests it by example. The sanitizer sees nodes that are lost or
+ * used after they were freed.
  */
 #include "tests/unit/shim.h"
 #include "mm/radix.c"
@@ -15,7 +15,7 @@ static void *entry_for(unsigned int index)
 	return (void *)(uintptr_t)(index * 2 + 1);
 }
 
-/* Insert with exactly the nodes that radix_need() asks for: so it must not be too few. */
+/* Inserts with exactly the nodes that radix_need() asks for, so that too few would be noticed. */
 static unsigned int insert(unsigned int index, void *entry)
 {
 	struct radix_pool pool = { 0 };
@@ -53,7 +53,8 @@ static void test_extremes(void)
 	ok(!tree.root && tree.height == 0 && tree.count == 0, "an empty tree has no nodes");
 
 	must(insert(0, entry_for(0)) == 1);
-	ok(radix_need(&tree, UINT32_MAX) == RADIX_POOL_MAX, "the most nodes that one insert takes");
+	ok(radix_need(&tree, UINT32_MAX) == RADIX_POOL_MAX,
+	   "the pool holds the most nodes that one insert takes");
 	must(insert(UINT32_MAX, entry_for(5)) == 1);
 	must(radix_remove(&tree, 0) == entry_for(0) && radix_remove(&tree, 0) == NULL);
 	must(radix_remove(&tree, UINT32_MAX) == entry_for(5));
@@ -72,12 +73,12 @@ static void test_pool(void)
 	radix_pool_release(&pool);
 	shim_fail_nth = 4;
 	ok(radix_preload(&pool, RADIX_POOL_MAX) == -ENOMEM && pool.count == 3,
-	   "no memory: what was got stays in the pool");
+	   "without memory, the nodes so far stay in the pool");
 	radix_pool_release(&pool);
 	must(radix_remove(&tree, 77) == entry);
 }
 
-/* Runs stop at the end of a leaf and before what is there. */
+/* A run stops at the end of a leaf and before an entry. */
 static void test_runs(void)
 {
 	struct radix_pool pool = { 0 };
@@ -91,7 +92,7 @@ static void test_runs(void)
 	ok(radix_insert(&tree, 51, entries + 51, 49, &pool) == 13, "a run ends with its leaf");
 	ok(radix_insert(&tree, 64, entries + 64, 36, &pool) == 36 && tree.count == 90,
 	   "and goes on in the next one");
-	ok(radix_insert(&tree, 64, entries, 10, &pool) == 0, "not over what is there");
+	ok(radix_insert(&tree, 64, entries, 10, &pool) == 0, "a run does not overwrite an entry");
 	radix_pool_release(&pool);
 	for (unsigned int i = 10; i < 100; i++)
 		must(radix_remove(&tree, i) == entry_for(i));
@@ -106,11 +107,13 @@ static void test_slots(void)
 	for (unsigned int i = 100; i < 128; i++)
 		must(insert(i, entry_for(i)) == 1);
 	slots = radix_slot(&tree, 100, &left);
-	ok(slots && left == 28, "a slot, and how many follow it in its leaf");
+	ok(slots && left == 28, "a slot is found, and the number of slots that follow in its leaf");
 	for (unsigned int i = 0; i < left; i++)
 		must(slots[i] == entry_for(100 + i));
-	ok(!radix_slot(&tree, 128, &left) && !radix_slot(&tree, 5000, &left), "no leaf, no slot");
-	ok(radix_slot(&tree, 64, &left) && left == 64, "an empty slot of a leaf that is there");
+	ok(!radix_slot(&tree, 128, &left) && !radix_slot(&tree, 5000, &left),
+	   "without a leaf there is no slot");
+	ok(radix_slot(&tree, 64, &left) && left == 64,
+	   "an empty slot of an existing leaf is found");
 	for (unsigned int i = 100; i < 128; i++)
 		must(radix_remove(&tree, i));
 }

@@ -81,7 +81,7 @@ static void pop(void)
 	must(same(&got, &want));
 }
 
-/* Take some out, let a producer add what it can, put some of them back. */
+/* Takes some slots out, lets a producer add as many as fit, and puts some of them back. */
 static void take_and_put_back(void)
 {
 	unsigned int nr = random_u32() % (ring_run(&ring) + 1), keep = random_u32() % (nr + 1);

@@ -1,6 +1,6 @@
 /*
- * mm/slab.c as the debug build has it: objects never overlap, nothing is lost, and each kind of
- * misuse is noticed.
+ * Tests mm/slab.c as in the debug build. Objects never overlap, nothing is lost, and each kind of misuse
+ * is noticed.
  */
 #define DEBUG 1
 #include "tests/unit/memory_shim.h"
@@ -13,7 +13,7 @@ static struct {
 	unsigned char *bytes;
 	size_t size;
 	unsigned char fill;
-	struct slab_cache *cache; /* NULL: kmalloc */
+	struct slab_cache *cache; /* NULL for kmalloc */
 } live[MAX_LIVE];
 static unsigned int nr_live;
 
@@ -110,13 +110,13 @@ static void test_counts(void)
 	unsigned int before = objects();
 	void *a = kmalloc(50, 0), *b = kmalloc(50, 0), *c = kmalloc(1000, 0);
 
-	ok(objects() == before + 3, "slab_walk counts what is in use");
+	ok(objects() == before + 3, "slab_walk counts the objects in use");
 	kfree(a);
 	kfree(b);
 	kfree(c);
-	ok(objects() == before, "and what no longer is");
+	ok(objects() == before, "and no longer counts freed objects");
 	kfree(NULL);
-	ok(!kmalloc(KMALLOC_MAX + 1, 0), "too large for kmalloc");
+	ok(!kmalloc(KMALLOC_MAX + 1, 0), "an object that is too large for kmalloc is refused");
 	a = kmalloc(KMALLOC_MAX, 0);
 	ok(a, "the largest kmalloc");
 	kfree(a);
