@@ -68,7 +68,7 @@ static void become_process(struct task *task)
 	process_join(task, init_process);
 	flags = spin_lock_irqsave(&tasks_lock);
 	if (process_link(task) < 0)
-		panic("no number for the first process");
+		panic("no process id for the first process");
 	spin_unlock_irqrestore(&tasks_lock, flags);
 }
 
@@ -117,7 +117,7 @@ static void start_init(void)
 	for (unsigned int i = 0; i < ARRAY_SIZE(places); i++)
 		if (try(places[i]))
 			return;
-	panic("no init: none of /sbin/init, /bin/init, /bin/sh can be run; init= names another");
+	panic("no init: cannot run /sbin/init, /bin/init or /bin/sh; set another one with init=");
 }
 
 /* ---- the first task ---- */
@@ -151,7 +151,7 @@ static void kernel_init(void *unused)
 	drivers_probe();
 	error = mount_root(root);
 	if (error < 0)
-		panic("cannot mount the root file system from %s: error %d; root= names the disk",
+		panic("cannot mount the root file system from %s: error %d; set the disk with root=",
 		      root, -error);
 	start_init();
 }

@@ -32,7 +32,7 @@ static int set_loglevel(const char *value)
 	return 0;
 }
 KERNEL_PARAM(loglevel, set_loglevel, "6",
-	     "3: errors, 4: also warnings, 6: also news, 7: also debugging");
+	     "3: errors, 4: also warnings, 6: also information, 7: also debugging");
 
 static int set_quiet(const char *value)
 {

@@ -23,13 +23,13 @@ static void set_param(char *word)
 		if (strcmp(param->name, word) != 0)
 			continue;
 		if (param->set(value) < 0)
-			log_warning("kernel parameter %s: bad value '%s' ignored, %s stays (%s)",
+			log_warning("kernel parameter %s: bad value '%s' ignored, still %s (%s)",
 				    word, value, *param->value, param->help);
 		else
 			*param->value = value;
 		return;
 	}
-	log_warning("kernel parameter '%s' is not known, ignored", word);
+	log_warning("unknown kernel parameter '%s' ignored", word);
 }
 
 void params_parse(void)

@@ -130,5 +130,5 @@ struct trap_frame *kernel_task_end(void)
 	irq_disable();
 	task->state = TASK_DEAD;
 	schedule();
-	panic("a dead task runs");
+	panic("a dead task is running");
 }

@@ -285,7 +285,7 @@ static void check_free(const struct page *page)
 	if (atomic_read(&page->refs) < 0)
 		panic("page %x: freed twice", page_frame(page));
 	if (page->flags & PG_NOT_FREE || atomic_read(&page->mapped) | atomic_read(&page->lent))
-		panic("page %x: freed in use: flags %x, mapped %d, lent %d", page_frame(page),
+		panic("page %x: freed while in use: flags %x, mapped %d, lent %d", page_frame(page),
 		      page->flags, atomic_read(&page->mapped), atomic_read(&page->lent));
 }
 

@@ -57,7 +57,7 @@ static void check_bytes(struct slab_cache *cache, char *object, const char *from
 {
 	for (; from < end; from++) {
 		if ((unsigned char)*from != wanted)
-			panic("slab %s: object %p: written while free, or outside, or freed twice",
+			panic("slab %s: object %p: written while free or out of bounds, or freed twice",
 			      cache->name, object);
 	}
 }

@@ -31,7 +31,7 @@ struct control_room {
 };
 /*
  * Write the sender of the message to the receiver's buffer. If `message` is NULL or names no
- * sender, it is nobody. May sleep.
+ * sender, it is an unknown sender (user 65534). May sleep.
  */
 void control_put_sender(struct control_room *room, struct message *message);
 /*

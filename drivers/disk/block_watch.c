@@ -30,7 +30,7 @@ static void look_at(struct block_device *device)
 		return;
 	}
 	if (device->watch.rounds < SILENT_ROUNDS && ++device->watch.rounds == SILENT_ROUNDS)
-		log_warning("%s has not answered for %u s: it owes %d requests", device->name,
+		log_warning("%s has not answered for %u s, requests in flight: %d", device->name,
 			    SILENT_ROUNDS * LOOK_SECONDS, owed);
 }
 
@@ -52,7 +52,7 @@ static void print_owed(void)
 
 	list_for_each(device, &block_devices, link)
 		if (atomic_read(&device->in_flight) > 0)
-			log_warning("%s owes %d requests", device->name,
+			log_warning("%s: requests in flight: %d", device->name,
 				    atomic_read(&device->in_flight));
 }
 static struct reporter owed = { .print = print_owed };
@@ -61,6 +61,6 @@ static void block_watch_init(void)
 {
 	report_add(&owed);
 	if (IS_ERR(kernel_task_start("block watch", watch, NULL)))
-		panic("no memory for the watch over disks");
+		panic("no memory for the disk watch");
 }
 INITCALL(2, block_watch_init);

@@ -2,8 +2,8 @@
  * Inodes in memory.
  *
  * 1. inode_lock guards the hash by (file system, number), and the lists of inodes of each file
- *    system. refs becomes zero only under it, unless the inode is on no list: nobody can find it
- *    then.
+ *    system. refs becomes zero only under it, unless the inode is on no list and so cannot be
+ *    found.
  * 2. An inode leaves memory with its last reference. First it leaves the hash, so that it can no
  *    longer be found. Then its pages are freed, and its file system frees its part. Last it leaves
  *    the list of its file system; unmount waits until that list is empty.

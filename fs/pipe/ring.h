@@ -16,12 +16,13 @@
  *    page's read completes, it wakes `readable`.
  * 6. Splice into a file takes slots out of the ring while it writes, and may put some of them back.
  *    Until it ends, their places are not free (`kept`).
- * 7. The holder of `producer` may read head, and the holder of `consumer` may read tail, kept, and
- *    the slots in the ring except the last one's len, without ring->lock. Nobody else changes them.
- *    What the other side changes may be asked without the lock where an old answer does no harm:
- *    a producer sees at least as much room as it is told of, and a consumer as many slots.
- * 8. Nothing in this file sleeps, allocates or touches a page's bytes, so that it runs in a host
- *    program as well.
+ * 7. The holder of `producer` may read head without ring->lock, because no other task changes it.
+ *    In the same way, the holder of `consumer` may read tail, kept, and the slots in the ring,
+ *    except the len of the last one. Each side may also read what the other side changes where an
+ *    old value does no harm: then a producer sees too little room, or a consumer too few slots, but
+ *    never too many.
+ * 8. Nothing in this file sleeps, allocates or accesses a page's bytes, so it also runs in a
+ *    program on the host.
  */
 #ifndef FS_PIPE_RING_H
 #define FS_PIPE_RING_H
@@ -37,8 +38,7 @@ struct ring {
 	struct mutex producer;	 /* serialises write, splice in, and tee's target */
 	spinlock_t lock;	 /* plain; all up to `writers` */
 	unsigned int head, tail; /* free-running; head - tail slots are full */
-	unsigned int kept;	 /* places before this are free: the tail, except while a splice
-				    has slots out */
+	unsigned int kept;	 /* free up to here; equals tail unless a splice has slots out */
 	unsigned int nr_slots;	 /* places in `slots`; a power of two */
 	unsigned int max_slots;	 /* no more are filled: a socket's limit may be below nr_slots */
 	size_t bytes;		 /* of the slots from the tail to the head */
@@ -70,9 +70,9 @@ static inline struct pipe_slot *ring_at(const struct ring *ring, unsigned int po
 	return &ring->slots[position & (ring->nr_slots - 1)];
 }
 /*
- * How many slots may be added, which is 0 if the ring is full; -EPIPE if nobody will read them. For
- * the holder of `producer` there will be no fewer. For a task that holds neither that nor
- * ring->lock the answer is a hint.
+ * Returns how many slots may be added, 0 if the ring is full, or -EPIPE if it has no readers. For
+ * the holder of `producer` the number can only grow. Without `producer` and ring->lock the result
+ * is a hint.
  */
 static inline int ring_room(const struct ring *ring)
 {
@@ -84,12 +84,12 @@ static inline int ring_room(const struct ring *ring)
 	return places < max ? max - places : 0;
 }
 /*
- * Is there a slot at a position, which is the tail or behind it? Returns 0; -EAGAIN if there is
- * none yet, -EPIPE if none will come. `consumer` is held, or the answer is a hint.
+ * Is there a slot at a position from the tail on? Returns 0, -EAGAIN if there is none yet, or
+ * -EPIPE if there will be none. Without `consumer` the result is a hint.
  */
 static inline int ring_look(const struct ring *ring, unsigned int at)
 {
-	/* Asked first: a writer closes after it has published its last slot. */
+	/* Read this first, because a writer closes after it has published its last slot. */
 	unsigned int writers = READ_ONCE(ring->writers);
 
 	if (likely(at != load_acquire(&ring->head)))
@@ -98,8 +98,8 @@ static inline int ring_look(const struct ring *ring, unsigned int at)
 }
 
 /*
- * The two functions through which the ring comes to hold slots, and holds them no longer: what a
- * ring holds is head - kept slots. ring->lock is held.
+ * Make places hold slots, or free the places before the tail. All places from kept to head are in
+ * use. ring->lock is held.
  */
 static inline void ring_fill_places(struct ring *ring, unsigned int n, size_t bytes)
 {

@@ -175,7 +175,7 @@ static void __noreturn task_exit(int status)
 	irq_disable();
 	task->state = TASK_DEAD;
 	schedule();
-	panic("a dead task runs");
+	panic("a dead task is running");
 }
 
 void process_exit(int status)

@@ -54,8 +54,9 @@ static void print_tasks(void)
 
 	list_for_each(process, &all_processes, all_link) {
 		if (list_empty(&process->threads))
-			log_warning("process %u (%s) has ended and was not waited for",
-				    process->pid, process->name);
+			log_warning(
+				"process %u (%s) has ended, but its parent has not waited for it",
+				process->pid, process->name);
 		list_for_each(task, &process->threads, thread_link)
 			print_task(task);
 	}

@@ -20,7 +20,7 @@ long syscall_unknown(struct trap_frame *frame)
 	unsigned int number = frame->error;
 
 	if (number < NR_SYSCALLS && test_and_set_bits(&logged[number / 32], 1u << (number % 32)))
-		log_debug("system call %u (%s) is not there: ENOSYS, asked for by %s", number,
+		log_debug("system call %u (%s) does not exist (ENOSYS), called by %s", number,
 			  syscall_name(number), current->name);
 	return -ENOSYS;
 }
