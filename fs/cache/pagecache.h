@@ -139,8 +139,10 @@ unsigned int mapping_hole(struct mapping *mapping, unsigned int index, unsigned 
  */
 int mapping_add_new(struct mapping *mapping, unsigned int index, struct page **pages,
 		    unsigned int nr, unsigned int flags);
-/* Undo the insertion of a page that has been locked since: out of the file, unlocked. The tree's
- * reference becomes the caller's again. */
+/*
+ * Undo the insertion of a page that has been locked since then: remove it from the file and unlock
+ * it. The tree's reference becomes the caller's again.
+ */
 void mapping_take_back(struct mapping *mapping, struct page *page);
 /*
  * Make whole pages that only the caller holds, with one reference each, pages of the file from index on.
@@ -255,6 +257,7 @@ struct page *page_make_writable(struct mapping *mapping, struct page *page);
 
 /* Note that the page is newer than its store. It is locked, or being written back. */
 void page_set_dirty(struct page *page);
+/* Clear PG_DIRTY of a page that is being written back or removed. It is locked. */
 void page_clear_dirty(struct mapping *mapping, struct page *page);
 extern struct atomic nr_dirty_pages;
 /*
@@ -266,33 +269,46 @@ void page_balance_dirty(struct mapping *mapping);
 /* ---- whole files: fs/cache/pagecache.c ---- */
 
 /*
- * Shrinking a file to `size`, in two steps, with the inode's lock held. The first one does all that
- * can fail and changes nothing: it returns the page in which the file will end, as
- * page_begin_write() does; NULL if there is none; ERR_PTR(-EIO, -ENOMEM, -ERESTARTSYS).
+ * Shrink a file to `size` in two steps, with the inode's lock held. The first step does everything
+ * that can fail, and changes nothing. It returns the page in which the file will end, as
+ * page_begin_write() does, NULL if there is no such page, or ERR_PTR(-EIO, -ENOMEM, -ERESTARTSYS).
+ * May sleep.
  */
 struct page *mapping_begin_truncate(struct mapping *mapping, int64_t size);
 /*
- * The second one cannot fail. The inode's size has been set in between, so that nobody adds pages
- * behind us. It zeroes the rest of that page, so that a file that grows again shows zeros there,
- * and removes the pages beyond it. Waits for reads in flight.
+ * The second step cannot fail. The inode's size has been set in between, so that no task adds pages
+ * beyond it. This zeroes the rest of `tail`, so that the file shows zeros there if it grows again,
+ * and removes the pages behind it. Waits for reads in flight.
  */
 void mapping_truncate(struct mapping *mapping, int64_t size, struct page *tail);
-/* Write dirty pages and wait. 0 or -EIO. */
+/*
+ * Write the dirty pages, and wait until they are written. Returns 0, -ERESTARTSYS after a SIGKILL,
+ * or the error of a write since the last call. May sleep.
+ */
 int mapping_sync(struct mapping *mapping);
-/* Drop clean, unused, unlent pages of [first, last]; returns how many. POSIX_FADV_DONTNEED,
- * drop_caches. */
+/*
+ * Drop those of the pages [first, last] that are clean, unused and not lent (POSIX_FADV_DONTNEED,
+ * drop_caches). Returns how many were dropped. Does not wait for IO.
+ */
 unsigned int mapping_drop_clean(struct mapping *mapping, unsigned int first, unsigned int last);
 /*
- * Bytes are going to reach the store past the cache: keep the places of pages [first, last] with
- * locked pages that have no bytes, so that nobody reads what is there now, or is about to. False:
- * one of them is in the cache, or there is no memory. Then nothing is kept. Sleeps for memory only.
+ * Called before bytes are written to the store without using the cache. Fills the places of the
+ * pages [first, last] with locked pages without bytes, so that no task reads the old bytes
+ * meanwhile. Returns false, and fills no place, if one of the pages is in the cache or there is no
+ * memory. Sleeps only for memory.
  */
 bool mapping_reserve(struct mapping *mapping, unsigned int first, unsigned int last);
-/* Pages [first, end) that were reserved go, or are read, if somebody waits for them. Cannot fail. */
+/*
+ * Remove the reserved pages [first, end). A page for which a task waits is read instead. Cannot
+ * fail.
+ */
 void mapping_unreserve(struct mapping *mapping, unsigned int first, unsigned int end);
-/* Wait for the reads in flight: 0, or -ERESTARTSYS if a kill came. Others may start meanwhile. */
+/*
+ * Wait for the reads in flight. Others may start meanwhile. Returns 0, or -ERESTARTSYS after a
+ * SIGKILL.
+ */
 int mapping_wait_reads(struct mapping *mapping);
-/* All pages, clean or not: inode leaves memory. Waits for IO in flight. */
+/* Remove all pages, dirty or not, of an inode that leaves memory. Waits for IO in flight. */
 void mapping_destroy(struct mapping *mapping);
 
 extern struct atomic nr_cached_pages;
