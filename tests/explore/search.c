@@ -565,9 +565,9 @@ static void prepare(void)
 
 int main(int argc, char **argv)
 {
-	const char *name = NULL, *schedule = NULL;
+	const char *name = NULL, *schedule = NULL, *seed = NULL;
 	double seconds = 60;
-	int max = 2, seed = 0;
+	int max = 2;
 
 	for (int i = 1; i < argc; i++) {
 		const char *value = i + 1 < argc ? argv[i + 1] : "";
@@ -589,7 +589,7 @@ int main(int argc, char **argv)
 		else if (!strcmp(argv[i], "--shorten"))
 			shorten = atof(value);
 		else if (!strcmp(argv[i], "--random"))
-			seed = atoi(value);
+			seed = value;
 		else if (!strcmp(argv[i], "--schedule"))
 			schedule = value;
 		i++;
@@ -607,5 +607,5 @@ int main(int argc, char **argv)
 		parse_schedule(schedule);
 		return repeat();
 	}
-	return seed ? search_random(seed) : search_all(max);
+	return seed ? search_random(atoi(seed)) : search_all(max);
 }
