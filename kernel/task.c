@@ -30,7 +30,7 @@ struct task *task_alloc(const char *name)
 
 	if (!task)
 		return NULL;
-	task->stack = vmalloc(KERNEL_STACK_SIZE);
+	task->stack = vmalloc(KERNEL_STACK_SIZE, 0);
 	if (!task->stack) {
 		slab_free(task_cache, task);
 		return NULL;

@@ -12,26 +12,31 @@ static inline uint32_t rotate(uint32_t word, unsigned int by)
 	return word << by | word >> (32 - by);
 }
 
-/* RFC 8439, 2.1. */
-static inline void quarter_round(uint32_t *a, uint32_t *b, uint32_t *c, uint32_t *d)
+/* RFC 8439, 2.1: on the words of the state with these numbers. */
+static inline void quarter_round(uint32_t s[16], unsigned int a, unsigned int b, unsigned int c,
+				 unsigned int d)
 {
-	*a += *b;
-	*d = rotate(*d ^ *a, 16);
-	*c += *d;
-	*b = rotate(*b ^ *c, 12);
-	*a += *b;
-	*d = rotate(*d ^ *a, 8);
-	*c += *d;
-	*b = rotate(*b ^ *c, 7);
+	s[a] += s[b];
+	s[d] = rotate(s[d] ^ s[a], 16);
+	s[c] += s[d];
+	s[b] = rotate(s[b] ^ s[c], 12);
+	s[a] += s[b];
+	s[d] = rotate(s[d] ^ s[a], 8);
+	s[c] += s[d];
+	s[b] = rotate(s[b] ^ s[c], 7);
 }
 
+/* RFC 8439, 2.3: the columns, then the diagonals. */
 static void double_round(uint32_t s[16])
 {
-	for (unsigned int i = 0; i < 4; i++) /* columns */
-		quarter_round(&s[i], &s[4 + i], &s[8 + i], &s[12 + i]);
-	for (unsigned int i = 0; i < 4; i++) /* diagonals */
-		quarter_round(&s[i], &s[4 + (i + 1) % 4], &s[8 + (i + 2) % 4],
-			      &s[12 + (i + 3) % 4]);
+	quarter_round(s, 0, 4, 8, 12);
+	quarter_round(s, 1, 5, 9, 13);
+	quarter_round(s, 2, 6, 10, 14);
+	quarter_round(s, 3, 7, 11, 15);
+	quarter_round(s, 0, 5, 10, 15);
+	quarter_round(s, 1, 6, 11, 12);
+	quarter_round(s, 2, 7, 8, 13);
+	quarter_round(s, 3, 4, 9, 14);
 }
 
 void chacha20_block(const uint8_t key[CHACHA_KEY_SIZE], uint32_t counter, const uint32_t nonce[3],

@@ -75,12 +75,12 @@ static void set_entry(uintptr_t va, phys_addr_t phys, pte_t bits)
 	spin_unlock(&vmalloc_lock);
 }
 
-void *vmalloc(size_t size)
+void *vmalloc(size_t size, unsigned int flags)
 {
 	uintptr_t start = area_take(PAGE_ALIGN(size));
 
 	for (size_t done = 0; start && done < size; done += PAGE_SIZE) {
-		struct page *page = page_alloc(0, ALLOC_HIGH | ALLOC_ZERO);
+		struct page *page = page_alloc(0, ALLOC_HIGH | flags);
 
 		if (!page) {
 			vfree((void *)start);

@@ -8,10 +8,10 @@
 #include "lib/types.h"
 
 /*
- * Allocate `size` bytes, rounded up to whole pages and zeroed. The pages need not be neighbours. Returns
- * NULL if there is no memory or no address space. May sleep.
+ * Allocate `size` bytes, rounded up to whole pages, which need not be neighbours. `flags` is ALLOC_ZERO or
+ * 0. Returns NULL if there is no memory or no address space. May sleep.
  */
-void *vmalloc(size_t size);
+void *vmalloc(size_t size, unsigned int flags);
 /*
  * Free an area that vmalloc() or ioremap() returned. `address` may be NULL. Interrupts must be on,
  * because another CPU that holds the lock may be waiting for this CPU to answer its TLB flush.

@@ -185,7 +185,8 @@ static int gate_probe(void)
 	device.sectors = gate_size >> SECTOR_SHIFT;
 	if (device.sectors == 0)
 		return 0;
-	gate.pages = vmalloc(DIV_ROUND_UP(gate_size, PAGE_SIZE) * sizeof(struct page *));
+	gate.pages =
+		vmalloc(DIV_ROUND_UP(gate_size, PAGE_SIZE) * sizeof(struct page *), ALLOC_ZERO);
 	if (!gate.pages)
 		return -ENOMEM;
 	block_register(&device);

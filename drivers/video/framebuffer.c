@@ -101,7 +101,7 @@ static int save_screen(void)
 		bytes = (uint64_t)mode[DISPI_VIRTUAL_WIDTH] * (mode[DISPI_Y] + mode[DISPI_HEIGHT]) *
 			((mode[DISPI_BITS] + 7) / 8);
 	fb.shown_bytes = MIN(MAX(bytes, TEXT_BYTES), fb.max_size);
-	fb.shown = vmalloc(fb.shown_bytes);
+	fb.shown = vmalloc(fb.shown_bytes, ALLOC_ZERO);
 	if (!fb.shown)
 		return -ENOMEM;
 	vga_text(false);

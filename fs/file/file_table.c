@@ -47,7 +47,7 @@ static int table_grow(struct file_table *table, unsigned int fd)
 	while (size <= fd)
 		size *= GROWTH;
 	size = MIN(size, OPEN_MAX_LIMIT);
-	old = vmalloc(size * sizeof(*old));
+	old = vmalloc(size * sizeof(*old), ALLOC_ZERO);
 	if (!old)
 		return -ENOMEM;
 	spin_lock(&table->lock);

@@ -36,9 +36,10 @@ static struct super_block pseudo_sb = {
 
 static struct list *hash_chain(const struct super_block *sb, uint64_t number)
 {
-	unsigned int key = (unsigned int)(number ^ number >> 32) * 2654435761u ^ (uintptr_t)sb >> 4;
+	unsigned int key = (unsigned int)(number ^ number >> 32) + ((uintptr_t)sb >> 4);
 
-	return &inode_hash[(key ^ key >> 16) & (INODE_HASH_SIZE - 1)];
+	/* Every bit of the key changes the highest bits of the product, but only some change the lowest. */
+	return &inode_hash[key * 2654435761u / (UINT32_MAX / INODE_HASH_SIZE + 1)];
 }
 
 void inode_set_size(struct inode *inode, file_off_t size)

@@ -67,10 +67,12 @@ static uint64_t number_of(const struct proc_entry *entry, unsigned int pid, unsi
 /* Returns the name of the entry in the directory `dir`, or NULL if it is not in that directory. */
 static const char *name_in(const struct proc_entry *entry, const struct proc_entry *dir)
 {
-	size_t len = strlen(dir->path);
-	const char *name = entry->path + len;
+	const char *name = entry->path, *prefix = dir->path;
 
-	if (strncmp(entry->path, dir->path, len) || (len && *name++ != '/'))
+	for (; *prefix; prefix++, name++)
+		if (*name != *prefix)
+			return NULL;
+	if (prefix != dir->path && *name++ != '/')
 		return NULL;
 	return *name && !strchr(name, '/') ? name : NULL;
 }
@@ -393,7 +395,7 @@ static int reader_fill(struct reader *reader, struct inode *inode)
 	vfree(reader->buf);
 	reader->buf = NULL;
 	for (size_t size = TEXT_FIRST; size <= TEXT_MAX; size *= TEXT_GROWTH) {
-		struct text text = { .buf = vmalloc(size), .size = size };
+		struct text text = { .buf = vmalloc(size, 0), .size = size };
 
 		error = text.buf ? print(inode, &text) : -ENOMEM;
 		if (!error && !text.full) {

@@ -2,7 +2,7 @@
  * execve: replace the program of a process.
  *
  * 1. Almost everything that can fail is done while the old program can still go on. The file is opened
- *    and checked, argv and envp are copied, and the new address space is made. From then on the file
+ *    and checked, argv and envp are copied, the new address space is made, and a shared file table is copied. From then on the file
  *    cannot be written (ETXTBSY). Next, all other threads exit. Then comes the point of no return. An
  *    error after it (a page of the file cannot be read, or no memory) ends the process with SIGSEGV.
  * 2. Programs are static: ELF with fixed addresses, or static-pie. The first line of a script names its
@@ -172,7 +172,7 @@ static int grow_strings(struct exec *x)
 
 	if (room > STRINGS_SIZE)
 		return refuse(E2BIG, "arguments and environment are longer than 128 KiB");
-	strings = vmalloc(room);
+	strings = vmalloc(room, 0);
 	if (!strings)
 		return -ENOMEM;
 	memcpy(strings, x->strings, x->used);
@@ -461,8 +461,6 @@ static bool become(struct exec *x, const char *path)
 	uint32_t sp;
 
 	switch_memory(x);
-	if (file_table_unshare() < 0)
-		return false;
 	file_table_close_on_exec();
 	change_process(current->process, path, x->unreadable);
 	sp = clear_tails(x) < 0 ? 0 : fill_stack(x);
@@ -487,6 +485,9 @@ int exec_path(const char *path, const void *argv, const void *envp, bool kernel)
 		error = collect_strings(x, path, argv, envp, kernel);
 	if (error == 0)
 		error = make_memory(x);
+	if (error == 0)
+		error = file_table_unshare();
+	/* This fails only for a thread that must end, so nobody misses the table that was shared. */
 	if (error == 0)
 		error = process_end_other_threads();
 	if (error == 0)

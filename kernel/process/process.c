@@ -18,7 +18,8 @@ struct list all_processes = LIST_INIT(all_processes);
 static struct tree_node *by_number; /* the same processes, by pid; tasks_lock */
 struct process *init_process;
 
-static unsigned int last_number; /* tasks_lock */
+static unsigned int last_number;	  /* handed out most recently; tasks_lock */
+static unsigned int free_until = PID_MAX; /* the numbers between these two are free; tasks_lock */
 SLAB_CACHE(process_cache, "process", struct process, 0);
 
 struct task *task_find_locked(unsigned int tid)
@@ -198,28 +199,39 @@ static void inherit(struct process *process, struct process *parent)
 
 /* ---- numbers and places ---- */
 
-static bool number_in_use(unsigned int number)
+/* Returns the lowest number, from `from` on, that is in use, or PID_MAX if there is none. */
+static unsigned int next_in_use(unsigned int from)
 {
+	unsigned int lowest = PID_MAX;
 	struct process *process;
+	struct task *task;
 
-	list_for_each(process, &all_processes, all_link)
-		if (process->pid == number || process->pgid == number || process->sid == number)
-			return true;
-	return task_find_locked(number) != NULL;
+	list_for_each(process, &all_processes, all_link) {
+		const unsigned int ids[] = { process->pid, process->pgid, process->sid };
+
+		for (unsigned int i = 0; i < ARRAY_SIZE(ids); i++)
+			lowest = ids[i] >= from ? MIN(lowest, ids[i]) : lowest;
+		list_for_each(task, &process->threads, thread_link)
+			lowest = task->tid >= from ? MIN(lowest, task->tid) : lowest;
+	}
+	return lowest;
 }
 
 /*
  * Returns a free number, or 0 if there is none. Numbers are handed out in a circle, so that a number is
- * not reused soon.
+ * not reused soon. All numbers come from here, so those that were found free stay free until they are
+ * handed out, and the processes are searched only when there is none left.
  */
 static unsigned int number_alloc(void)
 {
-	for (unsigned int i = 0; i < PID_MAX - 1; i++) {
-		last_number = last_number + 1 < PID_MAX ? last_number + 1 : 2;
-		if (!number_in_use(last_number))
-			return last_number;
+	for (unsigned int i = 0; last_number + 1 >= free_until; i++) {
+		if (i == PID_MAX)
+			return 0;
+		last_number = last_number + 1 < PID_MAX ? last_number + 1 : 1;
+		free_until = process_find_locked(last_number + 1) ? last_number + 1
+								  : next_in_use(last_number + 1);
 	}
-	return 0;
+	return ++last_number;
 }
 
 /* How many tasks a user has. A process that has ended, but has not been waited for, counts as one. */

@@ -186,38 +186,10 @@ static bool lock_cached(struct mapping *mapping, struct page *page)
 }
 
 /*
- * Map locked pages of a file read-only, from va on, except where pages[i] is NULL or something is
- * mapped already. A page that is mapped is unlocked, its reference is taken over, and its pages[i]
- * becomes NULL. All addresses are in one page table.
- */
-static void map_locked_pages(struct vma *vma, uintptr_t va, struct page **pages, unsigned int nr)
-{
-	pte_t bits = mm_entry_bits(vma->flags), *entry;
-	struct mm *mm = vma->mm;
-	unsigned int mapped = 0;
-
-	spin_lock(&mm->table_lock);
-	entry = mm_pte(mm, va);
-	for (unsigned int i = 0; i < nr; i++, entry++) {
-		struct page *page = pages[i];
-
-		if (!page || *entry)
-			continue;
-		atomic_inc(&page->mapped);
-		pte_set(entry, pte_make(page_phys(page), bits));
-		page_unlock(page);
-		pages[i] = NULL;
-		mapped++;
-	}
-	atomic_add(&mm->resident, mapped);
-	spin_unlock(&mm->table_lock);
-}
-
-/*
  * Resolve a read fault at va, which maps page `index` of the file: map the pages around it that are
- * in the cache. A program that touches one of them soon touches others, and each would be another
- * fault. Never waits: a page that is being read, written or removed is left out. Returns true if va
- * itself is mapped now. The page table exists.
+ * in the cache, read-only. A program that touches one of them soon touches others, and each would be
+ * another fault. Never waits: a page that is being read, written or removed is left out. Returns true
+ * if va itself is mapped now. The page table exists, and all of the window is in it.
  */
 //BOOK: fault-around
 static bool map_cached_around(struct vma *vma, uintptr_t va, unsigned int index)
@@ -226,32 +198,39 @@ static bool map_cached_around(struct vma *vma, uintptr_t va, unsigned int index)
 	uintptr_t window = va & ~(uintptr_t)(FAULT_AROUND * PAGE_SIZE - 1);
 	uintptr_t start = MAX(vma->start, window);
 	unsigned int nr = (MIN(vma->end, window + FAULT_AROUND * PAGE_SIZE) - start) / PAGE_SIZE;
-	unsigned int at = (va - start) / PAGE_SIZE, found;
+	unsigned int at = (va - start) / PAGE_SIZE, mapped = 0, found;
+	pte_t bits = mm_entry_bits(vma->flags), *entries;
 	struct page *pages[FAULT_AROUND];
+	struct mm *mm = vma->mm;
 	bool there;
 
 	memset(pages, 0, sizeof(pages));
 	for (unsigned int i = 0; i < nr; i += found) {
 		found = mapping_find_run(mapping, index - at + i, nr - i, pages + i);
 		if (found == 0)
-			found = mapping_hole(mapping, index - at + i, nr - i);
+			found = MAX(mapping_hole(mapping, index - at + i, nr - i), 1u);
 	}
-	for (unsigned int i = 0; i < nr; i++) {
-		if (pages[i] && !lock_cached(mapping, pages[i])) {
-			page_put(pages[i]);
-			pages[i] = NULL;
-		}
-	}
-	there = pages[at] != NULL;
-	if (there)
+	if (pages[at])
 		page_mark_used(pages[at]);
-	map_locked_pages(vma, start, pages, nr);
+	spin_lock(&mm->table_lock);
+	entries = mm_pte(mm, start);
 	for (unsigned int i = 0; i < nr; i++) {
-		if (pages[i]) {
-			page_unlock(pages[i]);
-			page_put(pages[i]);
-		}
+		struct page *page = pages[i];
+
+		if (!page || entries[i] || !lock_cached(mapping, page))
+			continue;
+		atomic_inc(&page->mapped);
+		pte_set(&entries[i], pte_make(page_phys(page), bits));
+		page_unlock(page);
+		pages[i] = NULL; /* the entry has taken over the reference */
+		mapped++;
 	}
+	atomic_add(&mm->resident, mapped);
+	there = entries[at] != 0;
+	spin_unlock(&mm->table_lock);
+	for (unsigned int i = 0; i < nr; i++)
+		if (pages[i])
+			page_put(pages[i]);
 	return there;
 }
 
@@ -347,15 +326,18 @@ static int resolve_file(struct vma *vma, uintptr_t va, bool write)
 int mm_resolve(struct vma *vma, uintptr_t va, bool write)
 {
 	struct mm *mm = vma->mm;
-	pte_t entry;
+	pte_t *place = mm_pte(mm, va), entry = 0;
 
-	if (vma->flags & VMA_HUGE && !mm_pte(mm, va) && mm_map_huge(vma, va) == 0)
-		return 0;
-	if (mm_make_table(mm, va) < 0)
-		return -ENOMEM;
-	spin_lock(&mm->table_lock);
-	entry = *mm_pte(mm, va);
-	spin_unlock(&mm->table_lock);
+	if (place) {
+		spin_lock(&mm->table_lock);
+		entry = *place;
+		spin_unlock(&mm->table_lock);
+	} else {
+		if (vma->flags & VMA_HUGE && mm_map_huge(vma, va) == 0)
+			return 0;
+		if (mm_make_table(mm, va) < 0)
+			return -ENOMEM;
+	}
 	if (entry & PTE_PRESENT && (!write || entry & PTE_WRITE))
 		return 0; /* another thread has resolved it */
 	if (vma->flags & VMA_DEVICE)

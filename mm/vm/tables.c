@@ -48,7 +48,7 @@ pte_t *mm_pte(struct mm *mm, uintptr_t va)
  * is none before `end`. A walk passes NULL first, and then the entry that follows the last one, so
  * that tables are looked up only where one begins.
  */
-static pte_t *next_entry(struct mm *mm, pte_t *entry, uintptr_t *va, uintptr_t end)
+static inline pte_t *next_entry(struct mm *mm, pte_t *entry, uintptr_t *va, uintptr_t end)
 {
 	while (*va < end) {
 		uintptr_t stop = MIN(end, mm_next_table(*va));
@@ -166,43 +166,40 @@ pte_t mm_entry_bits(unsigned int flags)
 /* ---- unmapping ---- */
 
 /*
- * Clear entries from *va on, as many as pages[] has room for, and flush the TLBs. Sets *va to where
- * it stopped. Returns the number of pages in pages[], whose references the caller drops.
+ * Clear entries from `start` on, flush, and drop what they held. Stops at `end`, or once GATHER pages have
+ * been unmapped. Returns where it stopped.
  */
-static unsigned int zap_batch(struct mm *mm, uintptr_t *va, uintptr_t end, struct page **pages)
+static uintptr_t zap_batch(struct mm *mm, uintptr_t start, uintptr_t end)
 {
-	uintptr_t start = *va;
 	unsigned int nr = 0, resident = 0;
+	struct page *pages[GATHER];
 	pte_t *entry = NULL;
+	uintptr_t va = start;
 
 	spin_lock(&mm->table_lock);
-	while (nr < GATHER && (entry = next_entry(mm, entry, va, end)) != NULL) {
-		pte_t old = pte_take(entry++);
+	for (; nr < GATHER && (entry = next_entry(mm, entry, &va, end)); entry++) {
+		pte_t old = pte_take(entry);
 
 		if (!(old & PTE_SPECIAL)) {
 			pages[nr++] = frame_page(pte_frame(old));
 			resident += pte_pages(old);
 		}
-		*va += pte_pages(old) * PAGE_SIZE;
+		va += pte_pages(old) * PAGE_SIZE;
 	}
-	tlb_flush_range(mm, start, MIN(*va, end));
-	for (unsigned int i = 0; i < nr; i++)
+	tlb_flush_range(mm, start, MIN(va, end));
+	for (unsigned int i = 0; i < nr; i++) {
 		atomic_dec(&pages[i]->mapped);
+		page_put(pages[i]);
+	}
 	atomic_add(&mm->resident, -(int)resident);
 	spin_unlock(&mm->table_lock);
-	return nr;
+	return va;
 }
 
 void mm_zap(struct mm *mm, uintptr_t start, uintptr_t end)
 {
-	struct page *pages[GATHER];
-
-	while (start < end) {
-		unsigned int nr = zap_batch(mm, &start, end, pages);
-
-		while (nr > 0)
-			page_put(pages[--nr]);
-	}
+	while (start < end)
+		start = zap_batch(mm, start, end);
 }
 
 /* ---- fork ---- */

@@ -15,6 +15,8 @@
 #include "lib/string.h"
 #include "mm/page.h"
 
+#define STRING_PIECE 128u /* bytes of a string that are copied at once; divides a page */
+
 struct smap_site {
 	uint8_t *address;
 	uint32_t opcode; /* third byte of stac, clac */
@@ -93,11 +95,9 @@ ssize_t strncpy_from_user(char *dst, const char __user *src, size_t size)
 	size_t done = 0;
 
 	while (done < size) {
-		/*
-		 * Copy up to a page boundary, because the page after the string's end may not
-		 * exist.
-		 */
-		size_t n = MIN(size - done, PAGE_SIZE - ((uintptr_t)(src + done) % PAGE_SIZE)), len;
+		/* A piece ends within the page that has the end of the string. Most strings are short. */
+		size_t n = MIN(size - done, STRING_PIECE - (uintptr_t)(src + done) % STRING_PIECE);
+		size_t len;
 
 		if (copy_from_user(dst + done, src + done, n) < 0)
 			return -EFAULT;

@@ -197,6 +197,9 @@ int mm_unmap_locked(struct mm *mm, uintptr_t start, size_t len)
 	struct vma *vma;
 	int error;
 
+	vma = mm_find_next(mm, start);
+	if (!vma || vma->start >= end)
+		return 0;
 	error = mm_split(mm, start);
 	if (!error)
 		error = mm_split(mm, end);
@@ -235,8 +238,10 @@ int mm_map_locked(struct mm *mm, uintptr_t start, size_t len, unsigned int flags
 		return error;
 	}
 	vma_insert(vma);
-	mm_merge(mm, start + len);
-	mm_merge(mm, start);
+	if (!file) {
+		mm_merge(mm, start + len);
+		mm_merge(mm, start);
+	}
 	return 0;
 }
 
