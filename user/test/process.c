@@ -162,6 +162,49 @@ TEST(vfork_waits, 5, "vfork's parent goes on after exec or exit of the child")
 	CHECK_EQ(test_wait(child), 3);
 }
 
+/* A group whose leader has been waited for: its number is still in use. Returns the other member. */
+static pid_t group_without_leader(pid_t *leader)
+{
+	int ends[2];
+	pid_t member;
+
+	CHECK_EQ(pipe(ends), 0);
+	*leader = fork();
+	if (!*leader) {
+		setpgid(0, 0);
+		member = fork();
+		if (!member)
+			for (;;)
+				pause();
+		_exit(write(ends[1], &member, sizeof(member)) != sizeof(member));
+	}
+	CHECK_EQ(read(ends[0], &member, sizeof(member)), sizeof(member));
+	CHECK_EQ(test_wait(*leader), 0);
+	close(ends[0]);
+	close(ends[1]);
+	return member;
+}
+
+TEST(numbers_in_use, 240, "process numbers go in a circle, past those of processes and of groups")
+{
+	pid_t leader, member = group_without_leader(&leader), before = 0;
+	int circles = 0;
+
+	for (int i = 0; i < 33000; i++) {
+		pid_t child = vfork();
+
+		if (!child)
+			_exit(0);
+		CHECK(child > 1);
+		CHECK(child != before && child != leader && child != member && child != getpid());
+		circles += child < before;
+		before = child;
+		CHECK_EQ(test_wait(child), 0);
+	}
+	CHECK(circles > 0);
+	CHECK_EQ(kill(member, SIGKILL), 0);
+}
+
 TEST(fork_storm, 60, "five hundred children, each waited for")
 {
 	for (int round = 0; round < 10; round++) {

@@ -3,6 +3,7 @@
  * fail, then the second, and so on until the call succeeds, and looks after every failure.
  */
 #include "test.h"
+#include <sched.h>
 #include <sys/mount.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -503,6 +504,34 @@ BEYOND_TEST(bytes, 60, "what fails to write, copy, splice or connect has moved n
 	fd = until_it_succeeds(accept_it, nothing_opened);
 	CHECK_EQ(read(fd, back, 10), 1);
 	CHECK_EQ(unlink(OTHER), 0);
+}
+
+/* The child shares its table with us, so exec has to copy it. */
+BEYOND_TEST(exec_with_shared_files, 60,
+	    "an exec that finds no memory leaves the old program running", NO_NTH)
+{
+	int n, failed = 0, status = -1;
+
+	set_nth(0);
+	/* The first allocation may be that of the child's page faults, which are tried again. */
+	for (n = 1; n < MAX_NTH && !(failed && status == 0); n++) {
+		pid_t child = syscall(SYS_clone, CLONE_FILES | SIGCHLD, 0, 0, 0, 0);
+
+		if (!child) {
+			set_nth(n);
+			execl("/bin/true", "true", NULL);
+			set_nth(0);
+			_exit(errno == ENOMEM ? 2 : 3);
+		}
+		status = test_wait(child);
+		set_nth(0);
+		if (status != 0)
+			CHECK_EQ(status, 2);
+		failed += status == 2;
+	}
+	printf("# failed %d times\n", failed);
+	CHECK_EQ(status, 0);
+	CHECK(failed > 0);
 }
 
 /* Both ends are on their way into the table when the numbers find no place. */
