@@ -1,10 +1,10 @@
 /*
  * Mappings for page contents in high memory.
  *
- * 1. kmap_local: each CPU has KMAP_LOCAL_MAX + IRQ_SLOTS page-table entries of its own. Entry i holds
- *    the i-th mapping of the task that runs. The last few entries are for interrupts. An entry is
- *    flushed when it is set, so an old mapping in the TLB does no harm, and giving a mapping back
- *    costs nothing.
+ * 1. kmap_local: each CPU has KMAP_LOCAL_MAX page-table entries of its own. Entry i holds the i-th
+ *    mapping of the task that runs. An entry is flushed when it is set, so an old mapping in the TLB
+ *    does no harm, and giving a mapping back costs nothing. An interrupt puts its mappings on top of
+ *    those of the task, and has given them back when the task goes on.
  * 2. A task with such mappings stays on its CPU. kmap_switch_in() sets its entries again before it
  *    continues.
  * 3. kmap: a pool of entries, searched by page. An entry without users keeps its page until another
@@ -15,11 +15,6 @@
 #include "kernel/task.h"
 #include "lib/string.h"
 #include "mm/pgtable.h"
-
-#define IRQ_SLOTS   4u
-#define LOCAL_SLOTS (KMAP_LOCAL_MAX + IRQ_SLOTS)
-
-static unsigned int irq_slots_used[MAX_CPUS];
 
 static spinlock_t pool_lock = SPINLOCK_INIT("kmap pool");
 static struct {
@@ -32,7 +27,7 @@ static struct wait_queue pool_wait = WAIT_QUEUE_INIT(pool_wait);
 
 static uintptr_t local_address(unsigned int slot)
 {
-	return KMAP_LOCAL_START + (this_cpu()->id * LOCAL_SLOTS + slot) * PAGE_SIZE;
+	return KMAP_LOCAL_START + (this_cpu()->id * KMAP_LOCAL_MAX + slot) * PAGE_SIZE;
 }
 
 /* The entry for a page. Device memory is mapped uncached, so every access reaches the device. */
@@ -56,33 +51,24 @@ static void *local_set(unsigned int slot, struct page *page)
 	return (void *)va;
 }
 
-/* The number of mappings in use: by interrupts on this CPU, or by the running task. */
-static unsigned int *depth_now(bool irq)
-{
-	return irq ? &irq_slots_used[this_cpu()->id] : &current->kmap_depth;
-}
-
 //BOOK: kmap-local
 void *kmap_local_slow(struct page *page)
 {
-	bool irq = this_cpu()->irq_depth;
-	unsigned int slot = (*depth_now(irq))++;
+	unsigned int slot = current->kmap_depth++;
 
-	if (slot >= (irq ? IRQ_SLOTS : KMAP_LOCAL_MAX))
+	if (slot >= KMAP_LOCAL_MAX)
 		panic("kmap_local: too many mappings");
-	if (irq)
-		slot += KMAP_LOCAL_MAX;
-	else
-		current->kmap_pages[slot] = page;
+	/* First the depth, then the entry: an interrupt in between must use the next one. */
+	barrier();
+	current->kmap_pages[slot] = page;
 	return local_set(slot, page);
 }
 
 void kunmap_local_slow(void *address)
 {
 	uintptr_t va = (uintptr_t)address & PAGE_MASK;
-	bool irq = this_cpu()->irq_depth;
 
-	if (va != local_address(--*depth_now(irq) + (irq ? KMAP_LOCAL_MAX : 0)))
+	if (va != local_address(--current->kmap_depth))
 		panic("kunmap_local: %p is not the latest mapping", address);
 	if (DEBUG_BUILD) {
 		pte_set(kernel_pte(va), 0);

@@ -7,8 +7,8 @@
  *
  * 1. kmap_local() gives the running task a mapping that only it uses. A task has a small stack of them
  *    (KMAP_LOCAL_MAX), and gives them back in reverse order. They survive a sleep, and the task stays
- *    on its CPU as long as it has any. It never sleeps and never fails. Interrupts may use it too, at
- *    most 2 deep. For low memory it costs nothing.
+ *    on its CPU as long as it has any. It never sleeps and never fails. An interrupt uses the stack of
+ *    the task that it interrupts. For low memory kmap_local() costs nothing.
  * 2. kmap() is for mappings that outlive a function. They come from a pool that all CPUs share, and
  *    kmap() sleeps while the pool is full. The same page gets the same address.
  * 3. `page` may be a tail of a compound page. For kmap_local() it may also be a fake page, which stands

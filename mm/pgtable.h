@@ -95,7 +95,7 @@ extern uint32_t kernel_cr3;
 #define VMALLOC_END	 0xf4800000u /* every 2 MiB need a page table */
 #define KMAP_POOL_START	 0xfe000000u
 #define KMAP_POOL_PAGES	 128u
-#define KMAP_LOCAL_START 0xff000000u /* MAX_CPUS * (KMAP_LOCAL_MAX + 4) pages */
+#define KMAP_LOCAL_START 0xff000000u /* MAX_CPUS * KMAP_LOCAL_MAX pages */
 #define FIXED_START	 0xff800000u /* mapped by early boot: APIC, IO-APIC, ACPI tables */
 #define DIRECT_MAP_MAX	 (768u << 20)
 

@@ -43,18 +43,23 @@ struct page *mapping_find(struct mapping *mapping, unsigned int index)
 }
 
 unsigned int mapping_find_run(struct mapping *mapping, unsigned int index, unsigned int nr,
-			      struct page **pages)
+			      struct page **pages, bool holes)
 {
 	struct page **leaf, *page;
-	unsigned int left, n = 0;
+	unsigned int left, n;
 
 	spin_lock(&mapping->lock);
 	leaf = (struct page **)radix_slot(&mapping->pages, index, &left);
-	nr = leaf ? MIN(nr, left) : 0;
-	while (n < nr && (page = leaf[n]) && page_get_head(page))
-		pages[n++] = page;
+	nr = MIN(nr, left);
+	for (n = leaf ? 0 : nr; n < nr; n++) {
+		page = leaf[n];
+		if (page && page_get_head(page))
+			pages[n] = page;
+		else if (!holes)
+			break;
+	}
 	spin_unlock(&mapping->lock);
-	return n;
+	return leaf || holes ? n : 0;
 }
 
 unsigned int mapping_hole(struct mapping *mapping, unsigned int index, unsigned int nr)

@@ -124,11 +124,12 @@ struct page *mapping_next_page(struct mapping *mapping, unsigned int *index, uns
 struct page *mapping_find_or_add(struct mapping *mapping, unsigned int index, bool *fresh);
 /*
  * Find the cached pages from index on: up to nr, up to the first one that is missing, and up to the end
- * of a leaf of the tree. Returns how many were found; pages[] has them with a reference each. Never
- * sleeps.
+ * of a leaf of the tree. Returns how many were found; pages[] has them with a reference each. With
+ * `holes`, pages that are missing are passed over and counted, and their places in pages[] stay as they
+ * were. Never sleeps.
  */
 unsigned int mapping_find_run(struct mapping *mapping, unsigned int index, unsigned int nr,
-			      struct page **pages);
+			      struct page **pages, bool holes);
 /* How many pages from index on are not cached: up to nr, and up to the end of a leaf of the tree. */
 unsigned int mapping_hole(struct mapping *mapping, unsigned int index, unsigned int nr);
 /*

@@ -173,7 +173,7 @@ int mapping_start(struct mapping *mapping, struct file *file, unsigned int index
 
 	run.nr = 0;
 	for (had = 0; had < nr; had += n) {
-		n = mapping_find_run(mapping, index + had, nr - had, pages + had);
+		n = mapping_find_run(mapping, index + had, nr - had, pages + had, false);
 		if (retry)
 			retry_failed(pages + had, n);
 		if (n > 0)

@@ -198,18 +198,15 @@ static bool map_cached_around(struct vma *vma, uintptr_t va, unsigned int index)
 	uintptr_t window = va & ~(uintptr_t)(FAULT_AROUND * PAGE_SIZE - 1);
 	uintptr_t start = MAX(vma->start, window);
 	unsigned int nr = (MIN(vma->end, window + FAULT_AROUND * PAGE_SIZE) - start) / PAGE_SIZE;
-	unsigned int at = (va - start) / PAGE_SIZE, mapped = 0, found;
+	unsigned int at = (va - start) / PAGE_SIZE, mapped = 0;
 	pte_t bits = mm_entry_bits(vma->flags), *entries;
 	struct page *pages[FAULT_AROUND];
 	struct mm *mm = vma->mm;
 	bool there;
 
 	memset(pages, 0, sizeof(pages));
-	for (unsigned int i = 0; i < nr; i += found) {
-		found = mapping_find_run(mapping, index - at + i, nr - i, pages + i);
-		if (found == 0)
-			found = MAX(mapping_hole(mapping, index - at + i, nr - i), 1u);
-	}
+	for (unsigned int i = 0; i < nr;)
+		i += mapping_find_run(mapping, index - at + i, nr - i, pages + i, true);
 	if (pages[at])
 		page_mark_used(pages[at]);
 	spin_lock(&mm->table_lock);
