@@ -145,7 +145,7 @@ static void read_ahead(struct mapping *mapping, struct file *file, struct run *r
 		file->ra_size = 0;
 		file->ra_end = 0;
 	} else if (end > file->ra_next) {
-		file->ra_size = MIN(MAX(file->ra_size * 2, WINDOW_MIN), WINDOW_MAX);
+		file->ra_size = MIN(MAX(file->ra_size * 2u, WINDOW_MIN), WINDOW_MAX);
 	}
 	file->ra_next = end;
 	index = MAX(file->ra_end, end);

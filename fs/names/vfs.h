@@ -304,6 +304,7 @@ struct file {
 	unsigned int flags; /* O_* */
 	bool readable, writable;
 	bool writing;	       /* counted by inode_begin_writing() */
+	unsigned char ra_size; /* pages in the window of read-ahead, at most 128 */
 	file_off_t pos;	       /* bytes */
 	struct mutex pos_lock; /* guards pos if the file has several references */
 	const struct file_ops *ops;
@@ -311,8 +312,8 @@ struct file {
 		*inode; /* a reference to the inode with the data: for a disk, that of the device */
 	struct dentry *path; /* references from path_get(); NULL: an anonymous pipe or socket */
 	void *private;	     /* belongs to `ops` */
-	/* Read-ahead, in pages: the index expected next, the window's size, and where reads end. */
-	unsigned int ra_next, ra_size, ra_end;
+	unsigned int ra_next,
+		ra_end; /* pages: the index expected next, and where read-ahead ends */
 };
 
 /* ---- inodes: fs/names/inode.c ---- */
