@@ -1,81 +1,35 @@
 /*
  * sendfile: splice through a list of slots on the stack. copy_file_range uses it too.
  *
- * 1. Only this task uses the list, so it needs no lock. Slots come from the input's splice_read,
- *    without waiting for the disk. They go to the output's splice_write when their bytes have
- *    arrived.
- * 2. The input's position advances only by the bytes that the output has taken.
- * 3. If the output is a pipe or a stream socket, the slots go directly to its ring, as in splice.
+ * 1. It is two splices: one from the input to the ring, which does not wait for the disk, and one from
+ *    the ring to the output.
+ * 2. The input's position advances only by what the output took.
+ * 3. To a pipe or a stream socket there is no ring in between: that is splice.
  */
 #include "fs/splice/splice.h"
 #include "kernel/syscalls.h"
 #include "kernel/task.h"
 #include "mm/vm/uaccess.h"
 
-/*
- * Wait for the slot's bytes. Returns 0, -ENODATA, -ERESTARTSYS, or -EIO, after which the read has
- * been started again.
- */
-static int wait_arrived(struct pipe_slot *slot)
-{
-	int error;
-
-	while ((error = slot_confirm(slot)) == -EAGAIN) {
-		error = page_wait(slot->page, PG_LOCKED, TASK_INTERRUPTIBLE);
-		if (error)
-			return error;
-	}
-	if (error == -EIO)
-		slot_retry(slot);
-	return error;
-}
-
-/* Wait for the slots in turn. Those behind one that did not arrive are released. */
-static int wait_all_arrived(struct slot_list *slots)
-{
-	int error = 0;
-
-	for (unsigned int i = 0; i < slots->nr && !error; i++) {
-		error = wait_arrived(&slots->slots[i]);
-		if (error) {
-			struct slot_list rest = { .nr = slots->nr - i, .slots = slots->slots + i };
-
-			slot_list_release(&rest);
-			slots->nr = i;
-			slots->bytes = slots_bytes(slots->slots, i);
-		}
-	}
-	return error;
-}
-
-/*
- * Pass one list of slots. Returns the number of bytes, 0 at the end of file, or an error. Sets
- * *again if the output took them all and there may be more.
- */
+/* One ringful. Returns how many bytes `out` took, 0 at the end of the input, or an error. */
 static ssize_t pass_ring(struct file *in, file_off_t *pos_in, struct file *out, file_off_t *pos_out,
-			 size_t len, bool *again)
+			 size_t len)
 {
-	struct pipe_slot ring[SLOT_LIST_MAX];
-	struct slot_list slots = { .max = SLOT_LIST_MAX, .slots = ring };
+	struct pipe_slot slots[SLOT_LIST_MAX];
+	struct ring ring;
 	file_off_t at = *pos_in;
-	ssize_t had, taken = 0;
-	int error = out->ops->splice_wait ? out->ops->splice_wait(out, false) : 0;
+	ssize_t had, n, taken = 0;
 
-	if (error)
-		return error;
-	had = in->ops->splice_read(in, &at, len, &slots);
-	if (had <= 0)
-		return had;
-	slots.bytes = had;
-	if (sink_needs_bytes(out))
-		error = wait_all_arrived(&slots);
-	if (slots.nr > 0)
-		taken = out->ops->splice_write(out, pos_out, &slots);
-	slot_list_release(&slots);
-	if (taken > 0)
-		*pos_in += taken;
-	*again = taken == had || (taken > 0 && out->ops->splice_wait);
-	return taken ? taken : error;
+	ring_init(&ring, slots, SLOT_LIST_MAX, "sendfile");
+	ring.readers = ring.writers = 1;
+	n = had = splice_file_to_ring(in, &at, &ring, len, WAIT_NOT);
+	while (n > 0 && taken < had) {
+		n = splice_ring_to_file(&ring, out, pos_out, had - taken, WAIT_FOREVER);
+		taken += MAX(n, 0);
+	}
+	ring_empty(&ring);
+	*pos_in += taken;
+	return taken ? taken : n;
 }
 
 /* Kernel code is not preempted, and a long sendfile may never sleep, so let other tasks run. */
@@ -88,18 +42,13 @@ static void give_way(void)
 ssize_t splice_through_ring(struct file *in, file_off_t *pos_in, struct file *out,
 			    file_off_t *pos_out, size_t len)
 {
-	ssize_t n = 0, done = 0;
-	bool again = true;
+	ssize_t n, done = 0;
 
-	while (again && done < (ssize_t)len) {
-		again = false;
-		n = pass_ring(in, pos_in, out, pos_out, len - done, &again);
-		if (n > 0)
-			done += n;
-		if (signal_pending())
-			break;
+	do {
+		n = pass_ring(in, pos_in, out, pos_out, len - done);
+		done += MAX(n, 0);
 		give_way();
-	}
+	} while (n > 0 && done < (ssize_t)len && !signal_pending());
 	return done ? done : n;
 }
 

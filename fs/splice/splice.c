@@ -335,72 +335,80 @@ static void settle(struct ring *ring, struct taking *taking)
 	wake_all(&ring->readable);
 }
 
-/* The result of an attempt to move slots to a file. */
-struct drained {
-	ssize_t n;    /* bytes, 0 at the end of file, or an error */
-	bool nothing; /* there is no slot to move yet: wait for the ring, not for the file */
-};
-
-/* Move the slots that are there. `consumer` is held, and is released. */
-static struct drained drain_ring(struct ring *ring, struct file *out, file_off_t *pos, size_t len,
-				 enum ring_need need)
+/*
+ * Move what is there. Returns bytes, 0 at the end of file, or an error. *empty: it is -EAGAIN because
+ * nothing has arrived in the ring, not because the file has no room. `consumer` is held, and given
+ * back.
+ */
+static ssize_t drain_ring(struct ring *ring, struct file *out, file_off_t *pos, size_t len,
+			  enum ring_need need, bool *empty)
 {
 	struct taking taking;
-	ssize_t n, taken, done = 0;
+	ssize_t had, n, done = 0;
 
 	do {
-		taken = n = take_slots(ring, &taking, len - done, need);
+		had = n = take_slots(ring, &taking, len - done, need);
 		if (n <= 0)
 			break;
-		taken = out->ops->splice_write(out, pos, &taking.list);
+		n = out->ops->splice_write(out, pos, &taking.list);
 		settle(ring, &taking);
-		done += MAX(taken, 0);
-	} while (taken == n && done < (ssize_t)len);
-	if (done == 0 && (n == -EIO || n == -ENODATA))
-		return (struct drained){ ring_report_failed(ring, n), false };
+		done += MAX(n, 0);
+	} while (n == had && done < (ssize_t)len);
+	*empty = had == -EAGAIN;
+	if (done == 0 && (had == -EIO || had == -ENODATA))
+		return ring_report_failed(ring, had);
 	mutex_unlock(&ring->consumer);
-	return (struct drained){ done ? done : taken, done == 0 && n == -EAGAIN };
+	return done ? done : n;
 }
 
-static ssize_t pipe_to_file(struct ring *ring, struct file *out, file_off_t *pos, size_t len,
+ssize_t splice_ring_to_file(struct ring *ring, struct file *out, file_off_t *pos, size_t len,
 			    uint64_t until)
 {
 	enum ring_need need = sink_needs_bytes(out) ? RING_NEED_BYTES : RING_NEED_SLOT;
 	int error;
 
 	do {
-		struct drained drained;
+		bool empty;
+		ssize_t n;
 
 		error = mutex_lock_killable(&ring->consumer);
 		if (error)
 			break;
-		drained = drain_ring(ring, out, pos, len, need);
-		if (drained.nothing)
-			error = ring_wait_readable(ring, need, until);
-		else if (drained.n == -EAGAIN && out->ops->splice_wait)
-			error = out->ops->splice_wait(out, until == WAIT_NOT);
-		else
-			return drained.n;
+		n = drain_ring(ring, out, pos, len, need, &empty);
+		if (n != -EAGAIN || !(empty || out->ops->splice_wait))
+			return n;
+		error = empty ? ring_wait_readable(ring, need, until)
+			      : out->ops->splice_wait(out, until == WAIT_NOT);
 	} while (error == 0);
 	return error;
 }
 
 /* ---- splice(2) ---- */
 
+/* Where in the file, which has no ring, the call begins. Returns 0 or an error. */
+static int begin_at(struct file *file, file_off_t __user *offset, size_t len, file_off_t *pos)
+{
+	int error = file_get_position(file, offset, pos);
+
+	if (error)
+		return error;
+	if (offset && !file->ops->llseek)
+		return refuse(EINVAL, "an offset for a file that cannot seek");
+	if (range_overflows(*pos, len))
+		return refuse(EINVAL, "the range ends behind the largest offset");
+	return 0;
+}
+
 static ssize_t from_file(struct file *in, file_off_t __user *offset, struct ring *to, size_t len,
 			 uint64_t until)
 {
 	file_off_t pos;
-	ssize_t n = file_get_position(in, offset, &pos);
+	ssize_t n = begin_at(in, offset, len, &pos);
 
 	if (n)
 		return n;
-	if (offset && !in->ops->llseek)
-		return refuse(EINVAL, "an offset, but the file cannot seek");
 	if (!in->ops->splice_read)
 		return refuse(EINVAL, "the input cannot be spliced from");
-	if (range_overflows(pos, len))
-		return refuse(EINVAL, "the range ends beyond the largest offset");
 	n = splice_file_to_ring(in, &pos, to, len, until);
 	if (n >= 0 && file_set_position(in, offset, pos))
 		return -EFAULT;
@@ -411,19 +419,15 @@ static ssize_t to_file(struct ring *from, struct file *out, file_off_t __user *o
 		       uint64_t until)
 {
 	file_off_t pos;
-	ssize_t n = file_get_position(out, offset, &pos);
+	ssize_t n = begin_at(out, offset, len, &pos);
 
 	if (n)
 		return n;
-	if (offset && !out->ops->llseek)
-		return refuse(EINVAL, "an offset, but the file cannot seek");
 	if (out->flags & O_APPEND)
 		return refuse(EINVAL, "the output is open with O_APPEND");
 	if (!out->ops->splice_write)
 		return refuse(EINVAL, "the output cannot be spliced to");
-	if (range_overflows(pos, len))
-		return refuse(EINVAL, "the range ends beyond the largest offset");
-	n = pipe_to_file(from, out, &pos, len, until);
+	n = splice_ring_to_file(from, out, &pos, len, until);
 	if (n >= 0 && file_set_position(out, offset, pos))
 		return -EFAULT;
 	return n;
