@@ -343,7 +343,7 @@ static struct socket *find_by_path(struct socket_name *name, int type)
 		return ERR_PTR(PTR_ERR(node));
 	error = inode_permission(node, MAY_WRITE);
 	spin_lock(&sockets_lock);
-	socket = node->socket;
+	socket = S_ISSOCK(node->mode) ? node->socket : NULL;
 	if (socket)
 		atomic_inc(&socket->refs);
 	spin_unlock(&sockets_lock);
@@ -393,8 +393,8 @@ static int bind_to_path(struct socket *socket, struct socket_name *name)
 		return PTR_ERR(node);
 	spin_lock(&sockets_lock);
 	if (socket->name) {
-		error = refuse(EINVAL, "the socket already has a name");
-	} else if (node->socket) {
+		error = refuse(EINVAL, "it has a name already");
+	} else if (!S_ISSOCK(node->mode) || node->socket) {
 		error = -EADDRINUSE;
 	} else {
 		socket->name = socket_name_get(name);

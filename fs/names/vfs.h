@@ -208,14 +208,16 @@ struct inode {
 	const struct inode_ops *ops;
 	const struct file_ops *file_ops;
 	struct mapping mapping; /* its page cache */
-	struct pipe *pipe;	/* of a FIFO that is open */
-	struct socket *socket;	/* the socket bound to this node; guarded by sockets_lock */
-	void *private;		/* belongs to the file system */
-	struct list hash_link;	/* in the hash by (sb, number); guarded by inode_lock */
-	struct list sb_link;	/* in sb->inodes; guarded by inode_lock */
-	bool deleted;		/* a removed directory, which takes no new names; guarded by lock */
-	const char *kind;	/* of an anonymous inode: "pipe", "socket" */
-	struct atomic busy;	/* number of open files that write to it, or minus the number of
+	union {
+		struct pipe *pipe;     /* of a FIFO that is open; guarded by pipes_lock */
+		struct socket *socket; /* bound to this node (S_IFSOCK); guarded by sockets_lock */
+	};
+	void *private;	       /* belongs to the file system */
+	struct list hash_link; /* in the hash by (sb, number); guarded by inode_lock */
+	struct list sb_link;   /* in sb->inodes; guarded by inode_lock */
+	bool deleted;	       /* a removed directory, which takes no new names; guarded by lock */
+	const char *kind;      /* of an anonymous inode: "pipe", "socket" */
+	struct atomic busy;    /* number of open files that write to it, or minus the number of
 				 * address spaces that run it as a program */
 };
 

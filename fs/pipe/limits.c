@@ -108,13 +108,12 @@ unsigned int pipe_user_attach(struct pipe *pipe, unsigned int wanted)
 		user_charge(pipe->user, nr, PIPE_LEAST_SLOTS);
 		nr = PIPE_LEAST_SLOTS;
 	}
-	pipe->user_pages = nr;
 	return nr;
 }
 
 void pipe_user_detach(struct pipe *pipe)
 {
-	user_put(pipe->user, pipe->user_pages);
+	user_put(pipe->user, pipe->ring.nr_slots);
 }
 
 void pipe_free_slots(struct pipe *pipe, struct pipe_slot *slots)
@@ -142,8 +141,8 @@ static int resize(struct pipe *pipe, struct pipe_slot **slots, unsigned int nr)
 	struct ring *ring = &pipe->ring;
 	bool fits;
 
-	if (!user_charge(pipe->user, pipe->user_pages, nr) && nr > pipe->user_pages) {
-		user_charge(pipe->user, nr, pipe->user_pages);
+	if (!user_charge(pipe->user, ring->nr_slots, nr) && nr > ring->nr_slots) {
+		user_charge(pipe->user, nr, ring->nr_slots);
 		return refuse(EPERM, "more than /proc/sys/fs/pipe-user-pages-soft");
 	}
 	spin_lock(&ring->lock);
@@ -154,10 +153,9 @@ static int resize(struct pipe *pipe, struct pipe_slot **slots, unsigned int nr)
 	}
 	spin_unlock(&ring->lock);
 	if (!fits) {
-		user_charge(pipe->user, nr, pipe->user_pages);
+		user_charge(pipe->user, nr, ring->nr_slots);
 		return refuse(EBUSY, "more slots than that are in use");
 	}
-	pipe->user_pages = nr;
 	return 0;
 }
 

@@ -22,9 +22,8 @@ struct pipe {
 	unsigned int reader_opens, writer_opens; /* number of opens so far; ring.lock */
 	unsigned int users;			 /* open files; pipes_lock */
 	struct inode *inode;
-	struct pipe_user *user;	 /* the user for whom its slots are counted */
-	unsigned int user_pages; /* how many are counted; both mutexes of the ring */
-	struct list link;	 /* in all_pipes; pipes_lock */
+	struct pipe_user *user; /* whose pipe-user-pages-soft its places count against */
+	struct list link;	/* all pipes, for /proc/pipes; pipes_lock */
 	struct pipe_slot
 		first_slots[PIPE_DEFAULT_SLOTS]; /* storage for ring.slots, until it is resized */
 };

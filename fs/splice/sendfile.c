@@ -1,5 +1,5 @@
 /*
- * sendfile: splice through a list of slots on the stack. copy_file_range uses it too.
+ * sendfile: splice through a ring on the stack. copy_file_range uses it too.
  *
  * 1. It is two splices: one from the input to the ring, which does not wait for the disk, and one from
  *    the ring to the output.

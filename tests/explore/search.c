@@ -566,7 +566,7 @@ static void prepare(void)
 int main(int argc, char **argv)
 {
 	const char *name = NULL, *schedule = NULL, *seed = NULL;
-	double seconds = 60;
+	double seconds = 120;
 	int max = 2;
 
 	for (int i = 1; i < argc; i++) {
