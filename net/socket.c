@@ -393,7 +393,7 @@ static int bind_to_path(struct socket *socket, struct socket_name *name)
 		return PTR_ERR(node);
 	spin_lock(&sockets_lock);
 	if (socket->name) {
-		error = refuse(EINVAL, "it has a name already");
+		error = refuse(EINVAL, "the socket already has a name");
 	} else if (!S_ISSOCK(node->mode) || node->socket) {
 		error = -EADDRINUSE;
 	} else {

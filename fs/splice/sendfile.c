@@ -1,10 +1,10 @@
 /*
  * sendfile: splice through a ring on the stack. copy_file_range uses it too.
  *
- * 1. It is two splices: one from the input to the ring, which does not wait for the disk, and one from
- *    the ring to the output.
- * 2. The input's position advances only by what the output took.
- * 3. To a pipe or a stream socket there is no ring in between: that is splice.
+ * 1. A sendfile is two splices: one from the input to the ring, which does not wait for the disk, and
+ *    one from the ring to the output.
+ * 2. The input's position advances only by the bytes that the output has taken.
+ * 3. If the output is a pipe or a stream socket, the slots go directly to its ring, as in splice.
  */
 #include "fs/splice/splice.h"
 #include "kernel/syscalls.h"

@@ -105,19 +105,15 @@ static inline struct ring *file_sink_ring(struct file *file)
 ssize_t splice_file_to_ring(struct file *in, int64_t *pos, struct ring *ring, size_t len,
 			    uint64_t until);
 /*
-<<<<<<< HEAD
- * Publish as many slots of the list as the ring has room for. The others stay in the list. Returns
- * the number of bytes published, -EPIPE or -ERESTARTSYS.
-=======
- * Slots of a ring to a file, as far as they have arrived; until then at least one of them is waited
- * for. fs/splice/splice.c
+ * Move slots of a ring to a file, as far as their bytes have arrived. Waits until the time `until` for
+ * the first of them. Returns the number of bytes, 0 at the end, or an error. May sleep.
+ * fs/splice/splice.c
  */
 ssize_t splice_ring_to_file(struct ring *ring, struct file *out, int64_t *pos, size_t len,
 			    uint64_t until);
 /*
- * Publish the slots of the list as far as there is room; those that found none stay in it. Returns
- * bytes, or -EPIPE, -ERESTARTSYS.
->>>>>>> 6938c1e (Sendfile is two splices through a ring of its own)
+ * Publish as many slots of the list as the ring has room for. The others stay in the list. Returns
+ * the number of bytes published, -EPIPE or -ERESTARTSYS.
  */
 ssize_t splice_publish(struct ring *ring, struct slot_list *slots);
 /*
@@ -138,7 +134,7 @@ int splice_wait_room(struct ring *ring, uint64_t until);
 ssize_t splice_between(struct ring *from, struct ring *to, size_t len, uint64_t until, bool keep);
 
 /*
- * fs/splice/sendfile.c: move up to len bytes from a file to a file or device, through a slot list
+ * fs/splice/sendfile.c: move up to len bytes from a file to a file or device, through a ring
  * on the stack. *pos_in advances only by the bytes that `out` took. Returns the number of bytes, 0
  * at the end, or an error. May sleep.
  */
