@@ -64,11 +64,11 @@ static void become_process(struct task *task)
 	task->files = file_table_create();
 	task->fs = fs_context_copy();
 	if (!init_process || !task->files || !task->fs)
-		panic("no memory for the first process");
+		cannot_start("too little memory for the first process");
 	process_join(task, init_process);
 	flags = spin_lock_irqsave(&tasks_lock);
 	if (process_link(task) < 0)
-		panic("no process id for the first process");
+		cannot_start("no process id for the first process");
 	spin_unlock_irqrestore(&tasks_lock, flags);
 }
 
@@ -111,13 +111,14 @@ static void start_init(void)
 	open_console();
 	if (init_path) {
 		if (!try(init_path))
-			panic("cannot run %s, which init= names", init_path);
+			cannot_start("cannot run %s, which init= names", init_path);
 		return;
 	}
 	for (unsigned int i = 0; i < ARRAY_SIZE(places); i++)
 		if (try(places[i]))
 			return;
-	panic("no init: cannot run /sbin/init, /bin/init or /bin/sh; set another one with init=");
+	cannot_start(
+		"no init: cannot run /sbin/init, /bin/init or /bin/sh; set another one with init=");
 }
 
 /* ---- the first task ---- */
@@ -151,8 +152,9 @@ static void kernel_init(void *unused)
 	drivers_probe();
 	error = mount_root(root);
 	if (error < 0)
-		panic("cannot mount the root file system from %s: error %d; set the disk with root=",
-		      root, -error);
+		cannot_start(
+			"cannot mount the root file system from %s: error %d; set the disk with root=",
+			root, -error);
 	start_init();
 }
 
@@ -188,6 +190,6 @@ void kmain(uint32_t magic, uint32_t info)
 	irq_enable();
 	tick_arm(TICK_NS);
 	if (IS_ERR(kernel_task_start("init", kernel_init, NULL)))
-		panic("no memory for the first task");
+		cannot_start("too little memory for the first task");
 	sched_idle();
 }

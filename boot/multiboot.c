@@ -171,10 +171,11 @@ void multiboot_init(uint32_t magic, uint32_t info)
 	else if (magic == MB2_LOADED && data)
 		read_mb2(data);
 	else
-		panic("not started by a Multiboot loader (magic %08x): use qemu -kernel or GRUB",
-		      magic);
+		cannot_start(
+			"not started by a Multiboot loader (magic %08x): use qemu -kernel or GRUB",
+			magic);
 	if (!nr_boot_memory)
-		panic("the loader gave no memory map");
+		cannot_start("the loader gave no memory map");
 	boot_memory_reserve(0, 1 << 20);
 	boot_memory_reserve((uintptr_t)_boot_start, virt_to_phys(_kernel_end));
 	if (boot_module_end)

@@ -232,6 +232,19 @@ static void __noreturn die(const struct trap_frame *at, const void *ebp, const c
 	smp_stop_this_cpu();
 }
 
+void cannot_start(const char *format, ...)
+{
+	char message[256];
+	va_list args;
+
+	irq_disable();
+	va_start(args, format);
+	vsnprintf(message, sizeof(message), format, args);
+	log_error("Sluice cannot start: %s", message);
+	smp_stop_others();
+	smp_stop_this_cpu();
+}
+
 void panic(const char *format, ...)
 {
 	va_list args;

@@ -49,6 +49,11 @@ void panic(const char *format, ...) __printf(1, 2) __noreturn;
 /* The same for a fault that the CPU reports. `at` has the kernel's registers at the fault. */
 struct trap_frame;
 void panic_at(const struct trap_frame *at, const char *format, ...) __printf(2, 3) __noreturn;
+/*
+ * Say in one line why the kernel cannot start on this machine, with what the loader gave it or with these
+ * parameters. Then stop all CPUs. Only before the first program runs.
+ */
+void cannot_start(const char *format, ...) __printf(1, 2) __noreturn;
 
 /*
  * Returns the name of the kernel function that contains `address`, or "?" if there is none. Sets *offset

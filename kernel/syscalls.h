@@ -167,6 +167,11 @@ long sys_vmsplice(int number, const struct iovec __user *segments, size_t nr, un
 
 long sys_reboot(unsigned long magic, unsigned long magic2, unsigned long command);
 
+/* ---- kernel/process/alarm.c ---- */
+
+long sys_alarm(unsigned int seconds);
+long sys_setitimer(unsigned int which, const void __user *from, void __user *to);
+
 /* ---- kernel/process/exec.c ---- */
 
 long sys_execve(const char __user *user_path, const void __user *argv, const void __user *envp);
@@ -249,6 +254,13 @@ long sys_tgkill(int tgid, int tid, unsigned int signo);
 long sys_sigreturn(void);
 long sys_rt_sigreturn(void);
 
+/* ---- kernel/process/sleep.c ---- */
+
+long sys_restart_syscall(void);
+long sys_nanosleep(const void __user *from, void __user *rest);
+long sys_clock_nanosleep(unsigned int clock, unsigned int flags, const void __user *from,
+			 void __user *rest);
+
 /* ---- kernel/process/sysinfo.c ---- */
 
 long sys_syslog(int action, char __user *buf, int len);
@@ -257,14 +269,8 @@ long sys_uname(void __user *buf);
 
 /* ---- kernel/process/timecalls.c ---- */
 
-long sys_restart_syscall(void);
-long sys_alarm(unsigned int seconds);
 long sys_gettimeofday(void __user *tv, void __user *tz);
-long sys_setitimer(unsigned int which, const void __user *from, void __user *to);
-long sys_nanosleep(const void __user *from, void __user *rest);
 long sys_clock_gettime(unsigned int clock, void __user *to);
-long sys_clock_nanosleep(unsigned int clock, unsigned int flags, const void __user *from,
-			 void __user *rest);
 
 /* ---- kernel/process/tls.c ---- */
 
@@ -295,18 +301,22 @@ long sys_madvise(uintptr_t start, size_t len, int advice);
 long sys_socketcall(unsigned int call, const void __user *from);
 long sys_socket(int family, int type, int protocol);
 long sys_socketpair(int family, int type, int protocol, int32_t __user *fds);
-long sys_bind(int number, long b, long c, long d, long e, long f);
-long sys_connect(int number, long b, long c, long d, long e, long f);
-long sys_listen(int number, long b, long c, long d, long e, long f);
-long sys_accept4(int number, long b, long c, long d, long e, long f);
-long sys_getsockopt(int number, long b, long c, long d, long e, long f);
-long sys_setsockopt(int number, long b, long c, long d, long e, long f);
-long sys_getsockname(int number, long b, long c, long d, long e, long f);
-long sys_getpeername(int number, long b, long c, long d, long e, long f);
-long sys_sendto(int number, long b, long c, long d, long e, long f);
-long sys_sendmsg(int number, long b, long c, long d, long e, long f);
-long sys_recvfrom(int number, long b, long c, long d, long e, long f);
-long sys_recvmsg(int number, long b, long c, long d, long e, long f);
-long sys_shutdown(int number, long b, long c, long d, long e, long f);
+long sys_bind(int number, const void __user *address, unsigned int len);
+long sys_connect(int number, const void __user *address, unsigned int len);
+long sys_listen(int number, unsigned int backlog);
+long sys_accept4(int number, void __user *address, int32_t __user *len, unsigned int flags);
+long sys_getsockopt(int number, int level, unsigned int option, void __user *to,
+		    uint32_t __user *len);
+long sys_setsockopt(int number, int level, unsigned int option, const void __user *from,
+		    uint32_t len);
+long sys_getsockname(int number, void __user *address, int32_t __user *len);
+long sys_getpeername(int number, void __user *address, int32_t __user *len);
+long sys_sendto(int number, void __user *base, size_t len, unsigned int flags,
+		const void __user *address, unsigned int address_len);
+long sys_sendmsg(int number, const void __user *user, unsigned int flags);
+long sys_recvfrom(int number, void __user *base, size_t len, unsigned int flags,
+		  void __user *address, int32_t __user *address_len);
+long sys_recvmsg(int number, void __user *user, unsigned int flags);
+long sys_shutdown(int number, unsigned int how);
 
 #endif

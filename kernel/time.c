@@ -133,8 +133,9 @@ static uint64_t measure_tsc(void)
 	for (unsigned int try = 0; try < TRIES && !khz; try++)
 		khz = measure_once();
 	if (!khz)
-		panic("the clocks cannot be measured: the PIT runs out within %u ms every time",
-		      MEASURE_MS);
+		cannot_start("the clocks cannot be measured: the PIT runs out within %u ms every "
+			     "time",
+			     MEASURE_MS);
 	return khz;
 }
 

@@ -57,6 +57,20 @@ void boot_memory_reserve(phys_addr_t start, phys_addr_t end)
 	}
 }
 
+phys_addr_t boot_memory_largest(phys_addr_t end)
+{
+	phys_addr_t largest = 0;
+
+	for (unsigned int i = 0; i < nr_boot_memory; i++) {
+		phys_addr_t from = MAX(boot_memory[i].start, FIRST_MIB);
+		phys_addr_t to = MIN(boot_memory[i].end, end);
+
+		if (from < to)
+			largest = MAX(largest, to - from);
+	}
+	return largest;
+}
+
 /* The lowest place for `size` bytes; 0: none. */
 static phys_addr_t find_place(size_t size, size_t align)
 {
@@ -80,20 +94,21 @@ void *boot_alloc(size_t size, size_t align)
 	size = PAGE_ALIGN(size);
 	at = find_place(size, MAX(align, (size_t)PAGE_SIZE));
 	if (!at)
-		panic("too little memory: no %u KiB in one piece below %u MiB; give the machine "
-		      "more, or a larger lowmem= if there is one and a RAM disk fills it",
-		      (unsigned int)(size / 1024), lowmem_frames >> (20 - PAGE_SHIFT));
+		cannot_start("too little memory: no %u KiB in one piece below %u MiB",
+			     (unsigned int)(size / 1024), lowmem_frames >> (20 - PAGE_SHIFT));
 	boot_memory_reserve(at, at + size);
 	return memset(phys_to_virt(at), 0, size);
 }
 
 /*
- * mem_map may take half of the low memory; RAM behind what it then describes is not used.
+ * mem_map may take half of the largest piece of low memory. RAM behind what it then describes is not
+ * used.
  */
 static unsigned int frames_described(void)
 {
 	phys_addr_t frames = boot_memory_top() >> PAGE_SHIFT;
-	unsigned int most = lowmem_frames / 2 * (PAGE_SIZE / sizeof(struct page));
+	phys_addr_t low = boot_memory_largest((phys_addr_t)lowmem_frames << PAGE_SHIFT);
+	unsigned int most = (unsigned int)low / 2 / sizeof(struct page);
 
 	if (frames <= most)
 		return frames;
@@ -122,6 +137,6 @@ void page_init(void)
 	nr_boot_memory = 0;
 	zero_page = page_alloc(0, ALLOC_LOW | ALLOC_ZERO);
 	if (!zero_page)
-		panic("too little memory: no free page");
+		cannot_start("too little memory: no free page");
 	set_bits(&zero_page->flags, PG_RESERVED | PG_UPTODATE);
 }

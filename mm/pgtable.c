@@ -7,6 +7,7 @@
  *    text is read-only, everything else is not executable.
  * 3. Tables for the areas above the direct map exist from boot on.
  */
+#include "boot/machine.h"
 #include "mm/boot_memory.h"
 #include "mm/pgtable.h"
 #include "kernel/cpu/cpu.h"
@@ -41,8 +42,10 @@ static int set_lowmem(const char *value)
 	lowmem_limit = size & ~(LARGE_SIZE - 1);
 	return 0;
 }
-KERNEL_PARAM(lowmem, set_lowmem, "768M",
-	     "size of the direct map, 8M to 768M; the rest is high memory");
+KERNEL_PARAM(
+	lowmem, set_lowmem, "768M",
+	"size of the direct map, 8M to 768M, or more if a RAM disk fills that; the rest is high "
+	"memory");
 
 static pte_t *directory_entry(uintptr_t va)
 {
@@ -94,15 +97,21 @@ static void map_direct(void)
 		set_direct(directory_entry(va), va, PTE_WRITE | PTE_LARGE | pte_nx);
 }
 
-/* How much of RAM is low memory; from here on boot_alloc() works. */
+/*
+ * Decide how much of RAM is low memory. The loader puts a RAM disk right behind the kernel. It does not
+ * count as a part of lowmem=, so that it cannot fill the direct map. From here on boot_alloc() works.
+ */
 static void choose_lowmem(void)
 {
-	phys_addr_t usable = boot_memory_usable();
+	phys_addr_t usable = boot_memory_usable(), limit = lowmem_limit;
 
 	if (usable < LOW_MINIMUM)
-		panic("too little memory: %u KiB are free, at least %u MiB are needed",
-		      (unsigned int)(usable >> 10), LOW_MINIMUM >> 20);
-	lowmem_frames = MIN(boot_memory_top(), (phys_addr_t)lowmem_limit) >> PAGE_SHIFT;
+		cannot_start("too little memory: %u KiB are free, at least %u MiB are needed",
+			     (unsigned int)(usable >> 10), LOW_MINIMUM >> 20);
+	if (boot_module_start < limit)
+		limit += ALIGN_UP(boot_module_end - boot_module_start, (phys_addr_t)LARGE_SIZE);
+	limit = MIN(limit, (phys_addr_t)DIRECT_MAP_MAX);
+	lowmem_frames = MIN(boot_memory_top(), limit) >> PAGE_SHIFT;
 	direct_map_end = KERNEL_BASE + ALIGN_UP(lowmem_frames << PAGE_SHIFT, LARGE_SIZE);
 }
 

@@ -271,7 +271,7 @@ struct slab_cache *slab_cache_create(const char *name, size_t size, size_t align
 	struct slab_cache *cache = slab_alloc(&cache_cache, ALLOC_ZERO);
 
 	if (!cache)
-		panic("no memory for slab cache %s", name);
+		cannot_start("too little memory for slab cache %s", name);
 	cache_setup(cache, name, size, align);
 	return cache;
 }

@@ -64,43 +64,133 @@ long sys_socketpair(int family, int type, int protocol, int32_t __user *fds)
 
 /* ---- on a socket ---- */
 
-typedef long (*file_call)(struct file *, long, long, long, long, long);
-
-static long on_socket(int number, file_call call, long b, long c, long d, long e, long f)
+/* The descriptor's open file, if it is a socket. Otherwise its `file` is -EBADF or -ENOTSOCK. */
+static struct fd socket_get(int number)
 {
 	struct fd fd = fd_get(number);
-	long result = -ENOTSOCK;
 
 	if (!fd.file)
-		return -EBADF;
+		return (struct fd){ ERR_PTR(-EBADF), false };
 	if (is_socket(fd.file))
-		result = call(fd.file, b, c, d, e, f);
+		return fd;
+	fd_put(fd);
+	return (struct fd){ ERR_PTR(-ENOTSOCK), false };
+}
+
+/* Give the descriptor back when its call has returned `result`. */
+static long end_call(struct fd fd, long result)
+{
 	fd_put(fd);
 	return result;
 }
 
-/*
- * Defines the system call `name`, which calls socket_NAME() with the file of the descriptor. A
- * function that takes fewer arguments ignores the rest, as in the system call table.
- */
-#define ON_SOCKET(name)                                                                    \
-	long sys_##name(int number, long b, long c, long d, long e, long f)                \
-	{                                                                                  \
-		return on_socket(number, (file_call)(void *)socket_##name, b, c, d, e, f); \
-	}
-ON_SOCKET(bind)
-ON_SOCKET(connect)
-ON_SOCKET(listen)
-ON_SOCKET(accept4)
-ON_SOCKET(getsockname)
-ON_SOCKET(getpeername)
-ON_SOCKET(sendto)
-ON_SOCKET(recvfrom)
-ON_SOCKET(shutdown)
-ON_SOCKET(getsockopt)
-ON_SOCKET(setsockopt)
-ON_SOCKET(sendmsg)
-ON_SOCKET(recvmsg)
+long sys_bind(int number, const void __user *address, unsigned int len)
+{
+	struct fd fd = socket_get(number);
+
+	return IS_ERR(fd.file) ? PTR_ERR(fd.file)
+			       : end_call(fd, socket_bind(fd.file, address, len));
+}
+
+long sys_connect(int number, const void __user *address, unsigned int len)
+{
+	struct fd fd = socket_get(number);
+
+	return IS_ERR(fd.file) ? PTR_ERR(fd.file)
+			       : end_call(fd, socket_connect(fd.file, address, len));
+}
+
+long sys_listen(int number, unsigned int backlog)
+{
+	struct fd fd = socket_get(number);
+
+	return IS_ERR(fd.file) ? PTR_ERR(fd.file) : end_call(fd, socket_listen(fd.file, backlog));
+}
+
+long sys_accept4(int number, void __user *address, int32_t __user *len, unsigned int flags)
+{
+	struct fd fd = socket_get(number);
+
+	return IS_ERR(fd.file) ? PTR_ERR(fd.file)
+			       : end_call(fd, socket_accept4(fd.file, address, len, flags));
+}
+
+long sys_getsockname(int number, void __user *address, int32_t __user *len)
+{
+	struct fd fd = socket_get(number);
+
+	return IS_ERR(fd.file) ? PTR_ERR(fd.file)
+			       : end_call(fd, socket_getsockname(fd.file, address, len));
+}
+
+long sys_getpeername(int number, void __user *address, int32_t __user *len)
+{
+	struct fd fd = socket_get(number);
+
+	return IS_ERR(fd.file) ? PTR_ERR(fd.file)
+			       : end_call(fd, socket_getpeername(fd.file, address, len));
+}
+
+long sys_sendto(int number, void __user *base, size_t len, unsigned int flags,
+		const void __user *address, unsigned int address_len)
+{
+	struct fd fd = socket_get(number);
+
+	return IS_ERR(fd.file) ? PTR_ERR(fd.file)
+			       : end_call(fd, socket_sendto(fd.file, base, len, flags, address,
+							    address_len));
+}
+
+long sys_recvfrom(int number, void __user *base, size_t len, unsigned int flags,
+		  void __user *address, int32_t __user *address_len)
+{
+	struct fd fd = socket_get(number);
+
+	return IS_ERR(fd.file) ? PTR_ERR(fd.file)
+			       : end_call(fd, socket_recvfrom(fd.file, base, len, flags, address,
+							      address_len));
+}
+
+long sys_shutdown(int number, unsigned int how)
+{
+	struct fd fd = socket_get(number);
+
+	return IS_ERR(fd.file) ? PTR_ERR(fd.file) : end_call(fd, socket_shutdown(fd.file, how));
+}
+
+long sys_getsockopt(int number, int level, unsigned int option, void __user *to,
+		    uint32_t __user *len)
+{
+	struct fd fd = socket_get(number);
+
+	return IS_ERR(fd.file) ? PTR_ERR(fd.file)
+			       : end_call(fd, socket_getsockopt(fd.file, level, option, to, len));
+}
+
+long sys_setsockopt(int number, int level, unsigned int option, const void __user *from,
+		    uint32_t len)
+{
+	struct fd fd = socket_get(number);
+
+	return IS_ERR(fd.file) ? PTR_ERR(fd.file)
+			       : end_call(fd, socket_setsockopt(fd.file, level, option, from, len));
+}
+
+long sys_sendmsg(int number, const void __user *user, unsigned int flags)
+{
+	struct fd fd = socket_get(number);
+
+	return IS_ERR(fd.file) ? PTR_ERR(fd.file)
+			       : end_call(fd, socket_sendmsg(fd.file, user, flags));
+}
+
+long sys_recvmsg(int number, void __user *user, unsigned int flags)
+{
+	struct fd fd = socket_get(number);
+
+	return IS_ERR(fd.file) ? PTR_ERR(fd.file)
+			       : end_call(fd, socket_recvmsg(fd.file, user, flags));
+}
 
 /* ---- socketcall ---- */
 

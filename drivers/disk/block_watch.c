@@ -61,6 +61,6 @@ static void block_watch_init(void)
 {
 	report_add(&owed);
 	if (IS_ERR(kernel_task_start("block watch", watch, NULL)))
-		panic("no memory for the disk watch");
+		cannot_start("too little memory for the disk watch");
 }
 INITCALL(2, block_watch_init);

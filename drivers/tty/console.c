@@ -100,7 +100,7 @@ static void console_init(void)
 	tty_init(&console_tty, MAKEDEV(5, 1));
 	if (chrdev_register(5, 1, "console", 0600, &tty_file_ops, &console_tty) < 0 ||
 	    chrdev_register(5, 0, "tty", 0666, &tty_file_ops, NULL) < 0)
-		panic("no memory for the console");
+		cannot_start("too little memory for the console");
 }
 INITCALL(3, console_init);
 

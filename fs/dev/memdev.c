@@ -186,6 +186,6 @@ static void __init memdev_init(void)
 	for (unsigned int i = 0; i < ARRAY_SIZE(devices); i++)
 		if (chrdev_register(MEM_MAJOR, devices[i].minor, devices[i].name, devices[i].mode,
 				    devices[i].ops, NULL) < 0)
-			panic("no memory for /dev/%s", devices[i].name);
+			cannot_start("too little memory for /dev/%s", devices[i].name);
 }
 INITCALL(3, memdev_init);

@@ -34,7 +34,7 @@ void cpu_detect(void)
 	max_extended = r[0];
 	cpuid(1, 0, r);
 	if (!(r[3] >> 4 & 1) || !(r[3] >> 24 & 1))
-		panic("this CPU has no TSC, or no FXSAVE; in QEMU use -cpu max");
+		cannot_start("this CPU has no TSC, or no FXSAVE; in QEMU use -cpu max");
 	cpu_has.apic = r[3] >> 9 & 1;
 	cpu_has.pge = r[3] >> 13 & 1;
 	cpu_has.sse = r[3] >> 25 & 1;

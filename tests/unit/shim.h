@@ -43,6 +43,7 @@ static unsigned int shim_log_lines __attribute__((unused));
 		fputc('\n', stderr);                    \
 		abort();                                \
 	} while (0)
+#define cannot_start panic
 #define assert(cond)                                                                      \
 	do {                                                                              \
 		if (!(cond))                                                              \
