@@ -521,7 +521,7 @@ static ssize_t socket_splice_write(struct file *file, file_off_t *pos, struct sl
 	return n;
 }
 
-static int socket_splice_wait(struct file *file, bool nonblock)
+static int socket_splice_wait(struct file *file)
 {
 	struct socket *socket = file->private, *target = socket_peer(socket);
 	int error;
@@ -529,8 +529,7 @@ static int socket_splice_wait(struct file *file, bool nonblock)
 	/* Without a peer, let splice_write() report the error. */
 	if (!target)
 		return 0;
-	error = packet_wait_room(&target->in, limits_at(target, socket),
-				 nonblock ? WAIT_NOT : file_wait(file));
+	error = packet_wait_room(&target->in, limits_at(target, socket), file_wait(file));
 	socket_put(target);
 	return error;
 }

@@ -19,7 +19,7 @@ struct list block_devices = LIST_INIT(block_devices);
 
 SLAB_CACHE(bio_cache, "bio", struct bio, 0);
 
-/* Tasks in bio_submit_wait_all(). */
+/* Tasks in bio_wait_all(), bio_wait_all_always() and bio_flush_wait(). */
 static struct wait_queue done_queue = WAIT_QUEUE_INIT(done_queue);
 
 /* ---- devices ---- */
@@ -178,17 +178,25 @@ static void complete_wait(struct bio *bio)
 	wake_all(&done_queue);
 }
 
-void bio_submit_wait_all(struct bio **bios, unsigned int nr)
+void bio_submit_all(struct bio **bios, unsigned int nr, struct atomic *left)
 {
-	struct atomic left = ATOMIC_INIT(nr);
-
+	atomic_set(left, nr);
 	for (unsigned int i = 0; i < nr; i++) {
-		bios[i]->private = &left;
+		bios[i]->private = left;
 		bios[i]->complete = complete_wait;
 		start(bios[i]);
 	}
 	kick(bios[0]->device);
-	wait_event(&done_queue, atomic_read(&left) == 0);
+}
+
+int bio_wait_all(struct atomic *left)
+{
+	return wait_event_killable(&done_queue, atomic_read(left) == 0);
+}
+
+void bio_wait_all_always(struct atomic *left)
+{
+	wait_event(&done_queue, atomic_read(left) == 0);
 }
 
 /* What bio->private says of a flush: each side exchanges it once, and the later one frees the bio. */

@@ -113,8 +113,15 @@ int bio_copy(struct bio *bio, uint64_t base,
 	     struct page *(*page_at)(unsigned int index, bool write));
 /* For drivers: the bio has ended, with `error` 0 or -EIO. May be called in an interrupt. */
 void bio_complete(struct bio *bio, int error);
-/* Submit nr > 0 bios of one device and wait for all of them. Each bio's `error` is its result. Sleeps. */
-void bio_submit_wait_all(struct bio **bios, unsigned int nr);
+/*
+ * Submit nr > 0 bios of one device. *left is set to the number of bios that have not ended. It must stay
+ * valid until it is 0. Then each bio's `error` is its result.
+ */
+void bio_submit_all(struct bio **bios, unsigned int nr, struct atomic *left);
+/* Sleep until *left is 0. Returns 0, or -ERESTARTSYS on a SIGKILL. */
+int bio_wait_all(struct atomic *left);
+/* The same, but no signal ends it. */
+void bio_wait_all_always(struct atomic *left);
 /*
  * Submit a bio without segments, wait for it and free it. Returns 0, -EIO, or -ERESTARTSYS on a SIGKILL.
  * In the last case the bio is freed when the device answers.

@@ -14,7 +14,8 @@
  *    and lengths must be multiples of a sector, or -EINVAL is returned. Before the write, the page
  *    cache's copy of the range is written back and dropped, and it is not read again before the
  *    disk has the new bytes. If a page cannot be dropped (in use, lent or mapped), and for slots of
- *    device memory, the bytes are copied into the cache instead.
+ *    device memory, the bytes are copied into the cache instead. If the task is killed before the
+ *    disk has answered, a kernel task keeps the slots and the places until it has.
  * 6. blockdev_lock guards the creation of device->inode.
  */
 #include "drivers/disk/block.h"
@@ -25,6 +26,7 @@
 #include "kernel/syscalls.h"
 #include "kernel/task.h"
 #include "mm/kmap.h"
+#include "mm/slab.h"
 #include "mm/vm/uaccess.h"
 
 /* ioctl commands of Linux/i386, <linux/fs.h>. */
@@ -139,15 +141,27 @@ static void blockdev_release(struct file *file)
 
 /* ---- from slots to the disk ---- */
 
+/* A write in flight. It belongs to the task that splices, or to the kernel task that took it over. */
+struct direct_write {
+	struct mapping *mapping;
+	unsigned int first, end; /* the places that are reserved, [first, end) */
+	struct bio *bios[DIRECT_BIOS];
+	unsigned int nr;
+	struct atomic left; /* bios that have not ended */
+	/* Of a kernel task: the slots that the bios write, held once more. */
+	struct pipe_slot *slots;
+	unsigned int nr_slots;
+};
+
 /*
- * Make bios from the slots, from the first one on, for at most `room` bytes. Returns their number.
- * That is 0 if the first slot cannot be written this way or there is no memory.
+ * Make bios from the slots, from the first one on, for at most `room` bytes. Makes none if the first slot
+ * cannot be written this way or there is no memory.
  */
 //BOOK: direct-bios
-static unsigned int make_bios(struct block_device *device, uint64_t sector,
-			      const struct slot_list *slots, uint64_t room, struct bio **bios)
+static void make_bios(struct direct_write *write, struct block_device *device, uint64_t sector,
+		      const struct slot_list *slots, uint64_t room)
 {
-	unsigned int nr = 0;
+	struct bio *bio = NULL;
 
 	for (unsigned int i = 0; i < slots->nr && room > 0; i++) {
 		const struct pipe_slot *slot = &slots->slots[i];
@@ -155,32 +169,88 @@ static unsigned int make_bios(struct block_device *device, uint64_t sector,
 
 		if (slot->len % SECTOR_SIZE || slot->page->flags & PG_DEVICE || slot->ops->map)
 			break;
-		if (nr == 0 || bios[nr - 1]->nr_segments == DIRECT_SEGMENTS) {
-			bios[nr] = nr < DIRECT_BIOS ? bio_alloc(device, sector, true, 0) : NULL;
-			if (!bios[nr])
+		if (!bio || bio->nr_segments == DIRECT_SEGMENTS) {
+			if (write->nr == DIRECT_BIOS)
 				break;
-			nr++;
+			bio = bio_alloc(device, sector, true, 0);
+			if (!bio)
+				break;
+			write->bios[write->nr++] = bio;
 		}
-		bio_add(bios[nr - 1], slot->page + (slot->offset >> PAGE_SHIFT),
+		bio_add(bio, slot->page + (slot->offset >> PAGE_SHIFT),
 			slot->offset & (PAGE_SIZE - 1), n);
 		sector += n >> SECTOR_SHIFT;
 		room -= n;
 	}
-	return nr;
 }
 
-/* Write and free the bios. Returns the number of bytes before the first error, and sets *error to it. */
-static ssize_t write_bios(struct bio **bios, unsigned int nr, int *error)
+/*
+ * All bios have ended: free the write and give the places back. Returns the number of bytes before the
+ * first error, and sets *error to it.
+ */
+static ssize_t end_write(struct direct_write *write, int *error)
 {
 	ssize_t done = 0;
 
-	bio_submit_wait_all(bios, nr);
-	for (unsigned int i = 0; i < nr; i++) {
-		*error = *error ? *error : bios[i]->error;
-		done += *error ? 0 : bios[i]->total;
-		bio_free(bios[i]);
+	for (unsigned int i = 0; i < write->nr; i++) {
+		struct bio *bio = write->bios[i];
+
+		*error = *error ? *error : bio->error;
+		done += *error ? 0 : bio->total;
+		bio_free(bio);
 	}
+	mapping_unreserve(write->mapping, write->first, write->end);
+	kfree(write);
 	return done;
+}
+
+static void release_held_slots(struct direct_write *write)
+{
+	while (write->nr_slots > 0)
+		slot_release(&write->slots[--write->nr_slots]);
+	kfree(write->slots);
+}
+
+/* The kernel task that has taken over a write. */
+static void end_write_of_killed(void *arg)
+{
+	struct direct_write *write = arg;
+	int error = 0; /* nobody is left to be told */
+
+	bio_wait_all_always(&write->left);
+	release_held_slots(write);
+	(void)end_write(write, &error);
+}
+
+/* Hold the slots that the bios write once more. Returns false if that is not possible. */
+static bool hold_slots(struct direct_write *write, const struct slot_list *slots)
+{
+	unsigned int nr = MIN(slots->nr, DIRECT_BIOS * DIRECT_SEGMENTS);
+
+	write->slots = kmalloc(nr * sizeof(struct pipe_slot), 0);
+	while (write->slots && write->nr_slots < nr) {
+		struct pipe_slot *slot = &write->slots[write->nr_slots];
+
+		*slot = slots->slots[write->nr_slots];
+		slot->envelope = NULL;
+		if (!slot_get(slot))
+			return false;
+		write->nr_slots++;
+	}
+	return write->slots;
+}
+
+/*
+ * The task has been killed, and the disk is still reading the slots' pages. Returns true if a kernel task
+ * has taken over the write, and false if there is no memory for that.
+ */
+static bool hand_over(struct direct_write *write, const struct slot_list *slots)
+{
+	if (hold_slots(write, slots) &&
+	    !IS_ERR(kernel_task_start("disk write", end_write_of_killed, write)))
+		return true;
+	release_held_slots(write);
+	return false;
 }
 
 /*
@@ -189,54 +259,69 @@ static ssize_t write_bios(struct bio **bios, unsigned int nr, int *error)
  * the old bytes, perhaps for long if it is lent or mapped. Returns 1, 0 if a page of the range
  * stays in the cache or there is no memory, or -EIO.
  */
-static int reserve(struct mapping *mapping, file_off_t at, file_off_t end)
+static int reserve(struct direct_write *write, struct mapping *mapping, file_off_t at,
+		   file_off_t end)
 {
 	unsigned int first = at >> PAGE_SHIFT, last = (end - 1) >> PAGE_SHIFT;
 	int error = mapping_sync(mapping);
 
 	if (error)
 		return error;
+	write->mapping = mapping;
+	write->first = first;
+	write->end = last + 1;
 	mapping_drop_clean(mapping, first, last);
 	return mapping_reserve(mapping, first, last);
+}
+
+/* Can the slots be written at `pos`? Returns 0 or an error. */
+static int check_place(const struct inode *inode, file_off_t pos, const struct slot_list *slots)
+{
+	if (pos % SECTOR_SIZE || slots->slots->len % SECTOR_SIZE)
+		return refuse(EINVAL, "a disk is written in whole sectors");
+	return pos >= inode->size ? -ENOSPC : 0;
 }
 
 /*
  * Write the slots that can be made into bios. Returns the number of bytes, and sets *error if an
  * error has ended the write. If it returns 0 without an error, the first slot must be copied.
  */
-static ssize_t write_slots(struct file *file, file_off_t *pos, struct slot_list *slots, int *error)
+static ssize_t write_slots(struct inode *inode, file_off_t pos, const struct slot_list *slots,
+			   int *error)
 {
-	struct inode *inode = file->inode;
-	struct bio *bios[DIRECT_BIOS + 1];
-	unsigned int nr, first_len = slots->slots->len;
-	file_off_t end;
-	ssize_t n = 0;
+	file_off_t end = MIN(inode->size, pos + (file_off_t)MIN(slots->bytes, DIRECT_BYTES));
+	struct direct_write *write = kzalloc(sizeof(*write), 0);
 	int reserved;
 
-	if (*pos % SECTOR_SIZE || first_len % SECTOR_SIZE)
-		*error = refuse(EINVAL, "a disk is written in whole sectors");
-	else if (*pos >= inode->size)
-		*error = -ENOSPC;
-	if (*error)
+	if (!write)
 		return 0;
-	end = MIN(inode->size, *pos + (file_off_t)MIN(slots->bytes, DIRECT_BYTES));
-	reserved = reserve(&inode->mapping, *pos, end);
+	reserved = reserve(write, &inode->mapping, pos, end);
 	if (reserved <= 0) {
 		*error = reserved;
+		kfree(write);
 		return 0;
 	}
-	nr = make_bios(inode->private, *pos >> SECTOR_SHIFT, slots, end - *pos, bios);
-	if (nr > 0)
-		n = write_bios(bios, nr, error);
-	mapping_unreserve(&inode->mapping, *pos >> PAGE_SHIFT, ((end - 1) >> PAGE_SHIFT) + 1);
-	for (ssize_t left = n; left > 0;) {
-		unsigned int taken = MIN((size_t)left, slots->slots->len);
+	make_bios(write, inode->private, pos >> SECTOR_SHIFT, slots, end - pos);
+	if (write->nr > 0) {
+		bio_submit_all(write->bios, write->nr, &write->left);
+		*error = bio_wait_all(&write->left);
+		if (*error && hand_over(write, slots))
+			return 0;
+		bio_wait_all_always(&write->left);
+		*error = 0;
+	}
+	return end_write(write, error);
+}
+
+/* The sink has taken the first n bytes. */
+static void consume(struct slot_list *slots, size_t n)
+{
+	while (n > 0) {
+		unsigned int taken = MIN(n, slots->slots->len);
 
 		slot_list_consume(slots, taken);
-		left -= taken;
+		n -= taken;
 	}
-	*pos += n;
-	return n;
 }
 
 /* Copy the first slot into the cache. */
@@ -257,10 +342,17 @@ static ssize_t blockdev_splice_write(struct file *file, file_off_t *pos, struct 
 	int error = 0;
 
 	while (slots->nr > 0 && !error) {
-		ssize_t n = write_slots(file, pos, slots, &error);
+		ssize_t n = 0;
 
-		if (n == 0 && !error)
+		error = check_place(file->inode, *pos, slots);
+		if (!error)
+			n = write_slots(file->inode, *pos, slots, &error);
+		if (n > 0) {
+			consume(slots, n);
+			*pos += n;
+		} else if (!error) {
 			n = copy_slot(file, pos, slots);
+		}
 		if (n > 0)
 			done += n;
 		else if (!error)

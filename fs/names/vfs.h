@@ -179,10 +179,10 @@ struct file_ops {
 	 * For a sink that passes slots on without reading them (a datagram socket). Its
 	 * splice_write also accepts slots whose bytes have not arrived, and returns -EAGAIN instead
 	 * of waiting. splice_wait is then called with no locks held, and sleeps until there may be
-	 * room. Returns 0, -EAGAIN if `nonblock` and there is no room, or -ERESTARTSYS. NULL:
-	 * splice_write waits.
+	 * room. Returns 0, -EAGAIN if there is no room and the file has O_NONBLOCK, or
+	 * -ERESTARTSYS. NULL: splice_write waits.
 	 */
-	int (*splice_wait)(struct file *file, bool nonblock);
+	int (*splice_wait)(struct file *file);
 	/*
 	 * For a pipe or a stream socket: return the ring from which the file's bytes are read, or
 	 * to which they are written. The ring lives as long as the caller holds the file. A socket

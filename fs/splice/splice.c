@@ -216,7 +216,8 @@ static ssize_t move_slots(struct move *move, size_t len)
 	return move->bytes;
 }
 
-ssize_t splice_between(struct ring *from, struct ring *to, size_t len, uint64_t until, bool keep)
+ssize_t splice_between(struct ring *from, struct ring *to, size_t len, uint64_t slots_until,
+		       uint64_t room_until, bool keep)
 {
 	struct move move = { .from = from, .to = to, .keep = keep };
 	ssize_t n;
@@ -232,9 +233,9 @@ ssize_t splice_between(struct ring *from, struct ring *to, size_t len, uint64_t 
 		}
 		mutex_unlock(&from->consumer);
 		if (n == -EAGAIN)
-			n = ring_wait_readable(from, RING_NEED_SLOT, until);
+			n = ring_wait_readable(from, RING_NEED_SLOT, slots_until);
 		else if (n == -ENOSPC)
-			n = ring_wait_writable(to, until);
+			n = ring_wait_writable(to, room_until);
 		else
 			break;
 	} while (n == 0);
@@ -378,7 +379,7 @@ ssize_t splice_ring_to_file(struct ring *ring, struct file *out, file_off_t *pos
 		if (n != -EAGAIN || !(empty || out->ops->splice_wait))
 			return n;
 		error = empty ? ring_wait_readable(ring, need, until)
-			      : out->ops->splice_wait(out, until == WAIT_NOT);
+			      : out->ops->splice_wait(out);
 	} while (error == 0);
 	return error;
 }
@@ -452,13 +453,15 @@ static ssize_t splice(struct file *in, file_off_t __user *off_in, struct file *o
 		return IS_ERR(from) ? PTR_ERR(from) : PTR_ERR(to);
 	if ((from && off_in) || (to && off_out))
 		return refuse(EINVAL, "an offset, but the file cannot seek");
-	nonblock |= (from && in->flags & O_NONBLOCK) || (to && out->flags & O_NONBLOCK);
+	/* SPLICE_F_NONBLOCK and O_NONBLOCK of a pipe are for pipes, and for what is read into one. */
+	nonblock |= (pipe_in && in->flags & O_NONBLOCK) || (pipe_out && out->flags & O_NONBLOCK);
 	until = nonblock ? WAIT_NOT : WAIT_FOREVER;
 	if (!from)
 		return from_file(in, off_in, to, len, until);
 	if (!to)
 		return to_file(from, out, off_out, len, until);
-	return splice_between(from, to, len, until, false);
+	return splice_between(from, to, len, pipe_in ? until : MIN(until, file_wait(in)),
+			      pipe_out ? until : file_wait(out), false);
 }
 
 long sys_splice(int fd_in, int64_t __user *off_in, int fd_out, int64_t __user *off_out, size_t len,

@@ -128,10 +128,11 @@ ssize_t splice_publish_all(struct ring *ring, struct slot_list *slots);
 int splice_wait_room(struct ring *ring, uint64_t until);
 /*
  * Move slots from one ring to another. With `keep` they stay in the first one as well; both rings
- * are then those of pipes. Waits until the time `until` for the first slot and for room. Returns
- * the number of bytes, 0 at the end, or an error. May sleep.
+ * are then those of pipes. Waits until the time `slots_until` for the first slot, and until
+ * `room_until` for room. Returns the number of bytes, 0 at the end, or an error. May sleep.
  */
-ssize_t splice_between(struct ring *from, struct ring *to, size_t len, uint64_t until, bool keep);
+ssize_t splice_between(struct ring *from, struct ring *to, size_t len, uint64_t slots_until,
+		       uint64_t room_until, bool keep);
 
 /*
  * fs/splice/sendfile.c: move up to len bytes from a file to a file or device, through a ring

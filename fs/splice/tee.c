@@ -21,7 +21,7 @@ static ssize_t tee(struct file *in, struct file *out, size_t len, unsigned int f
 		return refuse(EINVAL, "one of the two is not a pipe");
 	if (from == to)
 		return refuse(EINVAL, "both ends are one pipe");
-	return splice_between(&from->ring, &to->ring, len, until, true);
+	return splice_between(&from->ring, &to->ring, len, until, until, true);
 }
 
 long sys_tee(int fd_in, int fd_out, size_t len, unsigned int flags)

@@ -136,3 +136,45 @@ BEYOND_TEST(pipe_to_disk_and_cache, 20,
 	CHECK_EQ(pread(gate, back, 16384, 0), 16384);
 	CHECK(!memcmp(back, data + 65536, 16384));
 }
+
+BEYOND_TEST(pipe_to_silent_disk_killed, 20,
+	    "a kill ends a splice to a disk that is silent; the disk still gets the pipe's bytes",
+	    NO_GATE)
+{
+	long tasks = value_of("/proc/leaks", "tasks");
+	loff_t at = 0;
+	char *fresh;
+	pid_t child;
+
+	prepare();
+	CHECK_EQ(fcntl(ends[1], F_SETPIPE_SZ, MIB), MIB);
+	test_fill(data, MIB, SEED + 1, 0);
+	CHECK_EQ(write(ends[1], data, MIB), MIB);
+	child = splicer(0, MIB, 0);
+	for (int i = 0; i < 500 && held() < 16; i++)
+		test_sleep_ms(10);
+	CHECK_EQ(held(), 16);
+	CHECK_EQ(kill(child, SIGKILL), 0);
+	for (int i = 0; i < 200 && waitpid(child, NULL, WNOHANG) == 0; i++)
+		test_sleep_ms(10);
+	CHECK_ERR(kill(child, 0), ESRCH);
+	/* The pipe has its bytes still, and a reader of them does not take them from the disk. */
+	CHECK_EQ(splice(ends[0], NULL, other[1], NULL, 4096, 0), 4096);
+	CHECK_EQ(read_full(other[0], back, 4096), 4096);
+	CHECK(memcmp(back, data, 4096) == 0);
+	close(ends[0]);
+	close(ends[1]);
+	fresh = mmap(NULL, 2 * MIB, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	CHECK(fresh != MAP_FAILED);
+	memset(fresh, 'x', 2 * MIB);
+	/* What reads the disk at that place waits for the write. */
+	CHECK_EQ(splice(gate, &at, other[1], NULL, 4096, 0), 4096);
+	gate_control("open");
+	CHECK_EQ(read_full(other[0], back, 4096), 4096);
+	CHECK(memcmp(back, data, 4096) == 0);
+	CHECK_EQ(pread(gate, back, MIB, 0), MIB);
+	CHECK(memcmp(back, data, MIB) == 0);
+	for (int i = 0; i < 200 && value_of("/proc/leaks", "tasks") > tasks; i++)
+		test_sleep_ms(10);
+	CHECK_EQ(value_of("/proc/leaks", "tasks"), tasks);
+}

@@ -118,3 +118,89 @@ BEYOND_TEST(snapshot, 5, "bytes of a file in a socket do not change when the fil
 	CHECK_EQ(read_full(s[1], back, 8192), 8192);
 	CHECK_EQ(test_differs(back, 8192, SEED, 0), 8192);
 }
+
+/* Splice to the socket until there is no room. 4096 bytes stay in the pipe. */
+static void fill_socket(void)
+{
+	ssize_t n;
+
+	CHECK_EQ(fcntl(s[0], F_SETFL, O_NONBLOCK), 0);
+	do {
+		CHECK_EQ(write(ends[1], data, 4096), 4096);
+		n = splice(ends[0], NULL, s[0], NULL, 4096, 0);
+	} while (n == 4096);
+	CHECK_EQ(n, -1);
+	CHECK_EQ(fcntl(s[0], F_SETFL, 0), 0);
+}
+
+/* A child that splices 4096 bytes with SPLICE_F_NONBLOCK. It is waiting. */
+static pid_t waiting_splice(int in, int out)
+{
+	pid_t child = fork();
+
+	CHECK(child >= 0);
+	if (!child)
+		_exit(splice(in, NULL, out, NULL, 4096, SPLICE_F_NONBLOCK) != 4096);
+	test_sleep_ms(50);
+	CHECK_EQ(waitpid(child, NULL, WNOHANG), 0);
+	return child;
+}
+
+static void drain_socket(void)
+{
+	while (recv(s[1], back, BIG, MSG_DONTWAIT) > 0)
+		;
+}
+
+TEST(nonblocking_pipe_waits_for_socket, 20,
+     "O_NONBLOCK of a pipe and SPLICE_F_NONBLOCK do not bind a full socket; its own O_NONBLOCK does")
+{
+	int types[] = { SOCK_STREAM, SOCK_DGRAM };
+
+	for (int i = 0; i < 2; i++) {
+		pid_t child;
+
+		make_pair(types[i]);
+		CHECK_EQ(pipe2(ends, O_NONBLOCK), 0);
+		fill_socket();
+		child = waiting_splice(ends[0], s[0]);
+		drain_socket();
+		CHECK_EQ(test_wait(child), 0);
+		fill_socket();
+		CHECK_EQ(fcntl(ends[0], F_SETFL, 0), 0);
+		CHECK_EQ(fcntl(s[0], F_SETFL, O_NONBLOCK), 0);
+		CHECK_ERR(splice(ends[0], NULL, s[0], NULL, 4096, 0), EAGAIN);
+	}
+}
+
+TEST(nonblocking_socket_waits_for_pipe, 20,
+     "O_NONBLOCK of a socket does not bind an empty pipe or a full one")
+{
+	pid_t child;
+
+	make_pair(SOCK_STREAM);
+	CHECK_EQ(fcntl(s[0], F_SETFL, O_NONBLOCK), 0);
+	CHECK_EQ(pipe(ends), 0);
+	child = fork();
+	if (!child) {
+		test_sleep_ms(50);
+		_exit(write(ends[1], "pipe", 4) != 4);
+	}
+	CHECK_EQ(splice(ends[0], NULL, s[0], NULL, 4096, 0), 4);
+	CHECK_EQ(test_wait(child), 0);
+	CHECK_EQ(write(s[1], "socket", 6), 6);
+	CHECK_EQ(write(ends[1], data, 65536), 65536);
+	child = fork();
+	if (!child) {
+		test_sleep_ms(50);
+		_exit(read_full(ends[0], back, 65536) != 65536);
+	}
+	CHECK_EQ(splice(s[0], NULL, ends[1], NULL, 4096, 0), 6);
+	CHECK_EQ(test_wait(child), 0);
+	/* And a socket that is read is bound by all three. */
+	CHECK_ERR(splice(s[0], NULL, ends[1], NULL, 4096, 0), EAGAIN);
+	CHECK_EQ(fcntl(s[0], F_SETFL, 0), 0);
+	CHECK_ERR(splice(s[0], NULL, ends[1], NULL, 4096, SPLICE_F_NONBLOCK), EAGAIN);
+	CHECK_EQ(fcntl(ends[1], F_SETFL, O_NONBLOCK), 0);
+	CHECK_ERR(splice(s[0], NULL, ends[1], NULL, 4096, 0), EAGAIN);
+}
