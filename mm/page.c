@@ -213,6 +213,24 @@ static unsigned int shrink(unsigned int wanted)
 }
 
 /*
+ * Returns whether a zone has a block by now. Another CPU may have freed it since the last look:
+ *
+ *	this CPU			the other CPU
+ *	finds no block
+ *					reclaims all that the caches can give
+ *	asks the shrinkers: nothing
+ *	kills a process, although memory is free
+ */
+static bool block_is_there(unsigned int order, unsigned int flags)
+{
+	for (int z = first_zone(flags); z >= ZONE_LOW; z--)
+		for (unsigned int from = order; from <= MAX_ORDER; from++)
+			if (!list_empty_unlocked(&zones[z].free[from]))
+				return true;
+	return false;
+}
+
+/*
  * No zone has a block. Join the single pages of this CPU, then ask the shrinkers, and if they free
  * nothing, the last resort. Returns true if the allocation should be tried again. A large block is not
  * worth a process: memory may be in pieces, and not used up.
@@ -232,8 +250,10 @@ static bool make_room(unsigned int order, unsigned int flags)
 	mutex_lock(&reclaim_lock);
 	freed = shrink(32u << order);
 	mutex_unlock(&reclaim_lock);
-	return freed > 0 || (!(flags & ALLOC_OPTIONAL) && order <= KILL_ORDER &&
-			     page_alloc_last_resort && page_alloc_last_resort());
+	if (freed > 0 || block_is_there(order, flags))
+		return true;
+	return !(flags & ALLOC_OPTIONAL) && order <= KILL_ORDER && page_alloc_last_resort &&
+	       page_alloc_last_resort();
 }
 
 static struct page *alloc_block(unsigned int order, unsigned int flags)

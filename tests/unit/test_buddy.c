@@ -232,6 +232,43 @@ static void test_shrinker(void)
 	give_back_all();
 }
 
+static unsigned int killed;
+
+static bool kill_one(void)
+{
+	killed++;
+	return false;
+}
+
+/* Another CPU frees pages while this one asks the shrinkers, which find nothing. */
+static unsigned int shrink_while_others_free(unsigned int wanted)
+{
+	if (nr_live) {
+		give_back(nr_live - 1);
+		for (unsigned int z = 0; z < NR_ZONES; z++)
+			spill(this_cpu()->single_pages + z, &zones[z], 0);
+	}
+	return 0;
+}
+
+static void test_freed_meanwhile(void)
+{
+	static struct shrinker shrinker = { .shrink = shrink_while_others_free };
+	struct page *page;
+
+	while ((page = page_alloc(0, ALLOC_HIGH)) != NULL)
+		take_over(page, 0);
+	shrinkers = &shrinker;
+	page_alloc_last_resort = kill_one;
+	page = page_alloc(0, 0);
+	ok(killed == 0 && page, "no process is killed if memory was freed meanwhile: %u", killed);
+	page_alloc_last_resort = NULL;
+	shrinkers = NULL;
+	if (page)
+		take_over(page, 0);
+	give_back_all();
+}
+
 /* boot_memory_reserve against a map of pages. */
 static void test_reserve(void)
 {
@@ -272,5 +309,6 @@ int main(void)
 	test_references();
 	test_failures();
 	test_shrinker();
+	test_freed_meanwhile();
 	return tap_done();
 }
