@@ -54,13 +54,13 @@ static void *local_set(unsigned int slot, struct page *page)
 //BOOK: kmap-local
 void *kmap_local_slow(struct page *page)
 {
-	unsigned int slot = current->kmap_depth++;
+	unsigned int slot = current->kmap_depth;
 
 	if (slot >= KMAP_LOCAL_MAX)
 		panic("kmap_local: too many mappings");
 	/* First the depth, then the entry: an interrupt in between must use the next one. */
-	barrier();
-	current->kmap_pages[slot] = page;
+	WRITE_ONCE(current->kmap_depth, slot + 1);
+	WRITE_ONCE(current->kmap_pages[slot], page);
 	return local_set(slot, page);
 }
 

@@ -378,8 +378,7 @@ ssize_t splice_ring_to_file(struct ring *ring, struct file *out, file_off_t *pos
 		n = drain_ring(ring, out, pos, len, need, &empty);
 		if (n != -EAGAIN || !(empty || out->ops->splice_wait))
 			return n;
-		error = empty ? ring_wait_readable(ring, need, until)
-			      : out->ops->splice_wait(out);
+		error = empty ? ring_wait_readable(ring, need, until) : out->ops->splice_wait(out);
 	} while (error == 0);
 	return error;
 }
