@@ -30,7 +30,11 @@ struct task *task_alloc(const char *name)
 
 	if (!task)
 		return NULL;
-	task->stack = vmalloc(KERNEL_STACK_SIZE, 0);
+	/*
+	 * Zeroed, because nothing of other tasks is to lie on it, and because an emulator takes a page for
+	 * code as long as a byte is left of the code that it has run there. A store to such a page is slow.
+	 */
+	task->stack = vmalloc(KERNEL_STACK_SIZE, ALLOC_ZERO);
 	if (!task->stack) {
 		slab_free(task_cache, task);
 		return NULL;
