@@ -12,20 +12,18 @@
 #include "kernel/wait.h"
 
 struct mutex {
-	struct task *volatile owner;	 /* NULL: free. Taken by compare-and-swap. */
-	volatile unsigned int contended; /* a task may be on the queue */
+	struct task *volatile owner; /* NULL: free. Taken by compare-and-swap. */
 	struct wait_queue queue;
 };
 
-#define MUTEX_INIT(name)                               \
-	{                                              \
-		NULL, 0, WAIT_QUEUE_INIT((name).queue) \
+#define MUTEX_INIT(name)                            \
+	{                                           \
+		NULL, WAIT_QUEUE_INIT((name).queue) \
 	}
 void mutex_init(struct mutex *mutex, const char *name);
 
 void mutex_lock_slow(struct mutex *mutex);
 int mutex_lock_killable_slow(struct mutex *mutex);
-void mutex_unlock_slow(struct mutex *mutex);
 void mutex_bad_unlock(struct mutex *mutex) __noreturn;
 
 /*
@@ -82,11 +80,11 @@ static inline bool mutex_held(struct mutex *mutex)
 static inline void mutex_unlock(struct mutex *mutex)
 {
 	lock_given(mutex, LOCK_MUTEX);
-	/* A full barrier: `contended` is read after the mutex is free. See lock_slow() in wait.c. */
+	/* A full barrier: the queue is looked at after the mutex is free. See lock_slow() in wait.c. */
 	if (unlikely(!__sync_bool_compare_and_swap(&mutex->owner, current, NULL)))
 		mutex_bad_unlock(mutex);
-	if (unlikely(mutex->contended))
-		mutex_unlock_slow(mutex);
+	if (unlikely(!list_empty_unlocked(&mutex->queue.waiters)))
+		wake_one(&mutex->queue);
 }
 
 #endif

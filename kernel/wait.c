@@ -143,7 +143,6 @@ void wake_one(struct wait_queue *queue)
 void mutex_init(struct mutex *mutex, const char *name)
 {
 	mutex->owner = NULL;
-	mutex->contended = 0;
 	wait_queue_init(&mutex->queue, name);
 }
 
@@ -169,13 +168,13 @@ static bool spin_for_owner(struct mutex *mutex)
 }
 
 /*
- * The sleeper joins the queue, sets `contended`, and tries once more. The owner releases the mutex
- * first and reads `contended` afterwards. In another order a wakeup could be lost:
+ * The sleeper joins the queue and tries once more. The owner releases the mutex first and looks at the
+ * queue afterwards. In another order a wakeup could be lost:
  *
  *	sleeper				owner
  *	tries: taken
- *					releases, reads contended: 0, wakes nobody
- *	contended = 1, sleeps for ever
+ *					releases, nobody is on the queue, wakes nobody
+ *	joins the queue, sleeps for ever
  *
  * The try and the release are both locked instructions, so at least one of the two sees the other.
  */
@@ -190,7 +189,6 @@ static int lock_slow(struct mutex *mutex, enum task_state state)
 		return 0;
 	for (;;) {
 		wait_prepare(&mutex->queue, &waiter, state);
-		mutex->contended = 1;
 		if (mutex_trylock(mutex))
 			break;
 		if (wait_interrupted(state)) {
@@ -214,17 +212,6 @@ void mutex_lock_slow(struct mutex *mutex)
 int mutex_lock_killable_slow(struct mutex *mutex)
 {
 	return lock_slow(mutex, TASK_KILLABLE);
-}
-
-void mutex_unlock_slow(struct mutex *mutex)
-{
-	unsigned int flags = spin_lock_irqsave(&mutex->queue.lock);
-
-	if (list_empty(&mutex->queue.waiters))
-		mutex->contended = 0;
-	else
-		wake_waiter(list_first(&mutex->queue.waiters, struct waiter, link));
-	spin_unlock_irqrestore(&mutex->queue.lock, flags);
 }
 
 void mutex_bad_unlock(struct mutex *mutex)
