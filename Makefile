@@ -73,7 +73,7 @@ HOT     := fs/pipe/pipe.c fs/pipe/slot.c fs/pipe/read.c fs/pipe/write.c fs/pipe/
 	fs/splice/tee.c fs/splice/sendfile.c fs/cache/pagecache.c fs/cache/read.c fs/cache/lend.c fs/cache/pagewait.c mm/vm/uaccess.c mm/page.c \
 	mm/slab.c mm/kmap.c kernel/sched.c kernel/wait.c lib/string.c mm/radix.c fs/file/generic.c fs/pipe/open.c
 KOPT    := $(if $(DEBUG),-O1,-Os)
-HOT     += fs/splice/vmsplice.c mm/vm/fault.c mm/vm/lend.c mm/vm/tables.c mm/vm/vm.c lib/tree.c lib/chacha.c kernel/process/exec.c fs/names/dentry.c fs/names/path.c net/datagram.c net/socket.c net/socket_file.c
+HOT     += fs/splice/vmsplice.c mm/vm/fault.c mm/vm/lend.c mm/vm/tables.c mm/vm/vm.c lib/tree.c lib/chacha.c kernel/process/exec.c fs/names/dentry.c fs/names/path.c net/datagram.c net/names.c net/socket.c net/socket_file.c
 $(HOT:%.c=$(K)/%.o): KOPT := $(if $(DEBUG),-O1,-O2)
 KLDFLAGS := -m elf_i386 -T linker.ld --build-id=none --no-warn-rwx-segments \
 	-z noexecstack -z max-page-size=4096

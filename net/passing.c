@@ -197,7 +197,7 @@ static void find_garbage(struct list *garbage)
 	struct passed_files *files, *next;
 
 	spin_lock(&passing_lock);
-	sockets_freeze();
+	spin_lock(&sockets_lock);
 	forget_reached();
 	while (reach_more())
 		;
@@ -207,7 +207,7 @@ static void find_garbage(struct list *garbage)
 		take_out(files->message);
 		list_add_tail(garbage, &files->link);
 	}
-	sockets_thaw();
+	spin_unlock(&sockets_lock);
 	spin_unlock(&passing_lock);
 }
 

@@ -75,7 +75,8 @@ struct socket {
 	bool pass_credentials, reuse_address, linger;
 	uint32_t linger_seconds;
 	/*
-	 * For net/passing.c: how many messages carry it, and whether one of them can be received.
+	 * For net/passing.c: the number of messages that carry the socket, and whether one of them
+	 * can still be received.
 	 */
 	unsigned int in_flight;
 	bool reached;
@@ -110,6 +111,8 @@ static inline int socket_take_error(struct socket *socket)
 
 /* ---- net/socket.c ---- */
 
+extern spinlock_t sockets_lock;
+
 /*
  * A poll of a datagram socket for writing sleeps on this queue, because the receiver's own queue
  * may be freed meanwhile. It is woken after each datagram that is received.
@@ -138,13 +141,10 @@ struct sender socket_peer_sender(struct socket *socket);
 void socket_set_send_bytes(struct socket *socket, unsigned int bytes);
 /* Make `file` the open file of the socket, which is closed with it. */
 void socket_open(struct socket *socket, struct file *file);
-/*
- * Take and release sockets_lock, for net/passing.c, which reads `file` and `listener` of sockets.
- */
-void sockets_freeze(void);
-void sockets_thaw(void);
 /* May `socket` send to `target`? Returns 0, or -EPERM if the target has another peer. */
 int socket_may_send(struct socket *socket, struct socket *target);
+
+/* ---- net/names.c ---- */
 
 /*
  * Copy an address of `len` bytes from user memory. Returns a name with one reference, or
@@ -159,6 +159,8 @@ struct socket_name *socket_name_from_user(const void __user *from, unsigned int 
 int socket_name_to_user(struct socket_name *name, void __user *to, int32_t __user *len);
 /* Returns the socket with that name and type, with a reference, or ERR_PTR. May sleep. */
 struct socket *socket_find(struct socket_name *name, int type);
+
+/* ---- net/names.c and net/socket.c ---- */
 
 /*
  * The system calls of the same name, on a socket's open file. They check their arguments and may

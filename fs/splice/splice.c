@@ -337,9 +337,9 @@ static void settle(struct ring *ring, struct taking *taking)
 }
 
 /*
- * Move what is there. Returns bytes, 0 at the end of file, or an error. *empty: it is -EAGAIN because
- * nothing has arrived in the ring, not because the file has no room. `consumer` is held, and given
- * back.
+ * Move the slots that have arrived. Returns the number of bytes, 0 at the end of file, or an error.
+ * -EAGAIN means that nothing has arrived if *empty is set, and that the file has no room otherwise.
+ * `consumer` is held, and is released.
  */
 static ssize_t drain_ring(struct ring *ring, struct file *out, file_off_t *pos, size_t len,
 			  enum ring_need need, bool *empty)
@@ -385,7 +385,7 @@ ssize_t splice_ring_to_file(struct ring *ring, struct file *out, file_off_t *pos
 
 /* ---- splice(2) ---- */
 
-/* Where in the file, which has no ring, the call begins. Returns 0 or an error. */
+/* Find the position at which the call begins in a file that has no ring. Returns 0 or an error. */
 static int begin_at(struct file *file, file_off_t __user *offset, size_t len, file_off_t *pos)
 {
 	int error = file_get_position(file, offset, pos);

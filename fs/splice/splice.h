@@ -71,8 +71,8 @@ ssize_t generic_splice_write(struct file *file, int64_t *pos, struct slot_list *
 ssize_t copy_splice_write(struct file *file, int64_t *pos, struct slot_list *slots);
 /*
  * file_ops.splice_read of other files (/proc files, terminals): reads into fresh pages with
- * file_ops.read. If the file has no llseek, it fills one page per call, because a stream may have
- * no more bytes for now. May sleep.
+ * file_ops.read. If the file has no llseek, it fills one page per call, because reading a second
+ * page of a stream might wait. May sleep.
  */
 ssize_t copy_splice_read(struct file *file, int64_t *pos, size_t len, struct slot_list *slots);
 /* file_ops.splice_write of /dev/null: releases the slots, even if their bytes have not arrived. */

@@ -98,6 +98,15 @@ static void test_exhaust(unsigned int flags, unsigned int expected, const char *
 	ok(stats().free == stats().total - 1, "%s: all pages came back", name);
 }
 
+/* Allocate single pages until there is none left. */
+static void take_all(void)
+{
+	struct page *page;
+
+	while ((page = page_alloc(0, ALLOC_HIGH)) != NULL)
+		take_over(page, 0);
+}
+
 static void test_merge(void)
 {
 	unsigned int before = 0, after = 0;
@@ -108,8 +117,7 @@ static void test_merge(void)
 		before++;
 	}
 	give_back_all();
-	while ((page = page_alloc(0, ALLOC_HIGH)) != NULL)
-		take_over(page, 0);
+	take_all();
 	give_back_all();
 	while ((page = page_alloc(MAX_ORDER, ALLOC_HIGH)) != NULL) {
 		take_over(page, MAX_ORDER);
@@ -219,8 +227,7 @@ static void test_shrinker(void)
 	static struct shrinker shrinker = { .shrink = shrink_one };
 	struct page *page;
 
-	while ((page = page_alloc(0, ALLOC_HIGH)) != NULL)
-		take_over(page, 0);
+	take_all();
 	shrinker_register(&shrinker);
 	ok(!page_alloc(0, ALLOC_HIGH | ALLOC_ATOMIC) && shrunk == 0,
 	   "an atomic allocation does not reclaim");
@@ -256,8 +263,7 @@ static void test_freed_meanwhile(void)
 	static struct shrinker shrinker = { .shrink = shrink_while_others_free };
 	struct page *page;
 
-	while ((page = page_alloc(0, ALLOC_HIGH)) != NULL)
-		take_over(page, 0);
+	take_all();
 	shrinkers = &shrinker;
 	page_alloc_last_resort = kill_one;
 	page = page_alloc(0, 0);

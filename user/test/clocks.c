@@ -60,3 +60,28 @@ TEST(clocks, 5, "clocks go forward; CPU time counts only what was used; absolute
 	ts.tv_nsec = 1000000000;
 	CHECK(clock_nanosleep(CLOCK_MONOTONIC, 0, &ts, NULL) == EINVAL);
 }
+
+TEST(alarms, 10, "alarm interrupts a sleep; nanosleep says what was left; so does setitimer")
+{
+	struct timespec wait = { 5, 0 }, left = { 0, 0 };
+	struct itimerval timer = { { 0, 0 }, { 0, 20000 } };
+	long long start = test_ms();
+
+	handle(SIGALRM, on_signal, 0);
+	CHECK_EQ(alarm(1), 0);
+	CHECK_ERR(nanosleep(&wait, &left), EINTR);
+	CHECK(test_ms() - start >= 990 && test_ms() - start < 3000);
+	CHECK(left.tv_sec == 3 || left.tv_sec == 4);
+	CHECK_EQ(setitimer(ITIMER_REAL, &timer, NULL), 0);
+	hits = 0;
+	while (!hits)
+		test_sleep_ms(1);
+}
+
+TEST(sleep_takes_its_time, 10, "nanosleep sleeps as long as asked, and not much longer")
+{
+	long long start = test_ms();
+
+	test_sleep_ms(300);
+	CHECK(test_ms() - start >= 300 && test_ms() - start < 2000);
+}

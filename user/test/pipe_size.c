@@ -35,7 +35,7 @@ static void set_limit(const char *name, const char *value)
 	close(fd);
 }
 
-/* What `checks` finds as a user who is not root. */
+/* Call `checks` in a child process, as a user who is not root. */
 static void as_somebody(void (*checks)(void))
 {
 	int child = fork();

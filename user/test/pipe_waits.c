@@ -106,30 +106,33 @@ TEST(close_wakes_writers, 10, "closing the last reader wakes every writer with E
 		CHECK_EQ(test_wait(children[i]), 0);
 }
 
+/* Start a process that sends SIGUSR1 to this one, and then writes a byte to the pipe if `writes`. */
+static pid_t interrupt_soon(bool writes)
+{
+	pid_t parent = getpid(), child = fork();
+
+	if (child)
+		return child;
+	test_sleep_ms(100);
+	kill(parent, SIGUSR1);
+	test_sleep_ms(100);
+	if (writes)
+		write(ends[1], "y", 1);
+	_exit(0);
+}
+
 TEST(interrupted, 10, "a signal interrupts a sleeping read: EINTR, or a restart with SA_RESTART")
 {
-	pid_t parent = getpid(), child;
+	pid_t child;
 
 	make_pipe(0);
 	handle(SIGUSR1, on_signal, 0);
-	child = fork();
-	if (!child) {
-		test_sleep_ms(100);
-		kill(parent, SIGUSR1);
-		_exit(0);
-	}
+	child = interrupt_soon(false);
 	CHECK_ERR(read(ends[0], back, 1), EINTR);
 	test_wait(child);
 	handle(SIGUSR1, on_signal, SA_RESTART);
 	hits = 0;
-	child = fork();
-	if (!child) {
-		test_sleep_ms(100);
-		kill(parent, SIGUSR1);
-		test_sleep_ms(100);
-		write(ends[1], "y", 1);
-		_exit(0);
-	}
+	child = interrupt_soon(true);
 	CHECK_EQ(read(ends[0], back, 1), 1);
 	CHECK_EQ(hits, 1);
 	test_wait(child);
@@ -137,16 +140,11 @@ TEST(interrupted, 10, "a signal interrupts a sleeping read: EINTR, or a restart 
 
 TEST(interrupted_write_is_short, 10, "a signal after a part was written returns that part")
 {
-	pid_t parent = getpid(), child;
+	pid_t child;
 
 	make_pipe(0);
 	handle(SIGUSR1, on_signal, 0);
-	child = fork();
-	if (!child) {
-		test_sleep_ms(100);
-		kill(parent, SIGUSR1);
-		_exit(0);
-	}
+	child = interrupt_soon(false);
 	CHECK_EQ(write(ends[1], big, 2 * CAPACITY), CAPACITY);
 	test_wait(child);
 }

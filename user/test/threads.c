@@ -132,3 +132,58 @@ TEST(names, 5, "prctl sets and gets the name")
 	CHECK(prctl(PR_GET_NAME, name, 0, 0, 0) == 0 && strcmp(name, "a-long-name-tha") == 0);
 	CHECK(prctl(12345, 0, 0, 0, 0) == -1 && errno == EINVAL);
 }
+
+static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
+static long counter;
+
+static void *count_up(void *arg)
+{
+	for (int i = 0; i < 20000; i++) {
+		pthread_mutex_lock(&mutex);
+		counter++;
+		pthread_mutex_unlock(&mutex);
+	}
+	return (char *)arg + 1;
+}
+
+TEST(threads, 60, "threads share memory; mutexes and join work")
+{
+	pthread_t threads[4];
+	void *result;
+
+	for (long i = 0; i < 4; i++)
+		CHECK_EQ(pthread_create(&threads[i], NULL, count_up, (void *)i), 0);
+	for (long i = 0; i < 4; i++) {
+		CHECK_EQ(pthread_join(threads[i], &result), 0);
+		CHECK_EQ((long)result, i + 1);
+	}
+	CHECK_EQ(counter, 80000);
+}
+
+static void *sleeper(void *arg)
+{
+	while (arg == NULL)
+		pause();
+	return arg;
+}
+
+TEST(exit_with_threads, 10, "exit ends all threads, exec too")
+{
+	pthread_t thread;
+	pid_t child = fork();
+
+	if (!child) {
+		for (int i = 0; i < 3; i++)
+			pthread_create(&thread, NULL, sleeper, NULL);
+		exit(5);
+	}
+	CHECK_EQ(test_wait(child), 5);
+	child = fork();
+	if (!child) {
+		for (int i = 0; i < 3; i++)
+			pthread_create(&thread, NULL, sleeper, NULL);
+		execl("/bin/sh", "sh", "-c", "exit 6", NULL);
+		_exit(99);
+	}
+	CHECK_EQ(test_wait(child), 6);
+}
