@@ -141,12 +141,13 @@ BEYOND_TEST(pipe_to_silent_disk_killed, 20,
 	    "a kill ends a splice to a disk that is silent; the disk still gets the pipe's bytes",
 	    NO_GATE)
 {
-	long tasks = value_of("/proc/leaks", "tasks");
 	loff_t at = 0;
 	char *fresh;
 	pid_t child;
+	long tasks;
 
 	prepare();
+	tasks = value_of("/proc/leaks", "tasks");
 	CHECK_EQ(fcntl(ends[1], F_SETPIPE_SZ, MIB), MIB);
 	test_fill(data, MIB, SEED + 1, 0);
 	CHECK_EQ(write(ends[1], data, MIB), MIB);
