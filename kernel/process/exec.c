@@ -2,9 +2,10 @@
  * execve: replace the program of a process.
  *
  * 1. Almost everything that can fail is done while the old program can still go on. The file is opened
- *    and checked, argv and envp are copied, the new address space is made, and a shared file table is copied. From then on the file
- *    cannot be written (ETXTBSY). Next, all other threads exit. Then comes the point of no return. An
- *    error after it (a page of the file cannot be read, or no memory) ends the process with SIGSEGV.
+ *    and checked, and cannot be written from then on (ETXTBSY). argv and envp are copied, the new address
+ *    space is made, and a shared file table is copied. Next, all other threads exit. Then comes the point
+ *    of no return. An error after it (a page of the file cannot be read, or no memory) ends the process
+ *    with SIGSEGV.
  * 2. Programs are static: ELF with fixed addresses, or static-pie. The first line of a script names its
  *    interpreter, which cannot be a script, and at most one argument.
  * 3. The strings of argv and envp, and the data to which the auxiliary vector points, are first

@@ -187,12 +187,12 @@ static uintptr_t zap_batch(struct mm *mm, uintptr_t start, uintptr_t end)
 		va += pte_pages(old) * PAGE_SIZE;
 	}
 	tlb_flush_range(mm, start, MIN(va, end));
-	for (unsigned int i = 0; i < nr; i++) {
+	for (unsigned int i = 0; i < nr; i++)
 		atomic_dec(&pages[i]->mapped);
-		page_put(pages[i]);
-	}
 	atomic_add(&mm->resident, -(int)resident);
 	spin_unlock(&mm->table_lock);
+	while (nr > 0)
+		page_put(pages[--nr]);
 	return va;
 }
 

@@ -8,7 +8,8 @@
  *    slots; head and tail run freely, modulo 4.
  * 2. One atomic step is one section under ring->lock, or one look at a page's flags. Copies of
  *    cells, mutexes, wakeups, reference counts outside the lock and each half of a completion are
- *    steps of their own.
+ *    steps of their own. Sleepers look at the ring without the lock in the real code, which the
+ *    explorer checks.
  *    ARMING makes the one section that a completion may fall into several steps: a reader that arms
  *    the arrival waiter holds the lock from its first look to the second; only the disk goes on.
  * 3. What is checked: the stream has every cell once and in order, small writes whole; no cell that
@@ -745,7 +746,7 @@ proctype mover(byte a; byte b; bit tee; byte times) LOCKS {
 }
 #endif
 
-/* ---- pipe to file: fs/splice/splice.c, drain_pipe ---- */
+/* ---- pipe to file: fs/splice/splice.c, drain_ring ---- */
 
 #if defined(SINK) || defined(SINKB)
 proctype sink(byte q) LOCKS {
