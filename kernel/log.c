@@ -240,6 +240,7 @@ void cannot_start(const char *format, ...)
 	irq_disable();
 	va_start(args, format);
 	vsnprintf(message, sizeof(message), format, args);
+	console_level = MAX(console_level, (int)LOG_ERROR); /* whatever loglevel= says */
 	log_error("Sluice cannot start: %s", message);
 	smp_stop_others();
 	smp_stop_this_cpu();

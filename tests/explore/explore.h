@@ -24,7 +24,13 @@ struct task_of_scenario {
 	const char *name;
 	void (*run)(int argument);
 	int argument;
+	/*
+	 * TWIN: does the same as the task before it, so that each schedule has a mirror image in which
+	 * the two have changed places. Only the one in which this task starts later is explored.
+	 */
+	bool twin;
 };
+#define TWIN true
 
 struct scenario {
 	const char *name;
@@ -34,7 +40,7 @@ struct scenario {
 	void (*check)(void);
 };
 
-/* Registers a scenario; the tasks follow as { "name", function, argument }. */
+/* Registers a scenario; the tasks follow as { "name", function, argument }, or with TWIN. */
 #define SCENARIO(id, text, setup_function, check_function, ...)                                \
 	static struct scenario id##_scenario = {                                               \
 		#id, text, setup_function, { __VA_ARGS__ }, check_function                     \

@@ -195,6 +195,13 @@ static bool enabled(int task)
 	}
 }
 
+/* Is it enough to start the task after the one before it, of which it is the mirror image? */
+static bool waits_for_twin(int task)
+{
+	return scenario->tasks[task].twin && coroutines[task].steps == 0 &&
+	       coroutines[task - 1].steps == 0 && coroutines[task - 1].status != OVER;
+}
+
 static void offer(struct decision *decision, int choice, bool preempts)
 {
 	if (preempts && used >= bound)
@@ -211,7 +218,7 @@ static void offer_all(struct decision *decision, int last)
 	if (on)
 		offer(decision, last, false);
 	for (int i = 0; i < nr_tasks; i++)
-		if (i != last && enabled(i))
+		if (i != last && enabled(i) && !waits_for_twin(i))
 			offer(decision, i, on);
 	on = decision->nr > 0;
 	for (int i = 0; i < nr_tasks; i++)
@@ -566,7 +573,7 @@ static void prepare(void)
 int main(int argc, char **argv)
 {
 	const char *name = NULL, *schedule = NULL, *seed = NULL;
-	double seconds = 120;
+	double seconds = 60;
 	int max = 2;
 
 	for (int i = 1; i < argc; i++) {

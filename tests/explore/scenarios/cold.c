@@ -29,7 +29,7 @@ SCENARIO(cold_read, "a reader waits for the disk", cold_pipe, got_two, { "reader
 	 { "disk", disk_serve, 1 });
 
 SCENARIO(cold_two_readers, "two readers wait for one page", cold_pipe, got_two,
-	 { "reader0", get_bytes, 1 }, { "reader1", get_bytes, 1 }, { "disk", disk_serve, 1 });
+	 { "reader0", get_bytes, 1 }, { "reader1", get_bytes, 1, TWIN }, { "disk", disk_serve, 1 });
 
 static void got_two_and_one(void)
 {
@@ -132,7 +132,7 @@ SCENARIO(cold_error, "the first read fails; a reader is told, and the second one
 	 failing_pipe, got_two, { "reader", get_with_errors, 2 }, { "disk", disk_serve, 2 });
 
 SCENARIO(cold_error_two, "the same with two readers", failing_pipe, got_two,
-	 { "reader0", get_with_errors, 1 }, { "reader1", get_with_errors, 1 },
+	 { "reader0", get_with_errors, 1 }, { "reader1", get_with_errors, 1, TWIN },
 	 { "disk", disk_serve, 2 });
 
 /* The page leaves its file: the promise is broken once, and then forgotten. */

@@ -48,23 +48,32 @@ SCENARIO(packets_1_1, "the same with packets: the ring is full after each", one_
 	 got_two_in_order, { "writer", put_packets, FROM(0, 2) }, { "reader", get_bytes, 2 });
 
 SCENARIO(bytes_2_2, "two writers, two readers, one slot", one_slot, got_one_of_each,
-	 { "writer0", put_bytes, FROM(0, 1) }, { "writer1", put_bytes, FROM(1, 1) },
-	 { "reader0", get_bytes, 1 }, { "reader1", get_bytes, 1 });
+	 { "writer0", put_bytes, FROM(0, 1) }, { "writer1", put_bytes, FROM(1, 1), TWIN },
+	 { "reader0", get_bytes, 1 }, { "reader1", get_bytes, 1, TWIN });
+
+SCENARIO(packets_2_2, "the same with packets", one_slot, got_one_of_each,
+	 { "writer0", put_packets, FROM(0, 1) }, { "writer1", put_packets, FROM(1, 1), TWIN },
+	 { "reader0", get_bytes, 1 }, { "reader1", get_bytes, 1, TWIN });
+
+SCENARIO(mixed_2_2_two_slots, "bytes and packets, two readers, two slots", two_slots,
+	 got_one_of_each, { "writer0", put_bytes, FROM(0, 1) },
+	 { "writer1", put_packets, FROM(1, 1) }, { "reader0", get_bytes, 1 },
+	 { "reader1", get_bytes, 1, TWIN });
 
 SCENARIO(packets_2_1, "two writers of packets, one reader, one slot", one_slot, got_one_of_each,
-	 { "writer0", put_packets, FROM(0, 1) }, { "writer1", put_packets, FROM(1, 1) },
+	 { "writer0", put_packets, FROM(0, 1) }, { "writer1", put_packets, FROM(1, 1), TWIN },
 	 { "reader", get_bytes, 2 });
 
 SCENARIO(packets_1_2, "one writer of packets, two readers, one slot", one_slot, got_two,
 	 { "writer", put_packets, FROM(0, 2) }, { "reader0", get_bytes, 1 },
-	 { "reader1", get_bytes, 1 });
+	 { "reader1", get_bytes, 1, TWIN });
 
 SCENARIO(bytes_2_1_two_slots, "two writers, one reader, two slots", two_slots, got_two_of_each,
-	 { "writer0", put_bytes, FROM(0, 2) }, { "writer1", put_bytes, FROM(1, 2) },
+	 { "writer0", put_bytes, FROM(0, 2) }, { "writer1", put_bytes, FROM(1, 2), TWIN },
 	 { "reader", get_bytes, 4 });
 
 SCENARIO(packets_2_1_two_slots, "the same with packets", two_slots, got_two_of_each,
-	 { "writer0", put_packets, FROM(0, 2) }, { "writer1", put_packets, FROM(1, 2) },
+	 { "writer0", put_packets, FROM(0, 2) }, { "writer1", put_packets, FROM(1, 2), TWIN },
 	 { "reader", get_bytes, 4 });
 
 SCENARIO(mixed_2_1_two_slots, "bytes and packets, one reader, two slots", two_slots,
@@ -94,11 +103,11 @@ SCENARIO(close_1_1, "write, close, read to the end", one_slot, got_one_and_end,
 
 SCENARIO(close_1_2, "the same with two readers, both of which must see the end", one_slot,
 	 got_one_and_end, { "writer", put_and_close, FROM(0, 1) }, { "reader0", get_to_end, 0 },
-	 { "reader1", get_to_end, 0 });
+	 { "reader1", get_to_end, 0, TWIN });
 
 SCENARIO(close_packets, "two packets, close, two readers", one_slot, got_two_and_end,
 	 { "writer", put_packets_and_close, FROM(0, 2) }, { "reader0", get_to_end, 0 },
-	 { "reader1", get_to_end, 0 });
+	 { "reader1", get_to_end, 0, TWIN });
 
 /* The pipe may be left with a byte: the writer's close is the last one. */
 static void broken_off(void)
