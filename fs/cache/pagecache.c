@@ -315,12 +315,16 @@ int mapping_wait_reads(struct mapping *mapping)
 	return error;
 }
 
-/* Remove the pages from `first` on, each after the end of its read and its write-back. */
+/*
+ * Remove the pages from `first` on, each after the end of its read and its write-back. While we wait for
+ * the lock of a page, a store through a mapping may replace it. Then it is no longer in the file, but the
+ * page that has replaced it has the same index, and is found next.
+ */
 static void remove_from(struct mapping *mapping, unsigned int first)
 {
 	struct page *page;
 
-	for (; (page = mapping_next_page(mapping, &first, UINT32_MAX)) != NULL; first++) {
+	while ((page = mapping_next_page(mapping, &first, UINT32_MAX)) != NULL) {
 		page_lock(page, TASK_UNINTERRUPTIBLE);
 		if (page->mapping == mapping) {
 			page_wait(page, PG_WRITEBACK, TASK_UNINTERRUPTIBLE);

@@ -65,6 +65,7 @@ static inline pte_t *next_entry(struct mm *mm, pte_t *entry, uintptr_t *va, uint
 	return NULL;
 }
 
+/* A new, empty table, which maps nothing yet. mm->lock is held. */
 static pte_t *new_table(struct mm *mm)
 {
 	struct page *page = page_alloc(0, ALLOC_LOW | ALLOC_ZERO);
@@ -85,11 +86,14 @@ int mm_make_top(struct mm *mm, uintptr_t va)
 	directory = new_table(mm);
 	if (!directory)
 		return -ENOMEM;
+	spin_lock(&mm->table_lock);
 	pte_set(top, pte_make(virt_to_phys(directory), PTE_PRESENT));
+	spin_unlock(&mm->table_lock);
 	tlb_flush_mm(mm);
 	return 0;
 }
 
+/* table_lock is held. */
 static void set_table(pte_t *entry, pte_t *table)
 {
 	pte_set(entry, pte_make(virt_to_phys(table), PTE_PRESENT | PTE_WRITE | PTE_USER));
@@ -107,7 +111,9 @@ int mm_make_table(struct mm *mm, uintptr_t va)
 	table = new_table(mm);
 	if (!table)
 		return -ENOMEM;
+	spin_lock(&mm->table_lock);
 	set_table(entry, table);
+	spin_unlock(&mm->table_lock);
 	return 0;
 }
 
@@ -224,16 +230,31 @@ static int share_entry(struct mm *to, uintptr_t va, pte_t *entry)
 	return 0;
 }
 
+/*
+ * Find the first address at or after *va that is mapped, and set *va to it. *large tells whether that is by
+ * a huge page. Returns false if there is none before `end`.
+ */
+static bool next_mapped(struct mm *mm, uintptr_t *va, uintptr_t end, bool *large)
+{
+	pte_t *entry;
+
+	spin_lock(&mm->table_lock);
+	entry = next_entry(mm, NULL, va, end);
+	*large = entry && *entry & PTE_LARGE;
+	spin_unlock(&mm->table_lock);
+	return entry;
+}
+
 int mm_share_range(struct mm *to, struct mm *from, uintptr_t start, uintptr_t end)
 {
 	int error = 0;
 	uintptr_t va;
 	pte_t *entry;
+	bool large;
 
 	/* Since mm->lock is held, entries may be removed meanwhile, but none is added. */
-	for (va = start; !error && (entry = next_entry(from, NULL, &va, end));
-	     va = mm_next_table(va))
-		error = *entry & PTE_LARGE ? mm_make_directory(to, va) : mm_make_table(to, va);
+	for (va = start; !error && next_mapped(from, &va, end, &large); va = mm_next_table(va))
+		error = large ? mm_make_directory(to, va) : mm_make_table(to, va);
 	if (error)
 		return error;
 	spin_lock(&from->table_lock);

@@ -3,8 +3,9 @@
  *
  * 1. An entry of zero maps nothing. Any other entry has a reference to its page (vm.h), even if it
  *    lacks PTE_PRESENT, which means that the page is mapped with PROT_NONE.
- * 2. A page table is added with mm->lock held. It stays until the address space is freed, or until
- *    a huge page is mapped in its place.
+ * 2. A page table is added with mm->lock and table_lock held, so either of them is enough to look it
+ *    up. The reverse mapping has only the second. A table stays until the address space is freed, or
+ *    until a huge page is mapped in its place.
  * 3. A huge page is mapped by one entry of a page directory, with PTE_LARGE, in place of a page
  *    table with 512 entries.
  */

@@ -55,6 +55,16 @@ void clocks_release(struct word *to)
 	c->clock[running]++;
 }
 
+void clocks_meet(int task)
+{
+	struct coroutine *me = &coroutines[running], *other = &coroutines[task];
+
+	join(me->clock, other->clock);
+	join(other->clock, me->clock);
+	me->clock[running]++;
+	other->clock[task]++;
+}
+
 static bool marked(const struct access *access)
 {
 	return access->kind >= EV_MARKED_READ;

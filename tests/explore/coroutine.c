@@ -40,6 +40,7 @@ static void task_body(void)
 	delayed_drain();
 	note_event(EV_END, 0, 0, 0);
 	c->status = OVER;
+	c->steps++; /* as in ex_sleep() */
 	for (;;)
 		coroutine_yield();
 }

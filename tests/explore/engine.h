@@ -107,6 +107,8 @@ void clocks_access(struct word *word, uint32_t address, unsigned int size, enum 
 		   uint32_t pc);
 void clocks_acquire(const struct word *from);
 void clocks_release(struct word *to);
+/* The running task and another one: what each has done comes before what the other one does next. */
+void clocks_meet(int task);
 void races_print(void);
 extern bool watch_races;
 

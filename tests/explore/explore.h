@@ -82,6 +82,11 @@ void ex_changes(void *address, size_t size);
 void ex_barrier(void);
 /* Sleep until *state is 0. */
 void ex_sleep(void *state);
+/*
+ * The CPU of a task is interrupted and has answered: its stores have arrived, and all that it has done
+ * comes before what the caller does next.
+ */
+void ex_interrupt(int task);
 /* Go on only after another task has written something (cpu_relax). */
 void ex_relax(void);
 /* A line of the trace. */

@@ -41,26 +41,6 @@ void inode_put(struct inode *inode)
 	must(!atomic_dec_and_test(&inode->refs));
 }
 
-/* No file of a scenario is closed while it is used. */
-void file_put(struct file *file)
-{
-	must(!atomic_dec_and_test(&file->refs));
-}
-
-/* The files of the scenarios have no position. */
-int file_get_position(struct file *file, const int64_t __user *user, int64_t *pos)
-{
-	must(!user && !file->ops->llseek);
-	*pos = 0;
-	return 0;
-}
-
-int file_set_position(struct file *file, int64_t __user *user, int64_t pos)
-{
-	must(!user && !file->ops->llseek);
-	return 0;
-}
-
 /* ---- sinks ---- */
 
 static ssize_t take_one_byte(struct file *file, file_off_t *pos, struct slot_list *slots)

@@ -152,10 +152,21 @@ void ex_sleep(void *state)
 	delayed_drain();
 	c->waits_for = state;
 	c->status = ASLEEP;
+	c->steps++; /* a repeated run tells this apart from a stop at the point before */
 	coroutine_yield();
 	c->status = READY;
 	c->waits_for = NULL;
 	clocks_acquire(word_of((uint32_t)state));
+}
+
+void ex_interrupt(int task)
+{
+	if (!exploring || running < 0 || task >= nr_tasks)
+		return;
+	finish_access();
+	while (coroutines[task].nr_delayed > 0)
+		delayed_arrives(task);
+	clocks_meet(task);
 }
 
 void ex_relax(void)
@@ -167,6 +178,7 @@ void ex_relax(void)
 	finish_access();
 	c->writes_seen = writes;
 	c->status = RELAXES;
+	c->steps++;
 	coroutine_yield();
 	c->status = READY;
 }

@@ -26,9 +26,23 @@ void ex_count_memory(void);
 
 /* ---- shim_user.c ---- */
 
-/* The user memory at `from` is not there before somebody faults it in. */
-void ex_user_absent(void *from, size_t size);
 /* Nobody may fault memory in who holds the mutex. At most four. */
 void ex_no_faults_with(struct mutex *mutex);
+
+/* ---- shim_vm.c ---- */
+
+/* Addresses below this one belong to the address spaces of the tasks. */
+#define EX_USER_END 0x00100000u
+
+/* One instruction that loads or stores a byte. False: the CPU faults, and nothing has happened. */
+bool ex_user_byte(uintptr_t va, unsigned char *byte, bool write);
+/*
+ * A program's load or store, with its page faults. They return the byte or 0, or a negative error: -EIO
+ * stands for SIGBUS.
+ */
+int ex_load(uintptr_t va);
+int ex_store(uintptr_t va, unsigned char byte);
+/* The current task goes on in another address space. */
+void ex_run_in(struct mm *mm);
 
 #endif

@@ -7,15 +7,16 @@
 #include "mm/kmap.h"
 #include "mm/slab.h"
 #include "fs/cache/pagecache.h"
-#include "mm/vm/vm.h"
 #include "shim.h"
 
-#define NR_PAGES   16u /* frames 0..15; the rest of the pool is the heap */
-#define HEAP_START (EX_POOL + NR_PAGES * PAGE_SIZE)
-#define NR_OBJECTS ((EX_POOL_PAGES - NR_PAGES) * PAGE_SIZE / EX_GRAIN)
+#define NR_PAGES \
+	16u /* frames 0..15; the next one is the zero page, and the rest of the pool the heap */
+#define HEAP_START (EX_POOL + (NR_PAGES + 1) * PAGE_SIZE)
+#define NR_OBJECTS ((EX_POOL_PAGES - NR_PAGES - 1) * PAGE_SIZE / EX_GRAIN)
 
-static struct page pages[NR_PAGES];
+static struct page pages[NR_PAGES + 1];
 struct page *mem_map = pages;
+struct page *zero_page = &pages[NR_PAGES];
 unsigned int nr_frames = NR_PAGES, lowmem_frames = NR_PAGES;
 uintptr_t direct_map_end = UINTPTR_MAX;
 struct atomic page_fail_nth;
@@ -35,6 +36,8 @@ void ex_shim_init(void)
 	for (unsigned int i = 0; i < NR_PAGES; i++)
 		free_pages[nr_free++] = &pages[NR_PAGES - 1 - i];
 	ex_forbid((void *)EX_POOL, EX_POOL_PAGES * PAGE_SIZE, true);
+	ex_forbid(page_address_low(zero_page), PAGE_SIZE, false);
+	zero_page->flags = PG_RESERVED;
 	for (void (**function)(void) = __start_initcalls; function < __stop_initcalls; function++)
 		(*function)();
 	ex_count_memory();
@@ -132,24 +135,12 @@ void kunmap_local_slow(void *address)
 	ex_fail("kunmap_local of %p", address);
 }
 
-/* No program maps a page. */
-bool mapping_unmap_page(struct mapping *mapping, struct page *page)
-{
-	must(atomic_read(&page->mapped) == 0);
-	return false;
-}
-
-bool mapping_protect_page(struct mapping *mapping, struct page *page)
-{
-	return mapping_unmap_page(mapping, page);
-}
-
-void mapping_unmap_range(struct mapping *mapping, unsigned int first, unsigned int last)
-{
-	must(list_empty(&mapping->vmas));
-}
-
 /* Memory is never short. */
+void memory_stats(struct memory_stats *stats)
+{
+	*stats = (struct memory_stats){ NR_PAGES, nr_free, NR_PAGES, nr_free };
+}
+
 void shrinker_register(struct shrinker *shrinker)
 {
 }

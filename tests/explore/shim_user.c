@@ -1,38 +1,44 @@
 /*
- * User memory: memory of the scenario. A range of it may be absent until it is faulted in.
+ * User memory. Addresses below EX_USER_END belong to the address space of the task, and are found by its
+ * page tables. All others are memory of the scenario, which is always there.
  */
 #include "lib/string.h"
 #include "mm/vm/uaccess.h"
 #include "mm/vm/usercopy.h"
+#include "mm/vm/vm.h"
 #include "fs/names/vfs.h"
 #include "shim.h"
 
-static uintptr_t absent_from, absent_to;
 static struct mutex *watched[4];
 static unsigned int nr_watched;
-
-void ex_user_absent(void *from, size_t size)
-{
-	absent_from = (uintptr_t)from;
-	absent_to = absent_from + size;
-}
 
 void ex_no_faults_with(struct mutex *mutex)
 {
 	watched[nr_watched++] = mutex;
 }
 
-static bool absent(const void *at, size_t size)
+static bool is_user(const void *at)
 {
-	uintptr_t from = (uintptr_t)at;
+	return (uintptr_t)at < EX_USER_END;
+}
 
-	return from < READ_ONCE(absent_to) && from + size > READ_ONCE(absent_from);
+/* Copy bytes from or to an address space, up to the first one that the CPU faults at. */
+static size_t copy_user_bytes(void *dst, const void *src, size_t n)
+{
+	bool write = is_user(dst);
+	uintptr_t va = (uintptr_t)(write ? dst : src);
+	unsigned char *kernel = write ? (unsigned char *)src : dst;
+	size_t done = 0;
+
+	while (done < n && ex_user_byte(va + done, kernel + done, write))
+		done++;
+	return done;
 }
 
 size_t user_copy_nofault(void *dst, const void *src, size_t n)
 {
-	if (absent(dst, n) || absent(src, n))
-		return 0;
+	if (is_user(dst) || is_user(src))
+		return copy_user_bytes(dst, src, n);
 	memcpy(dst, src, n);
 	return n;
 }
@@ -42,40 +48,42 @@ size_t copy_from_user_nofault(void *dst, const void __user *src, size_t n)
 	return user_copy_nofault(dst, src, n);
 }
 
-/* May read from a disk, so nothing that others need may be held. */
-static void fault_in(const void *at, size_t n)
+/* A page fault in a copy. It may read from a disk, so nothing that others need may be held. */
+static int fault_in_copy(uintptr_t va, bool write)
 {
-	if (!absent(at, n))
-		return;
+	if (current->faults_off)
+		return -EFAULT;
 	for (unsigned int i = 0; i < nr_watched; i++)
 		if (mutex_held(watched[i]))
 			ex_fail("a page fault with a mutex held");
-	WRITE_ONCE(absent_to, 0);
+	return mm_fault_in(current->mm, va & PAGE_MASK, write);
 }
 
-int user_fault_in(const void __user *at, size_t n, bool write)
+static int copy(void *dst, const void *src, size_t n)
 {
-	fault_in(at, n);
+	uintptr_t va = (uintptr_t)(is_user(dst) ? dst : src);
+	size_t done = 0;
+
+	while ((done += user_copy_nofault(dst + done, src + done, n - done)) < n)
+		if (fault_in_copy(va + done, is_user(dst)))
+			return -EFAULT;
 	return 0;
 }
 
 int copy_from_user(void *dst, const void __user *src, size_t n)
 {
-	fault_in(src, n);
-	memcpy(dst, src, n);
-	return 0;
+	return copy(dst, src, n);
 }
 
 int copy_to_user(void __user *dst, const void *src, size_t n)
 {
-	fault_in(dst, n);
-	memcpy(dst, src, n);
-	return 0;
+	return copy(dst, src, n);
 }
 
+/* Of the scenario's memory only. */
 int clear_user(void __user *dst, size_t n)
 {
-	fault_in(dst, n);
+	must(!is_user(dst));
 	memset(dst, 0, n);
 	return 0;
 }

@@ -35,6 +35,8 @@ static inline struct cpu *this_cpu(void)
 struct task *current_task(void);
 #define current current_task()
 
+void invlpg(uintptr_t va); /* shim_vm.c */
+
 static inline unsigned int irq_save(void)
 {
 	return 0;

@@ -1,0 +1,188 @@
+/* A file of one page: see cached.h. */
+#include "fs/file/generic.h"
+#include "fs/splice/splice.h"
+#include "cached.h"
+
+struct inode cached_inode;
+struct file cached_file;
+static struct mapping *mapping = &cached_inode.mapping;
+static struct page *written; /* handed to the disk */
+static struct wait_queue disk_queue;
+static struct atomic syncs;
+unsigned char on_disk[PAGE_SIZE];
+static unsigned int free_before;
+
+static int start_write(struct mapping *mapping, struct page *page)
+{
+	must(page_get(page));
+	(void)__atomic_exchange_n(&written, page, __ATOMIC_SEQ_CST);
+	wake_all(&disk_queue);
+	return 0;
+}
+
+static int get_room(struct mapping *mapping, struct page *page, unsigned int from, unsigned int to)
+{
+	return 0;
+}
+
+static int get_rooms(struct mapping *mapping)
+{
+	return 0;
+}
+
+/* The file has no holes, so nothing is read but what truncate has removed: zeros. */
+static void read_zeros(struct mapping *mapping, struct page **pages, unsigned int nr)
+{
+	for (unsigned int i = 0; i < nr; i++) {
+		page_zero(pages[i], 0, PAGE_SIZE);
+		page_read_done(pages[i], true);
+	}
+}
+
+static const struct mapping_ops mapping_ops = {
+	.read_pages = read_zeros,
+	.write_page = start_write,
+	.begin_write = get_room,
+	.begin_add = get_rooms,
+	.has_store = true,
+};
+
+static int allow_mapping(struct file *file, struct vma *vma)
+{
+	return 0;
+}
+
+static const struct file_ops file_ops = {
+	.read = generic_file_read,
+	.splice_read = generic_splice_read,
+	.splice_write = generic_splice_write,
+	.mmap = allow_mapping,
+};
+
+void cached_nothing(void)
+{
+	free_before = ex_free_pages();
+	mapping_init(mapping, &cached_inode, &mapping_ops);
+	mutex_init(&cached_inode.lock, "inode");
+	atomic_set(&cached_inode.refs, 1);
+	wait_queue_init(&disk_queue, "disk");
+	cached_file = (struct file){
+		.ops = &file_ops, .inode = &cached_inode, .readable = true, .writable = true
+	};
+	atomic_set(&cached_file.refs, 1);
+	ex_object(&cached_inode, "struct inode", "inode");
+}
+
+unsigned char *page_bytes(struct page *page)
+{
+	return page_address_low(page);
+}
+
+struct page *cached_find(void)
+{
+	return mapping_find(mapping, 0);
+}
+
+void cached_page(void)
+{
+	struct page *page;
+	bool fresh;
+
+	cached_nothing();
+	cached_inode.size = PAGE_SIZE;
+	page = mapping_find_or_add(mapping, 0, &fresh);
+	must(fresh);
+	page_bytes(page)[FIRST] = page_bytes(page)[SECOND] = page_bytes(page)[STORED] = 1;
+	page->flags |= PG_UPTODATE;
+	page_unlock(page);
+	page_put(page);
+	ex_count_memory();
+}
+
+void cached_dirty_page(void)
+{
+	struct page *page;
+
+	cached_page();
+	page = cached_find();
+	page_set_dirty(page);
+	page_put(page);
+}
+
+void cached_must_be_gone(void)
+{
+	must(!cached_find());
+	if (ex_free_pages() != free_before)
+		ex_fail("%d pages were not given back", (int)(free_before - ex_free_pages()));
+}
+
+/* ---- changing ---- */
+
+void cached_write(int value)
+{
+	struct page *page = page_begin_write(mapping, 0, 0, PAGE_SIZE);
+
+	must(!IS_ERR(page));
+	page_bytes(page)[FIRST] = value;
+	page_bytes(page)[SECOND] = value;
+	page_end_write(page);
+}
+
+void cached_truncate(int size)
+{
+	struct page *tail;
+
+	mutex_lock(&cached_inode.lock);
+	tail = mapping_begin_truncate(mapping, size);
+	must(!IS_ERR(tail));
+	inode_set_size(&cached_inode, size);
+	mapping_truncate(mapping, size, tail);
+	mutex_unlock(&cached_inode.lock);
+}
+
+/* As fs/names/inode.c does, whose other functions need file systems. */
+void inode_set_size(struct inode *inode, file_off_t size)
+{
+	(void)__atomic_exchange_n(&inode->size, size, __ATOMIC_SEQ_CST);
+}
+
+file_off_t file_size_limit(file_off_t last)
+{
+	return FILE_SIZE_MAX;
+}
+
+void inode_drop_privileges(struct inode *inode)
+{
+}
+
+/* ---- write-back ---- */
+
+/* What was dirty before is on the disk then: a write that is complete, or a later one. */
+void cached_sync(int unused)
+{
+	must(mapping_sync(mapping) == 0);
+	must(READ_ONCE(on_disk[FIRST]) >= 1);
+	atomic_inc(&syncs);
+	wake_all(&disk_queue);
+}
+
+static void write_page_to_disk(void)
+{
+	struct page *page = __atomic_exchange_n(&written, NULL, __ATOMIC_SEQ_CST);
+	unsigned char first = page_bytes(page)[FIRST];
+
+	must(page_bytes(page)[SECOND] == first);
+	WRITE_ONCE(on_disk[FIRST], first);
+	WRITE_ONCE(on_disk[STORED], page_bytes(page)[STORED]);
+	page_write_done(page, true);
+	page_put(page);
+}
+
+void cached_disk(int nr)
+{
+	do {
+		wait_event(&disk_queue, READ_ONCE(written) || atomic_read(&syncs) == nr);
+		if (READ_ONCE(written))
+			write_page_to_disk();
+	} while (atomic_read(&syncs) < nr);
+}

@@ -1,0 +1,40 @@
+/*
+ * For scenarios with a cached file: one page of a file, its disk, and the calls that change it.
+ */
+#ifndef EXPLORE_CACHED_H
+#define EXPLORE_CACHED_H
+
+#include "fs/cache/pagecache.h"
+#include "fs/names/vfs.h"
+#include "kernel/wait.h"
+#include "shim.h"
+
+/* write(2) changes these two bytes of the page, which are equal unless a write is under way. */
+#define FIRST  0
+#define SECOND 64
+/* Programs store here through their mappings. */
+#define STORED 32
+
+extern struct inode cached_inode;
+extern struct file cached_file; /* the inode's */
+
+/* The file has one page, clean and full of ones, or dirty, or no page and no bytes. For setup. */
+void cached_page(void);
+void cached_dirty_page(void);
+void cached_nothing(void);
+/* The bytes of a page. */
+unsigned char *page_bytes(struct page *page);
+/* The file's page with a reference, or NULL. */
+struct page *cached_find(void);
+
+/* Tasks: write `value`; truncate to `size` bytes; fsync(2), after which the disk has the page. */
+void cached_write(int value);
+void cached_truncate(int size);
+void cached_sync(int unused);
+/* For checks: truncate has removed the page, and nobody holds it. */
+void cached_must_be_gone(void);
+/* The disk: write what it is given until so many syncs have returned. */
+void cached_disk(int nr);
+extern unsigned char on_disk[PAGE_SIZE];
+
+#endif
