@@ -2,6 +2,7 @@
  * Lending under pressure: what was spliced is read twice, by way of tee, while others write to the
  * file all the time. Both readings must be the same bytes.
  */
+#include <setjmp.h>
 #include "test.h"
 
 #define LINUX_SHARES "Linux shares the page"
@@ -108,4 +109,71 @@ BEYOND_TEST(against_disk_writes, 60, "the same for a raw disk, whose pages are w
 
 	splice_against_writers(fd, 2, 300);
 	CHECK_EQ(fsync(fd), 0);
+}
+
+/* ---- truncate ---- */
+
+static sigjmp_buf after_bus;
+
+static void on_bus(int signo)
+{
+	siglongjmp(after_bus, 1);
+}
+
+/* For each byte from `go`, store once to the page, or find that it has gone, and answer. */
+static void store_when_told(int fd, int go, int done)
+{
+	volatile char *page = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	char byte;
+
+	if (page == MAP_FAILED)
+		_exit(1);
+	signal(SIGBUS, on_bus);
+	while (read(go, &byte, 1) == 1) {
+		if (!sigsetjmp(after_bus, 1))
+			page[0] = 7;
+		if (write(done, &byte, 1) != 1)
+			_exit(1);
+	}
+	_exit(0);
+}
+
+/*
+ * The page is lent, so the store replaces it by a copy. If truncate waits for the page meanwhile, it must
+ * remove the copy. Otherwise the old bytes are there again when the file grows.
+ */
+TEST(truncate_and_store, 60, "truncate removes a lent page, though a store replaces it meanwhile")
+{
+	int fd = tmp_file(), ends[2], go[2], done[2];
+	pid_t child;
+
+	CHECK_EQ(pipe(ends), 0);
+	CHECK_EQ(pipe(go), 0);
+	CHECK_EQ(pipe(done), 0);
+	child = fork();
+	CHECK(child >= 0);
+	if (!child) {
+		close(go[1]);
+		store_when_told(fd, go[0], done[1]);
+	}
+	for (int round = 0; round < 3000; round++) {
+		loff_t at = 0;
+		char byte = 0;
+
+		memset(first, 'A', 4096);
+		CHECK_EQ(pwrite(fd, first, 4096, 0), 4096);
+		CHECK_EQ(splice(fd, &at, ends[1], NULL, 4096, 0), 4096);
+		CHECK_EQ(write(go[1], &byte, 1), 1);
+		for (volatile int i = round % 64 * 50; i > 0; i--)
+			;
+		CHECK_EQ(ftruncate(fd, 0), 0);
+		CHECK_EQ(read(done[0], &byte, 1), 1);
+		CHECK_EQ(ftruncate(fd, 4096), 0);
+		CHECK_EQ(pread(fd, second, 4096, 0), 4096);
+		for (int i = 0; i < 4096; i++)
+			CHECK_EQ(second[i], 0);
+		CHECK_EQ(read_full(ends[0], second, 4096), 4096);
+	}
+	close(go[1]);
+	CHECK_EQ(test_wait(child), 0);
 }
