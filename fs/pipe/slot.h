@@ -91,9 +91,6 @@ extern const struct pipe_slot_ops cache_slot_ops; /* splice from a file: the byt
 extern const struct pipe_slot_ops coming_slot_ops;
 
 /* Take one more reference, and return the envelope. Ignores NULL. */
-/* Take one more reference, and return the envelope. Ignores NULL. */
-/* Take one more reference, and return the envelope. Ignores NULL. */
-/* Take one more reference, and return the envelope. Ignores NULL. */
 static inline struct envelope *envelope_get(struct envelope *envelope)
 {
 	if (envelope)
