@@ -114,6 +114,9 @@ int mapping_add_new(struct mapping *mapping, unsigned int index, struct page **p
 	unsigned int got = 0;
 	int added;
 
+	/* The caller has seen a hole, and another task has filled it before the hole was measured. */
+	if (nr == 0)
+		return 0;
 	while (got < nr && (pages[got] = page_alloc(0, ALLOC_HIGH | flags)) != NULL)
 		pages[got++]->flags |= PG_LOCKED;
 	added = got > 0 ? insert(mapping, index, pages, got) : -ENOMEM;

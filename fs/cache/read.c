@@ -133,28 +133,29 @@ static int run_append(struct mapping *mapping, struct run *run, unsigned int ind
 /*
  * Read-ahead. A file that is read in order has a window behind the pages that were asked for,
  * [index, end). The window doubles up to WINDOW_MAX pages. It is filled when half of it has been
- * used up, so that the device gets large requests.
+ * used up, so that the device gets large requests. Tasks that read from one open file at once may mix up
+ * the three numbers that it keeps. They are hints, and any values do.
  */
 static void read_ahead(struct mapping *mapping, struct file *file, struct run *run,
 		       unsigned int index, unsigned int end)
 {
-	unsigned int to, hole;
+	unsigned int next = READ_ONCE(file->ra_next), ahead = READ_ONCE(file->ra_end);
+	unsigned int size = READ_ONCE(file->ra_size), to, hole;
 	int n;
 
-	if (index != file->ra_next && index + 1 != file->ra_next) {
-		file->ra_size = 0;
-		file->ra_end = 0;
-	} else if (end > file->ra_next) {
-		file->ra_size = MIN(MAX(file->ra_size * 2u, WINDOW_MIN), WINDOW_MAX);
-	}
-	file->ra_next = end;
-	index = MAX(file->ra_end, end);
-	if (file->ra_size == 0 || index - end > file->ra_size / 2) {
-		file->ra_end = index;
+	if (index != next && index + 1 != next)
+		size = ahead = 0;
+	else if (end > next)
+		size = MIN(MAX(size * 2u, WINDOW_MIN), WINDOW_MAX);
+	WRITE_ONCE(file->ra_next, end);
+	WRITE_ONCE(file->ra_size, size);
+	index = MAX(ahead, end);
+	if (size == 0 || index - end > size / 2) {
+		WRITE_ONCE(file->ra_end, index);
 		return;
 	}
-	to = MIN((uint64_t)end + file->ra_size, (uint64_t)mapping_limit(mapping));
-	file->ra_end = MAX(index, to);
+	to = MIN((uint64_t)end + size, (uint64_t)mapping_limit(mapping));
+	WRITE_ONCE(file->ra_end, MAX(index, to));
 	for (; index < to; index += n) {
 		hole = mapping_hole(mapping, index, to - index);
 		n = hole > 0 ? run_append(mapping, run, index, hole, ALLOC_OPTIONAL) : 1;

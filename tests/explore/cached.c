@@ -30,7 +30,7 @@ static int get_rooms(struct mapping *mapping)
 	return 0;
 }
 
-/* The file has no holes, so nothing is read but what truncate has removed: zeros. */
+/* The disk has zeros, and is fast. */
 static void read_zeros(struct mapping *mapping, struct page **pages, unsigned int nr)
 {
 	for (unsigned int i = 0; i < nr; i++) {
@@ -99,6 +99,12 @@ void cached_page(void)
 	ex_count_memory();
 }
 
+void cached_hole(void)
+{
+	cached_nothing();
+	cached_inode.size = PAGE_SIZE;
+}
+
 void cached_dirty_page(void)
 {
 	struct page *page;
@@ -114,6 +120,18 @@ void cached_must_be_gone(void)
 	must(!cached_find());
 	if (ex_free_pages() != free_before)
 		ex_fail("%d pages were not given back", (int)(free_before - ex_free_pages()));
+}
+
+int cached_read(file_off_t pos)
+{
+	unsigned char byte = 0xee;
+	struct iter to;
+	ssize_t n;
+
+	iter_init_user(&to, &byte, 1);
+	n = generic_file_read(&cached_file, &to, &pos);
+	must(n == 0 || n == 1);
+	return n ? byte : -1;
 }
 
 /* ---- changing ---- */

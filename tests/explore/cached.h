@@ -18,15 +18,21 @@
 extern struct inode cached_inode;
 extern struct file cached_file; /* the inode's */
 
-/* The file has one page, clean and full of ones, or dirty, or no page and no bytes. For setup. */
+/*
+ * The file has one page, clean and full of ones, or dirty; a page of zeros that has not been read yet; or
+ * no page and no bytes. For setup.
+ */
 void cached_page(void);
 void cached_dirty_page(void);
+void cached_hole(void);
 void cached_nothing(void);
 /* The bytes of a page. */
 unsigned char *page_bytes(struct page *page);
 /* The file's page with a reference, or NULL. */
 struct page *cached_find(void);
 
+/* Read one byte of the file; -1 at its end. */
+int cached_read(file_off_t pos);
 /* Tasks: write `value`; truncate to `size` bytes; fsync(2), after which the disk has the page. */
 void cached_write(int value);
 void cached_truncate(int size);

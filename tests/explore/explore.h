@@ -97,6 +97,8 @@ int ex_running(void);
 #define EX_GRAIN      1024u
 #define EX_POOL	      0xc0000000u /* where the kernel has its direct map */
 #define EX_POOL_PAGES 32u
+/* Scenarios use these first bytes of a page only. The others are neither cleared nor copied with it. */
+#define EX_PAGE_BYTES 96u
 void ex_forbid(void *address, size_t size, bool forbidden);
 /* For the printed trace: the object at this address has that type. */
 void ex_object(void *address, const char *type, const char *name);

@@ -8,7 +8,7 @@ struct inode file_inode;
 static struct file file;
 static struct file_table table;
 
-void files_open(const struct file_ops *ops)
+void files_open_file(struct file *file)
 {
 	static struct fd_slot slots[FD_MAX];
 
@@ -16,6 +16,16 @@ void files_open(const struct file_ops *ops)
 		slots[FD_READ0 + 2 * i].file = ends[i].pipe ? &ends[i].reader : NULL;
 		slots[FD_WRITE0 + 2 * i].file = ends[i].pipe ? &ends[i].writer : NULL;
 	}
+	slots[FD_FILE].file = file;
+	atomic_set(&table.users, 1);
+	table.size = FD_MAX;
+	table.slots = slots;
+	for (int i = 0; i <= MAX_TASKS; i++)
+		ex_tasks[i].files = &table;
+}
+
+void files_open(const struct file_ops *ops)
+{
 	if (atomic_read(&file_inode.refs) == 0)
 		atomic_set(&file_inode.refs, 1);
 	mutex_init(&file_inode.lock, "inode");
@@ -23,12 +33,7 @@ void files_open(const struct file_ops *ops)
 		.ops = ops, .inode = &file_inode, .readable = true, .writable = true
 	};
 	atomic_set(&file.refs, 1);
-	slots[FD_FILE].file = ops ? &file : NULL;
-	atomic_set(&table.users, 1);
-	table.size = FD_MAX;
-	table.slots = slots;
-	for (int i = 0; i <= MAX_TASKS; i++)
-		ex_tasks[i].files = &table;
+	files_open_file(ops ? &file : NULL);
 }
 
 void inode_get(struct inode *inode)

@@ -9,8 +9,9 @@
 /* The descriptors, the same for all tasks. */
 enum { FD_READ0, FD_WRITE0, FD_READ1, FD_WRITE1, FD_FILE, FD_MAX };
 
-/* Open the pipes that were made, and the file. Call it in setup, last. */
+/* Open the pipes that were made, and a file: one with these operations, or that one. In setup, last. */
 void files_open(const struct file_ops *ops);
+void files_open_file(struct file *file);
 extern struct inode file_inode;
 
 /* A sink that takes the first byte of what it is offered, and the bytes it took. */

@@ -248,6 +248,8 @@ void *ex_memcpy(void *to, const void *from, size_t size)
 {
 	uint32_t pc = CALLER;
 
+	if (size == 4096)
+		size = EX_PAGE_BYTES;
 	for (size_t at = 0; at < size; at += 4) {
 		size_t n = size - at < 4 ? size - at : 4;
 

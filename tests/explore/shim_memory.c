@@ -109,18 +109,16 @@ void page_ref(struct page *page)
 	must(page_get(page));
 }
 
-/* Scenarios use the first bytes of a page only: the others need not be copied or cleared. */
-#define BYTES_USED 96u
-
 void page_zero(struct page *page, unsigned int offset, unsigned int len)
 {
-	if (offset < BYTES_USED)
-		memset((char *)page_address_low(page) + offset, 0, MIN(len, BYTES_USED - offset));
+	if (offset < EX_PAGE_BYTES)
+		memset((char *)page_address_low(page) + offset, 0,
+		       MIN(len, EX_PAGE_BYTES - offset));
 }
 
 void page_copy(struct page *to, struct page *from)
 {
-	memcpy(page_address_low(to), page_address_low(from), BYTES_USED);
+	memcpy(page_address_low(to), page_address_low(from), EX_PAGE_BYTES);
 }
 
 /* All pages are in the direct map. */
