@@ -139,7 +139,7 @@ static int bind_abstract(struct socket *socket, struct socket_name *name)
 	} else if (find_abstract(name, socket->type)) {
 		error = -EADDRINUSE;
 	} else {
-		socket->name = socket_name_get(name);
+		store_release(&socket->name, socket_name_get(name));
 		list_add(&abstract_names, &socket->abstract_link);
 	}
 	spin_unlock(&sockets_lock);
@@ -162,7 +162,7 @@ static int bind_to_path(struct socket *socket, struct socket_name *name)
 	} else if (!S_ISSOCK(node->mode) || node->socket) {
 		error = -EADDRINUSE;
 	} else {
-		socket->name = socket_name_get(name);
+		store_release(&socket->name, socket_name_get(name));
 		socket->node = node;
 		node->socket = socket;
 	}
@@ -180,7 +180,7 @@ long socket_bind(struct file *file, const void __user *address, unsigned int len
 
 	if (IS_ERR(name))
 		return PTR_ERR(name);
-	if (READ_ONCE(socket->name))
+	if (load_acquire(&socket->name))
 		error = refuse(EINVAL, "the socket has a name");
 	else
 		error = is_abstract(name) ? bind_abstract(socket, name)
@@ -193,7 +193,7 @@ long socket_getsockname(struct file *file, void __user *address, int32_t __user 
 {
 	struct socket *socket = file->private;
 
-	return socket_name_to_user(socket->name, address, len);
+	return socket_name_to_user(load_acquire(&socket->name), address, len);
 }
 
 long socket_getpeername(struct file *file, void __user *address, int32_t __user *len)
@@ -203,7 +203,7 @@ long socket_getpeername(struct file *file, void __user *address, int32_t __user 
 
 	if (!peer)
 		return -ENOTCONN;
-	error = socket_name_to_user(peer->name, address, len);
+	error = socket_name_to_user(load_acquire(&peer->name), address, len);
 	socket_put(peer);
 	return error;
 }

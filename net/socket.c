@@ -87,10 +87,10 @@ static void close_one(struct socket *socket, bool embryo)
 	bool unread;
 
 	spin_lock(&sockets_lock);
-	socket->state = SOCKET_CLOSED;
-	socket->file = NULL;
+	WRITE_ONCE(socket->state, SOCKET_CLOSED);
+	WRITE_ONCE(socket->file, NULL);
 	peer = socket->peer;
-	socket->peer = NULL;
+	WRITE_ONCE(socket->peer, NULL);
 	list_del(&socket->abstract_link);
 	list_init(&socket->abstract_link);
 	node = socket->node;
@@ -118,7 +118,7 @@ static struct socket *take_pending(struct socket *listener)
 	first = list_first(&listener->pending, struct socket, pending_link);
 	list_del(&first->pending_link);
 	first->listener = NULL;
-	listener->nr_pending--;
+	WRITE_ONCE(listener->nr_pending, listener->nr_pending - 1);
 	return first;
 }
 
@@ -128,7 +128,7 @@ void socket_close(struct socket *socket)
 
 	do {
 		spin_lock(&sockets_lock);
-		socket->state = SOCKET_CLOSED;
+		WRITE_ONCE(socket->state, SOCKET_CLOSED);
 		waiting = take_pending(socket);
 		spin_unlock(&sockets_lock);
 		if (waiting)
@@ -154,7 +154,7 @@ void socket_open(struct socket *socket, struct file *file)
 {
 	file->private = socket;
 	spin_lock(&sockets_lock);
-	socket->file = file;
+	WRITE_ONCE(socket->file, file);
 	spin_unlock(&sockets_lock);
 }
 
@@ -218,11 +218,12 @@ static void make_peers(struct socket *one, struct socket *other)
 {
 	atomic_inc(&one->refs);
 	atomic_inc(&other->refs);
-	one->peer = other;
-	other->peer = one;
+	WRITE_ONCE(one->peer, other);
+	WRITE_ONCE(other->peer, one);
 	limit_ring(one);
 	limit_ring(other);
-	one->state = other->state = SOCKET_CONNECTED;
+	WRITE_ONCE(one->state, SOCKET_CONNECTED);
+	WRITE_ONCE(other->state, SOCKET_CONNECTED);
 }
 
 void socket_pair(struct socket *one, struct socket *other)
@@ -244,7 +245,7 @@ long socket_listen(struct file *file, unsigned int backlog)
 	if (!socket->name || socket->state == SOCKET_CONNECTED) {
 		error = refuse(EINVAL, "the socket has no name, or a peer");
 	} else {
-		socket->state = SOCKET_LISTENING;
+		WRITE_ONCE(socket->state, SOCKET_LISTENING);
 		socket->backlog = MIN(backlog, 4096u);
 		socket->peer_sender = effective_sender();
 	}
@@ -275,9 +276,9 @@ static int enter(struct socket *listener, struct socket *socket, struct socket *
 		socket->peer_sender = listener->peer_sender;
 		make_peers(socket, fresh);
 		fresh->listener = listener;
-		fresh->name = socket_name_get(listener->name);
+		store_release(&fresh->name, socket_name_get(listener->name));
 		list_add_tail(&listener->pending, &fresh->pending_link);
-		listener->nr_pending++;
+		WRITE_ONCE(listener->nr_pending, listener->nr_pending + 1);
 	}
 	spin_unlock(&sockets_lock);
 	return error;
@@ -333,7 +334,7 @@ static int connect_datagrams(struct socket *socket, struct socket *peer)
 	atomic_inc(&peer->refs);
 	spin_lock(&sockets_lock);
 	old = socket->peer;
-	socket->peer = peer;
+	WRITE_ONCE(socket->peer, peer);
 	spin_unlock(&sockets_lock);
 	wake_all(&datagram_room);
 	if (old)
@@ -456,7 +457,7 @@ long socket_shutdown(struct file *file, unsigned int how)
 	if (how > 2)
 		return refuse(EINVAL, "not SHUT_RD, SHUT_WR or SHUT_RDWR");
 	peer = connects ? socket_peer(socket) : NULL;
-	if (connects && !peer && socket->state != SOCKET_LISTENING)
+	if (connects && !peer && READ_ONCE(socket->state) != SOCKET_LISTENING)
 		return -ENOTCONN;
 	if (receive) {
 		end_input(socket, 0);

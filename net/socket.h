@@ -9,8 +9,10 @@
  *    sender's limit in bytes (SO_SNDBUF) is converted to a number of slots, where each slot counts
  *    as a page.
  * 3. sockets_lock, a plain spinlock, guards names, states, peers, and the sockets that wait for
- *    accept. The peer of a connected socket does not change until the socket itself is closed. So a
- *    call on the socket may read it without the lock once the state is SOCKET_CONNECTED.
+ *    accept. Some functions look at one of these without it, so writers mark their stores. A name
+ *    does not change once it is set. The peer of a connected socket does not change until the socket
+ *    itself is closed. So a call on the socket may read it without the lock once the state is
+ *    SOCKET_CONNECTED.
  * 4. To shut down a connection is to end a ring. SHUT_RD ends the socket's own ring, SHUT_WR ends
  *    that of its peer, and close ends both.
  * 5. A listening socket has no data. connect and accept sleep on the queues of its ring.

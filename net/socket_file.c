@@ -99,7 +99,7 @@ static ssize_t send_packet(struct socket *socket, struct socket *target, struct 
 static struct message *enclose(struct socket *socket, struct socket *target,
 			       struct control *control)
 {
-	struct socket_name *name = socket_connects(socket) ? NULL : READ_ONCE(socket->name);
+	struct socket_name *name = socket_connects(socket) ? NULL : load_acquire(&socket->name);
 	bool sender = control->has_sender || READ_ONCE(socket->pass_credentials) ||
 		      READ_ONCE(target->pass_credentials) || !READ_ONCE(target->file);
 	struct message *message;
@@ -157,7 +157,7 @@ static ssize_t send(struct file *file, struct iter *from, unsigned int flags,
 	ssize_t n;
 
 	if (stream && to)
-		return socket->state == SOCKET_CONNECTED ? -EISCONN : -EOPNOTSUPP;
+		return READ_ONCE(socket->state) == SOCKET_CONNECTED ? -EISCONN : -EOPNOTSUPP;
 	target = to && !socket_connects(socket) ? socket_find(to, SOCK_DGRAM) : socket_peer(socket);
 	if (!target)
 		return -ENOTCONN;
@@ -242,7 +242,7 @@ static struct socket_name *sender_of(struct socket *socket, struct ring_read *re
 	struct message *message = message_of(read->envelope);
 
 	if (socket_connects(socket))
-		return READ_ONCE(socket->peer->name);
+		return load_acquire(&socket->peer->name);
 	return message ? message->from : NULL;
 }
 
