@@ -101,27 +101,12 @@ static struct run_queue *lock_queue_of(struct task *task, unsigned int *flags)
 	}
 }
 
-bool task_wake(struct task *task)
+bool sched_wake(struct task *task)
 {
 	unsigned int flags;
-	struct run_queue *queue;
+	struct run_queue *queue = lock_queue_of(task, &flags);
 	bool asleep;
 
-	/*
-	 * Callers have changed a condition, not always under a lock that the sleeper takes. Without
-	 * the barrier the look at the state may come before that store has left this CPU:
-	 *
-	 *	waker				sleeper (fs/poll.c)
-	 *	woken = true (still on its way)
-	 *	reads the state: RUNNING
-	 *					state = sleeping, a full barrier
-	 *					reads woken: false, sleeps for ever
-	 *	the store arrives
-	 */
-	memory_barrier();
-	if (task->state == TASK_RUNNING)
-		return false;
-	queue = lock_queue_of(task, &flags);
 	if (task->state == TASK_RUNNING || task->state == TASK_DEAD) {
 		spin_unlock_irqrestore(&queue->lock, flags);
 		return false;

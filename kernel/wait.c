@@ -96,6 +96,23 @@ void wait_finish(struct wait_queue *queue, struct waiter *waiter)
 		wait_remove(queue, waiter);
 }
 
+bool task_wake(struct task *task)
+{
+	/*
+	 * Callers have changed a condition, not always under a lock that the sleeper takes. Without
+	 * the barrier the look at the state may come before that store has left this CPU:
+	 *
+	 *	waker				sleeper (fs/file/poll.c)
+	 *	woken = true (still on its way)
+	 *	reads the state: RUNNING
+	 *					state = sleeping, a full barrier
+	 *					reads woken: false, sleeps for ever
+	 *	the store arrives
+	 */
+	memory_barrier();
+	return task->state != TASK_RUNNING && sched_wake(task);
+}
+
 static void wake_waiter(struct waiter *waiter)
 {
 	if (waiter->wake)

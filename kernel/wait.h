@@ -153,5 +153,7 @@ bool schedule_until(uint64_t deadline);
  * stores of the caller when it checks its condition after setting its state.
  */
 bool task_wake(struct task *task);
+/* Make a task runnable whose state was not TASK_RUNNING a moment ago. For task_wake(). kernel/sched.c */
+bool sched_wake(struct task *task);
 
 #endif

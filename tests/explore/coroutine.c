@@ -92,3 +92,8 @@ bool on_a_stack(uint32_t address)
 {
 	return address - (uint32_t)stacks < sizeof(stacks);
 }
+
+bool on_own_stack(uint32_t address)
+{
+	return address - (uint32_t)stacks[running] < STACK_SIZE;
+}

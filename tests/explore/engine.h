@@ -49,6 +49,8 @@ void coroutine_yield(void);
 /* The part of a task's stack that is in use. */
 void coroutine_stack(int task, char **from, char **to);
 bool on_a_stack(uint32_t address);
+/* Of the running task. */
+bool on_own_stack(uint32_t address);
 
 /* ---- memory.c ---- */
 

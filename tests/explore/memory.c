@@ -91,7 +91,7 @@ static void access_word(uint32_t address, unsigned int size, enum event_kind kin
 	if (word->visible || repeating()) {
 		note_event(kind, address, size, pc);
 		writes += write;
-		if (write && kind != EV_ATOMIC && store_buffers && !on_a_stack(address))
+		if (write && kind != EV_ATOMIC && store_buffers && !on_own_stack(address))
 			delay_store(address, size);
 	}
 	if (watch_races)

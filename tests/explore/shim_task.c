@@ -1,8 +1,7 @@
 /*
  * The scheduler and signals, as far as the files under test see them.
  *
- * As in kernel/sched.c, a run queue's lock makes waking and going to sleep one step each; task_wake's
- * first look at the state is without it.
+ * As in kernel/sched.c, a run queue's lock makes waking and going to sleep one step each.
  */
 #include "fs/pipe/owners.h"
 #include "kernel/process/process.h"
@@ -32,11 +31,8 @@ void ex_shim_tasks_init(void)
 	}
 }
 
-ONE_STEP bool task_wake(struct task *task)
+ONE_STEP bool sched_wake(struct task *task)
 {
-	ex_access((void *)&task->state, sizeof(task->state), EV_MARKED_READ);
-	if (task->state == TASK_RUNNING)
-		return false;
 	ex_access((void *)&task->state, sizeof(task->state), EV_ATOMIC);
 	if (task->state == TASK_RUNNING || task->state == TASK_DEAD)
 		return false;

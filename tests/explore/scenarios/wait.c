@@ -131,6 +131,27 @@ SCENARIO(wait_unlocked_two, "a condition that is set by an exchange, without a l
 	 queue_is_empty, { "waiter1", wait_unlocked, 1 }, { "waiter2", wait_unlocked, 1 },
 	 { "waker", raise_by_exchange, 1 });
 
+/* ---- task_wake without a queue, as poll and futex use it ---- */
+
+static void wait_for_flag(int n)
+{
+	while (READ_ONCE(value) != 1) {
+		(void)__atomic_exchange_n(&current->state, TASK_UNINTERRUPTIBLE, __ATOMIC_SEQ_CST);
+		if (READ_ONCE(value) != 1)
+			schedule();
+		current->state = TASK_RUNNING;
+	}
+}
+
+static void set_flag_and_wake(int task)
+{
+	WRITE_ONCE(value, 1);
+	task_wake(&ex_tasks[task]);
+}
+
+SCENARIO(wake_task, "a task is woken after a plain store", set_up, queue_is_empty,
+	 { "sleeper", wait_for_flag, 0 }, { "waker", set_flag_and_wake, 0 });
+
 /* ---- a kill ends a wait ---- */
 
 static void wait_killable(int n)
