@@ -253,3 +253,33 @@ BEYOND_TEST(killed_while_waiting, 20,
 	unlink("/tmp/copy");
 	CHECK_EQ(umount("/mnt"), 0);
 }
+
+BEYOND_TEST(names_of_a_silent_disk, 20,
+	    "to look up many names drops cached names of other disks, but waits for no other disk",
+	    NO_GATE)
+{
+	pid_t child;
+
+	mount_gate();
+	child = fork();
+	if (!child) {
+		int file = open("/mnt/direct", O_RDONLY);
+
+		posix_fadvise(file, 0, 0, POSIX_FADV_DONTNEED);
+		gate_control("close");
+		pread(file, back, 4096, 0);
+		_exit(0);
+	}
+	test_sleep_ms(50);
+	/* Its read goes on without it. Nobody has the file open. */
+	CHECK_EQ(kill(child, SIGKILL), 0);
+	CHECK_EQ(test_wait(child), 128 + SIGKILL);
+	for (int i = 0; i < 5000; i++) {
+		char name[32];
+
+		snprintf(name, sizeof(name), "/nothing-%d", i);
+		CHECK_ERR(access(name, F_OK), ENOENT);
+	}
+	gate_control("open");
+	CHECK_EQ(umount("/mnt"), 0);
+}
