@@ -1,0 +1,300 @@
+"""The kinds of checks. Each function carries out one check of a lab and returns a Verdict.
+
+`place` is where the checks run, a labkit.grade.Place: the tree with the student's kernel, the folder for
+logs, and how a program with student code is run.
+"""
+
+import importlib.util
+import re
+import sys
+
+from . import build, functions, guests
+
+OUTCOMES = "pass fail leak panic asleep spins no-boot no-build refused needs infra".split()
+TEXT_MAX = 2048
+COLUMNS_MAX = 34
+
+
+class Verdict:
+    def __init__(self, outcome, expected="", got="", where="", cpu=0.0, seed=None, details=""):
+        self.outcome, self.expected, self.got, self.where = outcome, cut(expected), cut(got), where
+        self.cpu, self.seed, self.details = cpu, seed, details
+
+    def passed(self):
+        return self.outcome == "pass"
+
+
+def cut(text):
+    text = "".join(char if char.isprintable() or char == "\n" else "?" for char in text)
+    return text if len(text.encode()) <= TEXT_MAX else text.encode()[: TEXT_MAX - 4].decode(errors="ignore") + " ..."
+
+
+# --- what a guest that died says ---
+
+
+def place_of(text, place):
+    """Returns the first place in the student's files that a panic or a report names: `merge() at FILE:LINE`."""
+    for match in re.finditer(r"([\w/]+\.[ch]):(\d+)", text):
+        for path in place.lab.files:
+            if match[1].endswith(path):
+                name = functions.function_at(place.texts[path], int(match[2]))
+                return f"{name}() at {path}:{match[2]}" if name else f"{path}:{match[2]}"
+    return stub_of(text, place)
+
+
+def stub_of(text, place):
+    """Returns where the stub is that a panic names."""
+    found = re.search(r"lab \w+: (\w+)\(\) is yours to write: (\S+)", text)
+    if not found or found[2] not in place.texts:
+        return ""
+    function = functions.functions(place.texts[found[2]]).get(found[1])
+    return f"{found[1]}() at {found[2]}:{function.line if function else 1}"
+
+
+def died(run, place, expected):
+    """Returns the verdict on a guest that did not come to its end."""
+    text = place.relative(run.text)
+    head, _, trace = text.partition("\n")
+    head = re.sub(r" \(log: .*?\)", "", head)
+    where = place_of(trace, place) or place_of(text, place)
+    if run.end == "wall":
+        return Verdict("infra", expected, "the machine was too busy to say: " + head, cpu=run.cpu)
+    if run.end == "cannot-start":
+        return Verdict("infra", expected, head, cpu=run.cpu)
+    if run.end == "floods":
+        return Verdict("fail", expected, run.text, where, run.cpu)
+    stub = stub_of(head, place)
+    if run.end == "panic" and stub:
+        return Verdict("panic", expected, f"the kernel called {stub.split()[0]}, which is not written yet", stub, run.cpu, details=text)
+    sleepers = asleep_in(trace, place) if run.end == "asleep" else ""
+    got = {"panic": "the kernel panicked: ", "asleep": "", "spins": ""}[run.end] + head + sleepers
+    return Verdict(run.end, expected, got, where, run.cpu, details=text)
+
+
+def asleep_in(report, place):
+    """Returns in which of the student's functions a task of the report sleeps."""
+    for line in report.splitlines():
+        if any(path in line for path in place.lab.files):
+            return f"; a task sleeps in {place_of(line, place)}"
+    return ""
+
+
+# --- the kinds ---
+
+
+def check_build(check, place):
+    return Verdict("pass", check["shows"])
+
+
+def check_guest(check, place):
+    """A case of the guest tests, in a guest of the student's kernel."""
+    case, verdict = check["case"], None
+    for number in range(check["rounds"]):
+        run = place.guest(check, ["/test/runner", case], f"-{number + 1}" if number else "")
+        verdict = judge_case(run, case, check, place)
+        if not verdict.passed():
+            if check["rounds"] > 1:
+                verdict.got += f" (round {number + 1} of {check['rounds']})"
+            break
+    return verdict
+
+
+def judge_case(run, case, check, place):
+    expected = check["shows"]
+    if run.end != "exit":
+        return died(run, place, expected)
+    if run.status == 0 and re.search(rf"^ok \d+ - {re.escape(case)}$", run.output, re.M):
+        return Verdict("pass", expected, cpu=run.cpu)
+    remarks = [line[2:] for line in run.output.splitlines() if line.startswith("# ")]
+    leak = next((line for line in remarks if line.startswith("leak:")), None)
+    failed = next((line for line in remarks if re.match(r"user/test/\S+:\d+: ", line)), None)
+    if failed:
+        where, _, got = failed.partition(": ")
+        found = re.fullmatch(r"(.*) is (.*), expected (.*)", got)
+        if found:
+            expected, got = f"{found[1]} is {found[3]}", f"{found[1]} is {found[2]}"
+        return Verdict("fail", expected, got, where, run.cpu, details=run.output)
+    if leak:
+        return Verdict("leak", "everything that the case used is free again after it", leak, "", run.cpu, details=run.output)
+    got = remarks[0] if remarks else (run.output.strip().splitlines() or [f"it ended with status {run.status} and printed nothing"])[-1]
+    return Verdict("fail", expected, got, "", run.cpu, details=run.output)
+
+
+def check_unit(check, place):
+    """Cases of a unit program, in a guest of the reference kernel."""
+    try:
+        program = place.unit_program(check["source"])
+    except build.BuildFailed as failed:
+        return Verdict("no-build", f"{check['source']} compiles with your files", str(failed), compiler_place(str(failed), place))
+    cpu = 0.0
+    for case in check["cases"]:
+        run = place.program(check, program, [case], f"-{case}")
+        cpu += run.cpu
+        verdict = judge_unit(run, case, check, place)
+        if not verdict.passed():
+            verdict.cpu = cpu
+            return verdict
+    return Verdict("pass", check["shows"], cpu=cpu)
+
+
+def judge_unit(run, case, check, place):
+    lines = (run.output + "\n" + run.text).splitlines()
+    bad = next((line for line in lines if re.search(r"^not ok |Bail out!|panic: ", line)), None)
+    passed = [line for line in lines if re.match(r"ok \d+", line)]
+    if run.end == "exit" and run.status == 0 and passed and not bad:
+        return Verdict("pass", check["shows"], cpu=run.cpu)
+    if run.end in ("wall", "cannot-start", "floods"):
+        return died(run, place, check["shows"])
+    if run.end == "spins":
+        return Verdict("spins", check["shows"], f"the case {case} does not end: {run.text}", cpu=run.cpu)
+    said = place.relative(bad or (lines[-1] if lines and lines[-1] else f"the case {case} ended with status {run.status}"))
+    if stub := stub_of(said, place):
+        return Verdict("panic", check["shows"], f"the test called {stub.split()[0]}, which is not written yet", stub, run.cpu)
+    said = re.sub(r"^not ok \d+ - |^Bail out! |^# ", "", said)
+    found = re.match(r"(\S+:\d+): (.*)", said)
+    expected = f"{found[2]}" if found else check["shows"]
+    got = f"in the case {case}: " + ("it is not so" if found else said)
+    where = found[1] if found else ""
+    return Verdict("panic" if "panic:" in said else "fail", expected, got, place_of(said, place) or where, run.cpu, details=run.output)
+
+
+def check_explore(check, place):
+    """Scenarios of the explorer, which runs the student's code under every schedule within a bound."""
+    try:
+        module, program = place.explorer()
+    except build.BuildFailed as failed:
+        return Verdict("no-build", "the explorer compiles with your files", str(failed), compiler_place(str(failed), place))
+    words = ["--bound", str(check.get("bound", 2)), "--seconds", str(check.get("seconds", 600))]
+    cpu = 0.0
+    for scenario in check["scenarios"]:
+        for tso in check.get("tso", [False]):
+            memory = ["--tso"] if tso else []
+            run = place.program(check, program, [scenario, *memory, *words], f"-{scenario}")
+            cpu += run.cpu
+            if run.end != "exit":
+                return died(run, place, check["shows"])
+            result = module.Result(scenario, tso, run.output, run.status)
+            if not result.ok():
+                return schedule_verdict(check, place, module, program, result, cpu)
+    return Verdict("pass", check["shows"], cpu=cpu)
+
+
+def schedule_verdict(check, place, module, program, result, cpu):
+    """Repeats the schedule that fails, for its interleaving in columns."""
+    why, columns, where = result.why(), [], ""
+    if result.late:
+        return Verdict("spins", check["shows"], f"{result.scenario}: {why}", cpu=cpu)
+    if result.found and result.schedule != "-":
+        memory = ["--tso"] if result.tso else []
+        run = place.program(check, program, [result.scenario, *memory, "--schedule", result.schedule], "-schedule")
+        columns = module.trace.columns(program, place.relative(run.output))
+    for race in result.races[:3]:
+        columns += module.trace.race(program, race, result.output)
+    columns = [place.relative(line).rstrip() for line in columns]
+    where = place_of("\n".join(reversed(columns)), place)
+    stub = stub_of(why, place)
+    if stub:
+        return Verdict("panic", check["shows"], f"the scenario {result.scenario} called {stub.split()[0]}, which is not written yet", stub, cpu)
+    if len(columns) > COLUMNS_MAX:
+        left = len(columns) - COLUMNS_MAX
+        shown = [f"({left} lines before these are in the log)", *columns[-COLUMNS_MAX:]]
+    else:
+        shown = columns
+    place.keep(check, "\n".join(columns))
+    outcome = "asleep" if "asleep for ever" in why else "fail"
+    return Verdict(outcome, check["shows"], f"in the scenario {result.scenario}: {why}", where, cpu, details="\n".join(shown))
+
+
+def check_play(check, place):
+    """Random operations, played in a guest and judged here by a model. The guest has no expectation."""
+    model, cpu, seed = play_model(place.lab.top, check["model"]), 0.0, None
+    for number in range(check.get("seeds", 1)):
+        seed = place.seed(check) + number
+        script, expected = model.generate(seed, check["steps"])
+        script = script if isinstance(script, str) else "\n".join(script) + "\n"
+        file = place.keep(check, script, f"-{seed}.script")
+        run = place.guest(check, ["/test/play", "/root/script"], f"-{seed}", ["--add", f"{file}:/root/script"])
+        cpu += run.cpu
+        verdict = judge_play(run, script.splitlines(), list(expected), check, place)
+        verdict.seed, verdict.cpu = seed, cpu
+        if not verdict.passed():
+            return verdict
+    return Verdict("pass", check["shows"], cpu=cpu, seed=seed)
+
+
+def judge_play(run, script, expected, check, place):
+    lines = run.output.splitlines()
+    for number, want in enumerate(expected):
+        if number < len(lines) and lines[number] == want:
+            continue
+        if number >= len(lines) and run.end != "exit":
+            verdict = died(run, place, want)
+        else:
+            got = lines[number] if number < len(lines) else f"nothing (it ended with status {run.status})"
+            verdict = Verdict("fail", want, got)
+        operation = script[number] if number < len(script) else "?"
+        verdict.got = cut(f"step {number + 1}, `{operation}`: {verdict.got}")
+        return verdict
+    if run.end != "exit":
+        return died(run, place, check["shows"])
+    if run.status or len(lines) > len(expected):
+        return Verdict("fail", f"{len(expected)} lines and status 0", f"{len(lines)} lines and status {run.status}")
+    return Verdict("pass")
+
+
+def play_model(top, name):
+    spec = importlib.util.spec_from_file_location("play_" + name, top / "tests/play" / (name + ".py"))
+    module = importlib.util.module_from_spec(spec)
+    was, sys.dont_write_bytecode = sys.dont_write_bytecode, True
+    spec.loader.exec_module(module)
+    sys.dont_write_bytecode = was
+    return module
+
+
+def check_tool(check, place):
+    """A program of tests/guest-tool, which starts guests of the student's kernel and judges them from outside."""
+    limit = place.cpu_limit(check)
+    argv = [place.lab.top / "tests/guest-tool" / check["name"], "--kernel", place.kernel, check["case"]]
+    run = guests.host(argv, limit, folder=place.lab.top, memory=8 << 30)
+    place.keep(check, run.output + run.text)
+    if run.end != "exit":
+        return died(run, place, check["shows"])
+    if run.status == 0 and re.search(r"^ok ", run.output, re.M) and not re.search(r"^not ok", run.output, re.M):
+        return Verdict("pass", check["shows"], cpu=run.cpu)
+    remarks = [line for line in run.output.splitlines() if line.startswith(("#", "not ok"))]
+    got = remarks[0].lstrip("# ") if remarks else run.output.strip()[-200:]
+    return Verdict("fail", check["shows"], got, cpu=run.cpu, details=run.output)
+
+
+def check_icount(check, place):
+    """Instructions of a row of a benchmark, counted by QEMU."""
+    value, run = measure(check, place)
+    expected = f"at most {check['limit']} instructions for '{check['row']}'"
+    if run.end != "exit":
+        return died(run, place, expected)
+    if value is None:
+        return Verdict("fail", expected, "the benchmark has not printed the row", cpu=run.cpu, details=run.output)
+    return Verdict("pass" if value <= check["limit"] else "fail", expected, f"{value} instructions", cpu=run.cpu)
+
+
+def measure(check, place):
+    """Returns (instructions, run) of a row. The number is None if the row was not printed."""
+    run = place.guest(check, [check["program"], check["row"]], "", ["--icount"])
+    found = re.search(rf"^{re.escape(check['row'])}\s*\t\s*(\d+)", run.output, re.M)
+    return int(found[1]) if found else None, run
+
+
+def compiler_place(text, place):
+    found = re.search(r"([\w/]+\.[ch]):(\d+)(?::\d+)?: (?:fatal )?error", text)
+    return f"{found[1]}:{found[2]}" if found else ""
+
+
+KINDS = {
+    "build": check_build,
+    "guest": check_guest,
+    "unit": check_unit,
+    "explore": check_explore,
+    "play": check_play,
+    "tool": check_tool,
+    "icount": check_icount,
+}

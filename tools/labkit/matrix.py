@@ -1,0 +1,90 @@
+"""Proves a lab with its own grader: what must have all points, what must have none, and what must lose which.
+
+A mutant is the reference with one mistake. It must fail the checks that it names (`# loses:` in
+labs/LAB/mutants, or [broken] in the manifest for patches of tests/broken), and no check of an earlier
+stage than the first of those.
+"""
+
+import re
+
+from . import export, grade
+from .manifest import BadManifest
+
+
+def failed_ids(result):
+    return [entry["id"] for entry in result["checks"] if entry["outcome"] not in ("pass", "needs")]
+
+
+def line(name, result, text):
+    print(f"{name:32} {result['score']:>3} of {result['max']} {result['seconds']:6.1f} s  {text}", flush=True)
+
+
+def mutants_of(lab):
+    """Returns (name, patch, the checks that must fail) of all mutants."""
+    own = [(patch.stem, patch, loses) for patch, loses in lab.mutants()]
+    return own + [(name, lab.top / f"tests/broken/{name}.patch", loses) for name, loses in lab.broken.items()]
+
+
+def mutant_faults(lab, result, loses):
+    """Returns what is wrong with the result of a mutant."""
+    lost = failed_ids(result)
+    faults = [f"does not lose {name}" for name in loses if name not in lost]
+    stages = {check["id"]: check["stage"] for check in lab.checks}
+    first = min(stages[name] for name in loses) if loses else ""
+    faults += [f"loses {name} of the earlier stage {stages[name]}" for name in lost if stages[name] < first]
+    return faults
+
+
+def run(lab, jobs=None, only=None):
+    faults = 0
+
+    def one(name, texts, judge, patch=None):
+        nonlocal faults
+        result = grade.Grader(lab, texts, jobs=jobs, patch=patch).run()
+        found = judge(result)
+        faults += len(found)
+        lost = " ".join(failed_ids(result))
+        line(name, result, ("WRONG: " + "; ".join(found) + " " if found else "") + (f"lost: {lost}" if lost else ""))
+
+    if not only:
+        full = lambda result: [] if result["score"] == 100 else [f"{entry['id']}: {entry['got']}" for entry in result["checks"] if entry["outcome"] != "pass"]
+        none = lambda result: [] if result["score"] == 0 else ["has points without work"]
+        one("reference", export.reference(lab), full)
+        one("starter", export.blanked(lab), none)
+    mutants = mutants_of(lab)
+    unknown = set(only or []) - {name for name, _, _ in mutants}
+    if unknown:
+        raise BadManifest(f"there is no mutant {' '.join(sorted(unknown))}")
+    for name, patch, loses in mutants:
+        if not only or name in only:
+            one(name, export.reference(lab), lambda result, loses=loses: mutant_faults(lab, result, loses), patch)
+    print("the lab is proved" if not faults else f"{faults} faults")
+    return 1 if faults else 0
+
+
+def calibrate(lab):
+    """Measures the reference alone, one check after the other, and writes `cpu` of each check into the manifest."""
+    best = {}
+    for _ in range(2):
+        result = grade.Grader(lab, export.reference(lab), jobs=1).run()
+        bad = [entry["id"] for entry in result["checks"] if entry["outcome"] != "pass"]
+        if bad:
+            raise BadManifest(f"the reference does not pass: {' '.join(bad)}")
+        for entry in result["checks"]:
+            best[entry["id"]] = min(best.get(entry["id"], 1e9), entry["cpu"])
+    path = lab.folder / "lab.toml"
+    path.write_text(with_costs(path.read_text(), best))
+    for name, cpu in best.items():
+        print(f"{name:28} {cpu:6.2f} CPU seconds")
+    return 0
+
+
+def with_costs(text, costs):
+    """Returns the manifest's text with a line `cpu = ` in each check."""
+    parts = re.split(r"(?m)^(?=\[\[check\]\]|\[challenge\])", text)
+    for at, part in enumerate(parts):
+        found = re.search(r'(?m)^id = "([^"]+)"', part)
+        if part.startswith("[[check]]") and found and found[1] in costs:
+            part = re.sub(r"(?m)^cpu = .*\n", "", part)
+            parts[at] = re.sub(r"(?m)^(points = .*\n)", lambda match: match[1] + f"cpu = {max(0.1, costs[found[1]]):.1f}\n", part)
+    return "".join(parts)
