@@ -83,6 +83,9 @@ KLDFLAGS := -m elf_i386 -T linker.ld --build-id=none --no-warn-rwx-segments \
 keep     = $(shell mkdir -p $(dir $(1)); echo '$(strip $(2))' | cmp -s - $(1) || echo '$(strip $(2))' >$(1))
 $(call keep,$(K)/objects,$(KOBJ))
 
+# The starter of a lab has this file.
+-include lab.mk
+
 kernel: $(K)/sluice.elf
 
 $(K)/%.o: %.c Makefile

@@ -77,6 +77,7 @@ def kernel_tree(lab, texts, tree, patch=None):
     """Makes a tree with the reference's sources and objects, and the student's files."""
     copy(SOURCES, lab.top, tree)
     copy(OBJECTS, lab.top / "build", tree / "build")
+    copy(["unit"], lab.top / "tests", tree / "tests")
     os.symlink((lab.top / "build/deb").resolve(), tree / "build/deb")
     overlay(tree, texts)
     if patch:
