@@ -11,6 +11,7 @@
  *	S  rows, columns (2 bytes each)		1  bytes of standard output
  *	G  go: run the command on pipes		2  bytes of standard error
  *	K  go: run a shell on the console	X  the command has ended; its exit status (1 byte)
+ *	D  go: run the command on the line	D  what follows is the command's output
  *	I  bytes for standard input		Q  everything is on disk, and the machine powers off
  *	Z  standard input ends
  *
@@ -22,6 +23,10 @@
  * 4. Output needs no credit. The host always reads, and init's write waits while the line is full.
  * 5. X comes after the output. When the command has ended, init reads its pipes to their end. A child
  *    that the command left behind may hold them open. Then init stops once they are silent for a while.
+ *
+ * 6. After D, the line itself is the command's standard output and error, and its standard input is
+ *    empty. This works on a kernel whose pipes and sockets do not. What the command writes has no
+ *    frames. It ends with the payload of D, which the host has drawn at random, and then frames follow.
  *
  * init is one process with one poll loop. The handler of SIGCHLD writes into a pipe, so that the end
  * of a child between waitpid and poll is not missed.
@@ -51,7 +56,7 @@ static int child_died[2]; /* the SIGCHLD handler writes here */
 static pid_t command;
 static int status = -1; /* wait status of the command; -1 while it runs */
 
-static struct list arguments, environment;
+static struct list arguments, environment, mark; /* mark: the payload of D */
 static struct winsize window;
 
 static unsigned char in[8192]; /* bytes from the line that are not yet handled */
@@ -256,8 +261,16 @@ static char handle_frame(char type, const unsigned char *payload, size_t size)
 	case 'Z':
 		input_ends = 1;
 		break;
+	case 'D':
+		list_add(&mark, payload, size);
+		break;
 	}
 	return type;
+}
+
+static int is_go(char type)
+{
+	return type == 'G' || type == 'K' || type == 'D';
 }
 
 /* Handles the complete frames, up to one that starts the command. Returns the type of the last one. */
@@ -266,7 +279,7 @@ static char handle_frames(void)
 	size_t at = 0;
 	char type = 0;
 
-	while (type != 'G' && type != 'K' && in_size - at >= HEADER) {
+	while (!is_go(type) && in_size - at >= HEADER) {
 		size_t size = in[at + 1] | in[at + 2] << 8;
 
 		if (in_size - at < HEADER + size)
@@ -397,6 +410,33 @@ static void run_on_console(void)
 	}
 }
 
+/* Runs the command with the line as its output. Nothing here needs a pipe. */
+static void run_on_line(void)
+{
+	pid_t ended;
+	int ended_status;
+
+	send('D', "", 0);
+	command = fork();
+	if (command == 0) {
+		int nothing = open("/dev/null", O_RDONLY);
+
+		setsid();
+		dup2(nothing, 0);
+		dup2(line, 1);
+		dup2(line, 2);
+		become_command(arguments.bytes);
+	}
+	if (command < 0)
+		status = 127 << 8;
+	while (status < 0) {
+		ended = waitpid(-1, &ended_status, 0);
+		if (ended == command)
+			status = ended_status;
+	}
+	write_all(line, mark.bytes, mark.size);
+}
+
 int main(int argc, char **argv)
 {
 	unsigned char result;
@@ -409,13 +449,16 @@ int main(int argc, char **argv)
 		execl("/sbin/console-init", "console-init", (char *)NULL);
 		power_off();
 	}
-	start_signals();
 	send('H', GREETING, strlen(GREETING));
 	give_credit(WINDOW);
-	while (go != 'G' && go != 'K')
+	while (!is_go(go))
 		go = receive();
+	if (go != 'D')
+		start_signals();
 	if (go == 'K')
 		run_on_console();
+	else if (go == 'D')
+		run_on_line();
 	else
 		run_on_pipes();
 	result = shell_status(status);
