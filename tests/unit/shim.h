@@ -257,17 +257,21 @@ static inline int copy_to_user(void *dst, const void *src, size_t n)
 }
 
 /* ---- TAP ---- */
-static int tap_count __attribute__((unused)), tap_failures __attribute__((unused));
+struct tap {
+	int count, failures;
+};
+static struct tap tap_own __attribute__((unused));
+static struct tap *tap __attribute__((unused)) = &tap_own;
 
 /* One test case of the output. */
-#define ok(cond, ...)                                                 \
-	do {                                                          \
-		bool _ok = (cond);                                    \
-                                                                      \
-		printf("%sok %d - ", _ok ? "" : "not ", ++tap_count); \
-		printf(__VA_ARGS__);                                  \
-		printf("%s\n", _ok ? "" : " (" #cond ")");            \
-		tap_failures += !_ok;                                 \
+#define ok(cond, ...)                                                  \
+	do {                                                           \
+		bool _ok = (cond);                                     \
+                                                                       \
+		printf("%sok %d - ", _ok ? "" : "not ", ++tap->count); \
+		printf(__VA_ARGS__);                                   \
+		printf("%s\n", _ok ? "" : " (" #cond ")");             \
+		tap->failures += !_ok;                                 \
 	} while (0)
 
 /* Many checks inside of one case: stop the program at the first that fails. */
@@ -281,8 +285,8 @@ static int tap_count __attribute__((unused)), tap_failures __attribute__((unused
 
 static inline int tap_done(void)
 {
-	printf("1..%d\n", tap_count);
-	return tap_failures != 0;
+	printf("1..%d\n", tap->count);
+	return tap->failures != 0;
 }
 
 /* Random numbers that repeat: xorshift32. */

@@ -3,6 +3,7 @@
  * and that a full pool makes its callers wait.
  */
 #include "tests/unit/shim.h"
+#include "tests/unit/cases.h"
 #include "mm/page.h"
 #include "mm/pgtable.h"
 
@@ -33,9 +34,11 @@ pte_t *kernel_pte(uintptr_t va)
 	return &pool_entries[(va - KMAP_POOL_START) / PAGE_SIZE];
 }
 
+static uintptr_t last_forgotten;
+
 static void invlpg(uintptr_t va)
 {
-	(void)va;
+	last_forgotten = va;
 }
 
 void tlb_flush_kernel(uintptr_t start, uintptr_t end)
@@ -65,70 +68,205 @@ static void another_task(void)
 	kunmap(other_page);
 }
 
+/* Does the function panic? It runs in a process of its own. */
+static bool panics(void (*function)(const void *), const void *argument)
+{
+	int status;
+	pid_t child;
+
+	fflush(stdout);
+	child = fork();
+	must(child >= 0);
+	if (child == 0) {
+		must(freopen("/dev/null", "w", stderr));
+		function(argument);
+		_exit(0);
+	}
+	must(waitpid(child, &status, 0) == child);
+	return WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT;
+}
+
+static void one_more(const void *unused)
+{
+	(void)unused;
+	kmap_local(&frames[100]);
+}
+
 static bool shows(const void *address, unsigned int frame)
 {
 	return pte_frame(*kernel_pte((uintptr_t)address)) == frame;
 }
 
-static void test_pool(void)
+static void make_frames(void)
 {
-	void *address[KMAP_POOL_PAGES], *again;
-	bool good = true;
-
-	for (unsigned int i = 0; i < KMAP_POOL_PAGES; i++) {
-		address[i] = kmap(&frames[i]);
-		good = good && shows(address[i], i);
-		for (unsigned int k = 0; k < i; k++)
-			good = good && address[k] != address[i];
-	}
-	ok(good && flushes == KMAP_POOL_PAGES,
-	   "each page has its own address, and all CPUs are told");
-	again = kmap(&frames[5]);
-	ok(again == address[5] && flushes == KMAP_POOL_PAGES,
-	   "a page that is mapped is not mapped again");
-	kunmap(&frames[5]);
-	other_page = &frames[77];
-	again = kmap(&frames[500]);
-	ok(waits == 1 && again == address[77] && shows(again, 500) &&
-		   flushes == KMAP_POOL_PAGES + 1,
-	   "a full pool makes its caller wait, and the entry that is given back then shows the caller's page");
-	ok(shows(address[5], 5), "a page stays mapped while it has a user");
-	kunmap(&frames[3]);
-	ok(kmap(&frames[3]) == address[3] && flushes == KMAP_POOL_PAGES + 1,
-	   "an entry without users shows its page until it is needed");
+	for (unsigned int i = 0; i < PAGES; i++)
+		frames[i].flags = PG_HIGH;
 }
 
-static void test_local(void)
-{
-	void *one = kmap_local(&frames[10]), *two = kmap_local(&frames[11]), *in_interrupt;
+/* ---- kmap_local ---- */
 
+CASE(stack)
+{
+	void *one, *two;
+
+	make_frames();
+	one = kmap_local(&frames[10]);
+	two = kmap_local(&frames[11]);
 	ok(one != two && shows(one, 10) && shows(two, 11), "local mappings are a stack");
+	kunmap_local((char *)two + 100);
+	kunmap_local(one);
+	ok(running->kmap_depth == 0, "any address within the page gives it back");
+	ok(kmap_local(&frames[12]) == one && shows(one, 12),
+	   "the next mapping takes the place of the one that was given back");
+}
+
+CASE(stack_is_left_in_order)
+{
+	void *one;
+
+	make_frames();
+	one = kmap_local(&frames[10]);
+	kmap_local(&frames[11]);
+	ok(panics(kunmap_local, one), "a mapping below the latest one is not given back");
+}
+
+CASE(stack_is_finite)
+{
+	make_frames();
+	for (unsigned int i = 0; i < KMAP_LOCAL_MAX; i++)
+		must(shows(kmap_local(&frames[i]), i));
+	ok(running->kmap_depth == KMAP_LOCAL_MAX, "a task may have KMAP_LOCAL_MAX mappings");
+	ok(panics(one_more, NULL), "one more is a fault of the kernel");
+}
+
+CASE(cpus)
+{
+	void *here, *there;
+
+	make_frames();
+	here = kmap_local(&frames[10]);
+	cpus[0].id = 1;
+	running = &second_task;
+	there = kmap_local(&frames[20]);
+	ok(here != there && shows(here, 10) && shows(there, 20), "each CPU has entries of its own");
+	ok((char *)there - (char *)here == KMAP_LOCAL_MAX * PAGE_SIZE,
+	   "a CPU has KMAP_LOCAL_MAX entries, one behind the other");
+}
+
+CASE(interrupt)
+{
+	void *one, *two, *in_interrupt;
+
+	make_frames();
+	one = kmap_local(&frames[10]);
+	two = kmap_local(&frames[11]);
 	in_interrupt = kmap_local(&frames[12]);
 	ok(in_interrupt != one && in_interrupt != two && shows(in_interrupt, 12) &&
 		   shows(one, 10) && shows(two, 11),
 	   "an interrupt puts its mapping on top of them");
-	kunmap_local(in_interrupt);
+}
 
+CASE(tasks)
+{
+	void *one, *two;
+
+	make_frames();
+	one = kmap_local(&frames[10]);
+	two = kmap_local(&frames[11]);
 	running = &second_task;
 	ok(kmap_local(&frames[20]) == one && shows(one, 20),
 	   "another task begins with the first entry");
 	running = &first_task;
 	kmap_switch_in(running);
 	ok(shows(one, 10) && shows(two, 11), "a task that runs again finds its mappings");
-	kunmap_local((char *)two + 100);
-	kunmap_local(one);
-	ok(running->kmap_depth == 0, "any address within the page gives it back");
 }
 
-int main(void)
+CASE(old_mappings_are_forgotten)
 {
-	for (unsigned int i = 0; i < PAGES; i++)
-		frames[i].flags = PG_HIGH;
+	void *address;
+
+	make_frames();
+	address = kmap_local(&frames[10]);
+	ok(last_forgotten == (uintptr_t)address, "the CPU forgets what it knew about the address");
+	kunmap_local(address);
+	last_forgotten = 0;
+	kmap_local(&frames[11]);
+	ok(last_forgotten == (uintptr_t)address, "each time that the entry is set");
+}
+
+CASE(low_memory)
+{
+	make_frames();
 	frames[PAGES - 1].flags = 0;
-	test_pool();
-	test_local();
-	ok(kmap(&frames[PAGES - 1]) == page_address_low(&frames[PAGES - 1]),
+	ok(kmap_local(&frames[PAGES - 1]) == page_address_low(&frames[PAGES - 1]) &&
+		   kmap(&frames[PAGES - 1]) == page_address_low(&frames[PAGES - 1]),
 	   "low memory needs no entry");
 	kunmap(&frames[PAGES - 1]);
-	return tap_done();
+	ok(flushes == 0 && running->kmap_depth == 0, "and uses none");
 }
+
+/* ---- kmap ---- */
+
+static void *fill_pool(unsigned int frame)
+{
+	void *found = NULL;
+
+	make_frames();
+	for (unsigned int i = 0; i < KMAP_POOL_PAGES; i++) {
+		void *address = kmap(&frames[i]);
+
+		must(shows(address, i));
+		found = i == frame ? address : found;
+	}
+	return found;
+}
+
+CASE(pool_addresses)
+{
+	void *address[KMAP_POOL_PAGES];
+	bool good = true;
+
+	make_frames();
+	for (unsigned int i = 0; i < KMAP_POOL_PAGES; i++) {
+		address[i] = kmap(&frames[i]);
+		good = good && shows(address[i], i);
+		for (unsigned int k = 0; k < i; k++)
+			good = good && address[k] != address[i];
+	}
+	ok(good, "each page has its own address");
+	ok(flushes == KMAP_POOL_PAGES, "all CPUs are told of each new mapping");
+}
+
+CASE(pool_shares)
+{
+	void *address = fill_pool(5);
+
+	ok(kmap(&frames[5]) == address && flushes == KMAP_POOL_PAGES,
+	   "a page that is mapped is not mapped again");
+	kunmap(&frames[5]);
+	other_page = &frames[77];
+	kmap(&frames[500]);
+	ok(shows(address, 5), "a page stays mapped while it has a user");
+}
+
+CASE(pool_is_full)
+{
+	void *given_back = fill_pool(77), *again;
+
+	other_page = &frames[77];
+	again = kmap(&frames[500]);
+	ok(waits == 1 && again == given_back && shows(again, 500),
+	   "a full pool makes its caller wait, and the entry that is given back then shows the caller's page");
+	ok(flushes == KMAP_POOL_PAGES + 1, "all CPUs are told");
+}
+
+CASE(pool_remembers)
+{
+	void *address = fill_pool(3);
+
+	kunmap(&frames[3]);
+	ok(kmap(&frames[3]) == address && flushes == KMAP_POOL_PAGES,
+	   "an entry without users shows its page until it is needed");
+}
+
+CASES

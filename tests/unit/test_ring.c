@@ -3,6 +3,7 @@
  * a plain queue.
  */
 #include "tests/unit/shim.h"
+#include "tests/unit/cases.h"
 #include "fs/pipe/ring.c"
 
 #define MODEL_MAX 64u
@@ -132,16 +133,21 @@ static void fill_many(void)
 	free(other.slots);
 }
 
-static void resize(void)
+static void resize_to(unsigned int nr)
 {
-	unsigned int nr = 1u << random_u32() % 6;
 	struct pipe_slot *old = ring.slots;
 
-	if (nr < model_nr)
-		return;
 	ring_resize(&ring, calloc(nr, sizeof(*old)), nr);
 	must(ring.nr_slots == nr);
 	free(old);
+}
+
+static void resize(void)
+{
+	unsigned int nr = 1u << random_u32() % 6;
+
+	if (nr >= model_nr)
+		resize_to(nr);
 }
 
 static void random_walk(unsigned int start, unsigned int steps)
@@ -175,7 +181,7 @@ static void random_walk(unsigned int start, unsigned int steps)
 	free(ring.slots);
 }
 
-static void test_wrap(void)
+CASE(wrap)
 {
 	start_with(16, UINT32_MAX - 7);
 	for (int i = 0; i < 16; i++)
@@ -189,7 +195,7 @@ static void test_wrap(void)
 	ok(true, "sixteen slots in and out across 2^32");
 }
 
-static void test_sizes(void)
+CASE(sizes)
 {
 	ok(ring_slots_for(0) == 1 && ring_slots_for(1) == 1 && ring_slots_for(4096) == 1,
 	   "at least one slot");
@@ -199,15 +205,41 @@ static void test_sizes(void)
 	ok(ring_slots_for((1ul << 31) + 1) == 0 && ring_slots_for(~0ul) == 0, "no ring is larger");
 }
 
-int main(void)
+/* A ring that wraps is given more places, and fewer. */
+CASE(resize_wrapped)
 {
-	test_sizes();
-	test_wrap();
+	start_with(4, 2);
+	for (int i = 0; i < 4; i++)
+		push();
+	resize_to(16);
+	check();
+	for (int i = 0; i < 3; i++)
+		push();
+	check();
+	while (model_nr > 2)
+		pop();
+	resize_to(2);
+	check();
+	free(ring.slots);
+	ok(true, "what is in the ring keeps its order");
+}
+
+CASE(walk_from_0)
+{
 	random_walk(0, 100000);
 	ok(true, "a random walk from 0");
+}
+
+CASE(walk_that_wraps)
+{
 	random_walk(UINT32_MAX - 100, 100000);
 	ok(true, "a random walk that wraps early");
+}
+
+CASE(walk_across_the_sign)
+{
 	random_walk(0x7ffffff0, 100000);
 	ok(true, "a random walk across 2^31");
-	return tap_done();
 }
+
+CASES

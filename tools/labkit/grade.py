@@ -66,7 +66,7 @@ class Grader:
     def entry(self, check):
         read = check.get("read", "")
         if read.startswith("BOOK: "):
-            read = f"{read}, in {manifest.book_tag(self.lab.top, read[6:]) or '?'}"
+            read = f"{manifest.chapter_of(self.lab.top, read[6:])} ({read})"
         return {
             "id": check["id"], "stage": check["stage"], "shows": check["shows"], "points": 0, "max": check["points"],
             "outcome": "infra", "seconds": 0.0, "cpu": 0.0, "seed": None, "expected": "", "got": "not carried out yet", "where": "",

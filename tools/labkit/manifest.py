@@ -192,10 +192,17 @@ def check_faults(lab, check):
 
 
 def book_tag(top, tag):
-    """Returns FILE:LINE of a tag in the kernel's source, or None."""
+    """Returns whether the kernel's source has a tag."""
     for folder in ("kernel", "mm", "fs", "drivers", "net", "lib", "boot"):
         for path in sorted((Path(top) / folder).rglob("*.[ch]")):
-            for number, line in enumerate(path.read_text(errors="replace").splitlines(), 1):
-                if line.strip() == "//BOOK: " + tag:
-                    return f"{path.relative_to(top)}:{number}"
-    return None
+            if re.search(rf"^//BOOK: {re.escape(tag)}$", path.read_text(errors="replace"), re.M):
+                return True
+    return False
+
+
+def chapter_of(top, tag):
+    """Returns the chapter of the book that explains a tag."""
+    for path in sorted((Path(top) / "docs").glob("*.md")):
+        if f"BOOK: {tag}`" in path.read_text(errors="replace"):
+            return f"docs/{path.name}"
+    return "docs"
