@@ -36,7 +36,7 @@ static pte_t page_entry(const struct page *page)
 {
 	pte_t bits = PTE_PRESENT | PTE_WRITE | pte_nx;
 
-	if (page->flags & PG_DEVICE)
+	if (page_has(page, PG_DEVICE))
 		return pte_make((phys_addr_t)page->private << PAGE_SHIFT,
 				bits | PTE_NOCACHE | PTE_WRITETHROUGH);
 	return pte_make(page_phys(page), bits);
@@ -126,8 +126,8 @@ void *kmap(struct page *page)
 	void *address;
 
 	/* A fake page may be freed while the pool still maps it. It needs kmap_local(). */
-	assert(!(page->flags & PG_DEVICE));
-	if (!(page->flags & PG_HIGH))
+	assert(!page_has(page, PG_DEVICE));
+	if (!page_has(page, PG_HIGH))
 		return page_address_low(page);
 	/*
 	 * kunmap() gives its entry up under pool_lock and then wakes the queue. The condition takes
@@ -146,7 +146,7 @@ void kunmap(struct page *page)
 {
 	unsigned int i;
 
-	if (!(page->flags & PG_HIGH))
+	if (!page_has(page, PG_HIGH))
 		return;
 	spin_lock(&pool_lock);
 	i = find_entry(page);

@@ -24,7 +24,7 @@ void kunmap_local_slow(void *address);
 
 static inline void *kmap_local(struct page *page)
 {
-	if (likely(!(page->flags & (PG_HIGH | PG_DEVICE))))
+	if (likely(!page_has(page, PG_HIGH | PG_DEVICE)))
 		return page_address_low(page);
 	return kmap_local_slow(page);
 }

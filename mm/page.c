@@ -63,7 +63,7 @@ static struct mutex reclaim_lock = MUTEX_INIT(reclaim_lock);
 
 static unsigned int zone_of(const struct page *page)
 {
-	return page->flags & PG_HIGH ? ZONE_HIGH : ZONE_LOW;
+	return page_has(page, PG_HIGH) ? ZONE_HIGH : ZONE_LOW;
 }
 
 /* ---- the buddy system; zone->lock is held ---- */
@@ -110,8 +110,8 @@ static void buddy_give(struct zone *zone, struct page *page, unsigned int order)
 		unsigned int other = frame ^ 1u << order;
 		struct page *buddy = frame_page(other);
 
-		if (other >= nr_frames || !(buddy->flags & PG_BUDDY) || buddy->index != order ||
-		    (buddy->flags & PG_HIGH) != (page->flags & PG_HIGH))
+		if (other >= nr_frames || !page_has(buddy, PG_BUDDY) || buddy->index != order ||
+		    page_has(buddy, PG_HIGH) != page_has(page, PG_HIGH))
 			break;
 		block_remove(buddy);
 		frame &= ~(1u << order);
@@ -304,7 +304,7 @@ static void check_free(const struct page *page)
 {
 	if (atomic_read(&page->refs) < 0)
 		panic("page %x: freed twice", page_frame(page));
-	if (page->flags & PG_NOT_FREE || atomic_read(&page->mapped) | atomic_read(&page->lent))
+	if (page_has(page, PG_NOT_FREE) || atomic_read(&page->mapped) | atomic_read(&page->lent))
 		panic("page %x: freed while in use: flags %x, mapped %d, lent %d", page_frame(page),
 		      page->flags, atomic_read(&page->mapped), atomic_read(&page->lent));
 }
@@ -315,7 +315,7 @@ void page_free(struct page *page)
 	struct zone *zone;
 
 	check_free(page);
-	if (page->flags & PG_HUGE) {
+	if (page_has(page, PG_HUGE)) {
 		huge_free(page);
 		return;
 	}

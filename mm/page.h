@@ -31,7 +31,7 @@ struct slab_cache;
 
 //BOOK: struct-page
 struct page {
-	unsigned int flags; /* PG_*: changed by set_bits / clear_bits */
+	unsigned int flags; /* PG_*: changed by set_bits / clear_bits, read by page_has */
 	struct atomic refs; /* holders; 0: free */
 	struct atomic lent; /* promises that its bytes will not change */
 	union {
@@ -79,6 +79,14 @@ enum alloc_flags {
 	ALLOC_OPTIONAL = 1 << 3, /* the caller can do without: no process is killed for it */
 };
 
+/*
+ * Is any of these bits set? Other bits of the word may change at the same time, so the load is marked.
+ */
+static inline bool page_has(const struct page *page, unsigned int bits)
+{
+	return READ_ONCE(page->flags) & bits;
+}
+
 extern struct page *mem_map;
 extern unsigned int nr_frames;	   /* entries of mem_map */
 extern unsigned int lowmem_frames; /* frames below this are in the direct map */
@@ -124,12 +132,12 @@ struct page *page_alloc(unsigned int order, unsigned int flags);
 
 static inline struct page *page_head(struct page *page)
 {
-	return unlikely(page->flags & PG_TAIL) ? page->head : page;
+	return unlikely(page_has(page, PG_TAIL)) ? page->head : page;
 }
 /* The order of a page: it consists of 2^order frames. `head` must not be a tail. */
 static inline unsigned int page_order(const struct page *head)
 {
-	return head->flags & PG_HEAD ? head->private : 0;
+	return page_has(head, PG_HEAD) ? head->private : 0;
 }
 
 /*

@@ -336,7 +336,7 @@ void kfree(const void *object)
 	if (!object)
 		return;
 	page = page_head(virt_to_page(object));
-	if (page->flags & PG_SLAB)
+	if (page_has(page, PG_SLAB))
 		slab_free(page->slab, (void *)object);
 	else
 		page_put(page);

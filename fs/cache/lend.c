@@ -88,7 +88,7 @@ static int replace_lent(struct mapping *mapping, struct page **page)
 		return -ENOMEM;
 	set_bits(&new->flags, PG_LOCKED);
 	mapping_unmap_page(mapping, old);
-	if (old->flags & PG_UPTODATE) {
+	if (page_has(old, PG_UPTODATE)) {
 		page_copy(new, old);
 		set_bits(&new->flags, PG_UPTODATE);
 	}
@@ -122,7 +122,7 @@ static struct page *find_locked(struct mapping *mapping, unsigned int index, boo
 
 void page_abort_write(struct page *page)
 {
-	bool uptodate = page->flags & PG_UPTODATE;
+	bool uptodate = page_has(page, PG_UPTODATE);
 
 	/* An unlocked page is uptodate or failed. One that was made for a hole of a file without a
 	 * store has the hole's zeros; others are read (again). */
@@ -149,12 +149,12 @@ static int prepare(struct mapping *mapping, struct page **page, bool fresh, unsi
 	int error = page_wait(*page, PG_WRITEBACK, TASK_KILLABLE);
 
 	/* Its read has failed, and the whole page will be overwritten. */
-	if (!error && !fresh && !((*page)->flags & PG_UPTODATE) && is_lent(*page))
+	if (!error && !fresh && !page_has(*page, PG_UPTODATE) && is_lent(*page))
 		error = replace_lent(mapping, page);
 	/* A dirty page has its room on the disk already. */
-	if (!error && !((*page)->flags & PG_DIRTY))
+	if (!error && !page_has(*page, PG_DIRTY))
 		error = mapping->ops->begin_write(mapping, *page, from, to);
-	if (!error && (*page)->flags & PG_UPTODATE && is_lent(*page))
+	if (!error && page_has(*page, PG_UPTODATE) && is_lent(*page))
 		error = replace_lent(mapping, page);
 	return error;
 }
@@ -190,7 +190,7 @@ struct page *page_begin_write(struct mapping *mapping, unsigned int index, unsig
 		page = find_locked(mapping, index, &fresh);
 		if (IS_ERR(page))
 			return page;
-		if (!part || page->flags & PG_UPTODATE || !mapping->ops->has_store)
+		if (!part || page_has(page, PG_UPTODATE) || !mapping->ops->has_store)
 			break;
 		page_read_locked(page);
 		error = page_wait_read(page);

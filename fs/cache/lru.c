@@ -28,7 +28,7 @@ void lru_add(struct page *page)
 void lru_remove(struct page *page)
 {
 	spin_lock(&lru_lock);
-	if (page->flags & PG_LRU) {
+	if (page_has(page, PG_LRU)) {
 		list_del(&page->link);
 		clear_bits(&page->flags, PG_LRU);
 	}
@@ -67,7 +67,7 @@ static unsigned int shrink(unsigned int wanted)
 
 		if (!page)
 			break;
-		if (page->flags & PG_REFERENCED)
+		if (page_has(page, PG_REFERENCED))
 			clear_bits(&page->flags, PG_REFERENCED);
 		else if (page_try_drop(page))
 			freed++;

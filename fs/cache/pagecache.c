@@ -194,8 +194,8 @@ bool mapping_remove_page(struct mapping *mapping, struct page *page, bool used)
 	bool remove;
 
 	spin_lock(&mapping->lock);
-	remove = used ||
-		 (!(page->flags & (PG_DIRTY | PG_WRITEBACK)) && atomic_read(&page->refs) == 2);
+	remove =
+		used || (!page_has(page, PG_DIRTY | PG_WRITEBACK) && atomic_read(&page->refs) == 2);
 	if (remove) {
 		radix_remove(&mapping->pages, page->index);
 		WRITE_ONCE(page->mapping, NULL); /* confirm and lenders look at it without a lock */
@@ -217,7 +217,7 @@ void mapping_replace_page(struct mapping *mapping, struct page *old, struct page
 	new->index = old->index;
 	new->mapping = mapping;
 	/* Before a sync can find it: the old page may have been dirty, and it is not looked at again. */
-	if (new->flags & PG_UPTODATE)
+	if (page_has(new, PG_UPTODATE))
 		page_set_dirty(new);
 	radix_replace(&mapping->pages, old->index, new);
 	WRITE_ONCE(old->mapping, NULL);
@@ -251,7 +251,7 @@ bool page_try_drop(struct page *page)
 	struct mapping *mapping;
 	bool dropped = false;
 
-	if (page->flags & (PG_DIRTY | PG_WRITEBACK) || atomic_read(&page->lent) > 0 ||
+	if (page_has(page, PG_DIRTY | PG_WRITEBACK) || atomic_read(&page->lent) > 0 ||
 	    !page_trylock(page))
 		return false;
 	mapping = page->mapping;

@@ -83,7 +83,7 @@ void page_unlock(struct page *page);
 int page_wait_slow(struct page *page, unsigned int bits, enum task_state state);
 static inline int page_wait(struct page *page, unsigned int bits, enum task_state state)
 {
-	return READ_ONCE(page->flags) & bits ? page_wait_slow(page, bits, state) : 0;
+	return page_has(page, bits) ? page_wait_slow(page, bits, state) : 0;
 }
 /*
  * Clear PG_WRITEBACK and wake those who wait for it. May be called in an interrupt. File systems call
@@ -186,7 +186,7 @@ struct page *mapping_read_page(struct mapping *mapping, unsigned int index);
 /* Note that the page has been used. Reclaim then spares it once. */
 static inline void page_mark_used(struct page *page)
 {
-	if (!(page->flags & PG_REFERENCED))
+	if (!page_has(page, PG_REFERENCED))
 		set_bits(&page->flags, PG_REFERENCED);
 }
 

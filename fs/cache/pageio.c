@@ -27,7 +27,7 @@ static void part_done(struct page *page, int error)
 	if (left & PARTS_MASK)
 		return;
 	valid = left >> VALID_SHIFT;
-	ok = !(page->flags & PG_ERROR);
+	ok = !page_has(page, PG_ERROR);
 	if (ok && valid < PAGE_SIZE)
 		page_zero(page, valid, PAGE_SIZE - valid);
 	page_read_done(page, ok);

@@ -47,7 +47,7 @@ void page_read_again(struct page *page)
 {
 	if (!page_trylock(page))
 		return;
-	if (page->mapping && !(page->flags & PG_UPTODATE))
+	if (page->mapping && !page_has(page, PG_UPTODATE))
 		page_read_locked(page);
 	else
 		page_unlock(page);
@@ -200,19 +200,19 @@ int page_read_error(const struct page *page)
 {
 	if (!READ_ONCE(page->mapping))
 		return -ENODATA;
-	return READ_ONCE(page->flags) & PG_NO_MEMORY ? -ENOMEM : -EIO;
+	return page_has(page, PG_NO_MEMORY) ? -ENOMEM : -EIO;
 }
 
 int page_wait_read(struct page *page)
 {
-	while (!(READ_ONCE(page->flags) & PG_UPTODATE)) {
+	while (!page_has(page, PG_UPTODATE)) {
 		int error = page_wait(page, PG_LOCKED, TASK_KILLABLE);
 
 		if (error)
 			return error;
-		if (READ_ONCE(page->flags) & PG_UPTODATE)
+		if (page_has(page, PG_UPTODATE))
 			break;
-		if (!(READ_ONCE(page->flags) & PG_LOCKED))
+		if (!page_has(page, PG_LOCKED))
 			return page_read_error(page);
 	}
 	page_mark_used(page);

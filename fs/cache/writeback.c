@@ -24,7 +24,7 @@ void page_set_dirty(struct page *page)
 {
 	struct mapping *mapping = page->mapping;
 
-	if (READ_ONCE(page->flags) & PG_DIRTY)
+	if (page_has(page, PG_DIRTY))
 		return;
 	if (test_and_set_bits(&page->flags, PG_DIRTY) && mapping && mapping->ops->has_store)
 		atomic_inc(&nr_dirty_pages);
@@ -32,7 +32,7 @@ void page_set_dirty(struct page *page)
 
 void page_clear_dirty(struct mapping *mapping, struct page *page)
 {
-	if (!(READ_ONCE(page->flags) & PG_DIRTY))
+	if (!page_has(page, PG_DIRTY))
 		return;
 	if (__sync_fetch_and_and(&page->flags, ~PG_DIRTY) & PG_DIRTY && mapping->ops->has_store)
 		atomic_dec(&nr_dirty_pages);
@@ -56,7 +56,7 @@ static int write_back(struct mapping *mapping, struct page *page)
 
 	if (error)
 		return error;
-	if (page->mapping != mapping || !(page->flags & PG_DIRTY))
+	if (page->mapping != mapping || !page_has(page, PG_DIRTY))
 		goto unlock;
 	error = page_wait(page, PG_WRITEBACK, TASK_KILLABLE);
 	if (error)
@@ -87,7 +87,7 @@ static int for_each_flagged(struct mapping *mapping, unsigned int bits,
 	int error = 0;
 
 	while (!error && (page = mapping_next_page(mapping, &index, UINT32_MAX)) != NULL) {
-		if (READ_ONCE(page->flags) & bits)
+		if (page_has(page, bits))
 			error = each(mapping, page);
 		/* If it was replaced meanwhile, the same index has another page, which counts. */
 		index += READ_ONCE(page->mapping) == mapping;

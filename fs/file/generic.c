@@ -148,7 +148,7 @@ static ssize_t write_to_page(struct inode *inode, struct iter *from, file_off_t 
 	 * The source was unmapped meanwhile, or a later segment of it never was mapped. A page that
 	 * was to be overwritten completely has no other content, so it must not become uptodate.
 	 */
-	if (copied < *n && !(page->flags & PG_UPTODATE)) {
+	if (copied < *n && !page_has(page, PG_UPTODATE)) {
 		*from = saved;
 		page_abort_write(page);
 		if (copied > 0)

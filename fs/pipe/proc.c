@@ -48,8 +48,8 @@ static void show_pipe(struct text *text, struct pipe *pipe)
 		struct pipe_slot *slot = ring_at(ring, at);
 
 		text_printf(text, "  %s page %x offset %u length %u %s\n", slot->ops->kind,
-			    slot->page->flags & PG_DEVICE ? (unsigned int)slot->page->private
-							  : page_frame(slot->page),
+			    page_has(slot->page, PG_DEVICE) ? (unsigned int)slot->page->private
+							    : page_frame(slot->page),
 			    slot->offset, slot->len, slot_state(slot));
 	}
 	spin_unlock(&ring->lock);

@@ -37,7 +37,7 @@ static bool page_slot_steal(struct pipe_slot *slot)
 {
 	struct page *page = slot->page;
 
-	if (page->flags & (PG_HEAD | PG_RESERVED) || atomic_read(&page->refs) != 1)
+	if (page_has(page, PG_HEAD | PG_RESERVED) || atomic_read(&page->refs) != 1)
 		return false;
 	page_unlend(page);
 	return true;
@@ -98,7 +98,7 @@ static bool coming_get(struct pipe_slot *slot)
 {
 	if (!page_slot_get(slot))
 		return false;
-	if (READ_ONCE(slot->page->flags) & PG_UPTODATE) {
+	if (page_has(slot->page, PG_UPTODATE)) {
 		slot->ops = &cache_slot_ops;
 		slot->private = 0;
 	} else {

@@ -52,7 +52,7 @@ static int lend_pages(struct inode *inode, struct page **pages, int nr, struct p
 		if (error)
 			return i ? i : error;
 		*slots = (struct pipe_slot){ page, 0, PAGE_SIZE, &cache_slot_ops, 0, 0, NULL };
-		if (unlikely(!(page->flags & PG_UPTODATE))) {
+		if (unlikely(!page_has(page, PG_UPTODATE))) {
 			slots->ops = &coming_slot_ops;
 			slots->private = (unsigned long)inode;
 			inode_get(inode);

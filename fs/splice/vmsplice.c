@@ -55,7 +55,7 @@ static unsigned int fill_slots(struct pipe_slot *slot, struct page **pages, unsi
 		*slot = (struct pipe_slot){ *pages++, offset, n, &user_slot_ops, 0, 0, NULL };
 		left -= n;
 	}
-	if (unlikely((--slot)->page->flags & PG_TAIL)) { /* a part of a huge page comes alone */
+	if (unlikely(page_has((--slot)->page, PG_TAIL))) { /* a part of a huge page comes alone */
 		struct page *head = slot->page->head;
 
 		slot->offset += (slot->page - head) * PAGE_SIZE;

@@ -105,9 +105,9 @@ static void tmpfs_read_pages(struct mapping *mapping, struct page **pages, unsig
 static int tmpfs_begin_write(struct mapping *mapping, struct page *page, unsigned int from,
 			     unsigned int to)
 {
-	if (!tmpfs_count(mapping->inode, true, page->flags & PG_UPTODATE))
+	if (!tmpfs_count(mapping->inode, true, page_has(page, PG_UPTODATE)))
 		return -ENOSPC;
-	if (!(page->flags & PG_UPTODATE)) {
+	if (!page_has(page, PG_UPTODATE)) {
 		page_zero(page, 0, from);
 		page_zero(page, to, PAGE_SIZE - to);
 	}
@@ -138,7 +138,7 @@ static ssize_t tmpfs_read(struct file *file, struct iter *to, file_off_t *pos)
 		size_t piece = MIN(PAGE_SIZE - (*pos & (PAGE_SIZE - 1)), to->left);
 		struct page *page = mapping_find(&inode->mapping, *pos >> PAGE_SHIFT);
 
-		if (page && page->flags & PG_UPTODATE) {
+		if (page && page_has(page, PG_UPTODATE)) {
 			n = generic_read_page(inode, page, to, *pos);
 		} else {
 			piece = MIN((file_off_t)piece, left);
@@ -164,7 +164,7 @@ static int tmpfs_fill_slot(struct mapping *mapping, file_off_t pos, struct pipe_
 	struct page *page = mapping_find(mapping, pos >> PAGE_SHIFT);
 	int error = 0;
 
-	if (page && page->flags & PG_UPTODATE) {
+	if (page && page_has(page, PG_UPTODATE)) {
 		error = page_lend(page);
 		if (error)
 			page_put(page);

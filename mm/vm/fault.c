@@ -50,7 +50,7 @@ static bool map_page(struct vma *vma, uintptr_t va, struct page *page, bool writ
 
 	if (writable)
 		bits |= PTE_WRITE | PTE_DIRTY;
-	if (page->flags & PG_HUGE)
+	if (page_has(page, PG_HUGE))
 		bits |= PTE_LARGE;
 	spin_lock(&mm->table_lock);
 	if (unless_lent && atomic_read(&page->lent) > 0) {
@@ -148,7 +148,7 @@ static int write_private(struct vma *vma, uintptr_t va)
 		page = frame_page(pte_frame(old));
 		/* An entry for a part of a split huge page does not own the whole page. */
 		alone = atomic_read(&page->refs) == 1 &&
-			!(old & PTE_LARGE) == !(page->flags & PG_HUGE);
+			!(old & PTE_LARGE) == !page_has(page, PG_HUGE);
 		if (alone)
 			pte_set(entry, old | PTE_WRITE | PTE_DIRTY);
 		else if (!(old & PTE_LARGE) && !page_get(page))
@@ -179,7 +179,7 @@ static bool lock_cached(struct mapping *mapping, struct page *page)
 {
 	if (!page_trylock(page))
 		return false;
-	if (page->mapping == mapping && page->flags & PG_UPTODATE)
+	if (page->mapping == mapping && page_has(page, PG_UPTODATE))
 		return true;
 	page_unlock(page);
 	return false;
@@ -245,7 +245,7 @@ static struct page *lock_file_page(struct mapping *mapping, unsigned int index)
 		if (IS_ERR(page))
 			return ERR_PTR(fault_error(PTR_ERR(page)));
 		error = page_lock(page, TASK_KILLABLE);
-		if (!error && page->mapping == mapping && page->flags & PG_UPTODATE)
+		if (!error && page->mapping == mapping && page_has(page, PG_UPTODATE))
 			return page;
 		if (!error)
 			page_unlock(page);

@@ -55,7 +55,7 @@ static unsigned int take_mapped(struct vma *vma, uintptr_t va, bool gift, struct
 
 		if (!(bits & PTE_PRESENT))
 			break;
-		if (page->flags & (PG_HEAD | PG_TAIL) || page->mapping) {
+		if (page_has(page, PG_HEAD | PG_TAIL) || page->mapping) {
 			if (nr > 0 || !promise(entry, page, protect, &flush))
 				break;
 			*size = pte_pages(bits) * PAGE_SIZE;

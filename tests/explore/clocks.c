@@ -5,9 +5,7 @@
  * 1. Each task counts its releases; its clock says what it has seen of the others. A spinlock, an
  *    atomic operation and a wakeup order what comes before and after. On x86 every store is a release
  *    and every load an acquire, and a marked access stops the compiler from making more of it.
- * 2. A plain read of what only atomic operations change is not reported: the flags of pages are tested so
- *    everywhere, and the bits in question are not the ones that change.
- * 3. Words have byte masks, so that neighbours are not mistaken for each other.
+ * 2. Words have byte masks, so that neighbours are not mistaken for each other.
  */
 #include <stdio.h>
 #include <string.h>
@@ -70,15 +68,8 @@ static bool marked(const struct access *access)
 	return access->kind >= EV_MARKED_READ;
 }
 
-static bool read_of_atomic(const struct access *one, const struct access *other)
-{
-	return one->kind == EV_READ && other->kind == EV_ATOMIC;
-}
-
 static bool unordered(const struct access *before, int task, const struct access *now)
 {
-	if (read_of_atomic(before, now) || read_of_atomic(now, before))
-		return false;
 	return task != running && before->bytes & now->bytes &&
 	       before->clock > coroutines[running].clock[task] && !(marked(before) && marked(now));
 }

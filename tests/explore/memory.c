@@ -275,6 +275,14 @@ void *ex_memset(void *to, int byte, size_t size)
 
 /* ---- atomic operations ---- */
 
+/* Compare and exchange. With the same value twice it is a load, for example of 64 bits at once. */
+static void compare_access(uint32_t address, unsigned int size, bool load, uint32_t pc)
+{
+	if (load)
+		ex_barrier();
+	access_at(address, size, load ? EV_MARKED_READ : EV_ATOMIC, pc);
+}
+
 #define FETCH(bits, type, name, expression)                                           \
 	type __tsan_atomic##bits##_fetch_##name(volatile type *at, type v, int order) \
 	{                                                                             \
@@ -315,7 +323,7 @@ void *ex_memset(void *to, int byte, size_t size)
 	int __tsan_atomic##bits##_compare_exchange_strong(volatile type *at, type *expected,      \
 							  type v, int order, int failure)         \
 	{                                                                                         \
-		access_at((uint32_t)at, bits / 8, EV_ATOMIC, CALLER);                             \
+		compare_access((uint32_t)at, bits / 8, v == *expected, CALLER);                   \
 		if (*at == *expected) {                                                           \
 			*at = v;                                                                  \
 			return 1;                                                                 \
@@ -328,7 +336,7 @@ void *ex_memset(void *to, int byte, size_t size)
 	{                                                                                         \
 		type old;                                                                         \
                                                                                                   \
-		access_at((uint32_t)at, bits / 8, EV_ATOMIC, CALLER);                             \
+		compare_access((uint32_t)at, bits / 8, v == expected, CALLER);                    \
 		old = *at;                                                                        \
 		if (old == expected)                                                              \
 			*at = v;                                                                  \
