@@ -210,8 +210,7 @@ def check_play(check, place):
     model, cpu, seed = play_model(place.lab.top, check["model"]), 0.0, None
     for number in range(check.get("seeds", 1)):
         seed = place.seed(check) + number
-        script, expected = model.generate(seed, check["steps"])
-        script = script if isinstance(script, str) else "\n".join(script) + "\n"
+        script, expected = model.generate(seed, check["steps"], check.get("ops"))
         file = place.keep(check, script, f"-{seed}.script")
         run = place.guest(check, ["/test/play", "/root/script"], f"-{seed}", ["--add", f"{file}:/root/script"])
         cpu += run.cpu

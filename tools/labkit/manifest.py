@@ -20,7 +20,7 @@ BY_KIND = {
     "tool": ["name", "case"],
     "icount": ["program", "row", "limit"],
 }
-OPTIONAL = ["guest", "cpu", "rounds", "needs", "read", "bound", "tso", "seeds", "seconds", "rule"]
+OPTIONAL = ["guest", "cpu", "rounds", "needs", "read", "bound", "tso", "seeds", "seconds", "rule", "ops"]
 KEYS = ["title", "order", "hours", "files", "may_include", "may_call", "reading", "broken", "guest", "blank", "check", "challenge", "leaks"]
 
 

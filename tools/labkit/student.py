@@ -112,8 +112,8 @@ def guest_words(check, here):
         return [*check["guest"], "--icount", "--", check["program"], check["row"]]
     from . import checks
 
-    script, _ = checks.play_model(here.lab.top, check["model"]).generate(here.seed(check), check["steps"])
-    file = here.keep(check, script if isinstance(script, str) else "\n".join(script) + "\n", ".script")
+    script, _ = checks.play_model(here.lab.top, check["model"]).generate(here.seed(check), check["steps"], check.get("ops"))
+    file = here.keep(check, script, ".script")
     return [*check["guest"], "--add", f"{file}:/root/script", "--", "/test/play", "/root/script"]
 
 
