@@ -179,6 +179,7 @@ CASE(tasks)
 	running = &second_task;
 	ok(kmap_local(&frames[20]) == one && shows(one, 20),
 	   "another task begins with the first entry");
+	ok(kmap_local(&frames[21]) == two && shows(two, 21), "and goes on with the second one");
 	running = &first_task;
 	kmap_switch_in(running);
 	ok(shows(one, 10) && shows(two, 11), "a task that runs again finds its mappings");
