@@ -1,246 +1,618 @@
-"""A model of pipes. It makes random scripts for user/test/play.c, and says what each operation must give.
+#!/usr/bin/env python3
+"""Plays random operations on pipes in a guest, and judges here what came of each. Prints TAP.
 
-generate(seed, steps, ops) returns the script and the expected lines. `ops` names the operations to draw
-from. The model is a list of slots for each pipe, and has nothing in common with the kernel's code.
+usage: tests/play/pipe.py [OPTION]...
+
+  --seed N       the first seed (1)
+  --seeds N      how many seeds, each in a guest of its own (1)
+  --steps N      operations per seed (400)
+  --os linux     play on Linux
+  --kernel FILE  play on this kernel
+  -c N           CPUs of the guest
+  --script       print the operations and what should come of them, and play nothing
+
+The program in the guest, user/test/play.c, carries out the operations. It does not know what should come
+of them, so a kernel cannot please it. The model is here: what each operation returns, and which bytes.
+
+  generate(seed, steps)            returns (script, expected lines) for Sluice
+  generate(seed, steps, "linux")   the same for Linux, whose rules differ in the places that say so
 """
 
+import argparse
 import random
+import subprocess
+import sys
+import tempfile
+import zlib
+from dataclasses import dataclass, replace
+from pathlib import Path
 
+TOP = Path(__file__).resolve().parent.parent.parent
 PAGE = 4096
-SLOTS = 16
-PIPES = 3  # these are spliced to each other; pipe number PIPES is for packets only
-OPS = "write write write read read read bytes poll size splice splice tee misread packet take close".split()
+PIPES = 4
+ROW = 1 << 17
+LENT_PAGES = 1024
+SECONDS = 60  # for a guest
 
 
-class Refused(Exception):
-    """An operation fails; its text is the error's name."""
+class Failure(Exception):
+    """A call fails with this error."""
 
 
-class Slot:
-    def __init__(self, data, end, merge, packet=False):
-        self.data, self.end, self.merge, self.packet = data, end, merge, packet  # end: of the bytes, in the page
+def make_row():
+    """The row of bytes that the guest knows as well. It is doubled, so that a slice need not wrap."""
+    row, state = bytearray(ROW), 1
+    for i in range(ROW):
+        state = (state * 1664525 + 1013904223) & 0xFFFFFFFF
+        row[i] = state >> 24
+    return bytes(row + row)
 
 
-class Pipe:
-    def __init__(self):
-        self.slots, self.size, self.open = [], SLOTS, [True, True]
-
-    def must_be_open(self, end):
-        if not self.open[end]:
-            raise Refused("EBADF")
-
-    def write(self, data, packets):
-        self.must_be_open(1)
-        if not data:
-            return 0
-        if not self.open[0]:
-            raise Refused("EPIPE")
-        done, whole = 0, len(data) <= PAGE
-        while done < len(data):
-            left, last = len(data) - done, self.slots[-1] if self.slots else None
-            room = PAGE - last.end if last and last.merge and not packets else 0
-            n = min(left, room)
-            if n > 0 and (n == left or not whole):
-                last.data += data[done : done + n]
-                last.end += n
-            elif len(self.slots) >= self.size:
-                if done == 0:
-                    raise Refused("EAGAIN")
-                return done
-            else:
-                n = min(left, PAGE)
-                self.slots.append(Slot(data[done : done + n], n, not packets, packets))
-            done += n
-        return done
-
-    def read(self, n):
-        self.must_be_open(0)
-        out = b""
-        while self.slots and len(out) < n:
-            slot = self.slots[0]
-            if slot.packet:
-                return self.slots.pop(0).data[:n] if not out else out
-            took = min(len(slot.data), n - len(out))
-            out, slot.data = out + slot.data[:took], slot.data[took:]
-            if not slot.data:
-                self.slots.pop(0)
-        if n > 0 and not out and self.open[1]:
-            raise Refused("EAGAIN")
-        return out
-
-    def misread(self, n):
-        self.must_be_open(0)
-        if n > 0 and self.slots:
-            raise Refused("EFAULT")
-        if n > 0 and self.open[1]:
-            raise Refused("EAGAIN")
-        return 0
-
-    def resize(self, bytes_):
-        self.must_be_open(0)
-        size = 1
-        while size * PAGE < bytes_:
-            size *= 2
-        if size < len(self.slots):
-            raise Refused("EBUSY")
-        self.size = size
-        return size * PAGE
-
-    def events(self):
-        first = second = "-"
-        if self.open[0]:
-            names = (["in"] if self.slots else []) + ([] if self.open[1] else ["hup"])
-            first = ",".join(names) or "-"
-        if self.open[1]:
-            names = (["out"] if len(self.slots) < self.size or not self.open[0] else []) + ([] if self.open[0] else ["err"])
-            second = ",".join(names) or "-"
-        return f"{first} {second}"
-
-    def close(self, end):
-        self.must_be_open(end)
-        self.open[end] = False
-        if not any(self.open):
-            self.slots = []
-        return 0
-
-
-def move(source, target, n, keep):
-    """splice, or tee if `keep`: whole slots, and a part of the last one."""
-    if n == 0:
-        return 0
-    source.must_be_open(0)
-    target.must_be_open(1)
-    if source is target:
-        raise Refused("EINVAL")
-    if not target.open[0]:
-        raise Refused("EPIPE")
-    if not source.slots:
-        if source.open[1]:
-            raise Refused("EAGAIN")
-        return 0
-    room = target.size - len(target.slots)
-    if room <= 0:
-        raise Refused("EAGAIN")
-    done = whole = 0
-    for slot in source.slots[:room]:
-        took = min(len(slot.data), n - done)
-        if took == 0:
-            break
-        target.slots.append(Slot(slot.data[:took], slot.end - len(slot.data) + took, False))
-        done += took
-        if took < len(slot.data):
-            slot.data = slot.data if keep else slot.data[took:]
-            break
-        whole += 1
-    if not keep:
-        del source.slots[:whole]
-    return done
+ROW_BYTES = make_row()
 
 
 def stream(n, seed):
-    out = bytearray(n)
-    for i in range(n):
-        seed = (seed * 1664525 + 1013904223) & 0xFFFFFFFF
-        out[i] = seed >> 24
-    return bytes(out)
+    at = seed % ROW
+    return ROW_BYTES[at : at + n]
 
 
-def hashed(data):
-    h = 2166136261
-    for byte in data:
-        h = ((h ^ byte) * 16777619) & 0xFFFFFFFF
-    return f"{h:08x}"
+@dataclass
+class Slot:
+    data: bytes
+    end: int  # where the bytes end in their page
+    merge: bool = False  # a write may append to it
+    packet: bool = False
+
+    def begin(self, n):
+        """The first n bytes, which never have the right to append."""
+        return replace(self, data=self.data[:n], end=self.end - len(self.data) + n, merge=False)
+
+    def drop(self, n):
+        self.data = self.data[n:]
 
 
-def length(rnd):
-    """Mostly lengths at which something changes, but not many large ones, because the model is slow."""
-    near = [1, 2, 7, 100, 4095, 4096, 4097, 8192]
-    return rnd.choice(near + near + [0, rnd.randrange(1, 4096), rnd.randrange(1, 4096), rnd.randrange(1, 20000), rnd.randrange(1, 70000)])
+class Pipe:
+    def __init__(self, packets):
+        self.slots, self.nr, self.packets = [], 16, packets
+        self.reader = self.writer = True
+
+    def room(self):
+        return max(0, self.nr - len(self.slots))
+
+    def bytes(self):
+        return sum(len(slot.data) for slot in self.slots)
+
+    def __str__(self):
+        slots = " ".join(f"{len(s.data)}{'+' * s.merge}{'p' * s.packet}" for s in self.slots)
+        ends = "r" * self.reader + "w" * self.writer
+        return f"{ends or 'closed'} {len(self.slots)}/{self.nr} [{slots}]"
 
 
-class Play:
-    """One script. Each method of OPS returns a line and a function that carries it out on the model."""
+class Model:
+    """What each operation returns. A method returns a number, or bytes that are read, or raises Failure."""
 
-    def __init__(self, seed, ops):
-        self.rnd, self.ops = random.Random(seed), ops
-        self.pipes = {}
+    def __init__(self, system):
+        self.linux = system == "linux"
+        self.pipes = [None] * PIPES
 
-    def step(self):
-        """Returns one line of the script and its result."""
-        missing = [k for k in range(PIPES + 1) if k not in self.pipes]
-        if missing:
-            self.pipes[missing[0]] = Pipe()
-            return f"pipe {missing[0]}", "0"
-        op, k = self.rnd.choice(self.ops), self.rnd.randrange(PIPES)
-        line, action = getattr(self, op)(k)
-        try:
-            return line, str(action())
-        except Refused as error:
-            return line, str(error)
+    # --- single pipes ---
 
-    def write(self, k, packets=False):
-        n, seed = min(length(self.rnd), 65536), self.rnd.getrandbits(32)
-        word = "packet" if packets else "write"
-        return f"{word} {k} {n} {seed}", lambda: self.pipes[k].write(stream(n, seed), packets)
+    def pipe(self, k, packets):
+        self.pipes[k] = Pipe(packets)
+        return 0
 
-    def packet(self, k):
-        return self.write(PIPES, True)
+    def writable(self, k):
+        p = self.pipes[k]
+        if not p.writer:
+            raise Failure("EBADF")
+        return p
 
-    def read(self, k):
-        n = length(self.rnd)
+    def write(self, k, data):
+        p = self.writable(k)
+        if not data:
+            return 0
+        if not p.reader:
+            raise Failure("EPIPE SIGPIPE")
+        left, whole = data, len(data) <= PAGE
+        if self.linux and p.slots and not p.packets:
+            left = self.merge_on_linux(p, data)
+        while left:
+            last = p.slots[-1] if p.slots else None
+            n = min(len(left), PAGE - last.end) if last and last.merge and not p.packets and not self.linux else 0
+            if n > 0 and (n == len(left) or not whole):
+                last.data += left[:n]
+                last.end += n
+            elif p.room():
+                n = min(len(left), PAGE)
+                p.slots.append(Slot(left[:n], n, merge=not p.packets, packet=p.packets))
+            else:
+                break
+            left = left[n:]
+        if len(left) == len(data):
+            raise Failure("EAGAIN")
+        return len(data) - len(left)
 
-        def action():
-            data = self.pipes[k].read(n)
-            return f"{len(data)} {hashed(data)}"
+    def merge_on_linux(self, p, data):
+        """Linux appends only what is over a multiple of the page size, and only if it fits."""
+        last, n = p.slots[-1], len(data) % PAGE
+        if n and last.merge and last.end + n <= PAGE:
+            last.data += data[:n]
+            last.end += n
+            return data[n:]
+        return data
 
-        return f"read {k} {n}", action
+    def write_bad(self, k, n):
+        p = self.writable(k)
+        if n == 0:
+            return 0
+        if not p.reader:
+            raise Failure("EPIPE SIGPIPE")
+        last = p.slots[-1] if p.slots else None
+        space = PAGE - last.end if last and last.merge and not p.packets else 0
+        appends = space > 0 and (n > PAGE or n <= space)
+        raise Failure("EFAULT" if appends or p.room() else "EAGAIN")
 
-    def take(self, k):
-        """A read of the pipe with packets."""
-        return self.read(PIPES)
+    def readable(self, k):
+        p = self.pipes[k]
+        if not p.reader:
+            raise Failure("EBADF")
+        return p
 
-    def misread(self, k):
-        n = length(self.rnd)
-        return f"misread {k} {n}", lambda: self.pipes[k].misread(n)
+    def read(self, k, n):
+        p = self.readable(k)
+        out = b""
+        if n == 0:
+            return out
+        while p.slots and len(out) < n:
+            slot = p.slots[0]
+            if slot.packet:
+                if out and not self.linux:  # Linux adds the packet to the bytes before it
+                    break
+                p.slots.pop(0)
+                return out + slot.data[: n - len(out)]
+            taken = slot.data[: n - len(out)]
+            out += taken
+            slot.drop(len(taken))
+            if not slot.data:
+                p.slots.pop(0)
+        if not out and p.writer:
+            raise Failure("EAGAIN")
+        return out
 
-    def bytes(self, k):
-        def action():
-            self.pipes[k].must_be_open(0)
-            return sum(len(slot.data) for slot in self.pipes[k].slots)
+    def read_bad(self, k, n):
+        p = self.readable(k)
+        if n == 0 or not (p.slots or p.writer):
+            return 0
+        raise Failure("EFAULT" if p.slots else "EAGAIN")
 
-        return f"bytes {k}", action
+    def vmsplice(self, k, data):
+        p = self.writable(k)
+        if not data:
+            return 0
+        if not p.reader:
+            raise Failure("EPIPE SIGPIPE")
+        if not p.room():
+            raise Failure("EAGAIN")
+        data = data[: p.room() * PAGE]
+        for at in range(0, len(data), PAGE):
+            piece = data[at : at + PAGE]
+            p.slots.append(Slot(piece, len(piece)))
+        return len(data)
 
-    def poll(self, k):
-        return f"poll {k}", self.pipes[k].events
+    def either(self, k):
+        p = self.pipes[k]
+        if not (p.reader or p.writer):
+            raise Failure("EBADF")
+        return p
+
+    def count(self, k):
+        return self.either(k).bytes()
 
     def size(self, k):
-        bytes_ = self.rnd.choice([1, 4096, 8192, 16384, 65536, 131072])
-        return f"size {k} {bytes_}", lambda: self.pipes[k].resize(bytes_)
+        return self.either(k).nr * PAGE
 
-    def splice(self, k, keep=False):
-        other, n = self.rnd.randrange(PIPES), length(self.rnd)
-        word = "tee" if keep else "splice"
-        return f"{word} {k} {other} {n}", lambda: move(self.pipes[k], self.pipes[other], n, keep)
+    def resize(self, k, n):
+        p, nr = self.either(k), 1
+        while nr * PAGE < n:
+            nr *= 2
+        if len(p.slots) > nr:
+            raise Failure("EBUSY")
+        p.nr = nr
+        return nr * PAGE
 
-    def tee(self, k):
-        return self.splice(k, True)
+    def poll(self, k, end="rw"):
+        p, said = self.pipes[k], ""
+        ends = 0
+        if p.reader and "r" in end:
+            events = " in" * bool(p.slots) + " hup" * (not p.writer)
+            ends, said = ends + bool(events), said + events
+        if p.writer and "w" in end:
+            # Linux says `out` of a pipe without readers only if it has room.
+            room = p.room() or not (p.reader or self.linux)
+            events = " out" * bool(room) + " err" * (not p.reader)
+            ends, said = ends + bool(events), said + events
+        return f"{ends}{said}"
 
-    def close(self, k):
-        """A closed end is of no more use, so it is seldom done, and a pipe without open ends is made again."""
-        if self.rnd.randrange(3):
-            return self.bytes(k)
-        if not any(self.pipes[k].open):
-            self.pipes[k] = Pipe()
-            return f"pipe {k}", lambda: 0
-        end = self.rnd.randrange(2)
-        return f"close {k} {end}", lambda: self.pipes[k].close(end)
+    def close(self, k, end):
+        p = self.pipes[k]
+        if not (p.reader if end == "r" else p.writer):
+            raise Failure("EBADF")
+        if end == "r":
+            p.reader = False
+        else:
+            p.writer = False
+        if not (p.reader or p.writer):
+            p.slots = []
+        return 0
+
+    # --- between pipes ---
+
+    def move(self, k, l, n, keep):
+        a, b = self.pipes[k], self.pipes[l]
+        if n == 0:
+            return 0
+        if not (a.reader and b.writer):
+            raise Failure("EBADF")
+        if k == l:
+            raise Failure("EINVAL")
+        # Linux looks at the source first, and then sees a full target even if nothing will come.
+        if self.linux and not a.slots and a.writer:
+            raise Failure("EAGAIN")
+        if not b.reader:
+            raise Failure("EPIPE SIGPIPE")
+        if self.linux and not b.room():
+            raise Failure("EAGAIN")
+        if not a.slots:
+            if a.writer:
+                raise Failure("EAGAIN")
+            return 0
+        if not b.room():
+            raise Failure("EAGAIN")
+        moved, done = [], 0
+        for slot in a.slots[: b.room()]:
+            taken = min(len(slot.data), n - done)
+            if taken:
+                moved.append(slot.begin(taken))
+            done += taken
+            # On Linux the right to append goes along with a whole slot.
+            if taken == len(slot.data) and self.linux and not keep:
+                moved[-1].merge = slot.merge
+        if not keep:
+            self.remove(a, done)
+        b.slots += moved
+        return done
+
+    def remove(self, p, n):
+        while n:
+            taken = min(n, len(p.slots[0].data))
+            p.slots[0].drop(taken)
+            if not p.slots[0].data:
+                p.slots.pop(0)
+            n -= taken
+
+    def splice(self, k, l, n):
+        return self.move(k, l, n, keep=False)
+
+    def tee(self, k, l, n):
+        return self.move(k, l, n, keep=True)
+
+    # --- a line of the script ---
+
+    def call(self, name, words):
+        number = [int(word) for word in words if word.isdigit()]
+        k = number[0]
+        match name:
+            case "pipe":
+                return self.pipe(k, words[1] == "packets")
+            case "write":
+                return self.write(k, stream(number[1], number[2]))
+            case "vmsplice" | "gift":
+                return self.vmsplice(k, stream(number[1], number[2]))
+            case "close":
+                return self.close(k, words[1])
+            case "poll":
+                return self.poll(k, words[1] if len(words) > 1 else "rw")
+            case _:
+                return getattr(self, name.replace("-", "_"))(*number)
+
+    def result(self, line):
+        """Carries out an operation. Returns what play prints."""
+        name, *words = line.split()
+        if name == "scribble":
+            return "0"
+        try:
+            value = self.call(name, words)
+        except Failure as failure:
+            return str(failure)
+        if isinstance(value, bytes):
+            return f"{len(value)} bytes, crc {zlib.crc32(value):08x}" if value else "0"
+        return str(value)
 
 
-def generate(seed, steps, ops=None):
-    """Returns the script as one text, and a list with the line that each step must print."""
-    play, script, expected = Play(seed, ops or OPS), [], []
-    for number in range(1, steps + 1):
-        line, result = play.step()
-        script.append(line)
-        expected.append(f"{number} {line} -> {result}")
-    return "\n".join(script) + "\n", expected
+class Generator:
+    """Draws operations that fit the model's state: pipes get full and empty, and what waits is woken."""
+
+    def __init__(self, seed, system):
+        self.random, self.model = random.Random(seed), Model(system)
+        self.script, self.expected, self.states = [], [], []
+        self.lent = 0
+
+    def do(self, line):
+        self.states.append([str(pipe) for pipe in self.model.pipes])
+        self.script.append(line)
+        self.expected.append(self.model.result(line))
+
+    def bytes(self):
+        r = self.random
+        usual = [1, 2, 7, 100, PAGE - 1, PAGE, PAGE + 1, 2 * PAGE, 0]
+        return r.choice([*usual, r.randrange(1, PAGE), r.randrange(1, PAGE), r.randrange(1, 20000), r.randrange(1, 80000)])
+
+    def seed(self):
+        return self.random.randrange(ROW)
+
+    def run(self, steps):
+        for k in range(PIPES):
+            self.do(f"pipe {k} {'packets' if k == PIPES - 1 else 'stream'}")
+        while len(self.script) < steps:
+            self.step()
+        return "\n".join(self.script) + "\n", self.expected + ["lost: nothing"]
+
+    # Weights of the operations.
+    KINDS = {
+        "write": 20, "read": 17, "splice": 9, "tee": 6, "vmsplice": 3, "gift": 2, "scribble": 2, "poll": 8,
+        "count": 6, "resize": 5, "size": 1, "fill": 3, "empty": 3, "bad": 3, "close": 1, "wait": 10,
+    }  # fmt: skip
+
+    def step(self):
+        kind = self.random.choices(list(self.KINDS), list(self.KINDS.values()))[0]
+        k = self.random.randrange(PIPES)
+        p = self.model.pipes[k]
+        # A pipe with a closed end is of use for a few operations only.
+        if not (p.reader and p.writer) and self.random.random() < 0.15:
+            self.do(f"pipe {k} {self.random.choice(['stream', 'stream', 'packets'])}")
+            return
+        getattr(self, "draw_" + kind)(k)
+
+    def draw_write(self, k):
+        self.do(f"write {k} {self.bytes()} {self.seed()}")
+
+    def draw_read(self, k):
+        self.do(f"read {k} {self.bytes()}")
+
+    def draw_splice(self, k):
+        self.do(f"splice {k} {self.random.randrange(PIPES)} {self.bytes()}")
+
+    def draw_tee(self, k):
+        self.do(f"tee {k} {self.random.randrange(PIPES)} {self.bytes()}")
+
+    def lend(self, k, name, n):
+        pages = (n + PAGE - 1) // PAGE
+        if self.lent + pages > LENT_PAGES:
+            return self.draw_write(k)
+        self.lent += pages
+        self.do(f"{name} {k} {n} {self.seed()}")
+
+    def draw_vmsplice(self, k):
+        self.lend(k, "vmsplice", self.bytes())
+
+    def draw_gift(self, k):
+        self.lend(k, "gift", PAGE * self.random.randrange(1, 5))
+
+    def draw_scribble(self, k):
+        # On Linux the bytes in a pipe change with the memory.
+        self.do(f"count {k}" if self.model.linux else "scribble")
+
+    def draw_poll(self, k):
+        self.do(f"poll {k}")
+
+    def draw_count(self, k):
+        self.do(f"count {k}")
+
+    def draw_size(self, k):
+        self.do(f"size {k}")
+
+    def draw_resize(self, k):
+        self.do(f"resize {k} {self.random.choice([1, 4096, 4097, 8192, 16384, 32768, 65536, 131072])}")
+
+    def draw_fill(self, k):
+        self.do(f"write {k} {self.model.pipes[k].nr * PAGE + self.random.choice([0, 1, 5000])} {self.seed()}")
+        self.do(f"poll {k}")
+        self.do(f"write {k} {self.random.choice([1, 100, PAGE])} {self.seed()}")
+
+    def draw_empty(self, k):
+        self.do(f"read {k} {1 << 20}")
+        self.do(f"poll {k}")
+
+    def draw_bad(self, k):
+        if self.model.linux or self.random.random() < 0.6:
+            self.do(f"read-bad {k} {self.bytes()}")
+        else:  # Linux leaves an empty slot behind
+            self.do(f"write-bad {k} {self.bytes()}")
+        self.do(f"count {k}")
+
+    def draw_close(self, k):
+        self.do(f"close {k} {self.random.choice('rw')}")
+        self.do(f"poll {k}")
+
+    # --- operations that wait ---
+
+    def draw_wait(self, k):
+        p = self.model.pipes[k]
+        if not (p.reader and p.writer):
+            return self.draw_poll(k)
+        if self.random.random() < 0.6:
+            self.waits_for_bytes(k)
+        else:
+            self.waits_for_room(k)
+
+    def start(self, line):
+        """Begins an operation that must wait. It is carried out in the model when it is joined."""
+        self.states.append([str(pipe) for pipe in self.model.pipes])
+        self.script.append("start " + line)
+        self.expected.append("asleep")
+        return line
+
+    def join(self, started):
+        self.states.append([str(pipe) for pipe in self.model.pipes])
+        self.script.append(f"join {len(started)}")
+        self.expected.append("; ".join(sorted(self.model.result(line) for line in started)))
+
+    def others(self, k, accept):
+        found = [l for l in range(PIPES) if l != k and accept(self.model.pipes[l])]
+        return self.random.choice(found) if found else None
+
+    def waits_for_bytes(self, k):
+        """One or two readers, a splice or a poll wait for an empty pipe. A write, a move or a close wakes them."""
+        r, p = self.random, self.model.pipes[k]
+        if p.slots:
+            self.do(f"read {k} {1 << 20}")
+            while p.slots:
+                self.do(f"read {k} {PAGE}")
+        n = r.choice([1, 7, 100, 1000, PAGE])
+        target = self.others(k, lambda q: q.reader and q.writer and q.room())
+        kind = r.choice(["read", "read", "two", "splice", "poll"])
+        if kind == "splice" and target is not None:
+            started = [self.start(f"splice {k} {target} {n}")]
+        elif kind == "poll":
+            started = [self.start(f"poll {k} r")]
+        elif kind == "two":
+            n = min(n, PAGE // 2)
+            started = [self.start(f"read {k} {n}"), self.start(f"read {k} {n}")]
+        else:
+            started = [self.start(f"read {k} {n}")]
+        self.wake_readers(k, n, len(started))
+        self.join(started)
+
+    def wake_readers(self, k, n, readers):
+        r, p = self.random, self.model.pipes[k]
+        source = self.others(k, lambda q: q.reader and q.bytes() >= n * readers and not any(s.packet for s in q.slots))
+        kind = r.choice(["write", "write", "splice", "tee", "vmsplice", "close"])
+        if kind == "close":
+            self.do(f"close {k} w")
+        elif kind in ("splice", "tee") and source is not None and self.model.pipes[source].slots:
+            self.do(f"{kind} {source} {k} {r.choice([1 << 20, n * readers]) if readers == 1 else 1 << 20}")
+            self.more_for_the_second(k, n, readers)
+        elif kind == "vmsplice" and self.lent < LENT_PAGES:
+            self.lent += 1
+            self.do(f"vmsplice {k} {n * readers} {self.seed()}")
+        elif p.packets and readers == 2:
+            self.do(f"write {k} {n} {self.seed()}")
+            self.do(f"write {k} {n} {self.seed()}")
+        else:
+            self.do(f"write {k} {n * readers} {self.seed()}")
+
+    def more_for_the_second(self, k, n, readers):
+        """If the pipe had no room for all that was moved, the second reader needs more."""
+        if readers == 2 and self.model.pipes[k].bytes() < 2 * n:
+            self.do(f"close {k} w")
+
+    def waits_for_room(self, k):
+        """A writer, a splice or a poll waits for a full pipe. A read, a move, a larger size or a close wakes it."""
+        r, p = self.random, self.model.pipes[k]
+        while p.room():
+            self.do(f"write {k} {p.room() * PAGE + PAGE} {self.seed()}")
+        n = PAGE  # so that it does not fit behind the last byte
+        source = self.others(k, lambda q: q.reader and q.slots)
+        kind = r.choice(["write", "write", "two", "splice", "poll"])
+        line = f"write {k} {n} {self.seed()}"
+        if kind == "splice" and source is not None:
+            started = [self.start(f"splice {source} {k} {r.choice([1, 100, PAGE])}")]
+        elif kind == "poll":
+            started = [self.start(f"poll {k} w")]
+        elif kind == "two" and p.nr > 1:
+            started = [self.start(line), self.start(line)]
+        else:
+            started = [self.start(line)]
+        self.wake_writers(k, len(started), source)
+        self.join(started)
+
+    def wake_writers(self, k, writers, source):
+        r, p = self.random, self.model.pipes[k]
+        n = sum(len(slot.data) for slot in p.slots[:writers])
+        target = self.others(k, lambda q: q.reader and q.writer and q.room() >= writers and q is not self.model.pipes[source or 0])
+        kind = r.choice(["read", "read", "splice", "resize", "close"])
+        if kind == "close":
+            self.do(f"close {k} r")
+        elif kind == "resize":
+            self.do(f"resize {k} {2 * p.nr * PAGE}")
+        elif kind == "splice" and target is not None:
+            self.do(f"splice {k} {target} {n}")
+        elif p.slots[0].packet or any(slot.packet for slot in p.slots[:writers]):
+            for slot in p.slots[:writers]:
+                self.do(f"read {k} {max(1, len(slot.data) - r.choice([0, 1]))}" if slot.packet else f"read {k} {len(slot.data)}")
+        else:
+            self.do(f"read {k} {n}")
+
+
+def generate(seed, steps, system="sluice"):
+    """Returns a script with at least so many operations, and the lines that play must print."""
+    return Generator(seed, system).run(steps)
+
+
+# --- playing ---
+
+
+def guest(script, options):
+    """Returns the lines that play printed in a guest, and what tools/guest said."""
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "script"
+        file.write_text(script)
+        words = ["--timeout", SECONDS, "--add", f"{file}:/root/script"]
+        words += ["--os", options.os] if options.os else []
+        words += ["--kernel", options.kernel] if options.kernel else []
+        words += ["-c", options.cpus] if options.cpus else []
+        argv = [TOP / "tools/guest", *words, "--log", Path(folder) / "log", "--", "/test/play", "script"]
+        done = subprocess.run([str(word) for word in argv], stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace")
+    said = done.stderr.strip()
+    return done.stdout.splitlines(), said or (f"exit status {done.returncode}" if done.returncode else "")
+
+
+def difference(generator, expected, lines, said):
+    """Returns the lines of a report on the first line that is not as expected, or None."""
+    for at, (want, got) in enumerate(zip(expected, lines + [None] * len(expected))):
+        if want == got:
+            continue
+        script, before = [*generator.script, "(the end)"], max(0, at - 8)
+        report = [f"step {at + 1}: {script[at]}", f"expected: {want}", f"got:      {got if got is not None else 'nothing'}"]
+        report += ["before it:", *(f"  {line}  -> {result}" for line, result in zip(script[before:at], expected[before:at]))]
+        if at < len(generator.states):
+            report += [f"pipe {k}: {state}" for k, state in enumerate(generator.states[at])]
+        return report + said.splitlines()
+    if len(lines) > len(expected) or said:
+        return [f"{len(lines)} lines instead of {len(expected)}", *said.splitlines()]
+    return None
+
+
+def main():
+    parser = argparse.ArgumentParser(usage=__doc__.split("\n\n")[1].removeprefix("usage: "), add_help=False)
+    parser.add_argument("-h", "--help", action="store_true")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--seeds", type=int, default=1)
+    parser.add_argument("--steps", type=int, default=400)
+    parser.add_argument("--os", choices=["sluice", "linux"])
+    parser.add_argument("--kernel", type=Path)
+    parser.add_argument("-c", dest="cpus", type=int)
+    parser.add_argument("--script", action="store_true")
+    options = parser.parse_args()
+    if options.help:
+        print(__doc__.strip())
+        return 0
+    failures = 0
+    for number in range(options.seeds):
+        generator = Generator(options.seed + number, options.os or "sluice")
+        script, expected = generator.run(options.steps)
+        if options.script:
+            print("\n".join(f"{line}  -> {want}" for line, want in zip([*generator.script, "(the end)"], expected)))
+            continue
+        report = difference(generator, expected, *guest(script, options))
+        failures += report is not None
+        print(f"{'not ' if report else ''}ok {number + 1} - pipe: seed {options.seed + number}, {len(expected) - 1} steps", flush=True)
+        for line in report or []:
+            print(f"# {line}")
+    if not options.script:
+        print(f"1..{options.seeds}")
+    return 1 if failures else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
