@@ -16,6 +16,7 @@ of them, so a kernel cannot please it. The model is here: what each operation re
 
   generate(seed, steps)            returns (script, expected lines) for Sluice
   generate(seed, steps, "linux")   the same for Linux, whose rules differ in the places that say so
+  generate(..., kinds=[...])       only operations of these kinds (Generator.KINDS)
 """
 
 import argparse
@@ -332,8 +333,9 @@ class Model:
 class Generator:
     """Draws operations that fit the model's state: pipes get full and empty, and what waits is woken."""
 
-    def __init__(self, seed, system):
+    def __init__(self, seed, system, kinds=None):
         self.random, self.model = random.Random(seed), Model(system)
+        self.kinds = {name: weight for name, weight in self.KINDS.items() if not kinds or name in kinds}
         self.script, self.expected, self.states = [], [], []
         self.lent = 0
 
@@ -364,7 +366,7 @@ class Generator:
     }  # fmt: skip
 
     def step(self):
-        kind = self.random.choices(list(self.KINDS), list(self.KINDS.values()))[0]
+        kind = self.random.choices(list(self.kinds), list(self.kinds.values()))[0]
         k = self.random.randrange(PIPES)
         p = self.model.pipes[k]
         # A pipe with a closed end is of use for a few operations only.
@@ -544,9 +546,9 @@ class Generator:
             self.do(f"read {k} {n}")
 
 
-def generate(seed, steps, system="sluice"):
+def generate(seed, steps, system="sluice", kinds=None):
     """Returns a script with at least so many operations, and the lines that play must print."""
-    return Generator(seed, system).run(steps)
+    return Generator(seed, system, kinds).run(steps)
 
 
 # --- playing ---

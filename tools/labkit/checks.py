@@ -210,7 +210,7 @@ def check_play(check, place):
     model, cpu, seed = play_model(place.lab.top, check["model"]), 0.0, None
     for number in range(check.get("seeds", 1)):
         seed = place.seed(check) + number
-        script, expected = model.generate(seed, check["steps"], check.get("ops"))
+        script, expected = model.generate(seed, check["steps"], kinds=check.get("ops"))
         file = place.keep(check, script, f"-{seed}.script")
         run = place.guest(check, ["/test/play", "/root/script"], f"-{seed}", ["--add", f"{file}:/root/script"])
         cpu += run.cpu
@@ -231,8 +231,10 @@ def judge_play(run, script, expected, check, place):
         else:
             got = lines[number] if number < len(lines) else f"nothing (it ended with status {run.status})"
             verdict = Verdict("fail", want, got)
-        operation = script[number] if number < len(script) else "?"
+        operation = script[number] if number < len(script) else "(the end)"
         verdict.got = cut(f"step {number + 1}, `{operation}`: {verdict.got}")
+        before = range(max(0, number - 6), number)
+        verdict.details = cut("\n".join(f"{script[at]}  -> {expected[at]}" for at in before) + "\n" + verdict.details)
         return verdict
     if run.end != "exit":
         return died(run, place, check["shows"])

@@ -61,6 +61,8 @@ def full(entry, lab, home):
         lines += wrapped("rule", entry["rule"], width)
     if entry["outcome"] in READING:
         lines += wrapped("that means", READING[entry["outcome"]], width)
+    if entry["seed"] is not None and entry["details"]:
+        lines += wrapped("before it", entry["details"].split("\n\n")[0][:700], width)
     if entry["details"] and entry["outcome"] in ("fail", "asleep") and "in the scenario" in entry["got"]:
         lines += ["", *("    " + line for line in entry["details"].splitlines()), ""]
     if entry["read"] or lab.reading:

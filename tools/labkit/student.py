@@ -112,7 +112,7 @@ def guest_words(check, here):
         return [*check["guest"], "--icount", "--", check["program"], check["row"]]
     from . import checks
 
-    script, _ = checks.play_model(here.lab.top, check["model"]).generate(here.seed(check), check["steps"], check.get("ops"))
+    script, _ = checks.play_model(here.lab.top, check["model"]).generate(here.seed(check), check["steps"], kinds=check.get("ops"))
     file = here.keep(check, script, ".script")
     return [*check["guest"], "--add", f"{file}:/root/script", "--", "/test/play", "/root/script"]
 
