@@ -32,6 +32,7 @@ TOP = Path(__file__).resolve().parent.parent.parent
 PAGE = 4096
 PIPES = 4
 ROW = 1 << 17
+MOST = 1 << 20  # bytes of one operation
 LENT_PAGES = 1024
 SECONDS = 60  # for a guest
 
@@ -41,12 +42,12 @@ class Failure(Exception):
 
 
 def make_row():
-    """The row of bytes that the guest knows as well. It is doubled, so that a slice need not wrap."""
+    """The row of bytes that the guest knows as well. It repeats, so that a slice need not wrap."""
     row, state = bytearray(ROW), 1
     for i in range(ROW):
         state = (state * 1664525 + 1013904223) & 0xFFFFFFFF
         row[i] = state >> 24
-    return bytes(row + row)
+    return bytes(row * (1 + MOST // ROW))
 
 
 ROW_BYTES = make_row()
@@ -115,7 +116,7 @@ class Model:
         if not p.reader:
             raise Failure("EPIPE SIGPIPE")
         left, whole = data, len(data) <= PAGE
-        if self.linux and p.slots and not p.packets:
+        if self.linux and p.slots:
             left = self.merge_on_linux(p, data)
         while left:
             last = p.slots[-1] if p.slots else None
