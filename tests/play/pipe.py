@@ -11,6 +11,8 @@ usage: tests/play/pipe.py [OPTION]...
   -c N           CPUs of the guest
   --script       print the operations and what should come of them, and play nothing
 
+tests/play/gate.py plays with pages that have not arrived, and takes the same options.
+
 The program in the guest, user/test/play.c, carries out the operations. It does not know what should come
 of them, so a kernel cannot please it. The model is here: what each operation returns, and which bytes.
 
@@ -35,6 +37,7 @@ ROW = 1 << 17
 MOST = 1 << 20  # bytes of one operation
 LENT_PAGES = 1024
 SECONDS = 60  # for a guest
+ASLEEP = 5  # seconds without any work that end a guest
 
 
 class Failure(Exception):
@@ -334,8 +337,10 @@ class Model:
 class Generator:
     """Draws operations that fit the model's state: pipes get full and empty, and what waits is woken."""
 
+    MODEL = Model
+
     def __init__(self, seed, system, kinds=None):
-        self.random, self.model = random.Random(seed), Model(system)
+        self.random, self.model = random.Random(seed), self.MODEL(system)
         self.kinds = {name: weight for name, weight in self.KINDS.items() if not kinds or name in kinds}
         self.script, self.expected, self.states = [], [], []
         self.lent = 0
@@ -443,16 +448,19 @@ class Generator:
         p = self.model.pipes[k]
         if not (p.reader and p.writer):
             return self.draw_poll(k)
-        if self.random.random() < 0.6:
+        chance = self.random.random()
+        if chance < 0.25 and p.slots:
+            self.need_not_wait(k)
+        elif chance < 0.7:
             self.waits_for_bytes(k)
         else:
             self.waits_for_room(k)
 
-    def start(self, line):
-        """Begins an operation that must wait. It is carried out in the model when it is joined."""
+    def start(self, line, says="asleep"):
+        """Begins an operation that may wait, and here must wait. It is carried out in the model when it is joined."""
         self.states.append([str(pipe) for pipe in self.model.pipes])
         self.script.append("start " + line)
-        self.expected.append("asleep")
+        self.expected.append(says)
         return line
 
     def join(self, started):
@@ -463,6 +471,19 @@ class Generator:
     def others(self, k, accept):
         found = [l for l in range(PIPES) if l != k and accept(self.model.pipes[l])]
         return self.random.choice(found) if found else None
+
+    def need_not_wait(self, k):
+        """A read of more than there is, or a write or a splice that finds room, does not wait."""
+        r, p = self.random, self.model.pipes[k]
+        target = self.others(k, lambda q: q.reader and q.writer and q.room())
+        kind = r.choice(["read", "read", "write", "splice"])
+        if kind == "splice" and target is not None:
+            line = f"splice {k} {target} {1 << 20}"
+        elif kind == "write" and p.room():
+            line = f"write {k} {min(p.room(), r.randrange(1, 4)) * PAGE} {self.seed()}"
+        else:
+            line = f"read {k} {p.bytes() + r.choice([1, 100, PAGE])}"
+        self.join([self.start(line, "ended")])
 
     def waits_for_bytes(self, k):
         """One or two readers, a splice or a poll wait for an empty pipe. A write, a move or a close wakes them."""
@@ -560,7 +581,7 @@ def guest(script, options):
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "script"
         file.write_text(script)
-        words = ["--timeout", SECONDS, "--add", f"{file}:/root/script"]
+        words = ["--timeout", SECONDS, "--asleep", ASLEEP, "--add", f"{file}:/root/script"]
         words += ["--os", options.os] if options.os else []
         words += ["--kernel", options.kernel] if options.kernel else []
         words += ["-c", options.cpus] if options.cpus else []
@@ -586,8 +607,8 @@ def difference(generator, expected, lines, said):
     return None
 
 
-def main():
-    parser = argparse.ArgumentParser(usage=__doc__.split("\n\n")[1].removeprefix("usage: "), add_help=False)
+def main(generator_class, name, doc):
+    parser = argparse.ArgumentParser(usage=doc.split("\n\n")[1].removeprefix("usage: "), add_help=False)
     parser.add_argument("-h", "--help", action="store_true")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--seeds", type=int, default=1)
@@ -598,18 +619,18 @@ def main():
     parser.add_argument("--script", action="store_true")
     options = parser.parse_args()
     if options.help:
-        print(__doc__.strip())
+        print(doc.strip())
         return 0
     failures = 0
     for number in range(options.seeds):
-        generator = Generator(options.seed + number, options.os or "sluice")
+        generator = generator_class(options.seed + number, options.os or "sluice")
         script, expected = generator.run(options.steps)
         if options.script:
             print("\n".join(f"{line}  -> {want}" for line, want in zip([*generator.script, "(the end)"], expected)))
             continue
         report = difference(generator, expected, *guest(script, options))
         failures += report is not None
-        print(f"{'not ' if report else ''}ok {number + 1} - pipe: seed {options.seed + number}, {len(expected) - 1} steps", flush=True)
+        print(f"{'not ' if report else ''}ok {number + 1} - {name}: seed {options.seed + number}, {len(expected) - 1} steps", flush=True)
         for line in report or []:
             print(f"# {line}")
     if not options.script:
@@ -618,4 +639,4 @@ def main():
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(Generator, "pipe", __doc__))

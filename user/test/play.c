@@ -22,6 +22,11 @@
  *	size K			F_GETPIPE_SZ
  *	resize K N		F_SETPIPE_SZ
  *	close K r|w		closes an end
+ *	null K N		splices up to N bytes from K to /dev/null
+ *	cold K AT N		splices N bytes from the gate device to K, from byte AT on
+ *	disk 0 BLOCK SEED	writes these bytes to a block of 64 KiB of the gate device, and forgets its cache
+ *	gate COMMAND...		writes a command to /proc/gate
+ *	mark			what is lost is counted from here on
  *	start OPERATION		begins a read, write, splice or poll in another process, where it may wait
  *	join N			waits until the N oldest such operations have ended, and prints their results
  *				in the order of their letters: which of two readers is first is chance
@@ -46,6 +51,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/mount.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -61,6 +67,8 @@
 #define SETTLE_MS  2000
 #define COUNTS	   16
 #define LINE	   128
+#define BLOCK	   (1 << 16) /* of the gate device */
+#define GATE	   "/dev/gate0"
 
 struct pipe_ends {
 	int fds[2]; /* -1: closed */
@@ -140,11 +148,11 @@ static const char *error_name(int error)
 		int number;
 		const char *name;
 	} names[] = {
-		{ EAGAIN, "EAGAIN" }, { EBADF, "EBADF" },   { EBUSY, "EBUSY" },
-		{ EFAULT, "EFAULT" }, { EINTR, "EINTR" },   { EINVAL, "EINVAL" },
-		{ EIO, "EIO" },	      { EMFILE, "EMFILE" }, { ENOMEM, "ENOMEM" },
-		{ ENOSYS, "ENOSYS" }, { ENFILE, "ENFILE" }, { EPERM, "EPERM" },
-		{ EPIPE, "EPIPE" },
+		{ EAGAIN, "EAGAIN" }, { EBADF, "EBADF" },     { EBUSY, "EBUSY" },
+		{ EFAULT, "EFAULT" }, { EINTR, "EINTR" },     { EINVAL, "EINVAL" },
+		{ EIO, "EIO" },	      { ENODATA, "ENODATA" }, { EMFILE, "EMFILE" },
+		{ ENOMEM, "ENOMEM" }, { ENOSYS, "ENOSYS" },   { ENFILE, "ENFILE" },
+		{ EPERM, "EPERM" },   { EPIPE, "EPIPE" },
 	};
 	static char other[32];
 
@@ -216,6 +224,48 @@ static void say_poll(char *out, size_t room, const struct pipe_ends *ends)
 				strncat(out, events[i].name, room - strlen(out) - 1);
 }
 
+/* For one system call each: a file that is open anew has no read-ahead. */
+static long splice_cold(int to, loff_t at, size_t n)
+{
+	int fd = open(GATE, O_RDONLY);
+	long moved = splice(fd, &at, to, NULL, n, SPLICE_F_NONBLOCK);
+	int error = errno;
+
+	close(fd);
+	errno = error;
+	return moved;
+}
+
+static long splice_to_null(int from, size_t n)
+{
+	int fd = open("/dev/null", O_WRONLY);
+	long moved = splice(from, NULL, fd, NULL, n, SPLICE_F_NONBLOCK);
+	int error = errno;
+
+	close(fd);
+	errno = error;
+	return moved;
+}
+
+static long write_block(unsigned int block, const unsigned char *from)
+{
+	int fd = open(GATE, O_RDWR), failed;
+
+	failed = pwrite(fd, from, BLOCK, (off_t)block * BLOCK) != BLOCK || fsync(fd) < 0 ||
+		 ioctl(fd, BLKFLSBUF, 0) < 0;
+	close(fd);
+	return failed ? -1 : 0;
+}
+
+static long command_gate(const char *command)
+{
+	int fd = open("/proc/gate", O_WRONLY);
+	long n = write(fd, command, strlen(command));
+
+	close(fd);
+	return n < 0 ? -1 : 0;
+}
+
 static long make_pipe(struct pipe_ends *ends, bool packets)
 {
 	for (int end = 0; end < 2; end++)
@@ -277,6 +327,12 @@ static void operate(const struct words *words, char *out, size_t room)
 		n = fcntl(in >= 0 ? in : to, F_GETPIPE_SZ);
 	} else if (!strcmp(name, "resize")) {
 		n = fcntl(in >= 0 ? in : to, F_SETPIPE_SZ, words->n);
+	} else if (!strcmp(name, "null")) {
+		n = splice_to_null(in, words->n);
+	} else if (!strcmp(name, "cold")) {
+		n = splice_cold(to, words->n, words->seed);
+	} else if (!strcmp(name, "disk")) {
+		n = write_block(words->n, from);
 	} else if (!strcmp(name, "close")) {
 		n = close_end(ends, words->end);
 	} else {
@@ -522,6 +578,12 @@ static void one_line(char *line)
 		start(line + 6, out, sizeof(out));
 	} else if (!strncmp(line, "join ", 5)) {
 		join(atoi(line + 5), out, sizeof(out));
+	} else if (!strncmp(line, "gate ", 5)) {
+		line[strcspn(line, "\n")] = '\0';
+		say_number(out, sizeof(out), command_gate(line + 5));
+	} else if (!strncmp(line, "mark", 4)) {
+		read_counts(before);
+		say_number(out, sizeof(out), 0);
 	} else {
 		struct words words = parse(line);
 
