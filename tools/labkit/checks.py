@@ -286,7 +286,7 @@ def measure(check, place):
 
 
 def compiler_place(text, place):
-    found = re.search(r"([\w/]+\.[ch]):(\d+)(?::\d+)?: (?:fatal )?error", text)
+    found = re.search(r"([\w/]+\.[ch]):(\d+)(?::\d+)?: (?:(?:fatal )?error|undefined reference)", text)
     return f"{found[1]}:{found[2]}" if found else ""
 
 
