@@ -311,6 +311,8 @@ class Model:
                 return self.pipe(k, words[1] == "packets")
             case "write":
                 return self.write(k, stream(number[1], number[2]))
+            case "pump":
+                return stream(number[1], number[2])
             case "vmsplice" | "gift":
                 return self.vmsplice(k, stream(number[1], number[2]))
             case "close":
@@ -368,7 +370,7 @@ class Generator:
     # Weights of the operations.
     KINDS = {
         "write": 20, "read": 17, "splice": 9, "tee": 6, "vmsplice": 3, "gift": 2, "scribble": 2, "poll": 8,
-        "count": 6, "resize": 5, "size": 1, "fill": 3, "empty": 3, "bad": 3, "close": 1, "wait": 10,
+        "count": 6, "resize": 5, "size": 1, "fill": 3, "empty": 3, "bad": 3, "close": 1, "wait": 10, "pump": 1,
     }  # fmt: skip
 
     def step(self):
@@ -432,15 +434,35 @@ class Generator:
         self.do(f"poll {k}")
 
     def draw_bad(self, k):
-        if self.model.linux or self.random.random() < 0.6:
+        chance = self.random.random()
+        if self.model.linux or chance < 0.4:
             self.do(f"read-bad {k} {self.bytes()}")
-        else:  # Linux leaves an empty slot behind
+        elif chance < 0.7:  # Linux leaves an empty slot behind
             self.do(f"write-bad {k} {self.bytes()}")
+        else:
+            self.append_bad(k)
         self.do(f"count {k}")
+
+    def append_bad(self, k):
+        """Fails to append. The page stays that of the slot, and the next write must not get it."""
+        other = self.others(k, lambda q: q.reader and q.writer and q.room() and not q.packets)
+        if self.model.pipes[k].room() and not self.model.pipes[k].packets and other is not None:
+            self.do(f"write {k} {self.random.randrange(1, PAGE)} {self.seed()}")
+            self.do(f"write-bad {k} 1")
+            self.do(f"write {other} {PAGE} {self.seed()}")
+            self.do(f"read {k} {1 << 20}")
 
     def draw_close(self, k):
         self.do(f"close {k} {self.random.choice('rw')}")
         self.do(f"poll {k}")
+
+    def draw_pump(self, k):
+        p = self.model.pipes[k]
+        if p.packets or not (p.reader and p.writer):
+            return self.draw_write(k)
+        while p.slots:
+            self.do(f"read {k} {1 << 20}")
+        self.do(f"pump {k} {self.random.randrange(1, 1 << 17)} {self.seed()}")
 
     # --- operations that wait ---
 
@@ -581,7 +603,7 @@ def guest(script, options):
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "script"
         file.write_text(script)
-        words = ["--timeout", SECONDS, "--asleep", ASLEEP, "--add", f"{file}:/root/script"]
+        words = ["--direct", "--timeout", SECONDS, "--asleep", ASLEEP, "--add", f"{file}:/root/script"]
         words += ["--os", options.os] if options.os else []
         words += ["--kernel", options.kernel] if options.kernel else []
         words += ["-c", options.cpus] if options.cpus else []

@@ -22,6 +22,8 @@
  *	size K			F_GETPIPE_SZ
  *	resize K N		F_SETPIPE_SZ
  *	close K r|w		closes an end
+ *	pump K N SEED		writes these bytes in pieces, while another process reads them in other pieces,
+ *				and both wait for each other
  *	null K N		splices up to N bytes from K to /dev/null
  *	cold K AT N		splices N bytes from the gate device to K, from byte AT on
  *	disk 0 BLOCK SEED	writes these bytes to a block of 64 KiB of the gate device, and forgets its cache
@@ -418,6 +420,56 @@ static const char *wait_until_asleep(const struct started *one)
 	return asleep < 2 ? "busy" : "asleep";
 }
 
+/* Both processes go through the lengths of the pieces in a way of their own, so that they meet at all places. */
+static unsigned int piece_length(uint32_t *state, unsigned int left)
+{
+	unsigned int n;
+
+	*state = *state * 1664525 + 1013904223;
+	n = 1 + (*state >> 8) % (*state & 0x80 ? 2 * PAGE : 200);
+	return n < left ? n : left;
+}
+
+/* In another process: writes n bytes. */
+static void feed(int to, const unsigned char *from, unsigned int n, uint32_t state)
+{
+	while (n > 0) {
+		long wrote = write(to, from, piece_length(&state, n));
+
+		if (wrote <= 0)
+			_exit(1);
+		from += wrote;
+		n -= wrote;
+	}
+	_exit(0);
+}
+
+static void pump(const struct words *words, char *out, size_t room)
+{
+	struct pipe_ends *ends = &pipes[words->k];
+	uint32_t state = words->seed + 1;
+	unsigned int done = 0;
+	int status = 0;
+	long n = 1;
+	pid_t pid;
+
+	for (int end = 0; end < 2; end++)
+		let_wait(ends->fds[end], true);
+	pid = fork();
+	if (pid == 0)
+		feed(ends->fds[1], row + words->seed % ROW, words->n, words->seed);
+	while (done < words->n && n > 0) {
+		n = read(ends->fds[0], bytes + done, piece_length(&state, words->n - done));
+		done += n > 0 ? n : 0;
+	}
+	say_bytes(out, room, n < 0 ? n : done);
+	waitpid(pid, &status, 0);
+	if (status)
+		snprintf(out, room, "the writer ended with wait status %#x", status);
+	for (int end = 0; end < 2; end++)
+		let_wait(ends->fds[end], false);
+}
+
 static struct words parse(char *line);
 
 static void start(char *line, char *out, size_t room)
@@ -578,6 +630,10 @@ static void one_line(char *line)
 		start(line + 6, out, sizeof(out));
 	} else if (!strncmp(line, "join ", 5)) {
 		join(atoi(line + 5), out, sizeof(out));
+	} else if (!strncmp(line, "pump ", 5)) {
+		struct words words = parse(line);
+
+		pump(&words, out, sizeof(out));
 	} else if (!strncmp(line, "gate ", 5)) {
 		line[strcspn(line, "\n")] = '\0';
 		say_number(out, sizeof(out), command_gate(line + 5));
