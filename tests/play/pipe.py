@@ -9,6 +9,7 @@ usage: tests/play/pipe.py [OPTION]...
   --os linux     play on Linux
   --kernel FILE  play on this kernel
   -c N           CPUs of the guest
+  --kinds WORDS  only operations of these kinds
   --script       print the operations and what should come of them, and play nothing
 
 tests/play/gate.py plays with pages that have not arrived, and takes the same options.
@@ -638,6 +639,7 @@ def main(generator_class, name, doc):
     parser.add_argument("--os", choices=["sluice", "linux"])
     parser.add_argument("--kernel", type=Path)
     parser.add_argument("-c", dest="cpus", type=int)
+    parser.add_argument("--kinds", type=str.split)
     parser.add_argument("--script", action="store_true")
     options = parser.parse_args()
     if options.help:
@@ -645,7 +647,7 @@ def main(generator_class, name, doc):
         return 0
     failures = 0
     for number in range(options.seeds):
-        generator = generator_class(options.seed + number, options.os or "sluice")
+        generator = generator_class(options.seed + number, options.os or "sluice", options.kinds)
         script, expected = generator.run(options.steps)
         if options.script:
             print("\n".join(f"{line}  -> {want}" for line, want in zip([*generator.script, "(the end)"], expected)))
