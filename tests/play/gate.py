@@ -194,7 +194,7 @@ class Generator(pipe.Generator):
     MODEL = Model
     KINDS = {
         "cold": 18, "gate": 14, "write": 10, "read": 17, "splice": 9, "tee": 9, "null": 3, "poll": 11, "count": 8,
-        "vmsplice": 2, "resize": 2, "bad": 2, "fill": 1, "close": 1, "wait": 9,
+        "vmsplice": 2, "resize": 2, "bad": 2, "fill": 1, "close": 3, "wait": 9,
     }  # fmt: skip
 
     def run(self, steps):
@@ -223,6 +223,15 @@ class Generator(pipe.Generator):
         fresh = [index for index in range(1, MOST // PAGE - MOST_PAGES) if index not in self.model.gate.pages]
         index = r.choice(fresh) if fresh and r.random() < 0.8 else r.randrange(1, MOST // PAGE - MOST_PAGES)
         self.do(f"cold {k} {index * PAGE + r.choice([0, 0, 0, r.randrange(PAGE)])} {length}")
+
+    def draw_close(self, k):
+        """Mostly the last writer of a pipe leaves while the first page is on its way, and poll must not say so."""
+        coming = [l for l in range(PIPES) if self.model.is_coming(l) and self.model.pipes[l].writer]
+        if not coming:
+            return self.draw_poll(k)
+        k = self.random.choice(coming)
+        self.do(f"close {k} {self.random.choice('wwwr')}")
+        self.do(f"poll {k}")
 
     def draw_null(self, k):
         self.do(f"null {k} {self.bytes()}")

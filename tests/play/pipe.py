@@ -12,7 +12,8 @@ usage: tests/play/pipe.py [OPTION]...
   --kinds WORDS  only operations of these kinds
   --script       print the operations and what should come of them, and play nothing
 
-tests/play/gate.py plays with pages that have not arrived, and takes the same options.
+tests/play/gate.py plays with pages that have not arrived, and tests/play/file.py with files. They take the
+same options.
 
 The program in the guest, user/test/play.c, carries out the operations. It does not know what should come
 of them, so a kernel cannot please it. The model is here: what each operation returns, and which bytes.
@@ -371,7 +372,7 @@ class Generator:
     # Weights of the operations.
     KINDS = {
         "write": 20, "read": 17, "splice": 9, "tee": 6, "vmsplice": 3, "gift": 2, "scribble": 2, "poll": 8,
-        "count": 6, "resize": 5, "size": 1, "fill": 3, "empty": 3, "bad": 3, "close": 1, "wait": 10, "pump": 1,
+        "count": 6, "resize": 5, "size": 1, "fill": 3, "empty": 3, "bad": 3, "close": 1, "wait": 10, "pump": 3,
     }  # fmt: skip
 
     def step(self):

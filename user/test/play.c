@@ -27,6 +27,13 @@
  *	null K N		splices up to N bytes from K to /dev/null
  *	cold K AT N		splices N bytes from the gate device to K, from byte AT on
  *	disk 0 BLOCK SEED	writes these bytes to a block of 64 KiB of the gate device, and forgets its cache
+ *	file F			makes the empty file F, in memory, instead of the one it was
+ *	put F AT N SEED		writes these bytes to the file, from byte AT on
+ *	get F AT N		reads up to N bytes of the file
+ *	cut F N			ftruncate
+ *	out F K AT N		splices up to N bytes from file F, from byte AT on, to pipe K
+ *	in K F AT N		splices up to N bytes from pipe K to file F, from byte AT on
+ *	send F L AT N		sendfile of up to N bytes from file F, from byte AT on, to the end of file L
  *	gate COMMAND...		writes a command to /proc/gate
  *	mark			what is lost is counted from here on
  *	start OPERATION		begins a read, write, splice or poll in another process, where it may wait
@@ -53,11 +60,12 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
-#include <sys/mount.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
+
+#include "play_files.h"
 
 #define PIPES	   8
 #define STARTED	   8
@@ -69,8 +77,6 @@
 #define SETTLE_MS  2000
 #define COUNTS	   16
 #define LINE	   128
-#define BLOCK	   (1 << 16) /* of the gate device */
-#define GATE	   "/dev/gate0"
 
 struct pipe_ends {
 	int fds[2]; /* -1: closed */
@@ -88,6 +94,7 @@ struct count {
 };
 
 static struct pipe_ends pipes[PIPES];
+static int files[PIPES]; /* -1: none */
 static unsigned char row[ROW + MOST], bytes[MOST];
 static unsigned char *lent; /* each page is used once */
 static int lent_pages;
@@ -170,7 +177,8 @@ static const char *error_name(int error)
 struct words {
 	const char *name;
 	char end;
-	unsigned int k, n, seed; /* n is the second number: bytes, or another pipe */
+	/* The numbers in their order; n is mostly a number of bytes, or another pipe. */
+	unsigned int k, n, seed, last;
 	bool packets;
 };
 
@@ -226,48 +234,6 @@ static void say_poll(char *out, size_t room, const struct pipe_ends *ends)
 				strncat(out, events[i].name, room - strlen(out) - 1);
 }
 
-/* For one system call each: a file that is open anew has no read-ahead. */
-static long splice_cold(int to, loff_t at, size_t n)
-{
-	int fd = open(GATE, O_RDONLY);
-	long moved = splice(fd, &at, to, NULL, n, SPLICE_F_NONBLOCK);
-	int error = errno;
-
-	close(fd);
-	errno = error;
-	return moved;
-}
-
-static long splice_to_null(int from, size_t n)
-{
-	int fd = open("/dev/null", O_WRONLY);
-	long moved = splice(from, NULL, fd, NULL, n, SPLICE_F_NONBLOCK);
-	int error = errno;
-
-	close(fd);
-	errno = error;
-	return moved;
-}
-
-static long write_block(unsigned int block, const unsigned char *from)
-{
-	int fd = open(GATE, O_RDWR), failed;
-
-	failed = pwrite(fd, from, BLOCK, (off_t)block * BLOCK) != BLOCK || fsync(fd) < 0 ||
-		 ioctl(fd, BLKFLSBUF, 0) < 0;
-	close(fd);
-	return failed ? -1 : 0;
-}
-
-static long command_gate(const char *command)
-{
-	int fd = open("/proc/gate", O_WRONLY);
-	long n = write(fd, command, strlen(command));
-
-	close(fd);
-	return n < 0 ? -1 : 0;
-}
-
 static long make_pipe(struct pipe_ends *ends, bool packets)
 {
 	for (int end = 0; end < 2; end++)
@@ -297,6 +263,11 @@ static void operate(const struct words *words, char *out, size_t room)
 
 	if (!strcmp(name, "read")) {
 		say_bytes(out, room, read(in, bytes, words->n));
+		return;
+	}
+	if (!strcmp(name, "get")) {
+		n = pread(files[words->k], bytes, MIN(words->seed, MOST), words->n);
+		say_bytes(out, room, n);
 		return;
 	}
 	if (!strcmp(name, "poll")) {
@@ -333,6 +304,19 @@ static void operate(const struct words *words, char *out, size_t room)
 		n = splice_to_null(in, words->n);
 	} else if (!strcmp(name, "cold")) {
 		n = splice_cold(to, words->n, words->seed);
+	} else if (!strcmp(name, "file")) {
+		n = make_file(&files[words->k]);
+	} else if (!strcmp(name, "put")) {
+		n = pwrite(files[words->k], row + words->last % ROW, MIN(words->seed, MOST),
+			   words->n);
+	} else if (!strcmp(name, "cut")) {
+		n = ftruncate(files[words->k], words->n);
+	} else if (!strcmp(name, "out")) {
+		n = splice_out(files[words->k], words->seed, pipes[words->n].fds[1], words->last);
+	} else if (!strcmp(name, "in")) {
+		n = splice_in(in, files[words->n], words->seed, words->last);
+	} else if (!strcmp(name, "send")) {
+		n = send_file(files[words->k], words->seed, files[words->n], words->last);
 	} else if (!strcmp(name, "disk")) {
 		n = write_block(words->n, from);
 	} else if (!strcmp(name, "close")) {
@@ -582,6 +566,9 @@ static void count_lost(void)
 		for (int end = 0; end < 2; end++)
 			if (pipes[k].fds[end] >= 0)
 				close(pipes[k].fds[end]);
+	for (int f = 0; f < PIPES; f++)
+		if (files[f] >= 0)
+			close(files[f]);
 	madvise(lent, LENT_PAGES * PAGE, MADV_DONTNEED);
 	/* What a process held may be freed a little after its end. */
 	for (int ms = 0; lost(out, sizeof(out)) && ms < SETTLE_MS; ms += 20)
@@ -591,10 +578,21 @@ static void count_lost(void)
 
 /* --- the script --- */
 
+/* Is the second number that of a pipe or a file? */
+static bool names_another(const struct words *words)
+{
+	static const char *const names[] = { "splice", "tee", "out", "in", "send" };
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
+		if (!strcmp(words->name, names[i]))
+			return true;
+	return false;
+}
+
 static struct words parse(char *line)
 {
 	struct words words = { .name = strtok(line, " \n") };
-	unsigned int numbers[3] = { 0 };
+	unsigned int numbers[4] = { 0 };
 	int nr = 0;
 	char *word;
 
@@ -603,20 +601,20 @@ static struct words parse(char *line)
 			words.packets = true;
 		else if (!strcmp(word, "r") || !strcmp(word, "w"))
 			words.end = *word;
-		else if (nr < 3)
+		else if (nr < 4)
 			numbers[nr++] = strtoul(word, NULL, 10);
 	}
 	words.k = numbers[0];
 	words.n = numbers[1];
 	words.seed = numbers[2];
+	words.last = numbers[3];
 	if (!words.name)
 		words.name = "";
 	if (words.k >= PIPES)
 		give_up("no such pipe: %u", words.k);
-	if ((!strcmp(words.name, "splice") || !strcmp(words.name, "tee")) && words.n >= PIPES)
+	if (names_another(&words) && words.n >= PIPES)
 		give_up("no such pipe: %u", words.n);
-	if (strcmp(words.name, "splice") && strcmp(words.name, "tee") && words.n > MOST &&
-	    strcmp(words.name, "resize"))
+	if (words.n > MOST && strcmp(words.name, "resize"))
 		give_up("too many bytes: %u", words.n);
 	return words;
 }
@@ -696,6 +694,7 @@ int main(int argc, char **argv)
 	make_crc_table();
 	started = memory(STARTED * sizeof(*started), MAP_SHARED);
 	memset(pipes, -1, sizeof(pipes));
+	memset(files, -1, sizeof(files));
 	memset(started, 0, STARTED * sizeof(*started));
 	sigaction(SIGPIPE, &pipe_signal, NULL);
 	lent = memory(LENT_PAGES * PAGE, MAP_PRIVATE);
