@@ -54,9 +54,14 @@ static unsigned int poll_reader(struct file *file, struct pipe *pipe)
 
 static unsigned int poll_writer(struct ring *ring)
 {
+	unsigned int places = READ_ONCE(ring->head) - READ_ONCE(ring->kept);
+	unsigned int out = POLLOUT | POLLWRNORM;
 	int room = ring_room(ring);
 
-	return (room ? POLLOUT | POLLWRNORM : 0) | (room < 0 ? POLLERR : 0);
+	if (room >= 0)
+		return room ? out : 0;
+	/* A pipe that nobody reads is writable as well if it is not full: the write fails at once. */
+	return POLLERR | (places < READ_ONCE(ring->max_slots) ? out : 0);
 }
 
 static unsigned int pipe_poll(struct file *file, struct poll_table *table)

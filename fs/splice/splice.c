@@ -195,12 +195,13 @@ static ssize_t move_slots(struct move *move, size_t len)
 	struct ring *from = move->from, *to = move->to;
 	int room = ring_room(to), error = ring_look(from, from->tail);
 
-	if (room < 0)
-		return room;
+	/* This is the order of Linux: a source that may get bytes counts more than a target's state. */
+	if (error == -EAGAIN)
+		return error;
+	if (room <= 0)
+		return room ? room : -ENOSPC;
 	if (error)
-		return error == -EPIPE ? 0 : error;
-	if (room == 0)
-		return -ENOSPC;
+		return 0;
 	/* The locks of the two rings are never held together. */
 	spin_lock(&from->lock);
 	copy_slots(move, MIN(ring_used(from), (unsigned int)room), len);

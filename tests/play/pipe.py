@@ -234,9 +234,7 @@ class Model:
             events = " in" * bool(p.slots) + " hup" * (not p.writer)
             ends, said = ends + bool(events), said + events
         if p.writer and "w" in end:
-            # Linux says `out` of a pipe without readers only if it has room.
-            room = p.room() or not (p.reader or self.linux)
-            events = " out" * bool(room) + " err" * (not p.reader)
+            events = " out" * bool(p.room()) + " err" * (not p.reader)
             ends, said = ends + bool(events), said + events
         return f"{ends}{said}"
 
@@ -262,19 +260,15 @@ class Model:
             raise Failure("EBADF")
         if k == l:
             raise Failure("EINVAL")
-        # Linux looks at the source first, and then sees a full target even if nothing will come.
-        if self.linux and not a.slots and a.writer:
+        # The source counts first. A full target is noticed even if nothing will come.
+        if not a.slots and a.writer:
             raise Failure("EAGAIN")
         if not b.reader:
             raise Failure("EPIPE SIGPIPE")
-        if self.linux and not b.room():
-            raise Failure("EAGAIN")
-        if not a.slots:
-            if a.writer:
-                raise Failure("EAGAIN")
-            return 0
         if not b.room():
             raise Failure("EAGAIN")
+        if not a.slots:
+            return 0
         moved, done = [], 0
         for slot in a.slots[: b.room()]:
             taken = min(len(slot.data), n - done)

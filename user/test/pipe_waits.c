@@ -171,6 +171,14 @@ TEST(poll_bits, 10,
 	CHECK_EQ(poll_now(ends[1], POLLOUT) & POLLERR, POLLERR);
 }
 
+TEST(full_without_reader, 5, "a full pipe that nobody reads is in error, but not writable")
+{
+	make_pipe(O_NONBLOCK);
+	CHECK_EQ(fill(), CAPACITY);
+	close(ends[0]);
+	CHECK_EQ(poll_now(ends[1], POLLOUT), POLLERR);
+}
+
 TEST(pollout_means_room, 5, "after POLLOUT a write of PIPE_BUF does not wait")
 {
 	make_pipe(O_NONBLOCK);

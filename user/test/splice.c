@@ -283,6 +283,27 @@ TEST(merge_does_not_travel, 5, "a slot that moved to another pipe is not appende
 	CHECK(!memcmp(back, "defgh", 5));
 }
 
+TEST(which_comes_first, 5, "an empty source counts more than a target without reader or room")
+{
+	make_pipe(ends, O_NONBLOCK);
+	make_pipe(other, O_NONBLOCK);
+	signal(SIGPIPE, SIG_IGN);
+	while (write(other[1], back, 4096) > 0)
+		;
+	CHECK_ERR(splice(ends[0], NULL, other[1], NULL, 10, 0), EAGAIN);
+	CHECK_ERR(tee(ends[0], other[1], 10, 0), EAGAIN);
+	close(ends[1]);
+	CHECK_ERR(splice(ends[0], NULL, other[1], NULL, 10, 0), EAGAIN);
+	CHECK_ERR(tee(ends[0], other[1], 10, 0), EAGAIN);
+	make_pipe(ends, O_NONBLOCK);
+	close(other[0]);
+	CHECK_ERR(splice(ends[0], NULL, other[1], NULL, 10, 0), EAGAIN);
+	CHECK_ERR(tee(ends[0], other[1], 10, 0), EAGAIN);
+	close(ends[1]);
+	CHECK_ERR(splice(ends[0], NULL, other[1], NULL, 10, 0), EPIPE);
+	CHECK_ERR(tee(ends[0], other[1], 10, 0), EPIPE);
+}
+
 TEST(merge_is_not_shared, 5, "what is written to both pipes after a tee spoils neither")
 {
 	make_pipe(ends, 0);
