@@ -146,6 +146,7 @@ ONE_STEP void invlpg(uintptr_t va)
  * A CPU that neither remembers anything of the address space nor is about to needs no interrupt: what it
  * reads from now on are the new tables.
  */
+//BOOK: explore-tlb
 ONE_STEP static void flush_cpu(unsigned int cpu, struct mm *mm)
 {
 	if (tlb[cpu].mm != mm && busy[cpu] != mm)

@@ -11,8 +11,13 @@
  * 3. What is checked: no published page that is uptodate is stored to; no store is lost, wherever
  *    the file's page has gone meanwhile; nobody maps a page that its file has given up.
  *
- * The scenarios of tests/explore that run the real code in the same situations, but for the mapping: lend_*,
- * writeback_write and sync_twice.
+ * The scenarios of tests/explore that run the real code in the same situations:
+ *
+ * EXPLORED lending and writing: lend_write lend_two_writers lend_twice
+ * EXPLORED a mapping: store_lend store_lend_fault store_two store_lend_write vmsplice_shared
+ * EXPLORED truncate: lend_truncate_tail lend_truncate store_truncate store_truncate_lent load_truncate
+ * EXPLORED a stolen page in place of a lent one: steal_replace steal_lend steal_truncate
+ * EXPLORED write-back, which is not in the model: lend_writeback writeback_write sync_twice store_writeback
  *
  * Who runs (-D): WRITERS=n write(2); MAPPERS=n a mapping that is stored to; SPLICERS=n; TRUNCATE.
  *

@@ -17,8 +17,20 @@
  *    references as holders at the end; when nothing can run any more, nobody sleeps for what is
  *    there, and no mutex is held.
  *
- * The scenarios of tests/explore that run the real code in the same situations: bytes_*, packets_*, close_*, move_*,
- * divide*, tee_*, sink_*, resize_*, cold_*, poll_* and fault_*.
+ * The scenarios of tests/explore that run the real code in the same situations:
+ *
+ * EXPLORED write and read: bytes_1_1 bytes_2_2 packets_1_1 packets_1_2 packets_2_1 packets_2_2 mixed_2_2_two_slots
+ * EXPLORED merging: bytes_2_1_two_slots mixed_2_1_two_slots packets_2_1_two_slots resize_merge
+ * EXPLORED faults in user memory: fault_read fault_write
+ * EXPLORED closing: close_1_1 close_1_2 close_packets broken kill_reader cold_close
+ * EXPLORED resizing: resize_grows resize_1_1 resize_wrapped resize_shrinks resize_move
+ * EXPLORED arrival: cold_read cold_two_readers cold_and_write cold_nonblock cold_error cold_error_two cold_lost
+ * EXPLORED arrival and a second pipe: cold_move_first cold_moved_away cold_two_pipes_one_page cold_thrown_away
+ * EXPLORED poll: poll_read poll_read_packets poll_write poll_close cold_poll cold_poll_close
+ * EXPLORED splice between pipes: move_packets move_bytes both_directions append_at_home divide divide_and_merge
+ * EXPLORED tee: tee_copies tee_and_append
+ * EXPLORED splice and files: sink_refuses sink_frees_room sink_and_merge sink_part splice_in splice_in_alone
+ * EXPLORED the owner of a page, and stealing: vmsplice_store vmsplice_fork gift_fork steal_tee steal_fork
  *
  * Who runs (-D):
  *	WR=n RD=n	writers and readers of pipe 0, WB and RB of pipe 1
