@@ -5,6 +5,7 @@ import json
 import shutil
 import subprocess
 import tarfile
+import tempfile
 from pathlib import Path
 
 from . import functions, lint
@@ -50,7 +51,22 @@ def blanked(lab):
             texts[path] = functions.replace(text, {name: stub(lab, path, name, kind) for name, kind in stubs.items()})
         except functions.NoSuchFunction as missing:
             raise BadManifest(f"{path} has no function {missing}")
-    return texts
+    return planted(lab, texts) if lab.plant else texts
+
+
+def planted(lab, texts):
+    """Returns the texts with the mistakes that the student has to find."""
+    with tempfile.TemporaryDirectory() as folder:
+        for path, text in texts.items():
+            file = Path(folder) / path
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(text)
+        for name in lab.plant:
+            command = ["patch", "-s", "-N", "-F0", "-p1", "-d", folder, "-i", str(lab.mutant(name).resolve())]
+            done = subprocess.run(command, capture_output=True, text=True)
+            if done.returncode:
+                raise BadManifest(f"labs/{lab.name}/mutants/{name}.patch does not apply: {done.stdout.strip()[:200]}")
+        return {path: (Path(folder) / path).read_text() for path in texts}
 
 
 def reference(lab):

@@ -21,7 +21,7 @@ BY_KIND = {
     "icount": ["program", "row", "limit"],
 }
 OPTIONAL = ["guest", "cpu", "rounds", "needs", "read", "bound", "tso", "seeds", "seconds", "rule", "ops"]
-KEYS = ["title", "order", "hours", "files", "may_include", "may_call", "reading", "broken", "guest", "blank", "check", "challenge", "leaks"]
+KEYS = ["title", "order", "hours", "files", "may_include", "may_call", "reading", "broken", "guest", "blank", "check", "challenge", "leaks", "plant"]
 
 
 class BadManifest(Exception):
@@ -52,6 +52,7 @@ class Lab:
         self.may_include, self.may_call = data.get("may_include", []), data.get("may_call", [])
         self.guest = data.get("guest", [])
         self.challenge = data.get("challenge")
+        self.plant = data.get("plant", [])  # mutants that the starter has, for the student to find
         self.leaks = data.get("leaks", [])  # runs of solution lines that stand elsewhere by chance
 
     def check(self, name):
@@ -62,6 +63,9 @@ class Lab:
 
     def objects(self):
         return [name[:-2] + ".o" for name in self.files if name.endswith(".c")]
+
+    def mutant(self, name):
+        return self.folder / "mutants" / (name + ".patch")
 
     def mutants(self):
         """Returns (patch, the checks that must fail with it) for all mutants of the lab."""
@@ -86,7 +90,7 @@ def shape_faults(data):
     """Yields what is wrong with the keys and types, without a look at the tree."""
     faults = [f"'{key}' is missing" for key in ("title", "files", "check") if key not in data]
     faults += [f"'{key}' is not known" for key in data if key not in KEYS]
-    for key in ("files", "reading", "guest", "may_include", "may_call", "leaks"):
+    for key in ("files", "reading", "guest", "may_include", "may_call", "leaks", "plant"):
         if not isinstance(data.get(key, []), list):
             faults.append(f"'{key}' must be a list")
     checks = data.get("check", [])
@@ -135,6 +139,7 @@ def faults(lab):
         found += [f"{path} has no function {name}()" for name in stubs if name not in known]
     found += [f"there is no file {name}" for name in lab.files + lab.reading if not (lab.top / name).is_file()]
     found += [f"there is no tests/broken/{name}.patch" for name in lab.broken if not (lab.top / f"tests/broken/{name}.patch").is_file()]
+    found += [f"there is no labs/{lab.name}/mutants/{name}.patch to be planted" for name in lab.plant if not lab.mutant(name).is_file()]
     ids = {check["id"] for check in lab.checks}
     for name, loses in [*((patch.stem, loses) for patch, loses in lab.mutants()), *lab.broken.items()]:
         if not loses:
