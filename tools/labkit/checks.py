@@ -146,7 +146,7 @@ def judge_unit(run, case, check, place):
     if run.end in ("wall", "cannot-start", "floods"):
         return died(run, place, check["shows"])
     if run.end == "spins":
-        return Verdict("spins", check["shows"], f"the case {case} does not end: {run.text}", cpu=run.cpu)
+        return Verdict("spins", check["shows"], f"the case {case} does not end", cpu=run.cpu, details=run.text)
     said = place.relative(bad or (lines[-1] if lines and lines[-1] else f"the case {case} ended with status {run.status}"))
     if stub := stub_of(said, place):
         return Verdict("panic", check["shows"], f"the test called {stub.split()[0]}, which is not written yet", stub, run.cpu)
@@ -181,7 +181,7 @@ def check_explore(check, place):
 
 def schedule_verdict(check, place, module, program, result, cpu):
     """Repeats the schedule that fails, for its interleaving in columns."""
-    why, columns, where = result.why(), [], ""
+    why, columns = result.why(), []
     if result.late:
         return Verdict("spins", check["shows"], f"{result.scenario}: {why}", cpu=cpu)
     if result.found and result.schedule != "-":
@@ -191,18 +191,33 @@ def schedule_verdict(check, place, module, program, result, cpu):
     for race in result.races[:3]:
         columns += module.trace.race(program, race, result.output)
     columns = [place.relative(line).rstrip() for line in columns]
-    where = place_of("\n".join(reversed(columns)), place)
     stub = stub_of(why, place)
     if stub:
         return Verdict("panic", check["shows"], f"the scenario {result.scenario} called {stub.split()[0]}, which is not written yet", stub, cpu)
-    if len(columns) > COLUMNS_MAX:
-        left = len(columns) - COLUMNS_MAX
-        shown = [f"({left} lines before these are in the log)", *columns[-COLUMNS_MAX:]]
-    else:
-        shown = columns
-    place.keep(check, "\n".join(columns))
-    outcome = "asleep" if "asleep for ever" in why else "fail"
-    return Verdict(outcome, check["shows"], f"in the scenario {result.scenario}: {why}", where, cpu, details="\n".join(shown))
+    where, log = last_place(columns, place), place.keep(check, "\n".join(columns) + "\n")
+    outcome = "asleep" if "waits for ever" in why else "fail"
+    return Verdict(outcome, check["shows"], f"in the scenario {result.scenario}: {why}", where, cpu, details="\n".join(last_lines(columns, log.name)))
+
+
+def last_place(columns, place):
+    """Returns the last place of an interleaving that is in the student's files."""
+    for line in reversed(columns):
+        found = re.search(r"(\w+), (\w+\.[ch]):(\d+)", line)
+        for path in place.lab.files if found else []:
+            if path.endswith("/" + found[2]) and found[1] in functions.functions(place.texts[path]):
+                return f"{found[1]}() at {path}:{found[3]}"
+    return ""
+
+
+def last_lines(columns, log):
+    """Returns the end of an interleaving: what happens last is what went wrong. All of it is in the log."""
+    shown, size = [], 0
+    for line in reversed(columns):
+        size += len(line.encode()) + 1
+        if len(shown) == COLUMNS_MAX or size > TEXT_MAX - 100:
+            return [f"(the {len(columns) - len(shown)} lines before these are in {log})", *reversed(shown)]
+        shown.append(line)
+    return columns
 
 
 def check_play(check, place):
