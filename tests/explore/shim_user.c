@@ -53,14 +53,27 @@ size_t copy_from_user_nofault(void *dst, const void __user *src, size_t n)
 	return user_copy_nofault(dst, src, n);
 }
 
-/* A page fault in a copy. It may read from a disk, so nothing that others need may be held. */
+/* A page fault may read from a disk, so nothing that others need may be held. */
+static void must_hold_nothing(void)
+{
+	for (unsigned int i = 0; i < nr_watched; i++)
+		if (mutex_held(watched[i]))
+			ex_fail("a page fault with a mutex held");
+}
+
+#undef user_fault_in
+int ex_user_fault_in(const void __user *at, size_t n, bool write)
+{
+	must_hold_nothing();
+	return user_fault_in(at, n, write);
+}
+
+/* A page fault in a copy. */
 static int fault_in_copy(uintptr_t va, bool write)
 {
 	if (current->faults_off)
 		return -EFAULT;
-	for (unsigned int i = 0; i < nr_watched; i++)
-		if (mutex_held(watched[i]))
-			ex_fail("a page fault with a mutex held");
+	must_hold_nothing();
 	return mm_fault_in(current->mm, va & PAGE_MASK, write);
 }
 
