@@ -254,6 +254,8 @@ class Generator(pipe.Generator):
             return self.draw_poll(k)
         n = self.bytes() or 1
         started = [self.start(self.random.choice([f"read {k} {n}", f"read {k} {n}", f"poll {k} r"]))]
+        if self.model.is_coming(k) and self.random.random() < 0.25:
+            self.overtake(k)
         for _ in range(self.random.randrange(6)):
             if self.ready(k):
                 break
@@ -263,6 +265,14 @@ class Generator(pipe.Generator):
         if not self.ready(k):
             self.do(f"write {k} 100 {self.seed()}")
         self.join(started)
+
+    def overtake(self, k):
+        """The pages for which a task waits leave the pipe, and bytes behind them are here."""
+        p = self.model.pipes[k]
+        late = p.bytes()
+        self.do(f"write {k} 100 {self.seed()}")
+        if p.bytes() > late:
+            self.do(f"null {k} {late}" if self.random.random() < 0.5 else f"splice {k} {(k + 1) % PIPES} {late}")
 
     def ready(self, k):
         return bool(self.model.pipes[k].slots) and not self.model.is_coming(k)

@@ -45,7 +45,9 @@
  *    how far a guest came that died.
  * 2. An operation that returns bytes prints their number and their CRC-32. An error is printed by its
  *    name, followed by SIGPIPE if that signal came.
- * 3. Nothing here needs a pipe, except the operations.
+ * 3. The next operation begins when every process that one of the last operations has woken sleeps again
+ *    or has ended.
+ * 4. Nothing here needs a pipe, except the operations.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -456,6 +458,13 @@ static void pump(const struct words *words, char *out, size_t room)
 
 static struct words parse(char *line);
 
+/* Whatever an operation has woken goes on before the next operation, which may wake it, too. */
+static void settle(void)
+{
+	for (int i = started_first; i < started_next; i++)
+		wait_until_asleep(&started[i % STARTED]);
+}
+
 static void start(char *line, char *out, size_t room)
 {
 	struct started *one = &started[started_next++ % STARTED];
@@ -644,6 +653,7 @@ static void one_line(char *line)
 		operate(&words, out, sizeof(out));
 	}
 	printf("%s\n", out);
+	settle();
 }
 
 static void on_sigpipe(int signal)
