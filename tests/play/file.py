@@ -18,16 +18,20 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 import pipe
-from pipe import MOST, PAGE, PIPES
+from pipe import MOST, PAGE, PIPES, Failure
 
 FILES = 3
-LARGEST = 200000  # no file grows beyond it, so that none of them fills the memory
-SPLICES = {"out", "in", "send"}
+LIMIT = 50000  # no file grows beyond it (RLIMIT_FSIZE)
 
 
 @dataclass
 class Slot(pipe.Slot):
-    file: int | None = None  # it has pages of this file
+    file: int | None = None  # it has a page of this file
+    at: int = 0  # the place of the first byte in the file
+
+    def drop(self, n):
+        super().drop(n)
+        self.at += n
 
 
 class Model(pipe.Model):
@@ -40,7 +44,11 @@ class Model(pipe.Model):
         return 0
 
     def change(self, f, at, data):
+        """Writes what fits below the limit. Returns its length."""
         file = self.files[f]
+        if data and at >= LIMIT:
+            raise Failure("EFBIG")
+        data = data[: max(0, LIMIT - at)]
         if data and at > len(file):
             file.extend(bytes(at - len(file)))
         file[at : at + len(data)] = data
@@ -54,6 +62,8 @@ class Model(pipe.Model):
 
     def cut(self, f, n):
         file = self.files[f]
+        if n > max(LIMIT, len(file)):
+            raise Failure("EFBIG")
         file.extend(bytes(max(0, n - len(file))))
         del file[n:]
         return 0
@@ -63,13 +73,13 @@ class Model(pipe.Model):
             return 0
         p = self.writable(k)
         if not p.reader:
-            raise pipe.Failure("EPIPE SIGPIPE")
+            raise Failure("EPIPE SIGPIPE")
         if not p.room():
-            raise pipe.Failure("EAGAIN")
+            raise Failure("EAGAIN")
         data, done, offset = self.get(f, at, n), 0, at % PAGE
         while done < len(data) and p.room():
             piece = data[done : done + PAGE - offset]
-            p.slots.append(Slot(piece, PAGE, file=f))
+            p.slots.append(Slot(piece, PAGE, file=f, at=at + done))
             done, offset = done + len(piece), 0
         return done
 
@@ -80,17 +90,22 @@ class Model(pipe.Model):
         p = self.readable(k)
         if not p.slots:
             if p.writer:
-                raise pipe.Failure("EAGAIN")
+                raise Failure("EAGAIN")
             return 0
         data = b"".join(slot.data for slot in p.slots)[:n]
-        self.remove(p, len(data))
-        return self.change(f, at, data)
+        done = self.change(f, at, data)
+        self.remove(p, done)
+        return done
 
     def send(self, f, l, at, n):
         return self.change(l, len(self.files[l]), self.get(f, at, n))
 
     def call(self, name, words):
-        return self.take(*map(int, words)) if name == "in" else super().call(name, words)
+        if name not in ("out", "in", "send"):
+            return 0 if name == "limit" else super().call(name, words)
+        calls = {"out": self.out, "in": self.take, "send": self.send}
+        n = calls[name](*map(int, words))
+        return f"{n}, then at {int(words[2]) + n}"
 
     def held(self, f):
         """Has a pipe pages of the file?"""
@@ -101,10 +116,12 @@ class Generator(pipe.Generator):
     MODEL = Model
     KINDS = {
         "put": 14, "get": 14, "cut": 5, "out": 18, "in": 16, "send": 5, "file": 1, "write": 8, "read": 10, "splice": 6,
-        "tee": 6, "vmsplice": 4, "gift": 5, "scribble": 3, "poll": 2, "count": 3, "resize": 2, "close": 1,
+        "tee": 6, "vmsplice": 4, "gift": 5, "scribble": 3, "poll": 2, "count": 3, "resize": 2, "close": 1, "change": 8,
+        "behind": 4, "steal": 5,
     }  # fmt: skip
 
     def run(self, steps):
+        self.do(f"limit 0 {LIMIT}")
         for k in range(PIPES):
             self.do(f"pipe {k} stream")
         for f in range(FILES):
@@ -128,15 +145,12 @@ class Generator(pipe.Generator):
         r, size = self.random, len(self.model.files[f])
         return r.choice([0, 0, size, size // PAGE * PAGE, r.randrange(size + 1), r.randrange(size + 1) // PAGE * PAGE, size + r.randrange(9000)])
 
-    def fitting(self, at, n):
-        return max(0, min(n, LARGEST - at))
-
     def draw_put(self, k):
         f = self.to_change()
         if f is None:
             return self.draw_read(k)
         at = self.place(f)
-        self.do(f"put {f} {at} {self.fitting(at, self.bytes())} {self.seed()}")
+        self.do(f"put {f} {at} {self.bytes()} {self.seed()}")
 
     def draw_get(self, k):
         f = self.any_file()
@@ -146,7 +160,42 @@ class Generator(pipe.Generator):
         f = self.to_change()
         if f is None:
             return self.draw_read(k)
-        self.do(f"cut {f} {min(self.place(f), LARGEST)}")
+        self.do(f"cut {f} {self.place(f)}")
+
+    def draw_change(self, k):
+        """The page of a file that a pipe has is changed, and the pipe's bytes stay what they were."""
+        held = [slot for slot in self.model.pipes[k].slots if isinstance(slot, Slot) and slot.data]
+        if not held or self.model.linux:
+            return self.draw_out(k)
+        slot = self.random.choice(held)
+        f, at = slot.file, slot.at + self.random.randrange(len(slot.data))
+        self.do(self.random.choice([f"put {f} {at} 10 {self.seed()}", f"put {f} {at} {PAGE} {self.seed()}", f"cut {f} {at}"]))
+        self.do(f"read {k} {1 << 20}")
+
+    def draw_behind(self, k):
+        """A write goes behind bytes of a file, not into its page."""
+        f = self.any_file()
+        size = len(self.model.files[f])
+        if size < 200:
+            return self.draw_put(k)
+        at = self.random.randrange(size - 100)
+        self.do(f"out {f} {k} {at} 50")
+        self.do(f"write {k} {self.random.randrange(1, 40)} {self.seed()}")
+        self.do(f"get {f} {at} 100")
+
+    def draw_steal(self, k):
+        """A page that another pipe has as well does not become the file's own."""
+        l, f = (k + 1) % PIPES, self.to_change()
+        if f is None:
+            return self.draw_read(k)
+        self.do(f"read {k} {1 << 20}")
+        self.do(f"write {k} {2 * PAGE} {self.seed()}")
+        if self.random.random() < 0.7:
+            self.do(f"tee {k} {l} {PAGE}")
+        at = self.random.randrange(8) * PAGE
+        self.do(f"in {k} {f} {at} {2 * PAGE}")
+        self.do(f"put {f} {at + 5} 10 {self.seed()}")
+        self.do(f"read {l} {1 << 20}")
 
     def draw_file(self, k):
         self.do(f"file {self.any_file()}")
@@ -160,13 +209,13 @@ class Generator(pipe.Generator):
         if f is None:
             return self.draw_read(k)
         at = self.place(f)
-        self.do(f"in {k} {f} {at} {self.fitting(at, self.bytes())}")
+        self.do(f"in {k} {f} {at} {self.bytes()}")
 
     def draw_send(self, k):
         f, l = self.any_file(), self.to_change()
         if l is None or f == l:
             return self.draw_get(k)
-        self.do(f"send {f} {l} {self.place(f)} {self.fitting(len(self.model.files[l]), self.bytes())}")
+        self.do(f"send {f} {l} {self.place(f)} {self.bytes()}")
 
 
 def generate(seed, steps, system="sluice", kinds=None):

@@ -101,6 +101,7 @@ class Model:
     def __init__(self, system):
         self.linux = system == "linux"
         self.pipes = [None] * PIPES
+        self.memory = b""  # that was given last
 
     # --- single pipes ---
 
@@ -206,6 +207,14 @@ class Model:
             p.slots.append(Slot(piece, len(piece)))
         return len(data)
 
+    def gift(self, k, data):
+        """The memory then reads as zeros. Linux takes nothing away."""
+        self.memory = data
+        done = self.vmsplice(k, data)
+        if not self.linux:
+            self.memory = bytes(done) + data[done:]
+        return done
+
     def either(self, k):
         p = self.pipes[k]
         if not (p.reader or p.writer):
@@ -309,8 +318,12 @@ class Model:
                 return self.write(k, stream(number[1], number[2]))
             case "pump":
                 return stream(number[1], number[2])
-            case "vmsplice" | "gift":
+            case "vmsplice":
                 return self.vmsplice(k, stream(number[1], number[2]))
+            case "gift":
+                return self.gift(k, stream(number[1], number[2]))
+            case "look":
+                return self.memory[: number[1]]
             case "close":
                 return self.close(k, words[1])
             case "poll":
@@ -402,7 +415,10 @@ class Generator:
         self.lend(k, "vmsplice", self.bytes())
 
     def draw_gift(self, k):
-        self.lend(k, "gift", PAGE * self.random.randrange(1, 5))
+        n = PAGE * self.random.randrange(1, 5)
+        self.lend(k, "gift", n)
+        if self.script[-1].startswith("gift"):
+            self.do(f"look 0 {n}")
 
     def draw_scribble(self, k):
         # On Linux the bytes in a pipe change with the memory.

@@ -14,6 +14,8 @@
  *	read-bad K N		reads to memory that does not exist
  *	vmsplice K N SEED	lends these bytes to the pipe
  *	gift K N SEED		gives these bytes to the pipe; N is a number of pages
+ *	look 0 N		reads N bytes of the memory that was lent or given last
+ *	limit 0 N		RLIMIT_FSIZE
  *	scribble		overwrites all memory that was lent
  *	splice K L N		moves up to N bytes from K to L
  *	tee K L N		copies up to N bytes from K to L
@@ -100,7 +102,8 @@ static int files[PIPES]; /* -1: none */
 static unsigned char row[ROW + MOST], bytes[MOST];
 static unsigned char *lent; /* each page is used once */
 static int lent_pages;
-static struct started *started; /* a queue */
+static unsigned char *lent_last; /* of the last operation that lent any */
+static struct started *started;	 /* a queue */
 static int started_first, started_next;
 static volatile sig_atomic_t broken; /* a SIGPIPE came */
 static bool may_wait;
@@ -163,7 +166,7 @@ static const char *error_name(int error)
 		{ EFAULT, "EFAULT" }, { EINTR, "EINTR" },     { EINVAL, "EINVAL" },
 		{ EIO, "EIO" },	      { ENODATA, "ENODATA" }, { EMFILE, "EMFILE" },
 		{ ENOMEM, "ENOMEM" }, { ENOSYS, "ENOSYS" },   { ENFILE, "ENFILE" },
-		{ EPERM, "EPERM" },   { EPIPE, "EPIPE" },
+		{ EPERM, "EPERM" },   { EPIPE, "EPIPE" },     { EFBIG, "EFBIG" },
 	};
 	static char other[32];
 
@@ -208,6 +211,7 @@ static long lend(int fd, unsigned int n, const unsigned char *from, bool gift)
 	if (lent_pages + needed > LENT_PAGES)
 		give_up("no memory is left that was not lent");
 	memcpy(piece.iov_base, from, n);
+	lent_last = piece.iov_base;
 	lent_pages += needed;
 	return vmsplice(fd, &piece, 1, SPLICE_F_NONBLOCK | (gift ? SPLICE_F_GIFT : 0));
 }
@@ -253,6 +257,29 @@ static long close_end(struct pipe_ends *ends, char end)
 	return close(fd);
 }
 
+static bool names_file_position(const char *name)
+{
+	return !strcmp(name, "out") || !strcmp(name, "in") || !strcmp(name, "send");
+}
+
+/* Moves bytes from or to a file, and says how many, and the position to which the call has moved. */
+static void say_moved(char *out, size_t room, const struct words *words)
+{
+	off_t at = words->seed;
+	long n;
+
+	if (!strcmp(words->name, "out"))
+		n = splice_out(files[words->k], &at, pipes[words->n].fds[1], words->last);
+	else if (!strcmp(words->name, "in"))
+		n = splice_in(pipes[words->k].fds[0], files[words->n], &at, words->last);
+	else
+		n = send_file(files[words->k], &at, files[words->n], words->last);
+	if (n < 0)
+		say_number(out, room, n);
+	else
+		snprintf(out, room, "%ld, then at %ld", n, (long)at);
+}
+
 static void operate(const struct words *words, char *out, size_t room)
 {
 	struct pipe_ends *ends = &pipes[words->k];
@@ -265,6 +292,15 @@ static void operate(const struct words *words, char *out, size_t room)
 
 	if (!strcmp(name, "read")) {
 		say_bytes(out, room, read(in, bytes, words->n));
+		return;
+	}
+	if (!strcmp(name, "look")) {
+		memcpy(bytes, lent_last, words->n);
+		say_bytes(out, room, words->n);
+		return;
+	}
+	if (names_file_position(name)) {
+		say_moved(out, room, words);
 		return;
 	}
 	if (!strcmp(name, "get")) {
@@ -313,12 +349,8 @@ static void operate(const struct words *words, char *out, size_t room)
 			   words->n);
 	} else if (!strcmp(name, "cut")) {
 		n = ftruncate(files[words->k], words->n);
-	} else if (!strcmp(name, "out")) {
-		n = splice_out(files[words->k], words->seed, pipes[words->n].fds[1], words->last);
-	} else if (!strcmp(name, "in")) {
-		n = splice_in(in, files[words->n], words->seed, words->last);
-	} else if (!strcmp(name, "send")) {
-		n = send_file(files[words->k], words->seed, files[words->n], words->last);
+	} else if (!strcmp(name, "limit")) {
+		n = limit_files(words->n);
 	} else if (!strcmp(name, "disk")) {
 		n = write_block(words->n, from);
 	} else if (!strcmp(name, "close")) {
@@ -707,7 +739,8 @@ int main(int argc, char **argv)
 	memset(files, -1, sizeof(files));
 	memset(started, 0, STARTED * sizeof(*started));
 	sigaction(SIGPIPE, &pipe_signal, NULL);
-	lent = memory(LENT_PAGES * PAGE, MAP_PRIVATE);
+	signal(SIGXFSZ, SIG_IGN);
+	lent = lent_last = memory(LENT_PAGES * PAGE, MAP_PRIVATE);
 	first_touch();
 	read_counts(before);
 	while (fgets(line, sizeof(line), script))

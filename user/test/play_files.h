@@ -12,6 +12,7 @@
 #include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/param.h>
+#include <sys/resource.h>
 #include <sys/sendfile.h>
 #include <unistd.h>
 
@@ -67,21 +68,28 @@ static inline long make_file(int *file)
 	return *file < 0 || unlink("/tmp/play") < 0 ? -1 : 0;
 }
 
-static inline long splice_out(int file, loff_t at, int to, size_t n)
+static inline long splice_out(int file, off_t *at, int to, size_t n)
 {
-	return splice(file, &at, to, NULL, n, SPLICE_F_NONBLOCK);
+	return splice(file, at, to, NULL, n, SPLICE_F_NONBLOCK);
 }
 
-static inline long splice_in(int from, int file, loff_t at, size_t n)
+static inline long splice_in(int from, int file, off_t *at, size_t n)
 {
-	return splice(from, NULL, file, &at, n, SPLICE_F_NONBLOCK);
+	return splice(from, NULL, file, at, n, SPLICE_F_NONBLOCK);
 }
 
-static inline long send_file(int file, off_t at, int to, size_t n)
+static inline long send_file(int file, off_t *at, int to, size_t n)
 {
 	if (lseek(to, 0, SEEK_END) < 0)
 		return -1;
-	return sendfile(to, file, &at, n);
+	return sendfile(to, file, at, n);
+}
+
+static inline long limit_files(rlim_t bytes)
+{
+	struct rlimit limit = { bytes, bytes };
+
+	return setrlimit(RLIMIT_FSIZE, &limit);
 }
 
 #endif
