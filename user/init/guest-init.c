@@ -28,8 +28,15 @@
  *    empty. This works on a kernel whose pipes and sockets do not. What the command writes has no
  *    frames. It ends with the payload of D, which the host has drawn at random, and then frames follow.
  *
- * init is one process with one poll loop. The handler of SIGCHLD writes into a pipe, so that the end
- * of a child between waitpid and poll is not missed.
+ * init is one process with one loop around ppoll. SIGCHLD is blocked everywhere else:
+ *
+ *	init					its child
+ *	waitpid: no child has ended
+ *						ends: SIGCHLD
+ *	ppoll
+ *
+ * The signal waits for ppoll, which then returns at once. If it were handled before, ppoll would sleep
+ * for ever.
  */
 #include <errno.h>
 #include <poll.h>
@@ -52,7 +59,7 @@ struct list {
 };
 
 static int line = -1;
-static int child_died[2]; /* the SIGCHLD handler writes here */
+static sigset_t unblocked; /* the signal mask of ppoll and of the command */
 static pid_t command;
 static int status = -1; /* wait status of the command; -1 while it runs */
 
@@ -160,35 +167,40 @@ static char **list_strings(const struct list *l)
 
 /* --- the command --- */
 
+/* A signal that is ignored does not end ppoll. */
 static void on_child(int signal)
 {
-	int saved = errno;
-
-	write(child_died[1], "", 1);
-	errno = saved;
 }
 
 static void start_signals(void)
 {
-	struct sigaction child = { .sa_handler = on_child, .sa_flags = SA_RESTART };
+	struct sigaction child = { .sa_handler = on_child };
 	struct sigaction ignore = { .sa_handler = SIG_IGN };
+	sigset_t blocked;
 
-	pipe2(child_died, O_CLOEXEC | O_NONBLOCK);
+	sigemptyset(&blocked);
+	sigaddset(&blocked, SIGCHLD);
+	sigprocmask(SIG_BLOCK, &blocked, &unblocked);
 	sigaction(SIGCHLD, &child, NULL);
 	sigaction(SIGPIPE, &ignore, NULL);
 }
 
 static void reap(void)
 {
-	char bytes[64];
 	int ended_status;
 	pid_t ended;
 
-	while (read(child_died[0], bytes, sizeof(bytes)) > 0)
-		;
 	while ((ended = waitpid(-1, &ended_status, WNOHANG)) > 0)
 		if (ended == command)
 			status = ended_status;
+}
+
+/* As poll, but the end of a child ends it as well. */
+static int wait_for(struct pollfd *fds, nfds_t nr, int ms)
+{
+	struct timespec limit = { .tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000 };
+
+	return ppoll(fds, nr, ms < 0 ? NULL : &limit, &unblocked);
 }
 
 /* Becomes the command, which keeps fd 0 to 2. `path` is looked up in PATH. */
@@ -200,6 +212,7 @@ static _Noreturn void become_command(const char *path)
 	environ = list_strings(&environment);
 	signal(SIGCHLD, SIG_DFL);
 	signal(SIGPIPE, SIG_DFL);
+	sigprocmask(SIG_SETMASK, &unblocked, NULL);
 	if (chdir("/root") < 0)
 		chdir("/");
 	execvp(path, argv);
@@ -338,7 +351,7 @@ static size_t pass_output(int *fd, char type)
 	return n > 0 ? n : 0;
 }
 
-/* Returns how long poll may wait. If both outputs are closed, the command is about to end. */
+/* Returns how long ppoll may wait. If both outputs are closed, the command is about to end. */
 static int patience(const int ours[3])
 {
 	if (status >= 0)
@@ -348,7 +361,7 @@ static int patience(const int ours[3])
 
 static void run_on_pipes(void)
 {
-	enum { LINE_IN, DIED, STDIN, STDOUT, STDERR, FDS };
+	enum { LINE_IN, STDIN, STDOUT, STDERR, FDS };
 	size_t leftover = 0;
 	int ours[3];
 
@@ -358,12 +371,11 @@ static void run_on_pipes(void)
 		int want_input = input_size || input_ends;
 		struct pollfd fds[FDS] = {
 			[LINE_IN] = { .fd = line, .events = POLLIN },
-			[DIED] = { .fd = child_died[0], .events = POLLIN },
 			[STDIN] = { .fd = want_input ? ours[0] : -1, .events = POLLOUT },
 			[STDOUT] = { .fd = ours[1], .events = POLLIN },
 			[STDERR] = { .fd = ours[2], .events = POLLIN },
 		};
-		int ready = poll(fds, FDS, patience(ours));
+		int ready = wait_for(fds, FDS, patience(ours));
 		size_t passed = 0;
 
 		if (ready == 0 && status >= 0)
@@ -398,13 +410,10 @@ static void run_on_console(void)
 		become_command("/bin/sh");
 	}
 	while (status < 0) {
-		struct pollfd fds[] = {
-			{ .fd = line, .events = POLLIN },
-			{ .fd = child_died[0], .events = POLLIN },
-		};
+		struct pollfd from_host = { .fd = line, .events = POLLIN };
 
-		poll(fds, 2, -1);
-		if (fds[0].revents && receive() == 'S')
+		wait_for(&from_host, 1, -1);
+		if (from_host.revents && receive() == 'S')
 			ioctl(console, TIOCSWINSZ, &window);
 		reap();
 	}
@@ -453,8 +462,7 @@ int main(int argc, char **argv)
 	give_credit(WINDOW);
 	while (!is_go(go))
 		go = receive();
-	if (go != 'D')
-		start_signals();
+	start_signals();
 	if (go == 'K')
 		run_on_console();
 	else if (go == 'D')
