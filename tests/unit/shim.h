@@ -256,38 +256,35 @@ static inline int copy_to_user(void *dst, const void *src, size_t n)
 	return 0;
 }
 
-/* ---- TAP ---- */
+/* ---- TAP; cases.h runs the cases and counts for them ---- */
 struct tap {
 	int count, failures;
 };
-static struct tap tap_own __attribute__((unused));
-static struct tap *tap __attribute__((unused)) = &tap_own;
+static struct tap *tap;
 
-/* One test case of the output. */
+/* One line of the output. */
 #define ok(cond, ...)                                                  \
 	do {                                                           \
 		bool _ok = (cond);                                     \
                                                                        \
 		printf("%sok %d - ", _ok ? "" : "not ", ++tap->count); \
+		if (!_ok)                                              \
+			printf("%s:%d: ", __FILE__, __LINE__);         \
 		printf(__VA_ARGS__);                                   \
 		printf("%s\n", _ok ? "" : " (" #cond ")");             \
 		tap->failures += !_ok;                                 \
 	} while (0)
 
-/* Many checks inside of one case: stop the program at the first that fails. */
-#define must(cond)                                                                  \
-	do {                                                                        \
-		if (!(cond)) {                                                      \
-			printf("Bail out! %s:%d: %s\n", __FILE__, __LINE__, #cond); \
-			exit(1);                                                    \
-		}                                                                   \
+/* A check that prints nothing if it passes. If it fails, its case ends. */
+#define must(cond)                                                                          \
+	do {                                                                                \
+		if (!(cond)) {                                                              \
+			printf("not ok %d - %s:%d: %s\n", ++tap->count, __FILE__, __LINE__, \
+			       #cond);                                                      \
+			tap->failures++;                                                    \
+			exit(1);                                                            \
+		}                                                                           \
 	} while (0)
-
-static inline int tap_done(void)
-{
-	printf("1..%d\n", tap->count);
-	return tap->failures != 0;
-}
 
 /* Random numbers that repeat: xorshift32. */
 static uint32_t shim_seed __attribute__((unused)) = 2463534242u;

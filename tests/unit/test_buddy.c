@@ -3,6 +3,7 @@
  * holes are respected, references and injected failures do what the header says.
  */
 #include "tests/unit/memory_shim.h"
+#include "tests/unit/cases.h"
 #include "mm/page.c"
 #include "mm/boot_memory.c"
 
@@ -63,6 +64,7 @@ static void give_back_all(void)
 		give_back(random_u32() % nr_live);
 }
 
+/* Each case begins with it. */
 static void setup(void)
 {
 	boot_memory[0] = (struct boot_memory){ 0, HOLE_START * PAGE_SIZE };
@@ -72,11 +74,13 @@ static void setup(void)
 	page_init();
 }
 
-static void test_boot(void)
+CASE(boot)
 {
-	struct memory_stats s = stats();
 	unsigned int map_pages = DIV_ROUND_UP(ARENA_FRAMES * sizeof(struct page), PAGE_SIZE);
+	struct memory_stats s;
 
+	setup();
+	s = stats();
 	ok(nr_frames == ARENA_FRAMES, "mem_map describes all of RAM");
 	ok(s.total == ARENA_FRAMES - FIRST_FREE - (HOLE_END - HOLE_START) - map_pages,
 	   "total counts the pages that were free");
@@ -87,7 +91,7 @@ static void test_boot(void)
 	ok(true, "the hole is reserved");
 }
 
-static void test_exhaust(unsigned int flags, unsigned int expected, const char *name)
+static void exhaust(unsigned int flags, unsigned int expected, const char *name)
 {
 	struct page *page;
 
@@ -96,6 +100,13 @@ static void test_exhaust(unsigned int flags, unsigned int expected, const char *
 	ok(owned_pages == expected, "%s: every page is allocated exactly once", name);
 	give_back_all();
 	ok(stats().free == stats().total - 1, "%s: all pages came back", name);
+}
+
+CASE(exhaust)
+{
+	setup();
+	exhaust(ALLOC_HIGH, stats().total - 1, "all memory");
+	exhaust(ALLOC_LOW, stats().low_free, "low memory");
 }
 
 /* Allocate single pages until there is none left. */
@@ -107,11 +118,12 @@ static void take_all(void)
 		take_over(page, 0);
 }
 
-static void test_merge(void)
+CASE(merge)
 {
 	unsigned int before = 0, after = 0;
 	struct page *page;
 
+	setup();
 	while ((page = page_alloc(MAX_ORDER, ALLOC_HIGH)) != NULL) {
 		take_over(page, MAX_ORDER);
 		before++;
@@ -128,8 +140,9 @@ static void test_merge(void)
 	ok(!page_alloc(MAX_ORDER + 1, ALLOC_HIGH), "a larger order is refused");
 }
 
-static void test_random(void)
+CASE(random)
 {
+	setup();
 	for (unsigned int i = 0; i < 200000; i++) {
 		unsigned int order = random_u32() % (random_u32() % 4 ? 3 : MAX_ORDER + 1);
 		struct page *page;
@@ -149,12 +162,15 @@ static void test_random(void)
 	ok(stats().free == stats().total - 1, "200000 random steps: no overlap, nothing lost");
 }
 
-static void test_zeroed(void)
+CASE(zeroed)
 {
-	struct page *page = page_alloc(2, ALLOC_LOW);
-	char *bytes = page_address_low(page);
 	bool zero = true;
+	struct page *page;
+	char *bytes;
 
+	setup();
+	page = page_alloc(2, ALLOC_LOW);
+	bytes = page_address_low(page);
 	memset(bytes, 0x55, 4 * PAGE_SIZE);
 	page_put(page);
 	page = page_alloc(2, ALLOC_LOW | ALLOC_ZERO);
@@ -165,11 +181,14 @@ static void test_zeroed(void)
 	page_put(page);
 }
 
-static void test_references(void)
+CASE(references)
 {
-	struct page *page = page_alloc(1, ALLOC_LOW);
-	unsigned int free = stats().free;
+	struct page *page;
+	unsigned int free;
 
+	setup();
+	page = page_alloc(1, ALLOC_LOW);
+	free = stats().free;
 	must(page_get(page + 1));
 	page_put(page);
 	ok(stats().free == free, "the page stays while it has a holder");
@@ -197,10 +216,11 @@ static void free_lent(void)
 	page_put(page);
 }
 
-static void test_failures(void)
+CASE(injected_failure)
 {
 	struct page *first, *second, *third;
 
+	setup();
 	atomic_set(&page_fail_nth, 2);
 	first = page_alloc(0, 0);
 	second = page_alloc(0, 0);
@@ -208,7 +228,17 @@ static void test_failures(void)
 	ok(first && !second && third, "the second allocation fails, and only that one");
 	page_put(first);
 	page_put(third);
+}
+
+CASE(double_free)
+{
+	setup();
 	ok(dies(put_twice), "a double free is noticed");
+}
+
+CASE(promised_page)
+{
+	setup();
 	ok(dies(free_lent), "a promised page cannot be freed");
 }
 
@@ -222,11 +252,12 @@ static unsigned int shrink_one(unsigned int wanted)
 	return 1;
 }
 
-static void test_shrinker(void)
+CASE(shrinker)
 {
 	static struct shrinker shrinker = { .shrink = shrink_one };
 	struct page *page;
 
+	setup();
 	take_all();
 	shrinker_register(&shrinker);
 	ok(!page_alloc(0, ALLOC_HIGH | ALLOC_ATOMIC) && shrunk == 0,
@@ -258,11 +289,12 @@ static unsigned int shrink_while_others_free(unsigned int wanted)
 	return 0;
 }
 
-static void test_freed_meanwhile(void)
+CASE(freed_meanwhile)
 {
 	static struct shrinker shrinker = { .shrink = shrink_while_others_free };
 	struct page *page;
 
+	setup();
 	take_all();
 	shrinkers = &shrinker;
 	page_alloc_last_resort = kill_one;
@@ -276,7 +308,7 @@ static void test_freed_meanwhile(void)
 }
 
 /* boot_memory_reserve against a map of pages. */
-static void test_reserve(void)
+CASE(reserve)
 {
 	static unsigned char map[1024];
 
@@ -300,21 +332,4 @@ static void test_reserve(void)
 	}
 	nr_boot_memory = 0;
 	ok(true, "2000 maps cut into pieces: exactly the pages that were not reserved are left");
-}
-
-int main(void)
-{
-	test_reserve();
-	setup();
-	test_boot();
-	test_exhaust(ALLOC_HIGH, stats().total - 1, "all memory");
-	test_exhaust(ALLOC_LOW, stats().low_free, "low memory");
-	test_merge();
-	test_random();
-	test_zeroed();
-	test_references();
-	test_failures();
-	test_shrinker();
-	test_freed_meanwhile();
-	return tap_done();
 }

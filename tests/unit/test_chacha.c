@@ -2,6 +2,7 @@
  * lib/chacha.c: the block function gives the key streams of RFC 8439 (2.3.2 and A.1).
  */
 #include "tests/unit/shim.h"
+#include "tests/unit/cases.h"
 #include "lib/chacha.c"
 
 struct vector {
@@ -78,13 +79,16 @@ static const struct vector vectors[] = {
 	},
 };
 
-int main(void)
+static void check(const struct vector *vector)
 {
-	for (unsigned int i = 0; i < ARRAY_SIZE(vectors); i++) {
-		uint8_t out[CHACHA_BLOCK_SIZE];
+	uint8_t out[CHACHA_BLOCK_SIZE];
 
-		chacha20_block(vectors[i].key, vectors[i].counter, vectors[i].nonce, out);
-		ok(!memcmp(out, vectors[i].stream, sizeof(out)), "RFC 8439, %s", vectors[i].name);
-	}
-	return tap_done();
+	chacha20_block(vector->key, vector->counter, vector->nonce, out);
+	ok(!memcmp(out, vector->stream, sizeof(out)), "RFC 8439, %s", vector->name);
+}
+
+CASE(vectors)
+{
+	for (unsigned int i = 0; i < ARRAY_SIZE(vectors); i++)
+		check(&vectors[i]);
 }

@@ -1,5 +1,6 @@
 /* Compares lib/div64.c with the compiler's own division. */
 #include "tests/unit/shim.h"
+#include "tests/unit/cases.h"
 #include "lib/div64.c"
 
 /* Returns numbers of all sizes, and sometimes a power of two or a number next to one. */
@@ -19,7 +20,7 @@ static uint64_t random_number(void)
 	return (1ull << bits) + random_u32() % 3 - 1;
 }
 
-int main(void)
+CASE(all_sizes)
 {
 	for (int round = 0; round < 3000000; round++) {
 		uint64_t n = random_number(), d = random_number(), rest;
@@ -34,5 +35,4 @@ int main(void)
 		must(__moddi3(n, d) == (int64_t)n % (int64_t)d);
 	}
 	ok(true, "quotients and remainders, with and without sign");
-	return tap_done();
 }

@@ -2,6 +2,7 @@
  * Tests which programs kernel/process/elf.c accepts and refuses, by example and with random headers.
  */
 #include "tests/unit/shim.h"
+#include "tests/unit/cases.h"
 #include "kernel/process/elf.c"
 
 #define FILE_SIZE 0x6000u
@@ -43,7 +44,7 @@ static int check(struct elf_image *image)
 	return elf_check(image, &file, sizeof(file), FILE_SIZE);
 }
 
-static void test_good(void)
+CASE(good)
 {
 	struct elf_image image;
 
@@ -65,7 +66,7 @@ static void test_good(void)
 		ok(check(&_image) == -ENOEXEC && _image.refused, __VA_ARGS__); \
 	} while (0)
 
-static void test_bad(void)
+CASE(bad)
 {
 	struct elf_image image;
 
@@ -114,7 +115,7 @@ static void hold_promise(const struct elf_image *image)
 	must(image->nr_segments && image->high >= end);
 }
 
-static void test_fuzz(void)
+CASE(fuzz)
 {
 	unsigned int accepted = 0;
 
@@ -136,12 +137,4 @@ static void test_fuzz(void)
 	}
 	ok(accepted > 1000, "every accepted program can be mapped (%u of 300000 were accepted)",
 	   accepted);
-}
-
-int main(void)
-{
-	test_good();
-	test_bad();
-	test_fuzz();
-	return tap_done();
 }

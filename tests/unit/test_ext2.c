@@ -3,6 +3,7 @@
  * the way to each block of a file.
  */
 #include "tests/unit/shim.h"
+#include "tests/unit/cases.h"
 #include "fs/ext2/format.c"
 
 #define DEVICE_BYTES (16u << 20)
@@ -32,7 +33,7 @@ static const char *check(void)
 	return ext2_check_super(&super, DEVICE_BYTES, &layout, &features);
 }
 
-static void test_super(void)
+CASE(super)
 {
 	uint32_t features;
 
@@ -59,7 +60,7 @@ static void test_super(void)
 		ok(check() != NULL, "a superblock with " #field " = " #value " is refused"); \
 	} while (0)
 
-static void test_bad_super(void)
+CASE(bad_super)
 {
 	refuses(magic, 0xef54);
 	refuses(revision, 2);
@@ -96,7 +97,7 @@ static bool accepts(struct ext2_disk_inode inode)
 	return !ext2_check_inode(&layout, &inode);
 }
 
-static void test_inode(void)
+CASE(inode)
 {
 	struct ext2_disk_inode inode = make_inode(0100644, 5);
 
@@ -137,7 +138,7 @@ static void test_inode(void)
 }
 
 /* Compares the way to each block with one that is found by counting. */
-static void test_path(unsigned int log)
+static void check_paths(unsigned int log)
 {
 	unsigned int pointers, path[4], left;
 	uint64_t block = EXT2_DIRECT;
@@ -166,6 +167,12 @@ static void test_path(unsigned int log)
 	ok(true, "the way to every block is right, with blocks of %u bytes", layout.block_size);
 }
 
+CASE(path)
+{
+	for (unsigned int log = 0; log <= 2; log++)
+		check_paths(log);
+}
+
 /* ---- directories ---- */
 
 static char block[4096 + 64] __attribute__((aligned(4))); /* some tests write beyond its end */
@@ -187,7 +194,7 @@ static bool damaged(uint32_t inode, unsigned int len, const char *name, unsigned
 	return ext2_read_entry(&layout, block, at, &entry) == 0;
 }
 
-static void test_directory(void)
+CASE(directory)
 {
 	struct ext2_entry entry;
 	unsigned int at;
@@ -269,7 +276,7 @@ static void walk_random_block(void)
 	free(copy);
 }
 
-static void test_random(void)
+CASE(random_superblocks)
 {
 	unsigned int accepted = 0;
 
@@ -288,6 +295,10 @@ static void test_random(void)
 		use_layout(device_bytes);
 	}
 	ok(accepted > 1000, "random superblocks: those that are accepted are safe to use");
+}
+
+CASE(random_directories)
+{
 	for (int i = 0; i < 200000; i++) {
 		unsigned int at = 0;
 
@@ -304,16 +315,4 @@ static void test_random(void)
 		walk_random_block();
 	}
 	ok(true, "random directories: every walk ends and stays in its block");
-}
-
-int main(void)
-{
-	test_super();
-	test_bad_super();
-	test_inode();
-	for (unsigned int log = 0; log <= 2; log++)
-		test_path(log);
-	test_directory();
-	test_random();
-	return tap_done();
 }

@@ -1,5 +1,6 @@
 /* Tests mm/vm/iter.c: compares copies over random segments and missing pages with a flat array. */
 #include "tests/unit/shim.h"
+#include "tests/unit/cases.h"
 
 #define USER_SIZE 65536u
 static char *user; /* user memory */
@@ -176,8 +177,15 @@ static bool zeroes(void)
 	return good;
 }
 
+static void start(void)
+{
+	user = malloc(USER_SIZE);
+	must(user);
+}
+
 static bool often(bool (*check)(void))
 {
+	start();
 	for (int i = 0; i < ROUNDS; i++)
 		if (!check())
 			return false;
@@ -193,11 +201,32 @@ static bool from_user(void)
 	return round_trip(false);
 }
 
-static void test_limits(void)
+CASE(copy_to)
+{
+	ok(often(to_user) && faults > 0, "bytes arrive in random segments");
+}
+
+CASE(copy_from)
+{
+	ok(often(from_user) && faults > 0, "bytes come from random segments");
+}
+
+CASE(bad_page)
+{
+	ok(often(stops_at_a_bad_page), "a copy stops where the memory ends");
+}
+
+CASE(zero)
+{
+	ok(often(zeroes), "zeroing and going back");
+}
+
+CASE(limits)
 {
 	struct iovec fast[IOV_FAST], *heap = NULL;
 	struct iter iter;
 
+	start();
 	ok(iter_import(&iter, segments, IOV_MAX + 1, fast, &heap) == -EINVAL && !heap,
 	   "too many segments are refused");
 	segments[0] = (struct iovec){ user, 0x80000000u };
@@ -211,17 +240,4 @@ static void test_limits(void)
 	ok(iter_copy_to(&iter, "0123456789abc", 13) == 10 && !memcmp(user, "0123456789", 10) &&
 		   iter.left == 0,
 	   "copies of kernel memory stop at the end");
-}
-
-int main(void)
-{
-	user = malloc(USER_SIZE);
-	ok(often(to_user), "bytes arrive in random segments");
-	ok(often(from_user), "bytes come from random segments");
-	ok(faults > 0, "pages were faulted in");
-	ok(often(stops_at_a_bad_page), "a copy stops where the memory ends");
-	ok(often(zeroes), "zeroing and going back");
-	test_limits();
-	free(user);
-	return tap_done();
 }

@@ -4,6 +4,8 @@
  */
 #include "tests/unit/shim.h"
 #include "tests/unit/cases.h"
+#include <signal.h>
+#include <sys/wait.h>
 #include "mm/page.h"
 #include "mm/pgtable.h"
 
@@ -273,5 +275,3 @@ CASE(pool_remembers)
 	ok(kmap(&frames[3]) == address && flushes == KMAP_POOL_PAGES,
 	   "an entry without users shows its page until it is needed");
 }
-
-CASES

@@ -3,6 +3,7 @@
  * input.
  */
 #include "tests/unit/shim.h"
+#include "tests/unit/cases.h"
 #include "drivers/tty/ldisc.c"
 
 static struct tty tty;
@@ -100,7 +101,7 @@ static bool shows(const char *expected)
 	return same;
 }
 
-static void test_lines(void)
+CASE(lines)
 {
 	reset();
 	type("hel");
@@ -122,7 +123,7 @@ static void test_lines(void)
 	   "two reads get one line");
 }
 
-static void test_editing(void)
+CASE(editing)
 {
 	reset();
 	type("abx\177c\n");
@@ -141,7 +142,7 @@ static void test_editing(void)
 	ok(reads("secret\n") && shows(""), "without echo, nothing is shown");
 }
 
-static void test_signals(void)
+CASE(signals)
 {
 	reset();
 	type("rm -rf\003ls\n");
@@ -159,7 +160,7 @@ static void test_signals(void)
 	ok(signals == 0 && reads("\n"), "without a foreground group there is no signal");
 }
 
-static void test_settings(void)
+CASE(settings)
 {
 	reset();
 	set_mode(0, 0);
@@ -177,7 +178,7 @@ static void test_settings(void)
 	ok(!tty_sends_crlf(&tty), "and without it");
 }
 
-static void test_full_line(void)
+CASE(full_line)
 {
 	reset();
 	set_mode(ICANON | ECHO, ICRNL);
@@ -195,7 +196,7 @@ static void test_full_line(void)
 }
 
 /* Raw mode loses nothing with any sizes of input and reads, while it is throttled and released in turn. */
-static void test_raw(void)
+CASE(raw)
 {
 	unsigned int sent = 0, received = 0;
 	char buf[6000];
@@ -223,7 +224,7 @@ static void test_raw(void)
 	   throttles);
 }
 
-static void test_mode_change(void)
+CASE(mode_change)
 {
 	reset();
 	type("half");
@@ -246,7 +247,7 @@ static void test_mode_change(void)
 	ok(reads("d\n"), "flush");
 }
 
-static void test_consume_after_flush(void)
+CASE(consume_after_flush)
 {
 	struct tty_chunk chunk;
 	char buf[8];
@@ -261,7 +262,7 @@ static void test_consume_after_flush(void)
 }
 
 /* With any input in any mode, no access is beyond the ring, and the positions stay in order. */
-static void test_noise(void)
+CASE(noise)
 {
 	reset();
 	for (int round = 0; round < 300000; round++) {
@@ -291,18 +292,4 @@ static void test_noise(void)
 		screen_len = 0;
 	}
 	ok(true, "random input in random modes");
-}
-
-int main(void)
-{
-	test_lines();
-	test_editing();
-	test_signals();
-	test_settings();
-	test_full_line();
-	test_raw();
-	test_mode_change();
-	test_consume_after_flush();
-	test_noise();
-	return tap_done();
 }

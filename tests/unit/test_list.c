@@ -1,5 +1,6 @@
 /* Compares lib/list.h with an array. */
 #include "tests/unit/shim.h"
+#include "tests/unit/cases.h"
 
 #define ITEMS 20
 
@@ -9,6 +10,14 @@ struct item {
 };
 
 static struct item items[ITEMS];
+
+static void start(void)
+{
+	for (int i = 0; i < ITEMS; i++) {
+		items[i].value = i;
+		list_init(&items[i].link);
+	}
+}
 
 /* Returns whether the list has exactly these values, in both directions. */
 static bool holds(struct list *head, const int *values, int n)
@@ -29,11 +38,12 @@ static bool holds(struct list *head, const int *values, int n)
 	return i == 0;
 }
 
-static void test_random(void)
+CASE(random)
 {
 	struct list lists[2] = { LIST_INIT(lists[0]), LIST_INIT(lists[1]) };
 	int model[2][ITEMS], n[2] = { 0, 0 };
 
+	start();
 	for (int round = 0; round < 100000; round++) {
 		struct item *item = &items[random_u32() % ITEMS];
 		int to = random_u32() % 2;
@@ -67,16 +77,15 @@ static void test_random(void)
 	ok(true, "random insertion, removal and moving of whole lists");
 }
 
-static void test_safe(void)
+CASE(safe)
 {
 	struct list head = LIST_INIT(head);
 	struct item *item, *next;
 	int removed = 0;
 
-	for (int i = 0; i < ITEMS; i++) {
-		list_init(&items[i].link);
+	start();
+	for (int i = 0; i < ITEMS; i++)
 		list_add_tail(&head, &items[i].link);
-	}
 	ok(list_first(&head, struct item, link) == &items[0] &&
 		   list_last(&head, struct item, link) == &items[ITEMS - 1],
 	   "first and last");
@@ -86,15 +95,4 @@ static void test_safe(void)
 	}
 	ok(removed == ITEMS && list_empty(&head), "items are removed while the list is walked");
 	ok(list_empty(&items[3].link), "an item that was removed is on no list");
-}
-
-int main(void)
-{
-	for (int i = 0; i < ITEMS; i++) {
-		items[i].value = i;
-		list_init(&items[i].link);
-	}
-	test_random();
-	test_safe();
-	return tap_done();
 }

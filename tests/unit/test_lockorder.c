@@ -1,5 +1,6 @@
 /* Tests kernel/lockorder.c: which orders it learns, which it reports, and which it allows. */
-#include "shim.h"
+#include "tests/unit/shim.h"
+#include "tests/unit/cases.h"
 #include <setjmp.h>
 
 #undef DEBUG
@@ -81,7 +82,7 @@ static void forget(void)
 	report_text[0] = '\0';
 }
 
-static void test_pairs(void)
+CASE(pairs)
 {
 	forget();
 	ok(!reports(LOCK_SPIN, "ab") && !reports(LOCK_SPIN, "ab") && nr_edges == 1,
@@ -93,7 +94,7 @@ static void test_pairs(void)
 	ok(!reports(LOCK_SPIN, "ba"), "but only once");
 }
 
-static void test_circles(void)
+CASE(circles)
 {
 	forget();
 	ok(!reports(LOCK_MUTEX, "ab") && !reports(LOCK_MUTEX, "bc") && !reports(LOCK_MUTEX, "cd") &&
@@ -107,7 +108,7 @@ static void test_circles(void)
 	   "a circle of three is reported with the stacks of its other two edges");
 }
 
-static void test_classes(void)
+CASE(classes)
 {
 	forget();
 	ok(reports(LOCK_MUTEX, "aa"), "two locks of one class are reported");
@@ -123,7 +124,7 @@ static void test_classes(void)
 	ok(nr_edges == 1, "a mutex and a spinlock of one name are two classes");
 }
 
-static void test_kinds(void)
+CASE(kinds)
 {
 	forget();
 	must(!reports(LOCK_MUTEX, "a"));
@@ -138,13 +139,4 @@ static void test_kinds(void)
 	ok(edge_of[class_of(names[1], LOCK_SPIN)][class_of(names[0], LOCK_SPIN)] &&
 		   spinlocks_of[0].nr == 0,
 	   "a lock that was taken without waiting counts as held");
-}
-
-int main(void)
-{
-	test_pairs();
-	test_circles();
-	test_classes();
-	test_kinds();
-	return tap_done();
 }

@@ -1,5 +1,6 @@
 /* Tests boot/multiboot.c with memory maps of both versions, whose entries overlap and come in any order. */
 #include "tests/unit/memory_shim.h"
+#include "tests/unit/cases.h"
 #include "mm/page.c"
 #include "mm/boot_memory.c"
 
@@ -81,13 +82,20 @@ static bool often(bool sizes_in_front)
 	return true;
 }
 
-int main(void)
+CASE(version_1)
 {
 	ok(often(true), "a map of Multiboot 1: only RAM is found, and no page twice");
+}
+
+CASE(version_2)
+{
 	ok(often(false), "a map of Multiboot 2");
+}
+
+CASE(command_line)
+{
 	set_command_line("build/sluice.elf quiet init=/bin/x");
 	ok(!strcmp(kernel_command_line, "quiet init=/bin/x"), "the kernel's file name is left out");
 	set_command_line("quiet init=/bin/x");
 	ok(!strcmp(kernel_command_line, "quiet init=/bin/x"), "but a first parameter stays");
-	return tap_done();
 }

@@ -1,5 +1,6 @@
 /* Tests fs/names/path.c: compares it with a plain splitter, and checks limits and hashes. */
 #include "tests/unit/shim.h"
+#include "tests/unit/cases.h"
 #include "fs/names/path.c"
 
 #define ROUNDS 200000
@@ -51,7 +52,7 @@ static bool splits_like_the_model(const char *path)
 }
 
 /* Makes paths of few different characters, in memory that ends with the path. */
-static void test_random(void)
+CASE(random)
 {
 	static const char letters[] = "//.ab";
 
@@ -75,7 +76,7 @@ static void test_random(void)
 	ok(true, "random paths are split at their slashes");
 }
 
-static void test_special(void)
+CASE(special)
 {
 	const char *rest = "..";
 	struct name name;
@@ -92,7 +93,7 @@ static void test_special(void)
 	ok(path_component(&rest, &name) == 0 && !*rest, "neither has a path of slashes");
 }
 
-static void test_limits(void)
+CASE(limits)
 {
 	char path[300];
 	const char *rest = path;
@@ -108,7 +109,7 @@ static void test_limits(void)
 	ok(path_component(&rest, &name) == -ENAMETOOLONG, "256 bytes are too long");
 }
 
-static void test_hash(void)
+CASE(hash)
 {
 	enum { NAMES = 4096, BUCKETS = 1024 };
 	static unsigned int counts[BUCKETS];
@@ -131,13 +132,4 @@ static void test_hash(void)
 	}
 	ok(longest < 20, "similar names are spread over the buckets");
 	ok(model_hash("ab", 2) != model_hash("ba", 2), "the order of letters counts");
-}
-
-int main(void)
-{
-	test_random();
-	test_special();
-	test_limits();
-	test_hash();
-	return tap_done();
 }

@@ -1,5 +1,6 @@
 /* Compares lib/print.c with the C library's printf. */
 #include "tests/unit/shim.h"
+#include "tests/unit/cases.h"
 
 #define vsnprintf k_vsnprintf
 #define snprintf  k_snprintf
@@ -62,7 +63,7 @@ static void random_format(char *format, const char *length, char letter)
 	sprintf(at, "%s%c", length, letter);
 }
 
-static void test_numbers(void)
+CASE(numbers)
 {
 	static const char *const lengths[] = { "", "l", "ll", "z" };
 
@@ -81,7 +82,7 @@ static void test_numbers(void)
 	ok(mismatches == 0, "numbers: every flag, width, precision and length as in the C library");
 }
 
-static void test_text(void)
+CASE(text)
 {
 	mismatches = 0;
 	for (int round = 0; round < 50000; round++) {
@@ -99,7 +100,7 @@ static void test_text(void)
 	ok(mismatches == 0, "strings and characters, `*` as width and precision");
 }
 
-static void test_own(void)
+CASE(own)
 {
 	const char *volatile no_string = NULL;
 	char buf[64];
@@ -115,7 +116,7 @@ static void test_own(void)
 	ok(k_snprintf(NULL, 0, "%d", 12345) == 5, "without a buffer, only the length is returned");
 }
 
-static void test_text_buffer(void)
+CASE(text_buffer)
 {
 	char buf[8];
 	struct text text = { .buf = buf, .size = sizeof(buf) };
@@ -131,7 +132,7 @@ static void test_text_buffer(void)
 	ok(text.full && text.len == 7, "and stays full");
 }
 
-static void test_division(void)
+CASE(division)
 {
 	for (int round = 0; round < 300000; round++) {
 		uint64_t n = random_number();
@@ -141,14 +142,4 @@ static void test_division(void)
 		must(div_u64(n, d, NULL) == n / d);
 	}
 	ok(true, "div_u64");
-}
-
-int main(void)
-{
-	test_numbers();
-	test_text();
-	test_own();
-	test_text_buffer();
-	test_division();
-	return tap_done();
 }

@@ -3,6 +3,7 @@
  * used after they were freed.
  */
 #include "tests/unit/shim.h"
+#include "tests/unit/cases.h"
 #include "mm/radix.c"
 
 #define MODEL 5000u
@@ -28,7 +29,7 @@ static unsigned int insert(unsigned int index, void *entry)
 	return nr;
 }
 
-static void test_extremes(void)
+CASE(extremes)
 {
 	static const unsigned int indices[] = {
 		0, 1, 63, 64, 4095, 4096, 262143, 262144, 0x7fffffff, 0xfffffffe, 0xffffffff,
@@ -61,7 +62,7 @@ static void test_extremes(void)
 	ok(!tree.root, "removed in the other order");
 }
 
-static void test_pool(void)
+CASE(pool)
 {
 	struct radix_pool pool = { 0 };
 	void *entry = entry_for(77);
@@ -79,7 +80,7 @@ static void test_pool(void)
 }
 
 /* A run stops at the end of a leaf and before an entry. */
-static void test_runs(void)
+CASE(runs)
 {
 	struct radix_pool pool = { 0 };
 	void *entries[100];
@@ -99,7 +100,7 @@ static void test_runs(void)
 	must(!tree.root);
 }
 
-static void test_slots(void)
+CASE(slots)
 {
 	unsigned int left = 0;
 	void **slots;
@@ -137,7 +138,7 @@ static void check_all(void)
 	must(tree.count == count);
 }
 
-static void test_random(void)
+CASE(random)
 {
 	for (int round = 0; round < 200000; round++) {
 		unsigned int range = round / 20000 % 2 ? 100 : MODEL;
@@ -167,14 +168,4 @@ static void test_random(void)
 		model[i] = NULL;
 	}
 	ok(!tree.root && tree.count == 0, "random insertion, replacement and removal");
-}
-
-int main(void)
-{
-	test_extremes();
-	test_pool();
-	test_runs();
-	test_slots();
-	test_random();
-	return tap_done();
 }

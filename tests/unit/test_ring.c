@@ -241,5 +241,3 @@ CASE(walk_across_the_sign)
 	random_walk(0x7ffffff0, 100000);
 	ok(true, "a random walk across 2^31");
 }
-
-CASES

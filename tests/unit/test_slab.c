@@ -2,8 +2,9 @@
  * Tests mm/slab.c as in the debug build. Objects never overlap, nothing is lost, and each kind of misuse
  * is noticed.
  */
-#define DEBUG 1
 #include "tests/unit/memory_shim.h"
+#define DEBUG_BUILD 1
+#include "tests/unit/cases.h"
 #include "mm/page.c"
 #include "mm/slab.c"
 
@@ -54,12 +55,25 @@ static void release_all(void)
 		release(random_u32() % nr_live);
 }
 
-static void test_random(void)
+/* Each case begins with it. */
+static void setup(void)
+{
+	static struct page map[ARENA_FRAMES];
+
+	mem_map = map;
+	nr_frames = ARENA_FRAMES;
+	lowmem_frames = ARENA_FRAMES;
+	page_add_frames(1, ARENA_FRAMES);
+	slab_init();
+}
+
+CASE(random)
 {
 	static const size_t sizes[] = { 4, 8, 24, 40, 100, 700, 1100, 3000 };
 	struct slab_cache *caches_of[ARRAY_SIZE(sizes)];
 	unsigned int before;
 
+	setup();
 	for (unsigned int i = 0; i < ARRAY_SIZE(sizes); i++)
 		caches_of[i] = slab_cache_create("test", sizes[i], i == 3 ? 64 : i == 4 ? 32 : 0);
 	before = free_pages();
@@ -105,11 +119,16 @@ static unsigned int objects(void)
 	return in_use;
 }
 
-static void test_counts(void)
+CASE(counts)
 {
-	unsigned int before = objects();
-	void *a = kmalloc(50, 0), *b = kmalloc(50, 0), *c = kmalloc(1000, 0);
+	unsigned int before;
+	void *a, *b, *c;
 
+	setup();
+	before = objects();
+	a = kmalloc(50, 0);
+	b = kmalloc(50, 0);
+	c = kmalloc(1000, 0);
 	ok(objects() == before + 3, "slab_walk counts the objects in use");
 	kfree(a);
 	kfree(b);
@@ -127,10 +146,11 @@ static void test_counts(void)
 	ok(true, "kzalloc");
 }
 
-static void test_failure(void)
+CASE(injected_failure)
 {
 	void *first, *second;
 
+	setup();
 	atomic_set(&page_fail_nth, 1);
 	first = kmalloc(64, 0);
 	second = kmalloc(64, 0);
@@ -194,24 +214,44 @@ static void write_free_page(void)
 	page_alloc(0, ALLOC_LOW);
 }
 
-int main(void)
+CASE(free_twice)
 {
-	static struct page map[ARENA_FRAMES];
-
-	mem_map = map;
-	nr_frames = ARENA_FRAMES;
-	lowmem_frames = ARENA_FRAMES;
-	page_add_frames(1, ARENA_FRAMES);
-	slab_init();
-	test_random();
-	test_counts();
-	test_failure();
+	setup();
 	ok(dies(free_twice), "a double free is noticed");
+}
+
+CASE(free_inside)
+{
+	setup();
 	ok(dies(free_inside), "a pointer into an object is noticed");
+}
+
+CASE(write_behind)
+{
+	setup();
 	ok(dies(write_behind), "a write just behind an object is noticed");
+}
+
+CASE(write_far_behind)
+{
+	setup();
 	ok(dies(write_far_behind), "a write into the red zone is noticed");
+}
+
+CASE(write_before)
+{
+	setup();
 	ok(dies(write_before), "a write ahead of an object is noticed");
+}
+
+CASE(write_freed)
+{
+	setup();
 	ok(dies(write_freed), "a write to a freed object is noticed");
+}
+
+CASE(write_free_page)
+{
+	setup();
 	ok(dies(write_free_page), "a write to a free page is noticed");
-	return tap_done();
 }

@@ -30,6 +30,7 @@
 #undef strrchr
 #undef strlcpy
 #include "tests/unit/shim.h"
+#include "tests/unit/cases.h"
 
 #define AREA 300
 
@@ -44,7 +45,7 @@ static void fill_random(unsigned char *bytes, size_t n, unsigned int kinds)
 		bytes[i] = random_u32() % kinds;
 }
 
-static void test_copies(void)
+CASE(copies)
 {
 	unsigned char a[AREA], b[AREA];
 
@@ -73,7 +74,7 @@ static void test_copies(void)
 }
 
 /* Long ones, which take the wide way, between bytes that must stay as they were. */
-static void test_wide_copies(void)
+CASE(wide_copies)
 {
 	enum { ROOM = 2000 };
 	unsigned char a[ROOM], b[ROOM];
@@ -93,7 +94,7 @@ static void test_wide_copies(void)
 	ok(true, "wide copies change exactly the bytes that they should");
 }
 
-static void test_searches(void)
+CASE(searches)
 {
 	char a[40], b[40];
 
@@ -119,7 +120,7 @@ static void test_searches(void)
 	   "comparisons and searches agree with the C library; bytes are unsigned");
 }
 
-static void test_strlcpy(void)
+CASE(strlcpy)
 {
 	char buf[4] = "zzz";
 
@@ -136,7 +137,7 @@ static bool parses_size(const char *text, uint64_t value, const char *rest)
 	       parse_size(text, NULL) == value;
 }
 
-static void test_parse(void)
+CASE(parse)
 {
 	uint32_t v = 7;
 
@@ -164,14 +165,4 @@ static void test_parse(void)
 		   parse_u32("12x", &v) == -EINVAL && parse_u32("1\n\n", &v) == -EINVAL &&
 		   parse_u32("-1", &v) == -EINVAL && parse_u32(" 1", &v) == -EINVAL,
 	   "parse_u32: no number");
-}
-
-int main(void)
-{
-	test_copies();
-	test_wide_copies();
-	test_searches();
-	test_strlcpy();
-	test_parse();
-	return tap_done();
 }

@@ -1,5 +1,6 @@
 /* lib/tree.c, against a sorted array; the rules of the tree are checked after every change. */
 #include "tests/unit/shim.h"
+#include "tests/unit/cases.h"
 #include "lib/tree.c"
 
 #define KEYS	   300
@@ -75,7 +76,7 @@ static void erase_all(void)
 	check();
 }
 
-int main(void)
+CASE(ascending)
 {
 	must(!tree_above(root, 0) && !tree_below(root, KEYS));
 	for (unsigned int key = 0; key < KEYS; key++) {
@@ -84,7 +85,10 @@ int main(void)
 	}
 	erase_all();
 	ok(!root, "ascending insertion, ascending removal");
+}
 
+CASE(descending)
+{
 	for (unsigned int key = KEYS; key-- > 0;) {
 		insert(key);
 		check();
@@ -94,7 +98,10 @@ int main(void)
 		check();
 	}
 	ok(!root, "descending insertion, descending removal");
+}
 
+CASE(random)
+{
 	for (int round = 0; round < 60000; round++) {
 		unsigned int key = random_u32() % KEYS;
 		bool grow = round / 2000 % 2 == 0;
@@ -108,12 +115,14 @@ int main(void)
 	}
 	erase_all();
 	ok(!root, "random insertion and removal");
+}
 
+CASE(split)
+{
 	for (unsigned int key = 2; key < KEYS; key += 2)
 		insert(key);
 	for (unsigned int key = 2; key < KEYS; key += 2)
 		split(key);
 	erase_all();
 	ok(!root, "a node is split in two");
-	return tap_done();
 }
