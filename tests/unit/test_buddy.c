@@ -64,7 +64,6 @@ static void give_back_all(void)
 		give_back(random_u32() % nr_live);
 }
 
-/* Each case begins with it. */
 static void setup(void)
 {
 	boot_memory[0] = (struct boot_memory){ 0, HOLE_START * PAGE_SIZE };
@@ -76,8 +75,8 @@ static void setup(void)
 
 CASE(boot)
 {
-	unsigned int map_pages = DIV_ROUND_UP(ARENA_FRAMES * sizeof(struct page), PAGE_SIZE);
 	struct memory_stats s;
+	unsigned int map_pages = DIV_ROUND_UP(ARENA_FRAMES * sizeof(struct page), PAGE_SIZE);
 
 	setup();
 	s = stats();
@@ -102,10 +101,15 @@ static void exhaust(unsigned int flags, unsigned int expected, const char *name)
 	ok(stats().free == stats().total - 1, "%s: all pages came back", name);
 }
 
-CASE(exhaust)
+CASE(all_memory)
 {
 	setup();
 	exhaust(ALLOC_HIGH, stats().total - 1, "all memory");
+}
+
+CASE(low_memory)
+{
+	setup();
 	exhaust(ALLOC_LOW, stats().low_free, "low memory");
 }
 
@@ -118,7 +122,7 @@ static void take_all(void)
 		take_over(page, 0);
 }
 
-CASE(merge)
+CASE(joins)
 {
 	unsigned int before = 0, after = 0;
 	struct page *page;
@@ -140,7 +144,7 @@ CASE(merge)
 	ok(!page_alloc(MAX_ORDER + 1, ALLOC_HIGH), "a larger order is refused");
 }
 
-CASE(random)
+CASE(random_steps)
 {
 	setup();
 	for (unsigned int i = 0; i < 200000; i++) {
@@ -164,8 +168,8 @@ CASE(random)
 
 CASE(zeroed)
 {
-	bool zero = true;
 	struct page *page;
+	bool zero = true;
 	char *bytes;
 
 	setup();
@@ -216,7 +220,7 @@ static void free_lent(void)
 	page_put(page);
 }
 
-CASE(injected_failure)
+CASE(second_fails)
 {
 	struct page *first, *second, *third;
 
@@ -228,19 +232,77 @@ CASE(injected_failure)
 	ok(first && !second && third, "the second allocation fails, and only that one");
 	page_put(first);
 	page_put(third);
+	ok(stats().free == stats().total - 1, "the others came back");
 }
 
-CASE(double_free)
+CASE(freed_in_use)
 {
 	setup();
 	ok(dies(put_twice), "a double free is noticed");
+	ok(dies(free_lent), "a promised page cannot be freed");
+	page_put(page_alloc(0, ALLOC_LOW));
+	ok(stats().free == stats().total - 1, "a page without users can be freed");
 }
 
-CASE(promised_page)
+/* ---- the stacks ---- */
+
+CASE(stack_takes_a_batch)
 {
+	struct single_pages *own;
+
 	setup();
-	ok(dies(free_lent), "a promised page cannot be freed");
+	own = this_cpu()->single_pages + ZONE_LOW;
+	spill(own, &zones[ZONE_LOW], 0);
+	take_over(page_alloc(0, ALLOC_LOW), 0);
+	ok(own->count == BATCH - 1, "an empty stack is filled with a batch: %u are left", own->count);
+	while (nr_live < 3 * BATCH)
+		take_over(page_alloc(0, ALLOC_LOW), 0);
+	while (own->count < SINGLES_MAX)
+		give_back(0);
+	give_back(0);
+	ok(own->count == SINGLES_MAX - BATCH + 1, "a full stack gives a batch back: %u are left",
+	   own->count);
+	give_back_all();
 }
+
+CASE(stack_is_finite)
+{
+	struct single_pages *own;
+
+	setup();
+	own = this_cpu()->single_pages + ZONE_LOW;
+	for (unsigned int i = 0; i < 4 * SINGLES_MAX; i++)
+		take_over(page_alloc(0, ALLOC_LOW), 0);
+	while (nr_live) {
+		give_back(nr_live - 1);
+		must(own[ZONE_LOW].count <= SINGLES_MAX && own[ZONE_HIGH].count <= SINGLES_MAX);
+		must(stats().free + owned_pages == stats().total - 1);
+	}
+	ok(own->count > 0, "pages that come back wait on the stack, up to its end");
+}
+
+/* The pages on the stack are all that a block needs. */
+CASE(stack_is_joined_again)
+{
+	struct single_pages *own;
+	struct page *block;
+
+	setup();
+	take_all();
+	own = this_cpu()->single_pages + ZONE_LOW;
+	for (unsigned int i = nr_live; i-- > 0;)
+		if ((page_frame(live[i].page) & ~15u) == 1024)
+			give_back(i);
+	must(stats().free == 16);
+	block = page_alloc(4, ALLOC_LOW);
+	ok(block && own->count == 0,
+	   "before a request fails, the pages on the stack are joined: %u are still there", own->count);
+	if (block)
+		take_over(block, 4);
+	give_back_all();
+}
+
+/* ---- reclaim ---- */
 
 static unsigned int shrunk;
 static unsigned int shrink_one(unsigned int wanted)
@@ -252,7 +314,7 @@ static unsigned int shrink_one(unsigned int wanted)
 	return 1;
 }
 
-CASE(shrinker)
+CASE(shrinkers_are_asked)
 {
 	static struct shrinker shrinker = { .shrink = shrink_one };
 	struct page *page;
@@ -267,6 +329,35 @@ CASE(shrinker)
 	take_over(page, 0);
 	shrunk = 3;
 	ok(!page_alloc(0, ALLOC_HIGH) && shrunk == 4, "it fails when the shrinkers free nothing");
+	give_back_all();
+}
+
+static struct page *shrinker_got;
+
+/* A shrinker that needs a page itself. */
+static unsigned int shrink_and_allocate(unsigned int wanted)
+{
+	shrunk++;
+	shrinker_got = page_alloc(0, ALLOC_HIGH);
+	if (shrunk > 1 || !nr_live)
+		return 0;
+	give_back(nr_live - 1);
+	return 1;
+}
+
+CASE(shrinker_allocates)
+{
+	static struct shrinker shrinker = { .shrink = shrink_and_allocate };
+	struct page *page;
+
+	setup();
+	take_all();
+	shrinker_register(&shrinker);
+	page = page_alloc(0, ALLOC_HIGH);
+	ok(page && !shrinker_got && shrunk == 1, "a shrinker that needs a page is not asked again: %u",
+	   shrunk);
+	if (page)
+		take_over(page, 0);
 	give_back_all();
 }
 
@@ -300,8 +391,6 @@ CASE(freed_meanwhile)
 	page_alloc_last_resort = kill_one;
 	page = page_alloc(0, 0);
 	ok(killed == 0 && page, "no process is killed if memory was freed meanwhile: %u", killed);
-	page_alloc_last_resort = NULL;
-	shrinkers = NULL;
 	if (page)
 		take_over(page, 0);
 	give_back_all();
@@ -330,6 +419,23 @@ CASE(reserve)
 		}
 		must(!memchr(map, 1, sizeof(map)));
 	}
-	nr_boot_memory = 0;
 	ok(true, "2000 maps cut into pieces: exactly the pages that were not reserved are left");
 }
+
+CASE(last_resort)
+{
+	setup();
+	take_all();
+	page_alloc_last_resort = kill_one;
+	ok(!page_alloc(0, ALLOC_HIGH | ALLOC_OPTIONAL) && killed == 0,
+	   "no process is killed for an optional page: %u", killed);
+	ok(!page_alloc(KILL_ORDER + 1, ALLOC_HIGH) && killed == 0,
+	   "no process is killed for a large block: %u", killed);
+	ok(!page_alloc(0, ALLOC_HIGH | ALLOC_ATOMIC) && killed == 0,
+	   "no process is killed in an interrupt: %u", killed);
+	ok(!page_alloc(0, ALLOC_HIGH) && killed == 1, "one is asked to go for a page that must be: %u",
+	   killed);
+	give_back_all();
+}
+
+CASES
