@@ -90,6 +90,15 @@ CASE(boot)
 	ok(true, "the hole is reserved");
 }
 
+/* Allocate single pages until there is none left. */
+static void take_all(void)
+{
+	struct page *page;
+
+	while ((page = page_alloc(0, ALLOC_HIGH)) != NULL)
+		take_over(page, 0);
+}
+
 static void exhaust(unsigned int flags, unsigned int expected, const char *name)
 {
 	struct page *page;
@@ -111,15 +120,6 @@ CASE(low_memory)
 {
 	setup();
 	exhaust(ALLOC_LOW, stats().low_free, "low memory");
-}
-
-/* Allocate single pages until there is none left. */
-static void take_all(void)
-{
-	struct page *page;
-
-	while ((page = page_alloc(0, ALLOC_HIGH)) != NULL)
-		take_over(page, 0);
 }
 
 CASE(joins)
@@ -254,7 +254,8 @@ CASE(stack_takes_a_batch)
 	own = this_cpu()->single_pages + ZONE_LOW;
 	spill(own, &zones[ZONE_LOW], 0);
 	take_over(page_alloc(0, ALLOC_LOW), 0);
-	ok(own->count == BATCH - 1, "an empty stack is filled with a batch: %u are left", own->count);
+	ok(own->count == BATCH - 1, "an empty stack is filled with a batch: %u are left",
+	   own->count);
 	while (nr_live < 3 * BATCH)
 		take_over(page_alloc(0, ALLOC_LOW), 0);
 	while (own->count < SINGLES_MAX)
@@ -296,7 +297,8 @@ CASE(stack_is_joined_again)
 	must(stats().free == 16);
 	block = page_alloc(4, ALLOC_LOW);
 	ok(block && own->count == 0,
-	   "before a request fails, the pages on the stack are joined: %u are still there", own->count);
+	   "before a request fails, the pages on the stack are joined: %u are still there",
+	   own->count);
 	if (block)
 		take_over(block, 4);
 	give_back_all();
@@ -354,8 +356,8 @@ CASE(shrinker_allocates)
 	take_all();
 	shrinker_register(&shrinker);
 	page = page_alloc(0, ALLOC_HIGH);
-	ok(page && !shrinker_got && shrunk == 1, "a shrinker that needs a page is not asked again: %u",
-	   shrunk);
+	ok(page && !shrinker_got && shrunk == 1,
+	   "a shrinker that needs a page is not asked again: %u", shrunk);
 	if (page)
 		take_over(page, 0);
 	give_back_all();
@@ -433,8 +435,8 @@ CASE(last_resort)
 	   "no process is killed for a large block: %u", killed);
 	ok(!page_alloc(0, ALLOC_HIGH | ALLOC_ATOMIC) && killed == 0,
 	   "no process is killed in an interrupt: %u", killed);
-	ok(!page_alloc(0, ALLOC_HIGH) && killed == 1, "one is asked to go for a page that must be: %u",
-	   killed);
+	ok(!page_alloc(0, ALLOC_HIGH) && killed == 1,
+	   "one is asked to go for a page that must be: %u", killed);
 	give_back_all();
 }
 
