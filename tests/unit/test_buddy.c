@@ -439,5 +439,3 @@ CASE(last_resort)
 	   "one is asked to go for a page that must be: %u", killed);
 	give_back_all();
 }
-
-CASES
