@@ -56,7 +56,7 @@ def grade_one(options, top):
 def matrix(options, top):
     lab = Lab(options.lab, top)
     need_reference(lab)
-    return matrices.run(lab, options.jobs, options.mutants)
+    return matrices.run(lab, options.jobs, options.mutants, options.few)
 
 
 def calibrate(options, top):

@@ -6,6 +6,7 @@ stage than the first of those.
 """
 
 import re
+import time
 
 from . import export, grade
 from .manifest import BadManifest
@@ -35,7 +36,13 @@ def mutant_faults(lab, result, loses):
     return faults
 
 
-def run(lab, jobs=None, only=None):
+def of_today(mutants, few):
+    """Returns a few of the mutants, so that all of them get their turn within some days."""
+    start = int(time.time() // 86400) * few % max(1, len(mutants))
+    return (mutants + mutants)[start : start + min(few, len(mutants))]
+
+
+def run(lab, jobs=None, only=None, few=None):
     faults = 0
 
     def one(name, texts, judge, patch=None):
@@ -55,7 +62,7 @@ def run(lab, jobs=None, only=None):
     unknown = set(only or []) - {name for name, _, _ in mutants}
     if unknown:
         raise BadManifest(f"there is no mutant {' '.join(sorted(unknown))}")
-    for name, patch, loses in mutants:
+    for name, patch, loses in mutants if few is None else of_today(mutants, few):
         if not only or name in only:
             one(name, export.reference(lab), lambda result, loses=loses: mutant_faults(lab, result, loses), patch)
     print("the lab is proved" if not faults else f"{faults} faults")
