@@ -24,7 +24,7 @@ class Place:
         self.lab, self.tree, self.texts, self.logs = lab, Path(tree), texts, Path(logs)
         self.key, self.given_seed, self.home, self.patch = key, seed, home, patch
         self.kernel, self.root = self.tree / "build/sluice.elf", lab.top / "build/root.ext2"
-        self.slowness, self.lock, self.made, self.verbose = 1.0, threading.Lock(), {}, False
+        self.slowness, self.lock, self.made = 1.0, threading.Lock(), {}
         self.logs.mkdir(parents=True, exist_ok=True)
 
     # Limits and seeds.
