@@ -83,6 +83,19 @@ struct page *cached_find(void)
 	return mapping_find(mapping, 0);
 }
 
+struct page *cached_lend(void)
+{
+	for (;;) {
+		struct page *page = cached_find();
+		int error = page ? page_lend(page) : 0;
+
+		if (!error)
+			return page;
+		must(error == -ENODATA);
+		page_put(page);
+	}
+}
+
 void cached_page(void)
 {
 	struct page *page;

@@ -30,6 +30,8 @@ void cached_nothing(void);
 unsigned char *page_bytes(struct page *page);
 /* The file's page with a reference, or NULL. */
 struct page *cached_find(void);
+/* Find the page and lend it. Returns it with a reference and one count of `lent`, or NULL. */
+struct page *cached_lend(void);
 
 /* Read one byte of the file; -1 at its end. */
 int cached_read(file_off_t pos);

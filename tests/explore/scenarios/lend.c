@@ -4,20 +4,11 @@
 /* As splice does, and then as a reader of the slot. */
 static void lend_and_read(bool whole)
 {
-	struct page *page;
+	struct page *page = cached_lend();
 	unsigned char first, second;
-	int error;
 
-	for (;;) {
-		page = cached_find();
-		if (!page)
-			return;
-		error = page_lend(page);
-		if (!error)
-			break;
-		must(error == -ENODATA);
-		page_put(page);
-	}
+	if (!page)
+		return;
 	first = page_bytes(page)[FIRST];
 	second = page_bytes(page)[SECOND];
 	must(!whole || second == first);

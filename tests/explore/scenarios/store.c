@@ -20,20 +20,11 @@ static void unmapped_page(void)
 /* The bytes of a slot stay what they were. */
 static void lend(int unused)
 {
-	struct page *page;
+	struct page *page = cached_lend();
 	unsigned char seen;
-	int error;
 
-	for (;;) {
-		page = cached_find();
-		if (!page)
-			return;
-		error = page_lend(page);
-		if (!error)
-			break;
-		must(error == -ENODATA);
-		page_put(page);
-	}
+	if (!page)
+		return;
 	seen = page_bytes(page)[STORED];
 	must(page_bytes(page)[STORED] == seen);
 	page_unlend(page);
