@@ -88,6 +88,21 @@ static void is_not_there(const char *name)
 	CHECK_ERR(lstat(name, &st), ENOENT);
 }
 
+/* Whatever else allocates would take the failure that is meant for the call. */
+BEYOND_TEST(undisturbed, 20, "while a case sleeps, no other task of the guest allocates", NO_NTH)
+{
+	char before[16] = "", after[16] = "";
+
+	set_nth(100);
+	CHECK(pread(switch_fd, before, sizeof(before) - 1, 0) > 0);
+	test_sleep_ms(200);
+	CHECK(pread(switch_fd, after, sizeof(after) - 1, 0) > 0);
+	set_nth(0);
+	printf("# before %d, after %d\n", atoi(before), atoi(after));
+	CHECK(atoi(before) > 90);
+	CHECK(atoi(before) - atoi(after) <= 100 - atoi(before));
+}
+
 /* ---- files ---- */
 
 static int file, ends[2];
