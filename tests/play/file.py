@@ -189,12 +189,18 @@ class Generator(pipe.Generator):
         if f is None:
             return self.draw_read(k)
         self.do(f"read {k} {1 << 20}")
+        if self.random.random() < 0.5:
+            self.do(f"read {l} {1 << 20}")
         self.do(f"write {k} {2 * PAGE} {self.seed()}")
         if self.random.random() < 0.7:
             self.do(f"tee {k} {l} {PAGE}")
         at = self.random.randrange(8) * PAGE
         self.do(f"in {k} {f} {at} {2 * PAGE}")
+        g = (f + 1) % FILES
+        if not (self.model.linux and self.model.held(g)):
+            self.do(f"in {l} {g} {at} {PAGE}")
         self.do(f"put {f} {at + 5} 10 {self.seed()}")
+        self.do(f"get {g} {at} {PAGE}")
         self.do(f"read {l} {1 << 20}")
 
     def draw_file(self, k):
