@@ -72,10 +72,7 @@ class Model(pipe.Model):
         if n == 0:
             return 0
         p = self.writable(k)
-        if not p.reader:
-            raise Failure("EPIPE SIGPIPE")
-        if not p.room():
-            raise Failure("EAGAIN")
+        self.must_have_room(p)
         data, done, offset = self.get(f, at, n), 0, at % PAGE
         while done < len(data) and p.room():
             piece = data[done : done + PAGE - offset]
@@ -88,9 +85,8 @@ class Model(pipe.Model):
         if n == 0:
             return 0
         p = self.readable(k)
+        self.must_not_be_awaited(p)
         if not p.slots:
-            if p.writer:
-                raise Failure("EAGAIN")
             return 0
         data = b"".join(slot.data for slot in p.slots)[:n]
         done = self.change(f, at, data)

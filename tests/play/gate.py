@@ -153,10 +153,7 @@ class Model(pipe.Model):
         if n == 0:
             return 0
         p = self.writable(k)
-        if not p.reader:
-            raise Failure("EPIPE SIGPIPE")
-        if not p.room():
-            raise Failure("EAGAIN")
+        self.must_have_room(p)
         first, offset, done = at // PAGE, at % PAGE, 0
         nr = min((offset + n - 1) // PAGE + 1, p.room())
         for page in self.gate.read(first, nr):
@@ -170,9 +167,8 @@ class Model(pipe.Model):
         if n == 0:
             return 0
         p = self.readable(k)
+        self.must_not_be_awaited(p)
         if not p.slots:
-            if p.writer:
-                raise Failure("EAGAIN")
             return 0
         n = min(n, p.bytes())
         self.remove(p, n)

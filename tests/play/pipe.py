@@ -115,12 +115,26 @@ class Model:
             raise Failure("EBADF")
         return p
 
+    def must_have_reader(self, p):
+        if not p.reader:
+            raise Failure("EPIPE SIGPIPE")
+
+    def must_have_room(self, p):
+        """For calls that fill slots of their own. That nobody reads counts before that there is no room."""
+        self.must_have_reader(p)
+        if not p.room():
+            raise Failure("EAGAIN")
+
+    def must_not_be_awaited(self, p):
+        """A pipe without bytes is at its end if it has no writer."""
+        if not p.slots and p.writer:
+            raise Failure("EAGAIN")
+
     def write(self, k, data):
         p = self.writable(k)
         if not data:
             return 0
-        if not p.reader:
-            raise Failure("EPIPE SIGPIPE")
+        self.must_have_reader(p)
         left, whole = data, len(data) <= PAGE
         if self.linux and p.slots:
             left = self.merge_on_linux(p, data)
@@ -153,8 +167,7 @@ class Model:
         p = self.writable(k)
         if n == 0:
             return 0
-        if not p.reader:
-            raise Failure("EPIPE SIGPIPE")
+        self.must_have_reader(p)
         last = p.slots[-1] if p.slots else None
         space = PAGE - last.end if last and last.merge and not p.packets else 0
         appends = space > 0 and (n > PAGE or n <= space)
@@ -197,10 +210,7 @@ class Model:
         p = self.writable(k)
         if not data:
             return 0
-        if not p.reader:
-            raise Failure("EPIPE SIGPIPE")
-        if not p.room():
-            raise Failure("EAGAIN")
+        self.must_have_room(p)
         data = data[: p.room() * PAGE]
         for at in range(0, len(data), PAGE):
             piece = data[at : at + PAGE]
@@ -270,12 +280,8 @@ class Model:
         if k == l:
             raise Failure("EINVAL")
         # The source counts first. A full target is noticed even if nothing will come.
-        if not a.slots and a.writer:
-            raise Failure("EAGAIN")
-        if not b.reader:
-            raise Failure("EPIPE SIGPIPE")
-        if not b.room():
-            raise Failure("EAGAIN")
+        self.must_not_be_awaited(a)
+        self.must_have_room(b)
         if not a.slots:
             return 0
         moved, done = [], 0
@@ -615,8 +621,8 @@ def guest(script, options):
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "script"
         file.write_text(script)
-        words = ["--direct", "--timeout", SECONDS, "--asleep", ASLEEP, "--add", f"{file}:/root/script"]
-        words += ["--os", options.os] if options.os else []
+        words = ["--direct", "--timeout", SECONDS, "--add", f"{file}:/root/script"]
+        words += ["--os", "linux"] if options.os == "linux" else ["--asleep", ASLEEP]
         words += ["--kernel", options.kernel] if options.kernel else []
         words += ["-c", options.cpus] if options.cpus else []
         argv = [TOP / "tools/guest", *words, "--log", Path(folder) / "log", "--", "/test/play", "script"]
