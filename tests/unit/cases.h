@@ -21,6 +21,8 @@
 #include <unistd.h>
 
 #define CASE_SECONDS 60
+#define SIGNAL_MASK  0x7f /* of a status */
+#define ABORT_SIGNAL 6
 
 /* Not from sys/wait.h, which may bring names of signals that kernel/task.h has as well. */
 int waitpid(int pid, int *status, int options);
@@ -43,9 +45,27 @@ static struct unit_case *unit_first, **unit_last = &unit_first;
 	}                                                             \
 	static void case_##id(void)
 
+/* Does the function panic? It runs in a process of its own. */
+__attribute__((unused)) static bool panics(void (*function)(void))
+{
+	int status;
+	pid_t child;
+
+	fflush(stdout);
+	child = fork();
+	must(child >= 0);
+	if (child == 0) {
+		must(freopen("/dev/null", "w", stderr));
+		function();
+		_exit(0);
+	}
+	must(waitpid(child, &status, 0) == child);
+	return (status & SIGNAL_MASK) == ABORT_SIGNAL;
+}
+
 static void unit_ended(const struct unit_case *unit, int status)
 {
-	int signal = status & 0x7f;
+	int signal = status & SIGNAL_MASK;
 
 	printf("not ok %d - the case %s %s %d\n", ++tap->count, unit->name,
 	       signal ? "was killed by signal" : "ended with status",

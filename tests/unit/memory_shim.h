@@ -7,8 +7,6 @@
 
 #define SHIM_WITHOUT_SLAB
 #include "tests/unit/shim.h"
-#include <sys/wait.h>
-#include <unistd.h>
 
 #define ARENA_FRAMES 5120u
 
@@ -54,24 +52,6 @@ void kunmap_local_slow(void *address)
 void page_zero(struct page *page, unsigned int offset, unsigned int len)
 {
 	memset((char *)page_address_low(page) + offset, 0, len);
-}
-
-/* Does the function panic? It runs in a process of its own. */
-static inline bool dies(void (*function)(void))
-{
-	int status;
-	pid_t child;
-
-	fflush(stdout);
-	child = fork();
-	must(child >= 0);
-	if (child == 0) {
-		must(freopen("/dev/null", "w", stderr));
-		function();
-		_exit(0);
-	}
-	must(waitpid(child, &status, 0) == child);
-	return WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT;
 }
 
 #endif
