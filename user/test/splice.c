@@ -1,31 +1,10 @@
-/* splice, sendfile and copy_file_range: what they move, what they refuse, what stays in place. */
-#include "test.h"
+/* splice and tee: what they move, what they refuse, what stays in place. */
+#include "splice.h"
 #include <sys/resource.h>
-#include <sys/sendfile.h>
 
-#define FILE_SIZE 100000
-#define PATH	  "/tmp/splice-test"
 #define DISK_FILE "/test/splice" /* on the disk: this very program */
 
-static int ends[2], other[2];
-static char data[FILE_SIZE], back[4 * FILE_SIZE];
-
-static void make_pipe(int p[2], int flags)
-{
-	CHECK_EQ(pipe2(p, flags), 0);
-}
-
-static int make_file(const char *path, size_t n)
-{
-	int fd = open(path, O_RDWR | O_CREAT | O_TRUNC, 0600);
-
-	CHECK(fd >= 0);
-	test_fill(data, n, 7, 0);
-	CHECK_EQ(write_full(fd, data, n), n);
-	CHECK_EQ(lseek(fd, 0, SEEK_SET), 0);
-	CHECK_EQ(unlink(path), 0);
-	return fd;
-}
+static int other[2];
 
 TEST(file_to_pipe, 5, "bytes of a file in memory arrive through the pipe; the offset moves")
 {
@@ -375,58 +354,6 @@ TEST(sparse, 5, "a hole comes as zeros")
 		CHECK_EQ(back[i], 0);
 }
 
-TEST(send_file, 5, "sendfile: file to pipe, file to file, offset rules, errors")
-{
-	int fd = make_file(PATH, FILE_SIZE), to = make_file("/tmp/splice-to", 1);
-	off_t at = 1000;
-
-	make_pipe(ends, 0);
-	CHECK_EQ(sendfile(ends[1], fd, &at, 2000), 2000);
-	CHECK_EQ(at, 3000);
-	CHECK_EQ(lseek(fd, 0, SEEK_CUR), 0);
-	CHECK_EQ(read_full(ends[0], back, 2000), 2000);
-	CHECK_EQ(test_differs(back, 2000, 7, 1000), 2000);
-	CHECK_EQ(sendfile(to, fd, NULL, 2 * FILE_SIZE), FILE_SIZE);
-	CHECK_EQ(pread(to, back, FILE_SIZE, 0), FILE_SIZE);
-	CHECK_EQ(test_differs(back, FILE_SIZE, 7, 0), FILE_SIZE);
-	CHECK_EQ(sendfile(to, fd, NULL, 10), 0);
-	CHECK_ERR(sendfile(ends[1], ends[0], NULL, 10), EINVAL);
-	CHECK_ERR(sendfile(999, fd, NULL, 10), EBADF);
-	CHECK_ERR(sendfile(ends[0], fd, NULL, 10), EBADF);
-}
-
-TEST(send_file_to_a_full_pipe, 5,
-     "sendfile that finds no more room: the offset is behind what was sent, not what was read")
-{
-	int fd = make_file(PATH, FILE_SIZE);
-	off_t at = 0;
-
-	make_pipe(ends, O_NONBLOCK);
-	CHECK_EQ(sendfile(ends[1], fd, &at, FILE_SIZE), 65536);
-	CHECK_EQ(at, 65536);
-	CHECK_EQ(lseek(fd, 0, SEEK_CUR), 0);
-	CHECK_ERR(sendfile(ends[1], fd, &at, FILE_SIZE), EAGAIN);
-	CHECK_EQ(at, 65536);
-	CHECK_ERR(sendfile(ends[1], fd, NULL, FILE_SIZE), EAGAIN);
-	CHECK_EQ(lseek(fd, 0, SEEK_CUR), 0);
-	CHECK_EQ(read_full(ends[0], back, 65536), 65536);
-	CHECK_EQ(test_differs(back, 65536, 7, 0), 65536);
-}
-
-TEST(send_file_short, 5,
-     "sendfile to a file that may not grow: the offset is behind what was taken, not what was read")
-{
-	int fd = make_file(PATH, FILE_SIZE), to = make_file("/tmp/splice-to", 0);
-	off_t at = 100;
-
-	CHECK_EQ(setrlimit(RLIMIT_FSIZE, &(struct rlimit){ 10240, 10240 }), 0);
-	signal(SIGXFSZ, SIG_IGN);
-	CHECK_EQ(sendfile(to, fd, &at, 50000), 10240);
-	CHECK_EQ(at, 10340);
-	CHECK_EQ(pread(to, back, 20000, 0), 10240);
-	CHECK_EQ(test_differs(back, 10240, 7, 100), 10240);
-}
-
 TEST(mapping_follows_write, 5,
      "a mapping of a page that a pipe holds shows what is then written to the file")
 {
@@ -441,46 +368,6 @@ TEST(mapping_follows_write, 5,
 	CHECK(!memcmp(map + 4100, "new", 3));
 	CHECK_EQ((unsigned char)map[4103], test_byte(7, 4103));
 	CHECK_EQ(munmap(map, 8192), 0);
-}
-
-TEST(send_file_through_full_pipe, 10, "sendfile into a pipe sends all, however small the pipe")
-{
-	int fd = make_file(PATH, FILE_SIZE);
-	off_t at = 0;
-	pid_t child;
-
-	make_pipe(ends, 0);
-	CHECK_EQ(fcntl(ends[1], F_SETPIPE_SZ, 4096), 4096);
-	child = fork();
-	if (!child) {
-		close(ends[1]);
-		_exit(read_full(ends[0], back, FILE_SIZE) != FILE_SIZE ||
-		      test_differs(back, FILE_SIZE, 7, 0) != FILE_SIZE);
-	}
-	while (at < FILE_SIZE)
-		CHECK(sendfile(ends[1], fd, &at, FILE_SIZE - at) > 0);
-	CHECK_EQ(test_wait(child), 0);
-}
-
-TEST(copy_range, 5, "copy_file_range between files, and its refusals")
-{
-	int fd = make_file(PATH, FILE_SIZE), to = make_file("/tmp/splice-to", 10), append;
-	loff_t from = 100, at = 5;
-
-	CHECK_EQ(syscall(SYS_copy_file_range, fd, &from, to, &at, (size_t)5000, 0), 5000);
-	CHECK_EQ(from, 5100);
-	CHECK_EQ(at, 5005);
-	CHECK_EQ(pread(to, back, 5000, 5), 5000);
-	CHECK_EQ(test_differs(back, 5000, 7, 100), 5000);
-	from = 0;
-	at = 10;
-	CHECK_ERR(syscall(SYS_copy_file_range, fd, &from, fd, &at, (size_t)100, 0), EINVAL);
-	CHECK_ERR(syscall(SYS_copy_file_range, fd, &from, to, &at, (size_t)100, 1), EINVAL);
-	make_pipe(ends, 0);
-	CHECK_ERR(syscall(SYS_copy_file_range, fd, &from, ends[1], NULL, (size_t)100, 0), EINVAL);
-	append = open("/tmp/splice-append", O_RDWR | O_CREAT | O_APPEND, 0600);
-	CHECK_EQ(unlink("/tmp/splice-append"), 0);
-	CHECK_ERR(syscall(SYS_copy_file_range, fd, &from, append, NULL, (size_t)100, 0), EBADF);
 }
 
 TEST(tee_copies, 5, "tee leaves the source as it is, and refuses one and the same pipe")

@@ -1,0 +1,96 @@
+/* sendfile and copy_file_range: what they move, what they refuse, and the offset after it. */
+#include "splice.h"
+#include <sys/resource.h>
+#include <sys/sendfile.h>
+
+TEST(to_pipe_and_file, 5, "sendfile: file to pipe, file to file, offset rules, errors")
+{
+	int fd = make_file(PATH, FILE_SIZE), to = make_file("/tmp/splice-to", 1);
+	off_t at = 1000;
+
+	make_pipe(ends, 0);
+	CHECK_EQ(sendfile(ends[1], fd, &at, 2000), 2000);
+	CHECK_EQ(at, 3000);
+	CHECK_EQ(lseek(fd, 0, SEEK_CUR), 0);
+	CHECK_EQ(read_full(ends[0], back, 2000), 2000);
+	CHECK_EQ(test_differs(back, 2000, 7, 1000), 2000);
+	CHECK_EQ(sendfile(to, fd, NULL, 2 * FILE_SIZE), FILE_SIZE);
+	CHECK_EQ(pread(to, back, FILE_SIZE, 0), FILE_SIZE);
+	CHECK_EQ(test_differs(back, FILE_SIZE, 7, 0), FILE_SIZE);
+	CHECK_EQ(sendfile(to, fd, NULL, 10), 0);
+	CHECK_ERR(sendfile(ends[1], ends[0], NULL, 10), EINVAL);
+	CHECK_ERR(sendfile(999, fd, NULL, 10), EBADF);
+	CHECK_ERR(sendfile(ends[0], fd, NULL, 10), EBADF);
+}
+
+TEST(to_a_full_pipe, 5,
+     "sendfile that finds no more room: the offset is behind what was sent, not what was read")
+{
+	int fd = make_file(PATH, FILE_SIZE);
+	off_t at = 0;
+
+	make_pipe(ends, O_NONBLOCK);
+	CHECK_EQ(sendfile(ends[1], fd, &at, FILE_SIZE), 65536);
+	CHECK_EQ(at, 65536);
+	CHECK_EQ(lseek(fd, 0, SEEK_CUR), 0);
+	CHECK_ERR(sendfile(ends[1], fd, &at, FILE_SIZE), EAGAIN);
+	CHECK_EQ(at, 65536);
+	CHECK_ERR(sendfile(ends[1], fd, NULL, FILE_SIZE), EAGAIN);
+	CHECK_EQ(lseek(fd, 0, SEEK_CUR), 0);
+	CHECK_EQ(read_full(ends[0], back, 65536), 65536);
+	CHECK_EQ(test_differs(back, 65536, 7, 0), 65536);
+}
+
+TEST(to_a_limited_file, 5,
+     "sendfile to a file that may not grow: the offset is behind what was taken, not what was read")
+{
+	int fd = make_file(PATH, FILE_SIZE), to = make_file("/tmp/splice-to", 0);
+	off_t at = 100;
+
+	CHECK_EQ(setrlimit(RLIMIT_FSIZE, &(struct rlimit){ 10240, 10240 }), 0);
+	signal(SIGXFSZ, SIG_IGN);
+	CHECK_EQ(sendfile(to, fd, &at, 50000), 10240);
+	CHECK_EQ(at, 10340);
+	CHECK_EQ(pread(to, back, 20000, 0), 10240);
+	CHECK_EQ(test_differs(back, 10240, 7, 100), 10240);
+}
+
+TEST(through_a_full_pipe, 10, "sendfile into a pipe sends all, however small the pipe")
+{
+	int fd = make_file(PATH, FILE_SIZE);
+	off_t at = 0;
+	pid_t child;
+
+	make_pipe(ends, 0);
+	CHECK_EQ(fcntl(ends[1], F_SETPIPE_SZ, 4096), 4096);
+	child = fork();
+	if (!child) {
+		close(ends[1]);
+		_exit(read_full(ends[0], back, FILE_SIZE) != FILE_SIZE ||
+		      test_differs(back, FILE_SIZE, 7, 0) != FILE_SIZE);
+	}
+	while (at < FILE_SIZE)
+		CHECK(sendfile(ends[1], fd, &at, FILE_SIZE - at) > 0);
+	CHECK_EQ(test_wait(child), 0);
+}
+
+TEST(copy_range, 5, "copy_file_range between files, and its refusals")
+{
+	int fd = make_file(PATH, FILE_SIZE), to = make_file("/tmp/splice-to", 10), append;
+	loff_t from = 100, at = 5;
+
+	CHECK_EQ(syscall(SYS_copy_file_range, fd, &from, to, &at, (size_t)5000, 0), 5000);
+	CHECK_EQ(from, 5100);
+	CHECK_EQ(at, 5005);
+	CHECK_EQ(pread(to, back, 5000, 5), 5000);
+	CHECK_EQ(test_differs(back, 5000, 7, 100), 5000);
+	from = 0;
+	at = 10;
+	CHECK_ERR(syscall(SYS_copy_file_range, fd, &from, fd, &at, (size_t)100, 0), EINVAL);
+	CHECK_ERR(syscall(SYS_copy_file_range, fd, &from, to, &at, (size_t)100, 1), EINVAL);
+	make_pipe(ends, 0);
+	CHECK_ERR(syscall(SYS_copy_file_range, fd, &from, ends[1], NULL, (size_t)100, 0), EINVAL);
+	append = open("/tmp/splice-append", O_RDWR | O_CREAT | O_APPEND, 0600);
+	CHECK_EQ(unlink("/tmp/splice-append"), 0);
+	CHECK_ERR(syscall(SYS_copy_file_range, fd, &from, append, NULL, (size_t)100, 0), EBADF);
+}
