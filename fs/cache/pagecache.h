@@ -108,6 +108,20 @@ struct page_waiter {
 void page_waiter_arm(struct page_waiter *waiter, struct page *page);
 void page_waiter_disarm(struct page_waiter *waiter);
 
+/*
+ * For file systems: the read of this page, which is locked, has ended. May be called in an interrupt.
+ */
+void page_read_done(struct page *page, bool ok);
+/*
+ * Why a page that is neither uptodate nor locked could not be read: -EIO, -ENOMEM if there was no memory
+ * for its read, or -ENODATA if it has left its file. In the last case look it up again.
+ */
+int page_read_error(const struct page *page);
+/*
+ * Wait until the page is uptodate. Returns 0, an error of page_read_error(), or -ERESTARTSYS on a SIGKILL.
+ */
+int page_wait_read(struct page *page);
+
 /* ---- finding pages: fs/cache/pagecache.c ---- */
 
 /* The page at index with a reference, or NULL. Never sleeps. */
@@ -170,15 +184,6 @@ void page_read_locked(struct page *page);
 /* Start the read of a failed, unlocked page again. */
 void page_read_again(struct page *page);
 /*
- * Why a page that is neither uptodate nor locked could not be read: -EIO, -ENOMEM if there was no memory
- * for its read, or -ENODATA if it has left its file. In the last case look it up again.
- */
-int page_read_error(const struct page *page);
-/*
- * Wait until the page is uptodate. Returns 0, an error of page_read_error(), or -ERESTARTSYS on a SIGKILL.
- */
-int page_wait_read(struct page *page);
-/*
  * Read one page and wait for it. Returns it with a reference, or ERR_PTR(-EIO, -ENOMEM, -ERESTARTSYS).
  */
 struct page *mapping_read_page(struct mapping *mapping, unsigned int index);
@@ -190,10 +195,7 @@ static inline void page_mark_used(struct page *page)
 		set_bits(&page->flags, PG_REFERENCED);
 }
 
-/*
- * For file systems: the read or write of this page has ended. May be called in an interrupt.
- */
-void page_read_done(struct page *page, bool ok);
+/* For file systems: the write of this page has ended. May be called in an interrupt. */
 void page_write_done(struct page *page, bool ok);
 
 /*

@@ -1,5 +1,5 @@
 /*
- * The lock of a page, and waiting for it.
+ * The lock of a page, waiting for it, and the end of a page's read.
  *
  * 1. The lock is one bit, PG_LOCKED. It has no owner. The task that starts a read locks the page, and
  *    the completion of the read unlocks it, perhaps in an interrupt.
@@ -7,7 +7,9 @@
  *    pages that are waited for. PG_WAITERS on a page says that its queue is worth a look.
  * 3. A waiter may be woken for another page of its queue, or for another bit of its page. So it looks
  *    at the page again.
- * 4. Lock order: ring->lock < a queue of pages < other wait queues.
+ * 4. page_read_done() ends the read of a page: it sets UPTODATE or ERROR first, and then unlocks the page.
+ *    So an unlocked page says how its read has ended.
+ * 5. Lock order: ring->lock < a queue of pages < other wait queues.
  *
  * Waiters join the queue first, and then set PG_WAITERS and test the page. Otherwise
  *
@@ -102,4 +104,38 @@ void page_unlock(struct page *page)
 void page_end_writeback(struct page *page)
 {
 	clear_and_wake(page, PG_WRITEBACK);
+}
+
+/* ---- the end of a read ---- */
+
+//BOOK: read-done
+void page_read_done(struct page *page, bool ok)
+{
+	set_bits(&page->flags, ok ? PG_UPTODATE : PG_ERROR);
+	/* Before the unlock: after it the page may leave its file, and the file memory. */
+	atomic_dec(&page->mapping->reads);
+	page_unlock(page);
+}
+
+int page_read_error(const struct page *page)
+{
+	if (!READ_ONCE(page->mapping))
+		return -ENODATA;
+	return page_has(page, PG_NO_MEMORY) ? -ENOMEM : -EIO;
+}
+
+int page_wait_read(struct page *page)
+{
+	while (!page_has(page, PG_UPTODATE)) {
+		int error = page_wait(page, PG_LOCKED, TASK_KILLABLE);
+
+		if (error)
+			return error;
+		if (page_has(page, PG_UPTODATE))
+			break;
+		if (!page_has(page, PG_LOCKED))
+			return page_read_error(page);
+	}
+	page_mark_used(page);
+	return 0;
 }

@@ -3,8 +3,7 @@
  *
  * 1. mapping_start() makes sure that pages are in the cache or on their way. It waits for memory and
  *    for metadata, but never for data and never for a page lock.
- * 2. A page is locked while its read runs. page_read_done(), often called from an interrupt, sets its
- *    flags and unlocks it. page_wait_read() waits for that.
+ * 2. A page is locked while its read runs. Its end is in fs/cache/pagewait.c.
  * 3. mapping->reads counts the reads that have been started and have not ended.
  */
 #include "fs/cache/pagecache.h"
@@ -26,15 +25,6 @@ static void start_read(struct mapping *mapping, struct page **pages, unsigned in
 {
 	atomic_add(&mapping->reads, nr);
 	mapping->ops->read_pages(mapping, pages, nr);
-}
-
-//BOOK: read-done
-void page_read_done(struct page *page, bool ok)
-{
-	set_bits(&page->flags, ok ? PG_UPTODATE : PG_ERROR);
-	/* Before the unlock: after it the page may leave its file, and the file memory. */
-	atomic_dec(&page->mapping->reads);
-	page_unlock(page);
 }
 
 void page_read_locked(struct page *page)
@@ -194,29 +184,6 @@ int mapping_start(struct mapping *mapping, struct file *file, unsigned int index
 		read_ahead(mapping, file, &run, index, index + had);
 	run_start(mapping, &run);
 	return had > 0 ? (int)had : n;
-}
-
-int page_read_error(const struct page *page)
-{
-	if (!READ_ONCE(page->mapping))
-		return -ENODATA;
-	return page_has(page, PG_NO_MEMORY) ? -ENOMEM : -EIO;
-}
-
-int page_wait_read(struct page *page)
-{
-	while (!page_has(page, PG_UPTODATE)) {
-		int error = page_wait(page, PG_LOCKED, TASK_KILLABLE);
-
-		if (error)
-			return error;
-		if (page_has(page, PG_UPTODATE))
-			break;
-		if (!page_has(page, PG_LOCKED))
-			return page_read_error(page);
-	}
-	page_mark_used(page);
-	return 0;
 }
 
 struct page *mapping_read_page(struct mapping *mapping, unsigned int index)

@@ -474,7 +474,7 @@ proctype splicer(byte q) LOCKS {
 
 
 /*
- * A read of the disk ends: fs/cache/pagecache.c, page_read_done, and fs/cache/pagewait.c, page_unlock. The second
+ * A read of the disk ends: fs/cache/pagewait.c, page_read_done and page_unlock. The second
  * cell stands for what the disk has.
  */
 #if LAZY > 0
