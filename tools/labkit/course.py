@@ -1,10 +1,13 @@
 """The commands of tools/lab for an instructor: each function is one command."""
 
+import io
 import json
+import os
 import re
 import shutil
 import subprocess
 import sys
+import tarfile
 from pathlib import Path
 
 from . import export, formats, grade, lint, manifest, matrix as matrices, platforms, report, submission
@@ -201,4 +204,28 @@ def platform(options, top):
     lab = Lab(options.lab, top)
     names = platforms.write(options.platform, lab, Path(options.out))
     print("\n".join(f"{options.out}/{name}" for name in names))
+    return 0
+
+
+def pack(options, top):
+    """Writes the tree and the i386 packages, so that the machine that grades needs only its own system's packages."""
+    target, deb = Path(options.out), top / "build/deb"
+    if not target.name.endswith((".tar.gz", ".tgz")):
+        raise BadManifest(f"{target}: the archive is a .tar.gz")
+    if not (deb / ".packages").exists():
+        raise BadManifest("Debian's i386 packages are not in build/deb: tools/setup packages fetches them")
+    done = subprocess.run(["git", "ls-files", "-z"], cwd=top, capture_output=True)
+    names = [name for name in os.fsdecode(done.stdout).split("\0") if name and (top / name).is_file()]
+    if done.returncode or not names:
+        raise BadManifest("the archive is made from a git checkout, and this is none")
+    new = target.with_name(target.name + ".new")
+    version = (grade.grader_version(top) + "\n").encode()
+    with tarfile.open(new, "w:gz") as tar:
+        for name in [*names, *(f"build/deb/{part}" for part in ("musl", "busybox", ".packages"))]:
+            tar.add(top / name, f"sluice/{name}")
+        info = tarfile.TarInfo("sluice/labs/VERSION")
+        info.size, info.mode = len(version), 0o644
+        tar.addfile(info, io.BytesIO(version))
+    os.replace(new, target)
+    print(f"{target}: {len(names)} files, {target.stat().st_size >> 10} KB")
     return 0

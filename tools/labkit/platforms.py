@@ -2,27 +2,25 @@
 
 import json
 
+from . import engines
 from .manifest import BadManifest
 
 SETUP = """#!/bin/sh
 # Runs once, while the image is made. The network may be used here. Nothing of this counts as grading time.
 set -eu
 apt-get update
-apt-get install -y --no-install-recommends git make patch python3 gcc-i686-linux-gnu nasm qemu-system-x86 e2fsprogs ca-certificates
+apt-get install -y --no-install-recommends e2fsprogs gcc gcc-i686-linux-gnu libc6-dev make nasm patch python3 qemu-system-x86
 cd /autograder/source
 tar -xzf reference.tar.gz --strip-components=1
-tools/setup packages
+tools/lab doctor
 make -s -j"$(nproc)" all
 """
 
 README = """# Lab {name} on {platform}
 
-Made by `tools/lab platform {platform} {name}`. The grader is the reference tree itself. Make its archive with
-
-    git archive --format=tar.gz --prefix=sluice/ -o reference.tar.gz HEAD
-    git describe --always >VERSION
-
-and keep both where students cannot read them. `key` is a file with a secret of 16 bytes or more, from which
+Made by `tools/lab platform {platform} {name}`. The grader is the reference tree itself, built with `make all`.
+`tools/lab pack -o reference.tar.gz` makes an archive of it with everything that is not in a system's own
+packages. Keep it where students cannot read it. `key` is a file with a secret of 16 bytes or more, from which
 the random checks get their seeds: `head -c 32 /dev/urandom | base64 >key`.
 
 {text}
@@ -42,7 +40,10 @@ if [ "$status" = 3 ] || [ ! -s /autograder/results/results.new ]; then
 fi
 mv /autograder/results/results.new /autograder/results/results.json
 """
-    text = "Zip `setup.sh`, `run_autograder`, `reference.tar.gz` and `key`, and upload the zip as the autograder. Choose at least 2 CPUs."
+    text = (
+        "Zip `setup.sh`, `run_autograder`, `reference.tar.gz` and `key`, and upload the zip as the autograder. Choose at least 2 CPUs,\n"
+        "and a base image with Python 3.11 or later."
+    )
     return {"setup.sh": SETUP, "run_autograder": run}, text
 
 
@@ -114,7 +115,10 @@ cd /opt/sluice && tools/lab grade {lab.name} "$1" --key key --json /tmp/result.j
     return {"custom-test": run}, "Give the step the command `./custom-test $STUDENT`. A unit-test step can read JUnit instead: `--format junit`."
 
 
-PLATFORMS = {"gradescope": gradescope, "autolab": autolab, "github": github, "prairielearn": prairielearn, "vpl": vpl, "codegrade": codegrade}
+PLATFORMS = {
+    "gradescope": gradescope, "autolab": autolab, "github": github, "prairielearn": prairielearn, "vpl": vpl, "codegrade": codegrade,
+    "parallel": engines.parallel, "slurm": engines.slurm, "docker": engines.docker, "kubernetes": engines.kubernetes,
+}  # fmt: skip
 
 
 def write(name, lab, folder):
