@@ -14,6 +14,7 @@
 #ifndef EXPLORE_H
 #define EXPLORE_H
 
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -50,6 +51,8 @@ struct scenario {
 
 /* The run has failed. Does not return from a task. */
 void ex_fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
+/* The kernel has panicked. Never returns. */
+void ex_panic(const char *format, va_list args) __attribute__((noreturn));
 #define must(condition)                                                               \
 	do {                                                                          \
 		if (!(condition))                                                     \

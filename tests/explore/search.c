@@ -107,18 +107,46 @@ bool repeated_switch(void)
 
 /* ---- failing ---- */
 
+/* Where a check goes on that ran into something broken. */
+static sigjmp_buf after_check;
+static bool checking;
+
+static void note_failure(const char *format, va_list args)
+{
+	if (!run_failed)
+		vsnprintf(failure, sizeof(failure), format, args);
+	run_failed = true;
+	while (running >= 0)
+		coroutine_yield();
+}
+
 void ex_fail(const char *format, ...)
 {
 	va_list args;
 
-	if (!run_failed) {
-		va_start(args, format);
-		vsnprintf(failure, sizeof(failure), format, args);
-		va_end(args);
-	}
-	run_failed = true;
-	while (running >= 0)
-		coroutine_yield();
+	va_start(args, format);
+	note_failure(format, args);
+	va_end(args);
+}
+
+static void end_if_setup_failed(void)
+{
+	if (!run_failed)
+		return;
+	printf("FOUND setup 0 0\nFAILURE setup: %s\nSCHEDULE -\n", failure);
+	exit(1);
+}
+
+void ex_panic(const char *format, va_list args)
+{
+	char line[200];
+
+	snprintf(line, sizeof(line), "panic: %s", format);
+	note_failure(line, args);
+	if (checking)
+		siglongjmp(after_check, 1);
+	end_if_setup_failed();
+	abort();
 }
 
 /* The kernel calls a function that is neither in a listed file nor in the shim: tests/explore/run */
@@ -130,10 +158,6 @@ void ex_missing(const char *name)
 	}
 	ex_fail("the shim has no %s()", name);
 }
-
-/* Where a check goes on that ran into something broken. */
-static sigjmp_buf after_check;
-static bool checking;
 
 /* A bad address of the kernel's files, or of the scenario's. */
 static void bad_address(int signal, siginfo_t *info, void *context)
@@ -563,10 +587,7 @@ static void prepare(void)
 		nr_tasks++;
 	ex_shim_init();
 	scenario->setup();
-	if (run_failed) {
-		printf("FOUND setup 0 0\nFAILURE setup: %s\nSCHEDULE -\n", failure);
-		exit(1);
-	}
+	end_if_setup_failed();
 	state_snapshot();
 }
 

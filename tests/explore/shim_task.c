@@ -140,9 +140,10 @@ void ring_unregister(struct ring *ring)
 
 void panic(const char *format, ...)
 {
-	ex_fail("panic: %s", format);
-	for (;;)
-		ex_relax();
+	va_list args;
+
+	va_start(args, format);
+	ex_panic(format, args);
 }
 
 void log_at(enum log_level level, const char *format, ...)
