@@ -8,6 +8,7 @@
 
 struct coroutine coroutines[MAX_TASKS];
 int nr_tasks, running = -1;
+uint32_t program_stack;
 const struct scenario *scenario;
 
 static char stacks[MAX_TASKS][STACK_SIZE] __attribute__((aligned(4096)));
@@ -90,6 +91,10 @@ void coroutine_stack(int task, char **from, char **to)
 
 bool on_a_stack(uint32_t address)
 {
+	uint32_t here = (uint32_t)__builtin_frame_address(0);
+
+	if (running < 0 && address - here < program_stack - here)
+		return true;
 	return address - (uint32_t)stacks < sizeof(stacks);
 }
 

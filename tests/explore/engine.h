@@ -48,7 +48,13 @@ void coroutine_resume(int task);
 void coroutine_yield(void);
 /* The part of a task's stack that is in use. */
 void coroutine_stack(int task, char **from, char **to);
+/*
+ * Of a task, or of the program: there the setup and the check run, whose variables are gone by the next
+ * run.
+ */
 bool on_a_stack(uint32_t address);
+/* Where the program's stack ends that is in use outside of tasks. */
+extern uint32_t program_stack;
 /* Of the running task. */
 bool on_own_stack(uint32_t address);
 

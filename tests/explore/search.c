@@ -597,6 +597,7 @@ int main(int argc, char **argv)
 	double seconds = 60;
 	int max = 2;
 
+	program_stack = (uint32_t)__builtin_frame_address(0);
 	for (int i = 1; i < argc; i++) {
 		const char *value = i + 1 < argc ? argv[i + 1] : "";
 

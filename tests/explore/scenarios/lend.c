@@ -42,6 +42,143 @@ SCENARIO(lend_two_writers, "the same with two writers", cached_page, unlent, { "
 SCENARIO(lend_twice, "two slots and a writer", cached_page, unlent, { "lender0", lend, 0 },
 	 { "lender1", lend, 0 }, { "writer", cached_write, 2 });
 
+/* ---- a page without bytes ---- */
+
+static struct page *promised; /* lent before the tasks begin */
+
+/* The page is being read, and the disk does not answer. */
+static void cold_page(void)
+{
+	bool fresh;
+
+	cached_hole();
+	promised = mapping_find_or_add(&cached_inode.mapping, 0, &fresh);
+	must(fresh);
+	page_put(promised);
+	ex_count_memory();
+}
+
+static void lend_cold_page(int unused)
+{
+	struct page *page = cached_lend();
+
+	must(page == promised && page_has(page, PG_LOCKED));
+	page_unlend(page);
+	page_put(page);
+}
+
+static void still_cold(void)
+{
+	must(promised->flags & PG_LOCKED && atomic_read(&promised->lent) == 0);
+	must(atomic_read(&promised->refs) == 1);
+	ex_must_have_freed();
+}
+
+SCENARIO(lend_cold, "a page is lent without waiting for its read", cold_page, still_cold,
+	 { "lender", lend_cold_page, 0 });
+
+/* The slot has the bytes of the first write, which fills the page, or of the last one. */
+static void lend_fresh_page(int unused)
+{
+	struct page *page = cached_lend();
+	unsigned char first;
+
+	if (!page)
+		return;
+	must(page_wait_read(page) == 0);
+	first = page_bytes(page)[FIRST];
+	must(first == 2 || first == 3);
+	must(page_bytes(page)[SECOND] == first && page_bytes(page)[FIRST] == first);
+	page_unlend(page);
+	page_put(page);
+}
+
+static void write_twice(int unused)
+{
+	cached_write(2);
+	cached_write(3);
+}
+
+static void file_has(unsigned char first, unsigned char second)
+{
+	struct page *page = cached_find();
+
+	must(page_bytes(page)[FIRST] == first && page_bytes(page)[SECOND] == second);
+	must(page->flags & PG_UPTODATE && page->flags & PG_DIRTY);
+	must(!(page->flags & (PG_LOCKED | PG_ERROR)) && atomic_read(&page->lent) == 0);
+	must(page->mapping == &cached_inode.mapping && atomic_read(&page->refs) == 2);
+	page_put(page);
+	cached_truncate(0);
+	cached_must_be_gone();
+}
+
+static void written_twice(void)
+{
+	file_has(3, 3);
+}
+
+SCENARIO(lend_fresh, "a page is lent while a write fills it that has made it", cached_hole,
+	 written_twice, { "lender", lend_fresh_page, 0 }, { "writer", write_twice, 0 });
+
+/* The rest of the page has the disk's zeros, for the slot and for the file. */
+static void lend_part(int unused)
+{
+	struct page *page = cached_lend();
+	unsigned char first;
+
+	if (!page)
+		return;
+	must(page_wait_read(page) == 0);
+	first = page_bytes(page)[FIRST];
+	must(first == 0 || first == 2);
+	must(page_bytes(page)[SECOND] == 0 && page_bytes(page)[FIRST] == first);
+	page_unlend(page);
+	page_put(page);
+}
+
+static void write_part(int value)
+{
+	struct page *page = page_begin_write(&cached_inode.mapping, 0, FIRST, FIRST + 1);
+
+	must(!IS_ERR(page) && page_bytes(page)[SECOND] == 0);
+	page_bytes(page)[FIRST] = value;
+	page_end_write(page);
+}
+
+static void part_is_written(void)
+{
+	file_has(2, 0);
+}
+
+SCENARIO(lend_part, "a page is read and lent while a part of it is written", cached_hole,
+	 part_is_written, { "lender", lend_part, 0 }, { "writer", write_part, 2 });
+
+/* The page's read has failed, and a slot has it. */
+static void failed_page(void)
+{
+	cold_page();
+	must(page_lend(promised) == 0 && page_get(promised));
+	set_bits(&promised->flags, PG_ERROR);
+	page_unlock(promised);
+}
+
+/* The slot was promised what is on the disk, which is not there. A write is something else. */
+static void read_failed_page(int unused)
+{
+	must(page_wait_read(promised) < 0);
+}
+
+static void failed_and_written(void)
+{
+	must(!promised->mapping && page_wait_read(promised) < 0);
+	page_unlend(promised);
+	page_put(promised);
+	file_has(2, 2);
+}
+
+SCENARIO(lend_failed, "a page whose read has failed is written to, and a slot has it", failed_page,
+	 failed_and_written, { "reader", read_failed_page, 0 }, { "writer", cached_write, 2 });
+
 /* ---- write-back: the disk gets one state of the page ---- */
 
 SCENARIO(lend_writeback, "a page is lent and written to while it is written back",

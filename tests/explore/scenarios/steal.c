@@ -92,6 +92,42 @@ SCENARIO(steal_read, "a page of a pipe fills an empty file, and is read", empty_
 SCENARIO(steal_replace, "a page of a pipe replaces one of a file, which is read", file_with_page,
 	 file_has_new, { "mover", move, 0 }, { "reader", read_file, 0 });
 
+/* ---- the old page is mapped ---- */
+
+static struct mm *program;
+
+static void mapped_file_with_page(void)
+{
+	cached_page();
+	space_make(SHARED, &cached_file);
+	program = space;
+	must(ex_load(USER_PAGE + FIRST) == 1);
+	give_page();
+}
+
+static void load(int unused)
+{
+	int seen;
+
+	ex_run_in(program);
+	seen = ex_load(USER_PAGE + FIRST);
+	must(seen == 1 || seen == NEW);
+	must(ex_load(USER_PAGE + SECOND) == NEW || seen == 1);
+	ex_run_in(space);
+}
+
+static void program_has_new(void)
+{
+	ex_run_in(program);
+	must(ex_load(USER_PAGE + FIRST) == NEW);
+	ex_run_in(space);
+	mm_put(program);
+	file_has_new();
+}
+
+SCENARIO(steal_load, "a page of a pipe replaces one that a program loads from",
+	 mapped_file_with_page, program_has_new, { "mover", move, 0 }, { "program", load, 0 });
+
 /* ---- truncate ---- */
 
 static void whole_or_nothing(void)

@@ -89,6 +89,43 @@ SCENARIO(store_lend_write, "a page is lent, stored to and written to", mapped_pa
 	 stored_and_written, { "lender", lend, 0 }, { "program", store, 2 },
 	 { "writer", cached_write, 2 });
 
+/* ---- private mappings ---- */
+
+static struct mm *child;
+
+/* A program and its child map the page. The program has stored, so what it has is a copy. */
+static void private_copy(void)
+{
+	cached_page();
+	space_make(PRIVATE, &cached_file);
+	must(ex_load(USER_PAGE + STORED) == 1);
+	child = mm_fork(space);
+	must(!IS_ERR(child));
+	must(ex_store(USER_PAGE + STORED, 4) == 0);
+}
+
+static void load(int value)
+{
+	must(ex_load(USER_PAGE + STORED) == value);
+}
+
+static void written_but_for_the_copy(void)
+{
+	load(4);
+	must(ex_load(USER_PAGE + FIRST) == 1);
+	space_drop();
+	ex_run_in(child);
+	must(ex_load(USER_PAGE + FIRST) == 2 && ex_load(USER_PAGE + STORED) == 1);
+	ex_run_in(space);
+	mm_put(child);
+	cached_truncate(0);
+	cached_must_be_gone();
+}
+
+SCENARIO(store_private, "a page is lent and written to, and a program has a copy of its own",
+	 private_copy, written_but_for_the_copy, { "lender", lend, 0 },
+	 { "writer", cached_write, 2 }, { "program", load, 4 });
+
 /* ---- write-back ---- */
 
 SCENARIO(store_writeback, "a program stores to a page that is written back", mapped_page, stored_3,
