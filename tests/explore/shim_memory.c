@@ -67,8 +67,10 @@ void ex_must_have_freed(void)
 /* The words in use are few: the first and the last ones stand for all. */
 ONE_STEP static void poison(char *at, size_t size)
 {
-	ex_changes(at, 32);
-	__builtin_memset(at, 0x6b, 32);
+	size_t begin = MIN(size, EX_PAGE_BYTES);
+
+	ex_changes(at, begin);
+	__builtin_memset(at, 0x6b, begin);
 	ex_changes(at + size - 8, 8);
 	__builtin_memset(at + size - 8, 0x6b, 8);
 }
@@ -99,6 +101,8 @@ ONE_STEP void page_free(struct page *page)
 		ex_fail("a page was given back once too often");
 	if (page->lent.value != 0)
 		ex_fail("a page is freed while it is lent");
+	if (page->mapped.value != 0)
+		ex_fail("a page is freed while it is mapped");
 	ex_forbid(page_address_low(page), PAGE_SIZE, true);
 	ex_changes(&free_pages[nr_free], sizeof(*free_pages));
 	free_pages[nr_free++] = page;

@@ -164,5 +164,25 @@ SCENARIO(store_truncate, "truncate removes a page that a program stores to", map
 SCENARIO(store_truncate_lent, "the same, and the page is lent", mapped_page, nothing_is_left,
 	 { "program", store_or_bus, 2 }, { "lender", lend, 0 }, { "truncate", cached_truncate, 0 });
 
+static struct page *promised; /* lent before the tasks begin */
+
+static void mapped_and_lent(void)
+{
+	mapped_page();
+	promised = cached_lend();
+}
+
+static void nothing_but_the_slot(void)
+{
+	must(page_bytes(promised)[STORED] == 1 && !promised->mapping);
+	page_unlend(promised);
+	page_put(promised);
+	nothing_is_left();
+}
+
+SCENARIO(store_truncate_copy, "truncate removes a page that a store replaces, because it is lent",
+	 mapped_and_lent, nothing_but_the_slot, { "program", store_or_bus, 2 },
+	 { "truncate", cached_truncate, 0 });
+
 SCENARIO(load_truncate, "truncate removes a page that a program loads from", unmapped_page,
 	 nothing_is_left, { "program", load_or_bus, 0 }, { "truncate", cached_truncate, 0 });
