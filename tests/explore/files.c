@@ -101,8 +101,11 @@ static spinlock_t disk_lock;
 static int requests;
 bool disk_failing;
 
+/* A file system may wait for its block map here, so the task must not hold up others. */
 static void request(struct mapping *mapping, struct page **pages, unsigned int nr)
 {
+	for (int i = 0; i < 2; i++)
+		must(!ends[i].pipe || !mutex_held(&ends[i].pipe->ring.consumer));
 	spin_lock(&disk_lock);
 	requests += nr;
 	spin_unlock(&disk_lock);
@@ -165,6 +168,11 @@ void disk_serve(int n)
 		((unsigned char *)page_address_low(cold))[1] = 0x31;
 		page_read_done(cold, true);
 	}
+}
+
+int cold_page_wait(void)
+{
+	return page_wait_read(cold);
 }
 
 bool cold_page_lose(void)

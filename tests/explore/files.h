@@ -28,6 +28,8 @@ extern const struct file_ops cold_source;
 void cold_page_make(void);
 void disk_serve(int n);
 extern bool disk_failing;
+/* Wait for the page as read(2) does, and return 0 or an error. */
+int cold_page_wait(void);
 /* The page leaves the file before it was read, as by truncate. False: it is being read again. */
 bool cold_page_lose(void);
 /* The cache's own reference goes. For checks. */

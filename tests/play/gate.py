@@ -189,8 +189,8 @@ class Model(pipe.Model):
 class Generator(pipe.Generator):
     MODEL = Model
     KINDS = {
-        "cold": 18, "gate": 14, "write": 10, "read": 17, "splice": 9, "tee": 9, "null": 3, "poll": 11, "count": 8,
-        "vmsplice": 2, "resize": 2, "bad": 2, "fill": 1, "close": 3, "wait": 9,
+        "cold": 18, "gate": 12, "fail": 2, "write": 10, "read": 17, "splice": 9, "tee": 9, "null": 3, "poll": 11, "count": 8,
+        "vmsplice": 2, "resize": 2, "bad": 2, "fill": 1, "close": 3, "wait": 9, "chain": 4,
     }  # fmt: skip
 
     def run(self, steps):
@@ -208,10 +208,12 @@ class Generator(pipe.Generator):
     def draw_gate(self, k):
         r, gate = self.random, self.model.gate
         if gate.closed:
-            words = r.choices(["open", "pass 1", f"pass {r.randrange(1, 4)}", "fail 1", "reverse"], [3, 5, 3, 2, 2])
+            self.do("gate " + r.choices(["open", "pass 1", f"pass {r.randrange(1, 4)}", "reverse"], [3, 5, 3, 2])[0])
         else:
-            words = r.choices(["close", "fail 1"], [8, 1])
-        self.do("gate " + words[0])
+            self.do("gate close")
+
+    def draw_fail(self, k):
+        self.do("gate fail 1")
 
     def draw_cold(self, k):
         r = self.random
@@ -228,6 +230,21 @@ class Generator(pipe.Generator):
         k = self.random.choice(coming)
         self.do(f"close {k} {self.random.choice('wwwr')}")
         self.do(f"poll {k}")
+
+    def draw_chain(self, k):
+        """Slots whose bytes are on their way go to another pipe or to /dev/null, and nobody asks for the bytes."""
+        r, other = self.random, self.others(k, lambda q: q.reader and q.writer)
+        if other is None or not (self.model.pipes[k].reader and self.model.pipes[k].writer):
+            return self.draw_count(k)
+        if not self.model.gate.closed:
+            self.do("gate close")
+        for l in (k, other):
+            if self.model.pipes[l].slots:
+                self.do(f"null {l} {1 << 20}")
+        self.draw_cold(k)
+        n = r.choice([1, 100, PAGE, PAGE + 1, 1 << 20])
+        self.do(r.choice([f"splice {k} {other} {n}", f"tee {k} {other} {n}", f"null {k} {n}"]))
+        self.do(f"count {other}")
 
     def draw_null(self, k):
         self.do(f"null {k} {self.bytes()}")
@@ -275,7 +292,7 @@ class Generator(pipe.Generator):
 
     def meanwhile(self, k):
         kinds = [self.draw_write, self.draw_count, self.draw_poll, self.draw_tee, self.draw_splice, self.draw_null]
-        self.random.choice([*kinds, self.draw_cold, self.draw_cold, self.draw_gate, self.draw_gate])(k)
+        self.random.choice([*kinds, self.draw_cold, self.draw_cold, self.draw_gate, self.draw_gate, self.draw_fail])(k)
 
 
 def generate(seed, steps, system="sluice", kinds=None):

@@ -92,6 +92,22 @@ static void only_page(void)
 SCENARIO(cold_close, "the pipe goes while its page is being read", cold_pipe, only_page,
 	 { "closer", close_both, 0 }, { "disk", disk_serve, 1 });
 
+static void close_writer(int unused)
+{
+	pipe_release(&ends[0].writer);
+}
+
+static void got_two_and_end(void)
+{
+	must_have_got(3, 2, true);
+	pipe_release(&ends[0].reader);
+	only_page();
+}
+
+SCENARIO(cold_end, "the last writer closes while a reader waits for the disk", cold_pipe,
+	 got_two_and_end, { "reader", get_to_end, 0 }, { "closer", close_writer, 0 },
+	 { "disk", disk_serve, 1 });
+
 /* A poll has armed the arrival waiter. */
 static void poll_and_close(int unused)
 {
@@ -198,13 +214,23 @@ SCENARIO(cold_two_pipes_one_page, "two lazy readers of one page", cold_two_pipes
 
 /* ---- moving what has not arrived ---- */
 
-static void cold_move(void)
+static void two_empty_pipes(void)
 {
 	cold_page_make();
 	pipe_make(0, 1);
 	pipe_make(1, 1);
 	files_open(&cold_source);
+}
+
+static void add_cold_slot(int unused)
+{
 	must(splice_bytes(FD_FILE, FD_WRITE0, 2) == 2);
+}
+
+static void cold_move(void)
+{
+	two_empty_pipes();
+	add_cold_slot(0);
 }
 
 static void get_other_counted(int unused)
@@ -225,6 +251,16 @@ static void move_and_serve(int unused)
 
 SCENARIO(cold_move_first, "a move does not wait for the disk; the reader of the other pipe does",
 	 cold_move, got_both, { "mover", move_and_serve, 0 }, { "reader", get_other_counted, 0 });
+
+/* The disk ends its read only after a splice that waited for a slot has moved it. */
+static void other_has_two(void)
+{
+	pipe_drain(1);
+	got_both();
+}
+
+SCENARIO(cold_mover_waits, "a move waits for a slot, but not for its bytes", two_empty_pipes,
+	 other_has_two, { "mover", move_and_serve, 0 }, { "splice", add_cold_slot, 0 });
 
 /* A reader waits for the first slot, which moves away. The disk ends its read only after that reader. */
 static void cold_then_byte(void)
@@ -275,3 +311,70 @@ static void thrown_away(void)
 
 SCENARIO(cold_thrown_away, "the slot that a reader waits for goes to /dev/null", cold_then_byte,
 	 thrown_away, { "sink", throw_away, 0 }, { "reader", get_first_and_serve, 0 });
+
+/* ---- a copy of what has not arrived ---- */
+
+static void tee_and_get(int unused)
+{
+	must(tee_byte(FD_READ0, FD_WRITE1) == 1);
+	get_bytes(2);
+}
+
+static void get_copy(int unused)
+{
+	must(pipe_get_byte(1) == 0x30);
+}
+
+SCENARIO(cold_tee, "a slot on its way is copied while it arrives, and both are read", cold_move,
+	 got_both, { "tee", tee_and_get, 0 }, { "reader", get_copy, 0 }, { "disk", disk_serve, 1 });
+
+/* ---- waiting for the page itself ---- */
+
+static void wait_for_page(int error)
+{
+	must(cold_page_wait() == error);
+}
+
+SCENARIO(cold_wait, "two tasks wait for one page", cold_page_make, only_page,
+	 { "waiter0", wait_for_page, 0 }, { "waiter1", wait_for_page, 0, TWIN },
+	 { "disk", disk_serve, 1 });
+
+static void failing_page(void)
+{
+	disk_failing = true;
+	cold_page_make();
+}
+
+SCENARIO(cold_wait_error, "a task that waits for a page is told that its read has failed",
+	 failing_page, only_page, { "waiter", wait_for_page, -EIO }, { "disk", disk_serve, 1 });
+
+static void wait_for_lost_page(int unused)
+{
+	int error = cold_page_wait();
+
+	must(error == -EIO || error == -ENODATA);
+}
+
+static void fail_lose_and_wait(int unused)
+{
+	fail_and_lose(0);
+	must(cold_page_wait() == -ENODATA);
+}
+
+SCENARIO(cold_wait_lost, "the page leaves its file after its read has failed", failing_page,
+	 only_page, { "waiter", wait_for_lost_page, 0 }, { "disk", fail_lose_and_wait, 0 });
+
+/* The disk ends its read only after the task that waited has gone. */
+static void wait_until_killed(int unused)
+{
+	must(cold_page_wait() == -ERESTARTSYS);
+	disk_serve(1);
+}
+
+static void kill_waiter(int unused)
+{
+	ex_kill(0);
+}
+
+SCENARIO(cold_wait_killed, "a task that waits for a page can be killed", cold_page_make, only_page,
+	 { "waiter", wait_until_killed, 0 }, { "killer", kill_waiter, 0 });

@@ -1,0 +1,293 @@
+/*
+ * Tests fs/pipe/slot.c and fs/pipe/wait.c: what a slot and a ring say about bytes that a disk is still
+ * reading, which references a slot has, and when the arrival waiter is armed.
+ */
+#include "tests/unit/shim.h"
+#include "tests/unit/cases.h"
+#include "fs/pipe/wait.h"
+#include "fs/names/vfs.h"
+
+#define wait_event_until(queue, cond, until) ((void)(queue), (void)(until), (cond) ? 0 : -EAGAIN)
+
+#define NR				     8u
+#define LEN				     100u
+#define REFS_MAX			     INT32_MAX
+
+static struct page pages[NR];
+static struct mapping mapping;
+static struct inode inode;
+static struct pipe_slot slots[NR];
+static struct ring ring;
+static unsigned int started; /* reads */
+static bool arrives_late;    /* the bytes arrive just before the waiter is armed */
+
+struct page *mem_map = pages;
+uintptr_t direct_map_end = UINTPTR_MAX;
+
+void *kmap_local_slow(struct page *page)
+{
+	abort();
+}
+
+void kunmap_local_slow(void *address)
+{
+	abort();
+}
+
+size_t iter_copy_to_nofault(struct iter *iter, const void *from, size_t n)
+{
+	abort();
+}
+
+void page_free(struct page *page)
+{
+	abort();
+}
+
+void inode_get(struct inode *inode)
+{
+	atomic_inc(&inode->refs);
+}
+
+void inode_put(struct inode *inode)
+{
+	must(!atomic_dec_and_test(&inode->refs));
+}
+
+void page_read_again(struct page *page)
+{
+	started++;
+}
+
+void page_waiter_arm(struct page_waiter *waiter, struct page *page)
+{
+	must(ring.lock.held);
+	waiter->page = page;
+	if (arrives_late)
+		page->flags = PG_UPTODATE;
+}
+
+void page_waiter_disarm(struct page_waiter *waiter)
+{
+	waiter->page = NULL;
+}
+
+#include "fs/pipe/ring.c"
+#include "fs/pipe/slot.c"
+#include "fs/pipe/wait.c"
+
+/* A slot of a page whose read was under way when it was spliced. It has the page's only reference. */
+static struct pipe_slot coming(unsigned int number, unsigned int page_flags)
+{
+	struct page *page = &pages[number];
+
+	page->flags = page_flags;
+	page->mapping = &mapping;
+	atomic_set(&page->refs, 1);
+	atomic_set(&page->lent, 1);
+	atomic_set(&inode.refs, 2); /* the slot's and another one */
+	return (struct pipe_slot){ page, 0, LEN, &coming_slot_ops, 0, (unsigned long)&inode, NULL };
+}
+
+/* ---- confirm ---- */
+
+static int confirms(unsigned int page_flags, bool in_file)
+{
+	struct pipe_slot slot = coming(0, page_flags);
+	int error;
+
+	if (!in_file)
+		pages[0].mapping = NULL;
+	error = slot_confirm(&slot);
+	must(pages[0].flags == page_flags);
+	must(atomic_read(&pages[0].refs) == 1 && atomic_read(&pages[0].lent) == 1);
+	return error;
+}
+
+CASE(confirm)
+{
+	ok(confirms(PG_LOCKED, true) == -EAGAIN, "a page that is being read is on its way");
+	ok(confirms(PG_LOCKED | PG_WAITERS, true) == -EAGAIN, "also if a task waits for it");
+	ok(confirms(PG_UPTODATE, true) == 0, "an uptodate page is there");
+	ok(confirms(PG_UPTODATE | PG_LOCKED, true) == 0, "also while it is locked");
+	ok(confirms(PG_UPTODATE | PG_DIRTY, false) == 0, "also after it has left its file");
+	ok(confirms(PG_ERROR, true) == -EIO, "a failed read is EIO");
+	ok(confirms(PG_ERROR | PG_LOCKED, true) == -EAGAIN, "a page that is read again is coming");
+	ok(confirms(PG_ERROR, false) == -ENODATA, "an unread page that left its file is ENODATA");
+	ok(confirms(0, false) == -ENODATA, "also if nothing was wrong with the disk");
+}
+
+/* ---- references ---- */
+
+static void a_copy_on_its_way(void)
+{
+	struct pipe_slot slot = coming(0, PG_LOCKED), copy = slot;
+
+	must(slot_get(&copy));
+	ok(atomic_read(&pages[0].refs) == 2 && atomic_read(&pages[0].lent) == 2,
+	   "a copy has a reference to the page, and a count of `lent`");
+	ok(atomic_read(&inode.refs) == 3, "a copy on its way has a reference to the inode");
+	must(copy.ops == &coming_slot_ops && copy.private == slot.private);
+	pages[0].flags = PG_UPTODATE;
+	slot_release(&copy);
+	ok(atomic_read(&pages[0].refs) == 1 && atomic_read(&pages[0].lent) == 1 &&
+		   atomic_read(&inode.refs) == 2,
+	   "a release gives back all that the copy has, even if the bytes have arrived");
+}
+
+static void a_copy_of_what_arrived(void)
+{
+	struct pipe_slot slot = coming(0, PG_UPTODATE), copy = slot;
+
+	must(slot_get(&copy));
+	must(atomic_read(&pages[0].refs) == 2 && atomic_read(&pages[0].lent) == 2);
+	ok(copy.ops == &cache_slot_ops && atomic_read(&inode.refs) == 2,
+	   "a copy of bytes that have arrived does not need the inode");
+	slot_release(&copy);
+	ok(atomic_read(&pages[0].refs) == 1 && atomic_read(&pages[0].lent) == 1 &&
+		   atomic_read(&inode.refs) == 2,
+	   "and does not give it back");
+}
+
+static void a_copy_too_many(void)
+{
+	struct pipe_slot slot = coming(0, PG_LOCKED), copy = slot;
+
+	atomic_set(&pages[0].refs, REFS_MAX);
+	must(!slot_get(&copy));
+	ok(atomic_read(&pages[0].refs) == REFS_MAX && atomic_read(&pages[0].lent) == 1 &&
+		   atomic_read(&inode.refs) == 2,
+	   "if the count of references is full, nothing has changed");
+}
+
+static void a_retry(void)
+{
+	struct pipe_slot slot = coming(0, PG_ERROR), other = slot;
+
+	slot_retry(&slot);
+	ok(started == 1, "a retry starts the read of a page that was on its way");
+	other.ops = &anon_slot_ops;
+	other.private = 0;
+	slot_retry(&other);
+	ok(started == 1, "and of no other page");
+}
+
+CASE(copies)
+{
+	a_copy_on_its_way();
+	a_copy_of_what_arrived();
+	a_copy_too_many();
+	a_retry();
+}
+
+/* ---- the ring ---- */
+
+static void ring_with(unsigned int nr, const unsigned int *page_flags, unsigned int slot_flags)
+{
+	ring_init(&ring, slots, NR, "test");
+	ring.readers = ring.writers = 1;
+	/* The slots go around the end of the array. */
+	ring.tail = ring.kept = ring.head = UINT32_MAX - 1;
+	for (unsigned int i = 0; i < nr; i++) {
+		struct pipe_slot slot = coming(i, page_flags[i]);
+
+		slot.flags = slot_flags && i + 1 < nr ? slot_flags | SLOT_GOES_ON : slot_flags;
+		ring_copy_array(&ring, &slot, 1);
+		ring_fill_places(&ring, 1, LEN);
+	}
+}
+#define RING_WITH(slot_flags, ...)                                       \
+	ring_with(sizeof((unsigned int[]){ __VA_ARGS__ }) / sizeof(int), \
+		  (unsigned int[]){ __VA_ARGS__ }, slot_flags)
+
+#define HERE   PG_UPTODATE
+#define COMING PG_LOCKED
+#define FAILED PG_ERROR
+
+static void bytes_that_arrived(void)
+{
+	RING_WITH(0, HERE, HERE, HERE);
+	ok(ring_arrived_bytes(&ring, false) == 3 * LEN, "all bytes have arrived");
+	RING_WITH(0, HERE, COMING, HERE);
+	ok(ring_arrived_bytes(&ring, false) == LEN, "bytes behind a page on its way do not count");
+	RING_WITH(0, HERE, HERE, FAILED);
+	ok(ring_arrived_bytes(&ring, false) == 2 * LEN, "nor do those of a failed page");
+	RING_WITH(0, COMING);
+	ok(ring_arrived_bytes(&ring, false) == 0, "nothing has arrived");
+	must(!ring.arrival.page && !ring.lock.held);
+}
+
+static void packets_that_arrived(void)
+{
+	RING_WITH(SLOT_PACKET, HERE, HERE, COMING);
+	ok(ring_arrived_bytes(&ring, true) == 0, "a packet has arrived when all of it has");
+	RING_WITH(SLOT_PACKET, HERE, HERE);
+	ok(ring_arrived_bytes(&ring, true) == 2 * LEN, "a packet has the bytes of all its slots");
+	slots[ring.tail & (NR - 1)].flags = SLOT_PACKET;
+	ok(ring_arrived_bytes(&ring, true) == LEN, "only the first packet counts");
+	must(!ring.lock.held);
+}
+
+CASE(arrived)
+{
+	bytes_that_arrived();
+	packets_that_arrived();
+}
+
+/* The first packet is in this state, and the waiter is armed on page `armed`, or on none if negative. */
+static bool found(enum ring_first first, int armed)
+{
+	enum ring_first is = ring_first_there(&ring);
+
+	must(!ring.lock.held);
+	return is == first && ring.arrival.page == (armed < 0 ? NULL : &pages[armed]);
+}
+
+static void of_slots(void)
+{
+	RING_WITH(0, HERE, COMING);
+	ok(found(RING_READY, -1), "bytes that are there need no waiter");
+	RING_WITH(0, COMING, HERE);
+	ok(found(RING_COMING, 0), "the waiter is armed on a page that is on its way");
+	RING_WITH(0, FAILED, COMING);
+	ok(found(RING_READY, -1), "an error can be read");
+	RING_WITH(0, COMING);
+	pages[0].mapping = NULL;
+	pages[0].flags = 0;
+	ok(found(RING_READY, -1), "so can the loss of a page");
+	RING_WITH(0, COMING);
+	arrives_late = true;
+	ok(ring_first_there(&ring) == RING_READY,
+	   "bytes that arrive just before the waiter is armed are there");
+	arrives_late = false;
+}
+
+static void of_packets(void)
+{
+	RING_WITH(SLOT_PACKET, HERE, COMING, COMING);
+	ok(found(RING_COMING, 1), "a packet is on its way as long as one of its slots is");
+	RING_WITH(SLOT_PACKET, HERE, HERE);
+	ok(found(RING_READY, -1), "a packet is there if all of it is");
+	RING_WITH(SLOT_PACKET, HERE, COMING);
+	slots[ring.tail & (NR - 1)].flags = SLOT_PACKET;
+	ok(found(RING_READY, -1), "the next packet does not matter");
+}
+
+static void of_no_slot(void)
+{
+	struct pipe_slot gone;
+
+	RING_WITH(0, COMING);
+	must(found(RING_COMING, 0));
+	spin_lock(&ring.lock);
+	ring_pop(&ring, &gone);
+	spin_unlock(&ring.lock);
+	ok(found(RING_EMPTY, -1), "an empty ring waits for no page");
+}
+
+CASE(first_packet)
+{
+	of_slots();
+	of_packets();
+	of_no_slot();
+}
