@@ -99,7 +99,7 @@ BEYOND_TEST(fault_holds_nobody, 20,
 	CHECK_EQ(umount("/mnt"), 0);
 }
 
-BEYOND_TEST(failure_in_its_place, 20,
+BEYOND_TEST(cold_file_fails, 20,
 	    "its EIO stands in its place: what was read before it comes first, and it heals",
 	    NO_GATE)
 {
