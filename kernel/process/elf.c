@@ -73,6 +73,20 @@ static int add_segment(struct elf_image *image, const struct elf_program_header 
 	return 0;
 }
 
+static int set_loader(struct elf_image *image, const struct elf_program_header *name,
+		      uint64_t file_size)
+{
+	if (image->loader_size)
+		return refused(image, "two loaders");
+	if (name->filesz < 2 || name->filesz > ELF_LOADER_MAX)
+		return refused(image, "a loader's name that is empty or too long");
+	if ((uint64_t)name->offset + name->filesz > file_size)
+		return refused(image, "a loader's name beyond the end of the file");
+	image->loader_at = name->offset;
+	image->loader_size = name->filesz;
+	return 0;
+}
+
 static int check_segments(struct elf_image *image, const struct elf_header *header,
 			  uint64_t file_size)
 {
@@ -81,8 +95,7 @@ static int check_segments(struct elf_image *image, const struct elf_header *head
 
 	for (unsigned int i = 0; i < image->nr_phdrs && error == 0; i++) {
 		if (headers[i].type == PT_INTERP)
-			return refused(image,
-				       "a dynamically linked program: only static ones run here");
+			error = set_loader(image, &headers[i], file_size);
 		if (headers[i].type == PT_LOAD)
 			error = add_segment(image, &headers[i], header->phoff, file_size);
 	}

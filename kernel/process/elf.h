@@ -24,6 +24,7 @@ struct elf_program_header { /* Elf32_Phdr */
 };
 
 #define ELF_FIRST_BYTES	 1024u /* the headers must be within these first bytes of a file */
+#define ELF_LOADER_MAX	 1024u /* bytes of a loader's name */
 #define ELF_SEGMENTS_MAX 16u
 
 /* elf_program_header.flags */
@@ -37,7 +38,8 @@ struct elf_image {
 	bool entry_found;      /* the entry point is in a segment of code */
 	uint32_t phdr_address; /* of the program headers in memory; 0: in no segment */
 	unsigned int nr_phdrs;
-	uint32_t high; /* end of the last segment's last page */
+	uint32_t loader_at, loader_size; /* the loader's name in the file, with its 0; 0: static */
+	uint32_t high;			 /* end of the last segment's last page */
 	unsigned int nr_segments;
 	struct elf_program_header segments[ELF_SEGMENTS_MAX]; /* addresses without the load bias */
 	const char *refused;				      /* the reason for -ENOEXEC */

@@ -6,15 +6,13 @@
  *    space is made, and a shared file table is copied. Next, all other threads exit. Then comes the point
  *    of no return. An error after it (a page of the file cannot be read, or no memory) ends the process
  *    with SIGSEGV.
- * 2. Programs are static: ELF with fixed addresses, or static-pie. The first line of a script names its
- *    interpreter, which cannot be a script, and at most one argument.
- * 3. The strings of argv and envp, and the data to which the auxiliary vector points, are first
+ * 2. The strings of argv and envp, and the data to which the auxiliary vector points, are first
  *    collected in one buffer. From there they are copied to the new stack (System V ABI, i386
  *    supplement, 3-31). Set-user-ID bits of programs are ignored.
  */
-#include "kernel/process/elf.h"
 #include "kernel/cpu/fpu.h"
 #include "kernel/process/process.h"
+#include "kernel/process/program.h"
 #include "kernel/random.h"
 #include "kernel/process/signal.h"
 #include "kernel/syscalls.h"
@@ -29,8 +27,6 @@
 #define STRINGS_SIZE	  (128u << 10)
 #define STACK_TOP	  (USER_END - PAGE_SIZE)
 #define STACK_ROOM	  (128u << 10) /* mapped at once, beside what the arguments take */
-#define PIE_BASE	  0x08000000u
-#define PIE_MAX		  0x90000000u
 #define EFLAGS_FIXED	  0x2u
 #define ORIGINAL_EAX_NONE 0xffffffffu
 #define CLOCK_TICKS	  100 /* what times(2) counts in, a second */
@@ -62,106 +58,14 @@ struct aux { /* an entry of the auxiliary vector */
 };
 
 struct exec {
-	struct file *file;
-	struct elf_image image;
-	bool unreadable; /* the user may execute the program, or its script, but not read it */
-	const char *interpreter, *argument; /* of a script, in `line`; NULL: none */
-	char *strings;			    /* grows up to STRINGS_SIZE */
-	size_t room, used;		    /* bytes of strings */
+	struct program program, loader; /* the loader has no file if the program is static */
+	struct script script;
+	char *strings;	   /* grows up to STRINGS_SIZE */
+	size_t room, used; /* bytes of strings */
 	unsigned int argc, envc;
 	size_t env_at, name_at, platform_at, random_at; /* where in the strings these stand */
 	struct mm *mm;
-	uint32_t bias;
-	char first[ELF_FIRST_BYTES + 1] __attribute__((aligned(4))), line[ELF_FIRST_BYTES + 1];
 };
-
-/* ---- the file ---- */
-
-/* Open the program and read its first bytes. Returns their number, or an error. May sleep. */
-static ssize_t open_program(struct exec *x, const char *name)
-{
-	file_off_t at = 0;
-	struct file *file;
-	struct dentry *path = path_lookup(AT_FDCWD, name, LOOKUP_FOLLOW);
-	struct iter iter;
-
-	if (IS_ERR(path))
-		return PTR_ERR(path);
-	file = file_open_program(path);
-	if (inode_permission(path->inode, MAY_READ) < 0)
-		x->unreadable = true;
-	path_put(path);
-	if (IS_ERR(file))
-		return PTR_ERR(file);
-	x->file = file;
-	if (!file->ops->read)
-		return refuse(EACCES, "the file cannot be read");
-	memset(x->first, 0, sizeof(x->first));
-	iter_init_kernel(&iter, x->first, ELF_FIRST_BYTES);
-	return file->ops->read(file, &iter, &at);
-}
-
-static bool is_blank(char c)
-{
-	return c == ' ' || c == '\t';
-}
-
-static char *skip(char *at, bool blanks)
-{
-	while (*at && is_blank(*at) == blanks)
-		at++;
-	return at;
-}
-
-/* "#! interpreter argument" */
-static int parse_script(struct exec *x)
-{
-	char *at = memcpy(x->line, x->first, sizeof(x->line)), *end = strchr(at, '\n');
-
-	if (!end && strlen(at) == ELF_FIRST_BYTES)
-		return refuse(ENOEXEC, "the #! line is too long");
-	if (!end)
-		end = at + strlen(at);
-	while (end > at + 2 && is_blank(end[-1]))
-		end--;
-	*end = '\0';
-	x->interpreter = at = skip(at + 2, true);
-	if (!*at)
-		return refuse(ENOEXEC, "the #! line names no interpreter");
-	at = skip(at, false);
-	if (*at) {
-		*at++ = '\0';
-		x->argument = skip(at, true);
-	}
-	return 0;
-}
-
-static int find_program(struct exec *x, const char *name)
-{
-	ssize_t len = open_program(x, name);
-	uint64_t size;
-	int error;
-
-	if (len >= 2 && memcmp(x->first, "#!", 2) == 0) {
-		error = parse_script(x);
-		if (error < 0)
-			return error;
-		file_put(x->file);
-		x->file = NULL;
-		len = open_program(x, x->interpreter);
-	}
-	if (len < 0)
-		return len;
-	size = inode_size(x->file->inode);
-	if (elf_check(&x->image, x->first, MIN((uint64_t)len, size), size) < 0)
-		return refuse(ENOEXEC, x->image.refused);
-	if (x->image.relocatable) {
-		if (x->image.high > PIE_MAX)
-			return refuse(ENOEXEC, "the program is too large");
-		x->bias = PIE_BASE;
-	}
-	return 0;
-}
 
 /* ---- arguments ---- */
 
@@ -244,14 +148,16 @@ static int collect_strings(struct exec *x, const char *path, const void *argv, c
 			   bool kernel)
 {
 	/* For a script: its interpreter, the argument if any, and its path in place of argv[0]. */
-	const char *const argument = x->argument ? x->argument : path;
-	const char *const first[] = { x->interpreter, argument, x->argument ? path : NULL, NULL };
+	const struct script *script = &x->script;
+	const char *const argument = script->argument ? script->argument : path;
+	const char *const first[] = { script->interpreter, argument, script->argument ? path : NULL,
+				      NULL };
 	int error = grow_strings(x);
 
 	if (error == 0)
 		error = add_array(x, (const uint32_t *)first, true, 0, &x->argc);
 	if (error == 0)
-		error = add_array(x, argv, kernel, x->interpreter ? 1 : 0, &x->argc);
+		error = add_array(x, argv, kernel, script->interpreter ? 1 : 0, &x->argc);
 	/* Programs expect that argv[0] exists. */
 	if (error == 0 && x->argc == 0) {
 		error = add_string(x, "", true);
@@ -277,26 +183,6 @@ static size_t vectors_size(const struct exec *x)
 
 /* ---- the new address space ---- */
 
-static int map_segment(struct exec *x, const struct elf_program_header *segment)
-{
-	uint32_t start = (x->bias + segment->vaddr) & PAGE_MASK;
-	uint32_t file_end = PAGE_ALIGN(x->bias + segment->vaddr + segment->filesz);
-	uint32_t end = PAGE_ALIGN(x->bias + segment->vaddr + segment->memsz);
-	unsigned int flags = VMA_MAY_WRITE | (segment->flags & PF_R ? VMA_READ : 0) |
-			     (segment->flags & PF_W ? VMA_WRITE : 0) |
-			     (segment->flags & PF_X ? VMA_EXEC : 0);
-	int error = 0;
-
-	if (segment->filesz)
-		error = mm_map(x->mm, start, file_end - start, flags, x->file,
-			       segment->offset >> PAGE_SHIFT);
-	else
-		file_end = start;
-	if (error == 0 && end > file_end)
-		error = mm_map(x->mm, file_end, end - file_end, flags, NULL, 0);
-	return error;
-}
-
 static int make_memory(struct exec *x)
 {
 	uint32_t stack = PAGE_ALIGN(x->used + vectors_size(x) + STACK_ROOM);
@@ -305,18 +191,17 @@ static int make_memory(struct exec *x)
 	x->mm = mm_create();
 	if (!x->mm)
 		return -ENOMEM;
-	error = mm_set_program(x->mm, x->file);
+	error = mm_set_program(x->mm, x->program.file);
+	if (error == 0)
+		error = program_map(&x->program, x->mm);
+	if (error == 0 && x->loader.file)
+		error = program_map_loader(&x->loader, x->mm);
 	if (error < 0)
 		return error;
-	for (unsigned int i = 0; i < x->image.nr_segments; i++) {
-		error = map_segment(x, &x->image.segments[i]);
-		if (error < 0)
-			return error;
-	}
 	error = mm_map(x->mm, STACK_TOP - stack, stack,
 		       VMA_READ | VMA_WRITE | VMA_MAY_WRITE | VMA_STACK, NULL, 0);
 	x->mm->stack_top = STACK_TOP;
-	x->mm->brk_start = x->mm->brk_end = x->bias + x->image.high;
+	x->mm->brk_start = x->mm->brk_end = x->program.bias + x->program.image.high;
 	return error;
 }
 
@@ -337,24 +222,6 @@ static void switch_memory(struct exec *x)
 	task_release_vfork(task);
 	if (old)
 		mm_put(old);
-}
-
-/*
- * Clear the rest of each segment's last page of file bytes. The page has the bytes that come next in the
- * file, but programs expect zeros up to the end of the segment, and use the rest of the page as memory.
- */
-static int clear_tails(const struct exec *x)
-{
-	for (unsigned int i = 0; i < x->image.nr_segments; i++) {
-		const struct elf_program_header *segment = &x->image.segments[i];
-		uint32_t end = x->bias + segment->vaddr + segment->filesz;
-		uint32_t room = PAGE_ALIGN(end) - end;
-
-		if (segment->filesz && segment->flags & PF_W && room &&
-		    clear_user((void __user *)end, room) < 0)
-			return -EFAULT;
-	}
-	return 0;
 }
 
 /* Reset signal handlers, which were functions of the old program, and set the name and saved ids. */
@@ -399,6 +266,7 @@ static uint32_t fill_stack(const struct exec *x)
 	const struct credentials *cred = &current->process->cred;
 	uint32_t strings = (STACK_TOP - sizeof(uint32_t) - x->used) & ~15u;
 	uint32_t sp = (strings - vectors_size(x)) & ~15u, at = sp + sizeof(uint32_t), cpu[4];
+	const struct elf_image *image = &x->program.image;
 	struct mm *mm = current->mm;
 
 	cpuid(1, 0, cpu);
@@ -406,12 +274,12 @@ static uint32_t fill_stack(const struct exec *x)
 		{ AT_HWCAP, cpu[3] },
 		{ AT_PAGESZ, PAGE_SIZE },
 		{ AT_CLKTCK, CLOCK_TICKS },
-		{ AT_PHDR, x->bias + x->image.phdr_address },
+		{ AT_PHDR, x->program.bias + image->phdr_address },
 		{ AT_PHENT, sizeof(struct elf_program_header) },
-		{ AT_PHNUM, x->image.phdr_address ? x->image.nr_phdrs : 0 },
-		{ AT_BASE, 0 },
+		{ AT_PHNUM, image->phdr_address ? image->nr_phdrs : 0 },
+		{ AT_BASE, x->loader.bias },
 		{ AT_FLAGS, 0 },
-		{ AT_ENTRY, x->bias + x->image.entry },
+		{ AT_ENTRY, x->program.bias + image->entry },
 		{ AT_UID, cred->uid },
 		{ AT_EUID, cred->euid },
 		{ AT_GID, cred->gid },
@@ -459,15 +327,17 @@ static void set_registers(uint32_t entry, uint32_t sp)
 /* Switch to the new program. Returns false if that fails. The process must then end. */
 static bool become(struct exec *x, const char *path)
 {
-	uint32_t sp;
+	const struct program *first = x->loader.file ? &x->loader : &x->program;
+	uint32_t sp = 0;
 
 	switch_memory(x);
 	file_table_close_on_exec();
-	change_process(current->process, path, x->unreadable);
-	sp = clear_tails(x) < 0 ? 0 : fill_stack(x);
+	change_process(current->process, path, x->program.unreadable);
+	if (program_clear_tails(&x->program) == 0 && program_clear_tails(&x->loader) == 0)
+		sp = fill_stack(x);
 	if (sp == 0)
 		return false;
-	set_registers(x->bias + x->image.entry, sp);
+	set_registers(first->bias + first->image.entry, sp);
 	return true;
 }
 
@@ -481,7 +351,9 @@ int exec_path(const char *path, const void *argv, const void *envp, bool kernel)
 
 	if (!x)
 		return -ENOMEM;
-	error = find_program(x, path);
+	error = program_find(&x->program, &x->script, path);
+	if (error == 0 && x->program.image.loader_size)
+		error = program_find_loader(&x->loader, &x->program);
 	if (error == 0)
 		error = collect_strings(x, path, argv, envp, kernel);
 	if (error == 0)
@@ -495,8 +367,8 @@ int exec_path(const char *path, const void *argv, const void *envp, bool kernel)
 		gone = !become(x, path);
 	if (x->mm)
 		mm_put(x->mm);
-	if (x->file)
-		file_put(x->file);
+	program_put(&x->program);
+	program_put(&x->loader);
 	vfree(x->strings);
 	kfree(x);
 	if (gone)

@@ -56,6 +56,18 @@ CASE(good)
 	ok(check(&image) == 0 && image.relocatable, "a static-pie program is accepted");
 }
 
+CASE(dynamic)
+{
+	struct elf_image image;
+
+	make_program(ET_DYN, 0);
+	phdrs[3] = (struct elf_program_header){ PT_INTERP, 0x194, 0x194, 0, 19, 19, PF_R, 1 };
+	ok(check(&image) == 0 && image.loader_at == 0x194 && image.loader_size == 19,
+	   "a dynamic program's loader is found");
+	phdrs[3].type = PT_NOTE;
+	ok(check(&image) == 0 && image.loader_size == 0, "a static program has none");
+}
+
 /* Spoils one field after another. Each time the program must be refused. */
 #define refuses(change, ...)                                                   \
 	do {                                                                   \
@@ -86,7 +98,11 @@ CASE(bad)
 	refuses(header.phoff = 0xffffffff, "program headers beyond the file");
 	refuses(header.entry = 0, "an entry point nowhere");
 	refuses(header.entry = 0x0804d000, "an entry point in data");
-	refuses(phdrs[1].type = PT_INTERP, "an interpreter");
+	refuses((phdrs[3].type = PT_INTERP, phdrs[3].filesz = 1), "a loader without a name");
+	refuses((phdrs[3].type = PT_INTERP, phdrs[3].filesz = 1025), "a loader with a long name");
+	refuses((phdrs[3].type = PT_INTERP, phdrs[3].filesz = 8, phdrs[3].offset = 0xfffffffc),
+		"a loader's name beyond the end of the file");
+	refuses((phdrs[0].type = phdrs[3].type = PT_INTERP, phdrs[3].filesz = 8), "two loaders");
 	refuses(phdrs[1].filesz = 0x1801, "more in the file than in memory");
 	refuses(phdrs[1].offset = 0xfffff000, "an offset that overflows");
 	refuses(phdrs[1].offset = 0x1004, "an offset that does not match the address");

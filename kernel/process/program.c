@@ -1,0 +1,229 @@
+/* Finding, checking and mapping programs. See kernel/process/program.h for the contract. */
+#include "kernel/process/program.h"
+#include "kernel/syscall.h"
+#include "fs/file/file.h"
+#include "lib/string.h"
+#include "mm/slab.h"
+#include "mm/vm/iter.h"
+#include "mm/vm/tables.h"
+#include "mm/vm/uaccess.h"
+
+#define PIE_BASE 0x40000000u
+#define PIE_MAX	 0x90000000u
+
+/* ---- files ---- */
+
+/* The first bytes of a file, followed by a zero. */
+struct first_bytes {
+	char bytes[ELF_FIRST_BYTES + 1] __attribute__((aligned(4)));
+};
+
+/* Read up to n bytes of the file from a place on. Returns their number, or an error. May sleep. */
+static ssize_t read_at(struct file *file, file_off_t at, void *to, size_t n)
+{
+	struct iter iter;
+
+	if (!file->ops->read)
+		return refuse(EACCES, "the file cannot be read");
+	iter_init_kernel(&iter, to, n);
+	return file->ops->read(file, &iter, &at);
+}
+
+/* Open the file and read its first bytes. Returns their number, or an error. May sleep. */
+static ssize_t open_program(struct program *program, struct first_bytes *first, const char *name)
+{
+	struct dentry *path = path_lookup(AT_FDCWD, name, LOOKUP_FOLLOW);
+	struct file *file;
+
+	if (IS_ERR(path))
+		return PTR_ERR(path);
+	file = file_open_program(path);
+	if (inode_permission(path->inode, MAY_READ) < 0)
+		program->unreadable = true;
+	path_put(path);
+	if (IS_ERR(file))
+		return PTR_ERR(file);
+	program->file = file;
+	memset(first, 0, sizeof(*first));
+	return read_at(file, 0, first->bytes, ELF_FIRST_BYTES);
+}
+
+/* Returns 0, or -ENOEXEC with the reason in program->image.refused. */
+static int check(struct program *program, const struct first_bytes *first, size_t len)
+{
+	uint64_t size = inode_size(program->file->inode);
+
+	return elf_check(&program->image, first->bytes, MIN((uint64_t)len, size), size);
+}
+
+static bool is_blank(char c)
+{
+	return c == ' ' || c == '\t';
+}
+
+static char *skip(char *at, bool blanks)
+{
+	while (*at && is_blank(*at) == blanks)
+		at++;
+	return at;
+}
+
+/* "#! interpreter argument" */
+static int parse_script(struct script *script, const struct first_bytes *first)
+{
+	char *at = memcpy(script->line, first->bytes, sizeof(script->line));
+	char *end = strchr(at, '\n');
+
+	if (!end && strlen(at) == ELF_FIRST_BYTES)
+		return refuse(ENOEXEC, "the #! line is too long");
+	if (!end)
+		end = at + strlen(at);
+	while (end > at + 2 && is_blank(end[-1]))
+		end--;
+	*end = '\0';
+	script->interpreter = at = skip(at + 2, true);
+	if (!*at)
+		return refuse(ENOEXEC, "the #! line names no interpreter");
+	at = skip(at, false);
+	if (*at) {
+		*at++ = '\0';
+		script->argument = skip(at, true);
+	}
+	return 0;
+}
+
+static int find(struct program *program, struct script *script, struct first_bytes *first,
+		const char *path)
+{
+	ssize_t len = open_program(program, first, path);
+	int error;
+
+	if (len >= 2 && memcmp(first->bytes, "#!", 2) == 0) {
+		error = parse_script(script, first);
+		if (error < 0)
+			return error;
+		program_put(program);
+		len = open_program(program, first, script->interpreter);
+	}
+	if (len < 0)
+		return len;
+	if (check(program, first, len) < 0)
+		return refuse(ENOEXEC, program->image.refused);
+	if (program->image.relocatable) {
+		if (program->image.high > PIE_MAX)
+			return refuse(ENOEXEC, "the program is too large");
+		program->bias = PIE_BASE;
+	}
+	return 0;
+}
+
+int program_find(struct program *program, struct script *script, const char *path)
+{
+	struct first_bytes *first = kmalloc(sizeof(*first), 0);
+	int error;
+
+	if (!first)
+		return -ENOMEM;
+	error = find(program, script, first, path);
+	kfree(first);
+	return error;
+}
+
+static int find_loader(struct program *loader, const struct program *program,
+		       struct first_bytes *first)
+{
+	const struct elf_image *image = &program->image;
+	ssize_t len = read_at(program->file, image->loader_at, first->bytes, image->loader_size);
+
+	if (len < 0)
+		return len;
+	if (len != (ssize_t)image->loader_size || first->bytes[len - 1])
+		return refuse(ENOEXEC, "a loader's name that does not end");
+	len = open_program(loader, first, first->bytes);
+	if (len < 0)
+		return len;
+	if (check(loader, first, len) < 0)
+		return refuse(ELIBBAD, loader->image.refused);
+	if (!loader->image.relocatable)
+		return refuse(ELIBBAD, "a loader that has a fixed address");
+	return 0;
+}
+
+int program_find_loader(struct program *loader, const struct program *program)
+{
+	struct first_bytes *first = kmalloc(sizeof(*first), 0);
+	int error;
+
+	if (!first)
+		return -ENOMEM;
+	error = find_loader(loader, program, first);
+	kfree(first);
+	return error;
+}
+
+void program_put(struct program *program)
+{
+	if (program->file)
+		file_put(program->file);
+	program->file = NULL;
+}
+
+/* ---- memory ---- */
+
+static int map_segment(const struct program *program, struct mm *mm,
+		       const struct elf_program_header *segment)
+{
+	uint32_t start = (program->bias + segment->vaddr) & PAGE_MASK;
+	uint32_t file_end = PAGE_ALIGN(program->bias + segment->vaddr + segment->filesz);
+	uint32_t end = PAGE_ALIGN(program->bias + segment->vaddr + segment->memsz);
+	unsigned int flags = VMA_MAY_WRITE | (segment->flags & PF_R ? VMA_READ : 0) |
+			     (segment->flags & PF_W ? VMA_WRITE : 0) |
+			     (segment->flags & PF_X ? VMA_EXEC : 0);
+	int error = 0;
+
+	if (segment->filesz)
+		error = mm_map(mm, start, file_end - start, flags, program->file,
+			       segment->offset >> PAGE_SHIFT);
+	else
+		file_end = start;
+	if (error == 0 && end > file_end)
+		error = mm_map(mm, file_end, end - file_end, flags, NULL, 0);
+	return error;
+}
+
+int program_map(struct program *program, struct mm *mm)
+{
+	int error = 0;
+
+	for (unsigned int i = 0; i < program->image.nr_segments && error == 0; i++)
+		error = map_segment(program, mm, &program->image.segments[i]);
+	return error;
+}
+
+int program_map_loader(struct program *loader, struct mm *mm)
+{
+	uintptr_t start = loader->image.segments[0].vaddr & PAGE_MASK, gap;
+
+	/* No other task uses the address space yet, so the gap stays one. */
+	mutex_lock(&mm->lock);
+	gap = mm_find_gap(mm, loader->image.high - start);
+	mutex_unlock(&mm->lock);
+	if (!gap)
+		return -ENOMEM;
+	loader->bias = gap - start;
+	return program_map(loader, mm);
+}
+
+int program_clear_tails(const struct program *program)
+{
+	for (unsigned int i = 0; i < program->image.nr_segments; i++) {
+		const struct elf_program_header *segment = &program->image.segments[i];
+		uint32_t end = program->bias + segment->vaddr + segment->filesz;
+		uint32_t room = PAGE_ALIGN(end) - end;
+
+		if (segment->filesz && segment->flags & PF_W && room &&
+		    clear_user((void __user *)end, room) < 0)
+			return -EFAULT;
+	}
+	return 0;
+}

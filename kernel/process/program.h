@@ -1,0 +1,54 @@
+/*
+ * The files that exec loads: a program, the interpreter of a script, and the loader of a dynamic program.
+ *
+ * 1. The first line of a script names its interpreter, which cannot be a script, and at most one argument.
+ * 2. A dynamic program names its loader (PT_INTERP), a relocatable ELF file.
+ *    Both are mapped. The program starts in the loader, which then loads the libraries.
+ * 3. Relocatable programs stand at a fixed place. Loaders stand where mmap would place them.
+ */
+#ifndef KERNEL_PROCESS_PROGRAM_H
+#define KERNEL_PROCESS_PROGRAM_H
+
+#include "kernel/process/elf.h"
+
+struct file;
+struct mm;
+
+struct program {
+	struct file *file; /* a reference, or NULL */
+	struct elf_image image;
+	uint32_t bias;	 /* how far from the addresses in the file it is mapped */
+	bool unreadable; /* the user may execute the file, or its script, but not read it */
+};
+
+struct script {
+	const char *interpreter, *argument; /* in `line`; NULL: none */
+	char line[ELF_FIRST_BYTES + 1];
+};
+
+/*
+ * Open and check the program at `path`, or the interpreter of a script there. Both structures start as
+ * zeros. Returns 0 or an error. Either way the caller calls program_put(). May sleep.
+ */
+int program_find(struct program *program, struct script *script, const char *path);
+/*
+ * Open and check the loader that a dynamic program names. `loader` starts as zeros. Returns 0, an error
+ * of opening it, or -ELIBBAD if it is no loader. The caller calls program_put(). May sleep.
+ */
+int program_find_loader(struct program *loader, const struct program *program);
+/*
+ * Map the segments into an address space that no task runs in yet. A loader goes to a free place, after
+ * its program. Returns 0 or an error. May sleep.
+ */
+int program_map(struct program *program, struct mm *mm);
+int program_map_loader(struct program *loader, struct mm *mm);
+/*
+ * Clear the rest of each segment's last page of file bytes, in the current address space. The page has
+ * the bytes that come next in the file, but programs expect zeros up to the end of the segment, and use
+ * the rest of the page as memory. Returns 0 or -EFAULT. May sleep.
+ */
+int program_clear_tails(const struct program *program);
+/* Close the file. May sleep. */
+void program_put(struct program *program);
+
+#endif
