@@ -21,6 +21,7 @@ import pipe
 from pipe import MOST, PAGE, PIPES, Failure
 
 FILES = 3
+HUGE = 2**63  # offsets are less
 LIMIT = 50000  # no file grows beyond it (RLIMIT_FSIZE)
 
 
@@ -96,7 +97,32 @@ class Model(pipe.Model):
     def send(self, f, l, at, n):
         return self.change(l, len(self.files[l]), self.get(f, at, n))
 
+    def pair(self, words):
+        """A splice between any two descriptors. The order of the refusals is Linux's."""
+        k, f, n = map(int, words[:3])
+        source, target, *offsets = words[3:]
+        p, ends = self.pipes[k], ("pipe", "wrong-end")
+        is_open = {"closed": False, ("pipe", 0): p.reader, ("pipe", 1): p.writer, ("wrong-end", 0): p.writer, ("wrong-end", 1): p.reader}
+        if not all(is_open.get(kind, is_open.get((kind, side), True)) for side, kind in enumerate((source, target))):
+            raise Failure("EBADF")
+        if any(kind in ends and offset != "none" for kind, offset in zip((source, target), offsets)):
+            raise Failure("ESPIPE")
+        if source in ("wrong-end", "write-only") or target in ("wrong-end", "read-only"):
+            raise Failure("EBADF")
+        if (source == "pipe") == (target == "pipe"):
+            raise Failure("EINVAL")
+        offset = offsets[source == "pipe"]
+        if offset == "nowhere":
+            raise Failure("EFAULT")
+        at = 0 if offset == "none" else int(offset[1:])
+        if source == "folder" or target == "append" or at < 0 or at + n >= HUGE:
+            raise Failure("EINVAL")
+        done = self.take(k, f, at, n) if source == "pipe" else self.out(f, k, at, n)
+        return f"{done}, then at {at + done}"
+
     def call(self, name, words):
+        if name == "pair":
+            return self.pair(words)
         if name not in ("out", "in", "send"):
             return 0 if name == "limit" else super().call(name, words)
         calls = {"out": self.out, "in": self.take, "send": self.send}
@@ -113,7 +139,7 @@ class Generator(pipe.Generator):
     KINDS = {
         "put": 14, "get": 14, "cut": 5, "out": 18, "in": 16, "send": 5, "file": 1, "write": 8, "read": 10, "splice": 6,
         "tee": 6, "vmsplice": 4, "gift": 5, "scribble": 3, "poll": 2, "count": 3, "resize": 2, "close": 1, "change": 8,
-        "behind": 4, "steal": 5,
+        "behind": 4, "steal": 5, "pair": 6,
     }  # fmt: skip
 
     def run(self, steps):
@@ -198,6 +224,27 @@ class Generator(pipe.Generator):
         self.do(f"put {f} {at + 5} 10 {self.seed()}")
         self.do(f"get {g} {at} {PAGE}")
         self.do(f"read {l} {1 << 20}")
+
+    def draw_pair(self, k):
+        """Mostly a pipe and a file with one thing about them that is wrong."""
+        r, f = self.random, self.to_change()
+        if f is None:
+            return self.draw_read(k)
+        n, offset = r.choice([1, 100, PAGE, 9000]), f"@{self.place(f)}"
+        bad = ["nowhere", f"@{HUGE - n}", f"@{HUGE - 1}", "@-1", f"@{-HUGE}"]
+        chance = r.random()
+        if chance < 0.3:
+            places = [r.choice(["none", offset]), "none"]
+            kinds = [r.choice(["file", "append", "read-only"]), "pipe"]
+        elif chance < 0.6:
+            places = ["none", r.choice(["none", offset])]
+            kinds = ["pipe", r.choice(["file", "write-only", "append"])]
+        elif chance < 0.8:
+            places, kinds = r.choice([([r.choice(bad), "none"], ["file", "pipe"]), (["none", r.choice(bad)], ["pipe", "file"])])
+        else:
+            places = [r.choice(["none", "none", offset]) for _ in range(2)]
+            kinds = [r.choice(["pipe", "wrong-end", "file", "write-only", "folder", "closed"]), r.choice(["pipe", "wrong-end", "file", "append", "read-only", "closed"])]
+        self.do(f"pair {k} {f} {n} {' '.join(kinds)} {' '.join(places)}")
 
     def draw_file(self, k):
         self.do(f"file {self.any_file()}")

@@ -36,6 +36,10 @@
  *	out F K AT N		splices up to N bytes from file F, from byte AT on, to pipe K
  *	in K F AT N		splices up to N bytes from pipe K to file F, from byte AT on
  *	send F L AT N		sendfile of up to N bytes from file F, from byte AT on, to the end of file L
+ *	pair K F N IN OUT IN-OFFSET OUT-OFFSET
+ *				splices up to N bytes from IN to OUT, without SPLICE_F_NONBLOCK. Each is an
+ *				end of pipe K (pipe, wrong-end), file F opened anew (file, append, read-only,
+ *				write-only), a folder, or closed. The offsets are none, nowhere, or @NUMBER.
  *	gate COMMAND...		writes a command to /proc/gate
  *	mark			what is lost is counted from here on
  *	start OPERATION		begins a read, write, splice or poll in another process, where it may wait

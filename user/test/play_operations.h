@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "play_files.h"
+#include "play_pairs.h"
 #include "play_results.h"
 
 #define PIPES	   8
@@ -33,6 +34,7 @@ struct words {
 	/* The numbers in their order; n is mostly a number of bytes, or another pipe. */
 	unsigned int k, n, seed, last;
 	bool packets;
+	const char *others[4]; /* the words that are neither numbers nor one of these */
 };
 
 struct operation {
@@ -250,6 +252,14 @@ static long do_send(const struct words *words)
 	return send_file(files[words->k], &moved_to, files[words->n], words->last);
 }
 
+static long do_pair(const struct words *words)
+{
+	if (!words->others[3])
+		give_up("pair: too few words");
+	return splice_pair(pipes[words->k].fds, files[words->n], words->others, words->seed,
+			   &moved_to);
+}
+
 static void let_wait(int fd, bool wait)
 {
 	if (fd >= 0)
@@ -334,6 +344,7 @@ static const struct operation operations[] = {
 	{ "out", do_out, say_moved, true },
 	{ "in", do_in, say_moved, true },
 	{ "send", do_send, say_moved, true },
+	{ "pair", do_pair, say_moved, true },
 };
 
 static void operate(const struct words *words, char *out, size_t room)
@@ -355,7 +366,7 @@ static struct words parse(char *line)
 {
 	struct words words = { .operation = find_operation(strtok(line, " \n")) };
 	unsigned int numbers[4] = { 0 };
-	int nr = 0;
+	int nr = 0, others = 0;
 	char *word;
 
 	while ((word = strtok(NULL, " \n"))) {
@@ -363,6 +374,8 @@ static struct words parse(char *line)
 			words.packets = true;
 		else if (!strcmp(word, "r") || !strcmp(word, "w"))
 			words.end = *word;
+		else if (strspn(word, "0123456789") < strlen(word))
+			words.others[others++ % 4] = word;
 		else if (nr < 4)
 			numbers[nr++] = strtoul(word, NULL, 10);
 	}

@@ -81,6 +81,7 @@ static const char *error_name(int error)
 		{ EIO, "EIO" },	      { ENODATA, "ENODATA" }, { EMFILE, "EMFILE" },
 		{ ENOMEM, "ENOMEM" }, { ENOSYS, "ENOSYS" },   { ENFILE, "ENFILE" },
 		{ EPERM, "EPERM" },   { EPIPE, "EPIPE" },     { EFBIG, "EFBIG" },
+		{ ESPIPE, "ESPIPE" },
 	};
 	static char other[32];
 
