@@ -95,6 +95,25 @@ static ssize_t give_one_byte(struct file *file, file_off_t *pos, size_t len,
 
 const struct file_ops one_byte_source = { .splice_read = give_one_byte };
 
+/* A file that can seek: byte 0 is at position 0, and the end behind it. */
+static ssize_t give_first_byte(struct file *file, file_off_t *pos, size_t len,
+			       struct slot_list *slots)
+{
+	return *pos > 0 ? 0 : (*pos += give_one_byte(file, pos, len, slots));
+}
+
+static file_off_t no_seek(struct file *file, file_off_t offset, int whence)
+{
+	return -ESPIPE;
+}
+
+const struct file_ops one_byte_file = { .splice_read = give_first_byte, .llseek = no_seek };
+
+long long file_position(void)
+{
+	return file.pos;
+}
+
 static struct page *cold;
 static struct wait_queue disk_queue;
 static spinlock_t disk_lock;

@@ -18,6 +18,9 @@ extern struct inode file_inode;
 extern const struct file_ops one_byte_sink;
 /* A source of one byte that is there: number 0 of writer 3. */
 extern const struct file_ops one_byte_source;
+/* The same as a file with a position, and its position. */
+extern const struct file_ops one_byte_file;
+long long file_position(void);
 
 /*
  * A source of the two bytes 0 and 1 of writer 3, which a disk is still reading: file_inode's page 0. As a

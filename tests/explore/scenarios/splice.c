@@ -73,6 +73,33 @@ static void one_of_each_is_left(void)
 SCENARIO(both_directions, "a byte in each of two pipes, moved to and fro", a_byte_in_each,
 	 one_of_each_is_left, { "there", move, 2 }, { "back", move_back, 2 });
 
+/* ---- a move that waits for room holds nothing up ---- */
+
+static void no_room_there(void)
+{
+	pipe_make(0, 2);
+	pipe_make(1, 1);
+	files_open(NULL);
+	put_packets(FROM(0, 2));
+	pipe_put_byte(1, 0x10, false);
+}
+
+static void read_here_then_there(int unused)
+{
+	get_bytes(1);
+	read_other(2);
+}
+
+static void all_three(void)
+{
+	must_have_got(0, 2, false);
+	must_have_got(1, 1, true);
+	rest();
+}
+
+SCENARIO(move_waits, "a pipe is read while a move out of it waits for room", no_room_there,
+	 all_three, { "mover", move, 1 }, { "reader", read_here_then_there, 0 });
+
 /* ---- the right to append does not travel ---- */
 
 static void wide_pipes(void)
@@ -235,6 +262,11 @@ SCENARIO(sink_frees_room, "a writer waits for the room that a splice to a file l
 SCENARIO(sink_and_merge, "a file takes bytes while a writer appends", to_a_sink, all_two,
 	 { "writer", put_bytes, FROM(0, 2) }, { "sink", sink, 2 });
 
+/* The reader may look at the pipe while the file has its only slot. */
+SCENARIO(sink_returns, "a file takes one of two bytes, the other comes back to a reader that waits",
+	 to_a_sink, all_two_any, { "reader", get_bytes, 1 }, { "writer", put_at_once, FROM(0, 2) },
+	 { "sink", sink, 1 });
+
 static void put_two_at_once(int from)
 {
 	put_at_once(from);
@@ -275,6 +307,23 @@ static void source_and_byte(void)
 
 SCENARIO(splice_in, "a splice from a file and a write, one slot", from_a_source, source_and_byte,
 	 { "splice", source, 0 }, { "writer", put_packets, FROM(0, 1) },
+	 { "reader", get_bytes, 2 });
+
+/* What loses the race for the only place is read from the file again. */
+static void from_a_file(void)
+{
+	pipe_make(0, 1);
+	files_open(&one_byte_file);
+}
+
+static void once_from_file(void)
+{
+	must(file_position() == 1);
+	source_and_byte();
+}
+
+SCENARIO(splice_in_again, "a splice from a file that can seek and a write, one slot", from_a_file,
+	 once_from_file, { "splice", source, 0 }, { "writer", put_packets, FROM(0, 1) },
 	 { "reader", get_bytes, 2 });
 
 static void only_source(void)
