@@ -98,7 +98,7 @@ class Model(pipe.Model):
         return self.change(l, len(self.files[l]), self.get(f, at, n))
 
     def pair(self, words):
-        """A splice between any two descriptors. The order of the refusals is Linux's."""
+        """A splice between any two descriptors. The order of the refusals is Linux's, with one exception."""
         k, f, n = map(int, words[:3])
         source, target, *offsets = words[3:]
         p, ends = self.pipes[k], ("pipe", "wrong-end")
@@ -114,6 +114,8 @@ class Model(pipe.Model):
         offset = offsets[source == "pipe"]
         if offset == "nowhere":
             raise Failure("EFAULT")
+        if self.linux and target == "pipe":  # it looks at the range last
+            self.must_have_room(p)
         at = 0 if offset == "none" else int(offset[1:])
         if source == "folder" or target == "append" or at < 0 or at + n >= HUGE:
             raise Failure("EINVAL")
