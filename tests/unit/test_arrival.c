@@ -1,10 +1,11 @@
 /*
- * Tests fs/pipe/slot.c and fs/pipe/wait.c: what a slot and a ring say about bytes that a disk is still
- * reading, which references a slot has, and when the arrival waiter is armed.
+ * Tests fs/pipe/slot.c, fs/pipe/wait.c and a part of fs/pipe/read.c: what a slot and a ring say about
+ * bytes that a disk is still reading, which references a slot has, when the arrival waiter is armed, and
+ * what becomes of a slot whose read has failed.
  */
 #include "tests/unit/shim.h"
 #include "tests/unit/cases.h"
-#include "fs/pipe/wait.h"
+#include "fs/pipe/io.h"
 #include "fs/names/vfs.h"
 
 #define wait_event_until(queue, cond, until) ((void)(queue), (void)(until), (cond) ? 0 : -EAGAIN)
@@ -19,7 +20,8 @@ static struct inode inode;
 static struct pipe_slot slots[NR];
 static struct ring ring;
 static unsigned int started; /* reads */
-static bool arrives_late;    /* the bytes arrive just before the waiter is armed */
+static struct page *started_last;
+static bool arrives_late; /* the bytes arrive just before the waiter is armed */
 
 struct page *mem_map = pages;
 uintptr_t direct_map_end = UINTPTR_MAX;
@@ -54,9 +56,17 @@ void inode_put(struct inode *inode)
 	must(!atomic_dec_and_test(&inode->refs));
 }
 
+int iter_fault_in(struct iter *iter, size_t n, bool whole, bool write)
+{
+	abort();
+}
+
+/* A file system may wait for its block map here, so the task must not hold up others. */
 void page_read_again(struct page *page)
 {
+	must(!ring.consumer.held && !ring.lock.held);
 	started++;
+	started_last = page;
 }
 
 void page_waiter_arm(struct page_waiter *waiter, struct page *page)
@@ -75,6 +85,7 @@ void page_waiter_disarm(struct page_waiter *waiter)
 #include "fs/pipe/ring.c"
 #include "fs/pipe/slot.c"
 #include "fs/pipe/wait.c"
+#include "fs/pipe/read.c"
 
 /* A slot of a page whose read was under way when it was spliced. It has the page's only reference. */
 static struct pipe_slot coming(unsigned int number, unsigned int page_flags)
@@ -85,7 +96,7 @@ static struct pipe_slot coming(unsigned int number, unsigned int page_flags)
 	page->mapping = &mapping;
 	atomic_set(&page->refs, 1);
 	atomic_set(&page->lent, 1);
-	atomic_set(&inode.refs, 2); /* the slot's and another one */
+	atomic_set(&inode.refs, number + 2); /* one of each slot, and another one */
 	return (struct pipe_slot){ page, 0, LEN, &coming_slot_ops, 0, (unsigned long)&inode, NULL };
 }
 
@@ -290,4 +301,73 @@ CASE(first_packet)
 	of_slots();
 	of_packets();
 	of_no_slot();
+}
+
+/* ---- failures ---- */
+
+static unsigned int freed; /* envelopes */
+
+static void free_envelope(struct envelope *envelope)
+{
+	must(!ring.consumer.held && !ring.lock.held);
+	freed++;
+}
+
+/* The ring's pages have another holder, their file. */
+static int report(int error)
+{
+	for (unsigned int i = 0; i < NR; i++)
+		atomic_set(&pages[i].refs, 2);
+	mutex_lock(&ring.consumer);
+	error = ring_report_failed(&ring, error);
+	must(!ring.consumer.held && !ring.lock.held);
+	return error;
+}
+
+/* Has each page of the ring the same holders as before? */
+static bool holders_are_the_same(void)
+{
+	for (unsigned int at = ring.tail; at != ring.head; at++) {
+		struct page *page = ring_at(&ring, at)->page;
+
+		if (atomic_read(&page->refs) != 2 || atomic_read(&page->lent) != 1)
+			return false;
+	}
+	return atomic_read(&inode.refs) == (int)ring_used(&ring) + 1;
+}
+
+static void of_a_failed_slot(void)
+{
+	RING_WITH(0, FAILED, FAILED);
+	ok(report(-EIO) == -EIO && started == 1 && started_last == &pages[0],
+	   "the read of a failed slot is started again");
+	ok(ring_used(&ring) == 2 && holders_are_the_same(), "and the slot stays in its place");
+	RING_WITH(SLOT_PACKET, HERE, FAILED, FAILED);
+	ok(report(-EIO) == -EIO && started == 2 && started_last == &pages[1],
+	   "in a packet it is the read of the slot that has failed");
+	ok(ring_used(&ring) == 3 && holders_are_the_same(), "and all of the packet stays");
+}
+
+static void of_a_lost_slot(void)
+{
+	struct envelope envelope = { ATOMIC_INIT(1), free_envelope };
+
+	started = 0;
+	RING_WITH(0, FAILED, HERE);
+	pages[0].mapping = NULL;
+	ok(report(-ENODATA) == -ENODATA && started == 0, "a lost page is not read again");
+	ok(ring_used(&ring) == 1 && ring_at(&ring, ring.tail)->page == &pages[1], "its slot goes");
+	ok(atomic_read(&pages[0].refs) == 1 && atomic_read(&pages[0].lent) == 0,
+	   "and gives back what it held");
+	RING_WITH(SLOT_PACKET, HERE, FAILED);
+	pages[1].mapping = NULL;
+	ring_at(&ring, ring.tail)->envelope = &envelope;
+	ok(report(-ENODATA) == -ENODATA && ring_used(&ring) == 0, "a packet goes as a whole");
+	ok(freed == 1, "its envelope is freed without the mutex");
+}
+
+CASE(failed)
+{
+	of_a_failed_slot();
+	of_a_lost_slot();
 }
