@@ -3,8 +3,7 @@
  * a slot never change.
  *
  * 1. A page's bytes change only while it is locked, or through a writable user mapping. A mapping
- *    becomes writable only while the page is locked, and only if `lent` is zero under the page-table
- *    lock.
+ *    becomes writable only while the page is locked, and only if `lent` is zero then.
  * 2. The lender raises `lent` first and checks PG_UPTODATE afterwards. The writer locks the page first
  *    and checks `lent` afterwards. At least one of them sees the other:
  *
@@ -77,8 +76,7 @@ static bool is_lent(struct page *page)
  * Returns 0, or -ENOMEM, and then nothing has changed.
  *
  * The old page is unmapped before the copy, because a store through a mapping that is not yet
- * write-protected must reach the copy too. It is unmapped once more by mapping_replace_page(), because
- * until the tree has changed, a read fault may still map the old page.
+ * write-protected must reach the copy too. No fault maps it again meanwhile, because it is locked.
  */
 static int replace_lent(struct mapping *mapping, struct page **page)
 {

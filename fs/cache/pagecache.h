@@ -251,8 +251,7 @@ void page_abort_write(struct page *page);
  * page_begin_write() for a write fault on a shared mapping. `page` is locked and in the mapping. Returns
  * it, dirty. If it was lent, returns its replacement instead, locked and with a reference, and the old
  * page is unlocked and dropped. On an error, ERR_PTR(-ENOMEM, -ENOSPC, -EIO, -EROFS, -ERESTARTSYS),
- * `page` is still locked and as it was. The fault looks at `lent` again afterwards, under the page-table
- * lock, and repeats the call if it has been raised.
+ * `page` is still locked and as it was. The fault maps the page before it unlocks it.
  */
 struct page *page_make_writable(struct mapping *mapping, struct page *page);
 

@@ -7,8 +7,8 @@
  * 2. A page of a file is locked while it is mapped, so that truncate and lending find the mapping.
  *    This includes neighbours that are mapped with the page of the fault. They are mapped
  *    read-only, so a store to one of them causes a fault of its own.
- * 3. A shared page becomes writable only if `lent` is zero. This is checked under table_lock with
- *    the page locked. A later lender waits for the page lock, and then write-protects the mapping.
+ * 3. A shared page becomes writable only if `lent` is zero, while it is locked. A later lender waits
+ *    for the page lock, and then write-protects the mapping.
  * 4. Private memory is written in place only if the entry's reference is the page's only one.
  * 5. In the kernel, only the copies of mm/vm/uaccess.c may fault on user addresses. Any other such
  *    fault is a bug.
@@ -40,10 +40,9 @@
 
 /*
  * Map `page` at va in place of the old page, and take over the caller's reference. The page table
- * exists. With `unless_lent`, returns false and does nothing if the page is lent.
+ * exists.
  */
-static bool map_page(struct vma *vma, uintptr_t va, struct page *page, bool writable,
-		     bool unless_lent)
+static void map_page(struct vma *vma, uintptr_t va, struct page *page, bool writable)
 {
 	struct mm *mm = vma->mm;
 	pte_t bits = mm_entry_bits(vma->flags), old, *entry;
@@ -53,10 +52,6 @@ static bool map_page(struct vma *vma, uintptr_t va, struct page *page, bool writ
 	if (page_has(page, PG_HUGE))
 		bits |= PTE_LARGE;
 	spin_lock(&mm->table_lock);
-	if (unless_lent && atomic_read(&page->lent) > 0) {
-		spin_unlock(&mm->table_lock);
-		return false;
-	}
 	entry = bits & PTE_LARGE ? mm_directory_entry(mm, va) : mm_pte(mm, va);
 	atomic_inc(&page->mapped);
 	atomic_add(&mm->resident, pte_pages(bits));
@@ -64,7 +59,7 @@ static bool map_page(struct vma *vma, uintptr_t va, struct page *page, bool writ
 	pte_set(entry, pte_make(page_phys(page), bits));
 	spin_unlock(&mm->table_lock);
 	if (!old)
-		return true;
+		return;
 	tlb_flush_range(mm, va, va + PAGE_SIZE);
 	if (!(old & PTE_SPECIAL)) {
 		struct page *before = frame_page(pte_frame(old));
@@ -73,7 +68,6 @@ static bool map_page(struct vma *vma, uintptr_t va, struct page *page, bool writ
 		atomic_add(&mm->resident, -(int)pte_pages(old));
 		page_put(before);
 	}
-	return true;
 }
 
 /* Map memory without a reference count: the zero page, or device memory. Returns 0 or -ENOMEM. */
@@ -100,7 +94,7 @@ static int map_copy(struct vma *vma, uintptr_t va, struct page *from)
 	if (page && from)
 		page_copy(page, from);
 	if (page)
-		map_page(vma, va, page, true, false);
+		map_page(vma, va, page, true);
 	if (from)
 		page_put(from);
 	return page ? 0 : -ENOMEM;
@@ -114,7 +108,7 @@ struct page *mm_take_huge(struct mm *mm, uintptr_t va)
 void mm_put_huge(struct vma *vma, uintptr_t va, struct page *page)
 {
 	mm_make_directory(vma->mm, va);
-	map_page(vma, va, page, vma->flags & VMA_WRITE, false);
+	map_page(vma, va, page, vma->flags & VMA_WRITE);
 }
 
 int mm_map_huge(struct vma *vma, uintptr_t va)
@@ -276,20 +270,16 @@ static void read_around(struct vma *vma, uintptr_t va, unsigned int index)
  */
 static int map_writable(struct vma *vma, uintptr_t va, struct page *page)
 {
-	int error = 0;
+	struct page *writable = page_make_writable(&vma->file->inode->mapping, page);
 
-	do {
-		struct page *writable = page_make_writable(&vma->file->inode->mapping, page);
-
-		if (!IS_ERR(writable))
-			page = writable;
-		else
-			error = fault_error(PTR_ERR(writable));
-	} while (!error && !map_page(vma, va, page, true, true));
-	page_unlock(page);
-	if (error)
+	if (IS_ERR(writable)) {
+		page_unlock(page);
 		page_put(page);
-	return error;
+		return fault_error(PTR_ERR(writable));
+	}
+	map_page(vma, va, writable, true);
+	page_unlock(writable);
+	return 0;
 }
 
 static int resolve_file(struct vma *vma, uintptr_t va, bool write)
@@ -311,7 +301,7 @@ static int resolve_file(struct vma *vma, uintptr_t va, bool write)
 	if (write && vma->flags & VMA_SHARED)
 		return map_writable(vma, va, page);
 	if (!write)
-		map_page(vma, va, page, false, false);
+		map_page(vma, va, page, false);
 	page_unlock(page);
 	return write ? map_copy(vma, va, page) : 0;
 }

@@ -115,30 +115,20 @@ proctype writer() {
 	fi
 }
 
-/* mm/vm/fault.c: write_shared, map_page. */
+/* mm/vm/fault.c: map_writable, map_page. */
 inline write_fault(p, old) {
 	lock_current(p);
 	if
 	:: p != NONE ->
-		do
-		::
 #ifndef MAPLENT
-			if :: fr[p].lent > 0 -> replace(p, old) :: else fi;
+		if :: fr[p].lent > 0 -> replace(p, old) :: else fi;
 #endif
 #ifdef MAPUNLOCKED
-			UNLOCK_PAGE(p);
+		UNLOCK_PAGE(p);
 #endif
-			TABLE_LOCK;
-			if
-#ifndef MAPLENT
-			:: fr[p].lent > 0 -> TABLE_UNLOCK
-#ifdef MAPUNLOCKED
-				; LOCK_PAGE(p)
-#endif
-#endif
-			:: else -> d_step { entry = p; entry_writable = 1 }; TABLE_UNLOCK; break
-			fi
-		od;
+		TABLE_LOCK;
+		d_step { entry = p; entry_writable = 1 };
+		TABLE_UNLOCK;
 #ifndef MAPUNLOCKED
 		UNLOCK_PAGE(p)
 #endif
