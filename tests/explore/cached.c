@@ -135,6 +135,17 @@ void cached_must_be_gone(void)
 		ex_fail("%d pages were not given back", (int)(free_before - ex_free_pages()));
 }
 
+void cached_remove(void)
+{
+	struct page *page = cached_find();
+
+	must(page_trylock(page));
+	mapping_remove_page(mapping, page, true);
+	page_unlock(page);
+	page_put(page);
+	cached_must_be_gone();
+}
+
 int cached_read(file_off_t pos)
 {
 	unsigned char byte = 0xee;

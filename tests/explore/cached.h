@@ -41,6 +41,8 @@ void cached_truncate(int size);
 void cached_sync(int unused);
 /* For checks: truncate has removed the page, and nobody holds it. */
 void cached_must_be_gone(void);
+/* For checks: remove the page from the file. Nobody else holds it. */
+void cached_remove(void);
 /* The disk: write what it is given until so many syncs have returned. */
 void cached_disk(int nr);
 extern unsigned char on_disk[PAGE_SIZE];

@@ -108,8 +108,7 @@ static void file_has(unsigned char first, unsigned char second)
 	must(!(page->flags & (PG_LOCKED | PG_ERROR)) && atomic_read(&page->lent) == 0);
 	must(page->mapping == &cached_inode.mapping && atomic_read(&page->refs) == 2);
 	page_put(page);
-	cached_truncate(0);
-	cached_must_be_gone();
+	cached_remove();
 }
 
 static void written_twice(void)

@@ -72,8 +72,7 @@ static void file_has(int value)
 	must(inode_size(&cached_inode) == PAGE_SIZE);
 	page_put(page);
 	drop_all();
-	cached_truncate(0);
-	cached_must_be_gone();
+	cached_remove();
 }
 
 static void file_has_new(void)

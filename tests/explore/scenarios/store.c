@@ -118,8 +118,7 @@ static void written_but_for_the_copy(void)
 	must(ex_load(USER_PAGE + FIRST) == 2 && ex_load(USER_PAGE + STORED) == 1);
 	ex_run_in(space);
 	mm_put(child);
-	cached_truncate(0);
-	cached_must_be_gone();
+	cached_remove();
 }
 
 SCENARIO(store_private, "a page is lent and written to, and a program has a copy of its own",
