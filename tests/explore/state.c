@@ -17,9 +17,35 @@ uint32_t run_number;
 bool grown;
 unsigned long nr_states;
 
+/*
+ * In the order in which they were first used, so that a run touches few pages of the explorer's memory: in
+ * a guest of QEMU, a page that is not in the TLB costs as much as hundreds of instructions.
+ */
 static struct word words[MAX_WORDS];
+static uint16_t places[2 * MAX_WORDS]; /* a hash table of numbers of words; 0: free */
+static unsigned int nr_words = 1;
 static struct word *changing[MAX_WORDS];
 static unsigned int nr_changing;
+
+static struct word *new_word(uint32_t address)
+{
+	struct word *word = &words[nr_words];
+
+	if (nr_words == MAX_WORDS) {
+		fprintf(stderr, "explore: too many words\n");
+		exit(3);
+	}
+	nr_words++;
+	word->address = address;
+	word->locks = ~0u;
+	return word;
+}
+
+/* Neighbours have neighbouring places. */
+static uint32_t first_place(uint32_t address)
+{
+	return (address / 4 + (address >> 16) * 1021) % (2 * MAX_WORDS);
+}
 
 struct word *word_of(uint32_t address)
 {
@@ -27,16 +53,14 @@ struct word *word_of(uint32_t address)
 	uint32_t i;
 
 	address &= ~3u;
-	for (i = (address * 2654435761u) >> 16;; i = (i + 1) % MAX_WORDS) {
-		word = &words[i];
-		if (word->address == address)
+	for (i = first_place(address); places[i]; i = (i + 1) % (2 * MAX_WORDS))
+		if (words[places[i]].address == address)
 			break;
-		if (word->address == 0) {
-			word->address = address;
-			word->locks = ~0u;
-			break;
-		}
+	if (!places[i]) {
+		new_word(address);
+		places[i] = nr_words - 1;
 	}
+	word = &words[places[i]];
 	if (word->run != run_number) {
 		word->run = run_number;
 		memset(&word->write, 0, sizeof(word->write) + sizeof(word->reads));
@@ -122,7 +146,7 @@ void state_check(void)
 
 void state_show_grown(void)
 {
-	for (unsigned int i = 0; i < MAX_WORDS; i++) {
+	for (unsigned int i = 1; i < nr_words; i++) {
 		words[i].visible |= words[i].becomes_visible;
 		words[i].becomes_visible = false;
 	}
