@@ -47,7 +47,8 @@ void note_event(enum event_kind kind, uint32_t address, unsigned int size, uint3
 
 void point(bool visible)
 {
-	coroutines[running].steps++;
+	if (++coroutines[running].steps > MAX_STEPS)
+		ex_fail("the run does not end");
 	if (repeating() ? repeated_switch() : visible)
 		coroutine_yield();
 }

@@ -40,6 +40,17 @@ def guest(tree, kernel, root, options, argv, cpu, log):
     return Run(end, status, output, text, seconds, used)
 
 
+def parts(whole, mark):
+    """Returns the runs of several commands in one guest. Behind the output of each is a line with the mark and its status."""
+    runs, output = [], whole.output
+    while found := re.search(rf"^{mark} (\d+)\n", output, re.M):
+        runs.append(Run("exit", int(found[1]), output[: found.start()], "", whole.seconds, whole.cpu))
+        output = output[found.end() :]
+    if whole.end != "exit" or not runs:
+        runs.append(Run(whole.end, whole.status, output, whole.text, whole.seconds, whole.cpu))
+    return runs
+
+
 def how_it_ended(status, errors):
     """Returns the kind of end, and the lines of tools/guest that explain it."""
     found = re.search(r"^guest: ([a-z ]+): ?(.*)", errors, re.M | re.S)

@@ -9,6 +9,8 @@ programs run on the student's machine.
 import hashlib
 import hmac
 import platform
+import secrets
+import shlex
 import threading
 from pathlib import Path
 
@@ -65,16 +67,42 @@ class Place:
         (self.logs / f"{check['id']}{ending}.out").write_text(run.output + run.text + "\n")
         return run
 
+    def on_this_machine(self):
+        """Do programs with student code that are no kernel run here, and not in a guest?"""
+        return self.home and platform.machine() in ("x86_64", "i686")
+
     def program(self, check, program, argv, ending):
         """Runs a program with student code that is not a kernel."""
-        limit = self.cpu_limit(check)
-        if self.home and platform.machine() in ("x86_64", "i686"):
-            run = guests.host([program, *argv], limit)
+        if self.on_this_machine():
+            run = guests.host([program, *argv], self.cpu_limit(check))
         else:
-            kernel = self.kernel if self.home else self.lab.top / "build/sluice.elf"
-            log = self.logs / f"{check['id']}{ending}.log"
-            add = ["--add", f"{program}:/test/{program.name}"]
-            run = guests.guest(self.lab.top, kernel, self.root, add, [f"/test/{program.name}", *argv], limit, log)
+            run = self.reference_guest(check, program, [f"/test/{program.name}", *argv], ending)
+        return self.note_run(check, run, ending)
+
+    def in_turn(self, check, program, commands):
+        """Runs a program once for each list of arguments, up to the first run that does not end with status 0,
+        in one guest. Returns the runs. The last one has the CPU seconds of all."""
+        if self.on_this_machine():
+            runs, cpu = [], 0.0
+            for argv in commands:
+                runs.append(self.program(check, program, argv, f"-{argv[0]}"))
+                runs[-1].cpu = cpu = cpu + runs[-1].cpu
+                if runs[-1].end != "exit" or runs[-1].status:
+                    break
+            return runs
+        mark = secrets.token_hex(8)
+        lines = [f"/test/{program.name} {shlex.join(argv)}; s=$?; echo {mark} $s; [ $s = 0 ] || exit" for argv in commands]
+        whole = self.reference_guest(check, program, ["/bin/sh", "-c", "\n".join(lines)], "")
+        return guests.parts(self.note_run(check, whole, ""), mark)
+
+    def reference_guest(self, check, program, argv, ending):
+        """Runs a command in a guest of the reference kernel that has the program."""
+        kernel = self.kernel if self.home else self.lab.top / "build/sluice.elf"
+        log = self.logs / f"{check['id']}{ending}.log"
+        add = ["--add", f"{program}:/test/{program.name}"]
+        return guests.guest(self.lab.top, kernel, self.root, add, argv, self.cpu_limit(check), log)
+
+    def note_run(self, check, run, ending):
         (self.logs / f"{check['id']}{ending}.out").write_text(run.output + run.text + "\n")
         return run
 
@@ -103,8 +131,7 @@ class Place:
     def explorer(self):
         def make():
             module = build.explorer_module(self.lab.top)
-            guest = not self.home or platform.machine() not in ("x86_64", "i686")
-            if not guest:
+            if self.on_this_machine():
                 return module, build.explorer_here(self.lab)
             return module, build.explorer_for_guests(self.lab, self.texts, self.logs.parent / "explore", self.patch)
 
