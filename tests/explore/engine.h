@@ -10,7 +10,7 @@
 
 #define MAX_WORDS  (1u << 16) /* distinct words that a scenario touches */
 #define MAX_EVENTS 20000      /* of one run; more of them is a run that does not end */
-#define MAX_STEPS  100000     /* of one task in one run; the same for a loop that nobody else sees */
+#define MAX_STEPS  20000 /* of one task in one run; the same for a loop that nobody else sees */
 
 /* ---- coroutine.c ---- */
 

@@ -22,6 +22,7 @@
 #include "engine.h"
 
 #define MAX_DECISIONS 20000
+#define MAX_PRINTED   1500	/* events: the last ones of a run that does not end say why */
 #define ARRIVES	      MAX_TASKS /* choice ARRIVES + i: the oldest delayed store of task i arrives */
 
 extern struct scenario *__start_scenarios[], *__stop_scenarios[];
@@ -423,6 +424,8 @@ static bool next_path(void)
 
 static void print_failure(FILE *out)
 {
+	int first = nr_events > MAX_PRINTED ? nr_events - MAX_PRINTED : 0;
+
 	fprintf(out, "FAILURE %s\n", failure);
 	fprintf(out, "PREEMPTIONS %d\n", used);
 	print_schedule(out);
@@ -433,7 +436,10 @@ static void print_failure(FILE *out)
 		fprintf(out, "TASK %s %p\n", coroutines[i].task->name, to);
 	}
 	objects_print(out);
-	for (int i = 0; i < nr_events; i++) {
+	if (first)
+		fprintf(out, "EVENT %u %u 0 0 0 0 0|(%d steps before these are left out)\n",
+			events[first].task, EV_NOTE, first);
+	for (int i = first; i < nr_events; i++) {
 		const struct event *event = &events[i];
 
 		fprintf(out, "EVENT %u %u %08x %08x %u %x %u|%s\n", event->task, event->kind,

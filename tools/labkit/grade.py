@@ -142,8 +142,8 @@ class Grader:
         doubtful = []
         with concurrent.futures.ThreadPoolExecutor(self.jobs) as pool:
             jobs = {}
-            # Programs are long and start with compiling, so they begin first.
-            for check in sorted(self.chosen, key=lambda check: (check["kind"] not in UNIT_KINDS, -check["cpu"])):
+            # Programs are long and start with compiling, so they begin first. Checks that need others come last.
+            for check in sorted(self.chosen, key=lambda check: (check["kind"] not in UNIT_KINDS, check["needs"] != [], -check["cpu"])):
                 jobs[pool.submit(self.one, check, dead)] = check
             for job in concurrent.futures.as_completed(jobs):
                 check, (verdict, seconds) = jobs[job], job.result()
@@ -164,8 +164,15 @@ class Grader:
     def must_repeat(self, check, verdict):
         if verdict.outcome == "infra":
             return True
+        if self.needs_failed(check):
+            return False
         several = "-c" in check["guest"] and check["kind"] == "guest"
         return several and not verdict.passed() and verdict.outcome not in ("no-build", "no-boot") and not checks.stub_of(verdict.details, self.place)
+
+    def needs_failed(self, check):
+        """Has a check failed that this one needs? Then this one tells the student something, but gives no points."""
+        failed = {entry["id"] for entry in self.result["checks"] if entry["outcome"] not in ("pass", "infra")}
+        return not failed.isdisjoint(check["needs"])
 
     def one(self, check, dead):
         start = time.monotonic()
@@ -173,7 +180,7 @@ class Grader:
             verdict = dead
         else:
             try:
-                verdict = checks.KINDS[check["kind"]](check, self.place)
+                verdict = checks.KINDS[check["kind"]]({**check, "lost": self.needs_failed(check)}, self.place)
             except OSError as error:
                 verdict = checks.Verdict("infra", check["shows"], f"this machine: {error}")
         return verdict, time.monotonic() - start

@@ -79,6 +79,8 @@ def host(argv, cpu, folder=None, memory=1 << 30):
     end = "spins" if status == -signal.SIGXCPU or used > cpu else "exit"
     if flood:
         end, errors = "floods", flood
+    elif end == "spins":
+        errors = f"it used {used:.0f} s of CPU time, more than {cpu:.0f} s\n" + errors
     return Run(end, status, output, errors, seconds, used)
 
 

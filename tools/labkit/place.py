@@ -18,6 +18,7 @@ from . import build, guests
 
 CANARY_CPU = 0.5  # CPU seconds of the reference to boot and run `true`, unless the manifest says more exactly
 LEAST_CPU = 5.0
+LOST_CPU = 3.0
 SLOWEST = 10.0  # a machine is at most so many times slower than the one of the manifest
 
 
@@ -32,6 +33,8 @@ class Place:
     # Limits and seeds.
 
     def cpu_limit(self, check):
+        if check.get("lost"):  # it cannot give points any more
+            return max(LOST_CPU, 3 * check["cpu"]) * self.slowness
         return max(LEAST_CPU, 10 * check["cpu"] * self.slowness)
 
     def seed(self, check):
