@@ -140,8 +140,8 @@ void cached_remove(void)
 	struct page *page = cached_find();
 
 	must(page_trylock(page));
-	mapping_remove_page(mapping, page, true);
-	page_unlock(page);
+	mapping_take_back(mapping, page);
+	page_put(page); /* the tree's reference */
 	page_put(page);
 	cached_must_be_gone();
 }

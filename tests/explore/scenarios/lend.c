@@ -211,5 +211,20 @@ static void tail_is_zero(void)
 SCENARIO(lend_truncate_tail, "truncate zeroes the tail of a page that is lent", cached_page,
 	 tail_is_zero, { "lender", lend_any, 0 }, { "truncate", cached_truncate, SECOND - 1 });
 
+/* What is on the disk behind the new end must not come back. */
+static void tail_will_be_written(void)
+{
+	struct page *page = cached_find();
+
+	must(page && page->flags & PG_UPTODATE && page->flags & PG_DIRTY);
+	must(page_bytes(page)[FIRST] == 0 && page_bytes(page)[SECOND] == 0);
+	page_put(page);
+	cached_remove();
+}
+
+SCENARIO(truncate_cold, "truncate zeroes the tail of a page that is not in the cache", cached_hole,
+	 tail_will_be_written, { "truncate", cached_truncate, SECOND - 1 },
+	 { "lender", lend_part, 0 });
+
 SCENARIO(lend_truncate, "truncate removes a page that is lent", cached_page, cached_must_be_gone,
 	 { "lender", lend, 0 }, { "truncate", cached_truncate, 0 });
