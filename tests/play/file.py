@@ -141,7 +141,7 @@ class Generator(pipe.Generator):
     KINDS = {
         "put": 14, "get": 14, "cut": 5, "out": 18, "in": 16, "send": 5, "file": 1, "write": 8, "read": 10, "splice": 6,
         "tee": 6, "vmsplice": 4, "gift": 5, "scribble": 3, "poll": 2, "count": 3, "resize": 2, "close": 1, "change": 8,
-        "behind": 4, "steal": 5, "pair": 6,
+        "behind": 4, "steal": 5, "part": 2, "pair": 3,
     }  # fmt: skip
 
     def run(self, steps):
@@ -227,21 +227,42 @@ class Generator(pipe.Generator):
         self.do(f"get {g} {at} {PAGE}")
         self.do(f"read {l} {1 << 20}")
 
-    def draw_pair(self, k):
-        """Mostly a pipe and a file with one thing about them that is wrong."""
-        r, f = self.random, self.to_change()
+    def draw_part(self, k):
+        """A page of which a pipe has only the beginning does not become the file's own."""
+        l, f = (k + 1) % PIPES, self.to_change()
         if f is None:
             return self.draw_read(k)
+        for pipe_number in (k, l):
+            self.do(f"read {pipe_number} {MOST}")
+        for n in (100, 2 * PAGE):
+            self.do(f"write {k} {2 * PAGE} {self.seed()}")
+            self.do(f"splice {k} {l} {n}")
+            self.do(f"read {k} {MOST}")
+        self.do(f"in {l} {f} {self.random.randrange(8) * PAGE} {3 * PAGE}")
+        self.do(f"get {f} 0 {MOST}")
+
+    def draw_pair(self, k):
+        f = self.to_change()
+        if f is None:
+            return self.draw_read(k)
+        if self.random.random() < 0.2:  # nothing waits, because the pipes have O_NONBLOCK
+            self.do(f"read {k} {MOST}")
+        for _ in range(self.random.randrange(1, 4)):
+            self.one_pair(k, f)
+
+    def one_pair(self, k, f):
+        """Mostly a pipe and a file with one thing about them that is wrong."""
+        r = self.random
         n, offset = r.choice([1, 100, PAGE, 9000]), f"@{self.place(f)}"
         bad = ["nowhere", f"@{HUGE - n}", f"@{HUGE - 1}", "@-1", f"@{-HUGE}"]
         chance = r.random()
-        if chance < 0.3:
+        if chance < 0.25:
             places = [r.choice(["none", offset]), "none"]
             kinds = [r.choice(["file", "append", "read-only"]), "pipe"]
-        elif chance < 0.6:
+        elif chance < 0.5:
             places = ["none", r.choice(["none", offset])]
             kinds = ["pipe", r.choice(["file", "write-only", "append"])]
-        elif chance < 0.8:
+        elif chance < 0.7:
             places, kinds = r.choice([([r.choice(bad), "none"], ["file", "pipe"]), (["none", r.choice(bad)], ["pipe", "file"])])
         else:
             places = [r.choice(["none", "none", offset]) for _ in range(2)]
@@ -260,6 +281,8 @@ class Generator(pipe.Generator):
         if f is None:
             return self.draw_read(k)
         at = self.place(f)
+        if self.random.random() < 0.15:  # not all of it fits below the limit
+            at = LIMIT - self.random.choice([1, 100, PAGE, 5000])
         self.do(f"in {k} {f} {at} {self.bytes()}")
 
     def draw_send(self, k):

@@ -191,6 +191,7 @@ class Generator(pipe.Generator):
     KINDS = {
         "cold": 18, "gate": 12, "fail": 2, "write": 10, "read": 17, "splice": 9, "tee": 9, "null": 3, "poll": 11, "count": 8,
         "vmsplice": 2, "resize": 2, "bad": 2, "fill": 1, "close": 3, "wait": 9, "chain": 4,
+        "behind": 2,
     }  # fmt: skip
 
     def run(self, steps):
@@ -245,6 +246,15 @@ class Generator(pipe.Generator):
         n = r.choice([1, 100, PAGE, PAGE + 1, 1 << 20])
         self.do(r.choice([f"splice {k} {other} {n}", f"tee {k} {other} {n}", f"null {k} {n}"]))
         self.do(f"count {other}")
+
+    def draw_behind(self, k):
+        """A write goes behind bytes of the device, not into its page."""
+        r = self.random
+        at = PAGE * r.randrange(1, MOST // PAGE - MOST_PAGES) + r.randrange(PAGE - 200)
+        self.do(f"cold {k} {at} 50")
+        self.do(f"write {k} {r.randrange(1, 40)} {self.seed()}")
+        self.do(f"read {k} {1 << 20}")
+        self.do(f"cold {k} {at} 100")
 
     def draw_null(self, k):
         self.do(f"null {k} {self.bytes()}")

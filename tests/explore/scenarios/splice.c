@@ -262,6 +262,23 @@ SCENARIO(sink_frees_room, "a writer waits for the room that a splice to a file l
 SCENARIO(sink_and_merge, "a file takes bytes while a writer appends", to_a_sink, all_two,
 	 { "writer", put_bytes, FROM(0, 2) }, { "sink", sink, 2 });
 
+static void one_for_a_sink(void)
+{
+	to_a_sink();
+	put_packets(FROM(0, 1));
+}
+
+static void one_of_each(void)
+{
+	must_have_got(0, 1, true);
+	must_have_got(1, 1, true);
+	pipe_must_be_at_rest(0);
+	ex_must_have_freed();
+}
+
+SCENARIO(sink_keeps_places, "a writer looks for room while a file has the only slot",
+	 one_for_a_sink, one_of_each, { "sink", sink, 2 }, { "writer", put_packets, FROM(1, 1) });
+
 /* The reader may look at the pipe while the file has its only slot. */
 SCENARIO(sink_returns, "a file takes one of two bytes, the other comes back to a reader that waits",
 	 to_a_sink, all_two_any, { "reader", get_bytes, 1 }, { "writer", put_at_once, FROM(0, 2) },
