@@ -21,7 +21,7 @@ K       := $(if $(DEBUG),$(B)/debug,$(B))
 Q       := $(if $(V),,@)
 say      = $(if $(V),@:,@printf '  %-6s %s\n' "$(1)" "$(2)")
 
-.PHONY: all kernel user root oracle debug run test bench iso help clean distclean compile_commands.json
+.PHONY: all kernel user root programs oracle debug run test bench iso help clean distclean compile_commands.json
 all: $(if $(wildcard linker.ld),kernel) user root docs/syscalls.md
 
 help:
@@ -200,6 +200,19 @@ $(B)/root.ext2: $(INSTALL) $(OVERLAY) $(B)/programs $(IMAGES) $(PICTURE) tools/m
 	$(Q)tools/mkroot $@ --overlay user/root --busybox $(DEB)/busybox/bin/busybox \
 		$(foreach p,$(INSTALL),$(call install,$(p))) $(foreach i,$(IMAGES),$(i)=/test/data/$(notdir $(i))) \
 		$(PICTURE)=/etc/ring.bmp
+
+# --- Debian's programs, for tests/programs ---
+
+programs: $(B)/programs.ext2
+
+$(DEB)/programs: tests/programs/packages | $(DEB)/.packages
+	$(Q)tools/setup unpack $(DEB)/programs $(shell sed 's/#.*//' $<)
+	@touch $@
+
+$(B)/programs.ext2: $(INSTALL) $(OVERLAY) $(DEB)/programs tools/mkroot
+	$(call say,ROOT,$@)
+	$(Q)tools/mkroot $@ --overlay user/root --busybox $(DEB)/busybox/bin/busybox --over $(DEB)/programs \
+		$(foreach p,$(INSTALL),$(call install,$(p)))
 
 # --- the oracle ---
 
