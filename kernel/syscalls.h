@@ -16,6 +16,10 @@ struct pollfd;
 long sys_ioctl(unsigned int number, unsigned int command, unsigned long argument);
 long sys_fcntl64(unsigned int number, unsigned int command, unsigned long argument);
 
+/* ---- fs/file/lock_calls.c ---- */
+
+long sys_flock(unsigned int number, unsigned int operation);
+
 /* ---- fs/file/file_table.c ---- */
 
 long sys_close(unsigned int fd);

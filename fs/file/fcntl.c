@@ -3,11 +3,12 @@
  *
  * 1. Descriptor flags belong to the file table. File flags belong to the open file, which dup and
  *    fork share.
- * 2. File locks and signals (F_SETLK, F_SETOWN) do not exist here, and are EINVAL.
+ * 2. Signals of files (F_SETOWN) do not exist here, and are EINVAL.
  */
 #include "kernel/syscalls.h"
 #include "mm/vm/uaccess.h"
 #include "fs/file/file.h"
+#include "fs/file/lock.h"
 #include "fs/pipe/limits.h"
 #include "fs/names/vfs_internal.h"
 
@@ -78,7 +79,9 @@ long sys_fcntl64(unsigned int number, unsigned int command, unsigned long argume
 		return MIN(fd_cloexec(number, argument & FD_CLOEXEC), 0);
 	}
 	fd = fd_get(number);
-	if (fd.file)
+	if (fd.file && is_lock_command(command))
+		result = fcntl_lock(number, fd.file, command, (void __user *)argument);
+	else if (fd.file)
 		result = file_fcntl(fd.file, command, argument);
 	fd_put(fd);
 	return result;

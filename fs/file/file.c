@@ -6,6 +6,7 @@
  * 2. release runs only if open has succeeded.
  */
 #include "fs/file/file.h"
+#include "fs/file/lock.h"
 #include "kernel/init.h"
 #include "kernel/syscall.h"
 #include "mm/slab.h"
@@ -53,6 +54,7 @@ void file_put(struct file *file)
 {
 	if (!atomic_dec_and_test(&file->refs))
 		return;
+	lock_drop_owner(file, file);
 	if (file->ops->release)
 		file->ops->release(file);
 	if (file->writing)

@@ -15,6 +15,7 @@
 #include "mm/slab.h"
 #include "mm/vmalloc.h"
 #include "fs/file/file.h"
+#include "fs/file/lock.h"
 #include "fs/names/vfs_internal.h"
 
 #define GROWTH 4u
@@ -202,6 +203,13 @@ bool fd_get_pair_shared(struct fd_pair *pair, unsigned int in, unsigned int out)
 	return true;
 }
 
+/* A descriptor of the table is closed. Drop its reference, and the table's locks on the file. */
+static void close_file(struct file_table *table, struct file *file)
+{
+	lock_drop_owner(file, table);
+	file_put(file);
+}
+
 long sys_close(unsigned int fd)
 {
 	struct file_table *table = current->files;
@@ -213,7 +221,7 @@ long sys_close(unsigned int fd)
 	spin_unlock(&table->lock);
 	if (!file)
 		return -EBADF;
-	file_put(file);
+	close_file(table, file);
 	return 0;
 }
 
@@ -263,19 +271,20 @@ long sys_dup3(unsigned int from, unsigned int to, unsigned int flags)
 		return -EBADF;
 	if (to >= table->size && table_grow(table, to) < 0)
 		return -ENOMEM;
-	old = file = file_table_get(table, from);
+	file = file_table_get(table, from);
 	if (!file)
 		return -EBADF;
 	spin_lock(&table->lock);
-	if (table->slots[to].file || !table->slots[to].used) {
-		old = table->slots[to].file;
+	old = table->slots[to].file;
+	if (old || !table->slots[to].used)
 		table->slots[to] = (struct fd_slot){ file, true, flags & O_CLOEXEC };
-	} else {
+	else
 		result = -EBUSY; /* another thread's open() is about to put its file there */
-	}
 	spin_unlock(&table->lock);
 	if (old)
-		file_put(old);
+		close_file(table, old);
+	if (result < 0)
+		file_put(file);
 	return result;
 }
 
@@ -321,7 +330,7 @@ void file_table_put(struct file_table *table)
 		return;
 	for (unsigned int fd = 0; fd < table->size; fd++)
 		if (table->slots[fd].file)
-			file_put(table->slots[fd].file);
+			close_file(table, table->slots[fd].file);
 	slots_free(table, table->slots);
 	kfree(table);
 }

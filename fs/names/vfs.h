@@ -193,6 +193,8 @@ struct file_ops {
 	struct ring *(*sink_ring)(struct file *file);
 };
 
+struct file_lock;
+
 struct inode {
 	struct super_block *sb;
 	uint64_t number;
@@ -217,7 +219,8 @@ struct inode {
 	struct list sb_link;   /* in sb->inodes; guarded by inode_lock */
 	bool deleted;	       /* a removed directory, which takes no new names; guarded by lock */
 	const char *kind;      /* of an anonymous inode: "pipe", "socket" */
-	struct atomic busy;    /* number of open files that write to it, or minus the number of
+	struct file_lock *locks; /* fs/file/lock.h */
+	struct atomic busy;	 /* number of open files that write to it, or minus the number of
 				 * address spaces that run it as a program */
 };
 
