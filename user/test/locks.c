@@ -170,6 +170,38 @@ TEST(waits, 20, "F_SETLKW sleeps until the range is free; a signal ends it")
 	CHECK_EQ(test_wait(child), 128 + SIGTERM);
 }
 
+TEST(close_wakes, 20, "closing the file, or the end of its process, lets a waiter go on")
+{
+	char c;
+	pid_t child;
+
+	set_up();
+	CHECK_EQ(pipe(ready), 0);
+	for (int round = 0; round < 2; round++) {
+		pid_t holder = fork();
+
+		if (!holder) {
+			CHECK_EQ(lock(fd, F_SETLK, F_WRLCK, 0, 10), 0);
+			CHECK_EQ(write(ready[1], "h", 1), 1);
+			test_sleep_ms(100);
+			if (round == 0)
+				close(other);
+			else
+				_exit(0);
+			test_sleep_ms(10000);
+			_exit(0);
+		}
+		CHECK_EQ(read(ready[0], &c, 1), 1);
+		child = fork();
+		if (!child)
+			_exit(wait_for_lock());
+		CHECK_EQ(read(ready[0], &c, 1), 1);
+		CHECK_EQ(test_wait(child), 0);
+		kill(holder, SIGKILL);
+		test_wait(holder);
+	}
+}
+
 TEST(deadlock, 20, "a wait that would never end is EDEADLK")
 {
 	char c;
