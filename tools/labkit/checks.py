@@ -152,7 +152,7 @@ def judge_unit(run, cases, check, place):
     if run.end == "spins":
         return Verdict("spins", check["shows"], f"the case {case} does not end", cpu=run.cpu, details=run.text)
     said = place.relative(bad or (lines[-1] if lines and lines[-1] else f"the case {case} ended with status {run.status}"))
-    if stub := stub_of(said, place):
+    if stub := stub_of("\n".join(lines), place):
         return Verdict("panic", check["shows"], f"the test called {stub.split()[0]}, which is not written yet", stub, run.cpu)
     said = re.sub(r"^not ok \d+ - |^Bail out! |^# ", "", said)
     found = re.match(r"(\S+:\d+): (.*)", said)
