@@ -2,7 +2,7 @@
 
 A mutant is the reference with one mistake. It must fail the checks that it names (`# loses:` in
 labs/LAB/mutants, or [broken] in the manifest for patches of tests/broken), and no check of an earlier
-stage than the first of those.
+stage than the first of those. Only these checks are carried out.
 """
 
 import re
@@ -36,6 +36,13 @@ def mutant_faults(lab, result, loses):
     return faults
 
 
+def judged(lab, loses):
+    """Returns the checks that say whether a mutant is caught where it should be."""
+    stages = {check["id"]: check["stage"] for check in lab.checks}
+    first = min((stages[name] for name in loses), default="")
+    return [name for name, stage in stages.items() if name in loses or stage < first]
+
+
 def of_today(mutants, few):
     """Returns a few of the mutants, so that all of them get their turn within some days."""
     start = int(time.time() // 86400) * few % max(1, len(mutants))
@@ -45,9 +52,9 @@ def of_today(mutants, few):
 def run(lab, jobs=None, only=None, few=None):
     faults = 0
 
-    def one(name, texts, judge, patch=None):
+    def one(name, texts, judge, patch=None, only=None):
         nonlocal faults
-        result = grade.Grader(lab, texts, jobs=jobs, patch=patch).run()
+        result = grade.Grader(lab, texts, jobs=jobs, patch=patch, only=only).run()
         found = judge(result)
         faults += len(found)
         lost = " ".join(failed_ids(result))
@@ -64,7 +71,7 @@ def run(lab, jobs=None, only=None, few=None):
         raise BadManifest(f"there is no mutant {' '.join(sorted(unknown))}")
     for name, patch, loses in mutants if few is None else of_today(mutants, few):
         if not only or name in only:
-            one(name, export.reference(lab), lambda result, loses=loses: mutant_faults(lab, result, loses), patch)
+            one(name, export.reference(lab), lambda result, loses=loses: mutant_faults(lab, result, loses), patch, judged(lab, loses))
     print("the lab is proved" if not faults else f"{faults} faults")
     return 1 if faults else 0
 
