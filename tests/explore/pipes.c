@@ -145,7 +145,7 @@ void pipe_must_be_at_rest(int number)
 {
 	struct pipe *pipe = ends[number].pipe;
 
-	must(pipe->ring.head == pipe->ring.tail);
+	must(pipe->ring.head == pipe->ring.tail && pipe->ring.bytes == 0);
 	must(!pipe->ring.consumer.owner && !pipe->ring.producer.owner && !pipe->ring.lock.owner);
 	must(list_empty(&pipe->ring.readable.waiters) && list_empty(&pipe->ring.writable.waiters));
 	pipe_release(&ends[number].reader);

@@ -16,6 +16,11 @@ void ex_signal(int task);
 /* Was the current task killed? */
 bool ex_killed(void);
 
+/*
+ * A task that holds the mutex may not sleep, neither on a queue nor for another mutex. At most two.
+ */
+void ex_no_sleep_with(struct mutex *mutex);
+
 /* ---- shim_memory.c ---- */
 
 /* Pages that nobody holds. */

@@ -40,12 +40,29 @@ ONE_STEP bool sched_wake(struct task *task)
 	return true;
 }
 
+static struct mutex *watched[2];
+static unsigned int nr_watched;
+
+void ex_no_sleep_with(struct mutex *mutex)
+{
+	watched[nr_watched++] = mutex;
+}
+
+/* A task that holds a mutex reads only its own name there, so this is no access for the search. */
+ONE_STEP static void must_hold_nothing(void)
+{
+	for (unsigned int i = 0; i < nr_watched; i++)
+		if (watched[i]->owner == current)
+			ex_fail("a task sleeps with a mutex held");
+}
+
 ONE_STEP void schedule(void)
 {
 	volatile enum task_state *state = &current->state;
 
 	ex_access((void *)state, sizeof(*state), EV_ATOMIC);
 	if (*state != TASK_RUNNING) {
+		must_hold_nothing();
 		ex_note("sleeps");
 		ex_sleep((void *)state);
 	}

@@ -9,7 +9,7 @@ usage: tests/play/pipe.py [OPTION]...
   --os linux     play on Linux
   --kernel FILE  play on this kernel
   -c N           CPUs of the guest
-  --kinds WORDS  only operations of these kinds
+  --kinds WORDS  only operations of these kinds; with `streams`, no pipe has packets
   --script       print the operations and what should come of them, and play nothing
 
 tests/play/gate.py plays with pages that have not arrived, and tests/play/file.py with files. They take the
@@ -20,7 +20,7 @@ of them, so a kernel cannot please it. The model is here: what each operation re
 
   generate(seed, steps)            returns (script, expected lines) for Sluice
   generate(seed, steps, "linux")   the same for Linux, whose rules differ in the places that say so
-  generate(..., kinds=[...])       only operations of these kinds (Generator.KINDS)
+  generate(..., kinds=[...])       only operations of these kinds (Generator.KINDS, "streams")
 """
 
 import argparse
@@ -359,6 +359,7 @@ class Generator:
     def __init__(self, seed, system, kinds=None):
         self.random, self.model = random.Random(seed), self.MODEL(system)
         self.kinds = {name: weight for name, weight in self.KINDS.items() if not kinds or name in kinds}
+        self.streams = bool(kinds) and "streams" in kinds  # no packets
         self.script, self.expected, self.states = [], [], []
         self.lent = 0
 
@@ -377,10 +378,13 @@ class Generator:
 
     def run(self, steps):
         for k in range(PIPES):
-            self.do(f"pipe {k} {'packets' if k == PIPES - 1 else 'stream'}")
+            self.make(k, "packets" if k == PIPES - 1 else "stream")
         while len(self.script) < steps:
             self.step()
         return "\n".join(self.script) + "\n", self.expected + ["lost: nothing"]
+
+    def make(self, k, kind):
+        self.do(f"pipe {k} {'stream' if self.streams else kind}")
 
     # Weights of the operations.
     KINDS = {
@@ -394,7 +398,7 @@ class Generator:
         p = self.model.pipes[k]
         # A pipe with a closed end is of use for a few operations only.
         if not (p.reader and p.writer) and self.random.random() < 0.15:
-            self.do(f"pipe {k} {self.random.choice(['stream', 'stream', 'packets'])}")
+            self.make(k, self.random.choice(["stream", "stream", "packets"]))
             return
         getattr(self, "draw_" + kind)(k)
 
@@ -442,14 +446,18 @@ class Generator:
     def draw_resize(self, k):
         self.do(f"resize {k} {self.random.choice([1, 4096, 4097, 8192, 16384, 32768, 65536, 131072])}")
 
+    def look(self, k):
+        if "poll" in self.kinds:
+            self.do(f"poll {k}")
+
     def draw_fill(self, k):
         self.do(f"write {k} {self.model.pipes[k].nr * PAGE + self.random.choice([0, 1, 5000])} {self.seed()}")
-        self.do(f"poll {k}")
+        self.look(k)
         self.do(f"write {k} {self.random.choice([1, 100, PAGE])} {self.seed()}")
 
     def draw_empty(self, k):
         self.do(f"read {k} {1 << 20}")
-        self.do(f"poll {k}")
+        self.look(k)
 
     def draw_bad(self, k):
         chance = self.random.random()

@@ -8,11 +8,12 @@ import importlib.util
 import re
 import sys
 
-from . import build, functions, guests
+from . import build, functions, guests, manifest
 
 OUTCOMES = "pass fail leak panic asleep spins no-boot no-build refused needs infra".split()
 TEXT_MAX = 2048
 COLUMNS_MAX = 34
+UNWRITTEN = ", which is not written yet"
 
 
 class Verdict:
@@ -53,9 +54,9 @@ def stub_of(text, place):
 
 def died(run, place, expected):
     """Returns the verdict on a guest that did not come to its end."""
-    text = place.relative(run.text)
+    # The log is copied out of its folder at the end, so that its path is of no use here.
+    text = re.sub(r" \(log: .*?\)", "", place.relative(run.text))
     head, _, trace = text.partition("\n")
-    head = re.sub(r" \(log: .*?\)", "", head)
     where = place_of(trace, place) or place_of(text, place)
     if run.end == "wall":
         return Verdict("infra", expected, "the machine was too busy to say: " + head, cpu=run.cpu)
@@ -65,18 +66,17 @@ def died(run, place, expected):
         return Verdict("fail", expected, run.text, where, run.cpu)
     stub = stub_of(head, place)
     if run.end == "panic" and stub:
-        return Verdict("panic", expected, f"the kernel called {stub.split()[0]}, which is not written yet", stub, run.cpu, details=text)
+        return Verdict("panic", expected, f"the kernel called {stub.split()[0]}{UNWRITTEN}", stub, run.cpu, details=text)
     sleepers = asleep_in(trace, place) if run.end == "asleep" else ""
     got = {"panic": "the kernel panicked: ", "asleep": "", "spins": ""}[run.end] + head + sleepers
     return Verdict(run.end, expected, got, where, run.cpu, details=text)
 
 
 def asleep_in(report, place):
-    """Returns in which of the student's functions a task of the report sleeps."""
-    for line in report.splitlines():
-        if any(path in line for path in place.lab.files):
-            return f"; a task sleeps in {place_of(line, place)}"
-    return ""
+    """Returns in which of the student's functions tasks of the report sleep."""
+    places = [place_of(line, place) for line in report.splitlines() if any(path in line for path in place.lab.files)]
+    counts = [f"{places.count(where)} in {where}" for where in dict.fromkeys(places) if where]
+    return "; tasks that sleep: " + ", ".join(counts) if counts else ""
 
 
 # --- the kinds ---
@@ -87,11 +87,11 @@ def check_build(check, place):
 
 
 def check_guest(check, place):
-    """A case of the guest tests, in a guest of the student's kernel."""
-    case, verdict = check["case"], None
+    """Cases of the guest tests, in one guest of the student's kernel."""
+    cases, verdict = manifest.guest_cases(check), None
     for number in range(check["rounds"]):
-        run = place.guest(check, ["/test/runner", case], f"-{number + 1}" if number else "")
-        verdict = judge_case(run, case, check, place)
+        run = place.guest(check, ["/test/runner", *cases], f"-{number + 1}" if number else "")
+        verdict = judge_cases(run, cases, check, place)
         if not verdict.passed():
             if check["rounds"] > 1:
                 verdict.got += f" (round {number + 1} of {check['rounds']})"
@@ -99,20 +99,20 @@ def check_guest(check, place):
     return verdict
 
 
-def judge_case(run, case, check, place):
+def judge_cases(run, cases, check, place):
     expected = check["shows"]
     if run.end != "exit":
         return died(run, place, expected)
-    if run.status == 0 and re.search(rf"^ok \d+ - {re.escape(case)}$", run.output, re.M):
+    if run.status == 0 and all(re.search(rf"^ok \d+ - {re.escape(case)}$", run.output, re.M) for case in cases):
         return Verdict("pass", expected, cpu=run.cpu)
     remarks = [line[2:] for line in run.output.splitlines() if line.startswith("# ")]
     leak = next((line for line in remarks if line.startswith("leak:")), None)
     failed = next((line for line in remarks if re.match(r"user/test/\S+:\d+: ", line)), None)
     if failed:
         where, _, got = failed.partition(": ")
-        found = re.fullmatch(r"(.*) is (.*), expected (.*)", got)
+        found = re.fullmatch(r"(.*) is (.*), expected (.*?)( \(errno .*\))?", got)
         if found:
-            expected, got = f"{found[1]} is {found[3]}", f"{found[1]} is {found[2]}"
+            expected, got = f"{found[1]} is {found[3]}", f"{found[1]} is {found[2]}{found[4] or ''}"
         return Verdict("fail", expected, got, where, run.cpu, details=run.output)
     if leak:
         return Verdict("leak", "everything that the case used is free again after it", leak, "", run.cpu, details=run.output)
@@ -143,6 +143,8 @@ def check_unit(check, place):
 def judge_unit(run, cases, check, place):
     case = " ".join(cases)
     lines = (run.output + "\n" + run.text).splitlines()
+    if stub := stub_of(run.output + "\n" + run.text, place):
+        return Verdict("panic", check["shows"], f"the test called {stub.split()[0]}{UNWRITTEN}", stub, run.cpu)
     bad = next((line for line in lines if re.search(r"^not ok |Bail out!|panic: ", line)), None)
     passed = [line for line in lines if re.match(r"ok \d+", line)]
     if run.end == "exit" and run.status == 0 and len(passed) >= len(cases) and not bad:
@@ -152,8 +154,6 @@ def judge_unit(run, cases, check, place):
     if run.end == "spins":
         return Verdict("spins", check["shows"], f"the case {case} does not end", cpu=run.cpu, details=run.text)
     said = place.relative(bad or (lines[-1] if lines and lines[-1] else f"the case {case} ended with status {run.status}"))
-    if stub := stub_of("\n".join(lines), place):
-        return Verdict("panic", check["shows"], f"the test called {stub.split()[0]}, which is not written yet", stub, run.cpu)
     said = re.sub(r"^not ok \d+ - |^Bail out! |^# ", "", said)
     found = re.match(r"(\S+:\d+): (.*)", said)
     expected = f"{found[2]}" if found else check["shows"]
@@ -196,7 +196,7 @@ def schedule_verdict(check, place, module, program, result, cpu):
     columns = [place.relative(line).rstrip() for line in columns]
     stub = stub_of(why, place)
     if stub:
-        return Verdict("panic", check["shows"], f"the scenario {result.scenario} called {stub.split()[0]}, which is not written yet", stub, cpu)
+        return Verdict("panic", check["shows"], f"the scenario {result.scenario} called {stub.split()[0]}{UNWRITTEN}", stub, cpu)
     where, log = last_place(columns, place), place.keep(check, "\n".join(columns) + "\n")
     outcome = "asleep" if "waits for ever" in why else "fail"
     return Verdict(outcome, check["shows"], f"in the scenario {result.scenario}: {why}", where, cpu, details="\n".join(last_lines(columns, log.name)))
@@ -251,14 +251,31 @@ def judge_play(run, script, expected, check, place):
             verdict = Verdict("fail", want, got)
         operation = script[number] if number < len(script) else "(the end)"
         verdict.got = cut(f"step {number + 1}, `{operation}`: {verdict.got}")
-        before = range(max(0, number - 6), number)
-        verdict.details = cut("\n".join(f"{script[at]}  -> {expected[at]}" for at in before) + "\n" + verdict.details)
+        before = "\n".join(f"{script[at]}  -> {expected[at]}" for at in steps_before(script, number))
+        verdict.details = cut(before + "\n\n" + verdict.details)
         return verdict
     if run.end != "exit":
         return died(run, place, check["shows"])
     if run.status or len(lines) > len(expected):
         return Verdict("fail", f"{len(expected)} lines and status 0", f"{len(lines)} lines and status {run.status}")
     return Verdict("pass")
+
+
+def pipes_of(line):
+    """Returns the numbers of the pipes of an operation."""
+    name, *words = line.removeprefix("start ").split() or [""]
+    numbers = [word for word in words if word.isdigit()]
+    return set() if name == "join" else set(numbers[: 2 if name in ("splice", "tee") else 1])
+
+
+def steps_before(script, number):
+    """Returns the steps that explain a step: those that made its pipes, and the last six on them."""
+    line = script[number] if number < len(script) else ""
+    same = [at for at in range(number) if pipes_of(script[at]) & pipes_of(line)]
+    if not same:
+        return range(max(0, number - 6), number)
+    made = {script[at].split()[1]: at for at in same if script[at].startswith("pipe ")}
+    return sorted({*made.values(), *same[-6:]})
 
 
 def play_model(top, name):

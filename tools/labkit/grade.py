@@ -143,7 +143,9 @@ class Grader:
         with concurrent.futures.ThreadPoolExecutor(self.jobs) as pool:
             jobs = {}
             # Programs are long and start with compiling, so they begin first. Checks that need others come last.
-            for check in sorted(self.chosen, key=lambda check: (check["kind"] not in UNIT_KINDS, check["needs"] != [], -check["cpu"])):
+            # A student's first stages come before everything else.
+            stage = lambda check: check["stage"] if self.by_stages() else ""
+            for check in sorted(self.chosen, key=lambda check: (stage(check), check["kind"] not in UNIT_KINDS, check["needs"] != [], -check["cpu"])):
                 jobs[pool.submit(self.one, check, dead)] = check
             for job in concurrent.futures.as_completed(jobs):
                 check, (verdict, seconds) = jobs[job], job.result()
@@ -174,9 +176,23 @@ class Grader:
         failed = {entry["id"] for entry in self.result["checks"] if entry["outcome"] not in ("pass", "infra")}
         return not failed.isdisjoint(check["needs"])
 
+    def by_stages(self):
+        """Does a student carry out all checks? Then unwritten code of a stage spares those of the next ones."""
+        return self.home and not self.only
+
+    def unwritten_before(self, check):
+        """Returns what a check of an earlier stage said about a function that is not written yet, or None."""
+        for entry in self.result["checks"] if self.by_stages() else []:
+            if entry["stage"] < check["stage"] and entry["outcome"] == "panic" and entry["got"].endswith(checks.UNWRITTEN):
+                return entry["got"]
+        return None
+
     def one(self, check, dead):
         start = time.monotonic()
-        if dead and check["kind"] not in UNIT_KINDS:
+        unwritten = self.unwritten_before(check)
+        if unwritten:
+            verdict = checks.Verdict("panic", check["shows"], "not tried, because of an earlier stage: " + unwritten)
+        elif dead and check["kind"] not in UNIT_KINDS:
             verdict = dead
         else:
             try:

@@ -126,6 +126,11 @@ def unit_cases(top, source):
     return re.findall(r"^CASE\(\s*(\w+)", (Path(top) / source).read_text(), re.M)
 
 
+def guest_cases(check):
+    """Returns the cases of a check of the kind guest, which names one or a list."""
+    return [check["case"]] if isinstance(check["case"], str) else check["case"]
+
+
 def faults(lab):
     """Returns what is wrong with a lab, each fault a line. A lab with faults must not be given to students."""
     found = point_faults(lab) + [fault for check in lab.checks for fault in check_faults(lab, check)]
@@ -170,8 +175,8 @@ def point_faults(lab):
 
 def check_faults(lab, check):
     name, kind = check["id"], check["kind"]
-    if kind == "guest" and case_seconds(lab.top, check["case"]) is None:
-        yield f"check {name}: there is no case '{check['case']}'"
+    if kind == "guest":
+        yield from (f"check {name}: there is no case '{case}'" for case in guest_cases(check) if case_seconds(lab.top, case) is None)
     if kind == "unit":
         if not (lab.top / check["source"]).is_file():
             yield f"check {name}: there is no file {check['source']}"

@@ -13,7 +13,7 @@ WORDS = {
 }  # fmt: skip
 READING = {
     "leak": "A page, an object or an open file is still in use after the case. Look for a reference that is taken and not dropped.",
-    "asleep": "A task waits for a wakeup that never comes: a change was not followed by a wakeup, or the sleeper looked before it joined the queue.",
+    "asleep": "A task waits for a wakeup that never comes: a change was not followed by a wakeup, the sleeper looked before it joined the queue, only one of several sleepers was woken, or the bytes that it waits for were lost.",
     "spins": "It uses CPU time without an end: a loop whose condition never changes, or work that starts over again and again.",
 }
 
@@ -56,7 +56,8 @@ def full(entry, lab, home):
         lines += wrapped("expected", entry["expected"], width)
     lines += wrapped("happened", entry["got"], width)
     if entry["where"]:
-        lines += wrapped("where", entry["where"], width)
+        # Of an interleaving, that is where it ended, and not always the cause.
+        lines += wrapped("last place" if "in the scenario" in entry["got"] else "where", entry["where"], width)
     if entry["rule"]:
         lines += wrapped("rule", entry["rule"], width)
     if entry["outcome"] in READING:

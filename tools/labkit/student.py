@@ -10,7 +10,7 @@ import tarfile
 import time
 
 from . import build, grade, guests, place, report
-from .manifest import BadManifest, Lab, names
+from .manifest import BadManifest, Lab, guest_cases, names
 
 
 def lab_of_tree(top):
@@ -107,7 +107,7 @@ def debug(lab, words, options):
 def guest_words(check, here):
     """Returns the options of tools/guest and the command that carry out a check."""
     if check["kind"] == "guest":
-        return [*check["guest"], "--", "/test/runner", check["case"]]
+        return [*check["guest"], "--", "/test/runner", *guest_cases(check)]
     if check["kind"] == "icount":
         return [*check["guest"], "--icount", "--", check["program"], check["row"]]
     from . import checks

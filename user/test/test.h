@@ -75,14 +75,16 @@ __attribute__((format(printf, 3, 4), noreturn, unused)) static void test_fail(co
 									      const char *format,
 									      ...)
 {
-	char text[512];
+	char text[512], cause[80] = "";
 	va_list args;
 	int error = errno;
 
 	va_start(args, format);
 	vsnprintf(text, sizeof(text), format, args);
 	va_end(args);
-	dprintf(1, "# %s:%d: %s (errno %d: %s)\n", file, line, text, error, strerror(error));
+	if (error)
+		snprintf(cause, sizeof(cause), " (errno %d: %s)", error, strerror(error));
+	dprintf(1, "# %s:%d: %s%s\n", file, line, text, cause);
 	_exit(error == ENOSYS ? TEST_DIED : TEST_FAILED);
 }
 

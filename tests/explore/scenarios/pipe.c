@@ -1,14 +1,33 @@
 /* Pipes: writers and readers, bytes and packets, and the last close. */
 #include "pipes.h"
 
+/* A task takes one of the mutexes at a time here, and sleeps with neither. */
+static void make(unsigned int slots)
+{
+	pipe_make(0, slots);
+	ex_no_sleep_with(&ends[0].pipe->ring.consumer);
+	ex_no_sleep_with(&ends[0].pipe->ring.producer);
+}
+
 static void one_slot(void)
 {
-	pipe_make(0, 1);
+	make(1);
 }
 
 static void two_slots(void)
 {
-	pipe_make(0, 2);
+	make(2);
+}
+
+static void full_slot(void)
+{
+	struct ring *ring;
+
+	one_slot();
+	ring = &ends[0].pipe->ring;
+	pipe_put_byte(0, FROM(0, 0), false);
+	/* As in a slot that was moved here: nothing may be appended. */
+	ring_at(ring, ring->tail)->flags = 0;
 }
 
 static void got_two_in_order(void)
@@ -43,6 +62,66 @@ static void got_two_of_each(void)
 
 SCENARIO(bytes_1_1, "one writer, one reader, one slot: the second byte may be merged", one_slot,
 	 got_two_in_order, { "writer", put_bytes, FROM(0, 2) }, { "reader", get_bytes, 2 });
+
+SCENARIO(full_1_1, "the only slot is full of bytes, and the writer waits for its end", full_slot,
+	 got_one_of_each, { "writer", put_bytes, FROM(1, 1) }, { "reader", get_bytes, 2 });
+
+/*
+ * A splice to a file takes the slot, sleeps, and keeps its place meanwhile. A writer that was about
+ * to append finds neither the slot nor a place. The splice has two tasks here, since its sleep is
+ * no preemption.
+ */
+static struct pipe_slot spliced;
+static struct wait_queue written;
+static bool taken;
+
+static void one_byte(void)
+{
+	one_slot();
+	wait_queue_init(&written, "written");
+	pipe_put_byte(0, FROM(0, 0), false);
+}
+
+static void splice_takes(int unused)
+{
+	struct ring *ring = &ends[0].pipe->ring;
+
+	spin_lock(&ring->lock);
+	spliced = *ring_at(ring, ring->tail);
+	ring_take(ring, 1, spliced.len);
+	spin_unlock(&ring->lock);
+	WRITE_ONCE(taken, true);
+	wake_all(&written);
+}
+
+static void splice_settles(int unused)
+{
+	struct ring *ring = &ends[0].pipe->ring;
+
+	must(wait_event_killable(&written, READ_ONCE(taken)) == 0);
+	spin_lock(&ring->lock);
+	ring_settle(ring, 0, 0);
+	spin_unlock(&ring->lock);
+	wake_all(&ring->writable);
+	wake_all(&ring->readable);
+	slot_release(&spliced);
+}
+
+static void spliced_or_left(void)
+{
+	size_t left = ends[0].pipe->ring.bytes;
+
+	if (spliced.len + left != 2)
+		ex_fail("%u bytes were spliced and %zu are left, of 2", spliced.len, left);
+	if (left > 0)
+		must(pipe_get_byte(0) == FROM(1, 0));
+	pipe_must_be_at_rest(0);
+	ex_must_have_freed();
+}
+
+SCENARIO(kept_1_1, "a writer appends while a splice takes the slot and keeps its place", one_byte,
+	 spliced_or_left, { "writer", put_bytes, FROM(1, 1) }, { "splice", splice_takes, 0 },
+	 { "splice's end", splice_settles, 0 });
 
 SCENARIO(packets_1_1, "the same with packets: the ring is full after each", one_slot,
 	 got_two_in_order, { "writer", put_packets, FROM(0, 2) }, { "reader", get_bytes, 2 });
