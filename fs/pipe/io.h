@@ -27,7 +27,7 @@ struct ring_read {
 /*
  * Copy the bytes that are there to read->to, and wait if there are none yet. The read ends after a
  * packet, and after the last byte that has an envelope. Bytes without an envelope before those are
- * read with them.
+ * read with them. read->to is not empty.
  *
  * Returns the number of bytes, 0 for an empty packet or at the end when no writer is left, -EAGAIN,
  * -ERESTARTSYS or -EFAULT. After -EIO, the disk's read has been started again. After -ENODATA, a
@@ -53,7 +53,7 @@ struct ring_write {
 	uint64_t until;		   /* wait for room until then */
 	bool packets;		   /* each slot is a packet */
 	struct envelope *envelope; /* for all bytes, or NULL; the reference stays the caller's */
-	struct page *spare;	   /* an allocated page that is not used yet; starts as NULL */
+	struct page *spare;	   /* a page not used yet; NULL before and after ring_write() */
 };
 /*
  * Write all of write->from, which is not empty. Returns the number of bytes written, or, if that is

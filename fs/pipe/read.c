@@ -163,7 +163,10 @@ static int take(struct ring *ring, struct ring_read *read, size_t wanted)
 	return 0;
 }
 
-/* Bring in the user memory where the copy stopped. Returns 0 to try again, or -EFAULT. */
+/*
+ * Bring in the user memory where the copy stopped. A packet and a peek start over at `start`, where
+ * the iterator was when the read began. Returns 0 to try again, or -EFAULT.
+ */
 static int bring_in(struct ring_read *read, const struct iter *start)
 {
 	struct iter *to = read->to;

@@ -168,13 +168,14 @@ void ring_copy_slots(struct ring *ring, const struct ring *from, unsigned int at
 unsigned int ring_share_copies(struct ring *ring, unsigned int n);
 
 /*
- * Returns the number of slots of a ring for so many bytes, a power of two, or 0 if no ring can be
- * that large.
+ * Returns the number of slots of a ring for so many bytes, PAGE_SIZE in each slot: a power of two,
+ * at least 1, or 0 if no ring can be that large.
  */
 unsigned int ring_slots_for(unsigned long bytes);
 /*
  * Move the slots of the ring to the array `slots`, which has room for them, and use it from now on.
- * Both mutexes and ring->lock are held.
+ * All of its places may be filled, so this sets max_slots too. The old array is the caller's. Both
+ * mutexes and ring->lock are held.
  */
 void ring_resize(struct ring *ring, struct pipe_slot *slots, unsigned int nr_slots);
 

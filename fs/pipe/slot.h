@@ -5,9 +5,9 @@
  * 1. A slot holds one reference to its page and one count of `lent`. The latter is the promise that
  *    the bytes do not change.
  * 2. A slot is published and consumed whole, by struct assignment.
- * 3. The right to append (SLOT_MERGE) belongs to the ring for which the page was filled. Only a
- *    ring's last slot can have it, so it is cleared in the last of the slots that are moved or
- *    tee'd elsewhere.
+ * 3. The right to append (SLOT_MERGE) belongs to the ring for which the page was filled. Only the
+ *    flag of a ring's last slot counts, so it may stay set when another slot comes behind. It is
+ *    cleared in the last of the slots that are moved or tee'd elsewhere.
  * 4. confirm only reports whether the bytes are there. The ring waits for them (fs/pipe/wait.h).
  *    map neither sleeps nor fails.
  */

@@ -48,7 +48,10 @@ struct behind {
 	size_t n;	   /* how many bytes to write there */
 };
 
-/* Find out whether the next bytes can be appended to the last slot. */
+/*
+ * Find out whether the next bytes can be appended to the last slot, whose envelope must be that of
+ * the write.
+ */
 static struct behind look_behind(struct ring *ring, struct ring_write *write, bool whole)
 {
 	struct behind behind = { NULL };

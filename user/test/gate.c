@@ -145,6 +145,22 @@ BEYOND_TEST(moves_on, 20, "slots on their way move to a second pipe, by splice a
 	expect(third[0], 0, 16384);
 }
 
+BEYOND_TEST(waiting_splice_moves_on, 20, "a splice that waits takes slots that are on their way",
+	    NO_GATE)
+{
+	pid_t child;
+
+	prepare();
+	child = fork();
+	if (!child)
+		_exit(splice(ends[0], NULL, other[1], NULL, 4096, 0) != 4096);
+	test_sleep_ms(100);
+	lazy(0, 4096);
+	CHECK_EQ(test_wait(child), 0);
+	gate_control("open");
+	expect(other[0], 0, 4096);
+}
+
 BEYOND_TEST(null_waits_for_nothing, 20, "/dev/null takes slots that have not arrived", NO_GATE)
 {
 	int null = open("/dev/null", O_WRONLY);

@@ -250,6 +250,24 @@ TEST(nonblock_while_in_use, 5, "O_NONBLOCK set later concerns the next call")
 	CHECK_EQ(read(ends[0], back, 1), 1);
 }
 
+TEST(fifo_hangup, 5, "a FIFO shows POLLHUP only after it has had a writer")
+{
+	char path[] = "/tmp/fifo-test";
+	int reader, writer;
+
+	unlink(path);
+	CHECK_EQ(mkfifo(path, 0600), 0);
+	reader = open(path, O_RDONLY | O_NONBLOCK);
+	CHECK(reader >= 0);
+	CHECK_EQ(poll_now(reader, POLLIN), 0);
+	writer = open(path, O_WRONLY);
+	CHECK(writer >= 0);
+	CHECK_EQ(poll_now(reader, POLLIN), 0);
+	close(writer);
+	CHECK_EQ(poll_now(reader, POLLIN), POLLHUP);
+	unlink(path);
+}
+
 TEST(fifo_opens, 10, "a FIFO's open waits for the other side, ENXIO and O_RDWR as they should")
 {
 	char path[] = "/tmp/fifo-test";
