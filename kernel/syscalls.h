@@ -142,6 +142,24 @@ long sys_linkat(int old_dirfd, const char __user *old_name, int new_dirfd,
 long sys_symlinkat(const char __user *user_target, int dirfd, const char __user *name);
 long sys_readlinkat(int dirfd, const char __user *name, char __user *result, int size);
 
+/* ---- fs/names/xattr.c ---- */
+
+long sys_setxattr(const char __user *path, const char __user *name, const void __user *value,
+		  size_t size, unsigned int flags);
+long sys_lsetxattr(const char __user *path, const char __user *name, const void __user *value,
+		   size_t size, unsigned int flags);
+long sys_fsetxattr(int fd, const char __user *name, const void __user *value, size_t size,
+		   unsigned int flags);
+long sys_getxattr(const char __user *path, const char __user *name);
+long sys_lgetxattr(const char __user *path, const char __user *name);
+long sys_fgetxattr(int fd, const char __user *name);
+long sys_listxattr(const char __user *path);
+long sys_llistxattr(const char __user *path);
+long sys_flistxattr(int fd);
+long sys_removexattr(const char __user *path, const char __user *name);
+long sys_lremovexattr(const char __user *path, const char __user *name);
+long sys_fremovexattr(int fd, const char __user *name);
+
 /* ---- fs/pipe/open.c ---- */
 
 long sys_pipe(int32_t __user *fds);
