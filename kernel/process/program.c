@@ -205,7 +205,8 @@ int program_map_loader(struct program *loader, struct mm *mm)
 	uintptr_t start = loader->image.segments[0].vaddr & PAGE_MASK, gap;
 
 	/* No other task uses the address space yet, so the gap stays one. */
-	mutex_lock(&mm->lock);
+	if (mutex_lock_killable(&mm->lock) < 0)
+		return -ERESTARTSYS;
 	gap = mm_find_gap(mm, loader->image.high - start);
 	mutex_unlock(&mm->lock);
 	if (!gap)
