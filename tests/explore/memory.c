@@ -21,6 +21,8 @@ void finish_access(void)
 {
 	struct coroutine *c = &coroutines[running];
 
+	if (c->steps > MAX_STEPS)
+		ex_fail("the run does not end");
 	delayed_settle(c);
 	for (int i = c->unfinished_event; i >= 0 && i < nr_events; i++) {
 		struct event *event = &events[i];
@@ -45,10 +47,13 @@ void note_event(enum event_kind kind, uint32_t address, unsigned int size, uint3
 	};
 }
 
+/*
+ * Ends in a jump, without a frame of its own. Words of a frame that nobody has written would become a part
+ * of the state, so that states that are the same look different.
+ */
 void point(bool visible)
 {
-	if (++coroutines[running].steps > MAX_STEPS)
-		ex_fail("the run does not end");
+	coroutines[running].steps++;
 	if (repeating() ? repeated_switch() : visible)
 		coroutine_yield();
 }
