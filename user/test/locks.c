@@ -139,19 +139,28 @@ static int wait_for_lock(void)
 	return 0;
 }
 
-TEST(waits, 20, "F_SETLKW sleeps until the range is free; a signal ends it")
+/* Returns a child that is about to wait for the first byte. */
+static pid_t start_waiter(void)
 {
 	char c;
+	pid_t child = fork();
+
+	if (!child)
+		_exit(wait_for_lock());
+	CHECK(child > 0);
+	CHECK_EQ(read(ready[0], &c, 1), 1);
+	return child;
+}
+
+TEST(waits, 20, "F_SETLKW sleeps until the range is free; a signal ends it")
+{
 	int status;
 	pid_t child;
 
 	set_up();
 	CHECK_EQ(pipe(ready), 0);
 	CHECK_EQ(lock(fd, F_SETLK, F_WRLCK, 0, 10), 0);
-	child = fork();
-	if (!child)
-		_exit(wait_for_lock());
-	CHECK_EQ(read(ready[0], &c, 1), 1);
+	child = start_waiter();
 	test_sleep_ms(50);
 	CHECK_EQ(waitpid(child, &status, WNOHANG), 0);
 	/* Freeing a part that is not wanted changes nothing. */
@@ -161,10 +170,7 @@ TEST(waits, 20, "F_SETLKW sleeps until the range is free; a signal ends it")
 	CHECK_EQ(lock(fd, F_SETLK, F_UNLCK, 0, 1), 0);
 	CHECK_EQ(test_wait(child), 0);
 	CHECK_EQ(lock(fd, F_SETLK, F_WRLCK, 0, 10), 0);
-	child = fork();
-	if (!child)
-		_exit(wait_for_lock());
-	CHECK_EQ(read(ready[0], &c, 1), 1);
+	child = start_waiter();
 	test_sleep_ms(20);
 	CHECK_EQ(kill(child, SIGTERM), 0);
 	CHECK_EQ(test_wait(child), 128 + SIGTERM);
@@ -173,7 +179,6 @@ TEST(waits, 20, "F_SETLKW sleeps until the range is free; a signal ends it")
 TEST(close_wakes, 20, "closing the file, or the end of its process, lets a waiter go on")
 {
 	char c;
-	pid_t child;
 
 	set_up();
 	CHECK_EQ(pipe(ready), 0);
@@ -192,11 +197,7 @@ TEST(close_wakes, 20, "closing the file, or the end of its process, lets a waite
 			_exit(0);
 		}
 		CHECK_EQ(read(ready[0], &c, 1), 1);
-		child = fork();
-		if (!child)
-			_exit(wait_for_lock());
-		CHECK_EQ(read(ready[0], &c, 1), 1);
-		CHECK_EQ(test_wait(child), 0);
+		CHECK_EQ(test_wait(start_waiter()), 0);
 		kill(holder, SIGKILL);
 		test_wait(holder);
 	}

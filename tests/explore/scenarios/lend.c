@@ -77,15 +77,24 @@ static void still_cold(void)
 SCENARIO(lend_cold, "a page is lent without waiting for its read", cold_page, still_cold,
 	 { "lender", lend_cold_page, 0 });
 
+/* Returns a lent page whose bytes are there, or NULL if there is none to lend. */
+static struct page *lend_and_wait(void)
+{
+	struct page *page = cached_lend();
+
+	if (page)
+		must(page_wait_read(page) == 0);
+	return page;
+}
+
 /* The slot has the bytes of the first write, which fills the page, or of the last one. */
 static void lend_fresh_page(int unused)
 {
-	struct page *page = cached_lend();
+	struct page *page = lend_and_wait();
 	unsigned char first;
 
 	if (!page)
 		return;
-	must(page_wait_read(page) == 0);
 	first = page_bytes(page)[FIRST];
 	must(first == 2 || first == 3);
 	must(page_bytes(page)[SECOND] == first && page_bytes(page)[FIRST] == first);
@@ -122,12 +131,11 @@ SCENARIO(lend_fresh, "a page is lent while a write fills it that has made it", c
 /* The rest of the page has the disk's zeros, for the slot and for the file. */
 static void lend_part(int unused)
 {
-	struct page *page = cached_lend();
+	struct page *page = lend_and_wait();
 	unsigned char first;
 
 	if (!page)
 		return;
-	must(page_wait_read(page) == 0);
 	first = page_bytes(page)[FIRST];
 	must(first == 0 || first == 2);
 	must(page_bytes(page)[SECOND] == 0 && page_bytes(page)[FIRST] == first);

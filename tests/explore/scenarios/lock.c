@@ -4,7 +4,7 @@
 
 static struct inode inode;
 static struct file files[2]; /* an owner each, of the same inode */
-static int inside[2];	     /* who has byte 0, byte 1 alone */
+static int inside[2];	     /* how many owners have locked byte 0, and byte 1 */
 
 static void set_up(void)
 {
