@@ -256,6 +256,10 @@ long sys_sched_getaffinity(unsigned int tid, unsigned int size, void __user *to)
 long sys_prlimit64(unsigned int pid, unsigned int resource, const void __user *from,
 		   void __user *to);
 
+/* ---- kernel/process/personality.c ---- */
+
+long sys_personality(uint32_t wanted);
+
 /* ---- kernel/process/process.c ---- */
 
 long sys_prctl(unsigned long option, unsigned long argument);

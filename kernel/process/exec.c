@@ -11,6 +11,7 @@
  *    supplement, 3-31). Set-user-ID bits of programs are ignored.
  */
 #include "kernel/cpu/fpu.h"
+#include "kernel/process/personality.h"
 #include "kernel/process/process.h"
 #include "kernel/process/program.h"
 #include "kernel/random.h"
@@ -241,6 +242,7 @@ static void change_process(struct process *process, const char *path, bool unrea
 	process->execed = true;
 	process->undumpable = unreadable;
 	strlcpy(current->name, base ? base + 1 : path, sizeof(current->name));
+	personality_exec(cred->uid != cred->euid || cred->gid != cred->egid);
 	spin_unlock_irqrestore(&tasks_lock, flags);
 }
 

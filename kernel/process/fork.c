@@ -105,6 +105,7 @@ static long copy_state(struct task *child, const struct clone_args *args)
 		frame->esp = args->stack;
 	fpu_save(child);
 	child->blocked = parent->blocked;
+	child->personality = parent->personality;
 	if (args->flags & CLONE_CHILD_CLEARTID)
 		child->clear_child_tid = args->child_tid;
 	if (args->flags & CLONE_CHILD_SETTID) {
