@@ -10,7 +10,7 @@
 #include "boot/machine.h"
 #include "kernel/param.h"
 #include "kernel/process/process.h"
-#include "kernel/process/signal.h"
+#include "kernel/signals/signal.h"
 #include "kernel/syscall.h"
 #include "kernel/cpu/smp.h"
 #include "kernel/process/report.h"

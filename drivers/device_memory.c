@@ -14,7 +14,7 @@
 #include "drivers/pci.h"
 #include "kernel/init.h"
 #include "kernel/log.h"
-#include "kernel/process/signal.h"
+#include "kernel/signals/signal.h"
 #include "kernel/syscalls.h"
 #include "lib/print.h"
 #include "lib/string.h"

@@ -189,11 +189,6 @@ long sys_vmsplice(int number, const struct iovec __user *segments, size_t nr, un
 
 long sys_reboot(unsigned long magic, unsigned long magic2, unsigned long command);
 
-/* ---- kernel/process/alarm.c ---- */
-
-long sys_alarm(unsigned int seconds);
-long sys_setitimer(unsigned int which, const void __user *from, void __user *to);
-
 /* ---- kernel/process/exec.c ---- */
 
 long sys_execve(const char __user *user_path, const void __user *argv, const void __user *envp);
@@ -264,22 +259,6 @@ long sys_personality(uint32_t wanted);
 
 long sys_prctl(unsigned long option, unsigned long argument);
 
-/* ---- kernel/process/signal_calls.c ---- */
-
-long sys_pause(void);
-long sys_kill(int pid, unsigned int signo);
-long sys_rt_sigaction(unsigned int signo, const void __user *from, void __user *to, size_t size);
-long sys_rt_sigprocmask(unsigned int how, const void __user *from, void __user *to, size_t size);
-long sys_rt_sigpending(void __user *to, size_t size);
-long sys_rt_sigsuspend(const void __user *from, size_t size);
-long sys_tkill(int tid, unsigned int signo);
-long sys_tgkill(int tgid, int tid, unsigned int signo);
-
-/* ---- kernel/process/signal_frame.c ---- */
-
-long sys_sigreturn(void);
-long sys_rt_sigreturn(void);
-
 /* ---- kernel/process/sleep.c ---- */
 
 long sys_restart_syscall(void);
@@ -306,6 +285,27 @@ long sys_set_thread_area(void __user *address);
 
 long sys_waitpid(int pid, void __user *status, unsigned int options);
 long sys_wait4(int pid, void __user *status, unsigned int options, void __user *rusage);
+
+/* ---- kernel/signals/alarm.c ---- */
+
+long sys_alarm(unsigned int seconds);
+long sys_setitimer(unsigned int which, const void __user *from, void __user *to);
+
+/* ---- kernel/signals/calls.c ---- */
+
+long sys_pause(void);
+long sys_kill(int pid, unsigned int signo);
+long sys_rt_sigaction(unsigned int signo, const void __user *from, void __user *to, size_t size);
+long sys_rt_sigprocmask(unsigned int how, const void __user *from, void __user *to, size_t size);
+long sys_rt_sigpending(void __user *to, size_t size);
+long sys_rt_sigsuspend(const void __user *from, size_t size);
+long sys_tkill(int tid, unsigned int signo);
+long sys_tgkill(int tgid, int tid, unsigned int signo);
+
+/* ---- kernel/signals/frame.c ---- */
+
+long sys_sigreturn(void);
+long sys_rt_sigreturn(void);
 
 /* ---- kernel/random.c ---- */
 

@@ -40,7 +40,7 @@ struct segment_descriptor { /* in the format of the GDT */
 	uint32_t low, high;
 };
 
-/* ---- signals: numbers and pending sets. See also kernel/process/signal.h. ---- */
+/* ---- signals: numbers and pending sets. See also kernel/signals/signal.h. ---- */
 
 enum { /* the signals that the kernel itself sends or treats specially */
        SIGHUP = 1,

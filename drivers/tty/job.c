@@ -10,7 +10,7 @@
  */
 #include "drivers/tty/tty.h"
 #include "kernel/process/process.h"
-#include "kernel/process/signal.h"
+#include "kernel/signals/signal.h"
 #include "kernel/syscall.h"
 #include "mm/vm/uaccess.h"
 

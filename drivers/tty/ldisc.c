@@ -12,7 +12,7 @@
  * 4. A control character is echoed as ^X, in two columns, and erased from both.
  */
 #include "drivers/tty/tty.h"
-#include "kernel/process/signal.h"
+#include "kernel/signals/signal.h"
 #include "lib/string.h"
 
 #define LINE_END    0x100u

@@ -14,7 +14,7 @@
 #include "fs/splice/splice.h"
 #include "fs/names/vfs.h"
 #include "kernel/init.h"
-#include "kernel/process/signal.h"
+#include "kernel/signals/signal.h"
 #include "kernel/syscalls.h"
 #include "kernel/task.h"
 #include "lib/string.h"

@@ -14,7 +14,7 @@
 #include "fs/cache/lru.h"
 #include "fs/cache/pagecache.h"
 #include "fs/names/vfs.h"
-#include "kernel/process/signal.h"
+#include "kernel/signals/signal.h"
 #include "mm/kmap.h"
 
 #define READ_BATCH 16u /* pages looked up at a time */

@@ -23,7 +23,7 @@
  */
 #include "fs/file/poll.h"
 #include "fs/file/file.h"
-#include "kernel/process/signal.h"
+#include "kernel/signals/signal.h"
 #include "kernel/syscalls.h"
 #include "kernel/time.h"
 #include "kernel/process/timecalls.h"

@@ -5,7 +5,7 @@
 #ifndef FS_FILE_POLL_H
 #define FS_FILE_POLL_H
 
-#include "kernel/process/signal.h"
+#include "kernel/signals/signal.h"
 #include "kernel/wait.h"
 
 #define POLLIN	   0x0001

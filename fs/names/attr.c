@@ -8,7 +8,7 @@
  */
 #include "lib/string.h"
 #include "kernel/process/process.h"
-#include "kernel/process/signal.h"
+#include "kernel/signals/signal.h"
 #include "kernel/syscalls.h"
 #include "kernel/process/timecalls.h"
 #include "mm/vm/uaccess.h"

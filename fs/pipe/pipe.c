@@ -2,7 +2,7 @@
  * A pipe's open files: read, write, poll, FIONREAD. Bytes go through the ring (fs/pipe/io.h).
  */
 #include "fs/pipe/pipe.h"
-#include "kernel/process/signal.h"
+#include "kernel/signals/signal.h"
 #include "mm/vm/uaccess.h"
 
 #define FIONREAD 0x541b

@@ -9,7 +9,7 @@
 #include "fs/file/file.h"
 #include "fs/proc/proc.h"
 #include "kernel/process/process.h"
-#include "kernel/process/signal.h"
+#include "kernel/signals/signal.h"
 #include "lib/div64.h"
 #include "lib/string.h"
 #include "mm/kmap.h"

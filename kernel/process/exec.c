@@ -15,7 +15,7 @@
 #include "kernel/process/process.h"
 #include "kernel/process/program.h"
 #include "kernel/random.h"
-#include "kernel/process/signal.h"
+#include "kernel/signals/signal.h"
 #include "kernel/syscalls.h"
 #include "fs/file/file.h"
 #include "mm/vm/iter.h"

@@ -11,7 +11,7 @@
  */
 #include "kernel/process/oom.h"
 #include "kernel/process/process.h"
-#include "kernel/process/signal.h"
+#include "kernel/signals/signal.h"
 #include "kernel/syscalls.h"
 #include "drivers/tty/tty.h"
 #include "fs/file/file.h"

@@ -10,7 +10,7 @@
  */
 #include "kernel/cpu/fpu.h"
 #include "kernel/process/process.h"
-#include "kernel/process/signal.h"
+#include "kernel/signals/signal.h"
 #include "kernel/syscalls.h"
 #include "fs/file/file.h"
 #include "lib/string.h"

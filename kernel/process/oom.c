@@ -12,7 +12,7 @@
 #include "kernel/init.h"
 #include "kernel/log.h"
 #include "kernel/process/process.h"
-#include "kernel/process/signal.h"
+#include "kernel/signals/signal.h"
 #include "kernel/time.h"
 #include "kernel/wait.h"
 #include "mm/mm.h"

@@ -7,7 +7,7 @@
  *    the clock has no effect on it.
  */
 #include "kernel/process/timecalls.h"
-#include "kernel/process/signal.h"
+#include "kernel/signals/signal.h"
 #include "kernel/syscalls.h"
 
 #define TIMER_ABSTIME 1u

@@ -18,7 +18,7 @@
 #include "fs/names/vfs.h"
 #include "kernel/process/oom.h"
 #include "kernel/process/process.h"
-#include "kernel/process/signal.h"
+#include "kernel/signals/signal.h"
 #include "lib/errno.h"
 #include "mm/kmap.h"
 #include "mm/vm/uaccess.h"

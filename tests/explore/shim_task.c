@@ -5,7 +5,7 @@
  */
 #include "fs/pipe/owners.h"
 #include "kernel/process/process.h"
-#include "kernel/process/signal.h"
+#include "kernel/signals/signal.h"
 #include "lib/string.h"
 #include "shim.h"
 

@@ -1,8 +1,8 @@
 /*
  * Signals: sending, delivering and blocking them. tasks_lock guards everything that belongs to signals.
  */
-#ifndef KERNEL_PROCESS_SIGNAL_H
-#define KERNEL_PROCESS_SIGNAL_H
+#ifndef KERNEL_SIGNALS_SIGNAL_H
+#define KERNEL_SIGNALS_SIGNAL_H
 
 #include "kernel/task.h"
 
@@ -74,7 +74,7 @@ void signal_set_blocked_temporarily(sigmask_t mask);
 	(SIG_BIT(SIGSEGV) | SIG_BIT(SIGBUS) | SIG_BIT(SIGILL) | SIG_BIT(SIGFPE) | SIG_BIT(SIGTRAP))
 #define BITS_UNBLOCKABLE (SIG_BIT(SIGKILL) | SIG_BIT(SIGSTOP))
 
-/* ---- between signal.c, signal_calls.c, signal_deliver.c and signal_frame.c ---- */
+/* ---- between signal.c, calls.c, deliver.c and frame.c ---- */
 
 /*
  * Take the current task's next unblocked pending signal and fill *info. Returns its number, or 0 if there

@@ -5,7 +5,7 @@
  * target's real or saved user. SIGCONT may also be sent within a session.
  */
 #include "kernel/process/process.h"
-#include "kernel/process/signal.h"
+#include "kernel/signals/signal.h"
 #include "kernel/syscalls.h"
 #include "kernel/process/timecalls.h"
 #include "mm/vm/uaccess.h"

@@ -3,7 +3,7 @@
  *
  * 1. A handler with SA_SIGINFO gets the rt frame (siginfo_t, ucontext). Other handlers get the old frame
  *    (struct sigcontext). Both return through the restorer function of the C library (SA_RESTORER). Stacks
- *    are not executable, so for a handler without a restorer signal_deliver.c maps a page with
+ *    are not executable, so for a handler without a restorer deliver.c maps a page with
  *    signal_return_code.
  * 2. The floating-point state follows. It consists of the old FSAVE image, with a `magic` of 0, and the
  *    FXSAVE image. sigreturn loads the FXSAVE image.
@@ -11,7 +11,7 @@
  *    selectors, eflags and MXCSR, and sends SIGSEGV for a bad frame.
  */
 #include "kernel/cpu/fpu.h"
-#include "kernel/process/signal.h"
+#include "kernel/signals/signal.h"
 #include "kernel/syscalls.h"
 #include "lib/string.h"
 #include "mm/mm.h"

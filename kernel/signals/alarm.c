@@ -2,7 +2,7 @@
  * The alarm of a process: alarm(2) and setitimer(2).
  */
 #include "kernel/process/process.h"
-#include "kernel/process/signal.h"
+#include "kernel/signals/signal.h"
 #include "kernel/syscalls.h"
 #include "lib/div64.h"
 #include "mm/vm/uaccess.h"

@@ -10,7 +10,7 @@
  *    mask and restores it when the handler returns. Otherwise this is done at once.
  */
 #include "kernel/process/process.h"
-#include "kernel/process/signal.h"
+#include "kernel/signals/signal.h"
 #include "mm/vm/vm.h"
 #include "mm/vm/uaccess.h"
 

@@ -13,7 +13,7 @@
  *    user mode.
  * 6. The first process (init) gets only signals for which it has handlers, and those of its own faults.
  */
-#include "kernel/process/signal.h"
+#include "kernel/signals/signal.h"
 #include "kernel/cpu/irq.h"
 #include "kernel/process/process.h"
 
