@@ -207,3 +207,59 @@ TEST(nonblocking_socket_waits_for_pipe, 20,
 	CHECK_EQ(fcntl(ends[1], F_SETFL, O_NONBLOCK), 0);
 	CHECK_ERR(splice(s[0], NULL, ends[1], NULL, 4096, 0), EAGAIN);
 }
+
+static void do_nothing(int sig)
+{
+}
+
+/* Returns a child whose splice has taken a datagram for which the pipe has no room. */
+static pid_t splice_without_room(void)
+{
+	pid_t child;
+
+	make_pair(SOCK_DGRAM);
+	CHECK_EQ(pipe(ends), 0);
+	child = fork();
+	if (!child) {
+		signal(SIGUSR1, do_nothing);
+		siginterrupt(SIGUSR1, 1);
+		_exit(splice(s[1], NULL, ends[1], NULL, 4096, 0) != 8);
+	}
+	/* The splice has found room, and waits for the datagram. */
+	test_sleep_ms(100);
+	CHECK_EQ(write(ends[1], data, 65536), 65536);
+	CHECK_EQ(send(s[0], "datagram", 8, 0), 8);
+	while (poll_now(s[1], POLLIN) == POLLIN)
+		test_sleep_ms(5);
+	test_sleep_ms(100);
+	return child;
+}
+
+#define HOLDS_THE_PIPE "Linux keeps the pipe locked while a splice waits for its source"
+
+BEYOND_TEST(taken_packet_waits, 10,
+	    "a datagram that a splice has taken waits for room in the pipe, whatever signal comes",
+	    HOLDS_THE_PIPE)
+{
+	pid_t child = splice_without_room();
+
+	CHECK_EQ(kill(child, SIGUSR1), 0);
+	test_sleep_ms(100);
+	CHECK_EQ(waitpid(child, NULL, WNOHANG), 0);
+	CHECK_EQ(read_full(ends[0], back, 65536), 65536);
+	CHECK_EQ(read(ends[0], back, 65536), 8);
+	CHECK(!memcmp(back, "datagram", 8));
+	CHECK_EQ(test_wait(child), 0);
+}
+
+BEYOND_TEST(killed_without_room, 10, "a kill ends a splice whose datagram waits for room",
+	    HOLDS_THE_PIPE)
+{
+	pid_t child = splice_without_room();
+	int status = 0;
+
+	CHECK_EQ(kill(child, SIGKILL), 0);
+	for (int ms = 0; ms < 2000 && waitpid(child, &status, WNOHANG) == 0; ms += 20)
+		test_sleep_ms(20);
+	CHECK_EQ(status, SIGKILL);
+}
