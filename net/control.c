@@ -38,7 +38,7 @@ static int add_files(struct control *control, const uint32_t *numbers, unsigned 
 	if (nr > PASSED_FILES_MAX - files->nr)
 		return refuse(EINVAL, "more descriptors than a message can have");
 	while (nr-- > 0) {
-		struct fd fd = fd_get(*numbers++);
+		struct fd fd = fd_get_any(*numbers++); /* a path is passed on, too */
 
 		if (!fd.file)
 			return -EBADF;

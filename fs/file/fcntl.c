@@ -78,7 +78,7 @@ long sys_fcntl64(unsigned int number, unsigned int command, unsigned long argume
 	case F_SETFD:
 		return MIN(fd_cloexec(number, argument & FD_CLOEXEC), 0);
 	}
-	fd = fd_get(number);
+	fd = command == F_GETFL ? fd_get_any(number) : fd_get(number);
 	if (fd.file && is_lock_command(command))
 		result = fcntl_lock(number, fd.file, command, (void __user *)argument);
 	else if (fd.file)
@@ -136,15 +136,15 @@ static long file_ioctl(struct file *file, unsigned int command, unsigned long ar
 
 long sys_ioctl(unsigned int number, unsigned int command, unsigned long argument)
 {
-	struct fd fd;
+	struct fd fd = fd_get(number);
 	long result;
 
-	if (command == FIOCLEX || command == FIONCLEX)
-		return MIN(fd_cloexec(number, command == FIOCLEX ? FD_CLOEXEC : 0), 0);
-	fd = fd_get(number);
 	if (!fd.file)
 		return -EBADF;
-	result = file_ioctl(fd.file, command, argument);
+	if (command == FIOCLEX || command == FIONCLEX)
+		result = MIN(fd_cloexec(number, command == FIOCLEX ? FD_CLOEXEC : 0), 0);
+	else
+		result = file_ioctl(fd.file, command, argument);
 	fd_put(fd);
 	return result;
 }

@@ -4,6 +4,9 @@
  * 1. table->lock guards the slots. clone(CLONE_FILES) shares a table, and fork copies it.
  * 2. fd_get() takes a reference to the file only if the table is shared, and fd_put() drops it only
  *    then. So the common single-threaded case costs no atomic operation.
+ * 3. A path descriptor (O_PATH) stands for a place in the tree, not for a file that can be used. The
+ *    lookups of descriptors pass it over, so that a call refuses it (EBADF) unless its code asks for
+ *    it with fd_get_any().
  */
 #ifndef FS_FILE_FILE_H
 #define FS_FILE_FILE_H
@@ -32,9 +35,12 @@ struct fd {
 	bool counted;	   /* fd_put() drops a reference */
 };
 
-struct fd fd_get_shared(unsigned int fd); /* slow path of fd_get(): the table has other users */
-/* Returns the open file of a descriptor. The caller calls fd_put(), even if there is none. */
-static inline struct fd fd_get(unsigned int fd)
+struct fd fd_get_shared(unsigned int fd); /* slow path of fd_get_any(): the table has other users */
+/*
+ * Returns the open file of a descriptor, which may be a path descriptor. The caller calls fd_put(),
+ * even if there is none.
+ */
+static inline struct fd fd_get_any(unsigned int fd)
 {
 	struct file_table *table = current->files;
 
@@ -47,6 +53,21 @@ static inline void fd_put(struct fd fd)
 	if (fd.counted)
 		file_put(fd.file);
 }
+/* Does the file only stand for a path (O_PATH)? */
+static inline bool file_is_path(const struct file *file)
+{
+	return unlikely(file->flags & O_PATH);
+}
+/* The same as fd_get_any(), but a path descriptor counts as one that is not open. */
+static inline struct fd fd_get(unsigned int number)
+{
+	struct fd fd = fd_get_any(number);
+
+	if (!fd.file || !file_is_path(fd.file))
+		return fd;
+	fd_put(fd);
+	return (struct fd){ NULL, false };
+}
 
 /* The two files of a call that moves bytes from one to the other. */
 struct fd_pair {
@@ -57,7 +78,7 @@ struct fd_pair {
 bool fd_get_pair_shared(struct fd_pair *pair, unsigned int in, unsigned int out); /* slow path */
 /*
  * Get the files of two descriptors. The caller releases them with fd_put_pair(). Returns false if
- * one of them is not open (EBADF); then there is nothing to release.
+ * one of them is not open or is a path descriptor (EBADF); then there is nothing to release.
  */
 static inline bool fd_get_pair(struct fd_pair *pair, unsigned int in, unsigned int out)
 {
@@ -70,7 +91,7 @@ static inline bool fd_get_pair(struct fd_pair *pair, unsigned int in, unsigned i
 		return false;
 	pair->in = table->slots[in].file;
 	pair->out = table->slots[out].file;
-	return pair->in && pair->out;
+	return pair->in && pair->out && !file_is_path(pair->in) && !file_is_path(pair->out);
 }
 static inline void fd_put_pair(struct fd_pair *pair)
 {

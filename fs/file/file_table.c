@@ -194,7 +194,7 @@ bool fd_get_pair_shared(struct fd_pair *pair, unsigned int in, unsigned int out)
 {
 	struct fd first = fd_get_shared(in), second = fd_get_shared(out);
 
-	if (!first.file || !second.file) {
+	if (!first.file || !second.file || file_is_path(first.file) || file_is_path(second.file)) {
 		fd_put(first);
 		fd_put(second);
 		return false;
@@ -203,10 +203,14 @@ bool fd_get_pair_shared(struct fd_pair *pair, unsigned int in, unsigned int out)
 	return true;
 }
 
-/* A descriptor of the table is closed. Drop its reference, and the table's locks on the file. */
+/*
+ * A descriptor of the table is closed. Drop its reference, and the table's locks on the file. A path
+ * descriptor cannot have any, and leaves those of other descriptors alone.
+ */
 static void close_file(struct file_table *table, struct file *file)
 {
-	lock_drop_owner(file, table);
+	if (!file_is_path(file))
+		lock_drop_owner(file, table);
 	file_put(file);
 }
 

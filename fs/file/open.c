@@ -8,7 +8,9 @@
  * 3. The file's open operation runs without any lock. That of a FIFO may wait for the other end.
  * 4. All that an open file needs is allocated before a name is made. An open that fails for lack of
  *    memory, descriptors or files has therefore made nothing.
- * 5. Unknown and unsupported flags are EINVAL. O_NOATIME needs no code, because no read changes a
+ * 5. With O_PATH the result only stands for the path. The file is not opened, and no permission is
+ *    needed but that to walk there. The flags that such an open cannot obey are dropped, as on Linux.
+ * 6. Unknown and unsupported flags are EINVAL. O_NOATIME needs no code, because no read changes a
  *    file's access time.
  */
 #include "lib/string.h"
@@ -20,7 +22,8 @@
 
 #define O_KNOWN                                                                               \
 	(O_ACCMODE | O_CREAT | O_EXCL | O_NOCTTY | O_TRUNC | O_APPEND | O_NONBLOCK | O_SYNC | \
-	 O_LARGEFILE | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC | O_NOATIME)
+	 O_LARGEFILE | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC | O_NOATIME | O_PATH)
+#define O_WITH_PATH (O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
 /*
  * Flags that the open file does not keep. (open_path() also drops O_NOCTTY after the open
  * operation.)
@@ -28,6 +31,7 @@
 #define O_AT_ONCE (O_CREAT | O_EXCL | O_TRUNC | O_CLOEXEC)
 
 static const struct file_ops failed_file_ops; /* after a failed open: has no release */
+static const struct file_ops path_file_ops;   /* of a path descriptor, which nothing can use */
 
 /* ---- the file at the end of a path ---- */
 
@@ -62,6 +66,19 @@ static struct file *file_prepare(unsigned int flags)
 	return file_alloc(NULL, &failed_file_ops, flags & ~O_AT_ONCE);
 }
 
+/* Let the prepared file stand for the path. Returns 0 or -ENOTDIR. */
+static int point_to_path(struct file *file, struct dentry *path)
+{
+	if (file->flags & O_DIRECTORY && !S_ISDIR(path->inode->mode))
+		return -ENOTDIR;
+	inode_get(path->inode);
+	file->inode = path->inode;
+	file->ops = &path_file_ops;
+	file->path = path_get(path);
+	file->readable = file->writable = false;
+	return 0;
+}
+
 /*
  * Open `path` as the prepared file. If the call has just created it, permissions are not checked
  * again. Returns 0 or an error.
@@ -69,8 +86,11 @@ static struct file *file_prepare(unsigned int flags)
 static int open_path(struct file *file, struct dentry *path, unsigned int flags, bool created)
 {
 	struct inode *inode = path->inode;
-	int error = check_type(inode, flags);
+	int error;
 
+	if (flags & O_PATH)
+		return point_to_path(file, path);
+	error = check_type(inode, flags);
 	if (!error && !created)
 		error = inode_permission(inode, open_may(flags));
 	if (!error && flags & O_NOATIME && !inode_owner_or_root(inode))
@@ -166,6 +186,8 @@ static struct file *open_at(int dirfd, const char *name, unsigned int flags, uns
 	struct walk walk;
 	int error;
 
+	if (flags & O_PATH)
+		flags &= O_WITH_PATH;
 	if (flags & ~O_KNOWN || (flags & O_ACCMODE) == O_ACCMODE)
 		return ERR_PTR(refuse(EINVAL, "an open flag that is not supported"));
 	file = file_prepare(flags);

@@ -68,9 +68,9 @@ long sys_faccessat2(int dirfd, const char __user *name, unsigned int may, unsign
 	struct dentry *path;
 	int error;
 
-	if (may & ~7u || flags & ~(AT_EACCESS | AT_SYMLINK_NOFOLLOW))
+	if (may & ~7u || flags & ~(AT_EACCESS | AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH))
 		return refuse(EINVAL, "an unknown mode or flag");
-	path = path_lookup_user(dirfd, name, flags & AT_SYMLINK_NOFOLLOW ? 0 : LOOKUP_FOLLOW);
+	path = path_at(dirfd, name, flags);
 	if (IS_ERR(path))
 		return PTR_ERR(path);
 	if (flags & AT_EACCESS)
@@ -114,7 +114,7 @@ static long change_at(int dirfd, const char __user *name, unsigned int flags,
 
 	if (flags & ~(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH))
 		return refuse(EINVAL, "a flag that is not supported");
-	path = path_at(dirfd, name, flags);
+	path = name == this_file ? path_of_fd(dirfd, false) : path_at(dirfd, name, flags);
 	if (IS_ERR(path))
 		return PTR_ERR(path);
 	inode = path->inode;
@@ -256,6 +256,8 @@ long sys_utimensat(int dirfd, const char __user *name, const void __user *times,
 		if (nsec != UTIME_NOW && nsec != UTIME_OMIT && (nsec < 0 || nsec > NSEC_MAX))
 			return refuse(EINVAL, "nanoseconds out of range");
 	}
+	if (change.times[0].nsec == UTIME_OMIT && change.times[1].nsec == UTIME_OMIT)
+		return 0; /* there is nothing to do, not even to look for the file */
 	if (!name && dirfd != AT_FDCWD) {
 		if (flags)
 			return refuse(EINVAL, "flags without a name");

@@ -166,7 +166,7 @@ static int walk_start(struct walk *walk, int dirfd, const char *name)
 	} else if (dirfd == AT_FDCWD) {
 		walk->at = fs_cwd();
 	} else {
-		fd = fd_get(dirfd);
+		fd = fd_get_any(dirfd);
 		if (!fd.file)
 			return -EBADF;
 		if (S_ISDIR(fd.file->inode->mode))
@@ -250,21 +250,26 @@ struct dentry *path_lookup_user(int dirfd, const char __user *user_name, unsigne
 
 const char this_file[] = "";
 
+struct dentry *path_of_fd(int number, bool any)
+{
+	struct fd fd = any ? fd_get_any(number) : fd_get(number);
+	struct dentry *path = fd.file ? file_path(fd.file) : ERR_PTR(-EBADF);
+
+	fd_put(fd);
+	return path;
+}
+
 struct dentry *path_at(int dirfd, const char __user *name, unsigned int flags)
 {
-	struct dentry *path;
-	char first = 0;
-	struct fd fd;
+	char first;
 
-	if (name == this_file || (flags & AT_EMPTY_PATH && dirfd != AT_FDCWD)) {
-		if (name != this_file && copy_from_user(&first, name, 1))
+	if (name == this_file)
+		return path_of_fd(dirfd, true);
+	if (flags & AT_EMPTY_PATH) {
+		if (copy_from_user(&first, name, 1))
 			return ERR_PTR(-EFAULT);
-		if (!first) {
-			fd = fd_get(dirfd);
-			path = fd.file ? file_path(fd.file) : ERR_PTR(-EBADF);
-			fd_put(fd);
-			return path;
-		}
+		if (!first)
+			return dirfd == AT_FDCWD ? fs_cwd() : path_of_fd(dirfd, true);
 	}
 	return path_lookup_user(dirfd, name, flags & AT_SYMLINK_NOFOLLOW ? 0 : LOOKUP_FOLLOW);
 }

@@ -200,9 +200,14 @@ long sys_linkat(int old_dirfd, const char __user *old_name, int new_dirfd,
 	struct dentry *old;
 	long error;
 
-	if (flags & ~AT_SYMLINK_FOLLOW)
+	if (flags & ~(AT_SYMLINK_FOLLOW | AT_EMPTY_PATH))
 		return refuse(EINVAL, "a link flag that is not supported");
-	old = path_at(old_dirfd, old_name, flags ? 0 : AT_SYMLINK_NOFOLLOW);
+	/* A descriptor may have come from a program that could open the file. Its user may not. */
+	if (flags & AT_EMPTY_PATH && !current_is_root())
+		return -ENOENT;
+	old = path_at(old_dirfd, old_name,
+		      (flags & AT_EMPTY_PATH) |
+			      (flags & AT_SYMLINK_FOLLOW ? 0 : AT_SYMLINK_NOFOLLOW));
 	if (IS_ERR(old))
 		return PTR_ERR(old);
 	error = make_at(new_dirfd, new_name, (struct new_name){ .inode = old->inode });
@@ -481,14 +486,19 @@ static long read_link(struct inode *inode, char __user *result, int size)
 long sys_readlinkat(int dirfd, const char __user *name, char __user *result, int size)
 {
 	struct dentry *path;
+	char first;
 	long len;
 
 	if (size <= 0)
 		return refuse(EINVAL, "no room for the answer");
-	path = path_at(dirfd, name, AT_SYMLINK_NOFOLLOW);
+	if (copy_from_user(&first, name, 1))
+		return -EFAULT;
+	path = path_at(dirfd, name, AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH);
 	if (IS_ERR(path))
 		return PTR_ERR(path);
 	len = read_link(path->inode, result, size);
+	if (len == -EINVAL && !first)
+		len = -ENOENT; /* the empty name leads to a link only if dirfd itself does */
 	path_put(path);
 	return len;
 }

@@ -50,6 +50,7 @@ struct vma;
 #define O_NOATIME	    01000000
 #define O_CLOEXEC	    02000000
 #define O_SYNC		    04010000 /* O_DSYNC and one bit more */
+#define O_PATH		    010000000
 
 #define AT_FDCWD	    (-100)
 #define AT_SYMLINK_NOFOLLOW 0x100

@@ -151,10 +151,15 @@ int make_locked(struct inode *dir, struct dentry *dentry, const struct new_name 
  * Returns the path that a system call means by (dirfd, name, flags), with references, or ERR_PTR.
  * An anonymous pipe or socket gets a nameless dentry. The flags are AT_SYMLINK_NOFOLLOW and
  * AT_EMPTY_PATH; the caller refuses others. If `name` is this_file, a pointer that no program can
- * pass, the path is that of the file open at dirfd. May sleep.
+ * pass, the path is that of the file open at dirfd, which may be a path descriptor. May sleep.
  */
 extern const char this_file[];
 struct dentry *path_at(int dirfd, const char __user *name, unsigned int flags);
+/*
+ * Returns the path of an open file with references, or ERR_PTR(-EBADF, -ENOMEM). Without `any`, a path
+ * descriptor is -EBADF. May sleep.
+ */
+struct dentry *path_of_fd(int number, bool any);
 
 /* ---- fs/names/attr.c ---- */
 

@@ -246,7 +246,7 @@ static bool proc_revalidate(struct inode *inode)
 	process_put(process);
 	if (!file)
 		return !is_fd;
-	inode->mode = S_IFLNK | 0100 | (file->readable ? 0400 : 0) | (file->writable ? 0200 : 0);
+	inode->mode = S_IFLNK | (file->readable ? 0500 : 0) | (file->writable ? 0300 : 0);
 	file_put(file);
 	return true;
 }
