@@ -165,6 +165,11 @@ long sys_fremovexattr(int fd, const char __user *name);
 long sys_pipe(int32_t __user *fds);
 long sys_pipe2(int32_t __user *fds, unsigned int flags);
 
+/* ---- fs/events/eventfd.c ---- */
+
+long sys_eventfd(unsigned int initial);
+long sys_eventfd2(unsigned int initial, unsigned int flags);
+
 /* ---- fs/splice/sendfile.c ---- */
 
 long sys_sendfile(int fd_out, int fd_in, int32_t __user *offset, size_t count);

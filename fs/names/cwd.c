@@ -96,10 +96,12 @@ static char *put_front(const char *buf, char *at, const char *string, size_t len
 	return at && (size_t)(at - buf) >= len ? memcpy(at - len, string, len) : NULL;
 }
 
-/* Write text such as "pipe:[17]". */
+/* Write text such as "pipe:[17]", or "anon_inode:[eventfd]" if the kind has brackets already. */
 static char *anonymous_text(const struct inode *inode, char *buf, size_t size)
 {
-	return snprintf(buf, size, "%s:[%u]", inode->kind, (unsigned int)inode->number) < size
+	const char *format = inode->kind[0] == '[' ? "anon_inode:%s" : "%s:[%u]";
+
+	return snprintf(buf, size, format, inode->kind, (unsigned int)inode->number) < size
 		       ? buf
 		       : ERR_PTR(-ENAMETOOLONG);
 }

@@ -219,7 +219,7 @@ struct inode {
 	struct list hash_link; /* in the hash by (sb, number); guarded by inode_lock */
 	struct list sb_link;   /* in sb->inodes; guarded by inode_lock */
 	bool deleted;	       /* a removed directory, which takes no new names; guarded by lock */
-	const char *kind;      /* of an anonymous inode: "pipe", "socket" */
+	const char *kind;      /* of an anonymous inode: "pipe", "socket", "[eventfd]" */
 	struct file_lock *locks; /* fs/file/lock.h */
 	struct atomic busy;	 /* number of open files that write to it, or minus the number of
 				 * address spaces that run it as a program */

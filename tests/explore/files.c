@@ -36,6 +36,22 @@ void files_open(const struct file_ops *ops)
 	files_open_file(ops ? &file : NULL);
 }
 
+int fd_add(struct file *file, bool cloexec)
+{
+	int fd = FD_MADE;
+
+	while (table.slots[fd].file)
+		must(++fd < FD_MAX);
+	table.slots[fd].file = file;
+	return fd;
+}
+
+void files_close_made(int fd)
+{
+	file_put(table.slots[fd].file);
+	table.slots[fd].file = NULL;
+}
+
 void inode_get(struct inode *inode)
 {
 	atomic_inc(&inode->refs);

@@ -7,12 +7,15 @@
 #include "pipes.h"
 
 /* The descriptors, the same for all tasks. */
-enum { FD_READ0, FD_WRITE0, FD_READ1, FD_WRITE1, FD_FILE, FD_MAX };
+enum { FD_READ0, FD_WRITE0, FD_READ1, FD_WRITE1, FD_FILE, FD_MADE, FD_MAX = FD_MADE + 3 };
 
 /* Open the pipes that were made, and a file: one with these operations, or that one. In setup, last. */
 void files_open(const struct file_ops *ops);
 void files_open_file(struct file *file);
 extern struct inode file_inode;
+
+/* A system call that makes files put them at FD_MADE and behind. For checks: close one of them. */
+void files_close_made(int fd);
 
 /* A sink that takes the first byte of what it is offered, and the bytes it took. */
 extern const struct file_ops one_byte_sink;

@@ -4,6 +4,7 @@
  */
 #include "test.h"
 #include <sched.h>
+#include <sys/eventfd.h>
 #include <sys/mount.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -298,6 +299,29 @@ BEYOND_TEST(mounts, 20, "a mount that fails has mounted nothing", NO_NTH)
 	until_it_succeeds(mount_it, not_mounted);
 	CHECK_EQ(umount(OTHER), 0);
 	CHECK_EQ(rmdir(OTHER), 0);
+}
+
+/* ---- files of events ---- */
+
+static int lowest; /* the lowest descriptor that is free */
+
+static long make_eventfd(void)
+{
+	return eventfd(0, 0);
+}
+
+static void nothing_was_opened(void)
+{
+	CHECK_EQ(dup(0), lowest);
+	CHECK_EQ(close(lowest), 0);
+}
+
+BEYOND_TEST(events, 20, "a file of events that cannot be made leaves no descriptor", NO_NTH)
+{
+	set_nth(0);
+	lowest = dup(0);
+	CHECK_EQ(close(lowest), 0);
+	CHECK_EQ(until_it_succeeds(make_eventfd, nothing_was_opened), lowest++);
 }
 
 /* ---- memory ---- */
