@@ -23,6 +23,21 @@ long sys_flock(unsigned int number, unsigned int operation);
 /* ---- fs/file/file_table.c ---- */
 
 long sys_close(unsigned int fd);
+long sys_close_range(unsigned int first, unsigned int last, unsigned int flags);
+long sys_fallocate(int number, unsigned int mode, uint32_t low, uint32_t high, uint32_t len_low,
+		   uint32_t len_high);
+long sys_name_to_handle_at(int dirfd, const char __user *name, void __user *handle,
+			   void __user *mount, unsigned int flags);
+long sys_preadv2(unsigned int fd, const struct iovec __user *iov, unsigned int nr, uint32_t low,
+		 uint32_t high, unsigned int flags);
+long sys_pwritev2(unsigned int fd, const struct iovec __user *iov, unsigned int nr, uint32_t low,
+		  uint32_t high, unsigned int flags);
+long sys_readahead(int number, uint32_t low, uint32_t high, size_t len);
+long sys_renameat2(int old_dirfd, const char __user *old_name, int new_dirfd,
+		   const char __user *new_name, unsigned int flags);
+long sys_sync_file_range(int number, uint32_t low, uint32_t high, uint32_t len_low,
+			 uint32_t len_high, unsigned int flags);
+long sys_syncfs(int number);
 long sys_dup(unsigned int number);
 long sys_dup2(unsigned int from, unsigned int to);
 long sys_dup3(unsigned int from, unsigned int to, unsigned int flags);

@@ -319,15 +319,15 @@ int mapping_wait_reads(struct mapping *mapping)
 }
 
 /*
- * Remove the pages from `first` on, each after the end of its read and its write-back. While we wait for
+ * Remove the pages [first, last], each after the end of its read and its write-back. While we wait for
  * the lock of a page, a store through a mapping may replace it. Then it is no longer in the file, but the
  * page that has replaced it has the same index, and is found next.
  */
-static void remove_from(struct mapping *mapping, unsigned int first)
+static void remove_pages(struct mapping *mapping, unsigned int first, unsigned int last)
 {
 	struct page *page;
 
-	while ((page = mapping_next_page(mapping, &first, UINT32_MAX)) != NULL) {
+	while ((page = mapping_next_page(mapping, &first, last)) != NULL) {
 		page_lock(page, TASK_UNINTERRUPTIBLE);
 		if (page->mapping == mapping) {
 			page_wait(page, PG_WRITEBACK, TASK_UNINTERRUPTIBLE);
@@ -337,6 +337,12 @@ static void remove_from(struct mapping *mapping, unsigned int first)
 		page_unlock(page);
 		page_put(page);
 	}
+}
+
+void mapping_remove_range(struct mapping *mapping, unsigned int first, unsigned int last)
+{
+	mapping_unmap_range(mapping, first, last);
+	remove_pages(mapping, first, last);
 }
 
 struct page *mapping_begin_truncate(struct mapping *mapping, file_off_t size)
@@ -364,14 +370,12 @@ void mapping_truncate(struct mapping *mapping, file_off_t size, struct page *tai
 		page_zero(tail, from, PAGE_SIZE - from);
 		page_end_write(tail);
 	}
-	if (first > UINT32_MAX)
-		return;
-	mapping_unmap_range(mapping, first, UINT32_MAX);
-	remove_from(mapping, first);
+	if (first <= UINT32_MAX)
+		mapping_remove_range(mapping, first, UINT32_MAX);
 }
 
 void mapping_destroy(struct mapping *mapping)
 {
-	remove_from(mapping, 0);
+	remove_pages(mapping, 0, UINT32_MAX);
 	assert(mapping->pages.count == 0 && atomic_read(&mapping->reads) == 0);
 }

@@ -284,6 +284,11 @@ struct page *mapping_begin_truncate(struct mapping *mapping, int64_t size);
  */
 void mapping_truncate(struct mapping *mapping, int64_t size, struct page *tail);
 /*
+ * Remove the pages [first, last] from the file and from every mapping of it. Slots keep theirs. Waits
+ * for reads in flight, and cannot fail. inode->lock is held.
+ */
+void mapping_remove_range(struct mapping *mapping, unsigned int first, unsigned int last);
+/*
  * Write the dirty pages, and wait until they are written. Returns 0, -ERESTARTSYS after a SIGKILL,
  * or the error of a write since the last call. May sleep.
  */

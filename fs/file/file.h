@@ -160,9 +160,7 @@ void file_table_put(struct file_table *table);
  * NULL. Never sleeps.
  */
 struct file *file_table_get(struct file_table *table, unsigned int fd);
-/*
- * For exec: replace a shared table of the current task by a copy. Returns 0 or -ENOMEM. May sleep.
- */
+/* Replace a shared table of the current task by a copy. Returns 0 or -ENOMEM. May sleep. */
 int file_table_unshare(void);
 /*
  * For exec: close the descriptors with the close-on-exec flag. The table is not shared. May sleep.

@@ -244,6 +244,36 @@ int fd_cloexec(unsigned int fd, int change)
 	return result;
 }
 
+/* ---- close_range ---- */
+
+enum close_range_flags { CLOSE_RANGE_UNSHARE = 2, CLOSE_RANGE_CLOEXEC = 4 };
+
+static void cloexec_range(struct file_table *table, unsigned int first, unsigned int last)
+{
+	spin_lock(&table->lock);
+	for (unsigned int fd = first; fd < table->size && fd <= last; fd++)
+		table->slots[fd].cloexec |= table->slots[fd].file != NULL;
+	spin_unlock(&table->lock);
+}
+
+long sys_close_range(unsigned int first, unsigned int last, unsigned int flags)
+{
+	int error;
+
+	if (flags & ~(CLOSE_RANGE_UNSHARE | CLOSE_RANGE_CLOEXEC) || first > last)
+		return refuse(EINVAL, "an unknown flag, or a range that ends before it begins");
+	error = flags & CLOSE_RANGE_UNSHARE ? file_table_unshare() : 0;
+	if (error)
+		return error;
+	if (flags & CLOSE_RANGE_CLOEXEC) {
+		cloexec_range(current->files, first, last);
+		return 0;
+	}
+	for (unsigned int fd = first; fd < READ_ONCE(current->files->size) && fd <= last; fd++)
+		sys_close(fd);
+	return 0;
+}
+
 /* ---- dup ---- */
 
 long fd_duplicate(unsigned int number, unsigned int from, bool cloexec)

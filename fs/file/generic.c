@@ -90,7 +90,7 @@ int generic_write_limit(struct file *file, file_off_t *pos, size_t *len)
 	file_off_t end;
 	int error = -EFBIG;
 
-	if (file->flags & O_APPEND)
+	if (file->flags & O_APPEND || *pos == POS_APPEND)
 		*pos = inode->size;
 	if (S_ISBLK(inode->mode)) {
 		end = inode->size;

@@ -19,8 +19,11 @@ ssize_t generic_file_read(struct file *file, struct iter *to, int64_t *pos);
 ssize_t generic_file_write(struct file *file, struct iter *from, int64_t *pos);
 int generic_file_mmap(struct file *file, struct vma *vma);
 int generic_file_fsync(struct file *file);
+#define POS_APPEND \
+	(-1) /* stands for the end of a regular file, where a write begins (RWF_APPEND) */
 /*
- * Prepare a write of *len bytes: set *pos to the end of the file if it is open with O_APPEND, and
+ * Prepare a write of *len bytes: set *pos to the end of the file if it is open with O_APPEND, or if
+ * *pos is POS_APPEND, and
  * shorten *len to what the size limits allow. Returns 0, -ENOSPC or -EFBIG. If the limit is the
  * process's own, SIGXFSZ is sent as well. inode->lock is held.
  */

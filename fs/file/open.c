@@ -10,9 +10,12 @@
  *    memory, descriptors or files has therefore made nothing.
  * 5. With O_PATH the result only stands for the path. The file is not opened, and no permission is
  *    needed but that to walk there. The flags that such an open cannot obey are dropped, as on Linux.
- * 6. Unknown and unsupported flags are EINVAL. O_NOATIME needs no code, because no read changes a
+ * 6. With O_TMPFILE the path is that of a directory, and the file is made on its file system without a
+ *    name. Unless O_EXCL forbids it, linkat(2) can give it one later.
+ * 7. Unknown and unsupported flags are EINVAL. O_NOATIME needs no code, because no read changes a
  *    file's access time.
  */
+#include "lib/print.h"
 #include "lib/string.h"
 #include "kernel/process/process.h"
 #include "kernel/syscalls.h"
@@ -22,7 +25,7 @@
 
 #define O_KNOWN                                                                               \
 	(O_ACCMODE | O_CREAT | O_EXCL | O_NOCTTY | O_TRUNC | O_APPEND | O_NONBLOCK | O_SYNC | \
-	 O_LARGEFILE | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC | O_NOATIME | O_PATH)
+	 O_LARGEFILE | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC | O_NOATIME | O_PATH | O_TMPFILE)
 #define O_WITH_PATH (O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
 /*
  * Flags that the open file does not keep. (open_path() also drops O_NOCTTY after the open
@@ -146,6 +149,59 @@ struct file *file_open_program(struct dentry *path)
 	return IS_ERR(file) ? file : opened(file, open_path(file, path, O_RDONLY, true));
 }
 
+/* ---- files without a name ---- */
+
+static bool wants_nameless(unsigned int flags)
+{
+	return flags & O_TMPFILE & ~O_DIRECTORY;
+}
+
+/* Returns a dentry for a new file without a name, or ERR_PTR. */
+static struct dentry *make_nameless(struct dentry *dir, unsigned int flags, unsigned int mode)
+{
+	struct inode *inode;
+	struct name name = { 0 };
+	struct dentry *dentry;
+	char text[16];
+	int error = mutex_lock_killable(&dir->inode->lock);
+
+	if (error)
+		return ERR_PTR(error);
+	mode = S_IFREG | (mode & 07777 & ~current->fs->umask);
+	inode = dir->inode->deleted ? ERR_PTR(-ENOENT)
+				    : dir->inode->ops->nameless(dir->inode, mode);
+	mutex_unlock(&dir->inode->lock);
+	if (IS_ERR(inode))
+		return (void *)inode;
+	inode->linkable = !(flags & O_EXCL);
+	name.text = text;
+	name.len = snprintf(text, sizeof(text), "#%u", (unsigned int)inode->number);
+	dentry = dentry_make_deleted(dir, &name, inode);
+	return dentry ? dentry : ERR_PTR(-ENOMEM);
+}
+
+/* Make a file without a name in the directory, and open it as the prepared file. */
+static int open_nameless(struct file *file, struct dentry *dir, unsigned int flags,
+			 unsigned int mode)
+{
+	struct dentry *dentry;
+	int error;
+
+	if (!S_ISDIR(dir->inode->mode))
+		return -ENOTDIR;
+	error = inode_permission(dir->inode, MAY_WRITE | MAY_EXEC);
+	if (error)
+		return error;
+	if (!dir->inode->ops->nameless)
+		return -EOPNOTSUPP;
+	dentry = make_nameless(dir, flags, mode);
+	if (IS_ERR(dentry))
+		return PTR_ERR(dentry);
+	error = open_path(file, dentry, flags & ~O_TMPFILE, true);
+	dentry_put(dentry);
+	return error;
+}
+
 /* ---- the walk ---- */
 
 /* Walk the last component for O_CREAT, and make it if needed. Returns the same as walk_last(). */
@@ -190,6 +246,9 @@ static struct file *open_at(int dirfd, const char *name, unsigned int flags, uns
 		flags &= O_WITH_PATH;
 	if (flags & ~O_KNOWN || (flags & O_ACCMODE) == O_ACCMODE)
 		return ERR_PTR(refuse(EINVAL, "an open flag that is not supported"));
+	if (wants_nameless(flags) &&
+	    ((flags & (O_TMPFILE | O_CREAT)) != O_TMPFILE || !(flags & O_ACCMODE)))
+		return ERR_PTR(refuse(EINVAL, "a file without a name that cannot be written"));
 	file = file_prepare(flags);
 	if (IS_ERR(file))
 		return file;
@@ -201,7 +260,9 @@ static struct file *open_at(int dirfd, const char *name, unsigned int flags, uns
 			break;
 		error = walk_to_last(&walk);
 	}
-	if (!error)
+	if (!error && wants_nameless(flags))
+		error = open_nameless(file, walk.at, flags, mode);
+	else if (!error)
 		error = open_path(file, walk.at, flags, created);
 	walk_end(&walk);
 	return opened(file, error);

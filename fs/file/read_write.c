@@ -12,6 +12,7 @@
 #include "mm/slab.h"
 #include "mm/vm/uaccess.h"
 #include "fs/file/file.h"
+#include "fs/file/generic.h"
 #include "mm/vm/iter.h"
 #include "fs/names/vfs_internal.h"
 
@@ -206,6 +207,108 @@ long sys_pwritev(unsigned int fd, const struct iovec __user *iov, unsigned int n
 	file_off_t pos = offset_of(low, high);
 
 	return pos < 0 ? -EINVAL : move_vector(fd, iov, nr, &pos, WRITE);
+}
+
+/* ---- preadv2 and pwritev2 ---- */
+
+enum rw_flags { /* linux/fs.h */
+		RWF_HIPRI = 0x01,
+		RWF_DSYNC = 0x02,
+		RWF_SYNC = 0x04,
+		RWF_NOWAIT = 0x08,
+		RWF_APPEND = 0x10,
+};
+
+/*
+ * Make a file's bytes durable after a write with RWF_DSYNC or RWF_SYNC. Returns `written`, or an error.
+ */
+static ssize_t sync_written(struct file *file, ssize_t written)
+{
+	int error = written > 0 && file->ops->fsync ? file->ops->fsync(file) : 0;
+
+	return error ? error : written;
+}
+
+/* Append a vector, wherever the file's position is. With `move` the position follows. */
+static ssize_t append_vector(struct file *file, struct iter *iter, bool move)
+{
+	file_off_t pos = POS_APPEND;
+	ssize_t result;
+	int shared = move ? file_lock_position(file) : 0;
+
+	if (shared < 0)
+		return shared;
+	result = move_at(file, iter, &pos, WRITE);
+	if (move && result > 0)
+		file->pos = pos;
+	file_unlock_position(file, shared);
+	return result;
+}
+
+/*
+ * The flags have been checked. HIPRI asks a device to be polled, which makes no difference to the result;
+ * no device here is polled.
+ */
+static ssize_t move_flagged(unsigned int number, const struct iovec __user *iov, unsigned int nr,
+			    file_off_t *pos, unsigned int flags)
+{
+	struct iovec fast[IOV_FAST];
+	struct iovec *heap = NULL;
+	struct fd fd = fd_get(number);
+	struct iter iter;
+	ssize_t result = -EBADF;
+	bool append = fd.file && flags & RWF_APPEND && S_ISREG(fd.file->inode->mode);
+
+	if (append && pos)
+		result = check_move_at(fd.file, WRITE);
+	else if (append && fd.file->writable)
+		result = 0;
+	if (append && !result)
+		result = iter_import(&iter, iov, nr, fast, &heap);
+	if (append && !result)
+		result = append_vector(fd.file, &iter, !pos);
+	else if (fd.file && !append)
+		result = move_vector(number, iov, nr, pos, WRITE);
+	if (fd.file && flags & (RWF_DSYNC | RWF_SYNC))
+		result = sync_written(fd.file, result);
+	kfree(heap);
+	fd_put(fd);
+	return result;
+}
+
+/* Returns 0, or -EOPNOTSUPP. No file here can promise not to wait, so NOWAIT is refused as on Linux. */
+static int check_flags(unsigned int flags)
+{
+	return flags & ~(RWF_HIPRI | RWF_DSYNC | RWF_SYNC | RWF_APPEND)
+		       ? refuse(EOPNOTSUPP, "a flag that is not supported")
+		       : 0;
+}
+
+/* Store the offset of the two calls in *pos. Returns NULL for -1, which means the file's position. */
+static file_off_t *offset_or_position(file_off_t *pos, uint32_t low, uint32_t high)
+{
+	*pos = offset_of(low, high);
+	return *pos == -1 ? NULL : pos;
+}
+
+long sys_preadv2(unsigned int fd, const struct iovec __user *iov, unsigned int nr, uint32_t low,
+		 uint32_t high, unsigned int flags)
+{
+	file_off_t pos, *at = offset_or_position(&pos, low, high);
+
+	if (at && pos < 0)
+		return -EINVAL;
+	return check_flags(flags) ? -EOPNOTSUPP : move_vector(fd, iov, nr, at, READ);
+}
+
+long sys_pwritev2(unsigned int fd, const struct iovec __user *iov, unsigned int nr, uint32_t low,
+		  uint32_t high, unsigned int flags)
+{
+	file_off_t pos, *at = offset_or_position(&pos, low, high);
+
+	if (at && pos < 0)
+		return -EINVAL;
+	return check_flags(flags) ? -EOPNOTSUPP : move_flagged(fd, iov, nr, at, flags);
 }
 
 /* ---- positions ---- */

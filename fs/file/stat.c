@@ -134,6 +134,28 @@ long sys_statx(int dirfd, const char __user *name, unsigned int flags, unsigned 
 	return copy_to_user(result, &st, sizeof(st));
 }
 
+/* ---- file handles ---- */
+
+/*
+ * No file system here can find a file by a handle, so none gives one. Programs that want to know whether
+ * two paths lead to one mount, or that export files, then find another way.
+ */
+long sys_name_to_handle_at(int dirfd, const char __user *name, void __user *handle,
+			   void __user *mount, unsigned int flags)
+{
+	struct dentry *path;
+
+	if (flags & ~(AT_SYMLINK_FOLLOW | AT_EMPTY_PATH))
+		return refuse(EINVAL, "a flag that is not supported");
+	path = path_at(dirfd, name,
+		       (flags & AT_EMPTY_PATH) |
+			       (flags & AT_SYMLINK_FOLLOW ? 0 : AT_SYMLINK_NOFOLLOW));
+	if (IS_ERR(path))
+		return PTR_ERR(path);
+	path_put(path);
+	return refuse(EOPNOTSUPP, "no file system here has file handles");
+}
+
 /* ---- statfs ---- */
 
 struct statfs64 {

@@ -59,11 +59,108 @@ long sys_fsync(int number)
 	return error;
 }
 
-/* ---- posix_fadvise ---- */
+long sys_syncfs(int number)
+{
+	struct fd fd = fd_get(number);
+	long error = fd.file ? 0 : -EBADF;
 
-enum fadvice { FADV_DONTNEED = 4, FADV_MAX = 5 };
+	if (fd.file && fd.file->inode->sb->device)
+		error = block_sync(fd.file->inode->sb->device);
+	fd_put(fd);
+	return error;
+}
 
-/* Act on FADV_DONTNEED. Other advice has no effect: read-ahead detects how a file is read. */
+enum sync_range_flags {
+	SYNC_RANGE_WAIT_BEFORE = 1,
+	SYNC_RANGE_WRITE = 2,
+	SYNC_RANGE_WAIT_AFTER = 4
+};
+
+/*
+ * Write more than is asked for: all dirty pages of the file, with any flag. That keeps every promise of
+ * the call, which makes none about metadata or about the disk's own cache.
+ */
+static long sync_range(struct file *file, file_off_t start, file_off_t len, unsigned int flags)
+{
+	unsigned int mode = file->inode->mode;
+	file_off_t end;
+
+	if (flags & ~(SYNC_RANGE_WAIT_BEFORE | SYNC_RANGE_WRITE | SYNC_RANGE_WAIT_AFTER) ||
+	    start < 0 || len < 0 || __builtin_add_overflow(start, len, &end))
+		return refuse(EINVAL, "an unknown flag, or a negative range");
+	if (!S_ISREG(mode) && !S_ISBLK(mode) && !S_ISDIR(mode) && !S_ISLNK(mode))
+		return -ESPIPE;
+	return flags ? mapping_sync(&file->inode->mapping) : 0;
+}
+
+long sys_sync_file_range(int number, uint32_t low, uint32_t high, uint32_t len_low,
+			 uint32_t len_high, unsigned int flags)
+{
+	struct fd fd = fd_get(number);
+	long error = -EBADF;
+
+	if (fd.file)
+		error = sync_range(fd.file, offset_of(low, high), offset_of(len_low, len_high),
+				   flags);
+	fd_put(fd);
+	return error;
+}
+
+/* ---- posix_fadvise and readahead ---- */
+
+#define READAHEAD_BATCH 32u  /* pages looked up at a time */
+#define READAHEAD_MAX	512u /* pages that one call starts to read: 2 MiB */
+
+/* Start to read a part of the file into the cache, without waiting for it. Errors are not told. */
+static void start_reading(struct file *file, file_off_t start, file_off_t len)
+{
+	struct mapping *mapping = &file->inode->mapping;
+	struct page *pages[READAHEAD_BATCH];
+	unsigned int index = start >> PAGE_SHIFT, left;
+	file_off_t size = inode_size(file->inode), end;
+
+	if (len == 0 || __builtin_add_overflow(start, len, &end) || end > size)
+		end = size;
+	if (start >= end || !mapping->ops || !mapping->ops->has_store)
+		return;
+	left = MIN((end - 1) / PAGE_SIZE - index + 1, (file_off_t)READAHEAD_MAX);
+	while (left > 0) {
+		int nr = mapping_start(mapping, NULL, index, MIN(left, READAHEAD_BATCH), pages,
+				       false);
+
+		if (nr <= 0)
+			break;
+		index += nr;
+		left -= nr;
+		while (nr > 0)
+			page_put(pages[--nr]);
+	}
+}
+
+long sys_readahead(int number, uint32_t low, uint32_t high, size_t len)
+{
+	struct fd fd = fd_get(number);
+	file_off_t start = offset_of(low, high);
+	long error = 0;
+
+	if (!fd.file || !fd.file->readable)
+		error = -EBADF;
+	else if (!S_ISREG(fd.file->inode->mode) && !S_ISBLK(fd.file->inode->mode))
+		error = refuse(EINVAL, "the file is not read through the page cache");
+	else if (start < 0)
+		error = refuse(EINVAL, "a negative offset");
+	else if (len > 0)
+		start_reading(fd.file, start, len);
+	fd_put(fd);
+	return error;
+}
+
+enum fadvice { FADV_WILLNEED = 3, FADV_DONTNEED = 4, FADV_MAX = 5 };
+
+/*
+ * Act on FADV_WILLNEED and FADV_DONTNEED. Other advice has no effect: read-ahead detects how a file is
+ * read.
+ */
 static int file_advise(struct file *file, file_off_t start, file_off_t len, unsigned int advice)
 {
 	struct mapping *mapping = &file->inode->mapping;
@@ -74,6 +171,8 @@ static int file_advise(struct file *file, file_off_t start, file_off_t len, unsi
 		return -ESPIPE;
 	if (len < 0 || start < 0 || advice > FADV_MAX)
 		return refuse(EINVAL, "a negative range, or unknown advice");
+	if (advice == FADV_WILLNEED)
+		start_reading(file, start, len);
 	if (advice != FADV_DONTNEED || !mapping->ops || !mapping->ops->has_store)
 		return 0;
 	/* Drop whole pages only, because the rest of a page at either end may still be needed. */

@@ -312,7 +312,7 @@ static int truncate_locked(struct inode *inode, file_off_t size)
 		return PTR_ERR(tail);
 	inode_drop_privileges(inode);
 	inode_set_size(inode, size);
-	if (size < old)
+	if (size <= old) /* beyond its end a file may have pages from fallocate(2) */
 		mapping_truncate(&inode->mapping, size, tail);
 	if (ops && ops->truncated)
 		ops->truncated(inode);

@@ -222,6 +222,24 @@ struct dentry *dentry_make_nameless(struct inode *inode)
 	return dentry;
 }
 
+struct dentry *dentry_make_deleted(struct dentry *dir, const struct name *name, struct inode *inode)
+{
+	struct dentry *dentry = dentry_alloc(inode->sb, name);
+
+	if (!dentry) {
+		inode_put(inode);
+		return NULL;
+	}
+	dentry->inode = inode;
+	dentry->unhashed = true;
+	spin_lock(&dcache_lock);
+	dentry_hold(dir);
+	dentry->parent = dir;
+	list_add_tail(&dir->children, &dentry->sibling);
+	spin_unlock(&dcache_lock);
+	return dentry;
+}
+
 void dentry_set_inode(struct dentry *dentry, struct inode *inode)
 {
 	spin_lock(&dcache_lock);
@@ -396,6 +414,30 @@ void dentry_move(struct dentry *old, struct dentry *target)
 	dentry_release(from, &victims);
 	spin_unlock(&dcache_lock);
 	free_victims(&victims);
+}
+
+void dentry_exchange(struct dentry *a, struct dentry *b)
+{
+	struct list victims = LIST_INIT(victims);
+	struct dentry *a_parent = a->parent, *b_parent = b->parent;
+	struct dentry names = *a;
+
+	spin_lock(&dcache_lock);
+	a->name = b->name;
+	a->name_len = b->name_len;
+	a->hash = b->hash;
+	b->name = names.name;
+	b->name_len = names.name_len;
+	b->hash = names.hash;
+	list_del(&a->hash_link);
+	list_del(&a->sibling);
+	list_del(&b->hash_link);
+	list_del(&b->sibling);
+	dentry_place(b_parent, a);
+	dentry_place(a_parent, b);
+	dentry_release(a_parent, &victims); /* not the last reference: the caller has one */
+	dentry_release(b_parent, &victims);
+	spin_unlock(&dcache_lock);
 }
 
 bool dentry_below(struct dentry *dentry, struct dentry *ancestor)

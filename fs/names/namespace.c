@@ -1,15 +1,12 @@
 /*
- * Making, removing and renaming names: mkdir, mknod, symlink, link, unlink, rmdir, rename; and
- * readlink.
+ * Making and removing names: mkdir, mknod, symlink, link, unlink, rmdir; and readlink. Renaming is in
+ * fs/names/rename.c.
  *
  * 1. A name changes with its directory's lock held. If it is removed, replaced or linked, the lock
  *    of its inode is held as well. The order is a directory before its entries, an upper directory
  *    before a lower one, and files last, by address.
- * 2. Only rename locks two directories of which neither is above the other. rename_mutex allows one
- *    rename at a time. All other calls wait downwards only, so the waits cannot form a cycle. The
- *    mutex also keeps the relation of the two directories unchanged while they are being locked.
- * 3. A removed directory is marked (inode->deleted) under its lock, and then takes no new names.
- * 4. A mount point can be neither removed nor renamed. The error is EBUSY.
+ * 2. A removed directory is marked (inode->deleted) under its lock, and then takes no new names.
+ * 3. A mount point can be neither removed nor renamed. The error is EBUSY.
  */
 #include "lib/string.h"
 #include "kernel/syscalls.h"
@@ -18,15 +15,7 @@
 #include "fs/file/file.h"
 #include "fs/names/vfs_internal.h"
 
-static struct mutex rename_mutex = MUTEX_INIT(rename_mutex);
-
-static struct inode *walk_dir(const struct walk *walk)
-{
-	return walk->at->inode;
-}
-
-/* In a sticky directory, only the owner of the file or of the directory may remove a name. */
-static int may_remove(struct inode *dir, const struct dentry *victim)
+int name_may_go(struct inode *dir, const struct dentry *victim)
 {
 	int error = inode_permission(dir, MAY_WRITE | MAY_EXEC);
 
@@ -65,7 +54,10 @@ static int link_locked(struct inode *dir, struct dentry *dentry, struct inode *i
 	if (error)
 		return error;
 	/* The last name of the inode may have been removed since the lookup. */
-	error = inode->nr_links > 0 ? dir->ops->link(dir, dentry, inode) : -ENOENT;
+	error = inode->nr_links > 0 || inode->linkable ? dir->ops->link(dir, dentry, inode)
+						       : -ENOENT;
+	if (!error)
+		inode->linkable = false;
 	mutex_unlock(&inode->lock);
 	if (!error) {
 		inode_get(inode);
@@ -232,7 +224,7 @@ static int remove_locked(struct walk *walk, struct dentry *dentry, bool director
 		return -ENOENT;
 	if (directory && !S_ISDIR(inode->mode))
 		return -ENOTDIR;
-	error = may_remove(dir, dentry);
+	error = name_may_go(dir, dentry);
 	if (error)
 		return error;
 	if (!directory && S_ISDIR(inode->mode))
@@ -301,165 +293,6 @@ long sys_unlink(const char __user *name)
 long sys_rmdir(const char __user *name)
 {
 	return sys_unlinkat(AT_FDCWD, name, AT_REMOVEDIR);
-}
-
-/* ---- renaming ---- */
-
-struct renaming {
-	struct walk from, to;
-	struct dentry *old, *target; /* target may be negative */
-};
-
-/* Lock two inodes in this order. They may be the same. On an error, neither is locked. */
-static int lock_both(struct inode *first, struct inode *second)
-{
-	int error = mutex_lock_killable(&first->lock);
-
-	if (error || first == second)
-		return error;
-	error = mutex_lock_killable(&second->lock);
-	if (error)
-		mutex_unlock(&first->lock);
-	return error;
-}
-
-static int lock_directories(struct renaming *r)
-{
-	struct dentry *a = r->from.at;
-	struct dentry *b = r->to.at;
-	int error = mutex_lock_killable(&rename_mutex);
-
-	if (error)
-		return error;
-	error = dentry_below(a, b) ? lock_both(b->inode, a->inode) : lock_both(a->inode, b->inode);
-	if (error)
-		mutex_unlock(&rename_mutex);
-	return error;
-}
-
-static void unlock_directories(struct renaming *r)
-{
-	struct inode *a = walk_dir(&r->from);
-	struct inode *b = walk_dir(&r->to);
-
-	mutex_unlock(&a->lock);
-	if (a != b)
-		mutex_unlock(&b->lock);
-	mutex_unlock(&rename_mutex);
-}
-
-static int check_rename(struct renaming *r)
-{
-	struct inode *old = r->old->inode;
-	struct inode *target = r->target->inode;
-	int error;
-
-	if (!old)
-		return -ENOENT;
-	if (!S_ISDIR(old->mode) && (r->from.slash || r->to.slash))
-		return -ENOTDIR;
-	/* A directory can neither move into itself nor replace a directory above it. */
-	if (dentry_below(r->to.at, r->old))
-		return refuse(EINVAL, "a directory into itself");
-	if (dentry_below(r->from.at, r->target))
-		return -ENOTEMPTY;
-	error = may_remove(walk_dir(&r->from), r->old);
-	if (error)
-		return error;
-	if (!target)
-		error = inode_permission(walk_dir(&r->to), MAY_WRITE | MAY_EXEC);
-	else if (S_ISDIR(old->mode) != S_ISDIR(target->mode))
-		error = S_ISDIR(old->mode) ? -ENOTDIR : -EISDIR;
-	else
-		error = may_remove(walk_dir(&r->to), r->target);
-	/* Moving a directory to another one changes its "..". */
-	if (!error && S_ISDIR(old->mode) && walk_dir(&r->from) != walk_dir(&r->to))
-		error = inode_permission(old, MAY_WRITE);
-	return error;
-}
-
-/* Rename with both directories locked. Locks the two inodes, that with the lower address first. */
-static int rename_checked(struct renaming *r)
-{
-	struct inode *old_dir = walk_dir(&r->from);
-	struct inode *old = r->old->inode;
-	struct inode *target = r->target->inode;
-	int error;
-
-	if (target == old)
-		return 0; /* POSIX: renaming one name of a file to another does nothing */
-	if (!old_dir->ops->rename)
-		return -EPERM;
-	error = target && target < old ? lock_both(target, old)
-				       : lock_both(old, target ? target : old);
-	if (error)
-		return error;
-	error = -EBUSY;
-	if (!r->old->mounts && !r->target->mounts)
-		error = old_dir->ops->rename(old_dir, r->old, walk_dir(&r->to), r->target);
-	if (!error && target)
-		target->deleted = S_ISDIR(target->mode);
-	mutex_unlock(&old->lock);
-	if (target)
-		mutex_unlock(&target->lock);
-	if (!error)
-		dentry_move(r->old, r->target);
-	return error;
-}
-
-/* Look up both names, check and rename. Both directories are locked. */
-static int rename_locked(struct renaming *r)
-{
-	int error;
-
-	r->old = dentry_lookup_locked(r->from.at, &r->from.last);
-	if (IS_ERR(r->old))
-		return PTR_ERR(r->old);
-	r->target = dentry_lookup_locked(r->to.at, &r->to.last);
-	error = IS_ERR(r->target) ? PTR_ERR(r->target) : check_rename(r);
-	if (!error)
-		error = rename_checked(r);
-	if (!IS_ERR(r->target))
-		dentry_put(r->target);
-	dentry_put(r->old);
-	return error;
-}
-
-static int rename_last(struct renaming *r)
-{
-	int error;
-
-	if (r->from.at->sb != r->to.at->sb)
-		return -EXDEV;
-	if (!walk_last_is_name(&r->from) || !walk_last_is_name(&r->to))
-		return -EBUSY;
-	error = lock_directories(r);
-	if (error)
-		return error;
-	error = rename_locked(r);
-	unlock_directories(r);
-	return error;
-}
-
-long sys_renameat(int old_dirfd, const char __user *old_name, int new_dirfd,
-		  const char __user *new_name)
-{
-	struct renaming r;
-	int error = walk_parent_user(&r.from, old_dirfd, old_name);
-
-	if (!error) {
-		error = walk_parent_user(&r.to, new_dirfd, new_name);
-		if (!error)
-			error = rename_last(&r);
-		walk_end(&r.to);
-	}
-	walk_end(&r.from);
-	return error;
-}
-
-long sys_rename(const char __user *old, const char __user *name)
-{
-	return sys_renameat(AT_FDCWD, old, AT_FDCWD, name);
 }
 
 /* ---- readlink ---- */

@@ -51,6 +51,7 @@ struct vma;
 #define O_CLOEXEC	    02000000
 #define O_SYNC		    04010000 /* O_DSYNC and one bit more */
 #define O_PATH		    010000000
+#define O_TMPFILE	    020200000 /* O_DIRECTORY and one bit more */
 
 #define AT_FDCWD	    (-100)
 #define AT_SYMLINK_NOFOLLOW 0x100
@@ -91,8 +92,8 @@ struct dir_context {
 /*
  * The operations of a directory or symbolic link. All of them may sleep, and they return 0 or an
  * error unless the entry says otherwise. The VFS calls those of a directory with dir->lock held.
- * link, remove and rename are called with the locks of the inodes that lose or gain a name as well.
- * If one of create, link, remove and rename is NULL, the call fails with -EPERM.
+ * link, remove, rename and exchange are called with the locks of the inodes that lose or gain a name
+ * as well. If one of create, link, remove and rename is NULL, the call fails with -EPERM.
  *
  * There is no lookup operation: the VFS finds a name with readdir, and reads its inode by number
  * (super_ops.read_inode). The file system updates link counts and the times of the directory. The
@@ -141,6 +142,20 @@ struct inode_ops {
 	 */
 	int (*truncate)(struct inode *inode, file_off_t size);
 	void (*truncated)(struct inode *inode);
+	/*
+	 * fallocate(2) for the bytes [start, end), with FALLOC_* of fs/file/allocate.h in `mode`.
+	 * inode->lock is held. Returns 0, -EOPNOTSUPP for a mode that the file system lacks, -ENOSPC,
+	 * -ENOMEM or -EINTR. The file has the same bytes as before after an error. NULL: -EOPNOTSUPP.
+	 */
+	int (*allocate)(struct inode *inode, unsigned int mode, file_off_t start, file_off_t end);
+	/*
+	 * Make the inode of a regular file that has no name yet (O_TMPFILE). dir->lock is held.
+	 * Returns the inode with one reference and no links, or ERR_PTR. NULL: -EOPNOTSUPP.
+	 */
+	struct inode *(*nameless)(struct inode *dir, unsigned int mode);
+	/* Let the two names change places. NULL: -EINVAL. */
+	int (*exchange)(struct inode *old_dir, struct dentry *old, struct inode *new_dir,
+			struct dentry *new_dentry);
 };
 
 /*
@@ -219,6 +234,7 @@ struct inode {
 	struct list hash_link; /* in the hash by (sb, number); guarded by inode_lock */
 	struct list sb_link;   /* in sb->inodes; guarded by inode_lock */
 	bool deleted;	       /* a removed directory, which takes no new names; guarded by lock */
+	bool linkable;	       /* O_TMPFILE: it may get a first name; guarded by lock */
 	const char *kind;      /* of an anonymous inode: "pipe", "socket", "[eventfd]" */
 	struct file_lock *locks; /* fs/file/lock.h */
 	struct atomic busy;	 /* number of open files that write to it, or minus the number of

@@ -62,6 +62,8 @@ void dentry_unhash(struct dentry *dentry);
  * locks of both parents are held.
  */
 void dentry_move(struct dentry *old, struct dentry *target);
+/* Let two names, which may be in different directories, change places. Their parents are locked. */
+void dentry_exchange(struct dentry *a, struct dentry *b);
 /* Is `ancestor` on the way from dentry up to the root of its file system (or dentry itself)? */
 bool dentry_below(struct dentry *dentry, struct dentry *ancestor);
 /* Called at unmount: drop all unused names of a file system, the root last. */
@@ -71,6 +73,13 @@ void dentry_drop_all(struct super_block *sb);
  * own reference to the inode. Returns NULL if there is no memory.
  */
 struct dentry *dentry_make_nameless(struct inode *inode);
+/*
+ * Make a dentry in a directory under a name that was never there: path_text() shows it as deleted, and
+ * no lookup finds it. Takes over the reference to the inode, even on failure. Returns the dentry with
+ * one reference, or NULL if there is no memory.
+ */
+struct dentry *dentry_make_deleted(struct dentry *dir, const struct name *name,
+				   struct inode *inode);
 /* Returns the parent of a dentry with a reference. */
 struct dentry *dentry_parent(struct dentry *dentry);
 
@@ -128,7 +137,20 @@ static inline bool walk_last_is_name(const struct walk *walk)
 	return walk->last.len > 0 && !name_is_dot(&walk->last) && !name_is_dotdot(&walk->last);
 }
 
+/* Returns the directory that a walk has reached. */
+static inline struct inode *walk_dir(const struct walk *walk)
+{
+	return walk->at->inode;
+}
+
 /* ---- fs/names/namespace.c ---- */
+
+/*
+ * May the current process remove or move a name of a locked directory? In a sticky directory, only the
+ * owner of the file or of the directory may. Returns 0, -EACCES, -EPERM, -EROFS, or -EBUSY for a mount
+ * point. Never sleeps.
+ */
+int name_may_go(struct inode *dir, const struct dentry *victim);
 
 /*
  * Called after walk_parent(). Locks the directory and returns the dentry of the last name in it,

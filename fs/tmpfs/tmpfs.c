@@ -13,6 +13,7 @@
  * 4. tmpfs->lock (plain) guards the counters.
  * 5. Dentries stay, and keep their inodes, until they are removed (super_block.names_stay).
  */
+#include "fs/tmpfs/space.h"
 #include "fs/tmpfs/tmpfs.h"
 #include "fs/file/generic.h"
 #include "fs/names/path.h"
@@ -25,13 +26,7 @@
 #define TMPFS_MAGIC    0x01021994
 #define SECTORS_A_PAGE (PAGE_SIZE >> 9)
 
-struct tmpfs { /* super_block->private */
-	spinlock_t lock;
-	unsigned int pages, max_pages;
-	unsigned int inodes, max_inodes; /* inodes, and names beyond the first of each */
-};
-
-#define SHORT_TARGET 128u /* a longer target of a symbolic link is charged as a page */
+#define SHORT_TARGET   128u /* a longer target of a symbolic link is charged as a page */
 
 /*
  * Charge an inode, or one more name for it, and the page of a long symbolic link. Names stay in memory
@@ -66,13 +61,7 @@ static unsigned int target_pages(const char *target)
 
 /* ---- file data ---- */
 
-/*
- * Count the pages of the inode again. Returns true if there is room for them. If there is no room,
- * the new count is kept only without `must_fit`. With `present`, the caller wants a page that may
- * have been counted before, and a count that has not grown fits. If the file system is gone (a pipe
- * still holds the inode), nothing is counted.
- */
-static bool tmpfs_count(struct inode *inode, bool must_fit, bool present)
+bool tmpfs_count(struct inode *inode, bool must_fit, bool present)
 {
 	struct tmpfs *tmpfs = inode->sb->private;
 	unsigned int count, old, total;
@@ -213,7 +202,7 @@ static void tmpfs_truncated(struct inode *inode)
 static const struct file_ops tmpfs_file_ops = {
 	.read = tmpfs_read,
 	.write = generic_file_write,
-	.llseek = regular_llseek,
+	.llseek = tmpfs_llseek,
 	.mmap = generic_file_mmap,
 	.fsync = generic_file_fsync,
 	.splice_read = tmpfs_splice_read,
@@ -286,9 +275,19 @@ static struct inode *tmpfs_create(struct inode *dir, struct dentry *dentry, unsi
 	return inode;
 }
 
+static struct inode *tmpfs_nameless(struct inode *dir, unsigned int mode)
+{
+	struct inode *inode = tmpfs_inode(dir->sb, dir, mode, 0, NULL);
+
+	if (!IS_ERR(inode))
+		inode->nr_links = 0;
+	return inode;
+}
+
 static int tmpfs_link(struct inode *dir, struct dentry *dentry, struct inode *inode)
 {
-	if (!tmpfs_charge(dir->sb->private, 0))
+	/* The first name of an inode that was made without one is charged already. */
+	if (inode->nr_links > 0 && !tmpfs_charge(dir->sb->private, 0))
 		return -ENOSPC;
 	inode->nr_links++;
 	dir->mtime = dir->ctime = inode->ctime = time_wall_spec();
@@ -330,6 +329,19 @@ static int tmpfs_rename(struct inode *old_dir, struct dentry *old, struct inode 
 	return 0;
 }
 
+static int tmpfs_exchange(struct inode *old_dir, struct dentry *old, struct inode *new_dir,
+			  struct dentry *other)
+{
+	int moved = S_ISDIR(old->inode->mode) - S_ISDIR(other->inode->mode);
+
+	old_dir->nr_links -= moved;
+	new_dir->nr_links += moved;
+	old->inode->ctime = other->inode->ctime = time_wall_spec();
+	old_dir->mtime = old_dir->ctime = old->inode->ctime;
+	new_dir->mtime = new_dir->ctime = old->inode->ctime;
+	return 0;
+}
+
 static ssize_t tmpfs_readlink(struct inode *inode, char *buf, size_t size)
 {
 	return MIN(strlcpy(buf, inode->private, size), size - 1);
@@ -343,6 +355,9 @@ static const struct inode_ops tmpfs_inode_ops = {
 	.rename = tmpfs_rename,
 	.readlink = tmpfs_readlink,
 	.truncated = tmpfs_truncated,
+	.allocate = tmpfs_allocate,
+	.nameless = tmpfs_nameless,
+	.exchange = tmpfs_exchange,
 };
 
 /*

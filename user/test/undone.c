@@ -581,3 +581,63 @@ TEST(bad_pointer, 5, "a pair of descriptors whose numbers cannot be told is clos
 	CHECK_ERR(syscall(SYS_socketpair, AF_UNIX, SOCK_STREAM, 0, (void *)1), EFAULT);
 	nothing_opened();
 }
+
+/* ---- room, holes, files without a name ---- */
+
+static long allocate_it(void)
+{
+	return fallocate(file, 0, 0, 40 * PAGE);
+}
+
+static void has_its_room(void)
+{
+	struct stat st;
+
+	file_is_whole();
+	CHECK_EQ(fstat(file, &st), 0);
+	CHECK_EQ(st.st_blocks, SIZE / 512);
+}
+
+BEYOND_TEST(allocate, 20, "a fallocate that fails has taken no room", NO_NTH)
+{
+	set_nth(0);
+	file = make(NAME, SEED);
+	until_it_succeeds(allocate_it, has_its_room);
+	CHECK_EQ(lseek(file, 0, SEEK_END), 40 * PAGE);
+	CHECK_EQ(unlink(NAME), 0);
+}
+
+static long punch_it(void)
+{
+	return fallocate(file, 3 /* PUNCH_HOLE | KEEP_SIZE */, 100, 2 * PAGE);
+}
+
+BEYOND_TEST(punch, 20, "a hole that cannot be punched whole is not begun", NO_NTH)
+{
+	loff_t at = 0;
+
+	set_nth(0);
+	file = make(NAME, SEED);
+	CHECK_EQ(pipe(ends), 0);
+	CHECK_EQ(splice(file, &at, ends[1], NULL, SIZE, 0), SIZE);
+	until_it_succeeds(punch_it, file_is_whole);
+	CHECK_EQ(read(ends[0], back, SIZE), SIZE);
+	CHECK_EQ(test_differs(back, SIZE, SEED, 0), SIZE);
+	CHECK_EQ(unlink(NAME), 0);
+}
+
+static long open_nameless(void)
+{
+	return open("/tmp", O_TMPFILE | O_RDWR, 0600);
+}
+
+static void nothing(void)
+{
+}
+
+BEYOND_TEST(nameless, 20, "a file without a name is made whole or not at all", NO_NTH)
+{
+	set_nth(0);
+	file = until_it_succeeds(open_nameless, nothing);
+	CHECK_EQ(write(file, buf, SIZE), SIZE);
+}

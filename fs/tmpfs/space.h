@@ -1,0 +1,31 @@
+/*
+ * What the sources of tmpfs share: the room that files take.
+ */
+#ifndef FS_TMPFS_SPACE_H
+#define FS_TMPFS_SPACE_H
+
+#include "fs/names/vfs.h"
+#include "kernel/spinlock.h"
+
+struct tmpfs { /* super_block->private */
+	spinlock_t lock;
+	unsigned int pages, max_pages;
+	unsigned int inodes, max_inodes; /* inodes, and names beyond the first of each */
+};
+
+/*
+ * Count the pages of the inode again. Returns true if there is room for them. If there is no room,
+ * the new count is kept only without `must_fit`. With `present`, the caller wants a page that may
+ * have been counted before, and a count that has not grown fits. If the file system is gone (a pipe
+ * still holds the inode), nothing is counted. Never sleeps.
+ */
+bool tmpfs_count(struct inode *inode, bool must_fit, bool present);
+
+/* ---- fs/tmpfs/space.c ---- */
+
+/* file_ops.llseek, with SEEK_DATA and SEEK_HOLE. Returns the new position, -EINVAL or -ENXIO. */
+file_off_t tmpfs_llseek(struct file *file, file_off_t offset, int whence);
+/* inode_ops.allocate: the default mode, KEEP_SIZE and PUNCH_HOLE. */
+int tmpfs_allocate(struct inode *inode, unsigned int mode, file_off_t start, file_off_t end);
+
+#endif
