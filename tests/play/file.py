@@ -280,10 +280,14 @@ class Generator(pipe.Generator):
         f = self.to_change()
         if f is None:
             return self.draw_read(k)
-        at = self.place(f)
-        if self.random.random() < 0.15:  # not all of it fits below the limit
+        at, n, slots = self.place(f), self.bytes(), self.model.pipes[k].slots
+        chance = self.random.random()
+        if chance < 0.1:  # not all of it fits below the limit
             at = LIMIT - self.random.choice([1, 100, PAGE, 5000])
-        self.do(f"in {k} {f} {at} {self.bytes()}")
+        elif chance < 0.2 and slots and len(slots[0].data) > 2:  # nor does all of a part of the first slot
+            n = self.random.randrange(2, len(slots[0].data))
+            at = LIMIT - self.random.randrange(1, n)
+        self.do(f"in {k} {f} {at} {n}")
 
     def draw_send(self, k):
         f, l = self.any_file(), self.to_change()
