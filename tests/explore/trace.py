@@ -159,7 +159,13 @@ class Names:
 
     def where(self, pc):
         function, path, line = self.code.get(pc, ("?", "?", 0))
-        return f"{function}, {Path(path).name}:{line}"
+        return f"{function}, {short(path)}:{line}"
+
+
+def short(path):
+    """A file's name. Files of scenarios have names of the kernel's files, so their folder goes with it."""
+    path = Path(path)
+    return f"scenarios/{path.name}" if path.parent.name == "scenarios" else path.name
 
 
 def describe(event, names):
@@ -223,5 +229,5 @@ def race(program, line, output):
         function, path, number = found["code"][pc]
         text = Path(path).read_text().splitlines() if Path(path).exists() else []
         source = text[number - 1].strip() if 0 < number <= len(text) else ""
-        lines.append(f"    {ABOUT[int(kind)]:16} {function}, {Path(path).name}:{number}: {source}")
+        lines.append(f"    {ABOUT[int(kind)]:16} {function}, {short(path)}:{number}: {source}")
     return lines

@@ -198,8 +198,9 @@ def schedule_verdict(check, place, module, program, result, cpu):
     if stub:
         return Verdict("panic", check["shows"], f"the scenario {result.scenario} called {stub.split()[0]}{UNWRITTEN}", stub, cpu)
     where, log = last_place(columns, place), place.keep(check, "\n".join(columns) + "\n")
-    outcome = "asleep" if "waits for ever" in why else "fail"
-    return Verdict(outcome, check["shows"], f"in the scenario {result.scenario}: {why}", where, cpu, details="\n".join(last_lines(columns, log.name)))
+    outcome = "asleep" if "waits for ever" in why else "spins" if "does not end" in why else "fail"
+    names = columns[2:3] if result.found and result.schedule != "-" else []
+    return Verdict(outcome, check["shows"], f"in the scenario {result.scenario}: {why}", where, cpu, details="\n".join(last_lines(columns, names, log.name)))
 
 
 def last_place(columns, place):
@@ -212,13 +213,13 @@ def last_place(columns, place):
     return ""
 
 
-def last_lines(columns, log):
-    """Returns the end of an interleaving: what happens last is what went wrong. All of it is in the log."""
+def last_lines(columns, names, log):
+    """Returns the end of an interleaving, below the names of its tasks: what happens last is what went wrong. All of it is in the log."""
     shown, size = [], 0
     for line in reversed(columns):
         size += len(line.encode()) + 1
-        if len(shown) == COLUMNS_MAX or size > TEXT_MAX - 100:
-            return [f"(the {len(columns) - len(shown)} lines before these are in {log})", *reversed(shown)]
+        if len(shown) == COLUMNS_MAX or size > TEXT_MAX - 300:
+            return [f"(the {len(columns) - len(shown)} lines before these are in {log})", *names, *reversed(shown)]
         shown.append(line)
     return columns
 

@@ -86,19 +86,25 @@ def calibrate(lab):
             raise BadManifest(f"the reference does not pass: {' '.join(bad)}")
         for entry in result["checks"]:
             best[entry["id"]] = min(best.get(entry["id"], 1e9), entry["cpu"])
+    metric = result["metric"]
     path = lab.folder / "lab.toml"
-    path.write_text(with_costs(path.read_text(), best))
+    path.write_text(with_costs(path.read_text(), best, metric and metric["value"]))
     for name, cpu in best.items():
         print(f"{name:28} {cpu:6.2f} CPU seconds")
+    if metric:
+        print(f"{'challenge':28} {metric['value']} instructions")
     return 0
 
 
-def with_costs(text, costs):
-    """Returns the manifest's text with a line `cpu = ` in each check."""
+def with_costs(text, costs, instructions=None):
+    """Returns the manifest's text with a line `cpu = ` in each check, and the reference's instructions in the challenge."""
     parts = re.split(r"(?m)^(?=\[\[check\]\]|\[challenge\])", text)
     for at, part in enumerate(parts):
         found = re.search(r'(?m)^id = "([^"]+)"', part)
         if part.startswith("[[check]]") and found and found[1] in costs:
             part = re.sub(r"(?m)^cpu = .*\n", "", part)
             parts[at] = re.sub(r"(?m)^(points = .*\n)", lambda match: match[1] + f"cpu = {max(0.1, costs[found[1]]):.1f}\n", part)
+        elif part.startswith("[challenge]") and instructions is not None:
+            part = re.sub(r"(?m)^reference = .*\n", "", part)
+            parts[at] = re.sub(r"(?m)^(row = .*\n)", lambda match: match[1] + f"reference = {instructions}\n", part)
     return "".join(parts)

@@ -14,7 +14,7 @@ WORDS = {
 READING = {
     "leak": "A page, an object or an open file is still in use after the case. Look for a reference that is taken and not dropped.",
     "asleep": "A task waits for a wakeup that never comes: a change was not followed by a wakeup, the sleeper looked before it joined the queue, only one of several sleepers was woken, or the bytes that it waits for were lost.",
-    "spins": "It uses CPU time without an end: a loop whose condition never changes, or work that starts over again and again.",
+    "spins": "It goes on without an end: a loop whose condition never changes, work that starts over again and again, or a task that asks again instead of sleeping.",
 }
 
 
@@ -108,7 +108,8 @@ def summary(result, lab, home=False, logs=None):
     lines += [f"note: {warning}" for warning in result["warnings"]]
     metric = result.get("metric")
     if metric:
-        lines.append(f"challenge: {metric['value']} instructions for '{metric['name']}'")
+        known = lab.challenge and lab.challenge.get("reference")
+        lines.append(f"challenge: {metric['value']} instructions for '{metric['name']}'" + (f"; the reference needs {known}" if known else ""))
     lines += ["", f"{lab.name}: {result['score']} of {result['max']} points, {result['seconds']} s" + (f"; logs in {logs}" if logs else "")]
     return lines
 

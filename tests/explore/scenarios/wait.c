@@ -26,6 +26,7 @@ static void wait_for(int n)
 {
 	wait_event(&queue, reached(n));
 	must(READ_ONCE(value) >= n);
+	must(current->state == TASK_RUNNING);
 }
 
 static void raise(unsigned int n)
@@ -58,6 +59,71 @@ SCENARIO(wait_two, "two waiters with conditions that come true one after the oth
 SCENARIO(wait_three, "three waiters with different conditions", set_up, queue_is_empty,
 	 { "waiter1", wait_for, 1 }, { "waiter2", wait_for, 2 }, { "waiter3", wait_for, 3 },
 	 { "waker", raise_and_wake_all, 3 });
+
+/* ---- waiters that are woken for nothing get their old places back ---- */
+
+static void set_up_late(void)
+{
+	set_up();
+	queue.tickets = -2u; /* the second ticket is 0, which may be left out */
+}
+
+/* A task with several waiters, which never sleeps. */
+static void come_back(int unused)
+{
+	struct waiter waiters[4], *w = waiters;
+
+	for (int i = 0; i < 4; i++) {
+		w[i] = (struct waiter){ LIST_INIT(w[i].link), NULL, NULL, 0 };
+		wait_prepare(&queue, &w[i], TASK_UNINTERRUPTIBLE);
+	}
+	must(queue.waiters.next == &w[0].link && w[0].link.next == &w[1].link);
+	wait_finish(&queue, &w[1]);
+	current->state = TASK_UNINTERRUPTIBLE;
+	wake_all(&queue);
+	must(list_empty(&queue.waiters));
+	must(current->state == TASK_RUNNING);
+	wait_prepare(&queue, &w[3], TASK_UNINTERRUPTIBLE);
+	wait_prepare(&queue, &w[0], TASK_UNINTERRUPTIBLE);
+	wait_prepare(&queue, &w[2], TASK_UNINTERRUPTIBLE);
+	must(queue.waiters.next == &w[0].link);
+	must(w[0].link.next == &w[2].link);
+	must(w[2].link.next == &w[3].link);
+	for (int i = 0; i < 4; i++)
+		wait_finish(&queue, &w[i]);
+}
+
+SCENARIO(old_places, "waiters that join again, in another order, after the tickets wrapped",
+	 set_up_late, queue_is_empty, { "waiter", come_back, 0 });
+
+/* ---- waiters with a function, as poll has them ---- */
+
+static unsigned int calls;
+
+static void count_call(struct waiter *waiter)
+{
+	calls++;
+}
+
+static void be_called(int unused)
+{
+	struct waiter waiter = { LIST_INIT(waiter.link), NULL, count_call, 0 };
+
+	calls = 0;
+	wait_add(&queue, &waiter);
+	wake_all(&queue);
+	must(calls == 1);
+	must(!list_empty(&waiter.link));
+	wake_one(&queue);
+	must(calls == 2);
+	must(!list_empty(&waiter.link));
+	wait_remove(&queue, &waiter);
+	wake_all(&queue);
+	must(calls == 2);
+}
+
+SCENARIO(called, "a waiter with a function is called each time, and stays on the queue", set_up,
+	 queue_is_empty, { "poller", be_called, 0 });
 
 /* ---- wake_one: each waiter takes one of what there is ---- */
 
