@@ -12,6 +12,9 @@ from . import export, grade
 from .manifest import BadManifest
 
 
+UNJUDGED = ("no-build", "refused", "infra")
+
+
 def failed_ids(result):
     return [entry["id"] for entry in result["checks"] if entry["outcome"] not in ("pass", "needs")]
 
@@ -29,7 +32,9 @@ def mutants_of(lab):
 def mutant_faults(lab, result, loses):
     """Returns what is wrong with the result of a mutant."""
     lost = failed_ids(result)
-    faults = [f"does not lose {name}" for name in loses if name not in lost]
+    # A mutant that does not apply or compile proves nothing, nor does a machine that could not judge.
+    faults = [f"{entry['id']} is {entry['outcome']}: {entry['got']}" for entry in result["checks"] if entry["outcome"] in UNJUDGED][:1]
+    faults += [f"does not lose {name}" for name in loses if name not in lost]
     stages = {check["id"]: check["stage"] for check in lab.checks}
     first = min(stages[name] for name in loses) if loses else ""
     faults += [f"loses {name} of the earlier stage {stages[name]}" for name in lost if stages[name] < first]
