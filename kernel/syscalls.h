@@ -303,6 +303,8 @@ long sys_set_thread_area(void __user *address);
 
 /* ---- kernel/process/wait4.c ---- */
 
+long sys_waitid(unsigned int which, int id, void __user *to, unsigned int options,
+		void __user *rusage);
 long sys_waitpid(int pid, void __user *status, unsigned int options);
 long sys_wait4(int pid, void __user *status, unsigned int options, void __user *rusage);
 

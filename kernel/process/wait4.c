@@ -1,31 +1,43 @@
 /*
- * Waiting for children: wait4, waitpid.
+ * Waiting for children: wait4, waitpid, waitid.
  *
  * 1. Exactly one waiter reaps a child, which means that it takes the zombie out of the tree. It does so
- *    under tasks_lock.
+ *    under tasks_lock. With WNOWAIT, a waiter only looks, and leaves the child to another one.
  * 2. The waiter sleeps on its process's child_wait. A child's state is changed under tasks_lock, and then
  *    the parent's waiters are woken.
  * 3. A thread can wait for all children of its process, whichever thread created them.
  */
 #include "kernel/process/process.h"
+#include "kernel/signals/signal.h"
 #include "kernel/syscalls.h"
 #include "mm/vm/uaccess.h"
 
 #define WNOHANG		 1u
-#define WUNTRACED	 2u
+#define WUNTRACED	 2u /* waitid(2) calls it WSTOPPED */
+#define WEXITED		 4u
 #define WCONTINUED	 8u
+#define WNOWAIT		 0x01000000u /* the child stays as it is, for the next wait */
 #define WALL		 0x40000000u /* children of all kinds */
 #define WCLONE		 0x80000000u /* children that end without SIGCHLD; fork makes none */
 #define STATUS_CONTINUED 0xffff
 
+enum { P_ALL, P_PID, P_PGID, P_PIDFD };
+
 struct wait_request {
-	int pid; /* which children */
+	int pid; /* which children, as in waitpid(2) */
 	unsigned int options;
 	/* the result */
-	unsigned int child;
+	unsigned int child, uid;
 	int status;
 	struct cpu_time time;
 };
+
+/* The child is a zombie. Its times count as its parent's once it has been waited for. */
+static void reap(struct process *child, const struct wait_request *request)
+{
+	cpu_time_add(&current->process->children_time, request->time);
+	process_unlink(child);
+}
 
 /*
  * Returns true if the child has ended, stopped or continued as requested, and stores the result. tasks_lock
@@ -33,28 +45,32 @@ struct wait_request {
  */
 static bool look_at(struct wait_request *request, struct process *child)
 {
-	if (child->nr_threads == 0) {
+	bool ended = child->nr_threads == 0, keep = request->options & WNOWAIT;
+
+	if (ended) {
 		request->status = child->exit_status;
 	} else if ((request->options & WUNTRACED) && child->stopped && !child->stop_reported) {
 		request->status = child->stop_signal << 8 | 0x7f;
-		child->stop_reported = true;
+		child->stop_reported = !keep;
 	} else if ((request->options & WCONTINUED) && child->continued) {
 		request->status = STATUS_CONTINUED;
-		child->continued = false;
+		child->continued = keep;
 	} else {
 		return false;
 	}
 	request->child = child->pid;
+	request->uid = child->cred.uid;
 	request->time = process_cpu_time(child);
 	cpu_time_add(&request->time, child->children_time);
-	if (child->nr_threads == 0) {
-		cpu_time_add(&current->process->children_time, request->time);
-		process_unlink(child);
-	}
+	if (ended && !keep)
+		reap(child, request);
 	return true;
 }
 
-/* Returns 1 if a child was found, 0 if none has changed yet, or -ECHILD if there is no such child. */
+/*
+ * Returns 1 if a child was found, 0 if none has changed yet, or -ECHILD if there is no such child. A zombie
+ * is none for a call without WEXITED, because nothing will happen to it any more.
+ */
 static int scan(struct wait_request *request)
 {
 	unsigned int flags = spin_lock_irqsave(&tasks_lock);
@@ -62,7 +78,9 @@ static int scan(struct wait_request *request)
 	int result = -ECHILD;
 
 	list_for_each(child, &current->process->children, sibling) {
-		if (!process_is_meant(child, request->pid))
+		if (request->pid != -1 && !process_is_meant(child, request->pid))
+			continue;
+		if (child->nr_threads == 0 && !(request->options & WEXITED))
 			continue;
 		result = look_at(request, child);
 		if (result)
@@ -72,17 +90,35 @@ static int scan(struct wait_request *request)
 	return result;
 }
 
+/* Returns 1 if a child was found, 0 if WNOHANG is set and none has changed, -ECHILD or -ERESTARTSYS. */
+static int find_child(struct wait_request *request)
+{
+	int result = scan(request), error = 0;
+
+	if (result == 0 && !(request->options & WNOHANG))
+		error = wait_event_interruptible(&current->process->child_wait,
+						 (result = scan(request)) != 0);
+	return result ? result : error;
+}
+
 /* CPU time; the rest is zero. */
 struct user_rusage {
 	struct timeval32 user, system;
 	int32_t unknown[14];
 };
 
+static int rusage_to_user(const struct wait_request *request, void __user *to)
+{
+	const struct user_rusage used = { .user = timeval_from_ns(request->time.user),
+					  .system = timeval_from_ns(request->time.system) };
+
+	return to ? copy_to_user(to, &used, sizeof(used)) : 0;
+}
+
 long sys_wait4(int pid, void __user *status, unsigned int options, void __user *rusage)
 {
-	struct user_rusage used = { 0 };
-	struct wait_request request = { .pid = pid, .options = options };
-	int result, error = 0;
+	struct wait_request request = { .pid = pid, .options = options | WEXITED };
+	int result;
 
 	if (options & ~(WNOHANG | WUNTRACED | WCONTINUED | WALL | WCLONE))
 		return refuse(EINVAL, "unknown options");
@@ -90,15 +126,10 @@ long sys_wait4(int pid, void __user *status, unsigned int options, void __user *
 		return -ESRCH;
 	if ((options & (WALL | WCLONE)) == WCLONE)
 		return -ECHILD;
-	result = scan(&request);
-	if (result == 0 && !(options & WNOHANG))
-		error = wait_event_interruptible(&current->process->child_wait,
-						 (result = scan(&request)) != 0);
+	result = find_child(&request);
 	if (result <= 0)
-		return result ? result : error;
-	used.user = timeval_from_ns(request.time.user);
-	used.system = timeval_from_ns(request.time.system);
-	if ((rusage && copy_to_user(rusage, &used, sizeof(used)) < 0) ||
+		return result;
+	if (rusage_to_user(&request, rusage) < 0 ||
 	    (status && put_user_u32(request.status, status) < 0))
 		return -EFAULT;
 	return request.child;
@@ -107,4 +138,73 @@ long sys_wait4(int pid, void __user *status, unsigned int options, void __user *
 long sys_waitpid(int pid, void __user *status, unsigned int options)
 {
 	return sys_wait4(pid, status, options, NULL);
+}
+
+/* ---- waitid ---- */
+
+/* Translate the pair of waitid(2) to the pid of waitpid(2). Returns 0 or -EINVAL. */
+static int choose_children(unsigned int which, int id, int *pid)
+{
+	switch (which) {
+	case P_ALL:
+		*pid = -1;
+		return 0;
+	case P_PID:
+		*pid = id;
+		return id > 0 ? 0 : refuse(EINVAL, "not a process id");
+	case P_PGID:
+		/* Group 1 is not -1, which would mean all children. It is init's, and cannot have any of ours. */
+		*pid = id == 1 ? INT32_MIN : -id;
+		return id >= 0 ? 0 : refuse(EINVAL, "not a process group");
+	case P_PIDFD:
+		return refuse(EINVAL, "there are no descriptors of processes");
+	default:
+		return refuse(EINVAL, "not a kind of id");
+	}
+}
+
+/* Fill in the words of a siginfo_t, as SIGCHLD would have them. */
+static void describe(const struct wait_request *request, uint32_t words[6])
+{
+	int status = request->status;
+
+	words[0] = SIGCHLD;
+	words[3] = request->child;
+	words[4] = request->uid;
+	if (status == STATUS_CONTINUED) {
+		words[2] = CLD_CONTINUED;
+		words[5] = SIGCONT;
+	} else if ((status & 0xff) == 0x7f) {
+		words[2] = CLD_STOPPED;
+		words[5] = status >> 8;
+	} else {
+		words[2] = status & 0x7f ? CLD_KILLED : CLD_EXITED;
+		words[5] = status & 0x7f ? status & 0x7f : status >> 8;
+	}
+}
+
+long sys_waitid(unsigned int which, int id, void __user *to, unsigned int options,
+		void __user *rusage)
+{
+	struct wait_request request = { .options = options };
+	uint32_t words[6] = { 0 };
+	int result;
+
+	if (options & ~(WNOHANG | WNOWAIT | WEXITED | WUNTRACED | WCONTINUED | WALL | WCLONE))
+		return refuse(EINVAL, "unknown options");
+	if (!(options & (WEXITED | WUNTRACED | WCONTINUED)))
+		return refuse(EINVAL, "nothing to wait for");
+	result = choose_children(which, id, &request.pid);
+	if (result < 0)
+		return result;
+	result = (options & (WALL | WCLONE)) == WCLONE ? -ECHILD : find_child(&request);
+	if (result > 0) {
+		if (rusage_to_user(&request, rusage) < 0)
+			return -EFAULT;
+		describe(&request, words);
+	}
+	/* Linux clears the words also if the call fails or finds nothing. */
+	if (to && copy_to_user(to, words, sizeof(words)) < 0)
+		return -EFAULT;
+	return MIN(result, 0);
 }
