@@ -313,6 +313,10 @@ long sys_wait4(int pid, void __user *status, unsigned int options, void __user *
 long sys_alarm(unsigned int seconds);
 long sys_setitimer(unsigned int which, const void __user *from, void __user *to);
 
+/* ---- kernel/signals/altstack.c ---- */
+
+long sys_sigaltstack(const void __user *from, void __user *to);
+
 /* ---- kernel/signals/calls.c ---- */
 
 long sys_pause(void);
@@ -328,6 +332,13 @@ long sys_tgkill(int tgid, int tid, unsigned int signo);
 
 long sys_sigreturn(void);
 long sys_rt_sigreturn(void);
+
+/* ---- kernel/signals/queue_calls.c ---- */
+
+long sys_rt_sigqueueinfo(int pid, unsigned int signo, const void __user *from);
+long sys_rt_tgsigqueueinfo(int tgid, int tid, unsigned int signo, const void __user *from);
+long sys_rt_sigtimedwait(const void __user *from, void __user *to, const void __user *timeout,
+			 size_t size);
 
 /* ---- kernel/random.c ---- */
 

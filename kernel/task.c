@@ -40,6 +40,7 @@ struct task *task_alloc(const char *name)
 		return NULL;
 	}
 	strlcpy(task->name, name, sizeof(task->name));
+	list_init(&task->signals.queued);
 	atomic_set(&task->refs, 1);
 	task->state = TASK_UNINTERRUPTIBLE;
 	task->work = current->work & TASK_WORK_TRACE;
@@ -73,7 +74,7 @@ bool signal_pending(void)
 	waiting = task->signals.set | process->signals.set;
 	if (likely(waiting == 0 && !process->stopped))
 		return false;
-	if (!(waiting & ~task->blocked) && !process->stopped)
+	if (!(waiting & ~(task->blocked & ~task->awaited)) && !process->stopped)
 		return false;
 	/* The caller may give up its system call now, even if another thread then takes the signal. */
 	set_bits(&current->work, TASK_WORK_SIGNAL);

@@ -64,22 +64,46 @@ enum { /* the signals that the kernel itself sends or treats specially */
        SIGXFSZ = 25,
        SIGWINCH = 28,
 };
-#define SIG_BIT(n) (1ull << ((n)-1))
+#define SIG_BIT(n)  (1ull << ((n)-1))
+
+#define SIGRTMIN    32 /* from here on, signals are queued */
+#define NR_STANDARD (SIGRTMIN - 1)
 
 /* si_code: where the signal comes from. The kernel's own codes are positive. */
 #define SI_USER	  0
 #define SI_KERNEL 0x80
+#define SI_TIMER  (-2)
 #define SI_TKILL  (-6)
 
-struct signal_info {	       /* details of a signal, for siginfo_t */
-	int code;	       /* SI_*, CLD_*, or the code of a fault */
-	unsigned int pid, uid; /* of the sender */
-	uint32_t value;	       /* the address of a fault, or a child's status */
+/* Details of a signal. From `error` on, the words have the order that they have in siginfo_t. */
+struct signal_info {
+	/* Which setting of a POSIX timer has sent it; 0: it comes from no timer. Programs don't see it. */
+	unsigned int setting;
+	int error, code; /* si_errno; SI_*, CLD_*, or the code of a fault */
+	union {
+		struct {
+			unsigned int pid, uid; /* of the sender, or of the child */
+			uint32_t value;	       /* si_value, or the child's status */
+			uint32_t user, system; /* the child's times, in ticks of 10 ms */
+		};
+		uint32_t address; /* of a fault */
+		struct {
+			int timer_id, overrun; /* `value` has the same place here */
+		};
+		uint32_t words[5];
+	};
 };
 
 struct signal_queue {
-	sigmask_t set; /* the pending signals */
-	struct signal_info info[NR_SIGNALS];
+	sigmask_t set;	       /* the pending signals */
+	uint32_t standard_set; /* those of them that have details in `standard` */
+	struct signal_info standard[NR_STANDARD];
+	struct list
+		queued; /* of struct queued_signal, oldest first: real-time signals, and timers' */
+};
+
+struct altstack { /* sigaltstack(2) */
+	uint32_t base, size, flags;
 };
 
 struct task {
@@ -125,9 +149,12 @@ struct task {
 
 	/* signals; tasks_lock */
 	sigmask_t blocked;
+	sigmask_t
+		awaited; /* what sigtimedwait(2) waits for: these wake the task although they are blocked */
 	sigmask_t saved_blocked; /* to restore after sigsuspend, ppoll */
 	bool restore_blocked;
 	struct signal_queue signals; /* for this task */
+	struct altstack altstack;
 
 	/* threads */
 	struct list thread_link; /* process->threads; tasks_lock */
@@ -174,6 +201,7 @@ enum { /* the limits that the kernel enforces or mentions */
        RLIMIT_NPROC = 6,
        RLIMIT_NOFILE = 7,
        RLIMIT_AS = 9,
+       RLIMIT_SIGPENDING = 11,
        NR_RLIMITS = 16,
 };
 #define RLIM_INFINITY UINT64_MAX
@@ -213,7 +241,9 @@ struct process {
 
 	/* signals; tasks_lock */
 	struct signal_action actions[NR_SIGNALS];
-	struct signal_queue signals; /* for the process as a whole */
+	struct signal_queue signals;   /* for the process as a whole */
+	unsigned int nr_queued;	       /* entries in `queued` of its queues, and its timers */
+	struct wait_queue signal_wait; /* woken when a signal arrives for it or a thread */
 	bool stopped, stop_reported, continued;
 	int stop_signal;
 	struct timer alarm;

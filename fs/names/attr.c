@@ -284,7 +284,7 @@ file_off_t file_size_limit(file_off_t last)
 	if (limit >= (uint64_t)FILE_SIZE_MAX)
 		return FILE_SIZE_MAX;
 	if (last >= (file_off_t)limit)
-		signal_send_task(current, SIGXFSZ, NULL);
+		signal_send_self(SIGXFSZ);
 	return limit;
 }
 

@@ -10,7 +10,7 @@
 int pipe_broken(void)
 {
 	if (current->process)
-		signal_send_task(current, SIGPIPE, NULL);
+		signal_send_self(SIGPIPE);
 	return -EPIPE;
 }
 

@@ -130,6 +130,17 @@ static inline uint64_t read_tsc(void)
 	__asm__ volatile("rdtsc" : "=A"(t));
 	return t;
 }
+/* DR6 says what caused a debug trap. The CPU sets its bits and never clears them. */
+static inline uint32_t read_dr6(void)
+{
+	uint32_t v;
+	__asm__ volatile("movl %%dr6, %0" : "=r"(v));
+	return v;
+}
+static inline void write_dr6(uint32_t v)
+{
+	__asm__ volatile("movl %0, %%dr6" ::"r"(v));
+}
 static inline uint32_t read_cr2(void)
 {
 	uint32_t v;

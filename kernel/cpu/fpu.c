@@ -37,3 +37,25 @@ void fpu_reset(void)
 	memcpy(task->fpu_state + FXSAVE_MXCSR, &mxcsr, sizeof(mxcsr));
 	fpu_restore(task);
 }
+
+int fpu_error_code(bool sse)
+{
+	/* The exceptions in the order of their bits (SDM vol. 1, 8.1.3.3 and 10.2.3), and si_code for each. */
+	enum { FLTDIV = 3, FLTOVF, FLTUND, FLTRES, FLTINV };
+	static const uint8_t codes[] = { FLTINV, FLTUND, FLTDIV, FLTOVF, FLTUND, FLTRES };
+	static const uint8_t first_asked[] = { 0, 2, 3, 1, 4, 5 };
+	uint16_t control, status;
+	uint32_t mxcsr, errors;
+
+	if (sse) {
+		__asm__ volatile("stmxcsr %0" : "=m"(mxcsr));
+		errors = mxcsr & ~(mxcsr >> 7);
+	} else {
+		__asm__ volatile("fnstcw %0; fnstsw %1" : "=m"(control), "=m"(status));
+		errors = status & ~control;
+	}
+	for (unsigned int i = 0; i < ARRAY_SIZE(first_asked); i++)
+		if (errors & 1u << first_asked[i])
+			return codes[first_asked[i]];
+	return 0;
+}

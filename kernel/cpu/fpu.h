@@ -12,6 +12,12 @@ void fpu_init_cpu(void);
 /* Give the current task the initial state that the ABI promises (exec, signal handlers). */
 void fpu_reset(void);
 
+/*
+ * Returns the si_code of the FPU error, or else SSE error, that the current task has just caused, or 0 if its
+ * FPU does not show an error. Never sleeps.
+ */
+int fpu_error_code(bool sse);
+
 /* Save the CPU's state, which belongs to the current task, to task->fpu_state, or load it from there. */
 static inline void fpu_save(struct task *task)
 {

@@ -7,13 +7,18 @@
  */
 #include "kernel/cpu/trap.h"
 #include "kernel/cpu/apic.h"
+#include "kernel/cpu/fpu.h"
 #include "kernel/cpu/smp.h"
 #include "kernel/task.h"
 
 /* si_code values of faults, as in siginfo. */
-#define FPE_INTDIV 1
-#define ILL_ILLOPN 2
-#define TRAP_BRKPT 1
+#define FPE_INTDIV	1
+#define ILL_ILLOPN	2
+#define BUS_ADRALN	1
+#define TRAP_BRKPT	1
+#define TRAP_TRACE	2
+
+#define DR6_SINGLE_STEP (1u << 14)
 
 struct ex_entry {
 	uint32_t fault, fixup;
@@ -26,9 +31,9 @@ static const struct trap {
 	int signo, code;
 } traps[] = {
 	{ "divide error", SIGFPE, FPE_INTDIV },
-	{ "debug", SIGTRAP, TRAP_BRKPT },
+	{ "debug", SIGTRAP, TRAP_BRKPT }, /* or TRAP_TRACE */
 	{ "NMI", SIGSEGV, SI_KERNEL },
-	{ "breakpoint", SIGTRAP, TRAP_BRKPT },
+	{ "breakpoint", SIGTRAP, SI_KERNEL },
 	{ "overflow", SIGSEGV, SI_KERNEL },
 	{ "bound", SIGSEGV, SI_KERNEL },
 	{ "invalid opcode", SIGILL, ILL_ILLOPN },
@@ -41,8 +46,8 @@ static const struct trap {
 	{ "general protection", SIGSEGV, SI_KERNEL },
 	{ "page fault", SIGSEGV, SI_KERNEL },
 	{ "15", SIGSEGV, SI_KERNEL },
-	{ "FPU error", SIGFPE, 0 },
-	{ "alignment", SIGBUS, SI_KERNEL },
+	{ "FPU error", SIGFPE, 0 }, /* the FPU tells the code */
+	{ "alignment", SIGBUS, BUS_ADRALN },
 	{ "machine check", SIGSEGV, SI_KERNEL },
 	{ "SIMD error", SIGFPE, 0 },
 	{ "a trap", SIGSEGV, SI_KERNEL }, /* all others */
@@ -79,6 +84,27 @@ void trap_fatal(struct trap_frame *frame, const char *what)
 	panic_at(frame, "%s in the kernel at %08x (%s+0x%x)", what, frame->eip, name, offset);
 }
 
+/* A program has caused a trap that is not a page fault. Interrupts are off. */
+static void trap_in_program(const struct trap_frame *frame, const struct trap *trap)
+{
+	uint32_t address = frame->eip;
+	int code = trap->code;
+
+	if (frame->vector == TRAP_DEBUG) {
+		code = read_dr6() & DR6_SINGLE_STEP ? TRAP_TRACE : TRAP_BRKPT;
+		write_dr6(0);
+	}
+	irq_enable();
+	if (frame->vector == TRAP_FPU_ERROR || frame->vector == TRAP_SIMD_ERROR) {
+		code = fpu_error_code(frame->vector == TRAP_SIMD_ERROR);
+		if (code == 0) /* there is no error any more: the program goes on */
+			return;
+	}
+	if (code == SI_KERNEL || frame->vector == TRAP_ALIGNMENT)
+		address = 0;
+	handlers->signal(trap->signo, code, address);
+}
+
 static void exception(struct trap_frame *frame)
 {
 	const struct trap *trap = &traps[MIN(frame->vector, ARRAY_SIZE(traps) - 1)];
@@ -97,8 +123,7 @@ static void exception(struct trap_frame *frame)
 		return;
 	}
 	if (trap_from_user(frame)) {
-		irq_enable();
-		handlers->signal(trap->signo, trap->code, trap->code == SI_KERNEL ? 0 : frame->eip);
+		trap_in_program(frame, trap);
 		return;
 	}
 	if (!fixup_exception(frame))

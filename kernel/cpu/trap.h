@@ -44,11 +44,15 @@ static inline bool trap_from_user(const struct trap_frame *frame)
 struct trap_frame *task_frame(struct task *task);
 
 enum trap_vector {
+	TRAP_DEBUG = 1,
 	TRAP_NMI = 2,
 	TRAP_BREAKPOINT = 3,
 	TRAP_OVERFLOW = 4,
 	TRAP_DOUBLE_FAULT = 8,
 	TRAP_PAGE_FAULT = 14,
+	TRAP_FPU_ERROR = 16,
+	TRAP_ALIGNMENT = 17,
+	TRAP_SIMD_ERROR = 19,
 	VECTOR_IRQ_BASE = 0x30, /* external interrupt n arrives as VECTOR_IRQ_BASE + n */
 	VECTOR_SYSCALL = 0x80,
 	VECTOR_TIMER = 0xf0,

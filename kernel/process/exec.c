@@ -237,6 +237,7 @@ static void change_process(struct process *process, const char *path, bool unrea
 
 		process->actions[i] = (struct signal_action){ .handler = handler };
 	}
+	altstack_reset(current);
 	cred->suid = cred->euid;
 	cred->sgid = cred->egid;
 	process->execed = true;

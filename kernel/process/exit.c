@@ -79,6 +79,7 @@ static void process_end(struct process *process)
 {
 	struct process *parent = process->parent;
 
+	signal_queue_forget(process, &process->signals, ~(sigmask_t)0);
 	give_children_to_init(process);
 	if (parent && parent->pgid != process->pgid && parent->sid == process->sid)
 		check_orphaned(process->pgid, process->sid, process);
@@ -114,6 +115,7 @@ static void leave_place(struct task *task)
 	unsigned int flags = spin_lock_irqsave(&tasks_lock);
 
 	list_del(&task->thread_link);
+	signal_queue_forget(process, &task->signals, ~(sigmask_t)0);
 	process->nr_threads--;
 	process_keep_time(process, task);
 	memcpy(process->name, task->name, sizeof(process->name));

@@ -105,6 +105,10 @@ static long copy_state(struct task *child, const struct clone_args *args)
 		frame->esp = args->stack;
 	fpu_save(child);
 	child->blocked = parent->blocked;
+	child->altstack = parent->altstack;
+	/* Two tasks that run in the same memory must not use the same stack. */
+	if ((args->flags & (CLONE_VM | CLONE_VFORK)) == CLONE_VM)
+		altstack_reset(child);
 	child->personality = parent->personality;
 	if (args->flags & CLONE_CHILD_CLEARTID)
 		child->clear_child_tid = args->child_tid;

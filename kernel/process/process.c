@@ -162,7 +162,9 @@ struct process *process_create(void)
 	atomic_set(&process->refs, 1);
 	list_init(&process->threads);
 	list_init(&process->children);
+	list_init(&process->signals.queued);
 	wait_queue_init(&process->child_wait, "child_wait");
+	wait_queue_init(&process->signal_wait, "signal_wait");
 	return process;
 }
 
@@ -180,6 +182,7 @@ static void set_first_limits(struct rlimit *limits)
 	memory_stats(&memory);
 	tasks = memory.total / (KERNEL_STACK_SIZE / PAGE_SIZE) / 16;
 	limits[RLIMIT_NPROC] = (struct rlimit){ tasks, tasks };
+	limits[RLIMIT_SIGPENDING] = limits[RLIMIT_NPROC];
 }
 
 /* Give a new process everything that it inherits from its parent. */

@@ -10,10 +10,10 @@
 #include "kernel/process/timecalls.h"
 #include "mm/vm/uaccess.h"
 
-/* Alternate stacks do not exist, so SA_ONSTACK has no effect. */
+/* sigaction(2) forgets all other flags. A program that reads the action back sees which ones are known. */
 #define SA_ALL                                                                              \
 	(SA_NOCLDSTOP | SA_NOCLDWAIT | SA_SIGINFO | SA_RESTORER | SA_ONSTACK | SA_RESTART | \
-	 SA_INTERRUPT | SA_NODEFER | SA_RESETHAND)
+	 SA_NODEFER | SA_RESETHAND)
 enum { SIG_BLOCK, SIG_UNBLOCK, SIG_SETMASK };
 
 _Static_assert(sizeof(struct signal_action) == 20, "struct kernel_sigaction");
@@ -29,6 +29,7 @@ static void set_action(struct process *process, unsigned int signo,
 		       const struct signal_action *wanted)
 {
 	process->actions[signo - 1] = *wanted;
+	process->actions[signo - 1].flags &= SA_ALL;
 	process->actions[signo - 1].mask &= ~BITS_UNBLOCKABLE;
 	/* If the signal is ignored from now on, drop it where it is pending. */
 	if (signal_action_ignores(process, signo))
@@ -47,8 +48,6 @@ long sys_rt_sigaction(unsigned int signo, const void __user *from, void __user *
 		return -EFAULT;
 	if (signo < 1 || signo > NR_SIGNALS || (from && (SIG_BIT(signo) & BITS_UNBLOCKABLE)))
 		return refuse(EINVAL, "not a signal, or one whose action cannot be changed");
-	if (from && (wanted.flags & ~SA_ALL))
-		return refuse(EINVAL, "unknown sa_flags");
 	flags = spin_lock_irqsave(&tasks_lock);
 	old = process->actions[signo - 1];
 	if (from)
@@ -116,57 +115,71 @@ static bool may_signal(const struct process *target, int signo)
 	       (signo == SIGCONT && target->sid == current->process->sid);
 }
 
-/*
- * Check permission, and send to one task, or to the process if task is NULL. Signal 0 only checks. Returns
- * 0 or -EPERM. tasks_lock is held.
- */
-static long send_checked(struct process *process, struct task *task, int signo, int code)
+long signal_send_checked(struct process *process, struct task *task, unsigned int signo,
+			 const struct signal_info *info)
 {
-	struct signal_info info = { .code = code,
-				    .pid = current->process->pid,
-				    .uid = current->process->cred.uid };
-
+	lockdep_held(&tasks_lock);
+	if (signo > NR_SIGNALS)
+		return refuse(EINVAL, "no such signal");
 	if (!may_signal(process, signo))
 		return -EPERM;
-	if (signo)
-		signal_send_locked(process, task, signo, &info);
-	return 0;
+	return signo ? signal_send_locked(process, task, signo, info) : 0;
+}
+
+static struct signal_info from_current(int code)
+{
+	struct process *process = current->process;
+
+	return (struct signal_info){ .code = code, .pid = process->pid, .uid = process->cred.uid };
 }
 
 long sys_kill(int pid, unsigned int signo)
 {
+	struct signal_info info = from_current(SI_USER);
 	struct process *process;
-	long result = -ESRCH;
+	bool sent = false;
+	long result = -ESRCH, error;
 	unsigned int flags;
 
-	if (signo > NR_SIGNALS)
-		return refuse(EINVAL, "no such signal");
 	if (pid == INT32_MIN)
 		return -ESRCH;
 	flags = spin_lock_irqsave(&tasks_lock);
 	/* The call succeeds if at least one process gets the signal. */
-	list_for_each(process, &all_processes, all_link)
-		if (process_is_meant(process, pid))
-			result = send_checked(process, NULL, signo, SI_USER) && result ? -EPERM : 0;
+	list_for_each(process, &all_processes, all_link) {
+		if (!process_is_meant(process, pid))
+			continue;
+		error = signal_send_checked(process, NULL, signo, &info);
+		sent = sent || error == 0;
+		result = sent ? 0 : error;
+	}
 	spin_unlock_irqrestore(&tasks_lock, flags);
 	return result;
 }
 
-/* With tgid 0, the thread may belong to any process. */
+/*
+ * A thread that has ended is not found. Its process may be, as a zombie or because other threads live on.
+ * Then the signal is dropped, as on Linux.
+ */
+long signal_send_thread(int tgid, int tid, unsigned int signo, const struct signal_info *info)
+{
+	struct task *task = task_find_locked(tid);
+	struct process *process = task ? task->process : process_find_locked(tid);
+
+	if (!process || (tgid && process->pid != tgid))
+		return -ESRCH;
+	return signal_send_checked(process, task, task || signo > NR_SIGNALS ? signo : 0, info);
+}
+
 static long kill_thread(int tgid, int tid, unsigned int signo)
 {
+	struct signal_info info = from_current(SI_TKILL);
 	unsigned int flags;
-	struct task *task;
-	long result = -ESRCH;
+	long result;
 
-	if (signo > NR_SIGNALS)
-		return refuse(EINVAL, "no such signal");
 	if (tid <= 0)
 		return refuse(EINVAL, "not a thread id");
 	flags = spin_lock_irqsave(&tasks_lock);
-	task = task_find_locked(tid);
-	if (task && (tgid == 0 || task->process->pid == tgid))
-		result = send_checked(task->process, task, signo, SI_TKILL);
+	result = signal_send_thread(tgid, tid, signo, &info);
 	spin_unlock_irqrestore(&tasks_lock, flags);
 	return result;
 }

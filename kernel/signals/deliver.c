@@ -87,7 +87,7 @@ static int next_handler(struct signal_info *info, struct signal_action *action)
 			flags = stop_here(flags);
 			continue;
 		}
-		signo = signal_dequeue(info);
+		signo = signal_dequeue(~task->blocked, info);
 		if (signo == 0)
 			break;
 		*action = process->actions[signo - 1];

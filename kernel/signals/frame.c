@@ -49,9 +49,13 @@ struct old_frame {
 	uint8_t code[8]; /* unused; formerly the code that returned */
 };
 
+struct user_stack { /* stack_t */
+	uint32_t base, flags, size;
+};
+
 struct user_ucontext {
 	uint32_t flags, link;
-	uint32_t stack_base, stack_flags, stack_size;
+	struct user_stack stack;
 	struct user_context context;
 	sigmask_t mask;
 };
@@ -88,11 +92,15 @@ const uint8_t signal_return_code[SIGNAL_RETURN_SIZE] = {
 
 /* ---- floating point ---- */
 
-/* Save the floating-point state below sp. Returns its address, or -EFAULT. */
-static long fpu_push(uint32_t sp)
+/* Where the floating-point state goes, below sp. */
+static uint32_t fpu_place(uint32_t sp)
 {
-	uint32_t at =
-		((sp - sizeof(struct fxsave)) & ~(FX_ALIGN - 1)) - offsetof(struct user_fpu, fx);
+	return ((sp - sizeof(struct fxsave)) & ~(FX_ALIGN - 1)) - offsetof(struct user_fpu, fx);
+}
+
+/* Save the floating-point state. Returns 0 or -EFAULT. */
+static int fpu_push(uint32_t at)
+{
 	struct task *task = current;
 	struct user_fpu fpu = { .magic = 0 };
 
@@ -100,7 +108,7 @@ static long fpu_push(uint32_t sp)
 	memcpy(&fpu.fx, task->fpu_state, sizeof(fpu.fx));
 	__asm__ volatile("fnsave %0" : "=m"(fpu.legacy));
 	fpu.status = fpu.legacy.status;
-	return copy_to_user((void __user *)at, &fpu, sizeof(fpu)) < 0 ? -EFAULT : (long)at;
+	return copy_to_user((void __user *)at, &fpu, sizeof(fpu));
 }
 
 static int fpu_pop(const void __user *from)
@@ -168,19 +176,31 @@ static int context_restore(struct trap_frame *frame, const struct user_context *
 
 /* ---- to the handler ---- */
 
-static bool is_fault(int signo, const struct signal_info *info)
-{
-	return info->code > 0 && (SIG_BIT(signo) & BITS_FAULT);
-}
-
 /* Fill in a siginfo_t, whose words are all zero before. */
 static void tell_info(int signo, const struct signal_info *info, uint32_t *words)
 {
 	words[0] = signo;
+	words[1] = info->error;
 	words[2] = info->code;
-	words[3] = is_fault(signo, info) ? info->value : info->pid;
-	words[4] = info->uid;
-	words[5] = signo == SIGCHLD ? info->value : 0;
+	memcpy(words + 3, info->words, sizeof(info->words));
+}
+
+int signal_info_to_user(int signo, const struct signal_info *info, void __user *to)
+{
+	uint32_t words[SIGINFO_SIZE / 4] = { 0 };
+
+	tell_info(signo, info, words);
+	return copy_to_user(to, words, sizeof(words));
+}
+
+/* Save the alternate stack in the frame. With SS_AUTODISARM there is none until the handler returns. */
+static void altstack_save(struct user_stack *to)
+{
+	struct altstack *stack = &current->altstack;
+
+	*to = (struct user_stack){ stack->base, stack->flags, stack->size };
+	if (stack->flags & SS_AUTODISARM)
+		altstack_reset(current);
 }
 
 /* Where the handler returns to. */
@@ -201,11 +221,11 @@ int signal_frame_push(struct trap_frame *frame, int signo, const struct signal_i
 	} f;
 	struct user_context *context = rt ? &f.rt.context.context : &f.old.context;
 	size_t size = rt ? sizeof(f.rt) : sizeof(f.old);
-	long fpstate = fpu_push(frame->esp);
+	uint32_t fpstate = fpu_place(altstack_top(frame->esp, action));
 	/* At entry of a function the stack is aligned to 16 bytes above the return address. */
 	uint32_t at = ((fpstate - size + 4) & ~15u) - 4;
 
-	if (fpstate == -EFAULT)
+	if (altstack_overflows(at, frame->esp, action) || fpu_push(fpstate) < 0)
 		return -EFAULT;
 	memset(&f, 0, sizeof(f));
 	f.old.return_address = return_address(action);
@@ -217,9 +237,10 @@ int signal_frame_push(struct trap_frame *frame, int signo, const struct signal_i
 		f.rt.info_address = at + offsetof(struct rt_frame, info);
 		f.rt.context_address = at + offsetof(struct rt_frame, context);
 		tell_info(signo, info, f.rt.info);
-		f.rt.context.stack_flags = SS_DISABLE;
 		f.rt.context.mask = old_mask;
-		context->cr2 = is_fault(signo, info) ? info->value : 0;
+		if (info->code > 0 && (SIG_BIT(signo) & BITS_FAULT))
+			context->cr2 = info->address;
+		altstack_save(&f.rt.context.stack);
 	} else {
 		f.old.mask_high = old_mask >> 32;
 	}
@@ -266,6 +287,12 @@ long sys_rt_sigreturn(void)
 	struct rt_frame f = { 0 };
 	uint32_t at = task_frame(current)->esp - RT_FRAME_POPPED;
 	int error = copy_from_user(&f, (void __user *)at, sizeof(f));
+	const struct user_stack *stack = &f.context.stack;
+	const struct altstack old = { stack->base, stack->size, stack->flags };
+	long result = go_back(error, &f.context.context, f.context.mask);
 
-	return go_back(error, &f.context.context, f.context.mask);
+	/* A handler may have written nonsense there. Then the stack stays as it is. */
+	if (error == 0)
+		(void)altstack_set(&old, task_frame(current)->esp);
+	return result;
 }

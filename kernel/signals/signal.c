@@ -1,8 +1,7 @@
 /*
- * Signals: sending, queueing, stopping and continuing.
+ * Signals: sending, stopping and continuing.
  *
- * 1. A pending signal is a bit in the queue of a task or of a process, with information about its sender.
- *    Each signal can be pending only once per queue. This includes real-time signals.
+ * 1. A signal that is not handled at once is pending in the queue of a task or of a process (queue.c).
  * 2. tasks_lock guards the pending and blocked signals and the stopped state of all processes. A sender
  *    needs it anyway, because it looks at the threads of the target.
  * 3. A signal to a process wakes one thread that does not block it. The thread that takes it out of the
@@ -16,54 +15,7 @@
 #include "kernel/signals/signal.h"
 #include "kernel/cpu/irq.h"
 #include "kernel/process/process.h"
-
-/* ---- queues ---- */
-
-static void queue_add(struct signal_queue *queue, int signo, const struct signal_info *info)
-{
-	if (queue->set & SIG_BIT(signo))
-		return;
-	queue->info[signo - 1] = info ? *info : (struct signal_info){ .code = SI_KERNEL };
-	queue->set |= SIG_BIT(signo);
-}
-
-/* Take the next unblocked signal from the queue. Returns its number, or 0 if there is none. */
-static int queue_take(struct signal_queue *queue, sigmask_t blocked, struct signal_info *info)
-{
-	sigmask_t set = queue->set & ~blocked;
-	int signo;
-
-	if (!set)
-		return 0;
-	/* Faults come first, because their handler must see the registers of the fault. */
-	if (set & BITS_FAULT)
-		set &= BITS_FAULT;
-	signo = (uint32_t)set ? __builtin_ctz((uint32_t)set) + 1
-			      : __builtin_ctz((uint32_t)(set >> 32)) + 33;
-	*info = queue->info[signo - 1];
-	queue->set &= ~SIG_BIT(signo);
-	return signo;
-}
-
-int signal_dequeue(struct signal_info *info)
-{
-	struct task *task = current;
-	int signo;
-
-	lockdep_held(&tasks_lock);
-	signo = queue_take(&task->signals, task->blocked, info);
-	return signo ? signo : queue_take(&task->process->signals, task->blocked, info);
-}
-
-void signal_forget(struct process *process, sigmask_t mask)
-{
-	struct task *task;
-
-	lockdep_held(&tasks_lock);
-	process->signals.set &= ~mask;
-	list_for_each(task, &process->threads, thread_link)
-		task->signals.set &= ~mask;
-}
+#include "lib/div64.h"
 
 /* ---- choosing and waking a thread ---- */
 
@@ -114,7 +66,7 @@ void signal_wake(struct task *task, bool kill)
 
 static bool wants(const struct process *process, const struct task *task, int signo)
 {
-	return !process->stopped && !(task->blocked & SIG_BIT(signo));
+	return !process->stopped && !(task->blocked & ~task->awaited & SIG_BIT(signo));
 }
 
 static struct task *choose_thread(struct process *process, int signo)
@@ -136,7 +88,7 @@ void signal_retarget_locked(struct process *process)
 
 	lockdep_held(&tasks_lock);
 	list_for_each(task, &process->threads, thread_link)
-		if (process->signals.set & ~task->blocked)
+		if (process->signals.set & ~(task->blocked & ~task->awaited))
 			signal_wake(task, false);
 }
 
@@ -193,27 +145,55 @@ static bool ends_process(const struct process *process, int signo)
 		!(SIG_BIT(signo) & (BITS_IGNORED | BITS_STOP)));
 }
 
-void signal_send_locked(struct process *process, struct task *task, int signo,
-			const struct signal_info *info)
+/* The thread that will take the signal, or NULL if all block it or the process is stopped. */
+static struct task *taker_of(struct process *process, struct task *task, int signo)
 {
-	struct task *looks;
-	bool wanted;
+	if (!task)
+		return choose_thread(process, signo);
+	return wants(process, task, signo) ? task : NULL;
+}
+
+bool signal_begin_send(struct process *process, struct task *task, int signo,
+		       const struct signal_info *info)
+{
+	struct task *taker;
 
 	lockdep_held(&tasks_lock);
 	if (process->nr_threads == 0)
-		return;
+		return false;
 	stop_or_continue(process, signo);
-	looks = task ? task : choose_thread(process, signo);
-	wanted = looks && wants(process, looks, signo);
 	if (discards(process, task ? task : process_leader(process), signo, info))
-		return;
-	if (signo == SIGKILL || (wanted && ends_process(process, signo))) {
-		signal_kill_locked(process, signo);
-		return;
-	}
-	queue_add(task ? &task->signals : &process->signals, signo, info);
-	if (wanted)
-		signal_wake(looks, false);
+		return false;
+	taker = taker_of(process, task, signo);
+	/* A thread that only awaits the signal takes it, whatever the action is. */
+	if (signo != SIGKILL &&
+	    !(taker && !(taker->blocked & SIG_BIT(signo)) && ends_process(process, signo)))
+		return true;
+	signal_kill_locked(process, signo);
+	return false;
+}
+
+void signal_end_send(struct process *process, struct task *task, int signo)
+{
+	struct task *taker = taker_of(process, task, signo);
+
+	if (taker)
+		signal_wake(taker, false);
+}
+
+int signal_send_locked(struct process *process, struct task *task, int signo,
+		       const struct signal_info *info)
+{
+	struct signal_queue *queue = task ? &task->signals : &process->signals;
+	int error;
+
+	lockdep_held(&tasks_lock);
+	if (!signal_begin_send(process, task, signo, info))
+		return 0;
+	error = signal_queue_add(process, queue, signo, info);
+	if (error == 0)
+		signal_end_send(process, task, signo);
+	return error;
 }
 
 void signal_send_process(struct process *process, int signo, const struct signal_info *info)
@@ -243,10 +223,20 @@ void signal_send_group(unsigned int pgid, int signo, const struct signal_info *i
 	spin_unlock_irqrestore(&tasks_lock, flags);
 }
 
+void signal_send_self(int signo)
+{
+	struct process *process = current->process;
+	struct signal_info info = { .code = SI_USER,
+				    .pid = process->pid,
+				    .uid = process->cred.uid };
+
+	signal_send_task(current, signo, &info);
+}
+
 /* A fault cannot be ignored or blocked, because the instruction would only fault again. */
 void signal_force(int signo, int code, uint32_t address)
 {
-	struct signal_info info = { .code = code, .value = address };
+	struct signal_info info = { .code = code, .address = address };
 	struct task *task = current;
 	struct process *process = task->process;
 	unsigned int flags = spin_lock_irqsave(&tasks_lock);
@@ -256,7 +246,7 @@ void signal_force(int signo, int code, uint32_t address)
 		*action = (struct signal_action){ .handler = SIG_DFL };
 		task->blocked &= ~SIG_BIT(signo);
 	}
-	queue_add(&task->signals, signo, &info);
+	(void)signal_queue_add(process, &task->signals, signo, &info);
 	set_bits(&task->work, TASK_WORK_SIGNAL);
 	spin_unlock_irqrestore(&tasks_lock, flags);
 }
@@ -266,13 +256,24 @@ void signal_force(int signo, int code, uint32_t address)
 void process_notify_parent(struct process *child, int code, int value)
 {
 	struct process *parent = child->parent;
-	struct signal_info info = { code, child->pid, child->cred.uid, value };
+	struct cpu_time time = process_cpu_time(child);
+	struct signal_info info = {
+		.code = code,
+		.pid = child->pid,
+		.uid = child->cred.uid,
+		.value = value,
+		.user = div_u64(time.user, TICK_NS, NULL),
+		.system = div_u64(time.system, TICK_NS, NULL),
+	};
 	bool stop_or_go = code == CLD_STOPPED || code == CLD_CONTINUED;
+	const struct signal_action *action;
 
 	lockdep_held(&tasks_lock);
 	if (!parent)
 		return;
-	if (!stop_or_go || !(parent->actions[SIGCHLD - 1].flags & SA_NOCLDSTOP))
+	/* A parent that ignores SIGCHLD does not get it later either, if it blocks it now. */
+	action = &parent->actions[SIGCHLD - 1];
+	if (action->handler != SIG_IGN && !(stop_or_go && (action->flags & SA_NOCLDSTOP)))
 		signal_send_locked(parent, NULL, SIGCHLD, &info);
 	wake_all(&parent->child_wait);
 }
@@ -286,11 +287,20 @@ void signal_set_blocked(sigmask_t mask)
 	unsigned int flags = spin_lock_irqsave(&tasks_lock);
 
 	task->blocked = mask & ~BITS_UNBLOCKABLE;
+	task->awaited = 0;
 	if ((task->signals.set | process->signals.set) & ~task->blocked)
 		set_bits(&task->work, TASK_WORK_SIGNAL);
 	/* Another thread must handle the process's signals that this one blocks now. */
 	if (process->signals.set & task->blocked)
 		signal_retarget_locked(process);
+	spin_unlock_irqrestore(&tasks_lock, flags);
+}
+
+void signal_set_awaited(sigmask_t mask)
+{
+	unsigned int flags = spin_lock_irqsave(&tasks_lock);
+
+	current->awaited = mask & ~BITS_UNBLOCKABLE;
 	spin_unlock_irqrestore(&tasks_lock, flags);
 }
 

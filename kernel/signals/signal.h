@@ -6,23 +6,23 @@
 
 #include "kernel/task.h"
 
+struct queued_signal;
+
 #define SIG_DFL 0u
 #define SIG_IGN 1u
 
-/* sigaction flags. SA_INTERRUPT has no effect, because it only means "no SA_RESTART". */
+/* sigaction flags */
 #define SA_NOCLDSTOP 0x00000001u
 #define SA_NOCLDWAIT 0x00000002u
 #define SA_SIGINFO   0x00000004u
 #define SA_RESTORER  0x04000000u
 #define SA_ONSTACK   0x08000000u
 #define SA_RESTART   0x10000000u
-#define SA_INTERRUPT 0x20000000u
 #define SA_NODEFER   0x40000000u
 #define SA_RESETHAND 0x80000000u
 
 enum { CLD_EXITED = 1, CLD_KILLED = 2, CLD_STOPPED = 5, CLD_CONTINUED = 6 };
 
-#define SS_DISABLE   2u
 #define SIGINFO_SIZE 128u /* sizeof(siginfo_t) */
 
 /*
@@ -32,9 +32,14 @@ enum { CLD_EXITED = 1, CLD_KILLED = 2, CLD_STOPPED = 5, CLD_CONTINUED = 6 };
 void signal_send_process(struct process *process, int signo, const struct signal_info *info);
 void signal_send_task(struct task *task, int signo, const struct signal_info *info);
 void signal_send_group(unsigned int pgid, int signo, const struct signal_info *info);
-/* Send a signal to one task of the process, or to the process if task is NULL. tasks_lock is held. */
-void signal_send_locked(struct process *process, struct task *task, int signo,
-			const struct signal_info *info);
+/* Send a signal to the current task in its own name, as Linux does for SIGPIPE and SIGXFSZ. Never sleeps. */
+void signal_send_self(int signo);
+/*
+ * Send a signal to one task of the process, or to the process if task is NULL. Returns 0, or -EAGAIN if it
+ * is a real-time signal that cannot be queued with its details. tasks_lock is held.
+ */
+int signal_send_locked(struct process *process, struct task *task, int signo,
+		       const struct signal_info *info);
 /* End the process with that wait4(2) status by killing all its threads. tasks_lock is held. */
 void signal_kill_locked(struct process *process, int status);
 /* Kill every thread except `except`, which may be NULL. tasks_lock is held. */
@@ -61,6 +66,11 @@ void signal_deliver(struct trap_frame *frame);
 /* Set the blocked signals of the current task. SIGKILL and SIGSTOP stay unblocked. Never sleeps. */
 void signal_set_blocked(sigmask_t mask);
 /*
+ * For sigtimedwait: a signal of `mask` wakes the current task although it is blocked. It stays so until the
+ * next signal_set_blocked(). Never sleeps.
+ */
+void signal_set_awaited(sigmask_t mask);
+/*
  * For sigsuspend, ppoll and pselect: block `mask` until the return to user mode. The old mask is then
  * restored, after the signal's handler if one runs. Never sleeps.
  */
@@ -74,13 +84,89 @@ void signal_set_blocked_temporarily(sigmask_t mask);
 	(SIG_BIT(SIGSEGV) | SIG_BIT(SIGBUS) | SIG_BIT(SIGILL) | SIG_BIT(SIGFPE) | SIG_BIT(SIGTRAP))
 #define BITS_UNBLOCKABLE (SIG_BIT(SIGKILL) | SIG_BIT(SIGSTOP))
 
-/* ---- between signal.c, calls.c, deliver.c and frame.c ---- */
+/* ---- taking signals without a handler: sigtimedwait(2), signalfd(2) ---- */
 
 /*
- * Take the current task's next unblocked pending signal and fill *info. Returns its number, or 0 if there
- * is none. tasks_lock is held.
+ * Take the current task's or its process's next pending signal out of `mask`, whether it is blocked or not,
+ * and fill *info. Never takes SIGKILL or SIGSTOP. Returns the signal's number, or 0 if none is pending.
+ * Never sleeps. process->signal_wait is woken whenever a signal becomes pending for the process or for one of
+ * its threads. A caller that sleeps there checks with signal_is_pending().
  */
-int signal_dequeue(struct signal_info *info);
+int signal_take(sigmask_t mask, struct signal_info *info);
+/* Returns true if signal_take() would find a signal now. Never sleeps. */
+bool signal_is_pending(sigmask_t mask);
+/* Copy *info to a siginfo_t of the program. Returns 0 or -EFAULT. May sleep. */
+int signal_info_to_user(int signo, const struct signal_info *info, void __user *to);
+
+/* ---- kernel/signals/queue.c. tasks_lock is held in all of these. ---- */
+
+struct queued_signal {
+	struct list link; /* in a queue's `queued`, or alone */
+	int signo;
+	bool kept; /* a timer keeps it when it has been taken */
+	struct signal_info info;
+};
+
+/*
+ * Allocate an entry, which counts against RLIMIT_SIGPENDING of the process's user. Returns NULL if that is
+ * reached, or if there is no memory.
+ */
+struct queued_signal *signal_entry_alloc(struct process *process);
+/* The timer that kept the entry is gone. If the entry is queued, it is freed when it is taken. */
+void signal_entry_drop(struct process *process, struct queued_signal *entry);
+/* Make the signal of an entry, which is not queued, pending. `queue` belongs to the process or a thread. */
+void signal_queue_entry(struct process *process, struct signal_queue *queue,
+			struct queued_signal *entry);
+/* Make a signal pending. Returns 0, or -EAGAIN if it needs an entry and there is none. */
+int signal_queue_add(struct process *process, struct signal_queue *queue, int signo,
+		     const struct signal_info *info);
+/* Forget the pending signals out of `mask`. */
+void signal_queue_forget(struct process *process, struct signal_queue *queue, sigmask_t mask);
+/*
+ * Take the current task's next pending signal out of `mask` and fill *info. Returns its number, or 0 if there
+ * is none.
+ */
+int signal_dequeue(sigmask_t mask, struct signal_info *info);
+
+/* ---- kernel/signals/altstack.c. They concern the current task and never sleep, except altstack_set(). ---- */
+
+#define SS_ONSTACK    1u
+#define SS_DISABLE    2u
+#define SS_AUTODISARM 0x80000000u
+
+/* Forget the alternate stack. */
+void altstack_reset(struct task *task);
+/*
+ * Set the alternate stack, as sigaltstack(2) does when the stack pointer is `sp`. Returns 0, -EPERM if the
+ * task runs on its alternate stack, -EINVAL for unknown flags, or -ENOMEM if the new one is too small.
+ */
+int altstack_set(const struct altstack *wanted, uint32_t sp);
+/*
+ * Returns the address below which the frame of a handler goes. It is the top of the alternate stack if the
+ * action wants that and the task is not on it, and else `sp`.
+ */
+uint32_t altstack_top(uint32_t sp, const struct signal_action *action);
+/* Returns true if a frame at `at`, pushed below altstack_top() of `sp`, would leave the alternate stack. */
+bool altstack_overflows(uint32_t at, uint32_t sp, const struct signal_action *action);
+
+/* ---- between signal.c, calls.c, queue_calls.c, deliver.c and frame.c ---- */
+
+/*
+ * The two halves of sending, for those who have the entry already. signal_begin_send() returns false if
+ * nothing is to be queued, because the signal was dropped or has ended the process. Otherwise the caller
+ * queues it, and signal_end_send() wakes the thread that will take it. tasks_lock is held.
+ */
+bool signal_begin_send(struct process *process, struct task *task, int signo,
+		       const struct signal_info *info);
+void signal_end_send(struct process *process, struct task *task, int signo);
+/*
+ * Send on behalf of the current process, if it may: to one task, or to the process if task is NULL. Signal 0
+ * only checks. Returns 0, -EINVAL if there is no such signal, -EPERM, or -EAGAIN. tasks_lock is held.
+ */
+long signal_send_checked(struct process *process, struct task *task, unsigned int signo,
+			 const struct signal_info *info);
+/* The same to a thread. With tgid 0, it may belong to any process. Returns -ESRCH if there is none. */
+long signal_send_thread(int tgid, int tid, unsigned int signo, const struct signal_info *info);
 /* Forget what is pending out of `mask`, of the process and its threads. tasks_lock is held. */
 void signal_forget(struct process *process, sigmask_t mask);
 /* Wake the threads that could handle a pending signal of the process. tasks_lock is held. */

@@ -140,7 +140,7 @@ void ex_signal(int task)
 }
 
 /* SIGPIPE and SIGXFSZ: the scenarios look at the errors that go with them. */
-void signal_send_task(struct task *task, int signo, const struct signal_info *info)
+void signal_send_self(int signo)
 {
 }
 
