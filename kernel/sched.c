@@ -1,14 +1,20 @@
 /*
  * The scheduler.
  *
- * 1. Every CPU has a queue of runnable tasks, and runs them round robin. A slice lasts SLICE_TICKS
- *    ticks. The running task is not on the list. The queue's lock (irqsave) guards the list, and
- *    `on_queue` and `cpu` of its tasks.
- * 2. The lock is held during the switch of stacks, and the next task releases it. While another CPU
+ * 1. Every CPU has a queue of runnable tasks. The running task is not on its lists. The queue's lock
+ *    (irqsave) guards the lists, and the fields of its tasks that kernel/task.h names.
+ * 2. Urgent tasks (SCHED_FIFO and SCHED_RR) run before all others, the most urgent first.
+ * 3. The other tasks take turns. A turn lasts SLICE_TICKS ticks or more. Each tick for which others wait
+ *    costs TICK_COST of the task's credit. A task without credit waits until no task on the queue has
+ *    any. Then a new round begins: every task gets its weight as many times as it takes until one of
+ *    them has paid its debt. Over many rounds the time of each task is therefore proportional to its
+ *    weight, and with equal weights they run round robin.
+ * 4. The lock is held during the switch of stacks, and the next task releases it. While another CPU
  *    holds the lock, every task of the queue therefore either runs or has left its CPU completely.
- * 3. A woken task goes to the CPU on which it ran last, or to an idle CPU if that one is busy. A CPU
+ * 5. A woken task goes to the CPU on which it ran last, or to an idle CPU if that one is busy. A CPU
  *    with nothing to do takes a waiting task from another CPU.
- * 4. A task that holds kmap_local mappings stays on its CPU.
+ * 6. A task runs only on the CPUs that it is allowed. But a task that holds kmap_local mappings stays on
+ *    its CPU until it has given them back.
  */
 #include "kernel/cpu/fpu.h"
 #include "kernel/cpu/irq.h"
@@ -16,11 +22,19 @@
 #include "mm/kmap.h"
 #include "mm/pgtable.h"
 
-#define SLICE_TICKS 2
+#define SLICE_TICKS   2
+#define RR_TICKS      10   /* the slice of SCHED_RR */
+#define TICK_COST     8192 /* with this weight, a task's credit of one round lasts for one tick */
+#define DEBT_MAX      (1000 * TICK_COST)
+#define WEIGHT_NICE_0 1024
+#define WEIGHT_IDLE   3
 
 struct run_queue {
 	spinlock_t lock;
-	struct list tasks;
+	unsigned int waiting; /* tasks on the three lists */
+	struct list urgent;   /* the most urgent first */
+	struct list tasks;    /* with credit, in the order of their turns */
+	struct list spent;    /* without credit, in the order in which it was used up */
 };
 
 static struct run_queue queues[MAX_CPUS];
@@ -30,7 +44,9 @@ void sched_init_cpu(struct cpu *cpu, struct task *idle)
 	struct run_queue *queue = &queues[cpu->id];
 
 	spin_init(&queue->lock, "run queue");
+	list_init(&queue->urgent);
 	list_init(&queue->tasks);
+	list_init(&queue->spent);
 	cpu->queue = queue;
 	cpu->idle = cpu->task = idle;
 	idle->cpu = cpu;
@@ -39,21 +55,130 @@ void sched_init_cpu(struct cpu *cpu, struct task *idle)
 	idle->on_cpu = true;
 }
 
+/* ---- the lists of a queue. Its lock is held. ---- */
+
+/* Behind those that are as urgent, unless the task was interrupted in the middle of its turn. */
+static void add_urgent(struct run_queue *queue, struct task *task, bool interrupted)
+{
+	struct list *before = &queue->urgent;
+	struct task *other;
+
+	list_for_each(other, &queue->urgent, run_link) {
+		if (other->urgency < task->urgency ||
+		    (interrupted && other->urgency == task->urgency)) {
+			before = &other->run_link;
+			break;
+		}
+	}
+	list_add_tail(before, &task->run_link);
+}
+
+static inline void queue_add(struct run_queue *queue, struct task *task, bool interrupted)
+{
+	queue->waiting++;
+	if (unlikely(task->urgency))
+		add_urgent(queue, task, interrupted);
+	else
+		list_add_tail(task->credit < 0 ? &queue->spent : &queue->tasks, &task->run_link);
+}
+
+static inline void queue_remove(struct run_queue *queue, struct task *task)
+{
+	list_del(&task->run_link);
+	queue->waiting--;
+}
+
+/*
+ * No ordinary task of the queue has credit left. Give each its weight, as many times as it takes until one
+ * has paid its debt. That one has less credit than its weight afterwards, and so have all others.
+ */
+static void begin_round(struct run_queue *queue)
+{
+	struct task *task, *next;
+	int rounds = INT32_MAX;
+
+	list_for_each(task, &queue->spent, run_link)
+		rounds = MIN(rounds, (-task->credit + task->weight - 1) / task->weight);
+	list_for_each_safe(task, next, &queue->spent, run_link) {
+		task->credit += rounds * task->weight;
+		if (task->credit < 0)
+			continue;
+		list_del(&task->run_link);
+		list_add_tail(&queue->tasks, &task->run_link);
+	}
+}
+
+/* Take the task that runs next off its list. Returns NULL if there is none. */
+static inline struct task *queue_take(struct run_queue *queue)
+{
+	struct list *list = &queue->tasks;
+	struct task *task;
+
+	if (queue->waiting == 0)
+		return NULL;
+	if (unlikely(!list_empty(&queue->urgent)))
+		list = &queue->urgent;
+	else if (list_empty(list))
+		begin_round(queue);
+	task = list_first(list, struct task, run_link);
+	queue_remove(queue, task);
+	return task;
+}
+
+/* ---- which CPU ---- */
+
+static inline bool is_allowed(const struct task *task, const struct cpu *cpu)
+{
+	return task->allowed & 1u << cpu->id;
+}
+
 static bool cpu_is_idle(const struct cpu *cpu)
 {
-	return cpu->online && cpu->task == cpu->idle && list_empty(&cpu->queue->tasks);
+	return cpu->online && cpu->task == cpu->idle && cpu->queue->waiting == 0;
+}
+
+/*
+ * Look for a CPU that is idle or, for an urgent task, runs a less urgent one. No lock is held, so it may
+ * run something else by now. A task that has ended leaves memory behind that can still be read.
+ */
+static struct cpu *find_better(struct task *task)
+{
+	for (unsigned int i = 0; i < nr_cpus; i++)
+		if (is_allowed(task, &cpus[i]) && cpu_is_idle(&cpus[i]))
+			return &cpus[i];
+	for (unsigned int i = 0; i < nr_cpus && task->urgency; i++)
+		if (is_allowed(task, &cpus[i]) && cpus[i].online &&
+		    READ_ONCE(cpus[i].task)->urgency < task->urgency)
+			return &cpus[i];
+	return NULL;
+}
+
+static struct cpu *first_allowed(struct task *task)
+{
+	for (unsigned int i = 0; i < nr_cpus; i++)
+		if (is_allowed(task, &cpus[i]))
+			return &cpus[i];
+	return this_cpu();
 }
 
 static inline struct cpu *choose_cpu(struct task *task)
 {
-	struct cpu *last = task->cpu ? task->cpu : this_cpu();
+	struct cpu *last = task->cpu, *better;
 
-	if (nr_cpus == 1 || task->kmap_depth || cpu_is_idle(last))
+	if (nr_cpus == 1 || task->kmap_depth || (cpu_is_idle(last) && is_allowed(task, last)))
 		return last;
-	for (unsigned int i = 0; i < nr_cpus; i++)
-		if (cpu_is_idle(&cpus[i]))
-			return &cpus[i];
-	return last;
+	better = find_better(task);
+	if (better)
+		return better;
+	return is_allowed(task, last) ? last : first_allowed(task);
+}
+
+/* Make the CPU switch to the most urgent task of its queue soon. */
+static inline void reschedule(struct cpu *cpu)
+{
+	cpu->need_resched = 1;
+	if (cpu != this_cpu())
+		smp_send_reschedule(cpu);
 }
 
 /*
@@ -62,15 +187,13 @@ static inline struct cpu *choose_cpu(struct task *task)
  */
 static inline void place_on(struct cpu *cpu, struct task *task, unsigned int flags)
 {
-	bool idle = cpu->task == cpu->idle;
+	bool at_once = cpu->task == cpu->idle || task->urgency > cpu->task->urgency;
 
 	task->cpu = cpu;
-	list_add_tail(&cpu->queue->tasks, &task->run_link);
-	if (idle)
-		cpu->need_resched = 1;
+	queue_add(cpu->queue, task, false);
 	spin_unlock_irqrestore(&cpu->queue->lock, flags);
-	if (idle && cpu != this_cpu())
-		smp_send_reschedule(cpu);
+	if (at_once)
+		reschedule(cpu);
 }
 
 static void place(struct task *task)
@@ -82,7 +205,6 @@ static void place(struct task *task)
 
 void sched_start(struct task *task)
 {
-	task->slice = SLICE_TICKS;
 	task->on_queue = true;
 	task->state = TASK_RUNNING;
 	place(task);
@@ -147,16 +269,32 @@ static void load_task(struct cpu *cpu, struct task *prev, struct task *next)
 void sched_finish_switch(struct task *prev)
 {
 	struct cpu *cpu = this_cpu();
-	bool dead = prev->state == TASK_DEAD;
+	bool dead = prev->state == TASK_DEAD, leaves = prev->leaves;
 
 	prev->on_cpu = false;
+	prev->leaves = false;
 	spin_unlock(&cpu->queue->lock);
+	if (leaves)
+		place(prev);
 	if (cpu->task->kmap_depth)
 		kmap_switch_in(cpu->task);
 	if (dead) {
 		irq_enable();
 		task_put(prev);
 	}
+}
+
+/* Put the task whose turn is over back on a list, unless it sleeps. The queue's lock is held. */
+static inline void end_turn(struct cpu *cpu, struct task *task)
+{
+	if (task->state != TASK_RUNNING)
+		task->on_queue = false;
+	else if (task == cpu->idle)
+		return;
+	else if (unlikely(!is_allowed(task, cpu)) && task->kmap_depth == 0)
+		task->leaves = true; /* sched_finish_switch() places it when it is off its stack */
+	else
+		queue_add(cpu->queue, task, task->slice != 0);
 }
 
 void schedule(void)
@@ -171,23 +309,26 @@ void schedule(void)
 		panic("schedule() in an interrupt");
 	spin_lock(&queue->lock);
 	cpu->need_resched = 0;
-	if (prev->state != TASK_RUNNING)
-		prev->on_queue = false;
-	else if (prev != cpu->idle)
-		list_add_tail(&queue->tasks, &prev->run_link);
-	next = cpu->idle;
-	if (!list_empty(&queue->tasks)) {
-		next = list_first(&queue->tasks, struct task, run_link);
-		list_del(&next->run_link);
-	}
+	end_turn(cpu, prev);
+	next = queue_take(queue);
+	if (!next)
+		next = cpu->idle;
+	next->slice = next->policy == SCHED_RR ? RR_TICKS : SLICE_TICKS;
 	if (next != prev) {
-		next->slice = SLICE_TICKS;
+		prev->switches[prev->on_queue]++;
 		load_task(cpu, prev, next);
 		sched_finish_switch(switch_context(prev, next));
 	} else {
 		spin_unlock(&queue->lock);
 	}
 	irq_restore(flags);
+}
+
+void sched_yield(void)
+{
+	current->slice = 0;
+	current->credit = MIN(current->credit, -1);
+	schedule();
 }
 
 struct deadline {
@@ -235,32 +376,119 @@ static void account_tick(struct cpu *cpu)
 void sched_tick(void)
 {
 	struct cpu *cpu = this_cpu();
+	struct task *task = cpu->task;
 
 	account_tick(cpu);
-	if (cpu->task == cpu->idle || list_empty(&cpu->queue->tasks))
+	if (task == cpu->idle)
 		return;
-	if (cpu->task->slice == 0 || --cpu->task->slice == 0)
+	/* It was placed here while its CPUs were being changed. */
+	if (!is_allowed(task, cpu))
 		cpu->need_resched = 1;
+	if (cpu->queue->waiting == 0 || task->policy == SCHED_FIFO)
+		return;
+	if (task->slice)
+		task->slice--;
+	if (!task->urgency)
+		task->credit = MAX(task->credit - TICK_COST, -DEBT_MAX);
+	if (task->slice == 0 && (task->urgency || task->credit < 0))
+		cpu->need_resched = 1;
+}
+
+/* ---- what a program asks for ---- */
+
+/* Each step makes a quarter more, or a fifth less. */
+static int weight_of(const struct scheduling *wanted)
+{
+	int weight = WEIGHT_NICE_0;
+
+	if (wanted->policy == SCHED_IDLE)
+		return WEIGHT_IDLE;
+	for (int i = 0; i > wanted->nice; i--)
+		weight = weight * 5 / 4;
+	for (int i = 0; i < wanted->nice; i++)
+		weight = weight * 4 / 5;
+	return weight;
+}
+
+void sched_set(struct task *task, const struct scheduling *wanted)
+{
+	unsigned int flags;
+	struct run_queue *queue = lock_queue_of(task, &flags);
+	struct cpu *cpu = task->cpu;
+	bool waits = task->on_queue && !list_empty(&task->run_link);
+
+	if (waits)
+		queue_remove(queue, task);
+	task->policy = wanted->policy;
+	task->nice = wanted->nice;
+	task->urgency = wanted->urgency;
+	task->weight = weight_of(wanted);
+	if (waits)
+		queue_add(queue, task, false);
+	spin_unlock_irqrestore(&queue->lock, flags);
+	/* The task may be more urgent than the one that runs, or run and be less urgent than another. */
+	reschedule(cpu);
+}
+
+void sched_set_allowed(struct task *task, uint32_t allowed)
+{
+	unsigned int flags;
+	struct run_queue *queue = lock_queue_of(task, &flags);
+	struct cpu *cpu = task->cpu;
+	bool moves;
+
+	task->allowed = allowed;
+	moves = task->on_queue && !list_empty(&task->run_link) && !task->kmap_depth &&
+		!is_allowed(task, cpu);
+	if (moves)
+		queue_remove(queue, task);
+	spin_unlock_irqrestore(&queue->lock, flags);
+	/* A task that runs leaves its CPU when that CPU next switches. */
+	if (moves)
+		place(task);
+	else if (!is_allowed(task, cpu))
+		reschedule(cpu);
+}
+
+uint64_t sched_slice_ns(const struct task *task)
+{
+	if (task->policy == SCHED_FIFO)
+		return 0;
+	return (task->policy == SCHED_RR ? RR_TICKS : SLICE_TICKS) * TICK_NS;
+}
+
+/* ---- CPUs with nothing to do ---- */
+
+static struct task *find_movable(struct list *list, struct cpu *thief)
+{
+	struct task *task;
+
+	list_for_each(task, list, run_link)
+		if (!task->kmap_depth && is_allowed(task, thief))
+			return task;
+	return NULL;
 }
 
 /* Take a waiting task from another CPU. Returns NULL if it has none. Interrupts are off. */
 static struct task *steal_from(struct cpu *victim, struct cpu *thief)
 {
-	struct task *task, *found = NULL;
+	struct run_queue *queue = victim->queue;
+	struct task *task;
 
-	if (!victim->online || list_empty(&victim->queue->tasks))
+	if (!victim->online || queue->waiting == 0)
 		return NULL;
-	spin_lock(&victim->queue->lock);
-	list_for_each(task, &victim->queue->tasks, run_link) {
-		if (task->kmap_depth)
-			continue;
-		list_del(&task->run_link);
+	spin_lock(&queue->lock);
+	task = find_movable(&queue->urgent, thief);
+	if (!task)
+		task = find_movable(&queue->tasks, thief);
+	if (!task)
+		task = find_movable(&queue->spent, thief);
+	if (task) {
+		queue_remove(queue, task);
 		task->cpu = thief;
-		found = task;
-		break;
 	}
-	spin_unlock(&victim->queue->lock);
-	return found;
+	spin_unlock(&queue->lock);
+	return task;
 }
 
 static bool steal_work(struct cpu *cpu)
@@ -273,7 +501,7 @@ static bool steal_work(struct cpu *cpu)
 	if (!task)
 		return false;
 	spin_lock(&cpu->queue->lock);
-	list_add_tail(&cpu->queue->tasks, &task->run_link);
+	queue_add(cpu->queue, task, false);
 	spin_unlock(&cpu->queue->lock);
 	return true;
 }
@@ -284,7 +512,7 @@ void sched_idle(void)
 
 	for (;;) {
 		irq_disable();
-		if (!cpu->need_resched && list_empty(&cpu->queue->tasks) && !steal_work(cpu)) {
+		if (!cpu->need_resched && cpu->queue->waiting == 0 && !steal_work(cpu)) {
 			uint64_t start = time_now();
 
 			tick_arm(NSEC_PER_SEC);

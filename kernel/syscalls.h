@@ -262,18 +262,32 @@ long sys_getsid(unsigned long pid);
 
 /* ---- kernel/process/limits.c ---- */
 
-long sys_times(void __user *to);
 long sys_setrlimit(unsigned int resource, const void __user *from);
 long sys_getrlimit(unsigned int resource, void __user *to);
-long sys_sched_yield(void);
 long sys_ugetrlimit(unsigned int resource, void __user *to);
-long sys_sched_getaffinity(unsigned int tid, unsigned int size, void __user *to);
 long sys_prlimit64(unsigned int pid, unsigned int resource, const void __user *from,
 		   void __user *to);
 
 /* ---- kernel/process/personality.c ---- */
 
 long sys_personality(uint32_t wanted);
+
+/* ---- kernel/process/priority.c ---- */
+
+long sys_nice(int increment);
+long sys_getpriority(unsigned int which, unsigned int who);
+long sys_setpriority(unsigned int which, unsigned int who, int nice);
+long sys_sched_setparam(int tid, const void __user *param);
+long sys_sched_getparam(int tid, void __user *to);
+long sys_sched_setscheduler(int tid, int policy, const void __user *param);
+long sys_sched_getscheduler(int tid);
+long sys_sched_yield(void);
+long sys_sched_get_priority_max(int policy);
+long sys_sched_get_priority_min(int policy);
+long sys_sched_rr_get_interval(int tid, void __user *to);
+long sys_sched_setaffinity(int tid, unsigned int size, const void __user *from);
+long sys_sched_getaffinity(int tid, unsigned int size, void __user *to);
+long sys_getcpu(void __user *cpu, void __user *node);
 
 /* ---- kernel/process/process.c ---- */
 
@@ -300,6 +314,11 @@ long sys_clock_gettime(unsigned int clock, void __user *to);
 /* ---- kernel/process/tls.c ---- */
 
 long sys_set_thread_area(void __user *address);
+
+/* ---- kernel/process/usage.c ---- */
+
+long sys_times(void __user *to);
+long sys_getrusage(int who, void __user *to);
 
 /* ---- kernel/process/wait4.c ---- */
 

@@ -46,6 +46,10 @@ struct task *task_alloc(const char *name)
 	task->work = current->work & TASK_WORK_TRACE;
 	task->started_ns = time_now();
 	task->last_run = read_tsc();
+	task->cpu = this_cpu();
+	task->allowed = UINT32_MAX;
+	task->weight = 1;
+	list_init(&task->run_link);
 	atomic_inc(&nr_tasks);
 	return task;
 }

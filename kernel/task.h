@@ -127,13 +127,24 @@ struct task {
 	 * which may be freed already, so that the byte may have any value.
 	 */
 	volatile uint8_t on_cpu;
-	bool on_queue;	    /* runs, or is on a run queue */
-	unsigned int slice; /* ticks left */
+	bool on_queue;	      /* runs, or is on a run queue */
+	bool reset_on_fork;   /* its children start with SCHED_OTHER; tasks_lock */
+	bool leaves;	      /* must not go on on the CPU that it has just left */
+	uint32_t allowed;     /* the CPUs on which it may run: bit i is cpus[i] */
+	int policy, nice;     /* SCHED_*, and -20 to 19 */
+	unsigned int urgency; /* 1 to 99 with SCHED_FIFO and SCHED_RR, otherwise 0 */
+	int weight, credit;   /* see kernel/sched.c */
+	unsigned int slice;   /* ticks left of its turn */
+	unsigned int
+		switches[2]; /* how often it left the CPU: to sleep, and although it could run on */
 	uint64_t run_cycles,
 		started_ns; /* CPU time used, in TSC cycles; time_now() at its creation */
 	/* Parts of run_cycles: those that ticks have split so far, and of these those in the kernel. */
 	uint64_t told_cycles, system_cycles;
 	uint64_t last_run; /* TSC when it last began to run */
+
+	unsigned int minor_faults,
+		major_faults; /* page faults; those that had to wait for a disk */
 
 	struct lock_holds mutexes; /* empty except in the debug build */
 
@@ -202,6 +213,8 @@ enum { /* the limits that the kernel enforces or mentions */
        RLIMIT_NOFILE = 7,
        RLIMIT_AS = 9,
        RLIMIT_SIGPENDING = 11,
+       RLIMIT_NICE = 13,
+       RLIMIT_RTPRIO = 14,
        NR_RLIMITS = 16,
 };
 #define RLIM_INFINITY UINT64_MAX
@@ -209,8 +222,11 @@ struct rlimit {
 	uint64_t soft, hard;
 };
 
-struct cpu_time { /* CPU time in nanoseconds */
-	uint64_t user, system;
+struct usage {		       /* kernel/process/usage.h */
+	uint64_t user, system; /* CPU time in nanoseconds */
+	unsigned int minor_faults, major_faults;
+	unsigned int voluntary, involuntary; /* switches to other tasks */
+	unsigned int most_pages;	     /* resident at one time */
 };
 
 struct process {
@@ -250,9 +266,9 @@ struct process {
 
 	struct credentials cred; /* changed only by the process's own calls */
 	struct rlimit limits[NR_RLIMITS];
-	struct cpu_time children_time; /* of children that were waited for */
-	struct cpu_time dead_time;     /* of threads that have exited */
-	char name[TASK_NAME_LEN];      /* of the thread that exited last */
+	struct usage children_usage; /* of children that were waited for */
+	struct usage dead_usage;     /* of threads that have exited */
+	char name[TASK_NAME_LEN];    /* of the thread that exited last */
 
 	/* kernel/process/oom.h */
 	unsigned int ring_pages; /* in the pipes and sockets that it made; tasks_lock */
@@ -266,6 +282,34 @@ extern struct process *init_process;
 #define KERNEL_STACK_SIZE 8192
 
 /* ---- kernel/sched.c ---- */
+
+enum { /* policies, as in sched_setscheduler(2) */
+       SCHED_OTHER = 0,
+       SCHED_FIFO = 1,
+       SCHED_RR = 2,
+       SCHED_BATCH =
+	       3, /* the same as SCHED_OTHER: no ordinary task interrupts another's turn here */
+       SCHED_IDLE = 5,
+};
+#define NICE_MIN    (-20)
+#define NICE_MAX    19
+#define URGENCY_MAX 99
+
+struct scheduling {
+	int policy, nice;
+	unsigned int urgency;
+};
+/* Change how a task is scheduled. The values are valid. Never sleeps. */
+void sched_set(struct task *task, const struct scheduling *wanted);
+/*
+ * Change the CPUs on which the task may run, of which at least one exists. A task that runs on another CPU
+ * goes on there until its next tick at most. Never sleeps.
+ */
+void sched_set_allowed(struct task *task, uint32_t allowed);
+/* Returns how long the task's turn lasts if others wait, in nanoseconds. 0: it has no end. */
+uint64_t sched_slice_ns(const struct task *task);
+/* Let the other runnable tasks of this CPU run first. */
+void sched_yield(void);
 
 /* Start a new task: put it on a run queue. Never sleeps. */
 void sched_start(struct task *task);

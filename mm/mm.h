@@ -34,6 +34,7 @@ struct mm {
 	pte_t *top;			 /* the same, as an address */
 	volatile unsigned int loaded_on; /* bit mask of CPUs with it in CR3 */
 	struct atomic resident;		 /* pages mapped */
+	int peak_resident;		 /* the most so far, seen after each fault; lock */
 	struct atomic nr_tables;	 /* their number */
 };
 

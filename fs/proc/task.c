@@ -9,6 +9,7 @@
 #include "fs/file/file.h"
 #include "fs/proc/proc.h"
 #include "kernel/process/process.h"
+#include "kernel/process/usage.h"
 #include "kernel/signals/signal.h"
 #include "lib/div64.h"
 #include "lib/string.h"
@@ -110,7 +111,7 @@ static int show_stat(struct process *process, struct text *text)
 	unsigned int flags = spin_lock_irqsave(&tasks_lock);
 	const struct task *leader = process_leader(process);
 	const struct tty *tty = process->tty;
-	struct cpu_time own = process_cpu_time(process), children = process->children_time;
+	struct usage own = process_usage(process), children = process->children_usage;
 
 	text_printf(text, "%u (%s) %c %u %u %u %u %d ", process->pid, name_of(process),
 		    *state_of(process), parent_of(process), process->pgid, process->sid,

@@ -14,6 +14,7 @@
 #include "kernel/process/personality.h"
 #include "kernel/process/process.h"
 #include "kernel/process/program.h"
+#include "kernel/process/usage.h"
 #include "kernel/random.h"
 #include "kernel/signals/signal.h"
 #include "kernel/syscalls.h"
@@ -216,6 +217,8 @@ static void switch_memory(struct exec *x)
 
 	futex_task_exit();
 	flags = spin_lock_irqsave(&tasks_lock);
+	if (old)
+		process_keep_memory(task->process, old);
 	task->mm = x->mm;
 	mm_switch(x->mm);
 	spin_unlock_irqrestore(&tasks_lock, flags);

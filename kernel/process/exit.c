@@ -11,6 +11,7 @@
  */
 #include "kernel/process/oom.h"
 #include "kernel/process/process.h"
+#include "kernel/process/usage.h"
 #include "kernel/signals/signal.h"
 #include "kernel/syscalls.h"
 #include "drivers/tty/tty.h"
@@ -97,6 +98,7 @@ static void leave_resources(struct task *task)
 
 	futex_task_exit();
 	flags = spin_lock_irqsave(&tasks_lock);
+	process_keep_memory(task->process, mm);
 	task->mm = NULL;
 	task->files = NULL;
 	task->fs = NULL;
@@ -117,7 +119,7 @@ static void leave_place(struct task *task)
 	list_del(&task->thread_link);
 	signal_queue_forget(process, &task->signals, ~(sigmask_t)0);
 	process->nr_threads--;
-	process_keep_time(process, task);
+	process_keep_usage(process, task);
 	memcpy(process->name, task->name, sizeof(process->name));
 	/* Another thread must now handle the signals that this one was to handle. */
 	signal_retarget_locked(process);

@@ -94,6 +94,23 @@ static int copy_resources(struct task *child, unsigned int flags)
 	return child->fs && process ? 0 : -ENOMEM;
 }
 
+/* The child is scheduled as its parent, unless that has asked for less. */
+static void copy_scheduling(struct task *child)
+{
+	const struct task *parent = current;
+	struct scheduling own = { parent->policy, parent->nice, parent->urgency };
+
+	child->allowed = parent->allowed;
+	child->credit = MIN(parent->credit, 0);
+	if (parent->reset_on_fork) {
+		if (own.urgency)
+			own.policy = SCHED_OTHER;
+		own.urgency = 0;
+		own.nice = MAX(own.nice, 0);
+	}
+	sched_set(child, &own);
+}
+
 static long copy_state(struct task *child, const struct clone_args *args)
 {
 	struct task *parent = current;
@@ -110,6 +127,7 @@ static long copy_state(struct task *child, const struct clone_args *args)
 	if ((args->flags & (CLONE_VM | CLONE_VFORK)) == CLONE_VM)
 		altstack_reset(child);
 	child->personality = parent->personality;
+	copy_scheduling(child);
 	if (args->flags & CLONE_CHILD_CLEARTID)
 		child->clear_child_tid = args->child_tid;
 	if (args->flags & CLONE_CHILD_SETTID) {

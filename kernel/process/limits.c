@@ -1,15 +1,14 @@
 /*
- * Limits, times used, and CPUs.
+ * Limits.
  *
  * A limit that the kernel does not enforce can be read. It can only be set to its current value or to
  * "no limit", because a program that sets another value would rely on it.
  */
 #include "kernel/process/process.h"
 #include "kernel/syscalls.h"
-#include "lib/div64.h"
 #include "mm/vm/uaccess.h"
 
-/* Some other limits hold by themselves, because the thing does not exist: core dumps, real-time tasks. */
+/* Some other limits hold by themselves, because the thing does not exist, such as core dumps. */
 #define LIMITS_NOT_KEPT (1u << RLIMIT_CPU | 1u << RLIMIT_RSS)
 #define OPEN_FILES_MAX	65536u
 
@@ -101,49 +100,4 @@ long sys_setrlimit(unsigned int resource, const void __user *from)
 	wanted.soft = words[0] == UINT32_MAX ? RLIM_INFINITY : words[0];
 	wanted.hard = words[1] == UINT32_MAX ? RLIM_INFINITY : words[1];
 	return set_limit(resource, &wanted, &old);
-}
-
-/* ---- times ---- */
-
-static uint32_t clock_ticks(uint64_t ns)
-{
-	return div_u64(ns, NSEC_PER_SEC / 100, NULL);
-}
-
-long sys_times(void __user *to)
-{
-	struct process *process = current->process;
-	unsigned int flags = spin_lock_irqsave(&tasks_lock);
-	struct cpu_time own = process_cpu_time(process), children = process->children_time;
-	uint32_t words[4];
-
-	spin_unlock_irqrestore(&tasks_lock, flags);
-	words[0] = clock_ticks(own.user);
-	words[1] = clock_ticks(own.system);
-	words[2] = clock_ticks(children.user);
-	words[3] = clock_ticks(children.system);
-	if (to && copy_to_user(to, words, sizeof(words)) < 0)
-		return -EFAULT;
-	/* The clock may start anywhere, so it need not have values that look like an error. */
-	return clock_ticks(time_now()) & INT32_MAX;
-}
-
-/* ---- CPUs ---- */
-
-long sys_sched_yield(void)
-{
-	schedule();
-	return 0;
-}
-
-/* Every task runs on all of them. */
-long sys_sched_getaffinity(unsigned int tid, unsigned int size, void __user *to)
-{
-	uint32_t mask = (1u << nr_cpus) - 1;
-
-	if (size < sizeof(mask) || size % sizeof(mask))
-		return refuse(EINVAL, "a set of CPUs has whole words, one at least");
-	if (tid != 0 && tid != current->tid)
-		return refuse(ESRCH, "only for the calling process");
-	return put_user_u32(mask, to) < 0 ? -EFAULT : (long)sizeof(mask);
 }

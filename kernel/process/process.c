@@ -89,53 +89,6 @@ void process_join(struct task *task, struct process *process)
 	task->before_free = leave_process;
 }
 
-uint64_t task_cpu_ns(const struct task *task)
-{
-	unsigned int flags = irq_save();
-	uint64_t cycles = task->run_cycles;
-
-	if (task == current)
-		cycles += read_tsc() - task->last_run;
-	irq_restore(flags);
-	return time_of_cycles(cycles);
-}
-
-uint64_t process_cpu_ns(struct process *process)
-{
-	uint64_t ns = process->dead_time.user + process->dead_time.system;
-	struct task *task;
-
-	lockdep_held(&tasks_lock);
-	list_for_each(task, &process->threads, thread_link)
-		ns += task_cpu_ns(task);
-	return ns;
-}
-
-struct cpu_time process_cpu_time(struct process *process)
-{
-	struct cpu_time time = process->dead_time;
-	struct task *task;
-
-	lockdep_held(&tasks_lock);
-	list_for_each(task, &process->threads, thread_link) {
-		uint64_t system = time_of_cycles(task->system_cycles);
-
-		time.user += time_of_cycles(task->told_cycles) - system;
-		time.system += system;
-	}
-	return time;
-}
-
-/* No tick has found what is left of it: that counts as the program's. */
-void process_keep_time(struct process *process, const struct task *task)
-{
-	uint64_t system = time_of_cycles(task->system_cycles);
-
-	lockdep_held(&tasks_lock);
-	process->dead_time.user += task_cpu_ns(task) - system;
-	process->dead_time.system += system;
-}
-
 bool process_group_orphaned(unsigned int pgid, const struct process *leaving)
 {
 	struct process *process;
@@ -177,6 +130,7 @@ static void set_first_limits(struct rlimit *limits)
 		limits[i] = (struct rlimit){ RLIM_INFINITY, RLIM_INFINITY };
 	limits[RLIMIT_STACK].soft = 8u << 20;
 	limits[RLIMIT_CORE].soft = 0;
+	limits[RLIMIT_NICE] = limits[RLIMIT_RTPRIO] = (struct rlimit){ 0, 0 };
 	limits[RLIMIT_NOFILE] = (struct rlimit){ 1024, 65536 };
 	/* Kernel stacks of all a user's tasks may take up to a 16th of memory. */
 	memory_stats(&memory);

@@ -35,22 +35,6 @@ struct process *process_next_locked(unsigned int from);
  * or a negative one is a group, and -1 is all except init and the current process. tasks_lock is held.
  */
 bool process_is_meant(const struct process *process, int pid);
-/* CPU time of a task in nanoseconds; of one that runs on another CPU, up to its last switch. */
-uint64_t task_cpu_ns(const struct task *task);
-/* CPU time of its threads, dead ones included, in nanoseconds. tasks_lock is held. */
-uint64_t process_cpu_ns(struct process *process);
-/*
- * The same, told apart by the ticks: it lags behind by what ran since the last one. Neither part ever
- * shrinks. tasks_lock is held.
- */
-struct cpu_time process_cpu_time(struct process *process);
-/* The task leaves: what it has used is its process's from now on. tasks_lock is held. */
-void process_keep_time(struct process *process, const struct task *task);
-static inline void cpu_time_add(struct cpu_time *sum, struct cpu_time time)
-{
-	sum->user += time.user;
-	sum->system += time.system;
-}
 /*
  * Returns true if no process of the group has a parent in another group of the same session. The terminal
  * must not stop such a group, because no shell would continue it. `leaving`, if not NULL, counts as gone.

@@ -2,6 +2,7 @@
  * Times as programs pass them, and the system calls that read the clocks.
  */
 #include "kernel/process/timecalls.h"
+#include "kernel/process/usage.h"
 #include "kernel/process/process.h"
 #include "kernel/syscalls.h"
 #include "mm/vm/uaccess.h"

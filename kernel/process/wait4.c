@@ -8,6 +8,7 @@
  * 3. A thread can wait for all children of its process, whichever thread created them.
  */
 #include "kernel/process/process.h"
+#include "kernel/process/usage.h"
 #include "kernel/signals/signal.h"
 #include "kernel/syscalls.h"
 #include "mm/vm/uaccess.h"
@@ -29,13 +30,13 @@ struct wait_request {
 	/* the result */
 	unsigned int child, uid;
 	int status;
-	struct cpu_time time;
+	struct usage usage;
 };
 
 /* The child is a zombie. Its times count as its parent's once it has been waited for. */
 static void reap(struct process *child, const struct wait_request *request)
 {
-	cpu_time_add(&current->process->children_time, request->time);
+	usage_add(&current->process->children_usage, &request->usage);
 	process_unlink(child);
 }
 
@@ -60,8 +61,8 @@ static bool look_at(struct wait_request *request, struct process *child)
 	}
 	request->child = child->pid;
 	request->uid = child->cred.uid;
-	request->time = process_cpu_time(child);
-	cpu_time_add(&request->time, child->children_time);
+	request->usage = process_usage(child);
+	usage_add(&request->usage, &child->children_usage);
 	if (ended && !keep)
 		reap(child, request);
 	return true;
@@ -101,20 +102,6 @@ static int find_child(struct wait_request *request)
 	return result ? result : error;
 }
 
-/* CPU time; the rest is zero. */
-struct user_rusage {
-	struct timeval32 user, system;
-	int32_t unknown[14];
-};
-
-static int rusage_to_user(const struct wait_request *request, void __user *to)
-{
-	const struct user_rusage used = { .user = timeval_from_ns(request->time.user),
-					  .system = timeval_from_ns(request->time.system) };
-
-	return to ? copy_to_user(to, &used, sizeof(used)) : 0;
-}
-
 long sys_wait4(int pid, void __user *status, unsigned int options, void __user *rusage)
 {
 	struct wait_request request = { .pid = pid, .options = options | WEXITED };
@@ -129,7 +116,7 @@ long sys_wait4(int pid, void __user *status, unsigned int options, void __user *
 	result = find_child(&request);
 	if (result <= 0)
 		return result;
-	if (rusage_to_user(&request, rusage) < 0 ||
+	if ((rusage && usage_to_user(&request.usage, rusage) < 0) ||
 	    (status && put_user_u32(request.status, status) < 0))
 		return -EFAULT;
 	return request.child;
@@ -199,7 +186,7 @@ long sys_waitid(unsigned int which, int id, void __user *to, unsigned int option
 		return result;
 	result = (options & (WALL | WCLONE)) == WCLONE ? -ECHILD : find_child(&request);
 	if (result > 0) {
-		if (rusage_to_user(&request, rusage) < 0)
+		if (rusage && usage_to_user(&request.usage, rusage) < 0)
 			return -EFAULT;
 		describe(&request, words);
 	}

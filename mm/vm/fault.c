@@ -252,14 +252,16 @@ static struct page *lock_file_page(struct mapping *mapping, unsigned int index)
 /*
  * Start to read several pages at once, because a program's start causes many faults in a row. The
  * file system has a store. Without one there is nothing to read, and pages for holes would only
- * take memory.
+ * take memory. If the first page has yet to arrive, the fault is a major one.
  */
-static void read_around(struct vma *vma, uintptr_t va, unsigned int index)
+static void read_around(struct vma *vma, uintptr_t va, unsigned int index, unsigned int most)
 {
 	struct page *pages[READ_AROUND];
 	int had = mapping_start(&vma->file->inode->mapping, vma->file, index,
-				MIN((vma->end - va) / PAGE_SIZE, READ_AROUND), pages, false);
+				MIN((vma->end - va) / PAGE_SIZE, most), pages, false);
 
+	if (had > 0 && !page_has(pages[0], PG_UPTODATE))
+		current->major_faults++;
 	while (had > 0)
 		page_put(pages[--had]);
 }
@@ -289,12 +291,10 @@ static int resolve_file(struct vma *vma, uintptr_t va, bool write)
 
 	if (index > UINT32_MAX)
 		return -EIO;
-	if (!write) {
-		if (map_cached_around(vma, va, index))
-			return 0;
-		if (vma->file->inode->mapping.ops->has_store)
-			read_around(vma, va, index);
-	}
+	if (!write && map_cached_around(vma, va, index))
+		return 0;
+	if (vma->file->inode->mapping.ops->has_store)
+		read_around(vma, va, index, write ? 1 : READ_AROUND);
 	page = lock_file_page(&vma->file->inode->mapping, index);
 	if (IS_ERR(page))
 		return PTR_ERR(page);
@@ -365,6 +365,7 @@ static int fault_in_locked(struct mm *mm, uintptr_t va, unsigned int access)
 {
 	unsigned int allowed;
 	struct vma *vma = mm_find_or_grow(mm, va);
+	unsigned int major = current->major_faults;
 	int error = -EFAULT;
 
 	if (vma) {
@@ -375,6 +376,10 @@ static int fault_in_locked(struct mm *mm, uintptr_t va, unsigned int access)
 		error = -EACCES;
 		if (allowed & access)
 			error = mm_resolve(vma, va & PAGE_MASK, access == VMA_WRITE);
+	}
+	if (error == 0) {
+		current->minor_faults += current->major_faults == major;
+		mm->peak_resident = MAX(mm->peak_resident, atomic_read(&mm->resident));
 	}
 	return error;
 }
