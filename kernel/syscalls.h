@@ -123,6 +123,12 @@ long sys_utimensat(int dirfd, const char __user *name, const void __user *times,
 		   unsigned int flags);
 long sys_faccessat2(int dirfd, const char __user *name, unsigned int may, unsigned int flags);
 
+/* ---- fs/names/chown16.c ---- */
+
+long sys_chown16(const char __user *name, uint16_t uid, uint16_t gid);
+long sys_lchown16(const char __user *name, uint16_t uid, uint16_t gid);
+long sys_fchown16(int fd, uint16_t uid, uint16_t gid);
+
 /* ---- fs/names/cwd.c ---- */
 
 long sys_chdir(const char __user *name);
@@ -213,6 +219,11 @@ long sys_reboot(unsigned long magic, unsigned long magic2, unsigned long command
 
 long sys_execve(const char __user *user_path, const void __user *argv, const void __user *envp);
 
+/* ---- kernel/process/capability.c ---- */
+
+long sys_capget(uint32_t __user *header, void __user *data);
+long sys_capset(uint32_t __user *header, const void __user *data);
+
 /* ---- kernel/process/exit.c ---- */
 
 long sys_exit(unsigned long code);
@@ -233,12 +244,7 @@ long sys_futex(unsigned long address, unsigned int op, uint32_t value, unsigned 
 /* ---- kernel/process/ids.c ---- */
 
 long sys_getpid(void);
-long sys_getuid(void);
-long sys_getgid(void);
-long sys_geteuid(void);
-long sys_getegid(void);
 long sys_getppid(void);
-long sys_capget(uint32_t __user *header, void __user *data);
 long sys_getuid32(void);
 long sys_getgid32(void);
 long sys_geteuid32(void);
@@ -249,8 +255,33 @@ long sys_setresuid(uint32_t uid, uint32_t euid, uint32_t suid);
 long sys_setresgid(uint32_t gid, uint32_t egid, uint32_t sgid);
 long sys_setuid(uint32_t uid);
 long sys_setgid(uint32_t gid);
+long sys_setreuid(uint32_t uid, uint32_t euid);
+long sys_setregid(uint32_t gid, uint32_t egid);
+long sys_setfsuid(uint32_t uid);
+long sys_setfsgid(uint32_t gid);
+long sys_getresuid(void __user *uid, void __user *euid, void __user *suid);
+long sys_getresgid(void __user *gid, void __user *egid, void __user *sgid);
 long sys_gettid(void);
 long sys_set_tid_address(void __user *address);
+
+/* ---- kernel/process/ids16.c ---- */
+
+long sys_getuid(void);
+long sys_getgid(void);
+long sys_geteuid(void);
+long sys_getegid(void);
+long sys_setuid16(uint16_t uid);
+long sys_setgid16(uint16_t gid);
+long sys_setreuid16(uint16_t uid, uint16_t euid);
+long sys_setregid16(uint16_t gid, uint16_t egid);
+long sys_setresuid16(uint16_t uid, uint16_t euid, uint16_t suid);
+long sys_setresgid16(uint16_t gid, uint16_t egid, uint16_t sgid);
+long sys_setfsuid16(uint16_t uid);
+long sys_setfsgid16(uint16_t gid);
+long sys_getresuid16(void __user *uid, void __user *euid, void __user *suid);
+long sys_getresgid16(void __user *gid, void __user *egid, void __user *sgid);
+long sys_getgroups16(int room, void __user *to);
+long sys_setgroups16(unsigned int nr, const void __user *from);
 
 /* ---- kernel/process/jobs.c ---- */
 
@@ -291,7 +322,8 @@ long sys_getcpu(void __user *cpu, void __user *node);
 
 /* ---- kernel/process/process.c ---- */
 
-long sys_prctl(unsigned long option, unsigned long argument);
+long sys_prctl(unsigned long option, unsigned long argument, unsigned long third,
+	       unsigned long fourth, unsigned long fifth);
 
 /* ---- kernel/process/sleep.c ---- */
 

@@ -187,11 +187,16 @@ struct task {
 #define TASK_WORK_SIGNAL 1u /* a signal may be deliverable */
 #define TASK_WORK_TRACE	 2u /* trace=syscalls applies to this task */
 
+#define NR_GROUPS	 32
+
 struct credentials {
-	uint32_t uid, euid, suid;
-	uint32_t gid, egid, sgid;
+	uint32_t uid, euid, suid, fsuid; /* real, effective, saved, and the one for files */
+	uint32_t gid, egid, sgid, fsgid;
+	uint64_t permitted, effective, inheritable, bounding, ambient; /* kernel/capability.h */
+	unsigned int securebits;
+	bool no_new_privileges; /* exec gives no rights that the caller does not have */
 	unsigned int nr_groups;
-	uint32_t groups[32];
+	uint32_t groups[NR_GROUPS];
 };
 
 /* The layout is that of rt_sigaction(2)'s argument. */

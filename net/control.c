@@ -1,6 +1,7 @@
 /* Control messages. The contract is in net/control.h. */
 #include "net/control.h"
 #include "fs/file/file.h"
+#include "kernel/capability.h"
 #include "kernel/process/process.h"
 #include "kernel/syscall.h"
 #include "mm/vm/uaccess.h"
@@ -49,17 +50,18 @@ static int add_files(struct control *control, const uint32_t *numbers, unsigned 
 	return 0;
 }
 
-/* Only root may claim to be another sender. */
+/* To claim to be another sender takes capabilities. */
 static int add_sender(struct control *control, const struct sender *sender)
 {
 	struct credentials *cred = &current->process->cred;
 	struct process *process;
-	bool uid =
-		sender->uid == cred->uid || sender->uid == cred->euid || sender->uid == cred->suid;
-	bool gid =
-		sender->gid == cred->gid || sender->gid == cred->egid || sender->gid == cred->sgid;
+	bool pid = sender->pid == current->process->pid || capable(CAP_SYS_ADMIN);
+	bool uid = sender->uid == cred->uid || sender->uid == cred->euid ||
+		   sender->uid == cred->suid || capable(CAP_SETUID);
+	bool gid = sender->gid == cred->gid || sender->gid == cred->egid ||
+		   sender->gid == cred->sgid || capable(CAP_SETGID);
 
-	if (cred->euid != 0 && (sender->pid != current->process->pid || !uid || !gid))
+	if (!pid || !uid || !gid)
 		return -EPERM;
 	process = process_find(sender->pid);
 	if (!process)

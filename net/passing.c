@@ -13,6 +13,7 @@
  * files in flight under the lock that this check holds.
  */
 #include "net/passing.h"
+#include "kernel/capability.h"
 #include "kernel/task.h"
 #include "net/socket.h"
 
@@ -60,7 +61,7 @@ int passed_files_send(struct message *message, struct passed_files *files, struc
 
 	files->uid = process->cred.uid;
 	spin_lock(&passing_lock);
-	if (process->cred.euid != 0 &&
+	if (!capable(CAP_SYS_RESOURCE) && !capable(CAP_SYS_ADMIN) &&
 	    files_of_user(files->uid) > process->limits[RLIMIT_NOFILE].soft) {
 		error = -ETOOMANYREFS;
 	} else {

@@ -23,6 +23,7 @@
 #include "fs/cache/pageio.h"
 #include "fs/splice/splice.h"
 #include "fs/names/vfs.h"
+#include "kernel/capability.h"
 #include "kernel/syscalls.h"
 #include "kernel/task.h"
 #include "mm/kmap.h"
@@ -377,7 +378,7 @@ static long flush_buffers(struct block_device *device)
 {
 	int error;
 
-	if (current->process->cred.euid != 0)
+	if (!capable(CAP_SYS_ADMIN))
 		return -EACCES;
 	error = block_sync(device);
 	mapping_drop_clean(&device->inode->mapping, 0, UINT32_MAX);

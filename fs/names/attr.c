@@ -14,6 +14,7 @@
 #include "mm/vm/uaccess.h"
 #include "fs/file/file.h"
 #include "fs/names/vfs_internal.h"
+#include "kernel/process/credentials.h"
 
 /* Is the file's content part of the file system? Only then does a read-only mount protect it. */
 static bool is_stored(unsigned int mode)
@@ -33,7 +34,19 @@ static bool in_group(uint32_t group, uint32_t gid)
 	return false;
 }
 
-static int permission_for(const struct inode *inode, unsigned int may, uint32_t uid, uint32_t gid)
+/* A file that nobody may execute is no program, for root either. */
+static bool has_override(const struct inode *inode, unsigned int may, uint64_t capabilities)
+{
+	if (may & MAY_EXEC && !S_ISDIR(inode->mode) && !(inode->mode & 0111))
+		return false;
+	if (capabilities & CAP_BIT(CAP_DAC_OVERRIDE))
+		return true;
+	return capabilities & CAP_BIT(CAP_DAC_READ_SEARCH) &&
+	       (S_ISDIR(inode->mode) ? !(may & MAY_WRITE) : may == MAY_READ);
+}
+
+static int permission_for(const struct inode *inode, unsigned int may, uint32_t uid, uint32_t gid,
+			  uint64_t capabilities)
 {
 	unsigned int mode = inode->mode;
 
@@ -41,26 +54,34 @@ static int permission_for(const struct inode *inode, unsigned int may, uint32_t 
 		return -EROFS;
 	if (!current->process)
 		return 0;
-	if (uid == 0)
-		return may & MAY_EXEC && !S_ISDIR(mode) && !(mode & 0111) ? -EACCES : 0;
 	if (uid == inode->uid)
 		mode >>= 6;
 	else if (in_group(inode->gid, gid))
 		mode >>= 3;
-	return may & ~mode & 7 ? -EACCES : 0;
+	return may & ~mode & 7 && !has_override(inode, may, capabilities) ? -EACCES : 0;
 }
 
 int inode_permission(struct inode *inode, unsigned int may)
 {
-	return permission_for(inode, may, current_uid(), current_gid());
+	uint64_t capabilities = current->process ? current->process->cred.effective : CAP_ALL;
+
+	return permission_for(inode, may, current_uid(), current_gid(), capabilities);
 }
 
 bool inode_owner_or_root(const struct inode *inode)
 {
-	return current_uid() == 0 || current_uid() == inode->uid;
+	return capable(CAP_FOWNER) || current_uid() == inode->uid;
 }
 
 /* ---- access ---- */
+
+/* What the process could do if its effective user were the real one. */
+static uint64_t real_capabilities(const struct credentials *cred)
+{
+	if (cred->securebits & SECURE_NO_SETUID_FIXUP)
+		return cred->effective;
+	return cred->uid == 0 ? cred->permitted : 0;
+}
 
 long sys_faccessat2(int dirfd, const char __user *name, unsigned int may, unsigned int flags)
 {
@@ -76,7 +97,8 @@ long sys_faccessat2(int dirfd, const char __user *name, unsigned int may, unsign
 	if (flags & AT_EACCESS)
 		error = inode_permission(path->inode, may);
 	else
-		error = permission_for(path->inode, may, cred->uid, cred->gid);
+		error = permission_for(path->inode, may, cred->uid, cred->gid,
+				       real_capabilities(cred));
 	path_put(path);
 	return error;
 }
@@ -135,7 +157,7 @@ static int change_mode(struct inode *inode, const struct change *change)
 
 	if (!inode_owner_or_root(inode))
 		return -EPERM;
-	if (current_uid() != 0 && !in_group(inode->gid, current_gid()))
+	if (!capable(CAP_FSETID) && !in_group(inode->gid, current_gid()))
 		mode &= ~S_ISGID;
 	inode->mode = (inode->mode & S_IFMT) | mode;
 	return 0;
@@ -158,7 +180,7 @@ long sys_fchmod(int fd, unsigned int mode)
 
 static bool may_chown(const struct inode *inode, uint32_t uid, uint32_t gid)
 {
-	if (current_uid() == 0)
+	if (capable(CAP_CHOWN))
 		return true;
 	if (current_uid() != inode->uid || (uid != KEEP_ID && uid != inode->uid))
 		return false;
@@ -269,7 +291,7 @@ long sys_utimensat(int dirfd, const char __user *name, const void __user *times,
 void inode_drop_privileges(struct inode *inode)
 {
 	assert(mutex_held(&inode->lock));
-	if (S_ISREG(inode->mode) && !current_is_root())
+	if (S_ISREG(inode->mode) && !capable(CAP_FSETID))
 		inode->mode &= ~privileges(inode);
 }
 

@@ -236,7 +236,7 @@ long sys_mount(const char __user *source, const char __user *target, const char 
 	char *strings[ARRAY_SIZE(arguments)];
 	long error = 0;
 
-	if (!current_is_root())
+	if (!capable(CAP_SYS_ADMIN))
 		return -EPERM;
 	if (flags & ~MS_KNOWN)
 		return refuse(EINVAL, "a mount flag that is not supported");
@@ -283,7 +283,7 @@ long sys_umount2(const char __user *target, unsigned int flags)
 
 	if (flags)
 		return refuse(EINVAL, "an unmount flag that is not supported");
-	if (!current_is_root())
+	if (!capable(CAP_SYS_ADMIN))
 		return -EPERM;
 	path = path_lookup_user(AT_FDCWD, target, LOOKUP_FOLLOW);
 	if (IS_ERR(path))

@@ -142,7 +142,7 @@ long sys_mknodat(int dirfd, const char __user *name, unsigned int mode, unsigned
 	if (S_ISDIR(mode))
 		return -EPERM;
 	if (S_ISCHR(mode) || S_ISBLK(mode)) {
-		if (!current_is_root())
+		if (!capable(CAP_MKNOD))
 			return -EPERM;
 		new.rdev = device_decode(dev);
 	} else if (!S_ISREG(new.mode) && !S_ISFIFO(mode) && !S_ISSOCK(mode)) {
@@ -195,7 +195,7 @@ long sys_linkat(int old_dirfd, const char __user *old_name, int new_dirfd,
 	if (flags & ~(AT_SYMLINK_FOLLOW | AT_EMPTY_PATH))
 		return refuse(EINVAL, "a link flag that is not supported");
 	/* A descriptor may have come from a program that could open the file. Its user may not. */
-	if (flags & AT_EMPTY_PATH && !current_is_root())
+	if (flags & AT_EMPTY_PATH && !capable(CAP_DAC_READ_SEARCH))
 		return -ENOENT;
 	old = path_at(old_dirfd, old_name,
 		      (flags & AT_EMPTY_PATH) |

@@ -6,20 +6,16 @@
 
 #include "fs/names/path.h"
 #include "fs/names/vfs.h"
-#include "kernel/task.h"
+#include "kernel/capability.h"
 
-/* The kernel's own tasks have no process; they may do everything. */
+/* The ids for files. The kernel's own tasks have no process, and are root. */
 static inline uint32_t current_uid(void)
 {
-	return current->process ? current->process->cred.euid : 0;
+	return current->process ? current->process->cred.fsuid : 0;
 }
 static inline uint32_t current_gid(void)
 {
-	return current->process ? current->process->cred.egid : 0;
-}
-static inline bool current_is_root(void)
-{
-	return !current->process || current->process->cred.euid == 0;
+	return current->process ? current->process->cred.fsgid : 0;
 }
 
 /* Make a 64-bit argument of a system call from its halves. */

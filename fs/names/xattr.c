@@ -5,6 +5,7 @@
 #include "lib/string.h"
 #include "fs/file/file.h"
 #include "fs/names/vfs_internal.h"
+#include "kernel/capability.h"
 #include "kernel/process/process.h"
 #include "kernel/syscalls.h"
 #include "mm/vm/uaccess.h"
@@ -41,15 +42,13 @@ static int check_value(const struct request *request)
 
 static long refuse_attribute(struct inode *inode, const char *name, bool change)
 {
-	const struct process *process = current->process;
-	bool root = !process || process->cred.euid == 0;
 	bool has_user = S_ISREG(inode->mode) || S_ISDIR(inode->mode);
 	int error;
 
 	if (change && inode->sb->read_only)
 		return -EROFS;
 	if ((strncmp(name, "user.", 5) == 0 && !has_user) ||
-	    (strncmp(name, "trusted.", 8) == 0 && !root))
+	    (strncmp(name, "trusted.", 8) == 0 && !capable(CAP_SYS_ADMIN)))
 		return change ? -EPERM : -ENODATA;
 	error = inode_permission(inode, change ? MAY_WRITE : MAY_READ);
 	return error ? error : refuse(EOPNOTSUPP, "no file system here has extended attributes");

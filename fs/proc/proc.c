@@ -7,7 +7,7 @@
  * 2. A name of a process or descriptor is valid only as long as these exist (revalidate). Its owner and
  *    mode are set again at the same time.
  * 3. Descriptors, maps and the program let the reader act as the process could. They may be used by
- *    root, and by processes that have the same user and group ids.
+ *    root, and by processes that have the same user and group ids, and all its capabilities.
  * 4. When a file is read from its start, it is printed into a buffer of the open file, which is as
  *    large as needed. Later reads come from that buffer. So a reader with a small buffer sees one
  *    state, not a mixture. reader->lock serialises tasks that share an open file. It is held across
@@ -19,6 +19,7 @@
 #include "fs/file/file.h"
 #include "fs/names/path.h"
 #include "fs/splice/splice.h"
+#include "kernel/capability.h"
 #include "kernel/process/process.h"
 #include "lib/string.h"
 #include "mm/slab.h"
@@ -100,12 +101,12 @@ static bool may_inspect(const struct process *process)
 	if (!current->process || current->process == process)
 		return true;
 	own = &current->process->cred;
-	if (own->euid == 0)
+	if (capable(CAP_SYS_PTRACE))
 		return true;
-	if (process->undumpable)
+	if (process->undumpable || other->permitted & ~own->permitted)
 		return false;
-	return own->euid == other->uid && own->euid == other->euid && own->euid == other->suid &&
-	       own->egid == other->gid && own->egid == other->egid && own->egid == other->sgid;
+	return own->fsuid == other->uid && own->fsuid == other->euid && own->fsuid == other->suid &&
+	       own->fsgid == other->gid && own->fsgid == other->egid && own->fsgid == other->sgid;
 }
 
 /*

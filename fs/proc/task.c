@@ -137,7 +137,7 @@ static int show_status(struct process *process, struct text *text)
 		    name_of(process), state_of(process), process->pid, process->pid,
 		    parent_of(process));
 	text_printf(text, "Uid:\t%u\t%u\t%u\t%u\nGid:\t%u\t%u\t%u\t%u\n", cred->uid, cred->euid,
-		    cred->suid, cred->euid, cred->gid, cred->egid, cred->sgid, cred->egid);
+		    cred->suid, cred->fsuid, cred->gid, cred->egid, cred->sgid, cred->fsgid);
 	if (memory.pages)
 		text_printf(text, "VmSize:\t%8u kB\nVmRSS:\t%8u kB\n",
 			    memory.pages * (PAGE_SIZE / 1024),

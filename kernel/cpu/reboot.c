@@ -1,6 +1,7 @@
 /*
  * reboot(2): restart, halt or power off. The calling program must have called sync() before.
  */
+#include "kernel/capability.h"
 #include "kernel/cpu/apic.h"
 #include "kernel/cpu/smp.h"
 #include "kernel/syscalls.h"
@@ -23,7 +24,7 @@ static bool second_magic_ok(unsigned long magic)
 
 long sys_reboot(unsigned long magic, unsigned long magic2, unsigned long command)
 {
-	if (current->process->cred.euid != 0)
+	if (!capable(CAP_SYS_BOOT))
 		return refuse(EPERM, "only root may restart or stop the machine");
 	if (magic != REBOOT_MAGIC || !second_magic_ok(magic2))
 		return refuse(EINVAL, "wrong magic numbers");

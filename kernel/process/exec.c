@@ -11,6 +11,7 @@
  *    supplement, 3-31). Set-user-ID bits of programs are ignored.
  */
 #include "kernel/cpu/fpu.h"
+#include "kernel/process/credentials.h"
 #include "kernel/process/personality.h"
 #include "kernel/process/process.h"
 #include "kernel/process/program.h"
@@ -67,6 +68,8 @@ struct exec {
 	unsigned int argc, envc;
 	size_t env_at, name_at, platform_at, random_at; /* where in the strings these stand */
 	struct mm *mm;
+	struct credentials cred; /* of the new program */
+	bool secure;		 /* the program has other rights than its caller */
 };
 
 /* ---- arguments ---- */
@@ -228,10 +231,25 @@ static void switch_memory(struct exec *x)
 		mm_put(old);
 }
 
-/* Reset signal handlers, which were functions of the old program, and set the name and saved ids. */
-static void change_process(struct process *process, const char *path, bool unreadable)
+/* No other thread is left that could share the working directory. */
+static void choose_credentials(struct exec *x)
 {
-	struct credentials *cred = &process->cred;
+	const struct inode *inode = x->program.file->inode;
+	/* Without execute permission for the group, S_ISGID has another meaning. */
+	const struct program_rights rights = {
+		.set_uid = inode->mode & S_ISUID,
+		.set_gid = inode->mode & S_ISGID && inode->mode & 0010,
+		.uid = inode->uid,
+		.gid = inode->gid,
+	};
+
+	x->secure = credentials_for_exec(&x->cred, &rights, atomic_read(&current->fs->refs) > 1);
+}
+
+/* Reset signal handlers, which were functions of the old program, and set the name and saved ids. */
+static void change_process(struct process *process, const char *path, const struct exec *x)
+{
+	const struct credentials *cred = &x->cred;
 	const char *base = strrchr(path, '/');
 	unsigned int flags = spin_lock_irqsave(&tasks_lock);
 
@@ -241,12 +259,12 @@ static void change_process(struct process *process, const char *path, bool unrea
 		process->actions[i] = (struct signal_action){ .handler = handler };
 	}
 	altstack_reset(current);
-	cred->suid = cred->euid;
-	cred->sgid = cred->egid;
+	process->cred = *cred;
 	process->execed = true;
-	process->undumpable = unreadable;
+	process->undumpable =
+		x->program.unreadable || cred->uid != cred->euid || cred->gid != cred->egid;
 	strlcpy(current->name, base ? base + 1 : path, sizeof(current->name));
-	personality_exec(cred->uid != cred->euid || cred->gid != cred->egid);
+	personality_exec(x->secure);
 	spin_unlock_irqrestore(&tasks_lock, flags);
 }
 
@@ -290,7 +308,7 @@ static uint32_t fill_stack(const struct exec *x)
 		{ AT_EUID, cred->euid },
 		{ AT_GID, cred->gid },
 		{ AT_EGID, cred->egid },
-		{ AT_SECURE, cred->uid != cred->euid || cred->gid != cred->egid },
+		{ AT_SECURE, x->secure },
 		{ AT_RANDOM, strings + x->random_at },
 		{ AT_EXECFN, strings + x->name_at },
 		{ AT_PLATFORM, strings + x->platform_at },
@@ -338,7 +356,7 @@ static bool become(struct exec *x, const char *path)
 
 	switch_memory(x);
 	file_table_close_on_exec();
-	change_process(current->process, path, x->program.unreadable);
+	change_process(current->process, path, x);
 	if (program_clear_tails(&x->program) == 0 && program_clear_tails(&x->loader) == 0)
 		sp = fill_stack(x);
 	if (sp == 0)
@@ -369,8 +387,10 @@ int exec_path(const char *path, const void *argv, const void *envp, bool kernel)
 	/* This fails only for a thread that must end, so nobody misses the table that was shared. */
 	if (error == 0)
 		error = process_end_other_threads();
-	if (error == 0)
+	if (error == 0) {
+		choose_credentials(x);
 		gone = !become(x, path);
+	}
 	if (x->mm)
 		mm_put(x->mm);
 	program_put(&x->program);

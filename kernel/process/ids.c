@@ -3,8 +3,12 @@
  *
  * 1. Credentials belong to the process with all its threads. Only its own calls change them. Other
  *    processes may read them without a lock; they never see half of a number.
- * 2. Effective user 0 has all privileges. Others have none.
+ * 2. Each call works out the new credentials, checks that they are allowed, and then sets them all at
+ *    once. kernel/process/capability.c has the rules for capabilities.
+ * 3. The ids for files follow the effective ones, until setfsuid(2) or setfsgid(2) changes them.
  */
+#include "kernel/capability.h"
+#include "kernel/process/credentials.h"
 #include "kernel/process/process.h"
 #include "kernel/syscalls.h"
 #include "lib/string.h"
@@ -53,87 +57,181 @@ long sys_getegid32(void)
 	return cred()->egid;
 }
 
-/* The older calls have ids of 16 bits. They report a larger id as 65534. */
-static long narrow(uint32_t id)
+/* ---- changing them ---- */
+
+static bool is_one_of(uint32_t id, const uint32_t *allowed, unsigned int nr)
 {
-	return MIN(id, UINT16_MAX - 1u);
+	for (unsigned int i = 0; i < nr; i++)
+		if (id == allowed[i])
+			return true;
+	return id == ID_NONE;
 }
 
-long sys_getuid(void)
+static long not_own(void)
 {
-	return narrow(cred()->uid);
-}
-long sys_getgid(void)
-{
-	return narrow(cred()->gid);
-}
-long sys_geteuid(void)
-{
-	return narrow(cred()->euid);
-}
-long sys_getegid(void)
-{
-	return narrow(cred()->egid);
+	return refuse(EPERM, "not one of the process's own ids");
 }
 
-/* Set the real, effective and saved id. ID_NONE leaves an id as it is. Returns 0 or -EPERM. */
-static long set_ids(uint32_t *const ids[3], const uint32_t wanted[3])
+static uint32_t choose(uint32_t wanted, uint32_t old)
 {
-	const uint32_t old[3] = { *ids[0], *ids[1], *ids[2] };
+	return wanted == ID_NONE ? old : wanted;
+}
 
-	for (unsigned int i = 0; i < 3; i++)
-		if (cred()->euid != 0 && wanted[i] != ID_NONE && wanted[i] != old[0] &&
-		    wanted[i] != old[1] && wanted[i] != old[2])
-			return refuse(EPERM, "not one of the process's own ids");
-	for (unsigned int i = 0; i < 3; i++)
-		if (wanted[i] != ID_NONE)
-			*ids[i] = wanted[i];
-	/* The new user must not read secrets that the old one left in memory. */
-	if (*ids[1] != old[1])
-		current->process->undumpable = true;
+static long set_users(struct credentials *new)
+{
+	new->fsuid = new->euid;
+	credentials_fix_capabilities(new, cred());
+	credentials_set(new);
+	return 0;
+}
+
+static long set_groups_ids(struct credentials *new)
+{
+	new->fsgid = new->egid;
+	credentials_set(new);
 	return 0;
 }
 
 long sys_setresuid(uint32_t uid, uint32_t euid, uint32_t suid)
 {
-	struct credentials *c = cred();
+	struct credentials new = *cred();
+	const uint32_t ids[] = { new.uid, new.euid, new.suid };
 
-	return set_ids((uint32_t *[]){ &c->uid, &c->euid, &c->suid },
-		       (uint32_t[]){ uid, euid, suid });
+	if (!capable(CAP_SETUID) &&
+	    !(is_one_of(uid, ids, 3) && is_one_of(euid, ids, 3) && is_one_of(suid, ids, 3)))
+		return not_own();
+	new.uid = choose(uid, ids[0]);
+	new.euid = choose(euid, ids[1]);
+	new.suid = choose(suid, ids[2]);
+	return set_users(&new);
 }
 
 long sys_setresgid(uint32_t gid, uint32_t egid, uint32_t sgid)
 {
-	struct credentials *c = cred();
+	struct credentials new = *cred();
+	const uint32_t ids[] = { new.gid, new.egid, new.sgid };
 
-	return set_ids((uint32_t *[]){ &c->gid, &c->egid, &c->sgid },
-		       (uint32_t[]){ gid, egid, sgid });
+	if (!capable(CAP_SETGID) &&
+	    !(is_one_of(gid, ids, 3) && is_one_of(egid, ids, 3) && is_one_of(sgid, ids, 3)))
+		return not_own();
+	new.gid = choose(gid, ids[0]);
+	new.egid = choose(egid, ids[1]);
+	new.sgid = choose(sgid, ids[2]);
+	return set_groups_ids(&new);
 }
 
-/* Root changes all three ids for good. Others may switch only between their real and their saved id. */
-static long become(uint32_t id, long (*set)(uint32_t, uint32_t, uint32_t))
+/* The saved id follows the effective one, unless the call only switches back to the real one. */
+long sys_setreuid(uint32_t uid, uint32_t euid)
 {
-	uint32_t others = cred()->euid == 0 ? id : ID_NONE;
+	struct credentials new = *cred();
+	const uint32_t ids[] = { new.uid, new.euid, new.suid };
 
-	if (id == ID_NONE)
-		return refuse(EINVAL, "no user or group can have that number");
-	return set(others, id, others);
+	if (!capable(CAP_SETUID) && !(is_one_of(uid, ids, 2) && is_one_of(euid, ids, 3)))
+		return not_own();
+	new.uid = choose(uid, ids[0]);
+	new.euid = choose(euid, ids[1]);
+	if (uid != ID_NONE || (euid != ID_NONE && euid != ids[0]))
+		new.suid = new.euid;
+	return set_users(&new);
 }
 
+long sys_setregid(uint32_t gid, uint32_t egid)
+{
+	struct credentials new = *cred();
+	const uint32_t ids[] = { new.gid, new.egid, new.sgid };
+
+	if (!capable(CAP_SETGID) && !(is_one_of(gid, ids, 2) && is_one_of(egid, ids, 3)))
+		return not_own();
+	new.gid = choose(gid, ids[0]);
+	new.egid = choose(egid, ids[1]);
+	if (gid != ID_NONE || (egid != ID_NONE && egid != ids[0]))
+		new.sgid = new.egid;
+	return set_groups_ids(&new);
+}
+
+/* With the capability, all three ids change for good. Others switch between their real and saved id. */
 long sys_setuid(uint32_t uid)
 {
-	return become(uid, sys_setresuid);
+	struct credentials new = *cred();
+
+	if (uid == ID_NONE)
+		return refuse(EINVAL, "no user can have that number");
+	if (capable(CAP_SETUID))
+		new.uid = new.suid = uid;
+	else if (uid != new.uid && uid != new.suid)
+		return not_own();
+	new.euid = uid;
+	return set_users(&new);
 }
 
 long sys_setgid(uint32_t gid)
 {
-	return become(gid, sys_setresgid);
+	struct credentials new = *cred();
+
+	if (gid == ID_NONE)
+		return refuse(EINVAL, "no group can have that number");
+	if (capable(CAP_SETGID))
+		new.gid = new.sgid = gid;
+	else if (gid != new.gid && gid != new.sgid)
+		return not_own();
+	new.egid = gid;
+	return set_groups_ids(&new);
 }
+
+/* These two return the old id, and never an error. */
+long sys_setfsuid(uint32_t uid)
+{
+	struct credentials new = *cred();
+	const uint32_t ids[] = { new.uid, new.euid, new.suid, new.fsuid };
+
+	if (uid != ID_NONE && (capable(CAP_SETUID) || is_one_of(uid, ids, 4))) {
+		new.fsuid = uid;
+		credentials_fix_capabilities(&new, cred());
+		credentials_set(&new);
+	}
+	return ids[3];
+}
+
+long sys_setfsgid(uint32_t gid)
+{
+	struct credentials new = *cred();
+	const uint32_t ids[] = { new.gid, new.egid, new.sgid, new.fsgid };
+
+	if (gid != ID_NONE && (capable(CAP_SETGID) || is_one_of(gid, ids, 4))) {
+		new.fsgid = gid;
+		credentials_set(&new);
+	}
+	return ids[3];
+}
+
+static long put_three(const uint32_t ids[3], void __user *const to[3])
+{
+	for (unsigned int i = 0; i < 3; i++)
+		if (put_user_u32(ids[i], to[i]) < 0)
+			return -EFAULT;
+	return 0;
+}
+
+long sys_getresuid(void __user *uid, void __user *euid, void __user *suid)
+{
+	return put_three((uint32_t[]){ cred()->uid, cred()->euid, cred()->suid },
+			 (void __user *[]){ uid, euid, suid });
+}
+
+long sys_getresgid(void __user *gid, void __user *egid, void __user *sgid)
+{
+	return put_three((uint32_t[]){ cred()->gid, cred()->egid, cred()->sgid },
+			 (void __user *[]){ gid, egid, sgid });
+}
+
+/* ---- groups ---- */
 
 long sys_getgroups(int room, void __user *to)
 {
 	struct credentials *c = cred();
 
+	if (room < 0)
+		return refuse(EINVAL, "a negative number of groups");
 	if (room == 0)
 		return c->nr_groups;
 	if (room < (int)c->nr_groups)
@@ -143,47 +241,33 @@ long sys_getgroups(int room, void __user *to)
 	return c->nr_groups;
 }
 
-long sys_setgroups(unsigned int nr, const void __user *from)
+long groups_set(unsigned int nr, const uint32_t *groups)
 {
 	struct credentials *c = cred();
-	uint32_t groups[ARRAY_SIZE(c->groups)];
 
-	if (c->euid != 0)
-		return refuse(EPERM, "only root may set groups");
-	if (nr > ARRAY_SIZE(groups))
-		return refuse(EINVAL, "more than 32 groups");
-	if (copy_from_user(groups, from, nr * sizeof(groups[0])) < 0)
-		return -EFAULT;
 	memcpy(c->groups, groups, nr * sizeof(groups[0]));
 	c->nr_groups = nr;
 	return 0;
 }
 
-/*
- * capget(2). Root has all capabilities, and others have none. They are not stored anywhere. Version 1 has
- * one word for each set, the later versions have two.
- */
-#define CAPABILITY_V1  0x19980330u
-#define CAPABILITY_V2  0x20071026u
-#define CAPABILITY_V3  0x20080522u
-#define CAPABILITY_ALL 0x1ffffffffffull
-
-long sys_capget(uint32_t __user *header, void __user *data)
+long groups_check(unsigned int nr)
 {
-	uint64_t all = cred()->euid == 0 ? CAPABILITY_ALL : 0;
-	/* Effective, permitted, inheritable; their upper halves. */
-	uint32_t sets[6] = { all, all, 0, all >> 32, all >> 32, 0 }, head[2];
+	if (!capable(CAP_SETGID))
+		return refuse(EPERM, "only root may set groups");
+	return nr > NR_GROUPS ? refuse(EINVAL, "more than 32 groups") : 0;
+}
 
-	if (copy_from_user(head, header, sizeof(head)))
+long sys_setgroups(unsigned int nr, const void __user *from)
+{
+	uint32_t groups[NR_GROUPS];
+	long error = groups_check(nr);
+
+	if (error)
+		return error;
+	if (copy_from_user(groups, from, nr * sizeof(groups[0])) < 0)
 		return -EFAULT;
-	if (head[0] != CAPABILITY_V1 && head[0] != CAPABILITY_V2 && head[0] != CAPABILITY_V3) {
-		if (put_user_u32(CAPABILITY_V3, header))
-			return -EFAULT;
-		return data ? refuse(EINVAL, "an unknown version of the capability structure") : 0;
-	}
-	if ((int32_t)head[1] < 0)
-		return refuse(EINVAL, "no process has that number");
-	if (head[1] != 0 && head[1] != current->tid)
-		return refuse(EPERM, "only for the calling process");
-	return data ? copy_to_user(data, sets, head[0] == CAPABILITY_V1 ? 12 : 24) : 0;
+	for (unsigned int i = 0; i < nr; i++)
+		if (groups[i] == ID_NONE)
+			return refuse(EINVAL, "no group can have that number");
+	return groups_set(nr, groups);
 }

@@ -4,6 +4,7 @@
  * A limit that the kernel does not enforce can be read. It can only be set to its current value or to
  * "no limit", because a program that sets another value would rely on it.
  */
+#include "kernel/capability.h"
 #include "kernel/process/process.h"
 #include "kernel/syscalls.h"
 #include "mm/vm/uaccess.h"
@@ -20,7 +21,7 @@ static long check_limit(unsigned int resource, const struct rlimit *wanted,
 
 	if (wanted->soft > wanted->hard)
 		return refuse(EINVAL, "the soft limit is above the hard one");
-	if (wanted->hard > old->hard && current->process->cred.euid != 0)
+	if (wanted->hard > old->hard && !capable(CAP_SYS_RESOURCE))
 		return refuse(EPERM, "only root may raise a hard limit");
 	if (resource == RLIMIT_NOFILE && wanted->hard > OPEN_FILES_MAX)
 		return refuse(EPERM, "more descriptors than a file table can hold");

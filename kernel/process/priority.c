@@ -6,6 +6,7 @@
  *    (RLIMIT_NICE, RLIMIT_RTPRIO) that allows it.
  * 3. tasks_lock keeps the tasks that are looked at and changed.
  */
+#include "kernel/capability.h"
 #include "kernel/process/process.h"
 #include "kernel/process/timecalls.h"
 #include "kernel/syscalls.h"
@@ -18,23 +19,19 @@ static bool is_urgent(int policy)
 	return policy == SCHED_FIFO || policy == SCHED_RR;
 }
 
-static bool is_root(void)
-{
-	return current->process->cred.euid == 0;
-}
-
 /* May the current process change this task? */
 static bool may_change(const struct task *task)
 {
 	const struct credentials *own = &current->process->cred, *other = &task->process->cred;
 
-	return is_root() || own->euid == other->euid || own->euid == other->uid;
+	return capable(CAP_SYS_NICE) || own->euid == other->euid || own->euid == other->uid;
 }
 
 /* RLIMIT_NICE counts from 1 (nice 19) to 40 (nice -20). */
 static bool may_have_nice(const struct task *task, int nice)
 {
-	return is_root() || (uint64_t)(20 - nice) <= task->process->limits[RLIMIT_NICE].soft;
+	return capable(CAP_SYS_NICE) ||
+	       (uint64_t)(20 - nice) <= task->process->limits[RLIMIT_NICE].soft;
 }
 
 static struct scheduling scheduling_of(const struct task *task)
@@ -208,7 +205,8 @@ static long set_policy(int tid, int policy, const void __user *param)
 		else if (wanted.urgency > URGENCY_MAX ||
 			 is_urgent(wanted.policy) != (wanted.urgency != 0))
 			error = refuse(EINVAL, "a priority that the policy does not have");
-		else if (!may_change(task) || (!is_root() && needs_root(task, &wanted, reset)))
+		else if (!may_change(task) ||
+			 (!capable(CAP_SYS_NICE) && needs_root(task, &wanted, reset)))
 			error = refuse(EPERM, "only root may make a task so urgent");
 		else
 			error = 0;

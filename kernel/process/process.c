@@ -7,7 +7,9 @@
  * 3. tasks_lock guards the list and the tree of processes.
  */
 #include "kernel/process/process.h"
+#include "kernel/capability.h"
 #include "kernel/init.h"
+#include "kernel/process/credentials.h"
 #include "kernel/syscalls.h"
 #include "lib/string.h"
 #include "mm/slab.h"
@@ -139,6 +141,13 @@ static void set_first_limits(struct rlimit *limits)
 	limits[RLIMIT_SIGPENDING] = limits[RLIMIT_NPROC];
 }
 
+/* Give the first process what others inherit. */
+static void set_first_values(struct process *process)
+{
+	set_first_limits(process->limits);
+	process->cred.permitted = process->cred.effective = process->cred.bounding = CAP_ALL;
+}
+
 /* Give a new process everything that it inherits from its parent. */
 static void inherit(struct process *process, struct process *parent)
 {
@@ -209,7 +218,7 @@ static bool may_add_task(void)
 	const struct process *process = current->process;
 	const struct credentials *cred = &process->cred;
 
-	return cred->uid == 0 || cred->euid == 0 ||
+	return cred->uid == 0 || capable(CAP_SYS_RESOURCE) || capable(CAP_SYS_ADMIN) ||
 	       tasks_of_user(cred->uid) < process->limits[RLIMIT_NPROC].soft;
 }
 
@@ -233,7 +242,7 @@ int process_link(struct task *task)
 		if (task != current)
 			inherit(process, current->process);
 		else
-			set_first_limits(process->limits);
+			set_first_values(process);
 	}
 	task->tid = number;
 	list_add_tail(&process->threads, &task->thread_link);
@@ -282,8 +291,11 @@ static long set_dumpable(unsigned long value)
 	return 0;
 }
 
-long sys_prctl(unsigned long option, unsigned long argument)
+long sys_prctl(unsigned long option, unsigned long argument, unsigned long third,
+	       unsigned long fourth, unsigned long fifth)
 {
+	const unsigned long arguments[] = { argument, third, fourth, fifth };
+
 	switch (option) {
 	case PR_GET_DUMPABLE:
 		return !current->process->undumpable;
@@ -294,5 +306,5 @@ long sys_prctl(unsigned long option, unsigned long argument)
 	case PR_GET_NAME:
 		return copy_to_user((void __user *)argument, current->name, TASK_NAME_LEN);
 	}
-	return refuse(EINVAL, "a prctl option that is not supported");
+	return credentials_prctl(option, arguments);
 }

@@ -4,6 +4,7 @@
  * Root may send signals to all processes. Others may do so if their real or effective user is the
  * target's real or saved user. SIGCONT may also be sent within a session.
  */
+#include "kernel/capability.h"
 #include "kernel/process/process.h"
 #include "kernel/signals/signal.h"
 #include "kernel/syscalls.h"
@@ -110,7 +111,7 @@ static bool may_signal(const struct process *target, int signo)
 {
 	const struct credentials *me = &current->process->cred, *it = &target->cred;
 
-	return target == current->process || me->euid == 0 || me->euid == it->suid ||
+	return target == current->process || capable(CAP_KILL) || me->euid == it->suid ||
 	       me->euid == it->uid || me->uid == it->suid || me->uid == it->uid ||
 	       (signo == SIGCONT && target->sid == current->process->sid);
 }

@@ -4,6 +4,7 @@
  * As in kernel/sched.c, a run queue's lock makes waking and going to sleep one step each.
  */
 #include "fs/pipe/owners.h"
+#include "kernel/capability.h"
 #include "kernel/process/process.h"
 #include "kernel/signals/signal.h"
 #include "lib/string.h"
@@ -24,7 +25,7 @@ ONE_STEP struct task *current_task(void)
 
 void ex_shim_tasks_init(void)
 {
-	process.cred.euid = 0;
+	process.cred.effective = CAP_ALL;
 	for (unsigned int i = 0; i <= MAX_TASKS; i++) {
 		ex_tasks[i].tid = i + 1;
 		ex_tasks[i].process = &process;
