@@ -13,6 +13,7 @@
  * 6. The first process (init) gets only signals for which it has handlers, and those of its own faults.
  */
 #include "kernel/signals/signal.h"
+#include "kernel/process/usage.h"
 #include "kernel/cpu/irq.h"
 #include "kernel/process/process.h"
 #include "lib/div64.h"
@@ -256,7 +257,7 @@ void signal_force(int signo, int code, uint32_t address)
 void process_notify_parent(struct process *child, int code, int value)
 {
 	struct process *parent = child->parent;
-	struct cpu_time time = process_cpu_time(child);
+	struct usage time = process_usage(child);
 	struct signal_info info = {
 		.code = code,
 		.pid = child->pid,
