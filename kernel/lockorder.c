@@ -20,7 +20,9 @@
 
 /* The classes of which a task may hold several locks, and in which order. */
 static const char *const ordered[] = {
-	"inode",       /* a directory before its entries, see fs/names/vfs.h */
+	"epoll",	  /* an outer one before those that it watches, see fs/events/epoll.h */
+	"epoll watchers", /* an inner one before those that watch it */
+	"inode",	  /* a directory before its entries, see fs/names/vfs.h */
 	"page tables", /* fork: the parent's, then the child's, which no other task can reach yet */
 };
 

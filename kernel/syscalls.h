@@ -191,6 +191,19 @@ long sys_pipe2(int32_t __user *fds, unsigned int flags);
 long sys_eventfd(unsigned int initial);
 long sys_eventfd2(unsigned int initial, unsigned int flags);
 
+/* ---- fs/events/epoll_calls.c ---- */
+
+struct epoll_event;
+
+long sys_epoll_create(int size);
+long sys_epoll_create1(unsigned int flags);
+long sys_epoll_ctl(int epfd, unsigned int op, int fd, const struct epoll_event __user *event);
+long sys_epoll_wait(int epfd, struct epoll_event __user *events, int max, int milliseconds);
+long sys_epoll_pwait(int epfd, struct epoll_event __user *events, int max, int milliseconds,
+		     const sigmask_t __user *mask, size_t mask_size);
+long sys_epoll_pwait2(int epfd, struct epoll_event __user *events, int max,
+		      const void __user *timeout, const sigmask_t __user *mask, size_t mask_size);
+
 /* ---- fs/splice/sendfile.c ---- */
 
 long sys_sendfile(int fd_out, int fd_in, int32_t __user *offset, size_t count);

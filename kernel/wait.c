@@ -113,12 +113,13 @@ bool task_wake(struct task *task)
 	return task->state != TASK_RUNNING && sched_wake(task);
 }
 
-static void wake_waiter(struct waiter *waiter)
+/* Returns true if a waiter with a function has passed the event on. */
+static bool wake_waiter(struct waiter *waiter, enum wake_reason reason)
 {
 	if (waiter->wake)
-		waiter->wake(waiter);
-	else
-		task_wake(waiter->task);
+		return waiter->wake(waiter, reason);
+	task_wake(waiter->task);
+	return false;
 }
 
 /*
@@ -135,13 +136,17 @@ static void take_off(struct list *link)
 	__atomic_store_n(&link->next, link, __ATOMIC_RELEASE);
 }
 
-void wake_all_slow(struct wait_queue *queue)
+void wake_all_slow(struct wait_queue *queue, enum wake_reason reason)
 {
 	unsigned int flags = spin_lock_irqsave(&queue->lock);
 	struct waiter *waiter, *next;
+	bool passed_on = false;
 
 	list_for_each_safe(waiter, next, &queue->waiters, link) {
-		wake_waiter(waiter);
+		if (waiter->exclusive && passed_on)
+			continue;
+		if (wake_waiter(waiter, reason) && reason != WAKE_STATE)
+			passed_on = true;
 		if (!waiter->wake)
 			take_off(&waiter->link);
 	}
@@ -153,7 +158,7 @@ void wake_one(struct wait_queue *queue)
 	unsigned int flags = spin_lock_irqsave(&queue->lock);
 
 	if (!list_empty(&queue->waiters))
-		wake_waiter(list_first(&queue->waiters, struct waiter, link));
+		wake_waiter(list_first(&queue->waiters, struct waiter, link), WAKE_EVENT);
 	spin_unlock_irqrestore(&queue->lock, flags);
 }
 
@@ -197,7 +202,7 @@ static bool spin_for_owner(struct mutex *mutex)
  */
 static int lock_slow(struct mutex *mutex, enum task_state state)
 {
-	struct waiter waiter = { LIST_INIT(waiter.link), NULL, NULL, 0 };
+	struct waiter waiter = { .link = LIST_INIT(waiter.link) };
 	int error = 0;
 
 	if (mutex_held(mutex))

@@ -12,12 +12,15 @@
  *					adds data, wakes: nobody is on the queue
  *	joins the queue, sleeps for ever
  *
- * 4. A waiter may have a function that is called instead of waking its task (poll and the pipe's
- *    arrival waiter do). It runs with the queue's lock held and interrupts off. It must not touch the
- *    queue.
+ * 4. A waiter may have a function that is called instead of waking its task (poll, epoll and the pipe's
+ *    arrival waiter do). It stays on the queue. Its function runs with the queue's lock held and interrupts
+ *    off. It may wake tasks and other queues, and take locks that are irqsave and that no one holds while
+ *    joining, leaving or waking this queue. It must not touch the queue itself.
  * 5. Queues may be woken from interrupts.
  * 6. wake_all() takes the tasks that it wakes off the queue. wait_prepare() puts them back, in the order
  *    in which they first came. A task that is too late after each wakeup therefore becomes the first.
+ * 7. A wakeup has a reason, which only functions of waiters look at. A task checks its condition in any
+ *    case.
  */
 #ifndef KERNEL_WAIT_H
 #define KERNEL_WAIT_H
@@ -34,11 +37,22 @@ struct wait_queue {
 	unsigned int tickets;
 };
 
+enum wake_reason {
+	WAKE_EVENT,  /* the condition may have become true */
+	WAKE_CHANGE, /* it has changed, but has not become true: something was taken, say */
+	WAKE_STATE,  /* a change that concerns each waiter, whatever it waits for: a close, say */
+};
+
 struct waiter {
 	struct list link;
 	struct task *task;
-	void (*wake)(struct waiter *); /* NULL: wake `task` */
-	unsigned int ticket;	       /* of its first arrival at the queue; 0: it is new */
+	/*
+	 * NULL: wake `task`. Returns true if it has passed an event on to a task that will deal with
+	 * it. Then the queue's other exclusive waiters are not told of this event.
+	 */
+	bool (*wake)(struct waiter *, enum wake_reason);
+	unsigned int ticket; /* of its first arrival at the queue; 0: it is new */
+	bool exclusive;	     /* has a function that wants to share events with others, see `wake` */
 };
 
 #define WAIT_QUEUE_INIT(name)                                      \
@@ -73,12 +87,16 @@ void wait_finish(struct wait_queue *queue, struct waiter *waiter);
  *
  * Whichever of the two is later in its last line sees what the other one did in its first.
  */
-void wake_all_slow(struct wait_queue *queue);
-static inline void wake_all(struct wait_queue *queue)
+void wake_all_slow(struct wait_queue *queue, enum wake_reason reason);
+static inline void wake_all_for(struct wait_queue *queue, enum wake_reason reason)
 {
 	memory_barrier();
 	if (!list_empty_unlocked(&queue->waiters))
-		wake_all_slow(queue);
+		wake_all_slow(queue, reason);
+}
+static inline void wake_all(struct wait_queue *queue)
+{
+	wake_all_for(queue, WAKE_EVENT);
 }
 /* Wake only the first waiter, which stays on the queue. Never sleeps. May be called in an interrupt. */
 void wake_one(struct wait_queue *queue);
@@ -95,27 +113,27 @@ static inline bool wait_interrupted(enum task_state state)
 	       (state == TASK_KILLABLE && kill_pending());
 }
 
-#define __wait_event(queue, cond, state, until)                                     \
-	({                                                                          \
-		struct waiter _waiter = { LIST_INIT(_waiter.link), NULL, NULL, 0 }; \
-		int _error = 0;                                                     \
-		for (;;) {                                                          \
-			wait_prepare(queue, &_waiter, state);                       \
-			if (cond)                                                   \
-				break;                                              \
-			if (wait_interrupted(state)) {                              \
-				_error = -ERESTARTSYS;                              \
-				break;                                              \
-			}                                                           \
-			if (!schedule_until(until)) {                               \
-				_error = (cond) ? 0 : -EAGAIN;                      \
-				break;                                              \
-			}                                                           \
-			if (cond) /* no need to join the queue again */             \
-				break;                                              \
-		}                                                                   \
-		wait_finish(queue, &_waiter);                                       \
-		_error;                                                             \
+#define __wait_event(queue, cond, state, until)                              \
+	({                                                                   \
+		struct waiter _waiter = { .link = LIST_INIT(_waiter.link) }; \
+		int _error = 0;                                              \
+		for (;;) {                                                   \
+			wait_prepare(queue, &_waiter, state);                \
+			if (cond)                                            \
+				break;                                       \
+			if (wait_interrupted(state)) {                       \
+				_error = -ERESTARTSYS;                       \
+				break;                                       \
+			}                                                    \
+			if (!schedule_until(until)) {                        \
+				_error = (cond) ? 0 : -EAGAIN;               \
+				break;                                       \
+			}                                                    \
+			if (cond) /* no need to join the queue again */      \
+				break;                                       \
+		}                                                            \
+		wait_finish(queue, &_waiter);                                \
+		_error;                                                      \
 	})
 
 /* Sleep until cond is true. Not interrupted by signals. */

@@ -313,7 +313,7 @@ static int connect_to_listener(struct socket *socket, struct socket *listener, u
 		return error;
 	}
 	wake_all(&listener->in.readable);
-	wake_all(&socket->in.readable);
+	wake_all_for(&socket->in.readable, WAKE_STATE);
 	return 0;
 }
 
@@ -471,7 +471,7 @@ long socket_shutdown(struct file *file, unsigned int how)
 	if (send)
 		end_input(peer, 0);
 	/* Wake a poll of the peer: the state of the connection has changed for it in any case. */
-	wake_all(&peer->in.readable);
+	wake_all_for(&peer->in.readable, WAKE_STATE);
 	socket_put(peer);
 	return 0;
 }

@@ -11,7 +11,9 @@
 #include "mm/vm/uaccess.h"
 #include "net/control.h"
 
-#define FIONREAD 0x541b
+#define FIONREAD  0x541b
+
+#define POLL_SEND (POLLOUT | POLLWRNORM | POLLWRBAND)
 
 static const struct file_ops socket_file_ops;
 
@@ -433,20 +435,20 @@ static unsigned int socket_poll(struct file *file, struct poll_table *table)
 	bool connects = socket_connects(socket);
 	unsigned int events;
 
-	poll_wait(table, &socket->in.readable);
+	poll_wait(table, &socket->in.readable, POLLIN | POLLRDNORM);
 	if (READ_ONCE(socket->state) == SOCKET_LISTENING)
 		return READ_ONCE(socket->nr_pending) ? POLLIN | POLLRDNORM : 0;
 	target = socket_peer(socket);
 	/* The peer of a connection, and so its queue, exists as long as this socket. */
 	if (connects && target)
-		poll_wait(table, &target->in.writable);
+		poll_wait(table, &target->in.writable, POLL_SEND);
 	if (!connects)
-		poll_wait(table, &datagram_room);
+		poll_wait(table, &datagram_room, POLL_SEND);
 	else
 		shut = !target || socket_ended(target);
 	events = poll_input(socket, &coming);
 	if (may_send(socket, target))
-		events |= POLLOUT | POLLWRNORM | POLLWRBAND;
+		events |= POLL_SEND;
 	if (target)
 		socket_put(target);
 	if (connects && READ_ONCE(socket->state) == SOCKET_NEW)

@@ -98,7 +98,7 @@ static int tty_open(struct inode *inode, struct file *file)
  */
 static int wait_for_input(struct tty *tty, unsigned int want, uint64_t deadline)
 {
-	struct waiter waiter = { LIST_INIT(waiter.link), NULL, NULL, 0 };
+	struct waiter waiter = { .link = LIST_INIT(waiter.link) };
 	bool in_time = true;
 	int result;
 
@@ -300,8 +300,8 @@ static unsigned int tty_poll(struct file *file, struct poll_table *table)
 	uint64_t gap;
 	unsigned int min = tty_demand(tty, &gap), events = 0;
 
-	poll_wait(table, &tty->readable);
-	poll_wait(table, &tty->writable);
+	poll_wait(table, &tty->readable, POLLIN | POLLRDNORM);
+	poll_wait(table, &tty->writable, POLLOUT | POLLWRNORM);
 	if (tty_available(tty) >= (gap == 0 && min > 0 ? min : 1))
 		events |= POLLIN | POLLRDNORM;
 	if (can_write(tty))

@@ -142,8 +142,8 @@ static unsigned int eventfd_poll(struct file *file, struct poll_table *table)
 	struct eventfd *event = file->private;
 	uint64_t counter;
 
-	poll_wait(table, &event->readable);
-	poll_wait(table, &event->writable);
+	poll_wait(table, &event->readable, POLLIN);
+	poll_wait(table, &event->writable, POLLOUT);
 	counter = counter_now(event);
 	return (counter > 0 ? POLLIN : 0) | (counter < EVENTFD_MAX ? POLLOUT : 0);
 }

@@ -15,6 +15,8 @@
 
 #define FILES_MIN 8192u /* this many may be open, however small the memory is */
 
+void (*before_watched_file_closes)(struct file *file);
+
 struct atomic nr_open_files = ATOMIC_INIT(0);
 static unsigned int max_open_files = FILES_MIN;
 SLAB_CACHE(file_cache, "file", struct file, 0);
@@ -54,6 +56,8 @@ void file_put(struct file *file)
 {
 	if (!atomic_dec_and_test(&file->refs))
 		return;
+	if (unlikely(READ_ONCE(file->epolls)))
+		before_watched_file_closes(file);
 	lock_drop_owner(file, file);
 	if (file->ops->release)
 		file->ops->release(file);

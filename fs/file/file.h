@@ -167,4 +167,10 @@ int file_table_unshare(void);
  */
 void file_table_close_on_exec(void);
 
+/*
+ * The last reference to a file that epolls watch has gone. Its queues still exist. fs/events/epoll.c sets
+ * it. May sleep.
+ */
+extern void (*before_watched_file_closes)(struct file *file);
+
 #endif

@@ -4,7 +4,7 @@
  * 1. The first look at each file joins the file's wait queues (poll_wait). Later looks only check
  *    the files. The waiters of a call are in its table: a few on the stack, more in blocks of their
  *    own.
- * 2. A wakeup sets table->woken and wakes the task. The task clears `woken` before each look at the
+ * 2. A wakeup sets call->woken and wakes the task. The task clears `woken` before each look at the
  *    files. It sleeps only if `woken` is still clear after the task's state has become sleeping:
  *
  *	poller				waker
@@ -36,7 +36,7 @@
 struct poll_waiter {
 	struct waiter waiter;
 	struct wait_queue *queue;
-	struct poll_table *table;
+	struct poll_call *call;
 	struct file *file; /* a reference; NULL: no other task can close it */
 };
 
@@ -46,7 +46,8 @@ struct poll_block {
 	struct poll_waiter waiters[WAITERS_BLOCK];
 };
 
-struct poll_table {
+struct poll_call {
+	struct poll_table table;
 	struct task *task;
 	bool woken;	   /* by a waker, in an interrupt perhaps */
 	int error;	   /* -ENOMEM: a queue could not be joined */
@@ -58,46 +59,49 @@ struct poll_table {
 
 #define POLLFD_FEW 16u /* this many have room on the stack */
 
-static void poll_woken(struct waiter *waiter)
+static bool poll_woken(struct waiter *waiter, enum wake_reason reason)
 {
-	struct poll_table *table = container_of(waiter, struct poll_waiter, waiter)->table;
+	struct poll_call *call = container_of(waiter, struct poll_waiter, waiter)->call;
 
-	WRITE_ONCE(table->woken, true);
-	task_wake(table->task);
+	WRITE_ONCE(call->woken, true);
+	task_wake(call->task);
+	return false;
 }
 
-static struct poll_waiter *new_waiter(struct poll_table *table)
+static struct poll_waiter *new_waiter(struct poll_call *call)
 {
-	struct poll_block *block = table->blocks;
+	struct poll_block *block = call->blocks;
 
-	if (table->nr_few < WAITERS_FEW)
-		return &table->few[table->nr_few++];
+	if (call->nr_few < WAITERS_FEW)
+		return &call->few[call->nr_few++];
 	if (!block || block->nr == WAITERS_BLOCK) {
 		block = kmalloc(sizeof(*block), 0);
 		if (!block) {
-			table->error = -ENOMEM;
+			call->error = -ENOMEM;
 			return NULL;
 		}
 		block->nr = 0;
-		block->next = table->blocks;
-		table->blocks = block;
+		block->next = call->blocks;
+		call->blocks = block;
 	}
 	return &block->waiters[block->nr++];
 }
 
-void poll_join(struct poll_table *table, struct wait_queue *queue)
+static void poll_join(struct poll_table *table, struct wait_queue *queue, unsigned int events)
 {
-	struct poll_waiter *waiter = new_waiter(table);
+	struct poll_call *call = container_of(table, struct poll_call, table);
+	struct poll_waiter *waiter = new_waiter(call);
 
 	if (!waiter)
 		return;
-	waiter->table = table;
+	waiter->call = call;
 	waiter->queue = queue;
-	waiter->file = table->file;
+	waiter->file = call->file;
 	if (waiter->file)
 		file_get(waiter->file);
 	waiter->waiter.task = NULL;
 	waiter->waiter.wake = poll_woken;
+	waiter->waiter.exclusive = false;
 	wait_add(queue, &waiter->waiter);
 }
 
@@ -111,13 +115,13 @@ static void leave(struct poll_waiter *waiters, unsigned int nr)
 }
 
 /* Leave all queues. */
-static void leave_all(struct poll_table *table)
+static void leave_all(struct poll_call *call)
 {
 	struct poll_block *block;
 
-	leave(table->few, table->nr_few);
-	while ((block = table->blocks) != NULL) {
-		table->blocks = block->next;
+	leave(call->few, call->nr_few);
+	while ((block = call->blocks) != NULL) {
+		call->blocks = block->next;
 		leave(block->waiters, block->nr);
 		kfree(block);
 	}
@@ -127,26 +131,26 @@ static void leave_all(struct poll_table *table)
  * Sleep until a queue of the table is woken or a signal arrives. Returns false if the deadline has
  * passed first.
  */
-static bool poll_sleep_until(struct poll_table *table, uint64_t deadline)
+static bool poll_sleep_until(struct poll_call *call, uint64_t deadline)
 {
 	bool in_time = true;
 
 	(void)__atomic_exchange_n(&current->state, TASK_INTERRUPTIBLE, __ATOMIC_SEQ_CST);
-	if (!READ_ONCE(table->woken) && !signal_pending())
+	if (!READ_ONCE(call->woken) && !signal_pending())
 		in_time = schedule_until(deadline);
 	current->state = TASK_RUNNING;
 	/*
 	 * Clear `woken` before the next look at the files. That look sees everything that earlier
 	 * wakeups were about, and a later wakeup sets `woken` again.
 	 */
-	(void)__atomic_exchange_n(&table->woken, false, __ATOMIC_SEQ_CST);
+	(void)__atomic_exchange_n(&call->woken, false, __ATOMIC_SEQ_CST);
 	return in_time;
 }
 
 /*
- * Returns the events that hold for a descriptor now, and joins its queues unless `table` is NULL.
+ * Returns the events that hold for a descriptor now, and joins its queues unless `call` is NULL.
  */
-static inline unsigned int ask(int number, struct poll_table *table)
+static inline unsigned int ask(int number, struct poll_call *call)
 {
 	struct fd fd = fd_get(number);
 	unsigned int events = POLLIN | POLLRDNORM | POLLOUT | POLLWRNORM;
@@ -154,28 +158,28 @@ static inline unsigned int ask(int number, struct poll_table *table)
 	if (unlikely(!fd.file))
 		return POLLNVAL;
 	if (fd.file->ops->poll) {
-		if (table)
-			table->file = fd.counted ? fd.file : NULL;
-		events = fd.file->ops->poll(fd.file, table);
+		if (call)
+			call->file = fd.counted ? fd.file : NULL;
+		events = fd.file->ops->poll(fd.file, call ? &call->table : NULL);
 	}
 	fd_put(fd);
 	return events;
 }
 
 /* Returns how many files are ready. Joins no more queues after the first one that is. */
-static int look(struct pollfd *fds, unsigned int nr, unsigned int always, struct poll_table *table)
+static int look(struct pollfd *fds, unsigned int nr, unsigned int always, struct poll_call *call)
 {
 	int ready = 0;
 
 	for (unsigned int i = 0; i < nr; i++) {
-		unsigned int events = ask(fds[i].fd, table);
+		unsigned int events = ask(fds[i].fd, call);
 
 		if (events)
 			events &= fds[i].fd < 0 ? 0 : fds[i].events | always;
 		fds[i].revents = events;
 		if (events) {
 			ready++;
-			table = NULL;
+			call = NULL;
 		}
 	}
 	return ready;
@@ -184,25 +188,26 @@ static int look(struct pollfd *fds, unsigned int nr, unsigned int always, struct
 int poll_until(struct pollfd *fds, unsigned int nr, unsigned int always, uint64_t deadline)
 {
 	bool in_time = deadline != 0;
-	struct poll_table table;
+	struct poll_call call;
 	int ready;
 
-	table.task = current;
-	table.woken = false;
-	table.error = 0;
-	table.nr_few = 0;
-	table.blocks = NULL;
-	ready = look(fds, nr, always, in_time ? &table : NULL);
+	call.table.join = poll_join;
+	call.task = current;
+	call.woken = false;
+	call.error = 0;
+	call.nr_few = 0;
+	call.blocks = NULL;
+	ready = look(fds, nr, always, in_time ? &call : NULL);
 	while (ready == 0 && in_time) {
-		ready = table.error;
+		ready = call.error;
 		if (ready == 0 && signal_pending())
 			ready = -EINTR;
 		if (ready)
 			break;
-		in_time = poll_sleep_until(&table, deadline);
+		in_time = poll_sleep_until(&call, deadline);
 		ready = look(fds, nr, always, NULL);
 	}
-	leave_all(&table);
+	leave_all(&call);
 	return ready;
 }
 

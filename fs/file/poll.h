@@ -20,17 +20,21 @@
 #define POLLWRBAND 0x0200
 #define POLLRDHUP  0x2000
 
-struct poll_table; /* a pointer to it may be NULL: do not join any queue */
+/* A pointer to it may be NULL: do not join any queue. */
+struct poll_table {
+	void (*join)(struct poll_table *table, struct wait_queue *queue, unsigned int events);
+};
 
 /*
- * For file_ops.poll: join `queue`, before the file checks its condition. Without memory nothing is
- * joined, and the poll call returns -ENOMEM. May sleep.
+ * For file_ops.poll: join `queue`, before the file checks its condition. The queue exists as long as
+ * the file is open. Wakeups with WAKE_EVENT announce these events there, and those with WAKE_STATE any.
+ * Without memory nothing is joined, and the poll call returns -ENOMEM. May sleep.
  */
-void poll_join(struct poll_table *table, struct wait_queue *queue);
-static inline void poll_wait(struct poll_table *table, struct wait_queue *queue)
+static inline void poll_wait(struct poll_table *table, struct wait_queue *queue,
+			     unsigned int events)
 {
 	if (table)
-		poll_join(table, queue);
+		table->join(table, queue, events);
 }
 
 /* ---- shared by poll and select ---- */

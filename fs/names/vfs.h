@@ -210,6 +210,7 @@ struct file_ops {
 };
 
 struct file_lock;
+struct epoll_item;
 
 struct inode {
 	struct super_block *sb;
@@ -334,6 +335,7 @@ struct file {
 		*inode; /* a reference to the inode with the data: for a disk, that of the device */
 	struct dentry *path; /* references from path_get(); NULL: an anonymous pipe or socket */
 	void *private;	     /* belongs to `ops` */
+	struct epoll_item *epolls; /* that watch the file: fs/events/epoll.h */
 	unsigned int ra_next,
 		ra_end; /* pages: the index expected next, and where read-ahead ends */
 };

@@ -79,8 +79,8 @@ void pipe_release(struct file *file)
 	if (file->writable)
 		WRITE_ONCE(ring->writers, ring->writers - 1);
 	spin_unlock(&ring->lock);
-	wake_all(&ring->readable);
-	wake_all(&ring->writable);
+	wake_all_for(&ring->readable, WAKE_STATE);
+	wake_all_for(&ring->writable, WAKE_STATE);
 	pipe_put(pipe);
 }
 

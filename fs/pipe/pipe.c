@@ -71,11 +71,11 @@ static unsigned int pipe_poll(struct file *file, struct poll_table *table)
 	unsigned int events = 0;
 
 	if (file->readable) {
-		poll_wait(table, &ring->readable);
+		poll_wait(table, &ring->readable, POLLIN | POLLRDNORM);
 		events |= poll_reader(file, pipe);
 	}
 	if (file->writable) {
-		poll_wait(table, &ring->writable);
+		poll_wait(table, &ring->writable, POLLOUT | POLLWRNORM);
 		events |= poll_writer(ring);
 	}
 	return events;

@@ -1,12 +1,40 @@
 /* Reading from a ring. The contract is in fs/pipe/io.h. */
 #include "fs/pipe/io.h"
 
+/* Is a part of the first packet on its way? ring->lock is held. */
+static bool first_is_coming(struct ring *ring)
+{
+	for (unsigned int at = ring->tail; at != ring->head; at++) {
+		struct pipe_slot *slot = ring_at(ring, at);
+
+		if (unlikely(slot_confirm(slot) == -EAGAIN))
+			return true;
+		if (!(slot->flags & SLOT_GOES_ON))
+			break;
+	}
+	return false;
+}
+
+/*
+ * Slots whose bytes had arrived were popped. For writers that is an event only if the ring was full,
+ * except that a socket may have limits of its own. Wake readers too: they may be waiting for the arrival
+ * of the page of a popped slot, and now must wait for another one. If that is still on its way, those who
+ * watch the ring for events must look at it, because its arrival will be one.
+ */
+static void wake_popped(struct ring *ring, bool was_full, bool coming)
+{
+	wake_all_for(&ring->writable, was_full || ring->encloses ? WAKE_EVENT : WAKE_CHANGE);
+	wake_all_for(&ring->readable, unlikely(coming) ? WAKE_EVENT : WAKE_CHANGE);
+}
+
 //BOOK: advance
 void ring_consume(struct ring *ring, unsigned int n)
 {
 	struct pipe_slot *first, gone;
+	bool was_full, coming;
 
 	spin_lock(&ring->lock);
+	was_full = ring_room(ring) == 0;
 	first = ring_at(ring, ring->tail);
 	first->offset += n;
 	first->len -= n;
@@ -17,28 +45,26 @@ void ring_consume(struct ring *ring, unsigned int n)
 		return;
 	}
 	ring_pop(ring, &gone);
+	coming = first_is_coming(ring);
 	spin_unlock(&ring->lock);
-	/*
-	 * Wake readers too. They may be waiting for the arrival of the page of this slot, and now
-	 * must wait for another one.
-	 */
-	wake_all(&ring->writable);
-	wake_all(&ring->readable);
+	wake_popped(ring, was_full, coming);
 	slot_release(&gone);
 }
 
 void ring_drop_packet(struct ring *ring)
 {
 	struct pipe_slot gone;
+	bool was_full = false, coming;
 
 	do {
 		spin_lock(&ring->lock);
+		was_full |= ring_room(ring) == 0;
 		ring_pop(ring, &gone);
+		coming = first_is_coming(ring);
 		spin_unlock(&ring->lock);
 		slot_release(&gone);
 	} while (gone.flags & SLOT_GOES_ON);
-	wake_all(&ring->writable);
-	wake_all(&ring->readable);
+	wake_popped(ring, was_full, coming);
 }
 
 //BOOK: failed

@@ -36,9 +36,10 @@
 #include "fs/pipe/wait.h"
 #include "kernel/time.h"
 
-static void wake_readers(struct waiter *waiter)
+static bool wake_readers(struct waiter *waiter, enum wake_reason reason)
 {
 	wake_all(&container_of(waiter, struct ring, arrival.waiter)->readable);
+	return false;
 }
 
 void ring_init(struct ring *ring, struct pipe_slot *slots, unsigned int nr, const char *name)
@@ -139,8 +140,8 @@ void ring_end(struct ring *ring)
 	WRITE_ONCE(ring->readers, 0);
 	WRITE_ONCE(ring->writers, 0);
 	spin_unlock(&ring->lock);
-	wake_all(&ring->readable);
-	wake_all(&ring->writable);
+	wake_all_for(&ring->readable, WAKE_STATE);
+	wake_all_for(&ring->writable, WAKE_STATE);
 }
 
 void ring_empty(struct ring *ring)

@@ -208,7 +208,7 @@ static enum verdict find_victim(bool kill_self)
 static bool wait_for_release(int before)
 {
 	uint64_t deadline = time_now() + WAIT_NS;
-	struct waiter waiter = { LIST_INIT(waiter.link), NULL, NULL, 0 };
+	struct waiter waiter = { .link = LIST_INIT(waiter.link) };
 	bool in_time = true;
 
 	while (in_time && !kill_pending()) {

@@ -26,21 +26,20 @@ bool task_wake(struct task *task)
 	return sched_wake(task);
 }
 
-static void wake_waiter(struct waiter *waiter)
+static bool wake_waiter(struct waiter *waiter, enum wake_reason reason)
 {
-	/* A stand-in: only poll and the pipe's arrival waiter are on queues. */
-	if (waiter->wake)
-		waiter->wake(waiter);
+	/* A stand-in: only poll, epoll and the pipe's arrival waiter are on queues. */
+	return waiter->wake && waiter->wake(waiter, reason);
 }
 
-void wake_all_slow(struct wait_queue *queue)
+void wake_all_slow(struct wait_queue *queue, enum wake_reason reason)
 {
 	/* A stand-in: tells poll, and no sleeping task. */
 	unsigned int flags = spin_lock_irqsave(&queue->lock);
 	struct list *link;
 
 	for (link = queue->waiters.next; link != &queue->waiters; link = link->next)
-		wake_waiter(container_of(link, struct waiter, link));
+		wake_waiter(container_of(link, struct waiter, link), reason);
 	spin_unlock_irqrestore(&queue->lock, flags);
 }
 

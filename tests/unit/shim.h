@@ -128,10 +128,11 @@ static inline void spin_unlock_irqrestore(spinlock_t *lock, unsigned int flags)
 struct wait_queue {
 	struct list waiters;
 };
+enum wake_reason { WAKE_EVENT, WAKE_CHANGE, WAKE_STATE };
 struct waiter {
 	struct list link;
 	struct task *task;
-	void (*wake)(struct waiter *);
+	bool (*wake)(struct waiter *, enum wake_reason);
 };
 #define WAIT_QUEUE_INIT(name)             \
 	{                                 \
@@ -145,6 +146,11 @@ static inline void wait_queue_init(struct wait_queue *queue, const char *name)
 static inline void wake_all(struct wait_queue *queue)
 {
 	(void)queue;
+}
+static inline void wake_all_for(struct wait_queue *queue, enum wake_reason reason)
+{
+	(void)queue;
+	(void)reason;
 }
 static inline void wake_one(struct wait_queue *queue)
 {

@@ -4,6 +4,7 @@
  */
 #include "test.h"
 #include <sched.h>
+#include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/mount.h>
 #include <sys/socket.h>
@@ -310,18 +311,42 @@ static long make_eventfd(void)
 	return eventfd(0, 0);
 }
 
+static long make_epoll(void)
+{
+	return epoll_create1(0);
+}
+
+static int ep, watched;
+
+static long watch_it(void)
+{
+	struct epoll_event event = { EPOLLIN, { 0 } };
+
+	return epoll_ctl(ep, EPOLL_CTL_ADD, watched, &event);
+}
+
+static void not_watched(void)
+{
+	CHECK_ERR(epoll_ctl(ep, EPOLL_CTL_DEL, watched, NULL), ENOENT);
+}
+
 static void nothing_was_opened(void)
 {
 	CHECK_EQ(dup(0), lowest);
 	CHECK_EQ(close(lowest), 0);
 }
 
-BEYOND_TEST(events, 20, "a file of events that cannot be made leaves no descriptor", NO_NTH)
+BEYOND_TEST(
+	events, 20,
+	"a file of events that cannot be made leaves no descriptor, and one that cannot be watched is not",
+	NO_NTH)
 {
 	set_nth(0);
 	lowest = dup(0);
 	CHECK_EQ(close(lowest), 0);
-	CHECK_EQ(until_it_succeeds(make_eventfd, nothing_was_opened), lowest++);
+	CHECK_EQ(watched = until_it_succeeds(make_eventfd, nothing_was_opened), lowest++);
+	CHECK_EQ(ep = until_it_succeeds(make_epoll, nothing_was_opened), lowest++);
+	until_it_succeeds(watch_it, not_watched);
 }
 
 /* ---- memory ---- */

@@ -100,14 +100,15 @@ SCENARIO(old_places, "waiters that join again, in another order, after the ticke
 
 static unsigned int calls;
 
-static void count_call(struct waiter *waiter)
+static bool count_call(struct waiter *waiter, enum wake_reason reason)
 {
 	calls++;
+	return false;
 }
 
 static void be_called(int unused)
 {
-	struct waiter waiter = { LIST_INIT(waiter.link), NULL, count_call, 0 };
+	struct waiter waiter = { .link = LIST_INIT(waiter.link), .wake = count_call };
 
 	calls = 0;
 	wait_add(&queue, &waiter);
@@ -140,7 +141,7 @@ static bool take_one(void)
 
 static void take(int n)
 {
-	struct waiter waiter = { LIST_INIT(waiter.link), NULL, NULL };
+	struct waiter waiter = { .link = LIST_INIT(waiter.link) };
 
 	while (n-- > 0) {
 		for (;;) {
