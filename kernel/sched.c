@@ -371,6 +371,9 @@ static void account_tick(struct cpu *cpu)
 	if (!cpu->interrupted_user)
 		task->system_cycles += cycles - task->told_cycles;
 	task->told_cycles = cycles;
+	/* Timers of CPU time are checked when the task returns to user mode. */
+	if (task->process && READ_ONCE(task->process->measured))
+		set_bits(&task->work, TASK_WORK_SIGNAL);
 }
 
 void sched_tick(void)

@@ -342,8 +342,7 @@ long sys_prctl(unsigned long option, unsigned long argument, unsigned long third
 
 long sys_restart_syscall(void);
 long sys_nanosleep(const void __user *from, void __user *rest);
-long sys_clock_nanosleep(unsigned int clock, unsigned int flags, const void __user *from,
-			 void __user *rest);
+long sys_clock_nanosleep(int clock, unsigned int flags, const void __user *from, void __user *rest);
 
 /* ---- kernel/process/sysinfo.c ---- */
 
@@ -354,7 +353,8 @@ long sys_uname(void __user *buf);
 /* ---- kernel/process/timecalls.c ---- */
 
 long sys_gettimeofday(void __user *tv, void __user *tz);
-long sys_clock_gettime(unsigned int clock, void __user *to);
+long sys_clock_getres(int clock, void __user *to);
+long sys_clock_gettime(int clock, void __user *to);
 
 /* ---- kernel/process/tls.c ---- */
 
@@ -375,6 +375,7 @@ long sys_wait4(int pid, void __user *status, unsigned int options, void __user *
 /* ---- kernel/signals/alarm.c ---- */
 
 long sys_alarm(unsigned int seconds);
+long sys_getitimer(unsigned int which, void __user *to);
 long sys_setitimer(unsigned int which, const void __user *from, void __user *to);
 
 /* ---- kernel/signals/altstack.c ---- */
@@ -403,6 +404,14 @@ long sys_rt_sigqueueinfo(int pid, unsigned int signo, const void __user *from);
 long sys_rt_tgsigqueueinfo(int tgid, int tid, unsigned int signo, const void __user *from);
 long sys_rt_sigtimedwait(const void __user *from, void __user *to, const void __user *timeout,
 			 size_t size);
+
+/* ---- kernel/signals/timer_calls.c ---- */
+
+long sys_timer_create(int clock, const void __user *from, void __user *to);
+long sys_timer_delete(int id);
+long sys_timer_settime(int id, unsigned int options, const void __user *from, void __user *to);
+long sys_timer_gettime(int id, void __user *to);
+long sys_timer_getoverrun(int id);
 
 /* ---- kernel/random.c ---- */
 

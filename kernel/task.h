@@ -62,6 +62,8 @@ enum { /* the signals that the kernel itself sends or treats specially */
        SIGTTOU = 22,
        SIGURG = 23,
        SIGXFSZ = 25,
+       SIGVTALRM = 26,
+       SIGPROF = 27,
        SIGWINCH = 28,
 };
 #define SIG_BIT(n)  (1ull << ((n)-1))
@@ -234,6 +236,10 @@ struct usage {		       /* kernel/process/usage.h */
 	unsigned int most_pages;	     /* resident at one time */
 };
 
+struct cpu_alarm {		    /* in CPU time of the process, nanoseconds */
+	uint64_t expires, interval; /* 0: not armed; 0: it fires once */
+};
+
 struct process {
 	unsigned int pid;
 	struct atomic refs;
@@ -267,7 +273,14 @@ struct process {
 	struct wait_queue signal_wait; /* woken when a signal arrives for it or a thread */
 	bool stopped, stop_reported, continued;
 	int stop_signal;
+
+	/* interval timers, see kernel/signals/timers.h; tasks_lock */
 	struct timer alarm;
+	uint64_t alarm_interval;
+	struct cpu_alarm cpu_alarms[2]; /* ITIMER_VIRTUAL, ITIMER_PROF */
+	bool measured;			/* a timer of its CPU time is armed */
+	struct list timers;		/* of struct posix_timer */
+	int next_timer_id;
 
 	struct credentials cred; /* changed only by the process's own calls */
 	struct rlimit limits[NR_RLIMITS];

@@ -229,17 +229,30 @@ void tick_arm(uint64_t most)
 	spin_unlock_irqrestore(&timer_lock, flags);
 }
 
-void timer_start(struct timer *timer, uint64_t expires)
+static void link_timer(struct timer *timer, uint64_t expires)
 {
-	unsigned int flags = spin_lock_irqsave(&timer_lock);
 	struct timer **at = &timers;
 
-	(void)unlink_timer(timer);
 	timer->expires = expires;
 	while (*at && (*at)->expires <= expires)
 		at = &(*at)->next;
 	timer->next = *at;
 	*at = timer;
+}
+
+/* tick() holds the lock. */
+void timer_repeat(struct timer *timer, uint64_t expires)
+{
+	lockdep_held(&timer_lock);
+	link_timer(timer, expires);
+}
+
+void timer_start(struct timer *timer, uint64_t expires)
+{
+	unsigned int flags = spin_lock_irqsave(&timer_lock);
+
+	(void)unlink_timer(timer);
+	link_timer(timer, expires);
 	/* The first timer may be due before this CPU's next tick. tick() arms for the later ones. */
 	if (timers == timer)
 		arm(TICK_NS);

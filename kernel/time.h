@@ -31,7 +31,8 @@ void time_delay(uint64_t ns);
 
 /*
  * A timer calls function(timer) once, in the tick's interrupt and with interrupts off. It fires at most
- * 10 ms late, or exactly on time if the CPU is idle. The function must not start or stop timers.
+ * 10 ms late, or exactly on time if the CPU is idle. The function must not start or stop timers, except
+ * that it may repeat its own.
  */
 struct timer {
 	uint64_t expires; /* time_now() at which it fires */
@@ -48,6 +49,9 @@ void timer_start(struct timer *timer, uint64_t expires);
  * function takes.
  */
 uint64_t timer_stop(struct timer *timer);
+
+/* Arm a timer again. Only its own function may call this, with a time in the future. */
+void timer_repeat(struct timer *timer, uint64_t expires);
 
 /* ---- the tick: 100 times a second on a busy CPU, or when a timer is due on an idle one ---- */
 

@@ -18,6 +18,7 @@
 #include "kernel/process/usage.h"
 #include "kernel/random.h"
 #include "kernel/signals/signal.h"
+#include "kernel/signals/timers.h"
 #include "kernel/syscalls.h"
 #include "fs/file/file.h"
 #include "mm/vm/iter.h"
@@ -251,8 +252,10 @@ static void change_process(struct process *process, const char *path, const stru
 {
 	const struct credentials *cred = &x->cred;
 	const char *base = strrchr(path, '/');
-	unsigned int flags = spin_lock_irqsave(&tasks_lock);
+	unsigned int flags;
 
+	timers_end_program();
+	flags = spin_lock_irqsave(&tasks_lock);
 	for (unsigned int i = 0; i < NR_SIGNALS; i++) {
 		uint32_t handler = process->actions[i].handler == SIG_IGN ? SIG_IGN : SIG_DFL;
 

@@ -13,6 +13,7 @@
 #include "kernel/process/process.h"
 #include "kernel/process/usage.h"
 #include "kernel/signals/signal.h"
+#include "kernel/signals/timers.h"
 #include "kernel/syscalls.h"
 #include "drivers/tty/tty.h"
 #include "fs/file/file.h"
@@ -172,7 +173,7 @@ static void __noreturn task_exit(int status)
 	leave_resources(task);
 	tty = READ_ONCE(process->tty);
 	if (last)
-		timer_stop(&process->alarm);
+		timers_end_process();
 	if (last && tty && process->sid == process->pid)
 		tty_leave_session(tty, process->sid);
 	leave_place(task);

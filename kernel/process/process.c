@@ -118,6 +118,7 @@ struct process *process_create(void)
 	list_init(&process->threads);
 	list_init(&process->children);
 	list_init(&process->signals.queued);
+	list_init(&process->timers);
 	wait_queue_init(&process->child_wait, "child_wait");
 	wait_queue_init(&process->signal_wait, "signal_wait");
 	return process;

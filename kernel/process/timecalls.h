@@ -32,6 +32,18 @@ bool call_has_time64(void);
 int time_from_user(uint64_t *ns, const void __user *from, bool wide);
 int time_to_user(uint64_t ns, void __user *to, bool wide);
 
+/* Read a clock of clock_gettime(2). Returns 0, or -EINVAL if there is no such clock. Never sleeps. */
+int clock_read(int clock, uint64_t *ns);
+/* Returns true if the clock measures CPU time. There may be no such clock. */
+bool clock_is_cpu(int clock);
+/*
+ * Read a clock of CPU time, that of a process or of a thread of the current process. Returns 0 or -EINVAL. Never
+ * sleeps.
+ */
+int clock_read_cpu(int clock, uint64_t *ns);
+/* Returns the clock with the id of the process or thread in it, if it is that of the current one. */
+int clock_resolve(int clock);
+
 /* ---- kernel/process/sleep.c ---- */
 
 /* Sleep until time_now() reaches `deadline`. Returns 0, or -EINTR if a signal came first. */

@@ -21,10 +21,11 @@
 uint64_t task_cpu_ns(const struct task *task)
 {
 	unsigned int flags = irq_save();
-	uint64_t cycles = task->run_cycles;
+	/* A tick may have found it on another CPU later than its last switch was. */
+	uint64_t cycles = MAX(task->run_cycles, task->told_cycles);
 
 	if (task == current)
-		cycles += read_tsc() - task->last_run;
+		cycles = task->run_cycles + (read_tsc() - task->last_run);
 	irq_restore(flags);
 	return time_of_cycles(cycles);
 }

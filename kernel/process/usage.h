@@ -6,7 +6,7 @@
 
 #include "kernel/task.h"
 
-/* CPU time of a task in nanoseconds; of one that runs on another CPU, up to its last switch. */
+/* CPU time of a task in nanoseconds; of one that runs on another CPU, up to its last switch or tick. */
 uint64_t task_cpu_ns(const struct task *task);
 /* CPU time of its threads, dead ones included, in nanoseconds. tasks_lock is held. */
 uint64_t process_cpu_ns(struct process *process);

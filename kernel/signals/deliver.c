@@ -11,6 +11,7 @@
  */
 #include "kernel/process/process.h"
 #include "kernel/signals/signal.h"
+#include "kernel/signals/timers.h"
 #include "mm/vm/vm.h"
 #include "mm/vm/uaccess.h"
 
@@ -67,6 +68,33 @@ static void begin_stop(struct process *process, int signo)
 	process_notify_parent(process, CLD_STOPPED, signo);
 }
 
+/* Perform the default action of a signal, which has been taken. tasks_lock is held. */
+static void default_action(struct process *process, int signo, unsigned int *flags)
+{
+	if (process == init_process && !(SIG_BIT(signo) & BITS_FAULT))
+		return;
+	if (SIG_BIT(signo) & BITS_STOP) {
+		begin_stop(process, signo);
+		return;
+	}
+	spin_unlock_irqrestore(&tasks_lock, *flags);
+	process_exit(signo);
+}
+
+/* Stop or end, if the process has been told to. tasks_lock is held. */
+static void obey(struct process *process, unsigned int *flags)
+{
+	for (;;) {
+		if (current->signals.set & SIG_BIT(SIGKILL)) {
+			spin_unlock_irqrestore(&tasks_lock, *flags);
+			process_exit(SIGKILL);
+		}
+		if (!process->stopped)
+			return;
+		*flags = stop_here(*flags);
+	}
+}
+
 /*
  * Take the next signal that has a handler, and perform the default actions of signals before it. Returns
  * the signal's number, or 0 if there is none.
@@ -75,39 +103,25 @@ static int next_handler(struct signal_info *info, struct signal_action *action)
 {
 	struct task *task = current;
 	struct process *process = task->process;
-	unsigned int flags = spin_lock_irqsave(&tasks_lock);
-	int signo = 0;
+	bool handled = false;
+	unsigned int flags;
+	int signo;
 
-	for (;;) {
-		if (task->signals.set & SIG_BIT(SIGKILL)) {
-			spin_unlock_irqrestore(&tasks_lock, flags);
-			process_exit(SIGKILL);
-		}
-		if (process->stopped) {
-			flags = stop_here(flags);
-			continue;
-		}
+	do {
+		flags = spin_lock_irqsave(&tasks_lock);
+		obey(process, &flags);
 		signo = signal_dequeue(~task->blocked, info);
-		if (signo == 0)
-			break;
-		*action = process->actions[signo - 1];
-		if (signal_action_ignores(process, signo))
-			continue;
-		if (action->handler != SIG_DFL) {
-			if (action->flags & SA_RESETHAND)
+		if (signo && !signal_action_ignores(process, signo)) {
+			*action = process->actions[signo - 1];
+			handled = action->handler != SIG_DFL;
+			if (!handled)
+				default_action(process, signo, &flags);
+			else if (action->flags & SA_RESETHAND)
 				process->actions[signo - 1].handler = SIG_DFL;
-			break;
-		}
-		if (process == init_process && !(SIG_BIT(signo) & BITS_FAULT))
-			continue;
-		if (SIG_BIT(signo) & BITS_STOP) {
-			begin_stop(process, signo);
-			continue;
 		}
 		spin_unlock_irqrestore(&tasks_lock, flags);
-		process_exit(signo);
-	}
-	spin_unlock_irqrestore(&tasks_lock, flags);
+		timers_signal_taken(signo, info);
+	} while (signo && !handled);
 	return signo;
 }
 
@@ -166,6 +180,7 @@ void signal_deliver(struct trap_frame *frame)
 		put_user_u32(task->tid, task->set_child_tid);
 		task->set_child_tid = NULL;
 	}
+	timers_check_cpu();
 	while ((signo = next_handler(&info, &action)) != 0)
 		enter_handler(frame, signo, &info, &action);
 	restart_call(frame, NULL);

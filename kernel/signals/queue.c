@@ -13,6 +13,7 @@
  */
 #include "kernel/process/process.h"
 #include "kernel/signals/signal.h"
+#include "kernel/signals/timers.h"
 #include "mm/slab.h"
 
 SLAB_CACHE(queued_cache, "signal", struct queued_signal, 0);
@@ -173,6 +174,7 @@ int signal_take(sigmask_t mask, struct signal_info *info)
 	int signo = signal_dequeue(mask & ~BITS_UNBLOCKABLE, info);
 
 	spin_unlock_irqrestore(&tasks_lock, flags);
+	timers_signal_taken(signo, info);
 	return signo;
 }
 

@@ -124,7 +124,7 @@ int signal_queue_add(struct process *process, struct signal_queue *queue, int si
 void signal_queue_forget(struct process *process, struct signal_queue *queue, sigmask_t mask);
 /*
  * Take the current task's next pending signal out of `mask` and fill *info. Returns its number, or 0 if there
- * is none.
+ * is none. Without the lock, the caller then tells timers_signal_taken().
  */
 int signal_dequeue(sigmask_t mask, struct signal_info *info);
 
