@@ -254,6 +254,11 @@ long sys_vfork(void);
 long sys_futex(unsigned long address, unsigned int op, uint32_t value, unsigned long timeout,
 	       unsigned long address2, uint32_t bits);
 
+/* ---- kernel/process/futex_exit.c ---- */
+
+long sys_set_robust_list(void __user *head, size_t size);
+long sys_get_robust_list(int tid, void __user *head, void __user *size);
+
 /* ---- kernel/process/ids.c ---- */
 
 long sys_getpid(void);

@@ -173,7 +173,8 @@ struct task {
 	struct list thread_link; /* process->threads; tasks_lock */
 	struct atomic refs;
 	void __user *clear_child_tid;
-	uint32_t personality; /* kernel/process/personality.h */
+	void __user *robust_list; /* kernel/process/futex_exit.c */
+	uint32_t personality;	  /* kernel/process/personality.h */
 	struct segment_descriptor tls[NR_TLS];
 	struct wait_queue *vfork_done;	/* a parent waits here for exec or exit */
 	long (*restart)(struct task *); /* what restart_syscall(2) calls; it uses the next four */

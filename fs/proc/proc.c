@@ -19,7 +19,7 @@
 #include "fs/file/file.h"
 #include "fs/names/path.h"
 #include "fs/splice/splice.h"
-#include "kernel/capability.h"
+#include "kernel/process/credentials.h"
 #include "kernel/process/process.h"
 #include "lib/string.h"
 #include "mm/slab.h"
@@ -94,21 +94,6 @@ static int proc_read_inode(struct inode *inode)
 
 /* ---- processes ---- */
 
-static bool may_inspect(const struct process *process)
-{
-	const struct credentials *own, *other = &process->cred;
-
-	if (!current->process || current->process == process)
-		return true;
-	own = &current->process->cred;
-	if (capable(CAP_SYS_PTRACE))
-		return true;
-	if (process->undumpable || other->permitted & ~own->permitted)
-		return false;
-	return own->fsuid == other->uid && own->fsuid == other->euid && own->fsuid == other->suid &&
-	       own->fsgid == other->gid && own->fsgid == other->egid && own->fsgid == other->sgid;
-}
-
 /*
  * Returns the process of an inode with a reference, if the caller may inspect it or the file is
  * `for_all`. Otherwise ERR_PTR(-ESRCH, -EACCES).
@@ -119,7 +104,7 @@ static struct process *inspect(const struct inode *inode, bool for_all)
 
 	if (!process)
 		return ERR_PTR(-ESRCH);
-	if (for_all || may_inspect(process))
+	if (for_all || process_may_inspect(process))
 		return process;
 	process_put(process);
 	return ERR_PTR(-EACCES);

@@ -37,6 +37,21 @@ void credentials_set(const struct credentials *wanted)
 	*old = *wanted;
 }
 
+bool process_may_inspect(const struct process *process)
+{
+	const struct credentials *own, *other = &process->cred;
+
+	if (!current->process || current->process == process)
+		return true;
+	own = &current->process->cred;
+	if (capable(CAP_SYS_PTRACE))
+		return true;
+	if (process->undumpable || other->permitted & ~own->permitted)
+		return false;
+	return own->fsuid == other->uid && own->fsuid == other->euid && own->fsuid == other->suid &&
+	       own->fsgid == other->gid && own->fsgid == other->egid && own->fsgid == other->sgid;
+}
+
 /* ---- the rules ---- */
 
 static bool has_root_id(const struct credentials *cred)

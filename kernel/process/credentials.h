@@ -20,6 +20,11 @@ enum { /* securebits, capabilities(7); each is followed by a bit that locks it *
  * secrets of both users, so other processes may not inspect it any more. Never sleeps.
  */
 void credentials_set(const struct credentials *wanted);
+/*
+ * May the current task look into the process: at its memory, its files, its program? The caller holds a
+ * reference to the process, or tasks_lock. Never sleeps.
+ */
+bool process_may_inspect(const struct process *process);
 /* After a call has changed the user ids in `new`, change its capabilities as capabilities(7) says. */
 void credentials_fix_capabilities(struct credentials *new, const struct credentials *old);
 

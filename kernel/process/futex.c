@@ -18,6 +18,7 @@
  *    only after it has seen this, or has taken the waiter off itself, both under the lock. A waker may
  *    therefore use the waiter while it holds the lock.
  */
+#include "kernel/process/futex.h"
 #include "kernel/process/process.h"
 #include "kernel/syscalls.h"
 #include "kernel/process/timecalls.h"
@@ -29,6 +30,8 @@ enum {
 	FUTEX_WAIT = 0,
 	FUTEX_WAKE = 1,
 	FUTEX_REQUEUE = 3,
+	FUTEX_CMP_REQUEUE = 4,
+	FUTEX_WAKE_OP = 5,
 	FUTEX_WAIT_BITSET = 9,
 	FUTEX_WAKE_BITSET = 10,
 	FUTEX_PRIVATE_FLAG = 128,
@@ -90,8 +93,11 @@ static long key_of(unsigned long address, bool private, bool always, struct fute
 
 /* ---- waiting ---- */
 
-/* Join the list if the word still has the value. Returns 0, -EAGAIN if not, or -EFAULT. May sleep. */
-static long join(struct futex_waiter *waiter, unsigned long address, uint32_t value)
+/*
+ * Take futex_lock if the word has the value. Returns 0 with the lock held, or without it -EAGAIN if the
+ * word has another value, -EFAULT, or -ERESTARTSYS if the task is killed. May sleep.
+ */
+static long lock_comparing(unsigned long address, uint32_t value)
 {
 	uint32_t word;
 	int error;
@@ -107,9 +113,21 @@ static long join(struct futex_waiter *waiter, unsigned long address, uint32_t va
 			return error;
 	}
 	if (word == value)
-		list_add_tail(&waiters, &waiter->link);
+		return 0;
 	spin_unlock(&futex_lock);
-	return word == value ? 0 : -EAGAIN;
+	return -EAGAIN;
+}
+
+/* Join the list if the word still has the value. Returns 0, or an error of lock_comparing(). May sleep. */
+static long join(struct futex_waiter *waiter, unsigned long address, uint32_t value)
+{
+	long error = lock_comparing(address, value);
+
+	if (error)
+		return error;
+	list_add_tail(&waiters, &waiter->link);
+	spin_unlock(&futex_lock);
+	return 0;
 }
 
 /* Returns true if the waiter has been woken. With `leave`, take it off the list in any case. */
@@ -166,14 +184,17 @@ static long futex_wait(unsigned long address, unsigned int op, uint32_t value,
 
 /* ---- waking ---- */
 
-/* Wake up to nr waiters of `key`, and move up to nr_move others to *to. Returns their total number. */
-static long wake(const struct futex_key *key, int nr, uint32_t bits, int nr_move,
-		 const struct futex_key *to)
+/*
+ * Wake up to nr waiters of `key`, and move up to nr_move others to *to. Returns their total number.
+ * futex_lock is held.
+ */
+static long wake_locked(const struct futex_key *key, int nr, uint32_t bits, int nr_move,
+			const struct futex_key *to)
 {
 	struct futex_waiter *waiter, *next;
 	int done = 0;
 
-	spin_lock(&futex_lock);
+	lockdep_held(&futex_lock);
 	list_for_each_safe(waiter, next, &waiters, link) {
 		if (waiter->key.space != key->space || waiter->key.at != key->at ||
 		    !(waiter->bits & bits))
@@ -187,6 +208,15 @@ static long wake(const struct futex_key *key, int nr, uint32_t bits, int nr_move
 			waiter->key = *to;
 		}
 	}
+	return done;
+}
+
+static long wake(const struct futex_key *key, int nr, uint32_t bits)
+{
+	long done;
+
+	spin_lock(&futex_lock);
+	done = wake_locked(key, nr, bits, 0, NULL);
 	spin_unlock(&futex_lock);
 	return done;
 }
@@ -197,23 +227,140 @@ static long futex_wake(unsigned long address, bool private, int nr, uint32_t bit
 	long error = key_of(address, private, false, &key);
 
 	/* As on Linux, a number below one wakes one waiter. */
-	return error < 0 ? error : wake(&key, MAX(nr, 1), bits, 0, NULL);
+	return error < 0 ? error : wake(&key, MAX(nr, 1), bits);
 }
 
+void futex_wake_at_exit(unsigned long address)
+{
+	struct futex_key key;
+
+	if (key_of(address, false, true, &key) == 0)
+		wake(&key, 1, FUTEX_BITS_ANY);
+}
+
+/*
+ * With `expected`, only if the word at `from` has that value. It is compared under the lock, so that no
+ * waiter comes between the comparison and the move.
+ */
 static long futex_requeue(unsigned long from, unsigned long to, bool private, int nr_wake,
-			  int nr_move)
+			  int nr_move, const uint32_t *expected)
 {
 	struct futex_key key, target;
-	long error = key_of(from, private, false, &key);
+	long result;
 
 	if (nr_wake < 0 || nr_move < 0)
 		return refuse(EINVAL, "a negative number of waiters");
-	if (error == 0)
-		error = key_of(to, private, false, &target);
-	return error < 0 ? error : wake(&key, nr_wake, FUTEX_BITS_ANY, nr_move, &target);
+	result = key_of(from, private, false, &key);
+	if (result == 0)
+		result = key_of(to, private, false, &target);
+	if (result < 0)
+		return result;
+	if (expected)
+		result = lock_comparing(from, *expected);
+	else
+		spin_lock(&futex_lock);
+	if (result < 0)
+		return result;
+	result = wake_locked(&key, nr_wake, FUTEX_BITS_ANY, nr_move, &target);
+	spin_unlock(&futex_lock);
+	return result;
 }
 
-/* The fourth argument is the timeout of the waiting operations, and a number for FUTEX_REQUEUE. */
+/* ---- FUTEX_WAKE_OP: change a word, and wake its waiters if its old value compares ---- */
+
+struct wake_op { /* the fields of the last argument, futex(2) */
+	unsigned int op, compare;
+	int operand, with;
+};
+
+static struct wake_op decode(uint32_t code)
+{
+	struct wake_op decoded = { code >> 28 & 7, code >> 24 & 15, (int32_t)(code << 8) >> 20,
+				   (int32_t)(code << 20) >> 20 };
+
+	if (code >> 31)
+		decoded.operand = 1u << (decoded.operand & 31);
+	return decoded;
+}
+
+static bool is_known(const struct wake_op *op)
+{
+	return op->op <= 4 && op->compare <= 5;
+}
+
+static uint32_t changed(const struct wake_op *op, uint32_t word)
+{
+	const uint32_t results[] = { op->operand, word + op->operand, word | op->operand,
+				     word & ~op->operand, word ^ op->operand };
+
+	return results[op->op];
+}
+
+static bool compares(const struct wake_op *op, int word)
+{
+	const bool results[] = { word == op->with, word != op->with,
+				 word<op->with, word <= op->with, word> op->with,
+				 word >= op->with };
+
+	return results[op->compare];
+}
+
+/*
+ * Change the word at once. Returns 0 with futex_lock held and the word's old value in *old, or an error
+ * without it. May sleep.
+ */
+static long lock_changing(unsigned long address, const struct wake_op *op, uint32_t *old)
+{
+	uint32_t __user *word = (uint32_t __user *)address;
+	long error;
+
+	for (;;) {
+		uint32_t seen;
+
+		spin_lock(&futex_lock);
+		if (copy_from_user_nofault(&seen, word, sizeof(seen)) == sizeof(seen)) {
+			do {
+				*old = seen;
+				error = user_exchange_nofault(word, &seen, changed(op, seen));
+			} while (error == 0 && seen != *old);
+			if (error == 0)
+				return 0;
+		}
+		spin_unlock(&futex_lock);
+		error = user_fault_in(word, sizeof(*word), true);
+		if (error < 0)
+			return error;
+	}
+}
+
+static long futex_wake_op(unsigned long address, unsigned long address2, bool private, int nr,
+			  int nr2, uint32_t code)
+{
+	const struct wake_op op = decode(code);
+	struct futex_key key, key2;
+	uint32_t old = 0;
+	long result;
+
+	if (!is_known(&op))
+		return refuse(ENOSYS, "an unknown operation or comparison");
+	result = key_of(address, private, false, &key);
+	if (result == 0)
+		result = key_of(address2, private, false, &key2);
+	if (result == 0)
+		result = lock_changing(address2, &op, &old);
+	if (result < 0)
+		return result;
+	result = wake_locked(&key, MAX(nr, 1), FUTEX_BITS_ANY, 0, NULL);
+	if (compares(&op, old))
+		result += wake_locked(&key2, MAX(nr2, 1), FUTEX_BITS_ANY, 0, NULL);
+	spin_unlock(&futex_lock);
+	return result;
+}
+
+/*
+ * The fourth argument is the timeout of the waiting operations, and a number for those with two addresses.
+ * There are no futexes with priority inheritance.
+ */
 long sys_futex(unsigned long address, unsigned int op, uint32_t value, unsigned long timeout,
 	       unsigned long address2, uint32_t bits)
 {
@@ -234,42 +381,11 @@ long sys_futex(unsigned long address, unsigned int op, uint32_t value, unsigned 
 	case FUTEX_WAKE_BITSET:
 		return futex_wake(address, private, value, bits);
 	case FUTEX_REQUEUE:
-		return futex_requeue(address, address2, private, value, timeout);
+		return futex_requeue(address, address2, private, value, timeout, NULL);
+	case FUTEX_CMP_REQUEUE:
+		return futex_requeue(address, address2, private, value, timeout, &bits);
+	case FUTEX_WAKE_OP:
+		return futex_wake_op(address, address2, private, value, timeout, bits);
 	}
 	return refuse(ENOSYS, "a futex operation that is not supported");
-}
-
-/*
- * Write the zero, although the task may have been killed: then an ordinary fault gives up as soon as
- * it would have to wait for mm->lock. This wait for it ends: its holder is a thread that is killed
- * too, or a process that shares the memory and is not, whose own waits a kill of it ends.
- */
-static bool clear_tid(struct task *task)
-{
-	uintptr_t address = (uintptr_t)task->clear_child_tid;
-	int error;
-
-	if (address & 3)
-		return false;
-	for (;;) {
-		pagefault_disable();
-		error = put_user_u32(0, task->clear_child_tid);
-		pagefault_enable();
-		if (error == 0)
-			return true;
-		if (mm_fault_in_always(task->mm, address, true) < 0)
-			return false;
-	}
-}
-
-void futex_task_exit(void)
-{
-	struct task *task = current;
-	struct futex_key key;
-
-	/* No other task can wait for it if no other task uses the memory. */
-	if (task->clear_child_tid && atomic_read(&task->mm->users) > 1 && clear_tid(task) &&
-	    key_of((unsigned long)task->clear_child_tid, false, true, &key) == 0)
-		wake(&key, 1, FUTEX_BITS_ANY, 0, NULL);
-	task->clear_child_tid = NULL;
 }

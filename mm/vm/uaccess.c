@@ -90,6 +90,28 @@ int clear_user(void __user *dst, size_t n)
 	return words ? -EFAULT : 0;
 }
 
+int user_exchange_nofault(uint32_t __user *at, uint32_t *old, uint32_t new)
+{
+	int error = 0;
+
+	if (!user_range_ok(at, sizeof(*at)))
+		return -EFAULT;
+	pagefault_disable();
+	user_access_begin();
+	__asm__ volatile("1:	lock cmpxchgl %3, %1\n"
+			 "2:\n"
+			 "	.pushsection .text.fixup, \"ax\"\n"
+			 "3:	movl %4, %0\n"
+			 "	jmp 2b\n"
+			 "	.popsection\n" EX_TABLE("1b", "3b")
+			 : "+r"(error), "+m"(*at), "+a"(*old)
+			 : "r"(new), "i"(-EFAULT)
+			 : "memory", "cc");
+	user_access_end();
+	pagefault_enable();
+	return error;
+}
+
 ssize_t strncpy_from_user(char *dst, const char __user *src, size_t size)
 {
 	size_t done = 0;

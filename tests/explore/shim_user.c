@@ -53,6 +53,14 @@ size_t copy_from_user_nofault(void *dst, const void __user *src, size_t n)
 	return user_copy_nofault(dst, src, n);
 }
 
+/* Of the scenario's memory only. */
+int user_exchange_nofault(uint32_t __user *at, uint32_t *old, uint32_t new)
+{
+	must(!is_user(at));
+	__atomic_compare_exchange_n(at, old, new, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
+	return 0;
+}
+
 /* A page fault may read from a disk, so nothing that others need may be held. */
 static void must_hold_nothing(void)
 {

@@ -7,6 +7,8 @@
 #define FUTEX_WAIT	     0
 #define FUTEX_WAKE	     1
 #define FUTEX_REQUEUE	     3
+#define FUTEX_CMP_REQUEUE    4
+#define FUTEX_WAKE_OP	     5
 #define FUTEX_WAIT_BITSET    9
 #define FUTEX_WAKE_BITSET    10
 #define FUTEX_CLOCK_REALTIME 256
@@ -140,4 +142,63 @@ TEST(futex_clocks, 20, "FUTEX_WAIT_BITSET waits until a time of the clock that i
 	CHECK(ms >= 49 && ms < 5000);
 	CHECK(syscall(SYS_futex, &futex_word, FUTEX_WAKE | FUTEX_CLOCK_REALTIME, 1) == -1 &&
 	      errno == ENOSYS);
+}
+
+TEST(compared_requeue, 20, "FUTEX_CMP_REQUEUE moves waiters only while the word has a value")
+{
+	static unsigned int other;
+	pthread_t threads[3];
+
+	for (int i = 0; i < 3; i++)
+		pthread_create(&threads[i], NULL, futex_waiter, (void *)1);
+	test_sleep_ms(300);
+	CHECK_ERR(syscall(SYS_futex, &futex_word, FUTEX_CMP_REQUEUE | 128, 1, 9, &other, 5),
+		  EAGAIN);
+	CHECK_ERR(syscall(SYS_futex, &futex_word, FUTEX_CMP_REQUEUE | 128, -1, 9, &other, 0),
+		  EINVAL);
+	CHECK_ERR(syscall(SYS_futex, &futex_word, FUTEX_CMP_REQUEUE | 128, 1, -1, &other, 0),
+		  EINVAL);
+	CHECK_EQ(syscall(SYS_futex, &futex_word, FUTEX_CMP_REQUEUE | 128, 1, 1, &other, 0), 2);
+	CHECK_EQ(syscall(SYS_futex, &other, FUTEX_WAKE | 128, 9), 1);
+	CHECK_EQ(syscall(SYS_futex, &futex_word, FUTEX_WAKE | 128, 9), 1);
+	for (int i = 0; i < 3; i++)
+		pthread_join(threads[i], NULL);
+}
+
+static unsigned int changed;
+
+/* Returns what the word has become, or -1 if its waiter was woken and should not, or the other way. */
+static long change(unsigned int from, unsigned int op, int operand, unsigned int compare, int with,
+		   bool wakes)
+{
+	unsigned int code = op << 28 | compare << 24 | (operand & 0xfff) << 12 | (with & 0xfff);
+	unsigned int nobody = 0;
+	pthread_t thread;
+	long woken;
+
+	changed = from;
+	pthread_create(&thread, NULL, futex_waiter, (void *)1);
+	while (syscall(SYS_futex, &futex_word, FUTEX_REQUEUE | 128, 0, 1, &changed) == 0)
+		test_sleep_ms(1);
+	woken = syscall(SYS_futex, &nobody, FUTEX_WAKE_OP | 128, 1, 1, &changed, code);
+	if (!wakes)
+		CHECK_EQ(syscall(SYS_futex, &changed, FUTEX_WAKE | 128, 1), 1);
+	pthread_join(thread, NULL);
+	return woken == wakes ? changed : -1;
+}
+
+TEST(wake_op, 20, "FUTEX_WAKE_OP changes a word, and wakes by its old value")
+{
+	CHECK_EQ(change(5, 0, 7, 0, 5, true), 7);
+	CHECK_EQ(change(5, 1, -3, 1, 5, false), 2);
+	CHECK_EQ(change(5, 2, 8, 2, 6, true), 13);
+	CHECK_EQ(change(5, 3, 4, 3, 4, false), 1);
+	CHECK_EQ(change(5, 4, 1, 4, -1, true), 4);
+	CHECK_EQ(change(5, 8 | 2, 4, 5, 6, false), 21);
+	CHECK_ERR(syscall(SYS_futex, &changed, FUTEX_WAKE_OP | 128, 1, 1, &changed, 5 << 28),
+		  ENOSYS);
+	CHECK_ERR(syscall(SYS_futex, &changed, FUTEX_WAKE_OP | 128, 1, 1, &changed, 6 << 24),
+		  ENOSYS);
+	CHECK_ERR(syscall(SYS_futex, &changed, FUTEX_WAKE_OP | 128, 1, 1, NULL, 0), EFAULT);
+	CHECK_ERR(syscall(SYS_futex, &changed, FUTEX_WAKE_OP | 128, 1, 1, 2, 0), EINVAL);
 }

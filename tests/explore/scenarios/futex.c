@@ -3,7 +3,7 @@
 #include "kernel/atomic.h"
 #include "shim.h"
 
-enum { WAIT = 128, WAKE = 129, REQUEUE = 131 };
+enum { WAIT = 128, WAKE = 129, REQUEUE = 131, CMP_REQUEUE = 132 };
 
 static uint32_t word, other;
 
@@ -87,3 +87,15 @@ static void wait_or_signal(int unused)
 SCENARIO(futex_signal, "a signal and a wakeup", nothing, NULL, { "waiter0", wait_or_signal, 0 },
 	 { "waiter1", wait_until_set, 0 }, { "signal", signal_first, 0 },
 	 { "waker", set_and_wake, 2 });
+
+static void set_and_requeue(int unused)
+{
+	uint32_t value = __atomic_add_fetch(&word, 1, __ATOMIC_SEQ_CST);
+
+	must(sys_futex((unsigned long)&word, CMP_REQUEUE, 0, 2, (unsigned long)&other, value) >= 0);
+	futex(&other, WAKE, 2, 0, NULL);
+}
+
+SCENARIO(futex_compared, "waiters are moved and woken; those that come later see the new value",
+	 nothing, NULL, { "waiter0", wait_until_set, 0 }, { "waiter1", wait_until_set, 0, TWIN },
+	 { "waker", set_and_requeue, 0 });
