@@ -168,6 +168,7 @@ struct task {
 	bool restore_blocked;
 	struct signal_queue signals; /* for this task */
 	struct altstack altstack;
+	int death_signal; /* for its process when the parent ends, see prctl(2); 0: none */
 
 	/* threads */
 	struct list thread_link; /* process->threads; tasks_lock */
@@ -262,6 +263,7 @@ struct process {
 	 * changed its user since exec, or it has asked for this with prctl(2).
 	 */
 	bool undumpable;
+	bool subreaper;		      /* adopts orphans among its descendants; tasks_lock */
 	bool execed;		      /* has called exec: its parent's setpgid fails with EACCES */
 	int exit_status;	      /* in the encoding of wait4(2) */
 	bool exiting;		      /* exit_group or a fatal signal: all threads exit */

@@ -32,8 +32,10 @@ void credentials_set(const struct credentials *wanted)
 	struct credentials *old = own();
 
 	if (wanted->euid != old->euid || wanted->egid != old->egid || wanted->fsuid != old->fsuid ||
-	    wanted->fsgid != old->fsgid || !is_subset(wanted->permitted, old->permitted))
+	    wanted->fsgid != old->fsgid || !is_subset(wanted->permitted, old->permitted)) {
 		current->process->undumpable = true;
+		current->death_signal = 0;
+	}
 	*old = *wanted;
 }
 

@@ -262,6 +262,9 @@ static void change_process(struct process *process, const char *path, const stru
 		process->actions[i] = (struct signal_action){ .handler = handler };
 	}
 	altstack_reset(current);
+	/* A program with more rights gets no signals that another one has ordered. */
+	if (x->secure)
+		current->death_signal = 0;
 	process->cred = *cred;
 	process->execed = true;
 	process->undumpable =

@@ -4,7 +4,7 @@
  * 1. A task that exits first clears its clear_child_tid and wakes the futex there. Then it releases its
  *    memory and files, and leaves the list of threads. After that it never runs again. The last thread
  *    to begin its exit also releases the things that belong to the process.
- * 2. When the last thread has left the list, the process is a zombie. Its children go to init, groups
+ * 2. When the last thread has left the list, the process is a zombie. Its children go to init or to a subreaper, groups
  *    may become orphaned, and the parent is told. If the parent ignores SIGCHLD, the process does not
  *    stay as a zombie.
  * 3. All steps of point 2 are done while tasks_lock is held.
@@ -61,15 +61,49 @@ static void check_orphaned(unsigned int pgid, unsigned int sid, const struct pro
 	}
 }
 
-static void give_children_to_init(struct process *process)
+/* Send the signals that threads of the child have asked for, in the name of the parent, which has ended. */
+static void announce_death(struct process *child)
 {
-	struct process *child, *next;
+	const struct process *parent = current->process;
+	const struct signal_info info = { .code = SI_USER,
+					  .pid = parent->pid,
+					  .uid = parent->cred.uid };
+	struct task *task;
+	int signo;
+
+	list_for_each(task, &child->threads, thread_link) {
+		signo = task->death_signal;
+		if (signo)
+			(void)signal_send_checked(child, NULL, signo, &info);
+	}
+}
+
+/*
+ * Returns the process that adopts the children: the nearest ancestor that has asked for it, or init. All
+ * ancestors live, because a process that ends gives its children away.
+ */
+static struct process *adopter_for(const struct process *process)
+{
+	struct process *ancestor = process->parent;
+
+	while (ancestor && ancestor != init_process) {
+		if (ancestor->subreaper)
+			return ancestor;
+		ancestor = ancestor->parent;
+	}
+	return init_process;
+}
+
+static void give_children_away(struct process *process)
+{
+	struct process *adopter = adopter_for(process), *child, *next;
 
 	list_for_each_safe(child, next, &process->children, sibling) {
 		list_del(&child->sibling);
-		child->parent = init_process;
-		child->parent_pid = init_process->pid;
-		list_add_tail(&init_process->children, &child->sibling);
+		child->parent = adopter;
+		child->parent_pid = adopter->pid;
+		list_add_tail(&adopter->children, &child->sibling);
+		announce_death(child);
 		if (child->nr_threads == 0)
 			tell_end(child);
 		else if (child->pgid != process->pgid && child->sid == process->sid)
@@ -82,7 +116,7 @@ static void process_end(struct process *process)
 	struct process *parent = process->parent;
 
 	signal_queue_forget(process, &process->signals, ~(sigmask_t)0);
-	give_children_to_init(process);
+	give_children_away(process);
 	if (parent && parent->pgid != process->pgid && parent->sid == process->sid)
 		check_orphaned(process->pgid, process->sid, process);
 	tell_end(process);

@@ -265,7 +265,16 @@ void process_unlink(struct process *process)
 
 /* ---- prctl ---- */
 
-enum { PR_GET_DUMPABLE = 3, PR_SET_DUMPABLE = 4, PR_SET_NAME = 15, PR_GET_NAME = 16 };
+enum { /* options; the others are in capability.c */
+       PR_SET_PDEATHSIG = 1,
+       PR_GET_PDEATHSIG = 2,
+       PR_GET_DUMPABLE = 3,
+       PR_SET_DUMPABLE = 4,
+       PR_SET_NAME = 15,
+       PR_GET_NAME = 16,
+       PR_SET_CHILD_SUBREAPER = 36,
+       PR_GET_CHILD_SUBREAPER = 37,
+};
 
 /* Set the name of a thread, which ps shows. */
 static long set_name(const char __user *from)
@@ -292,12 +301,42 @@ static long set_dumpable(unsigned long value)
 	return 0;
 }
 
+/* Set the signal that the process gets when its parent ends. It belongs to the calling thread. */
+static long set_death_signal(unsigned long signo)
+{
+	unsigned int flags;
+
+	if (signo > NR_SIGNALS)
+		return refuse(EINVAL, "no such signal");
+	flags = spin_lock_irqsave(&tasks_lock);
+	current->death_signal = signo;
+	spin_unlock_irqrestore(&tasks_lock, flags);
+	return 0;
+}
+
+static long set_subreaper(bool on)
+{
+	unsigned int flags = spin_lock_irqsave(&tasks_lock);
+
+	current->process->subreaper = on;
+	spin_unlock_irqrestore(&tasks_lock, flags);
+	return 0;
+}
+
 long sys_prctl(unsigned long option, unsigned long argument, unsigned long third,
 	       unsigned long fourth, unsigned long fifth)
 {
 	const unsigned long arguments[] = { argument, third, fourth, fifth };
 
 	switch (option) {
+	case PR_SET_PDEATHSIG:
+		return set_death_signal(argument);
+	case PR_GET_PDEATHSIG:
+		return put_user_u32(current->death_signal, (void __user *)argument);
+	case PR_SET_CHILD_SUBREAPER:
+		return set_subreaper(argument);
+	case PR_GET_CHILD_SUBREAPER:
+		return put_user_u32(current->process->subreaper, (void __user *)argument);
 	case PR_GET_DUMPABLE:
 		return !current->process->undumpable;
 	case PR_SET_DUMPABLE:

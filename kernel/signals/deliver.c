@@ -167,6 +167,7 @@ static void enter_handler(struct trap_frame *frame, int signo, const struct sign
 	signal_set_blocked(mask);
 }
 
+//BOOK: signal-deliver
 void signal_deliver(struct trap_frame *frame)
 {
 	struct task *task = current;

@@ -91,6 +91,7 @@ void signal_queue_entry(struct process *process, struct signal_queue *queue,
 	wake_all(&process->signal_wait);
 }
 
+//BOOK: signal-queue
 int signal_queue_add(struct process *process, struct signal_queue *queue, int signo,
 		     const struct signal_info *info)
 {

@@ -106,6 +106,7 @@ static int take_or_sleep(sigmask_t mask, uint64_t deadline, struct signal_info *
  * A signal that came too late for this call may be one that another thread does not block. When this thread
  * ceases to await it, signal_set_blocked() wakes that thread.
  */
+//BOOK: signal-awaited
 static int wait_for_signal(sigmask_t mask, uint64_t deadline, struct signal_info *info)
 {
 	int signo;

@@ -131,6 +131,7 @@ static int clamp_overrun(uint64_t overrun)
 }
 
 /* The signal of a timer has been taken. interval_lock is held. */
+//BOOK: timer-taken
 static void taken(struct posix_timer *timer, struct signal_info *info)
 {
 	uint64_t overrun = info->overrun;
