@@ -68,8 +68,8 @@ def died(run, place, expected):
     if run.end == "panic" and stub:
         return Verdict("panic", expected, f"the kernel called {stub.split()[0]}{UNWRITTEN}", stub, run.cpu, details=text)
     sleepers = asleep_in(trace, place) if run.end == "asleep" else ""
-    got = {"panic": "the kernel panicked: ", "asleep": "", "spins": ""}[run.end] + head + sleepers
-    return Verdict(run.end, expected, got, where, run.cpu, details=text)
+    got = {"panic": "the kernel panicked: ", "gave-up": "the kernel gave up: ", "asleep": "", "spins": ""}[run.end] + head + sleepers
+    return Verdict("panic" if run.end == "gave-up" else run.end, expected, got, where, run.cpu, details=text)
 
 
 def asleep_in(report, place):

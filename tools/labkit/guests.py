@@ -21,7 +21,7 @@ WALL_LEAST = 60.0
 
 
 class Run:
-    """How a command ended. `end` is exit, panic, asleep, spins, floods, wall or cannot-start; `text` says more."""
+    """How a command ended. `end` is exit, panic, gave-up, asleep, spins, floods, wall or cannot-start; `text` says more."""
 
     def __init__(self, end, status, output, text, seconds, cpu):
         self.end, self.status, self.output, self.text = end, status, output, text
@@ -38,6 +38,13 @@ def guest(tree, kernel, root, options, argv, cpu, log):
     if flood:
         end, text = "floods", flood
     return Run(end, status, output, text, seconds, used)
+
+
+def gave_up(log):
+    """Returns the end of a kernel log if the kernel itself has said there that it cannot start, and an empty text if not."""
+    lines = log.read_text(errors="replace").splitlines() if log.is_file() else []
+    last = next((number for number, line in enumerate(lines) if "Sluice cannot start: " in line), None)
+    return "" if last is None else "\n".join([lines[last].partition("Sluice cannot start: ")[2], *lines[max(0, last - 4) : last]])
 
 
 def parts(whole, mark):

@@ -67,6 +67,10 @@ class Place:
         log = self.logs / f"{check['id']}{ending}.log"
         options = [*self.lab.guest, *check["guest"], *more]
         run = guests.guest(self.lab.top, self.kernel, self.root, options, argv, self.cpu_limit(check), log)
+        # A kernel that cannot run on the machine of the reference is at fault, and not the machine.
+        why = guests.gave_up(log) if run.end == "cannot-start" else ""
+        if why:
+            run.end, run.text = "gave-up", why
         (self.logs / f"{check['id']}{ending}.out").write_text(run.output + run.text + "\n")
         return run
 
