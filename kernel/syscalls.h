@@ -204,6 +204,17 @@ long sys_epoll_pwait(int epfd, struct epoll_event __user *events, int max, int m
 long sys_epoll_pwait2(int epfd, struct epoll_event __user *events, int max,
 		      const void __user *timeout, const sigmask_t __user *mask, size_t mask_size);
 
+/* ---- fs/events/timerfd.c ---- */
+
+long sys_timerfd_create(unsigned int clock, unsigned int flags);
+long sys_timerfd_settime(int fd, unsigned int flags, const void __user *new, void __user *old);
+long sys_timerfd_gettime(int fd, void __user *to);
+
+/* ---- fs/events/signalfd.c ---- */
+
+long sys_signalfd(int fd, const sigmask_t __user *mask, size_t size);
+long sys_signalfd4(int fd, const sigmask_t __user *mask, size_t size, unsigned int flags);
+
 /* ---- fs/splice/sendfile.c ---- */
 
 long sys_sendfile(int fd_out, int fd_in, int32_t __user *offset, size_t count);

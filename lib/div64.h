@@ -22,4 +22,21 @@ static inline uint64_t div_u64(uint64_t n, uint32_t d, uint32_t *remainder)
 	return (uint64_t)quotient_high << 32 | low;
 }
 
+/* Returns n / d for a divisor that may have more than 32 bits. d must not be 0. */
+static inline uint64_t div_u64_u64(uint64_t n, uint64_t d)
+{
+	uint64_t quotient = 0;
+
+	if (d >> 32 == 0)
+		return div_u64(n, d, NULL);
+	/* Such a quotient has at most 32 bits. They are found one by one, the highest first. */
+	for (int bit = 31; bit >= 0; bit--) {
+		if (n >> bit < d)
+			continue;
+		n -= d << bit;
+		quotient |= 1ull << bit;
+	}
+	return quotient;
+}
+
 #endif

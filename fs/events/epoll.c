@@ -23,6 +23,7 @@
 #include "fs/file/file.h"
 #include "fs/file/poll.h"
 #include "kernel/init.h"
+#include "kernel/process/process.h"
 #include "kernel/syscall.h"
 #include "mm/slab.h"
 #include "mm/vm/iter.h"
@@ -102,8 +103,17 @@ struct joining {
 	unsigned int nr;
 };
 
+static void leave(struct epoll_join *join)
+{
+	if (join->queue)
+		wait_remove(join->queue, &join->waiter);
+	if (join->process)
+		process_put(join->process);
+}
+
 /*
- * The queues may be others than before: a socket has been connected. Both exist, because the file is open.
+ * The queue may be another one than before, because a socket has been connected. Both exist while the file
+ * is open. The queue of a process (signalfd) stays that of the process that added the file.
  */
 static void item_join(struct poll_table *table, struct wait_queue *queue, unsigned int events)
 {
@@ -111,10 +121,12 @@ static void item_join(struct poll_table *table, struct wait_queue *queue, unsign
 	struct epoll_join *join = &joining->item->joins[joining->nr++];
 
 	assert(joining->nr <= EPOLL_QUEUES);
-	if (join->queue == queue)
+	if (join->queue == queue || join->process)
 		return;
-	if (join->queue)
-		wait_remove(join->queue, &join->waiter);
+	leave(join);
+	if (table->process)
+		process_get(table->process);
+	join->process = table->process;
 	join->queue = queue;
 	join->events = events;
 	wait_add(queue, &join->waiter);
@@ -123,7 +135,7 @@ static void item_join(struct poll_table *table, struct wait_queue *queue, unsign
 /* Returns the events that are wanted and hold now. epoll->mutex is held. */
 static unsigned int item_ask(struct epoll_item *item)
 {
-	struct joining joining = { { item_join }, item, 0 };
+	struct joining joining = { { item_join, NULL }, item, 0 };
 
 	assert(mutex_held(&item->epoll->mutex));
 	return item->file->ops->poll(item->file, &joining.table) & item->events;
@@ -370,8 +382,7 @@ static void item_remove(struct epoll_item *item)
 
 	assert(mutex_held(&epoll->mutex));
 	for (unsigned int i = 0; i < EPOLL_QUEUES; i++)
-		if (item->joins[i].queue)
-			wait_remove(item->joins[i].queue, &item->joins[i].waiter);
+		leave(&item->joins[i]);
 	flags = spin_lock_irqsave(&epoll->lock);
 	list_del(&item->ready_link);
 	spin_unlock_irqrestore(&epoll->lock, flags);

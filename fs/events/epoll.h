@@ -58,6 +58,7 @@ struct epoll_join { /* an item's place on a wait queue */
 	struct waiter waiter;
 	struct epoll_item *item;
 	struct wait_queue *queue; /* NULL: on none */
+	struct process *process;  /* the queue is this process's: a reference; NULL: the file's */
 	unsigned int events;	  /* that are announced there */
 };
 

@@ -23,6 +23,7 @@
 /* A pointer to it may be NULL: do not join any queue. */
 struct poll_table {
 	void (*join)(struct poll_table *table, struct wait_queue *queue, unsigned int events);
+	struct process *process; /* during a call of `join`: the queue is this process's; or NULL */
 };
 
 /*
@@ -35,6 +36,16 @@ static inline void poll_wait(struct poll_table *table, struct wait_queue *queue,
 {
 	if (table)
 		table->join(table, queue, events);
+}
+/* The same for a queue that exists as long as the process. */
+static inline void poll_wait_process(struct poll_table *table, struct process *process,
+				     struct wait_queue *queue, unsigned int events)
+{
+	if (!table)
+		return;
+	table->process = process;
+	table->join(table, queue, events);
+	table->process = NULL;
 }
 
 /* ---- shared by poll and select ---- */

@@ -18,6 +18,11 @@ static inline struct task *process_leader(struct process *process)
 {
 	return process->nr_threads ? list_first(&process->threads, struct task, thread_link) : NULL;
 }
+/* Take one more reference. The caller has one, or the process is its own. */
+static inline void process_get(struct process *process)
+{
+	atomic_inc(&process->refs);
+}
 /* Drop a reference. The last one frees the process. Never sleeps. */
 void process_put(struct process *process);
 /* Make `task` belong to `process`. The task takes over the caller's reference until it is freed. */

@@ -6,6 +6,8 @@
 #include <sched.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/signalfd.h>
+#include <sys/timerfd.h>
 #include <sys/mount.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -311,6 +313,19 @@ static long make_eventfd(void)
 	return eventfd(0, 0);
 }
 
+static long make_timerfd(void)
+{
+	return timerfd_create(CLOCK_MONOTONIC, 0);
+}
+
+static long make_signalfd(void)
+{
+	sigset_t none;
+
+	sigemptyset(&none);
+	return signalfd(-1, &none, 0);
+}
+
 static long make_epoll(void)
 {
 	return epoll_create1(0);
@@ -345,6 +360,8 @@ BEYOND_TEST(
 	lowest = dup(0);
 	CHECK_EQ(close(lowest), 0);
 	CHECK_EQ(watched = until_it_succeeds(make_eventfd, nothing_was_opened), lowest++);
+	CHECK_EQ(until_it_succeeds(make_timerfd, nothing_was_opened), lowest++);
+	CHECK_EQ(until_it_succeeds(make_signalfd, nothing_was_opened), lowest++);
 	CHECK_EQ(ep = until_it_succeeds(make_epoll, nothing_was_opened), lowest++);
 	until_it_succeeds(watch_it, not_watched);
 }
