@@ -60,7 +60,7 @@ bool process_is_meant(const struct process *process, int pid)
 		return process->pid == pid;
 	if (pid == -1)
 		return process != init_process && process != current->process;
-	return process->pgid == (pid ? -pid : current->process->pgid);
+	return process->pgid == (pid ? 0u - pid : current->process->pgid);
 }
 
 struct process *process_find(unsigned int pid)

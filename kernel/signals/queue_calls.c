@@ -84,7 +84,7 @@ long sys_rt_tgsigqueueinfo(int tgid, int tid, unsigned int signo, const void __u
  *	full barrier				work |= signal, full barrier
  *	signal_pending()? no: sleeps		state is INTERRUPTIBLE? no: no wakeup
  *
- * The barriers are those of sleep_until() and signal_wake(). If `awaited` were set after the first look, a
+ * The barriers are those of sleep_until() and signal_wake(). If `awaited` were set after the last look, a
  * sender in between would find that no thread wants the signal, and wake none.
  */
 static int take_or_sleep(sigmask_t mask, uint64_t deadline, struct signal_info *info)

@@ -13,6 +13,13 @@ extern struct task ex_tasks[MAX_TASKS + 1]; /* the last one is setup's and check
 /* SIGKILL, and a signal with a handler, for task number `task`. */
 void ex_kill(int task);
 void ex_signal(int task);
+/*
+ * In setup: make the task a thread of the process, so that kernel/signals sends it signals. Without threads,
+ * the process gets none. SIGPIPE is then dropped: the scenarios of pipes look at the errors that go with it.
+ */
+void ex_add_thread(int task, sigmask_t blocked);
+/* The timer that is armed fires (shim_signals.c). */
+void ex_tick(void);
 /* Was the current task killed? */
 bool ex_killed(void);
 

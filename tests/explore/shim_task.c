@@ -14,7 +14,7 @@ unsigned int nr_cpus = 1; /* nobody spins for the owner of a mutex */
 struct cpu cpus[MAX_CPUS];
 struct cpu_features cpu_has;
 struct task ex_tasks[MAX_TASKS + 1];
-static struct process process;	       /* all tasks are its threads */
+static struct process process;	       /* all tasks belong to it */
 static unsigned int killed, signalled; /* a bit for each task */
 spinlock_t tasks_lock = SPINLOCK_INIT("tasks");
 
@@ -29,7 +29,14 @@ void ex_shim_tasks_init(void)
 	for (unsigned int i = 0; i <= MAX_TASKS; i++) {
 		ex_tasks[i].tid = i + 1;
 		ex_tasks[i].process = &process;
+		list_init(&ex_tasks[i].signals.queued);
+		list_init(&ex_tasks[i].thread_link);
 	}
+	list_init(&process.threads);
+	list_init(&process.timers);
+	list_init(&process.signals.queued);
+	wait_queue_init(&process.signal_wait, "signal_wait");
+	wait_queue_init(&process.child_wait, "child_wait");
 }
 
 ONE_STEP bool sched_wake(struct task *task)
@@ -99,9 +106,31 @@ ONE_STEP static bool pending(unsigned int *set)
 	return *set & 1u << ex_running();
 }
 
+/* The sets are read when `work` is, which every sender changes after them. */
+ONE_STEP static bool queued(void)
+{
+	const struct task *task = current;
+
+	ex_access((void *)&task->work, sizeof(task->work), EV_ATOMIC);
+	return (task->signals.set | process.signals.set) & ~(task->blocked & ~task->awaited);
+}
+
 bool signal_pending(void)
 {
-	return pending(&signalled);
+	return queued() || pending(&signalled);
+}
+
+void ex_add_thread(int task, sigmask_t blocked)
+{
+	struct task *thread = &ex_tasks[task];
+
+	if (process.nr_threads == 0) {
+		list_add_tail(&all_processes, &process.all_link);
+		process.limits[RLIMIT_SIGPENDING].soft = 100;
+	}
+	list_add_tail(&process.threads, &thread->thread_link);
+	process.nr_threads++;
+	thread->blocked = blocked;
 }
 
 bool kill_pending(void)
@@ -138,11 +167,6 @@ void ex_kill(int task)
 void ex_signal(int task)
 {
 	send(task, false);
-}
-
-/* SIGPIPE and SIGXFSZ: the scenarios look at the errors that go with them. */
-void signal_send_self(int signo)
-{
 }
 
 /* Memory does not run out here, so nobody asks which process made a ring. */

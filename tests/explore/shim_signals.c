@@ -1,0 +1,139 @@
+/*
+ * What kernel/signals needs of clocks and timers. Time stands still. A timer is due as soon as it is armed, and
+ * fires when a scenario says so.
+ */
+#include "kernel/process/process.h"
+#include "kernel/process/timecalls.h"
+#include "kernel/process/usage.h"
+#include "kernel/signals/timers.h"
+#include "shim.h"
+
+struct list all_processes = LIST_INIT(all_processes);
+struct process *init_process;
+static spinlock_t timer_lock = SPINLOCK_INIT("timers");
+static struct timer *armed; /* only one at a time */
+
+/* ---- timers, as in kernel/time.c ---- */
+
+void timer_start(struct timer *timer, uint64_t expires)
+{
+	spin_lock(&timer_lock);
+	must(!armed || armed == timer);
+	timer->expires = expires;
+	armed = timer;
+	spin_unlock(&timer_lock);
+}
+
+uint64_t timer_stop(struct timer *timer)
+{
+	uint64_t expires = 0;
+
+	spin_lock(&timer_lock);
+	if (armed == timer) {
+		armed = NULL;
+		expires = timer->expires;
+	}
+	spin_unlock(&timer_lock);
+	return expires;
+}
+
+void timer_repeat(struct timer *timer, uint64_t expires)
+{
+	armed = timer;
+}
+
+void ex_tick(void)
+{
+	struct timer *timer;
+
+	spin_lock(&timer_lock);
+	timer = armed;
+	armed = NULL;
+	if (timer)
+		timer->function(timer);
+	spin_unlock(&timer_lock);
+}
+
+/* ---- what no scenario asks for ---- */
+
+void alarm_taken(struct process *process)
+{
+}
+
+bool alarms_check_cpu(struct process *process)
+{
+	return false;
+}
+
+bool clock_is_cpu(int clock)
+{
+	return false;
+}
+
+int clock_resolve(int clock)
+{
+	return clock;
+}
+
+int clock_read_cpu(int clock, uint64_t *ns)
+{
+	return -EINVAL;
+}
+
+int clock_read(int clock, uint64_t *ns)
+{
+	*ns = 0;
+	return 0;
+}
+
+uint64_t time_of_wall(uint64_t ns)
+{
+	return ns;
+}
+
+bool call_has_time64(void)
+{
+	return true;
+}
+
+int time_from_user(uint64_t *ns, const void __user *from, bool wide)
+{
+	return -EFAULT;
+}
+
+int time_to_user(uint64_t ns, void __user *to, bool wide)
+{
+	return -EFAULT;
+}
+
+struct usage process_usage(struct process *process)
+{
+	return (struct usage){ 0 };
+}
+
+struct task *task_find_locked(unsigned int tid)
+{
+	return NULL;
+}
+
+struct process *process_find_locked(unsigned int pid)
+{
+	return NULL;
+}
+
+long signal_send_checked(struct process *process, struct task *task, unsigned int signo,
+			 const struct signal_info *info)
+{
+	return -ESRCH;
+}
+
+long signal_send_thread(int tgid, int tid, unsigned int signo, const struct signal_info *info)
+{
+	return -ESRCH;
+}
+
+int signal_info_to_user(int signo, const struct signal_info *info, void __user *to)
+{
+	*(struct signal_info *)to = *info;
+	return 0;
+}
