@@ -12,6 +12,7 @@ from . import export, grade
 from .manifest import BadManifest
 
 
+CHALLENGE_MAY_DIFFER = 0.05
 UNJUDGED = ("no-build", "refused", "infra")
 
 
@@ -41,6 +42,17 @@ def mutant_faults(lab, result, loses):
     return faults
 
 
+def challenge_faults(lab, metric):
+    """Returns what is wrong with the challenge, given what the reference's row has cost. The kernel changes, so a little may."""
+    if not lab.challenge:
+        return []
+    if not metric:
+        return ["the challenge was not measured"]
+    known = lab.challenge.get("reference", 0)
+    stale = abs(metric["value"] - known) > known * CHALLENGE_MAY_DIFFER
+    return [f"the challenge's reference is {known}, but it needs {metric['value']}: tools/lab calibrate {lab.name}"] if stale else []
+
+
 def judged(lab, loses):
     """Returns the checks that say whether a mutant is caught where it should be."""
     stages = {check["id"]: check["stage"] for check in lab.checks}
@@ -66,7 +78,7 @@ def run(lab, jobs=None, only=None, few=None):
         line(name, result, ("WRONG: " + "; ".join(found) + " " if found else "") + (f"lost: {lost}" if lost else ""))
 
     if not only:
-        full = lambda result: [] if result["score"] == 100 else [f"{entry['id']}: {entry['got']}" for entry in result["checks"] if entry["outcome"] != "pass"]
+        full = lambda result: [f"{entry['id']}: {entry['got']}" for entry in result["checks"] if entry["outcome"] != "pass"] + challenge_faults(lab, result["metric"])
         none = lambda result: [] if result["score"] == 0 else ["has points without work"]
         one("reference", export.reference(lab), full)
         one("starter", export.blanked(lab), none)
