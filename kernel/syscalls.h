@@ -433,16 +433,32 @@ long sys_timer_getoverrun(int id);
 
 long sys_getrandom(void __user *buf, size_t n, unsigned int flags);
 
+/* ---- mm/vm/advice.c ---- */
+
+long sys_madvise(uintptr_t start, size_t len, int advice);
+long sys_msync(uintptr_t start, size_t len, unsigned int flags);
+long sys_mincore(uintptr_t start, size_t len, char __user *result);
+
+/* ---- mm/vm/mlock.c ---- */
+
+long sys_mlock(uintptr_t start, size_t len);
+long sys_mlock2(uintptr_t start, size_t len, unsigned int flags);
+long sys_munlock(uintptr_t start, size_t len);
+long sys_mlockall(unsigned int flags);
+long sys_munlockall(void);
+
 /* ---- mm/vm/mmap.c ---- */
 
 long sys_brk(uintptr_t to);
 long sys_old_mmap(const uint32_t __user *arguments);
 long sys_munmap(uintptr_t start, size_t len);
 long sys_mprotect(uintptr_t start, size_t len, unsigned int prot);
-long sys_msync(uintptr_t start, size_t len, unsigned int flags);
 long sys_mmap2(uintptr_t hint, size_t len, unsigned int prot, unsigned int flags, int fd,
 	       uint32_t page_offset);
-long sys_madvise(uintptr_t start, size_t len, int advice);
+
+/* ---- mm/vm/mremap.c ---- */
+
+long sys_mremap(uintptr_t start, size_t old_len, size_t new_len, unsigned int flags, uintptr_t to);
 
 /* ---- net/calls.c ---- */
 

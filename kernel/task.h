@@ -220,6 +220,7 @@ enum { /* the limits that the kernel enforces or mentions */
        RLIMIT_RSS = 5,
        RLIMIT_NPROC = 6,
        RLIMIT_NOFILE = 7,
+       RLIMIT_MEMLOCK = 8,
        RLIMIT_AS = 9,
        RLIMIT_SIGPENDING = 11,
        RLIMIT_NICE = 13,

@@ -23,6 +23,8 @@ struct mm {
 	struct list dead; /* VMAs that were taken out; mm_unlock() frees them */
 	/* What runs here, counted by inode_begin_running(); NULL: nothing yet. Set before others see it. */
 	struct file *program;
+	/* mlockall: new mappings get VMA_LOCKED, but their pages only when they are used. */
+	bool lock_future, lock_on_fault;
 	uintptr_t brk_start, brk_end;
 	uintptr_t stack_top;
 	uintptr_t arg_start, arg_end, env_start, env_end;

@@ -255,7 +255,7 @@ bool page_try_drop(struct page *page)
 	    !page_trylock(page))
 		return false;
 	mapping = page->mapping;
-	if (mapping && mapping->ops->has_store) {
+	if (mapping && mapping->ops->has_store && !mapping_page_locked(mapping, page)) {
 		/* A program that still needs the page faults and reads it again. */
 		if (mapping_unmap_page(mapping, page))
 			page_set_dirty(page);

@@ -205,7 +205,7 @@ static const char *area_name(const struct mm *mm, const struct vma *vma, char *b
 {
 	if (vma->file)
 		return file_text(vma->file, buf, PATH_MAX);
-	if (vma->flags & VMA_STACK)
+	if (vma->flags & VMA_STACK && vma->end == mm->stack_top)
 		return "[stack]";
 	return vma->start < mm->brk_end && vma->end > mm->brk_start ? "[heap]" : "";
 }

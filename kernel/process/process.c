@@ -135,6 +135,7 @@ static void set_first_limits(struct rlimit *limits)
 	limits[RLIMIT_CORE].soft = 0;
 	limits[RLIMIT_NICE] = limits[RLIMIT_RTPRIO] = (struct rlimit){ 0, 0 };
 	limits[RLIMIT_NOFILE] = (struct rlimit){ 1024, 65536 };
+	limits[RLIMIT_MEMLOCK] = (struct rlimit){ 8u << 20, 8u << 20 };
 	/* Kernel stacks of all a user's tasks may take up to a 16th of memory. */
 	memory_stats(&memory);
 	tasks = memory.total / (KERNEL_STACK_SIZE / PAGE_SIZE) / 16;

@@ -250,20 +250,34 @@ static struct page *lock_file_page(struct mapping *mapping, unsigned int index)
 }
 
 /*
- * Start to read several pages at once, because a program's start causes many faults in a row. The
- * file system has a store. Without one there is nothing to read, and pages for holes would only
- * take memory. If the first page has yet to arrive, the fault is a major one.
+ * Several pages are read at once, because a program's start causes many faults in a row. A file without a
+ * store has nothing to read, and pages for its holes would only take memory. *there tells whether the
+ * first page has its bytes.
  */
-static void read_around(struct vma *vma, uintptr_t va, unsigned int index, unsigned int most)
+static uintptr_t start_reading(struct vma *vma, uintptr_t va, uintptr_t end, bool *there)
 {
+	struct mapping *mapping = &vma->file->inode->mapping;
+	unsigned int nr = MIN((end - va) / PAGE_SIZE, READ_AROUND);
 	struct page *pages[READ_AROUND];
-	int had = mapping_start(&vma->file->inode->mapping, vma->file, index,
-				MIN((vma->end - va) / PAGE_SIZE, most), pages, false);
+	int had;
 
-	if (had > 0 && !page_has(pages[0], PG_UPTODATE))
-		current->major_faults++;
+	*there = true;
+	if (!mapping->ops->has_store)
+		return end;
+	had = mapping_start(mapping, vma->file, vma->page_offset + (va - vma->start) / PAGE_SIZE,
+			    nr, pages, false);
+	if (had > 0)
+		*there = page_has(pages[0], PG_UPTODATE);
 	while (had > 0)
 		page_put(pages[--had]);
+	return va + nr * PAGE_SIZE;
+}
+
+uintptr_t mm_start_reading(struct vma *vma, uintptr_t va, uintptr_t end)
+{
+	bool there;
+
+	return start_reading(vma, va, end, &there);
 }
 
 /*
@@ -288,13 +302,15 @@ static int resolve_file(struct vma *vma, uintptr_t va, bool write)
 {
 	uint64_t index = vma->page_offset + (uint64_t)(va - vma->start) / PAGE_SIZE;
 	struct page *page;
+	bool there;
 
 	if (index > UINT32_MAX)
 		return -EIO;
 	if (!write && map_cached_around(vma, va, index))
 		return 0;
-	if (vma->file->inode->mapping.ops->has_store)
-		read_around(vma, va, index, write ? 1 : READ_AROUND);
+	start_reading(vma, va, write ? va + PAGE_SIZE : vma->end, &there);
+	if (!there)
+		current->major_faults++;
 	page = lock_file_page(&vma->file->inode->mapping, index);
 	if (IS_ERR(page))
 		return PTR_ERR(page);
@@ -348,7 +364,8 @@ struct vma *mm_find_or_grow(struct mm *mm, uintptr_t va)
 	if (!vma || vma->start <= va)
 		return vma;
 	if (!(vma->flags & VMA_STACK) || vma->end - start > limit || start < MMAP_MIN ||
-	    !mm_may_grow(mm, vma->start - start))
+	    !mm_may_grow(mm, vma->start - start) ||
+	    (vma->flags & VMA_LOCKED && !mm_may_lock(mm, vma->start - start)))
 		return NULL;
 	below = mm_find_previous(mm, vma->end);
 	if (below && start - below->end < STACK_GAP)

@@ -1,10 +1,10 @@
 /*
- * The system calls that change an address space's layout.
+ * The system calls that map, unmap and protect memory.
  *
  * 1. The arguments are checked first, without mm->lock. Then the change is made under mm->lock.
  *    Removed VMAs are freed after that lock is released (mm/vm/vm.c).
- * 2. Flags that Linux accepts as mere advice (MAP_ADVICE, madvise NORMAL to WILLNEED) are accepted
- *    here too. Other unknown flags are refused.
+ * 2. Flags that Linux accepts as mere advice (MAP_ADVICE) are accepted here too. Other unknown flags
+ *    are refused.
  */
 #include "fs/file/file.h"
 #include "fs/file/generic.h"
@@ -13,57 +13,35 @@
 #include "mm/vm/tables.h"
 #include "mm/vm/uaccess.h"
 
-#define PROT_READ     1u
-#define PROT_WRITE    2u
-#define PROT_EXEC     4u
-#define PROT_ALL      7u /* READ, WRITE, EXEC */
+#define PROT_READ      1u
+#define PROT_WRITE     2u
+#define PROT_EXEC      4u
+#define PROT_ALL       7u /* READ, WRITE, EXEC */
+#define PROT_GROWSDOWN 0x01000000u
 
-#define MAP_SHARED    0x01u
-#define MAP_PRIVATE   0x02u
-#define MAP_VALIDATE  0x03u /* MAP_SHARED_VALIDATE: only of a file; unknown flags are EOPNOTSUPP */
-#define MAP_TYPE      0x0fu
-#define MAP_FIXED     0x10u
-#define MAP_ANONYMOUS 0x20u
-#define MAP_ADVICE    0x31840u /* 32BIT, DENYWRITE, EXECUTABLE, NONBLOCK, STACK */
-#define MAP_LOCKED    0x2000u
-#define MAP_NORESERVE 0x4000u
-#define MAP_POPULATE  0x8000u
-#define MAP_HUGETLB   0x40000u
-#define MAP_NOREPLACE 0x100000u	  /* MAP_FIXED_NOREPLACE */
-#define MAP_HUGE_SIZE 0xfc000000u /* log2 of a huge page's size, or 0 */
-#define MAP_HUGE_2MB  (21u << 26)
+#define MAP_SHARED     0x01u
+#define MAP_PRIVATE    0x02u
+#define MAP_VALIDATE   0x03u /* MAP_SHARED_VALIDATE: only of a file; unknown flags are EOPNOTSUPP */
+#define MAP_TYPE       0x0fu
+#define MAP_FIXED      0x10u
+#define MAP_ANONYMOUS  0x20u
+#define MAP_GROWSDOWN  0x100u
+#define MAP_ADVICE     0x31840u /* 32BIT, DENYWRITE, EXECUTABLE, NONBLOCK, STACK */
+#define MAP_LOCKED     0x2000u
+#define MAP_NORESERVE  0x4000u
+#define MAP_POPULATE   0x8000u
+#define MAP_HUGETLB    0x40000u
+#define MAP_NOREPLACE  0x100000u   /* MAP_FIXED_NOREPLACE */
+#define MAP_HUGE_SIZE  0xfc000000u /* log2 of a huge page's size, or 0 */
+#define MAP_HUGE_2MB   (21u << 26)
 #define MAP_KNOWN                                                                         \
-	(MAP_TYPE | MAP_FIXED | MAP_ANONYMOUS | MAP_ADVICE | MAP_LOCKED | MAP_NORESERVE | \
-	 MAP_POPULATE | MAP_HUGETLB | MAP_NOREPLACE)
-/* Mapped pages are never swapped out, so a locked mapping only needs to have its pages at once. */
-#define MAP_AT_ONCE   (MAP_POPULATE | MAP_LOCKED)
-
-#define MADV_NORMAL   0
-#define MADV_WILLNEED 3
-#define MADV_DONTNEED 4
+	(MAP_TYPE | MAP_FIXED | MAP_ANONYMOUS | MAP_GROWSDOWN | MAP_ADVICE | MAP_LOCKED | \
+	 MAP_NORESERVE | MAP_POPULATE | MAP_HUGETLB | MAP_NOREPLACE)
 
 /* Nothing to prepare: page faults map the pages of the page cache. */
 int generic_file_mmap(struct file *file, struct vma *vma)
 {
 	return 0;
-}
-
-static bool range_free(struct mm *mm, uintptr_t start, size_t len)
-{
-	struct vma *next = mm_find_next(mm, start);
-
-	return !next || next->start >= start + len;
-}
-
-/*
- * Writable private memory that is larger than all of RAM can never be filled, so refuse it at once.
- */
-static bool hopeless(size_t len)
-{
-	struct memory_stats stats;
-
-	memory_stats(&stats);
-	return len / PAGE_SIZE > stats.total;
 }
 
 /* ---- mmap ---- */
@@ -77,6 +55,10 @@ static long vma_flags_for(unsigned int prot, unsigned int flags, struct file *fi
 		vma_flags |= VMA_SHARED;
 	if (flags & MAP_HUGETLB)
 		vma_flags |= VMA_HUGE;
+	if (flags & MAP_GROWSDOWN)
+		vma_flags |= VMA_STACK;
+	if (flags & MAP_LOCKED)
+		vma_flags |= VMA_LOCKED;
 	if (!file)
 		return vma_flags | VMA_MAY_WRITE;
 	if (!file->readable)
@@ -104,6 +86,9 @@ static long check_flags(unsigned int prot, unsigned int flags)
 		if (type != MAP_PRIVATE || !(flags & MAP_ANONYMOUS))
 			return refuse(EINVAL, "huge pages are for private anonymous memory");
 	}
+	if (flags & MAP_GROWSDOWN &&
+	    (flags & (MAP_TYPE | MAP_ANONYMOUS | MAP_HUGETLB)) != (MAP_PRIVATE | MAP_ANONYMOUS))
+		return refuse(EINVAL, "only private anonymous memory grows down");
 	if (flags & ~MAP_KNOWN)
 		return refuse(EINVAL, "a flag that is not supported");
 	if (prot & ~PROT_ALL)
@@ -124,22 +109,12 @@ static long choose_address(struct mm *mm, uintptr_t hint, size_t len, unsigned i
 			return -ENOMEM;
 		if (hint < MMAP_MIN)
 			return refuse(EPERM, "the lowest 64 KiB are not mapped");
-		if (flags & MAP_NOREPLACE && !range_free(mm, hint, len))
+		if (flags & MAP_NOREPLACE && !mm_range_free(mm, hint, len))
 			return -EEXIST;
 		return hint;
 	}
-	start = ALIGN_UP(hint, align);
-	if (start >= MMAP_MIN && start < USER_END && len <= USER_END - start &&
-	    range_free(mm, start, len))
-		return start;
-	start = mm_find_gap(mm, len + align - PAGE_SIZE);
-	return start ? (long)ALIGN_UP(start, align) : -ENOMEM;
-}
-
-/* An address above 2 GiB is negative as a long too. Only the last 4,095 values are errors. */
-static bool is_error(long result)
-{
-	return (unsigned long)result >= (unsigned long)-MAX_ERRNO;
+	start = mm_find_place(mm, hint, len, align);
+	return start ? (long)start : -ENOMEM;
 }
 
 static void drop_pages(struct list *pages)
@@ -190,13 +165,17 @@ static long map(uintptr_t hint, size_t len, unsigned int prot, unsigned int flag
 	if (vma_flags < 0)
 		return vma_flags;
 	if ((vma_flags & (VMA_WRITE | VMA_SHARED)) == VMA_WRITE && !(flags & MAP_NORESERVE) &&
-	    hopeless(len))
+	    mm_hopeless(len))
 		return refuse(ENOMEM, "more than all of the memory");
 	if (mutex_lock_killable(&mm->lock) < 0)
 		return -ERESTARTSYS;
+	if (mm->lock_future)
+		vma_flags |= VMA_LOCKED;
 	start = choose_address(mm, hint, len, flags);
-	if (is_error(start))
+	if (mm_is_error(start))
 		error = start;
+	else if (vma_flags & VMA_LOCKED && !mm_may_lock(mm, len))
+		error = refuse(EAGAIN, "more than RLIMIT_MEMLOCK");
 	else if (vma_flags & VMA_HUGE)
 		error = map_huge(mm, start, len, vma_flags);
 	else
@@ -204,10 +183,8 @@ static long map(uintptr_t hint, size_t len, unsigned int prot, unsigned int flag
 	mm_unlock(mm);
 	if (error)
 		return error;
-	for (size_t done = 0; flags & MAP_AT_ONCE && done < len; done += PAGE_SIZE) {
-		if (mm_fault_in(mm, start + done, prot & PROT_WRITE) < 0)
-			break;
-	}
+	if (flags & (MAP_POPULATE | MAP_LOCKED) || (vma_flags & VMA_LOCKED && !mm->lock_on_fault))
+		mm_populate(mm, start, start + len);
 	return start;
 }
 
@@ -312,28 +289,33 @@ static int protect(struct mm *mm, uintptr_t start, uintptr_t end, unsigned int p
 	int error = check_range(mm, start, end, prot);
 
 	if (!error)
-		error = mm_split(mm, start);
+		error = mm_change_flags(mm, start, end, PROT_ALL, prot);
 	if (!error)
-		error = mm_split(mm, end);
-	while (!error && start < end) {
-		struct vma *vma = mm_find(mm, start);
-		uintptr_t next = vma->end;
-
-		vma->flags = (vma->flags & ~PROT_ALL) | prot;
-		mm_protect_range(mm, start, next, vma->flags);
-		mm_merge(mm, start);
-		start = next;
-	}
-	if (!error)
-		mm_merge(mm, end);
+		mm_protect_range(mm, start, end, prot);
 	return error;
+}
+
+/* PROT_GROWSDOWN: let the range begin where the stack begins in which it is. Returns 0 or an error. */
+static int find_bottom(struct mm *mm, uintptr_t *start, size_t *len)
+{
+	struct vma *vma = mm_find_next(mm, *start);
+
+	if (!vma || vma->start >= *start + *len)
+		return -ENOMEM;
+	if (!(vma->flags & VMA_STACK))
+		return refuse(EINVAL, "PROT_GROWSDOWN in memory that does not grow down");
+	*len += *start - vma->start;
+	*start = vma->start;
+	return 0;
 }
 
 long sys_mprotect(uintptr_t start, size_t len, unsigned int prot)
 {
+	bool grows_down = prot & PROT_GROWSDOWN;
 	struct mm *mm = current->mm;
 	int error;
 
+	prot &= ~PROT_GROWSDOWN;
 	if (prot & ~PROT_ALL)
 		return refuse(EINVAL, "a protection bit that is not supported");
 	if (start % PAGE_SIZE)
@@ -344,7 +326,9 @@ long sys_mprotect(uintptr_t start, size_t len, unsigned int prot)
 		return -ENOMEM;
 	if (mutex_lock_killable(&mm->lock) < 0)
 		return -ERESTARTSYS;
-	error = protect(mm, start, start + PAGE_ALIGN(len), prot);
+	error = grows_down ? find_bottom(mm, &start, &len) : 0;
+	if (!error)
+		error = protect(mm, start, start + PAGE_ALIGN(len), prot);
 	mutex_unlock(&mm->lock);
 	return error;
 }
@@ -354,7 +338,7 @@ long mm_map_code(const void *code, size_t len)
 	long at = map(0, PAGE_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, NULL, 0);
 	long error;
 
-	if (is_error(at))
+	if (mm_is_error(at))
 		return at;
 	error = copy_to_user((void __user *)at, code, len);
 	if (!error)
@@ -369,13 +353,17 @@ long mm_map_code(const void *code, size_t len)
 static void move_brk(struct mm *mm, uintptr_t to)
 {
 	uintptr_t old = PAGE_ALIGN(mm->brk_end), new = PAGE_ALIGN(to);
+	unsigned int flags = VMA_READ | VMA_WRITE | VMA_MAY_WRITE;
 
 	if (to < mm->brk_start || to >= USER_END ||
 	    to - mm->brk_start > current->process->limits[RLIMIT_DATA].soft)
 		return;
+	if (mm->lock_future)
+		flags |= VMA_LOCKED;
 	if (new > old &&
-	    (hopeless(new - mm->brk_start) || !range_free(mm, old, new - old + PAGE_SIZE) ||
-	     mm_map_locked(mm, old, new - old, VMA_READ | VMA_WRITE | VMA_MAY_WRITE, NULL, 0) < 0))
+	    (mm_hopeless(new - mm->brk_start) || !mm_range_free(mm, old, new - old + PAGE_SIZE) ||
+	     (mm->lock_future && !mm_may_lock(mm, new - old)) ||
+	     mm_map_locked(mm, old, new - old, flags, NULL, 0) < 0))
 		return;
 	if (new < old && mm_unmap_locked(mm, new, old - new) < 0)
 		return;
@@ -385,99 +373,17 @@ static void move_brk(struct mm *mm, uintptr_t to)
 long sys_brk(uintptr_t to)
 {
 	struct mm *mm = current->mm;
-	long result;
+	uintptr_t old, result;
+	bool populate;
 
 	if (mutex_lock_killable(&mm->lock) < 0)
 		return -ERESTARTSYS;
+	old = mm->brk_end;
 	move_brk(mm, to);
 	result = mm->brk_end;
+	populate = mm->lock_future && !mm->lock_on_fault;
 	mm_unlock(mm);
-	return result;
-}
-
-/* ---- madvise ---- */
-
-/* Drop the pages of a range. Holes are skipped, and reported as -ENOMEM at the end. */
-static int forget_range(struct mm *mm, uintptr_t start, uintptr_t end)
-{
-	int result = 0;
-
-	while (start < end) {
-		struct vma *vma = mm_find_next(mm, start);
-		uintptr_t stop;
-
-		if (!vma || vma->start >= end)
-			return -ENOMEM;
-		if (vma->start > start)
-			result = -ENOMEM;
-		start = MAX(start, vma->start);
-		stop = MIN(end, vma->end);
-		if (vma->flags & VMA_HUGE && start % LARGE_SIZE)
-			return refuse(EINVAL, "a part of a huge page");
-		mm_zap(mm, start, vma->flags & VMA_HUGE ? stop & ~(LARGE_SIZE - 1) : stop);
-		start = stop;
-	}
-	return result;
-}
-
-long sys_madvise(uintptr_t start, size_t len, int advice)
-{
-	struct mm *mm = current->mm;
-	int error;
-
-	if (start % PAGE_SIZE || start > USER_END || len > USER_END - start)
-		return refuse(EINVAL, "not a range of user pages");
-	if (advice >= MADV_NORMAL && advice <= MADV_WILLNEED)
-		return 0; /* advice about future use has no effect here */
-	if (advice != MADV_DONTNEED)
-		return refuse(EINVAL, "advice that is not supported");
-	if (mutex_lock_killable(&mm->lock) < 0)
-		return -ERESTARTSYS;
-	error = forget_range(mm, start, start + PAGE_ALIGN(len));
-	mutex_unlock(&mm->lock);
-	return error;
-}
-
-/*
- * Write what was stored through shared mappings to the disks of their files. All mappings of a file
- * see the same pages anyway, so MS_INVALIDATE has no effect.
- */
-enum { MS_ASYNC = 1, MS_INVALIDATE = 2, MS_SYNC = 4 };
-
-long sys_msync(uintptr_t start, size_t len, unsigned int flags)
-{
-	uintptr_t end = start + PAGE_ALIGN(len);
-	struct mm *mm = current->mm;
-	struct file *file;
-	long result = 0;
-
-	if (flags & ~(MS_ASYNC | MS_INVALIDATE | MS_SYNC) || (flags & MS_ASYNC && flags & MS_SYNC))
-		return refuse(EINVAL, "both MS_ASYNC and MS_SYNC, or an unknown flag");
-	if (start % PAGE_SIZE)
-		return refuse(EINVAL, "the address is not page aligned");
-	if (end < start || PAGE_ALIGN(len) < len)
-		return -ENOMEM;
-	while (start < end) {
-		struct vma *vma;
-
-		if (mutex_lock_killable(&mm->lock) < 0)
-			return -ERESTARTSYS;
-		vma = mm_find_next(mm, start);
-		if (!vma || vma->start > start)
-			result = -ENOMEM;
-		file = NULL;
-		if (vma && vma->start < end && flags & MS_SYNC && vma->flags & VMA_SHARED)
-			file = vma->file;
-		if (file)
-			file_get(file);
-		start = vma ? vma->end : end;
-		mutex_unlock(&mm->lock);
-		if (!file)
-			continue;
-		/* mm->lock is not held here, because fsync waits for a disk. */
-		if (file->ops->fsync && file->ops->fsync(file) < 0)
-			result = -EIO;
-		file_put(file);
-	}
+	if (populate && result > old)
+		mm_populate(mm, PAGE_ALIGN(old), PAGE_ALIGN(result));
 	return result;
 }

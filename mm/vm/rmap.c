@@ -61,6 +61,20 @@ static bool change_all(struct mapping *mapping, struct page *page, bool unmap)
 	return dirty;
 }
 
+bool mapping_page_locked(struct mapping *mapping, struct page *page)
+{
+	bool locked = false;
+	struct vma *vma;
+
+	if (atomic_read(&page->mapped) == 0)
+		return false;
+	spin_lock(&mapping->vma_lock);
+	list_for_each(vma, &mapping->vmas, mapping_link)
+		locked |= vma->flags & VMA_LOCKED && address_in(vma, page->index);
+	spin_unlock(&mapping->vma_lock);
+	return locked;
+}
+
 bool mapping_unmap_page(struct mapping *mapping, struct page *page)
 {
 	return change_all(mapping, page, true);

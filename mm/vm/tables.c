@@ -269,6 +269,47 @@ int mm_share_range(struct mm *to, struct mm *from, uintptr_t start, uintptr_t en
 	return error;
 }
 
+/* ---- moving ---- */
+
+/* Make the tables that the entries of [from, from+len) need if they move to `to`. */
+static int make_tables(struct mm *mm, uintptr_t from, uintptr_t to, size_t len)
+{
+	uintptr_t shift = to - from, va = from;
+	int error = 0;
+	bool large;
+
+	while (!error && next_mapped(mm, &va, from + len, &large)) {
+		error = large ? mm_make_directory(mm, va + shift) : mm_make_table(mm, va + shift);
+		va = MIN(mm_next_table(va), mm_next_table(va + shift) - shift);
+	}
+	return error;
+}
+
+int mm_move_range(struct mm *mm, uintptr_t from, uintptr_t to, size_t len)
+{
+	uintptr_t shift = to - from, end = from + len, next;
+
+	if (make_tables(mm, from, to, len) < 0)
+		return -ENOMEM;
+	for (uintptr_t va = from; va < end; va = next) {
+		pte_t *entry = NULL;
+
+		next = MIN(end, mm_next_table(va));
+		spin_lock(&mm->table_lock);
+		for (uintptr_t at = va; (entry = next_entry(mm, entry, &at, next)); entry++) {
+			pte_t old = pte_take(entry);
+
+			pte_set(old & PTE_LARGE ? mm_directory_entry(mm, at + shift)
+						: mm_pte(mm, at + shift),
+				old);
+			at += pte_pages(old) * PAGE_SIZE;
+		}
+		tlb_flush_range(mm, va, next);
+		spin_unlock(&mm->table_lock);
+	}
+	return 0;
+}
+
 /* ---- changing access ---- */
 
 static pte_t with_access(pte_t entry, unsigned int flags)

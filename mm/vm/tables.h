@@ -67,6 +67,12 @@ int mm_map_huge(struct vma *vma, uintptr_t va);
  */
 int mm_resolve(struct vma *vma, uintptr_t va, bool write);
 /*
+ * Start to read the pages of the file from va on, which end at `end` at the latest. Returns the address
+ * of the first one that was not looked at. Does nothing for files without a store. mm->lock is held. May
+ * sleep for memory, but does not wait for the disk. mm/vm/fault.c
+ */
+uintptr_t mm_start_reading(struct vma *vma, uintptr_t va, uintptr_t end);
+/*
  * Find the VMA of va. If va lies below a stack, the stack may grow down to it. Returns NULL if
  * there is none. mm->lock is held. mm/vm/fault.c
  */
@@ -90,6 +96,13 @@ void mm_zap(struct mm *mm, uintptr_t start, uintptr_t end);
  */
 int mm_share_range(struct mm *to, struct mm *from, uintptr_t start, uintptr_t end);
 /*
+ * Move what is mapped in [from, from+len) to `to`, where nothing is mapped. The ranges do not overlap.
+ * Returns 0, or -ENOMEM before anything has moved. Flushes the TLBs. Both ranges belong to VMAs of the
+ * same file, and the new one has been inserted later. So the reverse mapping, which visits the old one
+ * first, finds each page in one of them.
+ */
+int mm_move_range(struct mm *mm, uintptr_t from, uintptr_t to, size_t len);
+/*
  * Give the entries of [start, end) the access that the VMA flags allow. Never adds PTE_WRITE, which
  * a fault does. Flushes the TLBs.
  */
@@ -98,6 +111,12 @@ void mm_protect_range(struct mm *mm, uintptr_t start, uintptr_t end, unsigned in
 int mm_tables_create(struct mm *mm);
 /* Free all tables of an address space. They map nothing any more, and no CPU uses them. */
 void mm_tables_free(struct mm *mm);
+
+/* Returns true if `result` is an error. An address above 2 GiB is negative as a long, too. */
+static inline bool mm_is_error(long result)
+{
+	return (unsigned long)result >= (unsigned long)-MAX_ERRNO;
+}
 
 /* ---- mm/vm/vm.c, for mmap.c and fault.c; mm->lock is held ---- */
 
@@ -110,14 +129,46 @@ void mm_unlock(struct mm *mm);
 int mm_map_locked(struct mm *mm, uintptr_t start, size_t len, unsigned int flags, struct file *file,
 		  uint32_t page_offset);
 int mm_unmap_locked(struct mm *mm, uintptr_t start, size_t len);
+/*
+ * Insert a copy of the VMA at [start, start+len), where nothing is mapped, for the bytes from the VMA's
+ * address `from` on. Returns it, or NULL if there is no memory. The limits are the caller's business.
+ */
+struct vma *mm_insert_copy(const struct vma *vma, uintptr_t from, uintptr_t start, size_t len);
+/* Let the VMA end at `end` instead. Nothing is mapped between. */
+void mm_extend(struct vma *vma, uintptr_t end);
+/*
+ * Clear and set flags of all VMAs in [start, end), which are split at its ends. Holes are skipped. The
+ * page tables stay as they are. Returns 0, -ENOMEM, or -EINVAL for a part of a huge page.
+ */
+int mm_change_flags(struct mm *mm, uintptr_t start, uintptr_t end, unsigned int clear,
+		    unsigned int set);
 /* Split the VMA around va, so that one of the halves starts there. Returns 0 or -ENOMEM. */
 int mm_split(struct mm *mm, uintptr_t va);
 /* Join the anonymous VMAs on both sides of va if their flags are equal. */
 void mm_merge(struct mm *mm, uintptr_t va);
 /* Returns the address of the highest gap of len bytes, or 0 if there is none. */
 uintptr_t mm_find_gap(struct mm *mm, size_t len);
+/* Returns true if nothing is mapped in [start, start+len). */
+bool mm_range_free(struct mm *mm, uintptr_t start, size_t len);
+/*
+ * Returns an address for `len` bytes, a multiple of `align`: the hint if nothing is mapped there, or
+ * else the highest gap. Returns 0 if there is none.
+ */
+uintptr_t mm_find_place(struct mm *mm, uintptr_t hint, size_t len, size_t align);
 /* Returns true if RLIMIT_AS allows `len` more bytes to be mapped. */
 bool mm_may_grow(struct mm *mm, size_t len);
+/* Returns true if `len` bytes of private memory are more than all of RAM, and can never be filled. */
+bool mm_hopeless(size_t len);
+/*
+ * mm/vm/mlock.c: returns true if RLIMIT_MEMLOCK allows `len` more bytes to be locked, or if the task may
+ * lock as much as it wants.
+ */
+bool mm_may_lock(struct mm *mm, size_t len);
+/*
+ * mm/vm/mlock.c: make the pages of [start, end) present, as far as that is possible, for MAP_POPULATE
+ * and for mappings that are locked from the start. mm->lock is not held. May sleep.
+ */
+void mm_populate(struct mm *mm, uintptr_t start, uintptr_t end);
 /*
  * mm/vm/shared.c: a file without a name for shared anonymous memory of `size` bytes. Returns
  * ERR_PTR(-ENOMEM) or ERR_PTR(-ENFILE) on failure.

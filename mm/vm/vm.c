@@ -158,7 +158,53 @@ void mm_merge(struct mm *mm, uintptr_t va)
 	slab_free(vma_cache, upper);
 }
 
+struct vma *mm_insert_copy(const struct vma *from, uintptr_t va, uintptr_t start, size_t len)
+{
+	struct vma *vma = vma_copy(from, from->mm);
+
+	if (!vma)
+		return NULL;
+	vma->start = start;
+	vma->end = start + len;
+	vma->page_offset += (va - from->start) / PAGE_SIZE;
+	vma_insert(vma);
+	return vma;
+}
+
+/* The VMAs stay in their order, because nothing is mapped up to the new end. */
+void mm_extend(struct vma *vma, uintptr_t end)
+{
+	vma->end = end;
+}
+
+int mm_change_flags(struct mm *mm, uintptr_t start, uintptr_t end, unsigned int clear,
+		    unsigned int set)
+{
+	int error = mm_split(mm, start);
+	struct vma *vma;
+
+	if (!error)
+		error = mm_split(mm, end);
+	while (!error && (vma = mm_find_next(mm, start)) != NULL && vma->start < end) {
+		uintptr_t first = vma->start;
+
+		start = vma->end;
+		vma->flags = (vma->flags & ~clear) | set;
+		mm_merge(mm, first);
+	}
+	if (!error)
+		mm_merge(mm, end);
+	return error;
+}
+
 /* ---- mapping and unmapping ---- */
+
+bool mm_range_free(struct mm *mm, uintptr_t start, size_t len)
+{
+	struct vma *next = mm_find_next(mm, start);
+
+	return !next || next->start >= start + len;
+}
 
 uintptr_t mm_find_gap(struct mm *mm, size_t len)
 {
@@ -175,6 +221,24 @@ uintptr_t mm_find_gap(struct mm *mm, size_t len)
 		top = MIN(top, vma->start);
 	}
 	return top >= len && top - len >= MMAP_MIN ? top - len : 0;
+}
+
+uintptr_t mm_find_place(struct mm *mm, uintptr_t hint, size_t len, size_t align)
+{
+	uintptr_t start = ALIGN_UP(hint, align);
+
+	if (start < MMAP_MIN || start >= USER_END || len > USER_END - start ||
+	    !mm_range_free(mm, start, len))
+		start = ALIGN_UP(mm_find_gap(mm, len + align - PAGE_SIZE), align);
+	return start;
+}
+
+bool mm_hopeless(size_t len)
+{
+	struct memory_stats stats;
+
+	memory_stats(&stats);
+	return len / PAGE_SIZE > stats.total;
 }
 
 bool mm_may_grow(struct mm *mm, size_t len)
@@ -294,16 +358,20 @@ int mm_set_program(struct mm *mm, struct file *file)
 
 static int fork_vma(struct mm *to, struct vma *from)
 {
-	struct vma *vma = vma_copy(from, to);
+	struct vma *vma;
 
+	if (from->flags & VMA_DONTFORK)
+		return 0;
+	vma = vma_copy(from, to);
 	if (!vma)
 		return -ENOMEM;
+	vma->flags &= ~VMA_LOCKED;
 	vma_insert(vma);
 	/*
 	 * Page faults bring shared memory back. Only private memory has pages that exist nowhere
 	 * else.
 	 */
-	if (vma->flags & (VMA_SHARED | VMA_DEVICE))
+	if (vma->flags & (VMA_SHARED | VMA_DEVICE | VMA_WIPEONFORK))
 		return 0;
 	return mm_share_range(to, from->mm, vma->start, vma->end);
 }

@@ -30,7 +30,7 @@ enum vma_flags {
 	VMA_WRITE = 2,
 	VMA_EXEC = 4, /* = PROT_* */
 	VMA_SHARED = 8,
-	VMA_STACK = 16,	    /* grows down to its limit */
+	VMA_STACK = 16,	    /* MAP_GROWSDOWN: grows down to its limit */
 	VMA_MAY_WRITE = 32, /* mprotect may add VMA_WRITE, as the file allows that */
 	VMA_HUGE = 128,	    /* MAP_HUGETLB: private, consists of whole huge pages */
 	/*
@@ -38,6 +38,9 @@ enum vma_flags {
 	 * operation of the file sets both.
 	 */
 	VMA_DEVICE = 64,
+	VMA_LOCKED = 256, /* mlock: its pages are never reclaimed. A child's copy is not locked. */
+	VMA_DONTFORK = 512,    /* a child has nothing here */
+	VMA_WIPEONFORK = 1024, /* a child finds zeros here; only private anonymous memory */
 };
 
 struct vma {
@@ -110,6 +113,8 @@ int mm_fault_in_always(struct mm *mm, uintptr_t va, bool write);
  * sleep.
  */
 bool mapping_unmap_page(struct mapping *mapping, struct page *page);
+/* Returns true if a program has locked a mapping of the page (mlock). Does not sleep. */
+bool mapping_page_locked(struct mapping *mapping, struct page *page);
 /*
  * Write-protect every user mapping of the page. Returns true if one had dirtied it. Does not sleep.
  */
