@@ -1,5 +1,6 @@
 /* What scenarios with pipes have in common: see pipes.h. */
 #include "pipes.h"
+#include "cached.h"
 
 struct ends ends[2];
 static struct inode inode;
@@ -47,6 +48,40 @@ int pipe_get_byte(int number)
 	n = pipe_file_ops.read(&ends[number].reader, &to, NULL);
 	must(n <= 1);
 	return n > 0 ? byte : n < 0 ? n : -1;
+}
+
+/* The page of the first slot, or NULL. */
+static struct page *first_page(struct ring *ring)
+{
+	struct page *page = NULL;
+
+	spin_lock(&ring->lock);
+	if (ring_used(ring) > 0)
+		page = ring_at(ring, ring->tail)->page;
+	spin_unlock(&ring->lock);
+	return page;
+}
+
+void pipe_look_twice(int unused)
+{
+	struct ring *ring = &ends[0].pipe->ring;
+	struct page *page;
+	unsigned char seen;
+
+	wait_event(&ring->readable, (page = first_page(ring)) != NULL);
+	seen = page_bytes(page)[0];
+	must(seen == 1 || seen == 2);
+	must(page_bytes(page)[0] == seen);
+}
+
+int pipe_must_have(unsigned char one, unsigned char other)
+{
+	int byte = pipe_get_byte(0);
+
+	must(byte == one || byte == other);
+	pipe_release(&ends[0].reader);
+	pipe_release(&ends[0].writer);
+	return byte;
 }
 
 static void put(int from, bool packet)

@@ -42,6 +42,14 @@ void pipe_put_byte(int number, unsigned char byte, bool packet);
 /* The byte, or an error; -1 at the end of file. */
 int pipe_get_byte(int number);
 
+/*
+ * A task that waits for the first slot and looks twice at its first byte, without taking it. The byte is 1
+ * or 2, and the same both times.
+ */
+void pipe_look_twice(int unused);
+/* For checks: pipe 0 has one of these bytes. Takes and returns it, and closes both ends. */
+int pipe_must_have(unsigned char one, unsigned char other);
+
 /* A reader has got this byte. */
 void got_byte(unsigned char byte);
 /* Each writer's bytes below `n` were got once, and in order unless there are several readers. */

@@ -57,9 +57,10 @@ ONE_STEP static unsigned char *begin(uintptr_t va, bool write)
 	struct mm *mm = current->mm;
 	pte_t entry;
 
+	/* Up to here another task may run, which flushes without waiting for this CPU. */
+	ex_access(&tlb[me].mm, sizeof(tlb[me].mm), EV_MARKED_READ);
 	ex_changes(&busy[me], sizeof(*busy));
 	busy[me] = mm;
-	ex_access(&tlb[me].mm, sizeof(tlb[me].mm), EV_MARKED_READ);
 	entry = tlb[me].mm == mm && tlb[me].va == (va & PAGE_MASK) ? tlb[me].entry : 0;
 	if (!allows(entry, write)) {
 		entry = walk(mm, va);
@@ -144,10 +145,10 @@ ONE_STEP void invlpg(uintptr_t va)
 
 /*
  * A CPU that neither remembers anything of the address space nor is about to needs no interrupt: what it
- * reads from now on are the new tables.
+ * reads from now on are the new tables. What it remembers of a page outside the range stays.
  */
 //BOOK: explore-tlb
-ONE_STEP static void flush_cpu(unsigned int cpu, struct mm *mm)
+ONE_STEP static void flush_cpu(unsigned int cpu, struct mm *mm, uintptr_t start, uintptr_t end)
 {
 	if (tlb[cpu].mm != mm && busy[cpu] != mm)
 		return;
@@ -155,25 +156,24 @@ ONE_STEP static void flush_cpu(unsigned int cpu, struct mm *mm)
 	while (busy[cpu] == mm)
 		ex_sleep(&busy[cpu]);
 	ex_interrupt(cpu);
-	if (tlb[cpu].mm == mm)
+	if (tlb[cpu].mm == mm && tlb[cpu].va >= start && tlb[cpu].va < end)
 		tlb[cpu].mm = NULL;
 }
 
-/* Each CPU forgets the page at a moment of its own, and the caller waits for all of them. */
-ONE_STEP void tlb_flush_mm(struct mm *mm)
+/* Each CPU forgets the range at a moment of its own, and the caller waits for all of them. */
+ONE_STEP void tlb_flush_range(struct mm *mm, uintptr_t start, uintptr_t end)
 {
 	unsigned int me = ex_running();
 
 	ex_barrier();
 	for (unsigned int cpu = 0; cpu <= MAX_TASKS; cpu++)
 		if (cpu != me)
-			flush_cpu(cpu, mm);
-	if (tlb[me].mm == mm)
+			flush_cpu(cpu, mm, start, end);
+	if (tlb[me].mm == mm && tlb[me].va >= start && tlb[me].va < end)
 		invlpg(tlb[me].va);
 }
 
-/* The TLBs have one page each. A flush of more than was asked for hides no fault that they could have. */
-void tlb_flush_range(struct mm *mm, uintptr_t start, uintptr_t end)
+void tlb_flush_mm(struct mm *mm)
 {
-	tlb_flush_mm(mm);
+	tlb_flush_range(mm, 0, USER_END);
 }

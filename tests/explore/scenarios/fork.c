@@ -117,18 +117,9 @@ static void lend(int unused)
 	splice_memory(1, 0);
 }
 
-static void slot_has(unsigned char one, unsigned char other)
-{
-	int byte = pipe_get_byte(0);
-
-	must(byte == one || byte == other);
-	pipe_release(&ends[0].reader);
-	pipe_release(&ends[0].writer);
-}
-
 static void slot_has_1(void)
 {
-	slot_has(1, 1);
+	pipe_must_have(1, 1);
 	parent_has_2();
 	ex_must_have_freed();
 }
@@ -137,41 +128,16 @@ SCENARIO(vmsplice_fork, "a page is lent to a pipe and stored to, while its owner
 	 page_and_pipe, slot_has_1, { "owner", lend_and_store, 2 },
 	 { "forker", fork_and_store, 3 });
 
-/* The page of the first slot, or NULL. */
-static struct page *first_page(struct ring *ring)
-{
-	struct page *page = NULL;
-
-	spin_lock(&ring->lock);
-	if (ring_used(ring) > 0)
-		page = ring_at(ring, ring->tail)->page;
-	spin_unlock(&ring->lock);
-	return page;
-}
-
-/* The slot's byte is one that was there when the page was lent, and stays. */
-static void read_slot(int unused)
-{
-	struct ring *ring = &ends[0].pipe->ring;
-	struct page *page;
-	unsigned char seen;
-
-	wait_event(&ring->readable, (page = first_page(ring)) != NULL);
-	seen = page_bytes(page)[0];
-	must(seen == 1 || seen == 2);
-	must(page_bytes(page)[0] == seen);
-}
-
 static void slot_has_either(void)
 {
-	slot_has(1, 2);
+	pipe_must_have(1, 2);
 	parent_has_2();
 	ex_must_have_freed();
 }
 
 SCENARIO(vmsplice_store, "a page is lent to a pipe while another thread stores to it",
 	 page_and_pipe, slot_has_either, { "owner", lend, 0 }, { "thread", store, 2 },
-	 { "reader", read_slot, 0 });
+	 { "reader", pipe_look_twice, 0 });
 
 /* ---- vmsplice of a page of a file ---- */
 
@@ -186,7 +152,7 @@ static void shared_page_and_pipe(void)
 
 SCENARIO(vmsplice_shared, "a shared page is lent to a pipe while another thread stores to it",
 	 shared_page_and_pipe, slot_has_either, { "owner", lend, 0 }, { "thread", store, 2 },
-	 { "reader", read_slot, 0 });
+	 { "reader", pipe_look_twice, 0 });
 
 static void lend_if_there(int unused)
 {
@@ -233,7 +199,7 @@ static void fork_and_keep(int value)
 
 static void given(void)
 {
-	slot_has(1, 1);
+	pipe_must_have(1, 1);
 	must(ex_load(USER_PAGE) == 0);
 	ex_run_in(child);
 	must(ex_load(USER_PAGE) == 3);
