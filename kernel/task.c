@@ -21,7 +21,7 @@ void kernel_task_entry(void);
 
 void task_init(void)
 {
-	task_cache = slab_cache_create("task", sizeof(struct task), 16);
+	task_cache = slab_cache_create("task", sizeof(struct task), 64);
 }
 
 struct task *task_alloc(const char *name)

@@ -13,6 +13,7 @@
 #ifndef KERNEL_TASK_H
 #define KERNEL_TASK_H
 
+#include "kernel/cpu/fpu_state.h"
 #include "lib/list.h"
 #include "lib/tree.h"
 #include "kernel/atomic.h"
@@ -185,7 +186,7 @@ struct task {
 	void __user *set_child_tid; /* clone: a new task first writes its tid here */
 	const char *refused;	    /* trace=syscalls: the last text given to refuse() */
 	char *trace_text;	    /* the running call as text; NULL: none */
-	unsigned char fpu_state[512] __attribute__((aligned(16))); /* FXSAVE */
+	struct fpu_state fpu_state;
 };
 
 #define TASK_WORK_SIGNAL 1u /* a signal may be deliverable */

@@ -1,4 +1,4 @@
-/* Setting up the FPU and SSE (Intel SDM vol. 1, 10.5; vol. 3, 2.5). */
+/* Setting up the FPU, SSE and AVX (Intel SDM vol. 1, 10.5, chapter 13 and 14.3; vol. 3, 2.5). */
 #include "kernel/cpu/fpu.h"
 #include "lib/string.h"
 #include "lib/wide_copy.h"
@@ -9,10 +9,26 @@
 #define CR0_NE	       (1u << 5)
 #define CR4_OSFXSR     (1u << 9)
 #define CR4_OSXMMEXCPT (1u << 10)
+#define CR4_OSXSAVE    (1u << 18)
 
 #define FCW_DEFAULT    0x037f
 #define MXCSR_DEFAULT  0x1f80
-#define FXSAVE_MXCSR   24 /* offset in the FXSAVE area */
+
+#define CPUID_XSAVE    (1u << 26) /* leaf 1, ecx */
+#define CPUID_AVX      (1u << 28)
+#define LEAF_XSAVE     0xdu
+
+bool fpu_finds_avx(void)
+{
+	uint32_t r[4];
+
+	cpuid(1, 0, r);
+	if ((r[2] & (CPUID_XSAVE | CPUID_AVX)) != (CPUID_XSAVE | CPUID_AVX))
+		return false;
+	cpuid(LEAF_XSAVE, 2, r); /* of component 2: its size and place */
+	return r[0] == sizeof(current->fpu_state.ymm_high) &&
+	       r[1] == offsetof(struct fpu_state, ymm_high);
+}
 
 void fpu_init_cpu(void)
 {
@@ -22,6 +38,10 @@ void fpu_init_cpu(void)
 	cr0 = (cr0 & ~(CR0_EM | CR0_TS)) | CR0_MP | CR0_NE;
 	__asm__ volatile("movl %0, %%cr0" ::"r"(cr0));
 	write_cr4(read_cr4() | CR4_OSFXSR | (cpu_has.sse ? CR4_OSXMMEXCPT : 0));
+	if (cpu_has.avx) {
+		write_cr4(read_cr4() | CR4_OSXSAVE);
+		__asm__ volatile("xsetbv" ::"c"(0), "a"(FPU_ALL), "d"(0));
+	}
 	/* Every other CPU calls this before its first long copy. */
 	wide_copies = cpu_has.sse;
 }
@@ -29,12 +49,10 @@ void fpu_init_cpu(void)
 void fpu_reset(void)
 {
 	struct task *task = current;
-	uint32_t mxcsr = MXCSR_DEFAULT;
-	uint16_t fcw = FCW_DEFAULT;
 
-	memset(task->fpu_state, 0, sizeof(task->fpu_state));
-	memcpy(task->fpu_state, &fcw, sizeof(fcw));
-	memcpy(task->fpu_state + FXSAVE_MXCSR, &mxcsr, sizeof(mxcsr));
+	memset(&task->fpu_state, 0, sizeof(task->fpu_state));
+	task->fpu_state.fx.control = FCW_DEFAULT;
+	task->fpu_state.fx.mxcsr = MXCSR_DEFAULT; /* loaded even if no component is present */
 	fpu_restore(task);
 }
 

@@ -1,13 +1,16 @@
 /*
- * The FPU and SSE state of user programs. The scheduler saves and restores it on every switch between
- * user tasks. It does not wait for a task's first FPU instruction.
+ * The FPU, SSE and AVX state of user programs. The scheduler saves and restores it on every switch between
+ * user tasks. It does not wait for a task's first FPU instruction. Registers beyond AVX stay switched off,
+ * so programs that ask XGETBV do not use them.
  */
 #ifndef KERNEL_CPU_FPU_H
 #define KERNEL_CPU_FPU_H
 
 #include "kernel/task.h"
 
-/* Enable the FPU and SSE. Called once on each CPU at boot. */
+/* Find out whether the CPUs have AVX, for cpu_has. Called once at boot. */
+bool fpu_finds_avx(void);
+/* Enable the FPU, SSE and AVX. Called once on each CPU at boot. */
 void fpu_init_cpu(void);
 /* Give the current task the initial state that the ABI promises (exec, signal handlers). */
 void fpu_reset(void);
@@ -21,11 +24,17 @@ int fpu_error_code(bool sse);
 /* Save the CPU's state, which belongs to the current task, to task->fpu_state, or load it from there. */
 static inline void fpu_save(struct task *task)
 {
-	__asm__ volatile("fxsave %0" : "=m"(task->fpu_state));
+	if (cpu_has.avx)
+		__asm__ volatile("xsave %0" : "+m"(task->fpu_state) : "a"(FPU_ALL), "d"(0));
+	else
+		__asm__ volatile("fxsave %0" : "=m"(task->fpu_state.fx));
 }
 static inline void fpu_restore(struct task *task)
 {
-	__asm__ volatile("fxrstor %0" ::"m"(task->fpu_state));
+	if (cpu_has.avx)
+		__asm__ volatile("xrstor %0" ::"m"(task->fpu_state), "a"(FPU_ALL), "d"(0));
+	else
+		__asm__ volatile("fxrstor %0" ::"m"(task->fpu_state.fx));
 }
 
 #endif

@@ -5,12 +5,12 @@
  *    (struct sigcontext). Both return through the restorer function of the C library (SA_RESTORER). Stacks
  *    are not executable, so for a handler without a restorer deliver.c maps a page with
  *    signal_return_code.
- * 2. The floating-point state follows. It consists of the old FSAVE image, with a `magic` of 0, and the
- *    FXSAVE image. sigreturn loads the FXSAVE image.
+ * 2. The floating-point state follows (fpu_frame.c).
  * 3. A program may change the registers in the frame, but cannot gain privileges by it. sigreturn checks
  *    selectors, eflags and MXCSR, and sends SIGSEGV for a bad frame.
  */
 #include "kernel/cpu/fpu.h"
+#include "kernel/signals/fpu_frame.h"
 #include "kernel/signals/signal.h"
 #include "kernel/syscalls.h"
 #include "lib/string.h"
@@ -20,31 +20,15 @@
 struct user_context { /* struct sigcontext */
 	/* As we have it; kernel_esp is the user's, too, and vector and error are those of traps only. */
 	struct trap_frame frame;
-	uint32_t fpstate; /* address of a struct user_fpu; 0: none */
+	uint32_t fpstate; /* address of what fpu_frame_push() has written; 0: none */
 	uint32_t old_mask, cr2;
-};
-
-struct legacy_fpu { /* the 32-bit protected mode FSAVE image: SDM vol. 1, 8.1.10 */
-	uint32_t control, status, rest[25];
-};
-
-struct fxsave { /* SDM vol. 1, 10.5.1 */
-	uint8_t x87[24];
-	uint32_t mxcsr, mxcsr_mask;
-	uint8_t registers[512 - 32];
-};
-
-struct user_fpu { /* struct _fpstate_32 */
-	struct legacy_fpu legacy;
-	uint16_t status, magic;
-	struct fxsave fx;
 };
 
 struct old_frame {
 	uint32_t return_address;
 	int signo;
 	struct user_context context;
-	uint8_t unused[sizeof(struct user_fpu)];
+	uint8_t unused[USER_FPU_SIZE];
 	uint32_t mask_high;
 	uint8_t code[8]; /* unused; formerly the code that returned */
 };
@@ -70,14 +54,11 @@ struct rt_frame {
 };
 
 _Static_assert(sizeof(struct user_context) == 88, "struct sigcontext");
-_Static_assert(sizeof(struct user_fpu) == 624, "struct _fpstate");
 _Static_assert(offsetof(struct old_frame, mask_high) == 720, "struct sigframe");
 _Static_assert(sizeof(struct user_ucontext) == 116, "struct ucontext");
 
-#define FX_ALIGN		 64u
-#define EFLAGS_USER		 0x50dd5u /* AC RF OF DF TF SF ZF AF PF CF */
-#define EFLAGS_CLEAR_FOR_HANDLER 0x10500u /* RF DF TF */
-#define MXCSR_MASK_DEFAULT	 0xffbfu
+#define EFLAGS_USER		 0x50dd5u    /* AC RF OF DF TF SF ZF AF PF CF */
+#define EFLAGS_CLEAR_FOR_HANDLER 0x10500u    /* RF DF TF */
 #define ORIGINAL_EAX_NONE	 0xffffffffu /* trap_frame.error: not to be restarted */
 /* The bytes that the restorers have popped when they call sigreturn. */
 #define OLD_FRAME_POPPED 8
@@ -89,48 +70,6 @@ const uint8_t signal_return_code[SIGNAL_RETURN_SIZE] = {
 	0xb8, 173,  0,	 0, 0, 0xcd, 0x80,	 /* mov eax, rt_sigreturn; int 0x80 */
 };
 #define RT_RETURN 8u /* where the second one begins */
-
-/* ---- floating point ---- */
-
-/* Where the floating-point state goes, below sp. */
-static uint32_t fpu_place(uint32_t sp)
-{
-	return ((sp - sizeof(struct fxsave)) & ~(FX_ALIGN - 1)) - offsetof(struct user_fpu, fx);
-}
-
-/* Save the floating-point state. Returns 0 or -EFAULT. */
-static int fpu_push(uint32_t at)
-{
-	struct task *task = current;
-	struct user_fpu fpu = { .magic = 0 };
-
-	fpu_save(task);
-	memcpy(&fpu.fx, task->fpu_state, sizeof(fpu.fx));
-	__asm__ volatile("fnsave %0" : "=m"(fpu.legacy));
-	fpu.status = fpu.legacy.status;
-	return copy_to_user((void __user *)at, &fpu, sizeof(fpu));
-}
-
-static int fpu_pop(const void __user *from)
-{
-	struct task *task = current;
-	struct fxsave fx;
-	uint32_t mask;
-
-	if (!from) {
-		fpu_reset();
-		return 0;
-	}
-	if (copy_from_user(&fx, from + offsetof(struct user_fpu, fx), sizeof(fx)) < 0)
-		return -EFAULT;
-	/* Loading an MXCSR bit that this CPU does not have would fault. */
-	fpu_save(task);
-	mask = ((struct fxsave *)task->fpu_state)->mxcsr_mask;
-	fx.mxcsr &= mask ? mask : MXCSR_MASK_DEFAULT;
-	memcpy(task->fpu_state, &fx, sizeof(fx));
-	fpu_restore(task);
-	return 0;
-}
 
 /* ---- registers ---- */
 
@@ -158,7 +97,7 @@ static int context_restore(struct trap_frame *frame, const struct user_context *
 	uint32_t vector = frame->vector, eflags = frame->eflags & ~EFLAGS_USER;
 
 	if ((c->frame.cs & 0xffff) != SEL_USER_CODE || (c->frame.ss & 0xffff) != SEL_USER_DATA ||
-	    fpu_pop((const void __user *)c->fpstate) < 0)
+	    fpu_frame_pop((const void __user *)c->fpstate) < 0)
 		return -EFAULT;
 	*frame = c->frame;
 	frame->vector = vector;
@@ -221,11 +160,11 @@ int signal_frame_push(struct trap_frame *frame, int signo, const struct signal_i
 	} f;
 	struct user_context *context = rt ? &f.rt.context.context : &f.old.context;
 	size_t size = rt ? sizeof(f.rt) : sizeof(f.old);
-	uint32_t fpstate = fpu_place(altstack_top(frame->esp, action));
+	uint32_t fpstate = fpu_frame_place(altstack_top(frame->esp, action));
 	/* At entry of a function the stack is aligned to 16 bytes above the return address. */
 	uint32_t at = ((fpstate - size + 4) & ~15u) - 4;
 
-	if (altstack_overflows(at, frame->esp, action) || fpu_push(fpstate) < 0)
+	if (altstack_overflows(at, frame->esp, action) || fpu_frame_push(fpstate) < 0)
 		return -EFAULT;
 	memset(&f, 0, sizeof(f));
 	f.old.return_address = return_address(action);
