@@ -75,7 +75,7 @@ int fpu_frame_push(uint32_t at)
 		return -EFAULT;
 	if (cpu_has.avx && put_user_u32(MAGIC_SECOND, (void __user *)(state_at + state_size())) < 0)
 		return -EFAULT;
-	return at;
+	return 0;
 }
 
 /* Does the rest of an XSAVE image follow the FXSAVE image, which has been read already? */

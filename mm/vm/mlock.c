@@ -5,9 +5,10 @@
  *    gains is that its pages are present at once, and that reclaim leaves the pages of its file alone
  *    (page_try_drop() asks mapping_page_locked()).
  * 2. The locked bytes of an address space are those of its VMAs with VMA_LOCKED. RLIMIT_MEMLOCK limits
- *    them, except for root.
+ *    them, except with CAP_IPC_LOCK.
  * 3. A child inherits no locks (mm/vm/vm.c), and exec makes a new address space.
  */
+#include "kernel/capability.h"
 #include "kernel/process/process.h"
 #include "kernel/syscalls.h"
 #include "mm/vm/tables.h"
@@ -17,9 +18,9 @@
 #define MCL_FUTURE    2u
 #define MCL_ONFAULT   4u
 
-static bool is_root(void)
+static bool may_lock_all(void)
 {
-	return current->process->cred.euid == 0;
+	return capable(CAP_IPC_LOCK);
 }
 
 /* Returns the bytes in [start, end) that are locked, or those that are mapped. mm->lock is held. */
@@ -36,7 +37,7 @@ static size_t count(struct mm *mm, uintptr_t start, uintptr_t end, unsigned int 
 
 bool mm_may_lock(struct mm *mm, size_t len)
 {
-	return is_root() || count(mm, 0, USER_END, VMA_LOCKED) + (uint64_t)len <=
+	return may_lock_all() || count(mm, 0, USER_END, VMA_LOCKED) + (uint64_t)len <=
 				    current->process->limits[RLIMIT_MEMLOCK].soft;
 }
 
@@ -116,7 +117,7 @@ static long lock_range(uintptr_t start, size_t len, bool lock, bool populate)
 /* A task without the right to lock anything gets another error than one that wants too much. */
 static bool may_lock_at_all(void)
 {
-	return is_root() || current->process->limits[RLIMIT_MEMLOCK].soft > 0;
+	return may_lock_all() || current->process->limits[RLIMIT_MEMLOCK].soft > 0;
 }
 
 long sys_mlock2(uintptr_t start, size_t len, unsigned int flags)
@@ -146,7 +147,7 @@ static long lock_all(unsigned int set, unsigned int flags)
 
 	if (mutex_lock_killable(&mm->lock) < 0)
 		return -ERESTARTSYS;
-	if (set && !is_root() &&
+	if (set && !may_lock_all() &&
 	    count(mm, 0, USER_END, 0) > current->process->limits[RLIMIT_MEMLOCK].soft)
 		error = refuse(ENOMEM, "more than RLIMIT_MEMLOCK");
 	if (error == 0) {
