@@ -38,7 +38,7 @@ static size_t count(struct mm *mm, uintptr_t start, uintptr_t end, unsigned int 
 bool mm_may_lock(struct mm *mm, size_t len)
 {
 	return may_lock_all() || count(mm, 0, USER_END, VMA_LOCKED) + (uint64_t)len <=
-				    current->process->limits[RLIMIT_MEMLOCK].soft;
+					 current->process->limits[RLIMIT_MEMLOCK].soft;
 }
 
 void mm_populate(struct mm *mm, uintptr_t start, uintptr_t end)

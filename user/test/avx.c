@@ -66,8 +66,7 @@ static void keep(unsigned int seed)
 	}
 }
 
-TEST(tasks, 20,
-     "each task has the AVX registers for itself, and a child begins with its parent's")
+TEST(tasks, 20, "each task has the AVX registers for itself, and a child begins with its parent's")
 {
 	struct ymm mine = pattern(9);
 	int status;
