@@ -28,6 +28,7 @@ long sys_fallocate(int number, unsigned int mode, uint32_t low, uint32_t high, u
 		   uint32_t len_high);
 long sys_name_to_handle_at(int dirfd, const char __user *name, void __user *handle,
 			   void __user *mount, unsigned int flags);
+long sys_memfd_create(const char __user *name, unsigned int flags);
 long sys_preadv2(unsigned int fd, const struct iovec __user *iov, unsigned int nr, uint32_t low,
 		 uint32_t high, unsigned int flags);
 long sys_pwritev2(unsigned int fd, const struct iovec __user *iov, unsigned int nr, uint32_t low,

@@ -9,6 +9,7 @@
 #include "mm/vm/uaccess.h"
 #include "fs/file/file.h"
 #include "fs/file/lock.h"
+#include "fs/file/seal.h"
 #include "fs/pipe/limits.h"
 #include "fs/names/vfs_internal.h"
 
@@ -21,6 +22,8 @@ enum fcntl_command {
 	F_DUPFD_CLOEXEC = 1030,
 	F_SETPIPE_SZ = 1031,
 	F_GETPIPE_SZ = 1032,
+	F_ADD_SEALS = 1033,
+	F_GET_SEALS = 1034,
 };
 #define FD_CLOEXEC 1u
 
@@ -60,6 +63,10 @@ static long file_fcntl(struct file *file, unsigned int command, unsigned long ar
 		return pipe_set_size(file, argument);
 	case F_GETPIPE_SZ:
 		return pipe_get_size(file);
+	case F_ADD_SEALS:
+		return file_add_seals(file, argument);
+	case F_GET_SEALS:
+		return file_get_seals(file);
 	}
 	return refuse(EINVAL, "an fcntl command that is not supported");
 }

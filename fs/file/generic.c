@@ -10,9 +10,11 @@
  */
 #include "drivers/disk/block.h"
 #include "fs/file/generic.h"
+#include "fs/file/seal.h"
 #include "mm/vm/iter.h"
 #include "fs/cache/lru.h"
 #include "fs/cache/pagecache.h"
+#include "kernel/syscall.h"
 #include "fs/names/vfs.h"
 #include "kernel/signals/signal.h"
 #include "mm/kmap.h"
@@ -90,6 +92,8 @@ int generic_write_limit(struct file *file, file_off_t *pos, size_t *len)
 	file_off_t end;
 	int error = -EFBIG;
 
+	if (sealed_against_writing(inode))
+		return refuse(EPERM, "the file is sealed against writing");
 	if (file->flags & O_APPEND || *pos == POS_APPEND)
 		*pos = inode->size;
 	if (S_ISBLK(inode->mode)) {
@@ -97,6 +101,14 @@ int generic_write_limit(struct file *file, file_off_t *pos, size_t *len)
 		error = -ENOSPC;
 	} else {
 		end = file_size_limit(*pos);
+	}
+	/*
+	 * A write that would make the file longer still fills the whole pages in front of its end, as on
+	 * Linux.
+	 */
+	if (*pos + (file_off_t)*len > inode->size && sealed_against_size(inode, *pos + *len)) {
+		end = MIN(end, inode->size & ~(file_off_t)(PAGE_SIZE - 1));
+		error = -EPERM;
 	}
 	if (*pos >= end)
 		return error;

@@ -24,7 +24,7 @@ int generic_file_fsync(struct file *file);
 /*
  * Prepare a write of *len bytes: set *pos to the end of the file if it is open with O_APPEND, or if
  * *pos is POS_APPEND, and
- * shorten *len to what the size limits allow. Returns 0, -ENOSPC or -EFBIG. If the limit is the
+ * shorten *len to what the size limits and the seals allow. Returns 0, -ENOSPC, -EFBIG or -EPERM. If the limit is the
  * process's own, SIGXFSZ is sent as well. inode->lock is held.
  */
 int generic_write_limit(struct file *file, int64_t *pos, size_t *len);

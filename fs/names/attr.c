@@ -13,6 +13,7 @@
 #include "kernel/process/timecalls.h"
 #include "mm/vm/uaccess.h"
 #include "fs/file/file.h"
+#include "fs/file/seal.h"
 #include "fs/names/vfs_internal.h"
 #include "kernel/process/credentials.h"
 
@@ -325,6 +326,8 @@ static int truncate_locked(struct inode *inode, file_off_t size)
 
 	if (size > old && size > file_size_limit(size - 1))
 		return -EFBIG;
+	if (sealed_against_size(inode, size))
+		return refuse(EPERM, "the file's size is sealed");
 	error = ops && ops->truncate ? ops->truncate(inode, size) : 0;
 	if (error)
 		return error;

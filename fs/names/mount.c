@@ -118,18 +118,21 @@ static int mount_attach(struct super_block *sb, struct dentry *point)
 	return error;
 }
 
-/* Mount a file system on `point`, or as the root if that is NULL. Returns 0 or an error. */
-static int mount_add(const struct file_system *type, struct block_device *device,
-		     const char *source, struct dentry *point, bool read_only, const char *options)
+/*
+ * Make a super block and let the file system fill it in. `device` and `options` may be NULL and "".
+ * Returns the super block, which is mounted nowhere yet, or ERR_PTR.
+ */
+static struct super_block *super_create(const struct file_system *type, struct block_device *device,
+					const char *source, bool read_only, const char *options)
 {
 	struct super_block *sb;
 	int error;
 
 	if (device && device->claimed)
-		return -EBUSY;
+		return ERR_PTR(-EBUSY);
 	sb = kzalloc(sizeof(*sb), 0);
 	if (!sb)
-		return -ENOMEM;
+		return ERR_PTR(-ENOMEM);
 	strlcpy(sb->source, source, sizeof(sb->source));
 	sb->type = type;
 	sb->ops = &empty_super_ops;
@@ -148,9 +151,24 @@ static int mount_add(const struct file_system *type, struct block_device *device
 	error = device ? block_sync(device) : 0;
 	if (!error)
 		error = type->mount(sb, options);
-	if (!error && point) {
+	if (!error)
+		return sb;
+	super_destroy(sb);
+	return ERR_PTR(error);
+}
+
+/* Mount a file system on `point`, or as the root if that is NULL. Returns 0 or an error. */
+static int mount_add(const struct file_system *type, struct block_device *device,
+		     const char *source, struct dentry *point, bool read_only, const char *options)
+{
+	struct super_block *sb = super_create(type, device, source, read_only, options);
+	int error = 0;
+
+	if (IS_ERR(sb))
+		return PTR_ERR(sb);
+	if (point) {
 		error = mount_attach(sb, point);
-	} else if (!error) {
+	} else {
 		list_add_tail(&mounts, &sb->link);
 		root_mount = sb;
 	}
@@ -167,6 +185,11 @@ static const struct file_system *file_system_find(const char *name)
 		if (strcmp(type->name, name) == 0)
 			return type;
 	return NULL;
+}
+
+struct super_block *mount_nowhere(const char *type)
+{
+	return super_create(file_system_find(type), NULL, type, false, "");
 }
 
 int mount_root(const char *device_name)

@@ -86,6 +86,11 @@ struct dentry *dentry_parent(struct dentry *dentry);
  * references to `path` are taken over. May sleep.
  */
 struct dentry *path_cross_mounts(struct dentry *path);
+/*
+ * Make a file system without a disk that no path leads to, for the kernel's own files. Returns it, or
+ * ERR_PTR(-ENOMEM). It is never unmounted.
+ */
+struct super_block *mount_nowhere(const char *type);
 /* Returns the root directory as a path with references. */
 struct dentry *root_path(void);
 

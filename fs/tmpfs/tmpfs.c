@@ -16,12 +16,14 @@
 #include "fs/tmpfs/space.h"
 #include "fs/tmpfs/tmpfs.h"
 #include "fs/file/generic.h"
+#include "fs/file/seal.h"
 #include "fs/names/path.h"
 #include "fs/splice/splice.h"
 #include "fs/names/vfs_internal.h"
 #include "kernel/syscall.h"
 #include "lib/string.h"
 #include "mm/slab.h"
+#include "mm/vm/vm.h"
 
 #define TMPFS_MAGIC    0x01021994
 #define SECTORS_A_PAGE (PAGE_SIZE >> 9)
@@ -199,11 +201,22 @@ static void tmpfs_truncated(struct inode *inode)
 	tmpfs_count(inode, false, false);
 }
 
+/* A file that is sealed against future writes cannot be mapped for them, nor changed by mprotect(2). */
+static int tmpfs_mmap(struct file *file, struct vma *vma)
+{
+	if (vma->flags & VMA_SHARED && READ_ONCE(file->inode->seals) & SEAL_FUTURE_WRITE) {
+		if (vma->flags & VMA_WRITE)
+			return refuse(EPERM, "the file is sealed against writing");
+		vma->flags &= ~VMA_MAY_WRITE;
+	}
+	return 0;
+}
+
 static const struct file_ops tmpfs_file_ops = {
 	.read = tmpfs_read,
 	.write = generic_file_write,
 	.llseek = tmpfs_llseek,
-	.mmap = generic_file_mmap,
+	.mmap = tmpfs_mmap,
 	.fsync = generic_file_fsync,
 	.splice_read = tmpfs_splice_read,
 	.splice_write = generic_splice_write,
@@ -245,6 +258,7 @@ static struct inode *tmpfs_inode(struct super_block *sb, const struct inode *dir
 		inode->size = len;
 	} else if (S_ISREG(mode)) {
 		inode->file_ops = &tmpfs_file_ops;
+		inode->seals = SEALABLE | SEAL_SEAL;
 	} else if (S_ISDIR(mode)) {
 		inode->file_ops = &dir_file_ops;
 		inode->nr_links = 2;

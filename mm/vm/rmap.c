@@ -10,6 +10,7 @@
  */
 #include "mm/vm/tables.h"
 #include "fs/cache/pagecache.h"
+#include "fs/names/vfs.h"
 
 /* The address of page `index` in the VMA, or 0 if it is outside. mapping->vma_lock is held. */
 static uintptr_t address_in(const struct vma *vma, unsigned int index)
@@ -100,4 +101,22 @@ void mapping_unmap_range(struct mapping *mapping, unsigned int first, unsigned i
 			       vma->start + (to - begin) * PAGE_SIZE);
 	}
 	spin_unlock(&mapping->vma_lock);
+}
+
+bool vma_can_write_file(const struct vma *vma)
+{
+	return vma->flags & VMA_SHARED && vma->file->writable;
+}
+
+bool mapping_seal(struct mapping *mapping)
+{
+	struct vma *vma;
+	bool found = false;
+
+	spin_lock(&mapping->vma_lock);
+	list_for_each(vma, &mapping->vmas, mapping_link)
+		found |= vma_can_write_file(vma);
+	mapping->sealed |= !found;
+	spin_unlock(&mapping->vma_lock);
+	return !found;
 }

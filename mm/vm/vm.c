@@ -51,29 +51,52 @@ struct vma *mm_find(struct mm *mm, uintptr_t va)
 
 /* ---- VMAs and their files; each is in both the tree and its file's list ---- */
 
-/*
- * Add the VMA to the list of its file's mapping, or remove it. Does nothing for anonymous memory.
- */
-static void mapping_list(struct vma *vma, bool on)
+/* Is the VMA one that its file's mapping must know? Anonymous memory and devices need not be found. */
+static bool is_listed(const struct vma *vma)
 {
-	struct mapping *mapping;
+	return vma->file && !(vma->flags & VMA_DEVICE);
+}
 
-	if (!vma->file || vma->flags & VMA_DEVICE)
-		return;
-	mapping = &vma->file->inode->mapping;
+/*
+ * Add a VMA to the list of its file's mapping. Returns 0, or -EPERM if a seal forbids it. The seal is
+ * looked at under the lock that mapping_seal() sets it with, so a VMA is either refused here, or seen
+ * there.
+ */
+static int mapping_join(struct vma *vma)
+{
+	struct mapping *mapping = &vma->file->inode->mapping;
+	bool refused;
+
 	spin_lock(&mapping->vma_lock);
-	if (on)
+	refused = mapping->sealed && vma_can_write_file(vma);
+	if (!refused)
 		list_add_tail(&mapping->vmas, &vma->mapping_link);
-	else
-		list_del(&vma->mapping_link);
+	spin_unlock(&mapping->vma_lock);
+	return refused ? -EPERM : 0;
+}
+
+static void mapping_leave(struct vma *vma)
+{
+	struct mapping *mapping = &vma->file->inode->mapping;
+
+	spin_lock(&mapping->vma_lock);
+	list_del(&vma->mapping_link);
 	spin_unlock(&mapping->vma_lock);
 }
 
-static void vma_insert(struct vma *vma)
+/* The VMA is in the list of its file's mapping, if it needs to be. */
+static void vma_insert_listed(struct vma *vma)
 {
 	tree_insert(&vma->mm->vmas, &vma->node);
 	vma->mm->nr_vmas++;
-	mapping_list(vma, true);
+}
+
+/* For a part or a copy of a VMA that is in the list. No seal has been set since that joined. */
+static void vma_insert(struct vma *vma)
+{
+	vma_insert_listed(vma);
+	if (is_listed(vma))
+		mapping_join(vma);
 }
 
 static struct vma *vma_copy(const struct vma *from, struct mm *mm)
@@ -113,7 +136,8 @@ static void vma_remove(struct vma *vma)
 	struct mm *mm = vma->mm;
 
 	mm_zap(mm, vma->start, vma->end);
-	mapping_list(vma, false);
+	if (is_listed(vma))
+		mapping_leave(vma);
 	tree_remove(&mm->vmas, &vma->node);
 	mm->nr_vmas--;
 	mm->full_from = MAX(mm->full_from, MIN(vma->end, MMAP_TOP));
@@ -295,13 +319,19 @@ int mm_map_locked(struct mm *mm, uintptr_t start, size_t len, unsigned int flags
 	/* The mmap operation may turn the VMA into device memory. */
 	if (file)
 		error = file->ops->mmap ? file->ops->mmap(file, vma) : -ENODEV;
-	if (!error && mm_unmap_locked(mm, start, len) < 0)
+	/* Before anything is unmapped, because a seal may refuse it. It maps no page yet. */
+	if (!error && is_listed(vma))
+		error = mapping_join(vma);
+	if (!error && mm_unmap_locked(mm, start, len) < 0) {
+		if (is_listed(vma))
+			mapping_leave(vma);
 		error = -ENOMEM;
+	}
 	if (error) {
 		list_add_tail(&mm->dead, &vma->mapping_link);
 		return error;
 	}
-	vma_insert(vma);
+	vma_insert_listed(vma);
 	if (!file) {
 		mm_merge(mm, start + len);
 		mm_merge(mm, start);

@@ -106,6 +106,14 @@ int mm_fault_in(struct mm *mm, uintptr_t va, bool write);
  */
 int mm_fault_in_always(struct mm *mm, uintptr_t va, bool write);
 
+/* Can a program store to the file's pages through this VMA of a file, now or after mprotect(2)? */
+bool vma_can_write_file(const struct vma *vma);
+/*
+ * From now on no shared mapping of a file that is open for writing can be made (F_SEAL_WRITE). Returns
+ * false, and changes nothing, if there is one. Never sleeps.
+ */
+bool mapping_seal(struct mapping *mapping);
+
 /* ---- for the page cache: mm/vm/rmap.c. The caller has locked the page. ---- */
 
 /*

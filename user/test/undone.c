@@ -683,3 +683,15 @@ BEYOND_TEST(nameless, 20, "a file without a name is made whole or not at all", N
 	file = until_it_succeeds(open_nameless, nothing);
 	CHECK_EQ(write(file, buf, SIZE), SIZE);
 }
+
+static long make_memfd(void)
+{
+	return syscall(356 /* memfd_create */, "undone", 0);
+}
+
+BEYOND_TEST(memory_file, 20, "memfd_create leaves nothing behind when it fails", NO_NTH)
+{
+	set_nth(0);
+	file = until_it_succeeds(make_memfd, nothing);
+	CHECK_EQ(write(file, buf, SIZE), SIZE);
+}
