@@ -127,6 +127,34 @@ static int show_stat(struct process *process, struct text *text)
 }
 PROC_ENTRY(pid_stat, .path = "/pid/stat", .mode = 0444, .show_process = show_stat);
 
+static void show_set(struct text *text, const char *name, sigmask_t set)
+{
+	text_printf(text, "%s:\t%08x%08x\n", name, (uint32_t)(set >> 32), (uint32_t)set);
+}
+
+/* The thread is the oldest one. tasks_lock is held. */
+static void show_signals(struct process *process, struct text *text)
+{
+	const struct task *leader = process_leader(process);
+	sigmask_t ignored = 0, caught = 0;
+
+	for (int signo = 1; signo <= NR_SIGNALS; signo++) {
+		uint32_t handler = process->actions[signo - 1].handler;
+
+		if (handler == SIG_IGN)
+			ignored |= SIG_BIT(signo);
+		else if (handler != SIG_DFL)
+			caught |= SIG_BIT(signo);
+	}
+	text_printf(text, "SigQ:\t%u/%u\n", signal_entries_of(process->cred.uid),
+		    (unsigned int)MIN(process->limits[RLIMIT_SIGPENDING].soft, UINT32_MAX));
+	show_set(text, "SigPnd", leader ? leader->signals.set : 0);
+	show_set(text, "ShdPnd", process->signals.set);
+	show_set(text, "SigBlk", leader ? leader->blocked : 0);
+	show_set(text, "SigIgn", ignored);
+	show_set(text, "SigCgt", caught);
+}
+
 static int show_status(struct process *process, struct text *text)
 {
 	const struct credentials *cred = &process->cred;
@@ -143,6 +171,7 @@ static int show_status(struct process *process, struct text *text)
 			    memory.pages * (PAGE_SIZE / 1024),
 			    memory.resident * (PAGE_SIZE / 1024));
 	text_printf(text, "Threads:\t%u\n", process->nr_threads);
+	show_signals(process, text);
 	spin_unlock_irqrestore(&tasks_lock, flags);
 	return 0;
 }

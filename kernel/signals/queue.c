@@ -20,12 +20,12 @@ SLAB_CACHE(queued_cache, "signal", struct queued_signal, 0);
 
 /* ---- entries ---- */
 
-/* How many entries the user has in all queues. The time grows with the number of processes. */
-static unsigned int queued_for(uint32_t uid)
+unsigned int signal_entries_of(uint32_t uid)
 {
 	struct process *process;
 	unsigned int queued = 0;
 
+	lockdep_held(&tasks_lock);
 	list_for_each(process, &all_processes, all_link)
 		if (process->cred.uid == uid)
 			queued += process->nr_queued;
@@ -37,7 +37,7 @@ struct queued_signal *signal_entry_alloc(struct process *process)
 	struct queued_signal *entry;
 
 	lockdep_held(&tasks_lock);
-	if (queued_for(process->cred.uid) >= process->limits[RLIMIT_SIGPENDING].soft)
+	if (signal_entries_of(process->cred.uid) >= process->limits[RLIMIT_SIGPENDING].soft)
 		return NULL;
 	entry = slab_alloc(queued_cache, ALLOC_ATOMIC | ALLOC_ZERO);
 	if (!entry)

@@ -108,6 +108,11 @@ struct queued_signal {
 };
 
 /*
+ * Returns how many entries the user's processes have in their queues and timers. The time grows with the
+ * number of processes.
+ */
+unsigned int signal_entries_of(uint32_t uid);
+/*
  * Allocate an entry, which counts against RLIMIT_SIGPENDING of the process's user. Returns NULL if that is
  * reached, or if there is no memory.
  */

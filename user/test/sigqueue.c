@@ -328,3 +328,42 @@ TEST(to_thread, 10, "a signal to one thread is that thread's alone")
 	pthread_join(id, &sum);
 	CHECK_EQ((long)sum, 0);
 }
+
+/* Returns what the file says of a set of signals. */
+static unsigned long long set_in_status(const char *name)
+{
+	FILE *file = fopen("/proc/self/status", "r");
+	unsigned long long set = 0;
+	char line[256];
+	bool found = false;
+
+	CHECK(file);
+	while (!found && fgets(line, sizeof(line), file))
+		found = !strncmp(line, name, strlen(name)) && line[strlen(name)] == ':' &&
+			sscanf(line + strlen(name) + 1, "%llx", &set) == 1;
+	fclose(file);
+	CHECK(found);
+	return set;
+}
+
+#define BIT(sig) (1ull << ((sig)-1))
+
+TEST(status, 5,
+     "/proc/PID/status shows what is pending, blocked, ignored and caught, and how much is queued")
+{
+	unsigned long long queued = set_in_status("SigQ");
+
+	handle(SIGUSR1, on_signal, 0);
+	signal(SIGUSR2, SIG_IGN);
+	block(RT);
+	block(SIGUSR1);
+	for (int i = 0; i < 2; i++)
+		CHECK_EQ(queue(getpid(), RT, i), 0);
+	CHECK_EQ(syscall(SYS_tgkill, getpid(), getpid(), SIGUSR1), 0);
+	CHECK_EQ(set_in_status("SigPnd"), BIT(SIGUSR1));
+	CHECK_EQ(set_in_status("ShdPnd"), BIT(RT));
+	CHECK_EQ(set_in_status("SigBlk"), BIT(RT) | BIT(SIGUSR1));
+	CHECK_EQ(set_in_status("SigIgn") & BIT(SIGUSR2), BIT(SIGUSR2));
+	CHECK_EQ(set_in_status("SigCgt") & (BIT(SIGUSR1) | BIT(SIGUSR2)), BIT(SIGUSR1));
+	CHECK(set_in_status("SigQ") >= queued + 2);
+}
