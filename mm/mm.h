@@ -17,7 +17,8 @@ struct file;
 struct mm {
 	struct atomic users; /* tasks that run in it */
 	struct mutex lock;
-	uintptr_t full_from; /* from there to MMAP_TOP nothing is free */
+	uintptr_t mmap_top;  /* mappings are placed below it */
+	uintptr_t full_from; /* from there to mmap_top nothing is free */
 	struct tree_node *vmas;
 	unsigned int nr_vmas;
 	struct list dead; /* VMAs that were taken out; mm_unlock() frees them */

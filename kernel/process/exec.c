@@ -12,6 +12,7 @@
  */
 #include "kernel/cpu/fpu.h"
 #include "kernel/process/credentials.h"
+#include "kernel/process/layout.h"
 #include "kernel/process/personality.h"
 #include "kernel/process/process.h"
 #include "kernel/process/program.h"
@@ -29,7 +30,6 @@
 #include "mm/vmalloc.h"
 
 #define STRINGS_SIZE	  (128u << 10)
-#define STACK_TOP	  (USER_END - PAGE_SIZE)
 #define STACK_ROOM	  (128u << 10) /* mapped at once, beside what the arguments take */
 #define EFLAGS_FIXED	  0x2u
 #define ORIGINAL_EAX_NONE 0xffffffffu
@@ -54,8 +54,10 @@ enum {
 	AT_CLKTCK = 17,
 	AT_SECURE = 23,
 	AT_RANDOM = 25,
+	AT_HWCAP2 = 26,
 	AT_EXECFN = 31,
-	NR_AUX = 18,
+	AT_MINSIGSTKSZ = 51,
+	NR_AUX = 20,
 };
 struct aux { /* an entry of the auxiliary vector */
 	uint32_t type, value;
@@ -63,6 +65,7 @@ struct aux { /* an entry of the auxiliary vector */
 
 struct exec {
 	struct program program, loader; /* the loader has no file if the program is static */
+	struct layout layout;
 	struct script script;
 	char *strings;	   /* grows up to STRINGS_SIZE */
 	size_t room, used; /* bytes of strings */
@@ -191,12 +194,19 @@ static size_t vectors_size(const struct exec *x)
 
 static int make_memory(struct exec *x)
 {
-	uint32_t stack = PAGE_ALIGN(x->used + vectors_size(x) + STACK_ROOM);
+	uint32_t stack = PAGE_ALIGN(x->used + vectors_size(x) + STACK_ROOM + LAYOUT_STACK_GAP_MAX);
+	const unsigned int gives_rights = x->program.file->inode->mode & (S_ISUID | S_ISGID);
+	struct layout *layout = &x->layout;
 	int error;
+
+	layout_choose(layout, gives_rights);
+	if (x->program.image.relocatable)
+		x->program.bias += layout->program_gap;
 
 	x->mm = mm_create();
 	if (!x->mm)
 		return -ENOMEM;
+	x->mm->mmap_top = x->mm->full_from = layout->mmap_top;
 	error = mm_set_program(x->mm, x->program.file);
 	if (error == 0)
 		error = program_map(&x->program, x->mm);
@@ -204,10 +214,11 @@ static int make_memory(struct exec *x)
 		error = program_map_loader(&x->loader, x->mm);
 	if (error < 0)
 		return error;
-	error = mm_map(x->mm, STACK_TOP - stack, stack,
+	error = mm_map(x->mm, layout->stack_top - stack, stack,
 		       VMA_READ | VMA_WRITE | VMA_MAY_WRITE | VMA_STACK, NULL, 0);
-	x->mm->stack_top = STACK_TOP;
-	x->mm->brk_start = x->mm->brk_end = x->program.bias + x->program.image.high;
+	x->mm->stack_top = layout->stack_top;
+	x->mm->brk_start = x->program.bias + x->program.image.high + layout->brk_gap;
+	x->mm->brk_end = x->mm->brk_start;
 	return error;
 }
 
@@ -294,7 +305,8 @@ static int put_pointers(const struct exec *x, uint32_t *sp, uint32_t strings, si
 static uint32_t fill_stack(const struct exec *x)
 {
 	const struct credentials *cred = &current->process->cred;
-	uint32_t strings = (STACK_TOP - sizeof(uint32_t) - x->used) & ~15u;
+	uint32_t top = x->layout.stack_top - x->layout.stack_gap;
+	uint32_t strings = (top - sizeof(uint32_t) - x->used) & ~15u;
 	uint32_t sp = (strings - vectors_size(x)) & ~15u, at = sp + sizeof(uint32_t), cpu[4];
 	const struct elf_image *image = &x->program.image;
 	struct mm *mm = current->mm;
@@ -316,6 +328,8 @@ static uint32_t fill_stack(const struct exec *x)
 		{ AT_EGID, cred->egid },
 		{ AT_SECURE, x->secure },
 		{ AT_RANDOM, strings + x->random_at },
+		{ AT_HWCAP2, 0 },
+		{ AT_MINSIGSTKSZ, signal_frame_size() },
 		{ AT_EXECFN, strings + x->name_at },
 		{ AT_PLATFORM, strings + x->platform_at },
 		{ AT_NULL, 0 },

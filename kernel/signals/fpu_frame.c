@@ -50,6 +50,11 @@ static void add_extension(struct fpu_state *state)
 	state->present |= FPU_X87 | FPU_SSE;
 }
 
+size_t fpu_frame_size(void)
+{
+	return sizeof(struct user_fpu) + state_size() + sizeof(uint32_t) + STATE_ALIGN;
+}
+
 uint32_t fpu_frame_place(uint32_t sp)
 {
 	size_t size = state_size() + (cpu_has.avx ? sizeof(uint32_t) : 0);

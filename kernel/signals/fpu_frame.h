@@ -13,6 +13,8 @@
 
 #define USER_FPU_SIZE 624u /* without what AVX adds */
 
+/* Returns how many bytes below sp the state takes at most. */
+size_t fpu_frame_size(void);
 /* Returns the user address below sp where the state has its place. */
 uint32_t fpu_frame_place(uint32_t sp);
 /* Save the current task's state at such a place. Returns 0 or -EFAULT. May sleep. */

@@ -57,8 +57,9 @@ _Static_assert(sizeof(struct user_context) == 88, "struct sigcontext");
 _Static_assert(offsetof(struct old_frame, mask_high) == 720, "struct sigframe");
 _Static_assert(sizeof(struct user_ucontext) == 116, "struct ucontext");
 
-#define EFLAGS_USER		 0x50dd5u    /* AC RF OF DF TF SF ZF AF PF CF */
-#define EFLAGS_CLEAR_FOR_HANDLER 0x10500u    /* RF DF TF */
+#define EFLAGS_USER		 0x50dd5u /* AC RF OF DF TF SF ZF AF PF CF */
+#define EFLAGS_CLEAR_FOR_HANDLER 0x10500u /* RF DF TF */
+#define STACK_ALIGN		 16u
 #define ORIGINAL_EAX_NONE	 0xffffffffu /* trap_frame.error: not to be restarted */
 /* The bytes that the restorers have popped when they call sigreturn. */
 #define OLD_FRAME_POPPED 8
@@ -195,6 +196,12 @@ int signal_frame_push(struct trap_frame *frame, int signo, const struct signal_i
 	frame->eflags &= ~EFLAGS_CLEAR_FOR_HANDLER;
 	fpu_reset();
 	return 0;
+}
+
+size_t signal_frame_size(void)
+{
+	return MAX(sizeof(struct old_frame), sizeof(struct rt_frame)) + STACK_ALIGN +
+	       fpu_frame_size();
 }
 
 /* ---- and back ---- */

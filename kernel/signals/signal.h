@@ -191,6 +191,8 @@ void signal_wake(struct task *task, bool kill);
 #define SIGNAL_RETURN_SIZE 15u
 extern const uint8_t signal_return_code[SIGNAL_RETURN_SIZE];
 
+/* Returns how many bytes of a stack a handler's frame takes at most, for AT_MINSIGSTKSZ. */
+size_t signal_frame_size(void);
 /*
  * Put the frame of a handler on the user's stack, and make `frame` enter the handler. old_mask is restored
  * when it returns. Returns 0 or -EFAULT. May sleep.

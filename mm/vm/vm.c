@@ -140,7 +140,7 @@ static void vma_remove(struct vma *vma)
 		mapping_leave(vma);
 	tree_remove(&mm->vmas, &vma->node);
 	mm->nr_vmas--;
-	mm->full_from = MAX(mm->full_from, MIN(vma->end, MMAP_TOP));
+	mm->full_from = MAX(mm->full_from, MIN(vma->end, mm->mmap_top));
 	list_add_tail(&mm->dead, &vma->mapping_link);
 }
 
@@ -363,7 +363,7 @@ struct mm *mm_create(void)
 	if (!mm)
 		return NULL;
 	atomic_set(&mm->users, 1);
-	mm->full_from = MMAP_TOP;
+	mm->mmap_top = mm->full_from = MMAP_TOP;
 	mutex_init(&mm->lock, "mm");
 	list_init(&mm->dead);
 	list_init(&mm->tables);
@@ -420,6 +420,7 @@ struct mm *mm_fork(struct mm *from)
 		mm_put(to);
 		return ERR_PTR(-EINTR);
 	}
+	to->mmap_top = to->full_from = from->mmap_top;
 	to->brk_start = from->brk_start;
 	to->brk_end = from->brk_end;
 	to->stack_top = from->stack_top;

@@ -23,7 +23,7 @@ struct file;
 struct mapping;
 
 #define MMAP_MIN 0x00010000u
-#define MMAP_TOP 0xb8000000u /* mappings are placed below it, the stack above */
+#define MMAP_TOP 0xb8000000u /* the highest mm->mmap_top; stacks are above it */
 
 enum vma_flags {
 	VMA_READ = 1,
