@@ -258,6 +258,7 @@ struct process {
 	unsigned int parent_pid; /* parent->pid, readable without the lock */
 	unsigned int pgid, sid;
 	struct tty *tty;	    /* controlling terminal */
+	unsigned int hung_up_group; /* in the foreground when the terminal of this leader hung up */
 	struct list all_link;	    /* all_processes */
 	struct tree_node by_number; /* its key is pid */
 	/*

@@ -18,12 +18,24 @@ enum job_ioctl { /* asm-generic/ioctls.h of Linux */
 		 TIOCSCTTY = 0x540e,
 		 TIOCGPGRP = 0x540f,
 		 TIOCSPGRP = 0x5410,
+		 TIOCNOTTY = 0x5422,
 		 TIOCGSID = 0x5429,
 };
 
 struct tty *tty_current(void)
 {
 	return current->process ? READ_ONCE(current->process->tty) : NULL;
+}
+
+struct tty *tty_current_get(void)
+{
+	unsigned int flags = spin_lock_irqsave(&tasks_lock);
+	struct tty *tty = tty_current();
+
+	if (tty)
+		tty_get(tty); /* the session still has its own */
+	spin_unlock_irqrestore(&tasks_lock, flags);
+	return tty;
 }
 
 /* Is the signal blocked or ignored by the current process? */
@@ -69,7 +81,10 @@ int tty_acquire(struct tty *tty)
 	if (process->pid != process->sid || (process->tty && process->tty != tty) ||
 	    (tty->session != 0 && tty->session != process->sid)) {
 		error = -EPERM;
+	} else if (tty->hung_up) {
+		error = -EIO;
 	} else if (tty->session == 0) {
+		tty_get(tty);
 		tty->session = process->sid;
 		tty->foreground = process->pgid;
 	}
@@ -80,28 +95,106 @@ int tty_acquire(struct tty *tty)
 	return error;
 }
 
-void tty_leave_session(struct tty *tty, unsigned int sid)
+/*
+ * No process has the tty any more. Returns the session that had it, or 0, and its foreground group. The
+ * caller drops that session's reference when it has released tasks_lock.
+ */
+static unsigned int tty_detach(struct tty *tty, unsigned int *foreground)
 {
-	unsigned int flags = spin_lock_irqsave(&tasks_lock);
-	unsigned int foreground = 0;
 	struct process *process;
+	unsigned int session;
 
+	lockdep_held(&tasks_lock);
 	spin_lock(&tty->lock);
-	if (tty->session == sid) {
-		foreground = tty->foreground;
-		tty->session = tty->foreground = 0;
-	}
+	session = tty->session;
+	*foreground = tty->foreground;
+	tty->session = tty->foreground = 0;
 	spin_unlock(&tty->lock);
 	list_for_each(process, &all_processes, all_link) {
-		if (process->tty == tty && process->sid == sid)
+		if (process->tty == tty)
 			process->tty = NULL;
 	}
-	spin_unlock_irqrestore(&tasks_lock, flags);
+	return session;
+}
 
-	if (foreground != 0) {
-		signal_send_group(foreground, SIGHUP, NULL);
-		signal_send_group(foreground, SIGCONT, NULL);
+static void hang_up_group(unsigned int group)
+{
+	if (group == 0)
+		return;
+	signal_send_group(group, SIGHUP, NULL);
+	signal_send_group(group, SIGCONT, NULL);
+}
+
+void tty_leave_session(void)
+{
+	struct process *process = current->process;
+	unsigned int flags = spin_lock_irqsave(&tasks_lock);
+	unsigned int foreground = process->hung_up_group, session = 0;
+	struct tty *tty = process->tty;
+
+	process->hung_up_group = 0;
+	if (tty)
+		session = tty_detach(tty, &foreground);
+	spin_unlock_irqrestore(&tasks_lock, flags);
+	hang_up_group(foreground);
+	if (session)
+		tty_put(tty);
+}
+
+void tty_hang_up(struct tty *tty)
+{
+	unsigned int flags = spin_lock_irqsave(&tasks_lock);
+	unsigned int foreground, session;
+	struct process *leader = NULL, *process;
+
+	spin_lock(&tty->lock);
+	tty->hung_up = true;
+	spin_unlock(&tty->lock);
+	session = tty_detach(tty, &foreground);
+	list_for_each(process, &all_processes, all_link) {
+		if (session && process->pid == session && process->sid == session)
+			leader = process;
 	}
+	if (leader) {
+		leader->hung_up_group = foreground;
+		signal_send_locked(leader, NULL, SIGHUP, NULL);
+		signal_send_locked(leader, NULL, SIGCONT, NULL);
+	}
+	spin_unlock_irqrestore(&tasks_lock, flags);
+	/*
+	 * A reader or writer joins its queue first, and then looks at hung_up. So it has seen it, or is
+	 * woken here.
+	 */
+	wake_all_for(&tty->readable, WAKE_STATE);
+	wake_all_for(&tty->writable, WAKE_STATE);
+	if (session)
+		tty_put(tty);
+}
+
+void tty_signal_foreground(struct tty *tty, int signo)
+{
+	unsigned int foreground = READ_ONCE(tty->foreground);
+
+	if (foreground != 0)
+		signal_send_group(foreground, signo, NULL);
+}
+
+/* The current process gives its terminal up. With the leader, the whole session does. */
+static long give_up(struct tty *tty)
+{
+	struct process *process = current->process;
+	unsigned int flags;
+
+	if (tty_current() != tty)
+		return -ENOTTY;
+	if (process->pid == process->sid) {
+		tty_leave_session();
+		return 0;
+	}
+	flags = spin_lock_irqsave(&tasks_lock);
+	process->tty = NULL;
+	spin_unlock_irqrestore(&tasks_lock, flags);
+	return 0;
 }
 
 /* Returns the session of a process group, or 0 if there is no such group. */
@@ -155,6 +248,8 @@ long tty_job_ioctl(struct tty *tty, unsigned int command, unsigned long argument
 	switch (command) {
 	case TIOCSCTTY: /* the argument may ask to steal another session's terminal: never done */
 		return tty_acquire(tty);
+	case TIOCNOTTY:
+		return give_up(tty);
 	case TIOCSPGRP:
 		return set_foreground(tty, argument);
 	case TIOCGPGRP:

@@ -33,22 +33,34 @@ enum tty_ioctl { /* asm-generic/ioctls.h of Linux */
 		 TCSETSW = 0x5403,
 		 TCSETSF = 0x5404,
 		 TCSBRK = 0x5409,
+		 TCXONC = 0x540a,
+		 TCFLSH = 0x540b,
+		 TIOCOUTQ = 0x5411,
 		 TIOCGWINSZ = 0x5413,
 		 TIOCSWINSZ = 0x5414,
-		 FIONREAD = 0x541b
+		 FIONREAD = 0x541b,
+		 TCSBRKP = 0x5425,
 };
+enum { TCOOFF, TCOON, TCIOFF, TCION };	/* of TCXONC */
+enum { TCIFLUSH, TCOFLUSH, TCIOFLUSH }; /* of TCFLSH */
 
 static const struct termios default_termios = {
-	.iflag = ICRNL,
+	.iflag = ICRNL | IXON,
 	.oflag = OPOST | ONLCR,
-	.lflag = ISIG | ICANON | ECHO,
+	.cflag = CFLAG_FIXED,
+	.lflag = ISIG | ICANON | ECHO | ECHOE | ECHOK | ECHOCTL | ECHOKE | IEXTEN,
 	.cc = { [VINTR] = 'C' - 64,
 		[VQUIT] = '\\' - 64,
 		[VERASE] = 0x7f,
 		[VKILL] = 'U' - 64,
 		[VEOF] = 'D' - 64,
 		[VMIN] = 1,
-		[VSUSP] = 'Z' - 64 },
+		[VSTART] = 'Q' - 64,
+		[VSTOP] = 'S' - 64,
+		[VSUSP] = 'Z' - 64,
+		[VREPRINT] = 'R' - 64,
+		[VWERASE] = 'W' - 64,
+		[VLNEXT] = 'V' - 64 },
 };
 
 void tty_init(struct tty *tty, unsigned int device)
@@ -58,9 +70,22 @@ void tty_init(struct tty *tty, unsigned int device)
 	wait_queue_init(&tty->writable, "tty writable");
 	mutex_init(&tty->output_lock, "tty output");
 	mutex_init(&tty->read_lock, "tty read");
-	tty_set_termios(tty, &default_termios, false);
 	tty->device = device;
 	tty->console = tty;
+	tty_set_termios(tty, &default_termios, false);
+	atomic_set(&tty->refs, 1);
+}
+
+void tty_get(struct tty *tty)
+{
+	if (tty->driver->free)
+		atomic_inc(&tty->refs);
+}
+
+void tty_put(struct tty *tty)
+{
+	if (tty->driver->free && atomic_dec_and_test(&tty->refs))
+		tty->driver->free(tty);
 }
 
 int tty_register(struct tty *tty, unsigned int major, unsigned int minor)
@@ -76,18 +101,49 @@ void tty_wake_writers(struct tty *tty)
 	wake_all(&tty->console->writable);
 }
 
-static int tty_open(struct inode *inode, struct file *file)
+int tty_open_as(struct tty *tty, struct file *file, bool may_control)
 {
-	struct tty *tty = inode->rdev == DEVICE_CURRENT ? tty_current() : file->private;
+	int error = tty->driver->open ? tty->driver->open(tty) : 0;
+
+	if (error)
+		return error;
+	tty_get(tty);
+	file->private = tty;
+	if (may_control && !(file->flags & O_NOCTTY) && file->readable && !tty_current() &&
+	    current->process)
+		(void)tty_acquire(tty); /* if it cannot be acquired, it is only opened */
+	return 0;
+}
+
+/* Open the terminal of the current process. */
+static int open_current(struct file *file)
+{
+	struct tty *tty = tty_current_get();
+	int error;
 
 	if (!tty)
 		return -ENXIO;
-	tty = tty->console;
-	file->private = tty;
-	if (!(file->flags & O_NOCTTY) && file->readable && !tty_current() && current->process &&
-	    inode->rdev != DEVICE_CONSOLE)
-		(void)tty_acquire(tty); /* if it cannot be acquired, it is only opened */
-	return 0;
+	error = tty_open_as(tty, file, false);
+	tty_put(tty);
+	return error;
+}
+
+static int tty_open(struct inode *inode, struct file *file)
+{
+	struct tty *tty = file->private;
+
+	if (inode->rdev == DEVICE_CURRENT)
+		return open_current(file);
+	return tty_open_as(tty->console, file, inode->rdev != DEVICE_CONSOLE);
+}
+
+static void tty_release(struct file *file)
+{
+	struct tty *tty = file->private;
+
+	if (tty->driver->close)
+		tty->driver->close(tty);
+	tty_put(tty);
 }
 
 /* ---- reading ---- */
@@ -107,6 +163,10 @@ static int wait_for_input(struct tty *tty, unsigned int want, uint64_t deadline)
 		result = tty_available(tty) >= want;
 		if (result || !in_time)
 			break;
+		if (READ_ONCE(tty->hung_up)) {
+			result = -EIO;
+			break;
+		}
 		if (signal_pending()) {
 			result = -ERESTARTSYS;
 			break;
@@ -190,7 +250,7 @@ static ssize_t tty_read(struct file *file, struct iter *to, file_off_t *pos)
 	bool line_done = false;
 	ssize_t done;
 
-	if (to->left == 0)
+	if (to->left == 0 || READ_ONCE(tty->hung_up))
 		return 0;
 	for (;;) {
 		int result = tty_check_foreground(tty, SIGTTIN);
@@ -213,38 +273,35 @@ static ssize_t tty_read(struct file *file, struct iter *to, file_off_t *pos)
 
 /* ---- writing ---- */
 
+/* A tty that has hung up takes no bytes, but nobody waits for that. */
 static bool can_write(struct tty *tty)
 {
-	return !tty->driver->can_write || tty->driver->can_write(tty);
+	if (READ_ONCE(tty->hung_up))
+		return true;
+	return !READ_ONCE(tty->stopped) && (!tty->driver->can_write || tty->driver->can_write(tty));
 }
 
 /*
- * Send one piece. Returns how many of the n bytes were taken, or an error. A newline of which only the CR
- * was sent is not taken, and is sent again.
+ * Send one piece. Returns how many of the n bytes were taken, or an error. A byte of which only a part
+ * was sent (the CR of a newline) is not taken, and is sent again.
  */
 static ssize_t write_piece(struct tty *tty, const char *bytes, size_t n, bool nonblock)
 {
-	bool crlf = tty_sends_crlf(tty);
 	char out[2 * WRITE_PIECE];
+	uint8_t width[WRITE_PIECE];
 	size_t len = 0, sent, taken;
 	ssize_t error = mutex_lock_killable(&tty->output_lock);
 
 	if (error < 0)
 		return error;
 	for (size_t i = 0; i < n; i++) {
-		if (crlf && bytes[i] == '\n')
-			out[len++] = '\r';
-		out[len++] = bytes[i];
+		width[i] = tty_translate_output(tty, bytes[i], out + len);
+		len += width[i];
 	}
 	sent = tty->driver->write(tty, out, len, nonblock);
 	mutex_unlock(&tty->output_lock);
-	for (taken = 0; taken < n; taken++) {
-		size_t width = crlf && bytes[taken] == '\n' ? 2 : 1;
-
-		if (width > sent)
-			break;
-		sent -= width;
-	}
+	for (taken = 0; taken < n && width[taken] <= sent; taken++)
+		sent -= width[taken];
 	return taken;
 }
 
@@ -258,8 +315,10 @@ static int wait_to_write(struct tty *tty, bool nonblock)
 	if (error < 0)
 		return error;
 	if (nonblock)
-		return can_write(tty) ? 0 : -EAGAIN;
-	return wait_event_interruptible(&tty->writable, can_write(tty));
+		error = can_write(tty) ? 0 : -EAGAIN;
+	else
+		error = wait_event_interruptible(&tty->writable, can_write(tty));
+	return READ_ONCE(tty->hung_up) ? -EIO : error;
 }
 
 static ssize_t tty_write(struct file *file, struct iter *from, file_off_t *pos)
@@ -306,6 +365,8 @@ static unsigned int tty_poll(struct file *file, struct poll_table *table)
 		events |= POLLIN | POLLRDNORM;
 	if (can_write(tty))
 		events |= POLLOUT | POLLWRNORM;
+	if (READ_ONCE(tty->hung_up))
+		events |= POLLIN | POLLRDNORM | POLLERR | POLLHUP;
 	return events;
 }
 
@@ -322,9 +383,10 @@ static long get_settings(struct tty *tty, void __user *to, const void *settings,
 	return copy_to_user(to, copy, len);
 }
 
+/* What is written to a pseudo-terminal is sent at once. Whether it is read is the other end's affair. */
 static int drain(struct tty *tty)
 {
-	return wait_event_interruptible(&tty->writable, can_write(tty));
+	return tty->driver->free ? 0 : wait_event_interruptible(&tty->writable, can_write(tty));
 }
 
 static long set_termios(struct tty *tty, unsigned int command, const void __user *from)
@@ -341,28 +403,55 @@ static long set_termios(struct tty *tty, unsigned int command, const void __user
 
 static long set_window(struct tty *tty, const void __user *from)
 {
-	unsigned int flags, foreground = 0;
 	struct winsize window;
+	unsigned int flags;
+	bool changed;
 
 	if (copy_from_user(&window, from, sizeof(window)) < 0)
 		return -EFAULT;
 	flags = spin_lock_irqsave(&tty->lock);
-	if (memcmp(&tty->window, &window, sizeof(window)) != 0)
-		foreground = tty->foreground;
+	changed = memcmp(&tty->window, &window, sizeof(window)) != 0;
 	tty->window = window;
 	spin_unlock_irqrestore(&tty->lock, flags);
-	if (foreground != 0)
-		signal_send_group(foreground, SIGWINCH, NULL);
+	if (changed)
+		tty_signal_foreground(tty, SIGWINCH);
 	return 0;
 }
 
-static long tty_ioctl(struct file *file, unsigned int command, unsigned long argument)
+/* tcflush(3) */
+static long flush_queues(struct tty *tty, unsigned long which)
 {
-	struct tty *tty = file->private;
+	if (which > TCIOFLUSH)
+		return refuse(EINVAL, "neither input nor output");
+	if (which != TCOFLUSH)
+		tty_flush_input(tty);
+	if (which != TCIFLUSH && tty->driver->flush)
+		tty->driver->flush(tty);
+	return 0;
+}
+
+/* tcflow(3). TCIOFF and TCION send a control character to the other end. */
+static long set_flow(struct tty *tty, unsigned long action)
+{
+	enum termios_cc kind = action == TCIOFF ? VSTOP : VSTART;
+	char c = READ_ONCE(tty->termios.cc[kind]);
+
+	if (action > TCION)
+		return refuse(EINVAL, "an unknown action");
+	if (action == TCOOFF || action == TCOON)
+		tty_stop(tty, action == TCOOFF);
+	else if (c)
+		tty->driver->write(tty, &c, 1, true);
+	return 0;
+}
+
+long tty_settings_ioctl(struct tty *tty, unsigned int command, unsigned long argument)
+{
 	void __user *pointer = (void __user *)argument;
 	int error = 0;
 
-	if (command >= TCSETS && command <= TCSBRK) /* only the foreground may change it */
+	/* Only the foreground may change it. TCSBRKP is a long break, which cannot be sent either. */
+	if ((command >= TCSETS && command <= TCFLSH) || command == TCSBRKP)
 		error = tty_check_foreground(tty, SIGTTOU);
 	if (error < 0)
 		return error;
@@ -377,16 +466,37 @@ static long tty_ioctl(struct file *file, unsigned int command, unsigned long arg
 		return get_settings(tty, pointer, &tty->window, sizeof(tty->window));
 	case TIOCSWINSZ:
 		return set_window(tty, pointer);
+	case TCXONC:
+		return set_flow(tty, argument);
+	case TCFLSH:
+		return flush_queues(tty, argument);
 	case TCSBRK: /* with an argument it is tcdrain(3); a break condition cannot be sent */
-		return argument == 0 ? refuse(EINVAL, "no break on this line") : drain(tty);
-	case FIONREAD:
-		return put_user_u32(tty_available(tty), pointer);
+		if (argument == 0 && !tty->driver->free)
+			return refuse(EINVAL, "no break on this line");
+		return drain(tty);
 	}
-	return tty_job_ioctl(tty, command, argument);
+	return -ENOTTY;
+}
+
+static long tty_ioctl(struct file *file, unsigned int command, unsigned long argument)
+{
+	struct tty *tty = file->private;
+	void __user *pointer = (void __user *)argument;
+	long result;
+
+	if (READ_ONCE(tty->hung_up))
+		return -EIO;
+	if (command == FIONREAD)
+		return put_user_u32(tty_available(tty), pointer);
+	if (command == TIOCOUTQ)
+		return put_user_u32(0, pointer); /* what was written is with the device */
+	result = tty_settings_ioctl(tty, command, argument);
+	return result == -ENOTTY ? tty_job_ioctl(tty, command, argument) : result;
 }
 
 const struct file_ops tty_file_ops = {
 	.open = tty_open,
+	.release = tty_release,
 	.read = tty_read,
 	.write = tty_write,
 	.poll = tty_poll,

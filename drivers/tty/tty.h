@@ -4,14 +4,19 @@
  * 1. A tty has an input ring (filled from interrupts by tty_input) and a driver for output.
  * 2. tty->lock (irqsave) guards the input ring, the line being edited, and settings; output_lock (a
  *    mutex) serialises writers.
- * 3. It has canonical and raw mode, echo, erase, kill, ^C ^\ ^Z ^D, VMIN/VTIME, ICRNL, OPOST ONLCR,
- *    TOSTOP, the window size, sessions and foreground groups (SIGTTIN, SIGTTOU, SIGHUP). Other settings
- *    are cleared when they are set, so that a program that reads them back sees that they are off.
+ * 3. It has canonical and raw mode, all forms of echo and editing of Linux but ECHOPRT, the control
+ *    characters, VMIN/VTIME, the translations of CR and NL, ^S and ^Q, TOSTOP, the window size, sessions
+ *    and foreground groups (SIGTTIN, SIGTTOU, SIGHUP). Other settings are cleared when they are set, so
+ *    that a program that reads them back sees that they are off.
  * 4. When the input ring is full, the driver is told to take no more bytes from the device (throttle).
  *    So nothing is lost in raw mode.
  * 5. The functions of a tty_driver may be called with tty->lock held (write only if `atomic`), so they
  *    must not take it. The order is tty->lock, the driver's own lock, the locks of log and signals.
- * 6. Ttys are never freed.
+ * 6. The ttys of devices are never freed. A pseudo-terminal (drivers/tty/pty.c) is freed with its last
+ *    reference. Open files hold references, and so does the session whose terminal it is. A process
+ *    points to its terminal without a reference: process->tty is only followed under tasks_lock, and
+ *    becomes NULL, under that lock, before the session's reference is dropped.
+ * 7. A tty that has hung up (the other end of a pseudo-terminal was closed) never comes back.
  */
 #ifndef DRIVERS_TTY_TTY_H
 #define DRIVERS_TTY_TTY_H
@@ -35,19 +40,71 @@ struct tty_driver {
 	 * tty->writable is woken when this is so. NULL: write() always takes bytes.
 	 */
 	bool (*can_write)(struct tty *tty);
+	/*
+	 * For pseudo-terminals; NULL for devices. open may refuse (-EIO). close follows each successful
+	 * open. `free` is called when the last reference has gone. `tell` says that input or output was
+	 * flushed or stopped (TIOCPKT_*), with tty->lock held.
+	 */
+	int (*open)(struct tty *tty);
+	void (*close)(struct tty *tty);
+	void (*free)(struct tty *tty);
+	void (*tell)(struct tty *tty, unsigned int event);
+	/* Drop what was written and has not been sent. NULL: nothing waits. tty->lock may be held. */
+	void (*flush)(struct tty *tty);
 };
 
 /* termios of Linux/i386, asm-generic/termbits.h; only what Sluice does. */
-#define ICRNL	    0400 /* iflag */
-#define OPOST	    01	 /* oflag */
+#define ISTRIP	    040 /* iflag */
+#define INLCR	    0100
+#define IGNCR	    0200
+#define ICRNL	    0400
+#define IXON	    02000
+#define IXANY	    04000
+#define IUTF8	    040000
+#define OPOST	    01 /* oflag */
 #define ONLCR	    04
+#define OCRNL	    010
 #define ISIG	    01 /* lflag */
 #define ICANON	    02
 #define ECHO	    010
+#define ECHOE	    020
+#define ECHOK	    040
+#define ECHONL	    0100
+#define NOFLSH	    0200
 #define TOSTOP	    0400
-#define CFLAG_FIXED 014262 /* what every line is set to: CS8, CREAD, CLOCAL, B115200 */
-#define LFLAG_FIXED 05060  /* how every line echoes: ECHOE, ECHOK, ECHOCTL, ECHOKE */
-enum termios_cc { VINTR, VQUIT, VERASE, VKILL, VEOF, VTIME, VMIN, VSUSP = 10, TERMIOS_CC = 19 };
+#define ECHOCTL	    01000
+#define ECHOKE	    04000
+#define IEXTEN	    0100000
+#define CFLAG_FIXED 014262 /* what the line of a device is set to: CS8, CREAD, CLOCAL, B115200 */
+enum termios_cc {
+	VINTR,
+	VQUIT,
+	VERASE,
+	VKILL,
+	VEOF,
+	VTIME,
+	VMIN,
+	VSTART = 8,
+	VSTOP,
+	VSUSP,
+	VEOL,
+	VREPRINT,
+	VWERASE = 14,
+	VLNEXT,
+	VEOL2,
+	TERMIOS_CC = 19
+};
+
+/* Events of packet mode, asm-generic/ioctls.h. */
+enum packet_event {
+	TIOCPKT_DATA = 0,
+	TIOCPKT_FLUSHREAD = 1,
+	TIOCPKT_FLUSHWRITE = 2,
+	TIOCPKT_STOP = 4,
+	TIOCPKT_START = 8,
+	TIOCPKT_NOSTOP = 16,
+	TIOCPKT_DOSTOP = 32,
+};
 
 /* As TCGETS and TIOCGWINSZ have them on i386. */
 struct termios {
@@ -71,6 +128,10 @@ struct tty {
 	unsigned int head, tail; /* free-running */
 	unsigned int line_end;	 /* in canonical mode: behind the last complete line */
 	bool throttled;
+	bool stopped;	    /* ^S: output waits for ^Q */
+	bool literal;	    /* ^V: the next byte is not a control character */
+	bool hung_up;	    /* set once */
+	struct atomic refs; /* counted only if the driver has `free` */
 	struct wait_queue readable, writable;
 	struct mutex output_lock, read_lock;
 	unsigned int session, foreground; /* sid and pgid; 0: none */
@@ -107,6 +168,16 @@ void tty_wake_writers(struct tty *tty);
 extern const struct file_ops tty_file_ops;
 /* Initialise a tty without publishing it. */
 void tty_init(struct tty *tty, unsigned int device);
+/* Take or drop a reference. The last one frees the tty, and may sleep. */
+void tty_get(struct tty *tty);
+void tty_put(struct tty *tty);
+/*
+ * Open the tty for a file whose open operation calls this. It becomes the controlling terminal of a
+ * session leader that has none, unless the file has O_NOCTTY. Returns 0 or an error of the driver.
+ */
+int tty_open_as(struct tty *tty, struct file *file, bool may_control);
+/* The ioctls that both ends of a pseudo-terminal have, on its tty. Returns -ENOTTY for others. */
+long tty_settings_ioctl(struct tty *tty, unsigned int command, unsigned long argument);
 
 /* ---- drivers/tty/ldisc.c: the line discipline ---- */
 
@@ -115,6 +186,10 @@ void tty_init(struct tty *tty, unsigned int device);
  * the bytes in the ring count as a complete line. Never sleeps.
  */
 void tty_set_termios(struct tty *tty, const struct termios *termios, bool flush);
+/* Drop the input that has not been read. Never sleeps. */
+void tty_flush_input(struct tty *tty);
+/* Stop output, or let it go on, as ^S and ^Q do. Never sleeps. */
+void tty_stop(struct tty *tty, bool stop);
 /* Returns how many bytes can be read. In canonical mode these are the complete lines. */
 unsigned int tty_available(struct tty *tty);
 /*
@@ -130,8 +205,10 @@ struct tty_chunk {
 };
 void tty_peek(struct tty *tty, char *buf, size_t max, struct tty_chunk *chunk);
 void tty_consume(struct tty *tty, const struct tty_chunk *chunk);
-/* Returns true if a newline is sent as CR LF. */
-bool tty_sends_crlf(const struct tty *tty);
+/*
+ * Translate one byte of output as OPOST, ONLCR and OCRNL say. Returns how many bytes are in out.
+ */
+size_t tty_translate_output(const struct tty *tty, char c, char out[2]);
 
 /* ---- drivers/tty/job.c: job control ---- */
 
@@ -146,15 +223,27 @@ int tty_check_foreground(struct tty *tty, int signo);
  * is no session leader, has another terminal, or the terminal belongs to another session.
  */
 int tty_acquire(struct tty *tty);
-/* Returns the controlling terminal of the current process, or NULL. */
+/*
+ * Returns the controlling terminal of the current process, or NULL. It may be compared, but not used,
+ * because another task may free it. tty_current_get() returns it with a reference.
+ */
 struct tty *tty_current(void);
+struct tty *tty_current_get(void);
 /* Run a job control ioctl. Returns -ENOTTY if `command` is not one of them. */
 long tty_job_ioctl(struct tty *tty, unsigned int command, unsigned long argument);
 /*
- * Called when a session leader exits. The terminal becomes free, no process of the session has it any
- * more, and the foreground group gets SIGHUP and SIGCONT. Takes tasks_lock.
+ * Called when the leader of a session exits, or gives its terminal up. The terminal becomes free, no
+ * process of the session has it any more, and the foreground group gets SIGHUP and SIGCONT. So does the
+ * group that was in the foreground when the terminal hung up before. Takes tasks_lock.
  */
-void tty_leave_session(struct tty *tty, unsigned int sid);
+void tty_leave_session(void);
+/*
+ * Called when the other end of a tty has gone: nothing can be read or written any more. The leader of its
+ * session gets SIGHUP and SIGCONT, and no process has the terminal any more. Takes tasks_lock.
+ */
+void tty_hang_up(struct tty *tty);
+/* Send a signal to the tty's foreground group, if there is one. Takes tasks_lock. */
+void tty_signal_foreground(struct tty *tty, int signo);
 
 /* ---- drivers/tty/console.c ---- */
 

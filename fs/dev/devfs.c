@@ -60,6 +60,8 @@ static int dev_mount(struct super_block *sb, const char *options)
 		error = add_links(sb);
 	if (!error)
 		error = tmpfs_add_node(sb, "shm", S_IFDIR | 01777, 0, NULL);
+	if (!error)
+		error = tmpfs_add_node(sb, "pts", S_IFDIR | 0755, 0, NULL);
 	return error;
 }
 

@@ -198,18 +198,16 @@ static void __noreturn task_exit(int status)
 {
 	struct task *task = current;
 	struct process *process = task->process;
-	struct tty *tty;
 	bool last = begin_exit(task, status);
 
 	end_trace(task);
 	if (last && process == init_process)
 		panic("init has ended, status 0x%x", process->exit_status);
 	leave_resources(task);
-	tty = READ_ONCE(process->tty);
 	if (last)
 		timers_end_process();
-	if (last && tty && process->sid == process->pid)
-		tty_leave_session(tty, process->sid);
+	if (last && process->sid == process->pid)
+		tty_leave_session();
 	leave_place(task);
 	irq_disable();
 	task->state = TASK_DEAD;

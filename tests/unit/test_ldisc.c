@@ -6,6 +6,8 @@
 #include "tests/unit/cases.h"
 #include "drivers/tty/ldisc.c"
 
+#define SHOWS (ECHOE | ECHOK | ECHOCTL | ECHOKE)
+
 static struct tty tty;
 static char screen[70000]; /* the echoed bytes */
 static size_t screen_len;
@@ -29,6 +31,11 @@ static void test_throttle(struct tty *t, bool stop)
 
 static const struct tty_driver test_driver = { .write = test_write, .throttle = test_throttle };
 
+void tty_wake_writers(struct tty *t)
+{
+	must(!spin_held(&t->lock));
+}
+
 void signal_send_group(unsigned int pgid, int signo, const struct signal_info *info)
 {
 	must(pgid == 42 && !spin_held(&tty.lock));
@@ -44,7 +51,7 @@ static void reset(void)
 	tty.termios = (struct termios){
 		.iflag = ICRNL,
 		.oflag = OPOST | ONLCR,
-		.lflag = ISIG | ICANON | ECHO,
+		.lflag = ISIG | ICANON | ECHO | SHOWS,
 		.cc = { 3, 28, 0x7f, 21, 4, 0, 1, [VSUSP] = 26 },
 	};
 	screen_len = throttles = unthrottles = signals = 0;
@@ -61,7 +68,7 @@ static void set_mode(uint32_t lflag, uint32_t iflag)
 {
 	struct termios termios = tty.termios;
 
-	termios.lflag = lflag;
+	termios.lflag = lflag | SHOWS;
 	termios.iflag = iflag;
 	tty_set_termios(&tty, &termios, false);
 }
@@ -136,7 +143,7 @@ CASE(editing)
 	type("\001\177\n");
 	ok(reads("\n") && shows("^A\b \b\b \b\r\n"), "a control character takes two columns");
 	type("a\t\177b\n");
-	ok(reads("ab\n") && shows("a^I\b \b\b \bb\r\n"), "so does a tab");
+	ok(reads("ab\n") && shows("a\t\b\b\b\b\b\b\bb\r\n"), "a tab is as wide as it was shown");
 	set_mode(ICANON, 0);
 	type("secret\n");
 	ok(reads("secret\n") && shows(""), "without echo, nothing is shown");
@@ -162,6 +169,8 @@ CASE(signals)
 
 CASE(settings)
 {
+	char out[2];
+
 	reset();
 	set_mode(0, 0);
 	type("a\n\r");
@@ -169,13 +178,15 @@ CASE(settings)
 	tty_set_termios(&tty,
 			&(struct termios){ .oflag = ~0u, .iflag = ~0u, .lflag = ~0u, .cflag = 0 },
 			false);
-	ok(tty.termios.oflag == (OPOST | ONLCR) && tty.termios.iflag == ICRNL &&
-		   tty.termios.lflag == (ISIG | ICANON | ECHO | TOSTOP | LFLAG_FIXED) &&
+	ok(tty.termios.oflag == (OPOST | ONLCR | OCRNL) &&
+		   tty.termios.iflag == (ISTRIP | INLCR | IGNCR | ICRNL | IXON | IXANY | IUTF8) &&
+		   tty.termios.lflag ==
+			   (ISIG | ICANON | ECHO | ECHONL | NOFLSH | TOSTOP | IEXTEN | SHOWS) &&
 		   tty.termios.cflag == CFLAG_FIXED,
 	   "unknown settings are dropped");
-	ok(tty_sends_crlf(&tty), "ONLCR");
+	ok(tty_translate_output(&tty, '\n', out) == 2 && out[0] == '\r', "ONLCR");
 	tty.termios.oflag = OPOST;
-	ok(!tty_sends_crlf(&tty), "and without it");
+	ok(tty_translate_output(&tty, '\n', out) == 1, "and without it");
 }
 
 CASE(full_line)

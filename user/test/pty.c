@@ -1,0 +1,285 @@
+/*
+ * Pseudo-terminals: both ends, their closing, sessions, and what the line discipline does with what is
+ * typed.
+ */
+#include "test.h"
+#include <termios.h>
+
+#define PKT_DATA      0
+#define PKT_FLUSHREAD 1
+#define PKT_NOSTOP    16
+
+static int master, slave;
+static char slave_name[32];
+
+static void open_master(void)
+{
+	int zero = 0, number;
+
+	master = open("/dev/ptmx", O_RDWR | O_NOCTTY);
+	CHECK(master >= 0);
+	CHECK_EQ(ioctl(master, TIOCGPTN, &number), 0);
+	CHECK_EQ(ioctl(master, TIOCSPTLCK, &zero), 0);
+	snprintf(slave_name, sizeof(slave_name), "/dev/pts/%d", number);
+}
+
+static void open_both(void)
+{
+	open_master();
+	slave = open(slave_name, O_RDWR | O_NOCTTY);
+	CHECK(slave >= 0);
+}
+
+static void set_flags(tcflag_t on, tcflag_t off, tcflag_t iflag_on)
+{
+	struct termios t;
+
+	CHECK_EQ(tcgetattr(slave, &t), 0);
+	t.c_lflag = (t.c_lflag | on) & ~off;
+	t.c_iflag |= iflag_on;
+	CHECK_EQ(tcsetattr(slave, TCSANOW, &t), 0);
+}
+
+static void type(const char *text)
+{
+	CHECK_EQ(write(master, text, strlen(text)), strlen(text));
+}
+
+/* The reader finds exactly this text. */
+static void reads(int fd, const char *text)
+{
+	char buf[512];
+	size_t len = strlen(text);
+
+	CHECK(len < sizeof(buf));
+	CHECK_EQ(read_full(fd, buf, len), len);
+	if (memcmp(buf, text, len))
+		test_fail(__FILE__, __LINE__, "\"%.*s\" instead of \"%s\"", (int)len, buf, text);
+	CHECK_EQ(poll_now(fd, POLLIN) & POLLIN, 0);
+}
+
+TEST(both_ends, 10, "what one end writes the other reads, through the line discipline")
+{
+	struct pollfd p = { .events = POLLIN };
+	struct termios t;
+	int n;
+
+	open_both();
+	CHECK_EQ(tcgetattr(slave, &t), 0);
+	CHECK_EQ(t.c_iflag, ICRNL | IXON);
+	CHECK_EQ(t.c_oflag, OPOST | ONLCR);
+	CHECK_EQ(t.c_lflag, ISIG | ICANON | ECHO | ECHOE | ECHOK | ECHOCTL | ECHOKE | IEXTEN);
+	type("hello\r");
+	reads(slave, "hello\n");
+	reads(master, "hello\r\n");
+	CHECK_EQ(write(slave, "a\nb", 3), 3);
+	p.fd = master; /* on Linux the bytes take a moment */
+	CHECK_EQ(poll(&p, 1, 5000), 1);
+	CHECK_EQ(ioctl(master, FIONREAD, &n), 0);
+	CHECK_EQ(n, 4);
+	reads(master, "a\r\nb");
+	type("two\nlines\n");
+	reads(master, "two\r\nlines\r\n");
+	CHECK_EQ(read(slave, &t, sizeof(t)), 4); /* a line at a time */
+	CHECK_EQ(read(slave, &t, sizeof(t)), 6);
+	type("\004");
+	CHECK_EQ(read(slave, &t, sizeof(t)), 0);
+	cfmakeraw(&t);
+	CHECK_EQ(tcsetattr(slave, TCSANOW, &t), 0);
+	CHECK_EQ(tcgetattr(slave, &t), 0);
+	CHECK_EQ(t.c_lflag & (ICANON | ECHO | ISIG | IEXTEN), 0);
+	type("\r\003x");
+	reads(slave, "\r\003x");
+	CHECK_EQ(write(slave, "\n", 1), 1);
+	reads(master, "\n");
+}
+
+TEST(names, 10, "a name in /dev/pts belongs to each pty, and goes with its master")
+{
+	struct stat st, named;
+	int one = 1, number;
+
+	open_both();
+	CHECK_EQ(fstat(slave, &st), 0);
+	CHECK_EQ(stat(slave_name, &named), 0);
+	CHECK_EQ(st.st_ino, named.st_ino);
+	CHECK(S_ISCHR(st.st_mode));
+	CHECK_EQ(st.st_rdev >> 8, 136);
+	CHECK_EQ(chmod(slave_name, 0600), 0);
+	CHECK_EQ(stat(slave_name, &named), 0);
+	CHECK_EQ(named.st_mode, S_IFCHR | 0600);
+	CHECK(isatty(slave) && isatty(master));
+	CHECK_EQ(strcmp(ttyname(slave), slave_name), 0);
+	CHECK_EQ(ioctl(master, TIOCSPTLCK, &one), 0);
+	CHECK_ERR(open(slave_name, O_RDWR | O_NOCTTY), EIO);
+	CHECK_ERR(ioctl(slave, TIOCGPTN, &number), ENOTTY);
+	close(master);
+	CHECK_ERR(stat(slave_name, &st), ENOENT);
+	close(slave);
+	open_master();
+	number = ioctl(master, TIOCGPTPEER, O_RDWR | O_NOCTTY);
+	CHECK(number >= 0);
+	CHECK_EQ(write(number, "x", 1), 1);
+	reads(master, "x");
+}
+
+TEST(slave_closes, 10,
+     "the master reads what is left and then EIO, until the slave is opened again")
+{
+	struct pollfd p = { .events = POLLIN };
+	char c;
+
+	open_master();
+	CHECK_EQ(poll_now(master, POLLIN), 0);
+	slave = open(slave_name, O_RDWR | O_NOCTTY);
+	CHECK_EQ(write(slave, "last", 4), 4);
+	close(slave);
+	p.fd = master;
+	CHECK_EQ(poll(&p, 1, 0), 1);
+	CHECK_EQ(p.revents, POLLIN | POLLHUP);
+	CHECK_EQ(read(master, &c, 1), 1);
+	CHECK_EQ(read(master, &c, 1), 1);
+	CHECK_EQ(read(master, &c, 1), 1);
+	CHECK_EQ(read(master, &c, 1), 1);
+	CHECK_ERR(read(master, &c, 1), EIO);
+	slave = open(slave_name, O_RDWR | O_NOCTTY);
+	CHECK(slave >= 0);
+	CHECK_EQ(fcntl(master, F_SETFL, O_NONBLOCK), 0);
+	CHECK_ERR(read(master, &c, 1), EAGAIN);
+}
+
+TEST(master_closes, 10, "the slave reads an end of file, and can do nothing else any more")
+{
+	struct termios t;
+	char c;
+
+	open_both();
+	type("unread\n");
+	close(master);
+	CHECK_EQ(read(slave, &c, 1), 0);
+	CHECK_ERR(write(slave, "x", 1), EIO);
+	CHECK_ERR(tcgetattr(slave, &t), EIO);
+	CHECK((poll_now(slave, POLLIN) & (POLLIN | POLLHUP)) == (POLLIN | POLLHUP));
+}
+
+static volatile int hangups, windows;
+
+static void count(int signo)
+{
+	*(signo == SIGHUP ? &hangups : &windows) += 1;
+}
+
+TEST(session, 20, "a session on a pty: its terminal, signals of keys, SIGWINCH, SIGHUP at the end")
+{
+	struct winsize size = { 24, 80, 0, 0 }, got;
+	int ready[2], status;
+	pid_t child;
+	char c;
+
+	open_master();
+	CHECK_EQ(pipe(ready), 0);
+	child = fork();
+	if (child == 0) {
+		signal(SIGHUP, count);
+		signal(SIGWINCH, count);
+		signal(SIGINT, SIG_DFL);
+		CHECK_EQ(setsid(), getpid());
+		slave = open(slave_name, O_RDWR);
+		CHECK(slave >= 0);
+		close(master);
+		CHECK_EQ(tcgetpgrp(slave), getpid());
+		CHECK_EQ(tcgetsid(slave), getpid());
+		CHECK(open("/dev/tty", O_RDWR) >= 0);
+		if (fork() == 0) {
+			CHECK_EQ(write(ready[1], "r", 1), 1);
+			for (;;)
+				pause();
+		}
+		signal(SIGINT, SIG_IGN);
+		CHECK(wait(&status) > 0 || wait(&status) > 0);
+		CHECK(WIFSIGNALED(status) && WTERMSIG(status) == SIGINT);
+		CHECK_EQ(write(ready[1], "i", 1), 1);
+		while (!windows)
+			test_sleep_ms(5);
+		CHECK_EQ(ioctl(slave, TIOCGWINSZ, &got), 0);
+		CHECK_EQ(got.ws_row, 24);
+		CHECK_EQ(write(ready[1], "w", 1), 1);
+		while (!hangups)
+			test_sleep_ms(5);
+		CHECK_ERR(open("/dev/tty", O_RDWR), ENXIO);
+		_exit(7);
+	}
+	CHECK_EQ(read(ready[0], &c, 1), 1);
+	CHECK_EQ(tcgetpgrp(master), child);
+	type("\003");
+	CHECK_EQ(read(ready[0], &c, 1), 1);
+	CHECK_EQ(c, 'i');
+	CHECK_EQ(ioctl(master, TIOCSWINSZ, &size), 0);
+	CHECK_EQ(read(ready[0], &c, 1), 1);
+	CHECK_EQ(c, 'w');
+	close(master);
+	CHECK_EQ(test_wait(child), 7);
+}
+
+TEST(packets, 10, "packet mode says before each read what happened")
+{
+	int one = 1;
+	char buf[16];
+
+	open_both();
+	CHECK_EQ(ioctl(master, TIOCPKT, &one), 0);
+	CHECK_EQ(write(slave, "data", 4), 4);
+	CHECK_EQ(read(master, buf, sizeof(buf)), 5);
+	CHECK(!memcmp(buf, "\0data", 5));
+	CHECK_EQ(tcflush(slave, TCIFLUSH), 0);
+	CHECK_EQ(poll_now(master, POLLIN | POLLPRI), POLLIN | POLLPRI);
+	CHECK_EQ(read(master, buf, sizeof(buf)), 1);
+	CHECK_EQ(buf[0], PKT_FLUSHREAD);
+	CHECK_EQ(write(slave, "x", 1), 1);
+	CHECK_EQ(read(master, buf, sizeof(buf)), 2);
+	CHECK_EQ(buf[0], PKT_DATA);
+}
+
+TEST(editing, 10, "erasing characters, words and lines, ^V and ^R, with and without echo")
+{
+	open_both();
+	type("abx\177c\n");
+	reads(slave, "abc\n");
+	reads(master, "abx\b \bc\r\n");
+	type("one two\027end\n");
+	reads(slave, "one end\n");
+	reads(master, "one two\b \b\b \b\b \bend\r\n");
+	type("xyz\025k\n");
+	reads(slave, "k\n");
+	reads(master, "xyz\b \b\b \b\b \bk\r\n");
+	type("a\026\003b\n");
+	reads(slave, "a\003b\n");
+	reads(master, "a^\b^Cb\r\n");
+	type("ab\022\n");
+	reads(slave, "ab\n");
+	reads(master, "ab^R\r\nab\r\n");
+	set_flags(ECHONL, ECHO, 0);
+	type("quiet\n");
+	reads(slave, "quiet\n");
+	reads(master, "\r\n");
+	set_flags(ECHO, ECHOCTL | ECHOE, 0);
+	type("a\001\n");
+	reads(slave, "a\001\n");
+	reads(master, "a\001\r\n");
+	set_flags(ECHOCTL | ECHOE, 0, INLCR);
+	type("n\n\r");
+	reads(master, "n^M\r\n");
+	reads(slave, "n\r\n");
+}
+
+TEST(flow, 10, "^S stops output until ^Q")
+{
+	open_both();
+	set_flags(0, ECHO, 0);
+	type("\023");
+	CHECK_EQ(fcntl(slave, F_SETFL, O_NONBLOCK), 0);
+	CHECK_ERR(write(slave, "x", 1), EAGAIN);
+	type("\021");
+	CHECK_EQ(write(slave, "x", 1), 1);
+	reads(master, "x");
+}
