@@ -126,6 +126,38 @@ static void be_called(int unused)
 SCENARIO(called, "a waiter with a function is called each time, and stays on the queue", set_up,
 	 queue_is_empty, { "poller", be_called, 0 });
 
+static bool pass_on(struct waiter *waiter, enum wake_reason reason)
+{
+	calls++;
+	return true;
+}
+
+static void share(int unused)
+{
+	struct waiter first = { .link = LIST_INIT(first.link), .wake = pass_on, .exclusive = true };
+	struct waiter second = { .link = LIST_INIT(second.link),
+				 .wake = pass_on,
+				 .exclusive = true };
+	struct waiter other = { .link = LIST_INIT(other.link), .wake = count_call };
+
+	calls = 0;
+	wait_add(&queue, &first);
+	wait_add(&queue, &second);
+	wait_add(&queue, &other);
+	wake_all(&queue);
+	must(calls == 2);
+	wake_all_for(&queue, WAKE_STATE);
+	must(calls == 5);
+	wait_remove(&queue, &first);
+	wake_all(&queue);
+	must(calls == 7);
+	wait_remove(&queue, &second);
+	wait_remove(&queue, &other);
+}
+
+SCENARIO(shared, "one of two exclusive waiters is told of an event, and both of a change of state",
+	 set_up, queue_is_empty, { "poller", share, 0 });
+
 /* ---- wake_one: each waiter takes one of what there is ---- */
 
 static bool take_one(void)
