@@ -316,6 +316,7 @@ void schedule(void)
 	next->slice = next->policy == SCHED_RR ? RR_TICKS : SLICE_TICKS;
 	if (next != prev) {
 		prev->switches[prev->on_queue]++;
+		cpu->switches++;
 		load_task(cpu, prev, next);
 		sched_finish_switch(switch_context(prev, next));
 	} else {
@@ -370,10 +371,45 @@ static void account_tick(struct cpu *cpu)
 
 	if (!cpu->interrupted_user)
 		task->system_cycles += cycles - task->told_cycles;
+	if (task != cpu->idle && cpu->interrupted_user)
+		cpu->user_cycles += cycles - task->told_cycles;
+	else if (task != cpu->idle)
+		cpu->system_cycles += cycles - task->told_cycles;
 	task->told_cycles = cycles;
 	/* Timers of CPU time are checked when the task returns to user mode. */
 	if (task->process && READ_ONCE(task->process->measured))
 		set_bits(&task->work, TASK_WORK_SIGNAL);
+}
+
+/* ---- the load averages ---- */
+
+#define LOAD_PERIOD (5 * NSEC_PER_SEC)
+
+/* What is left of an average after LOAD_PERIOD: e^(-5/60), e^(-5/300) and e^(-5/900), times LOAD_ONE. */
+static const uint32_t load_rests[NR_LOADS] = { 60296, 64453, 65173 };
+uint32_t sched_loads[NR_LOADS];
+
+unsigned int sched_runnable(void)
+{
+	unsigned int nr = 0;
+
+	for (unsigned int i = 0; i < nr_cpus; i++)
+		if (cpus[i].online)
+			nr += cpus[i].queue->waiting + (cpus[i].task != cpus[i].idle);
+	return nr;
+}
+
+/* Only the first CPU counts. It has a tick every second at least. */
+static void count_load(void)
+{
+	static uint64_t next = LOAD_PERIOD;
+	uint64_t active = (uint64_t)sched_runnable() * LOAD_ONE;
+
+	for (; time_now() >= next; next += LOAD_PERIOD)
+		for (unsigned int i = 0; i < NR_LOADS; i++)
+			sched_loads[i] = (sched_loads[i] * (uint64_t)load_rests[i] +
+					  active * (LOAD_ONE - load_rests[i])) /
+					 LOAD_ONE;
 }
 
 void sched_tick(void)
@@ -382,6 +418,8 @@ void sched_tick(void)
 	struct task *task = cpu->task;
 
 	account_tick(cpu);
+	if (cpu->id == 0)
+		count_load();
 	if (task == cpu->idle)
 		return;
 	/* It was placed here while its CPUs were being changed. */

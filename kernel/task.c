@@ -9,7 +9,7 @@
 #include "mm/slab.h"
 #include "mm/vmalloc.h"
 
-struct atomic nr_tasks;
+struct atomic nr_tasks, tasks_made;
 static struct slab_cache *task_cache;
 
 /* The words that switch_context() pops from a task's stack. */
@@ -51,6 +51,7 @@ struct task *task_alloc(const char *name)
 	task->weight = 1;
 	list_init(&task->run_link);
 	atomic_inc(&nr_tasks);
+	atomic_inc(&tasks_made);
 	return task;
 }
 

@@ -332,6 +332,12 @@ void sched_set(struct task *task, const struct scheduling *wanted);
 void sched_set_allowed(struct task *task, uint32_t allowed);
 /* Returns how long the task's turn lasts if others wait, in nanoseconds. 0: it has no end. */
 uint64_t sched_slice_ns(const struct task *task);
+#define NR_LOADS 3
+#define LOAD_ONE 65536u
+/* The average number of tasks that run or wait for a CPU, over 1, 5 and 15 minutes, times LOAD_ONE. */
+extern uint32_t sched_loads[NR_LOADS];
+/* Returns the number of these tasks now. It may be out of date at once. */
+unsigned int sched_runnable(void);
 /* Let the other runnable tasks of this CPU run first. */
 void sched_yield(void);
 
@@ -353,6 +359,8 @@ void sched_finish_switch(struct task *prev);
 struct task *switch_context(struct task *prev, struct task *next);
 /* Number of existing tasks, for leak checks and /proc. */
 extern struct atomic nr_tasks;
+/* Number of tasks that have been made since boot. */
+extern struct atomic tasks_made;
 
 /* ---- kernel/task.c ---- */
 

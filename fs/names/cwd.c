@@ -15,18 +15,20 @@
 #include "fs/file/file.h"
 #include "fs/names/vfs_internal.h"
 
-/* A kernel task has no context. Its current directory is the root. */
-struct dentry *fs_cwd(void)
+struct dentry *fs_context_cwd(struct fs_context *fs)
 {
-	struct fs_context *fs = current->fs;
 	struct dentry *cwd;
 
-	if (!fs)
-		return root_path();
 	spin_lock(&fs->lock);
 	cwd = path_get(fs->cwd);
 	spin_unlock(&fs->lock);
 	return cwd;
+}
+
+/* A kernel task has no context. Its current directory is the root. */
+struct dentry *fs_cwd(void)
+{
+	return current->fs ? fs_context_cwd(current->fs) : root_path();
 }
 
 struct fs_context *fs_context_copy(void)

@@ -495,6 +495,8 @@ struct fs_context {
  * Returns a copy of the current task's context with one reference, or NULL if there is no memory.
  */
 struct fs_context *fs_context_copy(void);
+/* Returns the working directory, with a reference. Never sleeps. */
+struct dentry *fs_context_cwd(struct fs_context *fs);
 /* Drop a reference. The last one frees the context. Ignores NULL. May sleep. */
 void fs_context_put(struct fs_context *fs);
 /*

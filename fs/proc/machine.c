@@ -101,28 +101,72 @@ static void uptime_show(struct text *text)
 }
 PROC_FILE(uptime, "uptime", 0444, uptime_show, NULL);
 
-/* User and system time are not counted separately. All time that is not idle counts as user time. */
-static void show_cpu_time(struct text *text, const char *name, uint64_t idle, uint64_t all)
-{
-	uint64_t busy = all > idle ? all - idle : 0;
+struct cpu_times { /* in nanoseconds */
+	uint64_t user, system, idle;
+};
 
-	text_printf(text, "%s %llu 0 0 %llu 0 0 0 0 0 0\n", name,
-		    (unsigned long long)div_u64(busy, NS_A_TICK, NULL),
-		    (unsigned long long)div_u64(idle, NS_A_TICK, NULL));
+static void show_cpu_time(struct text *text, const char *name, const struct cpu_times *times)
+{
+	text_printf(text, "%s %llu 0 %llu %llu 0 0 0 0 0 0\n", name,
+		    (unsigned long long)div_u64(times->user, NS_A_TICK, NULL),
+		    (unsigned long long)div_u64(times->system, NS_A_TICK, NULL),
+		    (unsigned long long)div_u64(times->idle, NS_A_TICK, NULL));
+}
+
+/* What ticks have told apart. The time with a nice value counts as other user time. */
+static struct cpu_times times_of(const struct cpu *cpu)
+{
+	return (struct cpu_times){ time_of_cycles(cpu->user_cycles),
+				   time_of_cycles(cpu->system_cycles), cpu->idle_ns };
+}
+
+static void show_cpu_times(struct text *text)
+{
+	struct cpu_times sum = { 0, 0, 0 };
+	char name[8];
+
+	for (unsigned int i = 0; i < nr_cpus; i++) {
+		struct cpu_times times = times_of(&cpus[i]);
+
+		sum.user += times.user;
+		sum.system += times.system;
+		sum.idle += times.idle;
+	}
+	show_cpu_time(text, "cpu ", &sum);
+	for (unsigned int i = 0; i < nr_cpus; i++) {
+		struct cpu_times times = times_of(&cpus[i]);
+
+		snprintf(name, sizeof(name), "cpu%u", i);
+		show_cpu_time(text, name, &times);
+	}
+}
+
+/* Tasks that sleep and cannot be interrupted, mostly because they wait for a disk. */
+static unsigned int nr_blocked(void)
+{
+	unsigned int flags = spin_lock_irqsave(&tasks_lock), nr = 0;
+	struct process *process;
+	struct task *task;
+
+	list_for_each(process, &all_processes, all_link)
+		list_for_each(task, &process->threads, thread_link)
+			nr += task->state != TASK_RUNNING && task->state != TASK_INTERRUPTIBLE &&
+			      task->state != TASK_STOPPED && task->state != TASK_DEAD;
+	spin_unlock_irqrestore(&tasks_lock, flags);
+	return nr;
 }
 
 static void stat_show(struct text *text)
 {
-	uint64_t now = time_now();
-	char name[8];
+	unsigned int switches = 0;
 
-	show_cpu_time(text, "cpu ", idle_ns(), now * nr_cpus);
-	for (unsigned int i = 0; i < nr_cpus; i++) {
-		snprintf(name, sizeof(name), "cpu%u", i);
-		show_cpu_time(text, name, cpus[i].idle_ns, now);
-	}
-	text_printf(text, "btime %llu\n",
-		    (unsigned long long)div_u64(time_wall() - now, NSEC_PER_SEC, NULL));
+	show_cpu_times(text);
+	for (unsigned int i = 0; i < nr_cpus; i++)
+		switches += cpus[i].switches;
+	text_printf(text, "ctxt %u\nbtime %llu\nprocesses %d\n", switches,
+		    (unsigned long long)div_u64(time_wall() - time_now(), NSEC_PER_SEC, NULL),
+		    atomic_read(&tasks_made));
+	text_printf(text, "procs_running %u\nprocs_blocked %u\n", sched_runnable(), nr_blocked());
 }
 PROC_FILE(stat, "stat", 0444, stat_show, NULL);
 

@@ -41,7 +41,11 @@ PROC_ENTRY(sys, .path = "sys", .mode = S_IFDIR | 0555);
 PROC_ENTRY(sys_fs, .path = "sys/fs", .mode = S_IFDIR | 0555);
 PROC_ENTRY(sys_vm, .path = "sys/vm", .mode = S_IFDIR | 0555);
 PROC_ENTRY(pid, .path = "/pid", .mode = S_IFDIR | 0555);
+PROC_ENTRY(sys_kernel, .path = "sys/kernel", .mode = S_IFDIR | 0555);
 PROC_ENTRY(pid_fd, .path = "/pid/fd", .mode = S_IFDIR | 0500);
+PROC_ENTRY(pid_fdinfo, .path = "/pid/fdinfo", .mode = S_IFDIR | 0500);
+PROC_ENTRY(pid_task, .path = "/pid/task", .mode = S_IFDIR | 0555);
+PROC_ENTRY(pid_task_N, .path = "/pid/task/N", .mode = S_IFDIR | 0555);
 
 /* ---- entries and inodes ---- */
 
@@ -50,6 +54,7 @@ static const struct proc_entry *entry_of(const struct inode *inode)
 	return _proc_files_start + (inode->number & ((1u << ENTRY_BITS) - 1)) - 1;
 }
 
+/* The number of a descriptor or of a thread. */
 static unsigned int fd_of(const struct inode *inode)
 {
 	return inode->number >> ENTRY_BITS & ((1u << FD_BITS) - 1);
@@ -170,6 +175,47 @@ static struct dentry *exe_link(struct process *process, unsigned int fd)
 {
 	return path_of(process_program(process));
 }
+/* A process without a working directory is a zombie. */
+static struct dentry *cwd_link(struct process *process, unsigned int fd)
+{
+	unsigned int flags = spin_lock_irqsave(&tasks_lock);
+	struct task *leader = process_leader(process);
+	struct fs_context *fs = leader ? leader->fs : NULL;
+	struct dentry *path = ERR_PTR(-ENOENT);
+
+	if (fs)
+		atomic_inc(&fs->refs);
+	spin_unlock_irqrestore(&tasks_lock, flags);
+	if (fs)
+		path = fs_context_cwd(fs);
+	fs_context_put(fs);
+	return path;
+}
+PROC_ENTRY(pid_cwd, .path = "/pid/cwd", .mode = S_IFLNK | 0777, .link = cwd_link);
+
+/* All processes have the same root directory. */
+static struct dentry *root_link(struct process *process, unsigned int fd)
+{
+	return path_lookup(AT_FDCWD, "/", LOOKUP_FOLLOW);
+}
+PROC_ENTRY(pid_root, .path = "/pid/root", .mode = S_IFLNK | 0777, .link = root_link);
+
+/* What a descriptor's file is open for, and where it stands. */
+static int show_fdinfo(struct process *process, unsigned int fd, struct text *text)
+{
+	struct file *file = process_file(process, fd);
+
+	if (!file)
+		return -ENOENT;
+	text_printf(text, "pos:\t%lld\nflags:\t0%o\n", (long long)file->pos,
+		    file->flags | (file->writable ? (file->readable ? O_RDWR : O_WRONLY) : 0));
+	text_printf(text, "mnt_id:\t%u\nino:\t%llu\n", file->inode->sb->dev,
+		    (unsigned long long)file->inode->number);
+	file_put(file);
+	return 0;
+}
+PROC_ENTRY(pid_fdinfo_N, .path = "/pid/fdinfo/N", .mode = 0400, .show_process = show_fdinfo);
+
 PROC_ENTRY(pid_exe, .path = "/pid/exe", .mode = S_IFLNK | 0777, .link = exe_link);
 
 static struct dentry *proc_follow(struct inode *inode)
@@ -211,9 +257,31 @@ static const struct inode_ops self_ops = { .readlink = self_readlink };
 
 /* ---- directories ---- */
 
+/* Returns the lowest number of a thread that is not below `from`, or 0 if there is none. */
+static unsigned int next_thread(struct process *process, unsigned int from)
+{
+	unsigned int flags = spin_lock_irqsave(&tasks_lock), found = 0;
+	struct task *task;
+
+	list_for_each(task, &process->threads, thread_link)
+		if (task->tid >= from && (found == 0 || task->tid < found))
+			found = task->tid;
+	/* A zombie still has its first thread's number. */
+	if (process->nr_threads == 0 && process->pid >= from)
+		found = process->pid;
+	spin_unlock_irqrestore(&tasks_lock, flags);
+	return found;
+}
+
+static bool is_thread(struct process *process, unsigned int tid)
+{
+	return next_thread(process, tid) == tid;
+}
+
 static bool proc_revalidate(struct inode *inode)
 {
-	bool is_fd = entry_of(inode) == &proc_file_pid_fd_link;
+	const struct proc_entry *entry = entry_of(inode);
+	bool is_fd = entry == &proc_file_pid_fd_link || entry == &proc_file_pid_fdinfo_N;
 	struct process *process;
 	struct file *file = NULL;
 	bool hidden;
@@ -229,10 +297,13 @@ static bool proc_revalidate(struct inode *inode)
 	inode->gid = hidden ? 0 : process->cred.egid;
 	if (is_fd)
 		file = process_file(process, fd_of(inode));
+	else if (fd_of(inode) && !is_thread(process, fd_of(inode)))
+		is_fd = true; /* neither is there */
 	process_put(process);
 	if (!file)
 		return !is_fd;
-	inode->mode = S_IFLNK | (file->readable ? 0500 : 0) | (file->writable ? 0300 : 0);
+	if (entry == &proc_file_pid_fd_link)
+		inode->mode = S_IFLNK | (file->readable ? 0500 : 0) | (file->writable ? 0300 : 0);
 	file_put(file);
 	return true;
 }
@@ -273,6 +344,9 @@ static bool emit_number(struct dir_context *context, file_off_t base, unsigned i
 
 static int fd_readdir(struct inode *dir, struct dir_context *context)
 {
+	const struct proc_entry *entry = entry_of(dir) == &proc_file_pid_fd
+						 ? &proc_file_pid_fd_link
+						 : &proc_file_pid_fdinfo_N;
 	struct process *process = inspect(dir, false);
 	struct file_table *files;
 	bool room = true;
@@ -287,10 +361,27 @@ static int fd_readdir(struct inode *dir, struct dir_context *context)
 		if (!file)
 			continue;
 		file_put(file);
-		room = emit_number(context, 2, fd,
-				   number_of(&proc_file_pid_fd_link, process->pid, fd), S_IFLNK);
+		room = emit_number(context, 2, fd, number_of(entry, process->pid, fd),
+				   entry->mode & S_IFMT ?: S_IFREG);
 	}
 	file_table_put(files);
+	process_put(process);
+	return 0;
+}
+
+static int task_readdir(struct inode *dir, struct dir_context *context)
+{
+	struct process *process = inspect(dir, true);
+	unsigned int tid = first_number(context, 2);
+
+	if (IS_ERR(process))
+		return PTR_ERR(process);
+	while ((tid = next_thread(process, tid)) > 0) {
+		if (!emit_number(context, 2, tid,
+				 number_of(&proc_file_pid_task_N, process->pid, tid), S_IFDIR))
+			break;
+		tid++;
+	}
 	process_put(process);
 	return 0;
 }
@@ -315,15 +406,17 @@ static int proc_readdir(struct dentry *dentry, struct dir_context *context)
 
 	if (!dir_emit_dots(context, dir->number, dentry->parent->inode->number))
 		return 0;
-	if (entry == &proc_file_pid_fd)
+	if (entry == &proc_file_pid_fd || entry == &proc_file_pid_fdinfo)
 		return fd_readdir(dir, context);
+	if (entry == &proc_file_pid_task)
+		return task_readdir(dir, context);
 	for (; context->pos - 2 < nr; context->pos++) {
 		const struct proc_entry *child = &_proc_files_start[context->pos - 2];
 		const char *name = name_in(child, entry);
 
-		if (name &&
-		    !context->emit(context, name, strlen(name), number_of(child, pid_of(dir), 0),
-				   DT_OF_MODE(child->mode ?: S_IFREG)))
+		if (name && !context->emit(context, name, strlen(name),
+					   number_of(child, pid_of(dir), fd_of(dir)),
+					   DT_OF_MODE(child->mode ?: S_IFREG)))
 			return 0;
 	}
 	if (entry == &proc_file_root)
@@ -368,7 +461,7 @@ static int print(struct inode *inode, struct text *text)
 	process = inspect(inode, entry->mode & 0044);
 	if (IS_ERR(process))
 		return PTR_ERR(process);
-	error = entry->show_process(process, text);
+	error = entry->show_process(process, fd_of(inode), text);
 	process_put(process);
 	return error;
 }

@@ -20,10 +20,11 @@ struct proc_entry {
 	/*
 	 * Print the file into `text`. Called when the file is read from its start, and again with a
 	 * larger buffer while text->full is set. show_process() prints a file of a process, and
-	 * returns 0 or -ENOMEM. Both may sleep.
+	 * returns 0 or an error. `number` is that of the thread or descriptor if the file is below
+	 * /proc/PID/task or /proc/PID/fdinfo, otherwise 0. Both may sleep.
 	 */
 	void (*show)(struct text *text);
-	int (*show_process)(struct process *process, struct text *text);
+	int (*show_process)(struct process *process, unsigned int number, struct text *text);
 	/*
 	 * Process the bytes of one write(2). `input` is a copy of them, terminated by NUL. Returns 0 or
 	 * a negative errno. May sleep. NULL: writing returns -EINVAL.

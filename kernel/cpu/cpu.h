@@ -30,7 +30,9 @@ struct cpu {
 	struct run_queue *queue;
 	struct single_pages *single_pages; /* mm/page.c */
 	uint64_t idle_ns;
-	struct cpu_tables *tables; /* GDT, TSS; kernel/cpu/segments.c */
+	uint64_t user_cycles, system_cycles; /* of tasks, as far as ticks have told them apart */
+	unsigned int switches;		     /* from one task to another */
+	struct cpu_tables *tables;	     /* GDT, TSS; kernel/cpu/segments.c */
 };
 
 extern struct cpu cpus[MAX_CPUS];

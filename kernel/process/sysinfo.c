@@ -21,7 +21,7 @@ long sys_uname(void __user *buf)
 /* struct sysinfo of Linux/i386; memory is counted in units of `mem_unit` bytes. */
 struct sysinfo {
 	int32_t uptime;
-	uint32_t loads[3]; /* not counted: 0 */
+	uint32_t loads[NR_LOADS];
 	uint32_t total_ram, free_ram, shared_ram, buffer_ram, total_swap, free_swap;
 	uint16_t procs, pad;
 	uint32_t total_high, free_high;
@@ -34,6 +34,7 @@ long sys_sysinfo(void __user *buf)
 	struct memory_stats memory;
 	struct sysinfo info = { .mem_unit = PAGE_SIZE };
 
+	memcpy(info.loads, sched_loads, sizeof(info.loads));
 	memory_stats(&memory);
 	info.uptime = div_u64(time_now(), NSEC_PER_SEC, NULL);
 	info.total_ram = memory.total;
