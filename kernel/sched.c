@@ -88,6 +88,7 @@ static inline void queue_remove(struct run_queue *queue, struct task *task)
 	queue->waiting--;
 }
 
+//BOOK: new-round
 /*
  * No ordinary task of the queue has credit left. Give each its weight, as many times as it takes until one
  * has paid its debt. That one has less credit than its weight afterwards, and so have all others.

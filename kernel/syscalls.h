@@ -260,6 +260,7 @@ long sys_fork(void);
 long sys_clone(unsigned int flags, uint32_t stack, void __user *parent_tid, void __user *tls,
 	       void __user *child_tid);
 long sys_vfork(void);
+long sys_clone3(const void __user *from, size_t size);
 
 /* ---- kernel/process/futex.c ---- */
 
@@ -365,7 +366,6 @@ long sys_clock_nanosleep(int clock, unsigned int flags, const void __user *from,
 
 long sys_syslog(int action, char __user *buf, int len);
 long sys_sysinfo(void __user *buf);
-long sys_uname(void __user *buf);
 
 /* ---- kernel/process/timecalls.c ---- */
 
@@ -376,6 +376,12 @@ long sys_clock_gettime(int clock, void __user *to);
 /* ---- kernel/process/tls.c ---- */
 
 long sys_set_thread_area(void __user *address);
+
+/* ---- kernel/process/uname.c ---- */
+
+long sys_uname(void __user *buf);
+long sys_sethostname(const char __user *name, int len);
+long sys_setdomainname(const char __user *name, int len);
 
 /* ---- kernel/process/usage.c ---- */
 

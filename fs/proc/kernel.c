@@ -8,6 +8,7 @@
 #include "kernel/process/process.h"
 #include "kernel/process/uname.h"
 #include "kernel/task.h"
+#include "lib/string.h"
 #include "mm/page.h"
 
 /* ---- names ---- */
@@ -36,11 +37,47 @@ static void kernel_version_show(struct text *text)
 }
 PROC_FILE(kernel_version, "sys/kernel/version", 0444, kernel_version_show, NULL);
 
+static void show_name(struct text *text, enum uname_field field)
+{
+	char name[UTS_FIELD];
+
+	uname_copy(field, name);
+	text_printf(text, "%s\n", name);
+}
+
+/* The name ends with the line. A longer one is cut. */
+static int store_name(enum uname_field field, const char *input)
+{
+	const char *end = strchr(input, '\n');
+	size_t len = end ? (size_t)(end - input) : strlen(input);
+
+	if (!capable(CAP_SYS_ADMIN))
+		return -EPERM;
+	uname_set(field, input, MIN(len, UTS_FIELD - 1u));
+	return 0;
+}
+
 static void hostname_show(struct text *text)
 {
-	text_printf(text, "%s\n", UTS_NODENAME);
+	show_name(text, UNAME_HOST);
 }
-PROC_FILE(hostname, "sys/kernel/hostname", 0444, hostname_show, NULL);
+
+static int hostname_store(char *input, size_t len)
+{
+	return store_name(UNAME_HOST, input);
+}
+PROC_FILE(hostname, "sys/kernel/hostname", 0644, hostname_show, hostname_store);
+
+static void domainname_show(struct text *text)
+{
+	show_name(text, UNAME_DOMAIN);
+}
+
+static int domainname_store(char *input, size_t len)
+{
+	return store_name(UNAME_DOMAIN, input);
+}
+PROC_FILE(domainname, "sys/kernel/domainname", 0644, domainname_show, domainname_store);
 
 static void cmdline_show(struct text *text)
 {

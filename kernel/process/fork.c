@@ -29,16 +29,19 @@
 #define CLONE_PARENT_SETTID  0x00100000u
 #define CLONE_CHILD_CLEARTID 0x00200000u
 #define CLONE_DETACHED	     0x00400000u /* without meaning since Linux 2.6; musl sets it */
+#define CLONE_UNTRACED	     0x00800000u /* always so: no task is traced by another one */
 #define CLONE_CHILD_SETTID   0x01000000u
+#define CLONE_CLEAR_SIGHAND  0x100000000ull /* of clone3(2) alone */
 #define CLONE_ALL                                                                              \
 	(CLONE_SIGNAL_MASK | CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_VFORK | \
 	 CLONE_THREAD | CLONE_SYSVSEM | CLONE_SETTLS | CLONE_PARENT_SETTID |                   \
-	 CLONE_CHILD_CLEARTID | CLONE_DETACHED | CLONE_CHILD_SETTID)
+	 CLONE_CHILD_CLEARTID | CLONE_DETACHED | CLONE_UNTRACED | CLONE_CHILD_SETTID)
 
 struct clone_args {
 	unsigned int flags;
 	uint32_t stack; /* 0: the parent's stack pointer */
 	void __user *parent_tid, *tls, *child_tid;
+	bool clear_handlers; /* the child starts with the default action for every signal it handles */
 };
 
 static struct wait_queue vfork_wait = WAIT_QUEUE_INIT(vfork_wait);
@@ -155,12 +158,21 @@ static void drop_all(struct task *child)
 
 /* ---- its place ---- */
 
-static long link_child(struct task *child)
+static void reset_handlers(struct process *process)
+{
+	for (unsigned int i = 0; i < NR_SIGNALS; i++)
+		if (process->actions[i].handler != SIG_IGN)
+			process->actions[i] = (struct signal_action){ .handler = SIG_DFL };
+}
+
+static long link_child(struct task *child, bool clear_handlers)
 {
 	unsigned int flags = spin_lock_irqsave(&tasks_lock);
 	long error;
 
 	error = signal_pending() ? -ERESTARTNOINTR : process_link(child);
+	if (error == 0 && clear_handlers)
+		reset_handlers(child->process);
 	/* A linked child may be killed, but it cannot run, and therefore not end, before sched_start(). */
 	if (error == 0)
 		atomic_inc(&child->refs);
@@ -202,7 +214,7 @@ static long do_clone(const struct clone_args *args)
 	if (error == 0)
 		error = copy_state(child, args);
 	if (error == 0)
-		error = link_child(child);
+		error = link_child(child, args->clear_handlers);
 	if (error < 0) {
 		drop_all(child);
 		return error;
@@ -230,5 +242,69 @@ long sys_vfork(void)
 long sys_clone(unsigned int flags, uint32_t stack, void __user *parent_tid, void __user *tls,
 	       void __user *child_tid)
 {
-	return do_clone(&(struct clone_args){ flags, stack, parent_tid, tls, child_tid });
+	return do_clone(&(struct clone_args){ flags, stack, parent_tid, tls, child_tid, false });
+}
+
+/* struct clone_args of clone3(2). There are no pidfds, chosen numbers and control groups. */
+struct clone3_args {
+	uint64_t flags, pidfd, child_tid, parent_tid, exit_signal, stack, stack_size, tls;
+	uint64_t set_tid, nr_set_tid, cgroup;
+};
+#define CLONE3_ARGS_FIRST 64u /* size of the first version */
+
+/* Copy the structure. A shorter one ends with zeros, and a longer one must. May sleep. */
+static long clone3_from_user(struct clone3_args *args, const char __user *from, size_t size)
+{
+	uint8_t byte;
+
+	if (size < CLONE3_ARGS_FIRST)
+		return refuse(EINVAL, "the structure is too small");
+	if (size > PAGE_SIZE)
+		return -E2BIG;
+	memset(args, 0, sizeof(*args));
+	if (copy_from_user(args, from, MIN(size, sizeof(*args))) < 0)
+		return -EFAULT;
+	for (size_t i = sizeof(*args); i < size; i++) {
+		if (copy_from_user(&byte, from + i, 1) < 0)
+			return -EFAULT;
+		if (byte)
+			return -E2BIG;
+	}
+	return 0;
+}
+
+static long check_clone3(const struct clone3_args *args)
+{
+	const uint64_t known =
+		(CLONE_ALL & ~(CLONE_SIGNAL_MASK | CLONE_DETACHED)) | CLONE_CLEAR_SIGHAND;
+
+	if (args->flags & ~known || args->set_tid || args->nr_set_tid)
+		return refuse(EINVAL, "a clone3 flag or field that is not supported");
+	if (args->exit_signal > NR_SIGNALS || (args->flags & CLONE_THREAD && args->exit_signal))
+		return refuse(EINVAL, "a wrong exit signal");
+	if (!args->stack != !args->stack_size || args->stack + args->stack_size > USER_END ||
+	    args->stack > USER_END || args->stack_size > USER_END)
+		return refuse(EINVAL, "a stack needs an address and a size");
+	if (args->flags & CLONE_SIGHAND && args->flags & CLONE_CLEAR_SIGHAND)
+		return refuse(EINVAL, "handlers cannot be both shared and cleared");
+	return 0;
+}
+
+long sys_clone3(const void __user *from, size_t size)
+{
+	struct clone3_args args;
+	long error = clone3_from_user(&args, from, size);
+
+	if (error == 0)
+		error = check_clone3(&args);
+	if (error)
+		return error;
+	return do_clone(&(struct clone_args){
+		.flags = (uint32_t)args.flags | (uint32_t)args.exit_signal,
+		.stack = args.stack + args.stack_size,
+		.parent_tid = (void __user *)(uintptr_t)args.parent_tid,
+		.tls = (void __user *)(uintptr_t)args.tls,
+		.child_tid = (void __user *)(uintptr_t)args.child_tid,
+		.clear_handlers = args.flags & CLONE_CLEAR_SIGHAND,
+	});
 }

@@ -1,22 +1,12 @@
 /*
- * The system calls with information about the whole machine: uname, sysinfo, syslog. Structures have the
+ * The system calls with information about the whole machine: sysinfo, syslog. Structures have the
  * layout of Linux/i386.
  */
-#include "kernel/process/uname.h"
 #include "kernel/syscalls.h"
 #include "lib/div64.h"
 #include "lib/string.h"
 #include "mm/slab.h"
 #include "mm/vm/uaccess.h"
-
-/* struct new_utsname: the last field is the domain. */
-long sys_uname(void __user *buf)
-{
-	static const char names[6][UTS_FIELD] = { UTS_SYSNAME, UTS_NODENAME, UTS_RELEASE,
-						  UTS_VERSION, UTS_MACHINE,  "(none)" };
-
-	return copy_to_user(buf, names, sizeof(names));
-}
 
 /* struct sysinfo of Linux/i386; memory is counted in units of `mem_unit` bytes. */
 struct sysinfo {
