@@ -30,25 +30,41 @@ static long check_limit(unsigned int resource, const struct rlimit *wanted,
 	return 0;
 }
 
+/* The limits of another process are for the same user, with all ids, or CAP_SYS_RESOURCE. */
+static bool may_limit(const struct process *process)
+{
+	const struct credentials *own = &current->process->cred, *other = &process->cred;
+
+	return process == current->process || capable(CAP_SYS_RESOURCE) ||
+	       (own->uid == other->uid && own->uid == other->euid && own->uid == other->suid &&
+		own->gid == other->gid && own->gid == other->egid && own->gid == other->sgid);
+}
+
 /*
  * Get the old limit, and set the new one unless `wanted` is NULL. tasks_lock keeps the two halves of a
- * 64-bit limit together.
+ * 64-bit limit together. `tid` is the number of a thread of the process, or 0 for the current one.
  */
-static long set_limit(unsigned int resource, const struct rlimit *wanted, struct rlimit *old)
+static long set_limit(unsigned int tid, unsigned int resource, const struct rlimit *wanted,
+		      struct rlimit *old)
 {
-	struct rlimit *limit;
+	struct task *task;
 	unsigned int flags;
 	long error = 0;
 
 	if (resource >= NR_RLIMITS)
 		return refuse(EINVAL, "no such resource");
-	limit = &current->process->limits[resource];
 	flags = spin_lock_irqsave(&tasks_lock);
-	*old = *limit;
-	if (wanted)
+	task = tid ? task_find_locked(tid) : current;
+	if (!task)
+		error = -ESRCH;
+	else if (!may_limit(task->process))
+		error = refuse(EPERM, "the limits of another user's process");
+	else
+		*old = task->process->limits[resource];
+	if (error == 0 && wanted)
 		error = check_limit(resource, wanted, old);
-	if (wanted && error == 0)
-		*limit = *wanted;
+	if (error == 0 && wanted)
+		task->process->limits[resource] = *wanted;
 	spin_unlock_irqrestore(&tasks_lock, flags);
 	return error;
 }
@@ -59,11 +75,9 @@ long sys_prlimit64(unsigned int pid, unsigned int resource, const void __user *f
 	struct rlimit wanted, old;
 	long error;
 
-	if (pid != 0 && pid != current->process->pid)
-		return refuse(EPERM, "the limits of another process");
 	if (from && copy_from_user(&wanted, from, sizeof(wanted)) < 0)
 		return -EFAULT;
-	error = set_limit(resource, from ? &wanted : NULL, &old);
+	error = set_limit(pid, resource, from ? &wanted : NULL, &old);
 	return error == 0 && to ? copy_to_user(to, &old, sizeof(old)) : error;
 }
 
@@ -72,7 +86,7 @@ static long get_limit(unsigned int resource, uint32_t none, void __user *to)
 {
 	struct rlimit limit;
 	uint32_t words[2];
-	long error = set_limit(resource, NULL, &limit);
+	long error = set_limit(0, resource, NULL, &limit);
 
 	if (error)
 		return error;
@@ -100,5 +114,5 @@ long sys_setrlimit(unsigned int resource, const void __user *from)
 		return -EFAULT;
 	wanted.soft = words[0] == UINT32_MAX ? RLIM_INFINITY : words[0];
 	wanted.hard = words[1] == UINT32_MAX ? RLIM_INFINITY : words[1];
-	return set_limit(resource, &wanted, &old);
+	return set_limit(0, resource, &wanted, &old);
 }
