@@ -205,6 +205,13 @@ long sys_epoll_pwait(int epfd, struct epoll_event __user *events, int max, int m
 long sys_epoll_pwait2(int epfd, struct epoll_event __user *events, int max,
 		      const void __user *timeout, const sigmask_t __user *mask, size_t mask_size);
 
+/* ---- fs/events/inotify.c ---- */
+
+long sys_inotify_init(void);
+long sys_inotify_init1(unsigned int flags);
+long sys_inotify_add_watch(int fd, const char __user *name, uint32_t mask);
+long sys_inotify_rm_watch(int fd, int wd);
+
 /* ---- fs/events/timerfd.c ---- */
 
 long sys_timerfd_create(unsigned int clock, unsigned int flags);

@@ -11,6 +11,7 @@
 #include "kernel/syscall.h"
 #include "mm/slab.h"
 #include "mm/vm/uaccess.h"
+#include "fs/names/notify.h"
 #include "fs/names/vfs_internal.h"
 
 #define FILES_MIN 8192u /* this many may be open, however small the memory is */
@@ -59,6 +60,8 @@ void file_put(struct file *file)
 	if (unlikely(READ_ONCE(file->epolls)))
 		before_watched_file_closes(file);
 	lock_drop_owner(file, file);
+	if (file->opened)
+		notify_file(file, file->writable ? IN_CLOSE_WRITE : IN_CLOSE_NOWRITE);
 	if (file->ops->release)
 		file->ops->release(file);
 	if (file->writing)

@@ -21,6 +21,7 @@
 #include "kernel/syscalls.h"
 #include "mm/vm/uaccess.h"
 #include "fs/file/file.h"
+#include "fs/names/notify.h"
 #include "fs/names/vfs_internal.h"
 
 #define O_KNOWN                                                                               \
@@ -82,6 +83,15 @@ static int point_to_path(struct file *file, struct dentry *path)
 	return 0;
 }
 
+static int truncate_opened(struct file *file)
+{
+	int error = inode_truncate(file->inode, 0);
+
+	if (!error)
+		notify_file(file, IN_MODIFY);
+	return error;
+}
+
 /*
  * Open `path` as the prepared file. If the call has just created it, permissions are not checked
  * again. Returns 0 or an error.
@@ -116,7 +126,10 @@ static int open_path(struct file *file, struct dentry *path, unsigned int flags,
 	if (error)
 		file->ops = &failed_file_ops;
 	else if (flags & O_TRUNC && !created && S_ISREG(inode->mode))
-		error = inode_truncate(inode, 0);
+		error = truncate_opened(file);
+	file->opened = !error;
+	if (!error)
+		notify_file(file, IN_OPEN);
 	return error;
 }
 

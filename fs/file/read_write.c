@@ -14,6 +14,7 @@
 #include "fs/file/file.h"
 #include "fs/file/generic.h"
 #include "mm/vm/iter.h"
+#include "fs/names/notify.h"
 #include "fs/names/vfs_internal.h"
 
 #define RW_MAX (INT32_MAX & PAGE_MASK) /* most bytes that one call moves */
@@ -29,8 +30,8 @@ static ssize_t cannot_read(struct file *file)
 	return S_ISDIR(file->inode->mode) ? -EISDIR : refuse(EINVAL, "the file cannot be read");
 }
 
-static inline ssize_t move_at(struct file *file, struct iter *iter, file_off_t *pos,
-			      enum direction direction)
+static inline ssize_t move_silently(struct file *file, struct iter *iter, file_off_t *pos,
+				    enum direction direction)
 {
 	if (direction == WRITE) {
 		if (likely(file->writable && file->ops->write))
@@ -40,6 +41,16 @@ static inline ssize_t move_at(struct file *file, struct iter *iter, file_off_t *
 	if (likely(file->readable && file->ops->read))
 		return file->ops->read(file, iter, pos);
 	return cannot_read(file);
+}
+
+static inline ssize_t move_at(struct file *file, struct iter *iter, file_off_t *pos,
+			      enum direction direction)
+{
+	ssize_t n = move_silently(file, iter, pos, direction);
+
+	if (n > 0)
+		notify_file(file, direction == WRITE ? IN_MODIFY : IN_ACCESS);
+	return n;
 }
 
 static __noinline ssize_t move_seekable(struct file *file, struct iter *iter,

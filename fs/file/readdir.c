@@ -14,6 +14,7 @@
 #include "mm/slab.h"
 #include "mm/vm/uaccess.h"
 #include "fs/file/file.h"
+#include "fs/names/notify.h"
 #include "fs/names/vfs_internal.h"
 
 #define BUFFER_MAX PAGE_SIZE /* a call may return fewer entries than fit the user's buffer */
@@ -88,6 +89,8 @@ static long read_directory(struct file *file, void __user *result, size_t size)
 		goto unlock;
 	error = inode->deleted ? -ENOENT : inode->ops->readdir(file->path, &buffer.context);
 	mutex_unlock(&inode->lock);
+	if (!error)
+		notify_file(file, IN_ACCESS);
 	if (buffer.used > 0) {
 		buffer.last->off = buffer.context.pos;
 		error = copy_to_user(result, buffer.buf, buffer.used);

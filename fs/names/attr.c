@@ -14,6 +14,7 @@
 #include "mm/vm/uaccess.h"
 #include "fs/file/file.h"
 #include "fs/file/seal.h"
+#include "fs/names/notify.h"
 #include "fs/names/vfs_internal.h"
 #include "kernel/process/credentials.h"
 
@@ -126,6 +127,7 @@ struct change {
 	unsigned int mode;
 	uint32_t uid, gid;
 	struct timespec64 times[2]; /* access, modification */
+	uint32_t event;		    /* what watches are told; 0: IN_ATTRIB */
 };
 
 static long change_at(int dirfd, const char __user *name, unsigned int flags,
@@ -148,6 +150,8 @@ static long change_at(int dirfd, const char __user *name, unsigned int flags,
 			inode->ctime = time_wall_spec();
 		mutex_unlock(&inode->lock);
 	}
+	if (!error)
+		notify_path(path, change->event ? change->event : IN_ATTRIB);
 	path_put(path);
 	return error;
 }
@@ -281,6 +285,11 @@ long sys_utimensat(int dirfd, const char __user *name, const void __user *times,
 	}
 	if (change.times[0].nsec == UTIME_OMIT && change.times[1].nsec == UTIME_OMIT)
 		return 0; /* there is nothing to do, not even to look for the file */
+	/* Setting only one of the times passes for the access or the write that it tells of. */
+	if (change.times[1].nsec == UTIME_OMIT)
+		change.event = IN_ACCESS;
+	else if (change.times[0].nsec == UTIME_OMIT)
+		change.event = IN_MODIFY;
 	if (!name && dirfd != AT_FDCWD) {
 		if (flags)
 			return refuse(EINVAL, "flags without a name");
@@ -377,6 +386,8 @@ long sys_truncate64(const char __user *name, uint32_t low, uint32_t high)
 		error = refuse(EINVAL, "not an ordinary file");
 	if (!error)
 		error = inode_truncate(path->inode, size);
+	if (!error)
+		notify_path(path, IN_MODIFY);
 	path_put(path);
 	return error;
 }
@@ -398,6 +409,8 @@ long sys_ftruncate64(int number, uint32_t low, uint32_t high)
 		error = refuse(EINVAL, "a negative size, or no ordinary file open for writing");
 	else
 		error = inode_truncate(fd.file->inode, size);
+	if (!error)
+		notify_file(fd.file, IN_MODIFY);
 	fd_put(fd);
 	return error;
 }

@@ -18,6 +18,7 @@
 #include "kernel/init.h"
 #include "kernel/log.h"
 #include "mm/slab.h"
+#include "fs/names/notify.h"
 #include "fs/names/vfs_internal.h"
 
 #define FIRST_COOKIE	  2	/* 0 is ".", 1 is ".." */
@@ -116,6 +117,8 @@ static unsigned int free_victims(struct list *victims)
 		struct dentry *dentry = list_first(victims, struct dentry, lru);
 
 		list_del(&dentry->lru);
+		if (dentry->inode && dentry->inode->nr_links == 0)
+			notify_gone(dentry->inode, IN_DELETE_SELF);
 		inode_put(dentry->inode);
 		kfree(dentry->name);
 		slab_free(dentry_cache, dentry);

@@ -17,6 +17,7 @@
 #include "kernel/syscalls.h"
 #include "mm/slab.h"
 #include "mm/vm/uaccess.h"
+#include "fs/names/notify.h"
 #include "fs/names/vfs_internal.h"
 
 /* Flags of mount(2). */
@@ -87,6 +88,7 @@ struct dentry *root_path(void)
 /* Free a super block that no path can reach any more, and all that is cached of it. May sleep. */
 static void super_destroy(struct super_block *sb)
 {
+	notify_unmount(sb);
 	if (sb->root)
 		dentry_drop_all(sb);
 	inode_abandon_all(sb);

@@ -13,6 +13,7 @@
 #include "mm/slab.h"
 #include "mm/vm/uaccess.h"
 #include "fs/file/file.h"
+#include "fs/names/notify.h"
 #include "fs/names/vfs_internal.h"
 
 int name_may_go(struct inode *dir, const struct dentry *victim)
@@ -62,11 +63,12 @@ static int link_locked(struct inode *dir, struct dentry *dentry, struct inode *i
 	if (!error) {
 		inode_get(inode);
 		dentry_set_inode(dentry, inode);
+		notify_inode(inode, IN_ATTRIB); /* its number of links */
 	}
 	return error;
 }
 
-int make_locked(struct inode *dir, struct dentry *dentry, const struct new_name *new)
+static int make_silently(struct inode *dir, struct dentry *dentry, const struct new_name *new)
 {
 	unsigned int mode = new->mode;
 	struct inode *inode;
@@ -85,6 +87,15 @@ int make_locked(struct inode *dir, struct dentry *dentry, const struct new_name 
 		return PTR_ERR(inode);
 	dentry_set_inode(dentry, inode);
 	return 0;
+}
+
+int make_locked(struct inode *dir, struct dentry *dentry, const struct new_name *new)
+{
+	int error = make_silently(dir, dentry, new);
+
+	if (!error)
+		notify_name(dir, IN_CREATE, dentry->inode->mode, 0, dentry->name, dentry->name_len);
+	return error;
 }
 
 /* Make the last name of a walk. */
@@ -242,6 +253,8 @@ static int remove_locked(struct walk *walk, struct dentry *dentry, bool director
 	mutex_unlock(&inode->lock);
 	if (!error)
 		dentry_unhash(dentry);
+	if (!error && !directory)
+		notify_inode(inode, IN_ATTRIB); /* its number of links */
 	return error;
 }
 
@@ -268,6 +281,10 @@ static int remove_last(struct walk *walk, bool directory)
 	error = remove_locked(walk, dentry, directory);
 	mutex_unlock(&walk_dir(walk)->lock);
 	dentry_put(dentry);
+	/* The watches of the file itself have been told first, unless it is still open. */
+	if (!error)
+		notify_name(walk_dir(walk), IN_DELETE, directory ? S_IFDIR : S_IFREG, 0,
+			    walk->last.text, walk->last.len);
 	return error;
 }
 

@@ -8,6 +8,7 @@
  * 3. No file system here leaves a whiteout in place of a name (RENAME_WHITEOUT).
  */
 #include "kernel/syscalls.h"
+#include "fs/names/notify.h"
 #include "fs/names/vfs_internal.h"
 
 static struct mutex rename_mutex = MUTEX_INIT(rename_mutex);
@@ -139,6 +140,19 @@ static int rename_inodes(struct renaming *r)
 	return error;
 }
 
+/* Tell both directories that the inode has moved. */
+static void tell_move(const struct walk *from, const struct walk *to, const struct inode *inode)
+{
+	uint32_t cookie;
+
+	if (!READ_ONCE(nr_inode_watches))
+		return;
+	cookie = notify_cookie();
+	notify_name(walk_dir(from), IN_MOVED_FROM, inode->mode, cookie, from->last.text,
+		    from->last.len);
+	notify_name(walk_dir(to), IN_MOVED_TO, inode->mode, cookie, to->last.text, to->last.len);
+}
+
 /* Rename with both directories locked. */
 static int rename_checked(struct renaming *r)
 {
@@ -166,6 +180,14 @@ static int rename_checked(struct renaming *r)
 		dentry_exchange(r->old, r->target);
 	else
 		dentry_move(r->old, r->target);
+	tell_move(&r->from, &r->to, old);
+	if (r->flags & RENAME_EXCHANGE)
+		tell_move(&r->to, &r->from, target);
+	else if (target)
+		notify_inode(target, IN_ATTRIB); /* its number of links */
+	notify_inode(old, IN_MOVE_SELF);
+	if (r->flags & RENAME_EXCHANGE)
+		notify_inode(target, IN_MOVE_SELF);
 	return 0;
 }
 

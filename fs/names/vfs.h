@@ -211,6 +211,7 @@ struct file_ops {
 
 struct file_lock;
 struct epoll_item;
+struct inode_watch;
 
 struct inode {
 	struct super_block *sb;
@@ -238,8 +239,9 @@ struct inode {
 	unsigned int seals;    /* fs/file/seal.h; guarded by lock */
 	bool linkable;	       /* O_TMPFILE: it may get a first name; guarded by lock */
 	const char *kind;      /* of an anonymous inode: "pipe", "socket", "[eventfd]" */
-	struct file_lock *locks; /* fs/file/lock.h */
-	struct atomic busy;	 /* number of open files that write to it, or minus the number of
+	struct file_lock *locks;     /* fs/file/lock.h */
+	struct inode_watch *watches; /* fs/names/notify.h */
+	struct atomic busy; /* number of open files that write to it, or minus the number of
 				 * address spaces that run it as a program */
 };
 
@@ -328,6 +330,7 @@ struct file {
 	unsigned int flags; /* O_* */
 	bool readable, writable;
 	bool writing;	       /* counted by inode_begin_writing() */
+	bool opened;	       /* by its path, and watches were told */
 	unsigned char ra_size; /* pages in the window of read-ahead, at most 128 */
 	file_off_t pos;	       /* bytes */
 	struct mutex pos_lock; /* guards pos if the file has several references */

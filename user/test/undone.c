@@ -6,6 +6,7 @@
 #include <sched.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/inotify.h>
 #include <sys/signalfd.h>
 #include <sys/timerfd.h>
 #include <sys/mount.h>
@@ -331,6 +332,23 @@ static long make_epoll(void)
 	return epoll_create1(0);
 }
 
+static long make_inotify(void)
+{
+	return inotify_init1(0);
+}
+
+static int in;
+
+static long watch_root(void)
+{
+	return inotify_add_watch(in, "/", IN_CREATE);
+}
+
+static void root_is_not_watched(void)
+{
+	CHECK_ERR(inotify_rm_watch(in, 1), EINVAL);
+}
+
 static int ep, watched;
 
 static long watch_it(void)
@@ -364,6 +382,8 @@ BEYOND_TEST(
 	CHECK_EQ(until_it_succeeds(make_signalfd, nothing_was_opened), lowest++);
 	CHECK_EQ(ep = until_it_succeeds(make_epoll, nothing_was_opened), lowest++);
 	until_it_succeeds(watch_it, not_watched);
+	CHECK_EQ(in = until_it_succeeds(make_inotify, nothing_was_opened), lowest++);
+	until_it_succeeds(watch_root, root_is_not_watched);
 }
 
 /* ---- memory ---- */
