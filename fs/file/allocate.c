@@ -56,7 +56,7 @@ static int allocate_locked(struct inode *inode, unsigned int mode, file_off_t st
 	return 0;
 }
 
-static int allocate(struct file *file, unsigned int mode, file_off_t start, file_off_t len)
+int file_allocate(struct file *file, unsigned int mode, file_off_t start, file_off_t len)
 {
 	struct inode *inode = file->inode;
 	int error = check_mode(mode);
@@ -87,7 +87,7 @@ long sys_fallocate(int number, unsigned int mode, uint32_t low, uint32_t high, u
 	if (fd.file && (start < 0 || len <= 0))
 		error = refuse(EINVAL, "a negative offset, or no length");
 	else if (fd.file)
-		error = allocate(fd.file, mode, start, len);
+		error = file_allocate(fd.file, mode, start, len);
 	fd_put(fd);
 	return error;
 }

@@ -7,6 +7,7 @@
  *    program could see, so it is checked and otherwise has no effect.
  */
 #include "fs/cache/pagecache.h"
+#include "fs/file/allocate.h"
 #include "fs/file/file.h"
 #include "fs/names/vfs.h"
 #include "kernel/process/process.h"
@@ -21,6 +22,7 @@ enum {
 	MADV_WILLNEED = 3,
 	MADV_DONTNEED = 4,
 	MADV_FREE = 8,
+	MADV_REMOVE = 9,
 	MADV_DONTFORK = 10,
 	MADV_DOFORK = 11,
 	MADV_DONTDUMP = 16,
@@ -39,7 +41,7 @@ enum {
 static bool is_known(int advice)
 {
 	return (advice >= MADV_NORMAL && advice <= MADV_DONTNEED) || advice == MADV_FREE ||
-	       advice == MADV_DONTFORK || advice == MADV_DOFORK ||
+	       advice == MADV_REMOVE || advice == MADV_DONTFORK || advice == MADV_DOFORK ||
 	       (advice >= MADV_DONTDUMP && advice <= MADV_DONTNEED_LOCKED);
 }
 
@@ -145,6 +147,52 @@ static long populate(struct mm *mm, uintptr_t start, uintptr_t end, bool write)
 	return 0;
 }
 
+/*
+ * MADV_REMOVE: punch a hole into the file of a shared mapping. Returns how many bytes of the range belong
+ * to the mapping at its start, or an error. The file's lock comes before mm->lock, so that is not held.
+ */
+static long remove_once(struct mm *mm, uintptr_t start, uintptr_t end)
+{
+	struct file *file = NULL;
+	file_off_t offset = 0;
+	struct vma *vma;
+	long error = 0;
+
+	if (mutex_lock_killable(&mm->lock) < 0)
+		return -ERESTARTSYS;
+	vma = mm_find(mm, start);
+	if (!vma)
+		error = -ENOMEM;
+	else if (vma->flags & (VMA_LOCKED | VMA_DEVICE) || !vma->file)
+		error = refuse(EINVAL, "locked memory, or no memory of a file");
+	else if (!(vma->flags & VMA_SHARED) || !(vma->flags & VMA_MAY_WRITE))
+		error = refuse(EACCES, "the mapping cannot allow stores to the file");
+	if (error == 0) {
+		file = vma->file;
+		file_get(file);
+		end = MIN(end, vma->end);
+		offset = ((file_off_t)vma->page_offset << PAGE_SHIFT) + (start - vma->start);
+	}
+	mutex_unlock(&mm->lock);
+	if (!file)
+		return error;
+	error = file_allocate(file, FALLOC_PUNCH_HOLE | FALLOC_KEEP_SIZE, offset, end - start);
+	file_put(file);
+	return error < 0 ? error : (long)(end - start);
+}
+
+static long remove_range(struct mm *mm, uintptr_t start, uintptr_t end)
+{
+	while (start < end) {
+		long done = remove_once(mm, start, end);
+
+		if (done < 0)
+			return done;
+		start += done;
+	}
+	return 0;
+}
+
 long sys_madvise(uintptr_t start, size_t len, int advice)
 {
 	uintptr_t end = start + PAGE_ALIGN(len);
@@ -157,6 +205,8 @@ long sys_madvise(uintptr_t start, size_t len, int advice)
 		return refuse(EINVAL, "the address is not page aligned, or the range wraps around");
 	if (advice == MADV_POPULATE_READ || advice == MADV_POPULATE_WRITE)
 		return populate(mm, start, end, advice == MADV_POPULATE_WRITE);
+	if (advice == MADV_REMOVE)
+		return remove_range(mm, start, end);
 	if (mutex_lock_killable(&mm->lock) < 0)
 		return -ERESTARTSYS;
 	error = advise(mm, start, end, advice);

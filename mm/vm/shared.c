@@ -2,6 +2,8 @@
  * Shared anonymous memory: a file without a name, whose pages exist only in its page cache. It
  * behaves in every respect like a shared mapping of a file, and its pages can be lent.
  */
+#include "fs/cache/pagecache.h"
+#include "fs/file/allocate.h"
 #include "fs/names/vfs.h"
 #include "fs/file/generic.h"
 #include "lib/errno.h"
@@ -27,6 +29,19 @@ static const struct mapping_ops shared_mapping_ops = {
 	.begin_write = shared_begin_write,
 };
 
+/* For MADV_REMOVE, which punches whole pages. */
+static int shared_allocate(struct inode *inode, unsigned int mode, file_off_t start, file_off_t end)
+{
+	if (!(mode & FALLOC_PUNCH_HOLE))
+		return -EOPNOTSUPP;
+	mapping_remove_range(&inode->mapping, start >> PAGE_SHIFT, (end - 1) >> PAGE_SHIFT);
+	return 0;
+}
+
+static const struct inode_ops shared_inode_ops = {
+	.allocate = shared_allocate,
+};
+
 static const struct file_ops shared_file_ops = {
 	.mmap = generic_file_mmap,
 };
@@ -37,6 +52,7 @@ struct file *shared_memory_file(size_t size)
 
 	if (IS_ERR(inode))
 		return ERR_PTR(PTR_ERR(inode));
+	inode->ops = &shared_inode_ops;
 	inode_set_size(inode, size);
 	mapping_init(&inode->mapping, inode, &shared_mapping_ops);
 	return file_alloc(inode, &shared_file_ops, O_RDWR);

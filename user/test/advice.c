@@ -144,6 +144,45 @@ TEST(populate, 5, "MADV_POPULATE_READ and WRITE make pages present, or say why t
 	CHECK_EQ(strcmp(present(at, 3), "111"), 0);
 }
 
+TEST(remove, 5, "MADV_REMOVE punches a hole into the file of a shared mapping")
+{
+	char *shared = map(3, RW, MAP_SHARED | MAP_ANONYMOUS, -1), *file, *copy;
+	int fd, status;
+	struct stat stat;
+	char path[32];
+
+	memset(shared, 'x', 3 * PAGE);
+	CHECK_EQ(madvise(shared + PAGE, PAGE, MADV_REMOVE), 0);
+	CHECK(shared[PAGE - 1] == 'x' && shared[PAGE] == 0 && shared[2 * PAGE - 1] == 0 &&
+	      shared[2 * PAGE] == 'x');
+	if (fork() == 0)
+		_exit(shared[PAGE] != 0 || shared[0] != 'x');
+	CHECK(wait(&status) > 0);
+	CHECK_EQ(status, 0);
+	/* /tmp may be a disk, which cannot punch holes. */
+	fd = memfd_create("advice", 0);
+	CHECK(fd >= 0);
+	CHECK_EQ(ftruncate(fd, 3 * PAGE), 0);
+	file = map(3, RW, MAP_SHARED, fd);
+	copy = map(3, RW, MAP_PRIVATE, fd);
+	memset(file, 'x', 3 * PAGE);
+	CHECK_EQ(madvise(file + PAGE, 2 * PAGE, MADV_REMOVE), 0);
+	CHECK(file[0] == 'x' && file[PAGE] == 0 && file[2 * PAGE] == 0 && copy[2 * PAGE] == 0);
+	CHECK_EQ(fstat(fd, &stat), 0);
+	CHECK_EQ(stat.st_size, 3 * PAGE);
+	CHECK_ERR(madvise(copy, PAGE, MADV_REMOVE), EACCES);
+	CHECK_ERR(madvise(map_private(1), PAGE, MADV_REMOVE), EINVAL);
+	CHECK_EQ(madvise(map(1, PROT_READ, MAP_SHARED, fd), PAGE, MADV_REMOVE), 0);
+	CHECK_EQ(file[0], 0);
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	fd = open(path, O_RDONLY);
+	CHECK(fd >= 0);
+	CHECK_ERR(madvise(map(1, PROT_READ, MAP_SHARED, fd), PAGE, MADV_REMOVE), EACCES);
+	CHECK_EQ(munmap(file + PAGE, PAGE), 0);
+	CHECK_ERR(madvise(file, 3 * PAGE, MADV_REMOVE), ENOMEM);
+	CHECK_EQ(file[0], 0);
+}
+
 TEST(in_core, 5, "mincore tells which pages of private memory and of a file are there")
 {
 	char *at = map_private(3), *file;
