@@ -21,6 +21,7 @@ static int set_norandmaps(const char *value)
 KERNEL_PARAM(norandmaps, set_norandmaps, "off",
 	     "all programs have their memory at the same addresses");
 
+//BOOK: layout
 void layout_choose(struct layout *layout, bool privileged)
 {
 	struct {

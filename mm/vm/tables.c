@@ -285,6 +285,7 @@ static int make_tables(struct mm *mm, uintptr_t from, uintptr_t to, size_t len)
 	return error;
 }
 
+//BOOK: move-range
 int mm_move_range(struct mm *mm, uintptr_t from, uintptr_t to, size_t len)
 {
 	uintptr_t shift = to - from, end = from + len, next;
