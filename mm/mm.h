@@ -29,6 +29,7 @@ struct mm {
 	uintptr_t brk_start, brk_end;
 	uintptr_t stack_top;
 	uintptr_t arg_start, arg_end, env_start, env_end;
+	uintptr_t aux_start, aux_end; /* the auxiliary vector */
 	uintptr_t
 		signal_return; /* the page of code through which handlers return; 0: not mapped yet */
 	spinlock_t table_lock;

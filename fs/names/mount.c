@@ -33,6 +33,7 @@ static spinlock_t mount_lock = SPINLOCK_INIT("mounts");
 static struct mutex mount_mutex = MUTEX_INIT(mount_mutex);
 static struct list mounts = LIST_INIT(mounts);
 static struct super_block *root_mount;
+static struct atomic next_mount;
 static struct atomic next_device = ATOMIC_INIT(1); /* st_dev of file systems without a disk */
 
 static const struct super_ops empty_super_ops;
@@ -136,6 +137,7 @@ static struct super_block *super_create(const struct file_system *type, struct b
 	if (!sb)
 		return ERR_PTR(-ENOMEM);
 	strlcpy(sb->source, source, sizeof(sb->source));
+	sb->mount_id = atomic_add_return(&next_mount, 1);
 	sb->type = type;
 	sb->ops = &empty_super_ops;
 	sb->block_size = PAGE_SIZE;
@@ -371,7 +373,35 @@ static void show_escaped(struct text *text, const char *string)
 	}
 }
 
-void mounts_show(struct text *text)
+static const char *access_of(const struct super_block *sb)
+{
+	return sb->read_only ? "ro" : "rw";
+}
+
+/* A line of /proc/PID/mounts, as in fstab(5). */
+static void show_mount(struct text *text, struct super_block *sb, const char *point)
+{
+	show_escaped(text, sb->source);
+	text_printf(text, " ");
+	show_escaped(text, point);
+	text_printf(text, " %s %s,noatime 0 0\n", sb->type->name, access_of(sb));
+}
+
+/* A line of /proc/PID/mountinfo, as in proc(5). The root mount is its own parent. */
+static void show_mount_info(struct text *text, struct super_block *sb, const char *point)
+{
+	const struct super_block *parent = sb->point ? sb->point->inode->sb : sb;
+
+	text_printf(text, "%u %u %u:%u / ", sb->mount_id, parent->mount_id, MAJOR(sb->dev),
+		    MINOR(sb->dev));
+	show_escaped(text, point);
+	text_printf(text, " %s,noatime - %s ", access_of(sb), sb->type->name);
+	show_escaped(text, sb->source);
+	text_printf(text, " %s\n", access_of(sb));
+}
+
+static void show_all(struct text *text,
+		     void (*show)(struct text *text, struct super_block *sb, const char *point))
 {
 	char *buf = kmalloc(PATH_MAX, 0);
 	struct super_block *sb;
@@ -383,16 +413,22 @@ void mounts_show(struct text *text)
 		return;
 	}
 	list_for_each(sb, &mounts, link) {
-		char *point = path_text(sb->root, buf, PATH_MAX);
+		const char *point = path_text(sb->root, buf, PATH_MAX);
 
-		show_escaped(text, sb->source);
-		text_printf(text, " ");
-		show_escaped(text, IS_ERR(point) ? "?" : point);
-		text_printf(text, " %s %s,noatime 0 0\n", sb->type->name,
-			    sb->read_only ? "ro" : "rw");
+		show(text, sb, IS_ERR(point) ? "?" : point);
 	}
 	mutex_unlock(&mount_mutex);
 	kfree(buf);
+}
+
+void mounts_show(struct text *text)
+{
+	show_all(text, show_mount);
+}
+
+void mount_info_show(struct text *text)
+{
+	show_all(text, show_mount_info);
 }
 
 void file_systems_show(struct text *text)

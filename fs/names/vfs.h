@@ -291,8 +291,9 @@ struct super_block {
 	unsigned int dev;     /* st_dev */
 	struct atomic users;  /* number of paths into this mount (path_get) */
 	struct dentry *point; /* the directory that it covers, a path; NULL: it is the root mount */
-	char source[64];      /* device or name that /proc/mounts shows */
-	struct list link;     /* in the list of all mounts, oldest first; guarded by mount_lock */
+	unsigned int mount_id; /* its number in /proc/PID/mountinfo, never used again */
+	char source[64];       /* device or name that /proc/mounts shows */
+	struct list link;      /* in the list of all mounts, oldest first; guarded by mount_lock */
 };
 
 struct fs_statistics {
@@ -472,9 +473,10 @@ struct file *file_open_path(struct dentry *path, unsigned int flags);
  * and others. May sleep.
  */
 struct file *file_open_program(struct dentry *path);
-/* Print the lines of /proc/mounts. May sleep. */
+/* Print the lines of /proc/PID/mounts, or those of mountinfo. They may sleep. */
 struct text;
 void mounts_show(struct text *text);
+void mount_info_show(struct text *text);
 /* Print the lines of /proc/filesystems. */
 void file_systems_show(struct text *text);
 /*

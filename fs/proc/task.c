@@ -113,6 +113,18 @@ static int show_environ(struct process *process, unsigned int number, struct tex
 }
 PROC_ENTRY(pid_environ, .path = "/pid/environ", .mode = 0400, .show_process = show_environ);
 
+static int show_auxv(struct process *process, unsigned int number, struct text *text)
+{
+	struct mm *mm = process_mm(process);
+
+	if (!mm)
+		return 0;
+	show_bytes(text, mm, mm->aux_start, mm->aux_end);
+	mm_put(mm);
+	return 0;
+}
+PROC_ENTRY(pid_auxv, .path = "/pid/auxv", .mode = 0400, .show_process = show_auxv);
+
 static const char *area_name(const struct mm *mm, const struct vma *vma, char *buf)
 {
 	if (vma->file)

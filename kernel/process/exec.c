@@ -343,6 +343,8 @@ static uint32_t fill_stack(const struct exec *x)
 	mm->arg_start = strings;
 	mm->arg_end = mm->env_start = strings + x->env_at;
 	mm->env_end = strings + x->name_at;
+	mm->aux_start = at;
+	mm->aux_end = at + sizeof(aux);
 	return sp;
 }
 

@@ -428,6 +428,8 @@ struct mm *mm_fork(struct mm *from)
 	to->arg_end = from->arg_end;
 	to->env_start = from->env_start;
 	to->env_end = from->env_end;
+	to->aux_start = from->aux_start;
+	to->aux_end = from->aux_end;
 	to->signal_return = from->signal_return;
 	for (vma = mm_find_next(from, 0); vma && !error; vma = mm_find_next(from, vma->end))
 		error = fork_vma(to, vma);

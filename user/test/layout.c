@@ -103,6 +103,22 @@ TEST(vector, 5, "the auxiliary vector has what programs and C libraries ask for"
 	CHECK(strstr((char *)getauxval(AT_EXECFN), "layout") != NULL);
 }
 
+TEST(auxv_file, 5, "/proc/self/auxv is the auxiliary vector")
+{
+	unsigned long entries[64][2];
+	int fd = open("/proc/self/auxv", O_RDONLY);
+	ssize_t n;
+
+	CHECK(fd >= 0);
+	n = read(fd, entries, sizeof(entries));
+	CHECK(n > 0 && n % sizeof(entries[0]) == 0);
+	for (unsigned int i = 0; i < n / sizeof(entries[0]) - 1; i++) {
+		CHECK(entries[i][0] != AT_NULL);
+		CHECK_EQ(getauxval(entries[i][0]), entries[i][1]);
+	}
+	CHECK_EQ(entries[n / sizeof(entries[0]) - 1][0], AT_NULL);
+}
+
 static volatile uintptr_t deepest;
 
 static void handler(int signo, siginfo_t *info, void *context)

@@ -3,6 +3,7 @@
  */
 #include "names.h"
 #include <sys/mount.h>
+#include <sys/sysmacros.h>
 #include <sys/statfs.h>
 
 TEST(mounts, 5, "busy mounts stay; what is mounted on cannot be removed or renamed")
@@ -54,5 +55,57 @@ TEST(mounts, 5, "busy mounts stay; what is mounted on cannot be removed or renam
 	CHECK_EQ(umount("m"), 0);
 	CHECK(holds("m/one", "1"));
 	CHECK_EQ(umount("m"), 0);
+	leave();
+}
+
+struct mount {
+	unsigned int id, parent, major, minor;
+	char root[64], point[128], options[64], type[32], source[64];
+};
+
+/* Find what is mounted on a point, or has this number if the point is NULL. */
+static bool find_mount(const char *point, unsigned int id, struct mount *found)
+{
+	FILE *info = fopen("/proc/self/mountinfo", "r");
+	bool there = false;
+	char line[512], *rest;
+
+	CHECK(info != NULL);
+	while (!there && fgets(line, sizeof(line), info)) {
+		CHECK_EQ(sscanf(line, "%u %u %u:%u %63s %127s %63s", &found->id, &found->parent,
+				&found->major, &found->minor, found->root, found->point,
+				found->options),
+			 7);
+		rest = strstr(line, " - ");
+		CHECK(rest != NULL);
+		CHECK_EQ(sscanf(rest, " - %31s %63s", found->type, found->source), 2);
+		there = point ? strcmp(found->point, point) == 0 : found->id == id;
+	}
+	fclose(info);
+	return there;
+}
+
+TEST(mountinfo, 5, "/proc/self/mountinfo tells each mount's number, parent, device, point and type")
+{
+	struct mount outer, inner, parent;
+	struct stat stats;
+
+	enter();
+	CHECK_EQ(mkdir("a b", 0755), 0);
+	CHECK_EQ(mount("outer", "a b", "tmpfs", 0, NULL), 0);
+	CHECK_EQ(mkdir("a b/in", 0755), 0);
+	CHECK_EQ(mount("inner", "a b/in", "tmpfs", MS_RDONLY, NULL), 0);
+	CHECK(find_mount(DIR_NAME "/a\\040b", 0, &outer));
+	CHECK(find_mount(DIR_NAME "/a\\040b/in", 0, &inner));
+	CHECK_EQ(inner.parent, outer.id);
+	CHECK(find_mount(NULL, outer.parent, &parent));
+	CHECK(strncmp(DIR_NAME, parent.point, strlen(parent.point)) == 0);
+	CHECK(strcmp(outer.type, "tmpfs") == 0 && strcmp(outer.source, "outer") == 0);
+	CHECK(strncmp(outer.options, "rw,", 3) == 0 && strncmp(inner.options, "ro,", 3) == 0);
+	CHECK_EQ(stat("a b", &stats), 0);
+	CHECK(stats.st_dev == makedev(outer.major, outer.minor));
+	CHECK_EQ(umount("a b/in"), 0);
+	CHECK(!find_mount(DIR_NAME "/a\\040b/in", 0, &inner));
+	CHECK_EQ(umount("a b"), 0);
 	leave();
 }
