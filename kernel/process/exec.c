@@ -195,11 +195,10 @@ static size_t vectors_size(const struct exec *x)
 static int make_memory(struct exec *x)
 {
 	uint32_t stack = PAGE_ALIGN(x->used + vectors_size(x) + STACK_ROOM + LAYOUT_STACK_GAP_MAX);
-	const unsigned int gives_rights = x->program.file->inode->mode & (S_ISUID | S_ISGID);
 	struct layout *layout = &x->layout;
 	int error;
 
-	layout_choose(layout, gives_rights);
+	layout_choose(layout, x->program.rights.set_uid || x->program.rights.set_gid);
 	if (x->program.image.relocatable)
 		x->program.bias += layout->program_gap;
 
@@ -246,16 +245,8 @@ static void switch_memory(struct exec *x)
 /* No other thread is left that could share the working directory. */
 static void choose_credentials(struct exec *x)
 {
-	const struct inode *inode = x->program.file->inode;
-	/* Without execute permission for the group, S_ISGID has another meaning. */
-	const struct program_rights rights = {
-		.set_uid = inode->mode & S_ISUID,
-		.set_gid = inode->mode & S_ISGID && inode->mode & 0010,
-		.uid = inode->uid,
-		.gid = inode->gid,
-	};
-
-	x->secure = credentials_for_exec(&x->cred, &rights, atomic_read(&current->fs->refs) > 1);
+	x->secure = credentials_for_exec(&x->cred, &x->program.rights,
+					 atomic_read(&current->fs->refs) > 1);
 }
 
 /* Reset signal handlers, which were functions of the old program, and set the name and saved ids. */

@@ -48,6 +48,27 @@ static ssize_t open_program(struct program *program, struct first_bytes *first, 
 	return read_at(file, 0, first->bytes, ELF_FIRST_BYTES);
 }
 
+/*
+ * Note whose rights the program gives. The lock keeps the mode and the owner together: if root takes a
+ * file over, the new owner must not be seen with the old mode. Returns 0 or -ERESTARTSYS. May sleep.
+ */
+static int note_rights(struct program *program)
+{
+	struct inode *inode = program->file->inode;
+
+	if (mutex_lock_killable(&inode->lock) < 0)
+		return -ERESTARTSYS;
+	/* Without execute permission for the group, S_ISGID has another meaning. */
+	program->rights = (struct program_rights){
+		.set_uid = inode->mode & S_ISUID,
+		.set_gid = inode->mode & S_ISGID && inode->mode & 0010,
+		.uid = inode->uid,
+		.gid = inode->gid,
+	};
+	mutex_unlock(&inode->lock);
+	return 0;
+}
+
 /* Returns 0, or -ENOEXEC with the reason in program->image.refused. */
 static int check(struct program *program, const struct first_bytes *first, size_t len)
 {
@@ -114,7 +135,7 @@ static int find(struct program *program, struct script *script, struct first_byt
 			return refuse(ENOEXEC, "the program is too large");
 		program->bias = PIE_BASE;
 	}
-	return 0;
+	return note_rights(program);
 }
 
 int program_find(struct program *program, struct script *script, const char *path)

@@ -9,6 +9,7 @@
 #ifndef KERNEL_PROCESS_PROGRAM_H
 #define KERNEL_PROCESS_PROGRAM_H
 
+#include "kernel/process/credentials.h"
 #include "kernel/process/elf.h"
 
 struct file;
@@ -17,7 +18,8 @@ struct mm;
 struct program {
 	struct file *file; /* a reference, or NULL */
 	struct elf_image image;
-	uint32_t bias;	 /* how far from the addresses in the file it is mapped */
+	uint32_t bias; /* how far from the addresses in the file it is mapped */
+	struct program_rights rights;
 	bool unreadable; /* the user may execute the file, or its script, but not read it */
 };
 
