@@ -20,7 +20,7 @@ enum seals { /* linux/fcntl.h */
 	     SEAL_WRITE = 0x08,
 	     SEAL_FUTURE_WRITE = 0x10,
 	     SEAL_ALL = 0x1f,
-	     SEALABLE = 0x100, /* the file can have seals */
+	     SEALABLE = 0x80, /* the file can have seals */
 };
 
 /* Are the file's bytes sealed? inode->lock is held. */

@@ -236,8 +236,8 @@ struct inode {
 	struct list hash_link; /* in the hash by (sb, number); guarded by inode_lock */
 	struct list sb_link;   /* in sb->inodes; guarded by inode_lock */
 	bool deleted;	       /* a removed directory, which takes no new names; guarded by lock */
-	unsigned int seals;    /* fs/file/seal.h; guarded by lock */
 	bool linkable;	       /* O_TMPFILE: it may get a first name; guarded by lock */
+	uint8_t seals;	       /* fs/file/seal.h; guarded by lock */
 	const char *kind;      /* of an anonymous inode: "pipe", "socket", "[eventfd]" */
 	struct file_lock *locks;     /* fs/file/lock.h */
 	struct inode_watch *watches; /* fs/names/notify.h */
