@@ -62,7 +62,6 @@ struct mapping {
 	struct radix_tree pages;
 	spinlock_t vma_lock;	  /* plain */
 	struct list vmas;	  /* struct vma.mapping_link */
-	bool sealed;		  /* no new mapping may be shared and writable; under vma_lock */
 	struct atomic reads;	  /* reads in flight; each holds the lock of its page */
 	volatile int write_error; /* a failed write-back, which the next fsync reports */
 };

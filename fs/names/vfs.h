@@ -238,7 +238,8 @@ struct inode {
 	bool deleted;	       /* a removed directory, which takes no new names; guarded by lock */
 	bool linkable;	       /* O_TMPFILE: it may get a first name; guarded by lock */
 	uint8_t seals;	       /* fs/file/seal.h; guarded by lock */
-	const char *kind;      /* of an anonymous inode: "pipe", "socket", "[eventfd]" */
+	bool map_sealed; /* no new mapping may be shared and writable; guarded by mapping.vma_lock */
+	const char *kind;	     /* of an anonymous inode: "pipe", "socket", "[eventfd]" */
 	struct file_lock *locks;     /* fs/file/lock.h */
 	struct inode_watch *watches; /* fs/names/notify.h */
 	struct atomic busy; /* number of open files that write to it, or minus the number of
