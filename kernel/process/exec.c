@@ -368,8 +368,9 @@ static bool become(struct exec *x, const char *path)
 	uint32_t sp = 0;
 
 	switch_memory(x);
-	file_table_close_on_exec();
 	change_process(current->process, path, x);
+	/* Whoever sees the end of a file that closes here may look at the new program already. */
+	file_table_close_on_exec();
 	if (program_clear_tails(&x->program) == 0 && program_clear_tails(&x->loader) == 0)
 		sp = fill_stack(x);
 	if (sp == 0)
