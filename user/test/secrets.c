@@ -247,6 +247,7 @@ static pid_t start_sleeper(const char *program, int *hold)
 	if (!child) {
 		become_user();
 		dup2(in[0], 3);
+		fcntl(3, F_SETFD, 0); /* in[0] may have been 3 already */
 		execl(program, program, "sleeper", NULL);
 		write(ready[1], "x", 1);
 		_exit(1);
