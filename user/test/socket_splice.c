@@ -215,7 +215,8 @@ static void do_nothing(int sig)
 /* Returns a child whose splice has taken a datagram for which the pipe has no room. */
 static pid_t splice_without_room(void)
 {
-	pid_t child;
+	int status = -1;
+	pid_t child, writer;
 
 	make_pair(SOCK_DGRAM);
 	CHECK_EQ(pipe(ends), 0);
@@ -225,9 +226,14 @@ static pid_t splice_without_room(void)
 		siginterrupt(SIGUSR1, 1);
 		_exit(splice(s[1], NULL, ends[1], NULL, 4096, 0) != 8);
 	}
-	/* The splice has found room, and waits for the datagram. */
+	/* The splice has found room, and waits for the datagram. Where it locks the pipe, a write hangs. */
 	test_sleep_ms(100);
-	CHECK_EQ(write(ends[1], data, 65536), 65536);
+	writer = fork();
+	if (!writer)
+		_exit(write(ends[1], data, 65536) != 65536);
+	for (int ms = 0; ms < 2000 && waitpid(writer, &status, WNOHANG) == 0; ms += 20)
+		test_sleep_ms(20);
+	CHECK_EQ(status, 0);
 	CHECK_EQ(send(s[0], "datagram", 8, 0), 8);
 	while (poll_now(s[1], POLLIN) == POLLIN)
 		test_sleep_ms(5);
