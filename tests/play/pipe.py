@@ -631,6 +631,8 @@ def guest(script, options):
         file.write_text(script)
         words = ["--direct", "--timeout", SECONDS, "--add", f"{file}:/root/script"]
         words += ["--os", "linux"] if options.os == "linux" else ["--asleep", ASLEEP]
+        # Free pages are compared, so the program's stack must begin at the same place of a page each time.
+        words += ["--append", "norandmaps"]
         words += ["--kernel", options.kernel] if options.kernel else []
         words += ["-c", options.cpus] if options.cpus else []
         argv = [TOP / "tools/guest", *words, "--log", Path(folder) / "log", "--", "/test/play", "script"]
