@@ -261,7 +261,7 @@ static size_t peek(struct pty *pty, char *buf, size_t max, size_t *taken)
 	return n;
 }
 
-/* Remove from the ring what was copied to the reader. A flush may have removed it already. */
+/* Remove the bytes that the reader has got, unless a flush has emptied the ring meanwhile. */
 static void consume(struct pty *pty, unsigned int from, size_t taken, uint8_t status)
 {
 	unsigned int flags = spin_lock_irqsave(&pty->lock);
@@ -274,7 +274,10 @@ static void consume(struct pty *pty, unsigned int from, size_t taken, uint8_t st
 		tty_wake_writers(&pty->tty);
 }
 
-/* Copy what is there to the reader. Returns the number of bytes, 0 if there are none, or -EFAULT. */
+/*
+ * Copy the ring's bytes to the reader, as many as it asks for, and remove them. Returns their number, 0 if
+ * the ring is empty, or -EFAULT. read_lock is held.
+ */
 static ssize_t take(struct pty *pty, struct iter *to)
 {
 	ssize_t done = 0;

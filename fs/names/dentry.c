@@ -397,20 +397,27 @@ void dentry_unhash(struct dentry *dentry)
 	free_victims(&victims);
 }
 
+/* dcache_lock is held. Each is placed anew afterwards, because its hash is another one. */
+static void swap_names(struct dentry *a, struct dentry *b)
+{
+	struct dentry names = *a;
+
+	a->name = b->name;
+	a->name_len = b->name_len;
+	a->hash = b->hash;
+	b->name = names.name;
+	b->name_len = names.name_len;
+	b->hash = names.hash;
+}
+
 void dentry_move(struct dentry *old, struct dentry *target)
 {
 	struct list victims = LIST_INIT(victims);
 	struct dentry *from = old->parent;
-	struct dentry names = *old;
 
 	dentry_unhash(target);
 	spin_lock(&dcache_lock);
-	old->name = target->name;
-	old->name_len = target->name_len;
-	old->hash = target->hash;
-	target->name = names.name;
-	target->name_len = names.name_len;
-	target->hash = names.hash;
+	swap_names(old, target);
 	list_del(&old->hash_link);
 	list_del(&old->sibling);
 	dentry_place(target->parent, old);
@@ -423,15 +430,9 @@ void dentry_exchange(struct dentry *a, struct dentry *b)
 {
 	struct list victims = LIST_INIT(victims);
 	struct dentry *a_parent = a->parent, *b_parent = b->parent;
-	struct dentry names = *a;
 
 	spin_lock(&dcache_lock);
-	a->name = b->name;
-	a->name_len = b->name_len;
-	a->hash = b->hash;
-	b->name = names.name;
-	b->name_len = names.name_len;
-	b->hash = names.hash;
+	swap_names(a, b);
 	list_del(&a->hash_link);
 	list_del(&a->sibling);
 	list_del(&b->hash_link);
