@@ -93,7 +93,7 @@ static unsigned int room(const struct pty *pty)
 	return PTY_RING - (pty->head - pty->tail);
 }
 
-/* Never sleeps. A piece ends between the bytes of one character of output, not inside CR LF. */
+/* Never sleeps. If there is room for a part only, that part does not end between CR and LF. */
 static size_t pty_write(struct tty *tty, const char *bytes, size_t len, bool atomic)
 {
 	struct pty *pty = pty_of(tty);
@@ -107,7 +107,7 @@ static size_t pty_write(struct tty *tty, const char *bytes, size_t len, bool ato
 	for (size_t i = 0; i < len; i++)
 		pty->ring[pty->head++ % PTY_RING] = bytes[i];
 	spin_unlock_irqrestore(&pty->lock, flags);
-	/* The master's reader joins the queue first and then looks at the ring, so it has seen these. */
+	/* No wakeup is lost: the master's reader joins the queue before it looks at the ring. */
 	if (len > 0)
 		wake_all(&pty->readable);
 	return len;
