@@ -426,7 +426,8 @@ void sched_tick(void)
 	/* It was placed here while its CPUs were being changed. */
 	if (!is_allowed(task, cpu))
 		cpu->need_resched = 1;
-	if (cpu->queue->waiting == 0 || task->policy == SCHED_FIFO)
+	/* As on Linux, only SCHED_RR shares its CPU with tasks that are as urgent. */
+	if (cpu->queue->waiting == 0 || (task->urgency && task->policy != SCHED_RR))
 		return;
 	if (task->slice)
 		task->slice--;
@@ -452,24 +453,52 @@ static int weight_of(const struct scheduling *wanted)
 	return weight;
 }
 
-void sched_set(struct task *task, const struct scheduling *wanted)
+/* The task's queue is locked. Find the place that the task's urgency gives it, and unlock the queue. */
+static void settle(struct run_queue *queue, struct task *task, bool waits, unsigned int flags)
 {
-	unsigned int flags;
-	struct run_queue *queue = lock_queue_of(task, &flags);
 	struct cpu *cpu = task->cpu;
-	bool waits = task->on_queue && !list_empty(&task->run_link);
 
-	if (waits)
-		queue_remove(queue, task);
-	task->policy = wanted->policy;
-	task->nice = wanted->nice;
-	task->urgency = wanted->urgency;
-	task->weight = weight_of(wanted);
+	task->urgency = MAX(task->own_urgency, task->inherited);
 	if (waits)
 		queue_add(queue, task, false);
 	spin_unlock_irqrestore(&queue->lock, flags);
 	/* The task may be more urgent than the one that runs, or run and be less urgent than another. */
 	reschedule(cpu);
+}
+
+/* Lock the task's queue, and take the task off its lists. Returns true if it was on one. */
+static bool unsettle(struct run_queue **queue, struct task *task, unsigned int *flags)
+{
+	bool waits;
+
+	*queue = lock_queue_of(task, flags);
+	waits = task->on_queue && !list_empty(&task->run_link);
+	if (waits)
+		queue_remove(*queue, task);
+	return waits;
+}
+
+void sched_set(struct task *task, const struct scheduling *wanted)
+{
+	struct run_queue *queue;
+	unsigned int flags;
+	bool waits = unsettle(&queue, task, &flags);
+
+	task->policy = wanted->policy;
+	task->nice = wanted->nice;
+	task->own_urgency = wanted->urgency;
+	task->weight = weight_of(wanted);
+	settle(queue, task, waits, flags);
+}
+
+void sched_inherit(struct task *task, unsigned int urgency)
+{
+	struct run_queue *queue;
+	unsigned int flags;
+	bool waits = unsettle(&queue, task, &flags);
+
+	task->inherited = urgency;
+	settle(queue, task, waits, flags);
 }
 
 void sched_set_allowed(struct task *task, uint32_t allowed)

@@ -271,7 +271,7 @@ long sys_clone3(const void __user *from, size_t size);
 
 /* ---- kernel/process/futex.c ---- */
 
-long sys_futex(unsigned long address, unsigned int op, uint32_t value, unsigned long timeout,
+long sys_futex(unsigned long address, unsigned int op, uint32_t value, unsigned long fourth,
 	       unsigned long address2, uint32_t bits);
 
 /* ---- kernel/process/futex_exit.c ---- */

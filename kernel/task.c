@@ -50,6 +50,7 @@ struct task *task_alloc(const char *name)
 	task->allowed = UINT32_MAX;
 	task->weight = 1;
 	list_init(&task->run_link);
+	list_init(&task->lenders);
 	atomic_inc(&nr_tasks);
 	atomic_inc(&tasks_made);
 	return task;

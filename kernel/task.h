@@ -34,6 +34,7 @@ struct file;
 struct file_table; /* fs/file/file.h */
 struct fs_context; /* fs/names/vfs.h: cwd, root, umask */
 struct mm;	   /* mm/vm/vm.h */
+struct lender;	   /* kernel/process/inherit.h */
 struct tty;	   /* drivers/tty/tty.h */
 struct page;
 
@@ -130,14 +131,15 @@ struct task {
 	 * which may be freed already, so that the byte may have any value.
 	 */
 	volatile uint8_t on_cpu;
-	bool on_queue;	      /* runs, or is on a run queue */
-	bool reset_on_fork;   /* its children start with SCHED_OTHER; tasks_lock */
-	bool leaves;	      /* must not go on on the CPU that it has just left */
-	uint32_t allowed;     /* the CPUs on which it may run: bit i is cpus[i] */
-	int policy, nice;     /* SCHED_*, and -20 to 19 */
-	unsigned int urgency; /* 1 to 99 with SCHED_FIFO and SCHED_RR, otherwise 0 */
-	int weight, credit;   /* see kernel/sched.c */
-	unsigned int slice;   /* ticks left of its turn */
+	bool on_queue;	    /* runs, or is on a run queue */
+	bool reset_on_fork; /* its children start with SCHED_OTHER; tasks_lock */
+	bool leaves;	    /* must not go on on the CPU that it has just left */
+	uint32_t allowed;   /* the CPUs on which it may run: bit i is cpus[i] */
+	int policy, nice;   /* SCHED_*, and -20 to 19 */
+	/* Its own with SCHED_FIFO and SCHED_RR, 1 to 99; that of tasks that wait for it; the higher one. */
+	unsigned int own_urgency, inherited, urgency;
+	int weight, credit; /* see kernel/sched.c */
+	unsigned int slice; /* ticks left of its turn */
 	unsigned int
 		switches[2]; /* how often it left the CPU: to sleep, and although it could run on */
 	uint64_t run_cycles,
@@ -177,6 +179,11 @@ struct task {
 	void __user *clear_child_tid;
 	void __user *robust_list; /* kernel/process/futex_exit.c */
 	uint32_t personality;	  /* kernel/process/personality.h */
+	/* kernel/process/inherit.c */
+	struct list lenders;	/* of struct lender: the tasks that wait for this one */
+	struct lender *lending; /* its own wait for another one, or NULL */
+	bool locks_left;	/* it ends, and no lock can be waited for that it has; futex_lock */
+
 	struct segment_descriptor tls[NR_TLS];
 	struct wait_queue *vfork_done;	/* a parent waits here for exec or exit */
 	long (*restart)(struct task *); /* what restart_syscall(2) calls; it uses the next four */
@@ -325,6 +332,8 @@ struct scheduling {
 };
 /* Change how a task is scheduled. The values are valid. Never sleeps. */
 void sched_set(struct task *task, const struct scheduling *wanted);
+/* Make a task as urgent as the tasks that wait for it, 0 to 99, if it is not so by itself. Never sleeps. */
+void sched_inherit(struct task *task, unsigned int urgency);
 /*
  * Change the CPUs on which the task may run, of which at least one exists. A task that runs on another CPU
  * goes on there until its next tick at most. Never sleeps.

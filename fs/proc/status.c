@@ -140,7 +140,7 @@ static int show_stat(struct process *process, unsigned int tid, struct text *tex
 		    memory.resident,
 		    (unsigned long long)MIN(process->limits[RLIMIT_RSS].soft, UINT32_MAX));
 	text_printf(text, "0 0 0 0 0 0 0 0 0 0 0 0 %u %u %u %u 0 0 0 0 0 0 0 0 0 0 %d\n", SIGCHLD,
-		    task->cpu ? task->cpu->id : 0, task->urgency, task->policy,
+		    task->cpu ? task->cpu->id : 0, task->own_urgency, task->policy,
 		    process->exit_status);
 	spin_unlock_irqrestore(&tasks_lock, flags);
 	return 0;

@@ -229,7 +229,7 @@ static void switch_memory(struct exec *x)
 	struct mm *old = task->mm;
 	unsigned int flags;
 
-	futex_task_exit();
+	futex_task_exit(false);
 	flags = spin_lock_irqsave(&tasks_lock);
 	if (old)
 		process_keep_memory(task->process, old);

@@ -131,7 +131,7 @@ static void leave_resources(struct task *task)
 	struct fs_context *fs = task->fs;
 	unsigned int flags;
 
-	futex_task_exit();
+	futex_task_exit(true);
 	flags = spin_lock_irqsave(&tasks_lock);
 	process_keep_memory(task->process, mm);
 	task->mm = NULL;

@@ -101,7 +101,7 @@ static int copy_resources(struct task *child, unsigned int flags)
 static void copy_scheduling(struct task *child)
 {
 	const struct task *parent = current;
-	struct scheduling own = { parent->policy, parent->nice, parent->urgency };
+	struct scheduling own = { parent->policy, parent->nice, parent->own_urgency };
 
 	child->allowed = parent->allowed;
 	child->credit = MIN(parent->credit, 0);

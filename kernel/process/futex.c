@@ -4,7 +4,8 @@
  * 1. A futex is identified by a key. In private memory the key is (address space, address). In shared
  *    mappings it is (file mapping, offset), so that it is the same at all addresses. Keys hold no
  *    references, because they are only compared. If the memory is reused, a needless wakeup may result.
- * 2. All waiters are on one list, oldest first. futex_lock guards the list and the waiters.
+ * 2. All waiters are on one list, the urgent ones first (SCHED_FIFO, SCHED_RR), and the oldest first of
+ *    those that are as urgent. futex_lock guards the list and the waiters.
  * 3. FUTEX_WAIT compares the word and joins the list without releasing the lock in between. Otherwise:
  *
  *	waiter					waker
@@ -32,33 +33,22 @@ enum {
 	FUTEX_REQUEUE = 3,
 	FUTEX_CMP_REQUEUE = 4,
 	FUTEX_WAKE_OP = 5,
+	FUTEX_LOCK_PI = 6,
+	FUTEX_UNLOCK_PI = 7,
+	FUTEX_TRYLOCK_PI = 8,
 	FUTEX_WAIT_BITSET = 9,
 	FUTEX_WAKE_BITSET = 10,
+	FUTEX_WAIT_REQUEUE_PI = 11,
+	FUTEX_CMP_REQUEUE_PI = 12,
+	FUTEX_LOCK_PI2 = 13,
 	FUTEX_PRIVATE_FLAG = 128,
-	FUTEX_CLOCK_REALTIME = 256, /* FUTEX_WAIT_BITSET's timeout is in wall clock time */
-};
-#define FUTEX_BITS_ANY 0xffffffffu
-
-struct futex_key {
-	const void *space; /* struct mm, or struct mapping */
-	uint64_t at;	   /* address, or offset in the file */
+	FUTEX_CLOCK_REALTIME = 256, /* the timeout is in wall clock time */
 };
 
-struct futex_waiter {
-	struct list link;
-	struct futex_key key;
-	struct task *task;
-	uint32_t bits;
-};
+spinlock_t futex_lock = SPINLOCK_INIT("futex");
+struct list futex_waiters = LIST_INIT(futex_waiters);
 
-static spinlock_t futex_lock = SPINLOCK_INIT("futex");
-static struct list waiters = LIST_INIT(waiters);
-
-/*
- * Find the key of a futex. With `always`, a kill does not interrupt it. Returns 0, -EFAULT, -EINVAL, or
- * -ERESTARTSYS if the task is killed. May sleep; takes mm->lock.
- */
-static long key_of(unsigned long address, bool private, bool always, struct futex_key *key)
+long futex_key_of(unsigned long address, bool private, bool always, struct futex_key *key)
 {
 	struct mm *mm = current->mm;
 	struct vma *vma;
@@ -93,11 +83,7 @@ static long key_of(unsigned long address, bool private, bool always, struct fute
 
 /* ---- waiting ---- */
 
-/*
- * Take futex_lock if the word has the value. Returns 0 with the lock held, or without it -EAGAIN if the
- * word has another value, -EFAULT, or -ERESTARTSYS if the task is killed. May sleep.
- */
-static long lock_comparing(unsigned long address, uint32_t value)
+long futex_lock_comparing(unsigned long address, uint32_t value)
 {
 	uint32_t word;
 	int error;
@@ -118,14 +104,34 @@ static long lock_comparing(unsigned long address, uint32_t value)
 	return -EAGAIN;
 }
 
-/* Join the list if the word still has the value. Returns 0, or an error of lock_comparing(). May sleep. */
+/* Urgent tasks come before all others, and so are woken first. */
+void futex_enqueue(struct futex_waiter *waiter)
+{
+	struct list *before = &futex_waiters;
+	struct futex_waiter *other;
+
+	lockdep_held(&futex_lock);
+	if (waiter->task->own_urgency == 0) {
+		list_add_tail(before, &waiter->link);
+		return;
+	}
+	list_for_each(other, &futex_waiters, link) {
+		if (other->task->own_urgency < waiter->task->own_urgency) {
+			before = &other->link;
+			break;
+		}
+	}
+	list_add_tail(before, &waiter->link);
+}
+
+/* Join the list if the word still has the value. Returns 0, or an error of futex_lock_comparing(). May sleep. */
 static long join(struct futex_waiter *waiter, unsigned long address, uint32_t value)
 {
-	long error = lock_comparing(address, value);
+	long error = futex_lock_comparing(address, value);
 
 	if (error)
 		return error;
-	list_add_tail(&waiters, &waiter->link);
+	futex_enqueue(waiter);
 	spin_unlock(&futex_lock);
 	return 0;
 }
@@ -143,27 +149,46 @@ static bool is_woken(struct futex_waiter *waiter, bool leave)
 	return woken;
 }
 
+/* The limit of a wait. */
+struct futex_timeout {
+	uint64_t deadline; /* a value of time_now(), or UINT64_MAX */
+	bool relative;	   /* the program gave a time from now on: the wait cannot be restarted */
+};
+
 /*
- * The timeout of FUTEX_WAIT is relative. That of FUTEX_WAIT_BITSET is a time since boot or of the wall
- * clock. A wait with a relative timeout cannot be restarted after a signal.
- *
+ * The timeout of FUTEX_WAIT is relative. That of the others is a time since boot or of the wall clock.
+ * Returns 0, or an error of time_from_user(). May sleep.
+ */
+static long read_timeout(unsigned int op, const void __user *from, struct futex_timeout *timeout)
+{
+	unsigned int command = op & ~(FUTEX_PRIVATE_FLAG | FUTEX_CLOCK_REALTIME);
+	bool wall = op & FUTEX_CLOCK_REALTIME || command == FUTEX_LOCK_PI;
+	uint64_t time;
+	long error;
+
+	*timeout = (struct futex_timeout){ UINT64_MAX, false };
+	if (!from)
+		return 0;
+	error = time_from_user(&time, from, call_has_time64());
+	if (error)
+		return error;
+	timeout->relative = command == FUTEX_WAIT;
+	timeout->deadline = timeout->relative ? deadline_after(time)
+			    : wall	      ? time_of_wall(time)
+					      : time;
+	return 0;
+}
+
+/*
  * No wakeup is lost. The task sets its state and then checks whether it is on the list. The waker takes
  * it off the list and then looks at the state. Both touch the list under the lock.
  */
-static long futex_wait(unsigned long address, unsigned int op, uint32_t value,
-		       const void __user *timeout, uint32_t bits)
+static long futex_wait(unsigned long address, bool private, uint32_t value,
+		       const struct futex_timeout *timeout, uint32_t bits)
 {
 	struct futex_waiter waiter = { .task = current, .bits = bits };
-	bool relative = !(op & FUTEX_WAIT_BITSET);
-	uint64_t deadline = UINT64_MAX;
-	long error = timeout ? time_from_user(&deadline, timeout, call_has_time64()) : 0;
+	long error = futex_key_of(address, private, false, &waiter.key);
 
-	if (relative)
-		deadline = deadline_after(deadline);
-	else if (op & FUTEX_CLOCK_REALTIME && timeout)
-		deadline = time_of_wall(deadline);
-	if (error == 0)
-		error = key_of(address, op & FUTEX_PRIVATE_FLAG, false, &waiter.key);
 	if (error == 0)
 		error = join(&waiter, address, value);
 	if (error < 0)
@@ -174,8 +199,8 @@ static long futex_wait(unsigned long address, unsigned int op, uint32_t value,
 		if (is_woken(&waiter, false))
 			break;
 		if (signal_pending())
-			error = timeout && relative ? -EINTR : -ERESTARTSYS;
-		else if (!schedule_until(deadline))
+			error = timeout->relative ? -EINTR : -ERESTARTSYS;
+		else if (!schedule_until(timeout->deadline))
 			error = -ETIMEDOUT;
 	}
 	current->state = TASK_RUNNING;
@@ -185,8 +210,8 @@ static long futex_wait(unsigned long address, unsigned int op, uint32_t value,
 /* ---- waking ---- */
 
 /*
- * Wake up to nr waiters of `key`, and move up to nr_move others to *to. Returns their total number.
- * futex_lock is held.
+ * Wake up to nr waiters of `key`, and move up to nr_move others to *to. Returns their total number, or
+ * -EINVAL if one of them waits for a lock. futex_lock is held.
  */
 static long wake_locked(const struct futex_key *key, int nr, uint32_t bits, int nr_move,
 			const struct futex_key *to)
@@ -195,9 +220,12 @@ static long wake_locked(const struct futex_key *key, int nr, uint32_t bits, int 
 	int done = 0;
 
 	lockdep_held(&futex_lock);
-	list_for_each_safe(waiter, next, &waiters, link) {
-		if (waiter->key.space != key->space || waiter->key.at != key->at ||
-		    !(waiter->bits & bits))
+	list_for_each_safe(waiter, next, &futex_waiters, link) {
+		if (!futex_same(&waiter->key, key))
+			continue;
+		if (waiter->what != FUTEX_FOR_WAKE)
+			return refuse(EINVAL, "a waiter for a lock is not woken like this");
+		if (!(waiter->bits & bits))
 			continue;
 		if (done - nr >= nr_move)
 			break;
@@ -224,7 +252,7 @@ static long wake(const struct futex_key *key, int nr, uint32_t bits)
 static long futex_wake(unsigned long address, bool private, int nr, uint32_t bits)
 {
 	struct futex_key key;
-	long error = key_of(address, private, false, &key);
+	long error = futex_key_of(address, private, false, &key);
 
 	/* As on Linux, a number below one wakes one waiter. */
 	return error < 0 ? error : wake(&key, MAX(nr, 1), bits);
@@ -234,7 +262,7 @@ void futex_wake_at_exit(unsigned long address)
 {
 	struct futex_key key;
 
-	if (key_of(address, false, true, &key) == 0)
+	if (futex_key_of(address, false, true, &key) == 0)
 		wake(&key, 1, FUTEX_BITS_ANY);
 }
 
@@ -250,13 +278,13 @@ static long futex_requeue(unsigned long from, unsigned long to, bool private, in
 
 	if (nr_wake < 0 || nr_move < 0)
 		return refuse(EINVAL, "a negative number of waiters");
-	result = key_of(from, private, false, &key);
+	result = futex_key_of(from, private, false, &key);
 	if (result == 0)
-		result = key_of(to, private, false, &target);
+		result = futex_key_of(to, private, false, &target);
 	if (result < 0)
 		return result;
 	if (expected)
-		result = lock_comparing(from, *expected);
+		result = futex_lock_comparing(from, *expected);
 	else
 		spin_lock(&futex_lock);
 	if (result < 0)
@@ -339,36 +367,52 @@ static long futex_wake_op(unsigned long address, unsigned long address2, bool pr
 	const struct wake_op op = decode(code);
 	struct futex_key key, key2;
 	uint32_t old = 0;
-	long result;
+	long result, more;
 
 	if (!is_known(&op))
 		return refuse(ENOSYS, "an unknown operation or comparison");
-	result = key_of(address, private, false, &key);
+	result = futex_key_of(address, private, false, &key);
 	if (result == 0)
-		result = key_of(address2, private, false, &key2);
+		result = futex_key_of(address2, private, false, &key2);
 	if (result == 0)
 		result = lock_changing(address2, &op, &old);
 	if (result < 0)
 		return result;
 	result = wake_locked(&key, MAX(nr, 1), FUTEX_BITS_ANY, 0, NULL);
-	if (compares(&op, old))
-		result += wake_locked(&key2, MAX(nr2, 1), FUTEX_BITS_ANY, 0, NULL);
+	if (result >= 0 && compares(&op, old)) {
+		more = wake_locked(&key2, MAX(nr2, 1), FUTEX_BITS_ANY, 0, NULL);
+		result = more < 0 ? more : result + more;
+	}
 	spin_unlock(&futex_lock);
 	return result;
 }
 
-/*
- * The fourth argument is the timeout of the waiting operations, and a number for those with two addresses.
- * There are no futexes with priority inheritance.
- */
-long sys_futex(unsigned long address, unsigned int op, uint32_t value, unsigned long timeout,
+/* Does the operation take a clock flag, and has it a timeout? */
+static bool takes_clock(unsigned int command)
+{
+	return command == FUTEX_WAIT_BITSET || command == FUTEX_WAIT_REQUEUE_PI ||
+	       command == FUTEX_LOCK_PI2;
+}
+
+static bool has_timeout(unsigned int command)
+{
+	return takes_clock(command) || command == FUTEX_WAIT || command == FUTEX_LOCK_PI;
+}
+
+/* The fourth argument is the timeout of operations that have one, and a number for those with two addresses. */
+long sys_futex(unsigned long address, unsigned int op, uint32_t value, unsigned long fourth,
 	       unsigned long address2, uint32_t bits)
 {
 	bool private = op & FUTEX_PRIVATE_FLAG;
 	unsigned int command = op & ~(FUTEX_PRIVATE_FLAG | FUTEX_CLOCK_REALTIME);
+	struct futex_timeout timeout;
+	long error;
 
-	if (op & FUTEX_CLOCK_REALTIME && command != FUTEX_WAIT_BITSET)
+	if (op & FUTEX_CLOCK_REALTIME && !takes_clock(command))
 		return refuse(ENOSYS, "this futex operation takes no clock flag");
+	error = read_timeout(op, has_timeout(command) ? (void __user *)fourth : NULL, &timeout);
+	if (error)
+		return error;
 	if (command == FUTEX_WAIT || command == FUTEX_WAKE)
 		bits = FUTEX_BITS_ANY;
 	else if ((command == FUTEX_WAIT_BITSET || command == FUTEX_WAKE_BITSET) && bits == 0)
@@ -376,16 +420,27 @@ long sys_futex(unsigned long address, unsigned int op, uint32_t value, unsigned 
 	switch (command) {
 	case FUTEX_WAIT:
 	case FUTEX_WAIT_BITSET:
-		return futex_wait(address, op, value, (void __user *)timeout, bits);
+		return futex_wait(address, private, value, &timeout, bits);
 	case FUTEX_WAKE:
 	case FUTEX_WAKE_BITSET:
 		return futex_wake(address, private, value, bits);
 	case FUTEX_REQUEUE:
-		return futex_requeue(address, address2, private, value, timeout, NULL);
+		return futex_requeue(address, address2, private, value, fourth, NULL);
 	case FUTEX_CMP_REQUEUE:
-		return futex_requeue(address, address2, private, value, timeout, &bits);
+		return futex_requeue(address, address2, private, value, fourth, &bits);
 	case FUTEX_WAKE_OP:
-		return futex_wake_op(address, address2, private, value, timeout, bits);
+		return futex_wake_op(address, address2, private, value, fourth, bits);
+	case FUTEX_LOCK_PI:
+	case FUTEX_LOCK_PI2:
+		return futex_lock_pi(address, private, false, timeout.deadline);
+	case FUTEX_TRYLOCK_PI:
+		return futex_lock_pi(address, private, true, UINT64_MAX);
+	case FUTEX_UNLOCK_PI:
+		return futex_unlock_pi(address, private);
+	case FUTEX_WAIT_REQUEUE_PI:
+		return futex_wait_requeue_pi(address, private, value, timeout.deadline, address2);
+	case FUTEX_CMP_REQUEUE_PI:
+		return futex_requeue_pi(address, address2, private, value, fourth, bits);
 	}
 	return refuse(ENOSYS, "a futex operation that is not supported");
 }

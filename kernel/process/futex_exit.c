@@ -5,7 +5,8 @@
  * 2. Robust locks that the task holds are marked: the next owner learns that the last one has died. The
  *    program keeps a list of them in its own memory (set_robust_list(2)). Nothing in that memory is to be
  *    trusted. The list may be endless, and its links may point anywhere.
- * 3. All this is done although the task may have been killed. An ordinary fault then gives up as soon as
+ * 3. The locks with priority inheritance that others wait for are handed over. Their words are marked first.
+ * 4. All this is done although the task may have been killed. An ordinary fault then gives up as soon as
  *    it would have to wait for mm->lock. This wait for it ends: its holder is a thread that is killed
  *    too, or a process that shares the memory and is not, whose own waits a kill of it ends.
  */
@@ -17,11 +18,8 @@
 #include "mm/vm/uaccess.h"
 #include "mm/vm/vm.h"
 
-#define ROBUST_MAX	 2048u /* so many locks are looked at */
-#define FUTEX_WAITERS	 0x80000000u
-#define FUTEX_OWNER_DIED 0x40000000u
-#define FUTEX_TID_MASK	 0x3fffffffu
-#define ENTRY_PI	 1u /* in a link: the lock inherits priorities, and has no waiters here */
+#define ROBUST_MAX 2048u /* so many locks are looked at */
+#define ENTRY_PI   1u /* in a link: the lock inherits priorities, futex_pi.c deals with its waiters */
 
 struct robust_list_head { /* in the program's memory, set_robust_list(2) */
 	uint32_t first;	  /* address of the first link; the last one points back to this field */
@@ -122,13 +120,14 @@ static void leave_locks(struct task *task)
 		leave_lock(task, list.pending, list.offset, true);
 }
 
-void futex_task_exit(void)
+void futex_task_exit(bool ends)
 {
 	struct task *task = current;
 
 	if (task->robust_list)
 		leave_locks(task);
 	task->robust_list = NULL;
+	futex_leave_pi(ends);
 	/* No other task can wait for it if no other task uses the memory. */
 	if (task->clear_child_tid && atomic_read(&task->mm->users) > 1 && clear_tid(task))
 		futex_wake_at_exit((unsigned long)task->clear_child_tid);

@@ -7,6 +7,7 @@
  * 3. tasks_lock keeps the tasks that are looked at and changed.
  */
 #include "kernel/capability.h"
+#include "kernel/process/inherit.h"
 #include "kernel/process/process.h"
 #include "kernel/process/timecalls.h"
 #include "kernel/syscalls.h"
@@ -36,7 +37,7 @@ static bool may_have_nice(const struct task *task, int nice)
 
 static struct scheduling scheduling_of(const struct task *task)
 {
-	return (struct scheduling){ task->policy, task->nice, task->urgency };
+	return (struct scheduling){ task->policy, task->nice, task->own_urgency };
 }
 
 /* Returns the task with the number, 0 being the current one, or NULL. tasks_lock is held. */
@@ -171,7 +172,7 @@ static bool needs_root(const struct task *task, const struct scheduling *wanted,
 	if (is_urgent(wanted->policy)) {
 		if (wanted->policy != task->policy && limit == 0)
 			return true;
-		if (wanted->urgency > task->urgency && wanted->urgency > limit)
+		if (wanted->urgency > task->own_urgency && wanted->urgency > limit)
 			return true;
 	}
 	if (task->policy == SCHED_IDLE && wanted->policy != SCHED_IDLE &&
@@ -213,6 +214,7 @@ static long set_policy(int tid, int policy, const void __user *param)
 	}
 	if (error == 0) {
 		sched_set(task, &wanted);
+		inherit_changed(task);
 		task->reset_on_fork = reset;
 	}
 	spin_unlock_irqrestore(&tasks_lock, flags);
@@ -246,7 +248,7 @@ static long ask(int tid, struct answer *answer)
 
 	if (task)
 		*answer = (struct answer){ task->policy | (task->reset_on_fork ? RESET_ON_FORK : 0),
-					   task->urgency, task->allowed, sched_slice_ns(task) };
+					   task->own_urgency, task->allowed, sched_slice_ns(task) };
 	spin_unlock_irqrestore(&tasks_lock, flags);
 	return task ? 0 : -ESRCH;
 }

@@ -90,9 +90,10 @@ void task_release_vfork(struct task *task);
 long tls_set(struct task *task, void __user *address, bool may_choose);
 
 /*
- * Clear the word at clear_child_tid and wake its futex, because the current task or its program ends. The
- * task must still have its address space. May sleep.
+ * Clear the word at clear_child_tid, wake its futex, and give up robust locks and those with priority
+ * inheritance, because the current task or, unless `ends`, its program ends. The task must still have its
+ * address space. May sleep.
  */
-void futex_task_exit(void);
+void futex_task_exit(bool ends);
 
 #endif

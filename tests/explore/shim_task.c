@@ -33,6 +33,7 @@ void ex_shim_tasks_init(void)
 		ex_tasks[i].process = &process;
 		list_init(&ex_tasks[i].signals.queued);
 		list_init(&ex_tasks[i].thread_link);
+		list_init(&ex_tasks[i].lenders);
 	}
 	list_init(&process.threads);
 	list_init(&process.timers);
@@ -48,6 +49,13 @@ ONE_STEP bool sched_wake(struct task *task)
 		return false;
 	task->state = TASK_RUNNING;
 	return true;
+}
+
+/* Who runs next is up to the search, so this is only stored. */
+void sched_inherit(struct task *task, unsigned int urgency)
+{
+	task->inherited = urgency;
+	WRITE_ONCE(task->urgency, MAX(task->own_urgency, urgency));
 }
 
 static struct mutex *watched[2];

@@ -98,6 +98,8 @@ static int copy(void *dst, const void *src, size_t n)
 
 int copy_from_user(void *dst, const void __user *src, size_t n)
 {
+	if (!is_user(src) && copy_from_user_nofault(dst, src, n) == n)
+		return 0;
 	return copy(dst, src, n);
 }
 
