@@ -474,6 +474,23 @@ long sys_mmap2(uintptr_t hint, size_t len, unsigned int prot, unsigned int flags
 
 long sys_mremap(uintptr_t start, size_t old_len, size_t new_len, unsigned int flags, uintptr_t to);
 
+/* ---- kernel/ipc ---- */
+
+long sys_ipc(unsigned int word, int first, unsigned long second, unsigned long third,
+	     void __user *pointer, long fifth);
+long sys_shmget(int32_t key, size_t size, unsigned int flags);
+long sys_shmat(int id, uintptr_t at, unsigned int flags);
+long sys_shmdt(uintptr_t at);
+long sys_shmctl(int id, int command, void __user *argument);
+long sys_semget(int32_t key, int nr, unsigned int flags);
+long sys_semctl(int id, int number, int command, unsigned long argument);
+long sys_semtimedop_time64(int id, const void __user *ops, unsigned int nr,
+			   const void __user *timeout);
+long sys_msgget(int32_t key, unsigned int flags);
+long sys_msgsnd(int id, const void __user *from, size_t len, unsigned int flags);
+long sys_msgrcv(int id, void __user *to, size_t max_len, int32_t type, unsigned int flags);
+long sys_msgctl(int id, int command, void __user *argument);
+
 /* ---- net/calls.c ---- */
 
 long sys_socketcall(unsigned int call, const void __user *from);

@@ -32,6 +32,7 @@
 
 struct file;
 struct file_table; /* fs/file/file.h */
+struct sem_undo_list;
 struct fs_context; /* fs/names/vfs.h: cwd, root, umask */
 struct mm;	   /* mm/vm/vm.h */
 struct lender;	   /* kernel/process/inherit.h */
@@ -161,6 +162,7 @@ struct task {
 	/* files */
 	struct file_table *files;
 	struct fs_context *fs;
+	struct sem_undo_list *sem_undo; /* kernel/ipc/sem.h; NULL: nothing to undo */
 	struct list *closing; /* files from messages that it has yet to close: net/passing.h */
 
 	/* signals; tasks_lock */

@@ -24,18 +24,6 @@ static bool is_stored(unsigned int mode)
 	return S_ISREG(mode) || S_ISDIR(mode) || S_ISLNK(mode);
 }
 
-static bool in_group(uint32_t group, uint32_t gid)
-{
-	const struct credentials *cred = &current->process->cred;
-
-	if (group == gid)
-		return true;
-	for (unsigned int i = 0; i < cred->nr_groups; i++)
-		if (cred->groups[i] == group)
-			return true;
-	return false;
-}
-
 /* A file that nobody may execute is no program, for root either. */
 static bool has_override(const struct inode *inode, unsigned int may, uint64_t capabilities)
 {
@@ -58,7 +46,7 @@ static int permission_for(const struct inode *inode, unsigned int may, uint32_t 
 		return 0;
 	if (uid == inode->uid)
 		mode >>= 6;
-	else if (in_group(inode->gid, gid))
+	else if (credentials_in_group(inode->gid, gid))
 		mode >>= 3;
 	return may & ~mode & 7 && !has_override(inode, may, capabilities) ? -EACCES : 0;
 }
@@ -162,7 +150,7 @@ static int change_mode(struct inode *inode, const struct change *change)
 
 	if (!inode_owner_or_root(inode))
 		return -EPERM;
-	if (!capable(CAP_FSETID) && !in_group(inode->gid, current_gid()))
+	if (!capable(CAP_FSETID) && !credentials_in_group(inode->gid, current_gid()))
 		mode &= ~S_ISGID;
 	inode->mode = (inode->mode & S_IFMT) | mode;
 	return 0;
@@ -189,7 +177,7 @@ static bool may_chown(const struct inode *inode, uint32_t uid, uint32_t gid)
 		return true;
 	if (current_uid() != inode->uid || (uid != KEEP_ID && uid != inode->uid))
 		return false;
-	return gid == KEEP_ID || gid == inode->gid || in_group(gid, current_gid());
+	return gid == KEEP_ID || gid == inode->gid || credentials_in_group(gid, current_gid());
 }
 
 /*

@@ -176,6 +176,13 @@ struct file_ops {
 	long (*ioctl)(struct file *file, unsigned int command,
 		      unsigned long argument);		 /* NULL: -ENOTTY */
 	int (*mmap)(struct file *file, struct vma *vma); /* NULL: -ENODEV */
+	/*
+	 * One more VMA, or one less, holds the file. The first is called with mm->lock held and must
+	 * not sleep. The second is called without it, while the file still exists, and may sleep. NULL:
+	 * nothing to do.
+	 */
+	void (*attached)(struct file *file);
+	void (*detached)(struct file *file);
 	int (*fsync)(struct file *file);
 	/*
 	 * For a source of splice: append slots for up to `len` bytes at *pos to `slots`, and

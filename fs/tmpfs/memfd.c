@@ -1,5 +1,6 @@
 /*
- * memfd_create(2): files in memory that no directory names.
+ * memfd_create(2): files in memory that no directory names. Segments of shared memory (kernel/ipc/shm.c) are
+ * such files, too.
  *
  * 1. They belong to a tmpfs of their own, which is mounted nowhere. Its limits are those of every tmpfs,
  *    so all these files together take half of the memory at most.
@@ -8,6 +9,7 @@
 #include "fs/file/file.h"
 #include "fs/file/seal.h"
 #include "fs/names/vfs_internal.h"
+#include "fs/tmpfs/tmpfs.h"
 #include "kernel/init.h"
 #include "kernel/log.h"
 #include "kernel/syscalls.h"
@@ -44,8 +46,7 @@ static char *name_for(const char __user *user_name)
 	return ERR_PTR(len == -EFAULT ? -EFAULT : refuse(EINVAL, "the name is too long"));
 }
 
-/* Returns a dentry with a reference, which no lookup finds, or ERR_PTR. */
-static struct dentry *make_file(const char *text, bool sealable)
+struct dentry *tmpfs_make_nameless(const char *text)
 {
 	struct dentry *root = memory->root;
 	struct name name = { text, strlen(text), 0 };
@@ -54,7 +55,6 @@ static struct dentry *make_file(const char *text, bool sealable)
 
 	if (IS_ERR(inode))
 		return (void *)inode;
-	inode->seals = SEALABLE | (sealable ? 0 : SEAL_SEAL);
 	dentry = dentry_make_deleted(root, &name, inode);
 	return dentry ? dentry : ERR_PTR(-ENOMEM);
 }
@@ -67,10 +67,12 @@ static struct file *open_file(const char __user *user_name, unsigned int flags)
 
 	if (IS_ERR(name))
 		return (void *)name;
-	dentry = make_file(name, flags & MFD_ALLOW_SEALING);
+	dentry = tmpfs_make_nameless(name);
 	kfree(name);
 	if (IS_ERR(dentry))
 		return (void *)dentry;
+	if (flags & MFD_ALLOW_SEALING)
+		dentry->inode->seals = SEALABLE;
 	file = file_open_path(dentry, O_RDWR | O_LARGEFILE);
 	dentry_put(dentry);
 	return file;

@@ -20,4 +20,11 @@ int tmpfs_mount_mode(struct super_block *sb, const char *options, unsigned int m
 int tmpfs_add_node(struct super_block *sb, const char *name, unsigned int mode, unsigned int rdev,
 		   const char *target);
 
+/*
+ * Make a file in memory that no lookup finds, and that `text` names in /proc/PID/maps. Anybody may open
+ * it. Returns its dentry with a reference, ERR_PTR(-ENOMEM), or ERR_PTR(-ENOSPC) if there are too many such
+ * files. May sleep. fs/tmpfs/memfd.c
+ */
+struct dentry *tmpfs_make_nameless(const char *text);
+
 #endif

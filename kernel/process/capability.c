@@ -54,6 +54,18 @@ bool process_may_inspect(const struct process *process)
 	       own->fsgid == other->gid && own->fsgid == other->egid && own->fsgid == other->sgid;
 }
 
+bool credentials_in_group(uint32_t group, uint32_t gid)
+{
+	const struct credentials *cred = own();
+
+	if (group == gid)
+		return true;
+	for (unsigned int i = 0; i < cred->nr_groups; i++)
+		if (cred->groups[i] == group)
+			return true;
+	return false;
+}
+
 /* ---- the rules ---- */
 
 static bool has_root_id(const struct credentials *cred)

@@ -9,6 +9,7 @@
  *    stay as a zombie.
  * 3. All steps of point 2 are done while tasks_lock is held.
  */
+#include "kernel/ipc/sem.h"
 #include "kernel/process/oom.h"
 #include "kernel/process/process.h"
 #include "kernel/process/usage.h"
@@ -140,6 +141,7 @@ static void leave_resources(struct task *task)
 	spin_unlock_irqrestore(&tasks_lock, flags);
 	task_release_vfork(task);
 	mm_put(mm);
+	sem_exit(task);
 	file_table_put(files);
 	fs_context_put(fs);
 	oom_released();

@@ -9,6 +9,7 @@
  *    the parent is killed. All such parents share one wait queue.
  */
 #include "kernel/cpu/fpu.h"
+#include "kernel/ipc/sem.h"
 #include "kernel/process/process.h"
 #include "kernel/signals/signal.h"
 #include "kernel/syscalls.h"
@@ -24,7 +25,7 @@
 #define CLONE_SIGHAND	     0x00000800u
 #define CLONE_VFORK	     0x00004000u
 #define CLONE_THREAD	     0x00010000u
-#define CLONE_SYSVSEM	     0x00040000u /* accepted: there are no semaphores to share */
+#define CLONE_SYSVSEM	     0x00040000u
 #define CLONE_SETTLS	     0x00080000u
 #define CLONE_PARENT_SETTID  0x00100000u
 #define CLONE_CHILD_CLEARTID 0x00200000u
@@ -89,6 +90,8 @@ static int copy_resources(struct task *child, unsigned int flags)
 	if (flags & CLONE_FS)
 		atomic_inc(&parent->fs->refs);
 	child->fs = flags & CLONE_FS ? parent->fs : fs_context_copy();
+	if (sem_fork(child, flags & CLONE_SYSVSEM) < 0)
+		return -ENOMEM;
 	if (flags & CLONE_THREAD)
 		atomic_inc(&parent->process->refs);
 	process = flags & CLONE_THREAD ? parent->process : process_create();
@@ -147,6 +150,7 @@ static long copy_state(struct task *child, const struct clone_args *args)
 
 static void drop_all(struct task *child)
 {
+	sem_exit(child);
 	if (child->fs)
 		fs_context_put(child->fs);
 	if (child->files)

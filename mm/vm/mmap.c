@@ -203,6 +203,17 @@ static long map_anonymous(uintptr_t hint, size_t len, unsigned int prot, unsigne
 	return result;
 }
 
+long mm_map_whole(uintptr_t at, size_t len, unsigned int prot, bool replace, struct file *file)
+{
+	unsigned int flags = MAP_SHARED;
+
+	if (len > USER_END)
+		return -ENOMEM;
+	if (at)
+		flags |= replace ? MAP_FIXED : MAP_NOREPLACE;
+	return map(at, PAGE_ALIGN(len), prot, flags, file, 0);
+}
+
 /* Make a mapping whose arguments have been checked. If file is NULL, the memory is anonymous. */
 static long map_checked(uintptr_t hint, size_t len, unsigned int prot, unsigned int flags,
 			struct file *file, uint32_t page_offset)

@@ -99,6 +99,25 @@ static void vma_insert(struct vma *vma)
 		mapping_join(vma);
 }
 
+/* A VMA holds its file. */
+static void vma_get_file(struct vma *vma)
+{
+	if (!vma->file)
+		return;
+	file_get(vma->file);
+	if (vma->file->ops->attached)
+		vma->file->ops->attached(vma->file);
+}
+
+static void vma_put_file(struct vma *vma)
+{
+	if (!vma->file)
+		return;
+	if (vma->file->ops->detached)
+		vma->file->ops->detached(vma->file);
+	file_put(vma->file);
+}
+
 static struct vma *vma_copy(const struct vma *from, struct mm *mm)
 {
 	struct vma *vma = mm->nr_vmas < MAX_VMAS ? slab_alloc(vma_cache, 0) : NULL;
@@ -108,8 +127,7 @@ static struct vma *vma_copy(const struct vma *from, struct mm *mm)
 	*vma = *from;
 	vma->mm = mm;
 	list_init(&vma->mapping_link);
-	if (vma->file)
-		file_get(vma->file);
+	vma_get_file(vma);
 	return vma;
 }
 
@@ -121,8 +139,7 @@ void mm_unlock(struct mm *mm)
 	list_splice_tail(&dead, &mm->dead);
 	mutex_unlock(&mm->lock);
 	list_for_each_safe(vma, next, &dead, mapping_link) {
-		if (vma->file)
-			file_put(vma->file);
+		vma_put_file(vma);
 		slab_free(vma_cache, vma);
 	}
 }

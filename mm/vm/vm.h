@@ -83,6 +83,13 @@ long mm_map_code(const void *code, size_t len);
  */
 int mm_map(struct mm *mm, uintptr_t start, size_t len, unsigned int flags, struct file *file,
 	   uint32_t page_offset);
+/*
+ * Map the whole file, which has `len` bytes, into the current address space. `prot` has the bits of VMA_READ,
+ * VMA_WRITE and VMA_EXEC. `at` is the address, or 0 for any. What is mapped there is removed if `replace` is
+ * set, otherwise it is in the way. Returns the address or an error of mmap(2): -EACCES, -EAGAIN, -EEXIST,
+ * -ENOMEM, -EPERM or -ERESTARTSYS. May sleep; takes mm->lock.
+ */
+long mm_map_whole(uintptr_t at, size_t len, unsigned int prot, bool replace, struct file *file);
 /* Returns the VMA that contains va, or NULL. mm->lock is held. */
 struct vma *mm_find(struct mm *mm, uintptr_t va);
 /* Return the first VMA that ends after va, or the last one before va, or NULL. mm->lock is held. */
