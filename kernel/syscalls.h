@@ -274,6 +274,18 @@ long sys_clone3(const void __user *from, size_t size);
 long sys_futex(unsigned long address, unsigned int op, uint32_t value, unsigned long fourth,
 	       unsigned long address2, uint32_t bits);
 
+/* ---- fs/proc/pidfd.c ---- */
+
+long sys_pidfd_open(int pid, unsigned int flags);
+long sys_pidfd_send_signal(unsigned int number, unsigned int signo, const void __user *from,
+			   unsigned int flags);
+long sys_pidfd_getfd(unsigned int number, unsigned int target, unsigned int flags);
+
+/* ---- kernel/process/futex_waitv.c ---- */
+
+long sys_futex_waitv(const void __user *waiters, unsigned int nr, unsigned int flags,
+		     const void __user *timeout, int clock);
+
 /* ---- kernel/process/futex_exit.c ---- */
 
 long sys_set_robust_list(void __user *head, size_t size);

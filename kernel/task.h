@@ -280,6 +280,7 @@ struct process {
 	int exit_status;	      /* in the encoding of wait4(2) */
 	bool exiting;		      /* exit_group or a fatal signal: all threads exit */
 	struct wait_queue child_wait; /* wait4 sleeps here */
+	struct wait_queue end_wait;   /* woken when the process has ended */
 
 	/* signals; tasks_lock */
 	struct signal_action actions[NR_SIGNALS];

@@ -28,6 +28,7 @@ struct super_block;
 struct poll_table;
 struct pipe;
 struct slot_list;
+struct text;
 struct socket;
 struct vma;
 
@@ -184,6 +185,8 @@ struct file_ops {
 	void (*attached)(struct file *file);
 	void (*detached)(struct file *file);
 	int (*fsync)(struct file *file);
+	/* Print what the file alone has into its /proc/PID/fdinfo. NULL: nothing. Never sleeps. */
+	void (*show)(struct file *file, struct text *text);
 	/*
 	 * For a source of splice: append slots for up to `len` bytes at *pos to `slots`, and
 	 * advance *pos. Does not wait for data (fs/splice/splice.h). Returns the number of bytes, 0

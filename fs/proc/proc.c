@@ -130,8 +130,7 @@ static struct file_table *process_files(struct process *process)
 	return files;
 }
 
-/* Returns an open file with a reference, or NULL if the descriptor is not open. */
-static struct file *process_file(struct process *process, unsigned int fd)
+struct file *process_file(struct process *process, unsigned int fd)
 {
 	struct file_table *files = process_files(process);
 	struct file *file = files ? file_table_get(files, fd) : NULL;
@@ -211,6 +210,8 @@ static int show_fdinfo(struct process *process, unsigned int fd, struct text *te
 		    file->flags | (file->writable ? (file->readable ? O_RDWR : O_WRONLY) : 0));
 	text_printf(text, "mnt_id:\t%u\nino:\t%llu\n", file->inode->sb->dev,
 		    (unsigned long long)file->inode->number);
+	if (file->ops->show)
+		file->ops->show(file, text);
 	file_put(file);
 	return 0;
 }

@@ -52,6 +52,8 @@ struct proc_entry {
  * tasks_lock.
  */
 struct mm *process_mm(struct process *process);
+/* Returns an open file of a process with a reference, or NULL if the descriptor is not open. Never sleeps. */
+struct file *process_file(struct process *process, unsigned int fd);
 /* Returns the program file of a process with a reference, or NULL if it has none. May sleep. */
 struct file *process_program(struct process *process);
 

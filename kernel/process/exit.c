@@ -117,6 +117,7 @@ static void process_end(struct process *process)
 	struct process *parent = process->parent;
 
 	signal_queue_forget(process, &process->signals, ~(sigmask_t)0);
+	wake_all(&process->end_wait);
 	give_children_away(process);
 	if (parent && parent->pgid != process->pgid && parent->sid == process->sid)
 		check_orphaned(process->pgid, process->sid, process);
@@ -168,8 +169,8 @@ static void leave_place(struct task *task)
 }
 
 /*
- * Set the status that wait4() will report. It is the status of the process's end, or else that of its
- * first thread. When the last thread begins to exit, the status becomes final. A later signal, such as
+ * Set the status that wait4() will report. It is the status of the process's end, or else that of the last
+ * thread. When this one begins to exit, the status becomes final. A later signal, such as
  * the SIGHUP when a session leader exits, does not change it. Returns true for the last thread.
  */
 static bool begin_exit(struct task *task, int status)
@@ -178,7 +179,7 @@ static bool begin_exit(struct task *task, int status)
 	unsigned int flags = spin_lock_irqsave(&tasks_lock);
 	bool last = --process->nr_running == 0;
 
-	if (!process->exiting && task->tid == process->pid)
+	if (!process->exiting && last)
 		process->exit_status = status;
 	if (last)
 		process->exiting = true;

@@ -14,6 +14,7 @@
 #include "kernel/signals/signal.h"
 #include "kernel/syscalls.h"
 #include "fs/file/file.h"
+#include "fs/proc/pidfd.h"
 #include "lib/string.h"
 #include "mm/vm/uaccess.h"
 #include "mm/vm/vm.h"
@@ -23,7 +24,9 @@
 #define CLONE_FS	     0x00000200u
 #define CLONE_FILES	     0x00000400u
 #define CLONE_SIGHAND	     0x00000800u
+#define CLONE_PIDFD	     0x00001000u
 #define CLONE_VFORK	     0x00004000u
+#define CLONE_PARENT	     0x00008000u
 #define CLONE_THREAD	     0x00010000u
 #define CLONE_SYSVSEM	     0x00040000u
 #define CLONE_SETTLS	     0x00080000u
@@ -36,12 +39,13 @@
 #define CLONE_ALL                                                                              \
 	(CLONE_SIGNAL_MASK | CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_VFORK | \
 	 CLONE_THREAD | CLONE_SYSVSEM | CLONE_SETTLS | CLONE_PARENT_SETTID |                   \
-	 CLONE_CHILD_CLEARTID | CLONE_DETACHED | CLONE_UNTRACED | CLONE_CHILD_SETTID)
+	 CLONE_CHILD_CLEARTID | CLONE_DETACHED | CLONE_UNTRACED | CLONE_CHILD_SETTID |         \
+	 CLONE_PIDFD | CLONE_PARENT)
 
 struct clone_args {
 	unsigned int flags;
 	uint32_t stack; /* 0: the parent's stack pointer */
-	void __user *parent_tid, *tls, *child_tid;
+	void __user *parent_tid, *tls, *child_tid, *pidfd;
 	bool clear_handlers; /* the child starts with the default action for every signal it handles */
 };
 
@@ -51,8 +55,13 @@ static long check_flags(unsigned int flags)
 {
 	if (flags & ~CLONE_ALL)
 		return refuse(EINVAL, "a clone flag that is not supported");
-	if (!(flags & CLONE_THREAD) && (flags & CLONE_SIGNAL_MASK) != SIGCHLD)
+	/* With CLONE_PARENT, the child's signal is that of its sibling, which is SIGCHLD. */
+	if (!(flags & (CLONE_THREAD | CLONE_PARENT)) && (flags & CLONE_SIGNAL_MASK) != SIGCHLD)
 		return refuse(EINVAL, "the exit signal of a process must be SIGCHLD");
+	if (flags & CLONE_PIDFD && flags & (CLONE_THREAD | CLONE_DETACHED))
+		return refuse(EINVAL, "a thread has no descriptor");
+	if (flags & CLONE_PARENT && current->process == init_process)
+		return refuse(EINVAL, "init has no parent");
 	if (!(flags & CLONE_THREAD) != !(flags & CLONE_SIGHAND))
 		return refuse(EINVAL, "CLONE_THREAD and CLONE_SIGHAND must be used together");
 	if ((flags & CLONE_SIGHAND) && !(flags & CLONE_VM))
@@ -169,14 +178,27 @@ static void reset_handlers(struct process *process)
 			process->actions[i] = (struct signal_action){ .handler = SIG_DFL };
 }
 
-static long link_child(struct task *child, bool clear_handlers)
+/* Make the process a sibling of the current one. tasks_lock is held. */
+static void become_sibling(struct process *process)
+{
+	struct process *parent = current->process->parent;
+
+	list_del(&process->sibling);
+	process->parent = parent;
+	process->parent_pid = parent->pid;
+	list_add_tail(&parent->children, &process->sibling);
+}
+
+static long link_child(struct task *child, const struct clone_args *args)
 {
 	unsigned int flags = spin_lock_irqsave(&tasks_lock);
 	long error;
 
 	error = signal_pending() ? -ERESTARTNOINTR : process_link(child);
-	if (error == 0 && clear_handlers)
+	if (error == 0 && args->clear_handlers)
 		reset_handlers(child->process);
+	if (error == 0 && (args->flags & (CLONE_PARENT | CLONE_THREAD)) == CLONE_PARENT)
+		become_sibling(child->process);
 	/* A linked child may be killed, but it cannot run, and therefore not end, before sched_start(). */
 	if (error == 0)
 		atomic_inc(&child->refs);
@@ -204,9 +226,50 @@ void task_release_vfork(struct task *task)
 	wake_all(queue);
 }
 
+/* The descriptor of the child, which the parent gets when all has succeeded. */
+struct child_file {
+	struct file *file; /* NULL: none is wanted */
+	int fd;
+};
+
+/* Make the file, reserve its descriptor, and tell the program. Returns 0 or an error. May sleep. */
+static long reserve_pidfd(struct child_file *pidfd, struct process *process,
+			  const struct clone_args *args)
+{
+	struct file *file;
+	long error;
+
+	if (!(args->flags & CLONE_PIDFD))
+		return 0;
+	file = pidfd_file(process, 0);
+	if (IS_ERR(file))
+		return PTR_ERR(file);
+	pidfd->fd = fd_reserve(0, true);
+	error = MIN(pidfd->fd, 0);
+	if (error == 0) {
+		error = put_user_u32(pidfd->fd, args->pidfd);
+		if (error)
+			fd_unreserve(pidfd->fd);
+	}
+	if (error)
+		file_put(file);
+	else
+		pidfd->file = file;
+	return error;
+}
+
+static void drop_pidfd(const struct child_file *pidfd)
+{
+	if (!pidfd->file)
+		return;
+	fd_unreserve(pidfd->fd);
+	file_put(pidfd->file);
+}
+
 static long do_clone(const struct clone_args *args)
 {
 	long error = check_flags(args->flags), tid;
+	struct child_file pidfd = { NULL, -1 };
 	struct task *child;
 
 	if (error < 0)
@@ -218,12 +281,17 @@ static long do_clone(const struct clone_args *args)
 	if (error == 0)
 		error = copy_state(child, args);
 	if (error == 0)
-		error = link_child(child, args->clear_handlers);
+		error = reserve_pidfd(&pidfd, child->process, args);
+	if (error == 0)
+		error = link_child(child, args);
 	if (error < 0) {
+		drop_pidfd(&pidfd);
 		drop_all(child);
 		return error;
 	}
 	tid = child->tid;
+	if (pidfd.file)
+		fd_install(pidfd.fd, pidfd.file);
 	if (args->flags & CLONE_PARENT_SETTID)
 		put_user_u32(tid, args->parent_tid);
 	sched_start(child);
@@ -246,10 +314,13 @@ long sys_vfork(void)
 long sys_clone(unsigned int flags, uint32_t stack, void __user *parent_tid, void __user *tls,
 	       void __user *child_tid)
 {
-	return do_clone(&(struct clone_args){ flags, stack, parent_tid, tls, child_tid, false });
+	if (flags & CLONE_PIDFD && flags & CLONE_PARENT_SETTID)
+		return refuse(EINVAL, "the number and the descriptor would go to the same place");
+	return do_clone(&(struct clone_args){ flags, stack, parent_tid, tls, child_tid, parent_tid,
+					      false });
 }
 
-/* struct clone_args of clone3(2). There are no pidfds, chosen numbers and control groups. */
+/* struct clone_args of clone3(2). There are no chosen numbers and control groups. */
 struct clone3_args {
 	uint64_t flags, pidfd, child_tid, parent_tid, exit_signal, stack, stack_size, tls;
 	uint64_t set_tid, nr_set_tid, cgroup;
@@ -284,8 +355,12 @@ static long check_clone3(const struct clone3_args *args)
 
 	if (args->flags & ~known || args->set_tid || args->nr_set_tid)
 		return refuse(EINVAL, "a clone3 flag or field that is not supported");
-	if (args->exit_signal > NR_SIGNALS || (args->flags & CLONE_THREAD && args->exit_signal))
+	if (args->exit_signal > NR_SIGNALS ||
+	    (args->flags & (CLONE_THREAD | CLONE_PARENT) && args->exit_signal))
 		return refuse(EINVAL, "a wrong exit signal");
+	if (args->flags & CLONE_PIDFD && args->flags & CLONE_PARENT_SETTID &&
+	    args->pidfd == args->parent_tid)
+		return refuse(EINVAL, "the number and the descriptor would go to the same place");
 	if (!args->stack != !args->stack_size || args->stack + args->stack_size > USER_END ||
 	    args->stack > USER_END || args->stack_size > USER_END)
 		return refuse(EINVAL, "a stack needs an address and a size");
@@ -309,6 +384,7 @@ long sys_clone3(const void __user *from, size_t size)
 		.parent_tid = (void __user *)(uintptr_t)args.parent_tid,
 		.tls = (void __user *)(uintptr_t)args.tls,
 		.child_tid = (void __user *)(uintptr_t)args.child_tid,
+		.pidfd = (void __user *)(uintptr_t)args.pidfd,
 		.clear_handlers = args.flags & CLONE_CLEAR_SIGHAND,
 	});
 }

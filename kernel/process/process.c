@@ -115,11 +115,13 @@ struct process *process_create(void)
 	if (!process)
 		return NULL;
 	atomic_set(&process->refs, 1);
+	list_init(&process->all_link);
 	list_init(&process->threads);
 	list_init(&process->children);
 	list_init(&process->signals.queued);
 	list_init(&process->timers);
 	wait_queue_init(&process->child_wait, "child_wait");
+	wait_queue_init(&process->end_wait, "end_wait");
 	wait_queue_init(&process->signal_wait, "signal_wait");
 	return process;
 }

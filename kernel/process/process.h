@@ -18,6 +18,11 @@ static inline struct task *process_leader(struct process *process)
 {
 	return process->nr_threads ? list_first(&process->threads, struct task, thread_link) : NULL;
 }
+/* Returns true if the process has been waited for, so that its number may have another one. tasks_lock is held. */
+static inline bool process_is_reaped(const struct process *process)
+{
+	return list_empty(&process->all_link);
+}
 /* Take one more reference. The caller has one, or the process is its own. */
 static inline void process_get(struct process *process)
 {

@@ -7,6 +7,7 @@
  *    the parent's waiters are woken.
  * 3. A thread can wait for all children of its process, whichever thread created them.
  */
+#include "fs/proc/pidfd.h"
 #include "kernel/process/process.h"
 #include "kernel/process/usage.h"
 #include "kernel/signals/signal.h"
@@ -25,7 +26,9 @@
 enum { P_ALL, P_PID, P_PGID, P_PIDFD };
 
 struct wait_request {
-	int pid; /* which children, as in waitpid(2) */
+	int pid;		 /* which children, as in waitpid(2) */
+	struct process *process; /* if not NULL, only this one */
+	bool unwilling;		 /* its descriptor has O_NONBLOCK: EAGAIN instead of waiting */
 	unsigned int options;
 	/* the result */
 	unsigned int child, uid;
@@ -79,7 +82,8 @@ static int scan(struct wait_request *request)
 	int result = -ECHILD;
 
 	list_for_each(child, &current->process->children, sibling) {
-		if (request->pid != -1 && !process_is_meant(child, request->pid))
+		if (request->process ? child != request->process
+				     : request->pid != -1 && !process_is_meant(child, request->pid))
 			continue;
 		if (child->nr_threads == 0 && !(request->options & WEXITED))
 			continue;
@@ -129,22 +133,43 @@ long sys_waitpid(int pid, void __user *status, unsigned int options)
 
 /* ---- waitid ---- */
 
-/* Translate the pair of waitid(2) to the pid of waitpid(2). Returns 0 or -EINVAL. */
-static int choose_children(unsigned int which, int id, int *pid)
+/*
+ * The child of a pidfd, to which the request gets a reference. If the descriptor has O_NONBLOCK, the call
+ * does not wait. Returns 0, -EINVAL or -EBADF.
+ */
+static int choose_by_pidfd(struct wait_request *request, int id)
+{
+	struct process *process;
+	unsigned int flags;
+
+	if (id < 0)
+		return refuse(EINVAL, "not a descriptor");
+	process = pidfd_process(id, &flags);
+	if (IS_ERR(process))
+		return PTR_ERR(process);
+	request->process = process;
+	request->unwilling = flags & O_NONBLOCK && !(request->options & WNOHANG);
+	if (request->unwilling)
+		request->options |= WNOHANG;
+	return 0;
+}
+
+/* Translate the pair of waitid(2) to the pid of waitpid(2), or to a process. Returns 0 or an error. */
+static int choose_children(struct wait_request *request, unsigned int which, int id)
 {
 	switch (which) {
 	case P_ALL:
-		*pid = -1;
+		request->pid = -1;
 		return 0;
 	case P_PID:
-		*pid = id;
+		request->pid = id;
 		return id > 0 ? 0 : refuse(EINVAL, "not a process id");
 	case P_PGID:
 		/* Group 1 is not -1, which would mean all children. It is init's, and cannot have any of ours. */
-		*pid = id == 1 ? INT32_MIN : -id;
+		request->pid = id == 1 ? INT32_MIN : -id;
 		return id >= 0 ? 0 : refuse(EINVAL, "not a process group");
 	case P_PIDFD:
-		return refuse(EINVAL, "there are no descriptors of processes");
+		return choose_by_pidfd(request, id);
 	default:
 		return refuse(EINVAL, "not a kind of id");
 	}
@@ -181,10 +206,14 @@ long sys_waitid(unsigned int which, int id, void __user *to, unsigned int option
 		return refuse(EINVAL, "unknown options");
 	if (!(options & (WEXITED | WUNTRACED | WCONTINUED)))
 		return refuse(EINVAL, "nothing to wait for");
-	result = choose_children(which, id, &request.pid);
+	result = choose_children(&request, which, id);
 	if (result < 0)
 		return result;
 	result = (options & (WALL | WCLONE)) == WCLONE ? -ECHILD : find_child(&request);
+	if (request.process)
+		process_put(request.process);
+	if (result == 0 && request.unwilling)
+		result = -EAGAIN;
 	if (result > 0) {
 		if (rusage && usage_to_user(&request.usage, rusage) < 0)
 			return -EFAULT;

@@ -13,12 +13,8 @@
 
 /* ---- sending ---- */
 
-/*
- * Copy the details that a program sends with a signal. `to` is the process or thread that gets it. To others
- * than itself a task may not pass for the kernel or for kill(2). Returns 0, -EFAULT, -EPERM, or -E2BIG if
- * there is something after the words that the kernel keeps.
- */
-static int info_from_user(struct signal_info *info, const void __user *from, int to)
+int signal_info_from_user(struct signal_info *info, const void __user *from, int to,
+			  unsigned int *signo)
 {
 	uint32_t words[SIGINFO_SIZE / 4];
 	const unsigned int kept = 3 + ARRAY_SIZE(info->words);
@@ -29,6 +25,8 @@ static int info_from_user(struct signal_info *info, const void __user *from, int
 	for (unsigned int i = kept; i < ARRAY_SIZE(words); i++)
 		if (words[i] && (int)words[2] < SI_DETHREAD && (int)words[2] != SI_ASYNCNL)
 			return refuse(E2BIG, "details that the kernel does not keep");
+	if (signo)
+		*signo = words[0];
 	*info = (struct signal_info){ .error = words[1], .code = words[2] };
 	for (unsigned int i = 0; i < ARRAY_SIZE(info->words); i++)
 		info->words[i] = words[3 + i];
@@ -42,7 +40,7 @@ long sys_rt_sigqueueinfo(int pid, unsigned int signo, const void __user *from)
 	struct signal_info info;
 	struct process *process;
 	unsigned int flags;
-	long result = info_from_user(&info, from, pid);
+	long result = signal_info_from_user(&info, from, pid, NULL);
 
 	if (result < 0)
 		return result;
@@ -57,7 +55,7 @@ long sys_rt_tgsigqueueinfo(int tgid, int tid, unsigned int signo, const void __u
 {
 	struct signal_info info;
 	unsigned int flags;
-	long result = info_from_user(&info, from, tid);
+	long result = signal_info_from_user(&info, from, tid, NULL);
 
 	if (result < 0 && result != -EPERM)
 		return result;

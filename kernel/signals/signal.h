@@ -172,6 +172,14 @@ long signal_send_checked(struct process *process, struct task *task, unsigned in
 			 const struct signal_info *info);
 /* The same to a thread. With tgid 0, it may belong to any process. Returns -ESRCH if there is none. */
 long signal_send_thread(int tgid, int tid, unsigned int signo, const struct signal_info *info);
+/*
+ * Copy the details that a program sends with a signal, and store the number in them if signo is not NULL.
+ * `to` is the process or thread that gets it. To others than itself a task may not pass for the kernel or
+ * for kill(2). Returns 0, -EFAULT, -EPERM, or -E2BIG if there is something after the words that the kernel
+ * keeps. May sleep.
+ */
+int signal_info_from_user(struct signal_info *info, const void __user *from, int to,
+			  unsigned int *signo);
 /* Forget what is pending out of `mask`, of the process and its threads. tasks_lock is held. */
 void signal_forget(struct process *process, sigmask_t mask);
 /* Wake the threads that could handle a pending signal of the process. tasks_lock is held. */

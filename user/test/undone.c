@@ -58,6 +58,21 @@ static long make_inotify(void)
 	return inotify_init1(0);
 }
 
+static long make_pidfd(void)
+{
+	return syscall(434, getppid(), 0);
+}
+
+/* futex_waitv, whose time is over at once. */
+static long wait_for_words(void)
+{
+	static int word;
+	uint64_t waiter[] = { 0, (uintptr_t)&word, 2 }, time[] = { 0, 0 };
+	long result = syscall(449, waiter, 1, 0, time, CLOCK_MONOTONIC);
+
+	return result < 0 && errno == ETIMEDOUT ? 0 : result;
+}
+
 static int in;
 
 static long watch_root(void)
@@ -104,6 +119,8 @@ BEYOND_TEST(
 	CHECK_EQ(ep = until_it_succeeds(make_epoll, nothing_was_opened), lowest++);
 	until_it_succeeds(watch_it, not_watched);
 	CHECK_EQ(in = until_it_succeeds(make_inotify, nothing_was_opened), lowest++);
+	CHECK_EQ(until_it_succeeds(make_pidfd, nothing_was_opened), lowest++);
+	CHECK_EQ(until_it_succeeds(wait_for_words, nothing_was_opened), 0);
 	until_it_succeeds(watch_root, root_is_not_watched);
 }
 

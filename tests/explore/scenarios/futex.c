@@ -99,3 +99,36 @@ static void set_and_requeue(int unused)
 SCENARIO(futex_compared, "waiters are moved and woken; those that come later see the new value",
 	 nothing, NULL, { "waiter0", wait_until_set, 0 }, { "waiter1", wait_until_set, 0, TWIN },
 	 { "waker", set_and_requeue, 0 });
+
+/* futex_waitv: each word is woken by a task of its own. */
+struct waitv {
+	uint64_t value, address;
+	uint32_t flags, reserved;
+};
+
+static void wait_for_both(int unused)
+{
+	struct waitv both[2] = { { 0, (uintptr_t)&word, 130, 0 },
+				 { 0, (uintptr_t)&other, 130, 0 } };
+
+	while (READ_ONCE(word) == 0 || READ_ONCE(other) == 0) {
+		long result;
+
+		both[0].value = READ_ONCE(word);
+		both[1].value = READ_ONCE(other);
+		if (both[0].value && both[1].value)
+			break;
+		result = sys_futex_waitv(both, 2, 0, NULL, 0);
+		must(result == 0 || result == 1 || result == -EAGAIN);
+	}
+}
+
+static void set_other_and_wake(int unused)
+{
+	(void)__atomic_exchange_n(&other, 1, __ATOMIC_SEQ_CST);
+	futex(&other, WAKE, 1, 0, NULL);
+}
+
+SCENARIO(futex_waitv, "a waiter for two words, which are woken by two tasks", nothing, NULL,
+	 { "waiter", wait_for_both, 0 }, { "waker0", set_and_wake, 1 },
+	 { "waker1", set_other_and_wake, 0 });
