@@ -274,6 +274,7 @@ void ipc_waiter_init(struct ipc_waiter *waiter)
 	waiter->result = IPC_WAITING;
 }
 
+//BOOK: leave-after-serving
 /*
  * The result is set before the queue is woken, and the sleeper is on its queue before it looks at the result:
  *

@@ -165,6 +165,7 @@ static bool serve_first(struct sem_set *set)
 	return false;
 }
 
+//BOOK: serve-waiters
 /* The set has changed. What a waiter does may be what an earlier one waits for, so begin again after each. */
 static void serve(struct sem_set *set)
 {

@@ -253,6 +253,7 @@ static const struct file_ops segment_file_ops = {
 	.detached = segment_detached,
 };
 
+//BOOK: segment
 /* Open the segment, which the caller holds. Returns a file or ERR_PTR. */
 static struct file *open_segment(struct shm_segment *segment, unsigned int flags)
 {

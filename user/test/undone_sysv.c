@@ -1,0 +1,134 @@
+/*
+ * A call of System V IPC that fails leaves no object behind, and loses no message.
+ */
+#include "undone.h"
+#include <sys/ipc.h>
+#include <sys/msg.h>
+#include <sys/sem.h>
+#include <sys/shm.h>
+
+#define KEY 0x5e64
+
+static int id;
+static char *at;
+static struct {
+	long type;
+	char text[4000];
+} message = { .type = 1 };
+
+static long make_segment(void)
+{
+	return shmget(KEY, SIZE, IPC_CREAT | 0600);
+}
+
+static void no_segment(void)
+{
+	CHECK_ERR(shmget(KEY, 0, 0), ENOENT);
+}
+
+static long attach(void)
+{
+	at = shmat(id, NULL, 0);
+	return at == (void *)-1 ? -1 : 0;
+}
+
+static void not_attached(void)
+{
+	struct shmid_ds ds;
+
+	CHECK_EQ(shmctl(id, IPC_STAT, &ds), 0);
+	CHECK_EQ(ds.shm_nattch, 0);
+}
+
+/* shmdt may have to look at nothing but what is there, so it cannot fail. */
+BEYOND_TEST(segment, 20, "a segment that cannot be made or attached is as it was", NO_NTH)
+{
+	set_nth(0);
+	id = until_it_succeeds(make_segment, no_segment);
+	until_it_succeeds(attach, not_attached);
+	at[SIZE - 1] = 1;
+	set_nth(1);
+	CHECK_EQ(shmdt(at), 0);
+	set_nth(0);
+	CHECK_EQ(shmctl(id, IPC_RMID, NULL), 0);
+}
+
+static long make_set(void)
+{
+	return semget(KEY, 2000, IPC_CREAT | 0600);
+}
+
+static void no_set(void)
+{
+	CHECK_ERR(semget(KEY, 0, 0), ENOENT);
+}
+
+static long operate(void)
+{
+	static struct sembuf ops[20];
+
+	for (int i = 0; i < 20; i++)
+		ops[i] = (struct sembuf){ i, 1, SEM_UNDO };
+	return semop(id, ops, 20);
+}
+
+static void all_are_zero(void)
+{
+	for (int i = 0; i < 20; i++)
+		CHECK_EQ(semctl(id, i, GETVAL), 0);
+}
+
+static long get_all(void)
+{
+	static unsigned short values[2000];
+
+	return semctl(id, 0, GETALL, values);
+}
+
+static void nothing(void)
+{
+}
+
+BEYOND_TEST(semaphores, 20,
+	    "a set that cannot be made is not there, and no operation is made in part", NO_NTH)
+{
+	set_nth(0);
+	id = until_it_succeeds(make_set, no_set);
+	until_it_succeeds(operate, all_are_zero);
+	for (int i = 0; i < 20; i++)
+		CHECK_EQ(semctl(id, i, GETVAL), 1);
+	until_it_succeeds(get_all, nothing);
+	CHECK_EQ(semctl(id, 0, IPC_RMID), 0);
+}
+
+static long make_queue(void)
+{
+	return msgget(KEY, IPC_CREAT | 0600);
+}
+
+static long send_message(void)
+{
+	return msgsnd(id, &message, sizeof(message.text), 0);
+}
+
+static void no_message(void)
+{
+	struct msqid_ds ds;
+
+	CHECK_EQ(msgctl(id, IPC_STAT, &ds), 0);
+	CHECK_EQ(ds.msg_qnum, 0);
+	CHECK_EQ(ds.msg_cbytes, 0);
+}
+
+BEYOND_TEST(messages, 20,
+	    "a message that cannot be sent is not there, and receiving needs no memory", NO_NTH)
+{
+	set_nth(0);
+	id = make_queue();
+	CHECK(id >= 0);
+	until_it_succeeds(send_message, no_message);
+	set_nth(1);
+	CHECK_EQ(msgrcv(id, &message, sizeof(message.text), 0, 0), sizeof(message.text));
+	set_nth(0);
+	CHECK_EQ(msgctl(id, IPC_RMID, NULL), 0);
+}
