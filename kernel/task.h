@@ -64,10 +64,13 @@ enum { /* the signals that the kernel itself sends or treats specially */
        SIGTTIN = 21,
        SIGTTOU = 22,
        SIGURG = 23,
+       SIGXCPU = 24,
        SIGXFSZ = 25,
        SIGVTALRM = 26,
        SIGPROF = 27,
        SIGWINCH = 28,
+       SIGIO = 29,
+       SIGSYS = 31,
 };
 #define SIG_BIT(n)  (1ull << ((n)-1))
 
@@ -78,6 +81,7 @@ enum { /* the signals that the kernel itself sends or treats specially */
 #define SI_USER	  0
 #define SI_KERNEL 0x80
 #define SI_TIMER  (-2)
+#define SI_SIGIO  (-5)
 #define SI_TKILL  (-6)
 
 /* Details of a signal. From `error` on, the words have the order that they have in siginfo_t. */

@@ -442,7 +442,7 @@ static unsigned int socket_poll(struct file *file, struct poll_table *table)
 	/* The peer of a connection, and so its queue, exists as long as this socket. */
 	if (connects && target)
 		poll_wait(table, &target->in.writable, POLL_SEND);
-	if (!connects)
+	if (!connects && !(table && table->own))
 		poll_wait(table, &datagram_room, POLL_SEND);
 	else
 		shut = !target || socket_ended(target);
@@ -537,6 +537,7 @@ static int socket_splice_wait(struct file *file)
 }
 
 static const struct file_ops socket_file_ops = {
+	.async = ASYNC_AT_ONCE,
 	.release = socket_release,
 	.read = socket_read,
 	.write = socket_write,

@@ -513,6 +513,7 @@ static void master_release(struct file *file)
 }
 
 static const struct file_ops master_ops = {
+	.async = ASYNC_TIMER,
 	.open = master_open,
 	.release = master_release,
 	.read = master_read,

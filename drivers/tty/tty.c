@@ -495,6 +495,7 @@ static long tty_ioctl(struct file *file, unsigned int command, unsigned long arg
 }
 
 const struct file_ops tty_file_ops = {
+	.async = ASYNC_TIMER,
 	.open = tty_open,
 	.release = tty_release,
 	.read = tty_read,

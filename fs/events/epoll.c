@@ -135,7 +135,7 @@ static void item_join(struct poll_table *table, struct wait_queue *queue, unsign
 /* Returns the events that are wanted and hold now. epoll->mutex is held. */
 static unsigned int item_ask(struct epoll_item *item)
 {
-	struct joining joining = { { item_join, NULL }, item, 0 };
+	struct joining joining = { { .join = item_join }, item, 0 };
 
 	assert(mutex_held(&item->epoll->mutex));
 	return item->file->ops->poll(item->file, &joining.table) & item->events;

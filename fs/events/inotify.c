@@ -419,6 +419,7 @@ static void inotify_release(struct file *file)
 }
 
 static const struct file_ops inotify_file_ops = {
+	.async = ASYNC_AT_ONCE,
 	.release = inotify_release,
 	.read = inotify_read,
 	.poll = inotify_poll,

@@ -21,8 +21,6 @@
 #include "mm/vm/uaccess.h"
 
 /* Codes in siginfo_t, besides those in kernel/task.h. */
-#define SI_SIGIO  (-5)
-#define SI_TIMER  (-2)
 #define NSIGFAULT 15 /* no fault has a higher code than these two */
 #define NSIGCHLD  6
 

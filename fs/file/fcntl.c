@@ -3,12 +3,13 @@
  *
  * 1. Descriptor flags belong to the file table. File flags belong to the open file, which dup and
  *    fork share.
- * 2. Signals of files (F_SETOWN) do not exist here, and are EINVAL.
+ * 2. The commands that are about signals of files are in fs/file/owner.c, and locks in lock_calls.c.
  */
 #include "kernel/syscalls.h"
 #include "mm/vm/uaccess.h"
 #include "fs/file/file.h"
 #include "fs/file/lock.h"
+#include "fs/file/owner.h"
 #include "fs/file/seal.h"
 #include "fs/pipe/limits.h"
 #include "fs/names/vfs_internal.h"
@@ -30,21 +31,31 @@ enum fcntl_command {
 #define FICLONE	   0x40049409
 #define FIONREAD   0x541b
 #define FIONBIO	   0x5421
+#define FIOASYNC   0x5452
+#define FIOSETOWN  0x8901
+#define SIOCSPGRP  0x8902
+#define FIOGETOWN  0x8903
+#define SIOCGPGRP  0x8904
 #define FIONCLEX   0x5450
 #define FIOCLEX	   0x5451
 
-#define SETFL_MASK (O_APPEND | O_NONBLOCK | O_DIRECT | O_NOATIME)
+#define SETFL_MASK (O_APPEND | O_NONBLOCK | O_ASYNC | O_DIRECT | O_NOATIME)
 
-/* Set the flags of `mask` to their values in `flags`. */
-static long file_set_flags(struct file *file, unsigned int mask, unsigned int flags)
+/* Set the flags of `mask` to their values in `flags`. `fd` is the descriptor, which O_ASYNC tells. */
+static long file_set_flags(struct file *file, unsigned int fd, unsigned int mask,
+			   unsigned int flags)
 {
 	unsigned int old = READ_ONCE(file->flags);
 	unsigned int seen;
+	long error;
 
 	if (flags & ~old & O_DIRECT && !S_ISFIFO(file->inode->mode))
 		return refuse(EINVAL, "O_DIRECT is for pipes only");
 	if (flags & ~old & mask & O_NOATIME && !inode_owner_or_root(file->inode))
 		return refuse(EPERM, "O_NOATIME is for the file's owner");
+	error = (flags ^ old) & mask & O_ASYNC ? file_set_async(file, fd, flags & O_ASYNC) : 0;
+	if (error)
+		return error;
 	/* Two threads may set flags of one file at once. Neither must undo the other's change. */
 	while ((seen = __sync_val_compare_and_swap(&file->flags, old,
 						   (old & ~mask) | (flags & mask))) != old)
@@ -52,17 +63,25 @@ static long file_set_flags(struct file *file, unsigned int mask, unsigned int fl
 	return 0;
 }
 
-static long file_fcntl(struct file *file, unsigned int command, unsigned long argument)
+static long file_fcntl(struct file *file, unsigned int fd, unsigned int command,
+		       unsigned long argument)
 {
 	switch (command) {
 	case F_GETFL:
 		return file->flags;
 	case F_SETFL:
-		return file_set_flags(file, SETFL_MASK, argument);
+		return file_set_flags(file, fd, SETFL_MASK, argument);
 	case F_SETPIPE_SZ:
 		return pipe_set_size(file, argument);
 	case F_GETPIPE_SZ:
 		return pipe_get_size(file);
+	case F_SETOWN:
+	case F_GETOWN:
+	case F_SETSIG:
+	case F_GETSIG:
+	case F_SETOWN_EX:
+	case F_GETOWN_EX:
+		return file_owner_fcntl(file, command, argument);
 	case F_ADD_SEALS:
 		return file_add_seals(file, argument);
 	case F_GET_SEALS:
@@ -89,7 +108,7 @@ long sys_fcntl64(unsigned int number, unsigned int command, unsigned long argume
 	if (fd.file && is_lock_command(command))
 		result = fcntl_lock(number, fd.file, command, (void __user *)argument);
 	else if (fd.file)
-		result = file_fcntl(fd.file, command, argument);
+		result = file_fcntl(fd.file, number, command, argument);
 	fd_put(fd);
 	return result;
 }
@@ -124,18 +143,36 @@ static long refuse_clone(struct file *to, unsigned int number)
 	return error;
 }
 
-/* Handle the commands that every file has, and pass others to the file's own operation. */
-static long file_ioctl(struct file *file, unsigned int command, unsigned long argument)
+/* FIONBIO and FIOASYNC set a flag. `from` points to a number, which is 0 or not. */
+static long set_flag(struct file *file, unsigned int fd, unsigned int flag, const void __user *from)
 {
 	uint32_t on;
 
+	if (get_user_u32(&on, from))
+		return -EFAULT;
+	if (flag == O_ASYNC && file->ops->async == ASYNC_NEVER && !on != !(file->flags & O_ASYNC))
+		return -ENOTTY;
+	return file_set_flags(file, fd, flag, on ? flag : 0);
+}
+
+static long socket_owner(struct file *file, unsigned int command, void __user *argument)
+{
+	return command == FIOSETOWN || command == SIOCSPGRP ? file_owner_from_user(file, argument)
+							    : file_owner_to_user(file, argument);
+}
+
+/* Handle the commands that every file has, and pass others to the file's own operation. */
+static long file_ioctl(struct file *file, unsigned int fd, unsigned int command,
+		       unsigned long argument)
+{
+
 	if (command == FIONREAD && S_ISREG(file->inode->mode))
 		return bytes_to_read(file, (void __user *)argument);
-	if (command == FIONBIO) {
-		if (get_user_u32(&on, (void __user *)argument))
-			return -EFAULT;
-		return file_set_flags(file, O_NONBLOCK, on ? O_NONBLOCK : 0);
-	}
+	if (command == FIONBIO || command == FIOASYNC)
+		return set_flag(file, fd, command == FIONBIO ? O_NONBLOCK : O_ASYNC,
+				(void __user *)argument);
+	if (command >= FIOSETOWN && command <= SIOCGPGRP && S_ISSOCK(file->inode->mode))
+		return socket_owner(file, command, (void __user *)argument);
 	if (command == FICLONE)
 		return refuse_clone(file, argument);
 	return file->ops->ioctl ? file->ops->ioctl(file, command, argument) : -ENOTTY;
@@ -151,7 +188,7 @@ long sys_ioctl(unsigned int number, unsigned int command, unsigned long argument
 	if (command == FIOCLEX || command == FIONCLEX)
 		result = MIN(fd_cloexec(number, command == FIOCLEX ? FD_CLOEXEC : 0), 0);
 	else
-		result = file_ioctl(fd.file, command, argument);
+		result = file_ioctl(fd.file, number, command, argument);
 	fd_put(fd);
 	return result;
 }

@@ -7,6 +7,7 @@
  */
 #include "fs/file/file.h"
 #include "fs/file/lock.h"
+#include "fs/file/owner.h"
 #include "kernel/init.h"
 #include "kernel/syscall.h"
 #include "mm/slab.h"
@@ -59,6 +60,8 @@ void file_put(struct file *file)
 		return;
 	if (unlikely(READ_ONCE(file->epolls)))
 		before_watched_file_closes(file);
+	if (unlikely(file->owner))
+		file_owner_free(file);
 	lock_drop_owner(file, file);
 	if (file->opened)
 		notify_file(file, file->writable ? IN_CLOSE_WRITE : IN_CLOSE_NOWRITE);

@@ -191,7 +191,7 @@ int poll_until(struct pollfd *fds, unsigned int nr, unsigned int always, uint64_
 	struct poll_call call;
 	int ready;
 
-	call.table = (struct poll_table){ poll_join, NULL };
+	call.table = (struct poll_table){ .join = poll_join };
 	call.task = current;
 	call.woken = false;
 	call.error = 0;

@@ -24,6 +24,7 @@
 struct poll_table {
 	void (*join)(struct poll_table *table, struct wait_queue *queue, unsigned int events);
 	struct process *process; /* during a call of `join`: the queue is this process's; or NULL */
+	bool own;		 /* join only queues that are woken for this file alone */
 };
 
 /*

@@ -44,6 +44,7 @@ struct vma;
 #define O_APPEND	    00002000
 #define O_NONBLOCK	    00004000
 #define O_DSYNC		    00010000
+#define O_ASYNC		    00020000
 #define O_DIRECT	    00040000
 #define O_LARGEFILE	    00100000
 #define O_DIRECTORY	    00200000
@@ -163,7 +164,14 @@ struct inode_ops {
  * The operations of an open file. All may sleep. NULL means -EINVAL unless the entry says
  * otherwise.
  */
+enum async { /* does O_ASYNC send signals, and how: fs/file/owner.c */
+	     ASYNC_NEVER,
+	     ASYNC_AT_ONCE, /* the queues of `poll` are woken without locks that are below tasks_lock */
+	     ASYNC_TIMER,
+};
+
 struct file_ops {
+	enum async async;
 	int (*open)(struct inode *inode, struct file *file); /* NULL: nothing to do */
 	void (*release)(struct file *file);		     /* the last reference has gone */
 	ssize_t (*read)(struct file *file, struct iter *to, file_off_t *pos);
@@ -220,6 +228,7 @@ struct file_ops {
 };
 
 struct file_lock;
+struct file_owner;
 struct epoll_item;
 struct inode_watch;
 
@@ -352,6 +361,7 @@ struct file {
 	struct dentry *path; /* references from path_get(); NULL: an anonymous pipe or socket */
 	void *private;	     /* belongs to `ops` */
 	struct epoll_item *epolls; /* that watch the file: fs/events/epoll.h */
+	struct file_owner *owner;  /* of O_ASYNC, or NULL: fs/file/owner.h */
 	unsigned int ra_next,
 		ra_end; /* pages: the index expected next, and where read-ahead ends */
 };

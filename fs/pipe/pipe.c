@@ -98,6 +98,7 @@ static struct ring *pipe_ring(struct file *file)
 }
 
 const struct file_ops pipe_file_ops = {
+	.async = ASYNC_AT_ONCE,
 	.release = pipe_release,
 	.read = pipe_read,
 	.write = pipe_write,

@@ -58,9 +58,27 @@ static long make_inotify(void)
 	return inotify_init1(0);
 }
 
+static int owned[3]; /* a pipe, and the owner of its read end */
+
 static long make_pidfd(void)
 {
 	return syscall(434, getppid(), 0);
+}
+
+static long own_pipe(void)
+{
+	return fcntl(owned[0], F_SETOWN, getpid());
+}
+
+static long make_async(void)
+{
+	return fcntl(owned[1], F_SETFL, O_ASYNC);
+}
+
+static void is_not_async(void)
+{
+	CHECK_EQ(fcntl(owned[1], F_GETFL) & O_ASYNC, 0);
+	CHECK_EQ(fcntl(owned[0], F_GETOWN), owned[2]);
 }
 
 /* futex_waitv, whose time is over at once. */
@@ -120,6 +138,11 @@ BEYOND_TEST(
 	until_it_succeeds(watch_it, not_watched);
 	CHECK_EQ(in = until_it_succeeds(make_inotify, nothing_was_opened), lowest++);
 	CHECK_EQ(until_it_succeeds(make_pidfd, nothing_was_opened), lowest++);
+	CHECK_EQ(pipe(owned), 0);
+	until_it_succeeds(own_pipe, is_not_async);
+	owned[2] = getpid();
+	until_it_succeeds(make_async, is_not_async);
+	lowest += 2;
 	CHECK_EQ(until_it_succeeds(wait_for_words, nothing_was_opened), 0);
 	until_it_succeeds(watch_root, root_is_not_watched);
 }

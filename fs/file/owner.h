@@ -1,0 +1,33 @@
+/*
+ * The owner of an open file: who gets a signal when bytes can be read or written (F_SETOWN, F_SETSIG,
+ * O_ASYNC).
+ */
+#ifndef FS_FILE_OWNER_H
+#define FS_FILE_OWNER_H
+
+#include "fs/names/vfs.h"
+
+enum { /* commands of fcntl(2) */
+       F_SETOWN = 8,
+       F_GETOWN = 9,
+       F_SETSIG = 10,
+       F_GETSIG = 11,
+       F_SETOWN_EX = 15,
+       F_GETOWN_EX = 16,
+};
+
+/* Do one of these commands. Returns its result, or -EINVAL, -ESRCH, -EFAULT or -ENOMEM. May sleep. */
+long file_owner_fcntl(struct file *file, unsigned int command, unsigned long argument);
+/* The same for ioctl(2) on a socket: FIOSETOWN and FIOGETOWN. `to` and `from` point to a number. */
+long file_owner_from_user(struct file *file, const void __user *from);
+long file_owner_to_user(struct file *file, void __user *to);
+/*
+ * Begin or stop sending signals, as O_ASYNC says. `fd` is the descriptor that the signals will tell. The
+ * caller then sets the flag. Does nothing for a file without signals. Returns 0, -ENOMEM or -ERESTARTSYS.
+ * May sleep.
+ */
+long file_set_async(struct file *file, unsigned int fd, bool on);
+/* The last reference to a file with an owner has gone. Its queues still exist. May sleep. */
+void file_owner_free(struct file *file);
+
+#endif
