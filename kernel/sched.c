@@ -16,6 +16,7 @@
  * 6. A task runs only on the CPUs that it is allowed. But a task that holds kmap_local mappings stays on
  *    its CPU until it has given them back.
  */
+#include "kernel/cpu/debug.h"
 #include "kernel/cpu/fpu.h"
 #include "kernel/cpu/irq.h"
 #include "kernel/task.h"
@@ -264,6 +265,7 @@ static void load_task(struct cpu *cpu, struct task *prev, struct task *next)
 	segments_set_stack(cpu, (char *)next->stack + KERNEL_STACK_SIZE);
 	mm_switch(next->mm);
 	segments_load_tls(next);
+	debug_switch(cpu, next);
 	fpu_restore(next);
 }
 

@@ -25,7 +25,8 @@ struct task;
 struct trap_frame;
 
 /*
- * The entry code calls these: syscall_traced() for each call of a task with TASK_WORK_TRACE, and
+ * The entry code calls these: syscall_traced() for each call of a task with TASK_WORK_TRACE, or with one of the
+ * bits that a tracer sets (kernel/process/ptrace.h), and
  * syscall_unknown() if the number is not in the table. They return the call's result.
  */
 long syscall_traced(struct trap_frame *frame);

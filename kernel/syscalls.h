@@ -395,6 +395,20 @@ long sys_clock_gettime(int clock, void __user *to);
 /* ---- kernel/process/tls.c ---- */
 
 long sys_set_thread_area(void __user *address);
+long sys_get_thread_area(void __user *address);
+
+/* ---- kernel/process/ptrace.c ---- */
+
+long sys_ptrace(long request, long pid, unsigned long address, unsigned long data);
+
+/* ---- kernel/process/process_vm.c ---- */
+
+long sys_process_vm_readv(int pid, const struct iovec __user *own, unsigned int nr_own,
+			  const struct iovec __user *other, unsigned int nr_other,
+			  unsigned long flags);
+long sys_process_vm_writev(int pid, const struct iovec __user *own, unsigned int nr_own,
+			   const struct iovec __user *other, unsigned int nr_other,
+			   unsigned long flags);
 
 /* ---- kernel/process/uname.c ---- */
 

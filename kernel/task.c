@@ -41,6 +41,7 @@ struct task *task_alloc(const char *name)
 	}
 	strlcpy(task->name, name, sizeof(task->name));
 	list_init(&task->signals.queued);
+	list_init(&task->tracees);
 	atomic_set(&task->refs, 1);
 	task->state = TASK_UNINTERRUPTIBLE;
 	task->work = current->work & TASK_WORK_TRACE;
@@ -69,6 +70,14 @@ void task_put(struct task *task)
 
 /* ---- may the current task go on sleeping? ---- */
 
+bool task_must_stop(const struct task *task)
+{
+	const struct ptrace *ptrace = &task->ptrace;
+
+	return (task->process->stopped && !ptrace->passes) || ptrace->interrupt ||
+	       ptrace->group_news;
+}
+
 bool signal_pending(void)
 {
 	const struct task *task = current;
@@ -78,9 +87,9 @@ bool signal_pending(void)
 	if (!process)
 		return false;
 	waiting = task->signals.set | process->signals.set;
-	if (likely(waiting == 0 && !process->stopped))
+	if (likely(waiting == 0 && !process->stopped && !task->ptrace.tracer))
 		return false;
-	if (!(waiting & ~(task->blocked & ~task->awaited)) && !process->stopped)
+	if (!(waiting & ~(task->blocked & ~task->awaited)) && !task_must_stop(task))
 		return false;
 	/* The caller may give up its system call now, even if another thread then takes the signal. */
 	set_bits(&current->work, TASK_WORK_SIGNAL);

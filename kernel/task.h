@@ -13,6 +13,7 @@
 #ifndef KERNEL_TASK_H
 #define KERNEL_TASK_H
 
+#include "kernel/cpu/debug_state.h"
 #include "kernel/cpu/fpu_state.h"
 #include "lib/list.h"
 #include "lib/tree.h"
@@ -111,6 +112,32 @@ struct signal_queue {
 		queued; /* of struct queued_signal, oldest first: real-time signals, and timers' */
 };
 
+/* What ptrace(2) keeps of a tracee: kernel/process/ptrace.h. tasks_lock guards it. */
+struct ptrace {
+	struct task *tracer;  /* NULL: nobody traces the task, and all else is zero */
+	struct list link;     /* tracer->tracees */
+	unsigned int options; /* PTRACE_O_* */
+	bool seized;
+	bool privileged; /* the tracer may trace everything, so exec may give the tracee more rights */
+	bool interrupt;	 /* PTRACE_INTERRUPT: to stop soon */
+	bool group_news; /* its process has stopped or continued; for a seized task */
+	bool passes;	 /* it was resumed, although its process is stopped */
+	bool trapping;	 /* its tracer waits until it has stopped */
+	bool continued;	 /* SIGCONT came while it was stopped for a signal */
+	bool emulated;	 /* PTRACE_SYSEMU: system calls are left out */
+	bool stepping;	 /* the trap flag is the tracer's */
+	bool dead;
+	int exit_status; /* of a dead one */
+	/* the stop */
+	bool stopped, frozen, listening;
+	bool has_info; /* a group stop has none */
+	int code;      /* what wait4 tells. Then it is 0, and at last the signal to go on with. */
+	int why;       /* CLD_TRAPPED or CLD_STOPPED */
+	int signo;
+	struct signal_info info;
+	uint32_t message;
+};
+
 struct altstack { /* sigaltstack(2) */
 	uint32_t base, size, flags;
 };
@@ -179,6 +206,13 @@ struct task {
 	struct altstack altstack;
 	int death_signal; /* for its process when the parent ends, see prctl(2); 0: none */
 
+	/* ptrace(2); tasks_lock */
+	struct ptrace ptrace;
+	struct list tracees; /* of struct task, by ptrace.link */
+	bool ends;	     /* it has let its tracees go, and takes no more */
+	struct debug_state
+		debug; /* kernel/cpu/debug.h; changed by the task itself, or while it is frozen */
+
 	/* threads */
 	struct list thread_link; /* process->threads; tasks_lock */
 	struct atomic refs;
@@ -204,6 +238,8 @@ struct task {
 
 #define TASK_WORK_SIGNAL 1u /* a signal may be deliverable */
 #define TASK_WORK_TRACE	 2u /* trace=syscalls applies to this task */
+#define TASK_WORK_PTRACE 4u /* its tracer stops it at system calls */
+#define TASK_WORK_STEP	 8u /* its tracer makes it take single steps */
 
 #define NR_GROUPS	 32
 
@@ -269,6 +305,9 @@ struct process {
 	struct process *parent; /* NULL: reaped, or init */
 	struct list children, sibling;
 	unsigned int parent_pid; /* parent->pid, readable without the lock */
+	unsigned int maker;	 /* the number of the thread that made it */
+	unsigned int held; /* dead threads that their tracers have not waited for; tasks_lock */
+	struct task *held_leader; /* the first thread, if it is one of them */
 	unsigned int pgid, sid;
 	struct tty *tty;	    /* controlling terminal */
 	unsigned int hung_up_group; /* in the foreground when the terminal of this leader hung up */
@@ -279,10 +318,11 @@ struct process {
 	 * changed its user since exec, or it has asked for this with prctl(2).
 	 */
 	bool undumpable;
-	bool subreaper;		      /* adopts orphans among its descendants; tasks_lock */
-	bool execed;		      /* has called exec: its parent's setpgid fails with EACCES */
-	int exit_status;	      /* in the encoding of wait4(2) */
-	bool exiting;		      /* exit_group or a fatal signal: all threads exit */
+	bool subreaper;	 /* adopts orphans among its descendants; tasks_lock */
+	bool execed;	 /* has called exec: its parent's setpgid fails with EACCES */
+	bool changing;	 /* exec is between two programs: not to be inspected; tasks_lock */
+	int exit_status; /* in the encoding of wait4(2) */
+	bool exiting;	 /* exit_group or a fatal signal: all threads exit */
 	struct wait_queue child_wait; /* wait4 sleeps here */
 	struct wait_queue end_wait;   /* woken when the process has ended */
 
@@ -394,6 +434,11 @@ void task_put(struct task *task);
  * Start a kernel task that runs function(arg) and then ends. Returns it, or ERR_PTR(-ENOMEM). May sleep.
  */
 struct task *kernel_task_start(const char *name, void (*function)(void *), void *arg);
+/*
+ * Returns true if the task of a process has to stop before it returns to user mode. Without tasks_lock, the
+ * answer may be out of date.
+ */
+bool task_must_stop(const struct task *task);
 /* Prepare a new task so that it starts in user mode, with the registers in task_frame(task). */
 void task_prepare_user(struct task *task);
 

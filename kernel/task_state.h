@@ -10,6 +10,7 @@ enum task_state {
 	TASK_KILLABLE,	      /* sleeps; SIGKILL wakes it, too */
 	TASK_UNINTERRUPTIBLE, /* sleeps; signals do not wake it */
 	TASK_STOPPED,	      /* stopped by a signal; SIGCONT or SIGKILL wakes it */
+	TASK_TRACED,	      /* stopped for its tracer; the tracer or SIGKILL wakes it */
 	TASK_DEAD,	      /* never runs again */
 };
 

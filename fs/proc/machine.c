@@ -151,7 +151,8 @@ static unsigned int nr_blocked(void)
 	list_for_each(process, &all_processes, all_link)
 		list_for_each(task, &process->threads, thread_link)
 			nr += task->state != TASK_RUNNING && task->state != TASK_INTERRUPTIBLE &&
-			      task->state != TASK_STOPPED && task->state != TASK_DEAD;
+			      task->state != TASK_STOPPED && task->state != TASK_TRACED &&
+			      task->state != TASK_DEAD;
 	spin_unlock_irqrestore(&tasks_lock, flags);
 	return nr;
 }

@@ -84,7 +84,7 @@ static const char *name_in(const struct proc_entry *entry, const struct proc_ent
 }
 
 static const struct inode_ops proc_ops, self_ops;
-static const struct file_ops proc_text_ops;
+static const struct file_ops proc_text_ops, proc_bytes_ops;
 
 static int proc_read_inode(struct inode *inode)
 {
@@ -92,7 +92,9 @@ static int proc_read_inode(struct inode *inode)
 
 	inode->mode = entry->mode & S_IFMT ? entry->mode : S_IFREG | entry->mode;
 	inode->ops = entry == &proc_file_self ? &self_ops : &proc_ops;
-	inode->file_ops = S_ISDIR(inode->mode) ? &dir_file_ops : &proc_text_ops;
+	inode->file_ops = S_ISDIR(inode->mode) ? &dir_file_ops
+			  : entry->transfer    ? &proc_bytes_ops
+					       : &proc_text_ops;
 	inode->nr_links = S_ISDIR(inode->mode) ? 2 : 1;
 	return 0;
 }
@@ -557,6 +559,47 @@ static const struct file_ops proc_text_ops = {
 	.llseek = generic_llseek,
 	.splice_read = copy_splice_read,
 	.splice_write = copy_splice_write,
+};
+
+/* ---- bytes ---- */
+
+static int bytes_open(struct inode *inode, struct file *file)
+{
+	struct process *process = inspect(inode, false);
+
+	if (IS_ERR(process))
+		return PTR_ERR(process);
+	process_put(process);
+	return 0;
+}
+
+static ssize_t transfer(struct file *file, struct iter *iter, file_off_t *pos, bool write)
+{
+	struct process *process = inspect(file->inode, false);
+	ssize_t done;
+
+	if (IS_ERR(process))
+		return PTR_ERR(process);
+	done = entry_of(file->inode)->transfer(process, iter, pos, write);
+	process_put(process);
+	return done;
+}
+
+static ssize_t bytes_read(struct file *file, struct iter *to, file_off_t *pos)
+{
+	return transfer(file, to, pos, false);
+}
+
+static ssize_t bytes_write(struct file *file, struct iter *from, file_off_t *pos)
+{
+	return transfer(file, from, pos, true);
+}
+
+static const struct file_ops proc_bytes_ops = {
+	.open = bytes_open,
+	.read = bytes_read,
+	.write = bytes_write,
+	.llseek = generic_llseek,
 };
 
 /* ---- the file system ---- */

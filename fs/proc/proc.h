@@ -11,6 +11,7 @@
 
 struct dentry;
 struct file;
+struct iter;
 struct mm;
 struct process;
 
@@ -25,6 +26,12 @@ struct proc_entry {
 	 */
 	void (*show)(struct text *text);
 	int (*show_process)(struct process *process, unsigned int number, struct text *text);
+	/*
+	 * For a file of a process that is not text: read or write bytes at *pos, and advance both. The
+	 * caller may inspect the process. Returns the number of bytes, or an error. May sleep.
+	 */
+	ssize_t (*transfer)(struct process *process, struct iter *iter, file_off_t *pos,
+			    bool write);
 	/*
 	 * Process the bytes of one write(2). `input` is a copy of them, terminated by NUL. Returns 0 or
 	 * a negative errno. May sleep. NULL: writing returns -EINVAL.

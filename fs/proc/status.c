@@ -22,6 +22,7 @@ static const char *const state_names[] = {
 	[TASK_RUNNING] = "R (running)",	    [TASK_INTERRUPTIBLE] = "S (sleeping)",
 	[TASK_KILLABLE] = "D (disk sleep)", [TASK_UNINTERRUPTIBLE] = "D (disk sleep)",
 	[TASK_STOPPED] = "T (stopped)",	    [TASK_DEAD] = "Z (zombie)",
+	[TASK_TRACED] = "t (tracing stop)",
 };
 
 /* ---- its memory ---- */
@@ -226,9 +227,9 @@ static int show_status(struct process *process, unsigned int tid, struct text *t
 	unsigned int flags = spin_lock_irqsave(&tasks_lock);
 	const struct task *task = thread_of(process, tid);
 
-	text_printf(text, "Name:\t%s\nState:\t%s\nTgid:\t%u\nPid:\t%u\nPPid:\t%u\nTracerPid:\t0\n",
+	text_printf(text, "Name:\t%s\nState:\t%s\nTgid:\t%u\nPid:\t%u\nPPid:\t%u\nTracerPid:\t%u\n",
 		    name_of(process, task), state_of(task), process->pid, tid ? tid : process->pid,
-		    parent_of(process));
+		    parent_of(process), task && task->ptrace.tracer ? task->ptrace.tracer->tid : 0);
 	show_ids(text, &process->cred);
 	show_memory(text, &memory);
 	text_printf(text, "Threads:\t%u\n", process->nr_threads);

@@ -32,7 +32,8 @@ struct cpu {
 	uint64_t idle_ns;
 	uint64_t user_cycles, system_cycles; /* of tasks, as far as ticks have told them apart */
 	unsigned int switches;		     /* from one task to another */
-	struct cpu_tables *tables;	     /* GDT, TSS; kernel/cpu/segments.c */
+	uint32_t debug_control;	   /* the breakpoints that DR7 has on; kernel/cpu/debug.h */
+	struct cpu_tables *tables; /* GDT, TSS; kernel/cpu/segments.c */
 };
 
 extern struct cpu cpus[MAX_CPUS];
@@ -97,7 +98,10 @@ static inline void outl(uint16_t port, uint32_t v)
 	__asm__ volatile("outl %0, %w1" ::"a"(v), "Nd"(port));
 }
 
-#define EFLAGS_IF 0x200u
+#define EFLAGS_TF   0x100u /* trap after each instruction */
+#define EFLAGS_IF   0x200u
+#define EFLAGS_RF   0x10000u /* no breakpoint at the next instruction */
+#define EFLAGS_USER 0x50dd5u /* what a program may change: AC RF OF DF TF SF ZF AF PF CF */
 
 /* Turn interrupts off. Returns the flags for irq_restore(). */
 static inline unsigned int irq_save(void)

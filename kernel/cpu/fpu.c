@@ -11,9 +11,6 @@
 #define CR4_OSXMMEXCPT (1u << 10)
 #define CR4_OSXSAVE    (1u << 18)
 
-#define FCW_DEFAULT    0x037f
-#define MXCSR_DEFAULT  0x1f80
-
 #define CPUID_XSAVE    (1u << 26) /* leaf 1, ecx */
 #define CPUID_AVX      (1u << 28)
 #define LEAF_XSAVE     0xdu
@@ -51,8 +48,8 @@ void fpu_reset(void)
 	struct task *task = current;
 
 	memset(&task->fpu_state, 0, sizeof(task->fpu_state));
-	task->fpu_state.fx.control = FCW_DEFAULT;
-	task->fpu_state.fx.mxcsr = MXCSR_DEFAULT; /* loaded even if no component is present */
+	task->fpu_state.fx.control = FPU_CONTROL_DEFAULT;
+	task->fpu_state.fx.mxcsr = FPU_MXCSR_DEFAULT; /* loaded even if no component is present */
 	fpu_restore(task);
 }
 

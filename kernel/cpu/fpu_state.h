@@ -26,6 +26,10 @@ struct fpu_state {
 _Static_assert(sizeof(struct fxsave) == 512, "FXSAVE area");
 _Static_assert(sizeof(struct fpu_state) == 832, "XSAVE area with AVX");
 
+/* The initial values of two registers. All others begin with zero. */
+#define FPU_CONTROL_DEFAULT 0x037f
+#define FPU_MXCSR_DEFAULT   0x1f80
+
 /* The components, as in XCR0 and in fpu_state.present. */
 #define FPU_X87 1u
 #define FPU_SSE 2u

@@ -17,7 +17,7 @@ void offsets(void)
 	OFFSET(TASK_ESP, task, kernel_esp);
 	OFFSET(TASK_WORK, task, work);
 	DEFINE(WORK_SIGNAL, TASK_WORK_SIGNAL);
-	DEFINE(WORK_TRACE, TASK_WORK_TRACE);
+	DEFINE(WORK_TRACE, TASK_WORK_TRACE | TASK_WORK_PTRACE | TASK_WORK_STEP);
 
 	/* The entry code pushes a whole frame, and takes these out of it. */
 	OFFSET(FRAME_ESI, trap_frame, esi);

@@ -7,18 +7,15 @@
  */
 #include "kernel/cpu/trap.h"
 #include "kernel/cpu/apic.h"
+#include "kernel/cpu/debug.h"
 #include "kernel/cpu/fpu.h"
 #include "kernel/cpu/smp.h"
 #include "kernel/task.h"
 
 /* si_code values of faults, as in siginfo. */
-#define FPE_INTDIV	1
-#define ILL_ILLOPN	2
-#define BUS_ADRALN	1
-#define TRAP_BRKPT	1
-#define TRAP_TRACE	2
-
-#define DR6_SINGLE_STEP (1u << 14)
+#define FPE_INTDIV 1
+#define ILL_ILLOPN 2
+#define BUS_ADRALN 1
 
 struct ex_entry {
 	uint32_t fault, fixup;
@@ -31,7 +28,7 @@ static const struct trap {
 	int signo, code;
 } traps[] = {
 	{ "divide error", SIGFPE, FPE_INTDIV },
-	{ "debug", SIGTRAP, TRAP_BRKPT }, /* or TRAP_TRACE */
+	{ "debug", SIGTRAP, 0 }, /* debug_trap() tells the code */
 	{ "NMI", SIGSEGV, SI_KERNEL },
 	{ "breakpoint", SIGTRAP, SI_KERNEL },
 	{ "overflow", SIGSEGV, SI_KERNEL },
@@ -85,15 +82,13 @@ void trap_fatal(struct trap_frame *frame, const char *what)
 }
 
 /* A program has caused a trap that is not a page fault. Interrupts are off. */
-static void trap_in_program(const struct trap_frame *frame, const struct trap *trap)
+static void trap_in_program(struct trap_frame *frame, const struct trap *trap)
 {
 	uint32_t address = frame->eip;
 	int code = trap->code;
 
-	if (frame->vector == TRAP_DEBUG) {
-		code = read_dr6() & DR6_SINGLE_STEP ? TRAP_TRACE : TRAP_BRKPT;
-		write_dr6(0);
-	}
+	if (frame->vector == TRAP_DEBUG)
+		code = debug_trap(frame);
 	irq_enable();
 	if (frame->vector == TRAP_FPU_ERROR || frame->vector == TRAP_SIMD_ERROR) {
 		code = fpu_error_code(frame->vector == TRAP_SIMD_ERROR);
@@ -126,7 +121,9 @@ static void exception(struct trap_frame *frame)
 		trap_in_program(frame, trap);
 		return;
 	}
-	if (!fixup_exception(frame))
+	if (frame->vector == TRAP_DEBUG)
+		(void)debug_trap(frame);
+	else if (!fixup_exception(frame))
 		trap_fatal(frame, trap->name);
 }
 

@@ -39,19 +39,28 @@ void credentials_set(const struct credentials *wanted)
 	*old = *wanted;
 }
 
+/* The same with the ids that are to count for the caller. */
+static bool may_inspect(const struct process *process, uint32_t uid, uint32_t gid)
+{
+	const struct credentials *other = &process->cred;
+
+	if (!current->process || current->process == process || capable(CAP_SYS_PTRACE))
+		return true;
+	if (process->undumpable || process->changing ||
+	    !is_subset(other->permitted, own()->permitted))
+		return false;
+	return uid == other->uid && uid == other->euid && uid == other->suid && gid == other->gid &&
+	       gid == other->egid && gid == other->sgid;
+}
+
 bool process_may_inspect(const struct process *process)
 {
-	const struct credentials *own, *other = &process->cred;
+	return may_inspect(process, own()->fsuid, own()->fsgid);
+}
 
-	if (!current->process || current->process == process)
-		return true;
-	own = &current->process->cred;
-	if (capable(CAP_SYS_PTRACE))
-		return true;
-	if (process->undumpable || other->permitted & ~own->permitted)
-		return false;
-	return own->fsuid == other->uid && own->fsuid == other->euid && own->fsuid == other->suid &&
-	       own->fsgid == other->gid && own->fsgid == other->egid && own->fsgid == other->sgid;
+bool process_may_trace(const struct process *process)
+{
+	return may_inspect(process, own()->uid, own()->gid);
 }
 
 bool credentials_in_group(uint32_t group, uint32_t gid)

@@ -27,6 +27,8 @@ void credentials_set(const struct credentials *wanted);
 bool process_may_inspect(const struct process *process);
 /* Is the group `gid`, or one of the other groups of the current process? Never sleeps. */
 bool credentials_in_group(uint32_t group, uint32_t gid);
+/* May it trace the process, or access its memory? The real ids decide, not those for files. */
+bool process_may_trace(const struct process *process);
 /* After a call has changed the user ids in `new`, change its capabilities as capabilities(7) says. */
 void credentials_fix_capabilities(struct credentials *new, const struct credentials *old);
 

@@ -10,11 +10,13 @@
  *    collected in one buffer. From there they are copied to the new stack (System V ABI, i386
  *    supplement, 3-31). Set-user-ID bits of programs are ignored.
  */
+#include "kernel/cpu/debug.h"
 #include "kernel/cpu/fpu.h"
 #include "kernel/process/credentials.h"
 #include "kernel/process/layout.h"
 #include "kernel/process/personality.h"
 #include "kernel/process/process.h"
+#include "kernel/process/ptrace.h"
 #include "kernel/process/program.h"
 #include "kernel/process/usage.h"
 #include "kernel/random.h"
@@ -29,12 +31,11 @@
 #include "mm/vm/vm.h"
 #include "mm/vmalloc.h"
 
-#define STRINGS_SIZE	  (128u << 10)
-#define STACK_ROOM	  (128u << 10) /* mapped at once, beside what the arguments take */
-#define EFLAGS_FIXED	  0x2u
-#define ORIGINAL_EAX_NONE 0xffffffffu
-#define CLOCK_TICKS	  100 /* what times(2) counts in, a second */
-#define RANDOM_SIZE	  16u
+#define STRINGS_SIZE (128u << 10)
+#define STACK_ROOM   (128u << 10) /* mapped at once, beside what the arguments take */
+#define EFLAGS_FIXED 0x2u
+#define CLOCK_TICKS  100 /* what times(2) counts in, a second */
+#define RANDOM_SIZE  16u
 
 enum {
 	AT_NULL = 0,
@@ -242,11 +243,21 @@ static void switch_memory(struct exec *x)
 		mm_put(old);
 }
 
-/* No other thread is left that could share the working directory. */
+/*
+ * No other thread is left that could share the working directory. A program gets no rights that its tracer could
+ * then use.
+ */
 static void choose_credentials(struct exec *x)
 {
+	const struct ptrace *ptrace = &current->ptrace;
+	unsigned int flags = spin_lock_irqsave(&tasks_lock);
+	bool traced = ptrace->tracer && !ptrace->privileged;
+
+	/* From now on the process cannot be attached to before it has its new credentials. */
+	current->process->changing = true;
+	spin_unlock_irqrestore(&tasks_lock, flags);
 	x->secure = credentials_for_exec(&x->cred, &x->program.rights,
-					 atomic_read(&current->fs->refs) > 1);
+					 traced || atomic_read(&current->fs->refs) > 1);
 }
 
 /* Reset signal handlers, which were functions of the old program, and set the name and saved ids. */
@@ -269,11 +280,13 @@ static void change_process(struct process *process, const char *path, const stru
 		current->death_signal = 0;
 	process->cred = *cred;
 	process->execed = true;
+	process->changing = false;
 	process->undumpable =
 		x->program.unreadable || cred->uid != cred->euid || cred->gid != cred->egid;
 	strlcpy(current->name, base ? base + 1 : path, sizeof(current->name));
 	personality_exec(x->secure);
 	spin_unlock_irqrestore(&tasks_lock, flags);
+	wake_all(&process->child_wait); /* a tracer may wait in PTRACE_ATTACH */
 }
 
 /* Store `count` pointers to the strings from `at` on, and a NULL, at *sp. Advances *sp. */
@@ -348,6 +361,7 @@ static void set_registers(uint32_t entry, uint32_t sp)
 	segments_load_tls(task);
 	segments_set_stack(this_cpu(), (char *)task->stack + KERNEL_STACK_SIZE);
 	fpu_reset();
+	debug_reset();
 	*frame = (struct trap_frame){
 		.ds = SEL_USER_DATA,
 		.es = SEL_USER_DATA,
@@ -357,7 +371,7 @@ static void set_registers(uint32_t entry, uint32_t sp)
 		.esp = sp,
 		.eflags = EFLAGS_IF | EFLAGS_FIXED,
 		.vector = VECTOR_SYSCALL,
-		.error = ORIGINAL_EAX_NONE,
+		.error = frame->error, /* a tracer sees the call's number */
 	};
 }
 
@@ -384,6 +398,7 @@ static bool become(struct exec *x, const char *path)
 int exec_path(const char *path, const void *argv, const void *envp, bool kernel)
 {
 	struct exec *x = kzalloc(sizeof(*x), 0);
+	unsigned int tid = current->tid;
 	bool gone = false; /* failed after the point of no return */
 	int error;
 
@@ -413,6 +428,8 @@ int exec_path(const char *path, const void *argv, const void *envp, bool kernel)
 	kfree(x);
 	if (gone)
 		process_exit(SIGSEGV);
+	if (error == 0)
+		ptrace_event(PTRACE_EVENT_EXEC, tid);
 	return error;
 }
 

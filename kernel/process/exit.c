@@ -12,6 +12,7 @@
 #include "kernel/ipc/sem.h"
 #include "kernel/process/oom.h"
 #include "kernel/process/process.h"
+#include "kernel/process/ptrace.h"
 #include "kernel/process/usage.h"
 #include "kernel/signals/signal.h"
 #include "kernel/signals/timers.h"
@@ -21,24 +22,6 @@
 #include "lib/string.h"
 #include "mm/slab.h"
 #include "mm/vm/vm.h"
-
-/* The parts of a wait4() status. */
-#define STATUS_SIGNAL(status) ((status)&0x7f)
-#define STATUS_CODE(status)   ((status) >> 8 & 0xff)
-
-/* ---- telling the parent ---- */
-
-/* Tell the parent that the process has ended. If the parent ignores SIGCHLD, remove the zombie. */
-static void tell_end(struct process *process)
-{
-	const struct signal_action *action = &process->parent->actions[SIGCHLD - 1];
-	int killer = STATUS_SIGNAL(process->exit_status);
-
-	process_notify_parent(process, killer ? CLD_KILLED : CLD_EXITED,
-			      killer ? killer : STATUS_CODE(process->exit_status));
-	if (action->handler == SIG_IGN || (action->flags & SA_NOCLDWAIT))
-		process_unlink(process);
-}
 
 /* ---- the tree. tasks_lock is held. ---- */
 
@@ -105,8 +88,8 @@ static void give_children_away(struct process *process)
 		child->parent_pid = adopter->pid;
 		list_add_tail(&adopter->children, &child->sibling);
 		announce_death(child);
-		if (child->nr_threads == 0)
-			tell_end(child);
+		if (child->nr_threads == 0 && child->held == 0)
+			process_tell_end(child);
 		else if (child->pgid != process->pgid && child->sid == process->sid)
 			check_orphaned(child->pgid, child->sid, process);
 	}
@@ -121,7 +104,7 @@ static void process_end(struct process *process)
 	give_children_away(process);
 	if (parent && parent->pgid != process->pgid && parent->sid == process->sid)
 		check_orphaned(process->pgid, process->sid, process);
-	tell_end(process);
+	process_tell_end(process);
 }
 
 /* ---- the task ---- */
@@ -155,6 +138,8 @@ static void leave_place(struct task *task)
 	unsigned int flags = spin_lock_irqsave(&tasks_lock);
 
 	list_del(&task->thread_link);
+	if (task->ptrace.tracer)
+		ptrace_hold(task);
 	signal_queue_forget(process, &task->signals, ~(sigmask_t)0);
 	process->nr_threads--;
 	process_keep_usage(process, task);
@@ -181,6 +166,7 @@ static bool begin_exit(struct task *task, int status)
 
 	if (!process->exiting && last)
 		process->exit_status = status;
+	task->ptrace.exit_status = process->exiting ? process->exit_status : status;
 	if (last)
 		process->exiting = true;
 	spin_unlock_irqrestore(&tasks_lock, flags);
@@ -196,14 +182,31 @@ static void end_trace(struct task *task)
 	task->trace_text = NULL;
 }
 
+/*
+ * Stop for a tracer that wants to see the end. What kills the thread has done its work, so it does not keep it from
+ * stopping. The next SIGKILL wakes it.
+ */
+static void stop_at_end(int status)
+{
+	unsigned int flags = spin_lock_irqsave(&tasks_lock);
+
+	signal_queue_forget(current->process, &current->signals, SIG_BIT(SIGKILL));
+	spin_unlock_irqrestore(&tasks_lock, flags);
+	ptrace_event(PTRACE_EVENT_EXIT, status);
+}
+
 /* End the current task. If it is the last thread, the process ends, too. */
 static void __noreturn task_exit(int status)
 {
 	struct task *task = current;
 	struct process *process = task->process;
-	bool last = begin_exit(task, status);
+	bool last;
 
+	if (ptrace_wants_event(PTRACE_EVENT_EXIT))
+		stop_at_end(status);
+	last = begin_exit(task, status);
 	end_trace(task);
+	ptrace_exit_tracer();
 	if (last && process == init_process)
 		panic("init has ended, status 0x%x", process->exit_status);
 	leave_resources(task);
@@ -257,6 +260,7 @@ int process_end_other_threads(void)
 		return -ERESTARTNOINTR;
 	wait_event(&process->child_wait, is_last_thread(process));
 
+	ptrace_drop_leader(process);
 	flags = spin_lock_irqsave(&tasks_lock);
 	process->execer = NULL;
 	task->tid = process->pid;

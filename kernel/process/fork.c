@@ -11,6 +11,7 @@
 #include "kernel/cpu/fpu.h"
 #include "kernel/ipc/sem.h"
 #include "kernel/process/process.h"
+#include "kernel/process/ptrace.h"
 #include "kernel/signals/signal.h"
 #include "kernel/syscalls.h"
 #include "fs/file/file.h"
@@ -33,7 +34,7 @@
 #define CLONE_PARENT_SETTID  0x00100000u
 #define CLONE_CHILD_CLEARTID 0x00200000u
 #define CLONE_DETACHED	     0x00400000u /* without meaning since Linux 2.6; musl sets it */
-#define CLONE_UNTRACED	     0x00800000u /* always so: no task is traced by another one */
+#define CLONE_UNTRACED	     0x00800000u /* a tracer does not get the child by itself */
 #define CLONE_CHILD_SETTID   0x01000000u
 #define CLONE_CLEAR_SIGHAND  0x100000000ull /* of clone3(2) alone */
 #define CLONE_ALL                                                                              \
@@ -133,6 +134,8 @@ static long copy_state(struct task *child, const struct clone_args *args)
 
 	*frame = *task_frame(parent);
 	frame->eax = 0;
+	if (parent->ptrace.stepping)
+		frame->eflags &= ~EFLAGS_TF;
 	if (args->stack)
 		frame->esp = args->stack;
 	fpu_save(child);
@@ -189,7 +192,17 @@ static void become_sibling(struct process *process)
 	list_add_tail(&parent->children, &process->sibling);
 }
 
-static long link_child(struct task *child, const struct clone_args *args)
+/* Which event a tracer of the caller may have asked for. 0: none */
+static unsigned int event_of(unsigned int flags)
+{
+	if (flags & CLONE_UNTRACED)
+		return 0;
+	if (flags & CLONE_VFORK)
+		return PTRACE_EVENT_VFORK;
+	return (flags & CLONE_SIGNAL_MASK) == SIGCHLD ? PTRACE_EVENT_FORK : PTRACE_EVENT_CLONE;
+}
+
+static long link_child(struct task *child, const struct clone_args *args, unsigned int event)
 {
 	unsigned int flags = spin_lock_irqsave(&tasks_lock);
 	long error;
@@ -200,8 +213,10 @@ static long link_child(struct task *child, const struct clone_args *args)
 	if (error == 0 && (args->flags & (CLONE_PARENT | CLONE_THREAD)) == CLONE_PARENT)
 		become_sibling(child->process);
 	/* A linked child may be killed, but it cannot run, and therefore not end, before sched_start(). */
-	if (error == 0)
+	if (error == 0) {
 		atomic_inc(&child->refs);
+		ptrace_inherit(child, event);
+	}
 	spin_unlock_irqrestore(&tasks_lock, flags);
 	return error;
 }
@@ -270,6 +285,7 @@ static long do_clone(const struct clone_args *args)
 {
 	long error = check_flags(args->flags), tid;
 	struct child_file pidfd = { NULL, -1 };
+	unsigned int event = event_of(args->flags);
 	struct task *child;
 
 	if (error < 0)
@@ -283,7 +299,7 @@ static long do_clone(const struct clone_args *args)
 	if (error == 0)
 		error = reserve_pidfd(&pidfd, child->process, args);
 	if (error == 0)
-		error = link_child(child, args);
+		error = link_child(child, args, event);
 	if (error < 0) {
 		drop_pidfd(&pidfd);
 		drop_all(child);
@@ -295,8 +311,13 @@ static long do_clone(const struct clone_args *args)
 	if (args->flags & CLONE_PARENT_SETTID)
 		put_user_u32(tid, args->parent_tid);
 	sched_start(child);
-	if (args->flags & CLONE_VFORK)
+	if (event && ptrace_wants_event(event))
+		ptrace_event(event, tid);
+	if (args->flags & CLONE_VFORK) {
 		(void)wait_event_killable(&vfork_wait, READ_ONCE(child->vfork_done) == NULL);
+		if (ptrace_wants_event(PTRACE_EVENT_VFORK_DONE))
+			ptrace_event(PTRACE_EVENT_VFORK_DONE, tid);
+	}
 	task_put(child);
 	return tid;
 }

@@ -10,6 +10,8 @@
 #include "kernel/capability.h"
 #include "kernel/init.h"
 #include "kernel/process/credentials.h"
+#include "kernel/process/ptrace.h"
+#include "kernel/signals/signal.h"
 #include "kernel/syscalls.h"
 #include "lib/string.h"
 #include "mm/slab.h"
@@ -157,6 +159,7 @@ static void inherit(struct process *process, struct process *parent)
 {
 	process->parent = parent;
 	process->parent_pid = parent->pid;
+	process->maker = current->tid;
 	process->pgid = parent->pgid;
 	process->sid = parent->sid;
 	process->tty = parent->tty;
@@ -168,6 +171,17 @@ static void inherit(struct process *process, struct process *parent)
 }
 
 /* ---- numbers and places ---- */
+
+/* The same for a task and its tracees. Dead ones keep their numbers. */
+static unsigned int next_of_task(const struct task *task, unsigned int from)
+{
+	unsigned int lowest = task->tid >= from ? task->tid : PID_MAX;
+	const struct task *tracee;
+
+	list_for_each(tracee, &task->tracees, ptrace.link)
+		lowest = tracee->tid >= from ? MIN(lowest, tracee->tid) : lowest;
+	return lowest;
+}
 
 /* Returns the lowest number, from `from` on, that is in use, or PID_MAX if there is none. */
 static unsigned int next_in_use(unsigned int from)
@@ -182,7 +196,7 @@ static unsigned int next_in_use(unsigned int from)
 		for (unsigned int i = 0; i < ARRAY_SIZE(ids); i++)
 			lowest = ids[i] >= from ? MIN(lowest, ids[i]) : lowest;
 		list_for_each(task, &process->threads, thread_link)
-			lowest = task->tid >= from ? MIN(lowest, task->tid) : lowest;
+			lowest = MIN(lowest, next_of_task(task, from));
 	}
 	return lowest;
 }
@@ -212,7 +226,7 @@ static unsigned int tasks_of_user(uint32_t uid)
 
 	list_for_each(process, &all_processes, all_link)
 		if (process->cred.uid == uid)
-			tasks += MAX(process->nr_threads, 1u);
+			tasks += MAX(process->nr_threads + process->held, 1u);
 	return tasks;
 }
 
@@ -264,6 +278,27 @@ void process_unlink(struct process *process)
 	/* /proc may hold a reference to the process for longer than its parent lives. */
 	process->parent = NULL;
 	process_put(process);
+}
+
+void process_tell_end(struct process *process)
+{
+	struct task *leader = process->held_leader;
+	const struct signal_action *action;
+	int status = process->exit_status, killer = status & 0x7f;
+
+	lockdep_held(&tasks_lock);
+	if (process->nr_threads || process->held > (leader ? 1u : 0u))
+		return;
+	if (leader) {
+		leader->ptrace.exit_status = status;
+		ptrace_tell_end(leader);
+		return;
+	}
+	action = &process->parent->actions[SIGCHLD - 1];
+	process_notify_parent(process, killer ? CLD_KILLED : CLD_EXITED,
+			      killer ? killer : status >> 8 & 0xff);
+	if (action->handler == SIG_IGN || (action->flags & SA_NOCLDWAIT))
+		process_unlink(process);
 }
 
 /* ---- prctl ---- */

@@ -82,6 +82,12 @@ void process_unlink(struct process *process);
  * -ERESTARTNOINTR if the process ends or another thread calls exec. May sleep.
  */
 int process_end_other_threads(void);
+/*
+ * The process may have ended: it has no threads, and no dead one is held by a tracer (kernel/process/ptrace.h). Then
+ * tell the parent, or first the tracer of its leader. If the parent ignores SIGCHLD, the zombie is removed. tasks_lock
+ * is held.
+ */
+void process_tell_end(struct process *process);
 /* Wake the parent if it sleeps in vfork(2) because of `task`. Never sleeps. */
 void task_release_vfork(struct task *task);
 
@@ -93,6 +99,9 @@ void task_release_vfork(struct task *task);
  * segment is free. May sleep.
  */
 long tls_set(struct task *task, void __user *address, bool may_choose);
+/* Copy the struct user_desc of a GDT entry to `to`. Returns 0, -EFAULT or -EINVAL. May sleep. */
+long tls_get(const struct task *task, unsigned int entry, void __user *to);
+#define TLS_DESC_SIZE 16u /* sizeof(struct user_desc) */
 
 /*
  * Clear the word at clear_child_tid, wake its futex, and give up robust locks and those with priority

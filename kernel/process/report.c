@@ -25,6 +25,7 @@ static const char *const state_names[] = {
 	[TASK_KILLABLE] = "sleeps, a kill wakes it",
 	[TASK_UNINTERRUPTIBLE] = "sleeps, no signal wakes it",
 	[TASK_STOPPED] = "stopped",
+	[TASK_TRACED] = "traced",
 	[TASK_DEAD] = "dead",
 };
 

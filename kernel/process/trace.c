@@ -7,6 +7,7 @@
  * 3. A new task is traced if its parent is. Only traced tasks need memory for the text.
  */
 #include "kernel/param.h"
+#include "kernel/process/ptrace.h"
 #include "kernel/syscall.h"
 #include "lib/print.h"
 #include "lib/string.h"
@@ -163,9 +164,19 @@ static void log_result(struct task *task, long result)
 	task->trace_text = NULL;
 }
 
-long syscall_traced(struct trap_frame *frame)
+/* Do the call that the registers ask for. */
+static long call(struct trap_frame *frame)
 {
-	struct task *task = current;
+	unsigned int number = frame->error;
+
+	if (number >= NR_SYSCALLS || !syscall_table[number])
+		return syscall_unknown(frame);
+	return syscall_table[number](frame->ebx, frame->ecx, frame->edx, frame->esi, frame->edi,
+				     frame->ebp);
+}
+
+static long logged_call(struct task *task, struct trap_frame *frame)
+{
 	unsigned int number = frame->error;
 	const char *kinds = number < NR_SYSCALLS ? calls[number].arguments : NULL;
 	uint32_t arguments[MAX_ARGUMENTS] = { frame->ebx, frame->ecx, frame->edx,
@@ -177,9 +188,17 @@ long syscall_traced(struct trap_frame *frame)
 	if (text.buf)
 		show_call(&text, kinds, number, arguments);
 	task->refused = NULL;
-	result = kinds ? syscall_table[number](arguments[0], arguments[1], arguments[2],
-					       arguments[3], arguments[4], arguments[5])
-		       : syscall_unknown(frame);
+	result = call(frame);
 	log_result(task, result);
 	return result;
+}
+
+long syscall_traced(struct trap_frame *frame)
+{
+	struct task *task = current;
+
+	if (ptrace_syscall_begin(frame))
+		frame->eax = task->work & TASK_WORK_TRACE ? logged_call(task, frame) : call(frame);
+	ptrace_syscall_end(frame);
+	return frame->eax;
 }

@@ -6,9 +6,13 @@
  * 2. The waiter sleeps on its process's child_wait. A child's state is changed under tasks_lock, and then
  *    the parent's waiters are woken.
  * 3. A thread can wait for all children of its process, whichever thread created them.
+ * 4. It can also wait for the tracees of all threads of its process (kernel/process/ptrace.h), each by its
+ *    own number. A child that they trace is waited for as a tracee. One that another process traces can be
+ *    reaped only when that has waited for it.
  */
 #include "fs/proc/pidfd.h"
 #include "kernel/process/process.h"
+#include "kernel/process/ptrace.h"
 #include "kernel/process/usage.h"
 #include "kernel/signals/signal.h"
 #include "kernel/syscalls.h"
@@ -33,8 +37,20 @@ struct wait_request {
 	/* the result */
 	unsigned int child, uid;
 	int status;
+	bool trapped; /* a tracee has stopped for its tracer */
 	struct usage usage;
+	struct task
+		*released; /* a dead tracee, whose reference is to be dropped without the lock */
 };
+
+/* Is the child's first thread traced by the current process? Then it is waited for as a tracee. */
+static bool is_own_tracee(struct process *child)
+{
+	const struct task *leader = process_leader(child);
+
+	return leader && leader->ptrace.tracer &&
+	       leader->ptrace.tracer->process == current->process;
+}
 
 /* The child is a zombie. Its times count as its parent's once it has been waited for. */
 static void reap(struct process *child, const struct wait_request *request)
@@ -51,9 +67,12 @@ static bool look_at(struct wait_request *request, struct process *child)
 {
 	bool ended = child->nr_threads == 0, keep = request->options & WNOWAIT;
 
+	if (ended && child->held)
+		return false;
 	if (ended) {
 		request->status = child->exit_status;
-	} else if ((request->options & WUNTRACED) && child->stopped && !child->stop_reported) {
+	} else if ((request->options & WUNTRACED) && child->stopped && !child->stop_reported &&
+		   !is_own_tracee(child)) {
 		request->status = child->stop_signal << 8 | 0x7f;
 		child->stop_reported = !keep;
 	} else if ((request->options & WCONTINUED) && child->continued) {
@@ -69,6 +88,71 @@ static bool look_at(struct wait_request *request, struct process *child)
 	if (ended && !keep)
 		reap(child, request);
 	return true;
+}
+
+/* A dead tracee has been waited for. If it was its process's last thread, that has ended now. */
+static void reap_tracee(struct task *task, struct wait_request *request)
+{
+	struct process *process = task->process;
+	bool leader = process->held_leader == task;
+
+	ptrace_release(task);
+	request->released = task;
+	if (leader && process->parent == current->process)
+		reap(process, request);
+	else
+		process_tell_end(process);
+}
+
+/* The same for a tracee, which has ended or stopped. */
+static bool look_at_tracee(struct wait_request *request, struct task *task)
+{
+	bool keep = request->options & WNOWAIT;
+	struct process *process = task->process;
+	struct ptrace *ptrace = &task->ptrace;
+
+	if (ptrace->dead) {
+		if (!(request->options & WEXITED) ||
+		    (process->held_leader == task && (process->nr_threads || process->held > 1)))
+			return false;
+		request->status = ptrace->exit_status;
+	} else if (ptrace->stopped && ptrace->code && !ptrace->listening) {
+		request->status = ptrace->code << 8 | 0x7f;
+		request->trapped = true;
+		if (!keep)
+			ptrace->code = 0;
+	} else {
+		return false;
+	}
+	request->child = task->tid;
+	request->uid = process->cred.uid;
+	request->usage = process_usage(process);
+	usage_add(&request->usage, &process->children_usage);
+	if (ptrace->dead && !keep)
+		reap_tracee(task, request);
+	return true;
+}
+
+static bool tracee_is_meant(const struct task *task, int pid)
+{
+	return pid > 0 ? task->tid == (unsigned int)pid : process_is_meant(task->process, pid);
+}
+
+/* The part of scan() for tracees. It returns `result` if there is none. */
+static int scan_tracees(struct wait_request *request, int result)
+{
+	struct task *tracer, *task;
+
+	list_for_each(tracer, &current->process->threads, thread_link) {
+		list_for_each(task, &tracer->tracees, ptrace.link) {
+			if (request->pid != -1 && !tracee_is_meant(task, request->pid))
+				continue;
+			if (look_at_tracee(request, task))
+				return 1;
+			result = 0;
+		}
+	}
+	return result;
 }
 
 /*
@@ -91,7 +175,11 @@ static int scan(struct wait_request *request)
 		if (result)
 			break;
 	}
+	if (result <= 0)
+		result = scan_tracees(request, result);
 	spin_unlock_irqrestore(&tasks_lock, flags);
+	if (request->released)
+		task_put(request->released);
 	return result;
 }
 
@@ -186,6 +274,9 @@ static void describe(const struct wait_request *request, uint32_t words[6])
 	if (status == STATUS_CONTINUED) {
 		words[2] = CLD_CONTINUED;
 		words[5] = SIGCONT;
+	} else if (request->trapped) {
+		words[2] = CLD_TRAPPED;
+		words[5] = status >> 8;
 	} else if ((status & 0xff) == 0x7f) {
 		words[2] = CLD_STOPPED;
 		words[5] = status >> 8;

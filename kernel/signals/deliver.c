@@ -10,6 +10,7 @@
  *    mask and restores it when the handler returns. Otherwise this is done at once.
  */
 #include "kernel/process/process.h"
+#include "kernel/process/ptrace.h"
 #include "kernel/signals/signal.h"
 #include "kernel/signals/timers.h"
 #include "mm/vm/vm.h"
@@ -58,14 +59,23 @@ static void begin_stop(struct process *process, int signo)
 
 	if (signo != SIGSTOP && process_group_orphaned(process->pgid, NULL))
 		return;
+	/* SIGCONT has come while a tracer looked at the signal. */
+	if (current->ptrace.tracer && current->ptrace.continued)
+		return;
 	process->stopped = true;
 	process->stop_reported = false;
 	process->continued = false;
 	process->stop_signal = signo;
-	list_for_each(task, &process->threads, thread_link)
-		if (task != current)
-			signal_wake(task, false);
-	process_notify_parent(process, CLD_STOPPED, signo);
+	list_for_each(task, &process->threads, thread_link) {
+		task->ptrace.passes = false;
+		if (task == current)
+			continue;
+		ptrace_tell_group(task);
+		signal_wake(task, false);
+	}
+	/* A parent that traces it is told when it stops. */
+	if (!current->ptrace.tracer || current->ptrace.tracer->process != process->parent)
+		process_notify_parent(process, CLD_STOPPED, signo);
 }
 
 /* Perform the default action of a signal, which has been taken. tasks_lock is held. */
@@ -89,7 +99,9 @@ static void obey(struct process *process, unsigned int *flags)
 			spin_unlock_irqrestore(&tasks_lock, *flags);
 			process_exit(SIGKILL);
 		}
-		if (!process->stopped)
+		if (ptrace_trap(flags))
+			continue;
+		if (!process->stopped || current->ptrace.passes)
 			return;
 		*flags = stop_here(*flags);
 	}
@@ -103,14 +115,18 @@ static int next_handler(struct signal_info *info, struct signal_action *action)
 {
 	struct task *task = current;
 	struct process *process = task->process;
+	struct signal_info taken_info;
 	bool handled = false;
 	unsigned int flags;
-	int signo;
+	int signo, taken;
 
 	do {
 		flags = spin_lock_irqsave(&tasks_lock);
 		obey(process, &flags);
-		signo = signal_dequeue(~task->blocked, info);
+		taken = signo = signal_dequeue(~task->blocked, info);
+		taken_info = *info;
+		if (signo)
+			signo = ptrace_signal(signo, info, &flags);
 		if (signo && !signal_action_ignores(process, signo)) {
 			*action = process->actions[signo - 1];
 			handled = action->handler != SIG_DFL;
@@ -120,8 +136,8 @@ static int next_handler(struct signal_info *info, struct signal_action *action)
 				process->actions[signo - 1].handler = SIG_DFL;
 		}
 		spin_unlock_irqrestore(&tasks_lock, flags);
-		timers_signal_taken(signo, info);
-	} while (signo && !handled);
+		timers_signal_taken(taken, &taken_info);
+	} while (taken && !handled);
 	return signo;
 }
 
@@ -153,8 +169,12 @@ static void enter_handler(struct trap_frame *frame, int signo, const struct sign
 	struct task *task = current;
 	sigmask_t old = task->restore_blocked ? task->saved_blocked : task->blocked;
 	sigmask_t mask = task->blocked | action->mask;
+	bool stepping = task->work & TASK_WORK_STEP;
 
 	restart_call(frame, action);
+	/* The handler's frame is to have the program's own trap flag. */
+	if (stepping)
+		ptrace_step(task, false);
 	if (prepare_return(action) < 0 || signal_frame_push(frame, signo, info, action, old) < 0) {
 		if (signo == SIGSEGV)
 			process_exit(SIGSEGV);
@@ -165,6 +185,8 @@ static void enter_handler(struct trap_frame *frame, int signo, const struct sign
 	if (!(action->flags & SA_NODEFER))
 		mask |= SIG_BIT(signo);
 	signal_set_blocked(mask);
+	if (stepping)
+		ptrace_handler_entered();
 }
 
 //BOOK: signal-deliver

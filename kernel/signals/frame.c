@@ -57,7 +57,6 @@ _Static_assert(sizeof(struct user_context) == 88, "struct sigcontext");
 _Static_assert(offsetof(struct old_frame, mask_high) == 720, "struct sigframe");
 _Static_assert(sizeof(struct user_ucontext) == 116, "struct ucontext");
 
-#define EFLAGS_USER		 0x50dd5u /* AC RF OF DF TF SF ZF AF PF CF */
 #define EFLAGS_CLEAR_FOR_HANDLER 0x10500u /* RF DF TF */
 #define STACK_ALIGN		 16u
 #define ORIGINAL_EAX_NONE	 0xffffffffu /* trap_frame.error: not to be restarted */

@@ -212,3 +212,27 @@ void signal_forget(struct process *process, sigmask_t mask)
 	list_for_each(task, &process->threads, thread_link)
 		signal_queue_forget(process, &task->signals, mask);
 }
+
+/* ---- looking ---- */
+
+int signal_queue_peek(const struct signal_queue *queue, unsigned int index,
+		      struct signal_info *info)
+{
+	const struct queued_signal *entry;
+	int signo;
+
+	lockdep_held(&tasks_lock);
+	for (signo = 1; signo < SIGRTMIN; signo++) {
+		if (!(queue->set & queue->standard_set & SIG_BIT(signo)) || index-- > 0)
+			continue;
+		*info = queue->standard[signo - 1];
+		return signo;
+	}
+	list_for_each(entry, &queue->queued, link) {
+		if (index-- > 0)
+			continue;
+		*info = entry->info;
+		return entry->signo;
+	}
+	return 0;
+}

@@ -16,6 +16,7 @@
 #include "kernel/process/usage.h"
 #include "kernel/cpu/irq.h"
 #include "kernel/process/process.h"
+#include "kernel/process/ptrace.h"
 #include "lib/div64.h"
 
 /* ---- choosing and waking a thread ---- */
@@ -35,6 +36,8 @@ static bool discards(const struct process *process, const struct task *task, int
 		     const struct signal_info *info)
 {
 	if (task->blocked & SIG_BIT(signo))
+		return false;
+	if (task->ptrace.tracer && signo != SIGKILL) /* the tracer wants to see it */
 		return false;
 	if (process == init_process && process->actions[signo - 1].handler == SIG_DFL)
 		return signo != SIGKILL || info;
@@ -59,7 +62,8 @@ void signal_wake(struct task *task, bool kill)
 	set_bits(&task->work, TASK_WORK_SIGNAL);
 	state = task->state;
 	if (state == TASK_INTERRUPTIBLE ||
-	    (kill && (state == TASK_KILLABLE || state == TASK_STOPPED)))
+	    (kill && (state == TASK_KILLABLE || state == TASK_STOPPED ||
+		      (state == TASK_TRACED && !task->ptrace.frozen))))
 		task_wake(task);
 	else if (task->on_cpu && task->cpu != this_cpu())
 		smp_send_reschedule(task->cpu);
@@ -67,7 +71,8 @@ void signal_wake(struct task *task, bool kill)
 
 static bool wants(const struct process *process, const struct task *task, int signo)
 {
-	return !process->stopped && !(task->blocked & ~task->awaited & SIG_BIT(signo));
+	return (!process->stopped || task->ptrace.passes) &&
+	       !(task->blocked & ~task->awaited & SIG_BIT(signo));
 }
 
 static struct task *choose_thread(struct process *process, int signo)
@@ -108,8 +113,11 @@ void signal_kill_threads_locked(struct process *process, struct task *except)
 
 void signal_kill_locked(struct process *process, int status)
 {
-	if (process->exiting)
+	if (process->exiting) {
+		/* A thread may have stopped for its tracer on its way out. */
+		signal_kill_threads_locked(process, NULL);
 		return;
+	}
 	process->exiting = true;
 	process->exit_status = status;
 	process->stopped = false;
@@ -128,13 +136,18 @@ static void stop_or_continue(struct process *process, int signo)
 	if (signo != SIGCONT)
 		return;
 	signal_forget(process, BITS_STOP);
+	list_for_each(task, &process->threads, thread_link)
+		task->ptrace.continued = true;
 	if (!process->stopped)
 		return;
 	process->stopped = false;
 	process->continued = true;
-	list_for_each(task, &process->threads, thread_link)
+	list_for_each(task, &process->threads, thread_link) {
+		task->ptrace.passes = false;
+		ptrace_tell_group(task);
 		if (task->state == TASK_STOPPED)
 			task_wake(task);
+	}
 	signal_retarget_locked(process);
 	process_notify_parent(process, CLD_CONTINUED, SIGCONT);
 }
@@ -167,8 +180,8 @@ bool signal_begin_send(struct process *process, struct task *task, int signo,
 		return false;
 	taker = taker_of(process, task, signo);
 	/* A thread that only awaits the signal takes it, whatever the action is. */
-	if (signo != SIGKILL &&
-	    !(taker && !(taker->blocked & SIG_BIT(signo)) && ends_process(process, signo)))
+	if (signo != SIGKILL && !(taker && !(taker->blocked & SIG_BIT(signo)) &&
+				  !taker->ptrace.tracer && ends_process(process, signo)))
 		return true;
 	signal_kill_locked(process, signo);
 	return false;

@@ -21,7 +21,7 @@ struct queued_signal;
 #define SA_NODEFER   0x40000000u
 #define SA_RESETHAND 0x80000000u
 
-enum { CLD_EXITED = 1, CLD_KILLED = 2, CLD_STOPPED = 5, CLD_CONTINUED = 6 };
+enum { CLD_EXITED = 1, CLD_KILLED = 2, CLD_TRAPPED = 4, CLD_STOPPED = 5, CLD_CONTINUED = 6 };
 
 #define SIGINFO_SIZE 128u /* sizeof(siginfo_t) */
 
@@ -125,6 +125,12 @@ void signal_queue_entry(struct process *process, struct signal_queue *queue,
 /* Make a signal pending. Returns 0, or -EAGAIN if it needs an entry and there is none. */
 int signal_queue_add(struct process *process, struct signal_queue *queue, int signo,
 		     const struct signal_info *info);
+/*
+ * Look at a pending signal without taking it: the one number `index`, in the order of their numbers. Fills *info. Returns the
+ * signal's number, or 0 if there are not so many.
+ */
+int signal_queue_peek(const struct signal_queue *queue, unsigned int index,
+		      struct signal_info *info);
 /* Forget the pending signals out of `mask`. */
 void signal_queue_forget(struct process *process, struct signal_queue *queue, sigmask_t mask);
 /*

@@ -84,7 +84,8 @@ static int map_special(struct vma *vma, uintptr_t va, phys_addr_t phys, pte_t bi
 /* ---- private memory ---- */
 
 /*
- * Map a private copy of `from`, or a page of zeros if that is NULL. Drops the caller's reference to
+ * Map a private copy of `from`, or a page of zeros if that is NULL. A debugger's write also makes one where the
+ * program may not write (remote.c). Drops the caller's reference to
  * `from`. Returns 0 or -ENOMEM.
  */
 static int map_copy(struct vma *vma, uintptr_t va, struct page *from)
@@ -94,7 +95,7 @@ static int map_copy(struct vma *vma, uintptr_t va, struct page *from)
 	if (page && from)
 		page_copy(page, from);
 	if (page)
-		map_page(vma, va, page, true);
+		map_page(vma, va, page, vma->flags & VMA_WRITE);
 	if (from)
 		page_put(from);
 	return page ? 0 : -ENOMEM;
@@ -144,7 +145,7 @@ static int write_private(struct vma *vma, uintptr_t va)
 		alone = atomic_read(&page->refs) == 1 &&
 			!(old & PTE_LARGE) == !page_has(page, PG_HUGE);
 		if (alone)
-			pte_set(entry, old | PTE_WRITE | PTE_DIRTY);
+			pte_set(entry, old | PTE_DIRTY | (vma->flags & VMA_WRITE ? PTE_WRITE : 0));
 		else if (!(old & PTE_LARGE) && !page_get(page))
 			page = ERR_PTR(-ENOMEM);
 	}

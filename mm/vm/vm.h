@@ -113,6 +113,17 @@ int mm_fault_in(struct mm *mm, uintptr_t va, bool write);
  */
 int mm_fault_in_always(struct mm *mm, uintptr_t va, bool write);
 
+enum mm_access {
+	MM_WRITE = 1, /* from the buffer to the address space */
+	MM_FORCE = 2, /* for a debugger: read and write private memory whatever its protection is */
+};
+/*
+ * Copy between a buffer in the kernel and another address space. Returns how many bytes were copied, or, if there
+ * are none, -EFAULT, -ENOMEM, -EINTR if the caller is killed, or -EIO if an access there would cause SIGBUS. May sleep; takes
+ * mm->lock. mm/vm/remote.c
+ */
+ssize_t mm_access(struct mm *mm, uintptr_t va, void *buf, size_t len, unsigned int how);
+
 /* Can a program store to the file's pages through this VMA of a file, now or after mprotect(2)? */
 bool vma_can_write_file(const struct vma *vma);
 /*
