@@ -98,10 +98,7 @@ static inline void outl(uint16_t port, uint32_t v)
 	__asm__ volatile("outl %0, %w1" ::"a"(v), "Nd"(port));
 }
 
-#define EFLAGS_TF   0x100u /* trap after each instruction */
-#define EFLAGS_IF   0x200u
-#define EFLAGS_RF   0x10000u /* no breakpoint at the next instruction */
-#define EFLAGS_USER 0x50dd5u /* what a program may change: AC RF OF DF TF SF ZF AF PF CF */
+#define EFLAGS_IF 0x200u
 
 /* Turn interrupts off. Returns the flags for irq_restore(). */
 static inline unsigned int irq_save(void)

@@ -25,6 +25,11 @@ struct trap_frame {
 	uint32_t esp, ss; /* valid only if the trap came from user mode */
 };
 
+/* Bits of the saved eflags. EFLAGS_IF is in kernel/cpu/cpu.h. */
+#define EFLAGS_TF	0x100u	 /* trap after each instruction */
+#define EFLAGS_RF	0x10000u /* no breakpoint at the next instruction */
+#define EFLAGS_USER	0x50dd5u /* what a program may change: AC RF OF DF TF SF ZF AF PF CF */
+
 #define SEL_KERNEL_CODE 0x08
 #define SEL_KERNEL_DATA 0x10
 #define SEL_USER_CODE	0x1b

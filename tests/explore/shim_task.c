@@ -33,6 +33,7 @@ void ex_shim_tasks_init(void)
 		ex_tasks[i].process = &process;
 		list_init(&ex_tasks[i].signals.queued);
 		list_init(&ex_tasks[i].thread_link);
+		list_init(&ex_tasks[i].tracees);
 		list_init(&ex_tasks[i].lenders);
 	}
 	list_init(&process.threads);
