@@ -33,14 +33,28 @@ static void __init ipc_init(void)
 }
 INITCALL(2, ipc_init);
 
+/* What the memory really takes. A large object of kmalloc() is a block of 1, 2, 4, ... pages. */
+static int bytes_taken(size_t size)
+{
+	size_t block = PAGE_SIZE;
+
+	if (size > KMALLOC_MAX)
+		return PAGE_ALIGN(size);
+	if (size <= PAGE_SIZE / 2)
+		return size;
+	while (block < size)
+		block *= 2;
+	return block;
+}
+
 void *ipc_alloc(size_t size, unsigned int flags)
 {
 	void *memory = NULL;
 
-	if (atomic_add_return(&used_bytes, size) <= max_bytes)
+	if (atomic_add_return(&used_bytes, bytes_taken(size)) <= max_bytes)
 		memory = size <= KMALLOC_MAX ? kmalloc(size, flags) : vmalloc(size, flags);
 	if (!memory)
-		atomic_add(&used_bytes, -(int)size);
+		atomic_add(&used_bytes, -bytes_taken(size));
 	return memory;
 }
 
@@ -52,7 +66,7 @@ void ipc_free(void *memory, size_t size)
 		kfree(memory);
 	else
 		vfree(memory);
-	atomic_add(&used_bytes, -(int)size);
+	atomic_add(&used_bytes, -bytes_taken(size));
 }
 
 /* ---- permissions ---- */

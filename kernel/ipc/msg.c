@@ -6,6 +6,7 @@
 #include "lib/string.h"
 #include "mm/slab.h"
 
+#define LONG_TEXT  1024u     /* bytes */
 #define LOOK_AGAIN (-EAGAIN) /* a result: nothing has happened to the message */
 
 struct msg_sender {
@@ -28,19 +29,33 @@ static int64_t now(void)
 
 /* ---- life ---- */
 
+/* A text of whole pages would take twice its size together with what stands before it. */
+static size_t message_bytes(size_t len)
+{
+	return sizeof(struct message) + (len < LONG_TEXT ? len : 0);
+}
+
 struct message *msg_alloc(size_t len)
 {
-	struct message *message = ipc_alloc(sizeof(*message) + len, 0);
+	struct message *message = ipc_alloc(message_bytes(len), 0);
 
-	if (message)
-		message->len = len;
-	return message;
+	if (!message)
+		return NULL;
+	message->len = len;
+	message->text = len < LONG_TEXT ? message->inside : ipc_alloc(len, 0);
+	if (message->text)
+		return message;
+	ipc_free(message, message_bytes(len));
+	return NULL;
 }
 
 void msg_free(struct message *message)
 {
-	if (message)
-		ipc_free(message, sizeof(*message) + message->len);
+	if (!message)
+		return;
+	if (message->len >= LONG_TEXT)
+		ipc_free(message->text, message->len);
+	ipc_free(message, message_bytes(message->len));
 }
 
 static struct ipc_object *queue_create(int32_t key, size_t size, unsigned int flags)

@@ -29,7 +29,8 @@ struct message {
 	struct list link; /* in a queue */
 	int32_t type;
 	size_t len;
-	char text[];
+	char *text; /* points to `inside`, or to memory of its own if it is long */
+	char inside[];
 };
 
 struct msg_queue {

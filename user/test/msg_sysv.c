@@ -468,6 +468,42 @@ TEST(thousands, 20, "thousands of messages of two senders, each sender's in its 
 	clean_up();
 }
 
+#define QUEUES 32000
+
+BEYOND_TEST(memory, 30, "messages take a part of the memory, and then sending fails with ENOMEM",
+	    "Linux has no such limit but those for each queue, 500 MB in all")
+{
+	static int ids[QUEUES];
+	int nr = 0, error = 0;
+	long long sent = 0;
+
+	m.type = 1;
+	while (!error && nr < QUEUES) {
+		ids[nr] = msgget(IPC_PRIVATE, 0600);
+		if (ids[nr] < 0)
+			error = errno;
+		for (int i = 0; !error && i < QUEUE_MAX / MSG_MAX; i++) {
+			error = msgsnd(ids[nr], &m, MSG_MAX, IPC_NOWAIT) < 0 ? errno : 0;
+			sent += error ? 0 : MSG_MAX;
+		}
+		nr += ids[nr] >= 0;
+	}
+	printf("# %lld bytes in %d queues\n", sent, nr);
+	CHECK_EQ(error, ENOMEM);
+	CHECK(sent > 1 << 20);
+	/* A quarter of low memory at most, of which there are 768 MiB. */
+	CHECK(sent <= (long long)sysconf(_SC_PHYS_PAGES) * 4096 / 4 && sent <= 192 << 20);
+	/* There is room for one that is taken, and programs start. */
+	CHECK_EQ(msgrcv(ids[0], &m, MSG_MAX, 0, 0), MSG_MAX);
+	CHECK_EQ(msgsnd(ids[0], &m, MSG_MAX, IPC_NOWAIT), 0);
+	CHECK_EQ(system("exit 3") >> 8, 3);
+	for (int i = 0; i < nr; i++)
+		CHECK_EQ(msgctl(ids[i], IPC_RMID, NULL), 0);
+	set_up();
+	CHECK_EQ(msgsnd(id, &m, MSG_MAX, IPC_NOWAIT), 0);
+	clean_up();
+}
+
 /* ---- descriptions and rights ---- */
 
 TEST(description, 10, "IPC_STAT and the kernel's own structure")
