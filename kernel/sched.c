@@ -379,6 +379,12 @@ static void account_tick(struct cpu *cpu)
 	else if (task != cpu->idle)
 		cpu->system_cycles += cycles - task->told_cycles;
 	task->told_cycles = cycles;
+	if (unlikely(task->urgency)) {
+		if (task->urgent_since != task->switches[0])
+			task->urgent_ticks = 0;
+		task->urgent_since = task->switches[0];
+		task->urgent_ticks++;
+	}
 	/* Timers of CPU time are checked when the task returns to user mode. */
 	if (task->process && READ_ONCE(task->process->measured))
 		set_bits(&task->work, TASK_WORK_SIGNAL);

@@ -172,6 +172,8 @@ struct task {
 	unsigned int own_urgency, inherited, urgency;
 	int weight, credit; /* see kernel/sched.c */
 	unsigned int slice; /* ticks left of its turn */
+	/* Ticks for which it was urgent since it slept, and how often it had slept then. Only for its ticks. */
+	unsigned int urgent_ticks, urgent_since;
 	unsigned int
 		switches[2]; /* how often it left the CPU: to sleep, and although it could run on */
 	uint64_t run_cycles,
@@ -261,21 +263,24 @@ struct signal_action {
 	sigmask_t mask;
 };
 
-enum { /* the limits that the kernel enforces or mentions */
-       RLIMIT_CPU = 0,
-       RLIMIT_FSIZE = 1,
-       RLIMIT_DATA = 2,
-       RLIMIT_STACK = 3,
-       RLIMIT_CORE = 4,
-       RLIMIT_RSS = 5,
-       RLIMIT_NPROC = 6,
-       RLIMIT_NOFILE = 7,
-       RLIMIT_MEMLOCK = 8,
-       RLIMIT_AS = 9,
-       RLIMIT_SIGPENDING = 11,
-       RLIMIT_NICE = 13,
-       RLIMIT_RTPRIO = 14,
-       NR_RLIMITS = 16,
+enum {
+	RLIMIT_CPU = 0,
+	RLIMIT_FSIZE = 1,
+	RLIMIT_DATA = 2,
+	RLIMIT_STACK = 3,
+	RLIMIT_CORE = 4,
+	RLIMIT_RSS = 5,
+	RLIMIT_NPROC = 6,
+	RLIMIT_NOFILE = 7,
+	RLIMIT_MEMLOCK = 8,
+	RLIMIT_AS = 9,
+	RLIMIT_LOCKS = 10,
+	RLIMIT_SIGPENDING = 11,
+	RLIMIT_MSGQUEUE = 12,
+	RLIMIT_NICE = 13,
+	RLIMIT_RTPRIO = 14,
+	RLIMIT_RTTIME = 15,
+	NR_RLIMITS = 16,
 };
 #define RLIM_INFINITY UINT64_MAX
 struct rlimit {
@@ -338,8 +343,8 @@ struct process {
 	struct timer alarm;
 	uint64_t alarm_interval;
 	struct cpu_alarm cpu_alarms[2]; /* ITIMER_VIRTUAL, ITIMER_PROF */
-	bool measured;			/* a timer of its CPU time is armed */
-	struct list timers;		/* of struct posix_timer */
+	bool measured;	    /* a timer of its CPU time is armed, or that time is limited */
+	struct list timers; /* of struct posix_timer */
 	int next_timer_id;
 
 	struct credentials cred; /* changed only by the process's own calls */

@@ -261,10 +261,14 @@ static const struct {
 	{ RLIMIT_RSS, "Max resident set", "bytes" },
 	{ RLIMIT_NPROC, "Max processes", "processes" },
 	{ RLIMIT_NOFILE, "Max open files", "files" },
+	{ RLIMIT_MEMLOCK, "Max locked memory", "bytes" },
 	{ RLIMIT_AS, "Max address space", "bytes" },
+	{ RLIMIT_LOCKS, "Max file locks", "locks" },
 	{ RLIMIT_SIGPENDING, "Max pending signals", "signals" },
+	{ RLIMIT_MSGQUEUE, "Max msgqueue size", "bytes" },
 	{ RLIMIT_NICE, "Max nice priority", "" },
 	{ RLIMIT_RTPRIO, "Max realtime priority", "" },
+	{ RLIMIT_RTTIME, "Max realtime timeout", "us" },
 };
 
 static void show_limit(struct text *text, uint64_t limit)

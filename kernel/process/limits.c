@@ -1,32 +1,75 @@
 /*
  * Limits.
  *
- * A limit that the kernel does not enforce can be read. It can only be set to its current value or to
- * "no limit", because a program that sets another value would rely on it.
+ * 1. Each limit is obeyed where the thing that it limits is made. Limits of time are here.
+ * 2. Some are only stored, as on Linux: RLIMIT_RSS and RLIMIT_LOCKS bind nobody there either, and there are
+ *    neither core dumps (RLIMIT_CORE) nor POSIX message queues (RLIMIT_MSGQUEUE).
  */
 #include "kernel/capability.h"
 #include "kernel/process/process.h"
+#include "kernel/process/usage.h"
+#include "kernel/signals/signal.h"
 #include "kernel/syscalls.h"
+#include "lib/div64.h"
 #include "mm/vm/uaccess.h"
 
-/* Some other limits hold by themselves, because the thing does not exist, such as core dumps. */
-#define LIMITS_NOT_KEPT (1u << RLIMIT_CPU | 1u << RLIMIT_RSS)
-#define OPEN_FILES_MAX	65536u
+#define OPEN_FILES_MAX 65536u
+#define USEC_PER_SEC   1000000u
+
+/* ---- limits of time: at the soft one a signal each second, at the hard one the end ---- */
+
+/*
+ * Returns true if the process is killed. After a signal, the soft limit is one second later. tasks_lock is
+ * held.
+ */
+static bool check_time(struct process *process, struct task *task, struct rlimit *limit,
+		       uint64_t used, uint64_t second)
+{
+	if (limit->hard != RLIM_INFINITY && used >= limit->hard) {
+		(void)signal_send_locked(process, task, SIGKILL, NULL);
+		return true;
+	}
+	if (limit->soft != RLIM_INFINITY && used >= limit->soft) {
+		(void)signal_send_locked(process, task, SIGXCPU, NULL);
+		limit->soft += second;
+	}
+	return false;
+}
+
+bool limits_check_time(void)
+{
+	struct process *process = current->process;
+	struct rlimit *cpu = &process->limits[RLIMIT_CPU],
+		      *urgent = &process->limits[RLIMIT_RTTIME];
+
+	lockdep_held(&tasks_lock);
+	if (!limits_measure(process))
+		return false;
+	if (check_time(process, NULL, cpu, div_u64(process_cpu_ns(process), NSEC_PER_SEC, NULL), 1))
+		return true;
+	if (current->urgency)
+		check_time(process, current, urgent,
+			   (uint64_t)current->urgent_ticks * (TICK_NS / 1000), USEC_PER_SEC);
+	return true;
+}
+
+bool limits_measure(const struct process *process)
+{
+	return process->limits[RLIMIT_CPU].soft != RLIM_INFINITY ||
+	       process->limits[RLIMIT_RTTIME].soft != RLIM_INFINITY;
+}
+
+/* ---- the calls ---- */
 
 static long check_limit(unsigned int resource, const struct rlimit *wanted,
 			const struct rlimit *old)
 {
-	bool same = wanted->soft == old->soft && wanted->hard == old->hard;
-	bool none = wanted->soft == RLIM_INFINITY && wanted->hard == RLIM_INFINITY;
-
 	if (wanted->soft > wanted->hard)
 		return refuse(EINVAL, "the soft limit is above the hard one");
 	if (wanted->hard > old->hard && !capable(CAP_SYS_RESOURCE))
 		return refuse(EPERM, "only root may raise a hard limit");
 	if (resource == RLIMIT_NOFILE && wanted->hard > OPEN_FILES_MAX)
 		return refuse(EPERM, "more descriptors than a file table can hold");
-	if ((LIMITS_NOT_KEPT & 1u << resource) && !same && !none)
-		return refuse(EINVAL, "this limit is not enforced");
 	return 0;
 }
 
@@ -63,8 +106,11 @@ static long set_limit(unsigned int tid, unsigned int resource, const struct rlim
 		*old = task->process->limits[resource];
 	if (error == 0 && wanted)
 		error = check_limit(resource, wanted, old);
-	if (error == 0 && wanted)
+	if (error == 0 && wanted) {
 		task->process->limits[resource] = *wanted;
+		if (limits_measure(task->process))
+			task->process->measured = true;
+	}
 	spin_unlock_irqrestore(&tasks_lock, flags);
 	return error;
 }

@@ -91,6 +91,16 @@ void process_tell_end(struct process *process);
 /* Wake the parent if it sleeps in vfork(2) because of `task`. Never sleeps. */
 void task_release_vfork(struct task *task);
 
+/* ---- kernel/process/limits.c ---- */
+
+/* Returns true if the process has a limit on CPU time, so that its ticks have to look at it. */
+bool limits_measure(const struct process *process);
+/*
+ * Send the signals of RLIMIT_CPU and RLIMIT_RTTIME that are due for the current task. Returns true if it has
+ * such a limit. tasks_lock is held.
+ */
+bool limits_check_time(void);
+
 /* ---- kernel/process/tls.c, futex.c, limits.c ---- */
 
 /*

@@ -200,6 +200,7 @@ void timers_check_cpu(void)
 	}
 	inner = spin_lock_irqsave(&tasks_lock);
 	armed = alarms_check_cpu(process) || armed;
+	armed = limits_check_time() || armed;
 	WRITE_ONCE(process->measured, armed);
 	spin_unlock_irqrestore(&tasks_lock, inner);
 	spin_unlock_irqrestore(&interval_lock, flags);

@@ -365,7 +365,7 @@ struct vma *mm_find_or_grow(struct mm *mm, uintptr_t va)
 	if (!vma || vma->start <= va)
 		return vma;
 	if (!(vma->flags & VMA_STACK) || vma->end - start > limit || start < MMAP_MIN ||
-	    !mm_may_grow(mm, vma->start - start) ||
+	    !mm_may_grow(mm, vma->start - start, vma->flags) ||
 	    (vma->flags & VMA_LOCKED && !mm_may_lock(mm, vma->start - start)))
 		return NULL;
 	below = mm_find_previous(mm, vma->end);

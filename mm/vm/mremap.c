@@ -70,7 +70,7 @@ static int check_growth(struct mm *mm, const struct vma *vma, const struct reque
 			return refuse(ENOMEM, "more than all of the memory");
 	}
 	if (r->new_len > r->old_len || r->flags & MREMAP_DONTUNMAP)
-		return mm_may_grow(mm, more) ? 0 : -ENOMEM;
+		return mm_may_grow(mm, more, vma->flags) ? 0 : -ENOMEM;
 	return 0;
 }
 

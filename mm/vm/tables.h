@@ -155,8 +155,8 @@ bool mm_range_free(struct mm *mm, uintptr_t start, size_t len);
  * else the highest gap. Returns 0 if there is none.
  */
 uintptr_t mm_find_place(struct mm *mm, uintptr_t hint, size_t len, size_t align);
-/* Returns true if RLIMIT_AS allows `len` more bytes to be mapped. */
-bool mm_may_grow(struct mm *mm, size_t len);
+/* Returns true if RLIMIT_AS and RLIMIT_DATA allow `len` more bytes with these flags to be mapped. */
+bool mm_may_grow(struct mm *mm, size_t len, unsigned int vma_flags);
 /* Returns true if `len` bytes of private memory are more than all of RAM, and can never be filled. */
 bool mm_hopeless(size_t len);
 /*

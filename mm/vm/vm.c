@@ -282,18 +282,31 @@ bool mm_hopeless(size_t len)
 	return len / PAGE_SIZE > stats.total;
 }
 
-bool mm_may_grow(struct mm *mm, size_t len)
+/* Are these the flags of what RLIMIT_DATA counts: private memory that can be written, but no stack? */
+static bool is_data(unsigned int vma_flags)
 {
-	uint64_t limit;
+	return (vma_flags & (VMA_WRITE | VMA_SHARED | VMA_STACK)) == VMA_WRITE;
+}
 
-	if (mm != current->mm)
-		return true;
-	limit = current->process->limits[RLIMIT_AS].soft;
+static bool has_room(struct mm *mm, size_t len, uint64_t limit, bool data)
+{
 	if (limit == RLIM_INFINITY)
 		return true;
 	for (struct vma *vma = mm_find_next(mm, 0); vma; vma = mm_find_next(mm, vma->end))
-		limit -= MIN(limit, (uint64_t)(vma->end - vma->start));
+		if (!data || is_data(vma->flags))
+			limit -= MIN(limit, (uint64_t)(vma->end - vma->start));
 	return len <= limit;
+}
+
+bool mm_may_grow(struct mm *mm, size_t len, unsigned int vma_flags)
+{
+	const struct rlimit *limits;
+
+	if (mm != current->mm)
+		return true;
+	limits = current->process->limits;
+	return has_room(mm, len, limits[RLIMIT_AS].soft, false) &&
+	       (!is_data(vma_flags) || has_room(mm, len, limits[RLIMIT_DATA].soft, true));
 }
 
 int mm_unmap_locked(struct mm *mm, uintptr_t start, size_t len)
@@ -328,7 +341,7 @@ int mm_map_locked(struct mm *mm, uintptr_t start, size_t len, unsigned int flags
 	struct vma *vma;
 	int error = 0;
 
-	if (!mm_may_grow(mm, len))
+	if (!mm_may_grow(mm, len, flags))
 		return -ENOMEM;
 	vma = vma_copy(&model, mm);
 	if (!vma)

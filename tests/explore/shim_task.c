@@ -27,7 +27,7 @@ void ex_shim_tasks_init(void)
 {
 	process.cred.effective = CAP_ALL;
 	process.cred.euid = 0;
-	process.limits[RLIMIT_AS].soft = RLIM_INFINITY;
+	process.limits[RLIMIT_AS].soft = process.limits[RLIMIT_DATA].soft = RLIM_INFINITY;
 	for (unsigned int i = 0; i <= MAX_TASKS; i++) {
 		ex_tasks[i].tid = i + 1;
 		ex_tasks[i].process = &process;
