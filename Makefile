@@ -70,7 +70,7 @@ KCFLAGS := -std=gnu11 -m32 -march=i686 -mtune=generic -mregparm=3 $(STACK4) \
 # The kernel does not link libgcc, which takes its arguments on the stack. lib/div64.h has the 64-bit division.
 # The kernel is compiled for size, except the files on the path of a pipe's bytes and pages, which are compiled for speed.
 HOT     := fs/pipe/pipe.c fs/pipe/slot.c fs/pipe/read.c fs/pipe/write.c fs/pipe/wait.c fs/file/poll.c fs/splice/splice.c fs/splice/file.c fs/pipe/ring.c mm/vm/iter.c fs/file/read_write.c fs/file/file.c fs/file/file_table.c \
-	fs/splice/tee.c fs/splice/sendfile.c fs/cache/pagecache.c fs/cache/read.c fs/cache/lend.c fs/cache/pagewait.c mm/vm/uaccess.c mm/page.c \
+	fs/splice/tee.c fs/splice/sendfile.c fs/cache/pagecache.c fs/cache/read.c fs/cache/lend.c fs/cache/pagewait.c fs/cache/truncate.c mm/vm/uaccess.c mm/page.c \
 	mm/slab.c mm/kmap.c kernel/sched.c kernel/wait.c lib/string.c mm/radix.c fs/file/generic.c fs/pipe/open.c
 KOPT    := $(if $(DEBUG),-O1,-Os)
 HOT     += fs/splice/vmsplice.c mm/vm/fault.c mm/vm/lend.c mm/vm/tables.c mm/vm/vm.c lib/tree.c lib/chacha.c kernel/process/exec.c fs/names/dentry.c fs/names/path.c net/datagram.c net/names.c net/socket.c net/socket_file.c

@@ -88,10 +88,15 @@ void wait_finish(struct wait_queue *queue, struct waiter *waiter);
  * Whichever of the two is later in its last line sees what the other one did in its first.
  */
 void wake_all_slow(struct wait_queue *queue, enum wake_reason reason);
-static inline void wake_all_for(struct wait_queue *queue, enum wake_reason reason)
+/* Returns true if there may be a waiter, which then must be woken. Includes the barrier. */
+static inline bool wait_queue_used(const struct wait_queue *queue)
 {
 	memory_barrier();
-	if (!list_empty_unlocked(&queue->waiters))
+	return !list_empty_unlocked(&queue->waiters);
+}
+static inline void wake_all_for(struct wait_queue *queue, enum wake_reason reason)
+{
+	if (wait_queue_used(queue))
 		wake_all_slow(queue, reason);
 }
 static inline void wake_all(struct wait_queue *queue)

@@ -119,9 +119,13 @@ static void buddy_give(struct zone *zone, struct page *page, unsigned int order)
 	block_insert(zone, frame_page(frame), order);
 }
 
-/* ---- the stacks of single pages; not for interrupts ---- */
+/*
+ * ---- the stacks of single pages; not for interrupts ----
+ *
+ * The rare cases are not inlined, so that the common one saves no registers for them.
+ */
 
-static void refill(struct single_pages *own, struct zone *zone)
+static __noinline void refill(struct single_pages *own, struct zone *zone)
 {
 	unsigned int flags = spin_lock_irqsave(&zone->lock);
 	struct page *page;
@@ -132,7 +136,7 @@ static void refill(struct single_pages *own, struct zone *zone)
 }
 
 /* Give all but `keep` pages of a stack back to their zone. */
-static void spill(struct single_pages *own, struct zone *zone, unsigned int keep)
+static __noinline void spill(struct single_pages *own, struct zone *zone, unsigned int keep)
 {
 	unsigned int flags = spin_lock_irqsave(&zone->lock);
 
@@ -256,7 +260,7 @@ static bool make_room(unsigned int order, unsigned int flags)
 	       page_alloc_last_resort();
 }
 
-static struct page *alloc_block(unsigned int order, unsigned int flags)
+static __noinline struct page *alloc_block(unsigned int order, unsigned int flags)
 {
 	struct page *page = NULL;
 
@@ -309,10 +313,18 @@ static void check_free(const struct page *page)
 		      page->flags, atomic_read(&page->mapped), atomic_read(&page->lent));
 }
 
+static __noinline void free_block(struct page *page, unsigned int order)
+{
+	struct zone *zone = &zones[zone_of(page)];
+	unsigned int irq = spin_lock_irqsave(&zone->lock);
+
+	buddy_give(zone, page, order);
+	spin_unlock_irqrestore(&zone->lock, irq);
+}
+
 void page_free(struct page *page)
 {
-	unsigned int order = page_order(page), irq;
-	struct zone *zone;
+	unsigned int order = page_order(page);
 
 	check_free(page);
 	if (page_has(page, PG_HUGE)) {
@@ -321,18 +333,15 @@ void page_free(struct page *page)
 	}
 	if (DEBUG_BUILD)
 		poison(page, order, false);
-	break_compound(page, order);
+	if (order > 0)
+		break_compound(page, order);
 	page->flags &= PG_HIGH;
 	page->mapping = NULL;
 	page->private = 0;
-	if (order == 0 && !this_cpu()->irq_depth) {
+	if (order == 0 && !this_cpu()->irq_depth)
 		give_single(page, zone_of(page));
-		return;
-	}
-	zone = &zones[zone_of(page)];
-	irq = spin_lock_irqsave(&zone->lock);
-	buddy_give(zone, page, order);
-	spin_unlock_irqrestore(&zone->lock, irq);
+	else
+		free_block(page, order);
 }
 
 /* ---- references ---- */

@@ -268,7 +268,7 @@ extern struct atomic nr_dirty_pages;
  */
 void page_balance_dirty(struct mapping *mapping);
 
-/* ---- whole files: fs/cache/pagecache.c ---- */
+/* ---- whole files: fs/cache/truncate.c, writeback.c ---- */
 
 /*
  * Shrink a file to `size` in two steps, with the inode's lock held. The first step does everything

@@ -1,40 +1,33 @@
 /* Reading from a ring. The contract is in fs/pipe/io.h. */
 #include "fs/pipe/io.h"
 
-/* Is a part of the first packet on its way? ring->lock is held. */
-static bool first_is_coming(struct ring *ring)
-{
-	for (unsigned int at = ring->tail; at != ring->head; at++) {
-		struct pipe_slot *slot = ring_at(ring, at);
-
-		if (unlikely(slot_confirm(slot) == -EAGAIN))
-			return true;
-		if (!(slot->flags & SLOT_GOES_ON))
-			break;
-	}
-	return false;
-}
-
 /*
- * Slots whose bytes had arrived were popped. For writers that is an event only if the ring was full,
- * except that a socket may have limits of its own. Wake readers too: they may be waiting for the arrival
- * of the page of a popped slot, and now must wait for another one. If that is still on its way, those who
- * watch the ring for events must look at it, because its arrival will be one.
+ * So many slots, whose bytes had arrived, were popped. For writers that is an event only if the ring was
+ * full, except that a socket may have limits of its own. Wake readers too: they may be waiting for the
+ * arrival of the page of a popped slot, and now must wait for another one. If that is still on its way, those
+ * who watch the ring for events must look at it, because its arrival will be one. `consumer` is held.
  */
-static void wake_popped(struct ring *ring, bool was_full, bool coming)
+static void wake_popped(struct ring *ring, int popped)
 {
-	wake_all_for(&ring->writable, was_full || ring->encloses ? WAKE_EVENT : WAKE_CHANGE);
-	wake_all_for(&ring->readable, unlikely(coming) ? WAKE_EVENT : WAKE_CHANGE);
+	if (wait_queue_used(&ring->writable)) {
+		bool was_full = ring_room(ring) <= popped;
+
+		wake_all_for(&ring->writable,
+			     was_full || ring->encloses ? WAKE_EVENT : WAKE_CHANGE);
+	}
+	if (wait_queue_used(&ring->readable)) {
+		bool coming = ring_first(ring) == RING_COMING;
+
+		wake_all_for(&ring->readable, coming ? WAKE_EVENT : WAKE_CHANGE);
+	}
 }
 
 //BOOK: advance
 void ring_consume(struct ring *ring, unsigned int n)
 {
 	struct pipe_slot *first, gone;
-	bool was_full, coming;
 
 	spin_lock(&ring->lock);
-	was_full = ring_room(ring) == 0;
 	first = ring_at(ring, ring->tail);
 	first->offset += n;
 	first->len -= n;
@@ -45,26 +38,24 @@ void ring_consume(struct ring *ring, unsigned int n)
 		return;
 	}
 	ring_pop(ring, &gone);
-	coming = first_is_coming(ring);
 	spin_unlock(&ring->lock);
-	wake_popped(ring, was_full, coming);
+	wake_popped(ring, 1);
 	slot_release(&gone);
 }
 
 void ring_drop_packet(struct ring *ring)
 {
 	struct pipe_slot gone;
-	bool was_full = false, coming;
+	int popped = 0;
 
 	do {
 		spin_lock(&ring->lock);
-		was_full |= ring_room(ring) == 0;
 		ring_pop(ring, &gone);
-		coming = first_is_coming(ring);
 		spin_unlock(&ring->lock);
 		slot_release(&gone);
+		popped++;
 	} while (gone.flags & SLOT_GOES_ON);
-	wake_popped(ring, was_full, coming);
+	wake_popped(ring, popped);
 }
 
 //BOOK: failed
@@ -177,7 +168,7 @@ static int take(struct ring *ring, struct ring_read *read, size_t wanted)
 		copied = slot_copy_to(slot, n, to);
 		if (unlikely(copied < n && (copied == 0 || read->peek)))
 			return -EFAULT;
-		if (!read->envelope)
+		if (unlikely(slot->envelope) && !read->envelope)
 			read->envelope = envelope_get(slot->envelope);
 		if (read->peek) {
 			at++;
@@ -190,13 +181,13 @@ static int take(struct ring *ring, struct ring_read *read, size_t wanted)
 }
 
 /*
- * Bring in the user memory where the copy stopped. A packet and a peek start over at `start`, where
- * the iterator was when the read began. Returns 0 to try again, or -EFAULT.
+ * Bring in the user memory where the copy stopped after `done` bytes. A packet and a peek start over at
+ * their first byte. Returns 0 to try again, or -EFAULT.
  */
-static int bring_in(struct ring_read *read, const struct iter *start)
+static int bring_in(struct ring_read *read, size_t done)
 {
 	struct iter *to = read->to;
-	size_t done = start->left - to->left, n = to->left;
+	size_t n = to->left;
 	int error;
 
 	if (read->packet_len > 0)
@@ -204,7 +195,7 @@ static int bring_in(struct ring_read *read, const struct iter *start)
 	error = iter_fault_in(to, n, false, true);
 	/* The bytes are still in the ring, and will be copied from their beginning again. */
 	if (read->packet_len > 0 || read->peek) {
-		*to = *start;
+		iter_rewind(to, done);
 		envelope_put(read->envelope);
 		read->envelope = NULL;
 	}
@@ -213,25 +204,26 @@ static int bring_in(struct ring_read *read, const struct iter *start)
 
 ssize_t ring_read(struct ring *ring, struct ring_read *read)
 {
-	struct iter *to = read->to, start = *to;
+	struct iter *to = read->to;
+	size_t wanted = to->left;
 	int error;
 
 	do {
 		error = mutex_lock_killable(&ring->consumer);
 		if (error)
 			break;
-		error = take(ring, read, start.left);
-		if ((error == -EIO || error == -ENODATA) && to->left == start.left)
+		error = take(ring, read, wanted);
+		if ((error == -EIO || error == -ENODATA) && to->left == wanted)
 			return ring_report_failed(ring, error);
 		mutex_unlock(&ring->consumer);
 		if (error == -EFAULT)
-			error = bring_in(read, &start);
-		else if (error == -EAGAIN && (to->left == start.left || read->all))
+			error = bring_in(read, wanted - to->left);
+		else if (error == -EAGAIN && (to->left == wanted || read->all))
 			error = ring_wait_readable(ring, RING_NEED_BYTES, read->until);
 		else
 			break;
 	} while (error == 0);
-	if (to->left < start.left)
-		return start.left - to->left;
+	if (to->left < wanted)
+		return wanted - to->left;
 	return error == -EPIPE ? 0 : error;
 }

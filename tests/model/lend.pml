@@ -1,6 +1,6 @@
 /*
  * One page of a file: it is read from the disk, lent to pipes, written to by write(2) and through a
- * shared mapping, and cut off by truncate: fs/cache/lend.c, mm/vm/fault.c, mm/vm/rmap.c and fs/cache/pagecache.c.
+ * shared mapping, and cut off by truncate: fs/cache/lend.c, mm/vm/fault.c, mm/vm/rmap.c and fs/cache/truncate.c.
  *
  * BOOK: lend-model
  *
@@ -200,7 +200,7 @@ out:	skip
 }
 
 #ifdef TRUNCATE
-/* fs/cache/pagecache.c, remove_from: after the end of the read. */
+/* fs/cache/truncate.c, remove_pages: after the end of the read. */
 proctype truncate() {
 	byte p;
 	lock_current(p);

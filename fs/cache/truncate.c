@@ -1,0 +1,130 @@
+/*
+ * Whole files and ranges of them in the page cache: truncating, removing and dropping pages, and keeping
+ * readers away while the store is written without the cache. The contract is in fs/cache/pagecache.h.
+ *
+ * Each function walks the pages that are there, in the order of their indices, with a reference to one at
+ * a time. Pages that other tasks add behind the walk do no harm: a truncated file has got its new size
+ * before, and the others take what they find.
+ */
+#include "fs/cache/lru.h"
+#include "fs/cache/pagecache.h"
+#include "fs/names/vfs.h"
+#include "mm/kmap.h"
+#include "mm/vm/vm.h"
+
+bool mapping_reserve(struct mapping *mapping, unsigned int first, unsigned int last)
+{
+	for (unsigned int index = first; index <= last; index++) {
+		struct page *page;
+
+		if (mapping_add_new(mapping, index, &page, 1, 0) <= 0) {
+			mapping_unreserve(mapping, first, index);
+			return false;
+		}
+	}
+	return true;
+}
+
+void mapping_unreserve(struct mapping *mapping, unsigned int first, unsigned int end)
+{
+	for (unsigned int index = first; index < end; index++) {
+		struct page *page = mapping_find(mapping, index);
+
+		if (mapping_remove_page(mapping, page, false))
+			page_unlock(page);
+		else
+			page_read_locked(page); /* somebody waits for what is there now */
+		page_put(page);
+	}
+}
+
+unsigned int mapping_drop_clean(struct mapping *mapping, unsigned int first, unsigned int last)
+{
+	unsigned int dropped = 0;
+	struct page *page;
+
+	for (; (page = mapping_next_page(mapping, &first, last)) != NULL; first++) {
+		dropped += page_try_drop(page);
+		page_put(page);
+	}
+	return dropped;
+}
+
+int mapping_wait_reads(struct mapping *mapping)
+{
+	unsigned int index = 0;
+	struct page *page;
+	int error = 0;
+
+	for (; !error && atomic_read(&mapping->reads) > 0 &&
+	       (page = mapping_next_page(mapping, &index, UINT32_MAX)) != NULL;
+	     index++) {
+		error = page_wait(page, PG_LOCKED, TASK_KILLABLE);
+		page_put(page);
+	}
+	return error;
+}
+
+/* ---- truncating and removing ---- */
+
+/*
+ * Remove the pages [first, last], each after the end of its read and its write-back. While we wait for
+ * the lock of a page, a store through a mapping may replace it. Then it is no longer in the file, but the
+ * page that has replaced it has the same index, and is found next.
+ */
+static void remove_pages(struct mapping *mapping, unsigned int first, unsigned int last)
+{
+	struct page *page;
+
+	while ((page = mapping_next_page(mapping, &first, last)) != NULL) {
+		page_lock(page, TASK_UNINTERRUPTIBLE);
+		if (page->mapping == mapping) {
+			page_wait(page, PG_WRITEBACK, TASK_UNINTERRUPTIBLE);
+			mapping_unmap_page(mapping, page);
+			mapping_remove_page(mapping, page, true);
+		}
+		page_unlock(page);
+		page_put(page);
+	}
+}
+
+void mapping_remove_range(struct mapping *mapping, unsigned int first, unsigned int last)
+{
+	mapping_unmap_range(mapping, first, last);
+	remove_pages(mapping, first, last);
+}
+
+struct page *mapping_begin_truncate(struct mapping *mapping, file_off_t size)
+{
+	unsigned int index = size >> PAGE_SHIFT;
+	unsigned int from = size & (PAGE_SIZE - 1);
+	struct page *page;
+
+	if (from == 0)
+		return NULL;
+	page = mapping_find(mapping, index);
+	if (page)
+		page_put(page);
+	else if (!mapping->ops->has_store)
+		return NULL; /* a page that is not there is all zeros */
+	return page_begin_write(mapping, index, from, PAGE_SIZE);
+}
+
+void mapping_truncate(struct mapping *mapping, file_off_t size, struct page *tail)
+{
+	file_off_t first = (size + PAGE_SIZE - 1) >> PAGE_SHIFT;
+	unsigned int from = size & (PAGE_SIZE - 1);
+
+	if (tail) {
+		page_zero(tail, from, PAGE_SIZE - from);
+		page_end_write(tail);
+	}
+	if (first <= UINT32_MAX)
+		mapping_remove_range(mapping, first, UINT32_MAX);
+}
+
+void mapping_destroy(struct mapping *mapping)
+{
+	remove_pages(mapping, 0, UINT32_MAX);
+	assert(mapping->pages.count == 0 && atomic_read(&mapping->reads) == 0);
+}
