@@ -129,7 +129,7 @@ static int run_append(struct mapping *mapping, struct run *run, unsigned int ind
 static void read_ahead(struct mapping *mapping, struct file *file, struct run *run,
 		       unsigned int index, unsigned int end)
 {
-	unsigned int next = READ_ONCE(file->ra_next), ahead = READ_ONCE(file->ra_end);
+	unsigned int next = READ_ONCE(file->ra_next), ahead = next + READ_ONCE(file->ra_ahead);
 	unsigned int size = READ_ONCE(file->ra_size), to, hole;
 	int n;
 
@@ -141,11 +141,11 @@ static void read_ahead(struct mapping *mapping, struct file *file, struct run *r
 	WRITE_ONCE(file->ra_size, size);
 	index = MAX(ahead, end);
 	if (size == 0 || index - end > size / 2) {
-		WRITE_ONCE(file->ra_end, index);
+		WRITE_ONCE(file->ra_ahead, index - end);
 		return;
 	}
 	to = MIN((uint64_t)end + size, (uint64_t)mapping_limit(mapping));
-	WRITE_ONCE(file->ra_end, MAX(index, to));
+	WRITE_ONCE(file->ra_ahead, MAX(index, to) - end);
 	for (; index < to; index += n) {
 		hole = mapping_hole(mapping, index, to - index);
 		n = hole > 0 ? run_append(mapping, run, index, hole, ALLOC_OPTIONAL) : 1;

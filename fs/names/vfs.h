@@ -350,11 +350,12 @@ struct file {
 	struct atomic refs;
 	unsigned int flags; /* O_* */
 	bool readable, writable;
-	bool writing;	       /* counted by inode_begin_writing() */
-	bool opened;	       /* by its path, and watches were told */
-	unsigned char ra_size; /* pages in the window of read-ahead, at most 128 */
-	file_off_t pos;	       /* bytes */
-	struct mutex pos_lock; /* guards pos if the file has several references */
+	bool writing;		/* counted by inode_begin_writing() */
+	bool opened;		/* by its path, and watches were told */
+	unsigned char ra_size;	/* pages in the window of read-ahead, at most 128 */
+	unsigned char ra_ahead; /* pages from ra_next on that read-ahead has started, at most 128 */
+	file_off_t pos;		/* bytes */
+	struct mutex pos_lock;	/* guards pos if the file has several references */
 	const struct file_ops *ops;
 	struct inode
 		*inode; /* a reference to the inode with the data: for a disk, that of the device */
@@ -362,8 +363,7 @@ struct file {
 	void *private;	     /* belongs to `ops` */
 	struct epoll_item *epolls; /* that watch the file: fs/events/epoll.h */
 	struct file_owner *owner;  /* of O_ASYNC, or NULL: fs/file/owner.h */
-	unsigned int ra_next,
-		ra_end; /* pages: the index expected next, and where read-ahead ends */
+	unsigned int ra_next;	   /* the page whose index is expected next */
 };
 
 /* ---- inodes: fs/names/inode.c ---- */

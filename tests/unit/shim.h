@@ -147,6 +147,10 @@ static inline void wake_all(struct wait_queue *queue)
 {
 	(void)queue;
 }
+static inline bool wait_queue_used(const struct wait_queue *queue)
+{
+	return !list_empty(&queue->waiters);
+}
 static inline void wake_all_for(struct wait_queue *queue, enum wake_reason reason)
 {
 	(void)queue;

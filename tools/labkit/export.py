@@ -14,7 +14,7 @@ from .manifest import BadManifest
 # These parts of the tree are for instructors, or would give a solution away.
 KEPT_BACK = ["tests/broken/", "tests/lab/", "labs/"]
 OF_THE_LAB = ["lab.toml", "text.md", "gdb"]
-STARTER_MAX = 1 << 20
+STARTER_MAX = 3 << 19
 
 
 class Leak(Exception):
