@@ -281,6 +281,10 @@ long sys_pidfd_send_signal(unsigned int number, unsigned int signo, const void _
 			   unsigned int flags);
 long sys_pidfd_getfd(unsigned int number, unsigned int target, unsigned int flags);
 
+/* ---- kernel/process/membarrier.c ---- */
+
+long sys_membarrier(unsigned int command, unsigned int flags, int cpu);
+
 /* ---- kernel/process/futex_waitv.c ---- */
 
 long sys_futex_waitv(const void __user *waiters, unsigned int nr, unsigned int flags,
@@ -361,6 +365,10 @@ long sys_setpriority(unsigned int which, unsigned int who, int nice);
 long sys_sched_setparam(int tid, const void __user *param);
 long sys_sched_getparam(int tid, void __user *to);
 long sys_sched_setscheduler(int tid, int policy, const void __user *param);
+long sys_sched_setattr(int tid, void __user *from, unsigned int flags);
+long sys_sched_getattr(int tid, void __user *to, unsigned int size, unsigned int flags);
+long sys_ioprio_set(unsigned int which, unsigned int who, unsigned int priority);
+long sys_ioprio_get(unsigned int which, unsigned int who);
 long sys_sched_getscheduler(int tid);
 long sys_sched_yield(void);
 long sys_sched_get_priority_max(int policy);

@@ -163,11 +163,12 @@ struct task {
 	 * which may be freed already, so that the byte may have any value.
 	 */
 	volatile uint8_t on_cpu;
-	bool on_queue;	    /* runs, or is on a run queue */
-	bool reset_on_fork; /* its children start with SCHED_OTHER; tasks_lock */
-	bool leaves;	    /* must not go on on the CPU that it has just left */
-	uint32_t allowed;   /* the CPUs on which it may run: bit i is cpus[i] */
-	int policy, nice;   /* SCHED_*, and -20 to 19 */
+	bool on_queue;	      /* runs, or is on a run queue */
+	uint16_t io_priority; /* of ioprio_set(2): class and level; tasks_lock */
+	bool reset_on_fork;   /* its children start with SCHED_OTHER; tasks_lock */
+	bool leaves;	      /* must not go on on the CPU that it has just left */
+	uint32_t allowed;     /* the CPUs on which it may run: bit i is cpus[i] */
+	int policy, nice;     /* SCHED_*, and -20 to 19 */
 	/* Its own with SCHED_FIFO and SCHED_RR, 1 to 99; that of tasks that wait for it; the higher one. */
 	unsigned int own_urgency, inherited, urgency;
 	int weight, credit; /* see kernel/sched.c */

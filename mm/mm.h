@@ -26,6 +26,7 @@ struct mm {
 	struct file *program;
 	/* mlockall: new mappings get VMA_LOCKED, but their pages only when they are used. */
 	bool lock_future, lock_on_fault;
+	unsigned int barriers; /* kinds of membarrier(2) for which the process has registered */
 	uintptr_t brk_start, brk_end;
 	uintptr_t stack_top;
 	uintptr_t arg_start, arg_end, env_start, env_end;

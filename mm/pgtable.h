@@ -112,5 +112,10 @@ void tlb_flush_range(struct mm *mm, uintptr_t start, uintptr_t end);
 void tlb_flush_mm(struct mm *mm);
 /* The same for kernel addresses, on all CPUs. */
 void tlb_flush_kernel(uintptr_t start, uintptr_t end);
+/*
+ * Make each CPU that runs a task with this address space (NULL: each CPU) pass a full memory barrier.
+ * Interrupts are on. Never sleeps, but waits for the CPUs.
+ */
+void tlb_barrier(struct mm *mm);
 
 #endif

@@ -121,3 +121,11 @@ void tlb_flush_kernel(uintptr_t start, uintptr_t end)
 			mask |= 1u << i;
 	flush_on(mask, NULL, start, end);
 }
+
+void tlb_barrier(struct mm *mm)
+{
+	if (mm)
+		tlb_flush_range(mm, 0, 0);
+	else
+		tlb_flush_kernel(0, 0);
+}

@@ -117,6 +117,7 @@ static void copy_scheduling(struct task *child)
 	struct scheduling own = { parent->policy, parent->nice, parent->own_urgency };
 
 	child->allowed = parent->allowed;
+	child->io_priority = parent->io_priority;
 	child->credit = MIN(parent->credit, 0);
 	if (parent->reset_on_fork) {
 		if (own.urgency)

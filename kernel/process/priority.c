@@ -181,36 +181,44 @@ static bool needs_root(const struct task *task, const struct scheduling *wanted,
 	return task->reset_on_fork && !reset;
 }
 
-/* Policy -1 leaves the policy as it is. */
-static long set_policy(int tid, int policy, const void __user *param)
+/* What a call asks for. */
+struct request {
+	struct scheduling wanted;
+	bool reset;				   /* RESET_ON_FORK */
+	bool keep_policy, keep_nice, keep_urgency; /* these stay as they are */
+};
+
+static long check(const struct task *task, const struct scheduling *wanted, bool reset)
 {
-	bool reset = policy >= 0 && (unsigned int)policy & RESET_ON_FORK;
-	struct scheduling wanted = { .policy = policy };
-	unsigned int flags;
-	struct task *task;
+	if (!policy_exists(wanted->policy))
+		return refuse(EINVAL, "a scheduling policy that is not supported");
+	if (wanted->urgency > URGENCY_MAX || is_urgent(wanted->policy) != (wanted->urgency != 0))
+		return refuse(EINVAL, "a priority that the policy does not have");
+	if (!may_change(task) || (!capable(CAP_SYS_NICE) && needs_root(task, wanted, reset)))
+		return refuse(EPERM, "only root may make a task so urgent");
+	if (wanted->nice < task->nice && !may_have_nice(task, wanted->nice))
+		return refuse(EPERM, "only root may take a nice value below RLIMIT_NICE");
+	return 0;
+}
+
+static long set_scheduling(int tid, const struct request *request)
+{
+	struct scheduling wanted = request->wanted;
+	bool reset = request->reset;
+	unsigned int flags = spin_lock_irqsave(&tasks_lock);
+	struct task *task = find(tid);
 	long error = -ESRCH;
 
-	if (!param || tid < 0)
-		return refuse(EINVAL, "a negative number, or no parameter");
-	if (get_user_u32(&wanted.urgency, param) < 0)
-		return -EFAULT;
-	flags = spin_lock_irqsave(&tasks_lock);
-	task = find(tid);
 	if (task) {
-		wanted.nice = task->nice;
-		wanted.policy = policy < 0 ? task->policy : policy & ~(int)RESET_ON_FORK;
-		if (policy < 0)
+		if (request->keep_nice)
+			wanted.nice = task->nice;
+		if (request->keep_urgency)
+			wanted.urgency = task->own_urgency;
+		if (request->keep_policy) {
+			wanted.policy = task->policy;
 			reset = task->reset_on_fork;
-		if (!policy_exists(wanted.policy))
-			error = refuse(EINVAL, "a scheduling policy that is not supported");
-		else if (wanted.urgency > URGENCY_MAX ||
-			 is_urgent(wanted.policy) != (wanted.urgency != 0))
-			error = refuse(EINVAL, "a priority that the policy does not have");
-		else if (!may_change(task) ||
-			 (!capable(CAP_SYS_NICE) && needs_root(task, &wanted, reset)))
-			error = refuse(EPERM, "only root may make a task so urgent");
-		else
-			error = 0;
+		}
+		error = check(task, &wanted, reset);
 	}
 	if (error == 0) {
 		sched_set(task, &wanted);
@@ -219,6 +227,21 @@ static long set_policy(int tid, int policy, const void __user *param)
 	}
 	spin_unlock_irqrestore(&tasks_lock, flags);
 	return error;
+}
+
+/* Policy -1 leaves the policy as it is. */
+static long set_policy(int tid, int policy, const void __user *param)
+{
+	struct request request = { .wanted.policy = policy & ~(int)RESET_ON_FORK,
+				   .reset = policy >= 0 && (unsigned int)policy & RESET_ON_FORK,
+				   .keep_policy = policy < 0,
+				   .keep_nice = true };
+
+	if (!param || tid < 0)
+		return refuse(EINVAL, "a negative number, or no parameter");
+	if (get_user_u32(&request.wanted.urgency, param) < 0)
+		return -EFAULT;
+	return set_scheduling(tid, &request);
 }
 
 long sys_sched_setscheduler(int tid, int policy, const void __user *param)
@@ -292,6 +315,192 @@ long sys_sched_rr_get_interval(int tid, void __user *to)
 	long error = tid < 0 ? refuse(EINVAL, "a negative number") : ask(tid, &answer);
 
 	return error ? error : time_to_user(answer.slice, to, call_has_time64());
+}
+
+/* ---- sched_setattr, sched_getattr ---- */
+
+struct user_attributes { /* struct sched_attr of sched_setattr(2); the rest is for SCHED_DEADLINE */
+	uint32_t size, policy;
+	uint64_t flags;
+	int32_t nice;
+	uint32_t urgency;
+	uint64_t runtime, deadline, period;
+	uint32_t lowest_use, highest_use;
+};
+#define ATTRIBUTES_FIRST 48u /* size of the first version */
+#define ATTR_RESET	 1u
+#define ATTR_KEEP_POLICY 8u
+#define ATTR_KEEP_PARAM	 16u
+
+/* Copy the structure, which begins with its size. A longer one must end with zeros. May sleep. */
+static long attributes_from_user(struct user_attributes *attributes, char __user *from)
+{
+	uint32_t size;
+	uint8_t byte;
+
+	if (get_user_u32(&size, from) < 0)
+		return -EFAULT;
+	size = size ?: ATTRIBUTES_FIRST;
+	if (size < ATTRIBUTES_FIRST || size > PAGE_SIZE)
+		goto wrong_size;
+	*attributes = (struct user_attributes){ 0 };
+	if (copy_from_user(attributes, from, MIN(size, sizeof(*attributes))) < 0)
+		return -EFAULT;
+	for (uint32_t i = sizeof(*attributes); i < size; i++) {
+		if (copy_from_user(&byte, from + i, 1) < 0)
+			return -EFAULT;
+		if (byte)
+			goto wrong_size;
+	}
+	return 0;
+wrong_size:
+	return put_user_u32(sizeof(*attributes), from) < 0 ? -EFAULT : -E2BIG;
+}
+
+long sys_sched_setattr(int tid, void __user *from, unsigned int flags)
+{
+	struct user_attributes attributes;
+	struct request request;
+	long error;
+
+	if (!from || tid < 0 || flags)
+		return refuse(EINVAL, "a negative number, no attributes, or an unknown flag");
+	error = attributes_from_user(&attributes, from);
+	if (error)
+		return error;
+	if ((int)attributes.policy < 0)
+		return refuse(EINVAL, "a scheduling policy that is not supported");
+	if (attributes.flags & ~(uint64_t)(ATTR_RESET | ATTR_KEEP_POLICY | ATTR_KEEP_PARAM))
+		return refuse(EINVAL, "a flag that is not supported");
+	request = (struct request){
+		.wanted = { attributes.policy, MAX(NICE_MIN, MIN(attributes.nice, NICE_MAX)),
+			    attributes.urgency },
+		.reset = attributes.flags & ATTR_RESET,
+		.keep_policy = attributes.flags & ATTR_KEEP_POLICY,
+		.keep_nice = attributes.flags & ATTR_KEEP_PARAM || is_urgent(attributes.policy),
+		.keep_urgency = attributes.flags & ATTR_KEEP_PARAM,
+	};
+	return set_scheduling(tid, &request);
+}
+
+long sys_sched_getattr(int tid, void __user *to, unsigned int size, unsigned int flags)
+{
+	struct user_attributes attributes = { .size = MIN(size, sizeof(attributes)) };
+	unsigned int lock_flags;
+	const struct task *task;
+
+	if (!to || tid < 0 || flags || size < ATTRIBUTES_FIRST || size > PAGE_SIZE)
+		return refuse(EINVAL, "a negative number, an unknown flag, or a wrong size");
+	lock_flags = spin_lock_irqsave(&tasks_lock);
+	task = find(tid);
+	if (task) {
+		attributes.policy = task->policy;
+		attributes.flags = task->reset_on_fork ? ATTR_RESET : 0;
+		attributes.nice = is_urgent(task->policy) ? 0 : task->nice;
+		attributes.urgency = task->own_urgency;
+		attributes.highest_use = 1024;
+	}
+	spin_unlock_irqrestore(&tasks_lock, lock_flags);
+	return task ? copy_to_user(to, &attributes, attributes.size) : -ESRCH;
+}
+
+/* ---- priorities of disk requests. They are kept, but all requests are served in turn. ---- */
+
+enum { IO_NONE, IO_REALTIME, IO_BEST_EFFORT, IO_IDLE };
+#define IO_CLASS_SHIFT 13
+#define IO_LEVELS      8u
+
+/* The class of the task, or the one that follows from how it is scheduled. Lower is more urgent. */
+static unsigned int io_priority_of(const struct task *task)
+{
+	unsigned int class = is_urgent(task->policy)	  ? IO_REALTIME
+			     : task->policy == SCHED_IDLE ? IO_IDLE
+							  : IO_BEST_EFFORT;
+
+	if (task->io_priority >> IO_CLASS_SHIFT)
+		return task->io_priority;
+	return class << IO_CLASS_SHIFT | (unsigned int)(task->nice - NICE_MIN) / 5;
+}
+
+struct io_request {
+	unsigned int priority;
+	long error;
+};
+
+static void set_io(struct task *task, void *context)
+{
+	struct io_request *request = context;
+	const struct credentials *own = &current->process->cred, *other = &task->process->cred;
+
+	if (own->euid != other->uid && own->uid != other->uid && !capable(CAP_SYS_NICE))
+		request->error = refuse(EPERM, "a task of another user");
+	else
+		task->io_priority = request->priority;
+}
+
+static void find_own(struct task *task, void *context)
+{
+	*(unsigned int *)context = task->io_priority;
+}
+
+static void find_most_urgent(struct task *task, void *context)
+{
+	unsigned int *found = context;
+
+	*found = MIN(*found, io_priority_of(task));
+}
+
+static long check_io(unsigned int priority)
+{
+	unsigned int level = priority & ((1u << IO_CLASS_SHIFT) - 1);
+
+	switch (priority >> IO_CLASS_SHIFT) {
+	case IO_REALTIME:
+		if (!capable(CAP_SYS_ADMIN) && !capable(CAP_SYS_NICE))
+			return refuse(EPERM, "only root may take this class");
+		break;
+	case IO_BEST_EFFORT:
+	case IO_IDLE:
+		break;
+	case IO_NONE:
+		return level ? refuse(EINVAL, "a level without a class") : 0;
+	default:
+		return refuse(EINVAL, "no such class");
+	}
+	return level >= IO_LEVELS && priority >> IO_CLASS_SHIFT != IO_IDLE
+		       ? refuse(EINVAL, "no such level")
+		       : 0;
+}
+
+/* `which` is one more than for setpriority(2). */
+long sys_ioprio_set(unsigned int which, unsigned int who, unsigned int priority)
+{
+	struct io_request request = { .priority = priority };
+	unsigned int flags, nr;
+	long error = check_io(priority);
+
+	if (error)
+		return error;
+	if (which - 1 > PRIO_USER)
+		return refuse(EINVAL, "neither a process, nor a group, nor a user");
+	flags = spin_lock_irqsave(&tasks_lock);
+	nr = for_each_meant(which - 1, who ? who : own_number(which - 1), set_io, &request);
+	spin_unlock_irqrestore(&tasks_lock, flags);
+	return nr == 0 ? -ESRCH : request.error;
+}
+
+/* Of one task, the result is what was set. Of several, it is the most urgent one that counts. */
+long sys_ioprio_get(unsigned int which, unsigned int who)
+{
+	unsigned int flags, nr, found = UINT32_MAX;
+
+	if (which - 1 > PRIO_USER)
+		return refuse(EINVAL, "neither a process, nor a group, nor a user");
+	flags = spin_lock_irqsave(&tasks_lock);
+	nr = for_each_meant(which - 1, who ? who : own_number(which - 1),
+			    which - 1 == PRIO_PROCESS ? find_own : find_most_urgent, &found);
+	spin_unlock_irqrestore(&tasks_lock, flags);
+	return nr == 0 ? -ESRCH : (long)found;
 }
 
 /* ---- CPUs ---- */
