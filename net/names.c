@@ -75,14 +75,15 @@ int socket_name_to_user(struct socket_name *name, void __user *to, int32_t __use
 /* Returns the inode at a path, with a reference, or ERR_PTR. `follow` is 0 or LOOKUP_FOLLOW. */
 static struct inode *find_node(struct socket_name *name, unsigned int follow)
 {
-	struct dentry *path = path_lookup(AT_FDCWD, name->bytes + FAMILY_LEN, follow);
 	struct inode *node;
+	struct path path;
+	int error = path_lookup(AT_FDCWD, name->bytes + FAMILY_LEN, follow, &path);
 
-	if (IS_ERR(path))
-		return (void *)path;
-	node = path->inode;
+	if (error)
+		return ERR_PTR(error);
+	node = path.dentry->inode;
 	inode_get(node);
-	path_put(path);
+	path_put(&path);
 	return node;
 }
 

@@ -409,18 +409,19 @@ static long set_flag(struct pty *pty, bool *flag, const void __user *from)
 static long open_peer(struct pty *pty, unsigned int flags)
 {
 	char name[32];
-	struct dentry *path;
+	struct path path;
 	struct file *file;
+	int error;
 
 	snprintf(name, sizeof(name), "/dev/pts/%u", pty->index);
-	path = path_lookup(AT_FDCWD, name, LOOKUP_FOLLOW);
-	if (IS_ERR(path))
-		return PTR_ERR(path);
-	if (path->inode->rdev == MAKEDEV(PTY_MAJOR, pty->index))
-		file = file_open_path(path, flags & ~O_CLOEXEC);
+	error = path_lookup(AT_FDCWD, name, LOOKUP_FOLLOW, &path);
+	if (error)
+		return error;
+	if (path.dentry->inode->rdev == MAKEDEV(PTY_MAJOR, pty->index))
+		file = file_open_path(&path, flags & ~O_CLOEXEC);
 	else
 		file = ERR_PTR(-ENOENT);
-	path_put(path);
+	path_put(&path);
 	return IS_ERR(file) ? PTR_ERR(file) : fd_add(file, flags & O_CLOEXEC);
 }
 

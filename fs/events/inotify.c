@@ -479,23 +479,25 @@ long sys_inotify_init(void)
 static long watch_path(struct instance *instance, const char __user *name, uint32_t mask)
 {
 	unsigned int flags = mask & IN_DONT_FOLLOW ? 0 : LOOKUP_FOLLOW;
-	struct dentry *path;
-	long result;
+	struct path path;
+	struct inode *inode;
+	long result = path_lookup_user(AT_FDCWD, name,
+				       flags | (mask & IN_ONLYDIR ? LOOKUP_DIRECTORY : 0), &path);
 
-	path = path_lookup_user(AT_FDCWD, name, flags | (mask & IN_ONLYDIR ? LOOKUP_DIRECTORY : 0));
-	if (IS_ERR(path))
-		return PTR_ERR(path);
-	result = inode_permission(path->inode, MAY_READ);
+	if (result < 0)
+		return result;
+	inode = path.dentry->inode;
+	result = inode_permission(inode, MAY_READ);
 	if (!result)
 		result = mutex_lock_killable(&instance->mutex);
 	if (!result) {
 		free_ended(instance);
-		result = change_mask(instance, path->inode, mask);
+		result = change_mask(instance, inode, mask);
 		if (!result)
-			result = add_watch(instance, path->inode, mask);
+			result = add_watch(instance, inode, mask);
 		mutex_unlock(&instance->mutex);
 	}
-	path_put(path);
+	path_put(&path);
 	return result;
 }
 

@@ -12,6 +12,7 @@
 #include "kernel/syscall.h"
 #include "mm/slab.h"
 #include "mm/vm/uaccess.h"
+#include "fs/names/mount.h"
 #include "fs/names/notify.h"
 #include "fs/names/vfs_internal.h"
 
@@ -70,23 +71,24 @@ void file_put(struct file *file)
 	if (file->writing)
 		inode_end_writing(file->inode);
 	inode_put(file->inode);
-	path_put(file->path);
+	path_put(&file->path);
 	slab_free(file_cache, file);
 	atomic_dec(&nr_open_files);
 }
 
-struct dentry *file_path(struct file *file)
+int file_path(struct file *file, struct path *result)
 {
-	struct dentry *path, *nameless;
-
-	if (file->path)
-		return path_get(file->path);
-	nameless = dentry_make_nameless(file->inode);
-	if (!nameless)
-		return ERR_PTR(-ENOMEM);
-	path = path_get(nameless);
-	dentry_put(nameless);
-	return path;
+	*result = file->path;
+	if (result->dentry) {
+		path_get(result);
+		return 0;
+	}
+	result->dentry = dentry_make_nameless(file->inode);
+	if (!result->dentry)
+		return -ENOMEM;
+	result->mount = &anonymous_mount;
+	mount_get(result->mount);
+	return 0;
 }
 
 file_off_t generic_llseek(struct file *file, file_off_t offset, int whence)

@@ -71,14 +71,15 @@ static struct file *file_prepare(unsigned int flags)
 }
 
 /* Let the prepared file stand for the path. Returns 0 or -ENOTDIR. */
-static int point_to_path(struct file *file, struct dentry *path)
+static int point_to_path(struct file *file, const struct path *path)
 {
-	if (file->flags & O_DIRECTORY && !S_ISDIR(path->inode->mode))
+	if (file->flags & O_DIRECTORY && !S_ISDIR(path->dentry->inode->mode))
 		return -ENOTDIR;
-	inode_get(path->inode);
-	file->inode = path->inode;
+	inode_get(path->dentry->inode);
+	file->inode = path->dentry->inode;
 	file->ops = &path_file_ops;
-	file->path = path_get(path);
+	file->path = *path;
+	path_get(&file->path);
 	file->readable = file->writable = false;
 	return 0;
 }
@@ -96,9 +97,9 @@ static int truncate_opened(struct file *file)
  * Open `path` as the prepared file. If the call has just created it, permissions are not checked
  * again. Returns 0 or an error.
  */
-static int open_path(struct file *file, struct dentry *path, unsigned int flags, bool created)
+static int open_path(struct file *file, const struct path *path, unsigned int flags, bool created)
 {
-	struct inode *inode = path->inode;
+	struct inode *inode = path->dentry->inode;
 	int error;
 
 	if (flags & O_PATH)
@@ -119,7 +120,8 @@ static int open_path(struct file *file, struct dentry *path, unsigned int flags,
 	inode_get(inode);
 	file->inode = inode;
 	file->ops = inode->file_ops;
-	file->path = path_get(path);
+	file->path = *path;
+	path_get(&file->path);
 	if (file->ops->open)
 		error = file->ops->open(inode, file);
 	file->flags &= ~O_NOCTTY;
@@ -142,20 +144,20 @@ static struct file *opened(struct file *file, int error)
 	return ERR_PTR(error);
 }
 
-struct file *file_open_path(struct dentry *path, unsigned int flags)
+struct file *file_open_path(const struct path *path, unsigned int flags)
 {
 	struct file *file = file_prepare(flags);
 
 	return IS_ERR(file) ? file : opened(file, open_path(file, path, flags, false));
 }
 
-struct file *file_open_program(struct dentry *path)
+struct file *file_open_program(const struct path *path)
 {
 	struct file *file;
 
-	if (!S_ISREG(path->inode->mode))
+	if (!S_ISREG(path->dentry->inode->mode))
 		return ERR_PTR(refuse(EACCES, "not a regular file"));
-	if (inode_permission(path->inode, MAY_EXEC) < 0)
+	if (inode_permission(path->dentry->inode, MAY_EXEC) < 0)
 		return ERR_PTR(refuse(EACCES, "not executable for this user"));
 	file = file_prepare(O_RDONLY);
 	/* Read permission is not checked: the program runs, and the caller gets no descriptor. */
@@ -194,24 +196,25 @@ static struct dentry *make_nameless(struct dentry *dir, unsigned int flags, unsi
 }
 
 /* Make a file without a name in the directory, and open it as the prepared file. */
-static int open_nameless(struct file *file, struct dentry *dir, unsigned int flags,
+static int open_nameless(struct file *file, const struct path *directory, unsigned int flags,
 			 unsigned int mode)
 {
-	struct dentry *dentry;
+	struct inode *dir = directory->dentry->inode;
+	struct path path = *directory;
 	int error;
 
-	if (!S_ISDIR(dir->inode->mode))
+	if (!S_ISDIR(dir->mode))
 		return -ENOTDIR;
-	error = inode_permission(dir->inode, MAY_WRITE | MAY_EXEC);
+	error = inode_permission(dir, MAY_WRITE | MAY_EXEC);
 	if (error)
 		return error;
-	if (!dir->inode->ops->nameless)
+	if (!dir->ops->nameless)
 		return -EOPNOTSUPP;
-	dentry = make_nameless(dir, flags, mode);
-	if (IS_ERR(dentry))
-		return PTR_ERR(dentry);
-	error = open_path(file, dentry, flags & ~O_TMPFILE, true);
-	dentry_put(dentry);
+	path.dentry = make_nameless(directory->dentry, flags, mode);
+	if (IS_ERR(path.dentry))
+		return PTR_ERR(path.dentry);
+	error = open_path(file, &path, flags & ~O_TMPFILE, true);
+	dentry_put(path.dentry);
 	return error;
 }
 
@@ -221,7 +224,7 @@ static int open_nameless(struct file *file, struct dentry *dir, unsigned int fla
 static int create_last(struct walk *walk, unsigned int flags, unsigned int mode, bool *created)
 {
 	const struct new_name new = { .mode = S_IFREG | (mode & 07777) };
-	struct inode *dir = walk->at->inode;
+	struct inode *dir = walk_dir(walk);
 	struct dentry *dentry;
 	int error = 0;
 
@@ -274,9 +277,9 @@ static struct file *open_at(int dirfd, const char *name, unsigned int flags, uns
 		error = walk_to_last(&walk);
 	}
 	if (!error && wants_nameless(flags))
-		error = open_nameless(file, walk.at, flags, mode);
+		error = open_nameless(file, &walk.at, flags, mode);
 	else if (!error)
-		error = open_path(file, walk.at, flags, created);
+		error = open_path(file, &walk.at, flags, created);
 	walk_end(&walk);
 	return opened(file, error);
 }

@@ -87,7 +87,7 @@ static long read_directory(struct file *file, void __user *result, size_t size)
 	error = mutex_lock_killable(&inode->lock);
 	if (error)
 		goto unlock;
-	error = inode->deleted ? -ENOENT : inode->ops->readdir(file->path, &buffer.context);
+	error = inode->deleted ? -ENOENT : inode->ops->readdir(file->path.dentry, &buffer.context);
 	mutex_unlock(&inode->lock);
 	if (!error)
 		notify_file(file, IN_ACCESS);

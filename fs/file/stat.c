@@ -23,22 +23,24 @@ struct stat64 {
 } __packed;
 _Static_assert(sizeof(struct stat64) == 96, "struct stat64 of Linux/i386");
 
-static struct dentry *stat_at(int dirfd, const char __user *name, unsigned int flags)
+/* The contract is that of path_at(). No directory here mounts something by itself. */
+static int stat_at(int dirfd, const char __user *name, unsigned int flags, struct path *result)
 {
 	if (flags & ~(AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT | AT_EMPTY_PATH))
-		return ERR_PTR(refuse(EINVAL, "a stat flag that is not supported"));
-	return path_at(dirfd, name, flags);
+		return refuse(EINVAL, "a stat flag that is not supported");
+	return path_at(dirfd, name, flags, result);
 }
 
 long sys_fstatat64(int dirfd, const char __user *name, void __user *result, unsigned int flags)
 {
-	struct dentry *path = stat_at(dirfd, name, flags);
+	struct path path;
 	struct inode *inode;
 	struct stat64 st;
+	int error = stat_at(dirfd, name, flags, &path);
 
-	if (IS_ERR(path))
-		return PTR_ERR(path);
-	inode = path->inode;
+	if (error)
+		return error;
+	inode = path.dentry->inode;
 	st = (struct stat64){
 		.dev = device_encode(inode->sb->dev),
 		.short_ino = inode->number,
@@ -58,7 +60,7 @@ long sys_fstatat64(int dirfd, const char __user *name, void __user *result, unsi
 		.ctime_nsec = inode->ctime.nsec,
 		.ino = inode->number,
 	};
-	path_put(path);
+	path_put(&path);
 	return copy_to_user(result, &st, sizeof(st));
 }
 
@@ -102,16 +104,17 @@ _Static_assert(sizeof(struct statx) == 256, "struct statx of Linux");
 long sys_statx(int dirfd, const char __user *name, unsigned int flags, unsigned int mask,
 	       void __user *result)
 {
-	struct dentry *path;
+	struct path path;
 	struct inode *inode;
 	struct statx st;
+	int error;
 
 	if (mask & STATX_RESERVED || (flags & AT_STATX_SYNC) == AT_STATX_SYNC)
 		return refuse(EINVAL, "reserved mask bits, or both ways to synchronise");
-	path = stat_at(dirfd, name, flags & ~AT_STATX_SYNC);
-	if (IS_ERR(path))
-		return PTR_ERR(path);
-	inode = path->inode;
+	error = stat_at(dirfd, name, flags & ~AT_STATX_SYNC, &path);
+	if (error)
+		return error;
+	inode = path.dentry->inode;
 	st = (struct statx){
 		.mask = STATX_BASIC_STATS,
 		.blksize = inode->sb->block_size,
@@ -130,7 +133,7 @@ long sys_statx(int dirfd, const char __user *name, unsigned int flags, unsigned 
 		.dev_major = MAJOR(inode->sb->dev),
 		.dev_minor = MINOR(inode->sb->dev),
 	};
-	path_put(path);
+	path_put(&path);
 	return copy_to_user(result, &st, sizeof(st));
 }
 
@@ -143,16 +146,18 @@ long sys_statx(int dirfd, const char __user *name, unsigned int flags, unsigned 
 long sys_name_to_handle_at(int dirfd, const char __user *name, void __user *handle,
 			   void __user *mount, unsigned int flags)
 {
-	struct dentry *path;
+	struct path path;
+	int error;
 
 	if (flags & ~(AT_SYMLINK_FOLLOW | AT_EMPTY_PATH))
 		return refuse(EINVAL, "a flag that is not supported");
-	path = path_at(dirfd, name,
-		       (flags & AT_EMPTY_PATH) |
-			       (flags & AT_SYMLINK_FOLLOW ? 0 : AT_SYMLINK_NOFOLLOW));
-	if (IS_ERR(path))
-		return PTR_ERR(path);
-	path_put(path);
+	error = path_at(dirfd, name,
+			(flags & AT_EMPTY_PATH) |
+				(flags & AT_SYMLINK_FOLLOW ? 0 : AT_SYMLINK_NOFOLLOW),
+			&path);
+	if (error)
+		return error;
+	path_put(&path);
 	return refuse(EOPNOTSUPP, "no file system here has file handles");
 }
 
@@ -185,13 +190,14 @@ static long statfs32_to_user(const struct statfs64 *st, void __user *result)
 long statfs_at(int dirfd, const char __user *name, bool wide, void __user *result)
 {
 	struct fs_statistics fs = { 0 };
-	struct dentry *path = path_at(dirfd, name, 0);
 	struct super_block *sb;
 	struct statfs64 st;
+	struct path path;
+	int error = path_at(dirfd, name, 0, &path);
 
-	if (IS_ERR(path))
-		return PTR_ERR(path);
-	sb = path->inode->sb;
+	if (error)
+		return error;
+	sb = path.dentry->inode->sb;
 	if (sb->ops->statfs)
 		sb->ops->statfs(sb, &fs);
 	st = (struct statfs64){
@@ -207,7 +213,7 @@ long statfs_at(int dirfd, const char __user *name, bool wide, void __user *resul
 		.namelen = NAME_MAX,
 		.flags = ST_VALID | ST_NOATIME | (sb->read_only ? ST_RDONLY : 0),
 	};
-	path_put(path);
+	path_put(&path);
 	return wide ? copy_to_user(result, &st, sizeof(st)) : statfs32_to_user(&st, result);
 }
 

@@ -76,20 +76,20 @@ static uint64_t real_capabilities(const struct credentials *cred)
 long sys_faccessat2(int dirfd, const char __user *name, unsigned int may, unsigned int flags)
 {
 	const struct credentials *cred = &current->process->cred;
-	struct dentry *path;
+	struct path path;
 	int error;
 
 	if (may & ~7u || flags & ~(AT_EACCESS | AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH))
 		return refuse(EINVAL, "an unknown mode or flag");
-	path = path_at(dirfd, name, flags);
-	if (IS_ERR(path))
-		return PTR_ERR(path);
+	error = path_at(dirfd, name, flags, &path);
+	if (error)
+		return error;
 	if (flags & AT_EACCESS)
-		error = inode_permission(path->inode, may);
+		error = inode_permission(path.dentry->inode, may);
 	else
-		error = permission_for(path->inode, may, cred->uid, cred->gid,
+		error = permission_for(path.dentry->inode, may, cred->uid, cred->gid,
 				       real_capabilities(cred));
-	path_put(path);
+	path_put(&path);
 	return error;
 }
 
@@ -121,16 +121,17 @@ struct change {
 static long change_at(int dirfd, const char __user *name, unsigned int flags,
 		      const struct change *change)
 {
-	struct dentry *path;
 	struct inode *inode;
+	struct path path;
 	int error;
 
 	if (flags & ~(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH))
 		return refuse(EINVAL, "a flag that is not supported");
-	path = name == this_file ? path_of_fd(dirfd, false) : path_at(dirfd, name, flags);
-	if (IS_ERR(path))
-		return PTR_ERR(path);
-	inode = path->inode;
+	error = name == this_file ? path_of_fd(dirfd, false, &path)
+				  : path_at(dirfd, name, flags, &path);
+	if (error)
+		return error;
+	inode = path.dentry->inode;
 	error = mutex_lock_killable(&inode->lock);
 	if (!error) {
 		error = inode->sb->read_only ? -EROFS : change->make(inode, change);
@@ -139,8 +140,8 @@ static long change_at(int dirfd, const char __user *name, unsigned int flags,
 		mutex_unlock(&inode->lock);
 	}
 	if (!error)
-		notify_path(path, change->event ? change->event : IN_ATTRIB);
-	path_put(path);
+		notify_path(path.dentry, change->event ? change->event : IN_ATTRIB);
+	path_put(&path);
 	return error;
 }
 
@@ -360,23 +361,27 @@ int inode_truncate(struct inode *inode, file_off_t size)
 long sys_truncate64(const char __user *name, uint32_t low, uint32_t high)
 {
 	file_off_t size = offset_of(low, high);
-	struct dentry *path = size < 0 ? ERR_PTR(refuse(EINVAL, "a negative size"))
-				       : path_lookup_user(AT_FDCWD, name, LOOKUP_FOLLOW);
+	struct inode *inode;
+	struct path path;
 	int error;
 
-	if (IS_ERR(path))
-		return PTR_ERR(path);
-	if (S_ISDIR(path->inode->mode))
+	if (size < 0)
+		return refuse(EINVAL, "a negative size");
+	error = path_lookup_user(AT_FDCWD, name, LOOKUP_FOLLOW, &path);
+	if (error)
+		return error;
+	inode = path.dentry->inode;
+	if (S_ISDIR(inode->mode))
 		error = -EISDIR;
-	else if (S_ISREG(path->inode->mode))
-		error = inode_permission(path->inode, MAY_WRITE);
+	else if (S_ISREG(inode->mode))
+		error = inode_permission(inode, MAY_WRITE);
 	else
 		error = refuse(EINVAL, "not an ordinary file");
 	if (!error)
-		error = inode_truncate(path->inode, size);
+		error = inode_truncate(inode, size);
 	if (!error)
-		notify_path(path, IN_MODIFY);
-	path_put(path);
+		notify_path(path.dentry, IN_MODIFY);
+	path_put(&path);
 	return error;
 }
 

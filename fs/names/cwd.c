@@ -1,10 +1,10 @@
 /*
- * The current directory and umask of a process, and paths as text.
+ * The root directory, the current directory and the umask of a process, and paths as text.
  *
- * 1. fs->lock, a plain spinlock, guards cwd against other threads that share the context. A path is
- *    put after the lock is released, because path_put() may sleep.
- * 2. path_text() walks from a dentry up to the root, across mount points. dcache_lock keeps names
- *    and parents in place meanwhile. Each mount on the way holds a reference to the one below it.
+ * 1. fs->lock, a plain spinlock, guards root and cwd against other threads that share the context. A
+ *    path is put after the lock is released, because path_put() may sleep.
+ * 2. path_text() walks from a path up to the root of the process, across mount points. dcache_lock
+ *    keeps names and parents in place meanwhile, and mount_lock the mounts.
  */
 #include "lib/print.h"
 #include "lib/string.h"
@@ -13,22 +13,48 @@
 #include "mm/slab.h"
 #include "mm/vm/uaccess.h"
 #include "fs/file/file.h"
+#include "fs/names/mount.h"
 #include "fs/names/vfs_internal.h"
 
-struct dentry *fs_context_cwd(struct fs_context *fs)
+void fs_context_get(struct fs_context *fs, const struct path *which, struct path *result)
 {
-	struct dentry *cwd;
-
 	spin_lock(&fs->lock);
-	cwd = path_get(fs->cwd);
+	*result = *which;
+	path_get(result);
 	spin_unlock(&fs->lock);
+}
+
+/* A kernel task has no context. Its root and its current directory are those of the first mount. */
+struct path fs_root(void)
+{
+	struct path root;
+
+	if (!current->fs)
+		return root_path();
+	fs_context_get(current->fs, &current->fs->root, &root);
+	return root;
+}
+
+struct path fs_cwd(void)
+{
+	struct path cwd;
+
+	if (!current->fs)
+		return root_path();
+	fs_context_get(current->fs, &current->fs->cwd, &cwd);
 	return cwd;
 }
 
-/* A kernel task has no context. Its current directory is the root. */
-struct dentry *fs_cwd(void)
+bool fs_is_root(const struct path *path)
 {
-	return current->fs ? fs_context_cwd(current->fs) : root_path();
+	bool equal;
+
+	if (!current->fs)
+		return false; /* the first mount is attached nowhere, so ".." ends there anyway */
+	spin_lock(&current->fs->lock);
+	equal = path_equal(path, &current->fs->root);
+	spin_unlock(&current->fs->lock);
+	return equal;
 }
 
 struct fs_context *fs_context_copy(void)
@@ -40,6 +66,7 @@ struct fs_context *fs_context_copy(void)
 	atomic_set(&fs->refs, 1);
 	spin_init(&fs->lock, "fs context");
 	fs->umask = current->fs ? current->fs->umask : 022;
+	fs->root = fs_root();
 	fs->cwd = fs_cwd();
 	return fs;
 }
@@ -48,7 +75,8 @@ void fs_context_put(struct fs_context *fs)
 {
 	if (!fs || !atomic_dec_and_test(&fs->refs))
 		return;
-	path_put(fs->cwd);
+	path_put(&fs->cwd);
+	path_put(&fs->root);
 	kfree(fs);
 }
 
@@ -57,23 +85,40 @@ long sys_umask(unsigned int mask)
 	return __sync_lock_test_and_set(&current->fs->umask, mask & 0777);
 }
 
+/* Replace the root or the current directory of the context, and take over the references of `path`. */
+static void fs_context_set(struct path *which, const struct path *path)
+{
+	struct path old;
+
+	spin_lock(&current->fs->lock);
+	old = *which;
+	*which = *path;
+	spin_unlock(&current->fs->lock);
+	path_put(&old);
+}
+
+/* Find a directory that the process may search. Returns 0 or an error. */
+static int find_directory(int dirfd, const char __user *name, struct path *path)
+{
+	int error = path_at(dirfd, name, 0, path);
+
+	if (error)
+		return error;
+	error = -ENOTDIR;
+	if (S_ISDIR(path->dentry->inode->mode))
+		error = inode_permission(path->dentry->inode, MAY_EXEC);
+	if (error)
+		path_put(path);
+	return error;
+}
+
 long chdir_at(int dirfd, const char __user *name)
 {
-	struct dentry *path = path_at(dirfd, name, 0), *old;
-	long error = -ENOTDIR;
+	struct path path;
+	int error = find_directory(dirfd, name, &path);
 
-	if (IS_ERR(path))
-		return PTR_ERR(path);
-	if (S_ISDIR(path->inode->mode))
-		error = inode_permission(path->inode, MAY_EXEC);
-	if (!error) {
-		spin_lock(&current->fs->lock);
-		old = current->fs->cwd;
-		current->fs->cwd = path;
-		spin_unlock(&current->fs->lock);
-		path = old; /* to be put */
-	}
-	path_put(path);
+	if (!error)
+		fs_context_set(&current->fs->cwd, &path);
 	return error;
 }
 
@@ -108,56 +153,111 @@ static char *anonymous_text(const struct inode *inode, char *buf, size_t size)
 		       : ERR_PTR(-ENAMETOOLONG);
 }
 
-#define DELETED " (deleted)"
+#define DELETED	    " (deleted)"
+#define UNREACHABLE "(unreachable)"
 
-char *path_text(const struct dentry *dentry, char *buf, size_t size)
+/* Where the way up from a path ends. */
+enum path_end { AT_ROOT, ABOVE_ROOT };
+
+/*
+ * Write the names from the root to the path. If the path is not below the root, write those from the
+ * topmost place that is above it. dcache_lock and mount_lock are held.
+ */
+static char *names_above(const struct path *path, const struct path *root, const char *buf,
+			 char *at, enum path_end *end)
 {
-	char *end, *at = buf + size;
+	const struct dentry *dentry = path->dentry;
+	const struct mount *mount = path->mount;
+	const char *last = at;
 
-	if (dentry->inode && dentry->inode->kind)
-		return anonymous_text(dentry->inode, buf, size);
-	spin_lock(&dcache_lock);
-	at = put_front(buf, at, "", 1);
-	if (dentry->unhashed)
-		at = put_front(buf, at, DELETED, strlen(DELETED));
-	end = at;
-	for (;;) {
-		if (dentry->parent != dentry) {
+	*end = AT_ROOT;
+	while (dentry != root->dentry || mount != root->mount) {
+		if (dentry == mount->root && mount->on.mount) {
+			dentry = mount->on.dentry;
+			mount = mount->on.mount;
+		} else if (dentry != mount->root && dentry->parent != dentry) {
 			at = put_front(buf, at, dentry->name, dentry->name_len);
 			at = put_front(buf, at, "/", 1);
 			dentry = dentry->parent;
-		} else if (dentry->sb->point) {
-			dentry = dentry->sb->point;
 		} else {
+			*end = ABOVE_ROOT;
 			break;
 		}
 	}
-	if (at == end)
-		at = put_front(buf, at, "/", 1);
+	return at == last ? put_front(buf, at, "/", 1) : at;
+}
+
+/* The contract is that of path_text(), with the root given. */
+static char *text_below(const struct path *path, const struct path *root, char *buf, size_t size,
+			enum path_end *end)
+{
+	char *at = put_front(buf, buf + size, "", 1);
+
+	spin_lock(&dcache_lock);
+	spin_lock(&mount_lock);
+	if (path->dentry->unhashed)
+		at = put_front(buf, at, DELETED, strlen(DELETED));
+	at = names_above(path, root, buf, at, end);
+	spin_unlock(&mount_lock);
 	spin_unlock(&dcache_lock);
 	return at ? at : ERR_PTR(-ENAMETOOLONG);
 }
 
+char *path_text_below(const struct path *path, const struct path *root, char *buf, size_t size)
+{
+	enum path_end end;
+	char *text = text_below(path, root, buf, size, &end);
+
+	return end == AT_ROOT ? text : NULL;
+}
+
+char *path_text(const struct path *path, char *buf, size_t size)
+{
+	const struct inode *inode = path->dentry->inode;
+	enum path_end end;
+	struct path root;
+	char *text;
+
+	if (inode && inode->kind)
+		return anonymous_text(inode, buf, size);
+	root = fs_root();
+	text = text_below(path, &root, buf, size, &end);
+	path_put(&root);
+	return text;
+}
+
 char *file_text(struct file *file, char *buf, size_t size)
 {
-	return file->path ? path_text(file->path, buf, size)
-			  : anonymous_text(file->inode, buf, size);
+	return file->path.dentry ? path_text(&file->path, buf, size)
+				 : anonymous_text(file->inode, buf, size);
+}
+
+/* Returns the text of the current directory, ERR_PTR(-ENOENT) if that has been removed, or ERR_PTR. */
+static char *cwd_text(char *buf, size_t size)
+{
+	struct path cwd = fs_cwd(), root = fs_root();
+	char *text = ERR_PTR(-ENOENT);
+	enum path_end end;
+
+	if (!cwd.dentry->unhashed)
+		text = text_below(&cwd, &root, buf, size, &end);
+	if (!IS_ERR(text) && end != AT_ROOT)
+		text = put_front(buf, text, UNREACHABLE, strlen(UNREACHABLE));
+	path_put(&root);
+	path_put(&cwd);
+	return text ? text : ERR_PTR(-ENAMETOOLONG);
 }
 
 long sys_getcwd(char __user *user_buf, size_t size)
 {
 	char *buf = kmalloc(PATH_MAX, 0);
-	struct dentry *cwd;
 	char *text;
 	long result;
 
 	if (!buf)
 		return -ENOMEM;
-	cwd = fs_cwd();
-	text = path_text(cwd, buf, PATH_MAX);
-	if (cwd->unhashed) {
-		result = -ENOENT;
-	} else if (IS_ERR(text)) {
+	text = cwd_text(buf, PATH_MAX);
+	if (IS_ERR(text)) {
 		result = PTR_ERR(text);
 	} else {
 		result = strlen(text) + 1;
@@ -166,7 +266,6 @@ long sys_getcwd(char __user *user_buf, size_t size)
 		else if (copy_to_user(user_buf, text, result))
 			result = -EFAULT;
 	}
-	path_put(cwd);
 	kfree(buf);
 	return result;
 }

@@ -15,6 +15,7 @@
 #include "lib/string.h"
 #include "kernel/init.h"
 #include "mm/slab.h"
+#include "fs/names/mount.h"
 #include "fs/names/vfs_internal.h"
 
 #define INODE_HASH_SIZE 512u /* a power of two */
@@ -27,10 +28,11 @@ static struct atomic next_anonymous = ATOMIC_INIT(0);
 
 static const struct super_ops pseudo_super_ops;
 static const struct file_system pseudo_type = { .name = "anon" };
-static struct super_block pseudo_sb = {
+struct super_block pseudo_sb = {
 	.type = &pseudo_type,
 	.ops = &pseudo_super_ops,
 	.block_size = PAGE_SIZE,
+	.mounts = ATOMIC_INIT(1),
 	.inodes = LIST_INIT(pseudo_sb.inodes),
 };
 

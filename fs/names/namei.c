@@ -8,12 +8,14 @@
  *    component is a symbolic link, both are called again.
  * 3. Symbolic links are followed without recursion. The text of the link, followed by the rest of
  *    the path, becomes the new text to walk. More than LINKS_MAX links are ELOOP.
- * 4. A walk crosses mount points downwards after each component, and upwards at "..".
+ * 4. A walk crosses mount points downwards after each component, and upwards at "..". At the root of
+ *    the process, ".." leads nowhere.
  */
 #include "lib/string.h"
 #include "mm/slab.h"
 #include "mm/vm/uaccess.h"
 #include "fs/file/file.h"
+#include "fs/names/mount.h"
 #include "fs/names/vfs_internal.h"
 
 #define LINKS_MAX 40u
@@ -44,34 +46,42 @@ void name_free(char *name)
 
 void walk_to(struct walk *walk, struct dentry *dentry)
 {
-	dentry_put(walk->at);
-	walk->at = path_cross_mounts(dentry);
+	dentry_put(walk->at.dentry);
+	walk->at.dentry = dentry;
+	path_cross_mounts(&walk->at);
 }
 
 /* Move to another path, and take over its references. */
-static void walk_jump(struct walk *walk, struct dentry *path)
+static void walk_jump(struct walk *walk, struct path path)
 {
-	path_put(walk->at);
+	path_put(&walk->at);
 	walk->at = path;
 }
 
 static void walk_up(struct walk *walk)
 {
-	while (walk->at == walk->at->sb->root) {
-		if (!walk->at->sb->point)
+	struct path on;
+
+	while (!fs_is_root(&walk->at)) {
+		if (walk->at.dentry != walk->at.mount->root) {
+			walk_to(walk, dentry_parent(walk->at.dentry));
 			return;
-		walk_jump(walk, path_get(walk->at->sb->point));
+		}
+		if (!mount_place(walk->at.mount, &on))
+			break;
+		walk_jump(walk, on);
 	}
-	walk_to(walk, dentry_parent(walk->at));
+	path_cross_mounts(&walk->at); /* something may be mounted on the root of the process */
 }
 
 /* Follow a link such as /proc/self/fd/N, which leads to a path without any text. */
 static int walk_follow(struct walk *walk, struct inode *inode)
 {
-	struct dentry *target = inode->ops->follow(inode);
+	struct path target;
+	int error = inode->ops->follow(inode, &target);
 
-	if (IS_ERR(target))
-		return PTR_ERR(target);
+	if (error)
+		return error;
 	walk_jump(walk, target);
 	walk->last.len = 0;
 	return 0;
@@ -97,7 +107,7 @@ static int walk_into_text(struct walk *walk, struct inode *link)
 	walk->text = text;
 	walk->rest = text;
 	if (*text == '/')
-		walk_jump(walk, root_path());
+		walk_jump(walk, fs_root());
 	return 1;
 }
 
@@ -116,7 +126,7 @@ int walk_into_link(struct walk *walk, struct dentry *link)
 /* May the walk go through the directory that it has reached? Returns 0 or an error. */
 static int walk_may_pass(struct walk *walk)
 {
-	struct inode *inode = walk->at->inode;
+	struct inode *inode = walk_dir(walk);
 
 	if (!inode || !S_ISDIR(inode->mode))
 		return -ENOTDIR;
@@ -135,7 +145,7 @@ static int walk_component(struct walk *walk, const struct name *name, bool follo
 		walk_up(walk);
 		return 0;
 	}
-	dentry = dentry_lookup(walk->at, name);
+	dentry = dentry_lookup(walk->at.dentry, name);
 	if (IS_ERR(dentry))
 		return PTR_ERR(dentry);
 	if (!dentry->inode) {
@@ -162,18 +172,20 @@ static int walk_start(struct walk *walk, int dirfd, const char *name)
 	if (!*name)
 		return -ENOENT;
 	if (*name == '/') {
-		walk->at = root_path();
+		walk->at = fs_root();
 	} else if (dirfd == AT_FDCWD) {
 		walk->at = fs_cwd();
 	} else {
 		fd = fd_get_any(dirfd);
 		if (!fd.file)
 			return -EBADF;
-		if (S_ISDIR(fd.file->inode->mode))
-			walk->at = path_get(fd.file->path);
+		if (S_ISDIR(fd.file->inode->mode)) {
+			walk->at = fd.file->path;
+			path_get(&walk->at);
+		}
 		fd_put(fd);
 	}
-	return walk->at ? 0 : -ENOTDIR;
+	return walk->at.dentry ? 0 : -ENOTDIR;
 }
 
 int walk_to_last(struct walk *walk)
@@ -199,12 +211,12 @@ int walk_last(struct walk *walk, bool follow)
 		error = walk_component(walk, &walk->last, follow || walk->slash);
 	if (error != 0)
 		return error;
-	return walk->slash && !S_ISDIR(walk->at->inode->mode) ? -ENOTDIR : 0;
+	return walk->slash && !S_ISDIR(walk_dir(walk)->mode) ? -ENOTDIR : 0;
 }
 
 void walk_end(struct walk *walk)
 {
-	path_put(walk->at);
+	path_put(&walk->at);
 	kfree(walk->text);
 }
 
@@ -224,52 +236,60 @@ int walk_parent_user(struct walk *walk, int dirfd, const char __user *user_name)
 	return error ? error : walk_to_last(walk);
 }
 
-struct dentry *path_lookup(int dirfd, const char *name, unsigned int flags)
+int path_lookup(int dirfd, const char *name, unsigned int flags, struct path *result)
 {
-	struct dentry *result;
 	struct walk walk;
 	int error = walk_parent(&walk, dirfd, name);
 
 	while (!error && (error = walk_last(&walk, flags & LOOKUP_FOLLOW)) > 0)
 		error = walk_to_last(&walk);
-	if (!error && flags & LOOKUP_DIRECTORY && !S_ISDIR(walk.at->inode->mode))
+	if (!error && flags & LOOKUP_DIRECTORY && !S_ISDIR(walk_dir(&walk)->mode))
 		error = -ENOTDIR;
-	result = error ? ERR_PTR(error) : path_get(walk.at);
+	if (!error) {
+		*result = walk.at;
+		walk.at = (struct path){ 0 };
+	}
 	walk_end(&walk);
-	return result;
+	return error;
 }
 
-struct dentry *path_lookup_user(int dirfd, const char __user *user_name, unsigned int flags)
+int path_lookup_user(int dirfd, const char __user *user_name, unsigned int flags,
+		     struct path *result)
 {
 	char *name = name_from_user(user_name);
-	struct dentry *path = path_lookup(dirfd, name, flags);
+	int error = path_lookup(dirfd, name, flags, result);
 
 	name_free(name);
-	return path;
+	return error;
 }
 
 const char this_file[] = "";
 
-struct dentry *path_of_fd(int number, bool any)
+int path_of_fd(int number, bool any, struct path *result)
 {
 	struct fd fd = any ? fd_get_any(number) : fd_get(number);
-	struct dentry *path = fd.file ? file_path(fd.file) : ERR_PTR(-EBADF);
+	int error = fd.file ? file_path(fd.file, result) : -EBADF;
 
 	fd_put(fd);
-	return path;
+	return error;
 }
 
-struct dentry *path_at(int dirfd, const char __user *name, unsigned int flags)
+int path_at(int dirfd, const char __user *name, unsigned int flags, struct path *result)
 {
 	char first;
 
 	if (name == this_file)
-		return path_of_fd(dirfd, true);
+		return path_of_fd(dirfd, true, result);
 	if (flags & AT_EMPTY_PATH) {
 		if (copy_from_user(&first, name, 1))
-			return ERR_PTR(-EFAULT);
-		if (!first)
-			return dirfd == AT_FDCWD ? fs_cwd() : path_of_fd(dirfd, true);
+			return -EFAULT;
+		if (!first && dirfd != AT_FDCWD)
+			return path_of_fd(dirfd, true, result);
+		if (!first) {
+			*result = fs_cwd();
+			return 0;
+		}
 	}
-	return path_lookup_user(dirfd, name, flags & AT_SYMLINK_NOFOLLOW ? 0 : LOOKUP_FOLLOW);
+	return path_lookup_user(dirfd, name, flags & AT_SYMLINK_NOFOLLOW ? 0 : LOOKUP_FOLLOW,
+				result);
 }

@@ -35,7 +35,7 @@ struct dentry *walk_lock_last(struct walk *walk)
 
 	if (error)
 		return ERR_PTR(error);
-	dentry = dentry_lookup_locked(walk->at, &walk->last);
+	dentry = dentry_lookup_locked(walk->at.dentry, &walk->last);
 	if (IS_ERR(dentry))
 		mutex_unlock(&dir->lock);
 	return dentry;
@@ -47,8 +47,6 @@ static int link_locked(struct inode *dir, struct dentry *dentry, struct inode *i
 {
 	int error;
 
-	if (inode->sb != dir->sb)
-		return -EXDEV;
 	if (S_ISDIR(inode->mode) || !dir->ops->link)
 		return -EPERM;
 	error = mutex_lock_killable(&inode->lock);
@@ -76,8 +74,8 @@ static int make_silently(struct inode *dir, struct dentry *dentry, const struct 
 
 	if (error)
 		return error;
-	if (new->inode)
-		return link_locked(dir, dentry, new->inode);
+	if (new->link)
+		return link_locked(dir, dentry, new->link->dentry->inode);
 	if (!dir->ops->create)
 		return -EPERM;
 	if (current->fs && !new->target)
@@ -113,6 +111,8 @@ static int make_last(struct walk *walk, const struct new_name *new)
 		error = -EEXIST;
 	else if (walk->slash && !S_ISDIR(new->mode))
 		error = -ENOENT;
+	else if (new->link &&new->link->mount != walk->at.mount)
+		error = -EXDEV;
 	else
 		error = make_locked(walk_dir(walk), dentry, new);
 	mutex_unlock(&walk_dir(walk)->lock);
@@ -200,7 +200,7 @@ long sys_symlink(const char __user *target, const char __user *name)
 long sys_linkat(int old_dirfd, const char __user *old_name, int new_dirfd,
 		const char __user *new_name, unsigned int flags)
 {
-	struct dentry *old;
+	struct path old;
 	long error;
 
 	if (flags & ~(AT_SYMLINK_FOLLOW | AT_EMPTY_PATH))
@@ -208,13 +208,14 @@ long sys_linkat(int old_dirfd, const char __user *old_name, int new_dirfd,
 	/* A descriptor may have come from a program that could open the file. Its user may not. */
 	if (flags & AT_EMPTY_PATH && !capable(CAP_DAC_READ_SEARCH))
 		return -ENOENT;
-	old = path_at(old_dirfd, old_name,
-		      (flags & AT_EMPTY_PATH) |
-			      (flags & AT_SYMLINK_FOLLOW ? 0 : AT_SYMLINK_NOFOLLOW));
-	if (IS_ERR(old))
-		return PTR_ERR(old);
-	error = make_at(new_dirfd, new_name, (struct new_name){ .inode = old->inode });
-	path_put(old);
+	error = path_at(old_dirfd, old_name,
+			(flags & AT_EMPTY_PATH) |
+				(flags & AT_SYMLINK_FOLLOW ? 0 : AT_SYMLINK_NOFOLLOW),
+			&old);
+	if (error)
+		return error;
+	error = make_at(new_dirfd, new_name, (struct new_name){ .link = &old });
+	path_put(&old);
 	return error;
 }
 
@@ -335,7 +336,7 @@ static long read_link(struct inode *inode, char __user *result, int size)
 
 long sys_readlinkat(int dirfd, const char __user *name, char __user *result, int size)
 {
-	struct dentry *path;
+	struct path path;
 	char first;
 	long len;
 
@@ -343,13 +344,13 @@ long sys_readlinkat(int dirfd, const char __user *name, char __user *result, int
 		return refuse(EINVAL, "no room for the answer");
 	if (copy_from_user(&first, name, 1))
 		return -EFAULT;
-	path = path_at(dirfd, name, AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH);
-	if (IS_ERR(path))
-		return PTR_ERR(path);
-	len = read_link(path->inode, result, size);
+	len = path_at(dirfd, name, AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH, &path);
+	if (len < 0)
+		return len;
+	len = read_link(path.dentry->inode, result, size);
 	if (len == -EINVAL && !first)
 		len = -ENOENT; /* the empty name leads to a link only if dirfd itself does */
-	path_put(path);
+	path_put(&path);
 	return len;
 }
 

@@ -68,7 +68,7 @@ void notify_unmount(struct super_block *sb);
 /* Returns a number that no other pair of events has. */
 uint32_t notify_cookie(void);
 
-/* Something has happened to the file of a path. */
+/* Something has happened to the file of a path, whose dentry is given. NULL: to a file without one. */
 static inline void notify_path(struct dentry *path, uint32_t event)
 {
 	if (unlikely(READ_ONCE(nr_inode_watches)) && path)
@@ -76,7 +76,7 @@ static inline void notify_path(struct dentry *path, uint32_t event)
 }
 static inline void notify_file(struct file *file, uint32_t event)
 {
-	notify_path(file->path, event);
+	notify_path(file->path.dentry, event);
 }
 /* Something has happened to an inode, which is told without a name. */
 static inline void notify_inode(struct inode *inode, uint32_t event)

@@ -36,8 +36,8 @@ static int lock_both(struct inode *first, struct inode *second)
 
 static int lock_directories(struct renaming *r)
 {
-	struct dentry *a = r->from.at;
-	struct dentry *b = r->to.at;
+	struct dentry *a = r->from.at.dentry;
+	struct dentry *b = r->to.at.dentry;
 	int error = mutex_lock_killable(&rename_mutex);
 
 	if (error)
@@ -79,9 +79,9 @@ static int check_names(const struct renaming *r)
 		return -ENOTDIR;
 	if (!S_ISDIR(old->mode) && (r->from.slash || (r->to.slash && !exchange)))
 		return -ENOTDIR;
-	if (dentry_below(r->to.at, r->old))
+	if (dentry_below(r->to.at.dentry, r->old))
 		return refuse(EINVAL, "a directory into itself");
-	if (!dentry_below(r->from.at, r->target))
+	if (!dentry_below(r->from.at.dentry, r->target))
 		return 0;
 	return exchange ? refuse(EINVAL, "a directory into itself") : -ENOTEMPTY;
 }
@@ -196,10 +196,10 @@ static int rename_locked(struct renaming *r)
 {
 	int error;
 
-	r->old = dentry_lookup_locked(r->from.at, &r->from.last);
+	r->old = dentry_lookup_locked(r->from.at.dentry, &r->from.last);
 	if (IS_ERR(r->old))
 		return PTR_ERR(r->old);
-	r->target = dentry_lookup_locked(r->to.at, &r->to.last);
+	r->target = dentry_lookup_locked(r->to.at.dentry, &r->to.last);
 	error = IS_ERR(r->target) ? PTR_ERR(r->target) : check_rename(r);
 	if (!error)
 		error = rename_checked(r);
@@ -213,7 +213,7 @@ static int rename_last(struct renaming *r)
 {
 	int error;
 
-	if (r->from.at->sb != r->to.at->sb)
+	if (r->from.at.mount != r->to.at.mount)
 		return -EXDEV;
 	if (!walk_last_is_name(&r->from))
 		return -EBUSY;

@@ -4,9 +4,9 @@
  * 1. An inode is a file. Its file system provides its operations. An inode with references stays in
  *    memory, and the last inode_put() of an inode without links deletes it.
  * 2. A dentry is a cached name in a directory. If its inode is NULL, the name does not exist (a
- *    negative dentry). Dentries form a tree below the root of their file system. A mount (a mounted
- *    super block) joins two trees. dcache_lock guards the trees. Unused dentries stay until memory
- *    is short or their file system is unmounted.
+ *    negative dentry). Dentries form a tree below the root of their file system. A mount shows such
+ *    a tree, or a part of it, at a place in another tree (fs/names/mount.h). dcache_lock guards the
+ *    trees. Unused dentries stay until memory is short or their file system is unmounted.
  * 3. An open file (struct file) has a position, flags and operations. File tables (fs/file/file.h)
  *    hold open files.
  * 4. inode->lock (a mutex) is held for writes, for changes of the size and for changes of a
@@ -77,6 +77,17 @@ struct vma;
 struct dentry;
 struct inode;
 struct file;
+struct mount;
+
+/*
+ * A place in the tree of names: a dentry, and the mount through which it is seen. The same dentry may
+ * be seen through several mounts, so only both together say what is above it. A path that is kept has a
+ * reference to each (path_get). A path whose dentry is NULL is no place, and then its mount is NULL too.
+ */
+struct path {
+	struct mount *mount;
+	struct dentry *dentry;
+};
 
 /*
  * The arguments of readdir. The file system sets pos to the cookie of an entry before it emits the
@@ -131,10 +142,10 @@ struct inode_ops {
 	bool (*revalidate)(struct inode *inode);
 	/*
 	 * For a symbolic link that leads to an open file or a directory rather than to a name
-	 * (/proc/self/fd/N, /proc/self/exe). Returns the path with references, or ERR_PTR. NULL:
-	 * the walk follows the text from readlink.
+	 * (/proc/self/fd/N, /proc/self/exe). Writes the path, with references, to `result`. Returns 0
+	 * or an error. NULL: the walk follows the text from readlink.
 	 */
-	struct dentry *(*follow)(struct inode *inode);
+	int (*follow)(struct inode *inode, struct path *result);
 	/*
 	 * Change the size, in two steps. Both are called with inode->lock held, and NULL means that
 	 * nothing needs to be done. `truncate` is called first. It checks whether the new size is
@@ -284,7 +295,7 @@ void inode_set_size(struct inode *inode, file_off_t size);
 struct dentry {
 	struct super_block *sb; /* never changes */
 	struct atomic refs;
-	unsigned int mounts; /* how many mounts have this as their `point`; guarded by mount_lock */
+	unsigned int mounts; /* how many mounts are attached here; guarded by mount_lock */
 	/* Guarded by dcache_lock. */
 	struct dentry *parent; /* a root is its own parent */
 	struct inode *inode;   /* NULL: the name does not exist */
@@ -309,11 +320,7 @@ struct super_block {
 	struct mutex reading; /* held while an inode is looked up by number and read */
 	void *private;	      /* the file system's, from kmalloc; freed with the super block */
 	unsigned int dev;     /* st_dev */
-	struct atomic users;  /* number of paths into this mount (path_get) */
-	struct dentry *point; /* the directory that it covers, a path; NULL: it is the root mount */
-	unsigned int mount_id; /* its number in /proc/PID/mountinfo, never used again */
-	char source[64];       /* device or name that /proc/mounts shows */
-	struct list link;      /* in the list of all mounts, oldest first; guarded by mount_lock */
+	struct atomic mounts; /* number of mounts that show it */
 };
 
 struct fs_statistics {
@@ -359,8 +366,8 @@ struct file {
 	const struct file_ops *ops;
 	struct inode
 		*inode; /* a reference to the inode with the data: for a disk, that of the device */
-	struct dentry *path; /* references from path_get(); NULL: an anonymous pipe or socket */
-	void *private;	     /* belongs to `ops` */
+	struct path path;	   /* with references; no place for an anonymous pipe or socket */
+	void *private;		   /* belongs to `ops` */
 	struct epoll_item *epolls; /* that watch the file: fs/events/epoll.h */
 	struct file_owner *owner;  /* of O_ASYNC, or NULL: fs/file/owner.h */
 	unsigned int ra_next;	   /* the page whose index is expected next */
@@ -428,32 +435,37 @@ void dentry_get(struct dentry *dentry);
 /* Drop a reference. An unused dentry stays in the cache for a while. Ignores NULL. May sleep. */
 void dentry_put(struct dentry *dentry);
 /*
- * A path is a dentry together with one reference to the dentry and one to its mount. path_get()
- * takes both references and returns its argument. path_put() drops them, and may sleep. Both ignore
- * NULL.
+ * Take, or drop, the two references of a path that is kept. path_put() may sleep, and ignores a path
+ * that is no place.
  */
-struct dentry *path_get(struct dentry *path);
-void path_put(struct dentry *path);
+void path_get(const struct path *path);
+void path_put(const struct path *path);
+static inline bool path_equal(const struct path *a, const struct path *b)
+{
+	return a->dentry == b->dentry && a->mount == b->mount;
+}
 #define LOOKUP_FOLLOW	 1 /* follow a symbolic link in the last component */
 #define LOOKUP_DIRECTORY 2 /* anything but a directory is -ENOTDIR */
 /*
  * Walk `name`, starting at the directory dirfd, or at the current directory if dirfd is AT_FDCWD.
- * Returns a path with references, or ERR_PTR: -ENOENT, -ENOTDIR, -EACCES, -ELOOP, -EBADF, -EIO and
- * others. If `name` is itself an ERR_PTR, returns that error. May sleep.
+ * Writes a path with references to `result`, and returns 0. Otherwise returns -ENOENT, -ENOTDIR,
+ * -EACCES, -ELOOP, -EBADF, -EIO or others. If `name` is itself an ERR_PTR, returns that error. May
+ * sleep.
  */
-struct dentry *path_lookup(int dirfd, const char *name, unsigned int flags);
+int path_lookup(int dirfd, const char *name, unsigned int flags, struct path *result);
 /* The same for a name in user memory. Further errors are -EFAULT and -ENOMEM. */
-struct dentry *path_lookup_user(int dirfd, const char __user *name, unsigned int flags);
+int path_lookup_user(int dirfd, const char __user *name, unsigned int flags, struct path *result);
 /*
- * Write the path as text to the end of buf, and return where the text begins. " (deleted)" follows
- * a name that has been removed. Returns ERR_PTR(-ENAMETOOLONG) if it does not fit. Never sleeps.
+ * Write the path as text to the end of buf, and return where the text begins. It begins at the root of
+ * the current process, or, if that is not above the path, where the mounts end. " (deleted)" follows a
+ * name that has been removed. Returns ERR_PTR(-ENAMETOOLONG) if it does not fit. May sleep.
  */
-char *path_text(const struct dentry *path, char *buf, size_t size);
+char *path_text(const struct path *path, char *buf, size_t size);
 /*
- * Returns the path of an open file with references, so that a caller can walk on from it or open
- * the file again (/proc/self/fd/N). A pipe or socket gets a nameless dentry. ERR_PTR(-ENOMEM).
+ * Write the path of an open file, with references, to `result`, so that a caller can walk on from it or
+ * open the file again (/proc/self/fd/N). A pipe or socket gets a nameless dentry. Returns 0 or -ENOMEM.
  */
-struct dentry *file_path(struct file *file);
+int file_path(struct file *file, struct path *result);
 /* Like path_text(), for an open file: its path, or text such as "pipe:[17]". */
 char *file_text(struct file *file, char *buf, size_t size);
 /* inode_ops.readdir of file systems with names_stay, which emits the cached names. Returns 0. */
@@ -487,22 +499,20 @@ static inline bool range_overflows(file_off_t pos, size_t len)
  * Open the file at `path`, which stays the caller's. `flags` are O_*, without those that
  * affect the walk. Returns a file with one reference, or ERR_PTR. May sleep.
  */
-struct file *file_open_path(struct dentry *path, unsigned int flags);
+struct file *file_open_path(const struct path *path, unsigned int flags);
 /*
  * Open the program that `path` names for execve: a regular file that the caller may execute,
  * perhaps without being allowed to read it. Returns a file with one reference, or ERR_PTR(-EACCES)
  * and others. May sleep.
  */
-struct file *file_open_program(struct dentry *path);
-/* Print the lines of /proc/PID/mounts, or those of mountinfo. They may sleep. */
+struct file *file_open_program(const struct path *path);
 struct text;
-void mounts_show(struct text *text);
-void mount_info_show(struct text *text);
 /* Print the lines of /proc/filesystems. */
 void file_systems_show(struct text *text);
 /*
- * Call `function` for every mounted file system. It may sleep, but it must not mount or unmount:
- * the lock against both is held. Does nothing if a SIGKILL interrupts the wait for that lock.
+ * Call `function` for the file system of every attached mount, so perhaps several times for one. It may
+ * sleep, but it must not mount or unmount: the lock against both is held. Does nothing if a SIGKILL
+ * interrupts the wait for that lock.
  */
 void mounts_walk(void (*function)(struct super_block *sb));
 /*
@@ -510,19 +520,22 @@ void mounts_walk(void (*function)(struct super_block *sb));
  * such disk, or the error of the mount, and logs an error. May sleep.
  */
 int mount_root(const char *device_name);
-/* The current directory and umask. Threads share one; a process that is forked gets a copy. */
+/*
+ * The root directory, the current directory and the umask. Threads share one (CLONE_FS); a process that
+ * is forked gets a copy.
+ */
 struct fs_context {
 	struct atomic refs;
-	spinlock_t lock;    /* guards cwd */
-	struct dentry *cwd; /* a path, with references */
-	unsigned int umask; /* changed by an atomic exchange */
+	spinlock_t lock;       /* guards root and cwd */
+	struct path root, cwd; /* with references */
+	unsigned int umask;    /* changed by an atomic exchange */
 };
 /*
  * Returns a copy of the current task's context with one reference, or NULL if there is no memory.
  */
 struct fs_context *fs_context_copy(void);
-/* Returns the working directory, with a reference. Never sleeps. */
-struct dentry *fs_context_cwd(struct fs_context *fs);
+/* Copy a path of the context, its root or cwd, and take references. Never sleeps. */
+void fs_context_get(struct fs_context *fs, const struct path *which, struct path *result);
 /* Drop a reference. The last one frees the context. Ignores NULL. May sleep. */
 void fs_context_put(struct fs_context *fs);
 /*

@@ -79,25 +79,10 @@ struct dentry *dentry_make_deleted(struct dentry *dir, const struct name *name,
 /* Returns the parent of a dentry with a reference. */
 struct dentry *dentry_parent(struct dentry *dentry);
 
-/* ---- fs/names/mount.c ---- */
-
-/*
- * Returns the path, or, if something is mounted on it, the root of the topmost mount. The
- * references to `path` are taken over. May sleep.
- */
-struct dentry *path_cross_mounts(struct dentry *path);
-/*
- * Make a file system without a disk that no path leads to, for the kernel's own files. Returns it, or
- * ERR_PTR(-ENOMEM). It is never unmounted.
- */
-struct super_block *mount_nowhere(const char *type);
-/* Returns the root directory as a path with references. */
-struct dentry *root_path(void);
-
 /* ---- fs/names/namei.c ---- */
 
 struct walk {
-	struct dentry *at;  /* the place reached so far: a directory while components are left */
+	struct path at;	    /* the place reached so far: a directory while components are left */
 	unsigned int links; /* symbolic links followed so far */
 	const char *rest;   /* the text that follows `last` */
 	char *text;	    /* the whole text if walk_end() has to free it, or NULL */
@@ -141,7 +126,7 @@ static inline bool walk_last_is_name(const struct walk *walk)
 /* Returns the directory that a walk has reached. */
 static inline struct inode *walk_dir(const struct walk *walk)
 {
-	return walk->at->inode;
+	return walk->at.dentry->inode;
 }
 
 /* ---- fs/names/namespace.c ---- */
@@ -163,7 +148,7 @@ struct dentry *walk_lock_last(struct walk *walk);
 struct new_name {
 	unsigned int mode, rdev; /* of a new inode; the umask applies to mode */
 	const char *target;	 /* the text of a new symbolic link, or NULL */
-	struct inode *inode;	 /* an existing inode to link instead, or NULL */
+	const struct path *link; /* an existing file that gets the name instead, or NULL */
 };
 /*
  * Give an inode to a negative dentry, whose directory is locked. Returns 0 or an error. May sleep.
@@ -171,18 +156,18 @@ struct new_name {
 int make_locked(struct inode *dir, struct dentry *dentry, const struct new_name *new);
 
 /*
- * Returns the path that a system call means by (dirfd, name, flags), with references, or ERR_PTR.
- * An anonymous pipe or socket gets a nameless dentry. The flags are AT_SYMLINK_NOFOLLOW and
- * AT_EMPTY_PATH; the caller refuses others. If `name` is this_file, a pointer that no program can
+ * Write the path that a system call means by (dirfd, name, flags), with references, to `result`. Returns
+ * 0 or an error. An anonymous pipe or socket gets a nameless dentry. The flags are AT_SYMLINK_NOFOLLOW
+ * and AT_EMPTY_PATH; the caller refuses others. If `name` is this_file, a pointer that no program can
  * pass, the path is that of the file open at dirfd, which may be a path descriptor. May sleep.
  */
 extern const char this_file[];
-struct dentry *path_at(int dirfd, const char __user *name, unsigned int flags);
+int path_at(int dirfd, const char __user *name, unsigned int flags, struct path *result);
 /*
- * Returns the path of an open file with references, or ERR_PTR(-EBADF, -ENOMEM). Without `any`, a path
- * descriptor is -EBADF. May sleep.
+ * Write the path of an open file, with references, to `result`. Returns 0, -EBADF or -ENOMEM. Without
+ * `any`, a path descriptor is -EBADF. May sleep.
  */
-struct dentry *path_of_fd(int number, bool any);
+int path_of_fd(int number, bool any, struct path *result);
 
 /* ---- fs/names/attr.c ---- */
 
@@ -213,7 +198,12 @@ int fd_cloexec(unsigned int fd, int change);
 
 /* ---- fs/names/cwd.c ---- */
 
-/* Returns the current directory of the current process as a path with references. */
-struct dentry *fs_cwd(void);
+/* Returns the root or the current directory of the current process as a path with references. */
+struct path fs_root(void);
+struct path fs_cwd(void);
+/* Is the path the root of the current process? Never sleeps. */
+bool fs_is_root(const struct path *path);
+/* Like path_text(), with the root given. Returns NULL if that is not above the path. Never sleeps. */
+char *path_text_below(const struct path *path, const struct path *root, char *buf, size_t size);
 
 #endif

@@ -76,13 +76,13 @@ static long answer(struct inode *inode, const struct request *request)
 
 static long at_path(const char __user *name, unsigned int lookup, const struct request *request)
 {
-	struct dentry *path = path_lookup_user(AT_FDCWD, name, lookup);
-	long result;
+	struct path path;
+	long result = path_lookup_user(AT_FDCWD, name, lookup, &path);
 
-	if (IS_ERR(path))
-		return PTR_ERR(path);
-	result = answer(path->inode, request);
-	path_put(path);
+	if (result < 0)
+		return result;
+	result = answer(path.dentry->inode, request);
+	path_put(&path);
 	return result;
 }
 

@@ -171,21 +171,6 @@ static void stat_show(struct text *text)
 }
 PROC_FILE(stat, "stat", 0444, stat_show, NULL);
 
-/* All processes see the same mounts. */
-static int show_mounts(struct process *process, unsigned int number, struct text *text)
-{
-	mounts_show(text);
-	return 0;
-}
-
-static int show_mount_info(struct process *process, unsigned int number, struct text *text)
-{
-	mount_info_show(text);
-	return 0;
-}
-PROC_FILE(mounts, "mounts", 0444, mounts_show, NULL);
-PROC_ENTRY(pid_mounts, .path = "/pid/mounts", .mode = 0444, .show_process = show_mounts);
-PROC_ENTRY(pid_mountinfo, .path = "/pid/mountinfo", .mode = 0444, .show_process = show_mount_info);
 PROC_FILE(filesystems, "filesystems", 0444, file_systems_show, NULL);
 
 /* ---- sys/vm ---- */

@@ -17,6 +17,7 @@
  */
 #include "fs/proc/proc.h"
 #include "fs/file/file.h"
+#include "fs/names/mount.h"
 #include "fs/names/path.h"
 #include "fs/splice/splice.h"
 #include "kernel/process/credentials.h"
@@ -37,6 +38,7 @@ extern const struct proc_entry _proc_files_start[], _proc_files_end[];
 
 PROC_ENTRY(root, .path = "", .mode = S_IFDIR | 0555);
 PROC_ENTRY(self, .path = "self", .mode = S_IFLNK | 0777);
+PROC_ENTRY(mounts, .path = "mounts", .mode = S_IFLNK | 0777);
 PROC_ENTRY(sys, .path = "sys", .mode = S_IFDIR | 0555);
 PROC_ENTRY(sys_fs, .path = "sys/fs", .mode = S_IFDIR | 0555);
 PROC_ENTRY(sys_vm, .path = "sys/vm", .mode = S_IFDIR | 0555);
@@ -83,7 +85,7 @@ static const char *name_in(const struct proc_entry *entry, const struct proc_ent
 	return *name && !strchr(name, '/') ? name : NULL;
 }
 
-static const struct inode_ops proc_ops, self_ops;
+static const struct inode_ops proc_ops, self_ops, mounts_ops;
 static const struct file_ops proc_text_ops, proc_bytes_ops;
 
 static int proc_read_inode(struct inode *inode)
@@ -91,7 +93,11 @@ static int proc_read_inode(struct inode *inode)
 	const struct proc_entry *entry = entry_of(inode);
 
 	inode->mode = entry->mode & S_IFMT ? entry->mode : S_IFREG | entry->mode;
-	inode->ops = entry == &proc_file_self ? &self_ops : &proc_ops;
+	inode->ops = &proc_ops;
+	if (entry == &proc_file_self)
+		inode->ops = &self_ops;
+	else if (entry == &proc_file_mounts)
+		inode->ops = &mounts_ops;
 	inode->file_ops = S_ISDIR(inode->mode) ? &dir_file_ops
 			  : entry->transfer    ? &proc_bytes_ops
 					       : &proc_text_ops;
@@ -154,52 +160,91 @@ static unsigned int next_pid(unsigned int from)
 
 /* ---- links ---- */
 
-/* Returns the path of a file and drops the reference to the file. If `file` is NULL, -ENOENT. */
-static struct dentry *path_of(struct file *file)
+/* Write the path of a file to `result`, and drop the reference to the file. NULL: -ENOENT. */
+static int path_of(struct file *file, struct path *result)
 {
-	struct dentry *path;
+	int error;
 
 	if (!file)
-		return ERR_PTR(-ENOENT);
-	path = file_path(file);
+		return -ENOENT;
+	error = file_path(file, result);
 	file_put(file);
-	return path;
+	return error;
 }
 
-static struct dentry *fd_link(struct process *process, unsigned int fd)
+static int fd_link(struct process *process, unsigned int fd, struct path *result)
 {
-	return path_of(process_file(process, fd));
+	return path_of(process_file(process, fd), result);
 }
 PROC_ENTRY(pid_fd_link, .path = "/pid/fd/N", .mode = S_IFLNK | 0700, .link = fd_link);
 
-static struct dentry *exe_link(struct process *process, unsigned int fd)
+static int exe_link(struct process *process, unsigned int fd, struct path *result)
 {
-	return path_of(process_program(process));
+	return path_of(process_program(process), result);
 }
-/* A process without a working directory is a zombie. */
-static struct dentry *cwd_link(struct process *process, unsigned int fd)
+
+/* Returns what the process has of directories, with a reference. NULL: it is a zombie. */
+static struct fs_context *process_fs(struct process *process)
 {
 	unsigned int flags = spin_lock_irqsave(&tasks_lock);
 	struct task *leader = process_leader(process);
 	struct fs_context *fs = leader ? leader->fs : NULL;
-	struct dentry *path = ERR_PTR(-ENOENT);
 
 	if (fs)
 		atomic_inc(&fs->refs);
 	spin_unlock_irqrestore(&tasks_lock, flags);
-	if (fs)
-		path = fs_context_cwd(fs);
+	return fs;
+}
+
+static int cwd_link(struct process *process, unsigned int fd, struct path *result)
+{
+	struct fs_context *fs = process_fs(process);
+
+	if (!fs)
+		return -ENOENT;
+	fs_context_get(fs, &fs->cwd, result);
 	fs_context_put(fs);
-	return path;
+	return 0;
 }
 PROC_ENTRY(pid_cwd, .path = "/pid/cwd", .mode = S_IFLNK | 0777, .link = cwd_link);
 
-/* All processes have the same root directory. */
-static struct dentry *root_link(struct process *process, unsigned int fd)
+static int root_link(struct process *process, unsigned int fd, struct path *result)
 {
-	return path_lookup(AT_FDCWD, "/", LOOKUP_FOLLOW);
+	struct fs_context *fs = process_fs(process);
+
+	if (!fs)
+		return -ENOENT;
+	fs_context_get(fs, &fs->root, result);
+	fs_context_put(fs);
+	return 0;
 }
 PROC_ENTRY(pid_root, .path = "/pid/root", .mode = S_IFLNK | 0777, .link = root_link);
+
+/* Print the mounts that a process sees, with one of the functions of fs/names/mount.h. */
+static int show_mounts_of(struct process *process, struct text *text,
+			  void (*show)(struct text *, const struct path *root))
+{
+	struct path root;
+	int error = root_link(process, 0, &root);
+
+	if (error)
+		return -EINVAL;
+	show(text, &root);
+	path_put(&root);
+	return 0;
+}
+
+static int show_mounts(struct process *process, unsigned int number, struct text *text)
+{
+	return show_mounts_of(process, text, mounts_show);
+}
+PROC_ENTRY(pid_mounts, .path = "/pid/mounts", .mode = 0444, .show_process = show_mounts);
+
+static int show_mount_info(struct process *process, unsigned int number, struct text *text)
+{
+	return show_mounts_of(process, text, mount_info_show);
+}
+PROC_ENTRY(pid_mountinfo, .path = "/pid/mountinfo", .mode = 0444, .show_process = show_mount_info);
 
 /* What a descriptor's file is open for, and where it stands. */
 static int show_fdinfo(struct process *process, unsigned int fd, struct text *text)
@@ -221,33 +266,33 @@ PROC_ENTRY(pid_fdinfo_N, .path = "/pid/fdinfo/N", .mode = 0400, .show_process = 
 
 PROC_ENTRY(pid_exe, .path = "/pid/exe", .mode = S_IFLNK | 0777, .link = exe_link);
 
-static struct dentry *proc_follow(struct inode *inode)
+static int proc_follow(struct inode *inode, struct path *result)
 {
 	struct process *process = inspect(inode, false);
-	struct dentry *path;
+	int error;
 
 	if (IS_ERR(process))
-		return (void *)process;
-	path = entry_of(inode)->link(process, fd_of(inode));
+		return PTR_ERR(process);
+	error = entry_of(inode)->link(process, fd_of(inode), result);
 	process_put(process);
-	return path;
+	return error;
 }
 
 static ssize_t proc_readlink(struct inode *inode, char *buf, size_t size)
 {
-	struct dentry *path = proc_follow(inode);
-	ssize_t len;
+	struct path path;
+	ssize_t len = proc_follow(inode, &path);
 	char *text;
 
-	if (IS_ERR(path))
-		return PTR_ERR(path);
-	text = path_text(path, buf, size);
+	if (len < 0)
+		return len;
+	text = path_text(&path, buf, size);
 	len = PTR_ERR(text);
 	if (!IS_ERR(text)) {
 		len = strlen(text);
 		memmove(buf, text, len + 1);
 	}
-	path_put(path);
+	path_put(&path);
 	return len;
 }
 
@@ -257,6 +302,14 @@ static ssize_t self_readlink(struct inode *inode, char *buf, size_t size)
 }
 
 static const struct inode_ops self_ops = { .readlink = self_readlink };
+
+/* Each process may have a root directory of its own, and see other mounts. */
+static ssize_t mounts_readlink(struct inode *inode, char *buf, size_t size)
+{
+	return snprintf(buf, size, "self/mounts");
+}
+
+static const struct inode_ops mounts_ops = { .readlink = mounts_readlink };
 
 /* ---- directories ---- */
 

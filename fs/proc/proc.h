@@ -9,7 +9,7 @@
 #include "lib/print.h"
 #include "lib/types.h"
 
-struct dentry;
+struct path;
 struct file;
 struct iter;
 struct mm;
@@ -38,10 +38,10 @@ struct proc_entry {
 	 */
 	int (*store)(char *input, size_t len);
 	/*
-	 * Follow a symbolic link of a process. `fd` is the descriptor of a link in /proc/PID/fd. Returns
-	 * the path it leads to, with a reference, or ERR_PTR(-ENOENT, -ENOMEM).
+	 * Follow a symbolic link of a process. `fd` is the descriptor of a link in /proc/PID/fd. Writes
+	 * the path it leads to, with references, to `result`. Returns 0, -ENOENT or -ENOMEM.
 	 */
-	struct dentry *(*link)(struct process *process, unsigned int fd);
+	int (*link)(struct process *process, unsigned int fd, struct path *result);
 };
 /* PROC_ENTRY(id, .path = ...) registers an entry. Directories need entries too. */
 #define PROC_ENTRY(id, ...)                                          \

@@ -8,6 +8,7 @@
  */
 #include "fs/file/file.h"
 #include "fs/file/seal.h"
+#include "fs/names/mount.h"
 #include "fs/names/vfs_internal.h"
 #include "fs/tmpfs/tmpfs.h"
 #include "kernel/init.h"
@@ -25,7 +26,7 @@ enum memfd_flags { /* linux/memfd.h */
 #define PREFIX_LEN     6u
 #define MEMFD_NAME_MAX (NAME_MAX - PREFIX_LEN)
 
-static struct super_block *memory;
+static struct mount *memory;
 
 /*
  * Copy the name of a file from user memory, with the prefix. Returns a string that the caller frees, or
@@ -46,35 +47,39 @@ static char *name_for(const char __user *user_name)
 	return ERR_PTR(len == -EFAULT ? -EFAULT : refuse(EINVAL, "the name is too long"));
 }
 
-struct dentry *tmpfs_make_nameless(const char *text)
+int tmpfs_make_nameless(const char *text, struct path *result)
 {
 	struct dentry *root = memory->root;
 	struct name name = { text, strlen(text), 0 };
-	struct dentry *dentry;
 	struct inode *inode = root->inode->ops->nameless(root->inode, S_IFREG | 0777);
 
 	if (IS_ERR(inode))
-		return (void *)inode;
-	dentry = dentry_make_deleted(root, &name, inode);
-	return dentry ? dentry : ERR_PTR(-ENOMEM);
+		return PTR_ERR(inode);
+	result->dentry = dentry_make_deleted(root, &name, inode);
+	if (!result->dentry)
+		return -ENOMEM;
+	result->mount = memory;
+	mount_get(memory);
+	return 0;
 }
 
 static struct file *open_file(const char __user *user_name, unsigned int flags)
 {
 	char *name = name_for(user_name);
-	struct dentry *dentry;
+	struct path path;
 	struct file *file;
+	int error;
 
 	if (IS_ERR(name))
 		return (void *)name;
-	dentry = tmpfs_make_nameless(name);
+	error = tmpfs_make_nameless(name, &path);
 	kfree(name);
-	if (IS_ERR(dentry))
-		return (void *)dentry;
+	if (error)
+		return ERR_PTR(error);
 	if (flags & MFD_ALLOW_SEALING)
-		dentry->inode->seals = SEALABLE;
-	file = file_open_path(dentry, O_RDWR | O_LARGEFILE);
-	dentry_put(dentry);
+		path.dentry->inode->seals = SEALABLE;
+	file = file_open_path(&path, O_RDWR | O_LARGEFILE);
+	path_put(&path);
 	return file;
 }
 

@@ -22,9 +22,9 @@ int tmpfs_add_node(struct super_block *sb, const char *name, unsigned int mode, 
 
 /*
  * Make a file in memory that no lookup finds, and that `text` names in /proc/PID/maps. Anybody may open
- * it. Returns its dentry with a reference, ERR_PTR(-ENOMEM), or ERR_PTR(-ENOSPC) if there are too many such
- * files. May sleep. fs/tmpfs/memfd.c
+ * it. Writes its path, with references, to `result`. Returns 0, -ENOMEM, or -ENOSPC if there are too many
+ * such files. May sleep. fs/tmpfs/memfd.c
  */
-struct dentry *tmpfs_make_nameless(const char *text);
+int tmpfs_make_nameless(const char *text, struct path *result);
 
 #endif

@@ -48,21 +48,22 @@ static void uncharge(unsigned int pages)
 	spin_unlock(&shm_table.lock);
 }
 
-static struct dentry *make_memory(int32_t key, size_t size)
+static int make_memory(struct path *path, int32_t key, size_t size)
 {
 	char name[16];
-	struct dentry *dentry;
+	int error;
 
 	snprintf(name, sizeof(name), "SYSV%08x", (unsigned int)key);
-	dentry = tmpfs_make_nameless(name);
-	if (!IS_ERR(dentry)) /* nobody else knows the inode yet */
-		inode_set_size(dentry->inode, size);
-	return dentry;
+	error = tmpfs_make_nameless(name, path);
+	if (!error) /* nobody else knows the inode yet */
+		inode_set_size(path->dentry->inode, size);
+	return error;
 }
 
 static struct ipc_object *segment_create(int32_t key, size_t size, unsigned int flags)
 {
 	struct shm_segment *segment;
+	int error;
 
 	if (size < SHM_MIN || size > SHM_MAX)
 		return ERR_PTR(refuse(EINVAL, "the size is zero or too large"));
@@ -74,15 +75,13 @@ static struct ipc_object *segment_create(int32_t key, size_t size, unsigned int 
 	if (!segment)
 		return ERR_PTR(-ENOMEM);
 	segment->size = size;
-	segment->dentry = make_memory(key, size);
-	if (IS_ERR(segment->dentry)) {
-		long error = PTR_ERR(segment->dentry);
-
+	error = make_memory(&segment->path, key, size);
+	if (error) {
 		slab_free(segment_cache, segment);
 		return ERR_PTR(error);
 	}
 	if (!charge(shm_pages(segment))) {
-		dentry_put(segment->dentry);
+		path_put(&segment->path);
 		slab_free(segment_cache, segment);
 		return ERR_PTR(-ENOSPC);
 	}
@@ -101,7 +100,7 @@ static void segment_destroy(struct ipc_object *object)
 	struct shm_segment *segment = shm_of(object);
 
 	uncharge(shm_pages(segment));
-	dentry_put(segment->dentry);
+	path_put(&segment->path);
 	slab_free(segment_cache, segment);
 }
 
@@ -146,7 +145,7 @@ long shm_remove(int id)
 
 unsigned int shm_resident(const struct shm_segment *segment)
 {
-	return READ_ONCE(segment->dentry->inode->mapping.pages.count);
+	return READ_ONCE(segment->path.dentry->inode->mapping.pages.count);
 }
 
 /* ---- locking: pages in memory stay there anyway, so they have only to be counted ---- */
@@ -257,7 +256,7 @@ static const struct file_ops segment_file_ops = {
 /* Open the segment, which the caller holds. Returns a file or ERR_PTR. */
 static struct file *open_segment(struct shm_segment *segment, unsigned int flags)
 {
-	struct inode *inode = segment->dentry->inode;
+	struct inode *inode = segment->path.dentry->inode;
 	struct file *file;
 
 	inode->number = segment->object.id; /* that is where ps and others look for it */
@@ -265,7 +264,8 @@ static struct file *open_segment(struct shm_segment *segment, unsigned int flags
 	file = file_alloc(inode, &segment_file_ops, flags);
 	if (IS_ERR(file))
 		return file;
-	file->path = path_get(segment->dentry);
+	file->path = segment->path;
+	path_get(&file->path);
 	file->private = segment;
 	return file;
 }

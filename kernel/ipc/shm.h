@@ -7,7 +7,7 @@
  * 2. A segment counts the VMAs of its files. It also counts the calls of shmat in progress, so that it stays
  *    until their mapping is made. A segment that has been removed goes away when the count becomes zero.
  *    A VMA that munmap(2) or mprotect(2) divides counts as two.
- * 3. shm_table.lock guards the fields. The size and the dentry never change.
+ * 3. shm_table.lock guards the fields. The size and the path never change.
  */
 #ifndef KERNEL_IPC_SHM_H
 #define KERNEL_IPC_SHM_H
@@ -24,8 +24,8 @@
 
 struct shm_segment {
 	struct ipc_object object;
-	size_t size; /* in bytes, as the program asked for */
-	struct dentry *dentry;
+	size_t size;	  /* in bytes, as the program asked for */
+	struct path path; /* of its file, with references */
 	unsigned int nr_attached;
 	uint32_t locker;	     /* the user that its pages count for, with SHM_IS_LOCKED */
 	unsigned int creator, last;  /* process ids */

@@ -32,15 +32,16 @@ static ssize_t read_at(struct file *file, file_off_t at, void *to, size_t n)
 /* Open the file and read its first bytes. Returns their number, or an error. May sleep. */
 static ssize_t open_program(struct program *program, struct first_bytes *first, const char *name)
 {
-	struct dentry *path = path_lookup(AT_FDCWD, name, LOOKUP_FOLLOW);
+	struct path path;
 	struct file *file;
+	int error = path_lookup(AT_FDCWD, name, LOOKUP_FOLLOW, &path);
 
-	if (IS_ERR(path))
-		return PTR_ERR(path);
-	file = file_open_program(path);
-	if (inode_permission(path->inode, MAY_READ) < 0)
+	if (error)
+		return error;
+	file = file_open_program(&path);
+	if (inode_permission(path.dentry->inode, MAY_READ) < 0)
 		program->unreadable = true;
-	path_put(path);
+	path_put(&path);
 	if (IS_ERR(file))
 		return PTR_ERR(file);
 	program->file = file;

@@ -73,7 +73,7 @@ struct inode *inode_anonymous(unsigned int mode, const char *kind)
 }
 
 /* Files of scenarios have no names. */
-void path_put(struct dentry *path)
+void path_put(const struct path *path)
 {
 }
 

@@ -1,0 +1,124 @@
+/*
+ * Mounts: how the trees of file systems form one tree of names.
+ *
+ * 1. A mount shows a dentry of a file system, its `root`, and all that is below it. It is attached at a
+ *    path, `on`, which it covers. Several mounts may show the same file system, or parts of it (bind
+ *    mounts), so a place in the tree of names is a pair: struct path.
+ * 2. At most one mount is attached at a path. A further one is attached at the root of the first. A
+ *    walk that reaches `on` goes on at `root`, and ".." at `root` goes on at `on`. The walk looks for
+ *    a mount among the children of the mount that it is in, so a directory that is covered in one
+ *    mount is bare in another.
+ * 3. mount->users counts the paths into a mount: open files, current directories, walks, and the `on` of
+ *    other mounts. While a mount is attached, that counts as well. Whoever drops the last use frees
+ *    the mount, and with its last mount a super block is destroyed. So a mount that is not attached
+ *    any more (MNT_DETACH) lives until its last file is closed.
+ * 4. mount_mutex serialises all changes of the tree of mounts. mount_lock, a plain spinlock, guards that
+ *    tree for walks: `on`, `children`, `sibling` and `link` change only with both held. A walk finds
+ *    a mount, and takes a use of it, with mount_lock held. Therefore an unmount that holds
+ *    mount_lock and counts no foreign use knows that there will be none.
+ * 5. Lock order: mount_mutex < inode.lock < dcache_lock < mount_lock.
+ */
+#ifndef FS_NAMES_MOUNT_H
+#define FS_NAMES_MOUNT_H
+
+#include "fs/names/vfs.h"
+#include "kernel/spinlock.h"
+
+#define MOUNT_SOURCE_MAX 64
+
+struct mount {
+	struct super_block *sb;	       /* counted in sb->mounts; never changes, as the next three */
+	struct dentry *root;	       /* with a reference */
+	unsigned int id;	       /* in /proc/PID/mountinfo; never used again */
+	char source[MOUNT_SOURCE_MAX]; /* device or name that /proc/mounts shows */
+	struct atomic users;
+	/* Guarded by mount_mutex and mount_lock. */
+	struct path on;	      /* where it is attached, with references; or no place */
+	struct list children; /* the mounts that are attached at paths in this one, by `sibling` */
+	struct list sibling;
+	struct list link; /* in the list of all attached mounts, oldest first */
+};
+
+/* Take one more use of a mount. The caller has one already, or holds mount_lock. */
+static inline void mount_get(struct mount *mount)
+{
+	atomic_inc(&mount->users);
+}
+/* Drop a use. May sleep. */
+void mount_put(struct mount *mount);
+
+extern spinlock_t mount_lock;
+extern struct mutex mount_mutex;
+extern struct list mounts; /* all attached mounts */
+
+/* The file system, and its mount, of pipes, sockets and other files without a path. */
+extern struct super_block pseudo_sb;
+extern struct mount anonymous_mount;
+
+/*
+ * If something is mounted on the path, replace it by the root of the topmost mount. The references are
+ * replaced too. May sleep.
+ */
+void path_cross_mounts(struct path *path);
+/*
+ * Write the path at which a mount is attached to `on`, with references. Returns false if it is attached
+ * nowhere. Never sleeps.
+ */
+bool mount_place(struct mount *mount, struct path *on);
+
+/*
+ * Make a file system without a disk that no path leads to, for the kernel's own files. Returns its
+ * mount, or ERR_PTR(-ENOMEM). It is never unmounted.
+ */
+struct mount *mount_nowhere(const char *type);
+/* Returns the root of the first mount as a path with references. */
+struct path root_path(void);
+
+/*
+ * Make a mount that shows `root`, a dentry of the file system, and all below it. It is attached nowhere,
+ * and its only use is the caller's. Returns NULL if there is no memory. Never sleeps for long.
+ */
+struct mount *mount_create(struct super_block *sb, struct dentry *root, const char *source);
+/*
+ * The same for a new file system, with the arguments of super_create(). Returns ERR_PTR on failure. May
+ * sleep.
+ */
+struct mount *mount_new(const struct file_system *type, struct block_device *device,
+			const char *source, bool read_only, const char *options);
+/*
+ * Attach a mount at a path, or at the root of the topmost mount there. `place` is changed to where it was
+ * attached, and its references stay the caller's. Returns 0, -ENOTDIR if only one of the two is a
+ * directory, -ENOENT if the name has been removed, or -ERESTARTSYS. mount_mutex is held. May sleep.
+ */
+int mount_attach(struct mount *mount, struct path *place);
+/*
+ * Detach a mount of which the caller has a use, if nobody else has. The path at which it was attached is
+ * written to `place`, and the caller drops its references, and the use by which the mount was attached.
+ * Returns 0, -EBUSY, or -EAGAIN if it is the last mount of a file system of which a file is being read.
+ * mount_mutex is held. Never sleeps.
+ */
+int mount_detach(struct mount *mount, struct path *place);
+
+/* ---- super blocks: fs/names/super.c ---- */
+
+/* Returns the type of file system with that name, or NULL. */
+const struct file_system *file_system_find(const char *name);
+/*
+ * Make a super block and let the file system fill it in. `device` may be NULL, and `options` "". Returns
+ * the super block, whose only use is the caller's, or ERR_PTR. May sleep.
+ */
+struct super_block *super_create(const struct file_system *type, struct block_device *device,
+				 bool read_only, const char *options);
+/* Drop a use. The last one destroys the super block and all that is cached of it. May sleep. */
+void super_put(struct super_block *sb);
+
+/* ---- showing: fs/names/mount_show.c ---- */
+
+/*
+ * Print the lines of /proc/PID/mounts, or those of mountinfo, for a process with this root directory.
+ * Mounts that are not below it are left out. They may sleep.
+ */
+void mounts_show(struct text *text, const struct path *root);
+void mount_info_show(struct text *text, const struct path *root);
+
+#endif

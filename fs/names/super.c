@@ -1,0 +1,89 @@
+/*
+ * Super blocks: making, counting and destroying file systems in memory.
+ *
+ * A super block lives as long as a mount shows it. A disk belongs to one super block.
+ */
+#include "lib/print.h"
+#include "lib/string.h"
+#include "drivers/disk/block.h"
+#include "fs/names/mount.h"
+#include "fs/names/notify.h"
+#include "fs/names/vfs_internal.h"
+#include "mm/slab.h"
+
+extern const struct file_system _filesystems_start[], _filesystems_end[];
+
+static struct atomic next_device = ATOMIC_INIT(1); /* st_dev of file systems without a disk */
+
+static const struct super_ops empty_super_ops;
+
+const struct file_system *file_system_find(const char *name)
+{
+	const struct file_system *type;
+
+	for (type = _filesystems_start; type < _filesystems_end; type++)
+		if (strcmp(type->name, name) == 0)
+			return type;
+	return NULL;
+}
+
+static void super_destroy(struct super_block *sb)
+{
+	notify_unmount(sb);
+	if (sb->root)
+		dentry_drop_all(sb);
+	inode_abandon_all(sb);
+	if (sb->device)
+		sb->device->claimed = false;
+	kfree(sb->private);
+	kfree(sb);
+}
+
+void super_put(struct super_block *sb)
+{
+	if (atomic_dec_and_test(&sb->mounts))
+		super_destroy(sb);
+}
+
+struct super_block *super_create(const struct file_system *type, struct block_device *device,
+				 bool read_only, const char *options)
+{
+	struct super_block *sb;
+	int error;
+
+	if (device && device->claimed)
+		return ERR_PTR(-EBUSY);
+	sb = kzalloc(sizeof(*sb), 0);
+	if (!sb)
+		return ERR_PTR(-ENOMEM);
+	sb->type = type;
+	sb->ops = &empty_super_ops;
+	sb->block_size = PAGE_SIZE;
+	sb->read_only = read_only || (device && device->read_only);
+	list_init(&sb->inodes);
+	mutex_init(&sb->reading, "inode reading");
+	sb->dev = device ? MAKEDEV(device->major, device->minor)
+			 : MAKEDEV(0, atomic_add_return(&next_device, 1));
+	sb->device = device;
+	if (device)
+		device->claimed = true;
+	atomic_set(&sb->mounts, 1);
+	/*
+	 * Bytes written to the raw device may still be in its page cache, which files do not use.
+	 */
+	error = device ? block_sync(device) : 0;
+	if (!error)
+		error = type->mount(sb, options);
+	if (!error)
+		return sb;
+	super_put(sb);
+	return ERR_PTR(error);
+}
+
+void file_systems_show(struct text *text)
+{
+	const struct file_system *type;
+
+	for (type = _filesystems_start; type < _filesystems_end; type++)
+		text_printf(text, "%s\t%s\n", type->needs_device ? "" : "nodev", type->name);
+}
