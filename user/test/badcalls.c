@@ -2,8 +2,12 @@
  * System calls with arguments that no sane program passes: an errno each, and the kernel stays up.
  */
 #include "test.h"
+#include <sys/ipc.h>
+#include <sys/msg.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/sem.h>
+#include <sys/shm.h>
 
 #define LAST_CALL    460
 #define CALL_SECONDS 2
@@ -172,6 +176,31 @@ static long random_argument(void)
 	return r & 1 ? odd[(r >> 8) % (sizeof(odd) / sizeof(odd[0]))] : (long)(r >> 4);
 }
 
+/* Random calls also make segments, semaphores and queues of messages, which stay until they are removed. */
+static void remove_ipc(void)
+{
+	struct shm_info shm;
+	struct seminfo sem;
+	struct msginfo msg;
+	struct shmid_ds segment;
+	struct semid_ds set;
+	struct msqid_ds queue;
+	union {
+		void *pointer;
+	} info = { &sem }, stat = { &set };
+	int last, id;
+
+	for (last = shmctl(0, SHM_INFO, (void *)&shm); last >= 0; last--)
+		if ((id = shmctl(last, SHM_STAT, &segment)) >= 0)
+			CHECK_EQ(shmctl(id, IPC_RMID, NULL), 0);
+	for (last = semctl(0, 0, SEM_INFO, info); last >= 0; last--)
+		if ((id = semctl(last, 0, SEM_STAT, stat)) >= 0)
+			CHECK_EQ(semctl(id, 0, IPC_RMID), 0);
+	for (last = msgctl(0, MSG_INFO, (void *)&msg); last >= 0; last--)
+		if ((id = msgctl(last, MSG_STAT, &queue)) >= 0)
+			CHECK_EQ(msgctl(id, IPC_RMID, NULL), 0);
+}
+
 TEST(random_arguments, 120, "two thousand calls with random arguments")
 {
 	random_state = 20050112;
@@ -188,6 +217,7 @@ TEST(random_arguments, 120, "two thousand calls with random arguments")
 				  "system call %d (%lx %lx %lx %lx %lx %lx) does not come back", nr,
 				  a[0], a[1], a[2], a[3], a[4], a[5]);
 	}
+	remove_ipc();
 }
 
 TEST(which_error, 5, "of a file that cannot and memory that is not there, the file is reported")
