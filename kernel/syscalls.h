@@ -524,6 +524,15 @@ long sys_msgget(int32_t key, unsigned int flags);
 long sys_msgsnd(int id, const void __user *from, size_t len, unsigned int flags);
 long sys_msgrcv(int id, void __user *to, size_t max_len, int32_t type, unsigned int flags);
 long sys_msgctl(int id, int command, void __user *argument);
+long sys_mq_open(const char __user *user_name, unsigned int flags, unsigned int mode,
+		 const void __user *user_attr);
+long sys_mq_unlink(const char __user *user_name);
+long sys_mq_timedsend(unsigned int number, const void __user *text, size_t len,
+		      unsigned int priority, const void __user *timeout);
+long sys_mq_timedreceive(unsigned int number, void __user *text, size_t len, void __user *priority,
+			 const void __user *timeout);
+long sys_mq_notify(unsigned int number, const void __user *event);
+long sys_mq_getsetattr(unsigned int number, const void __user *new_attr, void __user *old_attr);
 
 /* ---- net/calls.c ---- */
 

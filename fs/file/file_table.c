@@ -211,6 +211,8 @@ static void close_file(struct file_table *table, struct file *file)
 {
 	if (!file_is_path(file))
 		lock_drop_owner(file, table);
+	if (file->ops->closed)
+		file->ops->closed(file);
 	file_put(file);
 }
 

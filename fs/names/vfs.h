@@ -185,6 +185,8 @@ struct file_ops {
 	enum async async;
 	int (*open)(struct inode *inode, struct file *file); /* NULL: nothing to do */
 	void (*release)(struct file *file);		     /* the last reference has gone */
+	/* A descriptor of the current process is closed; others may be left. NULL: nothing to do. */
+	void (*closed)(struct file *file);
 	ssize_t (*read)(struct file *file, struct iter *to, file_off_t *pos);
 	ssize_t (*write)(struct file *file, struct iter *from, file_off_t *pos);
 	file_off_t (*llseek)(struct file *file, file_off_t offset, int whence); /* NULL: -ESPIPE */

@@ -306,17 +306,17 @@ void ipc_waiter_init(struct ipc_waiter *waiter)
  *	a signal wakes it: it sees the result, returns
  *					wakes a queue that is no more
  */
-int ipc_sleep(struct ipc_table *table, struct ipc_waiter *waiter, uint64_t until)
+int ipc_sleep(spinlock_t *lock, struct ipc_waiter *waiter, uint64_t until)
 {
 	int error =
 		wait_event_until(&waiter->queue, READ_ONCE(waiter->result) != IPC_WAITING, until);
 
-	spin_lock(&table->lock);
+	spin_lock(lock);
 	if (waiter->result == IPC_WAITING) {
 		list_del(&waiter->link);
 		waiter->result = error;
 	}
-	spin_unlock(&table->lock);
+	spin_unlock(lock);
 	return waiter->result;
 }
 

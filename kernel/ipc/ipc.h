@@ -132,9 +132,9 @@ void ipc_waiter_init(struct ipc_waiter *waiter);
 /*
  * Sleep until another task has set the result, a signal arrives, or time_now() is `until`. Then the waiter is
  * on no list any more. Returns the result, -ERESTARTSYS after a signal, or -EAGAIN when the time has passed.
- * Takes table->lock.
+ * Takes `lock`, that of the waiter's list.
  */
-int ipc_sleep(struct ipc_table *table, struct ipc_waiter *waiter, uint64_t until);
+int ipc_sleep(spinlock_t *lock, struct ipc_waiter *waiter, uint64_t until);
 /* Take the waiter off its list, and wake it with this result. table->lock is held. Never sleeps. */
 void ipc_finish(struct ipc_waiter *waiter, int result);
 /* Do this with all waiters on a list. */

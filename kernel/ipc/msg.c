@@ -253,7 +253,7 @@ int msg_send(int id, struct message *message, bool wait)
 		if (result == -EINVAL && removed)
 			result = -EIDRM;
 		if (result == IPC_WAITING)
-			result = ipc_sleep(&msg_table, &sender.base, UINT64_MAX);
+			result = ipc_sleep(&msg_table.lock, &sender.base, UINT64_MAX);
 		removed = true;
 	} while (result == LOOK_AGAIN && wait);
 	return result == -ERESTARTSYS ? -ERESTARTNOHAND : result;
@@ -295,7 +295,7 @@ struct message *msg_receive(int id, const struct msg_wish *wish)
 		if (result == -EINVAL && removed)
 			result = -EIDRM;
 		if (result == IPC_WAITING)
-			result = ipc_sleep(&msg_table, &receiver.base, UINT64_MAX);
+			result = ipc_sleep(&msg_table.lock, &receiver.base, UINT64_MAX);
 		removed = true;
 	} while (result == LOOK_AGAIN);
 	if (result == 0)

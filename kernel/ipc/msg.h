@@ -27,7 +27,7 @@ enum { /* flags of msgrcv(2), linux/msg.h */
 
 struct message {
 	struct list link; /* in a queue */
-	int32_t type;
+	int32_t type;	  /* or its priority (kernel/ipc/mqueue.h) */
 	size_t len;
 	char *text; /* points to `inside`, or to memory of its own if it is long */
 	char inside[];

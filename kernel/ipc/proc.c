@@ -1,7 +1,7 @@
 /* /proc/sysvipc, which lists all objects to everybody, as on Linux, and the limits in /proc/sys/kernel. */
 #include "fs/names/mode.h"
 #include "fs/proc/proc.h"
-#include "kernel/ipc/msg.h"
+#include "kernel/ipc/mqueue.h"
 #include "kernel/ipc/sem.h"
 #include "kernel/ipc/shm.h"
 #include "lib/string.h"
@@ -136,3 +136,27 @@ static void msgmni_show(struct text *text)
 	text_printf(text, "%u\n", MSG_NR_QUEUES);
 }
 PROC_FILE(msgmni, "sys/kernel/msgmni", 0444, msgmni_show, NULL);
+
+/* ---- limits of POSIX message queues ---- */
+
+PROC_ENTRY(sys_fs_mqueue, .path = "sys/fs/mqueue", .mode = S_IFDIR | 0555);
+
+static void mqueue_messages_show(struct text *text)
+{
+	text_printf(text, "%u\n", MQUEUE_MESSAGES);
+}
+PROC_FILE(msg_default, "sys/fs/mqueue/msg_default", 0444, mqueue_messages_show, NULL);
+PROC_FILE(msg_max, "sys/fs/mqueue/msg_max", 0444, mqueue_messages_show, NULL);
+
+static void mqueue_len_show(struct text *text)
+{
+	text_printf(text, "%u\n", MQUEUE_LEN);
+}
+PROC_FILE(msgsize_default, "sys/fs/mqueue/msgsize_default", 0444, mqueue_len_show, NULL);
+PROC_FILE(msgsize_max, "sys/fs/mqueue/msgsize_max", 0444, mqueue_len_show, NULL);
+
+static void mqueue_queues_show(struct text *text)
+{
+	text_printf(text, "%u\n", MQUEUE_QUEUES);
+}
+PROC_FILE(queues_max, "sys/fs/mqueue/queues_max", 0444, mqueue_queues_show, NULL);

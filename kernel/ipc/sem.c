@@ -406,7 +406,7 @@ int sem_operate(int id, const struct sem_op *ops, unsigned int nr, uint64_t unti
 	result = operate_or_queue(&waiter, id, undo);
 	spin_unlock(&sem_table.lock);
 	if (result == IPC_WAITING)
-		result = ipc_sleep(&sem_table, &waiter.base, until);
+		result = ipc_sleep(&sem_table.lock, &waiter.base, until);
 	return result == -ERESTARTSYS ? -EINTR : result;
 }
 

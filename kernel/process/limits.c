@@ -3,7 +3,7 @@
  *
  * 1. Each limit is obeyed where the thing that it limits is made. Limits of time are here.
  * 2. Some are only stored, as on Linux: RLIMIT_RSS and RLIMIT_LOCKS bind nobody there either, and there are
- *    neither core dumps (RLIMIT_CORE) nor POSIX message queues (RLIMIT_MSGQUEUE).
+ *    no core dumps (RLIMIT_CORE).
  */
 #include "kernel/capability.h"
 #include "kernel/process/process.h"

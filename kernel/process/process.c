@@ -137,9 +137,9 @@ static void set_first_limits(struct rlimit *limits)
 		limits[i] = (struct rlimit){ RLIM_INFINITY, RLIM_INFINITY };
 	limits[RLIMIT_STACK].soft = 8u << 20;
 	limits[RLIMIT_CORE].soft = 0;
-	limits[RLIMIT_MSGQUEUE] = (struct rlimit){ 819200, 819200 };
 	limits[RLIMIT_NICE] = limits[RLIMIT_RTPRIO] = (struct rlimit){ 0, 0 };
 	limits[RLIMIT_NOFILE] = (struct rlimit){ 1024, 65536 };
+	limits[RLIMIT_MSGQUEUE] = (struct rlimit){ 819200, 819200 };
 	limits[RLIMIT_MEMLOCK] = (struct rlimit){ 8u << 20, 8u << 20 };
 	/* Kernel stacks of all a user's tasks may take up to a 16th of memory. */
 	memory_stats(&memory);
