@@ -357,6 +357,7 @@ struct process {
 	/* kernel/process/oom.h */
 	unsigned int ring_pages; /* in the pipes and sockets that it made; tasks_lock */
 	bool oom_victim;	 /* killed for its memory, which it still has; tasks_lock */
+	int oom_adjust;		 /* -1000 to 1000, see /proc/PID/oom_score_adj; tasks_lock */
 };
 
 extern spinlock_t tasks_lock;

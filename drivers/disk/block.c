@@ -130,6 +130,8 @@ void bio_complete(struct bio *bio, int error)
 
 	bio->error = error;
 	atomic_inc(bio->write ? &device->writes : &device->reads);
+	atomic_add_return(bio->write ? &device->sectors_written : &device->sectors_read,
+			  bio->total / SECTOR_SIZE);
 	if (error) {
 		atomic_inc(&device->errors);
 		log_debug("%s: %s of %u bytes at sector %llu failed", device->name,

@@ -81,6 +81,7 @@ struct block_device {
 	struct list link;
 	/* statistics, for /proc/disks */
 	struct atomic in_flight, max_in_flight, reads, writes, errors;
+	struct atomic sectors_read, sectors_written; /* as unsigned numbers */
 };
 
 /* Publish a device, whose fields are set: it appears in /dev. Called by drivers while they probe. */

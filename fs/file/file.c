@@ -21,7 +21,7 @@
 void (*before_watched_file_closes)(struct file *file);
 
 struct atomic nr_open_files = ATOMIC_INIT(0);
-static unsigned int max_open_files = FILES_MIN;
+unsigned int max_open_files = FILES_MIN;
 SLAB_CACHE(file_cache, "file", struct file, 0);
 
 struct file *file_alloc(struct inode *inode, const struct file_ops *ops, unsigned int flags)

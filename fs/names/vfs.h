@@ -586,6 +586,7 @@ struct file *file_alloc(struct inode *inode, const struct file_ops *ops, unsigne
 void file_get(struct file *file);
 /* Drop a reference. The last one closes the file. May sleep, so no spinlock may be held. */
 void file_put(struct file *file);
+extern unsigned int max_open_files; /* so many files may be open; /proc/sys/fs/file-max */
 extern struct atomic nr_open_files; /* in the whole system */
 
 /* ---- device numbers: fs/dev/special.c ---- */

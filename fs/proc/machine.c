@@ -159,12 +159,14 @@ static unsigned int nr_blocked(void)
 
 static void stat_show(struct text *text)
 {
-	unsigned int switches = 0;
+	unsigned int switches = 0, interrupts = 0;
 
 	show_cpu_times(text);
-	for (unsigned int i = 0; i < nr_cpus; i++)
+	for (unsigned int i = 0; i < nr_cpus; i++) {
 		switches += cpus[i].switches;
-	text_printf(text, "ctxt %u\nbtime %llu\nprocesses %d\n", switches,
+		interrupts += cpus[i].interrupts;
+	}
+	text_printf(text, "intr %u\nctxt %u\nbtime %llu\nprocesses %d\n", interrupts, switches,
 		    (unsigned long long)div_u64(time_wall() - time_now(), NSEC_PER_SEC, NULL),
 		    atomic_read(&tasks_made));
 	text_printf(text, "procs_running %u\nprocs_blocked %u\n", sched_runnable(), nr_blocked());

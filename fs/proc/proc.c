@@ -1,5 +1,5 @@
 /*
- * The file system "proc": files that print themselves.
+ * The file systems "proc" and "sysfs": files that print themselves.
  *
  * 1. All names are in one table (PROC_ENTRY), including directories. Each process has the names below
  *    "/pid". An inode's number consists of the process, the descriptor and the entry. The inode holds
@@ -27,6 +27,7 @@
 #include "mm/vmalloc.h"
 
 #define PROC_MAGIC  0x9fa0
+#define SYSFS_MAGIC 0x62656572
 #define TEXT_FIRST  PAGE_SIZE /* size of the first buffer; it grows by TEXT_GROWTH */
 #define TEXT_GROWTH 4u
 #define TEXT_MAX    (4u << 20)
@@ -470,9 +471,10 @@ static int proc_readdir(struct dentry *dentry, struct dir_context *context)
 		const struct proc_entry *child = &_proc_files_start[context->pos - 2];
 		const char *name = name_in(child, entry);
 
-		if (name && !context->emit(context, name, strlen(name),
-					   number_of(child, pid_of(dir), fd_of(dir)),
-					   DT_OF_MODE(child->mode ?: S_IFREG)))
+		if (name && (!child->exists || child->exists()) &&
+		    !context->emit(context, name, strlen(name),
+				   number_of(child, pid_of(dir), fd_of(dir)),
+				   DT_OF_MODE(child->mode ?: S_IFREG)))
 			return 0;
 	}
 	if (entry == &proc_file_root)
@@ -586,6 +588,23 @@ static void text_release(struct file *file)
 	kfree(reader);
 }
 
+static int store(struct inode *inode, char *input, size_t len)
+{
+	const struct proc_entry *entry = entry_of(inode);
+	struct process *process;
+	int error;
+
+	if (entry->store)
+		return entry->store(input, len);
+	/* The mode and the owner of the file have said that the task may write. */
+	process = inspect(inode, true);
+	if (IS_ERR(process))
+		return PTR_ERR(process);
+	error = entry->store_process(process, fd_of(inode), input, len);
+	process_put(process);
+	return error;
+}
+
 static ssize_t text_write(struct file *file, struct iter *from, file_off_t *pos)
 {
 	const struct proc_entry *entry = entry_of(file->inode);
@@ -593,13 +612,13 @@ static ssize_t text_write(struct file *file, struct iter *from, file_off_t *pos)
 	char *input;
 	int error = -EFAULT;
 
-	if (!entry->store || len >= PAGE_SIZE)
+	if ((!entry->store && !entry->store_process) || len >= PAGE_SIZE)
 		return -EINVAL;
 	input = kzalloc(len + 1, 0);
 	if (!input)
 		return -ENOMEM;
 	if (iter_copy_from(from, input, len) == len)
-		error = entry->store(input, len);
+		error = store(file->inode, input, len);
 	kfree(input);
 	return error ? error : (ssize_t)len;
 }
@@ -668,3 +687,17 @@ static int proc_mount(struct super_block *sb, const char *options)
 }
 
 FILE_SYSTEM(proc, .magic = PROC_MAGIC, .mount = proc_mount);
+
+/* ---- sysfs: the entries below "/sys" ---- */
+
+PROC_ENTRY(sysfs, .path = "/sys", .mode = S_IFDIR | 0555);
+
+static int sysfs_mount(struct super_block *sb, const char *options)
+{
+	if (*options)
+		return -EINVAL;
+	sb->ops = &proc_super_ops;
+	return super_set_root(sb, inode_get_number(sb, number_of(&proc_file_sysfs, 0, 0)));
+}
+
+FILE_SYSTEM(sysfs, .magic = SYSFS_MAGIC, .mount = sysfs_mount);

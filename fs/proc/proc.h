@@ -16,8 +16,9 @@ struct mm;
 struct process;
 
 struct proc_entry {
-	const char *path;  /* "sys/vm/drop_caches", or "/pid/stat" for a file of each process */
-	unsigned int mode; /* type and permissions; without a type it is a regular file */
+	const char *path;     /* "sys/vm/drop_caches", or "/pid/stat" for a file of each process */
+	unsigned int mode;    /* type and permissions; without a type it is a regular file */
+	bool (*exists)(void); /* NULL: always */
 	/*
 	 * Print the file into `text`. Called when the file is read from its start, and again with a
 	 * larger buffer while text->full is set. show_process() prints a file of a process, and
@@ -37,16 +38,21 @@ struct proc_entry {
 	 * a negative errno. May sleep. NULL: writing returns -EINVAL.
 	 */
 	int (*store)(char *input, size_t len);
+	/* The same for a file of a process or thread. */
+	int (*store_process)(struct process *process, unsigned int number, char *input, size_t len);
 	/*
 	 * Follow a symbolic link of a process. `fd` is the descriptor of a link in /proc/PID/fd. Writes
 	 * the path it leads to, with references, to `result`. Returns 0, -ENOENT or -ENOMEM.
 	 */
 	int (*link)(struct process *process, unsigned int fd, struct path *result);
 };
-/* PROC_ENTRY(id, .path = ...) registers an entry. Directories need entries too. */
-#define PROC_ENTRY(id, ...)                                          \
-	static const struct proc_entry __section(".proc_files." #id) \
-		proc_file_##id = { __VA_ARGS__ }
+/*
+ * PROC_ENTRY(id, .path = ...) registers an entry. Directories need entries too. The compiler would leave
+ * gaps between large structures, which in a section become entries of their own.
+ */
+#define PROC_ENTRY(id, ...)                                                                      \
+	static const struct proc_entry __section(".proc_files." #id) __attribute__((aligned(4))) \
+	proc_file_##id = { __VA_ARGS__ }
 /* Register a file of the machine. Either function may be NULL. */
 #define PROC_FILE(id, file_path, file_mode, show_function, store_function)            \
 	PROC_ENTRY(id, .path = file_path, .mode = file_mode, .show = (show_function), \

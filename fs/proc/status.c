@@ -8,6 +8,7 @@
 #include "fs/proc/proc.h"
 #include "kernel/process/process.h"
 #include "kernel/process/usage.h"
+#include "kernel/syscall.h"
 #include "kernel/signals/signal.h"
 #include "lib/div64.h"
 #include "lib/string.h"
@@ -157,8 +158,28 @@ static int show_comm(struct process *process, unsigned int tid, struct text *tex
 	spin_unlock_irqrestore(&tasks_lock, flags);
 	return 0;
 }
-PROC_ENTRY(pid_comm, .path = "/pid/comm", .mode = 0444, .show_process = show_comm);
-PROC_ENTRY(task_comm, .path = "/pid/task/N/comm", .mode = 0444, .show_process = show_comm);
+
+/* A program may name its own threads. */
+static int store_comm(struct process *process, unsigned int tid, char *input, size_t len)
+{
+	unsigned int flags;
+	struct task *task;
+
+	if (process != current->process)
+		return refuse(EINVAL, "the name of another process");
+	flags = spin_lock_irqsave(&tasks_lock);
+	task = (struct task *)thread_of(process, tid);
+	if (task) {
+		memset(task->name, 0, sizeof(task->name));
+		strlcpy(task->name, input, sizeof(task->name));
+	}
+	spin_unlock_irqrestore(&tasks_lock, flags);
+	return task ? 0 : -ESRCH;
+}
+PROC_ENTRY(pid_comm, .path = "/pid/comm", .mode = 0644, .show_process = show_comm,
+	   .store_process = store_comm);
+PROC_ENTRY(task_comm, .path = "/pid/task/N/comm", .mode = 0644, .show_process = show_comm,
+	   .store_process = store_comm);
 
 /* ---- status ---- */
 

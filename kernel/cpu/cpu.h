@@ -21,6 +21,7 @@ struct cpu {
 	struct task *task;	   /* %fs:4, the task that runs on this CPU */
 	unsigned int id;	   /* %fs:8, index into cpus[] */
 	unsigned int need_resched; /* %fs:12, checked on return to user mode */
+	unsigned int interrupts;   /* so many since boot */
 	unsigned int irq_depth;	   /* nesting of interrupt handlers; 0 in task context */
 	bool interrupted_user;	   /* did the interrupt that is handled interrupt a program? */
 	unsigned int apic_id;

@@ -133,6 +133,7 @@ static void interrupt(const struct trap_frame *frame)
 	struct cpu *cpu = this_cpu();
 
 	cpu->irq_depth++;
+	cpu->interrupts++;
 	cpu->interrupted_user = trap_from_user(frame);
 	switch (vector) {
 	case VECTOR_TIMER:

@@ -2,8 +2,8 @@
  * Where the parts of a new program's memory stand.
  *
  * Each program gets places of its own, so that a program that is broken into cannot rely on addresses that
- * were seen in another run. The distances are as large as on Linux/i386. With norandmaps, or the
- * personality ADDR_NO_RANDOMIZE, all places are the highest ones, and the program's the lowest.
+ * were seen in another run. The distances are as large as on Linux/i386. With norandmaps, the
+ * personality ADDR_NO_RANDOMIZE, or 0 in /proc/sys/kernel/randomize_va_space, all places are the highest ones, and the program's the lowest.
  */
 #ifndef KERNEL_PROCESS_LAYOUT_H
 #define KERNEL_PROCESS_LAYOUT_H

@@ -61,12 +61,32 @@ static unsigned int held(struct process *process, struct holding *holding)
 	return holding->mapped + holding->tables + holding->rings;
 }
 
-/* Init, kernel tasks and processes that have ended are no candidates: they hold 0 pages. */
+/*
+ * Init, kernel tasks and processes that have ended are no candidates: they count for 0 pages. So does a
+ * process that is exempt.
+ */
 static unsigned int pages_of(struct process *process)
 {
 	struct holding holding;
+	struct memory_stats memory;
+	int pages = process == init_process ? 0 : held(process, &holding);
 
-	return process == init_process ? 0 : held(process, &holding);
+	if (pages == 0 || process->oom_adjust == 0)
+		return pages;
+	if (process->oom_adjust == -OOM_ADJUST_MAX)
+		return 0;
+	memory_stats(&memory);
+	pages += (int)(memory.total / OOM_ADJUST_MAX) * process->oom_adjust;
+	return MAX(pages, 1);
+}
+
+unsigned int oom_score(struct process *process)
+{
+	struct memory_stats memory;
+
+	lockdep_held(&tasks_lock);
+	memory_stats(&memory);
+	return (uint64_t)pages_of(process) * OOM_ADJUST_MAX / memory.total;
 }
 
 /* The largest process, or the largest one of a user; `total` is what all of them hold. */

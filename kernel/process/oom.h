@@ -7,6 +7,7 @@
  *    that it has mapped, its page tables, and what the pipes and sockets that it made have in them
  *    (process->ring_pages). The processes of an ordinary user who has many small ones count together:
  *    if they hold more than twice what the largest process holds, the largest of them is chosen.
+ *    /proc/PID/oom_score_adj makes a process count for more or less, in thousandths of memory.
  * 3. It is never init, and never a bystander. If the task that asks for memory belongs to the chosen
  *    process, a system call fails with ENOMEM, and a page fault, which cannot fail, ends the process.
  *    If it belongs to another one, the chosen process is killed, and the task waits for its memory
@@ -24,7 +25,16 @@
 
 #include "lib/types.h"
 
+struct process;
 struct task;
+
+#define OOM_ADJUST_MAX \
+	1000 /* adds all of memory to what a process holds; its negative exempts it */
+/*
+ * Returns how likely the process is to be chosen, from 0 to 2000: what it holds in thousandths of memory,
+ * and process->oom_adjust. tasks_lock is held.
+ */
+unsigned int oom_score(struct process *process);
 
 /*
  * For a page fault of the current task that found no memory. Returns when it should be tried again. The

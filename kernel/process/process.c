@@ -166,6 +166,7 @@ static void inherit(struct process *process, struct process *parent)
 	process->tty = parent->tty;
 	process->cred = parent->cred;
 	process->undumpable = parent->undumpable;
+	process->oom_adjust = parent->oom_adjust;
 	memcpy(process->actions, parent->actions, sizeof(process->actions));
 	memcpy(process->limits, parent->limits, sizeof(process->limits));
 	process->measured = limits_measure(process);

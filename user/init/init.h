@@ -20,6 +20,7 @@
 static inline void mount_all(void)
 {
 	mount("proc", "/proc", "proc", 0, NULL);
+	mount("sys", "/sys", "sysfs", 0, NULL);
 	if (mount("dev", "/dev", "devtmpfs", 0, NULL) < 0)
 		mount("dev", "/dev", "dev", 0, NULL);
 	/* Sluice has these links. Linux leaves them to user space. */

@@ -233,6 +233,39 @@ TEST(programs_start, 120, "another process can fork and run programs while memor
 		;
 }
 
+/* A child that sleeps, with this oom_score_adj. */
+static pid_t fork_adjusted(const char *adjustment)
+{
+	pid_t pid = fork();
+	int fd;
+
+	CHECK(pid >= 0);
+	if (pid > 0)
+		return pid;
+	fd = open("/proc/self/oom_score_adj", O_WRONLY);
+	CHECK_EQ(write(fd, adjustment, strlen(adjustment)), strlen(adjustment));
+	for (;;)
+		pause();
+}
+
+TEST(offered_gives_way, 120,
+     "a process that is offered by oom_score_adj is killed before a larger one")
+{
+	pid_t offered = fork_adjusted("1000"), other = fork_adjusted("0");
+	pid_t greedy[2] = { fork_greedy(0), fork_greedy(0) };
+	int status;
+
+	/* The first one that ends. Those who fill memory go on, and are too large a moment later. */
+	CHECK_EQ(wait(&status), offered);
+	CHECK_EQ(status, SIGKILL);
+	kill(greedy[0], SIGKILL);
+	kill(greedy[1], SIGKILL);
+	CHECK_EQ(waitpid(other, &status, WNOHANG), 0);
+	kill(other, SIGKILL);
+	while (wait(NULL) > 0)
+		;
+}
+
 TEST(greedy_again, 120, "memory that a killed process had is there for the next one")
 {
 	for (int i = 0; i < 2; i++) {

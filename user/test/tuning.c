@@ -1,0 +1,156 @@
+/*
+ * Numbers of the kernel and of processes that programs read and set in /proc and /sys.
+ */
+#include "user/test/test.h"
+
+#include <sys/prctl.h>
+
+static char text[4096];
+
+static const char *contents(const char *path)
+{
+	int fd = open(path, O_RDONLY);
+	ssize_t len;
+
+	CHECK(fd >= 0);
+	len = read(fd, text, sizeof(text) - 1);
+	CHECK(len >= 0);
+	text[len] = 0;
+	close(fd);
+	return text;
+}
+
+static int put(const char *path, const char *value)
+{
+	int fd = open(path, O_WRONLY), result, error;
+
+	CHECK(fd >= 0);
+	result = write(fd, value, strlen(value));
+	error = errno;
+	close(fd);
+	errno = error;
+	return result;
+}
+
+TEST(names_of_tasks, 5,
+     "a program names its own threads by prctl and by comm, and no other process")
+{
+	int status;
+
+	CHECK_EQ(prctl(PR_SET_NAME, "first"), 0);
+	CHECK(strcmp(contents("/proc/self/comm"), "first\n") == 0);
+	CHECK_EQ(put("/proc/self/comm", "second, which is longer"), 23);
+	CHECK(strcmp(contents("/proc/self/comm"), "second, which i\n") == 0);
+	CHECK_EQ(put("/proc/self/comm", "x"), 1);
+	CHECK_EQ(prctl(PR_GET_NAME, text), 0);
+	CHECK(strcmp(text, "x") == 0);
+	pid_t child = fork();
+
+	if (child == 0) {
+		char path[40];
+
+		snprintf(path, sizeof(path), "/proc/%d/comm", getppid());
+		_exit(put(path, "y") == -1 && errno == EINVAL ? 0 : 1);
+	}
+	CHECK(waitpid(child, &status, 0) == child);
+	CHECK_EQ(status, 0);
+}
+
+TEST(oom_adjustment, 5, "oom_score_adj is inherited; only root may lower it")
+{
+	int status;
+
+	CHECK_EQ(atoi(contents("/proc/self/oom_score_adj")), 0);
+	CHECK_EQ(put("/proc/self/oom_score_adj", "-500\n"), 5);
+	CHECK_EQ(atoi(contents("/proc/self/oom_score_adj")), -500);
+	CHECK_ERR(put("/proc/self/oom_score_adj", "1001"), EINVAL);
+	CHECK_ERR(put("/proc/self/oom_score_adj", "-1001"), EINVAL);
+	CHECK_ERR(put("/proc/self/oom_score_adj", "many"), EINVAL);
+	CHECK_EQ(put("/proc/self/oom_score_adj", "1000"), 4);
+	CHECK(atoi(contents("/proc/self/oom_score")) >= 666);
+	pid_t child = fork();
+
+	if (child == 0) {
+		CHECK_EQ(atoi(contents("/proc/self/oom_score_adj")), 1000);
+		CHECK_EQ(setuid(1000), 0);
+		/* A program that changed its user is no longer its own file's owner. */
+		int fd = open("/proc/self/oom_score_adj", O_WRONLY);
+
+		_exit(fd >= 0 && (write(fd, "1", 1) != -1 || errno != EACCES));
+	}
+	CHECK(waitpid(child, &status, 0) == child);
+	CHECK_EQ(status, 0);
+	CHECK_EQ(put("/proc/self/oom_score_adj", "-1000"), 5);
+	CHECK_EQ(atoi(contents("/proc/self/oom_score")), 0);
+	CHECK_EQ(put("/proc/self/oom_score_adj", "0"), 1);
+}
+
+/* Where a new program has its stack and its heap. */
+static void places(char *stack, char *heap)
+{
+	FILE *maps = popen("exec cat /proc/self/maps", "r");
+	char line[300];
+
+	CHECK(maps != NULL);
+	*stack = *heap = 0;
+	while (fgets(line, sizeof(line), maps)) {
+		if (strstr(line, "[stack]"))
+			sscanf(line, "%20s", stack);
+		if (strstr(line, "[heap]"))
+			sscanf(line, "%20s", heap);
+	}
+	pclose(maps);
+}
+
+TEST(fixed_places, 20, "randomize_va_space 0 gives each program the same places")
+{
+	const char *path = "/proc/sys/kernel/randomize_va_space";
+	char stack[2][24], heap[2][24];
+	int before = atoi(contents(path));
+
+	CHECK(before >= 0 && before <= 2);
+	CHECK_EQ(put(path, "0"), 1);
+	CHECK_EQ(atoi(contents(path)), 0);
+	places(stack[0], heap[0]);
+	places(stack[1], heap[1]);
+	CHECK(stack[0][0] && strcmp(stack[0], stack[1]) == 0);
+	CHECK(strcmp(heap[0], heap[1]) == 0);
+	CHECK_EQ(put(path, "2"), 1);
+	places(stack[0], heap[0]);
+	places(stack[1], heap[1]);
+	CHECK(strcmp(stack[0], stack[1]) != 0);
+	snprintf(text, sizeof(text), "%d", before);
+	CHECK_EQ(put(path, text), 1);
+}
+
+TEST(numbers, 5, "numbers that programs read have sensible values")
+{
+	unsigned int open_files, unused;
+	unsigned long long most;
+
+	CHECK(atoi(contents("/proc/sys/kernel/threads-max")) > 100);
+	CHECK(strtoul(contents("/proc/sys/fs/file-max"), NULL, 10) > 1000);
+	CHECK(atoi(contents("/proc/sys/fs/nr_open")) >= 65536);
+	CHECK_EQ(sscanf(contents("/proc/sys/fs/file-nr"), "%u\t%u\t%llu", &open_files, &unused,
+			&most),
+		 3);
+	CHECK(open_files < most); /* Linux counts on each CPU, and adds that up later */
+	CHECK_EQ(atoi(contents("/proc/sys/vm/overcommit_memory")), 0);
+	CHECK(strstr(contents("/proc/stat"), "\nintr ") != NULL);
+	contents("/proc/diskstats");
+}
+
+TEST(cpus, 5, "/sys/devices/system/cpu tells which CPUs there are")
+{
+	int cpus = sysconf(_SC_NPROCESSORS_ONLN);
+	char wanted[16];
+
+	snprintf(wanted, sizeof(wanted), cpus > 1 ? "0-%d\n" : "0\n", cpus - 1);
+	CHECK(strcmp(contents("/sys/devices/system/cpu/online"), wanted) == 0);
+	CHECK(strcmp(contents("/sys/devices/system/cpu/present"), wanted) == 0);
+	CHECK(contents("/sys/devices/system/cpu/possible")[0] == '0');
+	snprintf(text, sizeof(text), "/sys/devices/system/cpu/cpu%d", cpus - 1);
+	CHECK_EQ(access(text, F_OK), 0);
+	snprintf(text, sizeof(text), "/sys/devices/system/cpu/cpu%d", cpus);
+	CHECK_ERR(access(text, F_OK), ENOENT);
+}
