@@ -375,7 +375,7 @@ static int ext2_mount(struct super_block *sb, const char *options)
 		return error;
 	sb->ops = &ext2_super_ops;
 	sb->block_size = fs->layout.block_size;
-	sb->read_only = true;
+	atomic_set(&sb->writers, -1);
 	root = inode_get_number(sb, EXT2_ROOT_INODE);
 	if (IS_ERR(root) || S_ISDIR(root->mode))
 		return super_set_root(sb, root);

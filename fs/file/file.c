@@ -68,8 +68,10 @@ void file_put(struct file *file)
 		notify_file(file, file->writable ? IN_CLOSE_WRITE : IN_CLOSE_NOWRITE);
 	if (file->ops->release)
 		file->ops->release(file);
-	if (file->writing)
+	if (file->writing) {
 		inode_end_writing(file->inode);
+		mount_end_writing(file->path.mount);
+	}
 	inode_put(file->inode);
 	path_put(&file->path);
 	slab_free(file_cache, file);

@@ -21,6 +21,7 @@
 #include "kernel/syscalls.h"
 #include "mm/vm/uaccess.h"
 #include "fs/file/file.h"
+#include "fs/names/mount.h"
 #include "fs/names/notify.h"
 #include "fs/names/vfs_internal.h"
 
@@ -84,12 +85,34 @@ static int point_to_path(struct file *file, const struct path *path)
 	return 0;
 }
 
+static bool is_device(const struct inode *inode)
+{
+	return S_ISCHR(inode->mode) || S_ISBLK(inode->mode);
+}
+
 static int truncate_opened(struct file *file)
 {
-	int error = inode_truncate(file->inode, 0);
+	int error = mount_begin_writing(file->path.mount); /* O_TRUNC may come without writing */
 
+	if (error)
+		return error;
+	error = inode_truncate(file->inode, 0);
+	mount_end_writing(file->path.mount);
 	if (!error)
 		notify_file(file, IN_MODIFY);
+	return error;
+}
+
+/* Count one more file that is open for writing. Returns 0, -EROFS or -ETXTBSY. */
+static int begin_writing(struct mount *mount, struct inode *inode)
+{
+	int error = mount_begin_writing(mount);
+
+	if (error)
+		return error;
+	error = inode_begin_writing(inode);
+	if (error)
+		mount_end_writing(mount);
 	return error;
 }
 
@@ -105,6 +128,8 @@ static int open_path(struct file *file, const struct path *path, unsigned int fl
 	if (flags & O_PATH)
 		return point_to_path(file, path);
 	error = check_type(inode, flags);
+	if (!error && is_device(inode) && path->mount->flags & MOUNT_NODEV)
+		error = refuse(EACCES, "the mount has no devices");
 	if (!error && !created)
 		error = inode_permission(inode, open_may(flags));
 	if (!error && flags & O_NOATIME && !inode_owner_or_root(inode))
@@ -112,7 +137,7 @@ static int open_path(struct file *file, const struct path *path, unsigned int fl
 	if (error)
 		return error;
 	if (S_ISREG(inode->mode) && file->writable) {
-		error = inode_begin_writing(inode);
+		error = begin_writing(path->mount, inode);
 		if (error)
 			return error;
 		file->writing = true;
@@ -157,6 +182,8 @@ struct file *file_open_program(const struct path *path)
 
 	if (!S_ISREG(path->dentry->inode->mode))
 		return ERR_PTR(refuse(EACCES, "not a regular file"));
+	if (path->mount->flags & MOUNT_NOEXEC)
+		return ERR_PTR(refuse(EACCES, "the mount has no programs"));
 	if (inode_permission(path->dentry->inode, MAY_EXEC) < 0)
 		return ERR_PTR(refuse(EACCES, "not executable for this user"));
 	file = file_prepare(O_RDONLY);
@@ -205,16 +232,21 @@ static int open_nameless(struct file *file, const struct path *directory, unsign
 
 	if (!S_ISDIR(dir->mode))
 		return -ENOTDIR;
-	error = inode_permission(dir, MAY_WRITE | MAY_EXEC);
+	error = mount_begin_writing(directory->mount);
 	if (error)
 		return error;
-	if (!dir->ops->nameless)
-		return -EOPNOTSUPP;
-	path.dentry = make_nameless(directory->dentry, flags, mode);
-	if (IS_ERR(path.dentry))
-		return PTR_ERR(path.dentry);
-	error = open_path(file, &path, flags & ~O_TMPFILE, true);
-	dentry_put(path.dentry);
+	error = inode_permission(dir, MAY_WRITE | MAY_EXEC);
+	if (!error && !dir->ops->nameless)
+		error = -EOPNOTSUPP;
+	if (!error) {
+		path.dentry = make_nameless(directory->dentry, flags, mode);
+		error = IS_ERR(path.dentry) ? PTR_ERR(path.dentry) : 0;
+	}
+	if (!error) {
+		error = open_path(file, &path, flags & ~O_TMPFILE, true);
+		dentry_put(path.dentry);
+	}
+	mount_end_writing(directory->mount);
 	return error;
 }
 
@@ -226,20 +258,26 @@ static int create_last(struct walk *walk, unsigned int flags, unsigned int mode,
 	const struct new_name new = { .mode = S_IFREG | (mode & 07777) };
 	struct inode *dir = walk_dir(walk);
 	struct dentry *dentry;
-	int error = 0;
+	int error = 0, read_only;
 
 	if (!walk_last_is_name(walk) || walk->slash)
 		return -EISDIR;
+	read_only = mount_begin_writing(walk->at.mount); /* is no error for a file that exists */
 	dentry = walk_lock_last(walk);
-	if (IS_ERR(dentry))
+	if (IS_ERR(dentry)) {
+		if (!read_only)
+			mount_end_writing(walk->at.mount);
 		return PTR_ERR(dentry);
+	}
 	if (!dentry->inode) {
-		error = make_locked(dir, dentry, &new);
+		error = read_only ? read_only : make_locked(dir, dentry, &new);
 		*created = !error;
 	} else if (flags & O_EXCL) {
 		error = -EEXIST;
 	}
 	mutex_unlock(&dir->lock);
+	if (!read_only)
+		mount_end_writing(walk->at.mount);
 	if (error) {
 		dentry_put(dentry);
 		return error;

@@ -7,6 +7,7 @@
 #include "kernel/syscalls.h"
 #include "mm/vm/uaccess.h"
 #include "fs/file/file.h"
+#include "fs/names/mount.h"
 #include "fs/names/vfs_internal.h"
 
 struct stat64 {
@@ -93,13 +94,15 @@ struct statx {
 	uint64_t ino, size, blocks, attributes_mask;
 	struct statx_time atime, btime, ctime, mtime;
 	uint32_t rdev_major, rdev_minor, dev_major, dev_minor;
-	uint64_t spare[14];
+	uint64_t mount_id, spare[13];
 };
 _Static_assert(sizeof(struct statx) == 256, "struct statx of Linux");
 
-#define STATX_BASIC_STATS 0x000007ffu
-#define STATX_RESERVED	  0x80000000u
-#define AT_STATX_SYNC	  0x6000u /* how current the result must be; it always is */
+#define STATX_BASIC_STATS     0x000007ffu
+#define STATX_MNT_ID	      0x00001000u
+#define STATX_ATTR_MOUNT_ROOT 0x2000u
+#define STATX_RESERVED	      0x80000000u
+#define AT_STATX_SYNC	      0x6000u /* how current the result must be; it always is */
 
 long sys_statx(int dirfd, const char __user *name, unsigned int flags, unsigned int mask,
 	       void __user *result)
@@ -116,7 +119,10 @@ long sys_statx(int dirfd, const char __user *name, unsigned int flags, unsigned 
 		return error;
 	inode = path.dentry->inode;
 	st = (struct statx){
-		.mask = STATX_BASIC_STATS,
+		.mask = STATX_BASIC_STATS | STATX_MNT_ID,
+		.attributes = path.dentry == path.mount->root ? STATX_ATTR_MOUNT_ROOT : 0,
+		.attributes_mask = STATX_ATTR_MOUNT_ROOT,
+		.mount_id = path.mount->id,
 		.blksize = inode->sb->block_size,
 		.nlink = inode->nr_links,
 		.uid = inode->uid,
@@ -211,7 +217,8 @@ long statfs_at(int dirfd, const char __user *name, bool wide, void __user *resul
 		.ffree = fs.files_free,
 		.fsid = { device_encode(sb->dev) },
 		.namelen = NAME_MAX,
-		.flags = ST_VALID | ST_NOATIME | (sb->read_only ? ST_RDONLY : 0),
+		.flags = ST_VALID | ST_NOATIME | path.mount->flags |
+			 (mount_is_read_only(path.mount) ? ST_RDONLY : 0),
 	};
 	path_put(&path);
 	return wide ? copy_to_user(result, &st, sizeof(st)) : statfs32_to_user(&st, result);

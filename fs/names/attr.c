@@ -14,6 +14,7 @@
 #include "mm/vm/uaccess.h"
 #include "fs/file/file.h"
 #include "fs/file/seal.h"
+#include "fs/names/mount.h"
 #include "fs/names/notify.h"
 #include "fs/names/vfs_internal.h"
 #include "kernel/process/credentials.h"
@@ -40,7 +41,7 @@ static int permission_for(const struct inode *inode, unsigned int may, uint32_t 
 {
 	unsigned int mode = inode->mode;
 
-	if (may & MAY_WRITE && inode->sb->read_only && is_stored(mode))
+	if (may & MAY_WRITE && super_is_read_only(inode->sb) && is_stored(mode))
 		return -EROFS;
 	if (!current->process)
 		return 0;
@@ -73,6 +74,16 @@ static uint64_t real_capabilities(const struct credentials *cred)
 	return cred->uid == 0 ? cred->permitted : 0;
 }
 
+/* What the mount forbids, although the file allows it. */
+static int mount_permission(const struct path *path, unsigned int may)
+{
+	unsigned int mode = path->dentry->inode->mode;
+
+	if (may & MAY_EXEC && S_ISREG(mode) && path->mount->flags & MOUNT_NOEXEC)
+		return -EACCES;
+	return may & MAY_WRITE && is_stored(mode) && mount_is_read_only(path->mount) ? -EROFS : 0;
+}
+
 long sys_faccessat2(int dirfd, const char __user *name, unsigned int may, unsigned int flags)
 {
 	const struct credentials *cred = &current->process->cred;
@@ -89,6 +100,8 @@ long sys_faccessat2(int dirfd, const char __user *name, unsigned int may, unsign
 	else
 		error = permission_for(path.dentry->inode, may, cred->uid, cred->gid,
 				       real_capabilities(cred));
+	if (!error)
+		error = mount_permission(&path, may);
 	path_put(&path);
 	return error;
 }
@@ -132,13 +145,19 @@ static long change_at(int dirfd, const char __user *name, unsigned int flags,
 	if (error)
 		return error;
 	inode = path.dentry->inode;
+	error = mount_begin_writing(path.mount);
+	if (error) {
+		path_put(&path);
+		return error;
+	}
 	error = mutex_lock_killable(&inode->lock);
 	if (!error) {
-		error = inode->sb->read_only ? -EROFS : change->make(inode, change);
+		error = change->make(inode, change);
 		if (!error)
 			inode->ctime = time_wall_spec();
 		mutex_unlock(&inode->lock);
 	}
+	mount_end_writing(path.mount);
 	if (!error)
 		notify_path(path.dentry, change->event ? change->event : IN_ATTRIB);
 	path_put(&path);
@@ -358,6 +377,19 @@ int inode_truncate(struct inode *inode, file_off_t size)
 	return error;
 }
 
+static int truncate_through(struct mount *mount, struct inode *inode, file_off_t size)
+{
+	int error = mount_begin_writing(mount);
+
+	if (error)
+		return error;
+	error = inode_permission(inode, MAY_WRITE);
+	if (!error)
+		error = inode_truncate(inode, size);
+	mount_end_writing(mount);
+	return error;
+}
+
 long sys_truncate64(const char __user *name, uint32_t low, uint32_t high)
 {
 	file_off_t size = offset_of(low, high);
@@ -373,12 +405,10 @@ long sys_truncate64(const char __user *name, uint32_t low, uint32_t high)
 	inode = path.dentry->inode;
 	if (S_ISDIR(inode->mode))
 		error = -EISDIR;
-	else if (S_ISREG(inode->mode))
-		error = inode_permission(inode, MAY_WRITE);
-	else
+	else if (!S_ISREG(inode->mode))
 		error = refuse(EINVAL, "not an ordinary file");
-	if (!error)
-		error = inode_truncate(inode, size);
+	else
+		error = truncate_through(path.mount, inode, size);
 	if (!error)
 		notify_path(path.dentry, IN_MODIFY);
 	path_put(&path);

@@ -132,6 +132,21 @@ long sys_fchdir(int fd)
 	return chdir_at(fd, this_file);
 }
 
+/* Only what is below the new root can be named from now on. The current directory stays where it is. */
+long sys_chroot(const char __user *name)
+{
+	struct path path;
+	int error = find_directory(AT_FDCWD, name, &path);
+
+	if (!error && !capable(CAP_SYS_CHROOT)) {
+		path_put(&path);
+		error = -EPERM;
+	}
+	if (!error)
+		fs_context_set(&current->fs->root, &path);
+	return error;
+}
+
 /* ---- text ---- */
 
 /*
@@ -153,7 +168,6 @@ static char *anonymous_text(const struct inode *inode, char *buf, size_t size)
 		       : ERR_PTR(-ENAMETOOLONG);
 }
 
-#define DELETED	    " (deleted)"
 #define UNREACHABLE "(unreachable)"
 
 /* Where the way up from a path ends. */
@@ -187,26 +201,44 @@ static char *names_above(const struct path *path, const struct path *root, const
 	return at == last ? put_front(buf, at, "/", 1) : at;
 }
 
-/* The contract is that of path_text(), with the root given. */
-static char *text_below(const struct path *path, const struct path *root, char *buf, size_t size,
-			enum path_end *end)
+/*
+ * The contract is that of path_text(), with the root given, and with what is to follow a name that has been
+ * removed.
+ */
+static char *text_below(const struct path *path, const struct path *root, const char *removed,
+			char *buf, size_t size, enum path_end *end)
 {
 	char *at = put_front(buf, buf + size, "", 1);
 
 	spin_lock(&dcache_lock);
 	spin_lock(&mount_lock);
 	if (path->dentry->unhashed)
-		at = put_front(buf, at, DELETED, strlen(DELETED));
+		at = put_front(buf, at, removed, strlen(removed));
 	at = names_above(path, root, buf, at, end);
 	spin_unlock(&mount_lock);
 	spin_unlock(&dcache_lock);
 	return at ? at : ERR_PTR(-ENAMETOOLONG);
 }
 
+char *dentry_text(const struct dentry *dentry, char *buf, size_t size)
+{
+	char *at = put_front(buf, buf + size, "", 1), *last;
+
+	spin_lock(&dcache_lock);
+	if (dentry->unhashed)
+		at = put_front(buf, at, "//deleted", strlen("//deleted"));
+	for (last = at; dentry->parent != dentry; dentry = dentry->parent) {
+		at = put_front(buf, at, dentry->name, dentry->name_len);
+		at = put_front(buf, at, "/", 1);
+	}
+	spin_unlock(&dcache_lock);
+	return at == last ? put_front(buf, at, "/", 1) : at;
+}
+
 char *path_text_below(const struct path *path, const struct path *root, char *buf, size_t size)
 {
 	enum path_end end;
-	char *text = text_below(path, root, buf, size, &end);
+	char *text = text_below(path, root, "", buf, size, &end);
 
 	return end == AT_ROOT ? text : NULL;
 }
@@ -221,7 +253,7 @@ char *path_text(const struct path *path, char *buf, size_t size)
 	if (inode && inode->kind)
 		return anonymous_text(inode, buf, size);
 	root = fs_root();
-	text = text_below(path, &root, buf, size, &end);
+	text = text_below(path, &root, " (deleted)", buf, size, &end);
 	path_put(&root);
 	return text;
 }
@@ -240,7 +272,7 @@ static char *cwd_text(char *buf, size_t size)
 	enum path_end end;
 
 	if (!cwd.dentry->unhashed)
-		text = text_below(&cwd, &root, buf, size, &end);
+		text = text_below(&cwd, &root, "", buf, size, &end);
 	if (!IS_ERR(text) && end != AT_ROOT)
 		text = put_front(buf, text, UNREACHABLE, strlen(UNREACHABLE));
 	path_put(&root);

@@ -9,6 +9,7 @@
  */
 #include "lib/string.h"
 #include "drivers/disk/block.h"
+#include "kernel/syscall.h"
 #include "kernel/log.h"
 #include "mm/slab.h"
 #include "fs/names/mount.h"
@@ -17,6 +18,9 @@
 spinlock_t mount_lock = SPINLOCK_INIT("mounts");
 struct mutex mount_mutex = MUTEX_INIT(mount_mutex);
 struct list mounts = LIST_INIT(mounts);
+#define MOUNTS_MAX 100000u /* as /proc/sys/fs/mount-max on Linux */
+
+static unsigned int nr_mounts; /* attached ones; guarded by mount_mutex */
 static struct mount *root_mount;
 static struct atomic last_id;
 
@@ -54,6 +58,8 @@ void path_put(const struct path *path)
 {
 	if (!path->dentry)
 		return;
+	if (unlikely(path->mount->expired))
+		WRITE_ONCE(path->mount->expired, false);
 	dentry_put(path->dentry); /* while the mount still keeps the file system */
 	mount_put(path->mount);
 }
@@ -105,6 +111,46 @@ struct path root_path(void)
 
 	path_get(&path);
 	return path;
+}
+
+/* ---- writing ---- */
+
+/* Count one more writer, unless that is forbidden. */
+static bool writers_add(struct atomic *writers)
+{
+	int old = atomic_read(writers), seen;
+
+	while (old >= 0) {
+		seen = __sync_val_compare_and_swap(&writers->value, old, old + 1);
+		if (seen == old)
+			return true;
+		old = seen;
+	}
+	return false;
+}
+
+int mount_begin_writing(struct mount *mount)
+{
+	if (!writers_add(&mount->sb->writers))
+		return -EROFS;
+	if (writers_add(&mount->writers))
+		return 0;
+	atomic_dec(&mount->sb->writers);
+	return -EROFS;
+}
+
+void mount_end_writing(struct mount *mount)
+{
+	atomic_dec(&mount->writers);
+	atomic_dec(&mount->sb->writers);
+}
+
+int writers_forbid(struct atomic *writers, bool forbid)
+{
+	int from = forbid ? 0 : -1;
+	int seen = __sync_val_compare_and_swap(&writers->value, from, forbid ? -1 : 0);
+
+	return forbid && seen > 0 ? -EBUSY : 0;
 }
 
 /* ---- making ---- */
@@ -190,13 +236,51 @@ static struct dentry *lock_parent(struct dentry *dentry)
 	}
 }
 
+static void unlock_parent(struct dentry *parent)
+{
+	if (!parent)
+		return;
+	mutex_unlock(&parent->inode->lock);
+	dentry_put(parent);
+}
+
+/* Attach the mount, which takes over the references of the path. mount_lock is held. */
+static void link_to(struct mount *mount, const struct path *place)
+{
+	lockdep_held(&mount_lock);
+	mount->on = *place;
+	list_add_tail(&place->mount->children, &mount->sibling);
+	place->dentry->mounts++;
+}
+
+/* Detach the mount from its path, whose references are the caller's then. mount_lock is held. */
+static struct path unlink_from(struct mount *mount)
+{
+	struct path place = mount->on;
+
+	lockdep_held(&mount_lock);
+	place.dentry->mounts--;
+	mount->on = (struct path){ 0 };
+	list_del(&mount->sibling);
+	return place;
+}
+
+bool mount_is_attached(const struct mount *mount)
+{
+	return READ_ONCE(mount->on.mount) || mount == root_mount;
+}
+
 int mount_attach(struct mount *mount, struct path *place)
 {
 	struct dentry *parent;
 	int error = 0;
 
 	assert(mutex_held(&mount_mutex));
+	if (nr_mounts >= MOUNTS_MAX)
+		return -ENOSPC;
 	path_cross_mounts(place); /* another mount may have come since the lookup */
+	if (!mount_is_attached(place->mount))
+		return refuse(EINVAL, "a place in a mount that is not attached");
 	if (!S_ISDIR(place->dentry->inode->mode) != !S_ISDIR(mount->root->inode->mode))
 		return -ENOTDIR;
 	parent = lock_parent(place->dentry);
@@ -207,17 +291,13 @@ int mount_attach(struct mount *mount, struct path *place)
 	} else {
 		path_get(place);
 		spin_lock(&mount_lock);
-		mount->on = *place;
-		list_add_tail(&place->mount->children, &mount->sibling);
+		link_to(mount, place);
 		list_add_tail(&mounts, &mount->link);
-		place->dentry->mounts++;
 		spin_unlock(&mount_lock);
 		mount_get(mount);
+		nr_mounts++;
 	}
-	if (parent) {
-		mutex_unlock(&parent->inode->lock);
-		dentry_put(parent);
-	}
+	unlock_parent(parent);
 	return error;
 }
 
@@ -226,19 +306,180 @@ int mount_detach(struct mount *mount, struct path *place)
 	int error = -EBUSY;
 
 	assert(mutex_held(&mount_mutex));
+	if (!mount->on.mount)
+		return refuse(EINVAL, "the mount has been detached meanwhile");
 	spin_lock(&mount_lock);
 	if (atomic_read(&mount->users) == 2)
 		error = atomic_read(&mount->sb->mounts) == 1 && inodes_are_read(mount->sb) ? -EAGAIN
 											   : 0;
 	if (!error) {
-		*place = mount->on;
-		place->dentry->mounts--;
-		mount->on = (struct path){ 0 };
-		list_del(&mount->sibling);
+		*place = unlink_from(mount);
 		list_del(&mount->link);
+		nr_mounts--;
 	}
 	spin_unlock(&mount_lock);
 	return error;
+}
+
+/* Detach a mount that has no children. It may be freed. */
+static void detach_one(struct mount *mount)
+{
+	struct path place;
+
+	spin_lock(&mount_lock);
+	place = unlink_from(mount);
+	list_del(&mount->link);
+	nr_mounts--;
+	spin_unlock(&mount_lock);
+	mount_put(mount);
+	path_put(&place);
+}
+
+void mount_detach_all(struct mount *mount)
+{
+	struct mount *lowest;
+
+	assert(mutex_held(&mount_mutex));
+	do {
+		for (lowest = mount; !list_empty(&lowest->children);)
+			lowest = list_first(&lowest->children, struct mount, sibling);
+		detach_one(lowest);
+	} while (lowest != mount);
+}
+
+int mount_move(struct mount *mount, struct path *place)
+{
+	struct dentry *parent;
+	struct path old = { 0 };
+	int error = -ENOENT;
+
+	assert(mutex_held(&mount_mutex));
+	path_cross_mounts(place);
+	if (!S_ISDIR(place->dentry->inode->mode) != !S_ISDIR(mount->root->inode->mode))
+		return refuse(EINVAL, "only one of the two is a directory");
+	for (struct mount *above = place->mount; above; above = above->on.mount)
+		if (above == mount)
+			return -ELOOP;
+	parent = lock_parent(place->dentry);
+	if (IS_ERR(parent))
+		return PTR_ERR(parent);
+	if (!place->dentry->unhashed) {
+		path_get(place);
+		spin_lock(&mount_lock);
+		old = unlink_from(mount);
+		link_to(mount, place);
+		spin_unlock(&mount_lock);
+		error = 0;
+	}
+	unlock_parent(parent);
+	path_put(&old);
+	return error;
+}
+
+/* ---- copies ---- */
+
+/* Make a copy that shows `root`, and append it to the list. `on` is where it will be attached, or no place. */
+static int copy_one(struct mount *origin, struct dentry *root, const struct path *on,
+		    struct list *copies)
+{
+	struct mount *copy = mount_create(origin->sb, root, origin->source);
+
+	if (!copy)
+		return -ENOMEM;
+	copy->origin = origin;
+	copy->flags = origin->flags;
+	atomic_set(&copy->writers, atomic_read(&origin->writers) < 0 ? -1 : 0);
+	copy->on = *on;
+	if (on->mount)
+		path_get(on);
+	list_add_tail(copies, &copy->link);
+	return 0;
+}
+
+/* Copy the mounts that are attached below what the copy shows. */
+static int copy_children(struct mount *copy, struct list *copies, unsigned int *nr)
+{
+	struct mount *child;
+	int error = 0;
+
+	list_for_each(child, &copy->origin->children, sibling) {
+		const struct path on = { copy, child->on.dentry };
+
+		if (error || !dentry_below(child->on.dentry, copy->root))
+			continue;
+		error = nr_mounts + ++*nr > MOUNTS_MAX ? -ENOSPC
+						       : copy_one(child, child->root, &on, copies);
+	}
+	return error;
+}
+
+/*
+ * Copy a tree of mounts to a list, a mount before those on it. On an error, the list has what was made so
+ * far. No copy is attached yet, so the walk over the children of the originals never meets one.
+ */
+static int copy_tree(const struct path *from, bool recursive, struct list *copies)
+{
+	unsigned int nr = 1;
+	struct mount *copy;
+	int error = copy_one(from->mount, from->dentry, &(struct path){ 0 }, copies);
+
+	if (error || !recursive)
+		return error;
+	list_for_each(copy, copies, link) {
+		error = copy_children(copy, copies, &nr);
+		if (error)
+			return error;
+	}
+	return 0;
+}
+
+/* Free copies that are not attached, those on others first. */
+static void free_copies(struct list *copies)
+{
+	while (!list_empty(copies)) {
+		struct mount *copy = list_entry(copies->prev, struct mount, link);
+		struct path on = copy->on;
+
+		list_del(&copy->link);
+		copy->on = (struct path){ 0 };
+		mount_put(copy);
+		path_put(&on);
+	}
+}
+
+int mount_bind(const struct path *from, struct path *place, bool recursive)
+{
+	struct list copies = LIST_INIT(copies);
+	struct mount *top;
+	int error;
+
+	assert(mutex_held(&mount_mutex));
+	error = nr_mounts >= MOUNTS_MAX ? -ENOSPC : copy_tree(from, recursive, &copies);
+	if (error) {
+		free_copies(&copies);
+		return error;
+	}
+	top = list_first(&copies, struct mount, link);
+	list_del(&top->link);
+	error = mount_attach(top, place);
+	if (error) {
+		free_copies(&copies);
+		mount_put(top);
+		return error;
+	}
+	/* The names below were mount points already. mount_mutex has kept them, so nothing can fail now. */
+	spin_lock(&mount_lock);
+	while (!list_empty(&copies)) {
+		struct mount *copy = list_first(&copies, struct mount, link);
+
+		list_del(&copy->link);
+		link_to(copy, &(struct path){ copy->on.mount, copy->on.dentry });
+		list_add_tail(&mounts, &copy->link);
+		nr_mounts++;
+	}
+	spin_unlock(&mount_lock);
+	mount_put(top);
+	return 0;
 }
 
 void mounts_walk(void (*function)(struct super_block *sb))

@@ -16,7 +16,9 @@
  *    tree for walks: `on`, `children`, `sibling` and `link` change only with both held. A walk finds
  *    a mount, and takes a use of it, with mount_lock held. Therefore an unmount that holds
  *    mount_lock and counts no foreign use knows that there will be none.
- * 5. Lock order: mount_mutex < inode.lock < dcache_lock < mount_lock.
+ * 5. A mount and a file system become read-only only while nothing is written: the count of writers goes
+ *    from 0 to -1 in one step. Device nodes, FIFOs and sockets are not written by way of the mount.
+ * 6. Lock order: mount_mutex < inode.lock < dcache_lock < mount_lock.
  */
 #ifndef FS_NAMES_MOUNT_H
 #define FS_NAMES_MOUNT_H
@@ -32,12 +34,38 @@ struct mount {
 	unsigned int id;	       /* in /proc/PID/mountinfo; never used again */
 	char source[MOUNT_SOURCE_MAX]; /* device or name that /proc/mounts shows */
 	struct atomic users;
+	/*
+	 * Number of open files and calls that write through it, or -1: it is read-only. Each counts in
+	 * sb->writers too. See 5.
+	 */
+	struct atomic writers;
+	bool expired; /* MNT_EXPIRE has marked it, and nobody has used it since then */
 	/* Guarded by mount_mutex and mount_lock. */
 	struct path on;	      /* where it is attached, with references; or no place */
 	struct list children; /* the mounts that are attached at paths in this one, by `sibling` */
 	struct list sibling;
-	struct list link; /* in the list of all attached mounts, oldest first */
+	struct list link;     /* in the list of all attached mounts, oldest first */
+	unsigned int flags;   /* MOUNT_*; may be read without a lock */
+	struct mount *origin; /* while a tree of mounts is copied: what this one is a copy of */
 };
+
+/* What a mount forbids. The numbers are those of mount(2) and of f_flags in statfs(2). */
+#define MOUNT_NOSUID	 0x0002u /* a program does not act for its file's owner */
+#define MOUNT_NODEV	 0x0004u /* device nodes are not opened */
+#define MOUNT_NOEXEC	 0x0008u /* no file is executed, or mapped for that */
+#define MOUNT_NOATIME	 0x0400u /* access times do not change: they never do */
+#define MOUNT_NODIRATIME 0x0800u
+#define MOUNT_FLAGS	 (MOUNT_NOSUID | MOUNT_NODEV | MOUNT_NOEXEC | MOUNT_NOATIME | MOUNT_NODIRATIME)
+
+static inline bool super_is_read_only(const struct super_block *sb)
+{
+	return atomic_read(&sb->writers) < 0;
+}
+/* Can nothing be changed through the mount, whether that is due to itself or to its file system? */
+static inline bool mount_is_read_only(const struct mount *mount)
+{
+	return atomic_read(&mount->writers) < 0 || super_is_read_only(mount->sb);
+}
 
 /* Take one more use of a mount. The caller has one already, or holds mount_lock. */
 static inline void mount_get(struct mount *mount)
@@ -87,17 +115,43 @@ struct mount *mount_new(const struct file_system *type, struct block_device *dev
 			const char *source, bool read_only, const char *options);
 /*
  * Attach a mount at a path, or at the root of the topmost mount there. `place` is changed to where it was
- * attached, and its references stay the caller's. Returns 0, -ENOTDIR if only one of the two is a
+ * attached, and its references stay the caller's. Returns 0, -EINVAL if the path is in a mount that is not
+ * attached, -ENOSPC if there are too many mounts, -ENOTDIR if only one of the two is a
  * directory, -ENOENT if the name has been removed, or -ERESTARTSYS. mount_mutex is held. May sleep.
  */
 int mount_attach(struct mount *mount, struct path *place);
 /*
  * Detach a mount of which the caller has a use, if nobody else has. The path at which it was attached is
  * written to `place`, and the caller drops its references, and the use by which the mount was attached.
- * Returns 0, -EBUSY, or -EAGAIN if it is the last mount of a file system of which a file is being read.
+ * Returns 0, -EBUSY, -EINVAL if it is not attached, or -EAGAIN if it is the last mount of a file system of which a file is being read.
  * mount_mutex is held. Never sleeps.
  */
 int mount_detach(struct mount *mount, struct path *place);
+
+/*
+ * Detach a mount and all that are attached below it, whoever uses them. They live on, each by itself, until
+ * their last uses are dropped. mount_mutex is held. May sleep.
+ */
+void mount_detach_all(struct mount *mount);
+/*
+ * Move an attached mount to another path. `place` is changed as by mount_attach(). Returns 0, -EINVAL if
+ * only one of the two is a directory, -ELOOP if the path is in the mount or below it, and the errors of
+ * mount_attach(). mount_mutex is held. May sleep.
+ */
+int mount_move(struct mount *mount, struct path *place);
+/*
+ * Attach a copy of the mount of `from` at a path: it shows from->dentry, and what is mounted below it too
+ * if `recursive`. Returns 0, -ENOMEM, -ENOSPC if there would be too many mounts, and the errors of
+ * mount_attach(). mount_mutex is held. May sleep.
+ */
+int mount_bind(const struct path *from, struct path *place, bool recursive);
+/* Is the mount in the tree that programs see? Without mount_mutex, the answer may be an old one. */
+bool mount_is_attached(const struct mount *mount);
+/*
+ * Make a mount or a file system, whose count of writers is given, read-only or writable. Returns 0, or -EBUSY if something is being
+ * written to. mount_mutex is held. Never sleeps.
+ */
+int writers_forbid(struct atomic *writers, bool forbid);
 
 /* ---- super blocks: fs/names/super.c ---- */
 

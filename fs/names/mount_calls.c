@@ -12,11 +12,24 @@
 #include "fs/names/vfs_internal.h"
 
 /* Flags of mount(2). */
-#define MS_RDONLY     0x0001u
-#define MS_NOATIME    0x0400u /* access times are never kept */
-#define MS_NODIRATIME 0x0800u
-#define MS_SILENT     0x8000u
-#define MS_KNOWN      (MS_RDONLY | MS_NOATIME | MS_NODIRATIME | MS_SILENT)
+#define MS_RDONLY  0x0001u
+#define MS_REMOUNT 0x0020u
+#define MS_BIND	   0x1000u
+#define MS_MOVE	   0x2000u
+#define MS_REC	   0x4000u
+#define MS_SILENT  0x8000u
+#define MS_PRIVATE 0x40000u
+#define MS_KNOWN \
+	(MS_RDONLY | MS_REMOUNT | MS_BIND | MS_MOVE | MS_REC | MS_SILENT | MS_PRIVATE | MOUNT_FLAGS)
+#define MS_MAGIC      0xc0ed0000u /* of programs from the time before Linux 2.4 */
+#define MS_MAGIC_MASK 0xffff0000u
+
+/* Flags of umount2(2). */
+#define MNT_FORCE	1u /* end requests to a server; no file system here has one */
+#define MNT_DETACH	2u
+#define MNT_EXPIRE	4u
+#define UMOUNT_NOFOLLOW 8u
+#define UMOUNT_KNOWN	(MNT_FORCE | MNT_DETACH | MNT_EXPIRE | UMOUNT_NOFOLLOW)
 
 /* The arguments of mount(2). Strings that are not given are empty. */
 struct request {
@@ -40,6 +53,10 @@ static struct block_device *device_of_path(const char *name)
 	if (S_ISBLK(inode->mode)) {
 		device = block_find_number(MAJOR(inode->rdev), MINOR(inode->rdev));
 		error = -ENXIO;
+	}
+	if (path.mount->flags & MOUNT_NODEV) {
+		device = NULL;
+		error = -EACCES;
 	}
 	path_put(&path);
 	return device ? device : ERR_PTR(error);
@@ -67,11 +84,103 @@ static int mount_file_system(struct request *request)
 	if (IS_ERR(mount)) {
 		error = PTR_ERR(mount);
 	} else {
+		mount->flags = request->flags & MOUNT_FLAGS;
+		atomic_set(&mount->writers, request->flags & MS_RDONLY ? -1 : 0);
 		error = mount_attach(mount, &request->target);
 		mount_put(mount);
 	}
 	mutex_unlock(&mount_mutex);
 	return error;
+}
+
+/* Bind (MS_BIND) or move (MS_MOVE) what `source` names to the target. */
+static int bind_or_move(struct request *request)
+{
+	struct path from;
+	int error;
+
+	if (!*request->source)
+		return refuse(EINVAL, "there is no source");
+	error = path_lookup(AT_FDCWD, request->source, LOOKUP_FOLLOW, &from);
+	if (error)
+		return error;
+	error = mutex_lock_killable(&mount_mutex);
+	if (!error) {
+		if (!mount_is_attached(from.mount) || !mount_is_attached(request->target.mount))
+			error = refuse(EINVAL, "a mount that is not attached");
+		else if (request->flags & MS_BIND)
+			error = mount_bind(&from, &request->target, request->flags & MS_REC);
+		else if (from.dentry != from.mount->root || !from.mount->on.mount)
+			error = refuse(EINVAL, "what is to be moved is no mount, or the first one");
+		else
+			error = mount_move(from.mount, &request->target);
+		mutex_unlock(&mount_mutex);
+	}
+	path_put(&from);
+	return error;
+}
+
+/* Change the file system's access (without MS_BIND), and then what the mount forbids. */
+static int remount_locked(const struct request *request)
+{
+	struct mount *mount = request->target.mount;
+	bool read_only = request->flags & MS_RDONLY;
+	int error = 0;
+
+	if (request->target.dentry != mount->root || !mount_is_attached(mount))
+		return refuse(EINVAL, "no mount, or one that is not attached");
+	if (!(request->flags & MS_BIND)) {
+		if (*request->options)
+			return refuse(EINVAL, "options cannot be changed");
+		if (!read_only && mount->sb->device)
+			return refuse(EROFS, "no file system on a disk can be written");
+		error = writers_forbid(&mount->sb->writers, read_only);
+	}
+	/* Files open through other mounts of the file system have been seen by now, if there are any. */
+	if (!error)
+		error = writers_forbid(&mount->writers, read_only);
+	if (!error)
+		WRITE_ONCE(mount->flags, request->flags & MOUNT_FLAGS);
+	return error;
+}
+
+static int remount(const struct request *request)
+{
+	int error = mutex_lock_killable(&mount_mutex);
+
+	if (error)
+		return error;
+	error = remount_locked(request);
+	mutex_unlock(&mount_mutex);
+	return error;
+}
+
+/* Every mount is private: what happens to it happens nowhere else. So there is nothing to change. */
+static int make_private(const struct request *request)
+{
+	if (request->flags & ~(MS_PRIVATE | MS_REC | MS_SILENT))
+		return refuse(EINVAL, "MS_PRIVATE with another flag");
+	if (request->target.dentry != request->target.mount->root)
+		return refuse(EINVAL, "nothing is mounted there");
+	return 0;
+}
+
+/* Choose what mount(2) does, in Linux's order. */
+static int mount_by_flags(struct request *request)
+{
+	if ((request->flags & MS_MAGIC_MASK) == MS_MAGIC)
+		request->flags &= ~MS_MAGIC_MASK;
+	if (request->flags & ~MS_KNOWN)
+		return refuse(EINVAL, "a mount flag that is not supported");
+	if (request->flags & MS_REMOUNT)
+		return remount(request);
+	if (request->flags & MS_BIND)
+		return bind_or_move(request);
+	if (request->flags & MS_PRIVATE)
+		return make_private(request);
+	if (request->flags & MS_MOVE)
+		return bind_or_move(request);
+	return mount_file_system(request);
 }
 
 /* Copy a string of the caller, or make an empty one if it is NULL. Returns ERR_PTR on failure. */
@@ -97,10 +206,8 @@ long sys_mount(const char __user *source, const char __user *target, const char 
 	if (!error) {
 		if (!capable(CAP_SYS_ADMIN))
 			error = -EPERM;
-		else if (flags & ~MS_KNOWN)
-			error = refuse(EINVAL, "a mount flag that is not supported");
 		else
-			error = mount_file_system(&request);
+			error = mount_by_flags(&request);
 		path_put(&request.target);
 	}
 	for (unsigned int i = 0; i < ARRAY_SIZE(strings); i++)
@@ -139,14 +246,38 @@ static int unmount(struct mount *mount)
 	return error;
 }
 
+/* Detach the mount at once (MNT_DETACH). Its users keep it. */
+static int unmount_lazily(struct mount *mount)
+{
+	int error = mutex_lock_killable(&mount_mutex);
+
+	if (error)
+		return error;
+	if (mount->on.mount) /* otherwise another task has been faster */
+		mount_detach_all(mount);
+	else
+		error = refuse(EINVAL, "the mount is not attached any more");
+	mutex_unlock(&mount_mutex);
+	return error;
+}
+
+/* The first of two calls with MNT_EXPIRE marks a mount, and the second one unmounts it. */
+static int unmount_expired(struct mount *mount)
+{
+	if (atomic_read(&mount->users) > 2)
+		return -EBUSY;
+	return __sync_lock_test_and_set(&mount->expired, true) ? unmount(mount) : -EAGAIN;
+}
+
 long sys_umount2(const char __user *target, unsigned int flags)
 {
 	struct path path;
 	int error;
 
-	if (flags)
+	if (flags & ~UMOUNT_KNOWN)
 		return refuse(EINVAL, "an unmount flag that is not supported");
-	error = path_lookup_user(AT_FDCWD, target, LOOKUP_FOLLOW, &path);
+	error = path_lookup_user(AT_FDCWD, target, flags & UMOUNT_NOFOLLOW ? 0 : LOOKUP_FOLLOW,
+				 &path);
 	if (error)
 		return error;
 	dentry_put(path.dentry); /* the root of a mount; otherwise it is only compared */
@@ -154,10 +285,16 @@ long sys_umount2(const char __user *target, unsigned int flags)
 		error = -EPERM;
 	else if (path.dentry != path.mount->root)
 		error = refuse(EINVAL, "nothing is mounted there");
+	else if (!mount_is_attached(path.mount))
+		error = refuse(EINVAL, "the mount is not attached any more");
 	else if (!path.mount->on.mount)
-		error = -EBUSY;
+		error = -EBUSY; /* the first mount stays */
+	else if (flags & MNT_EXPIRE && flags & (MNT_FORCE | MNT_DETACH))
+		error = refuse(EINVAL, "MNT_EXPIRE with another flag");
+	else if (flags & MNT_EXPIRE)
+		error = unmount_expired(path.mount);
 	else
-		error = unmount(path.mount);
+		error = flags & MNT_DETACH ? unmount_lazily(path.mount) : unmount(path.mount);
 	mount_put(path.mount);
 	return error;
 }

@@ -16,9 +16,23 @@ static void show_escaped(struct text *text, const char *string)
 	}
 }
 
-static void show_options(struct text *text, bool read_only)
+/* Access times never change, so every mount has noatime. */
+static void show_options(struct text *text, bool read_only, unsigned int flags)
 {
-	text_printf(text, "%s,noatime", read_only ? "ro" : "rw");
+	text_printf(text, "%s%s%s%s,noatime%s", read_only ? "ro" : "rw",
+		    flags & MOUNT_NOSUID ? ",nosuid" : "", flags & MOUNT_NODEV ? ",nodev" : "",
+		    flags & MOUNT_NOEXEC ? ",noexec" : "",
+		    flags & MOUNT_NODIRATIME ? ",nodiratime" : "");
+}
+
+/* Print where in its file system the root of a mount is. */
+static void show_root(struct text *text, const struct mount *mount)
+{
+	char *buf = kmalloc(PATH_MAX, 0);
+	char *at = buf ? dentry_text(mount->root, buf, PATH_MAX) : NULL;
+
+	show_escaped(text, at ? at : "?");
+	kfree(buf);
 }
 
 /* What the two files print for a mount that is attached at `point`. */
@@ -28,7 +42,7 @@ static void show_mount(struct text *text, struct mount *mount, const char *point
 	text_printf(text, " ");
 	show_escaped(text, point);
 	text_printf(text, " %s ", mount->sb->type->name);
-	show_options(text, mount->sb->read_only);
+	show_options(text, mount_is_read_only(mount), mount->flags);
 	text_printf(text, " 0 0\n");
 }
 
@@ -38,13 +52,15 @@ static void show_mount_info(struct text *text, struct mount *mount, const char *
 	const struct mount *parent = mount->on.mount ? mount->on.mount : mount;
 	const struct super_block *sb = mount->sb;
 
-	text_printf(text, "%u %u %u:%u / ", mount->id, parent->id, MAJOR(sb->dev), MINOR(sb->dev));
+	text_printf(text, "%u %u %u:%u ", mount->id, parent->id, MAJOR(sb->dev), MINOR(sb->dev));
+	show_root(text, mount);
+	text_printf(text, " ");
 	show_escaped(text, point);
 	text_printf(text, " ");
-	show_options(text, sb->read_only);
+	show_options(text, atomic_read(&mount->writers) < 0, mount->flags);
 	text_printf(text, " - %s ", sb->type->name);
 	show_escaped(text, mount->source);
-	text_printf(text, " %s\n", sb->read_only ? "ro" : "rw");
+	text_printf(text, " %s\n", super_is_read_only(sb) ? "ro" : "rw");
 }
 
 static void show_all(struct text *text, const struct path *root,

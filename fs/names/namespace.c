@@ -100,23 +100,32 @@ int make_locked(struct inode *dir, struct dentry *dentry, const struct new_name 
 static int make_last(struct walk *walk, const struct new_name *new)
 {
 	struct dentry *dentry;
-	int error;
+	int error, read_only;
 
 	if (!walk_last_is_name(walk))
 		return -EEXIST;
+	/* A name that exists already is the first thing to be said, so the lookup comes before this error. */
+	read_only = mount_begin_writing(walk->at.mount);
 	dentry = walk_lock_last(walk);
-	if (IS_ERR(dentry))
-		return PTR_ERR(dentry);
+	if (IS_ERR(dentry)) {
+		error = PTR_ERR(dentry);
+		goto end_writing;
+	}
 	if (dentry->inode)
 		error = -EEXIST;
 	else if (walk->slash && !S_ISDIR(new->mode))
 		error = -ENOENT;
+	else if (read_only)
+		error = read_only;
 	else if (new->link &&new->link->mount != walk->at.mount)
 		error = -EXDEV;
 	else
 		error = make_locked(walk_dir(walk), dentry, new);
 	mutex_unlock(&walk_dir(walk)->lock);
 	dentry_put(dentry);
+end_writing:
+	if (!read_only)
+		mount_end_writing(walk->at.mount);
 	return error;
 }
 
@@ -269,13 +278,11 @@ static int not_removable(const struct name *last, bool directory)
 	return name_is_dot(last) ? -EINVAL : -ENOTEMPTY;
 }
 
-static int remove_last(struct walk *walk, bool directory)
+static int remove_name(struct walk *walk, bool directory)
 {
 	struct dentry *dentry;
 	int error;
 
-	if (!walk_last_is_name(walk))
-		return not_removable(&walk->last, directory);
 	dentry = walk_lock_last(walk);
 	if (IS_ERR(dentry))
 		return PTR_ERR(dentry);
@@ -286,6 +293,20 @@ static int remove_last(struct walk *walk, bool directory)
 	if (!error)
 		notify_name(walk_dir(walk), IN_DELETE, directory ? S_IFDIR : S_IFREG, 0,
 			    walk->last.text, walk->last.len);
+	return error;
+}
+
+static int remove_last(struct walk *walk, bool directory)
+{
+	int error;
+
+	if (!walk_last_is_name(walk))
+		return not_removable(&walk->last, directory);
+	error = mount_begin_writing(walk->at.mount);
+	if (error)
+		return error;
+	error = remove_name(walk, directory);
+	mount_end_writing(walk->at.mount);
 	return error;
 }
 

@@ -219,11 +219,15 @@ static int rename_last(struct renaming *r)
 		return -EBUSY;
 	if (!walk_last_is_name(&r->to))
 		return r->flags & RENAME_NOREPLACE ? -EEXIST : -EBUSY;
-	error = lock_directories(r);
+	error = mount_begin_writing(r->to.at.mount);
 	if (error)
 		return error;
-	error = rename_locked(r);
-	unlock_directories(r);
+	error = lock_directories(r);
+	if (!error) {
+		error = rename_locked(r);
+		unlock_directories(r);
+	}
+	mount_end_writing(r->to.at.mount);
 	return error;
 }
 

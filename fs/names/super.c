@@ -59,7 +59,7 @@ struct super_block *super_create(const struct file_system *type, struct block_de
 	sb->type = type;
 	sb->ops = &empty_super_ops;
 	sb->block_size = PAGE_SIZE;
-	sb->read_only = read_only || (device && device->read_only);
+	atomic_set(&sb->writers, read_only || (device && device->read_only) ? -1 : 0);
 	list_init(&sb->inodes);
 	mutex_init(&sb->reading, "inode reading");
 	sb->dev = device ? MAKEDEV(device->major, device->minor)

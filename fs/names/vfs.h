@@ -315,7 +315,11 @@ struct super_block {
 	const struct super_ops *ops;
 	struct block_device *device; /* NULL: none */
 	unsigned int block_size;     /* bytes */
-	bool read_only;
+	/*
+	 * Number of open files and calls that write to it, or -1: it is read-only. Changed by
+	 * fs/names/mount.c, and by a file system that cannot write, when it is mounted.
+	 */
+	struct atomic writers;
 	bool names_stay; /* names exist only as dentries, which stay until removed or unmounted */
 	struct dentry *root;
 	struct list inodes;   /* those in memory; guarded by inode_lock */
@@ -359,7 +363,7 @@ struct file {
 	struct atomic refs;
 	unsigned int flags; /* O_* */
 	bool readable, writable;
-	bool writing;		/* counted by inode_begin_writing() */
+	bool writing;		/* counted by inode_begin_writing(), mount_begin_writing() */
 	bool opened;		/* by its path, and watches were told */
 	unsigned char ra_size;	/* pages in the window of read-ahead, at most 128 */
 	unsigned char ra_ahead; /* pages from ra_next on that read-ahead has started, at most 128 */
@@ -442,6 +446,13 @@ void dentry_put(struct dentry *dentry);
  */
 void path_get(const struct path *path);
 void path_put(const struct path *path);
+/*
+ * A call or an open file that changes the files seen through a mount counts as a writer. The first function
+ * counts one more, and returns 0, or -EROFS if the mount or its file system is read-only. The second one
+ * undoes this. Neither sleeps.
+ */
+int mount_begin_writing(struct mount *mount);
+void mount_end_writing(struct mount *mount);
 static inline bool path_equal(const struct path *a, const struct path *b)
 {
 	return a->dentry == b->dentry && a->mount == b->mount;

@@ -198,12 +198,17 @@ int fd_cloexec(unsigned int fd, int change);
 
 /* ---- fs/names/cwd.c ---- */
 
+/*
+ * Write the path from the root of its file system to a dentry to the end of buf. "//deleted" follows a name
+ * that has been removed. Returns where the text begins, or NULL if it does not fit. Never sleeps.
+ */
+char *dentry_text(const struct dentry *dentry, char *buf, size_t size);
 /* Returns the root or the current directory of the current process as a path with references. */
 struct path fs_root(void);
 struct path fs_cwd(void);
 /* Is the path the root of the current process? Never sleeps. */
 bool fs_is_root(const struct path *path);
-/* Like path_text(), with the root given. Returns NULL if that is not above the path. Never sleeps. */
+/* Like path_text(), with the root given, and without " (deleted)". Returns NULL if that is not above the path. Never sleeps. */
 char *path_text_below(const struct path *path, const struct path *root, char *buf, size_t size);
 
 #endif

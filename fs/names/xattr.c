@@ -4,6 +4,7 @@
  */
 #include "lib/string.h"
 #include "fs/file/file.h"
+#include "fs/names/mount.h"
 #include "fs/names/vfs_internal.h"
 #include "kernel/capability.h"
 #include "kernel/process/process.h"
@@ -40,12 +41,14 @@ static int check_value(const struct request *request)
 	return 0;
 }
 
-static long refuse_attribute(struct inode *inode, const char *name, bool change)
+/* `mount` may be NULL, for a pipe or a socket. */
+static long refuse_attribute(struct mount *mount, struct inode *inode, const char *name,
+			     bool change)
 {
 	bool has_user = S_ISREG(inode->mode) || S_ISDIR(inode->mode);
 	int error;
 
-	if (change && inode->sb->read_only)
+	if (change && mount && mount_is_read_only(mount))
 		return -EROFS;
 	if ((strncmp(name, "user.", 5) == 0 && !has_user) ||
 	    (strncmp(name, "trusted.", 8) == 0 && !capable(CAP_SYS_ADMIN)))
@@ -54,7 +57,7 @@ static long refuse_attribute(struct inode *inode, const char *name, bool change)
 	return error ? error : refuse(EOPNOTSUPP, "no file system here has extended attributes");
 }
 
-static long answer(struct inode *inode, const struct request *request)
+static long answer(struct mount *mount, struct inode *inode, const struct request *request)
 {
 	char name[XATTR_NAME_MAX + 1];
 	ssize_t len;
@@ -71,7 +74,7 @@ static long answer(struct inode *inode, const struct request *request)
 		return len;
 	if (request->kind == XATTR_SET)
 		error = check_value(request);
-	return error ? error : refuse_attribute(inode, name, request->kind != XATTR_GET);
+	return error ? error : refuse_attribute(mount, inode, name, request->kind != XATTR_GET);
 }
 
 static long at_path(const char __user *name, unsigned int lookup, const struct request *request)
@@ -81,7 +84,7 @@ static long at_path(const char __user *name, unsigned int lookup, const struct r
 
 	if (result < 0)
 		return result;
-	result = answer(path.dentry->inode, request);
+	result = answer(path.mount, path.dentry->inode, request);
 	path_put(&path);
 	return result;
 }
@@ -89,7 +92,7 @@ static long at_path(const char __user *name, unsigned int lookup, const struct r
 static long at_fd(int number, const struct request *request)
 {
 	struct fd fd = fd_get(number);
-	long result = fd.file ? answer(fd.file->inode, request) : -EBADF;
+	long result = fd.file ? answer(fd.file->path.mount, fd.file->inode, request) : -EBADF;
 
 	fd_put(fd);
 	return result;

@@ -2,6 +2,7 @@
 #include "kernel/process/program.h"
 #include "kernel/syscall.h"
 #include "fs/file/file.h"
+#include "fs/names/mount.h"
 #include "lib/string.h"
 #include "mm/slab.h"
 #include "mm/vm/iter.h"
@@ -56,13 +57,14 @@ static ssize_t open_program(struct program *program, struct first_bytes *first, 
 static int note_rights(struct program *program)
 {
 	struct inode *inode = program->file->inode;
+	bool acts = !(program->file->path.mount->flags & MOUNT_NOSUID);
 
 	if (mutex_lock_killable(&inode->lock) < 0)
 		return -ERESTARTSYS;
 	/* Without execute permission for the group, S_ISGID has another meaning. */
 	program->rights = (struct program_rights){
-		.set_uid = inode->mode & S_ISUID,
-		.set_gid = inode->mode & S_ISGID && inode->mode & 0010,
+		.set_uid = acts && inode->mode & S_ISUID,
+		.set_gid = acts && inode->mode & S_ISGID && inode->mode & 0010,
 		.uid = inode->uid,
 		.gid = inode->gid,
 	};

@@ -7,6 +7,7 @@
  *    are refused.
  */
 #include "fs/file/file.h"
+#include "fs/names/mount.h"
 #include "fs/file/generic.h"
 #include "kernel/process/process.h"
 #include "kernel/syscalls.h"
@@ -47,6 +48,11 @@ int generic_file_mmap(struct file *file, struct vma *vma)
 /* ---- mmap ---- */
 
 /* Returns the VMA flags for a mapping, or an error. */
+static bool on_noexec(const struct file *file)
+{
+	return file->path.mount && file->path.mount->flags & MOUNT_NOEXEC;
+}
+
 static long vma_flags_for(unsigned int prot, unsigned int flags, struct file *file)
 {
 	unsigned int vma_flags = prot & PROT_ALL;
@@ -63,6 +69,8 @@ static long vma_flags_for(unsigned int prot, unsigned int flags, struct file *fi
 		return vma_flags | VMA_MAY_WRITE;
 	if (!file->readable)
 		return refuse(EACCES, "the file is not open for reading");
+	if (prot & PROT_EXEC && on_noexec(file))
+		return refuse(EPERM, "the mount has no programs");
 	if (!(vma_flags & VMA_SHARED) || file->writable)
 		return vma_flags | VMA_MAY_WRITE;
 	if (prot & PROT_WRITE)
@@ -288,6 +296,9 @@ static int check_range(struct mm *mm, uintptr_t start, uintptr_t end, unsigned i
 
 		if (!vma)
 			return -ENOMEM;
+		if (prot & PROT_EXEC && !(vma->flags & VMA_EXEC) && vma->file &&
+		    on_noexec(vma->file))
+			return refuse(EACCES, "the mount has no programs");
 		if (prot & PROT_WRITE && !(vma->flags & VMA_MAY_WRITE) && vma->flags & VMA_SHARED)
 			return -EACCES;
 		start = vma->end;

@@ -82,6 +82,10 @@ void path_put(const struct path *path)
 {
 }
 
+void mount_end_writing(struct mount *mount)
+{
+}
+
 /* No scenario watches files. */
 unsigned int nr_inode_watches;
 
