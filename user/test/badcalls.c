@@ -97,11 +97,37 @@ static bool survives(int nr, const long a[6])
 	return true;
 }
 
+/* Some calls make segments, semaphores and queues of messages, which stay until they are removed. */
+static void remove_ipc(void)
+{
+	struct shm_info shm;
+	struct seminfo sem;
+	struct msginfo msg;
+	struct shmid_ds segment;
+	struct semid_ds set;
+	struct msqid_ds queue;
+	union {
+		void *pointer;
+	} info = { &sem }, stat = { &set };
+	int last, id;
+
+	for (last = shmctl(0, SHM_INFO, (void *)&shm); last >= 0; last--)
+		if ((id = shmctl(last, SHM_STAT, &segment)) >= 0)
+			CHECK_EQ(shmctl(id, IPC_RMID, NULL), 0);
+	for (last = semctl(0, 0, SEM_INFO, info); last >= 0; last--)
+		if ((id = semctl(last, 0, SEM_STAT, stat)) >= 0)
+			CHECK_EQ(semctl(id, 0, IPC_RMID), 0);
+	for (last = msgctl(0, MSG_INFO, (void *)&msg); last >= 0; last--)
+		if ((id = msgctl(last, MSG_STAT, &queue)) >= 0)
+			CHECK_EQ(msgctl(id, IPC_RMID, NULL), 0);
+}
+
 static void every_call(const long args[6])
 {
 	for (int nr = 0; nr <= LAST_CALL; nr++)
 		if (!left_out(nr) && !survives(nr, args))
 			test_fail(__FILE__, __LINE__, "system call %d does not come back", nr);
+	remove_ipc();
 }
 
 TEST(null_pointers, 120, "NULL everywhere")
@@ -174,31 +200,6 @@ static long random_argument(void)
 	uint32_t r = next_random();
 
 	return r & 1 ? odd[(r >> 8) % (sizeof(odd) / sizeof(odd[0]))] : (long)(r >> 4);
-}
-
-/* Random calls also make segments, semaphores and queues of messages, which stay until they are removed. */
-static void remove_ipc(void)
-{
-	struct shm_info shm;
-	struct seminfo sem;
-	struct msginfo msg;
-	struct shmid_ds segment;
-	struct semid_ds set;
-	struct msqid_ds queue;
-	union {
-		void *pointer;
-	} info = { &sem }, stat = { &set };
-	int last, id;
-
-	for (last = shmctl(0, SHM_INFO, (void *)&shm); last >= 0; last--)
-		if ((id = shmctl(last, SHM_STAT, &segment)) >= 0)
-			CHECK_EQ(shmctl(id, IPC_RMID, NULL), 0);
-	for (last = semctl(0, 0, SEM_INFO, info); last >= 0; last--)
-		if ((id = semctl(last, 0, SEM_STAT, stat)) >= 0)
-			CHECK_EQ(semctl(id, 0, IPC_RMID), 0);
-	for (last = msgctl(0, MSG_INFO, (void *)&msg); last >= 0; last--)
-		if ((id = msgctl(last, MSG_STAT, &queue)) >= 0)
-			CHECK_EQ(msgctl(id, IPC_RMID, NULL), 0);
 }
 
 TEST(random_arguments, 120, "two thousand calls with random arguments")
