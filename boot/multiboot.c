@@ -8,6 +8,7 @@
 #include "kernel/log.h"
 #include "mm/boot_memory.h"
 #include "lib/string.h"
+#include "mm/direct_map.h"
 
 #define MB1_LOADED	0x2badb002
 #define MB2_LOADED	0x36d76289

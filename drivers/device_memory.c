@@ -21,6 +21,7 @@
 #include "mm/kmap.h"
 #include "mm/slab.h"
 #include "mm/vm/vm.h"
+#include "fs/splice/copy.h"
 
 #define PCI_MAJOR  240 /* one of the numbers for local use */
 #define SLOT_PAGES 64u /* in one slot at most */

@@ -11,6 +11,7 @@
 #include "mm/boot_memory.h"
 #include "kernel/log.h"
 #include "lib/string.h"
+#include "mm/direct_map.h"
 #include "mm/pgtable.h"
 
 #define FIRST_MIB (1ull << 20)

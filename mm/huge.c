@@ -10,6 +10,7 @@
  *    to the same compound page, and copies 4 KiB. If a huge page is needed later, after
  *    MADV_DONTNEED, and the pool is empty, ordinary pages take its place.
  */
+#include "mm/fail.h"
 #include "mm/huge.h"
 #include "kernel/init.h"
 #include "kernel/log.h"

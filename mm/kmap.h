@@ -17,6 +17,7 @@
 #ifndef MM_KMAP_H
 #define MM_KMAP_H
 
+#include "mm/direct_map.h"
 #include "mm/page.h"
 
 void *kmap_local_slow(struct page *page);

@@ -24,6 +24,7 @@
 #include "kernel/spinlock.h"
 #include "lib/string.h"
 #include "mm/boot_memory.h"
+#include "mm/fail.h"
 #include "mm/huge.h"
 #include "mm/kmap.h"
 

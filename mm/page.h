@@ -45,9 +45,7 @@ struct page {
 		struct slab_cache *slab; /* PG_SLAB: whose objects */
 		struct page *head;	 /* PG_TAIL: the first page of the compound page */
 	};
-	union {
-		struct list link; /* buddy free list, page LRU */
-	};
+	struct list link;      /* buddy free list, page LRU */
 	unsigned long private; /* the owner's. compound head: its order */
 };
 
@@ -103,25 +101,6 @@ static inline struct page *frame_page(unsigned int frame)
 static inline phys_addr_t page_phys(const struct page *page)
 {
 	return (phys_addr_t)page_frame(page) << PAGE_SHIFT;
-}
-
-#define KERNEL_BASE 0xc0000000u /* the direct map starts here, at physical 0 */
-/* The kernel address of a physical address, and the reverse. For low memory only. */
-static inline void *phys_to_virt(phys_addr_t phys)
-{
-	return (void *)(uintptr_t)(phys + KERNEL_BASE);
-}
-static inline phys_addr_t virt_to_phys(const void *va)
-{
-	return (uintptr_t)va - KERNEL_BASE;
-}
-static inline struct page *virt_to_page(const void *va)
-{
-	return frame_page(virt_to_phys(va) >> PAGE_SHIFT);
-}
-static inline void *page_address_low(const struct page *page)
-{
-	return phys_to_virt(page_phys(page));
 }
 
 /*
@@ -196,16 +175,6 @@ void shrinker_register(struct shrinker *shrinker);
  * memory. Returns true if the allocation should be tried again. Sleeps. kernel/process/oom.c sets it.
  */
 extern bool (*page_alloc_last_resort)(void);
-
-/*
- * Fault injection: the nth allocation from now on fails. 0 switches it off. /proc/sys/vm/fail_nth
- */
-extern struct atomic page_fail_nth;
-/* For allocators: returns true if this allocation has to fail. */
-static inline bool page_fail_now(void)
-{
-	return unlikely(atomic_read(&page_fail_nth) > 0) && atomic_dec_and_test(&page_fail_nth);
-}
 
 /* Make `page` a fake page for the device memory in that frame, with one reference. */
 void page_init_device(struct page *page, unsigned int frame);

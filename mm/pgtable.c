@@ -9,6 +9,7 @@
  */
 #include "boot/machine.h"
 #include "mm/boot_memory.h"
+#include "mm/direct_map.h"
 #include "mm/pgtable.h"
 #include "kernel/cpu/cpu.h"
 #include "kernel/param.h"

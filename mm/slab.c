@@ -12,6 +12,8 @@
  *    red zone on either side, whose bytes say whether the object is free, and free objects are filled
  *    with a pattern. Both are checked when an object is allocated or freed.
  */
+#include "mm/direct_map.h"
+#include "mm/fail.h"
 #include "mm/slab.h"
 #include "kernel/log.h"
 #include "kernel/spinlock.h"

@@ -21,6 +21,7 @@
 #include "kernel/spinlock.h"
 #include "lib/errno.h"
 #include "lib/string.h"
+#include "mm/direct_map.h"
 #include "mm/slab.h"
 #include "mm/vmalloc.h"
 

@@ -5,7 +5,7 @@
 #include "fs/file/file.h"
 #include "fs/file/poll.h"
 #include "fs/names/vfs.h"
-#include "fs/splice/splice.h"
+#include "fs/splice/copy.h"
 #include "kernel/init.h"
 #include "kernel/log.h"
 #include "kernel/process/process.h"

@@ -11,7 +11,7 @@
  */
 #include "drivers/tty/tty.h"
 #include "fs/file/poll.h"
-#include "fs/splice/splice.h"
+#include "fs/splice/copy.h"
 #include "fs/names/vfs.h"
 #include "kernel/init.h"
 #include "kernel/signals/signal.h"

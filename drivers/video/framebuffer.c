@@ -20,6 +20,7 @@
 #include "lib/string.h"
 #include "mm/vmalloc.h"
 #include "mm/vm/uaccess.h"
+#include "fs/splice/copy.h"
 
 #define FB_MAJOR	    29
 #define VENDOR_BOCHS	    0x1234

@@ -14,6 +14,7 @@
 #include "kernel/init.h"
 #include "kernel/log.h"
 #include "lib/string.h"
+#include "mm/direct_map.h"
 #include "mm/page.h"
 
 #define ROWS	       25u

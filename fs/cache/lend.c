@@ -212,6 +212,7 @@ int page_overwrite(struct mapping *mapping, unsigned int index, struct page *new
 		return PTR_ERR(old);
 	new->flags |= PG_LOCKED | PG_UPTODATE;
 	mapping_replace_page(mapping, old, new);
+	page_end_write(new);
 	return 0;
 }
 

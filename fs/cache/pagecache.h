@@ -102,8 +102,8 @@ void page_end_writeback(struct page *page);
  */
 struct page_waiter {
 	struct waiter waiter;
-	struct page *
-		page; /* NULL: not armed. The waiter has no reference, and does not use the page. */
+	/* NULL: not armed. The waiter has no reference, and does not use the page. */
+	struct page *page;
 };
 void page_waiter_arm(struct page_waiter *waiter, struct page *page);
 void page_waiter_disarm(struct page_waiter *waiter);
@@ -236,8 +236,7 @@ struct page *page_begin_write(struct mapping *mapping, unsigned int index, unsig
 			      unsigned int to);
 /*
  * Make `new`, a whole page that only the caller holds, page `index` of the file. It takes the place of the
- * page that is there, whose other holders keep its bytes. `new` is locked then, and the caller calls
- * page_end_write(). Returns 0, -ENOMEM, -EIO, -ENOSPC or -ERESTARTSYS. May sleep.
+ * page that is there, whose other holders keep its bytes. The reference goes to the file. Returns 0, -ENOMEM, -EIO, -ENOSPC or -ERESTARTSYS. May sleep.
  */
 int page_overwrite(struct mapping *mapping, unsigned int index, struct page *new);
 /* End a write: the page becomes uptodate and dirty, is unlocked, and loses the reference. */

@@ -21,7 +21,7 @@
 #include "drivers/disk/block.h"
 #include "fs/file/generic.h"
 #include "fs/cache/pageio.h"
-#include "fs/splice/splice.h"
+#include "fs/splice/copy.h"
 #include "fs/names/vfs.h"
 #include "kernel/capability.h"
 #include "kernel/syscalls.h"

@@ -7,7 +7,7 @@
  *    nothing. Writing to full returns -ENOSPC.
  * 3. random and urandom are the same generator (kernel/random.c). Bytes written to them are mixed in.
  */
-#include "fs/splice/splice.h"
+#include "fs/splice/copy.h"
 #include "fs/names/vfs.h"
 #include "kernel/init.h"
 #include "kernel/random.h"

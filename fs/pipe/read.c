@@ -10,10 +10,9 @@
 static void wake_popped(struct ring *ring, int popped)
 {
 	if (wait_queue_used(&ring->writable)) {
-		bool was_full = ring_room(ring) <= popped;
+		bool event = ring_room(ring) <= popped || ring->encloses;
 
-		wake_all_for(&ring->writable,
-			     was_full || ring->encloses ? WAKE_EVENT : WAKE_CHANGE);
+		wake_all_for(&ring->writable, event ? WAKE_EVENT : WAKE_CHANGE);
 	}
 	if (wait_queue_used(&ring->readable)) {
 		bool coming = ring_first(ring) == RING_COMING;

@@ -111,15 +111,6 @@ static inline void ring_free_places(struct ring *ring)
 	store_release(&ring->kept, ring->tail);
 }
 
-/* Remove the first slot of a ring that is not empty. `consumer` and ring->lock are held. */
-static inline void ring_pop(struct ring *ring, struct pipe_slot *slot)
-{
-	*slot = *ring_at(ring, ring->tail);
-	WRITE_ONCE(ring->tail, ring->tail + 1);
-	ring->bytes -= slot->len;
-	ring_free_places(ring);
-}
-
 /*
  * Take the first n slots, which have so many bytes in all. The slots stay in their places, which
  * are kept, and belong to the caller until ring_settle(). `consumer` and ring->lock are held.
@@ -129,6 +120,14 @@ static inline void ring_take(struct ring *ring, unsigned int n, size_t bytes)
 	WRITE_ONCE(ring->tail, ring->tail + n);
 	ring->bytes -= bytes;
 }
+/* Remove the first slot of a ring that is not empty. `consumer` and ring->lock are held. */
+static inline void ring_pop(struct ring *ring, struct pipe_slot *slot)
+{
+	*slot = *ring_at(ring, ring->tail);
+	ring_take(ring, 1, slot->len);
+	ring_free_places(ring);
+}
+
 /*
  * Put the last n of the taken slots, which have so many bytes in all, back into the ring, and free
  * the places of the others. `consumer` and ring->lock are held.

@@ -79,10 +79,9 @@ struct pipe_slot_ops {
 	bool (*steal)(struct pipe_slot *);
 };
 
-extern const struct pipe_slot_ops anon_slot_ops; /* write(2) */
-extern const struct pipe_slot_ops skb_slot_ops;	 /* send(2) of a packet */
-extern const struct pipe_slot_ops
-	zero_slot_ops; /* the zero page: /dev/zero, a hole, an empty packet */
+extern const struct pipe_slot_ops anon_slot_ops;  /* write(2) */
+extern const struct pipe_slot_ops skb_slot_ops;	  /* send(2) of a packet */
+extern const struct pipe_slot_ops zero_slot_ops;  /* the zero page: a hole, an empty packet */
 extern const struct pipe_slot_ops user_slot_ops;  /* vmsplice */
 extern const struct pipe_slot_ops cache_slot_ops; /* splice from a file: the bytes are there */
 /*

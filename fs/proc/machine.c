@@ -11,6 +11,7 @@
 #include "kernel/task.h"
 #include "lib/div64.h"
 #include "lib/string.h"
+#include "mm/fail.h"
 #include "mm/huge.h"
 #include "mm/slab.h"
 

@@ -19,7 +19,7 @@
 #include "fs/file/file.h"
 #include "fs/names/mount.h"
 #include "fs/names/path.h"
-#include "fs/splice/splice.h"
+#include "fs/splice/copy.h"
 #include "kernel/process/credentials.h"
 #include "kernel/process/process.h"
 #include "lib/string.h"

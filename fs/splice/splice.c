@@ -265,10 +265,10 @@ struct taking {
 /* Returns how many of the slots have arrived, up to the first one that has not. */
 static unsigned int arrived_slots(struct pipe_slot *first, unsigned int run)
 {
-	unsigned int n;
+	unsigned int n = 0;
 
-	for (n = 0; n < run && slot_confirm(first + n) == 0; n++)
-		;
+	while (n < run && slot_confirm(first + n) == 0)
+		n++;
 	return n;
 }
 

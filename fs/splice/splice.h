@@ -50,12 +50,7 @@ static inline size_t slots_bytes(const struct pipe_slot *slots, unsigned int nr)
  */
 void slot_list_consume(struct slot_list *slots, unsigned int n);
 /* Release all slots that are left. May sleep. */
-void slot_list_drop(struct slot_list *slots);
-static inline void slot_list_release(struct slot_list *slots)
-{
-	if (slots->nr > 0)
-		slot_list_drop(slots);
-}
+void slot_list_release(struct slot_list *slots);
 
 /* file_ops.splice_read of files whose data is in the page cache. Never waits for the data. */
 ssize_t generic_splice_read(struct file *file, int64_t *pos, size_t len, struct slot_list *slots);
@@ -64,17 +59,6 @@ ssize_t generic_splice_read(struct file *file, int64_t *pos, size_t len, struct 
  * that have no other holder, and copies the rest. May sleep.
  */
 ssize_t generic_splice_write(struct file *file, int64_t *pos, struct slot_list *slots);
-/*
- * file_ops.splice_write of other files (terminals): maps each slot, and writes it with
- * file_ops.write. May sleep.
- */
-ssize_t copy_splice_write(struct file *file, int64_t *pos, struct slot_list *slots);
-/*
- * file_ops.splice_read of other files (/proc files, terminals): reads into fresh pages with
- * file_ops.read. If the file has no llseek, it fills one page per call, because reading a second
- * page of a stream might wait. May sleep.
- */
-ssize_t copy_splice_read(struct file *file, int64_t *pos, size_t len, struct slot_list *slots);
 /* file_ops.splice_write of /dev/null: releases the slots, even if their bytes have not arrived. */
 ssize_t null_splice_write(struct file *file, int64_t *pos, struct slot_list *slots);
 /* Must the bytes of slots have arrived before they are passed to the file's splice_write? */

@@ -132,16 +132,15 @@ static ssize_t memory_to_ring(struct iter *from, struct ring *ring, bool gift, u
 static ssize_t vmsplice(struct file *file, struct iter *memory, unsigned int flags)
 {
 	struct pipe *pipe = file_pipe(file);
-	struct ring_read read = { .to = memory, .until = file_wait(file) };
+	uint64_t until = flags & SPLICE_F_NONBLOCK ? WAIT_NOT : file_wait(file);
+	struct ring_read read = { .to = memory, .until = until };
 
 	if (memory->left == 0)
 		return 0;
 	if (!pipe)
 		return refuse(EBADF, "not a pipe");
-	if (flags & SPLICE_F_NONBLOCK)
-		read.until = WAIT_NOT;
 	if (file->writable)
-		return memory_to_ring(memory, &pipe->ring, flags & SPLICE_F_GIFT, read.until);
+		return memory_to_ring(memory, &pipe->ring, flags & SPLICE_F_GIFT, until);
 	return ring_read(&pipe->ring, &read);
 }
 

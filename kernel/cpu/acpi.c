@@ -5,6 +5,7 @@
  */
 #include "kernel/cpu/apic.h"
 #include "lib/string.h"
+#include "mm/direct_map.h"
 #include "mm/page.h"
 #include "mm/vmalloc.h"
 

@@ -4,6 +4,7 @@
 #include "kernel/cpu/fpu.h"
 #include "kernel/cpu/irq.h"
 #include "lib/string.h"
+#include "mm/direct_map.h"
 #include "mm/pgtable.h"
 
 #define TRAMPOLINE 0x8000u

@@ -9,6 +9,7 @@
  * 3. A CPU reads the top-level entries when CR3 is loaded. Adding one therefore reloads CR3 on all
  *    CPUs.
  */
+#include "mm/direct_map.h"
 #include "mm/vm/tables.h"
 #include "lib/errno.h"
 #include "lib/string.h"

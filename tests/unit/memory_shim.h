@@ -17,6 +17,7 @@ static char arena[ARENA_FRAMES * PAGE_SIZE] __attribute__((aligned(4096)));
 #define virt_to_phys	 kernel_virt_to_phys
 #define virt_to_page	 kernel_virt_to_page
 #define page_address_low kernel_page_address_low
+#include "mm/direct_map.h"
 #include "mm/huge.h"
 #include "mm/page.h"
 #undef phys_to_virt
