@@ -24,10 +24,10 @@ static void tracee_of_one(void)
 static void trap(int nr)
 {
 	for (int i = 0; i < nr; i++) {
-		rounds++;
+		WRITE_ONCE(rounds, rounds + 1);
 		ptrace_handler_entered();
 	}
-	rounds++;
+	WRITE_ONCE(rounds, rounds + 1);
 	WRITE_ONCE(ended, 1);
 }
 
@@ -40,13 +40,12 @@ static bool has_stopped(void)
 	return stopped;
 }
 
-/* While the tracee is frozen, it does not run. The second look would be a race with it. */
+/* While the tracee is frozen, it does not run. */
 static void look(struct task *task, bool go_on)
 {
-	unsigned int before = rounds;
+	unsigned int before = READ_ONCE(rounds);
 
-	ex_tasks[0].ptrace.message = before;
-	must(rounds == before);
+	must(READ_ONCE(rounds) == before);
 	ptrace_thaw(task, go_on, 0);
 }
 
@@ -58,7 +57,7 @@ static void go_on(int nr)
 		wait_event(&current->process->child_wait, has_stopped());
 		task = ptrace_freeze(ex_tasks[0].tid);
 		must(task == &ex_tasks[0]);
-		must(rounds == (unsigned int)i);
+		must(READ_ONCE(rounds) == (unsigned int)i);
 		look(task, true);
 	}
 }
