@@ -225,9 +225,13 @@ void ptrace_event(unsigned int event, uint32_t message)
 					  .pid = current->process->pid,
 					  .uid = current->process->cred.uid };
 	struct task *task = current;
+	struct trap_frame *frame = task_frame(task);
 	unsigned int flags = spin_lock_irqsave(&tasks_lock);
 
 	if (ptrace_wants_event(event)) {
+		/* A call that has no result yet looks as it does at its beginning. */
+		if (frame->vector == VECTOR_SYSCALL && frame->eax == frame->error)
+			frame->eax = -ENOSYS;
 		task->ptrace.message = message;
 		(void)stop_for(SIGTRAP | (int)event << 8, CLD_TRAPPED, &flags);
 	} else if (event == PTRACE_EVENT_EXEC && task->ptrace.tracer && !task->ptrace.seized) {

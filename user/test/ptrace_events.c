@@ -38,6 +38,7 @@ TEST(fork_event, 5,
 	CHECK_EQ(TRACE(PTRACE_SETOPTIONS, parent, 0, PTRACE_O_TRACEFORK), 0);
 	CHECK_EQ(TRACE(PTRACE_CONT, parent, 0, 0), 0);
 	CHECK_EQ(next_stop(parent), EVENT(PTRACE_EVENT_FORK));
+	CHECK_EQ(peek_user(parent, REGISTER_AT(eax)), -ENOSYS);
 	child = message(parent);
 	CHECK_EQ(next_stop(child), SIGSTOP);
 	CHECK_EQ(status_field(child, "TracerPid", NULL), getpid());
