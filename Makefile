@@ -209,10 +209,21 @@ $(DEB)/programs: tests/programs/packages | $(DEB)/.packages
 	$(Q)tools/setup unpack $(DEB)/programs $(shell sed 's/#.*//' $<)
 	@touch $@
 
-$(B)/programs.ext2: $(INSTALL) $(OVERLAY) $(DEB)/programs tools/mkroot
+# A program for the debugger's job, against the shared library of the guest.
+DEBUGGED := tests/programs/debugged.c
+
+$(DEB)/libc-dev: | $(DEB)/.packages
+	$(Q)tools/setup unpack $@ libc6-dev
+
+$(B)/debugged: $(DEBUGGED) Makefile | $(DEB)/libc-dev
+	$(call say,USER,$<)
+	$(Q)$(CROSS)gcc --sysroot=$(DEB)/libc-dev -g -O0 -no-pie -fno-pie -ffile-prefix-map=$(dir $<)=/usr/src/ -o $@ $<
+
+$(B)/programs.ext2: $(INSTALL) $(OVERLAY) $(DEB)/programs $(B)/debugged tools/mkroot
 	$(call say,ROOT,$@)
 	$(Q)tools/mkroot $@ --overlay user/root --busybox $(DEB)/busybox/bin/busybox --over $(DEB)/programs \
-		$(foreach p,$(INSTALL),$(call install,$(p)))
+		$(foreach p,$(INSTALL),$(call install,$(p))) $(B)/debugged=/usr/bin/debugged \
+		$(DEBUGGED)=/usr/src/debugged.c
 
 # --- the oracle ---
 
