@@ -202,7 +202,8 @@ static void __noreturn task_exit(int status)
 	struct process *process = task->process;
 	bool last;
 
-	if (ptrace_wants_event(PTRACE_EVENT_EXIT))
+	/* A victim of the lack of memory must not keep what it has until its tracer looks. */
+	if (ptrace_wants_event(PTRACE_EVENT_EXIT) && !process->oom_victim)
 		stop_at_end(status);
 	last = begin_exit(task, status);
 	end_trace(task);
