@@ -41,6 +41,7 @@ TEST(limits_of_others, 10, "prlimit reads and sets the limits of another process
 	CHECK_EQ(setuid(1000), 0);
 	CHECK_ERR(limit_of(child, NULL, &old), EPERM);
 	kill(child, SIGKILL);
+	CHECK_EQ(waitpid(child, NULL, 0), child);
 }
 
 /* ---- limits of time ---- */
