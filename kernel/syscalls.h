@@ -47,6 +47,7 @@ long sys_dup3(unsigned int from, unsigned int to, unsigned int flags);
 
 long sys_open(const char __user *name, unsigned int flags, unsigned int mode);
 long sys_creat(const char __user *name, unsigned int mode);
+long sys_openat2(int dirfd, const char __user *name, const void __user *how, size_t size);
 long sys_openat(int dirfd, const char __user *user_name, unsigned int flags, unsigned int mode);
 
 /* ---- fs/file/poll.c ---- */

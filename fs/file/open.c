@@ -284,12 +284,12 @@ static int create_last(struct walk *walk, unsigned int flags, unsigned int mode,
 	}
 	if (S_ISLNK(dentry->inode->mode) && !(flags & O_NOFOLLOW))
 		return walk_into_link(walk, dentry);
-	walk_to(walk, dentry);
-	return 0;
+	return walk_to(walk, dentry);
 }
 
 /* `name` may be an ERR_PTR. Returns a file with one reference, or ERR_PTR. */
-static struct file *open_at(int dirfd, const char *name, unsigned int flags, unsigned int mode)
+static struct file *open_at(int dirfd, const char *name, unsigned int flags, unsigned int mode,
+			    unsigned int resolve)
 {
 	bool created = false;
 	struct file *file;
@@ -306,7 +306,7 @@ static struct file *open_at(int dirfd, const char *name, unsigned int flags, uns
 	file = file_prepare(flags);
 	if (IS_ERR(file))
 		return file;
-	error = walk_parent(&walk, dirfd, name);
+	error = walk_parent_resolve(&walk, dirfd, name, resolve);
 	while (!error) {
 		error = flags & O_CREAT ? create_last(&walk, flags, mode, &created)
 					: walk_last(&walk, !(flags & O_NOFOLLOW));
@@ -322,11 +322,12 @@ static struct file *open_at(int dirfd, const char *name, unsigned int flags, uns
 	return opened(file, error);
 }
 
-long sys_openat(int dirfd, const char __user *user_name, unsigned int flags, unsigned int mode)
+static long open_user(int dirfd, const char __user *user_name, unsigned int flags,
+		      unsigned int mode, unsigned int resolve)
 {
 	char *name = name_from_user(user_name);
 	int fd = fd_reserve(0, flags & O_CLOEXEC);
-	struct file *file = fd < 0 ? ERR_PTR(fd) : open_at(dirfd, name, flags, mode);
+	struct file *file = fd < 0 ? ERR_PTR(fd) : open_at(dirfd, name, flags, mode, resolve);
 
 	name_free(name);
 	if (!IS_ERR(file)) {
@@ -336,6 +337,63 @@ long sys_openat(int dirfd, const char __user *user_name, unsigned int flags, uns
 	if (fd >= 0)
 		fd_unreserve(fd);
 	return PTR_ERR(file);
+}
+
+long sys_openat(int dirfd, const char __user *name, unsigned int flags, unsigned int mode)
+{
+	return open_user(dirfd, name, flags, mode, 0);
+}
+
+/* ---- openat2 ---- */
+
+struct open_how { /* linux/openat2.h */
+	uint64_t flags, mode, resolve;
+};
+
+/* Copy the structure. A longer one may be used if the rest is zero. Returns 0 or an error. May sleep. */
+static int copy_how(struct open_how *how, const char __user *from, size_t size)
+{
+	char byte;
+
+	if (size < sizeof(*how))
+		return refuse(EINVAL, "a structure that is too short");
+	if (size > PAGE_SIZE)
+		return -E2BIG;
+	for (size_t at = sizeof(*how); at < size; at++) {
+		if (copy_from_user(&byte, from + at, 1))
+			return -EFAULT;
+		if (byte)
+			return -E2BIG;
+	}
+	return copy_from_user(how, from, sizeof(*how));
+}
+
+/* Unlike openat(2), this call ignores nothing. Returns 0, -EINVAL or -EAGAIN. */
+static int check_how(const struct open_how *how)
+{
+	bool makes = how->flags & O_CREAT || wants_nameless(how->flags);
+
+	if (how->flags & ~(uint64_t)O_KNOWN || how->resolve & ~(uint64_t)RESOLVE_ALL)
+		return refuse(EINVAL, "a flag that is not supported");
+	if ((how->resolve & RESOLVE_SCOPED) == RESOLVE_SCOPED)
+		return refuse(EINVAL, "RESOLVE_BENEATH with RESOLVE_IN_ROOT");
+	if (how->mode & ~(uint64_t)07777 || (how->mode && !makes))
+		return refuse(EINVAL, "a mode that is not needed or impossible");
+	if (how->flags & O_PATH && how->flags & ~(uint64_t)O_WITH_PATH)
+		return refuse(EINVAL, "O_PATH with a flag that it excludes");
+	if (how->resolve & RESOLVE_CACHED && (makes || how->flags & O_TRUNC))
+		return -EAGAIN;
+	return 0;
+}
+
+long sys_openat2(int dirfd, const char __user *name, const void __user *user_how, size_t size)
+{
+	struct open_how how;
+	int error = copy_how(&how, user_how, size);
+
+	if (!error)
+		error = check_how(&how);
+	return error ? error : open_user(dirfd, name, how.flags, how.mode, how.resolve);
 }
 
 long sys_open(const char __user *name, unsigned int flags, unsigned int mode)

@@ -364,6 +364,13 @@ struct dentry *dentry_lookup_locked(struct dentry *dir, const struct name *name)
 	return dentry;
 }
 
+struct dentry *dentry_lookup_cached(struct dentry *dir, const struct name *name)
+{
+	struct dentry *dentry = dentry_find_valid(dir, name);
+
+	return dentry ? dentry : ERR_PTR(-EAGAIN);
+}
+
 struct dentry *dentry_lookup(struct dentry *dir, const struct name *name)
 {
 	struct dentry *dentry = dentry_find_valid(dir, name);

@@ -105,6 +105,30 @@ bool mount_place(struct mount *mount, struct path *on)
 	return on->mount != NULL;
 }
 
+bool path_below(const struct path *path, const struct path *root)
+{
+	const struct dentry *dentry = path->dentry;
+	const struct mount *mount = path->mount;
+	bool below;
+
+	spin_lock(&dcache_lock);
+	spin_lock(&mount_lock);
+	while (dentry != root->dentry || mount != root->mount) {
+		if (dentry != mount->root && dentry->parent != dentry) {
+			dentry = dentry->parent;
+		} else if (dentry == mount->root && mount->on.mount) {
+			dentry = mount->on.dentry;
+			mount = mount->on.mount;
+		} else {
+			break;
+		}
+	}
+	below = dentry == root->dentry && mount == root->mount;
+	spin_unlock(&mount_lock);
+	spin_unlock(&dcache_lock);
+	return below;
+}
+
 struct path root_path(void)
 {
 	struct path path = { root_mount, root_mount->root };
@@ -129,6 +153,7 @@ static bool writers_add(struct atomic *writers)
 	return false;
 }
 
+//BOOK: mount-writers
 int mount_begin_writing(struct mount *mount)
 {
 	if (!writers_add(&mount->sb->writers))

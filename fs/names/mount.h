@@ -94,6 +94,9 @@ void path_cross_mounts(struct path *path);
  */
 bool mount_place(struct mount *mount, struct path *on);
 
+/* Is the path the root, or below it on the way up that ".." goes? Never sleeps. */
+bool path_below(const struct path *path, const struct path *root);
+
 /*
  * Make a file system without a disk that no path leads to, for the kernel's own files. Returns its
  * mount, or ERR_PTR(-ENOMEM). It is never unmounted.

@@ -44,11 +44,20 @@ void name_free(char *name)
 
 /* ---- one step ---- */
 
-void walk_to(struct walk *walk, struct dentry *dentry)
+/* Cross any mount on the place that the walk has reached. Returns 0 or -EXDEV. */
+static int walk_cross(struct walk *walk)
+{
+	const struct mount *mount = walk->at.mount;
+
+	path_cross_mounts(&walk->at);
+	return walk->resolve & RESOLVE_NO_XDEV && walk->at.mount != mount ? -EXDEV : 0;
+}
+
+int walk_to(struct walk *walk, struct dentry *dentry)
 {
 	dentry_put(walk->at.dentry);
 	walk->at.dentry = dentry;
-	path_cross_mounts(&walk->at);
+	return walk_cross(walk);
 }
 
 /* Move to another path, and take over its references. */
@@ -58,33 +67,72 @@ static void walk_jump(struct walk *walk, struct path path)
 	walk->at = path;
 }
 
-static void walk_up(struct walk *walk)
+static bool walk_is_at_root(const struct walk *walk)
+{
+	return walk->root.dentry ? path_equal(&walk->at, &walk->root) : fs_is_root(&walk->at);
+}
+
+/*
+ * Go to the parent. A directory that another task moves meanwhile could let a walk leave its root (with
+ * RESOLVE_SCOPED), so the place is looked at afterwards.
+ */
+static int walk_up(struct walk *walk)
 {
 	struct path on;
+	int error;
 
-	while (!fs_is_root(&walk->at)) {
+	while (!walk_is_at_root(walk)) {
 		if (walk->at.dentry != walk->at.mount->root) {
-			walk_to(walk, dentry_parent(walk->at.dentry));
-			return;
+			error = walk_to(walk, dentry_parent(walk->at.dentry));
+			if (!error && walk->root.dentry && !path_below(&walk->at, &walk->root))
+				error = -EAGAIN;
+			return error;
 		}
 		if (!mount_place(walk->at.mount, &on))
-			break;
+			return walk_cross(walk);
 		walk_jump(walk, on);
+		if (walk->resolve & RESOLVE_NO_XDEV)
+			return -EXDEV;
 	}
-	path_cross_mounts(&walk->at); /* something may be mounted on the root of the process */
+	if (walk->resolve & RESOLVE_BENEATH)
+		return -EXDEV;
+	return walk_cross(walk); /* something may be mounted on the root of the process */
 }
 
 /* Follow a link such as /proc/self/fd/N, which leads to a path without any text. */
 static int walk_follow(struct walk *walk, struct inode *inode)
 {
+	const struct mount *mount = walk->at.mount;
 	struct path target;
-	int error = inode->ops->follow(inode, &target);
+	int error;
 
+	if (walk->resolve & RESOLVE_NO_MAGICLINKS)
+		return -ELOOP;
+	error = inode->ops->follow(inode, &target);
 	if (error)
 		return error;
 	walk_jump(walk, target);
+	if (walk->resolve & RESOLVE_SCOPED ||
+	    (walk->resolve & RESOLVE_NO_XDEV && target.mount != mount))
+		return -EXDEV;
 	walk->last.len = 0;
 	return 0;
+}
+
+/* Go to the root for a link whose text begins with a slash. Returns 0 or -EXDEV. */
+static int walk_jump_to_root(struct walk *walk)
+{
+	const struct mount *mount = walk->at.mount;
+
+	if (walk->resolve & RESOLVE_BENEATH)
+		return -EXDEV;
+	if (walk->root.dentry) {
+		path_get(&walk->root);
+		walk_jump(walk, walk->root);
+	} else {
+		walk_jump(walk, fs_root());
+	}
+	return walk->resolve & RESOLVE_NO_XDEV && walk->at.mount != mount ? -EXDEV : 0;
 }
 
 /* Replace the text to walk by that of the link and the rest of the path. Returns 1 or an error. */
@@ -92,7 +140,12 @@ static int walk_into_text(struct walk *walk, struct inode *link)
 {
 	size_t rest = strlen(walk->rest) + 1;
 	ssize_t len = -EINVAL;
-	char *text = kmalloc(PATH_MAX + rest, 0);
+	int error;
+	char *text;
+
+	if (walk->resolve & RESOLVE_CACHED && link->sb->device)
+		return -EAGAIN; /* the text may have to be read */
+	text = kmalloc(PATH_MAX + rest, 0);
 
 	if (!text)
 		return -ENOMEM;
@@ -106,8 +159,8 @@ static int walk_into_text(struct walk *walk, struct inode *link)
 	kfree(walk->text);
 	walk->text = text;
 	walk->rest = text;
-	if (*text == '/')
-		walk_jump(walk, fs_root());
+	if (*text == '/' && (error = walk_jump_to_root(walk)) != 0)
+		return error;
 	return 1;
 }
 
@@ -116,7 +169,7 @@ int walk_into_link(struct walk *walk, struct dentry *link)
 	struct inode *inode = link->inode;
 	int error = -ELOOP;
 
-	if (++walk->links <= LINKS_MAX)
+	if (++walk->links <= LINKS_MAX && !(walk->resolve & RESOLVE_NO_SYMLINKS))
 		error = inode->ops && inode->ops->follow ? walk_follow(walk, inode)
 							 : walk_into_text(walk, inode);
 	dentry_put(link);
@@ -141,11 +194,10 @@ static int walk_component(struct walk *walk, const struct name *name, bool follo
 
 	if (error || name_is_dot(name))
 		return error;
-	if (name_is_dotdot(name)) {
-		walk_up(walk);
-		return 0;
-	}
-	dentry = dentry_lookup(walk->at.dentry, name);
+	if (name_is_dotdot(name))
+		return walk_up(walk);
+	dentry = walk->resolve & RESOLVE_CACHED ? dentry_lookup_cached(walk->at.dentry, name)
+						: dentry_lookup(walk->at.dentry, name);
 	if (IS_ERR(dentry))
 		return PTR_ERR(dentry);
 	if (!dentry->inode) {
@@ -154,24 +206,24 @@ static int walk_component(struct walk *walk, const struct name *name, bool follo
 	}
 	if (follow && S_ISLNK(dentry->inode->mode))
 		return walk_into_link(walk, dentry);
-	walk_to(walk, dentry);
-	return 0;
+	return walk_to(walk, dentry);
 }
 
 /* ---- the walk ---- */
 
-/* Start a walk. The contract is that of walk_parent(). */
+/* Start a walk, which is zeroed but for `resolve` and `text`. The contract is that of walk_parent(). */
 static int walk_start(struct walk *walk, int dirfd, const char *name)
 {
 	struct fd fd;
 
-	memset(walk, 0, sizeof(*walk));
 	walk->rest = name;
 	if (IS_ERR(name))
 		return PTR_ERR(name);
 	if (!*name)
 		return -ENOENT;
-	if (*name == '/') {
+	if (*name == '/' && walk->resolve & RESOLVE_BENEATH)
+		return -EXDEV;
+	if (*name == '/' && !(walk->resolve & RESOLVE_IN_ROOT)) {
 		walk->at = fs_root();
 	} else if (dirfd == AT_FDCWD) {
 		walk->at = fs_cwd();
@@ -185,7 +237,13 @@ static int walk_start(struct walk *walk, int dirfd, const char *name)
 		}
 		fd_put(fd);
 	}
-	return walk->at.dentry ? 0 : -ENOTDIR;
+	if (!walk->at.dentry)
+		return -ENOTDIR;
+	if (walk->resolve & RESOLVE_SCOPED) {
+		walk->root = walk->at;
+		path_get(&walk->root);
+	}
+	return 0;
 }
 
 int walk_to_last(struct walk *walk)
@@ -217,22 +275,31 @@ int walk_last(struct walk *walk, bool follow)
 void walk_end(struct walk *walk)
 {
 	path_put(&walk->at);
+	path_put(&walk->root);
 	kfree(walk->text);
+}
+
+int walk_parent_resolve(struct walk *walk, int dirfd, const char *name, unsigned int resolve)
+{
+	int error;
+
+	*walk = (struct walk){ .resolve = resolve };
+	error = walk_start(walk, dirfd, name);
+	return error ? error : walk_to_last(walk);
 }
 
 int walk_parent(struct walk *walk, int dirfd, const char *name)
 {
-	int error = walk_start(walk, dirfd, name);
-
-	return error ? error : walk_to_last(walk);
+	return walk_parent_resolve(walk, dirfd, name, 0);
 }
 
 int walk_parent_user(struct walk *walk, int dirfd, const char __user *user_name)
 {
 	char *name = name_from_user(user_name);
-	int error = walk_start(walk, dirfd, name);
+	int error;
 
-	walk->text = IS_ERR(name) ? NULL : name;
+	*walk = (struct walk){ .text = IS_ERR(name) ? NULL : name };
+	error = walk_start(walk, dirfd, name);
 	return error ? error : walk_to_last(walk);
 }
 

@@ -79,6 +79,7 @@ struct inode;
 struct file;
 struct mount;
 
+//BOOK: mount-path
 /*
  * A place in the tree of names: a dentry, and the mount through which it is seen. The same dentry may
  * be seen through several mounts, so only both together say what is above it. A path that is kept has a

@@ -46,6 +46,8 @@ extern spinlock_t dcache_lock; /* guards names, the tree, the hash, the LRU; not
  * directory has been removed, -ENOMEM, -EIO. May sleep.
  */
 struct dentry *dentry_lookup_locked(struct dentry *dir, const struct name *name);
+/* The same for a name that is in memory. Another one is -EAGAIN. */
+struct dentry *dentry_lookup_cached(struct dentry *dir, const struct name *name);
 /* The same for a directory that is not locked. Its lock is taken only if the name is not cached. */
 struct dentry *dentry_lookup(struct dentry *dir, const struct name *name);
 /*
@@ -81,13 +83,25 @@ struct dentry *dentry_parent(struct dentry *dentry);
 
 /* ---- fs/names/namei.c ---- */
 
+/* How openat2(2) restricts a walk: linux/openat2.h. */
+#define RESOLVE_NO_XDEV	      0x01u /* crossing from one mount to another is -EXDEV */
+#define RESOLVE_NO_MAGICLINKS 0x02u /* a link that leads to a path without any text is -ELOOP */
+#define RESOLVE_NO_SYMLINKS   0x04u /* so is every link */
+#define RESOLVE_BENEATH	      0x08u /* leaving the first directory is -EXDEV */
+#define RESOLVE_IN_ROOT	      0x10u /* the first directory is the root of the walk */
+#define RESOLVE_CACHED	      0x20u /* what is not in memory is -EAGAIN */
+#define RESOLVE_SCOPED	      (RESOLVE_BENEATH | RESOLVE_IN_ROOT)
+#define RESOLVE_ALL	      0x3fu
+
 struct walk {
-	struct path at;	    /* the place reached so far: a directory while components are left */
-	unsigned int links; /* symbolic links followed so far */
-	const char *rest;   /* the text that follows `last` */
-	char *text;	    /* the whole text if walk_end() has to free it, or NULL */
-	struct name last;   /* the last component; len 0: there is none, and `at` is the result */
-	bool slash;	    /* a slash followed it, so it must be a directory */
+	struct path at;	      /* the place reached so far: a directory while components are left */
+	unsigned int links;   /* symbolic links followed so far */
+	const char *rest;     /* the text that follows `last` */
+	char *text;	      /* the whole text if walk_end() has to free it, or NULL */
+	unsigned int resolve; /* RESOLVE_* */
+	struct path root;     /* with RESOLVE_SCOPED, the first directory; otherwise no place */
+	struct name last;     /* the last component; len 0: there is none, and `at` is the result */
+	bool slash;	      /* a slash followed it, so it must be a directory */
 };
 
 /*
@@ -97,6 +111,8 @@ struct walk {
  * All walk functions may sleep, and are called with no directory locked.
  */
 int walk_parent(struct walk *walk, int dirfd, const char *name);
+/* The same with a set of RESOLVE_* in `resolve`. Further errors are -EXDEV, -ELOOP and -EAGAIN. */
+int walk_parent_resolve(struct walk *walk, int dirfd, const char *name, unsigned int resolve);
 int walk_parent_user(struct walk *walk, int dirfd, const char __user *name);
 /*
  * Walk the last component. Returns 0, an error, or 1 if it was a symbolic link that is to be
@@ -112,9 +128,9 @@ int walk_to_last(struct walk *walk);
 int walk_into_link(struct walk *walk, struct dentry *link);
 /*
  * Move the walk to a dentry of the directory, and across any mount on it. Takes over the reference
- * to the dentry.
+ * to the dentry. Returns 0, or -EXDEV if the walk must not cross a mount.
  */
-void walk_to(struct walk *walk, struct dentry *dentry);
+int walk_to(struct walk *walk, struct dentry *dentry);
 /* Drop the references and free the memory that the walk holds. */
 void walk_end(struct walk *walk);
 /* Is the last component an ordinary name, rather than "/", "." or ".."? */

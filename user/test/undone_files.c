@@ -180,11 +180,28 @@ static void not_mounted(void)
 	CHECK_ERR(umount(OTHER), EINVAL);
 }
 
+static long bind_mount_it(void)
+{
+	return mount(OTHER, OTHER "/bound", "", MS_BIND | MS_REC, NULL);
+}
+
+static void not_mounted_below(void)
+{
+	CHECK_ERR(umount(OTHER "/bound"), EINVAL);
+}
+
 BEYOND_TEST(mounts, 20, "a mount that fails has mounted nothing", NO_NTH)
 {
 	set_nth(0);
 	CHECK_EQ(mkdir(OTHER, 0700), 0);
 	until_it_succeeds(mount_it, not_mounted);
+	CHECK_EQ(mkdir(OTHER "/in", 0755), 0);
+	CHECK_EQ(mkdir(OTHER "/bound", 0755), 0);
+	CHECK_EQ(mount("none", OTHER "/in", "tmpfs", 0, ""), 0);
+	until_it_succeeds(bind_mount_it, not_mounted_below);
+	CHECK_EQ(umount(OTHER "/bound/in"), 0);
+	CHECK_EQ(umount(OTHER "/bound"), 0);
+	CHECK_EQ(umount(OTHER "/in"), 0);
 	CHECK_EQ(umount(OTHER), 0);
 	CHECK_EQ(rmdir(OTHER), 0);
 }
