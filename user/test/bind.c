@@ -2,12 +2,14 @@
  * Bind mounts, moved and remounted ones, what a mount forbids, and unmounting in its forms.
  */
 #include "names.h"
+#include <poll.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/statfs.h>
 #include <sys/statvfs.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
+#include <sys/wait.h>
 
 /* A fresh tmpfs at t, where the cases work. */
 static void enter_tmpfs(void)
@@ -300,5 +302,53 @@ TEST(expired, 5, "MNT_EXPIRE unmounts what nobody has used since the last time")
 	CHECK_EQ(symlink("a", "l"), 0);
 	CHECK_ERR(umount2("l", UMOUNT_NOFOLLOW), EINVAL);
 	CHECK_EQ(umount2("l", MNT_FORCE), 0);
+	leave_tmpfs();
+}
+
+/* Walk into the mount and out of it until the parent closes the pipe. */
+static void walk_in_and_out(int until)
+{
+	struct pollfd ended = { .fd = until, .events = POLLIN };
+	int fd;
+
+	while (poll(&ended, 1, 0) == 0) {
+		fd = open("a/in/../f", O_RDONLY);
+		if (fd < 0 && errno != ENOENT)
+			_exit(1);
+		close(fd);
+		fd = open("a/../a/in", O_RDONLY | O_DIRECTORY);
+		if (fd < 0 && errno != ENOENT)
+			_exit(2);
+		close(fd);
+	}
+	_exit(0);
+}
+
+TEST(walked, 20, "mounts come and go while another process walks through them")
+{
+	int until[2], status;
+	pid_t pid;
+
+	enter_tmpfs();
+	CHECK_EQ(pipe(until), 0);
+	pid = fork();
+	if (pid == 0) {
+		close(until[1]);
+		walk_in_and_out(until[0]);
+	}
+	close(until[0]);
+	for (int i = 0; i < 100; i++) {
+		CHECK_EQ(mount("x", "a", "tmpfs", 0, NULL), 0);
+		put("a/f", "f");
+		CHECK_EQ(mkdir("a/in", 0755), 0);
+		CHECK_EQ(mount("a", "b", "", MS_BIND, NULL), 0);
+		if (i % 2 == 0 || umount("a") < 0)
+			CHECK_EQ(umount2("a", MNT_DETACH), 0);
+		CHECK(holds("b/f", "f"));
+		CHECK_EQ(umount("b"), 0);
+	}
+	close(until[1]);
+	CHECK_EQ(waitpid(pid, &status, 0), pid);
+	CHECK_EQ(status, 0);
 	leave_tmpfs();
 }
