@@ -124,6 +124,10 @@ static pid_t parent_of_two(int tell)
 		return parent;
 	child = clone(sleeper, stacks[0] + sizeof(stacks[0]), CLONE_VM | SIGCHLD, NULL);
 	CHECK(child > 0);
+	/* From the next clone on, the parent must not fault, so it has all of its code mapped before. */
+	test_sleep_ms(1);
+	CHECK_EQ(write(tell, &child, 0), 0);
+	CHECK_EQ(waitpid(child, NULL, WNOHANG), 0);
 	CHECK(clone(load_cold_page, stacks[1] + sizeof(stacks[1]), CLONE_VM | SIGCHLD, NULL) > 0);
 	test_sleep_ms(100);
 	CHECK_EQ(write(tell, &child, sizeof(child)), sizeof(child));
