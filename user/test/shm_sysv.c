@@ -98,8 +98,6 @@ TEST(key, 10, "a key leads to one segment; shmget refuses what it cannot give")
 	CHECK_ERR(shmget(IPC_PRIVATE, 0, 0600), EINVAL);
 	CHECK_ERR(shmget(IPC_PRIVATE, 0xfffffff0u, 0600), EINVAL);
 	CHECK_ERR(syscall(DIRECT_SHMGET, IPC_PRIVATE, 0xf0000000u, 0600), ENOMEM);
-	/* SHM_HUGETLB: there are no huge pages for it, of one kind or the other. */
-	CHECK_EQ(syscall(DIRECT_SHMGET, IPC_PRIVATE, PAGE, 04600), -1);
 	CHECK_ERR(shmctl(-1, IPC_RMID, NULL), EINVAL);
 	CHECK_ERR(shmctl(0, 99, NULL), EINVAL);
 }
