@@ -33,7 +33,8 @@ void mapping_unreserve(struct mapping *mapping, unsigned int first, unsigned int
 		if (mapping_remove_page(mapping, page, false))
 			page_unlock(page);
 		else
-			page_read_locked(page); /* somebody waits for what is there now */
+			page_read_locked(
+				page); /* A task waits for this page, and needs the new bytes. */
 		page_put(page);
 	}
 }

@@ -9,8 +9,8 @@
  *    mutex < a queue's lock < tasks_lock.
  * 4. The queues of terminals are also woken while tty->lock is held, which is below tasks_lock. Their
  *    signals are therefore sent by a timer, at the next tick.
- * 5. A process is remembered by a reference, so that a later one with its number gets nothing. Whether the
- *    file's owner, who is the user that named the process, may send it a signal is asked each time.
+ * 5. A process is remembered by a reference, so that a later one with its number gets nothing. The rights to
+ *    send the signal are those of the user who named the process. They are checked for each signal.
  */
 #include "fs/file/owner.h"
 #include "fs/file/poll.h"

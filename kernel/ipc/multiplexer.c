@@ -91,7 +91,7 @@ long sys_ipc(unsigned int word, int first, unsigned long second, unsigned long t
 		return sys_shmget(first, second, third);
 	case SHMCTL:
 		return shm_control(first, COMMAND(second), pointer, IS_OLD(second));
-	default:
+	default: /* no such operation: Linux answers with this, too */
 		return -ENOSYS;
 	}
 }

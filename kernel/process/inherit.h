@@ -5,9 +5,9 @@
  *	B, an ordinary task		runs with urgency 50 until it gives the lock up
  *	C, urgency 20			waits until B has done that, although it is more urgent than B
  *
- * 1. A struct lender stands for one wait. It belongs to the caller, and so does the rule who waits for
- *    whom: all calls that change it are made with one lock of the caller (futex_lock), which also keeps
- *    the tasks.
+ * 1. A struct lender stands for one wait. It belongs to the caller, which decides which task waits for which.
+ *    The caller makes all calls that change a lender with one lock of its own held (futex_lock). While it
+ *    holds that lock, the tasks stay in existence.
  * 2. A task waits for one other task at most. Tasks that wait form chains, and a chain never becomes a
  *    circle, because the caller asks lender_allowed() first.
  * 3. Only SCHED_FIFO and SCHED_RR are lent. Ordinary tasks have urgency 0, whatever their nice value is.

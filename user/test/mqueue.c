@@ -1,6 +1,6 @@
 /* POSIX message queues: names, priorities, waiting, notices, limits and descriptors. */
 #define _GNU_SOURCE
-#include "test.h"
+#include "background.h"
 #include <limits.h>
 #include <mqueue.h>
 #include <sys/resource.h>
@@ -53,36 +53,6 @@ static int nr_messages(void)
 
 	CHECK_EQ(mq_getattr(queue, &attr), 0);
 	return attr.mq_curmsgs;
-}
-
-static pid_t in_background(void (*function)(void))
-{
-	pid_t child = fork();
-
-	if (!child) {
-		function();
-		_exit(0);
-	}
-	CHECK(child > 0);
-	return child;
-}
-
-/* Wait until the child sleeps. */
-static void await_sleep(pid_t child)
-{
-	char path[32], line[256], state = 0;
-
-	snprintf(path, sizeof(path), "/proc/%d/stat", child);
-	for (int calm = 0; calm < 3; calm = state == 'S' ? calm + 1 : 0) {
-		int fd = open(path, O_RDONLY);
-		ssize_t n = read(fd, line, sizeof(line) - 1);
-
-		CHECK(n > 0);
-		close(fd);
-		line[n] = 0;
-		state = strrchr(line, ')')[2];
-		test_sleep_ms(2);
-	}
 }
 
 TEST(name, 10, "a name leads to one queue, until it is taken away")

@@ -1,6 +1,6 @@
 /* System V message queues: sending, receiving by type, waiting, limits, and the commands of msgctl. */
 #define _GNU_SOURCE
-#include "test.h"
+#include "background.h"
 #include <sys/ipc.h>
 #include <sys/mman.h>
 #include <sys/msg.h>
@@ -71,36 +71,6 @@ static struct msqid_ds stat_of(void)
 
 	CHECK_EQ(msgctl(id, IPC_STAT, &ds), 0);
 	return ds;
-}
-
-static pid_t in_background(void (*function)(void))
-{
-	pid_t child = fork();
-
-	if (!child) {
-		function();
-		_exit(0);
-	}
-	CHECK(child > 0);
-	return child;
-}
-
-/* Wait until the child sleeps. */
-static void await_sleep(pid_t child)
-{
-	char path[32], line[256], state = 0;
-
-	snprintf(path, sizeof(path), "/proc/%d/stat", child);
-	for (int calm = 0; calm < 3; calm = state == 'S' ? calm + 1 : 0) {
-		int fd = open(path, O_RDONLY);
-		ssize_t n = read(fd, line, sizeof(line) - 1);
-
-		CHECK(n > 0);
-		close(fd);
-		line[n] = 0;
-		state = strrchr(line, ')')[2];
-		test_sleep_ms(2);
-	}
 }
 
 TEST(key, 10, "a key leads to one queue")

@@ -1,6 +1,6 @@
 /* System V semaphores: operations, waiting, undoing, removing, and the commands of semctl. */
 #define _GNU_SOURCE
-#include "test.h"
+#include "background.h"
 #include <limits.h>
 #include <pthread.h>
 #include <sched.h>
@@ -66,18 +66,6 @@ static void await(int number, int command, int nr)
 {
 	while (semctl(id, number, command) != nr)
 		test_sleep_ms(1);
-}
-
-static pid_t in_background(void (*function)(void))
-{
-	pid_t child = fork();
-
-	if (!child) {
-		function();
-		_exit(0);
-	}
-	CHECK(child > 0);
-	return child;
 }
 
 static int in_child(void (*function)(void))

@@ -41,7 +41,7 @@ static void not_attached(void)
 	CHECK_EQ(ds.shm_nattch, 0);
 }
 
-/* shmdt may have to look at nothing but what is there, so it cannot fail. */
+/* shmdt needs no memory, so it succeeds even while allocations fail. */
 BEYOND_TEST(segment, 20, "a segment that cannot be made or attached is as it was", NO_NTH)
 {
 	set_nth(0);
