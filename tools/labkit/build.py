@@ -22,7 +22,7 @@ COMPILER_LINES = 20
 CROSS = "i686-linux-gnu-"
 # The explorer keeps pages where the kernel has them. In a guest these addresses are the guest kernel's own.
 POOL_HERE, POOL_IN_GUEST = "0xc0000000u", "0x80000000u"
-POOL_FILES = ["mm/page.h", "tests/explore/explore.h"]
+POOL_FILES = ["mm/direct_map.h", "tests/explore/explore.h"]
 
 
 class BuildFailed(Exception):

@@ -10,7 +10,7 @@ import sys
 import tarfile
 from pathlib import Path
 
-from . import export, formats, grade, lint, manifest, matrix as matrices, platforms, report, submission
+from . import export, formats, grade, handout, lint, manifest, matrix as matrices, platforms, report, submission
 from .manifest import BadManifest, Lab
 
 
@@ -69,18 +69,21 @@ def calibrate(options, top):
 
 
 def check(options, top):
-    found = 0
-    for name in options.labs or manifest.names(top):
-        lab = Lab(name, top)
-        faults = manifest.faults(lab)
+    found, labs = 0, [Lab(name, top) for name in options.labs or manifest.names(top)]
+    for lab in labs:
+        faults = manifest.faults(lab) or handout.faults(lab)
         if not faults and not text_is_current(lab):
-            faults = [f"the table in text.md is not up to date: tools/lab text {name}"]
-        found += len(faults)
+            faults = [f"the table in text.md is not up to date: tools/lab text {lab.name}"]
         points = sum(entry["points"] for entry in lab.checks)
-        print(f"{name}: {len(lab.checks)} checks, {points} points, {len(lab.mutants())} mutants, {len(faults)} faults")
-        for fault in faults:
-            print(f"  {fault}")
+        found += say_faults(f"{lab.name}: {len(lab.checks)} checks, {points} points, {len(lab.mutants())} mutants", faults)
+    if not options.labs and (top / "labs/README.md").is_file():
+        found += say_faults("the texts for instructors", handout.instructors_faults(labs, top))
     return 1 if found else 0
+
+
+def say_faults(what, faults):
+    print("\n  ".join([f"{what}, {len(faults)} faults", *faults]))
+    return len(faults)
 
 
 def lint_folder(options, top):
