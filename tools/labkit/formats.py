@@ -38,6 +38,15 @@ def fraction(result):
     return round(result["score"] / result["max"], 4) if result["max"] else 0.0
 
 
+def challenge(result):
+    """Returns in a line what the submission needs for the challenge, or an empty text if it was not measured."""
+    metric = result.get("metric")
+    if not metric:
+        return ""
+    known = metric.get("reference")
+    return f"challenge: {metric['value']} instructions for '{metric['name']}'" + (f"; the reference needs {known}" if known else "")
+
+
 def gradescope(result):
     tests = []
     for number, entry in enumerate(result["checks"], 1):
@@ -48,7 +57,7 @@ def gradescope(result):
     out = {"tests": tests, "execution_time": round(result["seconds"]), "stdout_visibility": "hidden", "visibility": "visible"}
     out["output"] = f"lab {result['lab']}: {result['score']} of {result['max']} points ({result['outcome']})"
     if result.get("metric"):
-        out["leaderboard"] = [result["metric"]]
+        out["leaderboard"] = [{key: result["metric"][key] for key in ("name", "value", "order")}]
     return json.dumps(out, indent=1)
 
 
@@ -66,7 +75,7 @@ def github(result):
     for entry in result["checks"]:
         text = why(entry).replace("\n", "; ").replace("|", "\\|")
         lines.append(f"| {entry['id']} | {entry['points']}/{entry['max']} | {text} |")
-    return "\n".join([*lines, f"| **all** | **{result['score']}/{result['max']}** | |"])
+    return "\n".join([*lines, f"| **all** | **{result['score']}/{result['max']}** | {challenge(result)} |"])
 
 
 def junit(result):
@@ -94,6 +103,7 @@ def vpl(result):
     for entry in result["checks"]:
         lines.append(f"Comment :=>> {'ok' if passed(entry) else 'NOT ok'} {entry['id']} {entry['points']}/{entry['max']}")
         lines += [f"Comment :=>>   {line}" for line in why(entry).splitlines()]
+    lines += [f"Comment :=>> {challenge(result)}"] if challenge(result) else []
     return "\n".join([*lines, f"Grade :=>> {100 * fraction(result):.1f}"])
 
 
@@ -115,12 +125,13 @@ def csv_rows(results):
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     ids = [entry["id"] for entry in results[0]["checks"]] if results else []
-    writer.writerow(["student", "lab", "score", "max", "outcome", "seconds", "hours", *ids])
+    writer.writerow(["student", "lab", "score", "max", "outcome", "seconds", "hours", "challenge", *ids])
     for result in results:
         points = {entry["id"]: entry["points"] for entry in result["checks"]}
         hours = "" if result["hours"] is None else result["hours"]
+        figure = result["metric"]["value"] if result.get("metric") else ""
         student = result["student"] if not result["student"].startswith(("=", "+", "-", "@")) else "'" + result["student"]
-        writer.writerow([student, result["lab"], result["score"], result["max"], result["outcome"], result["seconds"], hours, *[points.get(name, "") for name in ids]])
+        writer.writerow([student, result["lab"], result["score"], result["max"], result["outcome"], result["seconds"], hours, figure, *[points.get(name, "") for name in ids]])
     return out.getvalue()
 
 
@@ -136,6 +147,7 @@ def page(result):
         rows.append(f"<tr class={'ok' if passed(entry) else 'no'}>" + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>")
     title = html.escape(f"{result['student']}: lab {result['lab']}, {result['score']} of {result['max']} points")
     notes = "".join(f"<p>{html.escape(warning)}</p>" for warning in result["warnings"])
+    notes += f"<p>{html.escape(challenge(result))}</p>" if challenge(result) else ""
     head = "<tr><th>stage</th><th>check</th><th>points</th><th>shows</th><th>what happened</th></tr>"
     return (
         f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{title}</title><style>{STYLE}</style>'

@@ -5,6 +5,8 @@ import shutil
 import sys
 import textwrap
 
+from . import formats
+
 FULL_REPORTS = 3  # so that everything fits on a screen
 WORDS = {
     "pass": "ok", "fail": "FAILED", "leak": "FAILED: something is not freed", "panic": "FAILED: the kernel panicked",
@@ -106,10 +108,7 @@ def summary(result, lab, home=False, logs=None):
         needs = " ".join(sorted({word for entry in result["checks"] if entry["outcome"] == "needs" for word in entry["got"].split(": ")[-1].split()}))
         lines += ["", f"{len(waiting)} checks pass, and count once these do: {needs}"]
     lines += [f"note: {warning}" for warning in result["warnings"]]
-    metric = result.get("metric")
-    if metric:
-        known = lab.challenge and lab.challenge.get("reference")
-        lines.append(f"challenge: {metric['value']} instructions for '{metric['name']}'" + (f"; the reference needs {known}" if known else ""))
+    lines += [formats.challenge(result)] if formats.challenge(result) else []
     lines += ["", f"{lab.name}: {result['score']} of {result['max']} points, {result['seconds']} s" + (f"; logs in {logs}" if logs else "")]
     return lines
 
