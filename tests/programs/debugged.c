@@ -67,7 +67,7 @@ int main(int argc, char **argv)
 	printf("balance %d\n", pay(&account, 3));
 	if (argc > 1 && argv[1][0] == 's')
 		for (;;)
-			sleep(1);
+			sleep(1000);
 	meet();
 	printf("child %d, total %d\n", child(), total);
 	if (argc > 1 && argv[1][0] == 'c')

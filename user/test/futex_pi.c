@@ -2,6 +2,7 @@
  * Locks with priority inheritance.
  */
 #include "user/test/test.h"
+#include "user/test/background.h"
 
 #include <pthread.h>
 #include <sched.h>
@@ -50,24 +51,6 @@ static word_t *shared(void)
 
 	CHECK(word != MAP_FAILED);
 	return word;
-}
-
-/* Waits until the process sleeps. */
-static void until_asleep(pid_t pid)
-{
-	char path[40], text[200], *end;
-
-	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
-	do {
-		int fd = open(path, O_RDONLY);
-		ssize_t len = read(fd, text, sizeof(text) - 1);
-
-		CHECK(len > 0);
-		text[len] = 0;
-		close(fd);
-		end = strrchr(text, ')');
-		usleep(1000);
-	} while (end[2] != 'S');
 }
 
 /* The priority that the scheduler obeys, field 18 of /proc/PID/stat: 20 + nice, or -1 - urgency. */
@@ -177,7 +160,7 @@ static pid_t child_locks(word_t *word, int priority)
 		word[8] = word[8] * 10 + priority;
 		_exit(unlock(word) < 0 ? errno : 0);
 	}
-	until_asleep(child);
+	await_sleep(child);
 	return child;
 }
 
@@ -216,7 +199,7 @@ TEST(pi_mixed, 10,
 		syscall(SYS_futex, word, FUTEX_WAIT, 0, NULL);
 		_exit(0);
 	}
-	until_asleep(child);
+	await_sleep(child);
 	word[0] = 1;
 	CHECK_ERR(lock(word), EINVAL);
 	word[0] = tid();
@@ -288,8 +271,7 @@ TEST(pi_signal, 10, "a wait for a lock goes on after a signal, whatever the hand
 	CHECK_EQ(sigaction(SIGUSR1, &action, NULL), 0);
 	child = child_locks(word, 0);
 	CHECK_EQ(kill(child, SIGUSR1), 0);
-	usleep(20000);
-	until_asleep(child);
+	await_sleep(child);
 	CHECK_EQ(unlock(word), 0);
 	CHECK_EQ(ended(child), 0);
 }
@@ -305,7 +287,7 @@ TEST(pi_owner_dies, 10, "the lock of an owner that ends goes to a waiter, which 
 		CHECK_EQ(lock(word), 0);
 		pause();
 	}
-	until_asleep(owner);
+	await_sleep(owner);
 	CHECK_EQ(word[0], owner);
 	pid_t waiter = fork();
 
@@ -315,7 +297,7 @@ TEST(pi_owner_dies, 10, "the lock of an owner that ends goes to a waiter, which 
 		CHECK_EQ(unlock(word), 0);
 		_exit(0);
 	}
-	until_asleep(waiter);
+	await_sleep(waiter);
 	CHECK_EQ(kill(owner, SIGKILL), 0);
 	CHECK_EQ(ended(owner), SIGKILL);
 	CHECK_EQ(ended(waiter), 0);
@@ -405,7 +387,7 @@ TEST(pi_inherited, 10,
 	}
 	while (word[0] != (FUTEX_WAITERS | owner))
 		usleep(1000);
-	until_asleep(middle);
+	await_sleep(middle);
 	CHECK_EQ(priority_of(owner), 20);
 	urgent = child_locks(word + 1, 30);
 	CHECK_EQ(priority_of(middle), -31);
@@ -461,7 +443,7 @@ TEST(pi_scheduled, 20, "a task of middle urgency does not keep an owner from giv
 		word[18] = 1;
 		_exit(0);
 	}
-	until_asleep(urgent);
+	await_sleep(urgent);
 	middle = fork();
 	if (middle == 0) {
 		be_urgent(0, 20);
@@ -471,7 +453,8 @@ TEST(pi_scheduled, 20, "a task of middle urgency does not keep an owner from giv
 	}
 	word[17] = 1;
 	/* We are asleep, so the most urgent of the others has the CPU: the owner, as urgent as `urgent`. */
-	usleep(300000);
+	for (int ms = 0; ms < 10000 && !word[18]; ms++)
+		usleep(1000);
 	word[19] = 1;
 	CHECK_EQ(ended(middle), 0);
 	CHECK_EQ(ended(urgent), 0);
@@ -505,7 +488,7 @@ TEST(pi_requeue, 10, "waiters of a condition get its lock, or wait for it, one b
 
 	word[0] = 7;
 	for (int i = 0; i < 3; i++)
-		until_asleep(children[i] = child_waits(word, NULL));
+		await_sleep(children[i] = child_waits(word, NULL));
 	CHECK_ERR(requeue(word, 1, 9, 8), EAGAIN);
 	CHECK_ERR(requeue(word, 2, 9, 7), EINVAL);
 	CHECK_ERR(syscall(SYS_futex, word, FUTEX_WAKE, 1), EINVAL);
@@ -520,7 +503,7 @@ TEST(pi_requeue, 10, "waiters of a condition get its lock, or wait for it, one b
 	for (int i = 0; i < 3; i++)
 		CHECK_EQ(ended(children[i]), 0);
 	CHECK_EQ(word[8], 3);
-	until_asleep(children[0] = child_waits(word, NULL));
+	await_sleep(children[0] = child_waits(word, NULL));
 	CHECK_EQ(requeue(word, 1, 0, 7), 1);
 	CHECK_EQ(ended(children[0]), 0);
 	CHECK_EQ(word[1], 0);
@@ -544,11 +527,11 @@ TEST(pi_requeue_errors, 10, "a wait to be moved ends in time, and with another v
 	/* It has been moved when the time is over. */
 	CHECK_EQ(lock(word + 1), 0);
 	clock_gettime(CLOCK_MONOTONIC, &soon);
-	time[0] = soon.tv_sec + 1;
+	time[0] = soon.tv_sec + 2;
 	time[1] = soon.tv_nsec;
 	pid_t child = child_waits(word, time);
 
-	until_asleep(child);
+	await_sleep(child);
 	CHECK_EQ(requeue(word, 1, 1, 7), 1);
 	CHECK_EQ(ended(child), ETIMEDOUT << 8);
 	CHECK_EQ(unlock(word + 1), 0);
@@ -587,11 +570,14 @@ TEST(pi_mutexes, 30, "PTHREAD_PRIO_INHERIT mutexes exclude")
 	CHECK_EQ(counter, 8000);
 }
 
+static volatile bool has_mutex;
+
 static void *die_with_mutex(void *arg)
 {
 	CHECK_EQ(pthread_mutex_lock(&mutex), 0);
+	has_mutex = true;
 	if (arg)
-		usleep(50000);
+		await_sleep(getpid()); /* the first thread, which waits for the mutex */
 	return NULL;
 }
 
@@ -605,11 +591,12 @@ TEST(pi_robust, 10, "the next owner of a robust mutex with PTHREAD_PRIO_INHERIT 
 	CHECK_EQ(pthread_mutexattr_setrobust(&attributes, PTHREAD_MUTEX_ROBUST), 0);
 	CHECK_EQ(pthread_mutex_init(&mutex, &attributes), 0);
 	for (int i = 0; i < 2; i++) {
+		has_mutex = false;
 		CHECK_EQ(pthread_create(&thread, NULL, die_with_mutex, (void *)i), 0);
 		if (i == 0)
 			CHECK_EQ(pthread_join(thread, NULL), 0);
-		else
-			usleep(20000);
+		while (!has_mutex)
+			sched_yield();
 		CHECK_EQ(pthread_mutex_lock(&mutex), EOWNERDEAD);
 		CHECK_EQ(pthread_mutex_consistent(&mutex), 0);
 		CHECK_EQ(pthread_mutex_unlock(&mutex), 0);

@@ -1,5 +1,6 @@
 /* ptrace: how a tracee stops, how its tracer is told, and how it goes on. */
 #include "ptrace.h"
+#include "background.h"
 #include <pthread.h>
 
 static void nothing(void)
@@ -375,9 +376,7 @@ TEST(tracer_ends, 5, "the tracer's end lets its tracees go, or kills them if it 
 	CHECK_EQ(test_wait(killed), 128 + SIGKILL);
 	CHECK_EQ(status_field(child, "TracerPid", NULL), 0);
 	CHECK_EQ(waitpid(child, NULL, WNOHANG | WUNTRACED), 0);
-	for (int i = 0; i < 100 && state_letter(child) != 'S'; i++)
-		test_sleep_ms(10);
-	CHECK_EQ(state_letter(child), 'S');
+	await_sleep(child);
 	kill_tracee(child);
 }
 
@@ -396,7 +395,7 @@ TEST(tracer_waits_first, 5,
 		CHECK_EQ(waitid(P_PID, child, &told, WEXITED | WNOWAIT), 0);
 		CHECK_EQ(write(go[1], "x", 1), 1);
 		CHECK_EQ(read(go[0], &byte, 0), 0);
-		test_sleep_ms(100);
+		await_sleep(getppid());
 		CHECK_EQ(waitpid(child, &status, __WALL), child);
 		CHECK_EQ(status, SIGKILL);
 		CHECK_ERR(waitpid(child, &status, __WALL), ECHILD);

@@ -1,5 +1,6 @@
 /* ptrace: fork, exec and exit of tracees, and stops of their process under SEIZE. */
 #include "ptrace.h"
+#include "background.h"
 #include <sched.h>
 
 #define EVENT(event) (SIGTRAP | (event) << 8)
@@ -220,15 +221,13 @@ TEST(attached_group_stop, 5, "a group stop of an attached tracee has no siginfo,
 	CHECK_EQ(next_stop(child), SIGSTOP);
 	CHECK_ERR(TRACE(PTRACE_GETSIGINFO, child, 0, &info), EINVAL);
 	CHECK_EQ(TRACE(PTRACE_CONT, child, 0, 0), 0);
-	test_sleep_ms(20);
-	CHECK_EQ(state_letter(child), 'S');
+	await_sleep(child);
 	/* Without its tracer, it stops like the rest of its process. */
 	kill(child, SIGUSR1);
 	CHECK_EQ(next_stop(child), SIGUSR1);
 	CHECK_EQ(TRACE(PTRACE_DETACH, child, 0, 0), 0);
-	for (int i = 0; i < 100 && state_letter(child) != 'T'; i++)
-		test_sleep_ms(10);
-	CHECK_EQ(state_letter(child), 'T');
+	while (state_letter(child) != 'T')
+		test_sleep_ms(1);
 	kill(child, SIGCONT);
 	kill_tracee(child);
 }

@@ -1,5 +1,6 @@
 /* ptrace, /proc/PID/mem and process_vm_readv: the memory of another process, and who may touch it. */
 #include "ptrace.h"
+#include "background.h"
 #include <pthread.h>
 #include <sched.h>
 #include <sys/prctl.h>
@@ -235,7 +236,8 @@ TEST(rights, 10, "a user traces own processes, but not root's, nor those that ar
 {
 	pid_t own = start_child(be_user), hidden = start_child(be_hidden), root = start_child(NULL);
 
-	test_sleep_ms(50);
+	await_sleep(own);
+	await_sleep(hidden);
 	CHECK_EQ(errors_of(own), 0);
 	CHECK_EQ(errors_of(hidden), 1);
 	CHECK_EQ(errors_of(root), 1);

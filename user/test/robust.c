@@ -2,6 +2,7 @@
  * Robust locks: what happens to the locks of a thread that ends.
  */
 #include "user/test/test.h"
+#include "user/test/background.h"
 
 #include <pthread.h>
 #include <stddef.h>
@@ -81,7 +82,7 @@ static pid_t holder(bool exec)
 		shared->locks[2].word = getpid() | FUTEX_WAITERS;
 		shared->locks[3].word = getpid();
 		shared->head.list_op_pending = &shared->locks[3].link;
-		while (exec && (test_sleep_ms(100), 1))
+		while (exec && (await_sleep(getppid()), 1))
 			execl("/bin/sleep", "sleep", "1000", NULL);
 		pause();
 	}
@@ -109,7 +110,7 @@ static void waits_for_the_dead(bool exec)
 		pid_t killer = fork();
 
 		if (killer == 0) {
-			test_sleep_ms(100);
+			await_sleep(getppid());
 			_exit(kill(child, SIGKILL) != 0);
 		}
 		CHECK_EQ(futex(&shared->locks[2].word, FUTEX_WAIT, child | FUTEX_WAITERS, NULL), 0);
