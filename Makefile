@@ -49,7 +49,7 @@ $(DEB)/.oracle: | $(DEB)/.packages tools/setup
 
 KDIRS   := boot kernel mm fs drivers net lib
 KSRC    := $(wildcard $(KDIRS:=/*.c) $(KDIRS:=/*/*.c))
-KASM    := $(wildcard boot/*.asm kernel/*.asm kernel/*/*.asm)
+KASM    := $(wildcard boot/*.asm kernel/*.asm kernel/*/*.asm mm/*/*.asm)
 KSRC    := $(filter-out %/offsets.c,$(KSRC))
 # UBSan's handlers and the order of locks are in the debug build only.
 KSRC    := $(if $(DEBUG),$(KSRC),$(filter-out %/ubsan.c %/lockorder.c,$(KSRC)))
@@ -113,13 +113,33 @@ $(OFFSETS): kernel/cpu/offsets.c Makefile
 	$(Q)sed -n 's/^[ \t]*# define/%define/p' $@.s >$@
 -include $(OFFSETS).d
 
+# The vDSO: a library of the kernel's that every program has mapped. So it is compiled like a library, and not like
+# the kernel. The kernel contains it, and knows where some of its functions are.
+VDSO    := $(K)/vdso/vdso.so
+$(K)/vdso/%.o: KOPT := -O2
+$(K)/vdso/%.o: KCFLAGS := -std=gnu11 -m32 -march=i686 -mtune=generic -mno-sse -mno-mmx -mno-80387 \
+	-fpic -fvisibility=hidden -ffreestanding -fno-stack-protector -fasynchronous-unwind-tables \
+	-Wall -Wextra -Wstrict-prototypes $(if $(CI),-Werror) -nostdinc -isystem $(CINC) -I.
+$(VDSO): $(K)/vdso/entry.asm.o $(K)/vdso/clock.o vdso/vdso.ld
+	$(call say,LD,$@)
+	$(Q)$(LD) -m elf_i386 -shared -s -T vdso/vdso.ld -soname linux-gate.so.1 --hash-style=both --eh-frame-hdr \
+		-Bsymbolic --no-undefined --build-id=none -z noexecstack -z max-page-size=4096 -o $@ $(filter %.o,$^)
+-include $(K)/vdso/entry.asm.d $(K)/vdso/clock.d
+
+$(K)/mm/vm/vdso_image.asm.o: $(VDSO)
+$(K)/kernel/signals/frame.o $(K)/kernel/process/exec.o: $(K)/names/kernel/vdso_symbols.h
+$(K)/kernel/signals/frame.o $(K)/kernel/process/exec.o: KCFLAGS += -I$(K)/names
+$(K)/names/kernel/vdso_symbols.h: $(VDSO)
+	@mkdir -p $(@D)
+	$(Q)$(NM) -D $< | sed -n 's/^\([0-9a-f]*\) T __kernel_\([a-z_]*\)@.*/#define VDSO_\U\2 0x\1u/p' >$@
+
 # UBSan's handlers must not call themselves.
 $(K)/kernel/ubsan.o $(K)/lib/ubsan.o: KCFLAGS += -fno-sanitize=all
 
 $(K)/%.asm.o: %.asm Makefile
 	$(call say,NASM,$<)
 	@mkdir -p $(@D)
-	$(Q)$(NASM) -f elf32 -g -F dwarf -I. -I$(K)/names/ -MD $(@:.o=.d) -MP -o $@ $<
+	$(Q)$(NASM) -f elf32 -g -F dwarf -I. -I$(K)/ -I$(K)/names/ -MD $(@:.o=.d) -MP -o $@ $<
 
 # The kernel is linked twice, as tools/ksyms explains.
 $(K)/sluice.elf: $(KOBJ) $(K)/objects linker.ld tools/ksyms

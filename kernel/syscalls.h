@@ -399,6 +399,7 @@ long sys_sysinfo(void __user *buf);
 /* ---- kernel/process/timecalls.c ---- */
 
 long sys_gettimeofday(void __user *tv, void __user *tz);
+long sys_time(void __user *to);
 long sys_clock_getres(int clock, void __user *to);
 long sys_clock_gettime(int clock, void __user *to);
 

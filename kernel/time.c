@@ -12,6 +12,7 @@
 #include "kernel/cpu/apic.h"
 #include "kernel/atomic.h"
 #include "kernel/spinlock.h"
+#include "kernel/vdso_clock.h"
 #include "lib/div64.h"
 #include "lib/string.h"
 
@@ -23,36 +24,31 @@
 #define MEASURE_MS   10u
 #define READINGS     4u
 #define TRIES	     20u
-#define SCALE_SHIFT  22
 
-static uint64_t tsc_base;
-static uint32_t ns_scale; /* ns = tsc * ns_scale >> SCALE_SHIFT; 0: not measured yet */
+static struct vdso_clock clock; /* its scale is 0 until it is measured */
 static uint32_t lapic_per_ms;
-static uint64_t wall_base; /* wall clock at boot */
 
 static spinlock_t timer_lock = SPINLOCK_INIT("timers");
 static struct timer *timers; /* earliest first */
 
 uint64_t time_of_cycles(uint64_t cycles)
 {
-	/* The two halves are multiplied separately, because the product may have more than 64 bits. */
-	return ((cycles >> 32) * ns_scale << (32 - SCALE_SHIFT)) +
-	       ((cycles & 0xffffffff) * ns_scale >> SCALE_SHIFT);
+	return clock_scale(clock.scale, cycles);
 }
 
 uint64_t time_now(void)
 {
-	return time_of_cycles(read_tsc() - tsc_base);
+	return time_of_cycles(read_tsc() - clock.tsc_base);
 }
 
 uint64_t time_wall(void)
 {
-	return wall_base + time_now();
+	return clock.wall_base + time_now();
 }
 
 uint64_t time_of_wall(uint64_t ns)
 {
-	return ns > wall_base ? ns - wall_base : 0;
+	return ns > clock.wall_base ? ns - clock.wall_base : 0;
 }
 
 struct timespec64 time_wall_spec(void)
@@ -192,9 +188,14 @@ void time_init(void)
 {
 	uint64_t measured = measure_tsc(), told = cpuid_tsc_khz();
 
-	ns_scale = (NSEC_PER_MSEC << SCALE_SHIFT) / (told ? told : measured);
-	tsc_base = read_tsc();
-	wall_base = read_rtc();
+	clock.scale = (NSEC_PER_MSEC << CLOCK_SHIFT) / (told ? told : measured);
+	clock.tsc_base = read_tsc();
+	clock.wall_base = read_rtc();
+}
+
+struct vdso_clock time_for_programs(void)
+{
+	return clock;
 }
 
 /* ---- timers. timer_lock is held in the static functions. ---- */

@@ -13,6 +13,8 @@
 #define TICK_HZ	      100
 #define TICK_NS	      (NSEC_PER_SEC / TICK_HZ)
 
+struct vdso_clock; /* kernel/vdso_clock.h */
+
 /* Measure the clocks. Called once at boot. */
 void time_init(void);
 
@@ -25,6 +27,9 @@ uint64_t time_of_cycles(uint64_t cycles);
 uint64_t time_wall(void);
 /* Convert a value of time_wall() to one of time_now(). Returns 0 if it lies before the boot. */
 uint64_t time_of_wall(uint64_t ns);
+
+/* Returns the figures from which a program can compute the same times. They never change. */
+struct vdso_clock time_for_programs(void);
 
 /* Spin for at least ns nanoseconds, for hardware that needs short delays. */
 void time_delay(uint64_t ns);

@@ -31,8 +31,7 @@ struct mm {
 	uintptr_t stack_top;
 	uintptr_t arg_start, arg_end, env_start, env_end;
 	uintptr_t aux_start, aux_end; /* the auxiliary vector */
-	uintptr_t
-		signal_return; /* the page of code through which handlers return; 0: not mapped yet */
+	uintptr_t vdso;		      /* mm/vm/vdso.h */
 	spinlock_t table_lock;
 	struct list tables;		 /* pages of directories and tables, but for the top */
 	uint32_t cr3;			 /* physical address of the four top entries */

@@ -12,6 +12,7 @@
 #include "mm/kmap.h"
 #include "mm/slab.h"
 #include "mm/vm/tables.h"
+#include "mm/vm/vdso.h"
 
 struct mm *process_mm(struct process *process)
 {
@@ -127,6 +128,8 @@ PROC_ENTRY(pid_auxv, .path = "/pid/auxv", .mode = 0400, .show_process = show_aux
 
 static const char *area_name(const struct mm *mm, const struct vma *vma, char *buf)
 {
+	if (vdso_name(vma))
+		return vdso_name(vma);
 	if (vma->file)
 		return file_text(vma->file, buf, PATH_MAX);
 	if (vma->flags & VMA_STACK && vma->end == mm->stack_top)
@@ -136,7 +139,7 @@ static const char *area_name(const struct mm *mm, const struct vma *vma, char *b
 
 static void show_area(struct text *text, struct mm *mm, const struct vma *vma, char *buf)
 {
-	const struct inode *inode = vma->file ? vma->file->inode : NULL;
+	const struct inode *inode = vma->file && !vdso_name(vma) ? vma->file->inode : NULL;
 	unsigned int device = inode ? inode->sb->dev : 0;
 	const char *name = area_name(mm, vma, buf);
 	size_t start = text->len;

@@ -39,6 +39,7 @@ void cpu_detect(void)
 	cpu_has.apic = r[3] >> 9 & 1;
 	cpu_has.pge = r[3] >> 13 & 1;
 	cpu_has.sse = r[3] >> 25 & 1;
+	cpu_has.lfence = r[3] >> 26 & 1;
 	cpu_has.rdrand = r[2] >> 30 & 1;
 	cpu_has.avx = fpu_finds_avx();
 	cr4_features = cpu_has.pge ? CR4_PGE : 0;

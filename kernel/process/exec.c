@@ -23,11 +23,13 @@
 #include "kernel/signals/signal.h"
 #include "kernel/signals/timers.h"
 #include "kernel/syscalls.h"
+#include "kernel/vdso_symbols.h"
 #include "fs/file/file.h"
 #include "mm/vm/iter.h"
 #include "lib/string.h"
 #include "mm/slab.h"
 #include "mm/vm/uaccess.h"
+#include "mm/vm/vdso.h"
 #include "mm/vm/vm.h"
 #include "mm/vmalloc.h"
 
@@ -57,8 +59,10 @@ enum {
 	AT_RANDOM = 25,
 	AT_HWCAP2 = 26,
 	AT_EXECFN = 31,
+	AT_SYSINFO = 32,
+	AT_SYSINFO_EHDR = 33,
 	AT_MINSIGSTKSZ = 51,
-	NR_AUX = 20,
+	NR_AUX = 22,
 };
 struct aux { /* an entry of the auxiliary vector */
 	uint32_t type, value;
@@ -216,6 +220,8 @@ static int make_memory(struct exec *x)
 		return error;
 	error = mm_map(x->mm, layout->stack_top - stack, stack,
 		       VMA_READ | VMA_WRITE | VMA_MAY_WRITE | VMA_STACK, NULL, 0);
+	if (error == 0)
+		error = vdso_map(x->mm, layout->vdso);
 	x->mm->stack_top = layout->stack_top;
 	x->mm->brk_start = x->program.bias + x->program.image.high + layout->brk_gap;
 	x->mm->brk_end = x->mm->brk_start;
@@ -317,6 +323,8 @@ static uint32_t fill_stack(const struct exec *x)
 
 	cpuid(1, 0, cpu);
 	const struct aux aux[NR_AUX] = {
+		{ AT_SYSINFO, mm->vdso + VDSO_VSYSCALL },
+		{ AT_SYSINFO_EHDR, mm->vdso },
 		{ AT_HWCAP, cpu[3] },
 		{ AT_PAGESZ, PAGE_SIZE },
 		{ AT_CLKTCK, CLOCK_TICKS },

@@ -6,12 +6,13 @@
 #include "kernel/random.h"
 #include "kernel/task.h"
 #include "lib/string.h"
+#include "mm/vm/vdso.h"
 #include "mm/vm/vm.h"
 
 #define STACK_PAGES   2048u /* the top of the stack is up to 8 MiB lower */
 #define MMAP_PAGES    256u  /* the top of the mappings and a relocatable program: up to 1 MiB */
 #define BRK_PAGES     8192u /* the heap: up to 32 MiB */
-#define STACK_TOP_MAX (USER_END - PAGE_SIZE)
+#define STACK_TOP_MAX (USER_END - PAGE_SIZE - VDSO_SIZE - PAGE_SIZE)
 
 static unsigned int randomizes = 2; /* 0: all places are fixed; 1: only the heap's is; 2: none is */
 
@@ -35,6 +36,7 @@ void layout_choose(struct layout *layout, bool privileged)
 	if (READ_ONCE(randomizes) < 2)
 		by.brk = 0;
 	layout->stack_top = STACK_TOP_MAX - by.stack % STACK_PAGES * PAGE_SIZE;
+	layout->vdso = layout->stack_top + PAGE_SIZE;
 	layout->stack_gap = by.gap % LAYOUT_STACK_GAP_MAX & ~15u;
 	layout->mmap_top = MMAP_TOP - by.mmap % MMAP_PAGES * PAGE_SIZE;
 	layout->program_gap = by.program % MMAP_PAGES * PAGE_SIZE;

@@ -13,6 +13,7 @@
 struct layout {
 	uintptr_t stack_top; /* the end of the stack's last page */
 	size_t stack_gap;    /* bytes below it that stay unused; a multiple of 16 */
+	uintptr_t vdso;	     /* a page above the stack, so that both have the same page table */
 	uintptr_t mmap_top;  /* mappings are placed below it */
 	size_t program_gap;  /* how far a relocatable program is moved up; whole pages */
 	size_t brk_gap;	     /* between the program's end and its heap; whole pages */

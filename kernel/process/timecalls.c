@@ -160,3 +160,10 @@ long sys_gettimeofday(void __user *tv, void __user *tz)
 		return -EFAULT;
 	return tz ? copy_to_user(tz, utc, sizeof(utc)) : 0;
 }
+
+long sys_time(void __user *to)
+{
+	uint32_t now = (uint32_t)time_wall_spec().sec;
+
+	return to && put_user_u32(now, to) < 0 ? -EFAULT : (long)now;
+}

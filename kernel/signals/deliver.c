@@ -142,24 +142,6 @@ static int next_handler(struct signal_info *info, struct signal_action *action)
 }
 
 /*
- * Have a way back from the handler. Of two threads that map it at once, one maps a page in vain.
- * 0 or an error.
- */
-static int prepare_return(const struct signal_action *action)
-{
-	struct mm *mm = current->mm;
-	long at;
-
-	if (action->flags & SA_RESTORER || READ_ONCE(mm->signal_return))
-		return 0;
-	at = mm_map_code(signal_return_code, sizeof(signal_return_code));
-	if ((unsigned long)at >= (unsigned long)-MAX_ERRNO)
-		return at;
-	WRITE_ONCE(mm->signal_return, at);
-	return 0;
-}
-
-/*
  * Enter the handler. If the frame does not fit on the stack, send SIGSEGV. If the signal was SIGSEGV
  * itself, end the process.
  */
@@ -175,7 +157,7 @@ static void enter_handler(struct trap_frame *frame, int signo, const struct sign
 	/* The handler's frame is to have the program's own trap flag. */
 	if (stepping)
 		ptrace_step(task, false);
-	if (prepare_return(action) < 0 || signal_frame_push(frame, signo, info, action, old) < 0) {
+	if (signal_frame_push(frame, signo, info, action, old) < 0) {
 		if (signo == SIGSEGV)
 			process_exit(SIGSEGV);
 		signal_force(SIGSEGV, SI_KERNEL, 0);

@@ -2,9 +2,8 @@
  * Writing the frames of signal handlers to the user's stack, in the layout of Linux/i386, and the way back.
  *
  * 1. A handler with SA_SIGINFO gets the rt frame (siginfo_t, ucontext). Other handlers get the old frame
- *    (struct sigcontext). Both return through the restorer function of the C library (SA_RESTORER). Stacks
- *    are not executable, so for a handler without a restorer deliver.c maps a page with
- *    signal_return_code.
+ *    (struct sigcontext). Both return through the restorer function of the C library (SA_RESTORER), or, if
+ *    there is none, through the code in the vDSO (vdso/entry.asm).
  * 2. The floating-point state follows (fpu_frame.c).
  * 3. A program may change the registers in the frame, but cannot gain privileges by it. sigreturn checks
  *    selectors, eflags and MXCSR, and sends SIGSEGV for a bad frame.
@@ -13,6 +12,7 @@
 #include "kernel/signals/fpu_frame.h"
 #include "kernel/signals/signal.h"
 #include "kernel/syscalls.h"
+#include "kernel/vdso_symbols.h"
 #include "lib/string.h"
 #include "mm/mm.h"
 #include "mm/vm/uaccess.h"
@@ -63,13 +63,6 @@ _Static_assert(sizeof(struct user_ucontext) == 116, "struct ucontext");
 /* The bytes that the restorers have popped when they call sigreturn. */
 #define OLD_FRAME_POPPED 8
 #define RT_FRAME_POPPED	 4
-
-/* The way back from the two kinds of handler, as the C libraries have it too. */
-const uint8_t signal_return_code[SIGNAL_RETURN_SIZE] = {
-	0x58, 0xb8, 119, 0, 0, 0,    0xcd, 0x80, /* pop eax; mov eax, sigreturn; int 0x80 */
-	0xb8, 173,  0,	 0, 0, 0xcd, 0x80,	 /* mov eax, rt_sigreturn; int 0x80 */
-};
-#define RT_RETURN 8u /* where the second one begins */
 
 /* ---- registers ---- */
 
@@ -147,7 +140,8 @@ static uint32_t return_address(const struct signal_action *action)
 {
 	if (action->flags & SA_RESTORER)
 		return action->restorer;
-	return current->mm->signal_return + (action->flags & SA_SIGINFO ? RT_RETURN : 0);
+	return current->mm->vdso +
+	       (action->flags & SA_SIGINFO ? VDSO_RT_SIGRETURN : VDSO_SIGRETURN);
 }
 
 int signal_frame_push(struct trap_frame *frame, int signo, const struct signal_info *info,

@@ -198,13 +198,6 @@ bool signal_action_ignores(const struct process *process, int signo);
  */
 void signal_wake(struct task *task, bool kill);
 
-/*
- * The code through which handlers without SA_RESTORER return. When their frame is pushed, it is mapped at
- * current->mm->signal_return.
- */
-#define SIGNAL_RETURN_SIZE 15u
-extern const uint8_t signal_return_code[SIGNAL_RETURN_SIZE];
-
 /* Returns how many bytes of a stack a handler's frame takes at most, for AT_MINSIGSTKSZ. */
 size_t signal_frame_size(void);
 /*

@@ -299,7 +299,7 @@ static int check_range(struct mm *mm, uintptr_t start, uintptr_t end, unsigned i
 		if (prot & PROT_EXEC && !(vma->flags & VMA_EXEC) && vma->file &&
 		    on_noexec(vma->file))
 			return refuse(EACCES, "the mount has no programs");
-		if (prot & PROT_WRITE && !(vma->flags & VMA_MAY_WRITE) && vma->flags & VMA_SHARED)
+		if (prot & PROT_WRITE && !(vma->flags & VMA_MAY_WRITE))
 			return -EACCES;
 		start = vma->end;
 	}
@@ -352,22 +352,6 @@ long sys_mprotect(uintptr_t start, size_t len, unsigned int prot)
 	if (!error)
 		error = protect(mm, start, start + PAGE_ALIGN(len), prot);
 	mutex_unlock(&mm->lock);
-	return error;
-}
-
-long mm_map_code(const void *code, size_t len)
-{
-	long at = map(0, PAGE_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, NULL, 0);
-	long error;
-
-	if (mm_is_error(at))
-		return at;
-	error = copy_to_user((void __user *)at, code, len);
-	if (!error)
-		error = sys_mprotect(at, PAGE_SIZE, PROT_READ | PROT_EXEC);
-	if (!error)
-		return at;
-	sys_munmap(at, PAGE_SIZE);
 	return error;
 }
 

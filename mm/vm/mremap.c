@@ -95,6 +95,8 @@ static long move_to(struct mm *mm, const struct request *r, uintptr_t to)
 	}
 	if (unmap)
 		mm_unmap_locked(mm, r->start, r->old_len); /* so is this */
+	if (mm->vdso - r->start < r->old_len)
+		mm->vdso += to - r->start;
 	mm_merge(mm, to + r->new_len);
 	mm_merge(mm, to);
 	return 0;

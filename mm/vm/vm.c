@@ -460,7 +460,7 @@ struct mm *mm_fork(struct mm *from)
 	to->env_end = from->env_end;
 	to->aux_start = from->aux_start;
 	to->aux_end = from->aux_end;
-	to->signal_return = from->signal_return;
+	to->vdso = from->vdso;
 	to->barriers = from->barriers;
 	for (vma = mm_find_next(from, 0); vma && !error; vma = mm_find_next(from, vma->end))
 		error = fork_vma(to, vma);

@@ -72,11 +72,6 @@ void mm_get(struct mm *mm);
 /* Drop a use. The last one frees the address space. May sleep. */
 void mm_put(struct mm *mm);
 /*
- * Map a page into the current address space that holds `len` bytes of code, to be executed and not
- * to be written. Returns its address, or -ENOMEM, -EFAULT, -ERESTARTSYS. May sleep; takes mm->lock.
- */
-long mm_map_code(const void *code, size_t len);
-/*
  * Map [start, start+len) with VMA_* flags. If file is NULL, the memory is anonymous. Existing
  * mappings in the range are removed first. Returns 0, -ENOMEM or -EINVAL. May sleep; takes
  * mm->lock.

@@ -16,8 +16,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-SOURCES = ["boot", "kernel", "mm", "fs", "drivers", "net", "lib", "tools", "Makefile", "linker.ld"]
-OBJECTS = SOURCES[:7] + ["names"]
+SOURCES = ["boot", "kernel", "mm", "fs", "drivers", "net", "lib", "vdso", "tools", "Makefile", "linker.ld"]
+OBJECTS = SOURCES[:8] + ["names"]
 COMPILER_LINES = 20
 CROSS = "i686-linux-gnu-"
 # The explorer keeps pages where the kernel has them. In a guest these addresses are the guest kernel's own.

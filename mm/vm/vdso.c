@@ -1,0 +1,90 @@
+/*
+ * Mapping the vDSO. See mm/vm/vdso.h for the contract.
+ *
+ * Each of the two pages is a file without a name, which is filled at boot and never changes. So faults, fork, mremap
+ * and debuggers treat it like a page of any other file, and no page is copied before somebody writes to it.
+ */
+#include "mm/vm/vdso.h"
+#include "fs/cache/pagecache.h"
+#include "fs/file/generic.h"
+#include "fs/names/vfs.h"
+#include "kernel/init.h"
+#include "kernel/time.h"
+#include "kernel/vdso_clock.h"
+#include "lib/string.h"
+#include "mm/kmap.h"
+#include "mm/vm/vm.h"
+
+extern const char vdso_image[PAGE_SIZE]; /* mm/vm/vdso_image.asm */
+
+static struct file *clock_file, *code_file;
+
+static const struct mapping_ops vdso_mapping_ops = { .has_store = false };
+
+static const struct file_ops vdso_file_ops = {
+	.mmap = generic_file_mmap,
+};
+
+/* Make the only page of a file. */
+static bool add_page(struct mapping *mapping, const void *bytes, size_t len)
+{
+	bool fresh;
+	struct page *page = mapping_find_or_add(mapping, 0, &fresh);
+	char *to;
+
+	if (IS_ERR(page))
+		return false;
+	to = kmap_local(page);
+	memset(to, 0, PAGE_SIZE);
+	memcpy(to, bytes, len);
+	kunmap_local(to);
+	set_bits(&page->flags, PG_UPTODATE);
+	page_unlock(page);
+	page_put(page);
+	return true;
+}
+
+static struct file *make_file(const char *name, const void *bytes, size_t len)
+{
+	struct inode *inode = inode_anonymous(S_IFREG | 0400, name);
+	struct file *file;
+
+	if (IS_ERR(inode))
+		cannot_start("too little memory for the vDSO");
+	inode_set_size(inode, PAGE_SIZE);
+	mapping_init(&inode->mapping, inode, &vdso_mapping_ops);
+	file = file_alloc(inode, &vdso_file_ops, O_RDONLY);
+	if (IS_ERR(file) || !add_page(&file->inode->mapping, bytes, len))
+		cannot_start("too little memory for the vDSO");
+	return file;
+}
+
+static void vdso_init(void)
+{
+	struct vdso_clock clock = time_for_programs();
+
+	if (!cpu_has.lfence)
+		clock.scale = 0;
+	clock_file = make_file("[vvar]", &clock, sizeof(clock));
+	code_file = make_file("[vdso]", vdso_image, PAGE_SIZE);
+}
+INITCALL(3, vdso_init);
+
+//BOOK: vdso-map
+int vdso_map(struct mm *mm, uintptr_t at)
+{
+	int error = mm_map(mm, at, PAGE_SIZE, VMA_READ, clock_file, 0);
+
+	if (error == 0)
+		error = mm_map(mm, at + PAGE_SIZE, PAGE_SIZE, VMA_READ | VMA_EXEC | VMA_MAY_WRITE,
+			       code_file, 0);
+	mm->vdso = at + PAGE_SIZE;
+	return error;
+}
+
+const char *vdso_name(const struct vma *vma)
+{
+	return vma->file && (vma->file == clock_file || vma->file == code_file)
+		       ? vma->file->inode->kind
+		       : NULL;
+}

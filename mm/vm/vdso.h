@@ -1,0 +1,28 @@
+/*
+ * The vDSO: a small shared library that the kernel maps into every program (vdso/).
+ *
+ * It has two pages, which all programs share. The first, [vvar], has the figures of the kernel's clock
+ * (kernel/vdso_clock.h). It can only be read. The second, [vdso], is the library itself. A program gets a copy of its
+ * own when it, or its debugger, writes there. A program may also move the pages, or unmap them.
+ *
+ * mm->vdso is the address of the library. Handlers without a restorer return to its code.
+ */
+#ifndef MM_VM_VDSO_H
+#define MM_VM_VDSO_H
+
+#include "mm/mm.h"
+
+struct vma;
+
+#define VDSO_SIZE (2 * PAGE_SIZE)
+
+/*
+ * Map the vDSO at a page-aligned address of a new address space, where nothing is mapped. Sets mm->vdso. Returns 0,
+ * -ENOMEM or -EINTR. May sleep; takes mm->lock.
+ */
+int vdso_map(struct mm *mm, uintptr_t at);
+
+/* Returns the name of the page that is mapped by the VMA, or NULL if it is no page of the vDSO. */
+const char *vdso_name(const struct vma *vma);
+
+#endif

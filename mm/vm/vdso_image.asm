@@ -1,0 +1,8 @@
+; The vDSO as it is in memory: one page, which begins with an ELF header (vdso/vdso.ld).
+
+section .rodata
+global vdso_image
+	align	4096, db 0
+vdso_image:
+	incbin	"vdso/vdso.so"
+	align	4096, db 0
