@@ -115,7 +115,7 @@ static void be_called(int unused)
 	wake_all(&queue);
 	must(calls == 1);
 	must(!list_empty(&waiter.link));
-	wake_one(&queue);
+	wake_all(&queue);
 	must(calls == 2);
 	must(!list_empty(&waiter.link));
 	wait_remove(&queue, &waiter);
@@ -125,6 +125,28 @@ static void be_called(int unused)
 
 SCENARIO(called, "a waiter with a function is called each time, and stays on the queue", set_up,
 	 queue_is_empty, { "poller", be_called, 0 });
+
+static void be_called_alone(int unused)
+{
+	struct waiter first = { .link = LIST_INIT(first.link), .wake = count_call };
+	struct waiter second = { .link = LIST_INIT(second.link), .wake = count_call };
+
+	calls = 0;
+	wait_add(&queue, &first);
+	wait_add(&queue, &second);
+	wake_one(&queue);
+	must(calls == 1);
+	must(queue.waiters.next == &first.link);
+	wake_one(&queue);
+	must(calls == 2);
+	wait_remove(&queue, &first);
+	wait_remove(&queue, &second);
+	wake_one(&queue);
+	must(calls == 2);
+}
+
+SCENARIO(called_alone, "wake_one calls the function of the first waiter, which stays on the queue",
+	 set_up, queue_is_empty, { "poller", be_called_alone, 0 });
 
 static bool pass_on(struct waiter *waiter, enum wake_reason reason)
 {
