@@ -20,6 +20,7 @@
 #include "fs/names/mount.h"
 #include "fs/names/path.h"
 #include "fs/splice/copy.h"
+#include "kernel/init.h"
 #include "kernel/process/credentials.h"
 #include "kernel/process/process.h"
 #include "lib/string.h"
@@ -85,6 +86,39 @@ static const char *name_in(const struct proc_entry *entry, const struct proc_ent
 		return NULL;
 	return *name && !strchr(name, '/') ? name : NULL;
 }
+
+/*
+ * The place of each entry among the names. A directory is read, and searched for a name, by going through its entries,
+ * so they are found only once, at boot.
+ */
+static struct place {
+	const char *name;
+	const struct place *first; /* in this directory */
+	const struct place *next;  /* in the same directory */
+} places[1u << ENTRY_BITS];
+
+static struct place *place_of(const struct proc_entry *entry)
+{
+	return &places[entry - _proc_files_start];
+}
+
+/* Going backwards, each entry becomes the first one of its directory. */
+static void find_places(void)
+{
+	assert(_proc_files_end - _proc_files_start < ARRAY_SIZE(places));
+	for (const struct proc_entry *entry = _proc_files_end; entry-- > _proc_files_start;)
+		for (const struct proc_entry *dir = _proc_files_start; dir < _proc_files_end;
+		     dir++) {
+			const char *name = name_in(entry, dir);
+
+			if (!name)
+				continue;
+			place_of(entry)->name = name;
+			place_of(entry)->next = place_of(dir)->first;
+			place_of(dir)->first = place_of(entry);
+		}
+}
+INITCALL(2, find_places);
 
 static const struct inode_ops proc_ops, self_ops, mounts_ops;
 static const struct file_ops proc_text_ops, proc_bytes_ops;
@@ -459,7 +493,7 @@ static int proc_readdir(struct dentry *dentry, struct dir_context *context)
 {
 	struct inode *dir = dentry->inode;
 	const struct proc_entry *entry = entry_of(dir);
-	unsigned int nr = _proc_files_end - _proc_files_start;
+	const struct place *place;
 
 	if (!dir_emit_dots(context, dir->number, dentry->parent->inode->number))
 		return 0;
@@ -467,15 +501,18 @@ static int proc_readdir(struct dentry *dentry, struct dir_context *context)
 		return fd_readdir(dir, context);
 	if (entry == &proc_file_pid_task)
 		return task_readdir(dir, context);
-	for (; context->pos - 2 < nr; context->pos++) {
-		const struct proc_entry *child = &_proc_files_start[context->pos - 2];
-		const char *name = name_in(child, entry);
+	for (place = place_of(entry)->first; place; place = place->next) {
+		unsigned int at = place - places;
+		const struct proc_entry *child = &_proc_files_start[at];
 
-		if (name && (!child->exists || child->exists()) &&
-		    !context->emit(context, name, strlen(name),
+		if (at + 2 < context->pos || (child->exists && !child->exists()))
+			continue;
+		context->pos = at + 2;
+		if (!context->emit(context, place->name, strlen(place->name),
 				   number_of(child, pid_of(dir), fd_of(dir)),
 				   DT_OF_MODE(child->mode ?: S_IFREG)))
 			return 0;
+		context->pos++;
 	}
 	if (entry == &proc_file_root)
 		pid_readdir(context);
