@@ -172,3 +172,4 @@ static int show_maps(struct process *process, unsigned int number, struct text *
 	return buf ? 0 : -ENOMEM;
 }
 PROC_ENTRY(pid_maps, .path = "/pid/maps", .mode = 0400, .show_process = show_maps);
+PROC_ENTRY(task_maps, .path = "/pid/task/N/maps", .mode = 0400, .show_process = show_maps);
