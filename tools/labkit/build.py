@@ -57,6 +57,8 @@ def first_lines(text, where):
     lines = [line[:200] for line in text.splitlines() if not line.startswith("make")]
     errors = [at for at, line in enumerate(lines) if re.search(r"\berror:|undefined reference|multiple definition", line)]
     start = max(0, errors[0] - 1) if errors else 0
+    if not errors:  # make may still know which command has failed, and by which signal
+        lines += [line[:200] for line in text.splitlines() if line.startswith("make") and "***" in line]
     return "\n".join(lines[start : start + COMPILER_LINES]) or "make failed and said nothing"
 
 

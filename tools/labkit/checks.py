@@ -6,6 +6,7 @@ logs, and how a program with student code is run.
 
 import importlib.util
 import re
+import signal
 import sys
 
 from . import build, functions, guests, manifest
@@ -13,6 +14,7 @@ from . import build, functions, guests, manifest
 OUTCOMES = "pass fail leak panic asleep spins no-boot no-build refused needs infra".split()
 TEXT_MAX = 2048
 COLUMNS_MAX = 34
+TOOL_LINES = 3
 UNWRITTEN = ", which is not written yet"
 
 
@@ -294,13 +296,24 @@ def check_tool(check, place):
     argv = [place.lab.top / "tests/guest-tool" / check["name"], "--kernel", place.kernel, check["case"]]
     run = guests.host(argv, limit, folder=place.lab.top, memory=8 << 30)
     place.keep(check, run.output + run.text)
+    return judge_tool(run, check, place)
+
+
+def judge_tool(run, check, place):
+    """A failed case has remarks behind its line. The first ones say what happened."""
     if run.end != "exit":
         return died(run, place, check["shows"])
     if run.status == 0 and re.search(r"^ok ", run.output, re.M) and not re.search(r"^not ok", run.output, re.M):
         return Verdict("pass", check["shows"], cpu=run.cpu)
-    remarks = [line for line in run.output.splitlines() if line.startswith(("#", "not ok"))]
-    got = remarks[0].lstrip("# ") if remarks else run.output.strip()[-200:]
-    return Verdict("fail", check["shows"], got, cpu=run.cpu, details=run.output)
+    said = place.relative(run.output)
+    remarks = [line.lstrip("# ") for line in said.splitlines() if line.startswith("#")]
+    got = "\n".join(remarks[:TOOL_LINES]) or said.strip()[-200:]
+    where = place_of(said, place)
+    if stub := stub_of(said, place):
+        return Verdict("panic", check["shows"], f"the kernel called {stub.split()[0]}{UNWRITTEN}", stub, run.cpu, details=said)
+    if f"QEMU ended with status {-signal.SIGXCPU}" in said:
+        return Verdict("spins", check["shows"], "a guest used up its CPU time", where, run.cpu, details=said)
+    return Verdict("fail", check["shows"], got, where, run.cpu, details=said)
 
 
 def check_icount(check, place):

@@ -21,7 +21,7 @@ BY_KIND = {
     "icount": ["program", "row", "limit"],
 }
 OPTIONAL = ["guest", "cpu", "rounds", "needs", "read", "bound", "tso", "seeds", "seconds", "rule", "ops"]
-KEYS = ["title", "order", "hours", "files", "may_include", "may_call", "reading", "broken", "guest", "blank", "check", "challenge", "leaks", "plant"]
+KEYS = ["title", "order", "hours", "files", "may_include", "may_call", "reading", "broken", "guest", "blank", "check", "challenge", "leaks", "plant", "written"]
 
 
 class BadManifest(Exception):
@@ -52,6 +52,7 @@ class Lab:
         self.may_include, self.may_call = data.get("may_include", []), data.get("may_call", [])
         self.guest = data.get("guest", [])
         self.challenge = data.get("challenge")
+        self.written = data.get("written", {})  # by stage: the functions that are written in it; all others come last
         self.plant = data.get("plant", [])  # mutants that the starter has, for the student to find
         self.leaks = data.get("leaks", [])  # runs of solution lines that stand elsewhere by chance
 
@@ -154,6 +155,10 @@ def faults(lab):
         used = {case for check in lab.checks if check.get("source") == source for case in check["cases"]}
         if (lab.top / source).is_file():
             found += [f"the case {case} of {source} is in no check" for case in unit_cases(lab.top, source) if case not in used]
+    stages, blanked = {check["stage"] for check in lab.checks}, {name for stubs in lab.blank.values() for name in stubs}
+    for stage, names in lab.written.items():
+        found += [f"'written' names the stage {stage}, which has no check"] if stage not in stages else []
+        found += [f"'written' names {name}(), which is not blanked" for name in names if name not in blanked]
     for name in ("text.md", "gdb"):
         if not (lab.folder / name).is_file():
             found.append(f"labs/{lab.name}/{name} is missing")

@@ -3,6 +3,9 @@
 A mutant is the reference with one mistake. It must fail the checks that it names (`# loses:` in
 labs/LAB/mutants, or [broken] in the manifest for patches of tests/broken), and no check of an earlier
 stage than the first of those. Only these checks are carried out.
+
+With the functions of some stages written, and all others as in the starter, the checks of these stages
+pass ([written] in the manifest).
 """
 
 import re
@@ -42,6 +45,10 @@ def mutant_faults(lab, result, loses):
     return faults
 
 
+def all_pass(result):
+    return [f"{entry['id']}: {entry['got']}" for entry in result["checks"] if entry["outcome"] != "pass"]
+
+
 def challenge_faults(lab, metric):
     """Returns what is wrong with the challenge, given what the reference's row has cost. The kernel changes, so a little may."""
     if not lab.challenge:
@@ -78,10 +85,13 @@ def run(lab, jobs=None, only=None, few=None):
         line(name, result, ("WRONG: " + "; ".join(found) + " " if found else "") + (f"lost: {lost}" if lost else ""))
 
     if not only:
-        full = lambda result: [f"{entry['id']}: {entry['got']}" for entry in result["checks"] if entry["outcome"] != "pass"] + challenge_faults(lab, result["metric"])
+        full = lambda result: all_pass(result) + challenge_faults(lab, result["metric"])
         none = lambda result: [] if result["score"] == 0 else ["has points without work"]
         one("reference", export.reference(lab), full)
         one("starter", export.blanked(lab), none)
+        for stage in sorted(lab.written):
+            until = [check["id"] for check in lab.checks if check["stage"] <= stage]
+            one(f"stage-{stage}", export.written_until(lab, stage), all_pass, only=until)
     mutants = mutants_of(lab)
     unknown = set(only or []) - {name for name, _, _ in mutants}
     if unknown:
