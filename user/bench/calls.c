@@ -2,6 +2,7 @@
  * Rows for small calls: a call that does nothing, one byte through a pipe, making a pipe, and poll.
  */
 #include <poll.h>
+#include <sys/auxv.h>
 #include <sys/syscall.h>
 
 #include "bench.h"
@@ -15,6 +16,28 @@ static struct pollfd polled[POLLED];
 static void parent_id(void)
 {
 	syscall(SYS_getppid);
+}
+
+static unsigned long fast_call; /* __kernel_vsyscall */
+
+static bool has_fast_call(void)
+{
+	fast_call = getauxval(AT_SYSINFO);
+	return fast_call != 0;
+}
+
+static void fast_parent_id(void)
+{
+	long id;
+
+	__asm__ volatile("call *%1" : "=a"(id) : "m"(fast_call), "0"(SYS_getppid) : "memory");
+}
+
+static void read_clock(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
 }
 
 static bool one_pipe(void)
@@ -69,6 +92,10 @@ static void poll_all(void)
 static struct row rows[] = {
 	{ "getppid", "one system call that does nothing", .reach = 150, .rounds = 5000,
 	  .once = parent_id },
+	{ "getppid by the vDSO", "the same without a C library, through __kernel_vsyscall",
+	  .reach = 60, .rounds = 5000, .setup = has_fast_call, .once = fast_parent_id },
+	{ "clock_gettime", "a C library's function, which the vDSO serves without a system call",
+	  .reach = 150, .rounds = 5000, .once = read_clock },
 	{ "1 byte there and back in one task", "a write and a read of one byte", .reach = 900,
 	  .rounds = 2000, .setup = one_pipe, .once = one_byte },
 	{ "1 byte ping-pong, two tasks",

@@ -213,7 +213,23 @@ TEST(never_backwards, 20, "no CPU reads a time before one that another CPU has r
 		CHECK_EQ(test_wait(children[i]), 0);
 }
 
-TEST(areas, 5, "/proc/self/maps has the two areas, which cannot be written")
+/* Does the file of this process's first thread have a line that ends so? */
+static bool is_listed(const char *path, const char *end)
+{
+	char name[64], line[512];
+	bool found = false;
+	FILE *file;
+
+	snprintf(name, sizeof(name), path, getpid());
+	file = fopen(name, "r");
+	CHECK(file);
+	while (!found && fgets(line, sizeof(line), file))
+		found = strstr(line, end);
+	fclose(file);
+	return found;
+}
+
+TEST(areas, 5, "maps of a process and of its threads has the two areas, which cannot be written")
 {
 	struct area vvar, vdso;
 
@@ -223,6 +239,7 @@ TEST(areas, 5, "/proc/self/maps has the two areas, which cannot be written")
 	CHECK(!strcmp(vdso.access, "r-xp"));
 	CHECK_EQ(vdso.start, getauxval(AT_SYSINFO_EHDR));
 	CHECK_EQ(vvar.end, vdso.start);
+	CHECK(is_listed("/proc/self/task/%d/maps", "[vdso]"));
 	CHECK_ERR(mprotect((void *)vvar.start, 4096, PROT_READ | PROT_WRITE), EACCES);
 	for (int i = 0; i < 2; i++) {
 		pid_t child = fork();
