@@ -279,17 +279,17 @@ TEST(which_comes_first, 5, "an empty source counts more than a target without re
 	signal(SIGPIPE, SIG_IGN);
 	while (write(other[1], back, 4096) > 0)
 		;
-	CHECK_ERR(splice(ends[0], NULL, other[1], NULL, 10, 0), EAGAIN);
+	CHECK_ERR(splice(ends[0], NULL, other[1], NULL, 10, SPLICE_F_NONBLOCK), EAGAIN);
 	CHECK_ERR(tee(ends[0], other[1], 10, 0), EAGAIN);
 	close(ends[1]);
-	CHECK_ERR(splice(ends[0], NULL, other[1], NULL, 10, 0), EAGAIN);
+	CHECK_ERR(splice(ends[0], NULL, other[1], NULL, 10, SPLICE_F_NONBLOCK), EAGAIN);
 	CHECK_ERR(tee(ends[0], other[1], 10, 0), EAGAIN);
 	make_pipe(ends, O_NONBLOCK);
 	close(other[0]);
-	CHECK_ERR(splice(ends[0], NULL, other[1], NULL, 10, 0), EAGAIN);
+	CHECK_ERR(splice(ends[0], NULL, other[1], NULL, 10, SPLICE_F_NONBLOCK), EAGAIN);
 	CHECK_ERR(tee(ends[0], other[1], 10, 0), EAGAIN);
 	close(ends[1]);
-	CHECK_ERR(splice(ends[0], NULL, other[1], NULL, 10, 0), EPIPE);
+	CHECK_ERR(splice(ends[0], NULL, other[1], NULL, 10, SPLICE_F_NONBLOCK), EPIPE);
 	CHECK_ERR(tee(ends[0], other[1], 10, 0), EPIPE);
 }
 
