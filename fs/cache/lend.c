@@ -122,9 +122,10 @@ void page_abort_write(struct page *page)
 {
 	bool uptodate = page_has(page, PG_UPTODATE);
 
-	/* An unlocked page is uptodate or failed. One that was made for a hole of a file without a
-	 * store has the hole's zeros; others are read (again). */
-	if (!uptodate && page->mapping && !page->mapping->ops->has_store) {
+	/* An unlocked page is uptodate or failed. One that was made for a hole has the hole's zeros: its file has no
+	 * store, or the page has just got its room there. Others are read (again). */
+	if (!uptodate && page->mapping &&
+	    (!page->mapping->ops->has_store || page_has(page, PG_DIRTY))) {
 		page_zero(page, 0, PAGE_SIZE);
 		uptodate = true;
 	}
@@ -150,7 +151,7 @@ static int prepare(struct mapping *mapping, struct page **page, bool fresh, unsi
 	if (!error && !fresh && !page_has(*page, PG_UPTODATE) && is_lent(*page))
 		error = replace_lent(mapping, page);
 	/* A dirty page has its room on the disk already. */
-	if (!error && !page_has(*page, PG_DIRTY))
+	if (!error && (!page_has(*page, PG_DIRTY) || mapping->ops->room_by_parts))
 		error = mapping->ops->begin_write(mapping, *page, from, to);
 	if (!error && page_has(*page, PG_UPTODATE) && is_lent(*page))
 		error = replace_lent(mapping, page);
@@ -227,12 +228,15 @@ void page_end_write(struct page *page)
 
 struct page *page_make_writable(struct mapping *mapping, struct page *page)
 {
+	file_off_t left;
 	int error;
 
 	if (!mapping->ops->begin_write)
 		return ERR_PTR(-EROFS);
-	/* It is uptodate, so an error leaves everything as it was. */
-	error = prepare(mapping, &page, false, 0, PAGE_SIZE);
+	/* It is uptodate, so an error leaves everything as it was. The bytes behind the end need no room. */
+	left = inode_size(mapping->inode) - ((file_off_t)page->index << PAGE_SHIFT);
+	error = prepare(mapping, &page, false, 0,
+			left > 0 ? MIN(left, (file_off_t)PAGE_SIZE) : PAGE_SIZE);
 	if (error)
 		return ERR_PTR(error);
 	page_set_dirty(page);

@@ -40,9 +40,11 @@ struct mapping_ops {
 	 */
 	int (*write_page)(struct mapping *mapping, struct page *page);
 	/*
-	 * The caller is about to fill [from, to) of the locked page. Reserve room for it: 0 or -ENOSPC.
+	 * The caller is about to fill [from, to) of the locked page. Reserve room for it: 0, -ENOSPC, or another error.
 	 * If the page is not uptodate, either the caller fills the whole page, or this function provides
-	 * the bytes around that range. NULL: the file cannot be written (-EROFS).
+	 * the bytes around that range. It may make the page dirty: a page that is dirty and not uptodate has got
+	 * room where there was a hole, and becomes zeros if the write fails. NULL: the file cannot be
+	 * written (-EROFS).
 	 */
 	int (*begin_write)(struct mapping *mapping, struct page *page, unsigned int from,
 			   unsigned int to);
@@ -53,6 +55,8 @@ struct mapping_ops {
 	int (*begin_add)(struct mapping *mapping);
 	/* Is there a disk behind the file? If not (tmpfs), its pages are never dropped. */
 	bool has_store;
+	/* begin_write is called for a dirty page as well, which may have room for a part of its bytes only. */
+	bool room_by_parts;
 };
 
 struct mapping {
@@ -292,6 +296,11 @@ void mapping_remove_range(struct mapping *mapping, unsigned int first, unsigned 
  * or the error of a write since the last call. May sleep.
  */
 int mapping_sync(struct mapping *mapping);
+/*
+ * The same, but the error of an earlier write stays for the next mapping_sync(). -ENOMEM: there was no memory to start a
+ * write.
+ */
+int mapping_write(struct mapping *mapping);
 /*
  * Drop those of the pages [first, last] that are clean, unused and not lent (POSIX_FADV_DONTNEED,
  * drop_caches). Returns how many were dropped. Does not wait for IO.

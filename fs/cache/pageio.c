@@ -166,3 +166,86 @@ void pageio_read(struct block_device *device, struct mapping *mapping, unsigned 
 	}
 	submit(&reader);
 }
+
+/* ---- writing ---- */
+
+#define WRITE_FAILED (1ul << VALID_SHIFT) /* page->private while it is written: this bit | parts */
+
+static void part_written(struct page *page, int error)
+{
+	unsigned long left;
+
+	if (error)
+		__sync_fetch_and_or(&page->private, WRITE_FAILED);
+	left = __sync_sub_and_fetch(&page->private, 1);
+	if (left & PARTS_MASK)
+		return;
+	page->private = 0;
+	page_write_done(page, !(left & WRITE_FAILED));
+}
+
+static void write_complete(struct bio *bio)
+{
+	struct page *page = bio->segments[0].page;
+	int error = bio->error;
+
+	bio_free(bio);
+	part_written(page, error);
+}
+
+#define PAGE_PARTS (PAGE_SIZE / SECTOR_SIZE)
+
+/* Make the bios of a page, at most PAGE_PARTS, for its first `blocks` blocks. Returns how many, or an error. */
+static int make_writes(struct reader *place, struct page *page, unsigned int blocks,
+		       struct bio **bios)
+{
+	unsigned int shift = place->sector_shift + SECTOR_SHIFT;
+	uint64_t block = (uint64_t)page->index << (PAGE_SHIFT - shift);
+	int nr = 0;
+
+	for (unsigned int done = 0, n; done < blocks; done += n) {
+		int error = look_up(place, block + done, blocks - done);
+		struct bio *bio;
+
+		n = error ? 0 : MIN(place->left, blocks - done);
+		place->left = 0;
+		if (!error && place->first == 0)
+			continue;
+		bio = error ? NULL :
+			      bio_alloc(place->device, place->first << place->sector_shift, true, 0);
+		if (!bio) {
+			while (nr > 0)
+				bio_free(bios[--nr]);
+			return error ? error : -ENOMEM;
+		}
+		bio->complete = write_complete;
+		bio_add(bio, page, done << shift, n << shift);
+		bios[nr++] = bio;
+	}
+	return nr;
+}
+
+int pageio_write(struct block_device *device, struct mapping *mapping, unsigned int block_shift,
+		 block_lookup lookup, struct page *page)
+{
+	file_off_t left = inode_size(mapping->inode) - ((file_off_t)page->index << PAGE_SHIFT);
+	struct reader place = {
+		.device = device,
+		.inode = mapping->inode,
+		.lookup = lookup,
+		.sector_shift = block_shift - SECTOR_SHIFT,
+	};
+	struct bio *bios[PAGE_PARTS];
+	unsigned int valid = left < 0 ? 0 : MIN(left, (file_off_t)PAGE_SIZE);
+	int nr = make_writes(&place, page, DIV_ROUND_UP(valid, 1u << block_shift), bios);
+
+	if (nr < 0)
+		return nr;
+	if (valid < PAGE_SIZE)
+		page_zero(page, valid, PAGE_SIZE - valid);
+	page->private = nr + 1;
+	for (int i = 0; i < nr; i++)
+		bio_submit(bios[i]);
+	part_written(page, 0);
+	return 0;
+}

@@ -66,8 +66,12 @@ static int write_back(struct mapping *mapping, struct page *page)
 	page_clear_dirty(mapping, page);
 	mapping_protect_page(mapping, page);
 	error = mapping->ops->write_page(mapping, page);
-	if (error)
+	if (error == -ENOMEM) { /* nothing is wrong with the disk: the next sync tries again */
+		page_set_dirty(page);
+		page_end_writeback(page);
+	} else if (error) {
 		page_write_done(page, false);
+	}
 unlock:
 	page_unlock(page);
 	return error;
@@ -96,7 +100,7 @@ static int for_each_flagged(struct mapping *mapping, unsigned int bits,
 	return error;
 }
 
-static int write_all(struct mapping *mapping)
+int mapping_write(struct mapping *mapping)
 {
 	int error, waited;
 
@@ -109,7 +113,7 @@ static int write_all(struct mapping *mapping)
 
 int mapping_sync(struct mapping *mapping)
 {
-	int error = write_all(mapping);
+	int error = mapping_write(mapping);
 
 	if (mapping->write_error) {
 		error = mapping->write_error;
@@ -121,5 +125,5 @@ int mapping_sync(struct mapping *mapping)
 void page_balance_dirty(struct mapping *mapping)
 {
 	if ((unsigned int)atomic_read(&nr_dirty_pages) > nr_frames / DIRTY_PART)
-		write_all(mapping); /* its errors wait in write_error for fsync */
+		(void)mapping_write(mapping); /* its errors wait in write_error for fsync */
 }

@@ -7,6 +7,7 @@
 
 #define MAX_LOG_BLOCK_SIZE 2u /* 1, 2 and 4 KiB */
 #define DYNAMIC_REVISION   1u /* the first revision with an inode size and features */
+#define OLD_FIRST_INODE	   11u
 #define BITS_PER_BYTE	   8u
 #define ENTRY_ALIGN	   4u
 
@@ -72,32 +73,61 @@ const char *ext2_check_super(const struct ext2_disk_super *super, uint64_t devic
 		error = check_groups(super, layout);
 	layout->free_blocks = super->free_blocks;
 	layout->free_inodes = super->free_inodes;
+	layout->reserved_blocks = super->reserved_blocks;
+	layout->reserved_uid = super->default_uid;
+	layout->first_inode =
+		super->revision < DYNAMIC_REVISION ? OLD_FIRST_INODE : super->first_inode;
+	layout->read_only_features = super->revision < DYNAMIC_REVISION ?
+					     0 :
+					     super->read_only_compatible & ~EXT2_READ_ONLY_KNOWN;
+	layout->last_orphan = super->last_orphan;
 	layout->file_types =
 		super->revision == DYNAMIC_REVISION && super->incompatible & EXT2_INCOMPAT_FILETYPE;
 	return error;
 }
 
-uint64_t ext2_group_offset(const struct ext2_layout *layout, uint32_t number)
+struct ext2_place ext2_super_place(const struct ext2_layout *layout)
 {
-	uint64_t table = (uint64_t)(layout->first_data_block + 1) << layout->block_shift;
-
-	return table +
-	       (uint64_t)((number - 1) / layout->inodes_per_group) * sizeof(struct ext2_disk_group);
+	return (struct ext2_place){ layout->first_data_block,
+				    EXT2_SUPER_OFFSET & (layout->block_size - 1) };
 }
 
-uint64_t ext2_inode_offset(const struct ext2_layout *layout, uint32_t number, uint32_t inode_table)
+struct ext2_place ext2_group_place(const struct ext2_layout *layout, uint32_t group)
 {
-	return ((uint64_t)inode_table << layout->block_shift) +
-	       (uint64_t)((number - 1) % layout->inodes_per_group) * layout->inode_size;
+	uint64_t offset = (uint64_t)group * sizeof(struct ext2_disk_group);
+
+	return (struct ext2_place){ layout->first_data_block + 1 + (offset >> layout->block_shift),
+				    offset & (layout->block_size - 1) };
 }
 
-bool ext2_inode_table_ok(const struct ext2_layout *layout, uint32_t inode_table)
+struct ext2_place ext2_inode_place(const struct ext2_layout *layout, uint32_t number,
+				   uint32_t inode_table)
+{
+	uint64_t offset = (uint64_t)((number - 1) % layout->inodes_per_group) * layout->inode_size;
+
+	return (struct ext2_place){ inode_table + (offset >> layout->block_shift),
+				    offset & (layout->block_size - 1) };
+}
+
+const char *ext2_check_group(const struct ext2_layout *layout, const struct ext2_disk_group *group)
 {
 	uint64_t bytes = (uint64_t)layout->inodes_per_group * layout->inode_size;
-	uint64_t end = ((uint64_t)inode_table << layout->block_shift) + bytes;
+	uint64_t end = ((uint64_t)group->inode_table << layout->block_shift) + bytes;
 
-	return ext2_block_ok(layout, inode_table) && end <= (uint64_t)layout->blocks
-								     << layout->block_shift;
+	if (!ext2_block_ok(layout, group->inode_table) ||
+	    end > (uint64_t)layout->blocks << layout->block_shift)
+		return "its inode table is not on the file system";
+	if (!ext2_block_ok(layout, group->block_bitmap) ||
+	    !ext2_block_ok(layout, group->inode_bitmap))
+		return "a bitmap of its group is not on the file system";
+	return NULL;
+}
+
+uint32_t ext2_group_blocks(const struct ext2_layout *layout, uint32_t group)
+{
+	uint32_t first = layout->first_data_block + group * layout->blocks_per_group;
+
+	return MIN(layout->blocks - first, layout->blocks_per_group);
 }
 
 int64_t ext2_inode_size(const struct ext2_disk_inode *inode)
@@ -121,8 +151,6 @@ const char *ext2_check_inode(const struct ext2_layout *layout, const struct ext2
 {
 	uint64_t size = ext2_inode_size(inode);
 
-	if (inode->links == 0)
-		return "not in use";
 	if (inode->flags & (EXT2_FLAG_EXTENTS | EXT2_FLAG_INLINE | EXT2_FLAG_COMPRESSED))
 		return "in a form that is not of ext2";
 	switch (inode->mode & S_IFMT) {
@@ -135,7 +163,7 @@ const char *ext2_check_inode(const struct ext2_layout *layout, const struct ext2
 			return "a directory with a bad size";
 		break;
 	case S_IFLNK:
-		if (size == 0 || size >= layout->block_size)
+		if ((size == 0 && inode->links > 0) || size >= layout->block_size)
 			return "a symbolic link with a bad size";
 		break;
 	case S_IFIFO:
@@ -164,6 +192,13 @@ bool ext2_is_fast_symlink(const struct ext2_layout *layout, const struct ext2_di
 unsigned int ext2_device_number(const struct ext2_disk_inode *inode)
 {
 	return device_decode(inode->block[0] ? inode->block[0] & 0xffff : inode->block[1]);
+}
+
+void ext2_set_device_number(uint32_t *pointers, unsigned int rdev)
+{
+	uint32_t number = device_encode(rdev);
+
+	pointers[number > 0xffff] = number;
 }
 
 unsigned int ext2_block_path(const struct ext2_layout *layout, uint64_t block, unsigned int path[4],
@@ -220,4 +255,52 @@ unsigned int ext2_read_entry(const struct ext2_layout *layout, const void *block
 	    memchr(entry->name, '\0', entry->name_len))
 		return 0;
 	return len;
+}
+
+unsigned int ext2_entry_size(unsigned int name_len)
+{
+	return (sizeof(struct ext2_disk_entry) + name_len + ENTRY_ALIGN - 1) & ~(ENTRY_ALIGN - 1);
+}
+
+int ext2_find_room(const struct ext2_layout *layout, const void *block, unsigned int size,
+		   struct ext2_room *room)
+{
+	struct ext2_entry entry;
+	unsigned int len;
+
+	for (unsigned int offset = 0; offset < layout->block_size; offset += len) {
+		unsigned int keep = 0;
+
+		len = ext2_read_entry(layout, block, offset, &entry);
+		if (len == 0)
+			return -1;
+		if (entry.inode)
+			keep = ext2_entry_size(entry.name_len);
+		if (len - keep >= size) {
+			*room = (struct ext2_room){ offset, keep, len - keep };
+			return 1;
+		}
+	}
+	return 0;
+}
+
+/* The types by their numbers (4.1). */
+static const uint16_t entry_modes[] = {
+	0, S_IFREG, S_IFDIR, S_IFCHR, S_IFBLK, S_IFIFO, S_IFSOCK, S_IFLNK,
+};
+
+unsigned int ext2_mode_of_type(unsigned int type)
+{
+	return type < ARRAY_SIZE(entry_modes) ? entry_modes[type] : 0;
+}
+
+unsigned int ext2_entry_type(const struct ext2_layout *layout, unsigned int mode)
+{
+	unsigned int type = 0;
+
+	if (layout->file_types)
+		for (type = ARRAY_SIZE(entry_modes) - 1; type > 0; type--)
+			if (entry_modes[type] == (mode & S_IFMT))
+				break;
+	return type;
 }

@@ -32,10 +32,23 @@ struct ext2_disk_super {
 	uint32_t first_inode;
 	uint16_t inode_size, block_group;
 	uint32_t compatible, incompatible, read_only_compatible;
+	uint8_t uuid[16], volume_name[16], last_mounted[64];
+	uint32_t algorithms;
+	uint8_t preallocate, preallocate_directory;
+	uint16_t reserved_groups;
+	uint8_t journal_uuid[16];
+	uint32_t journal_inode, journal_device, last_orphan;
 } __packed;
+
+#define EXT2_STATE_CLEAN  0x0001u /* super.state: it was unmounted */
+#define EXT2_STATE_ERRORS 0x0002u
 
 #define EXT2_INCOMPAT_FILETYPE 0x0002u /* directory entries name the type */
 #define EXT2_INCOMPAT_KNOWN    EXT2_INCOMPAT_FILETYPE
+/* With other features of this kind the file system can be read but not written. */
+#define EXT2_READ_ONLY_SPARSE	  0x0001u /* not every group has a copy of the superblock */
+#define EXT2_READ_ONLY_LARGE_FILE 0x0002u /* a file has 2 GiB or more */
+#define EXT2_READ_ONLY_KNOWN	  (EXT2_READ_ONLY_SPARSE | EXT2_READ_ONLY_LARGE_FILE)
 
 /* 3.2 Block group descriptor */
 struct ext2_disk_group {
@@ -57,6 +70,10 @@ struct ext2_disk_inode {
 } __packed;
 
 #define EXT2_INODE_SIZE_MIN  128u
+#define EXT2_LINKS_MAX	     32000u
+#define EXT2_FLAG_IMMUTABLE  0x00000010u
+#define EXT2_FLAG_APPEND     0x00000020u
+#define EXT2_FLAG_INDEX	     0x00001000u /* a directory with hashes of its names */
 #define EXT2_FLAG_COMPRESSED 0x00000004u
 #define EXT2_FLAG_EXTENTS    0x00080000u /* ext4: the pointers are something else */
 #define EXT2_FLAG_INLINE     0x10000000u /* ext4: the data is in the inode */
@@ -75,6 +92,10 @@ struct ext2_layout {
 	uint32_t blocks_per_group, inodes_per_group, groups;
 	unsigned int inode_size;
 	uint32_t free_blocks, free_inodes;
+	uint32_t reserved_blocks; /* for root and reserved_uid */
+	uint32_t reserved_uid;
+	uint32_t first_inode; /* that ordinary files have */
+	uint32_t read_only_features, last_orphan;
 	bool file_types; /* directory entries have them */
 };
 
@@ -92,14 +113,27 @@ static inline bool ext2_block_ok(const struct ext2_layout *layout, uint32_t bloc
 	return block > layout->first_data_block && block < layout->blocks;
 }
 
+/* A place in the file system's metadata. */
+struct ext2_place {
+	uint32_t block;
+	unsigned int offset; /* bytes, within the block */
+};
+struct ext2_place ext2_super_place(const struct ext2_layout *layout);
+/* The descriptor of a group, which is below layout->groups. */
+struct ext2_place ext2_group_place(const struct ext2_layout *layout, uint32_t group);
 /*
- * The offset in bytes, on the device, of the descriptor of an inode's group, and of the inode itself.
- * `inode_table` is the inode table of its group, and has been checked. `number` is 1 or more.
+ * An inode. `inode_table` is the inode table of its group, and has been checked. `number` is 1 or more.
  */
-uint64_t ext2_group_offset(const struct ext2_layout *layout, uint32_t number);
-uint64_t ext2_inode_offset(const struct ext2_layout *layout, uint32_t number, uint32_t inode_table);
-/* Does the inode table lie within the file system? */
-bool ext2_inode_table_ok(const struct ext2_layout *layout, uint32_t inode_table);
+struct ext2_place ext2_inode_place(const struct ext2_layout *layout, uint32_t number,
+				   uint32_t inode_table);
+static inline uint32_t ext2_inode_group(const struct ext2_layout *layout, uint32_t number)
+{
+	return (number - 1) / layout->inodes_per_group;
+}
+/* Check a group's descriptor. Returns NULL, or a text that says what is wrong. */
+const char *ext2_check_group(const struct ext2_layout *layout, const struct ext2_disk_group *group);
+/* The number of blocks that a group has. Only the last one may be shorter than the others. */
+uint32_t ext2_group_blocks(const struct ext2_layout *layout, uint32_t group);
 
 /* Check an inode that should be in use. Returns NULL, or a text that says what is wrong. */
 const char *ext2_check_inode(const struct ext2_layout *layout, const struct ext2_disk_inode *inode);
@@ -107,8 +141,9 @@ const char *ext2_check_inode(const struct ext2_layout *layout, const struct ext2
 int64_t ext2_inode_size(const struct ext2_disk_inode *inode);
 /* Is it a symbolic link whose target is in the inode? */
 bool ext2_is_fast_symlink(const struct ext2_layout *layout, const struct ext2_disk_inode *inode);
-/* The device number of a character or block device. */
+/* The device number of a character or block device, and how it is stored in the pointers. */
 unsigned int ext2_device_number(const struct ext2_disk_inode *inode);
+void ext2_set_device_number(uint32_t *pointers, unsigned int rdev);
 
 /*
  * Find the path to a block of a file: the index of a pointer in the inode, and then the index in
@@ -133,5 +168,21 @@ struct ext2_entry {
 };
 unsigned int ext2_read_entry(const struct ext2_layout *layout, const void *block,
 			     unsigned int offset, struct ext2_entry *entry);
+/* How many bytes an entry with such a name needs. */
+unsigned int ext2_entry_size(unsigned int name_len);
+/*
+ * Find room for an entry of `size` bytes in a block of a directory. Returns 1, 0 if there is none, or -1 if an
+ * entry is damaged. The entry at room->before keeps its first room->keep bytes, and the new
+ * one gets room->len bytes behind them. If `keep` is 0, the entry there is unused and is replaced.
+ */
+struct ext2_room {
+	unsigned int before, keep, len;
+};
+int ext2_find_room(const struct ext2_layout *layout, const void *block, unsigned int size,
+		   struct ext2_room *room);
+/* The `type` of an entry (4.1) for a mode, or 0 if the file system has no types. */
+unsigned int ext2_entry_type(const struct ext2_layout *layout, unsigned int mode);
+/* The bits of S_IFMT for such a type, or 0. */
+unsigned int ext2_mode_of_type(unsigned int type);
 
 #endif

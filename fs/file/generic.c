@@ -211,9 +211,14 @@ ssize_t generic_file_write(struct file *file, struct iter *from, file_off_t *pos
 	if (done == 0) {
 		inode_drop_privileges(inode);
 		done = write_locked(inode, from, pos, len);
+		/* A write that has failed may have got room behind the end of the file. */
+		if (done < (ssize_t)len && inode->ops && inode->ops->truncated)
+			inode->ops->truncated(inode);
 	}
-	if (done > 0)
+	if (done > 0) {
 		inode->mtime = inode->ctime = time_wall_spec();
+		inode_changed(inode);
+	}
 	mutex_unlock(&inode->lock);
 	if (done > 0 && file->flags & O_DSYNC) {
 		error = generic_file_fsync(file);

@@ -3,8 +3,7 @@
  *
  * 1. fsync waits until the file's dirty pages, and the metadata that leads to them, are on the
  *    disk. It reports an error of an earlier write-back once.
- * 2. sync does the same for every disk. File systems need no call of their own for that, because
- *    all they write is in pages of the cache.
+ * 2. sync does the same for every file system that is mounted, and for every raw disk.
  */
 #include "drivers/disk/block.h"
 #include "fs/file/generic.h"
@@ -28,6 +27,8 @@ int generic_file_fsync(struct file *file)
 
 	if (S_ISBLK(inode->mode))
 		return block_sync(inode->private);
+	if (inode->sb->ops->fsync)
+		return inode->sb->ops->fsync(inode);
 	error = mapping_sync(&inode->mapping);
 
 	if (!error && device && device->ops->flush)
@@ -37,10 +38,18 @@ int generic_file_fsync(struct file *file)
 
 /* ---- the calls ---- */
 
+/* Store a file system, if it has more to store than the pages of its raw device. */
+static void sync_super(struct super_block *sb)
+{
+	if (sb->ops->sync)
+		(void)sb->ops->sync(sb); /* sync(2) reports no errors */
+}
+
 long sys_sync(void)
 {
 	struct block_device *device;
 
+	mounts_walk(sync_super);
 	list_for_each(device, &block_devices, link)
 		block_sync(device); /* sync(2) reports no errors */
 	return 0;
@@ -63,9 +72,12 @@ long sys_syncfs(int number)
 {
 	struct fd fd = fd_get(number);
 	long error = fd.file ? 0 : -EBADF;
+	struct super_block *sb = fd.file ? fd.file->inode->sb : NULL;
 
-	if (fd.file && fd.file->inode->sb->device)
-		error = block_sync(fd.file->inode->sb->device);
+	if (sb && sb->ops->sync)
+		error = sb->ops->sync(sb);
+	if (sb && sb->device && !error)
+		error = block_sync(sb->device);
 	fd_put(fd);
 	return error;
 }

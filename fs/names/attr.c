@@ -153,8 +153,10 @@ static long change_at(int dirfd, const char __user *name, unsigned int flags,
 	error = mutex_lock_killable(&inode->lock);
 	if (!error) {
 		error = change->make(inode, change);
-		if (!error)
+		if (!error) {
 			inode->ctime = time_wall_spec();
+			inode_changed(inode);
+		}
 		mutex_unlock(&inode->lock);
 	}
 	mount_end_writing(path.mount);
@@ -359,6 +361,7 @@ static int truncate_locked(struct inode *inode, file_off_t size)
 	if (ops && ops->truncated)
 		ops->truncated(inode);
 	inode->mtime = inode->ctime = time_wall_spec();
+	inode_changed(inode);
 	return 0;
 }
 

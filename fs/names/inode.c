@@ -116,6 +116,13 @@ static struct inode *inode_find(struct super_block *sb, uint64_t number)
 	return found;
 }
 
+void inode_insert(struct inode *inode)
+{
+	spin_lock(&inode_lock);
+	list_add(hash_chain(inode->sb, inode->number), &inode->hash_link);
+	spin_unlock(&inode_lock);
+}
+
 static struct inode *inode_read(struct super_block *sb, uint64_t number)
 {
 	struct inode *inode = inode_alloc(sb);
@@ -129,9 +136,7 @@ static struct inode *inode_read(struct super_block *sb, uint64_t number)
 		inode_put(inode);
 		return ERR_PTR(error);
 	}
-	spin_lock(&inode_lock);
-	list_add(hash_chain(sb, number), &inode->hash_link);
-	spin_unlock(&inode_lock);
+	inode_insert(inode);
 	return inode;
 }
 
@@ -159,6 +164,8 @@ static void inode_finish(struct inode *inode)
 {
 	if (inode->mapping.pages.count || atomic_read(&inode->mapping.reads))
 		mapping_destroy(&inode->mapping);
+	if (inode->nr_links == 0 && inode->sb->ops->delete_inode)
+		inode->sb->ops->delete_inode(inode);
 	if (inode->sb->ops->free_inode)
 		inode->sb->ops->free_inode(inode);
 }
@@ -219,13 +226,15 @@ int inodes_wait_reads(struct super_block *sb)
 	while (!error && (inode = inode_next(sb, inode)) != NULL)
 		error = mapping_wait_reads(&inode->mapping);
 	inode_put(inode);
+	if (!error && sb->metadata)
+		error = mapping_wait_reads(sb->metadata);
 	return error;
 }
 
 bool inodes_are_read(struct super_block *sb)
 {
 	struct inode *inode;
-	bool found = false;
+	bool found = sb->metadata && atomic_read(&sb->metadata->reads) > 0;
 
 	spin_lock(&inode_lock);
 	list_for_each(inode, &sb->inodes, sb_link)

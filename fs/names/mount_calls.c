@@ -132,9 +132,7 @@ static int remount_locked(const struct request *request)
 	if (!(request->flags & MS_BIND)) {
 		if (*request->options)
 			return refuse(EINVAL, "options cannot be changed");
-		if (!read_only && mount->sb->device)
-			return refuse(EROFS, "no file system on a disk can be written");
-		error = writers_forbid(&mount->sb->writers, read_only);
+		error = super_set_read_only(mount->sb, read_only);
 	}
 	/* Files open through other mounts of the file system have been seen by now, if there are any. */
 	if (!error)

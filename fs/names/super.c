@@ -32,11 +32,33 @@ static void super_destroy(struct super_block *sb)
 	notify_unmount(sb);
 	if (sb->root)
 		dentry_drop_all(sb);
+	/* Changes that are to be stored keep their inodes in memory. */
+	if (sb->ops->sync)
+		(void)sb->ops->sync(sb);
 	inode_abandon_all(sb);
+	if (sb->ops->set_writable && !super_is_read_only(sb))
+		(void)sb->ops->set_writable(sb, false, false);
+	if (sb->ops->unmounted)
+		sb->ops->unmounted(sb);
 	if (sb->device)
 		sb->device->claimed = false;
 	kfree(sb->private);
 	kfree(sb);
+}
+
+int super_set_read_only(struct super_block *sb, bool read_only)
+{
+	int error = 0;
+
+	if (read_only == super_is_read_only(sb))
+		return 0;
+	if (read_only)
+		error = writers_forbid(&sb->writers, true);
+	if (!error && sb->ops->set_writable)
+		error = sb->ops->set_writable(sb, !read_only, false);
+	if (!error && !read_only)
+		error = writers_forbid(&sb->writers, false);
+	return error;
 }
 
 void super_put(struct super_block *sb)

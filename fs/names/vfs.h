@@ -328,6 +328,7 @@ struct super_block {
 	void *private;	      /* the file system's, from kmalloc; freed with the super block */
 	unsigned int dev;     /* st_dev */
 	struct atomic mounts; /* number of mounts that show it */
+	struct mapping *metadata; /* pages that hold no file's bytes, and that unmounting waits for; or NULL */
 };
 
 struct fs_statistics {
@@ -343,6 +344,34 @@ struct super_ops {
 	int (*read_inode)(struct inode *inode);
 	/* Free inode->private, because the inode leaves memory. NULL: there is nothing to free. */
 	void (*free_inode)(struct inode *inode);
+	/*
+	 * Delete an inode that has no links and leaves memory, with its blocks. Its pages are gone. Comes
+	 * before free_inode. May sleep. NULL: free_inode does it all.
+	 */
+	void (*delete_inode)(struct inode *inode);
+	/*
+	 * The mode, owner, times, size or number of links of an inode have changed, and are to be stored
+	 * some time. Called through inode_changed(). NULL: inodes exist in memory only.
+	 */
+	void (*changed)(struct inode *inode);
+	/*
+	 * Store all of a file, or of the file system. Returns 0, -EIO, -ENOMEM, or -ERESTARTSYS after a
+	 * SIGKILL. May sleep. The caller holds no lock of the file system. NULL: the pages of the file, or
+	 * the raw device, are all that there is.
+	 */
+	int (*fsync)(struct inode *inode);
+	int (*sync)(struct super_block *sb);
+	/*
+	 * Begin to write the file system, or stop and leave it clean on its disk. Nothing is being written,
+	 * or, if `for_ever` is set, the machine is about to stop, and writes fail from now on. Returns 0,
+	 * -EROFS if it can only be read, -EIO or -ENOMEM. May sleep. NULL: there is nothing to do.
+	 */
+	int (*set_writable)(struct super_block *sb, bool writable, bool for_ever);
+	/*
+	 * The super block leaves memory, and its inodes have left. Free what belongs to it, but not
+	 * sb->private. May sleep. NULL: there is nothing to do.
+	 */
+	void (*unmounted)(struct super_block *sb);
 	void (*statfs)(struct super_block *sb, struct fs_statistics *st);
 };
 
@@ -420,6 +449,20 @@ void inode_end_running(struct inode *inode);
  * `mode`. A character device also gets its size.
  */
 void inode_init_special(struct inode *inode, unsigned int mode, unsigned int rdev);
+/*
+ * Enter a complete inode, which has been made for a new file, under its number, so that
+ * inode_get_number() finds it. Never sleeps.
+ */
+void inode_insert(struct inode *inode);
+/*
+ * Say that attributes of an inode have changed in memory. Its lock is held, or it is not known to others
+ * yet. Never sleeps.
+ */
+static inline void inode_changed(struct inode *inode)
+{
+	if (inode->sb->ops->changed)
+		inode->sb->ops->changed(inode);
+}
 /*
  * Returns the inode of sb that follows `previous`, or the first one for NULL, with a reference.
  * Drops the reference to `previous`. Returns NULL if there are no more. May sleep.

@@ -199,8 +199,13 @@ ssize_t generic_splice_write(struct file *file, file_off_t *pos, struct slot_lis
 		done += MAX(n, 0);
 		page_balance_dirty(&inode->mapping);
 	}
-	if (done > 0)
+	/* A write that has failed may have got room behind the end of the file. */
+	if (n < 0 && inode->ops && inode->ops->truncated)
+		inode->ops->truncated(inode);
+	if (done > 0) {
 		inode->mtime = inode->ctime = time_wall_spec();
+		inode_changed(inode);
+	}
 	mutex_unlock(&inode->lock);
 	if (done > 0 && file->flags & O_DSYNC) {
 		int error = generic_file_fsync(file);

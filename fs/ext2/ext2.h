@@ -1,0 +1,253 @@
+/*
+ * ext2 in memory: the file system, its inodes and its transactions.
+ *
+ * 1. Metadata is blocks of the device: superblock, group descriptors, bitmaps, inode tables, indirect
+ *    blocks, directories. Each block that is in memory is one page of fs->metadata, whose index is the
+ *    block's number. Files' bytes are in the files' own page caches.
+ * 2. Metadata changes in operations. ext2_begin() takes fs->lock, ext2_edit() changes bytes of a block,
+ *    and ext2_end() releases the lock. If an operation fails, ext2_end() puts the old bytes back. So an
+ *    operation happens as a whole or not at all, and nobody sees a part of it.
+ * 3. The operations since the last commit are the running transaction. A commit closes it: it stores the
+ *    inodes that have changed, lends the pages of all blocks that have changed, and starts a new
+ *    transaction. This takes fs->lock, so a transaction has whole operations only. Whoever changes a lent
+ *    block gets a copy of it, like any writer of a lent page, so operations never wait for a commit.
+ * 4. A commit then writes the bytes of the files whose inodes it has stored, after that the lent blocks, and
+ *    flushes the disk. A block that is freed is not used again before the commit has ended, because
+ *    the disk may still say until then that it belongs to its old file.
+ * 5. Only the kernel task of a file system commits: when somebody waits for it (fsync), when the
+ *    transaction has become large, and COMMIT_SECONDS after a change.
+ * 6. An inode without links that is still in use, or a file whose end is being freed, is in the list of
+ *    orphans on the disk. After a crash, mounting the file system frees what they have.
+ * 7. Lock order: inode->lock < page lock of a file < fs->lock < page lock of metadata < fs->changed_lock. A task that waits
+ *    for a commit holds neither fs->lock nor a page lock.
+ * 8. After an error of the disk in a commit, nothing is written any more (fs->error). Operations return
+ *    -EROFS, and fsync -EIO. The log says so.
+ */
+#ifndef FS_EXT2_EXT2_H
+#define FS_EXT2_EXT2_H
+
+#include "fs/ext2/format.h"
+#include "fs/names/vfs.h"
+#include "mm/radix.h"
+
+#define EXT2_GROUP_NONE UINT32_MAX
+
+struct ext2_transaction {
+	uint32_t id;
+	struct list blocks; /* struct ext2_block: the blocks that have changed */
+	unsigned int nr_blocks;
+	struct radix_tree freed; /* by group: a page with a bit for each block that has been freed */
+	unsigned int nr_freed;
+};
+
+/* The old bytes of what the running operation has changed. */
+struct ext2_undo {
+	struct {
+		uint32_t block;
+		uint16_t offset, len;
+	} edits[64];
+	char bytes[3072];
+	uint32_t made[12]; /* blocks that were made */
+	unsigned int nr_edits, nr_bytes, nr_made;
+	uint32_t free_blocks, free_inodes;
+};
+
+struct ext2_fs { /* super_block.private */
+	struct super_block *sb;
+	struct ext2_layout layout;
+	struct inode *metadata; /* see 1. Belongs to no file system */
+	struct atomic damages;	/* lines in the log about them */
+
+	struct mutex lock;
+	/* Guarded by lock. */
+	bool writable;
+	bool was_clean; /* when it was mounted */
+	uint32_t free_blocks, free_inodes; /* stored with each commit */
+	struct list orphans;		   /* ext2_inode.orphan, the newest first, as on the disk */
+	bool reading_orphans;		   /* an inode that is read may have no links */
+	struct ext2_transaction *running, *committing; /* the second one: NULL if there is none */
+	struct ext2_transaction transactions[2];
+	struct ext2_undo undo;
+
+	spinlock_t changed_lock; /* plain */
+	struct list changed;	 /* ext2_inode.changed: with a reference to each */
+
+	/* Commits. Read without a lock; written by the task, but for `wanted` and `stop`. */
+	struct mutex wanted_lock;	     /* of `wanted` */
+	volatile uint32_t wanted, committed; /* numbers of transactions */
+	volatile int error;		     /* see 8 */
+	volatile bool stop, stopped;
+	struct wait_queue task_queue, commit_queue; /* the task; those who wait for it */
+	/* The task's own. */
+	struct task *volatile task;
+	struct list done; /* ext2_inode.committing: committed, with a reference to each */
+	bool told;	  /* the log has a line about the error */
+};
+
+struct ext2_inode { /* inode.private */
+	struct inode *inode;
+	uint32_t block[EXT2_POINTERS]; /* guarded by fs->lock; read without it */
+	uint32_t flags, file_acl, deleted;
+	uint32_t next_orphan; /* as it was on the disk when the inode was read */
+	bool leaving;	      /* it is being deleted, and nothing stores it any more */
+	bool fast_symlink;	  /* block holds the target */
+	uint32_t table_block;	  /* where the inode is on the disk */
+	unsigned int table_offset;
+	uint32_t goal;		  /* the block after the last one that the file has got; 0: none */
+	file_off_t reach;	  /* blocks have been given up to here, beyond the size; or 0 */
+	struct list changed;	  /* in fs->changed, guarded by fs->changed_lock */
+	struct list committing;	  /* of the task */
+	volatile uint32_t transaction; /* the last one that has a change of it */
+	struct list orphan;	  /* in fs->orphans */
+};
+
+static inline struct ext2_fs *ext2_fs(const struct inode *inode)
+{
+	return inode->sb->private;
+}
+static inline struct ext2_inode *ext2_own(const struct inode *inode)
+{
+	return inode->private;
+}
+
+/* ---- fs/ext2/metadata.c: blocks and operations ---- */
+
+/* Make fs->metadata. Returns 0 or -ENOMEM. */
+int ext2_metadata_init(struct ext2_fs *fs);
+/* Report damage in the log, and return -EIO. Only the first lines of each mount are written. */
+int ext2_damaged(const struct super_block *sb, uint64_t inode_number, const char *what);
+/*
+ * Copy bytes of a block. Returns 0, -EIO, -ENOMEM or -ERESTARTSYS. May sleep. fs->lock need not be held.
+ */
+int ext2_read(struct ext2_fs *fs, uint32_t block, unsigned int offset, void *to, unsigned int len);
+/*
+ * Begin an operation: lock fs->lock. Waits for a commit first if the running transaction is large, or if
+ * blocks are short that a commit would free. Returns 0, -EROFS, or -ERESTARTSYS after a SIGKILL. No page
+ * lock is held. May sleep.
+ */
+int ext2_begin(struct ext2_fs *fs);
+/* The same for a caller that holds the lock of a file's page. Waits for no commit. */
+int ext2_begin_in_page(struct ext2_fs *fs);
+/* The same for a caller that cannot fail because it is killed. Returns 0 or -EROFS. */
+int ext2_begin_always(struct ext2_fs *fs);
+/*
+ * End an operation. If `error` is not 0, put back what it has changed. Returns `error`.
+ */
+int ext2_end(struct ext2_fs *fs, int error);
+/*
+ * Change bytes of a block in an operation. Returns 0, -EIO, -ENOMEM or -ERESTARTSYS, and then the operation has to end
+ * with that error. May sleep.
+ */
+int ext2_edit(struct ext2_fs *fs, uint32_t block, unsigned int offset, const void *from,
+	      unsigned int len);
+/* Make a block that has just been allocated a block of metadata, all zeros. Otherwise the same. */
+int ext2_make_block(struct ext2_fs *fs, uint32_t block);
+/* A block of metadata has been freed: its bytes need not be written any more. Cannot fail. */
+void ext2_forget(struct ext2_fs *fs, uint32_t block);
+
+/* ---- fs/ext2/commit.c ---- */
+
+/* Start the task that commits. Returns 0 or -ENOMEM. May sleep. */
+int ext2_commit_start(struct ext2_fs *fs);
+/* Commit what is left, and end the task. Returns fs->error. Sleeps until that is done. */
+int ext2_commit_stop(struct ext2_fs *fs);
+/*
+ * Wait until transaction `id` has been committed. Returns 0, -EIO, or -ERESTARTSYS after a SIGKILL.
+ */
+int ext2_commit_wait(struct ext2_fs *fs, uint32_t id);
+/* super_ops.changed, fsync and sync */
+void ext2_changed(struct inode *inode);
+/* The inode has been stored, and needs no commit of its own any more. The caller holds a reference. */
+void ext2_unchanged(struct inode *inode);
+int ext2_fsync(struct inode *inode);
+int ext2_sync(struct super_block *sb);
+
+/* ---- fs/ext2/space.c: free blocks and inodes. All are parts of an operation ---- */
+
+/*
+ * Allocate up to `max` consecutive blocks, from `goal` on if these are free. Returns how many, and their first one
+ * in *first. -ENOSPC: there is none. Other errors are those of ext2_edit().
+ */
+int ext2_take_blocks(struct ext2_fs *fs, uint32_t goal, unsigned int max, uint32_t *first);
+/* Free consecutive blocks. Returns 0 or an error of ext2_edit(). */
+int ext2_give_blocks(struct ext2_fs *fs, uint32_t first, unsigned int nr);
+/*
+ * Allocate an inode for a new file in `dir`, and write its number to *number. Returns 0, -ENOSPC or an
+ * error of ext2_edit().
+ */
+int ext2_take_inode(struct ext2_fs *fs, const struct inode *dir, bool directory, uint32_t *number);
+int ext2_give_inode(struct ext2_fs *fs, uint32_t number, bool directory);
+/* The first block of an inode's group, near which its blocks should be. */
+uint32_t ext2_group_goal(const struct ext2_fs *fs, uint32_t number);
+/* The transaction has been committed: the blocks that it freed can be used again. */
+void ext2_freed_are_free(struct ext2_transaction *transaction);
+
+/* ---- fs/ext2/map.c: the blocks of a file ---- */
+
+/* The block_lookup of fs/cache/pageio.h. */
+int ext2_lookup_block(struct inode *inode, uint64_t block, unsigned int max, uint64_t *first);
+/*
+ * Part of an operation: give the file its blocks [block, block + nr), where it has none yet. With `metadata`
+ * they become blocks of zeros. *added is the number of blocks that are new, for data. Returns 0, -ENOSPC,
+ * -EFBIG or an error of ext2_edit(). After an error the caller restores own->block and inode->blocks.
+ */
+int ext2_add_blocks(struct inode *inode, uint64_t block, unsigned int nr, bool metadata, unsigned int *added);
+/*
+ * Free the blocks of a file from `block` on, in as many operations as it takes. Stops at an error, after
+ * which the file has some of them still. The inode is locked, or leaves memory. May sleep.
+ */
+int ext2_free_from(struct inode *inode, uint64_t block);
+
+/* ---- fs/ext2/inode.c ---- */
+
+/* super_ops.read_inode, free_inode and delete_inode */
+int ext2_read_inode(struct inode *inode);
+void ext2_free_inode(struct inode *inode);
+void ext2_delete_inode(struct inode *inode);
+/* Part of an operation: store an inode. Returns 0 or an error of ext2_edit(). */
+int ext2_store_inode(struct inode *inode);
+/*
+ * Part of an operation: make an inode for a new file in `dir`, which is not stored yet. Returns it with one
+ * reference, or ERR_PTR. If the operation fails later, the caller calls ext2_drop_new().
+ */
+struct inode *ext2_new_inode(struct inode *dir, unsigned int mode, unsigned int rdev);
+/* Free an inode in memory whose operation has failed. */
+void ext2_drop_new(struct inode *inode);
+/*
+ * Part of an operation: enter an inode into the list of orphans, or take it out. Returns 0 or an error of
+ * ext2_edit(). Does nothing if that is so already. Must be the last step of its operation that can fail.
+ */
+int ext2_add_orphan(struct inode *inode);
+int ext2_remove_orphan(struct inode *inode);
+/* Free what the orphans on the disk have, after the file system has become writable. */
+void ext2_free_orphans(struct ext2_fs *fs, uint32_t first);
+
+/* ---- fs/ext2/dir.c: the names in a directory, whose lock is held ---- */
+
+/* inode_ops.readdir */
+int ext2_readdir(struct dentry *dentry, struct dir_context *context);
+/*
+ * Parts of an operation: add a name for an inode, remove a name, let it lead to another inode. Return 0, -ENOSPC, -EIO if
+ * the name is not there, or an error of ext2_edit().
+ */
+int ext2_add_name(struct inode *dir, const char *name, unsigned int len, const struct inode *inode);
+int ext2_remove_name(struct inode *dir, const char *name, unsigned int len);
+int ext2_change_name(struct inode *dir, const char *name, unsigned int len,
+		     const struct inode *inode);
+/* Part of an operation: fill a new directory with "." and "..". */
+int ext2_fill_directory(struct inode *dir, const struct inode *parent);
+/* Are "." and ".." the only names? Returns 1, 0 or an error. */
+int ext2_is_empty(struct inode *dir);
+
+/* ---- fs/ext2/names.c, fs/ext2/file.c ---- */
+
+extern const struct inode_ops ext2_inode_ops; /* of all inodes */
+extern const struct file_ops ext2_file_ops;
+/* mapping_ops for blocks as large as a page, and for smaller ones */
+extern const struct mapping_ops ext2_mapping_ops, ext2_small_mapping_ops;
+/* inode_ops.truncate, truncated and readlink */
+int ext2_truncate(struct inode *inode, file_off_t size);
+void ext2_truncated(struct inode *inode);
+ssize_t ext2_readlink(struct inode *inode, char *buf, size_t size);
+
+#endif

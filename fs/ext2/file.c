@@ -1,0 +1,181 @@
+/*
+ * The bytes of files of ext2, through the page cache. fs/ext2/ext2.h has the contract.
+ *
+ * 1. A page gets its blocks when a write to it begins, so that a full disk is told to the writer. It is marked dirty
+ *    in the same operation: the commit that stores the blocks writes the page first, and waits for
+ *    its lock, which the writer holds.
+ * 2. A write that begins behind the end of the file gets blocks before the file has its new size. own->reach is
+ *    how far they lie behind it, and stored as the size until then. If the write fails,
+ *    ext2_truncated() frees them.
+ */
+#include "fs/cache/pageio.h"
+#include "fs/ext2/ext2.h"
+#include "fs/file/generic.h"
+#include "fs/splice/splice.h"
+#include "kernel/syscall.h"
+#include "lib/string.h"
+#include "mm/vm/vm.h"
+
+static void ext2_read_pages(struct mapping *mapping, struct page **pages, unsigned int nr)
+{
+	struct inode *inode = mapping->inode;
+
+	pageio_read(inode->sb->device, mapping, ext2_fs(inode)->layout.block_shift,
+		    ext2_lookup_block, pages, nr);
+}
+
+static int ext2_write_page(struct mapping *mapping, struct page *page)
+{
+	struct inode *inode = mapping->inode;
+
+	return pageio_write(inode->sb->device, mapping, ext2_fs(inode)->layout.block_shift,
+			    ext2_lookup_block, page);
+}
+
+/* Has the file all of its blocks [block, block + nr)? Returns 1, 0 or an error. */
+static int has_blocks(struct inode *inode, uint64_t block, unsigned int nr)
+{
+	while (nr > 0) {
+		uint64_t first;
+		int n = ext2_lookup_block(inode, block, nr, &first);
+
+		if (n < 0)
+			return n;
+		if (first == 0)
+			return 0;
+		block += n;
+		nr -= n;
+	}
+	return 1;
+}
+
+static int give_page_blocks(struct inode *inode, struct page *page, uint64_t block,
+			    unsigned int nr)
+{
+	struct ext2_fs *fs = ext2_fs(inode);
+	struct ext2_inode *own = ext2_own(inode);
+	file_off_t start = (file_off_t)page->index << PAGE_SHIFT;
+	uint32_t pointers[EXT2_POINTERS];
+	uint64_t blocks;
+	unsigned int added;
+	int error = ext2_begin_in_page(fs);
+
+	if (error)
+		return error;
+	memcpy(pointers, own->block, sizeof(pointers));
+	blocks = inode->blocks;
+	error = ext2_add_blocks(inode, block, nr, false, &added);
+	if (error) {
+		memcpy(own->block, pointers, sizeof(pointers));
+		inode->blocks = blocks;
+	} else {
+		page_set_dirty(page);
+		if (start > inode_size(inode))
+			own->reach = MAX(own->reach, start);
+		ext2_changed(inode);
+	}
+	return ext2_end(fs, error);
+}
+
+static int ext2_begin_write(struct mapping *mapping, struct page *page, unsigned int from,
+			    unsigned int to)
+{
+	struct inode *inode = mapping->inode;
+	unsigned int shift = ext2_fs(inode)->layout.block_shift;
+	uint64_t start = (uint64_t)page->index << PAGE_SHIFT, block = (start + from) >> shift;
+	unsigned int nr = ((start + to - 1) >> shift) - block + 1;
+	int error = has_blocks(inode, block, nr);
+
+	if (error == 0)
+		return give_page_blocks(inode, page, block, nr);
+	if (error < 0)
+		return error;
+	ext2_changed(inode); /* until the page has been written, the inode stays in memory */
+	return 0;
+}
+
+const struct mapping_ops ext2_mapping_ops = {
+	.read_pages = ext2_read_pages,
+	.write_page = ext2_write_page,
+	.begin_write = ext2_begin_write,
+	.has_store = true,
+};
+
+const struct mapping_ops ext2_small_mapping_ops = {
+	.read_pages = ext2_read_pages,
+	.write_page = ext2_write_page,
+	.begin_write = ext2_begin_write,
+	.has_store = true,
+	.room_by_parts = true,
+};
+
+/* ---- size ---- */
+
+int ext2_truncate(struct inode *inode, file_off_t size)
+{
+	struct ext2_fs *fs = ext2_fs(inode);
+	int error;
+
+	if (size > (file_off_t)(ext2_max_blocks(&fs->layout) << fs->layout.block_shift))
+		return -EFBIG;
+	if (size >= inode->size || inode->blocks == 0)
+		return 0;
+	error = ext2_begin(fs);
+	return error ? error : ext2_end(fs, ext2_add_orphan(inode));
+}
+
+void ext2_truncated(struct inode *inode)
+{
+	struct ext2_fs *fs = ext2_fs(inode);
+	struct ext2_inode *own = ext2_own(inode);
+	uint64_t blocks = (inode->size + fs->layout.block_size - 1) >> fs->layout.block_shift;
+	int error;
+
+	own->reach = 0;
+	if (!S_ISREG(inode->mode))
+		return;
+	error = inode->blocks ? ext2_free_from(inode, blocks) : 0;
+	if (error || list_empty(&own->orphan) || inode->nr_links == 0)
+		return; /* after an error, the next mount frees the rest */
+	error = ext2_begin_always(fs);
+	if (!error)
+		(void)ext2_end(fs, ext2_remove_orphan(inode));
+}
+
+/* ---- symbolic links ---- */
+
+ssize_t ext2_readlink(struct inode *inode, char *buf, size_t size)
+{
+	struct ext2_inode *own = ext2_own(inode);
+	size_t len = inode->size;
+	uint64_t first = 0;
+	int error = 0;
+
+	if (len >= size)
+		return -ENAMETOOLONG;
+	if (own->fast_symlink) {
+		memcpy(buf, own->block, len);
+	} else { /* the target is in a block of its own, and shorter than that */
+		error = ext2_lookup_block(inode, 0, 1, &first);
+		if (error >= 0 && first == 0)
+			error = ext2_damaged(inode->sb, inode->number, "a link without a target");
+		if (error >= 0)
+			error = ext2_read(ext2_fs(inode), first, 0, buf, len);
+	}
+	if (error < 0)
+		return error;
+	buf[len] = '\0';
+	return strlen(buf);
+}
+
+/* ---- open files ---- */
+
+const struct file_ops ext2_file_ops = {
+	.read = generic_file_read,
+	.write = generic_file_write,
+	.llseek = regular_llseek,
+	.mmap = generic_file_mmap,
+	.fsync = generic_file_fsync,
+	.splice_read = generic_splice_read,
+	.splice_write = generic_splice_write,
+};

@@ -1,0 +1,425 @@
+/*
+ * Inodes of ext2: reading, storing, making and deleting them, and the list of orphans. fs/ext2/ext2.h has
+ * the contract.
+ *
+ * The list of orphans is linked through the deletion times of the inodes on the disk. fs->orphans has the
+ * same inodes in the same order.
+ */
+#include "drivers/disk/block.h"
+#include "fs/ext2/ext2.h"
+#include "fs/names/vfs_internal.h"
+#include "kernel/log.h"
+#include "lib/string.h"
+#include "mm/slab.h"
+
+/* ---- reading ---- */
+
+/* Find out where an inode is on the disk. Returns 0 or an error. */
+static int find_place(struct super_block *sb, uint32_t number, struct ext2_place *place)
+{
+	struct ext2_fs *fs = sb->private;
+	struct ext2_place descriptor =
+		ext2_group_place(&fs->layout, ext2_inode_group(&fs->layout, number));
+	struct ext2_disk_group group;
+	const char *wrong;
+	int error;
+
+	if (number == 0 || number > fs->layout.inodes)
+		return ext2_damaged(sb, number, "there is no such inode");
+	error = ext2_read(fs, descriptor.block, descriptor.offset, &group, sizeof(group));
+	if (error)
+		return error;
+	wrong = ext2_check_group(&fs->layout, &group);
+	if (wrong)
+		return ext2_damaged(sb, number, wrong);
+	*place = ext2_inode_place(&fs->layout, number, group.inode_table);
+	return 0;
+}
+
+static void set_operations(struct inode *inode)
+{
+	inode->ops = &ext2_inode_ops;
+	if (S_ISREG(inode->mode)) {
+		inode->file_ops = &ext2_file_ops;
+		inode->mapping.ops = ext2_fs(inode)->layout.block_size == PAGE_SIZE ?
+					     &ext2_mapping_ops :
+					     &ext2_small_mapping_ops;
+	} else if (S_ISDIR(inode->mode)) {
+		inode->file_ops = &dir_file_ops;
+	}
+}
+
+static struct ext2_inode *own_alloc(struct inode *inode, struct ext2_place place)
+{
+	struct ext2_inode *own = kzalloc(sizeof(*own), 0);
+
+	if (!own)
+		return NULL;
+	own->inode = inode;
+	own->table_block = place.block;
+	own->table_offset = place.offset;
+	own->transaction = ext2_fs(inode)->committed;
+	list_init(&own->changed);
+	list_init(&own->committing);
+	list_init(&own->orphan);
+	inode->private = own;
+	return own;
+}
+
+int ext2_read_inode(struct inode *inode)
+{
+	struct ext2_fs *fs = ext2_fs(inode);
+	struct ext2_disk_inode disk;
+	struct ext2_place place;
+	struct ext2_inode *own;
+	const char *wrong;
+	int error = find_place(inode->sb, inode->number, &place);
+
+	if (!error)
+		error = ext2_read(fs, place.block, place.offset, &disk, sizeof(disk));
+	if (error)
+		return error;
+	wrong = disk.links == 0 && !fs->reading_orphans ? "not in use" :
+							   ext2_check_inode(&fs->layout, &disk);
+	if (wrong)
+		return ext2_damaged(inode->sb, inode->number, wrong);
+	own = own_alloc(inode, place);
+	if (!own)
+		return -ENOMEM;
+	memcpy(own->block, disk.block, sizeof(own->block));
+	own->fast_symlink = ext2_is_fast_symlink(&fs->layout, &disk);
+	own->flags = disk.flags;
+	own->file_acl = disk.file_acl;
+	own->next_orphan = disk.dtime;
+	inode->mode = disk.mode;
+	inode->nr_links = disk.links;
+	inode->uid = disk.uid | (uint32_t)disk.uid_high << 16;
+	inode->gid = disk.gid | (uint32_t)disk.gid_high << 16;
+	inode->size = ext2_inode_size(&disk);
+	inode->blocks = disk.sectors;
+	inode->atime = (struct timespec64){ (int32_t)disk.atime, 0 };
+	inode->mtime = (struct timespec64){ (int32_t)disk.mtime, 0 };
+	inode->ctime = (struct timespec64){ (int32_t)disk.ctime, 0 };
+	if (S_ISCHR(inode->mode) || S_ISBLK(inode->mode) || S_ISFIFO(inode->mode) ||
+	    S_ISSOCK(inode->mode))
+		inode_init_special(inode, inode->mode, ext2_device_number(&disk));
+	set_operations(inode);
+	return 0;
+}
+
+void ext2_free_inode(struct inode *inode)
+{
+	kfree(inode->private);
+}
+
+/* ---- storing ---- */
+
+/* The deletion time of an inode on the disk, or, of an orphan, the number of the next one. */
+static uint32_t deletion_time(const struct ext2_fs *fs, const struct ext2_inode *own)
+{
+	const struct list *next = own->orphan.next;
+
+	if (list_empty(&own->orphan))
+		return own->deleted;
+	return next == &fs->orphans ?
+		       0 :
+		       list_entry(next, struct ext2_inode, orphan)->inode->number;
+}
+
+static void fill_in(const struct inode *inode, struct ext2_disk_inode *disk)
+{
+	const struct ext2_inode *own = ext2_own(inode);
+	file_off_t size = inode_size((struct inode *)inode);
+
+	/* The file may have blocks already that a write which is running will be in. */
+	size = MAX(size, own->reach);
+	disk->mode = inode->mode;
+	disk->links = inode->nr_links;
+	disk->uid = inode->uid;
+	disk->uid_high = inode->uid >> 16;
+	disk->gid = inode->gid;
+	disk->gid_high = inode->gid >> 16;
+	disk->size = size;
+	if (S_ISREG(inode->mode))
+		disk->size_high = size >> 32;
+	disk->sectors = inode->blocks;
+	disk->atime = inode->atime.sec;
+	disk->mtime = inode->mtime.sec;
+	disk->ctime = inode->ctime.sec;
+	disk->dtime = deletion_time(ext2_fs(inode), own);
+	disk->flags = own->flags;
+	disk->file_acl = own->file_acl;
+	memcpy(disk->block, own->block, sizeof(disk->block));
+}
+
+/* A file of 2 GiB or more is a feature, which the superblock names. */
+static int note_large_file(struct ext2_fs *fs)
+{
+	struct ext2_place place = ext2_super_place(&fs->layout);
+	unsigned int at = place.offset + offsetof(struct ext2_disk_super, read_only_compatible);
+	uint32_t features;
+	int error = ext2_read(fs, place.block, at, &features, sizeof(features));
+
+	if (error || features & EXT2_READ_ONLY_LARGE_FILE)
+		return error;
+	features |= EXT2_READ_ONLY_LARGE_FILE;
+	return ext2_edit(fs, place.block, at, &features, sizeof(features));
+}
+
+int ext2_store_inode(struct inode *inode)
+{
+	struct ext2_fs *fs = ext2_fs(inode);
+	struct ext2_inode *own = ext2_own(inode);
+	struct ext2_disk_inode disk;
+	int error = ext2_read(fs, own->table_block, own->table_offset, &disk, sizeof(disk));
+
+	if (error)
+		return error;
+	fill_in(inode, &disk);
+	own->transaction = fs->running->id;
+	error = ext2_edit(fs, own->table_block, own->table_offset, &disk, sizeof(disk));
+	if (!error && S_ISREG(inode->mode) && (disk.size_high || disk.size > INT32_MAX))
+		error = note_large_file(fs);
+	return error;
+}
+
+/* ---- making ---- */
+
+/* Clear the place of a new inode, which may have what is left of an old one. */
+static int clear_place(struct ext2_fs *fs, struct ext2_place place)
+{
+	static const char zeros[256];
+	int error = 0;
+
+	for (unsigned int done = 0; !error && done < fs->layout.inode_size; done += sizeof(zeros))
+		error = ext2_edit(fs, place.block, place.offset + done, zeros,
+				  MIN(fs->layout.inode_size - done, sizeof(zeros)));
+	return error;
+}
+
+struct inode *ext2_new_inode(struct inode *dir, unsigned int mode, unsigned int rdev)
+{
+	struct ext2_fs *fs = ext2_fs(dir);
+	struct ext2_place place;
+	struct inode *inode;
+	uint32_t number;
+	int error = ext2_take_inode(fs, dir, S_ISDIR(mode), &number);
+
+	if (!error)
+		error = find_place(dir->sb, number, &place);
+	if (!error)
+		error = clear_place(fs, place);
+	if (error)
+		return ERR_PTR(error);
+	inode = inode_alloc(dir->sb);
+	if (!inode)
+		return ERR_PTR(-ENOMEM);
+	if (!own_alloc(inode, place)) {
+		inode_put(inode);
+		return ERR_PTR(-ENOMEM);
+	}
+	inode->number = number;
+	inode_init_owner(inode, dir, mode);
+	if (S_ISCHR(mode) || S_ISBLK(mode) || S_ISFIFO(mode) || S_ISSOCK(mode)) {
+		inode_init_special(inode, inode->mode, rdev);
+		ext2_set_device_number(ext2_own(inode)->block, rdev);
+	}
+	set_operations(inode);
+	return inode;
+}
+
+void ext2_drop_new(struct inode *inode)
+{
+	inode->nr_links = 1; /* there is nothing on the disk to delete */
+	inode_put(inode);
+}
+
+/* ---- orphans ---- */
+
+static int set_first_orphan(struct ext2_fs *fs, uint32_t number)
+{
+	struct ext2_place place = ext2_super_place(&fs->layout);
+
+	return ext2_edit(fs, place.block,
+			 place.offset + offsetof(struct ext2_disk_super, last_orphan), &number,
+			 sizeof(number));
+}
+
+int ext2_add_orphan(struct inode *inode)
+{
+	struct ext2_fs *fs = ext2_fs(inode);
+	struct ext2_inode *own = ext2_own(inode);
+	int error;
+
+	if (!list_empty(&own->orphan))
+		return 0;
+	list_add(&fs->orphans, &own->orphan);
+	error = ext2_store_inode(inode);
+	if (!error)
+		error = set_first_orphan(fs, inode->number);
+	if (error)
+		list_del(&own->orphan);
+	return error;
+}
+
+int ext2_remove_orphan(struct inode *inode)
+{
+	struct ext2_fs *fs = ext2_fs(inode);
+	struct ext2_inode *own = ext2_own(inode);
+	struct list *before = own->orphan.prev;
+	uint32_t next = deletion_time(fs, own);
+	int error;
+
+	if (list_empty(&own->orphan))
+		return 0;
+	if (before == &fs->orphans) {
+		error = set_first_orphan(fs, next);
+	} else {
+		struct ext2_inode *previous = list_entry(before, struct ext2_inode, orphan);
+
+		error = ext2_edit(fs, previous->table_block,
+				  previous->table_offset +
+					  offsetof(struct ext2_disk_inode, dtime),
+				  &next, sizeof(next));
+	}
+	if (error)
+		return error;
+	list_del(&own->orphan);
+	error = ext2_store_inode(inode);
+	if (error)
+		list_insert(&own->orphan, before, before->next);
+	return error;
+}
+
+/* ---- deleting ---- */
+
+/* The header of a block of extended attributes, which several inodes may share. */
+struct attribute_block {
+	uint32_t magic, holders;
+} __packed;
+#define ATTRIBUTE_MAGIC 0xea020000u
+
+/* Part of an operation: give up the inode's share of a block of extended attributes. */
+static int drop_attributes(struct inode *inode)
+{
+	struct ext2_fs *fs = ext2_fs(inode);
+	struct ext2_inode *own = ext2_own(inode);
+	struct attribute_block header;
+	int error;
+
+	if (own->file_acl == 0)
+		return 0;
+	if (!ext2_block_ok(&fs->layout, own->file_acl))
+		return ext2_damaged(inode->sb, inode->number, "its attributes are not on the disk");
+	error = ext2_read(fs, own->file_acl, 0, &header, sizeof(header));
+	if (error)
+		return error;
+	if (header.magic == ATTRIBUTE_MAGIC && header.holders > 1) {
+		header.holders--;
+		error = ext2_edit(fs, own->file_acl, 0, &header, sizeof(header));
+	} else {
+		error = ext2_give_blocks(fs, own->file_acl, 1);
+		if (!error)
+			ext2_forget(fs, own->file_acl);
+	}
+	return error;
+}
+
+/* The last operation: the inode has no blocks of its own any more. */
+static int give_up(struct inode *inode)
+{
+	struct ext2_fs *fs = ext2_fs(inode);
+	int error = ext2_begin_always(fs);
+
+	if (error)
+		return error;
+	error = drop_attributes(inode);
+	if (!error)
+		error = ext2_give_inode(fs, inode->number, S_ISDIR(inode->mode));
+	if (!error) {
+		ext2_own(inode)->deleted = time_wall_spec().sec;
+		ext2_own(inode)->file_acl = 0;
+		inode->size = 0;
+		inode->blocks = 0;
+		error = list_empty(&ext2_own(inode)->orphan) ? ext2_store_inode(inode) :
+							       ext2_remove_orphan(inode);
+	}
+	return ext2_end(fs, error);
+}
+
+void ext2_delete_inode(struct inode *inode)
+{
+	struct ext2_inode *own = ext2_own(inode);
+	int error = 0;
+
+	if (!own || !ext2_fs(inode)->writable)
+		return;
+	own->leaving = true;
+	if (!own->fast_symlink && !S_ISCHR(inode->mode) && !S_ISBLK(inode->mode))
+		error = ext2_free_from(inode, 0);
+	if (!error)
+		error = give_up(inode);
+	if (error && !list_empty(&own->orphan)) {
+		mutex_lock(&ext2_fs(inode)->lock);
+		list_del(&own->orphan); /* the next mount finds it on the disk */
+		mutex_unlock(&ext2_fs(inode)->lock);
+	}
+}
+
+/* ---- orphans that a crash has left ---- */
+
+/* Read the list on the disk into fs->orphans, with a reference to each. */
+static void read_orphans(struct ext2_fs *fs, uint32_t number)
+{
+	fs->reading_orphans = true;
+	while (number) {
+		struct inode *inode = inode_get_number(fs->sb, number);
+
+		if (IS_ERR(inode)) {
+			ext2_damaged(fs->sb, number, "the list of orphans leads to a bad inode");
+			break;
+		}
+		if (!list_empty(&ext2_own(inode)->orphan)) {
+			ext2_damaged(fs->sb, number, "the list of orphans has a loop");
+			inode_put(inode);
+			break;
+		}
+		list_add_tail(&fs->orphans, &ext2_own(inode)->orphan);
+		number = ext2_own(inode)->next_orphan;
+	}
+	fs->reading_orphans = false;
+}
+
+/* Free what lies beyond the end of a file that was being shortened. */
+static int shorten(struct inode *inode)
+{
+	struct ext2_fs *fs = ext2_fs(inode);
+	uint64_t blocks = (inode->size + fs->layout.block_size - 1) >> fs->layout.block_shift;
+	int error = S_ISREG(inode->mode) ? ext2_free_from(inode, blocks) : 0;
+
+	if (!error)
+		error = ext2_begin_always(fs);
+	return error ? error : ext2_end(fs, ext2_remove_orphan(inode));
+}
+
+void ext2_free_orphans(struct ext2_fs *fs, uint32_t first)
+{
+	struct ext2_inode *own;
+	unsigned int deleted = 0, shortened = 0;
+
+	read_orphans(fs, first);
+	while (!list_empty(&fs->orphans)) {
+		own = list_first(&fs->orphans, struct ext2_inode, orphan);
+		if (own->inode->nr_links == 0) {
+			deleted++;
+		} else if (shorten(own->inode) == 0) {
+			shortened++;
+		} else {
+			list_del(&own->orphan);
+		}
+		inode_put(own->inode);
+	}
+	if (deleted + shortened > 0)
+		log_info("ext2: %s: %u deleted files freed, %u files shortened",
+			 fs->sb->device->name, deleted, shortened);
+}

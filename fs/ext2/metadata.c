@@ -1,0 +1,307 @@
+/*
+ * Blocks of metadata, and the operations that change them. fs/ext2/ext2.h has the contract.
+ *
+ * A block that has changed since the last commit is in the list of the running transaction. Its page is
+ * PG_DIRTY, and page->private leads to its struct ext2_block, which has a reference to the page.
+ */
+#include "drivers/disk/block.h"
+#include "fs/ext2/blocks.h"
+#include "kernel/log.h"
+#include "kernel/syscall.h"
+#include "lib/string.h"
+#include "mm/kmap.h"
+#include "mm/slab.h"
+
+#define MAX_REPORTS	 20   /* lines in the log for one mount */
+#define BLOCKS_MAX	 1024 /* a transaction with more blocks is committed before it grows */
+#define FREED_PART	 4u   /* so is one that has freed this part of the free blocks */
+
+int ext2_damaged(const struct super_block *sb, uint64_t inode_number, const char *what)
+{
+	struct ext2_fs *fs = sb->private;
+	int nr = atomic_add_return(&fs->damages, 1);
+
+	if (nr <= MAX_REPORTS)
+		log_error("ext2: %s: inode %llu: %s%s", sb->device->name,
+			  (unsigned long long)inode_number, what,
+			  nr == MAX_REPORTS ? " (and so on)" : "");
+	else
+		atomic_dec(&fs->damages);
+	return -EIO;
+}
+
+/* ---- reading ---- */
+
+static void read_complete(struct bio *bio)
+{
+	for (unsigned int i = 0; i < bio->nr_segments; i++)
+		page_read_done(bio->segments[i].page, bio->error == 0);
+	bio_free(bio);
+}
+
+static void metadata_read_pages(struct mapping *mapping, struct page **pages, unsigned int nr)
+{
+	const struct ext2_fs *fs = mapping->inode->private;
+	unsigned int shift = fs->layout.block_shift;
+	struct bio *bio = NULL;
+
+	for (unsigned int i = 0; i < nr; i++) {
+		if (bio && bio_add(bio, pages[i], 0, 1u << shift))
+			continue;
+		if (bio)
+			bio_submit(bio);
+		bio = bio_alloc(fs->sb->device, (uint64_t)pages[i]->index << (shift - SECTOR_SHIFT),
+				false, 0);
+		if (bio) {
+			bio->complete = read_complete;
+			bio_add(bio, pages[i], 0, 1u << shift);
+		} else {
+			set_bits(&pages[i]->flags, PG_NO_MEMORY);
+			page_read_done(pages[i], false);
+		}
+	}
+	if (bio)
+		bio_submit(bio);
+}
+
+static int metadata_begin_write(struct mapping *mapping, struct page *page, unsigned int from,
+				unsigned int to)
+{
+	return 0; /* every block has its place */
+}
+
+static const struct mapping_ops metadata_ops = {
+	.read_pages = metadata_read_pages,
+	.begin_write = metadata_begin_write,
+	.has_store = true,
+};
+
+int ext2_metadata_init(struct ext2_fs *fs)
+{
+	struct inode *inode = inode_anonymous(S_IFREG, "ext2 metadata");
+
+	if (IS_ERR(inode))
+		return PTR_ERR(inode);
+	inode->private = fs;
+	inode->size = (file_off_t)fs->layout.blocks << PAGE_SHIFT;
+	mapping_init(&inode->mapping, inode, &metadata_ops);
+	fs->metadata = inode;
+	fs->sb->metadata = &inode->mapping;
+	return 0;
+}
+
+int ext2_read(struct ext2_fs *fs, uint32_t block, unsigned int offset, void *to, unsigned int len)
+{
+	struct page *page = mapping_read_page(&fs->metadata->mapping, block);
+	char *address;
+
+	if (IS_ERR(page))
+		return PTR_ERR(page);
+	address = kmap_local(page);
+	memcpy(to, address + offset, len);
+	kunmap_local(address);
+	page_put(page);
+	return 0;
+}
+
+/* ---- operations ---- */
+
+/* Are so many of the free blocks waiting for a commit that another operation might find none? */
+static bool blocks_wait(const struct ext2_fs *fs)
+{
+	unsigned int freed = READ_ONCE(fs->running->nr_freed);
+
+	return freed > 0 && freed >= READ_ONCE(fs->free_blocks) / FREED_PART;
+}
+
+static int make_room(struct ext2_fs *fs)
+{
+	const struct ext2_transaction *running = READ_ONCE(fs->running);
+
+	if (READ_ONCE(running->nr_blocks) < BLOCKS_MAX && !blocks_wait(fs))
+		return 0;
+	return ext2_commit_wait(fs, READ_ONCE(running->id));
+}
+
+/* fs->lock has been taken: begin, or let go of it. */
+static int begin_locked(struct ext2_fs *fs)
+{
+	struct ext2_undo *undo = &fs->undo;
+
+	if (!fs->writable || fs->error) {
+		mutex_unlock(&fs->lock);
+		return refuse(EROFS, "the file system cannot be written, or has failed");
+	}
+	undo->nr_edits = undo->nr_bytes = undo->nr_made = 0;
+	undo->free_blocks = fs->free_blocks;
+	undo->free_inodes = fs->free_inodes;
+	return 0;
+}
+
+int ext2_begin_in_page(struct ext2_fs *fs)
+{
+	int error = mutex_lock_killable(&fs->lock);
+
+	return error ? error : begin_locked(fs);
+}
+
+int ext2_begin(struct ext2_fs *fs)
+{
+	int error = make_room(fs);
+
+	return error && error != -EIO ? error : ext2_begin_in_page(fs);
+}
+
+int ext2_begin_always(struct ext2_fs *fs)
+{
+	(void)make_room(fs);
+	mutex_lock(&fs->lock);
+	return begin_locked(fs);
+}
+
+/* Make a locked page, whose block is about to change, part of the running transaction. */
+static int join(struct ext2_fs *fs, struct page *page)
+{
+	struct ext2_block *block;
+
+	if (page->private)
+		return 0;
+	block = kmalloc(sizeof(*block), 0);
+	if (!block)
+		return -ENOMEM;
+	page_ref(page);
+	block->page = page;
+	page->private = (unsigned long)block;
+	list_add_tail(&fs->running->blocks, &block->link);
+	fs->running->nr_blocks++;
+	return 0;
+}
+
+void ext2_block_free(struct ext2_block *block)
+{
+	list_del(&block->link);
+	page_put(block->page);
+	kfree(block);
+}
+
+/* Take a locked page out of the running transaction. */
+static void leave(struct ext2_fs *fs, struct page *page)
+{
+	struct ext2_block *block = (struct ext2_block *)page->private;
+
+	if (!block)
+		return;
+	page->private = 0;
+	ext2_block_free(block);
+	fs->running->nr_blocks--;
+}
+
+/* The old bytes, for ext2_end(). There is always room: see the sizes in struct ext2_undo. */
+static void save(struct ext2_undo *undo, uint32_t block, unsigned int offset, const char *bytes,
+		 unsigned int len)
+{
+	assert(undo->nr_edits < ARRAY_SIZE(undo->edits) &&
+	       undo->nr_bytes + len <= sizeof(undo->bytes));
+	undo->edits[undo->nr_edits].block = block;
+	undo->edits[undo->nr_edits].offset = offset;
+	undo->edits[undo->nr_edits++].len = len;
+	memcpy(undo->bytes + undo->nr_bytes, bytes, len);
+	undo->nr_bytes += len;
+}
+
+/* Change bytes of a block. `undo` is NULL when old bytes are put back. */
+static int edit(struct ext2_fs *fs, uint32_t block, unsigned int offset, const void *from,
+		unsigned int len, struct ext2_undo *undo)
+{
+	struct page *page = page_begin_write(&fs->metadata->mapping, block, offset, offset + len);
+	char *address;
+	int error;
+
+	if (IS_ERR(page))
+		return PTR_ERR(page);
+	error = join(fs, page);
+	if (error) {
+		page_abort_write(page);
+		return error;
+	}
+	address = kmap_local(page);
+	if (undo)
+		save(undo, block, offset, address + offset, len);
+	memcpy(address + offset, from, len);
+	kunmap_local(address);
+	page_end_write(page);
+	return 0;
+}
+
+int ext2_edit(struct ext2_fs *fs, uint32_t block, unsigned int offset, const void *from,
+	      unsigned int len)
+{
+	assert(mutex_held(&fs->lock) && len < PAGE_SIZE);
+	return edit(fs, block, offset, from, len, &fs->undo);
+}
+
+int ext2_make_block(struct ext2_fs *fs, uint32_t block)
+{
+	struct page *page = page_begin_write(&fs->metadata->mapping, block, 0, PAGE_SIZE);
+	int error;
+
+	if (IS_ERR(page))
+		return PTR_ERR(page);
+	page_zero(page, 0, PAGE_SIZE);
+	error = join(fs, page);
+	if (error) {
+		page_abort_write(page);
+		return error;
+	}
+	assert(fs->undo.nr_made < ARRAY_SIZE(fs->undo.made));
+	fs->undo.made[fs->undo.nr_made++] = block;
+	page_end_write(page);
+	return 0;
+}
+
+void ext2_forget(struct ext2_fs *fs, uint32_t block)
+{
+	struct mapping *mapping = &fs->metadata->mapping;
+	struct page *page = mapping_find(mapping, block);
+
+	if (!page)
+		return;
+	/* It is not being read: what is freed has been read before. */
+	page_lock(page, TASK_UNINTERRUPTIBLE);
+	if (page->mapping == mapping) {
+		leave(fs, page);
+		mapping_remove_page(mapping, page, true);
+	}
+	page_unlock(page);
+	page_put(page);
+}
+
+/*
+ * The edited blocks are in the running transaction, which has references to their pages, and no commit can
+ * lend them before fs->lock is free. So putting bytes back neither reads nor allocates.
+ */
+static void put_back(struct ext2_fs *fs)
+{
+	struct ext2_undo *undo = &fs->undo;
+
+	while (undo->nr_edits > 0) {
+		unsigned int i = --undo->nr_edits;
+
+		undo->nr_bytes -= undo->edits[i].len;
+		if (edit(fs, undo->edits[i].block, undo->edits[i].offset,
+			 undo->bytes + undo->nr_bytes, undo->edits[i].len, NULL))
+			ext2_damaged(fs->sb, 0, "an operation could not be undone");
+	}
+	while (undo->nr_made > 0)
+		ext2_forget(fs, undo->made[--undo->nr_made]);
+	fs->free_blocks = undo->free_blocks;
+	fs->free_inodes = undo->free_inodes;
+}
+
+int ext2_end(struct ext2_fs *fs, int error)
+{
+	if (error)
+		put_back(fs);
+	mutex_unlock(&fs->lock);
+	return error;
+}

@@ -1,0 +1,251 @@
+/*
+ * ext2 file systems: mounting, writing or not, unmounting. fs/ext2/ext2.h has the contract.
+ *
+ * 1. While a file system is written, the superblock on the disk does not say that it is clean. Whoever mounts it after a
+ *    crash sees that.
+ * 2. Damage causes a line in the log. Mount returns -EINVAL for it, and other calls -EIO.
+ */
+#include "drivers/disk/block.h"
+#include "fs/ext2/ext2.h"
+#include "fs/names/mount.h"
+#include "kernel/log.h"
+#include "kernel/syscall.h"
+#include "lib/string.h"
+#include "mm/kmap.h"
+#include "mm/slab.h"
+
+static void ext2_statfs(struct super_block *sb, struct fs_statistics *st)
+{
+	const struct ext2_fs *fs = sb->private;
+
+	st->blocks = fs->layout.blocks;
+	st->free = READ_ONCE(fs->free_blocks);
+	st->files = fs->layout.inodes;
+	st->files_free = READ_ONCE(fs->free_inodes);
+}
+
+/* ---- writing ---- */
+
+/* One operation: set the state in the superblock, and commit. */
+static int set_state(struct ext2_fs *fs, bool clean)
+{
+	struct ext2_place place = ext2_super_place(&fs->layout);
+	struct ext2_disk_super super;
+	uint32_t id;
+	int error = ext2_begin_always(fs);
+
+	if (error)
+		return error;
+	error = ext2_read(fs, place.block, place.offset, &super, sizeof(super));
+	if (!error) {
+		super.state = clean ? super.state | EXT2_STATE_CLEAN :
+				      super.state & ~EXT2_STATE_CLEAN;
+		super.write_time = time_wall_spec().sec;
+		if (!clean) {
+			super.mount_time = super.write_time;
+			super.mount_count++;
+		}
+		super.free_blocks = fs->free_blocks;
+		super.free_inodes = fs->free_inodes;
+		error = ext2_edit(fs, place.block, place.offset, &super,
+				  offsetof(struct ext2_disk_super, errors));
+	}
+	id = fs->running->id;
+	error = ext2_end(fs, error);
+	return error ? error : ext2_commit_wait(fs, id);
+}
+
+static int start_writing(struct ext2_fs *fs)
+{
+	struct block_device *device = fs->sb->device;
+	struct inode *raw = block_inode(device);
+	int error;
+
+	if (device->read_only)
+		return -EROFS;
+	if (fs->layout.read_only_features) {
+		log_error("ext2: %s: it has features with which it can only be read (0x%x)",
+			  device->name, fs->layout.read_only_features);
+		return -EROFS;
+	}
+	if (fs->error)
+		return -EROFS;
+	error = IS_ERR(raw) ? PTR_ERR(raw) : ext2_commit_start(fs);
+	if (error)
+		return error;
+	WRITE_ONCE(fs->writable, true);
+	error = set_state(fs, false);
+	if (error) {
+		WRITE_ONCE(fs->writable, false);
+		(void)ext2_commit_stop(fs);
+		return error;
+	}
+	ext2_free_orphans(fs, fs->layout.last_orphan);
+	fs->layout.last_orphan = 0;
+	return 0;
+}
+
+/* Files that have names are no orphans any more, unless shortening them has failed. */
+static void clear_orphans(struct ext2_fs *fs)
+{
+	struct ext2_inode *own, *next;
+
+	if (ext2_begin_always(fs))
+		return;
+	list_for_each_safe(own, next, &fs->orphans, orphan)
+		if (own->inode->nr_links > 0) {
+			fs->undo.nr_edits = fs->undo.nr_bytes = 0;
+			(void)ext2_remove_orphan(own->inode);
+		}
+	(void)ext2_end(fs, 0);
+}
+
+static int stop_writing(struct ext2_fs *fs)
+{
+	struct block_device *device = fs->sb->device;
+	struct inode *raw = block_inode(device);
+	int error;
+
+	if (!fs->writable)
+		return 0;
+	clear_orphans(fs);
+	error = ext2_sync(fs->sb);
+	if (!error && fs->was_clean && list_empty(&fs->orphans))
+		error = set_state(fs, true);
+	mutex_lock(&fs->lock);
+	WRITE_ONCE(fs->writable, false);
+	mutex_unlock(&fs->lock);
+	if (ext2_commit_stop(fs))
+		error = -EIO;
+	/* What the cache of the raw device has is older than what was written. */
+	if (!IS_ERR(raw))
+		mapping_drop_clean(&raw->mapping, 0, UINT32_MAX);
+	return error;
+}
+
+static int ext2_set_writable(struct super_block *sb, bool writable, bool for_ever)
+{
+	struct ext2_fs *fs = sb->private;
+
+	if (writable)
+		return fs->writable ? 0 : start_writing(fs);
+	return stop_writing(fs);
+}
+
+/* ---- mounting ---- */
+
+static void ext2_unmounted(struct super_block *sb)
+{
+	struct ext2_fs *fs = sb->private;
+
+	if (!fs->metadata)
+		return;
+	sb->metadata = NULL;
+	inode_put(fs->metadata);
+}
+
+static const struct super_ops ext2_super_ops = {
+	.read_inode = ext2_read_inode,
+	.free_inode = ext2_free_inode,
+	.delete_inode = ext2_delete_inode,
+	.changed = ext2_changed,
+	.fsync = ext2_fsync,
+	.sync = ext2_sync,
+	.set_writable = ext2_set_writable,
+	.unmounted = ext2_unmounted,
+	.statfs = ext2_statfs,
+};
+
+/* Read bytes of the disk before the size of its blocks is known. */
+static int read_first(struct inode *raw, void *to, unsigned int len)
+{
+	struct page *page = mapping_read_page(&raw->mapping, EXT2_SUPER_OFFSET >> PAGE_SHIFT);
+	char *address;
+
+	if (IS_ERR(page))
+		return PTR_ERR(page);
+	address = kmap_local(page);
+	memcpy(to, address + (EXT2_SUPER_OFFSET & (PAGE_SIZE - 1)), len);
+	kunmap_local(address);
+	page_put(page);
+	return 0;
+}
+
+static int read_super(struct super_block *sb, struct ext2_fs *fs, struct inode *raw)
+{
+	struct ext2_disk_super super;
+	const char *wrong, *name = sb->device->name;
+	uint32_t features;
+	int error = read_first(raw, &super, sizeof(super));
+
+	if (error) {
+		log_error("ext2: %s: cannot read the superblock", name);
+		return error;
+	}
+	wrong = ext2_check_super(&super, sb->device->sectors << SECTOR_SHIFT, &fs->layout,
+				 &features);
+	if (wrong) {
+		log_error("ext2: %s: %s (features 0x%x)", name, wrong, features);
+		return -EINVAL;
+	}
+	fs->free_blocks = MIN(super.free_blocks, super.blocks_count);
+	fs->free_inodes = MIN(super.free_inodes, super.inodes_count);
+	fs->was_clean = super.state & EXT2_STATE_CLEAN;
+	return 0;
+}
+
+static void ext2_fs_init(struct ext2_fs *fs, struct super_block *sb)
+{
+	fs->sb = sb;
+	mutex_init(&fs->lock, "ext2");
+	mutex_init(&fs->wanted_lock, "ext2 commits");
+	spin_init(&fs->changed_lock, "ext2 changed");
+	list_init(&fs->orphans);
+	list_init(&fs->changed);
+	list_init(&fs->done);
+	wait_queue_init(&fs->task_queue, "ext2 task");
+	wait_queue_init(&fs->commit_queue, "ext2 commit");
+}
+
+/* Begin to write, if that was asked for. A disk that can only be read is mounted for reading. */
+static int begin_writing(struct super_block *sb)
+{
+	if (atomic_read(&sb->writers) < 0)
+		return 0;
+	return start_writing(sb->private);
+}
+
+static int ext2_mount(struct super_block *sb, const char *options)
+{
+	struct inode *raw = block_inode(sb->device), *root;
+	struct ext2_fs *fs;
+	int error;
+
+	if (IS_ERR(raw))
+		return PTR_ERR(raw);
+	if (options && *options) {
+		log_error("ext2: %s: unknown options: %s", sb->device->name, options);
+		return -EINVAL;
+	}
+	fs = kzalloc(sizeof(*fs), 0);
+	if (!fs)
+		return -ENOMEM;
+	ext2_fs_init(fs, sb);
+	sb->private = fs;
+	error = read_super(sb, fs, raw);
+	if (!error)
+		error = ext2_metadata_init(fs);
+	if (error)
+		return error;
+	sb->ops = &ext2_super_ops;
+	sb->block_size = fs->layout.block_size;
+	root = inode_get_number(sb, EXT2_ROOT_INODE);
+	if (!IS_ERR(root) && !S_ISDIR(root->mode)) {
+		inode_put(root);
+		ext2_damaged(sb, EXT2_ROOT_INODE, "the root is not a directory");
+		return -EINVAL;
+	}
+	error = super_set_root(sb, root);
+	return error ? error : begin_writing(sb);
+}
+FILE_SYSTEM(ext2, .needs_device = true, .magic = EXT2_MAGIC, .mount = ext2_mount);
