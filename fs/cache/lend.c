@@ -24,7 +24,7 @@
  * tests/model/lend.pml is a model of this with IO, a writer, a fault, a splice and truncate. It is
  * checked exhaustively, and gives a counterexample if rule 2, 3 or 5 is broken.
  */
-#include "fs/cache/pagecache.h"
+#include "fs/cache/writeback.h"
 #include "fs/names/vfs.h"
 #include "mm/kmap.h"
 #include "mm/vm/vm.h"
@@ -228,15 +228,12 @@ void page_end_write(struct page *page)
 
 struct page *page_make_writable(struct mapping *mapping, struct page *page)
 {
-	file_off_t left;
 	int error;
 
 	if (!mapping->ops->begin_write)
 		return ERR_PTR(-EROFS);
 	/* It is uptodate, so an error leaves everything as it was. The bytes behind the end need no room. */
-	left = inode_size(mapping->inode) - ((file_off_t)page->index << PAGE_SHIFT);
-	error = prepare(mapping, &page, false, 0,
-			left > 0 ? MIN(left, (file_off_t)PAGE_SIZE) : PAGE_SIZE);
+	error = prepare(mapping, &page, false, 0, mapping_page_bytes(mapping, page));
 	if (error)
 		return ERR_PTR(error);
 	page_set_dirty(page);

@@ -9,7 +9,7 @@
  * 3. A cached page that is not locked is PG_UPTODATE or PG_ERROR.
  */
 #include "fs/cache/lru.h"
-#include "fs/cache/pagecache.h"
+#include "fs/cache/writeback.h"
 #include "fs/names/vfs.h"
 #include "mm/kmap.h"
 #include "mm/vm/vm.h"

@@ -14,6 +14,7 @@
  * 4. page_lend() and page_begin_write() are the two sides of the promise that the bytes in a slot never
  *    change. page_begin_write() is the only way to change a cached page.
  * 5. A file system provides mapping_ops.
+ * 6. Dirty pages, and writing them back, are in fs/cache/writeback.h.
  */
 #ifndef FS_CACHE_PAGECACHE_H
 #define FS_CACHE_PAGECACHE_H
@@ -199,9 +200,6 @@ static inline void page_mark_used(struct page *page)
 		set_bits(&page->flags, PG_REFERENCED);
 }
 
-/* For file systems: the write of this page has ended. May be called in an interrupt. */
-void page_write_done(struct page *page, bool ok);
-
 /*
  * Remove a locked page from its file. The tree's reference is dropped, the caller's stays. A page that is
  * dirty, is written back, or has other references is removed only if `used` is set. Returns whether the
@@ -258,20 +256,7 @@ void page_abort_write(struct page *page);
  */
 struct page *page_make_writable(struct mapping *mapping, struct page *page);
 
-/* ---- dirty pages: fs/cache/writeback.c ---- */
-
-/* Note that the page is newer than its store. It is locked, or being written back. */
-void page_set_dirty(struct page *page);
-/* Clear PG_DIRTY of a page that is being written back or removed. It is locked. */
-void page_clear_dirty(struct mapping *mapping, struct page *page);
-extern struct atomic nr_dirty_pages;
-/*
- * Called after pages of the file have been made dirty, without a page lock. Writes them back if the
- * system has too many dirty pages. May sleep.
- */
-void page_balance_dirty(struct mapping *mapping);
-
-/* ---- whole files: fs/cache/truncate.c, writeback.c ---- */
+/* ---- whole files: fs/cache/truncate.c ---- */
 
 /*
  * Shrink a file to `size` in two steps, with the inode's lock held. The first step does everything
@@ -291,16 +276,6 @@ void mapping_truncate(struct mapping *mapping, int64_t size, struct page *tail);
  * for reads in flight, and cannot fail. inode->lock is held.
  */
 void mapping_remove_range(struct mapping *mapping, unsigned int first, unsigned int last);
-/*
- * Write the dirty pages, and wait until they are written. Returns 0, -ERESTARTSYS after a SIGKILL,
- * or the error of a write since the last call. May sleep.
- */
-int mapping_sync(struct mapping *mapping);
-/*
- * The same, but the error of an earlier write stays for the next mapping_sync(). -ENOMEM: there was no memory to start a
- * write.
- */
-int mapping_write(struct mapping *mapping);
 /*
  * Drop those of the pages [first, last] that are clean, unused and not lent (POSIX_FADV_DONTNEED,
  * drop_caches). Returns how many were dropped. Does not wait for IO.

@@ -8,6 +8,7 @@
  *    file. Who takes the last part away ends the read.
  * 3. A part that fails sets PG_ERROR at once; the page then fails as a whole.
  */
+#include "fs/cache/writeback.h"
 #include "fs/cache/pageio.h"
 #include "fs/names/vfs.h"
 #include "mm/kmap.h"
@@ -211,8 +212,9 @@ static int make_writes(struct reader *place, struct page *page, unsigned int blo
 		place->left = 0;
 		if (!error && place->first == 0)
 			continue;
-		bio = error ? NULL :
-			      bio_alloc(place->device, place->first << place->sector_shift, true, 0);
+		bio = error ? NULL
+			    : bio_alloc(place->device, place->first << place->sector_shift, true,
+					0);
 		if (!bio) {
 			while (nr > 0)
 				bio_free(bios[--nr]);
@@ -228,7 +230,7 @@ static int make_writes(struct reader *place, struct page *page, unsigned int blo
 int pageio_write(struct block_device *device, struct mapping *mapping, unsigned int block_shift,
 		 block_lookup lookup, struct page *page)
 {
-	file_off_t left = inode_size(mapping->inode) - ((file_off_t)page->index << PAGE_SHIFT);
+	unsigned int valid = mapping_page_bytes(mapping, page);
 	struct reader place = {
 		.device = device,
 		.inode = mapping->inode,
@@ -236,7 +238,6 @@ int pageio_write(struct block_device *device, struct mapping *mapping, unsigned 
 		.sector_shift = block_shift - SECTOR_SHIFT,
 	};
 	struct bio *bios[PAGE_PARTS];
-	unsigned int valid = left < 0 ? 0 : MIN(left, (file_off_t)PAGE_SIZE);
 	int nr = make_writes(&place, page, DIV_ROUND_UP(valid, 1u << block_shift), bios);
 
 	if (nr < 0)

@@ -95,20 +95,40 @@ void mapping_remove_range(struct mapping *mapping, unsigned int first, unsigned 
 	remove_pages(mapping, first, last);
 }
 
+/* Returns the offset behind the last byte of [from, to) of a page that is not zero, or `from`. */
+static unsigned int end_of_bytes(struct page *page, unsigned int from, unsigned int to)
+{
+	const char *address = kmap_local(page);
+
+	while (to > from && address[to - 1] == 0)
+		to--;
+	kunmap_local((void *)address);
+	return to;
+}
+
 struct page *mapping_begin_truncate(struct mapping *mapping, file_off_t size)
 {
 	unsigned int index = size >> PAGE_SHIFT;
-	unsigned int from = size & (PAGE_SIZE - 1);
+	unsigned int from = size & (PAGE_SIZE - 1), to = PAGE_SIZE;
 	struct page *page;
 
 	if (from == 0)
 		return NULL;
-	page = mapping_find(mapping, index);
-	if (page)
+	if (mapping->ops->has_store) {
+		/* If it has zeros there, as in a hole, it stays as it is, and needs no room on the disk. */
+		page = mapping_read_page(mapping, index);
+		if (IS_ERR(page))
+			return page;
+		to = end_of_bytes(page, from, PAGE_SIZE);
 		page_put(page);
-	else if (!mapping->ops->has_store)
-		return NULL; /* a page that is not there is all zeros */
-	return page_begin_write(mapping, index, from, PAGE_SIZE);
+	} else {
+		page = mapping_find(mapping, index);
+		if (page)
+			page_put(page);
+		else
+			to = from; /* a page that is not there is all zeros */
+	}
+	return to > from ? page_begin_write(mapping, index, from, to) : NULL;
 }
 
 void mapping_truncate(struct mapping *mapping, file_off_t size, struct page *tail)

@@ -12,7 +12,7 @@
  * 5. A task that makes pages dirty calls page_balance_dirty(). If there are too many, it writes back
  *    the pages of its file itself.
  */
-#include "fs/cache/pagecache.h"
+#include "fs/cache/writeback.h"
 #include "fs/names/vfs.h"
 #include "mm/vm/vm.h"
 
@@ -36,6 +36,13 @@ void page_clear_dirty(struct mapping *mapping, struct page *page)
 		return;
 	if (__sync_fetch_and_and(&page->flags, ~PG_DIRTY) & PG_DIRTY && mapping->ops->has_store)
 		atomic_dec(&nr_dirty_pages);
+}
+
+unsigned int mapping_page_bytes(struct mapping *mapping, const struct page *page)
+{
+	file_off_t left = inode_size(mapping->inode) - ((file_off_t)page->index << PAGE_SHIFT);
+
+	return MIN(MAX(left, (file_off_t)0), (file_off_t)PAGE_SIZE);
 }
 
 void page_write_done(struct page *page, bool ok)

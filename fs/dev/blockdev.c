@@ -19,6 +19,7 @@
  * 6. blockdev_lock guards the creation of device->inode.
  */
 #include "drivers/disk/block.h"
+#include "fs/cache/writeback.h"
 #include "fs/file/generic.h"
 #include "fs/cache/pageio.h"
 #include "fs/splice/copy.h"

@@ -9,6 +9,7 @@
  *    operation of its own.
  */
 #include "drivers/disk/block.h"
+#include "fs/cache/writeback.h"
 #include "fs/ext2/blocks.h"
 #include "fs/names/mount.h"
 #include "kernel/log.h"

@@ -38,8 +38,8 @@ static struct page *read_block(struct inode *dir, unsigned int block, uint32_t *
 {
 	int error = find_block(dir, block, number);
 
-	return error ? ERR_PTR(error) :
-		       mapping_read_page(&ext2_fs(dir)->metadata->mapping, *number);
+	return error ? ERR_PTR(error)
+		     : mapping_read_page(&ext2_fs(dir)->metadata->mapping, *number);
 }
 
 static int damaged_entry(struct inode *dir)

@@ -36,7 +36,8 @@ struct ext2_transaction {
 	uint32_t id;
 	struct list blocks; /* struct ext2_block: the blocks that have changed */
 	unsigned int nr_blocks;
-	struct radix_tree freed; /* by group: a page with a bit for each block that has been freed */
+	struct radix_tree
+		freed; /* by group: a page with a bit for each block that has been freed */
 	unsigned int nr_freed;
 };
 
@@ -61,7 +62,7 @@ struct ext2_fs { /* super_block.private */
 	struct mutex lock;
 	/* Guarded by lock. */
 	bool writable;
-	bool was_clean; /* when it was mounted */
+	bool was_clean;			   /* when it was mounted */
 	uint32_t free_blocks, free_inodes; /* stored with each commit */
 	struct list orphans;		   /* ext2_inode.orphan, the newest first, as on the disk */
 	bool reading_orphans;		   /* an inode that is read may have no links */
@@ -90,15 +91,15 @@ struct ext2_inode { /* inode.private */
 	uint32_t flags, file_acl, deleted;
 	uint32_t next_orphan; /* as it was on the disk when the inode was read */
 	bool leaving;	      /* it is being deleted, and nothing stores it any more */
-	bool fast_symlink;	  /* block holds the target */
-	uint32_t table_block;	  /* where the inode is on the disk */
+	bool fast_symlink;    /* block holds the target */
+	uint32_t table_block; /* where the inode is on the disk */
 	unsigned int table_offset;
-	uint32_t goal;		  /* the block after the last one that the file has got; 0: none */
-	file_off_t reach;	  /* blocks have been given up to here, beyond the size; or 0 */
-	struct list changed;	  /* in fs->changed, guarded by fs->changed_lock */
-	struct list committing;	  /* of the task */
+	uint32_t goal;		/* the block after the last one that the file has got; 0: none */
+	file_off_t reach;	/* blocks have been given up to here, beyond the size; or 0 */
+	struct list changed;	/* in fs->changed, guarded by fs->changed_lock */
+	struct list committing; /* of the task */
 	volatile uint32_t transaction; /* the last one that has a change of it */
-	struct list orphan;	  /* in fs->orphans */
+	struct list orphan;	       /* in fs->orphans */
 };
 
 static inline struct ext2_fs *ext2_fs(const struct inode *inode)
@@ -191,7 +192,8 @@ int ext2_lookup_block(struct inode *inode, uint64_t block, unsigned int max, uin
  * they become blocks of zeros. *added is the number of blocks that are new, for data. Returns 0, -ENOSPC,
  * -EFBIG or an error of ext2_edit(). After an error the caller restores own->block and inode->blocks.
  */
-int ext2_add_blocks(struct inode *inode, uint64_t block, unsigned int nr, bool metadata, unsigned int *added);
+int ext2_add_blocks(struct inode *inode, uint64_t block, unsigned int nr, bool metadata,
+		    unsigned int *added);
 /*
  * Free the blocks of a file from `block` on, in as many operations as it takes. Stops at an error, after
  * which the file has some of them still. The inode is locked, or leaves memory. May sleep.

@@ -8,6 +8,7 @@
  *    how far they lie behind it, and stored as the size until then. If the write fails,
  *    ext2_truncated() frees them.
  */
+#include "fs/cache/writeback.h"
 #include "fs/cache/pageio.h"
 #include "fs/ext2/ext2.h"
 #include "fs/file/generic.h"
@@ -49,8 +50,7 @@ static int has_blocks(struct inode *inode, uint64_t block, unsigned int nr)
 	return 1;
 }
 
-static int give_page_blocks(struct inode *inode, struct page *page, uint64_t block,
-			    unsigned int nr)
+static int give_page_blocks(struct inode *inode, struct page *page, uint64_t block, unsigned int nr)
 {
 	struct ext2_fs *fs = ext2_fs(inode);
 	struct ext2_inode *own = ext2_own(inode);
@@ -83,8 +83,8 @@ static int ext2_begin_write(struct mapping *mapping, struct page *page, unsigned
 	struct inode *inode = mapping->inode;
 	unsigned int shift = ext2_fs(inode)->layout.block_shift;
 	uint64_t start = (uint64_t)page->index << PAGE_SHIFT, block = (start + from) >> shift;
-	unsigned int nr = ((start + to - 1) >> shift) - block + 1;
-	int error = has_blocks(inode, block, nr);
+	unsigned int nr = DIV_ROUND_UP(start + to, 1ull << shift) - block;
+	int error = to > from ? has_blocks(inode, block, nr) : 1;
 
 	if (error == 0)
 		return give_page_blocks(inode, page, block, nr);
@@ -129,16 +129,15 @@ void ext2_truncated(struct inode *inode)
 	struct ext2_fs *fs = ext2_fs(inode);
 	struct ext2_inode *own = ext2_own(inode);
 	uint64_t blocks = (inode->size + fs->layout.block_size - 1) >> fs->layout.block_shift;
-	int error;
 
 	own->reach = 0;
 	if (!S_ISREG(inode->mode))
 		return;
-	error = inode->blocks ? ext2_free_from(inode, blocks) : 0;
-	if (error || list_empty(&own->orphan) || inode->nr_links == 0)
-		return; /* after an error, the next mount frees the rest */
-	error = ext2_begin_always(fs);
-	if (!error)
+	if (inode->blocks)
+		(void)ext2_free_from(inode, blocks); /* an error leaves blocks that only fsck frees */
+	if (list_empty(&own->orphan) || inode->nr_links == 0)
+		return;
+	if (ext2_begin_always(fs) == 0)
 		(void)ext2_end(fs, ext2_remove_orphan(inode));
 }
 

@@ -75,11 +75,12 @@ const char *ext2_check_super(const struct ext2_disk_super *super, uint64_t devic
 	layout->free_inodes = super->free_inodes;
 	layout->reserved_blocks = super->reserved_blocks;
 	layout->reserved_uid = super->default_uid;
-	layout->first_inode =
-		super->revision < DYNAMIC_REVISION ? OLD_FIRST_INODE : super->first_inode;
-	layout->read_only_features = super->revision < DYNAMIC_REVISION ?
-					     0 :
-					     super->read_only_compatible & ~EXT2_READ_ONLY_KNOWN;
+	layout->first_inode = super->revision < DYNAMIC_REVISION
+				      ? OLD_FIRST_INODE
+				      : MAX(super->first_inode, OLD_FIRST_INODE);
+	layout->read_only_features = super->revision < DYNAMIC_REVISION
+					     ? 0
+					     : super->read_only_compatible & ~EXT2_READ_ONLY_KNOWN;
 	layout->last_orphan = super->last_orphan;
 	layout->file_types =
 		super->revision == DYNAMIC_REVISION && super->incompatible & EXT2_INCOMPAT_FILETYPE;
@@ -114,8 +115,8 @@ const char *ext2_check_group(const struct ext2_layout *layout, const struct ext2
 	uint64_t bytes = (uint64_t)layout->inodes_per_group * layout->inode_size;
 	uint64_t end = ((uint64_t)group->inode_table << layout->block_shift) + bytes;
 
-	if (!ext2_block_ok(layout, group->inode_table) ||
-	    end > (uint64_t)layout->blocks << layout->block_shift)
+	if (!ext2_block_ok(layout, group->inode_table) || end > (uint64_t)layout->blocks
+									  << layout->block_shift)
 		return "its inode table is not on the file system";
 	if (!ext2_block_ok(layout, group->block_bitmap) ||
 	    !ext2_block_ok(layout, group->inode_bitmap))
@@ -147,10 +148,13 @@ uint64_t ext2_max_blocks(const struct ext2_layout *layout)
 	return EXT2_DIRECT + (1ull << shift) + (1ull << 2 * shift) + (1ull << 3 * shift);
 }
 
-const char *ext2_check_inode(const struct ext2_layout *layout, const struct ext2_disk_inode *inode)
+const char *ext2_check_inode(const struct ext2_layout *layout, const struct ext2_disk_inode *inode,
+			     bool orphan)
 {
 	uint64_t size = ext2_inode_size(inode);
 
+	if (inode->links == 0 && !orphan)
+		return "not in use";
 	if (inode->flags & (EXT2_FLAG_EXTENTS | EXT2_FLAG_INLINE | EXT2_FLAG_COMPRESSED))
 		return "in a form that is not of ext2";
 	switch (inode->mode & S_IFMT) {

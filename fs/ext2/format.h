@@ -40,8 +40,8 @@ struct ext2_disk_super {
 	uint32_t journal_inode, journal_device, last_orphan;
 } __packed;
 
-#define EXT2_STATE_CLEAN  0x0001u /* super.state: it was unmounted */
-#define EXT2_STATE_ERRORS 0x0002u
+#define EXT2_STATE_CLEAN       0x0001u /* super.state: it was unmounted */
+#define EXT2_STATE_ERRORS      0x0002u
 
 #define EXT2_INCOMPAT_FILETYPE 0x0002u /* directory entries name the type */
 #define EXT2_INCOMPAT_KNOWN    EXT2_INCOMPAT_FILETYPE
@@ -135,8 +135,12 @@ const char *ext2_check_group(const struct ext2_layout *layout, const struct ext2
 /* The number of blocks that a group has. Only the last one may be shorter than the others. */
 uint32_t ext2_group_blocks(const struct ext2_layout *layout, uint32_t group);
 
-/* Check an inode that should be in use. Returns NULL, or a text that says what is wrong. */
-const char *ext2_check_inode(const struct ext2_layout *layout, const struct ext2_disk_inode *inode);
+/*
+ * Check an inode that should be in use. An orphan may have no links. Returns NULL, or a text that says
+ * what is wrong.
+ */
+const char *ext2_check_inode(const struct ext2_layout *layout, const struct ext2_disk_inode *inode,
+			     bool orphan);
 /* The size of the file in bytes, which is below 2^63. */
 int64_t ext2_inode_size(const struct ext2_disk_inode *inode);
 /* Is it a symbolic link whose target is in the inode? */

@@ -41,9 +41,9 @@ static void set_operations(struct inode *inode)
 	inode->ops = &ext2_inode_ops;
 	if (S_ISREG(inode->mode)) {
 		inode->file_ops = &ext2_file_ops;
-		inode->mapping.ops = ext2_fs(inode)->layout.block_size == PAGE_SIZE ?
-					     &ext2_mapping_ops :
-					     &ext2_small_mapping_ops;
+		inode->mapping.ops = ext2_fs(inode)->layout.block_size == PAGE_SIZE
+					     ? &ext2_mapping_ops
+					     : &ext2_small_mapping_ops;
 	} else if (S_ISDIR(inode->mode)) {
 		inode->file_ops = &dir_file_ops;
 	}
@@ -79,8 +79,7 @@ int ext2_read_inode(struct inode *inode)
 		error = ext2_read(fs, place.block, place.offset, &disk, sizeof(disk));
 	if (error)
 		return error;
-	wrong = disk.links == 0 && !fs->reading_orphans ? "not in use" :
-							   ext2_check_inode(&fs->layout, &disk);
+	wrong = ext2_check_inode(&fs->layout, &disk, fs->reading_orphans);
 	if (wrong)
 		return ext2_damaged(inode->sb, inode->number, wrong);
 	own = own_alloc(inode, place);
@@ -109,7 +108,16 @@ int ext2_read_inode(struct inode *inode)
 
 void ext2_free_inode(struct inode *inode)
 {
-	kfree(inode->private);
+	struct ext2_fs *fs = ext2_fs(inode);
+	struct ext2_inode *own = ext2_own(inode);
+
+	/* After an error. The next mount finds it on the disk. */
+	if (own && !list_empty(&own->orphan)) {
+		mutex_lock(&fs->lock);
+		list_del(&own->orphan);
+		mutex_unlock(&fs->lock);
+	}
+	kfree(own);
 }
 
 /* ---- storing ---- */
@@ -121,9 +129,8 @@ static uint32_t deletion_time(const struct ext2_fs *fs, const struct ext2_inode 
 
 	if (list_empty(&own->orphan))
 		return own->deleted;
-	return next == &fs->orphans ?
-		       0 :
-		       list_entry(next, struct ext2_inode, orphan)->inode->number;
+	return next == &fs->orphans ? 0
+				    : list_entry(next, struct ext2_inode, orphan)->inode->number;
 }
 
 static void fill_in(const struct inode *inode, struct ext2_disk_inode *disk)
@@ -278,8 +285,7 @@ int ext2_remove_orphan(struct inode *inode)
 		struct ext2_inode *previous = list_entry(before, struct ext2_inode, orphan);
 
 		error = ext2_edit(fs, previous->table_block,
-				  previous->table_offset +
-					  offsetof(struct ext2_disk_inode, dtime),
+				  previous->table_offset + offsetof(struct ext2_disk_inode, dtime),
 				  &next, sizeof(next));
 	}
 	if (error)
@@ -341,8 +347,8 @@ static int give_up(struct inode *inode)
 		ext2_own(inode)->file_acl = 0;
 		inode->size = 0;
 		inode->blocks = 0;
-		error = list_empty(&ext2_own(inode)->orphan) ? ext2_store_inode(inode) :
-							       ext2_remove_orphan(inode);
+		error = list_empty(&ext2_own(inode)->orphan) ? ext2_store_inode(inode)
+							     : ext2_remove_orphan(inode);
 	}
 	return ext2_end(fs, error);
 }
@@ -358,12 +364,7 @@ void ext2_delete_inode(struct inode *inode)
 	if (!own->fast_symlink && !S_ISCHR(inode->mode) && !S_ISBLK(inode->mode))
 		error = ext2_free_from(inode, 0);
 	if (!error)
-		error = give_up(inode);
-	if (error && !list_empty(&own->orphan)) {
-		mutex_lock(&ext2_fs(inode)->lock);
-		list_del(&own->orphan); /* the next mount finds it on the disk */
-		mutex_unlock(&ext2_fs(inode)->lock);
-	}
+		(void)give_up(inode);
 }
 
 /* ---- orphans that a crash has left ---- */

@@ -138,9 +138,8 @@ static bool may_take(const struct ext2_fs *fs)
 {
 	if (fs->free_blocks > fs->layout.reserved_blocks)
 		return true;
-	return fs->free_blocks > 0 &&
-	       (!current->process || capable(CAP_SYS_RESOURCE) ||
-		current_uid() == fs->layout.reserved_uid);
+	return fs->free_blocks > 0 && (!current->process || capable(CAP_SYS_RESOURCE) ||
+				       current_uid() == fs->layout.reserved_uid);
 }
 
 int ext2_take_blocks(struct ext2_fs *fs, uint32_t goal, unsigned int max, uint32_t *first)

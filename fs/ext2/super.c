@@ -38,8 +38,8 @@ static int set_state(struct ext2_fs *fs, bool clean)
 		return error;
 	error = ext2_read(fs, place.block, place.offset, &super, sizeof(super));
 	if (!error) {
-		super.state = clean ? super.state | EXT2_STATE_CLEAN :
-				      super.state & ~EXT2_STATE_CLEAN;
+		super.state =
+			clean ? super.state | EXT2_STATE_CLEAN : super.state & ~EXT2_STATE_CLEAN;
 		super.write_time = time_wall_spec().sec;
 		if (!clean) {
 			super.mount_time = super.write_time;

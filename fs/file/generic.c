@@ -13,7 +13,7 @@
 #include "fs/file/seal.h"
 #include "mm/vm/iter.h"
 #include "fs/cache/lru.h"
-#include "fs/cache/pagecache.h"
+#include "fs/cache/writeback.h"
 #include "kernel/syscall.h"
 #include "fs/names/vfs.h"
 #include "kernel/signals/signal.h"
@@ -195,6 +195,17 @@ static ssize_t write_locked(struct inode *inode, struct iter *from, file_off_t *
 	return done;
 }
 
+void generic_written(struct inode *inode, size_t done, size_t wanted)
+{
+	/* A write that has failed may have got room behind the end of the file. */
+	if (done < wanted && inode->ops && inode->ops->truncated)
+		inode->ops->truncated(inode);
+	if (done == 0)
+		return;
+	inode->mtime = inode->ctime = time_wall_spec();
+	inode_changed(inode);
+}
+
 ssize_t generic_file_write(struct file *file, struct iter *from, file_off_t *pos)
 {
 	struct inode *inode = file->inode;
@@ -211,13 +222,7 @@ ssize_t generic_file_write(struct file *file, struct iter *from, file_off_t *pos
 	if (done == 0) {
 		inode_drop_privileges(inode);
 		done = write_locked(inode, from, pos, len);
-		/* A write that has failed may have got room behind the end of the file. */
-		if (done < (ssize_t)len && inode->ops && inode->ops->truncated)
-			inode->ops->truncated(inode);
-	}
-	if (done > 0) {
-		inode->mtime = inode->ctime = time_wall_spec();
-		inode_changed(inode);
+		generic_written(inode, MAX(done, 0), len);
 	}
 	mutex_unlock(&inode->lock);
 	if (done > 0 && file->flags & O_DSYNC) {

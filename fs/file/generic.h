@@ -33,5 +33,10 @@ int generic_write_limit(struct file *file, int64_t *pos, size_t *len);
  * shorter. The new size becomes visible only after the bytes can be read. inode->lock is held.
  */
 void generic_end_write(struct inode *inode, struct page *page, int64_t end);
+/*
+ * The last step of a write, of which `done` of `wanted` bytes are in the file: set its times, and free the room
+ * of what has failed. inode->lock is held. May sleep.
+ */
+void generic_written(struct inode *inode, size_t done, size_t wanted);
 
 #endif

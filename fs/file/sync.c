@@ -6,6 +6,7 @@
  * 2. sync does the same for every file system that is mounted, and for every raw disk.
  */
 #include "drivers/disk/block.h"
+#include "fs/cache/writeback.h"
 #include "fs/file/generic.h"
 #include "kernel/syscalls.h"
 #include "fs/file/file.h"

@@ -352,8 +352,11 @@ static int truncate_locked(struct inode *inode, file_off_t size)
 		return error;
 	if (size < old)
 		tail = mapping_begin_truncate(&inode->mapping, size);
-	if (IS_ERR(tail))
+	if (IS_ERR(tail)) {
+		if (ops && ops->truncated)
+			ops->truncated(inode);
 		return PTR_ERR(tail);
+	}
 	inode_drop_privileges(inode);
 	inode_set_size(inode, size);
 	if (size <= old) /* beyond its end a file may have pages from fallocate(2) */

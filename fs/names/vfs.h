@@ -151,8 +151,8 @@ struct inode_ops {
 	 * Change the size, in two steps. Both are called with inode->lock held, and NULL means that
 	 * nothing needs to be done. `truncate` is called first. It checks whether the new size is
 	 * possible, and changes nothing that a reader of the file can see. The caller then sets the
-	 * size and removes the pages beyond it from the cache. `truncated` is called last. It frees
-	 * what lies beyond the size, and cannot fail.
+	 * size and removes the pages beyond it from the cache. `truncated` is called last, even if the size
+	 * could not be changed after all, and when a write has failed. It frees what lies beyond the size, and cannot fail.
 	 */
 	int (*truncate)(struct inode *inode, file_off_t size);
 	void (*truncated)(struct inode *inode);
@@ -328,7 +328,8 @@ struct super_block {
 	void *private;	      /* the file system's, from kmalloc; freed with the super block */
 	unsigned int dev;     /* st_dev */
 	struct atomic mounts; /* number of mounts that show it */
-	struct mapping *metadata; /* pages that hold no file's bytes, and that unmounting waits for; or NULL */
+	struct mapping *
+		metadata; /* pages that hold no file's bytes, and that unmounting waits for; or NULL */
 };
 
 struct fs_statistics {

@@ -3,7 +3,7 @@
  * function and a line that registers it.
  */
 #include "drivers/disk/block.h"
-#include "fs/cache/pagecache.h"
+#include "fs/cache/writeback.h"
 #include "fs/proc/proc.h"
 #include "fs/names/vfs.h"
 #include "kernel/log.h"

@@ -8,6 +8,7 @@
  * 3. A sink removes from its list exactly the bytes that it has taken. The rest of the list is
  *    unchanged.
  */
+#include "fs/cache/writeback.h"
 #include "fs/splice/splice.h"
 #include "fs/file/generic.h"
 #include "lib/string.h"
@@ -199,13 +200,7 @@ ssize_t generic_splice_write(struct file *file, file_off_t *pos, struct slot_lis
 		done += MAX(n, 0);
 		page_balance_dirty(&inode->mapping);
 	}
-	/* A write that has failed may have got room behind the end of the file. */
-	if (n < 0 && inode->ops && inode->ops->truncated)
-		inode->ops->truncated(inode);
-	if (done > 0) {
-		inode->mtime = inode->ctime = time_wall_spec();
-		inode_changed(inode);
-	}
+	generic_written(inode, done, len);
 	mutex_unlock(&inode->lock);
 	if (done > 0 && file->flags & O_DSYNC) {
 		int error = generic_file_fsync(file);

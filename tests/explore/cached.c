@@ -1,4 +1,5 @@
 /* A file of one page: see cached.h. */
+#include "fs/cache/writeback.h"
 #include "fs/file/generic.h"
 #include "fs/splice/splice.h"
 #include "cached.h"

@@ -94,7 +94,7 @@ static struct ext2_disk_inode make_inode(unsigned int mode, uint64_t size)
 
 static bool accepts(struct ext2_disk_inode inode)
 {
-	return !ext2_check_inode(&layout, &inode);
+	return !ext2_check_inode(&layout, &inode, false);
 }
 
 CASE(inode)
@@ -106,7 +106,8 @@ CASE(inode)
 	ok(accepts(inode) && accepts(make_inode(0040755, 4096)) && accepts(make_inode(0120777, 4)),
 	   "files, directories and links are accepted");
 	inode.links = 0;
-	ok(!accepts(inode), "an unused inode is refused");
+	ok(!accepts(inode) && !ext2_check_inode(&layout, &inode, true),
+	   "an inode without links is refused, unless it may be an orphan");
 	inode.links = 1;
 	inode.flags = EXT2_FLAG_EXTENTS;
 	ok(!accepts(inode), "an inode with extents is refused");
@@ -239,20 +240,42 @@ static void use_layout(uint64_t device_bytes)
 	for (int i = 0; i < 20; i++) {
 		uint32_t number = random_u32() % layout.inodes + 1, table = random_u32();
 		struct ext2_disk_inode inode;
+		struct ext2_disk_group group;
+		struct ext2_place place;
 		unsigned int path[4], left;
 		uint64_t wanted = (uint64_t)random_u32() << random_u32() % 20;
 
-		(void)ext2_group_offset(&layout, number);
-		if (ext2_inode_table_ok(&layout, table))
-			must(ext2_inode_offset(&layout, number, table) + sizeof(inode) <= end);
+		group.inode_table = table;
+		group.block_bitmap = random_u32() % 64;
+		group.inode_bitmap = random_u32() % 64;
+		place = ext2_group_place(&layout, ext2_inode_group(&layout, number));
+		must(place.offset + sizeof(group) <= layout.block_size);
+		must(ext2_group_blocks(&layout, layout.groups - 1) > 0);
+		if (!ext2_check_group(&layout, &group)) {
+			place = ext2_inode_place(&layout, number, table);
+			must(place.block < layout.blocks);
+			must(place.offset + sizeof(inode) <= layout.block_size);
+		}
 		fill_random(&inode, sizeof(inode));
-		if (!ext2_check_inode(&layout, &inode))
+		if (!ext2_check_inode(&layout, &inode, random_u32() % 2))
 			must(ext2_inode_size(&inode) >= 0);
 		if (ext2_block_path(&layout, wanted, path, &left)) {
 			must(path[0] < EXT2_POINTERS && left > 0 && left <= layout.block_size / 4);
 			must(wanted < EXT2_DIRECT || path[1] < layout.block_size / 4);
 		}
 	}
+}
+
+/* What is found in a block with anything in it lies within the block. */
+static void find_random_room(void)
+{
+	unsigned int size = ext2_entry_size(1 + random_u32() % 255);
+	struct ext2_room room;
+
+	if (ext2_find_room(&layout, block, size, &room) <= 0)
+		return;
+	must(room.len >= size && room.before + room.keep + room.len <= layout.block_size);
+	must(room.keep == 0 || room.keep >= 12);
 }
 
 static void walk_random_block(void)
@@ -274,6 +297,55 @@ static void walk_random_block(void)
 	}
 	must(at <= layout.block_size);
 	free(copy);
+}
+
+/* Add a name as the kernel does. Returns whether there was room. */
+static bool add_entry(const char *name, unsigned int len, uint32_t number)
+{
+	struct ext2_disk_entry entry = { .inode = number, .name_len = len, .type = 1 };
+	struct ext2_room room;
+	char *at = block;
+
+	if (ext2_find_room(&layout, block, ext2_entry_size(len), &room) <= 0)
+		return false;
+	at += room.before + room.keep;
+	entry.entry_len = room.len;
+	if (room.keep > 0)
+		((struct ext2_disk_entry *)(at - room.keep))->entry_len = room.keep;
+	memcpy(at, &entry, sizeof(entry));
+	memcpy(at + sizeof(entry), name, len);
+	return true;
+}
+
+CASE(room)
+{
+	char name[256];
+	unsigned int added = 0, found = 0, used = 0, offset, len;
+	struct ext2_entry entry;
+
+	make_super(0);
+	must(!check());
+	memset(block, 0, layout.block_size);
+	((struct ext2_disk_entry *)block)->entry_len = layout.block_size;
+	do {
+		len = 1 + random_u32() % 30;
+		memset(name, 'a' + added % 26, len);
+		used += ext2_entry_size(len);
+	} while (add_entry(name, len, ++added));
+	for (offset = 0; offset < layout.block_size; offset += len, found++) {
+		len = ext2_read_entry(&layout, block, offset, &entry);
+		must(len > 0 && entry.inode == found + 1 &&
+		     entry.name[0] == 'a' + (char)(found % 26));
+	}
+	ok(found == added - 1 && used > layout.block_size,
+	   "a block takes names until it is full, and has all");
+	must(ext2_entry_size(1) == 12 && ext2_entry_size(4) == 12 && ext2_entry_size(5) == 16);
+	((struct ext2_disk_entry *)block)->inode = 0;
+	ok(add_entry("x", 1, 500) && ((struct ext2_disk_entry *)block)->inode == 500,
+	   "the place of a name that was removed is used again");
+	ok(ext2_entry_type(&layout, 0040755) == 2 && ext2_mode_of_type(7) == 0120000 &&
+		   ext2_mode_of_type(8) == 0,
+	   "types and modes agree");
 }
 
 CASE(random_superblocks)
@@ -313,6 +385,7 @@ CASE(random_directories)
 		if (i % 4 == 0)
 			fill_random(block, layout.block_size);
 		walk_random_block();
+		find_random_room();
 	}
 	ok(true, "random directories: every walk ends and stays in its block");
 }

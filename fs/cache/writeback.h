@@ -1,0 +1,36 @@
+/*
+ * Dirty pages of files, and writing them back.
+ */
+#ifndef FS_CACHE_WRITEBACK_H
+#define FS_CACHE_WRITEBACK_H
+
+#include "fs/cache/pagecache.h"
+
+/* Note that the page is newer than its store. It is locked, or being written back. */
+void page_set_dirty(struct page *page);
+/* Clear PG_DIRTY of a page that is being written back or removed. It is locked. */
+void page_clear_dirty(struct mapping *mapping, struct page *page);
+extern struct atomic nr_dirty_pages;
+/* How many bytes of a page lie before the end of its file: up to PAGE_SIZE. */
+unsigned int mapping_page_bytes(struct mapping *mapping, const struct page *page);
+/*
+ * Called after pages of the file have been made dirty, without a page lock. Writes them back if the
+ * system has too many dirty pages. May sleep.
+ */
+void page_balance_dirty(struct mapping *mapping);
+
+/* For file systems: the write of this page has ended. May be called in an interrupt. */
+void page_write_done(struct page *page, bool ok);
+
+/*
+ * Write the dirty pages, and wait until they are written. Returns 0, -ERESTARTSYS after a SIGKILL,
+ * or the error of a write since the last call. May sleep.
+ */
+int mapping_sync(struct mapping *mapping);
+/*
+ * The same, but the error of an earlier write stays for the next mapping_sync(). -ENOMEM: there was no memory to start a
+ * write.
+ */
+int mapping_write(struct mapping *mapping);
+
+#endif
