@@ -129,6 +129,9 @@ static int blockdev_open(struct inode *inode, struct file *file)
 	data = block_inode(device);
 	if (IS_ERR(data))
 		return PTR_ERR(data);
+	/* A file system writes to its disk without this cache. Who opens the disk sees what it has written so far. */
+	if (device->claimed)
+		mapping_drop_clean(&data->mapping, 0, UINT32_MAX);
 	inode_get(data);
 	inode_put(file->inode);
 	file->inode = data;

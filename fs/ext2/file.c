@@ -134,7 +134,8 @@ void ext2_truncated(struct inode *inode)
 	if (!S_ISREG(inode->mode))
 		return;
 	if (inode->blocks)
-		(void)ext2_free_from(inode, blocks); /* an error leaves blocks that only fsck frees */
+		(void)ext2_free_from(inode,
+				     blocks); /* an error leaves blocks that only fsck frees */
 	if (list_empty(&own->orphan) || inode->nr_links == 0)
 		return;
 	if (ext2_begin_always(fs) == 0)

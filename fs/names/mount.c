@@ -10,7 +10,10 @@
 #include "lib/string.h"
 #include "drivers/disk/block.h"
 #include "kernel/syscall.h"
+#include "kernel/cpu/reboot.h"
+#include "kernel/init.h"
 #include "kernel/log.h"
+#include "kernel/param.h"
 #include "mm/slab.h"
 #include "fs/names/mount.h"
 #include "fs/names/vfs_internal.h"
@@ -217,13 +220,23 @@ struct mount *mount_nowhere(const char *type)
 	return mount_new(file_system_find(type), NULL, type, false, "");
 }
 
+static bool root_writable;
+
+static int set_rw(const char *value)
+{
+	root_writable = true;
+	return *value ? -1 : 0;
+}
+KERNEL_PARAM(rw, set_rw, "off", "without a value: the root file system is mounted for writing");
+
 int mount_root(const char *device_name)
 {
 	struct block_device *device = block_find(device_name);
 	struct mount *mount = ERR_PTR(-ENXIO);
 
 	if (device)
-		mount = mount_new(file_system_find("ext2"), device, device_name, false, "");
+		mount = mount_new(file_system_find("ext2"), device, device_name, !root_writable,
+				  "");
 	if (!IS_ERR(mount)) {
 		list_add_tail(&mounts, &mount->link);
 		root_mount = mount;
@@ -233,6 +246,24 @@ int mount_root(const char *device_name)
 		  device ? "not mounted as ext2" : "there is no such disk", -(int)PTR_ERR(mount));
 	return PTR_ERR(mount);
 }
+
+static void finish(struct super_block *sb)
+{
+	if (sb->ops->set_writable && !super_is_read_only(sb))
+		(void)sb->ops->set_writable(sb, false, true);
+}
+
+/* The machine is about to stop: leave every file system clean on its disk. */
+static void finish_all(void)
+{
+	mounts_walk(finish);
+}
+
+static void mounts_init(void)
+{
+	before_stop = finish_all;
+}
+INITCALL(3, mounts_init);
 
 /* ---- changing the tree; mount_mutex is held ---- */
 

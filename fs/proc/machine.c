@@ -184,9 +184,11 @@ static void drop_pages(struct super_block *sb)
 
 	for (; inode; inode = inode_next(sb, inode))
 		mapping_drop_clean(&inode->mapping, 0, UINT32_MAX);
+	if (sb->metadata)
+		mapping_drop_clean(sb->metadata, 0, UINT32_MAX);
 }
 
-/* Drop the pages of the raw devices, which hold the metadata of file systems. */
+/* Drop the pages of the raw devices. */
 static void drop_device_pages(void)
 {
 	struct block_device *device;

@@ -1,8 +1,10 @@
 /*
- * reboot(2): restart, halt or power off. The calling program must have called sync() before.
+ * reboot(2): restart, halt or power off. Linux leaves it to the calling program to store what is in memory; here the
+ * file systems are left clean.
  */
 #include "kernel/capability.h"
 #include "kernel/cpu/apic.h"
+#include "kernel/cpu/reboot.h"
 #include "kernel/cpu/smp.h"
 #include "kernel/syscalls.h"
 #include "kernel/task.h"
@@ -17,6 +19,8 @@
 #define KEYBOARD_COMMAND 0x64
 #define KEYBOARD_RESET	 0xfe
 
+void (*before_stop)(void);
+
 static bool second_magic_ok(unsigned long magic)
 {
 	return magic == 672274793 || magic == 85072278 || magic == 369367448 || magic == 537993216;
@@ -28,6 +32,10 @@ long sys_reboot(unsigned long magic, unsigned long magic2, unsigned long command
 		return refuse(EPERM, "only root may restart or stop the machine");
 	if (magic != REBOOT_MAGIC || !second_magic_ok(magic2))
 		return refuse(EINVAL, "wrong magic numbers");
+	if (command != RB_RESTART && command != RB_POWER_OFF && command != RB_HALT)
+		return refuse(EINVAL, "unknown command");
+	if (before_stop)
+		before_stop();
 	if (command == RB_RESTART) {
 		log_info("restarting");
 		outb(KEYBOARD_COMMAND, KEYBOARD_RESET);
@@ -39,8 +47,6 @@ long sys_reboot(unsigned long magic, unsigned long magic2, unsigned long command
 		time_delay(100 * NSEC_PER_MSEC);
 		log_info(
 			"the power cannot be switched off by software; it is safe to do it by hand");
-	} else if (command != RB_HALT) {
-		return refuse(EINVAL, "unknown command");
 	}
 	log_info("halted");
 	irq_disable();

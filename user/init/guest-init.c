@@ -471,7 +471,7 @@ int main(int argc, char **argv)
 		run_on_pipes();
 	result = shell_status(status);
 	send('X', &result, 1);
-	sync();
+	leave_disks();
 	send('Q', "", 0);
 	power_off();
 }
