@@ -56,6 +56,8 @@ struct mapping_ops {
 	int (*begin_add)(struct mapping *mapping);
 	/* Is there a disk behind the file? If not (tmpfs), its pages are never dropped. */
 	bool has_store;
+	/* Called by page_balance_dirty(). May sleep. NULL: nothing to do. */
+	void (*balance)(struct mapping *mapping);
 	/* begin_write is called for a dirty page as well, which may have room for a part of its bytes only. */
 	bool room_by_parts;
 };

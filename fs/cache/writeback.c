@@ -131,6 +131,8 @@ int mapping_sync(struct mapping *mapping)
 
 void page_balance_dirty(struct mapping *mapping)
 {
+	if (mapping->ops->balance)
+		mapping->ops->balance(mapping);
 	if ((unsigned int)atomic_read(&nr_dirty_pages) > nr_frames / DIRTY_PART)
 		(void)mapping_write(mapping); /* its errors wait in write_error for fsync */
 }

@@ -10,27 +10,23 @@
  */
 #include "drivers/disk/block.h"
 #include "fs/cache/writeback.h"
+#include "fs/ext2/batch.h"
 #include "fs/ext2/blocks.h"
+#include "fs/ext2/journal.h"
 #include "fs/names/mount.h"
 #include "kernel/log.h"
 #include "kernel/task.h"
 #include "lib/string.h"
 
 #define COMMIT_SECONDS 5u
-#define BATCH	       16u /* bios in flight */
-#define MEMORY_WAIT    (10 * NSEC_PER_MSEC)
-
-static void wait_for_memory(void)
-{
-	current->state = TASK_UNINTERRUPTIBLE; /* only the clock wakes it */
-	(void)schedule_until(time_now() + MEMORY_WAIT);
-}
+#define LOOSE_MAX \
+	256u /* inodes that have changed without an operation, before the task stores them */
 
 static void transaction_init(struct ext2_transaction *transaction, uint32_t id)
 {
 	transaction->id = id;
 	list_init(&transaction->blocks);
-	transaction->nr_blocks = transaction->nr_freed = 0;
+	transaction->nr_blocks = transaction->nr_freed = transaction->nr_revoked = 0;
 	radix_init(&transaction->freed);
 }
 
@@ -45,31 +41,59 @@ static int store(struct ext2_fs *fs, struct ext2_inode *own)
 		fs->undo.nr_edits = fs->undo.nr_bytes = 0; /* it stays, whatever comes later */
 		error = ext2_store_inode(own->inode);
 		if (error == -ENOMEM)
-			wait_for_memory();
+			ext2_wait_for_memory();
 	} while (error == -ENOMEM);
 	return error;
 }
 
-/* Move the inodes that have changed to `inodes`, and store them. */
+/*
+ * The next inode that has changed, out of the list. If `tied`, only those that an operation of this transaction
+ * has changed. NULL: there is none.
+ */
+static struct ext2_inode *next_changed(struct ext2_fs *fs, bool tied)
+{
+	struct ext2_inode *own, *found = NULL;
+
+	spin_lock(&fs->changed_lock);
+	list_for_each(own, &fs->changed, changed) {
+		if (tied && !own->tied)
+			continue;
+		found = own;
+		break;
+	}
+	if (found) {
+		list_del(&found->changed);
+		found->tied = false;
+		fs->nr_changed--;
+	}
+	spin_unlock(&fs->changed_lock);
+	return found;
+}
+
+/*
+ * Store the inodes that have changed, and move them to `inodes`. If the transaction becomes too large for the journal,
+ * those that no operation has changed stay for the next one.
+ */
 static int store_changed(struct ext2_fs *fs, struct list *inodes)
 {
+	struct ext2_inode *own;
 	int error = 0;
 
-	for (;;) {
-		struct ext2_inode *own = NULL;
+	for (bool tied = true;;) {
 		int failed;
 
-		spin_lock(&fs->changed_lock);
-		if (!list_empty(&fs->changed)) {
-			own = list_first(&fs->changed, struct ext2_inode, changed);
-			list_del(&own->changed);
-		}
-		spin_unlock(&fs->changed_lock);
-		if (!own)
+		own = next_changed(fs, tied);
+		if (!own && !tied)
 			return error;
+		if (!own) {
+			tied = false;
+			continue;
+		}
 		list_add_tail(inodes, &own->committing);
 		failed = store(fs, own);
 		error = error ? error : failed;
+		if (!tied && fs->log.active && fs->running->nr_blocks > 2 * ext2_journal_room(fs))
+			return error;
 	}
 }
 
@@ -86,7 +110,7 @@ static int store_counts(struct ext2_fs *fs)
 		do {
 			error = ext2_edit(fs, place.block, offset, counts, sizeof(counts));
 			if (error == -ENOMEM)
-				wait_for_memory();
+				ext2_wait_for_memory();
 		} while (error == -ENOMEM);
 	return error;
 }
@@ -138,74 +162,21 @@ static int write_data(struct inode *inode)
 	if (inode->nr_links == 0 || !inode->mapping.ops)
 		return 0;
 	while ((error = mapping_write(&inode->mapping)) == -ENOMEM)
-		wait_for_memory();
+		ext2_wait_for_memory();
 	return error ? error : inode->mapping.write_error;
-}
-
-struct batch {
-	struct bio *bios[BATCH];
-	unsigned int nr;
-	struct atomic left;
-	int error;
-};
-
-static void finish_batch(struct ext2_fs *fs, struct batch *batch)
-{
-	if (batch->nr == 0)
-		return;
-	bio_submit_all(batch->bios, batch->nr, &batch->left);
-	(void)bio_wait_all(&batch->left);
-	for (unsigned int i = 0; i < batch->nr; i++) {
-		if (batch->bios[i]->error)
-			batch->error = -EIO;
-		bio_free(batch->bios[i]);
-	}
-	batch->nr = 0;
-}
-
-/* Returns a bio for the block, which is in the batch. Waits for memory. */
-static struct bio *add_bio(struct ext2_fs *fs, struct batch *batch, uint32_t number)
-{
-	uint64_t sector = (uint64_t)number << (fs->layout.block_shift - SECTOR_SHIFT);
-	struct bio *bio;
-
-	if (batch->nr == BATCH)
-		finish_batch(fs, batch);
-	while (!(bio = bio_alloc(fs->sb->device, sector, true, 0))) {
-		finish_batch(fs, batch);
-		wait_for_memory();
-	}
-	batch->bios[batch->nr++] = bio;
-	return bio;
 }
 
 /* Write the lent blocks to their places. Returns 0 or -EIO. */
 static int write_blocks(struct ext2_fs *fs, struct ext2_transaction *transaction)
 {
-	struct batch batch = { .nr = 0 };
+	struct ext2_batch batch = { .fs = fs };
 	struct ext2_block *block;
-	struct bio *bio = NULL;
-	uint32_t next = 0;
+	int error;
 
-	list_for_each(block, &transaction->blocks, link) {
-		uint32_t number = block->page->index;
-
-		if (!bio || number != next ||
-		    !bio_add(bio, block->page, 0, fs->layout.block_size)) {
-			bio = add_bio(fs, &batch, number);
-			bio_add(bio, block->page, 0, fs->layout.block_size);
-		}
-		next = number + 1;
-	}
-	finish_batch(fs, &batch);
-	return batch.error;
-}
-
-static int flush(struct ext2_fs *fs)
-{
-	struct block_device *device = fs->sb->device;
-
-	return device->ops->flush ? device->ops->flush(device) : 0;
+	list_for_each(block, &transaction->blocks, link)
+		ext2_batch_add(&batch, block->page->index, block->page);
+	error = ext2_batch_finish(&batch);
+	return error ? error : ext2_flush(fs);
 }
 
 static int write_transaction(struct ext2_fs *fs, struct ext2_transaction *transaction,
@@ -217,9 +188,9 @@ static int write_transaction(struct ext2_fs *fs, struct ext2_transaction *transa
 	list_for_each(own, inodes, committing)
 		if (!error)
 			error = write_data(own->inode);
-	if (!error)
-		error = write_blocks(fs, transaction);
-	return error ? error : flush(fs);
+	if (error)
+		return error;
+	return fs->log.active ? ext2_journal_write(fs, transaction) : write_blocks(fs, transaction);
 }
 
 static void finish(struct ext2_fs *fs, struct ext2_transaction *transaction)
@@ -273,9 +244,17 @@ static void drop_done(struct ext2_fs *fs)
 
 /* ---- the task ---- */
 
+static void close_log(struct ext2_fs *fs)
+{
+	if (fs->log.active && ext2_journal_close(fs) && !fs->error)
+		fs->error = -EIO;
+	fs->close_log = false;
+	wake_all(&fs->commit_queue);
+}
+
 static bool is_wanted(const struct ext2_fs *fs)
 {
-	return fs->stop || (int32_t)(fs->wanted - fs->committed) > 0;
+	return fs->stop || fs->close_log || (int32_t)(fs->wanted - fs->committed) > 0;
 }
 
 static bool has_changes(struct ext2_fs *fs)
@@ -296,15 +275,12 @@ static void commit_task(void *arg)
 	while (!fs->stop) {
 		(void)wait_event_until(&fs->task_queue, is_wanted(fs),
 				       time_now() + COMMIT_SECONDS * NSEC_PER_SEC);
-		while (is_wanted(fs) || has_changes(fs)) {
-			bool stop = fs->stop;
-
-			if (has_changes(fs) || (int32_t)(fs->wanted - fs->committed) > 0)
-				commit(fs);
-			else if (stop)
-				break;
+		while (has_changes(fs) || (int32_t)(fs->wanted - fs->committed) > 0) {
+			commit(fs);
 			drop_done(fs);
 		}
+		if (fs->close_log)
+			close_log(fs);
 	}
 	fs->stopped = true;
 	wake_all(&fs->commit_queue);
@@ -329,6 +305,28 @@ int ext2_commit_stop(struct ext2_fs *fs)
 	return fs->error;
 }
 
+/* Have the task commit transaction `id`. */
+static void want(struct ext2_fs *fs, uint32_t id)
+{
+	uint32_t old = fs->wanted, seen;
+
+	while ((int32_t)(id - old) > 0) {
+		seen = __sync_val_compare_and_swap(&fs->wanted, old, id);
+		if (seen == old)
+			break;
+		old = seen;
+	}
+	wake_all(&fs->task_queue);
+}
+
+int ext2_commit_close_log(struct ext2_fs *fs)
+{
+	fs->close_log = true;
+	wake_all(&fs->task_queue);
+	wait_event(&fs->commit_queue, !fs->close_log || fs->stopped);
+	return fs->error;
+}
+
 int ext2_commit_wait(struct ext2_fs *fs, uint32_t id)
 {
 	int error;
@@ -337,11 +335,7 @@ int ext2_commit_wait(struct ext2_fs *fs, uint32_t id)
 		commit(fs);
 		return fs->error;
 	}
-	mutex_lock(&fs->wanted_lock);
-	if ((int32_t)(id - fs->wanted) > 0)
-		fs->wanted = id;
-	mutex_unlock(&fs->wanted_lock);
-	wake_all(&fs->task_queue);
+	want(fs, id);
 	error = wait_event_killable(&fs->commit_queue,
 				    (int32_t)(fs->committed - id) >= 0 || fs->stopped);
 	return error ? error : fs->error;
@@ -349,20 +343,40 @@ int ext2_commit_wait(struct ext2_fs *fs, uint32_t id)
 
 /* ---- the calls of the VFS ---- */
 
-void ext2_changed(struct inode *inode)
+/* Enter an inode into the list of those that have changed, with a reference. Returns how many there are. */
+static unsigned int note_changed(struct inode *inode, bool tied)
 {
 	struct ext2_fs *fs = ext2_fs(inode);
 	struct ext2_inode *own = ext2_own(inode);
+	unsigned int nr;
 
 	if (!own || own->leaving || !READ_ONCE(fs->writable))
-		return;
+		return 0;
 	spin_lock(&fs->changed_lock);
 	own->transaction = READ_ONCE(fs->running)->id;
+	own->tied |= tied;
 	if (list_empty(&own->changed)) {
 		list_add_tail(&fs->changed, &own->changed);
+		fs->nr_changed++;
 		inode_get(inode);
 	}
+	nr = fs->nr_changed;
 	spin_unlock(&fs->changed_lock);
+	return nr;
+}
+
+void ext2_changed(struct inode *inode)
+{
+	(void)note_changed(inode, true);
+}
+
+void ext2_touched(struct inode *inode)
+{
+	struct ext2_fs *fs = ext2_fs(inode);
+
+	if (note_changed(inode, false) < LOOSE_MAX)
+		return;
+	want(fs, READ_ONCE(fs->running)->id);
 }
 
 void ext2_unchanged(struct inode *inode)
@@ -373,7 +387,11 @@ void ext2_unchanged(struct inode *inode)
 
 	spin_lock(&fs->changed_lock);
 	listed = !list_empty(&own->changed);
-	list_del(&own->changed);
+	if (listed) {
+		list_del(&own->changed);
+		own->tied = false;
+		fs->nr_changed--;
+	}
 	spin_unlock(&fs->changed_lock);
 	if (listed)
 		inode_put(inode);
@@ -390,7 +408,7 @@ int ext2_fsync(struct inode *inode)
 		return -EIO;
 	if (READ_ONCE(fs->writable) && (int32_t)(ext2_own(inode)->transaction - fs->committed) > 0)
 		return ext2_commit_wait(fs, ext2_own(inode)->transaction);
-	return flush(fs);
+	return ext2_flush(fs);
 }
 
 int ext2_sync(struct super_block *sb)
@@ -400,6 +418,6 @@ int ext2_sync(struct super_block *sb)
 	if (!READ_ONCE(fs->writable))
 		return fs->error;
 	if (!has_changes(fs) && fs->committed + 1 == fs->running->id)
-		return fs->error ? fs->error : flush(fs);
+		return fs->error ? fs->error : ext2_flush(fs);
 	return ext2_commit_wait(fs, READ_ONCE(fs->running)->id);
 }

@@ -11,8 +11,8 @@
  *    inodes that have changed, lends the pages of all blocks that have changed, and starts a new
  *    transaction. This takes fs->lock, so a transaction has whole operations only. Whoever changes a lent
  *    block gets a copy of it, like any writer of a lent page, so operations never wait for a commit.
- * 4. A commit then writes the bytes of the files whose inodes it has stored, after that the lent blocks, and
- *    flushes the disk. A block that is freed is not used again before the commit has ended, because
+ * 4. A commit then writes the bytes of the files whose inodes it has stored, after that the lent blocks, to the journal if
+ *    there is one, and flushes the disk. A block that is freed is not used again before the commit has ended, because
  *    the disk may still say until then that it belongs to its old file.
  * 5. Only the kernel task of a file system commits: when somebody waits for it (fsync), when the
  *    transaction has become large, and COMMIT_SECONDS after a change.
@@ -36,9 +36,25 @@ struct ext2_transaction {
 	uint32_t id;
 	struct list blocks; /* struct ext2_block: the blocks that have changed */
 	unsigned int nr_blocks;
+	/*
+	 * By group: two blocks of bits. The first one has a bit for each block that has been freed, and the second one for those
+	 * that were metadata, which the journal has to revoke.
+	 */
+	struct radix_tree freed;
+	unsigned int nr_freed, nr_revoked;
+};
+
+/* The journal, if the file system has one: fs/ext2/journal.h. */
+struct ext2_log {
+	struct inode *inode;	  /* NULL: there is none */
+	bool active;		  /* transactions go through it */
+	uint32_t first, blocks;	  /* the log is [first, blocks) of the inode's blocks */
+	uint32_t start, sequence; /* as they were on the disk when it was found */
+	uint32_t head, used;	  /* the next block, and how many before it are needed */
+	uint8_t uuid[16];
 	struct radix_tree
-		freed; /* by group: a page with a bit for each block that has been freed */
-	unsigned int nr_freed;
+		places; /* struct ext2_block by number: committed, and not in their places yet */
+	unsigned int nr_places;
 };
 
 /* The old bytes of what the running operation has changed. */
@@ -69,17 +85,20 @@ struct ext2_fs { /* super_block.private */
 	struct ext2_transaction *running, *committing; /* the second one: NULL if there is none */
 	struct ext2_transaction transactions[2];
 	struct ext2_undo undo;
+	struct task *only; /* if it is not NULL, others cannot begin operations any more */
 
 	spinlock_t changed_lock; /* plain */
 	struct list changed;	 /* ext2_inode.changed: with a reference to each */
+	unsigned int nr_changed;
 
 	/* Commits. Read without a lock; written by the task, but for `wanted` and `stop`. */
-	struct mutex wanted_lock;	     /* of `wanted` */
 	volatile uint32_t wanted, committed; /* numbers of transactions */
 	volatile int error;		     /* see 8 */
 	volatile bool stop, stopped;
 	struct wait_queue task_queue, commit_queue; /* the task; those who wait for it */
+	volatile bool close_log;		    /* the task is to close the journal */
 	/* The task's own. */
+	struct ext2_log log;
 	struct task *volatile task;
 	struct list done; /* ext2_inode.committing: committed, with a reference to each */
 	bool told;	  /* the log has a line about the error */
@@ -99,7 +118,8 @@ struct ext2_inode { /* inode.private */
 	struct list changed;	/* in fs->changed, guarded by fs->changed_lock */
 	struct list committing; /* of the task */
 	volatile uint32_t transaction; /* the last one that has a change of it */
-	struct list orphan;	       /* in fs->orphans */
+	bool tied; /* an operation has changed it: it must be stored with that transaction */
+	struct list orphan; /* in fs->orphans */
 };
 
 static inline struct ext2_fs *ext2_fs(const struct inode *inode)
@@ -129,6 +149,8 @@ int ext2_read(struct ext2_fs *fs, uint32_t block, unsigned int offset, void *to,
 int ext2_begin(struct ext2_fs *fs);
 /* The same for a caller that holds the lock of a file's page. Waits for no commit. */
 int ext2_begin_in_page(struct ext2_fs *fs);
+/* mapping_ops.balance: wait for a commit, as ext2_begin() does, but begin nothing. */
+void ext2_balance(struct mapping *mapping);
 /* The same for a caller that cannot fail because it is killed. Returns 0 or -EROFS. */
 int ext2_begin_always(struct ext2_fs *fs);
 /*
@@ -143,7 +165,9 @@ int ext2_edit(struct ext2_fs *fs, uint32_t block, unsigned int offset, const voi
 	      unsigned int len);
 /* Make a block that has just been allocated a block of metadata, all zeros. Otherwise the same. */
 int ext2_make_block(struct ext2_fs *fs, uint32_t block);
-/* A block of metadata has been freed: its bytes need not be written any more. Cannot fail. */
+/*
+ * A block of metadata has been freed, in this operation, which cannot fail any more: its bytes need not be written.
+ */
 void ext2_forget(struct ext2_fs *fs, uint32_t block);
 
 /* ---- fs/ext2/commit.c ---- */
@@ -156,8 +180,12 @@ int ext2_commit_stop(struct ext2_fs *fs);
  * Wait until transaction `id` has been committed. Returns 0, -EIO, or -ERESTARTSYS after a SIGKILL.
  */
 int ext2_commit_wait(struct ext2_fs *fs, uint32_t id);
-/* super_ops.changed, fsync and sync */
+/* Have the task close the journal, and wait for it. Returns fs->error. */
+int ext2_commit_close_log(struct ext2_fs *fs);
+/* Part of an operation: it has changed the inode in memory, which is stored in the same transaction. */
 void ext2_changed(struct inode *inode);
+/* super_ops.changed, fsync and sync */
+void ext2_touched(struct inode *inode);
 /* The inode has been stored, and needs no commit of its own any more. The caller holds a reference. */
 void ext2_unchanged(struct inode *inode);
 int ext2_fsync(struct inode *inode);
@@ -180,6 +208,11 @@ int ext2_take_inode(struct ext2_fs *fs, const struct inode *dir, bool directory,
 int ext2_give_inode(struct ext2_fs *fs, uint32_t number, bool directory);
 /* The first block of an inode's group, near which its blocks should be. */
 uint32_t ext2_group_goal(const struct ext2_fs *fs, uint32_t number);
+/* Note that a block, which this operation has given back, was metadata. Cannot fail. */
+void ext2_note_revoked(struct ext2_fs *fs, uint32_t block);
+/* The first block from `block` on that the transaction has to revoke. There is one. */
+uint32_t ext2_next_revoked(const struct ext2_fs *fs, const struct ext2_transaction *transaction,
+			   uint32_t block);
 /* The transaction has been committed: the blocks that it freed can be used again. */
 void ext2_freed_are_free(struct ext2_transaction *transaction);
 

@@ -98,6 +98,7 @@ const struct mapping_ops ext2_mapping_ops = {
 	.read_pages = ext2_read_pages,
 	.write_page = ext2_write_page,
 	.begin_write = ext2_begin_write,
+	.balance = ext2_balance,
 	.has_store = true,
 };
 
@@ -105,6 +106,7 @@ const struct mapping_ops ext2_small_mapping_ops = {
 	.read_pages = ext2_read_pages,
 	.write_page = ext2_write_page,
 	.begin_write = ext2_begin_write,
+	.balance = ext2_balance,
 	.has_store = true,
 	.room_by_parts = true,
 };

@@ -44,7 +44,9 @@ struct ext2_disk_super {
 #define EXT2_STATE_ERRORS      0x0002u
 
 #define EXT2_INCOMPAT_FILETYPE 0x0002u /* directory entries name the type */
-#define EXT2_INCOMPAT_KNOWN    EXT2_INCOMPAT_FILETYPE
+#define EXT2_INCOMPAT_RECOVER  0x0004u /* the journal has to be replayed */
+#define EXT2_INCOMPAT_KNOWN    (EXT2_INCOMPAT_FILETYPE | EXT2_INCOMPAT_RECOVER)
+#define EXT2_COMPAT_JOURNAL    0x0004u
 /* With other features of this kind the file system can be read but not written. */
 #define EXT2_READ_ONLY_SPARSE	  0x0001u /* not every group has a copy of the superblock */
 #define EXT2_READ_ONLY_LARGE_FILE 0x0002u /* a file has 2 GiB or more */

@@ -305,8 +305,8 @@ struct attribute_block {
 } __packed;
 #define ATTRIBUTE_MAGIC 0xea020000u
 
-/* Part of an operation: give up the inode's share of a block of extended attributes. */
-static int drop_attributes(struct inode *inode)
+/* Part of an operation: give up the inode's share of a block of extended attributes. *freed: the block, if it is free now. */
+static int drop_attributes(struct inode *inode, uint32_t *freed)
 {
 	struct ext2_fs *fs = ext2_fs(inode);
 	struct ext2_inode *own = ext2_own(inode);
@@ -325,8 +325,7 @@ static int drop_attributes(struct inode *inode)
 		error = ext2_edit(fs, own->file_acl, 0, &header, sizeof(header));
 	} else {
 		error = ext2_give_blocks(fs, own->file_acl, 1);
-		if (!error)
-			ext2_forget(fs, own->file_acl);
+		*freed = own->file_acl;
 	}
 	return error;
 }
@@ -335,11 +334,12 @@ static int drop_attributes(struct inode *inode)
 static int give_up(struct inode *inode)
 {
 	struct ext2_fs *fs = ext2_fs(inode);
+	uint32_t attributes = 0;
 	int error = ext2_begin_always(fs);
 
 	if (error)
 		return error;
-	error = drop_attributes(inode);
+	error = drop_attributes(inode, &attributes);
 	if (!error)
 		error = ext2_give_inode(fs, inode->number, S_ISDIR(inode->mode));
 	if (!error) {

@@ -6,6 +6,7 @@
  */
 #include "drivers/disk/block.h"
 #include "fs/ext2/blocks.h"
+#include "fs/ext2/journal.h"
 #include "kernel/log.h"
 #include "kernel/syscall.h"
 #include "lib/string.h"
@@ -117,8 +118,9 @@ static bool blocks_wait(const struct ext2_fs *fs)
 static int make_room(struct ext2_fs *fs)
 {
 	const struct ext2_transaction *running = READ_ONCE(fs->running);
+	unsigned int max = READ_ONCE(fs->log.active) ? ext2_journal_room(fs) : BLOCKS_MAX;
 
-	if (READ_ONCE(running->nr_blocks) < BLOCKS_MAX && !blocks_wait(fs))
+	if (READ_ONCE(running->nr_blocks) < max && !blocks_wait(fs))
 		return 0;
 	return ext2_commit_wait(fs, READ_ONCE(running->id));
 }
@@ -128,7 +130,8 @@ static int begin_locked(struct ext2_fs *fs)
 {
 	struct ext2_undo *undo = &fs->undo;
 
-	if (!fs->writable || fs->error) {
+	if (!fs->writable || fs->error ||
+	    (fs->only && fs->only != current && fs->task != current)) {
 		mutex_unlock(&fs->lock);
 		return refuse(EROFS, "the file system cannot be written, or has failed");
 	}
@@ -136,6 +139,11 @@ static int begin_locked(struct ext2_fs *fs)
 	undo->free_blocks = fs->free_blocks;
 	undo->free_inodes = fs->free_inodes;
 	return 0;
+}
+
+void ext2_balance(struct mapping *mapping)
+{
+	(void)make_room(ext2_fs(mapping->inode));
 }
 
 int ext2_begin_in_page(struct ext2_fs *fs)
@@ -259,7 +267,8 @@ int ext2_make_block(struct ext2_fs *fs, uint32_t block)
 	return 0;
 }
 
-void ext2_forget(struct ext2_fs *fs, uint32_t block)
+/* Take a block out of the running transaction and of memory. */
+static void drop_block(struct ext2_fs *fs, uint32_t block)
 {
 	struct mapping *mapping = &fs->metadata->mapping;
 	struct page *page = mapping_find(mapping, block);
@@ -274,6 +283,12 @@ void ext2_forget(struct ext2_fs *fs, uint32_t block)
 	}
 	page_unlock(page);
 	page_put(page);
+}
+
+void ext2_forget(struct ext2_fs *fs, uint32_t block)
+{
+	drop_block(fs, block);
+	ext2_note_revoked(fs, block);
 }
 
 /*
@@ -293,7 +308,7 @@ static void put_back(struct ext2_fs *fs)
 			ext2_damaged(fs->sb, 0, "an operation could not be undone");
 	}
 	while (undo->nr_made > 0)
-		ext2_forget(fs, undo->made[--undo->nr_made]);
+		drop_block(fs, undo->made[--undo->nr_made]);
 	fs->free_blocks = undo->free_blocks;
 	fs->free_inodes = undo->free_inodes;
 }

@@ -194,7 +194,7 @@ static int note_freed(struct ext2_fs *fs, uint32_t group, unsigned int bit, unsi
 		struct radix_pool pool = { .count = 0 };
 		int error;
 
-		bits = kzalloc(fs->layout.block_size, 0);
+		bits = kzalloc(2 * fs->layout.block_size, 0);
 		error = bits ? radix_preload(&pool, radix_need(&running->freed, group)) : -ENOMEM;
 		if (!error)
 			radix_insert(&running->freed, group, (void *const *)&bits, 1, &pool);
@@ -219,7 +219,41 @@ void ext2_freed_are_free(struct ext2_transaction *transaction)
 		radix_remove(&transaction->freed, group);
 		kfree(bits);
 	}
-	transaction->nr_freed = 0;
+	transaction->nr_freed = transaction->nr_revoked = 0;
+}
+
+void ext2_note_revoked(struct ext2_fs *fs, uint32_t block)
+{
+	unsigned int bit = block - fs->layout.first_data_block;
+	uint8_t *bits = radix_lookup(&fs->running->freed, bit / fs->layout.blocks_per_group);
+
+	bits += fs->layout.block_size;
+	bit %= fs->layout.blocks_per_group;
+	if (bit_is_set(bits, bit))
+		return;
+	bits[bit >> 3] |= 1u << (bit & 7);
+	fs->running->nr_revoked++;
+}
+
+uint32_t ext2_next_revoked(const struct ext2_fs *fs, const struct ext2_transaction *transaction,
+			   uint32_t block)
+{
+	uint32_t per_group = fs->layout.blocks_per_group, first = fs->layout.first_data_block;
+	unsigned int at = MAX(block, first) - first, group = at / per_group, bit = at % per_group;
+
+	for (;; bit = 0, group++) {
+		unsigned int found = group;
+		const uint8_t *bits = radix_next(&transaction->freed, &found);
+
+		assert(bits);
+		if (found != group)
+			bit = 0;
+		group = found;
+		bits += fs->layout.block_size;
+		for (; bit < per_group; bit++)
+			if (bit_is_set(bits, bit))
+				return first + group * per_group + bit;
+	}
 }
 
 /* The same for blocks of one group, at most GIVE_MAX. */

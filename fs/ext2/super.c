@@ -6,7 +6,8 @@
  * 2. Damage causes a line in the log. Mount returns -EINVAL for it, and other calls -EIO.
  */
 #include "drivers/disk/block.h"
-#include "fs/ext2/ext2.h"
+#include "fs/ext2/batch.h"
+#include "fs/ext2/journal.h"
 #include "fs/names/mount.h"
 #include "kernel/log.h"
 #include "kernel/syscall.h"
@@ -41,6 +42,9 @@ static int set_state(struct ext2_fs *fs, bool clean)
 		super.state =
 			clean ? super.state | EXT2_STATE_CLEAN : super.state & ~EXT2_STATE_CLEAN;
 		super.write_time = time_wall_spec().sec;
+		if (fs->log.inode)
+			super.incompatible = clean ? super.incompatible & ~EXT2_INCOMPAT_RECOVER
+						   : super.incompatible | EXT2_INCOMPAT_RECOVER;
 		if (!clean) {
 			super.mount_time = super.write_time;
 			super.mount_count++;
@@ -48,11 +52,24 @@ static int set_state(struct ext2_fs *fs, bool clean)
 		super.free_blocks = fs->free_blocks;
 		super.free_inodes = fs->free_inodes;
 		error = ext2_edit(fs, place.block, place.offset, &super,
-				  offsetof(struct ext2_disk_super, errors));
+				  offsetof(struct ext2_disk_super, uuid));
 	}
 	id = fs->running->id;
 	error = ext2_end(fs, error);
 	return error ? error : ext2_commit_wait(fs, id);
+}
+
+static int find_journal(struct ext2_fs *fs)
+{
+	struct ext2_place place = ext2_super_place(&fs->layout);
+	struct ext2_disk_super super;
+	int error = ext2_read(fs, place.block, place.offset, &super, sizeof(super));
+
+	if (!error)
+		error = ext2_journal_find(fs, &super);
+	if (error > 0)
+		fs->committed = fs->log.sequence; /* its transactions go on from there */
+	return MIN(error, 0);
 }
 
 static int start_writing(struct ext2_fs *fs)
@@ -70,14 +87,21 @@ static int start_writing(struct ext2_fs *fs)
 	}
 	if (fs->error)
 		return -EROFS;
-	error = IS_ERR(raw) ? PTR_ERR(raw) : ext2_commit_start(fs);
-	if (error)
+	error = IS_ERR(raw) ? PTR_ERR(raw) : find_journal(fs);
+	if (!error)
+		error = ext2_commit_start(fs);
+	if (error) {
+		ext2_journal_drop(fs);
 		return error;
+	}
 	WRITE_ONCE(fs->writable, true);
 	error = set_state(fs, false);
+	if (!error && fs->log.inode)
+		error = ext2_journal_open(fs);
 	if (error) {
 		WRITE_ONCE(fs->writable, false);
 		(void)ext2_commit_stop(fs);
+		ext2_journal_drop(fs);
 		return error;
 	}
 	ext2_free_orphans(fs, fs->layout.last_orphan);
@@ -108,15 +132,22 @@ static int stop_writing(struct ext2_fs *fs)
 
 	if (!fs->writable)
 		return 0;
+	mutex_lock(&fs->lock);
+	fs->only = current;
+	mutex_unlock(&fs->lock);
 	clear_orphans(fs);
 	error = ext2_sync(fs->sb);
+	if (!error)
+		error = ext2_commit_close_log(fs);
 	if (!error && fs->was_clean && list_empty(&fs->orphans))
 		error = set_state(fs, true);
 	mutex_lock(&fs->lock);
 	WRITE_ONCE(fs->writable, false);
+	fs->only = NULL;
 	mutex_unlock(&fs->lock);
 	if (ext2_commit_stop(fs))
 		error = -EIO;
+	ext2_journal_drop(fs);
 	/* What the cache of the raw device has is older than what was written. */
 	if (!IS_ERR(raw))
 		mapping_drop_clean(&raw->mapping, 0, UINT32_MAX);
@@ -138,6 +169,7 @@ static void ext2_unmounted(struct super_block *sb)
 {
 	struct ext2_fs *fs = sb->private;
 
+	ext2_journal_drop(fs);
 	if (!fs->metadata)
 		return;
 	sb->metadata = NULL;
@@ -148,7 +180,7 @@ static const struct super_ops ext2_super_ops = {
 	.read_inode = ext2_read_inode,
 	.free_inode = ext2_free_inode,
 	.delete_inode = ext2_delete_inode,
-	.changed = ext2_changed,
+	.changed = ext2_touched,
 	.fsync = ext2_fsync,
 	.sync = ext2_sync,
 	.set_writable = ext2_set_writable,
@@ -171,38 +203,100 @@ static int read_first(struct inode *raw, void *to, unsigned int len)
 	return 0;
 }
 
-static int read_super(struct super_block *sb, struct ext2_fs *fs, struct inode *raw)
+static int read_super(struct super_block *sb, struct ext2_fs *fs, struct inode *raw,
+		      struct ext2_disk_super *super)
 {
-	struct ext2_disk_super super;
 	const char *wrong, *name = sb->device->name;
 	uint32_t features;
-	int error = read_first(raw, &super, sizeof(super));
+	int error = read_first(raw, super, sizeof(*super));
 
 	if (error) {
 		log_error("ext2: %s: cannot read the superblock", name);
 		return error;
 	}
-	wrong = ext2_check_super(&super, sb->device->sectors << SECTOR_SHIFT, &fs->layout,
+	wrong = ext2_check_super(super, sb->device->sectors << SECTOR_SHIFT, &fs->layout,
 				 &features);
 	if (wrong) {
 		log_error("ext2: %s: %s (features 0x%x)", name, wrong, features);
 		return -EINVAL;
 	}
-	fs->free_blocks = MIN(super.free_blocks, super.blocks_count);
-	fs->free_inodes = MIN(super.free_inodes, super.inodes_count);
-	fs->was_clean = super.state & EXT2_STATE_CLEAN;
+	fs->free_blocks = MIN(super->free_blocks, super->blocks_count);
+	fs->free_inodes = MIN(super->free_inodes, super->inodes_count);
+	fs->was_clean = super->state & EXT2_STATE_CLEAN;
 	return 0;
+}
+
+/* Forget what has been read of the metadata, because the disk has changed. */
+static void forget_metadata(struct ext2_fs *fs, struct inode *raw)
+{
+	mapping_drop_clean(&fs->metadata->mapping, 0, UINT32_MAX);
+	mapping_drop_clean(&raw->mapping, 0, UINT32_MAX);
+}
+
+/* The journal has been replayed: the superblock says so. */
+static int clear_recover(struct ext2_fs *fs)
+{
+	struct ext2_place place = ext2_super_place(&fs->layout);
+	struct ext2_batch batch = { .fs = fs };
+	struct page *old = mapping_read_page(&fs->metadata->mapping, place.block), *page;
+	struct ext2_disk_super *super;
+	char *address;
+	int error;
+
+	if (IS_ERR(old))
+		return PTR_ERR(old);
+	page = ext2_batch_page(&batch);
+	page_copy(page, old);
+	page_put(old);
+	address = kmap_local(page);
+	super = (struct ext2_disk_super *)(address + place.offset);
+	super->incompatible &= ~EXT2_INCOMPAT_RECOVER;
+	kunmap_local(address);
+	ext2_batch_add(&batch, place.block, page);
+	error = ext2_batch_finish(&batch);
+	return error ? error : ext2_flush(fs);
+}
+
+/*
+ * After a crash, bring what the journal has to its place, even if the file system is mounted for reading. Then read
+ * the superblock again.
+ */
+static int recover(struct super_block *sb, struct ext2_fs *fs, struct inode *raw,
+		   struct ext2_disk_super *super)
+{
+	int error;
+
+	if (sb->device->read_only) {
+		log_error(
+			"ext2: %s: its journal has to be replayed, and the disk cannot be written",
+			sb->device->name);
+		return -EROFS;
+	}
+	error = ext2_journal_find(fs, super);
+	if (error == 0) {
+		log_error("ext2: %s: it needs a journal that it does not have", sb->device->name);
+		error = -EINVAL;
+	}
+	if (error < 0)
+		return error;
+	error = ext2_journal_replay(fs);
+	ext2_journal_drop(fs);
+	forget_metadata(fs, raw);
+	if (!error)
+		error = clear_recover(fs);
+	forget_metadata(fs, raw);
+	return error ? error : read_super(sb, fs, raw, super);
 }
 
 static void ext2_fs_init(struct ext2_fs *fs, struct super_block *sb)
 {
 	fs->sb = sb;
 	mutex_init(&fs->lock, "ext2");
-	mutex_init(&fs->wanted_lock, "ext2 commits");
 	spin_init(&fs->changed_lock, "ext2 changed");
 	list_init(&fs->orphans);
 	list_init(&fs->changed);
 	list_init(&fs->done);
+	radix_init(&fs->log.places);
 	wait_queue_init(&fs->task_queue, "ext2 task");
 	wait_queue_init(&fs->commit_queue, "ext2 commit");
 }
@@ -218,6 +312,7 @@ static int begin_writing(struct super_block *sb)
 static int ext2_mount(struct super_block *sb, const char *options)
 {
 	struct inode *raw = block_inode(sb->device), *root;
+	struct ext2_disk_super super;
 	struct ext2_fs *fs;
 	int error;
 
@@ -232,13 +327,17 @@ static int ext2_mount(struct super_block *sb, const char *options)
 		return -ENOMEM;
 	ext2_fs_init(fs, sb);
 	sb->private = fs;
-	error = read_super(sb, fs, raw);
+	error = read_super(sb, fs, raw, &super);
 	if (!error)
 		error = ext2_metadata_init(fs);
 	if (error)
 		return error;
 	sb->ops = &ext2_super_ops;
 	sb->block_size = fs->layout.block_size;
+	if (super.incompatible & EXT2_INCOMPAT_RECOVER && super.revision > 0)
+		error = recover(sb, fs, raw, &super);
+	if (error)
+		return error;
 	root = inode_get_number(sb, EXT2_ROOT_INODE);
 	if (!IS_ERR(root) && !S_ISDIR(root->mode)) {
 		inode_put(root);

@@ -259,6 +259,21 @@ static void inode_abandon(struct inode *inode)
 	spin_unlock(&inode_lock);
 }
 
+void inode_abandon_deleted(struct super_block *sb)
+{
+	struct inode *inode = inode_next(sb, NULL);
+
+	while (inode) {
+		if (inode->nr_links > 0) {
+			inode = inode_next(sb, inode);
+			continue;
+		}
+		inode_abandon(inode);
+		inode_put(inode);
+		inode = inode_next(sb, NULL); /* that one is in no list now */
+	}
+}
+
 static bool inodes_have_left(struct super_block *sb)
 {
 	bool empty;

@@ -35,9 +35,10 @@ static void super_destroy(struct super_block *sb)
 	/* Changes that are to be stored keep their inodes in memory. */
 	if (sb->ops->sync)
 		(void)sb->ops->sync(sb);
-	inode_abandon_all(sb);
+	inode_abandon_deleted(sb);
 	if (sb->ops->set_writable && !super_is_read_only(sb))
 		(void)sb->ops->set_writable(sb, false, false);
+	inode_abandon_all(sb);
 	if (sb->ops->unmounted)
 		sb->ops->unmounted(sb);
 	if (sb->device)

@@ -35,6 +35,8 @@ bool inodes_are_read(struct super_block *sb);
  * other inodes that are just being freed.
  */
 void inode_abandon_all(struct super_block *sb);
+/* The same for inodes without links only, which the file system deletes. */
+void inode_abandon_deleted(struct super_block *sb);
 
 /* ---- fs/names/dentry.c ---- */
 
