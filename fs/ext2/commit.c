@@ -129,6 +129,7 @@ static void lend_blocks(struct ext2_fs *fs, struct ext2_transaction *transaction
 	}
 }
 
+//BOOK: ext2-close
 /*
  * Close the running transaction, and start another one. Returns it, or NULL if it is empty. The inodes that it stores
  * are added to `inodes`.

@@ -161,6 +161,7 @@ int ext2_journal_open(struct ext2_fs *fs)
 
 /* ---- checkpoints ---- */
 
+//BOOK: ext2-checkpoint
 /* Bring all committed blocks to their places. */
 static int checkpoint(struct ext2_fs *fs)
 {

@@ -125,6 +125,7 @@ static int make_room(struct ext2_fs *fs)
 	return ext2_commit_wait(fs, READ_ONCE(running->id));
 }
 
+//BOOK: ext2-operation
 /* fs->lock has been taken: begin, or let go of it. */
 static int begin_locked(struct ext2_fs *fs)
 {

@@ -84,6 +84,7 @@ static bool is_system_block(const struct search *search, uint32_t block)
 		block - group->inode_table < DIV_ROUND_UP(table, (uint64_t)layout->block_size));
 }
 
+//BOOK: ext2-freed
 static bool can_take(const struct search *search, unsigned int bit)
 {
 	return !bit_is_set(search->bitmap, bit) &&
