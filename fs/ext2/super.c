@@ -309,6 +309,11 @@ static int begin_writing(struct super_block *sb)
 	return start_writing(sb->private);
 }
 
+static int ext2_mount(struct super_block *sb, const char *options);
+FILE_SYSTEM(ext2, .needs_device = true, .magic = EXT2_MAGIC, .mount = ext2_mount);
+/* The same with a journal, which ext2 uses too if there is one. */
+FILE_SYSTEM(ext3, .needs_device = true, .magic = EXT2_MAGIC, .mount = ext2_mount);
+
 static int ext2_mount(struct super_block *sb, const char *options)
 {
 	struct inode *raw = block_inode(sb->device), *root;
@@ -336,6 +341,11 @@ static int ext2_mount(struct super_block *sb, const char *options)
 	sb->block_size = fs->layout.block_size;
 	if (super.incompatible & EXT2_INCOMPAT_RECOVER && super.revision > 0)
 		error = recover(sb, fs, raw, &super);
+	if (!error && sb->type == &file_system_ext3 &&
+	    !(super.revision > 0 && super.compatible & EXT2_COMPAT_JOURNAL)) {
+		log_error("ext2: %s: it has no journal, so it is ext2", sb->device->name);
+		error = -EINVAL;
+	}
 	if (error)
 		return error;
 	root = inode_get_number(sb, EXT2_ROOT_INODE);
@@ -347,4 +357,3 @@ static int ext2_mount(struct super_block *sb, const char *options)
 	error = super_set_root(sb, root);
 	return error ? error : begin_writing(sb);
 }
-FILE_SYSTEM(ext2, .needs_device = true, .magic = EXT2_MAGIC, .mount = ext2_mount);
