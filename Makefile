@@ -208,8 +208,8 @@ $(PICTURE): tools/picture
 	@mkdir -p $(@D)
 	$(Q)tools/picture $@
 
-# The images that the guest test of ext2 mounts. One rule makes all of them together.
-IMAGES  := $(addprefix $(B)/images/,damage ext2-1k ext2-2k ext2-4k)
+# The images that the guest tests of ext2 mount. One rule makes all of them together.
+IMAGES  := $(addprefix $(B)/images/,damage ext2-1k ext2-2k ext2-4k blank-1k blank-2k blank-4k)
 
 $(IMAGES) &: tests/images
 	$(call say,IMAGES,$(B)/images)

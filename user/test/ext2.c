@@ -5,89 +5,19 @@
  * The images and the list of damages are made by tests/images on the host, and lie in /test/data.
  * They are written to /dev/gate0, on Linux to a loop device, and mounted on /mnt.
  */
-#include "test.h"
-#include <dirent.h>
+#include "ext2.h"
 #include <limits.h>
-#include <sys/mount.h>
 #include <sys/statfs.h>
-#include <sys/utsname.h>
 
-#define DATA		 "/test/data/"
-#define MNT		 "/mnt"
-#define SEED		 21 /* as tests/images has it */
-#define PIECE		 3000
-#define ENTRIES		 2000
-#define DISK_SIZE	 (8 << 20)
-#define EXT2_SUPER_MAGIC 0xef53
-#define EUCLEAN_LINUX	 117 /* what Linux says of a damaged file system */
-
-/* Linux, include/uapi/linux/loop.h */
-#define LOOP_SET_FD	  0x4c00
-#define LOOP_CTL_GET_FREE 0x4c82
-
-static int disk = -1;
-static char disk_path[32];
-static char buf[65536];
-
-/* Another disk than the root's: the gate, or on Linux a file in memory that is made one. */
-static void open_disk(void)
-{
-	struct utsname name;
-
-	if (disk >= 0)
-		return;
-	umount(MNT); /* what a failed case left */
-	CHECK_EQ(uname(&name), 0);
-	strcpy(disk_path, "/dev/gate0");
-	if (!strstr(name.release, "sluice")) {
-		int control = open("/dev/loop-control", O_RDWR), file;
-
-		CHECK(control >= 0);
-		snprintf(disk_path, sizeof(disk_path), "/dev/loop%d",
-			 ioctl(control, LOOP_CTL_GET_FREE));
-		file = open("/tmp/ext2-disk", O_RDWR | O_CREAT | O_TRUNC, 0600);
-		CHECK(file >= 0);
-		CHECK_EQ(unlink("/tmp/ext2-disk") | ftruncate(file, DISK_SIZE), 0);
-		disk = open(disk_path, O_RDWR);
-		CHECK(disk >= 0);
-		CHECK_EQ(ioctl(disk, LOOP_SET_FD, file), 0);
-		close(file);
-		close(control);
-		return;
-	}
-	disk = open(disk_path, O_RDWR);
-	CHECK(disk >= 0);
-}
-
-static void put_image(const char *image)
-{
-	char path[64];
-	off_t at = 0;
-	ssize_t n;
-	int fd;
-
-	open_disk();
-	snprintf(path, sizeof(path), DATA "%s", image);
-	fd = open(path, O_RDONLY);
-	CHECK(fd >= 0);
-	while ((n = read(fd, buf, sizeof(buf))) > 0) {
-		CHECK_EQ(pwrite(disk, buf, n, at), n);
-		at += n;
-	}
-	CHECK_EQ(n, 0);
-	CHECK_EQ(fsync(disk), 0);
-	close(fd);
-}
+#define SEED	      21 /* as tests/images has it */
+#define PIECE	      3000
+#define ENTRIES	      2000
+#define EUCLEAN_LINUX 117 /* what Linux says of a damaged file system */
 
 static void mount_image(const char *image)
 {
 	put_image(image);
 	CHECK_EQ(mount(disk_path, MNT, "ext2", MS_RDONLY, NULL), 0);
-}
-
-static void unmount(void)
-{
-	CHECK_EQ(umount(MNT), 0);
 }
 
 /* ---- what is not damaged ---- */
@@ -228,7 +158,7 @@ static void check_image(const char *image, int block)
 
 	mount_image(image);
 	CHECK_EQ(statfs(MNT, &st), 0);
-	CHECK_EQ(st.f_type, EXT2_SUPER_MAGIC);
+	CHECK_EQ(st.f_type, EXT2_MAGIC);
 	CHECK_EQ(st.f_bsize, block);
 	CHECK_EQ(st.f_files, 64);
 	CHECK_ERR(mount(disk_path, MNT, "ext2", MS_RDONLY, NULL), EBUSY);
