@@ -10,6 +10,7 @@
 #define OLD_FIRST_INODE	   11u
 #define BITS_PER_BYTE	   8u
 #define ENTRY_ALIGN	   4u
+#define GROUP_MIN	   256u /* blocks; mke2fs makes no smaller groups */
 
 static const char *check_inode_size(const struct ext2_disk_super *super, struct ext2_layout *layout)
 {
@@ -27,7 +28,7 @@ static const char *check_groups(const struct ext2_disk_super *super, struct ext2
 	uint32_t bits = layout->block_size * BITS_PER_BYTE; /* in the bitmap of a group */
 	uint32_t per_group = super->blocks_per_group, inodes = super->inodes_per_group;
 
-	if (per_group == 0 || per_group > bits || per_group & (BITS_PER_BYTE - 1))
+	if (per_group < GROUP_MIN || per_group > bits || per_group & (BITS_PER_BYTE - 1))
 		return "bad number of blocks in a group";
 	if (inodes == 0 || inodes > bits)
 		return "bad number of inodes in a group";

@@ -192,16 +192,16 @@ int ext2_store_inode(struct inode *inode)
 
 /* ---- making ---- */
 
-/* Clear the place of a new inode, which may have what is left of an old one. */
+/*
+ * Clear the place of a new inode, which may have what is left of an old one. The first of the extra fields of a large
+ * inode says how many there are, and none of the bytes behind them is used.
+ */
 static int clear_place(struct ext2_fs *fs, struct ext2_place place)
 {
 	static const char zeros[256];
-	int error = 0;
 
-	for (unsigned int done = 0; !error && done < fs->layout.inode_size; done += sizeof(zeros))
-		error = ext2_edit(fs, place.block, place.offset + done, zeros,
-				  MIN(fs->layout.inode_size - done, sizeof(zeros)));
-	return error;
+	return ext2_edit(fs, place.block, place.offset, zeros,
+			 MIN(fs->layout.inode_size, sizeof(zeros)));
 }
 
 struct inode *ext2_new_inode(struct inode *dir, unsigned int mode, unsigned int rdev)
