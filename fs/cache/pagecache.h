@@ -54,6 +54,11 @@ struct mapping_ops {
 	 * then the new pages are taken back. NULL: pages cannot be added, only written.
 	 */
 	int (*begin_add)(struct mapping *mapping);
+	/*
+	 * begin_write has returned -ENOSPC. Wait until room that is being freed can be used. Returns whether to try
+	 * again. No page lock is held. May sleep. NULL: there is never such room.
+	 */
+	bool (*wait_for_room)(struct mapping *mapping);
 	/* Is there a disk behind the file? If not (tmpfs), its pages are never dropped. */
 	bool has_store;
 	/* Called by page_balance_dirty(). May sleep. NULL: nothing to do. */

@@ -80,6 +80,7 @@ struct ext2_fs { /* super_block.private */
 	bool writable;
 	bool was_clean;			   /* when it was mounted */
 	uint32_t free_blocks, free_inodes; /* stored with each commit */
+	uint32_t room_after; /* the transaction whose commit frees what a write lacked; 0: none */
 	struct list orphans;		   /* ext2_inode.orphan, the newest first, as on the disk */
 	bool reading_orphans;		   /* an inode that is read may have no links */
 	struct ext2_transaction *running, *committing; /* the second one: NULL if there is none */
@@ -153,6 +154,8 @@ int ext2_begin_in_page(struct ext2_fs *fs);
 void ext2_balance(struct mapping *mapping);
 /* The same for a caller that cannot fail because it is killed. Returns 0 or -EROFS. */
 int ext2_begin_always(struct ext2_fs *fs);
+/* How many of the free blocks cannot be used before a commit. fs->lock need not be held. */
+unsigned int ext2_blocks_waiting(const struct ext2_fs *fs);
 /*
  * End an operation. If `error` is not 0, put back what it has changed. Returns `error`.
  */

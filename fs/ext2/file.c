@@ -68,6 +68,8 @@ static int give_page_blocks(struct inode *inode, struct page *page, uint64_t blo
 	if (error) {
 		memcpy(own->block, pointers, sizeof(pointers));
 		inode->blocks = blocks;
+		if (error == -ENOSPC)
+			fs->room_after = ext2_blocks_waiting(fs) ? fs->running->id : 0;
 	} else {
 		page_set_dirty(page);
 		if (start > inode_size(inode))
@@ -94,11 +96,20 @@ static int ext2_begin_write(struct mapping *mapping, struct page *page, unsigned
 	return 0;
 }
 
+static bool ext2_wait_for_room(struct mapping *mapping)
+{
+	struct ext2_fs *fs = ext2_fs(mapping->inode);
+	uint32_t id = READ_ONCE(fs->room_after);
+
+	return id && ext2_commit_wait(fs, id) == 0;
+}
+
 const struct mapping_ops ext2_mapping_ops = {
 	.read_pages = ext2_read_pages,
 	.write_page = ext2_write_page,
 	.begin_write = ext2_begin_write,
 	.balance = ext2_balance,
+	.wait_for_room = ext2_wait_for_room,
 	.has_store = true,
 };
 
@@ -107,6 +118,7 @@ const struct mapping_ops ext2_small_mapping_ops = {
 	.write_page = ext2_write_page,
 	.begin_write = ext2_begin_write,
 	.balance = ext2_balance,
+	.wait_for_room = ext2_wait_for_room,
 	.has_store = true,
 	.room_by_parts = true,
 };

@@ -82,6 +82,12 @@ const char *ext2_check_super(const struct ext2_disk_super *super, uint64_t devic
 	layout->read_only_features = super->revision < DYNAMIC_REVISION
 					     ? 0
 					     : super->read_only_compatible & ~EXT2_READ_ONLY_KNOWN;
+	layout->reserved_groups =
+		super->revision == DYNAMIC_REVISION && super->compatible & EXT2_COMPAT_RESIZE
+			? super->reserved_groups
+			: 0;
+	layout->sparse_supers = super->revision == DYNAMIC_REVISION &&
+				super->read_only_compatible & EXT2_READ_ONLY_SPARSE;
 	layout->last_orphan = super->last_orphan;
 	layout->file_types =
 		super->revision == DYNAMIC_REVISION && super->incompatible & EXT2_INCOMPAT_FILETYPE;
@@ -130,6 +136,33 @@ uint32_t ext2_group_blocks(const struct ext2_layout *layout, uint32_t group)
 	uint32_t first = layout->first_data_block + group * layout->blocks_per_group;
 
 	return MIN(layout->blocks - first, layout->blocks_per_group);
+}
+
+static bool is_power(uint32_t number, uint32_t base)
+{
+	while (number > base && number % base == 0)
+		number /= base;
+	return number == base;
+}
+
+/* Has the group a copy of the superblock and of the group descriptors? */
+static bool has_super(const struct ext2_layout *layout, uint32_t group)
+{
+	return !layout->sparse_supers || group < 2 || is_power(group, 3) || is_power(group, 5) ||
+	       is_power(group, 7);
+}
+
+uint32_t ext2_system_blocks(const struct ext2_layout *layout)
+{
+	uint64_t table = (uint64_t)layout->inodes_per_group * layout->inode_size;
+	uint32_t supers = ext2_group_place(layout, layout->groups - 1).block + 1 -
+			  layout->first_data_block + layout->reserved_groups;
+	uint64_t sum = layout->first_data_block;
+
+	for (uint32_t group = 0; group < layout->groups; group++)
+		sum += 2 + DIV_ROUND_UP(table, (uint64_t)layout->block_size) +
+		       (has_super(layout, group) ? supers : 0);
+	return MIN(sum, (uint64_t)layout->blocks);
 }
 
 int64_t ext2_inode_size(const struct ext2_disk_inode *inode)

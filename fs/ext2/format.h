@@ -35,18 +35,19 @@ struct ext2_disk_super {
 	uint8_t uuid[16], volume_name[16], last_mounted[64];
 	uint32_t algorithms;
 	uint8_t preallocate, preallocate_directory;
-	uint16_t reserved_groups;
+	uint16_t reserved_groups; /* blocks for more group descriptors, with each copy of them */
 	uint8_t journal_uuid[16];
 	uint32_t journal_inode, journal_device, last_orphan;
 } __packed;
 
-#define EXT2_STATE_CLEAN       0x0001u /* super.state: it was unmounted */
-#define EXT2_STATE_ERRORS      0x0002u
+#define EXT2_STATE_CLEAN	 0x0001u /* super.state: it was unmounted */
+#define EXT2_STATE_ERRORS	 0x0002u
 
 #define EXT2_INCOMPAT_FILETYPE 0x0002u /* directory entries name the type */
 #define EXT2_INCOMPAT_RECOVER  0x0004u /* the journal has to be replayed */
 #define EXT2_INCOMPAT_KNOWN    (EXT2_INCOMPAT_FILETYPE | EXT2_INCOMPAT_RECOVER)
 #define EXT2_COMPAT_JOURNAL    0x0004u
+#define EXT2_COMPAT_RESIZE     0x0010u /* blocks are kept for more group descriptors */
 /* With other features of this kind the file system can be read but not written. */
 #define EXT2_READ_ONLY_SPARSE	  0x0001u /* not every group has a copy of the superblock */
 #define EXT2_READ_ONLY_LARGE_FILE 0x0002u /* a file has 2 GiB or more */
@@ -96,9 +97,11 @@ struct ext2_layout {
 	uint32_t free_blocks, free_inodes;
 	uint32_t reserved_blocks; /* for root and reserved_uid */
 	uint32_t reserved_uid;
-	uint32_t first_inode; /* that ordinary files have */
+	unsigned int reserved_groups; /* blocks */
+	uint32_t first_inode;	      /* that ordinary files have */
 	uint32_t read_only_features, last_orphan;
-	bool file_types; /* directory entries have them */
+	bool file_types;    /* directory entries have them */
+	bool sparse_supers; /* not every group has a copy of the superblock */
 };
 
 /*
@@ -136,6 +139,9 @@ static inline uint32_t ext2_inode_group(const struct ext2_layout *layout, uint32
 const char *ext2_check_group(const struct ext2_layout *layout, const struct ext2_disk_group *group);
 /* The number of blocks that a group has. Only the last one may be shorter than the others. */
 uint32_t ext2_group_blocks(const struct ext2_layout *layout, uint32_t group);
+
+/* How many blocks the bitmaps, the inode tables, and the superblock with its copies take. */
+uint32_t ext2_system_blocks(const struct ext2_layout *layout);
 
 /*
  * Check an inode that should be in use. An orphan may have no links. Returns NULL, or a text that says

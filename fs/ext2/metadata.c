@@ -16,6 +16,7 @@
 #define MAX_REPORTS 20	 /* lines in the log for one mount */
 #define BLOCKS_MAX  1024 /* a transaction with more blocks is committed before it grows */
 #define FREED_PART  4u	 /* so is one that has freed this part of the free blocks */
+#define ROOM_MIN    16u	 /* blocks that can be used: more than an operation takes which is no write */
 
 int ext2_damaged(const struct super_block *sb, uint64_t inode_number, const char *what)
 {
@@ -107,12 +108,20 @@ int ext2_read(struct ext2_fs *fs, uint32_t block, unsigned int offset, void *to,
 
 /* ---- operations ---- */
 
+unsigned int ext2_blocks_waiting(const struct ext2_fs *fs)
+{
+	const struct ext2_transaction *committing = READ_ONCE(fs->committing);
+
+	return READ_ONCE(READ_ONCE(fs->running)->nr_freed) +
+	       (committing ? READ_ONCE(committing->nr_freed) : 0);
+}
+
 /* Are so many of the free blocks waiting for a commit that another operation might find none? */
 static bool blocks_wait(const struct ext2_fs *fs)
 {
-	unsigned int freed = READ_ONCE(fs->running->nr_freed);
+	unsigned int freed = ext2_blocks_waiting(fs), free = READ_ONCE(fs->free_blocks);
 
-	return freed > 0 && freed >= READ_ONCE(fs->free_blocks) / FREED_PART;
+	return freed > 0 && (freed >= free / FREED_PART || free < freed + ROOM_MIN);
 }
 
 static int make_room(struct ext2_fs *fs)

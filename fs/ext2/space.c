@@ -134,24 +134,26 @@ static int search_group(struct ext2_fs *fs, uint32_t number, const struct ext2_d
 	return n;
 }
 
-/* May the current process take blocks, some of which are kept for root? */
-static bool may_take(const struct ext2_fs *fs)
+/* How many blocks the current process may take: some are kept for root. */
+static uint32_t may_take(const struct ext2_fs *fs)
 {
-	if (fs->free_blocks > fs->layout.reserved_blocks)
-		return true;
-	return fs->free_blocks > 0 && (!current->process || capable(CAP_SYS_RESOURCE) ||
-				       current_uid() == fs->layout.reserved_uid);
+	uint32_t kept = fs->layout.reserved_blocks;
+
+	if (!current->process || current_uid() == fs->layout.reserved_uid ||
+	    (fs->free_blocks <= kept && capable(CAP_SYS_RESOURCE)))
+		kept = 0;
+	return fs->free_blocks - MIN(kept, fs->free_blocks);
 }
 
 int ext2_take_blocks(struct ext2_fs *fs, uint32_t goal, unsigned int max, uint32_t *first)
 {
 	const struct ext2_layout *layout = &fs->layout;
 	struct ext2_disk_group group;
-	uint32_t number;
+	uint32_t number, allowed = may_take(fs);
 	unsigned int bit;
 	int error, n;
 
-	if (!may_take(fs))
+	if (allowed == 0)
 		return -ENOSPC;
 	if (!ext2_block_ok(layout, goal))
 		goal = layout->first_data_block;
@@ -173,7 +175,7 @@ int ext2_take_blocks(struct ext2_fs *fs, uint32_t goal, unsigned int max, uint32
 	}
 	if (n == 0)
 		return -ENOSPC;
-	n = MIN(MIN((unsigned int)n, (unsigned int)group.free_blocks), fs->free_blocks);
+	n = MIN(MIN((unsigned int)n, (unsigned int)group.free_blocks), allowed);
 	error = change_bits(fs, group.block_bitmap, bit, n, true);
 	group.free_blocks -= n;
 	if (!error)

@@ -19,7 +19,8 @@ static void ext2_statfs(struct super_block *sb, struct fs_statistics *st)
 {
 	const struct ext2_fs *fs = sb->private;
 
-	st->blocks = fs->layout.blocks;
+	st->blocks = fs->layout.blocks - ext2_system_blocks(&fs->layout);
+	st->kept = fs->layout.reserved_blocks;
 	st->free = READ_ONCE(fs->free_blocks);
 	st->files = fs->layout.inodes;
 	st->files_free = READ_ONCE(fs->free_inodes);

@@ -212,7 +212,7 @@ long statfs_at(int dirfd, const char __user *name, bool wide, void __user *resul
 		.frsize = sb->block_size,
 		.blocks = fs.blocks,
 		.bfree = fs.free,
-		.bavail = fs.free,
+		.bavail = fs.free - MIN(fs.free, fs.kept),
 		.files = fs.files,
 		.ffree = fs.files_free,
 		.fsid = { device_encode(sb->dev) },

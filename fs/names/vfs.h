@@ -334,6 +334,7 @@ struct super_block {
 
 struct fs_statistics {
 	uint64_t blocks, free;	    /* in units of super_block.block_size */
+	uint64_t kept;		    /* free ones that only root gets */
 	uint64_t files, files_free; /* inodes */
 };
 
