@@ -66,7 +66,7 @@ class Log:
 
 
 def apply(disk, write, sectors=True):
-    """Puts a write, or these of its sectors, to the disk. Yields the places of the sectors and their new bytes."""
+    """Puts a write, or these of its sectors, to the disk."""
     for i in range(len(write.data) // SECTOR) if sectors is True else sectors:
         place = (write.sector + i) * SECTOR
         disk[place : place + SECTOR] = write.data[i * SECTOR : (i + 1) * SECTOR]
@@ -130,29 +130,28 @@ class Planner:
             return tuple(range(self.rng.randrange(count + 1)))
         return tuple(i for i in range(count) if self.rng.random() < 0.5)
 
-    def cuts(self):
-        """Returns the places where a crash may lose most: just before each flush, and after each mark."""
-        flushes = [index for index, entry in enumerate(self.log.entries) if entry is None]
-        return flushes, [index + 1 for index, _ in self.log.marks()]
-
-    def draw(self, count):
-        """Returns `count` points. The first ones follow the marks: whatever was promised has been flushed."""
-        flushes, after_marks = self.cuts()
-        points = [self.lost(cut) for cut in self.sample(after_marks, count * 6 // 10)]
+    def draw(self, count, after_marks=0.5):
+        """Returns `count` points. This part of them is after marks, with all lost that was not flushed."""
         everywhere = range(len(self.log.entries) + 1)
+        marks = [index + 1 for index, _ in self.log.marks()]
+        points = [self.lost(cut) for cut in self.rng.sample(marks, min(len(marks), int(count * after_marks)))]
         while len(points) < count:
-            cut = self.rng.choice(self.rng.choice([flushes or everywhere, everywhere]))
+            cut = self.rng.choice(everywhere)
+            # Just before a flush most is lost. More writes before it make it more probable.
+            cut = self.rng.choice([cut, self.flush_from(cut)])
             points.append(self.rng.choice([self.whole, self.some, self.some, self.some])(cut))
         return self.with_keys(points)
+
+    def flush_from(self, cut):
+        """Returns the cut that is just before the next flush."""
+        entries = self.log.entries
+        return next((index for index in range(cut, len(entries)) if entries[index] is None), len(entries))
 
     def all(self):
         """Returns a point for every cut with nothing lost, for every cut with everything lost, and others."""
         everywhere = range(len(self.log.entries) + 1)
         ways = [self.whole, self.lost, self.some, self.some, self.some]
         return self.with_keys([way(cut) for cut in everywhere for way in ways])
-
-    def sample(self, cuts, count):
-        return cuts if len(cuts) <= count else self.rng.sample(cuts, count)
 
     def with_keys(self, points):
         """Sorts the points and gives each its key."""
