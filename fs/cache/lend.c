@@ -170,7 +170,7 @@ static void give_up(struct mapping *mapping, struct page *page, bool fresh)
 }
 
 //BOOK: begin-write
-static struct page *try_begin_write(struct mapping *mapping, unsigned int index, unsigned int from,
+struct page *page_begin_write(struct mapping *mapping, unsigned int index, unsigned int from,
 			      unsigned int to)
 {
 	bool part = from > 0 || to < PAGE_SIZE, fresh;
@@ -202,18 +202,6 @@ static struct page *try_begin_write(struct mapping *mapping, unsigned int index,
 		give_up(mapping, page, fresh);
 		return ERR_PTR(error);
 	}
-	return page;
-}
-
-struct page *page_begin_write(struct mapping *mapping, unsigned int index, unsigned int from,
-			      unsigned int to)
-{
-	struct page *page;
-
-	do
-		page = try_begin_write(mapping, index, from, to);
-	while (page == ERR_PTR(-ENOSPC) && mapping->ops->wait_for_room &&
-	       mapping->ops->wait_for_room(mapping));
 	return page;
 }
 

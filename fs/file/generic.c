@@ -135,6 +135,19 @@ void generic_end_write(struct inode *inode, struct page *page, file_off_t end)
 	page_end_write(page);
 }
 
+struct page *generic_begin_write(struct inode *inode, unsigned int index, unsigned int from,
+				 unsigned int to)
+{
+	struct mapping *mapping = &inode->mapping;
+	struct page *page;
+
+	do
+		page = page_begin_write(mapping, index, from, to);
+	while (page == ERR_PTR(-ENOSPC) && mapping->ops->wait_for_room &&
+	       mapping->ops->wait_for_room(mapping));
+	return page;
+}
+
 /*
  * Write *n bytes to one page. Returns the number of bytes written, or an error. If it returns 0,
  * the caller tries again: *n is then the number of bytes that the source really has.
@@ -150,7 +163,7 @@ static ssize_t write_to_page(struct inode *inode, struct iter *from, file_off_t 
 
 	if (iter_fault_in(from, *n, false, false) < 0)
 		return -EFAULT;
-	page = page_begin_write(&inode->mapping, pos >> PAGE_SHIFT, offset, offset + *n);
+	page = generic_begin_write(inode, pos >> PAGE_SHIFT, offset, offset + *n);
 	if (IS_ERR(page))
 		return PTR_ERR(page);
 	address = kmap_local(page);

@@ -34,6 +34,12 @@ int generic_write_limit(struct file *file, int64_t *pos, size_t *len);
  */
 void generic_end_write(struct inode *inode, struct page *page, int64_t end);
 /*
+ * page_begin_write() for a write to a file. If it lacks room, this waits for room that is being freed. inode->lock is
+ * held.
+ */
+struct page *generic_begin_write(struct inode *inode, unsigned int index, unsigned int from,
+				 unsigned int to);
+/*
  * The last step of a write, of which `done` of `wanted` bytes are in the file: set its times, and free the room
  * of what has failed. inode->lock is held. May sleep.
  */

@@ -168,7 +168,7 @@ static ssize_t copy_piece(struct inode *inode, file_off_t *pos, size_t len, stru
 	void *from, *to;
 
 	n = MIN(MIN(n, len), PAGE_SIZE - at);
-	page = page_begin_write(&inode->mapping, *pos >> PAGE_SHIFT, at, at + n);
+	page = generic_begin_write(inode, *pos >> PAGE_SHIFT, at, at + n);
 	if (IS_ERR(page))
 		return PTR_ERR(page);
 	from = slot_map(first, 0);
