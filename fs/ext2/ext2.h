@@ -80,9 +80,9 @@ struct ext2_fs { /* super_block.private */
 	bool writable;
 	bool was_clean;			   /* when it was mounted */
 	uint32_t free_blocks, free_inodes; /* stored with each commit */
-	uint32_t room_after; /* the transaction whose commit frees what a write lacked; 0: none */
-	struct list orphans;		   /* ext2_inode.orphan, the newest first, as on the disk */
-	bool reading_orphans;		   /* an inode that is read may have no links */
+	uint32_t room_after;  /* the transaction whose commit frees what a write lacked; 0: none */
+	struct list orphans;  /* ext2_inode.orphan, the newest first, as on the disk */
+	bool reading_orphans; /* an inode that is read may have no links */
 	struct ext2_transaction *running, *committing; /* the second one: NULL if there is none */
 	struct ext2_transaction transactions[2];
 	struct ext2_undo undo;

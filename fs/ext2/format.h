@@ -40,8 +40,8 @@ struct ext2_disk_super {
 	uint32_t journal_inode, journal_device, last_orphan;
 } __packed;
 
-#define EXT2_STATE_CLEAN	 0x0001u /* super.state: it was unmounted */
-#define EXT2_STATE_ERRORS	 0x0002u
+#define EXT2_STATE_CLEAN       0x0001u /* super.state: it was unmounted */
+#define EXT2_STATE_ERRORS      0x0002u
 
 #define EXT2_INCOMPAT_FILETYPE 0x0002u /* directory entries name the type */
 #define EXT2_INCOMPAT_RECOVER  0x0004u /* the journal has to be replayed */

@@ -16,7 +16,7 @@
 #define MAX_REPORTS 20	 /* lines in the log for one mount */
 #define BLOCKS_MAX  1024 /* a transaction with more blocks is committed before it grows */
 #define FREED_PART  4u	 /* so is one that has freed this part of the free blocks */
-#define ROOM_MIN    16u	 /* blocks that can be used: more than an operation takes which is no write */
+#define ROOM_MIN    16u /* blocks that can be used: more than an operation takes which is no write */
 
 int ext2_damaged(const struct super_block *sb, uint64_t inode_number, const char *what)
 {
