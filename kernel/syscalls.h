@@ -292,6 +292,10 @@ long sys_membarrier(unsigned int command, unsigned int flags, int cpu);
 long sys_futex_waitv(const void __user *waiters, unsigned int nr, unsigned int flags,
 		     const void __user *timeout, int clock);
 
+/* ---- kernel/process/unshare.c ---- */
+
+long sys_unshare(unsigned int what);
+
 /* ---- kernel/process/futex_exit.c ---- */
 
 long sys_set_robust_list(void __user *head, size_t size);

@@ -268,8 +268,11 @@ static bool ends_line(const struct tty *tty, uint8_t c)
 
 static void add_to_line(struct tty *tty, uint8_t c, bool end)
 {
-	if (!end && tty->head - tty->tail >= TTY_RING - 1)
+	if (!end && tty->head - tty->tail >= TTY_RING - 1) {
+		if (tty->termios.iflag & IMAXBEL)
+			send_echo(tty, "\a", 1);
 		return;
+	}
 	ring_put(tty, end ? c | LINE_END : c);
 	echo(tty, c);
 }
@@ -514,7 +517,8 @@ void tty_set_termios(struct tty *tty, const struct termios *termios, bool flush_
 	struct termios old = tty->termios;
 
 	tty->termios = *termios;
-	tty->termios.iflag &= ISTRIP | INLCR | IGNCR | ICRNL | IXON | IXANY | IUTF8;
+	tty->termios.iflag &=
+		ISTRIP | INLCR | IGNCR | ICRNL | IXON | IXANY | IMAXBEL | IUTF8 | OF_SIGNALS;
 	tty->termios.oflag &= OPOST | ONLCR | OCRNL;
 	if (!tty->driver
 		     ->free) /* a device's line is fixed; a pseudo-terminal has none, so any will do */

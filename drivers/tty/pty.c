@@ -482,6 +482,7 @@ static int master_open(struct inode *inode, struct file *file)
 	wait_queue_init(&pty->writable, "pty writable");
 	pty->tty.driver = &pty_driver;
 	tty_init(&pty->tty, 0);
+	pty->tty.termios.cflag = CFLAG_PTY;
 	pty->locked = true;
 	pty->uid = current->process->cred.euid;
 	pty->gid = current->process->cred.egid;

@@ -54,14 +54,21 @@ struct tty_driver {
 };
 
 /* termios of Linux/i386, asm-generic/termbits.h; only what Sluice does. */
-#define ISTRIP	    040 /* iflag */
-#define INLCR	    0100
-#define IGNCR	    0200
-#define ICRNL	    0400
-#define IXON	    02000
-#define IXANY	    04000
-#define IUTF8	    040000
-#define OPOST	    01 /* oflag */
+#define IGNBRK	01 /* iflag */
+#define BRKINT	02
+#define IGNPAR	04
+#define INPCK	020
+#define ISTRIP	040
+#define INLCR	0100
+#define IGNCR	0200
+#define ICRNL	0400
+#define IXON	02000
+#define IXANY	04000
+#define IMAXBEL 020000
+#define IUTF8	040000
+#define OF_SIGNALS \
+	(IGNBRK | BRKINT | IGNPAR | INPCK) /* no line here tells of a break or an error */
+#define OPOST	    01			   /* oflag */
 #define ONLCR	    04
 #define OCRNL	    010
 #define ISIG	    01 /* lflag */
@@ -76,6 +83,7 @@ struct tty_driver {
 #define ECHOKE	    04000
 #define IEXTEN	    0100000
 #define CFLAG_FIXED 014262 /* what the line of a device is set to: CS8, CREAD, CLOCAL, B115200 */
+#define CFLAG_PTY   0277   /* what a pseudo-terminal begins with: CS8, CREAD, B38400 */
 enum termios_cc {
 	VINTR,
 	VQUIT,

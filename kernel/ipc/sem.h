@@ -97,7 +97,7 @@ unsigned int sem_count_waiters_locked(const struct sem_set *set, unsigned int nu
  * -ENOMEM. May sleep.
  */
 int sem_fork(struct task *child, bool share);
-/* The task ends, or does not come to life: undo its operations, unless others share them. May sleep. */
+/* The task ends, does not come to life, or undoes alone from now on: undo its operations, unless others share them. May sleep. */
 void sem_exit(struct task *task);
 
 #endif

@@ -272,6 +272,26 @@ TEST(editing, 10, "erasing characters, words and lines, ^V and ^R, with and with
 	reads(slave, "n\r\n");
 }
 
+TEST(sane, 10, "a terminal obeys all that `stty sane` sets, and begins with 38400 baud")
+{
+	const tcflag_t sane = BRKINT | IMAXBEL | ICRNL, more = IGNBRK | IGNPAR | INPCK | IUTF8;
+	struct termios t;
+
+	open_both();
+	CHECK_EQ(tcgetattr(slave, &t), 0);
+	CHECK_EQ(t.c_cflag & (CBAUD | CSIZE | CREAD | CLOCAL), B38400 | CS8 | CREAD);
+	for (int i = 0; i < 2; i++) {
+		t.c_iflag = i ? more : sane;
+		CHECK_EQ(tcsetattr(slave, TCSANOW, &t), 0);
+		CHECK_EQ(tcgetattr(slave, &t), 0);
+		CHECK_EQ(t.c_iflag, i ? more : sane);
+	}
+	type("a line\n");
+	reads(slave, "a line\n");
+	close(slave);
+	close(master);
+}
+
 TEST(flow, 10, "^S stops output until ^Q")
 {
 	open_both();
