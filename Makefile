@@ -21,7 +21,7 @@ K       := $(if $(DEBUG),$(B)/debug,$(B))
 Q       := $(if $(V),,@)
 say      = $(if $(V),@:,@printf '  %-6s %s\n' "$(1)" "$(2)")
 
-.PHONY: all kernel user root programs oracle debug run test bench iso help clean distclean compile_commands.json
+.PHONY: all kernel user root programs programs-long oracle debug run test bench iso help clean distclean compile_commands.json
 all: $(if $(wildcard linker.ld),kernel) user root docs/syscalls.md
 
 help:
@@ -33,6 +33,7 @@ help:
 	@echo 'make iso APP=F  makes build/F.iso, which runs only the static i386 program F'
 	@echo 'make kernel     builds build/sluice.elf; with DEBUG=1 build/debug/sluice.elf, which checks itself'
 	@echo 'make debug      the same as make DEBUG=1 kernel'
+	@echo 'make programs   makes a root with Debian'\''s programs; make programs-long one with compilers'
 	@echo 'make oracle     prepares the Linux kernel that the tests are compared with'
 	@echo 'make compile_commands.json   makes the list of compilations that editors read'
 	@echo 'make clean      removes all output; make distclean also removes the fetched packages'
@@ -228,6 +229,18 @@ programs: $(B)/programs.ext2
 $(DEB)/programs: tests/programs/packages | $(DEB)/.packages
 	$(Q)tools/setup unpack $(DEB)/programs $(shell sed 's/#.*//' $<)
 	@touch $@
+
+# Those that need a lot of room or time have a root of their own.
+programs-long: $(B)/programs-long.ext2
+
+$(DEB)/programs-long: tests/programs/packages-long | $(DEB)/.packages
+	$(Q)tools/setup unpack $(DEB)/programs-long $(shell sed 's/#.*//' $<)
+	@touch $@
+
+$(B)/programs-long.ext2: $(INSTALL) $(OVERLAY) $(DEB)/programs-long tools/mkroot
+	$(call say,ROOT,$@)
+	$(Q)tools/mkroot $@ --overlay user/root --busybox $(DEB)/busybox/bin/busybox --over $(DEB)/programs-long \
+		$(foreach p,$(INSTALL),$(call install,$(p)))
 
 # A program for the debugger's job, against the shared library of the guest.
 DEBUGGED := tests/programs/debugged.c
