@@ -98,7 +98,7 @@ bool signal_pending(void)
 
 bool kill_pending(void)
 {
-	return current->process && (current->signals.set & SIG_BIT(SIGKILL));
+	return current->process && !current->finishing && (current->signals.set & SIG_BIT(SIGKILL));
 }
 
 /* ---- why a call was refused ---- */

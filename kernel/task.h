@@ -167,6 +167,7 @@ struct task {
 	uint16_t io_priority; /* of ioprio_set(2): class and level; tasks_lock */
 	bool reset_on_fork;   /* its children start with SCHED_OTHER; tasks_lock */
 	bool leaves;	      /* must not go on on the CPU that it has just left */
+	bool finishing;	      /* its own: what it does has to be completed, even after a SIGKILL */
 	uint32_t allowed;     /* the CPUs on which it may run: bit i is cpus[i] */
 	int policy, nice;     /* SCHED_*, and -20 to 19 */
 	/* Its own with SCHED_FIFO and SCHED_RR, 1 to 99; that of tasks that wait for it; the higher one. */

@@ -249,6 +249,11 @@ int ext2_store_inode(struct inode *inode);
  * reference, or ERR_PTR. If the operation fails later, the caller calls ext2_drop_new().
  */
 struct inode *ext2_new_inode(struct inode *dir, unsigned int mode, unsigned int rdev);
+/*
+ * Do a step that has to be completed although the current process may be killed. When memory is short, wait and
+ * repeat the step. Returns 0 or another error. May sleep.
+ */
+int ext2_complete(struct inode *inode, int (*step)(struct inode *inode));
 /* Free an inode in memory whose operation has failed. */
 void ext2_drop_new(struct inode *inode);
 /*

@@ -138,22 +138,24 @@ int ext2_truncate(struct inode *inode, file_off_t size)
 	return error ? error : ext2_end(fs, ext2_add_orphan(inode));
 }
 
-void ext2_truncated(struct inode *inode)
+/* Free what lies behind the end. */
+static int free_rest(struct inode *inode)
 {
 	struct ext2_fs *fs = ext2_fs(inode);
-	struct ext2_inode *own = ext2_own(inode);
 	uint64_t blocks = (inode->size + fs->layout.block_size - 1) >> fs->layout.block_shift;
+	int error = inode->blocks ? ext2_free_from(inode, blocks) : 0;
 
-	own->reach = 0;
-	if (!S_ISREG(inode->mode))
-		return;
-	if (inode->blocks)
-		(void)ext2_free_from(inode,
-				     blocks); /* an error leaves blocks that only fsck frees */
-	if (list_empty(&own->orphan) || inode->nr_links == 0)
-		return;
-	if (ext2_begin_always(fs) == 0)
-		(void)ext2_end(fs, ext2_remove_orphan(inode));
+	if (error || list_empty(&ext2_own(inode)->orphan) || inode->nr_links == 0)
+		return error;
+	error = ext2_begin_always(fs);
+	return error ? error : ext2_end(fs, ext2_remove_orphan(inode));
+}
+
+void ext2_truncated(struct inode *inode)
+{
+	ext2_own(inode)->reach = 0;
+	if (S_ISREG(inode->mode)) /* an error of the disk leaves blocks that the next mount frees */
+		(void)ext2_complete(inode, free_rest);
 }
 
 /* ---- symbolic links ---- */

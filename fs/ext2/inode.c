@@ -6,6 +6,7 @@
  * same inodes in the same order.
  */
 #include "drivers/disk/block.h"
+#include "fs/ext2/batch.h"
 #include "fs/ext2/ext2.h"
 #include "fs/names/vfs_internal.h"
 #include "kernel/log.h"
@@ -299,6 +300,18 @@ int ext2_remove_orphan(struct inode *inode)
 
 /* ---- deleting ---- */
 
+int ext2_complete(struct inode *inode, int (*step)(struct inode *inode))
+{
+	bool finishing = current->finishing;
+	int error;
+
+	current->finishing = true;
+	while ((error = step(inode)) == -ENOMEM)
+		ext2_wait_for_memory();
+	current->finishing = finishing;
+	return error;
+}
+
 /* The header of a block of extended attributes, which several inodes may share. */
 struct attribute_block {
 	uint32_t magic, holders;
@@ -334,7 +347,7 @@ static int drop_attributes(struct inode *inode, uint32_t *freed)
 static int give_up(struct inode *inode)
 {
 	struct ext2_fs *fs = ext2_fs(inode);
-	uint32_t attributes = 0;
+	uint32_t attributes = 0, file_acl = ext2_own(inode)->file_acl;
 	int error = ext2_begin_always(fs);
 
 	if (error)
@@ -350,21 +363,30 @@ static int give_up(struct inode *inode)
 		error = list_empty(&ext2_own(inode)->orphan) ? ext2_store_inode(inode)
 							     : ext2_remove_orphan(inode);
 	}
+	if (error)
+		ext2_own(inode)->file_acl = file_acl;
+	else if (attributes)
+		ext2_forget(fs, attributes);
 	return ext2_end(fs, error);
+}
+
+static int free_all(struct inode *inode)
+{
+	int error = 0;
+
+	if (!ext2_own(inode)->fast_symlink && !S_ISCHR(inode->mode) && !S_ISBLK(inode->mode))
+		error = ext2_free_from(inode, 0);
+	return error ? error : give_up(inode);
 }
 
 void ext2_delete_inode(struct inode *inode)
 {
 	struct ext2_inode *own = ext2_own(inode);
-	int error = 0;
 
 	if (!own || !ext2_fs(inode)->writable)
 		return;
 	own->leaving = true;
-	if (!own->fast_symlink && !S_ISCHR(inode->mode) && !S_ISBLK(inode->mode))
-		error = ext2_free_from(inode, 0);
-	if (!error)
-		(void)give_up(inode);
+	(void)ext2_complete(inode, free_all);
 }
 
 /* ---- orphans that a crash has left ---- */
