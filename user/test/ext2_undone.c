@@ -1,0 +1,331 @@
+/*
+ * ext2 is written, and something fails: there is no memory, or the disk has an error. What has failed
+ * has changed nothing.
+ */
+#include "ext2.h"
+
+/* undone.h has a buffer of this name for its own files. */
+#define buf undone_buf
+#include "undone.h"
+#undef buf
+#undef SEED
+
+#define SEED	51
+#define NO_GATE "lacks /proc/gate: Linux has no disk that fails when a test says so"
+#define FILE	MNT "/file"
+#define OTHER_1 MNT "/dir/other"
+
+static struct statfs before;
+static ino_t ino;
+
+/* Names are looked up anew, and bytes are read anew. */
+static void start(const char *image)
+{
+	set_nth(0);
+	put_image(image);
+	mount_writable();
+	CHECK_EQ(mkdir(MNT "/dir", 0700), 0);
+	close(make_file(FILE, 20000, SEED));
+	ino = stat_of(FILE).st_ino;
+	forget();
+	CHECK_EQ(statfs(MNT, &before), 0);
+}
+
+/* All is as it was, in memory and on the disk. */
+static void nothing_has_changed(void)
+{
+	struct statfs after;
+
+	CHECK_EQ(statfs(MNT, &after), 0);
+	CHECK_EQ(after.f_bfree, before.f_bfree);
+	CHECK_EQ(after.f_ffree, before.f_ffree);
+	CHECK_EQ(stat_of(MNT).st_nlink, 4);
+	CHECK_EQ(stat_of(MNT "/dir").st_nlink, 2);
+	CHECK_EQ(stat_of(FILE).st_nlink, 1);
+	CHECK_EQ(stat_of(FILE).st_ino, ino);
+	is_file(FILE, 20000, SEED);
+	is_not_there(OTHER_1);
+	forget();
+	is_file(FILE, 20000, SEED);
+	is_not_there(OTHER_1);
+}
+
+static void finish(void)
+{
+	forget();
+	unmount();
+	mount_writable();
+	unmount();
+}
+
+static long create_it(void)
+{
+	int fd = open(OTHER_1, O_RDWR | O_CREAT, 0600);
+
+	return fd < 0 ? fd : close(fd);
+}
+
+static long mkdir_it(void)
+{
+	return mkdir(OTHER_1, 0700);
+}
+
+static long symlink_it(void)
+{
+	static char text[200];
+
+	memset(text, 't', sizeof(text) - 1);
+	return symlink(text, OTHER_1);
+}
+
+static long link_it(void)
+{
+	return link(FILE, OTHER_1);
+}
+
+static long rename_it(void)
+{
+	return rename(FILE, OTHER_1);
+}
+
+static long nameless_it(void)
+{
+	int fd = open(MNT "/dir", O_TMPFILE | O_RDWR, 0600);
+
+	return fd < 0 ? fd : close(fd);
+}
+
+BEYOND_TEST(made, 120, "without memory a name is made as a whole or not at all", NO_NTH)
+{
+	start("blank-1k");
+	until_it_succeeds(create_it, nothing_has_changed);
+	CHECK_EQ(unlink(OTHER_1), 0);
+	forget();
+	until_it_succeeds(mkdir_it, nothing_has_changed);
+	CHECK_EQ(rmdir(OTHER_1), 0);
+	forget();
+	until_it_succeeds(symlink_it, nothing_has_changed);
+	CHECK_EQ(unlink(OTHER_1), 0);
+	forget();
+	until_it_succeeds(link_it, nothing_has_changed);
+	CHECK_EQ(unlink(OTHER_1), 0);
+	forget();
+	until_it_succeeds(nameless_it, nothing_has_changed);
+	forget();
+	nothing_has_changed();
+	until_it_succeeds(rename_it, nothing_has_changed);
+	is_file(OTHER_1, 20000, SEED);
+	is_not_there(FILE);
+	finish();
+}
+
+static long unlink_it(void)
+{
+	return unlink(FILE);
+}
+
+static long replace_it(void)
+{
+	return rename(FILE, MNT "/replaced");
+}
+
+static void replaced_is_there(void)
+{
+	is_file(FILE, 20000, SEED);
+	is_file(MNT "/replaced", 5000, SEED + 1);
+}
+
+static long rmdir_it(void)
+{
+	return rmdir(MNT "/dir");
+}
+
+static void dir_is_there(void)
+{
+	CHECK_EQ(stat_of(MNT).st_nlink, 4);
+	CHECK_EQ(stat_of(MNT "/dir").st_nlink, 2);
+	forget();
+}
+
+BEYOND_TEST(removed, 120, "without memory a name is removed as a whole or not at all", NO_NTH)
+{
+	start("blank-2k");
+	close(make_file(MNT "/replaced", 5000, SEED + 1));
+	forget();
+	until_it_succeeds(replace_it, replaced_is_there);
+	CHECK_EQ(rename(MNT "/replaced", FILE), 0);
+	nothing_has_changed();
+	until_it_succeeds(unlink_it, nothing_has_changed);
+	is_not_there(FILE);
+	forget();
+	until_it_succeeds(rmdir_it, dir_is_there);
+	CHECK_EQ(stat_of(MNT).st_nlink, 3);
+	finish();
+}
+
+static int fd;
+
+static long write_it(void)
+{
+	int error;
+	long n;
+
+	fd = open(FILE, O_RDWR);
+	if (fd < 0)
+		return fd;
+	test_fill(buf, 3000, SEED, 300000);
+	n = pwrite(fd, buf, 3000, 300000);
+	error = errno;
+	close(fd);
+	errno = error;
+	return n;
+}
+
+static long truncate_it(void)
+{
+	return truncate(FILE, 1500);
+}
+
+BEYOND_TEST(bytes, 120, "without memory a write behind the end and a truncate change nothing",
+	    NO_NTH)
+{
+	start("blank-1k");
+	CHECK_EQ(until_it_succeeds(write_it, nothing_has_changed), 3000);
+	fd = open(FILE, O_RDWR);
+	has_bytes(fd, 300000, 3000, SEED);
+	has_bytes(fd, 0, 20000, SEED);
+	has_zeros(fd, 20000, 280000);
+	CHECK_EQ(ftruncate(fd, 20000), 0);
+	close(fd);
+	forget();
+	until_it_succeeds(truncate_it, nothing_has_changed);
+	is_file(FILE, 1500, SEED);
+	CHECK_EQ(unlink(FILE) | rmdir(MNT "/dir"), 0);
+	finish();
+}
+
+/* ---- commits without memory ---- */
+
+/* A commit waits for memory, and stores everything. */
+BEYOND_TEST(commits, 120, "when memory is short, a commit waits until there is some", NO_NTH)
+{
+	start("blank-1k");
+	for (int n = 1; n < 60; n++) {
+		int file = make_file(MNT "/dir/new", 5000 + n, SEED);
+		int error;
+
+		set_nth(n);
+		error = fsync(file) < 0 ? errno : 0;
+		set_nth(0);
+		CHECK(error == 0 || error == ENOMEM);
+		close(file);
+		forget();
+		is_file(MNT "/dir/new", 5000 + n, SEED);
+		CHECK_EQ(unlink(MNT "/dir/new"), 0);
+	}
+	nothing_has_changed();
+	finish();
+}
+
+/* ---- disks that fail ---- */
+
+static void fail_requests(int n)
+{
+	char text[32];
+
+	snprintf(text, sizeof(text), "fail %d", n);
+	gate_control(text);
+}
+
+BEYOND_TEST(
+	commit_fails, 30,
+	"after an error of the disk fsync is EIO, everything else EROFS, and what was stored is there",
+	NO_GATE)
+{
+	int file, old;
+
+	gate_control("open");
+	put_image("blank-4k");
+	mount_writable();
+	close(make_file(FILE, 20000, SEED));
+	forget();
+	file = make_file(MNT "/new", 5000, SEED);
+	CHECK_EQ(fsync(file), 0);
+	CHECK_EQ(mkdir(MNT "/lost", 0700), 0);
+	old = open(FILE, O_RDWR);
+	CHECK(old >= 0);
+	fail_requests(1000);
+	CHECK_ERR(syncfs(file), EIO);
+	fail_requests(0);
+	CHECK_ERR(mkdir(MNT "/dir", 0700), EROFS);
+	CHECK_ERR(unlink(FILE), EROFS);
+	CHECK_ERR(rename(FILE, MNT "/f"), EROFS);
+	CHECK_ERR(pwrite(old, "x", 1, 900000), EROFS);
+	CHECK_ERR(fsync(file), EIO);
+	CHECK_ERR(syncfs(old), EIO);
+	close(old);
+	close(file);
+	is_file(FILE, 20000, SEED);
+	unmount();
+	CHECK_EQ(mount(disk_path, MNT, "ext2", MS_RDONLY, NULL), 0);
+	is_file(FILE, 20000, SEED);
+	is_file(MNT "/new", 5000, SEED);
+	is_not_there(MNT "/lost");
+	unmount();
+}
+
+BEYOND_TEST(reads_fail, 30,
+	    "a block of metadata that cannot be read fails an operation, and nothing more", NO_GATE)
+{
+	gate_control("open");
+	put_image("blank-1k");
+	mount_writable();
+	CHECK_EQ(mkdir(MNT "/dir", 0700), 0);
+	close(make_file(FILE, 20000, SEED));
+	ino = stat_of(FILE).st_ino;
+	CHECK_EQ(statfs(MNT, &before), 0);
+	forget();
+	fail_requests(1);
+	CHECK_ERR(mkdir(OTHER_1, 0700), EIO);
+	fail_requests(0);
+	nothing_has_changed();
+	forget();
+	fail_requests(1);
+	CHECK_ERR(unlink(FILE), EIO);
+	fail_requests(0);
+	nothing_has_changed();
+	CHECK_EQ(mkdir(OTHER_1, 0700) | rmdir(OTHER_1) | unlink(FILE), 0);
+	forget();
+	unmount();
+}
+
+/* The last user of a deleted file is killed while the disk is silent: its blocks are freed all the same. */
+BEYOND_TEST(killed, 30, "a deleted file is freed although its last user was killed", NO_GATE)
+{
+	int ready[2];
+	pid_t child;
+	char byte;
+
+	gate_control("open");
+	start("blank-1k");
+	CHECK_EQ(pipe(ready), 0);
+	child = fork();
+	if (child == 0) {
+		int file = make_file(MNT "/dir/gone", 400000, SEED);
+
+		CHECK_EQ(unlink(MNT "/dir/gone"), 0);
+		CHECK_EQ(write(ready[1], "", 1), 1);
+		for (;;)
+			pause();
+		close(file);
+	}
+	CHECK_EQ(read(ready[0], &byte, 1), 1);
+	forget();
+	gate_control("close");
+	CHECK_EQ(kill(child, SIGKILL), 0);
+	test_sleep_ms(300);
+	gate_control("open");
+	CHECK_EQ(test_wait(child), 128 + SIGKILL);
+	nothing_has_changed();
+	finish();
+}
