@@ -112,10 +112,11 @@ void ext2_free_inode(struct inode *inode)
 	struct ext2_fs *fs = ext2_fs(inode);
 	struct ext2_inode *own = ext2_own(inode);
 
-	/* After an error. The next mount finds it on the disk. */
+	/* After an error. The next mount finds it on the disk, if its neighbours in the list do not change. */
 	if (own && !list_empty(&own->orphan)) {
 		mutex_lock(&fs->lock);
 		list_del(&own->orphan);
+		fs->was_clean = false;
 		mutex_unlock(&fs->lock);
 	}
 	kfree(own);

@@ -18,8 +18,17 @@
 #define EXT2_MAGIC 0xef53
 
 /* Linux, include/uapi/linux/loop.h */
-#define LOOP_SET_FD	  0x4c00
-#define LOOP_CTL_GET_FREE 0x4c82
+#define LOOP_CTL_GET_FREE  0x4c82
+#define LOOP_CONFIGURE	   0x4c0a
+#define LO_FLAGS_AUTOCLEAR 4 /* the device gives its file up with its last user */
+
+struct loop_config {
+	uint32_t fd, block_size;
+	uint64_t numbers[5];
+	uint32_t number, encryption, key_size, flags;
+	char names[160];
+	uint64_t init[2], reserved[8];
+};
 
 __attribute__((unused)) static int disk = -1;
 __attribute__((unused)) static char disk_path[32];
@@ -36,6 +45,7 @@ __attribute__((unused)) static void open_disk(void)
 	CHECK_EQ(uname(&name), 0);
 	strcpy(disk_path, "/dev/gate0");
 	if (!strstr(name.release, "sluice")) {
+		struct loop_config config = { .flags = LO_FLAGS_AUTOCLEAR };
 		int control = open("/dev/loop-control", O_RDWR), file;
 
 		CHECK(control >= 0);
@@ -46,7 +56,8 @@ __attribute__((unused)) static void open_disk(void)
 		CHECK_EQ(unlink("/tmp/ext2-disk") | ftruncate(file, DISK_SIZE), 0);
 		disk = open(disk_path, O_RDWR);
 		CHECK(disk >= 0);
-		CHECK_EQ(ioctl(disk, LOOP_SET_FD, file), 0);
+		config.fd = file;
+		CHECK_EQ(ioctl(disk, LOOP_CONFIGURE, &config), 0);
 		close(file);
 		close(control);
 		return;

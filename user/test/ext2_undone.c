@@ -329,3 +329,27 @@ BEYOND_TEST(killed, 30, "a deleted file is freed although its last user was kill
 	nothing_has_changed();
 	finish();
 }
+
+/* A deleted file whose blocks could not be freed is in the list of orphans on the disk, which only a check mends. */
+BEYOND_TEST(unfreed, 30, "a disk on which blocks could not be freed is not clean", NO_GATE)
+{
+	uint16_t state;
+	int file;
+
+	gate_control("open");
+	start("blank-1k");
+	file = make_file(MNT "/dir/gone", 400000, SEED);
+	CHECK_EQ(unlink(MNT "/dir/gone"), 0);
+	forget();
+	fail_requests(1);
+	close(file);
+	fail_requests(0);
+	forget();
+	unmount();
+	CHECK_EQ(pread(disk, &state, 2, 1024 + 58), 2);
+	CHECK_EQ(state, 0);
+	/* The next mount frees them. */
+	mount_writable();
+	nothing_has_changed();
+	unmount();
+}

@@ -121,6 +121,57 @@ TEST(calls, 60, "what write, pwritev, sendfile, splice and copies put into a fil
 	on_all_sizes(write_by_all_calls, all_is_written);
 }
 
+/* ---- writes that end early ---- */
+
+/* Whatever was in the blocks before, a hole that a failed write was about to fill has zeros. */
+static void write_from_nowhere(int block)
+{
+	char *source =
+		mmap(NULL, 2 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	int junk = create(MNT "/junk"), fd;
+	struct iovec parts[2];
+
+	CHECK(source != MAP_FAILED);
+	memset(source, 'j', 2 * PAGE);
+	for (int i = 0; i < 200; i++)
+		CHECK_EQ(pwrite(junk, source, PAGE, (off_t)i * PAGE), PAGE);
+	CHECK_EQ(fsync(junk), 0);
+	close(junk);
+	CHECK_EQ(unlink(MNT "/junk"), 0);
+	sync();
+	CHECK_EQ(munmap(source + PAGE, PAGE), 0);
+	fd = create(MNT "/holes");
+	CHECK_EQ(ftruncate(fd, 100 * PAGE), 0);
+	for (int i = 0; i < 100; i += 2) {
+		parts[0] = (struct iovec){ source, 1000 };
+		parts[1] = (struct iovec){ source + PAGE, 3096 };
+		CHECK_EQ(pwritev(fd, parts, 2, (off_t)i * PAGE), 1000);
+		CHECK_ERR(pwrite(fd, source + PAGE, PAGE, (off_t)i * PAGE + PAGE), EFAULT);
+	}
+	close(fd);
+}
+
+static void holes_have_zeros(int block)
+{
+	int fd = open(MNT "/holes", O_RDONLY);
+
+	CHECK(fd >= 0);
+	CHECK_EQ(lseek(fd, 0, SEEK_END), 100 * PAGE);
+	for (int i = 0; i < 100; i += 2) {
+		CHECK_EQ(pread(fd, buf, 1000, (off_t)i * PAGE), 1000);
+		for (int k = 0; k < 1000; k++)
+			CHECK_EQ(buf[k], 'j');
+		has_zeros(fd, (off_t)i * PAGE + 1000, 2 * PAGE - 1000);
+	}
+	close(fd);
+}
+
+TEST(bad_source, 60,
+     "a write from memory that does not exist leaves zeros where it has written nothing")
+{
+	on_all_sizes(write_from_nowhere, holes_have_zeros);
+}
+
 /* ---- holes and indirect blocks ---- */
 
 #define PIECE 3000
@@ -165,6 +216,10 @@ static void sparse_is_there(int block)
 	has_zeros(fd, (thrice + 20) * block, 40 * block);
 	CHECK_EQ(lseek(fd, 0, SEEK_END), at[n - 1] + PIECE);
 	CHECK(stat_of(MNT "/sparse").st_blocks < 80 * block / 512);
+	CHECK_EQ(lseek(fd, 150, SEEK_DATA), 150);
+	CHECK(lseek(fd, 150, SEEK_HOLE) >= 100 + PIECE);
+	CHECK_ERR(lseek(fd, at[n - 1] + PIECE, SEEK_DATA), ENXIO);
+	CHECK_ERR(lseek(fd, at[n - 1] + PIECE, SEEK_HOLE), ENXIO);
 	close(fd);
 }
 
@@ -396,6 +451,7 @@ static void write_large(int block)
 									     : -1,
 		  EFBIG);
 	CHECK_ERR(ftruncate(fd, (off_t)1 << 52), EFBIG);
+	CHECK_ERR(fallocate(fd, 0, 0, 10000), EOPNOTSUPP);
 	CHECK_EQ(stat_of(MNT "/limited").st_size, 0);
 	close(fd);
 }
