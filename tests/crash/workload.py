@@ -24,6 +24,7 @@ OPERATIONS = [
     "write a 1000 2500",
     "write a 20000 500",
     "write a 60000 9000",
+    "write a 300000 3000",
     "store a 900 2000",
     "truncate a 2500",
     "truncate a 0",
@@ -39,7 +40,23 @@ OPERATIONS = [
     "mkdir f",
     "rmdir d",
 ]
-PERSIST = ["fsync", "fdatasync", "sync"]
+# Files that are open when they lose their last name.
+HELD = [
+    "hold a; unlink a; sync; release",
+    "hold a; unlink a; fsync .; release; sync",
+    "hold a; rename b a; sync; release; fsync .",
+    "hold a; write c 0 5000; rename c a; fsync a; release; write c 0 5000; fsync c",
+    "hold a; unlink a; sync; write c 0 9000; fsync c; release; write c 9000 9000; fsync c",
+    "write a 300000 3000; sync; hold a; unlink a; sync; release; write c 0 90000; fsync c",
+]
+# Metadata blocks that become blocks of files while the journal may still have copies of them.
+REUSED = [
+    "rmdir d; sync; write c 0 9000; fsync c",
+    "mkdir d/f; sync; rmdir d/f; rmdir d; fsync .; write c 0 3000; fdatasync c",
+    "write a 60000 9000; sync; truncate a 0; sync; write c 0 30000; fsync c",
+    "write a 300000 3000; sync; unlink a; sync; write c 0 50000; fsync c; mkdir f; sync",
+    "write a 60000 9000; sync; truncate a 100; write b 0 40000; fsync b; truncate b 0; mkdir f; fsync .; rmdir f; write b 0 9000; fsync b",
+]
 PATHS = ["a", "b", "c", "d/a", "d/e", "f/a", "g/a"]
 FOLDERS = ["d", "f", "g", "d/f"]
 LONGEST = 70000
@@ -75,6 +92,7 @@ class Model:
         self.folder = folder
         self.names = {"": Node("d")}  # path: Node. Replaced, not changed, by each operation that changes a name
         self.history = [(-1, self.names)]  # the names after each operation with this number
+        self.held = None
         self.touched = {}  # Node: the last operation that changed it or a name of it
         self.born = {}  # Node: the operation that gave it its first name
         # For each operation that persists: its number, the one whose names and the one whose bytes have been promised,
@@ -186,6 +204,16 @@ class Model:
         node = self.node(path, "f")
         self.change(number, node, node.versions[-1][1][: int(size)].ljust(int(size), b"\0"))
 
+    def hold(self, number, path):
+        if self.held:
+            raise Invalid(path)
+        self.held = self.node(path, "f")
+
+    def release(self, number):
+        if not self.held:
+            raise Invalid("nothing is held")
+        self.held = None
+
     # Promises. A commit takes all changes of names that came before it, so one that has a change has the older ones.
 
     def promise(self, number, names, node=None):
@@ -221,7 +249,7 @@ def tried(lines):
 def placed(line, folder):
     """Returns the operation with its paths in the folder."""
     call, *words = line.split()
-    paths = {"symlink": [1], "link": [0, 1], "rename": [0, 1], "sync": []}.get(call, [0])
+    paths = {"symlink": [1], "link": [0, 1], "rename": [0, 1], "sync": [], "release": []}.get(call, [0])
     words = [f"{folder}/{word}" if i in paths else word for i, word in enumerate(words)]
     return " ".join([call, *words])
 
@@ -248,7 +276,8 @@ def is_valid(lines):
 
 
 def one():
-    """All operations, each with each way to persist it."""
+    """All operations, each with each way to persist it, and what single operations do not show."""
+    yield from HELD + REUSED
     for line in OPERATIONS:
         model, words = tried([line]), line.split()
         path = words[-1] if words[0] in ("link", "rename", "symlink") else words[1]
@@ -277,12 +306,13 @@ def drawn(rng, steps=25):
             + [f"truncate {path} {rng.choice([0, at])}"] * 2
             + [f"create {path}", f"unlink {path}", f"unlink {path}", f"link {path} {other}", f"symlink {path} l", "unlink l"]
             + [f"rename {path} {other}"] * 3
+            + [f"hold {path}", "release"]
             + [f"mkdir {rng.choice(FOLDERS)}", f"rmdir {rng.choice(FOLDERS)}", f"rename {rng.choice(FOLDERS)} {rng.choice(FOLDERS)}"]
             + ["sync", "fsync .", f"fsync {rng.choice(FOLDERS)}", f"fsync {path}", f"fsync {path}", f"fdatasync {path}"]
         )
         if is_valid([*lines, line]):
             lines.append(line)
-    return "; ".join([*lines, "sync"])
+    return "; ".join([*lines, "sync", *(["release"] if tried(lines).held else [])])
 
 
 def sequences(names, seed, long):

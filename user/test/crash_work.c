@@ -13,6 +13,7 @@
  *	store F AT N SEED	the same to a mapping of the file
  *	truncate F N		sets the size
  *	link F G, symlink TEXT F, unlink F, rename F G, mkdir F, rmdir F
+ *	hold F, release		opens a file, and closes it
  *	fsync F, fdatasync F	F may be a directory
  *	sync
  *
@@ -42,7 +43,7 @@
 #define MOST	  (1 << 20) /* bytes of one operation */
 
 static char bytes[MOST];
-static int disk;
+static int disk, held = -1;
 static off_t marks_at;
 
 static int fail(const char *what)
@@ -98,6 +99,20 @@ static int create(const char *path)
 	return fd < 0 ? -1 : close(fd);
 }
 
+static int hold(const char *path)
+{
+	held = open(path, O_RDONLY);
+	return held < 0 ? -1 : 0;
+}
+
+static int release(void)
+{
+	int fd = held;
+
+	held = -1;
+	return close(fd);
+}
+
 static int sync_file(const char *path, int (*call)(int fd))
 {
 	int fd = open(path, O_RDONLY), result;
@@ -148,6 +163,10 @@ static int operate(int number, char *line)
 		return mkdir(word[0], 0755);
 	if (!strcmp(name, "rmdir"))
 		return rmdir(word[0]);
+	if (!strcmp(name, "hold"))
+		return hold(word[0]);
+	if (!strcmp(name, "release"))
+		return release();
 	errno = EINVAL;
 	result = -1;
 	if (!strcmp(name, "fsync"))
