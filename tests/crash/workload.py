@@ -79,7 +79,7 @@ class Node:
 def pattern(at, n, seed):
     """The bytes that crash_work writes."""
     words = range(at // 8, (at + n + 7) // 8)
-    return "".join([f"{seed:03x}{word:05x}" for word in words]).encode()[at % 8 : at % 8 + n]
+    return "".join([f"{seed & 0xFFF:03x}{word:05x}" for word in words]).encode()[at % 8 : at % 8 + n]
 
 
 class Model:
