@@ -337,7 +337,8 @@ int main(int argc, char **argv)
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	uname(&name);
 	on_sluice = strstr(name.release, "sluice") != NULL;
-	printf("# %s\n", name.release); /* our output keeps a page that cases must not be charged for */
+	printf("# %s\n",
+	       name.release); /* our output keeps a page that cases must not be charged for */
 	if (on_sluice) {
 		fill_gate();
 		touch_own_pages();
