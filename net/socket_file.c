@@ -112,6 +112,7 @@ static struct message *enclose(struct socket *socket, struct socket *target,
 	message = message_create();
 	if (!message)
 		return ERR_PTR(-ENOMEM);
+	message->envelope.apart = control->files != NULL;
 	message->from = socket_name_get(name);
 	message->has_sender = sender;
 	message->sender = control->has_sender ? control->sender : current_sender();
@@ -206,6 +207,7 @@ static ssize_t socket_read(struct file *file, struct iter *to, file_off_t *pos)
 	struct ring_read read = {
 		.to = to,
 		.until = socket_wait(file, 0, socket->receive_timeout),
+		.apart = READ_ONCE(socket->pass_credentials),
 	};
 	ssize_t n = to->left ? receive_bytes(socket, &read) : 0;
 
@@ -276,6 +278,7 @@ static long receive(struct file *file, struct iter *to, unsigned int flags, stru
 		.until = socket_wait(file, flags, socket->receive_timeout),
 		.all = flags & MSG_WAITALL && !(flags & MSG_PEEK),
 		.peek = flags & MSG_PEEK,
+		.apart = READ_ONCE(socket->pass_credentials),
 	};
 	struct socket_name *from;
 	long n, error = 0;

@@ -167,7 +167,8 @@ static int take(struct ring *ring, struct ring_read *read, size_t wanted)
 		copied = slot_copy_to(slot, n, to);
 		if (unlikely(copied < n && (copied == 0 || read->peek)))
 			return -EFAULT;
-		if (unlikely(slot->envelope) && !read->envelope)
+		if (unlikely(slot->envelope) && !read->envelope &&
+		    (slot->envelope->apart || read->apart))
 			read->envelope = envelope_get(slot->envelope);
 		if (read->peek) {
 			at++;

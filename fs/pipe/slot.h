@@ -26,6 +26,7 @@
 struct envelope {
 	struct atomic refs;
 	void (*free)(struct envelope *); /* called for the last reference; may sleep */
+	bool apart;			 /* its bytes are not read together with those behind */
 };
 
 //BOOK: slot

@@ -340,6 +340,33 @@ TEST(unaccepted, 10, "descriptors sent to a connection that nobody accepts go wi
 	unlink(name.sun_path);
 }
 
+TEST(accepted_late, 5,
+     "what is sent before and after accept is read together, and apart with SO_PASSCRED")
+{
+	struct sockaddr_un name = { AF_UNIX, "/tmp/scm-test" };
+	int listener = socket(AF_UNIX, SOCK_STREAM, 0), on = 1;
+
+	unlink(name.sun_path);
+	CHECK_EQ(bind(listener, (void *)&name, sizeof(name)), 0);
+	CHECK_EQ(listen(listener, 5), 0);
+	for (int i = 0; i < 2; i++) {
+		int client = socket(AF_UNIX, SOCK_STREAM, 0), server;
+
+		CHECK_EQ(connect(client, (void *)&name, sizeof(name)), 0);
+		CHECK_EQ(write(client, "early", 5), 5);
+		server = accept(listener, NULL, NULL);
+		CHECK(server >= 0);
+		CHECK_EQ(write(client, "late", 4), 4);
+		if (i == 1)
+			CHECK_EQ(setsockopt(server, SOL_SOCKET, SO_PASSCRED, &on, sizeof(on)), 0);
+		CHECK_EQ(read(server, back, 100), i == 0 ? 9 : 5);
+		close(client);
+		close(server);
+	}
+	close(listener);
+	unlink(name.sun_path);
+}
+
 TEST(deep, 30, "a long chain of sockets, each in the next one's messages, is closed")
 {
 	int inner[2], outer[2];
