@@ -151,7 +151,7 @@ int ext2_take_blocks(struct ext2_fs *fs, uint32_t goal, unsigned int max, uint32
 	struct ext2_disk_group group;
 	uint32_t number, allowed = may_take(fs);
 	unsigned int bit;
-	int error, n;
+	int error, n = 0;
 
 	if (allowed == 0)
 		return -ENOSPC;
