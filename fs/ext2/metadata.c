@@ -294,8 +294,8 @@ static void drop_block(struct ext2_fs *fs, uint32_t block)
 	/* It is not being read: what is freed has been read before. */
 	page_lock(page, TASK_UNINTERRUPTIBLE);
 	if (page->mapping == mapping) {
-		leave(fs, page);
 		mapping_remove_page(mapping, page, true);
+		leave(fs, page);
 	}
 	page_unlock(page);
 	page_put(page);

@@ -179,7 +179,8 @@ CASE(settings)
 			&(struct termios){ .oflag = ~0u, .iflag = ~0u, .lflag = ~0u, .cflag = 0 },
 			false);
 	ok(tty.termios.oflag == (OPOST | ONLCR | OCRNL) &&
-		   tty.termios.iflag == (ISTRIP | INLCR | IGNCR | ICRNL | IXON | IXANY | IUTF8) &&
+		   tty.termios.iflag == (IGNBRK | BRKINT | IGNPAR | INPCK | ISTRIP | INLCR | IGNCR |
+					 ICRNL | IXON | IXANY | IMAXBEL | IUTF8) &&
 		   tty.termios.lflag ==
 			   (ISIG | ICANON | ECHO | ECHONL | NOFLSH | TOSTOP | IEXTEN | SHOWS) &&
 		   tty.termios.cflag == CFLAG_FIXED,

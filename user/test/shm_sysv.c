@@ -317,7 +317,7 @@ static void is_told(void)
 
 TEST(description, 10, "IPC_STAT tells the size, the times, the processes and the permissions")
 {
-	time_t before = time(NULL);
+	time_t before = time(NULL) - 1; /* Linux rounds its own times down to a tick */
 	struct shmid_ds ds;
 
 	set_up(PAGE + 5);
