@@ -30,8 +30,6 @@
 #include "fs/names/vfs.h"
 #include "mm/radix.h"
 
-#define EXT2_GROUP_NONE UINT32_MAX
-
 struct ext2_transaction {
 	uint32_t id;
 	struct list blocks; /* struct ext2_block: the blocks that have changed */
@@ -150,10 +148,10 @@ int ext2_read(struct ext2_fs *fs, uint32_t block, unsigned int offset, void *to,
 int ext2_begin(struct ext2_fs *fs);
 /* The same for a caller that holds the lock of a file's page. Waits for no commit. */
 int ext2_begin_in_page(struct ext2_fs *fs);
+/* ext2_begin() for a caller that cannot fail because it is killed. Returns 0 or -EROFS. */
+int ext2_begin_always(struct ext2_fs *fs);
 /* mapping_ops.balance: wait for a commit, as ext2_begin() does, but begin nothing. */
 void ext2_balance(struct mapping *mapping);
-/* The same for a caller that cannot fail because it is killed. Returns 0 or -EROFS. */
-int ext2_begin_always(struct ext2_fs *fs);
 /* How many of the free blocks cannot be used before a commit. fs->lock need not be held. */
 unsigned int ext2_blocks_waiting(const struct ext2_fs *fs);
 /*

@@ -104,24 +104,13 @@ static bool ext2_wait_for_room(struct mapping *mapping)
 	return id && ext2_commit_wait(fs, id) == 0;
 }
 
-const struct mapping_ops ext2_mapping_ops = {
-	.read_pages = ext2_read_pages,
-	.write_page = ext2_write_page,
-	.begin_write = ext2_begin_write,
-	.balance = ext2_balance,
-	.wait_for_room = ext2_wait_for_room,
-	.has_store = true,
-};
+#define EXT2_PAGES                                                    \
+	.read_pages = ext2_read_pages, .write_page = ext2_write_page, \
+	.begin_write = ext2_begin_write, .balance = ext2_balance,     \
+	.wait_for_room = ext2_wait_for_room, .has_store = true
 
-const struct mapping_ops ext2_small_mapping_ops = {
-	.read_pages = ext2_read_pages,
-	.write_page = ext2_write_page,
-	.begin_write = ext2_begin_write,
-	.balance = ext2_balance,
-	.wait_for_room = ext2_wait_for_room,
-	.has_store = true,
-	.room_by_parts = true,
-};
+const struct mapping_ops ext2_mapping_ops = { EXT2_PAGES };
+const struct mapping_ops ext2_small_mapping_ops = { EXT2_PAGES, .room_by_parts = true };
 
 /* ---- size ---- */
 

@@ -41,7 +41,6 @@ struct ext2_disk_super {
 } __packed;
 
 #define EXT2_STATE_CLEAN       0x0001u /* super.state: it was unmounted */
-#define EXT2_STATE_ERRORS      0x0002u
 
 #define EXT2_INCOMPAT_FILETYPE 0x0002u /* directory entries name the type */
 #define EXT2_INCOMPAT_RECOVER  0x0004u /* the journal has to be replayed */
@@ -74,8 +73,6 @@ struct ext2_disk_inode {
 
 #define EXT2_INODE_SIZE_MIN  128u
 #define EXT2_LINKS_MAX	     32000u
-#define EXT2_FLAG_IMMUTABLE  0x00000010u
-#define EXT2_FLAG_APPEND     0x00000020u
 #define EXT2_FLAG_INDEX	     0x00001000u /* a directory with hashes of its names */
 #define EXT2_FLAG_COMPRESSED 0x00000004u
 #define EXT2_FLAG_EXTENTS    0x00080000u /* ext4: the pointers are something else */

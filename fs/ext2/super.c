@@ -155,7 +155,7 @@ static int stop_writing(struct ext2_fs *fs)
 	return error;
 }
 
-static int ext2_set_writable(struct super_block *sb, bool writable, bool for_ever)
+static int ext2_set_writable(struct super_block *sb, bool writable)
 {
 	struct ext2_fs *fs = sb->private;
 

@@ -250,7 +250,7 @@ int mount_root(const char *device_name)
 static void finish(struct super_block *sb)
 {
 	if (sb->ops->set_writable && !super_is_read_only(sb))
-		(void)sb->ops->set_writable(sb, false, true);
+		(void)sb->ops->set_writable(sb, false);
 }
 
 /* The machine is about to stop: leave every file system clean on its disk. */

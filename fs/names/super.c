@@ -37,7 +37,7 @@ static void super_destroy(struct super_block *sb)
 		(void)sb->ops->sync(sb);
 	inode_abandon_deleted(sb);
 	if (sb->ops->set_writable && !super_is_read_only(sb))
-		(void)sb->ops->set_writable(sb, false, false);
+		(void)sb->ops->set_writable(sb, false);
 	inode_abandon_all(sb);
 	if (sb->ops->unmounted)
 		sb->ops->unmounted(sb);
@@ -56,7 +56,7 @@ int super_set_read_only(struct super_block *sb, bool read_only)
 	if (read_only)
 		error = writers_forbid(&sb->writers, true);
 	if (!error && sb->ops->set_writable)
-		error = sb->ops->set_writable(sb, !read_only, false);
+		error = sb->ops->set_writable(sb, !read_only);
 	if (!error && !read_only)
 		error = writers_forbid(&sb->writers, false);
 	return error;

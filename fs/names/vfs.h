@@ -364,11 +364,11 @@ struct super_ops {
 	int (*fsync)(struct inode *inode);
 	int (*sync)(struct super_block *sb);
 	/*
-	 * Begin to write the file system, or stop and leave it clean on its disk. Nothing is being written,
-	 * or, if `for_ever` is set, the machine is about to stop, and writes fail from now on. Returns 0,
-	 * -EROFS if it can only be read, -EIO or -ENOMEM. May sleep. NULL: there is nothing to do.
+	 * Begin to write the file system, or stop and leave it clean on its disk. When it stops, writes that are still
+	 * running fail, which happens only when the machine is about to stop. Returns 0, -EROFS if it can only be
+	 * read, -EIO or -ENOMEM. May sleep. NULL: there is nothing to do.
 	 */
-	int (*set_writable)(struct super_block *sb, bool writable, bool for_ever);
+	int (*set_writable)(struct super_block *sb, bool writable);
 	/*
 	 * The super block leaves memory, and its inodes have left. Free what belongs to it, but not
 	 * sb->private. May sleep. NULL: there is nothing to do.

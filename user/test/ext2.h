@@ -110,8 +110,8 @@ __attribute__((unused)) static void forget(void)
 }
 
 /*
- * Run `test` on an empty file system of each block size. Then run `check` on what is there, after the
- * caches have been emptied, and once more after mounting it again.
+ * For each block size, mount an empty file system and run `test` on it. Then empty the caches and run `check`,
+ * mount it again and run `check` once more.
  */
 __attribute__((unused)) static void on_all_sizes(void (*test)(int block), void (*check)(int block))
 {
