@@ -383,8 +383,8 @@ static void set_registers(uint32_t entry, uint32_t sp)
 	};
 }
 
-/* Switch to the new program. Returns false if that fails. The process must then end. */
-static bool become(struct exec *x, const char *path)
+/* Switch to the new program. Returns 0, or -EFAULT if that fails. The process must then end. */
+static int become(struct exec *x, const char *path)
 {
 	const struct program *first = x->loader.file ? &x->loader : &x->program;
 	uint32_t sp = 0;
@@ -396,9 +396,9 @@ static bool become(struct exec *x, const char *path)
 	if (program_clear_tails(&x->program) == 0 && program_clear_tails(&x->loader) == 0)
 		sp = fill_stack(x);
 	if (sp == 0)
-		return false;
+		return -EFAULT;
 	set_registers(first->bias + first->image.entry, sp);
-	return true;
+	return 0;
 }
 
 /* ---- the calls ---- */
@@ -407,7 +407,6 @@ int exec_path(const char *path, const void *argv, const void *envp, bool kernel)
 {
 	struct exec *x = kzalloc(sizeof(*x), 0);
 	unsigned int tid = current->tid;
-	bool gone = false; /* failed after the point of no return */
 	int error;
 
 	if (!x)
@@ -426,7 +425,10 @@ int exec_path(const char *path, const void *argv, const void *envp, bool kernel)
 		error = process_end_other_threads();
 	if (error == 0) {
 		choose_credentials(x);
-		gone = !become(x, path);
+		error = become(x, path);
+		/* Its caller still has the path, so the process ends on its way to user mode. */
+		if (error < 0)
+			signal_force(SIGSEGV, SI_KERNEL, 0);
 	}
 	if (x->mm)
 		mm_put(x->mm);
@@ -434,8 +436,6 @@ int exec_path(const char *path, const void *argv, const void *envp, bool kernel)
 	program_put(&x->loader);
 	vfree(x->strings);
 	kfree(x);
-	if (gone)
-		process_exit(SIGSEGV);
 	if (error == 0)
 		ptrace_event(PTRACE_EVENT_EXEC, tid);
 	return error;

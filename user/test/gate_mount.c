@@ -2,6 +2,7 @@
  * A file system on the gate: what waits for a silent disk, what does not, and what a SIGKILL ends.
  */
 #include "gate.h"
+#include <elf.h>
 #include <sys/sendfile.h>
 
 static int ends[2];
@@ -251,6 +252,100 @@ BEYOND_TEST(killed_while_waiting, 20,
 		gate_control("open");
 	}
 	unlink("/tmp/copy");
+	CHECK_EQ(umount("/mnt"), 0);
+}
+
+#define PROGRAM "/mnt/program"
+#define DATA_AT (10 * 4096) /* in the file; far enough from its headers */
+
+/* Write a program whose page of data ends with zeros that exec has to make. */
+static void write_program(void)
+{
+	const unsigned int base = 0x08048000;
+	static const unsigned char code[] = { 0xb8, 1, 0, 0, 0, 0xcd, 0x80 }; /* exit(ebx) */
+	struct {
+		Elf32_Ehdr header;
+		Elf32_Phdr phdrs[2];
+		unsigned char code[sizeof(code)];
+	} elf = {
+		.header = {
+			.e_ident = { 0x7f, 'E', 'L', 'F', ELFCLASS32, ELFDATA2LSB, EV_CURRENT },
+			.e_type = ET_EXEC,
+			.e_machine = EM_386,
+			.e_version = EV_CURRENT,
+			.e_entry = base + sizeof(elf.header) + sizeof(elf.phdrs),
+			.e_phoff = sizeof(elf.header),
+			.e_ehsize = sizeof(elf.header),
+			.e_phentsize = sizeof(Elf32_Phdr),
+			.e_phnum = 2,
+		},
+		.phdrs = {
+			{ PT_LOAD, 0, base, 0, sizeof(elf), sizeof(elf), PF_R | PF_X, 4096 },
+			{ PT_LOAD, DATA_AT, base + 4096, 0, 100, 200, PF_R | PF_W, 4096 },
+		},
+	};
+	int fd = open(PROGRAM, O_RDWR | O_CREAT, 0700);
+
+	memcpy(elf.code, code, sizeof(code));
+	CHECK_EQ(pwrite(fd, &elf, sizeof(elf), 0), sizeof(elf));
+	CHECK_EQ(pwrite(fd, data, 100, DATA_AT), 100);
+	CHECK_EQ(fsync(fd), 0);
+	CHECK_EQ(close(fd), 0);
+}
+
+/* Wait until a child goes by the name of its new program. */
+static void await_program(pid_t child)
+{
+	char path[32], name[16] = "";
+
+	snprintf(path, sizeof(path), "/proc/%d/comm", child);
+	while (strcmp(name, "program\n") != 0) {
+		FILE *file = fopen(path, "r");
+
+		CHECK(file && fgets(name, sizeof(name), file));
+		fclose(file);
+		test_sleep_ms(1);
+	}
+}
+
+static void kill_in_exec(int file)
+{
+	pid_t child;
+
+	CHECK_EQ(pread(file, back, 4096, 0), 4096);
+	CHECK_EQ(posix_fadvise(file, DATA_AT, 4096, POSIX_FADV_DONTNEED), 0);
+	gate_control("close");
+	child = fork();
+	if (!child) {
+		execl(PROGRAM, "program", NULL);
+		_exit(1);
+	}
+	await_program(child);
+	test_sleep_ms(10);
+	CHECK_EQ(kill(child, SIGKILL), 0);
+	CHECK_EQ(test_wait(child), 128 + SIGKILL);
+	gate_control("open");
+}
+
+BEYOND_TEST(killed_in_exec, 20,
+	    "an exec that waits for its program's data is ended by SIGKILL, and leaves nothing",
+	    NO_GATE)
+{
+	long before;
+	int file;
+
+	mount_gate();
+	CHECK_EQ(mount("", "/mnt", "", MS_REMOUNT, ""), 0);
+	write_program();
+	file = open(PROGRAM, O_RDONLY);
+	kill_in_exec(file);
+	drop_caches();
+	before = value_of("/proc/leaks", "free_pages");
+	for (int i = 0; i < 40; i++)
+		kill_in_exec(file);
+	drop_caches();
+	CHECK(value_of("/proc/leaks", "free_pages") > before - 20);
+	close(file);
 	CHECK_EQ(umount("/mnt"), 0);
 }
 
