@@ -340,6 +340,7 @@ static int ext2_mount(struct super_block *sb, const char *options)
 		return error;
 	sb->ops = &ext2_super_ops;
 	sb->block_size = fs->layout.block_size;
+	sb->has_flags = true;
 	if (super.incompatible & EXT2_INCOMPAT_RECOVER && super.revision > 0)
 		error = recover(sb, fs, raw, &super);
 	if (!error && sb->type == &file_system_ext3 &&

@@ -5,6 +5,7 @@
 #include "fs/file/allocate.h"
 #include "fs/file/file.h"
 #include "fs/file/seal.h"
+#include "fs/names/inode_flags.h"
 #include "fs/names/vfs_internal.h"
 #include "kernel/syscalls.h"
 
@@ -43,6 +44,8 @@ static int allocate_locked(struct inode *inode, unsigned int mode, file_off_t st
 	if (mode & FALLOC_PUNCH_HOLE ? sealed_against_writing(inode)
 				     : end > inode->size && sealed_against_size(inode, end))
 		return refuse(EPERM, "the file is sealed");
+	if (inode_is_immutable(inode) || (mode & ~FALLOC_KEEP_SIZE && inode_only_grows(inode)))
+		return refuse(EPERM, "the file is immutable or append-only");
 	if (!(mode & FALLOC_PUNCH_HOLE) && end > inode->size && end > file_size_limit(end - 1))
 		return -EFBIG;
 	error = inode->ops->allocate(inode, mode, start, end);

@@ -12,6 +12,7 @@
 #include "fs/file/owner.h"
 #include "fs/file/seal.h"
 #include "fs/pipe/limits.h"
+#include "fs/names/inode_flags.h"
 #include "fs/names/vfs_internal.h"
 
 enum fcntl_command {
@@ -53,6 +54,8 @@ static long file_set_flags(struct file *file, unsigned int fd, unsigned int mask
 		return refuse(EINVAL, "O_DIRECT is for pipes only");
 	if (flags & ~old & mask & O_NOATIME && !inode_owner_or_root(file->inode))
 		return refuse(EPERM, "O_NOATIME is for the file's owner");
+	if ((flags ^ old) & mask & O_APPEND && inode_only_grows(file->inode))
+		return refuse(EPERM, "the file is append-only");
 	error = (flags ^ old) & mask & O_ASYNC ? file_set_async(file, fd, flags & O_ASYNC) : 0;
 	if (error)
 		return error;
@@ -175,7 +178,9 @@ static long file_ioctl(struct file *file, unsigned int fd, unsigned int command,
 		return socket_owner(file, command, (void __user *)argument);
 	if (command == FICLONE)
 		return refuse_clone(file, argument);
-	return file->ops->ioctl ? file->ops->ioctl(file, command, argument) : -ENOTTY;
+	if (file->ops->ioctl)
+		return file->ops->ioctl(file, command, argument);
+	return inode_flags_ioctl(file, command, (void __user *)argument);
 }
 
 long sys_ioctl(unsigned int number, unsigned int command, unsigned long argument)

@@ -21,6 +21,7 @@
 #include "kernel/syscalls.h"
 #include "mm/vm/uaccess.h"
 #include "fs/file/file.h"
+#include "fs/names/inode_flags.h"
 #include "fs/names/mount.h"
 #include "fs/names/notify.h"
 #include "fs/names/vfs_internal.h"
@@ -132,6 +133,9 @@ static int open_path(struct file *file, const struct path *path, unsigned int fl
 		error = refuse(EACCES, "the mount has no devices");
 	if (!error && !created)
 		error = inode_permission(inode, open_may(flags));
+	if (!error && !created && inode_only_grows(inode) &&
+	    (flags & O_TRUNC || (open_may(flags) & MAY_WRITE && !(flags & O_APPEND))))
+		error = refuse(EPERM, "the file is append-only");
 	if (!error && flags & O_NOATIME && !inode_owner_or_root(inode))
 		error = refuse(EPERM, "O_NOATIME is for the file's owner");
 	if (error)

@@ -11,7 +11,7 @@
 #ifndef FS_FILE_SEAL_H
 #define FS_FILE_SEAL_H
 
-#include "fs/names/vfs.h"
+#include "fs/names/inode_flags.h"
 
 enum seals { /* linux/fcntl.h */
 	     SEAL_SEAL = 0x01,
@@ -23,10 +23,10 @@ enum seals { /* linux/fcntl.h */
 	     SEALABLE = 0x80, /* the file can have seals */
 };
 
-/* Are the file's bytes sealed? inode->lock is held. */
+/* Are the file's bytes sealed, or is it immutable? inode->lock is held. */
 static inline bool sealed_against_writing(const struct inode *inode)
 {
-	return inode->seals & (SEAL_WRITE | SEAL_FUTURE_WRITE);
+	return inode->seals & (SEAL_WRITE | SEAL_FUTURE_WRITE) || inode_is_immutable(inode);
 }
 /* Do the seals forbid that size? inode->lock is held. */
 static inline bool sealed_against_size(const struct inode *inode, file_off_t size)

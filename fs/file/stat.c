@@ -101,6 +101,7 @@ _Static_assert(sizeof(struct statx) == 256, "struct statx of Linux");
 #define STATX_BASIC_STATS     0x000007ffu
 #define STATX_MNT_ID	      0x00001000u
 #define STATX_ATTR_MOUNT_ROOT 0x2000u
+#define STATX_ATTR_FLAGS      0x0070u /* immutable, append-only, no dump: as in inode->flags */
 #define STATX_RESERVED	      0x80000000u
 #define AT_STATX_SYNC	      0x6000u /* how current the result must be; it always is */
 
@@ -120,8 +121,10 @@ long sys_statx(int dirfd, const char __user *name, unsigned int flags, unsigned 
 	inode = path.dentry->inode;
 	st = (struct statx){
 		.mask = STATX_BASIC_STATS | STATX_MNT_ID,
-		.attributes = path.dentry == path.mount->root ? STATX_ATTR_MOUNT_ROOT : 0,
-		.attributes_mask = STATX_ATTR_MOUNT_ROOT,
+		.attributes = (path.dentry == path.mount->root ? STATX_ATTR_MOUNT_ROOT : 0) |
+			      (inode->flags & STATX_ATTR_FLAGS),
+		.attributes_mask =
+			STATX_ATTR_MOUNT_ROOT | (inode->sb->has_flags ? STATX_ATTR_FLAGS : 0),
 		.mount_id = path.mount->id,
 		.blksize = inode->sb->block_size,
 		.nlink = inode->nr_links,

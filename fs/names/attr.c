@@ -14,6 +14,7 @@
 #include "mm/vm/uaccess.h"
 #include "fs/file/file.h"
 #include "fs/file/seal.h"
+#include "fs/names/inode_flags.h"
 #include "fs/names/mount.h"
 #include "fs/names/notify.h"
 #include "fs/names/vfs_internal.h"
@@ -43,6 +44,8 @@ static int permission_for(const struct inode *inode, unsigned int may, uint32_t 
 
 	if (may & MAY_WRITE && super_is_read_only(inode->sb) && is_stored(mode))
 		return -EROFS;
+	if (may & MAY_WRITE && inode_is_immutable(inode))
+		return refuse(EPERM, "the file is immutable");
 	if (!current->process)
 		return 0;
 	if (uid == inode->uid)
@@ -170,7 +173,7 @@ static int change_mode(struct inode *inode, const struct change *change)
 {
 	unsigned int mode = change->mode & 07777;
 
-	if (!inode_owner_or_root(inode))
+	if (!inode_owner_or_root(inode) || inode_stays(inode))
 		return -EPERM;
 	if (!capable(CAP_FSETID) && !credentials_in_group(inode->gid, current_gid()))
 		mode &= ~S_ISGID;
@@ -213,7 +216,7 @@ static unsigned int privileges(const struct inode *inode)
 
 static int change_owner(struct inode *inode, const struct change *change)
 {
-	if (!may_chown(inode, change->uid, change->gid))
+	if (!may_chown(inode, change->uid, change->gid) || inode_stays(inode))
 		return -EPERM;
 	if (change->uid != KEEP_ID)
 		inode->uid = change->uid;
@@ -259,12 +262,12 @@ static void set_time(struct timespec64 *time, const struct timespec64 *new)
 static int change_times(struct inode *inode, const struct change *change)
 {
 	const struct timespec64 *times = change->times;
-	int error = 0;
+	int error = inode_is_immutable(inode) ? -EPERM : 0;
 
-	if (times[0].nsec == UTIME_NOW && times[1].nsec == UTIME_NOW)
-		error = inode_owner_or_root(inode) ? 0 : inode_permission(inode, MAY_WRITE);
-	else if (!inode_owner_or_root(inode))
-		error = -EPERM;
+	if (times[0].nsec != UTIME_NOW || times[1].nsec != UTIME_NOW)
+		error = inode_owner_or_root(inode) && !inode_stays(inode) ? 0 : -EPERM;
+	else if (!error && !inode_owner_or_root(inode))
+		error = inode_permission(inode, MAY_WRITE);
 	if (error)
 		return error;
 	set_time(&inode->atime, &times[0]);
@@ -345,8 +348,8 @@ static int truncate_locked(struct inode *inode, file_off_t size)
 
 	if (size > old && size > file_size_limit(size - 1))
 		return -EFBIG;
-	if (sealed_against_size(inode, size))
-		return refuse(EPERM, "the file's size is sealed");
+	if (sealed_against_size(inode, size) || inode_stays(inode))
+		return refuse(EPERM, "the file's size is sealed, or must stay");
 	error = ops && ops->truncate ? ops->truncate(inode, size) : 0;
 	if (error)
 		return error;

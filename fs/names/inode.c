@@ -15,6 +15,7 @@
 #include "lib/string.h"
 #include "kernel/init.h"
 #include "mm/slab.h"
+#include "fs/names/inode_flags.h"
 #include "fs/names/mount.h"
 #include "fs/names/vfs_internal.h"
 
@@ -99,6 +100,7 @@ void inode_init_owner(struct inode *inode, const struct inode *dir, unsigned int
 			mode |= S_ISGID;
 	}
 	inode->mode = mode;
+	inode->flags = dir ? dir->flags & INODE_INHERITED : 0;
 }
 
 /* Returns the inode with that number, with a reference, or NULL if it is not in memory. */

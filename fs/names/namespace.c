@@ -13,6 +13,7 @@
 #include "mm/slab.h"
 #include "mm/vm/uaccess.h"
 #include "fs/file/file.h"
+#include "fs/names/inode_flags.h"
 #include "fs/names/notify.h"
 #include "fs/names/vfs_internal.h"
 
@@ -24,6 +25,8 @@ int name_may_go(struct inode *dir, const struct dentry *victim)
 		return error;
 	if (dir->mode & S_ISVTX && !inode_owner_or_root(victim->inode) && !inode_owner_or_root(dir))
 		return -EPERM;
+	if (inode_only_grows(dir) || inode_stays(victim->inode))
+		return refuse(EPERM, "the name must stay");
 	return victim->mounts ? -EBUSY : 0;
 }
 
@@ -47,7 +50,7 @@ static int link_locked(struct inode *dir, struct dentry *dentry, struct inode *i
 {
 	int error;
 
-	if (S_ISDIR(inode->mode) || !dir->ops->link)
+	if (S_ISDIR(inode->mode) || !dir->ops->link || inode_stays(inode))
 		return -EPERM;
 	error = mutex_lock_killable(&inode->lock);
 	if (error)

@@ -251,6 +251,7 @@ struct inode {
 	uint64_t number;
 	unsigned int mode; /* type and permissions */
 	unsigned int nr_links;
+	uint32_t flags; /* fs/names/inode_flags.h; set under `lock` */
 	uint32_t uid, gid;
 	unsigned int rdev; /* of a device node: MAKEDEV(major, minor) */
 	file_off_t size;   /* set under `lock` by inode_set_size(); read with inode_size() */
@@ -321,6 +322,7 @@ struct super_block {
 	 * fs/names/mount.c, and by a file system that cannot write, when it is mounted.
 	 */
 	struct atomic writers;
+	bool has_flags;	 /* its inodes have flags that can be set */
 	bool names_stay; /* names exist only as dentries, which stay until removed or unmounted */
 	struct dentry *root;
 	struct list inodes;   /* those in memory; guarded by inode_lock */
@@ -418,7 +420,9 @@ struct file {
  * sb NULL it belongs to the pseudo file system. Returns NULL if there is no memory.
  */
 struct inode *inode_alloc(struct super_block *sb);
-/* Set the owner, group and mode of a new inode that the current process makes in `dir`. */
+/*
+ * Set the owner, group and mode of a new inode that the current process makes in `dir`, and the flags that it has from there.
+ */
 void inode_init_owner(struct inode *inode, const struct inode *dir, unsigned int mode);
 /*
  * Returns the inode with that number, with a reference. If it is not in memory, read_inode reads

@@ -4,6 +4,7 @@
  */
 #include "lib/string.h"
 #include "fs/file/file.h"
+#include "fs/names/inode_flags.h"
 #include "fs/names/mount.h"
 #include "fs/names/vfs_internal.h"
 #include "kernel/capability.h"
@@ -53,6 +54,8 @@ static long refuse_attribute(struct mount *mount, struct inode *inode, const cha
 	if ((strncmp(name, "user.", 5) == 0 && !has_user) ||
 	    (strncmp(name, "trusted.", 8) == 0 && !capable(CAP_SYS_ADMIN)))
 		return change ? -EPERM : -ENODATA;
+	if (change && inode_stays(inode))
+		return -EPERM;
 	error = inode_permission(inode, change ? MAY_WRITE : MAY_READ);
 	return error ? error : refuse(EOPNOTSUPP, "no file system here has extended attributes");
 }

@@ -489,6 +489,7 @@ int tmpfs_mount_mode(struct super_block *sb, const char *options, unsigned int m
 		return error;
 	sb->ops = &tmpfs_super_ops;
 	sb->names_stay = true;
+	sb->has_flags = true;
 	return super_set_root(sb, tmpfs_inode(sb, NULL, S_IFDIR | mode, 0, NULL));
 }
 

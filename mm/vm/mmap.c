@@ -7,6 +7,7 @@
  *    are refused.
  */
 #include "fs/file/file.h"
+#include "fs/names/inode_flags.h"
 #include "fs/names/mount.h"
 #include "fs/file/generic.h"
 #include "kernel/process/process.h"
@@ -71,6 +72,8 @@ static long vma_flags_for(unsigned int prot, unsigned int flags, struct file *fi
 		return refuse(EACCES, "the file is not open for reading");
 	if (prot & PROT_EXEC && on_noexec(file))
 		return refuse(EPERM, "the mount has no programs");
+	if (vma_flags & VMA_SHARED && file->writable && inode_only_grows(file->inode))
+		return refuse(EACCES, "the file is append-only");
 	if (!(vma_flags & VMA_SHARED) || file->writable)
 		return vma_flags | VMA_MAY_WRITE;
 	if (prot & PROT_WRITE)
