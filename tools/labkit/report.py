@@ -106,7 +106,7 @@ def summary(result, lab, home=False, logs=None):
     waiting = [entry["id"] for entry in result["checks"] if entry["outcome"] == "needs"]
     if waiting:
         needs = " ".join(sorted({word for entry in result["checks"] if entry["outcome"] == "needs" for word in entry["got"].split(": ")[-1].split()}))
-        lines += ["", f"{len(waiting)} checks pass, and count once these do: {needs}"]
+        lines += ["", f"{len(waiting)} checks count only once these pass: {needs}"]
     lines += [f"note: {warning}" for warning in result["warnings"]]
     lines += [formats.challenge(result)] if formats.challenge(result) else []
     lines += ["", f"{lab.name}: {result['score']} of {result['max']} points, {result['seconds']} s" + (f"; logs in {logs}" if logs else "")]
