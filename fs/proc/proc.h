@@ -9,6 +9,8 @@
 #include "lib/print.h"
 #include "lib/types.h"
 
+struct dir_context;
+struct inode;
 struct path;
 struct file;
 struct iter;
@@ -45,6 +47,14 @@ struct proc_entry {
 	 * the path it leads to, with references, to `result`. Returns 0, -ENOENT or -ENOMEM.
 	 */
 	int (*link)(struct process *process, unsigned int fd, struct path *result);
+	/* Write the text of another symbolic link. Returns its length without the NUL, or an error. */
+	ssize_t (*text)(char *buf, size_t size);
+	/*
+	 * Emit the names of a directory that are numbers, after its other names. In the path of such a name, "N"
+	 * stands for the number. Returns 0 or an error. May sleep.
+	 */
+	int (*numbers)(struct inode *dir, struct dir_context *context);
+	bool of_descriptor; /* the number is that of a descriptor, and without the descriptor there is no such name */
 };
 /*
  * PROC_ENTRY(id, .path = ...) registers an entry. Directories need entries too. The compiler would leave

@@ -234,10 +234,8 @@ TEST(attached_group_stop, 5, "a group stop of an attached tracee has no siginfo,
 
 TEST(seized_children, 5, "the child of a seized tracee stops with an event, not with SIGSTOP")
 {
-	pid_t parent = start_child(fork_once), child;
+	pid_t parent = fork(), child;
 
-	kill_tracee(parent);
-	parent = fork();
 	if (!parent) {
 		raise(SIGSTOP);
 		fork_once();

@@ -1,0 +1,59 @@
+/*
+ * What the parts of the file system "proc" know of each other: how an inode leads to its entry and its process.
+ *
+ * An inode's number consists of the process, the number of a descriptor or thread, and the entry. The inode holds
+ * nothing else. Each use finds the process again by its number.
+ */
+#ifndef FS_PROC_PROC_INTERNAL_H
+#define FS_PROC_PROC_INTERNAL_H
+
+#include "fs/names/vfs.h"
+#include "fs/proc/proc.h"
+#include "kernel/process/process.h"
+
+#define FD_BITS	   16u /* OPEN_MAX_LIMIT */
+#define ENTRY_BITS 8u
+
+extern const struct proc_entry _proc_files_start[], _proc_files_end[];
+
+static inline const struct proc_entry *entry_of(const struct inode *inode)
+{
+	return _proc_files_start + (inode->number & ((1u << ENTRY_BITS) - 1)) - 1;
+}
+/* The number of a descriptor or of a thread. */
+static inline unsigned int fd_of(const struct inode *inode)
+{
+	return inode->number >> ENTRY_BITS & ((1u << FD_BITS) - 1);
+}
+static inline unsigned int pid_of(const struct inode *inode)
+{
+	return inode->number >> (FD_BITS + ENTRY_BITS);
+}
+static inline uint64_t number_of(const struct proc_entry *entry, unsigned int pid, unsigned int fd)
+{
+	return ((uint64_t)pid << FD_BITS | fd) << ENTRY_BITS | (entry - _proc_files_start + 1);
+}
+
+/*
+ * Returns the process of an inode with a reference, if the caller may inspect it or the file is
+ * `for_all`. Otherwise ERR_PTR(-ESRCH, -EACCES). Takes tasks_lock.
+ */
+struct process *proc_inspect(const struct inode *inode, bool for_all);
+/*
+ * Returns the number to begin with, in a directory where number 0 has position `base`. A search for
+ * one name begins with that number, and so skips all lower ones.
+ */
+unsigned int proc_first_number(const struct dir_context *context, file_off_t base);
+/*
+ * Emit the name of a number, at position base + number. False: the buffer is full, or it is the only
+ * one that is looked for.
+ */
+bool proc_emit_number(struct dir_context *context, file_off_t base, unsigned int number,
+		      uint64_t inode_number, unsigned int type);
+/* Returns whether the process has the thread, or had it as its first one. Takes tasks_lock. */
+bool process_has_thread(struct process *process, unsigned int tid);
+
+/* fs/proc/text.c: of files that print themselves, and of those that are not text. */
+extern const struct file_ops proc_text_ops, proc_bytes_ops;
+
+#endif
