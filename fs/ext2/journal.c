@@ -358,19 +358,23 @@ static void keep_place(struct ext2_log *log, struct ext2_block *block)
 	log->nr_places++;
 }
 
-static void keep_places(struct ext2_fs *fs, struct ext2_transaction *transaction)
+static void keep_places(struct ext2_log *log, struct ext2_transaction *transaction)
 {
-	struct ext2_log *log = &fs->log;
+	while (!list_empty(&transaction->blocks))
+		keep_place(log, list_first(&transaction->blocks, struct ext2_block, link));
+}
+
+/* Blocks that the transaction has freed need not reach their places. */
+static void drop_revoked(struct ext2_fs *fs, const struct ext2_transaction *transaction)
+{
 	struct ext2_block *block;
 	uint32_t number = 0;
 
-	while (!list_empty(&transaction->blocks))
-		keep_place(log, list_first(&transaction->blocks, struct ext2_block, link));
 	for (unsigned int left = transaction->nr_revoked; left > 0; left--, number++) {
 		number = ext2_next_revoked(fs, transaction, number);
-		block = radix_lookup(&log->places, number);
+		block = radix_lookup(&fs->log.places, number);
 		if (block)
-			drop_place(log, block);
+			drop_place(&fs->log, block);
 	}
 }
 
@@ -414,7 +418,8 @@ int ext2_journal_write(struct ext2_fs *fs, struct ext2_transaction *transaction)
 		error = write_log(fs, transaction);
 	if (error)
 		return error;
-	keep_places(fs, transaction);
+	keep_places(log, transaction);
+	drop_revoked(fs, transaction);
 	if (log->used > capacity / 2 || log->nr_places > nr_frames / PLACES_PART)
 		error = empty_log(fs, transaction->id);
 	return error;
