@@ -1,6 +1,6 @@
 """Disks and guests for tests of the journal from outside (tests/guest-tool/journal and replay), and the frame of such a program.
 
-    usage: PROGRAM [--kernel FILE] [--seed N] [CASE]
+    usage: PROGRAM [--os linux] [--kernel FILE] [--seed N] [CASE]
 """
 
 import argparse
@@ -17,6 +17,7 @@ import check
 from journal import Wrong
 
 PARSER = argparse.ArgumentParser()
+PARSER.add_argument("--os", choices=["sluice", "linux"], default="sluice")
 PARSER.add_argument("--kernel", type=Path)
 PARSER.add_argument("--seed", type=int, default=1)
 PARSER.add_argument("case", nargs="?")
@@ -54,7 +55,7 @@ def tool(words, script=""):
 
 
 def command(words, argv):
-    words = ["--timeout", SECONDS, *(["--kernel", OPTIONS.kernel] if OPTIONS.kernel else []), *words]
+    words = ["--os", OPTIONS.os, "--timeout", SECONDS, *(["--kernel", OPTIONS.kernel] if OPTIONS.kernel else []), *words]
     return [str(word) for word in [TOP / "tools/guest", *words, "--", *argv]]
 
 
@@ -91,8 +92,12 @@ def equal(got, wanted, what):
     assert got == wanted, f"{what} is {got}, and should be {wanted}"
 
 
-def run(cases):
-    """Carries out the cases, which raise an error if they fail. Prints TAP, and ends the program."""
+def run(cases, beyond_linux=()):
+    """Carries out the cases, which raise an error if they fail. Prints TAP, and ends the program.
+
+    `beyond_linux` are cases of what Sluice promises and Linux does not.
+    """
+    cases = [*cases, *(beyond_linux if OPTIONS.os == "sluice" else ())]
     cases = [case for case in cases if OPTIONS.case in (None, case.__name__)]
     if not cases:
         PARSER.error(f"there is no case {OPTIONS.case}")
