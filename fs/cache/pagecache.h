@@ -35,11 +35,12 @@ struct mapping_ops {
 	 */
 	void (*read_pages)(struct mapping *mapping, struct page **pages, unsigned int nr);
 	/*
-	 * Start to write one locked page, whose PG_DIRTY has been cleared and PG_WRITEBACK set. The
-	 * caller unlocks it as soon as this returns. page_write_done() ends the write. An error means
-	 * that it has not been started. NULL: the file exists in memory only.
+	 * Start to write `nr` locked pages with consecutive indices, whose PG_DIRTY has been cleared and
+	 * PG_WRITEBACK set. The caller unlocks them as soon as this returns. page_write_done() ends the
+	 * write of each page, even if it has not been started. Returns 0, or the error of the first page
+	 * that has not been started as a whole. NULL: the file exists in memory only.
 	 */
-	int (*write_page)(struct mapping *mapping, struct page *page);
+	int (*write_pages)(struct mapping *mapping, struct page **pages, unsigned int nr);
 	/*
 	 * The caller is about to fill [from, to) of the locked page. Reserve room for it: 0, -ENOSPC, or another error.
 	 * If the page is not uptodate, either the caller fills the whole page, or this function provides

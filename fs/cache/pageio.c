@@ -1,5 +1,5 @@
 /*
- * Pages become bios, and the ends of bios become the ends of page reads.
+ * Pages become bios, and the ends of bios become the ends of page reads and writes.
  *
  * 1. Consecutive pages share a bio as long as their blocks follow each other on the device. A page
  *    may be spread over several bios (small blocks), and be a hole in parts.
@@ -7,6 +7,7 @@
  *    one while they are being handed out; the bits above hold how many of its bytes belong to the
  *    file. Who takes the last part away ends the read.
  * 3. A part that fails sets PG_ERROR at once; the page then fails as a whole.
+ * 4. While a page is written, page->private counts its parts in the same way, and the bits above hold how it has failed.
  */
 #include "fs/cache/writeback.h"
 #include "fs/cache/pageio.h"
@@ -16,7 +17,9 @@
 #define VALID_SHIFT 16 /* page->private: valid bytes << VALID_SHIFT | parts */
 #define PARTS_MASK  ((1ul << VALID_SHIFT) - 1)
 
-static void part_done(struct page *page, int error)
+/* ---- the ends of parts ---- */
+
+static void part_read(struct page *page, int error)
 {
 	unsigned long left;
 	unsigned int valid;
@@ -37,11 +40,38 @@ static void part_done(struct page *page, int error)
 static void read_complete(struct bio *bio)
 {
 	for (unsigned int i = 0; i < bio->nr_segments; i++)
-		part_done(bio->segments[i].page, bio->error);
+		part_read(bio->segments[i].page, bio->error);
 	bio_free(bio);
 }
 
-struct reader {
+#define WRITE_FAILED \
+	(1ul << VALID_SHIFT) /* page->private of a page that is written, above its parts */
+#define WRITE_LACKED (2ul << VALID_SHIFT) /* it could not be started, though the disk is well */
+
+static void part_written(struct page *page, int error)
+{
+	unsigned long left;
+
+	if (error)
+		__sync_fetch_and_or(&page->private, error == -EIO ? WRITE_FAILED : WRITE_LACKED);
+	left = __sync_sub_and_fetch(&page->private, 1);
+	if (left & PARTS_MASK)
+		return;
+	page->private = 0;
+	page_write_done(page, left & WRITE_FAILED ? -EIO : left & WRITE_LACKED ? -EAGAIN : 0);
+}
+
+static void write_complete(struct bio *bio)
+{
+	for (unsigned int i = 0; i < bio->nr_segments; i++)
+		part_written(bio->segments[i].page, bio->error);
+	bio_free(bio);
+}
+
+/* ---- handing out parts ---- */
+
+struct transfer {
+	bool write;
 	struct block_device *device;
 	struct inode *inode;
 	unsigned int sector_shift; /* from blocks to sectors */
@@ -52,48 +82,48 @@ struct reader {
 	unsigned int left;     /* blocks left of it */
 };
 
-static void submit(struct reader *reader)
+static void submit(struct transfer *transfer)
 {
-	if (reader->bio)
-		bio_submit(reader->bio);
-	reader->bio = NULL;
+	if (transfer->bio)
+		bio_submit(transfer->bio);
+	transfer->bio = NULL;
 }
 
-/* Read sectors into a part of the page. 0, -ENOMEM. */
-static int read_part(struct reader *reader, struct page *page, uint64_t sector, unsigned int offset,
-		     unsigned int len)
+/* Read or write a part of the page. Returns 0 or -ENOMEM. */
+static int add_part(struct transfer *transfer, struct page *page, uint64_t sector,
+		    unsigned int offset, unsigned int len)
 {
-	if (reader->bio && reader->next_sector != sector)
-		submit(reader);
-	if (reader->bio && !bio_add(reader->bio, page, offset, len))
-		submit(reader);
-	if (!reader->bio) {
-		reader->bio = bio_alloc(reader->device, sector, false, 0);
-		if (!reader->bio)
+	if (transfer->bio && transfer->next_sector != sector)
+		submit(transfer);
+	if (transfer->bio && !bio_add(transfer->bio, page, offset, len))
+		submit(transfer);
+	if (!transfer->bio) {
+		transfer->bio = bio_alloc(transfer->device, sector, transfer->write, 0);
+		if (!transfer->bio)
 			return -ENOMEM;
-		reader->bio->complete = read_complete;
-		bio_add(reader->bio, page, offset, len);
+		transfer->bio->complete = transfer->write ? write_complete : read_complete;
+		bio_add(transfer->bio, page, offset, len);
 	}
 	__sync_add_and_fetch(&page->private, 1);
-	reader->next_sector = sector + (len >> SECTOR_SHIFT);
+	transfer->next_sector = sector + (len >> SECTOR_SHIFT);
 	return 0;
 }
 
 /* Know where file block `block` is; `want` is how many are wanted from there on. */
-static int look_up(struct reader *reader, uint64_t block, unsigned int want)
+static int look_up(struct transfer *transfer, uint64_t block, unsigned int want)
 {
 	int got = want;
 
-	if (reader->left > 0 && block == reader->block)
+	if (transfer->left > 0 && block == transfer->block)
 		return 0;
-	reader->block = reader->first = block;
-	if (reader->lookup)
-		got = reader->lookup(reader->inode, block, want, &reader->first);
+	transfer->block = transfer->first = block;
+	if (transfer->lookup)
+		got = transfer->lookup(transfer->inode, block, want, &transfer->first);
 	if (got < 0) {
-		reader->left = 0;
+		transfer->left = 0;
 		return got;
 	}
-	reader->left = MIN((unsigned int)got, want);
+	transfer->left = MIN((unsigned int)got, want);
 	return 0;
 }
 
@@ -101,31 +131,32 @@ static int look_up(struct reader *reader, uint64_t block, unsigned int want)
  * Hand out the parts of one page. blocks: how many the page has before the end of the file; wanted:
  * the same for this page and all that follow.
  */
-static int read_page(struct reader *reader, struct page *page, uint64_t block, unsigned int blocks,
-		     unsigned int wanted)
+static int add_page(struct transfer *transfer, struct page *page, uint64_t block,
+		    unsigned int blocks, unsigned int wanted)
 {
-	unsigned int block_size = SECTOR_SIZE << reader->sector_shift;
+	unsigned int block_size = SECTOR_SIZE << transfer->sector_shift;
 	unsigned int offset = 0;
 
 	while (blocks > 0) {
 		unsigned int n, len;
-		int error = look_up(reader, block, wanted);
+		int error = look_up(transfer, block, wanted);
 
 		if (error)
 			return error;
-		n = MIN(blocks, reader->left);
+		n = MIN(blocks, transfer->left);
 		len = n * block_size;
-		if (reader->lookup && reader->first == 0) {
-			page_zero(page, offset, len);
+		if (transfer->lookup && transfer->first == 0) {
+			if (!transfer->write)
+				page_zero(page, offset, len);
 		} else {
-			error = read_part(reader, page, reader->first << reader->sector_shift,
-					  offset, len);
+			error = add_part(transfer, page, transfer->first << transfer->sector_shift,
+					 offset, len);
 			if (error)
 				return error;
-			reader->first += n;
+			transfer->first += n;
 		}
-		reader->block += n;
-		reader->left -= n;
+		transfer->block += n;
+		transfer->left -= n;
 		block += n;
 		blocks -= n;
 		wanted -= n;
@@ -135,20 +166,15 @@ static int read_page(struct reader *reader, struct page *page, uint64_t block, u
 }
 
 //BOOK: pages-to-bios
-void pageio_read(struct block_device *device, struct mapping *mapping, unsigned int block_shift,
-		 block_lookup lookup, struct page **pages, unsigned int nr)
+/* Hand out the parts of consecutive pages. Returns 0, or the first error, which the page knows, too. */
+static int transfer_pages(struct transfer *transfer, struct page **pages, unsigned int nr)
 {
-	unsigned int per_page = 1u << (PAGE_SHIFT - block_shift);
+	unsigned int block_shift = transfer->sector_shift + SECTOR_SHIFT;
+	unsigned int per_page = 1u << (PAGE_SHIFT - block_shift), wanted;
 	file_off_t start = (file_off_t)pages[0]->index << PAGE_SHIFT;
-	file_off_t left = MAX(inode_size(mapping->inode) - start, (file_off_t)0);
+	file_off_t left = MAX(inode_size(transfer->inode) - start, (file_off_t)0);
 	uint64_t block = (uint64_t)start >> block_shift;
-	struct reader reader = {
-		.device = device,
-		.inode = mapping->inode,
-		.lookup = lookup,
-		.sector_shift = block_shift - SECTOR_SHIFT,
-	};
-	unsigned int wanted;
+	int result = 0;
 
 	left = MIN(left, (file_off_t)nr << PAGE_SHIFT);
 	wanted = DIV_ROUND_UP((unsigned int)left, 1u << block_shift);
@@ -158,95 +184,46 @@ void pageio_read(struct block_device *device, struct mapping *mapping, unsigned 
 		unsigned int blocks = MIN(wanted, per_page);
 		int error;
 
-		page->private = (unsigned long)valid << VALID_SHIFT | 1;
-		error = read_page(&reader, page, block, blocks, wanted);
-		part_done(page, error);
+		page->private = transfer->write ? 1 : (unsigned long)valid << VALID_SHIFT | 1;
+		if (transfer->write && valid < PAGE_SIZE)
+			page_zero(page, valid, PAGE_SIZE - valid);
+		error = add_page(transfer, page, block, blocks, wanted);
+		if (transfer->write)
+			part_written(page, error);
+		else
+			part_read(page, error);
+		result = result ? result : error;
 		left -= valid;
 		wanted -= blocks;
 		block += per_page;
 	}
-	submit(&reader);
+	submit(transfer);
+	return result;
 }
 
-/* ---- writing ---- */
-
-#define WRITE_FAILED (1ul << VALID_SHIFT) /* page->private while it is written: this bit | parts */
-
-static void part_written(struct page *page, int error)
+void pageio_read(struct block_device *device, struct mapping *mapping, unsigned int block_shift,
+		 block_lookup lookup, struct page **pages, unsigned int nr)
 {
-	unsigned long left;
-
-	if (error)
-		__sync_fetch_and_or(&page->private, WRITE_FAILED);
-	left = __sync_sub_and_fetch(&page->private, 1);
-	if (left & PARTS_MASK)
-		return;
-	page->private = 0;
-	page_write_done(page, !(left & WRITE_FAILED));
-}
-
-static void write_complete(struct bio *bio)
-{
-	struct page *page = bio->segments[0].page;
-	int error = bio->error;
-
-	bio_free(bio);
-	part_written(page, error);
-}
-
-#define PAGE_PARTS (PAGE_SIZE / SECTOR_SIZE)
-
-/* Make the bios of a page, at most PAGE_PARTS, for its first `blocks` blocks. Returns how many, or an error. */
-static int make_writes(struct reader *place, struct page *page, unsigned int blocks,
-		       struct bio **bios)
-{
-	unsigned int shift = place->sector_shift + SECTOR_SHIFT;
-	uint64_t block = (uint64_t)page->index << (PAGE_SHIFT - shift);
-	int nr = 0;
-
-	for (unsigned int done = 0, n; done < blocks; done += n) {
-		int error = look_up(place, block + done, blocks - done);
-		struct bio *bio;
-
-		n = error ? 0 : MIN(place->left, blocks - done);
-		place->left = 0;
-		if (!error && place->first == 0)
-			continue;
-		bio = error ? NULL
-			    : bio_alloc(place->device, place->first << place->sector_shift, true,
-					0);
-		if (!bio) {
-			while (nr > 0)
-				bio_free(bios[--nr]);
-			return error ? error : -ENOMEM;
-		}
-		bio->complete = write_complete;
-		bio_add(bio, page, done << shift, n << shift);
-		bios[nr++] = bio;
-	}
-	return nr;
-}
-
-int pageio_write(struct block_device *device, struct mapping *mapping, unsigned int block_shift,
-		 block_lookup lookup, struct page *page)
-{
-	unsigned int valid = mapping_page_bytes(mapping, page);
-	struct reader place = {
+	struct transfer transfer = {
 		.device = device,
 		.inode = mapping->inode,
 		.lookup = lookup,
 		.sector_shift = block_shift - SECTOR_SHIFT,
 	};
-	struct bio *bios[PAGE_PARTS];
-	int nr = make_writes(&place, page, DIV_ROUND_UP(valid, 1u << block_shift), bios);
 
-	if (nr < 0)
-		return nr;
-	if (valid < PAGE_SIZE)
-		page_zero(page, valid, PAGE_SIZE - valid);
-	page->private = nr + 1;
-	for (int i = 0; i < nr; i++)
-		bio_submit(bios[i]);
-	part_written(page, 0);
-	return 0;
+	(void)transfer_pages(&transfer, pages, nr);
+}
+
+int pageio_write(struct block_device *device, struct mapping *mapping, unsigned int block_shift,
+		 block_lookup lookup, struct page **pages, unsigned int nr)
+{
+	struct transfer transfer = {
+		.write = true,
+		.device = device,
+		.inode = mapping->inode,
+		.lookup = lookup,
+		.sector_shift = block_shift - SECTOR_SHIFT,
+	};
+
+	return transfer_pages(&transfer, pages, nr);
 }

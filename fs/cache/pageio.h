@@ -22,10 +22,11 @@ typedef int (*block_lookup)(struct inode *inode, uint64_t block, unsigned int ma
 void pageio_read(struct block_device *device, struct mapping *mapping, unsigned int block_shift,
 		 block_lookup lookup, struct page **pages, unsigned int nr);
 /*
- * A mapping_ops.write_page for such files. What lies in holes, or beyond the end of the file, is not
- * written, and the bytes of the last page beyond the end become zeros. Returns 0, an error of the lookup, or -ENOMEM.
+ * A mapping_ops.write_pages for such files. What lies in holes, or beyond the end of the file, is not
+ * written, and the bytes of the last page beyond the end become zeros. Blocks that follow each other on the device
+ * share a bio, whatever pages they are in. Returns 0, an error of the lookup, or -ENOMEM.
  */
 int pageio_write(struct block_device *device, struct mapping *mapping, unsigned int block_shift,
-		 block_lookup lookup, struct page *page);
+		 block_lookup lookup, struct page **pages, unsigned int nr);
 
 #endif

@@ -9,14 +9,18 @@
  *    that faults and makes the page dirty again.
  * 4. A page whose write failed stays dirty, and the next sync tries again. mapping->write_error reports
  *    the failure to one fsync.
- * 5. A task that makes pages dirty calls page_balance_dirty(). If there are too many, it writes back
+ * 5. Dirty pages with consecutive indices are written together, so that a file system can make one bio of them. The
+ *    first one of such a run is locked first. The others are only tried, because another task may
+ *    hold one of them and wait for the first.
+ * 6. A task that makes pages dirty calls page_balance_dirty(). If there are too many, it writes back
  *    the pages of its file itself.
  */
 #include "fs/cache/writeback.h"
 #include "fs/names/vfs.h"
 #include "mm/vm/vm.h"
 
-#define DIRTY_PART 8u /* of memory at most 1/8 is dirty */
+#define DIRTY_PART 8u  /* of memory at most 1/8 is dirty */
+#define RUN_MAX	   64u /* pages that are written together */
 
 struct atomic nr_dirty_pages;
 
@@ -45,15 +49,54 @@ unsigned int mapping_page_bytes(struct mapping *mapping, const struct page *page
 	return MIN(MAX(left, (file_off_t)0), (file_off_t)PAGE_SIZE);
 }
 
-void page_write_done(struct page *page, bool ok)
+void page_write_done(struct page *page, int error)
 {
-	struct mapping *mapping = page->mapping;
-
-	if (!ok) {
-		mapping->write_error = -EIO;
+	if (error)
 		page_set_dirty(page);
-	}
+	if (error == -EIO)
+		page->mapping->write_error = -EIO;
 	page_end_writeback(page);
+}
+
+/* The dirty page at index, if it can be locked at once: locked and with a reference. Otherwise NULL. */
+static struct page *try_dirty(struct mapping *mapping, unsigned int index)
+{
+	struct page *page = mapping_find(mapping, index);
+
+	if (!page)
+		return NULL;
+	if (page_has(page, PG_DIRTY) && page_trylock(page)) {
+		if (page->mapping == mapping && page_has(page, PG_DIRTY) &&
+		    !page_has(page, PG_WRITEBACK))
+			return page;
+		page_unlock(page);
+	}
+	page_put(page);
+	return NULL;
+}
+
+//BOOK: write-run
+/* Start to write a locked dirty page, and the dirty pages behind it. Unlocks the page. Returns as write_pages does. */
+static int write_run(struct mapping *mapping, struct page *page)
+{
+	struct page *pages[RUN_MAX], *next;
+	unsigned int nr = 0;
+	int error;
+
+	page_ref(page);
+	for (next = page; next; next = nr < RUN_MAX ? try_dirty(mapping, page->index + nr) : NULL) {
+		/* First this: another sync must not find the page neither dirty nor being written. */
+		set_bits(&next->flags, PG_WRITEBACK);
+		page_clear_dirty(mapping, next);
+		mapping_protect_page(mapping, next);
+		pages[nr++] = next;
+	}
+	error = mapping->ops->write_pages(mapping, pages, nr);
+	while (nr > 0) {
+		page_unlock(pages[--nr]);
+		page_put(pages[nr]);
+	}
+	return error;
 }
 
 /* Start to write a page back if it is dirty and still in the file. */
@@ -63,23 +106,11 @@ static int write_back(struct mapping *mapping, struct page *page)
 
 	if (error)
 		return error;
-	if (page->mapping != mapping || !page_has(page, PG_DIRTY))
-		goto unlock;
-	error = page_wait(page, PG_WRITEBACK, TASK_KILLABLE);
-	if (error)
-		goto unlock;
-	/* First this: another sync must not find the page neither dirty nor being written. */
-	set_bits(&page->flags, PG_WRITEBACK);
-	page_clear_dirty(mapping, page);
-	mapping_protect_page(mapping, page);
-	error = mapping->ops->write_page(mapping, page);
-	if (error == -ENOMEM) { /* nothing is wrong with the disk: the next sync tries again */
-		page_set_dirty(page);
-		page_end_writeback(page);
-	} else if (error) {
-		page_write_done(page, false);
+	if (page->mapping == mapping && page_has(page, PG_DIRTY)) {
+		error = page_wait(page, PG_WRITEBACK, TASK_KILLABLE);
+		if (!error)
+			return write_run(mapping, page);
 	}
-unlock:
 	page_unlock(page);
 	return error;
 }
@@ -111,7 +142,7 @@ int mapping_write(struct mapping *mapping)
 {
 	int error, waited;
 
-	if (!mapping->ops || !mapping->ops->has_store || !mapping->ops->write_page)
+	if (!mapping->ops || !mapping->ops->has_store || !mapping->ops->write_pages)
 		return 0;
 	error = for_each_flagged(mapping, PG_DIRTY, write_back);
 	waited = for_each_flagged(mapping, PG_WRITEBACK, wait_written);

@@ -19,8 +19,11 @@ unsigned int mapping_page_bytes(struct mapping *mapping, const struct page *page
  */
 void page_balance_dirty(struct mapping *mapping);
 
-/* For file systems: the write of this page has ended. May be called in an interrupt. */
-void page_write_done(struct page *page, bool ok);
+/*
+ * For file systems: the write of this page has ended, with `error` 0 or -EIO. Another error means that it was not
+ * written as a whole, though nothing is wrong with the disk: the page stays dirty. May be called in an interrupt.
+ */
+void page_write_done(struct page *page, int error);
 
 /*
  * Write the dirty pages, and wait until they are written. Returns 0, -ERESTARTSYS after a SIGKILL,
@@ -29,7 +32,7 @@ void page_write_done(struct page *page, bool ok);
 int mapping_sync(struct mapping *mapping);
 /*
  * The same, but the error of an earlier write stays for the next mapping_sync(). -ENOMEM: there was no memory to start a
- * write.
+ * write, and the page is dirty still.
  */
 int mapping_write(struct mapping *mapping);
 

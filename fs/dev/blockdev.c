@@ -50,35 +50,9 @@ static void blockdev_read_pages(struct mapping *mapping, struct page **pages, un
 	pageio_read(mapping->inode->private, mapping, SECTOR_SHIFT, NULL, pages, nr);
 }
 
-static uint64_t page_sector(const struct page *page)
+static int blockdev_write_pages(struct mapping *mapping, struct page **pages, unsigned int nr)
 {
-	return (uint64_t)page->index << (PAGE_SHIFT - SECTOR_SHIFT);
-}
-
-/* The number of the page's bytes that lie within the device. */
-static unsigned int bytes_on_device(const struct mapping *mapping, const struct page *page)
-{
-	file_off_t left = mapping->inode->size - ((file_off_t)page->index << PAGE_SHIFT);
-
-	return left > PAGE_SIZE ? PAGE_SIZE : MAX(left, (file_off_t)0);
-}
-
-static void write_complete(struct bio *bio)
-{
-	page_write_done(bio->segments[0].page, bio->error == 0);
-	bio_free(bio);
-}
-
-static int blockdev_write_page(struct mapping *mapping, struct page *page)
-{
-	struct bio *bio = bio_alloc(mapping->inode->private, page_sector(page), true, 0);
-
-	if (!bio)
-		return -ENOMEM;
-	bio->complete = write_complete;
-	bio_add(bio, page, 0, bytes_on_device(mapping, page));
-	bio_submit(bio);
-	return 0;
+	return pageio_write(mapping->inode->private, mapping, SECTOR_SHIFT, NULL, pages, nr);
 }
 
 static int blockdev_begin_write(struct mapping *mapping, struct page *page, unsigned int from,
@@ -89,7 +63,7 @@ static int blockdev_begin_write(struct mapping *mapping, struct page *page, unsi
 
 static const struct mapping_ops blockdev_mapping_ops = {
 	.read_pages = blockdev_read_pages,
-	.write_page = blockdev_write_page,
+	.write_pages = blockdev_write_pages,
 	.begin_write = blockdev_begin_write,
 	.has_store = true,
 };

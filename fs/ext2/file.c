@@ -25,12 +25,12 @@ static void ext2_read_pages(struct mapping *mapping, struct page **pages, unsign
 		    ext2_lookup_block, pages, nr);
 }
 
-static int ext2_write_page(struct mapping *mapping, struct page *page)
+static int ext2_write_pages(struct mapping *mapping, struct page **pages, unsigned int nr)
 {
 	struct inode *inode = mapping->inode;
 
 	return pageio_write(inode->sb->device, mapping, ext2_fs(inode)->layout.block_shift,
-			    ext2_lookup_block, page);
+			    ext2_lookup_block, pages, nr);
 }
 
 /* Has the file all of its blocks [block, block + nr)? Returns 1, 0 or an error. */
@@ -104,9 +104,9 @@ static bool ext2_wait_for_room(struct mapping *mapping)
 	return id && ext2_commit_wait(fs, id) == 0;
 }
 
-#define EXT2_PAGES                                                    \
-	.read_pages = ext2_read_pages, .write_page = ext2_write_page, \
-	.begin_write = ext2_begin_write, .balance = ext2_balance,     \
+#define EXT2_PAGES                                                      \
+	.read_pages = ext2_read_pages, .write_pages = ext2_write_pages, \
+	.begin_write = ext2_begin_write, .balance = ext2_balance,       \
 	.wait_for_room = ext2_wait_for_room, .has_store = true
 
 const struct mapping_ops ext2_mapping_ops = { EXT2_PAGES };

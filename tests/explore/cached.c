@@ -15,10 +15,10 @@ static struct atomic syncs;
 unsigned char on_disk[PAGE_SIZE];
 static unsigned int free_before;
 
-static int start_write(struct mapping *mapping, struct page *page)
+static int start_write(struct mapping *mapping, struct page **pages, unsigned int nr)
 {
-	must(page_get(page));
-	(void)__atomic_exchange_n(&written, page, __ATOMIC_SEQ_CST);
+	must(nr == 1 && page_get(pages[0]));
+	(void)__atomic_exchange_n(&written, pages[0], __ATOMIC_SEQ_CST);
 	wake_all(&disk_queue);
 	return 0;
 }
@@ -44,7 +44,7 @@ static void read_zeros(struct mapping *mapping, struct page **pages, unsigned in
 
 static const struct mapping_ops mapping_ops = {
 	.read_pages = read_zeros,
-	.write_page = start_write,
+	.write_pages = start_write,
 	.begin_write = get_room,
 	.begin_add = get_rooms,
 	.has_store = true,
@@ -220,7 +220,7 @@ static void write_page_to_disk(void)
 	must(page_bytes(page)[SECOND] == first);
 	WRITE_ONCE(on_disk[FIRST], first);
 	WRITE_ONCE(on_disk[STORED], page_bytes(page)[STORED]);
-	page_write_done(page, true);
+	page_write_done(page, 0);
 	page_put(page);
 }
 
