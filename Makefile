@@ -210,7 +210,7 @@ $(PICTURE): tools/picture
 	$(Q)tools/picture $@
 
 # The images that the guest tests of ext2 mount. One rule makes all of them together.
-IMAGES  := $(addprefix $(B)/images/,damage ext2-1k ext2-2k ext2-4k blank-1k blank-2k blank-4k)
+IMAGES  := $(addprefix $(B)/images/,damage ext2-1k ext2-2k ext2-4k blank-1k blank-2k blank-4k journal-1k)
 
 $(IMAGES) &: tests/images
 	$(call say,IMAGES,$(B)/images)

@@ -6,12 +6,14 @@
  *    for each page.
  * 2. gate.lock (plain) guards everything here. Nothing of the gate runs in interrupts.
  * 3. While the gate is open, a bio is done before gate_submit() returns. While it is closed, bios are
- *    held in order and untouched. A held bio reads or writes the disk when it passes.
+ *    held in order and untouched. A held bio reads or writes the disk when it passes. The disk has no cache of
+ *    its own, but a flush is a request like the others, so that it can be held, and can fail.
  * 4. Commands are written to /proc/gate:
  *	close		hold the requests that come from now on
  *	open		let all requests through, now and from now on
  *	pass N		let N requests through; if fewer are held, the next ones pass as they come
  *	fail N		fail the next N requests that pass with EIO
+ *	skip N		let N requests succeed before those that fail
  *	reverse		reverse the order of the held requests
  */
 #include "drivers/disk/block.h"
@@ -35,7 +37,9 @@ static struct gate {
 	struct list held; /* bios, in the order in which they will pass */
 	unsigned int nr_held;
 	unsigned int credit; /* requests that may pass although it is closed */
-	unsigned int fail;   /* requests, of the next that pass, that will fail */
+	unsigned int
+		skip; /* requests, of the next that pass, that will succeed whatever `fail` is */
+	unsigned int fail;   /* requests, of those that pass then, that will fail */
 	struct page **pages; /* by index; NULL: zeros */
 } gate = {
 	.lock = SPINLOCK_INIT("gate"),
@@ -92,8 +96,9 @@ static void let_pass(void)
 			list_del(&bio->link);
 			gate.nr_held--;
 			gate.credit -= gate.closed;
-			fail = gate.fail > 0;
+			fail = gate.fail > 0 && gate.skip == 0;
 			gate.fail -= fail;
+			gate.skip -= gate.skip > 0;
 		}
 		spin_unlock(&gate.lock);
 		if (!bio)
@@ -111,7 +116,14 @@ static void gate_submit(struct block_device *device, struct bio *bio)
 	let_pass();
 }
 
-static const struct block_device_ops gate_ops = { .submit = gate_submit };
+static int gate_flush(struct block_device *device)
+{
+	struct bio *bio = bio_alloc(device, 0, true, 0);
+
+	return bio ? bio_flush_wait(bio) : -ENOMEM;
+}
+
+static const struct block_device_ops gate_ops = { .submit = gate_submit, .flush = gate_flush };
 
 static struct block_device device = {
 	.name = "gate0",
@@ -125,9 +137,9 @@ static struct block_device device = {
 static void gate_show(struct text *text)
 {
 	spin_lock(&gate.lock);
-	text_printf(text, "%s\nheld %u\nin_flight %d\npass %u\nfail %u\n",
+	text_printf(text, "%s\nheld %u\nin_flight %d\npass %u\nfail %u\nskip %u\n",
 		    gate.closed ? "closed" : "open", gate.nr_held, atomic_read(&device.in_flight),
-		    gate.credit, gate.fail);
+		    gate.credit, gate.fail, gate.skip);
 	spin_unlock(&gate.lock);
 }
 
@@ -168,6 +180,8 @@ static int gate_store(char *input, size_t len)
 		gate.credit += number;
 	} else if (parse_command(input, "fail", &number)) {
 		gate.fail = number;
+	} else if (parse_command(input, "skip", &number)) {
+		gate.skip = number;
 	} else if (!strcmp(input, "reverse")) {
 		reverse_held();
 	} else {

@@ -62,6 +62,11 @@ struct page *ext2_batch_page(struct ext2_batch *batch)
 int ext2_flush(struct ext2_fs *fs)
 {
 	struct block_device *device = fs->sb->device;
+	int error;
 
-	return device->ops->flush ? device->ops->flush(device) : 0;
+	if (!device->ops->flush)
+		return 0;
+	while ((error = device->ops->flush(device)) == -ENOMEM)
+		ext2_wait_for_memory();
+	return error;
 }

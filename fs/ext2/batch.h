@@ -31,7 +31,7 @@ void ext2_batch_add(struct ext2_batch *batch, uint32_t block, struct page *page)
 struct page *ext2_batch_page(struct ext2_batch *batch);
 /* Write all that was added, and wait. Returns 0, or -EIO if a write of this batch has failed, now or before. */
 int ext2_batch_finish(struct ext2_batch *batch);
-/* Have the disk store what it has in its own cache. Returns 0 or -EIO. May sleep. */
+/* Have the disk store what it has in its own cache. Returns 0, -EIO, or -ERESTARTSYS after a SIGKILL. May sleep. */
 int ext2_flush(struct ext2_fs *fs);
 /* Sleep for a moment, because there was no memory. */
 void ext2_wait_for_memory(void);

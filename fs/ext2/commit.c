@@ -103,15 +103,16 @@ static int store_counts(struct ext2_fs *fs)
 	struct ext2_place place = ext2_super_place(&fs->layout);
 	unsigned int offset = place.offset + offsetof(struct ext2_disk_super, free_blocks);
 	uint32_t counts[2] = { fs->free_blocks, fs->free_inodes }, old[2];
-	int error = ext2_read(fs, place.block, offset, old, sizeof(old));
+	int error;
 
-	fs->undo.nr_edits = fs->undo.nr_bytes = 0;
-	if (!error && memcmp(counts, old, sizeof(counts)) != 0)
-		do {
+	do {
+		fs->undo.nr_edits = fs->undo.nr_bytes = 0;
+		error = ext2_read(fs, place.block, offset, old, sizeof(old));
+		if (!error && memcmp(counts, old, sizeof(counts)) != 0)
 			error = ext2_edit(fs, place.block, offset, counts, sizeof(counts));
-			if (error == -ENOMEM)
-				ext2_wait_for_memory();
-		} while (error == -ENOMEM);
+		if (error == -ENOMEM)
+			ext2_wait_for_memory();
+	} while (error == -ENOMEM);
 	return error;
 }
 

@@ -25,6 +25,16 @@ int ext2_journal_place(struct ext2_fs *fs, uint32_t block, uint32_t *place)
 	return 0;
 }
 
+/* The same for what has been begun and has to be completed: wait for memory. Returns 0 or -EIO. */
+static int find_place(struct ext2_fs *fs, uint32_t block, uint32_t *place)
+{
+	int error;
+
+	while ((error = ext2_journal_place(fs, block, place)) == -ENOMEM)
+		ext2_wait_for_memory();
+	return error;
+}
+
 /* Read the journal's superblock. */
 static int read_super(struct ext2_fs *fs, struct journal_super *super)
 {
@@ -40,11 +50,12 @@ int ext2_journal_set_start(struct ext2_fs *fs, uint32_t start, uint32_t sequence
 	struct page *page, *old;
 	struct journal_super *super;
 	uint32_t place;
-	int error = ext2_journal_place(fs, 0, &place);
+	int error = find_place(fs, 0, &place);
 
 	if (error)
 		return error;
-	old = mapping_read_page(&fs->metadata->mapping, place);
+	while ((old = mapping_read_page(&fs->metadata->mapping, place)) == ERR_PTR(-ENOMEM))
+		ext2_wait_for_memory();
 	if (IS_ERR(old))
 		return PTR_ERR(old);
 	page = ext2_batch_page(&batch);
@@ -209,7 +220,7 @@ static void append(struct writer *writer, struct page *page)
 {
 	struct ext2_log *log = &writer->fs->log;
 	uint32_t place;
-	int error = ext2_journal_place(writer->fs, log->head, &place);
+	int error = find_place(writer->fs, log->head, &place);
 
 	if (error)
 		writer->error = error;

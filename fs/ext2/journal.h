@@ -57,7 +57,8 @@ static inline uint32_t ext2_journal_next(const struct ext2_log *log, uint32_t bl
 	return block + 1 == log->blocks ? log->first : block + 1;
 }
 /*
- * Write the journal's superblock: the log begins at `start` with transaction `sequence`. start 0: it is empty. Returns 0, -EIO or -ENOMEM.
+ * Write the journal's superblock: the log begins at `start` with transaction `sequence`. start 0: it is empty. Waits for memory. Returns 0, -EIO, or
+ * -ERESTARTSYS after a SIGKILL. May sleep.
  */
 int ext2_journal_set_start(struct ext2_fs *fs, uint32_t start, uint32_t sequence);
 

@@ -1,8 +1,8 @@
 /*
  * ext2 file systems: mounting, writing or not, unmounting. fs/ext2/ext2.h has the contract.
  *
- * 1. While a file system is written, the superblock on the disk does not say that it is clean. Whoever mounts it after a
- *    crash sees that.
+ * 1. While a file system is written, the superblock on the disk says so, and whoever mounts it after a crash sees that.
+ *    Without a journal it is not clean then. With a journal it has the feature RECOVER, and is as clean as it was.
  * 2. Damage causes a line in the log. Mount returns -EINVAL for it, and other calls -EIO.
  */
 #include "drivers/disk/block.h"
@@ -28,7 +28,7 @@ static void ext2_statfs(struct super_block *sb, struct fs_statistics *st)
 
 /* ---- writing ---- */
 
-/* One operation: set the state in the superblock, and commit. */
+/* One operation: say in the superblock whether the file system is being written, and commit. */
 static int set_state(struct ext2_fs *fs, bool clean)
 {
 	struct ext2_place place = ext2_super_place(&fs->layout);
@@ -40,12 +40,14 @@ static int set_state(struct ext2_fs *fs, bool clean)
 		return error;
 	error = ext2_read(fs, place.block, place.offset, &super, sizeof(super));
 	if (!error) {
-		super.state =
-			clean ? super.state | EXT2_STATE_CLEAN : super.state & ~EXT2_STATE_CLEAN;
 		super.write_time = time_wall_spec().sec;
 		if (fs->log.inode)
 			super.incompatible = clean ? super.incompatible & ~EXT2_INCOMPAT_RECOVER
 						   : super.incompatible | EXT2_INCOMPAT_RECOVER;
+		else if (clean)
+			super.state |= EXT2_STATE_CLEAN;
+		if (!fs->was_clean || (!fs->log.inode && !clean))
+			super.state &= ~EXT2_STATE_CLEAN;
 		if (!clean) {
 			super.mount_time = super.write_time;
 			super.mount_count++;
@@ -140,7 +142,8 @@ static int stop_writing(struct ext2_fs *fs)
 	error = ext2_sync(fs->sb);
 	if (!error)
 		error = ext2_commit_close_log(fs);
-	if (!error && fs->was_clean && list_empty(&fs->orphans))
+	/* With a journal, the next mount frees what is left of the orphans. */
+	if (!error && (fs->log.inode || (fs->was_clean && list_empty(&fs->orphans))))
 		error = set_state(fs, true);
 	mutex_lock(&fs->lock);
 	WRITE_ONCE(fs->writable, false);

@@ -236,7 +236,9 @@ static int unmount(struct mount *mount)
 	       (error = inodes_wait_reads(mount->sb)) == 0)
 		;
 	if (!error) {
-		error = mount->sb->device ? block_sync(mount->sb->device) : 0;
+		/* It is unmounted, even if the disk has an error, which the log tells. */
+		if (mount->sb->device)
+			(void)block_sync(mount->sb->device);
 		mount_put(mount); /* it was attached */
 		path_put(&place);
 	}

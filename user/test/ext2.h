@@ -11,11 +11,12 @@
 #include <sys/statfs.h>
 #include <sys/utsname.h>
 
-#define DATA	   "/test/data/"
-#define MNT	   "/mnt"
-#define DISK_SIZE  (8 << 20)
-#define BLANK_SIZE (4 << 20) /* of the empty file systems */
-#define EXT2_MAGIC 0xef53
+#define DATA	     "/test/data/"
+#define MNT	     "/mnt"
+#define DISK_SIZE    (8 << 20)
+#define BLANK_SIZE   (4 << 20)	  /* of the empty file systems */
+#define JOURNAL_SIZE (2304 << 10) /* of the one with a journal */
+#define EXT2_MAGIC   0xef53
 
 /* Linux, include/uapi/linux/loop.h */
 #define LOOP_CTL_GET_FREE  0x4c82

@@ -207,9 +207,9 @@ BEYOND_TEST(bytes, 120, "without memory a write behind the end and a truncate ch
 /* ---- commits without memory ---- */
 
 /* A commit waits for memory, and stores everything. */
-BEYOND_TEST(commits, 120, "when memory is short, a commit waits until there is some", NO_NTH)
+static void commit_without_memory(const char *image)
 {
-	start("blank-1k");
+	start(image);
 	for (int n = 1; n < 60; n++) {
 		int file = make_file(MNT "/dir/new", 5000 + n, SEED);
 		int error;
@@ -225,6 +225,12 @@ BEYOND_TEST(commits, 120, "when memory is short, a commit waits until there is s
 	}
 	nothing_has_changed();
 	finish();
+}
+
+BEYOND_TEST(commits, 120, "when memory is short, a commit waits until there is some", NO_NTH)
+{
+	commit_without_memory("blank-1k");
+	commit_without_memory("journal-1k");
 }
 
 /* ---- disks that fail ---- */

@@ -153,8 +153,8 @@ BEYOND_TEST(metadata_fails, 20, "a failed read of metadata is EIO, and the next 
 	CHECK_EQ(test_differs(back, 100, IMAGE_SEED, 12 * 4096), 100);
 	close(file);
 	CHECK_EQ(umount("/mnt"), 0);
-	gate_control("fail 1");
 	CHECK_EQ(ioctl(gate, BLKFLSBUF, 0), 0);
+	gate_control("fail 1");
 	CHECK_ERR(mount("/dev/gate0", "/mnt", "ext2", MS_RDONLY, NULL), EIO);
 	gate_control("fail 0");
 	CHECK_EQ(mount("/dev/gate0", "/mnt", "ext2", MS_RDONLY, NULL), 0);
