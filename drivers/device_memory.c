@@ -10,6 +10,7 @@
  * 4. Bytes are copied as from memory, in pieces of any width. Registers that need one width are for
  *    mmap.
  */
+#include "fs/dev/device.h"
 #include "drivers/device_memory.h"
 #include "drivers/pci.h"
 #include "kernel/init.h"

@@ -5,7 +5,7 @@
 #define DRIVERS_DEVICE_MEMORY_H
 
 #include "fs/splice/splice.h"
-#include "fs/names/vfs.h"
+#include "fs/file/open_file.h"
 
 /* A range of device addresses; file->private of an open file. */
 struct device_memory {

@@ -8,8 +8,9 @@
  * 3. Without any member, output is lost and input never comes.
  * 4. The kernel's log does not pass through here. The serial port and the screen are log sinks.
  */
+#include "fs/dev/device.h"
 #include "drivers/tty/tty.h"
-#include "fs/names/vfs.h"
+#include "fs/file/open_file.h"
 #include "kernel/init.h"
 #include "kernel/log.h"
 #include "kernel/param.h"

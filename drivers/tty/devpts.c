@@ -9,7 +9,7 @@
  *    (chmod, chown) last as long as the pty, which keeps its inode.
  */
 #include "drivers/tty/pty.h"
-#include "fs/names/vfs.h"
+#include "fs/file/open_file.h"
 #include "kernel/syscall.h"
 #include "lib/print.h"
 #include "lib/string.h"

@@ -1,10 +1,11 @@
 /*
  * Pseudo-terminals: making them, and their two ends. See drivers/tty/pty.h.
  */
+#include "fs/dev/device.h"
 #include "drivers/tty/pty.h"
 #include "fs/file/file.h"
 #include "fs/file/poll.h"
-#include "fs/names/vfs.h"
+#include "fs/file/open_file.h"
 #include "fs/splice/copy.h"
 #include "kernel/init.h"
 #include "kernel/log.h"

@@ -9,10 +9,11 @@
  * 3. /dev/tty is the caller's controlling terminal. Opening /dev/console never makes it a controlling
  *    terminal. TIOCSCTTY does.
  */
+#include "fs/dev/device.h"
 #include "drivers/tty/tty.h"
 #include "fs/file/poll.h"
 #include "fs/splice/copy.h"
-#include "fs/names/vfs.h"
+#include "fs/file/open_file.h"
 #include "kernel/init.h"
 #include "kernel/signals/signal.h"
 #include "kernel/syscalls.h"

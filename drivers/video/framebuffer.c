@@ -9,6 +9,7 @@
  *    and the next first open resets it.
  * 3. fb.lock (mutex) guards the mode and the openers.
  */
+#include "fs/dev/device.h"
 #include "drivers/device_memory.h"
 #include "drivers/pci.h"
 #include "drivers/tty/console.h"

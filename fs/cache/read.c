@@ -7,7 +7,7 @@
  * 3. mapping->reads counts the reads that have been started and have not ended.
  */
 #include "fs/cache/pagecache.h"
-#include "fs/names/vfs.h"
+#include "fs/file/open_file.h"
 
 #define RUN_MAX	   64u /* pages that are handed to read_pages at once */
 #define WINDOW_MIN 8u  /* pages of read-ahead after the first sequential read */

@@ -18,12 +18,13 @@
  *    disk has answered, a kernel task keeps the slots and the places until it has.
  * 6. blockdev_lock guards the creation of device->inode.
  */
+#include "fs/dev/device.h"
 #include "drivers/disk/block.h"
 #include "fs/cache/writeback.h"
 #include "fs/file/generic.h"
 #include "fs/cache/pageio.h"
 #include "fs/splice/copy.h"
-#include "fs/names/vfs.h"
+#include "fs/file/open_file.h"
 #include "kernel/capability.h"
 #include "kernel/syscalls.h"
 #include "kernel/task.h"

@@ -2,6 +2,7 @@
  * The file system of /dev. "dev" (also called "devtmpfs") is a tmpfs that is mounted with a node
  * for every registered device. Drivers probe before the first program can mount anything.
  */
+#include "fs/dev/device.h"
 #include "drivers/disk/block.h"
 #include "fs/tmpfs/tmpfs.h"
 #include "lib/errno.h"

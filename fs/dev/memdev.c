@@ -7,8 +7,9 @@
  *    nothing. Writing to full returns -ENOSPC.
  * 3. random and urandom are the same generator (kernel/random.c). Bytes written to them are mixed in.
  */
+#include "fs/dev/device.h"
 #include "fs/splice/copy.h"
-#include "fs/names/vfs.h"
+#include "fs/file/open_file.h"
 #include "kernel/init.h"
 #include "kernel/random.h"
 #include "kernel/wait.h"

@@ -6,6 +6,7 @@
  * 2. Drivers and initcalls register at boot, one after another. The list is complete when the first
  *    file is opened, and needs no lock.
  */
+#include "fs/dev/device.h"
 #include "fs/pipe/pipe.h"
 #include "fs/names/vfs_internal.h"
 #include "lib/errno.h"

@@ -23,7 +23,7 @@
 #ifndef FS_EVENTS_EPOLL_H
 #define FS_EVENTS_EPOLL_H
 
-#include "fs/names/vfs.h"
+#include "fs/file/open_file.h"
 #include "kernel/wait.h"
 #include "lib/tree.h"
 

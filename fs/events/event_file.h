@@ -5,7 +5,7 @@
 #ifndef FS_EVENTS_EVENT_FILE_H
 #define FS_EVENTS_EVENT_FILE_H
 
-#include "fs/names/vfs.h"
+#include "fs/file/open_file.h"
 
 /*
  * Make an open file with these operations. `kind` is its name in brackets, and `private` belongs to the

@@ -27,7 +27,7 @@
 #define FS_EXT2_EXT2_H
 
 #include "fs/ext2/format.h"
-#include "fs/names/vfs.h"
+#include "fs/file/open_file.h"
 #include "mm/radix.h"
 
 struct ext2_transaction {

@@ -5,6 +5,7 @@
  *    Without a journal it is not clean then. With a journal it has the feature RECOVER, and is as clean as it was.
  * 2. Damage causes a line in the log. Mount returns -EINVAL for it, and other calls -EIO.
  */
+#include "fs/dev/device.h"
 #include "drivers/disk/block.h"
 #include "fs/ext2/batch.h"
 #include "fs/ext2/journal.h"

@@ -11,7 +11,7 @@
 #ifndef FS_FILE_FILE_H
 #define FS_FILE_FILE_H
 
-#include "fs/names/vfs.h"
+#include "fs/file/open_file.h"
 #include "kernel/task.h"
 
 #define OPEN_MAX_LIMIT 65536u

@@ -15,7 +15,7 @@
 #include "fs/cache/lru.h"
 #include "fs/cache/writeback.h"
 #include "kernel/syscall.h"
-#include "fs/names/vfs.h"
+#include "fs/file/open_file.h"
 #include "kernel/signals/signal.h"
 #include "mm/kmap.h"
 

@@ -13,7 +13,7 @@
 #ifndef FS_FILE_LOCK_H
 #define FS_FILE_LOCK_H
 
-#include "fs/names/vfs.h"
+#include "fs/file/open_file.h"
 
 enum advisory_kind { ADVISORY_RECORD, ADVISORY_FLOCK };
 

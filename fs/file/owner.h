@@ -5,7 +5,7 @@
 #ifndef FS_FILE_OWNER_H
 #define FS_FILE_OWNER_H
 
-#include "fs/names/vfs.h"
+#include "fs/file/open_file.h"
 
 enum { /* commands of fcntl(2) */
        F_SETOWN = 8,

@@ -1,6 +1,7 @@
 /*
  * Adding seals. See fs/file/seal.h.
  */
+#include "fs/file/open_file.h"
 #include "fs/file/seal.h"
 #include "kernel/syscall.h"
 #include "mm/vm/vm.h"

@@ -5,6 +5,7 @@
  *    disk. It reports an error of an earlier write-back once.
  * 2. sync does the same for every file system that is mounted, and for every raw disk.
  */
+#include "fs/dev/device.h"
 #include "drivers/disk/block.h"
 #include "fs/cache/writeback.h"
 #include "fs/file/generic.h"

@@ -1,6 +1,7 @@
 /*
  * Reading and setting the flags of inodes. See fs/names/inode_flags.h.
  */
+#include "fs/file/open_file.h"
 #include "fs/names/inode_flags.h"
 #include "fs/names/mount.h"
 #include "fs/names/vfs_internal.h"

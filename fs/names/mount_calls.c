@@ -4,6 +4,7 @@
  * 1. The arguments are checked in Linux's order. Then the mount is made, and at last it is attached, with
  *    mount_mutex held.
  */
+#include "fs/dev/device.h"
 #include "lib/string.h"
 #include "drivers/disk/block.h"
 #include "kernel/syscalls.h"

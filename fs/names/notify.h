@@ -10,7 +10,7 @@
 #ifndef FS_NAMES_NOTIFY_H
 #define FS_NAMES_NOTIFY_H
 
-#include "fs/names/vfs.h"
+#include "fs/file/open_file.h"
 
 /* Events, as in struct inotify_event. */
 #define IN_ACCESS	 0x00000001u

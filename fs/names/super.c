@@ -3,6 +3,7 @@
  *
  * A super block lives as long as a mount shows it. A disk belongs to one super block.
  */
+#include "fs/dev/device.h"
 #include "lib/print.h"
 #include "lib/string.h"
 #include "drivers/disk/block.h"

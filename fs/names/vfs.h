@@ -1,5 +1,5 @@
 /*
- * Files: inodes, directory entries, mounts, open files.
+ * Files: inodes, directory entries, super blocks.
  *
  * 1. An inode is a file. Its file system provides its operations. An inode with references stays in
  *    memory, and the last inode_put() of an inode without links deletes it.
@@ -7,8 +7,8 @@
  *    negative dentry). Dentries form a tree below the root of their file system. A mount shows such
  *    a tree, or a part of it, at a place in another tree (fs/names/mount.h). dcache_lock guards the
  *    trees. Unused dentries stay until memory is short or their file system is unmounted.
- * 3. An open file (struct file) has a position, flags and operations. File tables (fs/file/file.h)
- *    hold open files.
+ * 3. An open file (fs/file/open_file.h) has a position, flags and operations. File tables
+ *    (fs/file/file.h) hold open files.
  * 4. inode->lock (a mutex) is held for writes, for changes of the size and for changes of a
  *    directory. The lock of a parent directory is taken before that of a child. Reading file data
  *    takes no lock, and page faults do not take inode->lock.
@@ -23,37 +23,10 @@
 #include "fs/names/mode.h"
 #include "fs/cache/pagecache.h"
 
-struct iter; /* mm/vm/iter.h */
 struct super_block;
-struct poll_table;
 struct pipe;
-struct slot_list;
 struct text;
 struct socket;
-struct vma;
-
-/* open(2) flags of Linux/i386. */
-#define O_ACCMODE	    00000003
-#define O_RDONLY	    00000000
-#define O_WRONLY	    00000001
-#define O_RDWR		    00000002
-#define O_CREAT		    00000100
-#define O_EXCL		    00000200
-#define O_NOCTTY	    00000400
-#define O_TRUNC		    00001000
-#define O_APPEND	    00002000
-#define O_NONBLOCK	    00004000
-#define O_DSYNC		    00010000
-#define O_ASYNC		    00020000
-#define O_DIRECT	    00040000
-#define O_LARGEFILE	    00100000
-#define O_DIRECTORY	    00200000
-#define O_NOFOLLOW	    00400000
-#define O_NOATIME	    01000000
-#define O_CLOEXEC	    02000000
-#define O_SYNC		    04010000 /* O_DSYNC and one bit more */
-#define O_PATH		    010000000
-#define O_TMPFILE	    020200000 /* O_DIRECTORY and one bit more */
 
 #define AT_FDCWD	    (-100)
 #define AT_SYMLINK_NOFOLLOW 0x100
@@ -62,12 +35,6 @@ struct vma;
 #define AT_SYMLINK_FOLLOW   0x400 /* linkat */
 #define AT_NO_AUTOMOUNT	    0x800
 #define AT_EMPTY_PATH	    0x1000
-
-#define SEEK_SET	    0
-#define SEEK_CUR	    1
-#define SEEK_END	    2
-#define SEEK_DATA	    3
-#define SEEK_HOLE	    4
 
 /* For inode_permission(). */
 #define MAY_EXEC  1
@@ -172,78 +139,8 @@ struct inode_ops {
 			struct dentry *new_dentry);
 };
 
-/*
- * The operations of an open file. All may sleep. NULL means -EINVAL unless the entry says
- * otherwise.
- */
-enum async { /* does O_ASYNC send signals, and how: fs/file/owner.c */
-	     ASYNC_NEVER,
-	     ASYNC_AT_ONCE, /* the queues of `poll` are woken without locks that are below tasks_lock */
-	     ASYNC_TIMER,
-};
-
-struct file_ops {
-	enum async async;
-	int (*open)(struct inode *inode, struct file *file); /* NULL: nothing to do */
-	void (*release)(struct file *file);		     /* the last reference has gone */
-	/* A descriptor of the current process is closed; others may be left. NULL: nothing to do. */
-	void (*closed)(struct file *file);
-	ssize_t (*read)(struct file *file, struct iter *to, file_off_t *pos);
-	ssize_t (*write)(struct file *file, struct iter *from, file_off_t *pos);
-	file_off_t (*llseek)(struct file *file, file_off_t offset, int whence); /* NULL: -ESPIPE */
-	/*
-	 * Join the wait queues with poll_wait() and return the POLL* bits that hold now. NULL: the
-	 * file is always readable and writable.
-	 */
-	unsigned int (*poll)(struct file *file, struct poll_table *table);
-	long (*ioctl)(struct file *file, unsigned int command,
-		      unsigned long argument);		 /* NULL: -ENOTTY */
-	int (*mmap)(struct file *file, struct vma *vma); /* NULL: -ENODEV */
-	/*
-	 * One more VMA, or one less, holds the file. The first is called with mm->lock held and must
-	 * not sleep. The second is called without it, while the file still exists, and may sleep. NULL:
-	 * nothing to do.
-	 */
-	void (*attached)(struct file *file);
-	void (*detached)(struct file *file);
-	int (*fsync)(struct file *file);
-	/* Print what the file alone has into its /proc/PID/fdinfo. NULL: nothing. Never sleeps. */
-	void (*show)(struct file *file, struct text *text);
-	/*
-	 * For a source of splice: append slots for up to `len` bytes at *pos to `slots`, and
-	 * advance *pos. Does not wait for data (fs/splice/splice.h). Returns the number of bytes, 0
-	 * at the end of the file, or an error.
-	 */
-	ssize_t (*splice_read)(struct file *file, file_off_t *pos, size_t len,
-			       struct slot_list *slots);
-	/*
-	 * For a sink of splice: consume the bytes of `slots` in order, as many as possible, and
-	 * advance *pos. Slots that have been consumed are released or stolen, and removed from the
-	 * list. The bytes of all slots have arrived. Returns the number of bytes, or an error if
-	 * there are none.
-	 */
-	ssize_t (*splice_write)(struct file *file, file_off_t *pos, struct slot_list *slots);
-	/*
-	 * For a sink that passes slots on without reading them (a datagram socket). Its
-	 * splice_write also accepts slots whose bytes have not arrived, and returns -EAGAIN instead
-	 * of waiting. splice_wait is then called with no locks held, and sleeps until there may be
-	 * room. Returns 0, -EAGAIN if there is no room and the file has O_NONBLOCK, or
-	 * -ERESTARTSYS. NULL: splice_write waits.
-	 */
-	int (*splice_wait)(struct file *file);
-	/*
-	 * For a pipe or a stream socket: return the ring from which the file's bytes are read, or
-	 * to which they are written. The ring lives as long as the caller holds the file. A socket
-	 * without a peer returns ERR_PTR(-EINVAL) or ERR_PTR(-ENOTCONN). If the operation or its
-	 * result is NULL, the file has no such ring, and splice uses splice_read or splice_write.
-	 */
-	struct ring *(*source_ring)(struct file *file);
-	struct ring *(*sink_ring)(struct file *file);
-};
-
 struct file_lock;
-struct file_owner;
-struct epoll_item;
+struct file_ops;
 struct inode_watch;
 
 struct inode {
@@ -393,27 +290,6 @@ struct file_system {
 	static const struct file_system __section(".filesystems." #fs_name) \
 		file_system_##fs_name = { .name = #fs_name, __VA_ARGS__ }
 
-struct file {
-	struct atomic refs;
-	unsigned int flags; /* O_* */
-	/* These are set when the file is opened. */
-	bool readable : 1, writable : 1;
-	bool writing : 1;	/* counted by inode_begin_writing(), mount_begin_writing() */
-	bool opened : 1;	/* by its path, and watches were told */
-	unsigned char ra_size;	/* pages in the window of read-ahead, at most 128 */
-	unsigned char ra_ahead; /* pages from ra_next on that read-ahead has started, at most 128 */
-	file_off_t pos;		/* bytes */
-	struct mutex pos_lock;	/* guards pos if the file has several references */
-	const struct file_ops *ops;
-	struct inode
-		*inode; /* a reference to the inode with the data: for a disk, that of the device */
-	struct path path;	   /* with references; no place for an anonymous pipe or socket */
-	void *private;		   /* belongs to `ops` */
-	struct epoll_item *epolls; /* that watch the file: fs/events/epoll.h */
-	struct file_owner *owner;  /* of O_ASYNC, or NULL: fs/file/owner.h */
-	unsigned int ra_next;	   /* the page whose index is expected next */
-};
-
 /* ---- inodes: fs/names/inode.c ---- */
 /*
  * Allocate an inode with one reference and one link, and the current time. It is not hashed. With
@@ -559,18 +435,6 @@ static inline bool range_overflows(file_off_t pos, size_t len)
 {
 	return pos > INT64_MAX - (file_off_t)len;
 }
-/*
- * Open the file at `path`, which stays the caller's. `flags` are O_*, without those that
- * affect the walk. Returns a file with one reference, or ERR_PTR. May sleep.
- */
-struct file *file_open_path(const struct path *path, unsigned int flags);
-/*
- * Open the program that `path` names for execve: a regular file that the caller may execute,
- * perhaps without being allowed to read it. Returns a file with one reference, or ERR_PTR(-EACCES)
- * and others. May sleep.
- */
-struct file *file_open_program(const struct path *path);
-struct text;
 /* Print the lines of /proc/filesystems. */
 void file_systems_show(struct text *text);
 /*
@@ -623,61 +487,5 @@ void inode_drop_privileges(struct inode *inode);
  * -EIO, or -ERESTARTSYS after a SIGKILL. The file is unchanged after an error.
  */
 int inode_truncate(struct inode *inode, file_off_t size);
-
-/* ---- open files: fs/file/file.c, fs/file/readdir.c ---- */
-extern const struct file_ops dir_file_ops; /* of directories, whatever the file system */
-/*
- * file_ops.llseek of directories, and of files whose end is inode->size. Returns the new position,
- * or -EINVAL.
- */
-file_off_t generic_llseek(struct file *file, file_off_t offset, int whence);
-/*
- * file_ops.llseek of regular files, which also have SEEK_DATA and SEEK_HOLE. A file is all data,
- * with one hole at its end. Returns -ENXIO if the offset lies beyond the end.
- */
-file_off_t regular_llseek(struct file *file, file_off_t offset, int whence);
-/*
- * Allocate an open file with one reference. Takes over the reference to the inode, even on failure.
- * The inode may be NULL and be set later. Does not call ops->open. Returns ERR_PTR(-ENFILE) if too
- * many files are open, or ERR_PTR(-ENOMEM).
- */
-struct file *file_alloc(struct inode *inode, const struct file_ops *ops, unsigned int flags);
-/*
- * Take one more reference. The caller has one already, or holds the lock of a table that has one.
- */
-void file_get(struct file *file);
-/* Drop a reference. The last one closes the file. May sleep, so no spinlock may be held. */
-void file_put(struct file *file);
-extern unsigned int max_open_files; /* so many files may be open; /proc/sys/fs/file-max */
-extern struct atomic nr_open_files; /* in the whole system */
-
-/* ---- device numbers: fs/dev/special.c ---- */
-struct chrdev {
-	struct list link;
-	unsigned int rdev, mode;
-	const char *name;
-	const struct file_ops *ops;
-	void *private;	 /* becomes file->private of every open file */
-	file_off_t size; /* st_size of its nodes; only device memory has one */
-};
-extern struct list chrdevs; /* all of them, for /dev; complete when the first file is opened */
-/* Returns the device with this number, or NULL if there is none. Devices never go away. */
-struct chrdev *chrdev_find(unsigned int rdev);
-/*
- * Register a character device under its number, with its name in /dev. Drivers and initcalls call
- * this at boot. Returns 0, -EEXIST or -ENOMEM.
- */
-int chrdev_register(unsigned int major, unsigned int minor, const char *name, unsigned int mode,
-		    const struct file_ops *ops, void *private);
-extern const struct file_ops
-	block_file_ops; /* fs/dev/blockdev.c: the raw device through its page cache */
-/*
- * Returns the inode whose page cache holds the raw bytes of the device, without a reference: once
- * made, it stays in device->inode. Returns ERR_PTR(-ENOMEM) on failure. May sleep.
- */
-struct block_device;
-struct inode *block_inode(struct block_device *device);
-/* Write the raw device's dirty pages, and flush the disk's cache. Returns 0 or -EIO. May sleep. */
-int block_sync(struct block_device *device);
 
 #endif

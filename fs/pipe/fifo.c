@@ -14,7 +14,7 @@
  *    a reader reads the remaining bytes and then finds the end.
  */
 #include "fs/pipe/pipe.h"
-#include "fs/names/vfs.h"
+#include "fs/file/open_file.h"
 #include "kernel/syscall.h"
 
 /* Returns the FIFO's pipe, with one more use, or ERR_PTR(-ENOMEM). */

@@ -13,7 +13,7 @@
 
 #include "fs/file/poll.h"
 #include "fs/pipe/io.h"
-#include "fs/names/vfs.h"
+#include "fs/file/open_file.h"
 
 #define PIPE_DEFAULT_SLOTS 16u
 

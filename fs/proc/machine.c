@@ -5,7 +5,7 @@
 #include "drivers/disk/block.h"
 #include "fs/cache/writeback.h"
 #include "fs/proc/proc.h"
-#include "fs/names/vfs.h"
+#include "fs/file/open_file.h"
 #include "kernel/log.h"
 #include "kernel/process/report.h"
 #include "kernel/task.h"

@@ -4,7 +4,7 @@
 #ifndef FS_PROC_PIDFD_H
 #define FS_PROC_PIDFD_H
 
-#include "fs/names/vfs.h"
+#include "fs/file/open_file.h"
 
 struct process;
 

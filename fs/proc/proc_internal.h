@@ -7,7 +7,7 @@
 #ifndef FS_PROC_PROC_INTERNAL_H
 #define FS_PROC_PROC_INTERNAL_H
 
-#include "fs/names/vfs.h"
+#include "fs/file/open_file.h"
 #include "fs/proc/proc.h"
 #include "kernel/process/process.h"
 

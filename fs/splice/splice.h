@@ -15,7 +15,7 @@
 
 #include "fs/file/file.h"
 #include "fs/pipe/pipe.h"
-#include "fs/names/vfs.h"
+#include "fs/file/open_file.h"
 
 #define SPLICE_F_MOVE	  1
 #define SPLICE_F_NONBLOCK 2

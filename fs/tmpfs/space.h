@@ -4,7 +4,7 @@
 #ifndef FS_TMPFS_SPACE_H
 #define FS_TMPFS_SPACE_H
 
-#include "fs/names/vfs.h"
+#include "fs/file/open_file.h"
 #include "kernel/spinlock.h"
 
 struct tmpfs { /* super_block->private */

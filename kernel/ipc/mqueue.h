@@ -16,7 +16,7 @@
 #ifndef KERNEL_IPC_MQUEUE_H
 #define KERNEL_IPC_MQUEUE_H
 
-#include "fs/names/vfs.h"
+#include "fs/file/open_file.h"
 #include "kernel/ipc/msg.h"
 
 #define MQUEUE_MESSAGES	     10u /* the default, and the most without CAP_SYS_RESOURCE */

@@ -1,4 +1,5 @@
 /* Segments of shared memory: making, attaching, detaching and removing them. The contract is in shm.h. */
+#include "fs/file/open_file.h"
 #include "kernel/ipc/shm.h"
 #include "fs/names/vfs_internal.h"
 #include "fs/tmpfs/tmpfs.h"

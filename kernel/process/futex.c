@@ -23,7 +23,7 @@
 #include "kernel/process/process.h"
 #include "kernel/syscalls.h"
 #include "kernel/process/timecalls.h"
-#include "fs/names/vfs.h"
+#include "fs/file/open_file.h"
 #include "mm/vm/uaccess.h"
 #include "mm/vm/vm.h"
 

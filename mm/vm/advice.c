@@ -9,7 +9,7 @@
 #include "fs/cache/pagecache.h"
 #include "fs/file/allocate.h"
 #include "fs/file/file.h"
-#include "fs/names/vfs.h"
+#include "fs/file/open_file.h"
 #include "kernel/process/process.h"
 #include "kernel/syscalls.h"
 #include "mm/vm/tables.h"

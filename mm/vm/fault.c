@@ -15,7 +15,7 @@
  */
 #include "lib/string.h"
 #include "mm/vm/tables.h"
-#include "fs/names/vfs.h"
+#include "fs/file/open_file.h"
 #include "kernel/process/oom.h"
 #include "kernel/process/process.h"
 #include "kernel/signals/signal.h"

@@ -10,7 +10,7 @@
  */
 #include "mm/vm/tables.h"
 #include "fs/cache/pagecache.h"
-#include "fs/names/vfs.h"
+#include "fs/file/open_file.h"
 
 /* The address of page `index` in the VMA, or 0 if it is outside. mapping->vma_lock is held. */
 static uintptr_t address_in(const struct vma *vma, unsigned int index)

@@ -4,7 +4,7 @@
  */
 #include "fs/cache/pagecache.h"
 #include "fs/file/allocate.h"
-#include "fs/names/vfs.h"
+#include "fs/file/open_file.h"
 #include "fs/file/generic.h"
 #include "lib/errno.h"
 #include "mm/kmap.h"

@@ -7,7 +7,7 @@
 #include "mm/vm/vdso.h"
 #include "fs/cache/pagecache.h"
 #include "fs/file/generic.h"
-#include "fs/names/vfs.h"
+#include "fs/file/open_file.h"
 #include "kernel/init.h"
 #include "kernel/time.h"
 #include "kernel/vdso_clock.h"

@@ -13,7 +13,7 @@
  *    which makes such CPUs load another one, before it frees the tables.
  */
 #include "mm/vm/vm.h"
-#include "fs/names/vfs.h"
+#include "fs/file/open_file.h"
 #include "kernel/syscall.h"
 #include "kernel/task.h"
 #include "lib/errno.h"

@@ -5,7 +5,7 @@
 #define EXPLORE_PIPES_H
 
 #include "fs/pipe/pipe.h"
-#include "fs/names/vfs.h"
+#include "fs/file/open_file.h"
 #include "shim.h"
 
 /* Pipe `number` (0, 1) and its ends. */
