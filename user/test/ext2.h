@@ -35,17 +35,18 @@ __attribute__((unused)) static int disk = -1;
 __attribute__((unused)) static char disk_path[32];
 __attribute__((unused)) static char buf[65536];
 
-/* Another disk than the root's: the gate, or on Linux a file in memory that is made one. */
+/* Another disk than the root's: the one that EXT2_DISK names, the gate, or on Linux a file in memory that is made one. */
 __attribute__((unused)) static void open_disk(void)
 {
+	const char *own = getenv("EXT2_DISK");
 	struct utsname name;
 
 	if (disk >= 0)
 		return;
 	umount(MNT); /* what a failed case left */
 	CHECK_EQ(uname(&name), 0);
-	strcpy(disk_path, "/dev/gate0");
-	if (!strstr(name.release, "sluice")) {
+	snprintf(disk_path, sizeof(disk_path), "%s", own ? own : "/dev/gate0");
+	if (!own && !strstr(name.release, "sluice")) {
 		struct loop_config config = { .flags = LO_FLAGS_AUTOCLEAR };
 		int control = open("/dev/loop-control", O_RDWR), file;
 
