@@ -200,7 +200,7 @@ static int set_entry_len(struct inode *dir, uint32_t block, unsigned int offset,
 /* The directory changes. */
 static void touch(struct inode *dir)
 {
-	dir->flags &= ~EXT2_FLAG_INDEX;
+	ext2_own(dir)->flags &= ~EXT2_FLAG_INDEX;
 	dir->mtime = dir->ctime = time_wall_spec();
 	ext2_changed(dir);
 }

@@ -106,6 +106,7 @@ struct ext2_fs { /* super_block.private */
 struct ext2_inode { /* inode.private */
 	struct inode *inode;
 	uint32_t block[EXT2_POINTERS]; /* guarded by fs->lock; read without it */
+	uint32_t flags;		       /* those that are not in inode->flags */
 	uint32_t file_acl, deleted;
 	uint32_t next_orphan; /* as it was on the disk when the inode was read */
 	bool leaving;	      /* it is being deleted, and nothing stores it any more */

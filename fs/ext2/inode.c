@@ -8,6 +8,7 @@
 #include "drivers/disk/block.h"
 #include "fs/ext2/batch.h"
 #include "fs/ext2/ext2.h"
+#include "fs/names/inode_flags.h"
 #include "fs/names/vfs_internal.h"
 #include "kernel/log.h"
 #include "lib/string.h"
@@ -88,7 +89,8 @@ int ext2_read_inode(struct inode *inode)
 		return -ENOMEM;
 	memcpy(own->block, disk.block, sizeof(own->block));
 	own->fast_symlink = ext2_is_fast_symlink(&fs->layout, &disk);
-	inode->flags = disk.flags;
+	own->flags = disk.flags;
+	inode->flags = disk.flags & INODE_FLAGS;
 	own->file_acl = disk.file_acl;
 	own->next_orphan = disk.dtime;
 	inode->mode = disk.mode;
@@ -156,7 +158,7 @@ static void fill_in(const struct inode *inode, struct ext2_disk_inode *disk)
 	disk->mtime = inode->mtime.sec;
 	disk->ctime = inode->ctime.sec;
 	disk->dtime = deletion_time(ext2_fs(inode), own);
-	disk->flags = inode->flags;
+	disk->flags = (own->flags & ~INODE_FLAGS) | inode->flags;
 	disk->file_acl = own->file_acl;
 	memcpy(disk->block, own->block, sizeof(disk->block));
 }

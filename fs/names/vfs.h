@@ -146,9 +146,9 @@ struct inode_watch;
 struct inode {
 	struct super_block *sb;
 	uint64_t number;
-	unsigned int mode; /* type and permissions */
+	uint16_t mode; /* type and permissions */
+	uint8_t flags; /* fs/names/inode_flags.h; set under `lock` */
 	unsigned int nr_links;
-	uint32_t flags; /* fs/names/inode_flags.h; set under `lock` */
 	uint32_t uid, gid;
 	unsigned int rdev; /* of a device node: MAKEDEV(major, minor) */
 	file_off_t size;   /* set under `lock` by inode_set_size(); read with inode_size() */
