@@ -159,6 +159,9 @@ static inline bool wait_interrupted(enum task_state state)
 /* Sleep until cond is true. Returns 0, or -ERESTARTSYS if the task is killed first. */
 #define wait_event_killable(queue, cond) \
 	((cond) ? 0 : __wait_event(queue, cond, TASK_KILLABLE, UINT64_MAX))
+/* The same, with a limit as that of wait_event_until(). */
+#define wait_event_killable_until(queue, cond, until) \
+	((cond) ? 0 : __wait_event(queue, cond, TASK_KILLABLE, until))
 
 /*
  * Give up the CPU. A task whose state is not TASK_RUNNING sleeps until it is woken. Panics in an

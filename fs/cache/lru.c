@@ -8,7 +8,8 @@
  * 2. lru_lock, a plain spinlock and a leaf, guards the list and PG_LRU. The list has no references. A
  *    page leaves it before its file's reference is dropped, so a task that finds a page here under
  *    lru_lock may take a reference.
- * 3. The shrinker never sleeps and never waits for a page lock, because its caller may hold some.
+ * 3. Dirty pages stay. When nothing else is left, fs/cache/flush.c has them written.
+ * 4. The shrinker never sleeps and never waits for a page lock, because its caller may hold some.
  */
 #include "fs/cache/lru.h"
 #include "fs/cache/pagecache.h"
@@ -54,7 +55,27 @@ static struct page *take_oldest(void)
 	return page;
 }
 
-static unsigned int shrink(unsigned int wanted)
+unsigned int lru_find_dirty(struct page **pages, unsigned int nr)
+{
+	unsigned int found = 0;
+	struct page *page;
+
+	spin_lock(&lru_lock);
+	list_for_each(page, &lru, link) {
+		/* A page on the list is in its file, or about to leave the list. So its mapping exists. */
+		struct mapping *mapping = READ_ONCE(page->mapping);
+
+		if (found == nr)
+			break;
+		if (page_has(page, PG_DIRTY) && !page_has(page, PG_LOCKED | PG_WRITEBACK) &&
+		    mapping && mapping->ops->write_pages && page_get(page))
+			pages[found++] = page;
+	}
+	spin_unlock(&lru_lock);
+	return found;
+}
+
+unsigned int lru_shrink(unsigned int wanted)
 {
 	unsigned int freed = 0;
 
@@ -76,7 +97,7 @@ static unsigned int shrink(unsigned int wanted)
 	return freed;
 }
 
-static struct shrinker page_shrinker = { .shrink = shrink };
+static struct shrinker page_shrinker = { .shrink = lru_shrink };
 
 static void lru_init(void)
 {

@@ -12,6 +12,13 @@ void lru_add(struct page *page);
  * Take a page off the list, if it is on it. Called before the tree's reference is dropped.
  */
 void lru_remove(struct page *page);
+/*
+ * Find up to nr dirty pages whose files can write them, and which nobody has locked. The oldest come first, with a reference
+ * each. Returns how many. Never sleeps.
+ */
+unsigned int lru_find_dirty(struct page **pages, unsigned int nr);
+/* Drop up to `wanted` pages. Returns how many. Never sleeps, and waits for no lock of a page. */
+unsigned int lru_shrink(unsigned int wanted);
 
 /*
  * fs/cache/pagecache.c: unmap a clean page from all programs, and remove it from its file if nobody else

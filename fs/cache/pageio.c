@@ -17,6 +17,9 @@
 #define VALID_SHIFT 16 /* page->private: valid bytes << VALID_SHIFT | parts */
 #define PARTS_MASK  ((1ul << VALID_SHIFT) - 1)
 
+struct atomic pageio_writing, pageio_written;
+struct wait_queue pageio_write_queue = WAIT_QUEUE_INIT(pageio_write_queue);
+
 /* ---- the ends of parts ---- */
 
 static void part_read(struct page *page, int error)
@@ -65,7 +68,11 @@ static void write_complete(struct bio *bio)
 {
 	for (unsigned int i = 0; i < bio->nr_segments; i++)
 		part_written(bio->segments[i].page, bio->error);
+	if (!bio->error)
+		atomic_inc(&pageio_written);
 	bio_free(bio);
+	atomic_dec(&pageio_writing);
+	wake_all(&pageio_write_queue);
 }
 
 /* ---- handing out parts ---- */
@@ -84,6 +91,8 @@ struct transfer {
 
 static void submit(struct transfer *transfer)
 {
+	if (transfer->bio && transfer->write)
+		atomic_inc(&pageio_writing);
 	if (transfer->bio)
 		bio_submit(transfer->bio);
 	transfer->bio = NULL;

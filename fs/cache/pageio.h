@@ -29,4 +29,8 @@ void pageio_read(struct block_device *device, struct mapping *mapping, unsigned 
 int pageio_write(struct block_device *device, struct mapping *mapping, unsigned int block_shift,
 		 block_lookup lookup, struct page **pages, unsigned int nr);
 
+/* The bios of pageio_write() that have not ended, and how many have ended without an error. */
+extern struct atomic pageio_writing, pageio_written;
+extern struct wait_queue pageio_write_queue; /* woken when one of them has ended */
+
 #endif

@@ -115,6 +115,20 @@ static int write_back(struct mapping *mapping, struct page *page)
 	return error;
 }
 
+int page_try_write(struct page *page)
+{
+	struct mapping *mapping;
+
+	if (!page_trylock(page))
+		return 0;
+	mapping = page->mapping;
+	if (mapping && mapping->ops->write_pages && page_has(page, PG_DIRTY) &&
+	    !page_has(page, PG_WRITEBACK))
+		return write_run(mapping, page);
+	page_unlock(page);
+	return 0;
+}
+
 static int wait_written(struct mapping *mapping, struct page *page)
 {
 	return page_wait(page, PG_WRITEBACK, TASK_KILLABLE);

@@ -20,6 +20,12 @@ unsigned int mapping_page_bytes(struct mapping *mapping, const struct page *page
 void page_balance_dirty(struct mapping *mapping);
 
 /*
+ * Start to write a page of any file, and its neighbours, if it is dirty and its lock is free. The caller has a reference.
+ * Returns as mapping_ops.write_pages, and 0 if there is nothing to do. May sleep for metadata.
+ */
+int page_try_write(struct page *page);
+
+/*
  * For file systems: the write of this page has ended, with `error` 0 or -EIO. Another error means that it was not
  * written as a whole, though nothing is wrong with the disk: the page stays dirty. May be called in an interrupt.
  */

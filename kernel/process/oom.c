@@ -28,6 +28,8 @@ static struct wait_queue release_queue = WAIT_QUEUE_INIT(release_queue);
 static struct atomic released;
 
 void (*oom_count_rings)(void);
+bool (*oom_write_back)(void);
+struct task *oom_writer;
 
 static uint64_t victim_since; /* when the last victim was killed; tasks_lock */
 
@@ -246,8 +248,10 @@ static bool last_resort(void)
 {
 	int before = atomic_read(&released);
 
-	if (!init_process || kill_pending())
+	if (!init_process || kill_pending() || current == oom_writer)
 		return false;
+	if (oom_write_back && oom_write_back())
+		return true;
 	return find_victim(false) == OOM_WAIT && wait_for_release(before);
 }
 

@@ -3,6 +3,7 @@
  *
  * 1. Caches give way first. page_alloc() asks the shrinkers until none of them frees anything: clean
  *    cached pages, unused names, free objects.
+ *    Dirty pages of files come next: they are written, and then dropped (oom_write_back).
  * 2. Then the process whose death frees most has to give way. What counts is what it holds: the pages
  *    that it has mapped, its page tables, and what the pipes and sockets that it made have in them
  *    (process->ring_pages). The processes of an ordinary user who has many small ones count together:
@@ -46,6 +47,13 @@ void oom_fault(void);
  * held. fs/pipe/owners.c sets it.
  */
 extern void (*oom_count_rings)(void);
+/*
+ * Has dirty pages of files written and dropped. Returns true if that has freed pages. Sleeps, for a second at most;
+ * the caller may hold locks. fs/cache/flush.c sets it.
+ */
+extern bool (*oom_write_back)(void);
+/* The task that writes them. Nobody is killed, and nothing is written, for what it allocates. */
+extern struct task *oom_writer;
 /* The current task, which is about to end, has given up its memory and its files. Never sleeps. */
 void oom_released(void);
 

@@ -15,6 +15,7 @@
  */
 #include "lib/string.h"
 #include "mm/vm/tables.h"
+#include "fs/cache/writeback.h"
 #include "fs/file/open_file.h"
 #include "kernel/process/oom.h"
 #include "kernel/process/process.h"
@@ -160,12 +161,12 @@ static int write_private(struct vma *vma, uintptr_t va)
 /* ---- files ---- */
 
 /*
- * Convert an error of the page cache: -ENOMEM, -EINTR if killed, or else -EIO, which means SIGBUS.
+ * Convert an error of the page cache: -ENOMEM, -ENOSPC, -EINTR if killed, or else -EIO, which means SIGBUS.
  */
 static int fault_error(long error)
 {
-	if (error == -ENOMEM)
-		return -ENOMEM;
+	if (error == -ENOMEM || error == -ENOSPC)
+		return error;
 	return error == -ERESTARTSYS ? -EINTR : -EIO;
 }
 
@@ -325,9 +326,9 @@ static int resolve_file(struct vma *vma, uintptr_t va, bool write)
 
 /* ---- the fault ---- */
 
-/* The contract is in mm/vm/tables.h. va is page aligned. */
+/* As mm_resolve(), but -ENOSPC if a hole of a file has got no room. va is page aligned. */
 //BOOK: page-fault
-int mm_resolve(struct vma *vma, uintptr_t va, bool write)
+static int resolve(struct vma *vma, uintptr_t va, bool write)
 {
 	struct mm *mm = vma->mm;
 	pte_t *place = mm_pte(mm, va), entry = 0;
@@ -355,6 +356,21 @@ int mm_resolve(struct vma *vma, uintptr_t va, bool write)
 	return write ? map_copy(vma, va, NULL) : map_special(vma, va, page_phys(zero_page), 0);
 }
 
+/* The contract is in mm/vm/tables.h. va is page aligned. */
+int mm_resolve(struct vma *vma, uintptr_t va, bool write)
+{
+	int error = resolve(vma, va, write);
+
+	return error == -ENOSPC ? -EIO : error;
+}
+
+/* Do stores to the mapping make pages dirty that a disk has to get? */
+static bool keeps_stores(const struct vma *vma)
+{
+	return vma->flags & VMA_SHARED && !(vma->flags & VMA_DEVICE) && vma->file &&
+	       vma->file->inode->mapping.ops->has_store;
+}
+
 /* The stack grows if its limit and the mapping below it allow that. */
 struct vma *mm_find_or_grow(struct mm *mm, uintptr_t va)
 {
@@ -377,9 +393,10 @@ struct vma *mm_find_or_grow(struct mm *mm, uintptr_t va)
 
 /*
  * Resolve an access, which is VMA_READ, VMA_WRITE or VMA_EXEC. Returns 0, -EFAULT if nothing is
- * mapped, -EACCES, -ENOMEM, -EINTR, or -EIO for SIGBUS.
+ * mapped, -EACCES, -ENOMEM, -EINTR, -EIO for SIGBUS, or -ENOSPC if a hole of a file has got no room. *stored
+ * becomes the file of a shared mapping that was stored to, with a reference.
  */
-static int fault_in_locked(struct mm *mm, uintptr_t va, unsigned int access)
+static int fault_in_locked(struct mm *mm, uintptr_t va, unsigned int access, struct file **stored)
 {
 	unsigned int allowed;
 	struct vma *vma = mm_find_or_grow(mm, va);
@@ -393,7 +410,11 @@ static int fault_in_locked(struct mm *mm, uintptr_t va, unsigned int access)
 			allowed |= VMA_READ | (pte_nx ? 0 : VMA_EXEC);
 		error = -EACCES;
 		if (allowed & access)
-			error = mm_resolve(vma, va & PAGE_MASK, access == VMA_WRITE);
+			error = resolve(vma, va & PAGE_MASK, access == VMA_WRITE);
+		if (allowed & access && access == VMA_WRITE && keeps_stores(vma)) {
+			*stored = vma->file;
+			file_get(vma->file);
+		}
 	}
 	if (error == 0) {
 		current->minor_faults += current->major_faults == major;
@@ -402,25 +423,51 @@ static int fault_in_locked(struct mm *mm, uintptr_t va, unsigned int access)
 	return error;
 }
 
+/*
+ * A store to a shared mapping of a file has been resolved, or has found no room. Stores make pages dirty just as writes do, and
+ * wait as they do, without mm->lock. Drops the reference. Returns the error, or -EAGAIN if there is room by now.
+ */
+//BOOK: fault-balance
+static int settle_store(struct file *file, int error)
+{
+	struct mapping *mapping = &file->inode->mapping;
+
+	if (error == 0)
+		page_balance_dirty(mapping);
+	if (error == -ENOSPC && mapping->ops->wait_for_room && mapping->ops->wait_for_room(mapping))
+		error = -EAGAIN;
+	file_put(file);
+	return error;
+}
+
 static int fault_in(struct mm *mm, uintptr_t va, unsigned int access)
 {
+	struct file *stored;
 	int error;
 
-	if (mutex_lock_killable(&mm->lock) < 0)
-		return -EINTR;
-	error = fault_in_locked(mm, va, access);
-	mutex_unlock(&mm->lock);
-	return error;
+	do {
+		stored = NULL;
+		if (mutex_lock_killable(&mm->lock) < 0)
+			return -EINTR;
+		error = fault_in_locked(mm, va, access, &stored);
+		mutex_unlock(&mm->lock);
+		if (stored)
+			error = settle_store(stored, error);
+	} while (error == -EAGAIN);
+	return error == -ENOSPC ? -EIO : error;
 }
 
 int mm_fault_in_always(struct mm *mm, uintptr_t va, bool write)
 {
+	struct file *stored = NULL;
 	int error;
 
 	mutex_lock(&mm->lock);
-	error = fault_in_locked(mm, va, write ? VMA_WRITE : VMA_READ);
+	error = fault_in_locked(mm, va, write ? VMA_WRITE : VMA_READ, &stored);
 	mutex_unlock(&mm->lock);
-	return error;
+	if (stored)
+		file_put(stored);
+	return error == -ENOSPC ? -EIO : error;
 }
 
 int mm_fault_in(struct mm *mm, uintptr_t va, bool write)

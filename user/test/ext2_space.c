@@ -202,6 +202,44 @@ TEST(full, 120,
 	on_all_sizes(fill_disk, is_full);
 }
 
+/*
+ * Stores to holes that need the blocks which a deleted file has just given up. PAGES are free, and some of these wait
+ * for the deletion to be stored.
+ */
+#define PAGES 100
+
+static void store_in_room(int block)
+{
+	int per_page = 4096 / block, fd = open(MNT "/hole", O_RDWR | O_CREAT, 0644), nr;
+	off_t size = fill_up(MNT "/big");
+	char *map;
+
+	CHECK_EQ(truncate(MNT "/big", size - PAGES * 4096), 0);
+	sync();
+	close(make_file(MNT "/small", 10 * 4096, SEED));
+	sync();
+	CHECK_EQ(unlink(MNT "/small"), 0);
+	nr = space().f_bfree / per_page - 5; /* without their indirect blocks */
+	CHECK(nr >= PAGES - 10);
+	CHECK_EQ(ftruncate(fd, nr * 4096), 0);
+	map = mmap(NULL, nr * 4096, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	CHECK(map != MAP_FAILED);
+	for (int i = 0; i < nr; i++)
+		map[i * 4096] = i;
+	CHECK_EQ(munmap(map, nr * 4096), 0);
+	forget();
+	for (int i = 0; i < nr; i++) {
+		CHECK_EQ(pread(fd, buf, 4096, i * 4096), 4096);
+		CHECK_EQ(buf[0], (char)i);
+	}
+	close(fd);
+}
+
+TEST(stores, 60, "stores to a mapped hole get the blocks of a file that was just deleted")
+{
+	on_all_sizes(store_in_room, NULL);
+}
+
 static void fill_as_somebody(int block)
 {
 	pid_t child;
