@@ -26,7 +26,9 @@ static void transaction_init(struct ext2_transaction *transaction, uint32_t id)
 {
 	transaction->id = id;
 	list_init(&transaction->blocks);
-	transaction->nr_blocks = transaction->nr_freed = transaction->nr_revoked = 0;
+	WRITE_ONCE(transaction->nr_blocks, 0);
+	WRITE_ONCE(transaction->nr_freed, 0);
+	transaction->nr_revoked = 0;
 	radix_init(&transaction->freed);
 }
 
@@ -146,7 +148,7 @@ static struct ext2_transaction *close_running(struct ext2_fs *fs, struct list *i
 	next = closed == fs->transactions ? fs->transactions + 1 : fs->transactions;
 	transaction_init(next, closed->id + 1);
 	lend_blocks(fs, closed);
-	fs->committing = closed;
+	WRITE_ONCE(fs->committing, closed);
 	spin_lock(&fs->changed_lock);
 	WRITE_ONCE(fs->running, next);
 	spin_unlock(&fs->changed_lock);
@@ -207,7 +209,7 @@ static void finish(struct ext2_fs *fs, struct ext2_transaction *transaction)
 	/* Operations look at these two together, to find blocks that can be used. */
 	mutex_lock(&fs->lock);
 	ext2_freed_are_free(transaction);
-	fs->committing = NULL;
+	WRITE_ONCE(fs->committing, NULL);
 	mutex_unlock(&fs->lock);
 }
 

@@ -191,7 +191,7 @@ static int join(struct ext2_fs *fs, struct page *page)
 	block->page = page;
 	page->private = (unsigned long)block;
 	list_add_tail(&fs->running->blocks, &block->link);
-	fs->running->nr_blocks++;
+	WRITE_ONCE(fs->running->nr_blocks, fs->running->nr_blocks + 1);
 	return 0;
 }
 
@@ -211,7 +211,7 @@ static void leave(struct ext2_fs *fs, struct page *page)
 		return;
 	page->private = 0;
 	ext2_block_free(block);
-	fs->running->nr_blocks--;
+	WRITE_ONCE(fs->running->nr_blocks, fs->running->nr_blocks - 1);
 }
 
 /*
@@ -325,8 +325,8 @@ static void put_back(struct ext2_fs *fs)
 	}
 	while (undo->nr_made > 0)
 		drop_block(fs, undo->made[--undo->nr_made]);
-	fs->free_blocks = undo->free_blocks;
-	fs->free_inodes = undo->free_inodes;
+	WRITE_ONCE(fs->free_blocks, undo->free_blocks);
+	WRITE_ONCE(fs->free_inodes, undo->free_inodes);
 }
 
 int ext2_end(struct ext2_fs *fs, int error)

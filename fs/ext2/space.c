@@ -182,7 +182,7 @@ int ext2_take_blocks(struct ext2_fs *fs, uint32_t goal, unsigned int max, uint32
 		error = write_group(fs, number, &group);
 	if (error)
 		return error;
-	fs->free_blocks -= n;
+	WRITE_ONCE(fs->free_blocks, fs->free_blocks - n);
 	*first = layout->first_data_block + number * layout->blocks_per_group + bit;
 	return n;
 }
@@ -209,7 +209,7 @@ static int note_freed(struct ext2_fs *fs, uint32_t group, unsigned int bit, unsi
 	}
 	for (unsigned int i = bit; i < bit + nr; i++)
 		bits[i >> 3] |= 1u << (i & 7);
-	running->nr_freed += nr;
+	WRITE_ONCE(running->nr_freed, running->nr_freed + nr);
 	return 0;
 }
 
@@ -222,7 +222,8 @@ void ext2_freed_are_free(struct ext2_transaction *transaction)
 		radix_remove(&transaction->freed, group);
 		kfree(bits);
 	}
-	transaction->nr_freed = transaction->nr_revoked = 0;
+	WRITE_ONCE(transaction->nr_freed, 0);
+	transaction->nr_revoked = 0;
 }
 
 void ext2_note_revoked(struct ext2_fs *fs, uint32_t block)
@@ -274,7 +275,7 @@ static int give_in_group(struct ext2_fs *fs, uint32_t number, unsigned int bit, 
 	group.free_blocks += nr;
 	error = write_group(fs, number, &group);
 	if (!error)
-		fs->free_blocks += nr;
+		WRITE_ONCE(fs->free_blocks, fs->free_blocks + nr);
 	return error;
 }
 
@@ -376,7 +377,7 @@ int ext2_take_inode(struct ext2_fs *fs, const struct inode *dir, bool directory,
 	if (!error)
 		error = write_group(fs, at, &group);
 	if (!error)
-		fs->free_inodes--;
+		WRITE_ONCE(fs->free_inodes, fs->free_inodes - 1);
 	return error;
 }
 
@@ -395,6 +396,6 @@ int ext2_give_inode(struct ext2_fs *fs, uint32_t number, bool directory)
 	group.directories -= directory;
 	error = write_group(fs, at, &group);
 	if (!error)
-		fs->free_inodes++;
+		WRITE_ONCE(fs->free_inodes, fs->free_inodes + 1);
 	return error;
 }
