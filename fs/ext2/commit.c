@@ -72,9 +72,15 @@ static struct ext2_inode *next_changed(struct ext2_fs *fs, bool tied)
 	return found;
 }
 
+/* Does the transaction take no more inodes, because of the size of the journal? */
+static bool is_full(const struct ext2_fs *fs)
+{
+	return fs->log.active && fs->running->nr_blocks > 2 * ext2_journal_room(fs);
+}
+
 /*
- * Store the inodes that have changed, and move them to `inodes`. If the transaction becomes too large for the journal,
- * those that no operation has changed stay for the next one.
+ * Store the inodes that have changed, and move them to `inodes`. If the transaction becomes full, those that no operation
+ * has changed stay for the next one.
  */
 static int store_changed(struct ext2_fs *fs, struct list *inodes)
 {
@@ -91,10 +97,15 @@ static int store_changed(struct ext2_fs *fs, struct list *inodes)
 			tied = false;
 			continue;
 		}
+		/* It has changed again since it was stored. One of its two references is enough. */
+		if (!list_empty(&own->committing)) {
+			list_del(&own->committing);
+			inode_put(own->inode);
+		}
 		list_add_tail(inodes, &own->committing);
 		failed = store(fs, own);
 		error = error ? error : failed;
-		if (!tied && fs->log.active && fs->running->nr_blocks > 2 * ext2_journal_room(fs))
+		if (!tied && is_full(fs))
 			return error;
 	}
 }
@@ -132,6 +143,30 @@ static void lend_blocks(struct ext2_fs *fs, struct ext2_transaction *transaction
 	}
 }
 
+/*
+ * Start the next transaction, if all inodes that have changed are stored. Otherwise an inode that changes now would seem to
+ * be part of the closed transaction:
+ *
+ *	task				fsync
+ *	finds no inode that has changed
+ *					changes an inode: it is in the running transaction
+ *	starts the next transaction
+ *					waits for the old one, and returns
+ */
+static bool start_next(struct ext2_fs *fs, struct ext2_transaction *next)
+{
+	bool start;
+
+	spin_lock(&fs->changed_lock);
+	start = list_empty(&fs->changed) || is_full(fs);
+	if (start) {
+		WRITE_ONCE(fs->committing, fs->running);
+		WRITE_ONCE(fs->running, next);
+	}
+	spin_unlock(&fs->changed_lock);
+	return start;
+}
+
 //BOOK: ext2-close
 /*
  * Close the running transaction, and start another one. Returns it, or NULL if it is empty. The inodes that it stores
@@ -143,15 +178,15 @@ static struct ext2_transaction *close_running(struct ext2_fs *fs, struct list *i
 
 	mutex_lock(&fs->lock);
 	closed = fs->running;
-	if (store_changed(fs, inodes) || store_counts(fs))
-		fs->error = -EIO;
 	next = closed == fs->transactions ? fs->transactions + 1 : fs->transactions;
 	transaction_init(next, closed->id + 1);
+	if (store_counts(fs))
+		fs->error = -EIO;
+	do
+		if (store_changed(fs, inodes))
+			fs->error = -EIO;
+	while (!start_next(fs, next));
 	lend_blocks(fs, closed);
-	WRITE_ONCE(fs->committing, closed);
-	spin_lock(&fs->changed_lock);
-	WRITE_ONCE(fs->running, next);
-	spin_unlock(&fs->changed_lock);
 	mutex_unlock(&fs->lock);
 	return closed;
 }
@@ -360,6 +395,7 @@ static unsigned int note_changed(struct inode *inode, bool tied)
 	own->transaction = READ_ONCE(fs->running)->id;
 	own->tied |= tied;
 	if (list_empty(&own->changed)) {
+		own->since = own->transaction;
 		list_add_tail(&fs->changed, &own->changed);
 		fs->nr_changed++;
 		inode_get(inode);
@@ -401,6 +437,30 @@ void ext2_unchanged(struct inode *inode)
 		inode_put(inode);
 }
 
+/* Did a full transaction leave an inode behind that has changed in transaction `id` or before? */
+static bool is_left(struct ext2_fs *fs, uint32_t id)
+{
+	bool left;
+
+	spin_lock(&fs->changed_lock);
+	left = !list_empty(&fs->changed) &&
+	       (int32_t)(id - list_first(&fs->changed, struct ext2_inode, changed)->since) >= 0;
+	spin_unlock(&fs->changed_lock);
+	return left;
+}
+
+/* Wait until transaction `id` has been committed, and all inodes that have changed in it. */
+static int wait_for_inodes(struct ext2_fs *fs, uint32_t id)
+{
+	uint32_t last = id;
+	int error;
+
+	do
+		error = ext2_commit_wait(fs, last++);
+	while (!error && is_left(fs, id));
+	return error;
+}
+
 int ext2_fsync(struct inode *inode)
 {
 	struct ext2_fs *fs = ext2_fs(inode);
@@ -411,7 +471,7 @@ int ext2_fsync(struct inode *inode)
 	if (fs->error)
 		return -EIO;
 	if (READ_ONCE(fs->writable) && (int32_t)(ext2_own(inode)->transaction - fs->committed) > 0)
-		return ext2_commit_wait(fs, ext2_own(inode)->transaction);
+		return wait_for_inodes(fs, ext2_own(inode)->transaction);
 	return ext2_flush(fs);
 }
 
@@ -421,7 +481,7 @@ int ext2_sync(struct super_block *sb)
 
 	if (!READ_ONCE(fs->writable))
 		return fs->error;
-	if (!has_changes(fs) && fs->committed + 1 == fs->running->id)
+	if (!has_changes(fs) && fs->committed + 1 == READ_ONCE(fs->running)->id)
 		return fs->error ? fs->error : ext2_flush(fs);
-	return ext2_commit_wait(fs, READ_ONCE(fs->running)->id);
+	return wait_for_inodes(fs, READ_ONCE(fs->running)->id);
 }

@@ -19,6 +19,8 @@ static struct super_block super;
 static const struct block_device_ops device_ops; /* it has no cache of its own */
 static struct block_device device = { .ops = &device_ops };
 static unsigned char stored[BLOCKS]; /* the first byte of each block on the disk */
+static struct inode inode;
+static struct ext2_inode own;
 static void (*commit_task)(void *);
 
 struct task *kernel_task_start(const char *name, void (*function)(void *), void *arg)
@@ -121,6 +123,30 @@ static void first_commits(void)
 	mounted(0);
 }
 
+/* A file without bytes of its own, whose size is stored in block A. It has changed, and somebody wants a commit. */
+static void file_has_changed(void)
+{
+	inode.sb = &super;
+	inode.private = &own;
+	inode.nr_links = 1;
+	atomic_set(&inode.refs, 1);
+	own.inode = &inode;
+	list_init(&own.changed);
+	list_init(&own.committing);
+	list_init(&own.orphan);
+	first_commits();
+	inode.size = 1;
+	ext2_touched(&inode);
+	fs.wanted = fs.running->id;
+}
+
+int ext2_store_inode(struct inode *inode)
+{
+	unsigned char size = inode_size(inode);
+
+	return ext2_edit(&fs, A, 0, &size, 1);
+}
+
 /* ---- tasks ---- */
 
 /* An operation. Returns the transaction that it belongs to. */
@@ -172,6 +198,16 @@ static void operate_and_wait(int unused)
 	must(ext2_commit_stop(&fs) == 0);
 }
 
+/* Make the file larger, as write(2) does, wait until that lasts, and end the task that commits. */
+static void write_and_sync(int size)
+{
+	inode_set_size(&inode, size);
+	ext2_touched(&inode);
+	must(ext2_fsync(&inode) == 0);
+	must(stored[A] == size);
+	must(ext2_commit_stop(&fs) == 0);
+}
+
 /* ---- what holds in the end ---- */
 
 static unsigned char byte_of(unsigned int block)
@@ -213,6 +249,18 @@ SCENARIO(ext2_two_commits, "two commits and two operations", first_commits, two_
 
 SCENARIO(ext2_undone, "an operation is undone while another one is committed", first_commits,
 	 one_lasts, { "commit", commit, 1 }, { "operations", operation_and_undone_one, 1 });
+
+static void size_lasts(void)
+{
+	must(stored[A] == 2 && atomic_read(&inode.refs) == 1);
+	must(list_empty(&fs.running->blocks) && !fs.committing);
+	ex_must_have_freed();
+}
+
+SCENARIO(ext2_fsync,
+	 "a file grows while a commit stores it, and fsync waits until the new size lasts",
+	 file_has_changed, size_lasts, { "task", run_commit_task, 0 },
+	 { "writer", write_and_sync, 2 });
 
 SCENARIO(ext2_wait, "an operation waits for its commit, and then the task that commits ends",
 	 first_commits, one_lasts, { "task", run_commit_task, 0 },
