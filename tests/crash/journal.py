@@ -156,8 +156,9 @@ class Reader(Log):
             block, flags = struct.unpack_from(">II", content, at)
             at += TAG
             if not flags & SAME_UUID:
-                if content[at : at + UUID_SIZE] != self.uuid:
-                    raise Wrong(f"{what} has a tag ({block}) that is followed by another UUID than that of the journal")
+                # Linux writes zeros there, and nobody looks at them.
+                if content[at : at + UUID_SIZE] not in (self.uuid, bytes(UUID_SIZE)):
+                    raise Wrong(f"{what} has a tag ({block}) that is followed by something else than the journal's UUID")
                 at += UUID_SIZE
             elif not found:
                 raise Wrong(f"{what} has no UUID behind its first tag")

@@ -4,6 +4,7 @@ import io
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 import tarfile
@@ -99,6 +100,8 @@ def debug(lab, words, options):
     except build.BuildFailed as failed:
         report.show(["It does not compile:", str(failed)])
         return 1
+    if check["kind"] == "tool":
+        return debug_tool(lab, check, here)
     if check["kind"] not in ("guest", "play", "icount"):
         raise BadManifest(f"a check of the kind {check['kind']} cannot be repeated under gdb")
     return debug_guest(lab, guest_words(check, here))
@@ -140,8 +143,35 @@ def debug_guest(lab, words):
         report.show([line.strip() or "the guest did not start"])
         return 3
     try:
-        attach = ["-x", ".gdbinit", "-ex", f"sluice {found[1]}", "-x", lab.folder / "gdb"]
-        return subprocess.call(["gdb", "-nx", "-q", *attach], cwd=lab.top)
+        return attach(lab, found[1])
     finally:
         guest.terminate()
         guest.wait()
+
+
+def debug_tool(lab, check, here):
+    """Carries out a case of a program of the host. Its first guest waits for gdb."""
+    file, log = here.keep(check, "", ".gdb"), here.keep(check, "")
+    argv = [lab.top / "tests/guest-tool" / check["name"], "--kernel", here.kernel, check["case"]]
+    with log.open("w") as said:
+        case = subprocess.Popen(
+            argv, cwd=lab.top, stdin=subprocess.DEVNULL, stdout=said, stderr=said, env={**os.environ, "SLUICE_GDB": str(file)},
+            start_new_session=True,
+        )  # fmt: skip
+    while case.poll() is None and not file.read_text():
+        time.sleep(0.1)
+    found = re.search(r"sluice (\d+)", file.read_text())
+    if not found:
+        report.show([log.read_text().strip() or "no guest was started"])
+        return 3
+    try:
+        return attach(lab, found[1])
+    finally:
+        if case.poll() is None:
+            os.killpg(case.pid, signal.SIGTERM)
+        case.wait()
+
+
+def attach(lab, port):
+    words = ["-x", ".gdbinit", "-ex", f"sluice {port}", "-x", lab.folder / "gdb"]
+    return subprocess.call(["gdb", "-nx", "-q", *words], cwd=lab.top)
