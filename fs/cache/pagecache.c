@@ -154,7 +154,7 @@ void mapping_take_back(struct mapping *mapping, struct page *page)
 }
 
 /*
- * All pages are inserted before the file system makes room for them, because room is counted by the
+ * All pages are inserted before the file system makes room for them, because tmpfs counts room by the
  * pages that are there. They stay locked meanwhile, so nobody changes, removes or drops them.
  */
 unsigned int mapping_add_pages(struct mapping *mapping, unsigned int index, struct page **pages,
@@ -171,11 +171,9 @@ unsigned int mapping_add_pages(struct mapping *mapping, unsigned int index, stru
 	} while (n > 0 && done < nr);
 	if (mapping->ops->has_store)
 		atomic_add(&nr_dirty_pages, done);
-	if (done > 0 && mapping->ops->begin_add(mapping)) {
-		for (i = 0; i < done; i++)
-			mapping_take_back(mapping, pages[i]);
-		done = 0;
-	}
+	n = done > 0 ? mapping->ops->begin_add(mapping, pages, done) : 0;
+	while (done > (unsigned int)MAX(n, 0))
+		mapping_take_back(mapping, pages[--done]);
 	for (i = 0; i < done; i++)
 		page_unlock(pages[i]);
 	for (; i < nr; i++)

@@ -51,10 +51,11 @@ struct mapping_ops {
 	int (*begin_write)(struct mapping *mapping, struct page *page, unsigned int from,
 			   unsigned int to);
 	/*
-	 * Pages have been added to the tree. Reserve room for all pages of the file: 0, or -ENOSPC, and
-	 * then the new pages are taken back. NULL: pages cannot be added, only written.
+	 * Pages have been added to the tree. They are locked, and have consecutive indices. Reserve room for
+	 * them: returns how many have got room, from the first one on, or an error if none. The others are
+	 * taken back. NULL: pages cannot be added, only written.
 	 */
-	int (*begin_add)(struct mapping *mapping);
+	int (*begin_add)(struct mapping *mapping, struct page **pages, unsigned int nr);
 	/*
 	 * begin_write has returned -ENOSPC. Wait until room that is being freed can be used. Returns whether to try
 	 * again. No page lock is held. May sleep. NULL: there is never such room.

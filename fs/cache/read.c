@@ -70,11 +70,11 @@ static void run_start(struct mapping *mapping, struct run *run)
  * Pages were added for a hole. Returns true if the file has no room for them. A file with a store has
  * room for everything that it holds.
  */
-static bool lacks_room(struct mapping *mapping)
+static bool lacks_room(struct mapping *mapping, struct page **pages, unsigned int nr)
 {
 	const struct mapping_ops *ops = mapping->ops;
 
-	return !ops->has_store && ops->begin_add && ops->begin_add(mapping) < 0;
+	return !ops->has_store && ops->begin_add && ops->begin_add(mapping, pages, nr) < 0;
 }
 
 /* Take pages back that were just added and have not been started. */
@@ -112,7 +112,7 @@ static int run_append(struct mapping *mapping, struct run *run, unsigned int ind
 	limit = mapping_limit(mapping);
 	keep = limit > index ? MIN(limit - index, (unsigned int)added) : 0;
 	take_back(mapping, new + keep, added - keep);
-	if (keep > 0 && lacks_room(mapping)) {
+	if (keep > 0 && lacks_room(mapping, new, keep)) {
 		take_back(mapping, new, keep);
 		return -ENOSPC;
 	}

@@ -4,7 +4,9 @@
  * 1. A page gets its blocks when a write to it begins, so that a full disk is told to the writer. It is marked dirty
  *    in the same operation: the commit that stores the blocks writes the page first, and waits for
  *    its lock, which the writer holds.
- * 2. A write that begins behind the end of the file gets blocks before the file has its new size. own->reach is
+ * 2. Whole pages from a pipe that nobody else holds become pages of the file. They get their blocks in the same way, while they are
+ *    locked in their new places.
+ * 3. A write that begins behind the end of the file gets blocks before the file has its new size. own->reach is
  *    how far they lie behind it, and stored as the size until then. If the write fails,
  *    ext2_truncated() frees them.
  */
@@ -96,6 +98,21 @@ static int ext2_begin_write(struct mapping *mapping, struct page *page, unsigned
 	return 0;
 }
 
+//BOOK: begin-add
+/* Each page is an operation of its own, so that what it changes can be undone. */
+static int ext2_begin_add(struct mapping *mapping, struct page **pages, unsigned int nr)
+{
+	unsigned int done = 0;
+	int error = 0;
+
+	for (; done < nr; done++) {
+		error = ext2_begin_write(mapping, pages[done], 0, PAGE_SIZE);
+		if (error)
+			break;
+	}
+	return done ? (int)done : error;
+}
+
 static bool ext2_wait_for_room(struct mapping *mapping)
 {
 	struct ext2_fs *fs = ext2_fs(mapping->inode);
@@ -104,9 +121,9 @@ static bool ext2_wait_for_room(struct mapping *mapping)
 	return id && ext2_commit_wait(fs, id) == 0;
 }
 
-#define EXT2_PAGES                                                      \
-	.read_pages = ext2_read_pages, .write_pages = ext2_write_pages, \
-	.begin_write = ext2_begin_write, .balance = ext2_balance,       \
+#define EXT2_PAGES                                                                             \
+	.read_pages = ext2_read_pages, .write_pages = ext2_write_pages,                        \
+	.begin_write = ext2_begin_write, .begin_add = ext2_begin_add, .balance = ext2_balance, \
 	.wait_for_room = ext2_wait_for_room, .has_store = true
 
 const struct mapping_ops ext2_mapping_ops = { EXT2_PAGES };

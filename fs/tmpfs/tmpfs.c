@@ -105,9 +105,9 @@ static int tmpfs_begin_write(struct mapping *mapping, struct page *page, unsigne
 	return 0;
 }
 
-static int tmpfs_begin_add(struct mapping *mapping)
+static int tmpfs_begin_add(struct mapping *mapping, struct page **pages, unsigned int nr)
 {
-	return tmpfs_count(mapping->inode, true, false) ? 0 : -ENOSPC;
+	return tmpfs_count(mapping->inode, true, false) ? (int)nr : -ENOSPC;
 }
 
 static const struct mapping_ops tmpfs_mapping_ops = {

@@ -28,9 +28,9 @@ static int get_room(struct mapping *mapping, struct page *page, unsigned int fro
 	return 0;
 }
 
-static int get_rooms(struct mapping *mapping)
+static int get_rooms(struct mapping *mapping, struct page **pages, unsigned int nr)
 {
-	return 0;
+	return nr;
 }
 
 /* The disk has zeros, and is fast. */

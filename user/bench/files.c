@@ -59,6 +59,14 @@ static void splice_to_file(void)
 	need(splice(ends[0], NULL, file, &to, LARGE, SPLICE_F_MOVE) == LARGE, "splice to a file");
 }
 
+static void pipe_to_file(void)
+{
+	loff_t to = 0;
+
+	need(write(ends[1], buffer, LARGE) == LARGE, "write to a pipe");
+	need(splice(ends[0], NULL, file, &to, LARGE, SPLICE_F_MOVE) == LARGE, "splice to a file");
+}
+
 static struct row rows[] = {
 	{ "create and unlink on ext3", "open with O_CREAT, close, unlink", .reach = 12000,
 	  .rounds = 300, .setup = on_disk, .once = create_and_unlink },
@@ -67,6 +75,8 @@ static struct row rows[] = {
 	  .setup = file_to_write, .once = write_and_sync, .waits = true },
 	{ "cached file -> pipe -> ext3 file, 64 KiB", "two splices, over the same 16 pages",
 	  .reach = 26000, .rounds = 100, .setup = source_and_pipe, .once = splice_to_file },
+	{ "written pipe -> ext3 file, 64 KiB", "write and splice, over the same 16 pages",
+	  .reach = 42000, .rounds = 100, .setup = source_and_pipe, .once = pipe_to_file },
 };
 
 int main(int argc, char **argv)
