@@ -160,6 +160,8 @@ static bool start_next(struct ext2_fs *fs, struct ext2_transaction *next)
 	spin_lock(&fs->changed_lock);
 	start = list_empty(&fs->changed) || is_full(fs);
 	if (start) {
+		if (!list_empty(&fs->changed))
+			WRITE_ONCE(fs->left, fs->running->id);
 		WRITE_ONCE(fs->committing, fs->running);
 		WRITE_ONCE(fs->running, next);
 	}
@@ -331,6 +333,7 @@ int ext2_commit_start(struct ext2_fs *fs)
 	fs->running = fs->transactions;
 	transaction_init(fs->running, fs->committed + 1);
 	fs->wanted = fs->committed;
+	fs->left = fs->committed - 1;
 	if (IS_ERR(kernel_task_start("ext2 commit", commit_task, fs)))
 		return -ENOMEM;
 	return 0;
@@ -395,7 +398,6 @@ static unsigned int note_changed(struct inode *inode, bool tied)
 	own->transaction = READ_ONCE(fs->running)->id;
 	own->tied |= tied;
 	if (list_empty(&own->changed)) {
-		own->since = own->transaction;
 		list_add_tail(&fs->changed, &own->changed);
 		fs->nr_changed++;
 		inode_get(inode);
@@ -437,27 +439,24 @@ void ext2_unchanged(struct inode *inode)
 		inode_put(inode);
 }
 
-/* Did a full transaction leave an inode behind that has changed in transaction `id` or before? */
-static bool is_left(struct ext2_fs *fs, uint32_t id)
+/* Are all inodes stored that have changed in transaction `id` or before, also those that a full one has left behind? */
+static bool is_committed(const struct ext2_fs *fs, uint32_t id)
 {
-	bool left;
+	uint32_t committed = fs->committed;
 
-	spin_lock(&fs->changed_lock);
-	left = !list_empty(&fs->changed) &&
-	       (int32_t)(id - list_first(&fs->changed, struct ext2_inode, changed)->since) >= 0;
-	spin_unlock(&fs->changed_lock);
-	return left;
+	return (int32_t)(id - committed) <= 0 && (int32_t)(READ_ONCE(fs->left) - committed) < 0;
 }
 
-/* Wait until transaction `id` has been committed, and all inodes that have changed in it. */
+/* Wait until that is so. */
 static int wait_for_inodes(struct ext2_fs *fs, uint32_t id)
 {
-	uint32_t last = id;
-	int error;
+	int error = 0;
 
-	do
-		error = ext2_commit_wait(fs, last++);
-	while (!error && is_left(fs, id));
+	while (!error && !fs->stopped && !is_committed(fs, id)) {
+		uint32_t next = fs->committed + 1;
+
+		error = ext2_commit_wait(fs, (int32_t)(id - next) > 0 ? id : next);
+	}
 	return error;
 }
 
@@ -470,7 +469,7 @@ int ext2_fsync(struct inode *inode)
 		return error;
 	if (fs->error)
 		return -EIO;
-	if (READ_ONCE(fs->writable) && (int32_t)(ext2_own(inode)->transaction - fs->committed) > 0)
+	if (READ_ONCE(fs->writable) && !is_committed(fs, ext2_own(inode)->transaction))
 		return wait_for_inodes(fs, ext2_own(inode)->transaction);
 	return ext2_flush(fs);
 }

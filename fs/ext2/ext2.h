@@ -89,6 +89,8 @@ struct ext2_fs { /* super_block.private */
 	spinlock_t changed_lock; /* plain */
 	struct list changed;	 /* ext2_inode.changed: with a reference to each */
 	unsigned int nr_changed;
+	uint32_t
+		left; /* the last full transaction, which has left changed inodes to the next one. Read without the lock */
 
 	/* Commits. Read without a lock; written by the task, but for `wanted` and `stop`. */
 	volatile uint32_t wanted, committed; /* numbers of transactions */
@@ -116,7 +118,6 @@ struct ext2_inode { /* inode.private */
 	uint32_t goal;		/* the block after the last one that the file has got; 0: none */
 	file_off_t reach;	/* blocks have been given up to here, beyond the size; or 0 */
 	struct list changed;	/* in fs->changed, guarded by fs->changed_lock */
-	uint32_t since;		/* the transaction in which it came there */
 	struct list committing; /* of the task */
 	volatile uint32_t transaction; /* the last one that has a change of it */
 	bool tied; /* an operation has changed it: it must be stored with that transaction */

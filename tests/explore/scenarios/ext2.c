@@ -3,7 +3,7 @@
  * journal. Each operation gives two blocks the same byte, and the numbers of operations grow.
  */
 #include "drivers/disk/block.h"
-#include "fs/ext2/ext2.h"
+#include "fs/ext2/blocks.h"
 #include "mm/kmap.h"
 #include "mm/slab.h"
 #include "shim.h"
@@ -19,8 +19,8 @@ static struct super_block super;
 static const struct block_device_ops device_ops; /* it has no cache of its own */
 static struct block_device device = { .ops = &device_ops };
 static unsigned char stored[BLOCKS]; /* the first byte of each block on the disk */
-static struct inode inode;
-static struct ext2_inode own;
+static struct inode inode, other;
+static struct ext2_inode own, own_of_other;
 static void (*commit_task)(void *);
 
 struct task *kernel_task_start(const char *name, void (*function)(void *), void *arg)
@@ -123,28 +123,60 @@ static void first_commits(void)
 	mounted(0);
 }
 
-/* A file without bytes of its own, whose size is stored in block A. It has changed, and somebody wants a commit. */
+/* A file without bytes of its own. Its size is stored in a block. */
+static void make_file(struct inode *inode, struct ext2_inode *own)
+{
+	inode->sb = &super;
+	inode->private = own;
+	inode->nr_links = 1;
+	inode->size = 1;
+	atomic_set(&inode->refs, 1);
+	own->inode = inode;
+	list_init(&own->changed);
+	list_init(&own->committing);
+	list_init(&own->orphan);
+}
+
+int ext2_store_inode(struct inode *file)
+{
+	unsigned char size = inode_size(file);
+
+	return ext2_edit(&fs, file == &inode ? A : B, 0, &size, 1);
+}
+
+/* A file has changed, and somebody wants a commit. */
 static void file_has_changed(void)
 {
-	inode.sb = &super;
-	inode.private = &own;
-	inode.nr_links = 1;
-	atomic_set(&inode.refs, 1);
-	own.inode = &inode;
-	list_init(&own.changed);
-	list_init(&own.committing);
-	list_init(&own.orphan);
+	make_file(&inode, &own);
 	first_commits();
-	inode.size = 1;
 	ext2_touched(&inode);
 	fs.wanted = fs.running->id;
 }
 
-int ext2_store_inode(struct inode *inode)
+/* The same with another file, and the journal is so small that a transaction has room for one of them. */
+static void journal_is_small(void)
 {
-	unsigned char size = inode_size(inode);
+	make_file(&inode, &own);
+	make_file(&other, &own_of_other);
+	first_commits();
+	ext2_touched(&other);
+	fs.log.active = true;
+	fs.wanted = fs.running->id;
+}
 
-	return ext2_edit(&fs, A, 0, &size, 1);
+unsigned int ext2_journal_room(const struct ext2_fs *fs)
+{
+	return 0;
+}
+
+/* It does not matter here how the blocks get to the disk. */
+int ext2_journal_write(struct ext2_fs *fs, struct ext2_transaction *transaction)
+{
+	struct ext2_block *block;
+
+	list_for_each(block, &transaction->blocks, link)
+		write_block(block->page->index, block->page);
+	return 0;
 }
 
 /* ---- tasks ---- */
@@ -260,6 +292,10 @@ static void size_lasts(void)
 SCENARIO(ext2_fsync,
 	 "a file grows while a commit stores it, and fsync waits until the new size lasts",
 	 file_has_changed, size_lasts, { "task", run_commit_task, 0 },
+	 { "writer", write_and_sync, 2 });
+
+SCENARIO(ext2_full, "the same, and the transaction has no room for the file any more",
+	 journal_is_small, size_lasts, { "task", run_commit_task, 0 },
 	 { "writer", write_and_sync, 2 });
 
 SCENARIO(ext2_wait, "an operation waits for its commit, and then the task that commits ends",
