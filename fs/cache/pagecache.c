@@ -25,6 +25,7 @@ void mapping_init(struct mapping *mapping, struct inode *inode, const struct map
 	spin_init(&mapping->vma_lock, "mapping VMAs");
 	list_init(&mapping->vmas);
 	atomic_set(&mapping->reads, 0);
+	atomic_set(&mapping->unwritten, 0);
 	mapping->write_error = 0;
 }
 
@@ -169,8 +170,7 @@ unsigned int mapping_add_pages(struct mapping *mapping, unsigned int index, stru
 		n = insert(mapping, index + done, pages + done, nr - done);
 		done += MAX(n, 0);
 	} while (n > 0 && done < nr);
-	if (mapping->ops->has_store)
-		atomic_add(&nr_dirty_pages, done);
+	mapping_count_dirty(mapping, done);
 	n = done > 0 ? mapping->ops->begin_add(mapping, pages, done) : 0;
 	while (done > (unsigned int)MAX(n, 0))
 		mapping_take_back(mapping, pages[--done]);

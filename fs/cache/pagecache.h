@@ -74,9 +74,10 @@ struct mapping {
 	const struct mapping_ops *ops;
 	spinlock_t lock; /* plain; the tree, its pages' `mapping` */
 	struct radix_tree pages;
-	spinlock_t vma_lock;	  /* plain */
-	struct list vmas;	  /* struct vma.mapping_link */
-	struct atomic reads;	  /* reads in flight; each holds the lock of its page */
+	spinlock_t vma_lock; /* plain */
+	struct list vmas;    /* struct vma.mapping_link */
+	/* Reads in flight, each of which holds the lock of its page; pages with a store that are dirty or being written. */
+	struct atomic reads, unwritten;
 	volatile int write_error; /* a failed write-back, which the next fsync reports */
 };
 

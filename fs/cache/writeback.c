@@ -24,22 +24,30 @@
 
 struct atomic nr_dirty_pages;
 
+void mapping_count_dirty(struct mapping *mapping, int nr)
+{
+	if (!mapping->ops->has_store)
+		return;
+	atomic_add(&nr_dirty_pages, nr);
+	atomic_add(&mapping->unwritten, nr);
+}
+
 void page_set_dirty(struct page *page)
 {
 	struct mapping *mapping = page->mapping;
 
 	if (page_has(page, PG_DIRTY))
 		return;
-	if (test_and_set_bits(&page->flags, PG_DIRTY) && mapping && mapping->ops->has_store)
-		atomic_inc(&nr_dirty_pages);
+	if (test_and_set_bits(&page->flags, PG_DIRTY) && mapping)
+		mapping_count_dirty(mapping, 1);
 }
 
 void page_clear_dirty(struct mapping *mapping, struct page *page)
 {
 	if (!page_has(page, PG_DIRTY))
 		return;
-	if (__sync_fetch_and_and(&page->flags, ~PG_DIRTY) & PG_DIRTY && mapping->ops->has_store)
-		atomic_dec(&nr_dirty_pages);
+	if (__sync_fetch_and_and(&page->flags, ~PG_DIRTY) & PG_DIRTY)
+		mapping_count_dirty(mapping, -1);
 }
 
 unsigned int mapping_page_bytes(struct mapping *mapping, const struct page *page)
@@ -55,6 +63,8 @@ void page_write_done(struct page *page, int error)
 		page_set_dirty(page);
 	if (error == -EIO)
 		page->mapping->write_error = -EIO;
+	/* While the page is written its file stays in memory. A sync may miss the write now, which has ended. */
+	atomic_dec(&page->mapping->unwritten);
 	page_end_writeback(page);
 }
 
@@ -85,6 +95,7 @@ static int write_run(struct mapping *mapping, struct page *page)
 
 	page_ref(page);
 	for (next = page; next; next = nr < RUN_MAX ? try_dirty(mapping, page->index + nr) : NULL) {
+		atomic_inc(&mapping->unwritten);
 		/* First this: another sync must not find the page neither dirty nor being written. */
 		set_bits(&next->flags, PG_WRITEBACK);
 		page_clear_dirty(mapping, next);
@@ -156,7 +167,8 @@ int mapping_write(struct mapping *mapping)
 {
 	int error, waited;
 
-	if (!mapping->ops || !mapping->ops->has_store || !mapping->ops->write_pages)
+	if (!mapping->ops || !mapping->ops->has_store || !mapping->ops->write_pages ||
+	    atomic_read(&mapping->unwritten) == 0)
 		return 0;
 	error = for_each_flagged(mapping, PG_DIRTY, write_back);
 	waited = for_each_flagged(mapping, PG_WRITEBACK, wait_written);

@@ -8,6 +8,8 @@
 
 /* Note that the page is newer than its store. It is locked, or being written back. */
 void page_set_dirty(struct page *page);
+/* Note that the file has `nr` dirty pages more, or, if it is negative, less. Only for fs/cache. */
+void mapping_count_dirty(struct mapping *mapping, int nr);
 /* Clear PG_DIRTY of a page that is being written back or removed. It is locked. */
 void page_clear_dirty(struct mapping *mapping, struct page *page);
 extern struct atomic nr_dirty_pages;
