@@ -48,6 +48,18 @@ static int store(struct ext2_fs *fs, struct ext2_inode *own)
 	return error;
 }
 
+static int store_orphans(struct ext2_fs *fs)
+{
+	int error;
+
+	if (!fs->orphans_changed)
+		return 0;
+	while ((error = ext2_store_orphans(fs)) == -ENOMEM)
+		ext2_wait_for_memory();
+	WRITE_ONCE(fs->orphans_changed, false);
+	return error;
+}
+
 /*
  * The next inode that has changed, out of the list. If `tied`, only those that an operation of this transaction
  * has changed. NULL: there is none.
@@ -182,12 +194,13 @@ static struct ext2_transaction *close_running(struct ext2_fs *fs, struct list *i
 	closed = fs->running;
 	next = closed == fs->transactions ? fs->transactions + 1 : fs->transactions;
 	transaction_init(next, closed->id + 1);
-	if (store_counts(fs))
+	if (store_orphans(fs) || store_counts(fs))
 		fs->error = -EIO;
 	do
 		if (store_changed(fs, inodes))
 			fs->error = -EIO;
 	while (!start_next(fs, next));
+	ext2_end_visits(fs);
 	lend_blocks(fs, closed);
 	mutex_unlock(&fs->lock);
 	return closed;
@@ -305,7 +318,7 @@ static bool has_changes(struct ext2_fs *fs)
 	spin_lock(&fs->changed_lock);
 	changed = !list_empty(&fs->changed);
 	spin_unlock(&fs->changed_lock);
-	return changed || READ_ONCE(fs->running->nr_blocks) > 0;
+	return changed || READ_ONCE(fs->running->nr_blocks) > 0 || READ_ONCE(fs->orphans_changed);
 }
 
 static void commit_task(void *arg)

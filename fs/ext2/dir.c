@@ -5,14 +5,16 @@
  *    changes. The readdir cookie of an entry is its offset in bytes. lseek may set any cookie. Reading
  *    then begins at the start of the cookie's block and skips the entries before it. A damaged entry ends the
  *    search with -EIO. The length of an entry is never 0, so every loop ends.
- * 2. An index (the dir_index feature) looks like unused entries and is skipped. It is given up when the directory
+ * 2. A large directory has a table of its names in memory (fs/ext2/name_table.h).
+ * 3. An index (the dir_index feature) looks like unused entries and is skipped. It is given up when the directory
  *    changes, because it would not lead to the new name.
  */
 #include "fs/ext2/ext2.h"
+#include "fs/names/path.h"
 #include "lib/string.h"
 #include "mm/kmap.h"
 
-#define NOTHING_BEFORE UINT32_MAX
+#define BLOCKS_SHORT 64u /* with fewer free blocks, all room in a directory is used */
 
 static unsigned int blocks_of(const struct inode *dir)
 {
@@ -38,8 +40,7 @@ static struct page *read_block(struct inode *dir, unsigned int block, uint32_t *
 {
 	int error = find_block(dir, block, number);
 
-	return error ? ERR_PTR(error)
-		     : mapping_read_page(&ext2_fs(dir)->metadata->mapping, *number);
+	return error ? ERR_PTR(error) : ext2_page(ext2_fs(dir), *number);
 }
 
 static int damaged_entry(struct inode *dir)
@@ -74,12 +75,133 @@ static int emit_block(struct inode *dir, const char *block, file_off_t start,
 	return 0;
 }
 
+/* ---- finding ---- */
+
+/* Where a name is. */
+struct place {
+	unsigned int index; /* the directory's block */
+	uint32_t block;	    /* the device's block */
+	struct ext2_found entry;
+};
+
+/* Look for a name in a block of the directory. Returns 1, 0 or an error. */
+static int search_block(struct inode *dir, unsigned int index, const char *name, unsigned int len,
+			struct place *place)
+{
+	struct page *page = read_block(dir, index, &place->block);
+	char *address;
+	int result;
+
+	if (IS_ERR(page))
+		return PTR_ERR(page);
+	place->index = index;
+	address = kmap_local(page);
+	result = ext2_find_entry(&ext2_fs(dir)->layout, address, name, len, &place->entry);
+	kunmap_local(address);
+	page_put(page);
+	return result < 0 ? damaged_entry(dir) : result;
+}
+
+/* Note that a block of the directory has a name. */
+static void note_name(struct inode *dir, const char *name, unsigned int len, unsigned int index)
+{
+	struct ext2_inode *own = ext2_own(dir);
+
+	if (!own->names || ext2_name_table_add(own->names, name, len, index))
+		return;
+	ext2_name_table_free(own->names);
+	own->names = NULL;
+}
+
+/* Note all names of a block. */
+static void note_block(struct inode *dir, const char *block, unsigned int index)
+{
+	const struct ext2_layout *layout = &ext2_fs(dir)->layout;
+	struct ext2_entry entry;
+	unsigned int len;
+
+	for (unsigned int offset = 0; offset < layout->block_size; offset += len) {
+		len = ext2_read_entry(layout, block, offset, &entry);
+		if (len == 0)
+			return; /* the search of this block says so */
+		if (entry.inode)
+			note_name(dir, entry.name, entry.name_len, index);
+	}
+}
+
+/* Give a large directory a table of its names. A directory that cannot be read as a whole has none. */
+static void make_table(struct inode *dir)
+{
+	struct ext2_inode *own = ext2_own(dir);
+
+	own->names = ext2_name_table_alloc(blocks_of(dir), dir->size);
+	for (unsigned int index = 0; own->names && index < blocks_of(dir); index++) {
+		uint32_t number;
+		struct page *page = read_block(dir, index, &number);
+		char *address;
+
+		if (IS_ERR(page)) {
+			ext2_name_table_free(own->names);
+			own->names = NULL;
+			return;
+		}
+		address = kmap_local(page);
+		note_block(dir, address, index);
+		kunmap_local(address);
+		page_put(page);
+	}
+}
+
+//BOOK: ext2-find-name
+/* Look for a name. Returns 1, 0 or an error. */
+static int find_name(struct inode *dir, const char *name, unsigned int len, struct place *place)
+{
+	struct ext2_inode *own = ext2_own(dir);
+	unsigned int index, at = 0;
+	int result = 0;
+
+	if (!own->names)
+		make_table(dir);
+	if (own->names) {
+		while (result == 0 && ext2_name_table_next(own->names, name, len, &at, &index))
+			result = search_block(dir, index, name, len, place);
+		return result;
+	}
+	for (index = 0; result == 0 && index < blocks_of(dir); index++)
+		result = search_block(dir, index, name, len, place);
+	return result;
+}
+
+/* Find a name that is there. Returns 0 or an error. */
+static int find_present(struct inode *dir, const char *name, unsigned int len, struct place *place)
+{
+	int result = find_name(dir, name, len, place);
+
+	if (result == 0)
+		return ext2_damaged(dir->sb, dir->number, "a name is missing");
+	return MIN(result, 0);
+}
+
+static int emit_wanted(struct inode *dir, struct dir_context *context)
+{
+	const struct name *wanted = context->wanted;
+	struct place place;
+	int result = find_name(dir, wanted->text, wanted->len, &place);
+
+	if (result > 0)
+		(void)context->emit(context, wanted->text, wanted->len, place.entry.inode,
+				    DT_OF_MODE(ext2_mode_of_type(place.entry.type)));
+	return MIN(result, 0);
+}
+
 int ext2_readdir(struct dentry *dentry, struct dir_context *context)
 {
 	struct inode *dir = dentry->inode;
 	unsigned int shift = ext2_fs(dir)->layout.block_shift;
 	int result = context->pos < 0 ? -EINVAL : 0;
 
+	if (context->wanted)
+		return emit_wanted(dir, context);
 	while (result == 0 && context->pos < dir->size) {
 		unsigned int block = context->pos >> shift;
 		uint32_t number;
@@ -93,53 +215,6 @@ int ext2_readdir(struct dentry *dentry, struct dir_context *context)
 		kunmap_local(address);
 		page_put(page);
 	}
-	return MIN(result, 0);
-}
-
-/* ---- finding ---- */
-
-/* Where a name is: the device's block, the offset of its entry, and that of the entry before it in the block. */
-struct found {
-	uint32_t block;
-	unsigned int offset, before, len;
-};
-
-/* Look for a name in a block. Returns 1, 0 or -EIO. */
-static int search_block(struct inode *dir, const char *block, const char *name, unsigned int len,
-			struct found *found)
-{
-	const struct ext2_layout *layout = &ext2_fs(dir)->layout;
-	struct ext2_entry entry;
-
-	found->before = NOTHING_BEFORE;
-	for (found->offset = 0; found->offset < layout->block_size; found->offset += found->len) {
-		found->len = ext2_read_entry(layout, block, found->offset, &entry);
-		if (found->len == 0)
-			return damaged_entry(dir);
-		if (entry.inode && entry.name_len == len && memcmp(entry.name, name, len) == 0)
-			return 1;
-		found->before = found->offset;
-	}
-	return 0;
-}
-
-static int find_name(struct inode *dir, const char *name, unsigned int len, struct found *found)
-{
-	int result = 0;
-
-	for (unsigned int block = 0; result == 0 && block < blocks_of(dir); block++) {
-		struct page *page = read_block(dir, block, &found->block);
-		char *address;
-
-		if (IS_ERR(page))
-			return PTR_ERR(page);
-		address = kmap_local(page);
-		result = search_block(dir, address, name, len, found);
-		kunmap_local(address);
-		page_put(page);
-	}
-	if (result == 0)
-		return ext2_damaged(dir->sb, dir->number, "a name is missing");
 	return MIN(result, 0);
 }
 
@@ -177,16 +252,17 @@ int ext2_is_empty(struct inode *dir)
 static int write_entry(struct inode *dir, uint32_t block, unsigned int offset, unsigned int len,
 		       const char *name, unsigned int name_len, const struct inode *inode)
 {
-	struct {
-		struct ext2_disk_entry entry;
-		char name[NAME_MAX];
-	} __packed new = {
-		.entry = { inode->number, len, name_len,
-			   ext2_entry_type(&ext2_fs(dir)->layout, inode->mode) },
-	};
+	struct ext2_fs *fs = ext2_fs(dir);
+	struct ext2_disk_entry *entry =
+		ext2_edit_begin(fs, block, offset, sizeof(*entry) + name_len);
 
-	memcpy(new.name, name, name_len);
-	return ext2_edit(ext2_fs(dir), block, offset, &new, sizeof(new.entry) + name_len);
+	if (IS_ERR(entry))
+		return PTR_ERR(entry);
+	*entry = (struct ext2_disk_entry){ inode->number, len, name_len,
+					   ext2_entry_type(&fs->layout, inode->mode) };
+	memcpy(entry + 1, name, name_len);
+	kunmap_local(entry);
+	return 0;
 }
 
 static int set_entry_len(struct inode *dir, uint32_t block, unsigned int offset, unsigned int len)
@@ -205,13 +281,19 @@ static void touch(struct inode *dir)
 	ext2_changed(dir);
 }
 
-/* Find room in the directory's blocks. Returns 1, 0 or an error. */
-static int find_room(struct inode *dir, unsigned int size, uint32_t *number, struct ext2_room *room)
+/*
+ * Find room in the directory's blocks. Returns 1, 0 or an error. The search begins where an earlier one has ended. The blocks before
+ * lacked room for some name, so little of them is wasted. A disk that is nearly full wastes nothing.
+ */
+static int find_room(struct inode *dir, unsigned int size, unsigned int *index, uint32_t *number,
+		     struct ext2_room *room)
 {
+	struct ext2_inode *own = ext2_own(dir);
 	int result = 0;
 
-	for (unsigned int block = 0; result == 0 && block < blocks_of(dir); block++) {
-		struct page *page = read_block(dir, block, number);
+	*index = ext2_fs(dir)->free_blocks < BLOCKS_SHORT ? 0 : own->room_from;
+	for (; *index < blocks_of(dir); (*index)++) {
+		struct page *page = read_block(dir, *index, number);
 		char *address;
 
 		if (IS_ERR(page))
@@ -222,7 +304,10 @@ static int find_room(struct inode *dir, unsigned int size, uint32_t *number, str
 		page_put(page);
 		if (result < 0)
 			return damaged_entry(dir);
+		if (result > 0)
+			break;
 	}
+	own->room_from = *index;
 	return result;
 }
 
@@ -241,10 +326,10 @@ static int add_block(struct inode *dir, uint32_t *number)
 
 int ext2_add_name(struct inode *dir, const char *name, unsigned int len, const struct inode *inode)
 {
-	unsigned int size = ext2_entry_size(len), at = 0;
+	unsigned int size = ext2_entry_size(len), at = 0, index;
 	struct ext2_room room = { 0, 0, ext2_fs(dir)->layout.block_size };
 	uint32_t block;
-	int error, found = find_room(dir, size, &block, &room);
+	int error, found = find_room(dir, size, &index, &block, &room);
 
 	error = MIN(found, 0);
 	if (found == 0)
@@ -257,37 +342,46 @@ int ext2_add_name(struct inode *dir, const char *name, unsigned int len, const s
 	}
 	if (!error)
 		error = write_entry(dir, block, at, room.len, name, len, inode);
-	if (!error)
-		touch(dir);
-	return error;
+	if (error)
+		return error;
+	note_name(dir, name, len, index);
+	touch(dir);
+	return 0;
 }
 
 int ext2_remove_name(struct inode *dir, const char *name, unsigned int len)
 {
 	static const uint32_t unused;
-	struct found found;
-	int error = find_name(dir, name, len, &found);
+	struct ext2_inode *own = ext2_own(dir);
+	struct ext2_found *entry;
+	struct place place;
+	int error = find_present(dir, name, len, &place);
 
 	if (error)
 		return error;
-	if (found.before == NOTHING_BEFORE)
-		error = ext2_edit(ext2_fs(dir), found.block, found.offset, &unused, sizeof(unused));
+	entry = &place.entry;
+	if (entry->before == UINT32_MAX)
+		error = ext2_edit(ext2_fs(dir), place.block, entry->offset, &unused,
+				  sizeof(unused));
 	else
-		error = set_entry_len(dir, found.block, found.before,
-				      found.offset + found.len - found.before);
-	if (!error)
-		touch(dir);
-	return error;
+		error = set_entry_len(dir, place.block, entry->before,
+				      entry->offset + entry->len - entry->before);
+	if (error)
+		return error;
+	own->room_from = MIN(own->room_from, place.index);
+	touch(dir);
+	return 0;
 }
 
 int ext2_change_name(struct inode *dir, const char *name, unsigned int len,
 		     const struct inode *inode)
 {
-	struct found found;
-	int error = find_name(dir, name, len, &found);
+	struct place place;
+	int error = find_present(dir, name, len, &place);
 
 	if (!error)
-		error = write_entry(dir, found.block, found.offset, found.len, name, len, inode);
+		error = write_entry(dir, place.block, place.entry.offset, place.entry.len, name,
+				    len, inode);
 	if (!error)
 		touch(dir);
 	return error;

@@ -17,7 +17,8 @@
  * 5. Only the kernel task of a file system commits: when somebody waits for it (fsync), when the
  *    transaction has become large, and COMMIT_SECONDS after a change.
  * 6. An inode without links that is still in use, or a file whose end is being freed, is in the list of
- *    orphans on the disk. After a crash, mounting the file system frees what they have.
+ *    orphans. A commit brings the list on the disk up to date, so an orphan that comes and goes within a transaction costs
+ *    nothing there. After a crash, mounting the file system frees what the orphans have.
  * 7. Lock order: inode->lock < page lock of a file < fs->lock < page lock of metadata < fs->changed_lock. A task that waits
  *    for a commit holds neither fs->lock nor a page lock.
  * 8. After an error of the disk in a commit, nothing is written any more (fs->error). Operations return
@@ -27,6 +28,7 @@
 #define FS_EXT2_EXT2_H
 
 #include "fs/ext2/format.h"
+#include "fs/ext2/name_table.h"
 #include "fs/file/open_file.h"
 #include "mm/radix.h"
 
@@ -67,6 +69,14 @@ struct ext2_undo {
 	uint32_t free_blocks, free_inodes;
 };
 
+/* A block that the running operation has used. Its page is kept until the operation ends. */
+struct ext2_visit {
+	uint32_t block;
+	struct page *page; /* with a reference */
+	bool changing;	   /* the page is locked, and the block is in the running transaction */
+};
+#define EXT2_VISITS 8u
+
 struct ext2_fs { /* super_block.private */
 	struct super_block *sb;
 	struct ext2_layout layout;
@@ -78,12 +88,16 @@ struct ext2_fs { /* super_block.private */
 	bool writable;
 	bool was_clean;			   /* when it was mounted */
 	uint32_t free_blocks, free_inodes; /* stored with each commit */
-	uint32_t room_after;  /* the transaction whose commit frees what a write lacked; 0: none */
-	struct list orphans;  /* ext2_inode.orphan, the newest first, as on the disk */
-	bool reading_orphans; /* an inode that is read may have no links */
+	uint32_t room_after; /* the transaction whose commit frees what a write lacked; 0: none */
+	struct list orphans; /* ext2_inode.orphan, the newest first */
+	unsigned int nr_unstored_orphans;
+	bool orphans_changed;			       /* since the last commit */
+	bool reading_orphans;			       /* an inode that is read may have no links */
 	struct ext2_transaction *running, *committing; /* the second one: NULL if there is none */
 	struct ext2_transaction transactions[2];
 	struct ext2_undo undo;
+	struct ext2_visit visits[EXT2_VISITS];
+	unsigned int nr_visits, next_visit; /* the latter: which one is given up for another */
 	struct task *only; /* if it is not NULL, others cannot begin operations any more */
 
 	spinlock_t changed_lock; /* plain */
@@ -122,6 +136,10 @@ struct ext2_inode { /* inode.private */
 	volatile uint32_t transaction; /* the last one that has a change of it */
 	bool tied; /* an operation has changed it: it must be stored with that transaction */
 	struct list orphan; /* in fs->orphans */
+	/* Of a directory, guarded by inode->lock. */
+	struct ext2_name_table *names; /* or NULL */
+	unsigned int room_from;	       /* its first block that may have room for a name */
+	bool unstored_orphan; /* the commit has to store its place in the list of orphans */
 };
 
 static inline struct ext2_fs *ext2_fs(const struct inode *inode)
@@ -140,8 +158,11 @@ int ext2_metadata_init(struct ext2_fs *fs);
 /* Report damage in the log, and return -EIO. Only the first lines of each mount are written. */
 int ext2_damaged(const struct super_block *sb, uint64_t inode_number, const char *what);
 /*
- * Copy bytes of a block. Returns 0, -EIO, -ENOMEM or -ERESTARTSYS. May sleep. fs->lock need not be held.
+ * Returns the page of a block with a reference, in order to read it, or ERR_PTR(-EIO, -ENOMEM, -ERESTARTSYS). May
+ * sleep. fs->lock need not be held.
  */
+struct page *ext2_page(struct ext2_fs *fs, uint32_t block);
+/* Copy bytes of a block. Returns 0 or an error of ext2_page(). Otherwise the same. */
 int ext2_read(struct ext2_fs *fs, uint32_t block, unsigned int offset, void *to, unsigned int len);
 /*
  * Begin an operation: lock fs->lock. Waits for a commit first if the running transaction is large, or if
@@ -167,6 +188,13 @@ int ext2_end(struct ext2_fs *fs, int error);
  */
 int ext2_edit(struct ext2_fs *fs, uint32_t block, unsigned int offset, const void *from,
 	      unsigned int len);
+/*
+ * The same for bytes that the caller changes in their place: returns their address, which kunmap_local() gives back, or
+ * ERR_PTR of these errors.
+ */
+void *ext2_edit_begin(struct ext2_fs *fs, uint32_t block, unsigned int offset, unsigned int len);
+/* Let go of the pages that the operation has used. ext2_end() does this. fs->lock is held. */
+void ext2_end_visits(struct ext2_fs *fs);
 /* Make a block that has just been allocated a block of metadata, all zeros. Otherwise the same. */
 int ext2_make_block(struct ext2_fs *fs, uint32_t block);
 /*
@@ -258,11 +286,17 @@ int ext2_complete(struct inode *inode, int (*step)(struct inode *inode));
 /* Free an inode in memory whose operation has failed. */
 void ext2_drop_new(struct inode *inode);
 /*
- * Part of an operation: enter an inode into the list of orphans, or take it out. Returns 0 or an error of
- * ext2_edit(). Does nothing if that is so already. Must be the last step of its operation that can fail.
+ * Part of an operation: enter an inode into the list of orphans, or take it out. The commit of the transaction stores
+ * the list, and the inode with it. Does nothing if that is so already. Cannot fail, and nothing undoes it, so
+ * no later step of the operation may fail.
  */
-int ext2_add_orphan(struct inode *inode);
-int ext2_remove_orphan(struct inode *inode);
+void ext2_add_orphan(struct inode *inode);
+void ext2_remove_orphan(struct inode *inode);
+/*
+ * For a commit: store the orphans whose place in the list has changed, and the first one's number. Returns 0 or an error of
+ * ext2_edit(), and may be called again then. fs->lock is held.
+ */
+int ext2_store_orphans(struct ext2_fs *fs);
 /* Free what the orphans on the disk have, after the file system has become writable. */
 void ext2_free_orphans(struct ext2_fs *fs, uint32_t first);
 

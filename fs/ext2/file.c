@@ -141,7 +141,10 @@ int ext2_truncate(struct inode *inode, file_off_t size)
 	if (size >= inode->size || inode->blocks == 0)
 		return 0;
 	error = ext2_begin(fs);
-	return error ? error : ext2_end(fs, ext2_add_orphan(inode));
+	if (error)
+		return error;
+	ext2_add_orphan(inode);
+	return ext2_end(fs, 0);
 }
 
 /* Free what lies behind the end. */
@@ -154,7 +157,10 @@ static int free_rest(struct inode *inode)
 	if (error || list_empty(&ext2_own(inode)->orphan) || inode->nr_links == 0)
 		return error;
 	error = ext2_begin_always(fs);
-	return error ? error : ext2_end(fs, ext2_remove_orphan(inode));
+	if (error)
+		return error;
+	ext2_remove_orphan(inode);
+	return ext2_end(fs, 0);
 }
 
 void ext2_truncated(struct inode *inode)

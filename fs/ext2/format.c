@@ -268,16 +268,35 @@ unsigned int ext2_block_path(const struct ext2_layout *layout, uint64_t block, u
 	return length;
 }
 
-unsigned int ext2_read_entry(const struct ext2_layout *layout, const void *block,
-			     unsigned int offset, struct ext2_entry *entry)
+/* The length of the entry at `offset`, or 0 if it does not fit into the block. */
+static unsigned int entry_len(const struct ext2_layout *layout, const void *block,
+			      unsigned int offset)
 {
 	const struct ext2_disk_entry *disk = (const void *)((const char *)block + offset);
-	unsigned int room = layout->block_size - offset, len;
+	unsigned int len;
 
 	if (offset > layout->block_size - sizeof(*disk))
 		return 0;
 	len = disk->entry_len;
-	if (len < sizeof(*disk) + ENTRY_ALIGN || len & (ENTRY_ALIGN - 1) || len > room)
+	if (len < sizeof(*disk) + ENTRY_ALIGN || len & (ENTRY_ALIGN - 1) ||
+	    len > layout->block_size - offset)
+		return 0;
+	return len;
+}
+
+/* Does a used entry of that length have a name? */
+static bool name_fits(const struct ext2_disk_entry *disk, unsigned int len)
+{
+	return disk->name_len > 0 && sizeof(*disk) + disk->name_len <= len;
+}
+
+unsigned int ext2_read_entry(const struct ext2_layout *layout, const void *block,
+			     unsigned int offset, struct ext2_entry *entry)
+{
+	const struct ext2_disk_entry *disk = (const void *)((const char *)block + offset);
+	unsigned int len = entry_len(layout, block, offset);
+
+	if (len == 0)
 		return 0;
 	entry->inode = disk->inode;
 	entry->name = (const char *)(disk + 1);
@@ -288,11 +307,38 @@ unsigned int ext2_read_entry(const struct ext2_layout *layout, const void *block
 		return 0;
 	if (entry->inode == 0)
 		return len;
-	if (entry->name_len == 0 || sizeof(*disk) + entry->name_len > len ||
-	    entry->inode > layout->inodes || memchr(entry->name, '/', entry->name_len) ||
-	    memchr(entry->name, '\0', entry->name_len))
+	if (!name_fits(disk, len) || entry->inode > layout->inodes ||
+	    memchr(entry->name, '/', entry->name_len) || memchr(entry->name, '\0', entry->name_len))
 		return 0;
 	return len;
+}
+
+int ext2_find_entry(const struct ext2_layout *layout, const void *block, const char *name,
+		    unsigned int name_len, struct ext2_found *found)
+{
+	struct ext2_entry entry;
+	unsigned int len;
+
+	found->before = UINT32_MAX;
+	for (unsigned int offset = 0; offset < layout->block_size; offset += len) {
+		const struct ext2_disk_entry *disk = (const void *)((const char *)block + offset);
+
+		len = entry_len(layout, block, offset);
+		if (len == 0 || (disk->inode && !name_fits(disk, len)))
+			return -1;
+		if (disk->inode && disk->name_len == name_len &&
+		    memcmp(disk + 1, name, name_len) == 0) {
+			if (ext2_read_entry(layout, block, offset, &entry) == 0)
+				return -1;
+			found->offset = offset;
+			found->len = len;
+			found->inode = entry.inode;
+			found->type = entry.type;
+			return 1;
+		}
+		found->before = offset;
+	}
+	return 0;
 }
 
 unsigned int ext2_entry_size(unsigned int name_len)
@@ -303,17 +349,16 @@ unsigned int ext2_entry_size(unsigned int name_len)
 int ext2_find_room(const struct ext2_layout *layout, const void *block, unsigned int size,
 		   struct ext2_room *room)
 {
-	struct ext2_entry entry;
 	unsigned int len;
 
 	for (unsigned int offset = 0; offset < layout->block_size; offset += len) {
-		unsigned int keep = 0;
+		const struct ext2_disk_entry *disk = (const void *)((const char *)block + offset);
+		unsigned int keep;
 
-		len = ext2_read_entry(layout, block, offset, &entry);
-		if (len == 0)
+		len = entry_len(layout, block, offset);
+		if (len == 0 || (disk->inode && !name_fits(disk, len)))
 			return -1;
-		if (entry.inode)
-			keep = ext2_entry_size(entry.name_len);
+		keep = disk->inode ? ext2_entry_size(disk->name_len) : 0;
 		if (len - keep >= size) {
 			*room = (struct ext2_room){ offset, keep, len - keep };
 			return 1;

@@ -177,6 +177,17 @@ struct ext2_entry {
 };
 unsigned int ext2_read_entry(const struct ext2_layout *layout, const void *block,
 			     unsigned int offset, struct ext2_entry *entry);
+/*
+ * Find a name in a block of a directory. Returns 1, 0 if it is not there, or -1 if an entry is damaged. The
+ * characters of other names are not checked. found->before is the offset of the entry before it, or UINT32_MAX.
+ */
+struct ext2_found {
+	unsigned int offset, before, len;
+	uint32_t inode;
+	unsigned int type;
+};
+int ext2_find_entry(const struct ext2_layout *layout, const void *block, const char *name,
+		    unsigned int name_len, struct ext2_found *found);
 /* How many bytes an entry with such a name needs. */
 unsigned int ext2_entry_size(unsigned int name_len);
 /*

@@ -2,8 +2,8 @@
  * Inodes of ext2: reading, storing, making and deleting them, and the list of orphans. fs/ext2/ext2.h has
  * the contract.
  *
- * The list of orphans is linked through the deletion times of the inodes on the disk. fs->orphans has the
- * same inodes in the same order.
+ * The list of orphans is linked through the deletion times of the inodes on the disk. After each commit fs->orphans has
+ * the same inodes in the same order.
  */
 #include "drivers/disk/block.h"
 #include "fs/ext2/batch.h"
@@ -12,6 +12,7 @@
 #include "fs/names/vfs_internal.h"
 #include "kernel/log.h"
 #include "lib/string.h"
+#include "mm/kmap.h"
 #include "mm/slab.h"
 
 /* ---- reading ---- */
@@ -118,9 +119,12 @@ void ext2_free_inode(struct inode *inode)
 	if (own && !list_empty(&own->orphan)) {
 		mutex_lock(&fs->lock);
 		list_del(&own->orphan);
+		WRITE_ONCE(fs->nr_unstored_orphans, fs->nr_unstored_orphans - own->unstored_orphan);
 		fs->was_clean = false;
 		mutex_unlock(&fs->lock);
 	}
+	if (own)
+		ext2_name_table_free(own->names);
 	kfree(own);
 }
 
@@ -131,7 +135,7 @@ static uint32_t deletion_time(const struct ext2_fs *fs, const struct ext2_inode 
 {
 	const struct list *next = own->orphan.next;
 
-	if (list_empty(&own->orphan))
+	if (own->deleted || list_empty(&own->orphan))
 		return own->deleted;
 	return next == &fs->orphans ? 0
 				    : list_entry(next, struct ext2_inode, orphan)->inode->number;
@@ -181,17 +185,17 @@ int ext2_store_inode(struct inode *inode)
 {
 	struct ext2_fs *fs = ext2_fs(inode);
 	struct ext2_inode *own = ext2_own(inode);
-	struct ext2_disk_inode disk;
-	int error = ext2_read(fs, own->table_block, own->table_offset, &disk, sizeof(disk));
+	struct ext2_disk_inode *disk;
+	bool large;
 
-	if (error)
-		return error;
-	fill_in(inode, &disk);
+	disk = ext2_edit_begin(fs, own->table_block, own->table_offset, sizeof(*disk));
+	if (IS_ERR(disk))
+		return PTR_ERR(disk);
+	fill_in(inode, disk);
+	large = S_ISREG(inode->mode) && (disk->size_high || disk->size > INT32_MAX);
+	kunmap_local(disk);
 	own->transaction = fs->running->id;
-	error = ext2_edit(fs, own->table_block, own->table_offset, &disk, sizeof(disk));
-	if (!error && S_ISREG(inode->mode) && (disk.size_high || disk.size > INT32_MAX))
-		error = note_large_file(fs);
-	return error;
+	return large ? note_large_file(fs) : 0;
 }
 
 /* ---- making ---- */
@@ -247,58 +251,72 @@ void ext2_drop_new(struct inode *inode)
 
 /* ---- orphans ---- */
 
-static int set_first_orphan(struct ext2_fs *fs, uint32_t number)
+/* The next orphan is another one now. */
+static void set_unstored(struct ext2_fs *fs, struct ext2_inode *own, bool unstored)
 {
-	struct ext2_place place = ext2_super_place(&fs->layout);
-
-	return ext2_edit(fs, place.block,
-			 place.offset + offsetof(struct ext2_disk_super, last_orphan), &number,
-			 sizeof(number));
+	WRITE_ONCE(fs->nr_unstored_orphans,
+		   fs->nr_unstored_orphans + unstored - own->unstored_orphan);
+	WRITE_ONCE(fs->orphans_changed, true);
+	own->unstored_orphan = unstored;
 }
 
-int ext2_add_orphan(struct inode *inode)
+void ext2_add_orphan(struct inode *inode)
 {
 	struct ext2_fs *fs = ext2_fs(inode);
 	struct ext2_inode *own = ext2_own(inode);
-	int error;
 
 	if (!list_empty(&own->orphan))
-		return 0;
+		return;
 	list_add(&fs->orphans, &own->orphan);
-	error = ext2_store_inode(inode);
-	if (!error)
-		error = set_first_orphan(fs, inode->number);
-	if (error)
-		list_del(&own->orphan);
-	return error;
+	set_unstored(fs, own, true);
+	own->transaction = fs->running->id;
 }
 
-int ext2_remove_orphan(struct inode *inode)
+void ext2_remove_orphan(struct inode *inode)
 {
 	struct ext2_fs *fs = ext2_fs(inode);
 	struct ext2_inode *own = ext2_own(inode);
 	struct list *before = own->orphan.prev;
-	uint32_t next = deletion_time(fs, own);
-	int error;
 
 	if (list_empty(&own->orphan))
-		return 0;
-	if (before == &fs->orphans) {
-		error = set_first_orphan(fs, next);
-	} else {
-		struct ext2_inode *previous = list_entry(before, struct ext2_inode, orphan);
-
-		error = ext2_edit(fs, previous->table_block,
-				  previous->table_offset + offsetof(struct ext2_disk_inode, dtime),
-				  &next, sizeof(next));
-	}
-	if (error)
-		return error;
+		return;
 	list_del(&own->orphan);
-	error = ext2_store_inode(inode);
-	if (error)
-		list_insert(&own->orphan, before, before->next);
+	set_unstored(fs, own, false);
+	if (before != &fs->orphans)
+		set_unstored(fs, list_entry(before, struct ext2_inode, orphan), true);
+	ext2_changed(inode);
+}
+
+/* Store the first orphan's number in the superblock. */
+static int store_first_orphan(struct ext2_fs *fs)
+{
+	struct ext2_place place = ext2_super_place(&fs->layout);
+	unsigned int at = place.offset + offsetof(struct ext2_disk_super, last_orphan);
+	uint32_t number = 0, old;
+	int error = ext2_read(fs, place.block, at, &old, sizeof(old));
+
+	if (!list_empty(&fs->orphans))
+		number = list_first(&fs->orphans, struct ext2_inode, orphan)->inode->number;
+	if (!error && number != old)
+		error = ext2_edit(fs, place.block, at, &number, sizeof(number));
 	return error;
+}
+
+int ext2_store_orphans(struct ext2_fs *fs)
+{
+	struct ext2_inode *own;
+	int error;
+
+	list_for_each(own, &fs->orphans, orphan) {
+		if (!own->unstored_orphan)
+			continue;
+		fs->undo.nr_edits = fs->undo.nr_bytes = 0;
+		error = ext2_store_inode(own->inode);
+		if (error)
+			return error;
+		set_unstored(fs, own, false);
+	}
+	return store_first_orphan(fs);
 }
 
 /* ---- deleting ---- */
@@ -350,7 +368,8 @@ static int drop_attributes(struct inode *inode, uint32_t *freed)
 static int give_up(struct inode *inode)
 {
 	struct ext2_fs *fs = ext2_fs(inode);
-	uint32_t attributes = 0, file_acl = ext2_own(inode)->file_acl;
+	struct ext2_inode *own = ext2_own(inode);
+	uint32_t attributes = 0, file_acl = own->file_acl;
 	int error = ext2_begin_always(fs);
 
 	if (error)
@@ -359,18 +378,21 @@ static int give_up(struct inode *inode)
 	if (!error)
 		error = ext2_give_inode(fs, inode->number, S_ISDIR(inode->mode));
 	if (!error) {
-		ext2_own(inode)->deleted = time_wall_spec().sec;
-		ext2_own(inode)->file_acl = 0;
+		own->deleted = time_wall_spec().sec;
+		own->file_acl = 0;
 		inode->size = 0;
 		inode->blocks = 0;
-		error = list_empty(&ext2_own(inode)->orphan) ? ext2_store_inode(inode)
-							     : ext2_remove_orphan(inode);
+		error = ext2_store_inode(inode);
 	}
-	if (error)
-		ext2_own(inode)->file_acl = file_acl;
-	else if (attributes)
+	if (error) {
+		own->deleted = 0;
+		own->file_acl = file_acl;
+		return ext2_end(fs, error);
+	}
+	ext2_remove_orphan(inode);
+	if (attributes)
 		ext2_forget(fs, attributes);
-	return ext2_end(fs, error);
+	return ext2_end(fs, 0);
 }
 
 static int free_all(struct inode *inode)
@@ -425,7 +447,10 @@ static int shorten(struct inode *inode)
 
 	if (!error)
 		error = ext2_begin_always(fs);
-	return error ? error : ext2_end(fs, ext2_remove_orphan(inode));
+	if (error)
+		return error;
+	ext2_remove_orphan(inode);
+	return ext2_end(fs, 0);
 }
 
 void ext2_free_orphans(struct ext2_fs *fs, uint32_t first)

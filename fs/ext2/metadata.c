@@ -3,6 +3,8 @@
  *
  * A block that has changed since the last commit is in the list of the running transaction. Its page is
  * PG_DIRTY, and page->private leads to its struct ext2_block, which has a reference to the page.
+ *
+ * An operation keeps the pages that it has used, and the locks of those that it changes. So it looks up each block once.
  */
 #include "drivers/disk/block.h"
 #include "fs/ext2/blocks.h"
@@ -92,9 +94,83 @@ int ext2_metadata_init(struct ext2_fs *fs)
 	return 0;
 }
 
+/* ---- the blocks that an operation uses ---- */
+
+static struct ext2_visit *find_visit(struct ext2_fs *fs, uint32_t block)
+{
+	for (unsigned int i = 0; i < fs->nr_visits; i++)
+		if (fs->visits[i].block == block)
+			return &fs->visits[i];
+	return NULL;
+}
+
+static void let_go(const struct ext2_visit *visit)
+{
+	if (visit->changing)
+		page_end_write(visit->page);
+	else
+		page_put(visit->page);
+}
+
+static void end_visit(struct ext2_fs *fs, struct ext2_visit *visit)
+{
+	let_go(visit);
+	*visit = fs->visits[--fs->nr_visits];
+}
+
+void ext2_end_visits(struct ext2_fs *fs)
+{
+	while (fs->nr_visits > 0)
+		let_go(&fs->visits[--fs->nr_visits]);
+}
+
+/* Keep a page for the operation. It gets the caller's reference, and its lock if it is `changing`. */
+static void keep_page(struct ext2_fs *fs, uint32_t block, struct page *page, bool changing)
+{
+	struct ext2_visit *visit;
+
+	if (fs->nr_visits < EXT2_VISITS) {
+		visit = &fs->visits[fs->nr_visits++];
+	} else {
+		visit = &fs->visits[fs->next_visit++ % EXT2_VISITS];
+		let_go(visit);
+	}
+	*visit = (struct ext2_visit){ block, page, changing };
+}
+
+/* Nearly always the page is there, and is found in one step. */
+static struct page *read_page(struct ext2_fs *fs, uint32_t block)
+{
+	struct page *page = mapping_find(&fs->metadata->mapping, block);
+
+	if (page && page_has(page, PG_UPTODATE)) {
+		page_mark_used(page);
+		return page;
+	}
+	if (page)
+		page_put(page);
+	return mapping_read_page(&fs->metadata->mapping, block);
+}
+
+struct page *ext2_page(struct ext2_fs *fs, uint32_t block)
+{
+	struct ext2_visit *visit = mutex_held(&fs->lock) ? find_visit(fs, block) : NULL;
+	struct page *page = visit ? visit->page : read_page(fs, block);
+
+	if (IS_ERR(page))
+		return page;
+	if (visit) {
+		page_ref(page);
+	} else if (mutex_held(&fs->lock)) {
+		page_ref(page);
+		keep_page(fs, block, page, false);
+	}
+	return page;
+}
+
 int ext2_read(struct ext2_fs *fs, uint32_t block, unsigned int offset, void *to, unsigned int len)
 {
-	struct page *page = mapping_read_page(&fs->metadata->mapping, block);
+	struct page *page = ext2_page(fs, block);
 	char *address;
 
 	if (IS_ERR(page))
@@ -129,7 +205,8 @@ static int make_room(struct ext2_fs *fs)
 	const struct ext2_transaction *running = READ_ONCE(fs->running);
 	unsigned int max = READ_ONCE(fs->log.active) ? ext2_journal_room(fs) : BLOCKS_MAX;
 
-	if (READ_ONCE(running->nr_blocks) < max && !blocks_wait(fs))
+	if (READ_ONCE(running->nr_blocks) + READ_ONCE(fs->nr_unstored_orphans) < max &&
+	    !blocks_wait(fs))
 		return 0;
 	return ext2_commit_wait(fs, READ_ONCE(running->id));
 }
@@ -148,6 +225,7 @@ static int begin_locked(struct ext2_fs *fs)
 	undo->nr_edits = undo->nr_bytes = undo->nr_made = 0;
 	undo->free_blocks = fs->free_blocks;
 	undo->free_inodes = fs->free_inodes;
+	assert(fs->nr_visits == 0);
 	return 0;
 }
 
@@ -233,42 +311,70 @@ static void save(struct ext2_undo *undo, uint32_t block, unsigned int offset, co
 	undo->nr_bytes += len;
 }
 
-/* Change bytes of a block. `undo` is NULL when old bytes are put back. */
-static int edit(struct ext2_fs *fs, uint32_t block, unsigned int offset, const void *from,
-		unsigned int len, struct ext2_undo *undo)
+/*
+ * The page of a block, which stays locked until the operation ends, and is part of the running transaction. Returns it
+ * without a reference, or ERR_PTR.
+ */
+static struct page *page_to_change(struct ext2_fs *fs, uint32_t block)
 {
-	struct page *page = page_begin_write(&fs->metadata->mapping, block, offset, offset + len);
-	char *address;
+	struct ext2_visit *visit = find_visit(fs, block);
+	struct page *page;
 	int error;
 
+	/* A page of the running transaction is not lent, and nothing takes it out of its file. */
+	if (visit && !visit->changing && visit->page->private)
+		visit->changing = page_trylock(visit->page);
+	if (visit && visit->changing)
+		return visit->page;
+	if (visit)
+		end_visit(fs, visit);
+	page = page_begin_write(&fs->metadata->mapping, block, 0, 1);
 	if (IS_ERR(page))
-		return PTR_ERR(page);
+		return page;
 	error = join(fs, page);
 	if (error) {
 		page_abort_write(page);
-		return error;
+		return ERR_PTR(error);
 	}
+	keep_page(fs, block, page, true);
+	return page;
+}
+
+void *ext2_edit_begin(struct ext2_fs *fs, uint32_t block, unsigned int offset, unsigned int len)
+{
+	struct page *page;
+	char *address;
+
+	assert(mutex_held(&fs->lock) && len < PAGE_SIZE);
+	page = page_to_change(fs, block);
+	if (IS_ERR(page))
+		return page;
 	address = kmap_local(page);
-	if (undo)
-		save(undo, block, offset, address + offset, len);
-	memcpy(address + offset, from, len);
-	kunmap_local(address);
-	page_end_write(page);
-	return 0;
+	save(&fs->undo, block, offset, address + offset, len);
+	return address + offset;
 }
 
 int ext2_edit(struct ext2_fs *fs, uint32_t block, unsigned int offset, const void *from,
 	      unsigned int len)
 {
-	assert(mutex_held(&fs->lock) && len < PAGE_SIZE);
-	return edit(fs, block, offset, from, len, &fs->undo);
+	char *address = ext2_edit_begin(fs, block, offset, len);
+
+	if (IS_ERR(address))
+		return PTR_ERR(address);
+	memcpy(address, from, len);
+	kunmap_local(address);
+	return 0;
 }
 
 int ext2_make_block(struct ext2_fs *fs, uint32_t block)
 {
-	struct page *page = page_begin_write(&fs->metadata->mapping, block, 0, PAGE_SIZE);
+	struct ext2_visit *visit = find_visit(fs, block);
+	struct page *page;
 	int error;
 
+	if (visit)
+		end_visit(fs, visit);
+	page = page_begin_write(&fs->metadata->mapping, block, 0, PAGE_SIZE);
 	if (IS_ERR(page))
 		return PTR_ERR(page);
 	page_zero(page, 0, PAGE_SIZE);
@@ -279,7 +385,9 @@ int ext2_make_block(struct ext2_fs *fs, uint32_t block)
 	}
 	assert(fs->undo.nr_made < ARRAY_SIZE(fs->undo.made));
 	fs->undo.made[fs->undo.nr_made++] = block;
-	page_end_write(page);
+	set_bits(&page->flags,
+		 PG_UPTODATE); /* a reader of the file need not wait for the operation */
+	keep_page(fs, block, page, true);
 	return 0;
 }
 
@@ -287,8 +395,11 @@ int ext2_make_block(struct ext2_fs *fs, uint32_t block)
 static void drop_block(struct ext2_fs *fs, uint32_t block)
 {
 	struct mapping *mapping = &fs->metadata->mapping;
+	struct ext2_visit *visit = find_visit(fs, block);
 	struct page *page = mapping_find(mapping, block);
 
+	if (visit)
+		end_visit(fs, visit);
 	if (!page)
 		return;
 	/* It is not being read: what is freed has been read before. */
@@ -307,6 +418,20 @@ void ext2_forget(struct ext2_fs *fs, uint32_t block)
 	ext2_note_revoked(fs, block);
 }
 
+/* Put the old bytes of one edit back. */
+static int put_back_edit(struct ext2_fs *fs, unsigned int i, const char *bytes)
+{
+	struct page *page = page_to_change(fs, fs->undo.edits[i].block);
+	char *address;
+
+	if (IS_ERR(page))
+		return PTR_ERR(page);
+	address = kmap_local(page);
+	memcpy(address + fs->undo.edits[i].offset, bytes, fs->undo.edits[i].len);
+	kunmap_local(address);
+	return 0;
+}
+
 /*
  * The edited blocks are in the running transaction, which has references to their pages, and no commit can
  * lend them before fs->lock is free. So putting bytes back neither reads nor allocates.
@@ -319,8 +444,7 @@ static void put_back(struct ext2_fs *fs)
 		unsigned int i = --undo->nr_edits;
 
 		undo->nr_bytes -= undo->edits[i].len;
-		if (edit(fs, undo->edits[i].block, undo->edits[i].offset,
-			 undo->bytes + undo->nr_bytes, undo->edits[i].len, NULL))
+		if (put_back_edit(fs, i, undo->bytes + undo->nr_bytes))
 			ext2_damaged(fs->sb, 0, "an operation could not be undone");
 	}
 	while (undo->nr_made > 0)
@@ -333,6 +457,7 @@ int ext2_end(struct ext2_fs *fs, int error)
 {
 	if (error)
 		put_back(fs);
+	ext2_end_visits(fs);
 	mutex_unlock(&fs->lock);
 	return error;
 }

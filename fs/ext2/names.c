@@ -80,11 +80,14 @@ static struct inode *make(struct inode *dir, unsigned int mode, unsigned int rde
 	else if (target)
 		error = set_target(inode, target);
 	if (!error)
-		error = named ? ext2_store_inode(inode) : ext2_add_orphan(inode);
-	if (!error)
-		return inode;
-	ext2_drop_new(inode);
-	return ERR_PTR(error);
+		error = ext2_store_inode(inode);
+	if (error) {
+		ext2_drop_new(inode);
+		return ERR_PTR(error);
+	}
+	if (!named)
+		ext2_add_orphan(inode);
+	return inode;
 }
 
 static struct inode *ext2_create(struct inode *dir, struct dentry *dentry, unsigned int mode,
@@ -150,12 +153,11 @@ static int ext2_link(struct inode *dir, struct dentry *dentry, struct inode *ino
 	save(&saved_dir, dir);
 	inode->nr_links++;
 	error = ext2_add_name(dir, dentry->name, dentry->name_len, inode);
-	if (!error)
-		error = ext2_remove_orphan(inode);
 	if (error) {
 		restore(&saved);
 		restore(&saved_dir);
 	} else {
+		ext2_remove_orphan(inode);
 		inode->ctime = time_wall_spec();
 		ext2_changed(inode);
 	}
@@ -168,17 +170,17 @@ static int ext2_link(struct inode *dir, struct dentry *dentry, struct inode *ino
  * Part of an operation: an inode has lost a name, and a directory has lost its own ".." and ".", too. Without a name it
  * becomes an orphan until its last user has gone.
  */
-static int lose_name(struct inode *inode)
+static void lose_name(struct inode *inode)
 {
 	inode->nr_links = S_ISDIR(inode->mode) ? 0 : inode->nr_links - 1;
 	inode->ctime = time_wall_spec();
 	if (inode->nr_links == 0)
-		return ext2_add_orphan(inode);
-	ext2_changed(inode);
-	return 0;
+		ext2_add_orphan(inode);
+	else
+		ext2_changed(inode);
 }
 
-/* The operation has ended. An inode without a name has been stored, and goes with its last user. */
+/* The operation has ended. An inode without a name is stored as an orphan, and goes with its last user. */
 static void after_losing(struct inode *inode)
 {
 	if (inode && inode->nr_links == 0)
@@ -208,11 +210,11 @@ static int ext2_remove(struct inode *dir, struct dentry *dentry)
 	save(&saved_dir, dir);
 	dir->nr_links -= S_ISDIR(inode->mode);
 	error = ext2_remove_name(dir, dentry->name, dentry->name_len);
-	if (!error)
-		error = lose_name(inode);
 	if (error) {
 		restore(&saved);
 		restore(&saved_dir);
+	} else {
+		lose_name(inode);
 	}
 	error = ext2_end(fs, error);
 	if (!error)
@@ -248,7 +250,7 @@ static int rename_names(struct inode *old_dir, struct dentry *old, struct inode 
 		error = move_parent(inode, old_dir, new_dir);
 	if (!error && replaced) {
 		new_dir->nr_links -= S_ISDIR(replaced->mode);
-		error = lose_name(replaced);
+		lose_name(replaced);
 	}
 	return error;
 }

@@ -47,18 +47,17 @@ static int write_group(struct ext2_fs *fs, uint32_t group, const struct ext2_dis
 static int change_bits(struct ext2_fs *fs, uint32_t bitmap, unsigned int bit, unsigned int nr,
 		       bool set)
 {
-	uint8_t bytes[GIVE_MAX / 8 + 1];
-	unsigned int first = bit >> 3, len = ((bit + nr - 1) >> 3) - first + 1;
-	int error = ext2_read(fs, bitmap, first, bytes, len);
+	unsigned int first = bit >> 3, len = ((bit + nr - 1) >> 3) - first + 1, i;
+	uint8_t *bytes = ext2_edit_begin(fs, bitmap, first, len);
 
-	if (error)
-		return error;
-	for (unsigned int i = bit; i < bit + nr; i++) {
-		if (bit_is_set(bytes, i - 8 * first) == set)
-			return ext2_damaged(fs->sb, 0, "a bitmap disagrees with what is in use");
+	if (IS_ERR(bytes))
+		return PTR_ERR(bytes);
+	for (i = bit; i < bit + nr && bit_is_set(bytes, i - 8 * first) != set; i++)
 		bytes[(i >> 3) - first] ^= 1u << (i & 7);
-	}
-	return ext2_edit(fs, bitmap, first, bytes, len);
+	kunmap_local(bytes);
+	if (i < bit + nr)
+		return ext2_damaged(fs->sb, 0, "a bitmap disagrees with what is in use");
+	return 0;
 }
 
 /* ---- blocks ---- */
@@ -112,7 +111,7 @@ static unsigned int find_run(const struct search *search, unsigned int *bit, uns
 static int search_group(struct ext2_fs *fs, uint32_t number, const struct ext2_disk_group *group,
 			unsigned int *bit, unsigned int max)
 {
-	struct page *page = mapping_read_page(&fs->metadata->mapping, group->block_bitmap);
+	struct page *page = ext2_page(fs, group->block_bitmap);
 	struct search search = {
 		.freed = radix_lookup(&fs->running->freed, number),
 		.freeing = fs->committing ? radix_lookup(&fs->committing->freed, number) : NULL,
@@ -334,7 +333,7 @@ static int group_for_directory(struct ext2_fs *fs, uint32_t *best)
 /* The first free inode of a group from `bit` on. Returns its bit, -ENOSPC or another error. */
 static int find_inode(struct ext2_fs *fs, const struct ext2_disk_group *group, unsigned int bit)
 {
-	struct page *page = mapping_read_page(&fs->metadata->mapping, group->inode_bitmap);
+	struct page *page = ext2_page(fs, group->inode_bitmap);
 	unsigned int nr = fs->layout.inodes_per_group;
 	const uint8_t *bits;
 

@@ -121,10 +121,8 @@ static void clear_orphans(struct ext2_fs *fs)
 	if (ext2_begin_always(fs))
 		return;
 	list_for_each_safe(own, next, &fs->orphans, orphan)
-		if (own->inode->nr_links > 0) {
-			fs->undo.nr_edits = fs->undo.nr_bytes = 0;
-			(void)ext2_remove_orphan(own->inode);
-		}
+		if (own->inode->nr_links > 0)
+			ext2_remove_orphan(own->inode);
 	(void)ext2_end(fs, 0);
 }
 
