@@ -26,7 +26,7 @@ MARK = "printf 'mark %d ' $(({step} + {number})) | dd of=/dev/vdb bs=4096 seek={
 
 
 def mark(program, number, place):
-    return MARK.format(step=program * STEP, number=number, place=place // 4096)
+    return MARK.format(step=program * STEP, number=number, place=place // 4096 + 2 * program)
 
 
 def sqlite_script(program, mode, place):
@@ -39,7 +39,10 @@ def sqlite_script(program, mode, place):
 
 
 def script(place):
-    """Returns the script of the guest. `place` is where on the disk the marks go."""
+    """Returns the script of the guest. `place` is where on the disk the marks go.
+
+    Each program has a block for its marks that is not beside another one, so that it is written by itself.
+    """
     lines = ["export PATH=/usr/bin:/bin:/usr/sbin:/sbin HOME=/tmp LC_ALL=C", "mount -t ext3 /dev/vdb /mnt || exit 1", "cd /mnt", "mkdir repository"]
     for program, mode in DATABASES.items():
         lines += [f"sqlite3 /mnt/{mode}.db <<'END' >/dev/null &", sqlite_script(program, mode, place) + "END"]
