@@ -6,8 +6,10 @@
 #define _GNU_SOURCE
 #include "bench.h"
 #include <sys/mount.h>
+#include <sys/stat.h>
 
 #define LARGE 65536
+#define NAMES 10000
 
 static char buffer[LARGE];
 static int file = -1, source = -1, ends[2];
@@ -46,6 +48,29 @@ static void create_and_unlink(void)
 	need(fd >= 0 && close(fd) == 0 && unlink("/mnt/name") == 0, "create and unlink");
 }
 
+/* The other names lead to one file, because making so many files would take long. */
+static bool large_directory(void)
+{
+	char name[32];
+
+	on_disk();
+	need(mkdir("/mnt/large", 0700) == 0 || errno == EEXIST, "mkdir");
+	source = open("/mnt/large/file", O_RDWR | O_CREAT, 0600);
+	need(source >= 0, "/mnt/large/file");
+	for (int i = 0; i < NAMES; i++) {
+		sprintf(name, "/mnt/large/%d", i);
+		need(link("/mnt/large/file", name) == 0, "link");
+	}
+	return true;
+}
+
+static void create_among_many(void)
+{
+	int fd = open("/mnt/large/name", O_RDWR | O_CREAT | O_EXCL, 0600);
+
+	need(fd >= 0 && close(fd) == 0 && unlink("/mnt/large/name") == 0, "create and unlink");
+}
+
 static void write_and_sync(void)
 {
 	need(pwrite(file, buffer, 4096, 0) == 4096 && fsync(file) == 0, "pwrite and fsync");
@@ -70,6 +95,8 @@ static void pipe_to_file(void)
 static struct row rows[] = {
 	{ "create and unlink on ext3", "open with O_CREAT, close, unlink", .reach = 12000,
 	  .rounds = 300, .setup = on_disk, .once = create_and_unlink },
+	{ "create and unlink among 10,000 names", "the same in a directory with 10,000 other names",
+	  .reach = 24000, .rounds = 300, .setup = large_directory, .once = create_among_many },
 	{ "4 KiB pwrite and fsync on ext3",
 	  "both calls, and the task that commits; not the waiting", .reach = 15000, .rounds = 50,
 	  .setup = file_to_write, .once = write_and_sync, .waits = true },
