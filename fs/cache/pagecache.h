@@ -78,7 +78,9 @@ struct mapping {
 	struct list vmas;    /* struct vma.mapping_link */
 	/* Reads in flight, each of which holds the lock of its page; pages with a store that are dirty or being written. */
 	struct atomic reads, unwritten;
-	volatile int write_error; /* a failed write-back, which the next fsync reports */
+	volatile int16_t write_error; /* a failed write-back, which the next fsync reports */
+	bool sealed;   /* no new mapping may be shared and writable; guarded by vma_lock */
+	uint8_t seals; /* fs/file/seal.h; guarded by inode->lock */
 };
 
 void mapping_init(struct mapping *mapping, struct inode *inode, const struct mapping_ops *ops);

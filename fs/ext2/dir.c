@@ -163,8 +163,10 @@ static int find_name(struct inode *dir, const char *name, unsigned int len, stru
 	if (!own->names)
 		make_table(dir);
 	if (own->names) {
+		/* A block may be missing that was added by an operation which has been undone. */
 		while (result == 0 && ext2_name_table_next(own->names, name, len, &at, &index))
-			result = search_block(dir, index, name, len, place);
+			if (index < blocks_of(dir))
+				result = search_block(dir, index, name, len, place);
 		return result;
 	}
 	for (index = 0; result == 0 && index < blocks_of(dir); index++)

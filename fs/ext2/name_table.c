@@ -28,7 +28,7 @@ struct ext2_name_table *ext2_name_table_alloc(unsigned int blocks, uint64_t byte
 		return NULL;
 	while (size < bytes / BYTES_PER_WORD)
 		size *= 2;
-	table = vmalloc(sizeof(*table) + size * sizeof(uint32_t), ALLOC_ZERO);
+	table = vmalloc(sizeof(*table) + size * sizeof(uint32_t), ALLOC_ZERO | ALLOC_OPTIONAL);
 	if (table)
 		table->size = size;
 	return table;

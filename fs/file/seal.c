@@ -8,13 +8,13 @@
 
 static long add_locked(struct inode *inode, unsigned int seals)
 {
-	if (!(inode->seals & SEALABLE))
+	if (!(inode->mapping.seals & SEALABLE))
 		return refuse(EINVAL, "the file cannot have seals");
-	if (inode->seals & SEAL_SEAL)
+	if (inode->mapping.seals & SEAL_SEAL)
 		return refuse(EPERM, "the file takes no more seals");
-	if (seals & ~inode->seals & SEAL_WRITE && !mapping_seal(&inode->mapping))
+	if (seals & ~inode->mapping.seals & SEAL_WRITE && !mapping_seal(&inode->mapping))
 		return refuse(EBUSY, "the file is mapped for writing");
-	inode->seals |= seals;
+	inode->mapping.seals |= seals;
 	return 0;
 }
 
@@ -37,7 +37,7 @@ long file_add_seals(struct file *file, unsigned int seals)
 
 long file_get_seals(const struct file *file)
 {
-	unsigned int seals = READ_ONCE(file->inode->seals);
+	unsigned int seals = READ_ONCE(file->inode->mapping.seals);
 
 	return seals & SEALABLE ? (long)(seals & SEAL_ALL) : refuse(EINVAL, "no file with seals");
 }

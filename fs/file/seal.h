@@ -1,7 +1,7 @@
 /*
  * Seals: promises about a file in memory that can be given once and never taken back (F_ADD_SEALS).
  *
- * 1. inode->seals is set with inode->lock held, and every write, truncate and fallocate looks at it
+ * 1. inode->mapping.seals is set with inode->lock held, and every write, truncate and fallocate looks at it
  *    with that lock held. So a change is either complete when the seal is set, or refused.
  * 2. A program can also write through a shared mapping. F_SEAL_WRITE is refused (EBUSY) while there is
  *    a mapping that allows it, and afterwards none can be made (mapping_seal).
@@ -26,13 +26,13 @@ enum seals { /* linux/fcntl.h */
 /* Are the file's bytes sealed, or is it immutable? inode->lock is held. */
 static inline bool sealed_against_writing(const struct inode *inode)
 {
-	return inode->seals & (SEAL_WRITE | SEAL_FUTURE_WRITE) || inode_is_immutable(inode);
+	return inode->mapping.seals & (SEAL_WRITE | SEAL_FUTURE_WRITE) || inode_is_immutable(inode);
 }
 /* Do the seals forbid that size? inode->lock is held. */
 static inline bool sealed_against_size(const struct inode *inode, file_off_t size)
 {
-	return (inode->seals & SEAL_GROW && size > inode->size) ||
-	       (inode->seals & SEAL_SHRINK && size < inode->size);
+	return (inode->mapping.seals & SEAL_GROW && size > inode->size) ||
+	       (inode->mapping.seals & SEAL_SHRINK && size < inode->size);
 }
 /*
  * fcntl's F_ADD_SEALS. Returns 0, -EPERM if the file is not open for writing or takes no more seals,

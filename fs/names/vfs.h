@@ -146,8 +146,10 @@ struct inode_watch;
 struct inode {
 	struct super_block *sb;
 	uint64_t number;
-	uint16_t mode; /* type and permissions */
-	uint8_t flags; /* fs/names/inode_flags.h; set under `lock` */
+	uint16_t mode;	   /* type and permissions */
+	uint8_t flags;	   /* fs/names/inode_flags.h; set under `lock` */
+	bool deleted : 1;  /* a removed directory, which takes no new names; guarded by lock */
+	bool linkable : 1; /* O_TMPFILE: it may get a first name; guarded by lock */
 	unsigned int nr_links;
 	uint32_t uid, gid;
 	unsigned int rdev; /* of a device node: MAKEDEV(major, minor) */
@@ -163,13 +165,9 @@ struct inode {
 		struct pipe *pipe;     /* of a FIFO that is open; guarded by pipes_lock */
 		struct socket *socket; /* bound to this node (S_IFSOCK); guarded by sockets_lock */
 	};
-	void *private;	       /* belongs to the file system */
-	struct list hash_link; /* in the hash by (sb, number); guarded by inode_lock */
-	struct list sb_link;   /* in sb->inodes; guarded by inode_lock */
-	bool deleted;	       /* a removed directory, which takes no new names; guarded by lock */
-	bool linkable;	       /* O_TMPFILE: it may get a first name; guarded by lock */
-	uint8_t seals;	       /* fs/file/seal.h; guarded by lock */
-	bool map_sealed; /* no new mapping may be shared and writable; guarded by mapping.vma_lock */
+	void *private;		     /* belongs to the file system */
+	struct list hash_link;	     /* in the hash by (sb, number); guarded by inode_lock */
+	struct list sb_link;	     /* in sb->inodes; guarded by inode_lock */
 	const char *kind;	     /* of an anonymous inode: "pipe", "socket", "[eventfd]" */
 	struct file_lock *locks;     /* fs/file/lock.h */
 	struct inode_watch *watches; /* fs/names/notify.h */

@@ -77,7 +77,7 @@ static struct file *open_file(const char __user *user_name, unsigned int flags)
 	if (error)
 		return ERR_PTR(error);
 	if (flags & MFD_ALLOW_SEALING)
-		path.dentry->inode->seals = SEALABLE;
+		path.dentry->inode->mapping.seals = SEALABLE;
 	file = file_open_path(&path, O_RDWR | O_LARGEFILE);
 	path_put(&path);
 	return file;

@@ -204,7 +204,7 @@ static void tmpfs_truncated(struct inode *inode)
 /* A file that is sealed against future writes cannot be mapped for them, nor changed by mprotect(2). */
 static int tmpfs_mmap(struct file *file, struct vma *vma)
 {
-	if (vma->flags & VMA_SHARED && READ_ONCE(file->inode->seals) & SEAL_FUTURE_WRITE) {
+	if (vma->flags & VMA_SHARED && READ_ONCE(file->inode->mapping.seals) & SEAL_FUTURE_WRITE) {
 		if (vma->flags & VMA_WRITE)
 			return refuse(EPERM, "the file is sealed against writing");
 		vma->flags &= ~VMA_MAY_WRITE;
@@ -258,7 +258,7 @@ static struct inode *tmpfs_inode(struct super_block *sb, const struct inode *dir
 		inode->size = len;
 	} else if (S_ISREG(mode)) {
 		inode->file_ops = &tmpfs_file_ops;
-		inode->seals = SEALABLE | SEAL_SEAL;
+		inode->mapping.seals = SEALABLE | SEAL_SEAL;
 	} else if (S_ISDIR(mode)) {
 		inode->file_ops = &dir_file_ops;
 		inode->nr_links = 2;

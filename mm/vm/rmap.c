@@ -116,7 +116,7 @@ bool mapping_seal(struct mapping *mapping)
 	spin_lock(&mapping->vma_lock);
 	list_for_each(vma, &mapping->vmas, mapping_link)
 		found |= vma_can_write_file(vma);
-	mapping->inode->map_sealed |= !found;
+	mapping->sealed |= !found;
 	spin_unlock(&mapping->vma_lock);
 	return !found;
 }

@@ -68,7 +68,7 @@ static int mapping_join(struct vma *vma)
 	bool refused;
 
 	spin_lock(&mapping->vma_lock);
-	refused = mapping->inode->map_sealed && vma_can_write_file(vma);
+	refused = mapping->sealed && vma_can_write_file(vma);
 	if (!refused)
 		list_add_tail(&mapping->vmas, &vma->mapping_link);
 	spin_unlock(&mapping->vma_lock);

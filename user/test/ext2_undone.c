@@ -119,6 +119,37 @@ BEYOND_TEST(made, 120, "without memory a name is made as a whole or not at all",
 	finish();
 }
 
+/* Fill the blocks of 1 KiB of a directory, so that another name needs one more. */
+static void fill_blocks(const char *dir, unsigned int nr)
+{
+	char path[300];
+
+	for (unsigned int i = 0; i < 4 * nr; i++) {
+		int len = i == 3 ? 224 : 247; /* "." and ".." take 24 bytes of the first block */
+
+		snprintf(path, sizeof(path), "%s/%0*u", dir, len, i);
+		close(make_file(path, 0, SEED));
+	}
+	CHECK_EQ(stat_of(dir).st_size, nr * 1024);
+}
+
+BEYOND_TEST(large_directory, 120, "nor is a large directory longer than before", NO_NTH)
+{
+	int dir;
+
+	start("blank-1k");
+	fill_blocks(MNT "/dir", 6);
+	dir = open(MNT "/dir",
+		   O_RDONLY); /* it stays in memory, with all that is known of its names */
+	CHECK_EQ(statfs(MNT, &before), 0);
+	until_it_succeeds(rename_it, nothing_has_changed);
+	is_file(OTHER_1, 20000, SEED);
+	is_not_there(FILE);
+	CHECK_EQ(stat_of(MNT "/dir").st_size, 7 * 1024);
+	close(dir);
+	finish();
+}
+
 static long unlink_it(void)
 {
 	return unlink(FILE);

@@ -12,7 +12,7 @@ static unsigned char at_the_seal;
 static void sealable(void)
 {
 	cached_page();
-	cached_inode.seals = SEALABLE;
+	cached_inode.mapping.seals = SEALABLE;
 	sealed = false;
 }
 
@@ -66,7 +66,7 @@ static void unchanged(void)
 	struct page *page = cached_find();
 
 	must(!sealed || page_bytes(page)[STORED] == at_the_seal);
-	must(cached_inode.seals == (sealed ? SEALABLE | SEAL_WRITE : SEALABLE));
+	must(cached_inode.mapping.seals == (sealed ? SEALABLE | SEAL_WRITE : SEALABLE));
 	page_put(page);
 }
 
