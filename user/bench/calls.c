@@ -1,7 +1,8 @@
 /*
- * Rows for small calls: a call that does nothing, one byte through a pipe, making a pipe, and poll.
+ * Rows for small calls: a call that does nothing, one byte through a pipe, making a pipe, poll and epoll.
  */
 #include <poll.h>
+#include <sys/epoll.h>
 #include <sys/auxv.h>
 #include <sys/syscall.h>
 
@@ -89,6 +90,39 @@ static void poll_all(void)
 	need(poll(polled, POLLED, 0) == 0, "poll");
 }
 
+static int epoll;
+
+/* An epoll file with the read ends of `nr` pipes, of which the last has a byte. */
+static bool epoll_of(int nr)
+{
+	struct rlimit limit = { 2 * nr + 16, 2 * nr + 16 };
+	struct epoll_event event = { .events = EPOLLIN };
+
+	need(setrlimit(RLIMIT_NOFILE, &limit) == 0, "setrlimit");
+	epoll = epoll_create1(0);
+	for (int i = 0; i < nr; i++)
+		if (pipe(there) < 0 || epoll_ctl(epoll, EPOLL_CTL_ADD, there[0], &event) < 0)
+			return false;
+	return write(there[1], &byte, 1) == 1;
+}
+
+static bool epoll_of_ten(void)
+{
+	return epoll_of(10);
+}
+
+static bool epoll_of_thousand(void)
+{
+	return epoll_of(1000);
+}
+
+static void epoll_once(void)
+{
+	struct epoll_event event;
+
+	need(epoll_wait(epoll, &event, 1, 0) == 1, "epoll_wait");
+}
+
 static struct row rows[] = {
 	{ "getppid", "one system call that does nothing", .reach = 150, .rounds = 5000,
 	  .once = parent_id },
@@ -105,6 +139,10 @@ static struct row rows[] = {
 	  .once = pipe_and_close },
 	{ "poll of 100 pipes", "one poll of 100 read ends, none ready, that does not wait",
 	  .reach = 6000, .rounds = 300, .setup = many_pipes, .once = poll_all },
+	{ "epoll_wait, one of 10 pipes ready", "one epoll_wait that does not wait", .reach = 1000,
+	  .rounds = 1000, .setup = epoll_of_ten, .once = epoll_once },
+	{ "epoll_wait, one of 1,000 pipes ready", "the same; it must cost no more", .reach = 1000,
+	  .rounds = 1000, .setup = epoll_of_thousand, .once = epoll_once },
 };
 
 int main(int argc, char **argv)
