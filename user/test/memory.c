@@ -186,11 +186,16 @@ TEST(copy_on_write, 20, "parent and children each change their own copy, page by
 	int n = 200;
 	char *p = map(n * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	pid_t children[4];
+	int go[2];
+	char byte;
 
 	test_fill(p, n * PAGE, 2, 0);
+	CHECK_EQ(pipe(go), 0);
 	for (int c = 0; c < 4; c++) {
 		if ((children[c] = fork()))
 			continue;
+		close(go[1]);
+		read(go[0], &byte, 1); /* all of them share the pages before the first one stores */
 		for (int i = c; i < n; i += 4)
 			test_fill(p + i * PAGE, PAGE, 3, i * PAGE);
 		for (int i = 0; i < n; i++)
@@ -198,6 +203,8 @@ TEST(copy_on_write, 20, "parent and children each change their own copy, page by
 				_exit(1);
 		_exit(0);
 	}
+	close(go[0]);
+	close(go[1]);
 	for (int c = 0; c < 4; c++)
 		CHECK_EQ(test_wait(children[c]), 0);
 	CHECK_EQ(test_differs(p, n * PAGE, 2, 0), n * PAGE);
