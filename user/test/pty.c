@@ -182,7 +182,7 @@ TEST(session, 20, "a session on a pty: its terminal, signals of keys, SIGWINCH, 
 	if (child == 0) {
 		signal(SIGHUP, count);
 		signal(SIGWINCH, count);
-		signal(SIGINT, SIG_DFL);
+		signal(SIGINT, SIG_IGN);
 		CHECK_EQ(setsid(), getpid());
 		slave = open(slave_name, O_RDWR);
 		CHECK(slave >= 0);
@@ -191,11 +191,11 @@ TEST(session, 20, "a session on a pty: its terminal, signals of keys, SIGWINCH, 
 		CHECK_EQ(tcgetsid(slave), getpid());
 		CHECK(open("/dev/tty", O_RDWR) >= 0);
 		if (fork() == 0) {
+			signal(SIGINT, SIG_DFL);
 			CHECK_EQ(write(ready[1], "r", 1), 1);
 			for (;;)
 				pause();
 		}
-		signal(SIGINT, SIG_IGN);
 		CHECK(wait(&status) > 0 || wait(&status) > 0);
 		CHECK(WIFSIGNALED(status) && WTERMSIG(status) == SIGINT);
 		CHECK_EQ(write(ready[1], "i", 1), 1);
