@@ -4,7 +4,7 @@
  * 1. The table is in memory only. It has a word for each name that the directory has had since the table was made:
  *    some bits of the name's hash, and the number of the directory's block. A removed name stays. So a block that the
  *    table gives may lack the name, but a name for which it gives no block is not in the directory.
- *    An operation that is undone does no harm for the same reason.
+ *    After an operation that is undone, the table may even give a block that the directory does not have any more.
  * 2. If the table becomes too full it is freed, and the next search makes another one. Without a
  *    table the directory is searched block by block.
  * 3. The lock of the directory's inode guards its table.
