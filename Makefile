@@ -69,13 +69,7 @@ KCFLAGS := -std=gnu11 -m32 -march=i686 -mtune=generic -mregparm=3 $(STACK4) \
 	-Wstrict-prototypes -Wvla $(if $(CI),-Werror) -nostdinc -isystem $(CINC) -I. \
 	$(if $(DEBUG),-DDEBUG=1 -fsanitize=undefined)
 # The kernel does not link libgcc, which takes its arguments on the stack. lib/div64.h has the 64-bit division.
-# The kernel is compiled for size, except the files on the path of a pipe's bytes and pages, which are compiled for speed.
-HOT     := fs/pipe/pipe.c fs/pipe/slot.c fs/pipe/read.c fs/pipe/write.c fs/pipe/wait.c fs/file/poll.c fs/splice/splice.c fs/splice/file.c fs/pipe/ring.c mm/vm/iter.c fs/file/read_write.c fs/file/file.c fs/file/file_table.c \
-	fs/splice/tee.c fs/splice/sendfile.c fs/cache/pagecache.c fs/cache/read.c fs/cache/lend.c fs/cache/pagewait.c fs/cache/truncate.c mm/vm/uaccess.c mm/page.c \
-	mm/slab.c mm/kmap.c kernel/sched.c kernel/wait.c lib/string.c mm/radix.c fs/file/generic.c fs/pipe/open.c
-KOPT    := $(if $(DEBUG),-O1,-Os)
-HOT     += fs/splice/vmsplice.c mm/vm/fault.c mm/vm/lend.c mm/vm/tables.c mm/vm/vm.c lib/tree.c lib/chacha.c kernel/process/exec.c fs/names/dentry.c fs/names/path.c net/datagram.c net/names.c net/socket.c net/socket_file.c
-$(HOT:%.c=$(K)/%.o): KOPT := $(if $(DEBUG),-O1,-O2)
+KOPT    := $(if $(DEBUG),-O1,-O2)
 KLDFLAGS := -m elf_i386 -T linker.ld --build-id=none --no-warn-rwx-segments \
 	-z noexecstack -z max-page-size=4096
 
@@ -117,7 +111,6 @@ $(OFFSETS): kernel/cpu/offsets.c Makefile
 # The vDSO: a library of the kernel's that every program has mapped. So it is compiled like a library, and not like
 # the kernel. The kernel contains it, and knows where some of its functions are.
 VDSO    := $(K)/vdso/vdso.so
-$(K)/vdso/%.o: KOPT := -O2
 $(K)/vdso/%.o: KCFLAGS := -std=gnu11 -m32 -march=i686 -mtune=generic -mno-sse -mno-mmx -mno-80387 \
 	-fpic -fvisibility=hidden -ffreestanding -fno-stack-protector -fasynchronous-unwind-tables \
 	-Wall -Wextra -Wstrict-prototypes $(if $(CI),-Werror) -nostdinc -isystem $(CINC) -I.
