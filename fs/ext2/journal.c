@@ -219,7 +219,7 @@ struct writer {
 static void append(struct writer *writer, struct page *page)
 {
 	struct ext2_log *log = &writer->fs->log;
-	uint32_t place;
+	uint32_t place = 0;
 	int error = find_place(writer->fs, log->head, &place);
 
 	if (error)
