@@ -2,6 +2,7 @@
  * Booting, from the first line of C to the first program.
  */
 #include "drivers/tty/console.h"
+#include "drivers/disk/block.h"
 #include "drivers/pci.h"
 #include "drivers/tty/tty.h"
 #include "fs/file/file.h"
@@ -40,7 +41,8 @@ static int set_root(const char *value)
 	root_device = value;
 	return 0;
 }
-KERNEL_PARAM(root, set_root, "no disk", "the disk that holds the root file system, e.g. /dev/vda");
+KERNEL_PARAM(root, set_root, "ram0, vda or sda",
+	     "the root file system: a disk or partition, e.g. /dev/vda or sda1, or LABEL=name");
 
 /* ---- the first program; the first kernel task becomes process 1 ---- */
 
@@ -133,16 +135,23 @@ static void drivers_probe(void)
 	}
 }
 
-/* Returns the root disk if root= names none: the RAM disk if there is one, else the first disk. */
+/* Returns the root disk if root= names none: the RAM disk if there is one, else the first disk of a kind. */
 static const char *default_root(void)
 {
-	return boot_module_end ? "ram0" : "vda";
+	static const char *const disks[] = { "vda", "sda" };
+
+	if (boot_module_end)
+		return "ram0";
+	for (unsigned int i = 0; i < ARRAY_SIZE(disks); i++)
+		if (block_find(disks[i]))
+			return disks[i];
+	return disks[0];
 }
 
 //BOOK: first-task
 static void kernel_init(void *unused)
 {
-	const char *root = root_device[0] ? root_device : default_root();
+	const char *root;
 	int error;
 
 	smp_start();
@@ -150,6 +159,8 @@ static void kernel_init(void *unused)
 		(*call)();
 	pci_scan();
 	drivers_probe();
+	partitions_scan();
+	root = root_device[0] ? root_device : default_root();
 	error = mount_root(root);
 	if (error < 0)
 		cannot_start(

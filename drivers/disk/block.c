@@ -11,11 +11,14 @@
 #include "kernel/task.h"
 #include "kernel/wait.h"
 #include "lib/errno.h"
+#include "lib/print.h"
 #include "lib/string.h"
 #include "mm/kmap.h"
 #include "mm/slab.h"
 
 struct list block_devices = LIST_INIT(block_devices);
+
+#define MAX_LETTERS 26
 
 SLAB_CACHE(bio_cache, "bio", struct bio, 0);
 
@@ -29,6 +32,27 @@ void block_register(struct block_device *device)
 	/* So that its size in bytes is a file size. */
 	device->sectors = MIN(device->sectors, (uint64_t)INT64_MAX >> SECTOR_SHIFT);
 	list_add_tail(&block_devices, &device->link);
+}
+
+int block_register_next(struct block_device *device, const char *prefix, unsigned int major)
+{
+	struct block_device *other;
+	unsigned int nr = 0;
+
+	list_for_each(other, &block_devices, link)
+		if (other->major == major && !other->whole)
+			nr++;
+	if (nr == MAX_LETTERS) {
+		log_warning("more than %u disks of the kind %sa; the others are not used", nr,
+			    prefix);
+		return -ENOSPC;
+	}
+	snprintf(device->name, sizeof(device->name), "%s%c", prefix, 'a' + nr);
+	device->major = major;
+	device->minor = nr * MINORS_PER_DISK;
+	device->may_have_partitions = true;
+	block_register(device);
+	return 0;
 }
 
 struct block_device *block_find(const char *name)
@@ -96,24 +120,41 @@ static bool bio_is_valid(const struct bio *bio)
 	       sectors <= device->sectors - bio->sector;
 }
 
-static void start(struct bio *bio)
+static struct block_device *disk_of(struct block_device *device)
 {
-	struct block_device *device = bio->device;
+	return device->whole ? device->whole : device;
+}
+
+static void count_start(struct block_device *device)
+{
 	int in_flight = atomic_add_return(&device->in_flight, 1);
 
 	/* With two CPUs here at once the maximum may come out too low by one. */
 	if (in_flight > atomic_read(&device->max_in_flight))
 		atomic_set(&device->max_in_flight, in_flight);
-	if (bio_is_valid(bio))
-		device->ops->submit(device, bio);
+}
+
+static void start(struct bio *bio)
+{
+	struct block_device *device = bio->device, *disk = disk_of(device);
+	bool valid = bio_is_valid(bio);
+
+	count_start(device);
+	if (disk != device)
+		count_start(disk);
+	bio->sector += device->first;
+	if (valid)
+		disk->ops->submit(disk, bio);
 	else
 		bio_complete(bio, -EIO);
 }
 
 static void kick(struct block_device *device)
 {
-	if (device->ops->kick)
-		device->ops->kick(device);
+	struct block_device *disk = disk_of(device);
+
+	if (disk->ops->kick)
+		disk->ops->kick(disk);
 }
 
 void bio_submit(struct bio *bio)
@@ -124,21 +165,28 @@ void bio_submit(struct bio *bio)
 	kick(device);
 }
 
+static void count_end(struct block_device *device, const struct bio *bio)
+{
+	atomic_inc(bio->write ? &device->writes : &device->reads);
+	atomic_add_return(bio->write ? &device->sectors_written : &device->sectors_read,
+			  bio->total / SECTOR_SIZE);
+	if (bio->error)
+		atomic_inc(&device->errors);
+	atomic_dec(&device->in_flight);
+}
+
 void bio_complete(struct bio *bio, int error)
 {
 	struct block_device *device = bio->device;
 
 	bio->error = error;
-	atomic_inc(bio->write ? &device->writes : &device->reads);
-	atomic_add_return(bio->write ? &device->sectors_written : &device->sectors_read,
-			  bio->total / SECTOR_SIZE);
-	if (error) {
-		atomic_inc(&device->errors);
+	if (error)
 		log_debug("%s: %s of %u bytes at sector %llu failed", device->name,
 			  bio->write ? "write" : "read", bio->total,
-			  (unsigned long long)bio->sector);
-	}
-	atomic_dec(&device->in_flight);
+			  (unsigned long long)(bio->sector - device->first));
+	count_end(device, bio);
+	if (device->whole)
+		count_end(device->whole, bio);
 	bio->complete(bio);
 }
 
@@ -229,4 +277,14 @@ int bio_flush_wait(struct bio *bio)
 	error = bio->error;
 	bio_free(bio);
 	return error;
+}
+
+int block_flush_by_bio(struct block_device *device)
+{
+	struct bio *bio;
+
+	if (device->read_only)
+		return 0;
+	bio = bio_alloc(device, 0, true, 0);
+	return bio ? bio_flush_wait(bio) : -ENOMEM;
 }

@@ -48,7 +48,8 @@ struct bio {
 
 struct block_device_ops {
 	/*
-	 * Take the bio. Never sleeps for IO. Several CPUs may call it at once. A bio without segments
+	 * Take the bio, for the disk that it is given. bio->device may be a partition of it: then the sector has been changed to
+	 * one of the disk, and the device has the disk's `private`. Never sleeps for IO. Several CPUs may call it at once. A bio without segments
 	 * asks the device to write back its own cache. Only a device with `flush` gets such a bio.
 	 */
 	void (*submit)(struct block_device *, struct bio *);
@@ -74,18 +75,28 @@ struct block_device {
 	unsigned int queue_depth;    /* bios that it takes at once */
 	struct inode *inode;	     /* holds the raw device's page cache; made by block_inode() */
 	bool claimed;		     /* mounted */
+	bool may_have_partitions;    /* its numbers leave room for them */
 	struct {		     /* drivers/disk/block_watch.c */
 		int answers;	     /* at its last look */
 		unsigned int rounds; /* looks without an answer to what is in flight */
 	} watch;
 	struct list link;
-	/* statistics, for /proc/disks */
+	/* A partition's disk, and its first sector there. NULL and 0: this is a disk. */
+	struct block_device *whole;
+	uint64_t first;
+	/* statistics, for /proc/disks; what a partition does counts for its disk as well */
 	struct atomic in_flight, max_in_flight, reads, writes, errors;
 	struct atomic sectors_read, sectors_written; /* as unsigned numbers */
 };
 
 /* Publish a device, whose fields are set: it appears in /dev. Called by drivers while they probe. */
 void block_register(struct block_device *device);
+/*
+ * Publish a disk as the next one of a kind, "sda" after none and "sdb" after "sda" if `prefix` is "sd". Its
+ * name and number are set here. Returns 0, or -ENOSPC if there are 26 already, and then says so in the log.
+ */
+int block_register_next(struct block_device *device, const char *prefix, unsigned int major);
+#define MINORS_PER_DISK 16
 /* Find a device by its name ("vda" or "/dev/vda") or number. Returns NULL if there is none. Devices never
  * go away. */
 struct block_device *block_find(const char *name);
@@ -128,5 +139,14 @@ void bio_wait_all_always(struct atomic *left);
  * In the last case the bio is freed when the device answers.
  */
 int bio_flush_wait(struct bio *bio);
+/* For drivers, as `flush`: has the device write back its cache by a bio without segments. */
+int block_flush_by_bio(struct block_device *device);
+
+/*
+ * Find the partitions of every disk that may have some, and publish each as a device: "sda1", or "nvme0n1p1"
+ * where the disk's name ends in a digit. Called once at boot, after the drivers have found their disks. May
+ * sleep. A table that is damaged is told in the log, and then its disk has no partitions.
+ */
+void partitions_scan(void);
 
 #endif

@@ -42,7 +42,8 @@ static void watch(void *unused)
 		current->state = TASK_UNINTERRUPTIBLE; /* only the clock wakes it */
 		(void)schedule_until(time_now() + LOOK_SECONDS * NSEC_PER_SEC);
 		list_for_each(device, &block_devices, link)
-			look_at(device);
+			if (!device->whole)
+				look_at(device);
 	}
 }
 
@@ -51,7 +52,7 @@ static void print_owed(void)
 	struct block_device *device;
 
 	list_for_each(device, &block_devices, link)
-		if (atomic_read(&device->in_flight) > 0)
+		if (atomic_read(&device->in_flight) > 0 && !device->whole)
 			log_warning("%s: requests in flight: %d", device->name,
 				    atomic_read(&device->in_flight));
 }

@@ -93,14 +93,13 @@ struct virtq_used {
 	} ring[];
 };
 
-#define QUEUE_MAX	256u /* entries that are used at most */
-#define QUEUE_ORDER	1u   /* QUEUE_MAX entries of the three parts fit into two pages */
-#define USED_ALIGN	4u
-#define RESET_TRIES	1000000u
+#define QUEUE_MAX     256u /* entries that are used at most */
+#define QUEUE_ORDER   1u   /* QUEUE_MAX entries of the three parts fit into two pages */
+#define USED_ALIGN    4u
+#define RESET_TRIES   1000000u
 
-#define VIRTBLK_MAJOR	254
-#define MINORS_PER_DISK 16
-#define MAX_DISKS	26 /* vda to vdz */
+#define VIRTBLK_MAJOR 254
+#define MAX_DISKS     26 /* vda to vdz */
 
 /* A request in flight. It is in its bio's room. */
 struct request {
@@ -439,6 +438,7 @@ static int add_disk(struct pci_device *pci)
 	disk->device.name[2] += nr_disks;
 	disk->device.major = VIRTBLK_MAJOR;
 	disk->device.minor = nr_disks * MINORS_PER_DISK;
+	disk->device.may_have_partitions = true;
 	disk->device.private = disk;
 	/* After an error the device may still use the memory, so it is not freed. */
 	error = start_disk(disk, pci);

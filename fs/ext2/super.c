@@ -312,8 +312,22 @@ static int begin_writing(struct super_block *sb)
 	return start_writing(sb->private);
 }
 
+static bool ext2_has_label(struct block_device *device, const char *label)
+{
+	struct inode *raw = block_inode(device);
+	struct ext2_disk_super super;
+	size_t len = strlen(label);
+
+	if (device->sectors << SECTOR_SHIFT < EXT2_SUPER_OFFSET + sizeof(super) || IS_ERR(raw) ||
+	    read_first(raw, &super, sizeof(super)) || super.magic != EXT2_MAGIC)
+		return false;
+	return len > 0 && len <= sizeof(super.volume_name) &&
+	       !strncmp((const char *)super.volume_name, label, sizeof(super.volume_name));
+}
+
 static int ext2_mount(struct super_block *sb, const char *options);
-FILE_SYSTEM(ext2, .needs_device = true, .magic = EXT2_MAGIC, .mount = ext2_mount);
+FILE_SYSTEM(ext2, .needs_device = true, .magic = EXT2_MAGIC, .mount = ext2_mount,
+	    .has_label = ext2_has_label);
 /* The same with a journal, which ext2 uses too if there is one. */
 FILE_SYSTEM(ext3, .needs_device = true, .magic = EXT2_MAGIC, .mount = ext2_mount);
 

@@ -7,6 +7,7 @@
  * 2. The first mount (root=) is attached nowhere, and its attachment counts nevertheless. It cannot be
  *    unmounted.
  */
+#include "lib/print.h"
 #include "lib/string.h"
 #include "drivers/disk/block.h"
 #include "kernel/syscall.h"
@@ -220,6 +221,8 @@ struct mount *mount_nowhere(const char *type)
 	return mount_new(file_system_find(type), NULL, type, false, "");
 }
 
+#define LABEL "LABEL=" /* in front of a label, in root= */
+
 static bool root_writable;
 
 static int set_rw(const char *value)
@@ -229,20 +232,36 @@ static int set_rw(const char *value)
 }
 KERNEL_PARAM(rw, set_rw, "off", "without a value: the root file system is mounted for writing");
 
-int mount_root(const char *device_name)
+/* Returns the device that root= names: by its name, or by the label of the file system on it. NULL: there is none. */
+static struct block_device *find_root(const char *name)
 {
-	struct block_device *device = block_find(device_name);
-	struct mount *mount = ERR_PTR(-ENXIO);
+	const struct file_system *type = file_system_find("ext2");
+	struct block_device *device;
 
-	if (device)
-		mount = mount_new(file_system_find("ext2"), device, device_name, !root_writable,
-				  "");
+	if (strncmp(name, LABEL, strlen(LABEL)))
+		return block_find(name);
+	list_for_each(device, &block_devices, link)
+		if (type->has_label(device, name + strlen(LABEL)))
+			return device;
+	return NULL;
+}
+
+int mount_root(const char *name)
+{
+	struct block_device *device = find_root(name);
+	struct mount *mount = ERR_PTR(-ENXIO);
+	char path[sizeof("/dev/") + sizeof(device->name)];
+
+	if (device) {
+		snprintf(path, sizeof(path), "/dev/%s", device->name);
+		mount = mount_new(file_system_find("ext2"), device, path, !root_writable, "");
+	}
 	if (!IS_ERR(mount)) {
 		list_add_tail(&mounts, &mount->link);
 		root_mount = mount;
 		return 0;
 	}
-	log_error("root=%s: %s (error %d)", device_name,
+	log_error("root=%s: %s (error %d)", name,
 		  device ? "not mounted as ext2" : "there is no such disk", -(int)PTR_ERR(mount));
 	return PTR_ERR(mount);
 }

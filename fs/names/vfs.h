@@ -283,6 +283,8 @@ struct file_system {
 	 * Fill in sb->ops and call super_set_root(). Returns 0 or an error, and then sb is freed.
 	 */
 	int (*mount)(struct super_block *sb, const char *options);
+	/* Returns true if the device holds such a file system with this label. NULL: it has no labels. */
+	bool (*has_label)(struct block_device *device, const char *label);
 };
 #define FILE_SYSTEM(fs_name, ...)                                           \
 	static const struct file_system __section(".filesystems." #fs_name) \
@@ -442,10 +444,11 @@ void file_systems_show(struct text *text);
  */
 void mounts_walk(void (*function)(struct super_block *sb));
 /*
- * Mount the root file system from the disk of that name, at boot. Returns 0, -ENXIO if there is no
- * such disk, or the error of the mount, and logs an error. May sleep.
+ * Mount the root file system at boot, from the disk or partition of that name, or from the one whose file system
+ * has the label in LABEL=label. Returns 0, -ENXIO if there is no such disk, or the error of the mount, and logs an
+ * error. May sleep.
  */
-int mount_root(const char *device_name);
+int mount_root(const char *name);
 /*
  * The root directory, the current directory and the umask. Threads share one (CLONE_FS); a process that
  * is forked gets a copy.

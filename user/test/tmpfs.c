@@ -460,7 +460,7 @@ BEYOND_TEST(raw_disk, 20, "a disk as a file: written in parts, read back cold, e
 	CHECK_EQ(write(ends[1], buf, PAGE), PAGE);
 	at = size;
 	CHECK_ERR(splice(ends[0], NULL, fd, &at, PAGE, 0), ENOSPC);
-	CHECK_ERR(open("/dev/vda/", O_RDONLY), ENOTDIR);
+	CHECK_ERR(open("/dev/gate0/", O_RDONLY), ENOTDIR);
 }
 
 TEST(empty_read, 5, "a read of no bytes is 0, in an empty file and elsewhere")

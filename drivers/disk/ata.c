@@ -1,0 +1,643 @@
+/*
+ * ATA disks on IDE channels (ATA/ATAPI-6; Programming Interface for Bus Master IDE Controller 1.0).
+ *
+ * 1. A controller has two channels, and each has room for two drives. The registers of a channel serve
+ *    both drives, so a channel executes one command at a time. Other bios wait in its list.
+ * 2. channel->lock (irqsave) guards the registers, the list and the channel's fields.
+ * 3. A bio takes one command, or several in turn if it is longer than a command can be. The data goes by
+ *    DMA if the controller has it and the pages lie below 4 GiB, else by PIO.
+ * 4. Bios are completed without the lock, mostly in the interrupt, which also starts the next one.
+ * 5. A drive that does not answer for TIMEOUT_SECONDS is given up with its channel: all its bios, then
+ *    and later, end with -EIO.
+ */
+#include "drivers/disk/block.h"
+#include "drivers/pci.h"
+#include "kernel/init.h"
+#include "kernel/cpu/cpu.h"
+#include "kernel/cpu/irq.h"
+#include "kernel/log.h"
+#include "kernel/spinlock.h"
+#include "kernel/time.h"
+#include "lib/errno.h"
+#include "mm/direct_map.h"
+#include "mm/kmap.h"
+#include "mm/slab.h"
+
+/* The channels of a controller in compatibility mode, and of machines without PCI. */
+#define PRIMARY_PORTS	  0x1f0
+#define PRIMARY_CONTROL	  0x3f6
+#define PRIMARY_IRQ	  14
+#define SECONDARY_PORTS	  0x170
+#define SECONDARY_CONTROL 0x376
+#define SECONDARY_IRQ	  15
+
+/* 7: registers, relative to the channel's first port */
+#define REG_DATA     0
+#define REG_COUNT    2
+#define REG_LBA_LOW  3
+#define REG_LBA_MID  4
+#define REG_LBA_HIGH 5
+#define REG_DEVICE   6
+#define REG_STATUS   7 /* reading it acknowledges the interrupt */
+#define REG_COMMAND  7
+
+#define DEVICE_LBA   0xe0 /* with the two bits that were always 1 in older standards */
+#define DEVICE_UNIT  0x10
+
+#define STATUS_BSY   0x80
+#define STATUS_DF    0x20
+#define STATUS_DRQ   0x08
+#define STATUS_ERR   0x01
+
+#define CONTROL_NIEN 0x02 /* no interrupts */
+
+/* 8: commands. Those of 48 bits are called EXT there. */
+#define READ_SECTORS	 0x20
+#define READ_SECTORS_48	 0x24
+#define READ_DMA_48	 0x25
+#define WRITE_SECTORS	 0x30
+#define WRITE_SECTORS_48 0x34
+#define WRITE_DMA_48	 0x35
+#define READ_DMA	 0xc8
+#define WRITE_DMA	 0xca
+#define FLUSH_CACHE	 0xe7
+#define FLUSH_CACHE_48	 0xea
+#define IDENTIFY	 0xec
+
+/* 8.15: words of the answer to IDENTIFY */
+#define ID_WORDS	  256
+#define ID_CAPABILITIES	  49
+#define ID_SECTORS	  60 /* and 61 */
+#define ID_COMMANDS	  83
+#define ID_SECTORS_48	  100 /* to 103 */
+#define ID_SECTOR_SIZE	  106
+#define CAPABILITY_DMA	  (1u << 8)
+#define CAPABILITY_LBA	  (1u << 9)
+#define COMMANDS_48	  (1u << 10)
+#define COMMANDS_FLUSH	  (1u << 12)
+#define COMMANDS_FLUSH_48 (1u << 13)
+#define SECTOR_SIZE_VALID 0xc000 /* a mask: the word holds something if the bits are 01 */
+#define SECTOR_SIZE_KNOWN 0x4000
+#define SECTOR_SIZE_LARGE (1u << 12) /* logical sectors are longer than 512 bytes */
+
+/* Bus master IDE, 2: registers, relative to the channel's first one, and the table of pages */
+#define DMA_COMMAND   0
+#define DMA_STATUS    2
+#define DMA_TABLE     4
+#define DMA_START     0x01
+#define DMA_TO_MEMORY 0x08
+#define DMA_ERROR     0x02 /* cleared by writing it */
+#define DMA_INTERRUPT 0x04 /* the same */
+struct dma_entry {
+	uint32_t address;
+	uint16_t len; /* 0: 64 KiB */
+	uint16_t flags;
+};
+#define DMA_LAST	 0x8000
+#define DMA_ENTRIES	 (PAGE_SIZE / sizeof(struct dma_entry))
+#define DMA_BOUNDARY	 0x10000u /* no entry crosses a multiple of it */
+#define DMA_REACH	 (1ull << 32)
+
+#define PCI_CLASS	 0x08 /* with the programming interface in the second byte */
+#define CLASS_IDE	 0x0101
+#define INTERFACE_NATIVE 0x01 /* of the first channel; that of the second is two bits higher */
+#define INTERFACE_DMA	 0x80
+#define PCI_BAR0	 0x10
+#define BAR_IO		 0x1
+
+#define SECTORS_28	 256u /* in one command */
+#define SECTORS_48	 32768u
+#define SPIN_NS		 (30 * NSEC_PER_MSEC) /* for answers that a working drive gives at once */
+#define IDENTIFY_NS	 (5 * NSEC_PER_SEC)
+#define TIMEOUT_SECONDS	 30u
+#define SCSI_MAJOR	 8
+
+struct channel {
+	spinlock_t lock;
+	uint16_t ports, control, dma; /* dma is 0 if the controller has none */
+	struct dma_entry *table;
+	struct list waiting;
+	bool given_up;
+	/* The command that is being executed. */
+	struct bio *bio; /* NULL: none */
+	unsigned int segment,
+		offset; /* where the next byte of the bio is, which no command covers yet; with PIO, which is not moved yet */
+	unsigned int left; /* sectors that PIO has still to move */
+	bool by_dma;
+	uint64_t deadline;
+	struct timer timer;
+	unsigned int irq;
+	bool level;
+	unsigned int nr_drives;
+};
+
+struct drive {
+	struct block_device device;
+	struct channel *channel;
+	unsigned int unit; /* 0 or 1 */
+	bool lba48, dma;
+};
+
+/* ---- registers; channel->lock is held, or nobody else knows of the channel ---- */
+
+static uint8_t reg_read(const struct channel *channel, unsigned int reg)
+{
+	return inb(channel->ports + reg);
+}
+
+static void reg_write(const struct channel *channel, unsigned int reg, uint8_t value)
+{
+	outb(channel->ports + reg, value);
+}
+
+/* Wait for at most `ns` until the channel is not busy. Returns the status, which may still have BSY. */
+static uint8_t wait_idle(const struct channel *channel, uint64_t ns)
+{
+	uint64_t end = time_now() + ns;
+	uint8_t status;
+
+	time_delay(400); /* 7.15.6.1: so long BSY may be late */
+	do
+		status = inb(channel->control);
+	while (status & STATUS_BSY && time_now() < end);
+	return status;
+}
+
+/* Choose a drive, and wait until it can take a command. Returns false if it cannot. */
+static bool select_drive(const struct channel *channel, uint8_t device)
+{
+	reg_write(channel, REG_DEVICE, device);
+	return !(wait_idle(channel, SPIN_NS) & (STATUS_BSY | STATUS_DRQ));
+}
+
+static void read_words(const struct channel *channel, void *to, unsigned int nr)
+{
+	__asm__ volatile("rep insw"
+			 : "+D"(to), "+c"(nr)
+			 : "d"(channel->ports + REG_DATA)
+			 : "memory");
+}
+
+static void write_words(const struct channel *channel, const void *from, unsigned int nr)
+{
+	__asm__ volatile("rep outsw"
+			 : "+S"(from), "+c"(nr)
+			 : "d"(channel->ports + REG_DATA)
+			 : "memory");
+}
+
+/* ---- the bytes of a bio; channel->lock is held ---- */
+
+static void advance(struct channel *channel, unsigned int bytes)
+{
+	channel->offset += bytes;
+	if (channel->offset == channel->bio->segments[channel->segment].len) {
+		channel->segment++;
+		channel->offset = 0;
+	}
+}
+
+static bool at_end(const struct channel *channel)
+{
+	return channel->segment == channel->bio->nr_segments;
+}
+
+/* Returns where the next byte is in physical memory, and sets *len to the bytes of its segment from there on. */
+static phys_addr_t next_bytes(const struct channel *channel, unsigned int *len)
+{
+	const struct bio_segment *segment = &channel->bio->segments[channel->segment];
+
+	*len = segment->len - channel->offset;
+	return page_phys(segment->page) + segment->offset + channel->offset;
+}
+
+/* Move one sector by PIO. */
+static void move_sector(struct channel *channel)
+{
+	const struct bio_segment *segment = &channel->bio->segments[channel->segment];
+	unsigned int at = segment->offset + channel->offset;
+	char *bytes = kmap_local(segment->page + (at >> PAGE_SHIFT));
+
+	if (channel->bio->write)
+		write_words(channel, bytes + (at & (PAGE_SIZE - 1)), SECTOR_SIZE / 2);
+	else
+		read_words(channel, bytes + (at & (PAGE_SIZE - 1)), SECTOR_SIZE / 2);
+	kunmap_local(bytes);
+	advance(channel, SECTOR_SIZE);
+	channel->left--;
+}
+
+/*
+ * Fill the DMA table with the next bytes of the bio, up to `most` sectors. Returns how many sectors it
+ * describes: 0 if the next page lies beyond the controller's reach.
+ */
+static unsigned int fill_table(struct channel *channel, unsigned int most)
+{
+	unsigned int nr = 0, bytes = 0, len;
+
+	while (nr < DMA_ENTRIES && bytes < most * SECTOR_SIZE && !at_end(channel)) {
+		phys_addr_t address = next_bytes(channel, &len);
+
+		if (address + len > DMA_REACH)
+			break;
+		len = MIN(len, DMA_BOUNDARY - ((uint32_t)address & (DMA_BOUNDARY - 1)));
+		len = MIN(len, most * SECTOR_SIZE - bytes);
+		channel->table[nr++] = (struct dma_entry){ address, len, 0 };
+		bytes += len;
+		advance(channel, len);
+	}
+	if (nr)
+		channel->table[nr - 1].flags = DMA_LAST;
+	return bytes / SECTOR_SIZE;
+}
+
+/* ---- commands; channel->lock is held ---- */
+
+/* Write the place and the length of a transfer, and then the command. 9.2, 9.3 */
+static void write_command(const struct channel *channel, const struct drive *drive, uint64_t sector,
+			  unsigned int nr, uint8_t command)
+{
+	uint8_t device = DEVICE_LBA | drive->unit * DEVICE_UNIT;
+
+	if (drive->lba48) { /* each register takes two bytes, the higher one first */
+		reg_write(channel, REG_COUNT, nr >> 8);
+		reg_write(channel, REG_LBA_LOW, sector >> 24);
+		reg_write(channel, REG_LBA_MID, sector >> 32);
+		reg_write(channel, REG_LBA_HIGH, sector >> 40);
+	} else {
+		device |= sector >> 24 & 0xf;
+	}
+	reg_write(channel, REG_COUNT, nr);
+	reg_write(channel, REG_LBA_LOW, sector);
+	reg_write(channel, REG_LBA_MID, sector >> 8);
+	reg_write(channel, REG_LBA_HIGH, sector >> 16);
+	reg_write(channel, REG_DEVICE, device);
+	reg_write(channel, REG_COMMAND, command);
+}
+
+static void start_dma(struct channel *channel, const struct drive *drive, uint64_t sector,
+		      unsigned int nr)
+{
+	bool write = channel->bio->write;
+	uint8_t direction = write ? 0 : DMA_TO_MEMORY;
+	uint8_t command = drive->lba48 ? (write ? WRITE_DMA_48 : READ_DMA_48)
+				       : (write ? WRITE_DMA : READ_DMA);
+
+	channel->by_dma = true;
+	outl(channel->dma + DMA_TABLE, virt_to_phys(channel->table));
+	outb(channel->dma + DMA_COMMAND, direction);
+	outb(channel->dma + DMA_STATUS, inb(channel->dma + DMA_STATUS) | DMA_ERROR | DMA_INTERRUPT);
+	write_command(channel, drive, sector, nr, command);
+	outb(channel->dma + DMA_COMMAND, direction | DMA_START);
+}
+
+/* Returns 0, or -EIO if the drive does not ask for the first sector of a write. */
+static int start_pio(struct channel *channel, const struct drive *drive, uint64_t sector,
+		     unsigned int nr)
+{
+	bool write = channel->bio->write;
+	uint8_t command = drive->lba48 ? (write ? WRITE_SECTORS_48 : READ_SECTORS_48)
+				       : (write ? WRITE_SECTORS : READ_SECTORS);
+
+	channel->left = nr;
+	write_command(channel, drive, sector, nr, command);
+	if (!write)
+		return 0;
+	if ((wait_idle(channel, SPIN_NS) & (STATUS_BSY | STATUS_DRQ)) != STATUS_DRQ)
+		return -EIO;
+	move_sector(channel);
+	return 0;
+}
+
+/* Start the next command of the bio. Returns 0 or -EIO. */
+static int start_command(struct channel *channel)
+{
+	struct bio *bio = channel->bio;
+	struct drive *drive = bio->device->private;
+	unsigned int most = drive->lba48 ? SECTORS_48 : SECTORS_28, nr = 0, len;
+	uint64_t sector = bio->sector;
+
+	channel->by_dma = false;
+	channel->left = 0;
+	channel->deadline = time_now() + TIMEOUT_SECONDS * NSEC_PER_SEC;
+	if (!select_drive(channel, DEVICE_LBA | drive->unit * DEVICE_UNIT))
+		return -EIO;
+	if (bio->nr_segments == 0) {
+		write_command(channel, drive, 0, 0, drive->lba48 ? FLUSH_CACHE_48 : FLUSH_CACHE);
+		return 0;
+	}
+	for (unsigned int i = 0; i < channel->segment; i++)
+		sector += bio->segments[i].len >> SECTOR_SHIFT;
+	sector += channel->offset >> SECTOR_SHIFT;
+	if (channel->dma && drive->dma)
+		nr = fill_table(channel, most);
+	if (nr) {
+		start_dma(channel, drive, sector, nr);
+		return 0;
+	}
+	(void)next_bytes(channel, &len);
+	return start_pio(channel, drive, sector, MIN(len >> SECTOR_SHIFT, most));
+}
+
+/* Take the bio from the channel: it has ended. */
+static void end_bio(struct channel *channel, int error, struct list *done)
+{
+	channel->bio->error = error;
+	list_add_tail(done, &channel->bio->link);
+	channel->bio = NULL;
+}
+
+/* Start waiting bios until one is under way. Those that could not be started join `done`. */
+static void start_waiting(struct channel *channel, struct list *done)
+{
+	while (!channel->bio && !list_empty(&channel->waiting)) {
+		int error;
+
+		channel->bio = list_first(&channel->waiting, struct bio, link);
+		list_del(&channel->bio->link);
+		channel->segment = channel->offset = 0;
+		error = channel->given_up ? -EIO : start_command(channel);
+		if (error)
+			end_bio(channel, error, done);
+	}
+}
+
+/* The drive has raised its interrupt, and the channel is not busy: go on with the bio. */
+static void go_on(struct channel *channel, uint8_t status, struct list *done)
+{
+	bool write = channel->bio->write;
+	int error = status & (STATUS_ERR | STATUS_DF) ? -EIO : 0;
+
+	if (channel->by_dma) {
+		uint8_t dma = inb(channel->dma + DMA_STATUS);
+
+		outb(channel->dma + DMA_COMMAND, 0);
+		outb(channel->dma + DMA_STATUS, dma | DMA_ERROR | DMA_INTERRUPT);
+		if (dma & DMA_ERROR)
+			error = -EIO;
+	} else if (!error && channel->left > 0) {
+		if (!(status & STATUS_DRQ)) {
+			error = -EIO;
+		} else {
+			move_sector(channel);
+			/* A read ends with its last sector. A write has one more interrupt. */
+			if (write || channel->left > 0)
+				return;
+		}
+	}
+	if (!error && !at_end(channel)) {
+		error = start_command(channel);
+		if (!error)
+			return;
+	}
+	end_bio(channel, error, done);
+}
+
+static void complete_all(struct list *done)
+{
+	struct bio *bio, *next;
+
+	list_for_each_safe(bio, next, done, link) {
+		list_del(&bio->link);
+		bio_complete(bio, bio->error);
+	}
+}
+
+static void ata_interrupt(void *context)
+{
+	struct channel *channel = context;
+	struct list done = LIST_INIT(done);
+	uint8_t status;
+
+	spin_lock(&channel->lock);
+	/* The line may be another device's. Then the DMA says so, or the drive is still busy. */
+	if (channel->bio && channel->by_dma && !(inb(channel->dma + DMA_STATUS) & DMA_INTERRUPT)) {
+		spin_unlock(&channel->lock);
+		return;
+	}
+	status = reg_read(channel, REG_STATUS);
+	if (channel->bio && !(status & STATUS_BSY)) {
+		go_on(channel, status, &done);
+		start_waiting(channel, &done);
+	}
+	spin_unlock(&channel->lock);
+	complete_all(&done);
+}
+
+/* Once a second: give up a channel whose drive has not answered. */
+static void ata_timer(struct timer *timer)
+{
+	struct channel *channel = container_of(timer, struct channel, timer);
+	struct list done = LIST_INIT(done);
+
+	spin_lock(&channel->lock);
+	if (channel->bio && time_now() > channel->deadline) {
+		log_error("%s: no answer for %u s; it is given up", channel->bio->device->name,
+			  TIMEOUT_SECONDS);
+		channel->given_up = true;
+		if (channel->by_dma)
+			outb(channel->dma + DMA_COMMAND, 0);
+		end_bio(channel, -EIO, &done);
+		start_waiting(channel, &done);
+	}
+	spin_unlock(&channel->lock);
+	complete_all(&done);
+	timer_repeat(timer, time_now() + NSEC_PER_SEC);
+}
+
+static void ata_submit(struct block_device *device, struct bio *bio)
+{
+	struct channel *channel = ((struct drive *)device->private)->channel;
+	struct list done = LIST_INIT(done);
+	unsigned int flags = spin_lock_irqsave(&channel->lock);
+
+	list_add_tail(&channel->waiting, &bio->link);
+	start_waiting(channel, &done);
+	spin_unlock_irqrestore(&channel->lock, flags);
+	complete_all(&done);
+}
+
+static const struct block_device_ops ata_ops = { .submit = ata_submit };
+static const struct block_device_ops ata_cached_ops = {
+	.submit = ata_submit,
+	.flush = block_flush_by_bio,
+};
+
+/* ---- finding drives ---- */
+
+/* Ask a drive what it is. Returns false if there is no disk. */
+static bool identify(const struct channel *channel, unsigned int unit, uint16_t *id)
+{
+	if (!select_drive(channel, DEVICE_LBA | unit * DEVICE_UNIT))
+		return false;
+	reg_write(channel, REG_COUNT, 0);
+	reg_write(channel, REG_LBA_LOW, 0);
+	reg_write(channel, REG_LBA_MID, 0);
+	reg_write(channel, REG_LBA_HIGH, 0);
+	reg_write(channel, REG_COMMAND, IDENTIFY);
+	time_delay(400);
+	if (inb(channel->control) == 0)
+		return false;
+	/* A drive that is not a disk ends the command with an error, and its signature in LBA_MID and LBA_HIGH (9.12). */
+	if ((wait_idle(channel, IDENTIFY_NS) & (STATUS_BSY | STATUS_DRQ | STATUS_ERR)) !=
+	    STATUS_DRQ)
+		return false;
+	read_words(channel, id, ID_WORDS);
+	(void)reg_read(channel, REG_STATUS);
+	return id[ID_CAPABILITIES] & CAPABILITY_LBA;
+}
+
+static uint64_t words(const uint16_t *id, unsigned int first, unsigned int nr)
+{
+	uint64_t value = 0;
+
+	while (nr--)
+		value = value << 16 | id[first + nr];
+	return value;
+}
+
+static int add_drive(struct channel *channel, unsigned int unit, const uint16_t *id)
+{
+	struct drive *drive = kzalloc(sizeof(*drive), 0);
+	int error;
+
+	if (!drive)
+		return -ENOMEM;
+	drive->channel = channel;
+	drive->unit = unit;
+	drive->lba48 = id[ID_COMMANDS] & COMMANDS_48;
+	drive->dma = id[ID_CAPABILITIES] & CAPABILITY_DMA;
+	drive->device.sectors =
+		drive->lba48 ? words(id, ID_SECTORS_48, 4) : words(id, ID_SECTORS, 2);
+	drive->device.ops =
+		id[ID_COMMANDS] & (COMMANDS_FLUSH | COMMANDS_FLUSH_48) ? &ata_cached_ops : &ata_ops;
+	drive->device.private = drive;
+	drive->device.queue_depth = 1;
+	error = channel->nr_drives
+			? 0
+			: irq_request(channel->irq, channel->level, ata_interrupt, channel);
+	if (error) {
+		kfree(drive);
+		return error;
+	}
+	channel->nr_drives++;
+	error = block_register_next(&drive->device, "sd", SCSI_MAJOR);
+	if (error) {
+		kfree(drive);
+		return error;
+	}
+	log_info("%s: ATA, %llu KiB, %s, %s", drive->device.name,
+		 (unsigned long long)drive->device.sectors / 2, drive->lba48 ? "LBA48" : "LBA28",
+		 channel->dma && drive->dma ? "DMA" : "PIO");
+	return 0;
+}
+
+static int add_drives(struct channel *channel)
+{
+	uint16_t *id = kzalloc(ID_WORDS * sizeof(uint16_t), 0);
+	int error = id ? 0 : -ENOMEM;
+
+	for (unsigned int unit = 0; unit < 2 && !error; unit++) {
+		if (!identify(channel, unit, id))
+			continue;
+		if ((id[ID_SECTOR_SIZE] & SECTOR_SIZE_VALID) == SECTOR_SIZE_KNOWN &&
+		    id[ID_SECTOR_SIZE] & SECTOR_SIZE_LARGE) {
+			log_warning(
+				"ATA disk at port 0x%x: only sectors of 512 bytes are supported",
+				channel->ports);
+			continue;
+		}
+		error = add_drive(channel, unit, id);
+	}
+	kfree(id);
+	return error;
+}
+
+static int add_channel(uint16_t ports, uint16_t control, uint16_t dma, unsigned int irq, bool level)
+{
+	struct channel *channel;
+	int error;
+
+	if (!ports || !control || inb(control) == 0xff) /* nothing drives the bus */
+		return 0;
+	channel = kzalloc(sizeof(*channel), 0);
+	if (!channel)
+		return -ENOMEM;
+	spin_init(&channel->lock, "ATA channel");
+	list_init(&channel->waiting);
+	channel->ports = ports;
+	channel->control = control;
+	channel->irq = irq;
+	channel->level = level;
+	channel->timer.function = ata_timer;
+	if (dma) {
+		struct page *page = page_alloc(0, ALLOC_LOW);
+
+		if (page) {
+			channel->table = page_address_low(page);
+			channel->dma = dma;
+		}
+	}
+	outb(control, CONTROL_NIEN);
+	error = add_drives(channel);
+	if (channel->nr_drives) {
+		outb(control, 0);
+		timer_start(&channel->timer, time_now() + NSEC_PER_SEC);
+	}
+	return error;
+}
+
+/* Returns the first port of a BAR, or 0. */
+static uint16_t io_bar(const struct pci_device *pci, unsigned int bar)
+{
+	uint32_t value = pci_read(pci, PCI_BAR0 + 4 * bar, 4);
+
+	return value & BAR_IO ? value & 0xfffc : 0;
+}
+
+static int add_controller(struct pci_device *pci)
+{
+	unsigned int interface = pci_read(pci, PCI_CLASS, 4) >> 8 & 0xff;
+	uint16_t dma = interface & INTERFACE_DMA ? io_bar(pci, 4) : 0;
+	int error = 0;
+
+	pci_enable(pci);
+	pci->driver = "ata";
+	for (unsigned int i = 0; i < 2 && !error; i++) {
+		uint16_t channel_dma = dma ? dma + 8 * i : 0;
+		uint16_t control = io_bar(pci, 2 * i + 1);
+
+		if (interface & INTERFACE_NATIVE << 2 * i)
+			/* The control register is the third of its four ports. */
+			error = add_channel(io_bar(pci, 2 * i), control ? control + 2 : 0,
+					    channel_dma, pci->irq_line, true);
+		else if (i == 0)
+			error = add_channel(PRIMARY_PORTS, PRIMARY_CONTROL, channel_dma,
+					    PRIMARY_IRQ, false);
+		else
+			error = add_channel(SECONDARY_PORTS, SECONDARY_CONTROL, channel_dma,
+					    SECONDARY_IRQ, false);
+	}
+	return error;
+}
+
+static int ata_probe(void)
+{
+	struct pci_device *pci;
+	int error = 0;
+
+	list_for_each(pci, &pci_devices, link) {
+		if (pci_read(pci, PCI_CLASS, 4) >> 16 != CLASS_IDE || pci->driver)
+			continue;
+		error = add_controller(pci);
+		if (error)
+			log_error("IDE controller at %x:%x.%x: error %d", pci->bus, pci->device,
+				  pci->function, -error);
+	}
+	if (list_empty(&pci_devices)) /* an ISA machine */
+		error = add_channel(PRIMARY_PORTS, PRIMARY_CONTROL, 0, PRIMARY_IRQ, false);
+	if (list_empty(&pci_devices) && !error)
+		error = add_channel(SECONDARY_PORTS, SECONDARY_CONTROL, 0, SECONDARY_IRQ, false);
+	return error;
+}
+DRIVER(ata, ata_probe);
