@@ -28,8 +28,10 @@ enum {
 	CAP_SYS_BOOT = 22,
 	CAP_SYS_NICE = 23,
 	CAP_SYS_RESOURCE = 24,
+	CAP_SYS_TIME = 25,
 	CAP_MKNOD = 27,
 	CAP_MAC_OVERRIDE = 32,
+	CAP_WAKE_ALARM = 35,
 	NR_CAPABILITIES = 41,
 };
 #define CAP_BIT(capability) (1ull << (capability))

@@ -353,14 +353,14 @@ bool schedule_until(uint64_t deadline)
 		schedule();
 		return true;
 	}
-	if (time_now() >= deadline) {
+	if (time_reached(deadline)) {
 		current->state = TASK_RUNNING;
 		return false;
 	}
 	timer_start(&wake.timer, deadline);
 	schedule();
 	timer_stop(&wake.timer);
-	return time_now() < deadline;
+	return !time_reached(deadline);
 }
 
 /*

@@ -403,6 +403,11 @@ long sys_sysinfo(void __user *buf);
 /* ---- kernel/process/timecalls.c ---- */
 
 long sys_gettimeofday(void __user *tv, void __user *tz);
+long sys_settimeofday(const void __user *tv, const void __user *tz);
+long sys_stime(const void __user *from);
+long sys_clock_settime(int clock, const void __user *from);
+long sys_adjtimex(void __user *user);
+long sys_clock_adjtime(int clock, void __user *user);
 long sys_time(void __user *to);
 long sys_clock_getres(int clock, void __user *to);
 long sys_clock_gettime(int clock, void __user *to);

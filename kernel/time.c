@@ -4,7 +4,8 @@
  * 1. time_now() is the scaled TSC. Its rate comes from CPUID leaf 15h if the CPU has that. (In an
  *    emulator that runs in a browser, nothing else gives a good value.) Otherwise it is measured for
  *    10 ms against channel 2 of the PIT. The rate of the local APIC's timer is always measured so.
- * 2. The wall clock is read from the RTC (MC146818) once, at boot. From then on it follows the TSC.
+ * 2. The wall clock is read from the RTC (MC146818) once, at boot. From then on it follows the TSC. The RTC is never
+ *    set.
  * 3. Timers are in one list, sorted by time and guarded by timer_lock (irqsave). Each tick runs the
  *    timers that are due with the lock held, so a timer cannot run after it was stopped.
  */
@@ -14,6 +15,7 @@
 #include "kernel/spinlock.h"
 #include "kernel/vdso_clock.h"
 #include "lib/div64.h"
+#include "lib/errno.h"
 #include "lib/string.h"
 
 #define PIT_CHANNEL2 0x42
@@ -25,7 +27,11 @@
 #define READINGS     4u
 #define TRIES	     20u
 
+/* A deadline with this bit is a time of the wall clock. */
+#define OF_WALL (1ull << 63)
+
 static struct vdso_clock clock; /* its scale is 0 until it is measured */
+static uint32_t wall_sets;
 static uint32_t lapic_per_ms;
 
 static spinlock_t timer_lock = SPINLOCK_INIT("timers");
@@ -33,22 +39,47 @@ static struct timer *timers; /* earliest first */
 
 uint64_t time_of_cycles(uint64_t cycles)
 {
-	return clock_scale(clock.scale, cycles);
+	return clock_scale(clock.raw_scale, cycles);
 }
 
 uint64_t time_now(void)
 {
-	return time_of_cycles(read_tsc() - clock.tsc_base);
+	struct clock_figures figures = clock_newest(&clock);
+
+	return clock_since_boot(&figures, read_tsc());
+}
+
+uint64_t time_raw(void)
+{
+	return clock_raw(&clock, read_tsc());
 }
 
 uint64_t time_wall(void)
 {
-	return clock.wall_base + time_now();
+	struct clock_figures figures = clock_newest(&clock);
+
+	return figures.wall_base + clock_since_boot(&figures, read_tsc());
 }
 
-uint64_t time_of_wall(uint64_t ns)
+uint64_t deadline_of_wall(uint64_t ns)
 {
-	return ns > clock.wall_base ? ns - clock.wall_base : 0;
+	return ns & OF_WALL ? UINT64_MAX : ns | OF_WALL;
+}
+
+/* Returns the value of time_now() at which the deadline will be reached, unless the wall clock is set. */
+static uint64_t due(uint64_t deadline)
+{
+	uint64_t wall = deadline & ~OF_WALL, wall_base;
+
+	if (deadline == UINT64_MAX || wall == deadline)
+		return deadline;
+	wall_base = clock_newest(&clock).wall_base;
+	return wall > wall_base ? wall - wall_base : 0;
+}
+
+bool time_reached(uint64_t deadline)
+{
+	return time_now() >= due(deadline);
 }
 
 struct timespec64 time_wall_spec(void)
@@ -188,9 +219,11 @@ void time_init(void)
 {
 	uint64_t measured = measure_tsc(), told = cpuid_tsc_khz();
 
-	clock.scale = (NSEC_PER_MSEC << CLOCK_SHIFT) / (told ? told : measured);
-	clock.tsc_base = read_tsc();
-	clock.wall_base = read_rtc();
+	clock.raw_scale = (NSEC_PER_MSEC << CLOCK_SHIFT) / (told ? told : measured);
+	clock.raw_tsc_base = read_tsc();
+	clock.figures[0] = (struct clock_figures){ .scale = clock.raw_scale,
+						   .tsc_base = clock.raw_tsc_base,
+						   .wall_base = read_rtc() };
 }
 
 struct vdso_clock time_for_programs(void)
@@ -218,7 +251,7 @@ static void arm(uint64_t most)
 	uint64_t now = time_now();
 
 	if (timers)
-		most = timers->expires <= now ? 1 : MIN(most, timers->expires - now);
+		most = due(timers->expires) <= now ? 1 : MIN(most, due(timers->expires) - now);
 	lapic_timer_set(most * lapic_per_ms / NSEC_PER_MSEC + 1);
 }
 
@@ -235,7 +268,7 @@ static void link_timer(struct timer *timer, uint64_t expires)
 	struct timer **at = &timers;
 
 	timer->expires = expires;
-	while (*at && (*at)->expires <= expires)
+	while (*at && due((*at)->expires) <= due(expires))
 		at = &(*at)->next;
 	timer->next = *at;
 	*at = timer;
@@ -274,13 +307,96 @@ void tick(void)
 	struct timer *timer;
 
 	spin_lock(&timer_lock);
-	while ((timer = timers) != NULL && timer->expires <= time_now()) {
+	while ((timer = timers) != NULL && time_reached(timer->expires)) {
 		timers = timer->next;
 		timer->function(timer);
 	}
 	arm(TICK_NS);
 	spin_unlock(&timer_lock);
 	sched_tick();
+}
+
+/* ---- changing the clocks ---- */
+
+/*
+ * Bring new figures into force. A reader that has seen the old number of changes still finds the old figures, because
+ * these are written to the other place.
+ */
+static void publish(struct vdso_clock *to, const struct clock_figures *figures)
+{
+	uint32_t changes = to->changes;
+	bool readable = to->figures[changes & 1].scale != 0;
+
+	to->figures[(changes + 1) & 1] = *figures;
+	if (!readable)
+		to->figures[(changes + 1) & 1].scale = 0;
+	barrier();
+	WRITE_ONCE(to->changes, changes + 1);
+}
+
+static void publish_both(struct vdso_clock *programs, const struct clock_figures *figures)
+{
+	unsigned int flags = irq_save();
+
+	publish(&clock, figures);
+	publish(programs, figures);
+	irq_restore(flags);
+}
+
+/* The wall clock has been set. Timers that wait for a time of it have other places in the list now. */
+static void sort_timers(void)
+{
+	unsigned int flags = spin_lock_irqsave(&timer_lock);
+	struct timer *timer, *next = timers;
+
+	timers = NULL;
+	while ((timer = next) != NULL) {
+		next = timer->next;
+		link_timer(timer, timer->fires_on_set ? 0 : timer->expires);
+	}
+	arm(TICK_NS);
+	spin_unlock_irqrestore(&timer_lock, flags);
+}
+
+int time_set_wall(struct vdso_clock *programs, uint64_t ns)
+{
+	struct clock_figures figures = clock_newest(&clock);
+	uint64_t now = time_now();
+
+	if (ns < now || ns & OF_WALL)
+		return -EINVAL;
+	figures.wall_base = ns - now;
+	WRITE_ONCE(wall_sets, wall_sets + 1);
+	publish_both(programs, &figures);
+	sort_timers();
+	return 0;
+}
+
+void time_set_rate(struct vdso_clock *programs, int32_t ppb)
+{
+	struct clock_figures figures = clock_newest(&clock);
+	uint64_t change = (uint64_t)clock.raw_scale * (ppb < 0 ? -ppb : ppb);
+	uint32_t rounded = div_u64(change + NSEC_PER_SEC / 2, NSEC_PER_SEC, NULL);
+	uint64_t tsc = read_tsc();
+
+	figures.base = clock_since_boot(&figures, tsc);
+	figures.tsc_base = MAX(tsc, figures.tsc_base);
+	figures.scale = ppb < 0 ? clock.raw_scale - rounded : clock.raw_scale + rounded;
+	publish_both(programs, &figures);
+}
+
+void time_set_zone(struct vdso_clock *programs, int32_t minutes_west, int32_t daylight)
+{
+	struct clock_figures figures = clock_newest(&clock);
+
+	figures.minutes_west = minutes_west;
+	figures.daylight = daylight;
+	publish_both(programs, &figures);
+}
+
+uint32_t time_wall_sets(void)
+{
+	return READ_ONCE(wall_sets);
 }
 
 struct timespec64 timespec_from_ns(uint64_t ns)

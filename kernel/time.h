@@ -2,6 +2,9 @@
  * Time since boot (from the TSC), the wall clock (from the RTC) and timers.
  *
  * Times are in nanoseconds, in 64 bits. A time that does not fit into them means "for ever".
+ *
+ * A deadline is a value of time_now() or of deadline_of_wall(). The latter is reached when the wall clock says so, even
+ * if somebody sets that clock meanwhile.
  */
 #ifndef KERNEL_TIME_H
 #define KERNEL_TIME_H
@@ -20,16 +23,37 @@ void time_init(void);
 
 /* Returns the nanoseconds since boot. Monotonic on every CPU. Never sleeps. */
 uint64_t time_now(void);
+/* The same as the TSC alone counts it, without the corrections of adjtimex(2). */
+uint64_t time_raw(void);
 /* Convert a number of TSC cycles to nanoseconds. */
 uint64_t time_of_cycles(uint64_t cycles);
 
 /* Returns the nanoseconds since 1970-01-01 UTC. Never sleeps. */
 uint64_t time_wall(void);
-/* Convert a value of time_wall() to one of time_now(). Returns 0 if it lies before the boot. */
-uint64_t time_of_wall(uint64_t ns);
+/* Returns the deadline when time_wall() reaches `ns`. UINT64_MAX stays "for ever". Never sleeps. */
+uint64_t deadline_of_wall(uint64_t ns);
+/* Returns true if the deadline has been reached. Never sleeps. */
+bool time_reached(uint64_t deadline);
 
-/* Returns the figures from which a program can compute the same times. They never change. */
+/* Returns the figures from which a program can compute the same times. */
 struct vdso_clock time_for_programs(void);
+
+/*
+ * The functions that change the clocks. `programs` is the copy of the figures that programs have, which is changed, too
+ * (mm/vm/vdso.h). Only one task at a time may call them. They never sleep.
+ */
+
+/*
+ * Set the wall clock. Timers that wait for a time of the wall clock are sorted anew. Returns 0, or -EINVAL if the boot
+ * would have been before 1970 then, or the time does not fit.
+ */
+int time_set_wall(struct vdso_clock *programs, uint64_t ns);
+/* Let all clocks but time_raw() run faster than the TSC says, by `ppb` parts in 10^9 (at most 200 million; negative: slower). */
+void time_set_rate(struct vdso_clock *programs, int32_t ppb);
+/* Set the time zone that gettimeofday(2) tells. It has no effect on any clock. */
+void time_set_zone(struct vdso_clock *programs, int32_t minutes_west, int32_t daylight);
+/* Returns how often the wall clock has been set. Never sleeps. */
+uint32_t time_wall_sets(void);
 
 /* Spin for at least ns nanoseconds, for hardware that needs short delays. */
 void time_delay(uint64_t ns);
@@ -40,7 +64,8 @@ void time_delay(uint64_t ns);
  * that it may repeat its own.
  */
 struct timer {
-	uint64_t expires; /* time_now() at which it fires */
+	uint64_t expires;  /* the deadline at which it fires */
+	bool fires_on_set; /* it also fires when somebody sets the wall clock */
 	void (*function)(struct timer *);
 	struct timer *next; /* in the list of armed timers; guarded by timer_lock */
 };

@@ -1,8 +1,10 @@
 /*
  * How the kernel and the vDSO (vdso/clock.c) make a time of the TSC.
  *
- * The figures are set once, at boot, and never change. A program has a copy of them in its page [vvar]. So both sides
- * compute the same time from the same TSC, and neither clock runs backwards against the other.
+ * 1. A change of the clock makes new figures; the ones before them stay until the change after that. So a reader never
+ *    waits for a writer, and can itself be interrupted by one.
+ * 2. A program has a copy of struct vdso_clock in its page [vvar], which is changed together with the kernel's own.
+ *    So both sides compute the same time from the same TSC, and neither runs backwards against the other.
  */
 #ifndef KERNEL_VDSO_CLOCK_H
 #define KERNEL_VDSO_CLOCK_H
@@ -11,11 +13,20 @@
 
 #define CLOCK_SHIFT 22
 
-struct vdso_clock {
-	uint64_t tsc_base;  /* the TSC at boot */
+struct clock_figures {
+	uint64_t tsc_base;  /* the TSC when these figures came into force */
+	uint64_t base;	    /* nanoseconds since boot at that moment */
 	uint64_t wall_base; /* the wall clock at boot, in nanoseconds since 1970 */
 	/* ns = cycles * scale >> CLOCK_SHIFT. 0 in a program's copy: programs have to ask the kernel. */
 	uint32_t scale;
+	int32_t minutes_west, daylight; /* the time zone of settimeofday(2) */
+};
+
+struct vdso_clock {
+	uint64_t raw_tsc_base; /* the TSC at boot */
+	uint32_t raw_scale;    /* as it was measured; CLOCK_MONOTONIC_RAW keeps it */
+	uint32_t changes;      /* figures[changes & 1] are in force */
+	struct clock_figures figures[2];
 };
 
 /* Returns the nanoseconds of a number of TSC cycles. */
@@ -24,6 +35,34 @@ static inline uint64_t clock_scale(uint32_t scale, uint64_t cycles)
 	/* The two halves are multiplied separately, because the product may have more than 64 bits. */
 	return ((cycles >> 32) * scale << (32 - CLOCK_SHIFT)) +
 	       ((cycles & 0xffffffff) * scale >> CLOCK_SHIFT);
+}
+
+/* Copy the figures that are in force. The CPU and the compiler read in the order of the lines. */
+static inline struct clock_figures clock_newest(const volatile struct vdso_clock *clock)
+{
+	struct clock_figures figures;
+	uint32_t changes;
+
+	do {
+		changes = clock->changes;
+		__asm__ volatile("" ::: "memory");
+		figures = *(const struct clock_figures *)&clock->figures[changes & 1];
+		__asm__ volatile("" ::: "memory");
+	} while (clock->changes != changes);
+	return figures;
+}
+
+/* Returns the nanoseconds since boot. The TSCs of two CPUs may differ a little, so one may be behind the base. */
+static inline uint64_t clock_since_boot(const struct clock_figures *figures, uint64_t tsc)
+{
+	return figures->base +
+	       (tsc > figures->tsc_base ? clock_scale(figures->scale, tsc - figures->tsc_base) : 0);
+}
+
+/* Returns the nanoseconds since boot as the TSC alone counts them. */
+static inline uint64_t clock_raw(const volatile struct vdso_clock *clock, uint64_t tsc)
+{
+	return clock_scale(clock->raw_scale, tsc - clock->raw_tsc_base);
 }
 
 #endif

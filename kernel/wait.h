@@ -151,7 +151,7 @@ static inline bool wait_interrupted(enum task_state state)
 #define wait_event_interruptible(queue, cond) \
 	((cond) ? 0 : __wait_event(queue, cond, TASK_INTERRUPTIBLE, UINT64_MAX))
 /*
- * The same, but no longer than until time_now() is `until` (UINT64_MAX: no limit). Returns -EAGAIN if
+ * The same, but no longer than until the deadline `until` (UINT64_MAX: no limit). Returns -EAGAIN if
  * that time has passed and cond is false.
  */
 #define wait_event_until(queue, cond, until) \
@@ -169,7 +169,7 @@ static inline bool wait_interrupted(enum task_state state)
  */
 void schedule(void);
 /*
- * The same, but wakes the task when time_now() reaches `deadline`. UINT64_MAX means no deadline.
+ * The same, but wakes the task when the deadline is reached (kernel/time.h). UINT64_MAX means no deadline.
  * Returns false if the deadline has passed.
  */
 bool schedule_until(uint64_t deadline);

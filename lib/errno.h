@@ -65,6 +65,7 @@
 #define ETOOMANYREFS	109
 #define ETIMEDOUT	110
 #define ECONNREFUSED	111
+#define ECANCELED	125
 
 /*
  * A system call that was interrupted by a signal returns one of these. User programs never see

@@ -67,12 +67,12 @@ static long system_call(int number, long first, void *second)
  * Without lfence the CPU could read the TSC before it has done what stands before. Then a time that another CPU has
  * stored could be later than the one read here after it.
  */
-static uint64_t time_since_boot(void)
+static uint64_t read_tsc_in_order(void)
 {
 	uint64_t tsc;
 
 	__asm__ volatile("lfence; rdtsc" : "=A"(tsc)::"memory");
-	return clock_scale(vdso_clock.scale, tsc - vdso_clock.tsc_base);
+	return tsc;
 }
 
 static bool is_wall(int id)
@@ -83,7 +83,7 @@ static bool is_wall(int id)
 /* Can the clock be read here? */
 static bool is_here(int id)
 {
-	return vdso_clock.scale &&
+	return clock_newest(&vdso_clock).scale &&
 	       (is_wall(id) || id == CLOCK_MONOTONIC || id == CLOCK_MONOTONIC_RAW ||
 		id == CLOCK_MONOTONIC_COARSE || id == CLOCK_BOOTTIME);
 }
@@ -91,7 +91,13 @@ static bool is_here(int id)
 /* Returns the seconds of a clock that is here, and stores the nanoseconds in *nsec. */
 static uint64_t read_clock(int id, uint32_t *nsec)
 {
-	uint64_t ns = time_since_boot() + (is_wall(id) ? vdso_clock.wall_base : 0);
+	struct clock_figures figures = clock_newest(&vdso_clock);
+	uint64_t tsc = read_tsc_in_order();
+	uint64_t ns = id == CLOCK_MONOTONIC_RAW ? clock_raw(&vdso_clock, tsc)
+						: clock_since_boot(&figures, tsc);
+
+	if (is_wall(id))
+		ns += figures.wall_base;
 
 	return div_u64(ns, NSEC_PER_SEC, nsec);
 }
@@ -127,6 +133,13 @@ int __vdso_clock_getres(int id, struct timespec32 *to)
 	return 0;
 }
 
+static struct timezone zone_now(void)
+{
+	struct clock_figures figures = clock_newest(&vdso_clock);
+
+	return (struct timezone){ figures.minutes_west, figures.daylight };
+}
+
 int __vdso_gettimeofday(struct timeval32 *to, struct timezone *zone)
 {
 	uint32_t nsec;
@@ -138,7 +151,7 @@ int __vdso_gettimeofday(struct timeval32 *to, struct timezone *zone)
 		to->usec = nsec / 1000;
 	}
 	if (zone)
-		*zone = (struct timezone){ 0, 0 };
+		*zone = zone_now();
 	return 0;
 }
 

@@ -8,8 +8,9 @@
  *    nothing, and wakes a poll once.
  * 3. `mutex` serialises these calls. It is never held during a wait. `lock` guards `ticks`, which the
  *    timer's function sets in an interrupt.
- * 4. Times are those of the timerfd's own clock: time_wall() for CLOCK_REALTIME, otherwise time_now(). No
- *    call sets the wall clock, so TFD_TIMER_CANCEL_ON_SET never finds that it was set.
+ * 4. Times are those of the wall clock if the timerfd was set for such a time, and otherwise those of time_now().
+ *    With TFD_TIMER_CANCEL_ON_SET it fires when somebody sets the wall clock. The next read returns -ECANCELED, and
+ *    starts the timer again.
  * 5. The function sets `ticks` before it wakes, and a reader joins the queue before it looks:
  *
  *	reader				interrupt
@@ -21,6 +22,7 @@
 #include "fs/events/event_file.h"
 #include "fs/file/file.h"
 #include "fs/file/poll.h"
+#include "kernel/capability.h"
 #include "kernel/process/timecalls.h"
 #include "kernel/syscalls.h"
 #include "kernel/time.h"
@@ -37,10 +39,13 @@ struct timerfd {
 	/* Guarded by mutex. */
 	uint64_t expires;  /* the next time, or the one that has been counted last; 0: not set */
 	uint64_t interval; /* 0: does not repeat */
+	bool wall; /* `expires` is a time of the clock of the timerfd, and not of time_now() */
+	uint32_t wall_sets; /* how often the wall clock had been set when the timer was started */
 	struct timer timer;
 	spinlock_t lock; /* irqsave */
 	uint64_t ticks;	 /* guarded by lock */
 	bool fired;	 /* guarded by lock; the timer is to be started for the next interval */
+	bool cancelled;	 /* guarded by lock; the wall clock has been set */
 	struct wait_queue readable;
 };
 
@@ -48,7 +53,9 @@ SLAB_CACHE(timerfd_cache, "timerfd", struct timerfd, 0);
 
 static uint64_t now_of(const struct timerfd *tfd)
 {
-	return tfd->clock == CLOCK_REALTIME ? time_wall() : time_now();
+	uint64_t now;
+
+	return tfd->wall && clock_read(tfd->clock, &now) == 0 ? now : time_now();
 }
 
 /* Runs in the timer interrupt. */
@@ -57,8 +64,12 @@ static void fire(struct timer *timer)
 	struct timerfd *tfd = container_of(timer, struct timerfd, timer);
 	unsigned int flags = spin_lock_irqsave(&tfd->lock);
 
-	tfd->ticks++;
-	tfd->fired = true;
+	if (timer->fires_on_set && time_wall_sets() != tfd->wall_sets) {
+		tfd->cancelled = true;
+	} else {
+		tfd->ticks++;
+		tfd->fired = true;
+	}
 	spin_unlock_irqrestore(&tfd->lock, flags);
 	wake_all(&tfd->readable);
 }
@@ -69,8 +80,8 @@ static void start(struct timerfd *tfd)
 	uint64_t when = tfd->expires;
 
 	assert(mutex_held(&tfd->mutex));
-	if (when != UINT64_MAX && tfd->clock == CLOCK_REALTIME)
-		when = time_of_wall(when);
+	if (tfd->wall)
+		when = clock_deadline(tfd->clock, when);
 	timer_start(&tfd->timer, when);
 }
 
@@ -81,6 +92,31 @@ static uint64_t ticks_now(struct timerfd *tfd)
 
 	spin_unlock_irqrestore(&tfd->lock, flags);
 	return ticks;
+}
+
+/* Returns true if a read does not wait. */
+static bool can_read(struct timerfd *tfd)
+{
+	return ticks_now(tfd) > 0 || READ_ONCE(tfd->cancelled);
+}
+
+/* If the wall clock has been set, start the timer again, and return true. The mutex is held. */
+static bool take_cancel(struct timerfd *tfd)
+{
+	unsigned int flags;
+	bool cancelled, fired;
+
+	assert(mutex_held(&tfd->mutex));
+	flags = spin_lock_irqsave(&tfd->lock);
+	cancelled = tfd->cancelled;
+	fired = tfd->fired || tfd->ticks;
+	tfd->cancelled = false;
+	spin_unlock_irqrestore(&tfd->lock, flags);
+	if (cancelled && tfd->expires && !fired) {
+		tfd->wall_sets = time_wall_sets();
+		start(tfd);
+	}
+	return cancelled;
 }
 
 /*
@@ -106,13 +142,15 @@ static void catch_up(struct timerfd *tfd)
 	start(tfd);
 }
 
-/* Copy the number of ticks to the reader. Returns 0, -EAGAIN if there are none, or -EFAULT. */
+/* Copy the number of ticks to the reader. Returns 0, -EAGAIN if there are none, -ECANCELED or -EFAULT. */
 static int take(struct timerfd *tfd, struct iter *to)
 {
 	unsigned int flags;
 	uint64_t ticks;
 	size_t copied;
 
+	if (take_cancel(tfd))
+		return -ECANCELED;
 	catch_up(tfd);
 	ticks = ticks_now(tfd);
 	if (ticks == 0)
@@ -147,7 +185,7 @@ static ssize_t timerfd_read(struct file *file, struct iter *to, file_off_t *pos)
 		if (error == -EFAULT)
 			error = iter_fault_in(to, sizeof(uint64_t), true, true);
 		else if (!(file->flags & O_NONBLOCK))
-			error = wait_event_interruptible(&tfd->readable, ticks_now(tfd) > 0);
+			error = wait_event_interruptible(&tfd->readable, can_read(tfd));
 	} while (error == 0);
 	return error;
 }
@@ -157,7 +195,7 @@ static unsigned int timerfd_poll(struct file *file, struct poll_table *table)
 	struct timerfd *tfd = file->private;
 
 	poll_wait(table, &tfd->readable, POLLIN);
-	return ticks_now(tfd) ? POLLIN : 0;
+	return can_read(tfd) ? POLLIN : 0;
 }
 
 static void timerfd_release(struct file *file)
@@ -199,8 +237,11 @@ long sys_timerfd_create(unsigned int clock, unsigned int flags)
 
 	if (flags & ~(O_CLOEXEC | O_NONBLOCK))
 		return refuse(EINVAL, "an unknown flag");
-	if (clock != CLOCK_REALTIME && clock != CLOCK_MONOTONIC && clock != CLOCK_BOOTTIME)
+	if (clock != CLOCK_REALTIME && clock != CLOCK_MONOTONIC && clock != CLOCK_BOOTTIME &&
+	    clock != CLOCK_REALTIME_ALARM && clock != CLOCK_BOOTTIME_ALARM)
 		return refuse(EINVAL, "no clock that a file can wait for");
+	if (clock >= CLOCK_REALTIME_ALARM && !capable(CAP_WAKE_ALARM))
+		return refuse(EPERM, "no CAP_WAKE_ALARM");
 	file = timerfd_make(clock, flags);
 	return IS_ERR(file) ? PTR_ERR(file) : fd_add(file, flags & O_CLOEXEC);
 }
@@ -225,15 +266,20 @@ static struct setting setting_now(struct timerfd *tfd)
  * Stop the timer, forget its ticks, and start it anew. An expiry that is being set can lie in the past: then
  * the timer fires at once, and has passed as many intervals as fit into the time since.
  */
-static void set(struct timerfd *tfd, const struct setting *new, bool absolute)
+static void set(struct timerfd *tfd, const struct setting *new, unsigned int options)
 {
 	unsigned int flags;
-	uint64_t base = absolute ? 0 : now_of(tfd);
+	bool absolute = options & TFD_TIMER_ABSTIME;
+	uint64_t base = absolute ? 0 : time_now();
 
 	timer_stop(&tfd->timer);
+	tfd->wall = absolute && clock_is_wall(tfd->clock);
+	tfd->timer.fires_on_set = tfd->wall && options & TFD_TIMER_CANCEL_ON_SET;
+	tfd->wall_sets = time_wall_sets();
 	flags = spin_lock_irqsave(&tfd->lock);
 	tfd->ticks = 0;
 	tfd->fired = false;
+	tfd->cancelled = false;
 	spin_unlock_irqrestore(&tfd->lock, flags);
 	tfd->interval = new->interval;
 	tfd->expires = 0;
@@ -269,8 +315,9 @@ static int setting_to_user(const struct setting *setting, char __user *to)
 	return error ? error : time_to_user(setting->value, to + (wide ? 16 : 8), wide);
 }
 
-/* Set a timer if `new` is not NULL. Sets *old to the setting before. */
-static int exchange(int number, const struct setting *new, bool absolute, struct setting *old)
+/* Set a timer with the flags of timerfd_settime(2) if `new` is not NULL. Sets *old to the setting before. */
+static int exchange(int number, const struct setting *new, unsigned int options,
+		    struct setting *old)
 {
 	struct fd fd = fd_get(number);
 	struct timerfd *tfd = timerfd_of(fd.file);
@@ -279,7 +326,7 @@ static int exchange(int number, const struct setting *new, bool absolute, struct
 	if (!error) {
 		*old = setting_now(tfd);
 		if (new)
-			set(tfd, new, absolute);
+			set(tfd, new, options);
 		mutex_unlock(&tfd->mutex);
 	}
 	fd_put(fd);
@@ -295,7 +342,7 @@ long sys_timerfd_settime(int fd, unsigned int flags, const void __user *new, voi
 		return error;
 	if (flags & ~(TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET))
 		return refuse(EINVAL, "an unknown flag");
-	error = exchange(fd, &setting, flags & TFD_TIMER_ABSTIME, &before);
+	error = exchange(fd, &setting, flags, &before);
 	if (!error && old)
 		error = setting_to_user(&before, old);
 	return error;
@@ -304,7 +351,7 @@ long sys_timerfd_settime(int fd, unsigned int flags, const void __user *new, voi
 long sys_timerfd_gettime(int fd, void __user *to)
 {
 	struct setting setting;
-	int error = exchange(fd, NULL, false, &setting);
+	int error = exchange(fd, NULL, 0, &setting);
 
 	return error ? error : setting_to_user(&setting, to);
 }

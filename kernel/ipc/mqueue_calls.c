@@ -210,7 +210,7 @@ long sys_mq_unlink(const char __user *user_name)
 
 /* ---- sending and receiving ---- */
 
-/* Convert a time of the wall clock, or NULL, to one of time_now(). Returns 0, -EFAULT or -EINVAL. */
+/* Convert a time of the wall clock, or NULL, to a deadline. Returns 0, -EFAULT or -EINVAL. */
 static int deadline_from_user(uint64_t *until, const void __user *timeout)
 {
 	uint64_t ns;
@@ -220,8 +220,8 @@ static int deadline_from_user(uint64_t *until, const void __user *timeout)
 	if (!timeout)
 		return 0;
 	error = time_from_user(&ns, timeout, call_has_time64());
-	if (!error && ns != UINT64_MAX)
-		*until = time_of_wall(ns);
+	if (!error)
+		*until = deadline_of_wall(ns);
 	return error;
 }
 

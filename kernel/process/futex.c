@@ -151,7 +151,7 @@ static bool is_woken(struct futex_waiter *waiter, bool leave)
 
 /* The limit of a wait. */
 struct futex_timeout {
-	uint64_t deadline; /* a value of time_now(), or UINT64_MAX */
+	uint64_t deadline; /* UINT64_MAX: none */
 	bool relative;	   /* the program gave a time from now on: the wait cannot be restarted */
 };
 
@@ -174,7 +174,7 @@ static long read_timeout(unsigned int op, const void __user *from, struct futex_
 		return error;
 	timeout->relative = command == FUTEX_WAIT;
 	timeout->deadline = timeout->relative ? deadline_after(time)
-			    : wall	      ? time_of_wall(time)
+			    : wall	      ? deadline_of_wall(time)
 					      : time;
 	return 0;
 }

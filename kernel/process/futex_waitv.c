@@ -138,7 +138,7 @@ long sys_futex_waitv(const void __user *waiters, unsigned int nr, unsigned int f
 	if (error)
 		return error;
 	if (timeout && clock == CLOCK_REALTIME)
-		deadline = time_of_wall(deadline);
+		deadline = deadline_of_wall(deadline);
 	wanted = kmalloc(nr * sizeof(*wanted), 0);
 	if (!wanted)
 		return -ENOMEM;

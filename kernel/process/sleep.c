@@ -3,8 +3,7 @@
  *
  * 1. A sleep ends at the first tick after its time. After a signal without a handler, restart_syscall
  *    continues the sleep for the rest of its time.
- * 2. A sleep until a time of the wall clock is converted to a time since boot when it begins. A change of
- *    the clock has no effect on it.
+ * 2. A sleep until a time of the wall clock follows that clock when it is set. A sleep for some time does not.
  */
 #include "kernel/process/timecalls.h"
 #include "kernel/signals/signal.h"
@@ -26,7 +25,7 @@ int sleep_until(uint64_t deadline)
 			return 0;
 	}
 	current->state = TASK_RUNNING;
-	return time_now() >= deadline ? 0 : -EINTR;
+	return time_reached(deadline) ? 0 : -EINTR;
 }
 
 /*
@@ -121,8 +120,8 @@ long sys_clock_nanosleep(int clock, unsigned int flags, const void __user *from,
 		task->restart_bits = wide;
 		return sleep_restartable(task);
 	}
-	if (clock == CLOCK_REALTIME)
-		ns = time_of_wall(ns);
+	if (clock_is_wall(clock))
+		ns = clock_deadline(clock, ns);
 	error = sleep_on(clock, ns);
 	return error == -EINTR ? -ERESTARTNOHAND : error;
 }

@@ -5,6 +5,7 @@
 #include "kernel/process/usage.h"
 #include "kernel/process/process.h"
 #include "kernel/syscalls.h"
+#include "kernel/vdso_clock.h"
 #include "mm/vm/uaccess.h"
 
 #define FIRST_TIME64_CALL 403u	       /* clock_gettime64 */
@@ -115,6 +116,24 @@ int clock_read_cpu(int clock, uint64_t *ns)
 	return error;
 }
 
+/* ---- clocks that time passes on ---- */
+
+int clock_tai_offset;
+
+bool clock_is_wall(int clock)
+{
+	return clock == CLOCK_REALTIME || clock == CLOCK_REALTIME_ALARM || clock == CLOCK_TAI;
+}
+
+uint64_t clock_deadline(int clock, uint64_t ns)
+{
+	uint64_t offset = READ_ONCE(clock_tai_offset) * NSEC_PER_SEC;
+
+	if (clock == CLOCK_TAI && ns != UINT64_MAX)
+		ns = ns > offset ? ns - offset : 0;
+	return clock_is_wall(clock) ? deadline_of_wall(ns) : ns;
+}
+
 int clock_read(int clock, uint64_t *ns)
 {
 	if (clock_is_cpu(clock))
@@ -122,13 +141,20 @@ int clock_read(int clock, uint64_t *ns)
 	switch (clock) {
 	case CLOCK_REALTIME:
 	case CLOCK_REALTIME_COARSE:
+	case CLOCK_REALTIME_ALARM:
 		*ns = time_wall();
 		return 0;
+	case CLOCK_TAI:
+		*ns = time_wall() + READ_ONCE(clock_tai_offset) * NSEC_PER_SEC;
+		return 0;
 	case CLOCK_MONOTONIC:
-	case CLOCK_MONOTONIC_RAW:
 	case CLOCK_MONOTONIC_COARSE:
 	case CLOCK_BOOTTIME:
+	case CLOCK_BOOTTIME_ALARM:
 		*ns = time_now();
+		return 0;
+	case CLOCK_MONOTONIC_RAW:
+		*ns = time_raw();
 		return 0;
 	}
 	return refuse(EINVAL, "no such clock");
@@ -154,11 +180,13 @@ long sys_clock_getres(int clock, void __user *to)
 long sys_gettimeofday(void __user *tv, void __user *tz)
 {
 	struct timeval32 now = timeval_from_ns(time_wall());
-	static const uint32_t utc[2];
+	struct vdso_clock clock = time_for_programs();
+	struct clock_figures figures = clock_newest(&clock);
+	int32_t zone[2] = { figures.minutes_west, figures.daylight };
 
 	if (tv && copy_to_user(tv, &now, sizeof(now)) < 0)
 		return -EFAULT;
-	return tz ? copy_to_user(tz, utc, sizeof(utc)) : 0;
+	return tz ? copy_to_user(tz, zone, sizeof(zone)) : 0;
 }
 
 long sys_time(void __user *to)

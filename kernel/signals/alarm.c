@@ -146,7 +146,8 @@ static struct interval cpu_set(unsigned int which, const struct interval *wanted
 
 long sys_alarm(unsigned int seconds)
 {
-	const struct interval wanted = { .left = (uint64_t)seconds * NSEC_PER_SEC };
+	/* The number of seconds that are left must not look like an error. */
+	const struct interval wanted = { .left = MIN(seconds, INT32_MAX + 0u) * NSEC_PER_SEC };
 	uint32_t rest, left = div_u64(real_set(&wanted).left, NSEC_PER_SEC, &rest);
 
 	/* Rounded, but never down to 0, which means that there was none. */

@@ -82,9 +82,9 @@ long sys_rt_sigpending(void __user *to, size_t size)
 	sigmask_t pending =
 		(current->signals.set | current->process->signals.set) & current->blocked;
 
-	if (size != sizeof(pending))
+	if (size > sizeof(pending))
 		return wrong_size();
-	return copy_to_user(to, &pending, sizeof(pending));
+	return copy_to_user(to, &pending, size);
 }
 
 long sys_pause(void)

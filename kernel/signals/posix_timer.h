@@ -26,7 +26,8 @@ struct posix_timer {
 
 	/* interval_lock and tasks_lock */
 	struct timer base; /* armed for the clocks that are not CPU clocks */
-	uint64_t expires;  /* of CPU time, or else of time_now(); if not armed, when it fired */
+	uint64_t expires;  /* a value of timer_now(); if not armed, when it fired */
+	bool wall;	   /* it was set for a time of the wall clock, and expires is one */
 	bool armed;
 };
 

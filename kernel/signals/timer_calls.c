@@ -2,8 +2,9 @@
  * The system calls for POSIX timers.
  *
  * A timer may measure the clocks that time passes on, and the CPU time of its own process and of the threads of
- * that. A time of CLOCK_REALTIME is converted to a time since boot when the timer is set.
+ * that. A timer that was set for a time of the wall clock follows that clock when it is set.
  */
+#include "kernel/capability.h"
 #include "kernel/process/process.h"
 #include "kernel/process/timecalls.h"
 #include "kernel/signals/posix_timer.h"
@@ -25,10 +26,12 @@ static int check_clock(int clock)
 
 	if (clock_is_cpu(clock))
 		return clock_read_cpu(clock, &now);
-	if (clock == CLOCK_REALTIME || clock == CLOCK_MONOTONIC || clock == CLOCK_BOOTTIME)
+	if (clock_read(clock, &now) < 0)
+		return -EINVAL;
+	if (clock == CLOCK_REALTIME_ALARM || clock == CLOCK_BOOTTIME_ALARM)
+		return capable(CAP_WAKE_ALARM) ? 0 : refuse(EPERM, "no CAP_WAKE_ALARM");
+	if (clock_is_wall(clock) || clock == CLOCK_MONOTONIC || clock == CLOCK_BOOTTIME)
 		return 0;
-	if (clock < 0 || clock > CLOCK_BOOTTIME)
-		return refuse(EINVAL, "there is no such clock");
 	return refuse(EOPNOTSUPP, "a timer cannot use that clock");
 }
 
@@ -147,9 +150,11 @@ static struct setting setting_of(const struct posix_timer *timer)
 
 static void set(struct posix_timer *timer, const struct setting *wanted, bool absolute)
 {
-	uint64_t now = timer_now(timer);
+	uint64_t now;
 
 	timer_disarm(timer);
+	timer->wall = absolute && clock_is_wall(timer->clock);
+	now = timer_now(timer);
 	timer->setting = timer->setting + 1 ? timer->setting + 1 : 1;
 	timer->overrun = 0;
 	timer->interval = wanted->value ? wanted->interval : 0;
@@ -159,8 +164,6 @@ static void set(struct posix_timer *timer, const struct setting *wanted, bool ab
 	if (!absolute)
 		timer->expires =
 			wanted->value > UINT64_MAX - now ? UINT64_MAX : now + wanted->value;
-	else if (timer->clock == CLOCK_REALTIME)
-		timer->expires = MAX(time_of_wall(wanted->value), 1ull);
 	timer_arm(timer);
 }
 

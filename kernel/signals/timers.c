@@ -66,6 +66,12 @@ static bool fire(struct posix_timer *timer)
 	return true;
 }
 
+/* Returns the deadline at which a timer that measures no CPU time is due. */
+static uint64_t deadline_of(const struct posix_timer *timer)
+{
+	return timer->wall ? clock_deadline(timer->clock, timer->expires) : timer->expires;
+}
+
 /* Runs in the timer interrupt. */
 static void timer_fires(struct timer *base)
 {
@@ -75,9 +81,9 @@ static void timer_fires(struct timer *base)
 
 	timer->armed = false;
 	if (!sent && timer->interval) {
-		(void)timer_advance(&timer->expires, timer->interval, time_now() + TICK_NS);
+		(void)timer_advance(&timer->expires, timer->interval, timer_now(timer) + TICK_NS);
 		timer->armed = true;
-		timer_repeat(base, timer->expires);
+		timer_repeat(base, deadline_of(timer));
 	}
 	spin_unlock_irqrestore(&tasks_lock, flags);
 }
@@ -99,7 +105,7 @@ void timer_arm(struct posix_timer *timer)
 	spin_unlock_irqrestore(&tasks_lock, flags);
 	timer->base.function = timer_fires;
 	if (!clock_is_cpu(timer->clock) && timer->notify != SIGEV_NONE)
-		timer_start(&timer->base, timer->expires);
+		timer_start(&timer->base, deadline_of(timer));
 }
 
 void timer_disarm(struct posix_timer *timer)
@@ -117,10 +123,10 @@ uint64_t timer_now(const struct posix_timer *timer)
 {
 	uint64_t now;
 
-	if (!clock_is_cpu(timer->clock))
+	if (!timer->wall && !clock_is_cpu(timer->clock))
 		return time_now();
 	/* The clock of a thread that has ended stands still. */
-	return clock_read_cpu(timer->clock, &now) < 0 ? 0 : now;
+	return clock_read(timer->clock, &now) < 0 ? 0 : now;
 }
 
 /* ---- repeating ---- */

@@ -1,8 +1,9 @@
 /*
  * Mapping the vDSO. See mm/vm/vdso.h for the contract.
  *
- * Each of the two pages is a file without a name, which is filled at boot and never changes. So faults, fork, mremap
- * and debuggers treat it like a page of any other file, and no page is copied before somebody writes to it.
+ * Each of the two pages is a file without a name, which is filled at boot. So faults, fork, mremap and debuggers treat
+ * it like a page of any other file, and no page is copied before somebody writes to it. The kernel changes the figures
+ * when it sets the clock.
  */
 #include "mm/vm/vdso.h"
 #include "fs/cache/pagecache.h"
@@ -19,7 +20,14 @@ extern const char vdso_image[PAGE_SIZE]; /* mm/vm/vdso_image.asm */
 
 static struct file *clock_file, *code_file;
 
-static const struct mapping_ops vdso_mapping_ops = { .has_store = false };
+static int begin_write(struct mapping *mapping, struct page *page, unsigned int from,
+		       unsigned int to)
+{
+	return 0; /* the page is there, and no program can write to it */
+}
+
+static const struct mapping_ops vdso_mapping_ops = { .begin_write = begin_write,
+						     .has_store = false };
 
 static const struct file_ops vdso_file_ops = {
 	.mmap = generic_file_mmap,
@@ -64,11 +72,37 @@ static void vdso_init(void)
 	struct vdso_clock clock = time_for_programs();
 
 	if (!cpu_has.lfence)
-		clock.scale = 0;
+		clock.figures[clock.changes & 1].scale = 0;
 	clock_file = make_file("[vvar]", &clock, sizeof(clock));
 	code_file = make_file("[vdso]", vdso_image, PAGE_SIZE);
 }
 INITCALL(3, vdso_init);
+
+static struct page *changing; /* the page between begin and end; guarded by change_lock */
+static struct mutex change_lock = MUTEX_INIT(change_lock);
+
+struct vdso_clock *vdso_clock_begin(void)
+{
+	struct page *page;
+	int error = mutex_lock_killable(&change_lock);
+
+	if (error)
+		return ERR_PTR(error);
+	page = page_begin_write(&clock_file->inode->mapping, 0, 0, sizeof(struct vdso_clock));
+	if (IS_ERR(page)) {
+		mutex_unlock(&change_lock);
+		return ERR_PTR(PTR_ERR(page));
+	}
+	changing = page;
+	return kmap_local(page);
+}
+
+void vdso_clock_end(struct vdso_clock *clock)
+{
+	kunmap_local(clock);
+	page_end_write(changing);
+	mutex_unlock(&change_lock);
+}
 
 //BOOK: vdso-map
 int vdso_map(struct mm *mm, uintptr_t at)

@@ -13,6 +13,7 @@
 #include "mm/mm.h"
 
 struct vma;
+struct vdso_clock;
 
 #define VDSO_SIZE (2 * PAGE_SIZE)
 
@@ -21,6 +22,13 @@ struct vma;
  * -ENOMEM or -EINTR. May sleep; takes mm->lock.
  */
 int vdso_map(struct mm *mm, uintptr_t at);
+
+/*
+ * Get the figures in [vvar] in order to change them. No other task gets them before vdso_clock_end(), which must
+ * follow. If the page was lent to a pipe, the pipe keeps the old one. Returns ERR_PTR(-ENOMEM, -ERESTARTSYS). May sleep.
+ */
+struct vdso_clock *vdso_clock_begin(void);
+void vdso_clock_end(struct vdso_clock *clock);
 
 /* Returns the name of the page that is mapped by the VMA, or NULL if it is no page of the vDSO. */
 const char *vdso_name(const struct vma *vma);

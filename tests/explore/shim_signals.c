@@ -86,7 +86,12 @@ int clock_read(int clock, uint64_t *ns)
 	return 0;
 }
 
-uint64_t time_of_wall(uint64_t ns)
+bool clock_is_wall(int clock)
+{
+	return false;
+}
+
+uint64_t clock_deadline(int clock, uint64_t ns)
 {
 	return ns;
 }

@@ -1,0 +1,258 @@
+/*
+ * Setting the clock: settimeofday, stime, clock_settime and adjtimex, and what waits for a time of the wall clock.
+ *
+ * Each case puts the clock back, as far as it has gone meanwhile.
+ */
+#include "signals.h"
+#include "vdso.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/mman.h>
+#include <sys/time.h>
+#include <sys/timerfd.h>
+#include <sys/timex.h>
+
+#define FAR 1000 /* seconds */
+
+enum { NR_STIME = 25, NR_FUTEX_TIME64 = 422, NR_SETTIMEOFDAY = 79 };
+
+static long long now_of(clockid_t clock)
+{
+	struct timespec now;
+
+	CHECK_EQ(clock_gettime(clock, &now), 0);
+	return now.tv_sec * 1000000000ll + now.tv_nsec;
+}
+
+static struct timespec in_seconds(int seconds)
+{
+	struct timespec time;
+
+	CHECK_EQ(clock_gettime(CLOCK_REALTIME, &time), 0);
+	time.tv_sec += seconds;
+	return time;
+}
+
+/* Set the wall clock forward, or back. */
+static void step(int seconds)
+{
+	struct timespec time = in_seconds(seconds);
+
+	CHECK_EQ(clock_settime(CLOCK_REALTIME, &time), 0);
+}
+
+TEST(set, 5, "three calls set the wall clock, which the vDSO tells as well, and no other clock")
+{
+	long long wall = now_of(CLOCK_REALTIME), boot = now_of(CLOCK_MONOTONIC);
+	struct timespec time = in_seconds(FAR);
+	struct timeval tv;
+	int32_t seconds = time.tv_sec + FAR;
+
+	CHECK_EQ(clock_settime(CLOCK_REALTIME, &time), 0);
+	CHECK(now_of(CLOCK_REALTIME) - wall >= FAR * 1000000000ll);
+	CHECK(now_of(CLOCK_REALTIME) - wall < (FAR + 5) * 1000000000ll);
+	CHECK_EQ(syscall(NR_STIME, &seconds), 0);
+	CHECK_EQ(gettimeofday(&tv, NULL), 0);
+	CHECK(tv.tv_sec - seconds >= 0 && tv.tv_sec - seconds < 5);
+	tv.tv_sec -= 2 * FAR;
+	CHECK_EQ(settimeofday(&tv, NULL), 0);
+	CHECK(now_of(CLOCK_REALTIME) - wall >= -1000000000ll);
+	CHECK(now_of(CLOCK_REALTIME) - wall < 5000000000ll);
+	CHECK(now_of(CLOCK_MONOTONIC) >= boot && now_of(CLOCK_MONOTONIC) - boot < 5000000000ll);
+}
+
+TEST(set_errors, 5, "what is no time, no clock that can be set, or not root's")
+{
+	struct timespec time = in_seconds(0), bad = { time.tv_sec, 1000000000 };
+	int32_t now[2] = { time.tv_sec, 1000000 };
+
+	CHECK_ERR(clock_settime(CLOCK_REALTIME, &bad), EINVAL);
+	CHECK_ERR(clock_settime(CLOCK_MONOTONIC, &time), EINVAL);
+	CHECK_ERR(clock_settime(CLOCK_BOOTTIME, &time), EINVAL);
+	CHECK_ERR(clock_settime(CLOCK_PROCESS_CPUTIME_ID, &time), EINVAL);
+	CHECK_ERR(clock_settime(77, &time), EINVAL);
+	CHECK_ERR(clock_settime(-2, &time), EPERM);
+	CHECK_ERR(clock_settime(CLOCK_REALTIME, &(struct timespec){ 0, 0 }),
+		  EINVAL); /* the boot was later */
+	CHECK_ERR(syscall(NR_SETTIMEOFDAY, now, NULL), EINVAL);
+	CHECK_ERR(syscall(NR_SETTIMEOFDAY, 1, NULL), EFAULT);
+	CHECK_ERR(syscall(NR_SETTIMEOFDAY, NULL, 1), EFAULT);
+	CHECK_ERR(syscall(NR_STIME, 1), EFAULT);
+	pid_t child = fork();
+
+	if (child == 0) {
+		struct timex timex = { .modes = 0 };
+
+		now[1] = 0;
+		setuid(1000);
+		CHECK_ERR(clock_settime(CLOCK_REALTIME, &time), EPERM);
+		CHECK_ERR(syscall(NR_SETTIMEOFDAY, now, NULL), EPERM);
+		CHECK_ERR(syscall(NR_STIME, now), EPERM);
+		CHECK(adjtimex(&timex) >= 0);
+		timex.modes = ADJ_OFFSET_SS_READ;
+		CHECK(adjtimex(&timex) >= 0);
+		timex.modes = ADJ_TICK;
+		CHECK_ERR(adjtimex(&timex), EPERM);
+		exit(0);
+	}
+	CHECK_EQ(wait_status(child), 0);
+}
+
+TEST(timers_follow, 10,
+     "a timer for a time of the wall clock follows that clock, one for a span does not")
+{
+	struct itimerspec far = { .it_value = in_seconds(FAR) },
+			  soon = { .it_value = { 0, 200000000 } }, left;
+	timer_t follows, stays;
+	long long start = test_ms();
+
+	handle(SIGUSR1, on_signal, 0);
+	handle(SIGALRM, on_signal, 0);
+	CHECK_EQ(timer_create(CLOCK_REALTIME, &(struct sigevent){ .sigev_signo = SIGUSR1 },
+			      &follows),
+		 0);
+	CHECK_EQ(timer_create(CLOCK_REALTIME, NULL, &stays), 0);
+	CHECK_EQ(timer_settime(follows, TIMER_ABSTIME, &far, NULL), 0);
+	step(FAR / 2);
+	CHECK_EQ(timer_gettime(follows, &left), 0);
+	CHECK(left.it_value.tv_sec > FAR / 2 - 10 && left.it_value.tv_sec <= FAR / 2);
+	hits = 0;
+	step(FAR / 2);
+	while (!hits && test_ms() - start < 5000)
+		test_sleep_ms(1);
+	CHECK_EQ(hits, 1);
+	CHECK_EQ(timer_settime(stays, 0, &soon, NULL), 0);
+	step(-FAR);
+	while (hits < 2 && test_ms() - start < 5000)
+		test_sleep_ms(1);
+	CHECK_EQ(hits, 2);
+	timer_delete(follows);
+	timer_delete(stays);
+}
+
+/* Run `wait` in a child, which ends when the parent has set the clock. */
+static void follows(int (*wait)(const struct timespec *until))
+{
+	struct timespec until = in_seconds(FAR);
+	pid_t child = fork();
+
+	if (child == 0)
+		exit(wait(&until) || now_of(CLOCK_REALTIME) / 1000000000 < until.tv_sec);
+	test_sleep_ms(100);
+	step(FAR);
+	CHECK_EQ(wait_status(child), 0);
+	step(-FAR);
+}
+
+static int sleep_until(const struct timespec *until)
+{
+	return clock_nanosleep(CLOCK_REALTIME, TIMER_ABSTIME, until, NULL);
+}
+
+static int wait_for_word(const struct timespec *until)
+{
+	int64_t time[2] = { until->tv_sec, until->tv_nsec };
+	unsigned int word = 0;
+
+	/* FUTEX_WAIT_BITSET | FUTEX_CLOCK_REALTIME */
+	return syscall(NR_FUTEX_TIME64, &word, 9 | 256, 0, time, NULL, -1) != -1 ||
+	       errno != ETIMEDOUT;
+}
+
+TEST(sleeps_follow, 10, "so do sleeps and waits until such a time")
+{
+	follows(sleep_until);
+	follows(wait_for_word);
+}
+
+TEST(cancelled, 10,
+     "TFD_TIMER_CANCEL_ON_SET: a read tells that the clock was set, and the timer goes on")
+{
+	struct itimerspec far = { .it_value = in_seconds(FAR) };
+	int fd = timerfd_create(CLOCK_REALTIME, TFD_NONBLOCK);
+	struct pollfd poll_fd = { fd, POLLIN, 0 };
+	uint64_t ticks;
+
+	CHECK_EQ(timerfd_settime(fd, TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET, &far, NULL), 0);
+	CHECK_ERR(read(fd, &ticks, 8), EAGAIN);
+	step(10);
+	CHECK_EQ(poll(&poll_fd, 1, 2000), 1);
+	CHECK_ERR(read(fd, &ticks, 8), ECANCELED);
+	CHECK_ERR(read(fd, &ticks, 8), EAGAIN);
+	CHECK_EQ(timerfd_settime(fd, TFD_TIMER_ABSTIME, &far, NULL), 0);
+	step(FAR - 10);
+	CHECK_EQ(poll(&poll_fd, 1, 2000), 1);
+	CHECK_EQ(read(fd, &ticks, 8), 8);
+	CHECK_EQ(ticks, 1);
+	step(-FAR);
+	close(fd);
+}
+
+TEST(rate, 5, "adjtimex: a longer tick makes CLOCK_MONOTONIC faster than CLOCK_MONOTONIC_RAW")
+{
+	struct timex timex = { .modes = 0 };
+	long long mono, raw;
+
+	CHECK(adjtimex(&timex) >= 0);
+	CHECK_EQ(timex.tick, 10000);
+	timex.modes = ADJ_TICK;
+	timex.tick = 8999;
+	CHECK_ERR(adjtimex(&timex), EINVAL);
+	timex.tick = 11001;
+	CHECK_ERR(adjtimex(&timex), EINVAL);
+	timex.tick = 11000;
+	CHECK(adjtimex(&timex) >= 0);
+	test_sleep_ms(50);
+	mono = now_of(CLOCK_MONOTONIC);
+	raw = now_of(CLOCK_MONOTONIC_RAW);
+	test_sleep_ms(400);
+	mono = now_of(CLOCK_MONOTONIC) - mono;
+	raw = now_of(CLOCK_MONOTONIC_RAW) - raw;
+	CHECK(mono * 100 / raw >= 107 && mono * 100 / raw <= 113);
+	timex.tick = 10000;
+	CHECK(adjtimex(&timex) >= 0);
+}
+
+TEST(adjusted, 10, "adjtimex keeps what it is told, and makes up for an offset")
+{
+	struct timex timex = { .modes = ADJ_FREQUENCY | ADJ_MAXERROR | ADJ_ESTERROR | ADJ_TIMECONST,
+			       .freq = 12345678,
+			       .maxerror = 1000,
+			       .esterror = 77,
+			       .constant = 3 };
+	struct timex now = { .modes = 0 };
+
+	CHECK(adjtimex(&timex) >= 0);
+	CHECK(adjtimex(&now) >= 0);
+	CHECK_EQ(now.freq, 12345678);
+	CHECK(now.maxerror >= 1000 && now.maxerror < 10000);
+	CHECK_EQ(now.esterror, 77);
+	CHECK_EQ(now.constant, 7);
+	timex = (struct timex){ .modes = ADJ_FREQUENCY };
+	CHECK(adjtimex(&timex) >= 0);
+	timex = (struct timex){ .modes = 0x8000 };
+	CHECK_ERR(adjtimex(&timex), EINVAL);
+	timex = (struct timex){ .modes = ADJ_OFFSET_SINGLESHOT, .offset = 300 };
+	CHECK(adjtimex(&timex) >= 0);
+	timex = (struct timex){ .modes = ADJ_OFFSET_SS_READ };
+	for (int i = 0; i < 40 && (i == 0 || timex.offset > 0); i++) {
+		test_sleep_ms(100);
+		CHECK(adjtimex(&timex) >= 0);
+		CHECK(timex.offset <= 300);
+	}
+	CHECK_EQ(timex.offset, 0);
+}
+
+TEST(clocks, 5, "more clocks: TAI, and those of alarms")
+{
+	struct timex timex = { .modes = ADJ_TAI, .constant = 37 };
+
+	CHECK(adjtimex(&timex) >= 0);
+	CHECK((now_of(CLOCK_TAI) - now_of(CLOCK_REALTIME)) / 100000000 / 10 - 36 <= 1);
+	CHECK(now_of(CLOCK_TAI) - now_of(CLOCK_REALTIME) > 36000000000ll);
+	timex.constant = 0;
+	CHECK(adjtimex(&timex) >= 0);
+	CHECK(now_of(CLOCK_REALTIME_ALARM) - now_of(CLOCK_REALTIME) < 1000000000ll);
+	CHECK(now_of(CLOCK_BOOTTIME_ALARM) - now_of(CLOCK_BOOTTIME) < 1000000000ll);
+}
