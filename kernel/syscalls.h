@@ -75,6 +75,8 @@ long sys_pwritev(unsigned int fd, const struct iovec __user *iov, unsigned int n
 /* ---- fs/file/readdir.c ---- */
 
 long sys_getdents64(unsigned int number, void __user *result, size_t size);
+long sys_getdents(unsigned int number, void __user *result, size_t size);
+long sys_readdir(unsigned int number, void __user *result);
 
 /* ---- fs/file/select.c ---- */
 
@@ -86,6 +88,7 @@ long sys_pselect6(int nr, uint32_t __user *in, uint32_t __user *out, uint32_t __
 
 /* ---- fs/file/stat.c ---- */
 
+long sys_ustat(unsigned int device, void __user *result);
 long sys_statfs(const char __user *name, void __user *result);
 long sys_fstatfs(int fd, void __user *result);
 long sys_stat64(const char __user *name, void __user *result);
@@ -124,6 +127,13 @@ long sys_faccessat(int dirfd, const char __user *name, unsigned int may);
 long sys_utimensat(int dirfd, const char __user *name, const void __user *times,
 		   unsigned int flags);
 long sys_faccessat2(int dirfd, const char __user *name, unsigned int may, unsigned int flags);
+
+/* ---- fs/names/old_times.c ---- */
+
+struct timeval32;
+long sys_utime(const char __user *name, const int32_t __user *times);
+long sys_utimes(const char __user *name, const struct timeval32 __user *times);
+long sys_futimesat(int dirfd, const char __user *name, const struct timeval32 __user *times);
 
 /* ---- fs/names/chown16.c ---- */
 
@@ -512,6 +522,8 @@ long sys_munlockall(void);
 long sys_brk(uintptr_t to);
 long sys_old_mmap(const uint32_t __user *arguments);
 long sys_munmap(uintptr_t start, size_t len);
+long sys_remap_file_pages(uintptr_t start, size_t len, unsigned int prot, uint32_t page_offset,
+			  unsigned int flags);
 long sys_mprotect(uintptr_t start, size_t len, unsigned int prot);
 long sys_mmap2(uintptr_t hint, size_t len, unsigned int prot, unsigned int flags, int fd,
 	       uint32_t page_offset);

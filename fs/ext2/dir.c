@@ -11,6 +11,7 @@
  */
 #include "fs/ext2/ext2.h"
 #include "fs/names/path.h"
+#include "fs/names/times.h"
 #include "lib/string.h"
 #include "mm/kmap.h"
 
@@ -279,7 +280,7 @@ static int set_entry_len(struct inode *dir, uint32_t block, unsigned int offset,
 static void touch(struct inode *dir)
 {
 	ext2_own(dir)->flags &= ~EXT2_FLAG_INDEX;
-	dir->mtime = dir->ctime = time_wall_spec();
+	inode_modified(dir);
 	ext2_changed(dir);
 }
 

@@ -6,6 +6,7 @@
  * changed in memory is put back then as well.
  */
 #include "fs/ext2/ext2.h"
+#include "fs/names/times.h"
 #include "fs/names/vfs_internal.h"
 #include "kernel/syscall.h"
 #include "lib/string.h"
@@ -158,7 +159,7 @@ static int ext2_link(struct inode *dir, struct dentry *dentry, struct inode *ino
 		restore(&saved_dir);
 	} else {
 		ext2_remove_orphan(inode);
-		inode->ctime = time_wall_spec();
+		inode_status_changed(inode);
 		ext2_changed(inode);
 	}
 	return ext2_end(fs, error);
@@ -173,7 +174,7 @@ static int ext2_link(struct inode *dir, struct dentry *dentry, struct inode *ino
 static void lose_name(struct inode *inode)
 {
 	inode->nr_links = S_ISDIR(inode->mode) ? 0 : inode->nr_links - 1;
-	inode->ctime = time_wall_spec();
+	inode_status_changed(inode);
 	if (inode->nr_links == 0)
 		ext2_add_orphan(inode);
 	else
@@ -278,7 +279,7 @@ static int ext2_rename(struct inode *old_dir, struct dentry *old, struct inode *
 		for (unsigned int i = 0; i < ARRAY_SIZE(saved); i++)
 			restore(&saved[i]);
 	} else {
-		old->inode->ctime = time_wall_spec();
+		inode_status_changed(old->inode);
 		ext2_changed(old->inode);
 	}
 	error = ext2_end(fs, error);
@@ -309,7 +310,8 @@ static int ext2_exchange(struct inode *old_dir, struct dentry *old, struct inode
 		restore(&saved[0]);
 		restore(&saved[1]);
 	} else {
-		old->inode->ctime = other->inode->ctime = time_wall_spec();
+		inode_status_changed(old->inode);
+		inode_status_changed(other->inode);
 		ext2_changed(old->inode);
 		ext2_changed(other->inode);
 	}

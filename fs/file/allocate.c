@@ -6,6 +6,7 @@
 #include "fs/file/file.h"
 #include "fs/file/seal.h"
 #include "fs/names/inode_flags.h"
+#include "fs/names/times.h"
 #include "fs/names/vfs_internal.h"
 #include "kernel/syscalls.h"
 
@@ -51,11 +52,10 @@ static int allocate_locked(struct inode *inode, unsigned int mode, file_off_t st
 	error = inode->ops->allocate(inode, mode, start, end);
 	if (error)
 		return error;
-	if (mode & FALLOC_PUNCH_HOLE)
-		inode_drop_privileges(inode);
+	inode_drop_privileges(inode);
 	if (!(mode & FALLOC_KEEP_SIZE) && end > inode->size)
 		inode_set_size(inode, end);
-	inode->ctime = time_wall_spec();
+	inode_modified(inode);
 	return 0;
 }
 

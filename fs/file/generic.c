@@ -16,6 +16,7 @@
 #include "fs/cache/writeback.h"
 #include "kernel/syscall.h"
 #include "fs/file/open_file.h"
+#include "fs/names/times.h"
 #include "kernel/signals/signal.h"
 #include "mm/kmap.h"
 
@@ -78,11 +79,14 @@ ssize_t generic_file_read(struct file *file, struct iter *to, file_off_t *pos)
 
 		if (n == -ENODATA) /* the page was truncated: look again */
 			continue;
+		if (n < 0 && !done)
+			return n;
 		if (n <= 0)
-			return done ? done : n;
+			break;
 		*pos += n;
 		done += n;
 	}
+	file_accessed(file);
 	return done;
 }
 
@@ -215,7 +219,7 @@ void generic_written(struct inode *inode, size_t done, size_t wanted)
 		inode->ops->truncated(inode);
 	if (done == 0)
 		return;
-	inode->mtime = inode->ctime = time_wall_spec();
+	inode_modified(inode);
 	inode_changed(inode);
 }
 

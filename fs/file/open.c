@@ -12,8 +12,7 @@
  *    needed but that to walk there. The flags that such an open cannot obey are dropped, as on Linux.
  * 6. With O_TMPFILE the path is that of a directory, and the file is made on its file system without a
  *    name. Unless O_EXCL forbids it, linkat(2) can give it one later.
- * 7. Unknown and unsupported flags are EINVAL. O_NOATIME needs no code, because no read changes a
- *    file's access time.
+ * 7. Unknown and unsupported flags are EINVAL.
  */
 #include "lib/print.h"
 #include "lib/string.h"
@@ -264,7 +263,9 @@ static int create_last(struct walk *walk, unsigned int flags, unsigned int mode,
 	struct dentry *dentry;
 	int error = 0, read_only;
 
-	if (!walk_last_is_name(walk) || walk->slash)
+	if (!walk_last_is_name(walk))
+		return flags & O_EXCL ? -EEXIST : -EISDIR;
+	if (walk->slash)
 		return -EISDIR;
 	read_only = mount_begin_writing(walk->at.mount); /* is no error for a file that exists */
 	dentry = walk_lock_last(walk);
@@ -307,6 +308,8 @@ static struct file *open_at(int dirfd, const char *name, unsigned int flags, uns
 	if (wants_nameless(flags) &&
 	    ((flags & (O_TMPFILE | O_CREAT)) != O_TMPFILE || !(flags & O_ACCMODE)))
 		return ERR_PTR(refuse(EINVAL, "a file without a name that cannot be written"));
+	if (flags & O_CREAT && flags & O_DIRECTORY)
+		return ERR_PTR(refuse(EINVAL, "open makes no directories"));
 	file = file_prepare(flags);
 	if (IS_ERR(file))
 		return file;

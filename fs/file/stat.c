@@ -179,9 +179,8 @@ struct statfs64 {
 } __packed;
 _Static_assert(sizeof(struct statfs64) == STATFS64_SIZE, "struct statfs64 of Linux/i386");
 
-#define ST_RDONLY  1u
-#define ST_VALID   0x20u
-#define ST_NOATIME 0x400u
+#define ST_RDONLY 1u
+#define ST_VALID  0x20u
 
 /* Write the older struct statfs. Returns 0, -EFAULT, or -EOVERFLOW if a number does not fit. */
 static long statfs32_to_user(const struct statfs64 *st, void __user *result)
@@ -220,11 +219,51 @@ long statfs_at(int dirfd, const char __user *name, bool wide, void __user *resul
 		.ffree = fs.files_free,
 		.fsid = { device_encode(sb->dev) },
 		.namelen = NAME_MAX,
-		.flags = ST_VALID | ST_NOATIME | path.mount->flags |
+		.flags = ST_VALID | path.mount->flags |
 			 (mount_is_read_only(path.mount) ? ST_RDONLY : 0),
 	};
 	path_put(&path);
 	return wide ? copy_to_user(result, &st, sizeof(st)) : statfs32_to_user(&st, result);
+}
+
+/* struct ustat of Linux/i386. Its two names are never filled in. */
+struct ustat {
+	int32_t free_blocks;
+	uint32_t free_files;
+	char names[12];
+};
+
+/* Fill in the figures of the mounted file system on a device. Returns 0, -EINVAL or -ERESTARTSYS. */
+static int find_mounted(unsigned int device, struct fs_statistics *fs)
+{
+	struct super_block *sb = NULL;
+	struct mount *mount;
+	int error = mutex_lock_killable(&mount_mutex);
+
+	if (error)
+		return error;
+	list_for_each(mount, &mounts, link)
+		if (device_encode(mount->sb->dev) == device)
+			sb = mount->sb;
+	if (!sb)
+		error = refuse(EINVAL, "no file system on that device is mounted");
+	else if (sb->ops->statfs)
+		sb->ops->statfs(sb, fs);
+	mutex_unlock(&mount_mutex);
+	return error;
+}
+
+long sys_ustat(unsigned int device, void __user *result)
+{
+	struct fs_statistics fs = { 0 };
+	struct ustat st = { 0 };
+	int error = find_mounted(device, &fs);
+
+	if (error)
+		return error;
+	st.free_blocks = fs.free;
+	st.free_files = fs.files_free;
+	return copy_to_user(result, &st, sizeof(st));
 }
 
 long sys_fstatfs64(int fd, size_t size, void __user *result)

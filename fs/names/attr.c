@@ -17,6 +17,7 @@
 #include "fs/names/inode_flags.h"
 #include "fs/names/mount.h"
 #include "fs/names/notify.h"
+#include "fs/names/times.h"
 #include "fs/names/vfs_internal.h"
 #include "kernel/process/credentials.h"
 
@@ -121,10 +122,8 @@ long sys_faccessat(int dirfd, const char __user *name, unsigned int may)
 
 /* ---- mode, owner, times ---- */
 
-#define KEEP_ID	   UINT32_MAX
-#define UTIME_NOW  0x3fffffff
-#define UTIME_OMIT 0x3ffffffe
-#define NSEC_MAX   999999999
+#define KEEP_ID	 UINT32_MAX
+#define NSEC_MAX 999999999
 
 struct change {
 	int (*make)(struct inode *inode, const struct change *change);
@@ -157,7 +156,7 @@ static long change_at(int dirfd, const char __user *name, unsigned int flags,
 	if (!error) {
 		error = change->make(inode, change);
 		if (!error) {
-			inode->ctime = time_wall_spec();
+			inode_status_changed(inode);
 			inode_changed(inode);
 		}
 		mutex_unlock(&inode->lock);
@@ -275,29 +274,11 @@ static int change_times(struct inode *inode, const struct change *change)
 	return 0;
 }
 
-/* `times` points to the access time and the modification time. NULL sets both to the present. */
-long sys_utimensat(int dirfd, const char __user *name, const void __user *times, unsigned int flags)
+long times_set_at(int dirfd, const char __user *name, const struct timespec64 *times,
+		  unsigned int flags)
 {
-	struct change change = { change_times,
-				 .times = { { .nsec = UTIME_NOW }, { .nsec = UTIME_NOW } } };
-	bool wide = call_has_time64();
-	size_t size = wide ? 16 : 8; /* of one of them */
+	struct change change = { change_times, .times = { times[0], times[1] } };
 
-	for (unsigned int i = 0; times && i < 2; i++) {
-		int32_t words[4], nsec;
-
-		if (copy_from_user(words, times + i * size, size))
-			return -EFAULT;
-		/* The upper half of 64-bit nanoseconds may be rubbish. */
-		nsec = words[size / 8];
-		change.times[i].sec =
-			wide ? (int64_t)((uint64_t)words[1] << 32 | (uint32_t)words[0]) : words[0];
-		change.times[i].nsec = nsec;
-		if (nsec != UTIME_NOW && nsec != UTIME_OMIT && (nsec < 0 || nsec > NSEC_MAX))
-			return refuse(EINVAL, "nanoseconds out of range");
-	}
-	if (change.times[0].nsec == UTIME_OMIT && change.times[1].nsec == UTIME_OMIT)
-		return 0; /* there is nothing to do, not even to look for the file */
 	/* Setting only one of the times passes for the access or the write that it tells of. */
 	if (change.times[1].nsec == UTIME_OMIT)
 		change.event = IN_ACCESS;
@@ -309,6 +290,31 @@ long sys_utimensat(int dirfd, const char __user *name, const void __user *times,
 		name = this_file;
 	}
 	return change_at(dirfd, name, flags, &change);
+}
+
+/* `times` points to the access time and the modification time. NULL sets both to the present. */
+long sys_utimensat(int dirfd, const char __user *name, const void __user *times, unsigned int flags)
+{
+	struct timespec64 new[2] = { { .nsec = UTIME_NOW }, { .nsec = UTIME_NOW } };
+	bool wide = call_has_time64();
+	size_t size = wide ? 16 : 8; /* of one of them */
+
+	for (unsigned int i = 0; times && i < 2; i++) {
+		int32_t words[4], nsec;
+
+		if (copy_from_user(words, times + i * size, size))
+			return -EFAULT;
+		/* The upper half of 64-bit nanoseconds may be rubbish. */
+		nsec = words[size / 8];
+		new[i].sec =
+			wide ? (int64_t)((uint64_t)words[1] << 32 | (uint32_t)words[0]) : words[0];
+		new[i].nsec = nsec;
+		if (nsec != UTIME_NOW && nsec != UTIME_OMIT && (nsec < 0 || nsec > NSEC_MAX))
+			return refuse(EINVAL, "nanoseconds out of range");
+	}
+	if (new[0].nsec == UTIME_OMIT &&new[1].nsec == UTIME_OMIT)
+		return 0; /* there is nothing to do, not even to look for the file */
+	return times_set_at(dirfd, name, new, flags);
 }
 
 void inode_drop_privileges(struct inode *inode)
@@ -366,7 +372,7 @@ static int truncate_locked(struct inode *inode, file_off_t size)
 		mapping_truncate(&inode->mapping, size, tail);
 	if (ops && ops->truncated)
 		ops->truncated(inode);
-	inode->mtime = inode->ctime = time_wall_spec();
+	inode_modified(inode);
 	inode_changed(inode);
 	return 0;
 }

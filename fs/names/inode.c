@@ -15,6 +15,7 @@
 #include "lib/string.h"
 #include "kernel/init.h"
 #include "mm/slab.h"
+#include "kernel/process/credentials.h"
 #include "fs/names/inode_flags.h"
 #include "fs/names/mount.h"
 #include "fs/names/vfs_internal.h"
@@ -96,8 +97,12 @@ void inode_init_owner(struct inode *inode, const struct inode *dir, unsigned int
 	inode->gid = current_gid();
 	if (dir && dir->mode & S_ISGID) {
 		inode->gid = dir->gid;
+		/* A program would act for a group that its maker is not in. */
 		if (S_ISDIR(mode))
 			mode |= S_ISGID;
+		else if (mode & 0010 && !capable(CAP_FSETID) &&
+			 !credentials_in_group(inode->gid, current_gid()))
+			mode &= ~S_ISGID;
 	}
 	inode->mode = mode;
 	inode->flags = dir ? dir->flags & INODE_INHERITED : 0;

@@ -4,6 +4,7 @@
 #include "fs/file/open_file.h"
 #include "fs/names/inode_flags.h"
 #include "fs/names/mount.h"
+#include "fs/names/times.h"
 #include "fs/names/vfs_internal.h"
 #include "kernel/capability.h"
 #include "kernel/syscall.h"
@@ -23,7 +24,7 @@ static int set_locked(struct inode *inode, uint32_t flags)
 	if (changed & (INODE_IMMUTABLE | INODE_APPEND) && !capable(CAP_LINUX_IMMUTABLE))
 		return refuse(EPERM, "CAP_LINUX_IMMUTABLE is needed");
 	inode->flags = flags;
-	inode->ctime = time_wall_spec();
+	inode_status_changed(inode);
 	inode_changed(inode);
 	return 0;
 }

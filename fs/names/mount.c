@@ -197,6 +197,7 @@ struct mount *mount_create(struct super_block *sb, struct dentry *root, const ch
 	mount->id = atomic_add_return(&last_id, 1);
 	strlcpy(mount->source, source, sizeof(mount->source));
 	atomic_set(&mount->users, 1);
+	mount->flags = MOUNT_RELATIME;
 	list_init(&mount->children);
 	list_init(&mount->sibling);
 	list_init(&mount->link);

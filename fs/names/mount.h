@@ -49,13 +49,14 @@ struct mount {
 	struct mount *origin; /* while a tree of mounts is copied: what this one is a copy of */
 };
 
-/* What a mount forbids. The numbers are those of mount(2) and of f_flags in statfs(2). */
-#define MOUNT_NOSUID	 0x0002u /* a program does not act for its file's owner */
-#define MOUNT_NODEV	 0x0004u /* device nodes are not opened */
-#define MOUNT_NOEXEC	 0x0008u /* no file is executed, or mapped for that */
-#define MOUNT_NOATIME	 0x0400u /* access times do not change: they never do */
-#define MOUNT_NODIRATIME 0x0800u
-#define MOUNT_FLAGS	 (MOUNT_NOSUID | MOUNT_NODEV | MOUNT_NOEXEC | MOUNT_NOATIME | MOUNT_NODIRATIME)
+/* What a mount forbids, and which reads set an access time. The numbers are those of f_flags in statfs(2). */
+#define MOUNT_NOSUID	  0x0002u /* a program does not act for its file's owner */
+#define MOUNT_NODEV	  0x0004u /* device nodes are not opened */
+#define MOUNT_NOEXEC	  0x0008u /* no file is executed, or mapped for that */
+#define MOUNT_NOATIME	  0x0400u /* access times do not change: fs/names/times.h */
+#define MOUNT_NODIRATIME  0x0800u
+#define MOUNT_RELATIME	  0x1000u
+#define MOUNT_NOSYMFOLLOW 0x2000u /* symbolic links are not followed */
 
 static inline bool super_is_read_only(const struct super_block *sb)
 {

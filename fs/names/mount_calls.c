@@ -10,18 +10,29 @@
 #include "kernel/syscalls.h"
 #include "mm/slab.h"
 #include "fs/names/mount.h"
+#include "fs/names/times.h"
 #include "fs/names/vfs_internal.h"
 
 /* Flags of mount(2). */
-#define MS_RDONLY  0x0001u
-#define MS_REMOUNT 0x0020u
-#define MS_BIND	   0x1000u
-#define MS_MOVE	   0x2000u
-#define MS_REC	   0x4000u
-#define MS_SILENT  0x8000u
-#define MS_PRIVATE 0x40000u
-#define MS_KNOWN \
-	(MS_RDONLY | MS_REMOUNT | MS_BIND | MS_MOVE | MS_REC | MS_SILENT | MS_PRIVATE | MOUNT_FLAGS)
+#define MS_RDONLY      0x0001u
+#define MS_NOSUID      0x0002u
+#define MS_NODEV       0x0004u
+#define MS_NOEXEC      0x0008u
+#define MS_REMOUNT     0x0020u
+#define MS_NOSYMFOLLOW 0x0100u
+#define MS_NOATIME     0x0400u
+#define MS_NODIRATIME  0x0800u
+#define MS_BIND	       0x1000u
+#define MS_MOVE	       0x2000u
+#define MS_REC	       0x4000u
+#define MS_SILENT      0x8000u
+#define MS_PRIVATE     0x40000u
+#define MS_RELATIME    0x200000u /* also the default */
+#define MS_STRICTATIME 0x1000000u
+#define MS_ATIME       (MS_NOATIME | MS_NODIRATIME | MS_RELATIME | MS_STRICTATIME)
+#define MS_KNOWN                                                                                \
+	(MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_REMOUNT | MS_NOSYMFOLLOW | MS_BIND | \
+	 MS_MOVE | MS_REC | MS_SILENT | MS_PRIVATE | MS_ATIME)
 #define MS_MAGIC      0xc0ed0000u /* of programs from the time before Linux 2.4 */
 #define MS_MAGIC_MASK 0xffff0000u
 
@@ -63,6 +74,25 @@ static struct block_device *device_of_path(const char *name)
 	return device ? device : ERR_PTR(error);
 }
 
+/* Returns the MOUNT_* that the MS_* of a new mount mean. */
+static unsigned int mount_flags(unsigned int flags)
+{
+	unsigned int result = flags & (MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_NODIRATIME);
+
+	if (!(flags & MS_STRICTATIME))
+		result |= flags & MS_NOATIME ? MOUNT_NOATIME : MOUNT_RELATIME;
+	return result | (flags & MS_NOSYMFOLLOW ? MOUNT_NOSYMFOLLOW : 0);
+}
+
+/* Give a mount other flags. mount_mutex is held, or nobody else knows the mount. */
+static void set_mount_flags(struct mount *mount, unsigned int flags)
+{
+	if (!(flags & (MOUNT_NOATIME | MOUNT_RELATIME)))
+		mount->sb->strict_times = true;
+	WRITE_ONCE(mount->flags, flags);
+	access_new_round();
+}
+
 /* Mount a file system that is not in memory yet. */
 static int mount_file_system(struct request *request)
 {
@@ -71,6 +101,8 @@ static int mount_file_system(struct request *request)
 	struct mount *mount;
 	int error;
 
+	if (!*request->type)
+		return refuse(EINVAL, "there is no type");
 	if (!type)
 		return refuse(ENODEV, "there is no such file system");
 	if (type->needs_device)
@@ -85,7 +117,7 @@ static int mount_file_system(struct request *request)
 	if (IS_ERR(mount)) {
 		error = PTR_ERR(mount);
 	} else {
-		mount->flags = request->flags & MOUNT_FLAGS;
+		set_mount_flags(mount, mount_flags(request->flags));
 		atomic_set(&mount->writers, request->flags & MS_RDONLY ? -1 : 0);
 		error = mount_attach(mount, &request->target);
 		mount_put(mount);
@@ -125,9 +157,14 @@ static int bind_or_move(struct request *request)
 static int remount_locked(const struct request *request)
 {
 	struct mount *mount = request->target.mount;
+	const unsigned int atime = MOUNT_NOATIME | MOUNT_NODIRATIME | MOUNT_RELATIME;
+	unsigned int flags = mount_flags(request->flags);
 	bool read_only = request->flags & MS_RDONLY;
 	int error = 0;
 
+	/* The rule for access times stays if none is given. */
+	if (!(request->flags & MS_ATIME))
+		flags = (flags & ~atime) | (mount->flags & atime);
 	if (request->target.dentry != mount->root || !mount_is_attached(mount))
 		return refuse(EINVAL, "no mount, or one that is not attached");
 	if (!(request->flags & MS_BIND)) {
@@ -139,7 +176,7 @@ static int remount_locked(const struct request *request)
 	if (!error)
 		error = writers_forbid(&mount->writers, read_only);
 	if (!error)
-		WRITE_ONCE(mount->flags, request->flags & MOUNT_FLAGS);
+		set_mount_flags(mount, flags);
 	return error;
 }
 
@@ -187,6 +224,8 @@ static char *copy_argument(const char __user *string)
 {
 	char *copy = string ? name_from_user(string) : kzalloc(1, 0);
 
+	if (copy == ERR_PTR(-ENAMETOOLONG))
+		return ERR_PTR(refuse(EINVAL, "a string that is too long"));
 	return copy ? copy : ERR_PTR(-ENOMEM);
 }
 

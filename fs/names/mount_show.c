@@ -16,13 +16,22 @@ static void show_escaped(struct text *text, const char *string)
 	}
 }
 
-/* Access times never change, so every mount has noatime. */
 static void show_options(struct text *text, bool read_only, unsigned int flags)
 {
-	text_printf(text, "%s%s%s%s,noatime%s", read_only ? "ro" : "rw",
-		    flags & MOUNT_NOSUID ? ",nosuid" : "", flags & MOUNT_NODEV ? ",nodev" : "",
-		    flags & MOUNT_NOEXEC ? ",noexec" : "",
-		    flags & MOUNT_NODIRATIME ? ",nodiratime" : "");
+	static const struct {
+		unsigned int flag;
+		const char *text;
+	} names[] = {
+		{ MOUNT_NOSUID, ",nosuid" },	       { MOUNT_NODEV, ",nodev" },
+		{ MOUNT_NOEXEC, ",noexec" },	       { MOUNT_NOATIME, ",noatime" },
+		{ MOUNT_NODIRATIME, ",nodiratime" },   { MOUNT_RELATIME, ",relatime" },
+		{ MOUNT_NOSYMFOLLOW, ",nosymfollow" },
+	};
+
+	text_printf(text, "%s", read_only ? "ro" : "rw");
+	for (unsigned int i = 0; i < ARRAY_SIZE(names); i++)
+		if (flags & names[i].flag)
+			text_printf(text, "%s", names[i].text);
 }
 
 /* Print where in its file system the root of a mount is. */

@@ -16,6 +16,7 @@
 #include "mm/vm/uaccess.h"
 #include "fs/file/file.h"
 #include "fs/names/mount.h"
+#include "fs/names/times.h"
 #include "fs/names/vfs_internal.h"
 
 #define LINKS_MAX 40u
@@ -169,9 +170,12 @@ int walk_into_link(struct walk *walk, struct dentry *link)
 	struct inode *inode = link->inode;
 	int error = -ELOOP;
 
-	if (++walk->links <= LINKS_MAX && !(walk->resolve & RESOLVE_NO_SYMLINKS))
+	if (++walk->links <= LINKS_MAX && !(walk->resolve & RESOLVE_NO_SYMLINKS) &&
+	    !(READ_ONCE(walk->at.mount->flags) & MOUNT_NOSYMFOLLOW)) {
+		link_accessed(walk->at.mount, inode);
 		error = inode->ops && inode->ops->follow ? walk_follow(walk, inode)
 							 : walk_into_text(walk, inode);
+	}
 	dentry_put(link);
 	return error;
 }

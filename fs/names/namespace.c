@@ -15,6 +15,7 @@
 #include "fs/file/file.h"
 #include "fs/names/inode_flags.h"
 #include "fs/names/notify.h"
+#include "fs/names/times.h"
 #include "fs/names/vfs_internal.h"
 
 int name_may_go(struct inode *dir, const struct dentry *victim)
@@ -372,6 +373,8 @@ long sys_readlinkat(int dirfd, const char __user *name, char __user *result, int
 	if (len < 0)
 		return len;
 	len = read_link(path.dentry->inode, result, size);
+	if (len >= 0)
+		link_accessed(path.mount, path.dentry->inode);
 	if (len == -EINVAL && !first)
 		len = -ENOENT; /* the empty name leads to a link only if dirfd itself does */
 	path_put(&path);

@@ -9,6 +9,7 @@
 #include "drivers/disk/block.h"
 #include "fs/names/mount.h"
 #include "fs/names/notify.h"
+#include "fs/names/times.h"
 #include "fs/names/vfs_internal.h"
 #include "mm/slab.h"
 
@@ -60,6 +61,7 @@ int super_set_read_only(struct super_block *sb, bool read_only)
 		error = sb->ops->set_writable(sb, !read_only);
 	if (!error && !read_only)
 		error = writers_forbid(&sb->writers, false);
+	access_new_round(); /* while the file system is read-only, no access time is set */
 	return error;
 }
 

@@ -155,7 +155,7 @@ struct inode {
 	unsigned int rdev; /* of a device node: MAKEDEV(major, minor) */
 	file_off_t size;   /* set under `lock` by inode_set_size(); read with inode_size() */
 	uint64_t blocks;   /* in units of 512 bytes */
-	struct timespec64 atime, mtime, ctime;
+	struct timespec64 atime, mtime, ctime; /* fs/names/times.h */
 	struct atomic refs;
 	struct mutex lock;
 	const struct inode_ops *ops;
@@ -164,6 +164,7 @@ struct inode {
 	union {
 		struct pipe *pipe;     /* of a FIFO that is open; guarded by pipes_lock */
 		struct socket *socket; /* bound to this node (S_IFSOCK); guarded by sockets_lock */
+		uint32_t access_round; /* of others: fs/names/times.h */
 	};
 	void *private;		     /* belongs to the file system */
 	struct list hash_link;	     /* in the hash by (sb, number); guarded by inode_lock */
@@ -217,8 +218,9 @@ struct super_block {
 	 * fs/names/mount.c, and by a file system that cannot write, when it is mounted.
 	 */
 	struct atomic writers;
-	bool has_flags;	 /* its inodes have flags that can be set */
-	bool names_stay; /* names exist only as dentries, which stay until removed or unmounted */
+	bool has_flags;	   /* its inodes have flags that can be set */
+	bool strict_times; /* a mount of it sets the access time at each read, or has done so */
+	bool names_stay;   /* names exist only as dentries, which stay until removed or unmounted */
 	struct dentry *root;
 	struct list inodes;   /* those in memory; guarded by inode_lock */
 	struct mutex reading; /* held while an inode is looked up by number and read */
@@ -338,7 +340,7 @@ void inode_init_special(struct inode *inode, unsigned int mode, unsigned int rde
 void inode_insert(struct inode *inode);
 /*
  * Say that attributes of an inode have changed in memory. Its lock is held, or it is not known to others
- * yet. Never sleeps.
+ * yet, or only its access time has changed. Never sleeps.
  */
 static inline void inode_changed(struct inode *inode)
 {

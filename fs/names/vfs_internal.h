@@ -192,6 +192,16 @@ int path_of_fd(int number, bool any, struct path *result);
 /* Is the current process root or the owner of the inode? */
 bool inode_owner_or_root(const struct inode *inode);
 
+/* In place of nanoseconds: the present, and leave this time as it is. */
+#define UTIME_NOW  0x3fffffff
+#define UTIME_OMIT 0x3ffffffe
+/*
+ * Set the access time and the modification time of a file. The flags are those of utimensat(2). If `name` is
+ * NULL, the file is the one that is open at dirfd. Returns 0 or an error. May sleep.
+ */
+long times_set_at(int dirfd, const char __user *name, const struct timespec64 *times,
+		  unsigned int flags);
+
 /* Implements chdir, and fchdir if `name` is this_file. */
 long chdir_at(int dirfd, const char __user *name);
 

@@ -10,6 +10,7 @@
 #include "fs/cache/pagecache.h"
 #include "fs/file/allocate.h"
 #include "fs/tmpfs/space.h"
+#include "fs/names/times.h"
 #include "kernel/signals/signal.h"
 #include "kernel/cpu/cpu.h"
 #include "kernel/task.h"
@@ -181,7 +182,7 @@ static int punch(struct inode *inode, file_off_t start, file_off_t end)
 	if (first < behind)
 		mapping_remove_range(mapping, first >> PAGE_SHIFT, (behind - 1) >> PAGE_SHIFT);
 	tmpfs_count(inode, false, false);
-	inode->mtime = time_wall_spec();
+	inode_modified(inode);
 	return 0;
 }
 

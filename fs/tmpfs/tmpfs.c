@@ -19,6 +19,7 @@
 #include "fs/file/seal.h"
 #include "fs/names/path.h"
 #include "fs/splice/splice.h"
+#include "fs/names/times.h"
 #include "fs/names/vfs_internal.h"
 #include "kernel/syscall.h"
 #include "lib/string.h"
@@ -143,6 +144,7 @@ static ssize_t tmpfs_read(struct file *file, struct iter *to, file_off_t *pos)
 			break;
 		*pos += n;
 	}
+	file_accessed(file);
 	return to->left < wanted ? (ssize_t)(wanted - to->left) : n;
 }
 
@@ -192,6 +194,7 @@ static ssize_t tmpfs_splice_read(struct file *file, file_off_t *pos, size_t len,
 		*pos += slot->len;
 		done += slot->len;
 	}
+	file_accessed(file);
 	return done;
 }
 
@@ -284,7 +287,7 @@ static struct inode *tmpfs_create(struct inode *dir, struct dentry *dentry, unsi
 
 	if (!IS_ERR(inode)) {
 		dir->nr_links += S_ISDIR(mode);
-		dir->mtime = dir->ctime = inode->ctime;
+		inode_modified(dir);
 	}
 	return inode;
 }
@@ -304,7 +307,8 @@ static int tmpfs_link(struct inode *dir, struct dentry *dentry, struct inode *in
 	if (inode->nr_links > 0 && !tmpfs_charge(dir->sb->private, 0))
 		return -ENOSPC;
 	inode->nr_links++;
-	dir->mtime = dir->ctime = inode->ctime = time_wall_spec();
+	inode_status_changed(inode);
+	inode_modified(dir);
 	return 0;
 }
 
@@ -322,7 +326,8 @@ static int tmpfs_remove(struct inode *dir, struct dentry *dentry)
 		if (--inode->nr_links > 0)
 			tmpfs_uncharge(dir->sb->private, 0);
 	}
-	dir->mtime = dir->ctime = inode->ctime = time_wall_spec();
+	inode_status_changed(inode);
+	inode_modified(dir);
 	return 0;
 }
 
@@ -337,9 +342,9 @@ static int tmpfs_rename(struct inode *old_dir, struct dentry *old, struct inode 
 		old_dir->nr_links--;
 		new_dir->nr_links++;
 	}
-	old->inode->ctime = time_wall_spec();
-	old_dir->mtime = old_dir->ctime = old->inode->ctime;
-	new_dir->mtime = new_dir->ctime = old->inode->ctime;
+	inode_status_changed(old->inode);
+	inode_modified(old_dir);
+	inode_modified(new_dir);
 	return 0;
 }
 
@@ -350,9 +355,10 @@ static int tmpfs_exchange(struct inode *old_dir, struct dentry *old, struct inod
 
 	old_dir->nr_links -= moved;
 	new_dir->nr_links += moved;
-	old->inode->ctime = other->inode->ctime = time_wall_spec();
-	old_dir->mtime = old_dir->ctime = old->inode->ctime;
-	new_dir->mtime = new_dir->ctime = old->inode->ctime;
+	inode_status_changed(old->inode);
+	inode_status_changed(other->inode);
+	inode_modified(old_dir);
+	inode_modified(new_dir);
 	return 0;
 }
 

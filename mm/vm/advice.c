@@ -218,7 +218,7 @@ long sys_madvise(uintptr_t start, size_t len, int advice)
 
 /*
  * Write what was stored through shared mappings to the disks of their files. All mappings of a file
- * see the same pages anyway, so MS_INVALIDATE has no effect.
+ * see the same pages anyway, so MS_INVALIDATE has no effect, except that locked memory refuses it.
  */
 enum { MS_ASYNC = 1, MS_INVALIDATE = 2, MS_SYNC = 4 };
 
@@ -233,7 +233,7 @@ long sys_msync(uintptr_t start, size_t len, unsigned int flags)
 		return refuse(EINVAL, "both MS_ASYNC and MS_SYNC, or an unknown flag");
 	if (start % PAGE_SIZE)
 		return refuse(EINVAL, "the address is not page aligned");
-	if (end < start || PAGE_ALIGN(len) < len)
+	if (end < start)
 		return -ENOMEM;
 	while (start < end) {
 		struct vma *vma;
@@ -244,6 +244,10 @@ long sys_msync(uintptr_t start, size_t len, unsigned int flags)
 		if (!vma || vma->start > start)
 			result = -ENOMEM;
 		file = NULL;
+		if (vma && vma->start < end && flags & MS_INVALIDATE && vma->flags & VMA_LOCKED) {
+			mutex_unlock(&mm->lock);
+			return -EBUSY;
+		}
 		if (vma && vma->start < end && flags & MS_SYNC && vma->flags & VMA_SHARED)
 			file = vma->file;
 		if (file)

@@ -273,6 +273,57 @@ long sys_old_mmap(const uint32_t __user *arguments)
 	return sys_mmap2(a[0], a[1], a[2], a[3], a[4], a[5] / PAGE_SIZE);
 }
 
+/* ---- remap_file_pages ---- */
+
+/*
+ * Returns the file of a shared mapping that covers [start, end), with a reference, and the protection and the lock
+ * of its memory. Returns NULL if there is none. mm->lock is held.
+ */
+static struct file *shared_file(struct mm *mm, uintptr_t start, uintptr_t end, unsigned int *flags)
+{
+	struct vma *first = mm_find(mm, start), *vma = first;
+
+	if (!first || !first->file || !(first->flags & VMA_SHARED))
+		return NULL;
+	while (vma->end < end) {
+		uintptr_t next = vma->end;
+
+		vma = mm_find(mm, next);
+		if (!vma || vma->file != first->file || vma->flags != first->flags)
+			return NULL;
+	}
+	*flags = first->flags;
+	file_get(first->file);
+	return first->file;
+}
+
+/* Let pages of a shared mapping show another part of its file. This is a mapping of its own afterwards. */
+long sys_remap_file_pages(uintptr_t start, size_t len, unsigned int prot, uint32_t page_offset,
+			  unsigned int flags)
+{
+	struct mm *mm = current->mm;
+	unsigned int vma_flags;
+	struct file *file;
+	long result;
+
+	start &= PAGE_MASK;
+	len &= PAGE_MASK;
+	if (prot || start + len <= start || page_offset + len / PAGE_SIZE < page_offset)
+		return refuse(EINVAL, "a protection, or an impossible range");
+	if (mutex_lock_killable(&mm->lock) < 0)
+		return -ERESTARTSYS;
+	file = shared_file(mm, start, start + len, &vma_flags);
+	mutex_unlock(&mm->lock);
+	if (!file)
+		return refuse(EINVAL, "not a range of one shared mapping");
+	result = map(start, len, vma_flags & PROT_ALL,
+		     MAP_SHARED | MAP_FIXED | MAP_POPULATE |
+			     (vma_flags & VMA_LOCKED ? MAP_LOCKED : 0),
+		     file, page_offset);
+	file_put(file);
+	return mm_is_error(result) ? result : 0;
+}
+
 /* ---- munmap, mprotect, brk ---- */
 
 long sys_munmap(uintptr_t start, size_t len)

@@ -14,6 +14,7 @@
  */
 #include "mm/vm/vm.h"
 #include "fs/file/open_file.h"
+#include "fs/names/times.h"
 #include "kernel/syscall.h"
 #include "kernel/task.h"
 #include "lib/errno.h"
@@ -349,6 +350,8 @@ int mm_map_locked(struct mm *mm, uintptr_t start, size_t len, unsigned int flags
 	/* The mmap operation may turn the VMA into device memory. */
 	if (file)
 		error = file->ops->mmap ? file->ops->mmap(file, vma) : -ENODEV;
+	if (file && !error && S_ISREG(file->inode->mode))
+		file_accessed(file);
 	/* Before anything is unmapped, because a seal may refuse it. It maps no page yet. */
 	if (!error && is_listed(vma))
 		error = mapping_join(vma);
