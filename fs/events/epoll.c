@@ -25,6 +25,7 @@
 #include "kernel/init.h"
 #include "kernel/process/process.h"
 #include "kernel/syscall.h"
+#include "lib/print.h"
 #include "mm/slab.h"
 #include "mm/vm/iter.h"
 
@@ -552,9 +553,32 @@ static void epoll_release(struct file *file)
 	epoll_free(epoll);
 }
 
+/* A line for each item. A descriptor may have been watched several times, with different files. */
+static void epoll_show(struct file *file, struct text *text)
+{
+	struct epoll *epoll = file->private;
+	struct tree_node *node;
+
+	if (mutex_lock_killable(&epoll->mutex))
+		return;
+	for (node = tree_below(epoll->items, UINTPTR_MAX); node;
+	     node = tree_below(epoll->items, node->key)) {
+		const struct epoll_item *item = container_of(node, struct epoll_item, node);
+		struct inode *inode = item->file->inode;
+
+		text_printf(text, "tfd: %8u events: %8x data: %16llx  pos:%lld ino:%llx sdev:%x\n",
+			    (unsigned int)(node->key >> KEY_NUMBER_BITS),
+			    item->events | POLLERR | POLLHUP, (unsigned long long)item->data,
+			    (long long)item->file->pos, (unsigned long long)inode->number,
+			    inode->sb->dev);
+	}
+	mutex_unlock(&epoll->mutex);
+}
+
 static const struct file_ops epoll_file_ops = {
 	.release = epoll_release,
 	.poll = epoll_poll,
+	.show = epoll_show,
 };
 
 struct epoll *file_epoll(struct file *file)

@@ -19,6 +19,7 @@
 #include "fs/file/file.h"
 #include "fs/file/poll.h"
 #include "kernel/syscalls.h"
+#include "lib/print.h"
 #include "mm/slab.h"
 #include "mm/vm/iter.h"
 
@@ -153,11 +154,18 @@ static void eventfd_release(struct file *file)
 	slab_free(eventfd_cache, file->private);
 }
 
+static void eventfd_show(struct file *file, struct text *text)
+{
+	text_printf(text, "eventfd-count: %16llx\n",
+		    (unsigned long long)counter_now(file->private));
+}
+
 static const struct file_ops eventfd_file_ops = {
 	.release = eventfd_release,
 	.read = eventfd_read,
 	.write = eventfd_write,
 	.poll = eventfd_poll,
+	.show = eventfd_show,
 };
 
 /* Returns an open file, or ERR_PTR(-ENFILE, -ENOMEM). */

@@ -15,6 +15,7 @@
 #include "kernel/process/process.h"
 #include "kernel/signals/signal.h"
 #include "kernel/syscalls.h"
+#include "lib/print.h"
 #include "lib/string.h"
 #include "mm/slab.h"
 #include "mm/vm/iter.h"
@@ -141,10 +142,16 @@ static void signalfd_release(struct file *file)
 	slab_free(signalfd_cache, file->private);
 }
 
+static void signalfd_show(struct file *file, struct text *text)
+{
+	text_printf(text, "sigmask:\t%016llx\n", (unsigned long long)mask_of(file->private));
+}
+
 static const struct file_ops signalfd_file_ops = {
 	.release = signalfd_release,
 	.read = signalfd_read,
 	.poll = signalfd_poll,
+	.show = signalfd_show,
 };
 
 /* Returns a new descriptor, or -EMFILE, -ENFILE or -ENOMEM. */

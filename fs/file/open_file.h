@@ -79,7 +79,7 @@ struct file_ops {
 	void (*attached)(struct file *file);
 	void (*detached)(struct file *file);
 	int (*fsync)(struct file *file);
-	/* Print what the file alone has into its /proc/PID/fdinfo. NULL: nothing. Never sleeps. */
+	/* Print what the file alone has into its /proc/PID/fdinfo. NULL: nothing. May sleep. */
 	void (*show)(struct file *file, struct text *text);
 	/*
 	 * For a source of splice: append slots for up to `len` bytes at *pos to `slots`, and

@@ -53,6 +53,13 @@ bool proc_emit_number(struct dir_context *context, file_off_t base, unsigned int
 /* Returns whether the process has the thread, or had it as its first one. Takes tasks_lock. */
 bool process_has_thread(struct process *process, unsigned int tid);
 
+struct vma;
+/*
+ * Print the line of a VMA in /proc/PID/maps. `buf` has PATH_MAX bytes, for the name of a file. mm->lock is held. May
+ * sleep. fs/proc/task.c
+ */
+void proc_show_area(struct text *text, struct mm *mm, const struct vma *vma, char *buf);
+
 /* fs/proc/text.c: of files that print themselves, and of those that are not text. */
 extern const struct file_ops proc_text_ops, proc_bytes_ops;
 

@@ -59,12 +59,14 @@ PROC_ENTRY(pid_fd_link, .path = "/pid/fd/N", .mode = S_IFLNK | 0700, .link = fd_
 static int show_fdinfo(struct process *process, unsigned int fd, struct text *text)
 {
 	struct file *file = process_file(process, fd);
+	const struct mount *mount;
 
 	if (!file)
 		return -ENOENT;
 	text_printf(text, "pos:\t%lld\nflags:\t0%o\n", (long long)file->pos,
 		    file->flags | (file->writable ? (file->readable ? O_RDWR : O_WRONLY) : 0));
-	text_printf(text, "mnt_id:\t%u\nino:\t%llu\n", file->inode->sb->dev,
+	mount = file->path.mount ? file->path.mount : &anonymous_mount;
+	text_printf(text, "mnt_id:\t%u\nino:\t%llu\n", mount->id,
 		    (unsigned long long)file->inode->number);
 	if (file->ops->show)
 		file->ops->show(file, text);

@@ -29,7 +29,7 @@ static const char *const state_names[] = {
 /* ---- its memory ---- */
 
 struct memory_use { /* in pages */
-	unsigned int pages, resident, most, data, stack, text, libraries;
+	unsigned int pages, locked, resident, most, data, stack, text, libraries;
 };
 
 static void count_area(struct memory_use *use, const struct mm *mm, const struct vma *vma)
@@ -37,6 +37,8 @@ static void count_area(struct memory_use *use, const struct mm *mm, const struct
 	unsigned int pages = (vma->end - vma->start) >> PAGE_SHIFT;
 
 	use->pages += pages;
+	if (vma->flags & VMA_LOCKED)
+		use->locked += pages;
 	if (vma->flags & VMA_STACK)
 		use->stack += pages;
 	else if (vma->flags & VMA_EXEC && vma->file && vma->file == mm->program)
@@ -199,9 +201,9 @@ static void show_memory(struct text *text, const struct memory_use *use)
 		const char *name;
 		unsigned int pages;
 	} lines[] = {
-		{ "VmSize", use->pages },    { "VmHWM", use->most },  { "VmRSS", use->resident },
-		{ "VmData", use->data },     { "VmStk", use->stack }, { "VmExe", use->text },
-		{ "VmLib", use->libraries },
+		{ "VmSize", use->pages },   { "VmLck", use->locked },	 { "VmHWM", use->most },
+		{ "VmRSS", use->resident }, { "VmData", use->data },	 { "VmStk", use->stack },
+		{ "VmExe", use->text },	    { "VmLib", use->libraries }, { "VmSwap", 0 },
 	};
 
 	for (unsigned int i = 0; i < ARRAY_SIZE(lines) && use->pages; i++)

@@ -5,7 +5,7 @@
  * 2. maps is printed with mm->lock held, under which the names of files are looked up.
  */
 #include "fs/file/file.h"
-#include "fs/proc/proc.h"
+#include "fs/proc/proc_internal.h"
 #include "kernel/process/process.h"
 #include "kernel/signals/signal.h"
 #include "lib/string.h"
@@ -137,7 +137,7 @@ static const char *area_name(const struct mm *mm, const struct vma *vma, char *b
 	return vma->start < mm->brk_end && vma->end > mm->brk_start ? "[heap]" : "";
 }
 
-static void show_area(struct text *text, struct mm *mm, const struct vma *vma, char *buf)
+void proc_show_area(struct text *text, struct mm *mm, const struct vma *vma, char *buf)
 {
 	const struct inode *inode = vma->file && !vdso_name(vma) ? vma->file->inode : NULL;
 	unsigned int device = inode ? inode->sb->dev : 0;
@@ -163,7 +163,7 @@ static int show_maps(struct process *process, unsigned int number, struct text *
 	if (mm && buf && mutex_lock_killable(&mm->lock) == 0) {
 		for (vma = mm_find_next(mm, 0); vma && !text->full;
 		     vma = mm_find_next(mm, vma->end))
-			show_area(text, mm, vma, buf);
+			proc_show_area(text, mm, vma, buf);
 		mutex_unlock(&mm->lock);
 	}
 	if (mm)

@@ -1,0 +1,77 @@
+/*
+ * Files in /proc/sys that programs read, and whose values this kernel never changes, and the identifiers in
+ * /proc/sys/kernel/random.
+ */
+#include "fs/proc/proc.h"
+#include "fs/names/mode.h"
+#include "kernel/mutex.h"
+#include "kernel/random.h"
+
+/* A file with a constant text. */
+#define FACT(id, path, value)                     \
+	static void id##_show(struct text *text)  \
+	{                                         \
+		text_printf(text, "%s\n", value); \
+	}                                         \
+	PROC_FILE(id, path, 0444, id##_show, NULL)
+
+/* Nothing taints this kernel: it has no modules, and a fault of its own is a panic. */
+FACT(tainted, "sys/kernel/tainted", "0");
+/* What calls with 16-bit numbers return for a user or group with a larger number. */
+FACT(overflow_uid, "sys/kernel/overflowuid", "65534");
+FACT(overflow_gid, "sys/kernel/overflowgid", "65534");
+FACT(fs_overflow_uid, "sys/fs/overflowuid", "65534");
+FACT(fs_overflow_gid, "sys/fs/overflowgid", "65534");
+/* MMAP_MIN */
+FACT(mmap_min_addr, "sys/vm/mmap_min_addr", "65536");
+/* No memory is kept free: a task that finds none waits for write-back. */
+FACT(min_free_kbytes, "sys/vm/min_free_kbytes", "0");
+/* Nothing is swapped out. */
+FACT(swappiness, "sys/vm/swappiness", "0");
+FACT(panic_on_oom, "sys/vm/panic_on_oom", "0");
+
+/* ---- random identifiers ---- */
+
+PROC_ENTRY(sys_kernel_random, .path = "sys/kernel/random", .mode = S_IFDIR | 0555);
+
+#define UUID_BYTES 16
+
+/* Make a random UUID, of version 4 and variant 1. [RFC 4122, 4.4] */
+static void uuid_make(uint8_t *uuid)
+{
+	random_bytes(uuid, UUID_BYTES);
+	uuid[6] = (uuid[6] & 0x0f) | 0x40;
+	uuid[8] = (uuid[8] & 0x3f) | 0x80;
+}
+
+static void uuid_print(struct text *text, const uint8_t *uuid)
+{
+	for (unsigned int i = 0; i < UUID_BYTES; i++)
+		text_printf(text, "%s%02x", i == 4 || i == 6 || i == 8 || i == 10 ? "-" : "",
+			    uuid[i]);
+	text_printf(text, "\n");
+}
+
+/* Another one at each read. */
+static void uuid_show(struct text *text)
+{
+	uint8_t uuid[UUID_BYTES];
+
+	uuid_make(uuid);
+	uuid_print(text, uuid);
+}
+PROC_FILE(random_uuid, "sys/kernel/random/uuid", 0444, uuid_show, NULL);
+
+/* The same until the machine stops. It is made by the first read. */
+static void boot_id_show(struct text *text)
+{
+	static struct mutex lock = MUTEX_INIT(lock);
+	static uint8_t id[UUID_BYTES];
+
+	mutex_lock(&lock);
+	if (!id[6])
+		uuid_make(id);
+	mutex_unlock(&lock);
+	uuid_print(text, id);
+}
+PROC_FILE(random_boot_id, "sys/kernel/random/boot_id", 0444, boot_id_show, NULL);
