@@ -68,7 +68,8 @@ static void boot_id_show(struct text *text)
 	static struct mutex lock = MUTEX_INIT(lock);
 	static uint8_t id[UUID_BYTES];
 
-	mutex_lock(&lock);
+	if (mutex_lock_killable(&lock))
+		return;
 	if (!id[6])
 		uuid_make(id);
 	mutex_unlock(&lock);

@@ -11,7 +11,6 @@
 #include "fs/cache/writeback.h"
 #include "fs/splice/splice.h"
 #include "fs/file/generic.h"
-#include "fs/names/times.h"
 #include "lib/string.h"
 #include "mm/kmap.h"
 
@@ -103,7 +102,6 @@ ssize_t generic_splice_read(struct file *file, file_off_t *pos, size_t len, stru
 	first->offset = offset;
 	first->len -= offset;
 	*pos += len;
-	file_accessed(file);
 	return len;
 }
 
