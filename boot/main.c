@@ -41,7 +41,7 @@ static int set_root(const char *value)
 	root_device = value;
 	return 0;
 }
-KERNEL_PARAM(root, set_root, "ram0, vda or sda",
+KERNEL_PARAM(root, set_root, "ram0, vda, sda or nvme0n1",
 	     "the root file system: a disk or partition, e.g. /dev/vda or sda1, or LABEL=name");
 
 /* ---- the first program; the first kernel task becomes process 1 ---- */
@@ -138,7 +138,7 @@ static void drivers_probe(void)
 /* Returns the root disk if root= names none: the RAM disk if there is one, else the first disk of a kind. */
 static const char *default_root(void)
 {
-	static const char *const disks[] = { "vda", "sda" };
+	static const char *const disks[] = { "vda", "sda", "nvme0n1" };
 
 	if (boot_module_end)
 		return "ram0";

@@ -10,6 +10,7 @@
  * 5. A drive that does not answer for TIMEOUT_SECONDS is given up with its channel: all its bios, then
  *    and later, end with -EIO.
  */
+#include "drivers/disk/ata_id.h"
 #include "drivers/disk/block.h"
 #include "drivers/pci.h"
 #include "kernel/init.h"
@@ -63,22 +64,6 @@
 #define FLUSH_CACHE	 0xe7
 #define FLUSH_CACHE_48	 0xea
 #define IDENTIFY	 0xec
-
-/* 8.15: words of the answer to IDENTIFY */
-#define ID_WORDS	  256
-#define ID_CAPABILITIES	  49
-#define ID_SECTORS	  60 /* and 61 */
-#define ID_COMMANDS	  83
-#define ID_SECTORS_48	  100 /* to 103 */
-#define ID_SECTOR_SIZE	  106
-#define CAPABILITY_DMA	  (1u << 8)
-#define CAPABILITY_LBA	  (1u << 9)
-#define COMMANDS_48	  (1u << 10)
-#define COMMANDS_FLUSH	  (1u << 12)
-#define COMMANDS_FLUSH_48 (1u << 13)
-#define SECTOR_SIZE_VALID 0xc000 /* a mask: the word holds something if the bits are 01 */
-#define SECTOR_SIZE_KNOWN 0x4000
-#define SECTOR_SIZE_LARGE (1u << 12) /* logical sectors are longer than 512 bytes */
 
 /* Bus master IDE, 2: registers, relative to the channel's first one, and the table of pages */
 #define DMA_COMMAND   0
@@ -135,7 +120,7 @@ struct drive {
 	struct block_device device;
 	struct channel *channel;
 	unsigned int unit; /* 0 or 1 */
-	bool lba48, dma;
+	struct ata_id id;
 };
 
 /* ---- registers; channel->lock is held, or nobody else knows of the channel ---- */
@@ -259,7 +244,7 @@ static void write_command(const struct channel *channel, const struct drive *dri
 {
 	uint8_t device = DEVICE_LBA | drive->unit * DEVICE_UNIT;
 
-	if (drive->lba48) { /* each register takes two bytes, the higher one first */
+	if (drive->id.lba48) { /* each register takes two bytes, the higher one first */
 		reg_write(channel, REG_COUNT, nr >> 8);
 		reg_write(channel, REG_LBA_LOW, sector >> 24);
 		reg_write(channel, REG_LBA_MID, sector >> 32);
@@ -280,8 +265,8 @@ static void start_dma(struct channel *channel, const struct drive *drive, uint64
 {
 	bool write = channel->bio->write;
 	uint8_t direction = write ? 0 : DMA_TO_MEMORY;
-	uint8_t command = drive->lba48 ? (write ? WRITE_DMA_48 : READ_DMA_48)
-				       : (write ? WRITE_DMA : READ_DMA);
+	uint8_t command = drive->id.lba48 ? (write ? WRITE_DMA_48 : READ_DMA_48)
+					  : (write ? WRITE_DMA : READ_DMA);
 
 	channel->by_dma = true;
 	outl(channel->dma + DMA_TABLE, virt_to_phys(channel->table));
@@ -296,8 +281,8 @@ static int start_pio(struct channel *channel, const struct drive *drive, uint64_
 		     unsigned int nr)
 {
 	bool write = channel->bio->write;
-	uint8_t command = drive->lba48 ? (write ? WRITE_SECTORS_48 : READ_SECTORS_48)
-				       : (write ? WRITE_SECTORS : READ_SECTORS);
+	uint8_t command = drive->id.lba48 ? (write ? WRITE_SECTORS_48 : READ_SECTORS_48)
+					  : (write ? WRITE_SECTORS : READ_SECTORS);
 
 	channel->left = nr;
 	write_command(channel, drive, sector, nr, command);
@@ -314,7 +299,7 @@ static int start_command(struct channel *channel)
 {
 	struct bio *bio = channel->bio;
 	struct drive *drive = bio->device->private;
-	unsigned int most = drive->lba48 ? SECTORS_48 : SECTORS_28, nr = 0, len;
+	unsigned int most = drive->id.lba48 ? SECTORS_48 : SECTORS_28, nr = 0, len;
 	uint64_t sector = bio->sector;
 
 	channel->by_dma = false;
@@ -323,13 +308,13 @@ static int start_command(struct channel *channel)
 	if (!select_drive(channel, DEVICE_LBA | drive->unit * DEVICE_UNIT))
 		return -EIO;
 	if (bio->nr_segments == 0) {
-		write_command(channel, drive, 0, 0, drive->lba48 ? FLUSH_CACHE_48 : FLUSH_CACHE);
+		write_command(channel, drive, 0, 0, drive->id.lba48 ? FLUSH_CACHE_48 : FLUSH_CACHE);
 		return 0;
 	}
 	for (unsigned int i = 0; i < channel->segment; i++)
 		sector += bio->segments[i].len >> SECTOR_SHIFT;
 	sector += channel->offset >> SECTOR_SHIFT;
-	if (channel->dma && drive->dma)
+	if (channel->dma && drive->id.dma)
 		nr = fill_table(channel, most);
 	if (nr) {
 		start_dma(channel, drive, sector, nr);
@@ -393,16 +378,6 @@ static void go_on(struct channel *channel, uint8_t status, struct list *done)
 	end_bio(channel, error, done);
 }
 
-static void complete_all(struct list *done)
-{
-	struct bio *bio, *next;
-
-	list_for_each_safe(bio, next, done, link) {
-		list_del(&bio->link);
-		bio_complete(bio, bio->error);
-	}
-}
-
 static void ata_interrupt(void *context)
 {
 	struct channel *channel = context;
@@ -421,7 +396,7 @@ static void ata_interrupt(void *context)
 		start_waiting(channel, &done);
 	}
 	spin_unlock(&channel->lock);
-	complete_all(&done);
+	bio_complete_all(&done);
 }
 
 /* Once a second: give up a channel whose drive has not answered. */
@@ -441,7 +416,7 @@ static void ata_timer(struct timer *timer)
 		start_waiting(channel, &done);
 	}
 	spin_unlock(&channel->lock);
-	complete_all(&done);
+	bio_complete_all(&done);
 	timer_repeat(timer, time_now() + NSEC_PER_SEC);
 }
 
@@ -454,7 +429,7 @@ static void ata_submit(struct block_device *device, struct bio *bio)
 	list_add_tail(&channel->waiting, &bio->link);
 	start_waiting(channel, &done);
 	spin_unlock_irqrestore(&channel->lock, flags);
-	complete_all(&done);
+	bio_complete_all(&done);
 }
 
 static const struct block_device_ops ata_ops = { .submit = ata_submit };
@@ -466,7 +441,7 @@ static const struct block_device_ops ata_cached_ops = {
 /* ---- finding drives ---- */
 
 /* Ask a drive what it is. Returns false if there is no disk. */
-static bool identify(const struct channel *channel, unsigned int unit, uint16_t *id)
+static bool identify(const struct channel *channel, unsigned int unit, uint16_t *words)
 {
 	if (!select_drive(channel, DEVICE_LBA | unit * DEVICE_UNIT))
 		return false;
@@ -478,25 +453,16 @@ static bool identify(const struct channel *channel, unsigned int unit, uint16_t 
 	time_delay(400);
 	if (inb(channel->control) == 0)
 		return false;
-	/* A drive that is not a disk ends the command with an error, and its signature in LBA_MID and LBA_HIGH (9.12). */
+	/* A drive that is no disk, such as a CD drive, ends the command with an error (9.12). */
 	if ((wait_idle(channel, IDENTIFY_NS) & (STATUS_BSY | STATUS_DRQ | STATUS_ERR)) !=
 	    STATUS_DRQ)
 		return false;
-	read_words(channel, id, ID_WORDS);
+	read_words(channel, words, ATA_ID_WORDS);
 	(void)reg_read(channel, REG_STATUS);
-	return id[ID_CAPABILITIES] & CAPABILITY_LBA;
+	return true;
 }
 
-static uint64_t words(const uint16_t *id, unsigned int first, unsigned int nr)
-{
-	uint64_t value = 0;
-
-	while (nr--)
-		value = value << 16 | id[first + nr];
-	return value;
-}
-
-static int add_drive(struct channel *channel, unsigned int unit, const uint16_t *id)
+static int add_drive(struct channel *channel, unsigned int unit, const struct ata_id *id)
 {
 	struct drive *drive = kzalloc(sizeof(*drive), 0);
 	int error;
@@ -505,51 +471,46 @@ static int add_drive(struct channel *channel, unsigned int unit, const uint16_t 
 		return -ENOMEM;
 	drive->channel = channel;
 	drive->unit = unit;
-	drive->lba48 = id[ID_COMMANDS] & COMMANDS_48;
-	drive->dma = id[ID_CAPABILITIES] & CAPABILITY_DMA;
-	drive->device.sectors =
-		drive->lba48 ? words(id, ID_SECTORS_48, 4) : words(id, ID_SECTORS, 2);
-	drive->device.ops =
-		id[ID_COMMANDS] & (COMMANDS_FLUSH | COMMANDS_FLUSH_48) ? &ata_cached_ops : &ata_ops;
+	drive->id = *id;
+	drive->device.sectors = id->sectors;
+	drive->device.ops = id->flush ? &ata_cached_ops : &ata_ops;
 	drive->device.private = drive;
 	drive->device.queue_depth = 1;
 	error = channel->nr_drives
 			? 0
 			: irq_request(channel->irq, channel->level, ata_interrupt, channel);
+	if (!error)
+		error = block_register_next(&drive->device, "sd", SCSI_MAJOR);
 	if (error) {
 		kfree(drive);
 		return error;
 	}
 	channel->nr_drives++;
-	error = block_register_next(&drive->device, "sd", SCSI_MAJOR);
-	if (error) {
-		kfree(drive);
-		return error;
-	}
 	log_info("%s: ATA, %llu KiB, %s, %s", drive->device.name,
-		 (unsigned long long)drive->device.sectors / 2, drive->lba48 ? "LBA48" : "LBA28",
-		 channel->dma && drive->dma ? "DMA" : "PIO");
+		 (unsigned long long)id->sectors / 2, id->lba48 ? "LBA48" : "LBA28",
+		 channel->dma && id->dma ? "DMA" : "PIO");
 	return 0;
 }
 
 static int add_drives(struct channel *channel)
 {
-	uint16_t *id = kzalloc(ID_WORDS * sizeof(uint16_t), 0);
-	int error = id ? 0 : -ENOMEM;
+	uint16_t *words = kzalloc(ATA_ID_WORDS * sizeof(uint16_t), 0);
+	int error = words ? 0 : -ENOMEM;
 
 	for (unsigned int unit = 0; unit < 2 && !error; unit++) {
-		if (!identify(channel, unit, id))
+		struct ata_id id;
+		const char *wrong;
+
+		if (!identify(channel, unit, words))
 			continue;
-		if ((id[ID_SECTOR_SIZE] & SECTOR_SIZE_VALID) == SECTOR_SIZE_KNOWN &&
-		    id[ID_SECTOR_SIZE] & SECTOR_SIZE_LARGE) {
-			log_warning(
-				"ATA disk at port 0x%x: only sectors of 512 bytes are supported",
-				channel->ports);
-			continue;
-		}
-		error = add_drive(channel, unit, id);
+		wrong = ata_id_read(&id, words);
+		if (wrong)
+			log_warning("ATA disk %u at port 0x%x is not used: %s", unit,
+				    channel->ports, wrong);
+		else
+			error = add_drive(channel, unit, &id);
 	}
-	kfree(id);
+	kfree(words);
 	return error;
 }
 

@@ -190,6 +190,16 @@ void bio_complete(struct bio *bio, int error)
 	bio->complete(bio);
 }
 
+void bio_complete_all(struct list *bios)
+{
+	struct bio *bio, *next;
+
+	list_for_each_safe(bio, next, bios, link) {
+		list_del(&bio->link);
+		bio_complete(bio, bio->error);
+	}
+}
+
 int bio_copy(struct bio *bio, uint64_t base,
 	     struct page *(*page_at)(unsigned int index, bool write))
 {

@@ -125,6 +125,8 @@ int bio_copy(struct bio *bio, uint64_t base,
 	     struct page *(*page_at)(unsigned int index, bool write));
 /* For drivers: the bio has ended, with `error` 0 or -EIO. May be called in an interrupt. */
 void bio_complete(struct bio *bio, int error);
+/* For drivers: complete each bio of a list of them, with its `error`. The caller holds no lock that complete() may take. */
+void bio_complete_all(struct list *bios);
 /*
  * Submit nr > 0 bios of one device. *left is set to the number of bios that have not ended. It must stay
  * valid until it is 0. Then each bio's `error` is its result.

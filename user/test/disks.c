@@ -55,6 +55,47 @@ static void part_is_written(size_t n)
 	CHECK_EQ(pwrite(disk, buf, 1, 0), 1);
 }
 
+/*
+ * Pieces of pages, each of some sectors, from all over a buffer. The next one begins `step` sectors after
+ * the last one, so that in memory they have gaps, and lie across the ends of pages.
+ */
+static unsigned int fill_with_pieces(unsigned int step)
+{
+	unsigned int total = 0;
+
+	for (unsigned int i = 0; i < 16; i++) {
+		struct iovec piece = { buf + (i * step % 500) * 512, (1 + i * 5 % 23) * 512 };
+
+		CHECK_EQ(vmsplice(ends[1], &piece, 1, 0), piece.iov_len);
+		memcpy(back + total, piece.iov_base, piece.iov_len);
+		total += piece.iov_len;
+	}
+	return total;
+}
+
+/* tests/guest-tool/disk runs this with each kind of disk. */
+BEYOND_TEST(pieces_of_pages, 20,
+	    "pieces of pages are spliced to a disk, in any order and with gaps", NO_GATE)
+{
+	const char *name = getenv("TEST_DISK");
+	static char got[16 * 24 * 512];
+
+	disk = test_open_own(name ? name : "/dev/gate0", O_RDWR);
+	CHECK(disk >= 0);
+	test_fill(buf, MIB, NEW, 0);
+	CHECK_EQ(pipe(ends), 0);
+	CHECK_EQ(fcntl(ends[1], F_SETPIPE_SZ, MIB), MIB);
+	for (unsigned int step = 1; step < 40; step += 3) {
+		unsigned int n = fill_with_pieces(step);
+		loff_t at = step * 512;
+
+		CHECK_EQ(splice(ends[0], NULL, disk, &at, n, 0), n);
+		CHECK_EQ(ioctl(disk, BLKFLSBUF, 0), 0);
+		CHECK_EQ(pread(disk, got, n, step * 512), n);
+		CHECK(!memcmp(got, back, n));
+	}
+}
+
 BEYOND_TEST(
 	lent_meanwhile, 20,
 	"a slot that is lent of a place of the disk while that is written keeps no old bytes there",

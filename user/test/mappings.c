@@ -86,9 +86,12 @@ TEST(no_replace, 5, "MAP_FIXED_NOREPLACE maps where it is told, unless something
 /* The disk with the root file system has one of these names. */
 static int open_root_disk(void)
 {
-	int fd = open("/dev/vda", O_RDONLY);
+	static const char *const names[] = { "/dev/vda", "/dev/sda", "/dev/nvme0n1" };
+	int fd = -1;
 
-	return fd >= 0 ? fd : open("/dev/sda", O_RDONLY);
+	for (int i = 0; i < 3 && fd < 0; i++)
+		fd = open(names[i], O_RDONLY);
+	return fd;
 }
 
 TEST(block_device, 10, "a block device can be mapped: its bytes, and what others write to it")
