@@ -472,6 +472,13 @@ long sys_sigaltstack(const void __user *from, void __user *to);
 
 long sys_pause(void);
 long sys_kill(int pid, unsigned int signo);
+long sys_sigaction(unsigned int signo, const void __user *from, void __user *to);
+long sys_signal(unsigned int signo, uint32_t handler);
+long sys_sgetmask(void);
+long sys_ssetmask(uint32_t mask);
+long sys_sigprocmask(unsigned int how, const void __user *from, void __user *to);
+long sys_sigpending(void __user *to);
+long sys_sigsuspend(long first, long second, uint32_t mask);
 long sys_rt_sigaction(unsigned int signo, const void __user *from, void __user *to, size_t size);
 long sys_rt_sigprocmask(unsigned int how, const void __user *from, void __user *to, size_t size);
 long sys_rt_sigpending(void __user *to, size_t size);

@@ -9,6 +9,8 @@
 #include "mm/slab.h"
 #include "mm/vmalloc.h"
 
+#define TIMER_SLACK 50000u /* nanoseconds */
+
 struct atomic nr_tasks, tasks_made;
 static struct slab_cache *task_cache;
 
@@ -34,6 +36,7 @@ struct task *task_alloc(const char *name)
 	 * Zeroed, because nothing of other tasks is to lie on it, and because an emulator takes a page for
 	 * code as long as a byte is left of the code that it has run there. A store to such a page is slow.
 	 */
+	task->timer_slack = task->timer_slack_default = TIMER_SLACK;
 	task->stack = vmalloc(KERNEL_STACK_SIZE, ALLOC_ZERO);
 	if (!task->stack) {
 		slab_free(task_cache, task);

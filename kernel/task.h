@@ -223,6 +223,9 @@ struct task {
 	void __user *clear_child_tid;
 	void __user *robust_list; /* kernel/process/futex_exit.c */
 	uint32_t personality;	  /* kernel/process/personality.h */
+	bool no_tsc;		  /* reading the TSC is a SIGSEGV: prctl(PR_SET_TSC) */
+	/* Nanoseconds by which its timers may be late: prctl(PR_SET_TIMERSLACK), and what 0 stands for there. */
+	unsigned long timer_slack, timer_slack_default;
 	/* kernel/process/inherit.c */
 	struct list lenders;	/* of struct lender: the tasks that wait for this one */
 	struct lender *lending; /* its own wait for another one, or NULL */
@@ -325,11 +328,12 @@ struct process {
 	 * changed its user since exec, or it has asked for this with prctl(2).
 	 */
 	bool undumpable;
-	bool subreaper;	 /* adopts orphans among its descendants; tasks_lock */
-	bool execed;	 /* has called exec: its parent's setpgid fails with EACCES */
-	bool changing;	 /* exec is between two programs: not to be inspected; tasks_lock */
-	int exit_status; /* in the encoding of wait4(2) */
-	bool exiting;	 /* exit_group or a fatal signal: all threads exit */
+	bool thp_disabled; /* what prctl(PR_SET_THP_DISABLE) has set */
+	bool subreaper;	   /* adopts orphans among its descendants; tasks_lock */
+	bool execed;	   /* has called exec: its parent's setpgid fails with EACCES */
+	bool changing;	   /* exec is between two programs: not to be inspected; tasks_lock */
+	int exit_status;   /* in the encoding of wait4(2) */
+	bool exiting;	   /* exit_group or a fatal signal: all threads exit */
 	struct wait_queue child_wait; /* wait4 sleeps here */
 	struct wait_queue end_wait;   /* woken when the process has ended */
 

@@ -26,6 +26,7 @@
 #include "kernel/signals/signal.h"
 #include "kernel/syscalls.h"
 #include "kernel/time.h"
+#include "kernel/process/personality.h"
 #include "kernel/process/timecalls.h"
 #include "mm/slab.h"
 #include "mm/vm/uaccess.h"
@@ -243,7 +244,7 @@ void poll_put_rest(bool timeval, void __user *to, uint64_t deadline)
 	uint64_t left = deadline > now ? deadline - now : 0;
 	struct timeval32 old = timeval_from_ns(left);
 
-	if (!to)
+	if (!to || current->personality & STICKY_TIMEOUTS)
 		return;
 	if (timeval)
 		(void)copy_to_user(to, &old, sizeof(old));

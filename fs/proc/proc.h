@@ -6,6 +6,7 @@
 #ifndef FS_PROC_PROC_H
 #define FS_PROC_PROC_H
 
+#include "kernel/atomic.h"
 #include "lib/print.h"
 #include "lib/types.h"
 
@@ -67,6 +68,20 @@ struct proc_entry {
 #define PROC_FILE(id, file_path, file_mode, show_function, store_function)            \
 	PROC_ENTRY(id, .path = file_path, .mode = file_mode, .show = (show_function), \
 		   .store = (store_function))
+
+/* Set *number to the decimal number in `input`, as a store function. Returns 0, -EINVAL or -ERANGE. Never sleeps. */
+int proc_store_number(uint32_t *number, const char *input, uint32_t low, uint32_t high);
+/* Register a file with an unsigned int that root may set to a value from `low` to `high`. */
+#define PROC_NUMBER(id, file_path, number, low, high)                  \
+	static void id##_show(struct text *text)                       \
+	{                                                              \
+		text_printf(text, "%u\n", READ_ONCE(number));          \
+	}                                                              \
+	static int id##_store(char *input, size_t len)                 \
+	{                                                              \
+		return proc_store_number(&(number), input, low, high); \
+	}                                                              \
+	PROC_FILE(id, file_path, 0644, id##_show, id##_store)
 
 /* ---- between the files of /proc ---- */
 

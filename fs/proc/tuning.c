@@ -15,6 +15,19 @@
 
 /* ---- numbers in /proc/sys ---- */
 
+int proc_store_number(uint32_t *number, const char *input, uint32_t low, uint32_t high)
+{
+	uint32_t value;
+	int error = parse_u32(input, &value);
+
+	if (error)
+		return error;
+	if (value < low || value > high)
+		return refuse(EINVAL, "a number that the file does not take");
+	WRITE_ONCE(*number, value);
+	return 0;
+}
+
 /* All users' tasks together have room for their stacks, and each has a number. */
 static void threads_max_show(struct text *text)
 {

@@ -34,6 +34,7 @@ struct cpu {
 	uint64_t user_cycles, system_cycles; /* of tasks, as far as ticks have told them apart */
 	unsigned int switches;		     /* from one task to another */
 	uint32_t debug_control;	   /* the breakpoints that DR7 has on; kernel/cpu/debug.h */
+	bool no_tsc;		   /* CR4.TSD is set; kernel/cpu/tsc.h */
 	struct cpu_tables *tables; /* GDT, TSS; kernel/cpu/segments.c */
 };
 

@@ -142,6 +142,25 @@ static struct ipc_object *find_key(struct ipc_table *table, int32_t key)
 	return node && key != IPC_PRIVATE ? container_of(node, struct ipc_object, by_key) : NULL;
 }
 
+static void set_id(struct ipc_object *object, unsigned int round, unsigned int slot)
+{
+	object->by_slot.key = slot;
+	object->id = (int)(round << SLOT_BITS | slot);
+}
+
+/* Give the object the id that was written to /proc, or if its slot is taken, the next one. Returns false if none is free. */
+static bool use_wish(struct ipc_table *table, struct ipc_object *object)
+{
+	unsigned int wished = table->wished, slot = wished & (NR_SLOTS - 1);
+
+	table->wished = -1;
+	while (slot < NR_SLOTS && tree_at(table->by_slot, slot))
+		slot++;
+	if (slot < NR_SLOTS)
+		set_id(object, wished >> SLOT_BITS, slot);
+	return slot < NR_SLOTS;
+}
+
 /* Choose the object's slot and id. There are fewer objects than slots in a round. */
 static void choose_id(struct ipc_table *table, struct ipc_object *object)
 {
@@ -156,16 +175,16 @@ static void choose_id(struct ipc_table *table, struct ipc_object *object)
 			slot++;
 	}
 	table->next_slot = slot + 1;
-	object->by_slot.key = slot;
-	object->id = (int)(table->nr_rounds << SLOT_BITS | slot);
+	set_id(object, table->nr_rounds, slot);
 }
 
 /* Add a new object. Returns false if there are too many. */
 static bool add(struct ipc_table *table, struct ipc_object *object)
 {
-	if (table->nr >= table->limit)
+	if (table->nr >= READ_ONCE(table->limit))
 		return false;
-	choose_id(table, object);
+	if (table->wished < 0 || !use_wish(table, object))
+		choose_id(table, object);
 	tree_insert(&table->by_slot, &object->by_slot);
 	if (object->key != IPC_PRIVATE) {
 		object->by_key.key = (uint32_t)object->key;

@@ -64,16 +64,17 @@ struct ipc_kind {
 struct ipc_table {
 	spinlock_t lock;
 	const struct ipc_kind *kind;
-	unsigned int limit; /* of objects */
+	unsigned int limit; /* of objects; read without a lock */
+	int wished;	    /* the id that the next object gets if its slot is free, or -1 */
 	/* guarded by lock */
 	struct tree_node *by_slot, *by_key;
 	unsigned int nr;
 	unsigned int next_slot; /* where the search for a free one begins */
 	unsigned int nr_rounds; /* how often the search has begun again: the ids' upper part */
 };
-#define IPC_TABLE(name, kind, limit)                                       \
-	{                                                                  \
-		SPINLOCK_INIT(name), &(kind), (limit), NULL, NULL, 0, 0, 0 \
+#define IPC_TABLE(name, kind, limit)                                           \
+	{                                                                      \
+		SPINLOCK_INIT(name), &(kind), (limit), -1, NULL, NULL, 0, 0, 0 \
 	}
 
 /* ---- objects: kernel/ipc/ipc.c. Functions that end with _locked need table->lock. ---- */

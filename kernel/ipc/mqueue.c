@@ -23,6 +23,7 @@ struct mqueue_waiter {
 spinlock_t mqueue_lock = SPINLOCK_INIT("posix message queues");
 static struct list all_queues = LIST_INIT(all_queues);
 static unsigned int nr_queues;
+struct mqueue_limits mqueue_limits = { 10, 8192, 10, 8192, 256 };
 SLAB_CACHE(mqueue_cache, "mqueue", struct mqueue, 0);
 
 /* ---- life ---- */
@@ -115,7 +116,7 @@ static int add(struct mqueue *new)
 	uint64_t limit = current->process->limits[RLIMIT_MSGQUEUE].soft, sum = new->charge;
 	struct mqueue *queue;
 
-	if (nr_queues >= MQUEUE_QUEUES && !capable(CAP_SYS_RESOURCE))
+	if (nr_queues >= READ_ONCE(mqueue_limits.queues) && !capable(CAP_SYS_RESOURCE))
 		return -ENOSPC;
 	list_for_each(queue, &all_queues, link)
 		if (queue->uid == new->uid)

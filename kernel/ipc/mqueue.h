@@ -19,12 +19,18 @@
 #include "fs/file/open_file.h"
 #include "kernel/ipc/msg.h"
 
-#define MQUEUE_MESSAGES	     10u /* the default, and the most without CAP_SYS_RESOURCE */
-#define MQUEUE_LEN	     8192u
 #define MQUEUE_MESSAGES_HARD 65536u
 #define MQUEUE_LEN_HARD	     (16u << 20)
-#define MQUEUE_QUEUES	     256u
 #define MQUEUE_PRIORITIES    32768u
+
+/* The limits in /proc/sys/fs/mqueue, read without a lock. They do not bind CAP_SYS_RESOURCE. */
+struct mqueue_limits {
+	unsigned int messages, len; /* messages of a queue, and bytes of a message */
+	unsigned int messages_default,
+		len_default; /* for a queue that is made without attributes */
+	unsigned int queues;
+};
+extern struct mqueue_limits mqueue_limits;
 
 struct mqueue_notice {		 /* the request of a process to be told */
 	struct process *process; /* holds a reference; NULL: there is none */

@@ -115,8 +115,9 @@ static int check_limits(const struct mq_attr *attr)
 
 	if (attr->max_messages <= 0 || attr->max_len <= 0)
 		return refuse(EINVAL, "a queue without room");
-	if ((uint32_t)attr->max_messages > (hard ? MQUEUE_MESSAGES_HARD : MQUEUE_MESSAGES) ||
-	    (uint32_t)attr->max_len > (hard ? MQUEUE_LEN_HARD : MQUEUE_LEN))
+	if ((uint32_t)attr->max_messages >
+		    (hard ? MQUEUE_MESSAGES_HARD : READ_ONCE(mqueue_limits.messages)) ||
+	    (uint32_t)attr->max_len > (hard ? MQUEUE_LEN_HARD : READ_ONCE(mqueue_limits.len)))
 		return refuse(EINVAL, "more than /proc/sys/fs/mqueue allows");
 	return 0;
 }
@@ -182,7 +183,10 @@ static long open_descriptor(const char *name, unsigned int flags, unsigned int m
 long sys_mq_open(const char __user *user_name, unsigned int flags, unsigned int mode,
 		 const void __user *user_attr)
 {
-	struct mq_attr attr = { .max_messages = MQUEUE_MESSAGES, .max_len = MQUEUE_LEN };
+	struct mq_attr attr = {
+		.max_messages = MIN(mqueue_limits.messages_default, mqueue_limits.messages),
+		.max_len = MIN(mqueue_limits.len_default, mqueue_limits.len),
+	};
 	long result;
 	char *name;
 

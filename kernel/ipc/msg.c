@@ -65,7 +65,7 @@ static struct ipc_object *queue_create(int32_t key, size_t size, unsigned int fl
 	if (!queue)
 		return ERR_PTR(-ENOMEM);
 	queue->ctime = now();
-	queue->max_bytes = MSG_QUEUE_MAX;
+	queue->max_bytes = READ_ONCE(msg_queue_max);
 	list_init(&queue->messages);
 	list_init(&queue->senders);
 	list_init(&queue->receivers);
@@ -90,6 +90,7 @@ static const struct ipc_kind msg_kind = {
 	.create = queue_create,
 	.destroy = queue_destroy,
 };
+unsigned int msg_max = MSG_MAX, msg_queue_max = MSG_QUEUE_MAX;
 struct ipc_table msg_table = IPC_TABLE("message queues", msg_kind, MSG_NR_QUEUES);
 
 long sys_msgget(int32_t key, unsigned int flags)

@@ -15,8 +15,8 @@
 
 #include "kernel/ipc/ipc.h"
 
-#define MSG_MAX	      8192u  /* bytes of a message */
-#define MSG_QUEUE_MAX 16384u /* bytes of a queue, unless CAP_SYS_RESOURCE has raised that */
+#define MSG_MAX	      8192u /* the first values of the limits below */
+#define MSG_QUEUE_MAX 16384u
 #define MSG_NR_QUEUES 32000u
 
 enum { /* flags of msgrcv(2), linux/msg.h */
@@ -51,6 +51,11 @@ struct msg_wish {
 	unsigned int flags; /* MSG_*, IPC_NOWAIT */
 };
 
+/*
+ * The limits in /proc/sys/kernel, read without a lock: bytes of a message, and of a new queue, unless CAP_SYS_RESOURCE
+ * raises that later.
+ */
+extern unsigned int msg_max, msg_queue_max;
 extern struct ipc_table msg_table;
 /* Returns the queue with the object, or NULL for NULL. */
 static inline struct msg_queue *msg_queue_of(struct ipc_object *object)

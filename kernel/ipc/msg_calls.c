@@ -14,7 +14,7 @@ enum msg_commands { /* linux/msg.h */
 };
 
 /* Fields of struct msginfo that have no meaning any more, with the values that Linux gives them. */
-#define MSG_POOL (MSG_NR_QUEUES * (MSG_QUEUE_MAX / 1024))
+#define MSG_POOL (msg_table.limit * (msg_queue_max / 1024))
 #define MSG_SSZ	 16
 #define MSG_SEG	 0xffff
 
@@ -41,7 +41,7 @@ long sys_msgsnd(int id, const void __user *from, size_t len, unsigned int flags)
 
 	if (get_user_u32(&type, from) < 0)
 		return -EFAULT;
-	if (len > MSG_MAX || id < 0)
+	if (len > msg_max || id < 0)
 		return refuse(EINVAL, "the message is too long, or the id negative");
 	if ((int32_t)type < 1)
 		return refuse(EINVAL, "a type must be positive");
@@ -68,7 +68,7 @@ static long receive_copy(int id, void __user *to, const struct msg_wish *wish)
 
 	if (wish->flags & MSG_EXCEPT || !(wish->flags & IPC_NOWAIT))
 		return refuse(EINVAL, "MSG_COPY needs IPC_NOWAIT, and excludes MSG_EXCEPT");
-	copy = msg_alloc(MIN(wish->max_len, MSG_MAX));
+	copy = msg_alloc(MIN(wish->max_len, msg_max));
 	if (!copy)
 		return -ENOMEM;
 	len = msg_peek(id, wish, copy);
@@ -157,12 +157,12 @@ static long tell(void __user *to, bool use)
 {
 	struct msginfo info = {
 		.msgpool = MSG_POOL,
-		.msgmap = MSG_QUEUE_MAX,
-		.msgmax = MSG_MAX,
-		.msgmnb = MSG_QUEUE_MAX,
-		.msgmni = MSG_NR_QUEUES,
+		.msgmap = msg_queue_max,
+		.msgmax = msg_max,
+		.msgmnb = msg_queue_max,
+		.msgmni = msg_table.limit,
 		.msgssz = MSG_SSZ,
-		.msgtql = MSG_QUEUE_MAX,
+		.msgtql = msg_queue_max,
 		.msgseg = MSG_SEG,
 	};
 	struct ipc_object *object;
@@ -218,7 +218,7 @@ static long change(int id, const void __user *from, bool old)
 	object = ipc_own_locked(&msg_table, id);
 	if (IS_ERR(object))
 		result = PTR_ERR(object);
-	else if (max_bytes > MSG_QUEUE_MAX && !capable(CAP_SYS_RESOURCE))
+	else if (max_bytes > msg_queue_max && !capable(CAP_SYS_RESOURCE))
 		result = refuse(EPERM, "a larger queue needs CAP_SYS_RESOURCE");
 	else
 		result = ipc_set_locked(object, &perm);

@@ -4,6 +4,7 @@
 #include "kernel/ipc/mqueue.h"
 #include "kernel/ipc/sem.h"
 #include "kernel/ipc/shm.h"
+#include "kernel/syscall.h"
 #include "lib/string.h"
 
 PROC_ENTRY(sysvipc, .path = "sysvipc", .mode = S_IFDIR | 0555);
@@ -95,68 +96,91 @@ PROC_FILE(sysvipc_msg, "sysvipc/msg", 0444, msg_show, NULL);
 
 /* ---- limits ---- */
 
-static void shmmax_show(struct text *text)
-{
-	text_printf(text, "%u\n", SHM_MAX);
-}
-PROC_FILE(shmmax, "sys/kernel/shmmax", 0444, shmmax_show, NULL);
+#define SLOTS_MAX 32768u /* objects in a table */
 
-static void shmall_show(struct text *text)
-{
-	text_printf(text, "%u\n", SHM_ALL);
-}
-PROC_FILE(shmall, "sys/kernel/shmall", 0444, shmall_show, NULL);
-
-static void shmmni_show(struct text *text)
-{
-	text_printf(text, "%u\n", SHM_NR);
-}
-PROC_FILE(shmmni, "sys/kernel/shmmni", 0444, shmmni_show, NULL);
+PROC_NUMBER(shmmax, "sys/kernel/shmmax", shm_max, 0, UINT32_MAX);
+PROC_NUMBER(shmall, "sys/kernel/shmall", shm_all, 0, UINT32_MAX);
+PROC_NUMBER(shmmni, "sys/kernel/shmmni", shm_table.limit, 0, SLOTS_MAX);
+PROC_NUMBER(msgmax, "sys/kernel/msgmax", msg_max, 0, INT32_MAX);
+PROC_NUMBER(msgmnb, "sys/kernel/msgmnb", msg_queue_max, 0, INT32_MAX);
+PROC_NUMBER(msgmni, "sys/kernel/msgmni", msg_table.limit, 0, SLOTS_MAX);
 
 static void sem_limits_show(struct text *text)
 {
-	text_printf(text, "%u\t%u\t%u\t%u\n", SEM_NR_IN_SET, SEM_NR, SEM_NR_OPS, SEM_NR_SETS);
+	text_printf(text, "%u\t%u\t%u\t%u\n", sem_in_set_max, sem_all_max, sem_ops_max,
+		    sem_table.limit);
 }
-PROC_FILE(sem_limits, "sys/kernel/sem", 0444, sem_limits_show, NULL);
 
-static void msgmax_show(struct text *text)
+/* Fewer than four numbers change only the first limits. */
+static int sem_limits_store(char *input, size_t len)
 {
-	text_printf(text, "%u\n", MSG_MAX);
-}
-PROC_FILE(msgmax, "sys/kernel/msgmax", 0444, msgmax_show, NULL);
+	unsigned int *const limits[] = { &sem_in_set_max, &sem_all_max, &sem_ops_max,
+					 &sem_table.limit };
+	static const uint32_t highest[] = { INT32_MAX, INT32_MAX, SEM_OPS_HIGHEST, SLOTS_MAX };
 
-static void msgmnb_show(struct text *text)
-{
-	text_printf(text, "%u\n", MSG_QUEUE_MAX);
-}
-PROC_FILE(msgmnb, "sys/kernel/msgmnb", 0444, msgmnb_show, NULL);
+	for (unsigned int i = 0; i < ARRAY_SIZE(limits) && *input && *input != '\n'; i++) {
+		char *end = input;
+		bool last;
+		int error;
 
-static void msgmni_show(struct text *text)
-{
-	text_printf(text, "%u\n", MSG_NR_QUEUES);
+		while (*end && *end != ' ' && *end != '\t')
+			end++;
+		last = !*end;
+		*end = '\0';
+		error = proc_store_number(limits[i], input, 0, highest[i]);
+		if (error || last)
+			return error;
+		for (input = end + 1; *input == ' ' || *input == '\t'; input++)
+			;
+	}
+	return 0;
 }
-PROC_FILE(msgmni, "sys/kernel/msgmni", 0444, msgmni_show, NULL);
+PROC_FILE(sem_limits, "sys/kernel/sem", 0644, sem_limits_show, sem_limits_store);
+
+/* ---- the id of the next object, for programs that restore a process ---- */
+
+static void show_wish(struct text *text, struct ipc_table *table)
+{
+	text_printf(text, "%d\n", READ_ONCE(table->wished));
+}
+
+static int store_wish(struct ipc_table *table, const char *input)
+{
+	uint32_t id;
+	int error = parse_u32(input, &id);
+
+	if (error)
+		return error;
+	if (id > INT32_MAX)
+		return refuse(EINVAL, "not an id");
+	spin_lock(&table->lock);
+	table->wished = (int)id;
+	spin_unlock(&table->lock);
+	return 0;
+}
+
+#define NEXT_ID(kind, table)                                                              \
+	static void kind##_next_show(struct text *text)                                   \
+	{                                                                                 \
+		show_wish(text, &(table));                                                \
+	}                                                                                 \
+	static int kind##_next_store(char *input, size_t len)                             \
+	{                                                                                 \
+		return store_wish(&(table), input);                                       \
+	}                                                                                 \
+	PROC_FILE(kind##_next_id, "sys/kernel/" #kind "_next_id", 0644, kind##_next_show, \
+		  kind##_next_store)
+NEXT_ID(msg, msg_table);
+NEXT_ID(sem, sem_table);
+NEXT_ID(shm, shm_table);
 
 /* ---- limits of POSIX message queues ---- */
 
 PROC_ENTRY(sys_fs_mqueue, .path = "sys/fs/mqueue", .mode = S_IFDIR | 0555);
-
-static void mqueue_messages_show(struct text *text)
-{
-	text_printf(text, "%u\n", MQUEUE_MESSAGES);
-}
-PROC_FILE(msg_default, "sys/fs/mqueue/msg_default", 0444, mqueue_messages_show, NULL);
-PROC_FILE(msg_max, "sys/fs/mqueue/msg_max", 0444, mqueue_messages_show, NULL);
-
-static void mqueue_len_show(struct text *text)
-{
-	text_printf(text, "%u\n", MQUEUE_LEN);
-}
-PROC_FILE(msgsize_default, "sys/fs/mqueue/msgsize_default", 0444, mqueue_len_show, NULL);
-PROC_FILE(msgsize_max, "sys/fs/mqueue/msgsize_max", 0444, mqueue_len_show, NULL);
-
-static void mqueue_queues_show(struct text *text)
-{
-	text_printf(text, "%u\n", MQUEUE_QUEUES);
-}
-PROC_FILE(queues_max, "sys/fs/mqueue/queues_max", 0444, mqueue_queues_show, NULL);
+PROC_NUMBER(mq_msg_default, "sys/fs/mqueue/msg_default", mqueue_limits.messages_default, 1,
+	    MQUEUE_MESSAGES_HARD);
+PROC_NUMBER(mq_msg_max, "sys/fs/mqueue/msg_max", mqueue_limits.messages, 1, MQUEUE_MESSAGES_HARD);
+PROC_NUMBER(mq_msgsize_default, "sys/fs/mqueue/msgsize_default", mqueue_limits.len_default, 128,
+	    MQUEUE_LEN_HARD);
+PROC_NUMBER(mq_msgsize_max, "sys/fs/mqueue/msgsize_max", mqueue_limits.len, 128, MQUEUE_LEN_HARD);
+PROC_NUMBER(mq_queues_max, "sys/fs/mqueue/queues_max", mqueue_limits.queues, 0, INT32_MAX);

@@ -34,7 +34,7 @@ static bool charge(unsigned int nr)
 	bool fits;
 
 	spin_lock(&sem_table.lock);
-	fits = nr <= SEM_NR - nr_semaphores;
+	fits = nr_semaphores + nr <= READ_ONCE(sem_all_max);
 	if (fits)
 		nr_semaphores += nr;
 	spin_unlock(&sem_table.lock);
@@ -86,11 +86,12 @@ static const struct ipc_kind sem_kind = {
 	.is_large_enough = set_is_large_enough,
 	.destroy = set_destroy,
 };
+unsigned int sem_in_set_max = SEM_NR_IN_SET, sem_all_max = SEM_NR, sem_ops_max = SEM_NR_OPS;
 struct ipc_table sem_table = IPC_TABLE("semaphores", sem_kind, SEM_NR_SETS);
 
 long sys_semget(int32_t key, int nr, unsigned int flags)
 {
-	if (nr < 0 || nr > (int)SEM_NR_IN_SET)
+	if (nr < 0 || nr > (int)READ_ONCE(sem_in_set_max))
 		return refuse(EINVAL, "more semaphores than a set can have");
 	return ipc_get(&sem_table, key, nr, flags);
 }

@@ -17,10 +17,12 @@
 #include "kernel/task.h"
 
 #define SEM_VALUE_MAX 32767
-#define SEM_NR_SETS   32000u
+#define SEM_NR_SETS   32000u /* the first values of the limits below */
 #define SEM_NR_IN_SET 32000u
 #define SEM_NR	      (SEM_NR_SETS * SEM_NR_IN_SET) /* in all */
 #define SEM_NR_OPS    500u			    /* in one call */
+#define SEM_OPS_HIGHEST \
+	10000u /* the highest value of that limit: they are copied to one block of memory */
 
 /* A list shorter than this needs no allocation. */
 #define SEM_FEW_OPS 8u
@@ -60,6 +62,8 @@ struct sem_undo_list {
 	struct list undos;   /* guarded by sem_table.lock */
 };
 
+/* The limits in /proc/sys/kernel/sem, read without a lock: semaphores of a set, and of all; operations of a call. */
+extern unsigned int sem_in_set_max, sem_all_max, sem_ops_max;
 extern struct ipc_table sem_table;
 /* Returns the set with the object, or NULL for NULL. */
 static inline struct sem_set *sem_set_of(struct ipc_object *object)

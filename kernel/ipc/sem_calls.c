@@ -30,7 +30,7 @@ static long operate_from_user(int id, const void __user *from, unsigned int nr, 
 	struct sem_op few[SEM_FEW_OPS], *ops = few;
 	long result;
 
-	if (nr > SEM_NR_OPS)
+	if (nr > sem_ops_max)
 		return -E2BIG;
 	if (nr > SEM_FEW_OPS)
 		ops = kmalloc(nr * sizeof(*ops), 0);
@@ -110,13 +110,13 @@ static long describe(int id, int command, void __user *to, bool old)
 static long tell(void __user *to, bool use)
 {
 	struct seminfo info = {
-		.semmap = SEM_NR,
-		.semmni = SEM_NR_SETS,
-		.semmns = SEM_NR,
-		.semmnu = SEM_NR,
-		.semmsl = SEM_NR_IN_SET,
-		.semopm = SEM_NR_OPS,
-		.semume = SEM_NR_OPS,
+		.semmap = sem_all_max,
+		.semmni = sem_table.limit,
+		.semmns = sem_all_max,
+		.semmnu = sem_all_max,
+		.semmsl = sem_in_set_max,
+		.semopm = sem_ops_max,
+		.semume = sem_ops_max,
 		.semusz = SEM_UNDO_SIZE,
 		.semvmx = SEM_VALUE_MAX,
 		.semaem = SEM_VALUE_MAX,

@@ -35,7 +35,7 @@ static bool charge(unsigned int pages)
 	bool fits;
 
 	spin_lock(&shm_table.lock);
-	fits = nr_pages + pages <= SHM_ALL;
+	fits = nr_pages + pages <= READ_ONCE(shm_all);
 	if (fits)
 		nr_pages += pages;
 	spin_unlock(&shm_table.lock);
@@ -66,7 +66,7 @@ static struct ipc_object *segment_create(int32_t key, size_t size, unsigned int 
 	struct shm_segment *segment;
 	int error;
 
-	if (size < SHM_MIN || size > SHM_MAX)
+	if (size < SHM_MIN || size > READ_ONCE(shm_max))
 		return ERR_PTR(refuse(EINVAL, "the size is zero or too large"));
 	if (flags & SHM_HUGETLB)
 		return ERR_PTR(refuse(EINVAL, "segments have no huge pages"));
@@ -110,6 +110,7 @@ static const struct ipc_kind shm_kind = {
 	.is_large_enough = segment_is_large_enough,
 	.destroy = segment_destroy,
 };
+unsigned int shm_max = SHM_MAX, shm_all = SHM_ALL;
 struct ipc_table shm_table = IPC_TABLE("shared memory", shm_kind, SHM_NR);
 
 long sys_shmget(int32_t key, size_t size, unsigned int flags)

@@ -15,9 +15,9 @@
 #include "fs/names/vfs.h"
 #include "kernel/ipc/ipc.h"
 
-#define SHM_MAX	      (UINT32_MAX - (1u << 24)) /* bytes */
+#define SHM_MAX	      (UINT32_MAX - (1u << 24)) /* bytes; the first value of shm_max */
 #define SHM_MIN	      1u
-#define SHM_ALL	      (UINT32_MAX - (1u << 24)) /* pages of all segments */
+#define SHM_ALL	      (UINT32_MAX - (1u << 24)) /* pages of all segments; the first value of shm_all */
 #define SHM_NR	      4096u
 #define SHM_REMOVED   01000u /* flags in the mode: SHM_DEST, */
 #define SHM_IS_LOCKED 02000u /* and SHM_LOCKED */
@@ -32,6 +32,8 @@ struct shm_segment {
 	int64_t atime, dtime, ctime; /* seconds since 1970 */
 };
 
+/* The limits in /proc/sys/kernel, read without a lock. */
+extern unsigned int shm_max, shm_all;
 extern struct ipc_table shm_table;
 /* Returns the segment with the object, or NULL for NULL. */
 static inline struct shm_segment *shm_of(struct ipc_object *object)

@@ -75,11 +75,11 @@ static unsigned int highest(void)
 static long tell_limits(void __user *to, bool old)
 {
 	struct shminfo64 info = {
-		.shmmax = SHM_MAX,
+		.shmmax = shm_max,
 		.shmmin = SHM_MIN,
-		.shmmni = SHM_NR,
-		.shmseg = SHM_NR,
-		.shmall = SHM_ALL,
+		.shmmni = shm_table.limit,
+		.shmseg = shm_table.limit,
+		.shmall = shm_all,
 	};
 
 	if (old)

@@ -146,6 +146,8 @@ static long copy_state(struct task *child, const struct clone_args *args)
 	if ((args->flags & (CLONE_VM | CLONE_VFORK)) == CLONE_VM)
 		altstack_reset(child);
 	child->personality = parent->personality;
+	child->no_tsc = parent->no_tsc;
+	child->timer_slack = child->timer_slack_default = parent->timer_slack;
 	copy_scheduling(child);
 	if (args->flags & CLONE_CHILD_CLEARTID)
 		child->clear_child_tid = args->child_tid;

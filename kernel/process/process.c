@@ -166,6 +166,7 @@ static void inherit(struct process *process, struct process *parent)
 	process->tty = parent->tty;
 	process->cred = parent->cred;
 	process->undumpable = parent->undumpable;
+	process->thp_disabled = parent->thp_disabled;
 	process->oom_adjust = parent->oom_adjust;
 	memcpy(process->actions, parent->actions, sizeof(process->actions));
 	memcpy(process->limits, parent->limits, sizeof(process->limits));
@@ -302,90 +303,4 @@ void process_tell_end(struct process *process)
 			      killer ? killer : status >> 8 & 0xff);
 	if (action->handler == SIG_IGN || (action->flags & SA_NOCLDWAIT))
 		process_unlink(process);
-}
-
-/* ---- prctl ---- */
-
-enum { /* options; the others are in capability.c */
-       PR_SET_PDEATHSIG = 1,
-       PR_GET_PDEATHSIG = 2,
-       PR_GET_DUMPABLE = 3,
-       PR_SET_DUMPABLE = 4,
-       PR_SET_NAME = 15,
-       PR_GET_NAME = 16,
-       PR_SET_CHILD_SUBREAPER = 36,
-       PR_GET_CHILD_SUBREAPER = 37,
-};
-
-/* Set the name of a thread, which ps shows. */
-static long set_name(const char __user *from)
-{
-	char name[TASK_NAME_LEN];
-	ssize_t len = strncpy_from_user(name, from, sizeof(name));
-
-	if (len == -EFAULT)
-		return -EFAULT;
-	/* Cut a longer name. Fill up a shorter one with zeros, because PR_GET_NAME copies all 16 bytes. */
-	if (len < 0 || len >= sizeof(name))
-		len = sizeof(name) - 1;
-	memset(name + len, 0, sizeof(name) - len);
-	memcpy(current->name, name, sizeof(name));
-	return 0;
-}
-
-/* Set whether other processes of the user may inspect this one in /proc. */
-static long set_dumpable(unsigned long value)
-{
-	if (value > 1)
-		return refuse(EINVAL, "dumpable is 0 or 1");
-	current->process->undumpable = !value;
-	return 0;
-}
-
-/* Set the signal that the process gets when its parent ends. It belongs to the calling thread. */
-static long set_death_signal(unsigned long signo)
-{
-	unsigned int flags;
-
-	if (signo > NR_SIGNALS)
-		return refuse(EINVAL, "no such signal");
-	flags = spin_lock_irqsave(&tasks_lock);
-	current->death_signal = signo;
-	spin_unlock_irqrestore(&tasks_lock, flags);
-	return 0;
-}
-
-static long set_subreaper(bool on)
-{
-	unsigned int flags = spin_lock_irqsave(&tasks_lock);
-
-	current->process->subreaper = on;
-	spin_unlock_irqrestore(&tasks_lock, flags);
-	return 0;
-}
-
-long sys_prctl(unsigned long option, unsigned long argument, unsigned long third,
-	       unsigned long fourth, unsigned long fifth)
-{
-	const unsigned long arguments[] = { argument, third, fourth, fifth };
-
-	switch (option) {
-	case PR_SET_PDEATHSIG:
-		return set_death_signal(argument);
-	case PR_GET_PDEATHSIG:
-		return put_user_u32(current->death_signal, (void __user *)argument);
-	case PR_SET_CHILD_SUBREAPER:
-		return set_subreaper(argument);
-	case PR_GET_CHILD_SUBREAPER:
-		return put_user_u32(current->process->subreaper, (void __user *)argument);
-	case PR_GET_DUMPABLE:
-		return !current->process->undumpable;
-	case PR_SET_DUMPABLE:
-		return set_dumpable(argument);
-	case PR_SET_NAME:
-		return set_name((const char __user *)argument);
-	case PR_GET_NAME:
-		return copy_to_user((void __user *)argument, current->name, TASK_NAME_LEN);
-	}
-	return credentials_prctl(option, arguments);
 }

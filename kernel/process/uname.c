@@ -2,6 +2,7 @@
  * The names of the machine: uname, and the calls that change its host and domain name.
  */
 #include "kernel/process/uname.h"
+#include "kernel/process/personality.h"
 #include "kernel/capability.h"
 #include "kernel/syscalls.h"
 #include "lib/string.h"
@@ -34,6 +35,10 @@ long sys_uname(void __user *buf)
 	spin_lock(&names_lock);
 	memcpy(copy, names, sizeof(copy));
 	spin_unlock(&names_lock);
+	if (current->personality & UNAME26) {
+		memset(copy + UNAME_RELEASE * UTS_FIELD, 0, UTS_FIELD);
+		strlcpy(copy + UNAME_RELEASE * UTS_FIELD, UTS_RELEASE_26, UTS_FIELD);
+	}
 	return copy_to_user(buf, copy, sizeof(copy));
 }
 

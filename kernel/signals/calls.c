@@ -37,23 +37,34 @@ static void set_action(struct process *process, unsigned int signo,
 		signal_forget(process, SIG_BIT(signo));
 }
 
-long sys_rt_sigaction(unsigned int signo, const void __user *from, void __user *to, size_t size)
+int signal_change_action(unsigned int signo, const struct signal_action *wanted,
+			 struct signal_action *old)
 {
 	struct process *process = current->process;
-	struct signal_action wanted, old;
 	unsigned int flags;
+
+	if (signo < 1 || signo > NR_SIGNALS || (wanted && (SIG_BIT(signo) & BITS_UNBLOCKABLE)))
+		return refuse(EINVAL, "not a signal, or one whose action cannot be changed");
+	flags = spin_lock_irqsave(&tasks_lock);
+	*old = process->actions[signo - 1];
+	if (wanted)
+		set_action(process, signo, wanted);
+	spin_unlock_irqrestore(&tasks_lock, flags);
+	return 0;
+}
+
+long sys_rt_sigaction(unsigned int signo, const void __user *from, void __user *to, size_t size)
+{
+	struct signal_action wanted, old;
+	int error;
 
 	if (size != sizeof(sigmask_t))
 		return wrong_size();
 	if (from && copy_from_user(&wanted, from, sizeof(wanted)) < 0)
 		return -EFAULT;
-	if (signo < 1 || signo > NR_SIGNALS || (from && (SIG_BIT(signo) & BITS_UNBLOCKABLE)))
-		return refuse(EINVAL, "not a signal, or one whose action cannot be changed");
-	flags = spin_lock_irqsave(&tasks_lock);
-	old = process->actions[signo - 1];
-	if (from)
-		set_action(process, signo, &wanted);
-	spin_unlock_irqrestore(&tasks_lock, flags);
+	error = signal_change_action(signo, from ? &wanted : NULL, &old);
+	if (error)
+		return error;
 	return to ? copy_to_user(to, &old, sizeof(old)) : 0;
 }
 
@@ -77,10 +88,14 @@ long sys_rt_sigprocmask(unsigned int how, const void __user *from, void __user *
 	return to ? copy_to_user(to, &old, sizeof(old)) : 0;
 }
 
+sigmask_t signal_blocked_and_pending(void)
+{
+	return (current->signals.set | current->process->signals.set) & current->blocked;
+}
+
 long sys_rt_sigpending(void __user *to, size_t size)
 {
-	sigmask_t pending =
-		(current->signals.set | current->process->signals.set) & current->blocked;
+	sigmask_t pending = signal_blocked_and_pending();
 
 	if (size > sizeof(pending))
 		return wrong_size();

@@ -63,6 +63,15 @@ void signal_force(int signo, int code, uint32_t address);
  */
 void signal_deliver(struct trap_frame *frame);
 
+/*
+ * Set *old to the action of a signal, and set the action unless `wanted` is NULL, as sigaction(2). Returns 0, or
+ * -EINVAL if there is no such signal, or its action cannot be changed. Never sleeps.
+ */
+int signal_change_action(unsigned int signo, const struct signal_action *wanted,
+			 struct signal_action *old);
+/* Returns the signals that are blocked and pending, for the current task. Never sleeps. */
+sigmask_t signal_blocked_and_pending(void);
+
 /* Set the blocked signals of the current task. SIGKILL and SIGSTOP stay unblocked. Never sleeps. */
 void signal_set_blocked(sigmask_t mask);
 /*

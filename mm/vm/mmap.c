@@ -10,6 +10,7 @@
 #include "fs/names/inode_flags.h"
 #include "fs/names/mount.h"
 #include "fs/file/generic.h"
+#include "kernel/process/personality.h"
 #include "kernel/process/process.h"
 #include "kernel/syscalls.h"
 #include "mm/vm/tables.h"
@@ -54,9 +55,16 @@ static bool on_noexec(const struct file *file)
 	return file->path.mount && file->path.mount->flags & MOUNT_NOEXEC;
 }
 
+/* Returns the protection that a program gets, which depends on its personality. */
+static unsigned int implied(unsigned int prot)
+{
+	return prot & PROT_READ && current->personality & READ_IMPLIES_EXEC ? prot | PROT_EXEC
+									    : prot;
+}
+
 static long vma_flags_for(unsigned int prot, unsigned int flags, struct file *file)
 {
-	unsigned int vma_flags = prot & PROT_ALL;
+	unsigned int vma_flags = (file && on_noexec(file) ? prot : implied(prot)) & PROT_ALL;
 
 	if ((flags & MAP_TYPE) != MAP_PRIVATE)
 		vma_flags |= VMA_SHARED;
@@ -404,7 +412,7 @@ long sys_mprotect(uintptr_t start, size_t len, unsigned int prot)
 		return -ERESTARTSYS;
 	error = grows_down ? find_bottom(mm, &start, &len) : 0;
 	if (!error)
-		error = protect(mm, start, start + PAGE_ALIGN(len), prot);
+		error = protect(mm, start, start + PAGE_ALIGN(len), implied(prot));
 	mutex_unlock(&mm->lock);
 	return error;
 }

@@ -4,6 +4,8 @@
 #include "user/test/test.h"
 
 #include <sys/personality.h>
+#include <sys/select.h>
+#include <sys/utsname.h>
 
 #define ASK 0xffffffff
 
@@ -36,10 +38,21 @@ TEST(after_exec, 5, "a program starts with the personality of its caller")
 		 getenv("PERSONALITY") ? PER_LINUX32 | ADDR_NO_RANDOMIZE : PER_LINUX);
 }
 
-BEYOND_TEST(unsupported, 5, "a personality that the kernel does not have is refused",
-	    "Linux stores every personality, whether it has it or not")
+TEST(others, 5,
+     "every personality is kept; uname tells a release 2.6 and select keeps its timeout if asked")
 {
-	CHECK_ERR(personality(PER_BSD), EINVAL);
-	CHECK_ERR(personality(ADDR_COMPAT_LAYOUT), EINVAL);
-	CHECK_EQ(personality(ASK), PER_LINUX);
+	struct timeval timeout = { 0, 20000 };
+	struct utsname names;
+
+	CHECK_EQ(personality(PER_SVR4), PER_LINUX);
+	CHECK_EQ(personality(ADDR_COMPAT_LAYOUT), PER_SVR4);
+	CHECK_EQ(personality(UNAME26), ADDR_COMPAT_LAYOUT);
+	CHECK_EQ(uname(&names), 0);
+	CHECK(!strncmp(names.release, "2.6.", 4));
+	CHECK_EQ(personality(STICKY_TIMEOUTS), UNAME26);
+	CHECK_EQ(select(0, NULL, NULL, NULL, &timeout), 0);
+	CHECK_EQ(timeout.tv_usec, 20000);
+	CHECK_EQ(personality(PER_LINUX), STICKY_TIMEOUTS);
+	CHECK_EQ(uname(&names), 0);
+	CHECK(strncmp(names.release, "2.6.", 4));
 }
