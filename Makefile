@@ -116,16 +116,18 @@ $(K)/vdso/%.o: KCFLAGS := -std=gnu11 -m32 -march=i686 -mtune=generic -mno-sse -m
 	-Wall -Wextra -Wstrict-prototypes $(if $(CI),-Werror) -nostdinc -isystem $(CINC) -I.
 $(VDSO): $(K)/vdso/entry.asm.o $(K)/vdso/clock.o vdso/vdso.ld
 	$(call say,LD,$@)
-	$(Q)$(LD) -m elf_i386 -shared -s -T vdso/vdso.ld -soname linux-gate.so.1 --hash-style=both --eh-frame-hdr \
-		-Bsymbolic --no-undefined --build-id=none -z noexecstack -z max-page-size=4096 -o $@ $(filter %.o,$^)
+	$(Q)$(LD) -m elf_i386 -shared -T vdso/vdso.ld -soname linux-gate.so.1 --hash-style=both --eh-frame-hdr \
+		-Bsymbolic --no-undefined --build-id=none -z noexecstack -z max-page-size=4096 -o $@.all $(filter %.o,$^)
+	$(Q)$(CROSS)strip -o $@ $@.all
 -include $(K)/vdso/entry.asm.d $(K)/vdso/clock.d
 
 $(K)/mm/vm/vdso_image.asm.o: $(VDSO)
-$(K)/kernel/signals/frame.o $(K)/kernel/process/exec.o: $(K)/names/kernel/vdso_symbols.h
-$(K)/kernel/signals/frame.o $(K)/kernel/process/exec.o: KCFLAGS += -I$(K)/names
+USES_VDSO := $(K)/kernel/signals/frame.o $(K)/kernel/process/exec.o $(K)/mm/vm/vdso.o
+$(USES_VDSO): $(K)/names/kernel/vdso_symbols.h
+$(USES_VDSO): KCFLAGS += -I$(K)/names
 $(K)/names/kernel/vdso_symbols.h: $(VDSO)
 	@mkdir -p $(@D)
-	$(Q)$(NM) -D $< | sed -n 's/^\([0-9a-f]*\) T __kernel_\([a-z_]*\)@.*/#define VDSO_\U\2 0x\1u/p' >$@
+	$(Q)$(NM) $<.all | sed -n 's/^\([0-9a-f]*\) [Tt] __kernel_\([a-z_]*\)$$/#define VDSO_\U\2 0x\1u/p' >$@
 
 # UBSan's handlers must not call themselves.
 $(K)/kernel/ubsan.o $(K)/lib/ubsan.o: KCFLAGS += -fno-sanitize=all

@@ -263,7 +263,7 @@ static void load_task(struct cpu *cpu, struct task *prev, struct task *next)
 	cpu->task = next;
 	if (!next->mm)
 		return;
-	segments_set_stack(cpu, (char *)next->stack + KERNEL_STACK_SIZE);
+	segments_set_stack(cpu, next);
 	mm_switch(next->mm);
 	segments_load_tls(next);
 	debug_switch(cpu, next);

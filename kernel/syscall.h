@@ -9,7 +9,7 @@
 
 #define NR_SYSCALLS 512
 
-/* The functions, by number. NULL means that there is no such call. kernel/cpu/entry.asm uses it, too. */
+/* The functions, by number. Where there is no call, it is syscall_unknown(). kernel/cpu/entry.asm uses it, too. */
 typedef long syscall_function(unsigned long, unsigned long, unsigned long, unsigned long,
 			      unsigned long, unsigned long);
 extern syscall_function *const syscall_table[NR_SYSCALLS];
@@ -30,7 +30,7 @@ struct trap_frame;
  * syscall_unknown() if the number is not in the table. They return the call's result.
  */
 long syscall_traced(struct trap_frame *frame);
-long syscall_unknown(struct trap_frame *frame);
+long syscall_unknown(void);
 
 /* ---- kernel/process/trace.c ---- */
 

@@ -1,6 +1,6 @@
 ; The vDSO's ways into the kernel: for a program's system calls, and for handlers that return.
 ;
-; 1. The functions take their arguments in registers and use no stack but the return address.
+; 1. The functions take their arguments in registers. They change none of them except eax, which has the result.
 ; 2. Debuggers and unwinders know a handler's return by its instructions, so these must be exactly the ones below.
 ;    __kernel_vsyscall has a record of its frame in .eh_frame.
 
@@ -12,11 +12,24 @@ NR_RT_SIGRETURN	equ 173
 section .text
 
 ; Performs the system call eax with the arguments ebx, ecx, edx, esi, edi, ebp. Returns the result in eax.
+;
+; sysenter keeps neither esp nor eip. The kernel finds esp in ebp, and the argument from ebp on the stack. It returns to
+; __kernel_vsyscall_return. A call that is interrupted and starts again does so by the `int` before that place.
+; On a CPU without sysenter, the two instructions before the `int` are nops (mm/vm/vdso.c).
+; BOOK: fast-call
 global __kernel_vsyscall:function
 __kernel_vsyscall:
+	push	ebp
+__kernel_vsyscall_fast:
+	mov	ebp, esp
+	sysenter
+__kernel_vsyscall_int:
 	int	0x80
+__kernel_vsyscall_return:
+	pop	ebp
+vsyscall_popped:
 	ret
-.end:
+vsyscall_end:
 
 ; Where a plain handler returns to. Its signal number is still on the stack.
 	align	16
@@ -38,7 +51,8 @@ __kernel_rt_sigreturn:
 	int	0x80
 	nop
 
-; The frame of __kernel_vsyscall in DWARF (Linux Standard Base Core, "Exception Frames"): the return address is at esp.
+; The frame of __kernel_vsyscall in DWARF (Linux Standard Base Core, "Exception Frames"): the return address is at esp,
+; and between push and pop 4 bytes above it.
 section .eh_frame progbits alloc noexec nowrite align=4
 cie:	dd	cie_end - cie - 4
 	dd	0				; this is a CIE
@@ -52,7 +66,12 @@ cie_end:
 fde:	dd	fde_end - fde - 4
 	dd	$ - cie
 	dd	__kernel_vsyscall - $
-	dd	__kernel_vsyscall.end - __kernel_vsyscall
+	dd	vsyscall_end - __kernel_vsyscall
 	db	0
+	db	0x40 + (__kernel_vsyscall_fast - __kernel_vsyscall)	; from here on ...
+	db	0x0e, 8				; the frame is at the same register + 8,
+	db	0x85, 2				; and ebp (5) is 2 units below it
+	db	0x40 + (vsyscall_popped - __kernel_vsyscall_fast)	; and from here on ...
+	db	0x0e, 4, 0xc5			; as at the beginning
 	align	4, db 0
 fde_end:

@@ -118,6 +118,18 @@ static uint32_t hits_of(const struct debug_state *state, uint32_t dr6)
 	return hits;
 }
 
+/*
+ * Has the trap come from the first instructions of a call by sysenter? They still have the program's trap flag, which
+ * belongs into the frame that they make.
+ */
+static bool enters_by_sysenter(const struct trap_frame *frame)
+{
+	extern const char sysenter_entry[], sysenter_flags_cleared[];
+
+	return frame->eip >= (uint32_t)sysenter_entry &&
+	       frame->eip <= (uint32_t)sysenter_flags_cleared;
+}
+
 int debug_trap(struct trap_frame *frame)
 {
 	struct debug_state *state = &current->debug;
@@ -127,7 +139,8 @@ int debug_trap(struct trap_frame *frame)
 	if (!trap_from_user(frame)) {
 		/* A copy from or to user memory has hit a watchpoint. The kernel does not take single steps. */
 		state->status |= hits;
-		frame->eflags &= ~EFLAGS_TF;
+		if (!enters_by_sysenter(frame))
+			frame->eflags &= ~EFLAGS_TF;
 		return 0;
 	}
 	state->status = (dr6 & DR6_SINGLE_STEP) | hits;

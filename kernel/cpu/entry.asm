@@ -1,17 +1,20 @@
 ; The ways into the kernel and out of it: trap stubs, system calls, the return to user mode, the context switch.
 ;
 ; 1. Every entry builds a struct trap_frame (kernel/cpu/trap.h) on the kernel stack of the current task.
-; 2. The kernel runs with flat ds and es, and with %fs on this CPU's struct cpu. %gs is null. If it kept the
-;    user's selector, a nested trap would load that again, and its TLS segment may be gone by then.
-; 3. System calls come through a trap gate, which leaves interrupts on. Everything else comes through interrupt
-;    gates.
+; 2. The kernel runs with flat ds and es, and with %fs on this CPU's struct cpu. It does not use %gs. After a system call
+;    that has the selector of some program, whose TLS segment may be gone. A trap that cannot load it again leaves a null
+;    selector there. To that end the kernel handles traps with a null %gs. Otherwise that fault could not be left either.
+; 3. System calls come through a trap gate, which leaves interrupts on, or by sysenter, which turns them off.
+;    Everything else comes through interrupt gates.
 ; 4. The return to user mode tests for work with interrupts off, so that no work can arrive unseen between the
 ;    test and iret.
+; 5. Every return is an iret, also from a call by sysenter. So a program finds all its registers as they were, and the
+;    kernel may change any of them in the frame.
 
 %include "kernel/cpu/offsets.inc"		; made from kernel/cpu/offsets.c
 
 extern trap_dispatch, return_work, sched_finish_switch, kernel_task_end, syscall_traced, syscall_unknown
-extern syscall_table, syscall_table_size, double_fault
+extern syscall_table, double_fault
 
 %macro EX_TABLE 2				; a fault at %1 continues at %2
 	section __ex_table
@@ -19,8 +22,8 @@ extern syscall_table, syscall_table_size, double_fault
 	section .text
 %endmacro
 
-; A user program may have set EFLAGS.AC, which would give the kernel access to user memory in spite of SMAP. With
-; SMAP, mm/vm/uaccess.c replaces these three bytes, which do nothing, by a clac.
+; With SMAP, the kernel has access to user memory while EFLAGS.AC is set. A program may have set it. mm/vm/uaccess.c
+; replaces these three bytes, which do nothing, by a clac on a CPU with SMAP.
 %macro CLAC 0
 %%site:	db	0x8d, 0x76, 0x00		; lea esi, [esi + 0]
 	section __smap_sites
@@ -31,55 +34,85 @@ extern syscall_table, syscall_table_size, double_fault
 section .text
 bits 32
 
+section .rodata
+data_selector:	 dw KERNEL_DATA
+percpu_selector: dw PERCPU
+null_selector:	 dw 0
+section .text
+
+; Push the rest of the frame, and load the kernel's segments. All other registers keep their values.
 %macro SAVE 0
 	pushad					; eax, ecx, edx, ebx, esp, ebp, esi, edi
 	push	ds
 	push	es
 	push	fs
 	push	gs
-	CLAC
-	mov	ebx, KERNEL_DATA
-	mov	ds, ebx
-	mov	es, ebx
-	mov	ebx, PERCPU
-	mov	fs, ebx
-	xor	ebx, ebx
-	mov	gs, ebx
-	cld
+	mov	ds, [ss:data_selector]
+	mov	es, [ss:data_selector]
+	mov	fs, [ss:percpu_selector]
 %endmacro
 
+; System calls by `int`.
 ; BOOK: syscall-entry
 global syscall_entry
 syscall_entry:
 	push	eax				; trap_frame.error: the original eax
 	push	dword SYSCALL
 	SAVE
+	CLAC
+	cld
+	jmp	system_call
+
+; System calls by sysenter, from __kernel_vsyscall in the vDSO. The program's stack pointer is in ebp, and at the top of
+; its stack lies the value that ebp is to have: the sixth argument. The CPU has turned interrupts off, and loaded cs, ss,
+; eip and esp. esp is the address of this CPU's entry_stack.task_stack (kernel/cpu/segments.c).
+;
+; All other flags are the program's. With TF set, each instruction up to sysenter_flags_cleared ends in a debug trap,
+; the first one on the small stack below task_stack. debug_trap() lets them pass. An NMI may use that stack, too.
+; BOOK: sysenter-entry
+global sysenter_entry, sysenter_flags_cleared
+sysenter_entry:
+	mov	esp, [esp]			; the task's own kernel stack
+	push	dword USER_DATA
+	push	ebp
+	pushfd
+	or	dword [esp], EFLAGS_IF
+	push	dword USER_CODE
+	push	dword [esp + FAST_RETURN - FRAME_CS]	; stack_top.fast_return, which lies above the frame
+	push	dword EFLAGS_IF | EFLAGS_AC	; interrupts on, access to user memory, and TF, NT and DF off
+	popfd
+sysenter_flags_cleared:
+	cmp	ebp, USER_END - 4
+	ja	sysenter_bad_stack
+sysenter_read:
+	mov	ebp, [ebp]			; through ss, which is flat
+	CLAC
+	push	eax
+	push	dword SYSCALL
+	SAVE
+; The frame is complete, and the registers still have the arguments: ebx, ecx, edx, esi, edi, ebp. C expects the first
+; three in eax, edx and ecx, and the others on the stack.
+system_call:
+	push	ebp
+	push	edi
+	push	esi
 	xor	ebp, ebp			; no caller beyond this
-	mov	ebx, [fs:CPU_CURRENT]
-	test	dword [ebx + TASK_WORK], WORK_TRACE
+	mov	esi, [fs:CPU_CURRENT]
+	test	dword [esi + TASK_WORK], WORK_TRACE
 	jnz	.traced
-	cmp	eax, [syscall_table_size]
+	cmp	eax, NR_SYSCALLS
 	jae	.unknown
-	mov	edi, [syscall_table + eax * 4]
-	test	edi, edi
-	jz	.unknown
-	mov	eax, [esp + FRAME_EBX]		; the first three arguments
-	mov	ecx, [esp + FRAME_EDX]
-	mov	edx, [esp + FRAME_ECX]
-	push	dword [esp + FRAME_EBP]
-	push	dword [esp + FRAME_EDI + 4]	; one further down by now
-	push	dword [esp + FRAME_ESI + 8]	; two further down
-	call	edi
-	add	esp, 12
-.done:	mov	[esp + FRAME_EAX], eax
-	cli					; ebx is still the current task, because C preserves it
-	jmp	return_to_user.test
-return_to_user:
-	cli
-	mov	ebx, [fs:CPU_CURRENT]
-.test:	cmp	dword [fs:CPU_RESCHED], 0
+	xchg	ecx, edx
+	xchg	eax, ebx			; ebx: the number
+	call	[syscall_table + ebx * 4]
+.done:	add	esp, 12
+.refused:
+	mov	[esp + FRAME_EAX], eax
+	cli					; esi is still the current task, because C preserves it
+user_work:
+	cmp	dword [fs:CPU_RESCHED], 0
 	jne	.work
-	test	dword [ebx + TASK_WORK], WORK_SIGNAL
+	test	dword [esi + TASK_WORK], WORK_SIGNAL
 	jnz	.work
 restore:
 .gs:	pop	gs
@@ -103,23 +136,41 @@ restore:
 	EX_TABLE restore.fs, restore.fix_fs
 	EX_TABLE restore.gs, restore.fix_gs
 
-return_to_user.work:
+user_work.work:
 	sti
 	mov	eax, esp
 	call	return_work
-	jmp	return_to_user
-syscall_entry.unknown:
-	mov	eax, esp
+return_to_user:
+	cli
+	mov	esi, [fs:CPU_CURRENT]
+	jmp	user_work
+
+system_call.unknown:
 	call	syscall_unknown
-	jmp	syscall_entry.done
-syscall_entry.traced:
-	mov	eax, esp
+	jmp	system_call.done
+system_call.traced:
+	lea	eax, [esp + 12]			; the frame
 	call	syscall_traced
-	jmp	syscall_entry.done
+	jmp	system_call.done
+
+; The program's stack cannot be read. Where the call returns to, the program will find that out, too.
+sysenter_bad_stack:
+	CLAC
+	push	eax
+	push	dword SYSCALL
+	SAVE
+	xor	ebp, ebp
+	mov	esi, [fs:CPU_CURRENT]
+	mov	eax, -EFAULT
+	jmp	system_call.refused
+	EX_TABLE sysenter_read, sysenter_bad_stack
 
 ; Traps and interrupts. The CPU has pushed an error code for some; for all others the stub has pushed a zero.
 trap_common:
 	SAVE
+	mov	gs, [ss:null_selector]
+	CLAC
+	cld
 	xor	ebp, ebp
 	test	dword [esp + FRAME_CS], 3
 	jnz	.user

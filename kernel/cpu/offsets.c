@@ -4,7 +4,9 @@
  * the two sides cannot differ.
  */
 #include "kernel/cpu/smp.h"
+#include "kernel/syscall.h"
 #include "kernel/task.h"
+#include "mm/mm.h"
 
 #define DEFINE(name, value)	   __asm__("# define " #name " %c0" ::"i"(value))
 #define OFFSET(name, type, member) DEFINE(name, offsetof(struct type, member))
@@ -28,9 +30,17 @@ void offsets(void)
 	OFFSET(FRAME_ECX, trap_frame, ecx);
 	OFFSET(FRAME_EAX, trap_frame, eax);
 	OFFSET(FRAME_CS, trap_frame, cs);
+	OFFSET(FAST_RETURN, stack_top, fast_return);
 	DEFINE(KERNEL_DATA, SEL_KERNEL_DATA);
+	DEFINE(USER_CODE, SEL_USER_CODE);
+	DEFINE(USER_DATA, SEL_USER_DATA);
 	DEFINE(PERCPU, SEL_PERCPU);
 	DEFINE(SYSCALL, VECTOR_SYSCALL);
+	DEFINE(NR_SYSCALLS, NR_SYSCALLS);
+	DEFINE(EFLAGS_IF, EFLAGS_IF);
+	DEFINE(EFLAGS_AC, EFLAGS_AC);
+	DEFINE(EFAULT, EFAULT);
+	DEFINE(USER_END, USER_END);
 
 	OFFSET(FIELD_CR3, trampoline_fields, cr3);
 	OFFSET(FIELD_CR4, trampoline_fields, cr4);
@@ -50,6 +60,8 @@ _Static_assert(offsetof(struct trap_frame, vector) == 48, "pushed by the stub");
 _Static_assert(offsetof(struct trap_frame, error) == 52, "pushed by the CPU, or the stub");
 _Static_assert(offsetof(struct trap_frame, eip) == 56, "pushed by the CPU");
 _Static_assert(sizeof(struct trap_frame) == 76, "eip, cs, eflags, esp, ss");
+_Static_assert(offsetof(struct stack_top, fast_return) == sizeof(struct trap_frame),
+	       "frames begin below");
 /* this_cpu() and current_task() in kernel/cpu/cpu.h. */
 _Static_assert(offsetof(struct cpu, self) == 0, "%fs:0");
 _Static_assert(offsetof(struct cpu, task) == 4, "%fs:4");

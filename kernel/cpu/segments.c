@@ -4,8 +4,10 @@
  * 1. Every CPU has its own GDT and TSS. All CPUs share one IDT.
  * 2. The double fault runs as a separate hardware task with its own stack. It can therefore print a
  *    message even if the kernel stack has overflowed into its guard page.
- * 3. The three segments for thread-local storage are loaded anew for each task.
- * Intel SDM vol. 3, chapters 3, 6 and 7.
+ * 3. A call by sysenter begins on a stack for one instruction, the entry stack. Only a debug trap or an NMI can come
+ *    then, and they stay on it.
+ * 4. The three segments for thread-local storage are loaded anew for each task.
+ * Intel SDM vol. 3, chapters 3, 5.8.7, 6 and 7.
  */
 #include "kernel/task.h"
 
@@ -22,8 +24,13 @@ struct gate {
 	uint16_t offset_high;
 };
 
-#define GDT_ENTRIES 11
-#define FAULT_STACK 2048
+#define GDT_ENTRIES	 11
+#define FAULT_STACK	 2048
+#define ENTRY_STACK	 2048 /* enough for the report that an NMI writes */
+
+#define MSR_SYSENTER_CS	 0x174 /* ss is the descriptor after it */
+#define MSR_SYSENTER_ESP 0x175
+#define MSR_SYSENTER_EIP 0x176
 
 /* Descriptor types and flags. */
 #define SEG_CODE	    0x9a /* present, code, readable */
@@ -37,8 +44,14 @@ struct gate {
 #define GATE_INTERRUPT_USER 0xee
 #define GATE_TASK	    0x85
 
+struct entry_stack {
+	char stack[ENTRY_STACK];
+	uint32_t task_stack; /* sysenter loads its address, and the first instruction its value */
+};
+
 struct cpu_tables {
 	struct segment_descriptor gdt[GDT_ENTRIES];
+	struct entry_stack entry;
 	struct tss tss, fault_tss;
 	char fault_stack[FAULT_STACK] __attribute__((aligned(16)));
 };
@@ -48,6 +61,7 @@ static struct gate idt[256] __attribute__((aligned(8)));
 
 extern const uint32_t trap_stubs[256];
 void syscall_entry(void);
+void sysenter_entry(void);
 void double_fault_entry(void);
 
 static struct segment_descriptor descriptor(uint32_t base, uint32_t limit, uint8_t type,
@@ -133,9 +147,19 @@ void segments_init_cpu(struct cpu *cpu)
 	__asm__ volatile("lidt %0" ::"m"(pointer));
 }
 
-void segments_set_stack(struct cpu *cpu, void *top)
+void segments_enable_sysenter(const struct cpu *cpu)
 {
-	cpu->tables->tss.esp0 = (uint32_t)top;
+	write_msr(MSR_SYSENTER_CS, SEL_KERNEL_CODE);
+	write_msr(MSR_SYSENTER_ESP, (uint32_t)&cpu->tables->entry.task_stack);
+	write_msr(MSR_SYSENTER_EIP, (uint32_t)sysenter_entry);
+}
+
+void segments_set_stack(struct cpu *cpu, const struct task *task)
+{
+	uint32_t top = (uint32_t)&task_stack_top(task)->fast_return;
+
+	cpu->tables->tss.esp0 = top;
+	cpu->tables->entry.task_stack = top;
 }
 
 void segments_set_fault_cr3(uint32_t cr3)

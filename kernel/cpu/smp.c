@@ -25,6 +25,16 @@ extern char trampoline_start[], trampoline_end[], trampoline_fields[];
 
 static uint32_t cr4_features;
 
+/* The first Pentium Pros say that they have sysenter, but lack it. Intel SDM vol. 2, SYSENTER. */
+static bool has_sysenter(const uint32_t leaf_1[4])
+{
+	uint32_t signature = leaf_1[0];
+	unsigned int family = signature >> 8 & 0xf, stepping = signature & 0xf;
+	unsigned int model = (signature >> 4 & 0xf) | (signature >> 12 & 0xf0);
+
+	return (leaf_1[3] >> 11 & 1) && !(family == 6 && model < 3 && stepping < 3);
+}
+
 void cpu_detect(void)
 {
 	uint32_t r[4], max, max_extended;
@@ -37,6 +47,7 @@ void cpu_detect(void)
 	if (!(r[3] >> 4 & 1) || !(r[3] >> 24 & 1))
 		cannot_start("this CPU has no TSC, or no FXSAVE; in QEMU use -cpu max");
 	cpu_has.apic = r[3] >> 9 & 1;
+	cpu_has.sysenter = has_sysenter(r);
 	cpu_has.pge = r[3] >> 13 & 1;
 	cpu_has.sse = r[3] >> 25 & 1;
 	cpu_has.lfence = r[3] >> 26 & 1;
@@ -59,6 +70,8 @@ void cpu_enable_features(void)
 {
 	if (cpu_has.nx)
 		write_msr(MSR_EFER, read_msr(MSR_EFER) | EFER_NXE);
+	if (cpu_has.sysenter)
+		segments_enable_sysenter(this_cpu());
 	write_cr4(read_cr4() | cr4_features);
 	fpu_init_cpu();
 }

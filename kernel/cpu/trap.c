@@ -57,9 +57,14 @@ void traps_init(const struct trap_handlers *above)
 	handlers = above;
 }
 
+struct stack_top *task_stack_top(const struct task *task)
+{
+	return (struct stack_top *)((char *)task->stack + KERNEL_STACK_SIZE) - 1;
+}
+
 struct trap_frame *task_frame(struct task *task)
 {
-	return (struct trap_frame *)((char *)task->stack + KERNEL_STACK_SIZE) - 1;
+	return &task_stack_top(task)->frame;
 }
 
 bool fixup_exception(struct trap_frame *frame)

@@ -25,9 +25,18 @@ struct trap_frame {
 	uint32_t esp, ss; /* valid only if the trap came from user mode */
 };
 
+/*
+ * What lies at the top of a task's kernel stack. Each entry from user mode pushes a frame downwards from the same place.
+ */
+struct stack_top {
+	struct trap_frame frame;
+	uint32_t fast_return; /* where a call by sysenter returns to, in the vDSO: mm/vm/vdso.h */
+};
+
 /* Bits of the saved eflags. EFLAGS_IF is in kernel/cpu/cpu.h. */
 #define EFLAGS_TF	0x100u	 /* trap after each instruction */
 #define EFLAGS_RF	0x10000u /* no breakpoint at the next instruction */
+#define EFLAGS_AC	0x40000u /* alignment check; in the kernel: access to user memory, with SMAP */
 #define EFLAGS_USER	0x50dd5u /* what a program may change: AC RF OF DF TF SF ZF AF PF CF */
 
 #define SEL_KERNEL_CODE 0x08
@@ -45,6 +54,8 @@ static inline bool trap_from_user(const struct trap_frame *frame)
 	return (frame->cs & 3) == 3;
 }
 
+/* Returns the top of the task's kernel stack. */
+struct stack_top *task_stack_top(const struct task *task);
 /* The frame with which `task` entered the kernel from user mode, at the top of its kernel stack. */
 struct trap_frame *task_frame(struct task *task);
 
@@ -103,8 +114,10 @@ void trap_fatal(struct trap_frame *frame, const char *what) __noreturn;
  * each CPU calls.
  */
 void segments_init_cpu(struct cpu *cpu);
-/* Set the stack for the next entry from user mode on this CPU. */
-void segments_set_stack(struct cpu *cpu, void *top);
+/* Let the next entry from user mode on this CPU use the task's kernel stack. */
+void segments_set_stack(struct cpu *cpu, const struct task *task);
+/* Let programs use sysenter. The CPU has it (cpu_has.sysenter). Called once on each CPU. */
+void segments_enable_sysenter(const struct cpu *cpu);
 /* Set the page tables that the double fault's hardware task uses, on all CPUs. */
 void segments_set_fault_cr3(uint32_t cr3);
 /* Load the task's TLS segments into this CPU's GDT. */

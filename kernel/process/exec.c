@@ -38,6 +38,7 @@
 #define EFLAGS_FIXED 0x2u
 #define CLOCK_TICKS  100 /* what times(2) counts in, a second */
 #define RANDOM_SIZE  16u
+#define HWCAP_SEP    (1u << 11) /* sysenter */
 
 enum {
 	AT_NULL = 0,
@@ -241,6 +242,7 @@ static void switch_memory(struct exec *x)
 	if (old)
 		process_keep_memory(task->process, old);
 	task->mm = x->mm;
+	vdso_set_return(task);
 	mm_switch(x->mm);
 	spin_unlock_irqrestore(&tasks_lock, flags);
 	x->mm = NULL;
@@ -322,6 +324,8 @@ static uint32_t fill_stack(const struct exec *x)
 	struct mm *mm = current->mm;
 
 	cpuid(1, 0, cpu);
+	if (!cpu_has.sysenter)
+		cpu[3] &= ~HWCAP_SEP;
 	const struct aux aux[NR_AUX] = {
 		{ AT_SYSINFO, mm->vdso + VDSO_VSYSCALL },
 		{ AT_SYSINFO_EHDR, mm->vdso },
@@ -367,7 +371,7 @@ static void set_registers(uint32_t entry, uint32_t sp)
 
 	memset(task->tls, 0, sizeof(task->tls));
 	segments_load_tls(task);
-	segments_set_stack(this_cpu(), (char *)task->stack + KERNEL_STACK_SIZE);
+	segments_set_stack(this_cpu(), task);
 	fpu_reset();
 	debug_reset();
 	*frame = (struct trap_frame){

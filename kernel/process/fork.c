@@ -18,6 +18,7 @@
 #include "fs/proc/pidfd.h"
 #include "lib/string.h"
 #include "mm/vm/uaccess.h"
+#include "mm/vm/vdso.h"
 #include "mm/vm/vm.h"
 
 #define CLONE_SIGNAL_MASK    0x000000ffu
@@ -215,6 +216,9 @@ static long link_child(struct task *child, const struct clone_args *args, unsign
 		reset_handlers(child->process);
 	if (error == 0 && (args->flags & (CLONE_PARENT | CLONE_THREAD)) == CLONE_PARENT)
 		become_sibling(child->process);
+	/* Only now does it get to know where its vDSO is: a thread of its parent may have moved that. */
+	if (error == 0)
+		vdso_set_return(child);
 	/* A linked child may be killed, but it cannot run, and therefore not end, before sched_start(). */
 	if (error == 0) {
 		atomic_inc(&child->refs);

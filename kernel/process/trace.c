@@ -169,8 +169,8 @@ static long call(struct trap_frame *frame)
 {
 	unsigned int number = frame->error;
 
-	if (number >= NR_SYSCALLS || !syscall_table[number])
-		return syscall_unknown(frame);
+	if (number >= NR_SYSCALLS)
+		return syscall_unknown();
 	return syscall_table[number](frame->ebx, frame->ecx, frame->edx, frame->esi, frame->edi,
 				     frame->ebp);
 }

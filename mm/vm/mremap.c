@@ -10,6 +10,7 @@
 #include "kernel/process/process.h"
 #include "kernel/syscalls.h"
 #include "mm/vm/tables.h"
+#include "mm/vm/vdso.h"
 
 #define MREMAP_MAYMOVE	 1u
 #define MREMAP_FIXED	 2u
@@ -96,7 +97,7 @@ static long move_to(struct mm *mm, const struct request *r, uintptr_t to)
 	if (unmap)
 		mm_unmap_locked(mm, r->start, r->old_len); /* so is this */
 	if (mm->vdso - r->start < r->old_len)
-		mm->vdso += to - r->start;
+		vdso_move(mm, mm->vdso + to - r->start);
 	mm_merge(mm, to + r->new_len);
 	mm_merge(mm, to);
 	return 0;

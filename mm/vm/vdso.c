@@ -10,13 +10,17 @@
 #include "fs/file/generic.h"
 #include "fs/file/open_file.h"
 #include "kernel/init.h"
+#include "kernel/task.h"
 #include "kernel/time.h"
 #include "kernel/vdso_clock.h"
+#include "kernel/vdso_symbols.h"
 #include "lib/string.h"
 #include "mm/kmap.h"
 #include "mm/vm/vm.h"
 
-extern const char vdso_image[PAGE_SIZE]; /* mm/vm/vdso_image.asm */
+#define NOP 0x90
+
+extern char vdso_image[PAGE_SIZE]; /* mm/vm/vdso_image.asm */
 
 static struct file *clock_file, *code_file;
 
@@ -73,6 +77,10 @@ static void vdso_init(void)
 
 	if (!cpu_has.lfence)
 		clock.figures[clock.changes & 1].scale = 0;
+	/* Then the `int` that follows makes the call, and finds the argument in ebp. */
+	if (!cpu_has.sysenter)
+		memset(vdso_image + VDSO_VSYSCALL_FAST, NOP,
+		       VDSO_VSYSCALL_INT - VDSO_VSYSCALL_FAST);
 	clock_file = make_file("[vvar]", &clock, sizeof(clock));
 	code_file = make_file("[vdso]", vdso_image, PAGE_SIZE);
 }
@@ -114,6 +122,26 @@ int vdso_map(struct mm *mm, uintptr_t at)
 			       code_file, 0);
 	mm->vdso = at + PAGE_SIZE;
 	return error;
+}
+
+void vdso_set_return(struct task *task)
+{
+	lockdep_held(&tasks_lock);
+	task_stack_top(task)->fast_return = task->mm->vdso + VDSO_VSYSCALL_RETURN;
+}
+
+void vdso_move(struct mm *mm, uintptr_t at)
+{
+	unsigned int flags = spin_lock_irqsave(&tasks_lock);
+	struct process *process;
+	struct task *task;
+
+	mm->vdso = at;
+	list_for_each(process, &all_processes, all_link)
+		list_for_each(task, &process->threads, thread_link)
+			if (task->mm == mm)
+				vdso_set_return(task);
+	spin_unlock_irqrestore(&tasks_lock, flags);
 }
 
 const char *vdso_name(const struct vma *vma)

@@ -5,13 +5,15 @@
  * (kernel/vdso_clock.h). It can only be read. The second, [vdso], is the library itself. A program gets a copy of its
  * own when it, or its debugger, writes there. A program may also move the pages, or unmap them.
  *
- * mm->vdso is the address of the library. Handlers without a restorer return to its code.
+ * mm->vdso is the address of the library. Handlers without a restorer return to its code, and so do system calls by
+ * sysenter. The latter find the place at the top of their kernel stack (struct stack_top in kernel/cpu/trap.h).
  */
 #ifndef MM_VM_VDSO_H
 #define MM_VM_VDSO_H
 
 #include "mm/mm.h"
 
+struct task;
 struct vma;
 struct vdso_clock;
 
@@ -29,6 +31,11 @@ int vdso_map(struct mm *mm, uintptr_t at);
  */
 struct vdso_clock *vdso_clock_begin(void);
 void vdso_clock_end(struct vdso_clock *clock);
+
+/* The program has moved its library to another address. mm->lock is held for writing; takes tasks_lock. */
+void vdso_move(struct mm *mm, uintptr_t at);
+/* Tell a task with an address space where its calls by sysenter return to. tasks_lock is held. */
+void vdso_set_return(struct task *task);
 
 /* Returns the name of the page that is mapped by the VMA, or NULL if it is no page of the vDSO. */
 const char *vdso_name(const struct vma *vma);
