@@ -21,7 +21,7 @@ K       := $(if $(DEBUG),$(B)/debug,$(B))
 Q       := $(if $(V),,@)
 say      = $(if $(V),@:,@printf '  %-6s %s\n' "$(1)" "$(2)")
 
-.PHONY: all kernel user root programs programs-long oracle debug run test bench iso help clean distclean compile_commands.json
+.PHONY: all kernel user root programs programs-long oracle debug run test bench iso web help clean distclean compile_commands.json
 all: $(if $(wildcard linker.ld),kernel) user root docs/syscalls.md
 
 help:
@@ -31,6 +31,7 @@ help:
 	@echo 'make bench      measures calls and moves on Sluice and Linux; ROW=pipe only rows with that word'
 	@echo 'make iso        makes build/sluice.iso, for a CD, a USB stick or an emulator'
 	@echo 'make iso APP=F  makes build/F.iso, which runs only the static i386 program F'
+	@echo 'make web        makes build/web/, a folder that boots Sluice in a browser'
 	@echo 'make kernel     builds build/sluice.elf; with DEBUG=1 build/debug/sluice.elf, which checks itself'
 	@echo 'make debug      the same as make DEBUG=1 kernel'
 	@echo 'make programs   makes a root with Debian'\''s programs; make programs-long one with compilers'
@@ -279,6 +280,31 @@ $(B)/$(notdir $(APP)).iso: $(APP) $(B)/sluice.elf $(U)/init/console-init iso/boo
 	$(Q)tools/mkiso $@ $(B)/sluice.elf $@.ext2 app
 	$(Q)rm $@.ext2
 endif
+
+# --- the page that runs Sluice in a browser: a folder of files, for any web server ---
+
+web: $(B)/web/.done
+
+NPM     := $(DEB)/npm
+WEBSRC  := $(wildcard web/*.html web/*.css web/*.svg web/*.js)
+# The root of the page's machine has the programs that the tour uses.
+WEBPROG := $(addprefix $(U)/,splice ring snapshot cold-splice fbsplice init/console-init)
+
+$(NPM)/.web: web/package.json web/package-lock.json web/.npmrc
+	$(Q)tools/setup web
+
+$(B)/web.ext2: $(WEBPROG) $(OVERLAY) $(wildcard web/root/*/*) $(PICTURE) tools/mkroot | $(DEB)/.packages
+	$(call say,ROOT,$@)
+	$(Q)tools/mkroot $@ --overlay user/root --busybox $(DEB)/busybox/bin/busybox --over web/root --free 2 \
+		$(foreach p,$(WEBPROG),$(call install,$(p))) $(PICTURE)=/etc/ring.bmp
+
+$(B)/layout.json: $(B)/sluice.elf tools/layout
+	$(call say,LAYOUT,$@)
+	$(Q)tools/layout $< $@
+
+$(B)/web/.done: $(B)/sluice.elf $(B)/web.ext2 $(B)/layout.json $(WEBSRC) $(NPM)/.web tools/mkweb
+	$(call say,WEB,$(B)/web)
+	$(Q)tools/mkweb $(B)/web $(B)/sluice.elf $(B)/web.ext2 $(B)/layout.json $(NPM)/node_modules $(WEBSRC)
 
 # --- running ---
 

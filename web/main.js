@@ -1,0 +1,59 @@
+/*
+ * The page: it starts the machine, and connects the terminal, the rings, the gate and the tour with it.
+ */
+import { Tour } from "./tour.js";
+
+const page = Object.fromEntries([...document.querySelectorAll("[id]")].map((element) => [element.id, element]));
+
+function say(sentence) {
+	page["status"].textContent = sentence;
+}
+
+function giveUp(sentence) {
+	say(sentence);
+	page["status"].classList.add("wrong");
+}
+
+/* Returns the name of something that the page needs and this browser lacks, or null. */
+function missing() {
+	return ["WebAssembly", "DecompressionStream"].find((name) => !(name in globalThis)) ?? null;
+}
+
+async function start() {
+	const tour = new Tour(page, say);
+	const lack = missing();
+	if (lack)
+		return giveUp(`This browser cannot run the machine, because it has no ${lack}.`);
+	const [{ startMachine }, { openTerminal }, { Memory }, { Rings }, { Gate }] = await Promise.all(
+		["machine", "terminal", "memory", "rings", "gate"].map((name) => import(`./${name}.js`)),
+	);
+	const layout = await (await fetch("layout.json")).json();
+	let machine = null, memory = null, gate = null;
+	const tellSize = (columns, rows) => gate && machine.command(`stty cols ${columns} rows ${rows} </dev/ttyS0`);
+	const terminal = openTerminal(page["terminal"], (text) => machine?.type(text), tellSize);
+	const atPrompt = () => {
+		gate = new Gate(page["gate"], page["gate-state"], machine, memory, say);
+		tellSize(terminal.size().columns, terminal.size().rows);
+		tour.start(machine);
+		say("The machine is ready.");
+		/* The copies for use without a network are made now, when the machine needs the network no more. */
+		navigator.serviceWorker?.register("service-worker.js").catch((error) => say(`There is no use without a network: ${error.message}`));
+	};
+	machine = await startMachine((bytes) => {
+		terminal.write(bytes);
+		tour.output(bytes);
+		if (!gate && String.fromCharCode(...bytes).includes("# "))
+			atPrompt();
+	});
+	memory = new Memory(machine.read, machine.memorySize, layout);
+	new Rings(page["rings"], page["detail"], memory, (pipes) => {
+		gate?.look();
+		tour.look(pipes);
+	});
+	globalThis.sluice = { machine, terminal };
+}
+
+start().catch((error) => {
+	console.error(error);
+	giveUp(`The machine could not be started: ${error.message}.`);
+});
