@@ -3,11 +3,14 @@
  *
  * 1. Descriptor flags belong to the file table. File flags belong to the open file, which dup and
  *    fork share.
- * 2. The commands that are about signals of files are in fs/file/owner.c, and locks in lock_calls.c.
+ * 2. The commands that are about signals of files are in fs/file/owner.c, locks in lock_calls.c, leases in
+ *    lease.c, and signals about directories in dnotify.c.
  */
 #include "kernel/syscalls.h"
 #include "mm/vm/uaccess.h"
 #include "fs/file/file.h"
+#include "fs/file/dnotify.h"
+#include "fs/file/lease.h"
 #include "fs/file/lock.h"
 #include "fs/file/owner.h"
 #include "fs/file/seal.h"
@@ -24,6 +27,9 @@ enum fcntl_command {
 	F_DUPFD_CLOEXEC = 1030,
 	F_SETPIPE_SZ = 1031,
 	F_GETPIPE_SZ = 1032,
+	F_SETLEASE = 1024,
+	F_GETLEASE = 1025,
+	F_NOTIFY = 1026,
 	F_ADD_SEALS = 1033,
 	F_GET_SEALS = 1034,
 };
@@ -56,6 +62,8 @@ static long file_set_flags(struct file *file, unsigned int fd, unsigned int mask
 		return refuse(EPERM, "O_NOATIME is for the file's owner");
 	if ((flags ^ old) & mask & O_APPEND && inode_only_grows(file->inode))
 		return refuse(EPERM, "the file is append-only");
+	if (file->ops->async == ASYNC_NEVER)
+		mask &= ~O_ASYNC;
 	error = (flags ^ old) & mask & O_ASYNC ? file_set_async(file, fd, flags & O_ASYNC) : 0;
 	if (error)
 		return error;
@@ -85,6 +93,12 @@ static long file_fcntl(struct file *file, unsigned int fd, unsigned int command,
 	case F_SETOWN_EX:
 	case F_GETOWN_EX:
 		return file_owner_fcntl(file, command, argument);
+	case F_SETLEASE:
+		return lease_set(fd, file, argument);
+	case F_GETLEASE:
+		return lease_get(file);
+	case F_NOTIFY:
+		return dir_notify_set(fd, file, argument);
 	case F_ADD_SEALS:
 		return file_add_seals(file, argument);
 	case F_GET_SEALS:

@@ -6,6 +6,7 @@
  * 2. release runs only if open has succeeded.
  */
 #include "fs/file/file.h"
+#include "fs/file/lease.h"
 #include "fs/file/lock.h"
 #include "fs/file/owner.h"
 #include "kernel/init.h"
@@ -61,6 +62,7 @@ void file_put(struct file *file)
 		return;
 	if (unlikely(READ_ONCE(file->epolls)))
 		before_watched_file_closes(file);
+	lease_drop(file);
 	if (unlikely(file->owner))
 		file_owner_free(file);
 	lock_drop_owner(file, file);
@@ -72,6 +74,8 @@ void file_put(struct file *file)
 		inode_end_writing(file->inode);
 		mount_end_writing(file->path.mount);
 	}
+	if (file->reading)
+		atomic_dec(&file->inode->readers);
 	inode_put(file->inode);
 	path_put(&file->path);
 	slab_free(file_cache, file);

@@ -20,6 +20,7 @@
 #include "kernel/syscalls.h"
 #include "mm/vm/uaccess.h"
 #include "fs/file/file.h"
+#include "fs/file/lease.h"
 #include "fs/names/inode_flags.h"
 #include "fs/names/mount.h"
 #include "fs/names/notify.h"
@@ -116,6 +117,16 @@ static int begin_writing(struct mount *mount, struct inode *inode)
 	return error;
 }
 
+/* An ordinary file is open. Returns 0, -EAGAIN or -ERESTARTSYS. */
+static int count_and_break_leases(struct file *file, unsigned int flags)
+{
+	if (!file->writable) {
+		atomic_inc(&file->inode->readers);
+		file->reading = true;
+	}
+	return lease_break(file->inode, file->writable, !(flags & O_NONBLOCK));
+}
+
 /*
  * Open `path` as the prepared file. If the call has just created it, permissions are not checked
  * again. Returns 0 or an error.
@@ -150,7 +161,9 @@ static int open_path(struct file *file, const struct path *path, unsigned int fl
 	file->ops = inode->file_ops;
 	file->path = *path;
 	path_get(&file->path);
-	if (file->ops->open)
+	if (S_ISREG(inode->mode))
+		error = count_and_break_leases(file, flags);
+	if (!error && file->ops->open)
 		error = file->ops->open(inode, file);
 	file->flags &= ~O_NOCTTY;
 	if (error)

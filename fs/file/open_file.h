@@ -120,6 +120,7 @@ struct file {
 	bool readable : 1, writable : 1;
 	bool writing : 1;	/* counted by inode_begin_writing(), mount_begin_writing() */
 	bool opened : 1;	/* by its path, and watches were told */
+	bool reading : 1;	/* counted in inode->readers */
 	unsigned char ra_size;	/* pages in the window of read-ahead, at most 128 */
 	unsigned char ra_ahead; /* pages from ra_next on that read-ahead has started, at most 128 */
 	file_off_t pos;		/* bytes */

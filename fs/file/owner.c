@@ -24,7 +24,7 @@
 #define QUEUES		 2u
 
 enum { OWNER_THREAD, OWNER_PROCESS, OWNER_GROUP }; /* F_OWNER_* */
-enum { POLL_IN = 1, POLL_OUT = 2 };		   /* codes of SIGIO */
+enum { POLL_IN = 1, POLL_OUT = 2, POLL_MSG = 3 };  /* codes of SIGIO */
 
 struct async_join { /* a place on a wait queue */
 	struct waiter waiter;
@@ -64,13 +64,18 @@ static bool may_signal(const struct file_owner *owner, const struct process *pro
 static void send_to(const struct file_owner *owner, struct process *process, struct task *task,
 		    int code)
 {
+	static const unsigned int bands[] = {
+		[POLL_IN] = POLLIN | POLLRDNORM,
+		[POLL_OUT] = POLLOUT | POLLWRNORM | POLLWRBAND,
+		[POLL_MSG] = POLLIN | POLLRDNORM | POLLMSG,
+	};
 	struct signal_info info = { .code = code };
 
 	if (!may_signal(owner, process))
 		return;
 	if (owner->signo && owner->signo != SIGIO && SIG_BIT(owner->signo) & SIGNALS_OF_CODES)
 		info.code = SI_SIGIO;
-	info.words[0] = code == POLL_IN ? POLLIN | POLLRDNORM : POLLOUT | POLLWRNORM | POLLWRBAND;
+	info.words[0] = bands[code];
 	info.words[1] = owner->fd;
 	if (!owner->signo || signal_send_locked(process, task, owner->signo, &info) < 0)
 		(void)signal_send_locked(process, task, SIGIO, NULL);
@@ -90,7 +95,9 @@ static void send(const struct file_owner *owner, int code)
 	struct task *task;
 
 	lockdep_held(&tasks_lock);
-	if (owner->number && owner->type == OWNER_GROUP)
+	if (!owner->number)
+		return;
+	if (owner->type == OWNER_GROUP)
 		send_to_group(owner, code);
 	else if (owner->process && owner->type == OWNER_PROCESS)
 		send_to(owner, owner->process, NULL, code);
@@ -347,6 +354,42 @@ long file_owner_fcntl(struct file *file, unsigned int command, unsigned long arg
 		return set_owner_ex(file, (void __user *)argument);
 	}
 	return get_owner_ex(file, (void __user *)argument);
+}
+
+/* ---- signals that no queue announces ---- */
+
+long file_owner_default(struct file *file, unsigned int fd)
+{
+	struct file_owner *owner = owner_of(file);
+	unsigned int flags;
+	bool nobody;
+
+	if (!owner)
+		return -ENOMEM;
+	flags = spin_lock_irqsave(&tasks_lock);
+	owner->fd = fd;
+	nobody = !owner->number;
+	spin_unlock_irqrestore(&tasks_lock, flags);
+	return nobody ? set_owner(file, OWNER_PROCESS, current->process->pid) : 0;
+}
+
+void file_owner_tell(struct file *file)
+{
+	const struct file_owner *owner = READ_ONCE(file->owner);
+	unsigned int flags = spin_lock_irqsave(&tasks_lock);
+
+	send(owner, POLL_MSG);
+	spin_unlock_irqrestore(&tasks_lock, flags);
+}
+
+void file_owner_forget(struct file *file)
+{
+	struct file_owner *owner = READ_ONCE(file->owner);
+	unsigned int flags = spin_lock_irqsave(&tasks_lock);
+
+	owner->number = 0;
+	owner->signo = 0;
+	spin_unlock_irqrestore(&tasks_lock, flags);
 }
 
 /* ---- when ---- */

@@ -11,6 +11,7 @@
  *    call that returns a single entry.
  */
 #include "lib/string.h"
+#include "fs/file/dnotify.h"
 #include "fs/file/generic.h"
 #include "kernel/syscalls.h"
 #include "mm/slab.h"
@@ -105,7 +106,12 @@ static bool emit_entry(struct dir_context *context, const char *name, size_t len
 	return true;
 }
 
-const struct file_ops dir_file_ops = { .llseek = generic_llseek, .fsync = generic_file_fsync };
+const struct file_ops dir_file_ops = {
+	.llseek = generic_llseek,
+	.fsync = generic_file_fsync,
+	.closed = dir_notify_closed,
+	.release = dir_notify_released,
+};
 
 bool dir_emit_dots(struct dir_context *context, uint64_t self, uint64_t parent)
 {

@@ -13,6 +13,7 @@
 #include "kernel/process/timecalls.h"
 #include "mm/vm/uaccess.h"
 #include "fs/file/file.h"
+#include "fs/file/lease.h"
 #include "fs/file/seal.h"
 #include "fs/names/inode_flags.h"
 #include "fs/names/mount.h"
@@ -399,6 +400,8 @@ static int truncate_through(struct mount *mount, struct inode *inode, file_off_t
 	if (error)
 		return error;
 	error = inode_permission(inode, MAY_WRITE);
+	if (!error)
+		error = lease_break(inode, true, true);
 	if (!error)
 		error = inode_truncate(inode, size);
 	mount_end_writing(mount);

@@ -250,7 +250,7 @@ char *path_text(const struct path *path, char *buf, size_t size)
 	struct path root;
 	char *text;
 
-	if (inode && inode->kind)
+	if (inode && !S_ISREG(inode->mode) && inode->kind)
 		return anonymous_text(inode, buf, size);
 	root = fs_root();
 	text = text_below(path, &root, " (deleted)", buf, size, &end);

@@ -166,10 +166,13 @@ struct inode {
 		struct socket *socket; /* bound to this node (S_IFSOCK); guarded by sockets_lock */
 		uint32_t access_round; /* of others: fs/names/times.h */
 	};
-	void *private;		     /* belongs to the file system */
-	struct list hash_link;	     /* in the hash by (sb, number); guarded by inode_lock */
-	struct list sb_link;	     /* in sb->inodes; guarded by inode_lock */
-	const char *kind;	     /* of an anonymous inode: "pipe", "socket", "[eventfd]" */
+	void *private;	       /* belongs to the file system */
+	struct list hash_link; /* in the hash by (sb, number); guarded by inode_lock */
+	struct list sb_link;   /* in sb->inodes; guarded by inode_lock */
+	union {
+		const char *kind;      /* of an anonymous inode: "pipe", "socket", "[eventfd]" */
+		struct atomic readers; /* of a regular file: open files that only read it */
+	};
 	struct file_lock *locks;     /* fs/file/lock.h */
 	struct inode_watch *watches; /* fs/names/notify.h */
 	struct atomic busy; /* number of open files that write to it, or minus the number of

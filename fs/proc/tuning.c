@@ -4,7 +4,9 @@
  * runs out, which is a number of each process.
  */
 #include "drivers/disk/block.h"
+#include "fs/file/dnotify.h"
 #include "fs/file/file.h"
+#include "fs/file/lease.h"
 #include "fs/proc/proc.h"
 #include "kernel/capability.h"
 #include "kernel/process/oom.h"
@@ -52,6 +54,43 @@ static void nr_open_show(struct text *text)
 	text_printf(text, "%u\n", OPEN_MAX_LIMIT);
 }
 PROC_FILE(nr_open, "sys/fs/nr_open", 0444, nr_open_show, NULL);
+
+static void lease_break_time_show(struct text *text)
+{
+	text_printf(text, "%u\n", lease_break_time);
+}
+
+static int lease_break_time_store(char *input, size_t len)
+{
+	uint32_t seconds;
+	int error = parse_u32(input, &seconds);
+
+	if (!error)
+		WRITE_ONCE(lease_break_time, seconds);
+	return error;
+}
+PROC_FILE(lease_break_time, "sys/fs/lease-break-time", 0644, lease_break_time_show,
+	  lease_break_time_store);
+
+/* A file that allows something with a number other than 0. */
+#define SWITCH_FILE(variable, path)                          \
+	static void variable##_show(struct text *text)       \
+	{                                                    \
+		text_printf(text, "%u\n", variable);         \
+	}                                                    \
+	static int variable##_store(char *input, size_t len) \
+	{                                                    \
+		uint32_t value;                              \
+		int error = parse_u32(input, &value);        \
+                                                             \
+		if (!error)                                  \
+			WRITE_ONCE(variable, value != 0);    \
+		return error;                                \
+	}                                                    \
+	PROC_FILE(variable, path, 0644, variable##_show, variable##_store)
+
+SWITCH_FILE(leases_enabled, "sys/fs/leases-enable");
+SWITCH_FILE(dir_notify_enabled, "sys/fs/dir-notify-enable");
 
 /* Mappings that are obviously too large are refused, and all others are granted: the heuristic, mode 0. */
 static void overcommit_show(struct text *text)
