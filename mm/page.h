@@ -46,7 +46,7 @@ struct page {
 		struct page *head;	 /* PG_TAIL: the first page of the compound page */
 	};
 	struct list link;      /* buddy free list, page LRU */
-	unsigned long private; /* the owner's. compound head: its order */
+	unsigned long private; /* the owner's. compound head: its order. Private memory: mm/vm/pin.h */
 };
 
 enum page_flags {

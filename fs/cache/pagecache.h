@@ -26,6 +26,7 @@
 
 struct inode;
 struct file;
+struct file_store;
 struct iter;
 
 struct mapping_ops {
@@ -65,6 +66,8 @@ struct mapping_ops {
 	bool has_store;
 	/* Called by page_balance_dirty(). May sleep. NULL: nothing to do. */
 	void (*balance)(struct mapping *mapping);
+	/* Say where the bytes of the file are (fs/cache/pageio.h). Never sleeps. NULL: open(2) refuses O_DIRECT. */
+	void (*store)(const struct inode *inode, struct file_store *store);
 	/* begin_write is called for a dirty page as well, which may have room for a part of its bytes only. */
 	bool room_by_parts;
 };
@@ -84,6 +87,12 @@ struct mapping {
 };
 
 void mapping_init(struct mapping *mapping, struct inode *inode, const struct mapping_ops *ops);
+
+/* May the file be open with O_DIRECT? */
+static inline bool mapping_allows_direct(const struct mapping *mapping)
+{
+	return mapping->ops && mapping->ops->store;
+}
 
 /* ---- page lock and waiting: fs/cache/pagewait.c ---- */
 

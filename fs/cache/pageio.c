@@ -34,6 +34,7 @@ static void part_read(struct page *page, int error)
 	if (left & PARTS_MASK)
 		return;
 	valid = left >> VALID_SHIFT;
+	page->private = 0;
 	ok = !page_has(page, PG_ERROR);
 	if (ok && valid < PAGE_SIZE)
 		page_zero(page, valid, PAGE_SIZE - valid);

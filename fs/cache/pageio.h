@@ -15,6 +15,16 @@
 typedef int (*block_lookup)(struct inode *inode, uint64_t block, unsigned int max, uint64_t *first);
 
 /*
+ * Where the bytes of a file are, for IO that does not use the cache (fs/file/direct.h): in blocks of 1 << block_shift bytes on
+ * `device`. lookup NULL: the file is the device.
+ */
+struct file_store {
+	struct block_device *device;
+	unsigned int block_shift;
+	block_lookup lookup;
+};
+
+/*
  * A mapping_ops.read_pages for files whose blocks of 1 << block_shift (9..12) bytes lie on
  * `device`. Bytes beyond the end of the file and in holes become zeros. A page that cannot be read
  * is marked failed. lookup NULL: the file is the device.

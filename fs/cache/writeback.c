@@ -110,6 +110,23 @@ static int write_run(struct mapping *mapping, struct page *page)
 	return error;
 }
 
+int page_write_locked(struct mapping *mapping, struct page *page)
+{
+	int error = page_wait(page, PG_WRITEBACK, TASK_KILLABLE);
+
+	if (error || !page_has(page, PG_DIRTY))
+		return error;
+	atomic_inc(&mapping->unwritten);
+	set_bits(&page->flags, PG_WRITEBACK);
+	page_clear_dirty(mapping, page);
+	mapping_protect_page(mapping, page);
+	error = mapping->ops->write_pages(mapping, &page, 1);
+	if (!error)
+		error = page_wait(page, PG_WRITEBACK, TASK_KILLABLE);
+	/* The page is locked, so only a write that has failed can have made it dirty again. */
+	return !error && page_has(page, PG_DIRTY) ? -EIO : error;
+}
+
 /* Start to write a page back if it is dirty and still in the file. */
 static int write_back(struct mapping *mapping, struct page *page)
 {
@@ -145,15 +162,14 @@ static int wait_written(struct mapping *mapping, struct page *page)
 	return page_wait(page, PG_WRITEBACK, TASK_KILLABLE);
 }
 
-/* Call `each` for every page that has one of the flags. Stops at the first error. */
-static int for_each_flagged(struct mapping *mapping, unsigned int bits,
-			    int (*each)(struct mapping *, struct page *))
+/* Call `each` for every page of [index, last] that has one of the flags. Stops at the first error. */
+static int for_each_flagged(struct mapping *mapping, unsigned int index, unsigned int last,
+			    unsigned int bits, int (*each)(struct mapping *, struct page *))
 {
-	unsigned int index = 0;
 	struct page *page;
 	int error = 0;
 
-	while (!error && (page = mapping_next_page(mapping, &index, UINT32_MAX)) != NULL) {
+	while (!error && (page = mapping_next_page(mapping, &index, last)) != NULL) {
 		if (page_has(page, bits))
 			error = each(mapping, page);
 		/* If it was replaced meanwhile, the same index has another page, which counts. */
@@ -163,16 +179,21 @@ static int for_each_flagged(struct mapping *mapping, unsigned int bits,
 	return error;
 }
 
-int mapping_write(struct mapping *mapping)
+int mapping_write_range(struct mapping *mapping, unsigned int first, unsigned int last)
 {
 	int error, waited;
 
 	if (!mapping->ops || !mapping->ops->has_store || !mapping->ops->write_pages ||
 	    atomic_read(&mapping->unwritten) == 0)
 		return 0;
-	error = for_each_flagged(mapping, PG_DIRTY, write_back);
-	waited = for_each_flagged(mapping, PG_WRITEBACK, wait_written);
+	error = for_each_flagged(mapping, first, last, PG_DIRTY, write_back);
+	waited = for_each_flagged(mapping, first, last, PG_WRITEBACK, wait_written);
 	return error ? error : waited;
+}
+
+int mapping_write(struct mapping *mapping)
+{
+	return mapping_write_range(mapping, 0, UINT32_MAX);
 }
 
 int mapping_sync(struct mapping *mapping)

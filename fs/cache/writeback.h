@@ -43,5 +43,12 @@ int mapping_sync(struct mapping *mapping);
  * write, and the page is dirty still.
  */
 int mapping_write(struct mapping *mapping);
+/* The same for the pages [first, last]. Neighbours that are dirty may be written with them. */
+int mapping_write_range(struct mapping *mapping, unsigned int first, unsigned int last);
+/*
+ * Write a locked page of a file with a store if it is dirty, and wait until it is written. Mappings of it are write-protected, and it
+ * stays locked. Returns 0, -EIO, -ENOMEM, or -ERESTARTSYS after a SIGKILL; after an error it may still be dirty or being written. May sleep.
+ */
+int page_write_locked(struct mapping *mapping, struct page *page);
 
 #endif

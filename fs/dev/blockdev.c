@@ -62,10 +62,16 @@ static int blockdev_begin_write(struct mapping *mapping, struct page *page, unsi
 	return 0; /* every page has its place on the device */
 }
 
+static void blockdev_store(const struct inode *inode, struct file_store *store)
+{
+	*store = (struct file_store){ .device = inode->private, .block_shift = SECTOR_SHIFT };
+}
+
 static const struct mapping_ops blockdev_mapping_ops = {
 	.read_pages = blockdev_read_pages,
 	.write_pages = blockdev_write_pages,
 	.begin_write = blockdev_begin_write,
+	.store = blockdev_store,
 	.has_store = true,
 };
 

@@ -122,10 +122,19 @@ static bool ext2_wait_for_room(struct mapping *mapping)
 	return id && ext2_commit_wait(fs, id) == 0;
 }
 
+static void ext2_store(const struct inode *inode, struct file_store *store)
+{
+	*store = (struct file_store){
+		.device = inode->sb->device,
+		.block_shift = ext2_fs(inode)->layout.block_shift,
+		.lookup = ext2_lookup_block,
+	};
+}
+
 #define EXT2_PAGES                                                                             \
 	.read_pages = ext2_read_pages, .write_pages = ext2_write_pages,                        \
 	.begin_write = ext2_begin_write, .begin_add = ext2_begin_add, .balance = ext2_balance, \
-	.wait_for_room = ext2_wait_for_room, .has_store = true
+	.wait_for_room = ext2_wait_for_room, .store = ext2_store, .has_store = true
 
 const struct mapping_ops ext2_mapping_ops = { EXT2_PAGES };
 const struct mapping_ops ext2_small_mapping_ops = { EXT2_PAGES, .room_by_parts = true };

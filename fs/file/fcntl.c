@@ -56,8 +56,9 @@ static long file_set_flags(struct file *file, unsigned int fd, unsigned int mask
 	unsigned int seen;
 	long error;
 
-	if (flags & ~old & O_DIRECT && !S_ISFIFO(file->inode->mode))
-		return refuse(EINVAL, "O_DIRECT is for pipes only");
+	if (flags & mask & O_DIRECT && !S_ISFIFO(file->inode->mode) &&
+	    !mapping_allows_direct(&file->inode->mapping))
+		return refuse(EINVAL, "the file is always read and written through memory");
 	if (flags & ~old & mask & O_NOATIME && !inode_owner_or_root(file->inode))
 		return refuse(EPERM, "O_NOATIME is for the file's owner");
 	if ((flags ^ old) & mask & O_APPEND && inode_only_grows(file->inode))

@@ -9,6 +9,7 @@
  * 3. While a read waits for the disk, a SIGKILL interrupts it, but no other signal does.
  */
 #include "drivers/disk/block.h"
+#include "fs/file/direct.h"
 #include "fs/file/generic.h"
 #include "fs/file/seal.h"
 #include "mm/vm/iter.h"
@@ -70,7 +71,7 @@ static ssize_t read_batch(struct file *file, struct iter *to, file_off_t pos)
 	return done ? done : n;
 }
 
-ssize_t generic_file_read(struct file *file, struct iter *to, file_off_t *pos)
+ssize_t generic_cached_read(struct file *file, struct iter *to, file_off_t *pos)
 {
 	ssize_t done = 0;
 
@@ -88,6 +89,12 @@ ssize_t generic_file_read(struct file *file, struct iter *to, file_off_t *pos)
 	}
 	file_accessed(file);
 	return done;
+}
+
+ssize_t generic_file_read(struct file *file, struct iter *to, file_off_t *pos)
+{
+	return file->flags & O_DIRECT ? direct_read(file, to, pos)
+				      : generic_cached_read(file, to, pos);
 }
 
 int generic_write_limit(struct file *file, file_off_t *pos, size_t *len)
@@ -188,8 +195,7 @@ static ssize_t write_to_page(struct inode *inode, struct iter *from, file_off_t 
 	return copied;
 }
 
-/* Write with inode->lock held. Returns the number of bytes, or an error if there are none. */
-static ssize_t write_locked(struct inode *inode, struct iter *from, file_off_t *pos, size_t len)
+ssize_t generic_cached_write(struct inode *inode, struct iter *from, file_off_t *pos, size_t len)
 {
 	size_t done = 0;
 
@@ -223,25 +229,37 @@ void generic_written(struct inode *inode, size_t done, size_t wanted)
 	inode_changed(inode);
 }
 
-ssize_t generic_file_write(struct file *file, struct iter *from, file_off_t *pos)
+static ssize_t write_and_unlock(struct file *file, struct iter *from, file_off_t *pos)
 {
 	struct inode *inode = file->inode;
 	size_t len = from->left;
 	ssize_t done;
-	int error;
+	int error = mutex_lock_killable(&inode->lock);
 
-	if (len == 0)
-		return 0;
-	error = mutex_lock_killable(&inode->lock);
 	if (error)
 		return error;
 	done = generic_write_limit(file, pos, &len);
 	if (done == 0) {
 		inode_drop_privileges(inode);
-		done = write_locked(inode, from, pos, len);
+		done = generic_cached_write(inode, from, pos, len);
 		generic_written(inode, MAX(done, 0), len);
 	}
 	mutex_unlock(&inode->lock);
+	return done;
+}
+
+ssize_t generic_file_write(struct file *file, struct iter *from, file_off_t *pos)
+{
+	file_off_t before = *pos;
+	ssize_t done;
+	int error;
+
+	if (from->left == 0)
+		return 0;
+	done = file->flags & O_DIRECT ? direct_write(file, from, pos)
+				      : write_and_unlock(file, from, pos);
+	if (done < 0)
+		*pos = before; /* O_APPEND has moved it */
 	if (done > 0 && file->flags & O_DSYNC) {
 		error = generic_file_fsync(file);
 		if (error)

@@ -14,9 +14,15 @@ struct vma;
  * the end of the file, or -EFAULT. May sleep.
  */
 ssize_t generic_read_page(struct inode *inode, struct page *page, struct iter *to, int64_t pos);
-/* file_ops.read, write, mmap and fsync for such files. They may sleep. */
+/* file_ops.read, write, mmap and fsync for such files. Files with O_DIRECT go to fs/file/direct.h. They may sleep. */
 ssize_t generic_file_read(struct file *file, struct iter *to, int64_t *pos);
 ssize_t generic_file_write(struct file *file, struct iter *from, int64_t *pos);
+/*
+ * The same through the cache, whatever the file's flags are. The write is of `len` bytes, with inode->lock held, and nothing is checked or
+ * noted in the inode but its size. Returns the number of bytes, or an error if there are none.
+ */
+ssize_t generic_cached_read(struct file *file, struct iter *to, int64_t *pos);
+ssize_t generic_cached_write(struct inode *inode, struct iter *from, int64_t *pos, size_t len);
 int generic_file_mmap(struct file *file, struct vma *vma);
 int generic_file_fsync(struct file *file);
 #define POS_APPEND \

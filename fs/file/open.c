@@ -28,7 +28,8 @@
 
 #define O_KNOWN                                                                               \
 	(O_ACCMODE | O_CREAT | O_EXCL | O_NOCTTY | O_TRUNC | O_APPEND | O_NONBLOCK | O_SYNC | \
-	 O_LARGEFILE | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC | O_NOATIME | O_PATH | O_TMPFILE)
+	 O_DIRECT | O_LARGEFILE | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC | O_NOATIME | O_PATH | \
+	 O_TMPFILE)
 #define O_WITH_PATH (O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
 /*
  * Flags that the open file does not keep. (open_path() also drops O_NOCTTY after the open
@@ -166,6 +167,8 @@ static int open_path(struct file *file, const struct path *path, unsigned int fl
 	if (!error && file->ops->open)
 		error = file->ops->open(inode, file);
 	file->flags &= ~O_NOCTTY;
+	if (!error && flags & O_DIRECT && !mapping_allows_direct(&file->inode->mapping))
+		error = refuse(EINVAL, "the file is always read and written through memory");
 	if (error)
 		file->ops = &failed_file_ops;
 	else if (flags & O_TRUNC && !created && S_ISREG(inode->mode))

@@ -167,9 +167,15 @@ long sys_pwrite64(unsigned int fd, void __user *buf, size_t len, uint32_t low, u
 
 /* ---- vectors ---- */
 
+/* Can a call promise not to wait for what takes long (RWF_NOWAIT)? Linux refuses it for other files, too, though not for all of these. */
+static bool knows_nowait(const struct file *file)
+{
+	return file->flags & O_DIRECT && mapping_allows_direct(&file->inode->mapping);
+}
+
 /* Read or write a vector, at *pos, or at the file's position if pos is NULL. */
 static ssize_t move_vector(unsigned int number, const struct iovec __user *iov, unsigned int nr,
-			   file_off_t *pos, enum direction direction)
+			   file_off_t *pos, enum direction direction, bool nowait)
 {
 	struct iovec fast[IOV_FAST];
 	struct iovec *heap = NULL;
@@ -180,8 +186,11 @@ static ssize_t move_vector(unsigned int number, const struct iovec __user *iov, 
 	if (!fd.file)
 		return -EBADF;
 	result = pos ? check_move_at(fd.file, direction) : 0;
+	if (!result && nowait && !knows_nowait(fd.file))
+		result = refuse(EOPNOTSUPP, "the file cannot promise not to wait");
 	if (!result)
 		result = iter_import(&iter, iov, nr, fast, &heap);
+	iter.nowait = nowait;
 	if (!result && nr == 0)
 		result = may_move(fd.file, direction) ? 0 : -EBADF;
 	else if (!result && pos && range_overflows(*pos, iter.left))
@@ -196,12 +205,12 @@ static ssize_t move_vector(unsigned int number, const struct iovec __user *iov, 
 
 long sys_readv(unsigned int fd, const struct iovec __user *iov, unsigned int nr)
 {
-	return move_vector(fd, iov, nr, NULL, READ);
+	return move_vector(fd, iov, nr, NULL, READ, false);
 }
 
 long sys_writev(unsigned int fd, const struct iovec __user *iov, unsigned int nr)
 {
-	return move_vector(fd, iov, nr, NULL, WRITE);
+	return move_vector(fd, iov, nr, NULL, WRITE, false);
 }
 
 long sys_preadv(unsigned int fd, const struct iovec __user *iov, unsigned int nr, uint32_t low,
@@ -209,7 +218,7 @@ long sys_preadv(unsigned int fd, const struct iovec __user *iov, unsigned int nr
 {
 	file_off_t pos = offset_of(low, high);
 
-	return pos < 0 ? -EINVAL : move_vector(fd, iov, nr, &pos, READ);
+	return pos < 0 ? -EINVAL : move_vector(fd, iov, nr, &pos, READ, false);
 }
 
 long sys_pwritev(unsigned int fd, const struct iovec __user *iov, unsigned int nr, uint32_t low,
@@ -217,7 +226,7 @@ long sys_pwritev(unsigned int fd, const struct iovec __user *iov, unsigned int n
 {
 	file_off_t pos = offset_of(low, high);
 
-	return pos < 0 ? -EINVAL : move_vector(fd, iov, nr, &pos, WRITE);
+	return pos < 0 ? -EINVAL : move_vector(fd, iov, nr, &pos, WRITE, false);
 }
 
 /* ---- preadv2 and pwritev2 ---- */
@@ -274,12 +283,15 @@ static ssize_t move_flagged(unsigned int number, const struct iovec __user *iov,
 		result = check_move_at(fd.file, WRITE);
 	else if (append && fd.file->writable)
 		result = 0;
+	if (append && !result && flags & RWF_NOWAIT && !knows_nowait(fd.file))
+		result = -EOPNOTSUPP;
 	if (append && !result)
 		result = iter_import(&iter, iov, nr, fast, &heap);
+	iter.nowait = flags & RWF_NOWAIT;
 	if (append && !result)
 		result = append_vector(fd.file, &iter, !pos);
 	else if (fd.file && !append)
-		result = move_vector(number, iov, nr, pos, WRITE);
+		result = move_vector(number, iov, nr, pos, WRITE, flags & RWF_NOWAIT);
 	if (fd.file && flags & (RWF_DSYNC | RWF_SYNC))
 		result = sync_written(fd.file, result);
 	kfree(heap);
@@ -287,10 +299,10 @@ static ssize_t move_flagged(unsigned int number, const struct iovec __user *iov,
 	return result;
 }
 
-/* Returns 0, or -EOPNOTSUPP. No file here can promise not to wait, so NOWAIT is refused as on Linux. */
+/* Returns 0, or -EOPNOTSUPP. */
 static int check_flags(unsigned int flags)
 {
-	return flags & ~(RWF_HIPRI | RWF_DSYNC | RWF_SYNC | RWF_APPEND)
+	return flags & ~(RWF_HIPRI | RWF_DSYNC | RWF_SYNC | RWF_NOWAIT | RWF_APPEND)
 		       ? refuse(EOPNOTSUPP, "a flag that is not supported")
 		       : 0;
 }
@@ -309,7 +321,8 @@ long sys_preadv2(unsigned int fd, const struct iovec __user *iov, unsigned int n
 
 	if (at && pos < 0)
 		return -EINVAL;
-	return check_flags(flags) ? -EOPNOTSUPP : move_vector(fd, iov, nr, at, READ);
+	return check_flags(flags) ? -EOPNOTSUPP
+				  : move_vector(fd, iov, nr, at, READ, flags & RWF_NOWAIT);
 }
 
 long sys_pwritev2(unsigned int fd, const struct iovec __user *iov, unsigned int nr, uint32_t low,

@@ -3,6 +3,8 @@
  * statfs64. They do not take inode->lock, because a writer may hold it while it waits for a disk.
  * So they may report a change that is in progress only in part.
  */
+#include "drivers/disk/block.h"
+#include "fs/cache/pagecache.h"
 #include "lib/string.h"
 #include "kernel/syscalls.h"
 #include "mm/vm/uaccess.h"
@@ -94,16 +96,31 @@ struct statx {
 	uint64_t ino, size, blocks, attributes_mask;
 	struct statx_time atime, btime, ctime, mtime;
 	uint32_t rdev_major, rdev_minor, dev_major, dev_minor;
-	uint64_t mount_id, spare[13];
+	uint64_t mount_id;
+	uint32_t direct_memory_align, direct_offset_align;
+	uint64_t spare[12];
 };
 _Static_assert(sizeof(struct statx) == 256, "struct statx of Linux");
 
 #define STATX_BASIC_STATS     0x000007ffu
 #define STATX_MNT_ID	      0x00001000u
+#define STATX_DIOALIGN	      0x00002000u
 #define STATX_ATTR_MOUNT_ROOT 0x2000u
 #define STATX_ATTR_FLAGS      0x0070u /* immutable, append-only, no dump: as in inode->flags */
 #define STATX_RESERVED	      0x80000000u
 #define AT_STATX_SYNC	      0x6000u /* how current the result must be; it always is */
+
+/* Say how memory and offsets must be aligned for O_DIRECT, if the file can be open with it. */
+static void add_direct_align(const struct inode *inode, struct statx *st)
+{
+	bool disk =
+		S_ISBLK(inode->mode) && block_find_number(MAJOR(inode->rdev), MINOR(inode->rdev));
+
+	if (!disk && !(S_ISREG(inode->mode) && mapping_allows_direct(&inode->mapping)))
+		return;
+	st->mask |= STATX_DIOALIGN;
+	st->direct_memory_align = st->direct_offset_align = SECTOR_SIZE;
+}
 
 long sys_statx(int dirfd, const char __user *name, unsigned int flags, unsigned int mask,
 	       void __user *result)
@@ -142,6 +159,8 @@ long sys_statx(int dirfd, const char __user *name, unsigned int flags, unsigned 
 		.dev_major = MAJOR(inode->sb->dev),
 		.dev_minor = MINOR(inode->sb->dev),
 	};
+	if (mask & STATX_DIOALIGN)
+		add_direct_align(inode, &st);
 	path_put(&path);
 	return copy_to_user(result, &st, sizeof(st));
 }

@@ -9,7 +9,8 @@
  *    read-only, so a store to one of them causes a fault of its own.
  * 3. A shared page becomes writable only if `lent` is zero, while it is locked. A later lender waits
  *    for the page lock, and then write-protects the mapping.
- * 4. Private memory is written in place only if the entry's reference is the page's only one.
+ * 4. Private memory is written in place only if the entry's reference is the page's only one, or if all others are
+ *    those of devices that fill the page for this program (mm/vm/pin.h).
  * 5. In the kernel, only the copies of mm/vm/uaccess.c may fault on user addresses. Any other such
  *    fault is a bug.
  */
@@ -124,8 +125,8 @@ int mm_map_huge(struct vma *vma, uintptr_t va)
 }
 
 /*
- * Resolve a write to a private page that is mapped read-only. If the entry has the only reference,
- * the page becomes writable, otherwise the page is copied. A huge page with other references is
+ * Resolve a write to a private page that is mapped read-only. If the page is the program's own,
+ * it becomes writable, otherwise the page is copied. A huge page with other references is
  * split, and the CPU repeats the access. The rest of a split page is never written in place. It
  * returns to the pool once all of it has been copied or unmapped.
  */
@@ -143,8 +144,7 @@ static int write_private(struct vma *vma, uintptr_t va)
 	if (old && !(old & PTE_SPECIAL)) {
 		page = frame_page(pte_frame(old));
 		/* An entry for a part of a split huge page does not own the whole page. */
-		alone = atomic_read(&page->refs) == 1 &&
-			!(old & PTE_LARGE) == !page_has(page, PG_HUGE);
+		alone = page_is_own(page) && !(old & PTE_LARGE) == !page_has(page, PG_HUGE);
 		if (alone)
 			pte_set(entry, old | PTE_DIRTY | (vma->flags & VMA_WRITE ? PTE_WRITE : 0));
 		else if (!(old & PTE_LARGE) && !page_get(page))

@@ -44,6 +44,7 @@ int iter_import(struct iter *iter, const struct iovec __user *iov, unsigned int 
 	iter->at = nr > 0 ? segments->base : NULL;
 	iter->left = total;
 	iter->kind = ITER_VECTOR;
+	iter->nowait = false;
 	iter->segment = segments;
 	return 0;
 }

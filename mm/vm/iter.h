@@ -25,6 +25,7 @@ struct iter {
 	char __user *at; /* the next byte */
 	size_t left;	 /* bytes left in all */
 	enum iter_kind kind;
+	bool nowait;		     /* RWF_NOWAIT, for files that obey it (fs/file/direct.h) */
 	const struct iovec *segment; /* ITER_VECTOR: the one that `at` lies in */
 };
 
@@ -34,6 +35,7 @@ static inline void iter_init_user(struct iter *iter, void __user *base, size_t l
 	iter->at = base;
 	iter->left = len;
 	iter->kind = ITER_USER;
+	iter->nowait = false;
 }
 
 static inline void iter_init_kernel(struct iter *iter, void *base, size_t len)
@@ -41,6 +43,7 @@ static inline void iter_init_kernel(struct iter *iter, void *base, size_t len)
 	iter->at = base;
 	iter->left = len;
 	iter->kind = ITER_KERNEL;
+	iter->nowait = false;
 }
 
 /* ---- mm/vm/iter.c ---- */

@@ -33,7 +33,7 @@ static bool is_own(const struct vma *vma, pte_t entry)
 	if (vma->flags & VMA_WRITE || entry & PTE_SPECIAL)
 		return false;
 	page = frame_page(pte_frame(entry));
-	return atomic_read(&page->refs) == 1 && !(entry & PTE_LARGE) == !page_has(page, PG_HUGE);
+	return page_is_own(page) && !(entry & PTE_LARGE) == !page_has(page, PG_HUGE);
 }
 
 /* Copy to or from the page at va, if its entry allows that now. Returns whether it did. */

@@ -10,6 +10,7 @@
  *    CPUs.
  */
 #include "mm/direct_map.h"
+#include "mm/kmap.h"
 #include "mm/vm/tables.h"
 #include "lib/errno.h"
 #include "lib/string.h"
@@ -211,9 +212,7 @@ void mm_zap(struct mm *mm, uintptr_t start, uintptr_t end)
 
 /* ---- fork ---- */
 
-/*
- * Share one entry. Both table locks are held. Returns 0, or -ENOMEM if a reference count is full.
- */
+/* Share one entry. Both table locks are held. Returns 0, or -ENOMEM if a reference count is full. */
 static int share_entry(struct mm *to, uintptr_t va, pte_t *entry)
 {
 	struct page *page;
@@ -229,6 +228,54 @@ static int share_entry(struct mm *to, uintptr_t va, pte_t *entry)
 		pte_write_protect(entry);
 	pte_set(*entry & PTE_LARGE ? mm_directory_entry(to, va) : mm_pte(to, va), *entry);
 	return 0;
+}
+
+/*
+ * A device fills the page for the parent, who keeps it. Give the child a copy, which is the page `copy`: the entry takes over its
+ * reference. Both table locks are held.
+ */
+//BOOK: fork-while-filled
+static void copy_entry(struct mm *to, uintptr_t va, pte_t entry, struct page *copy)
+{
+	page_copy(copy, frame_page(pte_frame(entry)));
+	atomic_inc(&copy->mapped);
+	atomic_inc(&to->resident);
+	/* Without PTE_WRITE, which a fault adds. */
+	pte_set(mm_pte(to, va), pte_make(page_phys(copy), entry & ~(PTE_FRAME | PTE_WRITE)));
+}
+
+static bool is_filled(pte_t entry)
+{
+	return !(entry & PTE_SPECIAL) && page_pins(frame_page(pte_frame(entry))) > 0;
+}
+
+/*
+ * Share the entries from *va on, up to the first one that needs a copy and has no page for it. Returns 0, -EAGAIN in that case, or
+ * -ENOMEM. Uses up *copy for at most one entry. *va becomes the address to go on from.
+ */
+static int share_entries(struct mm *to, struct mm *from, uintptr_t *va, uintptr_t end,
+			 struct page **copy)
+{
+	pte_t *entry = NULL;
+	int error = 0;
+
+	spin_lock(&from->table_lock);
+	spin_lock(&to->table_lock);
+	for (; !error && (entry = next_entry(from, entry, va, end)); entry++) {
+		if (!is_filled(*entry)) {
+			error = share_entry(to, *va, entry);
+		} else if (*copy) {
+			copy_entry(to, *va, *entry, *copy);
+			*copy = NULL;
+		} else {
+			error = -EAGAIN;
+			break;
+		}
+		*va += pte_pages(*entry) * PAGE_SIZE;
+	}
+	spin_unlock(&to->table_lock);
+	spin_unlock(&from->table_lock);
+	return error;
 }
 
 /*
@@ -248,9 +295,9 @@ static bool next_mapped(struct mm *mm, uintptr_t *va, uintptr_t end, bool *large
 
 int mm_share_range(struct mm *to, struct mm *from, uintptr_t start, uintptr_t end)
 {
+	struct page *copy = NULL;
 	int error = 0;
 	uintptr_t va;
-	pte_t *entry;
 	bool large;
 
 	/* Since mm->lock is held, entries may be removed meanwhile, but none is added. */
@@ -258,15 +305,14 @@ int mm_share_range(struct mm *to, struct mm *from, uintptr_t start, uintptr_t en
 		error = large ? mm_make_directory(to, va) : mm_make_table(to, va);
 	if (error)
 		return error;
-	spin_lock(&from->table_lock);
-	spin_lock(&to->table_lock);
-	entry = NULL;
-	for (va = start; !error && (entry = next_entry(from, entry, &va, end)); entry++) {
-		error = share_entry(to, va, entry);
-		va += pte_pages(*entry) * PAGE_SIZE;
+	va = start;
+	while ((error = share_entries(to, from, &va, end, &copy)) == -EAGAIN) {
+		copy = page_alloc(0, ALLOC_HIGH);
+		if (!copy)
+			return -ENOMEM;
 	}
-	spin_unlock(&to->table_lock);
-	spin_unlock(&from->table_lock);
+	if (copy) /* the page that it was for is no longer filled */
+		page_put(copy);
 	return error;
 }
 

@@ -43,6 +43,26 @@ static inline struct page *pte_page(pte_t entry, uintptr_t va)
 	return frame_page(pte_frame(entry)) + (va / PAGE_SIZE & (pte_pages(entry) - 1));
 }
 /*
+ * How many pins for devices that fill it a page of private memory has (mm/vm/pin.h). A page of a file, and a huge page, has
+ * none. table_lock is held, so no pin is added.
+ */
+static inline unsigned int page_pins(const struct page *page)
+{
+	if (page_has(page, PG_HEAD | PG_TAIL) || READ_ONCE(page->mapping))
+		return 0;
+	return *(volatile const unsigned long *)&page->private;
+}
+/*
+ * Does nobody but one page-table entry hold the page, apart from devices that fill it for the same program? table_lock is held. A pin
+ * that ends meanwhile loses its count first, so the answer may be `no` for a moment too long.
+ */
+static inline bool page_is_own(const struct page *page)
+{
+	unsigned int pins = page_pins(page);
+
+	return (unsigned int)atomic_read(&page->refs) == 1 + pins;
+}
+/*
  * Replace the mapping of the huge page at va by a page table with 512 entries. Returns 0 or
  * -ENOMEM. mm->lock is held.
  */
