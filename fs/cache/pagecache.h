@@ -26,7 +26,6 @@
 
 struct inode;
 struct file;
-struct file_store;
 struct iter;
 
 struct mapping_ops {
@@ -66,8 +65,8 @@ struct mapping_ops {
 	bool has_store;
 	/* Called by page_balance_dirty(). May sleep. NULL: nothing to do. */
 	void (*balance)(struct mapping *mapping);
-	/* Say where the bytes of the file are (fs/cache/pageio.h). Never sleeps. NULL: open(2) refuses O_DIRECT. */
-	void (*store)(const struct inode *inode, struct file_store *store);
+	/* For O_DIRECT: fs/cache/pageio.h. NULL: open(2) refuses it. */
+	const struct direct_ops *direct;
 	/* begin_write is called for a dirty page as well, which may have room for a part of its bytes only. */
 	bool room_by_parts;
 };
@@ -81,18 +80,13 @@ struct mapping {
 	struct list vmas;    /* struct vma.mapping_link */
 	/* Reads in flight, each of which holds the lock of its page; pages with a store that are dirty or being written. */
 	struct atomic reads, unwritten;
-	volatile int16_t write_error; /* a failed write-back, which the next fsync reports */
+	volatile int8_t write_error; /* a failed write-back, which the next fsync reports */
+	volatile bool lost_room;     /* see fs/cache/places.h, 4 */
 	bool sealed;   /* no new mapping may be shared and writable; guarded by vma_lock */
 	uint8_t seals; /* fs/file/seal.h; guarded by inode->lock */
 };
 
 void mapping_init(struct mapping *mapping, struct inode *inode, const struct mapping_ops *ops);
-
-/* May the file be open with O_DIRECT? */
-static inline bool mapping_allows_direct(const struct mapping *mapping)
-{
-	return mapping->ops && mapping->ops->store;
-}
 
 /* ---- page lock and waiting: fs/cache/pagewait.c ---- */
 
@@ -302,18 +296,6 @@ void mapping_remove_range(struct mapping *mapping, unsigned int first, unsigned 
  * drop_caches). Returns how many were dropped. Does not wait for IO.
  */
 unsigned int mapping_drop_clean(struct mapping *mapping, unsigned int first, unsigned int last);
-/*
- * Called before bytes are written to the store without using the cache. Fills the places of the
- * pages [first, last] with locked pages without bytes, so that no task reads the old bytes
- * meanwhile. Returns false, and fills no place, if one of the pages is in the cache or there is no
- * memory. Sleeps only for memory.
- */
-bool mapping_reserve(struct mapping *mapping, unsigned int first, unsigned int last);
-/*
- * Remove the reserved pages [first, end). A page for which a task waits is read instead. Cannot
- * fail.
- */
-void mapping_unreserve(struct mapping *mapping, unsigned int first, unsigned int end);
 /*
  * Wait for the reads in flight. Others may start meanwhile. Returns 0, or -ERESTARTSYS after a
  * SIGKILL.

@@ -24,6 +24,22 @@ struct file_store {
 	block_lookup lookup;
 };
 
+struct direct_ops {
+	/* Say where the bytes of the file are. Never sleeps. */
+	void (*store)(const struct inode *inode, struct file_store *store);
+	/*
+	 * The number of the transaction that room belongs to which begin_add gives from now on. Never sleeps. NULL: room is
+	 * not given in transactions.
+	 */
+	uint32_t (*transaction)(const struct inode *inode);
+};
+
+/* May the file be open with O_DIRECT? */
+static inline bool mapping_allows_direct(const struct mapping *mapping)
+{
+	return mapping->ops && mapping->ops->direct;
+}
+
 /*
  * A mapping_ops.read_pages for files whose blocks of 1 << block_shift (9..12) bytes lie on
  * `device`. Bytes beyond the end of the file and in holes become zeros. A page that cannot be read

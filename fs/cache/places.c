@@ -130,6 +130,7 @@ int places_hold(struct places *places, struct mapping *mapping, unsigned int fir
 static void fill_with_zeros(struct mapping *mapping, struct page *page)
 {
 	if (mapping_page_bytes(mapping, page) == 0) {
+		mapping->lost_room = true;
 		mapping_remove_page(mapping, page, true);
 		return;
 	}

@@ -19,7 +19,9 @@
  * 4. A file system may give room to the place of a write (mapping_ops.begin_add). It makes the page dirty then, so that
  *    a commit waits for the lock of the page before it stores where the room is. On release the page is clean if the
  *    disk has its bytes. If it has not, the page becomes zeros, which are written back later. A page behind the end of the
- *    file leaves it, and the file system frees the room.
+ *    file leaves it, and the file system frees the room. If a transaction has been closed meanwhile, it would store that the file has
+ *    this room, with old bytes of the disk in it. So such a page sets mapping->lost_room before it is unlocked, and a commit that
+ *    finds this fails. It is cleared when the room has been freed in the transaction in which it was given.
  * 5. Places are held in the order of their indices. A task that holds some waits for the lock of a page only if that has a higher
  *    index in the same file. Lock order: inode->lock < places < the locks of the file system. No user memory is copied
  *    while places are held, for a fault may wait for them: its pages are pinned before (mm/vm/pin.h).
@@ -42,7 +44,8 @@ struct places {
 /*
  * Hold up to `nr` places, 1 to PLACES_MAX, of a file with a store, from `first` on. Returns how many are held. It may be fewer than nr, and is 0 if the first page is in
  * use (only PLACES_READ). Returns an error if the first place cannot be held: -ENOMEM, -EIO if the bytes in the cache cannot be written, or
- * -ERESTARTSYS after a SIGKILL. For PLACES_WRITE inode->lock is held. May sleep.
+ * -ERESTARTSYS after a SIGKILL. inode->lock is held if room is given
+ * to the places. May sleep.
  */
 int places_hold(struct places *places, struct mapping *mapping, unsigned int first, unsigned int nr,
 		enum places_use use);

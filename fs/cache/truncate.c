@@ -1,6 +1,5 @@
 /*
- * Whole files and ranges of them in the page cache: truncating, removing and dropping pages, and keeping
- * readers away while the store is written without the cache. The contract is in fs/cache/pagecache.h.
+ * Whole files and ranges of them in the page cache: truncating, removing and dropping pages. The contract is in fs/cache/pagecache.h.
  *
  * Each function walks the pages that are there, in the order of their indices, with a reference to one at
  * a time. Pages that other tasks add behind the walk do no harm: a truncated file has got its new size
@@ -11,33 +10,6 @@
 #include "fs/names/vfs.h"
 #include "mm/kmap.h"
 #include "mm/vm/vm.h"
-
-bool mapping_reserve(struct mapping *mapping, unsigned int first, unsigned int last)
-{
-	for (unsigned int index = first; index <= last; index++) {
-		struct page *page;
-
-		if (mapping_add_new(mapping, index, &page, 1, 0) <= 0) {
-			mapping_unreserve(mapping, first, index);
-			return false;
-		}
-	}
-	return true;
-}
-
-void mapping_unreserve(struct mapping *mapping, unsigned int first, unsigned int end)
-{
-	for (unsigned int index = first; index < end; index++) {
-		struct page *page = mapping_find(mapping, index);
-
-		if (mapping_remove_page(mapping, page, false))
-			page_unlock(page);
-		else
-			page_read_locked(
-				page); /* A task waits for this page, and needs the new bytes. */
-		page_put(page);
-	}
-}
 
 unsigned int mapping_drop_clean(struct mapping *mapping, unsigned int first, unsigned int last)
 {

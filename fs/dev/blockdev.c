@@ -11,18 +11,18 @@
  * 4. Closing a file that was open for writing writes the dirty pages to the device.
  * 5. A splice into the file makes bios directly from the slots, submits many at once, and waits for
  *    them. So bytes that have been written have left the pipe, and errors are reported. Positions
- *    and lengths must be multiples of a sector, or -EINVAL is returned. Before the write, the page
- *    cache's copy of the range is written back and dropped, and it is not read again before the
- *    disk has the new bytes. If a page cannot be dropped (in use, lent or mapped), and for slots of
- *    device memory, the bytes are copied into the cache instead. If the task is killed before the
- *    disk has answered, a kernel task keeps the slots and the places until it has.
- * 6. blockdev_lock guards the creation of device->inode.
+ *    and lengths must be multiples of a sector, or -EINVAL is returned. The places of the range are held
+ *    meanwhile (fs/cache/places.h). The bytes of slots of device memory are copied into the cache instead. If the task is killed
+ *    before the disk has answered, a kernel task keeps the slots and the places until it has.
+ * 6. A file that is open with O_DIRECT is read and written by fs/file/direct.h.
+ * 7. blockdev_lock guards the creation of device->inode.
  */
 #include "fs/dev/device.h"
 #include "drivers/disk/block.h"
 #include "fs/cache/writeback.h"
 #include "fs/file/generic.h"
 #include "fs/cache/pageio.h"
+#include "fs/cache/places.h"
 #include "fs/splice/copy.h"
 #include "fs/file/open_file.h"
 #include "kernel/capability.h"
@@ -67,11 +67,13 @@ static void blockdev_store(const struct inode *inode, struct file_store *store)
 	*store = (struct file_store){ .device = inode->private, .block_shift = SECTOR_SHIFT };
 }
 
+static const struct direct_ops blockdev_direct_ops = { .store = blockdev_store };
+
 static const struct mapping_ops blockdev_mapping_ops = {
 	.read_pages = blockdev_read_pages,
 	.write_pages = blockdev_write_pages,
 	.begin_write = blockdev_begin_write,
-	.store = blockdev_store,
+	.direct = &blockdev_direct_ops,
 	.has_store = true,
 };
 
@@ -129,8 +131,7 @@ static void blockdev_release(struct file *file)
 
 /* A write in flight. It belongs to the task that splices, or to the kernel task that took it over. */
 struct direct_write {
-	struct mapping *mapping;
-	unsigned int first, end; /* the places that are reserved, [first, end) */
+	struct places places;
 	struct bio *bios[DIRECT_BIOS];
 	unsigned int nr;
 	struct atomic left; /* bios that have not ended */
@@ -185,7 +186,7 @@ static ssize_t end_write(struct direct_write *write, int *error)
 		done += *error ? 0 : bio->total;
 		bio_free(bio);
 	}
-	mapping_unreserve(write->mapping, write->first, write->end);
+	places_release(&write->places, 0);
 	kfree(write);
 	return done;
 }
@@ -239,27 +240,6 @@ static bool hand_over(struct direct_write *write, const struct slot_list *slots)
 	return false;
 }
 
-/*
- * Write back the file's dirty pages, drop unused pages of [at, end) from the cache, and reserve
- * their places until the disk has the new bytes. Otherwise a page that is read meanwhile would keep
- * the old bytes, perhaps for long if it is lent or mapped. Returns 1, 0 if a page of the range
- * stays in the cache or there is no memory, or -EIO.
- */
-static int reserve(struct direct_write *write, struct mapping *mapping, file_off_t at,
-		   file_off_t end)
-{
-	unsigned int first = at >> PAGE_SHIFT, last = (end - 1) >> PAGE_SHIFT;
-	int error = mapping_sync(mapping);
-
-	if (error)
-		return error;
-	write->mapping = mapping;
-	write->first = first;
-	write->end = last + 1;
-	mapping_drop_clean(mapping, first, last);
-	return mapping_reserve(mapping, first, last);
-}
-
 /* Can the slots be written at `pos`? Returns 0 or an error. */
 static int check_place(const struct inode *inode, file_off_t pos, const struct slot_list *slots)
 {
@@ -277,16 +257,20 @@ static ssize_t write_slots(struct inode *inode, file_off_t pos, const struct slo
 {
 	file_off_t end = MIN(inode->size, pos + (file_off_t)MIN(slots->bytes, DIRECT_BYTES));
 	struct direct_write *write = kzalloc(sizeof(*write), 0);
-	int reserved;
+	unsigned int first = pos >> PAGE_SHIFT;
+	int held;
 
 	if (!write)
 		return 0;
-	reserved = reserve(write, &inode->mapping, pos, end);
-	if (reserved <= 0) {
-		*error = reserved;
+	held = places_hold(&write->places, &inode->mapping, first,
+			   MIN(((end - 1) >> PAGE_SHIFT) + 1 - first, (file_off_t)PLACES_MAX),
+			   PLACES_WRITE);
+	if (held < 0) {
+		*error = held == -ENOMEM ? 0 : held;
 		kfree(write);
 		return 0;
 	}
+	end = MIN(end, (file_off_t)(first + held) << PAGE_SHIFT);
 	make_bios(write, inode->private, pos >> SECTOR_SHIFT, slots, end - pos);
 	if (write->nr > 0) {
 		bio_submit_all(write->bios, write->nr, &write->left);

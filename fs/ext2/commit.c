@@ -217,6 +217,8 @@ static int write_data(struct inode *inode)
 		return 0;
 	while ((error = mapping_write(&inode->mapping)) == -ENOMEM)
 		ext2_wait_for_memory();
+	if (!error && inode->mapping.lost_room)
+		return -EIO;
 	return error ? error : inode->mapping.write_error;
 }
 

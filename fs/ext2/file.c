@@ -122,6 +122,11 @@ static bool ext2_wait_for_room(struct mapping *mapping)
 	return id && ext2_commit_wait(fs, id) == 0;
 }
 
+static uint32_t ext2_transaction(const struct inode *inode)
+{
+	return READ_ONCE(ext2_fs(inode)->running)->id;
+}
+
 static void ext2_store(const struct inode *inode, struct file_store *store)
 {
 	*store = (struct file_store){
@@ -131,10 +136,15 @@ static void ext2_store(const struct inode *inode, struct file_store *store)
 	};
 }
 
+static const struct direct_ops ext2_direct_ops = {
+	.store = ext2_store,
+	.transaction = ext2_transaction,
+};
+
 #define EXT2_PAGES                                                                             \
 	.read_pages = ext2_read_pages, .write_pages = ext2_write_pages,                        \
 	.begin_write = ext2_begin_write, .begin_add = ext2_begin_add, .balance = ext2_balance, \
-	.wait_for_room = ext2_wait_for_room, .store = ext2_store, .has_store = true
+	.wait_for_room = ext2_wait_for_room, .direct = &ext2_direct_ops, .has_store = true
 
 const struct mapping_ops ext2_mapping_ops = { EXT2_PAGES };
 const struct mapping_ops ext2_small_mapping_ops = { EXT2_PAGES, .room_by_parts = true };

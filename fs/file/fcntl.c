@@ -6,6 +6,7 @@
  * 2. The commands that are about signals of files are in fs/file/owner.c, locks in lock_calls.c, leases in
  *    lease.c, and signals about directories in dnotify.c.
  */
+#include "fs/cache/pageio.h"
 #include "kernel/syscalls.h"
 #include "mm/vm/uaccess.h"
 #include "fs/file/file.h"

@@ -14,6 +14,7 @@
  *    name. Unless O_EXCL forbids it, linkat(2) can give it one later.
  * 7. Unknown and unsupported flags are EINVAL.
  */
+#include "fs/cache/pageio.h"
 #include "lib/print.h"
 #include "lib/string.h"
 #include "kernel/process/process.h"
@@ -167,10 +168,10 @@ static int open_path(struct file *file, const struct path *path, unsigned int fl
 	if (!error && file->ops->open)
 		error = file->ops->open(inode, file);
 	file->flags &= ~O_NOCTTY;
-	if (!error && flags & O_DIRECT && !mapping_allows_direct(&file->inode->mapping))
-		error = refuse(EINVAL, "the file is always read and written through memory");
 	if (error)
 		file->ops = &failed_file_ops;
+	else if (flags & O_DIRECT && !mapping_allows_direct(&file->inode->mapping))
+		error = refuse(EINVAL, "the file is always read and written through memory");
 	else if (flags & O_TRUNC && !created && S_ISREG(inode->mode))
 		error = truncate_opened(file);
 	file->opened = !error;

@@ -8,6 +8,7 @@
  *    terminal has none, so its readers do not wait for each other here.
  * 3. pread and similar calls use the offset that they are given, and take no lock.
  */
+#include "fs/cache/pageio.h"
 #include "kernel/syscalls.h"
 #include "mm/slab.h"
 #include "mm/vm/uaccess.h"

@@ -3,8 +3,7 @@
  * statfs64. They do not take inode->lock, because a writer may hold it while it waits for a disk.
  * So they may report a change that is in progress only in part.
  */
-#include "drivers/disk/block.h"
-#include "fs/cache/pagecache.h"
+#include "fs/cache/pageio.h"
 #include "lib/string.h"
 #include "kernel/syscalls.h"
 #include "mm/vm/uaccess.h"

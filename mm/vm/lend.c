@@ -8,7 +8,6 @@
  * 3. Taking the reference, write-protecting and flushing the TLBs happen in one section of
  *    table_lock. So when the slot is published, no CPU can store to the page through an old entry.
  */
-#include "mm/kmap.h"
 #include "mm/vm/tables.h"
 
 /* Take a reference to the page, write-protect the entry, and count the page as lent. */
@@ -55,15 +54,13 @@ static unsigned int take_mapped(struct vma *vma, uintptr_t va, bool gift, struct
 		struct page *page = frame_page(pte_frame(*entry));
 		unsigned int bits = *entry; /* all flags are in the low half, except NX */
 
-		if (!(bits & PTE_PRESENT))
+		if (!(bits & PTE_PRESENT) || page_pins(page) > 0)
 			break;
 		if (page_has(page, PG_HEAD | PG_TAIL) || page->mapping) {
 			if (nr > 0 || !promise(entry, page, protect, &flush))
 				break;
 			*size = pte_pages(bits) * PAGE_SIZE;
 			max = 1;
-		} else if (page_pins(page) > 0) {
-			break;
 		} else if (give && !(bits & PTE_SPECIAL)) {
 			give_away(mm, entry, page);
 			flush = true;
@@ -77,53 +74,6 @@ static unsigned int take_mapped(struct vma *vma, uintptr_t va, bool gift, struct
 		tlb_flush_range(mm, va, va + nr * PAGE_SIZE);
 	spin_unlock(&mm->table_lock);
 	return nr;
-}
-
-/* The page at va that a device fills, or NULL. table_lock is held. */
-static struct page *filled_page(struct mm *mm, uintptr_t va)
-{
-	pte_t *entry = mm_pte(mm, va);
-	struct page *page;
-
-	if (!entry || !(*entry & PTE_PRESENT) || *entry & PTE_SPECIAL)
-		return NULL;
-	page = frame_page(pte_frame(*entry));
-	return page_pins(page) > 0 ? page : NULL;
-}
-
-/* Lend a copy of the page at va if a device fills it. Returns 1, 0 if no device does, or -ENOMEM. mm->lock is held. */
-static int lend_copy(struct mm *mm, uintptr_t va, struct page **copy)
-{
-	struct page *page;
-
-	*copy = page_alloc(0, ALLOC_HIGH);
-	if (!*copy)
-		return -ENOMEM;
-	spin_lock(&mm->table_lock);
-	page = filled_page(mm, va);
-	if (page)
-		page_copy(*copy, page);
-	spin_unlock(&mm->table_lock);
-	if (page)
-		atomic_inc(&(*copy)->lent);
-	else
-		page_put(*copy);
-	return page != NULL;
-}
-
-/* Lend what is at va. Returns the number of pages, or 0 if the first one is not present, or -ENOMEM. */
-static int lend_present(struct vma *vma, uintptr_t va, bool gift, struct page **pages,
-			unsigned int max, unsigned int *size)
-{
-	int nr = take_mapped(vma, va, gift, pages, max, size);
-	bool filled;
-
-	if (nr > 0)
-		return nr;
-	spin_lock(&vma->mm->table_lock);
-	filled = filled_page(vma->mm, va) != NULL;
-	spin_unlock(&vma->mm->table_lock);
-	return filled ? lend_copy(vma->mm, va, pages) : 0;
 }
 
 int mm_lend_pages(struct mm *mm, uintptr_t va, bool gift, struct page **pages, unsigned int max,
@@ -142,12 +92,13 @@ int mm_lend_pages(struct mm *mm, uintptr_t va, bool gift, struct page **pages, u
 	 * Truncate may unmap a page that was just mapped. The next mm_resolve() then fails, because
 	 * the file ends before it.
 	 */
-	while (!error && (nr = lend_present(vma, va, gift, pages, max, size)) == 0)
+	while (!error && (nr = take_mapped(vma, va, gift, pages, max, size)) == 0 &&
+	       (nr = mm_copy_filled(mm, va, pages)) == 0)
 		error = mm_resolve(vma, va, false);
 	mutex_unlock(&mm->lock);
-	if (!error && nr > 0)
+	if (!error)
 		return nr;
 	if (error == -EINTR)
 		return -ERESTARTSYS;
-	return error == -ENOMEM || nr == -ENOMEM ? -ENOMEM : -EFAULT;
+	return error == -ENOMEM ? -ENOMEM : -EFAULT;
 }

@@ -176,3 +176,48 @@ ssize_t iter_unpin(struct iter *iter, size_t n, struct pin *parts, unsigned int 
 	pins_release(parts, nr, fill);
 	return done < n && done == 0 ? -EFAULT : (ssize_t)done;
 }
+
+/* ---- memory that a device fills, and a pipe wants ---- */
+
+/* The page at va that a device fills, or NULL. table_lock is held. */
+static struct page *filled_page(struct mm *mm, uintptr_t va)
+{
+	pte_t *entry = mm_pte(mm, va);
+	struct page *page;
+
+	if (!entry || !(*entry & PTE_PRESENT) || *entry & PTE_SPECIAL)
+		return NULL;
+	page = frame_page(pte_frame(*entry));
+	return page_pins(page) > 0 ? page : NULL;
+}
+
+static bool is_filled(struct mm *mm, uintptr_t va)
+{
+	bool filled;
+
+	spin_lock(&mm->table_lock);
+	filled = filled_page(mm, va) != NULL;
+	spin_unlock(&mm->table_lock);
+	return filled;
+}
+
+int mm_copy_filled(struct mm *mm, uintptr_t va, struct page **copy)
+{
+	struct page *page;
+
+	if (!is_filled(mm, va))
+		return 0;
+	*copy = page_alloc(0, ALLOC_HIGH);
+	if (!*copy)
+		return -ENOMEM;
+	spin_lock(&mm->table_lock);
+	page = filled_page(mm, va); /* the device may be done by now */
+	if (page)
+		page_copy(*copy, page);
+	spin_unlock(&mm->table_lock);
+	if (page)
+		atomic_inc(&(*copy)->lent);
+	else
+		page_put(*copy);
+	return page != NULL;
+}

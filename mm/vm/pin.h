@@ -51,5 +51,4 @@ ssize_t iter_pin(const struct iter *iter, size_t n, bool fill, struct pin *parts
 ssize_t iter_unpin(struct iter *iter, size_t n, struct pin *parts, unsigned int nr, bool fill);
 /* The same without the iterator, for a task that has no access to the program's memory. Never sleeps. */
 void pins_release(struct pin *parts, unsigned int nr, bool fill);
-
 #endif

@@ -63,6 +63,11 @@ static inline bool page_is_own(const struct page *page)
 	return (unsigned int)atomic_read(&page->refs) == 1 + pins;
 }
 /*
+ * For vmsplice: if a device fills the private page at va, copy it to *copy, a new page that counts as lent. Returns 1, 0 if
+ * no device does, or -ENOMEM. mm->lock is held. May sleep. mm/vm/pin.c
+ */
+int mm_copy_filled(struct mm *mm, uintptr_t va, struct page **copy);
+/*
  * Replace the mapping of the huge page at va by a page table with 512 entries. Returns 0 or
  * -ENOMEM. mm->lock is held.
  */

@@ -1,0 +1,255 @@
+/*
+ * O_DIRECT on a disk that answers late or not at all: what happens to the memory, the file and the process meanwhile.
+ */
+#define _GNU_SOURCE
+#include "gate.h"
+#include <pthread.h>
+
+#define FILE_SIZE 65536
+
+static char *memory; /* aligned; FILE_SIZE */
+static int file, plain;
+static pthread_t helper;
+static volatile ssize_t helped;
+
+/* Mount a writable file system whose file has FILE_SIZE known bytes, none of them cached. */
+static void begin(void)
+{
+	memory = mmap(NULL, FILE_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	CHECK(memory != MAP_FAILED);
+	gate_mount();
+	CHECK_EQ(mount("/dev/gate0", "/mnt", "ext2", MS_REMOUNT, NULL), 0);
+	file = open("/mnt/late", O_RDWR | O_CREAT | O_DIRECT, 0600);
+	plain = open("/mnt/late", O_RDWR);
+	CHECK(file >= 0 && plain >= 0);
+	test_fill(memory, FILE_SIZE, 1, 0);
+	CHECK_EQ(pwrite(file, memory, FILE_SIZE, 0), FILE_SIZE);
+	CHECK_EQ(fsync(file), 0);
+	CHECK_EQ(pread(file, memory, FILE_SIZE, 0), FILE_SIZE);
+	CHECK_EQ(test_differs(memory, FILE_SIZE, 1, 0), FILE_SIZE);
+	memset(memory, 0x5a, FILE_SIZE);
+}
+
+static void end(void)
+{
+	gate_control("open");
+	close(file);
+	close(plain);
+	CHECK_EQ(umount("/mnt"), 0);
+}
+
+static void *read_it(void *arg)
+{
+	helped = pread(file, memory, FILE_SIZE, 0);
+	return arg;
+}
+
+static void *write_it(void *arg)
+{
+	helped = pwrite(file, memory, FILE_SIZE, 0);
+	return arg;
+}
+
+/* A thread begins a request, which the closed gate holds up. */
+static void begin_late(void *(*request)(void *))
+{
+	gate_control("close");
+	CHECK_EQ(pthread_create(&helper, NULL, request, NULL), 0);
+	test_sleep_ms(100);
+}
+
+static void end_late(void)
+{
+	gate_control("open");
+	CHECK_EQ(pthread_join(helper, NULL), 0);
+	CHECK_EQ(helped, FILE_SIZE);
+}
+
+BEYOND_TEST(
+	fork_meanwhile, 20,
+	"a process that forks while a disk fills its memory gets the bytes, and so does nobody else",
+	NO_GATE)
+{
+	int pipes[2];
+	pid_t child;
+	char byte;
+
+	begin();
+	CHECK_EQ(pipe(pipes), 0);
+	begin_late(read_it);
+	child = fork();
+	if (child == 0) {
+		/* Its own copy, which the disk does not fill. */
+		if (read(pipes[0], &byte, 1) != 1)
+			_exit(1);
+		for (int i = 0; i < FILE_SIZE; i++)
+			if (memory[i] != 0x5a)
+				_exit(2);
+		_exit(0);
+	}
+	end_late();
+	CHECK_EQ(test_differs(memory, FILE_SIZE, 1, 0), FILE_SIZE);
+	CHECK_EQ(write(pipes[1], "x", 1), 1);
+	CHECK_EQ(test_wait(child), 0);
+	end();
+}
+
+BEYOND_TEST(protected_meanwhile, 20,
+	    "memory that is protected and written again stays the disk's target", NO_GATE)
+{
+	begin();
+	begin_late(read_it);
+	CHECK_EQ(mprotect(memory, FILE_SIZE, PROT_READ), 0);
+	CHECK_EQ(mprotect(memory, FILE_SIZE, PROT_READ | PROT_WRITE), 0);
+	for (int i = 0; i < FILE_SIZE; i += 4096)
+		memory[i] = 1; /* the disk overwrites it */
+	end_late();
+	CHECK_EQ(test_differs(memory, FILE_SIZE, 1, 0), FILE_SIZE);
+	end();
+}
+
+BEYOND_TEST(unmapped_meanwhile, 20,
+	    "memory that is unmapped while a disk fills it is not used for anything else", NO_GATE)
+{
+	char *other;
+
+	begin();
+	begin_late(read_it);
+	CHECK_EQ(munmap(memory, FILE_SIZE), 0);
+	other = mmap(memory, FILE_SIZE, PROT_READ | PROT_WRITE,
+		     MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+	CHECK(other == memory);
+	memset(other, 0x33, FILE_SIZE);
+	end_late();
+	for (int i = 0; i < FILE_SIZE; i++)
+		CHECK_EQ(other[i], 0x33);
+	end();
+}
+
+BEYOND_TEST(lent_meanwhile, 20,
+	    "a pipe that is given memory which a disk fills has bytes that stay", NO_GATE)
+{
+	struct iovec piece;
+	int ends[2];
+
+	begin();
+	CHECK_EQ(pipe(ends), 0);
+	begin_late(read_it);
+	piece = (struct iovec){ memory, 16384 };
+	CHECK_EQ(vmsplice(ends[1], &piece, 1, 0), 16384);
+	piece = (struct iovec){ memory + 16384, 16384 };
+	CHECK_EQ(vmsplice(ends[1], &piece, 1, SPLICE_F_GIFT), 16384);
+	end_late();
+	CHECK_EQ(test_differs(memory, FILE_SIZE, 1, 0), FILE_SIZE);
+	CHECK_EQ(read_full(ends[0], back, 32768), 32768);
+	for (int i = 0; i < 32768; i++)
+		CHECK_EQ(back[i], 0x5a);
+	end();
+}
+
+/* A child makes a request, which the closed gate holds up, and is killed. */
+static void kill_late(ssize_t (*request)(void))
+{
+	pid_t child;
+
+	gate_control("close");
+	child = fork();
+	if (child == 0) {
+		request();
+		_exit(1);
+	}
+	test_sleep_ms(100);
+	CHECK_EQ(kill(child, SIGKILL), 0);
+	CHECK_EQ(test_wait(child), 128 + SIGKILL);
+}
+
+static ssize_t read_all(void)
+{
+	return pread(file, memory, FILE_SIZE, 0);
+}
+
+static ssize_t write_over(void)
+{
+	return pwrite(file, memory, 8192, 4096);
+}
+
+static ssize_t write_behind(void)
+{
+	return pwrite(file, memory, FILE_SIZE, 2 * FILE_SIZE);
+}
+
+BEYOND_TEST(killed, 20,
+	    "a process that is killed ends before the disk answers, and the file is right", NO_GATE)
+{
+	begin();
+	kill_late(read_all);
+	gate_control("open");
+	CHECK_EQ(pread(plain, back, FILE_SIZE, 0), FILE_SIZE);
+	CHECK_EQ(test_differs(back, FILE_SIZE, 1, 0), FILE_SIZE);
+	kill_late(write_over);
+	gate_control("open");
+	CHECK_EQ(pread(plain, back, FILE_SIZE, 0), FILE_SIZE);
+	for (int i = 4096; i < 12288; i++)
+		CHECK_EQ(back[i], 0x5a);
+	kill_late(write_behind);
+	gate_control("open");
+	CHECK_EQ(lseek(plain, 0, SEEK_END), FILE_SIZE);
+	CHECK_EQ(ftruncate(plain, 4 * FILE_SIZE), 0);
+	/* The kernel's task may have ended the write by now, or not. */
+	CHECK_EQ(pread(plain, back, FILE_SIZE, 2 * FILE_SIZE), FILE_SIZE);
+	for (int i = 0; i < FILE_SIZE; i++)
+		CHECK(back[i] == 0 || back[i] == 0x5a);
+	test_sleep_ms(100); /* the kernel's tasks that end the requests */
+	end();
+}
+
+BEYOND_TEST(
+	others_meanwhile, 20,
+	"a splice does not wait for a direct write, and its bytes are the new ones; truncation waits",
+	NO_GATE)
+{
+	int ends[2];
+	pid_t child;
+
+	begin();
+	CHECK_EQ(pipe(ends), 0);
+	begin_late(write_it);
+	CHECK_EQ(splice(plain, NULL, ends[1], NULL, 16384, 0), 16384);
+	child = fork();
+	if (child == 0)
+		_exit(ftruncate(plain, 4096));
+	test_sleep_ms(50);
+	CHECK_EQ(waitpid(child, NULL, WNOHANG), 0);
+	end_late();
+	CHECK_EQ(test_wait(child), 0);
+	CHECK_EQ(read_full(ends[0], back, 16384), 16384);
+	for (int i = 0; i < 4096; i++)
+		CHECK_EQ(back[i], 0x5a);
+	CHECK_EQ(lseek(plain, 0, SEEK_END), 4096);
+	end();
+}
+
+BEYOND_TEST(errors, 20, "an error of the disk is EIO, and a file never shows what was not written",
+	    NO_GATE)
+{
+	begin();
+	gate_control("fail 1");
+	CHECK_ERR(pread(file, memory, FILE_SIZE, 0), EIO);
+	CHECK_EQ(pread(file, memory, FILE_SIZE, 0), FILE_SIZE);
+	CHECK_EQ(test_differs(memory, FILE_SIZE, 1, 0), FILE_SIZE);
+	gate_control("fail 1");
+	CHECK_ERR(pwrite(file, memory, 4096, 8192), EIO);
+	gate_control("fail 1");
+	CHECK_ERR(pwrite(file, memory, FILE_SIZE, FILE_SIZE), EIO);
+	CHECK_EQ(lseek(plain, 0, SEEK_END), FILE_SIZE);
+	CHECK_EQ(pread(plain, back, FILE_SIZE, 0), FILE_SIZE);
+	CHECK_EQ(test_differs(back, FILE_SIZE, 1, 0), FILE_SIZE);
+	/* Into a hole: it stays zeros. */
+	CHECK_EQ(ftruncate(plain, 8 * FILE_SIZE) | fsync(plain), 0);
+	gate_control("fail 1");
+	CHECK_ERR(pwrite(file, memory, 8192, 4 * FILE_SIZE), EIO);
+	CHECK_EQ(pread(plain, back, FILE_SIZE, 4 * FILE_SIZE), FILE_SIZE);
+	for (int i = 0; i < FILE_SIZE; i++)
+		CHECK_EQ(back[i], 0);
+	end();
+}

@@ -1,0 +1,136 @@
+/*
+ * Direct reads and writes at once with all that changes a file: buffered writes, stores to mappings, truncation, splice. Every
+ * byte that is written is what its offset says. So each byte of the file is right or zero at any time. The disk is full of
+ * other bytes before.
+ *
+ * With EXT2_DISK=DISK in the environment this happens there, and tests/guest-tool/ext2 lets e2fsck judge it.
+ */
+#include "ext2.h"
+
+#define WORKERS 5
+#define SIZE	(256 << 10)
+#define KEPT	(96 << 10) /* the file is never shorter, so that a mapping of it can be used */
+#define SEED	5
+#define MS	1500
+#define PIECE	(48 << 10)
+
+static char *memory;
+static uint32_t state;
+
+static unsigned int random_below(unsigned int n)
+{
+	state = state * 1664525u + 1013904223u;
+	return (state >> 8) % n;
+}
+
+static void check(const char *bytes, ssize_t n, off_t at)
+{
+	if (n < 0)
+		test_fail(__FILE__, __LINE__, "a read fails");
+	for (ssize_t i = 0; i < n; i++)
+		if (bytes[i] && (unsigned char)bytes[i] != test_byte(SEED, at + i))
+			test_fail(__FILE__, __LINE__, "byte %lld is %d", (long long)(at + i),
+				  bytes[i]);
+}
+
+static void splice_some(int fd, off_t at)
+{
+	int ends[2];
+	off_t pos = at;
+	ssize_t n;
+
+	CHECK_EQ(pipe(ends), 0);
+	n = splice(fd, &pos, ends[1], NULL, 16384, 0);
+	if (n > 0) {
+		/* A page that was truncated before it was read is missing: then a read fails once. */
+		ssize_t got = read(ends[0], memory, n);
+
+		if (got > 0)
+			check(memory, got, at);
+	}
+	close(ends[0]);
+	close(ends[1]);
+}
+
+static void do_something(int direct, int plain, char *map)
+{
+	size_t at = random_below((SIZE - PIECE) / 512) * 512;
+	size_t n = (1 + random_below(PIECE / 512)) * 512;
+	size_t odd = random_below(500), store = random_below(KEPT - 8192);
+
+	switch (random_below(9)) {
+	case 0:
+	case 1:
+		test_fill(memory, n, SEED, at);
+		CHECK_EQ(pwrite(direct, memory, n, at), n);
+		break;
+	case 2:
+		test_fill(memory, n, SEED, at + odd);
+		CHECK_EQ(pwrite(plain, memory, n, at + odd), n);
+		break;
+	case 3:
+		test_fill(map + store, 1 + n % 8192, SEED, store);
+		break;
+	case 4:
+		CHECK_EQ(ftruncate(plain, KEPT + random_below((SIZE - KEPT) / 512) * 512), 0);
+		break;
+	case 5:
+		check(memory, pread(plain, memory, n, at + odd), at + odd);
+		break;
+	case 6:
+		splice_some(plain, at + odd);
+		break;
+	case 7:
+		check(map + store, 1 + n % 8192, store);
+		break;
+	default:
+		check(memory, pread(direct, memory, n, at), at);
+	}
+}
+
+static void work(int number)
+{
+	int direct = open(MNT "/file", O_RDWR | O_DIRECT), plain = open(MNT "/file", O_RDWR);
+	char *map = mmap(NULL, KEPT, PROT_READ | PROT_WRITE, MAP_SHARED, plain, 0);
+	long long end = test_ms() + MS;
+
+	memory = mmap(NULL, PIECE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	CHECK(direct >= 0 && plain >= 0 && map != MAP_FAILED && memory != MAP_FAILED);
+	state = number * 7919 + 1;
+	while (test_ms() < end)
+		do_something(direct, plain, map);
+	_exit(0);
+}
+
+TEST(everything_at_once, 20,
+     "each byte is right or zero, whoever reads it, while five processes change the file")
+{
+	pid_t workers[WORKERS];
+	static char all[SIZE];
+	int fd;
+
+	put_image("blank-4k");
+	mount_writable();
+	memset(buf, 0xee, sizeof(buf));
+	fd = open(MNT "/junk", O_WRONLY | O_CREAT, 0600);
+	for (int i = 0; i < 24; i++)
+		CHECK_EQ(write(fd, buf, sizeof(buf)), sizeof(buf));
+	CHECK_EQ(fsync(fd), 0);
+	CHECK_EQ(close(fd) | unlink(MNT "/junk"), 0);
+	sync();
+	fd = open(MNT "/file", O_RDWR | O_CREAT, 0600);
+	CHECK_EQ(ftruncate(fd, KEPT), 0);
+	for (int i = 0; i < WORKERS; i++)
+		if ((workers[i] = fork()) == 0)
+			work(i);
+	for (int i = 0; i < WORKERS; i++)
+		CHECK_EQ(test_wait(workers[i]), 0);
+	check(all, pread(fd, all, SIZE, 0), 0);
+	forget();
+	memory = mmap(NULL, SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	CHECK_EQ(fcntl(fd, F_SETFL, O_DIRECT), 0);
+	CHECK_EQ(pread(fd, memory, SIZE, 0), lseek(fd, 0, SEEK_END));
+	CHECK_EQ(memcmp(memory, all, SIZE), 0);
+	close(fd);
+	unmount();
+}
