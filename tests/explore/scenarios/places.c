@@ -156,8 +156,8 @@ static void nothing_is_left(void)
 	cached_must_be_gone();
 }
 
-SCENARIO(places_read, "a direct write, and tasks that read and lend the page", both_have_ones, agree,
-	 { "direct", write_directly, 2 }, { "reader", read, 0 }, { "lender", lend, 0 });
+SCENARIO(places_read, "a direct write, and tasks that read and lend the page", both_have_ones,
+	 agree, { "direct", write_directly, 2 }, { "reader", read, 0 }, { "lender", lend, 0 });
 SCENARIO(places_cold, "the same if the page is not in the cache", disk_has_ones, agree,
 	 { "direct", write_directly, 2 }, { "reader", read, 0 }, { "lender", lend, 0 });
 SCENARIO(places_write, "a direct write, and a write to the cache", cache_has_ones, agree,
