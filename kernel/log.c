@@ -88,6 +88,14 @@ void log_add_sink(struct log_sink *sink)
 	spin_unlock_irqrestore(&log_lock, flags);
 }
 
+int log_set_console(int level)
+{
+	int old = console_level + 1;
+
+	WRITE_ONCE(console_level, level - 1);
+	return old;
+}
+
 size_t log_read(unsigned int *position, char *buf, size_t size)
 {
 	unsigned int flags = spin_lock_irqsave(&log_lock);

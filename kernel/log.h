@@ -42,6 +42,12 @@ size_t log_read(unsigned int *position, char *buf, size_t size);
 #define LOG_RING_SIZE (16u << 10)
 
 /*
+ * Let the console show lines below `level`, as syslog(2) counts: 1 to 8. Returns what it was before. Never sleeps. The
+ * caller serialises these calls.
+ */
+int log_set_console(int level);
+
+/*
  * Print a message, the current task, the registers with which the program entered the kernel, and a
  * backtrace. Then stop all CPUs. Only for errors of the kernel itself.
  */

@@ -176,6 +176,10 @@ long sys_linkat(int old_dirfd, const char __user *old_name, int new_dirfd,
 long sys_symlinkat(const char __user *user_target, int dirfd, const char __user *name);
 long sys_readlinkat(int dirfd, const char __user *name, char __user *result, int size);
 
+/* ---- fs/names/super.c ---- */
+
+long sys_sysfs(int option, unsigned long first, unsigned long second);
+
 /* ---- fs/names/xattr.c ---- */
 
 long sys_setxattr(const char __user *path, const char __user *name, const void __user *value,
@@ -261,6 +265,8 @@ long sys_reboot(unsigned long magic, unsigned long magic2, unsigned long command
 
 /* ---- kernel/process/exec.c ---- */
 
+long sys_execveat(int dirfd, const char __user *user_name, const void __user *argv,
+		  const void __user *envp, unsigned int flags);
 long sys_execve(const char __user *user_path, const void __user *argv, const void __user *envp);
 
 /* ---- kernel/process/capability.c ---- */
@@ -285,6 +291,10 @@ long sys_clone3(const void __user *from, size_t size);
 
 long sys_futex(unsigned long address, unsigned int op, uint32_t value, unsigned long fourth,
 	       unsigned long address2, uint32_t bits);
+
+/* ---- fs/proc/kcmp.c ---- */
+
+long sys_kcmp(int first, int second, unsigned int type, unsigned int fd1, unsigned int fd2);
 
 /* ---- fs/proc/pidfd.c ---- */
 
@@ -394,7 +404,7 @@ long sys_sched_setaffinity(int tid, unsigned int size, const void __user *from);
 long sys_sched_getaffinity(int tid, unsigned int size, void __user *to);
 long sys_getcpu(void __user *cpu, void __user *node);
 
-/* ---- kernel/process/process.c ---- */
+/* ---- kernel/process/prctl.c ---- */
 
 long sys_prctl(unsigned long option, unsigned long argument, unsigned long third,
 	       unsigned long fourth, unsigned long fifth);
@@ -407,8 +417,11 @@ long sys_clock_nanosleep(int clock, unsigned int flags, const void __user *from,
 
 /* ---- kernel/process/sysinfo.c ---- */
 
-long sys_syslog(int action, char __user *buf, int len);
 long sys_sysinfo(void __user *buf);
+
+/* ---- kernel/process/syslog.c ---- */
+
+long sys_syslog(int action, char __user *buf, int len);
 
 /* ---- kernel/process/timecalls.c ---- */
 

@@ -14,6 +14,10 @@ struct file;
 
 #define USER_END 0xc0000000u
 
+struct memory_use { /* what /proc/PID tells, in pages */
+	unsigned int pages, locked, resident, most, data, stack, text, libraries;
+};
+
 struct mm {
 	struct atomic users; /* tasks that run in it */
 	struct mutex lock;
@@ -40,6 +44,7 @@ struct mm {
 	struct atomic resident;		 /* pages mapped */
 	int peak_resident;		 /* the most so far, seen after each fault; lock */
 	struct atomic nr_tables;	 /* their number */
+	struct memory_use counted;	 /* by the last reader of /proc/PID; changed under lock */
 };
 
 #endif

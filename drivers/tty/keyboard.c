@@ -5,13 +5,16 @@
  *
  * 1. After setup everything happens in the interrupt. A scan code becomes up to four bytes of input.
  * 2. The arrows and the keys above them send the same bytes as on a Linux console. Function keys, the
- *    keypad and Alt send nothing.
+ *    keypad and Alt send nothing. Ctrl-Alt-Delete restarts the machine (reboot(2)).
  * 3. Every wait for the controller ends after a while, so that a machine without a controller boots.
  */
 #include "drivers/tty/console.h"
 #include "kernel/cpu/cpu.h"
 #include "kernel/cpu/irq.h"
+#include "kernel/cpu/reboot.h"
 #include "kernel/log.h"
+#include "kernel/process/process.h"
+#include "kernel/signals/signal.h"
 #include "kernel/time.h"
 #include "lib/string.h"
 
@@ -41,8 +44,10 @@ enum scan_code {
 	KEY_CTRL = 0x1d,
 	KEY_SHIFT_LEFT = 0x2a,
 	KEY_SHIFT_RIGHT = 0x36,
+	KEY_ALT = 0x38,
 	KEY_CAPS_LOCK = 0x3a,
 	KEY_HOME = 0x47,
+	KEY_DELETE = 0x53,
 };
 
 /* By scan code; 0: no character. */
@@ -56,7 +61,7 @@ static const char *const extended_keys[] = { "\033[1~", "\033[A",  "\033[5~", NU
 					     "\033[6~", "\033[2~", "\033[3~" };
 
 /* Only the interrupt touches these. */
-static bool shift, ctrl, caps_lock;
+static bool shift, ctrl, alt, caps_lock;
 static bool extended; /* the last code was 0xe0: the next one is an extended key */
 
 static void type_character(uint8_t code)
@@ -71,6 +76,21 @@ static void type_character(uint8_t code)
 	tty_input(&vga_tty, &c, 1);
 }
 
+/* Ctrl-Alt-Delete */
+static void restart_keys(void)
+{
+	const struct signal_info info = { .code = SI_KERNEL };
+	unsigned int flags;
+
+	if (reboot_on_keys) {
+		reboot_now();
+		return;
+	}
+	flags = spin_lock_irqsave(&tasks_lock);
+	(void)signal_send_locked(init_process, NULL, SIGINT, &info);
+	spin_unlock_irqrestore(&tasks_lock, flags);
+}
+
 static void receive(uint8_t byte)
 {
 	uint8_t code = byte & ~KEY_RELEASED;
@@ -81,6 +101,11 @@ static void receive(uint8_t byte)
 		return;
 	if (code == KEY_CTRL) {
 		ctrl = pressed;
+	} else if (code == KEY_ALT) {
+		alt = pressed;
+	} else if (was_extended && code == KEY_DELETE && ctrl && alt) {
+		if (pressed)
+			restart_keys();
 	} else if (was_extended) {
 		if (pressed && code >= KEY_HOME && code - KEY_HOME < ARRAY_SIZE(extended_keys) &&
 		    extended_keys[code - KEY_HOME])

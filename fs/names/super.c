@@ -11,7 +11,11 @@
 #include "fs/names/notify.h"
 #include "fs/names/times.h"
 #include "fs/names/vfs_internal.h"
+#include "kernel/syscalls.h"
 #include "mm/slab.h"
+#include "mm/vm/uaccess.h"
+
+#define FS_NAME_MAX 16 /* bytes, with the NUL; longer than every name */
 
 extern const struct file_system _filesystems_start[], _filesystems_end[];
 
@@ -104,6 +108,37 @@ struct super_block *super_create(const struct file_system *type, struct block_de
 		return sb;
 	super_put(sb);
 	return ERR_PTR(error);
+}
+
+enum { SYSFS_INDEX_OF = 1, SYSFS_NAME_OF, SYSFS_COUNT };
+
+static long index_of(const char __user *user_name)
+{
+	char name[FS_NAME_MAX];
+	const struct file_system *type;
+	ssize_t len = strncpy_from_user(name, user_name, sizeof(name));
+
+	if (len == -EFAULT)
+		return -EFAULT;
+	for (type = _filesystems_start; len >= 0 && type < _filesystems_end; type++)
+		if (strcmp(type->name, name) == 0)
+			return type - _filesystems_start;
+	return refuse(EINVAL, "no such file system");
+}
+
+/* The kinds of file systems, by their numbers. The numbers are only good for these calls. */
+long sys_sysfs(int option, unsigned long first, unsigned long second)
+{
+	unsigned int nr = _filesystems_end - _filesystems_start;
+
+	if (option == SYSFS_INDEX_OF)
+		return index_of((const char __user *)first);
+	if (option == SYSFS_COUNT)
+		return nr;
+	if (option != SYSFS_NAME_OF || first >= nr)
+		return refuse(EINVAL, "no such option or number");
+	return copy_to_user((void __user *)second, _filesystems_start[first].name,
+			    strlen(_filesystems_start[first].name) + 1);
 }
 
 void file_systems_show(struct text *text)

@@ -30,6 +30,13 @@ FACT(min_free_kbytes, "sys/vm/min_free_kbytes", "0");
 FACT(swappiness, "sys/vm/swappiness", "0");
 FACT(panic_on_oom, "sys/vm/panic_on_oom", "0");
 
+/* A program of SCHED_RR has the CPU for RR_TICKS ticks. Urgent programs may take all of the time. */
+FACT(sched_rr_timeslice, "sys/kernel/sched_rr_timeslice_ms", "100");
+FACT(sched_rt_period, "sys/kernel/sched_rt_period_us", "1000000");
+FACT(sched_rt_runtime, "sys/kernel/sched_rt_runtime_us", "-1");
+/* Everybody may read the log, and a debugger any process of its user. */
+FACT(dmesg_restrict, "sys/kernel/dmesg_restrict", "0");
+
 /* ---- random identifiers ---- */
 
 PROC_ENTRY(sys_kernel_random, .path = "sys/kernel/random", .mode = S_IFDIR | 0555);

@@ -7,6 +7,7 @@
 #include "fs/file/file.h"
 #include "fs/proc/proc.h"
 #include "kernel/process/process.h"
+#include "kernel/process/timecalls.h"
 #include "kernel/process/usage.h"
 #include "kernel/syscall.h"
 #include "kernel/signals/signal.h"
@@ -18,6 +19,7 @@
 #define NS_A_TICK	(NSEC_PER_SEC / 100) /* USER_HZ: the unit of times in /proc */
 #define NORMAL_PRIORITY 20
 #define KB_A_PAGE	(PAGE_SIZE / 1024)
+#define LOCK_TRIES	20 /* one a tick */
 
 static const char *const state_names[] = {
 	[TASK_RUNNING] = "R (running)",	    [TASK_INTERRUPTIBLE] = "S (sleeping)",
@@ -27,10 +29,6 @@ static const char *const state_names[] = {
 };
 
 /* ---- its memory ---- */
-
-struct memory_use { /* in pages */
-	unsigned int pages, locked, resident, most, data, stack, text, libraries;
-};
 
 static void count_area(struct memory_use *use, const struct mm *mm, const struct vma *vma)
 {
@@ -49,6 +47,20 @@ static void count_area(struct memory_use *use, const struct mm *mm, const struct
 		use->data += pages;
 }
 
+/*
+ * Returns true if mm->lock has been taken. A page fault may hold it for as long as a disk is silent, and ps must not stand
+ * still with it. Then the figures of the last time are told.
+ */
+static bool lock_soon(struct mm *mm)
+{
+	for (unsigned int try = 0; !mutex_trylock(&mm->lock); try++) {
+		if (try == LOCK_TRIES)
+			return false;
+		(void)sleep_until(time_now() + TICK_NS);
+	}
+	return true;
+}
+
 static struct memory_use memory_use(struct process *process)
 {
 	struct memory_use use = { 0 };
@@ -57,10 +69,13 @@ static struct memory_use memory_use(struct process *process)
 
 	if (!mm)
 		return use;
-	if (mutex_lock_killable(&mm->lock) == 0) { /* else nobody will see the zero */
+	if (lock_soon(mm)) {
 		for (vma = mm_find_next(mm, 0); vma; vma = mm_find_next(mm, vma->end))
 			count_area(&use, mm, vma);
+		mm->counted = use;
 		mutex_unlock(&mm->lock);
+	} else {
+		use = mm->counted;
 	}
 	use.resident = MAX(atomic_read(&mm->resident), 0);
 	use.most = MAX(use.resident, (unsigned int)MAX(mm->peak_resident, 0));
@@ -185,11 +200,11 @@ PROC_ENTRY(task_comm, .path = "/pid/task/N/comm", .mode = 0644, .show_process = 
 
 /* ---- status ---- */
 
-static void show_ids(struct text *text, const struct credentials *cred)
+static void show_ids(struct text *text, const struct credentials *cred, unsigned int slots)
 {
-	text_printf(text, "Uid:\t%u\t%u\t%u\t%u\nGid:\t%u\t%u\t%u\t%u\nGroups:\t", cred->uid,
-		    cred->euid, cred->suid, cred->fsuid, cred->gid, cred->egid, cred->sgid,
-		    cred->fsgid);
+	text_printf(text, "Uid:\t%u\t%u\t%u\t%u\nGid:\t%u\t%u\t%u\t%u\n", cred->uid, cred->euid,
+		    cred->suid, cred->fsuid, cred->gid, cred->egid, cred->sgid, cred->fsgid);
+	text_printf(text, "FDSize:\t%u\nGroups:\t", slots);
 	for (unsigned int i = 0; i < cred->nr_groups; i++)
 		text_printf(text, "%u ", cred->groups[i]);
 	text_printf(text, "\n");
@@ -250,18 +265,23 @@ static int show_status(struct process *process, unsigned int tid, struct text *t
 	unsigned int flags = spin_lock_irqsave(&tasks_lock);
 	const struct task *task = thread_of(process, tid);
 
-	text_printf(text, "Name:\t%s\nState:\t%s\nTgid:\t%u\nPid:\t%u\nPPid:\t%u\nTracerPid:\t%u\n",
-		    name_of(process, task), state_of(task), process->pid, tid ? tid : process->pid,
-		    parent_of(process), task && task->ptrace.tracer ? task->ptrace.tracer->tid : 0);
-	show_ids(text, &process->cred);
+	text_printf(text, "Name:\t%s\n", name_of(process, task));
+	if (task && task->fs)
+		text_printf(text, "Umask:\t%04o\n", task->fs->umask);
+	text_printf(text, "State:\t%s\nTgid:\t%u\nPid:\t%u\nPPid:\t%u\nTracerPid:\t%u\n",
+		    state_of(task), process->pid, tid ? tid : process->pid, parent_of(process),
+		    task && task->ptrace.tracer ? task->ptrace.tracer->tid : 0);
+	show_ids(text, &process->cred, task && task->files ? task->files->size : 0);
+	text_printf(text, "NStgid:\t%u\nNSpid:\t%u\nNSpgid:\t%u\nNSsid:\t%u\n", process->pid,
+		    tid ? tid : process->pid, process->pgid, process->sid);
 	show_memory(text, &memory);
 	text_printf(text, "Threads:\t%u\n", process->nr_threads);
 	show_signals(text, process, task);
 	show_capabilities(text, &process->cred);
 	if (task)
 		text_printf(text,
-			    "Cpus_allowed:\t%x\nvoluntary_ctxt_switches:\t%u\n"
-			    "nonvoluntary_ctxt_switches:\t%u\n",
+			    "Cpus_allowed:\t%x\nMems_allowed:\t1\nMems_allowed_list:\t0\n"
+			    "voluntary_ctxt_switches:\t%u\nnonvoluntary_ctxt_switches:\t%u\n",
 			    task->allowed & ((1u << nr_cpus) - 1), task->switches[false],
 			    task->switches[true]);
 	spin_unlock_irqrestore(&tasks_lock, flags);

@@ -1,5 +1,5 @@
 /*
- * reboot(2): restart, halt or power off. Linux leaves it to the calling program to store what is in memory; here the
+ * reboot(2): restart, halt or power off, or decide what Ctrl-Alt-Delete does. Linux leaves it to the calling program to store what is in memory; here the
  * file systems are left clean.
  */
 #include "kernel/capability.h"
@@ -13,6 +13,8 @@
 #define RB_RESTART	 0x01234567u
 #define RB_HALT		 0xcdef0123u
 #define RB_POWER_OFF	 0x4321fedcu
+#define RB_ENABLE_CAD	 0x89abcdefu
+#define RB_DISABLE_CAD	 0u
 
 #define SLEEP_ENABLE	 (1u << 13) /* SLP_EN, ACPI 6.3, 4.8.3.2.1 */
 #define SLEEP_TYPE_SHIFT 10
@@ -20,10 +22,18 @@
 #define KEYBOARD_RESET	 0xfe
 
 void (*before_stop)(void);
+bool reboot_on_keys = true;
 
 static bool second_magic_ok(unsigned long magic)
 {
 	return magic == 672274793 || magic == 85072278 || magic == 369367448 || magic == 537993216;
+}
+
+void reboot_now(void)
+{
+	log_info("restarting");
+	outb(KEYBOARD_COMMAND, KEYBOARD_RESET);
+	time_delay(100 * NSEC_PER_MSEC);
 }
 
 long sys_reboot(unsigned long magic, unsigned long magic2, unsigned long command)
@@ -32,14 +42,16 @@ long sys_reboot(unsigned long magic, unsigned long magic2, unsigned long command
 		return refuse(EPERM, "only root may restart or stop the machine");
 	if (magic != REBOOT_MAGIC || !second_magic_ok(magic2))
 		return refuse(EINVAL, "wrong magic numbers");
+	if (command == RB_ENABLE_CAD || command == RB_DISABLE_CAD) {
+		reboot_on_keys = command == RB_ENABLE_CAD;
+		return 0;
+	}
 	if (command != RB_RESTART && command != RB_POWER_OFF && command != RB_HALT)
 		return refuse(EINVAL, "unknown command");
 	if (before_stop)
 		before_stop();
 	if (command == RB_RESTART) {
-		log_info("restarting");
-		outb(KEYBOARD_COMMAND, KEYBOARD_RESET);
-		time_delay(100 * NSEC_PER_MSEC);
+		reboot_now();
 	} else if (command == RB_POWER_OFF) {
 		log_info("power off");
 		if (acpi.pm1a_control)

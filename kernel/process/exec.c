@@ -25,7 +25,9 @@
 #include "kernel/syscalls.h"
 #include "kernel/vdso_symbols.h"
 #include "fs/file/file.h"
+#include "fs/names/vfs_internal.h"
 #include "mm/vm/iter.h"
+#include "lib/print.h"
 #include "lib/string.h"
 #include "mm/slab.h"
 #include "mm/vm/uaccess.h"
@@ -407,7 +409,12 @@ static int become(struct exec *x, const char *path)
 
 /* ---- the calls ---- */
 
-int exec_path(const char *path, const void *argv, const void *envp, bool kernel)
+/*
+ * Execute the program at `path`, or the one at `at`, of which `path` is only the name. `no_script` refuses a script,
+ * because its interpreter would not find it by that name.
+ */
+static int exec_at(const char *path, const struct path *at, bool no_script, const void *argv,
+		   const void *envp, bool kernel)
 {
 	struct exec *x = kzalloc(sizeof(*x), 0);
 	unsigned int tid = current->tid;
@@ -415,7 +422,9 @@ int exec_path(const char *path, const void *argv, const void *envp, bool kernel)
 
 	if (!x)
 		return -ENOMEM;
-	error = program_find(&x->program, &x->script, path);
+	error = program_find(&x->program, &x->script, path, at);
+	if (error == 0 && no_script && x->script.interpreter)
+		error = refuse(ENOENT, "the descriptor of the script is closed by exec");
 	if (error == 0 && x->program.image.loader_size)
 		error = program_find_loader(&x->loader, &x->program);
 	if (error == 0)
@@ -443,6 +452,52 @@ int exec_path(const char *path, const void *argv, const void *envp, bool kernel)
 	if (error == 0)
 		ptrace_event(PTRACE_EVENT_EXEC, tid);
 	return error;
+}
+
+int exec_path(const char *path, const void *argv, const void *envp, bool kernel)
+{
+	return exec_at(path, NULL, false, argv, envp, kernel);
+}
+
+/* Execute the file at `path`, which the program has found from descriptor `dirfd` on. */
+static long exec_found(int dirfd, const char *name, const struct path *path,
+		       const void __user *argv, const void __user *envp)
+{
+	size_t size = strlen(name) + sizeof("/dev/fd/-2147483648/");
+	char *shown;
+	long result;
+
+	if (S_ISLNK(path->dentry->inode->mode))
+		return refuse(ELOOP, "a symbolic link that is not to be followed");
+	if (dirfd == AT_FDCWD || *name == '/')
+		return exec_at(name, path, false, argv, envp, false);
+	shown = kmalloc(size, 0);
+	if (!shown)
+		return -ENOMEM;
+	snprintf(shown, size, *name ? "/dev/fd/%d/%s" : "/dev/fd/%d", dirfd, name);
+	result = exec_at(shown, path, fd_cloexec(dirfd, -1) > 0, argv, envp, false);
+	kfree(shown);
+	return result;
+}
+
+long sys_execveat(int dirfd, const char __user *user_name, const void __user *argv,
+		  const void __user *envp, unsigned int flags)
+{
+	struct path path;
+	char *name;
+	long result;
+
+	if (flags & ~(AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW))
+		return refuse(EINVAL, "an unknown flag");
+	result = path_at(dirfd, user_name, flags, &path);
+	if (result)
+		return result;
+	name = name_from_user(user_name);
+	result = IS_ERR(name) ? PTR_ERR(name) : exec_found(dirfd, name, &path, argv, envp);
+	if (!IS_ERR(name))
+		name_free(name);
+	path_put(&path);
+	return result;
 }
 
 long sys_execve(const char __user *user_path, const void __user *argv, const void __user *envp)

@@ -31,23 +31,29 @@ static ssize_t read_at(struct file *file, file_off_t at, void *to, size_t n)
 }
 
 /* Open the file and read its first bytes. Returns their number, or an error. May sleep. */
-static ssize_t open_program(struct program *program, struct first_bytes *first, const char *name)
+static ssize_t open_at(struct program *program, struct first_bytes *first, const struct path *path)
 {
-	struct path path;
-	struct file *file;
-	int error = path_lookup(AT_FDCWD, name, LOOKUP_FOLLOW, &path);
+	struct file *file = file_open_program(path);
 
-	if (error)
-		return error;
-	file = file_open_program(&path);
-	if (inode_permission(path.dentry->inode, MAY_READ) < 0)
+	if (inode_permission(path->dentry->inode, MAY_READ) < 0)
 		program->unreadable = true;
-	path_put(&path);
 	if (IS_ERR(file))
 		return PTR_ERR(file);
 	program->file = file;
 	memset(first, 0, sizeof(*first));
 	return read_at(file, 0, first->bytes, ELF_FIRST_BYTES);
+}
+
+static ssize_t open_program(struct program *program, struct first_bytes *first, const char *name)
+{
+	struct path path;
+	ssize_t result = path_lookup(AT_FDCWD, name, LOOKUP_FOLLOW, &path);
+
+	if (result)
+		return result;
+	result = open_at(program, first, &path);
+	path_put(&path);
+	return result;
 }
 
 /*
@@ -117,9 +123,9 @@ static int parse_script(struct script *script, const struct first_bytes *first)
 }
 
 static int find(struct program *program, struct script *script, struct first_bytes *first,
-		const char *path)
+		const char *path, const struct path *at)
 {
-	ssize_t len = open_program(program, first, path);
+	ssize_t len = at ? open_at(program, first, at) : open_program(program, first, path);
 	int error;
 
 	if (len >= 2 && memcmp(first->bytes, "#!", 2) == 0) {
@@ -141,14 +147,15 @@ static int find(struct program *program, struct script *script, struct first_byt
 	return note_rights(program);
 }
 
-int program_find(struct program *program, struct script *script, const char *path)
+int program_find(struct program *program, struct script *script, const char *path,
+		 const struct path *at)
 {
 	struct first_bytes *first = kmalloc(sizeof(*first), 0);
 	int error;
 
 	if (!first)
 		return -ENOMEM;
-	error = find(program, script, first, path);
+	error = find(program, script, first, path, at);
 	kfree(first);
 	return error;
 }

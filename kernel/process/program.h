@@ -15,6 +15,8 @@
 struct file;
 struct mm;
 
+struct path;
+
 struct program {
 	struct file *file; /* a reference, or NULL */
 	struct elf_image image;
@@ -29,10 +31,12 @@ struct script {
 };
 
 /*
- * Open and check the program at `path`, or the interpreter of a script there. Both structures start as
- * zeros. Returns 0 or an error. Either way the caller calls program_put(). May sleep.
+ * Open and check the program at `path`, or the interpreter of a script there. If `at` is not NULL, it is the file, and
+ * `path` only its name for others. Both structures start as zeros. Returns 0 or an error. Either way the caller calls
+ * program_put(). May sleep.
  */
-int program_find(struct program *program, struct script *script, const char *path);
+int program_find(struct program *program, struct script *script, const char *path,
+		 const struct path *at);
 /*
  * Open and check the loader that a dynamic program names. `loader` starts as zeros. Returns 0, an error
  * of opening it, or -ELIBBAD if it is no loader. The caller calls program_put(). May sleep.
