@@ -3,7 +3,7 @@
  */
 import { slotBytes } from "./pipes.js";
 
-const SHOWN = 32; /* bytes */
+const SHOWN = 16; /* bytes */
 
 /* Shows slot `place` of a pipe, or that it has left the pipe. `pipes` are all pipes. Changes the page only if needed. */
 export function showDetail(box, memory, pipes, number, place) {

@@ -33,7 +33,7 @@ export const STEPS = [
 	},
 	{
 		title: "A cold splice",
-		text: "The gate holds back the disk's answers, and splice has filled 16 slots all the same; open the gate, and watch them fill.",
+		text: "The gate is closed, so the disk does not answer, and yet splice hands over 16 slots; open the gate to see their bytes arrive.",
 		command: "echo close >/proc/gate; splice -c /dev/gate0 | sleep 1000",
 		happened: "The bytes have arrived in slots that were there before.",
 		done: (pipes) => {
@@ -52,7 +52,7 @@ export const STEPS = [
 	},
 	{
 		title: "Device memory",
-		text: "The memory of the graphics card has no page of RAM, but a slot can stand for it, and here for 64 KiB of it.",
+		text: "A slot can also hold memory of the graphics card, which is not RAM: each slot here stands for 64 KiB of the screen.",
 		command: "splice /dev/fb0 | sleep 1000",
 		happened: "The slots stand for the memory of a device.",
 		done: (pipes) => some(pipes, (pipe) => pipe.slots.some((slot) => slot.device)),

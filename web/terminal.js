@@ -1,7 +1,8 @@
 /*
  * The terminal, with xterm.js. It is always as wide as its box.
  *
- * Every key goes to the guest, Tab too, but Shift+Tab leaves the terminal, so that no keyboard is trapped in it.
+ * Every key goes to the guest, even Tab. Only Shift+Tab does not: it leaves the terminal, which is no trap for those
+ * who have only a keyboard.
  */
 import { Terminal } from "./vendor/xterm.mjs";
 

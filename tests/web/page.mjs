@@ -9,7 +9,7 @@ import path from "node:path";
 import { fileURLToPath } from "node:url";
 
 export const TOP = path.resolve(path.dirname(fileURLToPath(import.meta.url)), "../..");
-const { chromium } = createRequire(path.join(TOP, "build/deb/npm/"))("playwright-core");
+const { chromium } = createRequire(path.join(TOP, "build/deb/npm-tests/"))("playwright-core");
 
 /* Serves a folder on a free port. Returns { address, stop() }. */
 export async function serve(folder) {
