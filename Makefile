@@ -61,6 +61,10 @@ LIBGCC  := $(shell $(CROSS)gcc -print-libgcc-file-name 2>/dev/null)
 # The stack is aligned to 4 bytes. gcc and clang have different options for this.
 STACK4  := $(if $(findstring clang,$(CC)),-mstack-alignment=4,-mpreferred-stack-boundary=2)
 
+# Most loops of a kernel run once or twice. gcc's preparations for a loop, and computing conditions without branches, cost
+# more instructions than they save.
+SHORT   := $(if $(findstring clang,$(CC)),,-fno-align-loops -fno-move-loop-invariants -mbranch-cost=1)
+
 # Arguments are passed in eax, edx and ecx (-mregparm=3). Assembly that calls C, or is called by it, must do the same.
 KCFLAGS := -std=gnu11 -m32 -march=i686 -mtune=generic -mregparm=3 $(STACK4) \
 	-mno-sse -mno-mmx -mno-80387 \
@@ -70,7 +74,7 @@ KCFLAGS := -std=gnu11 -m32 -march=i686 -mtune=generic -mregparm=3 $(STACK4) \
 	-Wstrict-prototypes -Wvla $(if $(CI),-Werror) -nostdinc -isystem $(CINC) -I. \
 	$(if $(DEBUG),-DDEBUG=1 -fsanitize=undefined)
 # The kernel does not link libgcc, which takes its arguments on the stack. lib/div64.h has the 64-bit division.
-KOPT    := $(if $(DEBUG),-O1,-O2)
+KOPT    := $(if $(DEBUG),-O1,-O2 $(SHORT))
 KLDFLAGS := -m elf_i386 -T linker.ld --build-id=none --no-warn-rwx-segments \
 	-z noexecstack -z max-page-size=4096
 

@@ -94,6 +94,11 @@ static inline bool wait_queue_used(const struct wait_queue *queue)
 	memory_barrier();
 	return !list_empty_unlocked(&queue->waiters);
 }
+/* The same for two queues, with one barrier. */
+static inline bool wait_queues_used(const struct wait_queue *queue, const struct wait_queue *other)
+{
+	return wait_queue_used(queue) || !list_empty_unlocked(&other->waiters);
+}
 static inline void wake_all_for(struct wait_queue *queue, enum wake_reason reason)
 {
 	if (wait_queue_used(queue))
@@ -102,6 +107,14 @@ static inline void wake_all_for(struct wait_queue *queue, enum wake_reason reaso
 static inline void wake_all(struct wait_queue *queue)
 {
 	wake_all_for(queue, WAKE_EVENT);
+}
+/* wake_all() for two queues, with one barrier if nobody waits. */
+static inline void wake_both(struct wait_queue *queue, struct wait_queue *other)
+{
+	if (wait_queues_used(queue, other)) {
+		wake_all(queue);
+		wake_all(other);
+	}
 }
 /* Wake only the first waiter, which stays on the queue. Never sleeps. May be called in an interrupt. */
 void wake_one(struct wait_queue *queue);

@@ -138,19 +138,21 @@ INITCALL(1, file_init);
 
 /* ---- positions ---- */
 
-int file_get_position(struct file *file, const int64_t __user *user, int64_t *pos)
-{
-	int shared;
+/*
+ * Most calls need no lock, so what does has functions of its own, and the others save no registers for it.
+ */
 
-	if (user) {
-		if (copy_from_user(pos, user, sizeof(*pos)))
-			return -EFAULT;
-		return *pos < 0 ? refuse(EINVAL, "the offset is negative") : 0;
-	}
-	*pos = 0;
-	if (!file->ops->llseek)
-		return 0;
-	shared = file_lock_position(file);
+static int get_user_position(const int64_t __user *user, int64_t *pos)
+{
+	if (get_user_u64((uint64_t *)pos, user))
+		return -EFAULT;
+	return *pos < 0 ? refuse(EINVAL, "the offset is negative") : 0;
+}
+
+static __noinline int get_shared_position(struct file *file, int64_t *pos)
+{
+	int shared = file_lock_position(file);
+
 	if (shared < 0)
 		return shared;
 	*pos = file->pos;
@@ -158,18 +160,38 @@ int file_get_position(struct file *file, const int64_t __user *user, int64_t *po
 	return 0;
 }
 
-int file_set_position(struct file *file, int64_t __user *user, int64_t pos)
+int file_get_position(struct file *file, const int64_t __user *user, int64_t *pos)
 {
-	int shared;
-
 	if (user)
-		return copy_to_user(user, &pos, sizeof(pos));
+		return get_user_position(user, pos);
+	*pos = 0;
 	if (!file->ops->llseek)
 		return 0;
-	shared = file_lock_position(file);
+	if (file_is_shared(file))
+		return get_shared_position(file, pos);
+	*pos = file->pos;
+	return 0;
+}
+
+static __noinline int set_shared_position(struct file *file, int64_t pos)
+{
+	int shared = file_lock_position(file);
+
 	if (shared < 0)
 		return shared;
 	file->pos = pos;
 	file_unlock_position(file, shared);
+	return 0;
+}
+
+int file_set_position(struct file *file, int64_t __user *user, int64_t pos)
+{
+	if (user)
+		return put_user_u64(pos, user);
+	if (!file->ops->llseek)
+		return 0;
+	if (file_is_shared(file))
+		return set_shared_position(file, pos);
+	file->pos = pos;
 	return 0;
 }

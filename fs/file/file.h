@@ -35,6 +35,11 @@ struct fd {
 	bool counted;	   /* fd_put() drops a reference */
 };
 
+/* Do other tasks use the table? If not, no other task can begin to change it. */
+static inline bool file_table_is_shared(const struct file_table *table)
+{
+	return atomic_read(&table->users) != 1;
+}
 struct fd fd_get_shared(unsigned int fd); /* slow path of fd_get_any(): the table has other users */
 /*
  * Returns the open file of a descriptor, which may be a path descriptor. The caller calls fd_put(),
@@ -44,7 +49,7 @@ static inline struct fd fd_get_any(unsigned int fd)
 {
 	struct file_table *table = current->files;
 
-	if (unlikely(atomic_read(&table->users) != 1))
+	if (unlikely(file_table_is_shared(table)))
 		return fd_get_shared(fd);
 	return (struct fd){ fd < table->size ? table->slots[fd].file : NULL, false };
 }
@@ -69,6 +74,17 @@ static inline struct fd fd_get(unsigned int number)
 	return (struct fd){ NULL, false };
 }
 
+/*
+ * The same for the table of the current task, which is not shared and does not become so while the file is
+ * used. There is no reference.
+ */
+static inline struct file *file_table_at(const struct file_table *table, unsigned int number)
+{
+	struct file *file = number < table->size ? table->slots[number].file : NULL;
+
+	return file && !file_is_path(file) ? file : NULL;
+}
+
 /* The two files of a call that moves bytes from one to the other. */
 struct fd_pair {
 	struct file *in, *out;
@@ -84,7 +100,7 @@ static inline bool fd_get_pair(struct fd_pair *pair, unsigned int in, unsigned i
 {
 	struct file_table *table = current->files;
 
-	if (unlikely(atomic_read(&table->users) != 1))
+	if (unlikely(file_table_is_shared(table)))
 		return fd_get_pair_shared(pair, in, out);
 	pair->counted = false;
 	if (unlikely(in >= table->size || out >= table->size))
@@ -102,15 +118,22 @@ static inline void fd_put_pair(struct fd_pair *pair)
 }
 
 /*
- * Lock the position of a file, and pass the result to file_unlock_position(). Returns -ERESTARTSYS
- * if the task is killed. A file with one reference needs no lock: that reference is the descriptor
- * that the caller is using, in a table that is not shared. May sleep.
+ * Does the position of a file need its lock? With one reference it does not: that reference is the
+ * descriptor that the caller is using, in a table that is not shared.
+ */
+static inline bool file_is_shared(const struct file *file)
+{
+	return atomic_read(&file->refs) != 1;
+}
+/*
+ * Lock the position of a file, if it is shared, and pass the result to file_unlock_position(). Returns
+ * -ERESTARTSYS if the task is killed. May sleep.
  */
 static inline int file_lock_position(struct file *file)
 {
 	int error;
 
-	if (atomic_read(&file->refs) == 1)
+	if (!file_is_shared(file))
 		return false;
 	error = mutex_lock_killable(&file->pos_lock);
 	return error ? error : true;

@@ -148,20 +148,24 @@ static bool poll_sleep_until(struct poll_call *call, uint64_t deadline)
 	return in_time;
 }
 
-/*
- * Returns the events that hold for a descriptor now, and joins its queues unless `call` is NULL.
- */
-static inline unsigned int ask(int number, struct poll_call *call)
+/* Returns the events that hold for a file now, and joins its queues unless `table` is NULL. */
+static inline unsigned int ask(struct file *file, struct poll_table *table)
+{
+	if (likely(file->ops->poll))
+		return file->ops->poll(file, table);
+	return POLLIN | POLLRDNORM | POLLOUT | POLLWRNORM;
+}
+
+/* The same for a descriptor in a table that other tasks use, too. */
+static __noinline unsigned int ask_shared(int number, struct poll_call *call)
 {
 	struct fd fd = fd_get(number);
-	unsigned int events = POLLIN | POLLRDNORM | POLLOUT | POLLWRNORM;
+	unsigned int events = POLLNVAL;
 
-	if (unlikely(!fd.file))
-		return POLLNVAL;
-	if (fd.file->ops->poll) {
+	if (fd.file) {
 		if (call)
 			call->file = fd.counted ? fd.file : NULL;
-		events = fd.file->ops->poll(fd.file, call ? &call->table : NULL);
+		events = ask(fd.file, call ? &call->table : NULL);
 	}
 	fd_put(fd);
 	return events;
@@ -170,14 +174,22 @@ static inline unsigned int ask(int number, struct poll_call *call)
 /* Returns how many files are ready. Joins no more queues after the first one that is. */
 static int look(struct pollfd *fds, unsigned int nr, unsigned int always, struct poll_call *call)
 {
+	struct file_table *files = current->files;
+	bool shared = file_table_is_shared(files);
+	struct pollfd *end = fds + nr;
 	int ready = 0;
 
-	for (unsigned int i = 0; i < nr; i++) {
-		unsigned int events = ask(fds[i].fd, call);
+	for (; fds < end; fds++) {
+		struct file *file = shared ? NULL : file_table_at(files, fds->fd);
+		unsigned int events = POLLNVAL;
 
+		if (likely(file))
+			events = ask(file, call ? &call->table : NULL);
+		else if (shared)
+			events = ask_shared(fds->fd, call);
 		if (events)
-			events &= fds[i].fd < 0 ? 0 : fds[i].events | always;
-		fds[i].revents = events;
+			events &= fds->fd < 0 ? 0 : fds->events | always;
+		fds->revents = events;
 		if (events) {
 			ready++;
 			call = NULL;
@@ -196,6 +208,7 @@ int poll_until(struct pollfd *fds, unsigned int nr, unsigned int always, uint64_
 	call.task = current;
 	call.woken = false;
 	call.error = 0;
+	call.file = NULL;
 	call.nr_few = 0;
 	call.blocks = NULL;
 	ready = look(fds, nr, always, in_time ? &call : NULL);

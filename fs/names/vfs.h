@@ -438,7 +438,7 @@ int path_make_node(int dirfd, const char *name, unsigned int mode, unsigned int 
  */
 static inline bool range_overflows(file_off_t pos, size_t len)
 {
-	return pos > INT64_MAX - (file_off_t)len;
+	return (file_off_t)((uint64_t)pos + len) < 0;
 }
 /* Print the lines of /proc/filesystems. */
 void file_systems_show(struct text *text);

@@ -17,8 +17,10 @@ int pipe_broken(void)
 static ssize_t pipe_read(struct file *file, struct iter *to, file_off_t *pos)
 {
 	struct pipe *pipe = file->private;
-	struct ring_read read = { .to = to, .until = file_wait(file) };
+	struct ring_read read = { .to = to, .until = WAIT_FOREVER };
 
+	if (!file_waits(file))
+		read.until = WAIT_NOT;
 	return to->left ? ring_read(&pipe->ring, &read) : 0;
 }
 
@@ -28,11 +30,14 @@ static ssize_t pipe_write(struct file *file, struct iter *from, file_off_t *pos)
 	struct pipe *pipe = file->private;
 	struct ring_write write = {
 		.from = from,
-		.until = file_wait(file),
+		.until = WAIT_FOREVER,
 		.packets = file->flags & O_DIRECT,
 	};
-	ssize_t n = from->left ? ring_write(&pipe->ring, &write) : 0;
+	ssize_t n;
 
+	if (!file_waits(file))
+		write.until = WAIT_NOT;
+	n = from->left ? ring_write(&pipe->ring, &write) : 0;
 	return n == -EPIPE ? pipe_broken() : n;
 }
 
@@ -64,20 +69,25 @@ static unsigned int poll_writer(struct ring *ring)
 	return POLLERR | (places < READ_ONCE(ring->max_slots) ? out : 0);
 }
 
+static __noinline void join_queues(struct file *file, struct ring *ring, struct poll_table *table)
+{
+	if (file->readable)
+		poll_wait(table, &ring->readable, POLLIN | POLLRDNORM);
+	if (file->writable)
+		poll_wait(table, &ring->writable, POLLOUT | POLLWRNORM);
+}
+
 static unsigned int pipe_poll(struct file *file, struct poll_table *table)
 {
 	struct pipe *pipe = file->private;
-	struct ring *ring = &pipe->ring;
 	unsigned int events = 0;
 
-	if (file->readable) {
-		poll_wait(table, &ring->readable, POLLIN | POLLRDNORM);
-		events |= poll_reader(file, pipe);
-	}
-	if (file->writable) {
-		poll_wait(table, &ring->writable, POLLOUT | POLLWRNORM);
-		events |= poll_writer(ring);
-	}
+	if (table)
+		join_queues(file, &pipe->ring, table);
+	if (file->readable)
+		events = poll_reader(file, pipe);
+	if (file->writable)
+		events |= poll_writer(&pipe->ring);
 	return events;
 }
 

@@ -60,10 +60,19 @@ static inline struct pipe *file_pipe(struct file *file)
 {
 	return file->ops == &pipe_file_ops ? file->private : NULL;
 }
-/* Returns until when a call on the file may wait: WAIT_NOT if it is open with O_NONBLOCK. */
+/* Returns until when a caller waits that waits either for ever or not at all. */
+static inline uint64_t wait_until(bool wait)
+{
+	return wait ? WAIT_FOREVER : WAIT_NOT;
+}
+/* May a call on the file wait, and until when? Not if it is open with O_NONBLOCK. */
+static inline bool file_waits(const struct file *file)
+{
+	return !(file->flags & O_NONBLOCK);
+}
 static inline uint64_t file_wait(const struct file *file)
 {
-	return file->flags & O_NONBLOCK ? WAIT_NOT : WAIT_FOREVER;
+	return wait_until(file_waits(file));
 }
 
 #endif

@@ -7,7 +7,7 @@
  * arrival of the page of a popped slot, and now must wait for another one. If that is still on its way, those
  * who watch the ring for events must look at it, because its arrival will be one. `consumer` is held.
  */
-static void wake_popped(struct ring *ring, int popped)
+static __noinline void wake_popped(struct ring *ring, int popped)
 {
 	if (wait_queue_used(&ring->writable)) {
 		bool event = ring_room(ring) <= popped || ring->encloses;
@@ -36,9 +36,12 @@ void ring_consume(struct ring *ring, unsigned int n)
 		spin_unlock(&ring->lock);
 		return;
 	}
-	ring_pop(ring, &gone);
+	gone = *first;
+	ring_take(ring, 1, 0);
+	ring_free_places(ring);
 	spin_unlock(&ring->lock);
-	wake_popped(ring, 1);
+	if (wait_queues_used(&ring->writable, &ring->readable))
+		wake_popped(ring, 1);
 	slot_release(&gone);
 }
 

@@ -14,17 +14,14 @@ unsigned int ring_slots_for(unsigned long bytes)
 	return nr;
 }
 
-unsigned int ring_whole_slots(const struct ring *ring, unsigned int max, size_t len, size_t *bytes)
+static __noinline unsigned int count_slots(const struct ring *ring, unsigned int max, size_t len,
+					   size_t *bytes)
 {
 	struct pipe_slot *slot = ring_at(ring, ring->tail), *end = ring->slots + ring->nr_slots;
 	struct envelope *envelope = slot->envelope;
 	size_t left = len;
 	unsigned int n;
 
-	if (max == ring_used(ring) && ring->bytes <= len && !ring->encloses) {
-		*bytes = ring->bytes;
-		return max;
-	}
 	for (n = 0; n < max && slot->len <= left && slot->envelope == envelope; n++) {
 		left -= slot->len;
 		if (++slot == end)
@@ -34,15 +31,17 @@ unsigned int ring_whole_slots(const struct ring *ring, unsigned int max, size_t 
 	return n;
 }
 
-/* Returns how many of n slots, from a position on, are adjacent in memory. */
-static unsigned int run_at(const struct ring *ring, unsigned int position, unsigned int n)
+unsigned int ring_whole_slots(const struct ring *ring, unsigned int max, size_t len, size_t *bytes)
 {
-	return MIN(n, ring->nr_slots - (position & (ring->nr_slots - 1)));
+	if (max != ring_used(ring) || ring->bytes > len || ring->encloses)
+		return count_slots(ring, max, len, bytes);
+	*bytes = ring->bytes;
+	return max;
 }
 
 void ring_copy_array(struct ring *ring, const struct pipe_slot *slots, unsigned int n)
 {
-	unsigned int run = run_at(ring, ring->head, n);
+	unsigned int run = ring_run(ring, ring->head, n);
 
 	memcpy(ring_at(ring, ring->head), slots, run * sizeof(*slots));
 	if (run < n)
@@ -54,17 +53,19 @@ void ring_copy_slots(struct ring *ring, const struct ring *from, unsigned int at
 	unsigned int to = ring->head, run;
 
 	for (; n > 0; n -= run, at += run, to += run) {
-		run = run_at(ring, to, run_at(from, at, n));
+		run = ring_run(ring, to, ring_run(from, at, n));
 		memcpy(ring_at(ring, to), ring_at(from, at), run * sizeof(struct pipe_slot));
 	}
 }
 
 unsigned int ring_share_copies(struct ring *ring, unsigned int n)
 {
-	unsigned int done = 0;
+	struct pipe_slot *slot = ring_at(ring, ring->head), *end = ring->slots + ring->nr_slots;
+	unsigned int done;
 
-	while (done < n && slot_get(ring_at(ring, ring->head + done)))
-		done++;
+	for (done = 0; done < n && slot_get(slot); done++)
+		if (++slot == end)
+			slot = ring->slots;
 	return done;
 }
 

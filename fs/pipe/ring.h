@@ -138,10 +138,10 @@ static inline void ring_settle(struct ring *ring, unsigned int n, size_t bytes)
 	ring->bytes += bytes;
 	ring_free_places(ring);
 }
-/* Returns how many slots, from the first one on, are adjacent in memory. ring->lock is held. */
-static inline unsigned int ring_run(const struct ring *ring)
+/* Returns how many of n slots, from a position on, are adjacent in memory. */
+static inline unsigned int ring_run(const struct ring *ring, unsigned int position, unsigned int n)
 {
-	return MIN(ring_used(ring), ring->nr_slots - (ring->tail & (ring->nr_slots - 1)));
+	return MIN(n, ring->nr_slots - (position & (ring->nr_slots - 1)));
 }
 
 /* ---- fs/pipe/ring.c ---- */

@@ -147,15 +147,14 @@ static int append(struct ring *ring, struct ring_write *write, bool whole)
 static int put_piece(struct ring *ring, struct ring_write *write, bool whole)
 {
 	int room = ring_room(ring);
-	struct behind behind = { NULL };
+	struct behind behind;
 
-	if (room >= 0)
-		behind = look_behind(ring, write, whole);
+	if (room < 0)
+		return room;
+	behind = look_behind(ring, write, whole);
 	if (behind.page)
 		return merge(ring, write, whole, behind);
-	if (room <= 0)
-		return room ? room : -EAGAIN;
-	return append(ring, write, whole);
+	return room ? append(ring, write, whole) : -EAGAIN;
 }
 
 /* With neither mutex held, get what put_piece() lacked. Returns 0 to start over, or an error. */

@@ -79,8 +79,7 @@ ssize_t generic_splice_read(struct file *file, file_off_t *pos, size_t len, stru
 			return 0;
 		if ((file_off_t)len > left)
 			len = left;
-		wanted = MIN((offset + len - 1) / PAGE_SIZE + 1,
-			     MIN(slots->max - slots->nr, SLOT_LIST_MAX));
+		wanted = MIN((offset + len - 1) / PAGE_SIZE + 1, slots->max - slots->nr);
 		had = mapping_start(&inode->mapping, file, *pos >> PAGE_SHIFT, wanted, pages,
 				    false);
 		if (had <= 0)

@@ -23,14 +23,16 @@
 ssize_t splice_publish(struct ring *ring, struct slot_list *slots)
 {
 	int error = mutex_lock_killable(&ring->producer), room;
-	unsigned int nr;
-	size_t bytes;
+	unsigned int nr = slots->nr;
+	size_t bytes = slots->bytes;
 
 	if (error)
 		return error;
 	room = ring_room(ring);
-	nr = MIN(slots->nr, (unsigned int)MAX(room, 0));
-	bytes = nr == slots->nr ? slots->bytes : slots_bytes(slots->slots, nr);
+	if (unlikely(room < (int)nr)) {
+		nr = MAX(room, 0);
+		bytes = slots_bytes(slots->slots, nr);
+	}
 	ring_copy_array(ring, slots->slots, nr);
 	spin_lock(&ring->lock);
 	ring_fill_places(ring, nr, bytes);
@@ -61,22 +63,25 @@ ssize_t splice_publish_all(struct ring *ring, struct slot_list *slots)
 	return done ? (ssize_t)done : n;
 }
 
-int splice_wait_room(struct ring *ring, uint64_t until)
+static __noinline int wait_for_room(struct ring *ring, bool wait)
 {
-	int room;
+	int room, error = 0;
 
-	while ((room = ring_room(ring)) == 0) {
-		int error = ring_wait_writable(ring, until);
+	while (!error && (room = ring_room(ring)) == 0)
+		error = ring_wait_writable(ring, wait_until(wait));
+	return error ? error : room;
+}
 
-		if (error)
-			return error;
-	}
-	return room;
+int splice_wait_room(struct ring *ring, bool wait)
+{
+	int room = ring_room(ring);
+
+	return likely(room) ? room : wait_for_room(ring, wait);
 }
 
 //BOOK: splice-file
 ssize_t splice_file_to_ring(struct file *in, file_off_t *pos, struct ring *ring, size_t len,
-			    uint64_t until)
+			    bool wait)
 {
 	/* Bytes that were read from a stream cannot be put back. */
 	bool stream = !in->ops->llseek;
@@ -85,10 +90,10 @@ ssize_t splice_file_to_ring(struct file *in, file_off_t *pos, struct ring *ring,
 
 	while (done < len) {
 		struct pipe_slot slots[SLOT_LIST_MAX];
-		struct slot_list list = { .slots = slots, .nonblock = until == WAIT_NOT };
+		struct slot_list list = { .slots = slots, .nonblock = !wait };
 		file_off_t at = *pos;
 
-		n = splice_wait_room(ring, done ? WAIT_NOT : until);
+		n = splice_wait_room(ring, wait && !done);
 		if (n < 0)
 			break;
 		list.max = MIN((unsigned int)n, SLOT_LIST_MAX);
@@ -97,7 +102,8 @@ ssize_t splice_file_to_ring(struct file *in, file_off_t *pos, struct ring *ring,
 			break;
 		list.bytes = n;
 		n = stream ? splice_publish_all(ring, &list) : splice_publish(ring, &list);
-		slot_list_release(&list);
+		if (list.nr > 0)
+			slot_list_release(&list);
 		if (n < 0)
 			break;
 		*pos += n;
@@ -127,12 +133,14 @@ struct move {
 
 /*
  * Copy the first `part` bytes of the slot behind the whole ones, with a reference of its own. Does
- * nothing if a reference count is full. from->lock is held.
+ * nothing if it has another envelope, or a reference count is full. from->lock is held.
  */
 static void copy_part(struct move *move, unsigned int part)
 {
 	struct pipe_slot slot = *ring_at(move->from, move->from->tail + move->whole);
 
+	if (slot.envelope != move->envelope)
+		return;
 	slot.len = part;
 	slot.flags &= ~SLOT_MERGE;
 	slot.envelope = NULL;
@@ -147,13 +155,13 @@ static void copy_part(struct move *move, unsigned int part)
 static void copy_slots(struct move *move, unsigned int max, size_t len)
 {
 	struct ring *from = move->from, *to = move->to;
-	struct pipe_slot *next;
 	unsigned int held;
 
 	lockdep_held(&from->lock);
 	move->whole = ring_whole_slots(from, max, len, &move->bytes);
 	ring_copy_slots(to, from, from->tail, move->whole);
-	move->envelope = ring_at(from, from->tail)->envelope;
+	if (unlikely(from->encloses))
+		move->envelope = ring_at(from, from->tail)->envelope;
 	if (move->keep) {
 		held = ring_share_copies(to, move->whole);
 		if (unlikely(held < move->whole)) {
@@ -166,8 +174,7 @@ static void copy_slots(struct move *move, unsigned int max, size_t len)
 		ring_at(to, to->head + move->whole - 1)->flags &= ~SLOT_MERGE;
 	for (unsigned int n = 0; unlikely(move->envelope) && n < move->whole; n++)
 		ring_at(to, to->head + n)->envelope = NULL;
-	next = ring_at(from, from->tail + move->whole);
-	if (move->whole < max && move->bytes < len && next->envelope == move->envelope)
+	if (move->whole < max && move->bytes < len)
 		copy_part(move, len - move->bytes);
 }
 
@@ -177,7 +184,7 @@ static void remove_slots(struct move *move)
 	struct ring *from = move->from;
 
 	ring_take(from, move->whole, move->bytes);
-	ring_settle(from, 0, 0);
+	ring_free_places(from);
 	if (move->part > 0) {
 		struct pipe_slot *rest = ring_at(from, from->tail);
 
@@ -217,8 +224,8 @@ static ssize_t move_slots(struct move *move, size_t len)
 	return move->bytes;
 }
 
-ssize_t splice_between(struct ring *from, struct ring *to, size_t len, uint64_t slots_until,
-		       uint64_t room_until, bool keep)
+ssize_t splice_between(struct ring *from, struct ring *to, size_t len, bool slots_wait,
+		       bool room_wait, bool keep)
 {
 	struct move move = { .from = from, .to = to, .keep = keep };
 	ssize_t n;
@@ -234,16 +241,15 @@ ssize_t splice_between(struct ring *from, struct ring *to, size_t len, uint64_t 
 		}
 		mutex_unlock(&from->consumer);
 		if (n == -EAGAIN)
-			n = ring_wait_readable(from, RING_NEED_SLOT, slots_until);
+			n = ring_wait_readable(from, RING_NEED_SLOT, wait_until(slots_wait));
 		else if (n == -ENOSPC)
-			n = ring_wait_writable(to, room_until);
+			n = ring_wait_writable(to, wait_until(room_wait));
 		else
 			break;
 	} while (n == 0);
 	/* Wake after releasing the mutexes, so that the tasks find them free. */
 	if (n > 0 && !keep) {
-		wake_all(&from->writable);
-		wake_all(&from->readable);
+		wake_both(&from->writable, &from->readable);
 		for (unsigned int i = 0; unlikely(move.envelope) && i < move.whole; i++)
 			envelope_put(move.envelope);
 	}
@@ -300,7 +306,7 @@ static ssize_t take_slots(struct ring *ring, struct taking *taking, size_t len, 
 	if (unlikely(error))
 		return error == -EPIPE ? 0 : error;
 	spin_lock(&ring->lock);
-	run = ring_run(ring);
+	run = ring_run(ring, ring->tail, ring_used(ring));
 	if (need == RING_NEED_BYTES)
 		run = arrived_slots(list->slots, run);
 	list->nr = ring_whole_slots(ring, run, len, &list->bytes);
@@ -333,8 +339,7 @@ static void settle(struct ring *ring, struct taking *taking)
 	spin_lock(&ring->lock);
 	ring_settle(ring, list->nr, list->bytes);
 	spin_unlock(&ring->lock);
-	wake_all(&ring->writable);
-	wake_all(&ring->readable);
+	wake_both(&ring->writable, &ring->readable);
 }
 
 /*
@@ -364,7 +369,7 @@ static ssize_t drain_ring(struct ring *ring, struct file *out, file_off_t *pos, 
 }
 
 ssize_t splice_ring_to_file(struct ring *ring, struct file *out, file_off_t *pos, size_t len,
-			    uint64_t until)
+			    bool wait)
 {
 	enum ring_need need = sink_needs_bytes(out) ? RING_NEED_BYTES : RING_NEED_SLOT;
 	int error;
@@ -379,7 +384,8 @@ ssize_t splice_ring_to_file(struct ring *ring, struct file *out, file_off_t *pos
 		n = drain_ring(ring, out, pos, len, need, &empty);
 		if (n != -EAGAIN || !(empty || out->ops->splice_wait))
 			return n;
-		error = empty ? ring_wait_readable(ring, need, until) : out->ops->splice_wait(out);
+		error = empty ? ring_wait_readable(ring, need, wait_until(wait))
+			      : out->ops->splice_wait(out);
 	} while (error == 0);
 	return error;
 }
@@ -400,48 +406,33 @@ static int begin_at(struct file *file, file_off_t __user *offset, size_t len, fi
 	return 0;
 }
 
-static ssize_t from_file(struct file *in, file_off_t __user *offset, struct ring *to, size_t len,
-			 uint64_t until)
+static ssize_t from_file(struct file *in, file_off_t *pos, struct ring *to, size_t len, bool wait)
 {
-	file_off_t pos;
-	ssize_t n = begin_at(in, offset, len, &pos);
-
-	if (n)
-		return n;
 	if (!in->ops->splice_read)
 		return refuse(EINVAL, "the input cannot be spliced from");
-	n = splice_file_to_ring(in, &pos, to, len, until);
-	if (n >= 0 && file_set_position(in, offset, pos))
-		return -EFAULT;
-	return n;
+	return splice_file_to_ring(in, pos, to, len, wait);
 }
 
-static ssize_t to_file(struct ring *from, struct file *out, file_off_t __user *offset, size_t len,
-		       uint64_t until)
+static ssize_t to_file(struct ring *from, struct file *out, file_off_t *pos, size_t len, bool wait)
 {
-	file_off_t pos;
-	ssize_t n = begin_at(out, offset, len, &pos);
-
-	if (n)
-		return n;
 	if (out->flags & O_APPEND)
 		return refuse(EINVAL, "the output is open with O_APPEND");
 	if (!out->ops->splice_write)
 		return refuse(EINVAL, "the output cannot be spliced to");
-	n = splice_ring_to_file(from, out, &pos, len, until);
-	if (n >= 0 && file_set_position(out, offset, pos))
-		return -EFAULT;
-	return n;
+	return splice_ring_to_file(from, out, pos, len, wait);
 }
 
 static ssize_t splice(struct file *in, file_off_t __user *off_in, struct file *out,
-		      file_off_t __user *off_out, size_t len, bool nonblock)
+		      file_off_t __user *off_out, size_t len, bool wait)
 {
 	struct pipe *pipe_in = file_pipe(in), *pipe_out = file_pipe(out);
 	struct ring *from, *to;
-	uint64_t until;
+	struct file *file;
+	file_off_t __user *offset;
+	file_off_t pos;
+	ssize_t n;
 
-	if ((pipe_in && off_in) || (pipe_out && off_out))
+	if ((off_in && pipe_in) || (off_out && pipe_out))
 		return refuse(ESPIPE, "an offset for a pipe");
 	if (!in->readable || !out->writable)
 		return refuse(EBADF, "the input is not readable, or the output not writable");
@@ -451,17 +442,21 @@ static ssize_t splice(struct file *in, file_off_t __user *off_in, struct file *o
 	to = file_sink_ring(out);
 	if (IS_ERR(from) || IS_ERR(to))
 		return IS_ERR(from) ? PTR_ERR(from) : PTR_ERR(to);
-	if ((from && off_in) || (to && off_out))
+	if ((off_in && from) || (off_out && to))
 		return refuse(EINVAL, "an offset, but the file cannot seek");
 	/* SPLICE_F_NONBLOCK and O_NONBLOCK of a pipe are for pipes, and for what is read into one. */
-	nonblock |= (pipe_in && in->flags & O_NONBLOCK) || (pipe_out && out->flags & O_NONBLOCK);
-	until = nonblock ? WAIT_NOT : WAIT_FOREVER;
-	if (!from)
-		return from_file(in, off_in, to, len, until);
-	if (!to)
-		return to_file(from, out, off_out, len, until);
-	return splice_between(from, to, len, pipe_in ? until : MIN(until, file_wait(in)),
-			      pipe_out ? until : file_wait(out), false);
+	if ((pipe_in && !file_waits(in)) || (pipe_out && !file_waits(out)))
+		wait = false;
+	if (from && to)
+		return splice_between(from, to, len, wait && file_waits(in),
+				      pipe_out ? wait : file_waits(out), false);
+	file = from ? out : in;
+	offset = from ? off_out : off_in;
+	n = begin_at(file, offset, len, &pos);
+	if (n)
+		return n;
+	n = from ? to_file(from, out, &pos, len, wait) : from_file(in, &pos, to, len, wait);
+	return n >= 0 && file_set_position(file, offset, pos) ? -EFAULT : n;
 }
 
 long sys_splice(int fd_in, int64_t __user *off_in, int fd_out, int64_t __user *off_out, size_t len,
@@ -477,7 +472,7 @@ long sys_splice(int fd_in, int64_t __user *off_in, int fd_out, int64_t __user *o
 	if (!fd_get_pair(&fds, fd_in, fd_out))
 		return -EBADF;
 	n = splice(fds.in, off_in, fds.out, off_out, MIN(len, SPLICE_MAX_BYTES),
-		   flags & SPLICE_F_NONBLOCK);
+		   !(flags & SPLICE_F_NONBLOCK));
 	fd_put_pair(&fds);
 	return n;
 }

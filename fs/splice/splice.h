@@ -82,19 +82,18 @@ static inline struct ring *file_sink_ring(struct file *file)
 }
 
 /*
- * Move slots of a file to a ring, until the ring is full or the file ends. Waits until the time
- * `until` for the first room, and for the first bytes if the file is a stream. May sleep.
- * fs/splice/splice.c
+ * Move slots of a file to a ring, until the ring is full or the file ends. With `wait`, waits for
+ * the first room, and for the first bytes if the file is a stream. May sleep. fs/splice/splice.c
  */
 ssize_t splice_file_to_ring(struct file *in, int64_t *pos, struct ring *ring, size_t len,
-			    uint64_t until);
+			    bool wait);
 /*
- * Move slots of a ring to a file, as far as their bytes have arrived. Waits until the time `until` for
- * the first of them. Returns the number of bytes, 0 at the end, or an error. May sleep.
+ * Move slots of a ring to a file, as far as their bytes have arrived. With `wait`, waits for the
+ * first of them. Returns the number of bytes, 0 at the end, or an error. May sleep.
  * fs/splice/splice.c
  */
 ssize_t splice_ring_to_file(struct ring *ring, struct file *out, int64_t *pos, size_t len,
-			    uint64_t until);
+			    bool wait);
 /*
  * Publish as many slots of the list as the ring has room for. The others stay in the list. Returns
  * the number of bytes published, -EPIPE or -ERESTARTSYS.
@@ -106,17 +105,17 @@ ssize_t splice_publish(struct ring *ring, struct slot_list *slots);
  */
 ssize_t splice_publish_all(struct ring *ring, struct slot_list *slots);
 /*
- * Wait for room until the time `until`. Returns the number of free slots, -EPIPE, -EAGAIN or
- * -ERESTARTSYS. No mutex is held.
+ * Returns the number of free slots. If there are none, waits for room, or returns -EAGAIN without
+ * `wait`. Also returns -EPIPE or -ERESTARTSYS. No mutex is held.
  */
-int splice_wait_room(struct ring *ring, uint64_t until);
+int splice_wait_room(struct ring *ring, bool wait);
 /*
  * Move slots from one ring to another. With `keep` they stay in the first one as well; both rings
- * are then those of pipes. Waits until the time `slots_until` for the first slot, and until
- * `room_until` for room. Returns the number of bytes, 0 at the end, or an error. May sleep.
+ * are then those of pipes. Waits for the first slot with `slots_wait`, and for room with
+ * `room_wait`. Returns the number of bytes, 0 at the end, or an error. May sleep.
  */
-ssize_t splice_between(struct ring *from, struct ring *to, size_t len, uint64_t slots_until,
-		       uint64_t room_until, bool keep);
+ssize_t splice_between(struct ring *from, struct ring *to, size_t len, bool slots_wait,
+		       bool room_wait, bool keep);
 
 /*
  * fs/splice/sendfile.c: move up to len bytes from a file to a file or device, through a ring

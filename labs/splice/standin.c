@@ -4,15 +4,23 @@
  */
 
 static ssize_t splice(struct file *in, file_off_t __user *off_in, struct file *out,
-		      file_off_t __user *off_out, size_t len, bool nonblock)
+		      file_off_t __user *off_out, size_t len, bool wait)
 {
-	/* A stand-in: it looks neither at the flags of the files nor at offsets. */
+	/* A stand-in: it looks neither at the flags of the files nor at offsets of pipes. */
 	struct ring *from = file_source_ring(in), *to = file_sink_ring(out);
-	uint64_t until = nonblock ? WAIT_NOT : WAIT_FOREVER;
+	struct file *file = from ? out : in;
+	file_off_t __user *offset = from ? off_out : off_in;
+	file_off_t pos;
+	ssize_t n;
 
 	if (from && to && from != to)
-		return splice_between(from, to, len, until, until, false);
-	if (to && !from)
-		return from_file(in, off_in, to, len, until);
-	return from && !to ? to_file(from, out, off_out, len, until) : -EINVAL;
+		return splice_between(from, to, len, wait, wait, false);
+	if (from == to)
+		return -EINVAL;
+	n = begin_at(file, offset, len, &pos);
+	if (n == 0)
+		n = from ? to_file(from, out, &pos, len, wait) : from_file(in, &pos, to, len, wait);
+	if (n >= 0)
+		file_set_position(file, offset, pos);
+	return n;
 }

@@ -90,6 +90,63 @@ int clear_user(void __user *dst, size_t n)
 	return words ? -EFAULT : 0;
 }
 
+/* Copy one 32-bit word, between user_access_begin() and user_access_end(). Return 0 or -EFAULT. */
+static inline int load_word(uint32_t *value, const uint32_t __user *src)
+{
+	int error = 0;
+
+	__asm__ volatile("1:	movl %2, %1\n"
+			 "2:\n"
+			 "	.pushsection .text.fixup, \"ax\"\n"
+			 "3:	movl %3, %0\n"
+			 "	jmp 2b\n"
+			 "	.popsection\n" EX_TABLE("1b", "3b")
+			 : "+r"(error), "=r"(*value)
+			 : "m"(*src), "i"(-EFAULT));
+	return error;
+}
+
+static inline int store_word(uint32_t value, uint32_t __user *dst)
+{
+	int error = 0;
+
+	__asm__ volatile("1:	movl %2, %1\n"
+			 "2:\n"
+			 "	.pushsection .text.fixup, \"ax\"\n"
+			 "3:	movl %3, %0\n"
+			 "	jmp 2b\n"
+			 "	.popsection\n" EX_TABLE("1b", "3b")
+			 : "+r"(error), "=m"(*dst)
+			 : "r"(value), "i"(-EFAULT));
+	return error;
+}
+
+int get_user_u64(uint64_t *value, const void __user *src)
+{
+	uint32_t low, high;
+	int error;
+
+	if (!user_range_ok(src, sizeof(*value)))
+		return -EFAULT;
+	user_access_begin();
+	error = load_word(&low, src) | load_word(&high, src + sizeof(low));
+	user_access_end();
+	*value = (uint64_t)high << 32 | low;
+	return error;
+}
+
+int put_user_u64(uint64_t value, void __user *dst)
+{
+	int error;
+
+	if (!user_range_ok(dst, sizeof(value)))
+		return -EFAULT;
+	user_access_begin();
+	error = store_word(value, dst) | store_word(value >> 32, dst + sizeof(uint32_t));
+	user_access_end();
+	return error;
+}
+
 int user_exchange_nofault(uint32_t __user *at, uint32_t *old, uint32_t new)
 {
 	int error = 0;

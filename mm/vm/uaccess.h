@@ -43,6 +43,10 @@ static inline int put_user_u32(uint32_t value, void __user *dst)
 	return copy_to_user(dst, &value, sizeof(value));
 }
 
+/* Copy one 64-bit word. Return 0 or -EFAULT. */
+int get_user_u64(uint64_t *value, const void __user *src);
+int put_user_u64(uint64_t value, void __user *dst);
+
 /*
  * Copy a string. Returns its length without the terminator, -EFAULT, or -ENAMETOOLONG if it does
  * not end within `size` bytes.

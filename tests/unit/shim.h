@@ -151,10 +151,19 @@ static inline bool wait_queue_used(const struct wait_queue *queue)
 {
 	return !list_empty(&queue->waiters);
 }
+static inline bool wait_queues_used(const struct wait_queue *queue, const struct wait_queue *other)
+{
+	return wait_queue_used(queue) || wait_queue_used(other);
+}
 static inline void wake_all_for(struct wait_queue *queue, enum wake_reason reason)
 {
 	(void)queue;
 	(void)reason;
+}
+static inline void wake_both(struct wait_queue *queue, struct wait_queue *other)
+{
+	(void)queue;
+	(void)other;
 }
 static inline void wake_one(struct wait_queue *queue)
 {

@@ -85,7 +85,8 @@ static void pop(void)
 /* Takes some slots out, lets a producer add as many as fit, and puts some of them back. */
 static void take_and_put_back(void)
 {
-	unsigned int nr = random_u32() % (ring_run(&ring) + 1), keep = random_u32() % (nr + 1);
+	unsigned int nr = random_u32() % (ring_run(&ring, ring.tail, ring_used(&ring)) + 1),
+		     keep = random_u32() % (nr + 1);
 	struct pipe_slot *out = ring_at(&ring, ring.tail);
 	struct pipe_slot was[MODEL_MAX];
 
