@@ -69,25 +69,20 @@ static unsigned int poll_writer(struct ring *ring)
 	return POLLERR | (places < READ_ONCE(ring->max_slots) ? out : 0);
 }
 
-static __noinline void join_queues(struct file *file, struct ring *ring, struct poll_table *table)
-{
-	if (file->readable)
-		poll_wait(table, &ring->readable, POLLIN | POLLRDNORM);
-	if (file->writable)
-		poll_wait(table, &ring->writable, POLLOUT | POLLWRNORM);
-}
-
 static unsigned int pipe_poll(struct file *file, struct poll_table *table)
 {
 	struct pipe *pipe = file->private;
+	struct ring *ring = &pipe->ring;
 	unsigned int events = 0;
 
-	if (table)
-		join_queues(file, &pipe->ring, table);
-	if (file->readable)
-		events = poll_reader(file, pipe);
-	if (file->writable)
-		events |= poll_writer(&pipe->ring);
+	if (file->readable) {
+		poll_wait(table, &ring->readable, POLLIN | POLLRDNORM);
+		events |= poll_reader(file, pipe);
+	}
+	if (file->writable) {
+		poll_wait(table, &ring->writable, POLLOUT | POLLWRNORM);
+		events |= poll_writer(ring);
+	}
 	return events;
 }
 

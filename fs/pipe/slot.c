@@ -14,18 +14,16 @@
 
 size_t slot_copy_to(struct pipe_slot *slot, size_t n, struct iter *to)
 {
-	size_t done = 0;
+	size_t done = 0, chunk, copied;
 
-	while (done < n) {
+	do {
 		void *from = slot_map(slot, done);
-		size_t chunk = MIN(n - done, PAGE_SIZE - ((uintptr_t)from & (PAGE_SIZE - 1)));
-		size_t copied = iter_copy_to_nofault(to, from, chunk);
 
+		chunk = MIN(n - done, PAGE_SIZE - ((uintptr_t)from & (PAGE_SIZE - 1)));
+		copied = iter_copy_to_nofault(to, from, chunk);
 		slot_unmap(slot, from);
 		done += copied;
-		if (unlikely(copied < chunk))
-			break;
-	}
+	} while (copied == chunk && done < n);
 	return done;
 }
 
