@@ -124,7 +124,6 @@ static const struct file_ops zero_ops = {
 	.llseek = mem_llseek,
 	.mmap = zero_mmap,
 	.splice_read = zero_splice_read,
-	.splice_write = null_splice_write,
 };
 
 static const struct file_ops full_ops = {

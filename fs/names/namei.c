@@ -16,6 +16,7 @@
 #include "mm/vm/uaccess.h"
 #include "fs/file/file.h"
 #include "fs/names/mount.h"
+#include "fs/names/protect.h"
 #include "fs/names/times.h"
 #include "fs/names/vfs_internal.h"
 
@@ -168,8 +169,14 @@ static int walk_into_text(struct walk *walk, struct inode *link)
 int walk_into_link(struct walk *walk, struct dentry *link)
 {
 	struct inode *inode = link->inode;
-	int error = -ELOOP;
+	bool slash, last = path_at_end(walk->rest, &slash);
+	int error = last ? may_follow_last(walk_dir(walk), inode) : 0;
 
+	if (error) {
+		dentry_put(link);
+		return error;
+	}
+	error = -ELOOP;
 	if (++walk->links <= LINKS_MAX && !(walk->resolve & RESOLVE_NO_SYMLINKS) &&
 	    !(READ_ONCE(walk->at.mount->flags) & MOUNT_NOSYMFOLLOW)) {
 		link_accessed(walk->at.mount, inode);

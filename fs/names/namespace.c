@@ -15,6 +15,7 @@
 #include "fs/file/file.h"
 #include "fs/names/inode_flags.h"
 #include "fs/names/notify.h"
+#include "fs/names/protect.h"
 #include "fs/names/times.h"
 #include "fs/names/vfs_internal.h"
 
@@ -104,7 +105,7 @@ int make_locked(struct inode *dir, struct dentry *dentry, const struct new_name 
 static int make_last(struct walk *walk, const struct new_name *new)
 {
 	struct dentry *dentry;
-	int error, read_only;
+	int error = 0, read_only;
 
 	if (!walk_last_is_name(walk))
 		return -EEXIST;
@@ -123,7 +124,9 @@ static int make_last(struct walk *walk, const struct new_name *new)
 		error = read_only;
 	else if (new->link &&new->link->mount != walk->at.mount)
 		error = -EXDEV;
-	else
+	else if (new->link)
+		error = may_link(new->link->dentry->inode);
+	if (!error)
 		error = make_locked(walk_dir(walk), dentry, new);
 	mutex_unlock(&walk_dir(walk)->lock);
 	dentry_put(dentry);

@@ -7,6 +7,7 @@
 #include "fs/file/dnotify.h"
 #include "fs/file/file.h"
 #include "fs/file/lease.h"
+#include "fs/names/protect.h"
 #include "fs/proc/proc.h"
 #include "kernel/capability.h"
 #include "kernel/process/oom.h"
@@ -91,6 +92,8 @@ PROC_FILE(lease_break_time, "sys/fs/lease-break-time", 0644, lease_break_time_sh
 
 SWITCH_FILE(leases_enabled, "sys/fs/leases-enable");
 SWITCH_FILE(dir_notify_enabled, "sys/fs/dir-notify-enable");
+SWITCH_FILE(protected_symlinks, "sys/fs/protected_symlinks");
+SWITCH_FILE(protected_hardlinks, "sys/fs/protected_hardlinks");
 
 /* Mappings that are obviously too large are refused, and all others are granted: the heuristic, mode 0. */
 static void overcommit_show(struct text *text)

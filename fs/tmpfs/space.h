@@ -21,6 +21,20 @@ struct tmpfs { /* super_block->private */
  */
 bool tmpfs_count(struct inode *inode, bool must_fit, bool present);
 
+/* ---- fs/tmpfs/options.c ---- */
+
+/* What the options of a mount say of its root directory. */
+struct tmpfs_root {
+	unsigned int mode;
+	uint32_t uid, gid;
+};
+
+/*
+ * Parse the options of a mount, into the limits of the file system and the attributes of its root directory. What they
+ * do not name stays as it is. Returns 0 or -EINVAL. Never sleeps.
+ */
+int tmpfs_parse_options(struct tmpfs *tmpfs, struct tmpfs_root *root, const char *options);
+
 /* ---- fs/tmpfs/space.c ---- */
 
 /* file_ops.llseek, with SEEK_DATA and SEEK_HOLE. Returns the new position, -EINVAL or -ENXIO. */

@@ -440,46 +440,12 @@ static const struct super_ops tmpfs_super_ops = {
 	.statfs = tmpfs_statfs,
 };
 
-/*
- * Parse one option of a mount, up to a comma. size= is a number of bytes, which is rounded up to pages.
- * nr_inodes= limits inodes and names. Returns what follows the option, or an error pointer.
- */
-static const char *parse_option(struct tmpfs *tmpfs, const char *option)
-{
-	bool size = !strncmp(option, "size=", 5), inodes = !strncmp(option, "nr_inodes=", 10);
-	const char *number = option + (size ? 5 : 10), *end = number;
-	uint64_t value;
-
-	if (!size && !inodes) {
-		refuse(EINVAL, "a tmpfs option that is not supported");
-		return ERR_PTR(-EINVAL);
-	}
-	value = parse_size(number, &end);
-	if (end == number || (*end && *end != ',') || value == 0) {
-		refuse(EINVAL, "size= and nr_inodes= take a number");
-		return ERR_PTR(-EINVAL);
-	}
-	if (size)
-		tmpfs->max_pages = MIN((value + PAGE_SIZE - 1) >> PAGE_SHIFT, (uint64_t)INT32_MAX);
-	else
-		tmpfs->max_inodes = MIN(value, (uint64_t)INT32_MAX);
-	return *end ? end + 1 : end;
-}
-
-static int parse_options(struct tmpfs *tmpfs, const char *options)
-{
-	while (*options) {
-		options = parse_option(tmpfs, options);
-		if (IS_ERR(options))
-			return PTR_ERR(options);
-	}
-	return 0;
-}
-
 int tmpfs_mount_mode(struct super_block *sb, const char *options, unsigned int mode)
 {
 	struct tmpfs *tmpfs = kzalloc(sizeof(*tmpfs), 0);
+	struct tmpfs_root root = { mode, current_uid(), current_gid() };
 	struct memory_stats memory;
+	struct inode *inode;
 	int error;
 
 	if (!tmpfs)
@@ -490,13 +456,18 @@ int tmpfs_mount_mode(struct super_block *sb, const char *options, unsigned int m
 	/* An inode with a long name takes about half a KiB of low memory. */
 	tmpfs->max_inodes = memory.low_total / 2;
 	sb->private = tmpfs;
-	error = parse_options(tmpfs, options);
+	error = tmpfs_parse_options(tmpfs, &root, options);
 	if (error)
 		return error;
 	sb->ops = &tmpfs_super_ops;
 	sb->names_stay = true;
 	sb->has_flags = true;
-	return super_set_root(sb, tmpfs_inode(sb, NULL, S_IFDIR | mode, 0, NULL));
+	inode = tmpfs_inode(sb, NULL, S_IFDIR | root.mode, 0, NULL);
+	if (!IS_ERR(inode)) {
+		inode->uid = root.uid;
+		inode->gid = root.gid;
+	}
+	return super_set_root(sb, inode);
 }
 
 static int tmpfs_mount(struct super_block *sb, const char *options)

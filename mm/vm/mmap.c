@@ -21,6 +21,7 @@
 #define PROT_EXEC      4u
 #define PROT_ALL       7u /* READ, WRITE, EXEC */
 #define PROT_GROWSDOWN 0x01000000u
+#define PROT_SEM       0x8u /* for atomic operations: all memory is */
 
 #define MAP_SHARED     0x01u
 #define MAP_PRIVATE    0x02u
@@ -399,7 +400,7 @@ long sys_mprotect(uintptr_t start, size_t len, unsigned int prot)
 	struct mm *mm = current->mm;
 	int error;
 
-	prot &= ~PROT_GROWSDOWN;
+	prot &= ~(PROT_GROWSDOWN | PROT_SEM);
 	if (prot & ~PROT_ALL)
 		return refuse(EINVAL, "a protection bit that is not supported");
 	if (start % PAGE_SIZE)
