@@ -57,6 +57,18 @@ REUSED = [
     "write a 300000 3000; sync; unlink a; sync; write c 0 50000; fsync c; mkdir f; sync",
     "write a 60000 9000; sync; truncate a 100; write b 0 40000; fsync b; truncate b 0; mkdir f; fsync .; rmdir f; write b 0 9000; fsync b",
 ]
+# Writes without the page cache: room behind the end, in holes and in blocks of other files, and what is in the cache already.
+DIRECT = [
+    "direct c 0 8192; fsync c",
+    "direct c 0 61440; sync; direct c 4096 512; direct c 65536 4608; fdatasync c",
+    "direct c 512 512; direct c 8192 12288; fsync c",
+    "direct a 6144 10240; fsync a",
+    "write a 1000 2500; direct a 2048 1024; write a 60000 9000; fsync a; direct a 20480 8192; fsync a",
+    "truncate a 30000; direct a 8192 4096; store a 9000 2000; direct a 12288 4096; sync",
+    "direct a 8192 40960; truncate a 9000; direct c 0 20480; fsync c; direct a 16384 8192; fsync a",
+    "write a 300000 3000; sync; unlink a; sync; direct c 0 65536; fsync c; mkdir f; sync",
+    "hold a; unlink a; sync; release; direct c 0 65536; direct c 69632 512; fsync c",
+]
 PATHS = ["a", "b", "c", "d/a", "d/e", "f/a", "g/a"]
 FOLDERS = ["d", "f", "g", "d/f"]
 LONGEST = 70000
@@ -102,7 +114,7 @@ class Model:
     def do(self, number, line, seed=0):
         """Carries out an operation. Returns whether it has used the seed."""
         call, *words = line.split()
-        writes = call in ("write", "store")
+        writes = call in ("write", "store", "direct")
         getattr(self, call)(number, *words, *([seed] if writes else []))
         self.history.append((number, self.names))
         return writes
@@ -200,6 +212,11 @@ class Model:
     def store(self, number, path, at, n, seed):
         self.write(number, path, at, n, seed, must_exist=True)
 
+    def direct(self, number, path, at, n, seed):
+        if int(at) % 512 or int(n) % 512:
+            raise Invalid(path)
+        self.write(number, path, at, n, seed)
+
     def truncate(self, number, path, size):
         node = self.node(path, "f")
         self.change(number, node, node.versions[-1][1][: int(size)].ljust(int(size), b"\0"))
@@ -277,7 +294,7 @@ def is_valid(lines):
 
 def one():
     """All operations, each with each way to persist it, and what single operations do not show."""
-    yield from HELD + REUSED
+    yield from HELD + REUSED + DIRECT
     for line in OPERATIONS:
         model, words = tried([line]), line.split()
         path = words[-1] if words[0] in ("link", "rename", "symlink") else words[1]
@@ -303,6 +320,7 @@ def drawn(rng, steps=25):
         line = rng.choice(
             [f"write {path} {at} {rng.randrange(1, 9000)}"] * 4
             + [f"store {path} {at} {rng.randrange(1, 3000)}"]
+            + [f"direct {path} {at & ~511} {rng.randrange(1, 18) * 512}"] * 2
             + [f"truncate {path} {rng.choice([0, at])}"] * 2
             + [f"create {path}", f"unlink {path}", f"unlink {path}", f"link {path} {other}", f"symlink {path} l", "unlink l"]
             + [f"rename {path} {other}"] * 3

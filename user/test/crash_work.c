@@ -11,6 +11,7 @@
  *	create F		makes an empty file
  *	write F AT N SEED	writes bytes of SEED. If there is no file, makes it
  *	store F AT N SEED	the same to a mapping of the file
+ *	direct F AT N SEED	the same without the page cache (O_DIRECT)
  *	truncate F N		sets the size
  *	link F G, symlink TEXT F, unlink F, rename F G, mkdir F, rmdir F
  *	hold F, release		opens a file, and closes it
@@ -42,7 +43,7 @@
 #define MARK_SIZE 4096
 #define MOST	  (1 << 20) /* bytes of one operation */
 
-static char bytes[MOST];
+static char bytes[MOST] __attribute__((aligned(4096)));
 static int disk, held = -1;
 static off_t marks_at;
 
@@ -66,9 +67,9 @@ static void fill(char *to, off_t at, size_t n, unsigned int seed)
 	}
 }
 
-static int write_bytes(const char *path, off_t at, size_t n, unsigned int seed)
+static int write_bytes(const char *path, int flags, off_t at, size_t n, unsigned int seed)
 {
-	int fd = open(path, O_WRONLY | O_CREAT, 0644), bad;
+	int fd = open(path, O_WRONLY | O_CREAT | flags, 0644), bad;
 
 	if (fd < 0)
 		return -1;
@@ -128,10 +129,7 @@ static int mark(int number)
 	static char text[MARK_SIZE] __attribute__((aligned(MARK_SIZE)));
 
 	snprintf(text, sizeof(text), "mark %d\n", number);
-	if (pwrite(disk, text, sizeof(text), marks_at) != sizeof(text))
-		return -1;
-	/* Linux writes past the cache, and there is nothing more to do. */
-	return fcntl(disk, F_GETFL) & O_DIRECT ? 0 : fdatasync(disk);
+	return pwrite(disk, text, sizeof(text), marks_at) == sizeof(text) ? 0 : -1;
 }
 
 static int operate(int number, char *line)
@@ -146,7 +144,9 @@ static int operate(int number, char *line)
 	if (!strcmp(name, "create"))
 		return create(word[0]);
 	if (!strcmp(name, "write"))
-		return write_bytes(word[0], atoi(word[1]), atoi(word[2]), atoi(word[3]));
+		return write_bytes(word[0], 0, atoi(word[1]), atoi(word[2]), atoi(word[3]));
+	if (!strcmp(name, "direct"))
+		return write_bytes(word[0], O_DIRECT, atoi(word[1]), atoi(word[2]), atoi(word[3]));
 	if (!strcmp(name, "store"))
 		return store_bytes(word[0], atoi(word[1]), atoi(word[2]), atoi(word[3]));
 	if (!strcmp(name, "truncate"))
@@ -182,9 +182,7 @@ static int play(const char *path)
 {
 	char line[512], copy[512];
 
-	disk = open(path, O_RDWR | O_DIRECT);
-	if (disk < 0)
-		disk = open(path, O_RDWR);
+	disk = open(path, O_RDWR | O_DIRECT); /* so that a mark is on the disk at once */
 	if (disk < 0)
 		return fail(path);
 	for (int number = 0; fgets(line, sizeof(line), stdin); number++) {
