@@ -1,6 +1,7 @@
 /*
  * The page: it starts the machine, and connects the terminal, the rings, the gate and the tour with it.
  */
+import { Announcer } from "./announcer.js";
 import { Tour } from "./tour.js";
 
 const page = Object.fromEntries([...document.querySelectorAll("[id]")].map((element) => [element.id, element]));
@@ -46,11 +47,13 @@ async function start() {
 			atPrompt();
 	});
 	memory = new Memory(machine.read, machine.memorySize, layout);
+	const announcer = new Announcer(page["rings-said"]);
 	new Rings(page["rings"], page["detail"], memory, (pipes) => {
+		announcer.look(pipes);
 		gate?.look();
 		tour.look(pipes);
 	});
-	globalThis.sluice = { machine, terminal };
+	globalThis.sluice = { machine, terminal }; /* for the browser's console, and for tests */
 }
 
 start().catch((error) => {

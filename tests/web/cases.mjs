@@ -78,6 +78,12 @@ const cases = {
 		assert.match(await opened.page.locator(".pipe p").textContent(), /1 writer, asleep: yes/);
 		await agree(opened.page);
 	},
+	async "screen reader: the live region tells of a full pipe"() {
+		const { page } = opened;
+		if ((await page.locator(".slot").count()) !== 16)
+			await takeStep(1);
+		await page.waitForFunction(() => /^Pipe \d+: 16 of 16 slots, 65536 bytes\.$/.test(document.getElementById("rings-said").textContent), null, { timeout: 20000 });
+	},
 	async "slot: the arrow keys and Enter tell page, length and holders"() {
 		const { page } = opened;
 		if ((await page.locator(".slot").count()) !== 16)
