@@ -17,6 +17,7 @@
  *    its CPU until it has given them back.
  */
 #include "kernel/cpu/debug.h"
+#include "kernel/cpu/ports.h"
 #include "kernel/cpu/tsc.h"
 #include "kernel/cpu/fpu.h"
 #include "kernel/cpu/irq.h"
@@ -268,6 +269,7 @@ static void load_task(struct cpu *cpu, struct task *prev, struct task *next)
 	segments_load_tls(next);
 	debug_switch(cpu, next);
 	tsc_switch(cpu, next);
+	ports_switch(cpu, next);
 	fpu_restore(next);
 }
 

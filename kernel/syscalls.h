@@ -259,6 +259,11 @@ long sys_tee(int fd_in, int fd_out, size_t len, unsigned int flags);
 
 long sys_vmsplice(int number, const struct iovec __user *segments, size_t nr, unsigned int flags);
 
+/* ---- kernel/cpu/ports.c ---- */
+
+long sys_ioperm(unsigned long from, unsigned long nr, int on);
+long sys_iopl(unsigned int level);
+
 /* ---- kernel/cpu/reboot.c ---- */
 
 long sys_reboot(unsigned long magic, unsigned long magic2, unsigned long command);

@@ -4,6 +4,7 @@
  * Kernel stacks come from vmalloc(). Below each lies an unmapped page, so that an overflow faults.
  */
 #include "kernel/task.h"
+#include "kernel/cpu/ports.h"
 #include "kernel/syscall.h"
 #include "lib/string.h"
 #include "mm/slab.h"
@@ -66,6 +67,7 @@ void task_put(struct task *task)
 		return;
 	if (task->before_free)
 		task->before_free(task);
+	ports_drop(task);
 	vfree(task->stack);
 	slab_free(task_cache, task);
 	atomic_dec(&nr_tasks);

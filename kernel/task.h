@@ -221,9 +221,11 @@ struct task {
 	struct list thread_link; /* process->threads; tasks_lock */
 	struct atomic refs;
 	void __user *clear_child_tid;
-	void __user *robust_list; /* kernel/process/futex_exit.c */
-	uint32_t personality;	  /* kernel/process/personality.h */
-	bool no_tsc;		  /* reading the TSC is a SIGSEGV: prctl(PR_SET_TSC) */
+	void __user *robust_list;  /* kernel/process/futex_exit.c */
+	uint32_t personality;	   /* kernel/process/personality.h */
+	bool no_tsc;		   /* reading the TSC is a SIGSEGV: prctl(PR_SET_TSC) */
+	struct port_rights *ports; /* kernel/cpu/ports.h; NULL: none */
+	unsigned int io_level;	   /* of iopl(2); 3 allows all ports */
 	/* Nanoseconds by which its timers may be late: prctl(PR_SET_TIMERSLACK), and what 0 stands for there. */
 	unsigned long timer_slack, timer_slack_default;
 	/* kernel/process/inherit.c */

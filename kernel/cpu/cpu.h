@@ -35,6 +35,7 @@ struct cpu {
 	unsigned int switches;		     /* from one task to another */
 	uint32_t debug_control;	   /* the breakpoints that DR7 has on; kernel/cpu/debug.h */
 	bool no_tsc;		   /* CR4.TSD is set; kernel/cpu/tsc.h */
+	bool ports_open;	   /* the TSS allows some ports; kernel/cpu/ports.h */
 	struct cpu_tables *tables; /* GDT, TSS; kernel/cpu/segments.c */
 };
 

@@ -10,6 +10,7 @@
  * Intel SDM vol. 3, chapters 3, 5.8.7, 6 and 7.
  */
 #include "kernel/task.h"
+#include "lib/string.h"
 
 struct tss {
 	uint32_t back_link, esp0, ss0, esp1, ss1, esp2, ss2, cr3, eip, eflags;
@@ -25,6 +26,8 @@ struct gate {
 };
 
 #define GDT_ENTRIES	 11
+#define IO_MAP_BYTES	 (65536 / 8 + 1) /* with the byte of ones that ends it */
+#define IO_MAP_NONE	 0xffff		 /* beyond the TSS */
 #define FAULT_STACK	 2048
 #define ENTRY_STACK	 2048 /* enough for the report that an NMI writes */
 
@@ -52,7 +55,9 @@ struct entry_stack {
 struct cpu_tables {
 	struct segment_descriptor gdt[GDT_ENTRIES];
 	struct entry_stack entry;
-	struct tss tss, fault_tss;
+	struct tss tss;
+	uint8_t denied_ports[IO_MAP_BYTES]; /* part of the TSS; see kernel/cpu/ports.h */
+	struct tss fault_tss;
 	char fault_stack[FAULT_STACK] __attribute__((aligned(16)));
 };
 
@@ -114,10 +119,11 @@ void segments_init_cpu(struct cpu *cpu)
 	gdt[SEL_USER_CODE >> 3] = descriptor(0, 0xfffff, SEG_CODE | SEG_USER, SEG_FLAT);
 	gdt[SEL_USER_DATA >> 3] = descriptor(0, 0xfffff, SEG_DATA | SEG_USER, SEG_FLAT);
 	gdt[SEL_PERCPU >> 3] = descriptor((uint32_t)cpu, sizeof(*cpu) - 1, SEG_DATA, SEG_BYTES);
-	gdt[SEL_TSS >> 3] = descriptor((uint32_t)&t->tss, sizeof(t->tss) - 1, SEG_TSS, 0);
+	gdt[SEL_TSS >> 3] =
+		descriptor((uint32_t)&t->tss, sizeof(t->tss) + IO_MAP_BYTES - 1, SEG_TSS, 0);
 	gdt[SEL_DF_TSS >> 3] =
 		descriptor((uint32_t)&t->fault_tss, sizeof(t->fault_tss) - 1, SEG_TSS, 0);
-	t->tss = (struct tss){ .ss0 = SEL_KERNEL_DATA, .io_map = sizeof(t->tss) };
+	t->tss = (struct tss){ .ss0 = SEL_KERNEL_DATA, .io_map = IO_MAP_NONE };
 	t->fault_tss = (struct tss){
 		.esp = (uint32_t)t->fault_stack + FAULT_STACK,
 		.eip = (uint32_t)double_fault_entry,
@@ -166,6 +172,24 @@ void segments_set_fault_cr3(uint32_t cr3)
 {
 	for (unsigned int i = 0; i < MAX_CPUS; i++)
 		tables[i].fault_tss.cr3 = cr3;
+}
+
+void segments_forbid_ports(struct cpu *cpu)
+{
+	cpu->tables->tss.io_map = IO_MAP_NONE;
+}
+
+void segments_allow_ports(struct cpu *cpu, const uint8_t *denied)
+{
+	uint8_t *map = cpu->tables->denied_ports;
+
+	if (denied)
+		memcpy(map, denied, IO_MAP_BYTES - 1);
+	else
+		memset(map, 0, IO_MAP_BYTES - 1);
+	map[IO_MAP_BYTES - 1] = 0xff;
+	cpu->tables->tss.io_map =
+		offsetof(struct cpu_tables, denied_ports) - offsetof(struct cpu_tables, tss);
 }
 
 void segments_load_tls(struct task *task)

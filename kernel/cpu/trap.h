@@ -120,6 +120,12 @@ void segments_set_stack(struct cpu *cpu, const struct task *task);
 void segments_enable_sysenter(const struct cpu *cpu);
 /* Set the page tables that the double fault's hardware task uses, on all CPUs. */
 void segments_set_fault_cr3(uint32_t cr3);
+/*
+ * Let this CPU forbid all ports of IO to programs, or allow those whose bits in `denied` (8 KiB) are 0. NULL allows all.
+ * Interrupts are off. For kernel/cpu/ports.c.
+ */
+void segments_forbid_ports(struct cpu *cpu);
+void segments_allow_ports(struct cpu *cpu, const uint8_t *denied);
 /* Load the task's TLS segments into this CPU's GDT. */
 void segments_load_tls(struct task *task);
 /* Returns a descriptor for a program's thread-local storage. The limit is in pages, minus one. */

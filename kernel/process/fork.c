@@ -10,6 +10,7 @@
  */
 #include "kernel/cpu/fpu.h"
 #include "kernel/ipc/sem.h"
+#include "kernel/cpu/ports.h"
 #include "kernel/process/process.h"
 #include "kernel/process/ptrace.h"
 #include "kernel/signals/signal.h"
@@ -148,6 +149,7 @@ static long copy_state(struct task *child, const struct clone_args *args)
 		altstack_reset(child);
 	child->personality = parent->personality;
 	child->no_tsc = parent->no_tsc;
+	ports_inherit(child);
 	child->timer_slack = child->timer_slack_default = parent->timer_slack;
 	copy_scheduling(child);
 	if (args->flags & CLONE_CHILD_CLEARTID)

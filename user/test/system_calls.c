@@ -77,3 +77,14 @@ TEST(keys, 5, "reboot decides what Ctrl-Alt-Delete does")
 	}
 	CHECK_EQ(wait_status(child), 0);
 }
+
+BEYOND_TEST(config, 10, "/proc/config.gz says in Linux's words what the kernel has",
+	    "lacks /proc/config.gz: Debian has it as a file in /boot")
+{
+	int fd = test_open_own("/proc/config.gz", O_RDONLY);
+
+	close(fd);
+	CHECK_EQ(system("zcat /proc/config.gz >/tmp/config"), 0);
+	CHECK_EQ(system("grep -q '^CONFIG_SYSVIPC=y$' /tmp/config"), 0);
+	unlink("/tmp/config");
+}
