@@ -198,7 +198,7 @@ void *radix_next(const struct radix_tree *tree, unsigned int *index)
 
 	while (tree->root && covers(tree->height, at)) {
 		const struct radix_node *node = tree->root;
-		unsigned int level = tree->height, skip;
+		unsigned int level = tree->height, slot, skip = 1;
 		uint64_t next;
 
 		while (level > 1 && node->slots[slot_at(at, level)]) {
@@ -210,9 +210,8 @@ void *radix_next(const struct radix_tree *tree, unsigned int *index)
 			return node->slots[slot_at(at, 1)];
 		}
 		/* Nothing below this entry: go on with the node's next entry, or behind the node. */
-		skip = 1;
-		while (slot_at(at, level) + skip < RADIX_SLOTS &&
-		       !node->slots[slot_at(at, level) + skip])
+		slot = slot_at(at, level);
+		while (slot + skip < RADIX_SLOTS && !node->slots[slot + skip])
 			skip++;
 		next = ((uint64_t)at >> ((level - 1) * RADIX_BITS)) + skip;
 		next <<= (level - 1) * RADIX_BITS;

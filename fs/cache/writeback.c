@@ -162,16 +162,59 @@ static int wait_written(struct mapping *mapping, struct page *page)
 	return page_wait(page, PG_WRITEBACK, TASK_KILLABLE);
 }
 
-/* Call `each` for every page of [index, last] that has one of the flags. Stops at the first error. */
+/*
+ * The first page at or after *index, in the same leaf of the tree, that has one of the flags. Sets *index to its index. NULL: there is none, and
+ * *index is the first one of the next leaf.
+ */
+static struct page *next_in_leaf(struct mapping *mapping, unsigned int *index, unsigned int bits)
+{
+	unsigned int left, n = 0;
+	struct page **leaf = (struct page **)radix_slot(&mapping->pages, *index, &left);
+
+	while (n < left && !(leaf[n] && page_has(leaf[n], bits)))
+		n++;
+	*index += n;
+	return n < left ? leaf[n] : NULL;
+}
+
+/*
+ * The same in the whole file up to `last`, with a reference. NULL: there is none. A flag may change at any time. The lock is not held
+ * for longer than one leaf.
+ */
+static struct page *next_flagged(struct mapping *mapping, unsigned int *index, unsigned int last,
+				 unsigned int bits)
+{
+	struct page *page = NULL;
+	bool more;
+
+	do {
+		spin_lock(&mapping->lock);
+		more = radix_next(&mapping->pages, index) != NULL && *index <= last;
+		if (more)
+			page = next_in_leaf(mapping, index, bits);
+		if (page && *index > last)
+			page = NULL;
+		if (page)
+			page_ref(page);
+		spin_unlock(&mapping->lock);
+	} while (more && !page && *index <= last);
+	return page;
+}
+
+/*
+ * Call `each` for every page of [index, last] that has one of the flags, each of which makes it an unwritten page. Stops at the
+ * first error.
+ */
 static int for_each_flagged(struct mapping *mapping, unsigned int index, unsigned int last,
 			    unsigned int bits, int (*each)(struct mapping *, struct page *))
 {
 	struct page *page;
 	int error = 0;
 
-	while (!error && (page = mapping_next_page(mapping, &index, last)) != NULL) {
-		if (page_has(page, bits))
-			error = each(mapping, page);
+	if (atomic_read(&mapping->unwritten) == 0)
+		return 0;
+	while (!error && (page = next_flagged(mapping, &index, last, bits)) != NULL) {
+		error = each(mapping, page);
 		/* If it was replaced meanwhile, the same index has another page, which counts. */
 		index += READ_ONCE(page->mapping) == mapping;
 		page_put(page);
@@ -183,8 +226,7 @@ int mapping_write_range(struct mapping *mapping, unsigned int first, unsigned in
 {
 	int error, waited;
 
-	if (!mapping->ops || !mapping->ops->has_store || !mapping->ops->write_pages ||
-	    atomic_read(&mapping->unwritten) == 0)
+	if (!mapping->ops || !mapping->ops->has_store || !mapping->ops->write_pages)
 		return 0;
 	error = for_each_flagged(mapping, first, last, PG_DIRTY, write_back);
 	waited = for_each_flagged(mapping, first, last, PG_WRITEBACK, wait_written);
