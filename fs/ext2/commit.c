@@ -127,17 +127,19 @@ static int store_counts(struct ext2_fs *fs)
 {
 	struct ext2_place place = ext2_super_place(&fs->layout);
 	unsigned int offset = place.offset + offsetof(struct ext2_disk_super, free_blocks);
-	uint32_t counts[2] = { fs->free_blocks, fs->free_inodes }, old[2];
+	uint32_t counts[2] = { fs->free_blocks, fs->free_inodes };
 	int error;
 
+	if (fs->stored_blocks == counts[0] && fs->stored_inodes == counts[1])
+		return 0;
 	do {
 		fs->undo.nr_edits = fs->undo.nr_bytes = 0;
-		error = ext2_read(fs, place.block, offset, old, sizeof(old));
-		if (!error && memcmp(counts, old, sizeof(counts)) != 0)
-			error = ext2_edit(fs, place.block, offset, counts, sizeof(counts));
+		error = ext2_edit(fs, place.block, offset, counts, sizeof(counts));
 		if (error == -ENOMEM)
 			ext2_wait_for_memory();
 	} while (error == -ENOMEM);
+	fs->stored_blocks = counts[0];
+	fs->stored_inodes = counts[1];
 	return error;
 }
 

@@ -22,6 +22,12 @@ static unsigned int blocks_of(const struct inode *dir)
 	return dir->size >> ext2_fs(dir)->layout.block_shift;
 }
 
+/* The place in the directory of an offset in one of its blocks. */
+static file_off_t byte_of(const struct inode *dir, unsigned int index, unsigned int offset)
+{
+	return ((file_off_t)index << ext2_fs(dir)->layout.block_shift) + offset;
+}
+
 /* The device's block that holds a block of the directory. Returns 0 or an error. */
 static int find_block(struct inode *dir, unsigned int block, uint32_t *number)
 {
@@ -49,31 +55,39 @@ static int damaged_entry(struct inode *dir)
 	return ext2_damaged(dir->sb, dir->number, "a damaged directory entry");
 }
 
-/* ---- reading ---- */
+/* A walk over the used entries of a directory's block. */
+struct walk {
+	struct inode *dir;
+	unsigned int index; /* of the block */
+	/* Called for each entry with its place in the block. Goes on if this returns 0. Does not sleep. */
+	int (*each)(struct walk *walk, unsigned int offset, const struct ext2_entry *entry);
+	struct dir_context *context; /* for emit_entry() */
+};
 
-/* Emit the used entries of one block, from context->pos on. Returns 0, 1 if the buffer is full, or -EIO. */
-static int emit_block(struct inode *dir, const char *block, file_off_t start,
-		      struct dir_context *context)
+/* Returns 0, what `each` has returned, or an error. */
+static int walk_block(struct walk *walk)
 {
-	const struct ext2_layout *layout = &ext2_fs(dir)->layout;
+	const struct ext2_layout *layout = &ext2_fs(walk->dir)->layout;
+	uint32_t number = 0;
+	struct page *page = read_block(walk->dir, walk->index, &number);
 	struct ext2_entry entry;
 	unsigned int len;
+	char *address;
+	int result = 0;
 
-	for (unsigned int offset = 0; offset < layout->block_size; offset += len) {
-		len = ext2_read_entry(layout, block, offset, &entry);
+	if (IS_ERR(page))
+		return PTR_ERR(page);
+	address = kmap_local(page);
+	for (unsigned int offset = 0; result == 0 && offset < layout->block_size; offset += len) {
+		len = ext2_read_entry(layout, address, offset, &entry);
 		if (len == 0)
-			return damaged_entry(dir);
-		if (!entry.inode || start + offset < context->pos)
-			continue;
-		context->pos = start + offset;
-		if (!context->emit(context, entry.name, entry.name_len, entry.inode,
-				   DT_OF_MODE(ext2_mode_of_type(entry.type))))
-			return 1;
-		/* If the next entry is damaged, this one must not be emitted again. */
-		context->pos++;
+			result = damaged_entry(walk->dir);
+		else if (entry.inode)
+			result = walk->each(walk, offset, &entry);
 	}
-	context->pos = start + layout->block_size;
-	return 0;
+	kunmap_local(address);
+	page_put(page);
+	return result;
 }
 
 /* ---- finding ---- */
@@ -103,54 +117,43 @@ static int search_block(struct inode *dir, unsigned int index, const char *name,
 	return result < 0 ? damaged_entry(dir) : result;
 }
 
+static void drop_table(struct inode *dir)
+{
+	ext2_name_table_free(ext2_own(dir)->names);
+	ext2_own(dir)->names = NULL;
+}
+
 /* Note that a block of the directory has a name. */
 static void note_name(struct inode *dir, const char *name, unsigned int len, unsigned int index)
 {
 	struct ext2_inode *own = ext2_own(dir);
 
-	if (!own->names || ext2_name_table_add(own->names, name, len, index))
-		return;
-	ext2_name_table_free(own->names);
-	own->names = NULL;
+	if (own->names && !ext2_name_table_add(own->names, name, len, index))
+		drop_table(dir);
 }
 
-/* Note all names of a block. */
-static void note_block(struct inode *dir, const char *block, unsigned int index)
+static int note_entry(struct walk *walk, unsigned int offset, const struct ext2_entry *entry)
 {
-	const struct ext2_layout *layout = &ext2_fs(dir)->layout;
-	struct ext2_entry entry;
-	unsigned int len;
-
-	for (unsigned int offset = 0; offset < layout->block_size; offset += len) {
-		len = ext2_read_entry(layout, block, offset, &entry);
-		if (len == 0)
-			return; /* the search of this block says so */
-		if (entry.inode)
-			note_name(dir, entry.name, entry.name_len, index);
-	}
+	note_name(walk->dir, entry->name, entry->name_len, walk->index);
+	return 0;
 }
 
 /* Give a large directory a table of its names. A directory that cannot be read as a whole has none. */
 static void make_table(struct inode *dir)
 {
 	struct ext2_inode *own = ext2_own(dir);
+	struct walk walk = { .dir = dir, .each = note_entry };
 
 	own->names = ext2_name_table_alloc(blocks_of(dir), dir->size);
-	for (unsigned int index = 0; own->names && index < blocks_of(dir); index++) {
-		uint32_t number;
-		struct page *page = read_block(dir, index, &number);
-		char *address;
+	for (; own->names && walk.index < blocks_of(dir); walk.index++)
+		if (walk_block(&walk))
+			drop_table(dir);
+}
 
-		if (IS_ERR(page)) {
-			ext2_name_table_free(own->names);
-			own->names = NULL;
-			return;
-		}
-		address = kmap_local(page);
-		note_block(dir, address, index);
-		kunmap_local(address);
-		page_put(page);
-	}
+void ext2_forget_names(struct inode *dir)
+{
+	drop_table(dir);
+	ext2_own(dir)->room_from = 0;
 }
 
 //BOOK: ext2-find-name
@@ -164,10 +167,8 @@ static int find_name(struct inode *dir, const char *name, unsigned int len, stru
 	if (!own->names)
 		make_table(dir);
 	if (own->names) {
-		/* A block may be missing that was added by an operation which has been undone. */
 		while (result == 0 && ext2_name_table_next(own->names, name, len, &at, &index))
-			if (index < blocks_of(dir))
-				result = search_block(dir, index, name, len, place);
+			result = search_block(dir, index, name, len, place);
 		return result;
 	}
 	for (index = 0; result == 0 && index < blocks_of(dir); index++)
@@ -197,57 +198,53 @@ static int emit_wanted(struct inode *dir, struct dir_context *context)
 	return MIN(result, 0);
 }
 
+/* Emit an entry from context->pos on. Returns 1 if the buffer is full. */
+static int emit_entry(struct walk *walk, unsigned int offset, const struct ext2_entry *entry)
+{
+	struct dir_context *context = walk->context;
+	file_off_t pos = byte_of(walk->dir, walk->index, offset);
+
+	if (pos < context->pos)
+		return 0;
+	context->pos = pos;
+	if (!context->emit(context, entry->name, entry->name_len, entry->inode,
+			   DT_OF_MODE(ext2_mode_of_type(entry->type))))
+		return 1;
+	/* If the next entry is damaged, this one must not be emitted again. */
+	context->pos++;
+	return 0;
+}
+
 int ext2_readdir(struct dentry *dentry, struct dir_context *context)
 {
 	struct inode *dir = dentry->inode;
-	unsigned int shift = ext2_fs(dir)->layout.block_shift;
+	struct walk walk = { .dir = dir, .each = emit_entry, .context = context };
 	int result = context->pos < 0 ? -EINVAL : 0;
 
 	if (context->wanted)
 		return emit_wanted(dir, context);
 	while (result == 0 && context->pos < dir->size) {
-		unsigned int block = context->pos >> shift;
-		uint32_t number;
-		struct page *page = read_block(dir, block, &number);
-		char *address;
-
-		if (IS_ERR(page))
-			return PTR_ERR(page);
-		address = kmap_local(page);
-		result = emit_block(dir, address, (file_off_t)block << shift, context);
-		kunmap_local(address);
-		page_put(page);
+		walk.index = context->pos >> ext2_fs(dir)->layout.block_shift;
+		result = walk_block(&walk);
+		if (result == 0)
+			context->pos = byte_of(dir, walk.index + 1, 0);
 	}
 	return MIN(result, 0);
 }
 
+static int is_of_a_file(struct walk *walk, unsigned int offset, const struct ext2_entry *entry)
+{
+	return memcmp(entry->name, "..", entry->name_len) != 0;
+}
+
 int ext2_is_empty(struct inode *dir)
 {
-	const struct ext2_layout *layout = &ext2_fs(dir)->layout;
-	int empty = 1;
+	struct walk walk = { .dir = dir, .each = is_of_a_file };
+	int result = 0;
 
-	for (unsigned int block = 0; empty == 1 && block < blocks_of(dir); block++) {
-		uint32_t number;
-		struct page *page = read_block(dir, block, &number);
-		struct ext2_entry entry;
-		unsigned int len;
-		char *address;
-
-		if (IS_ERR(page))
-			return PTR_ERR(page);
-		address = kmap_local(page);
-		for (unsigned int offset = 0; empty == 1 && offset < layout->block_size;
-		     offset += len) {
-			len = ext2_read_entry(layout, address, offset, &entry);
-			if (len == 0)
-				empty = damaged_entry(dir);
-			else if (entry.inode && memcmp(entry.name, "..", entry.name_len) != 0)
-				empty = 0;
-		}
-		kunmap_local(address);
-		page_put(page);
-	}
-	return empty;
+	for (; result == 0 && walk.index < blocks_of(dir); walk.index++)
+		result = walk_block(&walk);
+	return result < 0 ? result : result == 0;
 }
 
 /* ---- changing ---- */
@@ -285,32 +282,36 @@ static void touch(struct inode *dir)
 }
 
 /*
- * Find room in the directory's blocks. Returns 1, 0 or an error. The search begins where an earlier one has ended. The blocks before
+ * Find room in the directory's blocks. Returns 1, 0 or an error. The search begins where an earlier one has ended. What is before
  * lacked room for some name, so little of them is wasted. A disk that is nearly full wastes nothing.
  */
 static int find_room(struct inode *dir, unsigned int size, unsigned int *index, uint32_t *number,
 		     struct ext2_room *room)
 {
+	const struct ext2_layout *layout = &ext2_fs(dir)->layout;
 	struct ext2_inode *own = ext2_own(dir);
+	file_off_t from = ext2_fs(dir)->free_blocks < BLOCKS_SHORT ? 0 : own->room_from;
 	int result = 0;
 
-	*index = ext2_fs(dir)->free_blocks < BLOCKS_SHORT ? 0 : own->room_from;
-	for (; *index < blocks_of(dir); (*index)++) {
-		struct page *page = read_block(dir, *index, number);
+	for (; result == 0 && from < dir->size; from = byte_of(dir, *index + 1, 0)) {
+		struct page *page;
 		char *address;
 
+		*index = from >> layout->block_shift;
+		page = read_block(dir, *index, number);
 		if (IS_ERR(page))
 			return PTR_ERR(page);
 		address = kmap_local(page);
-		result = ext2_find_room(&ext2_fs(dir)->layout, address, size, room);
+		result = ext2_find_room(layout, address, from & (layout->block_size - 1), size,
+					room);
 		kunmap_local(address);
 		page_put(page);
-		if (result < 0)
-			return damaged_entry(dir);
-		if (result > 0)
-			break;
 	}
-	own->room_from = *index;
+	if (result < 0)
+		return damaged_entry(dir);
+	if (result == 0)
+		*index = blocks_of(dir);
+	own->room_from = byte_of(dir, *index, result ? room->before : 0);
 	return result;
 }
 
@@ -358,6 +359,7 @@ int ext2_remove_name(struct inode *dir, const char *name, unsigned int len)
 	struct ext2_inode *own = ext2_own(dir);
 	struct ext2_found *entry;
 	struct place place;
+	file_off_t room;
 	int error = find_present(dir, name, len, &place);
 
 	if (error)
@@ -371,7 +373,10 @@ int ext2_remove_name(struct inode *dir, const char *name, unsigned int len)
 				      entry->offset + entry->len - entry->before);
 	if (error)
 		return error;
-	own->room_from = MIN(own->room_from, place.index);
+	room = byte_of(dir, place.index, MIN(entry->before, entry->offset));
+	own->room_from = MIN(own->room_from, room);
+	if (own->names)
+		ext2_name_table_remove(own->names, name, len, place.index);
 	touch(dir);
 	return 0;
 }

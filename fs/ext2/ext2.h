@@ -44,6 +44,8 @@ struct ext2_transaction {
 	unsigned int nr_freed, nr_revoked;
 };
 
+#define EXT2_LOG_PAGES 3u /* a descriptor, a revoke block and the commit block */
+
 /* The journal, if the file system has one: fs/ext2/journal.h. */
 struct ext2_log {
 	struct inode *inode;	  /* NULL: there is none */
@@ -52,6 +54,10 @@ struct ext2_log {
 	uint32_t start, sequence; /* as they were on the disk when it was found */
 	uint32_t head, used;	  /* the next block, and how many before it are needed */
 	uint8_t uuid[16];
+	/* The run of the log's blocks that was looked up last: where on the disk its blocks are. */
+	uint32_t run_block, run_place;
+	unsigned int run_len;
+	struct page *pages[EXT2_LOG_PAGES]; /* see new_block() in fs/ext2/journal.c */
 	struct radix_tree
 		places; /* struct ext2_block by number: committed, and not in their places yet */
 	unsigned int nr_places;
@@ -69,11 +75,10 @@ struct ext2_undo {
 	uint32_t free_blocks, free_inodes;
 };
 
-/* A block that the running operation has used. Its page is kept until the operation ends. */
+/* A block that operations have used lately. */
 struct ext2_visit {
 	uint32_t block;
 	struct page *page; /* with a reference */
-	bool changing;	   /* the page is locked, and the block is in the running transaction */
 };
 #define EXT2_VISITS 8u
 
@@ -86,8 +91,9 @@ struct ext2_fs { /* super_block.private */
 	struct mutex lock;
 	/* Guarded by lock. */
 	bool writable;
-	bool was_clean;			   /* when it was mounted */
-	uint32_t free_blocks, free_inodes; /* stored with each commit */
+	bool was_clean;			       /* when it was mounted */
+	uint32_t free_blocks, free_inodes;     /* stored with each commit */
+	uint32_t stored_blocks, stored_inodes; /* what the superblock has */
 	uint32_t room_after; /* the transaction whose commit frees what a write lacked; 0: none */
 	struct list orphans; /* ext2_inode.orphan, the newest first */
 	unsigned int nr_unstored_orphans;
@@ -126,6 +132,7 @@ struct ext2_inode { /* inode.private */
 	uint32_t file_acl, deleted;
 	uint32_t next_orphan; /* as it was on the disk when the inode was read */
 	bool leaving;	      /* it is being deleted, and nothing stores it any more */
+	bool unwritten;	      /* its place on the disk may have what is left of an old inode */
 	bool fast_symlink;    /* block holds the target */
 	uint32_t table_block; /* where the inode is on the disk */
 	unsigned int table_offset;
@@ -138,7 +145,7 @@ struct ext2_inode { /* inode.private */
 	struct list orphan; /* in fs->orphans */
 	/* Of a directory, guarded by inode->lock. */
 	struct ext2_name_table *names; /* or NULL */
-	unsigned int room_from;	       /* its first block that may have room for a name */
+	unsigned int room_from;	       /* in bytes: its first entry that may have room behind it */
 	bool unstored_orphan; /* the commit has to store its place in the list of orphans */
 };
 
@@ -193,7 +200,7 @@ int ext2_edit(struct ext2_fs *fs, uint32_t block, unsigned int offset, const voi
  * ERR_PTR of these errors.
  */
 void *ext2_edit_begin(struct ext2_fs *fs, uint32_t block, unsigned int offset, unsigned int len);
-/* Let go of the pages that the operation has used. ext2_end() does this. fs->lock is held. */
+/* Let go of the pages that operations have used. fs->lock is held, or nobody else uses the file system. */
 void ext2_end_visits(struct ext2_fs *fs);
 /* Make a block that has just been allocated a block of metadata, all zeros. Otherwise the same. */
 int ext2_make_block(struct ext2_fs *fs, uint32_t block);
@@ -233,10 +240,11 @@ int ext2_take_blocks(struct ext2_fs *fs, uint32_t goal, unsigned int max, uint32
 /* Free consecutive blocks. Returns 0 or an error of ext2_edit(). */
 int ext2_give_blocks(struct ext2_fs *fs, uint32_t first, unsigned int nr);
 /*
- * Allocate an inode for a new file in `dir`, and write its number to *number. Returns 0, -ENOSPC or an
- * error of ext2_edit().
+ * Allocate an inode for a new file in `dir`. Writes its number to *number, and to *place where it is on the disk.
+ * Returns 0, -ENOSPC or an error of ext2_edit().
  */
-int ext2_take_inode(struct ext2_fs *fs, const struct inode *dir, bool directory, uint32_t *number);
+int ext2_take_inode(struct ext2_fs *fs, const struct inode *dir, bool directory, uint32_t *number,
+		    struct ext2_place *place);
 int ext2_give_inode(struct ext2_fs *fs, uint32_t number, bool directory);
 /* The first block of an inode's group, near which its blocks should be. */
 uint32_t ext2_group_goal(const struct ext2_fs *fs, uint32_t number);
@@ -312,6 +320,8 @@ int ext2_add_name(struct inode *dir, const char *name, unsigned int len, const s
 int ext2_remove_name(struct inode *dir, const char *name, unsigned int len);
 int ext2_change_name(struct inode *dir, const char *name, unsigned int len,
 		     const struct inode *inode);
+/* A later part of an operation that has added or removed names has failed: forget where the names are. */
+void ext2_forget_names(struct inode *dir);
 /* Part of an operation: fill a new directory with "." and "..". */
 int ext2_fill_directory(struct inode *dir, const struct inode *parent);
 /* Are "." and ".." the only names? Returns 1, 0 or an error. */

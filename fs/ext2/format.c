@@ -346,12 +346,12 @@ unsigned int ext2_entry_size(unsigned int name_len)
 	return (sizeof(struct ext2_disk_entry) + name_len + ENTRY_ALIGN - 1) & ~(ENTRY_ALIGN - 1);
 }
 
-int ext2_find_room(const struct ext2_layout *layout, const void *block, unsigned int size,
-		   struct ext2_room *room)
+int ext2_find_room(const struct ext2_layout *layout, const void *block, unsigned int offset,
+		   unsigned int size, struct ext2_room *room)
 {
 	unsigned int len;
 
-	for (unsigned int offset = 0; offset < layout->block_size; offset += len) {
+	for (; offset < layout->block_size; offset += len) {
 		const struct ext2_disk_entry *disk = (const void *)((const char *)block + offset);
 		unsigned int keep;
 

@@ -191,15 +191,15 @@ int ext2_find_entry(const struct ext2_layout *layout, const void *block, const c
 /* How many bytes an entry with such a name needs. */
 unsigned int ext2_entry_size(unsigned int name_len);
 /*
- * Find room for an entry of `size` bytes in a block of a directory. Returns 1, 0 if there is none, or -1 if an
- * entry is damaged. The entry at room->before keeps its first room->keep bytes, and the new
+ * Find room for an entry of `size` bytes in a block of a directory, from `offset` on, where an entry begins. Returns 1, 0 if
+ * there is none, or -1 if an entry is damaged. The entry at room->before keeps its first room->keep bytes, and the new
  * one gets room->len bytes behind them. If `keep` is 0, the entry there is unused and is replaced.
  */
 struct ext2_room {
 	unsigned int before, keep, len;
 };
-int ext2_find_room(const struct ext2_layout *layout, const void *block, unsigned int size,
-		   struct ext2_room *room);
+int ext2_find_room(const struct ext2_layout *layout, const void *block, unsigned int offset,
+		   unsigned int size, struct ext2_room *room);
 /* The `type` of an entry (4.1) for a mode, or 0 if the file system has no types. */
 unsigned int ext2_entry_type(const struct ext2_layout *layout, unsigned int mode);
 /* The bits of S_IFMT for such a type, or 0. */

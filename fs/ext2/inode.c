@@ -15,6 +15,12 @@
 #include "mm/kmap.h"
 #include "mm/slab.h"
 
+/*
+ * Bytes that are cleared where a new inode will be. The first of the extra fields of a large inode says how many there
+ * are, and none of the bytes behind them is used.
+ */
+#define CLEARED_MAX 256u
+
 /* ---- reading ---- */
 
 /* Find out where an inode is on the disk. Returns 0 or an error. */
@@ -186,11 +192,15 @@ int ext2_store_inode(struct inode *inode)
 	struct ext2_fs *fs = ext2_fs(inode);
 	struct ext2_inode *own = ext2_own(inode);
 	struct ext2_disk_inode *disk;
+	unsigned int len = own->unwritten ? MIN(fs->layout.inode_size, CLEARED_MAX) : sizeof(*disk);
 	bool large;
 
-	disk = ext2_edit_begin(fs, own->table_block, own->table_offset, sizeof(*disk));
+	disk = ext2_edit_begin(fs, own->table_block, own->table_offset, len);
 	if (IS_ERR(disk))
 		return PTR_ERR(disk);
+	if (own->unwritten)
+		memset(disk, 0, len);
+	own->unwritten = false;
 	fill_in(inode, disk);
 	large = S_ISREG(inode->mode) && (disk->size_high || disk->size > INT32_MAX);
 	kunmap_local(disk);
@@ -200,30 +210,14 @@ int ext2_store_inode(struct inode *inode)
 
 /* ---- making ---- */
 
-/*
- * Clear the place of a new inode, which may have what is left of an old one. The first of the extra fields of a large
- * inode says how many there are, and none of the bytes behind them is used.
- */
-static int clear_place(struct ext2_fs *fs, struct ext2_place place)
-{
-	static const char zeros[256];
-
-	return ext2_edit(fs, place.block, place.offset, zeros,
-			 MIN(fs->layout.inode_size, sizeof(zeros)));
-}
-
 struct inode *ext2_new_inode(struct inode *dir, unsigned int mode, unsigned int rdev)
 {
 	struct ext2_fs *fs = ext2_fs(dir);
 	struct ext2_place place;
 	struct inode *inode;
 	uint32_t number;
-	int error = ext2_take_inode(fs, dir, S_ISDIR(mode), &number);
+	int error = ext2_take_inode(fs, dir, S_ISDIR(mode), &number, &place);
 
-	if (!error)
-		error = find_place(dir->sb, number, &place);
-	if (!error)
-		error = clear_place(fs, place);
 	if (error)
 		return ERR_PTR(error);
 	inode = inode_alloc(dir->sb);
@@ -233,6 +227,7 @@ struct inode *ext2_new_inode(struct inode *dir, unsigned int mode, unsigned int 
 		inode_put(inode);
 		return ERR_PTR(-ENOMEM);
 	}
+	ext2_own(inode)->unwritten = true;
 	inode->number = number;
 	inode_init_owner(inode, dir, mode);
 	if (S_ISCHR(mode) || S_ISBLK(mode) || S_ISFIFO(mode) || S_ISSOCK(mode)) {
@@ -399,7 +394,8 @@ static int free_all(struct inode *inode)
 {
 	int error = 0;
 
-	if (!ext2_own(inode)->fast_symlink && !S_ISCHR(inode->mode) && !S_ISBLK(inode->mode))
+	if (inode->blocks > 0 && !ext2_own(inode)->fast_symlink && !S_ISCHR(inode->mode) &&
+	    !S_ISBLK(inode->mode))
 		error = ext2_free_from(inode, 0);
 	return error ? error : give_up(inode);
 }

@@ -11,18 +11,35 @@
 
 #define PLACES_PART 32u	 /* of memory, that blocks on their way to their places may take */
 #define LOG_MIN	    256u /* blocks of the smallest log */
+#define RUN_MAX	    64u	 /* blocks looked up at once */
 
-int ext2_journal_place(struct ext2_fs *fs, uint32_t block, uint32_t *place)
+/* Look up a run of blocks of the log. The journal's file keeps its blocks, so the run stays true. */
+static int look_up_run(struct ext2_fs *fs, uint32_t block)
 {
+	struct ext2_log *log = &fs->log;
 	uint64_t first;
-	int n = ext2_lookup_block(fs->log.inode, block, 1, &first);
+	int n = ext2_lookup_block(log->inode, block, RUN_MAX, &first);
 
 	if (n < 0)
 		return n;
 	if (first == 0)
-		return ext2_damaged(fs->sb, fs->log.inode->number, "a hole in the journal");
-	*place = first;
+		return ext2_damaged(fs->sb, log->inode->number, "a hole in the journal");
+	log->run_block = block;
+	log->run_place = first;
+	log->run_len = n;
 	return 0;
+}
+
+int ext2_journal_place(struct ext2_fs *fs, uint32_t block, uint32_t *place)
+{
+	struct ext2_log *log = &fs->log;
+	int error = 0;
+
+	if (block < log->run_block || block - log->run_block >= log->run_len)
+		error = look_up_run(fs, block);
+	if (!error)
+		*place = log->run_place + (block - log->run_block);
+	return error;
 }
 
 /* The same for what has been begun and has to be completed: wait for memory. Returns 0 or -EIO. */
@@ -146,6 +163,22 @@ static void drop_place(struct ext2_log *log, struct ext2_block *block)
 	ext2_block_free(block);
 }
 
+static void free_pages(struct ext2_log *log)
+{
+	for (unsigned int i = 0; i < EXT2_LOG_PAGES; i++)
+		if (log->pages[i])
+			page_put(log->pages[i]);
+	memset(log->pages, 0, sizeof(log->pages));
+}
+
+static int alloc_pages(struct ext2_log *log)
+{
+	for (unsigned int i = 0; i < EXT2_LOG_PAGES; i++)
+		if (!log->pages[i] && !(log->pages[i] = page_alloc(0, ALLOC_ZERO)))
+			return -ENOMEM;
+	return 0;
+}
+
 void ext2_journal_drop(struct ext2_fs *fs)
 {
 	unsigned int index = 0;
@@ -153,16 +186,20 @@ void ext2_journal_drop(struct ext2_fs *fs)
 
 	while ((block = radix_next(&fs->log.places, &index)) != NULL)
 		drop_place(&fs->log, block);
+	free_pages(&fs->log);
 	inode_put(fs->log.inode);
 	fs->log.inode = NULL;
+	fs->log.run_len = 0;
 	fs->log.active = false;
 }
 
 int ext2_journal_open(struct ext2_fs *fs)
 {
 	struct ext2_log *log = &fs->log;
-	int error;
+	int error = alloc_pages(log);
 
+	if (error)
+		return error;
 	log->head = log->first;
 	log->used = 0;
 	error = ext2_journal_set_start(fs, log->head, fs->running->id);
@@ -212,6 +249,7 @@ struct writer {
 	struct ext2_fs *fs;
 	struct ext2_batch batch;
 	uint32_t sequence;
+	unsigned int nr_pages; /* the log's own that are in use */
 	int error;
 };
 
@@ -230,9 +268,15 @@ static void append(struct writer *writer, struct page *page)
 	log->used++;
 }
 
+/*
+ * A block of the journal's own. The first ones of a transaction are the log's pages, which are not cleared: what is behind
+ * the new record is part of an old one, and nothing reads it.
+ */
 static struct page *new_block(struct writer *writer, enum journal_block_type type)
 {
-	struct page *page = ext2_batch_page(&writer->batch);
+	bool own = writer->nr_pages < EXT2_LOG_PAGES;
+	struct page *page =
+		own ? writer->fs->log.pages[writer->nr_pages++] : ext2_batch_page(&writer->batch);
 	struct journal_header *header = kmap_local(page);
 
 	header->magic = big_endian(JOURNAL_MAGIC);

@@ -34,7 +34,7 @@ int ext2_journal_find(struct ext2_fs *fs, const struct ext2_disk_super *super);
  * file system's metadata is to be read anew. Returns 0, -EINVAL if the journal is damaged, -EIO or -ENOMEM. May sleep.
  */
 int ext2_journal_replay(struct ext2_fs *fs);
-/* Begin to use the log: the transactions from the next one on go through it. Returns 0 or -EIO. May sleep. */
+/* Begin to use the log: the transactions from the next one on go through it. Returns 0, -EIO or -ENOMEM. May sleep. */
 int ext2_journal_open(struct ext2_fs *fs);
 /*
  * Write a closed transaction to the log, as above. Its blocks go to log.places. Returns 0 or -EIO. Called by the task.

@@ -4,7 +4,8 @@
  * A block that has changed since the last commit is in the list of the running transaction. Its page is
  * PG_DIRTY, and page->private leads to its struct ext2_block, which has a reference to the page.
  *
- * An operation keeps the pages that it has used, and the locks of those that it changes. So it looks up each block once.
+ * The pages of the blocks that operations have used last are kept until the commit, so that operations which use the same
+ * blocks look them up once. A page leaves these visits before it leaves fs->metadata.
  */
 #include "drivers/disk/block.h"
 #include "fs/ext2/blocks.h"
@@ -94,7 +95,7 @@ int ext2_metadata_init(struct ext2_fs *fs)
 	return 0;
 }
 
-/* ---- the blocks that an operation uses ---- */
+/* ---- the blocks that operations use ---- */
 
 static struct ext2_visit *find_visit(struct ext2_fs *fs, uint32_t block)
 {
@@ -104,28 +105,20 @@ static struct ext2_visit *find_visit(struct ext2_fs *fs, uint32_t block)
 	return NULL;
 }
 
-static void let_go(const struct ext2_visit *visit)
-{
-	if (visit->changing)
-		page_end_write(visit->page);
-	else
-		page_put(visit->page);
-}
-
 static void end_visit(struct ext2_fs *fs, struct ext2_visit *visit)
 {
-	let_go(visit);
+	page_put(visit->page);
 	*visit = fs->visits[--fs->nr_visits];
 }
 
 void ext2_end_visits(struct ext2_fs *fs)
 {
 	while (fs->nr_visits > 0)
-		let_go(&fs->visits[--fs->nr_visits]);
+		page_put(fs->visits[--fs->nr_visits].page);
 }
 
-/* Keep a page for the operation. It gets the caller's reference, and its lock if it is `changing`. */
-static void keep_page(struct ext2_fs *fs, uint32_t block, struct page *page, bool changing)
+/* Keep a page, with a reference of its own. */
+static void keep_page(struct ext2_fs *fs, uint32_t block, struct page *page)
 {
 	struct ext2_visit *visit;
 
@@ -133,9 +126,10 @@ static void keep_page(struct ext2_fs *fs, uint32_t block, struct page *page, boo
 		visit = &fs->visits[fs->nr_visits++];
 	} else {
 		visit = &fs->visits[fs->next_visit++ % EXT2_VISITS];
-		let_go(visit);
+		page_put(visit->page);
 	}
-	*visit = (struct ext2_visit){ block, page, changing };
+	page_ref(page);
+	*visit = (struct ext2_visit){ block, page };
 }
 
 /* Nearly always the page is there, and is found in one step. */
@@ -154,17 +148,17 @@ static struct page *read_page(struct ext2_fs *fs, uint32_t block)
 
 struct page *ext2_page(struct ext2_fs *fs, uint32_t block)
 {
-	struct ext2_visit *visit = mutex_held(&fs->lock) ? find_visit(fs, block) : NULL;
-	struct page *page = visit ? visit->page : read_page(fs, block);
+	bool locked = mutex_held(&fs->lock);
+	struct ext2_visit *visit = locked ? find_visit(fs, block) : NULL;
+	struct page *page;
 
-	if (IS_ERR(page))
-		return page;
 	if (visit) {
-		page_ref(page);
-	} else if (mutex_held(&fs->lock)) {
-		page_ref(page);
-		keep_page(fs, block, page, false);
+		page_ref(visit->page);
+		return visit->page;
 	}
+	page = read_page(fs, block);
+	if (locked && !IS_ERR(page))
+		keep_page(fs, block, page);
 	return page;
 }
 
@@ -225,7 +219,6 @@ static int begin_locked(struct ext2_fs *fs)
 	undo->nr_edits = undo->nr_bytes = undo->nr_made = 0;
 	undo->free_blocks = fs->free_blocks;
 	undo->free_inodes = fs->free_inodes;
-	assert(fs->nr_visits == 0);
 	return 0;
 }
 
@@ -312,32 +305,39 @@ static void save(struct ext2_undo *undo, uint32_t block, unsigned int offset, co
 }
 
 /*
- * The page of a block, which stays locked until the operation ends, and is part of the running transaction. Returns it
- * without a reference, or ERR_PTR.
+ * Make a locked page, which is in no visit, part of the running transaction, and unlock it. From now on fs->lock is enough to
+ * change it: a page of the running transaction is dirty and not lent, and only operations take it out of its file. Returns
+ * 0 or -ENOMEM.
  */
+static int join_and_keep(struct ext2_fs *fs, uint32_t block, struct page *page)
+{
+	int error = join(fs, page);
+
+	if (error) {
+		page_abort_write(page);
+		return error;
+	}
+	keep_page(fs, block, page);
+	page_end_write(page);
+	return 0;
+}
+
+/* The page of a block, which is part of the running transaction. Returns it without a reference, or ERR_PTR. */
 static struct page *page_to_change(struct ext2_fs *fs, uint32_t block)
 {
 	struct ext2_visit *visit = find_visit(fs, block);
 	struct page *page;
 	int error;
 
-	/* A page of the running transaction is not lent, and nothing takes it out of its file. */
-	if (visit && !visit->changing && visit->page->private)
-		visit->changing = page_trylock(visit->page);
-	if (visit && visit->changing)
+	if (visit && visit->page->private)
 		return visit->page;
 	if (visit)
 		end_visit(fs, visit);
 	page = page_begin_write(&fs->metadata->mapping, block, 0, 1);
 	if (IS_ERR(page))
 		return page;
-	error = join(fs, page);
-	if (error) {
-		page_abort_write(page);
-		return ERR_PTR(error);
-	}
-	keep_page(fs, block, page, true);
-	return page;
+	error = join_and_keep(fs, block, page);
+	return error ? ERR_PTR(error) : page;
 }
 
 void *ext2_edit_begin(struct ext2_fs *fs, uint32_t block, unsigned int offset, unsigned int len)
@@ -378,16 +378,11 @@ int ext2_make_block(struct ext2_fs *fs, uint32_t block)
 	if (IS_ERR(page))
 		return PTR_ERR(page);
 	page_zero(page, 0, PAGE_SIZE);
-	error = join(fs, page);
-	if (error) {
-		page_abort_write(page);
+	error = join_and_keep(fs, block, page);
+	if (error)
 		return error;
-	}
 	assert(fs->undo.nr_made < ARRAY_SIZE(fs->undo.made));
 	fs->undo.made[fs->undo.nr_made++] = block;
-	set_bits(&page->flags,
-		 PG_UPTODATE); /* a reader of the file need not wait for the operation */
-	keep_page(fs, block, page, true);
 	return 0;
 }
 
@@ -457,7 +452,6 @@ int ext2_end(struct ext2_fs *fs, int error)
 {
 	if (error)
 		put_back(fs);
-	ext2_end_visits(fs);
 	mutex_unlock(&fs->lock);
 	return error;
 }

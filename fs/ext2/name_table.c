@@ -3,6 +3,8 @@
  *
  * It is a hash table with open addressing. A word is 0 if it is free. Otherwise its lower bits are the block's
  * number plus one, and its upper bits are those of the hash. The lower bits of the hash say where the word is.
+ * A word that was taken out becomes REMOVED, because a search must go on to the words behind it. Two names may have equal
+ * words, and it does not matter which of the two goes first.
  */
 #include "fs/ext2/name_table.h"
 #include "mm/page.h"
@@ -10,12 +12,13 @@
 
 #define BLOCK_BITS 12u /* of a word */
 #define BLOCKS_MIN 4u
+#define REMOVED	   (1u << BLOCK_BITS) /* of no block */
 #define BLOCKS_MAX ((1u << BLOCK_BITS) - 1)
 #define BYTES_PER_WORD \
 	4u /* of the directory. The shortest entry has 12, so a new table has room for more names */
 
 struct ext2_name_table {
-	unsigned int size, used; /* words; size is a power of two */
+	unsigned int size, used; /* words; size is a power of two; used ones are not 0 */
 	uint32_t words[];
 };
 
@@ -61,12 +64,29 @@ bool ext2_name_table_add(struct ext2_name_table *table, const char *name, unsign
 
 	if (block >= BLOCKS_MAX || table->used > table->size / 4 * 3)
 		return false;
-	for (; table->words[at] != 0; at = (at + 1) & (table->size - 1))
-		if (table->words[at] == word)
-			return true;
+	while (table->words[at] != 0 && table->words[at] != REMOVED)
+		at = (at + 1) & (table->size - 1);
+	table->used += table->words[at] == 0;
 	table->words[at] = word;
-	table->used++;
 	return true;
+}
+
+void ext2_name_table_remove(struct ext2_name_table *table, const char *name, unsigned int len,
+			    unsigned int block)
+{
+	uint32_t hash = hash_of(name, len), word = word_of(hash, block);
+	unsigned int at = hash & (table->size - 1);
+
+	while (table->words[at] != 0 && table->words[at] != word)
+		at = (at + 1) & (table->size - 1);
+	if (table->words[at] != word)
+		return;
+	if (table->words[(at + 1) & (table->size - 1)] != 0) {
+		table->words[at] = REMOVED;
+	} else { /* no search goes on behind it */
+		table->words[at] = 0;
+		table->used--;
+	}
 }
 
 int ext2_name_table_next(const struct ext2_name_table *table, const char *name, unsigned int len,
@@ -76,7 +96,7 @@ int ext2_name_table_next(const struct ext2_name_table *table, const char *name, 
 
 	while ((word = table->words[(hash + *place) & (table->size - 1)]) != 0) {
 		(*place)++;
-		if ((word & ~BLOCKS_MAX) == (hash & ~BLOCKS_MAX)) {
+		if (word != REMOVED && (word & ~BLOCKS_MAX) == (hash & ~BLOCKS_MAX)) {
 			*block = (word & BLOCKS_MAX) - 1;
 			return 1;
 		}

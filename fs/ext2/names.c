@@ -278,6 +278,8 @@ static int ext2_rename(struct inode *old_dir, struct dentry *old, struct inode *
 	if (error) {
 		for (unsigned int i = 0; i < ARRAY_SIZE(saved); i++)
 			restore(&saved[i]);
+		ext2_forget_names(old_dir);
+		ext2_forget_names(new_dir);
 	} else {
 		inode_status_changed(old->inode);
 		ext2_changed(old->inode);

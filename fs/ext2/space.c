@@ -347,7 +347,8 @@ static int find_inode(struct ext2_fs *fs, const struct ext2_disk_group *group, u
 	return bit < nr ? (int)bit : -ENOSPC;
 }
 
-int ext2_take_inode(struct ext2_fs *fs, const struct inode *dir, bool directory, uint32_t *number)
+int ext2_take_inode(struct ext2_fs *fs, const struct inode *dir, bool directory, uint32_t *number,
+		    struct ext2_place *place)
 {
 	const struct ext2_layout *layout = &fs->layout;
 	uint32_t at = ext2_inode_group(layout, dir->number);
@@ -370,6 +371,7 @@ int ext2_take_inode(struct ext2_fs *fs, const struct inode *dir, bool directory,
 	*number = at * layout->inodes_per_group + bit + 1;
 	if (*number > layout->inodes)
 		return -ENOSPC;
+	*place = ext2_inode_place(layout, *number, group.inode_table);
 	error = change_bits(fs, group.inode_bitmap, bit, 1, true);
 	group.free_inodes--;
 	group.directories += directory;

@@ -53,8 +53,6 @@ static int set_state(struct ext2_fs *fs, bool clean)
 			super.mount_time = super.write_time;
 			super.mount_count++;
 		}
-		super.free_blocks = fs->free_blocks;
-		super.free_inodes = fs->free_inodes;
 		error = ext2_edit(fs, place.block, place.offset, &super,
 				  offsetof(struct ext2_disk_super, uuid));
 	}
@@ -173,6 +171,7 @@ static void ext2_unmounted(struct super_block *sb)
 	struct ext2_fs *fs = sb->private;
 
 	ext2_journal_drop(fs);
+	ext2_end_visits(fs);
 	if (!fs->metadata)
 		return;
 	sb->metadata = NULL;
@@ -225,6 +224,8 @@ static int read_super(struct super_block *sb, struct ext2_fs *fs, struct inode *
 	}
 	fs->free_blocks = MIN(super->free_blocks, super->blocks_count);
 	fs->free_inodes = MIN(super->free_inodes, super->inodes_count);
+	fs->stored_blocks = super->free_blocks;
+	fs->stored_inodes = super->free_inodes;
 	fs->was_clean = super->state & EXT2_STATE_CLEAN;
 	return 0;
 }

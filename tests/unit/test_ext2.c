@@ -272,7 +272,7 @@ static void find_random_room(void)
 	unsigned int size = ext2_entry_size(1 + random_u32() % 255);
 	struct ext2_room room;
 
-	if (ext2_find_room(&layout, block, size, &room) <= 0)
+	if (ext2_find_room(&layout, block, 0, size, &room) <= 0)
 		return;
 	must(room.len >= size && room.before + room.keep + room.len <= layout.block_size);
 	must(room.keep == 0 || room.keep >= 12);
@@ -306,7 +306,7 @@ static bool add_entry(const char *name, unsigned int len, uint32_t number)
 	struct ext2_room room;
 	char *at = block;
 
-	if (ext2_find_room(&layout, block, ext2_entry_size(len), &room) <= 0)
+	if (ext2_find_room(&layout, block, 0, ext2_entry_size(len), &room) <= 0)
 		return false;
 	at += room.before + room.keep;
 	entry.entry_len = room.len;
