@@ -1,9 +1,11 @@
 /*
- * Commits of ext2 against operations: fs/ext2/metadata.c and commit.c, with a disk that writes at once and no
- * journal. Each operation gives two blocks the same byte, and the numbers of operations grow.
+ * Commits of ext2 against operations: fs/ext2/metadata.c, commit.c and journal.c, with a disk that writes at once. Each
+ * operation gives two blocks the same byte, and the numbers of operations grow. With a journal, the two are equal after
+ * each write when the log has been replayed, as a mount after a crash would do it.
  */
 #include "drivers/disk/block.h"
 #include "fs/ext2/blocks.h"
+#include "fs/ext2/journal.h"
 #include "mm/kmap.h"
 #include "mm/slab.h"
 #include "shim.h"
@@ -11,8 +13,8 @@
 #define SUPER  1u /* the block of the superblock */
 #define A      10u
 #define B      12u
-#define BLOCKS 16u
-#define UNDONE 99 /* never lasts */
+#define BLOCKS 16u /* those behind them are the journal's, and the first one is its superblock */
+#define UNDONE 99  /* never lasts */
 
 static struct ext2_fs fs;
 static struct super_block super;
@@ -48,6 +50,91 @@ bool bio_add(struct bio *bio, struct page *page, unsigned int offset, unsigned i
 	return true;
 }
 
+/* ---- the log on the disk ---- */
+
+#define LOG_BLOCKS 13u /* of the largest log, and its superblock */
+#define NAMED_MAX  4u
+
+static struct log_block {
+	uint32_t type, sequence; /* type 0: a copy */
+	unsigned int nr_named;
+	uint32_t named[NAMED_MAX]; /* by a descriptor */
+	unsigned char byte;	   /* the first one */
+} log_on_disk[LOG_BLOCKS];
+static uint32_t log_start, log_sequence;
+static bool crashes; /* after each write, it is as if there were a crash */
+
+ONE_STEP static void write_log_block(unsigned int block, const void *bytes)
+{
+	const struct journal_header *header = bytes;
+	const struct journal_super *super = bytes;
+	const struct journal_tag *tag = (const void *)(header + 1);
+	struct log_block *to = &log_on_disk[block];
+
+	ex_changes(&log_start, sizeof(log_start));
+	ex_changes(&log_sequence, sizeof(log_sequence));
+	ex_changes(to, sizeof(*to));
+	if (block == 0) {
+		log_start = big_endian(super->start);
+		log_sequence = big_endian(super->sequence);
+		return;
+	}
+	to->type = header->magic == big_endian(JOURNAL_MAGIC) ? big_endian(header->type) : 0;
+	to->sequence = big_endian(header->sequence);
+	to->byte = *(const unsigned char *)bytes;
+	to->nr_named = 0;
+	while (to->type == JOURNAL_DESCRIPTOR && to->nr_named < NAMED_MAX) {
+		bool last = big_endian(tag->flags) & JOURNAL_LAST;
+
+		to->named[to->nr_named] = big_endian(tag->block);
+		tag = (const void *)(tag + 1) + (to->nr_named == 0 ? JOURNAL_UUID_SIZE : 0);
+		to->nr_named++;
+		if (last)
+			break;
+	}
+}
+
+ONE_STEP static uint32_t next_in_log(uint32_t at)
+{
+	return at + 1 == fs.log.blocks ? fs.log.first : at + 1;
+}
+
+/* Replay the transaction at a block of the log. Returns where the next one begins, or 0 if it is not complete. */
+ONE_STEP static uint32_t replay_one(uint32_t at, uint32_t sequence, unsigned char *bytes)
+{
+	unsigned char copies[BLOCKS];
+
+	for (unsigned int i = 0; i < BLOCKS; i++)
+		copies[i] = bytes[i];
+	for (;;) {
+		const struct log_block *block = &log_on_disk[at];
+
+		if (block->type == 0 || block->sequence != sequence)
+			return 0;
+		at = next_in_log(at);
+		if (block->type == JOURNAL_COMMIT)
+			break;
+		for (unsigned int i = 0; i < block->nr_named; i++, at = next_in_log(at))
+			copies[block->named[i]] = log_on_disk[at].byte;
+	}
+	for (unsigned int i = 0; i < BLOCKS; i++)
+		bytes[i] = copies[i];
+	return at;
+}
+
+/* What a mount would find in a block after a crash. */
+ONE_STEP static unsigned char lasting(unsigned int block)
+{
+	unsigned char bytes[BLOCKS];
+	uint32_t sequence = log_sequence;
+
+	for (unsigned int i = 0; i < BLOCKS; i++)
+		bytes[i] = stored[i];
+	for (uint32_t at = log_start; at != 0; sequence++)
+		at = replay_one(at, sequence, bytes);
+	return bytes[block];
+}
+
 /* The device reads the page at some time before the request has ended. What it reads is a promise. */
 static void write_block(unsigned int block, struct page *page)
 {
@@ -56,6 +143,10 @@ static void write_block(unsigned int block, struct page *page)
 	must(*bytes == seen);
 	if (block == SUPER)
 		return;
+	if (block >= BLOCKS) {
+		write_log_block(block - BLOCKS, bytes);
+		return;
+	}
 	must(seen != UNDONE && seen >= stored[block]);
 	stored[block] = seen;
 }
@@ -65,6 +156,7 @@ void bio_submit_all(struct bio **bios, unsigned int nr, struct atomic *left)
 	for (unsigned int i = 0; i < nr; i++)
 		for (unsigned int j = 0; j < bios[i]->nr_segments; j++)
 			write_block((bios[i]->sector >> 1) + j, bios[i]->segments[j].page);
+	must(!crashes || lasting(A) == lasting(B));
 }
 
 int bio_wait_all(struct atomic *left)
@@ -153,6 +245,49 @@ static void file_has_changed(void)
 	fs.wanted = fs.running->id;
 }
 
+/* ---- the journal ---- */
+
+static struct inode journal;
+
+int ext2_lookup_block(struct inode *inode, uint64_t block, unsigned int max, uint64_t *first)
+{
+	must(inode == &journal && block < fs.log.blocks);
+	*first = BLOCKS + block;
+	return MIN(max, (unsigned int)(fs.log.blocks - block));
+}
+
+/* The log has so many blocks. */
+static void open_log(unsigned int blocks)
+{
+	must(blocks < LOG_BLOCKS);
+	fs.log.inode = &journal;
+	fs.log.first = 1;
+	fs.log.blocks = blocks + 1;
+	add_block(BLOCKS);
+	must(ext2_journal_open(&fs) == 0);
+	ex_count_memory();
+}
+
+/* A transaction of two blocks takes four in the log. Then more than half of it is used, and a checkpoint follows. */
+static void first_is_checkpointed(void)
+{
+	first_commits();
+	open_log(12);
+	fs.log.used = 3; /* by older transactions, which have been forgotten */
+	crashes = true;
+}
+
+/* More blocks change than a transaction takes that inodes join. */
+static void fill_transaction(void)
+{
+	unsigned char byte = 1;
+
+	must(ext2_begin(&fs) == 0);
+	for (unsigned int block = B + 1; block < BLOCKS; block++)
+		must(ext2_edit(&fs, block, 0, &byte, 1) == 0);
+	must(ext2_end(&fs, 0) == 0);
+}
+
 /* The same with another file, and the journal is so small that a transaction has room for one of them. */
 static void journal_is_small(void)
 {
@@ -160,23 +295,11 @@ static void journal_is_small(void)
 	make_file(&other, &own_of_other);
 	first_commits();
 	ext2_touched(&other);
-	fs.log.active = true;
+	for (unsigned int block = B + 1; block < BLOCKS; block++)
+		add_block(block);
+	open_log(7);
+	fill_transaction();
 	fs.wanted = fs.running->id;
-}
-
-unsigned int ext2_journal_room(const struct ext2_fs *fs)
-{
-	return 0;
-}
-
-/* It does not matter here how the blocks get to the disk. */
-int ext2_journal_write(struct ext2_fs *fs, struct ext2_transaction *transaction)
-{
-	struct ext2_block *block;
-
-	list_for_each(block, &transaction->blocks, link)
-		write_block(block->page->index, block->page);
-	return 0;
 }
 
 /* ---- tasks ---- */
@@ -211,7 +334,7 @@ static void commit(int times)
 {
 	while (times-- > 0) {
 		must(ext2_commit_wait(&fs, 0) == 0);
-		must(stored[A] == stored[B]);
+		must(lasting(A) == lasting(B));
 	}
 }
 
@@ -236,7 +359,7 @@ static void write_and_sync(int size)
 	inode_set_size(&inode, size);
 	ext2_touched(&inode);
 	must(ext2_fsync(&inode) == 0);
-	must(stored[A] == size);
+	must(lasting(A) == size);
 	must(ext2_commit_stop(&fs) == 0);
 }
 
@@ -258,6 +381,9 @@ static void lasts(unsigned char byte)
 		fs.task = current;
 		commit(1);
 	}
+	must(lasting(A) == byte && lasting(B) == byte);
+	if (fs.log.active)
+		must(ext2_journal_close(&fs) == 0 && log_start == 0);
 	must(stored[A] == byte && stored[B] == byte);
 	must(list_empty(&fs.running->blocks) && fs.running->nr_blocks == 0 && !fs.committing);
 	ex_must_have_freed();
@@ -282,8 +408,17 @@ SCENARIO(ext2_two_commits, "two commits and two operations", first_commits, two_
 SCENARIO(ext2_undone, "an operation is undone while another one is committed", first_commits,
 	 one_lasts, { "commit", commit, 1 }, { "operations", operation_and_undone_one, 1 });
 
+SCENARIO(ext2_journal,
+	 "two operations while a commit goes through the journal, and a checkpoint follows",
+	 first_is_checkpointed, two_last, { "commit", commit, 1 }, { "operations", operation, 2 });
+
+SCENARIO(ext2_checkpoint, "two commits, each with a checkpoint, and two operations",
+	 first_is_checkpointed, two_last, { "commit", commit, 2 }, { "operations", operation, 2 });
+
 static void size_lasts(void)
 {
+	if (fs.log.active)
+		must(ext2_journal_close(&fs) == 0);
 	must(stored[A] == 2 && atomic_read(&inode.refs) == 1);
 	must(list_empty(&fs.running->blocks) && !fs.committing);
 	ex_must_have_freed();
