@@ -63,12 +63,17 @@ struct ext2_log {
 	unsigned int nr_places;
 };
 
-/* The old bytes of what the running operation has changed. */
+#define EXT2_GIVEN_MAX 64u /* blocks that one operation gives to a file */
+
+/*
+ * The old bytes of what the running operation has changed. The most edits are those that give a file blocks which lie apart: a bitmap,
+ * a group and a pointer for each, and 16 for the indirect blocks.
+ */
 struct ext2_undo {
 	struct {
 		uint32_t block;
 		uint16_t offset, len;
-	} edits[64];
+	} edits[3 * EXT2_GIVEN_MAX + 16];
 	char bytes[3072];
 	uint32_t made[12]; /* blocks that were made */
 	unsigned int nr_edits, nr_bytes, nr_made;

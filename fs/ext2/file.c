@@ -53,11 +53,13 @@ static int has_blocks(struct inode *inode, uint64_t block, unsigned int nr)
 	return 1;
 }
 
-static int give_page_blocks(struct inode *inode, struct page *page, uint64_t block, unsigned int nr)
+/* One operation: give the file the blocks [block, block + nr), in which the bytes of these consecutive pages will be. */
+static int give_blocks(struct inode *inode, struct page **pages, unsigned int nr_pages,
+		       uint64_t block, unsigned int nr)
 {
 	struct ext2_fs *fs = ext2_fs(inode);
 	struct ext2_inode *own = ext2_own(inode);
-	file_off_t start = (file_off_t)page->index << PAGE_SHIFT;
+	file_off_t last = (file_off_t)pages[nr_pages - 1]->index << PAGE_SHIFT;
 	uint32_t pointers[EXT2_POINTERS];
 	uint64_t blocks;
 	unsigned int added;
@@ -74,40 +76,53 @@ static int give_page_blocks(struct inode *inode, struct page *page, uint64_t blo
 		if (error == -ENOSPC)
 			fs->room_after = ext2_blocks_waiting(fs) ? fs->running->id : 0;
 	} else {
-		page_set_dirty(page);
-		if (start > inode_size(inode))
-			own->reach = MAX(own->reach, start);
+		for (unsigned int i = 0; i < nr_pages; i++)
+			page_set_dirty(pages[i]);
+		if (last > inode_size(inode))
+			own->reach = MAX(own->reach, last);
 		ext2_changed(inode);
 	}
 	return ext2_end(fs, error);
 }
 
-static int ext2_begin_write(struct mapping *mapping, struct page *page, unsigned int from,
-			    unsigned int to)
+/* Make room for the bytes [from, to) of consecutive pages, which are in EXT2_GIVEN_MAX blocks at most. */
+static int make_room(struct inode *inode, struct page **pages, unsigned int nr_pages,
+		     unsigned int from, unsigned int to)
 {
-	struct inode *inode = mapping->inode;
 	unsigned int shift = ext2_fs(inode)->layout.block_shift;
-	uint64_t start = (uint64_t)page->index << PAGE_SHIFT, block = (start + from) >> shift;
+	uint64_t start = (uint64_t)pages[0]->index << PAGE_SHIFT, block = (start + from) >> shift;
 	unsigned int nr = DIV_ROUND_UP(start + to, 1ull << shift) - block;
 	int error = to > from ? has_blocks(inode, block, nr) : 1;
 
 	if (error == 0)
-		return give_page_blocks(inode, page, block, nr);
+		return give_blocks(inode, pages, nr_pages, block, nr);
 	if (error < 0)
 		return error;
 	ext2_changed(inode); /* until the page has been written, the inode stays in memory */
 	return 0;
 }
 
+static int ext2_begin_write(struct mapping *mapping, struct page *page, unsigned int from,
+			    unsigned int to)
+{
+	return make_room(mapping->inode, &page, 1, from, to);
+}
+
 //BOOK: begin-add
-/* Each page is an operation of its own, so that what it changes can be undone. */
+/* Many pages get their blocks in one operation. If they do not all get them, one page may. */
 static int ext2_begin_add(struct mapping *mapping, struct page **pages, unsigned int nr)
 {
-	unsigned int done = 0;
+	struct inode *inode = mapping->inode;
+	unsigned int per_page = PAGE_SIZE >> ext2_fs(inode)->layout.block_shift, done = 0, n;
 	int error = 0;
 
-	for (; done < nr; done++) {
-		error = ext2_begin_write(mapping, pages[done], 0, PAGE_SIZE);
+	for (; done < nr; done += n) {
+		n = MIN(nr - done, EXT2_GIVEN_MAX / per_page);
+		error = make_room(inode, pages + done, n, 0, n * PAGE_SIZE);
+		if (error && n > 1) {
+			n = 1;
+			error = make_room(inode, pages + done, n, 0, PAGE_SIZE);
+		}
 		if (error)
 			break;
 	}
