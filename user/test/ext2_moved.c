@@ -105,3 +105,37 @@ TEST(full, 60, "a disk that becomes full while pages move to it has what splice 
 {
 	on_all_sizes(move_until_full, full_is_whole);
 }
+
+/* Fill the disk with two files whose blocks alternate, and remove one of them. Then no two blocks that are free are neighbours. */
+static void move_to_scattered_blocks(int block)
+{
+	int one = open(MNT "/one", O_RDWR | O_CREAT | O_EXCL, 0644);
+	int other = open(MNT "/other", O_RDWR | O_CREAT | O_EXCL, 0644), fd;
+
+	CHECK(one >= 0 && other >= 0);
+	for (off_t at = 0; pwrite(one, buf, block, at) == block; at += block)
+		if (pwrite(other, buf, block, at) != block)
+			break;
+	close(one);
+	close(other);
+	CHECK_EQ(unlink(MNT "/other"), 0);
+	sync();
+	fd = open(MNT "/new", O_RDWR | O_CREAT | O_EXCL, 0644);
+	CHECK(fd >= 0);
+	CHECK_EQ(pipe(ends), 0);
+	for (int i = 0; i < 5; i++)
+		move(fd, i * MANY * PAGE, MANY * PAGE);
+	close(fd);
+	close(ends[0]);
+	close(ends[1]);
+}
+
+static void scattered_is_there(int block)
+{
+	is_file(MNT "/new", 5 * MANY * PAGE, SEED);
+}
+
+TEST(scattered, 60, "pages move to a disk whose free blocks are all apart")
+{
+	on_all_sizes(move_to_scattered_blocks, scattered_is_there);
+}
