@@ -197,7 +197,7 @@ static struct page *next_flagged(struct mapping *mapping, unsigned int *index, u
 		if (page)
 			page_ref(page);
 		spin_unlock(&mapping->lock);
-	} while (more && !page && *index <= last);
+	} while (more && !page);
 	return page;
 }
 

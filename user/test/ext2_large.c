@@ -138,6 +138,13 @@ static void change_names(int block)
 	for (int i = 0; i < NAMES; i++)
 		add(i, i % FILES);
 	is_right();
+	/* Two neighbours go, the latter one first, and come again. */
+	for (int i = 10; i < NAMES; i += 100) {
+		drop(i + 1);
+		drop(i);
+		add(i, i % FILES);
+		add(i + 1, (i + 1) % FILES);
+	}
 	for (int i = 1; i < NAMES; i += 2)
 		drop(i);
 	is_right();
@@ -150,6 +157,9 @@ static void change_names(int block)
 		move(i, i + 4); /* which is there */
 	is_right();
 	read_and_remove();
+	for (int i = 0; i < 2 * NAMES; i += 5)
+		if (!leads_to[i])
+			add(i, i % FILES);
 }
 
 static void names_are_right(int block)
