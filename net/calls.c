@@ -11,15 +11,25 @@
 
 /* ---- making ---- */
 
+#define SOCK_TYPE 15
+#define SOCK_RAW  3
+
+/* The type without the flags. Raw sockets of this family are those for datagrams, as on Linux. */
+static int kind_of(int type)
+{
+	type &= SOCK_TYPE;
+	return type == SOCK_RAW ? SOCK_DGRAM : type;
+}
+
 static int check_kind(int family, int type, int protocol)
 {
+	if (type & ~(SOCK_TYPE | SOCK_NONBLOCK | SOCK_CLOEXEC))
+		return refuse(EINVAL, "an unknown flag");
 	if (family != AF_UNIX)
 		return -EAFNOSUPPORT;
-	if (type & ~(15 | SOCK_NONBLOCK | SOCK_CLOEXEC))
-		return refuse(EINVAL, "an unknown flag");
 	if (protocol != 0 && protocol != AF_UNIX)
 		return -EPROTONOSUPPORT;
-	type &= 15;
+	type = kind_of(type);
 	if (type != SOCK_STREAM && type != SOCK_DGRAM && type != SOCK_SEQPACKET)
 		return -ESOCKTNOSUPPORT;
 	return 0;
@@ -27,7 +37,7 @@ static int check_kind(int family, int type, int protocol)
 
 static struct file *new_file(int type)
 {
-	struct socket *socket = socket_alloc(type & 15);
+	struct socket *socket = socket_alloc(kind_of(type));
 
 	return socket ? socket_file(socket, type) : ERR_PTR(-ENOMEM);
 }

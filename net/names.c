@@ -4,11 +4,13 @@
 #include "net/socket.h"
 #include "fs/file/file.h"
 #include "kernel/syscall.h"
+#include "lib/print.h"
 #include "lib/string.h"
 #include "mm/vm/uaccess.h"
 
 #define NAME_LEN   110u /* sizeof(struct sockaddr_un) */
 #define FAMILY_LEN 2u
+#define DIGITS	   5u /* of a name that the kernel chooses */
 
 /* Of struct socket; guarded by sockets_lock. */
 static struct list abstract_names = LIST_INIT(abstract_names);
@@ -173,12 +175,51 @@ static int bind_to_path(struct socket *socket, struct socket_name *name)
 	return error;
 }
 
+/*
+ * Give the socket an abstract name that no other one has: five hexadecimal digits. It keeps the name that it may have.
+ * Returns 0, -ENOMEM, or -ENOSPC if all such names are in use.
+ */
+static int bind_to_any(struct socket *socket)
+{
+	static struct atomic last = ATOMIC_INIT(0);
+	struct socket_name *name = kzalloc(sizeof(*name), 0);
+	int error = -EADDRINUSE;
+
+	if (!name)
+		return -ENOMEM;
+	atomic_set(&name->refs, 1);
+	memcpy(name->bytes, &(uint16_t){ AF_UNIX }, FAMILY_LEN);
+	name->len = FAMILY_LEN + 1 + DIGITS;
+	for (unsigned int i = 0; i < 1u << 4 * DIGITS && error == -EADDRINUSE; i++) {
+		snprintf(name->bytes + FAMILY_LEN + 1, DIGITS + 1, "%05x",
+			 (unsigned int)atomic_add_return(&last, 1) & ((1u << 4 * DIGITS) - 1));
+		error = load_acquire(&socket->name) ? 0 : bind_abstract(socket, name);
+	}
+	socket_name_put(name);
+	return error == -EADDRINUSE ? -ENOSPC : error;
+}
+
+/* An address that is only a family asks for any name. */
+static int bind_to_family(struct socket *socket, const void __user *address)
+{
+	uint16_t family;
+
+	if (copy_from_user(&family, address, sizeof(family)))
+		return -EFAULT;
+	if (family != AF_UNIX)
+		return refuse(EINVAL, "an address of another family");
+	return bind_to_any(socket);
+}
+
 long socket_bind(struct file *file, const void __user *address, unsigned int len)
 {
-	struct socket_name *name = socket_name_from_user(address, len);
 	struct socket *socket = file->private;
+	struct socket_name *name;
 	long error;
 
+	if (len == FAMILY_LEN)
+		return bind_to_family(socket, address);
+	name = socket_name_from_user(address, len);
 	if (IS_ERR(name))
 		return PTR_ERR(name);
 	if (load_acquire(&socket->name))

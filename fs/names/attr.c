@@ -173,6 +173,8 @@ static int change_mode(struct inode *inode, const struct change *change)
 {
 	unsigned int mode = change->mode & 07777;
 
+	if (S_ISLNK(inode->mode)) /* by way of /proc/self/fd */
+		return refuse(EOPNOTSUPP, "the mode of a symbolic link means nothing");
 	if (!inode_owner_or_root(inode) || inode_stays(inode))
 		return -EPERM;
 	if (!capable(CAP_FSETID) && !credentials_in_group(inode->gid, current_gid()))

@@ -218,6 +218,23 @@ TEST(set_group, 5,
 	leave();
 }
 
+TEST(mode_of_link, 5, "the mode of a symbolic link does not change")
+{
+	char path[32];
+	struct stat st;
+	int fd;
+
+	enter();
+	CHECK_EQ(symlink("f", "s"), 0);
+	fd = open("s", O_PATH | O_NOFOLLOW);
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	CHECK_ERR(chmod(path, 0600), EOPNOTSUPP);
+	CHECK_EQ(fstat(fd, &st), 0);
+	CHECK_EQ(st.st_mode & 0777, 0777);
+	close(fd);
+	leave();
+}
+
 TEST(create_errors, 5, "O_CREAT makes no directory, and O_EXCL finds that a directory exists")
 {
 	enter();

@@ -84,3 +84,47 @@ TEST(message_anywhere, 5, "the structure of a message may stand at any address")
 	CHECK(!memcmp(back, "eleven byt", 10));
 	CHECK_ERR(syscall(SYS_recvmsg, s[1], (char *)-2, MSG_DONTWAIT), EFAULT);
 }
+
+TEST(kinds, 5,
+     "an impossible type is refused before the family, and a raw socket is one for datagrams")
+{
+	int two[2], fd, value = 0;
+	socklen_t len = sizeof(value);
+
+	CHECK_ERR(socketpair(0, 75, 0, two), EINVAL);
+	CHECK_ERR(socket(AF_UNIX, 75, 0), EINVAL);
+	CHECK_ERR(socket(0, SOCK_STREAM, 0), EAFNOSUPPORT);
+	fd = socket(AF_UNIX, SOCK_RAW, 0);
+	CHECK(fd >= 0);
+	CHECK_EQ(getsockopt(fd, SOL_SOCKET, SO_TYPE, &value, &len), 0);
+	CHECK_EQ(value, SOCK_DGRAM);
+	close(fd);
+}
+
+TEST(any_name, 5, "binding to a mere family chooses an abstract name that no other socket has")
+{
+	struct sockaddr_un any = { .sun_family = AF_UNIX }, one = { 0 }, other = { 0 };
+	int first = socket(AF_UNIX, SOCK_STREAM, 0), second = socket(AF_UNIX, SOCK_STREAM, 0),
+	    client;
+	socklen_t len = sizeof(one), len2 = sizeof(other);
+
+	CHECK_EQ(bind(first, (void *)&any, sizeof(any.sun_family)), 0);
+	CHECK_EQ(bind(second, (void *)&any, sizeof(any.sun_family)), 0);
+	CHECK_EQ(getsockname(first, (void *)&one, &len), 0);
+	CHECK_EQ(getsockname(second, (void *)&other, &len2), 0);
+	CHECK_EQ(len, sizeof(any.sun_family) + 6);
+	CHECK_EQ(len2, len);
+	CHECK_EQ(one.sun_path[0], 0);
+	CHECK_EQ(strspn(one.sun_path + 1, "0123456789abcdef"), 5);
+	CHECK(memcmp(&one, &other, len));
+	/* A name stays. */
+	CHECK_EQ(bind(first, (void *)&any, sizeof(any.sun_family)), 0);
+	CHECK_EQ(getsockname(first, (void *)&other, &len2), 0);
+	CHECK(!memcmp(&one, &other, len));
+	CHECK_EQ(listen(first, 1), 0);
+	client = socket(AF_UNIX, SOCK_STREAM, 0);
+	CHECK_EQ(connect(client, (void *)&one, len), 0);
+	close(client);
+	close(first);
+	close(second);
+}
