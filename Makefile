@@ -104,6 +104,13 @@ $(K)/names/kernel/errno_names.h: lib/errno.h Makefile
 	@mkdir -p $(@D)
 	$(Q)sed -n 's/^#define \(E[A-Z0-9_]*\)[ \t]*\([0-9].*\)$$/[\1] = "\1",/p' lib/errno.h >$@
 
+# The glyphs of the screen, from GRUB's font.
+$(K)/drivers/video/fbcon.o: $(K)/names/drivers/video/font.h
+$(K)/drivers/video/fbcon.o: KCFLAGS += -I$(K)/names
+$(K)/names/drivers/video/font.h: tools/font
+	@mkdir -p $(@D)
+	$(Q)tools/font /usr/share/grub/unicode.pf2 >$@.new && mv $@.new $@
+
 # The offsets of C structures, for assembly.
 OFFSETS := $(K)/names/kernel/cpu/offsets.inc
 $(K)/kernel/cpu/entry.asm.o $(K)/boot/trampoline.asm.o: $(OFFSETS)

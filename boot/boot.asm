@@ -29,13 +29,19 @@ align 8
 align 8
 mb2_header:
 	dd MB2_MAGIC, 0, mb2_end - mb2_header, -(MB2_MAGIC + (mb2_end - mb2_header))
+	dw 4, 1					; console flags, which the loader may ignore:
+	dd 12, 2				; text mode is welcome, too
+	align 8
+	dw 5, 1					; framebuffer, which the loader may leave out:
+	dd 20, 0, 0, 32				; any size, 32 bits per pixel
+	align 8
 	dw 0, 0					; end tag
 	dd 8
 mb2_end:
 
 section .boot progbits alloc exec write
 bits 32
-global boot_start
+global boot_start, boot_pdpt
 extern kmain
 
 ; BOOK: boot-start

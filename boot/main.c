@@ -181,6 +181,8 @@ void kmain(uint32_t magic, uint32_t info)
 	strlcpy(boot_task.name, "idle", sizeof(boot_task.name));
 	segments_init_cpu(cpu);
 	serial_early_init();
+	multiboot_devices(magic, info);
+	fbcon_early_init();
 	vga_early_init();
 	multiboot_init(magic, info);
 	params_parse();
@@ -188,10 +190,12 @@ void kmain(uint32_t magic, uint32_t info)
 	cpu_detect();
 	cpu_enable_features();
 	uaccess_init();
+	fbcon_pause();
 	pgtable_init();
 	segments_set_fault_cr3(kernel_cr3);
 	page_init();
 	slab_init();
+	fbcon_init();
 	task_init();
 	acpi_init();
 	interrupts_init();

@@ -30,7 +30,15 @@ struct map_entry { /* the same in both versions, but Multiboot 1 puts its size i
 	uint32_t type;
 } __packed;
 
-enum { MB2_END = 0, MB2_CMDLINE = 1, MB2_MODULE = 3, MB2_MAP = 6 };
+enum {
+	MB2_END = 0,
+	MB2_CMDLINE = 1,
+	MB2_MODULE = 3,
+	MB2_MAP = 6,
+	MB2_FRAMEBUFFER = 8,
+	MB2_RSDP_1 = 14,
+	MB2_RSDP_2 = 15
+};
 struct mb2_tag {
 	uint32_t type, size;
 };
@@ -42,7 +50,20 @@ struct mb2_map {
 	struct mb2_tag tag;
 	uint32_t entry_size, version;
 };
+#define FRAMEBUFFER_RGB 1
+struct mb2_framebuffer {
+	struct mb2_tag tag;
+	uint64_t phys;
+	uint32_t pitch, width, height;
+	uint8_t bits, type;
+	uint16_t reserved;
+	struct {
+		uint8_t at, bits;
+	} colour[3];
+} __packed;
 phys_addr_t boot_module_start, boot_module_end;
+struct boot_framebuffer boot_framebuffer;
+char boot_rsdp[36];
 
 /*
  * Returns a pointer to the loader's data, or NULL if it is not in the first GiB, which is mapped.
@@ -142,7 +163,44 @@ static void read_mb2_map(const struct mb2_map *map)
 			 map->entry_size);
 }
 
-static void read_mb2(const char *info)
+static void read_mb2_framebuffer(const struct mb2_framebuffer *tag)
+{
+	struct boot_framebuffer *to = &boot_framebuffer;
+
+	if (tag->tag.size < sizeof(*tag) || tag->type != FRAMEBUFFER_RGB)
+		return;
+	*to = (struct boot_framebuffer){
+		.pitch = tag->pitch, .width = tag->width, .height = tag->height, .bits = tag->bits
+	};
+	for (unsigned int i = 0; i < ARRAY_SIZE(to->colour); i++) {
+		if (tag->colour[i].bits > 8 || tag->colour[i].at + tag->colour[i].bits > 32)
+			return;
+		to->colour[i].at = tag->colour[i].at;
+		to->colour[i].bits = tag->colour[i].bits;
+	}
+	to->phys = tag->phys;
+}
+
+static void read_mb2_device(const struct mb2_tag *tag)
+{
+	if (tag->type == MB2_FRAMEBUFFER)
+		read_mb2_framebuffer((const void *)tag);
+	else if (tag->type == MB2_RSDP_2 || (tag->type == MB2_RSDP_1 && !boot_rsdp[0]))
+		memcpy(boot_rsdp, tag + 1, MIN(tag->size - sizeof(*tag), sizeof(boot_rsdp)));
+}
+
+static void read_mb2_memory(const struct mb2_tag *tag)
+{
+	if (tag->type == MB2_CMDLINE)
+		set_command_line((const char *)(tag + 1));
+	else if (tag->type == MB2_MODULE)
+		set_module(((const struct mb2_module *)tag)->start,
+			   ((const struct mb2_module *)tag)->end);
+	else if (tag->type == MB2_MAP)
+		read_mb2_map((const struct mb2_map *)tag);
+}
+
+static void read_mb2(const char *info, void (*read)(const struct mb2_tag *))
 {
 	const char *at = info + 8, *end = info + *(const uint32_t *)info;
 
@@ -151,15 +209,17 @@ static void read_mb2(const char *info)
 
 		if (tag->type == MB2_END || tag->size < sizeof(*tag))
 			break;
-		if (tag->type == MB2_CMDLINE)
-			set_command_line((const char *)(tag + 1));
-		else if (tag->type == MB2_MODULE)
-			set_module(((const struct mb2_module *)tag)->start,
-				   ((const struct mb2_module *)tag)->end);
-		else if (tag->type == MB2_MAP)
-			read_mb2_map((const struct mb2_map *)tag);
+		read(tag);
 		at += ALIGN_UP(tag->size, 8);
 	}
+}
+
+void multiboot_devices(uint32_t magic, uint32_t info)
+{
+	const void *data = loader_data(info);
+
+	if (magic == MB2_LOADED && data)
+		read_mb2(data, read_mb2_device);
 }
 
 void multiboot_init(uint32_t magic, uint32_t info)
@@ -170,7 +230,7 @@ void multiboot_init(uint32_t magic, uint32_t info)
 	if (magic == MB1_LOADED && data)
 		read_mb1(data);
 	else if (magic == MB2_LOADED && data)
-		read_mb2(data);
+		read_mb2(data, read_mb2_memory);
 	else
 		cannot_start(
 			"not started by a Multiboot loader (magic %08x): use qemu -kernel or GRUB",

@@ -21,6 +21,7 @@ typedef uint64_t pte_t;
 #define PTE_ACCESSED	 (1ull << 5)
 #define PTE_DIRTY	 (1ull << 6)
 #define PTE_LARGE	 (1ull << 7) /* page directory: a 2 MiB page */
+#define PTE_COMBINING	 (1ull << 7) /* of a 4 KiB page, if cpu_has.pat: its writes are combined */
 #define PTE_GLOBAL	 (1ull << 8)
 #define PTE_SPECIAL	 (1ull << 9) /* free for our use: the page has no count (device, zero page) */
 #define PTE_NX		 (1ull << 63)

@@ -9,12 +9,14 @@
  * 3. vmalloc_lock, a plain spinlock, guards the entries and the cursor. It is held during a flush.
  */
 #include "mm/vmalloc.h"
+#include "kernel/cpu/cpu.h"
 #include "kernel/spinlock.h"
 #include "mm/pgtable.h"
 
-#define TAKEN	    PTE_SPECIAL	 /* allocated, not mapped yet */
-#define STALE	    (1ull << 10) /* freed, perhaps still in a TLB */
-#define DEVICE_BITS (PTE_PRESENT | PTE_WRITE | PTE_NOCACHE | PTE_WRITETHROUGH | PTE_SPECIAL)
+#define TAKEN	       PTE_SPECIAL  /* allocated, not mapped yet */
+#define STALE	       (1ull << 10) /* freed, perhaps still in a TLB */
+#define DEVICE_BITS    (PTE_PRESENT | PTE_WRITE | PTE_NOCACHE | PTE_WRITETHROUGH | PTE_SPECIAL)
+#define COMBINING_BITS (PTE_PRESENT | PTE_WRITE | PTE_COMBINING | PTE_SPECIAL)
 
 static spinlock_t vmalloc_lock = SPINLOCK_INIT("vmalloc");
 static uintptr_t cursor = VMALLOC_START; /* where the next search begins */
@@ -108,12 +110,22 @@ void vfree(void *address)
 	spin_unlock(&vmalloc_lock);
 }
 
-void *ioremap(phys_addr_t phys, size_t size)
+static void *map_device(phys_addr_t phys, size_t size, uint64_t bits)
 {
 	unsigned int offset = phys % PAGE_SIZE;
 	uintptr_t start = size > VMALLOC_END ? 0 : area_take(PAGE_ALIGN(offset + size));
 
 	for (size_t done = 0; start && done < offset + size; done += PAGE_SIZE)
-		set_entry(start + done, phys - offset + done, DEVICE_BITS);
+		set_entry(start + done, phys - offset + done, bits);
 	return start ? (void *)(start + offset) : NULL;
+}
+
+void *ioremap(phys_addr_t phys, size_t size)
+{
+	return map_device(phys, size, DEVICE_BITS);
+}
+
+void *ioremap_combining(phys_addr_t phys, size_t size)
+{
+	return map_device(phys, size, cpu_has.pat ? COMBINING_BITS : DEVICE_BITS);
 }

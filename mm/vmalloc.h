@@ -20,5 +20,10 @@ void vfree(void *address);
 
 /* Map `size` bytes of device memory, uncached. Returns NULL if there is no address space. May sleep. */
 void *ioremap(phys_addr_t phys, size_t size);
+/*
+ * The same for memory that is only written, such as a picture: where the CPU can, it collects writes and sends
+ * them in bursts, in any order.
+ */
+void *ioremap_combining(phys_addr_t phys, size_t size);
 
 #endif

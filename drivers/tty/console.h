@@ -8,9 +8,17 @@
 #include "kernel/atomic.h"
 #include "kernel/spinlock.h"
 
-/* Make the first serial port (polled) and the VGA text screen log sinks. kmain calls them first. */
+/* Make the first serial port (polled) and the screen log sinks. kmain calls them first. */
 void serial_early_init(void);
+/* The screen is the loader's framebuffer if there is one, else the VGA's text screen. */
+void fbcon_early_init(void);
 void vga_early_init(void);
+/*
+ * The framebuffer is drawn through the first page tables until fbcon_pause(). fbcon_init() maps it again, when the
+ * kernel's own page tables and kmalloc() work.
+ */
+void fbcon_pause(void);
+void fbcon_init(void);
 
 /*
  * Take the lock of a device for its log sink. Log lines may come from a fault or a panic while the lock
@@ -29,7 +37,7 @@ static inline bool sink_lock(spinlock_t *lock)
 	return false;
 }
 
-/* ---- the screen, drivers/video/vga.c and drivers/tty/keyboard.c ---- */
+/* ---- the screen, in drivers/video, and drivers/tty/keyboard.c ---- */
 
 /*
  * Called around a graphics mode. With `back` false, keep the registers that a graphics mode changes.
@@ -37,9 +45,9 @@ static inline bool sink_lock(spinlock_t *lock)
  * first 32 KiB of video memory. Never sleeps.
  */
 void vga_text(bool back);
-extern struct tty vga_tty; /* not registered if there is no text screen */
+extern struct tty screen_tty; /* not registered if there is no text screen */
 /*
- * Find the keyboard and send its input to vga_tty, which is registered. Returns 0, also if there is no
+ * Find the keyboard and send its input to screen_tty, which is registered. Returns 0, also if there is no
  * keyboard, or the error of irq_request().
  */
 int keyboard_start(void);

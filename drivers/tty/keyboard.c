@@ -73,7 +73,7 @@ static void type_character(uint8_t code)
 		return;
 	if (ctrl && c >= 0x40 && c < 0x7f)
 		c &= 0x1f;
-	tty_input(&vga_tty, &c, 1);
+	tty_input(&screen_tty, &c, 1);
 }
 
 /* Ctrl-Alt-Delete */
@@ -109,7 +109,7 @@ static void receive(uint8_t byte)
 	} else if (was_extended) {
 		if (pressed && code >= KEY_HOME && code - KEY_HOME < ARRAY_SIZE(extended_keys) &&
 		    extended_keys[code - KEY_HOME])
-			tty_input(&vga_tty, extended_keys[code - KEY_HOME],
+			tty_input(&screen_tty, extended_keys[code - KEY_HOME],
 				  strlen(extended_keys[code - KEY_HOME]));
 	} else if (code == KEY_SHIFT_LEFT || code == KEY_SHIFT_RIGHT) {
 		shift = pressed;

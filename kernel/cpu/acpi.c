@@ -1,8 +1,9 @@
 /*
  * The ACPI tables that describe the CPUs, the interrupt lines and the power switch (ACPI 6.3: 5.2.5
- * RSDP, 5.2.7 RSDT, 5.2.9 FADT, 5.2.12 MADT). The length and checksum of each table are checked, and a
+ * RSDP, 5.2.7 RSDT, 5.2.8 XSDT, 5.2.9 FADT, 5.2.12 MADT). The length and checksum of each table are checked, and a
  * damaged table is ignored.
  */
+#include "boot/machine.h"
 #include "kernel/cpu/apic.h"
 #include "lib/string.h"
 #include "mm/direct_map.h"
@@ -17,7 +18,11 @@ struct rsdp {
 	char oem[6];
 	uint8_t revision;
 	uint32_t rsdt;
+	/* From revision 2 on: */
+	uint32_t length;
+	uint64_t xsdt;
 } __packed;
+#define RSDP_1 20u /* bytes of revision 0, which the checksum covers */
 
 struct table {
 	char signature[4];
@@ -45,14 +50,16 @@ static bool checksum_ok(const void *data, size_t len)
 	return sum == 0;
 }
 
+static bool is_rsdp(const struct rsdp *rsdp)
+{
+	return memcmp(rsdp->signature, "RSD PTR ", 8) == 0 && checksum_ok(rsdp, RSDP_1);
+}
+
 static const struct rsdp *find_rsdp(uint32_t start, uint32_t end)
 {
-	for (uint32_t at = start; at + sizeof(struct rsdp) <= end; at += 16) {
-		const struct rsdp *rsdp = phys_to_virt(at);
-
-		if (memcmp(rsdp->signature, "RSD PTR ", 8) == 0 && checksum_ok(rsdp, sizeof(*rsdp)))
-			return rsdp;
-	}
+	for (uint32_t at = start; at + sizeof(struct rsdp) <= end; at += 16)
+		if (is_rsdp(phys_to_virt(at)))
+			return phys_to_virt(at);
 	return NULL;
 }
 
@@ -135,30 +142,49 @@ static void read_fadt(const struct table *fadt)
 	vfree(dsdt);
 }
 
+/* The loader's copy comes first: with UEFI there is no other. */
+static const struct rsdp *get_rsdp(void)
+{
+	const struct rsdp *rsdp = (const struct rsdp *)boot_rsdp;
+
+	if (is_rsdp(rsdp))
+		return rsdp;
+	rsdp = find_rsdp(0xe0000, 0x100000);
+	return rsdp ? rsdp : find_rsdp(0x80000, 0xa0000);
+}
+
+static void read_table(uint64_t phys)
+{
+	struct table *table = phys < UINT32_MAX ? map_table(phys) : NULL;
+
+	if (!table)
+		return;
+	if (memcmp(table->signature, "APIC", 4) == 0)
+		read_madt(table);
+	else if (memcmp(table->signature, "FACP", 4) == 0)
+		read_fadt(table);
+	vfree(table);
+}
+
 void acpi_init(void)
 {
-	const struct rsdp *rsdp = find_rsdp(0xe0000, 0x100000);
-	struct table *rsdt;
+	const struct rsdp *rsdp = get_rsdp();
+	unsigned int entry = 4; /* bytes of an address in the list: 4 in the RSDT, 8 in the XSDT */
+	struct table *list;
 
 	for (unsigned int i = 0; i < 16; i++)
 		acpi.isa_gsi[i] = i;
-	if (!rsdp)
-		rsdp = find_rsdp(0x80000, 0xa0000);
-	rsdt = rsdp ? map_table(rsdp->rsdt) : NULL;
-	if (!rsdt) {
+	list = rsdp && rsdp->rsdt ? map_table(rsdp->rsdt) : NULL;
+	if (!list && rsdp && rsdp->revision >= 2 && rsdp->xsdt < UINT32_MAX) {
+		list = map_table(rsdp->xsdt);
+		entry = 8;
+	}
+	if (!list) {
 		log_info("no ACPI tables");
 		return;
 	}
-	for (unsigned int at = sizeof(*rsdt); at + 4 <= rsdt->length; at += 4) {
-		struct table *table = map_table(field(rsdt, at));
-
-		if (!table)
-			continue;
-		if (memcmp(table->signature, "APIC", 4) == 0)
-			read_madt(table);
-		else if (memcmp(table->signature, "FACP", 4) == 0)
-			read_fadt(table);
-		vfree(table);
-	}
-	vfree(rsdt);
+	for (unsigned int at = sizeof(*list); at + entry <= list->length; at += entry)
+		read_table(field(list, at) |
+			   (entry == 8 ? (uint64_t)field(list, at + 4) << 32 : 0));
+	vfree(list);
 }

@@ -66,6 +66,7 @@ static inline struct task *current_task(void)
 /* Optional CPU features, set at boot from CPUID. */
 struct cpu_features {
 	bool pge, nx, smap, apic, rdrand, sse, sysenter;
+	bool pat;    /* page attribute table; kernel/cpu/smp.c sets it */
 	bool lfence; /* and the rest of SSE2 */
 	bool avx;    /* and XSAVE, with the registers where struct fpu_state has them */
 };

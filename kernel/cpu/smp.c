@@ -21,6 +21,9 @@ extern char trampoline_start[], trampoline_end[], trampoline_fields[];
 #define CR4_SMEP (1u << 20)
 #define CR4_SMAP (1u << 21)
 #define MSR_EFER 0xc0000080
+#define MSR_PAT	 0x277
+/* As after a reset (SDM vol. 3, 12.12.4), but for entry 4, which is write combining: PTE_COMBINING selects it. */
+#define PAT	 0x0007040100070406ull
 #define EFER_NXE (1u << 11)
 
 static uint32_t cr4_features;
@@ -49,6 +52,7 @@ void cpu_detect(void)
 	cpu_has.apic = r[3] >> 9 & 1;
 	cpu_has.sysenter = has_sysenter(r);
 	cpu_has.pge = r[3] >> 13 & 1;
+	cpu_has.pat = r[3] >> 16 & 1;
 	cpu_has.sse = r[3] >> 25 & 1;
 	cpu_has.lfence = r[3] >> 26 & 1;
 	cpu_has.rdrand = r[2] >> 30 & 1;
@@ -68,6 +72,8 @@ void cpu_detect(void)
 
 void cpu_enable_features(void)
 {
+	if (cpu_has.pat)
+		write_msr(MSR_PAT, PAT);
 	if (cpu_has.nx)
 		write_msr(MSR_EFER, read_msr(MSR_EFER) | EFER_NXE);
 	if (cpu_has.sysenter)
