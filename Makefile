@@ -259,6 +259,15 @@ $(B)/debugged: $(DEBUGGED) Makefile | $(DEB)/libc-dev
 	$(call say,USER,$<)
 	$(Q)$(CROSS)gcc --sysroot=$(DEB)/libc-dev -g -O0 -no-pie -fno-pie -ffile-prefix-map=$(dir $<)=/usr/src/ -o $@ $<
 
+# The dynamic program of the benchmarks, with its libraries, in folders as in the guest. tools/bench puts them there.
+$(B)/bench-dynamic: user/bench/dynamic/nothing.c Makefile | $(DEB)/libc-dev
+	$(call say,USER,$<)
+	@mkdir -p $@/bench $@/lib/i386-linux-gnu
+	$(Q)$(CROSS)gcc --sysroot=$(DEB)/libc-dev -O2 -no-pie -fno-pie -o $@/bench/nothing $<
+	$(Q)cp -L $(DEB)/libc-dev/lib/ld-linux.so.2 $@/lib
+	$(Q)cp -L $(DEB)/libc-dev/lib/i386-linux-gnu/libc.so.6 $@/lib/i386-linux-gnu
+	@touch $@
+
 $(B)/programs.ext2: $(INSTALL) $(OVERLAY) $(DEB)/programs $(B)/debugged tools/mkroot
 	$(call say,ROOT,$@)
 	$(Q)tools/mkroot $@ --overlay user/root --busybox $(DEB)/busybox/bin/busybox --over $(DEB)/programs \
@@ -326,7 +335,7 @@ test: all
 	$(Q)tests/run
 
 # ROW=WORDS selects the rows with these words in their names. BENCH='--instructions' passes options to tools/bench.
-bench: all oracle
+bench: all oracle $(B)/bench-dynamic
 	$(Q)tools/bench $(BENCH) $(if $(ROW),'$(ROW)')
 
 compile_commands.json:

@@ -254,6 +254,7 @@ static int proc_readdir(struct dentry *dentry, struct dir_context *context)
 {
 	struct inode *dir = dentry->inode;
 	const struct proc_entry *entry = entry_of(dir);
+	const char first = context->wanted ? context->wanted->text[0] : 0;
 	const struct place *place;
 
 	if (!dir_emit_dots(context, dir->number, dentry->parent->inode->number))
@@ -262,6 +263,8 @@ static int proc_readdir(struct dentry *dentry, struct dir_context *context)
 		unsigned int at = place - places;
 		const struct proc_entry *child = &_proc_files_start[at];
 
+		if (first && place->name[0] != first)
+			continue;
 		if (at + 2 < context->pos || place->is_number ||
 		    (child->exists && !child->exists()))
 			continue;

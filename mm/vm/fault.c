@@ -4,9 +4,9 @@
  * 1. mm->lock is held while a fault is resolved. Meanwhile only the reverse mapping (truncate,
  *    lending, write-back) changes page-table entries of the address space, and only to unmap or
  *    write-protect.
- * 2. A page of a file is locked while it is mapped, so that truncate and lending find the mapping.
- *    This includes neighbours that are mapped with the page of the fault. They are mapped
- *    read-only, so a store to one of them causes a fault of its own.
+ * 2. A page of a file is locked while it is mapped, so that truncate and lending find the mapping. The
+ *    neighbours of a read fault, and its own page if that is in the cache, do without the lock (count_mapping). They are
+ *    mapped read-only, so a store to one of them causes a fault of its own.
  * 3. A shared page becomes writable only if `lent` is zero, while it is locked. A later lender waits
  *    for the page lock, and then write-protects the mapping.
  * 4. Private memory is written in place only if the entry's reference is the page's only one, or if all others are
@@ -170,14 +170,26 @@ static int fault_error(long error)
 	return error == -ERESTARTSYS ? -EINTR : -EIO;
 }
 
-/* Try to lock a cached page. Returns false if it is locked, not uptodate, or not in its file. */
-static bool lock_cached(struct mapping *mapping, struct page *page)
+/*
+ * Count another mapping of a cached page, to which the caller has a reference. Returns false, and counts none, if the page
+ * is locked, not uptodate, or not in its file. table_lock is held until the page is mapped, so the page need not be locked:
+ *
+ *	fault					truncate, write
+ *	mapped++				locks the page
+ *	is it locked? then leaves it out	mapped > 0: unmaps it everywhere, and waits for table_lock
+ *
+ * Both first steps are full barriers, so at least one side sees what the other has done.
+ */
+//BOOK: count-mapping
+static bool count_mapping(struct mapping *mapping, struct page *page)
 {
-	if (!page_trylock(page))
-		return false;
-	if (page->mapping == mapping && page_has(page, PG_UPTODATE))
+	unsigned int flags;
+
+	atomic_inc(&page->mapped);
+	flags = READ_ONCE(page->flags);
+	if (!(flags & PG_LOCKED) && flags & PG_UPTODATE && READ_ONCE(page->mapping) == mapping)
 		return true;
-	page_unlock(page);
+	atomic_dec(&page->mapped);
 	return false;
 }
 
@@ -210,11 +222,9 @@ static bool map_cached_around(struct vma *vma, uintptr_t va, unsigned int index)
 	for (unsigned int i = 0; i < nr; i++) {
 		struct page *page = pages[i];
 
-		if (!page || entries[i] || !lock_cached(mapping, page))
+		if (!page || entries[i] || !count_mapping(mapping, page))
 			continue;
-		atomic_inc(&page->mapped);
 		pte_set(&entries[i], pte_make(page_phys(page), bits));
-		page_unlock(page);
 		pages[i] = NULL; /* the entry has taken over the reference */
 		mapped++;
 	}

@@ -181,18 +181,23 @@ static uintptr_t zap_batch(struct mm *mm, uintptr_t start, uintptr_t end)
 {
 	unsigned int nr = 0, resident = 0;
 	struct page *pages[GATHER];
-	pte_t *entry = NULL;
 	uintptr_t va = start;
 
 	spin_lock(&mm->table_lock);
-	for (; nr < GATHER && (entry = next_entry(mm, entry, &va, end)); entry++) {
-		pte_t old = pte_take(entry);
+	while (va < end && nr < GATHER) {
+		uintptr_t stop = MIN(end, mm_next_table(va));
+		pte_t *entry = mm_pte(mm, va), old;
 
-		if (!(old & PTE_SPECIAL)) {
-			pages[nr++] = frame_page(pte_frame(old));
-			resident += pte_pages(old);
+		for (; entry && va < stop && nr < GATHER; entry++) {
+			old = *entry ? pte_take(entry) : 0;
+			va += pte_pages(old) * PAGE_SIZE;
+			if (old && !(old & PTE_SPECIAL)) {
+				pages[nr++] = frame_page(pte_frame(old));
+				resident += pte_pages(old);
+			}
 		}
-		va += pte_pages(old) * PAGE_SIZE;
+		if (!entry)
+			va = stop;
 	}
 	tlb_flush_range(mm, start, MIN(va, end));
 	for (unsigned int i = 0; i < nr; i++)

@@ -5,7 +5,9 @@
 #include "bench.h"
 
 #define PROGRAM "/bin/busybox" /* static, linked with glibc, as Debian ships it */
-#define TOUCHED 64u	       /* pages */
+#define DYNAMIC \
+	"/bench/nothing" /* user/bench/dynamic: needs Debian's ld-linux.so.2 and libc.so.6 */
+#define TOUCHED 64u	 /* pages */
 
 static volatile char *mapped;
 static int source = -1;
@@ -53,6 +55,24 @@ static void fork_and_exec(void)
 	wait_for(pid);
 }
 
+static bool has_dynamic(void)
+{
+	return access(DYNAMIC, X_OK) == 0;
+}
+
+static void vfork_and_exec_dynamic(void)
+{
+	static char name[] = "nothing";
+	static char *const arguments[] = { name, NULL };
+	pid_t pid = vfork();
+
+	if (pid == 0) {
+		execve(DYNAMIC, arguments, arguments + 1);
+		_exit(127);
+	}
+	wait_for(pid);
+}
+
 static bool open_file(void)
 {
 	source = open(PROGRAM, O_RDONLY);
@@ -95,6 +115,9 @@ static struct row rows[] = {
 	  .reach = 90000, .rounds = 50, .once = vfork_and_exec },
 	{ "fork + exec + wait", "the same with a copy of the parent's memory", .reach = 134000,
 	  .rounds = 50, .once = fork_and_exec },
+	{ "vfork + exec + wait, dynamic",
+	  "the same with a program of Debian's C library, which its loader maps and links",
+	  .reach = 0, .rounds = 20, .setup = has_dynamic, .once = vfork_and_exec_dynamic },
 	{ "first touch of 64 cached file pages",
 	  "a read of each page of a mapping that was just made; not the mmap", .reach = 20000,
 	  .rounds = 50, .setup = open_file, .prepare = map_afresh, .once = touch_all },
