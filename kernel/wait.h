@@ -169,6 +169,9 @@ static inline bool wait_interrupted(enum task_state state)
  */
 #define wait_event_until(queue, cond, until) \
 	((cond) ? 0 : __wait_event(queue, cond, TASK_INTERRUPTIBLE, until))
+/* The same for a caller that has just found cond false. It is checked only after the task has joined. */
+#define wait_event_again_until(queue, cond, until) \
+	__wait_event(queue, cond, TASK_INTERRUPTIBLE, until)
 /* Sleep until cond is true. Returns 0, or -ERESTARTSYS if the task is killed first. */
 #define wait_event_killable(queue, cond) \
 	((cond) ? 0 : __wait_event(queue, cond, TASK_KILLABLE, UINT64_MAX))

@@ -438,8 +438,8 @@ static ssize_t splice(struct file *in, file_off_t __user *off_in, struct file *o
 		return refuse(EBADF, "the input is not readable, or the output not writable");
 	if (pipe_in == pipe_out)
 		return refuse(EINVAL, pipe_in ? "both ends are one pipe" : "neither end is a pipe");
-	from = file_source_ring(in);
-	to = file_sink_ring(out);
+	from = pipe_in ? &pipe_in->ring : file_source_ring(in);
+	to = pipe_out ? &pipe_out->ring : file_sink_ring(out);
 	if (IS_ERR(from) || IS_ERR(to))
 		return IS_ERR(from) ? PTR_ERR(from) : PTR_ERR(to);
 	if ((off_in && from) || (off_out && to))

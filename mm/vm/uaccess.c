@@ -123,13 +123,15 @@ static inline int store_word(uint32_t value, uint32_t __user *dst)
 
 int get_user_u64(uint64_t *value, const void __user *src)
 {
-	uint32_t low, high;
+	uint32_t low, high = 0;
 	int error;
 
 	if (!user_range_ok(src, sizeof(*value)))
 		return -EFAULT;
 	user_access_begin();
-	error = load_word(&low, src) | load_word(&high, src + sizeof(low));
+	error = load_word(&low, src);
+	if (!error)
+		error = load_word(&high, src + sizeof(low));
 	user_access_end();
 	*value = (uint64_t)high << 32 | low;
 	return error;
@@ -142,7 +144,9 @@ int put_user_u64(uint64_t value, void __user *dst)
 	if (!user_range_ok(dst, sizeof(value)))
 		return -EFAULT;
 	user_access_begin();
-	error = store_word(value, dst) | store_word(value >> 32, dst + sizeof(uint32_t));
+	error = store_word(value, dst);
+	if (!error)
+		error = store_word(value >> 32, dst + sizeof(uint32_t));
 	user_access_end();
 	return error;
 }

@@ -68,7 +68,7 @@ void user_access_stop(void);
 /* Returns true if [addr, addr+n) is below USER_END. */
 static inline bool user_range_ok(const void __user *addr, size_t n)
 {
-	return (uintptr_t)addr < 0xc0000000u && n <= 0xc0000000u - (uintptr_t)addr;
+	return n <= 0xc0000000u && (uintptr_t)addr <= 0xc0000000u - n;
 }
 
 /*

@@ -9,6 +9,7 @@
 #include "fs/names/vfs.h"
 
 #define wait_event_until(queue, cond, until) ((void)(queue), (void)(until), (cond) ? 0 : -EAGAIN)
+#define wait_event_again_until		     wait_event_until
 
 #define NR				     8u
 #define LEN				     100u
