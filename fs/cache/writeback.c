@@ -99,9 +99,9 @@ static int write_run(struct mapping *mapping, struct page *page)
 		/* First this: another sync must not find the page neither dirty nor being written. */
 		set_bits(&next->flags, PG_WRITEBACK);
 		page_clear_dirty(mapping, next);
-		mapping_protect_page(mapping, next);
 		pages[nr++] = next;
 	}
+	mapping_protect_run(mapping, pages, nr);
 	error = mapping->ops->write_pages(mapping, pages, nr);
 	while (nr > 0) {
 		page_unlock(pages[--nr]);

@@ -73,6 +73,7 @@ static const struct mapping_ops blockdev_mapping_ops = {
 	.read_pages = blockdev_read_pages,
 	.write_pages = blockdev_write_pages,
 	.begin_write = blockdev_begin_write,
+	.balance = disk_is_dirty,
 	.direct = &blockdev_direct_ops,
 	.has_store = true,
 };

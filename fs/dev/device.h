@@ -34,6 +34,8 @@ extern const struct file_ops block_file_ops; /* the raw device through its page 
  * made, it stays in device->inode. Returns ERR_PTR(-ENOMEM) on failure. May sleep.
  */
 struct inode *block_inode(struct block_device *device);
+/* mapping_ops.balance of raw disks: have the pages written in some seconds. Never sleeps. fs/dev/disk_age.c */
+void disk_is_dirty(struct mapping *mapping);
 /* Write the raw device's dirty pages, and flush the disk's cache. Returns 0 or -EIO. May sleep. */
 int block_sync(struct block_device *device);
 

@@ -86,6 +86,39 @@ bool mapping_protect_page(struct mapping *mapping, struct page *page)
 	return change_all(mapping, page, false);
 }
 
+/* Write-protect those of the pages that are mapped in this VMA, with one flush of the TLBs. */
+static void protect_in(struct vma *vma, struct page **pages, unsigned int nr)
+{
+	uintptr_t from = 0, to = 0;
+
+	spin_lock(&vma->mm->table_lock);
+	for (unsigned int i = 0; i < nr; i++) {
+		uintptr_t va = address_in(vma, pages[i]->index);
+		pte_t *entry = va ? mm_pte(vma->mm, va) : NULL;
+
+		if (!entry || !(*entry & PTE_WRITE) || *entry & PTE_SPECIAL ||
+		    frame_page(pte_frame(*entry)) != pages[i])
+			continue;
+		pte_write_protect(entry);
+		from = to ? from : va;
+		to = va + PAGE_SIZE;
+	}
+	if (to)
+		tlb_flush_range(vma->mm, from, to);
+	spin_unlock(&vma->mm->table_lock);
+}
+
+//BOOK: protect-run
+void mapping_protect_run(struct mapping *mapping, struct page **pages, unsigned int nr)
+{
+	struct vma *vma;
+
+	spin_lock(&mapping->vma_lock);
+	list_for_each(vma, &mapping->vmas, mapping_link)
+		protect_in(vma, pages, nr);
+	spin_unlock(&mapping->vma_lock);
+}
+
 void mapping_unmap_range(struct mapping *mapping, unsigned int first, unsigned int last)
 {
 	struct vma *vma;

@@ -140,6 +140,11 @@ bool mapping_page_locked(struct mapping *mapping, struct page *page);
  * Write-protect every user mapping of the page. Returns true if one had dirtied it. Does not sleep.
  */
 bool mapping_protect_page(struct mapping *mapping, struct page *page);
+/*
+ * Write-protect every user mapping of nr pages with increasing indices, which the caller has locked. The TLBs are flushed once for each VMA,
+ * however many pages there are. Does not sleep.
+ */
+void mapping_protect_run(struct mapping *mapping, struct page **pages, unsigned int nr);
 /* Remove all user mappings of the file's pages [first, last], for truncation. Does not sleep. */
 void mapping_unmap_range(struct mapping *mapping, unsigned int first, unsigned int last);
 

@@ -220,3 +220,40 @@ BEYOND_TEST(mounted_at_once, 20, "an image that was written to a disk is mounted
 	written_and_mounted(by_splice);
 	written_and_mounted(by_write);
 }
+
+/* How many writes the gate has had. It is the first line of the file. */
+static long gate_writes(void)
+{
+	FILE *disks = fopen("/proc/disks", "r");
+	char name[16];
+	long writes;
+
+	CHECK(disks != NULL);
+	CHECK_EQ(fscanf(disks, "%15s sectors %*d reads %*d writes %ld", name, &writes), 2);
+	CHECK(!strcmp(name, "gate0"));
+	fclose(disks);
+	return writes;
+}
+
+BEYOND_TEST(aged, 20,
+	    "what is written to a disk is on it some seconds later, though nobody asks for that",
+	    NO_GATE)
+{
+	long before;
+	char *map;
+
+	prepare(PAGE);
+	before = gate_writes();
+	CHECK_EQ(pwrite(disk, buf, 100, 5 * PAGE), 100);
+	for (int i = 0; i < 80 && gate_writes() == before; i++)
+		test_sleep_ms(100);
+	CHECK_EQ(gate_writes(), before + 1);
+	/* A store to a mapping is a write, too. */
+	map = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, disk, 9 * PAGE);
+	CHECK(map != MAP_FAILED);
+	map[0] = 1;
+	for (int i = 0; i < 120 && gate_writes() == before + 1; i++)
+		test_sleep_ms(100);
+	CHECK_EQ(gate_writes(), before + 2);
+	CHECK_EQ(munmap(map, PAGE), 0);
+}
