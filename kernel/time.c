@@ -44,9 +44,7 @@ uint64_t time_of_cycles(uint64_t cycles)
 
 uint64_t time_now(void)
 {
-	struct clock_figures figures = clock_newest(&clock);
-
-	return clock_since_boot(&figures, read_tsc());
+	return clock_at(&clock, read_tsc());
 }
 
 uint64_t time_raw(void)
@@ -56,9 +54,7 @@ uint64_t time_raw(void)
 
 uint64_t time_wall(void)
 {
-	struct clock_figures figures = clock_newest(&clock);
-
-	return figures.wall_base + clock_since_boot(&figures, read_tsc());
+	return clock_newest(&clock).wall_base + time_now();
 }
 
 uint64_t deadline_of_wall(uint64_t ns)
@@ -325,11 +321,8 @@ void tick(void)
 static void publish(struct vdso_clock *to, const struct clock_figures *figures)
 {
 	uint32_t changes = to->changes;
-	bool readable = to->figures[changes & 1].scale != 0;
 
 	to->figures[(changes + 1) & 1] = *figures;
-	if (!readable)
-		to->figures[(changes + 1) & 1].scale = 0;
 	barrier();
 	WRITE_ONCE(to->changes, changes + 1);
 }

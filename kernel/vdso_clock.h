@@ -14,26 +14,28 @@
 #define CLOCK_SHIFT 22
 
 struct clock_figures {
-	uint64_t tsc_base;  /* the TSC when these figures came into force */
-	uint64_t base;	    /* nanoseconds since boot at that moment */
-	uint64_t wall_base; /* the wall clock at boot, in nanoseconds since 1970 */
-	/* ns = cycles * scale >> CLOCK_SHIFT. 0 in a program's copy: programs have to ask the kernel. */
-	uint32_t scale;
+	uint64_t tsc_base;		/* the TSC when these figures came into force */
+	uint64_t base;			/* nanoseconds since boot at that moment */
+	uint64_t wall_base;		/* the wall clock at boot, in nanoseconds since 1970 */
+	uint32_t scale;			/* ns = cycles * scale >> CLOCK_SHIFT */
 	int32_t minutes_west, daylight; /* the time zone of settimeofday(2) */
 };
 
 struct vdso_clock {
 	uint64_t raw_tsc_base; /* the TSC at boot */
-	uint32_t raw_scale;    /* as it was measured; CLOCK_MONOTONIC_RAW keeps it */
-	uint32_t changes;      /* figures[changes & 1] are in force */
+	/* The scale as it was measured; CLOCK_MONOTONIC_RAW keeps it. 0 in a program's copy: programs have to ask the kernel. */
+	uint32_t raw_scale;
+	uint32_t changes; /* figures[changes & 1] are in force */
 	struct clock_figures figures[2];
 };
 
-/* Returns the nanoseconds of a number of TSC cycles. */
+/* Returns the nanoseconds of a number of TSC cycles, which may be negative. */
 static inline uint64_t clock_scale(uint32_t scale, uint64_t cycles)
 {
+	int32_t high = cycles >> 32, factor = scale; /* below 1 << 31 */
+
 	/* The two halves are multiplied separately, because the product may have more than 64 bits. */
-	return ((cycles >> 32) * scale << (32 - CLOCK_SHIFT)) +
+	return ((uint64_t)((int64_t)high * factor) << (32 - CLOCK_SHIFT)) +
 	       ((cycles & 0xffffffff) * scale >> CLOCK_SHIFT);
 }
 
@@ -55,8 +57,25 @@ static inline struct clock_figures clock_newest(const volatile struct vdso_clock
 /* Returns the nanoseconds since boot. The TSCs of two CPUs may differ a little, so one may be behind the base. */
 static inline uint64_t clock_since_boot(const struct clock_figures *figures, uint64_t tsc)
 {
-	return figures->base +
-	       (tsc > figures->tsc_base ? clock_scale(figures->scale, tsc - figures->tsc_base) : 0);
+	return figures->base + clock_scale(figures->scale, tsc - figures->tsc_base);
+}
+
+/*
+ * Returns the nanoseconds since boot at a TSC that has been read just before.
+ */
+static inline uint64_t clock_at(const volatile struct vdso_clock *clock, uint64_t tsc)
+{
+	uint32_t changes;
+	uint64_t ns;
+
+	do {
+		changes = clock->changes;
+		__asm__ volatile("" ::: "memory");
+		ns = clock_since_boot((const struct clock_figures *)&clock->figures[changes & 1],
+				      tsc);
+		__asm__ volatile("" ::: "memory");
+	} while (clock->changes != changes);
+	return ns;
 }
 
 /* Returns the nanoseconds since boot as the TSC alone counts them. */

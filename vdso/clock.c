@@ -83,7 +83,7 @@ static bool is_wall(int id)
 /* Can the clock be read here? */
 static bool is_here(int id)
 {
-	return clock_newest(&vdso_clock).scale &&
+	return vdso_clock.raw_scale &&
 	       (is_wall(id) || id == CLOCK_MONOTONIC || id == CLOCK_MONOTONIC_RAW ||
 		id == CLOCK_MONOTONIC_COARSE || id == CLOCK_BOOTTIME);
 }
@@ -91,14 +91,12 @@ static bool is_here(int id)
 /* Returns the seconds of a clock that is here, and stores the nanoseconds in *nsec. */
 static uint64_t read_clock(int id, uint32_t *nsec)
 {
-	struct clock_figures figures = clock_newest(&vdso_clock);
 	uint64_t tsc = read_tsc_in_order();
 	uint64_t ns = id == CLOCK_MONOTONIC_RAW ? clock_raw(&vdso_clock, tsc)
-						: clock_since_boot(&figures, tsc);
+						: clock_at(&vdso_clock, tsc);
 
 	if (is_wall(id))
-		ns += figures.wall_base;
-
+		ns += clock_newest(&vdso_clock).wall_base;
 	return div_u64(ns, NSEC_PER_SEC, nsec);
 }
 

@@ -76,7 +76,7 @@ static void vdso_init(void)
 	struct vdso_clock clock = time_for_programs();
 
 	if (!cpu_has.lfence)
-		clock.figures[clock.changes & 1].scale = 0;
+		clock.raw_scale = 0;
 	/* Then the `int` that follows makes the call, and finds the argument in ebp. */
 	if (!cpu_has.sysenter)
 		memset(vdso_image + VDSO_VSYSCALL_FAST, NOP,
