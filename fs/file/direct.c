@@ -5,6 +5,7 @@
 #include "fs/file/direct_piece.h"
 #include "fs/cache/writeback.h"
 #include "fs/file/generic.h"
+#include "fs/names/times.h"
 #include "kernel/signals/signal.h"
 #include "kernel/syscall.h"
 #include "mm/slab.h"
@@ -126,6 +127,8 @@ ssize_t direct_read(struct file *file, struct iter *to, file_off_t *pos)
 		*pos += MAX(n, 0);
 	} while (n > 0 && to->left > 0 && *pos < size && !kill_pending());
 	kfree(piece);
+	if (done)
+		file_accessed(file);
 	return done ? done : n;
 }
 

@@ -407,6 +407,23 @@ TEST(nowait, 10, "RWF_NOWAIT: EAGAIN if pages must be written first, or room is 
 	unmount();
 }
 
+TEST(access_time, 10, "a direct read is an access")
+{
+	const struct timespec times[2] = { { 1000000000, 0 }, { 1000000001, 0 } };
+	struct stat st;
+	int fd;
+
+	begin("blank-4k");
+	fd = open_direct(MNT "/file", O_RDWR | O_CREAT);
+	put_direct(fd, 0, 4096, 5);
+	CHECK_EQ(futimens(fd, times), 0);
+	has_direct(fd, 0, 4096, 5);
+	CHECK_EQ(fstat(fd, &st), 0);
+	CHECK(st.st_atime > 1000000001 && st.st_mtime == 1000000001);
+	close(fd);
+	unmount();
+}
+
 TEST(raw_disk, 10, "a disk without a file system is read and written directly")
 {
 	int fd, plain;
