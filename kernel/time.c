@@ -3,7 +3,8 @@
  *
  * 1. time_now() is the scaled TSC. Its rate comes from CPUID leaf 15h if the CPU has that. (In an
  *    emulator that runs in a browser, nothing else gives a good value.) Otherwise it is measured for
- *    10 ms against channel 2 of the PIT. The rate of the local APIC's timer is always measured so.
+ *    10 ms against channel 2 of the PIT, or against channel 0 if the machine has no port that switches
+ *    channel 2 on. The rate of the local APIC's timer is always measured so.
  * 2. The wall clock is read from the RTC (MC146818) once, at boot. From then on it follows the TSC. The RTC is never
  *    set.
  * 3. Timers are in one list, sorted by time and guarded by timer_lock (irqsave). Each tick runs the
@@ -18,11 +19,18 @@
 #include "lib/errno.h"
 #include "lib/string.h"
 
-#define PIT_CHANNEL2 0x42
+#define PIT_CHANNEL0 0x40
 #define PIT_COMMAND  0x43
-#define PIT_GATE     0x61
 #define PIT_HZ	     1193182u
-#define PIT_OUT	     0x20 /* in the gate's port: channel 2 has counted to the end (55 ms) */
+#define PIT_COUNT \
+	0x30 /* command: the channel's count follows, and it counts down once; channel << 6 */
+#define PIT_STATUS   0xe0 /* command: the next byte read is the status; 2 << channel */
+#define STATUS_OUT   0x80 /* the channel has counted to the end (55 ms) */
+#define GATE	     0x61 /* port with the gate and the output of channel 2 */
+#define GATE_ON	     0x01
+#define GATE_SPEAKER 0x02
+#define GATE_OUT     0x20
+#define NO_PORT	     0xff /* what is read where there is none */
 #define MEASURE_MS   10u
 #define READINGS     4u
 #define TRIES	     20u
@@ -102,7 +110,7 @@ struct sample {
  * Read the clocks several times and return the reading that took the shortest time. An emulated CPU may
  * pause between any two instructions, for longer than the whole measurement should take.
  */
-static struct sample read_clocks(void)
+static struct sample read_clocks(unsigned int channel)
 {
 	struct sample best = { .width = UINT64_MAX };
 
@@ -111,9 +119,9 @@ static struct sample read_clocks(void)
 		uint64_t start = read_tsc();
 
 		now.lapic = lapic_timer_count();
-		outb(PIT_COMMAND, 0x80); /* latch channel 2 */
-		now.pit = inb(PIT_CHANNEL2);
-		now.pit |= inb(PIT_CHANNEL2) << 8;
+		outb(PIT_COMMAND, channel << 6); /* latch */
+		now.pit = inb(PIT_CHANNEL0 + channel);
+		now.pit |= inb(PIT_CHANNEL0 + channel) << 8;
 		now.width = read_tsc() - start;
 		now.tsc = start + now.width / 2;
 		if (now.width < best.width)
@@ -122,26 +130,35 @@ static struct sample read_clocks(void)
 	return best;
 }
 
+static bool counted_to_end(unsigned int channel)
+{
+	if (channel == 2)
+		return inb(GATE) & GATE_OUT;
+	outb(PIT_COMMAND, PIT_STATUS | 2 << channel);
+	return inb(PIT_CHANNEL0 + channel) & STATUS_OUT;
+}
+
 /*
- * Measure the TSC and the local APIC's timer against the PIT. Sets lapic_per_ms, and returns the TSC's
- * rate in kHz. Returns 0 if the PIT counted to its end meanwhile.
+ * Measure the TSC and the local APIC's timer against a channel of the PIT. Sets lapic_per_ms, and returns the
+ * TSC's rate in kHz. Returns 0 if the PIT counted to its end meanwhile.
  */
-static uint64_t measure_once(void)
+static uint64_t measure_once(unsigned int channel)
 {
 	struct sample start, end;
 	uint64_t ticks;
 
-	outb(PIT_GATE, (inb(PIT_GATE) & ~2) | 1); /* gate on, speaker off */
-	outb(PIT_COMMAND, 0xb0);		  /* channel 2, interrupt on terminal count */
-	outb(PIT_CHANNEL2, 0xff);
-	outb(PIT_CHANNEL2, 0xff);
+	if (channel == 2)
+		outb(GATE, (inb(GATE) & ~GATE_SPEAKER) | GATE_ON);
+	outb(PIT_COMMAND, channel << 6 | PIT_COUNT);
+	outb(PIT_CHANNEL0 + channel, 0xff);
+	outb(PIT_CHANNEL0 + channel, 0xff);
 	lapic_timer_set(0xffffffff);
-	start = read_clocks();
+	start = read_clocks(channel);
 	do
-		end = read_clocks();
+		end = read_clocks(channel);
 	while ((uint16_t)(start.pit - end.pit) < PIT_HZ * MEASURE_MS / 1000 &&
-	       !(inb(PIT_GATE) & PIT_OUT));
-	if (inb(PIT_GATE) & PIT_OUT)
+	       !counted_to_end(channel));
+	if (counted_to_end(channel))
 		return 0;
 	ticks = (uint16_t)(start.pit - end.pit);
 	lapic_timer_set(0);
@@ -151,10 +168,12 @@ static uint64_t measure_once(void)
 
 static uint64_t measure_tsc(void)
 {
+	/* Where channel 0 makes the ticks, there is always a port for channel 2. */
+	unsigned int channel = inb(GATE) == NO_PORT ? 0 : 2;
 	uint64_t khz = 0;
 
 	for (unsigned int try = 0; try < TRIES && !khz; try++)
-		khz = measure_once();
+		khz = measure_once(channel);
 	if (!khz)
 		cannot_start("the clocks cannot be measured: the PIT runs out within %u ms every "
 			     "time",

@@ -34,6 +34,11 @@ struct table {
 
 #define FADT_DSDT     40 /* offsets in the FADT */
 #define FADT_PM1A_CNT 64
+#define FADT_FLAGS    112
+#define FADT_SLEEP    244	 /* SLEEP_CONTROL_REG: space, three bytes, address */
+#define FADT_REDUCED  (1u << 20) /* HW_REDUCED_ACPI: there is no PM1a_CNT */
+#define SPACE_MEMORY  0
+#define SPACE_IO      1
 #define MADT_LAPIC    36
 #define MADT_ENTRIES  44
 enum { MADT_CPU = 0, MADT_IO_APIC = 1, MADT_OVERRIDE = 2 };
@@ -131,13 +136,27 @@ static void read_sleep_type(const struct table *dsdt)
 	}
 }
 
+static void read_sleep_control(const struct table *fadt)
+{
+	unsigned int space = field(fadt, FADT_SLEEP) & 0xff;
+
+	if (space != SPACE_MEMORY && space != SPACE_IO)
+		return;
+	acpi.sleep_in_memory = space == SPACE_MEMORY;
+	acpi.sleep_control = field(fadt, FADT_SLEEP + 4) | (uint64_t)field(fadt, FADT_SLEEP + 8)
+								   << 32;
+}
+
 static void read_fadt(const struct table *fadt)
 {
 	struct table *dsdt = map_table(field(fadt, FADT_DSDT));
 
 	if (!dsdt)
 		return;
-	acpi.pm1a_control = field(fadt, FADT_PM1A_CNT);
+	if (field(fadt, FADT_FLAGS) & FADT_REDUCED)
+		read_sleep_control(fadt);
+	else
+		acpi.pm1a_control = field(fadt, FADT_PM1A_CNT);
 	read_sleep_type(dsdt);
 	vfree(dsdt);
 }

@@ -8,6 +8,7 @@
 #include "kernel/cpu/smp.h"
 #include "kernel/syscalls.h"
 #include "kernel/task.h"
+#include "mm/vmalloc.h"
 
 #define REBOOT_MAGIC	 0xfee1deadu
 #define RB_RESTART	 0x01234567u
@@ -18,6 +19,8 @@
 
 #define SLEEP_ENABLE	 (1u << 13) /* SLP_EN, ACPI 6.3, 4.8.3.2.1 */
 #define SLEEP_TYPE_SHIFT 10
+#define CONTROL_ENABLE	 (1u << 5) /* the same in a sleep control register, 4.8.3.7 */
+#define CONTROL_SHIFT	 2
 #define KEYBOARD_COMMAND 0x64
 #define KEYBOARD_RESET	 0xfe
 
@@ -29,11 +32,43 @@ static bool second_magic_ok(unsigned long magic)
 	return magic == 672274793 || magic == 85072278 || magic == 369367448 || magic == 537993216;
 }
 
+static void fault_without_handlers(void)
+{
+	const struct __packed {
+		uint16_t limit;
+		uint32_t base;
+	} none = { 0, 0 };
+
+	irq_disable();
+	__asm__ volatile("lidt %0; int3" ::"m"(none));
+}
+
 void reboot_now(void)
 {
 	log_info("restarting");
 	outb(KEYBOARD_COMMAND, KEYBOARD_RESET);
 	time_delay(100 * NSEC_PER_MSEC);
+	/* Without a keyboard controller: a fault that no handler can be found for resets the CPU. */
+	fault_without_handlers();
+}
+
+static void power_off(void)
+{
+	uint8_t sleep = acpi.sleep_type << CONTROL_SHIFT | CONTROL_ENABLE;
+
+	log_info("power off");
+	if (acpi.pm1a_control) {
+		outw(acpi.pm1a_control, acpi.sleep_type << SLEEP_TYPE_SHIFT | SLEEP_ENABLE);
+	} else if (acpi.sleep_control && acpi.sleep_in_memory) {
+		volatile uint8_t *control = ioremap(acpi.sleep_control, 1);
+
+		if (control)
+			*control = sleep;
+	} else if (acpi.sleep_control) {
+		outb(acpi.sleep_control, sleep);
+	}
+	time_delay(100 * NSEC_PER_MSEC);
+	log_info("the power cannot be switched off by software; it is safe to do it by hand");
 }
 
 long sys_reboot(unsigned long magic, unsigned long magic2, unsigned long command)
@@ -50,16 +85,10 @@ long sys_reboot(unsigned long magic, unsigned long magic2, unsigned long command
 		return refuse(EINVAL, "unknown command");
 	if (before_stop)
 		before_stop();
-	if (command == RB_RESTART) {
+	if (command == RB_RESTART)
 		reboot_now();
-	} else if (command == RB_POWER_OFF) {
-		log_info("power off");
-		if (acpi.pm1a_control)
-			outw(acpi.pm1a_control, acpi.sleep_type << SLEEP_TYPE_SHIFT | SLEEP_ENABLE);
-		time_delay(100 * NSEC_PER_MSEC);
-		log_info(
-			"the power cannot be switched off by software; it is safe to do it by hand");
-	}
+	else if (command == RB_POWER_OFF)
+		power_off();
 	log_info("halted");
 	irq_disable();
 	smp_stop_others();
