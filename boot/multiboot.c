@@ -124,8 +124,12 @@ static void read_map(const char *start, const char *end, unsigned int step)
 		const char *at = start;
 
 		while (at + front + sizeof(struct map_entry) <= end) {
+			uint32_t size = step ? step : *(const uint32_t *)at;
+
 			add_memory((const void *)(at + front), pass == 0);
-			at += step ? step : *(const uint32_t *)at + front;
+			if (size < sizeof(struct map_entry) || size > (size_t)(end - at) - front)
+				break;
+			at += size + front;
 		}
 	}
 }
@@ -207,7 +211,8 @@ static void read_mb2(const char *info, void (*read)(const struct mb2_tag *))
 	while (at + sizeof(struct mb2_tag) <= end) {
 		const struct mb2_tag *tag = (const void *)at;
 
-		if (tag->type == MB2_END || tag->size < sizeof(*tag))
+		if (tag->type == MB2_END || tag->size < sizeof(*tag) ||
+		    tag->size > (size_t)(end - at))
 			break;
 		read(tag);
 		at += ALIGN_UP(tag->size, 8);

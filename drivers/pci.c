@@ -18,24 +18,25 @@
 #define CONFIG_ENABLE  0x80000000u
 
 /* Registers of the configuration header, 6.1. */
-#define PCI_VENDOR	    0x00
-#define PCI_COMMAND	    0x04 /* zeros in the status above it leave that as it is */
-#define PCI_STATUS	    0x06
-#define PCI_HEADER_TYPE	    0x0e
-#define PCI_BAR0	    0x10
-#define PCI_LAST_BUS	    0x1a /* behind a bridge */
-#define PCI_CAPABILITIES    0x34
-#define PCI_IRQ_LINE	    0x3c
+#define PCI_VENDOR	     0x00
+#define PCI_COMMAND	     0x04 /* zeros in the status above it leave that as it is */
+#define PCI_STATUS	     0x06
+#define PCI_HEADER_TYPE	     0x0e
+#define PCI_BAR0	     0x10
+#define PCI_LAST_BUS	     0x1a /* behind a bridge */
+#define PCI_CAPABILITIES     0x34
+#define PCI_IRQ_LINE	     0x3c
 
-#define COMMAND_IO	    0x1
-#define COMMAND_MEMORY	    0x2
-#define COMMAND_MASTER	    0x4
-#define STATUS_CAPABILITIES 0x10
-#define HEADER_BRIDGE	    0x01
-#define HEADER_MULTI	    0x80
-#define BAR_IO		    0x1
-#define BAR_TYPE	    0x6
-#define BAR_TYPE_64	    0x4
+#define COMMAND_IO	     0x1
+#define COMMAND_MEMORY	     0x2
+#define COMMAND_MASTER	     0x4
+#define COMMAND_NO_INTERRUPT 0x400
+#define STATUS_CAPABILITIES  0x10
+#define HEADER_BRIDGE	     0x01
+#define HEADER_MULTI	     0x80
+#define BAR_IO		     0x1
+#define BAR_TYPE	     0x6
+#define BAR_TYPE_64	     0x4
 
 struct list pci_devices = LIST_INIT(pci_devices);
 static spinlock_t config_lock = SPINLOCK_INIT("PCI configuration");
@@ -87,7 +88,14 @@ void pci_enable(const struct pci_device *device)
 {
 	uint32_t command = pci_read(device, PCI_COMMAND, 2);
 
+	command &= ~COMMAND_NO_INTERRUPT;
 	pci_write(device, PCI_COMMAND, command | COMMAND_IO | COMMAND_MEMORY | COMMAND_MASTER);
+}
+
+void pci_disable_master(const struct pci_device *device)
+{
+	pci_write(device, PCI_COMMAND, pci_read(device, PCI_COMMAND, 2) & ~COMMAND_MASTER);
+	(void)pci_read(device, PCI_COMMAND, 2);
 }
 
 /*

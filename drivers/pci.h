@@ -37,7 +37,9 @@ uint32_t pci_read(const struct pci_device *device, unsigned int offset, unsigned
  * from == 0 the search starts at the first capability.
  */
 unsigned int pci_capability(const struct pci_device *device, unsigned int id, unsigned int from);
-/* Let the device decode its addresses and access memory by itself (bus mastering). */
+/* Let the device decode its addresses, access memory by itself (bus mastering), and raise its interrupt line. */
 void pci_enable(const struct pci_device *device);
+/* Have the device access memory no more. When this returns, it has stopped. May be called in an interrupt. */
+void pci_disable_master(const struct pci_device *device);
 
 #endif

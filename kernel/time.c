@@ -52,7 +52,7 @@ uint64_t time_of_cycles(uint64_t cycles)
 
 uint64_t time_now(void)
 {
-	return clock_at(&clock, read_tsc());
+	return clock_now(&clock, read_tsc);
 }
 
 uint64_t time_raw(void)
@@ -355,6 +355,20 @@ static void publish_both(struct vdso_clock *programs, const struct clock_figures
 	irq_restore(flags);
 }
 
+/* Bring another rate into force, from now on. */
+static void publish_rate(struct vdso_clock *programs, uint32_t scale)
+{
+	struct clock_figures figures = clock_newest(&clock);
+	unsigned int flags = irq_save();
+	uint64_t tsc = MAX(read_tsc(), figures.tsc_base);
+
+	figures.base = clock_since_boot(&figures, tsc);
+	figures.tsc_base = tsc;
+	figures.scale = scale;
+	publish_both(programs, &figures);
+	irq_restore(flags);
+}
+
 /* The wall clock has been set. Timers that wait for a time of it have other places in the list now. */
 static void sort_timers(void)
 {
@@ -386,15 +400,10 @@ int time_set_wall(struct vdso_clock *programs, uint64_t ns)
 
 void time_set_rate(struct vdso_clock *programs, int32_t ppb)
 {
-	struct clock_figures figures = clock_newest(&clock);
 	uint64_t change = (uint64_t)clock.raw_scale * (ppb < 0 ? -ppb : ppb);
 	uint32_t rounded = div_u64(change + NSEC_PER_SEC / 2, NSEC_PER_SEC, NULL);
-	uint64_t tsc = read_tsc();
 
-	figures.base = clock_since_boot(&figures, tsc);
-	figures.tsc_base = MAX(tsc, figures.tsc_base);
-	figures.scale = ppb < 0 ? clock.raw_scale - rounded : clock.raw_scale + rounded;
-	publish_both(programs, &figures);
+	publish_rate(programs, ppb < 0 ? clock.raw_scale - rounded : clock.raw_scale + rounded);
 }
 
 void time_set_zone(struct vdso_clock *programs, int32_t minutes_west, int32_t daylight)

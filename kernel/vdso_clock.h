@@ -61,9 +61,11 @@ static inline uint64_t clock_since_boot(const struct clock_figures *figures, uin
 }
 
 /*
- * Returns the nanoseconds since boot at a TSC that has been read just before.
+ * Returns the nanoseconds since boot. read_tsc() is called while the figures are in force: with others, a reader that is
+ * interrupted in between would compute a time that a later reader goes behind.
  */
-static inline uint64_t clock_at(const volatile struct vdso_clock *clock, uint64_t tsc)
+static inline uint64_t clock_now(const volatile struct vdso_clock *clock,
+				 uint64_t (*read_tsc)(void))
 {
 	uint32_t changes;
 	uint64_t ns;
@@ -72,7 +74,7 @@ static inline uint64_t clock_at(const volatile struct vdso_clock *clock, uint64_
 		changes = clock->changes;
 		__asm__ volatile("" ::: "memory");
 		ns = clock_since_boot((const struct clock_figures *)&clock->figures[changes & 1],
-				      tsc);
+				      read_tsc());
 		__asm__ volatile("" ::: "memory");
 	} while (clock->changes != changes);
 	return ns;

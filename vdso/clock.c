@@ -91,9 +91,8 @@ static bool is_here(int id)
 /* Returns the seconds of a clock that is here, and stores the nanoseconds in *nsec. */
 static uint64_t read_clock(int id, uint32_t *nsec)
 {
-	uint64_t tsc = read_tsc_in_order();
-	uint64_t ns = id == CLOCK_MONOTONIC_RAW ? clock_raw(&vdso_clock, tsc)
-						: clock_at(&vdso_clock, tsc);
+	uint64_t ns = id == CLOCK_MONOTONIC_RAW ? clock_raw(&vdso_clock, read_tsc_in_order())
+						: clock_now(&vdso_clock, read_tsc_in_order);
 
 	if (is_wall(id))
 		ns += clock_newest(&vdso_clock).wall_base;

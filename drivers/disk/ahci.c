@@ -303,6 +303,16 @@ static void end_bio(struct bio *bio, int error, struct list *done)
 	list_add_tail(done, &bio->link);
 }
 
+static bool wait_clear(const volatile uint32_t *reg, uint32_t bits, uint64_t ns)
+{
+	uint64_t end = time_now() + ns;
+
+	while (*reg & bits)
+		if (time_now() > end)
+			return false;
+	return true;
+}
+
 /* End every bio, and those that come later: the disk does not answer any more. */
 static void give_up(struct port *port, const char *why, struct list *done)
 {
@@ -312,7 +322,9 @@ static void give_up(struct port *port, const char *why, struct list *done)
 		log_error("%s: %s; it is given up", port->device.name, why);
 	port->given_up = true;
 	port->registers->irq_enable = 0;
+	/* The pages must not be given back while the controller may still write to them. */
 	port->registers->command &= ~PORT_START;
+	(void)wait_clear(&port->registers->command, PORT_RUNNING, SPIN_NS);
 	for (unsigned int slot = 0; slot < port->nr_slots; slot++)
 		if (port->running[slot])
 			end_bio(take(port, slot), -EIO, done);
@@ -324,16 +336,6 @@ static void give_up(struct port *port, const char *why, struct list *done)
 }
 
 /* ---- answers; port->lock is held ---- */
-
-static bool wait_clear(const volatile uint32_t *reg, uint32_t bits, uint64_t ns)
-{
-	uint64_t end = time_now() + ns;
-
-	while (*reg & bits)
-		if (time_now() > end)
-			return false;
-	return true;
-}
 
 static bool link_is_up(const struct port *port)
 {
@@ -573,9 +575,10 @@ static int start_disk(struct port *port, uint32_t capabilities)
 
 	if (!error)
 		error = identify(port, words);
-	if (!error)
+	if (!error) {
 		wrong = ata_id_read(&port->id, words);
-	kfree(words);
+		kfree(words); /* after an error the controller may still write to it */
+	}
 	if (wrong) {
 		log_warning("a SATA disk is not used: %s", wrong);
 		return -ENODEV;
@@ -623,8 +626,21 @@ static bool has_disk(volatile struct hba_port *registers)
 	return (registers->sata_status & LINK) == LINK_UP && registers->signature == SIGNATURE_DISK;
 }
 
+/* End what the firmware has started at a port, and its interrupts. */
+static void silence(volatile struct hba_port *registers)
+{
+	registers->irq_enable = 0;
+	registers->command &= ~PORT_START;
+	(void)wait_clear(&registers->command, PORT_RUNNING, SPIN_NS);
+	registers->command &= ~PORT_RECEIVE;
+	(void)wait_clear(&registers->command, PORT_RECEIVING, SPIN_NS);
+	registers->irq_status = ~0u;
+}
+
 static int add_controller(struct pci_device *pci)
 {
+	uint32_t size = MIN(pci->bars[BAR_HBA].size, (uint32_t)sizeof(struct hba));
+	unsigned int nr_ports = (size - offsetof(struct hba, port)) / sizeof(struct hba_port);
 	struct controller *controller;
 	volatile struct hba *hba;
 	int error;
@@ -632,7 +648,7 @@ static int add_controller(struct pci_device *pci)
 	if (pci->bars[BAR_HBA].size < sizeof(struct hba_port) + offsetof(struct hba, port))
 		return -ENODEV;
 	pci_enable(pci);
-	hba = ioremap(pci->bars[BAR_HBA].phys, MIN(pci->bars[BAR_HBA].size, sizeof(*hba)));
+	hba = ioremap(pci->bars[BAR_HBA].phys, size);
 	controller = kzalloc(sizeof(*controller), 0);
 	if (!hba || !controller)
 		return -ENOMEM;
@@ -644,10 +660,16 @@ static int add_controller(struct pci_device *pci)
 		return -ENODEV;
 	}
 	error = irq_request(pci->irq_line, true, ahci_interrupt, controller);
-	for (unsigned int i = 0; i < 32 && !error; i++) {
-		if (!(hba->ports & 1u << i) || !has_disk(&hba->port[i]))
-			continue;
-		error = add_port(controller, i);
+	for (unsigned int i = 0; i < nr_ports && !error; i++)
+		if (hba->ports & 1u << i)
+			silence(&hba->port[i]);
+	for (unsigned int i = 0; i < nr_ports && !error; i++) {
+		int port_error = 0;
+
+		if (hba->ports & 1u << i && has_disk(&hba->port[i]))
+			port_error = add_port(controller, i);
+		if (port_error)
+			log_error("SATA disk at port %u: error %d", i, -port_error);
 	}
 	hba->irq_status = ~0u;
 	hba->control |= CONTROL_IRQ;

@@ -258,6 +258,8 @@ static void write_command(const struct channel *channel, const struct drive *dri
 	reg_write(channel, REG_LBA_HIGH, sector >> 16);
 	reg_write(channel, REG_DEVICE, device);
 	reg_write(channel, REG_COMMAND, command);
+	/* Another device on the line may interrupt now, and find that this drive is not busy yet (7.15.6.1). */
+	time_delay(400);
 }
 
 static void start_dma(struct channel *channel, const struct drive *drive, uint64_t sector,

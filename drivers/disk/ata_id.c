@@ -22,6 +22,12 @@
 #define SIZE_WORD_THERE 0x4000u
 #define SIZE_LARGE	(1u << 12) /* logical sectors are longer than 512 bytes */
 
+/* The words of the commands and of the sector's size are there if their two highest bits are 01. */
+static bool is_there(uint16_t word)
+{
+	return (word & 0xc000u) == 0x4000u;
+}
+
 static uint64_t number(const uint16_t *words, unsigned int first, unsigned int nr)
 {
 	uint64_t value = 0;
@@ -35,13 +41,15 @@ const char *ata_id_read(struct ata_id *id, const uint16_t *words)
 {
 	if (!(words[CAPABILITIES] & CAPABILITY_LBA))
 		return "its sectors have no numbers (no LBA)";
-	if ((words[SECTOR_SIZE_WORD] & SIZE_WORD) == SIZE_WORD_THERE &&
-	    words[SECTOR_SIZE_WORD] & SIZE_LARGE)
+	if (is_there(words[SECTOR_SIZE_WORD]) && words[SECTOR_SIZE_WORD] & SIZE_LARGE)
 		return "its sectors are longer than 512 bytes";
 	id->dma = words[CAPABILITIES] & CAPABILITY_DMA;
-	id->lba48 = words[COMMANDS] & COMMANDS_48;
-	id->flush = words[COMMANDS] & (COMMANDS_FLUSH | COMMANDS_FLUSH_48);
-	id->sectors = id->lba48 ? number(words, SECTORS_48, 4) : number(words, SECTORS_28, 2);
+	id->lba48 = is_there(words[COMMANDS]) && words[COMMANDS] & COMMANDS_48;
+	id->flush =
+		is_there(words[COMMANDS]) && words[COMMANDS] & (COMMANDS_FLUSH | COMMANDS_FLUSH_48);
+	/* A command has so many bits for the sector. */
+	id->sectors = id->lba48 ? MIN(number(words, SECTORS_48, 4), 1ull << 48)
+				: MIN(number(words, SECTORS_28, 2), 1ull << 28);
 	id->queue = words[SATA] != 0xffff && words[SATA] & SATA_NCQ ? (words[QUEUE_DEPTH] & 31u) + 1
 								    : 0;
 	return NULL;

@@ -106,6 +106,7 @@ struct controller {
 	uint64_t deadline; /* by which one of the running commands must have ended */
 	struct timer timer;
 	unsigned int number;
+	struct pci_device *pci;
 };
 
 struct namespace
@@ -255,7 +256,10 @@ static void give_up(struct controller *controller, const char *why, struct list 
 
 	log_error("nvme%u: %s; it is given up", controller->number, why);
 	controller->given_up = true;
-	controller->registers->config = 0; /* it must not write to memory any more */
+	controller->registers->mask = ~0u;
+	controller->registers->config = 0;
+	/* The pages must not be given back while the controller may still write to them. */
+	pci_disable_master(controller->pci);
 	for (unsigned int id = 0; id < QUEUE_ENTRIES; id++) {
 		if (controller->running[id])
 			end_bio(controller->running[id], -EIO, done);
@@ -404,6 +408,7 @@ static int enable(struct controller *controller)
 
 	if (registers->capabilities[1] & CAP_PAGE_MIN) /* its pages are larger than 4 KiB */
 		return -ENODEV;
+	registers->mask = ~0u; /* the first pair is polled */
 	registers->config = 0;
 	error = wait_ready(controller, 0);
 	if (!error)
@@ -525,11 +530,13 @@ static int start_controller(struct controller *controller, struct pci_device *pc
 		error = make_io_queue(controller);
 	if (!error)
 		error = irq_request(pci->irq_line, true, nvme_interrupt, controller);
+	if (error)
+		return error; /* the controller may still write to the page */
+	timer_start(&controller->timer, time_now() + NSEC_PER_SEC);
+	error = add_namespaces(controller, page_address_low(page));
 	if (!error)
-		error = add_namespaces(controller, page_address_low(page));
-	page_put(page);
-	if (!error)
-		timer_start(&controller->timer, time_now() + NSEC_PER_SEC);
+		page_put(page);
+	controller->registers->unmask = ~0u;
 	return error;
 }
 
@@ -548,6 +555,7 @@ static int add_controller(struct pci_device *pci)
 	list_init(&controller->waiting);
 	controller->timer.function = nvme_timer;
 	controller->number = nr_controllers++;
+	controller->pci = pci;
 	controller->registers = ioremap(pci->bars[0].phys, REGISTERS_SIZE);
 	/* After an error the controller may still use the memory, so it is not freed. */
 	return controller->registers ? start_controller(controller, pci) : -ENOMEM;

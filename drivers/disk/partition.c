@@ -156,13 +156,19 @@ static void add_logical(struct block_device *disk, uint32_t extended)
 
 static void add_mbr(struct block_device *disk, const struct mbr *mbr)
 {
+	bool extended = false; /* one has been found; there may be only one */
+
 	for (unsigned int i = 0; i < MBR_ENTRIES; i++) {
 		const struct mbr_entry *entry = &mbr->entries[i];
 
-		if (is_extended(entry))
+		if (is_extended(entry) && !extended) {
+			extended = true;
 			add_logical(disk, entry->first);
-		else if (entry->type != TYPE_EMPTY)
+		} else if (is_extended(entry)) {
+			log_warning("%s: a second extended partition is left out", disk->name);
+		} else if (entry->type != TYPE_EMPTY) {
 			add_partition(disk, i + 1, entry->first, entry->sectors);
+		}
 	}
 }
 

@@ -168,9 +168,9 @@ void fbcon_early_init(void)
 	const struct boot_framebuffer *boot = &boot_framebuffer;
 
 	if (!boot->phys || boot->bits < 15 || boot->bits > 32 ||
-	    boot->pitch < boot->width * ((boot->bits + 7) / 8) || framebuffer_bytes() == 0 ||
-	    framebuffer_bytes() > EARLY_MAX - LARGE_PAGE || boot->height < GLYPH_HEIGHT ||
-	    boot->width < GLYPH_WIDTH)
+	    boot->pitch < (uint64_t)boot->width * ((boot->bits + 7) / 8) ||
+	    framebuffer_bytes() == 0 || framebuffer_bytes() > EARLY_MAX - LARGE_PAGE ||
+	    boot->height < GLYPH_HEIGHT || boot->width < GLYPH_WIDTH)
 		return;
 	fb.pixel_bytes = (boot->bits + 7) / 8;
 	fb.rows = MIN(boot->height / GLYPH_HEIGHT, MAX_ROWS);

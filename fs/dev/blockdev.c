@@ -155,7 +155,8 @@ static void make_bios(struct direct_write *write, struct block_device *device, u
 		const struct pipe_slot *slot = &slots->slots[i];
 		unsigned int n = MIN(slot->len, room);
 
-		if (slot->len % SECTOR_SIZE || page_has(slot->page, PG_DEVICE) || slot->ops->map)
+		if ((slot->offset | slot->len) % SECTOR_SIZE || page_has(slot->page, PG_DEVICE) ||
+		    slot->ops->map)
 			break;
 		if (!bio || bio->nr_segments == DIRECT_SEGMENTS) {
 			if (write->nr == DIRECT_BIOS)

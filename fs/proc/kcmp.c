@@ -52,15 +52,11 @@ static const void *thing_of(const struct task *task, unsigned int type)
 	return NULL;
 }
 
-/* Returns the thread's open file with a reference, or NULL. */
-static struct file *file_of(const struct task *task, unsigned int fd)
-{
-	return task->files ? file_table_get(task->files, fd) : NULL;
-}
-
-/* Returns the result, or -ESRCH, -EPERM or -EBADF. Sets files[] to what the caller has to drop. tasks_lock is held. */
-static long compare_tasks(const int tids[2], unsigned int type, const unsigned int fds[2],
-			  struct file *files[2])
+/*
+ * Returns the result, -ESRCH, -EPERM or -EINVAL. Open files are compared later: for them, tables[] are set to the
+ * threads' file tables, which the caller has to drop. tasks_lock is held, and the lock of a table comes before it.
+ */
+static long compare_tasks(const int tids[2], unsigned int type, struct file_table *tables[2])
 {
 	const struct task *tasks[2];
 
@@ -75,21 +71,38 @@ static long compare_tasks(const int tids[2], unsigned int type, const unsigned i
 		return refuse(EINVAL, "not a thing that can be compared");
 	if (type != KCMP_FILE)
 		return compare(thing_of(tasks[0], type), thing_of(tasks[1], type));
+	for (unsigned int i = 0; i < 2; i++) {
+		tables[i] = tasks[i]->files;
+		if (tables[i])
+			atomic_inc(&tables[i]->users);
+	}
+	return 0;
+}
+
+static long compare_files(struct file_table *tables[2], const unsigned int fds[2])
+{
+	struct file *files[2];
+	long result;
+
 	for (unsigned int i = 0; i < 2; i++)
-		files[i] = file_of(tasks[i], fds[i]);
-	return files[0] && files[1] ? compare(files[0], files[1]) : -EBADF;
+		files[i] = tables[i] ? file_table_get(tables[i], fds[i]) : NULL;
+	result = files[0] && files[1] ? compare(files[0], files[1]) : -EBADF;
+	for (unsigned int i = 0; i < 2; i++)
+		if (files[i])
+			file_put(files[i]);
+	return result;
 }
 
 long sys_kcmp(int first, int second, unsigned int type, unsigned int fd1, unsigned int fd2)
 {
-	struct file *files[2] = { NULL, NULL };
+	struct file_table *tables[2] = { NULL, NULL };
 	unsigned int flags = spin_lock_irqsave(&tasks_lock);
-	long result = compare_tasks((int[2]){ first, second }, type, (unsigned int[2]){ fd1, fd2 },
-				    files);
+	long result = compare_tasks((int[2]){ first, second }, type, tables);
 
 	spin_unlock_irqrestore(&tasks_lock, flags);
+	if (result == 0 && type == KCMP_FILE)
+		result = compare_files(tables, (unsigned int[2]){ fd1, fd2 });
 	for (unsigned int i = 0; i < 2; i++)
-		if (files[i])
-			file_put(files[i]);
+		file_table_put(tables[i]);
 	return result;
 }

@@ -89,14 +89,22 @@ static uint32_t field(const struct table *table, unsigned int offset)
 	return value;
 }
 
+static void add_cpu(uint8_t apic_id)
+{
+	for (unsigned int i = 0; i < acpi.nr_cpus; i++)
+		if (acpi.apic_ids[i] == apic_id)
+			return;
+	if (acpi.nr_cpus < MAX_CPUS)
+		acpi.apic_ids[acpi.nr_cpus++] = apic_id;
+}
+
 static void read_madt_entry(const uint8_t *entry)
 {
 	uint32_t word;
 
 	memcpy(&word, entry + 4, 4);
 	if (entry[0] == MADT_CPU && entry[1] >= 8 && (word & CPU_ENABLED)) {
-		if (acpi.nr_cpus < MAX_CPUS)
-			acpi.apic_ids[acpi.nr_cpus++] = entry[3];
+		add_cpu(entry[3]);
 	} else if (entry[0] == MADT_IO_APIC && entry[1] >= 12 && !acpi.io_apic) {
 		acpi.io_apic = word;
 		memcpy(&acpi.io_apic_base, entry + 8, 4);

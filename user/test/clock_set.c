@@ -214,6 +214,41 @@ TEST(rate, 5, "adjtimex: a longer tick makes CLOCK_MONOTONIC faster than CLOCK_M
 	CHECK(adjtimex(&timex) >= 0);
 }
 
+/* Read the clock until `ends`. Exit with 1 if it goes back. */
+static pid_t reader(long long ends)
+{
+	pid_t child = fork();
+	long long last = 0;
+
+	CHECK(child >= 0);
+	while (!child) {
+		long long now = now_of(CLOCK_MONOTONIC);
+
+		if (now < last || now > ends)
+			_exit(now < last);
+		last = now;
+	}
+	return child;
+}
+
+TEST(never_back, 20, "CLOCK_MONOTONIC does not go back while its rate changes")
+{
+	long long ends = now_of(CLOCK_MONOTONIC) + 2000000000ll;
+	pid_t children[3];
+
+	for (int i = 0; i < 3; i++)
+		children[i] = reader(ends);
+	for (int i = 0; now_of(CLOCK_MONOTONIC) < ends; i++) {
+		struct timex timex = { .modes = ADJ_TICK, .tick = i % 2 ? 9000 : 11000 };
+
+		CHECK(adjtimex(&timex) >= 0);
+		usleep(1000);
+	}
+	CHECK(adjtimex(&(struct timex){ .modes = ADJ_TICK, .tick = 10000 }) >= 0);
+	for (int i = 0; i < 3; i++)
+		CHECK_EQ(test_wait(children[i]), 0);
+}
+
 TEST(adjusted, 10, "adjtimex keeps what it is told, and makes up for an offset")
 {
 	struct timex timex = { .modes = ADJ_FREQUENCY | ADJ_MAXERROR | ADJ_ESTERROR | ADJ_TIMECONST,
