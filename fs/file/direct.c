@@ -125,7 +125,7 @@ ssize_t direct_read(struct file *file, struct iter *to, file_off_t *pos)
 			return n;
 		done += MAX(n, 0);
 		*pos += MAX(n, 0);
-	} while (n > 0 && to->left > 0 && *pos < size && !kill_pending());
+	} while (n > 0 && n % DIRECT_ALIGN == 0 && to->left > 0 && *pos < size && !kill_pending());
 	kfree(piece);
 	if (done)
 		file_accessed(file);
@@ -219,6 +219,10 @@ static ssize_t write_piece(struct piece *piece, struct iter *from, file_off_t po
 	}
 	if (!piece_move(piece))
 		return -EINTR;
+	/* A page that has just got room becomes zeros if its end has not been moved. So it counts as a whole, or not at all. */
+	if (piece->moved < piece->len)
+		piece->moved = MAX(((pos + piece->moved) & ~(file_off_t)(PAGE_SIZE - 1)) - pos,
+				   (file_off_t)0);
 	if (pos + piece->moved > inode->size)
 		inode_set_size(inode, pos + piece->moved);
 	result = piece->moved > 0 ? (ssize_t)piece->moved : piece->error;
@@ -272,6 +276,9 @@ static ssize_t write_pieces(struct piece *piece, struct iter *from, file_off_t *
 			break;
 		*pos += n;
 		done += n;
+		/* What follows is not aligned, or what was before has not been moved. */
+		if (n % DIRECT_ALIGN != 0 || piece->error)
+			break;
 	} while (done < len && !kill_pending());
 	return done ? (ssize_t)done : n;
 }

@@ -2,6 +2,7 @@
  * Moving a piece of a request. The contract is in fs/file/direct_piece.h.
  */
 #include "fs/file/direct_piece.h"
+#include "fs/file/generic.h"
 #include "kernel/task.h"
 #include "lib/errno.h"
 #include "mm/kmap.h"
@@ -184,9 +185,9 @@ static void end_piece_of_killed(void *arg)
 		piece); /* pages that have got room need their bytes; nobody kills this task */
 	piece_release_places(piece);
 	pins_release(piece->parts, piece->nr_parts, !piece->write);
-	if (piece->write && inode->ops && inode->ops->truncated) {
+	if (piece->write) {
 		mutex_lock(&inode->lock);
-		inode->ops->truncated(inode);
+		generic_forget_behind(inode);
 		piece_room_is_freed(piece);
 		mutex_unlock(&inode->lock);
 	}

@@ -91,10 +91,16 @@ ssize_t generic_cached_read(struct file *file, struct iter *to, file_off_t *pos)
 	return done;
 }
 
+/* Does the request go past the cache? Only a program's own memory can be pinned. */
+static bool is_direct(const struct file *file, const struct iter *iter)
+{
+	return file->flags & O_DIRECT && iter->kind != ITER_KERNEL;
+}
+
 ssize_t generic_file_read(struct file *file, struct iter *to, file_off_t *pos)
 {
-	return file->flags & O_DIRECT ? direct_read(file, to, pos)
-				      : generic_cached_read(file, to, pos);
+	return is_direct(file, to) ? direct_read(file, to, pos)
+				   : generic_cached_read(file, to, pos);
 }
 
 int generic_write_limit(struct file *file, file_off_t *pos, size_t *len)
@@ -208,7 +214,7 @@ ssize_t generic_cached_write(struct inode *inode, struct iter *from, file_off_t 
 			n = write_to_page(inode, from, *pos, &piece);
 		while (n == 0 && !kill_pending());
 		if (n == 0)
-			n = -EINTR;
+			n = -ERESTARTSYS;
 		if (n < 0)
 			return done ? (ssize_t)done : n;
 		*pos += n;
@@ -218,11 +224,19 @@ ssize_t generic_cached_write(struct inode *inode, struct iter *from, file_off_t 
 	return done;
 }
 
+void generic_forget_behind(struct inode *inode)
+{
+	/* A page that keeps its bytes would be taken to have its room still. */
+	if (inode->mapping.ops->has_store)
+		mapping_truncate(&inode->mapping, inode->size, NULL);
+	if (inode->ops && inode->ops->truncated)
+		inode->ops->truncated(inode);
+}
+
 void generic_written(struct inode *inode, size_t done, size_t wanted)
 {
-	/* A write that has failed may have got room behind the end of the file. */
-	if (done < wanted && inode->ops && inode->ops->truncated)
-		inode->ops->truncated(inode);
+	if (done < wanted)
+		generic_forget_behind(inode);
 	if (done == 0)
 		return;
 	inode_modified(inode);
@@ -256,8 +270,8 @@ ssize_t generic_file_write(struct file *file, struct iter *from, file_off_t *pos
 
 	if (from->left == 0)
 		return 0;
-	done = file->flags & O_DIRECT ? direct_write(file, from, pos)
-				      : write_and_unlock(file, from, pos);
+	done = is_direct(file, from) ? direct_write(file, from, pos)
+				     : write_and_unlock(file, from, pos);
 	if (done < 0)
 		*pos = before; /* O_APPEND has moved it */
 	if (done > 0 && file->flags & O_DSYNC) {

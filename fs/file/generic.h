@@ -46,8 +46,13 @@ void generic_end_write(struct inode *inode, struct page *page, int64_t end);
 struct page *generic_begin_write(struct inode *inode, unsigned int index, unsigned int from,
 				 unsigned int to);
 /*
- * The last step of a write, of which `done` of `wanted` bytes are in the file: set its times, and free the room
- * of what has failed. inode->lock is held. May sleep.
+ * Forget what a write that has failed may have left behind the end of the file: pages and room. Waits for reads in flight and for
+ * places. inode->lock is held, but no page or place. May sleep.
+ */
+void generic_forget_behind(struct inode *inode);
+/*
+ * The last step of a write, of which `done` of `wanted` bytes are in the file: set its times, and call
+ * generic_forget_behind() if some are not. inode->lock is held. May sleep.
  */
 void generic_written(struct inode *inode, size_t done, size_t wanted);
 

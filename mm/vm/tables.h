@@ -53,14 +53,13 @@ static inline unsigned int page_pins(const struct page *page)
 	return *(volatile const unsigned long *)&page->private;
 }
 /*
- * Does nobody but one page-table entry hold the page, apart from devices that fill it for the same program? table_lock is held. A pin
- * that ends meanwhile loses its count first, so the answer may be `no` for a moment too long.
+ * May the program write the page of its entry in place: does nobody else have it? A page that a device fills is the
+ * program's alone, and must stay in its place, whatever else reads it: only a writable entry is pinned for that, and fork() and
+ * vmsplice() copy such a page. table_lock is held.
  */
 static inline bool page_is_own(const struct page *page)
 {
-	unsigned int pins = page_pins(page);
-
-	return (unsigned int)atomic_read(&page->refs) == 1 + pins;
+	return page_pins(page) > 0 || atomic_read(&page->refs) == 1;
 }
 /*
  * For vmsplice: if a device fills the private page at va, copy it to *copy, a new page that counts as lent. Returns 1, 0 if

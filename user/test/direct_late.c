@@ -108,6 +108,40 @@ BEYOND_TEST(protected_meanwhile, 20,
 	end();
 }
 
+#define HALF (FILE_SIZE / 2)
+
+static void *read_half(void *arg)
+{
+	helped = pread(file, memory, HALF, 0) + HALF;
+	return arg;
+}
+
+static void *write_half(void *arg)
+{
+	helped = pwrite(file, memory, HALF, HALF) + HALF;
+	return arg;
+}
+
+BEYOND_TEST(both_ways_meanwhile, 20,
+	    "memory that a disk fills while another request writes it is the target all the same",
+	    NO_GATE)
+{
+	pthread_t reader;
+
+	begin();
+	begin_late(read_half);
+	reader = helper;
+	begin_late(write_half);
+	CHECK_EQ(mprotect(memory, HALF, PROT_READ), 0);
+	CHECK_EQ(mprotect(memory, HALF, PROT_READ | PROT_WRITE), 0);
+	for (int i = 0; i < HALF; i += 4096)
+		memory[i] = 1; /* the disk overwrites it */
+	end_late();
+	CHECK_EQ(pthread_join(reader, NULL), 0);
+	CHECK_EQ(test_differs(memory, HALF, 1, 0), HALF);
+	end();
+}
+
 BEYOND_TEST(unmapped_meanwhile, 20,
 	    "memory that is unmapped while a disk fills it is not used for anything else", NO_GATE)
 {
@@ -262,5 +296,28 @@ BEYOND_TEST(errors, 20, "an error of the disk is EIO, and a file never shows wha
 	CHECK_EQ(pread(plain, back, FILE_SIZE, 4 * FILE_SIZE), FILE_SIZE);
 	for (int i = 0; i < FILE_SIZE; i++)
 		CHECK_EQ(back[i], 0);
+	end();
+}
+
+BEYOND_TEST(fails_within_a_page, 20,
+	    "a write that fails within a page does not count bytes that the file does not have",
+	    NO_GATE)
+{
+	struct iovec pieces[99];
+	const int nr = sizeof(pieces) / sizeof(pieces[0]);
+
+	begin();
+	CHECK_EQ(ftruncate(plain, 4096) | fsync(plain), 0);
+	/* The first request to the disk has 64 pieces of memory, and so ends behind 65 sectors. */
+	pieces[0] = (struct iovec){ memory, 1024 };
+	for (int i = 1; i < nr; i++)
+		pieces[i] = (struct iovec){ memory + 512 + i * 512, 512 };
+	gate_control("skip 1");
+	gate_control("fail 1");
+	CHECK_EQ(pwritev(file, pieces, nr, 4096), 32768);
+	CHECK_EQ(lseek(plain, 0, SEEK_END), 4096 + 32768);
+	CHECK_EQ(pread(plain, back, FILE_SIZE, 4096), 32768);
+	for (int i = 0; i < 32768; i++)
+		CHECK_EQ(back[i], 0x5a);
 	end();
 }

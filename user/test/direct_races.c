@@ -6,6 +6,7 @@
  * With EXT2_DISK=DISK in the environment this happens there, and tests/guest-tool/ext2 lets e2fsck judge it.
  */
 #include "ext2.h"
+#include <pthread.h>
 
 #define WORKERS 5
 #define SIZE	(256 << 10)
@@ -132,5 +133,63 @@ TEST(everything_at_once, 20,
 	CHECK_EQ(pread(fd, memory, SIZE, 0), lseek(fd, 0, SEEK_END));
 	CHECK_EQ(memcmp(memory, all, SIZE), 0);
 	close(fd);
+	unmount();
+}
+
+/* ---- memory that comes and goes ---- */
+
+static char *fickle; /* a page; a thread takes them away and gives them back */
+static volatile bool done;
+
+static void wait_some(unsigned int n)
+{
+	for (volatile unsigned int i = 0; i < n; i++)
+		;
+}
+
+static void *take_and_give(void *arg)
+{
+
+	while (!done) {
+		mprotect(fickle, 4096, PROT_NONE);
+		wait_some(random_below(3000));
+		mprotect(fickle, 4096, PROT_READ | PROT_WRITE);
+		wait_some(random_below(3000));
+	}
+	return arg;
+}
+
+TEST(source_comes_and_goes, 20,
+     "a write whose memory is taken away meanwhile leaves nothing that a later write to its place misses")
+{
+	static char good[4096], failed[900];
+	pthread_t thread;
+	int fd;
+
+	put_image("blank-4k");
+	mount_writable();
+	fickle = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	CHECK(fickle != MAP_FAILED);
+	memset(fickle, 'S', 4096);
+	memset(good, 'G', 4096);
+	CHECK_EQ(pthread_create(&thread, NULL, take_and_give, NULL), 0);
+	for (int round = 0; round < 4; round++) {
+		fd = open(MNT "/file", O_RDWR | O_CREAT | O_TRUNC, 0600);
+		CHECK(fd >= 0);
+		for (int i = 0; i < (int)sizeof(failed); i++) {
+			failed[i] = pwrite(fd, fickle, 4096, i * 4096) != 4096;
+			if (failed[i])
+				CHECK_EQ(pwrite(fd, good, 4096, i * 4096), 4096);
+		}
+		forget();
+		for (int i = 0; i < (int)sizeof(failed); i++) {
+			CHECK_EQ(pread(fd, buf, 4096, i * 4096), 4096);
+			for (int j = 0; j < 4096; j++)
+				CHECK_EQ(buf[j], failed[i] ? 'G' : 'S');
+		}
+		close(fd);
+	}
+	done = true;
+	CHECK_EQ(pthread_join(thread, NULL), 0);
 	unmount();
 }
