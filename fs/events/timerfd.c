@@ -9,8 +9,8 @@
  * 3. `mutex` serialises these calls. It is never held during a wait. `lock` guards `ticks`, which the
  *    timer's function sets in an interrupt.
  * 4. Times are those of the wall clock if the timerfd was set for such a time, and otherwise those of time_now().
- *    With TFD_TIMER_CANCEL_ON_SET it fires when somebody sets the wall clock. The next read returns -ECANCELED, and
- *    starts the timer again.
+ *    With TFD_TIMER_CANCEL_ON_SET it fires when somebody sets the wall clock. The next read returns -ECANCELED, forgets
+ *    the ticks and starts the timer again.
  * 5. The function sets `ticks` before it wakes, and a reader joins the queue before it looks:
  *
  *	reader				interrupt
@@ -74,7 +74,10 @@ static void fire(struct timer *timer)
 	wake_all(&tfd->readable);
 }
 
-/* Start the timer for `expires`. The mutex is held, and the timer is not armed. */
+/*
+ * Start the timer for `expires`. The mutex is held, and the timer is not armed. Somebody may have set the wall clock
+ * after `wall_sets` was read, when the timer was not in the list yet. Then it fires here.
+ */
 static void start(struct timerfd *tfd)
 {
 	uint64_t when = tfd->expires;
@@ -83,6 +86,9 @@ static void start(struct timerfd *tfd)
 	if (tfd->wall)
 		when = clock_deadline(tfd->clock, when);
 	timer_start(&tfd->timer, when);
+	if (tfd->timer.fires_on_set && time_wall_sets() != tfd->wall_sets &&
+	    timer_stop(&tfd->timer))
+		fire(&tfd->timer);
 }
 
 static uint64_t ticks_now(struct timerfd *tfd)
@@ -100,19 +106,20 @@ static bool can_read(struct timerfd *tfd)
 	return ticks_now(tfd) > 0 || READ_ONCE(tfd->cancelled);
 }
 
-/* If the wall clock has been set, start the timer again, and return true. The mutex is held. */
+/* If the wall clock has been set, forget the ticks, start the timer again, and return true. The mutex is held. */
 static bool take_cancel(struct timerfd *tfd)
 {
 	unsigned int flags;
-	bool cancelled, fired;
+	bool cancelled;
 
 	assert(mutex_held(&tfd->mutex));
 	flags = spin_lock_irqsave(&tfd->lock);
 	cancelled = tfd->cancelled;
-	fired = tfd->fired || tfd->ticks;
 	tfd->cancelled = false;
+	if (cancelled)
+		tfd->ticks = 0;
 	spin_unlock_irqrestore(&tfd->lock, flags);
-	if (cancelled && tfd->expires && !fired) {
+	if (cancelled) {
 		tfd->wall_sets = time_wall_sets();
 		start(tfd);
 	}

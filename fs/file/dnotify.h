@@ -20,7 +20,10 @@ extern bool dir_notify_enabled; /* /proc/sys/fs/dir-notify-enable */
 long dir_notify_set(unsigned int fd, struct file *file, unsigned int mask);
 /* file_ops.closed of directories. */
 void dir_notify_closed(struct file *file);
-/* file_ops.release of directories: ends the requests of all tables. */
+/*
+ * The last reference to the file has gone: end the requests of all tables. Each request tells the file's owner, so this
+ * comes before file_owner_free(). May sleep.
+ */
 void dir_notify_released(struct file *file);
 
 #endif

@@ -6,6 +6,7 @@
  * 2. release runs only if open has succeeded.
  */
 #include "fs/file/file.h"
+#include "fs/file/dnotify.h"
 #include "fs/file/lease.h"
 #include "fs/file/lock.h"
 #include "fs/file/owner.h"
@@ -63,8 +64,10 @@ void file_put(struct file *file)
 	if (unlikely(READ_ONCE(file->epolls)))
 		before_watched_file_closes(file);
 	lease_drop(file);
-	if (unlikely(file->owner))
+	if (unlikely(file->owner)) {
+		dir_notify_released(file);
 		file_owner_free(file);
+	}
 	lock_drop_owner(file, file);
 	if (file->opened)
 		notify_file(file, file->writable ? IN_CLOSE_WRITE : IN_CLOSE_NOWRITE);

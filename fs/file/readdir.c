@@ -110,7 +110,6 @@ const struct file_ops dir_file_ops = {
 	.llseek = generic_llseek,
 	.fsync = generic_file_fsync,
 	.closed = dir_notify_closed,
-	.release = dir_notify_released,
 };
 
 bool dir_emit_dots(struct dir_context *context, uint64_t self, uint64_t parent)

@@ -352,6 +352,22 @@ int path_of_fd(int number, bool any, struct path *result)
 	return error;
 }
 
+/* The path that an empty name means by AT_EMPTY_PATH. */
+static int path_of_dirfd(int dirfd, struct path *result)
+{
+	if (dirfd != AT_FDCWD)
+		return path_of_fd(dirfd, true, result);
+	*result = fs_cwd();
+	return 0;
+}
+
+int path_at_name(int dirfd, const char *name, unsigned int flags, struct path *result)
+{
+	if (flags & AT_EMPTY_PATH && !*name)
+		return path_of_dirfd(dirfd, result);
+	return path_lookup(dirfd, name, flags & AT_SYMLINK_NOFOLLOW ? 0 : LOOKUP_FOLLOW, result);
+}
+
 int path_at(int dirfd, const char __user *name, unsigned int flags, struct path *result)
 {
 	char first;
@@ -361,12 +377,8 @@ int path_at(int dirfd, const char __user *name, unsigned int flags, struct path 
 	if (flags & AT_EMPTY_PATH) {
 		if (copy_from_user(&first, name, 1))
 			return -EFAULT;
-		if (!first && dirfd != AT_FDCWD)
-			return path_of_fd(dirfd, true, result);
-		if (!first) {
-			*result = fs_cwd();
-			return 0;
-		}
+		if (!first)
+			return path_of_dirfd(dirfd, result);
 	}
 	return path_lookup_user(dirfd, name, flags & AT_SYMLINK_NOFOLLOW ? 0 : LOOKUP_FOLLOW,
 				result);

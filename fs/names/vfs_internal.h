@@ -181,6 +181,8 @@ int make_locked(struct inode *dir, struct dentry *dentry, const struct new_name 
  */
 extern const char this_file[];
 int path_at(int dirfd, const char __user *name, unsigned int flags, struct path *result);
+/* The same for a name in the kernel's memory, which may not be this_file. */
+int path_at_name(int dirfd, const char *name, unsigned int flags, struct path *result);
 /*
  * Write the path of an open file, with references, to `result`. Returns 0, -EBADF or -ENOMEM. Without
  * `any`, a path descriptor is -EBADF. May sleep.

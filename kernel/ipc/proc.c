@@ -116,7 +116,8 @@ static int sem_limits_store(char *input, size_t len)
 {
 	unsigned int *const limits[] = { &sem_in_set_max, &sem_all_max, &sem_ops_max,
 					 &sem_table.limit };
-	static const uint32_t highest[] = { INT32_MAX, INT32_MAX, SEM_OPS_HIGHEST, SLOTS_MAX };
+	static const uint32_t highest[] = { SEM_IN_SET_HIGHEST, INT32_MAX, SEM_OPS_HIGHEST,
+					    SLOTS_MAX };
 
 	for (unsigned int i = 0; i < ARRAY_SIZE(limits) && *input && *input != '\n'; i++) {
 		char *end = input;

@@ -21,6 +21,8 @@
 #define SEM_NR_IN_SET 32000u
 #define SEM_NR	      (SEM_NR_SETS * SEM_NR_IN_SET) /* in all */
 #define SEM_NR_OPS    500u			    /* in one call */
+#define SEM_IN_SET_HIGHEST \
+	65536u /* the highest value of that limit: an operation names them by 16 bits */
 #define SEM_OPS_HIGHEST \
 	10000u /* the highest value of that limit: they are copied to one block of memory */
 

@@ -30,6 +30,7 @@
 #define OFFSET_MAX   500000000ll	 /* ns */
 #define SLEW_MAX     500000ll		 /* ns in a second */
 #define ERROR_MAX    16000000		 /* microseconds */
+#define TAI_MAX	     100000		 /* seconds */
 #define CONSTANT_MAX 10
 #define PLL_SHIFT    2
 #define DAY	     86400u
@@ -250,6 +251,12 @@ static int64_t in_program_unit(int64_t ns)
 	return status & STA_NANO ? ns : divide(ns, 1000);
 }
 
+/* An offset whose nanoseconds do not fit into 64 bits becomes the largest one. */
+static int64_t from_microseconds(int64_t value)
+{
+	return clamp(value, INT64_MAX / 1000) * 1000;
+}
+
 static void set_status(int wanted)
 {
 	if (status & STA_PLL && !(wanted & STA_PLL)) {
@@ -261,7 +268,7 @@ static void set_status(int wanted)
 
 static void set_constant(int64_t wanted)
 {
-	wanted += status & STA_NANO ? 0 : 4;
+	wanted = clamp(wanted, CONSTANT_MAX) + (status & STA_NANO ? 0 : 4);
 	constant = wanted < 0 ? 0 : MIN(wanted, (int64_t)CONSTANT_MAX);
 }
 
@@ -278,17 +285,18 @@ static void set_fields(const int64_t *request)
 	if (modes & ADJ_FREQUENCY)
 		freq = clamp(request[FREQ], FREQ_MAX);
 	if (modes & ADJ_MAXERROR) {
-		max_error = request[MAXERROR];
+		max_error = clamp(request[MAXERROR], ERROR_MAX);
 		error_since = time_now();
 	}
 	if (modes & ADJ_ESTERROR)
 		estimated_error = request[ESTERROR];
 	if (modes & ADJ_TIMECONST)
 		set_constant(request[CONSTANT]);
-	if (modes & ADJ_TAI && request[CONSTANT] >= 0)
+	if (modes & ADJ_TAI && request[CONSTANT] >= 0 && request[CONSTANT] <= TAI_MAX)
 		clock_tai_offset = request[CONSTANT];
 	if (modes & ADJ_OFFSET && status & STA_PLL)
-		offset = clamp(status & STA_NANO ? request[OFFSET] : request[OFFSET] * 1000,
+		offset = clamp(status & STA_NANO ? request[OFFSET]
+						 : from_microseconds(request[OFFSET]),
 			       OFFSET_MAX);
 	if (modes & ADJ_TICK)
 		tick_us = request[TICK];
@@ -320,7 +328,7 @@ static int change(int64_t *fields)
 		int64_t rest = divide(adjustment, 1000);
 
 		if (!(modes & ADJTIME_READ))
-			adjustment = fields[OFFSET] * 1000;
+			adjustment = from_microseconds(fields[OFFSET]);
 		fields[OFFSET] = rest;
 	} else {
 		set_fields(fields);

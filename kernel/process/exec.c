@@ -489,14 +489,15 @@ long sys_execveat(int dirfd, const char __user *user_name, const void __user *ar
 
 	if (flags & ~(AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW))
 		return refuse(EINVAL, "an unknown flag");
-	result = path_at(dirfd, user_name, flags, &path);
-	if (result)
-		return result;
 	name = name_from_user(user_name);
-	result = IS_ERR(name) ? PTR_ERR(name) : exec_found(dirfd, name, &path, argv, envp);
-	if (!IS_ERR(name))
-		name_free(name);
-	path_put(&path);
+	if (IS_ERR(name))
+		return PTR_ERR(name);
+	result = path_at_name(dirfd, name, flags, &path);
+	if (!result) {
+		result = exec_found(dirfd, name, &path, argv, envp);
+		path_put(&path);
+	}
+	name_free(name);
 	return result;
 }
 

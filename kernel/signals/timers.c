@@ -12,9 +12,11 @@ spinlock_t interval_lock = SPINLOCK_INIT("interval timers");
 
 uint64_t timer_advance(uint64_t *expires, uint64_t interval, uint64_t now)
 {
-	uint64_t count = now >= *expires ? (now - *expires) / interval + 1 : 1;
+	uint64_t count = now >= *expires ? (now - *expires) / interval + 1 : 1, step;
 
-	*expires += count * interval;
+	if (__builtin_mul_overflow(count, interval, &step) ||
+	    __builtin_add_overflow(*expires, step, expires))
+		*expires = UINT64_MAX;
 	return count;
 }
 

@@ -39,7 +39,7 @@ void timers_end_program(void);
 void timers_end_process(void);
 /*
  * Advance `expires` by as many intervals as are needed to get past `now`. Returns how many, at least one.
- * The interval must not be 0.
+ * The interval must not be 0. A sum that is too large becomes UINT64_MAX, which means never.
  */
 uint64_t timer_advance(uint64_t *expires, uint64_t interval, uint64_t now);
 

@@ -176,11 +176,28 @@ static int map_huge(struct mm *mm, uintptr_t start, size_t len, unsigned int fla
 	return error;
 }
 
+/* Make a mapping without its pages. Returns its address or an error. mm->lock is held. */
+static long map_locked(struct mm *mm, uintptr_t hint, size_t len, unsigned int flags,
+		       unsigned int vma_flags, struct file *file, uint32_t page_offset)
+{
+	long start = choose_address(mm, hint, len, flags), error;
+
+	if (mm_is_error(start))
+		return start;
+	if (vma_flags & VMA_LOCKED && !mm_may_lock(mm, len))
+		return refuse(EAGAIN, "more than RLIMIT_MEMLOCK");
+	if (vma_flags & VMA_HUGE)
+		error = map_huge(mm, start, len, vma_flags);
+	else
+		error = mm_map_locked(mm, start, len, vma_flags, file, page_offset);
+	return error ? error : start;
+}
+
 static long map(uintptr_t hint, size_t len, unsigned int prot, unsigned int flags,
 		struct file *file, uint32_t page_offset)
 {
 	struct mm *mm = current->mm;
-	long vma_flags = vma_flags_for(prot, flags, file), start, error;
+	long vma_flags = vma_flags_for(prot, flags, file), start;
 
 	if (vma_flags < 0)
 		return vma_flags;
@@ -191,18 +208,10 @@ static long map(uintptr_t hint, size_t len, unsigned int prot, unsigned int flag
 		return -ERESTARTSYS;
 	if (mm->lock_future)
 		vma_flags |= VMA_LOCKED;
-	start = choose_address(mm, hint, len, flags);
-	if (mm_is_error(start))
-		error = start;
-	else if (vma_flags & VMA_LOCKED && !mm_may_lock(mm, len))
-		error = refuse(EAGAIN, "more than RLIMIT_MEMLOCK");
-	else if (vma_flags & VMA_HUGE)
-		error = map_huge(mm, start, len, vma_flags);
-	else
-		error = mm_map_locked(mm, start, len, vma_flags, file, page_offset);
+	start = map_locked(mm, hint, len, flags, vma_flags, file, page_offset);
 	mm_unlock(mm);
-	if (error)
-		return error;
+	if (mm_is_error(start))
+		return start;
 	if (flags & (MAP_POPULATE | MAP_LOCKED) || (vma_flags & VMA_LOCKED && !mm->lock_on_fault))
 		mm_populate(mm, start, start + len);
 	return start;
@@ -284,11 +293,8 @@ long sys_old_mmap(const uint32_t __user *arguments)
 
 /* ---- remap_file_pages ---- */
 
-/*
- * Returns the file of a shared mapping that covers [start, end), with a reference, and the protection and the lock
- * of its memory. Returns NULL if there is none. mm->lock is held.
- */
-static struct file *shared_file(struct mm *mm, uintptr_t start, uintptr_t end, unsigned int *flags)
+/* Returns the first part of a shared mapping that covers [start, end), or NULL if there is none. mm->lock is held. */
+static struct vma *shared_vma(struct mm *mm, uintptr_t start, uintptr_t end)
 {
 	struct vma *first = mm_find(mm, start), *vma = first;
 
@@ -301,9 +307,30 @@ static struct file *shared_file(struct mm *mm, uintptr_t start, uintptr_t end, u
 		if (!vma || vma->file != first->file || vma->flags != first->flags)
 			return NULL;
 	}
-	*flags = first->flags;
-	file_get(first->file);
-	return first->file;
+	return first;
+}
+
+/*
+ * Map another part of the file over [start, start + len). Returns 0 or an error. mm->lock is held from the look at
+ * the old mapping on, because that may be all that holds the file's System V segment.
+ */
+static long show_other_part(struct mm *mm, uintptr_t start, size_t len, uint32_t page_offset)
+{
+	struct vma *vma = shared_vma(mm, start, start + len);
+	long vma_flags, result;
+	struct file *file;
+
+	if (!vma)
+		return refuse(EINVAL, "not a range of one shared mapping");
+	file = vma->file;
+	vma_flags = vma_flags_for(vma->flags & PROT_ALL, MAP_SHARED, file);
+	if (vma_flags < 0)
+		return vma_flags;
+	vma_flags |= vma->flags & VMA_LOCKED;
+	if (mm->lock_future)
+		vma_flags |= VMA_LOCKED;
+	result = map_locked(mm, start, len, MAP_FIXED, vma_flags, file, page_offset);
+	return mm_is_error(result) ? result : 0;
 }
 
 /* Let pages of a shared mapping show another part of its file. This is a mapping of its own afterwards. */
@@ -311,9 +338,7 @@ long sys_remap_file_pages(uintptr_t start, size_t len, unsigned int prot, uint32
 			  unsigned int flags)
 {
 	struct mm *mm = current->mm;
-	unsigned int vma_flags;
-	struct file *file;
-	long result;
+	long error;
 
 	start &= PAGE_MASK;
 	len &= PAGE_MASK;
@@ -321,16 +346,11 @@ long sys_remap_file_pages(uintptr_t start, size_t len, unsigned int prot, uint32
 		return refuse(EINVAL, "a protection, or an impossible range");
 	if (mutex_lock_killable(&mm->lock) < 0)
 		return -ERESTARTSYS;
-	file = shared_file(mm, start, start + len, &vma_flags);
-	mutex_unlock(&mm->lock);
-	if (!file)
-		return refuse(EINVAL, "not a range of one shared mapping");
-	result = map(start, len, vma_flags & PROT_ALL,
-		     MAP_SHARED | MAP_FIXED | MAP_POPULATE |
-			     (vma_flags & VMA_LOCKED ? MAP_LOCKED : 0),
-		     file, page_offset);
-	file_put(file);
-	return mm_is_error(result) ? result : 0;
+	error = show_other_part(mm, start, len, page_offset);
+	mm_unlock(mm);
+	if (!error)
+		mm_populate(mm, start, start + len);
+	return error;
 }
 
 /* ---- munmap, mprotect, brk ---- */

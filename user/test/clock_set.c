@@ -15,7 +15,7 @@
 
 #define FAR 1000 /* seconds */
 
-enum { NR_STIME = 25, NR_FUTEX_TIME64 = 422, NR_SETTIMEOFDAY = 79 };
+enum { NR_STIME = 25, NR_FUTEX_TIME64 = 422, NR_CLOCK_ADJTIME64 = 405, NR_SETTIMEOFDAY = 79 };
 
 static long long now_of(clockid_t clock)
 {
@@ -189,6 +189,30 @@ TEST(cancelled, 10,
 	close(fd);
 }
 
+TEST(cancelled_later, 10, "so it is when the timer has expired before, and it goes on, too")
+{
+	struct itimerspec value = { .it_value = in_seconds(0), .it_interval.tv_sec = 100 };
+	int fd = timerfd_create(CLOCK_REALTIME, TFD_NONBLOCK);
+	uint64_t ticks;
+
+	CHECK_EQ(timerfd_settime(fd, TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET, &value, NULL), 0);
+	test_sleep_ms(50);
+	CHECK_EQ(timerfd_gettime(fd, &value), 0);
+	CHECK(value.it_value.tv_sec > 90);
+	step(10);
+	test_sleep_ms(50);
+	CHECK_ERR(read(fd, &ticks, 8), ECANCELED);
+	CHECK_ERR(read(fd, &ticks, 8), EAGAIN);
+	step(90);
+	while (read(fd, &ticks, 8) != 8) {
+		int error = errno;
+
+		CHECK(error == ECANCELED || error == EAGAIN);
+	}
+	step(-100);
+	close(fd);
+}
+
 TEST(rate, 5, "adjtimex: a longer tick makes CLOCK_MONOTONIC faster than CLOCK_MONOTONIC_RAW")
 {
 	struct timex timex = { .modes = 0 };
@@ -290,4 +314,36 @@ TEST(clocks, 5, "more clocks: TAI, and those of alarms")
 	CHECK(adjtimex(&timex) >= 0);
 	CHECK(now_of(CLOCK_REALTIME_ALARM) - now_of(CLOCK_REALTIME) < 1000000000ll);
 	CHECK(now_of(CLOCK_BOOTTIME_ALARM) - now_of(CLOCK_BOOTTIME) < 1000000000ll);
+}
+
+/* struct timex with words of 8 bytes. */
+struct wide_timex {
+	int64_t modes, offset, freq, maxerror, esterror, status, constant, more[19];
+};
+
+static void adjust_wide(struct wide_timex wide)
+{
+	CHECK(syscall(NR_CLOCK_ADJTIME64, CLOCK_REALTIME, &wide) >= 0);
+}
+
+TEST(far_fields, 5, "fields of adjtimex that are much too large are refused or cut")
+{
+	const struct timex before = { .modes = ADJ_TIMECONST | ADJ_MAXERROR,
+				      .constant = 2,
+				      .maxerror = 1000 };
+	struct timex now = { .modes = 0 };
+
+	adjust_wide((struct wide_timex){ .modes = ADJ_TAI, .constant = 0x80000000ll });
+	adjust_wide((struct wide_timex){ .modes = ADJ_TAI, .constant = 100001 });
+	CHECK(adjtimex(&now) >= 0);
+	CHECK_EQ(now.tai, 0);
+	adjust_wide((struct wide_timex){ .modes = ADJ_TIMECONST, .constant = INT64_MAX });
+	CHECK(adjtimex(&now) >= 0);
+	CHECK(now.constant >= 0 && now.constant <= 10);
+	adjust_wide((struct wide_timex){ .modes = ADJ_MAXERROR, .maxerror = INT64_MAX });
+	adjust_wide((struct wide_timex){ .modes = ADJ_OFFSET_SINGLESHOT, .offset = INT64_MAX });
+	adjust_wide((struct wide_timex){ .modes = ADJ_OFFSET_SINGLESHOT, .offset = INT64_MIN });
+	adjust_wide((struct wide_timex){ .modes = ADJ_OFFSET_SINGLESHOT });
+	now = before;
+	CHECK(adjtimex(&now) >= 0);
 }

@@ -8,6 +8,9 @@
 #include <sys/sem.h>
 #include <sys/shm.h>
 
+/* The library refuses large sets itself. */
+enum { DIRECT_SEMGET = 393 };
+
 /* Read a file of /proc/sys into `text`, without the newline. */
 static void get(const char *path, char text[64])
 {
@@ -65,6 +68,16 @@ TEST(limits, 10, "a lower limit holds for the calls, and is told by IPC_INFO")
 	CHECK_EQ(put("/proc/sys/kernel/sem", sem), 0);
 	CHECK_ERR(put("/proc/sys/kernel/msgmni", "x"), EINVAL);
 	CHECK_ERR(put("/proc/sys/kernel/msgmni", "1000000"), EINVAL);
+}
+
+TEST(too_large, 5, "a set whose size would not fit into a word is not made")
+{
+	char sem[64];
+
+	get("/proc/sys/kernel/sem", sem);
+	(void)put("/proc/sys/kernel/sem", "2147483647"); /* Linux takes it */
+	CHECK_EQ(syscall(DIRECT_SEMGET, IPC_PRIVATE, 0x20000000, 0600), -1);
+	CHECK_EQ(put("/proc/sys/kernel/sem", sem), 0);
 }
 
 TEST(next_id, 5, "the next object gets the id that was written, unless another one has it")

@@ -221,3 +221,34 @@ TEST(directory, 5, "F_NOTIFY sends a signal when something happens in a director
 	close(fd);
 	leave();
 }
+
+/* Ask for signals about the directory, and end while the requests are still there. */
+static void end_with_requests(void)
+{
+	for (int i = 0; i < 40; i++)
+		(void)fcntl(open("d", O_RDONLY), F_NOTIFY, DN_ATTRIB | DN_MULTISHOT);
+	_exit(0);
+}
+
+TEST(directory_exit, 20, "processes end whose directory is changed just then")
+{
+	long long start = test_ms();
+	pid_t changes, ends;
+
+	enter();
+	CHECK_EQ(mkdir("d", 0755), 0);
+	put("d/f", "x");
+	CHECK(signal(SIGIO, SIG_IGN) != SIG_ERR);
+	changes = fork();
+	while (changes == 0)
+		(void)chmod("d/f", 0600);
+	while (test_ms() - start < 1000) {
+		ends = fork();
+		if (ends == 0)
+			end_with_requests();
+		CHECK_EQ(test_wait(ends), 0);
+	}
+	CHECK_EQ(kill(changes, SIGKILL), 0);
+	CHECK_EQ(waitpid(changes, NULL, 0), changes);
+	leave();
+}

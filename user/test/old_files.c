@@ -4,7 +4,11 @@
  */
 #include "names.h"
 #include <dirent.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
 #include <sys/mount.h>
+#include <sys/shm.h>
 #include <sys/time.h>
 
 struct entry {
@@ -160,6 +164,48 @@ TEST(remap_file_pages, 5, "remap_file_pages shows another part of the file in a 
 	munmap(map, 3 * 4096);
 	close(fd);
 	leave();
+}
+
+static char *segment;
+static atomic_int rounds_begun, rounds_done;
+
+static void *unmap_segments(void *arg)
+{
+	for (int round = 1;; round++) {
+		while (atomic_load(&rounds_begun) == round - 1)
+			sched_yield();
+		if (atomic_load(&rounds_begun) < 0)
+			return NULL;
+		for (volatile int i = 0; i < round % 400; i++)
+			;
+		CHECK_EQ(munmap(segment, 4096), 0);
+		atomic_store(&rounds_done, round);
+	}
+}
+
+TEST(remap_segment, 20, "remap_file_pages of a removed segment that another thread unmaps")
+{
+	long long start = test_ms();
+	pthread_t thread;
+
+	segment = mmap(NULL, 4096, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	CHECK_EQ(pthread_create(&thread, NULL, unmap_segments, NULL), 0);
+	for (int round = 1; test_ms() - start < 2000; round++) {
+		int id = shmget(IPC_PRIVATE, 4096, IPC_CREAT | 0600);
+
+		CHECK(shmat(id, segment, SHM_REMAP) == segment);
+		CHECK_EQ(shmctl(id, IPC_RMID, NULL), 0);
+		atomic_store(&rounds_begun, round);
+		for (volatile int i = 0; i < 100; i++)
+			;
+		CHECK(syscall(SYS_remap_file_pages, segment, 4096, 0, 0, 0) == 0 ||
+		      errno == EINVAL);
+		while (atomic_load(&rounds_done) < round)
+			sched_yield();
+	}
+	atomic_store(&rounds_begun, -1);
+	CHECK_EQ(pthread_join(thread, NULL), 0);
+	CHECK_EQ(munmap(segment, 4096), 0);
 }
 
 TEST(invalidate, 5, "msync with MS_INVALIDATE refuses memory that is locked")

@@ -7,7 +7,8 @@
 #include <sys/resource.h>
 #include <sys/time.h>
 
-#define RT 40
+#define RT		   40
+#define NR_TIMER_SETTIME64 409
 
 static siginfo_t last;
 
@@ -467,4 +468,24 @@ TEST(races, 30,
 		CHECK_EQ(timer_delete(raced), 0);
 		pthread_join(id, NULL);
 	}
+}
+
+TEST(long_interval, 10,
+     "a timer whose interval is too long for the clock fires once, though its signal is ignored")
+{
+	/* struct itimerspec with 64 bits: the interval and the first time. */
+	const int64_t value[4] = { 9000000001ll, 0, 0, 1 };
+	struct itimerspec left;
+	timer_t timer;
+
+	CHECK(signal(SIGUSR1, SIG_IGN) != SIG_ERR);
+	timer = make(CLOCK_MONOTONIC, SIGEV_SIGNAL, SIGUSR1);
+	CHECK_EQ(syscall(NR_TIMER_SETTIME64, timer, 0, value, NULL), 0);
+	test_sleep_ms(50);
+	handle(SIGUSR1, keep, SA_SIGINFO);
+	test_sleep_ms(50);
+	CHECK_EQ(hits, 0);
+	CHECK_EQ(timer_gettime(timer, &left), 0);
+	CHECK(left.it_value.tv_sec > 1000000000);
+	CHECK_EQ(timer_delete(timer), 0);
 }
