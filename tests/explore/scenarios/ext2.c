@@ -277,6 +277,17 @@ static void first_is_checkpointed(void)
 	crashes = true;
 }
 
+/* There is room for all transactions. */
+static void log_is_open(void)
+{
+	first_commits();
+	open_log(12);
+	nr_frames =
+		1u
+		<< 16; /* otherwise memory would be so short that each commit is followed by a checkpoint */
+	crashes = true;
+}
+
 /* More blocks change than a transaction takes that inodes join. */
 static void fill_transaction(void)
 {
@@ -411,6 +422,9 @@ SCENARIO(ext2_undone, "an operation is undone while another one is committed", f
 SCENARIO(ext2_journal,
 	 "two operations while a commit goes through the journal, and a checkpoint follows",
 	 first_is_checkpointed, two_last, { "commit", commit, 1 }, { "operations", operation, 2 });
+
+SCENARIO(ext2_empty, "a commit that may find nothing to store, and an operation", log_is_open,
+	 one_lasts, { "commit", commit, 1 }, { "operation", operation, 1 });
 
 SCENARIO(ext2_checkpoint, "two commits, each with a checkpoint, and two operations",
 	 first_is_checkpointed, two_last, { "commit", commit, 2 }, { "operations", operation, 2 });
