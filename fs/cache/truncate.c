@@ -107,10 +107,17 @@ void mapping_truncate(struct mapping *mapping, file_off_t size, struct page *tai
 {
 	file_off_t first = (size + PAGE_SIZE - 1) >> PAGE_SHIFT;
 	unsigned int from = size & (PAGE_SIZE - 1);
+	struct page *page;
 
 	if (tail) {
 		page_zero(tail, from, PAGE_SIZE - from);
 		page_end_write(tail);
+	}
+	if (!tail && from > 0 && (page = mapping_find(mapping, size >> PAGE_SHIFT))) {
+		/* It may hold the place of a direct read that has seen the old size. */
+		page_lock(page, TASK_UNINTERRUPTIBLE);
+		page_unlock(page);
+		page_put(page);
 	}
 	if (first <= UINT32_MAX)
 		mapping_remove_range(mapping, first, UINT32_MAX);

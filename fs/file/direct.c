@@ -298,6 +298,8 @@ static ssize_t write_locked(struct file *file, struct iter *from, file_off_t *po
 		generic_written(inode, MAX(done, 0), MAX(done, 0));
 		return done;
 	}
+	if (piece->error)
+		piece_zero_behind_end(piece);
 	generic_written(inode, MAX(done, 0), len);
 	piece_room_is_freed(piece);
 	kfree(piece);

@@ -169,6 +169,23 @@ void piece_release_places(struct piece *piece)
 	places_release(&piece->places, (piece->pos + piece->moved) >> PAGE_SHIFT);
 }
 
+void piece_zero_behind_end(const struct piece *piece)
+{
+	struct inode *inode = piece->inode;
+	file_off_t size = inode->size;
+	unsigned int from = size & (PAGE_SIZE - 1);
+	struct page *tail;
+
+	if (from == 0 || piece->pos >> PAGE_SHIFT > size >> PAGE_SHIFT ||
+	    piece->pos + piece->len <= size)
+		return;
+	tail = page_begin_write(&inode->mapping, size >> PAGE_SHIFT, from, PAGE_SIZE);
+	if (IS_ERR(tail))
+		return;
+	page_zero(tail, from, PAGE_SIZE - from);
+	page_end_write(tail);
+}
+
 /* ---- after a kill ---- */
 
 /*
@@ -187,6 +204,7 @@ static void end_piece_of_killed(void *arg)
 	pins_release(piece->parts, piece->nr_parts, !piece->write);
 	if (piece->write) {
 		mutex_lock(&inode->lock);
+		piece_zero_behind_end(piece);
 		generic_forget_behind(inode);
 		piece_room_is_freed(piece);
 		mutex_unlock(&inode->lock);

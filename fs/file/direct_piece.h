@@ -69,6 +69,11 @@ void piece_zero(struct piece *piece, unsigned int n);
 bool piece_move(struct piece *piece);
 /* Release the places. inode->size is as it will be. May sleep for metadata. */
 void piece_release_places(struct piece *piece);
+/*
+ * A write has failed, or does not move the end of the file: the bytes that it may have written behind the end, in the last page, become
+ * zeros, unless memory or the disk fails. inode->lock is held, and no place. May sleep.
+ */
+void piece_zero_behind_end(const struct piece *piece);
 /* Room behind the end, given since this piece was begun, has been freed. inode->lock is held. See lost_room in fs/cache/places.h. */
 void piece_room_is_freed(const struct piece *piece);
 

@@ -321,3 +321,24 @@ BEYOND_TEST(fails_within_a_page, 20,
 		CHECK_EQ(back[i], 0x5a);
 	end();
 }
+
+static ssize_t write_second_sector(void)
+{
+	return pwrite(file, memory, 512, 512);
+}
+
+BEYOND_TEST(killed_within_the_last_page, 20,
+	    "what a killed write leaves behind the end is not seen when the file grows", NO_GATE)
+{
+	begin();
+	CHECK_EQ(ftruncate(plain, 512) | fsync(plain), 0);
+	kill_late(write_second_sector);
+	gate_control("open");
+	test_sleep_ms(200); /* the kernel's task ends the write */
+	CHECK_EQ(ftruncate(plain, 4096), 0);
+	CHECK_EQ(pread(plain, back, 4096, 0), 4096);
+	CHECK_EQ(test_differs(back, 512, 1, 0), 512);
+	for (int i = 512; i < 4096; i++)
+		CHECK_EQ(back[i], 0);
+	end();
+}
