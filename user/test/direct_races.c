@@ -7,6 +7,7 @@
  */
 #include "ext2.h"
 #include <pthread.h>
+#include <sched.h>
 
 #define WORKERS 5
 #define SIZE	(256 << 10)
@@ -191,5 +192,58 @@ TEST(source_comes_and_goes, 20,
 	}
 	done = true;
 	CHECK_EQ(pthread_join(thread, NULL), 0);
+	unmount();
+}
+
+static volatile bool reading, waits;
+
+static void *take_while_reading(void *arg)
+{
+	while (!done) {
+		waits = !reading;
+		if (waits) {
+			sched_yield();
+			continue;
+		}
+		mprotect(fickle + 8192, 8192, PROT_NONE);
+		wait_some(random_below(60));
+		mprotect(fickle + 8192, 8192, PROT_READ | PROT_WRITE);
+		wait_some(random_below(200));
+	}
+	return arg;
+}
+
+TEST(target_comes_and_goes, 20,
+     "a read into memory that is taken away meanwhile has the right bytes, as many as it says")
+{
+	const size_t size = 5 * 4096 + 1000, room = 8 * 4096;
+	long long end = test_ms() + 3000;
+	pthread_t thread;
+	int fd;
+
+	put_image("blank-4k");
+	mount_writable();
+	fd = make_file(MNT "/file", size, SEED);
+	CHECK_EQ(fsync(fd) | fcntl(fd, F_SETFL, O_DIRECT), 0);
+	fickle = mmap(NULL, room, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	CHECK(fickle != MAP_FAILED);
+	CHECK_EQ(pthread_create(&thread, NULL, take_while_reading, NULL), 0);
+	while (test_ms() < end) {
+		ssize_t n;
+
+		memset(fickle, 0, room);
+		waits = false;
+		reading = true;
+		n = pread(fd, fickle, room, 0);
+		reading = false;
+		waits = false;
+		while (!waits)
+			sched_yield();
+		if (n > 0)
+			CHECK_EQ(test_differs(fickle, n, SEED, 0), n);
+	}
+	done = true;
+	CHECK_EQ(pthread_join(thread, NULL), 0);
+	close(fd);
 	unmount();
 }
