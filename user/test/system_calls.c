@@ -17,7 +17,7 @@ TEST(log, 10, "syslog reads the log, from the last clearing on; only root may do
 	CHECK(size > 0 && size <= (int)sizeof(text));
 	CHECK_EQ(klogctl(1, NULL, 0), 0);
 	got = klogctl(3, text, sizeof(text));
-	CHECK(got > 0 && got <= size);
+	CHECK(got > 0); /* on Linux with the times, so it may be more than the size of the buffer */
 	CHECK_EQ(klogctl(3, text, 0), 0);
 	CHECK_EQ(klogctl(4, text, sizeof(text)), got);
 	CHECK(klogctl(3, text, sizeof(text)) < got);
