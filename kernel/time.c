@@ -236,9 +236,9 @@ void time_init(void)
 
 	clock.raw_scale = (NSEC_PER_MSEC << CLOCK_SHIFT) / (told ? told : measured);
 	clock.raw_tsc_base = read_tsc();
-	clock.figures[0] = (struct clock_figures){ .scale = clock.raw_scale,
-						   .tsc_base = clock.raw_tsc_base,
-						   .wall_base = read_rtc() };
+	clock.figures = (struct clock_figures){ .scale = clock.raw_scale,
+						.tsc_base = clock.raw_tsc_base,
+						.wall_base = read_rtc() };
 }
 
 struct vdso_clock time_for_programs(void)
@@ -333,39 +333,38 @@ void tick(void)
 
 /* ---- changing the clocks ---- */
 
-/*
- * Bring new figures into force. A reader that has seen the old number of changes still finds the old figures, because
- * these are written to the other place.
- */
-static void publish(struct vdso_clock *to, const struct clock_figures *figures)
+/* Readers wait from begin_change() to end_change(). Interrupts are off. */
+static void begin_change(struct vdso_clock *to)
 {
-	uint32_t changes = to->changes;
+	WRITE_ONCE(to->changes, to->changes | 1);
+}
 
-	to->figures[(changes + 1) & 1] = *figures;
+static void end_change(struct vdso_clock *to, const struct clock_figures *figures)
+{
+	uint32_t next = to->changes + 1;
+
+	to->figures = *figures;
 	barrier();
-	WRITE_ONCE(to->changes, changes + 1);
+	WRITE_ONCE(to->changes, next);
 }
 
-static void publish_both(struct vdso_clock *programs, const struct clock_figures *figures)
+/* Bring new figures into force: those, with `scale` for the time from now on. */
+static void publish(struct vdso_clock *programs, struct clock_figures figures, uint32_t scale)
 {
 	unsigned int flags = irq_save();
+	uint64_t tsc;
 
-	publish(&clock, figures);
-	publish(programs, figures);
-	irq_restore(flags);
-}
-
-/* Bring another rate into force, from now on. */
-static void publish_rate(struct vdso_clock *programs, uint32_t scale)
-{
-	struct clock_figures figures = clock_newest(&clock);
-	unsigned int flags = irq_save();
-	uint64_t tsc = MAX(read_tsc(), figures.tsc_base);
-
-	figures.base = clock_since_boot(&figures, tsc);
-	figures.tsc_base = tsc;
-	figures.scale = scale;
-	publish_both(programs, &figures);
+	begin_change(&clock);
+	begin_change(programs);
+	memory_barrier(); /* so that no reader has a later TSC and the old figures */
+	if (scale != figures.scale) {
+		tsc = MAX(read_tsc(), figures.tsc_base);
+		figures.base = clock_since_boot(&figures, tsc);
+		figures.tsc_base = tsc;
+		figures.scale = scale;
+	}
+	end_change(&clock, &figures);
+	end_change(programs, &figures);
 	irq_restore(flags);
 }
 
@@ -393,7 +392,7 @@ int time_set_wall(struct vdso_clock *programs, uint64_t ns)
 		return -EINVAL;
 	figures.wall_base = ns - now;
 	WRITE_ONCE(wall_sets, wall_sets + 1);
-	publish_both(programs, &figures);
+	publish(programs, figures, figures.scale);
 	sort_timers();
 	return 0;
 }
@@ -403,7 +402,8 @@ void time_set_rate(struct vdso_clock *programs, int32_t ppb)
 	uint64_t change = (uint64_t)clock.raw_scale * (ppb < 0 ? -ppb : ppb);
 	uint32_t rounded = div_u64(change + NSEC_PER_SEC / 2, NSEC_PER_SEC, NULL);
 
-	publish_rate(programs, ppb < 0 ? clock.raw_scale - rounded : clock.raw_scale + rounded);
+	publish(programs, clock_newest(&clock),
+		ppb < 0 ? clock.raw_scale - rounded : clock.raw_scale + rounded);
 }
 
 void time_set_zone(struct vdso_clock *programs, int32_t minutes_west, int32_t daylight)
@@ -412,7 +412,7 @@ void time_set_zone(struct vdso_clock *programs, int32_t minutes_west, int32_t da
 
 	figures.minutes_west = minutes_west;
 	figures.daylight = daylight;
-	publish_both(programs, &figures);
+	publish(programs, figures, figures.scale);
 }
 
 uint32_t time_wall_sets(void)

@@ -1,8 +1,9 @@
 /*
  * How the kernel and the vDSO (vdso/clock.c) make a time of the TSC.
  *
- * 1. A change of the clock makes new figures; the ones before them stay until the change after that. So a reader never
- *    waits for a writer, and can itself be interrupted by one.
+ * 1. While the figures are being changed, `changes` is odd, and readers wait. The writer has interrupts off, and needs some
+ *    instructions. It reads the TSC in that time. So all times that come from the old figures are of an earlier TSC,
+ *    and the clock never goes back. (An NMI may arrive meanwhile. For its messages, readers wait only CLOCK_TRIES times.)
  * 2. A program has a copy of struct vdso_clock in its page [vvar], which is changed together with the kernel's own.
  *    So both sides compute the same time from the same TSC, and neither runs backwards against the other.
  */
@@ -25,8 +26,8 @@ struct vdso_clock {
 	uint64_t raw_tsc_base; /* the TSC at boot */
 	/* The scale as it was measured; CLOCK_MONOTONIC_RAW keeps it. 0 in a program's copy: programs have to ask the kernel. */
 	uint32_t raw_scale;
-	uint32_t changes; /* figures[changes & 1] are in force */
-	struct clock_figures figures[2];
+	uint32_t changes; /* of the figures; odd: one is under way */
+	struct clock_figures figures;
 };
 
 /* Returns the nanoseconds of a number of TSC cycles, which may be negative. */
@@ -39,18 +40,22 @@ static inline uint64_t clock_scale(uint32_t scale, uint64_t cycles)
 	       ((cycles & 0xffffffff) * scale >> CLOCK_SHIFT);
 }
 
+#define CLOCK_TRIES (1u << 20)
+
 /* Copy the figures that are in force. The CPU and the compiler read in the order of the lines. */
 static inline struct clock_figures clock_newest(const volatile struct vdso_clock *clock)
 {
 	struct clock_figures figures;
-	uint32_t changes;
 
-	do {
-		changes = clock->changes;
+	for (unsigned int left = CLOCK_TRIES; left > 0; left--) {
+		uint32_t changes = clock->changes;
+
 		__asm__ volatile("" ::: "memory");
-		figures = *(const struct clock_figures *)&clock->figures[changes & 1];
+		figures = *(const struct clock_figures *)&clock->figures;
 		__asm__ volatile("" ::: "memory");
-	} while (clock->changes != changes);
+		if (clock->changes == changes && !(changes & 1))
+			break;
+	}
 	return figures;
 }
 
@@ -60,23 +65,20 @@ static inline uint64_t clock_since_boot(const struct clock_figures *figures, uin
 	return figures->base + clock_scale(figures->scale, tsc - figures->tsc_base);
 }
 
-/*
- * Returns the nanoseconds since boot. read_tsc() is called while the figures are in force: with others, a reader that is
- * interrupted in between would compute a time that a later reader goes behind.
- */
+/* Returns the nanoseconds since boot. read_tsc() is called while the figures are in force. */
 static inline uint64_t clock_now(const volatile struct vdso_clock *clock,
 				 uint64_t (*read_tsc)(void))
 {
+	unsigned int left = CLOCK_TRIES;
 	uint32_t changes;
 	uint64_t ns;
 
 	do {
 		changes = clock->changes;
 		__asm__ volatile("" ::: "memory");
-		ns = clock_since_boot((const struct clock_figures *)&clock->figures[changes & 1],
-				      read_tsc());
+		ns = clock_since_boot((const struct clock_figures *)&clock->figures, read_tsc());
 		__asm__ volatile("" ::: "memory");
-	} while (clock->changes != changes);
+	} while ((clock->changes != changes || changes & 1) && --left > 0);
 	return ns;
 }
 
