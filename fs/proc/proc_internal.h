@@ -50,6 +50,11 @@ unsigned int proc_first_number(const struct dir_context *context, file_off_t bas
  */
 bool proc_emit_number(struct dir_context *context, file_off_t base, unsigned int number,
 		      uint64_t inode_number, unsigned int type);
+/*
+ * Returns the thread with the number, the first thread for 0, or NULL if it has ended. tasks_lock is held.
+ * fs/proc/process.c
+ */
+struct task *proc_thread(struct process *process, unsigned int tid);
 /* Returns whether the process has the thread, or had it as its first one. Takes tasks_lock. */
 bool process_has_thread(struct process *process, unsigned int tid);
 
@@ -59,6 +64,12 @@ struct vma;
  * sleep. fs/proc/task.c
  */
 void proc_show_area(struct text *text, struct mm *mm, const struct vma *vma, char *buf);
+typedef void show_area_function(struct text *text, struct mm *mm, const struct vma *vma, char *buf);
+/*
+ * Call a function like proc_show_area() for each VMA of a process, in the order of their addresses, until the text is full.
+ * A process without an address space has none. Returns 0 or -ENOMEM. May sleep. fs/proc/task.c
+ */
+int proc_show_areas(struct process *process, struct text *text, show_area_function *show);
 
 /* fs/proc/text.c: of files that print themselves, and of those that are not text. */
 extern const struct file_ops proc_text_ops, proc_bytes_ops;

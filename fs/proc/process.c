@@ -134,6 +134,19 @@ static unsigned int next_thread(struct process *process, unsigned int from)
 	return found;
 }
 
+struct task *proc_thread(struct process *process, unsigned int tid)
+{
+	struct task *task;
+
+	lockdep_held(&tasks_lock);
+	if (tid == 0)
+		return process_leader(process);
+	list_for_each(task, &process->threads, thread_link)
+		if (task->tid == tid)
+			return task;
+	return NULL;
+}
+
 bool process_has_thread(struct process *process, unsigned int tid)
 {
 	return next_thread(process, tid) == tid;

@@ -2,7 +2,7 @@
  * The files of a process or thread in /proc that tell how it runs: its turns on the CPU, where it sleeps, the call that
  * it makes, its timers, and the children of a thread.
  */
-#include "fs/proc/proc.h"
+#include "fs/proc/proc_internal.h"
 #include "kernel/process/credentials.h"
 #include "kernel/process/process.h"
 #include "kernel/process/timecalls.h"
@@ -11,19 +11,11 @@
 #include "kernel/syscall.h"
 #include "lib/string.h"
 
-/* Returns the thread, the first one for 0, or NULL if it has ended. tasks_lock is held. */
-static struct task *thread_of(struct process *process, unsigned int tid)
-{
-	struct task *task = tid ? task_find_locked(tid) : process_leader(process);
-
-	return task && task->process == process ? task : NULL;
-}
-
 /* The time on a CPU in nanoseconds, the time of waiting for one, which is not counted, and the number of turns. */
 static int show_schedstat(struct process *process, unsigned int tid, struct text *text)
 {
 	unsigned int flags = spin_lock_irqsave(&tasks_lock);
-	const struct task *task = thread_of(process, tid);
+	const struct task *task = proc_thread(process, tid);
 
 	if (task)
 		text_printf(text, "%llu 0 %u\n", (unsigned long long)task_cpu_ns(task),
@@ -45,7 +37,7 @@ static void show_line(struct text *text, const char *name, unsigned long long va
 static int show_sched(struct process *process, unsigned int tid, struct text *text)
 {
 	unsigned int flags = spin_lock_irqsave(&tasks_lock);
-	const struct task *task = thread_of(process, tid);
+	const struct task *task = proc_thread(process, tid);
 
 	if (task) {
 		text_printf(text, "%s (%u, #threads: %u)\n", task->name, task->tid,

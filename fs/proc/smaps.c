@@ -8,8 +8,6 @@
  */
 #include "fs/proc/proc_internal.h"
 #include "lib/div64.h"
-#include "lib/string.h"
-#include "mm/slab.h"
 #include "mm/vm/tables.h"
 
 #define KB_A_PAGE  (PAGE_SIZE / 1024)
@@ -174,20 +172,7 @@ static void show_vma(struct text *text, struct mm *mm, const struct vma *vma, ch
 
 static int show_smaps(struct process *process, unsigned int number, struct text *text)
 {
-	char *buf = kmalloc(PATH_MAX, 0);
-	struct mm *mm = process_mm(process);
-	struct vma *vma;
-
-	if (mm && buf && mutex_lock_killable(&mm->lock) == 0) {
-		for (vma = mm_find_next(mm, 0); vma && !text->full;
-		     vma = mm_find_next(mm, vma->end))
-			show_vma(text, mm, vma, buf);
-		mutex_unlock(&mm->lock);
-	}
-	if (mm)
-		mm_put(mm);
-	kfree(buf);
-	return buf ? 0 : -ENOMEM;
+	return proc_show_areas(process, text, show_vma);
 }
 PROC_ENTRY(pid_smaps, .path = "/pid/smaps", .mode = 0400, .show_process = show_smaps);
 PROC_ENTRY(task_smaps, .path = "/pid/task/N/smaps", .mode = 0400, .show_process = show_smaps);

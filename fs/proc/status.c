@@ -5,7 +5,7 @@
  */
 #include "drivers/tty/tty.h"
 #include "fs/file/file.h"
-#include "fs/proc/proc.h"
+#include "fs/proc/proc_internal.h"
 #include "kernel/process/process.h"
 #include "kernel/process/timecalls.h"
 #include "kernel/process/usage.h"
@@ -96,19 +96,6 @@ PROC_ENTRY(task_statm, .path = "/pid/task/N/statm", .mode = 0444, .show_process 
 
 /* ---- its threads ---- */
 
-/* The thread with the number, the first one for 0, or NULL if it has ended. tasks_lock is held. */
-static const struct task *thread_of(struct process *process, unsigned int tid)
-{
-	const struct task *task;
-
-	if (tid == 0)
-		return process_leader(process);
-	list_for_each(task, &process->threads, thread_link)
-		if (task->tid == tid)
-			return task;
-	return NULL;
-}
-
 static const char *state_of(const struct task *task)
 {
 	return state_names[task ? task->state : TASK_DEAD];
@@ -142,7 +129,7 @@ static int show_stat(struct process *process, unsigned int tid, struct text *tex
 	static const struct task none;
 	struct memory_use memory = memory_use(process);
 	unsigned int flags = spin_lock_irqsave(&tasks_lock);
-	const struct task *found = thread_of(process, tid), *task = found ? found : &none;
+	const struct task *found = proc_thread(process, tid), *task = found ? found : &none;
 	const struct tty *tty = process->tty;
 	struct usage own = tid ? task_usage(task) : process_usage(process);
 	struct usage children = process->children_usage;
@@ -171,7 +158,7 @@ static int show_comm(struct process *process, unsigned int tid, struct text *tex
 {
 	unsigned int flags = spin_lock_irqsave(&tasks_lock);
 
-	text_printf(text, "%s\n", name_of(process, thread_of(process, tid)));
+	text_printf(text, "%s\n", name_of(process, proc_thread(process, tid)));
 	spin_unlock_irqrestore(&tasks_lock, flags);
 	return 0;
 }
@@ -185,7 +172,7 @@ static int store_comm(struct process *process, unsigned int tid, char *input, si
 	if (process != current->process)
 		return refuse(EINVAL, "the name of another process");
 	flags = spin_lock_irqsave(&tasks_lock);
-	task = (struct task *)thread_of(process, tid);
+	task = proc_thread(process, tid);
 	if (task) {
 		memset(task->name, 0, sizeof(task->name));
 		strlcpy(task->name, input, sizeof(task->name));
@@ -263,7 +250,7 @@ static int show_status(struct process *process, unsigned int tid, struct text *t
 {
 	struct memory_use memory = memory_use(process);
 	unsigned int flags = spin_lock_irqsave(&tasks_lock);
-	const struct task *task = thread_of(process, tid);
+	const struct task *task = proc_thread(process, tid);
 
 	text_printf(text, "Name:\t%s\n", name_of(process, task));
 	if (task && task->fs)
@@ -342,7 +329,7 @@ PROC_ENTRY(pid_limits, .path = "/pid/limits", .mode = 0444, .show_process = show
 static int show_personality(struct process *process, unsigned int tid, struct text *text)
 {
 	unsigned int flags = spin_lock_irqsave(&tasks_lock);
-	const struct task *task = thread_of(process, tid);
+	const struct task *task = proc_thread(process, tid);
 
 	text_printf(text, "%08x\n", task ? task->personality : 0);
 	spin_unlock_irqrestore(&tasks_lock, flags);

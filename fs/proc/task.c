@@ -154,7 +154,7 @@ void proc_show_area(struct text *text, struct mm *mm, const struct vma *vma, cha
 		    IS_ERR(name) ? "" : name);
 }
 
-static int show_maps(struct process *process, unsigned int number, struct text *text)
+int proc_show_areas(struct process *process, struct text *text, show_area_function *show)
 {
 	char *buf = kmalloc(PATH_MAX, 0);
 	struct mm *mm = process_mm(process);
@@ -163,13 +163,18 @@ static int show_maps(struct process *process, unsigned int number, struct text *
 	if (mm && buf && mutex_lock_killable(&mm->lock) == 0) {
 		for (vma = mm_find_next(mm, 0); vma && !text->full;
 		     vma = mm_find_next(mm, vma->end))
-			proc_show_area(text, mm, vma, buf);
+			show(text, mm, vma, buf);
 		mutex_unlock(&mm->lock);
 	}
 	if (mm)
 		mm_put(mm);
 	kfree(buf);
 	return buf ? 0 : -ENOMEM;
+}
+
+static int show_maps(struct process *process, unsigned int number, struct text *text)
+{
+	return proc_show_areas(process, text, proc_show_area);
 }
 PROC_ENTRY(pid_maps, .path = "/pid/maps", .mode = 0400, .show_process = show_maps);
 PROC_ENTRY(task_maps, .path = "/pid/task/N/maps", .mode = 0400, .show_process = show_maps);
