@@ -26,15 +26,18 @@ FACT(fs_overflow_gid, "sys/fs/overflowgid", "65534");
 FACT(mmap_min_addr, "sys/vm/mmap_min_addr", "65536");
 /* No memory is kept free: a task that finds none waits for write-back. */
 FACT(min_free_kbytes, "sys/vm/min_free_kbytes", "0");
+/* Mappings that are obviously too large are refused, and all others are granted: the heuristic, mode 0. */
+FACT(overcommit_memory, "sys/vm/overcommit_memory", "0");
 /* Nothing is swapped out. */
 FACT(swappiness, "sys/vm/swappiness", "0");
+/* When memory runs out, a process is killed. */
 FACT(panic_on_oom, "sys/vm/panic_on_oom", "0");
 
 /* A program of SCHED_RR has the CPU for RR_TICKS ticks. Urgent programs may take all of the time. */
 FACT(sched_rr_timeslice, "sys/kernel/sched_rr_timeslice_ms", "100");
 FACT(sched_rt_period, "sys/kernel/sched_rt_period_us", "1000000");
 FACT(sched_rt_runtime, "sys/kernel/sched_rt_runtime_us", "-1");
-/* Everybody may read the log, and a debugger any process of its user. */
+/* Everybody may read the log. */
 FACT(dmesg_restrict, "sys/kernel/dmesg_restrict", "0");
 
 /* ---- random identifiers ---- */
@@ -59,7 +62,7 @@ static void uuid_print(struct text *text, const uint8_t *uuid)
 	text_printf(text, "\n");
 }
 
-/* Another one at each read. */
+/* Each read makes another one. */
 static void uuid_show(struct text *text)
 {
 	uint8_t uuid[UUID_BYTES];

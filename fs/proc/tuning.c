@@ -56,22 +56,7 @@ static void nr_open_show(struct text *text)
 }
 PROC_FILE(nr_open, "sys/fs/nr_open", 0444, nr_open_show, NULL);
 
-static void lease_break_time_show(struct text *text)
-{
-	text_printf(text, "%u\n", lease_break_time);
-}
-
-static int lease_break_time_store(char *input, size_t len)
-{
-	uint32_t seconds;
-	int error = parse_u32(input, &seconds);
-
-	if (!error)
-		WRITE_ONCE(lease_break_time, seconds);
-	return error;
-}
-PROC_FILE(lease_break_time, "sys/fs/lease-break-time", 0644, lease_break_time_show,
-	  lease_break_time_store);
+PROC_NUMBER(lease_break_time, "sys/fs/lease-break-time", lease_break_time, 0, UINT32_MAX);
 
 /* A file that allows something with a number other than 0. */
 #define SWITCH_FILE(variable, path)                          \
@@ -94,13 +79,6 @@ SWITCH_FILE(leases_enabled, "sys/fs/leases-enable");
 SWITCH_FILE(dir_notify_enabled, "sys/fs/dir-notify-enable");
 SWITCH_FILE(protected_symlinks, "sys/fs/protected_symlinks");
 SWITCH_FILE(protected_hardlinks, "sys/fs/protected_hardlinks");
-
-/* Mappings that are obviously too large are refused, and all others are granted: the heuristic, mode 0. */
-static void overcommit_show(struct text *text)
-{
-	text_printf(text, "0\n");
-}
-PROC_FILE(overcommit_memory, "sys/vm/overcommit_memory", 0444, overcommit_show, NULL);
 
 /* ---- devices ---- */
 
