@@ -18,28 +18,19 @@
  *	removes the item: lost
  */
 #include "fs/events/epoll.h"
-#include "fs/events/event_file.h"
 #include "fs/events/users.h"
 #include "fs/file/file.h"
 #include "fs/file/poll.h"
-#include "kernel/init.h"
 #include "kernel/process/process.h"
 #include "kernel/syscall.h"
-#include "lib/print.h"
 #include "mm/slab.h"
 #include "mm/vm/iter.h"
 
-#define KEY_NUMBER_BITS \
-	16u /* of a key: items of files that are open, but not under this fd any more */
-#define KEY_LAST     ((1u << KEY_NUMBER_BITS) - 1)
-
-#define WATCHES_PART 25u /* all items of a user take up to 1/25 of low memory */
+#define KEY_LAST ((1u << EPOLL_KEY_NUMBER_BITS) - 1)
 
 spinlock_t watches_lock = SPINLOCK_INIT("epoll watches");
 struct mutex epoll_nesting = MUTEX_INIT(epoll_nesting);
-unsigned int epoll_max_user_watches;
 
-SLAB_CACHE(epoll_cache, "epoll", struct epoll, 0);
 SLAB_CACHE(item_cache, "epoll item", struct epoll_item, 0);
 
 /* ---- events ---- */
@@ -228,8 +219,7 @@ static int scan(struct epoll *epoll, struct iter *to, unsigned int max)
 	return n ? (int)n : result;
 }
 
-/* Returns true if the epoll has something to report. Others leave the list. */
-static bool anything_ready(struct epoll *epoll)
+bool epoll_has_events(struct epoll *epoll)
 {
 	struct epoll_item *last = last_ready(epoll), *item = NULL;
 
@@ -283,10 +273,10 @@ int epoll_collect(struct epoll *epoll, struct iter *to, unsigned int max, uint64
 /* Returns the item of a file under a descriptor, or NULL. */
 static struct epoll_item *find(struct epoll *epoll, struct file *file, unsigned int fd)
 {
-	uintptr_t key = fd << KEY_NUMBER_BITS | KEY_LAST;
+	uintptr_t key = fd << EPOLL_KEY_NUMBER_BITS | KEY_LAST;
 	struct tree_node *node;
 
-	while ((node = tree_below(epoll->items, key)) && node->key >> KEY_NUMBER_BITS == fd) {
+	while ((node = tree_below(epoll->items, key)) && node->key >> EPOLL_KEY_NUMBER_BITS == fd) {
 		struct epoll_item *item = container_of(node, struct epoll_item, node);
 
 		if (item->file == file)
@@ -299,7 +289,7 @@ static struct epoll_item *find(struct epoll *epoll, struct file *file, unsigned 
 /* Put the item into the tree. Returns 0, or -ENOSPC if too many files had this descriptor. */
 static int insert(struct epoll_item *item, unsigned int fd)
 {
-	uintptr_t key = fd << KEY_NUMBER_BITS;
+	uintptr_t key = fd << EPOLL_KEY_NUMBER_BITS;
 	struct tree_node *last = tree_below(item->epoll->items, key | KEY_LAST);
 
 	if (last && last->key >= key)
@@ -372,11 +362,8 @@ static void item_forget(struct epoll_item *item)
 	tree_remove(&item->epoll->items, &item->node);
 }
 
-/*
- * Remove and free an item. Once it has left the queues, item_woken() does not run for it any more. epoll->mutex is
- * held.
- */
-static void item_remove(struct epoll_item *item)
+/* Once the item has left the queues, item_woken() does not run for it any more. */
+void epoll_item_remove(struct epoll_item *item)
 {
 	struct epoll *epoll = item->epoll;
 	unsigned int flags;
@@ -495,129 +482,7 @@ int epoll_delete(struct epoll *epoll, struct file *file, unsigned int fd)
 		return error;
 	item = find(epoll, file, fd);
 	if (item)
-		item_remove(item);
+		epoll_item_remove(item);
 	mutex_unlock(&epoll->mutex);
 	return item ? 0 : -ENOENT;
 }
-
-/* ---- files ---- */
-
-/*
- * The last reference to a watched file has gone. Its queues still exist. Items of the file can vanish
- * meanwhile only because their epoll is closed, which also takes epoll_nesting.
- */
-static void leave_epolls(struct file *file)
-{
-	struct epoll_item *item;
-
-	mutex_lock(&epoll_nesting);
-	while ((item = READ_ONCE(file->epolls)) != NULL) {
-		struct epoll *epoll = item->epoll;
-
-		mutex_lock(&epoll->mutex);
-		item_remove(item);
-		mutex_unlock(&epoll->mutex);
-	}
-	mutex_unlock(&epoll_nesting);
-}
-
-static unsigned int epoll_poll(struct file *file, struct poll_table *table)
-{
-	struct epoll *epoll = file->private;
-	bool ready;
-
-	poll_wait(table, &epoll->watchers, POLLIN | POLLRDNORM);
-	mutex_lock(&epoll->mutex);
-	ready = anything_ready(epoll);
-	mutex_unlock(&epoll->mutex);
-	return ready ? POLLIN | POLLRDNORM : 0;
-}
-
-static void epoll_free(struct epoll *epoll)
-{
-	event_user_put(epoll->user);
-	slab_free(epoll_cache, epoll);
-}
-
-static void epoll_release(struct file *file)
-{
-	struct epoll *epoll = file->private;
-	struct tree_node *node;
-
-	mutex_lock(&epoll_nesting);
-	mutex_lock(&epoll->mutex);
-	while ((node = tree_below(epoll->items, UINTPTR_MAX)) != NULL)
-		item_remove(container_of(node, struct epoll_item, node));
-	mutex_unlock(&epoll->mutex);
-	mutex_unlock(&epoll_nesting);
-	epoll_free(epoll);
-}
-
-/* A line for each item. A descriptor may have been watched several times, with different files. */
-static void epoll_show(struct file *file, struct text *text)
-{
-	struct epoll *epoll = file->private;
-	struct tree_node *node;
-
-	if (mutex_lock_killable(&epoll->mutex))
-		return;
-	for (node = tree_below(epoll->items, UINTPTR_MAX); node;
-	     node = tree_below(epoll->items, node->key)) {
-		const struct epoll_item *item = container_of(node, struct epoll_item, node);
-		struct inode *inode = item->file->inode;
-
-		text_printf(text, "tfd: %8u events: %8x data: %16llx  pos:%lld ino:%llx sdev:%x\n",
-			    (unsigned int)(node->key >> KEY_NUMBER_BITS),
-			    item->events | POLLERR | POLLHUP, (unsigned long long)item->data,
-			    (long long)item->file->pos, (unsigned long long)inode->number,
-			    inode->sb->dev);
-	}
-	mutex_unlock(&epoll->mutex);
-}
-
-static const struct file_ops epoll_file_ops = {
-	.release = epoll_release,
-	.poll = epoll_poll,
-	.show = epoll_show,
-};
-
-struct epoll *file_epoll(struct file *file)
-{
-	return file->ops == &epoll_file_ops ? file->private : NULL;
-}
-
-struct file *epoll_make(void)
-{
-	struct epoll *epoll = slab_alloc(epoll_cache, ALLOC_ZERO);
-	struct file *file;
-
-	if (!epoll)
-		return ERR_PTR(-ENOMEM);
-	epoll->user = event_user_get();
-	if (!epoll->user) {
-		slab_free(epoll_cache, epoll);
-		return ERR_PTR(-ENOMEM);
-	}
-	mutex_init(&epoll->mutex, "epoll");
-	spin_init(&epoll->lock, "epoll ready");
-	list_init(&epoll->ready);
-	wait_queue_init(&epoll->sleepers, "epoll sleepers");
-	wait_queue_init(&epoll->watchers, "epoll watchers");
-	file = event_file("[eventpoll]", &epoll_file_ops, epoll, O_RDWR);
-	if (IS_ERR(file))
-		epoll_free(epoll);
-	else
-		epoll->file = file;
-	return file;
-}
-
-static void epoll_init(void)
-{
-	struct memory_stats stats;
-
-	memory_stats(&stats);
-	epoll_max_user_watches =
-		stats.low_total / WATCHES_PART * (PAGE_SIZE / sizeof(struct epoll_item));
-	before_watched_file_closes = leave_epolls;
-}
-INITCALL(1, epoll_init);

@@ -34,6 +34,8 @@
 #define EPOLL_OPTIONS  (EPOLLEXCLUSIVE | EPOLLWAKEUP | EPOLLONESHOT | EPOLLET)
 
 #define EPOLL_QUEUES   2 /* wait queues of one file */
+/* Lower bits of an item's key. They number the items under one descriptor: earlier files of it may still be open. */
+#define EPOLL_KEY_NUMBER_BITS 16u
 
 struct epoll_event { /* in the layout of user programs: 12 bytes */
 	uint32_t events;
@@ -79,12 +81,15 @@ extern spinlock_t watches_lock;
 extern struct mutex epoll_nesting;
 extern unsigned int epoll_max_user_watches; /* /proc/sys/fs/epoll/max_user_watches */
 
-/* ---- fs/events/epoll.c ---- */
+/* ---- fs/events/epoll_file.c ---- */
 
 /* Returns the epoll of an open file, or NULL if it is another kind of file. */
 struct epoll *file_epoll(struct file *file);
 /* Make the open file of an empty epoll. Returns ERR_PTR(-ENFILE, -ENOMEM) on failure. May sleep. */
 struct file *epoll_make(void);
+
+/* ---- fs/events/epoll.c ---- */
+
 /*
  * Watch a file under the number fd, change what is wanted of it, or watch it no longer. Return 0, -EEXIST,
  * -ENOENT, -ELOOP, -ENOSPC, -ENOMEM, -EINVAL or -ERESTARTSYS. May sleep.
@@ -100,6 +105,13 @@ int epoll_delete(struct epoll *epoll, struct file *file, unsigned int fd);
  * -EINTR, -EFAULT or -ERESTARTSYS. May sleep.
  */
 int epoll_collect(struct epoll *epoll, struct iter *to, unsigned int max, uint64_t deadline);
+/*
+ * Returns true if the epoll has something to report. Items whose files are not ready leave the ready list. epoll->mutex is
+ * held.
+ */
+bool epoll_has_events(struct epoll *epoll);
+/* Remove and free an item. epoll->mutex is held. Never sleeps. */
+void epoll_item_remove(struct epoll_item *item);
 
 /* ---- fs/events/epoll_nest.c ---- */
 
