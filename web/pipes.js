@@ -14,7 +14,7 @@ const PAGE = 4096;
  *
  * asleepReading and asleepWriting are arrays of { name, tid }. A slot is
  *
- *	{ place, kind, frame, offset, length, state, merge, refs, lent, mapped }
+ *	{ place, kind, frame, offset, length, state, merge, device, refs, lent, mapped }
  *
  * whose state is "here", "on its way", "failed" or "gone", as in /proc/pipes.
  */
