@@ -22,10 +22,11 @@ async function fetchCompressed(url) {
 }
 
 /*
- * Starts the machine. `onOutput` gets an array of the bytes that the guest writes to its terminal. Returns
+ * Starts the machine. `onOutput` gets an array of the bytes that the guest writes to its terminal. `onHalt` is called
+ * when the CPU halts for ever: the guest has been switched off, or its kernel has panicked. Returns
  * { memorySize, read(physical, length), type(text), command(text) }. command() is for the second serial line.
  */
-export async function startMachine(onOutput) {
+export async function startMachine(onOutput, onHalt) {
 	const [kernel, disk] = await Promise.all(["sluice.elf.gz", "root.ext2.gz"].map(fetchCompressed));
 	const emulator = new V86({
 		wasm_path: "vendor/v86.wasm",
@@ -49,6 +50,7 @@ export async function startMachine(onOutput) {
 				pending = [];
 			}, 10);
 	});
+	emulator.add_listener("cpu-event-halt", onHalt);
 	await new Promise((resolve) => emulator.add_listener("emulator-started", resolve));
 	return {
 		memorySize: MEMORY,

@@ -29,30 +29,37 @@ async function start() {
 		["machine", "terminal", "memory", "rings", "gate"].map((name) => import(`./${name}.js`)),
 	);
 	const layout = await (await fetch("layout.json")).json();
-	let machine = null, memory = null, gate = null;
-	const tellSize = (columns, rows) => gate && machine.command(`stty cols ${columns} rows ${rows} </dev/ttyS0`);
+	let machine = null, atPrompt = false;
+	const tellSize = (columns, rows) => atPrompt && machine.command(`stty cols ${columns} rows ${rows} </dev/ttyS0`);
 	const terminal = openTerminal(page["terminal"], (text) => machine?.type(text), tellSize);
-	const atPrompt = () => {
-		gate = new Gate(page["gate"], page["gate-state"], machine, memory, say);
+	const connect = () => {
+		atPrompt = true;
 		tellSize(terminal.size().columns, terminal.size().rows);
 		tour.start(machine);
+		const memory = new Memory(machine.read, machine.memorySize, layout);
+		const gate = new Gate(page["gate"], page["gate-state"], machine, memory, say);
+		const announcer = new Announcer(page["rings-said"]);
+		new Rings(page["rings"], page["detail"], memory, (pipes) => {
+			announcer.look(pipes);
+			gate.look();
+			tour.look(pipes);
+		});
 		say("The machine is ready.");
 		/* The copies for use without a network are made now, when the machine needs the network no more. */
 		navigator.serviceWorker?.register("service-worker.js").catch((error) => say(`There is no use without a network: ${error.message}`));
 	};
-	machine = await startMachine((bytes) => {
+	const onOutput = (bytes) => {
 		terminal.write(bytes);
 		tour.output(bytes);
-		if (!gate && String.fromCharCode(...bytes).includes("# "))
-			atPrompt();
-	});
-	memory = new Memory(machine.read, machine.memorySize, layout);
-	const announcer = new Announcer(page["rings-said"]);
-	new Rings(page["rings"], page["detail"], memory, (pipes) => {
-		announcer.look(pipes);
-		gate?.look();
-		tour.look(pipes);
-	});
+		if (!atPrompt && String.fromCharCode(...bytes).includes("# "))
+			connect();
+	};
+	const onHalt = () => {
+		tour.stop();
+		page["gate"].disabled = true;
+		say("The machine has halted. Reload the page to start it again.");
+	};
+	machine = await startMachine(onOutput, onHalt);
 	globalThis.sluice = { machine, terminal }; /* for the browser's console, and for tests */
 }
 

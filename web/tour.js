@@ -26,6 +26,12 @@ export class Tour {
 		this.page["type-it"].disabled = false;
 	}
 
+	/* The machine has stopped. */
+	stop() {
+		this.printed = null;
+		this.page["type-it"].disabled = true;
+	}
+
 	addButton(step, i) {
 		const item = document.createElement("li");
 		const button = document.createElement("button");

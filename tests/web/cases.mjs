@@ -181,6 +181,14 @@ const cases = {
 		await page.waitForFunction(() => /has no DecompressionStream\.$/.test(document.getElementById("status").textContent), null, { timeout: 20000 });
 		await context.close();
 	},
+	async "exit: the page says that the machine has halted"() {
+		const { page } = opened;
+		await page.evaluate(() => sluice.machine.type("\x03"));
+		await page.waitForTimeout(500);
+		await page.evaluate(() => sluice.machine.type("exit\n"));
+		await page.waitForFunction(() => /has halted/.test(document.getElementById("status").textContent), null, { timeout: 20000 });
+		assert.ok(await page.locator("#type-it").isDisabled());
+	},
 	async "console: there were no errors"() {
 		assert.deepEqual(opened.errors, []);
 	},
