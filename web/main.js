@@ -37,6 +37,8 @@ async function start() {
 		tellSize(terminal.size().columns, terminal.size().rows);
 		tour.start(machine);
 		const memory = new Memory(machine.read, machine.memorySize, layout);
+		if (!memory.fitsLayout())
+			return giveUp("The pipes cannot be shown, because layout.json belongs to another build of the kernel. Reload the page.");
 		const gate = new Gate(page["gate"], page["gate-state"], machine, memory, say);
 		const announcer = new Announcer(page["rings-said"]);
 		new Rings(page["rings"], page["detail"], memory, (pipes) => {

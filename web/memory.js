@@ -19,6 +19,15 @@ export class Memory {
 		this.symbols = layout.symbols;
 		this.structs = layout.structs;
 		this.constants = layout.constants;
+		this.code = layout.code;
+	}
+
+	/* Is the kernel in memory the one from which the layout was made? Computes the checksum of tools/layout. */
+	fitsLayout() {
+		let checksum = 0;
+		for (const byte of this.physical(this.translate(this.code.start), this.code.length))
+			checksum = (Math.imul(checksum, 31) + byte) >>> 0;
+		return checksum === this.code.checksum;
 	}
 
 	/* Returns bytes of physical memory, or throws if there is no such memory. */

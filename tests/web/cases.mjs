@@ -181,6 +181,21 @@ const cases = {
 		await page.waitForFunction(() => /has no DecompressionStream\.$/.test(document.getElementById("status").textContent), null, { timeout: 20000 });
 		await context.close();
 	},
+	async "another build: a sentence says that layout.json does not belong to the kernel"() {
+		const context = await browser.newContext();
+		const page = await context.newPage();
+		await page.route("**/layout.json", async (route) => {
+			const response = await route.fetch();
+			const layout = await response.json();
+			layout.code.checksum ^= 1;
+			await route.fulfill({ response, json: layout });
+		});
+		await page.goto(server.address);
+		await ready(page);
+		assert.match(await page.locator("#status").textContent(), /layout\.json belongs to another build/);
+		assert.ok(await page.getByRole("switch").isDisabled());
+		await context.close();
+	},
 	async "exit: the page says that the machine has halted"() {
 		const { page } = opened;
 		await page.evaluate(() => sluice.machine.type("\x03"));
