@@ -1,9 +1,10 @@
 /*
- * How the kernel and the vDSO (vdso/clock.c) make a time of the TSC.
+ * How the kernel and the vDSO (vdso/clock.c) compute a time from the TSC.
  *
- * 1. While the figures are being changed, `changes` is odd, and readers wait. The writer has interrupts off, and needs some
- *    instructions. It reads the TSC in that time. So all times that come from the old figures are of an earlier TSC,
- *    and the clock never goes back. (An NMI may arrive meanwhile. For its messages, readers wait only CLOCK_TRIES times.)
+ * 1. While the figures are being changed, `changes` is odd, and readers wait. The writer has interrupts off, and needs only
+ *    a few instructions, among them the one that reads the TSC. So the old figures are used only with an earlier TSC,
+ *    and the clock never goes back. An NMI may interrupt the writer and read the clock, for the time of its messages.
+ *    It would wait for ever, so a reader looks CLOCK_TRIES times at most.
  * 2. A program has a copy of struct vdso_clock in its page [vvar], which is changed together with the kernel's own.
  *    So both sides compute the same time from the same TSC, and neither runs backwards against the other.
  */
@@ -42,7 +43,7 @@ static inline uint64_t clock_scale(uint32_t scale, uint64_t cycles)
 
 #define CLOCK_TRIES (1u << 20)
 
-/* Copy the figures that are in force. The CPU and the compiler read in the order of the lines. */
+/* Returns the figures that are in force. The CPU loads in order, and the barriers stop the compiler from reordering. */
 static inline struct clock_figures clock_newest(const volatile struct vdso_clock *clock)
 {
 	struct clock_figures figures;
