@@ -185,8 +185,8 @@ static bool start_next(struct ext2_fs *fs, struct ext2_transaction *next)
 
 //BOOK: ext2-close
 /*
- * Close the running transaction, and start another one. Returns it, or NULL if it is empty. The inodes that it stores
- * are added to `inodes`.
+ * Close the running transaction, and start another one. Returns the closed one, which may have no blocks. The inodes that
+ * it stores are added to `inodes`.
  */
 static struct ext2_transaction *close_running(struct ext2_fs *fs, struct list *inodes)
 {
