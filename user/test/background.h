@@ -17,22 +17,27 @@ __attribute__((unused)) static pid_t in_background(void (*function)(void))
 	return child;
 }
 
+/* Returns the child's state as /proc/PID/stat has it: R, S, D, Z ... */
+__attribute__((unused)) static char state_of(pid_t child)
+{
+	char path[32], line[256];
+	ssize_t n;
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", child);
+	fd = open(path, O_RDONLY);
+	n = read(fd, line, sizeof(line) - 1);
+	CHECK(n > 0);
+	close(fd);
+	line[n] = 0;
+	return strrchr(line, ')')[2];
+}
+
 /* Wait until the child sleeps. */
 __attribute__((unused)) static void await_sleep(pid_t child)
 {
-	char path[32], line[256], state = 0;
-
-	snprintf(path, sizeof(path), "/proc/%d/stat", child);
-	for (int calm = 0; calm < 3; calm = state == 'S' ? calm + 1 : 0) {
-		int fd = open(path, O_RDONLY);
-		ssize_t n = read(fd, line, sizeof(line) - 1);
-
-		CHECK(n > 0);
-		close(fd);
-		line[n] = 0;
-		state = strrchr(line, ')')[2];
+	for (int calm = 0; calm < 3; calm = state_of(child) == 'S' ? calm + 1 : 0)
 		test_sleep_ms(2);
-	}
 }
 
 #endif

@@ -2,6 +2,7 @@
  * O_DIRECT on a disk that answers late or not at all: what happens to the memory, the file and the process meanwhile.
  */
 #define _GNU_SOURCE
+#include "background.h"
 #include "gate.h"
 #include <pthread.h>
 
@@ -12,16 +13,22 @@ static int file, plain;
 static pthread_t helper;
 static volatile ssize_t helped;
 
+static void open_file(void)
+{
+	file = open("/mnt/late", O_RDWR | O_CREAT | O_DIRECT, 0600);
+	plain = open("/mnt/late", O_RDWR);
+	CHECK(file >= 0 && plain >= 0);
+}
+
 /* Mount a writable file system whose file has FILE_SIZE known bytes, none of them cached. */
 static void begin(void)
 {
 	memory = mmap(NULL, FILE_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	CHECK(memory != MAP_FAILED);
-	gate_mount();
+	/* With so much room, no operation waits for a commit, which the gate would hold up, too. */
+	gate_mount_image("/test/data/blank-4k");
 	CHECK_EQ(mount("/dev/gate0", "/mnt", "ext2", MS_REMOUNT, NULL), 0);
-	file = open("/mnt/late", O_RDWR | O_CREAT | O_DIRECT, 0600);
-	plain = open("/mnt/late", O_RDWR);
-	CHECK(file >= 0 && plain >= 0);
+	open_file();
 	test_fill(memory, FILE_SIZE, 1, 0);
 	CHECK_EQ(pwrite(file, memory, FILE_SIZE, 0), FILE_SIZE);
 	CHECK_EQ(fsync(file), 0);
@@ -30,12 +37,23 @@ static void begin(void)
 	memset(memory, 0x5a, FILE_SIZE);
 }
 
+static void has_only(const char *bytes, size_t n, char byte)
+{
+	for (size_t i = 0; i < n; i++)
+		CHECK_EQ(bytes[i], byte);
+}
+
+/* Unmounting succeeds when the kernel's tasks have ended the requests of killed processes, and so have closed their files. */
 static void end(void)
 {
+	int error;
+
 	gate_control("open");
 	close(file);
 	close(plain);
-	CHECK_EQ(umount("/mnt"), 0);
+	while ((error = umount("/mnt") < 0 ? errno : 0) == EBUSY)
+		test_sleep_ms(1);
+	CHECK_EQ(error, 0);
 }
 
 static void *read_it(void *arg)
@@ -53,9 +71,12 @@ static void *write_it(void *arg)
 /* A thread begins a request, which the closed gate holds up. */
 static void begin_late(void *(*request)(void *))
 {
+	long before;
+
 	gate_control("close");
+	before = held_at_gate();
 	CHECK_EQ(pthread_create(&helper, NULL, request, NULL), 0);
-	test_sleep_ms(100);
+	await_at_gate(before);
 }
 
 static void end_late(void)
@@ -94,15 +115,21 @@ BEYOND_TEST(
 	end();
 }
 
+/* Protect memory that a disk fills, and write to it again. */
+static void protect_and_write(size_t n)
+{
+	CHECK_EQ(mprotect(memory, n, PROT_READ), 0);
+	CHECK_EQ(mprotect(memory, n, PROT_READ | PROT_WRITE), 0);
+	for (size_t i = 0; i < n; i += 4096)
+		memory[i] = 1; /* the disk overwrites it */
+}
+
 BEYOND_TEST(protected_meanwhile, 20,
 	    "memory that is protected and written again stays the disk's target", NO_GATE)
 {
 	begin();
 	begin_late(read_it);
-	CHECK_EQ(mprotect(memory, FILE_SIZE, PROT_READ), 0);
-	CHECK_EQ(mprotect(memory, FILE_SIZE, PROT_READ | PROT_WRITE), 0);
-	for (int i = 0; i < FILE_SIZE; i += 4096)
-		memory[i] = 1; /* the disk overwrites it */
+	protect_and_write(FILE_SIZE);
 	end_late();
 	CHECK_EQ(test_differs(memory, FILE_SIZE, 1, 0), FILE_SIZE);
 	end();
@@ -132,10 +159,7 @@ BEYOND_TEST(both_ways_meanwhile, 20,
 	begin_late(read_half);
 	reader = helper;
 	begin_late(write_half);
-	CHECK_EQ(mprotect(memory, HALF, PROT_READ), 0);
-	CHECK_EQ(mprotect(memory, HALF, PROT_READ | PROT_WRITE), 0);
-	for (int i = 0; i < HALF; i += 4096)
-		memory[i] = 1; /* the disk overwrites it */
+	protect_and_write(HALF);
 	end_late();
 	CHECK_EQ(pthread_join(reader, NULL), 0);
 	CHECK_EQ(test_differs(memory, HALF, 1, 0), HALF);
@@ -155,8 +179,7 @@ BEYOND_TEST(unmapped_meanwhile, 20,
 	CHECK(other == memory);
 	memset(other, 0x33, FILE_SIZE);
 	end_late();
-	for (int i = 0; i < FILE_SIZE; i++)
-		CHECK_EQ(other[i], 0x33);
+	has_only(other, FILE_SIZE, 0x33);
 	end();
 }
 
@@ -176,23 +199,24 @@ BEYOND_TEST(lent_meanwhile, 20,
 	end_late();
 	CHECK_EQ(test_differs(memory, FILE_SIZE, 1, 0), FILE_SIZE);
 	CHECK_EQ(read_full(ends[0], back, 32768), 32768);
-	for (int i = 0; i < 32768; i++)
-		CHECK_EQ(back[i], 0x5a);
+	has_only(back, 32768, 0x5a);
 	end();
 }
 
 /* A child makes a request, which the closed gate holds up, and is killed. */
 static void kill_late(ssize_t (*request)(void))
 {
+	long before;
 	pid_t child;
 
 	gate_control("close");
+	before = held_at_gate();
 	child = fork();
 	if (child == 0) {
 		request();
 		_exit(1);
 	}
-	test_sleep_ms(100);
+	await_at_gate(before);
 	CHECK_EQ(kill(child, SIGKILL), 0);
 	CHECK_EQ(test_wait(child), 128 + SIGKILL);
 }
@@ -223,8 +247,7 @@ BEYOND_TEST(killed, 20,
 	kill_late(write_over);
 	gate_control("open");
 	CHECK_EQ(pread(plain, back, FILE_SIZE, 0), FILE_SIZE);
-	for (int i = 4096; i < 12288; i++)
-		CHECK_EQ(back[i], 0x5a);
+	has_only(back + 4096, 8192, 0x5a);
 	kill_late(write_behind);
 	gate_control("open");
 	CHECK_EQ(lseek(plain, 0, SEEK_END), FILE_SIZE);
@@ -233,7 +256,6 @@ BEYOND_TEST(killed, 20,
 	CHECK_EQ(pread(plain, back, FILE_SIZE, 2 * FILE_SIZE), FILE_SIZE);
 	for (int i = 0; i < FILE_SIZE; i++)
 		CHECK(back[i] == 0 || back[i] == 0x5a);
-	test_sleep_ms(100); /* the kernel's tasks that end the requests */
 	end();
 }
 
@@ -251,9 +273,13 @@ BEYOND_TEST(
 	CHECK_EQ(poll_now(ends[0], POLLIN), 0);
 	end_late();
 	CHECK_EQ(read_full(ends[0], back, 16384), 16384);
-	for (int i = 0; i < 16384; i++)
-		CHECK_EQ(back[i], 0x5a);
+	has_only(back, 16384, 0x5a);
 	end();
+}
+
+static void truncate_to_a_page(void)
+{
+	CHECK_EQ(ftruncate(plain, 4096), 0);
 }
 
 BEYOND_TEST(truncated_meanwhile, 20,
@@ -263,11 +289,14 @@ BEYOND_TEST(truncated_meanwhile, 20,
 
 	begin();
 	begin_late(read_it);
-	child = fork();
-	if (child == 0)
-		_exit(ftruncate(plain, 4096));
+	child = in_background(truncate_to_a_page);
+	while (state_of(child) != 'D') {
+		CHECK(state_of(child) != 'Z'); /* it has not waited */
+		test_sleep_ms(1);
+	}
+	/* It waits for the read, and not for something shorter. */
 	test_sleep_ms(50);
-	CHECK_EQ(waitpid(child, NULL, WNOHANG), 0);
+	CHECK_EQ(state_of(child), 'D');
 	end_late();
 	CHECK_EQ(test_wait(child), 0);
 	CHECK_EQ(lseek(plain, 0, SEEK_END), 4096);
@@ -294,8 +323,7 @@ BEYOND_TEST(errors, 20, "an error of the disk is EIO, and a file never shows wha
 	gate_control("fail 1");
 	CHECK_ERR(pwrite(file, memory, 8192, 4 * FILE_SIZE), EIO);
 	CHECK_EQ(pread(plain, back, FILE_SIZE, 4 * FILE_SIZE), FILE_SIZE);
-	for (int i = 0; i < FILE_SIZE; i++)
-		CHECK_EQ(back[i], 0);
+	has_only(back, FILE_SIZE, 0);
 	end();
 }
 
@@ -317,8 +345,7 @@ BEYOND_TEST(fails_within_a_page, 20,
 	CHECK_EQ(pwritev(file, pieces, nr, 4096), 32768);
 	CHECK_EQ(lseek(plain, 0, SEEK_END), 4096 + 32768);
 	CHECK_EQ(pread(plain, back, FILE_SIZE, 4096), 32768);
-	for (int i = 0; i < 32768; i++)
-		CHECK_EQ(back[i], 0x5a);
+	has_only(back, 32768, 0x5a);
 	end();
 }
 
@@ -333,12 +360,12 @@ BEYOND_TEST(killed_within_the_last_page, 20,
 	begin();
 	CHECK_EQ(ftruncate(plain, 512) | fsync(plain), 0);
 	kill_late(write_second_sector);
-	gate_control("open");
-	test_sleep_ms(200); /* the kernel's task ends the write */
+	end();
+	CHECK_EQ(mount("/dev/gate0", "/mnt", "ext2", 0, NULL), 0);
+	open_file();
 	CHECK_EQ(ftruncate(plain, 4096), 0);
 	CHECK_EQ(pread(plain, back, 4096, 0), 4096);
 	CHECK_EQ(test_differs(back, 512, 1, 0), 512);
-	for (int i = 512; i < 4096; i++)
-		CHECK_EQ(back[i], 0);
+	has_only(back + 512, 4096 - 512, 0);
 	end();
 }

@@ -31,10 +31,10 @@ static inline void gate_fill(size_t n)
 	CHECK_EQ(ioctl(gate, BLKFLSBUF, 0), 0);
 }
 
-/* Mount a file system on the gate, which is open, with the bytes of IMAGE. */
-static inline void gate_mount(void)
+/* Mount a file system on the gate, which is open, with the bytes of an image. */
+static inline void gate_mount_image(const char *path)
 {
-	int image = open(IMAGE, O_RDONLY);
+	int image = open(path, O_RDONLY);
 	ssize_t n;
 
 	gate_control("open");
@@ -47,6 +47,11 @@ static inline void gate_mount(void)
 	CHECK_EQ(ioctl(gate, BLKFLSBUF, 0), 0);
 	close(image);
 	CHECK_EQ(mount("/dev/gate0", "/mnt", "ext2", MS_RDONLY, NULL), 0);
+}
+
+static inline void gate_mount(void)
+{
+	gate_mount_image(IMAGE);
 }
 
 /* What the line `name value` of a /proc file says. */
@@ -62,6 +67,19 @@ static inline long value_of(const char *path, const char *name)
 			found = value;
 	fclose(file);
 	return found;
+}
+
+/* How many requests the gate holds up. */
+static inline long held_at_gate(void)
+{
+	return value_of("/proc/gate", "held");
+}
+
+/* Wait until the gate holds up a request that has come since it held `before` of them. */
+static inline void await_at_gate(long before)
+{
+	while (held_at_gate() <= before)
+		test_sleep_ms(1);
 }
 
 /* Slots of all pipes that are still on their way. */
