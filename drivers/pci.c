@@ -21,6 +21,7 @@
 #define PCI_VENDOR	     0x00
 #define PCI_COMMAND	     0x04 /* zeros in the status above it leave that as it is */
 #define PCI_STATUS	     0x06
+#define PCI_CLASS	     0x08 /* above the revision in the lowest byte */
 #define PCI_HEADER_TYPE	     0x0e
 #define PCI_BAR0	     0x10
 #define PCI_LAST_BUS	     0x1a /* behind a bridge */
@@ -152,6 +153,7 @@ static unsigned int scan_function(unsigned int bus, unsigned int slot, unsigned 
 	*device = place;
 	device->vendor = id;
 	device->id = id >> 16;
+	device->class = pci_read(device, PCI_CLASS, 4) >> 8;
 	list_add_tail(&pci_devices, &device->link);
 	if ((header & ~HEADER_MULTI) == HEADER_BRIDGE)
 		return pci_read(device, PCI_LAST_BUS, 1);
@@ -174,5 +176,23 @@ void pci_scan(void)
 				last_bus = MAX(last_bus,
 					       scan_function(bus, slot, function, &functions));
 		}
+	}
+}
+
+void pci_probe_class(uint32_t class, uint32_t mask, const char *driver,
+		     int (*add)(struct pci_device *))
+{
+	struct pci_device *device;
+
+	list_for_each(device, &pci_devices, link) {
+		int error;
+
+		if ((device->class & mask) != class || device->driver)
+			continue;
+		device->driver = driver;
+		error = add(device);
+		if (error)
+			log_error("%s controller at %x:%x.%x: error %d", driver, device->bus,
+				  device->device, device->function, -error);
 	}
 }

@@ -14,6 +14,7 @@ struct pci_bar {
 struct pci_device {
 	unsigned int bus, device, function;
 	uint16_t vendor, id;
+	uint32_t class; /* base class << 16 | subclass << 8 | programming interface */
 	/*
 	 * The interrupt as the firmware routed it: the ISA number for the 8259, and the input of the
 	 * IO-APIC. On the PIIX both are the same level-triggered lines 5 and 9 to 11.
@@ -27,6 +28,12 @@ struct pci_device {
 extern struct list pci_devices; /* filled by pci_scan(), which runs before the drivers */
 /* Find all devices and size their BARs. Called once at boot, by one CPU. */
 void pci_scan(void);
+/*
+ * For drivers: call add() for each device that has no driver yet and whose `class` has this value in the bits of `mask`. It
+ * becomes `driver`'s. An error of add() is logged, and the next device is tried. May sleep.
+ */
+void pci_probe_class(uint32_t class, uint32_t mask, const char *driver,
+		     int (*add)(struct pci_device *));
 /*
  * Read `bytes` bytes (1, 2 or 4) of the configuration space at `offset`, which is a multiple of
  * `bytes`. Never sleeps. May be called in an interrupt.

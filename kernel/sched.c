@@ -394,13 +394,7 @@ static void account_tick(struct cpu *cpu)
 		set_bits(&task->work, TASK_WORK_SIGNAL);
 }
 
-/* ---- the load averages ---- */
-
-#define LOAD_PERIOD (5 * NSEC_PER_SEC)
-
-/* What is left of an average after LOAD_PERIOD: e^(-5/60), e^(-5/300) and e^(-5/900), times LOAD_ONE. */
-static const uint32_t load_rests[NR_LOADS] = { 60296, 64453, 65173 };
-uint32_t sched_loads[NR_LOADS];
+/* ---- the tick ---- */
 
 unsigned int sched_runnable(void)
 {
@@ -412,19 +406,6 @@ unsigned int sched_runnable(void)
 	return nr;
 }
 
-/* Only the first CPU counts. It has a tick every second at least. */
-static void count_load(void)
-{
-	static uint64_t next = LOAD_PERIOD;
-	uint64_t active = (uint64_t)sched_runnable() * LOAD_ONE;
-
-	for (; time_now() >= next; next += LOAD_PERIOD)
-		for (unsigned int i = 0; i < NR_LOADS; i++)
-			sched_loads[i] = (sched_loads[i] * (uint64_t)load_rests[i] +
-					  active * (LOAD_ONE - load_rests[i])) /
-					 LOAD_ONE;
-}
-
 void sched_tick(void)
 {
 	struct cpu *cpu = this_cpu();
@@ -432,7 +413,7 @@ void sched_tick(void)
 
 	account_tick(cpu);
 	if (cpu->id == 0)
-		count_load();
+		load_tick();
 	if (task == cpu->idle)
 		return;
 	/* It was placed here while its CPUs were being changed. */

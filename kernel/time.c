@@ -344,7 +344,7 @@ static void end_change(struct vdso_clock *to, const struct clock_figures *figure
 	uint32_t next = to->changes + 1;
 
 	to->figures = *figures;
-	barrier();
+	barrier(); /* x86 keeps stores in order: readers see the figures before the number */
 	WRITE_ONCE(to->changes, next);
 }
 

@@ -16,7 +16,7 @@
  * 7. A port whose disk has been removed, or has not answered for TIMEOUT_SECONDS, is given up: all its
  *    bios, then and later, end with -EIO.
  */
-#include "drivers/disk/ata_id.h"
+#include "drivers/disk/ata_common.h"
 #include "drivers/disk/block.h"
 #include "drivers/pci.h"
 #include "kernel/init.h"
@@ -58,10 +58,6 @@ struct hba {
 #define LINK_UP		3u
 #define LINK_RESET	1u /* of sata_control */
 #define SIGNATURE_DISK	0x101u
-#define FILE_ERR	0x01u /* of task_file */
-#define FILE_DRQ	0x08u
-#define FILE_BSY	0x80u
-
 #define IRQ_REGISTERS	(1u << 0) /* the disk has sent its registers */
 #define IRQ_SET_BITS	(1u << 3) /* it has ended queued commands */
 #define IRQ_CONNECT	(1u << 6)
@@ -97,30 +93,14 @@ struct command_fis {
 };
 #define FIS_COMMAND	0x27
 #define FIS_IS_COMMAND	0x80
-#define DEVICE_LBA	0x40
-
-#define READ_DMA_48	0x25
-#define WRITE_DMA_48	0x35
-#define READ_QUEUED	0x60
-#define WRITE_QUEUED	0x61
-#define READ_DMA	0xc8
-#define WRITE_DMA	0xca
-#define FLUSH_CACHE	0xe7
-#define FLUSH_CACHE_48	0xea
-#define IDENTIFY	0xec
-
-#define PCI_CLASS	0x08
 #define CLASS_AHCI	0x010601 /* SATA, with AHCI as the interface */
 #define BAR_HBA		5
 
 #define SLOTS_MAX	32u
-#define SECTORS_28	256u
-#define SECTORS_48	32768u
 #define SPIN_NS		(500 * NSEC_PER_MSEC) /* 10.1.2 gives a port so long to stop */
 #define LINK_NS		(1 * NSEC_PER_SEC)
 #define IDENTIFY_NS	(5 * NSEC_PER_SEC)
 #define TIMEOUT_SECONDS 30u
-#define SCSI_MAJOR	8
 
 struct port {
 	struct block_device device;
@@ -147,12 +127,8 @@ struct controller {
 };
 
 /* Where a command begins in its bio, and where the next one will. It is in the bio's room. */
-struct place {
-	unsigned int segment, offset;
-	uint64_t sector;
-};
 struct progress {
-	struct place begin, next;
+	struct bio_place begin, next;
 };
 
 static struct progress *progress_of(struct bio *bio)
@@ -169,26 +145,20 @@ static struct progress *progress_of(struct bio *bio)
 static unsigned int fill_table(struct port *port, unsigned int slot, struct bio *bio)
 {
 	unsigned int left = (port->id.lba48 ? SECTORS_48 : SECTORS_28) * SECTOR_SIZE;
-	struct place at = progress_of(bio)->begin;
+	struct bio_place at = progress_of(bio)->begin;
 	struct entry *entries = port->tables[slot].entries;
-	unsigned int nr = 0;
+	unsigned int nr = 0, len;
 
-	while (nr < TABLE_ENTRIES && left > 0 && at.segment < bio->nr_segments) {
-		const struct bio_segment *segment = &bio->segments[at.segment];
-		phys_addr_t address = page_phys(segment->page) + segment->offset + at.offset;
-		unsigned int len = MIN(MIN(segment->len - at.offset, left), ENTRY_MAX);
+	while (nr < TABLE_ENTRIES && left > 0 && !bio_at_end(bio, &at)) {
+		phys_addr_t address = bio_bytes(bio, &at, &len);
 
+		len = MIN(MIN(len, left), ENTRY_MAX);
 		entries[nr++] = (struct entry){
 			.address = { address, (uint64_t)address >> 32 },
 			.len = len - 1,
 		};
 		left -= len;
-		at.offset += len;
-		at.sector += len >> SECTOR_SHIFT;
-		if (at.offset == segment->len) {
-			at.segment++;
-			at.offset = 0;
-		}
+		bio_advance(bio, &at, len);
 	}
 	port->headers[slot].entries = nr;
 	progress_of(bio)->next = at;
@@ -297,12 +267,6 @@ static struct bio *take(struct port *port, unsigned int slot)
 	return bio;
 }
 
-static void end_bio(struct bio *bio, int error, struct list *done)
-{
-	bio->error = error;
-	list_add_tail(done, &bio->link);
-}
-
 static bool wait_clear(const volatile uint32_t *reg, uint32_t bits, uint64_t ns)
 {
 	uint64_t end = time_now() + ns;
@@ -316,8 +280,6 @@ static bool wait_clear(const volatile uint32_t *reg, uint32_t bits, uint64_t ns)
 /* End every bio, and those that come later: the disk does not answer any more. */
 static void give_up(struct port *port, const char *why, struct list *done)
 {
-	struct bio *bio, *next;
-
 	if (!port->given_up)
 		log_error("%s: %s; it is given up", port->device.name, why);
 	port->given_up = true;
@@ -327,12 +289,9 @@ static void give_up(struct port *port, const char *why, struct list *done)
 	(void)wait_clear(&port->registers->command, PORT_RUNNING, SPIN_NS);
 	for (unsigned int slot = 0; slot < port->nr_slots; slot++)
 		if (port->running[slot])
-			end_bio(take(port, slot), -EIO, done);
+			bio_end(take(port, slot), -EIO, done);
 	port->alone = 0;
-	list_for_each_safe(bio, next, &port->waiting, link) {
-		list_del(&bio->link);
-		end_bio(bio, -EIO, done);
-	}
+	bio_end_all(&port->waiting, -EIO, done);
 }
 
 /* ---- answers; port->lock is held ---- */
@@ -356,7 +315,7 @@ static bool reset_link(struct port *port)
 		if (time_now() > end)
 			return false;
 	registers->sata_error = ~0u;
-	return wait_clear(&registers->task_file, FILE_BSY | FILE_DRQ, SPIN_NS);
+	return wait_clear(&registers->task_file, STATUS_BSY | STATUS_DRQ, SPIN_NS);
 }
 
 /*
@@ -371,7 +330,7 @@ static bool restart(struct port *port, bool queued)
 	if (!wait_clear(&registers->command, PORT_RUNNING, SPIN_NS))
 		return false;
 	registers->sata_error = ~0u;
-	if ((queued || registers->task_file & (FILE_BSY | FILE_DRQ)) && !reset_link(port))
+	if ((queued || registers->task_file & (STATUS_BSY | STATUS_DRQ)) && !reset_link(port))
 		return false;
 	registers->irq_status = ~0u;
 	registers->command |= PORT_START;
@@ -397,7 +356,7 @@ static void fail(struct port *port, struct list *done)
 		if (was_alone) {
 			if (port->alone)
 				port->alone--;
-			end_bio(bio, -EIO, done);
+			bio_end(bio, -EIO, done);
 		} else {
 			list_add(&port->waiting, &bio->link);
 			port->alone++;
@@ -411,14 +370,14 @@ static void succeed(struct port *port, unsigned int slot, struct list *done)
 	struct bio *bio = take(port, slot);
 	struct progress *progress = progress_of(bio);
 
-	if (bio->nr_segments > 0 && progress->next.segment < bio->nr_segments) {
+	if (bio->nr_segments > 0 && !bio_at_end(bio, &progress->next)) {
 		progress->begin = progress->next;
 		list_add(&port->waiting, &bio->link);
 		return;
 	}
 	if (port->alone)
 		port->alone--;
-	end_bio(bio, 0, done);
+	bio_end(bio, 0, done);
 }
 
 static void port_interrupt(struct port *port)
@@ -442,7 +401,7 @@ static void port_interrupt(struct port *port)
 		 * clears them all. The status in the task file is fresh if the disk has just sent it.
 		 */
 		if (status & IRQ_FATAL ||
-		    (status & IRQ_SET_BITS && registers->task_file & FILE_ERR))
+		    (status & IRQ_SET_BITS && registers->task_file & STATUS_ERR))
 			fail(port, &done);
 		else
 			for (unsigned int slot = 0; slot < port->nr_slots; slot++)
@@ -490,9 +449,9 @@ static void ahci_submit(struct block_device *device, struct bio *bio)
 	struct list done = LIST_INIT(done);
 	unsigned int flags = spin_lock_irqsave(&port->lock);
 
-	progress_of(bio)->begin = (struct place){ .sector = bio->sector };
+	progress_of(bio)->begin = (struct bio_place){ .sector = bio->sector };
 	if (port->given_up)
-		end_bio(bio, -EIO, &done);
+		bio_end(bio, -EIO, &done);
 	else
 		list_add_tail(&port->waiting, &bio->link);
 	if (!port->given_up)
@@ -544,7 +503,7 @@ static int start_port(struct port *port)
 	registers->sata_error = ~0u;
 	registers->irq_status = ~0u;
 	registers->command |= PORT_RECEIVE | PORT_POWER | PORT_SPIN_UP;
-	if (!wait_clear(&registers->task_file, FILE_BSY | FILE_DRQ, IDENTIFY_NS))
+	if (!wait_clear(&registers->task_file, STATUS_BSY | STATUS_DRQ, IDENTIFY_NS))
 		return -EIO;
 	registers->command |= PORT_START;
 	return 0;
@@ -561,7 +520,7 @@ static int identify(struct port *port, uint16_t *words)
 	fill_fis(port, 0, IDENTIFY, 0, 0);
 	issue(port, 0, false, false);
 	if (!wait_clear(&port->registers->issue, 1, IDENTIFY_NS) ||
-	    port->registers->task_file & FILE_ERR)
+	    port->registers->task_file & STATUS_ERR)
 		return -EIO;
 	port->registers->irq_status = ~0u;
 	return 0;
@@ -678,19 +637,7 @@ static int add_controller(struct pci_device *pci)
 
 static int ahci_probe(void)
 {
-	struct pci_device *pci;
-
-	list_for_each(pci, &pci_devices, link) {
-		int error;
-
-		if (pci_read(pci, PCI_CLASS, 4) >> 8 != CLASS_AHCI || pci->driver)
-			continue;
-		pci->driver = "ahci";
-		error = add_controller(pci);
-		if (error)
-			log_error("SATA controller at %x:%x.%x: error %d", pci->bus, pci->device,
-				  pci->function, -error);
-	}
+	pci_probe_class(CLASS_AHCI, ~0u, "ahci", add_controller);
 	return 0;
 }
 DRIVER(ahci, ahci_probe);

@@ -10,7 +10,7 @@
  * 5. A drive that does not answer for TIMEOUT_SECONDS is given up with its channel: all its bios, then
  *    and later, end with -EIO.
  */
-#include "drivers/disk/ata_id.h"
+#include "drivers/disk/ata_common.h"
 #include "drivers/disk/block.h"
 #include "drivers/pci.h"
 #include "kernel/init.h"
@@ -42,28 +42,10 @@
 #define REG_STATUS   7 /* reading it acknowledges the interrupt */
 #define REG_COMMAND  7
 
-#define DEVICE_LBA   0xe0 /* with the two bits that were always 1 in older standards */
+#define DEVICE_OLD   0xa0 /* the two bits that were always 1 in older standards */
 #define DEVICE_UNIT  0x10
 
-#define STATUS_BSY   0x80
-#define STATUS_DF    0x20
-#define STATUS_DRQ   0x08
-#define STATUS_ERR   0x01
-
 #define CONTROL_NIEN 0x02 /* no interrupts */
-
-/* 8: commands. Those of 48 bits are called EXT there. */
-#define READ_SECTORS	 0x20
-#define READ_SECTORS_48	 0x24
-#define READ_DMA_48	 0x25
-#define WRITE_SECTORS	 0x30
-#define WRITE_SECTORS_48 0x34
-#define WRITE_DMA_48	 0x35
-#define READ_DMA	 0xc8
-#define WRITE_DMA	 0xca
-#define FLUSH_CACHE	 0xe7
-#define FLUSH_CACHE_48	 0xea
-#define IDENTIFY	 0xec
 
 /* Bus master IDE, 2: registers, relative to the channel's first one, and the table of pages */
 #define DMA_COMMAND   0
@@ -83,19 +65,16 @@ struct dma_entry {
 #define DMA_BOUNDARY	 0x10000u /* no entry crosses a multiple of it */
 #define DMA_REACH	 (1ull << 32)
 
-#define PCI_CLASS	 0x08 /* with the programming interface in the second byte */
-#define CLASS_IDE	 0x0101
+#define CLASS_IDE	 0x010100 /* without the programming interface, which has these bits: */
+#define CLASS_MASK	 0xffff00
 #define INTERFACE_NATIVE 0x01 /* of the first channel; that of the second is two bits higher */
 #define INTERFACE_DMA	 0x80
 #define PCI_BAR0	 0x10
 #define BAR_IO		 0x1
 
-#define SECTORS_28	 256u /* in one command */
-#define SECTORS_48	 32768u
 #define SPIN_NS		 (30 * NSEC_PER_MSEC) /* for answers that a working drive gives at once */
 #define IDENTIFY_NS	 (5 * NSEC_PER_SEC)
 #define TIMEOUT_SECONDS	 30u
-#define SCSI_MAJOR	 8
 
 struct channel {
 	spinlock_t lock;
@@ -104,10 +83,9 @@ struct channel {
 	struct list waiting;
 	bool given_up;
 	/* The command that is being executed. */
-	struct bio *bio; /* NULL: none */
-	unsigned int segment,
-		offset; /* where the next byte of the bio is, which no command covers yet; with PIO, which is not moved yet */
-	unsigned int left; /* sectors that PIO has still to move */
+	struct bio *bio;     /* NULL: none */
+	struct bio_place at; /* where the next command begins; with PIO, what is to be moved next */
+	unsigned int left;   /* sectors that PIO has still to move */
 	bool by_dma;
 	uint64_t deadline;
 	struct timer timer;
@@ -148,6 +126,11 @@ static uint8_t wait_idle(const struct channel *channel, uint64_t ns)
 	return status;
 }
 
+static uint8_t device_bits(unsigned int unit)
+{
+	return DEVICE_OLD | DEVICE_LBA | unit * DEVICE_UNIT;
+}
+
 /* Choose a drive, and wait until it can take a command. Returns false if it cannot. */
 static bool select_drive(const struct channel *channel, uint8_t device)
 {
@@ -171,36 +154,13 @@ static void write_words(const struct channel *channel, const void *from, unsigne
 			 : "memory");
 }
 
-/* ---- the bytes of a bio; channel->lock is held ---- */
-
-static void advance(struct channel *channel, unsigned int bytes)
-{
-	channel->offset += bytes;
-	if (channel->offset == channel->bio->segments[channel->segment].len) {
-		channel->segment++;
-		channel->offset = 0;
-	}
-}
-
-static bool at_end(const struct channel *channel)
-{
-	return channel->segment == channel->bio->nr_segments;
-}
-
-/* Returns where the next byte is in physical memory, and sets *len to the bytes of its segment from there on. */
-static phys_addr_t next_bytes(const struct channel *channel, unsigned int *len)
-{
-	const struct bio_segment *segment = &channel->bio->segments[channel->segment];
-
-	*len = segment->len - channel->offset;
-	return page_phys(segment->page) + segment->offset + channel->offset;
-}
+/* ---- moving bytes; channel->lock is held ---- */
 
 /* Move one sector by PIO. */
 static void move_sector(struct channel *channel)
 {
-	const struct bio_segment *segment = &channel->bio->segments[channel->segment];
-	unsigned int at = segment->offset + channel->offset;
+	const struct bio_segment *segment = &channel->bio->segments[channel->at.segment];
+	unsigned int at = segment->offset + channel->at.offset;
 	char *bytes = kmap_local(segment->page + (at >> PAGE_SHIFT));
 
 	if (channel->bio->write)
@@ -208,7 +168,7 @@ static void move_sector(struct channel *channel)
 	else
 		read_words(channel, bytes + (at & (PAGE_SIZE - 1)), SECTOR_SIZE / 2);
 	kunmap_local(bytes);
-	advance(channel, SECTOR_SIZE);
+	bio_advance(channel->bio, &channel->at, SECTOR_SIZE);
 	channel->left--;
 }
 
@@ -220,8 +180,9 @@ static unsigned int fill_table(struct channel *channel, unsigned int most)
 {
 	unsigned int nr = 0, bytes = 0, len;
 
-	while (nr < DMA_ENTRIES && bytes < most * SECTOR_SIZE && !at_end(channel)) {
-		phys_addr_t address = next_bytes(channel, &len);
+	while (nr < DMA_ENTRIES && bytes < most * SECTOR_SIZE &&
+	       !bio_at_end(channel->bio, &channel->at)) {
+		phys_addr_t address = bio_bytes(channel->bio, &channel->at, &len);
 
 		if (address + len > DMA_REACH)
 			break;
@@ -229,7 +190,7 @@ static unsigned int fill_table(struct channel *channel, unsigned int most)
 		len = MIN(len, most * SECTOR_SIZE - bytes);
 		channel->table[nr++] = (struct dma_entry){ address, len, 0 };
 		bytes += len;
-		advance(channel, len);
+		bio_advance(channel->bio, &channel->at, len);
 	}
 	if (nr)
 		channel->table[nr - 1].flags = DMA_LAST;
@@ -242,7 +203,7 @@ static unsigned int fill_table(struct channel *channel, unsigned int most)
 static void write_command(const struct channel *channel, const struct drive *drive, uint64_t sector,
 			  unsigned int nr, uint8_t command)
 {
-	uint8_t device = DEVICE_LBA | drive->unit * DEVICE_UNIT;
+	uint8_t device = device_bits(drive->unit);
 
 	if (drive->id.lba48) { /* each register takes two bytes, the higher one first */
 		reg_write(channel, REG_COUNT, nr >> 8);
@@ -302,35 +263,31 @@ static int start_command(struct channel *channel)
 	struct bio *bio = channel->bio;
 	struct drive *drive = bio->device->private;
 	unsigned int most = drive->id.lba48 ? SECTORS_48 : SECTORS_28, nr = 0, len;
-	uint64_t sector = bio->sector;
+	uint64_t sector = channel->at.sector;
 
 	channel->by_dma = false;
 	channel->left = 0;
 	channel->deadline = time_now() + TIMEOUT_SECONDS * NSEC_PER_SEC;
-	if (!select_drive(channel, DEVICE_LBA | drive->unit * DEVICE_UNIT))
+	if (!select_drive(channel, device_bits(drive->unit)))
 		return -EIO;
 	if (bio->nr_segments == 0) {
 		write_command(channel, drive, 0, 0, drive->id.lba48 ? FLUSH_CACHE_48 : FLUSH_CACHE);
 		return 0;
 	}
-	for (unsigned int i = 0; i < channel->segment; i++)
-		sector += bio->segments[i].len >> SECTOR_SHIFT;
-	sector += channel->offset >> SECTOR_SHIFT;
 	if (channel->dma && drive->id.dma)
 		nr = fill_table(channel, most);
 	if (nr) {
 		start_dma(channel, drive, sector, nr);
 		return 0;
 	}
-	(void)next_bytes(channel, &len);
+	(void)bio_bytes(bio, &channel->at, &len);
 	return start_pio(channel, drive, sector, MIN(len >> SECTOR_SHIFT, most));
 }
 
-/* Take the bio from the channel: it has ended. */
+/* The channel's bio has ended. */
 static void end_bio(struct channel *channel, int error, struct list *done)
 {
-	channel->bio->error = error;
-	list_add_tail(done, &channel->bio->link);
+	bio_end(channel->bio, error, done);
 	channel->bio = NULL;
 }
 
@@ -342,7 +299,7 @@ static void start_waiting(struct channel *channel, struct list *done)
 
 		channel->bio = list_first(&channel->waiting, struct bio, link);
 		list_del(&channel->bio->link);
-		channel->segment = channel->offset = 0;
+		channel->at = (struct bio_place){ .sector = channel->bio->sector };
 		error = channel->given_up ? -EIO : start_command(channel);
 		if (error)
 			end_bio(channel, error, done);
@@ -372,7 +329,7 @@ static void go_on(struct channel *channel, uint8_t status, struct list *done)
 				return;
 		}
 	}
-	if (!error && !at_end(channel)) {
+	if (!error && !bio_at_end(channel->bio, &channel->at)) {
 		error = start_command(channel);
 		if (!error)
 			return;
@@ -445,7 +402,7 @@ static const struct block_device_ops ata_cached_ops = {
 /* Ask a drive what it is. Returns false if there is no disk. */
 static bool identify(const struct channel *channel, unsigned int unit, uint16_t *words)
 {
-	if (!select_drive(channel, DEVICE_LBA | unit * DEVICE_UNIT))
+	if (!select_drive(channel, device_bits(unit)))
 		return false;
 	reg_write(channel, REG_COUNT, 0);
 	reg_write(channel, REG_LBA_LOW, 0);
@@ -560,12 +517,11 @@ static uint16_t io_bar(const struct pci_device *pci, unsigned int bar)
 
 static int add_controller(struct pci_device *pci)
 {
-	unsigned int interface = pci_read(pci, PCI_CLASS, 4) >> 8 & 0xff;
+	unsigned int interface = pci->class & 0xff;
 	uint16_t dma = interface & INTERFACE_DMA ? io_bar(pci, 4) : 0;
 	int error = 0;
 
 	pci_enable(pci);
-	pci->driver = "ata";
 	for (unsigned int i = 0; i < 2 && !error; i++) {
 		uint16_t channel_dma = dma ? dma + 8 * i : 0;
 		uint16_t control = io_bar(pci, 2 * i + 1);
@@ -586,21 +542,14 @@ static int add_controller(struct pci_device *pci)
 
 static int ata_probe(void)
 {
-	struct pci_device *pci;
-	int error = 0;
+	int error;
 
-	list_for_each(pci, &pci_devices, link) {
-		if (pci_read(pci, PCI_CLASS, 4) >> 16 != CLASS_IDE || pci->driver)
-			continue;
-		error = add_controller(pci);
-		if (error)
-			log_error("IDE controller at %x:%x.%x: error %d", pci->bus, pci->device,
-				  pci->function, -error);
-	}
-	if (list_empty(&pci_devices)) /* an ISA machine */
-		error = add_channel(PRIMARY_PORTS, PRIMARY_CONTROL, 0, PRIMARY_IRQ, false);
-	if (list_empty(&pci_devices) && !error)
-		error = add_channel(SECONDARY_PORTS, SECONDARY_CONTROL, 0, SECONDARY_IRQ, false);
-	return error;
+	pci_probe_class(CLASS_IDE, CLASS_MASK, "ata", add_controller);
+	if (!list_empty(&pci_devices))
+		return 0;
+	/* An ISA machine. */
+	error = add_channel(PRIMARY_PORTS, PRIMARY_CONTROL, 0, PRIMARY_IRQ, false);
+	return error ? error
+		     : add_channel(SECONDARY_PORTS, SECONDARY_CONTROL, 0, SECONDARY_IRQ, false);
 }
 DRIVER(ata, ata_probe);

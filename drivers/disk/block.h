@@ -125,8 +125,32 @@ int bio_copy(struct bio *bio, uint64_t base,
 	     struct page *(*page_at)(unsigned int index, bool write));
 /* For drivers: the bio has ended, with `error` 0 or -EIO. May be called in an interrupt. */
 void bio_complete(struct bio *bio, int error);
-/* For drivers: complete each bio of a list of them, with its `error`. The caller holds no lock that complete() may take. */
-void bio_complete_all(struct list *bios);
+/*
+ * For drivers: the bio has ended with `error`, but it cannot be completed yet, because the driver holds a lock. It joins `done`.
+ */
+void bio_end(struct bio *bio, int error, struct list *done);
+/* The same for all bios of a list. */
+void bio_end_all(struct list *bios, int error, struct list *done);
+/* For drivers: complete the bios of `done`. The caller holds no lock that complete() may take. */
+void bio_complete_all(struct list *done);
+
+/*
+ * For drivers whose commands may be shorter than a bio: a place in its bytes. {} with the bio's sector is the beginning.
+ */
+struct bio_place {
+	unsigned int segment, offset; /* bytes in the segment */
+	uint64_t sector;
+};
+/* Is it the end of the bio? */
+static inline bool bio_at_end(const struct bio *bio, const struct bio_place *at)
+{
+	return at->segment == bio->nr_segments;
+}
+/* Returns the physical address of the next byte, and sets *len to how many follow it in its segment. It is not the end. */
+phys_addr_t bio_bytes(const struct bio *bio, const struct bio_place *at, unsigned int *len);
+/* Go on by `len` bytes, at most to the end of the segment. */
+void bio_advance(const struct bio *bio, struct bio_place *at, unsigned int len);
+
 /*
  * Submit nr > 0 bios of one device. *left is set to the number of bios that have not ended. It must stay
  * valid until it is 0. Then each bio's `error` is its result.

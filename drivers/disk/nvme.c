@@ -117,18 +117,17 @@ struct namespace
 };
 
 /* Where the next command begins in its bio. It is in the bio's room. */
-struct place {
-	unsigned int segment, offset;
-	uint64_t sector;
-};
+static struct bio_place *place_of(struct bio *bio)
+{
+	return (struct bio_place *)bio->room;
+}
 
 /* ---- queues ---- */
 
 static void put_command(struct queue *queue, const struct command *command)
 {
-	/* The device reads it only after the doorbell. x86 keeps stores in order. */
 	memcpy((void *)&queue->commands[queue->tail], command, sizeof(*command));
-	barrier();
+	barrier(); /* the device reads it when the doorbell has rung; x86 keeps stores in order */
 	queue->tail = (queue->tail + 1) % queue->entries;
 	*queue->tail_bell = queue->tail;
 }
@@ -154,17 +153,15 @@ static bool take_answer(struct queue *queue, struct answer *answer)
  * Describe the next pages of the bio, from `at` on, which is moved behind them. Returns the number of sectors.
  */
 static unsigned int fill_pages(struct controller *controller, struct command *command,
-			       const struct bio *bio, struct place *at)
+			       const struct bio *bio, struct bio_place *at)
 {
 	uint64_t *list = controller->lists[command->id];
 	uint64_t first = at->sector;
-	unsigned int nr = 0;
+	unsigned int nr = 0, len;
 
-	while (nr < controller->max_pages && at->segment < bio->nr_segments) {
-		const struct bio_segment *segment = &bio->segments[at->segment];
-		phys_addr_t address = page_phys(segment->page) + segment->offset + at->offset;
+	while (nr < controller->max_pages && !bio_at_end(bio, at)) {
+		phys_addr_t address = bio_bytes(bio, at, &len);
 		unsigned int inside = address & (PAGE_SIZE - 1);
-		unsigned int len = MIN(segment->len - at->offset, PAGE_SIZE - inside);
 
 		if (nr > 0 && inside != 0)
 			break;
@@ -173,12 +170,8 @@ static unsigned int fill_pages(struct controller *controller, struct command *co
 		else
 			list[nr - 1] = address;
 		nr++;
-		at->offset += len;
-		at->sector += len >> SECTOR_SHIFT;
-		if (at->offset == segment->len) {
-			at->segment++;
-			at->offset = 0;
-		}
+		len = MIN(len, PAGE_SIZE - inside);
+		bio_advance(bio, at, len);
 		if (inside + len != PAGE_SIZE)
 			break;
 	}
@@ -193,7 +186,7 @@ static unsigned int fill_pages(struct controller *controller, struct command *co
 static void start(struct controller *controller, unsigned int id, struct bio *bio)
 {
 	struct namespace *namespace = bio->device->private;
-	struct place *at = (struct place *)bio->room;
+	struct bio_place *at = place_of(bio);
 	struct command command = { .opcode = IO_FLUSH, .id = id, .namespace = namespace->id };
 
 	if (bio->nr_segments > 0) {
@@ -226,12 +219,6 @@ static void start_waiting(struct controller *controller)
 	}
 }
 
-static void end_bio(struct bio *bio, int error, struct list *done)
-{
-	bio->error = error;
-	list_add_tail(done, &bio->link);
-}
-
 /* A command has been answered. Its bio ends, or waits to be started again if it is not done. */
 static void finish(struct controller *controller, const struct answer *answer, struct list *done)
 {
@@ -242,9 +229,9 @@ static void finish(struct controller *controller, const struct answer *answer, s
 	controller->running[answer->id] = NULL;
 	controller->nr_running--;
 	if (answer->status >> 1)
-		end_bio(bio, -EIO, done);
-	else if (((struct place *)bio->room)->segment == bio->nr_segments)
-		end_bio(bio, 0, done);
+		bio_end(bio, -EIO, done);
+	else if (bio_at_end(bio, place_of(bio)))
+		bio_end(bio, 0, done);
 	else
 		list_add(&controller->waiting, &bio->link);
 }
@@ -252,8 +239,6 @@ static void finish(struct controller *controller, const struct answer *answer, s
 /* End every bio, and those that come later. */
 static void give_up(struct controller *controller, const char *why, struct list *done)
 {
-	struct bio *bio, *next;
-
 	log_error("nvme%u: %s; it is given up", controller->number, why);
 	controller->given_up = true;
 	controller->registers->mask = ~0u;
@@ -262,14 +247,11 @@ static void give_up(struct controller *controller, const char *why, struct list 
 	pci_disable_master(controller->pci);
 	for (unsigned int id = 0; id < QUEUE_ENTRIES; id++) {
 		if (controller->running[id])
-			end_bio(controller->running[id], -EIO, done);
+			bio_end(controller->running[id], -EIO, done);
 		controller->running[id] = NULL;
 	}
 	controller->nr_running = 0;
-	list_for_each_safe(bio, next, &controller->waiting, link) {
-		list_del(&bio->link);
-		end_bio(bio, -EIO, done);
-	}
+	bio_end_all(&controller->waiting, -EIO, done);
 }
 
 static void nvme_interrupt(void *context)
@@ -321,9 +303,9 @@ static void nvme_submit(struct block_device *device, struct bio *bio)
 	struct list done = LIST_INIT(done);
 	unsigned int flags = spin_lock_irqsave(&controller->lock);
 
-	*(struct place *)bio->room = (struct place){ .sector = bio->sector };
+	*place_of(bio) = (struct bio_place){ .sector = bio->sector };
 	if (controller->given_up) {
-		end_bio(bio, -EIO, &done);
+		bio_end(bio, -EIO, &done);
 	} else {
 		list_add_tail(&controller->waiting, &bio->link);
 		start_waiting(controller);
@@ -561,24 +543,11 @@ static int add_controller(struct pci_device *pci)
 	return controller->registers ? start_controller(controller, pci) : -ENOMEM;
 }
 
-#define PCI_CLASS  0x08
 #define CLASS_NVME 0x010802
 
 static int nvme_probe(void)
 {
-	struct pci_device *pci;
-
-	list_for_each(pci, &pci_devices, link) {
-		int error;
-
-		if (pci_read(pci, PCI_CLASS, 4) >> 8 != CLASS_NVME || pci->driver)
-			continue;
-		pci->driver = "nvme";
-		error = add_controller(pci);
-		if (error)
-			log_error("NVMe controller at %x:%x.%x: error %d", pci->bus, pci->device,
-				  pci->function, -error);
-	}
+	pci_probe_class(CLASS_NVME, ~0u, "nvme", add_controller);
 	return 0;
 }
 DRIVER(nvme, nvme_probe);

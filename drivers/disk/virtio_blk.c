@@ -99,7 +99,6 @@ struct virtq_used {
 #define RESET_TRIES   1000000u
 
 #define VIRTBLK_MAJOR 254
-#define MAX_DISKS     26 /* vda to vdz */
 
 /* A request in flight. It is in its bio's room. */
 struct request {
@@ -130,8 +129,6 @@ struct disk {
 	volatile uint8_t *isr;
 	volatile uint16_t *notify;
 };
-
-static unsigned int nr_disks;
 
 /* ---- requests; disk->lock is held ---- */
 
@@ -434,18 +431,13 @@ static int add_disk(struct pci_device *pci)
 		return -ENOMEM;
 	spin_init(&disk->lock, "virtio disk");
 	list_init(&disk->waiting);
-	strlcpy(disk->device.name, "vda", sizeof(disk->device.name));
-	disk->device.name[2] += nr_disks;
-	disk->device.major = VIRTBLK_MAJOR;
-	disk->device.minor = nr_disks * MINORS_PER_DISK;
-	disk->device.may_have_partitions = true;
 	disk->device.private = disk;
 	/* After an error the device may still use the memory, so it is not freed. */
 	error = start_disk(disk, pci);
+	if (!error)
+		error = block_register_next(&disk->device, "vd", VIRTBLK_MAJOR);
 	if (error)
 		return error;
-	block_register(&disk->device);
-	nr_disks++;
 	log_info("%s: %llu KiB, queue of %u%s", disk->device.name,
 		 (unsigned long long)disk->device.sectors / 2, disk->size,
 		 disk->device.read_only ? ", read-only" : "");
@@ -459,7 +451,7 @@ static int virtio_blk_probe(void)
 	list_for_each(pci, &pci_devices, link) {
 		int error;
 
-		if (pci->vendor != VIRTIO_VENDOR || pci->driver || nr_disks == MAX_DISKS ||
+		if (pci->vendor != VIRTIO_VENDOR || pci->driver ||
 		    (pci->id != BLOCK_TRANSITIONAL && pci->id != BLOCK_MODERN))
 			continue;
 		error = add_disk(pci);

@@ -98,9 +98,10 @@ int irq_request(unsigned int irq, bool level, irq_handler function, void *contex
 static struct block_device *vda;
 static unsigned int completions, in_completion;
 
-void block_register(struct block_device *device)
+int block_register_next(struct block_device *device, const char *prefix, unsigned int major)
 {
 	vda = device;
+	return 0;
 }
 
 struct bio *bio_alloc(struct block_device *device, uint64_t sector, bool write, unsigned int flags)

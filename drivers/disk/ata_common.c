@@ -1,14 +1,14 @@
 /*
  * Reading the answer to IDENTIFY DEVICE.
  */
-#include "drivers/disk/ata_id.h"
+#include "drivers/disk/ata_common.h"
 
 #define CAPABILITIES	  49
-#define SECTORS_28	  60 /* and 61 */
+#define SIZE_28		  60 /* and 61 */
 #define QUEUE_DEPTH	  75
 #define SATA		  76
 #define COMMANDS	  83
-#define SECTORS_48	  100 /* to 103 */
+#define SIZE_48		  100 /* to 103 */
 #define SECTOR_SIZE_WORD  106
 
 #define CAPABILITY_DMA	  (1u << 8)
@@ -48,8 +48,8 @@ const char *ata_id_read(struct ata_id *id, const uint16_t *words)
 	id->flush =
 		is_there(words[COMMANDS]) && words[COMMANDS] & (COMMANDS_FLUSH | COMMANDS_FLUSH_48);
 	/* A command has so many bits for the sector. */
-	id->sectors = id->lba48 ? MIN(number(words, SECTORS_48, 4), 1ull << 48)
-				: MIN(number(words, SECTORS_28, 2), 1ull << 28);
+	id->sectors = id->lba48 ? MIN(number(words, SIZE_48, 4), 1ull << 48)
+				: MIN(number(words, SIZE_28, 2), 1ull << 28);
 	id->queue = words[SATA] != 0xffff && words[SATA] & SATA_NCQ ? (words[QUEUE_DEPTH] & 31u) + 1
 								    : 0;
 	return NULL;
