@@ -135,7 +135,7 @@ static void drivers_probe(void)
 	}
 }
 
-/* Returns the root disk if root= names none: the RAM disk if there is one, else the first disk of a kind. */
+/* Returns the root disk if root= names none: the RAM disk if there is one, else the first disk that is found. */
 static const char *default_root(void)
 {
 	static const char *const disks[] = { "vda", "sda", "nvme0n1" };

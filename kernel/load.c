@@ -1,6 +1,6 @@
 /*
- * The load averages: how many tasks ran or waited for a CPU, over the last 1, 5 and 15 minutes. They are exponential
- * averages, in units of 1 / LOAD_ONE, and a reader may find them from two different moments.
+ * The load averages: how many tasks ran or waited for a CPU, over the last 1, 5 and 15 minutes. They are
+ * exponential averages in units of 1 / LOAD_ONE. Nothing guards them, so a reader may get those of two moments.
  */
 #include "kernel/task.h"
 #include "kernel/time.h"

@@ -406,7 +406,7 @@ uint64_t sched_slice_ns(const struct task *task);
 #define LOAD_ONE 65536u
 /* The average number of tasks that run or wait for a CPU, over 1, 5 and 15 minutes, times LOAD_ONE. */
 extern uint32_t sched_loads[NR_LOADS];
-/* Bring the load averages up to date: kernel/load.c. The tick of the first CPU calls it, which comes every second at least. */
+/* Bring the averages up to date. The tick of the first CPU calls it, every second at least. */
 void load_tick(void);
 /* Returns the number of these tasks now. It may be out of date at once. */
 unsigned int sched_runnable(void);

@@ -1,6 +1,6 @@
 /*
- * What all ATA drives have in common, on IDE channels and on SATA ports: their commands, and what they say of themselves in the answer
- * to IDENTIFY DEVICE, of 256 words (ATA/ATAPI-8 ACS, 7).
+ * What all ATA drives have in common, on IDE channels and on SATA ports: their commands, and what they say
+ * of themselves in the answer to IDENTIFY DEVICE (ATA/ATAPI-8 ACS, 7).
  */
 #ifndef DRIVERS_DISK_ATA_COMMON_H
 #define DRIVERS_DISK_ATA_COMMON_H

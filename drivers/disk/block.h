@@ -126,7 +126,8 @@ int bio_copy(struct bio *bio, uint64_t base,
 /* For drivers: the bio has ended, with `error` 0 or -EIO. May be called in an interrupt. */
 void bio_complete(struct bio *bio, int error);
 /*
- * For drivers: the bio has ended with `error`, but it cannot be completed yet, because the driver holds a lock. It joins `done`.
+ * For drivers: the bio has ended with `error`, but it cannot be completed yet, because the driver holds a
+ * lock. It joins `done`.
  */
 void bio_end(struct bio *bio, int error, struct list *done);
 /* The same for all bios of a list. */
@@ -135,7 +136,8 @@ void bio_end_all(struct list *bios, int error, struct list *done);
 void bio_complete_all(struct list *done);
 
 /*
- * For drivers whose commands may be shorter than a bio: a place in its bytes. {} with the bio's sector is the beginning.
+ * For drivers whose commands may be shorter than a bio: a place in its bytes. At the beginning, only
+ * `sector` is not 0.
  */
 struct bio_place {
 	unsigned int segment, offset; /* bytes in the segment */
@@ -146,7 +148,10 @@ static inline bool bio_at_end(const struct bio *bio, const struct bio_place *at)
 {
 	return at->segment == bio->nr_segments;
 }
-/* Returns the physical address of the next byte, and sets *len to how many follow it in its segment. It is not the end. */
+/*
+ * Returns the physical address of the bytes at a place, which is not the end. Sets *len to how many there are
+ * up to the end of the segment.
+ */
 phys_addr_t bio_bytes(const struct bio *bio, const struct bio_place *at, unsigned int *len);
 /* Go on by `len` bytes, at most to the end of the segment. */
 void bio_advance(const struct bio *bio, struct bio_place *at, unsigned int len);

@@ -16,10 +16,9 @@ struct acpi_machine {
 	uint8_t isa_gsi[16];	   /* where ISA interrupt n arrives */
 	uint8_t isa_flags[16];	   /* MADT polarity (bits 0-1) and trigger (bits 2-3) */
 	uint16_t pm1a_control;	   /* port of the power switch; 0: unknown */
-	uint64_t
-		sleep_control; /* the power switch of machines without it: a port, or an address; 0: none */
-	bool sleep_in_memory; /* it is an address */
-	uint16_t sleep_type;  /* SLP_TYP of S5 */
+	uint64_t sleep_control;	   /* power switch of reduced ACPI: port or address; 0: none */
+	bool sleep_in_memory;	   /* it is an address */
+	uint16_t sleep_type;	   /* SLP_TYP of S5 */
 };
 extern struct acpi_machine acpi;
 /* Read the ACPI tables. Called once at boot, when ioremap() works. */

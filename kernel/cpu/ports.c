@@ -6,8 +6,6 @@
 #include "lib/string.h"
 #include "mm/slab.h"
 
-#define IO_LEVEL_ALL 3
-
 void ports_load(struct cpu *cpu, const struct task *next)
 {
 	const struct port_rights *rights = next->ports;

@@ -12,7 +12,8 @@
 
 #include "kernel/task.h"
 
-#define NR_PORTS 65536u
+#define NR_PORTS     65536u
+#define IO_LEVEL_ALL 3 /* of iopl(2): all ports; lower levels mean nothing here */
 
 struct port_rights {
 	struct atomic refs;
@@ -28,7 +29,7 @@ void ports_load(struct cpu *cpu, const struct task *next);
 /* The CPU is about to run `next`. Interrupts are off. */
 static inline void ports_switch(struct cpu *cpu, const struct task *next)
 {
-	if (unlikely(next->ports || next->io_level == 3 || cpu->ports_open))
+	if (unlikely(next->ports || next->io_level == IO_LEVEL_ALL || cpu->ports_open))
 		ports_load(cpu, next);
 }
 

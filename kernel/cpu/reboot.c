@@ -1,6 +1,6 @@
 /*
- * reboot(2): restart, halt or power off, or decide what Ctrl-Alt-Delete does. Linux leaves it to the calling program to store what is in memory; here the
- * file systems are left clean.
+ * reboot(2): restart, halt or power off, or decide what Ctrl-Alt-Delete does. Linux leaves it to the calling program to
+ * store what is in memory; here the file systems are left clean.
  */
 #include "kernel/capability.h"
 #include "kernel/cpu/apic.h"
@@ -32,7 +32,8 @@ static bool second_magic_ok(unsigned long magic)
 	return magic == 672274793 || magic == 85072278 || magic == 369367448 || magic == 537993216;
 }
 
-static void fault_without_handlers(void)
+/* A fault that no handler can be found for resets the CPU, on every machine. */
+static void __noreturn fault_without_handlers(void)
 {
 	const struct __packed {
 		uint16_t limit;
@@ -41,6 +42,7 @@ static void fault_without_handlers(void)
 
 	irq_disable();
 	__asm__ volatile("lidt %0; int3" ::"m"(none));
+	__builtin_unreachable();
 }
 
 void reboot_now(void)
@@ -48,8 +50,7 @@ void reboot_now(void)
 	log_info("restarting");
 	outb(KEYBOARD_COMMAND, KEYBOARD_RESET);
 	time_delay(100 * NSEC_PER_MSEC);
-	/* Without a keyboard controller: a fault that no handler can be found for resets the CPU. */
-	fault_without_handlers();
+	fault_without_handlers(); /* there is no keyboard controller, or it does not do it */
 }
 
 static void power_off(void)

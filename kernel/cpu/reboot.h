@@ -17,7 +17,7 @@ extern void (*before_stop)(void);
  * gets a SIGINT. Set by reboot(2).
  */
 extern bool reboot_on_keys;
-/* Restart the machine. Never sleeps. Returns only if the keyboard controller does not do it. */
-void reboot_now(void);
+/* Restart the machine. Never sleeps, and never returns. */
+void reboot_now(void) __noreturn;
 
 #endif
