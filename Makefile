@@ -21,7 +21,7 @@ K       := $(if $(DEBUG),$(B)/debug,$(B))
 Q       := $(if $(V),,@)
 say      = $(if $(V),@:,@printf '  %-6s %s\n' "$(1)" "$(2)")
 
-.PHONY: all kernel user root programs programs-long oracle debug run test bench iso web help clean distclean compile_commands.json
+.PHONY: all kernel user root programs programs-long oracle debug run test bench iso microvm web help clean distclean compile_commands.json
 all: $(if $(wildcard linker.ld),kernel) user root docs/syscalls.md
 
 help:
@@ -30,7 +30,8 @@ help:
 	@echo 'make test       builds all of this and runs every test'
 	@echo 'make bench      measures calls and moves on Sluice and Linux; ROW=pipe only rows with that word'
 	@echo 'make iso        makes build/sluice.iso, for a CD, a USB stick or an emulator'
-	@echo 'make iso APP=F  makes build/F.iso, which runs only the static i386 program F'
+	@echo 'make iso APP=F  makes build/F.iso, which runs only the i386 program F (docs/image.md), and'
+	@echo '                make microvm APP=F the same for QEMU'\''s machine microvm'
 	@echo 'make web        makes build/web/, a folder that boots Sluice in a browser'
 	@echo 'make kernel     builds build/sluice.elf; with DEBUG=1 build/debug/sluice.elf, which checks itself'
 	@echo 'make debug      the same as make DEBUG=1 kernel'
@@ -134,7 +135,7 @@ $(VDSO): $(K)/vdso/entry.asm.o $(K)/vdso/clock.o vdso/vdso.ld
 -include $(K)/vdso/entry.asm.d $(K)/vdso/clock.d
 
 $(K)/mm/vm/vdso_image.asm.o: $(VDSO)
-USES_VDSO := $(K)/kernel/signals/frame.o $(K)/kernel/process/exec.o $(K)/mm/vm/vdso.o
+USES_VDSO := $(K)/kernel/signals/frame.o $(K)/kernel/process/exec_stack.o $(K)/mm/vm/vdso.o
 $(USES_VDSO): $(K)/names/kernel/vdso_symbols.h
 $(USES_VDSO): KCFLAGS += -I$(K)/names
 $(K)/names/kernel/vdso_symbols.h: $(VDSO)
@@ -200,7 +201,7 @@ $(B)/user/%: user/%.c Makefile | $(DEB)/.packages
 # --- the root image ---
 
 OVERLAY := $(shell find user/root)
-INSTALL := $(filter-out %/linux-init,$(UPROG))
+INSTALL := $(filter-out %/linux-init %/app-init,$(UPROG))
 # build/user/test/x=/test/x, build/user/init/x=/sbin/x, build/user/x=/bin/x
 install  = $(1)=$(patsubst /init/%,/sbin/%,$(if $(findstring /,$(1:$(U)/%=%)),,/bin)$(1:$(U)%=%))
 
@@ -285,21 +286,26 @@ $(B)/linux.cpio: $(U)/init/linux-init tools/mkinitramfs | $(DEB)/.oracle
 $(B)/vmlinuz: | $(DEB)/.oracle
 	$(Q)cp $(DEB)/linux/boot/vmlinuz-* $@
 
-# --- boot images; with APP=F, an image that runs only the program F ---
-
-iso: $(if $(APP),$(B)/$(notdir $(APP)).iso,$(B)/sluice.iso)
+# --- boot images ---
 
 $(B)/sluice.iso: $(B)/sluice.elf $(B)/root.ext2 iso/boot/grub/grub.cfg tools/mkiso
 	$(call say,ISO,$@)
 	$(Q)tools/mkiso $@ $(B)/sluice.elf $(B)/root.ext2
 
-ifneq ($(APP),)
-$(B)/$(notdir $(APP)).iso: $(APP) $(B)/sluice.elf $(U)/init/console-init iso/boot/grub/grub.cfg tools/mkiso tools/mkroot
-	$(call say,ISO,$@)
-	$(Q)tools/mkroot $@.ext2 --only $(U)/init/console-init=/sbin/console-init $(APP)=/app
-	$(Q)tools/mkiso $@ $(B)/sluice.elf $@.ext2 app
-	$(Q)rm $@.ext2
+# With APP=F an image is made that runs only the program F (docs/image.md). It is made again each time, because it depends on
+# files that make does not know. The words of the user reach tools/mkapp as they are, with every quote and dollar sign.
+SETTINGS := APP ARGS ENVIRONMENT FILES DATA SYSROOT
+$(foreach s,$(SETTINGS),$(eval override $(s) := $$(value $(s))))
+export $(SETTINGS)
+
+ifeq ($(APP),)
+iso: $(B)/sluice.iso
+else
+iso: $(B)/sluice.elf $(U)/init/app-init
+	$(Q)tools/mkapp iso $(B)/sluice.elf $(U)/init/app-init $(B)
 endif
+microvm: $(B)/sluice.elf $(U)/init/app-init
+	$(Q)tools/mkapp microvm $(B)/sluice.elf $(U)/init/app-init $(B)
 
 # --- the page that runs Sluice in a browser: a folder of files, for any web server ---
 

@@ -7,10 +7,13 @@
 #include "lib/types.h"
 
 /*
- * Read what the loader tells of the screen and of ACPI, before anything is printed. Called once at boot.
+ * Read what the loader tells of the screen and of ACPI, before anything is printed. Called once at
+ * boot.
  */
 void multiboot_devices(uint32_t magic, uint32_t info);
-/* The picture that the loader has set up. phys is 0 if there is none, or none with direct colours. */
+/*
+ * The picture that the loader has set up. phys is 0 if there is none, or none with direct colours.
+ */
 struct boot_framebuffer {
 	phys_addr_t phys;
 	uint32_t pitch, width, height; /* bytes, pixels, pixels */

@@ -62,7 +62,7 @@ static void become_process(struct task *task)
 {
 	unsigned int flags;
 
-	init_process = process_create();
+	init_process = process_create(NULL);
 	task->files = file_table_create();
 	task->fs = fs_context_copy();
 	if (!init_process || !task->files || !task->fs)
@@ -135,7 +135,10 @@ static void drivers_probe(void)
 	}
 }
 
-/* Returns the root disk if root= names none: the RAM disk if there is one, else the first disk that is found. */
+/*
+ * Returns the root disk if root= names none: the RAM disk if there is one, else the first disk that
+ * is found.
+ */
 static const char *default_root(void)
 {
 	static const char *const disks[] = { "vda", "sda", "nvme0n1" };
@@ -190,7 +193,6 @@ void kmain(uint32_t magic, uint32_t info)
 	cpu_detect();
 	cpu_enable_features();
 	uaccess_init();
-	fbcon_pause();
 	pgtable_init();
 	segments_set_fault_cr3(kernel_cr3);
 	page_init();
@@ -200,6 +202,7 @@ void kmain(uint32_t magic, uint32_t info)
 	acpi_init();
 	interrupts_init();
 	time_init();
+	pit_ticks_init();
 	sched_init_cpu(cpu, &boot_task);
 	cpu->online = true;
 	irq_enable();

@@ -74,14 +74,20 @@ static const void *loader_data(uint32_t phys)
 }
 
 /*
- * QEMU puts the kernel's file name before the parameters. It can be told apart, because no
- * parameter's name contains a slash or a dot.
+ * QEMU puts the kernel's file name before the parameters. It can be told apart: it contains a
+ * slash, as no parameter's name does, or it contains a dot and no '='. A parameter whose name has a
+ * dot has a value.
  */
 static bool starts_with_file(const char *line)
 {
-	while (*line && *line != ' ' && *line != '=' && *line != '/' && *line != '.')
-		line++;
-	return *line == '/' || *line == '.';
+	bool dot = false;
+
+	for (; *line && *line != ' ' && *line != '='; line++) {
+		if (*line == '/')
+			return true;
+		dot |= *line == '.';
+	}
+	return dot && *line != '=';
 }
 
 static void set_command_line(const char *line)

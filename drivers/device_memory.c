@@ -1,11 +1,11 @@
 /*
  * Device memory as files. Every memory BAR of a PCI device is a file /dev/pci/BB:DD.F/barN.
  *
- * 1. All access uses fake pages (mm/page.h). kmap_local() maps them uncached, a page at a time, so that
- *    a BAR may be larger than the kernel's address space.
- * 2. A slot of device memory has an array of fake pages of its own. The first one counts the references.
- *    The device may change the bytes. The slot promises only the place, and the copy out of the pipe is
- *    the snapshot. It is never stolen.
+ * 1. All access uses fake pages (mm/page.h). kmap_local() maps them uncached, a page at a time, so
+ *    that a BAR may be larger than the kernel's address space.
+ * 2. A slot of device memory has an array of fake pages of its own. The first one counts the
+ *    references. The device may change the bytes. The slot promises only the place, and the copy
+ *    out of the pipe is the snapshot. It is never stolen.
  * 3. A device that a driver has claimed belongs to that driver. Opening its files returns -EBUSY.
  * 4. Bytes are copied as from memory, in pieces of any width. Registers that need one width are for
  *    mmap.

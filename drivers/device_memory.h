@@ -29,7 +29,8 @@ ssize_t device_memory_splice_read(struct file *file, file_off_t *pos, size_t len
 				  struct slot_list *slots);
 
 /*
- * Copy the first `len` bytes of device memory to `buffer`, or the other way with `write`. Never sleeps.
+ * Copy the first `len` bytes of device memory to `buffer`, or the other way with `write`. Never
+ * sleeps.
  */
 void device_memory_copy(const struct device_memory *memory, void *buffer, unsigned int len,
 			bool write);

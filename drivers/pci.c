@@ -1,10 +1,10 @@
 /*
  * PCI: finding the devices (PCI Local Bus Specification 3.0, chapter 6).
  *
- * 1. The two ports are one pair of registers. config_lock keeps an address and its data together. It is
- *    irqsave because drivers may read in interrupts.
- * 2. Bus 0 is scanned, and all buses up to the last one behind a bridge. The firmware has assigned the
- *    bus numbers and the addresses.
+ * 1. The two ports are one pair of registers. config_lock keeps an address and its data together.
+ *    It is irqsave because drivers may read in interrupts.
+ * 2. Bus 0 is scanned, and all buses up to the last one behind a bridge. The firmware has assigned
+ *    the bus numbers and the addresses.
  * 3. pci_devices is filled once, before the drivers probe, and does not change afterwards.
  */
 #include "drivers/pci.h"
@@ -85,6 +85,11 @@ unsigned int pci_capability(const struct pci_device *device, unsigned int id, un
 	return 0;
 }
 
+void pci_enable_registers(const struct pci_device *device)
+{
+	pci_write(device, PCI_COMMAND, pci_read(device, PCI_COMMAND, 2) | COMMAND_MEMORY);
+}
+
 void pci_enable(const struct pci_device *device)
 {
 	uint32_t command = pci_read(device, PCI_COMMAND, 2);
@@ -100,8 +105,8 @@ void pci_disable_master(const struct pci_device *device)
 }
 
 /*
- * Fill in bars[i]. Returns how many registers the BAR takes. After all ones have been written, the register
- * reads as the size. The old value is then restored.
+ * Fill in bars[i]. Returns how many registers the BAR takes. After all ones have been written, the
+ * register reads as the size. The old value is then restored.
  */
 static unsigned int read_bar(struct pci_device *device, unsigned int i)
 {
@@ -133,8 +138,8 @@ static void read_bars(struct pci_device *device)
 }
 
 /*
- * Record the device that is at this place, if there is one. Returns the highest bus behind it if it is a
- * bridge, or 0. Sets *functions to 8 if the device has several functions.
+ * Record the device that is at this place, if there is one. Returns the highest bus behind it if it
+ * is a bridge, or 0. Sets *functions to 8 if the device has several functions.
  */
 static unsigned int scan_function(unsigned int bus, unsigned int slot, unsigned int function,
 				  unsigned int *functions)

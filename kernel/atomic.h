@@ -1,6 +1,6 @@
 /*
- * Atomic integers and bit operations. Every read-modify-write is a full memory barrier, because it uses
- * the x86 prefix `lock`.
+ * Atomic integers and bit operations. Every read-modify-write is a full memory barrier, because it
+ * uses the x86 prefix `lock`.
  */
 #ifndef KERNEL_ATOMIC_H
 #define KERNEL_ATOMIC_H
@@ -28,7 +28,9 @@ static inline void atomic_inc(struct atomic *a)
 {
 	asm volatile("lock incl %0" : "+m"(a->value) : : "memory");
 }
-/* Add one. Returns true if the result is positive or zero, and false if the counter has overflowed. */
+/*
+ * Add one. Returns true if the result is positive or zero, and false if the counter has overflowed.
+ */
 static inline bool atomic_inc_positive(struct atomic *a)
 {
 	bool positive;

@@ -1,8 +1,9 @@
 /*
  * Capabilities: the privileges of root, one by one (capabilities(7)).
  *
- * A process may do what its effective set allows. Kernel tasks may do everything. Only the capabilities
- * that this kernel asks for have a name here; the others are kept and handed on like these.
+ * A process may do what its effective set allows. Kernel tasks may do everything. Only the
+ * capabilities that this kernel asks for have a name here; the others are kept and handed on like
+ * these.
  */
 #ifndef KERNEL_CAPABILITY_H
 #define KERNEL_CAPABILITY_H
@@ -20,6 +21,8 @@ enum {
 	CAP_SETUID = 7,
 	CAP_SETPCAP = 8,
 	CAP_LINUX_IMMUTABLE = 9,
+	CAP_NET_ADMIN = 12,
+	CAP_NET_RAW = 13,
 	CAP_IPC_LOCK = 14,
 	CAP_IPC_OWNER = 15,
 	CAP_SYS_RAWIO = 17,
@@ -30,6 +33,7 @@ enum {
 	CAP_SYS_NICE = 23,
 	CAP_SYS_RESOURCE = 24,
 	CAP_SYS_TIME = 25,
+	CAP_SYS_TTY_CONFIG = 26,
 	CAP_MKNOD = 27,
 	CAP_LEASE = 28,
 	CAP_MAC_OVERRIDE = 32,

@@ -1,10 +1,10 @@
 /*
  * The graph of lock classes. See kernel/lockorder.h for the contract.
  *
- * 1. Classes and edges are added, but never removed. To add one, hold `graph_busy` with interrupts off.
- *    It cannot be a spinlock, because spinlocks call this file.
- * 2. An edge is complete before its number is stored in `edge_of`. A known edge can therefore be looked
- *    up without the lock.
+ * 1. Classes and edges are added, but never removed. To add one, hold `graph_busy` with interrupts
+ *    off. It cannot be a spinlock, because spinlocks call this file.
+ * 2. An edge is complete before its number is stored in `edge_of`. A known edge can therefore be
+ *    looked up without the lock.
  * 3. After the first report, the checker is off.
  */
 #include "kernel/lockorder.h"
@@ -85,8 +85,8 @@ static bool may_nest(unsigned int class)
 }
 
 /*
- * Returns true if edges lead from class `from` to class `to`. Then via[c] is the class from which c was
- * reached, so the path can be followed back from its end.
+ * Returns true if edges lead from class `from` to class `to`. Then via[c] is the class from which c
+ * was reached, so the path can be followed back from its end.
  */
 static bool find_way(unsigned int from, unsigned int to, uint16_t via[MAX_CLASSES])
 {
@@ -106,7 +106,10 @@ static bool find_way(unsigned int from, unsigned int to, uint16_t via[MAX_CLASSE
 	return via[to] != NO_CLASS;
 }
 
-/* `to` is wanted under `from`. The other edges of the circle lead from `to` to `from`, see find_way(). */
+/*
+ * `to` is wanted under `from`. The other edges of the circle lead from `to` to `from`, see
+ * find_way().
+ */
 static void report(unsigned int from, unsigned int to, const uint16_t via[MAX_CLASSES])
 {
 	for (unsigned int at = from; at != to; at = via[at]) {

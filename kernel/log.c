@@ -1,7 +1,8 @@
 /*
  * The kernel log, backtraces and panic. See kernel/log.h for the contract.
  *
- * 1. log_lock (irqsave) guards the ring and the sinks, so that lines of several CPUs do not mix.
+ * 1. log_lock (irqsave) guards the ring, the records and the sinks, so that lines of several CPUs
+ *    do not mix.
  * 2. If this CPU holds the lock already, because a sink has faulted, a line is written without it.
  * 3. After a panic, lines are written without the lock, because its owner may never release it.
  */
@@ -13,11 +14,21 @@
 #include "lib/print.h"
 #include "lib/string.h"
 
-#define LINE_MAX 512
+#define LINE_MAX   512	 /* of a message of the kernel's own */
+#define PREFIX_MAX 32	 /* the time */
+#define LEVEL_MASK 7u	 /* of a priority */
+#define RECORDS	   1024u /* as many as the ring has lines at most: the time takes 15 bytes */
 
 static spinlock_t log_lock = SPINLOCK_INIT("log");
 static char ring[LOG_RING_SIZE];
 static unsigned int ring_head; /* bytes ever written */
+/* Where the text of each of the last lines is in the ring. */
+static struct record {
+	unsigned int start; /* counts as ring_head */
+	uint16_t len, priority;
+	uint64_t microseconds;
+} records[RECORDS];
+static unsigned int next_record; /* lines ever written */
 static struct log_sink *sinks;
 static int console_level = LOG_INFO;
 static volatile bool panicking;
@@ -42,38 +53,109 @@ static int set_quiet(const char *value)
 }
 KERNEL_PARAM(quiet, set_quiet, "off", "only warnings and errors on the console");
 
-static void emit(enum log_level level, const char *line, size_t len)
+/* Put bytes into the ring, and with `show` also on the consoles. */
+static void append(const char *bytes, size_t len, bool show)
 {
 	for (size_t i = 0; i < len; i++)
-		ring[ring_head++ % LOG_RING_SIZE] = line[i];
-	if ((int)level > console_level)
+		ring[ring_head++ % LOG_RING_SIZE] = bytes[i];
+	for (struct log_sink *sink = show ? sinks : NULL; sink; sink = sink->next)
+		sink->write(bytes, len);
+}
+
+/* `now` is in nanoseconds of time_now(). */
+static void emit(unsigned int priority, uint64_t now, const char *text, size_t len)
+{
+	uint64_t us = now / 1000;
+	bool show = (int)(priority & LEVEL_MASK) <= console_level;
+	struct record *record = &records[next_record % RECORDS];
+	char time[PREFIX_MAX];
+
+	append(time,
+	       snprintf(time, sizeof(time), "[%5u.%06u] ", (uint32_t)(now / NSEC_PER_SEC),
+			(uint32_t)(us % 1000000)),
+	       show);
+	*record = (struct record){ ring_head, len, priority, us };
+	append(text, len, show);
+	append("\n", 1, show);
+	WRITE_ONCE(next_record, next_record + 1);
+}
+
+void log_text(unsigned int priority, const char *text, size_t len)
+{
+	uint64_t now = time_now();
+	unsigned int flags;
+
+	if (panicking || spin_held(&log_lock)) {
+		emit(priority, now, text, len);
 		return;
-	for (struct log_sink *sink = sinks; sink; sink = sink->next)
-		sink->write(line, len);
+	}
+	flags = spin_lock_irqsave(&log_lock);
+	emit(priority, now, text, len);
+	spin_unlock_irqrestore(&log_lock, flags);
 }
 
 void log_at(enum log_level level, const char *format, ...)
 {
 	char line[LINE_MAX];
-	uint64_t now = time_now();
-	uint32_t us = (uint32_t)(now / 1000 % 1000000);
 	size_t len;
-	unsigned int flags;
 	va_list args;
 
-	len = snprintf(line, sizeof(line), "[%5u.%06u] ", (uint32_t)(now / NSEC_PER_SEC), us);
 	va_start(args, format);
-	len += vsnprintf(line + len, sizeof(line) - len - 1, format, args);
+	len = vsnprintf(line, sizeof(line), format, args);
 	va_end(args);
-	len = MIN(len, sizeof(line) - 2);
-	line[len++] = '\n';
-	if (panicking || spin_held(&log_lock)) {
-		emit(level, line, len);
-		return;
+	log_text(level, line, MIN(len, sizeof(line) - 1));
+}
+
+/* ---- records ---- */
+
+/* Has the ring lost the record? It has been logged. log_lock is held. */
+static bool is_lost(unsigned int number)
+{
+	return next_record - number > RECORDS ||
+	       ring_head - records[number % RECORDS].start > LOG_RING_SIZE;
+}
+
+int log_record_get(unsigned int number, struct log_record *to)
+{
+	unsigned int flags = spin_lock_irqsave(&log_lock);
+	const struct record *record = &records[number % RECORDS];
+	int error = 0;
+
+	if (number == next_record)
+		error = -EAGAIN;
+	else if (is_lost(number))
+		error = -EPIPE;
+	if (!error) {
+		to->priority = record->priority;
+		to->microseconds = record->microseconds;
+		to->len = record->len;
+		for (size_t i = 0; i < to->len; i++)
+			to->text[i] = ring[(record->start + i) % LOG_RING_SIZE];
 	}
-	flags = spin_lock_irqsave(&log_lock);
-	emit(level, line, len);
 	spin_unlock_irqrestore(&log_lock, flags);
+	return error;
+}
+
+unsigned int log_record_first(void)
+{
+	return log_record_from(READ_ONCE(ring_head) - LOG_RING_SIZE);
+}
+
+unsigned int log_record_from(unsigned int position)
+{
+	unsigned int flags = spin_lock_irqsave(&log_lock);
+	unsigned int number = next_record - MIN(next_record, RECORDS);
+
+	while (number != next_record &&
+	       (is_lost(number) || (int)(records[number % RECORDS].start - position) < 0))
+		number++;
+	spin_unlock_irqrestore(&log_lock, flags);
+	return number;
+}
+
+unsigned int log_record_next(void)
+{
+	return READ_ONCE(next_record);
 }
 
 void log_add_sink(struct log_sink *sink)
@@ -113,8 +195,8 @@ size_t log_read(unsigned int *position, char *buf, size_t size)
 /* ---- backtraces ---- */
 
 /*
- * Made by tools/ksyms: the address of the first function, the distance from each function to the next,
- * and all names in a row.
+ * Made by tools/ksyms: the address of the first function, the distance from each function to the
+ * next, and all names in a row.
  */
 extern const unsigned int ksyms_count, ksyms_first;
 extern const unsigned short ksyms_length[];
@@ -170,8 +252,8 @@ void stack_walk(const void *ebp, uintptr_t *addresses, unsigned int max)
 }
 
 /*
- * switch_context() has pushed edi, esi, ebx, ebp and its return address, from low to high addresses.
- * The last two are a frame.
+ * switch_context() has pushed edi, esi, ebx, ebp and its return address, from low to high
+ * addresses. The last two are a frame.
  */
 void stack_walk_task(const struct task *task, uintptr_t *addresses, unsigned int max)
 {
@@ -188,7 +270,10 @@ void stack_print(const uintptr_t *addresses, unsigned int max)
 {
 	for (unsigned int i = 0; i < max && addresses[i]; i++) {
 		unsigned int offset;
-		/* The call may be the last instruction of its function, if the callee never returns. */
+		/*
+		 * The call may be the last instruction of its function, if the callee never
+		 * returns.
+		 */
 		const char *name = symbol_find(addresses[i] - 1, &offset);
 
 		log_error("  [%08x] %s+0x%x", addresses[i], name, offset + 1);

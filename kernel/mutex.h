@@ -55,8 +55,8 @@ static inline void mutex_lock(struct mutex *mutex)
 }
 
 /*
- * Take the mutex, or give up if the task is killed while it waits. May sleep. Returns 0, or -ERESTARTSYS
- * if the mutex was not taken.
+ * Take the mutex, or give up if the task is killed while it waits. May sleep. Returns 0, or
+ * -ERESTARTSYS if the mutex was not taken.
  */
 static inline int mutex_lock_killable(struct mutex *mutex)
 {
@@ -80,7 +80,10 @@ static inline bool mutex_held(struct mutex *mutex)
 static inline void mutex_unlock(struct mutex *mutex)
 {
 	lock_given(mutex, LOCK_MUTEX);
-	/* A full barrier: the queue is looked at after the mutex is free. See lock_slow() in wait.c. */
+	/*
+	 * A full barrier: the queue is looked at after the mutex is free. See lock_slow() in
+	 * wait.c.
+	 */
 	if (unlikely(!__sync_bool_compare_and_swap(&mutex->owner, current, NULL)))
 		mutex_bad_unlock(mutex);
 	if (unlikely(!list_empty_unlocked(&mutex->queue.waiters)))

@@ -1,6 +1,6 @@
 /*
- * Parsing of the command line. It is split into words at blanks outside of double quotes. The name of
- * each word is looked up among the parameters that files have declared.
+ * Parsing of the command line. It is split into words at blanks outside of double quotes. The name
+ * of each word is looked up among the parameters that files have declared.
  */
 #include "kernel/param.h"
 #include "kernel/log.h"

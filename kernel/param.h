@@ -3,8 +3,8 @@
  *
  *	KERNEL_PARAM(loglevel, set_loglevel, "6", "0..7: ...");
  *
- * Each file declares its own parameters. An unknown word is named in the log and ignored. So is a bad
- * value, and the log also names the value that stays in force.
+ * Each file declares its own parameters. An unknown word is named in the log and ignored. So is a
+ * bad value, and the log also names the value that stays in force.
  */
 #ifndef KERNEL_PARAM_H
 #define KERNEL_PARAM_H
@@ -23,10 +23,13 @@ struct kernel_param {
 };
 
 /* `without` is the value that is in force without the word. */
-#define KERNEL_PARAM(param, function, without, text)                  \
+#define KERNEL_PARAM(param, function, without, text) \
+	KERNEL_PARAM_NAMED(param, #param, function, without, text)
+/* The same for a name with a dot, which the C identifier `param` cannot be. */
+#define KERNEL_PARAM_NAMED(param, name, function, without, text)      \
 	static const char *param_value_##param = without;             \
 	static const struct kernel_param __section(".params." #param) \
-		param_##param = { #param, function, text, &param_value_##param }
+		param_##param = { name, function, text, &param_value_##param }
 
 /* Call set() for each word of kernel_command_line. Called once, at boot. */
 void params_parse(void);

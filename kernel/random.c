@@ -1,14 +1,17 @@
 /*
  * The random number generator.
  *
- * 1. The state is a ChaCha20 key (RFC 8439). Each request makes one block of key stream. The block's
- *    first half replaces the key. Its second half is the request's own: a short request returns bytes
- *    of it, and a long request uses it as the key of another stream. Bytes that were handed out can
- *    therefore not be computed from a later state, and a long request need not hold the lock.
- * 2. To stir bytes in, they are XORed into the key, and the key then goes through the block function.
- * 3. At boot the key is made from RDRAND (if the CPU has it), the jitter of the TSC, and the clocks.
- *    Each request stirs in RDRAND and the TSC. The generator is seeded before the first program runs,
- *    so no call waits, and GRND_NONBLOCK, GRND_RANDOM and GRND_INSECURE make no difference.
+ * 1. The state is a ChaCha20 key (RFC 8439). Each request makes one block of key stream. The
+ *    block's first half replaces the key. Its second half is the request's own: a short request
+ *    returns bytes of it, and a long request uses it as the key of another stream. Bytes that were
+ *    handed out can therefore not be computed from a later state, and a long request need not hold
+ *    the lock.
+ * 2. To stir bytes in, they are XORed into the key, and the key then goes through the block
+ *    function.
+ * 3. At boot the key is made from RDRAND (if the CPU has it), the jitter of the TSC, and the
+ *    clocks. Each request stirs in RDRAND and the TSC. The generator is seeded before the first
+ *    program runs, so no call waits, and GRND_NONBLOCK, GRND_RANDOM and GRND_INSECURE make no
+ *    difference.
  * 4. random_lock (irqsave) guards the key.
  */
 #include "kernel/random.h"
@@ -41,8 +44,8 @@ static uint32_t rdrand(void)
 }
 
 /*
- * Make one block of key stream. Half of it replaces the key. The other half goes to `request`, unless
- * that is NULL.
+ * Make one block of key stream. Half of it replaces the key. The other half goes to `request`,
+ * unless that is NULL.
  */
 static void step(uint8_t request[CHACHA_KEY_SIZE])
 {

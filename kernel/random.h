@@ -10,8 +10,8 @@
 void random_bytes(void *buf, size_t n);
 
 /*
- * Stir n bytes into the generator's state. Predictable bytes do no harm. Never sleeps. May be called in
- * an interrupt.
+ * Stir n bytes into the generator's state. Predictable bytes do no harm. Never sleeps. May be
+ * called in an interrupt.
  */
 void random_add(const void *data, size_t n);
 

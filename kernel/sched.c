@@ -1,132 +1,56 @@
 /*
  * The scheduler.
  *
- * 1. Every CPU has a queue of runnable tasks. The running task is not on its lists. The queue's lock
- *    (irqsave) guards the lists, and the fields of its tasks that kernel/task.h names.
+ * 1. Every CPU has a queue of runnable tasks. The running task is not on its lists. The queue's
+ *    lock (irqsave) guards the lists, and the fields of its tasks that kernel/task.h names.
  * 2. Urgent tasks (SCHED_FIFO and SCHED_RR) run before all others, the most urgent first.
- * 3. The other tasks take turns. A turn lasts SLICE_TICKS ticks or more. Each tick for which others wait
- *    costs TICK_COST of the task's credit. A task without credit waits until no task on the queue has
- *    any. Then a new round begins: every task gets its weight as many times as it takes until one of
- *    them has paid its debt. Over many rounds the time of each task is therefore proportional to its
- *    weight, and with equal weights they run round robin.
- * 4. The lock is held during the switch of stacks, and the next task releases it. While another CPU
+ * 3. The other tasks take turns. A turn lasts SLICE_TICKS ticks or more. While others wait, time
+ *    costs credit, up to TICK_COST for each tick. A task without credit waits until no task on the
+ *    queue has any. Then a new round begins: every task gets its weight as many times as it takes
+ *    until one of them has paid its debt. Over many rounds the time of each task is therefore
+ *    proportional to its weight, and with equal weights they run round robin.
+ * 4. A task that wakes with credit left runs before those that are in the middle of their turns. If
+ *    an interrupt has woken it, it also interrupts an ordinary task that runs. So a task that
+ *    mostly sleeps is served at once. It pays like any other, and when its credit is used up, it
+ *    waits with the others. For the rounds that it has slept through, it gets its weight later.
+ * 5. The lock is held during the switch of stacks, and the next task releases it. While another CPU
  *    holds the lock, every task of the queue therefore either runs or has left its CPU completely.
- * 5. A woken task goes to the CPU on which it ran last, or to an idle CPU if that one is busy. A CPU
- *    with nothing to do takes a waiting task from another CPU.
- * 6. A task runs only on the CPUs that it is allowed. But a task that holds kmap_local mappings stays on
- *    its CPU until it has given them back.
+ * 6. A woken task goes to the CPU on which it ran last, or to an idle CPU if that one is busy. A
+ *    CPU with nothing to do takes a waiting task from another CPU.
+ * 7. A task runs only on the CPUs that it is allowed. But a task that holds kmap_local mappings
+ *    stays on its CPU until it has given them back.
  */
 #include "kernel/cpu/debug.h"
 #include "kernel/cpu/ports.h"
 #include "kernel/cpu/tsc.h"
 #include "kernel/cpu/fpu.h"
 #include "kernel/cpu/irq.h"
+#include "kernel/run_queue.h"
 #include "kernel/task.h"
 #include "mm/kmap.h"
 #include "mm/pgtable.h"
 
-#define SLICE_TICKS   2
-#define RR_TICKS      10   /* the slice of SCHED_RR */
-#define TICK_COST     8192 /* with this weight, a task's credit of one round lasts for one tick */
-#define DEBT_MAX      (1000 * TICK_COST)
-#define WEIGHT_NICE_0 1024
-#define WEIGHT_IDLE   3
-
-struct run_queue {
-	spinlock_t lock;
-	unsigned int waiting; /* tasks on the three lists */
-	struct list urgent;   /* the most urgent first */
-	struct list tasks;    /* with credit, in the order of their turns */
-	struct list spent;    /* without credit, in the order in which it was used up */
-};
-
 static struct run_queue queues[MAX_CPUS];
+static unsigned int cycles_shift; /* 1 << cycles_shift cycles of the TSC cost 1 */
 
 void sched_init_cpu(struct cpu *cpu, struct task *idle)
 {
 	struct run_queue *queue = &queues[cpu->id];
 
 	spin_init(&queue->lock, "run queue");
-	list_init(&queue->urgent);
+	list_init(&queue->first);
 	list_init(&queue->tasks);
 	list_init(&queue->spent);
+	if (cycles_shift == 0)
+		while (time_tick_cycles() >> cycles_shift > TICK_COST)
+			cycles_shift++;
 	cpu->queue = queue;
 	cpu->idle = cpu->task = idle;
 	idle->cpu = cpu;
+	idle->last_run = read_tsc();
 	idle->state = TASK_RUNNING;
 	idle->on_queue = true;
 	idle->on_cpu = true;
-}
-
-/* ---- the lists of a queue. Its lock is held. ---- */
-
-/* Behind those that are as urgent, unless the task was interrupted in the middle of its turn. */
-static void add_urgent(struct run_queue *queue, struct task *task, bool interrupted)
-{
-	struct list *before = &queue->urgent;
-	struct task *other;
-
-	list_for_each(other, &queue->urgent, run_link) {
-		if (other->urgency < task->urgency ||
-		    (interrupted && other->urgency == task->urgency)) {
-			before = &other->run_link;
-			break;
-		}
-	}
-	list_add_tail(before, &task->run_link);
-}
-
-static inline void queue_add(struct run_queue *queue, struct task *task, bool interrupted)
-{
-	queue->waiting++;
-	if (unlikely(task->urgency))
-		add_urgent(queue, task, interrupted);
-	else
-		list_add_tail(task->credit < 0 ? &queue->spent : &queue->tasks, &task->run_link);
-}
-
-static inline void queue_remove(struct run_queue *queue, struct task *task)
-{
-	list_del(&task->run_link);
-	queue->waiting--;
-}
-
-//BOOK: new-round
-/*
- * No ordinary task of the queue has credit left. Give each its weight, as many times as it takes until one
- * has paid its debt. That one has less credit than its weight afterwards, and so have all others.
- */
-static void begin_round(struct run_queue *queue)
-{
-	struct task *task, *next;
-	int rounds = INT32_MAX;
-
-	list_for_each(task, &queue->spent, run_link)
-		rounds = MIN(rounds, (-task->credit + task->weight - 1) / task->weight);
-	list_for_each_safe(task, next, &queue->spent, run_link) {
-		task->credit += rounds * task->weight;
-		if (task->credit < 0)
-			continue;
-		list_del(&task->run_link);
-		list_add_tail(&queue->tasks, &task->run_link);
-	}
-}
-
-/* Take the task that runs next off its list. Returns NULL if there is none. */
-static inline struct task *queue_take(struct run_queue *queue)
-{
-	struct list *list = &queue->tasks;
-	struct task *task;
-
-	if (queue->waiting == 0)
-		return NULL;
-	if (unlikely(!list_empty(&queue->urgent)))
-		list = &queue->urgent;
-	else if (list_empty(list))
-		begin_round(queue);
-	task = list_first(list, struct task, run_link);
-	queue_remove(queue, task);
-	return task;
 }
 
 /* ---- which CPU ---- */
@@ -142,8 +66,9 @@ static bool cpu_is_idle(const struct cpu *cpu)
 }
 
 /*
- * Look for a CPU that is idle or, for an urgent task, runs a less urgent one. No lock is held, so it may
- * run something else by now. A task that has ended leaves memory behind that can still be read.
+ * Look for a CPU that is idle or, for an urgent task, runs a less urgent one. No lock is held, so
+ * it may run something else by now. A task that has ended leaves memory behind that can still be
+ * read.
  */
 static struct cpu *find_better(struct task *task)
 {
@@ -185,33 +110,46 @@ static inline void reschedule(struct cpu *cpu)
 		smp_send_reschedule(cpu);
 }
 
+/* Does the task, which is placed on the CPU, interrupt the one that runs there? */
+static inline bool interrupts(const struct cpu *cpu, const struct task *task, bool woken)
+{
+	const struct task *running = cpu->task;
+
+	if (running == cpu->idle || task->urgency > running->urgency)
+		return true;
+	return woken && this_cpu()->irq_depth && !running->urgency && task_is_prompt(task);
+}
+
 /*
  * Put a runnable task (on_queue), which is on no list, on the queue of `cpu`. The caller holds that
  * queue's lock. place_on() releases it.
  */
-static inline void place_on(struct cpu *cpu, struct task *task, unsigned int flags)
+static inline void place_on(struct cpu *cpu, struct task *task, bool woken, unsigned int flags)
 {
-	bool at_once = cpu->task == cpu->idle || task->urgency > cpu->task->urgency;
+	bool at_once = interrupts(cpu, task, woken);
 
 	task->cpu = cpu;
-	queue_add(cpu->queue, task, false);
+	if (woken)
+		queue_add_woken(cpu->queue, task);
+	else
+		queue_add(cpu->queue, task, false);
 	spin_unlock_irqrestore(&cpu->queue->lock, flags);
 	if (at_once)
 		reschedule(cpu);
 }
 
-static void place(struct task *task)
+static void place(struct task *task, bool woken)
 {
 	struct cpu *cpu = choose_cpu(task);
 
-	place_on(cpu, task, spin_lock_irqsave(&cpu->queue->lock));
+	place_on(cpu, task, woken, spin_lock_irqsave(&cpu->queue->lock));
 }
 
 void sched_start(struct task *task)
 {
 	task->on_queue = true;
 	task->state = TASK_RUNNING;
-	place(task);
+	place(task, false);
 }
 
 /* Lock the queue of the task's CPU. The task may move to another one while we wait for the lock. */
@@ -240,21 +178,38 @@ bool sched_wake(struct task *task)
 	task->state = TASK_RUNNING;
 	/* With on_queue, the task has set its state, but schedule() will find it runnable again. */
 	asleep = !task->on_queue;
+	if (asleep)
+		queue_catch_up(queue, task);
 	task->on_queue = true;
 	if (asleep && choose_cpu(task) == task->cpu) {
-		place_on(task->cpu, task, flags);
+		place_on(task->cpu, task, true, flags);
 		return true;
 	}
 	spin_unlock_irqrestore(&queue->lock, flags);
 	if (asleep)
-		place(task);
+		place(task, true);
 	return true;
 }
 
-static void load_task(struct cpu *cpu, struct task *prev, struct task *next)
+/*
+ * An ordinary task pays for its time up to now, if others wait. Cycles that are too few to cost
+ * anything are paid with later ones. Otherwise two tasks that wake each other soon enough would run
+ * for nothing, and others would wait for ever. More than a tick cannot have passed since the last
+ * charge, unless the host stopped this CPU: the task does not pay for that.
+ */
+static inline void charge(struct task *task, uint64_t now, bool others_wait)
 {
-	uint64_t now = read_tsc();
+	uint64_t run = task->run_cycles + (now - task->last_run);
+	uint32_t unpaid = run - task->paid_cycles;
+	int cost = MIN(unpaid >> cycles_shift, TICK_COST);
 
+	if (others_wait && !task->urgency)
+		task->credit = MAX(task->credit - cost, -DEBT_MAX);
+	task->paid_cycles = run - (unpaid & ((1u << cycles_shift) - 1));
+}
+
+static void load_task(struct cpu *cpu, struct task *prev, struct task *next, uint64_t now)
+{
 	prev->run_cycles += now - prev->last_run;
 	next->last_run = now;
 	if (prev->mm)
@@ -282,7 +237,7 @@ void sched_finish_switch(struct task *prev)
 	prev->leaves = false;
 	spin_unlock(&cpu->queue->lock);
 	if (leaves)
-		place(prev);
+		place(prev, false);
 	if (cpu->task->kmap_depth)
 		kmap_switch_in(cpu->task);
 	if (dead) {
@@ -294,11 +249,14 @@ void sched_finish_switch(struct task *prev)
 /* Put the task whose turn is over back on a list, unless it sleeps. The queue's lock is held. */
 static inline void end_turn(struct cpu *cpu, struct task *task)
 {
-	if (task->state != TASK_RUNNING)
+	if (task->state != TASK_RUNNING) {
 		task->on_queue = false;
-	else if (task == cpu->idle)
+		task->asleep_since = cpu->queue->rounds;
 		return;
-	else if (unlikely(!is_allowed(task, cpu)) && task->kmap_depth == 0)
+	}
+	if (task == cpu->idle)
+		return;
+	if (unlikely(!is_allowed(task, cpu)) && task->kmap_depth == 0)
 		task->leaves = true; /* sched_finish_switch() places it when it is off its stack */
 	else
 		queue_add(cpu->queue, task, task->slice != 0);
@@ -310,12 +268,15 @@ void schedule(void)
 	struct cpu *cpu = this_cpu();
 	struct run_queue *queue = cpu->queue;
 	struct task *prev = cpu->task, *next;
+	uint64_t now;
 
 	flags = irq_save();
 	if (cpu->irq_depth)
 		panic("schedule() in an interrupt");
 	spin_lock(&queue->lock);
 	cpu->need_resched = 0;
+	now = read_tsc();
+	charge(prev, now, queue->waiting > 0);
 	end_turn(cpu, prev);
 	next = queue_take(queue);
 	if (!next)
@@ -324,7 +285,7 @@ void schedule(void)
 	if (next != prev) {
 		prev->switches[prev->on_queue]++;
 		cpu->switches++;
-		load_task(cpu, prev, next);
+		load_task(cpu, prev, next, now);
 		sched_finish_switch(switch_context(prev, next));
 	} else {
 		spin_unlock(&queue->lock);
@@ -420,12 +381,11 @@ void sched_tick(void)
 	if (!is_allowed(task, cpu))
 		cpu->need_resched = 1;
 	/* As on Linux, only SCHED_RR shares its CPU with tasks that are as urgent. */
+	charge(task, read_tsc(), cpu->queue->waiting > 0);
 	if (cpu->queue->waiting == 0 || (task->urgency && task->policy != SCHED_RR))
 		return;
 	if (task->slice)
 		task->slice--;
-	if (!task->urgency)
-		task->credit = MAX(task->credit - TICK_COST, -DEBT_MAX);
 	if (task->slice == 0 && (task->urgency || task->credit < 0))
 		cpu->need_resched = 1;
 }
@@ -446,7 +406,10 @@ static int weight_of(const struct scheduling *wanted)
 	return weight;
 }
 
-/* The task's queue is locked. Find the place that the task's urgency gives it, and unlock the queue. */
+/*
+ * The task's queue is locked. Find the place that the task's urgency gives it, and unlock the
+ * queue.
+ */
 static void settle(struct run_queue *queue, struct task *task, bool waits, unsigned int flags)
 {
 	struct cpu *cpu = task->cpu;
@@ -455,7 +418,10 @@ static void settle(struct run_queue *queue, struct task *task, bool waits, unsig
 	if (waits)
 		queue_add(queue, task, false);
 	spin_unlock_irqrestore(&queue->lock, flags);
-	/* The task may be more urgent than the one that runs, or run and be less urgent than another. */
+	/*
+	 * The task may be more urgent than the one that runs, or run and be less urgent than
+	 * another.
+	 */
 	reschedule(cpu);
 }
 
@@ -509,7 +475,7 @@ void sched_set_allowed(struct task *task, uint32_t allowed)
 	spin_unlock_irqrestore(&queue->lock, flags);
 	/* A task that runs leaves its CPU when that CPU next switches. */
 	if (moves)
-		place(task);
+		place(task, false);
 	else if (!is_allowed(task, cpu))
 		reschedule(cpu);
 }
@@ -542,7 +508,7 @@ static struct task *steal_from(struct cpu *victim, struct cpu *thief)
 	if (!victim->online || queue->waiting == 0)
 		return NULL;
 	spin_lock(&queue->lock);
-	task = find_movable(&queue->urgent, thief);
+	task = find_movable(&queue->first, thief);
 	if (!task)
 		task = find_movable(&queue->tasks, thief);
 	if (!task)
@@ -570,6 +536,19 @@ static bool steal_work(struct cpu *cpu)
 	return true;
 }
 
+uint64_t sched_idle_cycles(struct cpu *cpu)
+{
+	unsigned int flags = spin_lock_irqsave(&cpu->queue->lock);
+	const struct task *idle = cpu->idle;
+	uint64_t cycles = idle->run_cycles, now = read_tsc();
+
+	/* The counters of two CPUs may differ a little. */
+	if (cpu->task == idle && now > idle->last_run)
+		cycles += now - idle->last_run;
+	spin_unlock_irqrestore(&cpu->queue->lock, flags);
+	return cycles;
+}
+
 void sched_idle(void)
 {
 	struct cpu *cpu = this_cpu();
@@ -577,15 +556,12 @@ void sched_idle(void)
 	for (;;) {
 		irq_disable();
 		if (!cpu->need_resched && cpu->queue->waiting == 0 && !steal_work(cpu)) {
-			uint64_t start = time_now();
-
 			tick_arm(NSEC_PER_SEC);
 			/*
-			 * sti takes effect after the next instruction, so no interrupt comes between
-			 * it and hlt.
+			 * sti takes effect after the next instruction, so no interrupt comes
+			 * between it and hlt.
 			 */
 			__asm__ volatile("sti; hlt" ::: "memory");
-			cpu->idle_ns += time_now() - start;
 			if (!cpu->need_resched)
 				continue;
 			tick_arm(TICK_NS);

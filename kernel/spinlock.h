@@ -1,14 +1,14 @@
 /*
  * Spinlocks, for critical sections of a few lines that never sleep.
  *
- * 1. A lock holds a pointer to the CPU that has taken it. Taking it twice, or releasing a lock that the
- *    CPU does not hold, is a panic that names the lock.
- * 2. If an interrupt handler takes a lock, everybody takes it with the _irqsave functions. All other
- *    locks are taken with the plain functions. Those need not do more, because kernel code is not
- *    preempted.
+ * 1. A lock holds a pointer to the CPU that has taken it. Taking it twice, or releasing a lock that
+ *    the CPU does not hold, is a panic that names the lock.
+ * 2. If an interrupt handler takes a lock, everybody takes it with the _irqsave functions. All
+ *    other locks are taken with the plain functions. Those need not do more, because kernel code is
+ *    not preempted.
  * 3. A CPU that waits for a plain lock has interrupts on (unless its caller turned them off), so it
- *    still answers TLB shootdowns. Code that waits for a shootdown may therefore hold plain locks, but
- *    no irqsave locks.
+ *    still answers TLB shootdowns. Code that waits for a shootdown may therefore hold plain locks,
+ *    but no irqsave locks.
  */
 #ifndef KERNEL_SPINLOCK_H
 #define KERNEL_SPINLOCK_H
@@ -33,7 +33,10 @@ static inline void spin_init(spinlock_t *lock, const char *name)
 	lock->name = name;
 }
 
-/* The slow paths of spin_lock() and spin_unlock(). The first panics if this CPU has the lock already. */
+/*
+ * The slow paths of spin_lock() and spin_unlock(). The first panics if this CPU has the lock
+ * already.
+ */
 void spin_contended(spinlock_t *lock);
 void spin_bad_unlock(spinlock_t *lock) __noreturn;
 

@@ -9,7 +9,10 @@
 
 #define NR_SYSCALLS 512
 
-/* The functions, by number. Where there is no call, it is syscall_unknown(). kernel/cpu/entry.asm uses it, too. */
+/*
+ * The functions, by number. Where there is no call, it is syscall_unknown(). kernel/cpu/entry.asm
+ * uses it, too.
+ */
 typedef long syscall_function(unsigned long, unsigned long, unsigned long, unsigned long,
 			      unsigned long, unsigned long);
 extern syscall_function *const syscall_table[NR_SYSCALLS];
@@ -25,9 +28,9 @@ struct task;
 struct trap_frame;
 
 /*
- * The entry code calls these: syscall_traced() for each call of a task with TASK_WORK_TRACE, or with one of the
- * bits that a tracer sets (kernel/process/ptrace.h), and
- * syscall_unknown() if the number is not in the table. They return the call's result.
+ * The entry code calls these: syscall_traced() for each call of a task with TASK_WORK_TRACE, or
+ * with one of the bits that a tracer sets (kernel/process/ptrace.h), and syscall_unknown() if the
+ * number is not in the table. They return the call's result.
  */
 long syscall_traced(struct trap_frame *frame);
 long syscall_unknown(void);

@@ -1,7 +1,8 @@
 /*
- * Declarations of the functions behind the system calls, file by file. kernel/process/syscall_list.h has
- * their numbers. The arguments are the unchecked values of the caller's registers ebx, ecx, edx, esi, edi
- * and ebp. Each function returns the result of its call, or a negative errno value. All may sleep.
+ * Declarations of the functions behind the system calls, file by file.
+ * kernel/process/syscall_list.h has their numbers. The arguments are the unchecked values of the
+ * caller's registers ebx, ecx, edx, esi, edi and ebp. Each function returns the result of its call,
+ * or a negative errno value. All may sleep.
  */
 #ifndef KERNEL_SYSCALLS_H
 #define KERNEL_SYSCALLS_H
@@ -10,6 +11,11 @@
 
 struct iovec;
 struct pollfd;
+
+/* ---- fs/file/allocate.c ---- */
+
+long sys_fallocate(int number, unsigned int mode, uint32_t low, uint32_t high, uint32_t len_low,
+		   uint32_t len_high);
 
 /* ---- fs/file/fcntl.c ---- */
 
@@ -24,21 +30,6 @@ long sys_flock(unsigned int number, unsigned int operation);
 
 long sys_close(unsigned int fd);
 long sys_close_range(unsigned int first, unsigned int last, unsigned int flags);
-long sys_fallocate(int number, unsigned int mode, uint32_t low, uint32_t high, uint32_t len_low,
-		   uint32_t len_high);
-long sys_name_to_handle_at(int dirfd, const char __user *name, void __user *handle,
-			   void __user *mount, unsigned int flags);
-long sys_memfd_create(const char __user *name, unsigned int flags);
-long sys_preadv2(unsigned int fd, const struct iovec __user *iov, unsigned int nr, uint32_t low,
-		 uint32_t high, unsigned int flags);
-long sys_pwritev2(unsigned int fd, const struct iovec __user *iov, unsigned int nr, uint32_t low,
-		  uint32_t high, unsigned int flags);
-long sys_readahead(int number, uint32_t low, uint32_t high, size_t len);
-long sys_renameat2(int old_dirfd, const char __user *old_name, int new_dirfd,
-		   const char __user *new_name, unsigned int flags);
-long sys_sync_file_range(int number, uint32_t low, uint32_t high, uint32_t len_low,
-			 uint32_t len_high, unsigned int flags);
-long sys_syncfs(int number);
 long sys_dup(unsigned int number);
 long sys_dup2(unsigned int from, unsigned int to);
 long sys_dup3(unsigned int from, unsigned int to, unsigned int flags);
@@ -71,6 +62,10 @@ long sys_preadv(unsigned int fd, const struct iovec __user *iov, unsigned int nr
 		uint32_t high);
 long sys_pwritev(unsigned int fd, const struct iovec __user *iov, unsigned int nr, uint32_t low,
 		 uint32_t high);
+long sys_preadv2(unsigned int fd, const struct iovec __user *iov, unsigned int nr, uint32_t low,
+		 uint32_t high, unsigned int flags);
+long sys_pwritev2(unsigned int fd, const struct iovec __user *iov, unsigned int nr, uint32_t low,
+		  uint32_t high, unsigned int flags);
 
 /* ---- fs/file/readdir.c ---- */
 
@@ -86,6 +81,15 @@ long sys_select(int nr, uint32_t __user *in, uint32_t __user *out, uint32_t __us
 long sys_pselect6(int nr, uint32_t __user *in, uint32_t __user *out, uint32_t __user *except,
 		  void __user *timeout, const uint32_t __user *mask_and_size);
 
+/* ---- fs/file/old_stat.c ---- */
+
+long sys_stat(const char __user *name, void __user *result);
+long sys_lstat(const char __user *name, void __user *result);
+long sys_fstat(int fd, void __user *result);
+long sys_oldstat(const char __user *name, void __user *result);
+long sys_oldlstat(const char __user *name, void __user *result);
+long sys_oldfstat(int fd, void __user *result);
+
 /* ---- fs/file/stat.c ---- */
 
 long sys_ustat(unsigned int device, void __user *result);
@@ -100,6 +104,12 @@ long sys_fstatat64(int dirfd, const char __user *name, void __user *result, unsi
 long sys_statx(int dirfd, const char __user *name, unsigned int flags, unsigned int mask,
 	       void __user *result);
 
+/* ---- fs/file/handle.c ---- */
+
+long sys_name_to_handle_at(int dirfd, const char __user *name, void __user *handle,
+			   void __user *mount, unsigned int flags);
+long sys_open_by_handle_at(int fd, const void __user *handle, unsigned int flags);
+
 /* ---- fs/file/sync.c ---- */
 
 long sys_sync(void);
@@ -107,6 +117,10 @@ long sys_fsync(int number);
 long sys_fadvise64(int fd, uint32_t low, uint32_t high, uint32_t len, unsigned int advice);
 long sys_fadvise64_64(int number, uint32_t low, uint32_t high, uint32_t len_low, uint32_t len_high,
 		      unsigned int advice);
+long sys_readahead(int number, uint32_t low, uint32_t high, size_t len);
+long sys_sync_file_range(int number, uint32_t low, uint32_t high, uint32_t len_low,
+			 uint32_t len_high, unsigned int flags);
+long sys_syncfs(int number);
 
 /* ---- fs/names/attr.c ---- */
 
@@ -127,6 +141,13 @@ long sys_faccessat(int dirfd, const char __user *name, unsigned int may);
 long sys_utimensat(int dirfd, const char __user *name, const void __user *times,
 		   unsigned int flags);
 long sys_faccessat2(int dirfd, const char __user *name, unsigned int may, unsigned int flags);
+
+/* ---- fs/names/mount_calls.c ---- */
+
+long sys_mount(const char __user *source, const char __user *target, const char __user *type,
+	       unsigned int flags, const char __user *data);
+long sys_umount(const char __user *target);
+long sys_umount2(const char __user *target, unsigned int flags);
 
 /* ---- fs/names/old_times.c ---- */
 
@@ -149,19 +170,11 @@ long sys_fchdir(int fd);
 long sys_chroot(const char __user *name);
 long sys_getcwd(char __user *user_buf, size_t size);
 
-/* ---- fs/names/mount.c ---- */
-
-long sys_mount(const char __user *source, const char __user *target, const char __user *type,
-	       unsigned int flags, const char __user *data);
-long sys_umount(const char __user *target);
-long sys_umount2(const char __user *target, unsigned int flags);
-
 /* ---- fs/names/namespace.c ---- */
 
 long sys_link(const char __user *old, const char __user *name);
 long sys_unlink(const char __user *name);
 long sys_mknod(const char __user *name, unsigned int mode, unsigned int dev);
-long sys_rename(const char __user *old, const char __user *name);
 long sys_mkdir(const char __user *name, unsigned int mode);
 long sys_rmdir(const char __user *name);
 long sys_symlink(const char __user *target, const char __user *name);
@@ -169,12 +182,18 @@ long sys_readlink(const char __user *name, char __user *result, int size);
 long sys_mkdirat(int dirfd, const char __user *name, unsigned int mode);
 long sys_mknodat(int dirfd, const char __user *name, unsigned int mode, unsigned int dev);
 long sys_unlinkat(int dirfd, const char __user *name, unsigned int flags);
-long sys_renameat(int old_dirfd, const char __user *old_name, int new_dirfd,
-		  const char __user *new_name);
 long sys_linkat(int old_dirfd, const char __user *old_name, int new_dirfd,
 		const char __user *new_name, unsigned int flags);
 long sys_symlinkat(const char __user *user_target, int dirfd, const char __user *name);
 long sys_readlinkat(int dirfd, const char __user *name, char __user *result, int size);
+
+/* ---- fs/names/rename.c ---- */
+
+long sys_renameat2(int old_dirfd, const char __user *old_name, int new_dirfd,
+		   const char __user *new_name, unsigned int flags);
+long sys_rename(const char __user *old, const char __user *name);
+long sys_renameat(int old_dirfd, const char __user *old_name, int new_dirfd,
+		  const char __user *new_name);
 
 /* ---- fs/names/super.c ---- */
 
@@ -211,7 +230,6 @@ long sys_eventfd2(unsigned int initial, unsigned int flags);
 /* ---- fs/events/epoll_calls.c ---- */
 
 struct epoll_event;
-
 long sys_epoll_create(int size);
 long sys_epoll_create1(unsigned int flags);
 long sys_epoll_ctl(int epfd, unsigned int op, int fd, const struct epoll_event __user *event);
@@ -239,12 +257,15 @@ long sys_timerfd_gettime(int fd, void __user *to);
 long sys_signalfd(int fd, const sigmask_t __user *mask, size_t size);
 long sys_signalfd4(int fd, const sigmask_t __user *mask, size_t size, unsigned int flags);
 
+/* ---- fs/splice/copy_range.c ---- */
+
+long sys_copy_file_range(int fd_in, int64_t __user *off_in, int fd_out, int64_t __user *off_out,
+			 size_t len, unsigned int flags);
+
 /* ---- fs/splice/sendfile.c ---- */
 
 long sys_sendfile(int fd_out, int fd_in, int32_t __user *offset, size_t count);
 long sys_sendfile64(int fd_out, int fd_in, int64_t __user *offset, size_t count);
-long sys_copy_file_range(int fd_in, int64_t __user *off_in, int fd_out, int64_t __user *off_out,
-			 size_t len, unsigned int flags);
 
 /* ---- fs/splice/splice.c ---- */
 
@@ -267,6 +288,17 @@ long sys_iopl(unsigned int level);
 /* ---- kernel/cpu/reboot.c ---- */
 
 long sys_reboot(unsigned long magic, unsigned long magic2, unsigned long command);
+
+/* ---- kernel/process/clock_adjust.c ---- */
+
+long sys_adjtimex(void __user *user);
+long sys_clock_adjtime(int clock, void __user *user);
+
+/* ---- kernel/process/clock_set.c ---- */
+
+long sys_settimeofday(const void __user *tv, const void __user *tz);
+long sys_stime(const void __user *from);
+long sys_clock_settime(int clock, const void __user *from);
 
 /* ---- kernel/process/exec.c ---- */
 
@@ -307,6 +339,11 @@ long sys_pidfd_open(int pid, unsigned int flags);
 long sys_pidfd_send_signal(unsigned int number, unsigned int signo, const void __user *from,
 			   unsigned int flags);
 long sys_pidfd_getfd(unsigned int number, unsigned int target, unsigned int flags);
+
+/* ---- kernel/process/io_priority.c ---- */
+
+long sys_ioprio_set(unsigned int which, unsigned int who, unsigned int priority);
+long sys_ioprio_get(unsigned int which, unsigned int who);
 
 /* ---- kernel/process/membarrier.c ---- */
 
@@ -398,8 +435,6 @@ long sys_sched_getparam(int tid, void __user *to);
 long sys_sched_setscheduler(int tid, int policy, const void __user *param);
 long sys_sched_setattr(int tid, void __user *from, unsigned int flags);
 long sys_sched_getattr(int tid, void __user *to, unsigned int size, unsigned int flags);
-long sys_ioprio_set(unsigned int which, unsigned int who, unsigned int priority);
-long sys_ioprio_get(unsigned int which, unsigned int who);
 long sys_sched_getscheduler(int tid);
 long sys_sched_yield(void);
 long sys_sched_get_priority_max(int policy);
@@ -427,15 +462,12 @@ long sys_sysinfo(void __user *buf);
 /* ---- kernel/process/syslog.c ---- */
 
 long sys_syslog(int action, char __user *buf, int len);
+/* Returns the position in the log, as log_read() counts, of the last clearing. Never sleeps. */
+unsigned int syslog_cleared(void);
 
 /* ---- kernel/process/timecalls.c ---- */
 
 long sys_gettimeofday(void __user *tv, void __user *tz);
-long sys_settimeofday(const void __user *tv, const void __user *tz);
-long sys_stime(const void __user *from);
-long sys_clock_settime(int clock, const void __user *from);
-long sys_adjtimex(void __user *user);
-long sys_clock_adjtime(int clock, void __user *user);
 long sys_time(void __user *to);
 long sys_clock_getres(int clock, void __user *to);
 long sys_clock_gettime(int clock, void __user *to);
@@ -457,10 +489,14 @@ long sys_process_vm_readv(int pid, const struct iovec __user *own, unsigned int 
 long sys_process_vm_writev(int pid, const struct iovec __user *own, unsigned int nr_own,
 			   const struct iovec __user *other, unsigned int nr_other,
 			   unsigned long flags);
+long sys_process_madvise(unsigned int pidfd, const struct iovec __user *ranges, unsigned int nr,
+			 int advice, unsigned int flags);
 
 /* ---- kernel/process/uname.c ---- */
 
 long sys_uname(void __user *buf);
+long sys_olduname(void __user *buf);
+long sys_oldolduname(void __user *buf);
 long sys_sethostname(const char __user *name, int len);
 long sys_setdomainname(const char __user *name, int len);
 
@@ -490,13 +526,6 @@ long sys_sigaltstack(const void __user *from, void __user *to);
 
 long sys_pause(void);
 long sys_kill(int pid, unsigned int signo);
-long sys_sigaction(unsigned int signo, const void __user *from, void __user *to);
-long sys_signal(unsigned int signo, uint32_t handler);
-long sys_sgetmask(void);
-long sys_ssetmask(uint32_t mask);
-long sys_sigprocmask(unsigned int how, const void __user *from, void __user *to);
-long sys_sigpending(void __user *to);
-long sys_sigsuspend(long first, long second, uint32_t mask);
 long sys_rt_sigaction(unsigned int signo, const void __user *from, void __user *to, size_t size);
 long sys_rt_sigprocmask(unsigned int how, const void __user *from, void __user *to, size_t size);
 long sys_rt_sigpending(void __user *to, size_t size);
@@ -508,6 +537,16 @@ long sys_tgkill(int tgid, int tid, unsigned int signo);
 
 long sys_sigreturn(void);
 long sys_rt_sigreturn(void);
+
+/* ---- kernel/signals/old_calls.c ---- */
+
+long sys_sigaction(unsigned int signo, const void __user *from, void __user *to);
+long sys_signal(unsigned int signo, uint32_t handler);
+long sys_sgetmask(void);
+long sys_ssetmask(uint32_t mask);
+long sys_sigprocmask(unsigned int how, const void __user *from, void __user *to);
+long sys_sigpending(void __user *to);
+long sys_sigsuspend(long first, long second, uint32_t mask);
 
 /* ---- kernel/signals/queue_calls.c ---- */
 
@@ -557,6 +596,10 @@ long sys_mmap2(uintptr_t hint, size_t len, unsigned int prot, unsigned int flags
 
 long sys_mremap(uintptr_t start, size_t old_len, size_t new_len, unsigned int flags, uintptr_t to);
 
+/* ---- drivers/tty/job.c ---- */
+
+long sys_vhangup(void);
+
 /* ---- kernel/ipc ---- */
 
 long sys_ipc(unsigned int word, int first, unsigned long second, unsigned long third,
@@ -604,6 +647,13 @@ long sys_sendmsg(int number, const void __user *user, unsigned int flags);
 long sys_recvfrom(int number, void __user *base, size_t len, unsigned int flags,
 		  void __user *address, int32_t __user *address_len);
 long sys_recvmsg(int number, void __user *user, unsigned int flags);
+long sys_recvmmsg(int number, void __user *messages, unsigned int nr, unsigned int flags,
+		  void __user *timeout);
+long sys_sendmmsg(int number, void __user *messages, unsigned int nr, unsigned int flags);
 long sys_shutdown(int number, unsigned int how);
+
+/* ---- fs/tmpfs/memfd.c ---- */
+
+long sys_memfd_create(const char __user *name, unsigned int flags);
 
 #endif

@@ -34,8 +34,9 @@ struct task *task_alloc(const char *name)
 	if (!task)
 		return NULL;
 	/*
-	 * Zeroed, because nothing of other tasks is to lie on it, and because an emulator takes a page for
-	 * code as long as a byte is left of the code that it has run there. A store to such a page is slow.
+	 * Zeroed, because nothing of other tasks is to lie on it, and because an emulator takes a
+	 * page for code as long as a byte is left of the code that it has run there. A store to
+	 * such a page is slow.
 	 */
 	task->timer_slack = task->timer_slack_default = TIMER_SLACK;
 	task->stack = vmalloc(KERNEL_STACK_SIZE, ALLOC_ZERO);
@@ -53,7 +54,7 @@ struct task *task_alloc(const char *name)
 	task->last_run = read_tsc();
 	task->cpu = this_cpu();
 	task->allowed = UINT32_MAX;
-	task->weight = 1;
+	task->weight = WEIGHT_NICE_0;
 	list_init(&task->run_link);
 	list_init(&task->lenders);
 	atomic_inc(&nr_tasks);
@@ -96,7 +97,9 @@ bool signal_pending(void)
 		return false;
 	if (!(waiting & ~(task->blocked & ~task->awaited)) && !task_must_stop(task))
 		return false;
-	/* The caller may give up its system call now, even if another thread then takes the signal. */
+	/*
+	 * The caller may give up its system call now, even if another thread then takes the signal.
+	 */
 	set_bits(&current->work, TASK_WORK_SIGNAL);
 	return true;
 }
@@ -118,8 +121,8 @@ long refuse(int error, const char *why)
 /* ---- first and last steps ---- */
 
 /*
- * Make `entry` the first function that the task runs. The frame lies below the place of the trap frame,
- * because a kernel task may become a user task (see start_init in boot/main.c).
+ * Make `entry` the first function that the task runs. The frame lies below the place of the trap
+ * frame, because a kernel task may become a user task (see start_init in boot/main.c).
  */
 static void set_entry(struct task *task, void (*entry)(void), uint32_t ebx, uint32_t esi)
 {

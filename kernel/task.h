@@ -87,7 +87,10 @@ enum { /* the signals that the kernel itself sends or treats specially */
 
 /* Details of a signal. From `error` on, the words have the order that they have in siginfo_t. */
 struct signal_info {
-	/* Which setting of a POSIX timer has sent it; 0: it comes from no timer. Programs don't see it. */
+	/*
+	 * Which setting of a POSIX timer has sent it; 0: it comes from no timer. Programs don't see
+	 * it.
+	 */
 	unsigned int setting;
 	int error, code; /* si_errno; SI_*, CLD_*, or the code of a fault */
 	union {
@@ -142,6 +145,13 @@ struct altstack { /* sigaltstack(2) */
 	uint32_t base, size, flags;
 };
 
+/* What calls have moved; index 0 is for reading, index 1 for writing. */
+struct io_counts {
+	unsigned int calls[2]; /* of read, write and their relatives */
+	uint64_t moved[2];     /* bytes that these calls moved, from and to whatever kind of file */
+	uint64_t stored[2];    /* bytes read from disks, and bytes of pages that became dirty */
+};
+
 struct task {
 	/* kernel/cpu/entry.asm knows the offsets of these two. */
 	uint32_t kernel_esp; /* offset 0: the stack pointer while the task does not run */
@@ -159,8 +169,8 @@ struct task {
 	struct list run_link;
 	struct cpu *cpu; /* where it runs or ran last */
 	/*
-	 * Its stack is in use. Not a bool: a task that waits for a mutex reads this field of the owner,
-	 * which may be freed already, so that the byte may have any value.
+	 * Its stack is in use. Not a bool: a task that waits for a mutex reads this field of the
+	 * owner, which may be freed already, so that the byte may have any value.
 	 */
 	volatile uint8_t on_cpu;
 	bool on_queue;	      /* runs, or is on a run queue */
@@ -170,28 +180,43 @@ struct task {
 	bool finishing;	      /* its own: what it does has to be completed, even after a SIGKILL */
 	uint32_t allowed;     /* the CPUs on which it may run: bit i is cpus[i] */
 	int policy, nice;     /* SCHED_*, and -20 to 19 */
-	/* Its own with SCHED_FIFO and SCHED_RR, 1 to 99; that of tasks that wait for it; the higher one. */
+	/*
+	 * Its own with SCHED_FIFO and SCHED_RR, 1 to 99; that of tasks that wait for it; the higher
+	 * one.
+	 */
 	unsigned int own_urgency, inherited, urgency;
-	int weight, credit; /* see kernel/sched.c */
-	unsigned int slice; /* ticks left of its turn */
-	/* Ticks for which it was urgent since it slept, and how often it had slept then. Only for its ticks. */
+#define WEIGHT_NICE_0 1024
+	int weight, credit;	   /* see kernel/sched.c */
+	unsigned int asleep_since; /* the round in which it fell asleep */
+	unsigned int slice;	   /* ticks left of its turn */
+	/*
+	 * Ticks for which it was urgent since it slept, and how often it had slept then. Only for
+	 * its ticks.
+	 */
 	unsigned int urgent_ticks, urgent_since;
 	unsigned int
 		switches[2]; /* how often it left the CPU: to sleep, and although it could run on */
 	uint64_t run_cycles,
 		started_ns; /* CPU time used, in TSC cycles; time_now() at its creation */
-	/* Parts of run_cycles: those that ticks have split so far, and of these those in the kernel. */
+	/*
+	 * Parts of run_cycles: those that ticks have split so far, and of these those in the
+	 * kernel.
+	 */
 	uint64_t told_cycles, system_cycles;
-	uint64_t last_run; /* TSC when it last began to run */
+	uint64_t last_run,   /* TSC when it last began to run */
+		paid_cycles; /* the part of its run_cycles that it has paid for */
 
 	unsigned int minor_faults,
 		major_faults; /* page faults; those that had to wait for a disk */
+	struct io_counts io;
 
 	struct lock_holds mutexes; /* empty except in the debug build */
 
 	/* mm */
 	unsigned int faults_off; /* depth of pagefault_disable() */
 	unsigned int kmap_depth; /* number of its kmap_local mappings */
+	int oom_seen;		 /* kernel/process/oom.c: 4 */
+	bool writes_for_memory;	 /* kernel/process/oom.h */
 	struct page *kmap_pages[KMAP_LOCAL_MAX];
 
 	/* files */
@@ -226,7 +251,10 @@ struct task {
 	bool no_tsc;		   /* reading the TSC is a SIGSEGV: prctl(PR_SET_TSC) */
 	struct port_rights *ports; /* kernel/cpu/ports.h; NULL: none */
 	unsigned int io_level;	   /* of iopl(2); 3 allows all ports */
-	/* Nanoseconds by which its timers may be late: prctl(PR_SET_TIMERSLACK), and what 0 stands for there. */
+	/*
+	 * Nanoseconds by which its timers may be late: prctl(PR_SET_TIMERSLACK), and what 0 stands
+	 * for there.
+	 */
 	unsigned long timer_slack, timer_slack_default;
 	/* kernel/process/inherit.c */
 	struct list lenders;	/* of struct lender: the tasks that wait for this one */
@@ -234,7 +262,8 @@ struct task {
 	bool locks_left;	/* it ends, and no lock can be waited for that it has; futex_lock */
 
 	struct segment_descriptor tls[NR_TLS];
-	struct wait_queue *vfork_done;	/* a parent waits here for exec or exit */
+	struct wait_queue vfork_wait; /* with `vforked`: a parent waits here for exec or exit */
+	bool vforked;
 	long (*restart)(struct task *); /* what restart_syscall(2) calls; it uses the next four */
 	uint64_t restart_deadline;
 	void __user *restart_arg;
@@ -270,6 +299,12 @@ struct signal_action {
 	sigmask_t mask;
 };
 
+/* The actions of a process. Processes that clone(2) has made with CLONE_SIGHAND share them. */
+struct signal_handlers {
+	struct atomic refs;			  /* processes */
+	struct signal_action actions[NR_SIGNALS]; /* tasks_lock */
+};
+
 enum {
 	RLIMIT_CPU = 0,
 	RLIMIT_FSIZE = 1,
@@ -296,6 +331,7 @@ struct rlimit {
 
 struct usage {		       /* kernel/process/usage.h */
 	uint64_t user, system; /* CPU time in nanoseconds */
+	struct io_counts io;
 	unsigned int minor_faults, major_faults;
 	unsigned int voluntary, involuntary; /* switches to other tasks */
 	unsigned int most_pages;	     /* resident at one time */
@@ -317,7 +353,10 @@ struct process {
 	struct process *parent; /* NULL: reaped, or init */
 	struct list children, sibling;
 	unsigned int parent_pid; /* parent->pid, readable without the lock */
-	unsigned int maker;	 /* the number of the thread that made it */
+	unsigned int maker;	 /* the parent's thread that made it or inherited it; tasks_lock */
+	/* How often it has called exec, and how often its parent had when that made it. */
+	unsigned int execs, parent_execs;
+	unsigned int exit_signal; /* tells the parent of its end; no such signal: nothing does */
 	unsigned int held; /* dead threads that their tracers have not waited for; tasks_lock */
 	struct task *held_leader; /* the first thread, if it is one of them */
 	unsigned int pgid, sid;
@@ -326,13 +365,12 @@ struct process {
 	struct list all_link;	    /* all_processes */
 	struct tree_node by_number; /* its key is pid */
 	/*
-	 * Only root may inspect the process. It runs a program that its user may not read, or it has
-	 * changed its user since exec, or it has asked for this with prctl(2).
+	 * Only root may inspect the process. It runs a program that its user may not read, or it
+	 * has changed its user since exec, or it has asked for this with prctl(2).
 	 */
 	bool undumpable;
 	bool thp_disabled; /* what prctl(PR_SET_THP_DISABLE) has set */
 	bool subreaper;	   /* adopts orphans among its descendants; tasks_lock */
-	bool execed;	   /* has called exec: its parent's setpgid fails with EACCES */
 	bool changing;	   /* exec is between two programs: not to be inspected; tasks_lock */
 	int exit_status;   /* in the encoding of wait4(2) */
 	bool exiting;	   /* exit_group or a fatal signal: all threads exit */
@@ -340,7 +378,7 @@ struct process {
 	struct wait_queue end_wait;   /* woken when the process has ended */
 
 	/* signals; tasks_lock */
-	struct signal_action actions[NR_SIGNALS];
+	struct signal_handlers *handlers;
 	struct signal_queue signals;   /* for the process as a whole */
 	unsigned int nr_queued;	       /* entries in `queued` of its queues, and its timers */
 	struct wait_queue signal_wait; /* woken when a signal arrives for it or a thread */
@@ -367,6 +405,12 @@ struct process {
 	int oom_adjust;		 /* -1000 to 1000, see /proc/PID/oom_score_adj; tasks_lock */
 };
 
+/* What the process does with a signal. tasks_lock is held. */
+static inline struct signal_action *signal_action_of(const struct process *process, int signo)
+{
+	return &process->handlers->actions[signo - 1];
+}
+
 extern spinlock_t tasks_lock;
 extern struct list all_processes;
 extern struct process *init_process;
@@ -379,8 +423,7 @@ enum { /* policies, as in sched_setscheduler(2) */
        SCHED_OTHER = 0,
        SCHED_FIFO = 1,
        SCHED_RR = 2,
-       SCHED_BATCH =
-	       3, /* the same as SCHED_OTHER: no ordinary task interrupts another's turn here */
+       SCHED_BATCH = 3, /* SCHED_OTHER, but such a task waits for its turn when it wakes */
        SCHED_IDLE = 5,
 };
 #define NICE_MIN    (-20)
@@ -393,22 +436,21 @@ struct scheduling {
 };
 /* Change how a task is scheduled. The values are valid. Never sleeps. */
 void sched_set(struct task *task, const struct scheduling *wanted);
-/* Make a task as urgent as the tasks that wait for it, 0 to 99, if it is not so by itself. Never sleeps. */
+/*
+ * Make a task as urgent as the tasks that wait for it, 0 to 99, if it is not so by itself. Never
+ * sleeps.
+ */
 void sched_inherit(struct task *task, unsigned int urgency);
 /*
- * Change the CPUs on which the task may run, of which at least one exists. A task that runs on another CPU
- * goes on there until its next tick at most. Never sleeps.
+ * Change the CPUs on which the task may run, of which at least one exists. A task that runs on
+ * another CPU goes on there until its next tick at most. Never sleeps.
  */
 void sched_set_allowed(struct task *task, uint32_t allowed);
 /* Returns how long the task's turn lasts if others wait, in nanoseconds. 0: it has no end. */
 uint64_t sched_slice_ns(const struct task *task);
-#define NR_LOADS 3
-#define LOAD_ONE 65536u
-/* The average number of tasks that run or wait for a CPU, over 1, 5 and 15 minutes, times LOAD_ONE. */
-extern uint32_t sched_loads[NR_LOADS];
-/* Bring the averages up to date. The tick of the first CPU calls it, every second at least. */
-void load_tick(void);
-/* Returns the number of these tasks now. It may be out of date at once. */
+/*
+ * Returns the number of tasks that run or wait for a CPU. It may be out of date at once.
+ */
 unsigned int sched_runnable(void);
 /* Let the other runnable tasks of this CPU run first. */
 void sched_yield(void);
@@ -419,9 +461,11 @@ void sched_start(struct task *task);
 void sched_init_cpu(struct cpu *cpu, struct task *idle);
 /* The loop of each CPU's idle task. It halts the CPU while no task is runnable. */
 void sched_idle(void) __noreturn;
+/* For how many cycles of the TSC a CPU that is online has been idle, up to now. Never sleeps. */
+uint64_t sched_idle_cycles(struct cpu *cpu);
 /*
- * Finish the switch from `prev`, on the new task's stack: release the run queue's lock, and free prev if
- * it is dead. A new task calls it from entry.asm.
+ * Finish the switch from `prev`, on the new task's stack: release the run queue's lock, and free
+ * prev if it is dead. A new task calls it from entry.asm.
  */
 void sched_finish_switch(struct task *prev);
 /*
@@ -434,25 +478,37 @@ extern struct atomic nr_tasks;
 /* Number of tasks that have been made since boot. */
 extern struct atomic tasks_made;
 
+/* ---- kernel/load.c ---- */
+
+#define NR_LOADS 3
+#define LOAD_ONE 65536u
+/*
+ * The average number of tasks that run or wait for a CPU, over 1, 5 and 15 minutes, times LOAD_ONE.
+ */
+extern uint32_t sched_loads[NR_LOADS];
+/* Bring the averages up to date. The tick of the first CPU calls it, every second at least. */
+void load_tick(void);
+
 /* ---- kernel/task.c ---- */
 
 /* Called once at boot, after slab_init(). */
 void task_init(void);
 
 /*
- * Allocate a task with a kernel stack. It does not run before sched_start(). Returns NULL if there is no
- * memory. May sleep.
+ * Allocate a task with a kernel stack. It does not run before sched_start(). Returns NULL if there
+ * is no memory. May sleep.
  */
 struct task *task_alloc(const char *name);
 /* Drop a reference. The last one frees the task, which must not run any more, and its stack. */
 void task_put(struct task *task);
 /*
- * Start a kernel task that runs function(arg) and then ends. Returns it, or ERR_PTR(-ENOMEM). May sleep.
+ * Start a kernel task that runs function(arg) and then ends. Returns it, or ERR_PTR(-ENOMEM). May
+ * sleep.
  */
 struct task *kernel_task_start(const char *name, void (*function)(void *), void *arg);
 /*
- * Returns true if the task of a process has to stop before it returns to user mode. Without tasks_lock, the
- * answer may be out of date.
+ * Returns true if the task of a process has to stop before it returns to user mode. Without
+ * tasks_lock, the answer may be out of date.
  */
 bool task_must_stop(const struct task *task);
 /* Prepare a new task so that it starts in user mode, with the registers in task_frame(task). */

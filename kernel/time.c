@@ -2,11 +2,11 @@
  * Clocks and timers. See kernel/time.h for the contract.
  *
  * 1. time_now() is the scaled TSC. Its rate comes from CPUID leaf 15h if the CPU has that. (In an
- *    emulator that runs in a browser, nothing else gives a good value.) Otherwise it is measured for
- *    10 ms against channel 2 of the PIT, or against channel 0 if the machine has no port that switches
- *    channel 2 on. The rate of the local APIC's timer is always measured so.
- * 2. The wall clock is read from the RTC (MC146818) once, at boot. From then on it follows the TSC. The RTC is never
- *    set.
+ *    emulator that runs in a browser, nothing else gives a good value.) Otherwise it is measured
+ *    for 10 ms against channel 2 of the PIT, or against channel 0 if the machine has no port that
+ *    switches channel 2 on. The rate of the local APIC's timer is always measured so.
+ * 2. The wall clock is read from the RTC (MC146818) once, at boot. From then on it follows the TSC.
+ *    The RTC is never set.
  * 3. Timers are in one list, sorted by time and guarded by timer_lock (irqsave). Each tick runs the
  *    timers that are due with the lock held, so a timer cannot run after it was stopped.
  */
@@ -70,7 +70,10 @@ uint64_t deadline_of_wall(uint64_t ns)
 	return ns & OF_WALL ? UINT64_MAX : ns | OF_WALL;
 }
 
-/* Returns the value of time_now() at which the deadline will be reached, unless the wall clock is set. */
+/*
+ * Returns the value of time_now() at which the deadline will be reached, unless the wall clock is
+ * set.
+ */
 static uint64_t due(uint64_t deadline)
 {
 	uint64_t wall = deadline & ~OF_WALL, wall_base;
@@ -107,8 +110,8 @@ struct sample {
 };
 
 /*
- * Read the clocks several times and return the reading that took the shortest time. An emulated CPU may
- * pause between any two instructions, for longer than the whole measurement should take.
+ * Read the clocks several times and return the reading that took the shortest time. An emulated CPU
+ * may pause between any two instructions, for longer than the whole measurement should take.
  */
 static struct sample read_clocks(unsigned int channel)
 {
@@ -139,8 +142,8 @@ static bool counted_to_end(unsigned int channel)
 }
 
 /*
- * Measure the TSC and the local APIC's timer against a channel of the PIT. Sets lapic_per_ms, and returns the
- * TSC's rate in kHz. Returns 0 if the PIT counted to its end meanwhile.
+ * Measure the TSC and the local APIC's timer against a channel of the PIT. Sets lapic_per_ms, and
+ * returns the TSC's rate in kHz. Returns 0 if the PIT counted to its end meanwhile.
  */
 static uint64_t measure_once(unsigned int channel)
 {
@@ -168,7 +171,7 @@ static uint64_t measure_once(unsigned int channel)
 
 static uint64_t measure_tsc(void)
 {
-	/* Where channel 0 makes the ticks, there is always a port for channel 2. */
+	/* Channel 0 does not make ticks yet: see pit_ticks_init(). */
 	unsigned int channel = inb(GATE) == NO_PORT ? 0 : 2;
 	uint64_t khz = 0;
 
@@ -181,7 +184,9 @@ static uint64_t measure_tsc(void)
 	return khz;
 }
 
-/* Leaf 15h: TSC rate = crystal (ecx, Hz) * ebx / eax. Returns kHz, or 0 if the CPU does not tell. */
+/*
+ * Leaf 15h: TSC rate = crystal (ecx, Hz) * ebx / eax. Returns kHz, or 0 if the CPU does not tell.
+ */
 static uint64_t cpuid_tsc_khz(void)
 {
 	uint32_t r[4];
@@ -239,6 +244,11 @@ void time_init(void)
 	clock.figures = (struct clock_figures){ .scale = clock.raw_scale,
 						.tsc_base = clock.raw_tsc_base,
 						.wall_base = read_rtc() };
+}
+
+uint32_t time_tick_cycles(void)
+{
+	return (TICK_NS << CLOCK_SHIFT) / clock.raw_scale;
 }
 
 struct vdso_clock time_for_programs(void)
@@ -302,7 +312,9 @@ void timer_start(struct timer *timer, uint64_t expires)
 
 	(void)unlink_timer(timer);
 	link_timer(timer, expires);
-	/* The first timer may be due before this CPU's next tick. tick() arms for the later ones. */
+	/*
+	 * The first timer may be due before this CPU's next tick. tick() arms for the later ones.
+	 */
 	if (timers == timer)
 		arm(TICK_NS);
 	spin_unlock_irqrestore(&timer_lock, flags);
@@ -368,7 +380,9 @@ static void publish(struct vdso_clock *programs, struct clock_figures figures, u
 	irq_restore(flags);
 }
 
-/* The wall clock has been set. Timers that wait for a time of it have other places in the list now. */
+/*
+ * The wall clock has been set. Timers that wait for a time of it have other places in the list now.
+ */
 static void sort_timers(void)
 {
 	unsigned int flags = spin_lock_irqsave(&timer_lock);

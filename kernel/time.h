@@ -3,8 +3,8 @@
  *
  * Times are in nanoseconds, in 64 bits. A time that does not fit into them means "for ever".
  *
- * A deadline is a value of time_now() or of deadline_of_wall(). The latter is reached when the wall clock says so, even
- * if somebody sets that clock meanwhile.
+ * A deadline is a value of time_now() or of deadline_of_wall(). The latter is reached when the wall
+ * clock says so, even if somebody sets that clock meanwhile.
  */
 #ifndef KERNEL_TIME_H
 #define KERNEL_TIME_H
@@ -39,16 +39,19 @@ bool time_reached(uint64_t deadline);
 struct vdso_clock time_for_programs(void);
 
 /*
- * The functions that change the clocks. `programs` is the copy of the figures that programs have, which is changed, too
- * (mm/vm/vdso.h). Only one task at a time may call them. They never sleep.
+ * The functions that change the clocks. `programs` is the copy of the figures that programs have,
+ * which is changed, too (mm/vm/vdso.h). Only one task at a time may call them. They never sleep.
  */
 
 /*
- * Set the wall clock. Timers that wait for a time of the wall clock are sorted anew. Returns 0, or -EINVAL if the boot
- * would have been before 1970 then, or the time does not fit.
+ * Set the wall clock. Timers that wait for a time of the wall clock are sorted anew. Returns 0, or
+ * -EINVAL if the boot would have been before 1970 then, or the time does not fit.
  */
 int time_set_wall(struct vdso_clock *programs, uint64_t ns);
-/* Let all clocks but time_raw() run faster than the TSC says, by `ppb` parts in 10^9 (at most 200 million; negative: slower). */
+/*
+ * Let all clocks but time_raw() run faster than the TSC says, by `ppb` parts in 10^9 (at most 200
+ * million; negative: slower).
+ */
 void time_set_rate(struct vdso_clock *programs, int32_t ppb);
 /* Set the time zone that gettimeofday(2) tells. It has no effect on any clock. */
 void time_set_zone(struct vdso_clock *programs, int32_t minutes_west, int32_t daylight);
@@ -59,9 +62,9 @@ uint32_t time_wall_sets(void);
 void time_delay(uint64_t ns);
 
 /*
- * A timer calls function(timer) once, in the tick's interrupt and with interrupts off. It fires at most
- * 10 ms late, or exactly on time if the CPU is idle. The function must not start or stop timers, except
- * that it may repeat its own.
+ * A timer calls function(timer) once, in the tick's interrupt and with interrupts off. It fires at
+ * most 10 ms late, or exactly on time if the CPU is idle. The function must not start or stop
+ * timers, except that it may repeat its own.
  */
 struct timer {
 	uint64_t expires;  /* the deadline at which it fires */
@@ -74,9 +77,9 @@ struct timer {
 void timer_start(struct timer *timer, uint64_t expires);
 
 /*
- * Disarm a timer. Its function does not run after this returns. Returns the time at which it would have
- * fired, or 0 if it was not armed. Never sleeps. The caller must not hold a lock that the timer's
- * function takes.
+ * Disarm a timer. Its function does not run after this returns. Returns the time at which it would
+ * have fired, or 0 if it was not armed. Never sleeps. The caller must not hold a lock that the
+ * timer's function takes.
  */
 uint64_t timer_stop(struct timer *timer);
 
@@ -89,6 +92,8 @@ void timer_repeat(struct timer *timer, uint64_t expires);
 void tick(void);
 /* Make this CPU's next tick come when the first timer is due, but at most `most` ns from now. */
 void tick_arm(uint64_t most);
+/* How many cycles of the TSC a tick lasts, a hundredth of a second. */
+uint32_t time_tick_cycles(void);
 /* Count the current task's slice. The tick calls it with interrupts off. kernel/sched.c */
 void sched_tick(void);
 

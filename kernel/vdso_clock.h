@@ -1,12 +1,14 @@
 /*
  * How the kernel and the vDSO (vdso/clock.c) compute a time from the TSC.
  *
- * 1. While the figures are being changed, `changes` is odd, and readers wait. The writer has interrupts off, and needs only
- *    a few instructions, among them the one that reads the TSC. So the old figures are used only with an earlier TSC,
- *    and the clock never goes back. An NMI may interrupt the writer and read the clock, for the time of its messages.
- *    It would wait for ever, so a reader looks CLOCK_TRIES times at most.
- * 2. A program has a copy of struct vdso_clock in its page [vvar], which is changed together with the kernel's own.
- *    So both sides compute the same time from the same TSC, and neither runs backwards against the other.
+ * 1. While the figures are being changed, `changes` is odd, and readers wait. The writer has
+ *    interrupts off, and needs only a few instructions, among them the one that reads the TSC. So
+ *    the old figures are used only with an earlier TSC, and the clock never goes back. An NMI may
+ *    interrupt the writer and read the clock, for the time of its messages. It would wait for ever,
+ *    so a reader looks CLOCK_TRIES times at most.
+ * 2. A program has a copy of struct vdso_clock in its page [vvar], which is changed together with
+ *    the kernel's own. So both sides compute the same time from the same TSC, and neither runs
+ *    backwards against the other.
  */
 #ifndef KERNEL_VDSO_CLOCK_H
 #define KERNEL_VDSO_CLOCK_H
@@ -25,7 +27,10 @@ struct clock_figures {
 
 struct vdso_clock {
 	uint64_t raw_tsc_base; /* the TSC at boot */
-	/* The scale as it was measured; CLOCK_MONOTONIC_RAW keeps it. 0 in a program's copy: programs have to ask the kernel. */
+	/*
+	 * The scale as it was measured; CLOCK_MONOTONIC_RAW keeps it. 0 in a program's copy:
+	 * programs have to ask the kernel.
+	 */
 	uint32_t raw_scale;
 	uint32_t changes; /* of the figures; odd: one is under way */
 	struct clock_figures figures;
@@ -36,14 +41,19 @@ static inline uint64_t clock_scale(uint32_t scale, uint64_t cycles)
 {
 	int32_t high = cycles >> 32, factor = scale; /* below 1 << 31 */
 
-	/* The two halves are multiplied separately, because the product may have more than 64 bits. */
+	/*
+	 * The two halves are multiplied separately, because the product may have more than 64 bits.
+	 */
 	return ((uint64_t)((int64_t)high * factor) << (32 - CLOCK_SHIFT)) +
 	       ((cycles & 0xffffffff) * scale >> CLOCK_SHIFT);
 }
 
 #define CLOCK_TRIES (1u << 20)
 
-/* Returns the figures that are in force. The CPU loads in order, and the barriers stop the compiler from reordering. */
+/*
+ * Returns the figures that are in force. The CPU loads in order, and the barriers stop the compiler
+ * from reordering.
+ */
 static inline struct clock_figures clock_newest(const volatile struct vdso_clock *clock)
 {
 	struct clock_figures figures;
@@ -60,7 +70,10 @@ static inline struct clock_figures clock_newest(const volatile struct vdso_clock
 	return figures;
 }
 
-/* Returns the nanoseconds since boot. The TSCs of two CPUs may differ a little, so one may be behind the base. */
+/*
+ * Returns the nanoseconds since boot. The TSCs of two CPUs may differ a little, so one may be
+ * behind the base.
+ */
 static inline uint64_t clock_since_boot(const struct clock_figures *figures, uint64_t tsc)
 {
 	return figures->base + clock_scale(figures->scale, tsc - figures->tsc_base);

@@ -1,4 +1,7 @@
-/* The slow paths of wait queues and mutexes. See kernel/wait.h and kernel/mutex.h for the contracts. */
+/*
+ * The slow paths of wait queues and mutexes. See kernel/wait.h and kernel/mutex.h for the
+ * contracts.
+ */
 #include "kernel/wait.h"
 #include "kernel/mutex.h"
 #include "kernel/task.h"
@@ -124,9 +127,9 @@ static bool wake_waiter(struct waiter *waiter, enum wake_reason reason)
 
 /*
  * Take the waiter of a woken task off the queue, so that a second wakeup costs nothing if it comes
- * before the task has run. wait_finish() looks at `next` without the lock. Once `next` points to the
- * waiter itself, the task may return and reuse the stack on which the waiter lies. Therefore `next` is
- * written last.
+ * before the task has run. wait_finish() looks at `next` without the lock. Once `next` points to
+ * the waiter itself, the task may return and reuse the stack on which the waiter lies. Therefore
+ * `next` is written last.
  */
 static void take_off(struct list *link)
 {
@@ -169,9 +172,9 @@ void mutex_init(struct mutex *mutex, const char *name)
 }
 
 /*
- * While the owner runs on another CPU, it will probably release the mutex soon. Spinning for a short
- * time costs less than sleeping and being woken. The owner may exit meanwhile. A stale on_cpu can then
- * only end the loop or let it spin on, up to OWNER_SPINS.
+ * While the owner runs on another CPU, it will probably release the mutex soon. Spinning for a
+ * short time costs less than sleeping and being woken. The owner may exit meanwhile. A stale on_cpu
+ * can then only end the loop or let it spin on, up to OWNER_SPINS.
  */
 static bool spin_for_owner(struct mutex *mutex)
 {
@@ -190,8 +193,8 @@ static bool spin_for_owner(struct mutex *mutex)
 }
 
 /*
- * The sleeper joins the queue and tries once more. The owner releases the mutex first and looks at the
- * queue afterwards. In another order a wakeup could be lost:
+ * The sleeper joins the queue and tries once more. The owner releases the mutex first and looks at
+ * the queue afterwards. In another order a wakeup could be lost:
  *
  *	sleeper				owner
  *	tries: taken

@@ -12,15 +12,17 @@
  *					adds data, wakes: nobody is on the queue
  *	joins the queue, sleeps for ever
  *
- * 4. A waiter may have a function that is called instead of waking its task (poll, epoll and the pipe's
- *    arrival waiter do). It stays on the queue. Its function runs with the queue's lock held and interrupts
- *    off. It may wake tasks and other queues, and take locks that are irqsave and that no one holds while
- *    joining, leaving or waking this queue. It must not touch the queue itself.
+ * 4. A waiter may have a function that is called instead of waking its task (poll, epoll and the
+ *    pipe's arrival waiter do). It stays on the queue. Its function runs with the queue's lock held
+ *    and interrupts off. It may wake tasks and other queues, and take locks that are irqsave and
+ *    that no one holds while joining, leaving or waking this queue. It must not touch the queue
+ *    itself.
  * 5. Queues may be woken from interrupts.
- * 6. wake_all() takes the tasks that it wakes off the queue. wait_prepare() puts them back, in the order
- *    in which they first came. A task that is too late after each wakeup therefore becomes the first.
- * 7. A wakeup has a reason, which only functions of waiters look at. A task checks its condition in any
- *    case.
+ * 6. wake_all() takes the tasks that it wakes off the queue. wait_prepare() puts them back, in the
+ *    order in which they first came. A task that is too late after each wakeup therefore becomes
+ *    the first.
+ * 7. A wakeup has a reason, which only functions of waiters look at. A task checks its condition in
+ *    any case.
  */
 #ifndef KERNEL_WAIT_H
 #define KERNEL_WAIT_H
@@ -47,8 +49,8 @@ struct waiter {
 	struct list link;
 	struct task *task;
 	/*
-	 * NULL: wake `task`. Returns true if it has passed an event on to a task that will deal with
-	 * it. Then the queue's other exclusive waiters are not told of this event.
+	 * NULL: wake `task`. Returns true if it has passed an event on to a task that will deal
+	 * with it. Then the queue's other exclusive waiters are not told of this event.
 	 */
 	bool (*wake)(struct waiter *, enum wake_reason);
 	unsigned int ticket; /* of its first arrival at the queue; 0: it is new */
@@ -69,16 +71,18 @@ void wait_add(struct wait_queue *queue, struct waiter *waiter);
 void wait_remove(struct wait_queue *queue, struct waiter *waiter);
 
 /*
- * Join the queue, unless the waiter is on it already, and set the current task's state. Never sleeps.
- * The caller then checks its condition, and calls schedule() if that is false.
+ * Join the queue, unless the waiter is on it already, and set the current task's state. Never
+ * sleeps. The caller then checks its condition, and calls schedule() if that is false.
  */
 void wait_prepare(struct wait_queue *queue, struct waiter *waiter, enum task_state state);
-/* Leave the queue, if still on it, and set the current task's state to TASK_RUNNING. Never sleeps. */
+/*
+ * Leave the queue, if still on it, and set the current task's state to TASK_RUNNING. Never sleeps.
+ */
 void wait_finish(struct wait_queue *queue, struct waiter *waiter);
 
 /*
- * Wake every waiter. Never sleeps. May be called in an interrupt. If no task waits, it costs a barrier
- * and a load. That load cannot miss a sleeper, with or without a lock around the condition:
+ * Wake every waiter. Never sleeps. May be called in an interrupt. If no task waits, it costs a
+ * barrier and a load. That load cannot miss a sleeper, with or without a lock around the condition:
  *
  *	sleeper				waker
  *	joins the queue			changes the condition
@@ -116,10 +120,15 @@ static inline void wake_both(struct wait_queue *queue, struct wait_queue *other)
 		wake_all(other);
 	}
 }
-/* Wake only the first waiter, which stays on the queue. Never sleeps. May be called in an interrupt. */
+/*
+ * Wake only the first waiter, which stays on the queue. Never sleeps. May be called in an
+ * interrupt.
+ */
 void wake_one(struct wait_queue *queue);
 
-/* Returns true if an unblocked signal is pending for the current task, or its process is stopped. */
+/*
+ * Returns true if an unblocked signal is pending for the current task, or its process is stopped.
+ */
 bool signal_pending(void);
 /* Returns true if the current task has to die: SIGKILL is pending for it. */
 bool kill_pending(void);
@@ -164,12 +173,15 @@ static inline bool wait_interrupted(enum task_state state)
 #define wait_event_interruptible(queue, cond) \
 	((cond) ? 0 : __wait_event(queue, cond, TASK_INTERRUPTIBLE, UINT64_MAX))
 /*
- * The same, but no longer than until the deadline `until` (UINT64_MAX: no limit). Returns -EAGAIN if
- * that time has passed and cond is false.
+ * The same, but no longer than until the deadline `until` (UINT64_MAX: no limit). Returns -EAGAIN
+ * if that time has passed and cond is false.
  */
 #define wait_event_until(queue, cond, until) \
 	((cond) ? 0 : __wait_event(queue, cond, TASK_INTERRUPTIBLE, until))
-/* The same for a caller that has just found cond false. It is checked only after the task has joined. */
+/*
+ * The same for a caller that has just found cond false. It is checked only after the task has
+ * joined.
+ */
 #define wait_event_again_until(queue, cond, until) \
 	__wait_event(queue, cond, TASK_INTERRUPTIBLE, until)
 /* Sleep until cond is true. Returns 0, or -ERESTARTSYS if the task is killed first. */
@@ -185,17 +197,20 @@ static inline bool wait_interrupted(enum task_state state)
  */
 void schedule(void);
 /*
- * The same, but wakes the task when the deadline is reached (kernel/time.h). UINT64_MAX means no deadline.
- * Returns false if the deadline has passed.
+ * The same, but wakes the task when the deadline is reached (kernel/time.h). UINT64_MAX means no
+ * deadline. Returns false if the deadline has passed.
  */
 bool schedule_until(uint64_t deadline);
 /*
- * Wake a task, whatever it sleeps for. Never sleeps. May be called in an interrupt. Returns false if the
- * task was running or is dead. It is a full barrier: either the task is woken, or it sees all earlier
- * stores of the caller when it checks its condition after setting its state.
+ * Wake a task, whatever it sleeps for. Never sleeps. May be called in an interrupt. Returns false
+ * if the task was running or is dead. It is a full barrier: either the task is woken, or it sees
+ * all earlier stores of the caller when it checks its condition after setting its state.
  */
 bool task_wake(struct task *task);
-/* Make a task runnable whose state was not TASK_RUNNING a moment ago. For task_wake(). kernel/sched.c */
+/*
+ * Make a task runnable whose state was not TASK_RUNNING a moment ago. For task_wake().
+ * kernel/sched.c
+ */
 bool sched_wake(struct task *task);
 
 #endif

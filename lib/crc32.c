@@ -1,5 +1,5 @@
 /*
- * CRC-32, bit by bit: it is used for a few kilobytes at boot.
+ * CRC-32, bit by bit. It is used for a few kilobytes at a time.
  */
 #include "lib/crc32.h"
 

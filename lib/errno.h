@@ -47,6 +47,7 @@
 #define ENOMSG		42
 #define EIDRM		43
 #define ELIBBAD		80
+#define ENOPKG		65
 #define ENODATA		61
 #define EOVERFLOW	75
 #define ENOTSOCK	88
@@ -65,6 +66,7 @@
 #define ETOOMANYREFS	109
 #define ETIMEDOUT	110
 #define ECONNREFUSED	111
+#define ESTALE		116
 #define ECANCELED	125
 
 /*

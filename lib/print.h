@@ -18,6 +18,12 @@ struct text {
 	char *buf;
 	size_t size, len;
 	bool full;
+	/*
+	 * If the text is printed in parts: where this part begins, in a measure of the printer's
+	 * own, and when it has been printed, whether there is another one, and where.
+	 */
+	size_t next;
+	bool more;
 };
 
 /* Append to a text, and cut off what does not fit. Never sleeps. */

@@ -1,10 +1,10 @@
 /*
  * Memory at boot: what the loader says is RAM, cut down to what is free.
  *
- * 1. The loader's memory map fills boot_memory, and boot_memory_reserve() removes what is in use: the
- *    kernel's image and the modules. Memory that is in no range is never touched.
- * 2. boot_alloc() takes memory from the lowest range that has room in low memory. It never takes the
- *    first MiB, which belongs to the firmware.
+ * 1. The loader's memory map fills boot_memory, and boot_memory_reserve() removes what is in use:
+ *    the kernel's image and the modules. Memory that is in no range is never touched.
+ * 2. boot_alloc() takes memory from the lowest range that has room in low memory. It never takes
+ *    the first MiB, which belongs to the firmware.
  * 3. page_init() gives the rest to the page allocator. boot_alloc() must not be called after that.
  * 4. Only one CPU runs at this stage, so nothing is locked.
  */
@@ -102,8 +102,8 @@ void *boot_alloc(size_t size, size_t align)
 }
 
 /*
- * mem_map may take half of the largest piece of low memory. RAM behind what it then describes is not
- * used.
+ * mem_map may take half of the largest piece of low memory. RAM behind what it then describes is
+ * not used.
  */
 static unsigned int frames_described(void)
 {

@@ -16,7 +16,9 @@ extern unsigned int nr_boot_memory;
 void boot_memory_add(phys_addr_t start, phys_addr_t end);
 /* Remove [start, end) from boot_memory: the kernel's image, modules, the loader's data. */
 void boot_memory_reserve(phys_addr_t start, phys_addr_t end);
-/* Allocate zeroed low memory before page_init(). If there is too little, the kernel cannot start. */
+/*
+ * Allocate zeroed low memory before page_init(). If there is too little, the kernel cannot start.
+ */
 void *boot_alloc(size_t size, size_t align);
 /* The end of RAM, including reserved parts, and the number of bytes left in boot_memory. */
 phys_addr_t boot_memory_top(void);

@@ -1,5 +1,6 @@
 /*
- * The direct map: low memory at fixed addresses of the kernel. The other pages are reached by mm/kmap.h.
+ * The direct map: low memory at fixed addresses of the kernel. The other pages are reached by
+ * mm/kmap.h.
  */
 #ifndef MM_DIRECT_MAP_H
 #define MM_DIRECT_MAP_H

@@ -2,12 +2,13 @@
  * Huge pages: compound pages of 2 MiB for MAP_HUGETLB, from a pool that is filled at boot
  * (hugepages=N).
  *
- * 1. A page of the pool keeps PG_HUGE for ever. Free ones are on the list `pool` and have no reference.
- *    The last page_put(), perhaps in an interrupt, puts a page back on the list.
+ * 1. A page of the pool keeps PG_HUGE for ever. Free ones are on the list `pool` and have no
+ *    reference. The last page_put(), perhaps in an interrupt, puts a page back on the list.
  * 2. A VMA with VMA_HUGE gets all its pages when it is created, or the creation fails. Each page is
- *    mapped by one entry of a page directory (PTE_LARGE), which has one reference to the compound page.
- * 3. A write to a shared huge page splits its mapping into 512 entries, which have one reference each
- *    to the same compound page, and copies 4 KiB. If a huge page is needed later, after
+ *    mapped by one entry of a page directory (PTE_LARGE), which has one reference to the compound
+ *    page.
+ * 3. A write to a shared huge page splits its mapping into 512 entries, which have one reference
+ *    each to the same compound page, and copies 4 KiB. If a huge page is needed later, after
  *    MADV_DONTNEED, and the pool is empty, ordinary pages take its place.
  */
 #include "mm/fail.h"

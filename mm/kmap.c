@@ -2,9 +2,9 @@
  * Mappings for page contents in high memory.
  *
  * 1. kmap_local: each CPU has KMAP_LOCAL_MAX page-table entries of its own. Entry i holds the i-th
- *    mapping of the task that runs. An entry is flushed when it is set, so an old mapping in the TLB
- *    does no harm, and giving a mapping back costs nothing. An interrupt puts its mappings on top of
- *    those of the task, and has given them back when the task goes on.
+ *    mapping of the task that runs. An entry is flushed when it is set, so an old mapping in the
+ *    TLB does no harm, and giving a mapping back costs nothing. An interrupt puts its mappings on
+ *    top of those of the task, and has given them back when the task goes on.
  * 2. A task with such mappings stays on its CPU. kmap_switch_in() sets its entries again before it
  *    continues.
  * 3. kmap: a pool of entries, searched by page. An entry without users keeps its page until another

@@ -5,14 +5,14 @@
  *	...
  *	kunmap_local(bytes);
  *
- * 1. kmap_local() gives the running task a mapping that only it uses. A task has a small stack of them
- *    (KMAP_LOCAL_MAX), and gives them back in reverse order. They survive a sleep, and the task stays
- *    on its CPU as long as it has any. It never sleeps and never fails. An interrupt uses the stack of
- *    the task that it interrupts. For low memory kmap_local() costs nothing.
+ * 1. kmap_local() gives the running task a mapping that only it uses. A task has a small stack of
+ *    them (KMAP_LOCAL_MAX), and gives them back in reverse order. They survive a sleep, and the
+ *    task stays on its CPU as long as it has any. It never sleeps and never fails. An interrupt
+ *    uses the stack of the task that it interrupts. For low memory kmap_local() costs nothing.
  * 2. kmap() is for mappings that outlive a function. They come from a pool that all CPUs share, and
  *    kmap() sleeps while the pool is full. The same page gets the same address.
- * 3. `page` may be a tail of a compound page. For kmap_local() it may also be a fake page, which stands
- *    for device memory. Its mapping is uncached.
+ * 3. `page` may be a tail of a compound page. For kmap_local() it may also be a fake page, which
+ *    stands for device memory. Its mapping is uncached.
  */
 #ifndef MM_KMAP_H
 #define MM_KMAP_H
@@ -43,7 +43,9 @@ static inline void kunmap_local(const void *address)
 void *kmap(struct page *page);
 void kunmap(struct page *page);
 
-/* Restore the mappings of a task with kmap_depth > 0. The scheduler calls it before the task runs. */
+/*
+ * Restore the mappings of a task with kmap_depth > 0. The scheduler calls it before the task runs.
+ */
 void kmap_switch_in(struct task *task);
 
 /* Set bytes of a page to zero; copy a whole page. They map the pages themselves and never sleep. */

@@ -1,6 +1,6 @@
 /*
- * What an address space is, for what needs no more of it than its page tables and its locks. What is
- * done with it: mm/vm/vm.h.
+ * What an address space is, for what needs no more of it than its page tables and its locks. What
+ * is done with it: mm/vm/vm.h.
  */
 #ifndef MM_MM_H
 #define MM_MM_H
@@ -13,9 +13,12 @@
 struct file;
 
 #define USER_END 0xc0000000u
+#define MMAP_MIN 0x00010000u /* nothing is mapped below it */
 
 struct memory_use { /* what /proc/PID tells, in pages */
 	unsigned int pages, locked, resident, most, data, stack, text, libraries;
+	unsigned int most_pages, tables;
+	unsigned int in_memory, of_files; /* resident pages of tmpfs, and of other files */
 };
 
 struct mm {
@@ -25,8 +28,12 @@ struct mm {
 	uintptr_t full_from; /* from there to mmap_top nothing is free */
 	struct tree_node *vmas;
 	unsigned int nr_vmas;
-	struct list dead; /* VMAs that were taken out; mm_unlock() frees them */
-	/* What runs here, counted by inode_begin_running(); NULL: nothing yet. Set before others see it. */
+	uintptr_t size, peak_size; /* bytes in all VMAs, now and at most; lock */
+	struct list dead;	   /* VMAs that were taken out; mm_unlock() frees them */
+	/*
+	 * What runs here, counted by inode_begin_running(); NULL: nothing yet. Set before others
+	 * see it.
+	 */
 	struct file *program;
 	/* mlockall: new mappings get VMA_LOCKED, but their pages only when they are used. */
 	bool lock_future, lock_on_fault;

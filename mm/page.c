@@ -9,14 +9,15 @@
  *    split into halves to serve a smaller order, and joined with its other half (its buddy) when
  *    both are free.
  * 2. Each CPU has a short stack of single pages for each zone. The pages of pipes and files, which
- *    come and go all the time, pass through it and are neither split nor joined. They count as free.
- *    Only the tasks of a CPU use its stacks, and interrupts go to the zone, so a stack needs no lock.
- *    Other CPUs cannot reach the pages on it, which are SINGLES_MAX at most.
+ *    come and go all the time, pass through it and are neither split nor joined. They count as
+ *    free. Only the tasks of a CPU use its stacks, and interrupts go to the zone, so a stack needs
+ *    no lock. Other CPUs cannot reach the pages on it, which are SINGLES_MAX at most.
  * 3. zone->lock is taken with interrupts off. Only page_alloc() may sleep.
  * 4. Reclaim: an allocation that finds nothing asks the shrinkers, one task at a time. Allocations
- *    made by a shrinker do not reclaim. Shrinkers only try locks, because their caller may hold them.
- * 5. In the debug build, free pages are filled with a pattern, which is checked when they are handed
- *    out.
+ *    made by a shrinker do not reclaim. Shrinkers only try locks, because their caller may hold
+ *    them.
+ * 5. In the debug build, free pages are filled with a pattern, which is checked when they are
+ *    handed out.
  */
 #include "mm/page.h"
 #include "kernel/log.h"
@@ -237,8 +238,8 @@ static bool block_is_there(unsigned int order, unsigned int flags)
 
 /*
  * No zone has a block. Join the single pages of this CPU, then ask the shrinkers, and if they free
- * nothing, the last resort. Returns true if the allocation should be tried again. A large block is not
- * worth a process: memory may be in pieces, and not used up.
+ * nothing, the last resort. Returns true if the allocation should be tried again. A large block is
+ * not worth a process: memory may be in pieces, and not used up.
  */
 static bool make_room(unsigned int order, unsigned int flags)
 {

@@ -8,16 +8,16 @@
  *	...
  *	page_put(page);
  *
- * 1. mem_map has one struct page for every page frame of RAM. Each holder of a page has a reference,
- *    and the last page_put() frees the page.
- * 2. A compound page consists of 2^order frames. Its count is in the first struct page (the head), and
- *    the others (its tails) point to the head.
- * 3. The allocator has a low zone (in the kernel's direct map) and a high zone (reached by kmap only).
- *    With ALLOC_HIGH it tries the high zone first. Pages may be freed from interrupts.
+ * 1. mem_map has one struct page for every page frame of RAM. Each holder of a page has a
+ *    reference, and the last page_put() frees the page.
+ * 2. A compound page consists of 2^order frames. Its count is in the first struct page (the head),
+ *    and the others (its tails) point to the head.
+ * 3. The allocator has a low zone (in the kernel's direct map) and a high zone (reached by kmap
+ *    only). With ALLOC_HIGH it tries the high zone first. Pages may be freed from interrupts.
  * 4. `lent` counts the promises that a page's bytes will not change. Pipe slots, and bios made
  *    from them, make such promises. See page_begin_write() in fs/cache/pagecache.h.
- * 5. A *fake page* (PG_DEVICE) stands for device memory. It is not in mem_map, and its frame number is
- *    in `private`. kmap_local() works on it.
+ * 5. A *fake page* (PG_DEVICE) stands for device memory. It is not in mem_map, and its frame number
+ *    is in `private`. kmap_local() works on it.
  */
 #ifndef MM_PAGE_H
 #define MM_PAGE_H
@@ -78,7 +78,8 @@ enum alloc_flags {
 };
 
 /*
- * Is any of these bits set? Other bits of the word may change at the same time, so the load is marked.
+ * Is any of these bits set? Other bits of the word may change at the same time, so the load is
+ * marked.
  */
 static inline bool page_has(const struct page *page, unsigned int bits)
 {
@@ -120,9 +121,9 @@ static inline unsigned int page_order(const struct page *head)
 }
 
 /*
- * Take a reference. Returns false if the count is full, and then the caller must do without the page.
- * Several CPUs may exceed the limit for a moment. The limit is so far below the wrap that this does no
- * harm.
+ * Take a reference. Returns false if the count is full, and then the caller must do without the
+ * page. Several CPUs may exceed the limit for a moment. The limit is so far below the wrap that
+ * this does no harm.
  */
 static inline bool page_get_head(struct page *head)
 {
@@ -161,8 +162,9 @@ struct memory_stats {
 void memory_stats(struct memory_stats *stats);
 
 /*
- * A cache that can give up pages. An allocation that finds nothing calls `shrink` until it succeeds, or
- * until no shrinker frees anything. `shrink` returns how many pages it freed. It must not wait for locks.
+ * A cache that can give up pages. An allocation that finds nothing calls `shrink` until it
+ * succeeds, or until no shrinker frees anything. `shrink` returns how many pages it freed. It must
+ * not wait for locks.
  */
 struct shrinker {
 	unsigned int (*shrink)(unsigned int wanted);
@@ -172,7 +174,8 @@ void shrinker_register(struct shrinker *shrinker);
 
 /*
  * What an allocation tries when no shrinker frees anything: have a process killed and wait for its
- * memory. Returns true if the allocation should be tried again. Sleeps. kernel/process/oom.c sets it.
+ * memory. Returns true if the allocation should be tried again. Sleeps. kernel/process/oom.c sets
+ * it.
  */
 extern bool (*page_alloc_last_resort)(void);
 

@@ -18,6 +18,7 @@
 
 #define ENTRIES	    512u
 #define LOW_MINIMUM (8u << 20) /* least memory to boot with, and least direct map */
+#define TOP_EARLY   1u	       /* no part of the kernel, and nothing else runs yet */
 #define TOP_KERNEL  (KERNEL_BASE >> 30)
 
 extern char _text[], _etext[], _init_start[], _init_end[], _rodata[], _erodata[], _kernel_end[];
@@ -99,8 +100,9 @@ static void map_direct(void)
 }
 
 /*
- * Decide how much of RAM is low memory. The loader puts a RAM disk right behind the kernel. It does not
- * count as a part of lowmem=, so that it cannot fill the direct map. From here on boot_alloc() works.
+ * Decide how much of RAM is low memory. The loader puts a RAM disk right behind the kernel. It does
+ * not count as a part of lowmem=, so that it cannot fill the direct map. From here on boot_alloc()
+ * works.
  */
 static void choose_lowmem(void)
 {
@@ -116,6 +118,26 @@ static void choose_lowmem(void)
 	direct_map_end = KERNEL_BASE + ALIGN_UP(lowmem_frames << PAGE_SHIFT, LARGE_SIZE);
 }
 
+static pte_t *boot_top(void)
+{
+	extern pte_t boot_pdpt[4]; /* at its physical address */
+
+	return phys_to_virt((uint32_t)boot_pdpt);
+}
+
+void *pgtable_map_early(const pte_t *early)
+{
+	boot_top()[TOP_EARLY] = pte_make(virt_to_phys(early), PTE_PRESENT);
+	write_cr3(read_cr3()); /* the four top entries are read only then */
+	return (void *)(TOP_EARLY << 30);
+}
+
+void pgtable_unmap_early(void)
+{
+	kernel_top[TOP_EARLY] = 0;
+	write_cr3(kernel_cr3);
+}
+
 void pgtable_init(void)
 {
 	pte_nx = cpu_has.nx ? PTE_NX : 0;
@@ -129,6 +151,7 @@ void pgtable_init(void)
 	}
 	kernel_directory_phys = virt_to_phys(directory);
 	kernel_top[TOP_KERNEL] = pte_make(kernel_directory_phys, PTE_PRESENT);
+	kernel_top[TOP_EARLY] = boot_top()[TOP_EARLY];
 	kernel_cr3 = virt_to_phys(kernel_top);
 	write_cr3(kernel_cr3);
 }

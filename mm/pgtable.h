@@ -1,8 +1,8 @@
 /*
  * Page tables (PAE: three levels, 64-bit entries). Intel SDM vol. 3, 4.4.
  *
- * 1. All address spaces share one set of tables for the kernel's part (the fourth page directory). A
- *    change there is visible everywhere after tlb_flush_kernel().
+ * 1. All address spaces share one set of tables for the kernel's part (the fourth page directory).
+ *    A change there is visible everywhere after tlb_flush_kernel().
  * 2. mm->table_lock, a plain spinlock, guards the user part of an address space.
  * 3. Tables are in low memory. Entries are written so that no CPU ever sees half of a new one.
  */
@@ -42,8 +42,8 @@ static inline unsigned int pte_frame(pte_t pte)
 }
 
 /*
- * Write an entry so that a CPU that walks the tables never sees a mix of the old one and the new one:
- * clear the low half, which has PTE_PRESENT, write the high half, and then write the low half.
+ * Write an entry so that a CPU that walks the tables never sees a mix of the old one and the new
+ * one: clear the low half, which has PTE_PRESENT, write the high half, and then write the low half.
  */
 static inline void pte_set(pte_t *entry, pte_t value)
 {
@@ -78,13 +78,22 @@ static inline pte_t pte_write_protect(pte_t *entry)
  * Build the kernel's part at boot. In the direct map, text is read-only and data is not executable.
  */
 void pgtable_init(void);
-/* The entry of the kernel address va, which is in one of the areas below or in the kernel's image. */
+/*
+ * The entry of the kernel address va, which is in one of the areas below or in the kernel's image.
+ */
 pte_t *kernel_pte(uintptr_t va);
 /*
- * Map the first 2 MiB of physical memory at address 0 in the kernel's own tables, executable, or remove
- * that mapping. Other CPUs start there.
+ * Map the first 2 MiB of physical memory at address 0 in the kernel's own tables, executable, or
+ * remove that mapping. Other CPUs start there.
  */
 void pgtable_map_low(bool on);
+/*
+ * Map the second GiB as the 512 entries of `early` say, in the loader's page tables and in the
+ * kernel's own. Returns its address. Called once, before pgtable_init().
+ */
+void *pgtable_map_early(const pte_t *early);
+/* Remove that mapping. Called before there is a program, and on one CPU. */
+void pgtable_unmap_early(void);
 /* The physical address of the kernel's page directory, the fourth one of every address space. */
 extern uint32_t kernel_directory_phys;
 extern uintptr_t direct_map_end;
@@ -106,16 +115,16 @@ extern uint32_t kernel_cr3;
 void mm_switch(struct mm *mm);
 
 /*
- * Flush [start, end) of an address space from the TLB of every CPU that has it loaded, and wait until
- * they have done it. Interrupts must be on, so no irqsave lock may be held.
+ * Flush [start, end) of an address space from the TLB of every CPU that has it loaded, and wait
+ * until they have done it. Interrupts must be on, so no irqsave lock may be held.
  */
 void tlb_flush_range(struct mm *mm, uintptr_t start, uintptr_t end);
 void tlb_flush_mm(struct mm *mm);
 /* The same for kernel addresses, on all CPUs. */
 void tlb_flush_kernel(uintptr_t start, uintptr_t end);
 /*
- * Make each CPU that runs a task with this address space (NULL: each CPU) pass a full memory barrier.
- * Interrupts are on. Never sleeps, but waits for the CPUs.
+ * Make each CPU that runs a task with this address space (NULL: each CPU) pass a full memory
+ * barrier. Interrupts are on. Never sleeps, but waits for the CPUs.
  */
 void tlb_barrier(struct mm *mm);
 

@@ -209,7 +209,9 @@ void *radix_next(const struct radix_tree *tree, unsigned int *index)
 			*index = at;
 			return node->slots[slot_at(at, 1)];
 		}
-		/* Nothing below this entry: go on with the node's next entry, or behind the node. */
+		/*
+		 * Nothing below this entry: go on with the node's next entry, or behind the node.
+		 */
 		slot = slot_at(at, level);
 		while (slot + skip < RADIX_SLOTS && !node->slots[slot + skip])
 			skip++;

@@ -23,8 +23,10 @@ struct radix_tree {
 void radix_init(struct radix_tree *tree);
 /* The entry at index, or NULL. */
 void *radix_lookup(const struct radix_tree *tree, unsigned int index);
-/* The place of index, NULL if it has no leaf. It and the entries that follow it up to the leaf's end
- * are *left, whether there is a leaf or not. */
+/*
+ * The place of index, NULL if it has no leaf. It and the entries that follow it up to the leaf's
+ * end are *left, whether there is a leaf or not.
+ */
 void **radix_slot(const struct radix_tree *tree, unsigned int index, unsigned int *left);
 /*
  * Insert needs up to RADIX_POOL_MAX nodes (a tree of one level that grows to six, and the new way

@@ -1,16 +1,16 @@
 /*
  * Slab caches.
  *
- * 1. A slab is a (compound) page of low memory that is cut into objects of one cache. Its struct page
- *    holds the cache (slab), the first free object (free_objects) and the number of objects in use
- *    (index). The slab is on the cache's list while it has free objects. It is freed with its last
- *    object.
+ * 1. A slab is a (compound) page of low memory that is cut into objects of one cache. Its struct
+ *    page holds the cache (slab), the first free object (free_objects) and the number of objects in
+ *    use (index). The slab is on the cache's list while it has free objects. It is freed with its
+ *    last object.
  * 2. Each CPU has a magazine of free objects for each cache, which serves most calls. Objects in a
  *    magazine count as in use for their slab, but slab_walk() counts them as free.
  * 3. magazine->lock comes before cache->lock. Both are taken with interrupts off.
- * 4. The first word of a free object points to the next free one. In the debug build an object has a
- *    red zone on either side, whose bytes say whether the object is free, and free objects are filled
- *    with a pattern. Both are checked when an object is allocated or freed.
+ * 4. The first word of a free object points to the next free one. In the debug build an object has
+ *    a red zone on either side, whose bytes say whether the object is free, and free objects are
+ *    filled with a pattern. Both are checked when an object is allocated or freed.
  */
 #include "mm/direct_map.h"
 #include "mm/fail.h"
@@ -64,7 +64,9 @@ static void check_bytes(struct slab_cache *cache, char *object, const char *from
 	}
 }
 
-/* Panic unless the object is free or in use, as `red` says, and nobody has overwritten its zones. */
+/*
+ * Panic unless the object is free or in use, as `red` says, and nobody has overwritten its zones.
+ */
 static void debug_check(struct slab_cache *cache, char *object, unsigned char red)
 {
 	char *first = object - cache->before;
@@ -126,7 +128,9 @@ static void *take_object(struct slab_cache *cache)
 	return object;
 }
 
-/* Put an object back into its slab, and free the slab if it was the last one. cache->lock is held. */
+/*
+ * Put an object back into its slab, and free the slab if it was the last one. cache->lock is held.
+ */
 static void give_object(struct slab_cache *cache, void *object)
 {
 	struct page *page = page_head(virt_to_page(object));
@@ -159,8 +163,8 @@ static void magazine_spill(struct slab_cache *cache, struct magazine *magazine, 
 }
 
 /*
- * Take an object from this CPU's magazine. An empty magazine is filled to the half first. Returns NULL
- * if that needs a new slab.
+ * Take an object from this CPU's magazine. An empty magazine is filled to the half first. Returns
+ * NULL if that needs a new slab.
  */
 static void *take_from_cpu(struct slab_cache *cache)
 {
@@ -304,7 +308,6 @@ static const struct {
 	{ 2048, "kmalloc-2048" },
 };
 #define KMALLOC_SLAB_MAX 2048u
-#define KMALLOC_MAX	 (128u << 10)
 
 static struct slab_cache *kmalloc_caches[ARRAY_SIZE(kmalloc_sizes)];
 

@@ -2,10 +2,10 @@
  * Slab caches: objects of one size, cut from pages of low memory. kmalloc() picks one of several
  * caches by size.
  *
- * 1. Objects may be freed in an interrupt, and allocated there with ALLOC_ATOMIC. All locks are taken
- *    with interrupts off.
- * 2. The debug build poisons freed objects, puts red zones around each object, and panics if an object
- *    is freed twice.
+ * 1. Objects may be freed in an interrupt, and allocated there with ALLOC_ATOMIC. All locks are
+ *    taken with interrupts off.
+ * 2. The debug build poisons freed objects, puts red zones around each object, and panics if an
+ *    object is freed twice.
  */
 #ifndef MM_SLAB_H
 #define MM_SLAB_H
@@ -18,8 +18,8 @@ struct slab_cache;
 void slab_init(void);
 
 /*
- * Create a cache of objects of `size` bytes, aligned to `align` bytes (0 means 8). For boot: panics if
- * there is no memory.
+ * Create a cache of objects of `size` bytes, aligned to `align` bytes (0 means 8). For boot: panics
+ * if there is no memory.
  */
 struct slab_cache *slab_cache_create(const char *name, size_t size, size_t align);
 /* Declares a cache for objects of one type, at the top of a file. It is created at boot. */
@@ -31,16 +31,17 @@ struct slab_cache *slab_cache_create(const char *name, size_t size, size_t align
 	}                                                               \
 	INITCALL(1, cache##_init)
 /*
- * Allocate one object. Its contents are undefined unless ALLOC_ZERO is set. Returns NULL if there is no
- * memory. May sleep unless ALLOC_ATOMIC is set.
+ * Allocate one object. Its contents are undefined unless ALLOC_ZERO is set. Returns NULL if there
+ * is no memory. May sleep unless ALLOC_ATOMIC is set.
  */
 void *slab_alloc(struct slab_cache *cache, unsigned int flags);
 void slab_free(struct slab_cache *cache, void *object);
 
 /*
- * Allocate `size` bytes, up to 128 KiB. The flags are those of slab_alloc(). Returns NULL if there is
- * no memory or `size` is larger.
+ * Allocate `size` bytes, up to KMALLOC_MAX. The flags are those of slab_alloc(). Returns NULL if
+ * there is no memory or `size` is larger.
  */
+#define KMALLOC_MAX (128u << 10)
 void *kmalloc(size_t size, unsigned int flags);
 void *kzalloc(size_t size, unsigned int flags);
 /* Free what kmalloc() or kzalloc() returned. `object` may be NULL. Never sleeps. */

@@ -1,17 +1,20 @@
 /*
  * Addresses between VMALLOC_START and VMALLOC_END.
  *
- * 1. The page-table entries record which addresses are in use. An area is a run of entries that are not
- *    zero, between two that are zero. These two are its guard pages, and neighbouring areas share them.
- * 2. A freed area is unmapped at once, but other CPUs may still have it in their TLBs. Its entries are
- *    marked STALE. When the search reaches the end of the address range, all TLBs are flushed and the
- *    stale entries become free. Nobody uses a stale address, because its owner has given it up.
+ * 1. The page-table entries record which addresses are in use. An area is a run of entries that are
+ *    not zero, between two that are zero. These two are its guard pages, and neighbouring areas
+ *    share them.
+ * 2. A freed area is unmapped at once, but other CPUs may still have it in their TLBs. Its entries
+ *    are marked STALE. When the search reaches the end of the address range, all TLBs are flushed
+ *    and the stale entries become free. Nobody uses a stale address, because its owner has given it
+ *    up.
  * 3. vmalloc_lock, a plain spinlock, guards the entries and the cursor. It is held during a flush.
  */
 #include "mm/vmalloc.h"
 #include "kernel/cpu/cpu.h"
 #include "kernel/spinlock.h"
 #include "mm/pgtable.h"
+#include "mm/slab.h"
 
 #define TAKEN	       PTE_SPECIAL  /* allocated, not mapped yet */
 #define STALE	       (1ull << 10) /* freed, perhaps still in a TLB */
@@ -32,8 +35,8 @@ static void flush_stale(void)
 }
 
 /*
- * Find `size` free bytes with a free page at either end, from the cursor on. Returns the address of the
- * first byte, or 0.
+ * Find `size` free bytes with a free page at either end, from the cursor on. Returns the address of
+ * the first byte, or 0.
  */
 static uintptr_t find_run(size_t size)
 {
@@ -108,6 +111,19 @@ void vfree(void *address)
 			page_put(frame_page(pte_frame(entry)));
 	}
 	spin_unlock(&vmalloc_lock);
+}
+
+void *buffer_alloc(size_t size, unsigned int flags)
+{
+	return size <= KMALLOC_MAX ? kmalloc(size, flags) : vmalloc(size, flags);
+}
+
+void buffer_free(void *buffer, size_t size)
+{
+	if (size <= KMALLOC_MAX)
+		kfree(buffer);
+	else
+		vfree(buffer);
 }
 
 static void *map_device(phys_addr_t phys, size_t size, uint64_t bits)

@@ -5,7 +5,9 @@
  * faults, the bytes have been sent or received nevertheless.
  */
 #include "fs/file/file.h"
+#include "kernel/process/timecalls.h"
 #include "kernel/syscalls.h"
+#include "kernel/time.h"
 #include "mm/vm/uaccess.h"
 #include "net/socket.h"
 
@@ -202,6 +204,90 @@ long sys_recvmsg(int number, void __user *user, unsigned int flags)
 			       : end_call(fd, socket_recvmsg(fd.file, user, flags));
 }
 
+/* ---- several messages ---- */
+
+#define MESSAGE_SIZE 32u /* sizeof(struct mmsghdr): a message, and its length as a result */
+#define LENGTH_AT    28u
+#define MESSAGES_MAX 1024u /* of one sendmmsg(2) */
+
+/* Tell the program the length of a message that has been moved. `n` may be an error instead. */
+static long end_message(void __user *message, long n)
+{
+	return n < 0 ? n : put_user_u32(n, message + LENGTH_AT);
+}
+
+long sys_sendmmsg(int number, void __user *messages, unsigned int nr, unsigned int flags)
+{
+	struct fd fd = socket_get(number);
+	unsigned int done = 0;
+	long error = 0;
+
+	if (IS_ERR(fd.file))
+		return PTR_ERR(fd.file);
+	nr = MIN(nr, MESSAGES_MAX);
+	while (done < nr) {
+		void __user *message = messages + done * MESSAGE_SIZE;
+
+		error = end_message(message, socket_sendmsg(fd.file, message, flags));
+		if (error)
+			break;
+		done++;
+	}
+	return end_call(fd, done ? (long)done : error);
+}
+
+/*
+ * Receive up to nr messages. The deadline is looked at after each one; it does not end a wait.
+ * Returns how many have been received, or the error that the first one met. An error that a later
+ * one met is kept for the next call.
+ */
+static long receive_many(struct file *file, void __user *messages, unsigned int nr,
+			 unsigned int flags, uint64_t deadline)
+{
+	bool first_only = flags & MSG_WAITFORONE;
+	unsigned int done = 0;
+	long error = socket_take_error(file->private);
+
+	if (error)
+		return error;
+	flags &= ~MSG_WAITFORONE;
+	while (done < nr && (done == 0 || time_now() < deadline)) {
+		void __user *message = messages + done * MESSAGE_SIZE;
+
+		error = end_message(message, socket_recvmsg(file, message, flags));
+		if (error)
+			break;
+		done++;
+		flags |= first_only ? MSG_DONTWAIT : 0;
+	}
+	if (done && error && error != -EAGAIN && error != -ERESTARTSYS && error != -EINTR)
+		socket_set_error(file->private, error);
+	return done ? (long)done : error;
+}
+
+long sys_recvmmsg(int number, void __user *messages, unsigned int nr, unsigned int flags,
+		  void __user *timeout)
+{
+	bool wide = call_has_time64();
+	uint64_t deadline = UINT64_MAX, ns, now;
+	struct fd fd;
+	long result = timeout ? time_from_user(&ns, timeout, wide) : 0;
+
+	if (result)
+		return result;
+	if (timeout)
+		deadline = deadline_after(ns);
+	fd = socket_get(number);
+	if (IS_ERR(fd.file))
+		return PTR_ERR(fd.file);
+	result = end_call(fd, receive_many(fd.file, messages, nr, flags, deadline));
+	now = time_now();
+	if (timeout && result > 0 &&
+	    time_to_user(deadline > now ? deadline - now : 0, timeout, wide) < 0)
+		return -EFAULT;
+	return result;
+}
+
 /* ---- socketcall ---- */
 
 typedef long (*socket_call)(long, long, long, long, long, long);
@@ -218,7 +304,8 @@ static const struct {
 	{ 2, sys_listen },     { 3, sys_accept4 },  { 3, sys_getsockname }, { 3, sys_getpeername },
 	{ 4, sys_socketpair }, { 4, sys_sendto },   { 4, sys_recvfrom },    { 6, sys_sendto },
 	{ 6, sys_recvfrom },   { 2, sys_shutdown }, { 5, sys_setsockopt },  { 5, sys_getsockopt },
-	{ 3, sys_sendmsg },    { 3, sys_recvmsg },  { 4, sys_accept4 },
+	{ 3, sys_sendmsg },    { 3, sys_recvmsg },  { 4, sys_accept4 },	    { 5, sys_recvmmsg },
+	{ 4, sys_sendmmsg },
 };
 
 long sys_socketcall(unsigned int call, const void __user *from)

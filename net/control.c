@@ -4,6 +4,8 @@
 #include "kernel/capability.h"
 #include "kernel/process/process.h"
 #include "kernel/syscall.h"
+#include "kernel/time.h"
+#include "lib/div64.h"
 #include "mm/vm/uaccess.h"
 #include "net/socket.h"
 
@@ -143,23 +145,45 @@ static void put_header(struct control_room *room, int type, size_t len)
 	room->left -= whole;
 }
 
-void control_put_sender(struct control_room *room, struct message *message)
+/* Write a control message, of which a part may have room. */
+static void put(struct control_room *room, int type, const void *data, size_t size)
 {
-	struct sender nobody = { 0, NOBODY, NOBODY };
-	struct sender *sender = message && message->has_sender ? &message->sender : &nobody;
 	size_t n;
 
 	if (room->left < sizeof(struct control_header)) {
 		room->told |= MSG_CTRUNC;
 		return;
 	}
-	n = MIN(sizeof(*sender), room->left - sizeof(struct control_header));
-	if (n < sizeof(*sender))
+	n = MIN(size, room->left - sizeof(struct control_header));
+	if (n < size)
 		room->told |= MSG_CTRUNC;
-	if (copy_to_user(room->at + sizeof(struct control_header), sender, n))
+	if (copy_to_user(room->at + sizeof(struct control_header), data, n))
 		room->told |= MSG_CTRUNC;
 	else
-		put_header(room, SCM_CREDENTIALS, n);
+		put_header(room, type, n);
+}
+
+void control_put_sender(struct control_room *room, struct message *message)
+{
+	struct sender nobody = { 0, NOBODY, NOBODY };
+
+	put(room, SCM_CREDENTIALS, message && message->has_sender ? &message->sender : &nobody,
+	    sizeof(nobody));
+}
+
+void control_put_time(struct control_room *room, enum timestamp_form form)
+{
+	uint64_t now = time_wall();
+	uint32_t rest;
+	int64_t seconds = div_u64(now, NSEC_PER_SEC, &rest);
+	bool fine = form == TIMESTAMP_NS || form == TIMESTAMP_NS_WIDE;
+	int64_t wide[2] = { seconds, fine ? rest : rest / 1000 };
+	int32_t narrow[2] = { wide[0], wide[1] };
+
+	if (form == TIMESTAMP_WIDE || form == TIMESTAMP_NS_WIDE)
+		put(room, form, wide, sizeof(wide));
+	else
+		put(room, form, narrow, sizeof(narrow));
 }
 
 /* Install the file as a descriptor, and write its number to `to`. Returns 0 or an error. */

@@ -58,6 +58,17 @@ struct socket_name *socket_name_from_user(const void __user *from, unsigned int 
 	return ERR_PTR(error);
 }
 
+int socket_without_family(const void __user *from, unsigned int len)
+{
+	uint16_t family;
+
+	if (len < FAMILY_LEN || len > ADDRESS_MAX)
+		return 0;
+	if (copy_from_user(&family, from, sizeof(family)))
+		return -EFAULT;
+	return family == AF_UNSPEC;
+}
+
 int socket_name_to_user(struct socket_name *name, void __user *to, int32_t __user *len)
 {
 	static const uint16_t family = AF_UNIX;
@@ -149,6 +160,17 @@ static int bind_abstract(struct socket *socket, struct socket_name *name)
 	return error;
 }
 
+/* Refuse a second name. As on Linux, it counts more that the name is taken. */
+static int bind_again(struct socket_name *name)
+{
+	struct inode *node = is_abstract(name) ? ERR_PTR(-ENOENT) : find_node(name, 0);
+
+	if (IS_ERR(node))
+		return refuse(EINVAL, "the socket has a name");
+	inode_put(node);
+	return -EADDRINUSE;
+}
+
 static int bind_to_path(struct socket *socket, struct socket_name *name)
 {
 	struct inode *node;
@@ -176,8 +198,8 @@ static int bind_to_path(struct socket *socket, struct socket_name *name)
 }
 
 /*
- * Give the socket an abstract name that no other one has: five hexadecimal digits. It keeps the name that it may have.
- * Returns 0, -ENOMEM, or -ENOSPC if all such names are in use.
+ * Give the socket an abstract name that no other one has: five hexadecimal digits. It keeps the
+ * name that it may have. Returns 0, -ENOMEM, or -ENOSPC if all such names are in use.
  */
 static int bind_to_any(struct socket *socket)
 {
@@ -223,7 +245,7 @@ long socket_bind(struct file *file, const void __user *address, unsigned int len
 	if (IS_ERR(name))
 		return PTR_ERR(name);
 	if (load_acquire(&socket->name))
-		error = refuse(EINVAL, "the socket has a name");
+		error = bind_again(name);
 	else
 		error = is_abstract(name) ? bind_abstract(socket, name)
 					  : bind_to_path(socket, name);

@@ -1,10 +1,13 @@
 /*
  * Options of sockets: getsockopt and setsockopt at SOL_SOCKET.
  *
- * Options that only make sense on a network are ENOPROTOOPT. SO_REUSEADDR, SO_LINGER and SO_RCVBUF
- * are stored and returned, but have no effect on AF_UNIX: names are not reused, close never waits,
- * and unread bytes count against the sender.
+ * Options that only make sense on a network are ENOPROTOOPT. Linux stores some of them for every
+ * socket all the same, so they are stored and returned here, too. They have no effect on AF_UNIX:
+ * names are not reused, close never waits, unread bytes count against the sender, nothing is sent
+ * to several receivers, and no byte overtakes another one. SO_RCVLOWAT has an effect on reads of
+ * streams, but not on splice.
  */
+#include "kernel/capability.h"
 #include "kernel/syscall.h"
 #include "kernel/time.h"
 #include "lib/div64.h"
@@ -16,11 +19,17 @@ enum socket_option { /* <asm-generic/socket.h> */
 		     SO_REUSEADDR = 2,
 		     SO_TYPE = 3,
 		     SO_ERROR = 4,
+		     SO_BROADCAST = 6,
 		     SO_SNDBUF = 7,
 		     SO_RCVBUF = 8,
+		     SO_KEEPALIVE = 9,
+		     SO_OOBINLINE = 10,
+		     SO_PRIORITY = 12,
 		     SO_LINGER = 13,
 		     SO_PASSCRED = 16,
 		     SO_PEERCRED = 17,
+		     SO_RCVLOWAT = 18,
+		     SO_SNDLOWAT = 19,
 		     SO_RCVTIMEO_OLD = 20,
 		     SO_SNDTIMEO_OLD = 21,
 		     SO_ACCEPTCONN = 30,
@@ -34,6 +43,7 @@ enum socket_option { /* <asm-generic/socket.h> */
 #define SEND_BYTES_MIN	  4480u
 #define RECEIVE_BYTES_MIN 2240u
 #define USEC_PER_SEC	  1000000
+#define PRIORITY_MAX	  6 /* without a capability */
 
 struct linger {
 	uint32_t on, seconds;
@@ -112,8 +122,34 @@ static int get_value(struct socket *socket, unsigned int option, union value *va
 	case SO_REUSEADDR:
 		value->word = READ_ONCE(socket->reuse_address);
 		break;
+	case SO_BROADCAST:
+		value->word = READ_ONCE(socket->broadcast);
+		break;
+	case SO_KEEPALIVE:
+		value->word = READ_ONCE(socket->keep_alive);
+		break;
+	case SO_OOBINLINE:
+		value->word = READ_ONCE(socket->urgent_inline);
+		break;
+	case SO_PRIORITY:
+		value->word = READ_ONCE(socket->priority);
+		break;
+	case SO_RCVLOWAT:
+		value->word = READ_ONCE(socket->receive_least);
+		break;
+	case SO_SNDLOWAT:
+		value->word = 1;
+		break;
 	case SO_PASSCRED:
 		value->word = READ_ONCE(socket->pass_credentials);
+		break;
+	case TIMESTAMP:
+	case TIMESTAMP_NS:
+	case TIMESTAMP_NS_WIDE:
+		value->word = READ_ONCE(socket->timestamp) == option;
+		break;
+	case TIMESTAMP_WIDE: /* on Linux, nanoseconds count as microseconds here */
+		value->word = READ_ONCE(socket->timestamp) >= TIMESTAMP_WIDE;
 		break;
 	case SO_LINGER:
 		value->linger = (struct linger){ socket->linger, socket->linger_seconds };
@@ -177,6 +213,23 @@ static unsigned int buffer_bytes(uint32_t asked, unsigned int least)
 	return MAX(MIN(asked, BUFFER_MAX) * 2, least);
 }
 
+static int set_priority(struct socket *socket, int32_t priority)
+{
+	bool usual = priority >= 0 && priority <= PRIORITY_MAX;
+
+	if (!usual && !capable(CAP_NET_RAW) && !capable(CAP_NET_ADMIN))
+		return refuse(EPERM, "no CAP_NET_RAW and no CAP_NET_ADMIN");
+	WRITE_ONCE(socket->priority, priority);
+	return 0;
+}
+
+/* A negative number means as many bytes as the reader has room for. */
+static int set_receive_least(struct socket *socket, int32_t bytes)
+{
+	WRITE_ONCE(socket->receive_least, bytes < 0 ? INT32_MAX : MAX(bytes, 1));
+	return 0;
+}
+
 static int set_value(struct socket *socket, unsigned int option, const union value *value)
 {
 	switch (option) {
@@ -189,8 +242,27 @@ static int set_value(struct socket *socket, unsigned int option, const union val
 	case SO_REUSEADDR:
 		socket->reuse_address = value->word != 0;
 		return 0;
+	case SO_BROADCAST:
+		WRITE_ONCE(socket->broadcast, value->word != 0);
+		return 0;
+	case SO_KEEPALIVE:
+		WRITE_ONCE(socket->keep_alive, value->word != 0);
+		return 0;
+	case SO_OOBINLINE:
+		WRITE_ONCE(socket->urgent_inline, value->word != 0);
+		return 0;
+	case SO_PRIORITY:
+		return set_priority(socket, value->word);
+	case SO_RCVLOWAT:
+		return set_receive_least(socket, value->word);
 	case SO_PASSCRED:
 		WRITE_ONCE(socket->pass_credentials, value->word != 0);
+		return 0;
+	case TIMESTAMP:
+	case TIMESTAMP_NS:
+	case TIMESTAMP_WIDE:
+	case TIMESTAMP_NS_WIDE:
+		WRITE_ONCE(socket->timestamp, value->word ? option : TIMESTAMP_NONE);
 		return 0;
 	case SO_LINGER:
 		socket->linger = value->linger.on != 0;

@@ -39,6 +39,7 @@ struct socket *socket_alloc(int type)
 	socket->in.readers = socket->in.writers = 1;
 	socket->send_bytes = socket->receive_bytes = SOCKET_SEND_BYTES;
 	socket->send_timeout = socket->receive_timeout = WAIT_FOREVER;
+	socket->receive_least = 1;
 	socket->peer_sender = (struct sender){ 0, -1, -1 };
 	return socket;
 }
@@ -317,38 +318,19 @@ static int connect_to_listener(struct socket *socket, struct socket *listener, u
 	return 0;
 }
 
-int socket_may_send(struct socket *socket, struct socket *target)
-{
-	struct socket *peer = READ_ONCE(target->peer);
-
-	return !peer || peer == socket ? 0 : refuse(EPERM, "the socket has another peer");
-}
-
-static int connect_datagrams(struct socket *socket, struct socket *peer)
-{
-	struct socket *old;
-	int error = socket_may_send(socket, peer);
-
-	if (error)
-		return error;
-	atomic_inc(&peer->refs);
-	spin_lock(&sockets_lock);
-	old = socket->peer;
-	WRITE_ONCE(socket->peer, peer);
-	spin_unlock(&sockets_lock);
-	wake_all(&datagram_room);
-	if (old)
-		socket_put(old);
-	return 0;
-}
-
 long socket_connect(struct file *file, const void __user *address, unsigned int len)
 {
-	struct socket_name *name = socket_name_from_user(address, len);
 	struct socket *socket = file->private, *target;
 	uint64_t until = socket_wait(file, 0, socket->send_timeout);
+	struct socket_name *name;
 	long error;
 
+	if (!socket_connects(socket)) {
+		error = socket_without_family(address, len);
+		if (error)
+			return error < 0 ? error : socket_connect_datagrams(socket, NULL);
+	}
+	name = socket_name_from_user(address, len);
 	if (IS_ERR(name))
 		return PTR_ERR(name);
 	target = socket_find(name, socket->type);
@@ -356,7 +338,7 @@ long socket_connect(struct file *file, const void __user *address, unsigned int 
 	if (IS_ERR(target))
 		return PTR_ERR(target);
 	error = socket_connects(socket) ? connect_to_listener(socket, target, until)
-					: connect_datagrams(socket, target);
+					: socket_connect_datagrams(socket, target);
 	socket_put(target);
 	return socket_interrupted(error, socket->send_timeout);
 }
@@ -457,12 +439,10 @@ long socket_shutdown(struct file *file, unsigned int how)
 	if (how > 2)
 		return refuse(EINVAL, "not SHUT_RD, SHUT_WR or SHUT_RDWR");
 	peer = connects ? socket_peer(socket) : NULL;
-	if (connects && !peer && READ_ONCE(socket->state) != SOCKET_LISTENING)
-		return -ENOTCONN;
 	if (receive) {
 		end_input(socket, 0);
 	}
-	if (send && !connects) {
+	if (send && !peer) {
 		WRITE_ONCE(socket->send_shut, true);
 		wake_all(&datagram_room);
 	}

@@ -10,11 +10,11 @@
  *    as a page.
  * 3. sockets_lock, a plain spinlock, guards names, states, peers, and the sockets that wait for
  *    accept. Some functions look at one of these without it, so writers mark their stores. A name
- *    does not change once it is set. The peer of a connected socket does not change until the socket
- *    itself is closed. So a call on the socket may read it without the lock once the state is
- *    SOCKET_CONNECTED.
+ *    does not change once it is set. The peer of a connected socket does not change until the
+ *    socket itself is closed. So a call on the socket may read it without the lock once the state
+ *    is SOCKET_CONNECTED.
  * 4. To shut down a connection is to end a ring. SHUT_RD ends the socket's own ring, SHUT_WR ends
- *    that of its peer, and close ends both.
+ *    that of its peer, and close ends both. SHUT_WR without a connection sets `send_shut`.
  * 5. A listening socket has no data. connect and accept sleep on the queues of its ring.
  * 6. A name is either a path or abstract. For a path, bind makes a node of type S_IFSOCK, whose
  *    inode points to the socket. An abstract name begins with a NUL, and disappears with its
@@ -27,13 +27,16 @@
 #include "net/datagram.h"
 #include "net/message.h"
 
+#define AF_UNSPEC	  0
 #define AF_UNIX		  1
 #define SOCK_STREAM	  1
 #define SOCK_DGRAM	  2
 #define SOCK_SEQPACKET	  5
 #define SOCK_NONBLOCK	  O_NONBLOCK
 #define SOCK_CLOEXEC	  O_CLOEXEC
+#define ADDRESS_MAX	  128u /* sizeof(struct sockaddr_storage) */
 
+#define MSG_OOB		  0x1
 #define MSG_PEEK	  0x2
 #define MSG_CTRUNC	  0x8
 #define MSG_TRUNC	  0x20
@@ -41,6 +44,7 @@
 #define MSG_EOR		  0x80 /* every packet is a record of its own */
 #define MSG_WAITALL	  0x100
 #define MSG_NOSIGNAL	  0x4000
+#define MSG_WAITFORONE	  0x10000 /* recvmmsg(2) waits for the first message alone */
 #define MSG_CMSG_CLOEXEC  0x40000000
 #define MSG_MORE	  0x8000 /* a hint without effect: bytes are sent at once */
 
@@ -56,7 +60,7 @@ struct socket {
 	int type; /* SOCK_*; never changes */
 	/* Guarded by sockets_lock. */
 	enum socket_state state;  /* a datagram socket stays SOCKET_NEW until it is closed */
-	bool send_shut;		  /* a datagram socket after SHUT_WR; read without the lock */
+	bool send_shut;		  /* after SHUT_WR without a connection; read without the lock */
 	struct socket *peer;	  /* a reference, or NULL */
 	struct socket_name *name; /* NULL: not bound */
 	struct inode *node;	  /* a reference to the node it is bound to, or NULL */
@@ -74,7 +78,10 @@ struct socket {
 	/* Options. Each is read and written without a lock. */
 	unsigned int send_bytes, receive_bytes; /* SO_SNDBUF, SO_RCVBUF */
 	uint64_t send_timeout, receive_timeout; /* nanoseconds, or WAIT_FOREVER */
-	bool pass_credentials, reuse_address, linger;
+	bool pass_credentials, reuse_address, linger, broadcast, keep_alive, urgent_inline;
+	unsigned int receive_least; /* SO_RCVLOWAT, in bytes */
+	int32_t priority;
+	uint8_t timestamp; /* enum timestamp_form: net/control.h */
 	uint32_t linger_seconds;
 	/*
 	 * For net/passing.c: the number of messages that carry the socket, and whether one of them
@@ -88,6 +95,11 @@ struct socket {
 static inline bool socket_connects(const struct socket *socket)
 {
 	return socket->type != SOCK_DGRAM;
+}
+/* Is the socket of such a type, and not connected? Its state may change at once. */
+static inline bool socket_not_connected(const struct socket *socket)
+{
+	return socket_connects(socket) && READ_ONCE(socket->state) != SOCKET_CONNECTED;
 }
 /* Do the socket's messages have boundaries? */
 static inline bool socket_has_packets(const struct socket *socket)
@@ -109,6 +121,11 @@ static inline bool socket_ended(const struct socket *socket)
 static inline int socket_take_error(struct socket *socket)
 {
 	return __sync_lock_test_and_set(&socket->error, 0);
+}
+/* The next call reports the error, which is negative. */
+static inline void socket_set_error(struct socket *socket, int error)
+{
+	(void)__sync_lock_test_and_set(&socket->error, error);
 }
 
 /* ---- net/socket.c ---- */
@@ -143,8 +160,19 @@ struct sender socket_peer_sender(struct socket *socket);
 void socket_set_send_bytes(struct socket *socket, unsigned int bytes);
 /* Make `file` the open file of the socket, which is closed with it. */
 void socket_open(struct socket *socket, struct file *file);
+
+/* ---- net/peers.c: datagram sockets ---- */
+
 /* May `socket` send to `target`? Returns 0, or -EPERM if the target has another peer. */
 int socket_may_send(struct socket *socket, struct socket *target);
+/*
+ * Make `peer` the datagram socket's peer. If it is NULL, the socket has none from now on. If the
+ * socket had another peer, it loses the packets that it has not read, and the old peer gets
+ * ECONNRESET if it is connected to the socket. Returns 0 or -EPERM. May sleep.
+ */
+int socket_connect_datagrams(struct socket *socket, struct socket *peer);
+/* Do the same with NULL if `old` is still the socket's peer. May sleep. */
+void socket_disconnect(struct socket *socket, struct socket *old);
 
 /* ---- net/names.c ---- */
 
@@ -153,6 +181,11 @@ int socket_may_send(struct socket *socket, struct socket *target);
  * ERR_PTR(-EINVAL, -EFAULT, -ENOMEM). May sleep.
  */
 struct socket_name *socket_name_from_user(const void __user *from, unsigned int len);
+/*
+ * Does the address in user memory have the family AF_UNSPEC, which asks for no peer? Returns 1 or
+ * 0, which also stands for an address that is too short, or -EFAULT. May sleep.
+ */
+int socket_without_family(const void __user *from, unsigned int len);
 /*
  * Copy a name to user memory, cut to the *len bytes that the caller has room for, and set *len to
  * its full length. If `name` is NULL, the address is just the family. Returns 0, -EFAULT or
@@ -208,7 +241,8 @@ struct file *socket_file(struct socket *socket, unsigned int flags);
 /* Is this the file of a socket? If so, file->private is the socket. */
 bool is_socket(struct file *file);
 
-/* The system calls of the same name, as above. */
+/* ---- net/message_calls.c: the system calls of the same name, as above ---- */
+
 long socket_sendto(struct file *file, void __user *base, size_t len, unsigned int flags,
 		   const void __user *address, unsigned int address_len);
 long socket_recvfrom(struct file *file, void __user *base, size_t len, unsigned int flags,

@@ -2,11 +2,11 @@
  * cold-splice FILE: splices a file that is not cached into a pipe, and shows that splice did not
  * wait for the disk.
  *
- * It drops the file from the page cache, makes the pipe as large as possible (1 MiB) and splices the
- * file into it. FIONREAD counts the bytes that have arrived, so it tells how many bytes a reader could
- * have had when splice returned. Then cold-splice reads the pipe, and compares the bytes with those of
- * an ordinary read of the file. On a busy host the disk may be as fast as the guest's one CPU. In this
- * case cold-splice tries again up to 20 times, and says so.
+ * It drops the file from the page cache, makes the pipe as large as possible (1 MiB) and splices
+ * the file into it. FIONREAD counts the bytes that have arrived, so it tells how many bytes a
+ * reader could have had when splice returned. Then cold-splice reads the pipe, and compares the
+ * bytes with those of an ordinary read of the file. On a busy host the disk may be as fast as the
+ * guest's one CPU. In this case cold-splice tries again up to 20 times, and says so.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -39,8 +39,8 @@ static double now_us(void)
 }
 
 /*
- * Removes all pages of the file from the cache. drop_caches removes those that read-ahead has brought
- * in. It needs root.
+ * Removes all pages of the file from the cache. drop_caches removes those that read-ahead has
+ * brought in. It needs root.
  */
 static void make_cold(int file)
 {

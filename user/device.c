@@ -1,12 +1,14 @@
 /*
- * The guest's side of tests/guest-tool/device. It moves bytes between device memory and its standard
- * streams. The runner does not run it, because the runner's guests have no such device.
+ * The guest's side of tests/guest-tool/device. It moves bytes between device memory and its
+ * standard streams. The runner does not run it, because the runner's guests have no such device.
  *
  *	device read|mmap-read|splice-read BAR OFFSET LENGTH	to standard output
  *	device write|mmap-write|splice-write BAR OFFSET LENGTH	from standard input
- *	device check BAR	checks the ends, the size and the slots; it writes to the first pages
+ *	device check BAR	checks the ends, the size and the slots; it writes to the first
+ *				pages
  *	device claimed BAR	checks that a driver has claimed the BAR
- *	device resize FB	reads, writes and splices at the picture's end while the picture is resized
+ *	device resize FB	reads, writes and splices at the picture's end while the picture is
+ *				resized
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -126,8 +128,8 @@ static void check_ends(int fd, off_t size)
 }
 
 /*
- * Slots of device memory are references, so a later write to the device shows in them, even after tee
- * into a second pipe. They cannot become pages of a file.
+ * Slots of device memory are references, so a later write to the device shows in them, even after
+ * tee into a second pipe. They cannot become pages of a file.
  */
 //BOOK: test-device-slots
 static void check_slots(int fd)
@@ -163,7 +165,10 @@ static void check_slots(int fd)
 #define SMALL		    (640 * 480 * 4)
 #define RESIZE_SECONDS	    4
 
-/* Sets the two sizes in turn, for ever. The picture always has one of them, and never a mix of both. */
+/*
+ * Sets the two sizes in turn, for ever. The picture always has one of them, and never a mix of
+ * both.
+ */
 static void resize(int fd)
 {
 	uint32_t screen[40]; /* struct fb_var_screeninfo: width, height ... bits a pixel */

@@ -1,11 +1,11 @@
 /*
  * disk-queue [DISK [REQUESTS]]: shows how far one thread can fill a disk's queue.
  *
- * It reads many places of a disk that are far apart and not cached. The first time it uses pread, for
- * one place after another. The second time it splices each place into a pipe of its own, and reads the
- * pipes only when all places have been asked for. /proc/disks says how many requests the disk had at
- * once. By default it reads 256 places of the root file system's disk. It prints a line for each of the
- * two ways. The status is 0 if both have read the same bytes.
+ * It reads many places of a disk that are far apart and not cached. The first time it uses pread,
+ * for one place after another. The second time it splices each place into a pipe of its own, and
+ * reads the pipes only when all places have been asked for. /proc/disks says how many requests the
+ * disk had at once. By default it reads 256 places of the root file system's disk. It prints a line
+ * for each of the two ways. The status is 0 if both have read the same bytes.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -146,7 +146,10 @@ int main(int argc, char **argv)
 	make_cold();
 	before = disk_value(" max_in_flight ");
 	us = by_splice(&spliced_bytes, &deepest);
-	/* There may have been more requests between two looks. The kernel keeps the maximum since boot. */
+	/*
+	 * There may have been more requests between two looks. The kernel keeps the maximum since
+	 * boot.
+	 */
 	most = disk_value(" max_in_flight ");
 	if (most > before)
 		deepest = most;

@@ -3,10 +3,11 @@
  *
  *	ext2-model DISK SEED COUNT [leave | check]
  *
- * It mounts DISK on /mnt, does COUNT operations in the folder model, empties the caches and compares all of it with
- * the model, and does that once more after mounting it again. With `leave` it ends without unmounting, and
- * leaves a deleted file open. With `check` it only compares: the operations are those of the
- * seed, and what they do to the model depends on nothing else. So another kernel can judge what this one has written.
+ * It mounts DISK on /mnt, does COUNT operations in the folder model, empties the caches and
+ * compares all of it with the model, and does that once more after mounting it again. With `leave`
+ * it ends without unmounting, and leaves a deleted file open. With `check` it only compares: the
+ * operations are those of the seed, and what they do to the model depends on nothing else. So
+ * another kernel can judge what this one has written.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -152,7 +153,10 @@ static void enter(int name, int parent, int id, struct object *object)
 	names[name] = (struct name){ object, parent, id };
 }
 
-/* ---- operations: each changes the model, and then, unless only the model is wanted, the file system ---- */
+/*
+ * ---- operations: each changes the model, and then, unless only the model is wanted, the file
+ * system ----
+ */
 
 static void check(int name);
 
@@ -212,6 +216,24 @@ static void cut(int name, const char *path)
 	object->size = size;
 	if (!only_model && truncate(path, size) < 0)
 		fail("truncate", path);
+}
+
+/* Punch a hole, often with edges inside blocks, and sometimes across the end of the file. */
+static void punch(int name, const char *path)
+{
+	struct object *object = names[name].object;
+	size_t at = random_below(object->size + 1),
+	       n = 1 + random_below(random_below(3) ? 20000 : LARGEST);
+	size_t end = at + n < object->size ? at + n : object->size;
+	int fd;
+
+	memset(object->bytes + at, 0, end - at);
+	if (only_model)
+		return;
+	fd = open(path, O_WRONLY);
+	if (fd < 0 || fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, at, n) < 0)
+		fail("fallocate", path);
+	close(fd);
 }
 
 static void take_away(int name, const char *path)
@@ -286,8 +308,10 @@ static void one_operation(void)
 	path_of(path, parent, id);
 	if (what < 6 && (kind == NOTHING || kind == REGULAR))
 		put(parent, id, name, path);
-	else if (what < 9 && kind == REGULAR)
+	else if (what < 8 && kind == REGULAR)
 		cut(name, path);
+	else if (what < 9 && kind == REGULAR)
+		punch(name, path);
 	else if (what < 10 && kind != NOTHING)
 		take_away(name, path);
 	else if (what < 13 && kind != NOTHING)

@@ -1,10 +1,10 @@
 /*
- * fbsplice [PICTURE]: shows a picture without touching its bytes. They go from the file through a pipe
- * to the framebuffer. splice publishes references to the file's pages, and the bytes are copied once, to
- * the screen. The text comes back after a line, or the end, of standard input.
+ * fbsplice [PICTURE]: shows a picture without touching its bytes. They go from the file through a
+ * pipe to the framebuffer. splice publishes references to the file's pages, and the bytes are
+ * copied once, to the screen. The text comes back after a line, or the end, of standard input.
  *
- * PICTURE is a BMP with 32 bits a pixel, from top to bottom. Its pixels have the format of the screen.
- * tools/picture makes such a file.
+ * PICTURE is a BMP with 32 bits a pixel, from top to bottom. Its pixels have the format of the
+ * screen. tools/picture makes such a file.
  */
 #define _GNU_SOURCE
 #include <errno.h>

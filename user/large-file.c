@@ -1,11 +1,13 @@
 /*
- * large-file: makes, copies and checks files that are larger than memory, for tests/guest-tool/files.
+ * large-file: makes, copies and checks files that are larger than memory, for
+ * tests/guest-tool/files.
  *
  *	large-file write FILE MIB	writes a file of so many MiB
  *	large-file map FILE MIB		makes the same file, by stores to a shared mapping of a hole
  *	large-file check FILE MIB	compares the file with what it must have
  *	large-file splice FROM TO	copies a file by splice, through a pipe
- *	large-file squeeze FILE MIB	writes a file, and then fills memory until half of the file's pages have to give way
+ *	large-file squeeze FILE MIB	writes a file, and then fills memory until half of the
+ *					file's pages have to give way
  *
  * Each word of the file depends on its place. The status is 0 if all went well.
  */

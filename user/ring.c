@@ -1,15 +1,16 @@
 /*
  * ring: draws the slots of pipes, as /proc/pipes lists them.
  *
- *	ring			draws a pipe between a slow writer and a slow reader, again and again
+ *	ring			draws a pipe between a slow writer and a slow reader, again and
+ *				again
  *	ring PIPE		draws the pipe with this number (`pipe:[PIPE]` in /proc/PID/fd)
  *	ring all		draws every pipe
  *	ring -1 [PIPE|all]	draws once, without moving the cursor
  *
- * A cell is a place in the ring. A letter says the kind of its slot: a for written bytes, c for a page of
- * a file, u for user memory. The more bytes the slot has, the more letters are in the cell. A slot
- * whose bytes are on their way has dots, and a failed one has exclamation marks. A > is before the slot
- * that is read first.
+ * A cell is a place in the ring. A letter says the kind of its slot: a for written bytes, c for a
+ * page of a file, u for user memory. The more bytes the slot has, the more letters are in the cell.
+ * A slot whose bytes are on their way has dots, and a failed one has exclamation marks. A > is
+ * before the slot that is read first.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -123,7 +124,10 @@ static void draw(const struct ring *ring)
 	putchar('\n');
 }
 
-/* Draws the pipe with this number, or all pipes if it is 0. Returns how many, or -1 without /proc/pipes. */
+/*
+ * Draws the pipe with this number, or all pipes if it is 0. Returns how many, or -1 without
+ * /proc/pipes.
+ */
 static int draw_pipes(unsigned int wanted)
 {
 	FILE *file = fopen("/proc/pipes", "r");

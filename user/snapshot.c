@@ -1,10 +1,10 @@
 /*
  * snapshot: shows that bytes in a pipe do not change.
  *
- * It splices a page of a file into a pipe, changes the file, and reads the pipe. The pipe has the bytes
- * that the file had when it was spliced, and the file has the new ones. It changes the file in four ways,
- * and then does the same with memory and vmsplice. The status is 0 if all bytes in the pipe were the old
- * ones.
+ * It splices a page of a file into a pipe, changes the file, and reads the pipe. The pipe has the
+ * bytes that the file had when it was spliced, and the file has the new ones. It changes the file
+ * in four ways, and then does the same with memory and vmsplice. The status is 0 if all bytes in
+ * the pipe were the old ones.
  */
 #define _GNU_SOURCE
 #include <errno.h>

@@ -1,9 +1,9 @@
 /*
  * splice FILE: moves FILE into standard output, which must be a pipe, with splice(2).
- * splice -c FILE: the same, but drops the file from the page cache first, so that its bytes have to come
- * from the disk.
- * splice -t: copies the slots of standard input, a pipe, to standard output, another one, with tee(2). They
- * stay in standard input until the program is killed.
+ * splice -c FILE: the same, but drops the file from the page cache first, so that its bytes have to
+ *                 come from the disk.
+ * splice -t: copies the slots of standard input, a pipe, to standard output, another one, with
+ *            tee(2). They stay in standard input until the program is killed.
  *
  * The pages are moved as they are, and the program never touches a byte of them.
  */
@@ -22,7 +22,10 @@ static void fail(const char *what)
 	exit(1);
 }
 
-/* Drops all clean pages of the file. drop_caches removes those that are in use by read-ahead, and needs root. */
+/*
+ * Drops all clean pages of the file. drop_caches removes those that are in use by read-ahead, and
+ * needs root.
+ */
 static void make_cold(int file)
 {
 	int drop = open("/proc/sys/vm/drop_caches", O_WRONLY);

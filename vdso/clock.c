@@ -1,11 +1,14 @@
 /*
- * The clocks of the vDSO: functions that programs call instead of the system calls of the same names.
+ * The clocks of the vDSO: functions that programs call instead of the system calls of the same
+ * names.
  *
- * 1. This is user code. It is mapped into every program (mm/vm/vdso.h) and can run at any address, so it
- *    has no data of its own. The page before it has the kernel's figures (kernel/vdso_clock.h).
- * 2. What it cannot do, the system call does: other clocks, and clocks that do not exist. The same holds
- *    for every clock on a CPU without lfence.
- * 3. Results are stored like those of any other function: a bad pointer is a SIGSEGV and not EFAULT.
+ * 1. This is user code. It is mapped into every program (mm/vm/vdso.h) and can run at any address,
+ *    so it has no data of its own. The page before it has the kernel's figures
+ *    (kernel/vdso_clock.h).
+ * 2. What it cannot do, the system call does: other clocks, and clocks that do not exist. The same
+ *    holds for every clock on a CPU without lfence.
+ * 3. Results are stored like those of any other function: a bad pointer is a SIGSEGV and not
+ *    EFAULT.
  */
 #include "kernel/vdso_clock.h"
 #include "lib/div64.h"
@@ -64,8 +67,8 @@ static long system_call(int number, long first, void *second)
 }
 
 /*
- * Without lfence the CPU could read the TSC before it has done what stands before. Then a time that another CPU has
- * stored could be later than the one read here after it.
+ * lfence makes the CPU finish the instructions before it, and only then read the TSC. Otherwise a
+ * program could load a time that another CPU has stored, and then get an earlier one here.
  */
 static uint64_t read_tsc_in_order(void)
 {

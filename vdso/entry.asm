@@ -13,7 +13,7 @@ section .text
 
 ; Performs the system call eax with the arguments ebx, ecx, edx, esi, edi, ebp. Returns the result in eax.
 ;
-; sysenter keeps neither esp nor eip. The kernel finds esp in ebp, and the argument from ebp on the stack. It returns to
+; sysenter keeps neither esp nor eip. The kernel finds esp in ebp, and the program's ebp at the top of the stack. It returns to
 ; __kernel_vsyscall_return. A call that is interrupted and starts again does so by the `int` before that place.
 ; On a CPU without sysenter, the two instructions before the `int` are nops (mm/vm/vdso.c).
 ; BOOK: fast-call

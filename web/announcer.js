@@ -1,5 +1,5 @@
 /*
- * Tells a screen reader how the pipes are, once they have stayed the same for a while. A pipe that fills is thus told once,
+ * Describes the pipes to a screen reader, once they have not changed for a while. So a pipe that fills is announced once,
  * and not slot by slot.
  */
 import { summary } from "./ring.js";
@@ -7,7 +7,7 @@ import { summary } from "./ring.js";
 const SETTLED = 1500; /* ms */
 
 export class Announcer {
-	/* `element` is a live region that nobody sees. */
+	/* `element` is a live region that cannot be seen. */
 	constructor(element) {
 		this.element = element;
 		this.sentence = "";

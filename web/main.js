@@ -47,8 +47,8 @@ async function start() {
 			tour.look(pipes);
 		});
 		say("The machine is ready.");
-		/* The copies for use without a network are made now, when the machine needs the network no more. */
-		navigator.serviceWorker?.register("service-worker.js").catch((error) => say(`There is no use without a network: ${error.message}`));
+		/* The copies for use without a network are made now, when the machine no longer needs the network. */
+		navigator.serviceWorker?.register("service-worker.js").catch((error) => say(`The page will not work without a network: ${error.message}`));
 	};
 	const onOutput = (bytes) => {
 		terminal.write(bytes);

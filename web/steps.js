@@ -1,5 +1,5 @@
 /*
- * The steps of the tour: a title, one sentence, the command that is typed, and how one sees that it has happened.
+ * The steps of the tour: a title, one sentence, the command that is typed, and how the page sees that it has happened.
  * done(pipes, lines) gets all pipes (pipes.js), and what the guest has printed since the command was typed.
  */
 const some = (pipes, test) => pipes.some((pipe) => pipe.slots.length > 0 && test(pipe));

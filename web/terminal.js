@@ -1,8 +1,8 @@
 /*
  * The terminal, with xterm.js. It is always as wide as its box.
  *
- * Every key goes to the guest, even Tab. Only Shift+Tab does not: it leaves the terminal, which is no trap for those
- * who have only a keyboard.
+ * Every key goes to the guest, even Tab. Only Shift+Tab leaves the terminal, so that it is no trap for somebody without
+ * a mouse.
  */
 import { Terminal } from "./vendor/xterm.mjs";
 

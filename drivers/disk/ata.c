@@ -1,14 +1,14 @@
 /*
  * ATA disks on IDE channels (ATA/ATAPI-6; Programming Interface for Bus Master IDE Controller 1.0).
  *
- * 1. A controller has two channels, and each has room for two drives. The registers of a channel serve
- *    both drives, so a channel executes one command at a time. Other bios wait in its list.
+ * 1. A controller has two channels, and each has room for two drives. The registers of a channel
+ *    serve both drives, so a channel executes one command at a time. Other bios wait in its list.
  * 2. channel->lock (irqsave) guards the registers, the list and the channel's fields.
- * 3. A bio takes one command, or several in turn if it is longer than a command can be. The data goes by
- *    DMA if the controller has it and the pages lie below 4 GiB, else by PIO.
+ * 3. A bio takes one command, or several in turn if it is longer than a command can be. The data
+ *    goes by DMA if the controller has it and the pages lie below 4 GiB, else by PIO.
  * 4. Bios are completed without the lock, mostly in the interrupt, which also starts the next one.
- * 5. A drive that does not answer for TIMEOUT_SECONDS is given up with its channel: all its bios, then
- *    and later, end with -EIO.
+ * 5. A drive that does not answer for TIMEOUT_SECONDS is given up with its channel: all its bios,
+ *    then and later, end with -EIO.
  */
 #include "drivers/disk/ata_common.h"
 #include "drivers/disk/block.h"
@@ -19,6 +19,7 @@
 #include "kernel/log.h"
 #include "kernel/spinlock.h"
 #include "kernel/time.h"
+#include "kernel/time_limit.h"
 #include "lib/errno.h"
 #include "mm/direct_map.h"
 #include "mm/kmap.h"
@@ -87,7 +88,7 @@ struct channel {
 	struct bio_place at; /* where the next command begins; with PIO, what is to be moved next */
 	unsigned int left;   /* sectors that PIO has still to move */
 	bool by_dma;
-	uint64_t deadline;
+	struct time_limit limit;
 	struct timer timer;
 	unsigned int irq;
 	bool level;
@@ -113,16 +114,19 @@ static void reg_write(const struct channel *channel, unsigned int reg, uint8_t v
 	outb(channel->ports + reg, value);
 }
 
-/* Wait for at most `ns` until the channel is not busy. Returns the status, which may still have BSY. */
+/*
+ * Wait for at most `ns` until the channel is not busy. Returns the status, which may still have
+ * BSY.
+ */
 static uint8_t wait_idle(const struct channel *channel, uint64_t ns)
 {
-	uint64_t end = time_now() + ns;
+	struct time_limit limit = time_limit(ns);
 	uint8_t status;
 
 	time_delay(400); /* 7.15.6.1: so long BSY may be late */
 	do
 		status = inb(channel->control);
-	while (status & STATUS_BSY && time_now() < end);
+	while (status & STATUS_BSY && !time_limit_over(&limit));
 	return status;
 }
 
@@ -173,8 +177,8 @@ static void move_sector(struct channel *channel)
 }
 
 /*
- * Fill the DMA table with the next bytes of the bio, up to `most` sectors. Returns how many sectors it
- * describes: 0 if the next page lies beyond the controller's reach.
+ * Fill the DMA table with the next bytes of the bio, up to `most` sectors. Returns how many sectors
+ * it describes: 0 if the next page lies beyond the controller's reach.
  */
 static unsigned int fill_table(struct channel *channel, unsigned int most)
 {
@@ -219,7 +223,10 @@ static void write_command(const struct channel *channel, const struct drive *dri
 	reg_write(channel, REG_LBA_HIGH, sector >> 16);
 	reg_write(channel, REG_DEVICE, device);
 	reg_write(channel, REG_COMMAND, command);
-	/* Another device on the line may interrupt now, and find that this drive is not busy yet (7.15.6.1). */
+	/*
+	 * Another device on the line may interrupt now, and find that this drive is not busy yet
+	 * (7.15.6.1).
+	 */
 	time_delay(400);
 }
 
@@ -267,7 +274,7 @@ static int start_command(struct channel *channel)
 
 	channel->by_dma = false;
 	channel->left = 0;
-	channel->deadline = time_now() + TIMEOUT_SECONDS * NSEC_PER_SEC;
+	channel->limit = time_limit(TIMEOUT_SECONDS * NSEC_PER_SEC);
 	if (!select_drive(channel, device_bits(drive->unit)))
 		return -EIO;
 	if (bio->nr_segments == 0) {
@@ -337,35 +344,47 @@ static void go_on(struct channel *channel, uint8_t status, struct list *done)
 	end_bio(channel, error, done);
 }
 
+/* Go on with the bio if the drive has answered. */
+static void take_answer(struct channel *channel, struct list *done)
+{
+	uint8_t status;
+
+	/* The line may be another device's. Then the DMA says so, or the drive is still busy. */
+	if (channel->bio && channel->by_dma && !(inb(channel->dma + DMA_STATUS) & DMA_INTERRUPT))
+		return;
+	status = reg_read(channel, REG_STATUS);
+	if (channel->bio && !(status & STATUS_BSY)) {
+		go_on(channel, status, done);
+		start_waiting(channel, done);
+	}
+}
+
 static void ata_interrupt(void *context)
 {
 	struct channel *channel = context;
 	struct list done = LIST_INIT(done);
-	uint8_t status;
 
 	spin_lock(&channel->lock);
-	/* The line may be another device's. Then the DMA says so, or the drive is still busy. */
-	if (channel->bio && channel->by_dma && !(inb(channel->dma + DMA_STATUS) & DMA_INTERRUPT)) {
-		spin_unlock(&channel->lock);
-		return;
-	}
-	status = reg_read(channel, REG_STATUS);
-	if (channel->bio && !(status & STATUS_BSY)) {
-		go_on(channel, status, &done);
-		start_waiting(channel, &done);
-	}
+	take_answer(channel, &done);
 	spin_unlock(&channel->lock);
 	bio_complete_all(&done);
 }
 
-/* Once a second: give up a channel whose drive has not answered. */
+/*
+ * Once a second: give up a channel whose drive has not answered. An answer may have come whose
+ * interrupt has not been handled yet.
+ */
 static void ata_timer(struct timer *timer)
 {
 	struct channel *channel = container_of(timer, struct channel, timer);
 	struct list done = LIST_INIT(done);
+	bool over;
 
 	spin_lock(&channel->lock);
-	if (channel->bio && time_now() > channel->deadline) {
+	over = channel->bio && time_limit_over(&channel->limit);
+	if (over)
+		take_answer(channel, &done);
+	if (over && channel->bio && time_limit_over(&channel->limit)) {
 		log_error("%s: no answer for %u s; it is given up", channel->bio->device->name,
 			  TIMEOUT_SECONDS);
 		channel->given_up = true;

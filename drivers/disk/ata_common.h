@@ -1,6 +1,6 @@
 /*
- * What all ATA drives have in common, on IDE channels and on SATA ports: their commands, and what they say
- * of themselves in the answer to IDENTIFY DEVICE (ATA/ATAPI-8 ACS, 7).
+ * What all ATA drives have in common, on IDE channels and on SATA ports: their commands, and what
+ * they say of themselves in the answer to IDENTIFY DEVICE (ATA/ATAPI-8 ACS, 7).
  */
 #ifndef DRIVERS_DISK_ATA_COMMON_H
 #define DRIVERS_DISK_ATA_COMMON_H
@@ -42,7 +42,10 @@ struct ata_id {
 	unsigned int queue; /* commands that it queues by itself (NCQ); 0: none */
 };
 
-/* Read the answer. Returns NULL, or what keeps the drive from being used, for the log. Never sleeps. */
+/*
+ * Read the answer. Returns NULL, or what keeps the drive from being used, for the log. Never
+ * sleeps.
+ */
 const char *ata_id_read(struct ata_id *id, const uint16_t *words);
 
 #endif

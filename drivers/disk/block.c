@@ -1,13 +1,15 @@
 /*
  * The block layer: finding devices by name and number, and passing bios to drivers.
  *
- * 1. One CPU adds the devices while drivers probe, before any program runs, and they never go away. So
- *    the list needs no lock, and a device that has been found stays valid.
- * 2. Each bio is checked here, so that a driver gets only bios that lie within its device.
- * 3. bio_complete() runs the submitter's function without any lock of ours, perhaps in an
+ * 1. One CPU adds the devices while drivers probe, before any program runs, and they never go away.
+ *    So the list needs no lock, and a device that has been found stays valid.
+ * 2. claim_lock guards which devices are claimed.
+ * 3. Each bio is checked here, so that a driver gets only bios that lie within its device.
+ * 4. bio_complete() runs the submitter's function without any lock of ours, perhaps in an
  *    interrupt.
  */
 #include "drivers/disk/block.h"
+#include "kernel/init.h"
 #include "kernel/task.h"
 #include "kernel/wait.h"
 #include "lib/errno.h"
@@ -20,10 +22,32 @@ struct list block_devices = LIST_INIT(block_devices);
 
 #define MAX_LETTERS 26
 
+static spinlock_t claim_lock = SPINLOCK_INIT("claim");
+
 SLAB_CACHE(bio_cache, "bio", struct bio, 0);
 
-/* Tasks in bio_wait_all(), bio_wait_all_always() and bio_flush_wait(). */
-static struct wait_queue done_queue = WAIT_QUEUE_INIT(done_queue);
+/*
+ * Tasks in bio_wait_all(), bio_wait_all_always(), bio_do_in_turn() and bio_flush_wait(). They share
+ * a few queues, by the address of what they wait for, which may be gone when they are woken. A task
+ * may be woken for another one's bio, and looks again.
+ */
+#define QUEUES 64u
+static struct wait_queue done_queues[QUEUES];
+
+/* Some addresses are in slabs, and others in stacks, at the same place in each. */
+static struct wait_queue *queue_of(const void *address)
+{
+	uintptr_t at = (uintptr_t)address;
+
+	return &done_queues[(at / PAGE_SIZE + at / 64) % QUEUES];
+}
+
+static void done_queues_init(void)
+{
+	for (unsigned int i = 0; i < QUEUES; i++)
+		wait_queue_init(&done_queues[i], "bio waiters");
+}
+INITCALL(1, done_queues_init);
 
 /* ---- devices ---- */
 
@@ -55,6 +79,32 @@ int block_register_next(struct block_device *device, const char *prefix, unsigne
 	return 0;
 }
 
+//BOOK: claim
+bool block_claim(struct block_device *device)
+{
+	struct block_device *whole = device->whole;
+	bool free;
+
+	spin_lock(&claim_lock);
+	free = !device->claimed && device->claimed_parts == 0 && !(whole && whole->claimed);
+	if (free) {
+		device->claimed = true;
+		if (whole)
+			whole->claimed_parts++;
+	}
+	spin_unlock(&claim_lock);
+	return free;
+}
+
+void block_unclaim(struct block_device *device)
+{
+	spin_lock(&claim_lock);
+	device->claimed = false;
+	if (device->whole)
+		device->whole->claimed_parts--;
+	spin_unlock(&claim_lock);
+}
+
 struct block_device *block_find(const char *name)
 {
 	struct block_device *device;
@@ -75,6 +125,17 @@ struct block_device *block_find_number(unsigned int major, unsigned int minor)
 		if (device->major == major && device->minor == minor)
 			return device;
 	return NULL;
+}
+
+int block_open(struct block_device *device)
+{
+	return device->ops->opened ? device->ops->opened(device) : 0;
+}
+
+void block_close(struct block_device *device)
+{
+	if (device->ops->closed)
+		device->ops->closed(device);
 }
 
 /* ---- bios ---- */
@@ -143,6 +204,8 @@ static void start(struct bio *bio)
 	if (disk != device)
 		count_start(disk);
 	bio->sector += device->first;
+	if (!bio->write)
+		current->io.stored[0] += bio->total;
 	if (valid)
 		disk->ops->submit(disk, bio);
 	else
@@ -190,50 +253,6 @@ void bio_complete(struct bio *bio, int error)
 	bio->complete(bio);
 }
 
-void bio_end(struct bio *bio, int error, struct list *done)
-{
-	bio->error = error;
-	list_add_tail(done, &bio->link);
-}
-
-void bio_end_all(struct list *bios, int error, struct list *done)
-{
-	struct bio *bio, *next;
-
-	list_for_each_safe(bio, next, bios, link) {
-		list_del(&bio->link);
-		bio_end(bio, error, done);
-	}
-}
-
-void bio_complete_all(struct list *done)
-{
-	struct bio *bio, *next;
-
-	list_for_each_safe(bio, next, done, link) {
-		list_del(&bio->link);
-		bio_complete(bio, bio->error);
-	}
-}
-
-phys_addr_t bio_bytes(const struct bio *bio, const struct bio_place *at, unsigned int *len)
-{
-	const struct bio_segment *segment = &bio->segments[at->segment];
-
-	*len = segment->len - at->offset;
-	return page_phys(segment->page) + segment->offset + at->offset;
-}
-
-void bio_advance(const struct bio *bio, struct bio_place *at, unsigned int len)
-{
-	at->offset += len;
-	at->sector += len >> SECTOR_SHIFT;
-	if (at->offset == bio->segments[at->segment].len) {
-		at->segment++;
-		at->offset = 0;
-	}
-}
-
 int bio_copy(struct bio *bio, uint64_t base,
 	     struct page *(*page_at)(unsigned int index, bool write))
 {
@@ -262,14 +281,16 @@ int bio_copy(struct bio *bio, uint64_t base,
 }
 
 /*
- * The locked decrement comes before the look at the queue, and the waiter joins the queue before it looks
- * at the count. So one of the two sees the other.
+ * The locked decrement comes before the look at the queue, and the waiter joins the queue before it
+ * looks at the count. So one of the two sees the other.
  */
 static void complete_wait(struct bio *bio)
 {
-	atomic_dec(bio->private);
+	struct atomic *left = bio->private;
+
+	atomic_dec(left);
 	/* The waiter may be gone by now, and the bio with it. The queue is static. */
-	wake_all(&done_queue);
+	wake_all(queue_of(left));
 }
 
 void bio_submit_all(struct bio **bios, unsigned int nr, struct atomic *left)
@@ -285,15 +306,60 @@ void bio_submit_all(struct bio **bios, unsigned int nr, struct atomic *left)
 
 int bio_wait_all(struct atomic *left)
 {
-	return wait_event_killable(&done_queue, atomic_read(left) == 0);
+	return wait_event_killable(queue_of(left), atomic_read(left) == 0);
 }
 
 void bio_wait_all_always(struct atomic *left)
 {
-	wait_event(&done_queue, atomic_read(left) == 0);
+	wait_event(queue_of(left), atomic_read(left) == 0);
 }
 
-/* What bio->private says of a flush: each side exchanges it once, and the later one frees the bio. */
+struct turns {
+	struct bio **bios;
+	unsigned int nr, at; /* the bio that is in flight */
+	int error;
+	struct atomic left; /* 1; 0: the last one has ended */
+};
+
+static void submit_next(struct turns *turns);
+
+//BOOK: in-turn
+/* The one that comes next is submitted here, in the interrupt, so the waiter is woken only once. */
+static void complete_turn(struct bio *bio)
+{
+	struct turns *turns = bio->private;
+
+	turns->error = bio->error;
+	if (!turns->error && ++turns->at < turns->nr) {
+		submit_next(turns);
+		return;
+	}
+	atomic_dec(&turns->left);
+	wake_all(queue_of(&turns->left)); /* as in complete_wait() */
+}
+
+static void submit_next(struct turns *turns)
+{
+	struct bio *bio = turns->bios[turns->at];
+
+	bio->private = turns;
+	bio->complete = complete_turn;
+	bio_submit(bio);
+}
+
+int bio_do_in_turn(struct bio **bios, unsigned int nr)
+{
+	struct turns turns = { .bios = bios, .nr = nr };
+
+	atomic_set(&turns.left, 1);
+	submit_next(&turns);
+	bio_wait_all_always(&turns.left);
+	return turns.error;
+}
+
+/*
+ * What bio->private says of a flush: each side exchanges it once, and the later one frees the bio.
+ */
 enum { FLUSH_RUNS, FLUSH_DONE, FLUSH_LEFT };
 
 static void complete_flush(struct bio *bio)
@@ -303,7 +369,7 @@ static void complete_flush(struct bio *bio)
 	    (void *)FLUSH_LEFT)
 		bio_free(bio);
 	else
-		wake_all(&done_queue);
+		wake_all(queue_of(bio));
 }
 
 int bio_flush_wait(struct bio *bio)
@@ -314,7 +380,7 @@ int bio_flush_wait(struct bio *bio)
 	bio->private = (void *)FLUSH_RUNS;
 	bio->complete = complete_flush;
 	bio_submit(bio);
-	error = wait_event_killable(&done_queue, READ_ONCE(bio->private) == (void *)FLUSH_DONE);
+	error = wait_event_killable(queue_of(bio), READ_ONCE(bio->private) == (void *)FLUSH_DONE);
 	if (error && __atomic_exchange_n(&bio->private, (void *)FLUSH_LEFT, __ATOMIC_SEQ_CST) !=
 			     (void *)FLUSH_DONE)
 		return error;

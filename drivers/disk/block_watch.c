@@ -1,12 +1,12 @@
 /*
  * Reports disks that do not answer.
  *
- * 1. Every LOOK_SECONDS a kernel task looks at the counts of every disk. A disk that has had requests in
- *    flight for SILENT_ROUNDS looks, and has answered none of them, is named in the log once. It is
- *    named once more when it answers. Requests pay nothing for this.
+ * 1. Every LOOK_SECONDS a kernel task looks at the counts of every disk. A disk that has had
+ *    requests in flight for SILENT_ROUNDS looks, and has answered none of them, is named in the log
+ *    once. It is named once more when it answers. Requests pay nothing for this.
  * 2. Nothing else happens. Tasks that wait for the disk go on waiting, since it may come back.
- * 3. The counts are read without a lock. An answer that arrives between the two reads is seen by the
- *    next look.
+ * 3. The counts are read without a lock. An answer that arrives between the two reads is seen by
+ *    the next look.
  */
 #include "drivers/disk/block.h"
 #include "kernel/init.h"

@@ -1,13 +1,15 @@
 /*
- * The gate: a disk in memory whose requests pass a gate, so that a test decides when they end, and how.
+ * The gate: a disk in memory whose requests pass a gate, so that a test decides when they end, and
+ * how.
  *
- * 1. The kernel parameter gate= sets its size (8 MiB if it is not given). A page of the disk is allocated
- *    when it is first written. Other pages read as zeros. So a gate that is not used costs one pointer
- *    for each page.
+ * 1. The kernel parameter gate= sets its size (8 MiB if it is not given). A page of the disk is
+ *    allocated when it is first written. Other pages read as zeros. So a gate that is not used
+ *    costs one pointer for each page.
  * 2. gate.lock (plain) guards everything here. Nothing of the gate runs in interrupts.
- * 3. While the gate is open, a bio is done before gate_submit() returns. While it is closed, bios are
- *    held in order and untouched. A held bio reads or writes the disk when it passes. The disk has no cache of
- *    its own, but a flush is a request like the others, so that it can be held, and can fail.
+ * 3. While the gate is open, a bio is done before gate_submit() returns. While it is closed, bios
+ *    are held in order and untouched. A held bio reads or writes the disk when it passes. The disk
+ *    has no cache of its own, but a flush is a request like the others, so that it can be held, and
+ *    can fail.
  * 4. Commands are written to /proc/gate:
  *	close		hold the requests that come from now on
  *	open		let all requests through, now and from now on
@@ -62,7 +64,8 @@ KERNEL_PARAM(gate, set_size, "8M", "size of /dev/gate0, e.g. 64M; 0: none");
 /* ---- the disk behind the gate ---- */
 
 /*
- * The page at `index`, which a write allocates. Returns NULL if there is no memory. Pages are never freed.
+ * The page at `index`, which a write allocates. Returns NULL if there is no memory. Pages are never
+ * freed.
  */
 static struct page *gate_page(unsigned int index, bool write)
 {
@@ -116,14 +119,10 @@ static void gate_submit(struct block_device *device, struct bio *bio)
 	let_pass();
 }
 
-static int gate_flush(struct block_device *device)
-{
-	struct bio *bio = bio_alloc(device, 0, true, 0);
-
-	return bio ? bio_flush_wait(bio) : -ENOMEM;
-}
-
-static const struct block_device_ops gate_ops = { .submit = gate_submit, .flush = gate_flush };
+static const struct block_device_ops gate_ops = {
+	.submit = gate_submit,
+	.flush = block_flush_by_bio,
+};
 
 static struct block_device device = {
 	.name = "gate0",

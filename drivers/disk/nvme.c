@@ -1,18 +1,19 @@
 /*
  * NVMe disks on PCI (NVM Express Base Specification 1.4; its chapters are named below).
  *
- * 1. A controller gets two pairs of queues, with a ring of commands and a ring of answers each. The first
- *    pair is for setting it up, which is done without interrupts. All its namespaces, which are the disks,
- *    share the second.
- * 2. controller->lock (irqsave) guards the second pair, the list of bios that wait for room, and the
- *    controller's fields.
- * 3. A command is described by pages (PRPs), which must follow each other without gaps: only the first may
- *    begin, and only the last may end, within a page. A bio takes one command, or several in turn if it has
- *    gaps or is longer than a command can be.
+ * 1. A controller gets two pairs of queues, with a ring of commands and a ring of answers each. The
+ *    first pair is for setting it up, which is done without interrupts. All its namespaces, which
+ *    are the disks, share the second.
+ * 2. controller->lock (irqsave) guards the second pair, the list of bios that wait for room, and
+ *    the controller's fields.
+ * 3. A command is described by pages (PRPs), which must follow each other without gaps: only the
+ *    first may begin, and only the last may end, within a page. A bio takes one command, or several
+ *    in turn if it has gaps or is longer than a command can be.
  * 4. Bios are completed in the interrupt, without the lock.
- * 5. Everything that the device writes is checked. An answer to no command is ignored.
- * 6. A controller that has been removed, or has not answered for TIMEOUT_SECONDS, is given up: all its
- *    bios, then and later, end with -EIO.
+ * 5. Everything that the device writes is checked. An answer to no command is ignored, and an
+ *    interrupt takes at most as many answers as the queue has entries.
+ * 6. A controller that has been removed, or has not answered for TIMEOUT_SECONDS, is given up: all
+ *    its bios, then and later, end with -EIO.
  */
 #include "drivers/disk/block.h"
 #include "drivers/pci.h"
@@ -21,6 +22,7 @@
 #include "kernel/log.h"
 #include "kernel/spinlock.h"
 #include "kernel/time.h"
+#include "kernel/time_limit.h"
 #include "lib/errno.h"
 #include "lib/print.h"
 #include "lib/string.h"
@@ -103,7 +105,7 @@ struct controller {
 	unsigned int nr_running;
 	struct list waiting;
 	bool has_cache, given_up;
-	uint64_t deadline; /* by which one of the running commands must have ended */
+	struct time_limit limit; /* within which one of the running commands must end */
 	struct timer timer;
 	unsigned int number;
 	struct pci_device *pci;
@@ -150,7 +152,8 @@ static bool take_answer(struct queue *queue, struct answer *answer)
 /* ---- commands; controller->lock is held ---- */
 
 /*
- * Describe the next pages of the bio, from `at` on, which is moved behind them. Returns the number of sectors.
+ * Describe the next pages of the bio, from `at` on, which is moved behind them. Returns the number
+ * of sectors.
  */
 static unsigned int fill_pages(struct controller *controller, struct command *command,
 			       const struct bio *bio, struct bio_place *at)
@@ -199,7 +202,7 @@ static void start(struct controller *controller, unsigned int id, struct bio *bi
 	}
 	controller->running[id] = bio;
 	controller->nr_running++;
-	controller->deadline = time_now() + TIMEOUT_SECONDS * NSEC_PER_SEC;
+	controller->limit = time_limit(TIMEOUT_SECONDS * NSEC_PER_SEC);
 	put_command(&controller->io, &command);
 }
 
@@ -254,28 +257,39 @@ static void give_up(struct controller *controller, const char *why, struct list 
 	bio_end_all(&controller->waiting, -EIO, done);
 }
 
+/* Take the answers that have come. */
+static void take_answers(struct controller *controller, struct list *done)
+{
+	struct answer answer;
+	unsigned int nr = 0;
+
+	/* No command starts meanwhile, so there are never more answers to wait for. */
+	for (; nr < controller->io.entries && !controller->given_up &&
+	       take_answer(&controller->io, &answer);
+	     nr++)
+		finish(controller, &answer, done);
+	if (nr > 0) {
+		*controller->io.head_bell = controller->io.head;
+		controller->limit = time_limit(TIMEOUT_SECONDS * NSEC_PER_SEC);
+		start_waiting(controller);
+	}
+}
+
 static void nvme_interrupt(void *context)
 {
 	struct controller *controller = context;
 	struct list done = LIST_INIT(done);
-	struct answer answer;
-	bool answered = false;
 
 	spin_lock(&controller->lock);
-	while (!controller->given_up && take_answer(&controller->io, &answer)) {
-		finish(controller, &answer, &done);
-		answered = true;
-	}
-	if (answered) {
-		*controller->io.head_bell = controller->io.head;
-		controller->deadline = time_now() + TIMEOUT_SECONDS * NSEC_PER_SEC;
-		start_waiting(controller);
-	}
+	take_answers(controller, &done);
 	spin_unlock(&controller->lock);
 	bio_complete_all(&done);
 }
 
-/* Once a second: give up a controller that is gone or does not answer. */
+/*
+ * Once a second: give up a controller that is gone or does not answer. An answer may have come
+ * whose interrupt has not been handled yet.
+ */
 static void nvme_timer(struct timer *timer)
 {
 	struct controller *controller = container_of(timer, struct controller, timer);
@@ -288,8 +302,11 @@ static void nvme_timer(struct timer *timer)
 		give_up(controller, "it has been removed", &done);
 	else if (!controller->given_up && status & STATUS_FATAL)
 		give_up(controller, "it reports that it has failed", &done);
-	else if (controller->nr_running && time_now() > controller->deadline)
-		give_up(controller, "no answer for 30 s", &done);
+	else if (controller->nr_running && time_limit_over(&controller->limit)) {
+		take_answers(controller, &done);
+		if (controller->nr_running && time_limit_over(&controller->limit))
+			give_up(controller, "no answer for 30 s", &done);
+	}
 	spin_unlock(&controller->lock);
 	bio_complete_all(&done);
 	timer_repeat(timer, time_now() + NSEC_PER_SEC);
@@ -322,15 +339,18 @@ static const struct block_device_ops nvme_cached_ops = {
 
 /* ---- setting up a controller ---- */
 
-/* Wait until the controller is ready, or is not. The time that this may take is in its capabilities. */
+/*
+ * Wait until the controller is ready, or is not. The time that this may take is in its
+ * capabilities.
+ */
 static int wait_ready(struct controller *controller, uint32_t ready)
 {
 	volatile struct registers *registers = controller->registers;
 	uint64_t ns = (registers->capabilities[0] >> CAP_TIMEOUT_SHIFT) * 500 * NSEC_PER_MSEC;
-	uint64_t end = time_now() + MAX(ns, NSEC_PER_SEC);
+	struct time_limit limit = time_limit(MAX(ns, NSEC_PER_SEC));
 
 	while ((registers->status & STATUS_READY) != ready)
-		if (registers->status & STATUS_FATAL || time_now() > end)
+		if (registers->status & STATUS_FATAL || time_limit_over(&limit))
 			return -EIO;
 	return 0;
 }
@@ -351,24 +371,30 @@ static int make_queue(struct controller *controller, struct queue *queue, unsign
 	queue->head_bell = (void *)(bells + (2 * number + 1) * apart);
 	queue->entries =
 		MIN(QUEUE_ENTRIES, (controller->registers->capabilities[0] & CAP_ENTRIES) + 1);
-	return 0;
+	return queue->entries > 1 ? 0 : -ENODEV; /* one of them is not used */
 }
 
-/* Carry out a command of the first pair. Returns 0, or -EIO if it fails or takes longer than a second. */
+/*
+ * Carry out a command of the first pair. Returns 0, or -EIO if it fails or takes longer than a
+ * second.
+ */
 static int admin(struct controller *controller, struct command *command)
 {
-	uint64_t end = time_now() + NSEC_PER_SEC;
+	struct time_limit limit = time_limit(NSEC_PER_SEC);
 	struct answer answer;
 
 	put_command(&controller->admin, command);
 	while (!take_answer(&controller->admin, &answer))
-		if (time_now() > end)
+		if (time_limit_over(&limit))
 			return -EIO;
 	*controller->admin.head_bell = controller->admin.head;
 	return answer.status >> 1 ? -EIO : 0;
 }
 
-/* Fill a page with what the controller says about itself, about a namespace, or with the list of those. */
+/*
+ * Fill a page with what the controller says about itself, about a namespace, or with the list of
+ * those.
+ */
 static int identify(struct controller *controller, unsigned int what, uint32_t namespace,
 		    void *page)
 {

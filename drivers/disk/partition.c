@@ -1,15 +1,17 @@
 /*
  * Partitions: parts of a disk that are devices of their own (MBR; GPT as in UEFI 2.10, chapter 5).
  *
- * 1. They are found once at boot, before any program runs, on the disks that block_register_next() or a
- *    driver has numbered for them.
- * 2. A partition is a block_device whose `whole` is its disk. The block layer adds the first sector to
- *    each bio, and the disk's driver does the rest.
- * 3. Nothing on the disk is trusted. A partition that is empty or begins behind the disk is left out, and one
- *    that ends there is shortened. A chain of extended partitions is followed for as many as can have a number.
+ * 1. They are found once at boot, before any program runs, on the disks that block_register_next()
+ *    or a driver has numbered for them.
+ * 2. A partition is a block_device whose `whole` is its disk. The block layer adds the first sector
+ *    to each bio, and the disk's driver does the rest.
+ * 3. Nothing on the disk is trusted. A partition that is empty or begins behind the disk is left
+ *    out, and one that ends there is shortened. A chain of extended partitions is followed for as
+ *    many as can have a number.
  */
 #include "drivers/disk/block.h"
 #include "kernel/log.h"
+#include "kernel/param.h"
 #include "lib/crc32.h"
 #include "lib/errno.h"
 #include "lib/string.h"
@@ -132,8 +134,9 @@ static bool is_extended(const struct mbr_entry *entry)
 }
 
 /*
- * The chain of an extended partition: each link is a sector like an MBR. Its first entry is a partition, relative
- * to the link, and its second one leads to the next link, relative to the extended partition.
+ * The chain of an extended partition: each link is a sector like an MBR. Its first entry is a
+ * partition, relative to the link, and its second one leads to the next link, relative to the
+ * extended partition.
  */
 static void add_logical(struct block_device *disk, uint32_t extended)
 {
@@ -172,7 +175,10 @@ static void add_mbr(struct block_device *disk, const struct mbr *mbr)
 	}
 }
 
-/* An MBR and a file system's first sector look alike. In the MBR each entry is active or not, and nothing else. */
+/*
+ * An MBR and a file system's first sector look alike. In the MBR each entry is active or not, and
+ * nothing else.
+ */
 static bool is_mbr(const struct mbr *mbr)
 {
 	if (mbr->signature != MBR_SIGNATURE)
@@ -245,10 +251,23 @@ static void scan(struct block_device *disk)
 		add_mbr(disk, &mbr);
 }
 
+static bool wanted = true;
+
+static int set_wanted(const char *value)
+{
+	if (strcmp(value, "on") != 0 && strcmp(value, "off") != 0)
+		return -EINVAL;
+	wanted = strcmp(value, "on") == 0;
+	return 0;
+}
+KERNEL_PARAM(partitions, set_wanted, "on", "on or off: whether the disks' tables are read at boot");
+
 void partitions_scan(void)
 {
 	struct block_device *disk;
 
+	if (!wanted)
+		return;
 	/* Partitions join the end of the list, and are passed over there. */
 	list_for_each(disk, &block_devices, link)
 		if (!disk->whole && disk->may_have_partitions && disk->sectors > 0)

@@ -2,8 +2,8 @@
  * The RAM disk: the module that the loader left in memory, as /dev/ram0.
  *
  * 1. Its pages are reserved: they are in mem_map but never allocated, and may be high memory.
- * 2. A bio is done before ramdisk_submit() returns. A read of a sector that is being written at the same
- *    time may see a mixture of old and new bytes, as on other disks.
+ * 2. A bio is done before ramdisk_submit() returns. A read of a sector that is being written at the
+ *    same time may see a mixture of old and new bytes, as on other disks.
  */
 #include "drivers/disk/block.h"
 #include "kernel/init.h"

@@ -1,20 +1,21 @@
 /*
- * virtio block devices on PCI (Virtual I/O Device 1.1: 2.6 split virtqueues, 4.1 PCI transport, 5.2
- * block).
+ * virtio block devices (Virtual I/O Device 1.1: 2.6 split virtqueues, 5.2 block).
  *
- * 1. Only the modern interface is used. Its registers are found through vendor capabilities, and
- *    VERSION_1 is negotiated.
- * 2. disk->lock (irqsave) guards the queue, the list of bios that wait for room in it, and the driver's
- *    fields of bios.
+ * 1. The device's registers are reached through drivers/disk/virtio.h, on PCI or elsewhere.
+ *    VERSION_1 is negotiated, except with a legacy device, which is older.
+ * 2. disk->lock (irqsave) guards the queue, the list of bios that wait for room in it, and the
+ *    driver's fields of bios.
  * 3. A bio becomes one request, or several in turn if it has more segments than a request may have.
  *    Only devices with INDIRECT_DESC are used. There a request takes one entry of the ring, and its
  *    descriptors are in the bio's room for the driver. So starting a request needs no memory.
- * 4. Bios are completed in the interrupt, without the lock. The interrupt also starts the bios that wait
- *    for room, and notifies the device once for all of them.
- * 5. Everything that the device writes is checked. An answer to no request is ignored.
+ * 4. Bios are completed in the interrupt, without the lock. The interrupt also starts the bios that
+ *    wait for room, and notifies the device once for all of them.
+ * 5. Everything that the device writes is checked. An answer to no request is ignored. An interrupt
+ *    takes at most one answer for each entry of the queue. A device that claims more has lost
+ *    answers, and is given up: it is reset, and all its bios, then and later, end with -EIO.
  */
 #include "drivers/disk/block.h"
-#include "drivers/pci.h"
+#include "drivers/disk/virtio.h"
 #include "kernel/init.h"
 #include "kernel/cpu/irq.h"
 #include "kernel/log.h"
@@ -23,55 +24,23 @@
 #include "lib/string.h"
 #include "mm/direct_map.h"
 #include "mm/slab.h"
-#include "mm/vmalloc.h"
 
-/* 4.1.2, 4.1.4 */
-#define VIRTIO_VENDOR	      0x1af4
-#define BLOCK_TRANSITIONAL    0x1001
-#define BLOCK_MODERN	      0x1042
-#define CAP_VENDOR	      0x09
-#define CAP_TYPE	      3 /* offsets in the capability */
-#define CAP_BAR		      4
-#define CAP_OFFSET	      8
-#define CAP_LENGTH	      12
-#define CAP_NOTIFY_MULTIPLIER 16
-enum { CFG_COMMON = 1, CFG_NOTIFY, CFG_ISR, CFG_DEVICE };
-
-/* 4.1.4.3: the common configuration. Fields of 64 bits are written in halves. */
-struct common {
-	uint32_t device_feature_select, device_feature, driver_feature_select, driver_feature;
-	uint16_t msix, queues;
-	uint8_t status, generation;
-	uint16_t queue_select, queue_size, queue_msix, queue_enable, queue_notify_off;
-	uint32_t queue_desc[2], queue_driver[2], queue_device[2];
-};
-
-/* 2.1: device status */
-#define STATUS_ACKNOWLEDGE 1
-#define STATUS_DRIVER	   2
-#define STATUS_DRIVER_OK   4
-#define STATUS_FEATURES_OK 8
-#define STATUS_FAILED	   128
-
-/* 5.2.3 and 6: features, as bits of the first and second word */
-#define FEATURE_SEG_MAX	  (1u << 2)
-#define FEATURE_RO	  (1u << 5)
-#define FEATURE_FLUSH	  (1u << 9)
-#define FEATURE_INDIRECT  (1u << 28)
-#define FEATURE_VERSION_1 (1u << 0)
+/* 5.2.3: features, as bits of the first word */
+#define FEATURE_SEG_MAX (1u << 2)
+#define FEATURE_RO	(1u << 5)
+#define FEATURE_FLUSH	(1u << 9)
 
 /* 5.2.4: the device's configuration */
 struct configuration {
 	uint32_t capacity[2], size_max, seg_max;
 };
+_Static_assert(sizeof(struct configuration) <= CONFIG_SIZE, "a transport maps it");
 
 /* 5.2.6: requests */
 #define REQUEST_IN    0
 #define REQUEST_OUT   1
 #define REQUEST_FLUSH 4
 #define REQUEST_OK    0
-
-#define ISR_QUEUE     1
 
 /* 2.6.5 to 2.6.8: the split virtqueue */
 #define DESC_NEXT     1
@@ -95,7 +64,6 @@ struct virtq_used {
 
 #define QUEUE_MAX     256u /* entries that are used at most */
 #define QUEUE_ORDER   1u   /* QUEUE_MAX entries of the three parts fit into two pages */
-#define USED_ALIGN    4u
 #define RESET_TRIES   1000000u
 
 #define VIRTBLK_MAJOR 254
@@ -123,18 +91,30 @@ struct disk {
 	volatile struct virtq_used *used;
 	struct bio *bios[QUEUE_MAX]; /* by descriptor; NULL: not in use */
 	unsigned int seg_max;
-	bool can_flush;
-	volatile struct common *common;
-	volatile struct configuration *config;
-	volatile uint8_t *isr;
-	volatile uint16_t *notify;
+	bool given_up;
+	struct virtio_device *virtio;
 };
+
+/*
+ * 2.1: reset the device. From then on it does not use the memory of its requests any more. Returns
+ * false if it does not end the reset.
+ */
+static bool reset(struct virtio_device *virtio)
+{
+	unsigned int tries = 0;
+
+	virtio->transport->set_status(virtio, 0);
+	while (virtio->transport->status(virtio) != 0)
+		if (++tries == RESET_TRIES)
+			return false;
+	return true;
+}
 
 /* ---- requests; disk->lock is held ---- */
 
 /*
- * Describe the next `nr` segments of the bio in `request`. Returns the number of descriptors. Segments that
- * follow each other in memory share one.
+ * Describe the next `nr` segments of the bio in `request`. Returns the number of descriptors.
+ * Segments that follow each other in memory share one.
  */
 static unsigned int fill(struct request *request, struct bio *bio, unsigned int nr)
 {
@@ -210,16 +190,21 @@ static void start_waiting(struct disk *disk)
 	 * CPU of the host. So the device is notified after every batch, whatever the flag says.
 	 */
 	if (disk->avail->index != before)
-		*disk->notify = 0;
+		disk->virtio->transport->notify(disk->virtio);
 }
 
 static void virtio_submit(struct block_device *device, struct bio *bio)
 {
 	struct disk *disk = device->private;
+	struct list done = LIST_INIT(done);
 	unsigned int flags = spin_lock_irqsave(&disk->lock);
 
-	list_add_tail(&disk->waiting, &bio->link);
+	if (disk->given_up)
+		bio_end(bio, -EIO, &done);
+	else
+		list_add_tail(&disk->waiting, &bio->link);
 	spin_unlock_irqrestore(&disk->lock, flags);
+	bio_complete_all(&done);
 }
 
 static void virtio_kick(struct block_device *device)
@@ -232,8 +217,8 @@ static void virtio_kick(struct block_device *device)
 }
 
 /*
- * The device has answered request `id`. Its bio joins `done`, or waits to be started again if it has
- * another part.
+ * The device has answered request `id`. Its bio joins `done`, or waits to be started again if it
+ * has another part.
  */
 static void finish(struct disk *disk, uint32_t id, struct list *done)
 {
@@ -252,39 +237,65 @@ static void finish(struct disk *disk, uint32_t id, struct list *done)
 		list_add(&disk->waiting, &bio->link);
 }
 
+/* End every bio, and those that come later. */
+static void give_up(struct disk *disk, struct list *done)
+{
+	log_error("%s: it claims more answers than its queue has entries; it is given up",
+		  disk->device.name);
+	disk->given_up = true;
+	/* The pages must not be given back while the device may still write to them. */
+	(void)reset(disk->virtio);
+	for (unsigned int id = 0; id < disk->size; id++) {
+		if (disk->bios[id])
+			bio_end(disk->bios[id], -EIO, done);
+		disk->bios[id] = NULL;
+	}
+	bio_end_all(&disk->waiting, -EIO, done);
+}
+
+/*
+ * Take the answers that have come. The index is read once. Answers that come later raise the
+ * interrupt again.
+ */
+static void take_answers(struct disk *disk, struct list *done)
+{
+	uint16_t nr = disk->used->index - disk->used_seen;
+
+	if (nr > disk->size)
+		return give_up(disk, done);
+	for (; nr > 0; nr--) {
+		barrier(); /* x86 keeps loads in order */
+		finish(disk, disk->used->ring[disk->used_seen++ & (disk->size - 1)].id, done);
+	}
+	start_waiting(disk);
+}
+
 static void virtio_interrupt(void *context)
 {
 	struct disk *disk = context;
 	struct list done = LIST_INIT(done);
-	struct bio *bio, *next;
 
-	if (!(*disk->isr & ISR_QUEUE)) /* reading it acknowledges the interrupt */
+	if (!disk->virtio->transport->acknowledge(disk->virtio))
 		return;
 	spin_lock(&disk->lock);
-	while (disk->used_seen != disk->used->index) {
-		barrier(); /* x86 keeps loads in order */
-		finish(disk, disk->used->ring[disk->used_seen++ & (disk->size - 1)].id, &done);
-	}
-	start_waiting(disk);
+	if (!disk->given_up)
+		take_answers(disk, &done);
 	spin_unlock(&disk->lock);
-	list_for_each_safe(bio, next, &done, link) {
-		list_del(&bio->link);
-		bio_complete(bio, bio->error);
-	}
+	bio_complete_all(&done);
 }
 
 static int virtio_flush(struct block_device *device)
 {
-	struct disk *disk = device->private;
 	struct bio *bio;
 
-	if (device->read_only || !disk->can_flush)
+	if (device->read_only)
 		return 0;
 	bio = bio_alloc(device, 0, true, 0);
 	return bio ? bio_flush_wait(bio) : -ENOMEM;
 }
 
-static const struct block_device_ops virtio_ops = {
+static const struct block_device_ops virtio_ops = { .submit = virtio_submit, .kick = virtio_kick };
+static const struct block_device_ops virtio_cached_ops = {
 	.submit = virtio_submit,
 	.kick = virtio_kick,
 	.flush = virtio_flush,
@@ -293,67 +304,40 @@ static const struct block_device_ops virtio_ops = {
 /* ---- finding and starting devices ---- */
 
 /*
- * Map `size` bytes of the registers of a type. For CFG_NOTIFY these are the registers of the queue whose
- * queue_notify_off is `queue` (4.1.4.4). Returns NULL if the device has none.
+ * 3.1.1, steps 1 to 6: agree on the features that both sides have. A legacy device has only the
+ * first word of features, and no steps 5 and 6 (3.1.2).
  */
-static volatile void *map_registers(struct pci_device *pci, unsigned int type, uint32_t size,
-				    unsigned int queue)
-{
-	unsigned int cap = 0;
-
-	while ((cap = pci_capability(pci, CAP_VENDOR, cap)) != 0) {
-		unsigned int bar = pci_read(pci, cap + CAP_BAR, 1);
-		uint64_t at = pci_read(pci, cap + CAP_OFFSET, 4);
-		uint64_t end = at + pci_read(pci, cap + CAP_LENGTH, 4);
-
-		if (pci_read(pci, cap + CAP_TYPE, 1) != type || bar >= ARRAY_SIZE(pci->bars) ||
-		    end > pci->bars[bar].size)
-			continue;
-		if (type == CFG_NOTIFY)
-			at += (uint64_t)pci_read(pci, cap + CAP_NOTIFY_MULTIPLIER, 4) * queue;
-		if (at + size <= end)
-			return ioremap(pci->bars[bar].phys + at, size);
-	}
-	return NULL;
-}
-
-/* 3.1.1, steps 1 to 6: agree on the features that both sides have. */
 static int negotiate(struct disk *disk, uint32_t *features)
 {
-	volatile struct common *common = disk->common;
-	unsigned int tries = 0;
+	struct virtio_device *virtio = disk->virtio;
+	const struct virtio_transport *transport = virtio->transport;
 
-	common->status = 0;
-	while (common->status != 0)
-		if (++tries == RESET_TRIES)
-			return -EIO;
-	common->status |= STATUS_ACKNOWLEDGE;
-	common->status |= STATUS_DRIVER;
-	common->device_feature_select = 1;
-	if (!(common->device_feature & FEATURE_VERSION_1))
+	if (!reset(virtio))
+		return -EIO;
+	virtio_add_status(virtio, STATUS_ACKNOWLEDGE);
+	virtio_add_status(virtio, STATUS_DRIVER);
+	if (!virtio->legacy && !(transport->features(virtio, 1) & FEATURE_VERSION_1))
 		return -ENODEV;
-	common->device_feature_select = 0;
-	*features = common->device_feature &
+	*features = transport->features(virtio, 0) &
 		    (FEATURE_SEG_MAX | FEATURE_RO | FEATURE_FLUSH | FEATURE_INDIRECT);
 	if (!(*features & FEATURE_INDIRECT))
 		return -ENODEV;
-	common->driver_feature_select = 0;
-	common->driver_feature = *features;
-	common->driver_feature_select = 1;
-	common->driver_feature = FEATURE_VERSION_1;
-	common->status |= STATUS_FEATURES_OK;
-	return common->status & STATUS_FEATURES_OK ? 0 : -ENODEV;
+	transport->accept(virtio, 0, *features);
+	if (virtio->legacy)
+		return 0;
+	transport->accept(virtio, 1, FEATURE_VERSION_1);
+	virtio_add_status(virtio, STATUS_FEATURES_OK);
+	return transport->status(virtio) & STATUS_FEATURES_OK ? 0 : -ENODEV;
 }
 
 static int make_queue(struct disk *disk)
 {
-	volatile struct common *common = disk->common;
+	const struct virtio_transport *transport = disk->virtio->transport;
 	unsigned int size, used_at;
 	struct page *page;
 	char *memory;
 
-	common->queue_select = 0;
-	size = MIN((unsigned int)common->queue_size, QUEUE_MAX);
+	size = MIN(transport->queue_max(disk->virtio), QUEUE_MAX);
 	while (size & (size - 1))
 		size &= size - 1;
 	if (size == 0)
@@ -370,59 +354,46 @@ static int make_queue(struct disk *disk)
 	disk->used = (struct virtq_used *)(memory + ALIGN_UP(used_at, USED_ALIGN));
 	for (unsigned int i = 0; i < size; i++)
 		disk->desc[i].next = i + 1;
-	common->queue_size = size;
-	/* The queue is in low memory. The high halves have been 0 since the reset. */
-	common->queue_desc[0] = virt_to_phys(disk->desc);
-	common->queue_driver[0] = virt_to_phys(disk->avail);
-	common->queue_device[0] = virt_to_phys((void *)disk->used);
-	common->queue_enable = 1;
-	return 0;
+	return transport->set_queue(disk->virtio, size, virt_to_phys(disk->desc),
+				    virt_to_phys(disk->avail), virt_to_phys((void *)disk->used));
 }
 
 static void read_config(struct disk *disk, uint32_t features)
 {
-	volatile struct configuration *config = disk->config;
+	const struct virtio_transport *transport = disk->virtio->transport;
+	volatile struct configuration *config = disk->virtio->config;
 	unsigned int tries = 0;
-	uint8_t generation;
+	uint32_t generation;
 
-	/* 64 bits are read in halves. Read them again if the device changed them meanwhile (2.5.1). */
+	/*
+	 * 64 bits are read in halves. Read them again if the device changed them meanwhile (2.5.1).
+	 */
 	do {
-		generation = disk->common->generation;
+		generation = transport->generation(disk->virtio);
 		disk->device.sectors = config->capacity[0] | (uint64_t)config->capacity[1] << 32;
-	} while (generation != disk->common->generation && ++tries < RESET_TRIES);
+	} while (generation != transport->generation(disk->virtio) && ++tries < RESET_TRIES);
 	disk->device.read_only = features & FEATURE_RO;
-	disk->device.ops = &virtio_ops;
+	disk->device.ops = features & FEATURE_FLUSH ? &virtio_cached_ops : &virtio_ops;
 	disk->device.queue_depth = disk->size;
-	disk->can_flush = features & FEATURE_FLUSH;
 	disk->seg_max = features & FEATURE_SEG_MAX ? MAX(config->seg_max, 1u) : 1;
 }
 
-static int start_disk(struct disk *disk, struct pci_device *pci)
+static int start_disk(struct disk *disk)
 {
 	uint32_t features;
-	int error;
+	int error = negotiate(disk, &features);
 
-	pci_enable(pci);
-	disk->common = map_registers(pci, CFG_COMMON, sizeof(struct common), 0);
-	disk->isr = map_registers(pci, CFG_ISR, 1, 0);
-	disk->config = map_registers(pci, CFG_DEVICE, sizeof(struct configuration), 0);
-	if (!disk->common || !disk->isr || !disk->config)
-		return -ENODEV;
-	error = negotiate(disk, &features);
 	if (!error)
 		error = make_queue(disk);
 	if (!error) {
 		read_config(disk, features);
-		disk->notify = map_registers(pci, CFG_NOTIFY, sizeof(*disk->notify),
-					     disk->common->queue_notify_off);
-		error = disk->notify ? irq_request(pci->irq_line, true, virtio_interrupt, disk)
-				     : -ENODEV;
+		error = irq_request(disk->virtio->irq, true, virtio_interrupt, disk);
 	}
-	disk->common->status |= error ? STATUS_FAILED : STATUS_DRIVER_OK;
+	virtio_add_status(disk->virtio, error ? STATUS_FAILED : STATUS_DRIVER_OK);
 	return error;
 }
 
-static int add_disk(struct pci_device *pci)
+static int add_disk(struct virtio_device *virtio)
 {
 	struct disk *disk = kzalloc(sizeof(*disk), 0);
 	int error;
@@ -432,8 +403,9 @@ static int add_disk(struct pci_device *pci)
 	spin_init(&disk->lock, "virtio disk");
 	list_init(&disk->waiting);
 	disk->device.private = disk;
+	disk->virtio = virtio;
 	/* After an error the device may still use the memory, so it is not freed. */
-	error = start_disk(disk, pci);
+	error = start_disk(disk);
 	if (!error)
 		error = block_register_next(&disk->device, "vd", VIRTBLK_MAJOR);
 	if (error)
@@ -446,21 +418,8 @@ static int add_disk(struct pci_device *pci)
 
 static int virtio_blk_probe(void)
 {
-	struct pci_device *pci;
-
-	list_for_each(pci, &pci_devices, link) {
-		int error;
-
-		if (pci->vendor != VIRTIO_VENDOR || pci->driver ||
-		    (pci->id != BLOCK_TRANSITIONAL && pci->id != BLOCK_MODERN))
-			continue;
-		error = add_disk(pci);
-		if (error)
-			log_error("virtio disk at %x:%x.%x: error %d", pci->bus, pci->device,
-				  pci->function, -error);
-		else
-			pci->driver = "virtio_blk";
-	}
+	virtio_pci_probe(VIRTIO_BLOCK, "virtio_blk", add_disk);
+	virtio_mmio_probe(VIRTIO_BLOCK, "virtio_blk", add_disk);
 	return 0;
 }
 DRIVER(virtio_blk, virtio_blk_probe);

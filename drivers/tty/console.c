@@ -1,10 +1,10 @@
 /*
  * /dev/console: one terminal that stands for several devices.
  *
- * 1. Each console= names one device. Without console= the devices are ttyS0 and tty1. A named device
- *    joins when its driver registers it, before any program runs.
- * 2. Output goes to every member, and input from every member goes into the console's ring. A member is
- *    no terminal by itself. Its name in /dev means the console.
+ * 1. Each console= names one device. Without console= the devices are ttyS0 and tty1. A named
+ *    device joins when its driver registers it, before any program runs.
+ * 2. Output goes to every member, and input from every member goes into the console's ring. A
+ *    member is no terminal by itself. Its name in /dev means the console.
  * 3. Without any member, output is lost and input never comes.
  * 4. The kernel's log does not pass through here. The serial port and the screen are log sinks.
  */

@@ -1,10 +1,10 @@
 /*
  * devpts: the file system of /dev/pts, with a node for each pseudo-terminal.
  *
- * 1. Names come and go with the pseudo-terminals, so nothing is stored here. Every mount shows the same
- *    ones.
- * 2. An inode's number holds the index of its pty and a part of its generation. So the name of a pty
- *    that is gone is no longer valid (revalidate), even if a new pty has its index.
+ * 1. Names come and go with the pseudo-terminals, so nothing is stored here. Every mount shows the
+ *    same ones.
+ * 2. An inode's number holds the index of its pty and a part of its generation. So the name of a
+ *    pty that is gone is no longer valid (revalidate), even if a new pty has its index.
  * 3. Owner and mode are those of the options when a node is first looked at. Later changes of them
  *    (chmod, chown) last as long as the pty, which keeps its inode.
  */
@@ -110,7 +110,7 @@ static int devpts_read_inode(struct inode *inode)
 	if (inode->number == ROOT_NUMBER) {
 		inode->mode = S_IFDIR | 0755;
 		inode->nr_links = 2;
-		inode->file_ops = &dir_file_ops;
+		inode->file_ops = &memory_dir_file_ops;
 		return 0;
 	}
 	if (inode->number == PTMX_NUMBER) {
@@ -130,8 +130,8 @@ static const struct super_ops devpts_super_ops = { .read_inode = devpts_read_ino
 /* ---- mounting ---- */
 
 /*
- * Parse a number, in that base, up to a comma or the end. Returns what follows, or NULL if there is no
- * number.
+ * Parse a number, in that base, up to a comma or the end. Returns what follows, or NULL if there is
+ * no number.
  */
 static const char *parse_number(const char *text, unsigned int base, unsigned int *value)
 {

@@ -1,17 +1,19 @@
 /*
  * Job control: sessions, their controlling terminal, and the foreground group.
  *
- * 1. A terminal belongs to at most one session, and a session has at most one terminal. tty->session
- *    (guarded by tty->lock) and process->tty of every process in the session (guarded by tasks_lock)
- *    change together. The lock order is tasks_lock, tty->lock.
- * 2. Only the foreground group may read. A background process that tries to is stopped by SIGTTIN. A
- *    background process that changes the terminal, or writes while TOSTOP is set, gets SIGTTOU.
+ * 1. A terminal belongs to at most one session, and a session has at most one terminal.
+ *    tty->session (guarded by tty->lock) and process->tty of every process in the session (guarded
+ *    by tasks_lock) change together. The lock order is tasks_lock, tty->lock.
+ * 2. Only the foreground group may read. A background process that tries to is stopped by SIGTTIN.
+ *    A background process that changes the terminal, or writes while TOSTOP is set, gets SIGTTOU.
  * 3. Signals are sent without tty->lock, because sending takes tasks_lock.
  */
 #include "drivers/tty/tty.h"
+#include "fs/file/open_file.h"
+#include "kernel/capability.h"
 #include "kernel/process/process.h"
 #include "kernel/signals/signal.h"
-#include "kernel/syscall.h"
+#include "kernel/syscalls.h"
 #include "mm/vm/uaccess.h"
 
 enum job_ioctl { /* asm-generic/ioctls.h of Linux */
@@ -20,6 +22,7 @@ enum job_ioctl { /* asm-generic/ioctls.h of Linux */
 		 TIOCSPGRP = 0x5410,
 		 TIOCNOTTY = 0x5422,
 		 TIOCGSID = 0x5429,
+		 TIOCVHANGUP = 0x5437,
 };
 
 struct tty *tty_current(void)
@@ -71,7 +74,7 @@ int tty_check_foreground(struct tty *tty, int signo)
 	return -ERESTARTSYS;
 }
 
-int tty_acquire(struct tty *tty)
+int tty_acquire(struct tty *tty, const struct file *file)
 {
 	struct process *process = current->process;
 	unsigned int flags = spin_lock_irqsave(&tasks_lock);
@@ -81,7 +84,7 @@ int tty_acquire(struct tty *tty)
 	if (process->pid != process->sid || (process->tty && process->tty != tty) ||
 	    (tty->session != 0 && tty->session != process->sid)) {
 		error = -EPERM;
-	} else if (tty->hung_up) {
+	} else if (file ? tty_file_hung_up(file) : tty->hung_up) {
 		error = -EIO;
 	} else if (tty->session == 0) {
 		tty_get(tty);
@@ -96,8 +99,8 @@ int tty_acquire(struct tty *tty)
 }
 
 /*
- * No process has the tty any more. Returns the session that had it, or 0, and its foreground group. The
- * caller drops that session's reference when it has released tasks_lock.
+ * No process has the tty any more. Returns the session that had it, or 0, and its foreground group.
+ * The caller drops that session's reference when it has released tasks_lock.
  */
 static unsigned int tty_detach(struct tty *tty, unsigned int *foreground)
 {
@@ -141,14 +144,18 @@ void tty_leave_session(void)
 		tty_put(tty);
 }
 
-void tty_hang_up(struct tty *tty)
+/* `finally`: the other end was closed. Otherwise the tty is only taken away from its files. */
+static void hang_up(struct tty *tty, bool finally)
 {
 	unsigned int flags = spin_lock_irqsave(&tasks_lock);
 	unsigned int foreground, session;
 	struct process *leader = NULL, *process;
 
 	spin_lock(&tty->lock);
-	tty->hung_up = true;
+	if (finally)
+		tty->hung_up = true;
+	else
+		tty->hang_ups++;
 	spin_unlock(&tty->lock);
 	session = tty_detach(tty, &foreground);
 	list_for_each(process, &all_processes, all_link) {
@@ -162,13 +169,46 @@ void tty_hang_up(struct tty *tty)
 	}
 	spin_unlock_irqrestore(&tasks_lock, flags);
 	/*
-	 * A reader or writer joins its queue first, and then looks at hung_up. So it has seen it, or is
-	 * woken here.
+	 * A reader or writer joins its queue first, and then looks at hung_up or hang_ups. So it
+	 * has seen the change, or is woken here.
 	 */
 	wake_all_for(&tty->readable, WAKE_STATE);
 	wake_all_for(&tty->writable, WAKE_STATE);
 	if (session)
 		tty_put(tty);
+}
+
+void tty_hang_up(struct tty *tty)
+{
+	hang_up(tty, true);
+}
+
+/* With read_lock held, no old file takes bytes that are for a new one. */
+int tty_hang_up_files(struct tty *tty)
+{
+	int error = mutex_lock_killable(&tty->read_lock);
+
+	if (error)
+		return error;
+	hang_up(tty, false);
+	tty_reset(tty);
+	mutex_unlock(&tty->read_lock);
+	return 0;
+}
+
+long sys_vhangup(void)
+{
+	struct tty *tty;
+	int error = 0;
+
+	if (!capable(CAP_SYS_TTY_CONFIG))
+		return -EPERM;
+	tty = tty_current_get();
+	if (tty) {
+		error = tty_hang_up_files(tty);
+		tty_put(tty);
+	}
+	return error;
 }
 
 void tty_signal_foreground(struct tty *tty, int signo)
@@ -243,13 +283,18 @@ static long set_foreground(struct tty *tty, unsigned long argument)
 	return error;
 }
 
-long tty_job_ioctl(struct tty *tty, unsigned int command, unsigned long argument)
+long tty_job_ioctl(struct tty *tty, const struct file *file, unsigned int command,
+		   unsigned long argument)
 {
 	switch (command) {
 	case TIOCSCTTY: /* the argument may ask to steal another session's terminal: never done */
-		return tty_acquire(tty);
+		return tty_acquire(tty, file);
 	case TIOCNOTTY:
 		return give_up(tty);
+	case TIOCVHANGUP:
+		if (!file)
+			return -ENOTTY;
+		return capable(CAP_SYS_ADMIN) ? tty_hang_up_files(tty) : -EPERM;
 	case TIOCSPGRP:
 		return set_foreground(tty, argument);
 	case TIOCGPGRP:

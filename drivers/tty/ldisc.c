@@ -1,14 +1,15 @@
 /*
  * The line discipline: it turns typed bytes into lines and signals, and gives them to readers.
  *
- * 1. Everything here runs under tty->lock. Echo is sent at once, without sleeping. Signals that input
- *    causes are sent after the lock has been released.
- * 2. Positions in the ring run freely. The bytes from tail to head are in the ring. In canonical mode
- *    those from line_end to head are the line that is being edited, which cannot be read yet. LINE_END
- *    marks a byte that ends a line. END_OF_FILE marks an entry that ends a line but is no byte.
- * 3. In canonical mode the last place in the ring is kept for the end of a line, so that a line that is
- *    too long can always be ended. The bytes that do not fit are dropped. In raw mode nothing is
- *    dropped, because the device is throttled until a reader has made room.
+ * 1. Everything here runs under tty->lock. Echo is sent at once, without sleeping. Signals that
+ *    input causes are sent after the lock has been released.
+ * 2. Positions in the ring run freely. The bytes from tail to head are in the ring. In canonical
+ *    mode those from line_end to head are the line that is being edited, which cannot be read yet.
+ *    LINE_END marks a byte that ends a line. END_OF_FILE marks an entry that ends a line but is no
+ *    byte.
+ * 3. In canonical mode the last place in the ring is kept for the end of a line, so that a line
+ *    that is too long can always be ended. The bytes that do not fit are dropped. In raw mode
+ *    nothing is dropped, because the device is throttled until a reader has made room.
  * 4. With ECHOCTL a control character is echoed as ^X, in two columns, and erased from both.
  * 5. ^V takes the next byte out of its meaning. ^S stops output until ^Q. Echo is not stopped.
  */
@@ -63,8 +64,8 @@ static void throttle(struct tty *tty)
 }
 
 /*
- * Called after bytes have left the ring or the mode has changed. The device may go on once half of the
- * ring is free, or in canonical mode when no line is complete.
+ * Called after bytes have left the ring or the mode has changed. The device may go on once half of
+ * the ring is free, or in canonical mode when no line is complete.
  */
 static void unthrottle(struct tty *tty)
 {
@@ -149,8 +150,8 @@ static bool continues(const struct tty *tty, uint8_t c)
 }
 
 /*
- * Returns the column behind the first `end` bytes of the line that is being edited, counted from where
- * that line begins: a tab is as wide as it was when it was echoed.
+ * Returns the column behind the first `end` bytes of the line that is being edited, counted from
+ * where that line begins: a tab is as wide as it was when it was echoed.
  */
 static unsigned int column_at(const struct tty *tty, unsigned int end)
 {
@@ -455,8 +456,8 @@ void tty_peek(struct tty *tty, char *buf, size_t max, struct tty_chunk *chunk)
 		uint16_t entry = tty->ring[(chunk->from + chunk->positions) % TTY_RING];
 
 		/*
-		 * An end of file is consumed even when buf is full. It belongs to this line, and the
-		 * next read must not find it.
+		 * An end of file is consumed even when buf is full. It belongs to this line, and
+		 * the next read must not find it.
 		 */
 		if (!(entry & END_OF_FILE)) {
 			if (chunk->bytes == max)
@@ -494,7 +495,10 @@ void tty_stop(struct tty *tty, bool stop)
 
 	set_stopped(tty, stop);
 	spin_unlock_irqrestore(&tty->lock, flags);
-	/* A writer joins its queue first and then looks at `stopped`, so it has seen the change or is woken. */
+	/*
+	 * A writer joins its queue first and then looks at `stopped`, so it has seen the change or
+	 * is woken.
+	 */
 	if (!stop)
 		tty_wake_writers(tty);
 }
@@ -510,6 +514,23 @@ static void tell_flow(struct tty *tty, const struct termios *old)
 		tell(tty, is ? TIOCPKT_DOSTOP : TIOCPKT_NOSTOP);
 }
 
+static void keep_bits(uint32_t *word, uint32_t old, uint32_t locked)
+{
+	*word = (*word & ~locked) | (old & locked);
+}
+
+static void keep_locked(struct termios *new, const struct termios *old,
+			const struct termios *locked)
+{
+	keep_bits(&new->iflag, old->iflag, locked->iflag);
+	keep_bits(&new->oflag, old->oflag, locked->oflag);
+	keep_bits(&new->cflag, old->cflag, locked->cflag);
+	keep_bits(&new->lflag, old->lflag, locked->lflag);
+	for (unsigned int i = 0; i < TERMIOS_CC; i++)
+		if (locked->cc[i])
+			new->cc[i] = old->cc[i];
+}
+
 void tty_set_termios(struct tty *tty, const struct termios *termios, bool flush_input)
 {
 	unsigned int flags = spin_lock_irqsave(&tty->lock);
@@ -517,6 +538,7 @@ void tty_set_termios(struct tty *tty, const struct termios *termios, bool flush_
 	struct termios old = tty->termios;
 
 	tty->termios = *termios;
+	keep_locked(&tty->termios, &old, &tty->locked);
 	tty->termios.iflag &=
 		ISTRIP | INLCR | IGNCR | ICRNL | IXON | IXANY | IMAXBEL | IUTF8 | OF_SIGNALS;
 	tty->termios.oflag &= OPOST | ONLCR | OCRNL;

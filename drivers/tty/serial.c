@@ -2,15 +2,17 @@
  * Serial ports: the 16550 UART (National Semiconductor PC16550D data sheet). COM1 is a log sink and
  * ttyS0, and COM2 is ttyS1.
  *
- * 1. Output is written to the transmit FIFO whenever that is empty. A writer that finds it not empty
- *    sleeps until the interrupt reports that it is. Output that must not sleep (log and echo) waits for
- *    a while, and is then dropped.
- * 2. Input is read in the interrupt, and never more than the terminal has room for. If it has no room,
- *    the receive interrupt is switched off until throttle(false). Then bytes stay in the FIFO, and
- *    behind it at the sender.
- * 3. port->lock (irqsave) guards the interrupt enable register and the order of output. The lock order
- *    is tty->lock, port->lock.
+ * 1. Output is written to the transmit FIFO whenever that is empty. A writer that finds it not
+ *    empty sleeps until the interrupt reports that it is. Output that must not sleep (log and echo)
+ *    waits for a while, and is then dropped.
+ * 2. Input is read in the interrupt, and never more than the terminal has room for. If it has no
+ *    room, the receive interrupt is switched off until throttle(false). Then bytes stay in the
+ *    FIFO, and behind it at the sender.
+ * 3. port->lock (irqsave) guards the interrupt enable register and the order of output. The lock
+ *    order is tty->lock, port->lock.
  * 4. Interrupts are edge-triggered, so the handler goes on until the UART has no more causes.
+ * 5. What is typed while the kernel starts is kept: the byte that has come before the FIFO is on in
+ *    `early`, and 16 more in the FIFO. The others wait at the sender.
  */
 #include "lib/string.h"
 #include "drivers/tty/console.h"
@@ -27,7 +29,8 @@ enum uart { UART_DATA, UART_IER, UART_IIR, UART_LCR, UART_MCR, UART_LSR, UART_MS
 #define IER_RECEIVE	 1
 #define IER_TRANSMIT	 2
 #define IIR_NONE	 1
-#define FCR_ON_CLEAR_14	 0xc7 /* FIFOs on and empty; receive interrupt at 14 bytes */
+#define IIR_FIFO	 0xc0 /* the FIFOs are on */
+#define FCR_ON_14	 0xc1 /* FIFOs on; receive interrupt at 14 bytes */
 #define LCR_8N1		 3
 #define LCR_DIVISOR	 0x80
 #define MCR_DTR_RTS_OUT2 0xb /* OUT2 connects the interrupt line */
@@ -45,6 +48,8 @@ struct serial_port {
 	unsigned int irq;
 	spinlock_t lock;
 	uint8_t ier; /* lock */
+	char early;
+	bool has_early;
 	struct tty tty;
 };
 
@@ -78,7 +83,12 @@ static void set_up(struct serial_port *port)
 	port_write(port, UART_DIVISOR, DIVISOR_115200);
 	port_write(port, UART_DIVISOR + 1, 0);
 	port_write(port, UART_LCR, LCR_8N1);
-	port_write(port, UART_FCR, FCR_ON_CLEAR_14);
+	/* Switching the FIFO on clears the receiver, so its byte is read just before. */
+	if (!(port_read(port, UART_IIR) & IIR_FIFO) && port_read(port, UART_LSR) & LSR_DATA) {
+		port->has_early = true;
+		port->early = port_read(port, UART_DATA);
+	}
+	port_write(port, UART_FCR, FCR_ON_14);
 	port_write(port, UART_MCR, MCR_DTR_RTS_OUT2);
 }
 
@@ -119,8 +129,9 @@ static size_t send(struct serial_port *port, const char *bytes, size_t len)
 }
 
 /*
- * Is the transmitter empty? If not, switch on its interrupt, which comes as soon as it is empty. A writer
- * has joined the queue before it calls this, so an interrupt that comes before it sleeps wakes it too.
+ * Is the transmitter empty? If not, switch on its interrupt, which comes as soon as it is empty. A
+ * writer has joined the queue before it calls this, so an interrupt that comes before it sleeps
+ * wakes it too.
  */
 static bool serial_can_write(struct tty *tty)
 {
@@ -219,6 +230,14 @@ static void receive(struct serial_port *port)
 	} while (n == sizeof(buf));
 }
 
+/* Read what has come before interrupts are on. */
+static void receive_early(struct serial_port *port)
+{
+	if (port->has_early)
+		tty_input(&port->tty, &port->early, 1);
+	receive(port);
+}
+
 /* Each round looks at all possible causes. Reading MSR and the data acknowledges theirs. */
 static void serial_interrupt(void *context)
 {
@@ -260,6 +279,8 @@ static int start_port(struct serial_port *port, unsigned int minor)
 	port->tty.driver = &serial_driver;
 	port->tty.private = port;
 	error = tty_register(&port->tty, 4, minor);
+	if (error == 0)
+		receive_early(port);
 	if (error == 0)
 		error = irq_request(port->irq, false, serial_interrupt, port);
 	if (error < 0)

@@ -1,13 +1,13 @@
 /*
- * Terminals as files: open, read, write, poll, ioctl. An unknown ioctl returns -ENOTTY, as for a file that
- * is no terminal.
+ * Terminals as files: open, read, write, poll, ioctl. An unknown ioctl returns -ENOTTY, as for a
+ * file that is no terminal.
  *
- * 1. No lock is held while a reader waits for input or a writer for the device. read_lock and output_lock
- *    are taken for one piece of a read or write. So long writes by several tasks may be mixed, but up to
- *    WRITE_PIECE bytes stay together.
+ * 1. No lock is held while a reader waits for input or a writer for the device. read_lock and
+ *    output_lock are taken for one piece of a read or write. So long writes by several tasks may be
+ *    mixed, but up to WRITE_PIECE bytes stay together.
  * 2. Bytes leave the input ring only after they have reached the reader's memory.
- * 3. /dev/tty is the caller's controlling terminal. Opening /dev/console never makes it a controlling
- *    terminal. TIOCSCTTY does.
+ * 3. /dev/tty is the caller's controlling terminal. Opening /dev/console never makes it a
+ *    controlling terminal. TIOCSCTTY does.
  */
 #include "fs/dev/device.h"
 #include "drivers/tty/tty.h"
@@ -29,21 +29,10 @@
 #define DEVICE_CONSOLE MAKEDEV(5, 1)
 
 enum tty_ioctl { /* asm-generic/ioctls.h of Linux */
-		 TCGETS = 0x5401,
-		 TCSETS = 0x5402,
-		 TCSETSW = 0x5403,
-		 TCSETSF = 0x5404,
-		 TCSBRK = 0x5409,
-		 TCXONC = 0x540a,
-		 TCFLSH = 0x540b,
+		 TIOCSPGRP = 0x5410,
 		 TIOCOUTQ = 0x5411,
-		 TIOCGWINSZ = 0x5413,
-		 TIOCSWINSZ = 0x5414,
 		 FIONREAD = 0x541b,
-		 TCSBRKP = 0x5425,
 };
-enum { TCOOFF, TCOON, TCIOFF, TCION };	/* of TCXONC */
-enum { TCIFLUSH, TCOFLUSH, TCIOFLUSH }; /* of TCFLSH */
 
 static const struct termios default_termios = {
 	.iflag = ICRNL | IXON,
@@ -63,6 +52,23 @@ static const struct termios default_termios = {
 		[VWERASE] = 'W' - 64,
 		[VLNEXT] = 'V' - 64 },
 };
+
+void tty_reset(struct tty *tty)
+{
+	struct termios termios = default_termios;
+
+	termios.cflag = tty->termios.cflag;
+	tty_stop(tty, false);
+	tty_set_termios(tty, &termios, true);
+}
+
+bool tty_file_hung_up(const struct file *file)
+{
+	const struct tty *tty = file->private;
+
+	return READ_ONCE(tty->hung_up) ||
+	       (file->hang_ups != READ_ONCE(tty->hang_ups) && file->inode->rdev != DEVICE_CONSOLE);
+}
 
 void tty_init(struct tty *tty, unsigned int device)
 {
@@ -110,9 +116,10 @@ int tty_open_as(struct tty *tty, struct file *file, bool may_control)
 		return error;
 	tty_get(tty);
 	file->private = tty;
+	file->hang_ups = READ_ONCE(tty->hang_ups);
 	if (may_control && !(file->flags & O_NOCTTY) && file->readable && !tty_current() &&
 	    current->process)
-		(void)tty_acquire(tty); /* if it cannot be acquired, it is only opened */
+		(void)tty_acquire(tty, file); /* if it cannot be acquired, it is only opened */
 	return 0;
 }
 
@@ -150,11 +157,12 @@ static void tty_release(struct file *file)
 /* ---- reading ---- */
 
 /*
- * Sleep until `want` bytes can be read. Returns 1, 0 if the deadline has passed, or -ERESTARTSYS on a
- * signal.
+ * Sleep until `want` bytes can be read. Returns 1, 0 if the deadline has passed or the terminal was
+ * taken away, -EIO if its other end was closed, or -ERESTARTSYS on a signal.
  */
-static int wait_for_input(struct tty *tty, unsigned int want, uint64_t deadline)
+static int wait_for_input(struct file *file, unsigned int want, uint64_t deadline)
 {
+	struct tty *tty = file->private;
 	struct waiter waiter = { .link = LIST_INIT(waiter.link) };
 	bool in_time = true;
 	int result;
@@ -164,8 +172,8 @@ static int wait_for_input(struct tty *tty, unsigned int want, uint64_t deadline)
 		result = tty_available(tty) >= want;
 		if (result || !in_time)
 			break;
-		if (READ_ONCE(tty->hung_up)) {
-			result = -EIO;
+		if (tty_file_hung_up(file)) {
+			result = READ_ONCE(tty->hung_up) ? -EIO : 0;
 			break;
 		}
 		if (signal_pending()) {
@@ -179,8 +187,8 @@ static int wait_for_input(struct tty *tty, unsigned int want, uint64_t deadline)
 }
 
 /*
- * Returns VMIN, and in *gap VTIME in nanoseconds, where 0 is no time limit (POSIX.1-2017, 11.1.7). In
- * canonical mode returns 1 and no time limit.
+ * Returns VMIN, and in *gap VTIME in nanoseconds, where 0 is no time limit (POSIX.1-2017, 11.1.7).
+ * In canonical mode returns 1 and no time limit.
  */
 static unsigned int tty_demand(struct tty *tty, uint64_t *gap)
 {
@@ -194,11 +202,12 @@ static unsigned int tty_demand(struct tty *tty, uint64_t *gap)
 }
 
 /*
- * Wait for input as VMIN and VTIME say. Returns 1 if there is input to take, 0 if the read returns 0, or an
- * error. With VMIN 0 the time runs from the beginning, otherwise from each byte.
+ * Wait for input as VMIN and VTIME say. Returns 1 if there is input to take, 0 if the read returns
+ * 0, or an error. With VMIN 0 the time runs from the beginning, otherwise from each byte.
  */
-static int wait_to_read(struct tty *tty, size_t want, bool nonblock)
+static int wait_to_read(struct file *file, size_t want, bool nonblock)
 {
+	struct tty *tty = file->private;
 	uint64_t gap, deadline;
 	unsigned int min = MIN(tty_demand(tty, &gap), want), have;
 	int result;
@@ -211,7 +220,7 @@ static int wait_to_read(struct tty *tty, size_t want, bool nonblock)
 		deadline = UINT64_MAX;
 		if (gap != 0 && (min == 0 || have > 0))
 			deadline = time_now() + gap;
-		result = wait_for_input(tty, gap ? have + 1 : min, deadline);
+		result = wait_for_input(file, gap ? have + 1 : min, deadline);
 		if (result <= 0)
 			return result < 0 ? result : have > 0;
 	}
@@ -219,8 +228,8 @@ static int wait_to_read(struct tty *tty, size_t want, bool nonblock)
 }
 
 /*
- * Take the available input, in canonical mode at most one line. Sets *line_done if a line has ended. Then a
- * result of 0 is an end of file. Otherwise 0 means that there was no input.
+ * Take the available input, in canonical mode at most one line. Sets *line_done if a line has
+ * ended. Then a result of 0 is an end of file. Otherwise 0 means that there was no input.
  */
 static ssize_t take_input(struct tty *tty, struct iter *to, bool *line_done)
 {
@@ -251,20 +260,24 @@ static ssize_t tty_read(struct file *file, struct iter *to, file_off_t *pos)
 	bool line_done = false;
 	ssize_t done;
 
-	if (to->left == 0 || READ_ONCE(tty->hung_up))
+	if (to->left == 0)
 		return 0;
 	for (;;) {
-		int result = tty_check_foreground(tty, SIGTTIN);
+		int result;
 
+		if (tty_file_hung_up(file))
+			return 0;
+		result = tty_check_foreground(tty, SIGTTIN);
 		if (result < 0)
 			return result;
-		result = wait_to_read(tty, to->left, file->flags & O_NONBLOCK);
+		result = wait_to_read(file, to->left, file->flags & O_NONBLOCK);
 		if (result <= 0)
 			return result;
 		result = mutex_lock_killable(&tty->read_lock);
 		if (result < 0)
 			return result;
-		done = take_input(tty, to, &line_done);
+		line_done = tty_file_hung_up(file); /* then the bytes are for others */
+		done = line_done ? 0 : take_input(tty, to, &line_done);
 		mutex_unlock(&tty->read_lock);
 		if (done != 0 || line_done)
 			return done;
@@ -275,7 +288,7 @@ static ssize_t tty_read(struct file *file, struct iter *to, file_off_t *pos)
 /* ---- writing ---- */
 
 /* A tty that has hung up takes no bytes, but nobody waits for that. */
-static bool can_write(struct tty *tty)
+bool tty_can_write(struct tty *tty)
 {
 	if (READ_ONCE(tty->hung_up))
 		return true;
@@ -283,8 +296,8 @@ static bool can_write(struct tty *tty)
 }
 
 /*
- * Send one piece. Returns how many of the n bytes were taken, or an error. A byte of which only a part
- * was sent (the CR of a newline) is not taken, and is sent again.
+ * Send one piece. Returns how many of the n bytes were taken, or an error. A byte of which only a
+ * part was sent (the CR of a newline) is not taken, and is sent again.
  */
 static ssize_t write_piece(struct tty *tty, const char *bytes, size_t n, bool nonblock)
 {
@@ -307,8 +320,9 @@ static ssize_t write_piece(struct tty *tty, const char *bytes, size_t n, bool no
 }
 
 /* Wait until the device takes bytes. Returns 0, -EAGAIN, -ERESTARTSYS, or -EIO. */
-static int wait_to_write(struct tty *tty, bool nonblock)
+static int wait_to_write(struct file *file, bool nonblock)
 {
+	struct tty *tty = file->private;
 	int error = 0;
 
 	if (READ_ONCE(tty->termios.lflag) & TOSTOP)
@@ -316,10 +330,11 @@ static int wait_to_write(struct tty *tty, bool nonblock)
 	if (error < 0)
 		return error;
 	if (nonblock)
-		error = can_write(tty) ? 0 : -EAGAIN;
+		error = tty_can_write(tty) ? 0 : -EAGAIN;
 	else
-		error = wait_event_interruptible(&tty->writable, can_write(tty));
-	return READ_ONCE(tty->hung_up) ? -EIO : error;
+		error = wait_event_interruptible(&tty->writable,
+						 tty_can_write(tty) || tty_file_hung_up(file));
+	return tty_file_hung_up(file) ? -EIO : error;
 }
 
 static ssize_t tty_write(struct file *file, struct iter *from, file_off_t *pos)
@@ -329,10 +344,12 @@ static ssize_t tty_write(struct file *file, struct iter *from, file_off_t *pos)
 	char buf[WRITE_PIECE];
 	size_t done = 0;
 
+	if (tty_file_hung_up(file))
+		return -EIO;
 	while (from->left > 0) {
 		struct iter start = *from;
 		size_t n;
-		ssize_t taken = wait_to_write(tty, nonblock);
+		ssize_t taken = wait_to_write(file, nonblock);
 
 		if (taken < 0)
 			return done > 0 ? (ssize_t)done : taken;
@@ -364,120 +381,14 @@ static unsigned int tty_poll(struct file *file, struct poll_table *table)
 	poll_wait(table, &tty->writable, POLLOUT | POLLWRNORM);
 	if (tty_available(tty) >= (gap == 0 && min > 0 ? min : 1))
 		events |= POLLIN | POLLRDNORM;
-	if (can_write(tty))
+	if (tty_can_write(tty))
 		events |= POLLOUT | POLLWRNORM;
-	if (READ_ONCE(tty->hung_up))
-		events |= POLLIN | POLLRDNORM | POLLERR | POLLHUP;
+	if (tty_file_hung_up(file))
+		events = POLLIN | POLLRDNORM | POLLOUT | POLLWRNORM | POLLERR | POLLHUP;
 	return events;
 }
 
 /* ---- ioctl ---- */
-
-/* Copy settings of `len` bytes to the user, all as they are at one time. */
-static long get_settings(struct tty *tty, void __user *to, const void *settings, size_t len)
-{
-	char copy[sizeof(struct termios)];
-	unsigned int flags = spin_lock_irqsave(&tty->lock);
-
-	memcpy(copy, settings, len);
-	spin_unlock_irqrestore(&tty->lock, flags);
-	return copy_to_user(to, copy, len);
-}
-
-/* What is written to a pseudo-terminal is sent at once. Whether it is read is the other end's affair. */
-static int drain(struct tty *tty)
-{
-	return tty->driver->free ? 0 : wait_event_interruptible(&tty->writable, can_write(tty));
-}
-
-static long set_termios(struct tty *tty, unsigned int command, const void __user *from)
-{
-	struct termios termios;
-
-	if (copy_from_user(&termios, from, sizeof(termios)) < 0)
-		return -EFAULT;
-	if (command != TCSETS && drain(tty) < 0)
-		return -ERESTARTSYS;
-	tty_set_termios(tty, &termios, command == TCSETSF);
-	return 0;
-}
-
-static long set_window(struct tty *tty, const void __user *from)
-{
-	struct winsize window;
-	unsigned int flags;
-	bool changed;
-
-	if (copy_from_user(&window, from, sizeof(window)) < 0)
-		return -EFAULT;
-	flags = spin_lock_irqsave(&tty->lock);
-	changed = memcmp(&tty->window, &window, sizeof(window)) != 0;
-	tty->window = window;
-	spin_unlock_irqrestore(&tty->lock, flags);
-	if (changed)
-		tty_signal_foreground(tty, SIGWINCH);
-	return 0;
-}
-
-/* tcflush(3) */
-static long flush_queues(struct tty *tty, unsigned long which)
-{
-	if (which > TCIOFLUSH)
-		return refuse(EINVAL, "neither input nor output");
-	if (which != TCOFLUSH)
-		tty_flush_input(tty);
-	if (which != TCIFLUSH && tty->driver->flush)
-		tty->driver->flush(tty);
-	return 0;
-}
-
-/* tcflow(3). TCIOFF and TCION send a control character to the other end. */
-static long set_flow(struct tty *tty, unsigned long action)
-{
-	enum termios_cc kind = action == TCIOFF ? VSTOP : VSTART;
-	char c = READ_ONCE(tty->termios.cc[kind]);
-
-	if (action > TCION)
-		return refuse(EINVAL, "an unknown action");
-	if (action == TCOOFF || action == TCOON)
-		tty_stop(tty, action == TCOOFF);
-	else if (c)
-		tty->driver->write(tty, &c, 1, true);
-	return 0;
-}
-
-long tty_settings_ioctl(struct tty *tty, unsigned int command, unsigned long argument)
-{
-	void __user *pointer = (void __user *)argument;
-	int error = 0;
-
-	/* Only the foreground may change it. TCSBRKP is a long break, which cannot be sent either. */
-	if ((command >= TCSETS && command <= TCFLSH) || command == TCSBRKP)
-		error = tty_check_foreground(tty, SIGTTOU);
-	if (error < 0)
-		return error;
-	switch (command) {
-	case TCGETS:
-		return get_settings(tty, pointer, &tty->termios, sizeof(tty->termios));
-	case TCSETS:
-	case TCSETSW:
-	case TCSETSF:
-		return set_termios(tty, command, pointer);
-	case TIOCGWINSZ:
-		return get_settings(tty, pointer, &tty->window, sizeof(tty->window));
-	case TIOCSWINSZ:
-		return set_window(tty, pointer);
-	case TCXONC:
-		return set_flow(tty, argument);
-	case TCFLSH:
-		return flush_queues(tty, argument);
-	case TCSBRK: /* with an argument it is tcdrain(3); a break condition cannot be sent */
-		if (argument == 0 && !tty->driver->free)
-			return refuse(EINVAL, "no break on this line");
-		return drain(tty);
-	}
-	return -ENOTTY;
-}
 
 static long tty_ioctl(struct file *file, unsigned int command, unsigned long argument)
 {
@@ -485,14 +396,14 @@ static long tty_ioctl(struct file *file, unsigned int command, unsigned long arg
 	void __user *pointer = (void __user *)argument;
 	long result;
 
-	if (READ_ONCE(tty->hung_up))
-		return -EIO;
+	if (tty_file_hung_up(file))
+		return command == TIOCSPGRP ? -ENOTTY : -EIO;
 	if (command == FIONREAD)
 		return put_user_u32(tty_available(tty), pointer);
 	if (command == TIOCOUTQ)
 		return put_user_u32(0, pointer); /* what was written is with the device */
 	result = tty_settings_ioctl(tty, command, argument);
-	return result == -ENOTTY ? tty_job_ioctl(tty, command, argument) : result;
+	return result == -ENOTTY ? tty_job_ioctl(tty, file, command, argument) : result;
 }
 
 const struct file_ops tty_file_ops = {

@@ -1,9 +1,9 @@
 /*
- * The framebuffer that the loader left, as a display for text. A machine with UEFI has no other screen.
+ * The framebuffer that the loader left, as a display for text. A machine with UEFI has no other
+ * screen.
  *
- * 1. fbcon_early_init() maps the framebuffer with the first page tables, so that the first messages can be
- *    seen. Those tables are given up in fbcon_pause(). fbcon_init() maps it for good. In between, text
- *    is only kept.
+ * 1. fbcon_early_init() maps the framebuffer before there is any memory to allocate, so that all
+ *    messages can be seen (pgtable_map_early). fbcon_init() maps it for good.
  * 2. Pixels are only written, because reading them is slow. `shown` has the cells that the picture
  *    shows, and show() draws those that differ. So much output that scrolls is drawn once per call.
  * 3. All of it is guarded by the screen's lock.
@@ -19,15 +19,14 @@
 #include "mm/slab.h"
 #include "mm/vmalloc.h"
 
-#define GLYPH_WIDTH   8u
-#define GLYPH_HEIGHT  16u
-#define CURSOR_ROW    14u /* of the glyph: from here on it is drawn in the character's colour */
-#define MAX_ROWS      100u
-#define MAX_COLUMNS   (SCREEN_MAX_CELLS / MAX_ROWS)
-#define LARGE_PAGE    (2u << 20)
-#define EARLY_MAX     (64u << 20)
-#define EARLY_ADDRESS (1u << 30) /* the first page tables have nothing there */
-#define NOT_SHOWN     0		 /* no cell of a screen is 0 */
+#define GLYPH_WIDTH  8u
+#define GLYPH_HEIGHT 16u
+#define CURSOR_ROW   14u /* of the glyph: from here on it is drawn in the character's colour */
+#define MAX_ROWS     100u
+#define MAX_COLUMNS  (SCREEN_MAX_CELLS / MAX_ROWS)
+#define LARGE_PAGE   (2u << 20)
+#define EARLY_MAX    (64u << 20)
+#define NOT_SHOWN    0 /* no cell of a screen is 0 */
 
 /* Made by tools/font. */
 static const uint8_t font[256][GLYPH_HEIGHT] = {
@@ -146,21 +145,17 @@ static uint64_t framebuffer_bytes(void)
 	return (uint64_t)boot_framebuffer.pitch * boot_framebuffer.height;
 }
 
-/* Map the framebuffer with the first page tables. Returns its address. */
+/* Map the framebuffer without allocating memory. Returns its address. */
 static void *map_early(void)
 {
-	extern uint64_t boot_pdpt[4]; /* at its physical address */
-	static uint64_t __attribute__((aligned(PAGE_SIZE))) directory[512];
-	uint64_t *pdpt = phys_to_virt((uint32_t)boot_pdpt);
+	static pte_t __attribute__((aligned(PAGE_SIZE))) directory[512];
 	uint32_t offset = boot_framebuffer.phys & (LARGE_PAGE - 1);
 	uint64_t phys = boot_framebuffer.phys - offset;
 
 	for (unsigned int i = 0; i * LARGE_PAGE < offset + framebuffer_bytes(); i++)
 		directory[i] = (phys + i * LARGE_PAGE) | PTE_PRESENT | PTE_WRITE | PTE_LARGE |
 			       PTE_NOCACHE | PTE_WRITETHROUGH;
-	pdpt[EARLY_ADDRESS >> 30] = virt_to_phys(directory) | PTE_PRESENT;
-	write_cr3(read_cr3()); /* with PAE, the four entries are read only then */
-	return (void *)(EARLY_ADDRESS + offset);
+	return (char *)pgtable_map_early(directory) + offset;
 }
 
 void fbcon_early_init(void)
@@ -183,11 +178,6 @@ void fbcon_early_init(void)
 	screen_start(&fbcon, fb.rows, fb.columns);
 }
 
-void fbcon_pause(void)
-{
-	fb.pixels = NULL;
-}
-
 static void use_mapping(void)
 {
 	size_t bytes = fb.rows * fb.columns * sizeof(*fb.shown);
@@ -198,6 +188,8 @@ static void use_mapping(void)
 
 void fbcon_init(void)
 {
-	if (fb.rows)
-		screen_update(use_mapping);
+	if (!fb.rows)
+		return;
+	screen_update(use_mapping);
+	pgtable_unmap_early();
 }

@@ -2,11 +2,11 @@
  * The linear framebuffer of QEMU's standard VGA as /dev/fb0. The device has the Bochs VBE interface
  * ("dispi"), and the ioctls are those of Linux, <linux/fb.h>.
  *
- * 1. The first open sets a mode with 32 bits per pixel (blue, green, red, unused). The last close brings
- *    back what the screen showed before, text or a picture. Meanwhile drivers/video/vga.c keeps the text
- *    that is written to it.
- * 2. The file contains the visible picture and has its size. FBIOPUT_VSCREENINFO changes the geometry,
- *    and the next first open resets it.
+ * 1. The first open sets a mode with 32 bits per pixel (blue, green, red, unused). The last close
+ *    brings back what the screen showed before, text or a picture. Meanwhile drivers/video/vga.c
+ *    keeps the text that is written to it.
+ * 2. The file contains the visible picture and has its size. FBIOPUT_VSCREENINFO changes the
+ *    geometry, and the next first open resets it.
  * 3. fb.lock (mutex) guards the mode and the openers.
  */
 #include "fs/dev/device.h"
@@ -73,7 +73,10 @@ static struct {
 	uint32_t max_size;
 	struct pci_device *pci;
 	unsigned int openers, width, height;
-	/* The mode before the first open, and what was then in the part of video memory that it shows. */
+	/*
+	 * The mode before the first open, and what was then in the part of video memory that it
+	 * shows.
+	 */
 	uint16_t before[DISPI_REGISTERS];
 	void *shown;
 	uint32_t shown_bytes;
@@ -91,7 +94,9 @@ static uint16_t dispi_read(uint16_t reg)
 	return inw(DISPI_PORT + 1);
 }
 
-/* Saves the mode and the part of video memory that it shows. Returns 0 or -ENOMEM. fb.lock is held. */
+/*
+ * Saves the mode and the part of video memory that it shows. Returns 0 or -ENOMEM. fb.lock is held.
+ */
 static int save_screen(void)
 {
 	const uint16_t *mode = fb.before;

@@ -1,12 +1,12 @@
 /*
- * The text screen: a log sink, and the output of tty1. It understands the control sequences of a VT100
- * (ECMA-48) that a shell, an editor and the demos use: cursor movement, erasing and colours. Other
- * sequences do nothing.
+ * The text screen: a log sink, and the output of tty1. It understands the control sequences of a
+ * VT100 (ECMA-48) that a shell, an editor and the demos use: cursor movement, erasing and colours.
+ * Other sequences do nothing.
  *
- * 1. What the screen shows is kept in `cells`. A display (screen.h) draws them: text memory (vga.c) or a
- *    framebuffer (fbcon.c).
- * 2. screen.lock (irqsave) guards all of it. The display is told once per call that it should show what
- *    has changed, not once per byte.
+ * 1. What the screen shows is kept in `cells`. A display (screen.h) draws them: text memory (vga.c)
+ *    or a framebuffer (fbcon.c).
+ * 2. screen.lock (irqsave) guards all of it. The display is told once per call that it should show
+ *    what has changed, not once per byte.
  * 3. Without a display there is no sink and no terminal.
  */
 #include "drivers/tty/console.h"

@@ -6,12 +6,15 @@
 
 #include "lib/types.h"
 
-/* A cell is a character of code page 437, and its attribute << 8: background << 4 | foreground, in the VGA's colours. */
+/*
+ * A cell is a character of code page 437, and its attribute << 8: background << 4 | foreground, in
+ * the VGA's colours.
+ */
 #define SCREEN_MAX_CELLS (100u * 320u)
 
 /*
- * All functions are called with the screen's lock held and interrupts off, and never sleep. `cells` are those of
- * the screen, row by row.
+ * All functions are called with the screen's lock held and interrupts off, and never sleep. `cells`
+ * are those of the screen, row by row.
  */
 struct display {
 	/* A cell has changed. It need not be drawn before show(). */
@@ -25,13 +28,16 @@ struct display {
 };
 
 /*
- * Make the display the screen, with so many cells, and the screen a log sink, unless there is a display already. Called at boot,
- * before any other CPU runs.
+ * Make the display the screen, with so many cells, and the screen a log sink, unless there is a
+ * display already. Called at boot, before any other CPU runs.
  */
 void screen_start(const struct display *display, unsigned int rows, unsigned int columns);
 /* Call `update` under the screen's lock, and draw the screen again. Never sleeps. */
 void screen_update(void (*update)(void));
-/* With `hold`, text is only kept, and nothing is drawn. Without, the next screen_update() draws it. Never sleeps. */
+/*
+ * With `hold`, text is only kept, and nothing is drawn. Without, the next screen_update() draws it.
+ * Never sleeps.
+ */
 void screen_hold(bool hold);
 
 #endif

@@ -3,7 +3,8 @@
  *
  * 1. Video memory is only written, because reading it is slow.
  * 2. Scrolling moves the start of the screen in video memory, which has room for eight screens, and
- *    writes only the new line. At the end of video memory the screen is drawn again at its beginning.
+ *    writes only the new line. At the end of video memory the screen is drawn again at its
+ *    beginning.
  */
 #include "drivers/tty/console.h"
 #include "drivers/video/screen.h"
@@ -113,7 +114,8 @@ void vga_text(bool back)
 }
 
 /*
- * Text memory keeps the bytes that are written to it. In a graphics mode, or without a VGA, it does not.
+ * Text memory keeps the bytes that are written to it. In a graphics mode, or without a VGA, it does
+ * not.
  */
 static bool detect(void)
 {

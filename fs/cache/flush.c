@@ -1,13 +1,14 @@
 /*
  * Writing dirty pages when memory has ended. A process is killed only if that frees nothing.
  *
- * 1. A kernel task starts the writes. A task that finds no memory may hold page locks and the locks of a
- *    file system, so it cannot start them itself. It asks the task, and waits until a write has ended.
- * 2. The task writes the pages that have been in memory for longest. It only tries their locks, and takes no lock
- *    of a file system for which it would have to wait.
+ * 1. A kernel task starts the writes. A task that finds no memory may hold page locks and the locks
+ *    of a file system, so it cannot start them itself. It asks the task, and waits until a write
+ *    has ended.
+ * 2. The task writes the pages that have been in memory for longest. It only tries their locks, and
+ *    takes no lock of a file system for which it would have to wait.
  * 3. The task waits for no write, so a disk that does not answer holds up no other disk.
- * 4. Nothing waits, and nobody is killed, for an allocation of the task itself. It has a few pages in reserve, which it frees
- *    when it has found no memory for a bio.
+ * 4. Nothing waits, and nobody is killed, for an allocation of the task itself. It has a few pages
+ *    in reserve, which it frees when it has found no memory for a bio.
  */
 #include "fs/cache/lru.h"
 #include "fs/cache/pageio.h"
@@ -57,7 +58,7 @@ static void write_oldest(void)
 
 static void flush_task(void *arg)
 {
-	oom_writer = current;
+	current->writes_for_memory = true;
 	for (;;) {
 		uint32_t serving;
 
@@ -80,8 +81,8 @@ static bool is_served(uint32_t mine, int before)
 
 //BOOK: write-for-memory
 /*
- * Have pages written, and drop them. Returns whether pages have been freed. Pages that have been written may be
- * dirty again, or be held by somebody, so one write is not enough in all cases.
+ * Have pages written, and drop them. Returns whether pages have been freed. Pages that have been
+ * written may be dirty again, or be held by somebody, so one write is not enough in all cases.
  */
 static bool write_for_memory(void)
 {

@@ -4,8 +4,8 @@
  *
  * 1. A page's bytes change only while it is locked, or through a writable user mapping. A mapping
  *    becomes writable only while the page is locked, and only if `lent` is zero then.
- * 2. The lender raises `lent` first and checks PG_UPTODATE afterwards. The writer locks the page first
- *    and checks `lent` afterwards. At least one of them sees the other:
+ * 2. The lender raises `lent` first and checks PG_UPTODATE afterwards. The writer locks the page
+ *    first and checks `lent` afterwards. At least one of them sees the other:
  *
  *	lender				writer
  *	lent++				locks the page
@@ -14,10 +14,10 @@
  *
  *    If the lender checked PG_UPTODATE first, a read could end and a writer begin in between. The
  *    lender would then publish the slot without having waited for the writer.
- * 3. After that wait, only user mappings that were writable before can still change the page. They are
- *    write-protected, so that their next store faults and finds `lent`.
- * 4. A page that is not uptodate is still being read, or its read has failed. Nobody changes its bytes
- *    before it is uptodate, and all writers after that see `lent`. The lender need not wait.
+ * 3. After that wait, only user mappings that were writable before can still change the page. They
+ *    are write-protected, so that their next store faults and finds `lent`.
+ * 4. A page that is not uptodate is still being read, or its read has failed. Nobody changes its
+ *    bytes before it is uptodate, and all writers after that see `lent`. The lender need not wait.
  * 5. A lent page that has to change is replaced by a copy in its file. The slots keep the old page,
  *    which is in no file any more (page->mapping is NULL).
  *
@@ -30,8 +30,8 @@
 #include "mm/vm/vm.h"
 
 /*
- * `lent` of an uptodate page has been raised: write-protect every mapping, and make sure that the page
- * is still in its file. On an error `lent` is lowered again.
+ * `lent` of an uptodate page has been raised: write-protect every mapping, and make sure that the
+ * page is still in its file. On an error `lent` is lowered again.
  */
 static int protect_lent(struct page *page)
 {
@@ -71,9 +71,9 @@ static bool is_lent(struct page *page)
 }
 
 /*
- * Replace the locked, lent *page by a copy. The page is not being written back. *page becomes the copy,
- * locked and with a reference. The old page is unlocked, and the caller's reference to it is dropped.
- * Returns 0, or -ENOMEM, and then nothing has changed.
+ * Replace the locked, lent *page by a copy. The page is not being written back. *page becomes the
+ * copy, locked and with a reference. The old page is unlocked, and the caller's reference to it is
+ * dropped. Returns 0, or -ENOMEM, and then nothing has changed.
  *
  * The old page is unmapped before the copy, because a store through a mapping that is not yet
  * write-protected must reach the copy too. No fault maps it again meanwhile, because it is locked.
@@ -96,8 +96,8 @@ static int replace_lent(struct mapping *mapping, struct page **page)
 }
 
 /*
- * The page at index, locked and with a reference. If it leaves the file while we wait for its lock, it is
- * looked up again.
+ * The page at index, locked and with a reference. If it leaves the file while we wait for its lock,
+ * it is looked up again.
  */
 static struct page *find_locked(struct mapping *mapping, unsigned int index, bool *fresh)
 {
@@ -122,8 +122,11 @@ void page_abort_write(struct page *page)
 {
 	bool uptodate = page_has(page, PG_UPTODATE);
 
-	/* An unlocked page is uptodate or failed. One that was made for a hole has the hole's zeros: its file has no
-	 * store, or the page has just got its room there. Others are read (again). */
+	/*
+	 * An unlocked page is uptodate or failed. One that was made for a hole has the hole's
+	 * zeros: its file has no store, or the page has just got its room there. Others are read
+	 * (again).
+	 */
 	if (!uptodate && page->mapping &&
 	    (!page->mapping->ops->has_store || page_has(page, PG_DIRTY))) {
 		page_zero(page, 0, PAGE_SIZE);
@@ -135,12 +138,12 @@ void page_abort_write(struct page *page)
 }
 
 /*
- * Prepare a locked page in its file for a write: it has room in the file system and is not lent. On an
- * error the page is as it was, or has been replaced.
+ * Prepare a locked page in its file for a write: it has room in the file system and is not lent. On
+ * an error the page is as it was, or has been replaced.
  *
- * The bytes of a page that is not uptodate do not count: it is fresh, or will be overwritten whole, or
- * has no disk behind it. A slot that lent a fresh page sees the bytes that we are about to write. A page
- * whose read has failed is left to the slots that hold it.
+ * The bytes of a page that is not uptodate do not count: it is fresh, or will be overwritten whole,
+ * or has no disk behind it. A slot that lent a fresh page sees the bytes that we are about to
+ * write. A page whose read has failed is left to the slots that hold it.
  */
 static int prepare(struct mapping *mapping, struct page **page, bool fresh, unsigned int from,
 		   unsigned int to)
@@ -180,10 +183,10 @@ struct page *page_begin_write(struct mapping *mapping, unsigned int index, unsig
 	if (!mapping->ops->begin_write)
 		return ERR_PTR(-EROFS);
 	/*
-	 * A write of a part needs the rest of the page from the disk. The page is read while it is in
-	 * its file, like any other page, so a slot that holds it gets the bytes that were promised. A
-	 * write of the whole page does not read it. If its read had failed, it is left to its slots,
-	 * which then report ENODATA.
+	 * A write of a part needs the rest of the page from the disk. The page is read while it is
+	 * in its file, like any other page, so a slot that holds it gets the bytes that were
+	 * promised. A write of the whole page does not read it. If its read had failed, it is left
+	 * to its slots, which then report ENODATA.
 	 */
 	for (;;) {
 		page = find_locked(mapping, index, &fresh);
@@ -232,7 +235,10 @@ struct page *page_make_writable(struct mapping *mapping, struct page *page)
 
 	if (!mapping->ops->begin_write)
 		return ERR_PTR(-EROFS);
-	/* It is uptodate, so an error leaves everything as it was. The bytes behind the end need no room. */
+	/*
+	 * It is uptodate, so an error leaves everything as it was. The bytes behind the end need no
+	 * room.
+	 */
 	error = prepare(mapping, &page, false, 0, mapping_page_bytes(mapping, page));
 	if (error)
 		return ERR_PTR(error);

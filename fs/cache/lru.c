@@ -1,13 +1,13 @@
 /*
  * Reclaim of cached pages when memory runs short, by the second-chance algorithm.
  *
- * 1. The pages of all files with a store behind them are on one list, oldest first. A page that has been
- *    used since the last look (PG_REFERENCED) goes to the end of the list once more. A page is dropped
- *    if it is clean, not lent, not locked, and only its file holds it. A clean page that programs map
- *    is unmapped first.
- * 2. lru_lock, a plain spinlock and a leaf, guards the list and PG_LRU. The list has no references. A
- *    page leaves it before its file's reference is dropped, so a task that finds a page here under
- *    lru_lock may take a reference.
+ * 1. The pages of all files with a store behind them are on one list, oldest first. A page that has
+ *    been used since the last look (PG_REFERENCED) goes to the end of the list once more. A page is
+ *    dropped if it is clean, not lent, not locked, and only its file holds it. A clean page that
+ *    programs map is unmapped first.
+ * 2. lru_lock, a plain spinlock and a leaf, guards the list and PG_LRU. The list has no references.
+ *    A page leaves it before its file's reference is dropped, so a task that finds a page here
+ *    under lru_lock may take a reference.
  * 3. Dirty pages stay. When nothing else is left, fs/cache/flush.c has them written.
  * 4. The shrinker never sleeps and never waits for a page lock, because its caller may hold some.
  */
@@ -37,7 +37,8 @@ void lru_remove(struct page *page)
 }
 
 /*
- * Move the oldest page to the end of the list and return it with a reference. NULL: the list is empty.
+ * Move the oldest page to the end of the list and return it with a reference. NULL: the list is
+ * empty.
  */
 static struct page *take_oldest(void)
 {
@@ -62,7 +63,10 @@ unsigned int lru_find_dirty(struct page **pages, unsigned int nr)
 
 	spin_lock(&lru_lock);
 	list_for_each(page, &lru, link) {
-		/* A page on the list is in its file, or about to leave the list. So its mapping exists. */
+		/*
+		 * A page on the list is in its file, or about to leave the list. So its mapping
+		 * exists.
+		 */
 		struct mapping *mapping = READ_ONCE(page->mapping);
 
 		if (found == nr)

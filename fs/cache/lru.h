@@ -13,17 +13,17 @@ void lru_add(struct page *page);
  */
 void lru_remove(struct page *page);
 /*
- * Find up to nr dirty pages whose files can write them, and which nobody has locked. The oldest come first, with a reference
- * each. Returns how many. Never sleeps.
+ * Find up to nr dirty pages whose files can write them, and which nobody has locked. The oldest
+ * come first, with a reference each. Returns how many. Never sleeps.
  */
 unsigned int lru_find_dirty(struct page **pages, unsigned int nr);
 /* Drop up to `wanted` pages. Returns how many. Never sleeps, and waits for no lock of a page. */
 unsigned int lru_shrink(unsigned int wanted);
 
 /*
- * fs/cache/pagecache.c: unmap a clean page from all programs, and remove it from its file if nobody else
- * uses it, so that only the caller and the tree have references. Returns true if the page has left the
- * file. The caller's reference stays. Never sleeps. Interrupts are on, for the TLB flush.
+ * fs/cache/pagecache.c: unmap a clean page from all programs, and remove it from its file if nobody
+ * else uses it, so that only the caller and the tree have references. Returns true if the page has
+ * left the file. The caller's reference stays. Never sleeps. Interrupts are on, for the TLB flush.
  */
 bool page_try_drop(struct page *page);
 

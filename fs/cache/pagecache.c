@@ -1,8 +1,9 @@
 /*
  * The page cache: finding, adding and removing the pages of a file.
  *
- * 1. mapping->lock guards the tree. No interrupt takes it. page->mapping and page->index change only
- *    while the page is locked and mapping->lock is held, so either lock is enough to read them.
+ * 1. mapping->lock guards the tree. No interrupt takes it. page->mapping and page->index change
+ *    only while the page is locked and mapping->lock is held, so either lock is enough to read
+ *    them.
  * 2. Removing a page from the tree needs the page lock. A page therefore stays in the tree while a
  *    task or a read holds its lock, and the tree's reference keeps it alive for the device that
  *    fills it.
@@ -24,9 +25,6 @@ void mapping_init(struct mapping *mapping, struct inode *inode, const struct map
 	radix_init(&mapping->pages);
 	spin_init(&mapping->vma_lock, "mapping VMAs");
 	list_init(&mapping->vmas);
-	atomic_set(&mapping->reads, 0);
-	atomic_set(&mapping->unwritten, 0);
-	mapping->write_error = 0;
 }
 
 /* ---- finding ---- */
@@ -115,7 +113,9 @@ int mapping_add_new(struct mapping *mapping, unsigned int index, struct page **p
 	unsigned int got = 0;
 	int added;
 
-	/* The caller has seen a hole, and another task has filled it before the hole was measured. */
+	/*
+	 * The caller has seen a hole, and another task has filled it before the hole was measured.
+	 */
 	if (nr == 0)
 		return 0;
 	while (got < nr && (pages[got] = page_alloc(0, ALLOC_HIGH | flags)) != NULL)
@@ -155,8 +155,8 @@ void mapping_take_back(struct mapping *mapping, struct page *page)
 }
 
 /*
- * All pages are inserted before the file system makes room for them, because tmpfs counts room by the
- * pages that are there. They stay locked meanwhile, so nobody changes, removes or drops them.
+ * All pages are inserted before the file system makes room for them, because tmpfs counts room by
+ * the pages that are there. They stay locked meanwhile, so nobody changes, removes or drops them.
  */
 unsigned int mapping_add_pages(struct mapping *mapping, unsigned int index, struct page **pages,
 			       unsigned int nr)
@@ -184,8 +184,9 @@ unsigned int mapping_add_pages(struct mapping *mapping, unsigned int index, stru
 /* ---- removing ---- */
 
 /*
- * Finders raise `refs` under mapping->lock. A lender and an entry of a page table hold a reference. So if
- * only the caller and the tree have one, nobody uses the page, and nobody can find it any more.
+ * Finders raise `refs` under mapping->lock. A lender and an entry of a page table hold a reference.
+ * So if only the caller and the tree have one, nobody uses the page, and nobody can find it any
+ * more.
  */
 bool mapping_remove_page(struct mapping *mapping, struct page *page, bool used)
 {
@@ -214,7 +215,10 @@ void mapping_replace_page(struct mapping *mapping, struct page *old, struct page
 	spin_lock(&mapping->lock);
 	new->index = old->index;
 	new->mapping = mapping;
-	/* Before a sync can find it: the old page may have been dirty, and it is not looked at again. */
+	/*
+	 * Before a sync can find it: the old page may have been dirty, and it is not looked at
+	 * again.
+	 */
 	if (page_has(new, PG_UPTODATE))
 		page_set_dirty(new);
 	radix_replace(&mapping->pages, old->index, new);

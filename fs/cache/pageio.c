@@ -5,9 +5,12 @@
  *    may be spread over several bios (small blocks), and be a hole in parts.
  * 2. While a locked page is read, page->private counts its parts that are still on their way, plus
  *    one while they are being handed out; the bits above hold how many of its bytes belong to the
- *    file. Who takes the last part away ends the read.
+ *    file. The read ends when the last part is taken away.
  * 3. A part that fails sets PG_ERROR at once; the page then fails as a whole.
- * 4. While a page is written, page->private counts its parts in the same way, and the bits above hold how it has failed.
+ * 4. While a page is written, page->private counts its parts in the same way, and the bits above
+ *    hold how it has failed.
+ * 5. Blocks behind the end of a file that have room are written, too, with zeros: the end may move
+ *    behind them before they are freed.
  */
 #include "fs/cache/writeback.h"
 #include "fs/cache/pageio.h"
@@ -138,8 +141,8 @@ static int look_up(struct transfer *transfer, uint64_t block, unsigned int want)
 }
 
 /*
- * Hand out the parts of one page. blocks: how many the page has before the end of the file; wanted:
- * the same for this page and all that follow.
+ * Hand out the first `blocks` blocks of one page. `wanted` blocks are left in this page and those
+ * behind it together.
  */
 static int add_page(struct transfer *transfer, struct page *page, uint64_t block,
 		    unsigned int blocks, unsigned int wanted)
@@ -176,7 +179,10 @@ static int add_page(struct transfer *transfer, struct page *page, uint64_t block
 }
 
 //BOOK: pages-to-bios
-/* Hand out the parts of consecutive pages. Returns 0, or the first error, which the page knows, too. */
+/*
+ * Hand out the parts of consecutive pages. Returns 0, or the first error, which the page knows,
+ * too.
+ */
 static int transfer_pages(struct transfer *transfer, struct page **pages, unsigned int nr)
 {
 	unsigned int block_shift = transfer->sector_shift + SECTOR_SHIFT;
@@ -188,6 +194,8 @@ static int transfer_pages(struct transfer *transfer, struct page **pages, unsign
 
 	left = MIN(left, (file_off_t)nr << PAGE_SHIFT);
 	wanted = DIV_ROUND_UP((unsigned int)left, 1u << block_shift);
+	if (transfer->write && transfer->lookup)
+		wanted = nr * per_page;
 	for (unsigned int i = 0; i < nr; i++) {
 		struct page *page = pages[i];
 		unsigned int valid = MIN(left, (file_off_t)PAGE_SIZE);

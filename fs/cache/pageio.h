@@ -15,8 +15,8 @@
 typedef int (*block_lookup)(struct inode *inode, uint64_t block, unsigned int max, uint64_t *first);
 
 /*
- * Where the bytes of a file are, for IO that does not use the cache (fs/file/direct.h): in blocks of 1 << block_shift bytes on
- * `device`. lookup NULL: the file is the device.
+ * Where the bytes of a file are, for IO that does not use the cache (fs/file/direct.h): in blocks
+ * of 1 << block_shift bytes on `device`. lookup NULL: the file is the device.
  */
 struct file_store {
 	struct block_device *device;
@@ -27,11 +27,6 @@ struct file_store {
 struct direct_ops {
 	/* Say where the bytes of the file are. Never sleeps. */
 	void (*store)(const struct inode *inode, struct file_store *store);
-	/*
-	 * The number of the transaction that room belongs to which begin_add gives from now on. Never sleeps. NULL: room is
-	 * not given in transactions.
-	 */
-	uint32_t (*transaction)(const struct inode *inode);
 };
 
 /* May the file be open with O_DIRECT? */
@@ -48,9 +43,10 @@ static inline bool mapping_allows_direct(const struct mapping *mapping)
 void pageio_read(struct block_device *device, struct mapping *mapping, unsigned int block_shift,
 		 block_lookup lookup, struct page **pages, unsigned int nr);
 /*
- * A mapping_ops.write_pages for such files. What lies in holes, or beyond the end of the file, is not
- * written, and the bytes of the last page beyond the end become zeros. Blocks that follow each other on the device
- * share a bio, whatever pages they are in. Returns 0, an error of the lookup, or -ENOMEM.
+ * A mapping_ops.write_pages for such files. What lies in holes, or beyond the end of the file, is
+ * not written, and the bytes of the last page beyond the end become zeros. Blocks that follow each
+ * other on the device share a bio, whatever pages they are in. Returns 0, an error of the lookup,
+ * or -ENOMEM.
  */
 int pageio_write(struct block_device *device, struct mapping *mapping, unsigned int block_shift,
 		 block_lookup lookup, struct page **pages, unsigned int nr);

@@ -1,14 +1,14 @@
 /*
  * The lock of a page, waiting for it, and the end of a page's read.
  *
- * 1. The lock is one bit, PG_LOCKED. It has no owner. The task that starts a read locks the page, and
- *    the completion of the read unlocks it, perhaps in an interrupt.
+ * 1. The lock is one bit, PG_LOCKED. It has no owner. The task that starts a read locks the page,
+ *    and the completion of the read unlocks it, perhaps in an interrupt.
  * 2. Pages share a few wait queues, since a queue in every struct page would cost more than the few
  *    pages that are waited for. PG_WAITERS on a page says that its queue is worth a look.
- * 3. A waiter may be woken for another page of its queue, or for another bit of its page. So it looks
- *    at the page again.
- * 4. page_read_done() ends the read of a page: it sets UPTODATE or ERROR first, and then unlocks the page.
- *    So an unlocked page says how its read has ended.
+ * 3. A waiter may be woken for another page of its queue, or for another bit of its page. So it
+ *    looks at the page again.
+ * 4. page_read_done() ends the read of a page: it sets UPTODATE or ERROR first, and then unlocks
+ *    the page. So an unlocked page says how its read has ended.
  * 5. Lock order: ring->lock < a queue of pages < other wait queues.
  *
  * Waiters join the queue first, and then set PG_WAITERS and test the page. Otherwise
@@ -18,9 +18,9 @@
  *					clears PG_LOCKED, sees no PG_WAITERS, wakes nobody
  *	sets PG_WAITERS, sleeps for ever
  *
- * Both sides change the flags by one atomic operation. If the waiter comes first, the completion sees
- * PG_WAITERS, and the waiter is on the queue already. If the completion comes first, the waiter sees
- * that the page is unlocked.
+ * Both sides change the flags by one atomic operation. If the waiter comes first, the completion
+ * sees PG_WAITERS, and the waiter is on the queue already. If the completion comes first, the
+ * waiter sees that the page is unlocked.
  */
 #include "fs/cache/pagecache.h"
 #include "kernel/init.h"
@@ -70,8 +70,8 @@ int page_wait_slow(struct page *page, unsigned int bits, enum task_state state)
 }
 
 /*
- * Clear a bit and wake those who wait. PG_WAITERS goes as well, since all of them look again. The page
- * itself may be free by the time of the wakeup. Only its address is used then.
+ * Clear a bit and wake those who wait. PG_WAITERS goes as well, since all of them look again. The
+ * page itself may be free by the time of the wakeup. Only its address is used then.
  */
 static void clear_and_wake(struct page *page, unsigned int bit)
 {

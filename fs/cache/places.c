@@ -21,9 +21,10 @@ static int lock_cached(struct mapping *mapping, struct page *page)
 }
 
 /*
- * Remove the locked page for a write. Its place is taken in the same moment, so that no task adds another page. The
- * page is unmapped first: from then on no program can store to it, and what was stored before is written. Returns the page
- * that holds the place, locked and with a reference, or ERR_PTR. On success `old` is unlocked and dropped.
+ * Remove the locked page for a write. Its place is taken in the same moment, so that no task adds
+ * another page. The page is unmapped first: from then on no program can store to it, and what was
+ * stored before is written. Returns the page that holds the place, locked and with a reference, or
+ * ERR_PTR. On success `old` is unlocked and dropped.
  */
 //BOOK: hold-for-write
 static struct page *replace(struct mapping *mapping, struct page *old)
@@ -62,8 +63,9 @@ static int hold_for_write(struct mapping *mapping, struct page *page, struct pag
 }
 
 /*
- * Drop the page, so that its place can be held for a read. Returns 0 to look again, 1 if the page is in use, or an
- * error. A page that is locked is waited for: it is being read, or holds a place for another task.
+ * Drop the page, so that its place can be held for a read. Returns 0 to look again, 1 if the page
+ * is in use, or an error. A page that is locked is waited for: it is being read, or holds a place
+ * for another task.
  */
 static int drop_for_read(struct mapping *mapping, struct page *page)
 {
@@ -81,7 +83,10 @@ static int drop_for_read(struct mapping *mapping, struct page *page)
 	return !dropped;
 }
 
-/* Hold some places from `index` on, where some are needed. Returns how many, 0 to look again, or an error. */
+/*
+ * Hold some places from `index` on, where some are needed. Returns how many, 0 to look again, or an
+ * error.
+ */
 static int hold_some(struct places *places, unsigned int index, unsigned int nr,
 		     enum places_use use, bool *in_use)
 {
@@ -117,7 +122,10 @@ int places_hold(struct places *places, struct mapping *mapping, unsigned int fir
 	places->mapping = mapping;
 	places->first = first;
 	places->nr = 0;
-	/* Many dirty pages are written at once here, and the few that become dirty again one by one. */
+	/*
+	 * Many dirty pages are written at once here, and the few that become dirty again one by
+	 * one.
+	 */
 	n = mapping_write_range(mapping, first, first + nr - 1);
 	while (n >= 0 && !in_use && places->nr < nr) {
 		n = hold_some(places, first + places->nr, nr - places->nr, use, &in_use);
@@ -126,14 +134,9 @@ int places_hold(struct places *places, struct mapping *mapping, unsigned int fir
 	return places->nr > 0 ? (int)places->nr : MIN(n, 0);
 }
 
-/* The disk has not got the bytes of a page that has room: it becomes zeros, unless it lies behind the end. */
-static void fill_with_zeros(struct mapping *mapping, struct page *page)
+/* The disk has not got the bytes of a page that has room: it becomes zeros. */
+static void fill_with_zeros(struct page *page)
 {
-	if (mapping_page_bytes(mapping, page) == 0) {
-		mapping->lost_room = true;
-		mapping_remove_page(mapping, page, true);
-		return;
-	}
 	page_zero(page, 0, PAGE_SIZE);
 	set_bits(&page->flags, PG_UPTODATE);
 }
@@ -144,8 +147,8 @@ static void release(struct mapping *mapping, struct page *page, bool written)
 	if (written)
 		page_clear_dirty(mapping, page);
 	if (page_has(page, PG_DIRTY))
-		fill_with_zeros(mapping, page);
-	if (page_has(page, PG_DIRTY) || !page->mapping || mapping_remove_page(mapping, page, false))
+		fill_with_zeros(page);
+	if (page_has(page, PG_DIRTY) || mapping_remove_page(mapping, page, false))
 		page_unlock(page);
 	else
 		page_read_locked(page); /* the end of the read unlocks it */

@@ -1,8 +1,8 @@
 /*
  * Reading a file's pages into the cache, and reading ahead.
  *
- * 1. mapping_start() makes sure that pages are in the cache or on their way. It waits for memory and
- *    for metadata, but never for data and never for a page lock.
+ * 1. mapping_start() makes sure that pages are in the cache or on their way. It waits for memory
+ *    and for metadata, but never for data and never for a page lock.
  * 2. A page is locked while its read runs. Its end is in fs/cache/pagewait.c.
  * 3. mapping->reads counts the reads that have been started and have not ended.
  */
@@ -67,8 +67,8 @@ static void run_start(struct mapping *mapping, struct run *run)
 }
 
 /*
- * Pages were added for a hole. Returns true if the file has no room for them. A file with a store has
- * room for everything that it holds.
+ * Pages were added for a hole. Returns true if the file has no room for them. A file with a store
+ * has room for everything that it holds.
  */
 static bool lacks_room(struct mapping *mapping, struct page **pages, unsigned int nr)
 {
@@ -89,12 +89,12 @@ static void take_back(struct mapping *mapping, struct page **pages, unsigned int
 /*
  * Append new pages for a hole of the file, [index, index+nr), to the run. A run whose end is
  * elsewhere, or that is full, is started first. Returns how many pages were added at the end of
- * run->pages, which is 0 if another task has filled the hole meanwhile. Returns -ENOMEM, or -ENOSPC if
- * the file has no room for them.
+ * run->pages, which is 0 if another task has filled the hole meanwhile. Returns -ENOMEM, or -ENOSPC
+ * if the file has no room for them.
  *
- * The file may have become shorter since the caller looked at its size. Truncate sets the size first
- * and looks for pages afterwards: either it finds our pages, or we see the new size here and take
- * them back.
+ * The file may have become shorter since the caller looked at its size. Truncate sets the size
+ * first and looks for pages afterwards: either it finds our pages, or we see the new size here and
+ * take them back.
  */
 static int run_append(struct mapping *mapping, struct run *run, unsigned int index, unsigned int nr,
 		      unsigned int flags)
@@ -123,8 +123,8 @@ static int run_append(struct mapping *mapping, struct run *run, unsigned int ind
 /*
  * Read-ahead. A file that is read in order has a window behind the pages that were asked for,
  * [index, end). The window doubles up to WINDOW_MAX pages. It is filled when half of it has been
- * used up, so that the device gets large requests. Tasks that read from one open file at once may mix up
- * the three numbers that it keeps. They are hints, and any values do.
+ * used up, so that the device gets large requests. Tasks that read from one open file at once may
+ * mix up the three numbers that it keeps. They are hints, and any values do.
  */
 static void read_ahead(struct mapping *mapping, struct file *file, struct run *run,
 		       unsigned int index, unsigned int end)

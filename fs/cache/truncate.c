@@ -1,9 +1,10 @@
 /*
- * Whole files and ranges of them in the page cache: truncating, removing and dropping pages. The contract is in fs/cache/pagecache.h.
+ * Whole files and ranges of them in the page cache: truncating, removing and dropping pages. The
+ * contract is in fs/cache/pagecache.h.
  *
- * Each function walks the pages that are there, in the order of their indices, with a reference to one at
- * a time. Pages that other tasks add behind the walk do no harm: a truncated file has got its new size
- * before, and the others take what they find.
+ * Each function walks the pages that are there, in the order of their indices, with a reference to
+ * one at a time. Pages that other tasks add behind the walk do no harm: a truncated file has got
+ * its new size before, and the others take what they find.
  */
 #include "fs/cache/lru.h"
 #include "fs/cache/pagecache.h"
@@ -41,9 +42,9 @@ int mapping_wait_reads(struct mapping *mapping)
 /* ---- truncating and removing ---- */
 
 /*
- * Remove the pages [first, last], each after the end of its read and its write-back. While we wait for
- * the lock of a page, a store through a mapping may replace it. Then it is no longer in the file, but the
- * page that has replaced it has the same index, and is found next.
+ * Remove the pages [first, last], each after the end of its read and its write-back. While we wait
+ * for the lock of a page, a store through a mapping may replace it. Then it is no longer in the
+ * file, but the page that has replaced it has the same index, and is found next.
  */
 static void remove_pages(struct mapping *mapping, unsigned int first, unsigned int last)
 {
@@ -87,7 +88,10 @@ struct page *mapping_begin_truncate(struct mapping *mapping, file_off_t size)
 	if (from == 0)
 		return NULL;
 	if (mapping->ops->has_store) {
-		/* If it has zeros there, as in a hole, it stays as it is, and needs no room on the disk. */
+		/*
+		 * If it has zeros there, as in a hole, it stays as it is, and needs no room on the
+		 * disk.
+		 */
 		page = mapping_read_page(mapping, index);
 		if (IS_ERR(page))
 			return page;

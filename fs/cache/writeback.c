@@ -3,20 +3,22 @@
  *
  * 1. PG_DIRTY says that a page is newer than its store. It is set and cleared only here, so
  *    nr_dirty_pages is the number of dirty pages of files with a store.
- * 2. While a page is being written back it has PG_WRITEBACK and is not locked. It can be read and lent.
- *    Writers wait for the end of the write-back, so that the disk gets one consistent state of the page.
- * 3. Before the write starts, PG_DIRTY is cleared and user mappings are write-protected. A store after
- *    that faults and makes the page dirty again.
- * 4. A page whose write failed stays dirty, and the next sync tries again. mapping->write_error reports
- *    the failure to one fsync.
- * 5. Dirty pages with consecutive indices are written together, so that a file system can make one bio of them. The
- *    first one of such a run is locked first. The others are only tried, because another task may
- *    hold one of them and wait for the first.
- * 6. A task that makes pages dirty calls page_balance_dirty(). If there are too many, it writes back
- *    the pages of its file itself.
+ * 2. While a page is being written back it has PG_WRITEBACK and is not locked. It can be read and
+ *    lent. Writers wait for the end of the write-back, so that the disk gets one consistent state
+ *    of the page.
+ * 3. Before the write starts, PG_DIRTY is cleared and user mappings are write-protected. A store
+ *    after that faults and makes the page dirty again.
+ * 4. A page whose write failed stays dirty, and the next sync tries again. The mapping notes
+ *    the failure, and one fsync reports it.
+ * 5. Dirty pages with consecutive indices are written together, so that a file system can make one
+ *    bio of them. The first one of such a run is locked first. The others are only tried, because
+ *    another task may hold one of them and wait for the first.
+ * 6. A task that makes pages dirty calls page_balance_dirty(). If there are too many, it writes
+ *    back the pages of its file itself.
  */
 #include "fs/cache/writeback.h"
 #include "fs/names/vfs.h"
+#include "kernel/task.h"
 #include "mm/vm/vm.h"
 
 #define DIRTY_PART 8u  /* of memory at most 1/8 is dirty */
@@ -29,7 +31,9 @@ void mapping_count_dirty(struct mapping *mapping, int nr)
 	if (!mapping->ops->has_store)
 		return;
 	atomic_add(&nr_dirty_pages, nr);
-	atomic_add(&mapping->unwritten, nr);
+	atomic_add(&mapping->dirty, nr);
+	if (nr > 0)
+		current->io.stored[1] += (unsigned int)nr << PAGE_SHIFT;
 }
 
 void page_set_dirty(struct page *page)
@@ -62,13 +66,19 @@ void page_write_done(struct page *page, int error)
 	if (error)
 		page_set_dirty(page);
 	if (error == -EIO)
-		page->mapping->write_error = -EIO;
-	/* While the page is written its file stays in memory. A sync may miss the write now, which has ended. */
-	atomic_dec(&page->mapping->unwritten);
+		page->mapping->failed_for_fsync = page->mapping->failed_for_commit = true;
+	/*
+	 * While the page is written its file stays in memory. A sync may miss the write now, which
+	 * has ended.
+	 */
+	atomic_dec(&page->mapping->writing);
 	page_end_writeback(page);
 }
 
-/* The dirty page at index, if it can be locked at once: locked and with a reference. Otherwise NULL. */
+/*
+ * The dirty page at index, if it can be locked at once: locked and with a reference. Otherwise
+ * NULL.
+ */
 static struct page *try_dirty(struct mapping *mapping, unsigned int index)
 {
 	struct page *page = mapping_find(mapping, index);
@@ -85,8 +95,20 @@ static struct page *try_dirty(struct mapping *mapping, unsigned int index)
 	return NULL;
 }
 
+/* A locked dirty page is about to be written. */
+static void begin_writeback(struct mapping *mapping, struct page *page)
+{
+	/* First this: another sync must not find the page neither dirty nor being written. */
+	atomic_inc(&mapping->writing);
+	set_bits(&page->flags, PG_WRITEBACK);
+	page_clear_dirty(mapping, page);
+}
+
 //BOOK: write-run
-/* Start to write a locked dirty page, and the dirty pages behind it. Unlocks the page. Returns as write_pages does. */
+/*
+ * Start to write a locked dirty page, and the dirty pages behind it. Unlocks the page. Returns as
+ * write_pages does.
+ */
 static int write_run(struct mapping *mapping, struct page *page)
 {
 	struct page *pages[RUN_MAX], *next;
@@ -95,10 +117,7 @@ static int write_run(struct mapping *mapping, struct page *page)
 
 	page_ref(page);
 	for (next = page; next; next = nr < RUN_MAX ? try_dirty(mapping, page->index + nr) : NULL) {
-		atomic_inc(&mapping->unwritten);
-		/* First this: another sync must not find the page neither dirty nor being written. */
-		set_bits(&next->flags, PG_WRITEBACK);
-		page_clear_dirty(mapping, next);
+		begin_writeback(mapping, next);
 		pages[nr++] = next;
 	}
 	mapping_protect_run(mapping, pages, nr);
@@ -116,9 +135,7 @@ int page_write_locked(struct mapping *mapping, struct page *page)
 
 	if (error || !page_has(page, PG_DIRTY))
 		return error;
-	atomic_inc(&mapping->unwritten);
-	set_bits(&page->flags, PG_WRITEBACK);
-	page_clear_dirty(mapping, page);
+	begin_writeback(mapping, page);
 	mapping_protect_page(mapping, page);
 	error = mapping->ops->write_pages(mapping, &page, 1);
 	if (!error)
@@ -163,8 +180,8 @@ static int wait_written(struct mapping *mapping, struct page *page)
 }
 
 /*
- * The first page at or after *index, in the same leaf of the tree, that has one of the flags. Sets *index to its index. NULL: there is none, and
- * *index is the first one of the next leaf.
+ * The first page at or after *index, in the same leaf of the tree, that has one of the flags. Sets
+ * *index to its index. NULL: there is none, and *index is the first one of the next leaf.
  */
 static struct page *next_in_leaf(struct mapping *mapping, unsigned int *index, unsigned int bits)
 {
@@ -178,8 +195,8 @@ static struct page *next_in_leaf(struct mapping *mapping, unsigned int *index, u
 }
 
 /*
- * The same in the whole file up to `last`, with a reference. NULL: there is none. A flag may change at any time. The lock is not held
- * for longer than one leaf.
+ * The same in the whole file up to `last`, with a reference. NULL: there is none. A flag may change
+ * at any time. The lock is not held for longer than one leaf.
  */
 static struct page *next_flagged(struct mapping *mapping, unsigned int *index, unsigned int last,
 				 unsigned int bits)
@@ -202,18 +219,18 @@ static struct page *next_flagged(struct mapping *mapping, unsigned int *index, u
 }
 
 /*
- * Call `each` for every page of [index, last] that has one of the flags, each of which makes it an unwritten page. Stops at the
- * first error.
+ * Call `each` for every page of [index, last] that has the flag (PG_DIRTY, PG_WRITEBACK), until
+ * `left`, the number of the file's pages that have it, is 0. Stops at the first error.
  */
 static int for_each_flagged(struct mapping *mapping, unsigned int index, unsigned int last,
-			    unsigned int bits, int (*each)(struct mapping *, struct page *))
+			    unsigned int bits, const struct atomic *left,
+			    int (*each)(struct mapping *, struct page *))
 {
 	struct page *page;
 	int error = 0;
 
-	if (atomic_read(&mapping->unwritten) == 0)
-		return 0;
-	while (!error && (page = next_flagged(mapping, &index, last, bits)) != NULL) {
+	while (!error && atomic_read(left) > 0 &&
+	       (page = next_flagged(mapping, &index, last, bits)) != NULL) {
 		error = each(mapping, page);
 		/* If it was replaced meanwhile, the same index has another page, which counts. */
 		index += READ_ONCE(page->mapping) == mapping;
@@ -222,14 +239,27 @@ static int for_each_flagged(struct mapping *mapping, unsigned int index, unsigne
 	return error;
 }
 
+static bool is_written_back(const struct mapping *mapping)
+{
+	return mapping->ops && mapping->ops->has_store && mapping->ops->write_pages;
+}
+
+int mapping_start_write(struct mapping *mapping)
+{
+	if (!is_written_back(mapping))
+		return 0;
+	return for_each_flagged(mapping, 0, UINT32_MAX, PG_DIRTY, &mapping->dirty, write_back);
+}
+
 int mapping_write_range(struct mapping *mapping, unsigned int first, unsigned int last)
 {
 	int error, waited;
 
-	if (!mapping->ops || !mapping->ops->has_store || !mapping->ops->write_pages)
+	if (!is_written_back(mapping))
 		return 0;
-	error = for_each_flagged(mapping, first, last, PG_DIRTY, write_back);
-	waited = for_each_flagged(mapping, first, last, PG_WRITEBACK, wait_written);
+	error = for_each_flagged(mapping, first, last, PG_DIRTY, &mapping->dirty, write_back);
+	waited = for_each_flagged(mapping, first, last, PG_WRITEBACK, &mapping->writing,
+				  wait_written);
 	return error ? error : waited;
 }
 
@@ -238,15 +268,16 @@ int mapping_write(struct mapping *mapping)
 	return mapping_write_range(mapping, 0, UINT32_MAX);
 }
 
+int mapping_take_error(struct mapping *mapping)
+{
+	return __atomic_exchange_n(&mapping->failed_for_fsync, false, __ATOMIC_SEQ_CST) ? -EIO : 0;
+}
+
 int mapping_sync(struct mapping *mapping)
 {
-	int error = mapping_write(mapping);
+	int error = mapping_write(mapping), failed = mapping_take_error(mapping);
 
-	if (mapping->write_error) {
-		error = mapping->write_error;
-		mapping->write_error = 0;
-	}
-	return error;
+	return failed ? failed : error;
 }
 
 void page_balance_dirty(struct mapping *mapping)
@@ -254,5 +285,21 @@ void page_balance_dirty(struct mapping *mapping)
 	if (mapping->ops->balance)
 		mapping->ops->balance(mapping);
 	if ((unsigned int)atomic_read(&nr_dirty_pages) > nr_frames / DIRTY_PART)
-		(void)mapping_write(mapping); /* its errors wait in write_error for fsync */
+		(void)mapping_write(mapping); /* fsync reports its errors */
+}
+
+//BOOK: grown
+void mapping_grown(struct mapping *mapping, file_off_t old)
+{
+	bool again = mapping->ops && mapping->ops->room_by_parts && old & (PAGE_SIZE - 1);
+	struct page *page;
+
+	while (again && (page = mapping_find(mapping, old >> PAGE_SHIFT)) != NULL) {
+		page_lock(page, TASK_UNINTERRUPTIBLE);
+		again = page->mapping != mapping; /* another page stands there now */
+		if (!again && mapping_protect_page(mapping, page))
+			page_set_dirty(page);
+		page_unlock(page);
+		page_put(page);
+	}
 }

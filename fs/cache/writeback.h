@@ -22,33 +22,58 @@ unsigned int mapping_page_bytes(struct mapping *mapping, const struct page *page
 void page_balance_dirty(struct mapping *mapping);
 
 /*
- * Start to write a page of any file, and its neighbours, if it is dirty and its lock is free. The caller has a reference.
- * Returns as mapping_ops.write_pages, and 0 if there is nothing to do. May sleep for metadata.
+ * Start to write a page of any file, and its neighbours, if it is dirty and its lock is free. The
+ * caller has a reference. Returns as mapping_ops.write_pages, and 0 if there is nothing to do. May
+ * sleep for metadata.
  */
 int page_try_write(struct page *page);
 
 /*
- * For file systems: the write of this page has ended, with `error` 0 or -EIO. Another error means that it was not
- * written as a whole, though nothing is wrong with the disk: the page stays dirty. May be called in an interrupt.
+ * For file systems: the write of this page has ended, with `error` 0 or -EIO. Another error means
+ * that it was not written as a whole, though nothing is wrong with the disk: the page stays dirty.
+ * May be called in an interrupt.
  */
 void page_write_done(struct page *page, int error);
 
+/*
+ * Start to write the dirty pages, without waiting until they are written. Returns 0, -ERESTARTSYS
+ * after a SIGKILL, or -EIO or -ENOMEM if a write could not be started, and the page is dirty still.
+ * May sleep: for metadata, and for the locks of pages.
+ */
+int mapping_start_write(struct mapping *mapping);
+/*
+ * Returns -EIO if a write has failed since the last call, and otherwise 0. For fsync, which reports
+ * a failure once. Never sleeps.
+ */
+int mapping_take_error(struct mapping *mapping);
+/* Has a write failed that fsync has not reported yet? Never sleeps. */
+static inline bool mapping_has_failed(const struct mapping *mapping)
+{
+	return mapping->failed_for_fsync;
+}
 /*
  * Write the dirty pages, and wait until they are written. Returns 0, -ERESTARTSYS after a SIGKILL,
  * or the error of a write since the last call. May sleep.
  */
 int mapping_sync(struct mapping *mapping);
 /*
- * The same, but the error of an earlier write stays for the next mapping_sync(). -ENOMEM: there was no memory to start a
- * write, and the page is dirty still.
+ * The same, but whether the writes have failed is left to mapping_take_error(). -ENOMEM: there was
+ * no memory to start a write, and the page is dirty still.
  */
 int mapping_write(struct mapping *mapping);
 /* The same for the pages [first, last]. Neighbours that are dirty may be written with them. */
 int mapping_write_range(struct mapping *mapping, unsigned int first, unsigned int last);
 /*
- * Write a locked page of a file with a store if it is dirty, and wait until it is written. Mappings of it are write-protected, and it
- * stays locked. Returns 0, -EIO, -ENOMEM, or -ERESTARTSYS after a SIGKILL; after an error it may still be dirty or being written. May sleep.
+ * Write a locked page of a file with a store if it is dirty, and wait until it is written. Mappings
+ * of it are write-protected, and it stays locked. Returns 0, -EIO, -ENOMEM, or -ERESTARTSYS after a
+ * SIGKILL; after an error it may still be dirty or being written. May sleep.
  */
 int page_write_locked(struct mapping *mapping, struct page *page);
+/*
+ * The file has grown from `old` bytes. If the page in which it ended has room for these only, its
+ * mappings are write-protected, so that the next store gets room for the bytes behind them. The
+ * inode has its new size already. inode->lock is held, but no page lock. May sleep.
+ */
+void mapping_grown(struct mapping *mapping, int64_t old);
 
 #endif

@@ -1,8 +1,9 @@
 /*
  * Block devices as files. The raw device is read and written through its own page cache.
  *
- * 1. Each device has one inode on the pseudo file system. It is made when it is first used, and stays.
- *    Its page cache holds the raw device for all /dev nodes and for the metadata of file systems.
+ * 1. Each device has one inode on the pseudo file system. It is made when it is first used, and
+ *    stays. Its page cache holds the raw device for all /dev nodes and for the metadata of file
+ *    systems.
  * 2. Opening a /dev node puts that inode into the open file, in place of the node's own. The file's
  *    path still leads to the node. So fstat describes the node, and reads and writes reach the
  *    device.
@@ -11,9 +12,10 @@
  * 4. Closing a file that was open for writing writes the dirty pages to the device.
  * 5. A splice into the file makes bios directly from the slots, submits many at once, and waits for
  *    them. So bytes that have been written have left the pipe, and errors are reported. Positions
- *    and lengths must be multiples of a sector, or -EINVAL is returned. The places of the range are held
- *    meanwhile (fs/cache/places.h). The bytes of slots of device memory are copied into the cache instead. If the task is killed
- *    before the disk has answered, a kernel task keeps the slots and the places until it has.
+ *    and lengths must be multiples of a sector, or -EINVAL is returned. The places of the range are
+ *    held meanwhile (fs/cache/places.h). The bytes of slots of device memory are copied into the
+ *    cache instead. If the task is killed before the disk has answered, a kernel task keeps the
+ *    slots and the places until it has.
  * 6. A file that is open with O_DIRECT is read and written by fs/file/direct.h.
  * 7. blockdev_lock guards the creation of device->inode.
  */
@@ -59,7 +61,10 @@ static int blockdev_write_pages(struct mapping *mapping, struct page **pages, un
 static int blockdev_begin_write(struct mapping *mapping, struct page *page, unsigned int from,
 				unsigned int to)
 {
-	return 0; /* every page has its place on the device */
+	const struct block_device *device = mapping->inode->private;
+
+	/* Every page has its place. A loop device may have become read-only since it was opened. */
+	return device->read_only ? -EPERM : 0;
 }
 
 static void blockdev_store(const struct inode *inode, struct file_store *store)
@@ -105,6 +110,7 @@ static int blockdev_open(struct inode *inode, struct file *file)
 {
 	struct block_device *device = block_find_number(MAJOR(inode->rdev), MINOR(inode->rdev));
 	struct inode *data;
+	int error;
 
 	if (!device)
 		return -ENXIO;
@@ -113,8 +119,18 @@ static int blockdev_open(struct inode *inode, struct file *file)
 	data = block_inode(device);
 	if (IS_ERR(data))
 		return PTR_ERR(data);
-	/* A file system writes to its disk without this cache. Who opens the disk sees what it has written so far. */
-	if (device->claimed)
+	error = block_open(device);
+	if (error)
+		return error;
+	if (file->exclusive && !block_claim(device)) {
+		block_close(device);
+		return -EBUSY;
+	}
+	/*
+	 * A file system writes to its disk without this cache. Who opens the disk sees what it has
+	 * written so far.
+	 */
+	if (device->claimed && !file->exclusive)
 		mapping_drop_clean(&data->mapping, 0, UINT32_MAX);
 	inode_get(data);
 	inode_put(file->inode);
@@ -126,11 +142,16 @@ static void blockdev_release(struct file *file)
 {
 	if (file->writable) /* a page that fails stays dirty, and the next fsync tries again */
 		(void)mapping_sync(&file->inode->mapping);
+	if (file->exclusive)
+		block_unclaim(file->inode->private);
+	block_close(file->inode->private);
 }
 
 /* ---- from slots to the disk ---- */
 
-/* A write in flight. It belongs to the task that splices, or to the kernel task that took it over. */
+/*
+ * A write in flight. It belongs to the task that splices, or to the kernel task that took it over.
+ */
 struct direct_write {
 	struct places places;
 	struct bio *bios[DIRECT_BIOS];
@@ -142,8 +163,8 @@ struct direct_write {
 };
 
 /*
- * Make bios from the slots, from the first one on, for at most `room` bytes. Makes none if the first slot
- * cannot be written this way or there is no memory.
+ * Make bios from the slots, from the first one on, for at most `room` bytes. Makes none if the
+ * first slot cannot be written this way or there is no memory.
  */
 //BOOK: direct-bios
 static void make_bios(struct direct_write *write, struct block_device *device, uint64_t sector,
@@ -174,8 +195,8 @@ static void make_bios(struct direct_write *write, struct block_device *device, u
 }
 
 /*
- * All bios have ended: free the write and give the places back. Returns the number of bytes before the
- * first error, and sets *error to it.
+ * All bios have ended: free the write and give the places back. Returns the number of bytes before
+ * the first error, and sets *error to it.
  */
 static ssize_t end_write(struct direct_write *write, int *error)
 {
@@ -230,8 +251,8 @@ static bool hold_slots(struct direct_write *write, const struct slot_list *slots
 }
 
 /*
- * The task has been killed, and the disk is still reading the slots' pages. Returns true if a kernel task
- * has taken over the write, and false if there is no memory for that.
+ * The task has been killed, and the disk is still reading the slots' pages. Returns true if a
+ * kernel task has taken over the write, and false if there is no memory for that.
  */
 static bool hand_over(struct direct_write *write, const struct slot_list *slots)
 {
@@ -243,11 +264,11 @@ static bool hand_over(struct direct_write *write, const struct slot_list *slots)
 }
 
 /* Can the slots be written at `pos`? Returns 0 or an error. */
-static int check_place(const struct inode *inode, file_off_t pos, const struct slot_list *slots)
+static int check_place(struct inode *inode, file_off_t pos, const struct slot_list *slots)
 {
 	if (pos % SECTOR_SIZE || slots->slots->len % SECTOR_SIZE)
 		return refuse(EINVAL, "a disk is written in whole sectors");
-	return pos >= inode->size ? -ENOSPC : 0;
+	return pos >= inode_size(inode) ? -ENOSPC : 0;
 }
 
 /*
@@ -257,11 +278,13 @@ static int check_place(const struct inode *inode, file_off_t pos, const struct s
 static ssize_t write_slots(struct inode *inode, file_off_t pos, const struct slot_list *slots,
 			   int *error)
 {
-	file_off_t end = MIN(inode->size, pos + (file_off_t)MIN(slots->bytes, DIRECT_BYTES));
-	struct direct_write *write = kzalloc(sizeof(*write), 0);
+	file_off_t end = MIN(inode_size(inode), pos + (file_off_t)MIN(slots->bytes, DIRECT_BYTES));
+	struct direct_write *write = end > pos ? kzalloc(sizeof(*write), 0) : NULL;
 	unsigned int first = pos >> PAGE_SHIFT;
 	int held;
 
+	if (end <= pos) /* a loop device may have become shorter meanwhile */
+		*error = -ENOSPC;
 	if (!write)
 		return 0;
 	held = places_hold(&write->places, &inode->mapping, first,
@@ -377,7 +400,8 @@ static long blockdev_ioctl(struct file *file, unsigned int command, unsigned lon
 	case BLKFLSBUF:
 		return flush_buffers(device);
 	default:
-		return -ENOTTY;
+		return device->ops->ioctl ? device->ops->ioctl(device, file, command, argument)
+					  : -ENOTTY;
 	}
 }
 

@@ -27,14 +27,17 @@ struct chrdev *chrdev_find(unsigned int rdev);
 int chrdev_register(unsigned int major, unsigned int minor, const char *name, unsigned int mode,
 		    const struct file_ops *ops, void *private);
 
-/* ---- raw disks: fs/dev/blockdev.c, fs/file/sync.c ---- */
+/* ---- raw disks: fs/dev/blockdev.c, fs/dev/disk_age.c, fs/file/sync.c ---- */
 extern const struct file_ops block_file_ops; /* the raw device through its page cache */
 /*
  * Returns the inode whose page cache holds the raw bytes of the device, without a reference: once
  * made, it stays in device->inode. Returns ERR_PTR(-ENOMEM) on failure. May sleep.
  */
 struct inode *block_inode(struct block_device *device);
-/* mapping_ops.balance of raw disks: have the pages written in some seconds. Never sleeps. fs/dev/disk_age.c */
+/*
+ * mapping_ops.balance of raw disks: have the pages written in some seconds. Never sleeps.
+ * fs/dev/disk_age.c
+ */
 void disk_is_dirty(struct mapping *mapping);
 /* Write the raw device's dirty pages, and flush the disk's cache. Returns 0 or -EIO. May sleep. */
 int block_sync(struct block_device *device);

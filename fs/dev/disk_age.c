@@ -1,11 +1,15 @@
 /*
- * How long the dirty pages of a raw disk may stay in memory: DISK_AGE seconds. (Commits write those of a file system.)
+ * How long the dirty pages of a raw disk may stay in memory: DISK_AGE seconds. (Commits write those
+ * of a file system.)
  *
- * 1. A kernel task writes the dirty pages of all raw disks DISK_AGE seconds after one of them has become dirty. It sleeps while none is.
- * 2. It only starts writes, and tries the locks of pages, so a disk that does not answer holds up no other disk. What it has had to
- *    leave out comes next time.
- * 3. dirty_again is set before the task is woken, and the task clears it before it looks at the disks. So a page that becomes dirty later
- *    is not forgotten.
+ * 1. A kernel task writes the dirty pages of all raw disks DISK_AGE seconds after one of them has
+ *    become dirty. It sleeps while there are none.
+ * 2. It only starts writes, and only tries the locks of pages, so a disk that does not answer holds
+ *    up no other disk. As long as a disk has pages that are dirty or being written
+ *    (mapping->dirty, mapping->writing), the task looks again DISK_AGE seconds later. So it also
+ *    finds a page whose write has failed, although page_write_done() wakes nobody.
+ * 3. dirty_again is set before the task is woken, and the task clears it before it looks at the
+ *    disks. So a page that becomes dirty later is not forgotten.
  */
 #include "drivers/disk/block.h"
 #include "fs/cache/writeback.h"
@@ -37,7 +41,7 @@ static void write_disk(struct mapping *mapping)
 			(void)page_try_write(page);
 		page_put(page);
 	}
-	if (atomic_read(&mapping->unwritten) > 0)
+	if (atomic_read(&mapping->dirty) > 0 || atomic_read(&mapping->writing) > 0)
 		dirty_again = true; /* look again, at what fails and at what was locked */
 }
 

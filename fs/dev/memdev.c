@@ -5,7 +5,8 @@
  *    of the file.
  * 2. zero and full supply zeros without end. A splice from them publishes the zero page and copies
  *    nothing. Writing to full returns -ENOSPC.
- * 3. random and urandom are the same generator (kernel/random.c). Bytes written to them are mixed in.
+ * 3. random and urandom are the same generator (kernel/random.c). Bytes written to them are mixed
+ *    in.
  */
 #include "fs/dev/device.h"
 #include "fs/splice/copy.h"

@@ -1,8 +1,8 @@
 /*
  * Special files: device numbers, and opening a node.
  *
- * 1. Character devices are registered by number, and open(2) of a node finds them by it. They never go
- *    away, so a device that has been found stays valid.
+ * 1. Character devices are registered by number, and open(2) of a node finds them by it. They never
+ *    go away, so a device that has been found stays valid.
  * 2. Drivers and initcalls register at boot, one after another. The list is complete when the first
  *    file is opened, and needs no lock.
  */

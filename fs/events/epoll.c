@@ -1,8 +1,8 @@
 /*
  * An epoll's items and its ready list. The contract is in fs/events/epoll.h.
  *
- * No event is lost. The item is put on the ready list before a sleeper is looked for, and a sleeper joins
- * its queue before it looks at the list:
+ * No event is lost. The item is put on the ready list before a sleeper is looked for, and a sleeper
+ * joins its queue before it looks at the list:
  *
  *	epoll_wait			item_woken()
  *	the ready list is empty
@@ -25,6 +25,7 @@
 #include "kernel/syscall.h"
 #include "mm/slab.h"
 #include "mm/vm/iter.h"
+#include "mm/vm/uaccess.h"
 
 #define KEY_LAST ((1u << EPOLL_KEY_NUMBER_BITS) - 1)
 
@@ -104,8 +105,9 @@ static void leave(struct epoll_join *join)
 }
 
 /*
- * The queue may be another one than before, because a socket has been connected. Both exist while the file
- * is open. The queue of a process (signalfd) stays that of the process that added the file.
+ * The queue may be another one than before, because a socket has been connected. Both exist while
+ * the file is open. The queue of a process (signalfd) stays that of the process that added the
+ * file.
  */
 static void item_join(struct poll_table *table, struct wait_queue *queue, unsigned int events)
 {
@@ -198,9 +200,9 @@ static int report(struct epoll_item *item, struct iter *to)
 }
 
 /*
- * Report up to `max` items of the ready list. What joins the list meanwhile is left for the next time, and
- * so are items that were reported and joined it again. epoll->mutex is held, so no other task removes
- * items.
+ * Report up to `max` items of the ready list. What joins the list meanwhile is left for the next
+ * time, and so are items that were reported and joined it again. epoll->mutex is held, so no other
+ * task removes items.
  */
 //BOOK: epoll-scan
 static int scan(struct epoll *epoll, struct iter *to, unsigned int max)
@@ -248,15 +250,33 @@ static int lock_and_scan(struct epoll *epoll, struct iter *to, unsigned int max)
 }
 
 /*
- * wake_one() may have woken this task for an event although its time was over, or a signal came. So it
- * does not give up as long as something is on the list.
+ * The events are copied under a mutex, where no page can be faulted in. So make the pages present
+ * that the events of all items would need. If the first page is enough, epoll_collect() faults it
+ * in when it has to.
+ */
+static void fault_in_rest(struct epoll *epoll, const struct iter *to, unsigned int max)
+{
+	size_t bytes = MIN(max, READ_ONCE(epoll->nr_items)) * sizeof(struct epoll_event);
+	size_t at = PAGE_SIZE - (uintptr_t)to->at % PAGE_SIZE;
+
+	for (; at < bytes && !user_fault_in(to->at + at, 1, true); at += PAGE_SIZE)
+		;
+}
+
+/*
+ * wake_one() may have woken this task for an event although its time was over, or a signal came. So
+ * it does not give up as long as something is on the list.
  */
 int epoll_collect(struct epoll *epoll, struct iter *to, unsigned int max, uint64_t deadline)
 {
 	int error = 0, n;
 
 	for (;;) {
-		n = has_ready(epoll) ? lock_and_scan(epoll, to, max) : 0;
+		n = 0;
+		if (has_ready(epoll)) {
+			fault_in_rest(epoll, to, max);
+			n = lock_and_scan(epoll, to, max);
+		}
 		if (n == -EFAULT)
 			n = iter_fault_in(to, sizeof(struct epoll_event), true, true);
 		else if (n == 0 && (error || deadline == 0))
@@ -298,6 +318,7 @@ static int insert(struct epoll_item *item, unsigned int fd)
 		return -ENOSPC;
 	item->node.key = key;
 	tree_insert(&item->epoll->items, &item->node);
+	WRITE_ONCE(item->epoll->nr_items, item->epoll->nr_items + 1);
 	return 0;
 }
 
@@ -360,6 +381,7 @@ static void item_forget(struct epoll_item *item)
 {
 	unwatch(item);
 	tree_remove(&item->epoll->items, &item->node);
+	WRITE_ONCE(item->epoll->nr_items, item->epoll->nr_items - 1);
 }
 
 /* Once the item has left the queues, item_woken() does not run for it any more. */
@@ -379,8 +401,8 @@ void epoll_item_remove(struct epoll_item *item)
 }
 
 /*
- * Join the file's queues, or look at it again after a change of what is wanted. If the file is ready, that
- * is an event.
+ * Join the file's queues, or look at it again after a change of what is wanted. If the file is
+ * ready, that is an event.
  */
 static void item_look(struct epoll_item *item)
 {
@@ -419,8 +441,9 @@ static int start(struct epoll_item *item, unsigned int fd, bool nested)
 }
 
 /*
- * An item is allocated before any lock is taken, because an allocation may wait until a process has ended,
- * and the end of a process closes files. Paths are checked only where an event goes on to other epolls.
+ * An item is allocated before any lock is taken, because an allocation may wait until a process has
+ * ended, and the end of a process closes files. Paths are checked only where an event goes on to
+ * other epolls.
  */
 int epoll_add(struct epoll *epoll, struct file *file, unsigned int fd,
 	      const struct epoll_event *event)

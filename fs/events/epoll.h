@@ -1,22 +1,22 @@
 /*
  * epoll: which of many files are ready, without asking all of them.
  *
- * 1. An item is a descriptor that an epoll watches: a file and the number under which it was added. It
- *    holds no reference to the file, and goes away when the last reference to the file does.
- * 2. An item stays on the wait queues of its file, with a function, item_woken(). An event puts the item
- *    on the ready list. epoll_wait asks only the files of that list (file_ops.poll), because a wakeup is
- *    a hint. A file that is not ready leaves the list until its next event. So the cost of epoll_wait
- *    depends on how many files are ready, and not on how many are watched.
- * 3. A level-triggered item that was reported goes back to the end of the list, and is asked again by the
- *    next epoll_wait. An edge-triggered item does not, so it is reported again only after another
- *    event.
+ * 1. An item is a descriptor that an epoll watches: a file and the number under which it was added.
+ *    It holds no reference to the file, and goes away when the last reference to the file does.
+ * 2. An item stays on the wait queues of its file, with a function, item_woken(). An event puts the
+ *    item on the ready list. epoll_wait asks only the files of that list (file_ops.poll), because a
+ *    wakeup is a hint. A file that is not ready leaves the list until its next event. So the cost
+ *    of epoll_wait depends on how many files are ready, and not on how many are watched.
+ * 3. A level-triggered item that was reported goes back to the end of the list, and is asked again
+ *    by the next epoll_wait. An edge-triggered item does not, so it is reported again only after
+ *    another event.
  * 4. An epoll is a file that can be watched itself. Circles and deep chains are refused
  *    (fs/events/epoll_nest.c).
- * 5. Locks, in their order: epoll_nesting (a mutex) < epoll->mutex, an outer epoll's before that of an
- *    epoll that it watches < locks that polls take < a wait queue's lock < epoll->lock. After releasing
- *    epoll->lock, item_woken() wakes `sleepers` and `watchers`, still under the first queue's lock. That
- *    may call item_woken() for an outer epoll. `watchers` of an inner epoll is locked before that of an
- *    outer one.
+ * 5. Locks, in their order: epoll_nesting (a mutex) < epoll->mutex, an outer epoll's before that of
+ *    an epoll that it watches < locks that polls take < a wait queue's lock < epoll->lock. After
+ *    releasing epoll->lock, item_woken() wakes `sleepers` and `watchers`, still under the first
+ *    queue's lock. That may call item_woken() for an outer epoll. `watchers` of an inner epoll is
+ *    locked before that of an outer one.
  * 6. epoll->mutex is held while files are asked, and while events are copied to the program without
  *    faulting pages in. It is never held while waiting for anything but inner mutexes.
  */
@@ -34,7 +34,10 @@
 #define EPOLL_OPTIONS  (EPOLLEXCLUSIVE | EPOLLWAKEUP | EPOLLONESHOT | EPOLLET)
 
 #define EPOLL_QUEUES   2 /* wait queues of one file */
-/* Lower bits of an item's key. They number the items under one descriptor: earlier files of it may still be open. */
+/*
+ * Lower bits of an item's key. They number the items under one descriptor: earlier files of it may
+ * still be open.
+ */
 #define EPOLL_KEY_NUMBER_BITS 16u
 
 struct epoll_event { /* in the layout of user programs: 12 bytes */
@@ -43,8 +46,9 @@ struct epoll_event { /* in the layout of user programs: 12 bytes */
 };
 
 struct epoll {
-	struct mutex mutex; /* for `items` and to remove from `ready` */
+	struct mutex mutex; /* for `items`, nr_items, and to remove from `ready` */
 	struct tree_node *items;
+	unsigned int nr_items;
 	spinlock_t lock; /* irqsave; for `ready`, and `events` and `ready_link` of items */
 	struct list ready;
 	struct wait_queue sleepers; /* tasks in epoll_wait */
@@ -91,8 +95,8 @@ struct file *epoll_make(void);
 /* ---- fs/events/epoll.c ---- */
 
 /*
- * Watch a file under the number fd, change what is wanted of it, or watch it no longer. Return 0, -EEXIST,
- * -ENOENT, -ELOOP, -ENOSPC, -ENOMEM, -EINVAL or -ERESTARTSYS. May sleep.
+ * Watch a file under the number fd, change what is wanted of it, or watch it no longer. Return 0,
+ * -EEXIST, -ENOENT, -ELOOP, -ENOSPC, -ENOMEM, -EINVAL or -ERESTARTSYS. May sleep.
  */
 int epoll_add(struct epoll *epoll, struct file *file, unsigned int fd,
 	      const struct epoll_event *event);
@@ -100,14 +104,14 @@ int epoll_modify(struct epoll *epoll, struct file *file, unsigned int fd,
 		 const struct epoll_event *event);
 int epoll_delete(struct epoll *epoll, struct file *file, unsigned int fd);
 /*
- * Wait until files are ready, but no longer than until time_now() is `deadline` (0: do not wait), and
- * copy up to `max` events. `to` has room for them. Returns how many there are, 0 if the time has passed,
- * -EINTR, -EFAULT or -ERESTARTSYS. May sleep.
+ * Wait until files are ready, but no longer than until time_now() is `deadline` (0: do not wait),
+ * and copy up to `max` events. `to` has room for them. Returns how many there are, 0 if the time
+ * has passed, -EINTR, -EFAULT or -ERESTARTSYS. May sleep.
  */
 int epoll_collect(struct epoll *epoll, struct iter *to, unsigned int max, uint64_t deadline);
 /*
- * Returns true if the epoll has something to report. Items whose files are not ready leave the ready list. epoll->mutex is
- * held.
+ * Returns true if the epoll has something to report. Items whose files are not ready leave the
+ * ready list. epoll->mutex is held.
  */
 bool epoll_has_events(struct epoll *epoll);
 /* Remove and free an item. epoll->mutex is held. Never sleeps. */
@@ -116,13 +120,13 @@ void epoll_item_remove(struct epoll_item *item);
 /* ---- fs/events/epoll_nest.c ---- */
 
 /*
- * May `epoll` watch the epoll `target`? Returns 0, or -ELOOP if that makes a circle, or a chain that is
- * too deep. epoll_nesting is held. May sleep.
+ * May `epoll` watch the epoll `target`? Returns 0, or -ELOOP if that makes a circle, or a chain
+ * that is too deep. epoll_nesting is held. May sleep.
  */
 int epoll_check_loop(struct epoll *epoll, struct epoll *target);
 /*
- * Returns 0, or -EINVAL if an event of the file, or of a file that is watched through it, would now travel
- * too many ways. epoll_nesting is held. May sleep.
+ * Returns 0, or -EINVAL if an event of the file, or of a file that is watched through it, would now
+ * travel too many ways. epoll_nesting is held. May sleep.
  */
 int epoll_check_paths(struct file *file);
 

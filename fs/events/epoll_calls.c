@@ -47,7 +47,10 @@ static long control(struct file *file, unsigned int op, struct file *target, uns
 	if (exclusive &&
 	    (op == EPOLL_CTL_MOD || file_epoll(target) || event->events & ~EXCLUSIVE_MASK))
 		return refuse(EINVAL, "EPOLLEXCLUSIVE does not go together with that");
-	/* Whoever wants EPOLLWAKEUP needs a capability that no process has. Without it, it is dropped. */
+	/*
+	 * Whoever wants EPOLLWAKEUP needs a capability that no process has. Without it, it is
+	 * dropped.
+	 */
 	event->events = (event->events & ~EPOLLWAKEUP) | POLLERR | POLLHUP;
 	switch (op) {
 	case EPOLL_CTL_ADD:

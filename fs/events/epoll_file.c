@@ -1,5 +1,6 @@
 /*
- * The open file of an epoll, and the end of a file that an epoll watches. The contract is in fs/events/epoll.h.
+ * The open file of an epoll, and the end of a file that an epoll watches. The contract is in
+ * fs/events/epoll.h.
  */
 #include "fs/events/epoll.h"
 #include "fs/events/event_file.h"
@@ -18,8 +19,8 @@ unsigned int epoll_max_user_watches;
 SLAB_CACHE(epoll_cache, "epoll", struct epoll, 0);
 
 /*
- * The last reference to a watched file has gone. Its queues still exist. Items of the file can vanish
- * meanwhile only because their epoll is closed, which also takes epoll_nesting.
+ * The last reference to a watched file has gone. Its queues still exist. Items of the file can
+ * vanish meanwhile only because their epoll is closed, which also takes epoll_nesting.
  */
 static void leave_epolls(struct file *file)
 {
@@ -91,6 +92,7 @@ static void epoll_show(struct file *file, struct text *text)
 }
 
 static const struct file_ops epoll_file_ops = {
+	.ignores_seek = true,
 	.release = epoll_release,
 	.poll = epoll_poll,
 	.show = epoll_show,

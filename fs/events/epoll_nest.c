@@ -1,7 +1,7 @@
 /*
- * Epolls that watch epolls. An event travels from a file to the epolls that watch it, and on to those that
- * watch these. One wakeup goes all these ways, with spinlocks held. So they must end, and must be neither
- * too many nor too long. The limits are those of Linux.
+ * Epolls that watch epolls. An event travels from a file to the epolls that watch it, and on to
+ * those that watch these. One wakeup goes all these ways, with spinlocks held. So they must end,
+ * and must be neither too many nor too long. The limits are those of Linux.
  */
 #include "fs/events/epoll.h"
 #include "kernel/syscall.h"
@@ -20,8 +20,9 @@ static struct epoll_item *item_before(struct epoll *epoll, struct epoll_item *it
 }
 
 /*
- * An epoll can be reached in many ways, because it can be watched under many descriptors. Each check looks
- * at it once, and notes the result. `visits` numbers the checks, and epoll_nesting guards it.
+ * An epoll can be reached in many ways, because it can be watched under many descriptors. Each
+ * check looks at it once, and notes the result. `visits` numbers the checks, and epoll_nesting
+ * guards it.
  */
 static unsigned int visits;
 
@@ -33,9 +34,9 @@ static int note(struct epoll *epoll, int depth)
 }
 
 /*
- * Returns the length of the longest chain of epolls that `from` watches, 0 if it watches none, or -ELOOP
- * if `wanted` is in a chain. The chains that exist are not longer than NESTS_MAX, and nobody else makes
- * new ones meanwhile, so the recursion ends.
+ * Returns the length of the longest chain of epolls that `from` watches, 0 if it watches none, or
+ * -ELOOP if `wanted` is in a chain. The chains that exist are not longer than NESTS_MAX, and nobody
+ * else makes new ones meanwhile, so the recursion ends.
  */
 static int depth_below(struct epoll *from, struct epoll *wanted)
 {
@@ -93,8 +94,9 @@ int epoll_check_loop(struct epoll *epoll, struct epoll *target)
 }
 
 /*
- * Count the ways from a file up to epolls that no other epoll watches. watches_lock is held, which keeps
- * the items of all files. Each of their epolls has an open file, or waits for epoll_nesting to close it.
+ * Count the ways from a file up to epolls that no other epoll watches. watches_lock is held, which
+ * keeps the items of all files. Each of their epolls has an open file, or waits for epoll_nesting
+ * to close it.
  */
 static bool paths_fit(struct file *file, unsigned int depth, unsigned int paths[NESTS_MAX + 1])
 {

@@ -1,13 +1,13 @@
 /*
  * eventfd: a counter of 64 bits that is read and written as a file.
  *
- * 1. A write of 8 bytes adds to the counter, and waits while the sum would exceed EVENTFD_MAX. A read
- *    returns the counter and sets it to 0. With EFD_SEMAPHORE it returns 1 and subtracts 1. A read waits
- *    while the counter is 0.
- * 2. `lock`, a plain spinlock, guards the counter. The 8 bytes are copied to the reader under it, without
- *    faulting pages in. A read that fails therefore takes nothing.
- * 3. Each change of the counter comes before the wakeup, and a sleeper reads the counter under the lock
- *    after it has joined its queue:
+ * 1. A write of 8 bytes adds to the counter, and waits while the sum would exceed EVENTFD_MAX. A
+ *    read returns the counter and sets it to 0. With EFD_SEMAPHORE it returns 1 and subtracts 1. A
+ *    read waits while the counter is 0.
+ * 2. `lock`, a plain spinlock, guards the counter. The 8 bytes are copied to the reader under it,
+ *    without faulting pages in. A read that fails therefore takes nothing.
+ * 3. Each change of the counter comes before the wakeup, and a sleeper reads the counter under the
+ *    lock after it has joined its queue:
  *
  *	reader				writer
  *	counter == 0
@@ -161,6 +161,7 @@ static void eventfd_show(struct file *file, struct text *text)
 }
 
 static const struct file_ops eventfd_file_ops = {
+	.ignores_seek = true,
 	.release = eventfd_release,
 	.read = eventfd_read,
 	.write = eventfd_write,
@@ -181,7 +182,7 @@ static struct file *eventfd_make(unsigned int initial, unsigned int flags)
 	event->semaphore = flags & EFD_SEMAPHORE;
 	wait_queue_init(&event->readable, "eventfd readable");
 	wait_queue_init(&event->writable, "eventfd writable");
-	file = event_file("[eventfd]", &eventfd_file_ops, event, O_RDWR | flags);
+	file = event_file("[eventfd]", &eventfd_file_ops, event, O_RDWR | (flags & O_NONBLOCK));
 	if (IS_ERR(file))
 		slab_free(eventfd_cache, event);
 	return file;

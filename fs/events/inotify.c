@@ -1,15 +1,16 @@
 /*
  * inotify: what happens to files, as a file to read.
  *
- * 1. An instance has watches, each with a number, and a queue of events. Each watch is also in the list of
- *    its inode (fs/names/notify.h), whose events call watch_notify() with inode_watch_lock held.
- * 2. instance->lock, a plain spinlock taken within inode_watch_lock, guards the queue. instance->mutex
- *    guards the tree of watches, and is not taken by events.
- * 3. An event equal to the last one in the queue is dropped. If the queue is full, or there is no memory,
- *    IN_Q_OVERFLOW is put there instead, in a place that is kept for it.
- * 4. A watch ends when it is removed, by its one event (IN_ONESHOT), or when its inode goes. IN_IGNORED is
- *    the last event of each, unless the instance is closed. A watch that ended by itself goes to the list
- *    `ended`, and is freed by the next call that adds or removes one.
+ * 1. An instance has watches, each with a number, and a queue of events. Each watch is also in the
+ *    list of its inode (fs/names/notify.h), whose events call watch_notify() with inode_watch_lock
+ *    held.
+ * 2. instance->lock, a plain spinlock taken within inode_watch_lock, guards the queue.
+ *    instance->mutex guards the tree of watches, and is not taken by events.
+ * 3. An event equal to the last one in the queue is dropped. If the queue is full, or there is no
+ *    memory, IN_Q_OVERFLOW is put there instead, in a place that is kept for it.
+ * 4. A watch ends when it is removed, by its one event (IN_ONESHOT), or when its inode goes.
+ *    IN_IGNORED is the last event of each, unless the instance is closed. A watch that ended by
+ *    itself goes to the list `ended`, and is freed by the next call that adds or removes one.
  * 5. A reader joins `readable` before it looks at the queue, and an event is in the queue before
  *    `readable` is woken:
  *
@@ -206,8 +207,8 @@ static struct watch *find_number(struct instance *instance, int wd)
 }
 
 /*
- * If the instance watches the inode already, change the mask. Returns the number of the watch, 0 if there is
- * none, or -EEXIST with IN_MASK_CREATE.
+ * If the instance watches the inode already, change the mask. Returns the number of the watch, 0 if
+ * there is none, or -EEXIST with IN_MASK_CREATE.
  */
 static int change_mask(struct instance *instance, struct inode *inode, uint32_t mask)
 {
@@ -302,8 +303,8 @@ static void remove_first(struct instance *instance, struct queued_event *event)
 }
 
 /*
- * Copy the first event, without faulting pages in. Returns its size, 0 if there is none, -EINVAL if there is
- * no room for it, or -EFAULT. *needed is set to its size in any case.
+ * Copy the first event, without faulting pages in. Returns its size, 0 if there is none, -EINVAL if
+ * there is no room for it, or -EFAULT. *needed is set to its size in any case.
  */
 static ssize_t take_event(struct instance *instance, struct iter *to, size_t *needed)
 {
@@ -419,6 +420,7 @@ static void inotify_release(struct file *file)
 }
 
 static const struct file_ops inotify_file_ops = {
+	.ignores_seek = true,
 	.async = ASYNC_AT_ONCE,
 	.release = inotify_release,
 	.read = inotify_read,
@@ -530,7 +532,7 @@ long sys_inotify_add_watch(int number, const char __user *name, uint32_t mask)
 	struct fd fd;
 	long result = -EBADF;
 
-	if (!(mask & IN_KNOWN))
+	if (!mask || mask & ~IN_KNOWN)
 		return refuse(EINVAL, "no event");
 	fd = fd_get(number);
 	if (fd.file &&

@@ -1,12 +1,12 @@
 /*
  * signalfd: the pending signals of whoever reads, as a file.
  *
- * 1. A read takes pending signals out of the file's mask, those of the reading thread and of its process,
- *    whether they are blocked or not (a program blocks them, or they are handled at once). It returns one
- *    struct signalfd_siginfo for each. The file itself has nothing but the mask.
- * 2. So a child that inherits the file reads its own signals, and a poll asks for those of the task that
- *    polls. An epoll is woken for the signals of the process that added the file to it, and asks for
- *    those of the process that calls epoll_wait, as on Linux.
+ * 1. A read takes pending signals out of the file's mask, those of the reading thread and of its
+ *    process, whether they are blocked or not (a program blocks them, or they are handled at once).
+ *    It returns one struct signalfd_siginfo for each. The file itself has nothing but the mask.
+ * 2. So a child that inherits the file reads its own signals, and a poll asks for those of the task
+ *    that polls. An epoll is woken for the signals of the process that added the file to it, and
+ *    asks for those of the process that calls epoll_wait, as on Linux.
  * 3. The memory of the reader is brought in before a signal is taken.
  */
 #include "fs/events/event_file.h"
@@ -148,6 +148,7 @@ static void signalfd_show(struct file *file, struct text *text)
 }
 
 static const struct file_ops signalfd_file_ops = {
+	.ignores_seek = true,
 	.release = signalfd_release,
 	.read = signalfd_read,
 	.poll = signalfd_poll,
@@ -171,7 +172,9 @@ static int make(sigmask_t mask, unsigned int flags)
 	return PTR_ERR(file);
 }
 
-/* Give a signalfd another mask. A task that waits for it looks again. Returns 0, -EBADF or -EINVAL. */
+/*
+ * Give a signalfd another mask. A task that waits for it looks again. Returns 0, -EBADF or -EINVAL.
+ */
 static int change(int number, sigmask_t mask)
 {
 	struct fd fd = fd_get(number);

@@ -1,16 +1,16 @@
 /*
  * timerfd: a timer that is waited for and read as a file.
  *
- * 1. A read returns how often the timer has expired since the last read or setting, as a number of 8
- *    bytes, and waits while that is 0.
- * 2. The kernel's timer fires once. If the timerfd repeats, a read or timerfd_gettime counts the intervals
- *    that have passed since, and starts the timer for the next one. So a timer that nobody reads costs
- *    nothing, and wakes a poll once.
- * 3. `mutex` serialises these calls. It is never held during a wait. `lock` guards `ticks`, which the
- *    timer's function sets in an interrupt.
- * 4. Times are those of the wall clock if the timerfd was set for such a time, and otherwise those of time_now().
- *    With TFD_TIMER_CANCEL_ON_SET it fires when somebody sets the wall clock. The next read returns -ECANCELED, forgets
- *    the ticks and starts the timer again.
+ * 1. A read returns how often the timer has expired since the last read or setting, as a number of
+ *    8 bytes, and waits while that is 0.
+ * 2. The kernel's timer fires once. If the timerfd repeats, a read or timerfd_gettime counts the
+ *    intervals that have passed since, and starts the timer for the next one. So a timer that
+ *    nobody reads costs nothing, and wakes a poll once.
+ * 3. `mutex` serialises these calls. It is never held during a wait. `lock` guards `ticks`, which
+ *    the timer's function sets in an interrupt.
+ * 4. Times are those of the wall clock if the timerfd was set for such a time, and otherwise those
+ *    of time_now(). With TFD_TIMER_CANCEL_ON_SET it fires when somebody sets the wall clock. The
+ *    next read returns -ECANCELED, forgets the ticks and starts the timer again.
  * 5. The function sets `ticks` before it wakes, and a reader joins the queue before it looks:
  *
  *	reader				interrupt
@@ -29,9 +29,11 @@
 #include "lib/div64.h"
 #include "mm/slab.h"
 #include "mm/vm/iter.h"
+#include "mm/vm/uaccess.h"
 
 #define TFD_TIMER_ABSTIME	1u
 #define TFD_TIMER_CANCEL_ON_SET 2u
+#define TFD_IOC_SET_TICKS	0x40085400u /* _IOW('T', 0, uint64_t) */
 
 struct timerfd {
 	unsigned int clock;
@@ -75,8 +77,9 @@ static void fire(struct timer *timer)
 }
 
 /*
- * Start the timer for `expires`. The mutex is held, and the timer is not armed. Somebody may have set the wall clock
- * after `wall_sets` was read, when the timer was not in the list yet. Then it fires here.
+ * Start the timer for `expires`. The mutex is held, and the timer is not armed. Somebody may have
+ * set the wall clock after `wall_sets` was read, when the timer was not in the list yet. Then it
+ * fires here.
  */
 static void start(struct timerfd *tfd)
 {
@@ -106,7 +109,10 @@ static bool can_read(struct timerfd *tfd)
 	return ticks_now(tfd) > 0 || READ_ONCE(tfd->cancelled);
 }
 
-/* If the wall clock has been set, forget the ticks, start the timer again, and return true. The mutex is held. */
+/*
+ * If the wall clock has been set, forget the ticks, start the timer again, and return true. The
+ * mutex is held.
+ */
 static bool take_cancel(struct timerfd *tfd)
 {
 	unsigned int flags;
@@ -127,8 +133,8 @@ static bool take_cancel(struct timerfd *tfd)
 }
 
 /*
- * If the timer has fired and repeats, count the intervals that have passed since, and start it for the
- * next one. The mutex is held.
+ * If the timer has fired and repeats, count the intervals that have passed since, and start it for
+ * the next one. The mutex is held.
  */
 static void catch_up(struct timerfd *tfd)
 {
@@ -149,7 +155,10 @@ static void catch_up(struct timerfd *tfd)
 	start(tfd);
 }
 
-/* Copy the number of ticks to the reader. Returns 0, -EAGAIN if there are none, -ECANCELED or -EFAULT. */
+/*
+ * Copy the number of ticks to the reader. Returns 0, -EAGAIN if there are none, -ECANCELED or
+ * -EFAULT.
+ */
 static int take(struct timerfd *tfd, struct iter *to)
 {
 	unsigned int flags;
@@ -213,7 +222,44 @@ static void timerfd_release(struct file *file)
 	slab_free(timerfd_cache, tfd);
 }
 
+/*
+ * TFD_IOC_SET_TICKS: the timer has expired so often. A program that restores a process as it was
+ * uses this.
+ */
+static long set_ticks(struct timerfd *tfd, const void __user *from)
+{
+	unsigned int flags;
+	uint64_t ticks;
+	int error;
+
+	if (copy_from_user(&ticks, from, sizeof(ticks)))
+		return -EFAULT;
+	if (ticks == 0)
+		return refuse(EINVAL, "a timer that has not expired cannot be read");
+	error = mutex_lock_killable(&tfd->mutex);
+	if (error)
+		return error;
+	if (take_cancel(tfd)) {
+		error = -ECANCELED;
+	} else {
+		flags = spin_lock_irqsave(&tfd->lock);
+		tfd->ticks = ticks;
+		spin_unlock_irqrestore(&tfd->lock, flags);
+		wake_all(&tfd->readable);
+	}
+	mutex_unlock(&tfd->mutex);
+	return error;
+}
+
+static long timerfd_ioctl(struct file *file, unsigned int command, unsigned long argument)
+{
+	return command == TFD_IOC_SET_TICKS ? set_ticks(file->private, (void __user *)argument)
+					    : -ENOTTY;
+}
+
 static const struct file_ops timerfd_file_ops = {
+	.ignores_seek = true,
+	.ioctl = timerfd_ioctl,
 	.release = timerfd_release,
 	.read = timerfd_read,
 	.poll = timerfd_poll,
@@ -270,8 +316,8 @@ static struct setting setting_now(struct timerfd *tfd)
 }
 
 /*
- * Stop the timer, forget its ticks, and start it anew. An expiry that is being set can lie in the past: then
- * the timer fires at once, and has passed as many intervals as fit into the time since.
+ * Stop the timer, forget its ticks, and start it anew. An expiry that is being set can lie in the
+ * past: then the timer fires at once, and has passed as many intervals as fit into the time since.
  */
 static void set(struct timerfd *tfd, const struct setting *new, unsigned int options)
 {
@@ -322,7 +368,10 @@ static int setting_to_user(const struct setting *setting, char __user *to)
 	return error ? error : time_to_user(setting->value, to + (wide ? 16 : 8), wide);
 }
 
-/* Set a timer with the flags of timerfd_settime(2) if `new` is not NULL. Sets *old to the setting before. */
+/*
+ * Set a timer with the flags of timerfd_settime(2) if `new` is not NULL. Sets *old to the setting
+ * before.
+ */
 static int exchange(int number, const struct setting *new, unsigned int options,
 		    struct setting *old)
 {

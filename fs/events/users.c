@@ -12,7 +12,9 @@ struct event_user {
 static spinlock_t users_lock = SPINLOCK_INIT("event users"); /* guards the list and all counts */
 static struct list users = LIST_INIT(users);
 
-/* Returns the user with one more reference, or NULL if it is not on the list. users_lock is held. */
+/*
+ * Returns the user with one more reference, or NULL if it is not on the list. users_lock is held.
+ */
 static struct event_user *find(uint32_t uid)
 {
 	struct event_user *user;

@@ -1,6 +1,6 @@
 /*
- * What each user has of the objects that fs/events limits. The user is the one who made an object, by
- * real user id.
+ * What each user has of the objects that fs/events limits. The user is the one who made an object,
+ * by real user id.
  */
 #ifndef FS_EVENTS_USERS_H
 #define FS_EVENTS_USERS_H

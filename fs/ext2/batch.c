@@ -6,6 +6,7 @@
 #include "kernel/task.h"
 
 #define MEMORY_WAIT (10 * NSEC_PER_MSEC)
+#define NO_BLOCK    UINT32_MAX
 
 void ext2_wait_for_memory(void)
 {
@@ -13,12 +14,9 @@ void ext2_wait_for_memory(void)
 	(void)schedule_until(time_now() + MEMORY_WAIT);
 }
 
-int ext2_batch_finish(struct ext2_batch *batch)
+/* All bios have ended. */
+static int end(struct ext2_batch *batch)
 {
-	if (batch->nr > 0) {
-		bio_submit_all(batch->bios, batch->nr, &batch->left);
-		(void)bio_wait_all(&batch->left); /* the task is not killed */
-	}
 	for (unsigned int i = 0; i < batch->nr; i++) {
 		if (batch->bios[i]->error)
 			batch->error = -EIO;
@@ -30,6 +28,42 @@ int ext2_batch_finish(struct ext2_batch *batch)
 	return batch->error;
 }
 
+int ext2_batch_finish(struct ext2_batch *batch)
+{
+	if (batch->nr > 0) {
+		bio_submit_all(batch->bios, batch->nr, &batch->left);
+		bio_wait_all_always(&batch->left);
+	}
+	return end(batch);
+}
+
+int ext2_batch_finish_in_turn(struct ext2_batch *batch)
+{
+	if (batch->nr > 0 && bio_do_in_turn(batch->bios, batch->nr))
+		batch->error = -EIO;
+	return end(batch);
+}
+
+/* Add an empty bio. */
+static struct bio *add_bio(struct ext2_batch *batch, uint64_t sector)
+{
+	struct bio *bio;
+
+	if (batch->nr == EXT2_BATCH_BIOS)
+		(void)ext2_batch_finish(batch);
+	while (!(bio = bio_alloc(batch->fs->sb->device, sector, true, 0)))
+		ext2_wait_for_memory();
+	batch->bios[batch->nr++] = bio;
+	return bio;
+}
+
+void ext2_batch_add_flush(struct ext2_batch *batch)
+{
+	if (batch->fs->sb->device->ops->flush)
+		(void)add_bio(batch, 0);
+	batch->next = NO_BLOCK; /* the next block is a write of its own */
+}
+
 void ext2_batch_add(struct ext2_batch *batch, uint32_t block, struct page *page)
 {
 	const struct ext2_layout *layout = &batch->fs->layout;
@@ -37,12 +71,8 @@ void ext2_batch_add(struct ext2_batch *batch, uint32_t block, struct page *page)
 	struct bio *bio = batch->nr > 0 ? batch->bios[batch->nr - 1] : NULL;
 
 	if (!bio || batch->next != block || !bio_add(bio, page, 0, layout->block_size)) {
-		if (batch->nr == EXT2_BATCH_BIOS)
-			(void)ext2_batch_finish(batch);
-		while (!(bio = bio_alloc(batch->fs->sb->device, sector, true, 0)))
-			ext2_wait_for_memory();
+		bio = add_bio(batch, sector);
 		bio_add(bio, page, 0, layout->block_size);
-		batch->bios[batch->nr++] = bio;
 	}
 	batch->next = block + 1;
 }

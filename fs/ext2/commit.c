@@ -1,10 +1,10 @@
 /*
  * Commits: storing what has changed since the last one. fs/ext2/ext2.h has the contract.
  *
- * 1. The task closes the running transaction with fs->lock held, and does the rest without it, while
- *    operations go on in the next transaction.
- * 2. The task runs nothing of a process, so no signal ends its waits. When memory is short it waits until there is
- *    some: a transaction that is closed has to be stored as a whole.
+ * 1. The task closes the running transaction with fs->lock held, and does the rest without it,
+ *    while operations go on in the next transaction.
+ * 2. The task runs nothing of a process, so no signal ends its waits. When memory is short it waits
+ *    until there is some: a transaction that is closed has to be stored as a whole.
  * 3. The references to inodes are dropped after the commit. That may delete an inode, which is an
  *    operation of its own.
  */
@@ -21,15 +21,17 @@
 #define COMMIT_SECONDS 5u
 #define LOOSE_MAX \
 	256u /* inodes that have changed without an operation, before the task stores them */
+#define WRITE_ROUNDS 2u
 
 static void transaction_init(struct ext2_transaction *transaction, uint32_t id)
 {
-	transaction->id = id;
+	WRITE_ONCE(transaction->id, id);
 	list_init(&transaction->blocks);
 	WRITE_ONCE(transaction->nr_blocks, 0);
 	WRITE_ONCE(transaction->nr_freed, 0);
 	transaction->nr_revoked = 0;
 	radix_init(&transaction->freed);
+	list_init(&transaction->inodes);
 }
 
 /* ---- closing a transaction ---- */
@@ -61,8 +63,8 @@ static int store_orphans(struct ext2_fs *fs)
 }
 
 /*
- * The next inode that has changed, out of the list. If `tied`, only those that an operation of this transaction
- * has changed. NULL: there is none.
+ * The next inode that has changed, out of the list. If `tied`, only those that an operation of this
+ * transaction has changed. NULL: there is none.
  */
 static struct ext2_inode *next_changed(struct ext2_fs *fs, bool tied)
 {
@@ -91,10 +93,10 @@ static bool is_full(const struct ext2_fs *fs)
 }
 
 /*
- * Store the inodes that have changed, and move them to `inodes`. If the transaction becomes full, those that no operation
- * has changed stay for the next one.
+ * Store the inodes that have changed, in the running transaction. If that becomes full, those that
+ * no operation has changed stay for the next one.
  */
-static int store_changed(struct ext2_fs *fs, struct list *inodes)
+static int store_changed(struct ext2_fs *fs)
 {
 	struct ext2_inode *own;
 	int error = 0;
@@ -114,7 +116,7 @@ static int store_changed(struct ext2_fs *fs, struct list *inodes)
 			list_del(&own->committing);
 			inode_put(own->inode);
 		}
-		list_add_tail(inodes, &own->committing);
+		list_add_tail(&fs->running->inodes, &own->committing);
 		failed = store(fs, own);
 		error = error ? error : failed;
 		if (!tied && is_full(fs))
@@ -158,8 +160,8 @@ static void lend_blocks(struct ext2_fs *fs, struct ext2_transaction *transaction
 }
 
 /*
- * Start the next transaction, if all inodes that have changed are stored. Otherwise an inode that changes now would seem to
- * be part of the closed transaction:
+ * Start the next transaction, if all inodes that have changed are stored. Otherwise an inode that
+ * changes now would seem to be part of the closed transaction:
  *
  *	task				fsync
  *	finds no inode that has changed
@@ -185,10 +187,10 @@ static bool start_next(struct ext2_fs *fs, struct ext2_transaction *next)
 
 //BOOK: ext2-close
 /*
- * Close the running transaction, and start another one. Returns the closed one, which may have no blocks. The inodes that
- * it stores are added to `inodes`.
+ * Close the running transaction, and start another one. Returns the closed one, which may have no
+ * blocks.
  */
-static struct ext2_transaction *close_running(struct ext2_fs *fs, struct list *inodes)
+static struct ext2_transaction *close_running(struct ext2_fs *fs)
 {
 	struct ext2_transaction *closed, *next;
 
@@ -199,7 +201,7 @@ static struct ext2_transaction *close_running(struct ext2_fs *fs, struct list *i
 	if (store_orphans(fs) || store_counts(fs))
 		fs->error = -EIO;
 	do
-		if (store_changed(fs, inodes))
+		if (store_changed(fs))
 			fs->error = -EIO;
 	while (!start_next(fs, next));
 	ext2_end_visits(fs);
@@ -210,18 +212,59 @@ static struct ext2_transaction *close_running(struct ext2_fs *fs, struct list *i
 
 /* ---- writing ---- */
 
-/* Write the bytes of a file that has got blocks in this transaction. */
-static int write_data(struct inode *inode)
+/* Nobody will read the bytes of a file without a name after a crash. */
+static bool data_lasts(const struct inode *inode)
 {
-	int error;
+	return inode->nr_links > 0 && inode->mapping.ops;
+}
 
-	if (inode->nr_links == 0 || !inode->mapping.ops)
-		return 0;
-	while ((error = mapping_write(&inode->mapping)) == -ENOMEM)
-		ext2_wait_for_memory();
-	if (!error && inode->mapping.lost_room)
-		return -EIO;
-	return error ? error : inode->mapping.write_error;
+/*
+ * Start to write the bytes of the files that the transaction has stored. They are on their way to
+ * the disk together with the transaction. ext2_finish_data() tries again what could not be started.
+ */
+static void start_data(const struct ext2_transaction *transaction)
+{
+	struct ext2_inode *own;
+
+	list_for_each(own, &transaction->inodes, committing)
+		if (data_lasts(own->inode))
+			(void)mapping_start_write(&own->inode->mapping);
+}
+
+/* A write that has failed leaves its page dirty, so the next round writes it once more. */
+static int finish_file(struct mapping *mapping)
+{
+	for (unsigned int round = 0; round < WRITE_ROUNDS; round++) {
+		int error;
+
+		/* At once: a store that is delayed could hide a failure that comes meanwhile. */
+		(void)__atomic_exchange_n(&mapping->failed_for_commit, false, __ATOMIC_SEQ_CST);
+		while ((error = mapping_write(mapping)) == -ENOMEM)
+			ext2_wait_for_memory();
+		if (error)
+			return error;
+		if (!mapping->failed_for_commit)
+			return 0;
+	}
+	return -EIO;
+}
+
+//BOOK: ext2-finish-data
+int ext2_finish_data(const struct ext2_transaction *transaction)
+{
+	struct ext2_inode *own;
+	int error = 0;
+
+	list_for_each(own, &transaction->inodes, committing) {
+		struct mapping *mapping = &own->inode->mapping;
+
+		if (!error && data_lasts(own->inode))
+			error = finish_file(mapping);
+		/* After the commit, another file may get blocks that are still being written. */
+		else if (!error && atomic_read(&mapping->writing) > 0)
+			(void)mapping_write(mapping);
+	}
+	return error;
 }
 
 /* Write the lent blocks to their places. Returns 0 or -EIO. */
@@ -229,25 +272,21 @@ static int write_blocks(struct ext2_fs *fs, struct ext2_transaction *transaction
 {
 	struct ext2_batch batch = { .fs = fs };
 	struct ext2_block *block;
-	int error;
+	int error = ext2_finish_data(transaction);
 
+	if (error)
+		return error;
 	list_for_each(block, &transaction->blocks, link)
 		ext2_batch_add(&batch, block->page->index, block->page);
 	error = ext2_batch_finish(&batch);
 	return error ? error : ext2_flush(fs);
 }
 
-static int write_transaction(struct ext2_fs *fs, struct ext2_transaction *transaction,
-			     struct list *inodes)
+static int write_transaction(struct ext2_fs *fs, struct ext2_transaction *transaction)
 {
-	struct ext2_inode *own;
-	int error = fs->error;
-
-	list_for_each(own, inodes, committing)
-		if (!error)
-			error = write_data(own->inode);
-	if (error)
-		return error;
+	if (fs->error)
+		return fs->error;
+	start_data(transaction);
 	return fs->log.active ? ext2_journal_write(fs, transaction) : write_blocks(fs, transaction);
 }
 
@@ -270,10 +309,9 @@ static void finish(struct ext2_fs *fs, struct ext2_transaction *transaction)
 /* Commit the running transaction. */
 static void commit(struct ext2_fs *fs)
 {
-	struct list inodes = LIST_INIT(inodes);
-	struct ext2_transaction *transaction = close_running(fs, &inodes);
+	struct ext2_transaction *transaction = close_running(fs);
 
-	if (write_transaction(fs, transaction, &inodes) && !fs->error)
+	if (write_transaction(fs, transaction) && !fs->error)
 		fs->error = -EIO;
 	if (fs->error && !fs->told) {
 		log_error("ext2: %s: writing has failed; nothing is written to it any more",
@@ -283,12 +321,13 @@ static void commit(struct ext2_fs *fs)
 	finish(fs, transaction);
 	fs->committed = transaction->id;
 	wake_all(&fs->commit_queue);
-	list_splice_tail(&fs->done, &inodes);
+	list_splice_tail(&fs->done, &transaction->inodes);
 }
 
 /*
- * Drop the references of what has been committed. That may delete inodes, and operations of this task commit
- * by themselves when there is much to store. So there may be more at the end of the list then.
+ * Drop the references of what has been committed. That may delete inodes, and operations of this
+ * task commit by themselves when there is much to store. So there may be more at the end of the
+ * list then.
  */
 static void drop_done(struct ext2_fs *fs)
 {
@@ -312,7 +351,18 @@ static void close_log(struct ext2_fs *fs)
 
 static bool is_wanted(const struct ext2_fs *fs)
 {
-	return fs->stop || fs->close_log || (int32_t)(fs->wanted - fs->committed) > 0;
+	return fs->stop || fs->close_log || fs->settle || fs->due ||
+	       (int32_t)(fs->wanted - fs->committed) > 0;
+}
+
+/* The timer runs on while commits come and go, so that a commit costs no timer of its own. */
+static void commit_is_due(struct timer *timer)
+{
+	struct ext2_fs *fs = container_of(timer, struct ext2_fs, timer);
+
+	fs->due = true;
+	wake_all(&fs->task_queue);
+	timer_repeat(timer, time_now() + COMMIT_SECONDS * NSEC_PER_SEC);
 }
 
 static bool has_changes(struct ext2_fs *fs)
@@ -331,28 +381,37 @@ static void commit_task(void *arg)
 
 	fs->task = current;
 	while (!fs->stop) {
-		(void)wait_event_until(&fs->task_queue, is_wanted(fs),
-				       time_now() + COMMIT_SECONDS * NSEC_PER_SEC);
+		(void)wait_event_interruptible(&fs->task_queue, is_wanted(fs));
+		fs->due = false; /* first: a change that comes later waits for the next time */
 		while (has_changes(fs) || (int32_t)(fs->wanted - fs->committed) > 0) {
 			commit(fs);
 			drop_done(fs);
 		}
 		if (fs->close_log)
 			close_log(fs);
+		if (fs->settle) {
+			fs->settle = false;
+			wake_all(&fs->commit_queue);
+		}
 	}
+	/* ext2_commit_stop() does not return while this holds the lock, so `fs` stays. */
+	spin_lock(&fs->changed_lock);
 	fs->stopped = true;
 	wake_all(&fs->commit_queue);
+	spin_unlock(&fs->changed_lock);
 }
 
 int ext2_commit_start(struct ext2_fs *fs)
 {
-	fs->stop = fs->stopped = false;
+	fs->stop = fs->stopped = fs->due = false;
 	fs->running = fs->transactions;
 	transaction_init(fs->running, fs->committed + 1);
 	fs->wanted = fs->committed;
 	fs->left = fs->committed - 1;
 	if (IS_ERR(kernel_task_start("ext2 commit", commit_task, fs)))
 		return -ENOMEM;
+	fs->timer.function = commit_is_due;
+	timer_start(&fs->timer, time_now() + COMMIT_SECONDS * NSEC_PER_SEC);
 	return 0;
 }
 
@@ -361,6 +420,9 @@ int ext2_commit_stop(struct ext2_fs *fs)
 	fs->stop = true;
 	wake_all(&fs->task_queue);
 	wait_event(&fs->commit_queue, fs->stopped);
+	(void)timer_stop(&fs->timer);
+	spin_lock(&fs->changed_lock); /* the task has released it */
+	spin_unlock(&fs->changed_lock);
 	return fs->error;
 }
 
@@ -386,6 +448,17 @@ int ext2_commit_close_log(struct ext2_fs *fs)
 	return fs->error;
 }
 
+void ext2_settle(struct super_block *sb)
+{
+	struct ext2_fs *fs = sb->private;
+
+	if (!fs->writable)
+		return;
+	fs->settle = true;
+	wake_all(&fs->task_queue);
+	wait_event(&fs->commit_queue, !fs->settle || fs->stopped);
+}
+
 int ext2_commit_wait(struct ext2_fs *fs, uint32_t id)
 {
 	int error;
@@ -402,7 +475,10 @@ int ext2_commit_wait(struct ext2_fs *fs, uint32_t id)
 
 /* ---- the calls of the VFS ---- */
 
-/* Enter an inode into the list of those that have changed, with a reference. Returns how many there are. */
+/*
+ * Enter an inode into the list of those that have changed, with a reference. Returns how many there
+ * are.
+ */
 static unsigned int note_changed(struct inode *inode, bool tied)
 {
 	struct ext2_fs *fs = ext2_fs(inode);
@@ -456,7 +532,10 @@ void ext2_unchanged(struct inode *inode)
 		inode_put(inode);
 }
 
-/* Are all inodes stored that have changed in transaction `id` or before, also those that a full one has left behind? */
+/*
+ * Are all inodes stored that have changed in transaction `id` or before, also those that a full one
+ * has left behind?
+ */
 static bool is_committed(const struct ext2_fs *fs, uint32_t id)
 {
 	uint32_t committed = fs->committed;
@@ -477,18 +556,33 @@ static int wait_for_inodes(struct ext2_fs *fs, uint32_t id)
 	return error;
 }
 
+/*
+ * The file has changed in the running transaction, which has not been closed yet. So all bytes that
+ * it has now are written by the commit of that transaction.
+ */
+static int sync_with_commit(struct ext2_fs *fs, struct inode *inode, uint32_t id)
+{
+	int error = wait_for_inodes(fs, id), failed = mapping_take_error(&inode->mapping);
+
+	return failed ? failed : error;
+}
+
 int ext2_fsync(struct inode *inode)
 {
 	struct ext2_fs *fs = ext2_fs(inode);
-	int error = mapping_sync(&inode->mapping);
+	uint32_t id = ext2_own(inode)->transaction;
+	int error;
 
-	if (error)
-		return error;
-	if (fs->error)
-		return -EIO;
-	if (READ_ONCE(fs->writable) && !is_committed(fs, ext2_own(inode)->transaction))
-		return wait_for_inodes(fs, ext2_own(inode)->transaction);
-	return ext2_flush(fs);
+	if (READ_ONCE(fs->writable) && id == READ_ONCE(READ_ONCE(fs->running)->id) &&
+	    data_lasts(inode))
+		return sync_with_commit(fs, inode, id);
+	error = mapping_sync(&inode->mapping);
+	if (!error && READ_ONCE(fs->writable) && !is_committed(fs, id))
+		error = wait_for_inodes(fs, id);
+	if (!error && fs->error)
+		error = -EIO;
+	/* A commit that was running may have flushed the disk before the bytes were written. */
+	return error ? error : ext2_flush(fs);
 }
 
 int ext2_sync(struct super_block *sb)

@@ -1,13 +1,15 @@
 /*
- * Directories of ext2: reading, adding, removing and changing names. fs/ext2/ext2.h has the contract.
+ * Directories of ext2: reading, adding, removing and changing names. fs/ext2/ext2.h has the
+ * contract.
  *
- * 1. A directory is a sequence of blocks with entries. The blocks are metadata, like all that an operation
- *    changes. The readdir cookie of an entry is its offset in bytes. lseek may set any cookie. Reading
- *    then begins at the start of the cookie's block and skips the entries before it. A damaged entry ends the
- *    search with -EIO. The length of an entry is never 0, so every loop ends.
+ * 1. A directory is a sequence of blocks with entries. The blocks are metadata, like all that an
+ *    operation changes. The readdir cookie of an entry is its offset in bytes. lseek may set any
+ *    cookie. Reading then begins at the start of the cookie's block and skips the entries before
+ *    it. A damaged entry ends the search with -EIO. The length of an entry is never 0, so every
+ *    loop ends.
  * 2. A large directory has a table of its names in memory (fs/ext2/name_table.h).
- * 3. An index (the dir_index feature) looks like unused entries and is skipped. It is given up when the directory
- *    changes, because it would not lead to the new name.
+ * 3. An index (the dir_index feature) looks like unused entries and is skipped. It is given up when
+ *    the directory changes, because it would not lead to the new name.
  */
 #include "fs/ext2/ext2.h"
 #include "fs/names/path.h"
@@ -59,7 +61,10 @@ static int damaged_entry(struct inode *dir)
 struct walk {
 	struct inode *dir;
 	unsigned int index; /* of the block */
-	/* Called for each entry with its place in the block. Goes on if this returns 0. Does not sleep. */
+	/*
+	 * Called for each entry with its place in the block. Goes on if this returns 0. Does not
+	 * sleep.
+	 */
 	int (*each)(struct walk *walk, unsigned int offset, const struct ext2_entry *entry);
 	struct dir_context *context; /* for emit_entry() */
 };
@@ -138,7 +143,9 @@ static int note_entry(struct walk *walk, unsigned int offset, const struct ext2_
 	return 0;
 }
 
-/* Give a large directory a table of its names. A directory that cannot be read as a whole has none. */
+/*
+ * Give a large directory a table of its names. A directory that cannot be read as a whole has none.
+ */
 static void make_table(struct inode *dir)
 {
 	struct ext2_inode *own = ext2_own(dir);
@@ -282,8 +289,9 @@ static void touch(struct inode *dir)
 }
 
 /*
- * Find room in the directory's blocks. Returns 1, 0 or an error. The search begins where an earlier one has ended. What is before
- * lacked room for some name, so little of them is wasted. A disk that is nearly full wastes nothing.
+ * Find room in the directory's blocks. Returns 1, 0 or an error. The search begins where an earlier
+ * one has ended. What is before lacked room for some name, so little of them is wasted. A disk that
+ * is nearly full wastes nothing.
  */
 static int find_room(struct inode *dir, unsigned int size, unsigned int *index, uint32_t *number,
 		     struct ext2_room *room)

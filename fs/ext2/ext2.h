@@ -1,28 +1,32 @@
 /*
  * ext2 in memory: the file system, its inodes and its transactions.
  *
- * 1. Metadata is blocks of the device: superblock, group descriptors, bitmaps, inode tables, indirect
- *    blocks, directories. Each block that is in memory is one page of fs->metadata, whose index is the
- *    block's number. Files' bytes are in the files' own page caches.
- * 2. Metadata changes in operations. ext2_begin() takes fs->lock, ext2_edit() changes bytes of a block,
- *    and ext2_end() releases the lock. If an operation fails, ext2_end() puts the old bytes back. So an
- *    operation happens as a whole or not at all, and nobody sees a part of it.
- * 3. The operations since the last commit are the running transaction. A commit closes it: it stores the
- *    inodes that have changed, lends the pages of all blocks that have changed, and starts a new
- *    transaction. This takes fs->lock, so a transaction has whole operations only. Whoever changes a lent
- *    block gets a copy of it, like any writer of a lent page, so operations never wait for a commit.
- * 4. A commit then writes the bytes of the files whose inodes it has stored, after that the lent blocks, to the journal if
- *    there is one, and flushes the disk. A block that is freed is not used again before the commit has ended, because
- *    the disk may still say until then that it belongs to its old file.
+ * 1. Metadata is blocks of the device: superblock, group descriptors, bitmaps, inode tables,
+ *    indirect blocks, directories. Each block that is in memory is one page of fs->metadata, whose
+ *    index is the block's number. Files' bytes are in the files' own page caches.
+ * 2. Metadata changes in operations. ext2_begin() takes fs->lock, ext2_edit() changes bytes of a
+ *    block, and ext2_end() releases the lock. If an operation fails, ext2_end() puts the old bytes
+ *    back. So an operation happens as a whole or not at all, and nobody sees a part of it.
+ * 3. The operations since the last commit are the running transaction. A commit closes it: it
+ *    stores the inodes that have changed, lends the pages of all blocks that have changed, and
+ *    starts a new transaction. This takes fs->lock, so a transaction has whole operations only.
+ *    Whoever changes a lent block gets a copy of it, like any writer of a lent page, so operations
+ *    never wait for a commit.
+ * 4. A commit then writes the bytes of the files whose inodes it has stored, and the lent blocks,
+ *    to the journal if there is one, and flushes the disk. The journal's commit block, or without a
+ *    journal the blocks, are not written before the bytes. A block that is freed is not used again
+ *    before the commit has ended, because the disk may still say until then that it belongs to its
+ *    old file.
  * 5. Only the kernel task of a file system commits: when somebody waits for it (fsync), when the
- *    transaction has become large, and COMMIT_SECONDS after a change.
- * 6. An inode without links that is still in use, or a file whose end is being freed, is in the list of
- *    orphans. A commit brings the list on the disk up to date, so an orphan that comes and goes within a transaction costs
- *    nothing there. After a crash, mounting the file system frees what the orphans have.
- * 7. Lock order: inode->lock < page lock of a file < fs->lock < page lock of metadata < fs->changed_lock. A task that waits
- *    for a commit holds neither fs->lock nor a page lock.
- * 8. After an error of the disk in a commit, nothing is written any more (fs->error). Operations return
- *    -EROFS, and fsync -EIO. The log says so.
+ *    transaction has become large, and every COMMIT_SECONDS if there are changes.
+ * 6. An inode without links that is still in use, or a file whose end is being freed, is in the
+ *    list of orphans. A commit brings the list on the disk up to date, so an orphan that comes and
+ *    goes within a transaction costs nothing there. After a crash, mounting the file system frees
+ *    what the orphans have.
+ * 7. Lock order: inode->lock < page lock of a file < fs->lock < page lock of metadata <
+ *    fs->changed_lock. A task that waits for a commit holds neither fs->lock nor a page lock.
+ * 8. After an error of the disk in a commit, nothing is written any more (fs->error). Operations
+ *    return -EROFS, and fsync -EIO. The log says so.
  */
 #ifndef FS_EXT2_EXT2_H
 #define FS_EXT2_EXT2_H
@@ -30,6 +34,7 @@
 #include "fs/ext2/format.h"
 #include "fs/ext2/name_table.h"
 #include "fs/file/open_file.h"
+#include "kernel/time.h"
 #include "mm/radix.h"
 
 struct ext2_transaction {
@@ -37,11 +42,13 @@ struct ext2_transaction {
 	struct list blocks; /* struct ext2_block: the blocks that have changed */
 	unsigned int nr_blocks;
 	/*
-	 * By group: two blocks of bits. The first one has a bit for each block that has been freed, and the second one for those
-	 * that were metadata, which the journal has to revoke.
+	 * By group: two blocks of bits. The first one has a bit for each block that has been freed,
+	 * and the second one for those that were metadata, which the journal has to revoke.
 	 */
 	struct radix_tree freed;
 	unsigned int nr_freed, nr_revoked;
+	/* ext2_inode.committing: the inodes that its commit has stored, with a reference to each */
+	struct list inodes;
 };
 
 #define EXT2_LOG_PAGES 3u /* a descriptor, a revoke block and the commit block */
@@ -66,8 +73,9 @@ struct ext2_log {
 #define EXT2_GIVEN_MAX 64u /* blocks that one operation gives to a file */
 
 /*
- * The old bytes of what the running operation has changed. The most edits are those that give a file blocks which lie apart: a bitmap,
- * a group and a pointer for each, and 16 for the indirect blocks.
+ * The old bytes of what the running operation has changed. The most edits are those that give a
+ * file blocks which lie apart: a bitmap, a group and a pointer for each, and 16 for the indirect
+ * blocks.
  */
 struct ext2_undo {
 	struct {
@@ -123,6 +131,9 @@ struct ext2_fs { /* super_block.private */
 	volatile bool stop, stopped;
 	struct wait_queue task_queue, commit_queue; /* the task; those who wait for it */
 	volatile bool close_log;		    /* the task is to close the journal */
+	volatile bool settle;			    /* the task is to commit all and drop `done` */
+	volatile bool due;  /* COMMIT_SECONDS have passed: the task is to commit what has changed */
+	struct timer timer; /* sets `due`, again and again */
 	/* The task's own. */
 	struct ext2_log log;
 	struct task *volatile task;
@@ -133,8 +144,10 @@ struct ext2_fs { /* super_block.private */
 struct ext2_inode { /* inode.private */
 	struct inode *inode;
 	uint32_t block[EXT2_POINTERS]; /* guarded by fs->lock; read without it */
-	uint32_t flags;		       /* those that are not in inode->flags */
-	uint32_t file_acl, deleted;
+	/* How often a hole has freed indirect blocks: see ext2_lookup_block(). Guarded likewise. */
+	unsigned int detached;
+	uint32_t flags; /* those that are not in inode->flags */
+	uint32_t file_acl, deleted, generation;
 	uint32_t next_orphan; /* as it was on the disk when the inode was read */
 	bool leaving;	      /* it is being deleted, and nothing stores it any more */
 	bool unwritten;	      /* its place on the disk may have what is left of an old inode */
@@ -170,16 +183,16 @@ int ext2_metadata_init(struct ext2_fs *fs);
 /* Report damage in the log, and return -EIO. Only the first lines of each mount are written. */
 int ext2_damaged(const struct super_block *sb, uint64_t inode_number, const char *what);
 /*
- * Returns the page of a block with a reference, in order to read it, or ERR_PTR(-EIO, -ENOMEM, -ERESTARTSYS). May
- * sleep. fs->lock need not be held.
+ * Returns the page of a block with a reference, in order to read it, or ERR_PTR(-EIO, -ENOMEM,
+ * -ERESTARTSYS). May sleep. fs->lock need not be held.
  */
 struct page *ext2_page(struct ext2_fs *fs, uint32_t block);
 /* Copy bytes of a block. Returns 0 or an error of ext2_page(). Otherwise the same. */
 int ext2_read(struct ext2_fs *fs, uint32_t block, unsigned int offset, void *to, unsigned int len);
 /*
- * Begin an operation: lock fs->lock. Waits for a commit first if the running transaction is large, or if
- * blocks are short that a commit would free. Returns 0, -EROFS, or -ERESTARTSYS after a SIGKILL. No page
- * lock is held. May sleep.
+ * Begin an operation: lock fs->lock. Waits for a commit first if the running transaction is large,
+ * or if blocks are short that a commit would free. Returns 0, -EROFS, or -ERESTARTSYS after a
+ * SIGKILL. No page lock is held. May sleep.
  */
 int ext2_begin(struct ext2_fs *fs);
 /* The same for a caller that holds the lock of a file's page. Waits for no commit. */
@@ -195,22 +208,26 @@ unsigned int ext2_blocks_waiting(const struct ext2_fs *fs);
  */
 int ext2_end(struct ext2_fs *fs, int error);
 /*
- * Change bytes of a block in an operation. Returns 0, -EIO, -ENOMEM or -ERESTARTSYS, and then the operation has to end
- * with that error. May sleep.
+ * Change bytes of a block in an operation. Returns 0, -EIO, -ENOMEM or -ERESTARTSYS, and then the
+ * operation has to end with that error. May sleep.
  */
 int ext2_edit(struct ext2_fs *fs, uint32_t block, unsigned int offset, const void *from,
 	      unsigned int len);
 /*
- * The same for bytes that the caller changes in their place: returns their address, which kunmap_local() gives back, or
- * ERR_PTR of these errors.
+ * The same for bytes that the caller changes in their place: returns their address, which
+ * kunmap_local() gives back, or ERR_PTR of these errors.
  */
 void *ext2_edit_begin(struct ext2_fs *fs, uint32_t block, unsigned int offset, unsigned int len);
-/* Let go of the pages that operations have used. fs->lock is held, or nobody else uses the file system. */
+/*
+ * Let go of the pages that operations have used. fs->lock is held, or nobody else uses the file
+ * system.
+ */
 void ext2_end_visits(struct ext2_fs *fs);
 /* Make a block that has just been allocated a block of metadata, all zeros. Otherwise the same. */
 int ext2_make_block(struct ext2_fs *fs, uint32_t block);
 /*
- * A block of metadata has been freed, in this operation, which cannot fail any more: its bytes need not be written.
+ * A block of metadata has been freed, in this operation, which cannot fail any more: its bytes need
+ * not be written.
  */
 void ext2_forget(struct ext2_fs *fs, uint32_t block);
 
@@ -224,29 +241,42 @@ int ext2_commit_stop(struct ext2_fs *fs);
  * Wait until transaction `id` has been committed. Returns 0, -EIO, or -ERESTARTSYS after a SIGKILL.
  */
 int ext2_commit_wait(struct ext2_fs *fs, uint32_t id);
+/*
+ * Wait until the bytes are written of the files whose inodes a transaction has stored. What cannot
+ * be written is tried once more. Of a file without a name, only writes that have begun are waited
+ * for: the transaction may have freed their blocks. Returns 0 or -EIO. Called by the task.
+ */
+int ext2_finish_data(const struct ext2_transaction *transaction);
 /* Have the task close the journal, and wait for it. Returns fs->error. */
 int ext2_commit_close_log(struct ext2_fs *fs);
-/* Part of an operation: it has changed the inode in memory, which is stored in the same transaction. */
+/*
+ * Part of an operation: it has changed the inode in memory, which is stored in the same
+ * transaction.
+ */
 void ext2_changed(struct inode *inode);
 /* super_ops.changed, fsync and sync */
 void ext2_touched(struct inode *inode);
-/* The inode has been stored, and needs no commit of its own any more. The caller holds a reference. */
+/*
+ * The inode has been stored, and needs no commit of its own any more. The caller holds a reference.
+ */
 void ext2_unchanged(struct inode *inode);
 int ext2_fsync(struct inode *inode);
 int ext2_sync(struct super_block *sb);
+/* super_ops.settle. May sleep. */
+void ext2_settle(struct super_block *sb);
 
 /* ---- fs/ext2/space.c: free blocks and inodes. All are parts of an operation ---- */
 
 /*
- * Allocate up to `max` consecutive blocks, from `goal` on if these are free. Returns how many, and their first one
- * in *first. -ENOSPC: there is none. Other errors are those of ext2_edit().
+ * Allocate up to `max` consecutive blocks, from `goal` on if these are free. Returns how many, and
+ * their first one in *first. -ENOSPC: there is none. Other errors are those of ext2_edit().
  */
 int ext2_take_blocks(struct ext2_fs *fs, uint32_t goal, unsigned int max, uint32_t *first);
 /* Free consecutive blocks. Returns 0 or an error of ext2_edit(). */
 int ext2_give_blocks(struct ext2_fs *fs, uint32_t first, unsigned int nr);
 /*
- * Allocate an inode for a new file in `dir`. Writes its number to *number, and to *place where it is on the disk.
- * Returns 0, -ENOSPC or an error of ext2_edit().
+ * Allocate an inode for a new file in `dir`. Writes its number to *number, and to *place where it
+ * is on the disk. Returns 0, -ENOSPC or an error of ext2_edit().
  */
 int ext2_take_inode(struct ext2_fs *fs, const struct inode *dir, bool directory, uint32_t *number,
 		    struct ext2_place *place);
@@ -263,51 +293,66 @@ void ext2_freed_are_free(struct ext2_transaction *transaction);
 
 /* ---- fs/ext2/map.c: the blocks of a file ---- */
 
-/* The block_lookup of fs/cache/pageio.h. */
+/*
+ * The block_lookup of fs/cache/pageio.h. The caller has the lock of the page whose bytes are in the
+ * block, or the lock of the inode.
+ */
 int ext2_lookup_block(struct inode *inode, uint64_t block, unsigned int max, uint64_t *first);
 /*
- * Part of an operation: give the file its blocks [block, block + nr), where it has none yet. With `metadata`
- * they become blocks of zeros. *added is the number of blocks that are new, for data. Returns 0, -ENOSPC,
- * -EFBIG or an error of ext2_edit(). After an error the caller restores own->block and inode->blocks.
+ * Part of an operation: give the file its blocks [block, block + nr), where it has none yet. With
+ * `metadata` they become blocks of zeros. *added is the number of blocks that are new, for data.
+ * Returns 0, -ENOSPC, -EFBIG or an error of ext2_edit(). After an error the caller restores
+ * own->block and inode->blocks.
  */
 int ext2_add_blocks(struct inode *inode, uint64_t block, unsigned int nr, bool metadata,
 		    unsigned int *added);
 /*
- * Free the blocks of a file from `block` on, in as many operations as it takes. Stops at an error, after
- * which the file has some of them still. The inode is locked, or leaves memory. May sleep.
+ * Free the blocks of a file from `block` on, in as many operations as it takes. Stops at an error,
+ * after which the file has some of them still. The inode is locked, or leaves memory. May sleep.
  */
 int ext2_free_from(struct inode *inode, uint64_t block);
+/*
+ * Free the blocks [block, end) of a file, and the indirect blocks that lead to nothing after that,
+ * in as many operations as it takes. Stops at an error, which is one of ext2_begin_in_page() or
+ * ext2_edit(), or -EIO. The file has some of the blocks still then. The inode is locked, and the
+ * caller has the lock of each page that has bytes in these blocks, so nobody else looks for them or
+ * gives the file blocks there. Waits for no commit. May sleep.
+ */
+int ext2_free_range(struct inode *inode, uint64_t block, uint64_t end);
 
 /* ---- fs/ext2/inode.c ---- */
 
-/* super_ops.read_inode, free_inode and delete_inode */
+/* super_ops.read_inode, generation, check_handle, free_inode and delete_inode */
 int ext2_read_inode(struct inode *inode);
+uint32_t ext2_generation(const struct inode *inode);
+int ext2_check_handle(struct super_block *sb, uint64_t number, const uint32_t *generation,
+		      bool in_memory);
 void ext2_free_inode(struct inode *inode);
 void ext2_delete_inode(struct inode *inode);
 /* Part of an operation: store an inode. Returns 0 or an error of ext2_edit(). */
 int ext2_store_inode(struct inode *inode);
 /*
- * Part of an operation: make an inode for a new file in `dir`, which is not stored yet. Returns it with one
- * reference, or ERR_PTR. If the operation fails later, the caller calls ext2_drop_new().
+ * Part of an operation: make an inode for a new file in `dir`, which is not stored yet. Returns it
+ * with one reference, or ERR_PTR. If the operation fails later, the caller calls ext2_drop_new().
  */
 struct inode *ext2_new_inode(struct inode *dir, unsigned int mode, unsigned int rdev);
 /*
- * Do a step that has to be completed although the current process may be killed. When memory is short, wait and
- * repeat the step. Returns 0 or another error. May sleep.
+ * Do a step that has to be completed although the current process may be killed. When memory is
+ * short, wait and repeat the step. Returns 0 or another error. May sleep.
  */
 int ext2_complete(struct inode *inode, int (*step)(struct inode *inode));
 /* Free an inode in memory whose operation has failed. */
 void ext2_drop_new(struct inode *inode);
 /*
- * Part of an operation: enter an inode into the list of orphans, or take it out. The commit of the transaction stores
- * the list, and the inode with it. Does nothing if that is so already. Cannot fail, and nothing undoes it, so
- * no later step of the operation may fail.
+ * Part of an operation: enter an inode into the list of orphans, or take it out. The commit of the
+ * transaction stores the list, and the inode with it. Does nothing if that is so already. Cannot
+ * fail, and nothing undoes it, so no later step of the operation may fail.
  */
 void ext2_add_orphan(struct inode *inode);
 void ext2_remove_orphan(struct inode *inode);
 /*
- * For a commit: store the orphans whose place in the list has changed, and the first one's number. Returns 0 or an error of
- * ext2_edit(), and may be called again then. fs->lock is held.
+ * For a commit: store the orphans whose place in the list has changed, and the first one's number.
+ * Returns 0 or an error of ext2_edit(), and may be called again then. fs->lock is held.
  */
 int ext2_store_orphans(struct ext2_fs *fs);
 /* Free what the orphans on the disk have, after the file system has become writable. */
@@ -318,19 +363,29 @@ void ext2_free_orphans(struct ext2_fs *fs, uint32_t first);
 /* inode_ops.readdir */
 int ext2_readdir(struct dentry *dentry, struct dir_context *context);
 /*
- * Parts of an operation: add a name for an inode, remove a name, let it lead to another inode. Return 0, -ENOSPC, -EIO if
- * the name is not there, or an error of ext2_edit().
+ * Parts of an operation: add a name for an inode, remove a name, let it lead to another inode.
+ * Return 0, -ENOSPC, -EIO if the name is not there, or an error of ext2_edit().
  */
 int ext2_add_name(struct inode *dir, const char *name, unsigned int len, const struct inode *inode);
 int ext2_remove_name(struct inode *dir, const char *name, unsigned int len);
 int ext2_change_name(struct inode *dir, const char *name, unsigned int len,
 		     const struct inode *inode);
-/* A later part of an operation that has added or removed names has failed: forget where the names are. */
+/*
+ * A later part of an operation that has added or removed names has failed: forget where the names
+ * are.
+ */
 void ext2_forget_names(struct inode *dir);
 /* Part of an operation: fill a new directory with "." and "..". */
 int ext2_fill_directory(struct inode *dir, const struct inode *parent);
 /* Are "." and ".." the only names? Returns 1, 0 or an error. */
 int ext2_is_empty(struct inode *dir);
+
+/* ---- fs/ext2/holes.c ---- */
+
+/* file_ops.llseek. Takes inode->lock for SEEK_DATA and SEEK_HOLE. */
+file_off_t ext2_llseek(struct file *file, file_off_t offset, int whence);
+/* inode_ops.allocate: PUNCH_HOLE with KEEP_SIZE. */
+int ext2_allocate(struct inode *inode, unsigned int mode, file_off_t start, file_off_t end);
 
 /* ---- fs/ext2/names.c, fs/ext2/file.c ---- */
 

@@ -1,14 +1,14 @@
 /*
  * The bytes of files of ext2, through the page cache. fs/ext2/ext2.h has the contract.
  *
- * 1. A page gets its blocks when a write to it begins, so that a full disk is told to the writer. It is marked dirty
- *    in the same operation: the commit that stores the blocks writes the page first, and waits for
- *    its lock, which the writer holds.
- * 2. Whole pages from a pipe that nobody else holds become pages of the file. They get their blocks in the same way, while they are
- *    locked in their new places.
- * 3. A write that begins behind the end of the file gets blocks before the file has its new size. own->reach is
- *    how far they lie behind it, and stored as the size until then. If the write fails,
- *    ext2_truncated() frees them.
+ * 1. A page gets its blocks when a write to it begins, so that a full disk is told to the writer.
+ *    It is marked dirty in the same operation: the commit that stores the blocks writes the page
+ *    first, and waits for its lock, which the writer holds.
+ * 2. Whole pages from a pipe that nobody else holds become pages of the file. They get their blocks
+ *    in the same way, while they are locked in their new places.
+ * 3. A write that begins behind the end of the file gets blocks before the file has its new size.
+ *    own->reach is how far they lie behind it, and stored as the size until then. If the write
+ *    fails, ext2_truncated() frees them.
  */
 #include "fs/cache/writeback.h"
 #include "fs/cache/pageio.h"
@@ -53,7 +53,10 @@ static int has_blocks(struct inode *inode, uint64_t block, unsigned int nr)
 	return 1;
 }
 
-/* One operation: give the file the blocks [block, block + nr), in which the bytes of these consecutive pages will be. */
+/*
+ * One operation: give the file the blocks [block, block + nr), in which the bytes of these
+ * consecutive pages will be.
+ */
 static int give_blocks(struct inode *inode, struct page **pages, unsigned int nr_pages,
 		       uint64_t block, unsigned int nr)
 {
@@ -85,7 +88,10 @@ static int give_blocks(struct inode *inode, struct page **pages, unsigned int nr
 	return ext2_end(fs, error);
 }
 
-/* Make room for the bytes [from, to) of consecutive pages, which are in EXT2_GIVEN_MAX blocks at most. */
+/*
+ * Make room for the bytes [from, to) of consecutive pages, which are in EXT2_GIVEN_MAX blocks at
+ * most.
+ */
 static int make_room(struct inode *inode, struct page **pages, unsigned int nr_pages,
 		     unsigned int from, unsigned int to)
 {
@@ -137,11 +143,6 @@ static bool ext2_wait_for_room(struct mapping *mapping)
 	return id && ext2_commit_wait(fs, id) == 0;
 }
 
-static uint32_t ext2_transaction(const struct inode *inode)
-{
-	return READ_ONCE(ext2_fs(inode)->running)->id;
-}
-
 static void ext2_store(const struct inode *inode, struct file_store *store)
 {
 	*store = (struct file_store){
@@ -151,10 +152,7 @@ static void ext2_store(const struct inode *inode, struct file_store *store)
 	};
 }
 
-static const struct direct_ops ext2_direct_ops = {
-	.store = ext2_store,
-	.transaction = ext2_transaction,
-};
+static const struct direct_ops ext2_direct_ops = { .store = ext2_store };
 
 #define EXT2_PAGES                                                                             \
 	.read_pages = ext2_read_pages, .write_pages = ext2_write_pages,                        \
@@ -243,7 +241,7 @@ static ssize_t ext2_splice_read(struct file *file, file_off_t *pos, size_t len,
 const struct file_ops ext2_file_ops = {
 	.read = generic_file_read,
 	.write = generic_file_write,
-	.llseek = regular_llseek,
+	.llseek = ext2_llseek,
 	.mmap = generic_file_mmap,
 	.fsync = generic_file_fsync,
 	.splice_read = ext2_splice_read,

@@ -124,7 +124,8 @@ struct ext2_place ext2_super_place(const struct ext2_layout *layout);
 /* The descriptor of a group, which is below layout->groups. */
 struct ext2_place ext2_group_place(const struct ext2_layout *layout, uint32_t group);
 /*
- * An inode. `inode_table` is the inode table of its group, and has been checked. `number` is 1 or more.
+ * An inode. `inode_table` is the inode table of its group, and has been checked. `number` is 1 or
+ * more.
  */
 struct ext2_place ext2_inode_place(const struct ext2_layout *layout, uint32_t number,
 				   uint32_t inode_table);
@@ -141,8 +142,8 @@ uint32_t ext2_group_blocks(const struct ext2_layout *layout, uint32_t group);
 uint32_t ext2_system_blocks(const struct ext2_layout *layout);
 
 /*
- * Check an inode that should be in use. An orphan may have no links. Returns NULL, or a text that says
- * what is wrong.
+ * Check an inode that should be in use. An orphan may have no links. Returns NULL, or a text that
+ * says what is wrong.
  */
 const char *ext2_check_inode(const struct ext2_layout *layout, const struct ext2_disk_inode *inode,
 			     bool orphan);
@@ -178,8 +179,9 @@ struct ext2_entry {
 unsigned int ext2_read_entry(const struct ext2_layout *layout, const void *block,
 			     unsigned int offset, struct ext2_entry *entry);
 /*
- * Find a name in a block of a directory. Returns 1, 0 if it is not there, or -1 if an entry is damaged. The
- * characters of other names are not checked. found->before is the offset of the entry before it, or UINT32_MAX.
+ * Find a name in a block of a directory. Returns 1, 0 if it is not there, or -1 if an entry is
+ * damaged. The characters of other names are not checked. found->before is the offset of the entry
+ * before it, or UINT32_MAX.
  */
 struct ext2_found {
 	unsigned int offset, before, len;
@@ -191,9 +193,10 @@ int ext2_find_entry(const struct ext2_layout *layout, const void *block, const c
 /* How many bytes an entry with such a name needs. */
 unsigned int ext2_entry_size(unsigned int name_len);
 /*
- * Find room for an entry of `size` bytes in a block of a directory, from `offset` on, where an entry begins. Returns 1, 0 if
- * there is none, or -1 if an entry is damaged. The entry at room->before keeps its first room->keep bytes, and the new
- * one gets room->len bytes behind them. If `keep` is 0, the entry there is unused and is replaced.
+ * Find room for an entry of `size` bytes in a block of a directory, from `offset` on, where an
+ * entry begins. Returns 1, 0 if there is none, or -1 if an entry is damaged. The entry at
+ * room->before keeps its first room->keep bytes, and the new one gets room->len bytes behind them.
+ * If `keep` is 0, the entry there is unused and is replaced.
  */
 struct ext2_room {
 	unsigned int before, keep, len;

@@ -1,9 +1,9 @@
 /*
- * Inodes of ext2: reading, storing, making and deleting them, and the list of orphans. fs/ext2/ext2.h has
- * the contract.
+ * Inodes of ext2: reading, storing, making and deleting them, and the list of orphans.
+ * fs/ext2/ext2.h has the contract.
  *
- * The list of orphans is linked through the deletion times of the inodes on the disk. After each commit fs->orphans has
- * the same inodes in the same order.
+ * The list of orphans is linked through the deletion times of the inodes on the disk. After each
+ * commit fs->orphans has the same inodes in the same order.
  */
 #include "drivers/disk/block.h"
 #include "fs/ext2/batch.h"
@@ -11,13 +11,14 @@
 #include "fs/names/inode_flags.h"
 #include "fs/names/vfs_internal.h"
 #include "kernel/log.h"
+#include "kernel/random.h"
 #include "lib/string.h"
 #include "mm/kmap.h"
 #include "mm/slab.h"
 
 /*
- * Bytes that are cleared where a new inode will be. The first of the extra fields of a large inode says how many there
- * are, and none of the bytes behind them is used.
+ * Bytes that are cleared where a new inode will be. The first of the extra fields of a large inode
+ * says how many there are, and none of the bytes behind them is used.
  */
 #define CLEARED_MAX 256u
 
@@ -99,6 +100,7 @@ int ext2_read_inode(struct inode *inode)
 	own->flags = disk.flags;
 	inode->flags = disk.flags & INODE_FLAGS;
 	own->file_acl = disk.file_acl;
+	own->generation = disk.generation;
 	own->next_orphan = disk.dtime;
 	inode->mode = disk.mode;
 	inode->nr_links = disk.links;
@@ -116,12 +118,42 @@ int ext2_read_inode(struct inode *inode)
 	return 0;
 }
 
+uint32_t ext2_generation(const struct inode *inode)
+{
+	return ext2_own(inode)->generation;
+}
+
+int ext2_check_handle(struct super_block *sb, uint64_t number, const uint32_t *generation,
+		      bool in_memory)
+{
+	struct ext2_fs *fs = sb->private;
+	struct ext2_disk_inode disk;
+	struct ext2_place place;
+	int error;
+
+	/* The other numbers below the first one are for the file system itself. */
+	if ((number < fs->layout.first_inode && number != EXT2_ROOT_INODE) ||
+	    number > fs->layout.inodes)
+		return -ESTALE;
+	if (in_memory)
+		return 0;
+	error = find_place(sb, number, &place);
+	if (!error)
+		error = ext2_read(fs, place.block, place.offset, &disk, sizeof(disk));
+	if (error)
+		return error;
+	return disk.links > 0 && (!generation || disk.generation == *generation) ? 0 : -ESTALE;
+}
+
 void ext2_free_inode(struct inode *inode)
 {
 	struct ext2_fs *fs = ext2_fs(inode);
 	struct ext2_inode *own = ext2_own(inode);
 
-	/* After an error. The next mount finds it on the disk, if its neighbours in the list do not change. */
+	/*
+	 * After an error. The next mount finds it on the disk, if its neighbours in the list do not
+	 * change.
+	 */
 	if (own && !list_empty(&own->orphan)) {
 		mutex_lock(&fs->lock);
 		list_del(&own->orphan);
@@ -170,6 +202,7 @@ static void fill_in(const struct inode *inode, struct ext2_disk_inode *disk)
 	disk->dtime = deletion_time(ext2_fs(inode), own);
 	disk->flags = (own->flags & ~INODE_FLAGS) | inode->flags;
 	disk->file_acl = own->file_acl;
+	disk->generation = own->generation;
 	memcpy(disk->block, own->block, sizeof(disk->block));
 }
 
@@ -210,6 +243,19 @@ int ext2_store_inode(struct inode *inode)
 
 /* ---- making ---- */
 
+/* The numbers begin at random, so a deleted file's one is not met again after a boot. */
+static uint32_t next_generation(void)
+{
+	static struct atomic last;
+	int first;
+
+	if (atomic_read(&last) == 0) {
+		random_bytes(&first, sizeof(first));
+		atomic_set(&last, first);
+	}
+	return (uint32_t)atomic_add_return(&last, 1);
+}
+
 struct inode *ext2_new_inode(struct inode *dir, unsigned int mode, unsigned int rdev)
 {
 	struct ext2_fs *fs = ext2_fs(dir);
@@ -228,6 +274,7 @@ struct inode *ext2_new_inode(struct inode *dir, unsigned int mode, unsigned int 
 		return ERR_PTR(-ENOMEM);
 	}
 	ext2_own(inode)->unwritten = true;
+	ext2_own(inode)->generation = next_generation();
 	inode->number = number;
 	inode_init_owner(inode, dir, mode);
 	if (S_ISCHR(mode) || S_ISBLK(mode) || S_ISFIFO(mode) || S_ISSOCK(mode)) {
@@ -334,7 +381,10 @@ struct attribute_block {
 } __packed;
 #define ATTRIBUTE_MAGIC 0xea020000u
 
-/* Part of an operation: give up the inode's share of a block of extended attributes. *freed: the block, if it is free now. */
+/*
+ * Part of an operation: give up the inode's share of a block of extended attributes. *freed: the
+ * block, if it is free now.
+ */
 static int drop_attributes(struct inode *inode, uint32_t *freed)
 {
 	struct ext2_fs *fs = ext2_fs(inode);

@@ -13,7 +13,9 @@
 #define LOG_MIN	    256u /* blocks of the smallest log */
 #define RUN_MAX	    64u	 /* blocks looked up at once */
 
-/* Look up a run of blocks of the log. The journal's file keeps its blocks, so the run stays true. */
+/*
+ * Look up a run of blocks of the log. The journal's file keeps its blocks, so the run stays true.
+ */
 static int look_up_run(struct ext2_fs *fs, uint32_t block)
 {
 	struct ext2_log *log = &fs->log;
@@ -269,8 +271,8 @@ static void append(struct writer *writer, struct page *page)
 }
 
 /*
- * A block of the journal's own. The first ones of a transaction are the log's pages, which are not cleared: what is behind
- * the new record is part of an old one, and nothing reads it.
+ * A block of the journal's own. The first ones of a transaction are the log's pages, which are not
+ * cleared: what is behind the new record is part of an old one, and nothing reads it.
  */
 static struct page *new_block(struct writer *writer, enum journal_block_type type)
 {
@@ -393,7 +395,9 @@ static unsigned int blocks_needed(const struct ext2_fs *fs,
 	       DIV_ROUND_UP(transaction->nr_revoked, revokes_in_block(fs)) + 1;
 }
 
-/* A block of the transaction is committed: it replaces an older one that has not reached its place. */
+/*
+ * A block of the transaction is committed: it replaces an older one that has not reached its place.
+ */
 static void keep_place(struct ext2_log *log, struct ext2_block *block)
 {
 	struct ext2_block *old = radix_lookup(&log->places, block->page->index);
@@ -433,7 +437,10 @@ static void drop_revoked(struct ext2_fs *fs, const struct ext2_transaction *tran
 	}
 }
 
-/* Write and flush all of the transaction, and then its commit block. */
+/*
+ * Write all of the transaction. When the bytes of its files are written, too, flush them, write the
+ * commit block, and flush that.
+ */
 static int write_log(struct ext2_fs *fs, struct ext2_transaction *transaction)
 {
 	struct writer writer = { .fs = fs, .batch.fs = fs, .sequence = transaction->id };
@@ -444,13 +451,14 @@ static int write_log(struct ext2_fs *fs, struct ext2_transaction *transaction)
 	error = ext2_batch_finish(&writer.batch);
 	error = writer.error ? writer.error : error;
 	if (!error)
-		error = ext2_flush(fs);
+		error = ext2_finish_data(transaction);
 	if (error)
 		return error;
+	ext2_batch_add_flush(&writer.batch);
 	append(&writer, new_block(&writer, JOURNAL_COMMIT));
-	error = ext2_batch_finish(&writer.batch);
-	error = writer.error ? writer.error : error;
-	return error ? error : ext2_flush(fs);
+	ext2_batch_add_flush(&writer.batch);
+	error = ext2_batch_finish_in_turn(&writer.batch);
+	return writer.error ? writer.error : error;
 }
 
 int ext2_journal_write(struct ext2_fs *fs, struct ext2_transaction *transaction)

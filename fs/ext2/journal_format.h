@@ -1,6 +1,6 @@
 /*
- * The journal of ext3 on disk ("Journal (jbd2)" in the documentation of ext4), as ext3 has it: without checksums,
- * and with block numbers of 32 bits. All numbers are big-endian.
+ * The journal of ext3 on disk ("Journal (jbd2)" in the documentation of ext4), as ext3 has it:
+ * without checksums, and with block numbers of 32 bits. All numbers are big-endian.
  */
 #ifndef FS_EXT2_JOURNAL_FORMAT_H
 #define FS_EXT2_JOURNAL_FORMAT_H

@@ -1,11 +1,13 @@
 /*
  * Blocks of metadata, and the operations that change them. fs/ext2/ext2.h has the contract.
  *
- * A block that has changed since the last commit is in the list of the running transaction. Its page is
- * PG_DIRTY, and page->private leads to its struct ext2_block, which has a reference to the page.
+ * A block that has changed since the last commit is in the list of the running transaction. Its
+ * page is PG_DIRTY, and page->private leads to its struct ext2_block, which has a reference to the
+ * page.
  *
- * The pages of the blocks that operations have used last are kept until the commit, so that operations which use the same
- * blocks look them up once. A page leaves these visits before it leaves fs->metadata.
+ * The pages of the blocks that operations have used last are kept until the commit, so that
+ * operations which use the same blocks look them up once. A page leaves these visits before it
+ * leaves fs->metadata.
  */
 #include "drivers/disk/block.h"
 #include "fs/ext2/blocks.h"
@@ -286,8 +288,8 @@ static void leave(struct ext2_fs *fs, struct page *page)
 }
 
 /*
- * Keep the old bytes for ext2_end(). There is always room: see the sizes in struct ext2_undo. What was in a block
- * before the operation made it is of no interest.
+ * Keep the old bytes for ext2_end(). There is always room: see the sizes in struct ext2_undo. What
+ * was in a block before the operation made it is of no interest.
  */
 static void save(struct ext2_undo *undo, uint32_t block, unsigned int offset, const char *bytes,
 		 unsigned int len)
@@ -305,9 +307,9 @@ static void save(struct ext2_undo *undo, uint32_t block, unsigned int offset, co
 }
 
 /*
- * Make a locked page, which is in no visit, part of the running transaction, and unlock it. From now on fs->lock is enough to
- * change it: a page of the running transaction is dirty and not lent, and only operations take it out of its file. Returns
- * 0 or -ENOMEM.
+ * Make a locked page, which is in no visit, part of the running transaction, and unlock it. From
+ * now on fs->lock is enough to change it: a page of the running transaction is dirty and not lent,
+ * and only operations take it out of its file. Returns 0 or -ENOMEM.
  */
 static int join_and_keep(struct ext2_fs *fs, uint32_t block, struct page *page)
 {
@@ -322,7 +324,10 @@ static int join_and_keep(struct ext2_fs *fs, uint32_t block, struct page *page)
 	return 0;
 }
 
-/* The page of a block, which is part of the running transaction. Returns it without a reference, or ERR_PTR. */
+/*
+ * The page of a block, which is part of the running transaction. Returns it without a reference, or
+ * ERR_PTR.
+ */
 static struct page *page_to_change(struct ext2_fs *fs, uint32_t block)
 {
 	struct ext2_visit *visit = find_visit(fs, block);
@@ -428,8 +433,8 @@ static int put_back_edit(struct ext2_fs *fs, unsigned int i, const char *bytes)
 }
 
 /*
- * The edited blocks are in the running transaction, which has references to their pages, and no commit can
- * lend them before fs->lock is free. So putting bytes back neither reads nor allocates.
+ * The edited blocks are in the running transaction, which has references to their pages, and no
+ * commit can lend them before fs->lock is free. So putting bytes back neither reads nor allocates.
  */
 static void put_back(struct ext2_fs *fs)
 {

@@ -1,10 +1,11 @@
 /*
  * The name table of a large directory. The contract is in fs/ext2/name_table.h.
  *
- * It is a hash table with open addressing. A word is 0 if it is free. Otherwise its lower bits are the block's
- * number plus one, and its upper bits are those of the hash. The lower bits of the hash say where the word is.
- * A word that was taken out becomes REMOVED, because a search must go on to the words behind it. Two names may have equal
- * words, and it does not matter which of the two goes first.
+ * It is a hash table with open addressing. A word is 0 if it is free. Otherwise its lower bits are
+ * the block's number plus one, and its upper bits are those of the hash. The lower bits of the hash
+ * say where the word is. A word that was taken out becomes REMOVED, because a search must go on to
+ * the words behind it. Two names may have equal words, and it does not matter which of the two goes
+ * first.
  */
 #include "fs/ext2/name_table.h"
 #include "mm/page.h"

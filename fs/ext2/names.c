@@ -2,8 +2,8 @@
  * Making, linking, removing and renaming files of ext2. fs/names/vfs.h has the contract of these
  * operations; the directories and the inodes are locked.
  *
- * Each call is one operation: it changes the entries, the inodes and the list of orphans, and nothing if it fails. What it has
- * changed in memory is put back then as well.
+ * Each call is one operation: it changes the entries, the inodes and the list of orphans, and
+ * nothing if it fails. What it has changed in memory is put back then as well.
  */
 #include "fs/ext2/ext2.h"
 #include "fs/names/times.h"
@@ -91,7 +91,19 @@ static struct inode *make(struct inode *dir, unsigned int mode, unsigned int rde
 	return inode;
 }
 
-static struct inode *ext2_create(struct inode *dir, struct dentry *dentry, unsigned int mode,
+/*
+ * An inode that has been deleted is free only after the commit that stores its last change. If no
+ * inode is free, wait for that. Returns true if one is free then.
+ */
+static bool inode_comes(struct ext2_fs *fs)
+{
+	if (READ_ONCE(fs->free_inodes) > 0 || list_empty(&fs->orphans))
+		return false;
+	ext2_settle(fs->sb);
+	return READ_ONCE(fs->free_inodes) > 0;
+}
+
+static struct inode *create_once(struct inode *dir, struct dentry *dentry, unsigned int mode,
 				 unsigned int rdev, const char *target)
 {
 	struct ext2_fs *fs = ext2_fs(dir);
@@ -124,7 +136,17 @@ static struct inode *ext2_create(struct inode *dir, struct dentry *dentry, unsig
 	return ERR_PTR(error);
 }
 
-static struct inode *ext2_nameless(struct inode *dir, unsigned int mode)
+static struct inode *ext2_create(struct inode *dir, struct dentry *dentry, unsigned int mode,
+				 unsigned int rdev, const char *target)
+{
+	struct inode *inode = create_once(dir, dentry, mode, rdev, target);
+
+	if (inode == ERR_PTR(-ENOSPC) && inode_comes(ext2_fs(dir)))
+		inode = create_once(dir, dentry, mode, rdev, target);
+	return inode;
+}
+
+static struct inode *nameless_once(struct inode *dir, unsigned int mode)
 {
 	struct ext2_fs *fs = ext2_fs(dir);
 	struct inode *inode;
@@ -136,6 +158,15 @@ static struct inode *ext2_nameless(struct inode *dir, unsigned int mode)
 	(void)ext2_end(fs, IS_ERR(inode) ? PTR_ERR(inode) : 0);
 	if (!IS_ERR(inode))
 		inode_insert(inode);
+	return inode;
+}
+
+static struct inode *ext2_nameless(struct inode *dir, unsigned int mode)
+{
+	struct inode *inode = nameless_once(dir, mode);
+
+	if (inode == ERR_PTR(-ENOSPC) && inode_comes(ext2_fs(dir)))
+		inode = nameless_once(dir, mode);
 	return inode;
 }
 
@@ -168,8 +199,8 @@ static int ext2_link(struct inode *dir, struct dentry *dentry, struct inode *ino
 /* ---- removing ---- */
 
 /*
- * Part of an operation: an inode has lost a name, and a directory has lost its own ".." and ".", too. Without a name it
- * becomes an orphan until its last user has gone.
+ * Part of an operation: an inode has lost a name, and a directory has lost its own ".." and ".",
+ * too. Without a name it becomes an orphan until its last user has gone.
  */
 static void lose_name(struct inode *inode)
 {
@@ -181,7 +212,10 @@ static void lose_name(struct inode *inode)
 		ext2_changed(inode);
 }
 
-/* The operation has ended. An inode without a name is stored as an orphan, and goes with its last user. */
+/*
+ * The operation has ended. An inode without a name is stored as an orphan, and goes with its last
+ * user.
+ */
 static void after_losing(struct inode *inode)
 {
 	if (inode && inode->nr_links == 0)
@@ -235,8 +269,9 @@ static int move_parent(struct inode *inode, struct inode *old_dir, struct inode 
 	return ext2_change_name(inode, "..", 2, new_dir);
 }
 
+/* `left` is the whiteout that gets the old name, or NULL. */
 static int rename_names(struct inode *old_dir, struct dentry *old, struct inode *new_dir,
-			struct dentry *target)
+			struct dentry *target, const struct inode *left)
 {
 	struct inode *inode = old->inode, *replaced = target->inode;
 	int error;
@@ -245,7 +280,9 @@ static int rename_names(struct inode *old_dir, struct dentry *old, struct inode 
 		error = ext2_change_name(new_dir, target->name, target->name_len, inode);
 	else
 		error = ext2_add_name(new_dir, target->name, target->name_len, inode);
-	if (!error)
+	if (!error && left)
+		error = ext2_change_name(old_dir, old->name, old->name_len, left);
+	else if (!error)
 		error = ext2_remove_name(old_dir, old->name, old->name_len);
 	if (!error)
 		error = move_parent(inode, old_dir, new_dir);
@@ -256,11 +293,11 @@ static int rename_names(struct inode *old_dir, struct dentry *old, struct inode 
 	return error;
 }
 
-static int ext2_rename(struct inode *old_dir, struct dentry *old, struct inode *new_dir,
-		       struct dentry *target)
+static int rename_once(struct inode *old_dir, struct dentry *old, struct inode *new_dir,
+		       struct dentry *target, struct inode **whiteout)
 {
 	struct ext2_fs *fs = ext2_fs(old_dir);
-	struct inode *replaced = target->inode;
+	struct inode *replaced = target->inode, *left = NULL;
 	struct saved saved[3];
 	int error = replaced ? check_empty(replaced) : 0;
 
@@ -274,7 +311,9 @@ static int ext2_rename(struct inode *old_dir, struct dentry *old, struct inode *
 	save(&saved[0], old_dir);
 	save(&saved[1], new_dir);
 	save(&saved[2], replaced);
-	error = rename_names(old_dir, old, new_dir, target);
+	if (whiteout)
+		left = make(old_dir, S_IFCHR, 0, NULL, true);
+	error = IS_ERR(left) ? PTR_ERR(left) : rename_names(old_dir, old, new_dir, target, left);
 	if (error) {
 		for (unsigned int i = 0; i < ARRAY_SIZE(saved); i++)
 			restore(&saved[i]);
@@ -287,6 +326,22 @@ static int ext2_rename(struct inode *old_dir, struct dentry *old, struct inode *
 	error = ext2_end(fs, error);
 	if (!error)
 		after_losing(replaced);
+	if (!error && whiteout) {
+		inode_insert(left);
+		*whiteout = left;
+	} else if (left && !IS_ERR(left)) {
+		ext2_drop_new(left);
+	}
+	return error;
+}
+
+static int ext2_rename(struct inode *old_dir, struct dentry *old, struct inode *new_dir,
+		       struct dentry *target, struct inode **whiteout)
+{
+	int error = rename_once(old_dir, old, new_dir, target, whiteout);
+
+	if (error == -ENOSPC && whiteout && inode_comes(ext2_fs(old_dir)))
+		error = rename_once(old_dir, old, new_dir, target, whiteout);
 	return error;
 }
 
@@ -331,4 +386,5 @@ const struct inode_ops ext2_inode_ops = {
 	.nameless = ext2_nameless,
 	.truncate = ext2_truncate,
 	.truncated = ext2_truncated,
+	.allocate = ext2_allocate,
 };

@@ -1,12 +1,13 @@
 /*
  * Replaying the journal after a crash. The contract is in fs/ext2/journal.h.
  *
- * 1. The log is read three times. The first time finds where it ends: at the first block that does not belong to the
- *    next transaction. Transactions without a commit block do not count. The second time collects
- *    the revoked blocks, and the third time brings the copies to their places.
+ * 1. The log is read three times. The first time finds where it ends: at the first block that does
+ *    not belong to the next transaction. Transactions without a commit block do not count. The
+ *    second time collects the revoked blocks, and the third time brings the copies to their places.
  * 2. A copy is passed over if the block has been revoked by its own transaction or a later one.
- * 3. The log may hold anything. Numbers of blocks are checked, and no more blocks are read than the log has.
- *    Replaying twice, after a crash in the first replay, does no harm: the log is marked as empty last.
+ * 3. The log may hold anything. Numbers of blocks are checked, and no more blocks are read than the
+ *    log has. Replaying twice, after a crash in the first replay, does no harm: the log is marked
+ *    as empty last.
  */
 #include "drivers/disk/block.h"
 #include "fs/ext2/batch.h"
@@ -63,7 +64,10 @@ static int read_next(struct replay *replay, struct page *page)
 	return error ? error : 1;
 }
 
-/* Returns the type of the journal's own block in a page, or 0 if it does not belong to the transaction. */
+/*
+ * Returns the type of the journal's own block in a page, or 0 if it does not belong to the
+ * transaction.
+ */
 static uint32_t type_of(const struct replay *replay)
 {
 	const struct journal_header *header = kmap_local(replay->page);
@@ -78,7 +82,9 @@ static uint32_t type_of(const struct replay *replay)
 
 /* ---- revoked blocks ---- */
 
-/* Radix trees have no entry that is NULL, so the number of a transaction is kept in the upper bits. */
+/*
+ * Radix trees have no entry that is NULL, so the number of a transaction is kept in the upper bits.
+ */
 static int note_revoked(struct replay *replay, uint32_t block)
 {
 	void *entry = (void *)(uintptr_t)(replay->sequence | 1u << 31);
@@ -143,7 +149,10 @@ static int copy_block(struct replay *replay, uint32_t block, uint32_t flags)
 	return move_block(replay->fs, block, replay->copy, true);
 }
 
-/* Go through a descriptor and the copies behind it. Returns 1, 0 if the log ends there, or an error. */
+/*
+ * Go through a descriptor and the copies behind it. Returns 1, 0 if the log ends there, or an
+ * error.
+ */
 static int read_descriptor(struct replay *replay, enum pass pass)
 {
 	unsigned int size = replay->fs->layout.block_size, at = sizeof(struct journal_header);

@@ -1,11 +1,11 @@
 /*
- * Free blocks and free inodes: the bitmaps, and the counts in the group descriptors. fs/ext2/ext2.h has
- * the contract. fs->lock is held.
+ * Free blocks and free inodes: the bitmaps, and the counts in the group descriptors. fs/ext2/ext2.h
+ * has the contract. fs->lock is held.
  *
- * 1. A block can be taken if its bit is clear, and if neither the running transaction nor the one that is being committed
- *    has freed it.
- * 2. A damaged bitmap may say that a block of metadata is free. Blocks of the group's own bitmaps and inode
- *    table, and those before the end of the group descriptors, are never taken.
+ * 1. A block can be taken if its bit is clear, and if neither the running transaction nor the one
+ *    that is being committed has freed it.
+ * 2. A damaged bitmap may say that a block of metadata is free. Blocks of the group's own bitmaps
+ *    and inode table, and those before the end of the group descriptors, are never taken.
  */
 #include "fs/ext2/ext2.h"
 #include "fs/names/vfs_internal.h"
@@ -92,7 +92,10 @@ static bool can_take(const struct search *search, unsigned int bit)
 	       !is_system_block(search, search->first + bit);
 }
 
-/* Find up to `max` free blocks from *bit on. Returns how many, and writes the first one's bit to *bit. */
+/*
+ * Find up to `max` free blocks from *bit on. Returns how many, and writes the first one's bit to
+ * *bit.
+ */
 static unsigned int find_run(const struct search *search, unsigned int *bit, unsigned int max)
 {
 	unsigned int n = 0, at = *bit;
@@ -306,8 +309,8 @@ uint32_t ext2_group_goal(const struct ext2_fs *fs, uint32_t number)
 /* ---- inodes ---- */
 
 /*
- * Directories are spread: each goes to the group with the most free blocks among those that have an average
- * number of free inodes at least. Returns a group, or an error.
+ * Directories are spread: each goes to the group with the most free blocks among those that have an
+ * average number of free inodes at least. Returns a group, or an error.
  */
 static int group_for_directory(struct ext2_fs *fs, uint32_t *best)
 {

@@ -1,8 +1,9 @@
 /*
  * ext2 file systems: mounting, writing or not, unmounting. fs/ext2/ext2.h has the contract.
  *
- * 1. While a file system is written, the superblock on the disk says so, and whoever mounts it after a crash sees that.
- *    Without a journal it is not clean then. With a journal it has the feature RECOVER, and is as clean as it was.
+ * 1. While a file system is written, the superblock on the disk says so, and whoever mounts it
+ *    after a crash sees that. Without a journal it is not clean then. With a journal it has the
+ *    feature RECOVER, and is as clean as it was.
  * 2. Damage causes a line in the log. Mount returns -EINVAL for it, and other calls -EIO.
  */
 #include "fs/dev/device.h"
@@ -180,11 +181,14 @@ static void ext2_unmounted(struct super_block *sb)
 
 static const struct super_ops ext2_super_ops = {
 	.read_inode = ext2_read_inode,
+	.generation = ext2_generation,
+	.check_handle = ext2_check_handle,
 	.free_inode = ext2_free_inode,
 	.delete_inode = ext2_delete_inode,
 	.changed = ext2_touched,
 	.fsync = ext2_fsync,
 	.sync = ext2_sync,
+	.settle = ext2_settle,
 	.set_writable = ext2_set_writable,
 	.unmounted = ext2_unmounted,
 	.statfs = ext2_statfs,
@@ -262,8 +266,8 @@ static int clear_recover(struct ext2_fs *fs)
 }
 
 /*
- * After a crash, bring what the journal has to its place, even if the file system is mounted for reading. Then read
- * the superblock again.
+ * After a crash, bring what the journal has to its place, even if the file system is mounted for
+ * reading. Then read the superblock again.
  */
 static int recover(struct super_block *sb, struct ext2_fs *fs, struct inode *raw,
 		   struct ext2_disk_super *super)

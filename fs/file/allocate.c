@@ -1,6 +1,6 @@
 /*
- * fallocate(2): room in a file before it is written, and holes afterwards. What a file system can do is
- * in its inode_ops.allocate.
+ * fallocate(2): room in a file before it is written, and holes afterwards. What a file system can
+ * do is in its inode_ops.allocate.
  */
 #include "fs/file/allocate.h"
 #include "fs/file/file.h"
@@ -47,11 +47,9 @@ static int allocate_locked(struct inode *inode, unsigned int mode, file_off_t st
 		return refuse(EPERM, "the file is sealed");
 	if (inode_is_immutable(inode) || (mode & ~FALLOC_KEEP_SIZE && inode_only_grows(inode)))
 		return refuse(EPERM, "the file is immutable or append-only");
-	if (!(mode & FALLOC_PUNCH_HOLE) && end > inode->size && end > file_size_limit(end - 1))
-		return -EFBIG;
 	error = inode->ops->allocate(inode, mode, start, end);
 	if (error)
-		return error;
+		return MIN(error, 0);
 	inode_drop_privileges(inode);
 	if (!(mode & FALLOC_KEEP_SIZE) && end > inode->size)
 		inode_set_size(inode, end);
@@ -91,6 +89,8 @@ long sys_fallocate(int number, unsigned int mode, uint32_t low, uint32_t high, u
 		error = refuse(EINVAL, "a negative offset, or no length");
 	else if (fd.file)
 		error = file_allocate(fd.file, mode, start, len);
+	if (!error)
+		notify_file(fd.file, IN_MODIFY);
 	fd_put(fd);
 	return error;
 }

@@ -19,8 +19,8 @@ enum allocate_mode { /* linux/falloc.h */
 #define FALLOC_KNOWN 0x7b
 
 /*
- * Do what fallocate(2) does with the `len` bytes from `start` on. Both are positive or zero. Returns 0 or
- * an error. May sleep. Takes inode->lock.
+ * Do what fallocate(2) does with the `len` bytes from `start` on. Both are positive or zero.
+ * Returns 0 or an error. May sleep. Takes inode->lock.
  */
 int file_allocate(struct file *file, unsigned int mode, file_off_t start, file_off_t len);
 

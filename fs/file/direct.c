@@ -1,6 +1,6 @@
 /*
- * Reading and writing without the page cache. The contract is in fs/file/direct.h, and how a piece is moved in
- * fs/file/direct_piece.h.
+ * Reading and writing without the page cache. The contract is in fs/file/direct.h, and how a piece
+ * is moved in fs/file/direct_piece.h.
  */
 #include "fs/file/direct_piece.h"
 #include "fs/cache/writeback.h"
@@ -26,7 +26,10 @@ static bool is_aligned(const struct iter *iter, file_off_t pos, size_t len)
 	return bits == 0;
 }
 
-/* Is a page of [pos, pos + len) cached that has one of these flags? With 0: is any page cached? */
+/*
+ * Is any page of [pos, pos + len) cached that has one of these flags? With 0: is any page cached at
+ * all?
+ */
 static bool is_cached(struct inode *inode, file_off_t pos, size_t len, unsigned int flags)
 {
 	unsigned int index = pos >> PAGE_SHIFT, last = (pos + len - 1) >> PAGE_SHIFT;
@@ -47,7 +50,10 @@ static file_off_t round_up_sector(file_off_t bytes)
 	return (bytes + SECTOR_SIZE - 1) & ~(file_off_t)(SECTOR_SIZE - 1);
 }
 
-/* What the last sector has behind the end of the file does not belong to it. */
+/*
+ * The bytes of the last sector behind the end of the file are not the file's. Zero them in the
+ * memory.
+ */
 static void zero_behind(struct piece *piece, unsigned int valid)
 {
 	if (piece->moved <= valid)
@@ -59,8 +65,9 @@ static void zero_behind(struct piece *piece, unsigned int valid)
 }
 
 /*
- * Read a piece of up to n bytes. Returns the number of bytes, an error, or 0 at the end of the file. Sets *cached, and returns 0, if
- * the first page is in use. After -EINTR the piece is no longer the caller's.
+ * Read a piece of up to n bytes. Returns the number of bytes, an error, or 0 at the end of the
+ * file. Sets *cached, and returns 0, if the first page is in use. After -EINTR the piece is no
+ * longer the caller's.
  */
 static ssize_t read_piece(struct piece *piece, struct iter *to, file_off_t pos, size_t n,
 			  bool *cached)
@@ -71,7 +78,10 @@ static ssize_t read_piece(struct piece *piece, struct iter *to, file_off_t pos, 
 	*cached = result == 0;
 	if (result <= 0)
 		return result;
-	/* Truncation sets the size and waits for the places afterwards. So either it waits for ours, or we see the new size. */
+	/*
+	 * Truncation sets the size and waits for the places afterwards. So either it waits for
+	 * ours, or we see the new size.
+	 */
 	left = MAX(inode_size(piece->inode) - pos, (file_off_t)0);
 	piece->len = MIN((file_off_t)piece->len, round_up_sector(left));
 	if (!piece_move(piece))
@@ -134,7 +144,10 @@ ssize_t direct_read(struct file *file, struct iter *to, file_off_t *pos)
 
 /* ---- writing ---- */
 
-/* Have the bytes [pos, pos + n) room on the disk, next to no bytes that are not the file's? Returns 1, 0 or an error. */
+/*
+ * Do the bytes [pos, pos + n) have room on the disk? Returns 1, 0 or an error. A block behind the
+ * end of the file does not count, because its other bytes are not the file's.
+ */
 static int has_room(const struct piece *piece, file_off_t pos, unsigned int n)
 {
 	file_off_t block = (pos + n - 1) & ~(((file_off_t)1 << piece->store.block_shift) - 1);
@@ -155,7 +168,10 @@ static int has_room(const struct piece *piece, file_off_t pos, unsigned int n)
 	return 1;
 }
 
-/* Give room to nr of the piece's pages, from number `at` on, which are written as a whole. Returns how many have it, or an error. */
+/*
+ * Give room to nr of the piece's pages, from number `at` on, which are written as a whole. Returns
+ * how many have it, or an error.
+ */
 static int give_room(struct piece *piece, unsigned int at, unsigned int nr)
 {
 	struct mapping *mapping = &piece->inode->mapping;
@@ -166,8 +182,8 @@ static int give_room(struct piece *piece, unsigned int at, unsigned int nr)
 }
 
 /*
- * See to it that the piece has room on the disk, and shorten it to the bytes that have. Returns their number, 0 if the first page has to go through
- * the cache, or an error.
+ * Give the piece room on the disk, and shorten it to the bytes that have room. Returns their
+ * number, 0 if the first page has to go through the cache, or an error.
  */
 //BOOK: direct-room
 static int make_room(struct piece *piece)
@@ -199,8 +215,8 @@ static void end_piece(struct piece *piece)
 }
 
 /*
- * Write a piece of up to n bytes. Returns the number of bytes, 0 if the first page has to go through the cache, or an error. After -EINTR
- * the piece is no longer the caller's.
+ * Write a piece of up to n bytes. Returns the number of bytes, 0 if the first page has to go
+ * through the cache, or an error. After -EINTR the piece is no longer the caller's.
  */
 static ssize_t write_piece(struct piece *piece, struct iter *from, file_off_t pos, size_t n)
 {
@@ -219,7 +235,10 @@ static ssize_t write_piece(struct piece *piece, struct iter *from, file_off_t po
 	}
 	if (!piece_move(piece))
 		return -EINTR;
-	/* A page that has just got room becomes zeros if its end has not been moved. So it counts as a whole, or not at all. */
+	/*
+	 * A page that has just got room becomes zeros if its end has not been moved. So it counts
+	 * as a whole, or not at all.
+	 */
 	if (piece->moved < piece->len)
 		piece->moved = MAX(((pos + piece->moved) & ~(file_off_t)(PAGE_SIZE - 1)) - pos,
 				   (file_off_t)0);
@@ -243,20 +262,22 @@ static ssize_t write_cached(struct inode *inode, struct iter *from, file_off_t p
 	if (done <= 0)
 		return done;
 	error = mapping_write_range(mapping, index, index);
-	if (!error && mapping->write_error)
+	if (!error && mapping_has_failed(mapping))
 		error = -EIO; /* fsync reports it, too */
 	return error ? error : done;
 }
 
-/* Wait for room that is being freed, as generic_begin_write() does. Returns whether to try again. */
+/*
+ * Wait for room that is being freed, as generic_begin_write() does. Returns whether to try again.
+ */
 static bool room_comes(struct mapping *mapping)
 {
 	return mapping->ops->wait_for_room && mapping->ops->wait_for_room(mapping);
 }
 
 /*
- * Write the `len` bytes with this piece. Returns the number of bytes, or an error if there are none. Sets *left_behind if a kernel task
- * ends the write. The piece is then its own.
+ * Write the `len` bytes with this piece. Returns the number of bytes, or an error if there are
+ * none. Sets *left_behind if a kernel task ends the write. The piece is then its own.
  */
 static ssize_t write_pieces(struct piece *piece, struct iter *from, file_off_t *pos, size_t len,
 			    bool *left_behind)
@@ -276,7 +297,7 @@ static ssize_t write_pieces(struct piece *piece, struct iter *from, file_off_t *
 			break;
 		*pos += n;
 		done += n;
-		/* What follows is not aligned, or what was before has not been moved. */
+		/* The next byte is not aligned, or some bytes before it have not been moved. */
 		if (n % DIRECT_ALIGN != 0 || piece->error)
 			break;
 	} while (done < len && !kill_pending());
@@ -288,6 +309,7 @@ static ssize_t write_locked(struct file *file, struct iter *from, file_off_t *po
 {
 	struct inode *inode = file->inode;
 	struct piece *piece = piece_alloc(file, true);
+	file_off_t size = inode->size;
 	bool left_behind;
 	ssize_t done;
 
@@ -295,13 +317,12 @@ static ssize_t write_locked(struct file *file, struct iter *from, file_off_t *po
 		return -ENOMEM;
 	done = write_pieces(piece, from, pos, len, &left_behind);
 	if (left_behind) { /* the kernel task frees the room that the write has not used */
-		generic_written(inode, MAX(done, 0), MAX(done, 0));
+		generic_written(inode, size, MAX(done, 0), MAX(done, 0));
 		return done;
 	}
 	if (piece->error)
 		piece_zero_behind_end(piece);
-	generic_written(inode, MAX(done, 0), len);
-	piece_room_is_freed(piece);
+	generic_written(inode, size, MAX(done, 0), len);
 	kfree(piece);
 	return done;
 }

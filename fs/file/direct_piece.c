@@ -51,7 +51,10 @@ void piece_zero(struct piece *piece, unsigned int n)
 	}
 }
 
-/* The bio that the bytes at `sector` can be added to. NULL: there is no memory, or the round has all its bios. */
+/*
+ * The bio that the bytes at `sector` can be added to. NULL: there is no memory, or the round has
+ * all its bios.
+ */
 static struct bio *bio_for(struct piece *piece, uint64_t sector)
 {
 	struct bio *bio = piece->nr_bios > 0 ? piece->bios[piece->nr_bios - 1] : NULL;
@@ -69,7 +72,9 @@ static struct bio *bio_for(struct piece *piece, uint64_t sector)
 	return bio;
 }
 
-/* Hand out n bytes, which lie in one piece on the disk, or as many of them as fit into the round. */
+/*
+ * Hand out n bytes, which lie in one piece on the disk, or as many of them as fit into the round.
+ */
 static void add_run(struct piece *piece, uint64_t sector, unsigned int n)
 {
 	while (n > 0) {
@@ -80,6 +85,8 @@ static void add_run(struct piece *piece, uint64_t sector, unsigned int n)
 			return;
 		part = piece_next_part(piece, n);
 		bio_add(bio, part.page, part.offset, part.len);
+		if (piece->write)
+			current->io.stored[1] += part.len;
 		sector += part.len >> SECTOR_SHIFT;
 		piece->next += part.len;
 		n -= part.len;
@@ -103,7 +110,7 @@ static void make_round(struct piece *piece)
 		} else if (sector != NO_SECTOR) {
 			add_run(piece, sector, n);
 		} else if (piece->write) {
-			piece->error = -EIO; /* it has room: somebody has damaged the file system */
+			piece->error = -EIO; /* the piece has room, so the file system is damaged */
 		} else {
 			piece_zero(piece, n);
 			piece->next += n;
@@ -132,7 +139,10 @@ static void end_round(struct piece *piece)
 	piece->nr_bios = 0;
 }
 
-/* Move all bytes, up to an error. Returns 0, or -ERESTARTSYS if the task has been killed and a round has not ended. */
+/*
+ * Move all bytes, up to an error. Returns 0, or -ERESTARTSYS if the task has been killed and a
+ * round has not ended.
+ */
 static int move_bytes(struct piece *piece)
 {
 	while (piece->next < piece->len && !piece->error) {
@@ -147,25 +157,12 @@ static int move_bytes(struct piece *piece)
 	return 0;
 }
 
-static uint32_t transaction_of(const struct inode *inode)
-{
-	const struct direct_ops *ops = inode->mapping.ops->direct;
-
-	return ops->transaction ? ops->transaction(inode) : 0;
-}
-
-void piece_room_is_freed(const struct piece *piece)
-{
-	struct mapping *mapping = &piece->inode->mapping;
-
-	/* If no transaction has been closed since the room was given, no commit knows of it. */
-	if (mapping->lost_room && transaction_of(piece->inode) == piece->transaction)
-		mapping->lost_room = false;
-}
-
 void piece_release_places(struct piece *piece)
 {
-	/* Pages that have got room are written as a whole, so the last one counts only if its end has been moved. */
+	/*
+	 * Pages that have got room are written as a whole, so the last one counts only if its end
+	 * has been moved.
+	 */
 	places_release(&piece->places, (piece->pos + piece->moved) >> PAGE_SHIFT);
 }
 
@@ -189,7 +186,9 @@ void piece_zero_behind_end(const struct piece *piece)
 /* ---- after a kill ---- */
 
 /*
- * The kernel task that has taken over a piece: it ends the write, but the size stays as it is, and room behind it is freed.
+ * The kernel task that has taken over a piece: it ends the write, but the size stays as it is, and
+ * room behind it is freed. Another task may hold inode->lock and wait for the places, so they are
+ * released before the lock is taken.
  */
 static void end_piece_of_killed(void *arg)
 {
@@ -198,22 +197,24 @@ static void end_piece_of_killed(void *arg)
 
 	bio_wait_all_always(&piece->left);
 	end_round(piece);
-	(void)move_bytes(
-		piece); /* pages that have got room need their bytes; nobody kills this task */
+	/* Pages that have got room need their bytes. Nobody kills this task, so this ends. */
+	(void)move_bytes(piece);
 	piece_release_places(piece);
 	pins_release(piece->parts, piece->nr_parts, !piece->write);
 	if (piece->write) {
 		mutex_lock(&inode->lock);
 		piece_zero_behind_end(piece);
 		generic_forget_behind(inode);
-		piece_room_is_freed(piece);
 		mutex_unlock(&inode->lock);
 	}
 	file_put(piece->file);
 	kfree(piece);
 }
 
-/* The task has been killed while the disk works on its piece. Returns whether a kernel task has taken the piece over. */
+/*
+ * The task has been killed while the disk works on its piece. Returns whether a kernel task has
+ * taken the piece over.
+ */
 static bool hand_over(struct piece *piece)
 {
 	file_get(piece->file);
@@ -258,7 +259,6 @@ ssize_t piece_begin(struct piece *piece, const struct iter *iter, file_off_t pos
 	piece->pos = pos;
 	piece->next = piece->moved = piece->nr_bios = piece->part = piece->used = 0;
 	piece->error = 0;
-	piece->transaction = transaction_of(piece->inode);
 	n = MIN(n, DIRECT_PIECE - within);
 	pinned = iter_pin(iter, n, !piece->write, piece->parts, PIECE_PARTS, &piece->nr_parts);
 	if (pinned < 0)

@@ -1,10 +1,11 @@
 /*
- * A piece of a request that is moved without the page cache (fs/file/direct.h): its memory, its places and its bios.
+ * A piece of a request that is moved without the page cache (fs/file/direct.h): its memory, its
+ * places and its bios.
  *
  *	n = piece_begin(piece, iter, pos, n);		pins the memory, and holds the places
  *	... looks at the size of the file, or gives room
  *	if (!piece_move(piece))				moves the bytes
- *		return -EINTR;				after a kill, the piece belongs to a kernel task
+ *		return -EINTR;				after a kill, a kernel task has the piece
  *	piece_release_places(piece);
  *	pins_release() or iter_unpin()
  *
@@ -30,15 +31,15 @@ struct piece {
 	struct file_store store;
 	bool write;
 	file_off_t pos;
-	unsigned int len;     /* bytes; of a read up to the end of the last sector */
-	unsigned int next;    /* so many of them have been handed out */
-	uint32_t transaction; /* in which the first of its room may have been given */
-	unsigned int moved;   /* so many have been moved, before the first failure */
+	unsigned int len;   /* bytes; of a read up to the end of the last sector */
+	unsigned int next;  /* so many of them have been handed out */
+	unsigned int moved; /* so many have been moved, before the first failure */
 	int error;
 	struct places places;
 	struct pin parts[PIECE_PARTS];
-	unsigned int nr_parts, part,
-		used; /* the next byte is in parts[part], `used` bytes behind its start */
+	unsigned int nr_parts;
+	/* The next byte is in parts[part], `used` bytes behind its start. */
+	unsigned int part, used;
 	/* One round. */
 	struct bio *bios[PIECE_BIOS];
 	unsigned int starts[PIECE_BIOS]; /* which byte of the piece each bio begins with */
@@ -46,16 +47,20 @@ struct piece {
 	struct atomic left; /* bios that have not ended */
 };
 
-/* Returns a piece that can be begun, once or several times, or NULL. kfree() frees it. May sleep. */
+/*
+ * Returns a piece that can be begun, once or several times, or NULL. kfree() frees it. May sleep.
+ */
 struct piece *piece_alloc(struct file *file, bool write);
 /*
- * Begin a piece of up to n bytes at `pos`. Returns its length, 0 if the first page is in use (reads only), or -EFAULT, -EIO, -ENOMEM,
- * -ERESTARTSYS. If that is not positive, nothing is pinned or held. For a write inode->lock is held. May sleep.
+ * Begin a piece of up to n bytes at `pos`. Returns its length, 0 if the first page is in use (reads
+ * only), or -EFAULT, -EIO, -ENOMEM, -ERESTARTSYS. If that is not positive, nothing is pinned or
+ * held. For a write inode->lock is held. May sleep.
  */
 ssize_t piece_begin(struct piece *piece, const struct iter *iter, int64_t pos, size_t n);
 /*
- * Where up to `len` bytes from `pos` on lie: returns how many of them lie in one piece, and sets *sector, or returns an error of
- * block_lookup. May wait for metadata.
+ * Find out where up to `len` bytes from `pos` on lie. Sets *sector, which may be NO_SECTOR, and
+ * returns how many of the bytes lie there without a gap, or returns an error of block_lookup. May
+ * wait for metadata.
  */
 int piece_find(const struct piece *piece, int64_t pos, unsigned int len, uint64_t *sector);
 /* Returns the memory of the next bytes, at most n, and moves on. */
@@ -63,18 +68,17 @@ struct pin piece_next_part(struct piece *piece, unsigned int n);
 /* Zero the memory of the next n bytes. */
 void piece_zero(struct piece *piece, unsigned int n);
 /*
- * Move the piece's bytes. Sets `moved`, and `error` if not all of them have been moved. Returns false if the task has been killed, and
- * the piece is no longer the caller's. May sleep.
+ * Move the piece's bytes. Sets `moved`, and `error` if not all of them have been moved. Returns
+ * false if the task has been killed, and the piece is no longer the caller's. May sleep.
  */
 bool piece_move(struct piece *piece);
-/* Release the places. inode->size is as it will be. May sleep for metadata. */
+/* Release the places. inode->size has its new value. May sleep for metadata. */
 void piece_release_places(struct piece *piece);
 /*
- * A write has failed, or does not move the end of the file: the bytes that it may have written behind the end, in the last page, become
- * zeros, unless memory or the disk fails. inode->lock is held, and no place. May sleep.
+ * After a write that has failed or has not moved the end of the file: zero the bytes that it may
+ * have written behind the end, in the last page, unless memory or the disk fails. inode->lock is
+ * held, and no place. May sleep.
  */
 void piece_zero_behind_end(const struct piece *piece);
-/* Room behind the end, given since this piece was begun, has been freed. inode->lock is held. See lost_room in fs/cache/places.h. */
-void piece_room_is_freed(const struct piece *piece);
 
 #endif

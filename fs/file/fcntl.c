@@ -3,8 +3,8 @@
  *
  * 1. Descriptor flags belong to the file table. File flags belong to the open file, which dup and
  *    fork share.
- * 2. The commands that are about signals of files are in fs/file/owner.c, locks in lock_calls.c, leases in
- *    lease.c, and signals about directories in dnotify.c.
+ * 2. The commands that are about signals of files are in fs/file/owner.c, locks in lock_calls.c,
+ *    leases in lease.c, and signals about directories in dnotify.c.
  */
 #include "fs/cache/pageio.h"
 #include "kernel/syscalls.h"
@@ -33,23 +33,32 @@ enum fcntl_command {
 	F_NOTIFY = 1026,
 	F_ADD_SEALS = 1033,
 	F_GET_SEALS = 1034,
+	F_GET_RW_HINT = 1035,
+	F_SET_RW_HINT = 1036,
 };
-#define FD_CLOEXEC 1u
+#define FD_CLOEXEC   1u
 
-#define FICLONE	   0x40049409
-#define FIONREAD   0x541b
-#define FIONBIO	   0x5421
-#define FIOASYNC   0x5452
-#define FIOSETOWN  0x8901
-#define SIOCSPGRP  0x8902
-#define FIOGETOWN  0x8903
-#define SIOCGPGRP  0x8904
-#define FIONCLEX   0x5450
-#define FIOCLEX	   0x5451
+#define RW_HINT_MAX  5 /* linux/fcntl.h: RWH_WRITE_LIFE_EXTREME */
 
-#define SETFL_MASK (O_APPEND | O_NONBLOCK | O_ASYNC | O_DIRECT | O_NOATIME)
+#define FIGETBSZ     0x2
+#define FICLONE	     0x40049409
+#define FICLONERANGE 0x4020940d
+#define FIONREAD     0x541b
+#define FIONBIO	     0x5421
+#define FIOASYNC     0x5452
+#define FIOSETOWN    0x8901
+#define SIOCSPGRP    0x8902
+#define FIOGETOWN    0x8903
+#define SIOCGPGRP    0x8904
+#define FIONCLEX     0x5450
+#define FIOCLEX	     0x5451
+#define FIOQSIZE     0x5460
 
-/* Set the flags of `mask` to their values in `flags`. `fd` is the descriptor, which O_ASYNC tells. */
+#define SETFL_MASK   (O_APPEND | O_NONBLOCK | O_ASYNC | O_DIRECT | O_NOATIME)
+
+/*
+ * Set the flags of `mask` to their values in `flags`. `fd` is the descriptor, which O_ASYNC tells.
+ */
 static long file_set_flags(struct file *file, unsigned int fd, unsigned int mask,
 			   unsigned int flags)
 {
@@ -73,6 +82,26 @@ static long file_set_flags(struct file *file, unsigned int fd, unsigned int mask
 	while ((seen = __sync_val_compare_and_swap(&file->flags, old,
 						   (old & ~mask) | (flags & mask))) != old)
 		old = seen;
+	return 0;
+}
+
+/*
+ * How long the bytes of a file will last is only kept for those who ask. No disk here is told.
+ */
+static long set_write_hint(struct inode *inode, const void __user *from)
+{
+	uint64_t hint;
+	int error;
+
+	if (get_user_u64(&hint, from))
+		return -EFAULT;
+	if (hint > RW_HINT_MAX)
+		return refuse(EINVAL, "an unknown hint");
+	error = mutex_lock_killable(&inode->lock);
+	if (error)
+		return error;
+	inode->write_hint = hint;
+	mutex_unlock(&inode->lock);
 	return 0;
 }
 
@@ -105,6 +134,10 @@ static long file_fcntl(struct file *file, unsigned int fd, unsigned int command,
 		return file_add_seals(file, argument);
 	case F_GET_SEALS:
 		return file_get_seals(file);
+	case F_GET_RW_HINT:
+		return put_user_u64(file->inode->write_hint, (void __user *)argument);
+	case F_SET_RW_HINT:
+		return set_write_hint(file->inode, (void __user *)argument);
 	}
 	return refuse(EINVAL, "an fcntl command that is not supported");
 }
@@ -139,9 +172,17 @@ static long bytes_to_read(struct file *file, void __user *argument)
 	return put_user_u32(left > INT32_MAX ? INT32_MAX : left, argument);
 }
 
+/* How many bytes of its disk or memory the file takes. */
+static long size_on_disk(struct inode *inode, void __user *argument)
+{
+	if (!S_ISREG(inode->mode) && !S_ISDIR(inode->mode))
+		return -ENOTTY;
+	return put_user_u64(READ_ONCE(inode->blocks) * 512, argument);
+}
+
 /*
- * Refuse to share the blocks of another file (FICLONE), because no file system here can. Programs
- * then copy the file.
+ * Refuse to share the blocks of another file (FICLONE, FICLONERANGE), because no file system here
+ * can. Programs then copy the file.
  */
 static long refuse_clone(struct file *to, unsigned int number)
 {
@@ -160,6 +201,14 @@ static long refuse_clone(struct file *to, unsigned int number)
 		error = -EBADF;
 	fd_put(fd);
 	return error;
+}
+
+/* The structure of FICLONERANGE begins with the descriptor, which has 64 bits there. */
+static long refuse_clone_range(struct file *to, const void __user *from)
+{
+	int64_t range[4]; /* struct file_clone_range */
+
+	return copy_from_user(range, from, sizeof(range)) ? -EFAULT : refuse_clone(to, range[0]);
 }
 
 /* FIONBIO and FIOASYNC set a flag. `from` points to a number, which is 0 or not. */
@@ -184,7 +233,10 @@ static long socket_owner(struct file *file, unsigned int command, void __user *a
 static long file_ioctl(struct file *file, unsigned int fd, unsigned int command,
 		       unsigned long argument)
 {
-
+	if (command == FIGETBSZ)
+		return put_user_u32(file->inode->sb->block_size, (void __user *)argument);
+	if (command == FIOQSIZE)
+		return size_on_disk(file->inode, (void __user *)argument);
 	if (command == FIONREAD && S_ISREG(file->inode->mode))
 		return bytes_to_read(file, (void __user *)argument);
 	if (command == FIONBIO || command == FIOASYNC)
@@ -194,6 +246,8 @@ static long file_ioctl(struct file *file, unsigned int fd, unsigned int command,
 		return socket_owner(file, command, (void __user *)argument);
 	if (command == FICLONE)
 		return refuse_clone(file, argument);
+	if (command == FICLONERANGE)
+		return refuse_clone_range(file, (void __user *)argument);
 	if (file->ops->ioctl)
 		return file->ops->ioctl(file, command, argument);
 	return inode_flags_ioctl(file, command, (void __user *)argument);

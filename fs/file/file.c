@@ -28,7 +28,7 @@ SLAB_CACHE(file_cache, "file", struct file, 0);
 
 struct file *file_alloc(struct inode *inode, const struct file_ops *ops, unsigned int flags)
 {
-	unsigned int access = flags & O_ACCMODE;
+	unsigned int access = flags & O_ACCMODE; /* 3: neither */
 	struct file *file = NULL;
 	int error = -ENFILE;
 
@@ -40,8 +40,8 @@ struct file *file_alloc(struct inode *inode, const struct file_ops *ops, unsigne
 		goto uncount;
 	atomic_set(&file->refs, 1);
 	file->flags = flags;
-	file->readable = access != O_WRONLY;
-	file->writable = access != O_RDONLY;
+	file->readable = access == O_RDONLY || access == O_RDWR;
+	file->writable = access == O_WRONLY || access == O_RDWR;
 	file->ops = ops;
 	file->inode = inode;
 	mutex_init(&file->pos_lock, "file position");
@@ -142,7 +142,8 @@ INITCALL(1, file_init);
 /* ---- positions ---- */
 
 /*
- * Most calls need no lock, so what does has functions of its own, and the others save no registers for it.
+ * Most calls need no lock. Those that do are in functions of their own, so that the others save no
+ * registers for them.
  */
 
 static int get_user_position(const int64_t __user *user, int64_t *pos)

@@ -4,14 +4,15 @@
  * 1. table->lock guards the slots. clone(CLONE_FILES) shares a table, and fork copies it.
  * 2. fd_get() takes a reference to the file only if the table is shared, and fd_put() drops it only
  *    then. So the common single-threaded case costs no atomic operation.
- * 3. A path descriptor (O_PATH) stands for a place in the tree, not for a file that can be used. The
- *    lookups of descriptors pass it over, so that a call refuses it (EBADF) unless its code asks for
- *    it with fd_get_any().
+ * 3. A path descriptor (O_PATH) stands for a place in the tree, not for a file that can be used.
+ *    The lookups of descriptors pass it over, so that a call refuses it (EBADF) unless its code
+ *    asks for it with fd_get_any().
  */
 #ifndef FS_FILE_FILE_H
 #define FS_FILE_FILE_H
 
 #include "fs/file/open_file.h"
+#include "fs/names/notify.h"
 #include "kernel/task.h"
 
 #define OPEN_MAX_LIMIT 65536u
@@ -75,8 +76,8 @@ static inline struct fd fd_get(unsigned int number)
 }
 
 /*
- * The same for the table of the current task, which is not shared and does not become so while the file is
- * used. There is no reference.
+ * The same for the table of the current task, which is not shared and does not become so while the
+ * file is used. There is no reference.
  */
 static inline struct file *file_table_at(const struct file_table *table, unsigned int number)
 {
@@ -126,8 +127,8 @@ static inline bool file_is_shared(const struct file *file)
 	return atomic_read(&file->refs) != 1;
 }
 /*
- * Lock the position of a file, if it is shared, and pass the result to file_unlock_position(). Returns
- * -ERESTARTSYS if the task is killed. May sleep.
+ * Lock the position of a file, if it is shared, and pass the result to file_unlock_position().
+ * Returns -ERESTARTSYS if the task is killed. May sleep.
  */
 static inline int file_lock_position(struct file *file)
 {
@@ -191,9 +192,25 @@ int file_table_unshare(void);
 void file_table_close_on_exec(void);
 
 /*
- * The last reference to a file that epolls watch has gone. Its queues still exist. fs/events/epoll.c sets
- * it. May sleep.
+ * The last reference to a file that epolls watch has gone. Its queues still exist.
+ * fs/events/epoll_file.c sets it. May sleep.
  */
 extern void (*before_watched_file_closes)(struct file *file);
+
+/*
+ * A call has read (direction 0) or written (1) n bytes of the file, or n is an error. The first
+ * function tells those who watch the file. The second one also counts the call for /proc/PID/io.
+ */
+static inline void file_tell_moved(struct file *file, unsigned int direction, ssize_t n)
+{
+	if (n > 0)
+		notify_file(file, direction ? IN_MODIFY : IN_ACCESS);
+}
+static inline void file_moved(struct file *file, unsigned int direction, ssize_t n)
+{
+	current->io.calls[direction]++;
+	current->io.moved[direction] += n > 0 ? n : 0;
+	file_tell_moved(file, direction, n);
+}
 
 #endif

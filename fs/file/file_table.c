@@ -204,8 +204,8 @@ bool fd_get_pair_shared(struct fd_pair *pair, unsigned int in, unsigned int out)
 }
 
 /*
- * A descriptor of the table is closed. Drop its reference, and the table's locks on the file. A path
- * descriptor cannot have any, and leaves those of other descriptors alone.
+ * A descriptor of the table is closed. Drop its reference, and the table's locks on the file. A
+ * path descriptor cannot have any, and leaves those of other descriptors alone.
  */
 static void close_file(struct file_table *table, struct file *file)
 {

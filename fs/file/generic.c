@@ -120,8 +120,8 @@ int generic_write_limit(struct file *file, file_off_t *pos, size_t *len)
 		end = file_size_limit(*pos);
 	}
 	/*
-	 * A write that would make the file longer still fills the whole pages in front of its end, as on
-	 * Linux.
+	 * A write that would make the file longer still fills the whole pages in front of its end,
+	 * as on Linux.
 	 */
 	if (*pos + (file_off_t)*len > inode->size && sealed_against_size(inode, *pos + *len)) {
 		end = MIN(end, inode->size & ~(file_off_t)(PAGE_SIZE - 1));
@@ -146,10 +146,14 @@ int generic_write_limit(struct file *file, file_off_t *pos, size_t *len)
  */
 void generic_end_write(struct inode *inode, struct page *page, file_off_t end)
 {
+	file_off_t old = inode->size;
+
 	set_bits(&page->flags, PG_UPTODATE);
-	if (end > inode->size)
+	if (end > old)
 		inode_set_size(inode, end);
 	page_end_write(page);
+	if (end > old) /* now, because the rest of the write may take long */
+		mapping_grown(&inode->mapping, old);
 }
 
 struct page *generic_begin_write(struct inode *inode, unsigned int index, unsigned int from,
@@ -233,12 +237,14 @@ void generic_forget_behind(struct inode *inode)
 		inode->ops->truncated(inode);
 }
 
-void generic_written(struct inode *inode, size_t done, size_t wanted)
+void generic_written(struct inode *inode, file_off_t before, size_t done, size_t wanted)
 {
 	if (done < wanted)
 		generic_forget_behind(inode);
 	if (done == 0)
 		return;
+	if (inode->size > before)
+		mapping_grown(&inode->mapping, before);
 	inode_modified(inode);
 	inode_changed(inode);
 }
@@ -254,9 +260,11 @@ static ssize_t write_and_unlock(struct file *file, struct iter *from, file_off_t
 		return error;
 	done = generic_write_limit(file, pos, &len);
 	if (done == 0) {
+		file_off_t size = inode->size;
+
 		inode_drop_privileges(inode);
 		done = generic_cached_write(inode, from, pos, len);
-		generic_written(inode, MAX(done, 0), len);
+		generic_written(inode, size, MAX(done, 0), len);
 	}
 	mutex_unlock(&inode->lock);
 	return done;

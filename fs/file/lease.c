@@ -1,14 +1,13 @@
 /* Leases on files. The contract is in fs/file/lease.h. */
 #include "fs/file/file.h"
 #include "fs/file/lease.h"
+#include "fs/file/lock.h"
 #include "fs/file/owner.h"
 #include "fs/names/vfs_internal.h"
 #include "kernel/capability.h"
 #include "kernel/process/process.h"
 #include "kernel/syscall.h"
 #include "mm/slab.h"
-
-enum { F_RDLCK = 0, F_WRLCK = 1, F_UNLCK = 2 };
 
 /* What a lease allows. A greater number allows more. */
 enum strength { NO_LEASE, READ_LEASE, WRITE_LEASE };
@@ -72,8 +71,8 @@ static void begin_break(struct lease *lease, enum strength may_stay)
 }
 
 /*
- * Begin to break what conflicts with an open, and end what has been broken for too long. Returns false if nothing
- * conflicts. Otherwise the next deadline is written to *until.
+ * Begin to break what conflicts with an open, and end what has been broken for too long. Returns
+ * false if nothing conflicts. Otherwise the next deadline is written to *until.
  */
 static bool break_conflicts(struct inode *inode, bool write, uint64_t *until)
 {
@@ -146,7 +145,10 @@ static bool is_leased_otherwise(const struct file *file, enum strength strength)
 	return false;
 }
 
-/* Enter the lease, or change the one that the file has. Returns 0 or -EAGAIN. Frees `new` if it is not needed. */
+/*
+ * Enter the lease, or change the one that the file has. Returns 0 or -EAGAIN. Frees `new` if it is
+ * not needed.
+ */
 static long enter(struct file *file, enum strength strength, struct lease *new)
 {
 	long error = -EAGAIN;

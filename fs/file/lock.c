@@ -1,9 +1,10 @@
 /*
  * Advisory locks. The contract is in fs/file/lock.h.
  *
- * 1. All that wait for a lock share one queue, and every lock that goes away or shrinks wakes them. Locks
- *    are rarely waited for, so a needless wakeup costs less than a queue for each file.
- * 2. A sleeper joins the queue before it tries to set its lock, and a lock is gone before its owner wakes:
+ * 1. All that wait for a lock share one queue, and every lock that goes away or shrinks wakes them.
+ *    Locks are rarely waited for, so a needless wakeup costs less than a queue for each file.
+ * 2. A sleeper joins the queue before it tries to set its lock, and a lock is gone before its owner
+ *    wakes:
  *
  *	sleeper				owner
  *	joins the queue
@@ -11,8 +12,9 @@
  *					removes its lock, wakes
  *	goes on
  *
- * 3. A task that waits with F_SETLKW for a table's lock is in `waiters` together with the owner that it waits for. If the
- *    chain of those leads back to the task's own owner, waiting would never end (EDEADLK).
+ * 3. A task that waits with F_SETLKW for a table's lock is in `waiters` together with the owner
+ *    that it waits for. If the chain of those leads back to the task's own owner, waiting would
+ *    never end (EDEADLK).
  */
 #include "fs/file/lock.h"
 #include "kernel/init.h"
@@ -66,7 +68,9 @@ static bool adjacent(const struct file_lock *a, const struct file_lock *b)
 	       (b->last != FILE_LOCK_END && b->last + 1 == a->first);
 }
 
-/* Returns the first lock in the file of another owner that excludes this one. locks_lock is held. */
+/*
+ * Returns the first lock in the file of another owner that excludes this one. locks_lock is held.
+ */
 static struct file_lock *find_conflict(struct inode *inode, const struct file_lock *lock)
 {
 	struct file_lock *other;
@@ -140,8 +144,8 @@ static void insert(struct inode *inode, struct spare *spare, const struct file_l
 }
 
 /*
- * Take the range away from the owner's locks. A lock that reaches beyond both ends is divided, which
- * takes one spare lock. locks_lock is held.
+ * Take the range away from the owner's locks. A lock that reaches beyond both ends is divided,
+ * which takes one spare lock. locks_lock is held.
  */
 static void carve(struct inode *inode, struct spare *spare, const struct file_lock *range)
 {
@@ -169,7 +173,10 @@ static void carve(struct inode *inode, struct spare *spare, const struct file_lo
 	}
 }
 
-/* Extend the new lock over those of the same kind that touch it, and remove those. locks_lock is held. */
+/*
+ * Extend the new lock over those of the same kind that touch it, and remove those. locks_lock is
+ * held.
+ */
 static void absorb(struct inode *inode, struct spare *spare, struct file_lock *new)
 {
 	struct file_lock **at = &inode->locks, *lock;
@@ -225,8 +232,8 @@ static bool would_wait_for_itself(const void *owner, const void *other)
 }
 
 /*
- * Set the lock if nothing conflicts. Otherwise return -EAGAIN, and with a waiter, note whom it waits
- * for, or return -EDEADLK.
+ * Set the lock if nothing conflicts. Otherwise return -EAGAIN, and with a waiter, note whom it
+ * waits for, or return -EDEADLK.
  */
 static int try_set(struct inode *inode, struct spare *spare, const struct file_lock *lock,
 		   struct lock_waiter *waiter)

@@ -1,19 +1,22 @@
 /*
  * Advisory locks on files: fcntl(F_SETLK), open file description locks, and flock.
  *
- * 1. A lock belongs to an owner: a file table (F_SETLK) or an open file (F_OFD_SETLK, flock). It covers
- *    a range of bytes, first to last, for reading or for writing.
- * 2. Two locks of different owners conflict if they overlap and one of them is for writing. Record locks
- *    (both forms of fcntl) and flock do not see each other.
+ * 1. A lock belongs to an owner: a file table (F_SETLK) or an open file (F_OFD_SETLK, flock). It
+ *    covers a range of bytes, first to last, for reading or for writing.
+ * 2. Two locks of different owners conflict if they overlap and one of them is for writing. Record
+ *    locks (both forms of fcntl) and flock do not see each other.
  * 3. An owner's record locks on a file never overlap, and adjacent ones of one kind are one lock.
- * 4. A table's locks on a file go away when the table closes any descriptor of that file. An open file's
- *    locks go away with the open file.
+ * 4. A table's locks on a file go away when the table closes any descriptor of that file. An open
+ *    file's locks go away with the open file.
  * 5. locks_lock, a plain spinlock, guards the locks of all inodes and the list of waiters.
  */
 #ifndef FS_FILE_LOCK_H
 #define FS_FILE_LOCK_H
 
 #include "fs/file/open_file.h"
+
+/* Kinds of record locks, and of leases (fs/file/lease.h). */
+enum { F_RDLCK = 0, F_WRLCK = 1, F_UNLCK = 2 };
 
 enum advisory_kind { ADVISORY_RECORD, ADVISORY_FLOCK };
 
@@ -28,9 +31,9 @@ struct file_lock {
 #define FILE_LOCK_END INT64_MAX
 
 /*
- * Set a lock on the file's inode, in place of what its owner has in the range. With `wait`, sleep until
- * no lock conflicts. Returns 0, -EAGAIN if one does, -EDEADLK if waiting would never end, -ENOLCK if
- * there are too many locks or no memory, or -ERESTARTSYS.
+ * Set a lock on the file's inode, in place of what its owner has in the range. With `wait`, sleep
+ * until no lock conflicts. Returns 0, -EAGAIN if one does, -EDEADLK if waiting would never end,
+ * -ENOLCK if there are too many locks or no memory, or -ERESTARTSYS.
  */
 int lock_set(struct file *file, const struct file_lock *lock, bool wait);
 /* Returns true if the owner has a lock of this kind on all of the range. Never sleeps. */
@@ -51,8 +54,9 @@ long fcntl_lock(unsigned int fd, struct file *file, unsigned int command, void _
 
 void lock_drop_owner_slow(struct inode *inode, const void *owner);
 /*
- * Remove all locks of an owner that has closed the file or goes away. Never sleeps. No other task can
- * set a lock for this owner at the same time, except where the caller of lock_set() checks for that.
+ * Remove all locks of an owner that has closed the file or goes away. Never sleeps. No other task
+ * can set a lock for this owner at the same time, except where the caller of lock_set() checks for
+ * that.
  */
 static inline void lock_drop_owner(struct file *file, const void *owner)
 {

@@ -1,10 +1,10 @@
 /*
  * The calls that lock files: fcntl's commands for record locks, and flock.
  *
- * fcntl has three structures for a range: that of 32-bit offsets, that of 64-bit offsets, which begins with
- * the same two words, and the latter for the locks of open files. The end of a range comes from its
- * length, which may be negative: the range then ends before its start. A length of 0 means up to the end,
- * however far the file grows.
+ * fcntl has three structures for a range: that of 32-bit offsets, that of 64-bit offsets, which
+ * begins with the same two words, and the latter for the locks of open files. The end of a range
+ * comes from its length, which may be negative: the range then ends before its start. A length of 0
+ * means up to the end, however far the file grows.
  */
 #include "fs/file/file.h"
 #include "fs/file/lock.h"
@@ -24,9 +24,7 @@ enum fcntl_lock_command {
 	F_OFD_SETLKW = 38,
 };
 
-enum { F_RDLCK = 0, F_WRLCK = 1, F_UNLCK = 2 };
-
-enum { LOCK_SH = 1, LOCK_EX = 2, LOCK_NB = 4, LOCK_UN = 8 };
+enum { LOCK_SH = 1, LOCK_EX = 2, LOCK_NB = 4, LOCK_UN = 8, LOCK_MAND = 32 };
 
 struct flock { /* of F_GETLK and its like */
 	int16_t type, whence;
@@ -151,8 +149,8 @@ static long get_lock(struct file *file, const struct file_lock *lock, struct flo
 }
 
 /*
- * The table is shared, and another thread may have closed the descriptor and removed the table's locks
- * before this one was set. Then nothing would ever remove it.
+ * The table is shared, and another thread may have closed the descriptor and removed the table's
+ * locks before this one was set. Then nothing would ever remove it.
  */
 static long check_still_open(unsigned int fd, struct file *file, struct file_lock *lock)
 {
@@ -192,8 +190,8 @@ long fcntl_lock(unsigned int fd, struct file *file, unsigned int command, void _
 }
 
 /*
- * A lock of the other kind goes away before the new one is tried, as on Linux. Otherwise two that share a
- * lock and both want it alone would wait for each other.
+ * A lock of the other kind goes away before the new one is tried, as on Linux. Otherwise two that
+ * share a lock and both want it alone would wait for each other.
  */
 static long lock_whole(struct file *file, unsigned int operation)
 {
@@ -220,6 +218,9 @@ long sys_flock(unsigned int number, unsigned int operation)
 	struct fd fd;
 	long result = -EBADF;
 
+	/* Linux had such locks once, and still takes them for done. */
+	if (operation & LOCK_MAND)
+		return 0;
 	if (what != LOCK_SH && what != LOCK_EX && what != LOCK_UN)
 		return refuse(EINVAL, "not LOCK_SH, LOCK_EX or LOCK_UN");
 	fd = fd_get(number);

@@ -9,10 +9,13 @@
  * 4. All that an open file needs is allocated before a name is made. An open that fails for lack of
  *    memory, descriptors or files has therefore made nothing.
  * 5. With O_PATH the result only stands for the path. The file is not opened, and no permission is
- *    needed but that to walk there. The flags that such an open cannot obey are dropped, as on Linux.
- * 6. With O_TMPFILE the path is that of a directory, and the file is made on its file system without a
- *    name. Unless O_EXCL forbids it, linkat(2) can give it one later.
+ *    needed but that to walk there. The flags that such an open cannot obey are dropped, as on
+ *    Linux.
+ * 6. With O_TMPFILE the path is that of a directory, and the file is made on its file system
+ *    without a name. Unless O_EXCL forbids it, linkat(2) can give it one later.
  * 7. Unknown and unsupported flags are EINVAL.
+ * 8. The access mode 3 needs the permissions to read and to write, and the open file can do
+ *    neither. Its other calls, such as ioctl(2), work.
  */
 #include "fs/cache/pageio.h"
 #include "lib/print.h"
@@ -65,6 +68,8 @@ static int check_type(const struct inode *inode, unsigned int flags)
 		return -ENOTDIR;
 	if (S_ISDIR(inode->mode) && (writes || flags & O_CREAT))
 		return -EISDIR;
+	if (S_ISFIFO(inode->mode) && (flags & O_ACCMODE) == O_ACCMODE)
+		return refuse(EINVAL, "a FIFO that is neither read nor written");
 	return inode->file_ops ? 0 : -ENXIO;
 }
 
@@ -163,6 +168,7 @@ static int open_path(struct file *file, const struct path *path, unsigned int fl
 	file->ops = inode->file_ops;
 	file->path = *path;
 	path_get(&file->path);
+	file->exclusive = flags & O_EXCL;
 	if (S_ISREG(inode->mode))
 		error = count_and_break_leases(file, flags);
 	if (!error && file->ops->open)
@@ -309,6 +315,36 @@ static int create_last(struct walk *walk, unsigned int flags, unsigned int mode,
 	return walk_to(walk, dentry);
 }
 
+/* Drop the flags that have no meaning. Returns 0, or -EINVAL for flags that exclude each other. */
+static int check_flags(unsigned int *flags)
+{
+	if (*flags & O_PATH)
+		*flags &= O_WITH_PATH;
+	*flags &= O_KNOWN; /* openat2(2) has refused other ones */
+	if (wants_nameless(*flags) &&
+	    ((*flags & (O_TMPFILE | O_CREAT)) != O_TMPFILE || !(*flags & O_ACCMODE)))
+		return refuse(EINVAL, "a file without a name that cannot be written");
+	if (*flags & O_CREAT && *flags & O_DIRECTORY)
+		return refuse(EINVAL, "open makes no directories");
+	return 0;
+}
+
+struct file *file_open_again(const struct path *path, unsigned int flags)
+{
+	struct file *file;
+	int error = check_flags(&flags);
+
+	if (!error && flags & O_CREAT && flags & O_EXCL)
+		error = -EEXIST;
+	if (error)
+		return ERR_PTR(error);
+	file = file_prepare(flags);
+	if (IS_ERR(file))
+		return file;
+	return opened(file, wants_nameless(flags) ? open_nameless(file, path, flags, 0)
+						  : open_path(file, path, flags, false));
+}
+
 /* `name` may be an ERR_PTR. Returns a file with one reference, or ERR_PTR. */
 static struct file *open_at(int dirfd, const char *name, unsigned int flags, unsigned int mode,
 			    unsigned int resolve)
@@ -318,15 +354,9 @@ static struct file *open_at(int dirfd, const char *name, unsigned int flags, uns
 	struct walk walk;
 	int error;
 
-	if (flags & O_PATH)
-		flags &= O_WITH_PATH;
-	if (flags & ~O_KNOWN || (flags & O_ACCMODE) == O_ACCMODE)
-		return ERR_PTR(refuse(EINVAL, "an open flag that is not supported"));
-	if (wants_nameless(flags) &&
-	    ((flags & (O_TMPFILE | O_CREAT)) != O_TMPFILE || !(flags & O_ACCMODE)))
-		return ERR_PTR(refuse(EINVAL, "a file without a name that cannot be written"));
-	if (flags & O_CREAT && flags & O_DIRECTORY)
-		return ERR_PTR(refuse(EINVAL, "open makes no directories"));
+	error = check_flags(&flags);
+	if (error)
+		return ERR_PTR(error);
 	file = file_prepare(flags);
 	if (IS_ERR(file))
 		return file;
@@ -374,7 +404,10 @@ struct open_how { /* linux/openat2.h */
 	uint64_t flags, mode, resolve;
 };
 
-/* Copy the structure. A longer one may be used if the rest is zero. Returns 0 or an error. May sleep. */
+/*
+ * Copy the structure. A longer one may be used if the rest is zero. Returns 0 or an error. May
+ * sleep.
+ */
 static int copy_how(struct open_how *how, const char __user *from, size_t size)
 {
 	char byte;

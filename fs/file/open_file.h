@@ -1,5 +1,6 @@
 /*
- * Open files: their flags, their operations, and their lives. File tables (fs/file/file.h) hold open files.
+ * Open files: their flags, their operations, and their lives. File tables (fs/file/file.h) hold
+ * open files.
  */
 #ifndef FS_FILE_OPEN_FILE_H
 #define FS_FILE_OPEN_FILE_H
@@ -58,11 +59,16 @@ struct file_ops {
 	enum async async;
 	int (*open)(struct inode *inode, struct file *file); /* NULL: nothing to do */
 	void (*release)(struct file *file);		     /* the last reference has gone */
-	/* A descriptor of the current process is closed; others may be left. NULL: nothing to do. */
+	/*
+	 * A descriptor of the current process is closed; others may be left. NULL: nothing to do.
+	 */
 	void (*closed)(struct file *file);
 	ssize_t (*read)(struct file *file, struct iter *to, file_off_t *pos);
 	ssize_t (*write)(struct file *file, struct iter *from, file_off_t *pos);
-	file_off_t (*llseek)(struct file *file, file_off_t offset, int whence); /* NULL: -ESPIPE */
+	/* NULL: there are no positions. lseek(2) then returns 0 if ignores_seek, or -ESPIPE. */
+	file_off_t (*llseek)(struct file *file, file_off_t offset, int whence);
+	bool ignores_seek;
+	bool own_place; /* llseek moves a place that the file guards itself, instead of file->pos */
 	/*
 	 * Join the wait queues with poll_wait() and return the POLL* bits that hold now. NULL: the
 	 * file is always readable and writable.
@@ -72,9 +78,9 @@ struct file_ops {
 		      unsigned long argument);		 /* NULL: -ENOTTY */
 	int (*mmap)(struct file *file, struct vma *vma); /* NULL: -ENODEV */
 	/*
-	 * One more VMA, or one less, holds the file. The first is called with mm->lock held and must
-	 * not sleep. The second is called without it, while the file still exists, and may sleep. NULL:
-	 * nothing to do.
+	 * One more VMA, or one less, holds the file. The first is called with mm->lock held and
+	 * must not sleep. The second is called without it, while the file still exists, and may
+	 * sleep. NULL: nothing to do.
 	 */
 	void (*attached)(struct file *file);
 	void (*detached)(struct file *file);
@@ -121,6 +127,7 @@ struct file {
 	bool writing : 1;	/* counted by inode_begin_writing(), mount_begin_writing() */
 	bool opened : 1;	/* by its path, and watches were told */
 	bool reading : 1;	/* counted in inode->readers */
+	bool exclusive : 1;	/* opened with O_EXCL, which has a meaning for disks */
 	unsigned char ra_size;	/* pages in the window of read-ahead, at most 128 */
 	unsigned char ra_ahead; /* pages from ra_next on that read-ahead has started, at most 128 */
 	file_off_t pos;		/* bytes */
@@ -132,18 +139,21 @@ struct file {
 	void *private;		   /* belongs to `ops` */
 	struct epoll_item *epolls; /* that watch the file: fs/events/epoll.h */
 	struct file_owner *owner;  /* of O_ASYNC, or NULL: fs/file/owner.h */
-	unsigned int ra_next;	   /* the page whose index is expected next */
+	union {
+		unsigned int ra_next;  /* the page whose index is expected next */
+		unsigned int hang_ups; /* of a terminal: those before it was opened */
+	};
 };
 
 /* ---- open files: fs/file/file.c, fs/file/readdir.c ---- */
-extern const struct file_ops dir_file_ops; /* of directories, whatever the file system */
-/*
- * file_ops.llseek of directories, and of files whose end is inode->size. Returns the new position,
- * or -EINVAL.
- */
+/* Of directories whose inode->size is their end. */
+extern const struct file_ops dir_file_ops;
+/* Of directories that exist in memory only, and have no end: SEEK_END and the like are -EINVAL. */
+extern const struct file_ops memory_dir_file_ops;
+/* file_ops.llseek of files whose end is inode->size. Returns the new position, or -EINVAL. */
 file_off_t generic_llseek(struct file *file, file_off_t offset, int whence);
 /*
- * file_ops.llseek of regular files, which also have SEEK_DATA and SEEK_HOLE. A file is all data,
+ * file_ops.llseek of files that also have SEEK_DATA and SEEK_HOLE. A file is all data,
  * with one hole at its end. Returns -ENXIO if the offset lies beyond the end.
  */
 file_off_t regular_llseek(struct file *file, file_off_t offset, int whence);
@@ -161,11 +171,18 @@ void file_get(struct file *file);
 void file_put(struct file *file);
 extern unsigned int max_open_files; /* so many files may be open; /proc/sys/fs/file-max */
 extern struct atomic nr_open_files; /* in the whole system */
+
+/* ---- fs/file/open.c ---- */
+
 /*
  * Open the file at `path`, which stays the caller's. `flags` are O_*, without those that
  * affect the walk. Returns a file with one reference, or ERR_PTR. May sleep.
  */
 struct file *file_open_path(const struct path *path, unsigned int flags);
+/*
+ * The same with all flags of open(2), for a path that a handle names (open_by_handle_at).
+ */
+struct file *file_open_again(const struct path *path, unsigned int flags);
 /*
  * Open the program that `path` names for execve: a regular file that the caller may execute,
  * perhaps without being allowed to read it. Returns a file with one reference, or ERR_PTR(-EACCES)

@@ -1,16 +1,17 @@
 /*
  * Owners of open files, and the signals that they get (O_ASYNC).
  *
- * 1. A file gets its struct file_owner when a program first asks for something that is kept there. Files
- *    without one pay nothing.
- * 2. While O_ASYNC is set, the owner is on the wait queues of its file, like a poll that does not end. A
- *    wakeup calls woken(), which sends the signal. A file without O_ASYNC is on no queue.
- * 3. tasks_lock guards whom to signal, and with what. `mutex` guards the places on the queues. Its order is
- *    mutex < a queue's lock < tasks_lock.
- * 4. The queues of terminals are also woken while tty->lock is held, which is below tasks_lock. Their
- *    signals are therefore sent by a timer, at the next tick.
- * 5. A process is remembered by a reference, so that a later one with its number gets nothing. The rights to
- *    send the signal are those of the user who named the process. They are checked for each signal.
+ * 1. A file gets its struct file_owner when a program first asks for something that is kept there.
+ *    Files without one pay nothing.
+ * 2. While O_ASYNC is set, the owner is on the wait queues of its file, like a poll that does not
+ *    end. A wakeup calls woken(), which sends the signal. A file without O_ASYNC is on no queue.
+ * 3. tasks_lock guards whom to signal, and with what. `mutex` guards the places on the queues. Its
+ *    order is mutex < a queue's lock < tasks_lock.
+ * 4. The queues of terminals are also woken while tty->lock is held, which is below tasks_lock.
+ *    Their signals are therefore sent by a timer, at the next tick.
+ * 5. A process is remembered by a reference, so that a later one with its number gets nothing. The
+ *    rights to send the signal are those of the user who named the process. They are checked for
+ *    each signal.
  */
 #include "fs/file/owner.h"
 #include "fs/file/poll.h"
@@ -60,7 +61,10 @@ static bool may_signal(const struct file_owner *owner, const struct process *pro
 	       owner->uid == it->suid || owner->uid == it->uid;
 }
 
-/* Linux sends SIGIO if a real-time signal cannot be queued, so that the program knows that it missed one. */
+/*
+ * Linux sends SIGIO if a real-time signal cannot be queued, so that the program knows that it
+ * missed one.
+ */
 static void send_to(const struct file_owner *owner, struct process *process, struct task *task,
 		    int code)
 {
@@ -173,7 +177,10 @@ static void leave_queues(struct file_owner *owner)
 
 /* ---- making and freeing ---- */
 
-/* Returns the file's owner, which is made if there is none, or NULL if there is no memory. May sleep. */
+/*
+ * Returns the file's owner, which is made if there is none, or NULL if there is no memory. May
+ * sleep.
+ */
 static struct file_owner *owner_of(struct file *file)
 {
 	struct file_owner *owner = READ_ONCE(file->owner), *first = NULL;

@@ -13,8 +13,8 @@
  *	state = sleeping
  *	woken? yes: does not sleep
  *
- *    The store of the state is a full barrier, and so is task_wake(). So at least one of the two sees
- *    what the other has stored.
+ *    The store of the state is a full barrier, and so is task_wake(). So at least one of the two
+ *    sees what the other has stored.
  * 3. Another thread may close a descriptor while this task sleeps on its file's queue. If the file
  *    table is shared, the poll table therefore holds a reference to the file.
  * 4. A timeout is kept as a point in time. The task's own timer wakes it exactly then.
@@ -30,6 +30,7 @@
 #include "kernel/process/timecalls.h"
 #include "mm/slab.h"
 #include "mm/vm/uaccess.h"
+#include "mm/vmalloc.h"
 
 #define WAITERS_FEW   8u  /* waiters in the table itself */
 #define WAITERS_BLOCK 72u /* in a block of (nearly) 2 KiB */
@@ -289,7 +290,7 @@ static int poll_user(struct pollfd __user *user, unsigned int nr, uint64_t deadl
 	if (nr > current->process->limits[RLIMIT_NOFILE].soft)
 		return refuse(EINVAL, "more than RLIMIT_NOFILE descriptors");
 	if (nr > POLLFD_FEW) {
-		fds = kmalloc(nr * sizeof(*fds), 0);
+		fds = buffer_alloc(nr * sizeof(*fds), 0);
 		if (!fds)
 			return -ENOMEM;
 	}
@@ -300,7 +301,7 @@ static int poll_user(struct pollfd __user *user, unsigned int nr, uint64_t deadl
 			ready = -EFAULT;
 	}
 	if (fds != few)
-		kfree(fds);
+		buffer_free(fds, nr * sizeof(*fds));
 	return ready;
 }
 

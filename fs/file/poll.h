@@ -29,9 +29,9 @@ struct poll_table {
 };
 
 /*
- * For file_ops.poll: join `queue`, before the file checks its condition. The queue exists as long as
- * the file is open. Wakeups with WAKE_EVENT announce these events there, and those with WAKE_STATE any.
- * Without memory nothing is joined, and the poll call returns -ENOMEM. May sleep.
+ * For file_ops.poll: join `queue`, before the file checks its condition. The queue exists as long
+ * as the file is open. Wakeups with WAKE_EVENT announce these events there, and those with
+ * WAKE_STATE any. Without memory nothing is joined, and the poll call returns -ENOMEM. May sleep.
  */
 static inline void poll_wait(struct poll_table *table, struct wait_queue *queue,
 			     unsigned int events)

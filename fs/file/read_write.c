@@ -15,12 +15,11 @@
 #include "fs/file/file.h"
 #include "fs/file/generic.h"
 #include "mm/vm/iter.h"
-#include "fs/names/notify.h"
 #include "fs/names/vfs_internal.h"
 
 #define RW_MAX (INT32_MAX & PAGE_MASK) /* most bytes that one call moves */
 
-enum direction { READ, WRITE };
+enum direction { READ, WRITE }; /* the indices in struct io_counts */
 
 /* ---- files ---- */
 
@@ -49,16 +48,19 @@ static inline ssize_t move_at(struct file *file, struct iter *iter, file_off_t *
 {
 	ssize_t n = move_silently(file, iter, pos, direction);
 
-	if (n > 0)
-		notify_file(file, direction == WRITE ? IN_MODIFY : IN_ACCESS);
+	file_moved(file, direction, n);
 	return n;
 }
 
 static __noinline ssize_t move_seekable(struct file *file, struct iter *iter,
 					enum direction direction)
 {
-	ssize_t result = mutex_lock_killable(&file->pos_lock);
+	ssize_t result;
 
+	/* A reader may sleep until another task writes to the same open file. */
+	if (file->ops->own_place)
+		return move_at(file, iter, &file->pos, direction);
+	result = mutex_lock_killable(&file->pos_lock);
 	if (result)
 		return result;
 	result = move_at(file, iter, &file->pos, direction);
@@ -168,69 +170,14 @@ long sys_pwrite64(unsigned int fd, void __user *buf, size_t len, uint32_t low, u
 
 /* ---- vectors ---- */
 
-/* Can a call promise not to wait for what takes long (RWF_NOWAIT)? Linux refuses it for other files, too, though not for all of these. */
+/*
+ * Can a call on the file promise not to wait for long (RWF_NOWAIT)? Linux refuses that for other
+ * files as well, but for fewer.
+ */
 static bool knows_nowait(const struct file *file)
 {
 	return file->flags & O_DIRECT && mapping_allows_direct(&file->inode->mapping);
 }
-
-/* Read or write a vector, at *pos, or at the file's position if pos is NULL. */
-static ssize_t move_vector(unsigned int number, const struct iovec __user *iov, unsigned int nr,
-			   file_off_t *pos, enum direction direction, bool nowait)
-{
-	struct iovec fast[IOV_FAST];
-	struct iovec *heap = NULL;
-	struct iter iter;
-	struct fd fd = fd_get(number);
-	ssize_t result;
-
-	if (!fd.file)
-		return -EBADF;
-	result = pos ? check_move_at(fd.file, direction) : 0;
-	if (!result && nowait && !knows_nowait(fd.file))
-		result = refuse(EOPNOTSUPP, "the file cannot promise not to wait");
-	if (!result)
-		result = iter_import(&iter, iov, nr, fast, &heap);
-	iter.nowait = nowait;
-	if (!result && nr == 0)
-		result = may_move(fd.file, direction) ? 0 : -EBADF;
-	else if (!result && pos && range_overflows(*pos, iter.left))
-		result = refuse(EINVAL, "the range ends beyond the largest offset");
-	else if (!result)
-		result = pos ? move_at(fd.file, &iter, pos, direction)
-			     : file_move(fd.file, &iter, direction);
-	kfree(heap);
-	fd_put(fd);
-	return result;
-}
-
-long sys_readv(unsigned int fd, const struct iovec __user *iov, unsigned int nr)
-{
-	return move_vector(fd, iov, nr, NULL, READ, false);
-}
-
-long sys_writev(unsigned int fd, const struct iovec __user *iov, unsigned int nr)
-{
-	return move_vector(fd, iov, nr, NULL, WRITE, false);
-}
-
-long sys_preadv(unsigned int fd, const struct iovec __user *iov, unsigned int nr, uint32_t low,
-		uint32_t high)
-{
-	file_off_t pos = offset_of(low, high);
-
-	return pos < 0 ? -EINVAL : move_vector(fd, iov, nr, &pos, READ, false);
-}
-
-long sys_pwritev(unsigned int fd, const struct iovec __user *iov, unsigned int nr, uint32_t low,
-		 uint32_t high)
-{
-	file_off_t pos = offset_of(low, high);
-
-	return pos < 0 ? -EINVAL : move_vector(fd, iov, nr, &pos, WRITE, false);
-}
-
-/* ---- preadv2 and pwritev2 ---- */
 
 enum rw_flags { /* linux/fs.h */
 		RWF_HIPRI = 0x01,
@@ -238,16 +185,17 @@ enum rw_flags { /* linux/fs.h */
 		RWF_SYNC = 0x04,
 		RWF_NOWAIT = 0x08,
 		RWF_APPEND = 0x10,
+		RWF_KNOWN = 0x1f,
 };
 
-/*
- * Make a file's bytes durable after a write with RWF_DSYNC or RWF_SYNC. Returns `written`, or an error.
- */
-static ssize_t sync_written(struct file *file, ssize_t written)
+/* Returns 0 or -EOPNOTSUPP. */
+static int check_flags(const struct file *file, unsigned int flags)
 {
-	int error = written > 0 && file->ops->fsync ? file->ops->fsync(file) : 0;
-
-	return error ? error : written;
+	if (flags & ~RWF_KNOWN)
+		return refuse(EOPNOTSUPP, "an unknown flag");
+	if (flags & RWF_NOWAIT && !knows_nowait(file))
+		return refuse(EOPNOTSUPP, "the file cannot promise not to wait");
+	return 0;
 }
 
 /* Append a vector, wherever the file's position is. With `move` the position follows. */
@@ -267,48 +215,96 @@ static ssize_t append_vector(struct file *file, struct iter *iter, bool move)
 }
 
 /*
- * The flags have been checked. HIPRI asks a device to be polled, which makes no difference to the result;
- * no device here is polled.
+ * Make a file's bytes durable after a write with RWF_DSYNC or RWF_SYNC. Returns `written`, or an
+ * error.
  */
-static ssize_t move_flagged(unsigned int number, const struct iovec __user *iov, unsigned int nr,
-			    file_off_t *pos, unsigned int flags)
+static ssize_t sync_written(struct file *file, ssize_t written)
+{
+	int error = written > 0 && file->ops->fsync ? file->ops->fsync(file) : 0;
+
+	return error ? error : written;
+}
+
+/*
+ * Read or write a vector that has been imported, at *pos, or at the file's position if pos is NULL.
+ * HIPRI asks a device to be polled, which makes no difference to the result; no device here is
+ * polled. The checks are in the order of Linux.
+ */
+static ssize_t move_imported(struct file *file, struct iter *iter, file_off_t *pos,
+			     enum direction direction, unsigned int flags)
+{
+	ssize_t result;
+
+	if (!may_move(file, direction))
+		return -EBADF;
+	if (iter->left == 0)
+		return 0;
+	if (pos && range_overflows(*pos, iter->left))
+		return refuse(EINVAL, "the range ends beyond the largest offset");
+	result = check_flags(file, flags);
+	if (result)
+		return result;
+	iter->nowait = flags & RWF_NOWAIT;
+	if (direction == WRITE && flags & RWF_APPEND && S_ISREG(file->inode->mode))
+		result = append_vector(file, iter, !pos);
+	else
+		result = pos ? move_at(file, iter, pos, direction)
+			     : file_move(file, iter, direction);
+	return direction == WRITE && flags & (RWF_DSYNC | RWF_SYNC) ? sync_written(file, result)
+								    : result;
+}
+
+/* Read or write a vector, at *pos, or at the file's position if pos is NULL. */
+static ssize_t move_vector(unsigned int number, const struct iovec __user *iov, unsigned int nr,
+			   file_off_t *pos, enum direction direction, unsigned int flags)
 {
 	struct iovec fast[IOV_FAST];
 	struct iovec *heap = NULL;
-	struct fd fd = fd_get(number);
 	struct iter iter;
-	ssize_t result = -EBADF;
-	bool append = fd.file && flags & RWF_APPEND && S_ISREG(fd.file->inode->mode);
+	struct fd fd = fd_get(number);
+	ssize_t result;
 
-	if (append && pos)
-		result = check_move_at(fd.file, WRITE);
-	else if (append && fd.file->writable)
-		result = 0;
-	if (append && !result && flags & RWF_NOWAIT && !knows_nowait(fd.file))
-		result = -EOPNOTSUPP;
-	if (append && !result)
-		result = iter_import(&iter, iov, nr, fast, &heap);
-	iter.nowait = flags & RWF_NOWAIT;
-	if (append && !result)
-		result = append_vector(fd.file, &iter, !pos);
-	else if (fd.file && !append)
-		result = move_vector(number, iov, nr, pos, WRITE, flags & RWF_NOWAIT);
-	if (fd.file && flags & (RWF_DSYNC | RWF_SYNC))
-		result = sync_written(fd.file, result);
+	if (!fd.file)
+		return -EBADF;
+	result = pos && !fd.file->ops->llseek ? -ESPIPE : iter_import(&iter, iov, nr, fast, &heap);
+	if (!result)
+		result = move_imported(fd.file, &iter, pos, direction, flags);
 	kfree(heap);
 	fd_put(fd);
 	return result;
 }
 
-/* Returns 0, or -EOPNOTSUPP. */
-static int check_flags(unsigned int flags)
+long sys_readv(unsigned int fd, const struct iovec __user *iov, unsigned int nr)
 {
-	return flags & ~(RWF_HIPRI | RWF_DSYNC | RWF_SYNC | RWF_NOWAIT | RWF_APPEND)
-		       ? refuse(EOPNOTSUPP, "a flag that is not supported")
-		       : 0;
+	return move_vector(fd, iov, nr, NULL, READ, 0);
 }
 
-/* Store the offset of the two calls in *pos. Returns NULL for -1, which means the file's position. */
+long sys_writev(unsigned int fd, const struct iovec __user *iov, unsigned int nr)
+{
+	return move_vector(fd, iov, nr, NULL, WRITE, 0);
+}
+
+long sys_preadv(unsigned int fd, const struct iovec __user *iov, unsigned int nr, uint32_t low,
+		uint32_t high)
+{
+	file_off_t pos = offset_of(low, high);
+
+	return pos < 0 ? -EINVAL : move_vector(fd, iov, nr, &pos, READ, 0);
+}
+
+long sys_pwritev(unsigned int fd, const struct iovec __user *iov, unsigned int nr, uint32_t low,
+		 uint32_t high)
+{
+	file_off_t pos = offset_of(low, high);
+
+	return pos < 0 ? -EINVAL : move_vector(fd, iov, nr, &pos, WRITE, 0);
+}
+
+/* ---- preadv2 and pwritev2 ---- */
+
+/*
+ * Store the offset of the two calls in *pos. Returns NULL for -1, which means the file's position.
+ */
 static file_off_t *offset_or_position(file_off_t *pos, uint32_t low, uint32_t high)
 {
 	*pos = offset_of(low, high);
@@ -322,8 +318,7 @@ long sys_preadv2(unsigned int fd, const struct iovec __user *iov, unsigned int n
 
 	if (at && pos < 0)
 		return -EINVAL;
-	return check_flags(flags) ? -EOPNOTSUPP
-				  : move_vector(fd, iov, nr, at, READ, flags & RWF_NOWAIT);
+	return move_vector(fd, iov, nr, at, READ, flags);
 }
 
 long sys_pwritev2(unsigned int fd, const struct iovec __user *iov, unsigned int nr, uint32_t low,
@@ -333,7 +328,7 @@ long sys_pwritev2(unsigned int fd, const struct iovec __user *iov, unsigned int 
 
 	if (at && pos < 0)
 		return -EINVAL;
-	return check_flags(flags) ? -EOPNOTSUPP : move_flagged(fd, iov, nr, at, flags);
+	return move_vector(fd, iov, nr, at, WRITE, flags);
 }
 
 /* ---- positions ---- */
@@ -348,6 +343,8 @@ static int seek(unsigned int number, file_off_t offset, int whence, file_off_t *
 		return -EBADF;
 	if (whence < SEEK_SET || whence > SEEK_HOLE) {
 		pos = refuse(EINVAL, "whence is not between SEEK_SET and SEEK_HOLE");
+	} else if (fd.file->ops->ignores_seek) {
+		pos = 0;
 	} else if (fd.file->ops->llseek) {
 		int shared = file_lock_position(fd.file);
 

@@ -7,8 +7,8 @@
  * 2. An entry contains the position of its successor, which becomes known when the successor is
  *    emitted, or at the end.
  * 3. The file's position moves only if the copy succeeded.
- * 4. There are three forms of an entry: that of getdents64, the older one of getdents, and that of readdir, a
- *    call that returns a single entry.
+ * 4. There are three forms of an entry: that of getdents64, the older one of getdents, and that of
+ *    readdir, a call that returns a single entry.
  */
 #include "lib/string.h"
 #include "fs/file/dnotify.h"
@@ -107,7 +107,20 @@ static bool emit_entry(struct dir_context *context, const char *name, size_t len
 }
 
 const struct file_ops dir_file_ops = {
-	.llseek = generic_llseek,
+	.llseek = regular_llseek,
+	.fsync = generic_file_fsync,
+	.closed = dir_notify_closed,
+};
+
+static file_off_t memory_dir_llseek(struct file *file, file_off_t offset, int whence)
+{
+	if (whence != SEEK_SET && whence != SEEK_CUR)
+		return refuse(EINVAL, "a directory in memory has no end to count from");
+	return generic_llseek(file, offset, whence);
+}
+
+const struct file_ops memory_dir_file_ops = {
+	.llseek = memory_dir_llseek,
 	.fsync = generic_file_fsync,
 	.closed = dir_notify_closed,
 };

@@ -9,8 +9,8 @@
 #include "fs/file/poll.h"
 #include "kernel/syscalls.h"
 #include "lib/string.h"
-#include "mm/slab.h"
 #include "mm/vm/uaccess.h"
+#include "mm/vmalloc.h"
 
 static const unsigned int set_events[] = {
 	POLLIN | POLLRDNORM | POLLRDBAND | POLLHUP | POLLERR,
@@ -101,12 +101,12 @@ static long select_until(int nr, uint32_t __user *const user[NR_SETS], bool time
 	nr = MIN((unsigned int)nr, READ_ONCE(current->files->size));
 	words = DIV_ROUND_UP(nr, 32);
 	if (words > FEW_WORDS)
-		buf = kmalloc(words * (sizeof(few) / FEW_WORDS), 0);
+		buf = buffer_alloc(words * (sizeof(few) / FEW_WORDS), 0);
 	if (!buf)
 		return -ENOMEM;
 	ready = select_user(user, nr, words, buf, deadline);
 	if (buf != few)
-		kfree(buf);
+		buffer_free(buf, words * (sizeof(few) / FEW_WORDS));
 	poll_put_rest(timeval, timeout, deadline);
 	return ready;
 }

@@ -3,6 +3,7 @@
  * statfs64. They do not take inode->lock, because a writer may hold it while it waits for a disk.
  * So they may report a change that is in progress only in part.
  */
+#include "fs/file/stat.h"
 #include "fs/cache/pageio.h"
 #include "lib/string.h"
 #include "kernel/syscalls.h"
@@ -11,39 +12,9 @@
 #include "fs/names/mount.h"
 #include "fs/names/vfs_internal.h"
 
-struct stat64 {
-	uint64_t dev;
-	uint32_t pad0, short_ino;
-	uint32_t mode, nlink, uid, gid;
-	uint64_t rdev;
-	uint32_t pad1;
-	int64_t size;
-	uint32_t blksize;
-	uint64_t blocks;
-	uint32_t atime, atime_nsec, mtime, mtime_nsec, ctime, ctime_nsec;
-	uint64_t ino;
-} __packed;
-_Static_assert(sizeof(struct stat64) == 96, "struct stat64 of Linux/i386");
-
-/* The contract is that of path_at(). No directory here mounts something by itself. */
-static int stat_at(int dirfd, const char __user *name, unsigned int flags, struct path *result)
+struct stat64 inode_stat(struct inode *inode)
 {
-	if (flags & ~(AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT | AT_EMPTY_PATH))
-		return refuse(EINVAL, "a stat flag that is not supported");
-	return path_at(dirfd, name, flags, result);
-}
-
-long sys_fstatat64(int dirfd, const char __user *name, void __user *result, unsigned int flags)
-{
-	struct path path;
-	struct inode *inode;
-	struct stat64 st;
-	int error = stat_at(dirfd, name, flags, &path);
-
-	if (error)
-		return error;
-	inode = path.dentry->inode;
-	st = (struct stat64){
+	return (struct stat64){
 		.dev = device_encode(inode->sb->dev),
 		.short_ino = inode->number,
 		.mode = inode->mode,
@@ -62,6 +33,25 @@ long sys_fstatat64(int dirfd, const char __user *name, void __user *result, unsi
 		.ctime_nsec = inode->ctime.nsec,
 		.ino = inode->number,
 	};
+}
+
+/* The contract is that of path_at(). No directory here mounts something by itself. */
+static int stat_at(int dirfd, const char __user *name, unsigned int flags, struct path *result)
+{
+	if (flags & ~(AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT | AT_EMPTY_PATH))
+		return refuse(EINVAL, "a stat flag that is not supported");
+	return path_at(dirfd, name, flags, result);
+}
+
+long sys_fstatat64(int dirfd, const char __user *name, void __user *result, unsigned int flags)
+{
+	struct path path;
+	struct stat64 st;
+	int error = stat_at(dirfd, name, flags, &path);
+
+	if (error)
+		return error;
+	st = inode_stat(path.dentry->inode);
 	path_put(&path);
 	return copy_to_user(result, &st, sizeof(st));
 }
@@ -102,6 +92,7 @@ struct statx {
 _Static_assert(sizeof(struct statx) == 256, "struct statx of Linux");
 
 #define STATX_BASIC_STATS     0x000007ffu
+#define STATX_BTIME	      0x00000800u
 #define STATX_MNT_ID	      0x00001000u
 #define STATX_DIOALIGN	      0x00002000u
 #define STATX_ATTR_MOUNT_ROOT 0x2000u
@@ -158,34 +149,16 @@ long sys_statx(int dirfd, const char __user *name, unsigned int flags, unsigned 
 		.dev_major = MAJOR(inode->sb->dev),
 		.dev_minor = MINOR(inode->sb->dev),
 	};
+	if (mask & STATX_BTIME && inode->sb->ops->birth) {
+		struct timespec64 birth = inode->sb->ops->birth(inode);
+
+		st.mask |= STATX_BTIME;
+		st.btime = (struct statx_time){ birth.sec, birth.nsec, 0 };
+	}
 	if (mask & STATX_DIOALIGN)
 		add_direct_align(inode, &st);
 	path_put(&path);
 	return copy_to_user(result, &st, sizeof(st));
-}
-
-/* ---- file handles ---- */
-
-/*
- * No file system here can find a file by a handle, so none gives one. Programs that want to know whether
- * two paths lead to one mount, or that export files, then find another way.
- */
-long sys_name_to_handle_at(int dirfd, const char __user *name, void __user *handle,
-			   void __user *mount, unsigned int flags)
-{
-	struct path path;
-	int error;
-
-	if (flags & ~(AT_SYMLINK_FOLLOW | AT_EMPTY_PATH))
-		return refuse(EINVAL, "a flag that is not supported");
-	error = path_at(dirfd, name,
-			(flags & AT_EMPTY_PATH) |
-				(flags & AT_SYMLINK_FOLLOW ? 0 : AT_SYMLINK_NOFOLLOW),
-			&path);
-	if (error)
-		return error;
-	path_put(&path);
-	return refuse(EOPNOTSUPP, "no file system here has file handles");
 }
 
 /* ---- statfs ---- */
@@ -251,7 +224,9 @@ struct ustat {
 	char names[12];
 };
 
-/* Fill in the figures of the mounted file system on a device. Returns 0, -EINVAL or -ERESTARTSYS. */
+/*
+ * Fill in the figures of the mounted file system on a device. Returns 0, -EINVAL or -ERESTARTSYS.
+ */
 static int find_mounted(unsigned int device, struct fs_statistics *fs)
 {
 	struct super_block *sb = NULL;

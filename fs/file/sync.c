@@ -91,8 +91,8 @@ enum sync_range_flags {
 };
 
 /*
- * Write more than is asked for: all dirty pages of the file, with any flag. That keeps every promise of
- * the call, which makes none about metadata or about the disk's own cache.
+ * Write more than is asked for: all dirty pages of the file, with any flag. That keeps every
+ * promise of the call, which makes none about metadata or about the disk's own cache.
  */
 static long sync_range(struct file *file, file_off_t start, file_off_t len, unsigned int flags)
 {
@@ -161,9 +161,7 @@ long sys_readahead(int number, uint32_t low, uint32_t high, size_t len)
 		error = -EBADF;
 	else if (!S_ISREG(fd.file->inode->mode) && !S_ISBLK(fd.file->inode->mode))
 		error = refuse(EINVAL, "the file is not read through the page cache");
-	else if (start < 0)
-		error = refuse(EINVAL, "a negative offset");
-	else if (len > 0)
+	else if (start >= 0 && len > 0)
 		start_reading(fd.file, start, len);
 	fd_put(fd);
 	return error;
@@ -172,8 +170,8 @@ long sys_readahead(int number, uint32_t low, uint32_t high, size_t len)
 enum fadvice { FADV_WILLNEED = 3, FADV_DONTNEED = 4, FADV_MAX = 5 };
 
 /*
- * Act on FADV_WILLNEED and FADV_DONTNEED. Other advice has no effect: read-ahead detects how a file is
- * read.
+ * Act on FADV_WILLNEED and FADV_DONTNEED. Other advice has no effect: read-ahead detects how a file
+ * is read.
  */
 static int file_advise(struct file *file, file_off_t start, file_off_t len, unsigned int advice)
 {

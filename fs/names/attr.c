@@ -1,10 +1,11 @@
 /*
  * The attributes of an inode and how they change: permissions, mode, owner, times, size.
  *
- * 1. Permissions are checked for the effective user and group. Root may do everything, except
- *    execute a file that nobody may execute. access(2) checks for the real user and group.
+ * 1. Permissions are checked for the fsuid and fsgid of the process, which follow its effective
+ *    ids. Root may do everything, except execute a file that nobody may execute. access(2) checks
+ *    for the real user and group.
  * 2. Changes are made with inode->lock held.
- * 3. Reading a file does not change its access time. Only utimensat() does.
+ * 3. Reads and writes change the times of a file as well: fs/names/times.h.
  */
 #include "lib/string.h"
 #include "kernel/process/process.h"
@@ -15,6 +16,7 @@
 #include "fs/file/file.h"
 #include "fs/file/lease.h"
 #include "fs/file/seal.h"
+#include "fs/cache/writeback.h"
 #include "fs/names/inode_flags.h"
 #include "fs/names/mount.h"
 #include "fs/names/notify.h"
@@ -169,6 +171,12 @@ static long change_at(int dirfd, const char __user *name, unsigned int flags,
 	return error;
 }
 
+/* May the current process set S_ISGID of the inode? */
+static bool may_set_group_bit(const struct inode *inode)
+{
+	return capable(CAP_FSETID) || credentials_in_group(inode->gid, current_gid());
+}
+
 static int change_mode(struct inode *inode, const struct change *change)
 {
 	unsigned int mode = change->mode & 07777;
@@ -177,7 +185,7 @@ static int change_mode(struct inode *inode, const struct change *change)
 		return refuse(EOPNOTSUPP, "the mode of a symbolic link means nothing");
 	if (!inode_owner_or_root(inode) || inode_stays(inode))
 		return -EPERM;
-	if (!capable(CAP_FSETID) && !credentials_in_group(inode->gid, current_gid()))
+	if (!may_set_group_bit(inode))
 		mode &= ~S_ISGID;
 	inode->mode = (inode->mode & S_IFMT) | mode;
 	return 0;
@@ -208,25 +216,28 @@ static bool may_chown(const struct inode *inode, uint32_t uid, uint32_t gid)
 }
 
 /*
- * Returns those mode bits that let a program act for its owner or group. S_ISGID without execute
- * permission for the group means something else.
+ * Returns those mode bits that let a program act for its owner or group, and that a change by the
+ * current process clears. S_ISGID without execute permission for the group means something else. It
+ * stays if the process could set it.
  */
 static unsigned int privileges(const struct inode *inode)
 {
-	return inode->mode & (S_ISUID | (inode->mode & 0010 ? S_ISGID : 0));
+	bool for_group = inode->mode & 0010 || !may_set_group_bit(inode);
+
+	return inode->mode & (S_ISUID | (for_group ? S_ISGID : 0));
 }
 
 static int change_owner(struct inode *inode, const struct change *change)
 {
 	if (!may_chown(inode, change->uid, change->gid) || inode_stays(inode))
 		return -EPERM;
+	/* The new owner has not allowed the program to run under that identity. */
+	if (!S_ISDIR(inode->mode))
+		inode->mode &= ~privileges(inode);
 	if (change->uid != KEEP_ID)
 		inode->uid = change->uid;
 	if (change->gid != KEEP_ID)
 		inode->gid = change->gid;
-	/* The new owner has not allowed the program to run under that identity. */
-	if (!S_ISDIR(inode->mode))
-		inode->mode &= ~privileges(inode);
 	return 0;
 }
 
@@ -371,7 +382,9 @@ static int truncate_locked(struct inode *inode, file_off_t size)
 	}
 	inode_drop_privileges(inode);
 	inode_set_size(inode, size);
-	if (size <= old) /* beyond its end a file may have pages from fallocate(2) */
+	if (size > old)
+		mapping_grown(&inode->mapping, old);
+	else /* beyond its end a file may have pages from fallocate(2) */
 		mapping_truncate(&inode->mapping, size, tail);
 	if (ops && ops->truncated)
 		ops->truncated(inode);
@@ -443,13 +456,16 @@ long sys_truncate(const char __user *name, int32_t size)
 long sys_ftruncate64(int number, uint32_t low, uint32_t high)
 {
 	file_off_t size = offset_of(low, high);
-	struct fd fd = fd_get(number);
+	struct fd fd;
 	long error;
 
+	if (size < 0)
+		return refuse(EINVAL, "a negative size");
+	fd = fd_get(number);
 	if (!fd.file)
 		return -EBADF;
-	if (size < 0 || !fd.file->writable || !S_ISREG(fd.file->inode->mode))
-		error = refuse(EINVAL, "a negative size, or no ordinary file open for writing");
+	if (!fd.file->writable || !S_ISREG(fd.file->inode->mode))
+		error = refuse(EINVAL, "no ordinary file that is open for writing");
 	else
 		error = inode_truncate(fd.file->inode, size);
 	if (!error)

@@ -1,8 +1,8 @@
 /*
  * The root directory, the current directory and the umask of a process, and paths as text.
  *
- * 1. fs->lock, a plain spinlock, guards root and cwd against other threads that share the context. A
- *    path is put after the lock is released, because path_put() may sleep.
+ * 1. fs->lock, a plain spinlock, guards root and cwd against other threads that share the context.
+ *    A path is put after the lock is released, because path_put() may sleep.
  * 2. path_text() walks from a path up to the root of the process, across mount points. dcache_lock
  *    keeps names and parents in place meanwhile, and mount_lock the mounts.
  */
@@ -85,7 +85,9 @@ long sys_umask(unsigned int mask)
 	return __sync_lock_test_and_set(&current->fs->umask, mask & 0777);
 }
 
-/* Replace the root or the current directory of the context, and take over the references of `path`. */
+/*
+ * Replace the root or the current directory of the context, and take over the references of `path`.
+ */
 static void fs_context_set(struct path *which, const struct path *path)
 {
 	struct path old;
@@ -132,7 +134,10 @@ long sys_fchdir(int fd)
 	return chdir_at(fd, this_file);
 }
 
-/* Only what is below the new root can be named from now on. The current directory stays where it is. */
+/*
+ * Only what is below the new root can be named from now on. The current directory stays where it
+ * is.
+ */
 long sys_chroot(const char __user *name)
 {
 	struct path path;
@@ -174,8 +179,8 @@ static char *anonymous_text(const struct inode *inode, char *buf, size_t size)
 enum path_end { AT_ROOT, ABOVE_ROOT };
 
 /*
- * Write the names from the root to the path. If the path is not below the root, write those from the
- * topmost place that is above it. dcache_lock and mount_lock are held.
+ * Write the names from the root to the path. If the path is not below the root, write those from
+ * the topmost place that is above it. dcache_lock and mount_lock are held.
  */
 static char *names_above(const struct path *path, const struct path *root, const char *buf,
 			 char *at, enum path_end *end)
@@ -202,8 +207,8 @@ static char *names_above(const struct path *path, const struct path *root, const
 }
 
 /*
- * The contract is that of path_text(), with the root given, and with what is to follow a name that has been
- * removed.
+ * The contract is that of path_text(), with the root given, and with what is to follow a name that
+ * has been removed.
  */
 static char *text_below(const struct path *path, const struct path *root, const char *removed,
 			char *buf, size_t size, enum path_end *end)
@@ -264,7 +269,9 @@ char *file_text(struct file *file, char *buf, size_t size)
 				 : anonymous_text(file->inode, buf, size);
 }
 
-/* Returns the text of the current directory, ERR_PTR(-ENOENT) if that has been removed, or ERR_PTR. */
+/*
+ * Returns the text of the current directory, ERR_PTR(-ENOENT) if that has been removed, or ERR_PTR.
+ */
 static char *cwd_text(char *buf, size_t size)
 {
 	struct path cwd = fs_cwd(), root = fs_root();

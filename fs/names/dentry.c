@@ -243,6 +243,15 @@ struct dentry *dentry_make_deleted(struct dentry *dir, const struct name *name, 
 	return dentry;
 }
 
+struct dentry *dentry_make_early(struct super_block *sb, const struct name *name)
+{
+	struct dentry *dentry = dentry_alloc(sb, name);
+
+	if (dentry)
+		dentry->unhashed = true; /* so the last dentry_put() frees it */
+	return dentry;
+}
+
 void dentry_set_inode(struct dentry *dentry, struct inode *inode)
 {
 	spin_lock(&dcache_lock);
@@ -267,6 +276,23 @@ static struct dentry *dentry_find(struct dentry *dir, const struct name *name)
 	return found;
 }
 
+struct dentry *dentry_of_inode(const struct inode *inode)
+{
+	struct dentry *dentry, *found = NULL;
+
+	spin_lock(&dcache_lock);
+	if (inode->sb->root->inode == inode)
+		found = inode->sb->root;
+	for (unsigned int i = 0; !found && i < DENTRY_HASH_SIZE; i++)
+		list_for_each(dentry, &dentry_hash[i], hash_link)
+			if (dentry->inode == inode)
+				found = dentry;
+	if (found)
+		dentry_hold(found);
+	spin_unlock(&dcache_lock);
+	return found;
+}
+
 /* Put the dentry into the hash, and behind all others in its directory. */
 static void dentry_place(struct dentry *dir, struct dentry *dentry)
 {
@@ -278,6 +304,15 @@ static void dentry_place(struct dentry *dir, struct dentry *dentry)
 	dentry->cookie = last_cookie++;
 	list_add_tail(&dir->children, &dentry->sibling);
 	list_add(hash_chain(dir, dentry->hash), &dentry->hash_link);
+}
+
+void dentry_add(struct dentry *dir, struct dentry *dentry, struct inode *inode)
+{
+	spin_lock(&dcache_lock);
+	dentry->inode = inode;
+	dentry->unhashed = false;
+	dentry_place(dir, dentry);
+	spin_unlock(&dcache_lock);
 }
 
 /* Is a name that leads to `inode` still valid? NULL means a negative dentry. */

@@ -25,7 +25,8 @@
 static spinlock_t inode_lock = SPINLOCK_INIT("inode");
 static struct list inode_hash[INODE_HASH_SIZE];
 SLAB_CACHE(inode_cache, "inode", struct inode, 0);
-static struct wait_queue inodes_leave = WAIT_QUEUE_INIT(inodes_leave);
+/* Those who wait until an inode has left memory, or has entered the hash. */
+static struct wait_queue inodes_settle = WAIT_QUEUE_INIT(inodes_settle);
 static struct atomic next_anonymous = ATOMIC_INIT(0);
 
 static const struct super_ops pseudo_super_ops;
@@ -42,7 +43,10 @@ static struct list *hash_chain(const struct super_block *sb, uint64_t number)
 {
 	unsigned int key = (unsigned int)(number ^ number >> 32) + ((uintptr_t)sb >> 4);
 
-	/* Every bit of the key changes the highest bits of the product, but only some change the lowest. */
+	/*
+	 * Every bit of the key changes the highest bits of the product, but only some change the
+	 * lowest.
+	 */
 	return &inode_hash[key * 2654435761u / (UINT32_MAX / INODE_HASH_SIZE + 1)];
 }
 
@@ -128,6 +132,7 @@ void inode_insert(struct inode *inode)
 	spin_lock(&inode_lock);
 	list_add(hash_chain(inode->sb, inode->number), &inode->hash_link);
 	spin_unlock(&inode_lock);
+	wake_all(&inodes_settle);
 }
 
 static struct inode *inode_read(struct super_block *sb, uint64_t number)
@@ -158,6 +163,90 @@ struct inode *inode_get_number(struct super_block *sb, uint64_t number)
 	if (!inode)
 		inode = inode_read(sb, number);
 	mutex_unlock(&sb->reading);
+	return inode;
+}
+
+/*
+ * Look for an inode with that number in memory, which a name may or may not lead to. Returns it
+ * with a reference, NULL if there is none, or ERR_PTR(-EAGAIN) while it is being made or freed.
+ */
+static struct inode *inode_find_listed(struct super_block *sb, uint64_t number)
+{
+	struct inode *inode, *found = NULL;
+
+	spin_lock(&inode_lock);
+	list_for_each(inode, &sb->inodes, sb_link)
+		if (inode->number == number)
+			found = inode;
+	if (found && sb->ops->read_inode && list_empty(&found->hash_link))
+		found = ERR_PTR(-EAGAIN);
+	else if (found && !atomic_inc_not_zero(&found->refs))
+		found = ERR_PTR(-EAGAIN);
+	spin_unlock(&inode_lock);
+	return found;
+}
+
+/* Has the inode entered the hash, or left memory? */
+static bool inode_has_settled(struct super_block *sb, uint64_t number)
+{
+	struct inode *inode = inode_find_listed(sb, number);
+
+	if (inode == ERR_PTR(-EAGAIN))
+		return false;
+	inode_put(inode);
+	return true;
+}
+
+/* Find an inode by a handle. sb->reading is held. ERR_PTR(-EAGAIN) means the same as above. */
+static struct inode *inode_of_handle(struct super_block *sb, uint64_t number,
+				     const uint32_t *generation)
+{
+	struct inode *inode = inode_find_listed(sb, number);
+	int error = 0;
+
+	if (IS_ERR(inode))
+		return inode;
+	if (sb->ops->check_handle)
+		error = sb->ops->check_handle(sb, number, generation, inode != NULL);
+	else if (!inode)
+		error = -ESTALE;
+	if (!error && !inode)
+		return inode_read(sb, number);
+	if (!error && generation && sb->ops->generation(inode) != *generation)
+		error = -ESTALE;
+	if (!error)
+		return inode;
+	inode_put(inode);
+	return ERR_PTR(error);
+}
+
+/*
+ * The number of an inode that is being freed, or that has been made but has no name yet, must not
+ * be read: on the disk, it may be a file that is in use. So wait until such an inode has left
+ * memory, or has entered the hash.
+ *
+ *	unlinks a file and closes it		opens it by its handle
+ *	the inode leaves the hash
+ *						finds it in no hash, and reads it: it has a link
+ *	frees its blocks
+ */
+struct inode *inode_get_by_handle(struct super_block *sb, uint64_t number,
+				  const uint32_t *generation)
+{
+	struct inode *inode;
+	int error;
+
+	if (number == 0) /* of those that are being made */
+		return ERR_PTR(-ESTALE);
+	do {
+		error = wait_event_killable(&inodes_settle, inode_has_settled(sb, number));
+		if (!error)
+			error = mutex_lock_killable(&sb->reading);
+		if (error)
+			return ERR_PTR(error);
+		inode = inode_of_handle(sb, number, generation);
+		mutex_unlock(&sb->reading);
+	} while (inode == ERR_PTR(-EAGAIN));
 	return inode;
 }
 
@@ -201,7 +290,7 @@ void inode_put(struct inode *inode)
 	spin_lock(&inode_lock);
 	list_del(&inode->sb_link);
 	spin_unlock(&inode_lock);
-	wake_all(&inodes_leave);
+	wake_all(&inodes_settle);
 	slab_free(inode_cache, inode);
 }
 
@@ -300,7 +389,7 @@ void inode_abandon_all(struct super_block *sb)
 		inode_put(inode);
 	}
 	/* Other tasks may be dropping the last reference to an inode at this moment. */
-	wait_event(&inodes_leave, inodes_have_left(sb));
+	wait_event(&inodes_settle, inodes_have_left(sb));
 }
 
 /* ---- writing and running ---- */

@@ -1,11 +1,11 @@
 /*
- * The tree of mounts: walking it, and changing it. The contract is in fs/names/mount.h, and the calls
- * are in fs/names/mount_calls.c.
+ * The tree of mounts: walking it, and changing it. The contract is in fs/names/mount.h, and the
+ * calls are in fs/names/mount_calls.c.
  *
- * 1. A mount is attached with the lock of the directory that holds the name which it covers. The name
- *    cannot be removed or moved at that moment, and afterwards dentry->mounts keeps it.
- * 2. The first mount (root=) is attached nowhere, and its attachment counts nevertheless. It cannot be
- *    unmounted.
+ * 1. A mount is attached with the lock of the directory that holds the name which it covers. The
+ *    name cannot be removed or moved at that moment, and afterwards dentry->mounts keeps it.
+ * 2. The first mount (root=) is attached nowhere, and its attachment counts nevertheless. It cannot
+ *    be unmounted.
  */
 #include "lib/print.h"
 #include "lib/string.h"
@@ -207,7 +207,7 @@ struct mount *mount_create(struct super_block *sb, struct dentry *root, const ch
 struct mount *mount_new(const struct file_system *type, struct block_device *device,
 			const char *source, bool read_only, const char *options)
 {
-	struct super_block *sb = super_create(type, device, read_only, options);
+	struct super_block *sb = super_get(type, device, read_only, options);
 	struct mount *mount;
 
 	if (IS_ERR(sb))
@@ -233,7 +233,10 @@ static int set_rw(const char *value)
 }
 KERNEL_PARAM(rw, set_rw, "off", "without a value: the root file system is mounted for writing");
 
-/* Returns the device that root= names: by its name, or by the label of the file system on it. NULL: there is none. */
+/*
+ * Returns the device that root= names: by its name, or by the label of the file system on it. NULL:
+ * there is none.
+ */
 static struct block_device *find_root(const char *name)
 {
 	const struct file_system *type = file_system_find("ext2");
@@ -267,16 +270,35 @@ int mount_root(const char *name)
 	return PTR_ERR(mount);
 }
 
+static unsigned int deepest, finishing; /* depths of disks, while finish_all() runs */
+
+static unsigned int depth_of(const struct super_block *sb)
+{
+	return sb->device ? sb->device->depth : 0;
+}
+
+static void measure(struct super_block *sb)
+{
+	deepest = MAX(deepest, depth_of(sb));
+}
+
 static void finish(struct super_block *sb)
 {
-	if (sb->ops->set_writable && !super_is_read_only(sb))
+	if (depth_of(sb) == finishing && sb->ops->set_writable && !super_is_read_only(sb))
 		(void)sb->ops->set_writable(sb, false);
 }
 
-/* The machine is about to stop: leave every file system clean on its disk. */
+/*
+ * The machine is about to stop: leave every file system clean on its disk. One on a loop device
+ * comes before the one that holds the file of this device.
+ */
 static void finish_all(void)
 {
-	mounts_walk(finish);
+	mounts_walk(measure);
+	for (unsigned int depth = deepest + 1; depth > 0; depth--) {
+		finishing = depth - 1;
+		mounts_walk(finish);
+	}
 }
 
 static void mounts_init(void)
@@ -288,8 +310,8 @@ INITCALL(3, mounts_init);
 /* ---- changing the tree; mount_mutex is held ---- */
 
 /*
- * Lock the directory that holds the name of a dentry. Returns it with a reference, NULL if the dentry is
- * the root of its file system, which has no name that could go, or ERR_PTR(-ERESTARTSYS).
+ * Lock the directory that holds the name of a dentry. Returns it with a reference, NULL if the
+ * dentry is the root of its file system, which has no name that could go, or ERR_PTR(-ERESTARTSYS).
  */
 static struct dentry *lock_parent(struct dentry *dentry)
 {
@@ -454,7 +476,10 @@ int mount_move(struct mount *mount, struct path *place)
 
 /* ---- copies ---- */
 
-/* Make a copy that shows `root`, and append it to the list. `on` is where it will be attached, or no place. */
+/*
+ * Make a copy that shows `root`, and append it to the list. `on` is where it will be attached, or
+ * no place.
+ */
 static int copy_one(struct mount *origin, struct dentry *root, const struct path *on,
 		    struct list *copies)
 {
@@ -490,8 +515,9 @@ static int copy_children(struct mount *copy, struct list *copies, unsigned int *
 }
 
 /*
- * Copy a tree of mounts to a list, a mount before those on it. On an error, the list has what was made so
- * far. No copy is attached yet, so the walk over the children of the originals never meets one.
+ * Copy a tree of mounts to a list, a mount before those on it. On an error, the list has what was
+ * made so far. No copy is attached yet, so the walk over the children of the originals never meets
+ * one.
  */
 static int copy_tree(const struct path *from, bool recursive, struct list *copies)
 {
@@ -543,7 +569,10 @@ int mount_bind(const struct path *from, struct path *place, bool recursive)
 		mount_put(top);
 		return error;
 	}
-	/* The names below were mount points already. mount_mutex has kept them, so nothing can fail now. */
+	/*
+	 * The names below were mount points already. mount_mutex has kept them, so nothing can fail
+	 * now.
+	 */
 	spin_lock(&mount_lock);
 	while (!list_empty(&copies)) {
 		struct mount *copy = list_first(&copies, struct mount, link);

@@ -1,8 +1,8 @@
 /*
  * mount(2) and umount2(2).
  *
- * 1. The arguments are checked in Linux's order. Then the mount is made, and at last it is attached, with
- *    mount_mutex held.
+ * 1. The arguments are checked in Linux's order. Then the mount is made, and at last it is
+ *    attached, with mount_mutex held.
  */
 #include "fs/dev/device.h"
 #include "lib/string.h"
@@ -19,6 +19,7 @@
 #define MS_NODEV       0x0004u
 #define MS_NOEXEC      0x0008u
 #define MS_REMOUNT     0x0020u
+#define MS_MANDLOCK    0x0040u /* without meaning since Linux 5.15 */
 #define MS_NOSYMFOLLOW 0x0100u
 #define MS_NOATIME     0x0400u
 #define MS_NODIRATIME  0x0800u
@@ -29,10 +30,11 @@
 #define MS_PRIVATE     0x40000u
 #define MS_RELATIME    0x200000u /* also the default */
 #define MS_STRICTATIME 0x1000000u
+#define MS_LAZYTIME    0x2000000u /* times may be written late; none is later for it here */
 #define MS_ATIME       (MS_NOATIME | MS_NODIRATIME | MS_RELATIME | MS_STRICTATIME)
 #define MS_KNOWN                                                                                \
 	(MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_REMOUNT | MS_NOSYMFOLLOW | MS_BIND | \
-	 MS_MOVE | MS_REC | MS_SILENT | MS_PRIVATE | MS_ATIME)
+	 MS_MOVE | MS_REC | MS_SILENT | MS_PRIVATE | MS_ATIME | MS_MANDLOCK | MS_LAZYTIME)
 #define MS_MAGIC      0xc0ed0000u /* of programs from the time before Linux 2.4 */
 #define MS_MAGIC_MASK 0xffff0000u
 
@@ -93,18 +95,30 @@ static void set_mount_flags(struct mount *mount, unsigned int flags)
 	access_new_round();
 }
 
-/* Mount a file system that is not in memory yet. */
+/* Attach a new mount. Its file system is not mounted where it is shown already. */
+static int attach_new(struct mount *mount, struct path *place)
+{
+	path_cross_mounts(place);
+	if (place->mount->sb == mount->sb && place->dentry == place->mount->root)
+		return -EBUSY;
+	return mount_attach(mount, place);
+}
+
+/* Mount a file system, which may be mounted elsewhere already. */
 static int mount_file_system(struct request *request)
 {
-	const struct file_system *type = file_system_find(request->type);
+	const struct file_system *type;
 	struct block_device *device = NULL;
 	struct mount *mount;
 	int error;
 
-	if (!*request->type)
+	if (!request->type)
 		return refuse(EINVAL, "there is no type");
+	type = file_system_find(request->type);
 	if (!type)
 		return refuse(ENODEV, "there is no such file system");
+	if (type->needs_device && !*request->source)
+		return refuse(EINVAL, "there is no device");
 	if (type->needs_device)
 		device = device_of_path(request->source);
 	if (IS_ERR(device))
@@ -119,7 +133,7 @@ static int mount_file_system(struct request *request)
 	} else {
 		set_mount_flags(mount, mount_flags(request->flags));
 		atomic_set(&mount->writers, request->flags & MS_RDONLY ? -1 : 0);
-		error = mount_attach(mount, &request->target);
+		error = attach_new(mount, &request->target);
 		mount_put(mount);
 	}
 	mutex_unlock(&mount_mutex);
@@ -153,7 +167,29 @@ static int bind_or_move(struct request *request)
 	return error;
 }
 
-/* Change the file system's access (without MS_BIND), and then what the mount forbids. */
+static int change_options(struct super_block *sb, const char *options)
+{
+	if (!*options)
+		return 0;
+	return sb->ops->change_options ? sb->ops->change_options(sb, options)
+				       : refuse(EINVAL, "options cannot be changed");
+}
+
+/* Change the access to the file system, and its options. After an error, nothing has changed. */
+static int remount_file_system(struct super_block *sb, bool read_only, const char *options)
+{
+	bool before = atomic_read(&sb->writers) < 0;
+	int error = super_set_read_only(sb, read_only);
+
+	if (error)
+		return error;
+	error = change_options(sb, options);
+	if (error)
+		(void)super_set_read_only(sb, before);
+	return error;
+}
+
+/* Change the file system (without MS_BIND), and then what the mount forbids. */
 static int remount_locked(const struct request *request)
 {
 	struct mount *mount = request->target.mount;
@@ -167,12 +203,12 @@ static int remount_locked(const struct request *request)
 		flags = (flags & ~atime) | (mount->flags & atime);
 	if (request->target.dentry != mount->root || !mount_is_attached(mount))
 		return refuse(EINVAL, "no mount, or one that is not attached");
-	if (!(request->flags & MS_BIND)) {
-		if (*request->options)
-			return refuse(EINVAL, "options cannot be changed");
-		error = super_set_read_only(mount->sb, read_only);
-	}
-	/* Files open through other mounts of the file system have been seen by now, if there are any. */
+	if (!(request->flags & MS_BIND))
+		error = remount_file_system(mount->sb, read_only, request->options);
+	/*
+	 * Files open through other mounts of the file system have been seen by now, if there are
+	 * any.
+	 */
 	if (!error)
 		error = writers_forbid(&mount->writers, read_only);
 	if (!error)
@@ -191,7 +227,9 @@ static int remount(const struct request *request)
 	return error;
 }
 
-/* Every mount is private: what happens to it happens nowhere else. So there is nothing to change. */
+/*
+ * Every mount is private: what happens to it happens nowhere else. So there is nothing to change.
+ */
 static int make_private(const struct request *request)
 {
 	if (request->flags & ~(MS_PRIVATE | MS_REC | MS_SILENT))
@@ -233,7 +271,7 @@ long sys_mount(const char __user *source, const char __user *target, const char 
 	       unsigned int flags, const char __user *data)
 {
 	char *const strings[] = { copy_argument(type), copy_argument(source), copy_argument(data) };
-	struct request request = { strings[1], strings[0], strings[2], flags, { 0 } };
+	struct request request = { strings[1], type ? strings[0] : NULL, strings[2], flags, { 0 } };
 	long error = 0;
 
 	for (unsigned int i = 0; !error && i < ARRAY_SIZE(strings); i++)
@@ -256,9 +294,9 @@ long sys_mount(const char __user *source, const char __user *target, const char 
 /* ---- unmounting ---- */
 
 /*
- * Unmount a mount of which the caller has a use. If nobody else uses it, wait for its reads in flight
- * first, while no lock is held and a kill can still interrupt the wait. After mount_detach() there is
- * no way back.
+ * Unmount a mount of which the caller has a use. If nobody else uses it, wait for its reads in
+ * flight first, while no lock is held and a kill can still interrupt the wait. After mount_detach()
+ * there is no way back.
  */
 static int unmount(struct mount *mount)
 {
@@ -309,9 +347,25 @@ static int unmount_expired(struct mount *mount)
 	return __sync_lock_test_and_set(&mount->expired, true) ? unmount(mount) : -EAGAIN;
 }
 
+/*
+ * The root of the current process cannot be unmounted. As long as that is not to be detached, its
+ * file system becomes read-only instead. Returns 0, or -EBUSY if a file is open for writing.
+ */
+static int unmount_root(struct mount *mount)
+{
+	int error = mutex_lock_killable(&mount_mutex);
+
+	if (error)
+		return error;
+	error = super_set_read_only(mount->sb, true);
+	mutex_unlock(&mount_mutex);
+	return error;
+}
+
 long sys_umount2(const char __user *target, unsigned int flags)
 {
 	struct path path;
+	bool root;
 	int error;
 
 	if (flags & ~UMOUNT_KNOWN)
@@ -320,6 +374,7 @@ long sys_umount2(const char __user *target, unsigned int flags)
 				 &path);
 	if (error)
 		return error;
+	root = path.mount == current->fs->root.mount;
 	dentry_put(path.dentry); /* the root of a mount; otherwise it is only compared */
 	if (!capable(CAP_SYS_ADMIN))
 		error = -EPERM;
@@ -327,10 +382,12 @@ long sys_umount2(const char __user *target, unsigned int flags)
 		error = refuse(EINVAL, "nothing is mounted there");
 	else if (!mount_is_attached(path.mount))
 		error = refuse(EINVAL, "the mount is not attached any more");
+	else if (flags & MNT_EXPIRE && (root || flags & (MNT_FORCE | MNT_DETACH)))
+		error = refuse(EINVAL, "MNT_EXPIRE with another flag, or of the root");
+	else if (root && !(flags & MNT_DETACH))
+		error = unmount_root(path.mount);
 	else if (!path.mount->on.mount)
 		error = -EBUSY; /* the first mount stays */
-	else if (flags & MNT_EXPIRE && flags & (MNT_FORCE | MNT_DETACH))
-		error = refuse(EINVAL, "MNT_EXPIRE with another flag");
 	else if (flags & MNT_EXPIRE)
 		error = unmount_expired(path.mount);
 	else

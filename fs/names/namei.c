@@ -8,8 +8,8 @@
  *    component is a symbolic link, both are called again.
  * 3. Symbolic links are followed without recursion. The text of the link, followed by the rest of
  *    the path, becomes the new text to walk. More than LINKS_MAX links are ELOOP.
- * 4. A walk crosses mount points downwards after each component, and upwards at "..". At the root of
- *    the process, ".." leads nowhere.
+ * 4. A walk crosses mount points downwards after each component, and upwards at "..". At the root
+ *    of the process, ".." leads nowhere.
  */
 #include "lib/string.h"
 #include "mm/slab.h"
@@ -75,8 +75,8 @@ static bool walk_is_at_root(const struct walk *walk)
 }
 
 /*
- * Go to the parent. A directory that another task moves meanwhile could let a walk leave its root (with
- * RESOLVE_SCOPED), so the place is looked at afterwards.
+ * Go to the parent. A directory that another task moves meanwhile could let a walk leave its root
+ * (with RESOLVE_SCOPED), so the place is looked at afterwards.
  */
 static int walk_up(struct walk *walk)
 {
@@ -222,7 +222,10 @@ static int walk_component(struct walk *walk, const struct name *name, bool follo
 
 /* ---- the walk ---- */
 
-/* Start a walk, which is zeroed but for `resolve` and `text`. The contract is that of walk_parent(). */
+/*
+ * Start a walk, which is zeroed but for `resolve` and `text`. The contract is that of
+ * walk_parent().
+ */
 static int walk_start(struct walk *walk, int dirfd, const char *name)
 {
 	struct fd fd;

@@ -1,6 +1,6 @@
 /*
- * Making and removing names: mkdir, mknod, symlink, link, unlink, rmdir; and readlink. Renaming is in
- * fs/names/rename.c.
+ * Making and removing names: mkdir, mknod, symlink, link, unlink, rmdir; and readlink. Renaming is
+ * in fs/names/rename.c.
  *
  * 1. A name changes with its directory's lock held. If it is removed, replaced or linked, the lock
  *    of its inode is held as well. The order is a directory before its entries, an upper directory
@@ -71,6 +71,17 @@ static int link_locked(struct inode *dir, struct dentry *dentry, struct inode *i
 	return error;
 }
 
+/*
+ * May the current task make such a node? A character device with the number 0 is none, but a mark
+ * of overlayfs for a name that was removed, so everybody may make it.
+ */
+static bool may_make_device(const struct new_name *new)
+{
+	bool device = S_ISBLK(new->mode) || (S_ISCHR(new->mode) && new->rdev != 0);
+
+	return !device || capable(CAP_MKNOD);
+}
+
 static int make_silently(struct inode *dir, struct dentry *dentry, const struct new_name *new)
 {
 	unsigned int mode = new->mode;
@@ -81,7 +92,7 @@ static int make_silently(struct inode *dir, struct dentry *dentry, const struct 
 		return error;
 	if (new->link)
 		return link_locked(dir, dentry, new->link->dentry->inode);
-	if (!dir->ops->create)
+	if (!may_make_device(new) || !dir->ops->create)
 		return -EPERM;
 	if (current->fs && !new->target)
 		mode &= ~current->fs->umask;
@@ -109,7 +120,10 @@ static int make_last(struct walk *walk, const struct new_name *new)
 
 	if (!walk_last_is_name(walk))
 		return -EEXIST;
-	/* A name that exists already is the first thing to be said, so the lookup comes before this error. */
+	/*
+	 * A name that exists already is the first thing to be said, so the lookup comes before this
+	 * error.
+	 */
 	read_only = mount_begin_writing(walk->at.mount);
 	dentry = walk_lock_last(walk);
 	if (IS_ERR(dentry)) {
@@ -169,8 +183,6 @@ long sys_mknodat(int dirfd, const char __user *name, unsigned int mode, unsigned
 	if (S_ISDIR(mode))
 		return -EPERM;
 	if (S_ISCHR(mode) || S_ISBLK(mode)) {
-		if (!capable(CAP_MKNOD))
-			return -EPERM;
 		new.rdev = device_decode(dev);
 	} else if (!S_ISREG(new.mode) && !S_ISFIFO(mode) && !S_ISSOCK(mode)) {
 		return refuse(EINVAL, "not a kind of file that mknod makes");
@@ -250,15 +262,14 @@ static int remove_locked(struct walk *walk, struct dentry *dentry, bool director
 
 	if (!inode)
 		return -ENOENT;
-	if (directory && !S_ISDIR(inode->mode))
-		return -ENOTDIR;
+	/* What the name itself says comes before the permissions, and these before the type. */
+	if (!directory && walk->slash)
+		return S_ISDIR(inode->mode) ? -EISDIR : -ENOTDIR;
 	error = name_may_go(dir, dentry);
 	if (error)
 		return error;
-	if (!directory && S_ISDIR(inode->mode))
-		return -EISDIR;
-	if (!directory && walk->slash)
-		return -ENOTDIR;
+	if (directory != S_ISDIR(inode->mode))
+		return directory ? -ENOTDIR : -EISDIR;
 	if (!dir->ops->remove)
 		return -EPERM;
 	error = mutex_lock_killable(&inode->lock);

@@ -32,8 +32,8 @@ struct inode *inode_watch_remove(struct inode_watch *watch)
 }
 
 /*
- * Tell the watches of an inode. Returns how many of them have ended. The caller drops so many references to
- * the inode when it holds no lock any more.
+ * Tell the watches of an inode. Returns how many of them have ended. The caller drops so many
+ * references to the inode when it holds no lock any more.
  */
 static unsigned int tell(struct inode *inode, const struct file_event *event, bool all_end)
 {

@@ -1,9 +1,10 @@
 /*
- * Telling of what happens to files. The storey of files calls these functions, and fs/events/inotify.c,
- * which is above it, hands down a function with each watch.
+ * Telling of what happens to files. The storey of files calls these functions, and
+ * fs/events/inotify.c, which is above it, hands down a function with each watch.
  *
- * 1. A watch belongs to an inode, and holds a reference to it. inode_watch_lock, a plain spinlock, guards
- *    the watches of all inodes. A watch's function is called with it held, and must not sleep.
+ * 1. A watch belongs to an inode, and holds a reference to it. inode_watch_lock, a plain spinlock,
+ *    guards the watches of all inodes. A watch's function is called with it held, and must not
+ *    sleep.
  * 2. As long as nobody watches anything, an event costs a load of nr_inode_watches.
  * 3. An event of a file goes to the watches of its directory, with its name there, and to its own.
  */
@@ -41,7 +42,9 @@ struct inode_watch {
 	struct inode *inode;		/* a reference; NULL: the watch has ended */
 	struct inode_watch *next, **at; /* in inode->watches */
 	uint32_t mask;			/* events that it wants */
-	/* Tell of an event that is in `mask`. Returns true if the watch ends with it. Never sleeps. */
+	/*
+	 * Tell of an event that is in `mask`. Returns true if the watch ends with it. Never sleeps.
+	 */
 	bool (*notify)(struct inode_watch *watch, const struct file_event *event);
 	/* The watch has ended by its event, or because its inode went. Never sleeps. */
 	void (*ended)(struct inode_watch *watch);
@@ -51,8 +54,8 @@ extern spinlock_t inode_watch_lock;
 extern unsigned int nr_inode_watches; /* guarded by inode_watch_lock; may be read without it */
 
 /*
- * Let the watch, whose fields are set but for the links, watch its inode. The second function ends this, and
- * returns the inode, whose reference is the caller's then. inode_watch_lock is held.
+ * Let the watch, whose fields are set but for the links, watch its inode. The second function ends
+ * this, and returns the inode, whose reference is the caller's then. inode_watch_lock is held.
  */
 void inode_watch_add(struct inode_watch *watch);
 struct inode *inode_watch_remove(struct inode_watch *watch);
@@ -61,14 +64,19 @@ struct inode *inode_watch_remove(struct inode_watch *watch);
 
 void notify_inode_slow(struct inode *inode, const struct file_event *event);
 void notify_path_slow(struct dentry *path, uint32_t event);
-/* The inode goes: its last name has gone and no file is open on it, or its file system is unmounted. */
+/*
+ * The inode goes: its last name has gone and no file is open on it, or its file system is
+ * unmounted.
+ */
 void notify_gone(struct inode *inode, uint32_t event);
 /* All watches of the file system end with IN_UNMOUNT. */
 void notify_unmount(struct super_block *sb);
 /* Returns a number that no other pair of events has. */
 uint32_t notify_cookie(void);
 
-/* Something has happened to the file of a path, whose dentry is given. NULL: to a file without one. */
+/*
+ * Something has happened to the file of a path, whose dentry is given. NULL: to a file without one.
+ */
 static inline void notify_path(struct dentry *path, uint32_t event)
 {
 	if (unlikely(READ_ONCE(nr_inode_watches)) && path)

@@ -1,5 +1,6 @@
 /*
- * The older calls that set the times of a file: utime in seconds, utimes and futimesat in microseconds.
+ * The older calls that set the times of a file: utime in seconds, utimes and futimesat in
+ * microseconds.
  */
 #include "fs/names/vfs_internal.h"
 #include "kernel/syscalls.h"

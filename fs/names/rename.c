@@ -5,7 +5,8 @@
  *    rename at a time. All other calls wait downwards only, so the waits cannot form a cycle. The
  *    mutex also keeps the relation of the two directories unchanged while they are being locked.
  * 2. The inodes of both names are locked after the directories, the lower address first.
- * 3. No file system here leaves a whiteout in place of a name (RENAME_WHITEOUT).
+ * 3. With RENAME_WHITEOUT, the file system leaves a whiteout in place of the old name. Its dentry
+ *    is made before the name moves, so that nothing can fail afterwards.
  */
 #include "kernel/syscalls.h"
 #include "fs/names/notify.h"
@@ -13,12 +14,18 @@
 
 static struct mutex rename_mutex = MUTEX_INIT(rename_mutex);
 
-enum rename_flags { RENAME_NOREPLACE = 1, RENAME_EXCHANGE = 2 }; /* linux/fs.h */
+enum rename_flags { /* linux/fs.h */
+		    RENAME_NOREPLACE = 1,
+		    RENAME_EXCHANGE = 2,
+		    RENAME_WHITEOUT = 4,
+};
 
 struct renaming {
 	struct walk from, to;
 	unsigned int flags;
 	struct dentry *old, *target; /* target may be negative */
+	struct dentry *early;	     /* of the whiteout, or NULL */
+	struct inode *whiteout;	     /* or NULL */
 };
 
 /* Lock two inodes in this order. They may be the same. On an error, neither is locked. */
@@ -134,7 +141,7 @@ static int rename_inodes(struct renaming *r)
 		return -EBUSY;
 	if (r->flags & RENAME_EXCHANGE)
 		return from->ops->exchange(from, r->old, to, r->target);
-	error = from->ops->rename(from, r->old, to, r->target);
+	error = from->ops->rename(from, r->old, to, r->target, r->early ? &r->whiteout : NULL);
 	if (!error && target)
 		target->deleted = S_ISDIR(target->mode);
 	return error;
@@ -153,6 +160,29 @@ static void tell_move(const struct walk *from, const struct walk *to, const stru
 	notify_name(walk_dir(to), IN_MOVED_TO, inode->mode, cookie, to->last.text, to->last.len);
 }
 
+/* The inodes have been renamed: let the dentries follow, and tell who watches. */
+static void rename_dentries(struct renaming *r)
+{
+	struct inode *old = r->old->inode;
+	struct inode *target = r->target->inode;
+	bool exchange = r->flags & RENAME_EXCHANGE;
+
+	if (exchange)
+		dentry_exchange(r->old, r->target);
+	else
+		dentry_move(r->old, r->target);
+	if (r->early)
+		dentry_add(r->from.at.dentry, r->early, r->whiteout);
+	tell_move(&r->from, &r->to, old);
+	if (exchange)
+		tell_move(&r->to, &r->from, target);
+	else if (target)
+		notify_inode(target, IN_ATTRIB); /* its number of links */
+	notify_inode(old, IN_MOVE_SELF);
+	if (exchange)
+		notify_inode(target, IN_MOVE_SELF);
+}
+
 /* Rename with both directories locked. */
 static int rename_checked(struct renaming *r)
 {
@@ -167,6 +197,11 @@ static int rename_checked(struct renaming *r)
 		return -EPERM;
 	if (r->flags & RENAME_EXCHANGE && !ops->exchange)
 		return refuse(EINVAL, "this file system cannot exchange names");
+	if (r->flags & RENAME_WHITEOUT) {
+		r->early = dentry_make_early(old->sb, &r->from.last);
+		if (!r->early)
+			return -ENOMEM;
+	}
 	error = lock_inodes(old, target);
 	if (error)
 		return error;
@@ -174,21 +209,9 @@ static int rename_checked(struct renaming *r)
 	mutex_unlock(&old->lock);
 	if (target)
 		mutex_unlock(&target->lock);
-	if (error)
-		return error;
-	if (r->flags & RENAME_EXCHANGE)
-		dentry_exchange(r->old, r->target);
-	else
-		dentry_move(r->old, r->target);
-	tell_move(&r->from, &r->to, old);
-	if (r->flags & RENAME_EXCHANGE)
-		tell_move(&r->to, &r->from, target);
-	else if (target)
-		notify_inode(target, IN_ATTRIB); /* its number of links */
-	notify_inode(old, IN_MOVE_SELF);
-	if (r->flags & RENAME_EXCHANGE)
-		notify_inode(target, IN_MOVE_SELF);
-	return 0;
+	if (!error)
+		rename_dentries(r);
+	return error;
 }
 
 /* Look up both names, check and rename. Both directories are locked. */
@@ -203,6 +226,7 @@ static int rename_locked(struct renaming *r)
 	error = IS_ERR(r->target) ? PTR_ERR(r->target) : check_rename(r);
 	if (!error)
 		error = rename_checked(r);
+	dentry_put(r->early);
 	if (!IS_ERR(r->target))
 		dentry_put(r->target);
 	dentry_put(r->old);
@@ -237,12 +261,12 @@ long sys_renameat2(int old_dirfd, const char __user *old_name, int new_dirfd,
 	struct renaming r;
 	int error;
 
-	if (flags & ~(RENAME_NOREPLACE | RENAME_EXCHANGE) ||
-	    flags == (RENAME_NOREPLACE | RENAME_EXCHANGE))
-		return refuse(
-			EINVAL,
-			"a rename flag that is not supported, or two that exclude each other");
+	if (flags & ~(RENAME_NOREPLACE | RENAME_EXCHANGE | RENAME_WHITEOUT))
+		return refuse(EINVAL, "a rename flag that is not supported");
+	if (flags & RENAME_EXCHANGE && flags != RENAME_EXCHANGE)
+		return refuse(EINVAL, "RENAME_EXCHANGE goes with no other flag");
 	r.flags = flags;
+	r.early = NULL;
 	error = walk_parent_user(&r.from, old_dirfd, old_name);
 	if (!error) {
 		error = walk_parent_user(&r.to, new_dirfd, new_name);

@@ -1,7 +1,9 @@
 /*
  * Super blocks: making, counting and destroying file systems in memory.
  *
- * A super block lives as long as a mount shows it. A disk belongs to one super block.
+ * A super block lives as long as a mount shows it. A disk belongs to one super block, which all
+ * mounts of the disk share. `supers` has those with a disk. supers_lock guards it. A super block
+ * leaves it when it has given back its disk. A task that wants to mount the disk waits until then.
  */
 #include "fs/dev/device.h"
 #include "lib/print.h"
@@ -12,6 +14,7 @@
 #include "fs/names/times.h"
 #include "fs/names/vfs_internal.h"
 #include "kernel/syscalls.h"
+#include "kernel/wait.h"
 #include "mm/slab.h"
 #include "mm/vm/uaccess.h"
 
@@ -22,6 +25,10 @@ extern const struct file_system _filesystems_start[], _filesystems_end[];
 static struct atomic next_device = ATOMIC_INIT(1); /* st_dev of file systems without a disk */
 
 static const struct super_ops empty_super_ops;
+
+static struct list supers = LIST_INIT(supers);
+static spinlock_t supers_lock = SPINLOCK_INIT("supers");
+static struct wait_queue gone_queue = WAIT_QUEUE_INIT(gone_queue);
 
 const struct file_system *file_system_find(const char *name)
 {
@@ -41,14 +48,23 @@ static void super_destroy(struct super_block *sb)
 	/* Changes that are to be stored keep their inodes in memory. */
 	if (sb->ops->sync)
 		(void)sb->ops->sync(sb);
+	if (sb->ops->settle)
+		sb->ops->settle(sb);
 	inode_abandon_deleted(sb);
 	if (sb->ops->set_writable && !super_is_read_only(sb))
 		(void)sb->ops->set_writable(sb, false);
 	inode_abandon_all(sb);
 	if (sb->ops->unmounted)
 		sb->ops->unmounted(sb);
-	if (sb->device)
-		sb->device->claimed = false;
+	if (sb->device) {
+		block_unclaim(sb->device);
+		block_close(sb->device);
+	}
+	spin_lock(&supers_lock);
+	list_del(&sb->link);
+	spin_unlock(&supers_lock);
+	memory_barrier(); /* see super_of() */
+	wake_all(&gone_queue);
 	kfree(sb->private);
 	kfree(sb);
 }
@@ -75,28 +91,61 @@ void super_put(struct super_block *sb)
 		super_destroy(sb);
 }
 
-struct super_block *super_create(const struct file_system *type, struct block_device *device,
-				 bool read_only, const char *options)
+/*
+ * Find the super block that a disk belongs to, and take a use of it. *sb is NULL if there is none.
+ * Returns false if it is being destroyed. wake_all() checks without the lock whether the queue is
+ * empty. The barriers make sure that at least one side sees the other:
+ *
+ *	mounts					unmounts
+ *	joins the queue				takes it off the list
+ *	full barrier				full barrier
+ *	on the list, without uses: sleeps	queue not empty: wakes
+ */
+static bool super_of(const struct block_device *device, struct super_block **sb)
 {
-	struct super_block *sb;
+	struct super_block *other;
+	bool leaves = false;
+
+	*sb = NULL;
+	spin_lock(&supers_lock);
+	list_for_each(other, &supers, link) {
+		if (other->device != device)
+			continue;
+		leaves = !atomic_inc_not_zero(&other->mounts);
+		*sb = leaves ? NULL : other;
+		break;
+	}
+	spin_unlock(&supers_lock);
+	return !leaves;
+}
+
+static struct super_block *super_create(const struct file_system *type, struct block_device *device,
+					bool read_only, const char *options)
+{
+	struct super_block *sb = kzalloc(sizeof(*sb), 0);
 	int error;
 
-	if (device && device->claimed)
-		return ERR_PTR(-EBUSY);
-	sb = kzalloc(sizeof(*sb), 0);
 	if (!sb)
 		return ERR_PTR(-ENOMEM);
+	error = device ? block_open(device) : 0;
+	if (!error && device && !block_claim(device)) {
+		block_close(device);
+		error = -EBUSY;
+	}
+	if (error) {
+		kfree(sb);
+		return ERR_PTR(error);
+	}
 	sb->type = type;
 	sb->ops = &empty_super_ops;
 	sb->block_size = PAGE_SIZE;
 	atomic_set(&sb->writers, read_only || (device && device->read_only) ? -1 : 0);
 	list_init(&sb->inodes);
+	list_init(&sb->link);
 	mutex_init(&sb->reading, "inode reading");
 	sb->dev = device ? MAKEDEV(device->major, device->minor)
 			 : MAKEDEV(0, atomic_add_return(&next_device, 1));
 	sb->device = device;
-	if (device)
-		device->claimed = true;
 	atomic_set(&sb->mounts, 1);
 	/*
 	 * Bytes written to the raw device may still be in its page cache, which files do not use.
@@ -104,10 +153,31 @@ struct super_block *super_create(const struct file_system *type, struct block_de
 	error = device ? block_sync(device) : 0;
 	if (!error)
 		error = type->mount(sb, options);
-	if (!error)
+	if (error) {
+		super_put(sb);
+		return ERR_PTR(error);
+	}
+	if (device) {
+		spin_lock(&supers_lock);
+		list_add_tail(&supers, &sb->link);
+		spin_unlock(&supers_lock);
+	}
+	return sb;
+}
+
+struct super_block *super_get(const struct file_system *type, struct block_device *device,
+			      bool read_only, const char *options)
+{
+	struct super_block *sb = NULL;
+
+	if (device && wait_event_killable(&gone_queue, super_of(device, &sb)) < 0)
+		return ERR_PTR(-EINTR);
+	if (!sb)
+		return super_create(type, device, read_only, options);
+	if (sb->type == type && super_is_read_only(sb) == (read_only || device->read_only))
 		return sb;
 	super_put(sb);
-	return ERR_PTR(error);
+	return ERR_PTR(-EBUSY);
 }
 
 enum { SYSFS_INDEX_OF = 1, SYSFS_NAME_OF, SYSFS_COUNT };

@@ -48,9 +48,10 @@ struct mount;
 
 //BOOK: mount-path
 /*
- * A place in the tree of names: a dentry, and the mount through which it is seen. The same dentry may
- * be seen through several mounts, so only both together say what is above it. A path that is kept has a
- * reference to each (path_get). A path whose dentry is NULL is no place, and then its mount is NULL too.
+ * A place in the tree of names: a dentry, and the mount through which it is seen. The same dentry
+ * may be seen through several mounts, so only both together say what is above it. A path that is
+ * kept has a reference to each (path_get). A path whose dentry is NULL is no place, and then its
+ * mount is NULL too.
  */
 struct path {
 	struct mount *mount;
@@ -73,8 +74,8 @@ struct dir_context {
 /*
  * The operations of a directory or symbolic link. All of them may sleep, and they return 0 or an
  * error unless the entry says otherwise. The VFS calls those of a directory with dir->lock held.
- * link, remove, rename and exchange are called with the locks of the inodes that lose or gain a name
- * as well. If one of create, link, remove and rename is NULL, the call fails with -EPERM.
+ * link, remove, rename and exchange are called with the locks of the inodes that lose or gain a
+ * name as well. If one of create, link, remove and rename is NULL, the call fails with -EPERM.
  *
  * There is no lookup operation: the VFS finds a name with readdir, and reads its inode by number
  * (super_ops.read_inode). The file system updates link counts and the times of the directory. The
@@ -94,9 +95,14 @@ struct inode_ops {
 	int (*link)(struct inode *dir, struct dentry *dentry, struct inode *inode);
 	/* Remove a file or a directory. A directory with names in it is -ENOTEMPTY. */
 	int (*remove)(struct inode *dir, struct dentry *dentry);
-	/* Move a name. If new_dentry has an inode, that name is replaced. */
+	/*
+	 * Move a name. If new_dentry has an inode, that name is replaced. If `whiteout` is not
+	 * NULL, the old name leads to a new whiteout afterwards: a character device with the number
+	 * 0 and mode 0, which marks a name of a lower layer as removed. Its inode, with one
+	 * reference, is written to *whiteout.
+	 */
 	int (*rename)(struct inode *old_dir, struct dentry *old, struct inode *new_dir,
-		      struct dentry *new_dentry);
+		      struct dentry *new_dentry, struct inode **whiteout);
 	/*
 	 * Copy the target and a NUL to buf, which has PATH_MAX bytes. Returns the target's length.
 	 */
@@ -110,23 +116,27 @@ struct inode_ops {
 	bool (*revalidate)(struct inode *inode);
 	/*
 	 * For a symbolic link that leads to an open file or a directory rather than to a name
-	 * (/proc/self/fd/N, /proc/self/exe). Writes the path, with references, to `result`. Returns 0
-	 * or an error. NULL: the walk follows the text from readlink.
+	 * (/proc/self/fd/N, /proc/self/exe). Writes the path, with references, to `result`. Returns
+	 * 0 or an error. NULL: the walk follows the text from readlink.
 	 */
 	int (*follow)(struct inode *inode, struct path *result);
 	/*
 	 * Change the size, in two steps. Both are called with inode->lock held, and NULL means that
 	 * nothing needs to be done. `truncate` is called first. It checks whether the new size is
 	 * possible, and changes nothing that a reader of the file can see. The caller then sets the
-	 * size and removes the pages beyond it from the cache. `truncated` is called last, even if the size
-	 * could not be changed after all, and when a write has failed. It frees what lies beyond the size, and cannot fail.
+	 * size and removes the pages beyond it from the cache. `truncated` is called last, even if
+	 * the size could not be changed after all, and when a write has failed. It frees what lies
+	 * beyond the size, and cannot fail.
 	 */
 	int (*truncate)(struct inode *inode, file_off_t size);
 	void (*truncated)(struct inode *inode);
 	/*
 	 * fallocate(2) for the bytes [start, end), with FALLOC_* of fs/file/allocate.h in `mode`.
-	 * inode->lock is held. Returns 0, -EOPNOTSUPP for a mode that the file system lacks, -ENOSPC,
-	 * -ENOMEM or -EINTR. The file has the same bytes as before after an error. NULL: -EOPNOTSUPP.
+	 * inode->lock is held. Returns 0, 1 if the file has not changed and keeps its times,
+	 * -EOPNOTSUPP for a mode that the file system lacks, -EFBIG beyond file_size_limit(),
+	 * -ENOSPC, -ENOMEM, -EIO, -EROFS, -EINTR or -ERESTARTSYS. An error in the middle of a hole
+	 * leaves some of it punched. After other errors the file has the same bytes as before.
+	 * NULL: -EOPNOTSUPP.
 	 */
 	int (*allocate)(struct inode *inode, unsigned int mode, file_off_t start, file_off_t end);
 	/*
@@ -146,10 +156,11 @@ struct inode_watch;
 struct inode {
 	struct super_block *sb;
 	uint64_t number;
-	uint16_t mode;	   /* type and permissions */
-	uint8_t flags;	   /* fs/names/inode_flags.h; set under `lock` */
-	bool deleted : 1;  /* a removed directory, which takes no new names; guarded by lock */
-	bool linkable : 1; /* O_TMPFILE: it may get a first name; guarded by lock */
+	uint16_t mode;		/* type and permissions */
+	uint8_t flags;		/* fs/names/inode_flags.h; set under `lock` */
+	bool deleted : 1;	/* a removed directory, which takes no new names; guarded by lock */
+	bool linkable : 1;	/* O_TMPFILE: it may get a first name; guarded by lock */
+	uint8_t write_hint : 3; /* of F_SET_RW_HINT; set under lock */
 	unsigned int nr_links;
 	uint32_t uid, gid;
 	unsigned int rdev; /* of a device node: MAKEDEV(major, minor) */
@@ -230,6 +241,7 @@ struct super_block {
 	void *private;	      /* the file system's, from kmalloc; freed with the super block */
 	unsigned int dev;     /* st_dev */
 	struct atomic mounts; /* number of mounts that show it */
+	struct list link;     /* among those with a disk: fs/names/super.c */
 	struct mapping *
 		metadata; /* pages that hold no file's bytes, and that unmounting waits for; or NULL */
 };
@@ -246,31 +258,59 @@ struct super_ops {
 	 * memory.
 	 */
 	int (*read_inode)(struct inode *inode);
+	/* When the file was made. Never sleeps. NULL: nobody knows. */
+	struct timespec64 (*birth)(const struct inode *inode);
+	/*
+	 * For file handles: a number that is another one for each file that has had the number of
+	 * this inode. Never sleeps. NULL: the files have no handles.
+	 */
+	uint32_t (*generation)(const struct inode *inode);
+	/*
+	 * May a program name the file with this number by a handle? If it is not in memory, it must
+	 * be in use on the disk, with that generation, if one is given. sb->reading is held.
+	 * Returns 0, -ESTALE, or an error of read_inode. May sleep. NULL: every inode in memory is
+	 * such a file.
+	 */
+	int (*check_handle)(struct super_block *sb, uint64_t number, const uint32_t *generation,
+			    bool in_memory);
 	/* Free inode->private, because the inode leaves memory. NULL: there is nothing to free. */
 	void (*free_inode)(struct inode *inode);
 	/*
-	 * Delete an inode that has no links and leaves memory, with its blocks. Its pages are gone. Comes
-	 * before free_inode. May sleep. NULL: free_inode does it all.
+	 * Delete an inode that has no links and leaves memory, with its blocks. Its pages are gone.
+	 * Comes before free_inode. May sleep. NULL: free_inode does it all.
 	 */
 	void (*delete_inode)(struct inode *inode);
 	/*
-	 * The mode, owner, times, size or number of links of an inode have changed, and are to be stored
-	 * some time. Called through inode_changed(). NULL: inodes exist in memory only.
+	 * The mode, owner, times, size or number of links of an inode have changed, and are to be
+	 * stored some time. Called through inode_changed(). NULL: inodes exist in memory only.
 	 */
 	void (*changed)(struct inode *inode);
 	/*
-	 * Store all of a file, or of the file system. Returns 0, -EIO, -ENOMEM, or -ERESTARTSYS after a
-	 * SIGKILL. May sleep. The caller holds no lock of the file system. NULL: the pages of the file, or
-	 * the raw device, are all that there is.
+	 * Store all of a file, or of the file system. Returns 0, -EIO, -ENOMEM, or -ERESTARTSYS
+	 * after a SIGKILL. May sleep. The caller holds no lock of the file system. NULL: the pages
+	 * of the file, or the raw device, are all that there is.
 	 */
 	int (*fsync)(struct inode *inode);
 	int (*sync)(struct super_block *sb);
 	/*
-	 * Begin to write the file system, or stop and leave it clean on its disk. When it stops, writes that are still
-	 * running fail, which happens only when the machine is about to stop. Returns 0, -EROFS if it can only be
-	 * read, -EIO or -ENOMEM. May sleep. NULL: there is nothing to do.
+	 * Let tasks of the file system's own give up the inodes that they hold. Comes before those
+	 * without links are abandoned, when no program uses the file system. May sleep. NULL: there
+	 * are no such tasks.
+	 */
+	void (*settle)(struct super_block *sb);
+	/*
+	 * Begin to write the file system, or stop and leave it clean on its disk. When it stops,
+	 * writes that are still running fail, which happens only when the machine is about to stop.
+	 * Returns 0, -EROFS if it can only be read, -EIO or -ENOMEM. May sleep. NULL: there is
+	 * nothing to do.
 	 */
 	int (*set_writable)(struct super_block *sb, bool writable);
+	/*
+	 * Change the options of a mount. Those that only a new mount has are checked, but have no
+	 * effect. Returns 0, or -EINVAL and then changes nothing. Never sleeps. NULL: no options
+	 * can be changed.
+	 */
+	int (*change_options)(struct super_block *sb, const char *options);
 	/*
 	 * The super block leaves memory, and its inodes have left. Free what belongs to it, but not
 	 * sb->private. May sleep. NULL: there is nothing to do.
@@ -288,21 +328,26 @@ struct file_system {
 	 * Fill in sb->ops and call super_set_root(). Returns 0 or an error, and then sb is freed.
 	 */
 	int (*mount)(struct super_block *sb, const char *options);
-	/* Returns true if the device holds such a file system with this label. NULL: it has no labels. */
+	/*
+	 * Returns true if the device holds such a file system with this label. NULL: it has no
+	 * labels.
+	 */
 	bool (*has_label)(struct block_device *device, const char *label);
 };
 #define FILE_SYSTEM(fs_name, ...)                                           \
 	static const struct file_system __section(".filesystems." #fs_name) \
 		file_system_##fs_name = { .name = #fs_name, __VA_ARGS__ }
 
-/* ---- inodes: fs/names/inode.c ---- */
+/* ---- inodes: fs/names/inode.c and fs/dev/special.c ---- */
+
 /*
  * Allocate an inode with one reference and one link, and the current time. It is not hashed. With
  * sb NULL it belongs to the pseudo file system. Returns NULL if there is no memory.
  */
 struct inode *inode_alloc(struct super_block *sb);
 /*
- * Set the owner, group and mode of a new inode that the current process makes in `dir`, and the flags that it has from there.
+ * Set the owner, group and mode of a new inode that the current process makes in `dir`, and the
+ * flags that it has from there.
  */
 void inode_init_owner(struct inode *inode, const struct inode *dir, unsigned int mode);
 /*
@@ -311,6 +356,13 @@ void inode_init_owner(struct inode *inode, const struct inode *dir, unsigned int
  * sleep.
  */
 struct inode *inode_get_number(struct super_block *sb, uint64_t number);
+/*
+ * The same for a handle, whose number and generation may be any: returns the file that has both, or
+ * ERR_PTR(-ESTALE). Waits while an inode with that number is being made or freed. `generation` may
+ * be NULL: any. May sleep.
+ */
+struct inode *inode_get_by_handle(struct super_block *sb, uint64_t number,
+				  const uint32_t *generation);
 /* Take one more reference. The caller has one already, or holds a lock that keeps the inode. */
 void inode_get(struct inode *inode);
 /*
@@ -342,8 +394,8 @@ void inode_init_special(struct inode *inode, unsigned int mode, unsigned int rde
  */
 void inode_insert(struct inode *inode);
 /*
- * Say that attributes of an inode have changed in memory. Its lock is held, or it is not known to others
- * yet, or only its access time has changed. Never sleeps.
+ * Say that attributes of an inode have changed in memory. Its lock is held, or it is not known to
+ * others yet, or only its access time has changed. Never sleeps.
  */
 static inline void inode_changed(struct inode *inode)
 {
@@ -355,7 +407,9 @@ static inline void inode_changed(struct inode *inode)
  * Drops the reference to `previous`. Returns NULL if there are no more. May sleep.
  */
 struct inode *inode_next(struct super_block *sb, struct inode *previous);
-/* ---- dentries and paths: fs/names/dentry.c, fs/names/namei.c, fs/names/mount.c ---- */
+
+/* ---- fs/names/dentry.c ---- */
+
 /* Give an inode to a negative dentry, which takes over the reference. The directory is locked. */
 void dentry_set_inode(struct dentry *dentry, struct inode *inode);
 /*
@@ -372,16 +426,23 @@ unsigned int dcache_shrink(unsigned int wanted);
 void dentry_get(struct dentry *dentry);
 /* Drop a reference. An unused dentry stays in the cache for a while. Ignores NULL. May sleep. */
 void dentry_put(struct dentry *dentry);
+/* inode_ops.readdir of file systems with names_stay, which emits the cached names. Returns 0. */
+int dentry_readdir(struct dentry *dir, struct dir_context *context);
+/* Is a directory of a file system with names_stay empty? Its lock is held. */
+bool dentry_is_empty(struct dentry *dir);
+
+/* ---- fs/names/mount.c ---- */
+
 /*
- * Take, or drop, the two references of a path that is kept. path_put() may sleep, and ignores a path
- * that is no place.
+ * Take, or drop, the two references of a path that is kept. path_put() may sleep, and ignores a
+ * path that is no place.
  */
 void path_get(const struct path *path);
 void path_put(const struct path *path);
 /*
- * A call or an open file that changes the files seen through a mount counts as a writer. The first function
- * counts one more, and returns 0, or -EROFS if the mount or its file system is read-only. The second one
- * undoes this. Neither sleeps.
+ * A call or an open file that changes the files seen through a mount counts as a writer. The first
+ * function counts one more, and returns 0, or -EROFS if the mount or its file system is read-only.
+ * The second one undoes this. Neither sleeps.
  */
 int mount_begin_writing(struct mount *mount);
 void mount_end_writing(struct mount *mount);
@@ -389,6 +450,21 @@ static inline bool path_equal(const struct path *a, const struct path *b)
 {
 	return a->dentry == b->dentry && a->mount == b->mount;
 }
+/*
+ * Call `function` for the file system of every attached mount, so perhaps several times for one. It
+ * may sleep, but it must not mount or unmount: the lock against both is held. Does nothing if a
+ * SIGKILL interrupts the wait for that lock.
+ */
+void mounts_walk(void (*function)(struct super_block *sb));
+/*
+ * Mount the root file system at boot, from the disk or partition of that name, or from the one
+ * whose file system has the label in LABEL=label. Returns 0, -ENXIO if there is no such disk, or
+ * the error of the mount, and logs an error. May sleep.
+ */
+int mount_root(const char *name);
+
+/* ---- fs/names/namei.c ---- */
+
 #define LOOKUP_FOLLOW	 1 /* follow a symbolic link in the last component */
 #define LOOKUP_DIRECTORY 2 /* anything but a directory is -ENOTDIR */
 /*
@@ -401,62 +477,27 @@ int path_lookup(int dirfd, const char *name, unsigned int flags, struct path *re
 /* The same for a name in user memory. Further errors are -EFAULT and -ENOMEM. */
 int path_lookup_user(int dirfd, const char __user *name, unsigned int flags, struct path *result);
 /*
- * Write the path as text to the end of buf, and return where the text begins. It begins at the root of
- * the current process, or, if that is not above the path, where the mounts end. " (deleted)" follows a
- * name that has been removed. Returns ERR_PTR(-ENAMETOOLONG) if it does not fit. May sleep.
- */
-char *path_text(const struct path *path, char *buf, size_t size);
-/*
- * Write the path of an open file, with references, to `result`, so that a caller can walk on from it or
- * open the file again (/proc/self/fd/N). A pipe or socket gets a nameless dentry. Returns 0 or -ENOMEM.
- */
-int file_path(struct file *file, struct path *result);
-/* Like path_text(), for an open file: its path, or text such as "pipe:[17]". */
-char *file_text(struct file *file, char *buf, size_t size);
-/* inode_ops.readdir of file systems with names_stay, which emits the cached names. Returns 0. */
-int dentry_readdir(struct dentry *dir, struct dir_context *context);
-/*
- * For other file systems: emit "." and ".." at the positions 0 and 1, with these inode numbers.
- * Returns false if the buffer is full.
- */
-bool dir_emit_dots(struct dir_context *context, uint64_t self, uint64_t parent);
-/* Is a directory of a file system with names_stay empty? Its lock is held. */
-bool dentry_is_empty(struct dentry *dir);
-/*
  * Copy a path from user memory. The caller frees it with name_free(). Returns ERR_PTR(-EFAULT,
  * -ENAMETOOLONG, -ENOMEM) on failure. May sleep.
  */
 char *name_from_user(const char __user *name);
 /* Free the result of name_from_user(). Ignores NULL and ERR_PTR. */
 void name_free(char *name);
-/* Make a socket or FIFO at a path. The umask applies. Returns 0, -EEXIST and others. May sleep. */
-int path_make_node(int dirfd, const char *name, unsigned int mode, unsigned int rdev);
+
+/* ---- fs/names/cwd.c ---- */
+
 /*
- * Does [pos, pos + len) reach beyond 2^63 - 1? Every call that moves bytes at an offset refuses
- * such a range with EINVAL, whatever the file, so that pos + len cannot overflow later. pos is not
- * negative.
+ * Write the path as text to the end of buf, and return where the text begins. It begins at the root
+ * of the current process, or, if that is not above the path, where the mounts end. " (deleted)"
+ * follows a name that has been removed. Returns ERR_PTR(-ENAMETOOLONG) if it does not fit. May
+ * sleep.
  */
-static inline bool range_overflows(file_off_t pos, size_t len)
-{
-	return (file_off_t)((uint64_t)pos + len) < 0;
-}
-/* Print the lines of /proc/filesystems. */
-void file_systems_show(struct text *text);
+char *path_text(const struct path *path, char *buf, size_t size);
+/* Like path_text(), for an open file: its path, or text such as "pipe:[17]". */
+char *file_text(struct file *file, char *buf, size_t size);
 /*
- * Call `function` for the file system of every attached mount, so perhaps several times for one. It may
- * sleep, but it must not mount or unmount: the lock against both is held. Does nothing if a SIGKILL
- * interrupts the wait for that lock.
- */
-void mounts_walk(void (*function)(struct super_block *sb));
-/*
- * Mount the root file system at boot, from the disk or partition of that name, or from the one whose file system
- * has the label in LABEL=label. Returns 0, -ENXIO if there is no such disk, or the error of the mount, and logs an
- * error. May sleep.
- */
-int mount_root(const char *name);
-/*
- * The root directory, the current directory and the umask. Threads share one (CLONE_FS); a process that
- * is forked gets a copy.
+ * The root directory, the current directory and the umask. Threads share one (CLONE_FS); a process
+ * that is forked gets a copy.
  */
 struct fs_context {
 	struct atomic refs;
@@ -472,9 +513,23 @@ struct fs_context *fs_context_copy(void);
 void fs_context_get(struct fs_context *fs, const struct path *which, struct path *result);
 /* Drop a reference. The last one frees the context. Ignores NULL. May sleep. */
 void fs_context_put(struct fs_context *fs);
+
+/* ---- fs/names/namespace.c ---- */
+
+/* Make a socket or FIFO at a path. The umask applies. Returns 0, -EEXIST and others. May sleep. */
+int path_make_node(int dirfd, const char *name, unsigned int mode, unsigned int rdev);
+
+/* ---- fs/names/super.c ---- */
+
+/* Print the lines of /proc/filesystems. */
+void file_systems_show(struct text *text);
+
+/* ---- fs/names/attr.c ---- */
+
 /*
- * Check access for the current process. `may` is a set of MAY_*. Returns 0, -EACCES, or -EROFS for
- * a write to a read-only file system. Never sleeps, and needs no lock.
+ * Check access for the current process. `may` is a set of MAY_*. Returns 0, -EACCES, -EROFS for a
+ * write to a read-only file system, or -EPERM for a write to an immutable file. Never sleeps, and
+ * needs no lock.
  */
 int inode_permission(struct inode *inode, unsigned int may);
 #define FILE_SIZE_MAX ((file_off_t)UINT32_MAX << PAGE_SHIFT) /* page indices have 32 bits */
@@ -493,5 +548,28 @@ void inode_drop_privileges(struct inode *inode);
  * -EIO, or -ERESTARTSYS after a SIGKILL. The file is unchanged after an error.
  */
 int inode_truncate(struct inode *inode, file_off_t size);
+/*
+ * Does [pos, pos + len) reach beyond 2^63 - 1? Every call that moves bytes at an offset refuses
+ * such a range with EINVAL, whatever the file, so that pos + len cannot overflow later. pos is not
+ * negative.
+ */
+static inline bool range_overflows(file_off_t pos, size_t len)
+{
+	return (file_off_t)((uint64_t)pos + len) < 0;
+}
+
+/* ---- fs/file/file.c and fs/file/readdir.c ---- */
+
+/*
+ * Write the path of an open file, with references, to `result`, so that a caller can walk on from
+ * it or open the file again (/proc/self/fd/N). A pipe or socket gets a nameless dentry. Returns 0
+ * or -ENOMEM.
+ */
+int file_path(struct file *file, struct path *result);
+/*
+ * For file systems without names_stay: emit "." and ".." at the positions 0 and 1, with these inode
+ * numbers. Returns false if the buffer is full.
+ */
+bool dir_emit_dots(struct dir_context *context, uint64_t self, uint64_t parent);
 
 #endif

@@ -62,6 +62,16 @@ void dentry_unhash(struct dentry *dentry);
  * locks of both parents are held.
  */
 void dentry_move(struct dentry *old, struct dentry *target);
+/*
+ * Make a dentry for a name that a directory of `sb` is about to have. Until dentry_add(), no lookup
+ * finds it. Returns it with one reference, or NULL if there is no memory.
+ */
+struct dentry *dentry_make_early(struct super_block *sb, const struct name *name);
+/*
+ * Give such a dentry its place and its inode, whose reference it takes over. The directory is
+ * locked, and no other dentry has the name.
+ */
+void dentry_add(struct dentry *dir, struct dentry *dentry, struct inode *inode);
 /* Let two names, which may be in different directories, change places. Their parents are locked. */
 void dentry_exchange(struct dentry *a, struct dentry *b);
 /* Is `ancestor` on the way from dentry up to the root of its file system (or dentry itself)? */
@@ -74,12 +84,17 @@ void dentry_drop_all(struct super_block *sb);
  */
 struct dentry *dentry_make_nameless(struct inode *inode);
 /*
- * Make a dentry in a directory under a name that was never there: path_text() shows it as deleted, and
- * no lookup finds it. Takes over the reference to the inode, even on failure. Returns the dentry with
- * one reference, or NULL if there is no memory.
+ * Make a dentry in a directory under a name that was never there: path_text() shows it as deleted,
+ * and no lookup finds it. Takes over the reference to the inode, even on failure. Returns the
+ * dentry with one reference, or NULL if there is no memory.
  */
 struct dentry *dentry_make_deleted(struct dentry *dir, const struct name *name,
 				   struct inode *inode);
+/*
+ * Returns a dentry that leads to the inode and that lookups find, with a reference, or NULL if
+ * there is none in memory. Never sleeps.
+ */
+struct dentry *dentry_of_inode(const struct inode *inode);
 /* Returns the parent of a dentry with a reference. */
 struct dentry *dentry_parent(struct dentry *dentry);
 
@@ -147,12 +162,29 @@ static inline struct inode *walk_dir(const struct walk *walk)
 	return walk->at.dentry->inode;
 }
 
+/*
+ * Write the path that a system call means by (dirfd, name, flags), with references, to `result`.
+ * Returns 0 or an error. An anonymous pipe or socket gets a nameless dentry. The flags are
+ * AT_SYMLINK_NOFOLLOW and AT_EMPTY_PATH; the caller refuses others. If `name` is this_file, a
+ * pointer that no program can pass, the path is that of the file open at dirfd, which may be a path
+ * descriptor. May sleep.
+ */
+extern const char this_file[];
+int path_at(int dirfd, const char __user *name, unsigned int flags, struct path *result);
+/* The same for a name in the kernel's memory, which may not be this_file. */
+int path_at_name(int dirfd, const char *name, unsigned int flags, struct path *result);
+/*
+ * Write the path of an open file, with references, to `result`. Returns 0, -EBADF or -ENOMEM.
+ * Without `any`, a path descriptor is -EBADF. May sleep.
+ */
+int path_of_fd(int number, bool any, struct path *result);
+
 /* ---- fs/names/namespace.c ---- */
 
 /*
- * May the current process remove or move a name of a locked directory? In a sticky directory, only the
- * owner of the file or of the directory may. Returns 0, -EACCES, -EPERM, -EROFS, or -EBUSY for a mount
- * point. Never sleeps.
+ * May the current process remove or move a name of a locked directory? In a sticky directory, only
+ * the owner of the file or of the directory may. Returns 0, -EACCES, -EPERM, -EROFS, or -EBUSY for
+ * a mount point. Never sleeps.
  */
 int name_may_go(struct inode *dir, const struct dentry *victim);
 
@@ -173,22 +205,6 @@ struct new_name {
  */
 int make_locked(struct inode *dir, struct dentry *dentry, const struct new_name *new);
 
-/*
- * Write the path that a system call means by (dirfd, name, flags), with references, to `result`. Returns
- * 0 or an error. An anonymous pipe or socket gets a nameless dentry. The flags are AT_SYMLINK_NOFOLLOW
- * and AT_EMPTY_PATH; the caller refuses others. If `name` is this_file, a pointer that no program can
- * pass, the path is that of the file open at dirfd, which may be a path descriptor. May sleep.
- */
-extern const char this_file[];
-int path_at(int dirfd, const char __user *name, unsigned int flags, struct path *result);
-/* The same for a name in the kernel's memory, which may not be this_file. */
-int path_at_name(int dirfd, const char *name, unsigned int flags, struct path *result);
-/*
- * Write the path of an open file, with references, to `result`. Returns 0, -EBADF or -ENOMEM. Without
- * `any`, a path descriptor is -EBADF. May sleep.
- */
-int path_of_fd(int number, bool any, struct path *result);
-
 /* ---- fs/names/attr.c ---- */
 
 /* Is the current process root or the owner of the inode? */
@@ -198,14 +214,11 @@ bool inode_owner_or_root(const struct inode *inode);
 #define UTIME_NOW  0x3fffffff
 #define UTIME_OMIT 0x3ffffffe
 /*
- * Set the access time and the modification time of a file. The flags are those of utimensat(2). If `name` is
- * NULL, the file is the one that is open at dirfd. Returns 0 or an error. May sleep.
+ * Set the access time and the modification time of a file. The flags are those of utimensat(2). If
+ * `name` is NULL, the file is the one that is open at dirfd. Returns 0 or an error. May sleep.
  */
 long times_set_at(int dirfd, const char __user *name, const struct timespec64 *times,
 		  unsigned int flags);
-
-/* Implements chdir, and fchdir if `name` is this_file. */
-long chdir_at(int dirfd, const char __user *name);
 
 /* ---- fs/file/stat.c ---- */
 
@@ -229,16 +242,22 @@ int fd_cloexec(unsigned int fd, int change);
 /* ---- fs/names/cwd.c ---- */
 
 /*
- * Write the path from the root of its file system to a dentry to the end of buf. "//deleted" follows a name
- * that has been removed. Returns where the text begins, or NULL if it does not fit. Never sleeps.
+ * Write the path from the root of its file system to a dentry to the end of buf. "//deleted"
+ * follows a name that has been removed. Returns where the text begins, or NULL if it does not fit.
+ * Never sleeps.
  */
 char *dentry_text(const struct dentry *dentry, char *buf, size_t size);
 /* Returns the root or the current directory of the current process as a path with references. */
 struct path fs_root(void);
 struct path fs_cwd(void);
+/* Implements chdir, and fchdir if `name` is this_file. */
+long chdir_at(int dirfd, const char __user *name);
 /* Is the path the root of the current process? Never sleeps. */
 bool fs_is_root(const struct path *path);
-/* Like path_text(), with the root given, and without " (deleted)". Returns NULL if that is not above the path. Never sleeps. */
+/*
+ * Like path_text(), with the root given, and without " (deleted)". Returns NULL if that is not
+ * above the path. Never sleeps.
+ */
 char *path_text_below(const struct path *path, const struct path *root, char *buf, size_t size);
 
 #endif

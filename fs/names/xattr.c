@@ -1,6 +1,7 @@
 /*
- * Extended attributes (xattr(7)). No file system here has any. Each call checks its arguments in Linux's
- * order, and then says so: EOPNOTSUPP, or an empty list. Programs such as ls and cp expect that answer.
+ * Extended attributes (xattr(7)). No file system here has any. Each call checks its arguments in
+ * Linux's order, and then says so: EOPNOTSUPP, or an empty list. Programs such as ls and cp expect
+ * that answer.
  */
 #include "lib/string.h"
 #include "fs/file/file.h"

@@ -18,7 +18,7 @@
 struct ring_read {
 	struct iter *to;
 	uint64_t until;	  /* wait for the first bytes until then */
-	bool all;	  /* go on until the iterator is full */
+	size_t least;	  /* go on until that many bytes have been read, or the iterator is full */
 	bool peek, apart; /* leave the bytes in the ring; respect each envelope */
 	/* The results. The caller sets them to 0. */
 	struct envelope *envelope; /* a reference to that of the last bytes read, or NULL */
@@ -26,8 +26,8 @@ struct ring_read {
 };
 /*
  * Copy the bytes that are there to read->to, and wait if there are none yet. The read ends after a
- * packet, and after the last byte that has an envelope, if that or the read is `apart`. Bytes without
- * such an envelope before those are read with them. read->to is not empty.
+ * packet, and after the last byte that has an envelope, if that or the read is `apart`. Bytes
+ * without such an envelope before those are read with them. read->to is not empty.
  *
  * Returns the number of bytes, 0 for an empty packet or at the end when no writer is left, -EAGAIN,
  * -ERESTARTSYS or -EFAULT. After -EIO, the disk's read has been started again. After -ENODATA, a

@@ -9,6 +9,8 @@
 #include "kernel/syscalls.h"
 #include "mm/slab.h"
 
+#define O_NOTIFICATION_PIPE O_EXCL /* linux/watch_queue.h */
+
 spinlock_t pipes_lock = SPINLOCK_INIT("pipes");
 struct list all_pipes = LIST_INIT(all_pipes);
 
@@ -90,8 +92,10 @@ int pipe_create(struct file *ends[2], unsigned int flags)
 	struct inode *inode;
 	struct pipe *pipe;
 
-	if (flags & ~(O_CLOEXEC | O_NONBLOCK | O_DIRECT))
-		return refuse(EINVAL, "a pipe2 flag that is not supported");
+	if (flags & ~(O_CLOEXEC | O_NONBLOCK | O_DIRECT | O_NOTIFICATION_PIPE))
+		return refuse(EINVAL, "an unknown pipe2 flag");
+	if (flags & O_NOTIFICATION_PIPE)
+		return refuse(ENOPKG, "the kernel sends no notifications");
 	inode = inode_anonymous(S_IFIFO | 0600, "pipe");
 	if (IS_ERR(inode))
 		return PTR_ERR(inode);

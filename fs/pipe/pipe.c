@@ -65,7 +65,9 @@ static unsigned int poll_writer(struct ring *ring)
 
 	if (room >= 0)
 		return room ? out : 0;
-	/* A pipe that nobody reads is writable as well if it is not full: the write fails at once. */
+	/*
+	 * A pipe that nobody reads is writable as well if it is not full: the write fails at once.
+	 */
 	return POLLERR | (places < READ_ONCE(ring->max_slots) ? out : 0);
 }
 

@@ -2,10 +2,11 @@
 #include "fs/pipe/io.h"
 
 /*
- * So many slots, whose bytes had arrived, were popped. For writers that is an event only if the ring was
- * full, except that a socket may have limits of its own. Wake readers too: they may be waiting for the
- * arrival of the page of a popped slot, and now must wait for another one. If that is still on its way, those
- * who watch the ring for events must look at it, because its arrival will be one. `consumer` is held.
+ * So many slots, whose bytes had arrived, were popped. For writers that is an event only if the
+ * ring was full, except that a socket may have limits of its own. Wake readers too: they may be
+ * waiting for the arrival of the page of a popped slot, and now must wait for another one. If that
+ * is still on its way, those who watch the ring for events must look at it, because its arrival
+ * will be one. `consumer` is held.
  */
 static __noinline void wake_popped(struct ring *ring, int popped)
 {
@@ -184,8 +185,8 @@ static int take(struct ring *ring, struct ring_read *read, size_t wanted)
 }
 
 /*
- * Bring in the user memory where the copy stopped after `done` bytes. A packet and a peek start over at
- * their first byte. Returns 0 to try again, or -EFAULT.
+ * Bring in the user memory where the copy stopped after `done` bytes. A packet and a peek start
+ * over at their first byte. Returns 0 to try again, or -EFAULT.
  */
 static int bring_in(struct ring_read *read, size_t done)
 {
@@ -221,7 +222,8 @@ ssize_t ring_read(struct ring *ring, struct ring_read *read)
 		mutex_unlock(&ring->consumer);
 		if (error == -EFAULT)
 			error = bring_in(read, wanted - to->left);
-		else if (error == -EAGAIN && (to->left == wanted || read->all))
+		else if (error == -EAGAIN &&
+			 (to->left == wanted || wanted - to->left < read->least))
 			error = ring_wait_readable(ring, RING_NEED_BYTES, read->until);
 		else
 			break;

@@ -1,8 +1,9 @@
 /*
- * /proc/config.gz: what this kernel has, in the words of Linux's configuration, for programs that ask there.
+ * /proc/config.gz: what this kernel has, in the words of Linux's configuration, for programs that
+ * ask there.
  *
- * The file is a gzip file with one block that is not compressed (RFC 1951, 3.2.4, and RFC 1952). Only what programs look
- * for is listed. What is not listed is not there.
+ * The file is a gzip file with one block that is not compressed (RFC 1951, 3.2.4, and RFC 1952).
+ * Only what programs look for is listed. What is not listed is not there.
  */
 #include "fs/proc/proc.h"
 #include "lib/crc32.h"

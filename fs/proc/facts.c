@@ -1,6 +1,6 @@
 /*
- * Files in /proc/sys that programs read, and whose values this kernel never changes, and the identifiers in
- * /proc/sys/kernel/random.
+ * Files in /proc/sys that programs read, and whose values this kernel never changes, and the
+ * identifiers in /proc/sys/kernel/random.
  */
 #include "fs/proc/proc.h"
 #include "fs/names/mode.h"
@@ -26,14 +26,19 @@ FACT(fs_overflow_gid, "sys/fs/overflowgid", "65534");
 FACT(mmap_min_addr, "sys/vm/mmap_min_addr", "65536");
 /* No memory is kept free: a task that finds none waits for write-back. */
 FACT(min_free_kbytes, "sys/vm/min_free_kbytes", "0");
-/* Mappings that are obviously too large are refused, and all others are granted: the heuristic, mode 0. */
+/*
+ * Mappings that are obviously too large are refused, and all others are granted: the heuristic,
+ * mode 0.
+ */
 FACT(overcommit_memory, "sys/vm/overcommit_memory", "0");
 /* Nothing is swapped out. */
 FACT(swappiness, "sys/vm/swappiness", "0");
 /* When memory runs out, a process is killed. */
 FACT(panic_on_oom, "sys/vm/panic_on_oom", "0");
 
-/* A program of SCHED_RR has the CPU for RR_TICKS ticks. Urgent programs may take all of the time. */
+/*
+ * A program of SCHED_RR has the CPU for RR_TICKS ticks. Urgent programs may take all of the time.
+ */
 FACT(sched_rr_timeslice, "sys/kernel/sched_rr_timeslice_ms", "100");
 FACT(sched_rt_period, "sys/kernel/sched_rt_period_us", "1000000");
 FACT(sched_rt_runtime, "sys/kernel/sched_rt_runtime_us", "-1");

@@ -1,8 +1,9 @@
 /*
  * kcmp(2): do two threads share an open file, their memory, or something else of theirs?
  *
- * The result is also an order, so that a program can sort many threads. The order of two things is that of their
- * addresses after a multiplication with a random odd number, so that it tells nothing about the addresses.
+ * The result is also an order, so that a program can sort many threads. The order of two things is
+ * that of their addresses after a multiplication with a random odd number, so that it tells nothing
+ * about the addresses.
  */
 #include "fs/file/file.h"
 #include "fs/proc/proc.h"
@@ -34,7 +35,7 @@ static long compare(const void *first, const void *second)
 	return hidden(first) < hidden(second) ? 1 : 2;
 }
 
-/* Signal handlers belong to a process here. There are no contexts of IO to be shared. */
+/* There are no contexts of IO to be shared. */
 static const void *thing_of(const struct task *task, unsigned int type)
 {
 	switch (type) {
@@ -45,7 +46,7 @@ static const void *thing_of(const struct task *task, unsigned int type)
 	case KCMP_FS:
 		return task->fs;
 	case KCMP_SIGHAND:
-		return task->process;
+		return task->process->handlers;
 	case KCMP_SYSVSEM:
 		return task->sem_undo;
 	}
@@ -53,8 +54,9 @@ static const void *thing_of(const struct task *task, unsigned int type)
 }
 
 /*
- * Returns the result, -ESRCH, -EPERM or -EINVAL. Open files are compared later: for them, tables[] are set to the
- * threads' file tables, which the caller has to drop. tasks_lock is held, and the lock of a table comes before it.
+ * Returns the result, -ESRCH, -EPERM or -EINVAL. Open files are compared later: for them, tables[]
+ * are set to the threads' file tables, which the caller has to drop. tasks_lock is held, and the
+ * lock of a table comes before it.
  */
 static long compare_tasks(const int tids[2], unsigned int type, struct file_table *tables[2])
 {

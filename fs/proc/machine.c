@@ -78,13 +78,9 @@ PROC_FILE(cpuinfo, "cpuinfo", 0444, cpuinfo_show, NULL);
 
 /* ---- time ---- */
 
-static uint64_t idle_ns(void)
+static uint64_t idle_ns(struct cpu *cpu)
 {
-	uint64_t sum = 0;
-
-	for (unsigned int i = 0; i < nr_cpus; i++)
-		sum += cpus[i].idle_ns;
-	return sum;
+	return cpu->online ? time_of_cycles(sched_idle_cycles(cpu)) : 0;
 }
 
 static void show_seconds(struct text *text, uint64_t ns, const char *behind)
@@ -97,8 +93,12 @@ static void show_seconds(struct text *text, uint64_t ns, const char *behind)
 
 static void uptime_show(struct text *text)
 {
+	uint64_t idle = 0;
+
+	for (unsigned int i = 0; i < nr_cpus; i++)
+		idle += idle_ns(&cpus[i]);
 	show_seconds(text, time_now(), " ");
-	show_seconds(text, idle_ns(), "\n");
+	show_seconds(text, idle, "\n");
 }
 PROC_FILE(uptime, "uptime", 0444, uptime_show, NULL);
 
@@ -115,10 +115,10 @@ static void show_cpu_time(struct text *text, const char *name, const struct cpu_
 }
 
 /* What ticks have told apart. The time with a nice value counts as other user time. */
-static struct cpu_times times_of(const struct cpu *cpu)
+static struct cpu_times times_of(struct cpu *cpu)
 {
 	return (struct cpu_times){ time_of_cycles(cpu->user_cycles),
-				   time_of_cycles(cpu->system_cycles), cpu->idle_ns };
+				   time_of_cycles(cpu->system_cycles), idle_ns(cpu) };
 }
 
 static void show_cpu_times(struct text *text)
@@ -211,8 +211,8 @@ static int parse_number(char *input, uint32_t *value)
 }
 
 /*
- * 1 drops pages, 2 drops names and inodes, 3 drops both. Only clean pages are dropped. A sync(2) before
- * makes all of them clean.
+ * 1 drops pages, 2 drops names and inodes, 3 drops both. Only clean pages are dropped. A sync(2)
+ * before makes all of them clean.
  */
 static int drop_caches_store(char *input, size_t len)
 {
@@ -252,7 +252,9 @@ PROC_FILE(fail_nth, "sys/vm/fail_nth", 0600, fail_nth_show, fail_nth_store);
 
 /* ---- for tests ---- */
 
-/* `t` prints the report on tasks that hang to the log. `c` panics, so that a panic can be tested. */
+/*
+ * `t` prints the report on tasks that hang to the log. `c` panics, so that a panic can be tested.
+ */
 static int sysrq_store(char *input, size_t len)
 {
 	if (input[0] == 't') {

@@ -1,8 +1,9 @@
 /*
  * /proc/PID/mem: the memory of a process. The position in the file is the address.
  *
- * The rights are checked at every access, against the program that the process runs then. A debugger may read and
- * write what the process itself may not (mm_access), but never changes a file.
+ * The rights are checked at every access, against the program that the process runs then. A
+ * debugger may read and write what the process itself may not (mm_access), but never changes a
+ * file.
  */
 #include "fs/proc/proc.h"
 #include "fs/file/file.h"

@@ -1,10 +1,10 @@
 /*
  * Descriptors of processes: pidfd_open(2), pidfd_send_signal(2), pidfd_getfd(2).
  *
- * 1. A pidfd holds a reference to its process, so that it means the same process for ever, although the
- *    number may be used again when the process has been reaped.
- * 2. It is readable when the process has ended, whether it has been reaped or not. A process that ends
- *    wakes its end_wait under tasks_lock, after nr_threads has become 0:
+ * 1. A pidfd holds a reference to its process, so that it means the same process for ever, although
+ *    the number may be used again when the process has been reaped.
+ * 2. It is readable when the process has ended, whether it has been reaped or not. A process that
+ *    ends wakes its end_wait under tasks_lock, after nr_threads has become 0:
  *
  *	poller					last thread
  *	nr_threads > 0
@@ -13,8 +13,8 @@
  *
  *    Therefore the poller joins first, and then looks under tasks_lock.
  * 3. There is nothing to read or to write.
- * 4. Linux also takes an open directory of /proc for a signal. Here that is EBADF, because such a directory
- *    stands for whatever process has the number now.
+ * 4. Linux also takes an open directory of /proc for a signal. Here that is EBADF, because such a
+ *    directory stands for whatever process has the number now.
  */
 #include "fs/proc/pidfd.h"
 #include "fs/events/event_file.h"
@@ -163,7 +163,7 @@ long sys_pidfd_getfd(unsigned int number, unsigned int target, unsigned int flag
 	reaped = process_is_reaped(process);
 	allowed = process_may_inspect(process);
 	spin_unlock_irqrestore(&tasks_lock, flags);
-	if (allowed && !reaped)
+	if (allowed && !reaped && target < OPEN_MAX_LIMIT)
 		file = process_file(process, target);
 	process_put(process);
 	if (reaped)

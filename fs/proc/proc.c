@@ -1,11 +1,12 @@
 /*
- * The file systems "proc" and "sysfs": files that print themselves. Here are their names and inodes. What the files
- * contain is read in fs/proc/text.c, and the names of descriptors and threads are in fs/proc/process.c.
+ * The file systems "proc" and "sysfs": files that print themselves. Here are their names and
+ * inodes. What the files contain is read in fs/proc/text.c, and the names of descriptors and
+ * threads are in fs/proc/process.c.
  *
- * 1. All names are in one table (PROC_ENTRY), including directories. Each process has the names below
- *    "/pid".
- * 2. A name of a process or descriptor is valid only as long as these exist (revalidate). Its owner and
- *    mode are set again at the same time.
+ * 1. All names are in one table (PROC_ENTRY), including directories. Each process has the names
+ *    below "/pid".
+ * 2. A name of a process or descriptor is valid only as long as these exist (revalidate). Its owner
+ *    and mode are set again at the same time.
  * 3. Descriptors, maps and the program let the reader act as the process could. They may be used by
  *    root, and by processes that have the same user and group ids, and all its capabilities.
  */
@@ -22,10 +23,12 @@
 
 static int pid_readdir(struct inode *dir, struct dir_context *context);
 static ssize_t self_text(char *buf, size_t size);
+static ssize_t thread_self_text(char *buf, size_t size);
 static ssize_t mounts_text(char *buf, size_t size);
 
 PROC_ENTRY(root, .path = "", .mode = S_IFDIR | 0555, .numbers = pid_readdir);
 PROC_ENTRY(self, .path = "self", .mode = S_IFLNK | 0777, .text = self_text);
+PROC_ENTRY(thread_self, .path = "thread-self", .mode = S_IFLNK | 0777, .text = thread_self_text);
 PROC_ENTRY(mounts, .path = "mounts", .mode = S_IFLNK | 0777, .text = mounts_text);
 PROC_ENTRY(sys, .path = "sys", .mode = S_IFDIR | 0555);
 PROC_ENTRY(sys_fs, .path = "sys/fs", .mode = S_IFDIR | 0555);
@@ -49,8 +52,8 @@ static const char *name_in(const struct proc_entry *entry, const struct proc_ent
 }
 
 /*
- * The place of each entry among the names. A directory is read, and searched for a name, by going through its entries,
- * so they are found only once, at boot.
+ * The place of each entry among the names. A directory is read, and searched for a name, by going
+ * through its entries, so they are found only once, at boot.
  */
 static struct place {
 	const char *name;
@@ -123,15 +126,18 @@ static unsigned int next_pid(unsigned int from)
 	return found;
 }
 
-/* Is there the descriptor or the thread of an inode still? A link to a descriptor's file has its permissions. */
+/*
+ * Is there the descriptor or the thread of an inode still? A link to a descriptor's file has its
+ * permissions.
+ */
 static bool number_exists(struct inode *inode, struct process *process)
 {
 	const struct proc_entry *entry = entry_of(inode);
 	struct file *file;
 
 	if (!entry->of_descriptor)
-		return !fd_of(inode) || process_has_thread(process, fd_of(inode));
-	file = process_file(process, fd_of(inode));
+		return !number_in(inode) || process_has_thread(process, number_in(inode));
+	file = process_file(process, number_in(inode));
 	if (!file)
 		return false;
 	if (entry->link)
@@ -150,7 +156,10 @@ static bool proc_revalidate(struct inode *inode)
 	process = process_find(pid_of(inode));
 	if (!process)
 		return false;
-	/* Files of an undumpable process belong to root, except in its own eyes. proc_inspect() decides. */
+	/*
+	 * Files of an undumpable process belong to root, except in its own eyes. proc_inspect()
+	 * decides.
+	 */
 	hidden = process->undumpable && process != current->process;
 	inode->uid = hidden ? 0 : process->cred.euid;
 	inode->gid = hidden ? 0 : process->cred.egid;
@@ -168,7 +177,7 @@ static int proc_follow(struct inode *inode, struct path *result)
 
 	if (IS_ERR(process))
 		return PTR_ERR(process);
-	error = entry_of(inode)->link(process, fd_of(inode), result);
+	error = entry_of(inode)->link(process, number_in(inode), result);
 	process_put(process);
 	return error;
 }
@@ -194,6 +203,13 @@ static ssize_t proc_readlink(struct inode *inode, char *buf, size_t size)
 static ssize_t self_text(char *buf, size_t size)
 {
 	return current->process ? snprintf(buf, size, "%u", current->process->pid) : -ENOENT;
+}
+
+static ssize_t thread_self_text(char *buf, size_t size)
+{
+	if (!current->process)
+		return -ENOENT;
+	return snprintf(buf, size, "%u/task/%u", current->process->pid, current->tid);
 }
 
 /* Each process may have a root directory of its own, and see other mounts. */
@@ -270,7 +286,7 @@ static int proc_readdir(struct dentry *dentry, struct dir_context *context)
 			continue;
 		context->pos = at + 2;
 		if (!context->emit(context, place->name, strlen(place->name),
-				   number_of(child, pid_of(dir), fd_of(dir)),
+				   number_of(child, pid_of(dir), number_in(dir)),
 				   DT_OF_MODE(child->mode ?: S_IFREG)))
 			return 0;
 		context->pos++;

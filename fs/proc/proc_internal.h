@@ -1,8 +1,10 @@
 /*
- * What the parts of the file system "proc" know of each other: how an inode leads to its entry and its process.
+ * What the parts of the file system "proc" know of each other: how an inode leads to its entry and
+ * its process.
  *
- * An inode's number consists of the process, the number of a descriptor or thread, and the entry. The inode holds
- * nothing else. Each use finds the process again by its number.
+ * An inode's number consists of the process, the number of a thread or descriptor, and the entry.
+ * The number of a descriptor has that of its thread above its own 16 bits, or 0 if it is one of the
+ * whole process. The inode holds nothing else. Each use finds the process again by its number.
  */
 #ifndef FS_PROC_PROC_INTERNAL_H
 #define FS_PROC_PROC_INTERNAL_H
@@ -11,8 +13,9 @@
 #include "fs/proc/proc.h"
 #include "kernel/process/process.h"
 
-#define FD_BITS	   16u /* OPEN_MAX_LIMIT */
-#define ENTRY_BITS 8u
+#define FD_BITS	    16u /* OPEN_MAX_LIMIT */
+#define NUMBER_BITS 32u
+#define ENTRY_BITS  8u
 
 extern const struct proc_entry _proc_files_start[], _proc_files_end[];
 
@@ -21,17 +24,19 @@ static inline const struct proc_entry *entry_of(const struct inode *inode)
 	return _proc_files_start + (inode->number & ((1u << ENTRY_BITS) - 1)) - 1;
 }
 /* The number of a descriptor or of a thread. */
-static inline unsigned int fd_of(const struct inode *inode)
+static inline unsigned int number_in(const struct inode *inode)
 {
-	return inode->number >> ENTRY_BITS & ((1u << FD_BITS) - 1);
+	return inode->number >> ENTRY_BITS;
 }
 static inline unsigned int pid_of(const struct inode *inode)
 {
-	return inode->number >> (FD_BITS + ENTRY_BITS);
+	return inode->number >> (NUMBER_BITS + ENTRY_BITS);
 }
-static inline uint64_t number_of(const struct proc_entry *entry, unsigned int pid, unsigned int fd)
+static inline uint64_t number_of(const struct proc_entry *entry, unsigned int pid,
+				 unsigned int number)
 {
-	return ((uint64_t)pid << FD_BITS | fd) << ENTRY_BITS | (entry - _proc_files_start + 1);
+	return ((uint64_t)pid << NUMBER_BITS | number) << ENTRY_BITS |
+	       (entry - _proc_files_start + 1);
 }
 
 /*
@@ -45,29 +50,38 @@ struct process *proc_inspect(const struct inode *inode, bool for_all);
  */
 unsigned int proc_first_number(const struct dir_context *context, file_off_t base);
 /*
- * Emit the name of a number, at position base + number. False: the buffer is full, or it is the only
- * one that is looked for.
+ * Emit the name of a number, at position base + number. False: the buffer is full, or it is the
+ * only one that is looked for.
  */
 bool proc_emit_number(struct dir_context *context, file_off_t base, unsigned int number,
 		      uint64_t inode_number, unsigned int type);
 /*
- * Returns the thread with the number, the first thread for 0, or NULL if it has ended. tasks_lock is held.
- * fs/proc/process.c
+ * Returns the thread with the number, the first thread for 0, or NULL if it has ended. tasks_lock
+ * is held. fs/proc/process.c
  */
 struct task *proc_thread(struct process *process, unsigned int tid);
 /* Returns whether the process has the thread, or had it as its first one. Takes tasks_lock. */
 bool process_has_thread(struct process *process, unsigned int tid);
 
+struct memory_use;
 struct vma;
 /*
- * Print the line of a VMA in /proc/PID/maps. `buf` has PATH_MAX bytes, for the name of a file. mm->lock is held. May
- * sleep. fs/proc/task.c
+ * Count the resident pages of files: use->in_memory and use->of_files. mm->lock is held.
+ * fs/proc/smaps.c
+ */
+void proc_count_kinds(struct mm *mm, struct memory_use *use);
+
+/*
+ * Print the line of a VMA in /proc/PID/maps. `buf` has PATH_MAX bytes, for the name of a file.
+ * mm->lock is held. May sleep. fs/proc/task.c
  */
 void proc_show_area(struct text *text, struct mm *mm, const struct vma *vma, char *buf);
 typedef void show_area_function(struct text *text, struct mm *mm, const struct vma *vma, char *buf);
 /*
- * Call a function like proc_show_area() for each VMA of a process, in the order of their addresses, until the text is full.
- * A process without an address space has none. Returns 0 or -ENOMEM. May sleep. fs/proc/task.c
+ * Call a function like proc_show_area() for each VMA of a process from the address text->next on,
+ * in the order of their addresses, until the text is full. The next part of the text begins with
+ * the first VMA that does not fit. A process without an address space has none. Returns 0 or
+ * -ENOMEM. May sleep. fs/proc/task.c
  */
 int proc_show_areas(struct process *process, struct text *text, show_area_function *show);
 

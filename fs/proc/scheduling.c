@@ -1,8 +1,10 @@
 /*
- * The files of a process or thread in /proc that tell how it runs: its turns on the CPU, where it sleeps, the call that
- * it makes, its timers, and the children of a thread.
+ * The files of a process or thread in /proc that tell how it runs: its turns on the CPU, where it
+ * sleeps, the call that it makes, what its calls have moved, its timers, and the children of a
+ * thread.
  */
 #include "fs/proc/proc_internal.h"
+#include "kernel/capability.h"
 #include "kernel/process/credentials.h"
 #include "kernel/process/process.h"
 #include "kernel/process/timecalls.h"
@@ -11,7 +13,10 @@
 #include "kernel/syscall.h"
 #include "lib/string.h"
 
-/* The time on a CPU in nanoseconds, the time of waiting for one, which is not counted, and the number of turns. */
+/*
+ * The time on a CPU in nanoseconds, the time of waiting for one, which is not counted, and the
+ * number of turns.
+ */
 static int show_schedstat(struct process *process, unsigned int tid, struct text *text)
 {
 	unsigned int flags = spin_lock_irqsave(&tasks_lock);
@@ -77,11 +82,21 @@ static int show_timers(struct process *process, unsigned int number, struct text
 }
 PROC_ENTRY(pid_timers, .path = "/pid/timers", .mode = 0444, .show_process = show_timers);
 
+/* The caller's own slack, or with CAP_SYS_NICE that of another process. */
+static bool may_use_slack(const struct process *process)
+{
+	return process == current->process || capable(CAP_SYS_NICE);
+}
+
 static int show_slack(struct process *process, unsigned int number, struct text *text)
 {
-	unsigned int flags = spin_lock_irqsave(&tasks_lock);
-	const struct task *task = process_leader(process);
+	const struct task *task;
+	unsigned int flags;
 
+	if (!may_use_slack(process))
+		return refuse(EPERM, "the slack of another process");
+	flags = spin_lock_irqsave(&tasks_lock);
+	task = process_leader(process);
 	text_printf(text, "%lu\n", task ? task->timer_slack : 0);
 	spin_unlock_irqrestore(&tasks_lock, flags);
 	return 0;
@@ -96,17 +111,105 @@ static int store_slack(struct process *process, unsigned int number, char *input
 
 	if (error)
 		return error;
+	if (!may_use_slack(process))
+		return refuse(EPERM, "the slack of another process");
 	flags = spin_lock_irqsave(&tasks_lock);
 	task = process_leader(process);
-	if (!process_may_inspect(process))
-		error = refuse(EPERM, "the process of another user");
-	else if (task)
+	if (task)
 		task->timer_slack = value ? value : task->timer_slack_default;
 	spin_unlock_irqrestore(&tasks_lock, flags);
-	return error;
+	return 0;
 }
 PROC_ENTRY(pid_timerslack, .path = "/pid/timerslack_ns", .mode = 0666, .show_process = show_slack,
 	   .store_process = store_slack);
+
+/*
+ * The system call that a thread is in, with its arguments, its stack pointer and where it returns
+ * to. Registers change while a thread runs, so only those of the caller and of a thread that sleeps
+ * are shown.
+ */
+static int show_syscall(struct process *process, unsigned int tid, struct text *text)
+{
+	unsigned int flags = spin_lock_irqsave(&tasks_lock);
+	struct task *task = proc_thread(process, tid);
+	const struct trap_frame *frame = task ? task_frame(task) : NULL;
+
+	if (task && task != current && (task->on_cpu || task->state == TASK_RUNNING))
+		text_printf(text, "running\n");
+	else if (task && (frame->vector != VECTOR_SYSCALL || (int)frame->error < 0))
+		text_printf(text, "-1 0x%x 0x%x\n", frame->esp, frame->eip);
+	else if (task)
+		text_printf(text, "%d 0x%x 0x%x 0x%x 0x%x 0x%x 0x%x 0x%x 0x%x\n", (int)frame->error,
+			    frame->ebx, frame->ecx, frame->edx, frame->esi, frame->edi, frame->ebp,
+			    frame->esp, frame->eip);
+	spin_unlock_irqrestore(&tasks_lock, flags);
+	return task ? 0 : -ESRCH;
+}
+PROC_ENTRY(pid_syscall, .path = "/pid/syscall", .mode = 0400, .show_process = show_syscall);
+PROC_ENTRY(task_syscall, .path = "/pid/task/N/syscall", .mode = 0400, .show_process = show_syscall);
+
+/* Is this one of the functions through which tasks go to sleep? */
+static bool puts_to_sleep(const char *function)
+{
+	static const char *const names[] = { "schedule", "schedule_until", "sleep_until",
+					     "mutex_lock_slow", "mutex_lock_killable_slow" };
+
+	for (unsigned int i = 0; i < ARRAY_SIZE(names); i++)
+		if (strcmp(function, names[i]) == 0)
+			return true;
+	return false;
+}
+
+/* Returns the function in which a thread sleeps, or "0" if it runs. tasks_lock is held. */
+static const char *sleeps_in(const struct task *task)
+{
+	uintptr_t addresses[8];
+	const char *name = "0";
+	unsigned int offset;
+
+	if (task->on_cpu || task->state == TASK_RUNNING)
+		return name;
+	stack_walk_task(task, addresses, ARRAY_SIZE(addresses));
+	for (unsigned int i = 0; i < ARRAY_SIZE(addresses) && addresses[i]; i++) {
+		name = symbol_find(addresses[i] - 1, &offset);
+		if (!puts_to_sleep(name))
+			break;
+	}
+	return name;
+}
+
+static int show_wchan(struct process *process, unsigned int tid, struct text *text)
+{
+	unsigned int flags = spin_lock_irqsave(&tasks_lock);
+	const struct task *task = proc_thread(process, tid);
+
+	text_printf(text, "%s", task && process_may_inspect(process) ? sleeps_in(task) : "0");
+	spin_unlock_irqrestore(&tasks_lock, flags);
+	return 0;
+}
+PROC_ENTRY(pid_wchan, .path = "/pid/wchan", .mode = 0444, .show_process = show_wchan);
+PROC_ENTRY(task_wchan, .path = "/pid/task/N/wchan", .mode = 0444, .show_process = show_wchan);
+
+/*
+ * What calls have read and written. A page that is removed before it is written still counts, so
+ * nothing is ever cancelled.
+ */
+static int show_io(struct process *process, unsigned int tid, struct text *text)
+{
+	unsigned int flags = spin_lock_irqsave(&tasks_lock);
+	const struct task *task = tid ? proc_thread(process, tid) : NULL;
+	struct io_counts io = task ? task->io : process_usage(process).io;
+
+	text_printf(text, "rchar: %llu\nwchar: %llu\nsyscr: %u\nsyscw: %u\n",
+		    (unsigned long long)io.moved[0], (unsigned long long)io.moved[1], io.calls[0],
+		    io.calls[1]);
+	text_printf(text, "read_bytes: %llu\nwrite_bytes: %llu\ncancelled_write_bytes: 0\n",
+		    (unsigned long long)io.stored[0], (unsigned long long)io.stored[1]);
+	spin_unlock_irqrestore(&tasks_lock, flags);
+	return 0;
+}
+PROC_ENTRY(pid_io, .path = "/pid/io", .mode = 0400, .show_process = show_io);
+PROC_ENTRY(task_io, .path = "/pid/task/N/io", .mode = 0400, .show_process = show_io);
 
 /* The processes that a thread has made and that are its process's children. */
 static int show_children(struct process *process, unsigned int tid, struct text *text)

@@ -1,10 +1,11 @@
 /*
- * How much of a process's memory is present, mapping by mapping (/proc/PID/smaps) and in all (smaps_rollup).
+ * How much of a process's memory is present, mapping by mapping (/proc/PID/smaps) and in all
+ * (smaps_rollup).
  *
- * 1. A page is private if nothing else maps it, and dirty if it is newer than its file. The share of a page
- *    (Pss) is its size divided by the number of its mappings.
- * 2. Both files are printed with mm->lock held. The pages of a mapping are counted with mm->table_lock held for
- *    one page table at a time.
+ * 1. A page is private if nothing else maps it, and dirty if it is newer than its file. The share
+ *    of a page (Pss) is its size divided by the number of its mappings.
+ * 2. Both files are printed with mm->lock held. The pages of a mapping are counted with
+ *    mm->table_lock held for one page table at a time.
  */
 #include "fs/proc/proc_internal.h"
 #include "lib/div64.h"
@@ -15,9 +16,12 @@
 
 struct page_count { /* in pages */
 	unsigned int resident, shared_clean, shared_dirty, private_clean, private_dirty;
-	unsigned int referenced, anonymous, huge, locked;
-	/* Shares in pages << SHARE_BITS: all, and those of dirty, of anonymous and of files' pages. */
-	uint64_t share, share_dirty, share_anonymous, share_file;
+	unsigned int referenced, anonymous, in_memory, huge, locked; /* in_memory: of tmpfs */
+	/*
+	 * Shares in pages << SHARE_BITS: all, and those of dirty pages, of anonymous ones, of those
+	 * of tmpfs, and of those of other files.
+	 */
+	uint64_t share, share_dirty, share_anonymous, share_in_memory, share_file;
 };
 
 /* ---- counting ---- */
@@ -30,6 +34,7 @@ static void count_entry(struct page_count *count, const struct vma *vma, uintptr
 	unsigned int mapped = MAX(atomic_read(&page->mapped), 1);
 	bool dirty = entry & PTE_DIRTY || page_has(page, PG_DIRTY);
 	bool anonymous = !vma->file || !page->mapping;
+	bool in_memory = !anonymous && !page->mapping->ops->has_store;
 	uint64_t share = div_u64((uint64_t)nr << SHARE_BITS, mapped, NULL);
 
 	count->resident += nr;
@@ -39,10 +44,13 @@ static void count_entry(struct page_count *count, const struct vma *vma, uintptr
 		*(dirty ? &count->private_dirty : &count->private_clean) += nr;
 	count->referenced += entry & PTE_ACCESSED ? nr : 0;
 	count->anonymous += anonymous ? nr : 0;
+	count->in_memory += in_memory ? nr : 0;
 	count->huge += entry & PTE_LARGE ? nr : 0;
 	count->share += share;
 	count->share_dirty += dirty ? share : 0;
-	*(anonymous ? &count->share_anonymous : &count->share_file) += share;
+	*(anonymous   ? &count->share_anonymous
+	  : in_memory ? &count->share_in_memory
+		      : &count->share_file) += share;
 }
 
 /* Count what is present of [va, end), which one page table maps. */
@@ -79,6 +87,17 @@ static void count_vma(struct page_count *count, const struct vma *vma)
 		count->locked += count->resident - before.resident;
 }
 
+void proc_count_kinds(struct mm *mm, struct memory_use *use)
+{
+	struct page_count count = { 0 };
+	struct vma *vma;
+
+	for (vma = mm_find_next(mm, 0); vma; vma = mm_find_next(mm, vma->end))
+		count_vma(&count, vma);
+	use->in_memory = count.in_memory;
+	use->of_files = count.resident - count.anonymous - count.in_memory;
+}
+
 /* ---- printing ---- */
 
 static void show_kb(struct text *text, const char *name, unsigned int kb)
@@ -105,7 +124,7 @@ static void show_count(struct text *text, const struct page_count *count, bool a
 	if (all) {
 		show_share(text, "Pss_Anon:", count->share_anonymous);
 		show_share(text, "Pss_File:", count->share_file);
-		show_share(text, "Pss_Shmem:", 0);
+		show_share(text, "Pss_Shmem:", count->share_in_memory);
 	}
 	show_pages(text, "Shared_Clean:", count->shared_clean);
 	show_pages(text, "Shared_Dirty:", count->shared_dirty);
@@ -124,7 +143,9 @@ static void show_count(struct text *text, const struct page_count *count, bool a
 	show_pages(text, "Locked:", count->locked);
 }
 
-/* What a mapping has, and what mprotect(2) may add: any mapping may become readable and executable. */
+/*
+ * What a mapping has, and what mprotect(2) may add: any mapping may become readable and executable.
+ */
 static void show_flags(struct text *text, const struct vma *vma)
 {
 	static const struct {
@@ -201,4 +222,6 @@ static int show_smaps_rollup(struct process *process, unsigned int number, struc
 	return 0;
 }
 PROC_ENTRY(pid_smaps_rollup, .path = "/pid/smaps_rollup", .mode = 0400,
+	   .show_process = show_smaps_rollup);
+PROC_ENTRY(task_smaps_rollup, .path = "/pid/task/N/smaps_rollup", .mode = 0400,
 	   .show_process = show_smaps_rollup);

@@ -34,7 +34,6 @@ static void count_area(struct memory_use *use, const struct mm *mm, const struct
 {
 	unsigned int pages = (vma->end - vma->start) >> PAGE_SHIFT;
 
-	use->pages += pages;
 	if (vma->flags & VMA_LOCKED)
 		use->locked += pages;
 	if (vma->flags & VMA_STACK)
@@ -48,8 +47,9 @@ static void count_area(struct memory_use *use, const struct mm *mm, const struct
 }
 
 /*
- * Returns true if mm->lock has been taken. A page fault may hold it for as long as a disk is silent, and ps must not stand
- * still with it. Then the figures of the last time are told.
+ * Try to take mm->lock, but not for long. Returns true if it has been taken. A page fault holds it
+ * for as long as a disk does not answer, and ps must not wait for that. The reader then gets the
+ * figures of the last time.
  */
 static bool lock_soon(struct mm *mm)
 {
@@ -61,7 +61,8 @@ static bool lock_soon(struct mm *mm)
 	return true;
 }
 
-static struct memory_use memory_use(struct process *process)
+/* The memory of a process. `kinds` asks whether its pages are of files, which takes longer. */
+static struct memory_use memory_use(struct process *process, bool kinds)
 {
 	struct memory_use use = { 0 };
 	struct mm *mm = process_mm(process);
@@ -72,6 +73,12 @@ static struct memory_use memory_use(struct process *process)
 	if (lock_soon(mm)) {
 		for (vma = mm_find_next(mm, 0); vma; vma = mm_find_next(mm, vma->end))
 			count_area(&use, mm, vma);
+		use.in_memory = mm->counted.in_memory;
+		use.of_files = mm->counted.of_files;
+		if (kinds)
+			proc_count_kinds(mm, &use);
+		use.pages = mm->size >> PAGE_SHIFT;
+		use.most_pages = mm->peak_size >> PAGE_SHIFT;
 		mm->counted = use;
 		mutex_unlock(&mm->lock);
 	} else {
@@ -79,16 +86,17 @@ static struct memory_use memory_use(struct process *process)
 	}
 	use.resident = MAX(atomic_read(&mm->resident), 0);
 	use.most = MAX(use.resident, (unsigned int)MAX(mm->peak_resident, 0));
+	use.tables = atomic_read(&mm->nr_tables);
 	mm_put(mm);
 	return use;
 }
 
 static int show_statm(struct process *process, unsigned int number, struct text *text)
 {
-	struct memory_use use = memory_use(process);
+	struct memory_use use = memory_use(process, true);
 
-	text_printf(text, "%u %u 0 %u 0 %u 0\n", use.pages, use.resident, use.text,
-		    use.data + use.stack);
+	text_printf(text, "%u %u %u %u 0 %u 0\n", use.pages, use.resident,
+		    use.of_files + use.in_memory, use.text, use.data + use.stack);
 	return 0;
 }
 PROC_ENTRY(pid_statm, .path = "/pid/statm", .mode = 0444, .show_process = show_statm);
@@ -127,7 +135,7 @@ static int priority_of(const struct task *task)
 static int show_stat(struct process *process, unsigned int tid, struct text *text)
 {
 	static const struct task none;
-	struct memory_use memory = memory_use(process);
+	struct memory_use memory = memory_use(process, false);
 	unsigned int flags = spin_lock_irqsave(&tasks_lock);
 	const struct task *found = proc_thread(process, tid), *task = found ? found : &none;
 	const struct tty *tty = process->tty;
@@ -193,8 +201,8 @@ static void show_ids(struct text *text, const struct credentials *cred, unsigned
 		    cred->suid, cred->fsuid, cred->gid, cred->egid, cred->sgid, cred->fsgid);
 	text_printf(text, "FDSize:\t%u\nGroups:\t", slots);
 	for (unsigned int i = 0; i < cred->nr_groups; i++)
-		text_printf(text, "%u ", cred->groups[i]);
-	text_printf(text, "\n");
+		text_printf(text, "%s%u", i ? " " : "", cred->groups[i]);
+	text_printf(text, " \n");
 }
 
 static void show_memory(struct text *text, const struct memory_use *use)
@@ -203,9 +211,21 @@ static void show_memory(struct text *text, const struct memory_use *use)
 		const char *name;
 		unsigned int pages;
 	} lines[] = {
-		{ "VmSize", use->pages },   { "VmLck", use->locked },	 { "VmHWM", use->most },
-		{ "VmRSS", use->resident }, { "VmData", use->data },	 { "VmStk", use->stack },
-		{ "VmExe", use->text },	    { "VmLib", use->libraries }, { "VmSwap", 0 },
+		{ "VmPeak", use->most_pages },
+		{ "VmSize", use->pages },
+		{ "VmLck", use->locked },
+		{ "VmPin", 0 },
+		{ "VmHWM", use->most },
+		{ "VmRSS", use->resident },
+		{ "RssAnon", use->resident - MIN(use->resident, use->of_files + use->in_memory) },
+		{ "RssFile", use->of_files },
+		{ "RssShmem", use->in_memory },
+		{ "VmData", use->data },
+		{ "VmStk", use->stack },
+		{ "VmExe", use->text },
+		{ "VmLib", use->libraries },
+		{ "VmPTE", use->tables },
+		{ "VmSwap", 0 },
 	};
 
 	for (unsigned int i = 0; i < ARRAY_SIZE(lines) && use->pages; i++)
@@ -222,9 +242,9 @@ static void show_signals(struct text *text, const struct process *process, const
 	uint64_t ignored = 0, caught = 0;
 
 	for (unsigned int i = 0; i < NR_SIGNALS; i++) {
-		if (process->actions[i].handler == SIG_IGN)
+		if (process->handlers->actions[i].handler == SIG_IGN)
 			ignored |= SIG_BIT(i + 1);
-		else if (process->actions[i].handler != SIG_DFL)
+		else if (process->handlers->actions[i].handler != SIG_DFL)
 			caught |= SIG_BIT(i + 1);
 	}
 	text_printf(text, "SigQ:\t%u/%u\n", signal_entries_of(process->cred.uid),
@@ -246,9 +266,27 @@ static void show_capabilities(struct text *text, const struct credentials *cred)
 	text_printf(text, "NoNewPrivs:\t%u\n", cred->no_new_privileges);
 }
 
+/* The CPUs that the task may use, as a mask, and as a list such as 0-2,5. */
+static void show_cpus(struct text *text, unsigned int mask)
+{
+	const char *separator = "";
+
+	text_printf(text, "Cpus_allowed:\t%x\nCpus_allowed_list:\t", mask);
+	for (unsigned int first = 0, next; first < nr_cpus; first = next + 1) {
+		for (next = first; next < nr_cpus && mask & 1u << next; next++)
+			;
+		if (next == first)
+			continue;
+		text_printf(text, next == first + 1 ? "%s%u" : "%s%u-%u", separator, first,
+			    next - 1);
+		separator = ",";
+	}
+	text_printf(text, "\n");
+}
+
 static int show_status(struct process *process, unsigned int tid, struct text *text)
 {
-	struct memory_use memory = memory_use(process);
+	struct memory_use memory = memory_use(process, true);
 	unsigned int flags = spin_lock_irqsave(&tasks_lock);
 	const struct task *task = proc_thread(process, tid);
 
@@ -265,12 +303,13 @@ static int show_status(struct process *process, unsigned int tid, struct text *t
 	text_printf(text, "Threads:\t%u\n", process->nr_threads);
 	show_signals(text, process, task);
 	show_capabilities(text, &process->cred);
-	if (task)
+	if (task) {
+		show_cpus(text, task->allowed & ((1u << nr_cpus) - 1));
 		text_printf(text,
-			    "Cpus_allowed:\t%x\nMems_allowed:\t1\nMems_allowed_list:\t0\n"
+			    "Mems_allowed:\t1\nMems_allowed_list:\t0\n"
 			    "voluntary_ctxt_switches:\t%u\nnonvoluntary_ctxt_switches:\t%u\n",
-			    task->allowed & ((1u << nr_cpus) - 1), task->switches[false],
-			    task->switches[true]);
+			    task->switches[false], task->switches[true]);
+	}
 	spin_unlock_irqrestore(&tasks_lock, flags);
 	return 0;
 }
@@ -325,6 +364,7 @@ static int show_limits(struct process *process, unsigned int number, struct text
 	return 0;
 }
 PROC_ENTRY(pid_limits, .path = "/pid/limits", .mode = 0444, .show_process = show_limits);
+PROC_ENTRY(task_limits, .path = "/pid/task/N/limits", .mode = 0444, .show_process = show_limits);
 
 static int show_personality(struct process *process, unsigned int tid, struct text *text)
 {
@@ -336,4 +376,6 @@ static int show_personality(struct process *process, unsigned int tid, struct te
 	return 0;
 }
 PROC_ENTRY(pid_personality, .path = "/pid/personality", .mode = 0400,
+	   .show_process = show_personality);
+PROC_ENTRY(task_personality, .path = "/pid/task/N/personality", .mode = 0400,
 	   .show_process = show_personality);

@@ -113,6 +113,7 @@ static int show_environ(struct process *process, unsigned int number, struct tex
 	return 0;
 }
 PROC_ENTRY(pid_environ, .path = "/pid/environ", .mode = 0400, .show_process = show_environ);
+PROC_ENTRY(task_environ, .path = "/pid/task/N/environ", .mode = 0400, .show_process = show_environ);
 
 static int show_auxv(struct process *process, unsigned int number, struct text *text)
 {
@@ -125,6 +126,7 @@ static int show_auxv(struct process *process, unsigned int number, struct text *
 	return 0;
 }
 PROC_ENTRY(pid_auxv, .path = "/pid/auxv", .mode = 0400, .show_process = show_auxv);
+PROC_ENTRY(task_auxv, .path = "/pid/task/N/auxv", .mode = 0400, .show_process = show_auxv);
 
 static const char *area_name(const struct mm *mm, const struct vma *vma, char *buf)
 {
@@ -154,16 +156,34 @@ void proc_show_area(struct text *text, struct mm *mm, const struct vma *vma, cha
 		    IS_ERR(name) ? "" : name);
 }
 
+/* Returns false if the area does not fit: if there are others, it begins the next part. */
+static bool show_whole_area(struct text *text, struct mm *mm, struct vma *vma, char *buf,
+			    show_area_function *show)
+{
+	size_t before = text->len;
+
+	show(text, mm, vma, buf);
+	if (!text->full)
+		return true;
+	if (before > 0) {
+		text->len = before;
+		text->full = false;
+		text->more = true;
+		text->next = vma->start;
+	}
+	return false;
+}
+
 int proc_show_areas(struct process *process, struct text *text, show_area_function *show)
 {
 	char *buf = kmalloc(PATH_MAX, 0);
 	struct mm *mm = process_mm(process);
-	struct vma *vma;
 
 	if (mm && buf && mutex_lock_killable(&mm->lock) == 0) {
-		for (vma = mm_find_next(mm, 0); vma && !text->full;
-		     vma = mm_find_next(mm, vma->end))
-			show(text, mm, vma, buf);
+		struct vma *vma = mm_find_next(mm, text->next);
+
+		while (vma && show_whole_area(text, mm, vma, buf, show))
+			vma = mm_find_next(mm, vma->end);
 		mutex_unlock(&mm->lock);
 	}
 	if (mm)

@@ -1,7 +1,7 @@
 /*
  * What a program may read, and partly set, about the kernel as a whole: /proc/sys, /proc/diskstats,
- * /proc/devices, the CPUs in /sys. And what makes a process more or less likely to be killed when memory
- * runs out, which is a number of each process.
+ * /proc/devices, the CPUs in /sys. And what makes a process more or less likely to be killed when
+ * memory runs out, which is a number of each process.
  */
 #include "drivers/disk/block.h"
 #include "fs/file/dnotify.h"
@@ -31,12 +31,7 @@ int proc_store_number(uint32_t *number, const char *input, uint32_t low, uint32_
 	return 0;
 }
 
-/* All users' tasks together have room for their stacks, and each has a number. */
-static void threads_max_show(struct text *text)
-{
-	text_printf(text, "%u\n", PID_MAX - 1);
-}
-PROC_FILE(threads_max, "sys/kernel/threads-max", 0444, threads_max_show, NULL);
+PROC_NUMBER(threads_max, "sys/kernel/threads-max", threads_max, 1, INT32_MAX / 2);
 
 static void file_max_show(struct text *text)
 {
@@ -138,6 +133,9 @@ _Static_assert(MAX_CPUS == 8, "each CPU has a folder");
 
 /* ---- who gives way when memory runs out ---- */
 
+#define OLD_ADJUST_MIN (-17) /* the scale of oom_adj */
+#define OLD_ADJUST_MAX 15
+
 static int oom_adjust_of(struct process *process)
 {
 	unsigned int flags = spin_lock_irqsave(&tasks_lock);
@@ -154,17 +152,11 @@ static int show_oom_adjust(struct process *process, unsigned int number, struct 
 }
 
 /* Anybody may offer a process of his. To spare it takes a capability. */
-static int store_oom_adjust(struct process *process, unsigned int number, char *input, size_t len)
+static int set_oom_adjust(struct process *process, int adjust)
 {
-	bool negative = input[0] == '-';
-	int adjust, error = 0;
-	unsigned int flags;
-	uint32_t value;
+	unsigned int flags = spin_lock_irqsave(&tasks_lock);
+	int error = 0;
 
-	if (parse_u32(input + negative, &value) < 0 || value > OOM_ADJUST_MAX)
-		return -EINVAL;
-	adjust = negative ? -(int)value : (int)value;
-	flags = spin_lock_irqsave(&tasks_lock);
 	if (adjust < process->oom_adjust && !capable(CAP_SYS_RESOURCE))
 		error = refuse(EACCES, "only root may spare a process");
 	else
@@ -172,8 +164,49 @@ static int store_oom_adjust(struct process *process, unsigned int number, char *
 	spin_unlock_irqrestore(&tasks_lock, flags);
 	return error;
 }
+
+static int store_oom_adjust(struct process *process, unsigned int number, char *input, size_t len)
+{
+	bool negative = input[0] == '-';
+	uint32_t value;
+
+	if (parse_u32(input + negative, &value) < 0 || value > OOM_ADJUST_MAX)
+		return -EINVAL;
+	return set_oom_adjust(process, negative ? -(int)value : (int)value);
+}
 PROC_ENTRY(pid_oom_score_adj, .path = "/pid/oom_score_adj", .mode = 0644,
 	   .show_process = show_oom_adjust, .store_process = store_oom_adjust);
+PROC_ENTRY(task_oom_score_adj, .path = "/pid/task/N/oom_score_adj", .mode = 0644,
+	   .show_process = show_oom_adjust, .store_process = store_oom_adjust);
+
+/* The same on the scale of old programs, whose ends are -17 and 15, for -1000 and 1000. */
+static int show_oom_adj(struct process *process, unsigned int number, struct text *text)
+{
+	int adjust = oom_adjust_of(process);
+
+	text_printf(text, "%d\n",
+		    adjust == OOM_ADJUST_MAX ? OLD_ADJUST_MAX
+					     : adjust * -OLD_ADJUST_MIN / OOM_ADJUST_MAX);
+	return 0;
+}
+
+static int store_oom_adj(struct process *process, unsigned int number, char *input, size_t len)
+{
+	bool negative = input[0] == '-';
+	uint32_t value;
+
+	if (parse_u32(input + negative, &value) < 0 ||
+	    value > (negative ? -OLD_ADJUST_MIN : OLD_ADJUST_MAX))
+		return -EINVAL;
+	if (!negative && value == OLD_ADJUST_MAX)
+		return set_oom_adjust(process, OOM_ADJUST_MAX);
+	value = value * OOM_ADJUST_MAX / -OLD_ADJUST_MIN;
+	return set_oom_adjust(process, negative ? -(int)value : (int)value);
+}
+PROC_ENTRY(pid_oom_adj, .path = "/pid/oom_adj", .mode = 0644, .show_process = show_oom_adj,
+	   .store_process = store_oom_adj);
+PROC_ENTRY(task_oom_adj, .path = "/pid/task/N/oom_adj", .mode = 0644, .show_process = show_oom_adj,
+	   .store_process = store_oom_adj);
 
 static int show_oom_score(struct process *process, unsigned int number, struct text *text)
 {
@@ -184,3 +217,5 @@ static int show_oom_score(struct process *process, unsigned int number, struct t
 	return 0;
 }
 PROC_ENTRY(pid_oom_score, .path = "/pid/oom_score", .mode = 0444, .show_process = show_oom_score);
+PROC_ENTRY(task_oom_score, .path = "/pid/task/N/oom_score", .mode = 0444,
+	   .show_process = show_oom_score);

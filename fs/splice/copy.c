@@ -1,7 +1,7 @@
 /*
- * Splice of files that are not read and written through the page cache: terminals, /proc files and devices.
- * Their bytes are copied with file_ops.read and file_ops.write, to or from the pages of slots. The contract is
- * in fs/splice/copy.h.
+ * Splice of files that are not read and written through the page cache: terminals, /proc files and
+ * devices. Their bytes are copied with file_ops.read and file_ops.write, to or from the pages of
+ * slots. The contract is in fs/splice/copy.h.
  */
 #include "fs/splice/copy.h"
 #include "mm/kmap.h"

@@ -34,7 +34,7 @@ static ssize_t check_range(struct file *in, file_off_t pos_in, struct file *out,
 }
 
 static ssize_t copy_range(struct file *in, file_off_t __user *off_in, struct file *out,
-			  file_off_t __user *off_out, size_t len)
+			  file_off_t __user *off_out, size_t len, unsigned int flags)
 {
 	file_off_t pos_in, pos_out;
 	int error = file_get_position(in, off_in, &pos_in);
@@ -44,9 +44,13 @@ static ssize_t copy_range(struct file *in, file_off_t __user *off_in, struct fil
 		error = file_get_position(out, off_out, &pos_out);
 	if (error)
 		return error;
+	if (flags)
+		return refuse(EINVAL, "an unknown flag");
 	n = check_range(in, pos_in, out, pos_out, MIN(len, SPLICE_MAX_BYTES));
 	if (n > 0)
 		n = splice_through_ring(in, &pos_in, out, &pos_out, n);
+	file_moved(in, 0, n);
+	file_moved(out, 1, n);
 	if (n <= 0)
 		return n;
 	if (file_set_position(in, off_in, pos_in) || file_set_position(out, off_out, pos_out))
@@ -60,11 +64,9 @@ long sys_copy_file_range(int fd_in, int64_t __user *off_in, int fd_out, int64_t 
 	struct fd_pair fds;
 	ssize_t n;
 
-	if (flags)
-		return refuse(EINVAL, "an unknown flag");
 	if (!fd_get_pair(&fds, fd_in, fd_out))
 		return -EBADF;
-	n = copy_range(fds.in, off_in, fds.out, off_out, len);
+	n = copy_range(fds.in, off_in, fds.out, off_out, len, flags);
 	fd_put_pair(&fds);
 	return n;
 }

@@ -1,8 +1,8 @@
 /*
  * sendfile: splice through a ring on the stack. copy_file_range uses it too.
  *
- * 1. A sendfile is two splices: one from the input to the ring, which does not wait for the disk, and
- *    one from the ring to the output.
+ * 1. A sendfile is two splices: one from the input to the ring, which does not wait for the disk,
+ *    and one from the ring to the output.
  * 2. The input's position advances only by the bytes that the output has taken.
  * 3. If the output is a pipe or a stream socket, the slots go directly to its ring, as in splice.
  */
@@ -121,17 +121,19 @@ static ssize_t sendfile(int fd_out, int fd_in, file_off_t *offset, size_t count,
 		goto put;
 	if (!offset)
 		file_get_position(fds.in, NULL, &pos);
-	count = MIN(count, SPLICE_MAX_BYTES);
-	if (pos < 0 || range_overflows(pos, count)) {
-		n = refuse(EINVAL, "a negative offset, or one near the largest");
+	if (pos < 0 || (ssize_t)count < 0 || range_overflows(pos, count)) {
+		n = refuse(EINVAL, "a negative offset or size, or an offset near the largest");
 		goto put;
 	}
+	count = MIN(count, SPLICE_MAX_BYTES);
 	n = -EOVERFLOW;
 	if (pos >= max)
 		goto put;
 	if ((file_off_t)count > max - pos)
 		count = max - pos;
 	n = send(fds.in, &pos, fds.out, count);
+	file_moved(fds.in, 0, n);
+	file_moved(fds.out, 1, n);
 	if (offset)
 		*offset = pos;
 	else if (n > 0)

@@ -202,7 +202,10 @@ static ssize_t move_slots(struct move *move, size_t len)
 	struct ring *from = move->from, *to = move->to;
 	int room = ring_room(to), error = ring_look(from, from->tail);
 
-	/* This is the order of Linux: a source that may get bytes counts more than a target's state. */
+	/*
+	 * This is the order of Linux: a source that may get bytes counts more than a target's
+	 * state.
+	 */
 	if (error == -EAGAIN)
 		return error;
 	if (room <= 0)
@@ -365,6 +368,7 @@ static ssize_t drain_ring(struct ring *ring, struct file *out, file_off_t *pos, 
 	if (done == 0 && (had == -EIO || had == -ENODATA))
 		return ring_report_failed(ring, had);
 	mutex_unlock(&ring->consumer);
+	file_tell_moved(out, 1, done);
 	return done ? done : n;
 }
 
@@ -444,7 +448,9 @@ static ssize_t splice(struct file *in, file_off_t __user *off_in, struct file *o
 		return IS_ERR(from) ? PTR_ERR(from) : PTR_ERR(to);
 	if ((off_in && from) || (off_out && to))
 		return refuse(EINVAL, "an offset, but the file cannot seek");
-	/* SPLICE_F_NONBLOCK and O_NONBLOCK of a pipe are for pipes, and for what is read into one. */
+	/*
+	 * SPLICE_F_NONBLOCK and O_NONBLOCK of a pipe are for pipes, and for what is read into one.
+	 */
 	if ((pipe_in && !file_waits(in)) || (pipe_out && !file_waits(out)))
 		wait = false;
 	if (from && to)

@@ -1,9 +1,9 @@
 /*
- * memfd_create(2): files in memory that no directory names. Segments of shared memory (kernel/ipc/shm.c) are
- * such files, too.
+ * memfd_create(2): files in memory that no directory names. Segments of shared memory
+ * (kernel/ipc/shm.c) are such files, too.
  *
- * 1. They belong to a tmpfs of their own, which is mounted nowhere. Its limits are those of every tmpfs,
- *    so all these files together take half of the memory at most.
+ * 1. They belong to a tmpfs of their own, which is mounted nowhere. Its limits are those of every
+ *    tmpfs, so all these files together take half of the memory at most.
  * 2. A file can have seals (fs/file/seal.h) if it was made with MFD_ALLOW_SEALING.
  */
 #include "fs/file/file.h"
@@ -29,8 +29,8 @@ enum memfd_flags { /* linux/memfd.h */
 static struct mount *memory;
 
 /*
- * Copy the name of a file from user memory, with the prefix. Returns a string that the caller frees, or
- * ERR_PTR(-EFAULT, -EINVAL, -ENOMEM). May sleep.
+ * Copy the name of a file from user memory, with the prefix. Returns a string that the caller
+ * frees, or ERR_PTR(-EFAULT, -EINVAL, -ENOMEM). May sleep.
  */
 static char *name_for(const char __user *user_name)
 {

@@ -1,11 +1,14 @@
 /*
- * Options of a mount of a tmpfs. size= is a number of bytes, which is rounded up to pages, and nr_inodes= limits inodes
- * and names. mode= (octal), uid= and gid= are those of the root directory.
+ * Options of a mount of a tmpfs. size= is a number of bytes, which is rounded up to pages, and
+ * nr_inodes= limits inodes and names. For both, 0 is no limit. mode= (octal), uid= and gid= are
+ * those of the root directory.
  */
 #include "fs/tmpfs/space.h"
 #include "kernel/syscall.h"
 #include "lib/string.h"
 #include "mm/page.h"
+
+#define NOT_GIVEN UINT32_MAX /* the limit does not change */
 
 enum option { OPTION_SIZE, OPTION_INODES, OPTION_MODE, OPTION_UID, OPTION_GID, NR_OPTIONS };
 
@@ -40,10 +43,10 @@ static bool set_option(struct tmpfs *tmpfs, struct tmpfs_root *root, enum option
 	switch (option) {
 	case OPTION_SIZE:
 		tmpfs->max_pages = MIN((value + PAGE_SIZE - 1) >> PAGE_SHIFT, (uint64_t)INT32_MAX);
-		return value > 0;
+		return true;
 	case OPTION_INODES:
 		tmpfs->max_inodes = MIN(value, (uint64_t)INT32_MAX);
-		return value > 0;
+		return true;
 	case OPTION_MODE:
 		root->mode = value;
 		return value <= 07777;
@@ -80,4 +83,33 @@ int tmpfs_parse_options(struct tmpfs *tmpfs, struct tmpfs_root *root, const char
 			return PTR_ERR(options);
 	}
 	return 0;
+}
+
+/* May the limit on what is in use become `new`? A limit cannot come where there was none. */
+static bool may_limit(unsigned int used, unsigned int old, unsigned int new)
+{
+	return new == NOT_GIVEN || new == 0 || (old > 0 && used <= new);
+}
+
+int tmpfs_change_options(struct super_block *sb, const char *options)
+{
+	struct tmpfs *tmpfs = sb->private, wanted = {
+		.max_pages = NOT_GIVEN,
+		.max_inodes = NOT_GIVEN,
+	};
+	struct tmpfs_root ignored;
+	int error = tmpfs_parse_options(&wanted, &ignored, options);
+
+	if (error)
+		return error;
+	spin_lock(&tmpfs->lock);
+	if (!may_limit(tmpfs->pages, tmpfs->max_pages, wanted.max_pages) ||
+	    !may_limit(tmpfs->inodes, tmpfs->max_inodes, wanted.max_inodes))
+		error = -EINVAL;
+	if (!error && wanted.max_pages != NOT_GIVEN)
+		tmpfs->max_pages = wanted.max_pages;
+	if (!error && wanted.max_inodes != NOT_GIVEN)
+		tmpfs->max_inodes = wanted.max_inodes;
+	spin_unlock(&tmpfs->lock);
+	return error ? refuse(EINVAL, "more is in use than the new limit, or there was none") : 0;
 }

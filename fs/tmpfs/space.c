@@ -1,9 +1,9 @@
 /*
  * Holes of tmpfs: where they are, filling them with room for later (fallocate), and punching them.
  *
- * 1. A page without bytes is room that fallocate has taken. It has PG_ERROR and not PG_UPTODATE, as if
- *    its read had failed. So it reads as zeros like a hole, a fault reads it (tmpfs_read_pages fills it
- *    with zeros), and a write fills what it does not overwrite.
+ * 1. A page without bytes is room that fallocate has taken. It has PG_ERROR and not PG_UPTODATE, as
+ *    if its read had failed. So it reads as zeros like a hole, a fault reads it (memory_read_pages
+ *    fills it with zeros), and a write fills what it does not overwrite.
  * 2. Such pages may lie beyond the end of the file (FALLOC_FL_KEEP_SIZE). Nobody sees them there.
  *    Truncating the file frees them, even to the size that it has.
  */
@@ -87,7 +87,10 @@ static void free_empty(struct mapping *mapping, unsigned int first, unsigned int
 	}
 }
 
-/* Add pages without bytes in the holes from index on. Returns how many places were passed, or an error. */
+/*
+ * Add pages without bytes in the holes from index on. Returns how many places were passed, or an
+ * error.
+ */
 static int add_empty(struct inode *inode, unsigned int index, unsigned int nr)
 {
 	struct page *pages[ADD_BATCH];
@@ -118,7 +121,7 @@ static int fill(struct inode *inode, file_off_t start, file_off_t end)
 	int n = 0;
 
 	/* What can never fit is refused at once, before other files feel a lack of room. */
-	if (last - first >= tmpfs->max_pages)
+	if (tmpfs->max_pages && last - first >= tmpfs->max_pages)
 		return -ENOSPC;
 	while (n >= 0 && index <= last) {
 		n = add_empty(inode, index, last - index + 1);
@@ -135,8 +138,8 @@ static int fill(struct inode *inode, file_off_t start, file_off_t end)
 /* ---- punching ---- */
 
 /*
- * Get a page of which a part becomes zeros, as page_begin_write() does. Returns NULL if there are only
- * zeros there, or an error.
+ * Get a page of which a part becomes zeros, as page_begin_write() does. Returns NULL if there are
+ * only zeros there, or an error.
  */
 static struct page *begin_edge(struct mapping *mapping, file_off_t from, file_off_t to)
 {
@@ -190,5 +193,9 @@ int tmpfs_allocate(struct inode *inode, unsigned int mode, file_off_t start, fil
 {
 	if (mode & ~(FALLOC_KEEP_SIZE | FALLOC_PUNCH_HOLE))
 		return -EOPNOTSUPP;
-	return mode & FALLOC_PUNCH_HOLE ? punch(inode, start, end) : fill(inode, start, end);
+	if (mode & FALLOC_PUNCH_HOLE)
+		return punch(inode, start, end);
+	if (end > inode->size && end > file_size_limit(end - 1))
+		return -EFBIG;
+	return fill(inode, start, end);
 }

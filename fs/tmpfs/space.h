@@ -7,8 +7,10 @@
 #include "fs/file/open_file.h"
 #include "kernel/spinlock.h"
 
-struct tmpfs { /* super_block->private */
+struct tmpfs {		     /* super_block->private */
+	uint32_t generation; /* in the handles of its files; never changes */
 	spinlock_t lock;
+	/* The limits; 0: there is none. */
 	unsigned int pages, max_pages;
 	unsigned int inodes, max_inodes; /* inodes, and names beyond the first of each */
 };
@@ -30,10 +32,15 @@ struct tmpfs_root {
 };
 
 /*
- * Parse the options of a mount, into the limits of the file system and the attributes of its root directory. What they
- * do not name stays as it is. Returns 0 or -EINVAL. Never sleeps.
+ * Parse the options of a mount, into the limits of the file system and the attributes of its root
+ * directory. What they do not name stays as it is. Returns 0 or -EINVAL. Never sleeps.
  */
 int tmpfs_parse_options(struct tmpfs *tmpfs, struct tmpfs_root *root, const char *options);
+/*
+ * super_ops.change_options: new limits, which must not lie below what is in use. The attributes of
+ * the root directory do not change.
+ */
+int tmpfs_change_options(struct super_block *sb, const char *options);
 
 /* ---- fs/tmpfs/space.c ---- */
 

@@ -4,12 +4,12 @@
  *
  * 1. File data are pages without a store, which are never dropped. A hole has no page until it is
  *    mapped or written. Until then read(2) produces zeros, and splice publishes the zero page.
- * 2. size= limits the memory (to half of RAM by default). A file uses as many pages as are in its page
- *    cache. They are counted again whenever that may have changed, so no change can be missed.
- *    inode->blocks is the last count (tmpfs_count). If a write needs a page beyond the limit, it gets
- *    -ENOSPC, and the page cache removes the page again.
- * 3. The same happens if a mapping needs a page in a hole and there is no room. Then the program gets
- *    SIGBUS.
+ * 2. size= limits the memory (to half of RAM by default; 0 is no limit). A file uses as many pages
+ *    as are in its page cache. They are counted again whenever that may have changed, so no change
+ *    can be missed. inode->blocks is the last count (tmpfs_count). If a write needs a page beyond
+ *    the limit, it gets -ENOSPC, and the page cache removes the page again.
+ * 3. The same happens if a mapping needs a page in a hole and there is no room. Then the program
+ *    gets SIGBUS.
  * 4. tmpfs->lock (plain) guards the counters.
  * 5. Dentries stay, and keep their inodes, until they are removed (super_block.names_stay).
  */
@@ -21,9 +21,11 @@
 #include "fs/splice/splice.h"
 #include "fs/names/times.h"
 #include "fs/names/vfs_internal.h"
+#include "kernel/random.h"
 #include "kernel/syscall.h"
 #include "lib/string.h"
 #include "mm/slab.h"
+#include "mm/vm/tables.h"
 #include "mm/vm/vm.h"
 
 #define TMPFS_MAGIC    0x01021994
@@ -31,16 +33,24 @@
 
 #define SHORT_TARGET   128u /* a longer target of a symbolic link is charged as a page */
 
+/* A limit of 0 is none. */
+static bool within(unsigned int used, unsigned int limit)
+{
+	return limit == 0 || used <= limit;
+}
+
 /*
- * Charge an inode, or one more name for it, and the page of a long symbolic link. Names stay in memory
- * until they are removed, so each needs to be counted. Returns false if a limit has been reached.
+ * Charge an inode, or one more name for it, and the page of a long symbolic link. Names stay in
+ * memory until they are removed, so each needs to be counted. Returns false if a limit has been
+ * reached.
  */
 static bool tmpfs_charge(struct tmpfs *tmpfs, unsigned int pages)
 {
 	bool fits;
 
 	spin_lock(&tmpfs->lock);
-	fits = tmpfs->inodes < tmpfs->max_inodes && tmpfs->pages + pages <= tmpfs->max_pages;
+	fits = within(tmpfs->inodes + 1, tmpfs->max_inodes) &&
+	       within(tmpfs->pages + pages, tmpfs->max_pages);
 	if (fits) {
 		tmpfs->inodes++;
 		tmpfs->pages += pages;
@@ -76,22 +86,13 @@ bool tmpfs_count(struct inode *inode, bool must_fit, bool present)
 	count = READ_ONCE(inode->mapping.pages.count);
 	old = inode->blocks / SECTORS_A_PAGE;
 	total = tmpfs->pages - old + count;
-	fits = total <= tmpfs->max_pages || (present && count <= old);
+	fits = within(total, tmpfs->max_pages) || (present && count <= old);
 	if (fits || !must_fit) {
 		tmpfs->pages = total;
 		inode->blocks = (uint64_t)count * SECTORS_A_PAGE;
 	}
 	spin_unlock(&tmpfs->lock);
 	return fits;
-}
-
-/* Fill the new pages of a hole with zeros. There is room for them. */
-static void tmpfs_read_pages(struct mapping *mapping, struct page **pages, unsigned int nr)
-{
-	for (unsigned int i = 0; i < nr; i++) {
-		page_zero(pages[i], 0, PAGE_SIZE);
-		page_read_done(pages[i], true);
-	}
 }
 
 static int tmpfs_begin_write(struct mapping *mapping, struct page *page, unsigned int from,
@@ -112,7 +113,7 @@ static int tmpfs_begin_add(struct mapping *mapping, struct page **pages, unsigne
 }
 
 static const struct mapping_ops tmpfs_mapping_ops = {
-	.read_pages = tmpfs_read_pages,
+	.read_pages = memory_read_pages,
 	.begin_write = tmpfs_begin_write,
 	.begin_add = tmpfs_begin_add,
 	.has_store = false,
@@ -204,7 +205,10 @@ static void tmpfs_truncated(struct inode *inode)
 	tmpfs_count(inode, false, false);
 }
 
-/* A file that is sealed against future writes cannot be mapped for them, nor changed by mprotect(2). */
+/*
+ * A file that is sealed against future writes cannot be mapped for them, nor changed by
+ * mprotect(2).
+ */
 static int tmpfs_mmap(struct file *file, struct vma *vma)
 {
 	if (vma->flags & VMA_SHARED && READ_ONCE(file->inode->mapping.seals) & SEAL_FUTURE_WRITE) {
@@ -229,9 +233,20 @@ static const struct file_ops tmpfs_file_ops = {
 
 static const struct inode_ops tmpfs_inode_ops;
 
+/* What a file has beside its inode. */
+struct node {
+	struct timespec64 birth;
+	char target[]; /* of a symbolic link */
+};
+
+static struct node *node_of(const struct inode *inode)
+{
+	return inode->private;
+}
+
 /*
- * Make an inode without a name. The target of a symbolic link is kept in inode->private. For others
- * `target` is NULL. Returns ERR_PTR(-ENOMEM) if there is no memory.
+ * Make an inode without a name. `target` is that of a symbolic link, and NULL for others. Returns
+ * ERR_PTR(-ENOMEM) if there is no memory.
  */
 static struct inode *tmpfs_inode(struct super_block *sb, const struct inode *dir, unsigned int mode,
 				 unsigned int rdev, const char *target)
@@ -239,35 +254,41 @@ static struct inode *tmpfs_inode(struct super_block *sb, const struct inode *dir
 	static struct atomic last_number;
 	size_t len = target ? strlen(target) : 0;
 	struct inode *inode = NULL;
-	char *copy;
+	struct node *node;
 
 	if (!tmpfs_charge(sb->private, target_pages(target)))
 		return ERR_PTR(-ENOSPC);
-	copy = target ? kmalloc(len + 1, 0) : NULL;
-	if (!target || copy)
+	node = kmalloc(sizeof(*node) + len + 1, 0);
+	if (node)
 		inode = inode_alloc(sb);
 	if (!inode) {
-		kfree(copy);
+		kfree(node);
 		tmpfs_uncharge(sb->private, target_pages(target));
 		return ERR_PTR(-ENOMEM);
 	}
-	inode->number = (unsigned int)atomic_add_return(&last_number, 1);
-	inode->private = copy;
+	inode->private = node;
 	inode_init_owner(inode, dir, mode);
+	node->birth = inode->ctime;
 	inode->ops = &tmpfs_inode_ops;
 	mapping_init(&inode->mapping, inode, &tmpfs_mapping_ops);
 	if (target) {
-		memcpy(copy, target, len + 1);
+		memcpy(node->target, target, len + 1);
 		inode->size = len;
 	} else if (S_ISREG(mode)) {
 		inode->file_ops = &tmpfs_file_ops;
 		inode->mapping.seals = SEALABLE | SEAL_SEAL;
 	} else if (S_ISDIR(mode)) {
-		inode->file_ops = &dir_file_ops;
+		inode->file_ops = &memory_dir_file_ops;
 		inode->nr_links = 2;
 	} else {
 		inode_init_special(inode, inode->mode, rdev);
 	}
+	/*
+	 * A handle may name it from now on: inode_get_by_handle() finds no inode without a number.
+	 * x86 stores in order, so only the compiler must be kept from storing the number earlier.
+	 */
+	barrier();
+	inode->number = (unsigned int)atomic_add_return(&last_number, 1);
 	return inode;
 }
 
@@ -276,7 +297,7 @@ static void tmpfs_free_inode(struct inode *inode)
 	tmpfs_count(inode, false, false); /* its pages are gone */
 	if (inode->sb->private)
 		tmpfs_uncharge(inode->sb->private,
-			       S_ISLNK(inode->mode) ? target_pages(inode->private) : 0);
+			       S_ISLNK(inode->mode) ? target_pages(node_of(inode)->target) : 0);
 	kfree(inode->private);
 }
 
@@ -322,7 +343,9 @@ static int tmpfs_remove(struct inode *dir, struct dentry *dentry)
 		inode->nr_links = 0;
 		dir->nr_links--;
 	} else {
-		/* The last name is uncharged with the inode, which a program may still have open. */
+		/*
+		 * The last name is uncharged with the inode, which a program may still have open.
+		 */
 		if (--inode->nr_links > 0)
 			tmpfs_uncharge(dir->sb->private, 0);
 	}
@@ -332,12 +355,21 @@ static int tmpfs_remove(struct inode *dir, struct dentry *dentry)
 }
 
 static int tmpfs_rename(struct inode *old_dir, struct dentry *old, struct inode *new_dir,
-			struct dentry *target)
+			struct dentry *target, struct inode **whiteout)
 {
-	int error = target->inode ? tmpfs_remove(new_dir, target) : 0;
+	struct inode *left = whiteout ? tmpfs_inode(old_dir->sb, old_dir, S_IFCHR, 0, NULL) : NULL;
+	int error = IS_ERR(left) ? PTR_ERR(left) : 0;
 
 	if (error)
 		return error;
+	if (target->inode)
+		error = tmpfs_remove(new_dir, target);
+	if (error) {
+		inode_put(left);
+		return error;
+	}
+	if (whiteout)
+		*whiteout = left;
 	if (S_ISDIR(old->inode->mode)) {
 		old_dir->nr_links--;
 		new_dir->nr_links++;
@@ -364,7 +396,7 @@ static int tmpfs_exchange(struct inode *old_dir, struct dentry *old, struct inod
 
 static ssize_t tmpfs_readlink(struct inode *inode, char *buf, size_t size)
 {
-	return MIN(strlcpy(buf, inode->private, size), size - 1);
+	return MIN(strlcpy(buf, node_of(inode)->target, size), size - 1);
 }
 
 static const struct inode_ops tmpfs_inode_ops = {
@@ -431,13 +463,29 @@ static void tmpfs_statfs(struct super_block *sb, struct fs_statistics *st)
 	st->blocks = tmpfs->max_pages;
 	st->free = tmpfs->max_pages - MIN(tmpfs->pages, tmpfs->max_pages);
 	st->files = tmpfs->max_inodes;
-	st->files_free = tmpfs->max_inodes - tmpfs->inodes;
+	st->files_free = tmpfs->max_inodes - MIN(tmpfs->inodes, tmpfs->max_inodes);
 	spin_unlock(&tmpfs->lock);
 }
 
+/* No number is used twice, but the next file system in memory has the same numbers again. */
+static uint32_t tmpfs_generation(const struct inode *inode)
+{
+	const struct tmpfs *tmpfs = inode->sb->private;
+
+	return tmpfs->generation;
+}
+
+static struct timespec64 tmpfs_birth(const struct inode *inode)
+{
+	return node_of(inode)->birth;
+}
+
 static const struct super_ops tmpfs_super_ops = {
+	.birth = tmpfs_birth,
+	.generation = tmpfs_generation,
 	.free_inode = tmpfs_free_inode,
 	.statfs = tmpfs_statfs,
+	.change_options = tmpfs_change_options,
 };
 
 int tmpfs_mount_mode(struct super_block *sb, const char *options, unsigned int mode)
@@ -455,6 +503,7 @@ int tmpfs_mount_mode(struct super_block *sb, const char *options, unsigned int m
 	tmpfs->max_pages = memory.total / 2;
 	/* An inode with a long name takes about half a KiB of low memory. */
 	tmpfs->max_inodes = memory.low_total / 2;
+	random_bytes(&tmpfs->generation, sizeof(tmpfs->generation));
 	sb->private = tmpfs;
 	error = tmpfs_parse_options(tmpfs, &root, options);
 	if (error)

@@ -21,9 +21,9 @@ int tmpfs_add_node(struct super_block *sb, const char *name, unsigned int mode, 
 		   const char *target);
 
 /*
- * Make a file in memory that no lookup finds, and that `text` names in /proc/PID/maps. Anybody may open
- * it. Writes its path, with references, to `result`. Returns 0, -ENOMEM, or -ENOSPC if there are too many
- * such files. May sleep. fs/tmpfs/memfd.c
+ * Make a file in memory that no lookup finds, and that `text` names in /proc/PID/maps. Anybody may
+ * open it. Writes its path, with references, to `result`. Returns 0, -ENOMEM, or -ENOSPC if there
+ * are too many such files. May sleep. fs/tmpfs/memfd.c
  */
 int tmpfs_make_nameless(const char *text, struct path *result);
 

@@ -1,7 +1,7 @@
 /*
- * The ACPI tables that describe the CPUs, the interrupt lines and the power switch (ACPI 6.3: 5.2.5
- * RSDP, 5.2.7 RSDT, 5.2.8 XSDT, 5.2.9 FADT, 5.2.12 MADT). The length and checksum of each table are checked, and a
- * damaged table is ignored.
+ * The ACPI tables that describe the CPUs, the interrupt lines, the power switch and virtio devices
+ * (ACPI 6.3: 5.2.5 RSDP, 5.2.7 RSDT, 5.2.8 XSDT, 5.2.9 FADT, 5.2.12 MADT). The length and checksum
+ * of each table are checked, and a damaged table is ignored.
  */
 #include "boot/machine.h"
 #include "kernel/cpu/apic.h"
@@ -105,9 +105,9 @@ static void read_madt_entry(const uint8_t *entry)
 	memcpy(&word, entry + 4, 4);
 	if (entry[0] == MADT_CPU && entry[1] >= 8 && (word & CPU_ENABLED)) {
 		add_cpu(entry[3]);
-	} else if (entry[0] == MADT_IO_APIC && entry[1] >= 12 && !acpi.io_apic) {
-		acpi.io_apic = word;
-		memcpy(&acpi.io_apic_base, entry + 8, 4);
+	} else if (entry[0] == MADT_IO_APIC && entry[1] >= 12 && acpi.nr_io_apics < MAX_IO_APICS) {
+		acpi.io_apics[acpi.nr_io_apics].phys = word;
+		memcpy(&acpi.io_apics[acpi.nr_io_apics++].base, entry + 8, 4);
 	} else if (entry[0] == MADT_OVERRIDE && entry[1] >= 10 && entry[3] < 16) {
 		acpi.isa_gsi[entry[3]] = entry[4];
 		acpi.isa_flags[entry[3]] = entry[8];
@@ -125,9 +125,9 @@ static void read_madt(const struct table *madt)
 }
 
 /*
- * Find SLP_TYPa in the \_S5 package of the DSDT's byte code. The package consists of its name, PackageOp
- * (0x12), its length, a count, and then SLP_TYPa. That is 0, 1, or BytePrefix (0x0a) and a byte (ACPI
- * 6.3, 7.4.2 and 20.2).
+ * Find SLP_TYPa in the \_S5 package of the DSDT's byte code. The package consists of its name,
+ * PackageOp (0x12), its length, a count, and then SLP_TYPa. That is 0, 1, or BytePrefix (0x0a) and
+ * a byte (ACPI 6.3, 7.4.2 and 20.2).
  */
 static void read_sleep_type(const struct table *dsdt)
 {
@@ -142,6 +142,61 @@ static void read_sleep_type(const struct table *dsdt)
 			acpi.sleep_type = at[0] == 0x0a ? at[1] : at[0];
 		return;
 	}
+}
+
+/* Resources of a device: memory (ACPI 6.3, 6.4.3.4) and an interrupt (6.4.3.6). */
+#define RESOURCE_MEMORY	   0x86
+#define RESOURCE_INTERRUPT 0x89
+struct resources {
+	uint8_t memory;
+	uint16_t memory_length;
+	uint8_t writable;
+	uint32_t phys, size;
+	uint8_t interrupt;
+	uint16_t interrupt_length;
+	uint8_t flags, nr_interrupts;
+	uint32_t gsi;
+} __packed;
+
+/*
+ * Add a virtio device, whose resources are the first ones in [at, end). The byte code around them
+ * is not interpreted.
+ */
+static void add_virtio(const uint8_t *at, const uint8_t *end)
+{
+	struct resources found;
+
+	for (; at + sizeof(found) <= end && acpi.nr_virtio < MAX_VIRTIO_PLACES; at++) {
+		memcpy(&found, at, sizeof(found));
+		if (found.memory != RESOURCE_MEMORY || found.memory_length != 9 ||
+		    found.interrupt != RESOURCE_INTERRUPT || found.interrupt_length != 6 ||
+		    found.nr_interrupts != 1)
+			continue;
+		acpi.virtio[acpi.nr_virtio].phys = found.phys;
+		acpi.virtio[acpi.nr_virtio].size = found.size;
+		acpi.virtio[acpi.nr_virtio++].gsi = found.gsi;
+		return;
+	}
+}
+
+/*
+ * Find the devices in the DSDT whose _HID is that of a virtio device. The resources of each come
+ * before the next _HID.
+ */
+static void read_virtio(const struct table *dsdt)
+{
+	static const char hid[] = "LNRO0005";
+	const uint8_t *body = (const uint8_t *)dsdt, *end = body + dsdt->length, *device = NULL;
+
+	for (const uint8_t *at = body + sizeof(*dsdt); at + sizeof(hid) <= end; at++) {
+		if (memcmp(at, hid, sizeof(hid)) != 0)
+			continue;
+		if (device)
+			add_virtio(device, at);
+		device = at;
+	}
+	if (device)
+		add_virtio(device, end);
 }
 
 static void read_sleep_control(const struct table *fadt)
@@ -166,6 +221,7 @@ static void read_fadt(const struct table *fadt)
 	else
 		acpi.pm1a_control = field(fadt, FADT_PM1A_CNT);
 	read_sleep_type(dsdt);
+	read_virtio(dsdt);
 	vfree(dsdt);
 }
 

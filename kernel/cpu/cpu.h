@@ -29,8 +29,7 @@ struct cpu {
 	struct task *idle;
 	struct mm *mm; /* the address space loaded in CR3 */
 	struct run_queue *queue;
-	struct single_pages *single_pages; /* mm/page.c */
-	uint64_t idle_ns;
+	struct single_pages *single_pages;   /* mm/page.c */
 	uint64_t user_cycles, system_cycles; /* of tasks, as far as ticks have told them apart */
 	unsigned int switches;		     /* from one task to another */
 	uint32_t debug_control;	   /* the breakpoints that DR7 has on; kernel/cpu/debug.h */
@@ -51,8 +50,8 @@ static inline struct cpu *this_cpu(void)
 }
 
 /*
- * The asm is not volatile. A task that moves to another CPU is still the same task, so the compiler may
- * keep the value.
+ * The asm is not volatile. A task that moves to another CPU is still the same task, so the compiler
+ * may keep the value.
  */
 static inline struct task *current_task(void)
 {

@@ -50,7 +50,10 @@ static int take(struct task *task, struct debug_state *state)
 			continue;
 		if (!is_valid(state, i))
 			return -EINVAL;
-		/* The kind and the size of this breakpoint, and its two enabling bits. Nothing else of DR7. */
+		/*
+		 * The kind and the size of this breakpoint, and its two enabling bits. Nothing else
+		 * of DR7.
+		 */
 		state->loaded |= state->control & (0xfu << (16 + 4 * i) | DR7_ENABLES(i));
 	}
 	task->debug = *state;
@@ -119,8 +122,8 @@ static uint32_t hits_of(const struct debug_state *state, uint32_t dr6)
 }
 
 /*
- * Has the trap come from the first instructions of a call by sysenter? They still have the program's trap flag, which
- * belongs into the frame that they make.
+ * Has the trap come from the first instructions of a call by sysenter? They still have the
+ * program's trap flag, which belongs into the frame that they make.
  */
 static bool enters_by_sysenter(const struct trap_frame *frame)
 {
@@ -137,14 +140,20 @@ int debug_trap(struct trap_frame *frame)
 
 	write_dr6(DR6_ONES);
 	if (!trap_from_user(frame)) {
-		/* A copy from or to user memory has hit a watchpoint. The kernel does not take single steps. */
+		/*
+		 * A copy from or to user memory has hit a watchpoint. The kernel does not take
+		 * single steps.
+		 */
 		state->status |= hits;
 		if (!enters_by_sysenter(frame))
 			frame->eflags &= ~EFLAGS_TF;
 		return 0;
 	}
 	state->status = (dr6 & DR6_SINGLE_STEP) | hits;
-	/* A breakpoint on an instruction comes before it. Without this flag it would come again and again. */
+	/*
+	 * A breakpoint on an instruction comes before it. Without this flag it would come again and
+	 * again.
+	 */
 	for (unsigned int i = 0; i < NR_BREAKPOINTS; i++)
 		if (hits & 1u << i && DR7_KIND(state->loaded, i) == KIND_EXECUTE)
 			frame->eflags |= EFLAGS_RF;

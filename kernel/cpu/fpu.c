@@ -55,7 +55,10 @@ void fpu_reset(void)
 
 int fpu_error_code(bool sse)
 {
-	/* The exceptions in the order of their bits (SDM vol. 1, 8.1.3.3 and 10.2.3), and si_code for each. */
+	/*
+	 * The exceptions in the order of their bits (SDM vol. 1, 8.1.3.3 and 10.2.3), and si_code
+	 * for each.
+	 */
 	enum { FLTDIV = 3, FLTOVF, FLTUND, FLTRES, FLTINV };
 	static const uint8_t codes[] = { FLTINV, FLTUND, FLTDIV, FLTOVF, FLTUND, FLTRES };
 	static const uint8_t first_asked[] = { 0, 2, 3, 1, 4, 5 };

@@ -1,7 +1,7 @@
 /*
- * The FPU, SSE and AVX state of user programs. The scheduler saves and restores it on every switch between
- * user tasks. It does not wait for a task's first FPU instruction. Registers beyond AVX stay switched off,
- * so programs that ask XGETBV do not use them.
+ * The FPU, SSE and AVX state of user programs. The scheduler saves and restores it on every switch
+ * between user tasks. It does not wait for a task's first FPU instruction. Registers beyond AVX
+ * stay switched off, so programs that ask XGETBV do not use them.
  */
 #ifndef KERNEL_CPU_FPU_H
 #define KERNEL_CPU_FPU_H
@@ -16,12 +16,15 @@ void fpu_init_cpu(void);
 void fpu_reset(void);
 
 /*
- * Returns the si_code of the FPU error, or else SSE error, that the current task has just caused, or 0 if its
- * FPU does not show an error. Never sleeps.
+ * Returns the si_code of the FPU error, or else SSE error, that the current task has just caused,
+ * or 0 if its FPU does not show an error. Never sleeps.
  */
 int fpu_error_code(bool sse);
 
-/* Save the CPU's state, which belongs to the current task, to task->fpu_state, or load it from there. */
+/*
+ * Save the CPU's state, which belongs to the current task, to task->fpu_state, or load it from
+ * there.
+ */
 static inline void fpu_save(struct task *task)
 {
 	if (cpu_has.avx)

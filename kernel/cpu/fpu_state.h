@@ -1,6 +1,6 @@
 /*
- * The memory image of the FPU, SSE and AVX registers, as FXSAVE and XSAVE write it (Intel SDM vol. 1,
- * 10.5.1 and 13.4).
+ * The memory image of the FPU, SSE and AVX registers, as FXSAVE and XSAVE write it (Intel SDM vol.
+ * 1, 10.5.1 and 13.4).
  */
 #ifndef KERNEL_CPU_FPU_STATE_H
 #define KERNEL_CPU_FPU_STATE_H

@@ -1,7 +1,7 @@
 /*
  * What assembly knows of C: offsets into structures, and constants. Not a part of the kernel: the
- * Makefile compiles this to assembly and turns the marked lines into build/names/kernel/cpu/offsets.inc, so that
- * the two sides cannot differ.
+ * Makefile compiles this to assembly and turns the marked lines into
+ * build/names/kernel/cpu/offsets.inc, so that the two sides cannot differ.
  */
 #include "kernel/cpu/smp.h"
 #include "kernel/syscall.h"

@@ -1,10 +1,10 @@
 /*
  * Which ports of IO a program may use: ioperm(2) and iopl(2).
  *
- * 1. The rights belong to a thread. A new thread or process has those of its maker, and exec keeps them. They are shared
- *    until one of the sharers changes its own.
- * 2. The CPU looks in the map behind its TSS. A thread with rights has its map copied there when it is switched to. For
- *    every other thread the map lies beyond the TSS, which forbids all ports.
+ * 1. The rights belong to a thread. A new thread or process has those of its maker, and exec keeps
+ *    them. They are shared until one of the sharers changes its own.
+ * 2. The CPU looks in the map behind its TSS. A thread with rights has its map copied there when it
+ *    is switched to. For every other thread the map lies beyond the TSS, which forbids all ports.
  * 3. iopl(3) only allows all ports. It does not let a program disable interrupts.
  */
 #ifndef KERNEL_CPU_PORTS_H
@@ -20,7 +20,10 @@ struct port_rights {
 	uint8_t denied[NR_PORTS / 8]; /* a bit for each port */
 };
 
-/* Give a new task the rights of the current one, or drop those of a task that is freed. Never sleep. */
+/*
+ * Give a new task the rights of the current one, or drop those of a task that is freed. Never
+ * sleep.
+ */
 void ports_inherit(struct task *task);
 void ports_drop(struct task *task);
 

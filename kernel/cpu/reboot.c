@@ -1,6 +1,6 @@
 /*
- * reboot(2): restart, halt or power off, or decide what Ctrl-Alt-Delete does. Linux leaves it to the calling program to
- * store what is in memory; here the file systems are left clean.
+ * reboot(2): restart, halt or power off, or decide what Ctrl-Alt-Delete does. Linux leaves it to
+ * the calling program to store what is in memory; here the file systems are left clean.
  */
 #include "kernel/capability.h"
 #include "kernel/cpu/apic.h"

@@ -4,8 +4,8 @@
  * 1. Every CPU has its own GDT and TSS. All CPUs share one IDT.
  * 2. The double fault runs as a separate hardware task with its own stack. It can therefore print a
  *    message even if the kernel stack has overflowed into its guard page.
- * 3. A call by sysenter begins on a stack for one instruction, the entry stack. Only a debug trap or an NMI can come
- *    then, and they stay on it.
+ * 3. A call by sysenter begins on a stack for one instruction, the entry stack. Only a debug trap
+ *    or an NMI can come then, and they stay on it.
  * 4. The three segments for thread-local storage are loaded anew for each task.
  * Intel SDM vol. 3, chapters 3, 5.8.7, 6 and 7.
  */
@@ -220,7 +220,10 @@ void double_fault(void)
 		.ebp = tss->ebp,
 	};
 
-	/* The hardware task switch has set CR0.TS. Wide copies, which scroll the screen, would fault. */
+	/*
+	 * The hardware task switch has set CR0.TS. Wide copies, which scroll the screen, would
+	 * fault.
+	 */
 	__asm__ volatile("clts");
 	panic_at(&at, "double fault%s",
 		 tss->esp - (uint32_t)current->stack + PAGE_SIZE < 2 * PAGE_SIZE

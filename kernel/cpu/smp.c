@@ -3,6 +3,8 @@
 #include "kernel/cpu/apic.h"
 #include "kernel/cpu/fpu.h"
 #include "kernel/cpu/irq.h"
+#include "kernel/time.h"
+#include "kernel/time_limit.h"
 #include "lib/string.h"
 #include "mm/direct_map.h"
 #include "mm/pgtable.h"
@@ -22,7 +24,10 @@ extern char trampoline_start[], trampoline_end[], trampoline_fields[];
 #define CR4_SMAP (1u << 21)
 #define MSR_EFER 0xc0000080
 #define MSR_PAT	 0x277
-/* As after a reset (SDM vol. 3, 12.12.4), but for entry 4, which is write combining: PTE_COMBINING selects it. */
+/*
+ * As after a reset (SDM vol. 3, 12.12.4), but for entry 4, which is write combining: PTE_COMBINING
+ * selects it.
+ */
 #define PAT	 0x0007040100070406ull
 #define EFER_NXE (1u << 11)
 
@@ -96,7 +101,7 @@ static void smp_cpu_entry(struct cpu *cpu)
 static bool start_cpu(struct cpu *cpu, uint8_t apic_id, struct trampoline_fields *fields)
 {
 	struct task *idle = task_alloc("idle");
-	uint64_t deadline;
+	struct time_limit limit;
 
 	if (!idle)
 		return false;
@@ -109,8 +114,8 @@ static bool start_cpu(struct cpu *cpu, uint8_t apic_id, struct trampoline_fields
 	time_delay(NSEC_PER_MSEC);
 	for (unsigned int try = 0; try < 2 && !cpu->online; try++) {
 		lapic_send(apic_id, APIC_STARTUP | TRAMPOLINE >> PAGE_SHIFT);
-		deadline = time_now() + START_WAIT;
-		while (!cpu->online && time_now() < deadline)
+		limit = time_limit(START_WAIT);
+		while (!cpu->online && !time_limit_over(&limit))
 			cpu_relax();
 	}
 	if (!cpu->online)

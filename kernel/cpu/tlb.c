@@ -1,7 +1,7 @@
 /*
- * TLB shootdown. There is one request at a time, guarded by tlb_lock (plain). The requesting CPU spins
- * until every CPU that it has interrupted has answered. It has interrupts on, and so has each CPU that
- * waits for the lock. So all of them answer each other's requests.
+ * TLB shootdown. There is one request at a time, guarded by tlb_lock (plain). The requesting CPU
+ * spins until every CPU that it has interrupted has answered. It has interrupts on, and so has each
+ * CPU that waits for the lock. So all of them answer each other's requests.
  */
 #include "kernel/cpu/apic.h"
 #include "kernel/cpu/smp.h"
@@ -91,8 +91,8 @@ void mm_switch(struct mm *mm)
 	if (old == mm)
 		return;
 	/*
-	 * The bit is set before this CPU reads the tables. A CPU that changes them either sees the bit,
-	 * or has changed them before we read them.
+	 * The bit is set before this CPU reads the tables. A CPU that changes them either sees the
+	 * bit, or has changed them before we read them.
 	 */
 	set_bits((unsigned int *)&mm->loaded_on, 1u << cpu->id);
 	cpu->mm = mm;

@@ -1,9 +1,10 @@
 /*
- * Dispatching of traps and interrupts. They lead to the page fault handler, to a device's handler, to a
- * signal, or to a panic.
+ * Dispatching of traps and interrupts. They lead to the page fault handler, to a device's handler,
+ * to a signal, or to a panic.
  *
- * A trap in kernel mode is an error of the kernel, unless the exception table has its address. Traps
- * call higher layers (memory, signals) through the handlers that kmain() passes to traps_init().
+ * A trap in kernel mode is an error of the kernel, unless the exception table has its address.
+ * Traps call higher layers (memory, signals) through the handlers that kmain() passes to
+ * traps_init().
  */
 #include "kernel/cpu/trap.h"
 #include "kernel/cpu/apic.h"

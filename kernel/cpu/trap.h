@@ -11,8 +11,8 @@ struct segment_descriptor;
 struct task;
 
 /*
- * The saved registers. kernel/cpu/entry.asm knows the layout. It is also the beginning of the context
- * that a signal handler finds on its stack.
+ * The saved registers. kernel/cpu/entry.asm knows the layout. It is also the beginning of the
+ * context that a signal handler finds on its stack.
  */
 struct trap_frame {
 	uint32_t gs, fs, es, ds; /* the upper halves are padding */
@@ -26,7 +26,8 @@ struct trap_frame {
 };
 
 /*
- * What lies at the top of a task's kernel stack. Each entry from user mode pushes a frame downwards from the same place.
+ * What lies at the top of a task's kernel stack. Each entry from user mode pushes a frame downwards
+ * from the same place.
  */
 struct stack_top {
 	struct trap_frame frame;
@@ -90,8 +91,8 @@ struct trap_handlers {
 	/* The task returns to user mode with TASK_WORK_SIGNAL set. See signal_deliver(). */
 	void (*return_to_user)(struct trap_frame *frame);
 	/*
-	 * An NMI. It may come between any two instructions of the kernel. The handler must not sleep or
-	 * turn interrupts on.
+	 * An NMI. It may come between any two instructions of the kernel. The handler must not
+	 * sleep or turn interrupts on.
 	 */
 	void (*nmi)(struct trap_frame *frame);
 };
@@ -110,8 +111,8 @@ void trap_fatal(struct trap_frame *frame, const char *what) __noreturn;
 /* ---- kernel/cpu/segments.c: GDT, TSS, IDT, the double fault's task ---- */
 
 /*
- * Load this CPU's GDT, its TSS and the common IDT, and make %fs point to `cpu`. The first function that
- * each CPU calls.
+ * Load this CPU's GDT, its TSS and the common IDT, and make %fs point to `cpu`. The first function
+ * that each CPU calls.
  */
 void segments_init_cpu(struct cpu *cpu);
 /* Let the next entry from user mode on this CPU use the task's kernel stack. */
@@ -121,8 +122,8 @@ void segments_enable_sysenter(const struct cpu *cpu);
 /* Set the page tables that the double fault's hardware task uses, on all CPUs. */
 void segments_set_fault_cr3(uint32_t cr3);
 /*
- * Let this CPU forbid all ports of IO to programs, or allow those whose bits in `denied` (8 KiB) are 0. NULL allows all.
- * Interrupts are off. For kernel/cpu/ports.c.
+ * Let this CPU forbid all ports of IO to programs, or allow those whose bits in `denied` (8 KiB)
+ * are 0. NULL allows all. Interrupts are off. For kernel/cpu/ports.c.
  */
 void segments_forbid_ports(struct cpu *cpu);
 void segments_allow_ports(struct cpu *cpu, const uint8_t *denied);

@@ -1,8 +1,9 @@
 /*
- * Whether a program may read the TSC itself. If it may not, rdtsc is a general protection fault, in the functions of
- * the vDSO as well.
+ * Whether a program may read the TSC itself. If it may not, rdtsc is a general protection fault, in
+ * the functions of the vDSO as well.
  *
- * task->no_tsc says it for a task, and cpu->no_tsc what the CPU does now. Kernel tasks leave the latter as it is.
+ * task->no_tsc says it for a task, and cpu->no_tsc what the CPU does now. Kernel tasks leave the
+ * latter as it is.
  */
 #ifndef KERNEL_CPU_TSC_H
 #define KERNEL_CPU_TSC_H

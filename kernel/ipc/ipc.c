@@ -1,9 +1,10 @@
 /*
- * What the three kinds of System V IPC share: tables of objects, permissions, memory, and waiting. The
- * contract is in kernel/ipc/ipc.h.
+ * What the three kinds of System V IPC share: tables of objects, permissions, memory, and waiting.
+ * The contract is in kernel/ipc/ipc.h.
  *
- * An id consists of a slot, which is small and is used again, and of the number of rounds in which slots
- * have been given out. A round ends well above the number of objects, so a slot stays free for a while.
+ * An id consists of a slot, which is small and is used again, and of the number of rounds in which
+ * slots have been given out. A round ends well above the number of objects, so a slot stays free
+ * for a while.
  */
 #include "kernel/ipc/ipc.h"
 #include "kernel/capability.h"
@@ -13,11 +14,10 @@
 #include "mm/slab.h"
 #include "mm/vmalloc.h"
 
-#define SLOT_BITS   15u
-#define NR_SLOTS    (1u << SLOT_BITS)
-#define NR_ROUNDS   (1u << (31 - SLOT_BITS))
-#define ROUND_MIN   64u		 /* slots */
-#define KMALLOC_MAX (128u << 10) /* bytes */
+#define SLOT_BITS 15u
+#define NR_SLOTS  (1u << SLOT_BITS)
+#define NR_ROUNDS (1u << (31 - SLOT_BITS))
+#define ROUND_MIN 64u /* slots */
 
 /* ---- memory ---- */
 
@@ -52,7 +52,7 @@ void *ipc_alloc(size_t size, unsigned int flags)
 	void *memory = NULL;
 
 	if (atomic_add_return(&used_bytes, bytes_taken(size)) <= max_bytes)
-		memory = size <= KMALLOC_MAX ? kmalloc(size, flags) : vmalloc(size, flags);
+		memory = buffer_alloc(size, flags);
 	if (!memory)
 		atomic_add(&used_bytes, -bytes_taken(size));
 	return memory;
@@ -62,10 +62,7 @@ void ipc_free(void *memory, size_t size)
 {
 	if (!memory)
 		return;
-	if (size <= KMALLOC_MAX)
-		kfree(memory);
-	else
-		vfree(memory);
+	buffer_free(memory, size);
 	atomic_add(&used_bytes, -bytes_taken(size));
 }
 
@@ -103,7 +100,10 @@ unsigned int ipc_slot(const struct ipc_object *object)
 	return object->by_slot.key;
 }
 
-/* Returns the node with the key, or NULL. tree_above() wants a smaller key, and there is none below 0. */
+/*
+ * Returns the node with the key, or NULL. tree_above() wants a smaller key, and there is none below
+ * 0.
+ */
 static struct tree_node *tree_at(struct tree_node *root, uintptr_t key)
 {
 	struct tree_node *node = key ? tree_above(root, key - 1) : tree_below(root, 1);
@@ -148,7 +148,10 @@ static void set_id(struct ipc_object *object, unsigned int round, unsigned int s
 	object->id = (int)(round << SLOT_BITS | slot);
 }
 
-/* Give the object the id that was written to /proc, or if its slot is taken, the next one. Returns false if none is free. */
+/*
+ * Give the object the id that was written to /proc, or if its slot is taken, the next one. Returns
+ * false if none is free.
+ */
 static bool use_wish(struct ipc_table *table, struct ipc_object *object)
 {
 	unsigned int wished = table->wished, slot = wished & (NR_SLOTS - 1);
@@ -257,7 +260,10 @@ static void set_owner(struct ipc_object *object, int32_t key, unsigned int flags
 	object->gid = object->cgid = cred->egid;
 }
 
-/* Add the new object, unless another task has made one with the same key meanwhile. Returns an id or an error. */
+/*
+ * Add the new object, unless another task has made one with the same key meanwhile. Returns an id
+ * or an error.
+ */
 static long add_new(struct ipc_table *table, struct ipc_object *new, size_t size,
 		    unsigned int flags)
 {
@@ -309,7 +315,8 @@ void ipc_waiter_init(struct ipc_waiter *waiter)
 
 //BOOK: leave-after-serving
 /*
- * The result is set before the queue is woken, and the sleeper is on its queue before it looks at the result:
+ * The result is set before the queue is woken, and the sleeper is on its queue before it looks at
+ * the result:
  *
  *	sleeper				the task that serves it
  *	joins its queue
@@ -317,8 +324,8 @@ void ipc_waiter_init(struct ipc_waiter *waiter)
  *					sets the result, wakes the queue
  *	goes on
  *
- * The queue lies on the sleeper's stack. The other task uses it with the lock held, so the sleeper must take
- * the lock once more before it returns:
+ * The queue lies on the sleeper's stack. The other task uses it with the lock held, so the sleeper
+ * must take the lock once more before it returns:
  *
  *	sleeper				the task that serves it
  *					sets the result

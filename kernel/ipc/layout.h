@@ -2,8 +2,9 @@
  * The structures of System V IPC in a program's memory, on i386: asm-generic/ipcbuf.h, shmbuf.h and
  * msgbuf.h, asm/sembuf.h, linux/shm.h, sem.h and msg.h.
  *
- * Each structure that tells of an object has an older form, with ids and counts of 16 bits. ipc(2) uses it
- * unless the command has IPC_64. The calls with numbers of their own know only the newer form.
+ * Each structure that tells of an object has an older form, with ids and counts of 16 bits. ipc(2)
+ * uses it unless the command has IPC_64. The calls with numbers of their own know only the newer
+ * form.
  */
 #ifndef KERNEL_IPC_LAYOUT_H
 #define KERNEL_IPC_LAYOUT_H
@@ -103,8 +104,8 @@ struct ipc64_perm ipc_perm_of(const struct ipc_object *object);
 struct ipc_old_perm ipc_old_perm_of(const struct ipc64_perm *perm);
 uint16_t ipc_narrow(uint32_t number);
 /*
- * Read the owner and mode of IPC_SET's argument into the perm, which is at the start of both forms. Returns 0 or
- * -EFAULT. May sleep.
+ * Read the owner and mode of IPC_SET's argument into the perm, which is at the start of both forms.
+ * Returns 0 or -EFAULT. May sleep.
  */
 int ipc_perm_from_user(struct ipc64_perm *perm, const void __user *from, bool old);
 /* Set the object's owner and permissions to those. table->lock is held. Returns 0 or -EINVAL. */

@@ -1,4 +1,7 @@
-/* POSIX message queues: names, messages, waiting and notices. The contract is in kernel/ipc/mqueue.h. */
+/*
+ * POSIX message queues: names, messages, waiting and notices. The contract is in
+ * kernel/ipc/mqueue.h.
+ */
 #include "kernel/ipc/mqueue.h"
 #include "kernel/capability.h"
 #include "kernel/process/process.h"
@@ -129,7 +132,10 @@ static int add(struct mqueue *new)
 	return 0;
 }
 
-/* Look for the name, and add the new queue under it if there is none. Returns a queue with a reference or ERR_PTR. */
+/*
+ * Look for the name, and add the new queue under it if there is none. Returns a queue with a
+ * reference or ERR_PTR.
+ */
 static struct mqueue *find_or_add(const char *name, struct mqueue *new)
 {
 	struct mqueue *queue;

@@ -1,6 +1,6 @@
 /*
- * The calls of POSIX message queues. A descriptor of a queue is a file that can be polled and closed, and whose text says
- * what is in the queue. It is closed by exec.
+ * The calls of POSIX message queues. A descriptor of a queue is a file that can be polled and
+ * closed, and whose text says what is in the queue. It is closed by exec.
  */
 #include "fs/file/file.h"
 #include "fs/file/poll.h"
@@ -89,7 +89,10 @@ static struct mqueue *queue_of(const struct fd *fd)
 
 /* ---- opening and removing ---- */
 
-/* Returns a copy of the name, which the caller frees, or ERR_PTR. Libraries pass it without its slash. */
+/*
+ * Returns a copy of the name, which the caller frees, or ERR_PTR. Libraries pass it without its
+ * slash.
+ */
 static char *queue_name(const char __user *user)
 {
 	char *name = kmalloc(NAME_MAX + 1, 0);
@@ -123,8 +126,8 @@ static int check_limits(const struct mq_attr *attr)
 }
 
 /*
- * Find the queue, or make one. The limits are looked at only if there is one to be made. Returns it with a
- * reference or ERR_PTR.
+ * Find the queue, or make one. The limits are looked at only if there is one to be made. Returns it
+ * with a reference or ERR_PTR.
  */
 static struct mqueue *open_queue(const char *name, unsigned int flags, unsigned int mode,
 				 const struct mq_attr *attr)
@@ -311,8 +314,8 @@ long sys_mq_timedreceive(unsigned int number, void __user *text, size_t len, voi
 /* ---- notices and attributes ---- */
 
 /*
- * SIGEV_THREAD: a library has a netlink socket over which it is told, and `fd` is its descriptor. There are no such
- * sockets, so this always fails, as with any other descriptor.
+ * SIGEV_THREAD: a library has a netlink socket over which it is told, and `fd` is its descriptor.
+ * There are no such sockets, so this always fails, as with any other descriptor.
  */
 static int refuse_thread(unsigned int number, const void __user *cookie)
 {

@@ -100,7 +100,10 @@ long sys_msgget(int32_t key, unsigned int flags)
 
 /* ---- choosing. msg_table.lock is held. ---- */
 
-/* The amount of a negative type. That of the lowest one is no number of 32 bits, but all types are below it. */
+/*
+ * The amount of a negative type. That of the lowest one is no number of 32 bits, but all types are
+ * below it.
+ */
 static int32_t highest_type(const struct msg_wish *wish)
 {
 	return wish->type == INT32_MIN ? INT32_MAX : -wish->type;
@@ -115,7 +118,9 @@ static bool wants(const struct msg_wish *wish, const struct message *message)
 	return (message->type == wish->type) != ((wish->flags & MSG_EXCEPT) != 0);
 }
 
-/* Returns the message to be received, or NULL: the first one, or the first one of the lowest type. */
+/*
+ * Returns the message to be received, or NULL: the first one, or the first one of the lowest type.
+ */
 static struct message *choose(const struct msg_queue *queue, const struct msg_wish *wish)
 {
 	struct message *message, *best = NULL;
@@ -149,8 +154,8 @@ static void note_received(struct msg_queue *queue, unsigned int pid)
 /* ---- moving messages. msg_table.lock is held. ---- */
 
 /*
- * Hand the message to the first task that waits for such a one. Tasks that want it but have no room for it fail.
- * Returns false if nobody has taken it.
+ * Hand the message to the first task that waits for such a one. Tasks that want it but have no room
+ * for it fail. Returns false if nobody has taken it.
  */
 static bool hand_over(struct msg_queue *queue, struct message *message)
 {
@@ -223,7 +228,10 @@ static struct msg_queue *find(int id, unsigned int ways)
 
 /* ---- sending and receiving ---- */
 
-/* Put the sender's message into the queue, or the sender on its list. Returns 0, IPC_WAITING or an error. */
+/*
+ * Put the sender's message into the queue, or the sender on its list. Returns 0, IPC_WAITING or an
+ * error.
+ */
 static int send_or_queue(int id, struct msg_sender *sender, bool wait)
 {
 	struct msg_queue *queue = find(id, IPC_WRITE);

@@ -152,7 +152,10 @@ static long describe(int id, int command, void __user *to, bool old)
 	return result;
 }
 
-/* The limits, or with MSG_INFO how many queues, messages and bytes there are, in three fields of the structure. */
+/*
+ * The limits, or with MSG_INFO how many queues, messages and bytes there are, in three fields of
+ * the structure.
+ */
 static long tell(void __user *to, bool use)
 {
 	struct msginfo info = {

@@ -1,6 +1,6 @@
 /*
- * ipc(2): all calls of System V IPC under one number. The C libraries still use it for those that have no number of
- * their own, semop(2) above all, and old programs use it for all.
+ * ipc(2): all calls of System V IPC under one number. The C libraries still use it for those that
+ * have no number of their own, semop(2) above all, and old programs use it for all.
  */
 #include "kernel/ipc/layout.h"
 #include "kernel/ipc/sem.h"

@@ -1,4 +1,7 @@
-/* /proc/sysvipc, which lists all objects to everybody, as on Linux, and the limits in /proc/sys/kernel. */
+/*
+ * /proc/sysvipc, which lists all objects to everybody, as on Linux, and the limits in
+ * /proc/sys/kernel.
+ */
 #include "fs/names/mode.h"
 #include "fs/proc/proc.h"
 #include "kernel/ipc/mqueue.h"

@@ -1,4 +1,7 @@
-/* Semaphores: making operations, waiting for them, and undoing them. The contract is in kernel/ipc/sem.h. */
+/*
+ * Semaphores: making operations, waiting for them, and undoing them. The contract is in
+ * kernel/ipc/sem.h.
+ */
 #include "kernel/ipc/sem.h"
 #include "kernel/process/process.h"
 #include "kernel/syscalls.h"
@@ -99,8 +102,8 @@ long sys_semget(int32_t key, int nr, unsigned int flags)
 /* ---- operations. sem_table.lock is held. ---- */
 
 /*
- * Make one operation. Returns 0, -ERANGE, IPC_WAITING if the task has to wait for it, or -EAGAIN if it does not
- * want to.
+ * Make one operation. Returns 0, -ERANGE, IPC_WAITING if the task has to wait for it, or -EAGAIN if
+ * it does not want to.
  */
 static int operate(struct sem_set *set, struct sem_undo *undo, const struct sem_op *op)
 {
@@ -167,7 +170,10 @@ static bool serve_first(struct sem_set *set)
 }
 
 //BOOK: serve-waiters
-/* The set has changed. What a waiter does may be what an earlier one waits for, so begin again after each. */
+/*
+ * The set has changed. What a waiter does may be what an earlier one waits for, so begin again
+ * after each.
+ */
 static void serve(struct sem_set *set)
 {
 	while (serve_first(set))
@@ -285,7 +291,10 @@ int sem_fork(struct task *child, bool share)
 	return 0;
 }
 
-/* Returns the first of the notes, which are in no list any more, or NULL. The operations have been undone. */
+/*
+ * Returns the first of the notes, which are in no list any more, or NULL. The operations have been
+ * undone.
+ */
 static struct sem_undo *undo_one(struct sem_undo_list *list)
 {
 	struct sem_undo *undo = NULL;
@@ -339,8 +348,9 @@ static bool prepare(struct sem_waiter *waiter, const struct sem_op *ops, unsigne
 }
 
 /*
- * Make sure that the current task has notes for the set, if there is such a set. The memory is allocated without
- * the lock, so all is looked at again afterwards. Returns 0 or -ENOMEM. May sleep.
+ * Make sure that the current task has notes for the set, if there is such a set. The memory is
+ * allocated without the lock, so all is looked at again afterwards. Returns 0 or -ENOMEM. May
+ * sleep.
  */
 static int need_undo(int id)
 {
@@ -373,8 +383,8 @@ static int need_undo(int id)
 }
 
 /*
- * Make the operations, or add the waiter to those of the set. Returns what operate_all() does, or another error.
- * sem_table.lock is held.
+ * Make the operations, or add the waiter to those of the set. Returns what operate_all() does, or
+ * another error. sem_table.lock is held.
  */
 static int operate_or_queue(struct sem_waiter *waiter, int id, bool undo)
 {

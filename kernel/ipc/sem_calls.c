@@ -106,7 +106,10 @@ static long describe(int id, int command, void __user *to, bool old)
 	return result;
 }
 
-/* The limits, or with SEM_INFO how many sets and semaphores there are, in two fields of the structure. */
+/*
+ * The limits, or with SEM_INFO how many sets and semaphores there are, in two fields of the
+ * structure.
+ */
 static long tell(void __user *to, bool use)
 {
 	struct seminfo info = {
@@ -228,7 +231,10 @@ static int check_values(const uint16_t *values, unsigned int nr)
 	return 0;
 }
 
-/* Copy all values from or to `values`, which has room for nr. Returns -EIDRM if the set is another one now. */
+/*
+ * Copy all values from or to `values`, which has room for nr. Returns -EIDRM if the set is another
+ * one now.
+ */
 static long move_all(int id, uint16_t *values, unsigned int nr, bool set_them)
 {
 	struct sem_set *set;

@@ -1,4 +1,7 @@
-/* Segments of shared memory: making, attaching, detaching and removing them. The contract is in shm.h. */
+/*
+ * Segments of shared memory: making, attaching, detaching and removing them. The contract is in
+ * shm.h.
+ */
 #include "fs/file/open_file.h"
 #include "kernel/ipc/shm.h"
 #include "fs/names/vfs_internal.h"
@@ -118,7 +121,10 @@ long sys_shmget(int32_t key, size_t size, unsigned int flags)
 	return ipc_get(&shm_table, key, size, flags);
 }
 
-/* If the segment is removed and not attached, take it out of the table. The caller then destroys it. */
+/*
+ * If the segment is removed and not attached, take it out of the table. The caller then destroys
+ * it.
+ */
 static bool is_over_locked(struct shm_segment *segment)
 {
 	if (!(segment->object.mode & SHM_REMOVED) || segment->nr_attached > 0)
@@ -364,8 +370,8 @@ static bool is_attached_at(const struct vma *vma, uintptr_t at)
 }
 
 /*
- * Unmap what is left of the segment that was attached at the address. Its parts lie where they were, and some
- * may have been unmapped. Returns 0 or -EINVAL. mm->lock is held.
+ * Unmap what is left of the segment that was attached at the address. Its parts lie where they
+ * were, and some may have been unmapped. Returns 0 or -EINVAL. mm->lock is held.
  */
 static long unmap_segment(struct mm *mm, uintptr_t at)
 {

@@ -1,12 +1,12 @@
 /*
  * Segments of shared memory.
  *
- * 1. A segment is a file in memory without a name in any directory (fs/tmpfs). Its pages, their limits, and
- *    its mappings are those of every file in memory, so they are written, lent, counted and freed like these.
- *    shmat(2) opens the file and maps it.
- * 2. A segment counts the VMAs of its files. It also counts the calls of shmat in progress, so that it stays
- *    until their mapping is made. A segment that has been removed goes away when the count becomes zero.
- *    A VMA that munmap(2) or mprotect(2) divides counts as two.
+ * 1. A segment is a file in memory without a name in any directory (fs/tmpfs). Its pages, their
+ *    limits, and its mappings are those of every file in memory, so they are written, lent, counted
+ *    and freed like these. shmat(2) opens the file and maps it.
+ * 2. A segment counts the VMAs of its files. It also counts the calls of shmat in progress, so that
+ *    it stays until their mapping is made. A segment that has been removed goes away when the count
+ *    becomes zero. A VMA that munmap(2) or mprotect(2) divides counts as two.
  * 3. shm_table.lock guards the fields. The size and the path never change.
  */
 #ifndef KERNEL_IPC_SHM_H
@@ -51,8 +51,8 @@ unsigned int shm_resident(const struct shm_segment *segment);
 /* Remove a segment for IPC_RMID. Returns 0, -EINVAL or -EPERM. May sleep. */
 long shm_remove(int id);
 /*
- * Set or clear SHM_IS_LOCKED. Returns 0, -EINVAL, -EPERM, or -ENOMEM if the user's segments would have more locked
- * pages than RLIMIT_MEMLOCK allows.
+ * Set or clear SHM_IS_LOCKED. Returns 0, -EINVAL, -EPERM, or -ENOMEM if the user's segments would
+ * have more locked pages than RLIMIT_MEMLOCK allows.
  */
 long shm_lock(int id, bool lock);
 

@@ -1,8 +1,9 @@
 /*
- * Capabilities: how calls and exec change the sets of a process, and the calls that ask and set them.
+ * Capabilities: how calls and exec change the sets of a process, and the calls that ask and set
+ * them.
  *
- * 1. Files have no capabilities of their own here. A process gets more than it has only by running a
- *    program with the set-user-ID bit, or as root.
+ * 1. Files have no capabilities of their own here. A process gets more than it has only by running
+ *    a program with the set-user-ID bit, or as root.
  * 2. The rules are those of capabilities(7) and execve(2).
  */
 #include "kernel/capability.h"
@@ -145,8 +146,8 @@ bool credentials_for_exec(struct credentials *new, const struct program_rights *
 #define CAPABILITY_V3 0x20080522u
 
 /*
- * Read the header: the version and the number of a thread. Returns the bytes of the data, -EFAULT, or
- * -EINVAL for an unknown version, in whose place the header then has the newest one.
+ * Read the header: the version and the number of a thread. Returns the bytes of the data, -EFAULT,
+ * or -EINVAL for an unknown version, in whose place the header then has the newest one.
  */
 static long read_header(uint32_t __user *header, int *tid)
 {

@@ -1,12 +1,14 @@
 /*
  * adjtimex(2): the rate of the clocks, and small corrections that are spread over some time.
  *
- * 1. `tick` and `freq` say how fast the clocks run. An offset that is to be made up for changes the rate as well, for as
- *    many seconds as it takes: that of adjtime(3) by 500 microseconds a second, and that of ADJ_OFFSET by a part of what
- *    is left, if STA_PLL is set. CLOCK_MONOTONIC follows, too.
- * 2. The task `clock` looks once a second while there is an offset. It also inserts or deletes the leap second that
- *    STA_INS or STA_DEL asks for, at the end of the day (UTC).
- * 3. The frequency is what programs set. It is not learned from the offsets, and no source of pulses (PPS) is known.
+ * 1. `tick` and `freq` say how fast the clocks run. An offset that is to be made up for changes the
+ *    rate as well, for as many seconds as it takes: that of adjtime(3) by 500 microseconds a
+ *    second, and that of ADJ_OFFSET by a part of what is left, if STA_PLL is set. CLOCK_MONOTONIC
+ *    follows, too.
+ * 2. The task `clock` looks once a second while there is an offset. It also inserts or deletes the
+ *    leap second that STA_INS or STA_DEL asks for, at the end of the day (UTC).
+ * 3. The frequency is what programs set. It is not learned from the offsets, and no source of
+ *    pulses (PPS) is known.
  * 4. adjust_lock guards everything here. It is taken before the lock of the vDSO's page.
  */
 #include "kernel/capability.h"
@@ -339,7 +341,10 @@ static int change(int64_t *fields)
 	return error;
 }
 
-/* Do what `fields` asks for, and fill it in with the state afterwards. Returns the state of the leap second. */
+/*
+ * Do what `fields` asks for, and fill it in with the state afterwards. Returns the state of the
+ * leap second.
+ */
 static int adjust(int64_t *fields)
 {
 	struct timespec64 now;

@@ -1,5 +1,6 @@
 /*
- * The system calls that set the wall clock, for which a program needs CAP_SYS_TIME. The RTC is not set.
+ * The system calls that set the wall clock, for which a program needs CAP_SYS_TIME. The RTC is not
+ * set.
  */
 #include "kernel/capability.h"
 #include "kernel/process/timecalls.h"
@@ -55,6 +56,8 @@ long sys_settimeofday(const void __user *tv, const void __user *tz)
 		return refuse(EINVAL, "no valid time");
 	if (tz && copy_from_user(zone, tz, sizeof(zone)) < 0)
 		return -EFAULT;
+	if (!capable(CAP_SYS_TIME))
+		return -EPERM;
 	if (tz)
 		error = set_zone(zone);
 	if (!error && tv)

@@ -15,21 +15,30 @@ enum { /* securebits, capabilities(7); each is followed by a bit that locks it *
        SECURE_LOCKS = 0xaa,
 };
 
+#define OVERFLOW_ID 65534u
+/* Returns a user or group as the older calls report it, in 16 bits: OVERFLOW_ID if it is larger. */
+static inline uint16_t id_narrow(uint32_t id)
+{
+	return id > UINT16_MAX ? OVERFLOW_ID : id;
+}
+
 /*
- * Give the current process new credentials. If they let it do more or other things, its memory may hold
- * secrets of both users, so other processes may not inspect it any more. Never sleeps.
+ * Give the current process new credentials. If they let it do more or other things, its memory may
+ * hold secrets of both users, so other processes may not inspect it any more. Never sleeps.
  */
 void credentials_set(const struct credentials *wanted);
 /*
- * May the current task look into the process: at its memory, its files, its program? The caller holds a
- * reference to the process, or tasks_lock. Never sleeps.
+ * May the current task look into the process: at its memory, its files, its program? The caller
+ * holds a reference to the process, or tasks_lock. Never sleeps.
  */
 bool process_may_inspect(const struct process *process);
 /* Is the group `gid`, or one of the other groups of the current process? Never sleeps. */
 bool credentials_in_group(uint32_t group, uint32_t gid);
 /* May it trace the process, or access its memory? The real ids decide, not those for files. */
 bool process_may_trace(const struct process *process);
-/* After a call has changed the user ids in `new`, change its capabilities as capabilities(7) says. */
+/*
+ * After a call has changed the user ids in `new`, change its capabilities as capabilities(7) says.
+ */
 void credentials_fix_capabilities(struct credentials *new, const struct credentials *old);
 
 /* The file of a program, in so far as it changes the credentials of those that execute it. */
@@ -38,9 +47,9 @@ struct program_rights {
 	uint32_t uid, gid;
 };
 /*
- * Work out the credentials of the current process after exec. `shared` says that its working directory is
- * shared with another process, which could then mislead the program. Returns true if the program runs with
- * other rights than its caller (AT_SECURE). Never sleeps.
+ * Work out the credentials of the current process after exec. `shared` says that its working
+ * directory is shared with another process, which could then mislead the program. Returns true if
+ * the program runs with other rights than its caller (AT_SECURE). Never sleeps.
  */
 bool credentials_for_exec(struct credentials *new, const struct program_rights *rights,
 			  bool shared);

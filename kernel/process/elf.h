@@ -1,10 +1,11 @@
 /*
  * Checking the headers of ELF executables (System V ABI, chapters 4 and 5; i386 supplement).
  *
- * 1. elf_check() works on bytes that the caller has read from the file. It reads nothing itself, so unit
- *    tests can run it on the host.
+ * 1. elf_check() works on bytes that the caller has read from the file. It reads nothing itself, so
+ *    unit tests can run it on the host.
  * 2. The segments of an accepted file can be mapped without further checks. They are in ascending
- *    order, no two share a page, all lie within the file and within user memory, and no sum overflows.
+ *    order, no two share a page, all lie within the file and within user memory, and no sum
+ *    overflows.
  * 3. If it refuses a file, it gives the reason.
  */
 #ifndef KERNEL_PROCESS_ELF_H

@@ -1,12 +1,13 @@
 /*
  * The end of tasks and processes.
  *
- * 1. A task that exits first clears its clear_child_tid and wakes the futex there. Then it releases its
- *    memory and files, and leaves the list of threads. After that it never runs again. The last thread
- *    to begin its exit also releases the things that belong to the process.
- * 2. When the last thread has left the list, the process is a zombie. Its children go to init or to a subreaper, groups
- *    may become orphaned, and the parent is told. If the parent ignores SIGCHLD, the process does not
- *    stay as a zombie.
+ * 1. A task that exits first clears its clear_child_tid and wakes the futex there. Then it releases
+ *    its memory and files, and leaves the list of threads. After that it never runs again. The last
+ *    thread to begin its exit also releases the things that belong to the process.
+ * 2. When the last thread has left the list, the process is a zombie. Its children go to init or to
+ *    a subreaper, groups may become orphaned, and the parent is told. If the parent ignores
+ *    SIGCHLD, the process does not stay as a zombie. The children of a thread that was not the last
+ *    one go to another thread of the process.
  * 3. All steps of point 2 are done while tasks_lock is held.
  */
 #include "kernel/ipc/sem.h"
@@ -25,7 +26,10 @@
 
 /* ---- the tree. tasks_lock is held. ---- */
 
-/* If the group is orphaned when `leaving` has gone, and has stopped members, send SIGHUP and SIGCONT. */
+/*
+ * If the group is orphaned when `leaving` has gone, and has stopped members, send SIGHUP and
+ * SIGCONT.
+ */
 static void check_orphaned(unsigned int pgid, unsigned int sid, const struct process *leaving)
 {
 	struct process *process;
@@ -45,7 +49,10 @@ static void check_orphaned(unsigned int pgid, unsigned int sid, const struct pro
 	}
 }
 
-/* Send the signals that threads of the child have asked for, in the name of the parent, which has ended. */
+/*
+ * Send the signals that threads of the child have asked for, in the name of the current thread,
+ * which has ended.
+ */
 static void announce_death(struct process *child)
 {
 	const struct process *parent = current->process;
@@ -63,8 +70,8 @@ static void announce_death(struct process *child)
 }
 
 /*
- * Returns the process that adopts the children: the nearest ancestor that has asked for it, or init. All
- * ancestors live, because a process that ends gives its children away.
+ * Returns the process that adopts the children: the nearest ancestor that has asked for it, or
+ * init. All ancestors live, because a process that ends gives its children away.
  */
 static struct process *adopter_for(const struct process *process)
 {
@@ -86,12 +93,41 @@ static void give_children_away(struct process *process)
 		list_del(&child->sibling);
 		child->parent = adopter;
 		child->parent_pid = adopter->pid;
+		child->maker = process_leader(adopter)->tid;
+		/* A signal that the adopter does not expect might kill it. */
+		child->exit_signal = SIGCHLD;
 		list_add_tail(&adopter->children, &child->sibling);
 		announce_death(child);
 		if (child->nr_threads == 0 && child->held == 0)
 			process_tell_end(child);
 		else if (child->pgid != process->pgid && child->sid == process->sid)
 			check_orphaned(child->pgid, child->sid, process);
+	}
+}
+
+/* Returns a thread that goes on, or if all of them end, the oldest one. */
+static struct task *heir_of(struct process *process)
+{
+	struct task *task;
+
+	list_for_each(task, &process->threads, thread_link)
+		if (!task->ends)
+			return task;
+	return process_leader(process);
+}
+
+/* The thread has left, and others are there. One of them gets the children that it has made. */
+static void lose_thread(const struct task *task)
+{
+	struct process *process = task->process, *child;
+	const struct task *heir = heir_of(process);
+
+	process_lost_thread();
+	list_for_each(child, &process->children, sibling) {
+		if (child->maker != task->tid)
+			continue;
+		child->maker = heir->tid;
+		announce_death(child);
 	}
 }
 
@@ -148,14 +184,16 @@ static void leave_place(struct task *task)
 	signal_retarget_locked(process);
 	if (process->nr_threads == 0)
 		process_end(process);
-	else if (process->execer && process->nr_threads == 1)
+	else
+		lose_thread(task);
+	if (process->execer && process->nr_threads == 1)
 		wake_all(&process->child_wait);
 	spin_unlock_irqrestore(&tasks_lock, flags);
 }
 
 /*
- * Set the status that wait4() will report. It is the status of the process's end, or else that of the last
- * thread. When this one begins to exit, the status becomes final. A later signal, such as
+ * Set the status that wait4() will report. It is the status of the process's end, or else that of
+ * the last thread. When this one begins to exit, the status becomes final. A later signal, such as
  * the SIGHUP when a session leader exits, does not change it. Returns true for the last thread.
  */
 static bool begin_exit(struct task *task, int status)
@@ -183,8 +221,8 @@ static void end_trace(struct task *task)
 }
 
 /*
- * Stop for a tracer that wants to see the end. What kills the thread has done its work, so it does not keep it from
- * stopping. The next SIGKILL wakes it.
+ * Stop for a tracer that wants to see the end. What kills the thread has done its work, so it does
+ * not keep it from stopping. The next SIGKILL wakes it.
  */
 static void stop_at_end(int status)
 {
@@ -248,7 +286,7 @@ static bool is_last_thread(struct process *process)
 int process_end_other_threads(void)
 {
 	struct task *task = current;
-	struct process *process = task->process;
+	struct process *process = task->process, *child;
 	unsigned int flags = spin_lock_irqsave(&tasks_lock);
 	bool begun = process->exiting || process->execer;
 
@@ -265,6 +303,8 @@ int process_end_other_threads(void)
 	flags = spin_lock_irqsave(&tasks_lock);
 	process->execer = NULL;
 	task->tid = process->pid;
+	list_for_each(child, &process->children, sibling)
+		child->maker = task->tid;
 	spin_unlock_irqrestore(&tasks_lock, flags);
 	return 0;
 }

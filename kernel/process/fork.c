@@ -1,16 +1,19 @@
 /*
  * fork, vfork and clone: create a task, in a new process or in the current one.
  *
- * 1. The child is complete before other tasks can find it. First it gets memory, files and registers,
- *    then its number and its place in the tree. Then it runs.
- * 2. If a signal is pending for the parent when the child is about to be linked, the call is started
- *    over. A signal to a group therefore reaches either the parent before the fork, or both processes.
- * 3. After vfork, the parent sleeps until the child clears its vfork_done (in exec or exit), or until
- *    the parent is killed. All such parents share one wait queue.
+ * 1. The child is complete before other tasks can find it. First it gets memory, files and
+ *    registers, then its number and its place in the tree. Then it runs.
+ * 2. If a signal is pending for the parent when the child is about to be linked, the call is
+ *    started over. A signal to a group therefore reaches either the parent before the fork, or both
+ *    processes.
+ * 3. After vfork, the parent sleeps until the child clears its `vforked` (in exec or exit), or
+ *    until the parent is killed. It waits on a queue of the child's own, because there may be
+ *    thousands of such parents.
  */
 #include "kernel/cpu/fpu.h"
 #include "kernel/ipc/sem.h"
 #include "kernel/cpu/ports.h"
+#include "kernel/process/namespaces.h"
 #include "kernel/process/process.h"
 #include "kernel/process/ptrace.h"
 #include "kernel/signals/signal.h"
@@ -28,6 +31,7 @@
 #define CLONE_FILES	     0x00000400u
 #define CLONE_SIGHAND	     0x00000800u
 #define CLONE_PIDFD	     0x00001000u
+#define CLONE_PTRACE	     0x00002000u /* the tracer of the parent gets the child, too */
 #define CLONE_VFORK	     0x00004000u
 #define CLONE_PARENT	     0x00008000u
 #define CLONE_THREAD	     0x00010000u
@@ -38,12 +42,13 @@
 #define CLONE_DETACHED	     0x00400000u /* without meaning since Linux 2.6; musl sets it */
 #define CLONE_UNTRACED	     0x00800000u /* a tracer does not get the child by itself */
 #define CLONE_CHILD_SETTID   0x01000000u
+#define CLONE_IO	     0x80000000u /* disks serve all tasks alike, so there is nothing to share */
 #define CLONE_CLEAR_SIGHAND  0x100000000ull /* of clone3(2) alone */
 #define CLONE_ALL                                                                              \
 	(CLONE_SIGNAL_MASK | CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_VFORK | \
 	 CLONE_THREAD | CLONE_SYSVSEM | CLONE_SETTLS | CLONE_PARENT_SETTID |                   \
 	 CLONE_CHILD_CLEARTID | CLONE_DETACHED | CLONE_UNTRACED | CLONE_CHILD_SETTID |         \
-	 CLONE_PIDFD | CLONE_PARENT)
+	 CLONE_PIDFD | CLONE_PARENT | CLONE_IO | CLONE_PTRACE)
 
 struct clone_args {
 	unsigned int flags;
@@ -52,38 +57,35 @@ struct clone_args {
 	bool clear_handlers; /* the child starts with the default action for every signal it handles */
 };
 
-static struct wait_queue vfork_wait = WAIT_QUEUE_INIT(vfork_wait);
-
 static long check_flags(unsigned int flags)
 {
-	if (flags & ~CLONE_ALL)
+	if (flags & ~(CLONE_ALL | CLONE_NAMESPACES))
 		return refuse(EINVAL, "a clone flag that is not supported");
-	/* With CLONE_PARENT, the child's signal is that of its sibling, which is SIGCHLD. */
-	if (!(flags & (CLONE_THREAD | CLONE_PARENT)) && (flags & CLONE_SIGNAL_MASK) != SIGCHLD)
-		return refuse(EINVAL, "the exit signal of a process must be SIGCHLD");
 	if (flags & CLONE_PIDFD && flags & (CLONE_THREAD | CLONE_DETACHED))
 		return refuse(EINVAL, "a thread has no descriptor");
 	if (flags & CLONE_PARENT && current->process == init_process)
 		return refuse(EINVAL, "init has no parent");
-	if (!(flags & CLONE_THREAD) != !(flags & CLONE_SIGHAND))
-		return refuse(EINVAL, "CLONE_THREAD and CLONE_SIGHAND must be used together");
+	if (flags & CLONE_THREAD && !(flags & CLONE_SIGHAND))
+		return refuse(EINVAL, "CLONE_THREAD without CLONE_SIGHAND");
 	if ((flags & CLONE_SIGHAND) && !(flags & CLONE_VM))
 		return refuse(EINVAL, "CLONE_SIGHAND without CLONE_VM");
-	return 0;
+	if (flags & CLONE_FS && flags & (CLONE_NEWNS | CLONE_NEWUSER))
+		return refuse(EINVAL, "a new namespace with a directory of the old one");
+	return flags & CLONE_NAMESPACES ? namespace_refused(flags) : 0;
 }
 
 /* ---- what the child has ---- */
 
 /*
- * Share or copy memory, files and working directory. After an error, drop_all() releases those that the
- * child has already.
+ * Share or copy memory, files and working directory. After an error, drop_all() releases those that
+ * the child has already.
  */
 static int copy_resources(struct task *child, unsigned int flags)
 {
 	struct task *parent = current;
 	struct mm *mm = parent->mm;
 	struct file_table *files = parent->files;
-	struct process *process;
+	struct process *process = parent->process;
 
 	if (flags & CLONE_VM)
 		mm_get(mm);
@@ -105,14 +107,19 @@ static int copy_resources(struct task *child, unsigned int flags)
 	if (sem_fork(child, flags & CLONE_SYSVSEM) < 0)
 		return -ENOMEM;
 	if (flags & CLONE_THREAD)
-		atomic_inc(&parent->process->refs);
-	process = flags & CLONE_THREAD ? parent->process : process_create();
+		process_get(process);
+	else
+		process = process_create(flags & CLONE_SIGHAND ? process->handlers : NULL);
 	if (process)
 		process_join(child, process);
 	return child->fs && process ? 0 : -ENOMEM;
 }
 
-/* The child is scheduled as its parent, unless that has asked for less. */
+/*
+ * The child is scheduled as its parent, unless that has asked for less. It has no credit before the
+ * next round, so that programs that start one short task after the other leave time for those that
+ * wait.
+ */
 static void copy_scheduling(struct task *child)
 {
 	const struct task *parent = current;
@@ -120,7 +127,7 @@ static void copy_scheduling(struct task *child)
 
 	child->allowed = parent->allowed;
 	child->io_priority = parent->io_priority;
-	child->credit = MIN(parent->credit, 0);
+	child->credit = MIN(parent->credit, -1);
 	if (parent->reset_on_fork) {
 		if (own.urgency)
 			own.policy = SCHED_OTHER;
@@ -159,8 +166,10 @@ static long copy_state(struct task *child, const struct clone_args *args)
 		child->set_child_tid = args->child_tid;
 		child->work |= TASK_WORK_SIGNAL;
 	}
-	if (args->flags & CLONE_VFORK)
-		child->vfork_done = &vfork_wait;
+	if (args->flags & CLONE_VFORK) {
+		wait_queue_init(&child->vfork_wait, "vfork");
+		child->vforked = true;
+	}
 	task_prepare_user(child);
 	memcpy(child->tls, parent->tls, sizeof(child->tls));
 	return args->flags & CLONE_SETTLS ? tls_set(child, args->tls, false) : 0;
@@ -182,19 +191,23 @@ static void drop_all(struct task *child)
 
 static void reset_handlers(struct process *process)
 {
-	for (unsigned int i = 0; i < NR_SIGNALS; i++)
-		if (process->actions[i].handler != SIG_IGN)
-			process->actions[i] = (struct signal_action){ .handler = SIG_DFL };
+	for (int signo = 1; signo <= NR_SIGNALS; signo++)
+		if (signal_action_of(process, signo)->handler != SIG_IGN)
+			*signal_action_of(process, signo) = (struct signal_action){ 0 };
 }
 
-/* Make the process a sibling of the current one. tasks_lock is held. */
+/* Make the process a sibling of the current one, with the same exit signal. tasks_lock is held. */
 static void become_sibling(struct process *process)
 {
-	struct process *parent = current->process->parent;
+	const struct process *caller = current->process;
+	struct process *parent = caller->parent;
 
 	list_del(&process->sibling);
 	process->parent = parent;
 	process->parent_pid = parent->pid;
+	process->maker = caller->maker;
+	process->parent_execs = caller->parent_execs;
+	process->exit_signal = caller->exit_signal;
 	list_add_tail(&parent->children, &process->sibling);
 }
 
@@ -216,38 +229,44 @@ static long link_child(struct task *child, const struct clone_args *args, unsign
 	error = signal_pending() ? -ERESTARTNOINTR : process_link(child);
 	if (error == 0 && args->clear_handlers)
 		reset_handlers(child->process);
+	if (error == 0 && !(args->flags & CLONE_THREAD))
+		child->process->exit_signal = args->flags & CLONE_SIGNAL_MASK;
 	if (error == 0 && (args->flags & (CLONE_PARENT | CLONE_THREAD)) == CLONE_PARENT)
 		become_sibling(child->process);
-	/* Only now does it get to know where its vDSO is: a thread of its parent may have moved that. */
+	/*
+	 * Only now does it get to know where its vDSO is: a thread of its parent may have moved
+	 * that.
+	 */
 	if (error == 0)
 		vdso_set_return(child);
-	/* A linked child may be killed, but it cannot run, and therefore not end, before sched_start(). */
+	/*
+	 * A linked child may be killed, but it cannot run, and therefore not end, before
+	 * sched_start().
+	 */
 	if (error == 0) {
 		atomic_inc(&child->refs);
-		ptrace_inherit(child, event);
+		ptrace_inherit(child, event, args->flags & CLONE_PTRACE);
 	}
 	spin_unlock_irqrestore(&tasks_lock, flags);
 	return error;
 }
 
 /*
- * wake_all() checks without the lock whether the queue is empty. The barriers make sure that at least one
- * side sees the other:
+ * wake_all() checks without the lock whether the queue is empty. The barriers make sure that at
+ * least one side sees the other:
  *
  *	parent					child
- *	joins the queue				vfork_done = NULL
+ *	joins the queue				vforked = false
  *	full barrier				full barrier
- *	vfork_done still set: sleeps		queue not empty: wakes
+ *	vforked still set: sleeps		queue not empty: wakes
  */
 void task_release_vfork(struct task *task)
 {
-	struct wait_queue *queue = task->vfork_done;
-
-	if (!queue)
+	if (!task->vforked)
 		return;
-	WRITE_ONCE(task->vfork_done, NULL);
+	WRITE_ONCE(task->vforked, false);
 	memory_barrier();
-	wake_all(queue);
+	wake_all(&task->vfork_wait);
 }
 
 /* The descriptor of the child, which the parent gets when all has succeeded. */
@@ -323,7 +342,7 @@ static long do_clone(const struct clone_args *args)
 	if (event && ptrace_wants_event(event))
 		ptrace_event(event, tid);
 	if (args->flags & CLONE_VFORK) {
-		(void)wait_event_killable(&vfork_wait, READ_ONCE(child->vfork_done) == NULL);
+		(void)wait_event_killable(&child->vfork_wait, !READ_ONCE(child->vforked));
 		if (ptrace_wants_event(PTRACE_EVENT_VFORK_DONE))
 			ptrace_event(PTRACE_EVENT_VFORK_DONE, tid);
 	}
@@ -380,8 +399,8 @@ static long clone3_from_user(struct clone3_args *args, const char __user *from, 
 
 static long check_clone3(const struct clone3_args *args)
 {
-	const uint64_t known =
-		(CLONE_ALL & ~(CLONE_SIGNAL_MASK | CLONE_DETACHED)) | CLONE_CLEAR_SIGHAND;
+	const uint64_t known = (CLONE_ALL & ~(CLONE_SIGNAL_MASK | CLONE_DETACHED)) |
+			       CLONE_NAMESPACES | CLONE_CLEAR_SIGHAND;
 
 	if (args->flags & ~known || args->set_tid || args->nr_set_tid)
 		return refuse(EINVAL, "a clone3 flag or field that is not supported");

@@ -1,23 +1,25 @@
 /*
  * Futexes: sleeping until another thread changes a word of user memory (futex(2)).
  *
- * 1. A futex is identified by a key. In private memory the key is (address space, address). In shared
- *    mappings it is (file mapping, offset), so that it is the same at all addresses. Keys hold no
- *    references, because they are only compared. If the memory is reused, a needless wakeup may result.
- * 2. All waiters are on one list, the urgent ones first (SCHED_FIFO, SCHED_RR), and the oldest first of
- *    those that are as urgent. futex_lock guards the list and the waiters.
- * 3. FUTEX_WAIT compares the word and joins the list without releasing the lock in between. Otherwise:
+ * 1. A futex is identified by a key. In private memory the key is (address space, address). In
+ *    shared mappings it is (file mapping, offset), so that it is the same at all addresses. Keys
+ *    hold no references, because they are only compared. If the memory is reused, a needless wakeup
+ *    may result.
+ * 2. All waiters are on one list, the urgent ones first (SCHED_FIFO, SCHED_RR), and the oldest
+ *    first of those that are as urgent. futex_lock guards the list and the waiters.
+ * 3. FUTEX_WAIT compares the word and joins the list without releasing the lock in between.
+ *    Otherwise:
  *
  *	waiter					waker
  *	compares: still locked
  *						unlocks the word, FUTEX_WAKE: no waiter
  *	joins the list, sleeps for ever
  *
- *    The word is read without faulting its page in. If the page is missing, the lock is released, the
- *    page is faulted in, and the wait starts over.
- * 4. A waiter is a local variable of the sleeping task. A waker takes it off the list. The task returns
- *    only after it has seen this, or has taken the waiter off itself, both under the lock. A waker may
- *    therefore use the waiter while it holds the lock.
+ *    The word is read without faulting its page in. If the page is missing, the lock is released,
+ *    the page is faulted in, and the wait starts over.
+ * 4. A waiter is a local variable of the sleeping task. A waker takes it off the list. The task
+ *    returns only after it has seen this, or has taken the waiter off itself, both under the lock.
+ *    A waker may therefore use the waiter while it holds the lock.
  */
 #include "kernel/process/futex.h"
 #include "kernel/process/process.h"
@@ -62,8 +64,8 @@ long futex_key_of(unsigned long address, bool private, bool always, struct futex
 	if (private)
 		return 0;
 	/*
-	 * Shared memory must have a page there that can be read. A task that ends has just written to it,
-	 * and must wake the tasks that wait for that, see clear_tid().
+	 * Shared memory must have a page there that can be read. A task that ends has just written
+	 * to it, and must wake the tasks that wait for that, see clear_tid().
 	 */
 	error = always ? 0 : user_fault_in((void __user *)address, sizeof(uint32_t), false);
 	if (error)
@@ -124,7 +126,10 @@ void futex_enqueue(struct futex_waiter *waiter)
 	list_add_tail(before, &waiter->link);
 }
 
-/* Join the list if the word still has the value. Returns 0, or an error of futex_lock_comparing(). May sleep. */
+/*
+ * Join the list if the word still has the value. Returns 0, or an error of futex_lock_comparing().
+ * May sleep.
+ */
 static long join(struct futex_waiter *waiter, unsigned long address, uint32_t value)
 {
 	long error = futex_lock_comparing(address, value);
@@ -156,8 +161,8 @@ struct futex_timeout {
 };
 
 /*
- * The timeout of FUTEX_WAIT is relative. That of the others is a time since boot or of the wall clock.
- * Returns 0, or an error of time_from_user(). May sleep.
+ * The timeout of FUTEX_WAIT is relative. That of the others is a time since boot or of the wall
+ * clock. Returns 0, or an error of time_from_user(). May sleep.
  */
 static long read_timeout(unsigned int op, const void __user *from, struct futex_timeout *timeout)
 {
@@ -180,8 +185,8 @@ static long read_timeout(unsigned int op, const void __user *from, struct futex_
 }
 
 /*
- * No wakeup is lost. The task sets its state and then checks whether it is on the list. The waker takes
- * it off the list and then looks at the state. Both touch the list under the lock.
+ * No wakeup is lost. The task sets its state and then checks whether it is on the list. The waker
+ * takes it off the list and then looks at the state. Both touch the list under the lock.
  */
 static long futex_wait(unsigned long address, bool private, uint32_t value,
 		       const struct futex_timeout *timeout, uint32_t bits)
@@ -210,8 +215,8 @@ static long futex_wait(unsigned long address, bool private, uint32_t value,
 /* ---- waking ---- */
 
 /*
- * Wake up to nr waiters of `key`, and move up to nr_move others to *to. Returns their total number, or
- * -EINVAL if one of them waits for a lock. futex_lock is held.
+ * Wake up to nr waiters of `key`, and move up to nr_move others to *to. Returns their total number,
+ * or -EINVAL if one of them waits for a lock. futex_lock is held.
  */
 static long wake_locked(const struct futex_key *key, int nr, uint32_t bits, int nr_move,
 			const struct futex_key *to)
@@ -267,8 +272,8 @@ void futex_wake_at_exit(unsigned long address)
 }
 
 /*
- * With `expected`, only if the word at `from` has that value. It is compared under the lock, so that no
- * waiter comes between the comparison and the move.
+ * With `expected`, only if the word at `from` has that value. It is compared under the lock, so
+ * that no waiter comes between the comparison and the move.
  */
 static long futex_requeue(unsigned long from, unsigned long to, bool private, int nr_wake,
 			  int nr_move, const uint32_t *expected)
@@ -334,8 +339,8 @@ static bool compares(const struct wake_op *op, int word)
 }
 
 /*
- * Change the word at once. Returns 0 with futex_lock held and the word's old value in *old, or an error
- * without it. May sleep.
+ * Change the word at once. Returns 0 with futex_lock held and the word's old value in *old, or an
+ * error without it. May sleep.
  */
 static long lock_changing(unsigned long address, const struct wake_op *op, uint32_t *old)
 {
@@ -399,7 +404,10 @@ static bool has_timeout(unsigned int command)
 	return takes_clock(command) || command == FUTEX_WAIT || command == FUTEX_LOCK_PI;
 }
 
-/* The fourth argument is the timeout of operations that have one, and a number for those with two addresses. */
+/*
+ * The fourth argument is the timeout of operations that have one, and a number for those with two
+ * addresses.
+ */
 long sys_futex(unsigned long address, unsigned int op, uint32_t value, unsigned long fourth,
 	       unsigned long address2, uint32_t bits)
 {

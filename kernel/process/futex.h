@@ -6,7 +6,10 @@
 
 #include "kernel/process/inherit.h"
 
-/* The word of a lock with priority inheritance, and of a robust lock: the owner's number, and two flags. */
+/*
+ * The word of a lock with priority inheritance, and of a robust lock: the owner's number, and two
+ * flags.
+ */
 #define FUTEX_WAITERS	 0x80000000u
 #define FUTEX_OWNER_DIED 0x40000000u
 #define FUTEX_TID_MASK	 0x3fffffffu
@@ -48,20 +51,20 @@ static inline bool futex_same(const struct futex_key *a, const struct futex_key 
 /* ---- kernel/process/futex.c ---- */
 
 /*
- * Find the key of a futex. With `always`, a kill does not interrupt it. Returns 0, -EFAULT, -EINVAL, or
- * -ERESTARTSYS if the task is killed. May sleep; takes mm->lock.
+ * Find the key of a futex. With `always`, a kill does not interrupt it. Returns 0, -EFAULT,
+ * -EINVAL, or -ERESTARTSYS if the task is killed. May sleep; takes mm->lock.
  */
 long futex_key_of(unsigned long address, bool private, bool always, struct futex_key *key);
 /*
- * Take futex_lock if the word has the value. Returns 0 with the lock held, or without it -EAGAIN if the
- * word has another value, -EFAULT, or -ERESTARTSYS if the task is killed. May sleep.
+ * Take futex_lock if the word has the value. Returns 0 with the lock held, or without it -EAGAIN if
+ * the word has another value, -EFAULT, or -ERESTARTSYS if the task is killed. May sleep.
  */
 long futex_lock_comparing(unsigned long address, uint32_t value);
 /* Add a waiter to the list. futex_lock is held. */
 void futex_enqueue(struct futex_waiter *waiter);
 /*
- * Wake one waiter of the word at `address`, which has just been written. Works in a task that has been
- * killed, too. May sleep; takes mm->lock.
+ * Wake one waiter of the word at `address`, which has just been written. Works in a task that has
+ * been killed, too. May sleep; takes mm->lock.
  */
 void futex_wake_at_exit(unsigned long address);
 
@@ -78,8 +81,8 @@ long futex_wait_requeue_pi(unsigned long address, bool private, uint32_t value, 
 long futex_requeue_pi(unsigned long address, unsigned long lock, bool private, int nr_wake,
 		      int nr_move, uint32_t value);
 /*
- * The current task ends or, unless `ends`, its program: those that wait for its locks get them. Never
- * sleeps.
+ * The current task ends or, unless `ends`, its program: those that wait for its locks get them.
+ * Never sleeps.
  */
 void futex_leave_pi(bool ends);
 

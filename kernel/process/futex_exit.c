@@ -1,14 +1,17 @@
 /*
  * What a task leaves behind in the memory of its program when it ends, or replaces the program.
  *
- * 1. The word at clear_child_tid is set to zero, and its waiter is woken: pthread_join() waits for that.
- * 2. Robust locks that the task holds are marked: the next owner learns that the last one has died. The
- *    program keeps a list of them in its own memory (set_robust_list(2)). Nothing in that memory is to be
- *    trusted. The list may be endless, and its links may point anywhere.
- * 3. The locks with priority inheritance that others wait for are handed over. Their words are marked first.
- * 4. All this is done although the task may have been killed. An ordinary fault then gives up as soon as
- *    it would have to wait for mm->lock. This wait for it ends: its holder is a thread that is killed
- *    too, or a process that shares the memory and is not, whose own waits a kill of it ends.
+ * 1. The word at clear_child_tid is set to zero, and its waiter is woken: pthread_join() waits for
+ *    that.
+ * 2. Robust locks that the task holds are marked: the next owner learns that the last one has died.
+ *    The program keeps a list of them in its own memory (set_robust_list(2)). Nothing in that
+ *    memory is to be trusted. The list may be endless, and its links may point anywhere.
+ * 3. The locks with priority inheritance that others wait for are handed over. Their words are
+ *    marked first.
+ * 4. All this is done although the task may have been killed. An ordinary fault then gives up as
+ *    soon as it would have to wait for mm->lock. This wait for it ends: its holder is a thread that
+ *    is killed too, or a process that shares the memory and is not, whose own waits a kill of it
+ *    ends.
  */
 #include "kernel/capability.h"
 #include "kernel/process/credentials.h"
@@ -27,7 +30,10 @@ struct robust_list_head { /* in the program's memory, set_robust_list(2) */
 	uint32_t pending; /* a link whose lock is just being taken or given up */
 };
 
-/* ---- access by a task that may have been killed. They return false if there is no such memory. ---- */
+/*
+ * ---- access by a task that may have been killed. They return false if there is no such memory.
+ * ----
+ */
 
 static bool read_always(struct task *task, uintptr_t address, uint32_t *value)
 {

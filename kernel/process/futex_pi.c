@@ -1,27 +1,27 @@
 /*
  * Locks with priority inheritance: FUTEX_LOCK_PI and its relatives.
  *
- * 1. The word of a lock is 0, or it has the number of the task that owns the lock. Programs take and give
- *    up a free lock by themselves. The kernel is called if the lock has an owner already, and by an owner
- *    that finds FUTEX_WAITERS in the word.
- * 2. A waiter for a lock is on the list of futexes (futex.c) and lends its urgency to the owner. All
- *    waiters of a lock lend to the same task.
- * 3. An owner that gives up the lock hands it over: it writes the number of the most urgent waiter to the
- *    word, and takes this waiter off the list, without releasing futex_lock in between. So no other task
- *    finds the lock free, and the word and the list agree.
- * 4. An owner that ends cannot do so, because it knows the keys of its locks, but not where the words are
- *    in its memory. It grants the lock to the waiter, which stays on the list, as the owner, until it has
- *    written the word itself. An owner that ends cannot be missed:
+ * 1. The word of a lock is 0, or it has the number of the task that owns the lock. Programs take
+ *    and give up a free lock by themselves. The kernel is called if the lock has an owner already,
+ *    and by an owner that finds FUTEX_WAITERS in the word.
+ * 2. A waiter for a lock is on the list of futexes (futex.c) and lends its urgency to the owner.
+ *    All waiters of a lock lend to the same task.
+ * 3. An owner that gives up the lock hands it over: it writes the number of the most urgent waiter
+ *    to the word, and takes this waiter off the list, without releasing futex_lock in between. So
+ *    no other task finds the lock free, and the word and the list agree.
+ * 4. An owner that ends cannot do so, because it knows the keys of its locks, but not where the
+ *    words are in its memory. It grants the lock to the waiter, which stays on the list, as the
+ *    owner, until it has written the word itself. An owner that ends cannot be missed:
  *
  *	locker					owner
  *	finds the owner by its number
  *						ends: grants its locks, has no waiters
  *	joins the list, sleeps for ever
  *
- *    The owner sets locks_left in the same step in which it grants its locks, and the locker looks at it
- *    and joins without releasing futex_lock in between.
- * 5. No word is to be trusted. It may name any task. That task is then lent some urgency, and when it ends,
- *    the lock is granted to a waiter, which is all that can happen.
+ *    The owner sets locks_left in the same step in which it grants its locks, and the locker looks
+ *    at it and joins without releasing futex_lock in between.
+ * 5. No word is to be trusted. It may name any task. That task is then lent some urgency, and when
+ *    it ends, the lock is granted to a waiter, which is all that can happen.
  */
 #include "kernel/process/futex.h"
 #include "kernel/process/process.h"
@@ -99,8 +99,8 @@ void futex_leave_pi(bool ends)
 /* ---- taking ---- */
 
 /*
- * Replace the word if it is `seen`. Returns 1, -EAGAIN if it has another value now, or -EFAULT if its page
- * is not there. futex_lock is held.
+ * Replace the word if it is `seen`. Returns 1, -EAGAIN if it has another value now, or -EFAULT if
+ * its page is not there. futex_lock is held.
  */
 static long replace(unsigned long address, uint32_t seen, uint32_t new)
 {
@@ -145,8 +145,8 @@ static long owner_by_number(unsigned long address, uint32_t word, struct task **
 }
 
 /*
- * Take the lock at `address` for `task`. With `waiters`, the word then says that others may wait. futex_lock
- * is held. Returns
+ * Take the lock at `address` for `task`. With `waiters`, the word then says that others may wait.
+ * futex_lock is held. Returns
  *	1		the task owns it
  *	0		it belongs to *owner, and its word says that others wait
  *	-EFAULT		the word is not there: fault it in for writing
@@ -176,8 +176,8 @@ static long take(unsigned long address, const struct futex_key *key, const struc
 }
 
 /*
- * take() has failed, and futex_lock is released. Returns 0 if it is to be called again, or an error for the
- * caller. May sleep.
+ * take() has failed, and futex_lock is released. Returns 0 if it is to be called again, or an error
+ * for the caller. May sleep.
  */
 static long take_again(unsigned long address, long error)
 {
@@ -211,9 +211,9 @@ static bool is_granted(const struct futex_waiter *waiter)
 }
 
 /*
- * Sleep until the waiter owns the lock. Returns 0, -EINTR or -ETIMEDOUT. No wakeup is lost: the task sets
- * its state and then looks whether it is the owner, under the lock. The owner makes it one under the lock,
- * and then looks at its state.
+ * Sleep until the waiter owns the lock. Returns 0, -EINTR or -ETIMEDOUT. No wakeup is lost: the
+ * task sets its state and then looks whether it is the owner, under the lock. The owner makes it
+ * one under the lock, and then looks at its state.
  */
 static long sleep(struct futex_waiter *waiter, uint64_t deadline)
 {
@@ -246,8 +246,8 @@ static long mark_word(unsigned long address)
 }
 
 /*
- * Stop waiting for the lock at `address`, whether the task has got it or not. Returns true if it has, or
- * the lock's word cannot be written, with the reason in *error. May sleep.
+ * Stop waiting for the lock at `address`, whether the task has got it or not. Returns true if it
+ * has, or the lock's word cannot be written, with the reason in *error. May sleep.
  */
 static bool finish(struct futex_waiter *waiter, unsigned long address, long *error)
 {
@@ -278,7 +278,10 @@ static bool finish(struct futex_waiter *waiter, unsigned long address, long *err
 	return waiter->granted;
 }
 
-/* Join the waiters of the lock if it is owned. Returns 0, or 1 if the task owns it, or an error. May sleep. */
+/*
+ * Join the waiters of the lock if it is owned. Returns 0, or 1 if the task owns it, or an error.
+ * May sleep.
+ */
 static long join(struct futex_waiter *waiter, unsigned long address, bool try)
 {
 	struct task *owner;
@@ -315,7 +318,9 @@ long futex_lock_pi(unsigned long address, bool private, bool try, uint64_t deadl
 	error = sleep(&waiter, deadline);
 	if (finish(&waiter, address, &fault))
 		return fault;
-	/* The program has not got the lock, whatever the signal's flags say, so it is to try again. */
+	/*
+	 * The program has not got the lock, whatever the signal's flags say, so it is to try again.
+	 */
 	return error == -EINTR ? -ERESTARTNOINTR : error;
 }
 
@@ -372,8 +377,8 @@ long futex_unlock_pi(unsigned long address, bool private)
 /* ---- condition variables: waiters that are moved to a lock ---- */
 
 /*
- * The list and the lock are two words. A waiter waits at `address`. When it is moved to `lock`, or gets the
- * lock at once, it is as if it had called futex_lock_pi() there.
+ * The list and the lock are two words. A waiter waits at `address`. When it is moved to `lock`, or
+ * gets the lock at once, it is as if it had called futex_lock_pi() there.
  */
 long futex_wait_requeue_pi(unsigned long address, bool private, uint32_t value, uint64_t deadline,
 			   unsigned long lock)

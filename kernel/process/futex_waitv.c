@@ -1,10 +1,10 @@
 /*
  * futex_waitv(2): sleep until one of several words is woken.
  *
- * 1. A waiter for each word is on the list of futexes. The task sleeps until one of them has been taken off,
- *    and then takes off the others.
- * 2. All words are compared, and all waiters join, while futex_lock is held. So no wakeup of one word is lost
- *    while another is still being compared.
+ * 1. A waiter for each word is on the list of futexes. The task sleeps until one of them has been
+ *    taken off, and then takes off the others.
+ * 2. All words are compared, and all waiters join, while futex_lock is held. So no wakeup of one
+ *    word is lost while another is still being compared.
  */
 #include "kernel/process/futex.h"
 #include "kernel/process/timecalls.h"
@@ -55,8 +55,8 @@ static long read_waiters(struct wanted *wanted, unsigned int nr,
 }
 
 /*
- * Join the list for all words if each has its value. Returns 0, -EAGAIN if one has not, or -EFAULT with the
- * word in *missing if its page is not there. Never sleeps.
+ * Join the list for all words if each has its value. Returns 0, -EAGAIN if one has not, or -EFAULT
+ * with the word in *missing if its page is not there. Never sleeps.
  */
 static long join_all(struct wanted *wanted, unsigned int nr, unsigned long *missing)
 {
@@ -78,7 +78,10 @@ static long join_all(struct wanted *wanted, unsigned int nr, unsigned long *miss
 	return error;
 }
 
-/* Returns the number of a word that has been woken, or -1. With `leave`, all waiters leave the list. */
+/*
+ * Returns the number of a word that has been woken, or -1. With `leave`, all waiters leave the
+ * list.
+ */
 static long woken(struct wanted *wanted, unsigned int nr, bool leave)
 {
 	long found = -1;

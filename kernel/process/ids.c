@@ -3,8 +3,8 @@
  *
  * 1. Credentials belong to the process with all its threads. Only its own calls change them. Other
  *    processes may read them without a lock; they never see half of a number.
- * 2. Each call works out the new credentials, checks that they are allowed, and then sets them all at
- *    once. kernel/process/capability.c has the rules for capabilities.
+ * 2. Each call works out the new credentials, checks that they are allowed, and then sets them all
+ *    at once. kernel/process/capability.c has the rules for capabilities.
  * 3. The ids for files follow the effective ones, until setfsuid(2) or setfsgid(2) changes them.
  */
 #include "kernel/capability.h"
@@ -149,7 +149,10 @@ long sys_setregid(uint32_t gid, uint32_t egid)
 	return set_groups_ids(&new);
 }
 
-/* With the capability, all three ids change for good. Others switch between their real and saved id. */
+/*
+ * With the capability, all three ids change for good. Others switch between their real and saved
+ * id.
+ */
 long sys_setuid(uint32_t uid)
 {
 	struct credentials new = *cred();

@@ -1,18 +1,12 @@
 /*
- * The older calls about users and groups, with ids of 16 bits. A larger id is reported as OVERFLOW_ID. The
- * largest number of 16 bits means "no id", as the largest of 32 bits does in the newer calls.
+ * The older calls about users and groups, with ids of 16 bits. A larger id is reported as
+ * OVERFLOW_ID. The largest number of 16 bits means "no id", as the largest of 32 bits does in the
+ * newer calls.
  */
 #include "kernel/process/credentials.h"
 #include "kernel/process/process.h"
 #include "kernel/syscalls.h"
 #include "mm/vm/uaccess.h"
-
-#define OVERFLOW_ID 65534u
-
-static uint16_t narrow(uint32_t id)
-{
-	return id > UINT16_MAX ? OVERFLOW_ID : id;
-}
 
 static uint32_t widen(uint16_t id)
 {
@@ -26,19 +20,19 @@ static const struct credentials *cred(void)
 
 long sys_getuid(void)
 {
-	return narrow(cred()->uid);
+	return id_narrow(cred()->uid);
 }
 long sys_getgid(void)
 {
-	return narrow(cred()->gid);
+	return id_narrow(cred()->gid);
 }
 long sys_geteuid(void)
 {
-	return narrow(cred()->euid);
+	return id_narrow(cred()->euid);
 }
 long sys_getegid(void)
 {
-	return narrow(cred()->egid);
+	return id_narrow(cred()->egid);
 }
 
 long sys_setuid16(uint16_t uid)
@@ -67,17 +61,17 @@ long sys_setresgid16(uint16_t gid, uint16_t egid, uint16_t sgid)
 }
 long sys_setfsuid16(uint16_t uid)
 {
-	return narrow(sys_setfsuid(widen(uid)));
+	return id_narrow(sys_setfsuid(widen(uid)));
 }
 long sys_setfsgid16(uint16_t gid)
 {
-	return narrow(sys_setfsgid(widen(gid)));
+	return id_narrow(sys_setfsgid(widen(gid)));
 }
 
 static long put_three(const uint32_t ids[3], void __user *const to[3])
 {
 	for (unsigned int i = 0; i < 3; i++) {
-		uint16_t id = narrow(ids[i]);
+		uint16_t id = id_narrow(ids[i]);
 
 		if (copy_to_user(to[i], &id, sizeof(id)) < 0)
 			return -EFAULT;
@@ -105,7 +99,7 @@ long sys_getgroups16(int room, void __user *to)
 	if (room < 0 || (room > 0 && (unsigned int)room < nr))
 		return refuse(EINVAL, "the array is too small for the groups");
 	for (unsigned int i = 0; i < nr; i++)
-		groups[i] = narrow(cred()->groups[i]);
+		groups[i] = id_narrow(cred()->groups[i]);
 	if (room && copy_to_user(to, groups, nr * sizeof(groups[0])) < 0)
 		return -EFAULT;
 	return nr;

@@ -1,10 +1,10 @@
 /*
  * Priority inheritance, see inherit.h.
  *
- * inherit_lock guards task->lenders and task->lending. It is below the lock of the callers and tasks_lock,
- * and above the run queues' locks. The urgencies themselves belong to the run queues. They are read here
- * without these locks. That is enough, because each change of one is followed by an update under
- * inherit_lock, and the last of these updates sees all changes.
+ * inherit_lock guards task->lenders and task->lending. It is below the lock of the callers and
+ * tasks_lock, and above the run queues' locks. The urgencies themselves belong to the run queues.
+ * They are read here without these locks. That is enough, because each change of one is followed by
+ * an update under inherit_lock, and the last of these updates sees all changes.
  */
 #include "kernel/process/inherit.h"
 

@@ -1,7 +1,8 @@
 /*
  * Process groups and sessions (POSIX 2.4, "Process Group", and setpgid, setsid).
  *
- * tasks_lock guards pgid and sid of every process. A group exists as long as a process has its number.
+ * tasks_lock guards pgid and sid of every process. A group exists as long as a process has its
+ * number.
  */
 #include "kernel/process/process.h"
 #include "kernel/syscalls.h"
@@ -25,7 +26,7 @@ static long set_group(unsigned int pid, unsigned int pgid)
 		return -ESRCH;
 	if (process != me && process->sid != me->sid)
 		return refuse(EPERM, "the child is in another session");
-	if (process != me && process->execed)
+	if (process != me && process->execs)
 		return refuse(EACCES, "the child already runs another program");
 	if (process->sid == process->pid)
 		return refuse(EPERM, "a session leader stays in its group");

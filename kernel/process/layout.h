@@ -1,9 +1,10 @@
 /*
  * Where the parts of a new program's memory stand.
  *
- * Each program gets places of its own, so that a program that is broken into cannot rely on addresses that
- * were seen in another run. The distances are as large as on Linux/i386. With norandmaps, the
- * personality ADDR_NO_RANDOMIZE, or 0 in /proc/sys/kernel/randomize_va_space, all places are the highest ones, and the program's the lowest.
+ * Each program gets places of its own, so that a program that is broken into cannot rely on
+ * addresses that were seen in another run. The distances are as large as on Linux/i386. With
+ * norandmaps, the personality ADDR_NO_RANDOMIZE, or 0 in /proc/sys/kernel/randomize_va_space, all
+ * places are the highest ones, and the program's the lowest.
  */
 #ifndef KERNEL_PROCESS_LAYOUT_H
 #define KERNEL_PROCESS_LAYOUT_H
@@ -22,8 +23,8 @@ struct layout {
 #define LAYOUT_STACK_GAP_MAX 8192u
 
 /*
- * Choose the places for a program that the current task starts. If the program may give its user other
- * rights (`privileged`), the user's personality does not count. Never sleeps.
+ * Choose the places for a program that the current task starts. If the program may give its user
+ * other rights (`privileged`), the user's personality does not count. Never sleeps.
  */
 void layout_choose(struct layout *layout, bool privileged);
 

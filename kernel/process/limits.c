@@ -2,8 +2,8 @@
  * Limits.
  *
  * 1. Each limit is obeyed where the thing that it limits is made. Limits of time are here.
- * 2. Some are only stored, as on Linux: RLIMIT_RSS and RLIMIT_LOCKS bind nobody there either, and there are
- *    no core dumps (RLIMIT_CORE).
+ * 2. Some are only stored, as on Linux: RLIMIT_RSS and RLIMIT_LOCKS bind nobody there either, and
+ *    there are no core dumps (RLIMIT_CORE).
  */
 #include "kernel/capability.h"
 #include "kernel/process/process.h"
@@ -19,8 +19,8 @@
 /* ---- limits of time: at the soft one a signal each second, at the hard one the end ---- */
 
 /*
- * Returns true if the process is killed. After a signal, the soft limit is one second later. tasks_lock is
- * held.
+ * Returns true if the process is killed. After a signal, the soft limit is one second later.
+ * tasks_lock is held.
  */
 static bool check_time(struct process *process, struct task *task, struct rlimit *limit,
 		       uint64_t used, uint64_t second)
@@ -84,8 +84,9 @@ static bool may_limit(const struct process *process)
 }
 
 /*
- * Get the old limit, and set the new one unless `wanted` is NULL. tasks_lock keeps the two halves of a
- * 64-bit limit together. `tid` is the number of a thread of the process, or 0 for the current one.
+ * Get the old limit, and set the new one unless `wanted` is NULL. tasks_lock keeps the two halves
+ * of a 64-bit limit together. `tid` is the number of a thread of the process, or 0 for the current
+ * one.
  */
 static long set_limit(unsigned int tid, unsigned int resource, const struct rlimit *wanted,
 		      struct rlimit *old)

@@ -1,11 +1,11 @@
 /*
- * membarrier(2): a memory barrier on all CPUs at once, so that the threads that need one often can do
- * without.
+ * membarrier(2): a memory barrier on all CPUs at once, so that the threads that need one often can
+ * do without.
  *
- * 1. A CPU that runs one of the threads is interrupted and passes a barrier. One that does not has passed
- *    a barrier when it switched to another task, and will pass one when it switches back.
- * 2. The expedited commands are for processes that have registered for them. mm->barriers has a bit for each
- *    kind, which fork copies and exec clears.
+ * 1. A CPU that runs one of the threads is interrupted and passes a barrier. One that does not has
+ *    passed a barrier when it switched to another task, and will pass one when it switches back.
+ * 2. The expedited commands are for processes that have registered for them. mm->barriers has a bit
+ *    for each kind, which fork copies and exec clears.
  */
 #include "kernel/atomic.h"
 #include "kernel/syscalls.h"

@@ -2,11 +2,16 @@
  * Choosing and killing the process that has to give way when memory has run out. The policy is in
  * kernel/process/oom.h.
  *
- * 1. tasks_lock guards the choice, and every process's oom_victim. A task's mm is read under it: the
- *    task clears it under tasks_lock before it drops its reference.
- * 2. One victim at a time. Another one is chosen only if the last one has not released its memory for
- *    VICTIM_NS.
+ * 1. tasks_lock guards the choice, and every process's oom_victim. A task's mm is read under it:
+ *    the task clears it under tasks_lock before it drops its reference.
+ * 2. One victim at a time. Another one is chosen only if the last one has not released its memory
+ *    for VICTIM_NS.
  * 3. `released` counts the tasks of victims that have given up their memory. A waiter compares it.
+ * 4. An allocation may fail just before a victim releases its memory, and ask for another victim
+ *    just after that. So a task chooses a victim only if it has looked at `released` before its
+ *    last try, and the count has not changed since then. Otherwise it tries once more. The task
+ *    keeps the count that it saw (task->oom_seen) for as long as it lives: if it is the same now,
+ *    no victim has released memory since an earlier allocation, and so none since the last try.
  */
 #include "kernel/process/oom.h"
 #include "kernel/init.h"
@@ -25,11 +30,10 @@
 #define WAIT_NS NSEC_PER_SEC /* the longest wait while the caller may hold locks */
 
 static struct wait_queue release_queue = WAIT_QUEUE_INIT(release_queue);
-static struct atomic released;
+static struct atomic released; /* written under tasks_lock */
 
 void (*oom_count_rings)(void);
 bool (*oom_write_back)(void);
-struct task *oom_writer;
 
 static uint64_t victim_since; /* when the last victim was killed; tasks_lock */
 
@@ -64,8 +68,8 @@ static unsigned int held(struct process *process, struct holding *holding)
 }
 
 /*
- * Init, kernel tasks and processes that have ended are no candidates: they count for 0 pages. So does a
- * process that is exempt.
+ * Init, kernel tasks and processes that have ended are no candidates: they count for 0 pages. So
+ * does a process that is exempt.
  */
 static unsigned int pages_of(struct process *process)
 {
@@ -189,9 +193,20 @@ static void kill_victim(struct process *victim)
 
 enum verdict {
 	OOM_WAIT,   /* a victim is about to release its memory */
+	OOM_RETRY,  /* a victim has released it, perhaps after the last try */
 	OOM_SELF,   /* the current process holds most */
 	OOM_NOBODY, /* nobody can be killed */
 };
+
+/* May a victim have released memory since the last try of the current task? tasks_lock is held. */
+static bool released_since_last_try(void)
+{
+	int now = atomic_read(&released);
+	bool changed = now != current->oom_seen;
+
+	current->oom_seen = now;
+	return changed;
+}
 
 /* Find out who has to give way, and kill it if it is not the current process. */
 static enum verdict find_victim(bool kill_self)
@@ -201,15 +216,19 @@ static enum verdict find_victim(bool kill_self)
 	enum verdict verdict = OOM_WAIT;
 
 	victim = dying();
-	if (!victim) {
+	if (victim) {
+		verdict = victim == self ? OOM_SELF : OOM_WAIT;
+	} else if (released_since_last_try()) {
+		verdict = OOM_RETRY;
+	} else {
 		victim = choose();
 		if (victim && (victim != self || kill_self))
 			kill_victim(victim);
+		if (!victim)
+			verdict = OOM_NOBODY;
+		else if (victim == self)
+			verdict = OOM_SELF;
 	}
-	if (!victim)
-		verdict = OOM_NOBODY;
-	else if (victim == self)
-		verdict = OOM_SELF;
 	spin_unlock_irqrestore(&tasks_lock, flags);
 	return verdict;
 }
@@ -217,8 +236,8 @@ static enum verdict find_victim(bool kill_self)
 /* ---- waiting ---- */
 
 /*
- * Wait until a victim has released memory after `before` was read, for at most WAIT_NS. Returns false
- * after that time, or if the current task is killed.
+ * Wait until a victim has released memory after `before` was read, for at most WAIT_NS. Returns
+ * false after that time, or if the current task is killed.
  *
  *	waiter				victim
  *	looks at `released`
@@ -247,17 +266,19 @@ static bool wait_for_release(int before)
 static bool last_resort(void)
 {
 	int before = atomic_read(&released);
+	enum verdict verdict;
 
-	if (!init_process || kill_pending() || current == oom_writer)
+	if (!init_process || kill_pending() || current->writes_for_memory)
 		return false;
 	if (oom_write_back && oom_write_back())
 		return true;
-	return find_victim(false) == OOM_WAIT && wait_for_release(before);
+	verdict = find_victim(false);
+	return verdict == OOM_RETRY || (verdict == OOM_WAIT && wait_for_release(before));
 }
 
 /*
- * Is there memory, so that a fault would find some if it were tried again? Another task may have freed
- * it meanwhile.
+ * Is there memory, so that a fault would find some if it were tried again? Another task may have
+ * freed it meanwhile.
  */
 static bool memory_is_there(void)
 {
@@ -270,11 +291,13 @@ static bool memory_is_there(void)
 void oom_fault(void)
 {
 	int before = atomic_read(&released);
+	enum verdict verdict;
 
 	if (memory_is_there())
 		return;
+	verdict = find_victim(true);
 	/* If only init is left, it waits for another task to free something. */
-	if (find_victim(true) != OOM_SELF)
+	if (verdict != OOM_SELF && verdict != OOM_RETRY)
 		wait_for_release(before);
 }
 
@@ -286,10 +309,10 @@ void oom_released(void)
 	if (!READ_ONCE(process->oom_victim))
 		return;
 	flags = spin_lock_irqsave(&tasks_lock);
+	atomic_inc(&released);
 	if (process->nr_running == 0)
 		process->oom_victim = false;
 	spin_unlock_irqrestore(&tasks_lock, flags);
-	atomic_inc(&released);
 	wake_all(&release_queue);
 }
 

@@ -2,10 +2,12 @@
  * personality(2): the kind of system that a thread's programs expect.
  *
  * 1. A thread inherits its personality from the thread that created it, and keeps it across exec. A
- *    program that gives its caller other rights starts without the flags that weaken its protection.
- * 2. Every value is kept and told, as on Linux. Its lowest byte, the kind of system, changes nothing: programs of other
- *    systems do not run here. Of the flags, those in personality.h are obeyed. The others describe what this kernel does
- *    anyway, or concern what it does not have, such as a mapping of the first page.
+ *    program that gives its caller other rights starts without the flags that weaken its
+ *    protection.
+ * 2. Every value is kept and told, as on Linux. Its lowest byte, the kind of system, changes
+ *    nothing: programs of other systems do not run here. Of the flags, those in personality.h are
+ *    obeyed. The others describe what this kernel does anyway, or concern what it does not have,
+ *    such as a mapping of the first page.
  */
 #include "kernel/process/personality.h"
 #include "kernel/syscalls.h"

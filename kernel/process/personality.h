@@ -13,8 +13,9 @@
 	0x04000000u /* select and poll do not write back what is left of the timeout */
 
 /*
- * Set the current thread's personality for the program that exec starts. It stays as it is, but if the
- * program has other rights than its caller (`secure`), it starts without ADDR_NO_RANDOMIZE and READ_IMPLIES_EXEC. Never sleeps.
+ * Set the current thread's personality for the program that exec starts. It stays as it is, but if
+ * the program has other rights than its caller (`secure`), it starts without ADDR_NO_RANDOMIZE and
+ * READ_IMPLIES_EXEC. Never sleeps.
  */
 void personality_exec(bool secure);
 

@@ -1,24 +1,20 @@
 /*
  * How urgent tasks are, and where they run: nice values, scheduling policies, and sets of CPUs.
  *
- * 1. kernel/sched.c obeys all that is set here. SCHED_BATCH is the same as SCHED_OTHER there.
- * 2. A user may change the tasks of the same user. To make a task more urgent takes root, or a limit
- *    (RLIMIT_NICE, RLIMIT_RTPRIO) that allows it.
+ * 1. kernel/sched.c obeys all that is set here.
+ * 2. A user may change the tasks of the same user. To make a task more urgent takes root, or a
+ *    limit (RLIMIT_NICE, RLIMIT_RTPRIO) that allows it.
  * 3. tasks_lock keeps the tasks that are looked at and changed.
  */
 #include "kernel/capability.h"
 #include "kernel/process/inherit.h"
+#include "kernel/process/priority.h"
 #include "kernel/process/process.h"
 #include "kernel/process/timecalls.h"
 #include "kernel/syscalls.h"
 #include "mm/vm/uaccess.h"
 
 #define RESET_ON_FORK 0x40000000u /* SCHED_RESET_ON_FORK, in the policy */
-
-static bool is_urgent(int policy)
-{
-	return policy == SCHED_FIFO || policy == SCHED_RR;
-}
 
 /* May the current process change this task? */
 static bool may_change(const struct task *task)
@@ -47,8 +43,6 @@ static struct task *find(int tid)
 }
 
 /* ---- nice values ---- */
-
-enum { PRIO_PROCESS, PRIO_PGRP, PRIO_USER };
 
 /* Does `which` and `who` mean the task? `who` is not 0, except that a user may be root. */
 static bool is_meant(const struct task *task, unsigned int which, unsigned int who)
@@ -79,14 +73,15 @@ static long set_nice(struct task *task, int nice)
 	return 0;
 }
 
-/* Call `act` for each task that is meant. Returns the number of tasks. tasks_lock is held. */
-static unsigned int for_each_meant(unsigned int which, unsigned int who,
-				   void (*act)(struct task *, void *), void *context)
+unsigned int for_each_meant(unsigned int which, unsigned int who,
+			    void (*act)(struct task *, void *), void *context)
 {
+	unsigned int nr = 0, flags = spin_lock_irqsave(&tasks_lock);
 	struct process *process;
 	struct task *task;
-	unsigned int nr = 0;
 
+	if (who == 0)
+		who = own_number(which);
 	list_for_each(process, &all_processes, all_link) {
 		list_for_each(task, &process->threads, thread_link) {
 			if (!is_meant(task, which, who))
@@ -95,6 +90,7 @@ static unsigned int for_each_meant(unsigned int which, unsigned int who,
 			nr++;
 		}
 	}
+	spin_unlock_irqrestore(&tasks_lock, flags);
 	return nr;
 }
 
@@ -122,13 +118,11 @@ static void find_lowest(struct task *task, void *context)
 long sys_setpriority(unsigned int which, unsigned int who, int nice)
 {
 	struct nice_request request = { .nice = MAX(NICE_MIN, MIN(nice, NICE_MAX)) };
-	unsigned int flags, nr;
+	unsigned int nr;
 
 	if (which > PRIO_USER)
 		return refuse(EINVAL, "neither a process, nor a group, nor a user");
-	flags = spin_lock_irqsave(&tasks_lock);
-	nr = for_each_meant(which, who ? who : own_number(which), set_one, &request);
-	spin_unlock_irqrestore(&tasks_lock, flags);
+	nr = for_each_meant(which, who, set_one, &request);
 	return nr == 0 ? -ESRCH : request.error;
 }
 
@@ -136,13 +130,11 @@ long sys_setpriority(unsigned int which, unsigned int who, int nice)
 long sys_getpriority(unsigned int which, unsigned int who)
 {
 	int lowest = NICE_MAX;
-	unsigned int flags, nr;
+	unsigned int nr;
 
 	if (which > PRIO_USER)
 		return refuse(EINVAL, "neither a process, nor a group, nor a user");
-	flags = spin_lock_irqsave(&tasks_lock);
-	nr = for_each_meant(which, who ? who : own_number(which), find_lowest, &lowest);
-	spin_unlock_irqrestore(&tasks_lock, flags);
+	nr = for_each_meant(which, who, find_lowest, &lowest);
 	return nr == 0 ? -ESRCH : 20 - lowest;
 }
 
@@ -161,7 +153,7 @@ long sys_nice(int increment)
 static bool policy_exists(int policy)
 {
 	return policy == SCHED_OTHER || policy == SCHED_BATCH || policy == SCHED_IDLE ||
-	       is_urgent(policy);
+	       policy_is_urgent(policy);
 }
 
 /* Does root have to ask for this? */
@@ -169,7 +161,7 @@ static bool needs_root(const struct task *task, const struct scheduling *wanted,
 {
 	uint64_t limit = task->process->limits[RLIMIT_RTPRIO].soft;
 
-	if (is_urgent(wanted->policy)) {
+	if (policy_is_urgent(wanted->policy)) {
 		if (wanted->policy != task->policy && limit == 0)
 			return true;
 		if (wanted->urgency > task->own_urgency && wanted->urgency > limit)
@@ -192,7 +184,8 @@ static long check(const struct task *task, const struct scheduling *wanted, bool
 {
 	if (!policy_exists(wanted->policy))
 		return refuse(EINVAL, "a scheduling policy that is not supported");
-	if (wanted->urgency > URGENCY_MAX || is_urgent(wanted->policy) != (wanted->urgency != 0))
+	if (wanted->urgency > URGENCY_MAX ||
+	    policy_is_urgent(wanted->policy) != (wanted->urgency != 0))
 		return refuse(EINVAL, "a priority that the policy does not have");
 	if (!may_change(task) || (!capable(CAP_SYS_NICE) && needs_root(task, wanted, reset)))
 		return refuse(EPERM, "only root may make a task so urgent");
@@ -299,14 +292,14 @@ long sys_sched_get_priority_max(int policy)
 {
 	if (!policy_exists(policy))
 		return refuse(EINVAL, "a scheduling policy that is not supported");
-	return is_urgent(policy) ? URGENCY_MAX : 0;
+	return policy_is_urgent(policy) ? URGENCY_MAX : 0;
 }
 
 long sys_sched_get_priority_min(int policy)
 {
 	if (!policy_exists(policy))
 		return refuse(EINVAL, "a scheduling policy that is not supported");
-	return is_urgent(policy) ? 1 : 0;
+	return policy_is_urgent(policy) ? 1 : 0;
 }
 
 long sys_sched_rr_get_interval(int tid, void __user *to)
@@ -377,7 +370,8 @@ long sys_sched_setattr(int tid, void __user *from, unsigned int flags)
 			    attributes.urgency },
 		.reset = attributes.flags & ATTR_RESET,
 		.keep_policy = attributes.flags & ATTR_KEEP_POLICY,
-		.keep_nice = attributes.flags & ATTR_KEEP_PARAM || is_urgent(attributes.policy),
+		.keep_nice =
+			attributes.flags & ATTR_KEEP_PARAM || policy_is_urgent(attributes.policy),
 		.keep_urgency = attributes.flags & ATTR_KEEP_PARAM,
 	};
 	return set_scheduling(tid, &request);
@@ -396,111 +390,12 @@ long sys_sched_getattr(int tid, void __user *to, unsigned int size, unsigned int
 	if (task) {
 		attributes.policy = task->policy;
 		attributes.flags = task->reset_on_fork ? ATTR_RESET : 0;
-		attributes.nice = is_urgent(task->policy) ? 0 : task->nice;
+		attributes.nice = policy_is_urgent(task->policy) ? 0 : task->nice;
 		attributes.urgency = task->own_urgency;
 		attributes.highest_use = 1024;
 	}
 	spin_unlock_irqrestore(&tasks_lock, lock_flags);
 	return task ? copy_to_user(to, &attributes, attributes.size) : -ESRCH;
-}
-
-/* ---- priorities of disk requests. They are kept, but all requests are served in turn. ---- */
-
-enum { IO_NONE, IO_REALTIME, IO_BEST_EFFORT, IO_IDLE };
-#define IO_CLASS_SHIFT 13
-#define IO_LEVELS      8u
-
-/* The class of the task, or the one that follows from how it is scheduled. Lower is more urgent. */
-static unsigned int io_priority_of(const struct task *task)
-{
-	unsigned int class = is_urgent(task->policy)	  ? IO_REALTIME
-			     : task->policy == SCHED_IDLE ? IO_IDLE
-							  : IO_BEST_EFFORT;
-
-	if (task->io_priority >> IO_CLASS_SHIFT)
-		return task->io_priority;
-	return class << IO_CLASS_SHIFT | (unsigned int)(task->nice - NICE_MIN) / 5;
-}
-
-struct io_request {
-	unsigned int priority;
-	long error;
-};
-
-static void set_io(struct task *task, void *context)
-{
-	struct io_request *request = context;
-	const struct credentials *own = &current->process->cred, *other = &task->process->cred;
-
-	if (own->euid != other->uid && own->uid != other->uid && !capable(CAP_SYS_NICE))
-		request->error = refuse(EPERM, "a task of another user");
-	else
-		task->io_priority = request->priority;
-}
-
-static void find_own(struct task *task, void *context)
-{
-	*(unsigned int *)context = task->io_priority;
-}
-
-static void find_most_urgent(struct task *task, void *context)
-{
-	unsigned int *found = context;
-
-	*found = MIN(*found, io_priority_of(task));
-}
-
-static long check_io(unsigned int priority)
-{
-	unsigned int level = priority & ((1u << IO_CLASS_SHIFT) - 1);
-
-	switch (priority >> IO_CLASS_SHIFT) {
-	case IO_REALTIME:
-		if (!capable(CAP_SYS_ADMIN) && !capable(CAP_SYS_NICE))
-			return refuse(EPERM, "only root may take this class");
-		break;
-	case IO_BEST_EFFORT:
-	case IO_IDLE:
-		break;
-	case IO_NONE:
-		return level ? refuse(EINVAL, "a level without a class") : 0;
-	default:
-		return refuse(EINVAL, "no such class");
-	}
-	return level >= IO_LEVELS && priority >> IO_CLASS_SHIFT != IO_IDLE
-		       ? refuse(EINVAL, "no such level")
-		       : 0;
-}
-
-/* `which` is one more than for setpriority(2). */
-long sys_ioprio_set(unsigned int which, unsigned int who, unsigned int priority)
-{
-	struct io_request request = { .priority = priority };
-	unsigned int flags, nr;
-	long error = check_io(priority);
-
-	if (error)
-		return error;
-	if (which - 1 > PRIO_USER)
-		return refuse(EINVAL, "neither a process, nor a group, nor a user");
-	flags = spin_lock_irqsave(&tasks_lock);
-	nr = for_each_meant(which - 1, who ? who : own_number(which - 1), set_io, &request);
-	spin_unlock_irqrestore(&tasks_lock, flags);
-	return nr == 0 ? -ESRCH : request.error;
-}
-
-/* Of one task, the result is what was set. Of several, it is the most urgent one that counts. */
-long sys_ioprio_get(unsigned int which, unsigned int who)
-{
-	unsigned int flags, nr, found = UINT32_MAX;
-
-	if (which - 1 > PRIO_USER)
-		return refuse(EINVAL, "neither a process, nor a group, nor a user");
-	flags = spin_lock_irqsave(&tasks_lock);
-	nr = for_each_meant(which - 1, who ? who : own_number(which - 1),
-			    which - 1 == PRIO_PROCESS ? find_own : find_most_urgent, &found);
-	spin_unlock_irqrestore(&tasks_lock, flags);
-	return nr == 0 ? -ESRCH : (long)found;
 }
 
 /* ---- CPUs ---- */

@@ -2,8 +2,8 @@
  * Creating and finding processes, and their numbers.
  *
  * 1. A number is in use as long as a task, a process (even a zombie), a group or a session has it.
- * 2. A process has one reference for its place in the tree, which is dropped when it is reaped. It has
- *    one more for each of its tasks, which is dropped when the task is freed.
+ * 2. A process has one reference for its place in the tree, which is dropped when it is reaped. It
+ *    has one more for each of its tasks, which is dropped when the task is freed.
  * 3. tasks_lock guards the list and the tree of processes.
  */
 #include "kernel/process/process.h"
@@ -22,9 +22,12 @@ struct list all_processes = LIST_INIT(all_processes);
 static struct tree_node *by_number; /* the same processes, by pid; tasks_lock */
 struct process *init_process;
 
+uint32_t threads_max;
+static unsigned int nr_threads;		  /* that count for threads_max; tasks_lock */
 static unsigned int last_number;	  /* handed out most recently; tasks_lock */
 static unsigned int free_until = PID_MAX; /* the numbers between these two are free; tasks_lock */
 SLAB_CACHE(process_cache, "process", struct process, 0);
+SLAB_CACHE(handlers_cache, "signal_handlers", struct signal_handlers, 0);
 
 struct task *task_find_locked(unsigned int tid)
 {
@@ -78,8 +81,10 @@ struct process *process_find(unsigned int pid)
 
 void process_put(struct process *process)
 {
-	if (atomic_dec_and_test(&process->refs))
-		slab_free(process_cache, process);
+	if (!atomic_dec_and_test(&process->refs))
+		return;
+	signal_handlers_put(process->handlers);
+	slab_free(process_cache, process);
 }
 
 static void leave_process(struct task *task)
@@ -110,12 +115,34 @@ bool process_group_orphaned(unsigned int pgid, const struct process *leaving)
 
 /* ---- making processes ---- */
 
-struct process *process_create(void)
+struct signal_handlers *signal_handlers_create(void)
+{
+	struct signal_handlers *handlers = slab_alloc(handlers_cache, ALLOC_ZERO);
+
+	if (handlers)
+		atomic_set(&handlers->refs, 1);
+	return handlers;
+}
+
+void signal_handlers_put(struct signal_handlers *handlers)
+{
+	if (atomic_dec_and_test(&handlers->refs))
+		slab_free(handlers_cache, handlers);
+}
+
+struct process *process_create(struct signal_handlers *shared)
 {
 	struct process *process = slab_alloc(process_cache, ALLOC_ZERO);
 
 	if (!process)
 		return NULL;
+	if (shared)
+		atomic_inc(&shared->refs);
+	process->handlers = shared ? shared : signal_handlers_create();
+	if (!process->handlers) {
+		slab_free(process_cache, process);
+		return NULL;
+	}
 	atomic_set(&process->refs, 1);
 	list_init(&process->all_link);
 	list_init(&process->threads);
@@ -141,9 +168,10 @@ static void set_first_limits(struct rlimit *limits)
 	limits[RLIMIT_NOFILE] = (struct rlimit){ 1024, 65536 };
 	limits[RLIMIT_MSGQUEUE] = (struct rlimit){ 819200, 819200 };
 	limits[RLIMIT_MEMLOCK] = (struct rlimit){ 8u << 20, 8u << 20 };
-	/* Kernel stacks of all a user's tasks may take up to a 16th of memory. */
+	/* Kernel stacks may take up to an 8th of memory, and those of a user's tasks half of it. */
 	memory_stats(&memory);
 	tasks = memory.total / (KERNEL_STACK_SIZE / PAGE_SIZE) / 16;
+	threads_max = 2 * tasks;
 	limits[RLIMIT_NPROC] = (struct rlimit){ tasks, tasks };
 	limits[RLIMIT_SIGPENDING] = limits[RLIMIT_NPROC];
 }
@@ -161,6 +189,7 @@ static void inherit(struct process *process, struct process *parent)
 	process->parent = parent;
 	process->parent_pid = parent->pid;
 	process->maker = current->tid;
+	process->parent_execs = parent->execs;
 	process->pgid = parent->pgid;
 	process->sid = parent->sid;
 	process->tty = parent->tty;
@@ -168,7 +197,9 @@ static void inherit(struct process *process, struct process *parent)
 	process->undumpable = parent->undumpable;
 	process->thp_disabled = parent->thp_disabled;
 	process->oom_adjust = parent->oom_adjust;
-	memcpy(process->actions, parent->actions, sizeof(process->actions));
+	if (process->handlers != parent->handlers)
+		memcpy(process->handlers->actions, parent->handlers->actions,
+		       sizeof(process->handlers->actions));
 	memcpy(process->limits, parent->limits, sizeof(process->limits));
 	process->measured = limits_measure(process);
 	list_add_tail(&parent->children, &process->sibling);
@@ -206,9 +237,9 @@ static unsigned int next_in_use(unsigned int from)
 }
 
 /*
- * Returns a free number, or 0 if there is none. Numbers are handed out in a circle, so that a number is
- * not reused soon. All numbers come from here, so those that were found free stay free until they are
- * handed out, and the processes are searched only when there is none left.
+ * Returns a free number, or 0 if there is none. Numbers are handed out in a circle, so that a
+ * number is not reused soon. All numbers come from here, so those that were found free stay free
+ * until they are handed out, and the processes are searched only when there is none left.
  */
 static unsigned int number_alloc(void)
 {
@@ -222,7 +253,9 @@ static unsigned int number_alloc(void)
 	return ++last_number;
 }
 
-/* How many tasks a user has. A process that has ended, but has not been waited for, counts as one. */
+/*
+ * How many tasks a user has. A process that has ended, but has not been waited for, counts as one.
+ */
 static unsigned int tasks_of_user(uint32_t uid)
 {
 	struct process *process;
@@ -250,6 +283,8 @@ int process_link(struct task *task)
 	unsigned int number;
 
 	lockdep_held(&tasks_lock);
+	if (task != current && nr_threads >= READ_ONCE(threads_max))
+		return refuse(EAGAIN, "there are as many tasks as threads-max allows");
 	if (task != current && !may_add_task())
 		return refuse(EAGAIN, "the user has as many tasks as RLIMIT_NPROC allows");
 	number = number_alloc();
@@ -270,7 +305,14 @@ int process_link(struct task *task)
 	list_add_tail(&process->threads, &task->thread_link);
 	process->nr_threads++;
 	process->nr_running++;
+	nr_threads++;
 	return 0;
+}
+
+void process_lost_thread(void)
+{
+	lockdep_held(&tasks_lock);
+	nr_threads--;
 }
 
 void process_unlink(struct process *process)
@@ -279,6 +321,7 @@ void process_unlink(struct process *process)
 	list_del(&process->sibling);
 	list_del(&process->all_link);
 	tree_remove(&by_number, &process->by_number);
+	nr_threads--;
 	/* /proc may hold a reference to the process for longer than its parent lives. */
 	process->parent = NULL;
 	process_put(process);
@@ -289,6 +332,7 @@ void process_tell_end(struct process *process)
 	struct task *leader = process->held_leader;
 	const struct signal_action *action;
 	int status = process->exit_status, killer = status & 0x7f;
+	int signo = process_exit_signal(process);
 
 	lockdep_held(&tasks_lock);
 	if (process->nr_threads || process->held > (leader ? 1u : 0u))
@@ -298,9 +342,9 @@ void process_tell_end(struct process *process)
 		ptrace_tell_end(leader);
 		return;
 	}
-	action = &process->parent->actions[SIGCHLD - 1];
-	process_notify_parent(process, killer ? CLD_KILLED : CLD_EXITED,
+	action = signal_action_of(process->parent, SIGCHLD);
+	process_notify_parent(process, signo, killer ? CLD_KILLED : CLD_EXITED,
 			      killer ? killer : status >> 8 & 0xff);
-	if (action->handler == SIG_IGN || (action->flags & SA_NOCLDWAIT))
+	if (signo == SIGCHLD && (action->handler == SIG_IGN || (action->flags & SA_NOCLDWAIT)))
 		process_unlink(process);
 }

@@ -1,9 +1,14 @@
 /*
- * process_vm_readv(2) and process_vm_writev(2): copy between the caller's memory and that of another process.
+ * process_vm_readv(2) and process_vm_writev(2): copy between the caller's memory and that of
+ * another process. process_madvise(2): advice about the memory of another process.
  *
- * The address space is looked up before the caller's rights are checked. If exec changes the program in between, the
- * rights are checked against the new program (process->changing), or the bytes are those of the old one.
+ * The address space is looked up before the caller's rights are checked. If exec changes the
+ * program in between, the rights are checked against the new program (process->changing), or the
+ * bytes are those of the old one.
  */
+#include "fs/proc/pidfd.h"
+#include "fs/proc/proc.h"
+#include "kernel/capability.h"
 #include "kernel/process/credentials.h"
 #include "kernel/process/process.h"
 #include "kernel/syscalls.h"
@@ -46,7 +51,10 @@ static ssize_t copy_piece(struct mm *mm, struct iter *local, uintptr_t at, size_
 	return n ? (ssize_t)n : -EFAULT;
 }
 
-/* Copy until one side ends, or memory is not there. Returns the number of bytes, or an error if there are none. */
+/*
+ * Copy until one side ends, or memory is not there. Returns the number of bytes, or an error if
+ * there are none.
+ */
 static ssize_t copy_all(struct mm *mm, struct iter *local, struct iter *remote, char *page,
 			bool write)
 {
@@ -114,4 +122,69 @@ long sys_process_vm_writev(int pid, const struct iovec __user *own, unsigned int
 			   unsigned long flags)
 {
 	return process_vm(pid, own, nr_own, other, nr_other, flags, true);
+}
+
+/* ---- advice ---- */
+
+/* Give advice about all ranges. Returns the number of bytes, or an error if there are none. */
+static ssize_t advise_all(struct mm *mm, struct iter *ranges, int advice)
+{
+	ssize_t done = 0;
+	long error = 0;
+
+	while (ranges->left && !error) {
+		size_t len = iter_piece(ranges);
+
+		error = mm_advise(mm, (uintptr_t)ranges->at, len, advice);
+		if (!error) {
+			iter_advance(ranges, len);
+			done += len;
+		}
+	}
+	return done ? done : error;
+}
+
+/* Of another process, only what it would not notice: reading ahead, and letting pages go. */
+static long advise_process(struct process *process, struct iter *ranges, int advice)
+{
+	struct mm *mm;
+	long result;
+
+	if (!advice_is_for_others(advice))
+		return refuse(EINVAL, "advice that is only for one's own memory");
+	mm = process_mm(process);
+	if (!mm)
+		return -ESRCH;
+	if (mm != current->mm && !process_may_inspect(process))
+		result = -EACCES;
+	else if (!capable(CAP_SYS_NICE))
+		result = -EPERM;
+	else
+		result = advise_all(mm, ranges, advice);
+	mm_put(mm);
+	return result;
+}
+
+long sys_process_madvise(unsigned int pidfd, const struct iovec __user *ranges, unsigned int nr,
+			 int advice, unsigned int flags)
+{
+	struct iovec fast[IOV_FAST], *heap = NULL;
+	struct process *process;
+	struct iter iter;
+	unsigned int unused;
+	long result;
+
+	if (flags)
+		return refuse(EINVAL, "an unknown flag");
+	result = iter_import(&iter, ranges, nr, fast, &heap);
+	if (result == 0) {
+		process = pidfd_process(pidfd, &unused);
+		result = PTR_ERR(process);
+		if (!IS_ERR(process)) {
+			result = advise_process(process, &iter, advice);
+			process_put(process);
+		}
+	}
+	kfree(heap);
+	return result;
 }

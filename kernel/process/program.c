@@ -57,8 +57,9 @@ static ssize_t open_program(struct program *program, struct first_bytes *first, 
 }
 
 /*
- * Note whose rights the program gives. The lock keeps the mode and the owner together: if root takes a
- * file over, the new owner must not be seen with the old mode. Returns 0 or -ERESTARTSYS. May sleep.
+ * Note whose rights the program gives. The lock keeps the mode and the owner together: if root
+ * takes a file over, the new owner must not be seen with the old mode. Returns 0 or -ERESTARTSYS.
+ * May sleep.
  */
 static int note_rights(struct program *program)
 {
@@ -101,11 +102,10 @@ static char *skip(char *at, bool blanks)
 /* "#! interpreter argument" */
 static int parse_script(struct script *script, const struct first_bytes *first)
 {
-	char *at = memcpy(script->line, first->bytes, sizeof(script->line));
+	char *at = memcpy(script->line, first->bytes, SCRIPT_LINE_MAX);
 	char *end = strchr(at, '\n');
+	bool cut = !end && strlen(at) == SCRIPT_LINE_MAX;
 
-	if (!end && strlen(at) == ELF_FIRST_BYTES)
-		return refuse(ENOEXEC, "the #! line is too long");
 	if (!end)
 		end = at + strlen(at);
 	while (end > at + 2 && is_blank(end[-1]))
@@ -115,6 +115,8 @@ static int parse_script(struct script *script, const struct first_bytes *first)
 	if (!*at)
 		return refuse(ENOEXEC, "the #! line names no interpreter");
 	at = skip(at, false);
+	if (!*at && cut)
+		return refuse(ENOEXEC, "the interpreter's name is too long");
 	if (*at) {
 		*at++ = '\0';
 		script->argument = skip(at, true);
@@ -122,19 +124,35 @@ static int parse_script(struct script *script, const struct first_bytes *first)
 	return 0;
 }
 
-static int find(struct program *program, struct script *script, struct first_bytes *first,
-		const char *path, const struct path *at)
+/*
+ * The file that was opened, of which `len` bytes have been read, may be a script. Open its
+ * interpreter instead, and so on. Returns how many bytes of the last one were read, or an error.
+ */
+static ssize_t follow_scripts(struct program *program, struct scripts *scripts,
+			      struct first_bytes *first, ssize_t len)
 {
-	ssize_t len = at ? open_at(program, first, at) : open_program(program, first, path);
-	int error;
+	while (len >= 2 && memcmp(first->bytes, "#!", 2) == 0) {
+		struct script *script = &scripts->chain[scripts->nr];
+		int error;
 
-	if (len >= 2 && memcmp(first->bytes, "#!", 2) == 0) {
+		if (scripts->nr == SCRIPTS_MAX)
+			return refuse(ELOOP, "too many scripts are each other's interpreters");
 		error = parse_script(script, first);
 		if (error < 0)
 			return error;
+		scripts->nr++;
 		program_put(program);
 		len = open_program(program, first, script->interpreter);
 	}
+	return len;
+}
+
+static int find(struct program *program, struct scripts *scripts, struct first_bytes *first,
+		const char *path, const struct path *at)
+{
+	ssize_t len = at ? open_at(program, first, at) : open_program(program, first, path);
+
+	len = follow_scripts(program, scripts, first, len);
 	if (len < 0)
 		return len;
 	if (check(program, first, len) < 0)
@@ -147,7 +165,7 @@ static int find(struct program *program, struct script *script, struct first_byt
 	return note_rights(program);
 }
 
-int program_find(struct program *program, struct script *script, const char *path,
+int program_find(struct program *program, struct scripts *scripts, const char *path,
 		 const struct path *at)
 {
 	struct first_bytes *first = kmalloc(sizeof(*first), 0);
@@ -155,7 +173,7 @@ int program_find(struct program *program, struct script *script, const char *pat
 
 	if (!first)
 		return -ENOMEM;
-	error = find(program, script, first, path, at);
+	error = find(program, scripts, first, path, at);
 	kfree(first);
 	return error;
 }

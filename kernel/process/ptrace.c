@@ -1,8 +1,9 @@
 /*
  * The requests of ptrace(2). See kernel/process/ptrace.h for tracees and their states.
  *
- * A request other than TRACEME, ATTACH, SEIZE, INTERRUPT and KILL wants a tracee that is stopped. It is frozen while
- * the request runs, so the functions here use its registers and its struct ptrace without a lock.
+ * A request other than TRACEME, ATTACH, SEIZE, INTERRUPT and KILL wants a tracee that is stopped.
+ * It is frozen while the request runs, so the functions here use its registers and its struct
+ * ptrace without a lock.
  */
 #include "kernel/process/credentials.h"
 #include "kernel/process/process.h"
@@ -89,8 +90,8 @@ static long check_attach(const struct task *task)
 }
 
 /*
- * A task that is stopped already goes on, to stop once more for its tracer. *stops is then set to it, with a
- * reference. tasks_lock is held.
+ * A task that is stopped already goes on, to stop once more for its tracer. *stops is then set to
+ * it, with a reference. tasks_lock is held.
  */
 static long attach_locked(struct task *task, bool seize, unsigned int options, struct task **stops)
 {
@@ -142,7 +143,10 @@ static long attach(unsigned int tid, bool seize, unsigned int options)
 		}
 	} while (changing && !error);
 	if (stops) {
-		/* stop() wakes this queue after it has cleared `trapping`; so does the tracee's end. */
+		/*
+		 * stop() wakes this queue after it has cleared `trapping`; so does the tracee's
+		 * end.
+		 */
 		(void)wait_event_killable(&current->process->child_wait, has_trapped(stops));
 		task_put(stops);
 	}
@@ -177,7 +181,10 @@ static long interrupt_or_kill(unsigned int tid, bool kill)
 	return error;
 }
 
-/* ---- requests to a stopped tracee. They return an error or a result, and leave the tracee stopped. ---- */
+/*
+ * ---- requests to a stopped tracee. They return an error or a result, and leave the tracee
+ * stopped. ----
+ */
 
 static long peek(struct task *task, unsigned long at, void __user *to)
 {
@@ -351,7 +358,10 @@ static long syscall_info(struct task *task, size_t room, void __user *to)
 
 /* ---- going on ---- */
 
-/* Returns 1 if the tracee is to go on, with the signal `signo`, 0 if it is another request, or -EIO. */
+/*
+ * Returns 1 if the tracee is to go on, with the signal `signo`, 0 if it is another request, or
+ * -EIO.
+ */
 static long prepare_to_go_on(struct task *task, long request, unsigned long signo)
 {
 	bool step = request == PTRACE_SINGLESTEP || request == PTRACE_SYSEMU_SINGLESTEP;
@@ -387,7 +397,9 @@ static long detach(struct task *task, unsigned long signo)
 	return 0;
 }
 
-/* It stays stopped, and stops anew if its process has continued meanwhile, or if it is interrupted. */
+/*
+ * It stays stopped, and stops anew if its process has continued meanwhile, or if it is interrupted.
+ */
 static long listen(struct task *task)
 {
 	struct ptrace *ptrace = &task->ptrace;

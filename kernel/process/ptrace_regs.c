@@ -1,13 +1,17 @@
 /*
  * The registers of a tracee, which is frozen, as its tracer reads and writes them.
  *
- * 1. The general registers are those of the frame with which the tracee has entered the kernel. A write keeps what
- *    the kernel needs: code and stack segment are the user's, and of EFLAGS only those bits change that a program
- *    can change itself. Other selectors may be wrong, because the way back to user mode loads a null one instead.
- * 2. FPU, SSE and AVX registers are in fpu_state. Whatever XRSTOR or FXRSTOR would refuse is refused here.
- * 3. `orig_eax` is the number of the system call from which the tracee has not returned yet, and -1 after other
- *    traps. A tracer that writes it makes the kernel restart a call, or keeps it from that.
- * The layouts are those of struct user_regs_struct, user_fpregs_struct, user_fpxregs_struct and struct user.
+ * 1. The general registers are those of the frame with which the tracee has entered the kernel. A
+ *    write keeps what the kernel needs: code and stack segment are the user's, and of EFLAGS only
+ *    those bits change that a program can change itself. Other selectors may be wrong, because the
+ *    way back to user mode loads a null one instead.
+ * 2. FPU, SSE and AVX registers are in fpu_state. Whatever XRSTOR or FXRSTOR would refuse is
+ *    refused here.
+ * 3. `orig_eax` is the number of the system call from which the tracee has not returned yet, and -1
+ *    after other traps. A tracer that writes it makes the kernel restart a call, or keeps it from
+ *    that.
+ * The layouts are those of struct user_regs_struct, user_fpregs_struct, user_fpxregs_struct and
+ * struct user.
  */
 #include "kernel/cpu/debug.h"
 #include "kernel/cpu/fpu.h"
@@ -106,7 +110,10 @@ static void set_eflags(struct task *task, uint32_t value)
 {
 	struct trap_frame *frame = task_frame(task);
 
-	/* The tracer's own trap flag stays on. If the program is to have it, it is not the tracer's any more. */
+	/*
+	 * The tracer's own trap flag stays on. If the program is to have it, it is not the tracer's
+	 * any more.
+	 */
 	if (value & EFLAGS_TF)
 		task->ptrace.stepping = false;
 	else if (task->ptrace.stepping)
@@ -181,8 +188,8 @@ static void make_present(struct fpu_state *state, uint64_t components)
 }
 
 /*
- * The CPU itself converts between the two images. Its registers belong to the tracer, and get their values back. No
- * interrupt comes in between, because an interrupt may use wide registers.
+ * The CPU itself converts between the two images. Its registers belong to the tracer, and get their
+ * values back. No interrupt comes in between, because an interrupt may use wide registers.
  */
 static long get_legacy(struct task *task, void *to)
 {
@@ -304,7 +311,10 @@ static long move_tls(struct task *task, char __user *at, size_t len, bool set)
 
 /* ---- sets ---- */
 
-/* get() writes the whole set, and returns its size or an error. set() gets whole words, at most that size. */
+/*
+ * get() writes the whole set, and returns its size or an error. set() gets whole words, at most
+ * that size.
+ */
 static const struct regset {
 	unsigned int type;
 	size_t size, word;
@@ -343,7 +353,10 @@ static const struct regset *find_set(unsigned int type)
 	return NULL;
 }
 
-/* PTRACE_GETREGSET and PTRACE_SETREGSET: `data` is a struct iovec, which gets the length that was copied. */
+/*
+ * PTRACE_GETREGSET and PTRACE_SETREGSET: `data` is a struct iovec, which gets the length that was
+ * copied.
+ */
 static long move_set(struct task *task, unsigned int type, struct iovec __user *data, bool write)
 {
 	const struct regset *set = find_set(type);

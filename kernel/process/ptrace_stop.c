@@ -1,5 +1,6 @@
 /*
- * Tracees: where and how they stop, and how they go on. See kernel/process/ptrace.h for the contract.
+ * Tracees: where and how they stop, and how they go on. See kernel/process/ptrace.h for the
+ * contract.
  */
 #include "kernel/capability.h"
 #include "kernel/process/process.h"
@@ -49,7 +50,7 @@ void ptrace_step(struct task *task, bool on)
 	clear_bits(&task->work, TASK_WORK_STEP);
 }
 
-/* The tracee wakes in ptrace_stop(). */
+/* The tracee wakes in stop(). */
 static void go_on(struct task *task)
 {
 	task->ptrace.stopped = task->ptrace.listening = false;
@@ -58,8 +59,8 @@ static void go_on(struct task *task)
 }
 
 /*
- * The registers of a tracee may be changed only while it is stopped. One that runs to the end of a single step, while
- * its tracer ends, gets a last SIGTRAP, as on Linux.
+ * The registers of a tracee may be changed only while it is stopped. One that runs to the end of a
+ * single step, while its tracer ends, gets a last SIGTRAP, as on Linux.
  */
 void ptrace_unlink(struct task *task)
 {
@@ -82,12 +83,12 @@ void ptrace_unlink(struct task *task)
 
 /* ---- telling the tracer ---- */
 
-/* The tracer gets SIGCHLD about a thread, and its waiters look. tasks_lock is held. */
-static void tell_tracer(struct task *task, int code, int status)
+/* The tracer gets a signal about a thread, and its waiters look. tasks_lock is held. */
+static void tell_tracer(struct task *task, int signo, int code, int status)
 {
 	struct process *tracer = task->ptrace.tracer->process;
-	const struct signal_action *action = &tracer->actions[SIGCHLD - 1];
-	bool stop = code == CLD_TRAPPED || code == CLD_STOPPED;
+	const struct signal_action *action = signal_action_of(tracer, SIGCHLD);
+	bool stop = code == CLD_TRAPPED || code == CLD_STOPPED, unwanted;
 	struct signal_info info = {
 		.code = code,
 		.pid = task->tid,
@@ -95,17 +96,20 @@ static void tell_tracer(struct task *task, int code, int status)
 		.value = status,
 	};
 
-	if (action->handler != SIG_IGN && !(stop && (action->flags & SA_NOCLDSTOP)))
-		(void)signal_send_locked(tracer, NULL, SIGCHLD, &info);
+	unwanted = signo == SIGCHLD &&
+		   (action->handler == SIG_IGN || (stop && action->flags & SA_NOCLDSTOP));
+	if (signo && !unwanted)
+		(void)signal_send_locked(tracer, NULL, signo, &info);
 	wake_all(&tracer->child_wait);
 }
 
 /* ---- stopping ---- */
 
 /*
- * Stop the current task until its tracer lets it go on. `code` is what wait4(2) tells, in its second byte and above.
- * info may be NULL. Returns the signal with which it is to go on. A killed task, and one that nobody traces, does not
- * stop. tasks_lock is held, and released while the task sleeps. The state is set under it, or a wakeup would be lost:
+ * Stop the current task until its tracer lets it go on. `code` is what wait4(2) tells, in its
+ * second byte and above. info may be NULL. Returns the signal with which it is to go on. A killed
+ * task, and one that nobody traces, does not stop. tasks_lock is held, and released while the task
+ * sleeps. The state is set under it, or a wakeup would be lost:
  *
  *	tracee					tracer
  *	stopped = true, unlocks
@@ -131,7 +135,7 @@ static int stop(int code, int why, const struct signal_info *info, unsigned int 
 		ptrace->info = *info;
 	ptrace->interrupt = ptrace->trapping = false;
 	ptrace->stopped = true;
-	tell_tracer(task, why, code & 0x7f);
+	tell_tracer(task, SIGCHLD, why, code & 0x7f);
 	while (ptrace->stopped && (ptrace->frozen || !killed(task))) {
 		task->state = TASK_TRACED;
 		spin_unlock_irqrestore(&tasks_lock, *flags);
@@ -164,7 +168,10 @@ bool ptrace_trap(unsigned int *flags)
 	lockdep_held(&tasks_lock);
 	if (!ptrace->tracer || !task_must_stop(task))
 		return false;
-	/* When it goes on, it has had its part of this group stop. The next one makes it stop again. */
+	/*
+	 * When it goes on, it has had its part of this group stop. The next one makes it stop
+	 * again.
+	 */
 	ptrace->passes = process->stopped;
 	ptrace->group_news = ptrace->interrupt = false;
 	if (ptrace->seized)
@@ -251,7 +258,10 @@ void ptrace_handler_entered(void)
 
 /* ---- system calls ---- */
 
-/* Stop at a system call. A signal that the tracer passes on is sent as if the task had sent it to itself. */
+/*
+ * Stop at a system call. A signal that the tracer passes on is sent as if the task had sent it to
+ * itself.
+ */
 static void stop_at_call(uint32_t message)
 {
 	struct task *task = current;
@@ -303,8 +313,8 @@ void ptrace_resume(struct task *task, int signo)
 }
 
 /*
- * Under the lock the tracee has set its state, but it may still be on its way off its CPU. It does not wait for
- * anything there, and nothing wakes a frozen task, so this takes a moment.
+ * Under the lock the tracee has set its state, but it may still be on its way off its CPU. It does
+ * not wait for anything there, and nothing wakes a frozen task, so this takes a moment.
  */
 struct task *ptrace_freeze(unsigned int tid)
 {
@@ -338,12 +348,12 @@ void ptrace_thaw(struct task *task, bool resume, int signo)
 	task_put(task);
 }
 
-void ptrace_inherit(struct task *child, unsigned int event)
+void ptrace_inherit(struct task *child, unsigned int event, bool always)
 {
 	const struct ptrace *own = &current->ptrace;
 
 	lockdep_held(&tasks_lock);
-	if (!own->tracer || !(own->options & 1u << event))
+	if (!own->tracer || !(always || (event && own->options & 1u << event)))
 		return;
 	ptrace_link(child, own->tracer, own->seized, own->options);
 	child->ptrace.privileged = own->privileged;
@@ -374,10 +384,15 @@ void ptrace_hold(struct task *task)
 
 void ptrace_tell_end(struct task *task)
 {
-	int status = task->ptrace.exit_status, killer = status & 0x7f;
+	int status = task->ptrace.exit_status, killer = status & 0x7f, signo = SIGCHLD;
+	const struct process *process = task->process;
 
 	lockdep_held(&tasks_lock);
-	tell_tracer(task, killer ? CLD_KILLED : CLD_EXITED, killer ? killer : status >> 8 & 0xff);
+	/* A tracer that is also the parent is told of the process's end as a parent. */
+	if (task == process->held_leader && task->ptrace.tracer->process == process->parent)
+		signo = process_exit_signal(process);
+	tell_tracer(task, signo, killer ? CLD_KILLED : CLD_EXITED,
+		    killer ? killer : status >> 8 & 0xff);
 }
 
 void ptrace_release(struct task *task)
@@ -392,7 +407,10 @@ void ptrace_release(struct task *task)
 		process->held_leader = NULL;
 }
 
-/* Let the first tracee of the current task go. Returns it with a reference if it was dead, otherwise NULL. */
+/*
+ * Let the first tracee of the current task go. Returns it with a reference if it was dead,
+ * otherwise NULL.
+ */
 static struct task *let_go(struct task *task)
 {
 	struct process *process = task->process;

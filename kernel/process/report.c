@@ -1,14 +1,14 @@
 /*
  * The report on a system that hangs. See kernel/process/report.h for the contract.
  *
- * 1. A user asks for it by writing `t` to /proc/sysrq-trigger. If no program runs any more, an NMI from
- *    outside does the same.
- * 2. An NMI may interrupt a CPU that holds tasks_lock or log_lock. Both are only held with interrupts
- *    off. The report is therefore printed only if interrupts were on. Otherwise only the call chain of
- *    this CPU is printed, and the NMI can be sent again.
- * 3. tasks_lock keeps the listed threads and their stacks alive. A task may start to run on another CPU
- *    while its stack is read. Its call chain may then be nonsense, but all reads stay within the stack.
- *    Kernel tasks are on no list, and are not shown.
+ * 1. A user asks for it by writing `t` to /proc/sysrq-trigger. If no program runs any more, an NMI
+ *    from outside does the same.
+ * 2. An NMI may interrupt a CPU that holds tasks_lock or log_lock. Both are only held with
+ *    interrupts off. The report is therefore printed only if interrupts were on. Otherwise only the
+ *    call chain of this CPU is printed, and the NMI can be sent again.
+ * 3. tasks_lock keeps the listed threads and their stacks alive. A task may start to run on another
+ *    CPU while its stack is read. Its call chain may then be nonsense, but all reads stay within
+ *    the stack. Kernel tasks are on no list, and are not shown.
  */
 #include "kernel/process/report.h"
 #include "kernel/log.h"

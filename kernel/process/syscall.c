@@ -4,7 +4,10 @@
 #include "kernel/syscalls.h"
 #include "kernel/task.h"
 
-/* The entries of the list take the place of the first line. Two entries with one number are found in trace.c. */
+/*
+ * The entries of the list take the place of the first line. Two entries with one number are found
+ * in trace.c.
+ */
 #pragma GCC diagnostic ignored "-Woverride-init"
 
 /* All functions are called with six arguments. Those with fewer parameters ignore the rest. */

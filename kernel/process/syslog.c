@@ -1,10 +1,10 @@
 /*
  * syslog(2): reading the kernel's log, and what of it the console shows.
  *
- * 1. Everybody may read the log as a whole and ask for the size of its buffer. The rest takes CAP_SYSLOG or
- *    CAP_SYS_ADMIN.
- * 2. There is one reader of new lines (SYSLOG_READ), whose place all processes share. The log wakes nobody, because lines
- *    are logged anywhere, so this reader looks ten times a second.
+ * 1. Everybody may read the log as a whole and ask for the size of its buffer. The rest takes
+ *    CAP_SYSLOG or CAP_SYS_ADMIN.
+ * 2. There is one reader of new lines (SYSLOG_READ), whose place all processes share. The log wakes
+ *    nobody, because lines are logged anywhere, so this reader looks ten times a second.
  */
 #include "kernel/capability.h"
 #include "kernel/log.h"
@@ -38,12 +38,20 @@ static unsigned int read_place;	 /* of SYSLOG_READ; place_lock */
 static unsigned int clear_place; /* SYSLOG_READ_ALL begins here; place_lock */
 static int level_before_off;	 /* of the console; 0: it was not switched off; place_lock */
 
+unsigned int syslog_cleared(void)
+{
+	return READ_ONCE(clear_place);
+}
+
 static int check_buffer(const char __user *to, int len)
 {
 	return !to || len < 0 ? refuse(EINVAL, "the buffer is NULL or its length is negative") : 0;
 }
 
-/* Copy the newest len bytes since the last clearing, from the start of a line on. place_lock is held. */
+/*
+ * Copy the newest len bytes since the last clearing, from the start of a line on. place_lock is
+ * held.
+ */
 static long copy_newest(char __user *to, int len, bool clear)
 {
 	unsigned int place = clear_place;

@@ -47,8 +47,8 @@ int time_to_user(uint64_t ns, void __user *to, bool wide)
 /* ---- clocks ---- */
 
 /*
- * A negative number is a clock of CPU time: the inverted id of a process or thread (0: the calling one) and three
- * more bits, as clock_getcpuclockid() of the C libraries makes it.
+ * A negative number is a clock of CPU time: the inverted id of a process or thread (0: the calling
+ * one) and three more bits, as clock_getcpuclockid() of the C libraries makes it.
  */
 #define CPU_CLOCK_KIND(clock)	((clock)&3)
 #define CPU_CLOCK_THREAD(clock) ((clock)&4)
@@ -71,6 +71,8 @@ static int make_cpu_clock(unsigned int id, bool thread)
 
 int clock_resolve(int clock)
 {
+	if (clock < 0 && CPU_CLOCK_KIND(clock) > CPU_CLOCK_SCHED)
+		return clock;
 	if (clock == CLOCK_PROCESS_CPUTIME ||
 	    (clock < 0 && !CPU_CLOCK_THREAD(clock) && !CPU_CLOCK_ID(clock)))
 		return make_cpu_clock(current->process->pid, false);

@@ -1,8 +1,9 @@
 /*
  * Thread-local storage: set_thread_area(2), and CLONE_SETTLS of clone(2).
  *
- * Each task has three TLS segments, which its program describes with struct user_desc. The only kind is
- * the one that C libraries load into %gs: writable data with 32-bit offsets and a limit in pages.
+ * Each task has three TLS segments, which its program describes with struct user_desc. The only
+ * kind is the one that C libraries load into %gs: writable data with 32-bit offsets and a limit in
+ * pages.
  */
 #include "kernel/process/process.h"
 #include "kernel/syscalls.h"

@@ -1,9 +1,10 @@
 /*
  * trace=syscalls: the answer to "EINVAL, but why?".
  *
- * 1. A call is turned into text when it begins, because its strings may be gone later. It is logged with
- *    its result when it returns. A call that does not return (exit) is logged with `?`.
- * 2. refuse() records why the kernel refused the call. The log has the reason after the error's name.
+ * 1. A call is turned into text when it begins, because its strings may be gone later. It is logged
+ *    with its result when it returns. A call that does not return (exit) is logged with `?`.
+ * 2. refuse() records why the kernel refused the call. The log has the reason after the error's
+ *    name.
  * 3. A new task is traced if its parent is. Only traced tasks need memory for the text.
  */
 #include "kernel/param.h"
@@ -36,7 +37,9 @@ static const struct {
 };
 #undef SYSCALL
 
-/* The names of all calls of Linux/i386 and of all errors, by number. The Makefile generates them. */
+/*
+ * The names of all calls of Linux/i386 and of all errors, by number. The Makefile generates them.
+ */
 static const char *const linux_calls[] = {
 #include "kernel/syscall_names.h"
 };
@@ -136,7 +139,9 @@ static void show_argument(struct text *text, char kind, unsigned long value)
 			    value);
 }
 
-/* `kinds` has one letter for each argument, as in the table. It is NULL if there is no such call. */
+/*
+ * `kinds` has one letter for each argument, as in the table. It is NULL if there is no such call.
+ */
 static void show_call(struct text *text, const char *kinds, unsigned int number,
 		      const uint32_t arguments[MAX_ARGUMENTS])
 {

@@ -8,10 +8,15 @@
 #include "lib/string.h"
 #include "mm/vm/uaccess.h"
 
+#define NR_NAMES (UNAME_DOMAIN + 1)
+
 static spinlock_t names_lock = SPINLOCK_INIT("names");
-/* struct new_utsname: the last field is the domain. Only the second one and that change; names_lock. */
-static char names[6][UTS_FIELD] = { UTS_SYSNAME, "sluice",    UTS_RELEASE,
-				    UTS_VERSION, UTS_MACHINE, "(none)" };
+/*
+ * struct new_utsname: the last field is the domain. Only the second one and that change;
+ * names_lock.
+ */
+static char names[NR_NAMES][UTS_FIELD] = { UTS_SYSNAME, "sluice",    UTS_RELEASE,
+					   UTS_VERSION, UTS_MACHINE, "(none)" };
 
 void uname_copy(enum uname_field field, char name[UTS_FIELD])
 {
@@ -28,18 +33,45 @@ void uname_set(enum uname_field field, const char *name, size_t len)
 	spin_unlock(&names_lock);
 }
 
-long sys_uname(void __user *buf)
+/* Copy all names as the current program is to see them. */
+static void names_for_program(char copy[NR_NAMES][UTS_FIELD])
 {
-	char copy[sizeof(names)];
-
 	spin_lock(&names_lock);
-	memcpy(copy, names, sizeof(copy));
+	memcpy(copy, names, sizeof(names));
 	spin_unlock(&names_lock);
 	if (current->personality & UNAME26) {
-		memset(copy + UNAME_RELEASE * UTS_FIELD, 0, UTS_FIELD);
-		strlcpy(copy + UNAME_RELEASE * UTS_FIELD, UTS_RELEASE_26, UTS_FIELD);
+		memset(copy[UNAME_RELEASE], 0, UTS_FIELD);
+		strlcpy(copy[UNAME_RELEASE], UTS_RELEASE_26, UTS_FIELD);
 	}
+}
+
+long sys_uname(void __user *buf)
+{
+	char copy[NR_NAMES][UTS_FIELD];
+
+	names_for_program(copy);
 	return copy_to_user(buf, copy, sizeof(copy));
+}
+
+/* The form before that has no domain. */
+long sys_olduname(void __user *buf)
+{
+	char copy[NR_NAMES][UTS_FIELD];
+
+	names_for_program(copy);
+	return copy_to_user(buf, copy, UNAME_DOMAIN * UTS_FIELD);
+}
+
+/* In the first form, names have up to eight bytes. */
+long sys_oldolduname(void __user *buf)
+{
+	char copy[NR_NAMES][UTS_FIELD], old[UNAME_DOMAIN][9];
+
+	names_for_program(copy);
+	memset(old, 0, sizeof(old)); /* the bytes after a name go to the program, too */
+	for (unsigned int i = 0; i < UNAME_DOMAIN; i++)
+		strlcpy(old[i], copy[i], sizeof(old[i]));
+	return copy_to_user(buf, old, sizeof(old));
 }
 
 static long set_name(enum uname_field field, const char __user *from, int len)

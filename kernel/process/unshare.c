@@ -1,17 +1,19 @@
 /*
  * unshare(2): a task gets a copy of what it shares with other tasks.
  *
- * 1. CLONE_FILES gives it a table of open files of its own, and CLONE_FS a working directory, root and umask.
- *    With CLONE_SYSVSEM its semaphore operations are no longer undone together with those of others: what was
- *    to be undone is undone if nobody else shares it.
- * 2. Memory and signal handlers cannot be copied for one thread. CLONE_VM, CLONE_SIGHAND and CLONE_THREAD
- *    succeed only if they are not shared, so there is nothing to do.
+ * 1. CLONE_FILES gives it a table of open files of its own, and CLONE_FS a working directory, root
+ *    and umask. With CLONE_SYSVSEM its semaphore operations are no longer undone together with
+ *    those of others: what was to be undone is undone if nobody else shares it.
+ * 2. Memory and signal handlers cannot be copied for one thread. CLONE_VM, CLONE_SIGHAND and
+ *    CLONE_THREAD succeed only if they are not shared, so there is nothing to do.
  * 3. Without memory, nothing has changed.
  * 4. There is one namespace of each kind, so flags for new ones are refused.
  */
 #include "fs/file/file.h"
 #include "fs/names/vfs.h"
+#include "kernel/capability.h"
 #include "kernel/ipc/sem.h"
+#include "kernel/process/namespaces.h"
 #include "kernel/process/process.h"
 #include "kernel/syscalls.h"
 
@@ -37,14 +39,27 @@ static bool memory_is_shared_locked(void)
 	return false;
 }
 
-static bool threads_are_shared(bool with_memory)
+/* Does anybody share what these flags of OF_THREADS name? */
+static bool threads_are_shared(unsigned int what)
 {
 	unsigned int flags = spin_lock_irqsave(&tasks_lock);
-	bool shared =
-		current->process->nr_threads > 1 || (with_memory && memory_is_shared_locked());
+	struct process *process = current->process;
+	bool shared = process->nr_threads > 1;
 
+	/* Handlers are shared only with processes that also share the memory. */
+	if (what & (CLONE_SIGHAND | CLONE_VM) && atomic_read(&process->handlers->refs) > 1)
+		shared = true;
+	if (what & CLONE_VM && memory_is_shared_locked())
+		shared = true;
 	spin_unlock_irqrestore(&tasks_lock, flags);
 	return shared;
+}
+
+long namespace_refused(unsigned int flags)
+{
+	if (!(flags & CLONE_NEWUSER) && !capable(CAP_SYS_ADMIN))
+		return -EPERM;
+	return refuse(EINVAL, "there is one namespace of each kind");
 }
 
 static void set_context(struct fs_context *fs)
@@ -62,10 +77,12 @@ long sys_unshare(unsigned int what)
 	struct fs_context *fs = NULL;
 	int error;
 
-	if (what & ~UNSHARE_ALL)
-		return refuse(EINVAL, "there is one namespace of each kind, or an unknown flag");
-	if (what & OF_THREADS && threads_are_shared(what & CLONE_VM))
+	if (what & ~(UNSHARE_ALL | CLONE_NAMESPACES | CLONE_NEWTIME))
+		return refuse(EINVAL, "an unknown flag");
+	if (what & OF_THREADS && threads_are_shared(what))
 		return refuse(EINVAL, "memory and handlers that others use cannot be copied");
+	if (what & (CLONE_NAMESPACES | CLONE_NEWTIME))
+		return namespace_refused(what);
 	if (what & CLONE_FS && atomic_read(&current->fs->refs) > 1) {
 		fs = fs_context_copy();
 		if (!fs)

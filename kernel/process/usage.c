@@ -15,6 +15,7 @@
 #define RUSAGE_SELF	0
 #define RUSAGE_THREAD	1
 #define RUSAGE_CHILDREN (-1)
+#define BLOCK_SHIFT	9 /* of ru_inblock and ru_oublock */
 
 /* ---- adding up ---- */
 
@@ -37,6 +38,7 @@ struct usage task_usage(const struct task *task)
 	return (struct usage){
 		.user = time_of_cycles(task->told_cycles) - system,
 		.system = system,
+		.io = task->io,
 		.minor_faults = task->minor_faults,
 		.major_faults = task->major_faults,
 		.voluntary = task->switches[false],
@@ -52,6 +54,11 @@ void usage_add(struct usage *sum, const struct usage *usage)
 	sum->major_faults += usage->major_faults;
 	sum->voluntary += usage->voluntary;
 	sum->involuntary += usage->involuntary;
+	for (unsigned int i = 0; i < 2; i++) {
+		sum->io.calls[i] += usage->io.calls[i];
+		sum->io.moved[i] += usage->io.moved[i];
+		sum->io.stored[i] += usage->io.stored[i];
+	}
 	sum->most_pages = MAX(sum->most_pages, usage->most_pages);
 }
 
@@ -119,6 +126,8 @@ int usage_to_user(const struct usage *usage, void __user *to)
 		.max_rss_kb = usage->most_pages * (PAGE_SIZE / 1024),
 		.minor_faults = usage->minor_faults,
 		.major_faults = usage->major_faults,
+		.blocks_in = usage->io.stored[0] >> BLOCK_SHIFT,
+		.blocks_out = usage->io.stored[1] >> BLOCK_SHIFT,
 		.voluntary = usage->voluntary,
 		.involuntary = usage->involuntary,
 	};

@@ -6,14 +6,17 @@
 
 #include "kernel/task.h"
 
-/* CPU time of a task in nanoseconds; of one that runs on another CPU, up to its last switch or tick. */
+/*
+ * CPU time of a task in nanoseconds; of one that runs on another CPU, up to its last switch or
+ * tick.
+ */
 uint64_t task_cpu_ns(const struct task *task);
 /* CPU time of its threads, dead ones included, in nanoseconds. tasks_lock is held. */
 uint64_t process_cpu_ns(struct process *process);
 /*
- * What a task has used, or a process with its threads, dead ones included. CPU time is told apart by the
- * ticks: it lags behind by what ran since the last one. Neither part ever shrinks. A task's usage has no
- * memory. For process_usage(), tasks_lock is held.
+ * What a task has used, or a process with its threads, dead ones included. CPU time is told apart
+ * by the ticks: it lags behind by what ran since the last one. Neither part ever shrinks. A task's
+ * usage has no memory. For process_usage(), tasks_lock is held.
  */
 struct usage task_usage(const struct task *task);
 struct usage process_usage(struct process *process);

@@ -1,14 +1,17 @@
 /*
  * Waiting for children: wait4, waitpid, waitid.
  *
- * 1. Exactly one waiter reaps a child, which means that it takes the zombie out of the tree. It does so
- *    under tasks_lock. With WNOWAIT, a waiter only looks, and leaves the child to another one.
- * 2. The waiter sleeps on its process's child_wait. A child's state is changed under tasks_lock, and then
- *    the parent's waiters are woken.
- * 3. A thread can wait for all children of its process, whichever thread created them.
- * 4. It can also wait for the tracees of all threads of its process (kernel/process/ptrace.h), each by its
- *    own number. A child that they trace is waited for as a tracee. One that another process traces can be
- *    reaped only when that has waited for it.
+ * 1. Exactly one waiter reaps a child, which means that it takes the zombie out of the tree. It
+ *    does so under tasks_lock. With WNOWAIT, a waiter only looks, and leaves the child to another
+ *    one.
+ * 2. The waiter sleeps on its process's child_wait. A child's state is changed under tasks_lock,
+ *    and then the parent's waiters are woken.
+ * 3. A thread can wait for all children of its process, whichever thread created them, unless it
+ *    uses __WNOTHREAD. A child whose exit signal is not SIGCHLD is found with __WCLONE and __WALL
+ *    only.
+ * 4. It can also wait for the tracees of all threads of its process (kernel/process/ptrace.h), each
+ *    by its own number. A child that they trace is waited for as a tracee. One that another process
+ *    traces can be reaped only when that has waited for it.
  */
 #include "fs/proc/pidfd.h"
 #include "kernel/process/process.h"
@@ -23,8 +26,10 @@
 #define WEXITED		 4u
 #define WCONTINUED	 8u
 #define WNOWAIT		 0x01000000u /* the child stays as it is, for the next wait */
+#define WNOTHREAD	 0x20000000u /* only children and tracees of the thread itself */
 #define WALL		 0x40000000u /* children of all kinds */
-#define WCLONE		 0x80000000u /* children that end without SIGCHLD; fork makes none */
+#define WCLONE		 0x80000000u /* only those whose exit signal is not SIGCHLD */
+#define OF_CHILDREN	 (WNOTHREAD | WALL | WCLONE)
 #define STATUS_CONTINUED 0xffff
 
 enum { P_ALL, P_PID, P_PGID, P_PIDFD };
@@ -60,8 +65,8 @@ static void reap(struct process *child, const struct wait_request *request)
 }
 
 /*
- * Returns true if the child has ended, stopped or continued as requested, and stores the result. tasks_lock
- * is held.
+ * Returns true if the child has ended, stopped or continued as requested, and stores the result.
+ * tasks_lock is held.
  */
 static bool look_at(struct wait_request *request, struct process *child)
 {
@@ -144,6 +149,8 @@ static int scan_tracees(struct wait_request *request, int result)
 	struct task *tracer, *task;
 
 	list_for_each(tracer, &current->process->threads, thread_link) {
+		if (request->options & WNOTHREAD && tracer != current)
+			continue;
 		list_for_each(task, &tracer->tracees, ptrace.link) {
 			if (request->pid != -1 && !tracee_is_meant(task, request->pid))
 				continue;
@@ -155,9 +162,27 @@ static int scan_tracees(struct wait_request *request, int result)
 	return result;
 }
 
+/* Do the options allow a child of this kind? A tracee is waited for whatever its kind is. */
+static bool kind_is_meant(const struct wait_request *request, const struct process *child)
+{
+	if (request->options & WNOTHREAD && child->maker != current->tid)
+		return false;
+	return request->options & WALL ||
+	       (child->exit_signal != SIGCHLD) == !!(request->options & WCLONE);
+}
+
+static bool child_is_meant(const struct wait_request *request, const struct process *child)
+{
+	if (!kind_is_meant(request, child))
+		return false;
+	if (request->process)
+		return child == request->process;
+	return request->pid == -1 || process_is_meant(child, request->pid);
+}
+
 /*
- * Returns 1 if a child was found, 0 if none has changed yet, or -ECHILD if there is no such child. A zombie
- * is none for a call without WEXITED, because nothing will happen to it any more.
+ * Returns 1 if a child was found, 0 if none has changed yet, or -ECHILD if there is no such child.
+ * A zombie is none for a call without WEXITED, because nothing will happen to it any more.
  */
 static int scan(struct wait_request *request)
 {
@@ -166,8 +191,7 @@ static int scan(struct wait_request *request)
 	int result = -ECHILD;
 
 	list_for_each(child, &current->process->children, sibling) {
-		if (request->process ? child != request->process
-				     : request->pid != -1 && !process_is_meant(child, request->pid))
+		if (!child_is_meant(request, child))
 			continue;
 		if (child->nr_threads == 0 && !(request->options & WEXITED))
 			continue;
@@ -183,7 +207,10 @@ static int scan(struct wait_request *request)
 	return result;
 }
 
-/* Returns 1 if a child was found, 0 if WNOHANG is set and none has changed, -ECHILD or -ERESTARTSYS. */
+/*
+ * Returns 1 if a child was found, 0 if WNOHANG is set and none has changed, -ECHILD or
+ * -ERESTARTSYS.
+ */
 static int find_child(struct wait_request *request)
 {
 	int result = scan(request), error = 0;
@@ -199,12 +226,10 @@ long sys_wait4(int pid, void __user *status, unsigned int options, void __user *
 	struct wait_request request = { .pid = pid, .options = options | WEXITED };
 	int result;
 
-	if (options & ~(WNOHANG | WUNTRACED | WCONTINUED | WALL | WCLONE))
+	if (options & ~(WNOHANG | WUNTRACED | WCONTINUED | OF_CHILDREN))
 		return refuse(EINVAL, "unknown options");
 	if (pid == INT32_MIN)
 		return -ESRCH;
-	if ((options & (WALL | WCLONE)) == WCLONE)
-		return -ECHILD;
 	result = find_child(&request);
 	if (result <= 0)
 		return result;
@@ -222,8 +247,8 @@ long sys_waitpid(int pid, void __user *status, unsigned int options)
 /* ---- waitid ---- */
 
 /*
- * The child of a pidfd, to which the request gets a reference. If the descriptor has O_NONBLOCK, the call
- * does not wait. Returns 0, -EINVAL or -EBADF.
+ * The child of a pidfd, to which the request gets a reference. If the descriptor has O_NONBLOCK,
+ * the call does not wait. Returns 0, -EINVAL or -EBADF.
  */
 static int choose_by_pidfd(struct wait_request *request, int id)
 {
@@ -242,7 +267,9 @@ static int choose_by_pidfd(struct wait_request *request, int id)
 	return 0;
 }
 
-/* Translate the pair of waitid(2) to the pid of waitpid(2), or to a process. Returns 0 or an error. */
+/*
+ * Translate the pair of waitid(2) to the pid of waitpid(2), or to a process. Returns 0 or an error.
+ */
 static int choose_children(struct wait_request *request, unsigned int which, int id)
 {
 	switch (which) {
@@ -253,7 +280,10 @@ static int choose_children(struct wait_request *request, unsigned int which, int
 		request->pid = id;
 		return id > 0 ? 0 : refuse(EINVAL, "not a process id");
 	case P_PGID:
-		/* Group 1 is not -1, which would mean all children. It is init's, and cannot have any of ours. */
+		/*
+		 * Group 1 is not -1, which would mean all children. It is init's, and cannot have
+		 * any of ours.
+		 */
 		request->pid = id == 1 ? INT32_MIN : -id;
 		return id >= 0 ? 0 : refuse(EINVAL, "not a process group");
 	case P_PIDFD:
@@ -293,14 +323,14 @@ long sys_waitid(unsigned int which, int id, void __user *to, unsigned int option
 	uint32_t words[6] = { 0 };
 	int result;
 
-	if (options & ~(WNOHANG | WNOWAIT | WEXITED | WUNTRACED | WCONTINUED | WALL | WCLONE))
+	if (options & ~(WNOHANG | WNOWAIT | WEXITED | WUNTRACED | WCONTINUED | OF_CHILDREN))
 		return refuse(EINVAL, "unknown options");
 	if (!(options & (WEXITED | WUNTRACED | WCONTINUED)))
 		return refuse(EINVAL, "nothing to wait for");
 	result = choose_children(&request, which, id);
 	if (result < 0)
 		return result;
-	result = (options & (WALL | WCLONE)) == WCLONE ? -ECHILD : find_child(&request);
+	result = find_child(&request);
 	if (request.process)
 		process_put(request.process);
 	if (result == 0 && request.unwilling)

@@ -1,6 +1,7 @@
 /*
- * The three timers of a process that alarm(2), setitimer(2) and getitimer(2) set: one of real time, which sends
- * SIGALRM, one of the time in user mode (SIGVTALRM), and one of all its CPU time (SIGPROF).
+ * The three timers of a process that alarm(2), setitimer(2) and getitimer(2) set: one of real time,
+ * which sends SIGALRM, one of the time in user mode (SIGVTALRM), and one of all its CPU time
+ * (SIGPROF).
  */
 #include "kernel/process/process.h"
 #include "kernel/process/usage.h"
@@ -53,8 +54,8 @@ struct interval { /* in nanoseconds */
 };
 
 /*
- * Returns what is left of the timer of real time. A timer that was about to fire has a little time left,
- * because 0 would mean that it is not set. interval_lock is held.
+ * Returns what is left of the timer of real time. A timer that was about to fire has a little time
+ * left, because 0 would mean that it is not set. interval_lock is held.
  */
 static struct interval alarm_left(struct process *process, uint64_t expires)
 {

@@ -1,11 +1,12 @@
 /*
  * Alternate signal stacks: sigaltstack(2).
  *
- * 1. A task has one alternate stack or none. A handler with SA_ONSTACK begins at its top, unless the task is
- *    on it already, because one handler has interrupted another.
- * 2. Whether the task is on it follows from the stack pointer alone, so it is right after longjmp(), too.
- * 3. With SS_AUTODISARM there is no alternate stack while a handler runs (frame.c). The handler may then
- *    switch to another context, whose signals must not overwrite the stack.
+ * 1. A task has one alternate stack or none. A handler with SA_ONSTACK begins at its top, unless
+ *    the task is on it already, because one handler has interrupted another.
+ * 2. Whether the task is on it follows from the stack pointer alone, so it is right after
+ *    longjmp(), too.
+ * 3. With SS_AUTODISARM there is no alternate stack while a handler runs (frame.c). The handler may
+ *    then switch to another context, whose signals must not overwrite the stack.
  */
 #include "kernel/process/process.h"
 #include "kernel/signals/signal.h"

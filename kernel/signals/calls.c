@@ -11,7 +11,10 @@
 #include "kernel/process/timecalls.h"
 #include "mm/vm/uaccess.h"
 
-/* sigaction(2) forgets all other flags. A program that reads the action back sees which ones are known. */
+/*
+ * sigaction(2) forgets all other flags. A program that reads the action back sees which ones are
+ * known.
+ */
 #define SA_ALL                                                                              \
 	(SA_NOCLDSTOP | SA_NOCLDWAIT | SA_SIGINFO | SA_RESTORER | SA_ONSTACK | SA_RESTART | \
 	 SA_NODEFER | SA_RESETHAND)
@@ -29,9 +32,9 @@ static long wrong_size(void)
 static void set_action(struct process *process, unsigned int signo,
 		       const struct signal_action *wanted)
 {
-	process->actions[signo - 1] = *wanted;
-	process->actions[signo - 1].flags &= SA_ALL;
-	process->actions[signo - 1].mask &= ~BITS_UNBLOCKABLE;
+	*signal_action_of(process, signo) = *wanted;
+	signal_action_of(process, signo)->flags &= SA_ALL;
+	signal_action_of(process, signo)->mask &= ~BITS_UNBLOCKABLE;
 	/* If the signal is ignored from now on, drop it where it is pending. */
 	if (signal_action_ignores(process, signo))
 		signal_forget(process, SIG_BIT(signo));
@@ -46,7 +49,7 @@ int signal_change_action(unsigned int signo, const struct signal_action *wanted,
 	if (signo < 1 || signo > NR_SIGNALS || (wanted && (SIG_BIT(signo) & BITS_UNBLOCKABLE)))
 		return refuse(EINVAL, "not a signal, or one whose action cannot be changed");
 	flags = spin_lock_irqsave(&tasks_lock);
-	*old = process->actions[signo - 1];
+	*old = *signal_action_of(process, signo);
 	if (wanted)
 		set_action(process, signo, wanted);
 	spin_unlock_irqrestore(&tasks_lock, flags);
@@ -169,12 +172,13 @@ long sys_kill(int pid, unsigned int signo)
 		result = sent ? 0 : error;
 	}
 	spin_unlock_irqrestore(&tasks_lock, flags);
-	return result;
+	/* Somebody who signals everybody does not ask about the processes of others. */
+	return pid == -1 && result == -EPERM ? 0 : result;
 }
 
 /*
- * A thread that has ended is not found. Its process may be, as a zombie or because other threads live on.
- * Then the signal is dropped, as on Linux.
+ * A thread that has ended is not found. Its process may be, as a zombie or because other threads
+ * live on. Then the signal is dropped, as on Linux.
  */
 long signal_send_thread(int tgid, int tid, unsigned int signo, const struct signal_info *info)
 {

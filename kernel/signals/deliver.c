@@ -1,13 +1,13 @@
 /*
  * Delivering signals on the way back to user mode.
  *
- * 1. signal_deliver() runs without locks and with interrupts on. It works on the frame that the return to
- *    user mode will load.
- * 2. A call that was interrupted by a signal has left -ERESTART* in eax. To restart it, eip goes back over
- *    the `int` instruction (two bytes), with the original number in eax. The call fails with EINTR instead
- *    if a handler runs that did not ask for restarts.
- * 3. The old signal mask is restored after sigsuspend or ppoll. If a handler runs, its frame has the old
- *    mask and restores it when the handler returns. Otherwise this is done at once.
+ * 1. signal_deliver() runs without locks and with interrupts on. It works on the frame that the
+ *    return to user mode will load.
+ * 2. A call that was interrupted by a signal has left -ERESTART* in eax. To restart it, eip goes
+ *    back over the `int` instruction (two bytes), with the original number in eax. The call fails
+ *    with EINTR instead if a handler runs that did not ask for restarts.
+ * 3. The old signal mask is restored after sigsuspend or ppoll. If a handler runs, its frame has
+ *    the old mask and restores it when the handler returns. Otherwise this is done at once.
  */
 #include "kernel/process/process.h"
 #include "kernel/process/ptrace.h"
@@ -20,7 +20,10 @@
 #define NR_RESTART_SYSCALL 0
 #define NOT_A_SYSCALL	   0xffffffffu
 
-/* Restart the interrupted call, if any, or let it fail. `action` is that of the handler that runs, or NULL. */
+/*
+ * Restart the interrupted call, if any, or let it fail. `action` is that of the handler that runs,
+ * or NULL.
+ */
 static void restart_call(struct trap_frame *frame, const struct signal_action *action)
 {
 	int error = -(int)frame->eax;
@@ -42,8 +45,9 @@ static void restart_call(struct trap_frame *frame, const struct signal_action *a
 /* ---- stopping. tasks_lock is held, and released while the task sleeps. ---- */
 
 /*
- * A task that continues or kills this one changes `stopped` or `set` under the lock, and then looks at the
- * state. The state is set under the lock, too, so no wakeup is lost between the unlock and schedule().
+ * A task that continues or kills this one changes `stopped` or `set` under the lock, and then looks
+ * at the state. The state is set under the lock, too, so no wakeup is lost between the unlock and
+ * schedule().
  */
 static unsigned int stop_here(unsigned int flags)
 {
@@ -75,7 +79,7 @@ static void begin_stop(struct process *process, int signo)
 	}
 	/* A parent that traces it is told when it stops. */
 	if (!current->ptrace.tracer || current->ptrace.tracer->process != process->parent)
-		process_notify_parent(process, CLD_STOPPED, signo);
+		process_notify_parent(process, SIGCHLD, CLD_STOPPED, signo);
 }
 
 /* Perform the default action of a signal, which has been taken. tasks_lock is held. */
@@ -108,8 +112,8 @@ static void obey(struct process *process, unsigned int *flags)
 }
 
 /*
- * Take the next signal that has a handler, and perform the default actions of signals before it. Returns
- * the signal's number, or 0 if there is none.
+ * Take the next signal that has a handler, and perform the default actions of signals before it.
+ * Returns the signal's number, or 0 if there is none.
  */
 static int next_handler(struct signal_info *info, struct signal_action *action)
 {
@@ -128,12 +132,12 @@ static int next_handler(struct signal_info *info, struct signal_action *action)
 		if (signo)
 			signo = ptrace_signal(signo, info, &flags);
 		if (signo && !signal_action_ignores(process, signo)) {
-			*action = process->actions[signo - 1];
+			*action = *signal_action_of(process, signo);
 			handled = action->handler != SIG_DFL;
 			if (!handled)
 				default_action(process, signo, &flags);
 			else if (action->flags & SA_RESETHAND)
-				process->actions[signo - 1].handler = SIG_DFL;
+				signal_action_of(process, signo)->handler = SIG_DFL;
 		}
 		spin_unlock_irqrestore(&tasks_lock, flags);
 		timers_signal_taken(taken, &taken_info);
@@ -142,8 +146,8 @@ static int next_handler(struct signal_info *info, struct signal_action *action)
 }
 
 /*
- * Enter the handler. If the frame does not fit on the stack, send SIGSEGV. If the signal was SIGSEGV
- * itself, end the process.
+ * Enter the handler. If the frame does not fit on the stack, send SIGSEGV. If the signal was
+ * SIGSEGV itself, end the process.
  */
 static void enter_handler(struct trap_frame *frame, int signo, const struct signal_info *info,
 			  const struct signal_action *action)
@@ -179,7 +183,10 @@ void signal_deliver(struct trap_frame *frame)
 	struct signal_action action;
 	int signo;
 
-	/* Clear the bit before checking. A signal that is sent later sets it again, and we come back. */
+	/*
+	 * Clear the bit before checking. A signal that is sent later sets it again, and we come
+	 * back.
+	 */
 	clear_bits(&task->work, TASK_WORK_SIGNAL);
 	if (task->set_child_tid) {
 		put_user_u32(task->tid, task->set_child_tid);

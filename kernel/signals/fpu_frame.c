@@ -46,7 +46,10 @@ static void add_extension(struct fpu_state *state)
 	};
 
 	memcpy(state->fx.software, &extension, sizeof(extension));
-	/* A handler may change these registers in the frame, even if they have their initial values. */
+	/*
+	 * A handler may change these registers in the frame, even if they have their initial
+	 * values.
+	 */
 	state->present |= FPU_X87 | FPU_SSE;
 }
 

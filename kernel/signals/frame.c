@@ -1,12 +1,13 @@
 /*
- * Writing the frames of signal handlers to the user's stack, in the layout of Linux/i386, and the way back.
+ * Writing the frames of signal handlers to the user's stack, in the layout of Linux/i386, and the
+ * way back.
  *
- * 1. A handler with SA_SIGINFO gets the rt frame (siginfo_t, ucontext). Other handlers get the old frame
- *    (struct sigcontext). Both return through the restorer function of the C library (SA_RESTORER), or, if
- *    there is none, through the code in the vDSO (vdso/entry.asm).
+ * 1. A handler with SA_SIGINFO gets the rt frame (siginfo_t, ucontext). Other handlers get the old
+ *    frame (struct sigcontext). Both return through the restorer function of the C library
+ *    (SA_RESTORER), or, if there is none, through the code in the vDSO (vdso/entry.asm).
  * 2. The floating-point state follows (fpu_frame.c).
- * 3. A program may change the registers in the frame, but cannot gain privileges by it. sigreturn checks
- *    selectors, eflags and MXCSR, and sends SIGSEGV for a bad frame.
+ * 3. A program may change the registers in the frame, but cannot gain privileges by it. sigreturn
+ *    checks selectors, eflags and MXCSR, and sends SIGSEGV for a bad frame.
  */
 #include "kernel/cpu/fpu.h"
 #include "kernel/signals/fpu_frame.h"
@@ -18,7 +19,10 @@
 #include "mm/vm/uaccess.h"
 
 struct user_context { /* struct sigcontext */
-	/* As we have it; kernel_esp is the user's, too, and vector and error are those of traps only. */
+	/*
+	 * As we have it; kernel_esp is the user's, too, and vector and error are those of traps
+	 * only.
+	 */
 	struct trap_frame frame;
 	uint32_t fpstate; /* address of what fpu_frame_push() has written; 0: none */
 	uint32_t old_mask, cr2;
@@ -74,7 +78,10 @@ static void context_save(struct user_context *c, const struct trap_frame *frame)
 		c->frame.vector = c->frame.error = 0;
 }
 
-/* Returns the selector if a program may load it (the flat one, or a TLS segment), and else a null one. */
+/*
+ * Returns the selector if a program may load it (the flat one, or a TLS segment), and else a null
+ * one.
+ */
 static uint32_t data_selector(uint32_t selector)
 {
 	unsigned int entry = (selector & 0xffff) >> 3;
@@ -125,7 +132,10 @@ int signal_info_to_user(int signo, const struct signal_info *info, void __user *
 	return copy_to_user(to, words, sizeof(words));
 }
 
-/* Save the alternate stack in the frame. With SS_AUTODISARM there is none until the handler returns. */
+/*
+ * Save the alternate stack in the frame. With SS_AUTODISARM there is none until the handler
+ * returns.
+ */
 static void altstack_save(struct user_stack *to)
 {
 	struct altstack *stack = &current->altstack;

@@ -1,8 +1,8 @@
 /*
  * The calls for signals of the first Linux, whose sets have 32 bits.
  *
- * A set of theirs has no signal above 32. sigprocmask leaves the others as they are; ssetmask and sigsuspend do not
- * block them.
+ * A set of theirs has no signal above 32. sigprocmask leaves the others as they are; ssetmask and
+ * sigsuspend do not block them.
  */
 #include "kernel/process/process.h"
 #include "kernel/signals/signal.h"

@@ -32,8 +32,8 @@ struct posix_timer {
 };
 
 /*
- * Allocate a timer, which is on no list yet, with the entry of its signal. Returns NULL if there is no memory, or if
- * RLIMIT_SIGPENDING is reached. May sleep.
+ * Allocate a timer, which is on no list yet, with the entry of its signal. Returns NULL if there is
+ * no memory, or if RLIMIT_SIGPENDING is reached. May sleep.
  */
 struct posix_timer *timer_make(struct process *process);
 /* The functions below are called with interval_lock held, and never sleep. */

@@ -1,13 +1,13 @@
 /*
  * The queues of pending signals. A task has one, and so has its process.
  *
- * 1. A standard signal (below SIGRTMIN) is pending at most once in a queue. A second one is dropped while the
- *    first is pending. The details of standard signals have their place in the queue, so that sending one
- *    needs no memory and cannot fail.
- * 2. Real-time signals are pending as often as they were sent. Those with the same number come out in the
- *    order in which they were sent. Each needs an entry, and RLIMIT_SIGPENDING limits the entries that are
- *    in the queues of a user's processes. kill(2) cannot report that there is no entry. It then makes the
- *    signal pending without details, but not twice.
+ * 1. A standard signal (below SIGRTMIN) is pending at most once in a queue. A second one is dropped
+ *    while the first is pending. The details of standard signals have their place in the queue, so
+ *    that sending one needs no memory and cannot fail.
+ * 2. Real-time signals are pending as often as they were sent. Those with the same number come out
+ *    in the order in which they were sent. Each needs an entry, and RLIMIT_SIGPENDING limits the
+ *    entries that are in the queues of a user's processes. kill(2) cannot report that there is no
+ *    entry. It then makes the signal pending without details, but not twice.
  * 3. A timer keeps the entry of its signal for as long as it exists, so it can always send it.
  * 4. tasks_lock guards all queues.
  */
@@ -122,7 +122,9 @@ int signal_queue_add(struct process *process, struct signal_queue *queue, int si
 
 /* ---- taking out ---- */
 
-/* Returns the signal that is taken first: one of a fault, or else the one with the lowest number. */
+/*
+ * Returns the signal that is taken first: one of a fault, or else the one with the lowest number.
+ */
 static int first_of(sigmask_t set)
 {
 	/* The handler of a fault must see the registers of the fault. */

@@ -72,8 +72,8 @@ long sys_rt_tgsigqueueinfo(int tgid, int tid, unsigned int signo, const void __u
 /* ---- waiting ---- */
 
 /*
- * Sleep until a signal of `mask` could be taken. Returns its number, -EAGAIN if the deadline has passed, or
- * -EINTR if another signal came, or the process was stopped.
+ * Sleep until a signal of `mask` could be taken. Returns its number, -EAGAIN if the deadline has
+ * passed, or -EINTR if another signal came, or the process was stopped.
  *
  *	waiter					sender
  *	awaited = mask
@@ -82,8 +82,8 @@ long sys_rt_tgsigqueueinfo(int tgid, int tid, unsigned int signo, const void __u
  *	full barrier				work |= signal, full barrier
  *	signal_pending()? no: sleeps		state is INTERRUPTIBLE? no: no wakeup
  *
- * The barriers are those of sleep_until() and signal_wake(). If `awaited` were set after the last look, a
- * sender in between would find that no thread wants the signal, and wake none.
+ * The barriers are those of sleep_until() and signal_wake(). If `awaited` were set after the last
+ * look, a sender in between would find that no thread wants the signal, and wake none.
  */
 static int take_or_sleep(sigmask_t mask, uint64_t deadline, struct signal_info *info)
 {
@@ -101,8 +101,8 @@ static int take_or_sleep(sigmask_t mask, uint64_t deadline, struct signal_info *
 }
 
 /*
- * A signal that came too late for this call may be one that another thread does not block. When this thread
- * ceases to await it, signal_set_blocked() wakes that thread.
+ * A signal that came too late for this call may be one that another thread does not block. When
+ * this thread ceases to await it, signal_set_blocked() wakes that thread.
  */
 //BOOK: signal-awaited
 static int wait_for_signal(sigmask_t mask, uint64_t deadline, struct signal_info *info)

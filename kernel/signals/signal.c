@@ -1,16 +1,18 @@
 /*
  * Signals: sending, stopping and continuing.
  *
- * 1. A signal that is not handled at once is pending in the queue of a task or of a process (queue.c).
- * 2. tasks_lock guards the pending and blocked signals and the stopped state of all processes. A sender
- *    needs it anyway, because it looks at the threads of the target.
- * 3. A signal to a process wakes one thread that does not block it. The thread that takes it out of the
- *    queue handles it. Other threads that have seen it, too, restart their calls.
- * 4. A signal that is certain to end the process kills all its threads at once. Each gets SIGKILL (see
- *    signal_kill_locked), so that none goes on sleeping in a killable wait.
- * 5. A process counts as stopped as soon as its first thread stops. The others stop before they return to
- *    user mode.
- * 6. The first process (init) gets only signals for which it has handlers, and those of its own faults.
+ * 1. A signal that is not handled at once is pending in the queue of a task or of a process
+ *    (queue.c).
+ * 2. tasks_lock guards the pending and blocked signals and the stopped state of all processes. A
+ *    sender needs it anyway, because it looks at the threads of the target.
+ * 3. A signal to a process wakes one thread that does not block it. The thread that takes it out of
+ *    the queue handles it. Other threads that have seen it, too, restart their calls.
+ * 4. A signal that is certain to end the process kills all its threads at once. Each gets SIGKILL
+ *    (see signal_kill_locked), so that none goes on sleeping in a killable wait.
+ * 5. A process counts as stopped as soon as its first thread stops. The others stop before they
+ *    return to user mode.
+ * 6. The first process (init) gets only signals for which it has handlers, and those of its own
+ *    faults.
  */
 #include "kernel/signals/signal.h"
 #include "kernel/process/usage.h"
@@ -23,14 +25,14 @@
 
 bool signal_action_ignores(const struct process *process, int signo)
 {
-	uint32_t handler = process->actions[signo - 1].handler;
+	uint32_t handler = signal_action_of(process, signo)->handler;
 
 	return handler == SIG_IGN || (handler == SIG_DFL && (BITS_IGNORED & SIG_BIT(signo)));
 }
 
 /*
- * Returns true if the signal is dropped. A blocked signal is kept, because its action may change before it
- * is unblocked.
+ * Returns true if the signal is dropped. A blocked signal is kept, because its action may change
+ * before it is unblocked.
  */
 static bool discards(const struct process *process, const struct task *task, int signo,
 		     const struct signal_info *info)
@@ -39,7 +41,7 @@ static bool discards(const struct process *process, const struct task *task, int
 		return false;
 	if (task->ptrace.tracer && signo != SIGKILL) /* the tracer wants to see it */
 		return false;
-	if (process == init_process && process->actions[signo - 1].handler == SIG_DFL)
+	if (process == init_process && signal_action_of(process, signo)->handler == SIG_DFL)
 		return signo != SIGKILL || info;
 	return signal_action_ignores(process, signo);
 }
@@ -149,13 +151,13 @@ static void stop_or_continue(struct process *process, int signo)
 			task_wake(task);
 	}
 	signal_retarget_locked(process);
-	process_notify_parent(process, CLD_CONTINUED, SIGCONT);
+	process_notify_parent(process, SIGCHLD, CLD_CONTINUED, SIGCONT);
 }
 
 static bool ends_process(const struct process *process, int signo)
 {
 	return signo == SIGKILL ||
-	       (process->actions[signo - 1].handler == SIG_DFL && process != init_process &&
+	       (signal_action_of(process, signo)->handler == SIG_DFL && process != init_process &&
 		!(SIG_BIT(signo) & (BITS_IGNORED | BITS_STOP)));
 }
 
@@ -254,7 +256,7 @@ void signal_force(int signo, int code, uint32_t address)
 	struct task *task = current;
 	struct process *process = task->process;
 	unsigned int flags = spin_lock_irqsave(&tasks_lock);
-	struct signal_action *action = &process->actions[signo - 1];
+	struct signal_action *action = signal_action_of(process, signo);
 
 	if (action->handler == SIG_IGN || (task->blocked & SIG_BIT(signo))) {
 		*action = (struct signal_action){ .handler = SIG_DFL };
@@ -267,7 +269,16 @@ void signal_force(int signo, int code, uint32_t address)
 
 /* ---- telling the parent ---- */
 
-void process_notify_parent(struct process *child, int code, int value)
+int process_exit_signal(const struct process *child)
+{
+	lockdep_held(&tasks_lock);
+	/* The parent's new program has not chosen the signal. */
+	if (child->parent && child->parent_execs != child->parent->execs)
+		return SIGCHLD;
+	return child->exit_signal <= NR_SIGNALS ? child->exit_signal : 0;
+}
+
+void process_notify_parent(struct process *child, int signo, int code, int value)
 {
 	struct process *parent = child->parent;
 	struct usage time = process_usage(child);
@@ -281,14 +292,17 @@ void process_notify_parent(struct process *child, int code, int value)
 	};
 	bool stop_or_go = code == CLD_STOPPED || code == CLD_CONTINUED;
 	const struct signal_action *action;
+	bool unwanted;
 
 	lockdep_held(&tasks_lock);
 	if (!parent)
 		return;
 	/* A parent that ignores SIGCHLD does not get it later either, if it blocks it now. */
-	action = &parent->actions[SIGCHLD - 1];
-	if (action->handler != SIG_IGN && !(stop_or_go && (action->flags & SA_NOCLDSTOP)))
-		signal_send_locked(parent, NULL, SIGCHLD, &info);
+	action = signal_action_of(parent, SIGCHLD);
+	unwanted = signo == SIGCHLD &&
+		   (action->handler == SIG_IGN || (stop_or_go && action->flags & SA_NOCLDSTOP));
+	if (signo && !unwanted)
+		signal_send_locked(parent, NULL, signo, &info);
 	wake_all(&parent->child_wait);
 }
 

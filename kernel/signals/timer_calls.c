@@ -1,8 +1,9 @@
 /*
  * The system calls for POSIX timers.
  *
- * A timer may measure the clocks that time passes on, and the CPU time of its own process and of the threads of
- * that. A timer that was set for a time of the wall clock follows that clock when it is set.
+ * A timer may measure the clocks that time passes on, and the CPU time of its own process and of
+ * the threads of that. A timer that was set for a time of the wall clock follows that clock when it
+ * is set.
  */
 #include "kernel/capability.h"
 #include "kernel/process/process.h"
@@ -126,7 +127,10 @@ struct setting { /* in nanoseconds */
 	uint64_t interval, value;
 };
 
-/* What is left of the timer. 0 means that it is not armed, so it is 1 if the timer is about to fire. */
+/*
+ * What is left of the timer. 0 means that it is not armed, so it is 1 if the timer is about to
+ * fire.
+ */
 static struct setting setting_of(const struct posix_timer *timer)
 {
 	struct setting setting = { .interval = timer->interval };
@@ -138,7 +142,10 @@ static struct setting setting_of(const struct posix_timer *timer)
 	spin_unlock_irqrestore(&tasks_lock, flags);
 	if (expires == 0)
 		return setting;
-	/* Nothing fires a timer without a signal, and one whose signal is pending goes on when it is taken. */
+	/*
+	 * Nothing fires a timer without a signal, and one whose signal is pending goes on when it
+	 * is taken.
+	 */
 	if (timer->interval && expires <= now && (!armed || timer->notify == SIGEV_NONE))
 		(void)timer_advance(&expires, timer->interval, now);
 	if (expires > now)
@@ -190,8 +197,6 @@ long sys_timer_settime(int id, unsigned int options, const void __user *from, vo
 		error = time_from_user(&wanted.value, from + (wide ? 16 : 8), wide);
 	if (error < 0)
 		return error;
-	if (options & ~TIMER_ABSTIME)
-		return refuse(EINVAL, "unknown flags");
 	flags = spin_lock_irqsave(&interval_lock);
 	timer = timer_find(current->process, id);
 	if (timer) {

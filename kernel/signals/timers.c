@@ -1,6 +1,6 @@
 /*
- * POSIX timers: firing, repeating and deleting them. See kernel/signals/timers.h for the rules, and timer_calls.c
- * for the system calls.
+ * POSIX timers: firing, repeating and deleting them. See kernel/signals/timers.h for the rules, and
+ * timer_calls.c for the system calls.
  */
 #include "kernel/signals/posix_timer.h"
 #include "kernel/process/process.h"
@@ -56,7 +56,9 @@ static bool fire(struct posix_timer *timer)
 		return false;
 	entry->info.setting = timer->setting;
 	if (!list_empty(&entry->link)) {
-		/* The signal of an earlier setting is still pending. It stands for this one, too. */
+		/*
+		 * The signal of an earlier setting is still pending. It stands for this one, too.
+		 */
 		entry->info.overrun++;
 		return true;
 	}
@@ -171,8 +173,8 @@ void timers_signal_taken(int signo, struct signal_info *info)
 /* ---- CPU time ---- */
 
 /*
- * Fire the timer of CPU time if it is due. Returns true if it is armed afterwards. Both locks are held. The clock
- * is read without tasks_lock, so the caller has done that.
+ * Fire the timer of CPU time if it is due. Returns true if it is armed afterwards. Both locks are
+ * held. The clock is read without tasks_lock, so the caller has done that.
  */
 static bool check_cpu(struct posix_timer *timer, uint64_t now)
 {
@@ -247,7 +249,8 @@ struct posix_timer *timer_make(struct process *process)
  *	takes it: the timer is not armed
  *	frees the timer
  *
- * The entry may be queued then. It lives on until the signal is taken, which finds no timer with that number.
+ * The entry may be queued then. It lives on until the signal is taken, which finds no timer with
+ * that number.
  */
 void timer_delete(struct posix_timer *timer)
 {

@@ -1,6 +1,6 @@
 /*
- * Bodies with which the starter of the lab about laziness boots. Every wait for a page is a loop that gives
- * up the CPU, nobody is woken, and every read counts as one that has succeeded.
+ * Bodies with which the starter of the lab about laziness boots. Every wait for a page is a loop
+ * that gives up the CPU, nobody is woken, and every read counts as one that has succeeded.
  */
 
 int page_wait_slow(struct page *page, unsigned int bits, enum task_state state)

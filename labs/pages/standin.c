@@ -1,6 +1,7 @@
 /*
- * Bodies with which the starter of the lab about pages boots. The memory that comes at boot is handed out
- * from its beginning on. What is freed later is lost, so the guest runs out of memory after a while.
+ * Bodies with which the starter of the lab about pages boots. The memory that comes at boot is
+ * handed out from its beginning on. What is freed later is lost, so the guest runs out of memory
+ * after a while.
  */
 
 static struct page *buddy_take(struct zone *zone, unsigned int order)

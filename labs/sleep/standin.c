@@ -1,6 +1,6 @@
 /*
- * Bodies with which the starter of the lab about sleep boots. A task that waits asks again and again, and
- * lets others run in between.
+ * Bodies with which the starter of the lab about sleep boots. A task that waits asks again and
+ * again, and lets others run in between.
  */
 
 static void join(struct wait_queue *queue, struct waiter *waiter)

@@ -1,6 +1,6 @@
 /*
- * The body with which the starter of the lab about splice boots. It finds out which function moves the slots,
- * and refuses next to nothing.
+ * The body with which the starter of the lab about splice boots. It finds out which function moves
+ * the slots, and refuses next to nothing.
  */
 
 static ssize_t splice(struct file *in, file_off_t __user *off_in, struct file *out,

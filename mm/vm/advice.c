@@ -1,10 +1,10 @@
 /*
  * What a program says about the use of its memory, and what it asks: madvise, msync, mincore.
  *
- * 1. madvise works on the VMAs of a range one after another. Holes are skipped, and make the call fail
- *    with ENOMEM after everything else has been done.
- * 2. Advice about the order of accesses, about cold pages and about core dumps changes nothing that a
- *    program could see, so it is checked and otherwise has no effect.
+ * 1. madvise works on the VMAs of a range one after another. Holes are skipped, and make the call
+ *    fail with ENOMEM after everything else has been done.
+ * 2. Advice about the order of accesses, about cold pages and about core dumps changes nothing that
+ *    a program could see, so it is checked and otherwise has no effect.
  */
 #include "fs/cache/pagecache.h"
 #include "fs/file/allocate.h"
@@ -148,8 +148,9 @@ static long populate(struct mm *mm, uintptr_t start, uintptr_t end, bool write)
 }
 
 /*
- * MADV_REMOVE: punch a hole into the file of a shared mapping. Returns how many bytes of the range belong
- * to the mapping at its start, or an error. The file's lock comes before mm->lock, so that is not held.
+ * MADV_REMOVE: punch a hole into the file of a shared mapping. Returns how many bytes of the range
+ * belong to the mapping at its start, or an error. The file's lock comes before mm->lock, so that
+ * is not held.
  */
 static long remove_once(struct mm *mm, uintptr_t start, uintptr_t end)
 {
@@ -193,10 +194,9 @@ static long remove_range(struct mm *mm, uintptr_t start, uintptr_t end)
 	return 0;
 }
 
-long sys_madvise(uintptr_t start, size_t len, int advice)
+long mm_advise(struct mm *mm, uintptr_t start, size_t len, int advice)
 {
 	uintptr_t end = start + PAGE_ALIGN(len);
-	struct mm *mm = current->mm;
 	int error;
 
 	if (!is_known(advice))
@@ -212,6 +212,16 @@ long sys_madvise(uintptr_t start, size_t len, int advice)
 	error = advise(mm, start, end, advice);
 	mutex_unlock(&mm->lock);
 	return error;
+}
+
+bool advice_is_for_others(int advice)
+{
+	return advice == MADV_COLD || advice == MADV_PAGEOUT || advice == MADV_WILLNEED;
+}
+
+long sys_madvise(uintptr_t start, size_t len, int advice)
+{
+	return mm_advise(current->mm, start, len, advice);
 }
 
 /* ---- msync ---- */
@@ -269,8 +279,8 @@ long sys_msync(uintptr_t start, size_t len, unsigned int flags)
 #define MINCORE_BATCH 64u /* pages that are looked at with mm->lock held once */
 
 /*
- * Which pages of a file are in memory is told only to those who could write it. Others would learn from
- * it what other users read. They are told that all pages are there.
+ * Which pages of a file are in memory is told only to those who could write it. Others would learn
+ * from it what other users read. They are told that all pages are there.
  */
 static bool may_ask(const struct vma *vma)
 {

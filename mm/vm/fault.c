@@ -4,13 +4,14 @@
  * 1. mm->lock is held while a fault is resolved. Meanwhile only the reverse mapping (truncate,
  *    lending, write-back) changes page-table entries of the address space, and only to unmap or
  *    write-protect.
- * 2. A page of a file is locked while it is mapped, so that truncate and lending find the mapping. The
- *    neighbours of a read fault, and its own page if that is in the cache, do without the lock (count_mapping). They are
- *    mapped read-only, so a store to one of them causes a fault of its own.
- * 3. A shared page becomes writable only if `lent` is zero, while it is locked. A later lender waits
- *    for the page lock, and then write-protects the mapping.
- * 4. Private memory is written in place only if the entry's reference is the page's only one, or if all others are
- *    those of devices that fill the page for this program (mm/vm/pin.h).
+ * 2. A page of a file is locked while it is mapped, so that truncate and lending find the mapping.
+ *    The neighbours of a read fault, and its own page if that is in the cache, do without the lock
+ *    (count_mapping). They are mapped read-only, so a store to one of them causes a fault of its
+ *    own.
+ * 3. A shared page becomes writable only if `lent` is zero, while it is locked. A later lender
+ *    waits for the page lock, and then write-protects the mapping.
+ * 4. Private memory is written in place only if the entry's reference is the page's only one, or if
+ *    all others are those of devices that fill the page for this program (mm/vm/pin.h).
  * 5. In the kernel, only the copies of mm/vm/uaccess.c may fault on user addresses. Any other such
  *    fault is a bug.
  */
@@ -86,9 +87,9 @@ static int map_special(struct vma *vma, uintptr_t va, phys_addr_t phys, pte_t bi
 /* ---- private memory ---- */
 
 /*
- * Map a private copy of `from`, or a page of zeros if that is NULL. A debugger's write also makes one where the
- * program may not write (remote.c). Drops the caller's reference to
- * `from`. Returns 0 or -ENOMEM.
+ * Map a private copy of `from`, or a page of zeros if that is NULL. A debugger's write also makes
+ * one where the program may not write (remote.c). Drops the caller's reference to `from`. Returns 0
+ * or -ENOMEM.
  */
 static int map_copy(struct vma *vma, uintptr_t va, struct page *from)
 {
@@ -161,7 +162,8 @@ static int write_private(struct vma *vma, uintptr_t va)
 /* ---- files ---- */
 
 /*
- * Convert an error of the page cache: -ENOMEM, -ENOSPC, -EINTR if killed, or else -EIO, which means SIGBUS.
+ * Convert an error of the page cache: -ENOMEM, -ENOSPC, -EINTR if killed, or else -EIO, which means
+ * SIGBUS.
  */
 static int fault_error(long error)
 {
@@ -171,12 +173,13 @@ static int fault_error(long error)
 }
 
 /*
- * Count another mapping of a cached page, to which the caller has a reference. Returns false, and counts none, if the page
- * is locked, not uptodate, or not in its file. table_lock is held until the page is mapped, so the page need not be locked:
+ * Count another mapping of a cached page, to which the caller has a reference. Returns false, and
+ * counts none, if the page is locked, not uptodate, or not in its file. table_lock is held until
+ * the page is mapped, so the page need not be locked:
  *
  *	fault					truncate, write
  *	mapped++				locks the page
- *	is it locked? then leaves it out	mapped > 0: unmaps it everywhere, and waits for table_lock
+ *	is it locked? leaves it out		mapped > 0: unmaps it, waits for table_lock
  *
  * Both first steps are full barriers, so at least one side sees what the other has done.
  */
@@ -195,9 +198,9 @@ static bool count_mapping(struct mapping *mapping, struct page *page)
 
 /*
  * Resolve a read fault at va, which maps page `index` of the file: map the pages around it that are
- * in the cache, read-only. A program that touches one of them soon touches others, and each would be
- * another fault. Never waits: a page that is being read, written or removed is left out. Returns true
- * if va itself is mapped now. The page table exists, and all of the window is in it.
+ * in the cache, read-only. A program that touches one of them soon touches others, and each would
+ * be another fault. Never waits: a page that is being read, written or removed is left out. Returns
+ * true if va itself is mapped now. The page table exists, and all of the window is in it.
  */
 //BOOK: fault-around
 static bool map_cached_around(struct vma *vma, uintptr_t va, unsigned int index)
@@ -262,9 +265,9 @@ static struct page *lock_file_page(struct mapping *mapping, unsigned int index)
 }
 
 /*
- * Several pages are read at once, because a program's start causes many faults in a row. A file without a
- * store has nothing to read, and pages for its holes would only take memory. *there tells whether the
- * first page has its bytes.
+ * Several pages are read at once, because a program's start causes many faults in a row. A file
+ * without a store has nothing to read, and pages for its holes would only take memory. *there tells
+ * whether the first page has its bytes.
  */
 static uintptr_t start_reading(struct vma *vma, uintptr_t va, uintptr_t end, bool *there)
 {
@@ -397,14 +400,15 @@ struct vma *mm_find_or_grow(struct mm *mm, uintptr_t va)
 	below = mm_find_previous(mm, vma->end);
 	if (below && start - below->end < STACK_GAP)
 		return NULL;
+	mm_count_size(mm, vma->start - start);
 	vma->start = start;
 	return vma;
 }
 
 /*
  * Resolve an access, which is VMA_READ, VMA_WRITE or VMA_EXEC. Returns 0, -EFAULT if nothing is
- * mapped, -EACCES, -ENOMEM, -EINTR, -EIO for SIGBUS, or -ENOSPC if a hole of a file has got no room. *stored
- * becomes the file of a shared mapping that was stored to, with a reference.
+ * mapped, -EACCES, -ENOMEM, -EINTR, -EIO for SIGBUS, or -ENOSPC if a hole of a file has got no
+ * room. *stored becomes the file of a shared mapping that was stored to, with a reference.
  */
 static int fault_in_locked(struct mm *mm, uintptr_t va, unsigned int access, struct file **stored)
 {
@@ -434,8 +438,9 @@ static int fault_in_locked(struct mm *mm, uintptr_t va, unsigned int access, str
 }
 
 /*
- * A store to a shared mapping of a file has been resolved, or has found no room. Stores make pages dirty just as writes do, and
- * wait as they do, without mm->lock. Drops the reference. Returns the error, or -EAGAIN if there is room by now.
+ * A store to a shared mapping of a file has been resolved, or has found no room. Stores make pages
+ * dirty just as writes do, and wait as they do, without mm->lock. Drops the reference. Returns the
+ * error, or -EAGAIN if there is room by now.
  */
 //BOOK: fault-balance
 static int settle_store(struct file *file, int error)

@@ -4,7 +4,8 @@
  * 1. The kind of the page decides what happens. A page of a file is lent as splice lends it. A
  *    private page is write-protected and gets one more reference, so that the owner's next write
  *    makes a copy.
- * 2. A device may be filling a private page (mm/vm/pin.h). Then a copy is lent, and the owner keeps the page.
+ * 2. A device may be filling a private page (mm/vm/pin.h). Then a copy is lent, and the owner keeps
+ *    the page.
  * 3. Taking the reference, write-protecting and flushing the TLBs happen in one section of
  *    table_lock. So when the slot is published, no CPU can store to the page through an old entry.
  */

@@ -1,11 +1,11 @@
 /*
  * Locked memory: mlock and its relatives.
  *
- * 1. Pages of programs are never written to a swap area, because there is none. What a locked mapping
- *    gains is that its pages are present at once, and that reclaim leaves the pages of its file alone
- *    (page_try_drop() asks mapping_page_locked()).
- * 2. The locked bytes of an address space are those of its VMAs with VMA_LOCKED. RLIMIT_MEMLOCK limits
- *    them, except with CAP_IPC_LOCK.
+ * 1. Pages of programs are never written to a swap area, because there is none. What a locked
+ *    mapping gains is that its pages are present at once, and that reclaim leaves the pages of its
+ *    file alone (page_try_drop() asks mapping_page_locked()).
+ * 2. The locked bytes of an address space are those of its VMAs with VMA_LOCKED. RLIMIT_MEMLOCK
+ *    limits them, except with CAP_IPC_LOCK.
  * 3. A child inherits no locks (mm/vm/vm.c), and exec makes a new address space.
  */
 #include "kernel/capability.h"
@@ -60,8 +60,8 @@ void mm_populate(struct mm *mm, uintptr_t start, uintptr_t end)
 }
 
 /*
- * Make every page of the range present. Returns 0, -ENOMEM if one cannot be had (it has no access rights,
- * or lies behind the end of its file), or -EAGAIN if memory is short.
+ * Make every page of the range present. Returns 0, -ENOMEM if one cannot be had (it has no access
+ * rights, or lies behind the end of its file), or -EAGAIN if memory is short.
  */
 static long fault_in_range(struct mm *mm, uintptr_t start, uintptr_t end)
 {
@@ -95,12 +95,11 @@ static long lock_range(uintptr_t start, size_t len, bool lock, bool populate)
 	long error = 0;
 
 	start &= PAGE_MASK;
-	if (start + bytes < start || bytes < len)
+	if (start + bytes < start)
 		return refuse(EINVAL, "a range that wraps around");
+	/* This is also what Linux says to a length that wraps around to 0. */
 	if (bytes == 0)
 		return 0;
-	if (start + bytes > USER_END)
-		return -ENOMEM;
 	if (mutex_lock_killable(&mm->lock) < 0)
 		return -ERESTARTSYS;
 	if (lock && !mm_may_lock(mm, bytes - count(mm, start, start + bytes, VMA_LOCKED)))
@@ -114,8 +113,7 @@ static long lock_range(uintptr_t start, size_t len, bool lock, bool populate)
 	return error == 0 && populate ? fault_in_range(mm, start, start + bytes) : error;
 }
 
-/* A task without the right to lock anything gets another error than one that wants too much. */
-static bool may_lock_at_all(void)
+bool mm_may_lock_at_all(void)
 {
 	return may_lock_all() || current->process->limits[RLIMIT_MEMLOCK].soft > 0;
 }
@@ -124,7 +122,7 @@ long sys_mlock2(uintptr_t start, size_t len, unsigned int flags)
 {
 	if (flags & ~MLOCK_ONFAULT)
 		return refuse(EINVAL, "an unknown flag");
-	if (!may_lock_at_all())
+	if (!mm_may_lock_at_all())
 		return -EPERM;
 	return lock_range(start, len, true, !(flags & MLOCK_ONFAULT));
 }
@@ -169,7 +167,7 @@ long sys_mlockall(unsigned int flags)
 
 	if (flags == 0 || flags == MCL_ONFAULT || flags & ~(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT))
 		return refuse(EINVAL, "neither MCL_CURRENT nor MCL_FUTURE, or an unknown flag");
-	if (!may_lock_at_all())
+	if (!mm_may_lock_at_all())
 		return -EPERM;
 	error = lock_all(flags & MCL_CURRENT ? VMA_LOCKED : 0, flags);
 	if (error < 0 || !(flags & MCL_CURRENT) || flags & MCL_ONFAULT)

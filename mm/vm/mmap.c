@@ -3,8 +3,8 @@
  *
  * 1. The arguments are checked first, without mm->lock. Then the change is made under mm->lock.
  *    Removed VMAs are freed after that lock is released (mm/vm/vm.c).
- * 2. Flags that Linux accepts as mere advice (MAP_ADVICE) are accepted here too. Other unknown flags
- *    are refused.
+ * 2. Unknown flags have no effect, except that MAP_SHARED_VALIDATE refuses them. Flags that Linux
+ *    takes as mere advice (MAP_ADVICE) are known.
  */
 #include "fs/file/file.h"
 #include "fs/names/inode_flags.h"
@@ -90,7 +90,7 @@ static long vma_flags_for(unsigned int prot, unsigned int flags, struct file *fi
 	return vma_flags;
 }
 
-static long check_flags(unsigned int prot, unsigned int flags)
+static long check_flags(unsigned int flags)
 {
 	unsigned int type = flags & MAP_TYPE;
 
@@ -101,18 +101,16 @@ static long check_flags(unsigned int prot, unsigned int flags)
 		return refuse(EINVAL, "neither MAP_SHARED nor MAP_PRIVATE");
 	}
 	if (flags & MAP_HUGETLB) {
-		if ((flags & MAP_HUGE_SIZE) == MAP_HUGE_2MB)
-			flags &= ~MAP_HUGE_SIZE;
+		if (flags & MAP_HUGE_SIZE && (flags & MAP_HUGE_SIZE) != MAP_HUGE_2MB)
+			return refuse(EINVAL, "huge pages have 2 MiB");
 		if (type != MAP_PRIVATE || !(flags & MAP_ANONYMOUS))
 			return refuse(EINVAL, "huge pages are for private anonymous memory");
 	}
 	if (flags & MAP_GROWSDOWN &&
 	    (flags & (MAP_TYPE | MAP_ANONYMOUS | MAP_HUGETLB)) != (MAP_PRIVATE | MAP_ANONYMOUS))
 		return refuse(EINVAL, "only private anonymous memory grows down");
-	if (flags & ~MAP_KNOWN)
-		return refuse(EINVAL, "a flag that is not supported");
-	if (prot & ~PROT_ALL)
-		return refuse(EINVAL, "a protection bit that is not supported");
+	if (flags & MAP_LOCKED && !mm_may_lock_at_all())
+		return -EPERM;
 	return 0;
 }
 
@@ -133,6 +131,9 @@ static long choose_address(struct mm *mm, uintptr_t hint, size_t len, unsigned i
 			return -EEXIST;
 		return hint;
 	}
+	/* A hint in the first page is none. One a little above it means the lowest place. */
+	if (hint >= PAGE_SIZE)
+		hint = MAX(hint, MMAP_MIN);
 	start = mm_find_place(mm, hint, len, align);
 	return start ? (long)start : -ENOMEM;
 }
@@ -256,7 +257,7 @@ static long map_checked(uintptr_t hint, size_t len, unsigned int prot, unsigned 
 	len = ALIGN_UP(len, flags & MAP_HUGETLB ? LARGE_SIZE : PAGE_SIZE);
 	if (file && page_offset + len / PAGE_SIZE < page_offset)
 		return -EOVERFLOW;
-	error = check_flags(prot, flags);
+	error = check_flags(flags);
 	if (error)
 		return error;
 	return file ? map(hint, len, prot, flags, file, page_offset)
@@ -293,7 +294,10 @@ long sys_old_mmap(const uint32_t __user *arguments)
 
 /* ---- remap_file_pages ---- */
 
-/* Returns the first part of a shared mapping that covers [start, end), or NULL if there is none. mm->lock is held. */
+/*
+ * Returns the first part of a shared mapping that covers [start, end), or NULL if there is none.
+ * mm->lock is held.
+ */
 static struct vma *shared_vma(struct mm *mm, uintptr_t start, uintptr_t end)
 {
 	struct vma *first = mm_find(mm, start), *vma = first;
@@ -311,8 +315,9 @@ static struct vma *shared_vma(struct mm *mm, uintptr_t start, uintptr_t end)
 }
 
 /*
- * Map another part of the file over [start, start + len). Returns 0 or an error. mm->lock is held from the look at
- * the old mapping on, because that may be all that holds the file's System V segment.
+ * Map another part of the file over [start, start + len). Returns 0 or an error. mm->lock is held
+ * from the look at the old mapping on, because that may be all that holds the file's System V
+ * segment.
  */
 static long show_other_part(struct mm *mm, uintptr_t start, size_t len, uint32_t page_offset)
 {
@@ -333,7 +338,10 @@ static long show_other_part(struct mm *mm, uintptr_t start, size_t len, uint32_t
 	return mm_is_error(result) ? result : 0;
 }
 
-/* Let pages of a shared mapping show another part of its file. This is a mapping of its own afterwards. */
+/*
+ * Let pages of a shared mapping show another part of its file. This is a mapping of its own
+ * afterwards.
+ */
 long sys_remap_file_pages(uintptr_t start, size_t len, unsigned int prot, uint32_t page_offset,
 			  unsigned int flags)
 {
@@ -400,7 +408,9 @@ static int protect(struct mm *mm, uintptr_t start, uintptr_t end, unsigned int p
 	return error;
 }
 
-/* PROT_GROWSDOWN: let the range begin where the stack begins in which it is. Returns 0 or an error. */
+/*
+ * PROT_GROWSDOWN: let the range begin where the stack begins in which it is. Returns 0 or an error.
+ */
 static int find_bottom(struct mm *mm, uintptr_t *start, size_t *len)
 {
 	struct vma *vma = mm_find_next(mm, *start);

@@ -1,10 +1,11 @@
 /*
  * mremap: mappings that grow, shrink and move.
  *
- * 1. All checks come first. After them only memory can be missing, and then the old mapping is as it was,
- *    except that VMAs may have been split, and that what lay at a fixed new address is gone.
- * 2. A mapping moves by its page-table entries. Nothing is copied, and pages that are lent, shared with a
- *    child, or on their way stay what they are.
+ * 1. All checks come first. After them only memory can be missing, and then the old mapping is as
+ *    it was, except that VMAs may have been split, and that what lay at a fixed new address is
+ *    gone.
+ * 2. A mapping moves by its page-table entries. Nothing is copied, and pages that are lent, shared
+ *    with a child, or on their way stay what they are.
  * 3. An old length of zero makes a second mapping of the same shared memory.
  */
 #include "kernel/process/process.h"
@@ -75,7 +76,9 @@ static int check_growth(struct mm *mm, const struct vma *vma, const struct reque
 	return 0;
 }
 
-/* Returns 0 or an error. The VMA ends where the old range does, unless nothing is to be unmapped. */
+/*
+ * Returns 0 or an error. The VMA ends where the old range does, unless nothing is to be unmapped.
+ */
 static long move_to(struct mm *mm, const struct request *r, uintptr_t to)
 {
 	size_t moved = MIN(r->old_len, r->new_len);

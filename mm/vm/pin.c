@@ -8,7 +8,10 @@
 
 #define PAGES_AT_ONCE 32u
 
-/* Can a device fill the page that the entry maps in private memory? Otherwise a page stands in for it. */
+/*
+ * Can a device fill the page that the entry maps in private memory? Otherwise a page stands in for
+ * it.
+ */
 static bool can_be_filled(const struct vma *vma, pte_t entry)
 {
 	return !(vma->flags & VMA_SHARED) && !(entry & (PTE_LARGE | PTE_SPECIAL)) &&
@@ -16,9 +19,9 @@ static bool can_be_filled(const struct vma *vma, pte_t entry)
 }
 
 /*
- * Pin the pages that are mapped from va on, up to `max`, and up to the end of the page table. For a page that cannot be
- * filled, pages[] has NULL. Returns how many there are, or 0 if the first one is not present, or -ENOMEM if its reference
- * count is full. mm->lock is held.
+ * Pin the pages that are mapped from va on, up to `max`, and up to the end of the page table. For a
+ * page that cannot be filled, pages[] has NULL. Returns how many there are, or 0 if the first one
+ * is not present, or -ENOMEM if its reference count is full. mm->lock is held.
  */
 static int pin_mapped(struct vma *vma, uintptr_t va, bool fill, struct page **pages,
 		      unsigned int max)
@@ -55,7 +58,10 @@ static bool allows(const struct vma *vma, bool fill)
 	return vma->flags & (fill ? VMA_WRITE : VMA_READ | VMA_WRITE | VMA_EXEC);
 }
 
-/* Pin up to `max` pages from the page-aligned address va on. Returns how many, at least 1, or an error of iter_pin(). */
+/*
+ * Pin up to `max` pages from the page-aligned address va on. Returns how many, at least 1, or an
+ * error of iter_pin().
+ */
 static int pin_pages(uintptr_t va, bool fill, struct page **pages, unsigned int max)
 {
 	struct mm *mm = current->mm;
@@ -74,7 +80,9 @@ static int pin_pages(uintptr_t va, bool fill, struct page **pages, unsigned int 
 		mutex_unlock(&mm->lock);
 		if (nr)
 			return nr;
-		/* Truncation or write-back may undo this before we look again. Then it starts over. */
+		/*
+		 * Truncation or write-back may undo this before we look again. Then it starts over.
+		 */
 		error = user_fault_in((void __user *)va, 1, fill);
 		if (error)
 			return error;
@@ -84,8 +92,8 @@ static int pin_pages(uintptr_t va, bool fill, struct page **pages, unsigned int 
 static void unpin(struct pin *part, bool fill)
 {
 	/*
-	 * The pin goes before its reference. In the other order the references could seem to be the entry's alone while
-	 * another task has just taken one.
+	 * The pin goes before its reference. In the other order the references could seem to be the
+	 * entry's alone while another task has just taken one.
 	 */
 	if (fill && !part->stand_in)
 		__sync_sub_and_fetch(&part->page->private, 1);
@@ -98,7 +106,10 @@ void pins_release(struct pin *parts, unsigned int nr, bool fill)
 		unpin(&parts[--nr], fill);
 }
 
-/* Pin the pages of the next n bytes, which are contiguous. Adds to *nr. Returns the number of bytes, or an error. */
+/*
+ * Pin the pages of the next n bytes, which are contiguous. Adds to *nr. Returns the number of
+ * bytes, or an error.
+ */
 static ssize_t pin_piece(uintptr_t at, size_t n, bool fill, struct pin *parts, unsigned int max,
 			 unsigned int *nr)
 {

@@ -1,12 +1,13 @@
 /*
- * Reading and writing the memory of another process: for ptrace(2), /proc/PID/mem and process_vm_readv(2).
+ * Reading and writing the memory of another process: for ptrace(2), /proc/PID/mem and
+ * process_vm_readv(2).
  *
- * 1. The bytes of a page are copied under mm->lock. A store is done under table_lock, too, and only into a page that
- *    the entry lets the process itself write. So a page that has been lent, or is shared with a child, is replaced
- *    before it changes.
- * 2. With MM_FORCE, private memory that the process itself may not write is written all the same: the process gets
- *    a page of its own, which it still may not write. A debugger puts its breakpoints into programs that way. The
- *    page cache never sees them.
+ * 1. The bytes of a page are copied under mm->lock. A store is done under table_lock, too, and only
+ *    into a page that the entry lets the process itself write. So a page that has been lent, or is
+ *    shared with a child, is replaced before it changes.
+ * 2. With MM_FORCE, private memory that the process itself may not write is written all the same:
+ *    the process gets a page of its own, which it still may not write. A debugger puts its
+ *    breakpoints into programs that way. The page cache never sees them.
  */
 #include "lib/string.h"
 #include "mm/vm/tables.h"
@@ -23,7 +24,10 @@ static bool may_access(const struct vma *vma, unsigned int how)
 	return flags & (VMA_READ | VMA_WRITE | VMA_EXEC) || how & MM_FORCE;
 }
 
-/* May the page be written through this entry? It is also the process's own if only this entry holds it. */
+/*
+ * May the page be written through this entry? It is also the process's own if only this entry holds
+ * it.
+ */
 static bool is_own(const struct vma *vma, pte_t entry)
 {
 	const struct page *page;

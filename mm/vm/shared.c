@@ -10,7 +10,7 @@
 #include "mm/kmap.h"
 #include "mm/vm/tables.h"
 
-static void shared_read(struct mapping *mapping, struct page **pages, unsigned int nr)
+void memory_read_pages(struct mapping *mapping, struct page **pages, unsigned int nr)
 {
 	for (unsigned int i = 0; i < nr; i++) {
 		page_zero(pages[i], 0, PAGE_SIZE);
@@ -25,7 +25,7 @@ static int shared_begin_write(struct mapping *mapping, struct page *page, unsign
 }
 
 static const struct mapping_ops shared_mapping_ops = {
-	.read_pages = shared_read,
+	.read_pages = memory_read_pages,
 	.begin_write = shared_begin_write,
 };
 

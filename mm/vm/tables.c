@@ -174,8 +174,8 @@ pte_t mm_entry_bits(unsigned int flags)
 /* ---- unmapping ---- */
 
 /*
- * Clear entries from `start` on, flush, and drop what they held. Stops at `end`, or once GATHER pages have
- * been unmapped. Returns where it stopped.
+ * Clear entries from `start` on, flush, and drop what they held. Stops at `end`, or once GATHER
+ * pages have been unmapped. Returns where it stopped.
  */
 static uintptr_t zap_batch(struct mm *mm, uintptr_t start, uintptr_t end)
 {
@@ -217,7 +217,9 @@ void mm_zap(struct mm *mm, uintptr_t start, uintptr_t end)
 
 /* ---- fork ---- */
 
-/* Share one entry. Both table locks are held. Returns 0, or -ENOMEM if a reference count is full. */
+/*
+ * Share one entry. Both table locks are held. Returns 0, or -ENOMEM if a reference count is full.
+ */
 static int share_entry(struct mm *to, uintptr_t va, pte_t *entry)
 {
 	struct page *page;
@@ -236,8 +238,8 @@ static int share_entry(struct mm *to, uintptr_t va, pte_t *entry)
 }
 
 /*
- * A device fills the page for the parent, who keeps it. Give the child a copy, which is the page `copy`: the entry takes over its
- * reference. Both table locks are held.
+ * A device fills the page for the parent, who keeps it. Give the child a copy, which is the page
+ * `copy`: the entry takes over its reference. Both table locks are held.
  */
 //BOOK: fork-while-filled
 static void copy_entry(struct mm *to, uintptr_t va, pte_t entry, struct page *copy)
@@ -255,8 +257,9 @@ static bool is_filled(pte_t entry)
 }
 
 /*
- * Share the entries from *va on, up to the first one that needs a copy and has no page for it. Returns 0, -EAGAIN in that case, or
- * -ENOMEM. Uses up *copy for at most one entry. *va becomes the address to go on from.
+ * Share the entries from *va on, up to the first one that needs a copy and has no page for it.
+ * Returns 0, -EAGAIN in that case, or -ENOMEM. Uses up *copy for at most one entry. *va becomes the
+ * address to go on from.
  */
 static int share_entries(struct mm *to, struct mm *from, uintptr_t *va, uintptr_t end,
 			 struct page **copy)
@@ -284,8 +287,8 @@ static int share_entries(struct mm *to, struct mm *from, uintptr_t *va, uintptr_
 }
 
 /*
- * Find the first address at or after *va that is mapped, and set *va to it. *large tells whether that is by
- * a huge page. Returns false if there is none before `end`.
+ * Find the first address at or after *va that is mapped, and set *va to it. *large tells whether
+ * that is by a huge page. Returns false if there is none before `end`.
  */
 static bool next_mapped(struct mm *mm, uintptr_t *va, uintptr_t end, bool *large)
 {

@@ -3,9 +3,9 @@
  *
  * 1. An entry of zero maps nothing. Any other entry has a reference to its page (vm.h), even if it
  *    lacks PTE_PRESENT, which means that the page is mapped with PROT_NONE.
- * 2. A page table is added with mm->lock and table_lock held, so either of them is enough to look it
- *    up. The reverse mapping has only the second. A table stays until the address space is freed, or
- *    until a huge page is mapped in its place.
+ * 2. A page table is added with mm->lock and table_lock held, so either of them is enough to look
+ *    it up. The reverse mapping has only the second. A table stays until the address space is
+ *    freed, or until a huge page is mapped in its place.
  * 3. A huge page is mapped by one entry of a page directory, with PTE_LARGE, in place of a page
  *    table with 512 entries.
  */
@@ -43,8 +43,8 @@ static inline struct page *pte_page(pte_t entry, uintptr_t va)
 	return frame_page(pte_frame(entry)) + (va / PAGE_SIZE & (pte_pages(entry) - 1));
 }
 /*
- * How many pins for devices that fill it a page of private memory has (mm/vm/pin.h). A page of a file, and a huge page, has
- * none. table_lock is held, so no pin is added.
+ * How many pins for devices that fill it a page of private memory has (mm/vm/pin.h). A page of a
+ * file, and a huge page, has none. table_lock is held, so no pin is added.
  */
 static inline unsigned int page_pins(const struct page *page)
 {
@@ -53,17 +53,18 @@ static inline unsigned int page_pins(const struct page *page)
 	return *(volatile const unsigned long *)&page->private;
 }
 /*
- * May the program write the page of its entry in place: does nobody else have it? A page that a device fills is the
- * program's alone, and must stay in its place, whatever else reads it: only a writable entry is pinned for that, and fork() and
- * vmsplice() copy such a page. table_lock is held.
+ * May the program write the page of its entry in place: does nobody else have it? A page that a
+ * device fills is the program's alone, and must stay in its place, whatever else reads it: only a
+ * writable entry is pinned for that, and fork() and vmsplice() copy such a page. table_lock is
+ * held.
  */
 static inline bool page_is_own(const struct page *page)
 {
 	return page_pins(page) > 0 || atomic_read(&page->refs) == 1;
 }
 /*
- * For vmsplice: if a device fills the private page at va, copy it to *copy, a new page that counts as lent. Returns 1, 0 if
- * no device does, or -ENOMEM. mm->lock is held. May sleep. mm/vm/pin.c
+ * For vmsplice: if a device fills the private page at va, copy it to *copy, a new page that counts
+ * as lent. Returns 1, 0 if no device does, or -ENOMEM. mm->lock is held. May sleep. mm/vm/pin.c
  */
 int mm_copy_filled(struct mm *mm, uintptr_t va, struct page **copy);
 /*
@@ -91,9 +92,9 @@ int mm_map_huge(struct vma *vma, uintptr_t va);
  */
 int mm_resolve(struct vma *vma, uintptr_t va, bool write);
 /*
- * Start to read the pages of the file from va on, which end at `end` at the latest. Returns the address
- * of the first one that was not looked at. Does nothing for files without a store. mm->lock is held. May
- * sleep for memory, but does not wait for the disk. mm/vm/fault.c
+ * Start to read the pages of the file from va on, which end at `end` at the latest. Returns the
+ * address of the first one that was not looked at. Does nothing for files without a store. mm->lock
+ * is held. May sleep for memory, but does not wait for the disk. mm/vm/fault.c
  */
 uintptr_t mm_start_reading(struct vma *vma, uintptr_t va, uintptr_t end);
 /*
@@ -120,10 +121,10 @@ void mm_zap(struct mm *mm, uintptr_t start, uintptr_t end);
  */
 int mm_share_range(struct mm *to, struct mm *from, uintptr_t start, uintptr_t end);
 /*
- * Move what is mapped in [from, from+len) to `to`, where nothing is mapped. The ranges do not overlap.
- * Returns 0, or -ENOMEM before anything has moved. Flushes the TLBs. Both ranges belong to VMAs of the
- * same file, and the new one has been inserted later. So the reverse mapping, which visits the old one
- * first, finds each page in one of them.
+ * Move what is mapped in [from, from+len) to `to`, where nothing is mapped. The ranges do not
+ * overlap. Returns 0, or -ENOMEM before anything has moved. Flushes the TLBs. Both ranges belong to
+ * VMAs of the same file, and the new one has been inserted later. So the reverse mapping, which
+ * visits the old one first, finds each page in one of them.
  */
 int mm_move_range(struct mm *mm, uintptr_t from, uintptr_t to, size_t len);
 /*
@@ -147,26 +148,32 @@ static inline bool mm_is_error(long result)
 /* Release mm->lock, and then free the VMAs that were removed while it was held. */
 void mm_unlock(struct mm *mm);
 /*
- * mm_map() and its reverse with mm->lock held. They return -EINVAL if the range would cut a huge
- * page in two.
+ * mm_map() and its reverse with mm->lock held. If the range would cut a huge page in two, the first
+ * one returns -ENOMEM, as mmap(2) does, and the second one -EINVAL.
  */
 int mm_map_locked(struct mm *mm, uintptr_t start, size_t len, unsigned int flags, struct file *file,
 		  uint32_t page_offset);
 int mm_unmap_locked(struct mm *mm, uintptr_t start, size_t len);
 /*
- * Insert a copy of the VMA at [start, start+len), where nothing is mapped, for the bytes from the VMA's
- * address `from` on. Returns it, or NULL if there is no memory. The limits are the caller's business.
+ * Insert a copy of the VMA at [start, start+len), where nothing is mapped, for the bytes from the
+ * VMA's address `from` on. Returns it, or NULL if there is no memory. The limits are the caller's
+ * business.
  */
 struct vma *mm_insert_copy(const struct vma *vma, uintptr_t from, uintptr_t start, size_t len);
+/* The VMAs of the address space have got so many bytes more. mm->lock is held. */
+void mm_count_size(struct mm *mm, long bytes);
 /* Let the VMA end at `end` instead. Nothing is mapped between. */
 void mm_extend(struct vma *vma, uintptr_t end);
 /*
- * Clear and set flags of all VMAs in [start, end), which are split at its ends. Holes are skipped. The
- * page tables stay as they are. Returns 0, -ENOMEM, or -EINVAL for a part of a huge page.
+ * Clear and set flags of all VMAs in [start, end), which are split at its ends. Holes are skipped.
+ * The page tables stay as they are. Returns 0, -ENOMEM, or -EINVAL for a part of a huge page.
  */
 int mm_change_flags(struct mm *mm, uintptr_t start, uintptr_t end, unsigned int clear,
 		    unsigned int set);
-/* Split the VMA around va, so that one of the halves starts there. Returns 0 or -ENOMEM. */
+/*
+ * Split the VMA around va, so that one of the halves starts there. Returns 0, -ENOMEM, or -EINVAL
+ * in the middle of a huge page.
+ */
 int mm_split(struct mm *mm, uintptr_t va);
 /* Join the anonymous VMAs on both sides of va if their flags are equal. */
 void mm_merge(struct mm *mm, uintptr_t va);
@@ -175,27 +182,45 @@ uintptr_t mm_find_gap(struct mm *mm, size_t len);
 /* Returns true if nothing is mapped in [start, start+len). */
 bool mm_range_free(struct mm *mm, uintptr_t start, size_t len);
 /*
- * Returns an address for `len` bytes, a multiple of `align`: the hint if nothing is mapped there, or
- * else the highest gap. Returns 0 if there is none.
+ * Returns an address for `len` bytes, a multiple of `align`: the hint if nothing is mapped there,
+ * or else the highest gap. Returns 0 if there is none.
  */
 uintptr_t mm_find_place(struct mm *mm, uintptr_t hint, size_t len, size_t align);
-/* Returns true if RLIMIT_AS and RLIMIT_DATA allow `len` more bytes with these flags to be mapped. */
-bool mm_may_grow(struct mm *mm, size_t len, unsigned int vma_flags);
-/* Returns true if `len` bytes of private memory are more than all of RAM, and can never be filled. */
-bool mm_hopeless(size_t len);
 /*
- * mm/vm/mlock.c: returns true if RLIMIT_MEMLOCK allows `len` more bytes to be locked, or if the task may
- * lock as much as it wants.
+ * Returns true if RLIMIT_AS and RLIMIT_DATA allow `len` more bytes with these flags to be mapped.
+ */
+bool mm_may_grow(struct mm *mm, size_t len, unsigned int vma_flags);
+/*
+ * Returns true if `len` bytes of private memory are more than all of RAM, and can never be filled.
+ */
+bool mm_hopeless(size_t len);
+/* ---- mm/vm/mlock.c ---- */
+
+/*
+ * Returns true if RLIMIT_MEMLOCK allows `len` more bytes to be locked, or if the
+ * task may lock as much as it wants.
  */
 bool mm_may_lock(struct mm *mm, size_t len);
 /*
- * mm/vm/mlock.c: make the pages of [start, end) present, as far as that is possible, for MAP_POPULATE
- * and for mappings that are locked from the start. mm->lock is not held. May sleep.
+ * Returns false if the task must not lock any memory. That is another error than wanting too much.
+ */
+bool mm_may_lock_at_all(void);
+/*
+ * Make the pages of [start, end) present, as far as that is possible, for
+ * MAP_POPULATE and for mappings that are locked from the start. mm->lock is not held. May sleep.
  */
 void mm_populate(struct mm *mm, uintptr_t start, uintptr_t end);
+
+/* ---- mm/vm/shared.c ---- */
+
 /*
- * mm/vm/shared.c: a file without a name for shared anonymous memory of `size` bytes. Returns
- * ERR_PTR(-ENOMEM) or ERR_PTR(-ENFILE) on failure.
+ * mapping_ops.read_pages of files that exist in memory only: a page that is read fills a hole, and
+ * gets zeros. Never sleeps.
+ */
+void memory_read_pages(struct mapping *mapping, struct page **pages, unsigned int nr);
+/*
+ * Returns a file without a name for shared anonymous memory of `size` bytes, or
+ * ERR_PTR(-ENOMEM, -ENFILE). May sleep.
  */
 struct file *shared_memory_file(size_t size);
 

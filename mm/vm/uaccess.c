@@ -90,19 +90,21 @@ int clear_user(void __user *dst, size_t n)
 	return words ? -EFAULT : 0;
 }
 
+/* Move operand 2 to operand 1. If that faults, set operand 0 to operand 3. */
+#define MOVE_WORD                             \
+	"1:	movl %2, %1\n"                    \
+	"2:\n"                                \
+	"	.pushsection .text.fixup, \"ax\"\n" \
+	"3:	movl %3, %0\n"                    \
+	"	jmp 2b\n"                           \
+	"	.popsection\n" EX_TABLE("1b", "3b")
+
 /* Copy one 32-bit word, between user_access_begin() and user_access_end(). Return 0 or -EFAULT. */
 static inline int load_word(uint32_t *value, const uint32_t __user *src)
 {
 	int error = 0;
 
-	__asm__ volatile("1:	movl %2, %1\n"
-			 "2:\n"
-			 "	.pushsection .text.fixup, \"ax\"\n"
-			 "3:	movl %3, %0\n"
-			 "	jmp 2b\n"
-			 "	.popsection\n" EX_TABLE("1b", "3b")
-			 : "+r"(error), "=r"(*value)
-			 : "m"(*src), "i"(-EFAULT));
+	__asm__ volatile(MOVE_WORD : "+r"(error), "=r"(*value) : "m"(*src), "i"(-EFAULT));
 	return error;
 }
 
@@ -110,14 +112,7 @@ static inline int store_word(uint32_t value, uint32_t __user *dst)
 {
 	int error = 0;
 
-	__asm__ volatile("1:	movl %2, %1\n"
-			 "2:\n"
-			 "	.pushsection .text.fixup, \"ax\"\n"
-			 "3:	movl %3, %0\n"
-			 "	jmp 2b\n"
-			 "	.popsection\n" EX_TABLE("1b", "3b")
-			 : "+r"(error), "=m"(*dst)
-			 : "r"(value), "i"(-EFAULT));
+	__asm__ volatile(MOVE_WORD : "+r"(error), "=m"(*dst) : "r"(value), "i"(-EFAULT));
 	return error;
 }
 
@@ -178,7 +173,10 @@ ssize_t strncpy_from_user(char *dst, const char __user *src, size_t size)
 	size_t done = 0;
 
 	while (done < size) {
-		/* A piece ends within the page that has the end of the string. Most strings are short. */
+		/*
+		 * A piece ends within the page that has the end of the string. Most strings are
+		 * short.
+		 */
 		size_t n = MIN(size - done, STRING_PIECE - (uintptr_t)(src + done) % STRING_PIECE);
 		size_t len;
 

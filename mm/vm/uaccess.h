@@ -28,8 +28,8 @@ int clear_user(void __user *dst, size_t n);
 size_t copy_from_user_nofault(void *dst, const void __user *src, size_t n);
 
 /*
- * Replace the word if it is *old, in one step. Otherwise store what it is in *old. Returns 0, or -EFAULT if
- * the page is not there for writing. Never sleeps.
+ * Replace the word if it is *old, in one step. Otherwise store what it is in *old. Returns 0, or
+ * -EFAULT if the page is not there for writing. Never sleeps.
  */
 int user_exchange_nofault(uint32_t __user *at, uint32_t *old, uint32_t new);
 

@@ -1,9 +1,9 @@
 /*
  * Mapping the vDSO. See mm/vm/vdso.h for the contract.
  *
- * Each of the two pages is a file without a name, which is filled at boot. So faults, fork, mremap and debuggers treat
- * it like a page of any other file, and no page is copied before somebody writes to it. The kernel changes the figures
- * when it sets the clock.
+ * Each of the two pages is a file without a name, which is filled at boot. So faults, fork, mremap
+ * and debuggers treat it like a page of any other file, and no page is copied before somebody
+ * writes to it. The kernel changes the figures when it sets the clock.
  */
 #include "mm/vm/vdso.h"
 #include "fs/cache/pagecache.h"

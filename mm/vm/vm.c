@@ -52,16 +52,18 @@ struct vma *mm_find(struct mm *mm, uintptr_t va)
 
 /* ---- VMAs and their files; each is in both the tree and its file's list ---- */
 
-/* Is the VMA one that its file's mapping must know? Anonymous memory and devices need not be found. */
+/*
+ * Is the VMA one that its file's mapping must know? Anonymous memory and devices need not be found.
+ */
 static bool is_listed(const struct vma *vma)
 {
 	return vma->file && !(vma->flags & VMA_DEVICE);
 }
 
 /*
- * Add a VMA to the list of its file's mapping. Returns 0, or -EPERM if a seal forbids it. The seal is
- * looked at under the lock that mapping_seal() sets it with, so a VMA is either refused here, or seen
- * there.
+ * Add a VMA to the list of its file's mapping. Returns 0, or -EPERM if a seal forbids it. The seal
+ * is looked at under the lock that mapping_seal() sets it with, so a VMA is either refused here, or
+ * seen there.
  */
 static int mapping_join(struct vma *vma)
 {
@@ -85,11 +87,18 @@ static void mapping_leave(struct vma *vma)
 	spin_unlock(&mapping->vma_lock);
 }
 
+void mm_count_size(struct mm *mm, long bytes)
+{
+	mm->size += bytes;
+	mm->peak_size = MAX(mm->peak_size, mm->size);
+}
+
 /* The VMA is in the list of its file's mapping, if it needs to be. */
 static void vma_insert_listed(struct vma *vma)
 {
 	tree_insert(&vma->mm->vmas, &vma->node);
 	vma->mm->nr_vmas++;
+	mm_count_size(vma->mm, vma->end - vma->start);
 }
 
 /* For a part or a copy of a VMA that is in the list. No seal has been set since that joined. */
@@ -158,6 +167,7 @@ static void vma_remove(struct vma *vma)
 		mapping_leave(vma);
 	tree_remove(&mm->vmas, &vma->node);
 	mm->nr_vmas--;
+	mm_count_size(mm, -(long)(vma->end - vma->start));
 	mm->full_from = MAX(mm->full_from, MIN(vma->end, mm->mmap_top));
 	list_add_tail(&mm->dead, &vma->mapping_link);
 }
@@ -175,6 +185,7 @@ int mm_split(struct mm *mm, uintptr_t va)
 		return -ENOMEM;
 	upper->start = va;
 	upper->page_offset += (va - vma->start) / PAGE_SIZE;
+	mm->size -= vma->end - va; /* vma_insert() adds it again */
 	/*
 	 * The upper VMA goes behind the one with the same end. For a moment the reverse mapping
 	 * finds a page through both, which does no harm.
@@ -216,6 +227,7 @@ struct vma *mm_insert_copy(const struct vma *from, uintptr_t va, uintptr_t start
 /* The VMAs stay in their order, because nothing is mapped up to the new end. */
 void mm_extend(struct vma *vma, uintptr_t end)
 {
+	mm_count_size(vma->mm, end - vma->end);
 	vma->end = end;
 }
 
@@ -283,31 +295,36 @@ bool mm_hopeless(size_t len)
 	return len / PAGE_SIZE > stats.total;
 }
 
-/* Are these the flags of what RLIMIT_DATA counts: private memory that can be written, but no stack? */
+/*
+ * Are these the flags of what RLIMIT_DATA counts: private memory that can be written, but no stack?
+ */
 static bool is_data(unsigned int vma_flags)
 {
 	return (vma_flags & (VMA_WRITE | VMA_SHARED | VMA_STACK)) == VMA_WRITE;
 }
 
-static bool has_room(struct mm *mm, size_t len, uint64_t limit, bool data)
+/* Bytes of data in all VMAs. mm->lock is held. */
+static uintptr_t data_size(struct mm *mm)
 {
-	if (limit == RLIM_INFINITY)
-		return true;
+	uintptr_t size = 0;
+
 	for (struct vma *vma = mm_find_next(mm, 0); vma; vma = mm_find_next(mm, vma->end))
-		if (!data || is_data(vma->flags))
-			limit -= MIN(limit, (uint64_t)(vma->end - vma->start));
-	return len <= limit;
+		size += is_data(vma->flags) ? vma->end - vma->start : 0;
+	return size;
 }
 
 bool mm_may_grow(struct mm *mm, size_t len, unsigned int vma_flags)
 {
-	const struct rlimit *limits;
+	uint64_t all, data;
 
 	if (mm != current->mm)
 		return true;
-	limits = current->process->limits;
-	return has_room(mm, len, limits[RLIMIT_AS].soft, false) &&
-	       (!is_data(vma_flags) || has_room(mm, len, limits[RLIMIT_DATA].soft, true));
+	all = current->process->limits[RLIMIT_AS].soft;
+	data = current->process->limits[RLIMIT_DATA].soft;
+	if ((uint64_t)mm->size + len > all)
+		return false;
+	return !is_data(vma_flags) || data == RLIM_INFINITY ||
+	       (uint64_t)data_size(mm) + len <= data;
 }
 
 int mm_unmap_locked(struct mm *mm, uintptr_t start, size_t len)

@@ -22,7 +22,6 @@
 struct file;
 struct mapping;
 
-#define MMAP_MIN 0x00010000u
 #define MMAP_TOP 0xb8000000u /* the highest mm->mmap_top; stacks are above it */
 
 enum vma_flags {
@@ -64,7 +63,8 @@ struct mm *mm_create(void);
  */
 int mm_set_program(struct mm *mm, struct file *file);
 /*
- * Create a copy-on-write copy of `from`, for fork. Returns ERR_PTR(-ENOMEM) on failure. May sleep.
+ * Create a copy-on-write copy of `from`, for fork. Returns it with one use, ERR_PTR(-ENOMEM), or
+ * ERR_PTR(-EINTR) if the task is killed. May sleep; takes from->lock.
  */
 struct mm *mm_fork(struct mm *from);
 /* Take one more use of an address space. The caller has one already. */
@@ -73,16 +73,16 @@ void mm_get(struct mm *mm);
 void mm_put(struct mm *mm);
 /*
  * Map [start, start+len) with VMA_* flags. If file is NULL, the memory is anonymous. Existing
- * mappings in the range are removed first. Returns 0, -ENOMEM or -EINVAL. May sleep; takes
- * mm->lock.
+ * mappings in the range are removed first. Returns 0, -ENOMEM, -EINTR if the task is killed, or the
+ * error of file_ops.mmap or of a seal. May sleep; takes mm->lock.
  */
 int mm_map(struct mm *mm, uintptr_t start, size_t len, unsigned int flags, struct file *file,
 	   uint32_t page_offset);
 /*
- * Map the whole file, which has `len` bytes, into the current address space. `prot` has the bits of VMA_READ,
- * VMA_WRITE and VMA_EXEC. `at` is the address, or 0 for any. What is mapped there is removed if `replace` is
- * set, otherwise it is in the way. Returns the address or an error of mmap(2): -EACCES, -EAGAIN, -EEXIST,
- * -ENOMEM, -EPERM or -ERESTARTSYS. May sleep; takes mm->lock.
+ * Map the whole file, which has `len` bytes, into the current address space. `prot` has the bits of
+ * VMA_READ, VMA_WRITE and VMA_EXEC. `at` is the address, or 0 for any. What is mapped there is
+ * removed if `replace` is set, otherwise it is in the way. Returns the address or an error of
+ * mmap(2): -EACCES, -EAGAIN, -EEXIST, -ENOMEM, -EPERM or -ERESTARTSYS. May sleep; takes mm->lock.
  */
 long mm_map_whole(uintptr_t at, size_t len, unsigned int prot, bool replace, struct file *file);
 /* Returns the VMA that contains va, or NULL. mm->lock is held. */
@@ -113,19 +113,26 @@ enum mm_access {
 	MM_FORCE = 2, /* for a debugger: read and write private memory whatever its protection is */
 };
 /*
- * Copy between a buffer in the kernel and another address space. Returns how many bytes were copied, or, if there
- * are none, -EFAULT, -ENOMEM, -EINTR if the caller is killed, or -EIO if an access there would cause SIGBUS. May sleep; takes
- * mm->lock. mm/vm/remote.c
+ * Copy between a buffer in the kernel and another address space. Returns how many bytes were
+ * copied, or, if there are none, -EFAULT, -ENOMEM, -EINTR if the caller is killed, or -EIO if an
+ * access there would cause SIGBUS. May sleep; takes mm->lock. mm/vm/remote.c
  */
 ssize_t mm_access(struct mm *mm, uintptr_t va, void *buf, size_t len, unsigned int how);
 
 /* Can a program store to the file's pages through this VMA of a file, now or after mprotect(2)? */
 bool vma_can_write_file(const struct vma *vma);
 /*
- * From now on no shared mapping of a file that is open for writing can be made (F_SEAL_WRITE). Returns
- * false, and changes nothing, if there is one. Never sleeps.
+ * From now on no shared mapping of a file that is open for writing can be made (F_SEAL_WRITE).
+ * Returns false, and changes nothing, if there is one. Never sleeps.
  */
 bool mapping_seal(struct mapping *mapping);
+
+/* ---- mm/vm/advice.c ---- */
+
+/* madvise(2) for a range of an address space, to which the caller has a reference. May sleep. */
+long mm_advise(struct mm *mm, uintptr_t start, size_t len, int advice);
+/* May one process give this advice (MADV_*) about the memory of another? */
+bool advice_is_for_others(int advice);
 
 /* ---- for the page cache: mm/vm/rmap.c. The caller has locked the page. ---- */
 
@@ -141,12 +148,14 @@ bool mapping_page_locked(struct mapping *mapping, struct page *page);
  */
 bool mapping_protect_page(struct mapping *mapping, struct page *page);
 /*
- * Write-protect every user mapping of nr pages with increasing indices, which the caller has locked. The TLBs are flushed once for each VMA,
- * however many pages there are. Does not sleep.
+ * Write-protect every user mapping of nr pages with increasing indices, which the caller has
+ * locked. The TLBs are flushed once for each VMA, however many pages there are. Does not sleep.
  */
 void mapping_protect_run(struct mapping *mapping, struct page **pages, unsigned int nr);
 /* Remove all user mappings of the file's pages [first, last], for truncation. Does not sleep. */
 void mapping_unmap_range(struct mapping *mapping, unsigned int first, unsigned int last);
+
+/* ---- mm/vm/lend.c ---- */
 
 /*
  * For vmsplice: get up to `max` pages of the current address space, from the page-aligned address

@@ -29,6 +29,7 @@ OPERATIONS = [
     "truncate a 2500",
     "truncate a 0",
     "truncate a 9000",
+    "punch a 1000 3500",
     "unlink a",
     "link a c",
     "symlink a l",
@@ -68,6 +69,15 @@ DIRECT = [
     "direct a 8192 40960; truncate a 9000; direct c 0 20480; fsync c; direct a 16384 8192; fsync a",
     "write a 300000 3000; sync; unlink a; sync; direct c 0 65536; fsync c; mkdir f; sync",
     "hold a; unlink a; sync; release; direct c 0 65536; direct c 69632 512; fsync c",
+]
+# Holes: their edges in the middle of blocks and pages, and blocks and indirect blocks of theirs that another file or a folder gets.
+PUNCHED = [
+    "punch a 500 2000; fdatasync a; write a 700 100; punch a 0 4096; fsync a",
+    "store a 900 2000; punch a 1024 2048; store a 1500 700; fsync a",
+    "write a 60000 9000; sync; punch a 1000 66000; fsync a; write c 0 60000; fsync c",
+    "write a 300000 3000; sync; punch a 20000 290000; write b 0 50000; fsync b; mkdir f; fsync a",
+    "write a 300000 3000; sync; punch a 0 400000; sync; write c 0 90000; fsync c; write a 290000 9000; fsync a",
+    "direct c 0 20480; punch c 4096 8192; direct c 8192 4096; fsync c",
 ]
 PATHS = ["a", "b", "c", "d/a", "d/e", "f/a", "g/a"]
 FOLDERS = ["d", "f", "g", "d/f"]
@@ -221,6 +231,12 @@ class Model:
         node = self.node(path, "f")
         self.change(number, node, node.versions[-1][1][: int(size)].ljust(int(size), b"\0"))
 
+    def punch(self, number, path, at, n):
+        node = self.node(path, "f")
+        old = node.versions[-1][1]
+        inside = len(old[int(at) : int(at) + int(n)])
+        self.change(number, node, old[: int(at)] + bytes(inside) + old[int(at) + inside :])
+
     def hold(self, number, path):
         if self.held:
             raise Invalid(path)
@@ -294,7 +310,7 @@ def is_valid(lines):
 
 def one():
     """All operations, each with each way to persist it, and what single operations do not show."""
-    yield from HELD + REUSED + DIRECT
+    yield from HELD + REUSED + DIRECT + PUNCHED
     for line in OPERATIONS:
         model, words = tried([line]), line.split()
         path = words[-1] if words[0] in ("link", "rename", "symlink") else words[1]
@@ -322,6 +338,7 @@ def drawn(rng, steps=25):
             + [f"store {path} {at} {rng.randrange(1, 3000)}"]
             + [f"direct {path} {at & ~511} {rng.randrange(1, 18) * 512}"] * 2
             + [f"truncate {path} {rng.choice([0, at])}"] * 2
+            + [f"punch {path} {at} {rng.randrange(1, 9000)}"] * 2
             + [f"create {path}", f"unlink {path}", f"unlink {path}", f"link {path} {other}", f"symlink {path} l", "unlink l"]
             + [f"rename {path} {other}"] * 3
             + [f"hold {path}", "release"]

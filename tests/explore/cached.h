@@ -19,8 +19,8 @@ extern struct inode cached_inode;
 extern struct file cached_file; /* the inode's */
 
 /*
- * The file has one page, clean and full of ones, or dirty; a page of zeros that has not been read yet; or
- * no page and no bytes. For setup.
+ * The file has one page, clean and full of ones, or dirty; a page of zeros that has not been read
+ * yet; or no page and no bytes. For setup.
  */
 void cached_page(void);
 void cached_dirty_page(void);

@@ -3,8 +3,9 @@
  * orders them, unless both are marked (READ_ONCE, WRITE_ONCE, volatile, atomic).
  *
  * 1. Each task counts its releases; its clock says what it has seen of the others. A spinlock, an
- *    atomic operation and a wakeup order what comes before and after. On x86 every store is a release
- *    and every load an acquire, and a marked access stops the compiler from making more of it.
+ *    atomic operation and a wakeup order what comes before and after. On x86 every store is a
+ *    release and every load an acquire, and a marked access stops the compiler from making more of
+ *    it.
  * 2. Words have byte masks, so that neighbours are not mistaken for each other.
  */
 #include <stdio.h>
@@ -57,6 +58,7 @@ void clocks_meet(int task)
 {
 	struct coroutine *me = &coroutines[running], *other = &coroutines[task];
 
+	checkpoint_task(task);
 	join(me->clock, other->clock);
 	join(other->clock, me->clock);
 	me->clock[running]++;

@@ -4,17 +4,22 @@
 #include <string.h>
 #include "engine.h"
 
-#define STACK_SIZE 16384
+#define STACK_SIZE   16384
+#define ENGINE_STACK 512 /* that the engine's own functions need below a task's */
 
 struct coroutine coroutines[MAX_TASKS];
 int nr_tasks, running = -1;
 uint32_t program_stack;
+const char *stack_end;
 const struct scenario *scenario;
 
 static char stacks[MAX_TASKS][STACK_SIZE] __attribute__((aligned(4096)));
 static uint32_t search_stack_pointer;
 
-/* Keeps the registers that a C function must keep on the old stack, and takes them from the new one. */
+/*
+ * Keeps the registers that a C function must keep on the old stack, and takes them from the new
+ * one.
+ */
 void switch_stack(uint32_t *old, uint32_t new);
 __asm__("	.globl	switch_stack\n"
 	"switch_stack:\n"
@@ -53,9 +58,8 @@ void coroutines_reset(void)
 		/* As switch_stack() leaves it, and aligned as at a call. */
 		uint32_t *top = (uint32_t *)(stacks[i] + STACK_SIZE - 16);
 
-		/* What the last run left there would make equal states look different. */
 		if (c->stack_pointer)
-			memset((char *)top - 4096, 0, 4096);
+			coroutine_clear_stack(i);
 		memset(c, 0, sizeof(*c));
 		*--top = 0;
 		*--top = (uint32_t)task_body;
@@ -69,9 +73,18 @@ void coroutines_reset(void)
 
 void coroutine_resume(int task)
 {
+	struct coroutine *c = &coroutines[task];
+	const char *before;
+
+	checkpoint_task(task);
 	running = task;
-	switch_stack(&search_stack_pointer, coroutines[task].stack_pointer);
+	stack_end = (const char *)c->stack_pointer;
+	switch_stack(&search_stack_pointer, c->stack_pointer);
 	running = -1;
+	before = (const char *)c->stack_pointer;
+	stack_end -= ENGINE_STACK;
+	if (stack_end < before && on_a_stack(c->stack_pointer))
+		memset((char *)stack_end, 0, before - stack_end);
 }
 
 void coroutine_yield(void)
@@ -81,6 +94,16 @@ void coroutine_yield(void)
 	delayed_hide(c);
 	switch_stack(&c->stack_pointer, search_stack_pointer);
 	delayed_show(c);
+}
+
+void coroutine_clear_stack(int task)
+{
+	char *from, *to;
+
+	coroutine_stack(task, &from, &to);
+	if (from < stacks[task] || from >= to)
+		from = stacks[task]; /* it has failed on the stack of a signal handler */
+	memset(from, 0, to - from);
 }
 
 void coroutine_stack(int task, char **from, char **to)

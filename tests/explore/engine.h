@@ -1,6 +1,7 @@
 /*
- * The engine's own interface: coroutines, accesses, clocks, the store buffer, the state and the search. One
- * thread of the host runs it all, so nothing here needs a lock.
+ * The engine's own interface: coroutines, accesses, clocks, the state, checkpoints, the store
+ * buffer, schedules, failures and the search. One thread of the host runs it all, so nothing here
+ * needs a lock.
  */
 #ifndef EXPLORE_ENGINE_H
 #define EXPLORE_ENGINE_H
@@ -33,13 +34,15 @@ struct coroutine {
 	uint32_t clock[MAX_TASKS]; /* what it has seen of the others */
 	bool copies;		   /* a structure has been announced as written */
 	int unfinished_event;	   /* the first one whose value is not known yet; -1 */
-	struct delayed_store delayed[128], pending[64];
 	int nr_delayed, nr_pending;
+	struct delayed_store pending[64], delayed[128];
 };
 
 extern struct coroutine coroutines[MAX_TASKS];
 extern int nr_tasks, running; /* running: -1 outside of all tasks */
 extern const struct scenario *scenario;
+
+extern const char *stack_end; /* how far down the running task has used its stack */
 
 /* Give each task a fresh stack. */
 void coroutines_reset(void);
@@ -47,11 +50,18 @@ void coroutines_reset(void);
 void coroutine_resume(int task);
 /* Back to the search; returns when the search resumes the task. */
 void coroutine_yield(void);
-/* The part of a task's stack that is in use. */
+/* The part of a task's stack that is in use. All below it is zero while the task does not run. */
 void coroutine_stack(int task, char **from, char **to);
+void coroutine_clear_stack(int task);
+/* The running task's stack is in use down to here. */
+static inline void coroutine_reaches(const void *here)
+{
+	if ((const char *)here < stack_end)
+		stack_end = here;
+}
 /*
- * Of a task, or of the program: there the setup and the check run, whose variables are gone by the next
- * run.
+ * Of a task, or of the program: there the setup and the check run, whose variables are gone by the
+ * next run.
  */
 bool on_a_stack(uint32_t address);
 /* Where the program's stack ends that is in use outside of tasks. */
@@ -107,6 +117,7 @@ struct word {
 	bool visible, becomes_visible;
 	uint32_t locks; /* held at every access */
 	/* of one run, see clocks.c */
+	uint32_t epoch; /* kept since the checkpoint before */
 	uint32_t run;
 	int last_writer;
 	struct access write, reads[MAX_TASKS];
@@ -116,7 +127,9 @@ void clocks_access(struct word *word, uint32_t address, unsigned int size, enum 
 		   uint32_t pc);
 void clocks_acquire(const struct word *from);
 void clocks_release(struct word *to);
-/* The running task and another one: what each has done comes before what the other one does next. */
+/*
+ * The running task and another one: what each has done comes before what the other one does next.
+ */
 void clocks_meet(int task);
 void races_print(void);
 extern bool watch_races;
@@ -131,6 +144,11 @@ void word_changes(struct word *word);
 bool forbidden(uint32_t address);
 void state_snapshot(void);
 void state_restore(void);
+/* How many words change, as far as is known, and their present values. */
+unsigned int state_size(void);
+void state_copy(uint32_t *values);
+/* Puts back so many values; the words that have joined since then get their initial ones. */
+void state_put(const uint32_t *values, unsigned int nr);
 /* Words that became visible in the last search are so in the next one. */
 void state_show_grown(void);
 /* Was the present state reached before, with as many preemptions left? last: the task that ran. */
@@ -140,6 +158,23 @@ void state_forget(void);
 void state_check(void);
 extern unsigned long nr_states;
 void objects_print(FILE *out);
+
+/* ---- checkpoint.c ---- */
+
+/* A run begins: no checkpoint is left. */
+void checkpoints_forget(void);
+/* The present state, where no task runs, is kept as that of a decision, deeper than all others. */
+void checkpoint_take(int decision);
+/*
+ * Back to the state of the deepest decision up to this one that has kept it. Returns this decision;
+ * -1 if there is none.
+ */
+int checkpoint_restore(int decision);
+/* The task's stack or its coroutine has changed, or is about to. */
+void checkpoint_task(int task);
+/* What a word knows of the run is about to change. */
+extern uint32_t checkpoint_epoch;
+void checkpoint_word(struct word *word);
 
 /* ---- store_buffer.c ---- */
 
@@ -152,18 +187,57 @@ void delay_store(uint32_t address, unsigned int size);
 void delay_unlock(struct spinlock *lock);
 /* The stores that were begun since the last callback are known now. */
 void delayed_settle(struct coroutine *c);
-/* The oldest one of a task that does not run reaches memory; returns the step at which it was stored. */
+/*
+ * The oldest one of a task that does not run reaches memory; returns the step at which it was
+ * stored.
+ */
 uint32_t delayed_arrives(int task);
 /* All of the running task's, in order; others may run first. */
 void delayed_drain(void);
 
-/* ---- search.c ---- */
+/* ---- schedule.c ---- */
+
+#define ARRIVES MAX_TASKS /* choice ARRIVES + i: the oldest delayed store of task i arrives */
+
+struct leg {
+	char kind; /* 'r' runs to a step, 'd' delays the store there, 'a' that store arrives */
+	uint8_t task;
+	uint32_t step;
+};
+struct schedule_end {
+	int nr_legs;
+	struct leg last; /* of which only the step may change */
+};
+/* The present run's schedule. */
+void schedule_begin(void);
+void schedule_add(char kind, int task, uint32_t step);
+struct schedule_end schedule_end(void);
+void schedule_shorten(struct schedule_end end);
+void schedule_print(FILE *out);
+/* The schedule that this run repeats; exits if it has none of that name. */
+void schedule_parse(const char *text);
+bool repeating(void);
+/* Does the task leave the CPU at this step, or delay the store there? */
+bool repeated_switch(void);
+bool repeated_delay(void);
+/* Which of these choices the schedule makes. */
+int repeated_choice(const uint8_t *choices, int nr);
+
+/* ---- failure.c ---- */
 
 extern bool run_failed;
+/* The shortest run that has failed, as it is printed: the search goes on to find a shorter one. */
+extern char *failure_kept;
+void failure_keep(int preemptions);
+/* Exits if the setup has failed. */
+void failure_ends_setup(void);
+void failure_catch_bad_addresses(void);
+/* Calls the scenario's check, which may fail in the middle. */
+void failure_check(void (*check)(void));
+
+/* ---- search.c ---- */
+
 /* One of two, of which the second costs a preemption. */
 bool choose_delay(void);
-/* In a repeated run: does the task leave the CPU at this step? */
-bool repeated_switch(void);
-bool repeating(void);
 
 #endif

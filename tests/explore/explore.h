@@ -2,14 +2,15 @@
  * What a scenario consists of, and what the shim and the shadow headers ask of the engine.
  *
  * 1. A scenario is a function that sets things up, up to MAX_TASKS tasks with a function and an
- *    argument each, and a function that says what holds when all of them have ended. The search runs
- *    the tasks in every order that the bound on preemptions allows.
- * 2. Everything that a run changes must be memory that the compiler's callbacks see (all kernel files,
- *    the shim and the scenarios are compiled with them), or be announced with ex_changes(). The engine
- *    puts it back before the next run. setup runs once, before the first of them.
- * 3. A task ends when its function returns. If all tasks that are left sleep or wait for a spinlock, the
- *    run has failed: "asleep for ever". must() fails it, and so do panics, assertions, bad addresses,
- *    memory that is used after it was freed, and two accesses that nothing orders.
+ *    argument each, and a function that says what holds when all of them have ended. The search
+ *    runs the tasks in every order that the bound on preemptions allows.
+ * 2. Everything that a run changes must be memory that the compiler's callbacks see (all kernel
+ *    files, the shim and the scenarios are compiled with them), or be announced with ex_changes().
+ *    The engine puts it back before the next run. setup runs once, before the first of them.
+ * 3. A task ends when its function returns. If all tasks that are left sleep or wait for a
+ *    spinlock, the run has failed: "asleep for ever". must() fails it, and so do panics,
+ *    assertions, bad addresses, memory that is used after it was freed, and two accesses that
+ *    nothing orders.
  */
 #ifndef EXPLORE_H
 #define EXPLORE_H
@@ -26,8 +27,9 @@ struct task_of_scenario {
 	void (*run)(int argument);
 	int argument;
 	/*
-	 * TWIN: does the same as the task before it, so that each schedule has a mirror image in which
-	 * the two have changed places. Only the one in which this task starts later is explored.
+	 * TWIN: does the same as the task before it, so that each schedule has a mirror image in
+	 * which the two have changed places. Only the one in which this task starts later is
+	 * explored.
 	 */
 	bool twin;
 };
@@ -86,8 +88,8 @@ void ex_barrier(void);
 /* Sleep until *state is 0. */
 void ex_sleep(void *state);
 /*
- * The CPU of a task is interrupted and has answered: its stores have arrived, and all that it has done
- * comes before what the caller does next.
+ * The CPU of a task is interrupted and has answered: its stores have arrived, and all that it has
+ * done comes before what the caller does next.
  */
 void ex_interrupt(int task);
 /* Go on only after another task has written something (cpu_relax). */
@@ -100,7 +102,10 @@ int ex_running(void);
 #define EX_GRAIN      1024u
 #define EX_POOL	      0xc0000000u /* where the kernel has its direct map */
 #define EX_POOL_PAGES 32u
-/* Scenarios use these first bytes of a page only. The others are neither cleared nor copied with it. */
+/*
+ * Scenarios use these first bytes of a page only. The others are neither cleared nor copied with
+ * it.
+ */
 #define EX_PAGE_BYTES 96u
 void ex_forbid(void *address, size_t size, bool forbidden);
 /* For the printed trace: the object at this address has that type. */

@@ -259,6 +259,12 @@ long tee_byte(int from, int to)
 	return sys_tee(from, to, 1, 0);
 }
 
+void move_bytes(int n)
+{
+	while (n-- > 0)
+		must(splice_byte(FD_READ0, FD_WRITE1, 0) == 1);
+}
+
 void pipe_drain(int number)
 {
 	int byte;

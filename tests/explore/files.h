@@ -9,7 +9,10 @@
 /* The descriptors, the same for all tasks. */
 enum { FD_READ0, FD_WRITE0, FD_READ1, FD_WRITE1, FD_FILE, FD_MADE, FD_MAX = FD_MADE + 3 };
 
-/* Open the pipes that were made, and a file: one with these operations, or that one. In setup, last. */
+/*
+ * Open the pipes that were made, and a file: one with these operations, or that one. In setup,
+ * last.
+ */
 void files_open(const struct file_ops *ops);
 void files_open_file(struct file *file);
 extern struct inode file_inode;
@@ -26,9 +29,9 @@ extern const struct file_ops one_byte_file;
 long long file_position(void);
 
 /*
- * A source of the two bytes 0 and 1 of writer 3, which a disk is still reading: file_inode's page 0. As a
- * sink, the file throws away what it gets, like /dev/null. The disk is a task: disk_serve(n) ends the
- * next n reads, the first one with an error if disk_failing is set.
+ * A source of the two bytes 0 and 1 of writer 3, which a disk is still reading: file_inode's page
+ * 0. As a sink, the file throws away what it gets, like /dev/null. The disk is a task:
+ * disk_serve(n) ends the next n reads, the first one with an error if disk_failing is set.
  */
 extern const struct file_ops cold_source;
 void cold_page_make(void);
@@ -45,6 +48,8 @@ void cold_page_put(void);
 long splice_bytes(int from, int to, size_t len);
 long splice_byte(int from, int to, unsigned int flags);
 long tee_byte(int from, int to);
+/* A task that moves n bytes from pipe 0 to pipe 1, one at a time. */
+void move_bytes(int n);
 /* For checks: read what is left in the pipe, without waiting. */
 void pipe_drain(int number);
 

@@ -1,9 +1,10 @@
 /*
  * The callbacks of -fsanitize=thread: every access to memory comes here first.
  *
- * 1. A word is *visible* if two tasks touch it, one of them writing, and no spinlock is held at every
- *    access. Only there may another task go on: a switch anywhere else makes no difference to anybody.
- *    Which words are visible is learned while searching; when the set grows, the search begins again.
+ * 1. A word is *visible* if two tasks touch it, one of them writing, and no spinlock is held at
+ *    every access. Only there may another task go on: a switch anywhere else makes no difference to
+ *    anybody. Which words are visible is learned while searching; when the set grows, the search
+ *    begins again.
  * 2. The access itself comes after the callback has returned, so its value is known at the task's
  *    next callback.
  * 3. memcpy and memset are renamed when the kernel's files are linked, so that they come here too.
@@ -48,8 +49,8 @@ void note_event(enum event_kind kind, uint32_t address, unsigned int size, uint3
 }
 
 /*
- * Ends in a jump, without a frame of its own. Words of a frame that nobody has written would become a part
- * of the state, so that states that are the same look different.
+ * Ends in a jump, without a frame of its own. Words of a frame that nobody has written would become
+ * a part of the state, so that states that are the same look different.
  */
 void point(bool visible)
 {
@@ -104,7 +105,9 @@ static void access_word(uint32_t address, unsigned int size, enum event_kind kin
 		clocks_access(word, address, size, kind, pc);
 }
 
-/* The words of one access: all of them are stored after the callback, so none is finished before. */
+/*
+ * The words of one access: all of them are stored after the callback, so none is finished before.
+ */
 static void access_words(uint32_t address, unsigned int size, enum event_kind kind, uint32_t pc)
 {
 	while (size > 0) {
@@ -119,8 +122,10 @@ static void access_words(uint32_t address, unsigned int size, enum event_kind ki
 
 void access_at(uint32_t address, unsigned int size, enum event_kind kind, uint32_t pc)
 {
-	if (exploring && running >= 0)
+	if (exploring && running >= 0) {
+		coroutine_reaches(__builtin_frame_address(0));
 		finish_access();
+	}
 	access_words(address, size, kind, pc);
 }
 
@@ -228,8 +233,9 @@ PLAIN(8)
 PLAIN(16)
 
 /*
- * A structure is announced as written and then as read, or the other way round, and copied as a whole
- * after both: that it could be torn is not seen. So what is written is not finished at the read.
+ * A structure is announced as written and then as read, or the other way round, and copied as a
+ * whole after both: that it could be torn is not seen. So what is written is not finished at the
+ * read.
  */
 void __tsan_read_range(void *at, unsigned long size)
 {

@@ -186,3 +186,25 @@ void pipe_must_be_at_rest(int number)
 	pipe_release(&ends[number].reader);
 	pipe_release(&ends[number].writer);
 }
+
+void pipe_gave_two_in_order(void)
+{
+	must_have_got(0, 2, true);
+	pipe_must_be_at_rest(0);
+	ex_must_have_freed();
+}
+
+void pipe_gave_two(void)
+{
+	must_have_got(0, 2, false);
+	pipe_must_be_at_rest(0);
+	ex_must_have_freed();
+}
+
+void pipe_gave_one_of_each(void)
+{
+	must_have_got(0, 1, true);
+	must_have_got(1, 1, true);
+	pipe_must_be_at_rest(0);
+	ex_must_have_freed();
+}

@@ -21,7 +21,8 @@ void pipe_make(int number, unsigned int slots);
 
 /*
  * Each byte is a writer's number (0..3) times 16 plus its place in what that writer writes (0..15).
- * An argument of a task has the writer's number in its high digit, the number of bytes in its low one.
+ * An argument of a task has the writer's number in its high digit, the number of bytes in its low
+ * one.
  */
 #define FROM(writer, bytes) ((writer)*16 + (bytes))
 
@@ -43,8 +44,8 @@ void pipe_put_byte(int number, unsigned char byte, bool packet);
 int pipe_get_byte(int number);
 
 /*
- * A task that waits for the first slot and looks twice at its first byte, without taking it. The byte is 1
- * or 2, and the same both times.
+ * A task that waits for the first slot and looks twice at its first byte, without taking it. The
+ * byte is 1 or 2, and the same both times.
  */
 void pipe_look_twice(int unused);
 /* For checks: pipe 0 has one of these bytes. Takes and returns it, and closes both ends. */
@@ -54,6 +55,14 @@ int pipe_must_have(unsigned char one, unsigned char other);
 void got_byte(unsigned char byte);
 /* Each writer's bytes below `n` were got once, and in order unless there are several readers. */
 void must_have_got(int writer, unsigned int n, bool in_order);
+/*
+ * Checks at the end of scenarios with pipe 0: writer 0's two bytes were got, in order or in any
+ * order, or one byte of writer 0 and one of writer 1. Then nothing is left, and the pipe is at
+ * rest.
+ */
+void pipe_gave_two_in_order(void);
+void pipe_gave_two(void);
+void pipe_gave_one_of_each(void);
 /* Nobody holds or waits for a lock of the pipe, and it is empty; then both ends are closed. */
 void pipe_must_be_at_rest(int number);
 

@@ -1,19 +1,15 @@
 /*
  * The search: every schedule of a scenario with at most so many preemptions, depth first.
  *
- * 1. A run is a sequence of decisions: who goes on, where a task came to a visible point or stopped; and
- *    with store buffers, whether a store is delayed and when it arrives. The first choice is always to go
- *    on; others cost one preemption if the task could have gone on. A search repeats the beginning of the
- *    run before and takes the next choice at its last decision that has one.
- * 2. Bounds are searched from 0 on, so that the first failure has the fewest preemptions. For a while
- *    the search goes on to find a shorter one.
- * 3. A schedule has a name that does not depend on what the search has learned: `a57.b12!.b40.~b12.a80`
- *    says that task a runs to its 57th point, b delays the store at its 12th and runs to its 40th,
- *    that the store then arrives, and that a runs to its 80th point. The rest goes by the first choice.
+ * 1. A run is a sequence of decisions: who goes on, where a task came to a visible point or
+ *    stopped; and with store buffers, whether a store is delayed and when it arrives. The first
+ *    choice is always to go on; others cost one preemption if the task could have gone on. A search
+ *    repeats the beginning of the run before and takes the next choice at its last decision that
+ *    has one.
+ * 2. Bounds are searched from 0 on, so that the first failure has the fewest preemptions. For a
+ *    while the search goes on to find a shorter one.
+ * 3. The next run begins at the deepest checkpoint that it shares with the run before.
  */
-#include <setjmp.h>
-#include <signal.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,8 +18,6 @@
 #include "engine.h"
 
 #define MAX_DECISIONS 20000
-#define MAX_PRINTED   1500	/* events: the last ones of a run that does not end say why */
-#define ARRIVES	      MAX_TASKS /* choice ARRIVES + i: the oldest delayed store of task i arrives */
 
 extern struct scenario *__start_scenarios[], *__stop_scenarios[];
 
@@ -31,165 +25,14 @@ static struct decision {
 	uint8_t chosen, nr;
 	uint8_t choices[2 * MAX_TASKS];
 	bool preempts[2 * MAX_TASKS];
+	/* what the search knew before it, for the next run, which may begin here */
+	int used, last;
+	struct schedule_end schedule;
 } path[MAX_DECISIONS];
 static int depth, prefix; /* decisions made; how many are repeated */
 static int bound, used;	  /* preemptions */
 
-bool run_failed;
 static bool run_cut; /* it came to a state that is known */
-static char failure[300];
-
-/* ---- the name of a schedule ---- */
-
-static struct leg {
-	char kind; /* 'r' runs to a step, 'd' delays the store there, 'a' that store arrives */
-	uint8_t task;
-	uint32_t step;
-} legs[MAX_DECISIONS], given[MAX_DECISIONS];
-static int nr_legs, nr_given, at_given;
-static bool repeats;
-
-bool repeating(void)
-{
-	return repeats;
-}
-
-static void add_leg(char kind, int task, uint32_t step)
-{
-	struct leg *last = nr_legs ? &legs[nr_legs - 1] : NULL;
-
-	if (kind == 'r' && last && last->kind == 'r' && last->task == task)
-		last->step = step;
-	else if (nr_legs < MAX_DECISIONS)
-		legs[nr_legs++] = (struct leg){ kind, task, step };
-}
-
-static void print_schedule(FILE *out)
-{
-	fprintf(out, "SCHEDULE ");
-	for (int i = 0; i < nr_legs; i++) {
-		const struct leg *leg = &legs[i];
-
-		fprintf(out, "%s%s%c%u%s", i ? "." : "", leg->kind == 'a' ? "~" : "",
-			'a' + leg->task, (unsigned int)leg->step, leg->kind == 'd' ? "!" : "");
-	}
-	fprintf(out, "\n");
-}
-
-static void parse_schedule(const char *text)
-{
-	while (*text && nr_given < MAX_DECISIONS) {
-		struct leg *leg = &given[nr_given++];
-		char *end;
-
-		leg->kind = *text == '~' ? 'a' : 'r';
-		text += *text == '~';
-		leg->task = *text - 'a';
-		leg->step = strtoul(text + 1, &end, 10);
-		if (*end == '!') {
-			leg->kind = 'd';
-			end++;
-		}
-		if (leg->task >= MAX_TASKS || (*end && *end != '.') || end == text + 1) {
-			fprintf(stderr, "explore: not the name of a schedule\n");
-			exit(2);
-		}
-		text = *end ? end + 1 : end;
-	}
-	repeats = true;
-}
-
-bool repeated_switch(void)
-{
-	const struct leg *leg = &given[at_given];
-
-	return at_given < nr_given && leg->kind == 'r' && leg->step == coroutines[running].steps;
-}
-
-/* ---- failing ---- */
-
-/* Where a check goes on that ran into something broken. */
-static sigjmp_buf after_check;
-static bool checking;
-
-static void note_failure(const char *format, va_list args)
-{
-	if (!run_failed)
-		vsnprintf(failure, sizeof(failure), format, args);
-	run_failed = true;
-	while (running >= 0)
-		coroutine_yield();
-}
-
-void ex_fail(const char *format, ...)
-{
-	va_list args;
-
-	va_start(args, format);
-	note_failure(format, args);
-	va_end(args);
-}
-
-static void end_if_setup_failed(void)
-{
-	if (!run_failed)
-		return;
-	printf("FOUND setup 0 0\nFAILURE setup: %s\nSCHEDULE -\n", failure);
-	exit(1);
-}
-
-void ex_panic(const char *format, va_list args)
-{
-	char line[200];
-
-	snprintf(line, sizeof(line), "panic: %s", format);
-	note_failure(line, args);
-	if (checking)
-		siglongjmp(after_check, 1);
-	end_if_setup_failed();
-	abort();
-}
-
-/* The kernel calls a function that is neither in a listed file nor in the shim: tests/explore/run */
-void ex_missing(const char *name)
-{
-	if (running < 0) {
-		fprintf(stderr, "explore: the shim has no %s()\n", name);
-		exit(3);
-	}
-	ex_fail("the shim has no %s()", name);
-}
-
-/* A bad address of the kernel's files, or of the scenario's. */
-static void bad_address(int signal, siginfo_t *info, void *context)
-{
-	if (checking) {
-		ex_fail("the check comes to a bad address, %p", info->si_addr);
-		siglongjmp(after_check, 1);
-	}
-	if (running < 0) {
-		static const char text[] = "explore: a bad address outside of all tasks\n";
-
-		fwrite(text, 1, sizeof(text) - 1, stderr);
-		_exit(3);
-	}
-	finish_access();
-	ex_fail("bad address %p", info->si_addr);
-}
-
-static void catch_bad_addresses(void)
-{
-	static char stack[65536];
-	stack_t alternate = { .ss_sp = stack, .ss_size = sizeof(stack) };
-	struct sigaction action = { .sa_sigaction = bad_address,
-				    .sa_flags = SA_SIGINFO | SA_NODEFER | SA_ONSTACK };
-
-	sigaltstack(&alternate, NULL);
-	sigaction(SIGSEGV, &action, NULL);
-	sigaction(SIGBUS, &action, NULL);
-	sigaction(SIGFPE, &action, NULL);
-	sigaction(SIGILL, &action, NULL);
-}
 
 /* ---- deciding ---- */
 
@@ -251,6 +94,31 @@ static void offer_all(struct decision *decision, int last)
 			offer(decision, ARRIVES + i, on);
 }
 
+/* The next run with the same beginning can go on here. */
+static void keep_decision(struct decision *decision, int last)
+{
+	decision->used = used;
+	decision->last = last;
+	decision->schedule = schedule_end();
+	checkpoint_take(depth);
+}
+
+/* Goes back to a decision up to the last one that is repeated. Returns false if none was kept. */
+static bool back_to_decision(int *last)
+{
+	const struct decision *decision;
+	int at = prefix ? checkpoint_restore(prefix - 1) : -1;
+
+	if (at < 0)
+		return false;
+	decision = &path[at];
+	depth = at;
+	used = decision->used;
+	*last = decision->last;
+	schedule_shorten(decision->schedule);
+	return true;
+}
+
 /* The choice of the decision that comes now; -1: what follows is known. */
 //BOOK: explore-decide
 static int decide(struct decision *now, int last)
@@ -270,6 +138,7 @@ static int decide(struct decision *now, int last)
 			return -1;
 		*decision = *now;
 		decision->chosen = 0;
+		keep_decision(decision, last);
 	} else if (decision->nr != now->nr) {
 		fprintf(stderr, "explore: a repeated run differs\n");
 		exit(3);
@@ -279,52 +148,13 @@ static int decide(struct decision *now, int last)
 	return decision->choices[decision->chosen];
 }
 
-/* Have the task's stores up to that step arrived? */
-static bool stored_before(int task, uint32_t step)
-{
-	const struct coroutine *c = &coroutines[task];
-
-	return c->nr_delayed == 0 || c->delayed[0].step > step;
-}
-
-static int decide_repeated(const struct decision *now, int last)
-{
-	int choice;
-
-	while (at_given < nr_given) {
-		const struct leg *leg = &given[at_given];
-
-		if (leg->kind == 'r' && leg->step <= coroutines[leg->task].steps) {
-			at_given++;
-			continue;
-		}
-		if (leg->kind == 'a' && stored_before(leg->task, leg->step)) {
-			at_given++;
-			continue;
-		}
-		choice = leg->kind == 'a' ? ARRIVES + leg->task : leg->task;
-		for (int i = 0; i < now->nr; i++)
-			if (now->choices[i] == choice)
-				return choice;
-		fprintf(stderr,
-			"explore: this schedule is of another scenario, or of another kernel\n");
-		exit(2);
-	}
-	return now->choices[0];
-}
-
 bool choose_delay(void)
 {
 	struct decision *decision = &path[depth];
-	uint32_t step = coroutines[running].steps;
 	bool delay;
 
-	if (repeats) {
-		const struct leg *leg = &given[at_given];
-
-		delay = at_given < nr_given && leg->kind == 'd' && leg->task == running &&
-			leg->step == step;
-		at_given += delay;
+	if (repeating()) {
+		delay = repeated_delay();
 	} else if (at_random) {
 		delay = random_below(4) == 0;
 	} else if (used >= bound || depth == MAX_DECISIONS - 1) {
@@ -337,7 +167,7 @@ bool choose_delay(void)
 		depth++;
 	}
 	if (delay)
-		add_leg('d', running, step);
+		schedule_add('d', running, coroutines[running].steps);
 	return delay;
 }
 
@@ -361,10 +191,8 @@ static void fail_asleep(void)
 		ex_fail("waits for ever:%s", text);
 }
 
-static void run_tasks(void)
+static void run_tasks(int last)
 {
-	int last = -1;
-
 	while (!run_failed) {
 		struct decision now;
 		int choice;
@@ -372,38 +200,46 @@ static void run_tasks(void)
 		offer_all(&now, last);
 		if (now.nr == 0)
 			return;
-		choice = repeats ? decide_repeated(&now, last) : decide(&now, last);
+		choice = repeating() ? repeated_choice(now.choices, now.nr) : decide(&now, last);
 		if (choice < 0) {
 			run_cut = true;
 			return;
 		}
 		if (choice >= ARRIVES) {
-			add_leg('a', choice - ARRIVES, delayed_arrives(choice - ARRIVES));
+			schedule_add('a', choice - ARRIVES, delayed_arrives(choice - ARRIVES));
 			continue;
 		}
 		last = choice;
 		coroutine_resume(choice);
-		add_leg('r', choice, coroutines[choice].steps);
+		schedule_add('r', choice, coroutines[choice].steps);
 	}
+}
+
+static void begin(void)
+{
+	state_restore();
+	coroutines_reset();
+	checkpoints_forget();
+	schedule_begin();
+	nr_events = depth = used = 0;
+	writes = 0;
 }
 
 static void run(void)
 {
-	state_restore();
-	coroutines_reset();
-	nr_events = depth = used = nr_legs = at_given = 0;
-	writes = 0;
+	int last = -1;
+
+	if (!back_to_decision(&last))
+		begin();
 	run_failed = run_cut = false;
 	exploring = true;
-	run_tasks();
+	run_tasks(last);
 	exploring = false;
 	if (run_failed || run_cut)
 		return;
 	fail_asleep();
-	checking = !run_failed && scenario->check && sigsetjmp(after_check, 0) == 0;
-	if (checking)
-		scenario->check();
-	checking = false;
+	if (!run_failed && scenario->check)
+		failure_check(scenario->check);
 }
 
 /* To the last decision that has another choice. */
@@ -420,34 +256,6 @@ static bool next_path(void)
 	return false;
 }
 
-/* ---- what is printed: one fact a line, for tests/explore/run ---- */
-
-static void print_failure(FILE *out)
-{
-	int first = nr_events > MAX_PRINTED ? nr_events - MAX_PRINTED : 0;
-
-	fprintf(out, "FAILURE %s\n", failure);
-	fprintf(out, "PREEMPTIONS %d\n", used);
-	print_schedule(out);
-	for (int i = 0; i < nr_tasks; i++) {
-		char *from, *to;
-
-		coroutine_stack(i, &from, &to);
-		fprintf(out, "TASK %s %p\n", coroutines[i].task->name, to);
-	}
-	objects_print(out);
-	if (first)
-		fprintf(out, "EVENT %u %u 0 0 0 0 0|(%d steps before these are left out)\n",
-			events[first].task, EV_NOTE, first);
-	for (int i = first; i < nr_events; i++) {
-		const struct event *event = &events[i];
-
-		fprintf(out, "EVENT %u %u %08x %08x %u %x %u|%s\n", event->task, event->kind,
-			(unsigned int)event->pc, (unsigned int)event->address, event->size,
-			(unsigned int)event->value, event->delayed, event->text ? event->text : "");
-	}
-}
-
 /* Of the CPU, so that a busy host does not matter. */
 static double now(void)
 {
@@ -457,31 +265,14 @@ static double now(void)
 	return time.tv_sec + time.tv_nsec / 1e9;
 }
 
-/* A failure is kept as text, since the search goes on to find a shorter one. */
-static char *kept;
-static int kept_events;
-
-static void keep_failure(void)
-{
-	size_t size;
-	FILE *out;
-
-	if (kept && nr_events >= kept_events)
-		return;
-	free(kept);
-	kept_events = nr_events;
-	out = open_memstream(&kept, &size);
-	if (!out)
-		return;
-	print_failure(out);
-	fclose(out);
-}
-
 /* ---- searching ---- */
 
 static double deadline, shorten = 1.0;
 
-/* All schedules with `bound` preemptions: how many runs; a failure is in `kept`. */
+/*
+ * Runs all schedules with `bound` preemptions, and returns how many they were. If one fails, it is
+ * in failure_kept.
+ */
 static unsigned long search(bool *in_time)
 {
 	unsigned long runs = 0;
@@ -495,9 +286,9 @@ static unsigned long search(bool *in_time)
 		run();
 		runs++;
 		if (run_failed) {
-			if (!kept && now() + shorten < until)
+			if (!failure_kept && now() + shorten < until)
 				until = now() + shorten;
-			keep_failure();
+			failure_keep(used);
 		}
 		if (grown && runs > 1000)
 			break; /* begin again, with more places to switch at */
@@ -517,13 +308,13 @@ static int search_bound(double start)
 
 	do
 		runs = search(&in_time);
-	while (grown && in_time && !kept);
-	if (kept)
-		printf("FOUND %d %lu %.2f\n%s", bound, runs, now() - start, kept);
+	while (grown && in_time && !failure_kept);
+	if (failure_kept)
+		printf("FOUND %d %lu %.2f\n%s", bound, runs, now() - start, failure_kept);
 	else
 		printf("%s %d %lu %.2f %lu\n", in_time ? "CLEAN" : "LATE", bound, runs,
 		       now() - start, nr_states);
-	return kept || !in_time;
+	return failure_kept || !in_time;
 }
 
 static int search_all(int max)
@@ -552,9 +343,9 @@ static int search_random(uint32_t seed)
 		run();
 	}
 	if (run_failed)
-		keep_failure();
+		failure_keep(used);
 	printf("%s random %lu %.2f\n%s", run_failed ? "FOUND" : "CLEAN", runs, now() - start,
-	       kept ? kept : "");
+	       failure_kept ? failure_kept : "");
 	races_print();
 	return run_failed;
 }
@@ -567,8 +358,8 @@ static int repeat(void)
 		printf("CLEAN repeated 1 0 0\n");
 		return 0;
 	}
-	keep_failure();
-	printf("FOUND repeated 1 0\n%s", kept);
+	failure_keep(used);
+	printf("FOUND repeated 1 0\n%s", failure_kept);
 	return 1;
 }
 
@@ -588,12 +379,12 @@ static void prepare(void)
 		perror("explore: the place of the kernel's direct map");
 		exit(3);
 	}
-	catch_bad_addresses();
+	failure_catch_bad_addresses();
 	while (nr_tasks < MAX_TASKS && scenario->tasks[nr_tasks].run)
 		nr_tasks++;
 	ex_shim_init();
 	scenario->setup();
-	end_if_setup_failed();
+	failure_ends_setup();
 	state_snapshot();
 }
 
@@ -639,7 +430,7 @@ int main(int argc, char **argv)
 	prepare();
 	deadline = now() + seconds;
 	if (schedule) {
-		parse_schedule(schedule);
+		schedule_parse(schedule);
 		return repeat();
 	}
 	return seed ? search_random(atoi(seed)) : search_all(max);

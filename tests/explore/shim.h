@@ -14,14 +14,17 @@ extern struct task ex_tasks[MAX_TASKS + 1]; /* the last one is setup's and check
 void ex_kill(int task);
 void ex_signal(int task);
 /*
- * In setup: make the task a thread of the process, so that kernel/signals sends it signals. Without threads,
- * the process gets none. SIGPIPE is then dropped: the scenarios of pipes look at the errors that go with it.
+ * In setup: make the task a thread of the process, so that kernel/signals sends it signals. Without
+ * threads, the process gets none. SIGPIPE is then dropped: the scenarios of pipes look at the
+ * errors that go with it.
  */
 void ex_add_thread(int task, sigmask_t blocked);
 /* The timer that is armed fires (shim_signals.c). */
 void ex_tick(void);
 /* Was the current task killed? */
 bool ex_killed(void);
+/* The function of the kernel task that was started last. A task of the scenario calls it. */
+extern void (*ex_kernel_task)(void *);
 
 /*
  * A task that holds the mutex may not sleep, neither on a queue nor for another mutex. At most two.
@@ -49,8 +52,8 @@ void ex_no_faults_with(struct mutex *mutex);
 /* One instruction that loads or stores a byte. False: the CPU faults, and nothing has happened. */
 bool ex_user_byte(uintptr_t va, unsigned char *byte, bool write);
 /*
- * A program's load or store, with its page faults. They return the byte or 0, or a negative error: -EIO
- * stands for SIGBUS.
+ * A program's load or store, with its page faults. They return the byte or 0, or a negative error:
+ * -EIO stands for SIGBUS.
  */
 int ex_load(uintptr_t va);
 int ex_store(uintptr_t va, unsigned char byte);

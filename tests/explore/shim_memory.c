@@ -1,11 +1,12 @@
 /*
- * Pages and small objects, from a pool where the kernel has its direct map. A page or object that was
- * freed may not be touched; what is allocated is full of 0x6b.
+ * Pages and small objects, from a pool where the kernel has its direct map. A page or object that
+ * was freed may not be touched; what is allocated is full of 0x6b.
  */
 #include "kernel/init.h"
 #include "lib/string.h"
 #include "mm/kmap.h"
 #include "mm/slab.h"
+#include "mm/vmalloc.h"
 #include "fs/cache/pagecache.h"
 #include "shim.h"
 
@@ -174,6 +175,16 @@ ONE_STEP void *kmalloc(size_t size, unsigned int flags)
 	ex_changes(object + nr * EX_GRAIN - 4, 4);
 	*(unsigned int *)(object + nr * EX_GRAIN - 4) = nr;
 	return object;
+}
+
+void *buffer_alloc(size_t size, unsigned int flags)
+{
+	return kmalloc(size, flags);
+}
+
+void buffer_free(void *buffer, size_t size)
+{
+	kfree(buffer);
 }
 
 void *kzalloc(size_t size, unsigned int flags)

@@ -1,6 +1,6 @@
 /*
- * What kernel/signals needs of clocks and timers. Time stands still. A timer is due as soon as it is armed, and
- * fires when a scenario says so.
+ * What kernel/signals needs of clocks and timers. Time stands still. A timer is due as soon as it
+ * is armed, and fires when a scenario says so.
  */
 #include "kernel/process/process.h"
 #include "kernel/process/timecalls.h"

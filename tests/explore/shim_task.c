@@ -14,9 +14,18 @@ unsigned int nr_cpus = 1; /* nobody spins for the owner of a mutex */
 struct cpu cpus[MAX_CPUS];
 struct cpu_features cpu_has;
 struct task ex_tasks[MAX_TASKS + 1];
-static struct process process;	       /* all tasks belong to it */
-static unsigned int killed, signalled; /* a bit for each task */
+static struct signal_handlers handlers;
+static struct process process = { .handlers = &handlers }; /* all tasks belong to it */
+static unsigned int killed, signalled;			   /* a bit for each task */
 spinlock_t tasks_lock = SPINLOCK_INIT("tasks");
+
+void (*ex_kernel_task)(void *);
+
+struct task *kernel_task_start(const char *name, void (*function)(void *), void *arg)
+{
+	ex_kernel_task = function;
+	return NULL;
+}
 
 ONE_STEP struct task *current_task(void)
 {

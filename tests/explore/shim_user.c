@@ -1,6 +1,6 @@
 /*
- * User memory. Addresses below EX_USER_END belong to the address space of the task, and are found by its
- * page tables. All others are memory of the scenario, which is always there.
+ * User memory. Addresses below EX_USER_END belong to the address space of the task, and are found
+ * by its page tables. All others are memory of the scenario, which is always there.
  */
 #include "lib/string.h"
 #include "mm/vm/uaccess.h"

@@ -1,9 +1,9 @@
 /*
- * The CPU's part of virtual memory: loads and stores of user programs, and TLBs. The page tables are the
- * kernel's own.
+ * The CPU's part of virtual memory: loads and stores of user programs, and TLBs. The page tables
+ * are the kernel's own.
  *
- * 1. Each task has a CPU, whose TLB remembers the last page that the task has used. It goes on using what
- *    it remembers, whatever the tables say, until another CPU flushes it.
+ * 1. Each task has a CPU, whose TLB remembers the last page that the task has used. It goes on
+ *    using what it remembers, whatever the tables say, until another CPU flushes it.
  * 2. A load or store is one instruction: between its look at the tables and its access no interrupt
  *    comes, so a flush of that CPU waits for its end. Other CPUs may do anything else meanwhile.
  * 3. An interrupt for a flush also drains the store buffer of the CPU.
@@ -14,7 +14,10 @@
 #include "mm/vm/vm.h"
 #include "shim.h"
 
-/* The address space whose memory the CPU uses in the instruction that it is in the middle of, or NULL. */
+/*
+ * The address space whose memory the CPU uses in the instruction that it is in the middle of, or
+ * NULL.
+ */
 static struct mm *busy[MAX_TASKS + 1];
 static struct {
 	struct mm *mm; /* NULL: nothing is remembered */
@@ -144,8 +147,9 @@ ONE_STEP void invlpg(uintptr_t va)
 }
 
 /*
- * A CPU that neither remembers anything of the address space nor is about to needs no interrupt: what it
- * reads from now on are the new tables. What it remembers of a page outside the range stays.
+ * A CPU that neither remembers anything of the address space nor is about to needs no interrupt:
+ * what it reads from now on are the new tables. What it remembers of a page outside the range
+ * stays.
  */
 //BOOK: explore-tlb
 ONE_STEP static void flush_cpu(unsigned int cpu, struct mm *mm, uintptr_t start, uintptr_t end)

@@ -11,8 +11,8 @@
 #define USER_PAGE 0x00002000u
 
 /*
- * All tasks run in a new address space that maps the page with these VMA_* flags, of the file if it is
- * not NULL. For setup.
+ * All tasks run in a new address space that maps the page with these VMA_* flags, of the file if it
+ * is not NULL. For setup.
  */
 void space_make(unsigned int vma_flags, struct file *file);
 /* The page is mapped no more, and nobody runs there. For checks. */

@@ -9,7 +9,9 @@
 static struct spinlock *locks[MAX_LOCKS];
 static int nr_locks;
 
-/* A bit for the lock; 0 for those beyond the 31st, which then protect nothing from being visible. */
+/*
+ * A bit for the lock; 0 for those beyond the 31st, which then protect nothing from being visible.
+ */
 static uint32_t lock_bit(struct spinlock *lock)
 {
 	int i;

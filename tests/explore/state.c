@@ -2,11 +2,12 @@
  * The state of a run: which words change, putting them back, and recognising a state.
  *
  * 1. Every write is announced before it happens, so the first announcement of all finds a word's
- *    initial value. Before the next run all announced words get theirs back; no other word differs from
- *    run to run. state_check() compares all of the kernel's data to find a write that nobody announced.
- * 2. A state is all of these words, the tasks' stacks, what they wait for, and their delayed stores. A
- *    run that comes to a state that was there before, with as many preemptions left, need not go on:
- *    what follows was explored. Two states are the same if a hash of 64 bits is.
+ *    initial value. Before the next run all announced words get theirs back; no other word differs
+ *    from run to run. state_check() compares all of the kernel's data to find a write that nobody
+ *    announced.
+ * 2. A state is all of these words, the tasks' stacks, what they wait for, and their delayed
+ *    stores. A run that comes to a state that was there before, with as many preemptions left, need
+ *    not go on: what follows was explored. Two states are the same if a hash of 64 bits is.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,8 +19,9 @@ bool grown;
 unsigned long nr_states;
 
 /*
- * In the order in which they were first used, so that a run touches few pages of the explorer's memory: in
- * a guest of QEMU, a page that is not in the TLB costs as much as hundreds of instructions.
+ * In the order in which they were first used, so that a run touches few pages of the explorer's
+ * memory: in a guest of QEMU, a page that is not in the TLB costs as much as hundreds of
+ * instructions.
  */
 static struct word words[MAX_WORDS];
 static uint16_t places[2 * MAX_WORDS]; /* a hash table of numbers of words; 0: free */
@@ -61,6 +63,8 @@ struct word *word_of(uint32_t address)
 		places[i] = nr_words - 1;
 	}
 	word = &words[places[i]];
+	if (word->epoch != checkpoint_epoch)
+		checkpoint_word(word);
 	if (word->run != run_number) {
 		word->run = run_number;
 		memset(&word->write, 0, sizeof(word->write) + sizeof(word->reads));
@@ -124,7 +128,25 @@ void state_snapshot(void)
 void state_restore(void)
 {
 	run_number++;
+	state_put(NULL, 0);
+}
+
+unsigned int state_size(void)
+{
+	return nr_changing;
+}
+
+void state_copy(uint32_t *values)
+{
 	for (unsigned int i = 0; i < nr_changing; i++)
+		values[i] = *(uint32_t *)changing[i]->address;
+}
+
+void state_put(const uint32_t *values, unsigned int nr)
+{
+	for (unsigned int i = 0; i < nr; i++)
+		*(uint32_t *)changing[i]->address = values[i];
+	for (unsigned int i = nr; i < nr_changing; i++)
 		*(uint32_t *)changing[i]->address = changing[i]->initial;
 }
 
@@ -162,33 +184,62 @@ static struct seen {
 } * seen;
 static size_t seen_size; /* a power of two */
 
-static uint64_t mix(uint64_t hash, const void *from, size_t size)
+/* Two hashes of 32 bits, which a 32-bit program computes faster than one of 64. */
+struct hash {
+	uint32_t a, b;
+};
+
+static inline void mix_word(struct hash *hash, uint32_t word)
 {
-	for (const uint32_t *word = from; size >= 4; size -= 4) {
-		hash = (hash ^ *word++) * 0x9e3779b97f4a7c15ull;
-		hash ^= hash >> 29;
-	}
-	return hash;
+	hash->a = (hash->a ^ word) * 0x9e3779b1u;
+	hash->a ^= hash->a >> 15;
+	hash->b = (hash->b + word) * 0x85ebca77u;
+	hash->b = hash->b << 13 | hash->b >> 19;
 }
 
-static uint64_t mix_task(uint64_t hash, int task)
+static void mix(struct hash *hash, const void *from, size_t size)
+{
+	struct hash now = *hash;
+
+	for (const uint32_t *word = from; size >= 4; size -= 4)
+		mix_word(&now, *word++);
+	*hash = now;
+}
+
+static void mix_task(struct hash *hash, int task)
 {
 	struct coroutine *c = &coroutines[task];
-	bool fresh = c->writes_seen == writes; /* of a task that relaxes: still nothing new */
-	uint32_t facts[4] = { c->status, (uint32_t)c->waits_for, c->status == RELAXES && fresh,
-			      c->nr_delayed };
 	char *from, *to;
 
-	hash = mix(hash, facts, sizeof(facts));
+	mix_word(hash, c->status);
+	mix_word(hash, (uint32_t)c->waits_for);
+	/* Of a task that relaxes: still nothing new. */
+	mix_word(hash, c->status == RELAXES && c->writes_seen == writes);
+	mix_word(hash, c->nr_delayed);
 	for (int i = 0; i < c->nr_delayed; i++)
-		hash = mix(hash, &c->delayed[i], offsetof(struct delayed_store, others));
+		mix(hash, &c->delayed[i], offsetof(struct delayed_store, others));
 	coroutine_stack(task, &from, &to);
-	return c->status == OVER ? hash : mix(hash, from, to - from);
+	if (c->status != OVER)
+		mix(hash, from, to - from);
+}
+
+static uint64_t state_hash(int last)
+{
+	struct hash hash = { 0 };
+	uint64_t whole;
+
+	mix_word(&hash, last + 1);
+	for (int i = 0; i < nr_tasks; i++)
+		mix_task(&hash, i);
+	for (unsigned int i = 0; i < nr_changing; i++)
+		mix_word(&hash, *(uint32_t *)changing[i]->address);
+	whole = (uint64_t)hash.a << 32 | hash.b;
+	return whole + (whole == 0);
 }
 
 static struct seen *seen_find(uint64_t hash)
 {
-	for (size_t i = hash % seen_size;; i = (i + 1) % seen_size)
+	for (size_t i = (uint32_t)hash % seen_size;; i = (i + 1) % seen_size)
 		if (seen[i].hash == hash || seen[i].hash == 0)
 			return &seen[i];
 }
@@ -213,15 +264,9 @@ static void seen_resize(size_t size)
 //BOOK: explore-state
 bool state_seen(int last, int preemptions_left)
 {
-	uint64_t hash = last + 1;
-	struct seen *entry;
+	uint64_t hash = state_hash(last);
+	struct seen *entry = seen_find(hash);
 
-	for (int i = 0; i < nr_tasks; i++)
-		hash = mix_task(hash, i);
-	for (unsigned int i = 0; i < nr_changing; i++)
-		hash = mix(hash, (void *)changing[i]->address, 4);
-	hash += hash == 0;
-	entry = seen_find(hash);
 	if (entry->hash == hash && entry->preemptions_left >= preemptions_left)
 		return true;
 	nr_states += entry->hash == 0;

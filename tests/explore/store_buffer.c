@@ -1,12 +1,13 @@
 /*
  * The store buffer of x86: a store may reach memory after later loads of the same CPU.
  *
- * 1. A store to a visible word may be delayed, which costs as much as a preemption. From then on all
- *    stores of the task queue up behind it, in order; the task itself sees them.
- * 2. The kernel's files store by themselves, after the callback: `pending` is found done at the next
- *    callback. While another task runs, the values that only this one sees are taken out of memory.
- * 3. Atomic operations, barriers, spin_lock, sleeping and the end of a task drain the buffer. Others may
- *    run before that. spin_unlock is a store like others.
+ * 1. A store to a visible word may be delayed, which costs as much as a preemption. From then on
+ *    all stores of the task queue up behind it, in order; the task itself sees them.
+ * 2. The kernel's files store by themselves, after the callback: `pending` is found done at the
+ *    next callback. While another task runs, the values that only this one sees are taken out of
+ *    memory.
+ * 3. Atomic operations, barriers, spin_lock, sleeping and the end of a task drain the buffer.
+ *    Others may run before that. spin_unlock is a store like others.
  */
 #include <string.h>
 #include "engine.h"
@@ -89,6 +90,7 @@ uint32_t delayed_arrives(int task)
 	uint32_t step = store->step;
 	int before = running;
 
+	checkpoint_task(task);
 	running = task;
 	note_event(EV_ARRIVES, store->address, store->size, 0);
 	events[nr_events - 1].value = store->value;

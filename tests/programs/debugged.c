@@ -1,4 +1,6 @@
-/* A program for a debugger: functions that call each other, a variable to watch, threads, a child. */
+/*
+ * A program for a debugger: functions that call each other, a variable to watch, threads, a child.
+ */
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>

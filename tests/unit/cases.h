@@ -1,6 +1,6 @@
 /*
- * The cases of a unit test. Each runs in a process of its own, so one that fails or panics does not end the
- * others, and each finds the test's variables and random numbers as they are at the start.
+ * The cases of a unit test. Each runs in a process of its own, so one that fails or panics does not
+ * end the others, and each finds the test's variables and random numbers as they are at the start.
  *
  *	CASE(full_pool)
  *	{
@@ -10,8 +10,8 @@
  *
  * 1. Include it after the shim. It brings main().
  * 2. `prog` runs all cases, `prog CASE...` some of them, and `prog --list` prints their names.
- * 3. The output is TAP, with a line for each ok(). The first must() that fails ends its case. A case that
- *    dies adds a line `not ok`.
+ * 3. The output is TAP, with a line for each ok(). The first must() that fails ends its case. A
+ *    case that dies adds a line `not ok`.
  * 4. A case that runs for CASE_SECONDS is killed.
  */
 #ifndef TESTS_UNIT_CASES_H

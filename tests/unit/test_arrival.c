@@ -1,7 +1,7 @@
 /*
- * Tests fs/pipe/slot.c, fs/pipe/wait.c and a part of fs/pipe/read.c: what a slot and a ring say about
- * bytes that a disk is still reading, which references a slot has, when the arrival waiter is armed, and
- * what becomes of a slot whose read has failed.
+ * Tests fs/pipe/slot.c, fs/pipe/wait.c and a part of fs/pipe/read.c: what a slot and a ring say
+ * about bytes that a disk is still reading, which references a slot has, when the arrival waiter is
+ * armed, and what becomes of a slot whose read has failed.
  */
 #include "tests/unit/shim.h"
 #include "tests/unit/cases.h"
@@ -88,7 +88,9 @@ void page_waiter_disarm(struct page_waiter *waiter)
 #include "fs/pipe/wait.c"
 #include "fs/pipe/read.c"
 
-/* A slot of a page whose read was under way when it was spliced. It has the page's only reference. */
+/*
+ * A slot of a page whose read was under way when it was spliced. It has the page's only reference.
+ */
 static struct pipe_slot coming(unsigned int number, unsigned int page_flags)
 {
 	struct page *page = &pages[number];
@@ -246,7 +248,10 @@ CASE(arrived)
 	packets_that_arrived();
 }
 
-/* The first packet is in this state, and the waiter is armed on page `armed`, or on none if negative. */
+/*
+ * The first packet is in this state, and the waiter is armed on page `armed`, or on none if
+ * negative.
+ */
 static bool found(enum ring_first first, int armed)
 {
 	enum ring_first is = ring_first_there(&ring);

@@ -1,5 +1,6 @@
 /*
- * Tests which programs kernel/process/elf.c accepts and refuses, by example and with random headers.
+ * Tests which programs kernel/process/elf.c accepts and refuses, by example and with random
+ * headers.
  */
 #include "tests/unit/shim.h"
 #include "tests/unit/cases.h"

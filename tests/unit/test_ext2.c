@@ -1,6 +1,6 @@
 /*
- * Tests fs/ext2/format.c with good, damaged and random superblocks, inodes and directories, and with
- * the way to each block of a file.
+ * Tests fs/ext2/format.c with good, damaged and random superblocks, inodes and directories, and
+ * with the way to each block of a file.
  */
 #include "tests/unit/shim.h"
 #include "tests/unit/cases.h"

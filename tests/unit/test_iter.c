@@ -67,7 +67,10 @@ static bool user_range_ok(const void *addr, size_t n)
 static struct iovec segments[MAX_SEGMENTS];
 static char flat[USER_SIZE], want[USER_SIZE], kernel[USER_SIZE];
 
-/* Makes segments that do not overlap, in ascending order, some of them empty. Returns their total length. */
+/*
+ * Makes segments that do not overlap, in ascending order, some of them empty. Returns their total
+ * length.
+ */
 static size_t make_segments(unsigned int *nr)
 {
 	size_t at = 0, total = 0;

@@ -1,6 +1,6 @@
 /*
- * Tests mm/kmap.c: which pages the entries of both kinds show, when other CPUs are told of a change,
- * and that a full pool makes its callers wait.
+ * Tests mm/kmap.c: which pages the entries of both kinds show, when other CPUs are told of a
+ * change, and that a full pool makes its callers wait.
  */
 #include "tests/unit/shim.h"
 #include "tests/unit/cases.h"

@@ -1,6 +1,6 @@
 /*
- * Tests drivers/tty/ldisc.c: editing, echo and signals by example, raw and canonical mode with random
- * input.
+ * Tests drivers/tty/ldisc.c: editing, echo and signals by example, raw and canonical mode with
+ * random input.
  */
 #include "tests/unit/shim.h"
 #include "tests/unit/cases.h"
@@ -207,7 +207,10 @@ CASE(full_line)
 	ok(take(buf, sizeof(buf)) == TTY_RING && unthrottles == 1, "until the line has been read");
 }
 
-/* Raw mode loses nothing with any sizes of input and reads, while it is throttled and released in turn. */
+/*
+ * Raw mode loses nothing with any sizes of input and reads, while it is throttled and released in
+ * turn.
+ */
 CASE(raw)
 {
 	unsigned int sent = 0, received = 0;

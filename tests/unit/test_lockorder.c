@@ -55,7 +55,10 @@ static void give(int i, enum lock_kind kind)
 	lock_given(&object[i], kind);
 }
 
-/* Takes the locks in turn and releases them, the first one first. Returns whether an order was reported. */
+/*
+ * Takes the locks in turn and releases them, the first one first. Returns whether an order was
+ * reported.
+ */
 static bool reports(enum lock_kind kind, const char *order)
 {
 	bool bad = true;

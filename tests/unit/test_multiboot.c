@@ -1,4 +1,7 @@
-/* Tests boot/multiboot.c with memory maps of both versions, whose entries overlap and come in any order. */
+/*
+ * Tests boot/multiboot.c with memory maps of both versions, whose entries overlap and come in any
+ * order.
+ */
 #include "tests/unit/memory_shim.h"
 #include "tests/unit/cases.h"
 #include "mm/page.c"
@@ -31,7 +34,9 @@ static void add_entry(char **to, bool front, uint64_t base, uint64_t length, uin
 	*to += front ? sizeof(entry) : 24;
 }
 
-/* Makes random entries. A page is free if RAM covers the whole page and no other entry touches it. */
+/*
+ * Makes random entries. A page is free if RAM covers the whole page and no other entry touches it.
+ */
 static bool round_is_right(bool sizes_in_front)
 {
 	static char map[4096];
@@ -98,4 +103,9 @@ CASE(command_line)
 	ok(!strcmp(kernel_command_line, "quiet init=/bin/x"), "the kernel's file name is left out");
 	set_command_line("quiet init=/bin/x");
 	ok(!strcmp(kernel_command_line, "quiet init=/bin/x"), "but a first parameter stays");
+	set_command_line("sluice.elf quiet");
+	ok(!strcmp(kernel_command_line, "quiet"), "the file's name may have a dot and no slash");
+	set_command_line("virtio_mmio.device=512@0xfeb00000:5 quiet");
+	ok(!strcmp(kernel_command_line, "virtio_mmio.device=512@0xfeb00000:5 quiet"),
+	   "a parameter whose name has a dot stays");
 }

@@ -16,7 +16,8 @@
 static int mismatches;
 
 /*
- * Makes the same call to both, also with a buffer that is too small. The arguments are evaluated twice.
+ * Makes the same call to both, also with a buffer that is too small. The arguments are evaluated
+ * twice.
  */
 #define same(format, ...)                                                                         \
 	do {                                                                                      \

@@ -1,6 +1,6 @@
 /*
- * Compares mm/radix.c with an array, and tests it by example. The sanitizer sees nodes that are lost or
- * used after they were freed.
+ * Compares mm/radix.c with an array, and tests it by example. The sanitizer sees nodes that are
+ * lost or used after they were freed.
  */
 #include "tests/unit/shim.h"
 #include "tests/unit/cases.h"

@@ -1,6 +1,6 @@
 /*
- * fs/pipe/ring.c: positions that wrap at 2^32, slots that are taken out and put back, resizing; against
- * a plain queue.
+ * fs/pipe/ring.c: positions that wrap at 2^32, slots that are taken out and put back, resizing;
+ * against a plain queue.
  */
 #include "tests/unit/shim.h"
 #include "tests/unit/cases.h"

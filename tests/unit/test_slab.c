@@ -1,6 +1,6 @@
 /*
- * Tests mm/slab.c as in the debug build. Objects never overlap, nothing is lost, and each kind of misuse
- * is noticed.
+ * Tests mm/slab.c as in the debug build. Objects never overlap, nothing is lost, and each kind of
+ * misuse is noticed.
  */
 #include "tests/unit/memory_shim.h"
 #define DEBUG_BUILD 1

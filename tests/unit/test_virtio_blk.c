@@ -1,86 +1,111 @@
 /*
- * Tests drivers/disk/virtio_blk.c with a device that is played by the test: how the driver takes answers.
+ * Tests drivers/disk/virtio_blk.c with a device that is played by the test: how the driver takes
+ * answers.
  *
- * 1. The device's registers are plain memory. The queue and the bios are in the arena, where a physical
+ * 1. The test is the transport, too. The queue and the bios are in the arena, where a physical
  *    address is an offset.
- * 2. The device finds the queue through its registers, and a request through the queue, as a real one does.
+ * 2. The device finds a request through the queue, as a real one does.
  */
-#include "tests/unit/memory_shim.h"
+#include "tests/unit/disk_shim.h"
 #include "tests/unit/cases.h"
 
-static struct page frames[ARENA_FRAMES];
-struct page *mem_map = frames;
-
 #include "drivers/disk/virtio_blk.c"
+#include "tests/unit/bio_shim.h"
 
 #define QUEUE_SIZE 8u
-#define BAR_PHYS   0xfe000000u
-#define BAR_SIZE   PAGE_SIZE
 
-/* ---- memory ---- */
-
-static unsigned int next_frame = 1;
-
-struct page *page_alloc(unsigned int order, unsigned int flags)
-{
-	struct page *page = frame_page(next_frame);
-
-	next_frame += 1u << order;
-	return page;
-}
-
-void *kzalloc(size_t size, unsigned int flags)
-{
-	return calloc(1, size);
-}
+/* ---- what the file uses ---- */
 
 size_t strlcpy(char *dst, const char *src, size_t size)
 {
 	return snprintf(dst, size, "%s", src);
 }
 
-/* ---- PCI: the registers of type t are at t * REGISTERS_STEP, and its capability is at (t + 1) * CAP_STEP ---- */
+/* ---- the transport ---- */
 
-#define CAP_STEP       0x20u
-#define REGISTERS_STEP 0x100u
+static struct configuration config;
+static uint32_t offered[2], accepted[2]; /* features */
+static uint8_t status;
+static unsigned int resets;
+static bool raised; /* the interrupt */
+/* The parts of the queue, as the driver has set them. */
+static struct virtq_desc *queue_desc;
+static struct virtq_avail *queue_avail;
+static struct virtq_used *queue_used;
 
-static char registers[BAR_SIZE] __attribute__((aligned(8)));
-static struct common *const common = (void *)(registers + CFG_COMMON * REGISTERS_STEP);
-static uint8_t *const isr = (void *)(registers + CFG_ISR * REGISTERS_STEP);
-static struct configuration *const config = (void *)(registers + CFG_DEVICE * REGISTERS_STEP);
-static struct pci_device pci = { .vendor = VIRTIO_VENDOR, .id = BLOCK_MODERN, .irq_line = 11 };
-struct list pci_devices = LIST_INIT(pci_devices);
-
-unsigned int pci_capability(const struct pci_device *device, unsigned int id, unsigned int from)
+static uint8_t get_status(struct virtio_device *virtio)
 {
-	unsigned int last = (CFG_DEVICE + 1) * CAP_STEP;
-
-	return from == 0 ? (CFG_COMMON + 1) * CAP_STEP : from < last ? from + CAP_STEP : 0;
+	return status;
 }
 
-uint32_t pci_read(const struct pci_device *device, unsigned int offset, unsigned int bytes)
+static void set_status(struct virtio_device *virtio, uint8_t value)
 {
-	unsigned int type = offset / CAP_STEP - 1;
-
-	switch (offset % CAP_STEP) {
-	case CAP_TYPE:
-		return type;
-	case CAP_OFFSET:
-		return type * REGISTERS_STEP;
-	case CAP_LENGTH:
-		return REGISTERS_STEP;
-	default:
-		return 0;
-	}
+	status = value;
+	resets += value == 0;
 }
 
-void pci_enable(const struct pci_device *device)
+static uint32_t features(struct virtio_device *virtio, unsigned int word)
+{
+	return offered[word];
+}
+
+static void accept_features(struct virtio_device *virtio, unsigned int word, uint32_t features)
+{
+	accepted[word] = features;
+}
+
+static unsigned int queue_max(struct virtio_device *virtio)
+{
+	return QUEUE_SIZE;
+}
+
+static int set_queue(struct virtio_device *virtio, unsigned int size, uint32_t desc, uint32_t avail,
+		     uint32_t used)
+{
+	must(size == QUEUE_SIZE);
+	queue_desc = phys_to_virt(desc);
+	queue_avail = phys_to_virt(avail);
+	queue_used = phys_to_virt(used);
+	return 0;
+}
+
+static void notify(struct virtio_device *virtio)
 {
 }
 
-void *ioremap(phys_addr_t phys, size_t size)
+static bool acknowledge(struct virtio_device *virtio)
 {
-	return registers + (phys - BAR_PHYS);
+	bool was = raised;
+
+	raised = false;
+	return was;
+}
+
+static uint32_t generation(struct virtio_device *virtio)
+{
+	return 0;
+}
+
+static const struct virtio_transport played = {
+	.status = get_status,
+	.set_status = set_status,
+	.features = features,
+	.accept = accept_features,
+	.queue_max = queue_max,
+	.set_queue = set_queue,
+	.notify = notify,
+	.acknowledge = acknowledge,
+	.generation = generation,
+};
+static struct virtio_device device = { .transport = &played, .irq = 11, .config = &config };
+
+void virtio_pci_probe(unsigned int kind, const char *driver, int (*add)(struct virtio_device *))
+{
+	must(kind == VIRTIO_BLOCK && add(&device) == 0);
+}
+
+void virtio_mmio_probe(unsigned int kind, const char *driver, int (*add)(struct virtio_device *))
+{
 }
 
 static irq_handler handler;
@@ -122,7 +147,7 @@ int bio_flush_wait(struct bio *bio)
 	return -EIO;
 }
 
-void bio_complete(struct bio *bio, int error)
+static void checked(struct bio *bio)
 {
 	struct disk *disk = vda->private;
 
@@ -131,9 +156,6 @@ void bio_complete(struct bio *bio, int error)
 		exit(1);
 	}
 	completions++;
-	bio->error = error;
-	if (bio->complete)
-		bio->complete(bio);
 }
 
 static struct bio *submit_read(void (*complete)(struct bio *))
@@ -152,24 +174,20 @@ static uint16_t taken; /* requests */
 
 static bool has_request(void)
 {
-	struct virtq_avail *avail = phys_to_virt(common->queue_driver[0]);
-
-	return avail->index != taken;
+	return queue_avail->index != taken;
 }
 
 /* Take the next request, and return its number. */
 static uint32_t take(void)
 {
-	struct virtq_avail *avail = phys_to_virt(common->queue_driver[0]);
-
 	must(has_request());
-	return avail->ring[taken++ % QUEUE_SIZE];
+	return queue_avail->ring[taken++ % QUEUE_SIZE];
 }
 
 /* Write the status of a request. */
 static void succeed(uint32_t id)
 {
-	struct virtq_desc *entry = (struct virtq_desc *)phys_to_virt(common->queue_desc[0]) + id;
+	struct virtq_desc *entry = &queue_desc[id];
 	struct virtq_desc *table = phys_to_virt(entry->address);
 	struct virtq_desc *last = table + entry->len / sizeof(*table) - 1;
 
@@ -179,17 +197,14 @@ static void succeed(uint32_t id)
 /* Say that a request is done. */
 static void answer(uint32_t id)
 {
-	struct virtq_used *used = phys_to_virt(common->queue_device[0]);
-
-	used->ring[used->index % QUEUE_SIZE].id = id;
-	used->index++;
+	queue_used->ring[queue_used->index % QUEUE_SIZE].id = id;
+	queue_used->index++;
 }
 
 static void interrupt(void)
 {
-	*isr = ISR_QUEUE;
+	raised = true;
 	handler(handler_context);
-	*isr = 0;
 }
 
 /* Answer requests until there are no more. */
@@ -209,13 +224,10 @@ static void serve_all(void)
 /* Each case begins with it. */
 static void start_device(void)
 {
-	pci.bars[0] = (struct pci_bar){ BAR_PHYS, BAR_SIZE };
-	list_add_tail(&pci_devices, &pci.link);
-	/* Both words of the features are the same. No bit has a meaning in both of them. */
-	common->device_feature = FEATURE_VERSION_1 | FEATURE_SEG_MAX | FEATURE_INDIRECT;
-	common->queue_size = QUEUE_SIZE;
-	config->capacity[0] = 1000;
-	config->seg_max = BIO_MAX_SEGMENTS;
+	offered[0] = FEATURE_SEG_MAX | FEATURE_INDIRECT;
+	offered[1] = device.legacy ? 0 : FEATURE_VERSION_1;
+	config.capacity[0] = 1000;
+	config.seg_max = BIO_MAX_SEGMENTS;
 	virtio_blk_probe();
 	must(vda && handler);
 }
@@ -269,4 +281,52 @@ CASE(answers_to_no_request)
 	for (; has_request(); requests++)
 		take();
 	ok(requests == QUEUE_SIZE, "after false answers the queue has as many entries as before");
+}
+
+CASE(legacy_device)
+{
+	device.legacy = true;
+	start_device();
+	ok(accepted[0] == (FEATURE_SEG_MAX | FEATURE_INDIRECT) && accepted[1] == 0 &&
+		   status == (STATUS_ACKNOWLEDGE | STATUS_DRIVER | STATUS_DRIVER_OK),
+	   "a legacy device sees nothing that came with version 1");
+}
+
+/* The device claims one answer more, to a request that was never made. */
+static void claim_another(void)
+{
+	answer(QUEUE_SIZE);
+}
+
+CASE(endless_answers)
+{
+	start_device();
+	submit_read(NULL);
+	take();
+	claim_another();
+	meanwhile = claim_another;
+	alarm(5);
+	interrupt();
+	meanwhile = NULL;
+	ok(completions == 0, "an interrupt ends although the device goes on claiming answers");
+}
+
+CASE(index_too_far_ahead)
+{
+	struct bio *running[2], *later;
+
+	start_device();
+	running[0] = submit_read(NULL);
+	running[1] = submit_read(NULL);
+	resets = 0;
+	queue_used->index += QUEUE_SIZE + 1;
+	interrupt();
+	ok(completions == 2 && running[0]->error == -EIO && running[1]->error == -EIO,
+	   "a device that claims more answers than fit is given up, with its bios");
+	ok(resets == 1, "it is reset before, so that it does not write to their pages");
+	later = submit_read(NULL);
+	ok(completions == 3 && later->error == -EIO, "a later bio ends at once");
+	answer(0);
+	interrupt();
+	ok(completions == 3, "what it answers then is ignored");
 }

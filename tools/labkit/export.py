@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import tarfile
 import tempfile
+from fnmatch import fnmatch
 from pathlib import Path
 
 from . import functions, lint
@@ -13,8 +14,10 @@ from .manifest import BadManifest
 
 # These parts of the tree are for instructors, or would give a solution away.
 KEPT_BACK = ["tests/broken/", "tests/lab/", "labs/"]
+# Screenshots are a twentieth of an export, and no lab's text shows one.
+PICTURES = "docs/*.png"
 OF_THE_LAB = ["lab.toml", "text.md", "gdb"]
-STARTER_MAX = 3 << 19
+STARTER_MAX = 7 << 18  # so that no picture or image slips in unnoticed
 
 
 class Leak(Exception):
@@ -118,7 +121,7 @@ def tree_files(top):
 
 
 def exported_names(lab):
-    names = [name for name in tree_files(lab.top) if not name.startswith(tuple(KEPT_BACK))]
+    names = [name for name in tree_files(lab.top) if not name.startswith(tuple(KEPT_BACK)) and not fnmatch(name, PICTURES)]
     return names + [f"labs/{lab.name}/{name}" for name in OF_THE_LAB if (lab.folder / name).is_file()]
 
 

@@ -1,18 +1,20 @@
 /*
- * The frame of every benchmark. A benchmark is an ordinary program. Each of its rows says what it counts.
+ * The frame of every benchmark. A benchmark is an ordinary program. Each of its rows says what it
+ * counts.
  *
  *	prog [-i] [PATTERN]	measures the rows with PATTERN in their names
  *	prog -f PATTERN		repeats the first such row for ever, for tools/profile
  *
- * 1. The program prints a line for each row, with fields separated by tabs: the name, the figure for
- *    one operation (`-` if this kernel has no such call), the goal in instructions (0 if there is
- *    none), and a sentence that says what is counted.
- * 2. The figure is in nanoseconds. Under tools/guest --icount a guest nanosecond is an instruction, so
- *    the figure is in instructions. It is the lowest of RUNS runs, each with a fixed number of rounds.
- *    A run before them warms the caches, and the cost of an empty round is subtracted.
+ * 1. The program prints a line for each row, with fields separated by tabs: the name, the figure
+ *    for one operation (`-` if this kernel has no such call), the goal in instructions (0 if there
+ *    is none), and a sentence that says what is counted.
+ * 2. The figure is in nanoseconds. Under tools/guest --icount a guest nanosecond is an instruction,
+ *    so the figure is in instructions. It is the lowest of RUNS runs, each with a fixed number of
+ *    rounds. A run before them warms the caches, and the cost of an empty round is subtracted.
  * 3. Each row has its own process, and the children that it starts end with it.
- * 4. With -i the time in which all tasks wait for the disk is not counted. A process fills this time by
- *    counting, and what it has counted is subtracted. Without -i the time is part of the figure.
+ * 4. With -i the time in which all tasks wait for the disk is not counted. A process fills this
+ *    time by counting, and what it has counted is subtracted. Without -i the time is part of the
+ *    figure.
  */
 #ifndef USER_BENCH_BENCH_H
 #define USER_BENCH_BENCH_H
@@ -153,7 +155,9 @@ print:
 	fflush(stdout);
 }
 
-/* Runs the rows that the command line asks for. Returns 1 if one failed, and 2 if there was none. */
+/*
+ * Runs the rows that the command line asks for. Returns 1 if one failed, and 2 if there was none.
+ */
 static inline int bench_main(int argc, char **argv, struct row *rows, unsigned int nr)
 {
 	bool instructions = false, forever = false;

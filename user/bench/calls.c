@@ -1,5 +1,6 @@
 /*
- * Rows for small calls: a call that does nothing, one byte through a pipe, making a pipe, poll and epoll.
+ * Rows for small calls: a call that does nothing, one byte through a pipe, making a pipe, poll and
+ * epoll.
  */
 #include <poll.h>
 #include <sys/epoll.h>

@@ -7,7 +7,7 @@
  *
  *	host to guest				guest to host
  *	A  bytes of the argument list		H  hello: GREETING, sent first and once
- *	E  bytes of the environment		W  how many bytes more the host may send (4 bytes, little endian)
+ *	E  bytes of the environment		W  how many bytes more the host may send (4 bytes)
  *	S  rows, columns (2 bytes each)		1  bytes of standard output
  *	G  go: run the command on pipes		2  bytes of standard error
  *	K  go: run a shell on the console	X  the command has ended; its exit status (1 byte)
@@ -17,16 +17,19 @@
  *
  * 1. A list consists of strings with their NULs, one after another. Frames may divide it anywhere.
  * 2. The host sends nothing before H, and ignores everything that comes before it.
- * 3. The payload of A, E and I needs credit. The guest first gives WINDOW bytes of credit, and later
- *    gives each byte back once it is stored or passed on. So at most WINDOW bytes and their headers wait
- *    in the kernel's tty, whose raw queue may drop bytes beyond 4 KiB. Nothing else needs credit.
+ * 3. The payload of A, E and I needs credit. The guest first gives WINDOW bytes of credit, and
+ *    later gives each byte back once it is stored or passed on. So at most WINDOW bytes and their
+ *    headers wait in the kernel's tty, whose raw queue may drop bytes beyond 4 KiB. Nothing else
+ *    needs credit.
  * 4. Output needs no credit. The host always reads, and init's write waits while the line is full.
- * 5. X comes after the output. When the command has ended, init reads its pipes to their end. A child
- *    that the command left behind may hold them open. Then init stops once they are silent for a while.
+ * 5. X comes after the output. When the command has ended, init reads its pipes to their end. A
+ *    child that the command left behind may hold them open. Then init stops once they are silent
+ *    for a while.
  *
  * 6. After D, the line itself is the command's standard output and error, and its standard input is
  *    empty. This works on a kernel whose pipes and sockets do not. What the command writes has no
- *    frames. It ends with the payload of D, which the host has drawn at random, and then frames follow.
+ *    frames. It ends with the payload of D, which the host has drawn at random, and then frames
+ *    follow.
  *
  * init is one process with one loop around ppoll. SIGCHLD is blocked everywhere else:
  *
@@ -35,8 +38,8 @@
  *						ends: SIGCHLD
  *	ppoll
  *
- * The signal waits for ppoll, which then returns at once. If it were handled before, ppoll would sleep
- * for ever.
+ * The signal waits for ppoll, which then returns at once. If it were handled before, ppoll would
+ * sleep for ever.
  */
 #include <errno.h>
 #include <poll.h>
@@ -288,7 +291,9 @@ static int is_go(char type)
 	return type == 'G' || type == 'K' || type == 'D';
 }
 
-/* Handles the complete frames, up to one that starts the command. Returns the type of the last one. */
+/*
+ * Handles the complete frames, up to one that starts the command. Returns the type of the last one.
+ */
 static char handle_frames(void)
 {
 	size_t at = 0;
@@ -325,8 +330,8 @@ static void close_fd(int *fd)
 }
 
 /*
- * Passes on input. The host gets credit back only for bytes that the command has taken, so it sends no
- * more to a command that reads nothing.
+ * Passes on input. The host gets credit back only for bytes that the command has taken, so it sends
+ * no more to a command that reads nothing.
  */
 static void feed(int *fd)
 {
@@ -448,7 +453,10 @@ static void run_on_line(void)
 	write_all(line, mark.bytes, mark.size);
 }
 
-/* The pages that a signal needs later are there from the start, so that no test finds less free memory by then. */
+/*
+ * The pages that a signal needs later are there from the start, so that no test finds less free
+ * memory by then.
+ */
 static void touch_stack(void)
 {
 	volatile char room[STACK_USED];

@@ -16,7 +16,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* Mounts the file systems that programs expect. If one is mounted already or does not exist, that is no error. */
+/*
+ * Mounts the file systems that programs expect. If one is mounted already or does not exist, that
+ * is no error.
+ */
 static inline void mount_all(void)
 {
 	mount("proc", "/proc", "proc", 0, NULL);
@@ -70,7 +73,10 @@ static inline int reap_until(pid_t pid)
 	return ended == pid ? status : 127 << 8;
 }
 
-/* Unmount the file system of a line of /proc/mounts if it is on a disk, or at least stop writing to it. */
+/*
+ * Unmount the file system of a line of /proc/mounts if it is on a disk, or at least stop writing to
+ * it.
+ */
 static inline void leave_mount(char *line)
 {
 	char *target = strchr(line, ' ');
@@ -113,7 +119,10 @@ static inline void end_machine(int signo)
 	reboot(signo == SIGUSR1 ? RB_HALT_SYSTEM : signo == SIGTERM ? RB_AUTOBOOT : RB_POWER_OFF);
 }
 
-/* The programs halt, reboot and poweroff send these signals to init, unless they have the option -f. */
+/*
+ * The programs halt, reboot and poweroff send these signals to init, unless they have the option
+ * -f.
+ */
 static inline void obey_poweroff(void)
 {
 	signal(SIGUSR1, end_machine);

@@ -1,8 +1,8 @@
 /*
  * /init of the oracle's initramfs. It brings Linux into the state in which Sluice starts its init.
  *
- * It loads the modules listed in /modules, in that order, mounts the disk /dev/vda as the root, moves
- * into it and becomes the guest's init.
+ * It loads the modules listed in /modules, in that order, mounts the disk /dev/vda as the root,
+ * moves into it and becomes the guest's init.
  */
 #include <errno.h>
 #include <sys/syscall.h>

@@ -1,8 +1,10 @@
 /*
- * Access times: which reads set them, and the flags of mounts and opens that change this.
+ * Access times: which reads set them, and the flags of mounts and opens that change this. And when
+ * a file was made.
  */
 #include "ext2.h"
 #include "names.h"
+#include "text_files.h"
 #include <sys/sendfile.h>
 #include <sys/statvfs.h>
 
@@ -128,7 +130,10 @@ TEST(relatime, 5, "by default, a read sets the time if the file has changed sinc
 
 	enter();
 	put("f", "bytes");
-	/* Later than the last change, and less than a day old. (The time of status change is always the present.) */
+	/*
+	 * Later than the last change, and less than a day old. (The time of status change is always
+	 * the present.)
+	 */
 	set_times("f", now + 1000, OLD);
 	read_with("f", 0);
 	CHECK_EQ(stat("f", &st), 0);
@@ -205,16 +210,10 @@ TEST(noatime, 5,
 /* Does /proc/mounts have these options for a directory? */
 static bool mounted_with(const char *dir, const char *options)
 {
-	static char text[16384];
 	char line[256];
-	int fd = open("/proc/mounts", O_RDONLY);
-	ssize_t n = read_full(fd, text, sizeof(text) - 1);
 
-	CHECK(n > 0);
-	close(fd);
-	text[n] = 0;
 	snprintf(line, sizeof(line), " %s/%s tmpfs %s", DIR_NAME, dir, options);
-	return strstr(text, line);
+	return strstr(contents("/proc/mounts"), line);
 }
 
 TEST(options, 5, "/proc/mounts tells the rule for access times; nosymfollow refuses links")
@@ -238,4 +237,37 @@ TEST(options, 5, "/proc/mounts tells the rule for access times; nosymfollow refu
 	CHECK(mounted_with("m", "rw,nosymfollow"));
 	CHECK_EQ(umount("m"), 0);
 	leave();
+}
+
+#define STATX_BIRTH 0x800
+
+/* Returns the time in ns when a file was made, or 0 if its file system does not keep that. */
+static uint64_t birth_of(const char *name)
+{
+	uint64_t st[32]; /* struct statx: the mask, and from the 80th byte on the time */
+
+	CHECK_EQ(syscall(SYS_statx, AT_FDCWD, name, 0, STATX_BIRTH, st), 0);
+	return st[0] & STATX_BIRTH ? st[10] * 1000000000 + (uint32_t)st[11] : 0;
+}
+
+TEST(birth, 5, "tmpfs keeps the time when a file was made, whatever is done to the file")
+{
+	int fd = open("/tmp/born", O_RDWR | O_CREAT, 0600);
+	uint64_t birth = birth_of("/tmp/born"), changed;
+	struct stat st;
+
+	CHECK(fd >= 0);
+	CHECK_EQ(fstat(fd, &st), 0);
+	changed = st.st_ctim.tv_sec * 1000000000ull + st.st_ctim.tv_nsec;
+	CHECK(birth != 0);
+	CHECK_EQ(birth, changed);
+	test_sleep_ms(50);
+	CHECK_EQ(write(fd, "x", 1), 1);
+	set_times("/tmp/born", OLD, OLD);
+	CHECK_EQ(fchmod(fd, 0644), 0);
+	CHECK_EQ(rename("/tmp/born", "/tmp/renamed"), 0);
+	CHECK_EQ(birth_of("/tmp/renamed"), birth);
+	CHECK_EQ(birth_of("/proc"), 0);
+	close(fd);
+	CHECK_EQ(unlink("/tmp/renamed"), 0);
 }

@@ -1,5 +1,6 @@
 /*
- * madvise, mincore, and memory that grows down: what a program says about its memory, and what it asks.
+ * madvise, mincore, and memory that grows down: what a program says about its memory, and what it
+ * asks.
  */
 #include "user/test/test.h"
 #include <sys/resource.h>
@@ -237,4 +238,50 @@ TEST(grows_down, 5, "memory with MAP_GROWSDOWN grows down to what is touched, up
 	CHECK(mmap(NULL, PAGE, RW, MAP_SHARED | MAP_ANONYMOUS | MAP_GROWSDOWN, -1, 0) ==
 		      MAP_FAILED &&
 	      errno == EINVAL);
+}
+
+#define PROCESS_MADVISE 440
+
+static long advise(int pidfd, char *at, size_t len, int advice)
+{
+	struct iovec range = { at, len };
+
+	return syscall(PROCESS_MADVISE, pidfd, &range, 1, advice, 0);
+}
+
+TEST(of_another, 5,
+     "process_madvise gives advice about other processes' memory, if that is harmless")
+{
+	char *at = map_private(4);
+	struct iovec ranges[2] = { { at, PAGE }, { at + 2 * PAGE, 2 * PAGE } };
+	pid_t child = fork();
+	int pidfd;
+
+	if (!child)
+		for (;;)
+			pause();
+	pidfd = syscall(SYS_pidfd_open, child, 0);
+	CHECK_ERR(syscall(PROCESS_MADVISE, 999, ranges, 2, 99, 1), EINVAL);
+	CHECK_ERR(syscall(PROCESS_MADVISE, 999, (void *)1, 2, 99, 0), EFAULT);
+	CHECK_ERR(syscall(PROCESS_MADVISE, 999, ranges, 2000, 99, 0), EINVAL);
+	CHECK_ERR(advise(999, at, PAGE, 99), EBADF);
+	CHECK_ERR(advise(0, at, PAGE, MADV_COLD), EBADF);
+	CHECK_ERR(advise(pidfd, at, PAGE, MADV_DONTNEED), EINVAL);
+	CHECK_ERR(advise(pidfd, at, PAGE, 99), EINVAL);
+	CHECK_ERR(advise(pidfd, at + 1, PAGE, MADV_COLD), EINVAL);
+	CHECK_ERR(advise(pidfd, NULL, PAGE, MADV_COLD), ENOMEM);
+	CHECK_EQ(syscall(PROCESS_MADVISE, pidfd, ranges, 2, MADV_COLD, 0), 3 * PAGE);
+	ranges[1].iov_base = NULL;
+	CHECK_EQ(syscall(PROCESS_MADVISE, pidfd, ranges, 2, MADV_PAGEOUT, 0), PAGE);
+	if (!fork()) {
+		CHECK_EQ(setuid(1000), 0);
+		CHECK_ERR(advise(pidfd, at, PAGE, MADV_COLD), EACCES);
+		pidfd = syscall(SYS_pidfd_open, getpid(), 0);
+		CHECK_ERR(advise(pidfd, at, PAGE, MADV_COLD), EPERM);
+		_exit(0);
+	}
+	CHECK_EQ(test_wait(-1), 0);
+	CHECK_EQ(kill(child, SIGKILL), 0);
+	CHECK_EQ(test_wait(child), 128 + SIGKILL);
+	CHECK_ERR(advise(pidfd, at, PAGE, MADV_COLD), ESRCH);
 }

@@ -1,6 +1,6 @@
 /*
- * A reader behind a writer that appends: it sees the bytes that were written, and none that were not,
- * however the size and the bytes come to it.
+ * A reader behind a writer that appends: it sees the bytes that were written, and none that were
+ * not, however the size and the bytes come to it.
  */
 #include "test.h"
 #include <pthread.h>

@@ -1,6 +1,6 @@
 /*
- * The AVX registers: they belong to a task, and signal frames have them. Where the CPU has no AVX, or the
- * kernel does not switch it on, a case says so and fails.
+ * The AVX registers: they belong to a task, and signal frames have them. Where the CPU has no AVX,
+ * or the kernel does not switch it on, a case says so and fails.
  */
 #include "user/test/test.h"
 #include <sched.h>

@@ -1,8 +1,9 @@
 /*
- * Chains of pipes on bytes that have not arrived, and everything that may end while they are on their
- * way: waits, readers, caches, mounts and processes. The gate says when a disk answers.
+ * Chains of pipes on bytes that have not arrived, and everything that may end while they are on
+ * their way: waits, readers, caches, mounts and processes. The gate says when a disk answers.
  */
 #include "gate.h"
+#include "text_files.h"
 #include <sys/sendfile.h>
 #include <sys/socket.h>
 
@@ -282,12 +283,9 @@ BEYOND_TEST(short_count, 20, "what was moved before the wait is what a call retu
 BEYOND_TEST(caches_dropped, 20, "drop_caches with reads in flight frees no page under the device",
 	    NO_GATE)
 {
-	int fd = open("/proc/sys/vm/drop_caches", O_WRONLY);
-
 	prepare();
 	lazy(pipes[0][1], 0, BYTES);
-	CHECK_EQ(write(fd, "3", 1), 1);
-	close(fd);
+	drop_caches("3");
 	gate_control("reverse");
 	gate_control("open");
 	expect(pipes[0][0], 0, BYTES);
@@ -339,17 +337,14 @@ static void mount_gate(void)
 		CHECK_EQ(pipe(pipes[i]), 0);
 }
 
-BEYOND_TEST(unmounted, 20,
-	    "umount with reads in flight: it is busy, or waits for them; the pipe keeps its bytes",
-	    NO_GATE)
+/* Start reads of the mounted gate, and a child that unmounts it. Returns the child. */
+static pid_t umount_with_reads(void)
 {
-	int file, status;
+	int file;
 	pid_t child;
 
 	mount_gate();
-	file = open("/mnt/direct", O_RDONLY);
-	CHECK(file >= 0);
-	CHECK_EQ(posix_fadvise(file, 0, 0, POSIX_FADV_DONTNEED), 0);
+	file = gate_open_cold();
 	gate_control("close");
 	CHECK_EQ(splice(file, NULL, pipes[0][1], NULL, DIRECT_SIZE, 0), DIRECT_SIZE);
 	close(file);
@@ -357,6 +352,17 @@ BEYOND_TEST(unmounted, 20,
 	if (!child)
 		_exit(umount("/mnt") < 0 ? errno : 0);
 	test_sleep_ms(50);
+	return child;
+}
+
+BEYOND_TEST(unmounted, 20,
+	    "umount with reads in flight: it is busy, or waits for them; the pipe keeps its bytes",
+	    NO_GATE)
+{
+	int status;
+	pid_t child;
+
+	child = umount_with_reads();
 	gate_control("open");
 	status = test_wait(child);
 	CHECK(status == 0 || status == EBUSY);
@@ -369,24 +375,11 @@ BEYOND_TEST(unmount_killed, 20,
 	    "umount that waits for reads in flight is ended by SIGKILL, and the mount stays",
 	    NO_GATE)
 {
-	char line[512];
-	int file, status, mounts;
+	int status;
 	pid_t child;
 
-	mount_gate();
-	file = open("/mnt/direct", O_RDONLY);
-	CHECK(file >= 0);
-	CHECK_EQ(posix_fadvise(file, 0, 0, POSIX_FADV_DONTNEED), 0);
-	gate_control("close");
-	CHECK_EQ(splice(file, NULL, pipes[0][1], NULL, DIRECT_SIZE, 0), DIRECT_SIZE);
-	close(file);
-	child = fork();
-	if (!child)
-		_exit(umount("/mnt") < 0 ? errno : 0);
-	test_sleep_ms(50);
-	mounts = open("/proc/mounts", O_RDONLY);
-	CHECK(read(mounts, line, sizeof(line)) > 0);
-	close(mounts);
+	child = umount_with_reads();
+	CHECK(contents("/proc/mounts")[0] != 0);
 	CHECK_EQ(kill(child, SIGKILL), 0);
 	CHECK_EQ(waitpid(child, &status, 0), child);
 	CHECK(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);

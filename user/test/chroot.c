@@ -1,22 +1,10 @@
 /*
  * chroot(2): what a process can name, and what it is told of names that it cannot.
  */
+#include "background.h"
 #include "names.h"
 #include <sys/syscall.h>
 #include <sys/wait.h>
-
-static void in_child(void (*function)(void))
-{
-	pid_t pid = fork();
-	int status;
-
-	if (pid == 0) {
-		function();
-		_exit(0);
-	}
-	CHECK_EQ(waitpid(pid, &status, 0), pid);
-	CHECK_EQ(status, 0);
-}
 
 static void below(void)
 {
@@ -43,7 +31,7 @@ TEST(jail, 5, "after chroot, paths begin at the new root, and .. does not leave 
 	put("f", "outside");
 	put("jail/f", "inside");
 	CHECK_EQ(symlink("/f", "jail/l"), 0);
-	in_child(below);
+	CHECK_EQ(in_child(below), 0);
 	CHECK(!is_there("/f"));
 	leave();
 }
@@ -67,7 +55,7 @@ TEST(escape, 5, "a descriptor of a directory outside leads out, as it always has
 	enter();
 	CHECK_EQ(mkdir("jail", 0755), 0);
 	put("outside", "o");
-	in_child(escape);
+	CHECK_EQ(in_child(escape), 0);
 	leave();
 }
 
@@ -86,7 +74,7 @@ TEST(refused, 5, "chroot is for those with CAP_SYS_CHROOT, and for directories")
 	CHECK_EQ(mkdir("jail", 0755), 0);
 	CHECK_EQ(mkdir("locked", 0700), 0);
 	put("f", "f");
-	in_child(unprivileged);
+	CHECK_EQ(in_child(unprivileged), 0);
 	leave();
 }
 

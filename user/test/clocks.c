@@ -49,7 +49,7 @@ TEST(clocks, 5, "clocks go forward; CPU time counts only what was used; absolute
 		ts.tv_sec++;
 		ts.tv_nsec -= 1000000000;
 	}
-	CHECK(clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &ts, NULL) == 0);
+	CHECK(clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME | 6, &ts, NULL) == 0);
 	CHECK(clock_gettime(CLOCK_MONOTONIC, &b) == 0);
 	CHECK(b.tv_sec > ts.tv_sec || (b.tv_sec == ts.tv_sec && b.tv_nsec >= ts.tv_nsec));
 	CHECK(clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &a) == 0 && a.tv_sec == 0);

@@ -90,6 +90,20 @@ TEST(clone3_errors, 10, "clone3 checks the size, the flags and what goes togethe
 	CHECK_ERR(clone3(&arguments, 64), EINVAL);
 }
 
+TEST(clone_io, 5, "CLONE_IO makes no difference")
+{
+	struct arguments arguments = { .flags = CLONE_IO, .exit_signal = SIGCHLD };
+	pid_t child = syscall(SYS_clone, CLONE_IO | SIGCHLD, NULL, NULL, NULL, NULL);
+
+	if (child == 0)
+		_exit(0);
+	CHECK_EQ(test_wait(child), 0);
+	child = clone3(&arguments, 64);
+	if (child == 0)
+		_exit(0);
+	CHECK_EQ(test_wait(child), 0);
+}
+
 TEST(machine_names, 5, "sethostname and setdomainname set what uname tells")
 {
 	char name[70] = "";

@@ -1,5 +1,6 @@
 /*
- * Several readers of pages that are not in the cache: each of them gets the bytes, whoever makes the page.
+ * Several readers of pages that are not in the cache: each of them gets the bytes, whoever makes
+ * the page.
  */
 #include <sched.h>
 #include "test.h"

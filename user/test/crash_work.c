@@ -1,30 +1,33 @@
 /*
- * crash_work: changes a file system and says on the disk itself how far it has come, or lists what a file
- * system has. The host records the disk's writes, and judges which of them must survive a crash
- * (tests/crash/run).
+ * crash_work: changes a file system and says on the disk itself how far it has come, or lists what
+ * a file system has. The host records the disk's writes, and judges which of them must survive a
+ * crash (tests/crash/run).
  *
- *	crash_work play DISK TYPE AT	mounts DISK, carries out the operations on standard input, and unmounts it
+ *	crash_work play DISK TYPE AT	mounts DISK, carries out the operations on standard input,
+ *					and unmounts it
  *	crash_work list DISK TYPE	mounts DISK, lists everything on it, and unmounts it
  *
- * Each line of standard input is an operation. F, G are paths in the file system, N and AT numbers of bytes.
+ * Each line of standard input is an operation. F, G are paths in the file system, N and AT numbers
+ * of bytes.
  *
  *	create F		makes an empty file
  *	write F AT N SEED	writes bytes of SEED. If there is no file, makes it
  *	store F AT N SEED	the same to a mapping of the file
  *	direct F AT N SEED	the same without the page cache (O_DIRECT)
  *	truncate F N		sets the size
+ *	punch F AT N		punches a hole
  *	link F G, symlink TEXT F, unlink F, rename F G, mkdir F, rmdir F
  *	hold F, release		opens a file, and closes it
  *	fsync F, fdatasync F	F may be a directory
  *	sync
  *
- * 1. Bytes come in words of eight: three hexadecimal digits of the seed, and five of the word's number in
- *    the file. So the host sees of each byte who wrote it, and where it belongs.
- * 2. After each operation of the last two lines a mark with the operation's number, which starts at 0, is written
- *    to the disk at AT, behind the file system. As the disk's writes are recorded in order, all that comes
- *    after the mark was written when the call had returned.
- * 3. The list has a line for each name: the type (f, d or l), the path, and for a file its size and the
- *    CRC-32 of its bytes, or for a symbolic link its text.
+ * 1. Bytes come in words of eight: three hexadecimal digits of the seed, and five of the word's
+ *    number in the file. So the host sees of each byte who wrote it, and where it belongs.
+ * 2. After each operation of the last two lines a mark with the operation's number, which starts at
+ *    0, is written to the disk at AT, behind the file system. As the disk's writes are recorded in
+ *    order, all that comes after the mark was written when the call had returned.
+ * 3. The list has a line for each name: the type (f, d or l), the path, and for a file its size and
+ *    the CRC-32 of its bytes, or for a symbolic link its text.
  */
 #define _GNU_SOURCE
 #include <dirent.h>
@@ -93,6 +96,16 @@ static int store_bytes(const char *path, off_t at, size_t n, unsigned int seed)
 	return munmap(map, at + n);
 }
 
+static int punch(const char *path, off_t at, off_t n)
+{
+	int fd = open(path, O_WRONLY), bad;
+
+	if (fd < 0)
+		return -1;
+	bad = fallocate(fd, 3 /* PUNCH_HOLE | KEEP_SIZE */, at, n);
+	return close(fd) || bad ? -1 : 0;
+}
+
 static int create(const char *path)
 {
 	int fd = open(path, O_WRONLY | O_CREAT | O_EXCL, 0644);
@@ -151,6 +164,8 @@ static int operate(int number, char *line)
 		return store_bytes(word[0], atoi(word[1]), atoi(word[2]), atoi(word[3]));
 	if (!strcmp(name, "truncate"))
 		return truncate(word[0], atoi(word[1]));
+	if (!strcmp(name, "punch"))
+		return punch(word[0], atoi(word[1]), atoi(word[2]));
 	if (!strcmp(name, "link"))
 		return link(word[0], word[1]);
 	if (!strcmp(name, "symlink"))

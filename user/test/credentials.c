@@ -1,5 +1,6 @@
 /*
- * Users and groups of a process, by each of the calls that change them, and programs that give rights.
+ * Users and groups of a process, by each of the calls that change them, and programs that give
+ * rights.
  */
 #include "user/test/test.h"
 
@@ -216,7 +217,9 @@ TEST(as_it_is, 10, "a program that gives no rights runs as its caller")
 	CHECK_EQ(getegid(), egid);
 	CHECK_EQ(getauxval(AT_SECURE), secure);
 	has_users(uid, euid, euid, euid);
-	/* Another user's secrets may be in memory. The case runs in a child, which inherits that. */
+	/*
+	 * Another user's secrets may be in memory. The case runs in a child, which inherits that.
+	 */
 	CHECK_EQ(prctl(PR_GET_DUMPABLE), !secure);
 }
 

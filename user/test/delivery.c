@@ -1,5 +1,6 @@
 /*
- * Signals as a program receives them: handlers, masks, siginfo, faults, and what a switch leaves alone.
+ * Signals as a program receives them: handlers, masks, siginfo, faults, and what a switch leaves
+ * alone.
  */
 #include "test.h"
 #include <sched.h>

@@ -80,3 +80,52 @@ TEST(file_flags, 5, "F_SETFL changes what it may; FIONREAD")
 	CHECK_ERR(fcntl(fd, 9999), EINVAL);
 	leave();
 }
+
+#define GET_HINT 1035 /* F_GET_RW_HINT */
+#define SET_HINT 1036
+
+TEST(write_hints, 5, "how long a file's bytes will last is a hint that all its descriptors share")
+{
+	uint64_t hint = 77;
+	int fd, reader, ends[2];
+
+	enter();
+	put("f", "1");
+	CHECK((fd = open("f", O_RDWR)) >= 0 && (reader = open("f", O_RDONLY)) >= 0);
+	CHECK_EQ(fcntl(fd, GET_HINT, &hint), 0);
+	CHECK_EQ(hint, 0);
+	hint = 5;
+	CHECK_EQ(fcntl(fd, SET_HINT, &hint), 0);
+	hint = 77;
+	CHECK_EQ(fcntl(reader, GET_HINT, &hint), 0);
+	CHECK_EQ(hint, 5);
+	hint = 6;
+	CHECK_ERR(fcntl(fd, SET_HINT, &hint), EINVAL);
+	hint = 1ull << 32 | 2;
+	CHECK_ERR(fcntl(fd, SET_HINT, &hint), EINVAL);
+	CHECK_ERR(fcntl(fd, SET_HINT, (void *)8), EFAULT);
+	CHECK_ERR(fcntl(fd, GET_HINT, (void *)8), EFAULT);
+	CHECK_EQ(pipe(ends), 0);
+	CHECK_EQ(fcntl(ends[0], GET_HINT, &hint), 0);
+	CHECK_EQ(hint, 0);
+	leave();
+}
+
+TEST(sizes, 5, "FIOQSIZE tells how many bytes a file takes, and FIGETBSZ the size of a block")
+{
+	int fd, ends[2], block = 0;
+	long long size = 0;
+
+	enter();
+	put("f", "12345");
+	CHECK((fd = open("f", O_RDONLY)) >= 0);
+	CHECK_EQ(ioctl(fd, 0x5460, &size), 0);
+	CHECK_EQ(size, 4096);
+	CHECK_EQ(ioctl(fd, 2, &block), 0);
+	CHECK(block >= 512);
+	CHECK_EQ(pipe(ends), 0);
+	CHECK_ERR(ioctl(ends[0], 0x5460, &size), ENOTTY);
+	CHECK_EQ(ioctl(ends[0], 2, &block), 0);
+	CHECK_EQ(block, 4096);
+	leave();
+}

@@ -1,5 +1,6 @@
 /*
- * O_DIRECT: which files accept it, what must be aligned, and that the bytes are those that everybody else sees.
+ * O_DIRECT: which files accept it, what must be aligned, and that the bytes are those that
+ * everybody else sees.
  */
 #include "ext2.h"
 
@@ -182,7 +183,7 @@ static void write_all_ways(int block)
 	put_direct(fd, (700 << 10) + 1536, 3 * 4096, 3);
 	put_direct(fd, 640 << 10, 40 << 10, 3); /* into the hole */
 	put_direct(fd, (500 << 10) + 512, 512, 3);
-	put_direct(fd, 1024, 2048, 3); /* over what is there */
+	put_direct(fd, 1024, 2048, 3); /* over bytes of the second write */
 	has_direct(fd, 0, 5120 + (300 << 10), 3);
 	CHECK_EQ(fsync(fd), 0);
 	close(fd);

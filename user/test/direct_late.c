@@ -1,5 +1,6 @@
 /*
- * O_DIRECT on a disk that answers late or not at all: what happens to the memory, the file and the process meanwhile.
+ * O_DIRECT on a disk that answers late or not at all: what happens to the memory, the file and the
+ * process meanwhile.
  */
 #define _GNU_SOURCE
 #include "background.h"
@@ -43,7 +44,10 @@ static void has_only(const char *bytes, size_t n, char byte)
 		CHECK_EQ(bytes[i], byte);
 }
 
-/* Unmounting succeeds when the kernel's tasks have ended the requests of killed processes, and so have closed their files. */
+/*
+ * Unmounting succeeds when the kernel's tasks have ended the requests of killed processes, and so
+ * have closed their files.
+ */
 static void end(void)
 {
 	int error;
@@ -367,5 +371,63 @@ BEYOND_TEST(killed_within_the_last_page, 20,
 	CHECK_EQ(pread(plain, back, 4096, 0), 4096);
 	CHECK_EQ(test_differs(back, 512, 1, 0), 512);
 	has_only(back + 512, 4096 - 512, 0);
+	end();
+}
+
+/* The free blocks of the disk get bytes that no file may show. */
+static void leave_old_bytes(void)
+{
+	int old = open("/mnt/old", O_RDWR | O_CREAT, 0600);
+
+	CHECK(old >= 0);
+	memset(data, 0x77, sizeof(data));
+	CHECK_EQ(write_full(old, data, sizeof(data)), sizeof(data));
+	CHECK_EQ(fsync(old), 0);
+	close(old);
+	CHECK_EQ(unlink("/mnt/old"), 0);
+	sync();
+}
+
+static void *write_far(void *arg)
+{
+	helped = pwrite(file, memory, FILE_SIZE, 4 * FILE_SIZE);
+	return arg;
+}
+
+/* Half of the killed write's place, while it is behind the end. The other half is written later. */
+static void write_half_back(void)
+{
+	CHECK_EQ(sync_file_range(plain, 2 * FILE_SIZE + FILE_SIZE / 2, FILE_SIZE / 2,
+				 SYNC_FILE_RANGE_WRITE),
+		 0);
+}
+
+BEYOND_TEST(killed_and_overtaken, 20,
+	    "a killed write that fails leaves zeros if another write has moved the end behind it",
+	    NO_GATE)
+{
+	pid_t child;
+
+	begin();
+	leave_old_bytes();
+	kill_late(write_behind);
+	begin_late(write_far);
+	/* The kernel's task ends the killed write while the other write has the inode's lock. */
+	gate_control("fail 1");
+	gate_control("pass 1");
+	test_sleep_ms(50);
+	child = in_background(write_half_back);
+	test_sleep_ms(50);
+	end_late();
+	CHECK_EQ(test_wait(child), 0);
+	CHECK_EQ(pread(plain, back, FILE_SIZE, 2 * FILE_SIZE), FILE_SIZE);
+	has_only(back, FILE_SIZE, 0);
+	end();
+	CHECK_EQ(mount("/dev/gate0", "/mnt", "ext2", 0, NULL), 0);
+	open_file();
+	CHECK_EQ(pread(plain, back, FILE_SIZE, 2 * FILE_SIZE), FILE_SIZE);
+	has_only(back, FILE_SIZE, 0);
+	CHECK_EQ(pread(plain, back, FILE_SIZE, 4 * FILE_SIZE), FILE_SIZE);
+	has_only(back, FILE_SIZE, 0x5a);
 	end();
 }

@@ -1,9 +1,10 @@
 /*
- * Direct reads and writes at once with all that changes a file: buffered writes, stores to mappings, truncation, splice. Every
- * byte that is written is what its offset says. So each byte of the file is right or zero at any time. The disk is full of
- * other bytes before.
+ * Direct reads and writes at once with all that changes a file: buffered writes, stores to
+ * mappings, truncation, splice. Every byte that is written is what its offset says. So each byte of
+ * the file is right or zero at any time. The disk is full of other bytes before.
  *
- * With EXT2_DISK=DISK in the environment this happens there, and tests/guest-tool/ext2 lets e2fsck judge it.
+ * With EXT2_DISK=DISK in the environment this happens there, and tests/guest-tool/ext2 lets e2fsck
+ * judge it.
  */
 #include "ext2.h"
 #include <pthread.h>
@@ -15,9 +16,11 @@
 #define SEED	5
 #define MS	1500
 #define PIECE	(48 << 10)
+#define OLD	0xee /* what the disk was full of */
 
 static char *memory;
 static uint32_t state;
+static bool old_is_shown; /* Linux now and then shows a reader old bytes of the disk */
 
 static unsigned int random_below(unsigned int n)
 {
@@ -29,10 +32,12 @@ static void check(const char *bytes, ssize_t n, off_t at)
 {
 	if (n < 0)
 		test_fail(__FILE__, __LINE__, "a read fails");
-	for (ssize_t i = 0; i < n; i++)
-		if (bytes[i] && (unsigned char)bytes[i] != test_byte(SEED, at + i))
-			test_fail(__FILE__, __LINE__, "byte %lld is %d", (long long)(at + i),
-				  bytes[i]);
+	for (ssize_t i = 0; i < n; i++) {
+		unsigned char byte = bytes[i];
+
+		if (byte && byte != test_byte(SEED, at + i) && !(old_is_shown && byte == OLD))
+			test_fail(__FILE__, __LINE__, "byte %lld is %d", (long long)(at + i), byte);
+	}
 }
 
 static void splice_some(int fd, off_t at)
@@ -44,7 +49,9 @@ static void splice_some(int fd, off_t at)
 	CHECK_EQ(pipe(ends), 0);
 	n = splice(fd, &pos, ends[1], NULL, 16384, 0);
 	if (n > 0) {
-		/* A page that was truncated before it was read is missing: then a read fails once. */
+		/*
+		 * A page that was truncated before it was read is missing: then a read fails once.
+		 */
 		ssize_t got = read(ends[0], memory, n);
 
 		if (got > 0)
@@ -111,9 +118,10 @@ TEST(everything_at_once, 20,
 	static char all[SIZE];
 	int fd;
 
+	old_is_shown = access("/proc/gate", F_OK) != 0;
 	put_image("blank-4k");
 	mount_writable();
-	memset(buf, 0xee, sizeof(buf));
+	memset(buf, OLD, sizeof(buf));
 	fd = open(MNT "/junk", O_WRONLY | O_CREAT, 0600);
 	for (int i = 0; i < 24; i++)
 		CHECK_EQ(write(fd, buf, sizeof(buf)), sizeof(buf));

@@ -56,8 +56,8 @@ static void part_is_written(size_t n)
 }
 
 /*
- * Pieces of pages, each of some sectors, from all over a buffer. The next one begins `step` sectors after
- * the last one, so that in memory they have gaps, and lie across the ends of pages.
+ * Pieces of pages, each of some sectors, from all over a buffer. The next one begins `step` sectors
+ * after the last one, so that in memory they have gaps, and lie across the ends of pages.
  */
 static unsigned int fill_with_pieces(unsigned int step)
 {

@@ -1,5 +1,6 @@
 /*
- * How processes stop and end, by themselves, by a thread or by a signal, and what their parent hears of it.
+ * How processes stop and end, by themselves, by a thread or by a signal, and what their parent
+ * hears of it.
  */
 #include "signals.h"
 #include <pthread.h>

@@ -1,8 +1,12 @@
-/* epoll_wait sleeps: timeouts, signals, several waiters, EPOLLEXCLUSIVE, epoll_pwait and epoll_pwait2. */
+/*
+ * epoll_wait sleeps: timeouts, signals, several waiters, EPOLLEXCLUSIVE, epoll_pwait and
+ * epoll_pwait2.
+ */
 #include "epoll.h"
 #include <pthread.h>
 #include <sched.h>
 #include <sys/eventfd.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 
 #ifndef SYS_epoll_pwait2
@@ -204,6 +208,25 @@ static void *add_later(void *unused)
 	test_sleep_ms(100);
 	add(ep, ends[0], EPOLLIN);
 	return NULL;
+}
+
+TEST(fresh_buffer, 10, "one call reports all events, into memory that was not used before")
+{
+	enum { FILES = 1000, BYTES = FILES * sizeof(struct epoll_event) };
+	struct epoll_event *fresh;
+	int file;
+
+	set_up();
+	put(ends[1], 1);
+	fresh = mmap(NULL, BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	CHECK(fresh != MAP_FAILED);
+	for (int i = 0; i < FILES; i++) {
+		file = dup(ends[0]);
+		CHECK(file >= 0);
+		add(ep, file, EPOLLIN);
+	}
+	CHECK_EQ(epoll_wait(ep, fresh, FILES, 0), FILES);
+	CHECK_EQ(fresh[FILES - 1].events, EPOLLIN);
 }
 
 TEST(added_later, 10, "a ready file that is added wakes a task that waits already")

@@ -9,7 +9,10 @@ enum { NR_EXECVEAT = 358 };
 #define EMPTY_PATH 0x1000
 #define NOFOLLOW   0x100
 
-/* Execute `name` in a child, with one argument. If it is this program, that is the case to run. Returns its exit status. */
+/*
+ * Execute `name` in a child, with one argument. If it is this program, that is the case to run.
+ * Returns its exit status.
+ */
 static int start(int dirfd, const char *name, int flags, const char *argument)
 {
 	char *argv[] = { "execveat", (char *)argument, NULL }, *envp[] = { "EXECUTED=1", NULL };
@@ -35,13 +38,19 @@ TEST(descriptor, 10, "AT_EMPTY_PATH executes an open file, also one that is open
 	close(dir);
 }
 
-/* The name by which the kernel has executed this program. The C library has it from the auxiliary vector (AT_EXECFN). */
+/*
+ * The name by which the kernel has executed this program. The C library has it from the auxiliary
+ * vector (AT_EXECFN).
+ */
 static const char *executed_name(void)
 {
 	return (const char *)getauxval(AT_EXECFN);
 }
 
-/* The case above executes the next two with EXECUTED in their environment. Otherwise they have nothing to check. */
+/*
+ * The case above executes the next two with EXECUTED in their environment. Otherwise they have
+ * nothing to check.
+ */
 TEST(name, 5, "a program that is found from a descriptor on has a name that leads through it")
 {
 	if (getenv("EXECUTED"))

@@ -1,13 +1,13 @@
 /*
- * Disks with ext2 file systems for the tests. tests/images makes the images on the host, and they lie in
- * /test/data. They are written to /dev/gate0, on Linux to a loop device, and mounted on /mnt.
+ * Disks with ext2 file systems for the tests. tests/images makes the images on the host, and they
+ * lie in /test/data. They are written to /dev/gate0, on Linux to a loop device, and mounted on
+ * /mnt.
  */
 #ifndef USER_TEST_EXT2_H
 #define USER_TEST_EXT2_H
 
-#include "test.h"
+#include "loop.h"
 #include <dirent.h>
-#include <sys/mount.h>
 #include <sys/statfs.h>
 #include <sys/utsname.h>
 
@@ -18,24 +18,14 @@
 #define JOURNAL_SIZE (2304 << 10) /* of the one with a journal */
 #define EXT2_MAGIC   0xef53
 
-/* Linux, include/uapi/linux/loop.h */
-#define LOOP_CTL_GET_FREE  0x4c82
-#define LOOP_CONFIGURE	   0x4c0a
-#define LO_FLAGS_AUTOCLEAR 4 /* the device gives its file up with its last user */
-
-struct loop_config {
-	uint32_t fd, block_size;
-	uint64_t numbers[5];
-	uint32_t number, encryption, key_size, flags;
-	char names[160];
-	uint64_t init[2], reserved[8];
-};
-
 __attribute__((unused)) static int disk = -1;
 __attribute__((unused)) static char disk_path[32];
 __attribute__((unused)) static char buf[65536];
 
-/* Another disk than the root's: the one that EXT2_DISK names, the gate, or on Linux a file in memory that is made one. */
+/*
+ * Another disk than the root's: the one that EXT2_DISK names, the gate, or on Linux a file in
+ * memory that is made one.
+ */
 __attribute__((unused)) static void open_disk(void)
 {
 	const char *own = getenv("EXT2_DISK");
@@ -47,7 +37,7 @@ __attribute__((unused)) static void open_disk(void)
 	CHECK_EQ(uname(&name), 0);
 	snprintf(disk_path, sizeof(disk_path), "%s", own ? own : "/dev/gate0");
 	if (!own && !strstr(name.release, "sluice")) {
-		struct loop_config config = { .flags = LO_FLAGS_AUTOCLEAR };
+		struct loop_config config = { .info = { .flags = LO_FLAGS_AUTOCLEAR } };
 		int control = open("/dev/loop-control", O_RDWR), file;
 
 		CHECK(control >= 0);
@@ -103,17 +93,32 @@ __attribute__((unused)) static void mount_writable(void)
 /* Store everything, and forget what is in memory. */
 __attribute__((unused)) static void forget(void)
 {
-	int fd = open("/proc/sys/vm/drop_caches", O_WRONLY);
+	sync();
+	drop_caches("3");
+}
+
+/* What is free on the disk, when look_at_space() was called last. */
+__attribute__((unused)) static struct statfs before;
+
+__attribute__((unused)) static void look_at_space(void)
+{
+	CHECK_EQ(statfs(MNT, &before), 0);
+}
+
+/* Is as much free as before, once all that is deleted is gone? */
+__attribute__((unused)) static void space_is_whole(void)
+{
+	struct statfs after;
 
 	sync();
-	CHECK(fd >= 0);
-	CHECK_EQ(write(fd, "3", 1), 1);
-	close(fd);
+	CHECK_EQ(statfs(MNT, &after), 0);
+	CHECK_EQ(after.f_bfree, before.f_bfree);
+	CHECK_EQ(after.f_ffree, before.f_ffree);
 }
 
 /*
- * For each block size, mount an empty file system and run `test` on it. Then empty the caches and run `check`,
- * mount it again and run `check` once more.
+ * For each block size, mount an empty file system and run `test` on it. Then empty the caches and
+ * run `check`, mount it again and run `check` once more.
  */
 __attribute__((unused)) static void on_all_sizes(void (*test)(int block), void (*check)(int block))
 {

@@ -1,9 +1,9 @@
 /*
- * A disk that fails while a file system with a journal is written: each request of a commit, of a checkpoint, of an
- * unmount and of a mount after a crash, one after the other.
+ * A disk that fails while a file system with a journal is written: each request of a commit, of a
+ * checkpoint, of an unmount and of a mount after a crash, one after the other.
  *
- * With EXT2_DUMP=DISK in the environment, the disk is copied to the next JOURNAL_SIZE bytes of DISK each time that the
- * failures have ended. tests/guest-tool/ext2 lets e2fsck judge these copies.
+ * With EXT2_DUMP=DISK in the environment, the disk is copied to the next JOURNAL_SIZE bytes of DISK
+ * each time that the failures have ended. tests/guest-tool/ext2 lets e2fsck judge these copies.
  */
 #include "ext2.h"
 #include <arpa/inet.h>
@@ -100,7 +100,10 @@ static void has_turned_read_only(int fd)
 	CHECK_ERR(open(MNT "/more", O_RDWR | O_CREAT, 0600), EROFS);
 }
 
-/* Make a file and a symbolic link. Returns the file, or -1 with EIO if a block that it takes could not be read. */
+/*
+ * Make a file and a symbolic link. Returns the file, or -1 with EIO if a block that it takes could
+ * not be read.
+ */
 static int make_pair(int i)
 {
 	int fd = open(name_of(NAME, i), O_RDWR | O_CREAT, 0644);
@@ -117,8 +120,9 @@ static int make_pair(int i)
 }
 
 /*
- * Make a pair, and wait for its commit. Returns false if that failed. Two errors are none of a commit, and only of that
- * moment: a block cannot be read, and the file's own bytes cannot be written, which the next fsync does once more.
+ * Make a pair, and wait for its commit. Returns false if that failed. Two errors are none of a
+ * commit, and only of that moment: a block cannot be read, and the file's own bytes cannot be
+ * written, which the next fsync does once more.
  */
 static bool make_one(void)
 {
@@ -206,7 +210,10 @@ static void is_clean(bool clean)
 	CHECK_EQ(state & 1, clean);
 }
 
-/* The failures have ended, and the disk is not mounted. It is mounted again, and is as good as it was. */
+/*
+ * The failures have ended, and the disk is not mounted. It is mounted again, and is as good as it
+ * was.
+ */
 static void judge(void)
 {
 	unsigned int had = synced;
@@ -227,8 +234,8 @@ static void judge(void)
 /* ---- commits ---- */
 
 /*
- * Make `before` files, and then `more` while the nth request of the disk fails, and `fail - 1` after it. Unmount. Returns whether a request
- * has failed.
+ * Make `before` files, and then `more` while the nth request of the disk fails, and `fail - 1`
+ * after it. Unmount. Returns whether a request has failed.
  */
 static bool fail_nth(unsigned int before, unsigned int more, unsigned int nth, unsigned int fail)
 {
@@ -248,7 +255,10 @@ static bool fail_nth(unsigned int before, unsigned int more, unsigned int nth, u
 	return failed;
 }
 
-/* Every request fails, and if `ever`, all that come after it, until none is left. Returns how many they were. */
+/*
+ * Every request fails, and if `ever`, all that come after it, until none is left. Returns how many
+ * they were.
+ */
 static unsigned int fail_each(unsigned int before, unsigned int more, bool ever)
 {
 	unsigned int nth = 1;
@@ -342,7 +352,10 @@ BEYOND_TEST(replay, 60, "the same at any step of a mount that replays the journa
 
 /* ---- no journal ---- */
 
-/* Blocks are written where they belong, so a part of a transaction may be there. What was synced is not touched by that. */
+/*
+ * Blocks are written where they belong, so a part of a transaction may be there. What was synced is
+ * not touched by that.
+ */
 BEYOND_TEST(no_journal, 60, "without a journal, the same for what was synced", NO_GATE)
 {
 	unsigned int nth = 0;
@@ -367,7 +380,10 @@ BEYOND_TEST(no_journal, 60, "without a journal, the same for what was synced", N
 
 /* ---- damaged journals ---- */
 
-/* Fields of the superblock (The Second Extended File System, 3.1) and of the journal's one, which is big-endian. */
+/*
+ * Fields of the superblock (The Second Extended File System, 3.1) and of the journal's one, which
+ * is big-endian.
+ */
 #define JOURNAL_INODE  (1024 + 224)
 #define JOURNAL_NUMBER 8
 #define INODE_BYTES    128
@@ -402,7 +418,10 @@ static off_t journal_super(void)
 	return (off_t)disk_word(journal_inode() + INODE_BLOCKS) * 1024;
 }
 
-/* With another word at a place of the disk, it cannot be mounted for writing, and with the old one it can. */
+/*
+ * With another word at a place of the disk, it cannot be mounted for writing, and with the old one
+ * it can.
+ */
 static void cannot_be(off_t at, uint32_t word)
 {
 	uint32_t old = disk_word(at);

@@ -1,6 +1,7 @@
 /*
- * A large directory: thousands of names are made, removed, made again and renamed, and read while others go. Each name leads to
- * one of a few files, and after each step the directory has exactly the names that it must have.
+ * A large directory: thousands of names are made, removed, made again and renamed, and read while
+ * others go. Each name leads to one of a few files, and after each step the directory has exactly
+ * the names that it must have.
  */
 #include "ext2.h"
 
@@ -94,8 +95,8 @@ static void is_right(void)
 }
 
 /*
- * Read the directory, and remove meanwhile every third name that is read, and others that may come later. A name that stays is
- * read once, and one that goes is read once at most.
+ * Read the directory, and remove meanwhile every third name that is read, and others that may come
+ * later. A name that stays is read once, and one that goes is read once at most.
  */
 static void read_and_remove(void)
 {

@@ -106,7 +106,10 @@ TEST(full, 60, "a disk that becomes full while pages move to it has what splice 
 	on_all_sizes(move_until_full, full_is_whole);
 }
 
-/* Fill the disk with two files whose blocks alternate, and remove one of them. Then no two blocks that are free are neighbours. */
+/*
+ * Fill the disk with two files whose blocks alternate, and remove one of them. Then no two blocks
+ * that are free are neighbours.
+ */
 static void move_to_scattered_blocks(int block)
 {
 	int one = open(MNT "/one", O_RDWR | O_CREAT | O_EXCL, 0644);

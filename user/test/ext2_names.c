@@ -1,6 +1,6 @@
 /*
- * ext2 is written: names. What has been made, moved and removed is so on the disk as well, with blocks
- * of all sizes.
+ * ext2 is written: names. What has been made, moved and removed is so on the disk as well, with
+ * blocks of all sizes.
  */
 #include "ext2.h"
 #include <sys/socket.h>
@@ -11,6 +11,7 @@
 #define EMPTY_TMP   (O_TMPFILE | O_RDWR)
 #define AT_EXCHANGE 2 /* RENAME_EXCHANGE */
 #define AT_NEW	    1 /* RENAME_NOREPLACE */
+#define AT_WHITEOUT 4 /* RENAME_WHITEOUT */
 
 static int rename_with(const char *old, const char *new, unsigned int flags)
 {
@@ -89,7 +90,10 @@ static void make_names(int block)
 	close(fd);
 	CHECK_EQ(symlink("file", MNT "/short"), 0);
 	memset(target, 't', sizeof(target));
-	/* 59 and 60 bytes: the last one that is in the inode, and the first one that is not. The longest one is below a block. */
+	/*
+	 * 59 and 60 bytes: the last one that is in the inode, and the first one that is not. The
+	 * longest one is below a block.
+	 */
 	target[59] = '\0';
 	CHECK_EQ(symlink(target, MNT "/sym59"), 0);
 	target[59] = 't', target[60] = '\0';
@@ -155,23 +159,11 @@ TEST(made, 60, "files, links, directories, devices, FIFOs and sockets are on the
 
 /* ---- removing ---- */
 
-static struct statfs before;
-
-static void space_is_whole(void)
-{
-	struct statfs after;
-
-	sync();
-	CHECK_EQ(statfs(MNT, &after), 0);
-	CHECK_EQ(after.f_bfree, before.f_bfree);
-	CHECK_EQ(after.f_ffree, before.f_ffree);
-}
-
 static void remove_names(int block)
 {
 	int fd;
 
-	CHECK_EQ(statfs(MNT, &before), 0);
+	look_at_space();
 	make_names(block);
 	CHECK_ERR(rmdir(MNT "/dir"), ENOTEMPTY);
 	CHECK_ERR(rmdir(MNT "/file"), ENOTDIR);
@@ -223,7 +215,7 @@ TEST(removed, 60, "what is removed leaves neither names nor blocks nor inodes be
 
 static void rename_names(int block)
 {
-	CHECK_EQ(statfs(MNT, &before), 0);
+	look_at_space();
 	CHECK_EQ(mkdir(MNT "/a", 0700) | mkdir(MNT "/b", 0700) | mkdir(MNT "/a/full", 0700), 0);
 	CHECK_EQ(mkdir(MNT "/a/full/x", 0700) | mkdir(MNT "/a/void", 0700), 0);
 	text_to(MNT "/one", "1");
@@ -275,6 +267,57 @@ static void names_are_moved(int block)
 TEST(renamed, 60, "renames over files and directories, exchanges, and '..' after a move")
 {
 	on_all_sizes(rename_names, names_are_moved);
+}
+
+/* ---- whiteouts ---- */
+
+static void leave_whiteouts(int block)
+{
+	struct statfs now;
+
+	text_to(MNT "/one", "1");
+	text_to(MNT "/two", "2");
+	CHECK_EQ(mkdir(MNT "/a", 0700) | mkdir(MNT "/b", 0700) | mkdir(MNT "/a/full", 0700), 0);
+	CHECK_EQ(mkdir(MNT "/a/full/x", 0700), 0);
+	look_at_space();
+	CHECK_EQ(rename_with(MNT "/one", MNT "/b/uno", AT_WHITEOUT), 0);
+	CHECK_EQ(rename_with(MNT "/two", MNT "/b/uno", AT_WHITEOUT), 0); /* "1" is gone */
+	CHECK_EQ(rename_with(MNT "/a/full", MNT "/b/full", AT_WHITEOUT), 0);
+	sync();
+	CHECK_EQ(statfs(MNT, &now), 0);
+	CHECK_EQ(now.f_ffree, before.f_ffree - 2);
+	CHECK_EQ(now.f_bfree, before.f_bfree + 1);
+	/* Without a free inode, nothing is renamed. */
+	for (unsigned int i = 0; i < now.f_ffree; i++) {
+		snprintf(buf, sizeof(buf), MNT "/a/%u", i);
+		CHECK_EQ(mknod(buf, S_IFREG | 0600, 0), 0);
+	}
+	CHECK_ERR(rename_with(MNT "/b/full", MNT "/a/full", AT_WHITEOUT), ENOTDIR);
+	CHECK_ERR(rename_with(MNT "/b/uno", MNT "/a/1", AT_WHITEOUT), ENOSPC);
+	CHECK_ERR(rename_with(MNT "/b/full", MNT "/a/new", AT_WHITEOUT), ENOSPC);
+}
+
+static void has_whiteouts(int block)
+{
+	static const char *const paths[] = { MNT "/one", MNT "/two", MNT "/a/full" };
+
+	for (int i = 0; i < 3; i++) {
+		CHECK_EQ(stat_of(paths[i]).st_mode, S_IFCHR);
+		CHECK_EQ(stat_of(paths[i]).st_rdev, 0);
+		CHECK_EQ(stat_of(paths[i]).st_nlink, 1);
+	}
+	has_text(MNT "/b/uno", "2");
+	CHECK_EQ(stat_of(MNT "/a").st_nlink, 2);
+	CHECK_EQ(stat_of(MNT "/b").st_nlink, 3);
+	CHECK_EQ(stat_of(MNT "/b/full").st_nlink, 3);
+	CHECK_EQ(entry_of(MNT "/b/full", ".."), stat_of(MNT "/b").st_ino);
+	CHECK_EQ(stat_of(MNT "/a/1").st_size, 0);
+	CHECK_ERR(access(MNT "/a/new", F_OK), ENOENT);
+}
+
+TEST(whiteouts, 60, "RENAME_WHITEOUT leaves a device without a number, or does nothing")
+{
+	on_all_sizes(leave_whiteouts, has_whiteouts);
 }
 
 /* ---- a large directory ---- */
@@ -338,7 +381,7 @@ static void remove_many(int block)
 {
 	char path[128];
 
-	CHECK_EQ(statfs(MNT, &before), 0);
+	look_at_space();
 	make_many(block);
 	for (int i = 0; i < MANY; i++) {
 		name_of(path, i);
@@ -364,7 +407,7 @@ static void make_nameless(int block)
 	char path[64];
 	int fd = open(MNT, EMPTY_TMP, 0640), lost;
 
-	CHECK_EQ(statfs(MNT, &before), 0);
+	look_at_space();
 	CHECK(fd >= 0);
 	CHECK_EQ(write(fd, "nameless", 8), 8);
 	CHECK_EQ(fsync(fd), 0);

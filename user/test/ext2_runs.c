@@ -8,7 +8,10 @@
 #define NR   256 /* pages of the file: 1 MiB */
 #define FEW  60	 /* requests for all of them, and for what is stored with them */
 
-/* The write requests that the disk has ended, by /proc/diskstats: a line has the name, four numbers of reads, and then they come. */
+/*
+ * The write requests that the disk has ended, by /proc/diskstats: a line has the name, four numbers
+ * of reads, and then they come.
+ */
 static unsigned long requests(void)
 {
 	FILE *file = fopen("/proc/diskstats", "r");
@@ -50,8 +53,8 @@ TEST(row, 60, "pages that are neighbours in the file and on the disk are written
 }
 
 /*
- * Where the blocks of neighbouring pages are far apart, and where only some pages of a row are dirty, each page still
- * gets to its own place.
+ * Where the blocks of neighbouring pages are far apart, and where only some pages of a row are
+ * dirty, each page still gets to its own place.
  */
 static void write_mixed(int block)
 {

@@ -1,6 +1,6 @@
 /*
- * ext2 is written: room. Full disks, full inode tables, the blocks that are kept for root, and what statfs
- * says of it. Mounts that become read-only and writable.
+ * ext2 is written: room. Full disks, full inode tables, the blocks that are kept for root, and what
+ * statfs says of it. Mounts that become read-only and writable.
  */
 #include "ext2.h"
 #include <sys/statvfs.h>
@@ -99,7 +99,10 @@ TEST(statistics, 30, "statfs: blocks without the file system's own, what is free
 
 /* ---- a full disk ---- */
 
-/* Write until the disk has no room for a block and an indirect block. Returns how many bytes the file has got. */
+/*
+ * Write until the disk has no room for a block and an indirect block. Returns how many bytes the
+ * file has got.
+ */
 static off_t fill_up(const char *path)
 {
 	int fd = open(path, O_WRONLY | O_CREAT, 0666);
@@ -203,8 +206,8 @@ TEST(full, 120,
 }
 
 /*
- * Stores to holes that need the blocks which a deleted file has just given up. PAGES are free, and some of these wait
- * for the deletion to be stored.
+ * Stores to holes that need the blocks which a deleted file has just given up. PAGES are free, and
+ * some of these wait for the deletion to be stored.
  */
 #define PAGES 100
 
@@ -361,6 +364,22 @@ static void was_remounted(int block)
 	is_file(MNT "/file", 35000, SEED);
 	unmount();
 	mount_writable();
+}
+
+TEST(deleted_inodes, 30, "inodes of files that were changed and deleted are there for new ones")
+{
+	int fd;
+
+	put_image("blank-1k");
+	mount_writable();
+	for (int i = 0; i < 3000; i++) {
+		fd = open(MNT "/file", O_RDWR | O_CREAT, 0600);
+		CHECK(fd >= 0);
+		CHECK_EQ(unlink(MNT "/file"), 0);
+		CHECK_EQ(write(fd, "bytes", 5), 5);
+		CHECK_EQ(close(fd), 0);
+	}
+	unmount();
 }
 
 TEST(remounted, 30, "a file system becomes read-only, and clean on its disk, and writable again")

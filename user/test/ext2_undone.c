@@ -1,6 +1,6 @@
 /*
- * ext2 is written, and something fails: there is no memory, or the disk has an error. What has failed
- * has changed nothing.
+ * ext2 is written, and something fails: there is no memory, or the disk has an error. What has
+ * failed has changed nothing.
  */
 #include "ext2.h"
 
@@ -336,7 +336,10 @@ BEYOND_TEST(reads_fail, 30,
 	unmount();
 }
 
-/* The last user of a deleted file is killed while the disk is silent: its blocks are freed all the same. */
+/*
+ * The last user of a deleted file is killed while the disk is silent: its blocks are freed all the
+ * same.
+ */
 BEYOND_TEST(killed, 30, "a deleted file is freed although its last user was killed", NO_GATE)
 {
 	int ready[2];
@@ -367,7 +370,10 @@ BEYOND_TEST(killed, 30, "a deleted file is freed although its last user was kill
 	finish();
 }
 
-/* A deleted file whose blocks could not be freed is in the list of orphans on the disk, which only a check mends. */
+/*
+ * A deleted file whose blocks could not be freed is in the list of orphans on the disk, which only
+ * a check mends.
+ */
 BEYOND_TEST(unfreed, 30, "a disk on which blocks could not be freed is not clean", NO_GATE)
 {
 	uint16_t state;
@@ -389,4 +395,57 @@ BEYOND_TEST(unfreed, 30, "a disk on which blocks could not be freed is not clean
 	mount_writable();
 	nothing_has_changed();
 	unmount();
+}
+
+/* ---- holes ---- */
+
+#define HOLE	 1000
+#define HOLE_END 19000
+
+static long punch_it(void)
+{
+	int fd = open(FILE, O_RDWR);
+	long result;
+
+	if (fd < 0)
+		return fd;
+	result = fallocate(fd, 3 /* PUNCH_HOLE | KEEP_SIZE */, HOLE, HOLE_END - HOLE);
+	close(fd);
+	return result;
+}
+
+/* Each byte is what it was, or a zero of the hole. */
+static void some_is_punched(void)
+{
+	static char wanted[20000];
+	int fd = open(FILE, O_RDONLY);
+
+	test_fill(wanted, sizeof(wanted), SEED, 0);
+	CHECK_EQ(pread(fd, buf, sizeof(buf), 0), sizeof(wanted));
+	for (unsigned int i = 0; i < sizeof(wanted); i++)
+		CHECK(buf[i] == wanted[i] || (buf[i] == 0 && i >= HOLE && i < HOLE_END));
+	close(fd);
+}
+
+BEYOND_TEST(punched, 60, "without memory each byte of a hole is what it was, or zero", NO_NTH)
+{
+	int fd;
+
+	start("blank-1k");
+	until_it_succeeds(punch_it, some_is_punched);
+	fd = open(FILE, O_RDWR);
+	for (int i = 0; i < 2; i++) {
+		has_bytes(fd, 0, HOLE, SEED);
+		has_zeros(fd, HOLE, HOLE_END - HOLE);
+		has_bytes(fd, HOLE_END, 20000 - HOLE_END, SEED);
+		CHECK_EQ(stat_of(FILE).st_blocks,
+			 2 * (1 + 2 + 1)); /* the edges, and an indirect block */
+		forget();
+	}
+	close(fd);
+	CHECK_EQ(unlink(FILE), 0);
+	before.f_bfree += 20 + 1;
+	before.f_ffree++;
+	space_is_whole();
+	finish();
 }

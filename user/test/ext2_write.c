@@ -1,5 +1,6 @@
 /*
- * ext2 is written: the bytes of files, by all calls that write, with blocks of all sizes. Sizes and holes.
+ * ext2 is written: the bytes of files, by all calls that write, with blocks of all sizes. Sizes and
+ * holes.
  */
 #include "ext2.h"
 #include <sys/sendfile.h>
@@ -228,24 +229,12 @@ TEST(sparse, 60, "bytes at all depths of indirection, and holes between them")
 	on_all_sizes(write_sparse, sparse_is_there);
 }
 
-static struct statfs before;
-
-static void free_is_whole(void)
-{
-	struct statfs after;
-
-	sync();
-	CHECK_EQ(statfs(MNT, &after), 0);
-	CHECK_EQ(after.f_bfree, before.f_bfree);
-	CHECK_EQ(after.f_ffree, before.f_ffree);
-}
-
 static void truncate_sparse(int block)
 {
 	off_t at[16];
 	int n = places(block, at), fd;
 
-	CHECK_EQ(statfs(MNT, &before), 0);
+	look_at_space();
 	write_sparse(block);
 	fd = open(MNT "/sparse", O_RDWR);
 	CHECK(fd >= 0);
@@ -265,7 +254,7 @@ static void truncate_sparse(int block)
 	CHECK_EQ(stat_of(MNT "/sparse").st_blocks, 0);
 	CHECK_EQ(unlink(MNT "/sparse"), 0);
 	close(fd);
-	free_is_whole();
+	space_is_whole();
 }
 
 TEST(truncated, 60,
@@ -407,7 +396,7 @@ static void scatter(int block)
 {
 	int one = create(MNT "/one"), two = create(MNT "/two");
 
-	CHECK_EQ(statfs(MNT, &before), 0);
+	look_at_space();
 	for (int i = 0; i < 300; i++) {
 		put(one, (off_t)i * block, block);
 		put(two, (off_t)i * block, block);
@@ -423,7 +412,7 @@ static void scatter(int block)
 	close(one);
 	CHECK_EQ(unlink(MNT "/one"), 0);
 	before.f_ffree += 2;
-	free_is_whole();
+	space_is_whole();
 }
 
 TEST(scattered, 60, "files whose blocks alternate are freed")

@@ -1,6 +1,7 @@
 /*
- * Several processes fill the smallest journal at once: they make, write, rename and delete files, and wait for each
- * commit. With EXT2_DISK=DISK in the environment they do so there, and tests/guest-tool/ext2 lets e2fsck judge it.
+ * Several processes fill the smallest journal at once: they make, write, rename and delete files,
+ * and wait for each commit. With EXT2_DISK=DISK in the environment they do so there, and
+ * tests/guest-tool/ext2 lets e2fsck judge it.
  */
 #include "ext2.h"
 
@@ -9,7 +10,10 @@
 #define MOST	12000 /* bytes of a file */
 #define MS	2500
 
-/* What each writer has promised: the number of the round in which a file was written last, or 0 if it is deleted. */
+/*
+ * What each writer has promised: the number of the round in which a file was written last, or 0 if
+ * it is deleted.
+ */
 static unsigned int (*rounds)[SLOTS];
 
 static const char *path_of(int writer, const char *format, int slot)

@@ -180,7 +180,10 @@ TEST(segments, 5, "a call works with any segments")
 	}
 }
 
-/* Gives up the segment of gs, and reads a byte to a page that is not there yet. Returns an exit status. */
+/*
+ * Gives up the segment of gs, and reads a byte to a page that is not there yet. Returns an exit
+ * status.
+ */
 static int read_without_segment(int fd, char *fresh)
 {
 	uint32_t selector, area[4] = { 0, 0, 0, 8 | 32 /* not readable, not present: empty */ };

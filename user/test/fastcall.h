@@ -20,8 +20,8 @@ struct registers {
 };
 
 /*
- * All three call *fast_entry. odd_call() does so with null selectors in ds, es and gs, and ds's value in fs.
- * traced_call() has an int3 before the call.
+ * All three call *fast_entry. odd_call() does so with null selectors in ds, es and gs, and ds's
+ * value in fs. traced_call() has an int3 before the call.
  */
 void fast_call(struct registers *registers);
 void odd_call(struct registers *registers);
@@ -29,7 +29,10 @@ void traced_call(struct registers *registers);
 extern char traced_returned[];	  /* where the call in traced_call() returns to */
 extern uint32_t odd_selectors[2]; /* fs and gs after odd_call() */
 
-/* Performs a call by `sysenter` here, with any stack. The place to which it returns must lead to raw_back. */
+/*
+ * Performs a call by `sysenter` here, with any stack. The place to which it returns must lead to
+ * raw_back.
+ */
 long raw_call(long number, uintptr_t stack);
 extern char raw_back[];
 
@@ -131,7 +134,10 @@ __attribute__((unused)) static bool has_sysenter(void)
 	return find_instruction("\x0f\x34") != 0;
 }
 
-/* Makes a call with distinct arguments. Checks that every register is as it was. Returns the result. */
+/*
+ * Makes a call with distinct arguments. Checks that every register is as it was. Returns the
+ * result.
+ */
 __attribute__((unused)) static long fast(long number, long a, long b, long c, long d, long e,
 					 long f)
 {

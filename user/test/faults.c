@@ -6,7 +6,7 @@
  * Each case is run with the first allocation failing, then the second, and so on until one run
  * needs fewer.
  */
-#include "test.h"
+#include "text_files.h"
 #include <dirent.h>
 #include <pthread.h>
 #include <sys/param.h>
@@ -212,20 +212,16 @@ static void disk_body(void)
 	CHECK(getcwd(back, 100) || errno == ENOMEM);
 }
 
-static void drop_caches(void)
+static void drop_all(void)
 {
-	int fd = open("/proc/sys/vm/drop_caches", O_WRONLY);
-
-	CHECK(fd >= 0);
-	CHECK_EQ(write(fd, "3", 1), 1);
-	close(fd);
+	drop_caches("3");
 }
 
 BEYOND_TEST(disk, 90, "cold reads of files, directories and links of the disk", NO_NTH)
 {
 	also = EIO; /* of a page whose read could not be started */
-	drop_caches();
-	with_faults(disk_body, drop_caches);
+	drop_all();
+	with_faults(disk_body, drop_all);
 }
 
 static void unmount(void)

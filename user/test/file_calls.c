@@ -160,6 +160,55 @@ TEST(exchange, 5, "RENAME_EXCHANGE lets two names change places, whatever they a
 	leave();
 }
 
+static bool is_whiteout(const char *path)
+{
+	struct stat st;
+
+	CHECK_EQ(lstat(path, &st), 0);
+	return st.st_mode == S_IFCHR && st.st_rdev == 0 && st.st_nlink == 1 && st.st_size == 0;
+}
+
+TEST(whiteout, 5, "RENAME_WHITEOUT leaves a character device without a number at the old name")
+{
+	enter();
+	CHECK_EQ(mkdir("x", 0755) | mkdir("y", 0755) | mkdir("x/dir", 0755), 0);
+	put("a", "A");
+	put("b", "B");
+	CHECK_EQ(rename2("a", "c", WHITEOUT), 0);
+	CHECK(is_whiteout("a") && holds("c", "A"));
+	CHECK_ERR(open("a", O_RDONLY), ENXIO);
+	CHECK_ERR(rename2("c", "b", WHITEOUT | NOREPLACE), EEXIST);
+	CHECK_EQ(rename2("c", "b", WHITEOUT), 0);
+	CHECK(is_whiteout("c") && holds("b", "A"));
+	CHECK_EQ(rename2("x/dir", "y/dir", WHITEOUT), 0);
+	CHECK(is_whiteout("x/dir"));
+	CHECK_EQ(links("x"), 2);
+	CHECK_EQ(links("y"), 3);
+	CHECK_ERR(rename2("x/dir", "y/dir", WHITEOUT), EISDIR);
+	CHECK_ERR(rename2("y", "x", WHITEOUT), ENOTEMPTY);
+	CHECK_EQ(rename2("a", "c", WHITEOUT), 0); /* a whiteout is a name like others */
+	CHECK(is_whiteout("a") && is_whiteout("c"));
+	CHECK_EQ(link("b", "d"), 0);
+	CHECK_EQ(rename2("b", "d", WHITEOUT), 0); /* names of the same file: nothing happens */
+	CHECK(holds("b", "A") && holds("d", "A"));
+	CHECK_EQ(unlink("a") | unlink("c") | unlink("d") | unlink("x/dir") | rmdir("y/dir"), 0);
+	leave();
+}
+
+TEST(whiteout_has_no_room, 5, "a rename that cannot leave a whiteout does nothing")
+{
+	enter();
+	CHECK_EQ(mkdir("full", 0755), 0);
+	CHECK_EQ(mount("none", "full", "tmpfs", 0, "nr_inodes=3"), 0);
+	put("full/a", "A");
+	put("full/b", "B");
+	CHECK_ERR(rename2("full/a", "full/b", WHITEOUT), ENOSPC);
+	CHECK_ERR(rename2("full/a", "full/c", WHITEOUT), ENOSPC);
+	CHECK(holds("full/a", "A") && holds("full/b", "B") && !is_there("full/c"));
+	CHECK_EQ(umount("full") | rmdir("full"), 0);
+	leave();
+}
+
 /* ---- preadv2 and pwritev2 ---- */
 
 static long move2(long number, int fd, const struct iovec *iov, long long pos, unsigned int flags)
@@ -209,6 +258,32 @@ TEST(vectors, 5, "preadv2 and pwritev2: with an offset, at the position, appendi
 	CHECK_ERR(move2(PWRITEV2, open("f", O_RDONLY), &from, 0, APPEND), EBADF);
 	from.iov_base = (void *)16;
 	CHECK_ERR(move2(PWRITEV2, fd, &from, 0, APPEND), EFAULT);
+	leave();
+}
+
+TEST(first_errors, 5, "a descriptor, its offset, the vector and its access come before flags")
+{
+	struct iovec to = { NULL, 1 };
+	int64_t before = -1;
+	int fd, writer, ends[2];
+
+	enter();
+	put("f", "abc");
+	CHECK((fd = open("f", O_RDWR)) >= 0 && (writer = open("f", O_WRONLY)) >= 0);
+	CHECK_EQ(pipe(ends), 0);
+	CHECK_ERR(move2(PREADV2, 99, &to, 0, 0x100), EBADF);
+	CHECK_ERR(move2(PREADV2, ends[0], &to, 0, 0x100), ESPIPE);
+	CHECK_ERR(move2(PREADV2, writer, (void *)1, 0, 0x100), EFAULT);
+	CHECK_ERR(move2(PREADV2, writer, &to, 0, 0x100), EBADF);
+	CHECK_ERR(move2(PREADV2, fd, &to, 0, 0x100), EOPNOTSUPP);
+	to.iov_len = 0;
+	CHECK_EQ(move2(PREADV2, fd, &to, 0, 0x100), 0);
+	CHECK_ERR(copy_file_range(99, NULL, 98, NULL, 1, 1), EBADF);
+	CHECK_ERR(copy_file_range(fd, (void *)1, fd, NULL, 1, 1), EFAULT);
+	CHECK_ERR(copy_file_range(fd, NULL, writer, NULL, 1, 1), EINVAL);
+	CHECK_ERR(syscall(SYS_sendfile64, writer, fd, NULL, -1), EINVAL);
+	CHECK_ERR(syscall(SYS_sendfile64, writer, fd, &before, 1), EINVAL);
+	CHECK_EQ(syscall(SYS_readahead, fd, -1, -1, 1), 0);
 	leave();
 }
 

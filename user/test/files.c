@@ -350,6 +350,42 @@ TEST(truncating_open, 5, "O_TRUNC empties; O_DIRECTORY and writes to directories
 	leave();
 }
 
+#define NEITHER 3
+
+TEST(neither, 5, "the access mode 3 opens a file for neither reading nor writing")
+{
+	int fd = open("/tmp/neither", O_RDWR | O_CREAT | O_TRUNC, 0600);
+	struct stat st;
+	char c = 'x';
+
+	CHECK_EQ(write(fd, "text", 4), 4);
+	close(fd);
+	fd = open("/tmp/neither", NEITHER);
+	CHECK(fd >= 0);
+	CHECK_EQ(fcntl(fd, F_GETFL) & 3, 3);
+	CHECK_ERR(read(fd, &c, 1), EBADF);
+	CHECK_ERR(write(fd, &c, 1), EBADF);
+	CHECK_ERR(pread(fd, &c, 1, 0), EBADF);
+	CHECK_ERR(ftruncate(fd, 0), EINVAL);
+	CHECK_EQ(lseek(fd, 1, SEEK_SET), 1);
+	CHECK_EQ(fstat(fd, &st), 0);
+	CHECK_EQ(st.st_size, 4);
+	close(fd);
+	close(open("/tmp/neither", NEITHER | O_TRUNC));
+	CHECK_EQ(stat("/tmp/neither", &st), 0);
+	CHECK_EQ(st.st_size, 0);
+	CHECK_ERR(open("/tmp", NEITHER), EISDIR);
+	CHECK(open("/dev/null", NEITHER) >= 0);
+	CHECK_EQ(mkfifo("/tmp/neither-fifo", 0600), 0);
+	CHECK_ERR(open("/tmp/neither-fifo", NEITHER | O_NONBLOCK), EINVAL);
+	CHECK_EQ(unlink("/tmp/neither-fifo"), 0);
+	CHECK_EQ(chmod("/tmp/neither", 0444) | chown("/tmp/neither", 65534, 0), 0);
+	CHECK_EQ(seteuid(65534), 0);
+	CHECK_ERR(open("/tmp/neither", NEITHER), EACCES); /* it may not be written */
+	CHECK_EQ(seteuid(0), 0);
+	CHECK_EQ(unlink("/tmp/neither"), 0);
+}
+
 TEST(permissions, 5, "chmod, access and umask; another user is kept out")
 {
 	struct stat st;

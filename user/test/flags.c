@@ -1,12 +1,14 @@
 /*
  * Flags and commands that few programs use, and what is said where one cannot be had.
  */
-#include "user/test/test.h"
+#include "text_files.h"
 
 #include <sys/ioctl.h>
 #include <time.h>
 
+#define FICLONERANGE 0x4020940d
 #define FICLONE	     0x40049409
+#define MAP_UNKNOWN  0x200
 #define MAP_BITS_32  0x40 /* MAP_32BIT: of x86 only */
 #define MAP_NO_WRITE 0x800
 #define USER	     1000
@@ -81,11 +83,32 @@ TEST(data_and_holes, 5, "SEEK_DATA and SEEK_HOLE find a file's bytes, and the ho
 	CHECK_ERR(lseek(ends[0], 0, SEEK_HOLE + 1), EINVAL);
 }
 
+TEST(ends_of_directories, 5,
+     "SEEK_END and SEEK_DATA work on a directory of a disk, but not in memory")
+{
+	int disk = open("/root", O_RDONLY), memory = open("/tmp", O_RDONLY);
+	int proc = open("/proc", O_RDONLY);
+	off_t size = lseek(disk, 0, SEEK_END);
+
+	CHECK(size > 0);
+	CHECK_EQ(lseek(disk, 1, SEEK_DATA), 1);
+	CHECK_EQ(lseek(disk, 0, SEEK_HOLE), size);
+	CHECK_ERR(lseek(disk, size, SEEK_DATA), ENXIO);
+	CHECK_ERR(lseek(proc, 0, SEEK_DATA), ENXIO);
+	CHECK_EQ(lseek(memory, 5, SEEK_SET), 5);
+	CHECK_EQ(lseek(memory, 1, SEEK_CUR), 6);
+	CHECK_ERR(lseek(memory, 0, SEEK_END), EINVAL);
+	CHECK_ERR(lseek(memory, 0, SEEK_DATA), EINVAL);
+	CHECK_ERR(lseek(memory, 0, SEEK_HOLE), EINVAL);
+	CHECK_EQ(lseek(memory, 0, SEEK_CUR), 6);
+}
+
 TEST(clones, 5, "a file that cannot share another one's blocks says so, and tells of wrong files")
 {
 	int fd = make_file("/tmp/flags"), other = make_file("/tmp/flags-other"), ends[2];
 	int read_only = open("/tmp/flags", O_RDONLY), tmp = open("/tmp", O_RDONLY);
 	int far = open("/bin/busybox", O_RDONLY);
+	int64_t range[4] = { other, 0, 0, 0 };
 
 	CHECK(read_only >= 0 && tmp >= 0 && far >= 0);
 	unlink("/tmp/flags");
@@ -98,6 +121,10 @@ TEST(clones, 5, "a file that cannot share another one's blocks says so, and tell
 	CHECK_ERR(ioctl(fd, FICLONE, far), EXDEV);
 	CHECK_ERR(ioctl(fd, FICLONE, ends[0]), EXDEV);
 	CHECK_ERR(ioctl(ends[1], FICLONE, ends[0]), EINVAL);
+	CHECK_ERR(ioctl(fd, FICLONERANGE, &range), EOPNOTSUPP);
+	range[0] = 999;
+	CHECK_ERR(ioctl(fd, FICLONERANGE, &range), EBADF);
+	CHECK_ERR(ioctl(fd, FICLONERANGE, 8), EFAULT);
 }
 
 static long sleep_on(int clock, const struct timespec *time)
@@ -126,21 +153,13 @@ TEST(clocks, 5, "a clock that nobody can sleep on is EOPNOTSUPP, and one that is
 
 static unsigned int resident_kib(void)
 {
-	char text[2048], *at;
-	int fd = open("/proc/self/status", O_RDONLY);
-	ssize_t n = read(fd, text, sizeof(text) - 1);
-
-	CHECK(n > 0);
-	text[n] = '\0';
-	close(fd);
-	CHECK((at = strstr(text, "VmRSS:")) != NULL);
-	return strtoul(at + 6, NULL, 10);
+	return strtoul(named_line(contents("/proc/self/status"), "VmRSS"), NULL, 10);
 }
 
-TEST(hints, 5, "flags of mmap that only give advice are taken")
+TEST(hints, 5, "flags of mmap that only give advice are taken, and so are unknown ones")
 {
 	const int hints[] = { MAP_BITS_32, MAP_NO_WRITE, MAP_EXECUTABLE, MAP_NORESERVE,
-			      MAP_STACK,   MAP_NONBLOCK, MAP_POPULATE };
+			      MAP_STACK,   MAP_NONBLOCK, MAP_POPULATE,	 MAP_UNKNOWN };
 	int fd = make_file("/tmp/flags");
 	char *at;
 

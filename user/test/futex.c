@@ -167,7 +167,9 @@ TEST(compared_requeue, 20, "FUTEX_CMP_REQUEUE moves waiters only while the word 
 
 static unsigned int changed;
 
-/* Returns what the word has become, or -1 if its waiter was woken and should not, or the other way. */
+/*
+ * Returns what the word has become, or -1 if its waiter was woken and should not, or the other way.
+ */
 static long change(unsigned int from, unsigned int op, int operand, unsigned int compare, int with,
 		   bool wakes)
 {

@@ -1,72 +1,17 @@
-/*
- * Locks with priority inheritance.
- */
-#include "user/test/test.h"
-#include "user/test/background.h"
+/* Locks with priority inheritance: owners, waiters, and the urgency that is lent. */
+#include "futex_pi.h"
+#include "background.h"
+#include "text_files.h"
 
 #include <pthread.h>
 #include <sched.h>
 
-#define FUTEX_WAIT	      0
-#define FUTEX_WAKE	      1
-#define FUTEX_REQUEUE	      3
-#define FUTEX_LOCK_PI	      6
-#define FUTEX_UNLOCK_PI	      7
-#define FUTEX_TRYLOCK_PI      8
-#define FUTEX_WAIT_REQUEUE_PI 11
-#define FUTEX_CMP_REQUEUE_PI  12
-#define FUTEX_LOCK_PI2	      13
-#define FUTEX_PRIVATE	      128
-#define FUTEX_CLOCK_REALTIME  256
-
-#define FUTEX_WAITERS	      0x80000000u
-#define FUTEX_OWNER_DIED      0x40000000u
-
-typedef volatile uint32_t word_t;
-
-static long lock(word_t *word)
-{
-	return syscall(SYS_futex, word, FUTEX_LOCK_PI, 0, NULL, NULL, 0);
-}
-
-static long unlock(word_t *word)
-{
-	return syscall(SYS_futex, word, FUTEX_UNLOCK_PI, 0, NULL, NULL, 0);
-}
-
-static long try_lock(word_t *word)
-{
-	return syscall(SYS_futex, word, FUTEX_TRYLOCK_PI, 0, NULL, NULL, 0);
-}
-
-static pid_t tid(void)
-{
-	return syscall(SYS_gettid);
-}
-
-/* Memory that is shared with children. */
-static word_t *shared(void)
-{
-	word_t *word = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-
-	CHECK(word != MAP_FAILED);
-	return word;
-}
-
 /* The priority that the scheduler obeys, field 18 of /proc/PID/stat: 20 + nice, or -1 - urgency. */
 static int priority_of(pid_t pid)
 {
-	char path[40], text[400], *field;
-	int fd, priority = 0;
-	ssize_t len;
+	const char *field = strrchr(contents("/proc/%d/stat", pid), ')') + 2;
+	int priority = 0;
 
-	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
-	fd = open(path, O_RDONLY);
-	len = read(fd, text, sizeof(text) - 1);
-	CHECK(len > 0);
-	text[len] = 0;
-	close(fd);
-	field = strrchr(text, ')') + 2;
 	for (int i = 3; i < 18; i++)
 		field = strchr(field, ' ') + 1;
 	CHECK(sscanf(field, "%d", &priority) == 1);
@@ -79,23 +24,6 @@ static void be_urgent(pid_t pid, int priority)
 
 	CHECK_EQ(syscall(SYS_sched_setscheduler, pid, priority ? SCHED_FIFO : SCHED_OTHER, &param),
 		 0);
-}
-
-static void stay_on(int cpu)
-{
-	cpu_set_t set;
-
-	CPU_ZERO(&set);
-	CPU_SET(cpu, &set);
-	CHECK_EQ(sched_setaffinity(0, sizeof(set), &set), 0);
-}
-
-static int ended(pid_t pid)
-{
-	int status = -1;
-
-	CHECK(waitpid(pid, &status, 0) == pid);
-	return status;
 }
 
 /* ---- the word ---- */
@@ -177,7 +105,7 @@ TEST(pi_order, 10, "the most urgent waiter gets the lock, by its number in the w
 	be_urgent(children[2], 20);
 	CHECK_EQ(unlock(word), 0);
 	for (int i = 0; i < 3; i++)
-		CHECK_EQ(ended(children[i]), 0);
+		CHECK_EQ(wait_status(children[i]), 0);
 	CHECK_EQ(word[8], 693);
 	CHECK_EQ(word[0], 0);
 }
@@ -193,7 +121,7 @@ TEST(pi_mixed, 10,
 	CHECK_ERR(syscall(SYS_futex, word, FUTEX_WAKE, 1), EINVAL);
 	CHECK_ERR(syscall(SYS_futex, word, FUTEX_REQUEUE, 0, 1, word + 1), EINVAL);
 	CHECK_EQ(unlock(word), 0);
-	CHECK_EQ(ended(child), 0);
+	CHECK_EQ(wait_status(child), 0);
 	child = fork();
 	if (child == 0) {
 		syscall(SYS_futex, word, FUTEX_WAIT, 0, NULL);
@@ -205,7 +133,7 @@ TEST(pi_mixed, 10,
 	word[0] = tid();
 	CHECK_ERR(unlock(word), EINVAL);
 	CHECK_EQ(syscall(SYS_futex, word, FUTEX_WAKE, 1), 1);
-	CHECK_EQ(ended(child), 0);
+	CHECK_EQ(wait_status(child), 0);
 }
 
 TEST(pi_timeout, 10, "a wait for a lock ends at a time of the wall clock, or of the clock named")
@@ -231,7 +159,7 @@ TEST(pi_timeout, 10, "a wait for a lock ends at a time of the wall clock, or of 
 			clock_gettime(CLOCK_MONOTONIC, &end);
 			_exit(end.tv_sec == start.tv_sec && end.tv_nsec - start.tv_nsec < 49000000);
 		}
-		CHECK_EQ(ended(child), 0);
+		CHECK_EQ(wait_status(child), 0);
 	}
 	CHECK_EQ(unlock(word), 0);
 	CHECK_EQ(word[0], 0);
@@ -250,7 +178,7 @@ TEST(pi_try_owned, 5,
 		CHECK_ERR(try_lock(word), EAGAIN);
 		_exit(0);
 	}
-	status = ended(child);
+	status = wait_status(child);
 	CHECK_EQ(status, 0);
 	CHECK_EQ(word[0], FUTEX_WAITERS | tid());
 	CHECK_EQ(unlock(word), 0);
@@ -273,7 +201,7 @@ TEST(pi_signal, 10, "a wait for a lock goes on after a signal, whatever the hand
 	CHECK_EQ(kill(child, SIGUSR1), 0);
 	await_sleep(child);
 	CHECK_EQ(unlock(word), 0);
-	CHECK_EQ(ended(child), 0);
+	CHECK_EQ(wait_status(child), 0);
 }
 
 /* ---- owners that end ---- */
@@ -299,8 +227,8 @@ TEST(pi_owner_dies, 10, "the lock of an owner that ends goes to a waiter, which 
 	}
 	await_sleep(waiter);
 	CHECK_EQ(kill(owner, SIGKILL), 0);
-	CHECK_EQ(ended(owner), SIGKILL);
-	CHECK_EQ(ended(waiter), 0);
+	CHECK_EQ(wait_status(owner), SIGKILL);
+	CHECK_EQ(wait_status(waiter), 0);
 	CHECK_EQ(word[0], 0);
 }
 
@@ -313,9 +241,9 @@ TEST(pi_waiter_dies, 10, "a waiter that is killed neither gets the lock nor make
 	first = child_locks(word, 0);
 	second = child_locks(word, 0);
 	CHECK_EQ(kill(first, SIGKILL), 0);
-	CHECK_EQ(ended(first), SIGKILL);
+	CHECK_EQ(wait_status(first), SIGKILL);
 	CHECK_EQ(unlock(word), 0);
-	CHECK_EQ(ended(second), 0);
+	CHECK_EQ(wait_status(second), 0);
 	CHECK_EQ(word[0], 0);
 }
 
@@ -328,7 +256,7 @@ TEST(pi_dead_owner, 5, "a lock whose owner ended before anybody waited is refuse
 		CHECK_EQ(lock(word), 0);
 		_exit(0);
 	}
-	CHECK_EQ(ended(owner), 0);
+	CHECK_EQ(wait_status(owner), 0);
 	CHECK_ERR(lock(word), ESRCH);
 	CHECK_EQ(word[0], FUTEX_WAITERS | owner);
 }
@@ -409,12 +337,12 @@ TEST(pi_inherited, 10,
 	CHECK_EQ(word[0], FUTEX_WAITERS | middle);
 	/* The end of a waiter takes its urgency back. */
 	CHECK_EQ(kill(urgent, SIGKILL), 0);
-	CHECK_EQ(ended(urgent), SIGKILL);
+	CHECK_EQ(wait_status(urgent), SIGKILL);
 	CHECK_EQ(priority_of(middle), 20);
 	CHECK_EQ(kill(owner, SIGKILL), 0);
 	CHECK_EQ(kill(middle, SIGKILL), 0);
-	ended(owner);
-	ended(middle);
+	wait_status(owner);
+	wait_status(middle);
 }
 
 TEST(pi_scheduled, 20, "a task of middle urgency does not keep an owner from giving up a lock")
@@ -452,155 +380,14 @@ TEST(pi_scheduled, 20, "a task of middle urgency does not keep an owner from giv
 		_exit(word[18] == 0);
 	}
 	word[17] = 1;
-	/* We are asleep, so the most urgent of the others has the CPU: the owner, as urgent as `urgent`. */
+	/*
+	 * We are asleep, so the most urgent of the others has the CPU: the owner, as urgent as
+	 * `urgent`.
+	 */
 	for (int ms = 0; ms < 10000 && !word[18]; ms++)
 		usleep(1000);
 	word[19] = 1;
-	CHECK_EQ(ended(middle), 0);
-	CHECK_EQ(ended(urgent), 0);
-	CHECK_EQ(ended(owner), 0);
-}
-
-/* ---- condition variables ---- */
-
-static pid_t child_waits(word_t *word, long *timeout)
-{
-	pid_t child = fork();
-
-	if (child == 0) {
-		if (syscall(SYS_futex, word, FUTEX_WAIT_REQUEUE_PI, 7, timeout, word + 1, 0) < 0)
-			_exit(errno);
-		word[8]++;
-		_exit(unlock(word + 1) < 0 ? errno : 0);
-	}
-	return child;
-}
-
-static long requeue(word_t *word, int wake, int move, int value)
-{
-	return syscall(SYS_futex, word, FUTEX_CMP_REQUEUE_PI, wake, move, word + 1, value);
-}
-
-TEST(pi_requeue, 10, "waiters of a condition get its lock, or wait for it, one by one")
-{
-	word_t *word = shared();
-	pid_t children[3];
-
-	word[0] = 7;
-	for (int i = 0; i < 3; i++)
-		await_sleep(children[i] = child_waits(word, NULL));
-	CHECK_ERR(requeue(word, 1, 9, 8), EAGAIN);
-	CHECK_ERR(requeue(word, 2, 9, 7), EINVAL);
-	CHECK_ERR(syscall(SYS_futex, word, FUTEX_WAKE, 1), EINVAL);
-	CHECK_ERR(syscall(SYS_futex, word, FUTEX_REQUEUE, 1, 1, word + 1), EINVAL);
-	CHECK_ERR(syscall(SYS_futex, word, FUTEX_CMP_REQUEUE_PI, 1, 9, word + 2, 7), EINVAL);
-	CHECK_EQ(lock(word + 1), 0);
-	CHECK_EQ(requeue(word, 1, 0, 7), 1);
-	CHECK_EQ(requeue(word, 1, 9, 7), 2);
-	CHECK_EQ(word[1], FUTEX_WAITERS | tid());
-	CHECK_EQ(word[8], 0);
-	CHECK_EQ(unlock(word + 1), 0);
-	for (int i = 0; i < 3; i++)
-		CHECK_EQ(ended(children[i]), 0);
-	CHECK_EQ(word[8], 3);
-	await_sleep(children[0] = child_waits(word, NULL));
-	CHECK_EQ(requeue(word, 1, 0, 7), 1);
-	CHECK_EQ(ended(children[0]), 0);
-	CHECK_EQ(word[1], 0);
-}
-
-TEST(pi_requeue_errors, 10, "a wait to be moved ends in time, and with another value")
-{
-	word_t *word = shared();
-	struct timespec soon;
-	long time[2];
-
-	CHECK_ERR(syscall(SYS_futex, word, FUTEX_WAIT_REQUEUE_PI, 7, NULL, word + 1, 0), EAGAIN);
-	CHECK_ERR(syscall(SYS_futex, word, FUTEX_WAIT_REQUEUE_PI, 0, NULL, word, 0), EINVAL);
-	CHECK_ERR(syscall(SYS_futex, word, FUTEX_CMP_REQUEUE_PI, 1, 1, word, 0), EINVAL);
-	CHECK_EQ(requeue(word, 1, 1, 0), 0);
-	word[0] = 7;
-	clock_gettime(CLOCK_MONOTONIC, &soon);
-	time[0] = soon.tv_sec + (soon.tv_nsec > 900000000);
-	time[1] = (soon.tv_nsec + 100000000) % 1000000000;
-	CHECK_EQ(ended(child_waits(word, time)), ETIMEDOUT << 8);
-	/* It has been moved when the time is over. */
-	CHECK_EQ(lock(word + 1), 0);
-	clock_gettime(CLOCK_MONOTONIC, &soon);
-	time[0] = soon.tv_sec + 2;
-	time[1] = soon.tv_nsec;
-	pid_t child = child_waits(word, time);
-
-	await_sleep(child);
-	CHECK_EQ(requeue(word, 1, 1, 7), 1);
-	CHECK_EQ(ended(child), ETIMEDOUT << 8);
-	CHECK_EQ(unlock(word + 1), 0);
-	CHECK_EQ(word[1], 0);
-}
-
-/* ---- the C library ---- */
-
-static pthread_mutex_t mutex;
-static int counter;
-
-static void *count(void *arg)
-{
-	for (int i = 0; i < 2000; i++) {
-		pthread_mutex_lock(&mutex);
-		counter++;
-		if (i % 64 == 0)
-			sched_yield();
-		pthread_mutex_unlock(&mutex);
-	}
-	return NULL;
-}
-
-TEST(pi_mutexes, 30, "PTHREAD_PRIO_INHERIT mutexes exclude")
-{
-	pthread_mutexattr_t attributes;
-	pthread_t threads[4];
-
-	CHECK_EQ(pthread_mutexattr_init(&attributes), 0);
-	CHECK_EQ(pthread_mutexattr_setprotocol(&attributes, PTHREAD_PRIO_INHERIT), 0);
-	CHECK_EQ(pthread_mutex_init(&mutex, &attributes), 0);
-	for (int i = 0; i < 4; i++)
-		CHECK_EQ(pthread_create(&threads[i], NULL, count, NULL), 0);
-	for (int i = 0; i < 4; i++)
-		CHECK_EQ(pthread_join(threads[i], NULL), 0);
-	CHECK_EQ(counter, 8000);
-}
-
-static volatile bool has_mutex;
-
-static void *die_with_mutex(void *arg)
-{
-	CHECK_EQ(pthread_mutex_lock(&mutex), 0);
-	has_mutex = true;
-	if (arg)
-		await_sleep(getpid()); /* the first thread, which waits for the mutex */
-	return NULL;
-}
-
-TEST(pi_robust, 10, "the next owner of a robust mutex with PTHREAD_PRIO_INHERIT learns of the end")
-{
-	pthread_mutexattr_t attributes;
-	pthread_t thread;
-
-	CHECK_EQ(pthread_mutexattr_init(&attributes), 0);
-	CHECK_EQ(pthread_mutexattr_setprotocol(&attributes, PTHREAD_PRIO_INHERIT), 0);
-	CHECK_EQ(pthread_mutexattr_setrobust(&attributes, PTHREAD_MUTEX_ROBUST), 0);
-	CHECK_EQ(pthread_mutex_init(&mutex, &attributes), 0);
-	for (int i = 0; i < 2; i++) {
-		has_mutex = false;
-		CHECK_EQ(pthread_create(&thread, NULL, die_with_mutex, (void *)i), 0);
-		if (i == 0)
-			CHECK_EQ(pthread_join(thread, NULL), 0);
-		while (!has_mutex)
-			sched_yield();
-		CHECK_EQ(pthread_mutex_lock(&mutex), EOWNERDEAD);
-		CHECK_EQ(pthread_mutex_consistent(&mutex), 0);
-		CHECK_EQ(pthread_mutex_unlock(&mutex), 0);
-		if (i == 1)
-			CHECK_EQ(pthread_join(thread, NULL), 0);
-	}
+	CHECK_EQ(wait_status(middle), 0);
+	CHECK_EQ(wait_status(urgent), 0);
+	CHECK_EQ(wait_status(owner), 0);
 }

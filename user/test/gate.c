@@ -6,15 +6,6 @@
 
 static int ends[2], other[2];
 
-/* The first MiB of the gate holds known bytes, none of them cached; the gate is closed. */
-static void prepare(void)
-{
-	gate_fill(MIB);
-	CHECK_EQ(pipe(ends), 0);
-	CHECK_EQ(pipe(other), 0);
-	gate_control("close");
-}
-
 static void nonblocking(int fd, bool on)
 {
 	CHECK_EQ(fcntl(fd, F_SETFL, on ? O_NONBLOCK : 0), 0);
@@ -32,7 +23,7 @@ BEYOND_TEST(returns_at_once, 20,
 	long tasks;
 	int n = -1;
 
-	prepare();
+	gate_prepare(ends, other);
 	tasks = value_of("/proc/leaks", "tasks");
 	CHECK_EQ(fcntl(ends[1], F_SETPIPE_SZ, MIB), MIB);
 	lazy(0, MIB);
@@ -48,7 +39,7 @@ BEYOND_TEST(returns_at_once, 20,
 BEYOND_TEST(tells_the_truth, 20,
 	    "on their way: poll says nothing, O_NONBLOCK read EAGAIN, then both see them", NO_GATE)
 {
-	prepare();
+	gate_prepare(ends, other);
 	lazy(0, 65536);
 	CHECK_EQ(poll_now(ends[0], POLLIN), 0);
 	nonblocking(ends[0], true);
@@ -62,7 +53,7 @@ BEYOND_TEST(tells_the_truth, 20,
 
 BEYOND_TEST(hangup_waits, 20, "POLLHUP does not show while the first slot is on its way", NO_GATE)
 {
-	prepare();
+	gate_prepare(ends, other);
 	lazy(0, 4096);
 	close(ends[1]);
 	CHECK_EQ(poll_now(ends[0], POLLIN), 0);
@@ -77,7 +68,7 @@ BEYOND_TEST(poller_wakes, 20, "the arrival of the first page wakes a poller", NO
 	struct pollfd p;
 	pid_t child;
 
-	prepare();
+	gate_prepare(ends, other);
 	lazy(0, 8192);
 	child = fork();
 	if (!child) {
@@ -96,7 +87,7 @@ BEYOND_TEST(readers_wake, 20, "the arrival of the pages wakes readers that wait"
 {
 	pid_t children[3];
 
-	prepare();
+	gate_prepare(ends, other);
 	lazy(0, 12288);
 	for (int i = 0; i < 3; i++)
 		if (!(children[i] = fork()))
@@ -113,7 +104,7 @@ BEYOND_TEST(writer_is_not_held_up, 20,
 {
 	pid_t reader;
 
-	prepare();
+	gate_prepare(ends, other);
 	lazy(0, 4096);
 	reader = fork();
 	if (!reader)
@@ -133,7 +124,7 @@ BEYOND_TEST(moves_on, 20, "slots on their way move to a second pipe, by splice a
 {
 	int third[2];
 
-	prepare();
+	gate_prepare(ends, other);
 	CHECK_EQ(pipe(third), 0);
 	lazy(0, 16384);
 	CHECK_EQ(tee(ends[0], third[1], 16384, 0), 16384);
@@ -150,7 +141,7 @@ BEYOND_TEST(waiting_splice_moves_on, 20, "a splice that waits takes slots that a
 {
 	pid_t child;
 
-	prepare();
+	gate_prepare(ends, other);
 	child = fork();
 	if (!child)
 		_exit(splice(ends[0], NULL, other[1], NULL, 4096, 0) != 4096);
@@ -165,7 +156,7 @@ BEYOND_TEST(null_waits_for_nothing, 20, "/dev/null takes slots that have not arr
 {
 	int null = open("/dev/null", O_WRONLY);
 
-	prepare();
+	gate_prepare(ends, other);
 	lazy(0, 65536);
 	CHECK_EQ(splice(ends[0], NULL, null, NULL, 65536, 0), 65536);
 	CHECK_EQ(on_their_way(), 0);
@@ -177,7 +168,7 @@ BEYOND_TEST(null_waits_for_nothing, 20, "/dev/null takes slots that have not arr
 BEYOND_TEST(short_read_stops, 20, "a read that has copied something stops before a slot on its way",
 	    NO_GATE)
 {
-	prepare();
+	gate_prepare(ends, other);
 	CHECK_EQ(write(ends[1], "first", 5), 5);
 	lazy(0, 4096);
 	CHECK_EQ(poll_now(ends[0], POLLIN), POLLIN);
@@ -189,7 +180,7 @@ BEYOND_TEST(short_read_stops, 20, "a read that has copied something stops before
 
 BEYOND_TEST(out_of_order, 20, "completions in reverse order: the stream stays in order", NO_GATE)
 {
-	prepare();
+	gate_prepare(ends, other);
 	for (int i = 0; i < 8; i++)
 		lazy((loff_t)i * 131072, 4096);
 	gate_control("reverse");
@@ -202,7 +193,7 @@ BEYOND_TEST(out_of_order, 20, "completions in reverse order: the stream stays in
 BEYOND_TEST(error_in_its_place, 20,
 	    "a failed read is EIO after all that stands before it, and heals", NO_GATE)
 {
-	prepare();
+	gate_prepare(ends, other);
 	CHECK_EQ(write(ends[1], "before", 6), 6);
 	lazy(0, 4096);
 	gate_control("fail 1");
@@ -223,7 +214,7 @@ BEYOND_TEST(signal_interrupts, 20,
 	pid_t child;
 	int status;
 
-	prepare();
+	gate_prepare(ends, other);
 	lazy(0, 4096);
 	for (int sig = SIGTERM; sig; sig = sig == SIGTERM ? SIGKILL : 0) {
 		sigaction(SIGUSR1, &action, NULL);
@@ -244,7 +235,7 @@ BEYOND_TEST(exit_with_reads_in_flight, 20,
 {
 	pid_t child;
 
-	prepare();
+	gate_prepare(ends, other);
 	child = fork();
 	if (!child) {
 		int own[2];
@@ -281,7 +272,7 @@ BEYOND_TEST(readers_follow, 20, "who waits for a page gets what follows when tha
 	int null = open("/dev/null", O_WRONLY);
 	pid_t child;
 
-	prepare();
+	gate_prepare(ends, other);
 	lazy(0, 4096);
 	CHECK_EQ(write(ends[1], "behind", 6), 6);
 	child = fork();
@@ -296,7 +287,7 @@ BEYOND_TEST(lost_page, 20,
 	    "a page that left its file before it was read is ENODATA, once, and the rest follows",
 	    NO_GATE)
 {
-	prepare();
+	gate_prepare(ends, other);
 	lazy(0, 4096);
 	lazy(MIB / 2, 4096);
 	gate_control("fail 1");
@@ -316,7 +307,7 @@ BEYOND_TEST(killed_at_the_mutex, 20,
 	loff_t at = 0;
 	pid_t taker, child;
 
-	prepare();
+	gate_prepare(ends, other);
 	CHECK_EQ(write(ends[1], data + 4096, 4096), 4096);
 	taker = fork();
 	if (!taker)
@@ -348,7 +339,7 @@ BEYOND_TEST(asleep_with_bytes, 20,
 	pid_t child;
 	int own[2];
 
-	prepare();
+	gate_prepare(ends, other);
 	CHECK_EQ(pipe(own), 0);
 	/* The cache has a page that cannot go, so it must be written to, once it has been read. */
 	CHECK_EQ(splice(gate, &at, other[1], NULL, 4096, 0), 4096);
@@ -376,7 +367,7 @@ BEYOND_TEST(write_to_a_page_on_its_way, 20,
 {
 	pid_t child;
 
-	prepare();
+	gate_prepare(ends, other);
 	lazy(0, 4096);
 	child = fork();
 	if (!child) {
@@ -394,7 +385,7 @@ BEYOND_TEST(write_to_a_page_on_its_way, 20,
 BEYOND_TEST(pass_some, 20, "requests that the gate lets through arrive, the others stay away",
 	    NO_GATE)
 {
-	prepare();
+	gate_prepare(ends, other);
 	lazy(0, 4096);
 	lazy(524288, 4096);
 	gate_control("pass 1");

@@ -1,6 +1,6 @@
 /*
- * The gate device: a disk whose completions come when the test says so. What is said to it, the bytes
- * that it begins with, and what of them has come out of a pipe.
+ * The gate device: a disk whose completions come when the test says so. What is said to it, the
+ * bytes that it begins with, and what of them has come out of a pipe.
  */
 #ifndef USER_TEST_GATE_H
 #define USER_TEST_GATE_H
@@ -52,6 +52,25 @@ static inline void gate_mount_image(const char *path)
 static inline void gate_mount(void)
 {
 	gate_mount_image(IMAGE);
+}
+
+/* Fill the first MiB, make two pipes, and close the gate. */
+static inline void gate_prepare(int first[2], int second[2])
+{
+	gate_fill(MIB);
+	CHECK_EQ(pipe(first), 0);
+	CHECK_EQ(pipe(second), 0);
+	gate_control("close");
+}
+
+/* Open the file `direct` of the mounted gate. None of its pages is in the cache. */
+static inline int gate_open_cold(void)
+{
+	int file = open("/mnt/direct", O_RDONLY);
+
+	CHECK(file >= 0);
+	CHECK_EQ(posix_fadvise(file, 0, 0, POSIX_FADV_DONTNEED), 0);
+	return file;
 }
 
 /* What the line `name value` of a /proc file says. */

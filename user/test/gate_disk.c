@@ -5,15 +5,6 @@
 
 static int ends[2], other[2];
 
-/* The first MiB of the gate holds known bytes, none of them cached; the gate is closed. */
-static void prepare(void)
-{
-	gate_fill(MIB);
-	CHECK_EQ(pipe(ends), 0);
-	CHECK_EQ(pipe(other), 0);
-	gate_control("close");
-}
-
 static int held(void)
 {
 	char line[64];
@@ -51,7 +42,7 @@ BEYOND_TEST(pipe_to_disk, 20, "a pipe's slots go to the disk in many bios at onc
 {
 	pid_t child;
 
-	prepare();
+	gate_prepare(ends, other);
 	CHECK_EQ(fcntl(ends[1], F_SETPIPE_SZ, MIB), MIB);
 	test_fill(data, MIB, SEED + 1, 0);
 	CHECK_EQ(write(ends[1], data, MIB), MIB);
@@ -72,7 +63,7 @@ BEYOND_TEST(pipe_to_disk_errors, 20,
 	loff_t at = 0;
 	pid_t child;
 
-	prepare();
+	gate_prepare(ends, other);
 	CHECK_EQ(fcntl(ends[1], F_SETPIPE_SZ, MIB), MIB);
 	CHECK_EQ(write(ends[1], data + 4096, 128 << 10), 128 << 10);
 	child = splicer(0, 128 << 10, 64 << 10);
@@ -98,7 +89,7 @@ BEYOND_TEST(
 {
 	loff_t at = 512;
 
-	prepare();
+	gate_prepare(ends, other);
 	gate_control("open");
 	CHECK_EQ(write(ends[1], data, 4096), 4096);
 	CHECK_EQ(write(ends[1], data, 100), 100);
@@ -119,7 +110,7 @@ BEYOND_TEST(pipe_to_disk_and_cache, 20,
 {
 	loff_t at = 0;
 
-	prepare();
+	gate_prepare(ends, other);
 	gate_control("open");
 	CHECK_EQ(splice(gate, &at, other[1], NULL, 8192, 0), 8192);
 	CHECK_EQ(pread(gate, back, 16384, 0), 16384);
@@ -146,7 +137,7 @@ BEYOND_TEST(pipe_to_silent_disk_killed, 20,
 	pid_t child;
 	long tasks;
 
-	prepare();
+	gate_prepare(ends, other);
 	tasks = value_of("/proc/leaks", "tasks");
 	CHECK_EQ(fcntl(ends[1], F_SETPIPE_SZ, MIB), MIB);
 	test_fill(data, MIB, SEED + 1, 0);

@@ -1,20 +1,13 @@
 /*
  * A file system on the gate: what waits for a silent disk, what does not, and what a SIGKILL ends.
  */
+#include "background.h"
 #include "gate.h"
+#include "text_files.h"
 #include <elf.h>
 #include <sys/sendfile.h>
 
 static int ends[2];
-
-static void drop_caches(void)
-{
-	int fd = open("/proc/sys/vm/drop_caches", O_WRONLY);
-
-	CHECK(fd >= 0);
-	CHECK_EQ(write(fd, "3", 1), 1);
-	close(fd);
-}
 
 static void mount_gate(void)
 {
@@ -28,9 +21,7 @@ BEYOND_TEST(cold_file, 20,
 	int file;
 
 	mount_gate();
-	file = open("/mnt/direct", O_RDONLY);
-	CHECK(file >= 0);
-	CHECK_EQ(posix_fadvise(file, 0, 0, POSIX_FADV_DONTNEED), 0);
+	file = gate_open_cold();
 	gate_control("close");
 	CHECK_EQ(splice(file, NULL, ends[1], NULL, DIRECT_SIZE, 0), DIRECT_SIZE);
 	CHECK_EQ(on_their_way(), 12);
@@ -50,9 +41,7 @@ BEYOND_TEST(failed_neighbour, 20,
 	int file;
 
 	mount_gate();
-	file = open("/mnt/direct", O_RDONLY);
-	CHECK(file >= 0);
-	CHECK_EQ(posix_fadvise(file, 0, 0, POSIX_FADV_DONTNEED), 0);
+	file = gate_open_cold();
 	gate_control("fail 1");
 	CHECK_ERR(pread(file, back, 4096, 5 * 4096), EIO);
 	CHECK_EQ(pread(file, back, 4096, 3 * 4096), 4096);
@@ -74,9 +63,7 @@ BEYOND_TEST(fault_holds_nobody, 20,
 	char *at;
 
 	mount_gate();
-	file = open("/mnt/direct", O_RDONLY);
-	CHECK(file >= 0);
-	CHECK_EQ(posix_fadvise(file, 0, 0, POSIX_FADV_DONTNEED), 0);
+	file = gate_open_cold();
 	at = mmap(NULL, DIRECT_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE, file, 0);
 	CHECK(at != MAP_FAILED);
 	close(file);
@@ -110,9 +97,7 @@ BEYOND_TEST(cold_file_fails, 20,
 	int file;
 
 	mount_gate();
-	file = open("/mnt/direct", O_RDONLY);
-	CHECK(file >= 0);
-	CHECK_EQ(posix_fadvise(file, 0, 0, POSIX_FADV_DONTNEED), 0);
+	file = gate_open_cold();
 	gate_control("close");
 	for (int i = 0; i < 3; i++) {
 		loff_t at = pages[i] * 4096;
@@ -140,13 +125,13 @@ BEYOND_TEST(metadata_fails, 20, "a failed read of metadata is EIO, and the next 
 	int file;
 
 	mount_gate();
-	drop_caches();
+	drop_caches("3");
 	gate_control("fail 1");
 	CHECK_ERR(stat("/mnt/small/file", &st), EIO);
 	CHECK_EQ(stat("/mnt/small/file", &st), 0);
 	file = open("/mnt/big", O_RDONLY);
 	CHECK(file >= 0);
-	drop_caches();
+	drop_caches("3");
 	gate_control("fail 1");
 	CHECK_ERR(pread(file, back, 100, 12 * 4096), EIO);
 	CHECK_EQ(pread(file, back, 100, 12 * 4096), 100);
@@ -233,7 +218,7 @@ BEYOND_TEST(killed_while_waiting, 20,
 	};
 
 	mount_gate();
-	drop_caches();
+	drop_caches("3");
 	CHECK_EQ(ioctl(gate, BLKFLSBUF, 0), 0);
 	for (unsigned int i = 0; i < sizeof(waits) / sizeof(*waits); i++) {
 		int status;
@@ -339,11 +324,11 @@ BEYOND_TEST(killed_in_exec, 20,
 	write_program();
 	file = open(PROGRAM, O_RDONLY);
 	kill_in_exec(file);
-	drop_caches();
+	drop_caches("3");
 	before = value_of("/proc/leaks", "free_pages");
 	for (int i = 0; i < 40; i++)
 		kill_in_exec(file);
-	drop_caches();
+	drop_caches("3");
 	CHECK(value_of("/proc/leaks", "free_pages") > before - 20);
 	close(file);
 	CHECK_EQ(umount("/mnt"), 0);
@@ -376,5 +361,73 @@ BEYOND_TEST(names_of_a_silent_disk, 20,
 		CHECK_ERR(access(name, F_OK), ENOENT);
 	}
 	gate_control("open");
+	CHECK_EQ(umount("/mnt"), 0);
+}
+
+static int kept, other;
+
+static void sync_kept(void)
+{
+	CHECK_EQ(fsync(kept), 0);
+}
+
+static void sync_other(void)
+{
+	CHECK_EQ(fsync(other), 0);
+}
+
+/* Let all held requests pass but those that were held first. Returns when no more come. */
+static void pass_later_ones(long first)
+{
+	for (unsigned int quiet = 0; quiet < 100; quiet++) {
+		if (held_at_gate() > first) {
+			test_sleep_ms(5); /* the rest of them comes */
+			gate_control("reverse");
+			gate_control("pass 1");
+			gate_control("reverse");
+			quiet = 0;
+		}
+		test_sleep_ms(1);
+	}
+}
+
+BEYOND_TEST(
+	freed_while_written, 20,
+	"blocks that a file without a name gives up are free when no write to them is on its way",
+	NO_GATE)
+{
+	pid_t writer, child;
+	bool ended;
+	long first;
+
+	gate_mount_image("/test/data/blank-1k");
+	CHECK_EQ(mount("/dev/gate0", "/mnt", "ext2", MS_REMOUNT, NULL), 0);
+	other = open("/mnt/other", O_RDWR | O_CREAT, 0600);
+	kept = open("/mnt/file", O_RDWR | O_CREAT, 0600);
+	CHECK(other >= 0 && kept >= 0);
+	memset(data, 0, 4096);
+	CHECK_EQ(pwrite(kept, data, 4096, 0), 4096);
+	CHECK_EQ(unlink("/mnt/file"), 0);
+	sync();
+	CHECK_EQ(pwrite(kept, data, 4096, 0), 4096);
+	CHECK_EQ(pwrite(other, data, 1, 0), 1);
+	gate_control("close");
+	writer = in_background(sync_kept);
+	await_at_gate(0);
+	test_sleep_ms(20);
+	first = held_at_gate();
+	CHECK_EQ(ftruncate(kept, 1024), 0);
+	child = in_background(sync_other);
+	await_at_gate(first);
+	pass_later_ones(first);
+	/* The commit has ended only if the write has, too. */
+	ended = waitpid(child, NULL, WNOHANG) == child;
+	CHECK(!ended || held_at_gate() == 0);
+	gate_control("open");
+	if (!ended)
+		CHECK_EQ(test_wait(child), 0);
+	CHECK_EQ(test_wait(writer), 0);
+	close(kept);
+	close(other);
 	CHECK_EQ(umount("/mnt"), 0);
 }

@@ -1,5 +1,6 @@
 /*
- * The flags that chattr(1) sets: a file or directory that is immutable, or to which one can only append.
+ * The flags that chattr(1) sets: a file or directory that is immutable, or to which one can only
+ * append.
  */
 #include "ext2.h"
 #include <sys/mman.h>

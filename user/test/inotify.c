@@ -2,6 +2,7 @@
 #include "epoll.h"
 #include <sys/inotify.h>
 #include <sys/mount.h>
+#include <sys/sendfile.h>
 
 #define DIR    "/tmp/inotify"
 #define FILE_A DIR "/a"
@@ -109,6 +110,44 @@ TEST(file_calls, 5, "open, read, write, truncate, chmod and close of a file are 
 	COMES(wd, IN_CLOSE_NOWRITE, NULL);
 	NO_MORE();
 	CHECK_EQ(close(in), 0);
+	tidy();
+}
+
+TEST(copies, 5,
+     "bytes that go from file to file, through a pipe or without one, and fallocate are told")
+{
+	int from, to, wd_from, wd_to, ends[2];
+	off_t start = 0;
+
+	set_up();
+	from = make(FILE_A);
+	to = make(FILE_B);
+	CHECK_EQ(write(from, "abc", 3), 3);
+	CHECK_EQ(pipe(ends), 0);
+	wd_from = watch(FILE_A, IN_ALL_EVENTS);
+	wd_to = watch(FILE_B, IN_ALL_EVENTS);
+	CHECK_EQ(sendfile(to, from, &start, 3), 3);
+	COMES(wd_to, IN_MODIFY, NULL);
+	COMES(wd_from, IN_ACCESS, NULL);
+	COMES(wd_to, IN_MODIFY, NULL);
+	CHECK_EQ(lseek(from, 0, SEEK_SET), 0);
+	CHECK_EQ(syscall(SYS_copy_file_range, from, NULL, to, NULL, 3, 0), 3);
+	COMES(wd_to, IN_MODIFY, NULL);
+	COMES(wd_from, IN_ACCESS, NULL);
+	COMES(wd_to, IN_MODIFY, NULL);
+	NO_MORE();
+	CHECK_EQ(write(ends[1], "xyz", 3), 3);
+	CHECK_EQ(splice(ends[0], NULL, to, NULL, 3, 0), 3);
+	COMES(wd_to, IN_MODIFY, NULL);
+	NO_MORE();
+	CHECK_EQ(fallocate(from, 0, 0, 100), 0);
+	COMES(wd_from, IN_MODIFY, NULL);
+	CHECK_ERR(fallocate(from, 0, 0, 0), EINVAL);
+	NO_MORE();
+	close(ends[0]);
+	close(ends[1]);
+	close(from);
+	close(to);
 	tidy();
 }
 
@@ -411,6 +450,7 @@ TEST(errors, 5, "the calls check their arguments")
 	CHECK_EQ(fcntl(in, F_GETFD), FD_CLOEXEC);
 	CHECK_ERR(inotify_init1(1), EINVAL);
 	CHECK_ERR(inotify_add_watch(in, DIR, 0), EINVAL);
+	CHECK_ERR(inotify_add_watch(in, DIR, IN_OPEN | 0x20000), EINVAL);
 	CHECK_ERR(inotify_add_watch(-1, DIR, IN_OPEN), EBADF);
 	CHECK_ERR(inotify_add_watch(other, DIR, IN_OPEN), EINVAL);
 	CHECK_ERR(inotify_add_watch(in, DIR, IN_OPEN | IN_MASK_ADD | IN_MASK_CREATE), EINVAL);

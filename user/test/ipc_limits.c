@@ -1,7 +1,8 @@
 /*
- * The limits of System V IPC and POSIX message queues that root can set in /proc/sys, and the ids of the next objects.
+ * The limits of System V IPC and POSIX message queues that root can set in /proc/sys, and the ids
+ * of the next objects.
  */
-#include "test.h"
+#include "text_files.h"
 
 #include <mqueue.h>
 #include <sys/msg.h>
@@ -11,26 +12,20 @@
 /* The library refuses large sets itself. */
 enum { DIRECT_SEMGET = 393 };
 
-/* Read a file of /proc/sys into `text`, without the newline. */
-static void get(const char *path, char text[64])
+/* Read a file of /proc/sys into `value`, without the newline. */
+static void get(const char *path, char value[64])
 {
-	int fd = open(path, O_RDONLY);
-	ssize_t n = read(fd, text, 63);
+	const char *line = contents("%s", path);
+	size_t len = strcspn(line, "\n");
 
-	CHECK(n > 0 && text[n - 1] == '\n');
-	text[n - 1] = '\0';
-	close(fd);
+	CHECK(len > 0 && len < 64 && line[len] == '\n');
+	memcpy(value, line, len);
+	value[len] = '\0';
 }
 
-static int put(const char *path, const char *text)
+static int put(const char *path, const char *value)
 {
-	int fd = open(path, O_WRONLY), error;
-	ssize_t n = write(fd, text, strlen(text));
-
-	error = errno;
-	close(fd);
-	errno = error;
-	return n == (ssize_t)strlen(text) ? 0 : -1;
+	return put_text(path, value) == (int)strlen(value) ? 0 : -1;
 }
 
 TEST(limits, 10, "a lower limit holds for the calls, and is told by IPC_INFO")

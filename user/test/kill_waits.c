@@ -16,9 +16,7 @@ static volatile char *cold_memory(void)
 	volatile char *at;
 
 	gate_mount();
-	file = open("/mnt/direct", O_RDONLY);
-	CHECK(file >= 0);
-	CHECK_EQ(posix_fadvise(file, 0, 0, POSIX_FADV_DONTNEED), 0);
+	file = gate_open_cold();
 	at = mmap(NULL, 4096, PROT_READ, MAP_PRIVATE, file, 0);
 	CHECK(at != MAP_FAILED);
 	gate_control("close");

@@ -83,7 +83,9 @@ TEST(types, 5, "which leases a file can have depends on how it is open")
 	leave();
 }
 
-/* In a child, which does not share the holder's file: open the file, and exit with what came of it. */
+/*
+ * In a child, which does not share the holder's file: open the file, and exit with what came of it.
+ */
 static pid_t open_in_child(int holder, int flags)
 {
 	pid_t pid = fork();

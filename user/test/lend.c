@@ -139,8 +139,8 @@ static void store_when_told(int fd, int go, int done)
 }
 
 /*
- * The page is lent, so the store replaces it by a copy. If truncate waits for the page meanwhile, it must
- * remove the copy. Otherwise the old bytes are there again when the file grows.
+ * The page is lent, so the store replaces it by a copy. If truncate waits for the page meanwhile,
+ * it must remove the copy. Otherwise the old bytes are there again when the file grows.
  */
 TEST(truncate_and_store, 60, "truncate removes a lent page, though a store replaces it meanwhile")
 {

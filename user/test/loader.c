@@ -1,6 +1,6 @@
 /*
- * Dynamic programs: the kernel maps a program and the loader that it names, and starts the loader. Both
- * are written here, byte by byte, so that no library is needed.
+ * Dynamic programs: the kernel maps a program and the loader that it names, and starts the loader.
+ * Both are written here, byte by byte, so that no library is needed.
  */
 #include "test.h"
 #include <elf.h>

@@ -246,6 +246,8 @@ TEST(arguments, 5, "what the calls refuse: EBADF, EINVAL, EFAULT, EOVERFLOW")
 	CHECK_ERR(flock(fd, 0), EINVAL);
 	CHECK_ERR(flock(fd, LOCK_SH | LOCK_EX), EINVAL);
 	CHECK_ERR(flock(999, LOCK_SH), EBADF);
+	CHECK_EQ(flock(fd, 32 | LOCK_SH), 0); /* LOCK_MAND, which Linux takes for done */
+	CHECK_EQ(flock(reader, 32), 0);
 }
 
 TEST(open_file_locks, 10,

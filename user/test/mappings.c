@@ -142,3 +142,18 @@ TEST(futex_place, 5,
 	CHECK_EQ(wake(readable, FUTEX_WAKE), 0);
 	CHECK_ERR(wake((void *)0xffffe000, FUTEX_WAKE | FUTEX_PRIVATE_FLAG), EFAULT);
 }
+
+TEST(odd_requests, 5, "mmap ignores protection bits that it does not know; a low hint is raised")
+{
+	const int private = MAP_PRIVATE | MAP_ANONYMOUS;
+	char *at = map(0, 4096, 0x7000ff00 | PROT_READ | PROT_WRITE, private, -1);
+
+	CHECK(at != MAP_FAILED);
+	at[0] = 1;
+	CHECK_EQ(munmap(at, 4096), 0);
+	CHECK(map((void *)4096, 4096, PROT_READ, private, -1) == (void *)0x10000);
+	CHECK_EQ(munmap((void *)0x10000, 4096), 0);
+	at = map((void *)100, 4096, PROT_READ, private, -1);
+	CHECK(at != MAP_FAILED && at > (char *)0x10000);
+	CHECK_EQ(munmap(at, 4096), 0);
+}

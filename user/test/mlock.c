@@ -74,6 +74,23 @@ TEST(holes, 5, "memory that is not mapped, or that nobody may read, cannot be lo
 	CHECK_ERR(mlock((void *)0xc0000000u, PAGE), ENOMEM);
 }
 
+TEST(wraps, 5, "a range that wraps around is EINVAL, and a length that does is none at all")
+{
+	CHECK_ERR(syscall(SYS_mlock, -1, 1), EINVAL);
+	CHECK_ERR(syscall(SYS_munlock, -1, 1), EINVAL);
+	CHECK_ERR(syscall(SYS_mlock2, -1, PAGE, 2), EINVAL);
+	CHECK_EQ(syscall(SYS_mlock, PAGE, -1), 0);
+	CHECK_EQ(syscall(SYS_mlock, -PAGE, 0), 0);
+	CHECK_ERR(syscall(SYS_mlock, 0xc0000000, PAGE), ENOMEM);
+	CHECK_ERR(syscall(SYS_mlock, 0xbffff000, 2 * PAGE), ENOMEM);
+	limit_to(0);
+	become_user();
+	/* Without an address in it, this would be ENOMEM in the library. */
+	CHECK_ERR(
+		syscall(SYS_mmap2, NULL, PAGE, RW, MAP_PRIVATE | MAP_ANONYMOUS | MAP_LOCKED, -1, 0),
+		EPERM);
+}
+
 TEST(limit, 5,
      "a user locks RLIMIT_MEMLOCK at most, and what is locked already does not count twice")
 {

@@ -3,14 +3,15 @@
  * beside a model that remembers the bytes of each slot as they were when it was published.
  *
  * 1. A seed makes a program. Its operations are made one after the other, so the model always knows
- *    what every file, every piece of memory and every pipe must hold. At the end of each seed all is
- *    read and compared; the pipes, files and memory go on into the next seed.
- * 2. A failure names the seed, the step and the operation. `MODEL_SEED=n /test/model CASE` runs just
- *    that seed, and says what it does; seeds are independent of each other but for the pages that
- *    the kernel happens to use.
+ *    what every file, every piece of memory and every pipe must hold. At the end of each seed all
+ *    is read and compared; the pipes, files and memory go on into the next seed.
+ * 2. A failure names the seed, the step and the operation. `MODEL_SEED=n /test/model CASE` runs
+ *    just that seed, and says what it does; seeds are independent of each other but for the pages
+ *    that the kernel happens to use.
  * 3. Descriptors of pipes do not block, so that a full or empty pipe ends no test. How much an
  *    operation moves is the kernel's choice; which bytes is not.
  */
+#include "random.h"
 #include "test.h"
 #include <pthread.h>
 #include <sys/sendfile.h>
@@ -83,16 +84,6 @@ static void hanging(int sig)
 	(void)sig;
 	errno = 0;
 	broken(__LINE__, "hangs");
-}
-
-static uint32_t random_state;
-
-static unsigned int random_below(unsigned int n)
-{
-	random_state ^= random_state << 13;
-	random_state ^= random_state >> 17;
-	random_state ^= random_state << 5;
-	return random_state % n;
 }
 
 /* Lengths are short, or of whole pages, or in between. */
@@ -184,8 +175,9 @@ static void expect_bytes(const unsigned char *got, const unsigned char *want, si
 }
 
 /*
- * What a call that takes from a pipe has returned, if that is not a number of bytes. A slot whose page
- * left its file before it was read is gone; one whose read failed, or that is on its way, stays.
+ * What a call that takes from a pipe has returned, if that is not a number of bytes. A slot whose
+ * page left its file before it was read is gone; one whose read failed, or that is on its way,
+ * stays.
  */
 static void pipe_refused(struct pipe_model *pipe, int error)
 {

@@ -46,6 +46,12 @@ TEST(mounts, 5, "busy mounts stay; what is mounted on cannot be removed or renam
 	CHECK_ERR(umount("no"), ENOENT);
 	CHECK_ERR(mount("none", "m/below", "tmpfs", 0, NULL), ENOTDIR);
 	CHECK_ERR(mount("none", "m", "nofs", 0, NULL), ENODEV);
+	CHECK_ERR(mount("none", "m", "", 0, NULL), ENODEV);
+	CHECK_ERR(mount("none", "m", NULL, 0, NULL), EINVAL);
+	CHECK_ERR(mount("", "m", "ext2", 0, NULL), EINVAL);
+	CHECK_ERR(mount(NULL, "m", "ext2", 0, NULL), EINVAL);
+	CHECK_EQ(mount("none", "m", "tmpfs", MS_MANDLOCK | MS_LAZYTIME, NULL), 0);
+	CHECK_EQ(umount("m"), 0);
 	CHECK_ERR(mount("/dev/null", "m", "ext2", 0, NULL), ENOTBLK);
 	/* One on top of the other. */
 	CHECK_EQ(mount("none", "m", "tmpfs", 0, NULL), 0);
@@ -107,5 +113,56 @@ TEST(mountinfo, 5, "/proc/self/mountinfo tells each mount's number, parent, devi
 	CHECK_EQ(umount("a b/in"), 0);
 	CHECK(!find_mount(DIR_NAME "/a\\040b/in", 0, &inner));
 	CHECK_EQ(umount("a b"), 0);
+	leave();
+}
+
+TEST(root, 5, "unmounting the root of a process makes its file system read-only")
+{
+	pid_t child;
+	int fd;
+
+	enter();
+	CHECK_EQ(mkdir("m", 0755), 0);
+	CHECK_EQ(mount("none", "m", "tmpfs", 0, NULL), 0);
+	child = fork();
+	if (child == 0) {
+		CHECK_EQ(chroot("m"), 0);
+		CHECK_EQ(chdir("/"), 0);
+		fd = open("f", O_CREAT | O_RDWR, 0644);
+		CHECK(fd >= 0);
+		CHECK_ERR(umount2("/", MNT_EXPIRE), EINVAL);
+		CHECK_ERR(umount2("/", 0), EBUSY);
+		close(fd);
+		CHECK_EQ(umount2("/", 0), 0);
+		CHECK_ERR(open("g", O_CREAT | O_RDWR, 0644), EROFS);
+		CHECK_EQ(umount2("/", MNT_FORCE), 0);
+		_exit(0);
+	}
+	CHECK_EQ(test_wait(child), 0);
+	CHECK_EQ(umount("m"), 0);
+	leave();
+}
+
+TEST(devices_of_users, 5, "mknod of a device by a user looks at the path first")
+{
+	pid_t child;
+
+	enter();
+	CHECK_EQ(mkdir("d", 0777), 0);
+	CHECK_EQ(chmod("d", 0777), 0);
+	CHECK_EQ(mkdir("closed", 0755), 0);
+	child = fork();
+	if (child == 0) {
+		CHECK_EQ(setuid(1000), 0);
+		CHECK_ERR(mknod("none/x", S_IFBLK | 0600, makedev(8, 1)), ENOENT);
+		CHECK_ERR(mknod("d", S_IFCHR | 0600, makedev(1, 3)), EEXIST);
+		CHECK_ERR(mknod("closed/x", S_IFCHR | 0600, makedev(1, 3)), EACCES);
+		CHECK_ERR(mknod("d/x", S_IFCHR | 0600, makedev(1, 3)), EPERM);
+		CHECK_ERR(mknod("d/x", S_IFBLK | 0600, 0), EPERM);
+		CHECK_EQ(mknod("d/x", S_IFCHR | 0600, 0), 0);
+		CHECK_ERR(open("d/x", O_RDONLY), ENXIO);
+		_exit(0);
+	}
+	CHECK_EQ(test_wait(child), 0);
 	leave();
 }

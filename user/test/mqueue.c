@@ -191,14 +191,12 @@ TEST(waits, 10, "a receiver waits for a message, and a sender for room")
 	pid_t child;
 
 	set_up(1);
-	child = in_background(receives_hello);
-	await_sleep(child);
+	child = asleep_in_background(receives_hello);
 	put("hello", 3);
 	CHECK_EQ(test_wait(child), 0);
 	CHECK_EQ(nr_messages(), 0);
 	put("full", 7);
-	child = in_background(sends_hello);
-	await_sleep(child);
+	child = asleep_in_background(sends_hello);
 	CHECK_EQ(nr_messages(), 1);
 	get("full", 7);
 	CHECK_EQ(test_wait(child), 0);
@@ -220,8 +218,7 @@ TEST(in_order, 10, "waiting senders come in the order in which they arrived")
 	put("x", 0);
 	for (int i = 0; i < 3; i++) {
 		name_of_child = 'a' + i;
-		child[i] = in_background(sends_its_name);
-		await_sleep(child[i]);
+		child[i] = asleep_in_background(sends_its_name);
 	}
 	get("x", 0);
 	get("a", 0);
@@ -276,8 +273,7 @@ TEST(interrupted, 10,
 	pid_t child;
 
 	set_up(1);
-	child = in_background(is_interrupted);
-	await_sleep(child);
+	child = asleep_in_background(is_interrupted);
 	CHECK_EQ(kill(child, SIGUSR1), 0);
 	await_sleep(child);
 	CHECK_EQ(kill(child, SIGUSR1), 0);
@@ -285,8 +281,7 @@ TEST(interrupted, 10,
 	put("hello", 3);
 	CHECK_EQ(test_wait(child), 0);
 	put("full", 0);
-	child = in_background(sends_hello);
-	await_sleep(child);
+	child = asleep_in_background(sends_hello);
 	CHECK_EQ(kill(child, SIGKILL), 0);
 	CHECK_EQ(test_wait(child), 128 + SIGKILL);
 	get("full", 0);
@@ -390,8 +385,7 @@ TEST(notice, 10, "one process is told once of a message that comes to an empty q
 	get("empty", 0);
 	/* A receiver that waits gets the message, and nobody is told. */
 	ask(0);
-	child = in_background(receives_hello);
-	await_sleep(child);
+	child = asleep_in_background(receives_hello);
 	put("hello", 3);
 	CHECK_EQ(test_wait(child), 0);
 	CHECK_EQ(nr_told, 2);
@@ -408,8 +402,7 @@ TEST(notice_ends, 10, "a request ends with its process, and with any descriptor 
 	CHECK_EQ(test_wait(in_background(asks_and_ends)), 0);
 	ask(0);
 	CHECK_EQ(mq_notify(queue, NULL), 0);
-	child = in_background(asks_and_closes);
-	await_sleep(child);
+	child = asleep_in_background(asks_and_closes);
 	ask(EBUSY);
 	CHECK_EQ(kill(child, SIGKILL), 0);
 	CHECK_EQ(test_wait(child), 128 + SIGKILL);

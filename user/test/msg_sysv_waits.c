@@ -1,5 +1,6 @@
 /* System V message queues: senders and receivers that wait, and many messages. */
 #include "msg_sysv.h"
+#include "signals.h"
 
 static void receives_type_two(void)
 {
@@ -16,10 +17,8 @@ TEST(waits, 10, "a receiver waits for a message that it wants, and others pass i
 	pid_t two, low;
 
 	set_up();
-	two = in_background(receives_type_two);
-	low = in_background(receives_up_to_three);
-	await_sleep(two);
-	await_sleep(low);
+	two = asleep_in_background(receives_type_two);
+	low = asleep_in_background(receives_up_to_three);
 	put(4, "for nobody");
 	CHECK_EQ(stat_of().msg_qnum, 1);
 	put(3, "low");
@@ -48,10 +47,8 @@ TEST(waits_short, 10,
 	pid_t a, b;
 
 	set_up();
-	a = in_background(has_no_room);
-	await_sleep(a);
-	b = in_background(has_little_room);
-	await_sleep(b);
+	a = asleep_in_background(has_no_room);
+	b = asleep_in_background(has_little_room);
 	put(1, "long");
 	CHECK_EQ(test_wait(a), 0);
 	CHECK_EQ(test_wait(b), 0);
@@ -77,8 +74,7 @@ TEST(sender_waits, 10, "a sender waits for room")
 
 	set_up();
 	fill();
-	sender = in_background(sends_hello);
-	await_sleep(sender);
+	sender = asleep_in_background(sends_hello);
 	CHECK_EQ(stat_of().msg_qnum, 2);
 	CHECK_EQ(msgrcv(id, &m, MSG_MAX, 1, 0), MSG_MAX);
 	CHECK_EQ(test_wait(sender), 0);
@@ -94,8 +90,7 @@ TEST(room_is_set, 10, "a sender goes on when IPC_SET makes room")
 
 	set_up();
 	fill();
-	sender = in_background(sends_hello);
-	await_sleep(sender);
+	sender = asleep_in_background(sends_hello);
 	ds = stat_of();
 	ds.msg_qbytes += 5;
 	CHECK_EQ(msgctl(id, IPC_SET, &ds), 0);
@@ -120,10 +115,8 @@ TEST(removed, 10, "IPC_RMID ends the waits of both sides with EIDRM")
 
 	set_up();
 	fill();
-	receiver = in_background(receive_is_removed);
-	sender = in_background(send_is_removed);
-	await_sleep(receiver);
-	await_sleep(sender);
+	receiver = asleep_in_background(receive_is_removed);
+	sender = asleep_in_background(send_is_removed);
 	clean_up();
 	CHECK_EQ(test_wait(receiver), 0);
 	CHECK_EQ(test_wait(sender), 0);
@@ -145,24 +138,16 @@ TEST(right_is_lost, 10, "a waiting task that may not receive any more is told so
 	ds = stat_of();
 	ds.msg_perm.mode = 0606;
 	CHECK_EQ(msgctl(id, IPC_SET, &ds), 0);
-	child = in_background(loses_the_right);
-	await_sleep(child);
+	child = asleep_in_background(loses_the_right);
 	ds.msg_perm.mode = 0602;
 	CHECK_EQ(msgctl(id, IPC_SET, &ds), 0);
 	CHECK_EQ(test_wait(child), 0);
 	clean_up();
 }
 
-static void on_signal(int sig)
-{
-	(void)sig;
-}
-
 static void receive_is_interrupted(void)
 {
-	struct sigaction action = { .sa_handler = on_signal, .sa_flags = SA_RESTART };
-
-	sigaction(SIGUSR1, &action, NULL);
+	handle(SIGUSR1, on_signal, SA_RESTART);
 	CHECK_ERR(msgrcv(id, &m, MSG_MAX, 2, 0), EINTR);
 	CHECK_ERR(send_flags(3, "never sent", 0), EINTR);
 }
@@ -173,14 +158,12 @@ TEST(interrupted, 10, "a signal ends the wait with EINTR, and a kill leaves noth
 
 	set_up();
 	fill();
-	child = in_background(receive_is_interrupted);
-	await_sleep(child);
+	child = asleep_in_background(receive_is_interrupted);
 	CHECK_EQ(kill(child, SIGUSR1), 0);
 	await_sleep(child);
 	CHECK_EQ(kill(child, SIGUSR1), 0);
 	CHECK_EQ(test_wait(child), 0);
-	child = in_background(sends_hello);
-	await_sleep(child);
+	child = asleep_in_background(sends_hello);
 	CHECK_EQ(kill(child, SIGKILL), 0);
 	CHECK_EQ(test_wait(child), 128 + SIGKILL);
 	CHECK_EQ(msgrcv(id, &m, MSG_MAX, 0, 0), MSG_MAX);
@@ -194,8 +177,7 @@ TEST(stopped, 10, "a wait goes on after the process was stopped and continued")
 	int status;
 
 	set_up();
-	child = in_background(receives_type_two);
-	await_sleep(child);
+	child = asleep_in_background(receives_type_two);
 	CHECK_EQ(kill(child, SIGSTOP), 0);
 	CHECK_EQ(waitpid(child, &status, WUNTRACED), child);
 	CHECK_EQ(kill(child, SIGCONT), 0);

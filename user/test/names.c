@@ -372,3 +372,31 @@ TEST(exclusive_create, 20, "of many that create one name with O_EXCL exactly one
 	}
 	leave();
 }
+
+TEST(order_of_errors, 5,
+     "without permission, removing says so first; a slash at the end comes before")
+{
+	pid_t child;
+
+	enter();
+	put("file", "x");
+	CHECK_EQ(mkdir("sub", 0755), 0);
+	CHECK_ERR(rmdir("file"), ENOTDIR);
+	CHECK_ERR(unlink("sub"), EISDIR);
+	child = fork();
+	if (child == 0) {
+		CHECK_EQ(setuid(1000), 0);
+		CHECK_ERR(rmdir("file"), EACCES);
+		CHECK_ERR(rmdir("file/"), EACCES);
+		CHECK_ERR(unlink("sub"), EACCES);
+		CHECK_ERR(unlink("sub/"), EISDIR);
+		CHECK_ERR(unlink("file/"), ENOTDIR);
+		CHECK_ERR(rmdir("none"), ENOENT);
+		CHECK_ERR(unlink("none/"), ENOENT);
+		_exit(0);
+	}
+	CHECK_EQ(test_wait(child), 0);
+	CHECK_ERR(ftruncate(-1, -1), EINVAL);
+	CHECK_ERR(ftruncate(-1, 0), EBADF);
+	leave();
+}

@@ -1,16 +1,14 @@
 /*
- * Running out of memory: which process has to give way, and limits on what outlives a process.
+ * Running out of memory: which process has to give way.
  */
-#include "user/test/test.h"
+#include "text_files.h"
 
 #include <sys/mount.h>
 #include <sys/resource.h>
-#include <sys/statfs.h>
 
-#define PAGE	 4096
-#define DIR_NAME "/tmp/case"
-#define USER	 1000
-#define CHUNK	 (1u << 20)
+#define PAGE  4096
+#define USER  1000
+#define CHUNK (1u << 20)
 
 /* Touches memory until it is killed, or its address space is full. Never returns. */
 static void devour(void)
@@ -94,24 +92,6 @@ TEST(greedy_gives_way, 120, "the process that fills memory is killed, and not th
 	CHECK_EQ(test_wait(bystander), 7);
 }
 
-/* A line of /proc/meminfo, in KiB. */
-static long memory_kib(const char *name)
-{
-	char line[128], *end;
-	FILE *file = fopen("/proc/meminfo", "r");
-	long kib = -1;
-
-	CHECK(file != NULL);
-	while (kib < 0 && fgets(line, sizeof(line), file)) {
-		end = strchr(line, ':');
-		if (end && end - line == (long)strlen(name) && !strncmp(line, name, end - line))
-			kib = atol(end + 1);
-	}
-	fclose(file);
-	CHECK(kib >= 0);
-	return kib;
-}
-
 /* Takes memory until only `left` KiB are available or it has 2 GiB, says so, and holds it. */
 static pid_t fork_holder(int ready, long left)
 {
@@ -120,7 +100,7 @@ static pid_t fork_holder(int ready, long left)
 	CHECK(pid >= 0);
 	if (pid > 0)
 		return pid;
-	for (unsigned int taken = 0; taken < 2048 && memory_kib("MemAvailable") > left; taken++) {
+	for (unsigned int taken = 0; taken < 2048 && meminfo("MemAvailable") > left; taken++) {
 		char *chunk = mmap(NULL, CHUNK, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
 				   -1, 0);
 
@@ -135,7 +115,7 @@ static pid_t fork_holder(int ready, long left)
 TEST(holder_gives_way, 120,
      "a small process that needs memory gets it, and the one that holds most is killed")
 {
-	long left = memory_kib("MemTotal") / 6;
+	long left = meminfo("MemTotal") / 6;
 	pid_t holders[2], killed = 0;
 	int ready[2], status;
 	char byte;
@@ -173,7 +153,7 @@ static pid_t fork_pipe_filler(int ready, long left)
 	if (pid > 0)
 		return pid;
 	CHECK_EQ(setrlimit(RLIMIT_NOFILE, &files), 0);
-	while (memory_kib("MemAvailable") > left) {
+	while (meminfo("MemAvailable") > left) {
 		int fds[2];
 
 		CHECK_EQ(pipe(fds), 0);
@@ -189,7 +169,7 @@ static pid_t fork_pipe_filler(int ready, long left)
 BEYOND_TEST(pipes_count, 120, "what a process has put into pipes counts when memory runs out",
 	    "lacks /proc/leaks: Linux counts only what a process has mapped")
 {
-	long left = memory_kib("MemTotal") / 6;
+	long left = meminfo("MemTotal") / 6;
 	int ready[2], status;
 	pid_t filler;
 	char byte;
@@ -255,7 +235,9 @@ TEST(offered_gives_way, 120,
 	pid_t greedy[2] = { fork_greedy(0), fork_greedy(0) };
 	int status;
 
-	/* The first one that ends. Those who fill memory go on, and are too large a moment later. */
+	/*
+	 * The first one that ends. Those who fill memory go on, and are too large a moment later.
+	 */
 	CHECK_EQ(wait(&status), offered);
 	CHECK_EQ(status, SIGKILL);
 	kill(greedy[0], SIGKILL);
@@ -327,183 +309,4 @@ BEYOND_TEST(cold_pages, 60, "a page that finds no memory for its read is no erro
 		}
 		CHECK_EQ(test_wait(pid), 0);
 	}
-}
-
-/* Forks until it is told that there are enough, and tells how many children there are. */
-static int count_forks(int most)
-{
-	int children = 0;
-
-	while (children < most) {
-		pid_t pid = fork();
-
-		if (pid == 0) {
-			pause();
-			_exit(0);
-		}
-		if (pid < 0)
-			break;
-		children++;
-	}
-	return children;
-}
-
-TEST(task_limit, 30, "RLIMIT_NPROC limits the tasks of a user, and does not bind root")
-{
-	struct rlimit limit = { 10, 20 }, old;
-	pid_t pid = fork();
-
-	CHECK(pid >= 0);
-	if (pid > 0) {
-		CHECK_EQ(test_wait(pid), 0);
-		return;
-	}
-	CHECK_EQ(getrlimit(RLIMIT_NPROC, &old), 0);
-	CHECK(old.rlim_cur > 0 && old.rlim_cur != RLIM_INFINITY);
-	CHECK_EQ(setrlimit(RLIMIT_NPROC, &limit), 0);
-	CHECK_EQ(count_forks(15), 15);
-	CHECK(setgid(USER) == 0 && setuid(USER) == 0);
-	CHECK_EQ(count_forks(100), 9);
-	CHECK_ERR(fork(), EAGAIN);
-	limit.rlim_cur = 15;
-	CHECK_EQ(setrlimit(RLIMIT_NPROC, &limit), 0);
-	CHECK_EQ(count_forks(100), 5);
-	limit.rlim_cur = limit.rlim_max = 30;
-	CHECK_ERR(setrlimit(RLIMIT_NPROC, &limit), EPERM);
-	_exit(0);
-}
-
-TEST(zombies_count, 30, "a process that has ended counts until it has been waited for")
-{
-	struct rlimit limit = { 5, 5 };
-	pid_t pid = fork();
-
-	CHECK(pid >= 0);
-	if (pid > 0) {
-		CHECK_EQ(test_wait(pid), 0);
-		return;
-	}
-	CHECK_EQ(setrlimit(RLIMIT_NPROC, &limit), 0);
-	CHECK(setgid(USER) == 0 && setuid(USER) == 0);
-	for (int i = 0; i < 4; i++) {
-		pid = fork();
-		CHECK(pid >= 0);
-		if (pid == 0)
-			_exit(0);
-	}
-	CHECK_ERR(fork(), EAGAIN);
-	CHECK(wait(NULL) > 0);
-	pid = fork();
-	CHECK(pid >= 0);
-	_exit(0);
-}
-
-/* ---- tmpfs ---- */
-
-static void mount_here(const char *options)
-{
-	mkdir(DIR_NAME, 0755);
-	CHECK_EQ(mount("none", DIR_NAME, "tmpfs", 0, options), 0);
-}
-
-static void unmount_here(void)
-{
-	CHECK_EQ(umount(DIR_NAME), 0);
-	CHECK_EQ(rmdir(DIR_NAME), 0);
-}
-
-static const char *name_of(int i)
-{
-	static char name[64];
-
-	snprintf(name, sizeof(name), DIR_NAME "/%d", i);
-	return name;
-}
-
-/* Creates files until it fails; how many. */
-static int create_files(int most)
-{
-	int made;
-
-	for (made = 0; made < most; made++) {
-		int fd = open(name_of(made), O_RDWR | O_CREAT | O_EXCL, 0600);
-
-		if (fd < 0)
-			break;
-		close(fd);
-	}
-	return made;
-}
-
-TEST(inode_limit, 20, "nr_inodes= limits the inodes of a tmpfs, whatever their kind")
-{
-	struct statfs st;
-
-	mount_here("size=1M,nr_inodes=20");
-	CHECK_EQ(statfs(DIR_NAME, &st), 0);
-	CHECK_EQ(st.f_files, 20);
-	CHECK_EQ(st.f_ffree, 19);
-	CHECK_EQ(create_files(1000), 19);
-	CHECK_ERR(open(name_of(100), O_RDWR | O_CREAT, 0600), ENOSPC);
-	CHECK_ERR(mkdir(name_of(100), 0700), ENOSPC);
-	CHECK_ERR(symlink("x", name_of(100)), ENOSPC);
-	CHECK_ERR(mkfifo(name_of(100), 0600), ENOSPC);
-	CHECK_EQ(statfs(DIR_NAME, &st), 0);
-	CHECK_EQ(st.f_ffree, 0);
-	CHECK_EQ(unlink(name_of(3)), 0);
-	CHECK_EQ(symlink("x", name_of(100)), 0);
-	CHECK_EQ(unlink(name_of(100)), 0);
-	CHECK_EQ(mkdir(name_of(100), 0700), 0);
-	unmount_here();
-}
-
-TEST(name_limit, 20, "each further name of a file counts as an inode does")
-{
-	struct statfs st;
-
-	mount_here("nr_inodes=10");
-	CHECK_EQ(create_files(1), 1);
-	for (int i = 1; i < 9; i++)
-		CHECK_EQ(link(name_of(0), strdup(name_of(i))), 0);
-	CHECK_ERR(link(DIR_NAME "/0", name_of(9)), ENOSPC);
-	CHECK_EQ(rename(DIR_NAME "/1", name_of(2)), 0);
-	CHECK_EQ(statfs(DIR_NAME, &st), 0);
-	for (int i = 0; i < 9; i++)
-		unlink(name_of(i));
-	CHECK_EQ(statfs(DIR_NAME, &st), 0);
-	CHECK_EQ(st.f_ffree, 9);
-	unmount_here();
-}
-
-TEST(removed_and_open, 20, "a removed file counts until it is closed")
-{
-	int fd;
-
-	mount_here("nr_inodes=3");
-	CHECK_EQ(create_files(10), 2);
-	fd = open(name_of(0), O_RDWR);
-	CHECK(fd >= 0);
-	CHECK_EQ(unlink(name_of(0)), 0);
-	CHECK_ERR(mkdir(name_of(5), 0700), ENOSPC);
-	close(fd);
-	CHECK_EQ(mkdir(name_of(5), 0700), 0);
-	unmount_here();
-}
-
-TEST(default_inode_limit, 60, "a tmpfs has a limit on inodes if nr_inodes= is not given")
-{
-	struct statfs st;
-
-	mount_here("size=64k");
-	CHECK_EQ(statfs(DIR_NAME, &st), 0);
-	CHECK(st.f_files > 100 && st.f_files < 1000000);
-	unmount_here();
-}
-
-TEST(bad_options, 10, "options of tmpfs that make no sense are refused")
-{
-	mkdir(DIR_NAME, 0755);
-	CHECK_ERR(mount("none", DIR_NAME, "tmpfs", 0, "nr_inodes=x"), EINVAL);
-	CHECK_ERR(mount("none", DIR_NAME, "tmpfs", 0, "size=1M,colour=red"), EINVAL);
-	CHECK_EQ(rmdir(DIR_NAME), 0);
 }

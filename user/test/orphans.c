@@ -30,8 +30,9 @@ static void keep(int sig, siginfo_t *info, void *context)
 }
 
 /*
- * Make a child that makes a grandchild and ends when the grandchild is ready. The grandchild calls `before` and
- * waits for a signal of at most two seconds. Then it writes how many came, and its parent's pid.
+ * Make a child that makes a grandchild and ends when the grandchild is ready. The grandchild calls
+ * `before` and waits for a signal of at most two seconds. Then it writes how many came, and its
+ * parent's pid.
  */
 static void run(int fd, void (*before)(void))
 {

@@ -1,6 +1,6 @@
 /*
- * Path descriptors (O_PATH), which stand for a place in the tree, and AT_EMPTY_PATH, which lets a call
- * work on the file of a descriptor.
+ * Path descriptors (O_PATH), which stand for a place in the tree, and AT_EMPTY_PATH, which lets a
+ * call work on the file of a descriptor.
  */
 #include "names.h"
 #include <dirent.h>

@@ -1,7 +1,7 @@
 /*
  * Descriptors of processes.
  */
-#include "user/test/test.h"
+#include "text_files.h"
 
 #include <pthread.h>
 #include <sched.h>
@@ -60,18 +60,10 @@ static bool is_readable(int fd)
 /* The number after `Pid:` in the descriptor's fdinfo. */
 static int pid_told(int fd)
 {
-	char path[40], text[300], *at;
-	int info, pid = 0;
-	ssize_t len;
+	const char *at = strstr(contents("/proc/self/fdinfo/%d", fd), "\nPid:\t");
+	int pid = 0, same;
 
-	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", fd);
-	info = open(path, O_RDONLY);
-	len = read(info, text, sizeof(text) - 1);
-	CHECK(len > 0);
-	text[len] = 0;
-	close(info);
-	at = strstr(text, "\nPid:\t");
-	CHECK(at && sscanf(at, "\nPid:\t%d\nNSpid:\t%d", &pid, &info) == 2 && info == pid);
+	CHECK(at && sscanf(at, "\nPid:\t%d\nNSpid:\t%d", &pid, &same) == 2 && same == pid);
 	return pid;
 }
 

@@ -25,6 +25,7 @@ TEST(flags, 5, "pipe2 takes its three flags, refuses others, and leaves nothing 
 	CHECK_ERR(read(ends[0], back, 1), EAGAIN);
 	CHECK_ERR(pipe2(ends, O_APPEND), EINVAL);
 	CHECK_ERR(pipe2(ends, 0x40), EINVAL);
+	CHECK_ERR(pipe2(ends, 0x80), ENOPKG); /* for notifications */
 }
 
 TEST(bad_pointer, 5, "pipe with a bad pointer is EFAULT and leaves no descriptor open")

@@ -3,29 +3,11 @@
  */
 #include <sys/resource.h>
 
-#include "test.h"
+#include "text_files.h"
 
 #define MANY	  10000
 #define MANY_MEM  100000 /* kB of memory that so many are promised for */
 #define EACH_MOST 1024	 /* bytes: a pipe, its inode, its two files */
-
-/* A line of /proc/meminfo, in kB. */
-static long meminfo(const char *name)
-{
-	char line[128];
-	FILE *file = fopen("/proc/meminfo", "r");
-
-	CHECK(file);
-	while (fgets(line, sizeof(line), file)) {
-		size_t n = strlen(name);
-
-		if (!strncmp(line, name, n) && line[n] == ':') {
-			fclose(file);
-			return atol(line + n + 1);
-		}
-	}
-	test_fail(__FILE__, __LINE__, "no %s in /proc/meminfo", name);
-}
 
 static void allow_descriptors(unsigned int nr)
 {
@@ -34,7 +16,10 @@ static void allow_descriptors(unsigned int nr)
 	CHECK_EQ(setrlimit(RLIMIT_NOFILE, &limit), 0);
 }
 
-/* Bytes of kernel objects in use, in the kernel's own words: what each takes, with its share of its page. */
+/*
+ * Bytes of kernel objects in use, in the kernel's own words: what each takes, with its share of its
+ * page.
+ */
 static double object_bytes(void)
 {
 	unsigned int objects, size, pages;
@@ -62,8 +47,8 @@ BEYOND_TEST(an_empty_pipe_is_small, 20,
 	allow_descriptors(2 * NR + 16);
 	/* The descriptors' own table is grown before. */
 	CHECK_EQ(dup2(0, 2 * NR + 8), 2 * NR + 8);
+	free = meminfo("MemFree"); /* first: the inode of that file stays */
 	objects = object_bytes();
-	free = meminfo("MemFree");
 	for (int i = 0; i < NR; i++)
 		CHECK_EQ(pipe(fd), 0);
 	objects = object_bytes() - objects;

@@ -1,8 +1,10 @@
 /*
- * Waiting for a pipe: readers, writers and pollers sleep, and wake for bytes, room, ends and signals.
+ * Waiting for a pipe: readers, writers and pollers sleep, and wake for bytes, room, ends and
+ * signals.
  */
 #include "pipe.h"
 #include "signals.h"
+#include <sys/resource.h>
 #include <sys/select.h>
 
 TEST(broken_pipe, 5, "no reader: SIGPIPE and EPIPE at once, whatever is in the pipe")
@@ -106,7 +108,9 @@ TEST(close_wakes_writers, 10, "closing the last reader wakes every writer with E
 		CHECK_EQ(test_wait(children[i]), 0);
 }
 
-/* Start a process that sends SIGUSR1 to this one, and then writes a byte to the pipe if `writes`. */
+/*
+ * Start a process that sends SIGUSR1 to this one, and then writes a byte to the pipe if `writes`.
+ */
 static pid_t interrupt_soon(bool writes)
 {
 	pid_t parent = getpid(), child = fork();
@@ -239,6 +243,31 @@ TEST(select_and_ppoll, 10, "select, pselect and ppoll see the same as poll")
 	CHECK_EQ(p.revents, POLLNVAL);
 	p.fd = -1;
 	CHECK_EQ(poll(&p, 1, 0), 0);
+}
+
+#define MANY 40000
+
+TEST(many_descriptors, 10, "poll and select take tens of thousands of descriptors")
+{
+	static struct pollfd fds[MANY];
+	static unsigned char set[MANY / 8 + 1];
+	struct rlimit limit;
+
+	make_pipe(0);
+	CHECK_EQ(getrlimit(RLIMIT_NOFILE, &limit), 0);
+	limit.rlim_cur = MANY + 1;
+	if (limit.rlim_max < limit.rlim_cur)
+		limit.rlim_max = limit.rlim_cur;
+	CHECK_EQ(setrlimit(RLIMIT_NOFILE, &limit), 0);
+	for (int i = 0; i < MANY; i++)
+		fds[i] = (struct pollfd){ ends[i % 2], POLLIN | POLLOUT, 0 };
+	CHECK_EQ(poll(fds, MANY, -1), MANY / 2);
+	CHECK_EQ(fds[MANY - 2].revents, 0);
+	CHECK_EQ(fds[MANY - 1].revents, POLLOUT);
+	CHECK_EQ(dup2(ends[1], MANY), MANY);
+	set[MANY / 8] = 1 << MANY % 8;
+	CHECK_EQ(select(MANY + 1, NULL, (fd_set *)set, NULL, NULL), 1);
+	CHECK_EQ(set[MANY / 8], 1 << MANY % 8);
 }
 
 TEST(nonblock_while_in_use, 5, "O_NONBLOCK set later concerns the next call")

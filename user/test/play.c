@@ -1,11 +1,11 @@
 /*
- * play: carries out operations on pipes and says what came of each. It does not know what should come
- * of them. A model on the host knows it and compares (tests/play/pipe.py).
+ * play: carries out operations on pipes and says what came of each. It does not know what should
+ * come of them. A model on the host knows it and compares (tests/play/pipe.py).
  *
  *	play FILE
  *
- * Each line of FILE is an operation. K, L are numbers of pipes, N a number of bytes, and SEED a place in
- * the endless row of bytes that both sides know.
+ * Each line of FILE is an operation. K, L are numbers of pipes, N a number of bytes, and SEED a
+ * place in the endless row of bytes that both sides know.
  *
  *	pipe K stream|packets	pipe2 with O_NONBLOCK, and for packets with O_DIRECT
  *	write K N SEED		writes these bytes
@@ -24,35 +24,40 @@
  *	size K			F_GETPIPE_SZ
  *	resize K N		F_SETPIPE_SZ
  *	close K r|w		closes an end
- *	pump K N SEED		writes these bytes in pieces, while another process reads them in other pieces,
- *				and both wait for each other
+ *	pump K N SEED		writes these bytes in pieces, while another process reads them in
+ *				other pieces, and both wait for each other
  *	null K N		splices up to N bytes from K to /dev/null
  *	cold K AT N		splices N bytes from the gate device to K, from byte AT on
- *	disk 0 BLOCK SEED	writes these bytes to a block of 64 KiB of the gate device, and forgets its cache
+ *	disk 0 BLOCK SEED	writes these bytes to a block of 64 KiB of the gate device, and
+ *				forgets its cache
  *	file F			makes the empty file F, in memory, instead of the one it was
  *	put F AT N SEED		writes these bytes to the file, from byte AT on
  *	get F AT N		reads up to N bytes of the file
  *	cut F N			ftruncate
  *	out F K AT N		splices up to N bytes from file F, from byte AT on, to pipe K
  *	in K F AT N		splices up to N bytes from pipe K to file F, from byte AT on
- *	send F L AT N		sendfile of up to N bytes from file F, from byte AT on, to the end of file L
+ *	send F L AT N		sendfile of up to N bytes from file F, from byte AT on, to the end
+ *				of file L
  *	pair K F N IN OUT IN-OFFSET OUT-OFFSET
- *				splices up to N bytes from IN to OUT, without SPLICE_F_NONBLOCK. Each is an
- *				end of pipe K (pipe, wrong-end), file F opened anew (file, append, read-only,
- *				write-only), a folder, or closed. The offsets are none, nowhere, or @NUMBER.
+ *				splices up to N bytes from IN to OUT, without SPLICE_F_NONBLOCK.
+ *				Each is an end of pipe K (pipe, wrong-end), file F opened anew
+ *				(file, append, read-only, write-only), a folder, or closed. The
+ *				offsets are none, nowhere, or @NUMBER.
  *	gate COMMAND...		writes a command to /proc/gate
  *	mark			what is lost is counted from here on
- *	start OPERATION		begins a read, write, splice or poll in another process, where it may wait
- *	join N			waits until the N oldest such operations have ended, and prints their results
- *				in the order of their letters: which of two readers is first is chance
+ *	start OPERATION		begins a read, write, splice or poll in another process, where it
+ *				may wait
+ *	join N			waits until the N oldest such operations have ended, and prints
+ *				their results in the order of their letters: which of two readers is
+ *				first is chance
  *
- * 1. There is one line of output for each line of FILE, and a last one for what was lost since the start
- *    (/proc/leaks, where the kernel has it). Each line is written at once, so that the last line shows
- *    how far a guest came that died.
- * 2. An operation that returns bytes prints their number and their CRC-32. An error is printed by its
- *    name, followed by SIGPIPE if that signal came.
- * 3. The next operation begins when every process that one of the last operations has woken sleeps again
- *    or has ended.
+ * 1. There is one line of output for each line of FILE, and a last one for what was lost since the
+ *    start (/proc/leaks, where the kernel has it). Each line is written at once, so that the last
+ *    line shows how far a guest came that died.
+ * 2. An operation that returns bytes prints their number and their CRC-32. An error is printed by
+ *    its name, followed by SIGPIPE if that signal came.
+ * 3. The next operation begins when every process that one of the last operations has woken sleeps
+ *    again or has ended.
  * 4. Nothing here needs a pipe, except the operations.
  */
 #define _GNU_SOURCE
@@ -171,8 +176,9 @@ static void *memory(size_t size, int kind)
 }
 
 /*
- * Uses what this program and its kernel would allocate for the first time later. Then pages are counted.
- * That includes what count_lost() uses while it waits, or else its wait would make the loss that it sees.
+ * Uses what this program and its kernel would allocate for the first time later. Then pages are
+ * counted. That includes what count_lost() uses while it waits, or else its wait would make the
+ * loss that it sees.
  */
 static void first_touch(void)
 {

@@ -1,6 +1,6 @@
 /*
- * What play does with files and with the gate device (user/test/play.c). Each function returns what its
- * system call returned, with errno.
+ * What play does with files and with the gate device (user/test/play.c). Each function returns what
+ * its system call returned, with errno.
  */
 #ifndef USER_TEST_PLAY_FILES_H
 #define USER_TEST_PLAY_FILES_H

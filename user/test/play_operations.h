@@ -266,7 +266,10 @@ static void let_wait(int fd, bool wait)
 		fcntl(fd, F_SETFL, (fcntl(fd, F_GETFL) & ~O_NONBLOCK) | (wait ? 0 : O_NONBLOCK));
 }
 
-/* Both processes go through the lengths of the pieces in a way of their own, so that they meet at all places. */
+/*
+ * Both processes go through the lengths of the pieces in a way of their own, so that they meet at
+ * all places.
+ */
 static unsigned int piece_length(uint32_t *state, unsigned int left)
 {
 	unsigned int n;

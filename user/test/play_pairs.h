@@ -1,6 +1,7 @@
 /*
- * What play does for an operation `pair` (user/test/play.c): a splice between any two descriptors, most of
- * which do not go together. The words say how each one is opened, and what offsets the call gets.
+ * What play does for an operation `pair` (user/test/play.c): a splice between any two descriptors,
+ * most of which do not go together. The words say how each one is opened, and what offsets the call
+ * gets.
  */
 #ifndef USER_TEST_PLAY_PAIRS_H
 #define USER_TEST_PLAY_PAIRS_H
@@ -65,8 +66,8 @@ static inline void open_side(struct side *side, const int ends[2], bool out, int
 }
 
 /*
- * Returns where a file is after the call. With an offset its own position must still be 0, so the sum
- * is the offset.
+ * Returns where a file is after the call. With an offset its own position must still be 0, so the
+ * sum is the offset.
  */
 static inline off_t end_side(struct side *side)
 {
@@ -79,7 +80,10 @@ static inline off_t end_side(struct side *side)
 	return at;
 }
 
-/* words: how the two are opened, and their offsets. Sets *moved_to to the place in the file afterwards. */
+/*
+ * words: how the two are opened, and their offsets. Sets *moved_to to the place in the file
+ * afterwards.
+ */
 static inline long splice_pair(const int ends[2], int file, const char *const words[4], size_t n,
 			       off_t *moved_to)
 {

@@ -12,7 +12,10 @@
 #define ASLEEP_MS 5000
 #define LINE	  128
 
-/* An operation in another process, in memory that is shared with it. The process sets words and result. */
+/*
+ * An operation in another process, in memory that is shared with it. The process sets words and
+ * result.
+ */
 struct started {
 	pid_t pid;
 	char words[LINE], result[LINE];
@@ -34,7 +37,10 @@ static void ends_let_wait(const struct words *words, bool wait)
 		let_wait(pipes[words->n].fds[1], wait);
 }
 
-/* Closes every end that the operation does not use, so that its process keeps no pipe open for others. */
+/*
+ * Closes every end that the operation does not use, so that its process keeps no pipe open for
+ * others.
+ */
 static void keep_only_ends_of(const struct words *words)
 {
 	long (*call)(const struct words *) = words->operation->call;
@@ -76,7 +82,10 @@ static void pause_ms(int ms)
 	nanosleep(&time, NULL);
 }
 
-/* Waits until a process sleeps or has ended. Sleeping twice in a row is taken for the sleep that is meant. */
+/*
+ * Waits until a process sleeps or has ended. Sleeping twice in a row is taken for the sleep that is
+ * meant.
+ */
 static const char *wait_until_asleep(const struct started *one)
 {
 	int asleep = 0;

@@ -2,8 +2,10 @@
  * prctl: options that concern neither credentials nor the end of a parent.
  */
 #include "signals.h"
+#include "text_files.h"
 
 #include <setjmp.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 
 static sigjmp_buf back;
@@ -81,5 +83,35 @@ TEST(others, 5, "the address of a thread's number, how CPU time is counted, and 
 	CHECK_EQ(prctl(PR_SET_THP_DISABLE, 0, 0, 0, 0), 0);
 	CHECK_ERR(prctl(PR_SET_THP_DISABLE, 0, 1, 0, 0), EINVAL);
 	CHECK_ERR(prctl(PR_GET_THP_DISABLE, 1, 0, 0, 0), EINVAL);
+	CHECK_EQ(prctl(PR_GET_SECCOMP), 0);
+	CHECK_EQ(prctl(PR_TASK_PERF_EVENTS_DISABLE), 0);
+	CHECK_EQ(prctl(PR_TASK_PERF_EVENTS_ENABLE), 0);
 	CHECK_ERR(prctl(999), EINVAL);
+}
+
+TEST(command_line, 5, "root sets where its command line and its environment lie")
+{
+	char *fresh = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	pid_t child;
+
+	CHECK(fresh != MAP_FAILED);
+	strcpy(fresh, "renamed");
+	CHECK_EQ(prctl(PR_SET_MM, PR_SET_MM_ARG_START, fresh, 0, 0), 0);
+	CHECK_EQ(prctl(PR_SET_MM, PR_SET_MM_ARG_END, fresh + 8, 0, 0), 0);
+	CHECK(memcmp(contents("/proc/self/cmdline"), "renamed\0", 9) == 0);
+	CHECK_EQ(prctl(PR_SET_MM, PR_SET_MM_ENV_START, fresh + 2, 0, 0), 0);
+	CHECK_EQ(prctl(PR_SET_MM, PR_SET_MM_ENV_END, fresh + 4, 0, 0), 0);
+	CHECK(strcmp(contents("/proc/self/environ"), "na") == 0);
+	CHECK_ERR(prctl(PR_SET_MM, PR_SET_MM_ARG_START, fresh + 9, 0, 0), EINVAL);
+	CHECK_ERR(prctl(PR_SET_MM, PR_SET_MM_ENV_END, fresh + 1, 0, 0), EINVAL);
+	CHECK_ERR(prctl(PR_SET_MM, PR_SET_MM_ARG_START, NULL, 0, 0), EINVAL);
+	CHECK_ERR(prctl(PR_SET_MM, PR_SET_MM_ARG_START, fresh, 1, 0), EINVAL);
+	CHECK_ERR(prctl(PR_SET_MM, 99, fresh, 0, 0), EINVAL);
+	child = fork();
+	if (child == 0) {
+		CHECK_EQ(setuid(65534), 0);
+		CHECK_ERR(prctl(PR_SET_MM, PR_SET_MM_ARG_START, fresh, 0, 0), EPERM);
+		_exit(0);
+	}
+	CHECK_EQ(wait_status(child), 0);
 }

@@ -1,7 +1,7 @@
 /*
  * /proc, and the calls that tell of the machine: uname, sysinfo, syslog, getrandom.
  */
-#include "user/test/test.h"
+#include "text_files.h"
 
 #include <sched.h>
 #include <sys/klog.h>
@@ -9,21 +9,6 @@
 #include <sys/random.h>
 #include <sys/sysinfo.h>
 #include <sys/utsname.h>
-
-static char text[65536];
-
-static const char *slurp(const char *path)
-{
-	int fd = open(path, O_RDONLY);
-	ssize_t n;
-
-	CHECK(fd >= 0);
-	n = read_full(fd, text, sizeof(text) - 1);
-	CHECK(n >= 0);
-	text[n] = 0;
-	close(fd);
-	return text;
-}
 
 static const char *of_pid(pid_t pid, const char *name)
 {
@@ -40,7 +25,7 @@ TEST(own_maps, 5, "maps names the program, the heap and the stack, and where the
 	bool program = false, stack = false;
 	char *line, *rest, access[8];
 
-	slurp("/proc/self/maps");
+	contents("/proc/self/maps");
 	for (line = strtok_r(text, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest)) {
 		CHECK_EQ(sscanf(line, "%lx-%lx %7s", &start, &end, access), 3);
 		CHECK(start < end && strlen(access) == 4);
@@ -51,7 +36,7 @@ TEST(own_maps, 5, "maps names the program, the heap and the stack, and where the
 	}
 	CHECK(program);
 	CHECK(stack);
-	CHECK(strstr(slurp("/proc/self/maps"), "/test/proc"));
+	CHECK(strstr(contents("/proc/self/maps"), "/test/proc"));
 }
 
 TEST(stat_fields, 5, "stat has 52 fields; they say who and how large")
@@ -61,7 +46,7 @@ TEST(stat_fields, 5, "stat has 52 fields; they say who and how large")
 	const char *p;
 	char state;
 
-	p = strrchr(slurp("/proc/self/stat"), ')');
+	p = strrchr(contents("/proc/self/stat"), ')');
 	CHECK(p && sscanf(text, "%d", &pid) == 1 && pid == getpid());
 	CHECK_EQ(sscanf(p, ") %c %d %d", &state, &ppid, &pgrp), 3);
 	CHECK(state == 'R' && ppid == getppid() && pgrp == getpgrp());
@@ -124,7 +109,10 @@ static pid_t parent_of_two(int tell)
 		return parent;
 	child = clone(sleeper, stacks[0] + sizeof(stacks[0]), CLONE_VM | SIGCHLD, NULL);
 	CHECK(child > 0);
-	/* From the next clone on, the parent must not fault, so it has all of its code mapped before. */
+	/*
+	 * From the next clone on, the parent must not fault, so it has all of its code mapped
+	 * before.
+	 */
 	test_sleep_ms(1);
 	CHECK_EQ(write(tell, &child, 0), 0);
 	CHECK_EQ(waitpid(child, NULL, WNOHANG), 0);
@@ -155,7 +143,7 @@ BEYOND_TEST(
 	reader = fork();
 	CHECK(reader >= 0);
 	if (!reader) {
-		slurp(of_pid(child, "status"));
+		contents("/proc/%d/status", child);
 		CHECK_EQ(write(answer[1], text, strlen(text)), strlen(text));
 		_exit(0);
 	}
@@ -205,13 +193,13 @@ TEST(other_process, 10, "another process: its command line, name, links and end"
 	}
 	close(ends[0]);
 	for (int i = 0; i < 500; i++) { /* until it has become cat */
-		if (strstr(slurp(of_pid(child, "stat")), "(busybox)"))
+		if (strstr(contents("/proc/%d/stat", child), "(busybox)"))
 			break;
 		test_sleep_ms(10);
 	}
 	CHECK(strstr(text, "(busybox)"));
 	/* It has its name before its arguments: until it reads. */
-	for (int i = 0; i < 500 && !strstr(slurp(of_pid(child, "status")), "State:\tS"); i++)
+	for (int i = 0; i < 500 && !strstr(contents("/proc/%d/status", child), "State:\tS"); i++)
 		test_sleep_ms(10);
 	CHECK(strstr(text, "State:\tS"));
 	n = open(of_pid(child, "cmdline"), O_RDONLY);
@@ -227,7 +215,7 @@ TEST(other_process, 10, "another process: its command line, name, links and end"
 	file = open(of_pid(child, "stat"), O_RDONLY);
 	CHECK(file >= 0);
 	CHECK_EQ(kill(child, SIGKILL), 0);
-	for (int i = 0; i < 500 && !strstr(slurp(of_pid(child, "stat")), ") Z"); i++)
+	for (int i = 0; i < 500 && !strstr(contents("/proc/%d/stat", child), ") Z"); i++)
 		test_sleep_ms(10);
 	CHECK(strstr(text, ") Z"));
 	CHECK(strstr(text, "(busybox)"));
@@ -331,16 +319,16 @@ TEST(machine_files, 5, "the machine's files have what programs look for")
 	long total, available;
 	double up, idle;
 
-	CHECK_EQ(sscanf(slurp("/proc/uptime"), "%lf %lf", &up, &idle), 2);
+	CHECK_EQ(sscanf(contents("/proc/uptime"), "%lf %lf", &up, &idle), 2);
 	CHECK(up > 0 && idle >= 0);
-	CHECK(sscanf(slurp("/proc/meminfo"), "MemTotal: %ld kB", &total) == 1);
+	CHECK(sscanf(contents("/proc/meminfo"), "MemTotal: %ld kB", &total) == 1);
 	CHECK(sscanf(strstr(text, "MemAvailable:"), "MemAvailable: %ld kB", &available) == 1);
 	CHECK(available > 0 && available <= total);
-	CHECK(strstr(slurp("/proc/cpuinfo"), "processor\t: 0\n"));
-	CHECK(!strncmp(slurp("/proc/stat"), "cpu  ", 5));
+	CHECK(strstr(contents("/proc/cpuinfo"), "processor\t: 0\n"));
+	CHECK(!strncmp(contents("/proc/stat"), "cpu  ", 5));
 	CHECK(strstr(text, "\nbtime "));
-	CHECK(strstr(slurp("/proc/filesystems"), "nodev\ttmpfs\n"));
-	CHECK(strstr(slurp("/proc/mounts"), " /proc proc "));
+	CHECK(strstr(contents("/proc/filesystems"), "nodev\ttmpfs\n"));
+	CHECK(strstr(contents("/proc/mounts"), " /proc proc "));
 }
 
 TEST(mounted_twice, 5, "/proc can be mounted elsewhere, and goes again")
@@ -350,7 +338,7 @@ TEST(mounted_twice, 5, "/proc can be mounted elsewhere, and goes again")
 	CHECK_EQ(mkdir("/tmp/proc", 0755), 0);
 	CHECK_EQ(mount("proc", "/tmp/proc", "proc", 0, NULL), 0);
 	snprintf(path, sizeof(path), "/tmp/proc/%d/status", getpid());
-	CHECK(!strncmp(slurp(path), "Name:\tproc\n", 11));
+	CHECK(!strncmp(contents("%s", path), "Name:\tproc\n", 11));
 	CHECK_EQ(umount("/tmp/proc"), 0);
 	CHECK_EQ(rmdir("/tmp/proc"), 0);
 }

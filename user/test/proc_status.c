@@ -1,7 +1,7 @@
 /*
  * /proc as ps, top and lsof read it: the state of processes and threads, and of the machine.
  */
-#include "user/test/test.h"
+#include "text_files.h"
 
 #include <pthread.h>
 #include <dirent.h>
@@ -9,24 +9,6 @@
 #include <sys/personality.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
-
-static char text[65536];
-
-static const char *slurp(const char *format, int number, int other)
-{
-	char path[64];
-	ssize_t n;
-	int fd;
-
-	snprintf(path, sizeof(path), format, number, other);
-	fd = open(path, O_RDONLY);
-	CHECK(fd >= 0);
-	n = read_full(fd, text, sizeof(text) - 1);
-	CHECK(n >= 0);
-	text[n] = 0;
-	close(fd);
-	return text;
-}
 
 /* Returns the numbered field of /proc/PID/stat, from 3 on. */
 static long long field(const char *line, int number)
@@ -44,16 +26,10 @@ static long long field(const char *line, int number)
 static const char *line_of(const char *name)
 {
 	static char line[256];
-	const char *at = text;
-	size_t len = strlen(name);
+	const char *at = named_line(text, name);
 
-	while (at && !(strncmp(at, name, len) == 0 && at[len] == ':')) {
-		at = strchr(at, '\n');
-		at = at ? at + 1 : NULL;
-	}
-	CHECK(at);
-	snprintf(line, sizeof(line), "%.*s", (int)strcspn(at + len + 1, "\n"), at + len + 1);
-	return line + strspn(line, "\t ");
+	snprintf(line, sizeof(line), "%.*s", (int)strcspn(at, "\n"), at);
+	return line;
 }
 
 static unsigned long long mask_of(const char *name)
@@ -73,7 +49,7 @@ TEST(priorities_in_stat, 10, "stat tells priority, nice value, policy and page f
 	char *memory;
 
 	CHECK_EQ(nice(3), 3);
-	slurp("/proc/self/stat", 0, 0);
+	contents("/proc/self/stat");
 	CHECK_EQ(field(text, 18), 23);
 	CHECK_EQ(field(text, 19), 3);
 	CHECK_EQ(field(text, 20), 1);
@@ -83,7 +59,7 @@ TEST(priorities_in_stat, 10, "stat tells priority, nice value, policy and page f
 	for (int i = 0; i < 200; i++)
 		memory[i * 4096] = 1;
 	CHECK_EQ(syscall(SYS_sched_setscheduler, 0, SCHED_RR, &param), 0);
-	slurp("/proc/self/stat", 0, 0);
+	contents("/proc/self/stat");
 	CHECK_EQ(field(text, 18), -8);
 	CHECK_EQ(field(text, 40), 7);
 	CHECK_EQ(field(text, 41), SCHED_RR);
@@ -111,7 +87,7 @@ TEST(status_lines, 10, "status tells ids, signals, capabilities, memory and swit
 	CHECK_EQ(prctl(PR_SET_NAME, "a name"), 0);
 	CHECK_EQ(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), 0);
 	CHECK_EQ(setresuid(5, 6, 0), 0);
-	slurp("/proc/self/status", 0, 0);
+	contents("/proc/self/status");
 	CHECK(strcmp(line_of("Name"), "a name") == 0);
 	CHECK_EQ(atoi(line_of("Tgid")), getpid());
 	CHECK_EQ(atoi(line_of("PPid")), getppid());
@@ -172,14 +148,14 @@ TEST(threads_in_proc, 20, "each thread has a directory in task, with its own sta
 	while (!tid)
 		sched_yield();
 	CHECK_EQ(entries("/proc/self/task"), 2);
-	slurp("/proc/%d/task/%d/comm", getpid(), tid);
+	contents("/proc/%d/task/%d/comm", getpid(), tid);
 	CHECK(strcmp(text, "second\n") == 0);
-	slurp("/proc/%d/task/%d/comm", getpid(), getpid());
+	contents("/proc/%d/task/%d/comm", getpid(), getpid());
 	CHECK(strcmp(text, "second\n") != 0);
-	slurp("/proc/%d/task/%d/status", getpid(), tid);
+	contents("/proc/%d/task/%d/status", getpid(), tid);
 	CHECK_EQ(atoi(line_of("Pid")), tid);
 	CHECK_EQ(atoi(line_of("Tgid")), getpid());
-	CHECK_EQ(atoi(slurp("/proc/%d/task/%d/stat", getpid(), tid)), tid);
+	CHECK_EQ(atoi(contents("/proc/%d/task/%d/stat", getpid(), tid)), tid);
 	CHECK_EQ(field(text, 20), 2);
 	snprintf(path, sizeof(path), "/proc/self/task/%d", getppid());
 	CHECK_ERR(access(path, F_OK), ENOENT);
@@ -207,7 +183,7 @@ TEST(links_and_descriptors, 10, "cwd, root and fdinfo are those of the process")
 	CHECK_EQ(readlink("/proc/self/root", target, sizeof(target)), 1);
 	fd = open("/tmp/proc_status", O_RDWR | O_CREAT | O_APPEND, 0600);
 	CHECK_EQ(write(fd, "12345", 5), 5);
-	slurp("/proc/self/fdinfo/%d", fd, 0);
+	contents("/proc/self/fdinfo/%d", fd);
 	CHECK_EQ(sscanf(text, "pos:\t%lld\nflags:\t%o", &pos, &flags), 2);
 	CHECK_EQ(pos, 5);
 	CHECK_EQ(flags & (O_ACCMODE | O_APPEND), O_RDWR | O_APPEND);
@@ -233,7 +209,7 @@ TEST(environment, 20, "environ has the strings with which the program started")
 		_exit(1);
 	}
 	CHECK_EQ(read(ends[0], &byte, 1), 1);
-	slurp("/proc/%d/environ", child, 0);
+	contents("/proc/%d/environ", child);
 	CHECK(memcmp(text, "FIRST=1\0SECOND=two\0", 19) == 0);
 	kill(child, SIGKILL);
 	test_wait(child);
@@ -244,7 +220,7 @@ TEST(limits_in_proc, 5, "limits lists the limits of the process")
 	struct rlimit limit = { 4711, 4712 };
 
 	CHECK_EQ(setrlimit(RLIMIT_NOFILE, &limit), 0);
-	slurp("/proc/self/limits", 0, 0);
+	contents("/proc/self/limits");
 	CHECK(strstr(text,
 		     "Max open files            4711                 4712                 files"));
 	CHECK(strstr(text, "Max core file size"));
@@ -255,17 +231,17 @@ TEST(statm_pages, 5, "statm counts pages as stat does")
 {
 	long size, resident, shared, code;
 
-	slurp("/proc/self/statm", 0, 0);
+	contents("/proc/self/statm");
 	CHECK_EQ(sscanf(text, "%ld %ld %ld %ld", &size, &resident, &shared, &code), 4);
 	CHECK(size > resident && resident > 0 && code > 0);
-	slurp("/proc/self/stat", 0, 0);
+	contents("/proc/self/stat");
 	CHECK_EQ(field(text, 23), size * 4096);
 }
 
 TEST(personality_in_proc, 5, "personality shows the flags")
 {
 	CHECK_EQ(personality(ADDR_NO_RANDOMIZE), 0);
-	CHECK(strcmp(slurp("/proc/self/personality", 0, 0), "00040000\n") == 0);
+	CHECK(strcmp(contents("/proc/self/personality"), "00040000\n") == 0);
 }
 
 /* ---- the machine ---- */
@@ -285,7 +261,7 @@ TEST(machine_state, 20, "stat and loadavg count: CPU time, switches, tasks that 
 	double loads[3];
 	int runnable, all, newest;
 
-	slurp("/proc/stat", 0, 0);
+	contents("/proc/stat");
 	CHECK_EQ(sscanf(text, "cpu %llu %llu %llu %llu", &user, &nice_time, &system, &idle), 4);
 	switches = number("\nctxt %llu", "\nctxt ");
 	processes = number("\nprocesses %llu", "\nprocesses ");
@@ -298,17 +274,50 @@ TEST(machine_state, 20, "stat and loadavg count: CPU time, switches, tasks that 
 	before = user + nice_time + system;
 	/* On a busy host this takes longer than 100 ms. */
 	do {
-		slurp("/proc/stat", 0, 0);
+		contents("/proc/stat");
 		CHECK_EQ(sscanf(text, "cpu %llu %llu %llu", &user, &nice_time, &system), 3);
 	} while (user + nice_time + system < before + 10);
 	CHECK(number("\nctxt %llu", "\nctxt ") >= switches + 2);
 	CHECK(number("\nprocesses %llu", "\nprocesses ") >= processes + 1);
 
-	slurp("/proc/loadavg", 0, 0);
+	contents("/proc/loadavg");
 	CHECK_EQ(sscanf(text, "%lf %lf %lf %d/%d %d", &loads[0], &loads[1], &loads[2], &runnable,
 			&all, &newest),
 		 6);
 	CHECK(runnable >= 1 && all >= runnable && newest >= 1);
+}
+
+static void read_uptime(double *up, double *idle)
+{
+	contents("/proc/uptime");
+	CHECK_EQ(sscanf(text, "%lf %lf", up, idle), 2);
+}
+
+/*
+ * With several CPUs, this program keeps one of them busy and looks every 100 ms. Now and then a
+ * host that is busy may let all of them wait.
+ */
+TEST(idle_time, 20, "the idle time of a CPU counts up to now, although it does not wake up")
+{
+	double up, idle, next_up, next_idle;
+	int still = 0;
+
+	read_uptime(&up, &idle);
+	if (sysconf(_SC_NPROCESSORS_ONLN) == 1) {
+		test_sleep_ms(300);
+		read_uptime(&next_up, &next_idle);
+		CHECK(next_idle - idle > 0.1);
+		return;
+	}
+	for (int i = 0; i < 15; i++) {
+		do
+			read_uptime(&next_up, &next_idle);
+		while (next_up < up + 0.1);
+		still += next_idle < idle + 0.02;
+		up = next_up;
+		idle = next_idle;
+	}
+	CHECK(still < 6);
 }
 
 /* The load that earlier cases have left behind falls, so there must be more processes than that. */
@@ -318,7 +327,7 @@ TEST(load_rises, 60, "processes that run for seconds raise the load average")
 	pid_t children[32];
 	unsigned int nr;
 
-	slurp("/proc/loadavg", 0, 0);
+	contents("/proc/loadavg");
 	before = atof(text);
 	nr = (unsigned int)before + 2;
 	CHECK(nr <= 32);
@@ -330,7 +339,7 @@ TEST(load_rises, 60, "processes that run for seconds raise the load average")
 	}
 	while (after <= before || after < 0.05) {
 		test_sleep_ms(500);
-		slurp("/proc/loadavg", 0, 0);
+		contents("/proc/loadavg");
 		after = atof(text);
 	}
 	for (unsigned int i = 0; i < nr; i++) {
@@ -341,14 +350,14 @@ TEST(load_rises, 60, "processes that run for seconds raise the load average")
 
 TEST(kernel_files, 5, "version, sys/kernel, swaps and partitions are there")
 {
-	CHECK(strncmp(slurp("/proc/version", 0, 0), "Linux version ", 14) == 0);
-	CHECK(strcmp(slurp("/proc/sys/kernel/ostype", 0, 0), "Linux\n") == 0);
-	CHECK(strlen(slurp("/proc/sys/kernel/osrelease", 0, 0)) > 3);
-	CHECK(strlen(slurp("/proc/sys/kernel/hostname", 0, 0)) > 1);
-	CHECK(atoi(slurp("/proc/sys/kernel/pid_max", 0, 0)) >= 32768);
-	CHECK(atoi(slurp("/proc/sys/kernel/ngroups_max", 0, 0)) >= 32);
-	CHECK_EQ(atoi(slurp("/proc/sys/kernel/cap_last_cap", 0, 0)), 40);
-	CHECK(strncmp(slurp("/proc/swaps", 0, 0), "Filename\t\t\t\tType\t\t", 18) == 0);
-	CHECK(strncmp(slurp("/proc/partitions", 0, 0), "major minor  #blocks  name\n\n", 28) == 0);
-	CHECK(strlen(slurp("/proc/cmdline", 0, 0)) > 3);
+	CHECK(strncmp(contents("/proc/version"), "Linux version ", 14) == 0);
+	CHECK(strcmp(contents("/proc/sys/kernel/ostype"), "Linux\n") == 0);
+	CHECK(strlen(contents("/proc/sys/kernel/osrelease")) > 3);
+	CHECK(strlen(contents("/proc/sys/kernel/hostname")) > 1);
+	CHECK(atoi(contents("/proc/sys/kernel/pid_max")) >= 32768);
+	CHECK(atoi(contents("/proc/sys/kernel/ngroups_max")) >= 32);
+	CHECK_EQ(atoi(contents("/proc/sys/kernel/cap_last_cap")), 40);
+	CHECK(strncmp(contents("/proc/swaps"), "Filename\t\t\t\tType\t\t", 18) == 0);
+	CHECK(strncmp(contents("/proc/partitions"), "major minor  #blocks  name\n\n", 28) == 0);
+	CHECK(strlen(contents("/proc/cmdline")) > 3);
 }

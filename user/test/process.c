@@ -135,7 +135,9 @@ TEST(vfork_waits, 5, "vfork's parent goes on after exec or exit of the child")
 	CHECK_EQ(test_wait(child), 3);
 }
 
-/* A group whose leader has been waited for: its number is still in use. Returns the other member. */
+/*
+ * A group whose leader has been waited for: its number is still in use. Returns the other member.
+ */
 static pid_t group_without_leader(pid_t *leader)
 {
 	int ends[2];
@@ -262,6 +264,30 @@ TEST(wait_kinds, 5, "__WALL waits for any child, __WCLONE for none that fork has
 	CHECK_EQ(status, 3 << 8);
 	CHECK_ERR(waitpid(-1, &status, __WALL), ECHILD);
 	CHECK_ERR(waitpid(-1, &status, 0x100), EINVAL);
+}
+
+TEST(everybody, 5, "kill(-1) overlooks processes that it may not signal; a group of them is EPERM")
+{
+	pid_t child, group = fork();
+
+	if (group == 0)
+		for (;;)
+			pause();
+	CHECK_EQ(setpgid(group, group), 0);
+	CHECK_EQ(kill(-1, 0), 0);
+	CHECK_ERR(kill(-1, 65), EINVAL);
+	child = fork();
+	if (child == 0) {
+		CHECK_EQ(setuid(1000), 0);
+		CHECK_EQ(kill(-1, 0), 0);
+		CHECK_EQ(kill(-1, SIGUSR1), 0);
+		CHECK_ERR(kill(-group, 0), EPERM);
+		CHECK_ERR(kill(group, 0), EPERM);
+		_exit(0);
+	}
+	CHECK_EQ(test_wait(child), 0);
+	kill(group, SIGKILL);
+	CHECK_EQ(test_wait(group), 128 + SIGKILL);
 }
 
 TEST(stop_and_continue, 10, "SIGSTOP, SIGCONT, WUNTRACED, WCONTINUED")

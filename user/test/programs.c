@@ -1,6 +1,7 @@
 /*
  * Program files: what exec makes of their segments, who may write to them while they run, and what
- * becomes of the bits that let them act for their owner. The programs are made here, of a few bytes.
+ * becomes of the bits that let them act for their owner. The programs are made here, of a few
+ * bytes.
  */
 #include "test.h"
 #include <elf.h>
@@ -347,6 +348,9 @@ TEST(bits_go_with_a_write, 20, "set-user-ID and set-group-ID bits go when a user
 		/* Root may, and does not mean them to go. */
 		CHECK_EQ(mode_after(ways[i], 06777, 0, true), 06777);
 		CHECK_EQ(mode_after(ways[i], 01777, 1000, false), 01777);
+		/* Without the group's right to execute, the group may keep its bit. */
+		CHECK_EQ(mode_after(ways[i], 06767, 1000, false), 0767);
+		CHECK_EQ(mode_after(ways[i], 06767, 1000, true), 02767);
 	}
 }
 
@@ -364,4 +368,5 @@ TEST(bits_go_with_the_owner, 20, "they go when the owner is set, even by root, e
 	CHECK_EQ(mode_after(by_owner, 06777, 0, true), 0777);
 	/* Without the group's right to execute the bit means something else. */
 	CHECK_EQ(mode_after(by_owner, 06767, 0, true), 02767);
+	CHECK_EQ(mode_after(by_owner, 06767, 1000, true), 02767);
 }

@@ -19,7 +19,9 @@
 #define TRACE(request, pid, address, data) \
 	syscall(SYS_ptrace, (long)(request), (long)(pid), (long)(address), (long)(data))
 
-/* Waits for the tracee's next stop, and returns what stopped it: a signal, and an event above it. */
+/*
+ * Waits for the tracee's next stop, and returns what stopped it: a signal, and an event above it.
+ */
 __attribute__((unused)) static int next_stop(pid_t pid)
 {
 	int status;
@@ -30,7 +32,9 @@ __attribute__((unused)) static int next_stop(pid_t pid)
 	return status >> 8;
 }
 
-/* Starts a child that asks to be traced, stops, and then calls `run`. Returns when it has stopped. */
+/*
+ * Starts a child that asks to be traced, stops, and then calls `run`. Returns when it has stopped.
+ */
 __attribute__((unused)) static pid_t start_tracee(void (*run)(void))
 {
 	pid_t child = fork();

@@ -257,3 +257,47 @@ TEST(seized_children, 5, "the child of a seized tracee stops with an event, not 
 	CHECK_EQ(next_stop(parent), SIGCHLD);
 	CHECK_EQ(finish(parent), 3);
 }
+
+static void clone_traced(void)
+{
+	pid_t child = syscall(SYS_clone, CLONE_PTRACE | SIGCHLD, 0, 0, 0, 0);
+
+	if (!child)
+		_exit(3);
+	_exit(test_wait(child));
+}
+
+TEST(clone_ptrace, 5, "a child made with CLONE_PTRACE has its parent's tracer, without an event")
+{
+	pid_t parent = start_tracee(clone_traced), child;
+	int status;
+
+	CHECK_EQ(TRACE(PTRACE_CONT, parent, 0, 0), 0);
+	child = waitpid(-1, &status, __WALL);
+	CHECK(child > 0 && child != parent);
+	CHECK_EQ(status, SIGSTOP << 8 | 0x7f);
+	CHECK_EQ(status_field(child, "TracerPid", NULL), getpid());
+	CHECK_EQ(finish(child), 3);
+	CHECK_EQ(next_stop(parent), SIGCHLD);
+	CHECK_EQ(finish(parent), 3);
+}
+
+static void clone_untraced(void)
+{
+	pid_t child = syscall(SYS_clone, CLONE_UNTRACED | SIGCHLD, 0, 0, 0, 0);
+
+	if (!child)
+		_exit(3);
+	_exit(test_wait(child));
+}
+
+TEST(clone_untraced, 5, "no option gets a child that was made with CLONE_UNTRACED")
+{
+	pid_t parent = start_tracee(clone_untraced);
+
+	CHECK_EQ(TRACE(PTRACE_SETOPTIONS, parent, 0, PTRACE_O_TRACESYSGOOD | PTRACE_O_TRACEFORK),
+		 0);
+	CHECK_EQ(TRACE(PTRACE_CONT, parent, 0, 0), 0);
+	CHECK_EQ(next_stop(parent), SIGCHLD);
+	CHECK_EQ(finish(parent), 3);
+}

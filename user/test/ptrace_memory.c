@@ -1,4 +1,6 @@
-/* ptrace, /proc/PID/mem and process_vm_readv: the memory of another process, and who may touch it. */
+/*
+ * ptrace, /proc/PID/mem and process_vm_readv: the memory of another process, and who may touch it.
+ */
 #include "ptrace.h"
 #include "background.h"
 #include <pthread.h>

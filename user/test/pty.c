@@ -1,6 +1,6 @@
 /*
- * Pseudo-terminals: both ends, their closing, sessions, and what the line discipline does with what is
- * typed.
+ * Pseudo-terminals: both ends, their closing, sessions, and what the line discipline does with what
+ * is typed.
  */
 #include "test.h"
 #include <termios.h>
@@ -290,6 +290,65 @@ TEST(sane, 10, "a terminal obeys all that `stty sane` sets, and begins with 3840
 	reads(slave, "a line\n");
 	close(slave);
 	close(master);
+}
+
+/* The settings of System V, which have eight characters. */
+struct termio {
+	unsigned short iflag, oflag, cflag, lflag;
+	unsigned char line, cc[8];
+};
+
+TEST(termio, 10, "TCGETA and TCSETA: the older settings are a part of the newer ones")
+{
+	struct termios before, after;
+	struct termio old;
+
+	open_both();
+	CHECK_EQ(tcgetattr(slave, &before), 0);
+	CHECK_EQ(ioctl(slave, TCGETA, &old), 0);
+	CHECK_EQ(old.iflag, before.c_iflag);
+	CHECK_EQ(old.oflag, before.c_oflag);
+	CHECK_EQ(old.cflag, before.c_cflag);
+	CHECK_EQ(old.lflag, before.c_lflag);
+	CHECK_EQ(memcmp(old.cc, before.c_cc, 8), 0);
+	old.lflag &= ~ECHO;
+	old.cc[VINTR] = 'x';
+	for (int way = 0; way < 3; way++) {
+		CHECK_EQ(ioctl(slave, TCSETA + way, &old), 0);
+		CHECK_EQ(tcgetattr(slave, &after), 0);
+		CHECK_EQ(after.c_lflag, before.c_lflag & ~ECHO);
+		CHECK_EQ(after.c_cc[VINTR], 'x');
+		CHECK_EQ(after.c_cc[VSUSP], before.c_cc[VSUSP]);
+	}
+	type("lost\n");
+	CHECK_EQ(ioctl(slave, TCSETAF, &old), 0);
+	type("kept\n");
+	reads(slave, "kept\n");
+	CHECK_ERR(ioctl(slave, TCGETA, 1), EFAULT);
+	CHECK_ERR(ioctl(slave, TCSETA, 1), EFAULT);
+}
+
+TEST(locked_settings, 10, "TIOCSLCKTRMIOS: root locks bits and characters, which then stay")
+{
+	struct termios t, locked = { .c_lflag = ECHO };
+
+	open_both();
+	CHECK_EQ(ioctl(slave, TIOCGLCKTRMIOS, &t), 0);
+	CHECK(t.c_iflag == 0 && t.c_lflag == 0 && t.c_cc[VINTR] == 0);
+	locked.c_cc[VINTR] = 1;
+	CHECK_EQ(ioctl(slave, TIOCSLCKTRMIOS, &locked), 0);
+	CHECK_EQ(ioctl(slave, TIOCGLCKTRMIOS, &t), 0);
+	CHECK(t.c_lflag == ECHO && t.c_cc[VINTR] == 1);
+	CHECK_EQ(tcgetattr(slave, &t), 0);
+	t.c_lflag &= ~(ECHO | ICANON);
+	t.c_cc[VINTR] = t.c_cc[VQUIT] = 'x';
+	CHECK_EQ(tcsetattr(slave, TCSANOW, &t), 0);
+	CHECK_EQ(tcgetattr(slave, &t), 0);
+	CHECK_EQ(t.c_lflag & (ECHO | ICANON), ECHO);
+	CHECK(t.c_cc[VINTR] == 3 && t.c_cc[VQUIT] == 'x');
+	CHECK_EQ(setuid(1000), 0);
+	CHECK_EQ(ioctl(slave, TIOCGLCKTRMIOS, &t), 0);
+	CHECK_ERR(ioctl(slave, TIOCSLCKTRMIOS, &locked), EPERM);
 }
 
 TEST(flow, 10, "^S stops output until ^Q")

@@ -266,8 +266,8 @@ TEST(limit, 5, "RLIMIT_AS limits how far a mapping grows")
 }
 
 /*
- * The child writes and cuts off page 1 while its mapping moves. A fault on a page that is cut off at that
- * moment is SIGBUS, so the parent looks at page 1 only by vmsplice, which fails instead.
+ * The child writes and cuts off page 1 while its mapping moves. A fault on a page that is cut off
+ * at that moment is SIGBUS, so the parent looks at page 1 only by vmsplice, which fails instead.
  */
 TEST(reverse_mapping, 20, "truncate finds each page of a mapping that moves to and fro meanwhile")
 {

@@ -6,13 +6,14 @@
  * It runs the cases whose "program: case" contains one of the patterns, or all cases if there is no
  * pattern, but none that contains a pattern after -x.
  *
- * 1. On Sluice, /proc/leaks is read before and after each case. A case fails if there are fewer free
- *    pages, or more slab objects, open files or tasks after it. Caches are emptied before each reading.
- * 2. On another kernel, a case that is marked as beyond Linux must fail by one of its own checks. If
- *    its reason begins with `lacks`, it must fail because the file named there is missing. The result
- *    line says so.
- * 3. The name of each case goes to the console before it begins, so that the kernel's log shows which
- *    case was running when the kernel died.
+ * 1. On Sluice, /proc/leaks is read before and after each case. A case fails if there are fewer
+ *    free pages, or more slab objects, open files or tasks after it. Caches are emptied before each
+ *    reading.
+ * 2. On another kernel, a case that is marked as beyond Linux must fail by one of its own checks.
+ *    If its reason begins with `lacks`, it must fail because the file named there is missing. The
+ *    result line says so.
+ * 3. The name of each case goes to the console before it begins, so that the kernel's log shows
+ *    which case was running when the kernel died.
  * 4. The exit status is 0 if all cases passed, 1 if one failed, and 2 if there was no case to run.
  */
 #define _GNU_SOURCE
@@ -76,7 +77,10 @@ static void read_counts(struct counts *counts)
 	fclose(file);
 }
 
-/* Returns true if there are fewer free pages or more of anything else. With `say`, prints the difference. */
+/*
+ * Returns true if there are fewer free pages or more of anything else. With `say`, prints the
+ * difference.
+ */
 static bool leaked(const struct counts *before, const struct counts *after, bool say)
 {
 	bool any = before->nr != after->nr || after->nr == 0;
@@ -148,9 +152,9 @@ static void open_gate(void)
 }
 
 /*
- * Runs a program with one argument. Returns its output, which the caller closes, and its wait status.
- * The output goes to a file. A reader of a pipe would have to wait for every process that a case has
- * left behind, and the kernel's pipes may be what does not work.
+ * Runs a program with one argument. Returns its output, which the caller closes, and its wait
+ * status. The output goes to a file. A reader of a pipe would have to wait for every process that a
+ * case has left behind, and the kernel's pipes may be what does not work.
  */
 static FILE *run_program(const char *program, const char *argument, int *status)
 {
@@ -271,8 +275,8 @@ static int is_program(const struct dirent *entry)
 }
 
 /*
- * The gate's disk keeps a page for everything that was ever written to it, so write to the part that
- * tests use before pages are counted.
+ * The gate's disk keeps a page for everything that was ever written to it, so write to the part
+ * that tests use before pages are counted.
  */
 static void fill_gate(void)
 {

@@ -1,6 +1,6 @@
 /*
- * Descriptors and senders in messages of sockets: SCM_RIGHTS and SCM_CREDENTIALS, what does not fit,
- * and what becomes of descriptors that nobody receives.
+ * Descriptors and senders in messages of sockets: SCM_RIGHTS and SCM_CREDENTIALS, what does not
+ * fit, and what becomes of descriptors that nobody receives.
  */
 #include "socket.h"
 #include <sys/resource.h>

@@ -24,7 +24,9 @@
 
 static unsigned char out[4096];
 
-/* poll and select copy what they are given to the kernel stack; a negative descriptor is ignored. */
+/*
+ * poll and select copy what they are given to the kernel stack; a negative descriptor is ignored.
+ */
 static void paint_stack(void)
 {
 	static struct pollfd fds[512];
@@ -147,7 +149,9 @@ static void look_at_frame(int signo, siginfo_t *info, void *context)
 
 static void look_at_old_frame(int signo)
 {
-	/* What follows the number is struct sigcontext and, further up, the floating-point state. */
+	/*
+	 * What follows the number is struct sigcontext and, further up, the floating-point state.
+	 */
 	frame_is_clean = !has_paint((unsigned char *)&signo, 700);
 }
 

@@ -70,9 +70,4 @@ __attribute__((unused)) static void await(int number, int command, int nr)
 		test_sleep_ms(1);
 }
 
-__attribute__((unused)) static int in_child(void (*function)(void))
-{
-	return test_wait(in_background(function));
-}
-
 #endif

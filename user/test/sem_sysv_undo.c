@@ -1,6 +1,13 @@
 /* System V semaphores: SEM_UNDO. */
 #include "sem_sysv.h"
 
+/* Semaphore 0 has this value when a child that calls the function has ended with status 0. */
+static void leaves(void (*function)(void), int left)
+{
+	CHECK_EQ(in_child(function), 0);
+	CHECK_EQ(value(0), left);
+}
+
 static void take_and_exit(void)
 {
 	CHECK_EQ(op(0, -1, SEM_UNDO), 0);
@@ -25,8 +32,7 @@ TEST(undone, 10, "what was done with SEM_UNDO is undone at the end, and others w
 
 	set_up(2);
 	set(0, 2);
-	CHECK_EQ(in_child(take_and_exit), 0);
-	CHECK_EQ(value(0), 2);
+	leaves(take_and_exit, 2);
 	CHECK_EQ(value(1), 1);
 	set(0, 1);
 	waiter = in_background(wait_for_undo);
@@ -114,12 +120,9 @@ TEST(undo_rules, 10,
 	set_up(1);
 	CHECK_EQ(in_child(exec_with_undo), 9);
 	CHECK_EQ(value(0), 0);
-	CHECK_EQ(in_child(add_and_fork), 0);
-	CHECK_EQ(value(0), 0);
-	CHECK_EQ(in_child(undo_below_zero), 0);
-	CHECK_EQ(value(0), 0);
-	CHECK_EQ(in_child(undo_is_forgotten), 0);
-	CHECK_EQ(value(0), 4);
+	leaves(add_and_fork, 0);
+	leaves(undo_below_zero, 0);
+	leaves(undo_is_forgotten, 4);
 	set(0, 0);
 	CHECK_EQ(in_child(undo_has_a_limit), 0);
 	clean_up();
@@ -197,11 +200,8 @@ TEST(undo_shared, 10,
      "CLONE_SYSVSEM: what is to be undone belongs to all, and the last one undoes it")
 {
 	set_up(1);
-	CHECK_EQ(in_child(threads_share), 0);
-	CHECK_EQ(value(0), 0);
-	CHECK_EQ(in_child(clone_with), 0);
-	CHECK_EQ(value(0), 0);
-	CHECK_EQ(in_child(clone_without), 0);
-	CHECK_EQ(value(0), 0);
+	leaves(threads_share, 0);
+	leaves(clone_with, 0);
+	leaves(clone_without, 0);
 	clean_up();
 }

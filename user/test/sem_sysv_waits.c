@@ -1,5 +1,8 @@
-/* System V semaphores: tasks that wait, in which order they are served, and what ends their waits. */
+/*
+ * System V semaphores: tasks that wait, in which order they are served, and what ends their waits.
+ */
 #include "sem_sysv.h"
+#include "signals.h"
 
 static void take_two(void)
 {
@@ -125,16 +128,9 @@ TEST(removed, 10, "IPC_RMID ends the waits with EIDRM")
 	CHECK_EQ(test_wait(b), 0);
 }
 
-static void on_signal(int sig)
-{
-	(void)sig;
-}
-
 static void is_interrupted(void)
 {
-	struct sigaction action = { .sa_handler = on_signal, .sa_flags = SA_RESTART };
-
-	sigaction(SIGUSR1, &action, NULL);
+	handle(SIGUSR1, on_signal, SA_RESTART);
 	CHECK_ERR(op(0, -1, 0), EINTR);
 }
 

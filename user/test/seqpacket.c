@@ -1,6 +1,6 @@
 /*
- * Sequenced packets: connections as streams have them, messages with borders as datagrams have them.
- * And what sends of no bytes do on every kind of socket.
+ * Sequenced packets: connections as streams have them, messages with borders as datagrams have
+ * them. And what sends of no bytes do on every kind of socket.
  */
 #include "socket.h"
 
@@ -24,6 +24,24 @@ TEST(borders, 5, "packets keep their borders; what does not fit is cut off, and 
 	CHECK_EQ(memcmp(back, "sec", 3), 0);
 	CHECK_EQ(read(s[1], back, 100), 5);
 	CHECK_ERR(recv(s[1], back, 100, MSG_DONTWAIT), EAGAIN);
+}
+
+TEST(addresses, 5, "a connected socket sends to its peer, whatever family an address is of")
+{
+	struct sockaddr_storage other = { .ss_family = AF_INET6 };
+
+	make_pair(SOCK_SEQPACKET);
+	CHECK_EQ(sendto(s[0], "x", 1, 0, (void *)&other, sizeof(other)), 1);
+	CHECK_EQ(sendto(s[0], "y", 1, 0, (void *)&other, 1), 1);
+	CHECK_ERR(sendto(s[0], "x", 1, 0, (void *)&other, sizeof(other) + 1), EINVAL);
+	CHECK_ERR(sendto(s[0], "x", 1, 0, (void *)16, sizeof(other)), EFAULT);
+	CHECK_EQ(recv(s[1], back, 2, 0), 1);
+	CHECK_EQ(back[0], 'x');
+	CHECK_EQ(recv(s[1], back, 2, 0), 1);
+	CHECK_ERR(recv(s[1], back, 2, MSG_DONTWAIT), EAGAIN);
+	make_pair(SOCK_STREAM);
+	CHECK_ERR(sendto(s[0], "x", 1, 0, (void *)&other, sizeof(other)), EISCONN);
+	CHECK_ERR(sendto(s[0], "x", 1, 0, (void *)16, sizeof(other)), EFAULT);
 }
 
 TEST(large, 10, "a packet of many pages arrives whole, also to memory that is not there yet")

@@ -1,5 +1,6 @@
 /* System V shared memory: segments, attaching, detaching, removing, limits and permissions. */
-#include "test.h"
+#include "background.h"
+#include "sysv.h"
 #include <sys/ipc.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
@@ -61,18 +62,6 @@ static char *attach(void)
 
 	CHECK(at != NOBODY);
 	return at;
-}
-
-static int in_child(void (*function)(void))
-{
-	pid_t child = fork();
-
-	if (!child) {
-		function();
-		_exit(0);
-	}
-	CHECK(child > 0);
-	return test_wait(child);
 }
 
 TEST(key, 10, "a key leads to one segment; shmget refuses what it cannot give")
@@ -481,8 +470,8 @@ TEST(use, 10, "IPC_INFO, SHM_INFO, SHM_STAT and /proc/sysvipc/shm tell of the se
 	struct shm_info before, info;
 	struct shminfo limits;
 	struct shmid_ds ds;
-	char line[256], wanted[64], *at;
-	FILE *file;
+	char wanted[64], *at;
+	const char *line;
 	int highest, found = 0;
 
 	CHECK(shmctl(0, SHM_INFO, (void *)&before) >= 0);
@@ -506,23 +495,14 @@ TEST(use, 10, "IPC_INFO, SHM_INFO, SHM_STAT and /proc/sysvipc/shm tell of the se
 	CHECK_EQ(limits.shmmin, 1);
 	CHECK_EQ(limits.shmmni, 4096);
 	CHECK_EQ((unsigned int)limits.shmmax, 4278190079u);
-	file = fopen("/proc/sysvipc/shm", "r");
-	CHECK(file != NULL);
-	CHECK(fgets(line, sizeof(line), file) != NULL);
-	CHECK_EQ(strcmp(line,
-			"       key      shmid perms       size  cpid  lpid nattch   uid   "
-			"gid  cuid  cgid      atime      dtime      ctime        rss       swap\n"),
-		 0);
 	snprintf(wanted, sizeof(wanted), "%10d %10d   600 %10d %5d %5d  %5d", 0, id, 3 * PAGE + 1,
 		 getpid(), getpid(), 1);
-	found = 0;
-	while (fgets(line, sizeof(line), file))
-		if (!strncmp(line, wanted, strlen(wanted))) {
-			CHECK_EQ(strcmp(line + strlen(line) - 22, "      8192          0\n"), 0);
-			found++;
-		}
-	CHECK_EQ(found, 1);
-	fclose(file);
+	line = listed_object(
+		"shm",
+		"       key      shmid perms       size  cpid  lpid nattch   uid   "
+		"gid  cuid  cgid      atime      dtime      ctime        rss       swap\n",
+		wanted);
+	CHECK(!strncmp(strchr(line, '\n') - 21, "      8192          0\n", 22));
 	clean_up();
 }
 

@@ -35,6 +35,13 @@ static inline sigset_t set_of(int sig)
 	return set;
 }
 
+static inline void block(int sig)
+{
+	sigset_t set = set_of(sig);
+
+	CHECK_EQ(sigprocmask(SIG_BLOCK, &set, NULL), 0);
+}
+
 static inline int wait_status(pid_t pid)
 {
 	int status = -1;

@@ -2,6 +2,7 @@
  * Queued signals: real-time signals, their values and limits, and taking them without a handler.
  */
 #include "signals.h"
+#include "text_files.h"
 #include <pthread.h>
 #include <sys/resource.h>
 
@@ -18,13 +19,6 @@ static void keep(int sig, siginfo_t *info, void *context)
 		got_signal[nr_got] = sig;
 		got[nr_got++] = info->si_value.sival_int;
 	}
-}
-
-static void block(int sig)
-{
-	sigset_t set = set_of(sig);
-
-	CHECK_EQ(sigprocmask(SIG_BLOCK, &set, NULL), 0);
 }
 
 static int queue(pid_t pid, int sig, int value)
@@ -332,18 +326,7 @@ TEST(to_thread, 10, "a signal to one thread is that thread's alone")
 /* Returns what the file says of a set of signals. */
 static unsigned long long set_in_status(const char *name)
 {
-	FILE *file = fopen("/proc/self/status", "r");
-	unsigned long long set = 0;
-	char line[256];
-	bool found = false;
-
-	CHECK(file);
-	while (!found && fgets(line, sizeof(line), file))
-		found = !strncmp(line, name, strlen(name)) && line[strlen(name)] == ':' &&
-			sscanf(line + strlen(name) + 1, "%llx", &set) == 1;
-	fclose(file);
-	CHECK(found);
-	return set;
+	return strtoull(named_line(contents("/proc/self/status"), name), NULL, 16);
 }
 
 #define BIT(sig) (1ull << ((sig)-1))

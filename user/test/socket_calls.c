@@ -128,3 +128,33 @@ TEST(any_name, 5, "binding to a mere family chooses an abstract name that no oth
 	close(first);
 	close(second);
 }
+
+TEST(other_flags, 5, "flags without a meaning are ignored, and urgent bytes are EOPNOTSUPP")
+{
+	socklen_t negative = -1;
+	char byte, name[16];
+	int ends[2];
+
+	CHECK_EQ(socketpair(AF_UNIX, SOCK_DGRAM, 0, ends), 0);
+	CHECK_EQ(send(ends[0], "x", 1, MSG_CONFIRM | MSG_DONTROUTE | 0x800000), 1);
+	CHECK_EQ(recv(ends[1], &byte, 1, 0x800000), 1);
+	CHECK_ERR(send(ends[0], "x", 1, MSG_OOB), EOPNOTSUPP);
+	CHECK_ERR(recv(ends[1], &byte, 1, MSG_OOB), EOPNOTSUPP);
+	CHECK_EQ(send(ends[0], "x", 1, 0), 1);
+	CHECK_ERR(recvfrom(ends[1], &byte, 1, 0, (void *)name, &negative), EINVAL);
+	CHECK_ERR(recv(ends[1], &byte, 1, MSG_DONTWAIT), EAGAIN);
+}
+
+TEST(second_name, 5, "a second name is EINVAL, but EADDRINUSE if the name is taken")
+{
+	struct sockaddr_un address = { AF_UNIX, "/tmp/second-name" };
+	int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+
+	unlink(address.sun_path);
+	CHECK_EQ(bind(fd, (void *)&address, sizeof(address)), 0);
+	CHECK_ERR(bind(fd, (void *)&address, sizeof(address)), EADDRINUSE);
+	strcpy(address.sun_path, "/tmp/third-name");
+	CHECK_ERR(bind(fd, (void *)&address, sizeof(address)), EINVAL);
+	CHECK_EQ(unlink("/tmp/second-name"), 0);
+	unlink(address.sun_path);
+}

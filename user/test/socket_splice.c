@@ -226,7 +226,10 @@ static pid_t splice_without_room(void)
 		siginterrupt(SIGUSR1, 1);
 		_exit(splice(s[1], NULL, ends[1], NULL, 4096, 0) != 8);
 	}
-	/* The splice has found room, and waits for the datagram. Where it locks the pipe, a write hangs. */
+	/*
+	 * The splice has found room, and waits for the datagram. Where it locks the pipe, a write
+	 * hangs.
+	 */
 	test_sleep_ms(100);
 	writer = fork();
 	if (!writer)

@@ -1,6 +1,6 @@
 /*
- * Several readers and writers on one FIFO, in all the ways there are, while others resize it, open and
- * close it and send signals: every byte is accounted for.
+ * Several readers and writers on one FIFO, in all the ways there are, while others resize it, open
+ * and close it and send signals: every byte is accounted for.
  *
  * 1. What is written consists of records of 16 bytes that name their writer and their place in his
  *    stream. All lengths are whole records, so every read gets whole ones.
@@ -8,6 +8,7 @@
  *    it has written has been counted once, and no other; a reader has met those of one writer in
  *    order.
  */
+#include "random.h"
 #include "test.h"
 
 #define WRITERS	 3
@@ -29,16 +30,6 @@ static struct shared {
 	int ending;
 	unsigned char seen[WRITERS][RECORDS];
 } * shared;
-
-static uint32_t random_state;
-
-static unsigned int random_below(unsigned int n)
-{
-	random_state ^= random_state << 13;
-	random_state ^= random_state >> 17;
-	random_state ^= random_state << 5;
-	return random_state % n;
-}
 
 static void on_signal(int sig)
 {

@@ -1,5 +1,6 @@
 /*
- * Calls about the system as a whole: the kernel's log, the kinds of file systems, and Ctrl-Alt-Delete.
+ * Calls about the system as a whole: the kernel's log, the kinds of file systems, and
+ * Ctrl-Alt-Delete.
  */
 #include "signals.h"
 

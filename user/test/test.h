@@ -1,15 +1,15 @@
 /*
- * The frame of every guest test. A test is an ordinary POSIX program. Each of its cases says what it
- * shows and how many seconds it may take.
+ * The frame of every guest test. A test is an ordinary POSIX program. Each of its cases says what
+ * it shows and how many seconds it may take.
  *
  *	TEST(write_is_atomic, 10, "a write up to PIPE_BUF goes whole or not at all")
  *	{
  *		CHECK(write(fd, buf, 100) == 100);
  *	}
  *
- * 1. `prog` runs all cases and `prog CASE` one of them. The output is TAP. `prog --list` prints a line
- *    for each case, with fields separated by tabs: its name, its seconds, `-` or the reason why Linux
- *    fails it, and what it shows.
+ * 1. `prog` runs all cases and `prog CASE` one of them. The output is TAP. `prog --list` prints a
+ *    line for each case, with fields separated by tabs: its name, its seconds, `-` or the reason
+ *    why Linux fails it, and what it shows.
  * 2. Each case runs in a child process with its own process group. When its time is over, the whole
  *    group is killed. In a guest that is busy, a case may take longer: its host may be slow.
  * 3. A failed CHECK says where and why it failed, and ends the case.
@@ -39,6 +39,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "patience.h"
 #include "status.h"
 
 #ifndef F_SETPIPE_SZ
@@ -56,8 +57,8 @@ struct test_case {
 static struct test_case *test_first, **test_last = &test_first;
 
 /*
- * A BEYOND_TEST is a case that Sluice promises and Linux does not, with the reason. On Linux one of its
- * checks must fail or, if the reason is "lacks PATH: why", test_open_own(PATH) must.
+ * A BEYOND_TEST is a case that Sluice promises and Linux does not, with the reason. On Linux one of
+ * its checks must fail or, if the reason is "lacks PATH: why", test_open_own(PATH) must.
  */
 #define BEYOND_TEST(id, limit, text, reason)                                            \
 	static void test_##id(void);                                                    \
@@ -194,8 +195,8 @@ __attribute__((unused)) static ssize_t write_full(int fd, const void *buf, size_
 }
 
 /*
- * Returns byte i of the stream that belongs to a seed. The stream has no short period, so a shifted or
- * doubled page does not go unnoticed.
+ * Returns byte i of the stream that belongs to a seed. The stream has no short period, so a shifted
+ * or doubled page does not go unnoticed.
  */
 __attribute__((unused)) static unsigned char test_byte(unsigned int seed, size_t i)
 {
@@ -212,7 +213,9 @@ __attribute__((unused)) static void test_fill(void *buf, size_t n, unsigned int 
 		((unsigned char *)buf)[i] = test_byte(seed, from + i);
 }
 
-/* Returns the index of the first byte that test_fill would not have written, or n if there is none. */
+/*
+ * Returns the index of the first byte that test_fill would not have written, or n if there is none.
+ */
 __attribute__((unused)) static size_t test_differs(const void *buf, size_t n, unsigned int seed,
 						   size_t from)
 {
@@ -234,43 +237,21 @@ __attribute__((unused)) static int test_wait(pid_t pid)
 	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
-#define TEST_PERIODS 4 /* how often a guest that is busy gets the seconds of a case once more */
-
 static pid_t test_child;
-static int test_seconds, test_periods; /* what is left of the time: periods of so many seconds */
-static double test_busy_before;
-
-/* Returns for how many seconds the guest's CPUs have been busy since it started, all taken together. */
-static double test_busy(void)
-{
-	char line[64] = "";
-	double up = 0, idle = 0;
-	int fd = open("/proc/uptime", O_RDONLY);
-
-	if (fd >= 0 && read(fd, line, sizeof(line) - 1) > 0)
-		sscanf(line, "%lf %lf", &up, &idle);
-	close(fd);
-	return up * sysconf(_SC_NPROCESSORS_ONLN) - idle;
-}
+static bool test_is_over; /* its time is */
 
 /*
- * The case's time is over. If the guest has been busy, its host is slow or has other work, so give the
- * case another period. A case that hangs leaves the guest idle, and a case that spins comes to the end
- * of its periods. Then kill the case's processes. On Sluice, the kernel's log first gets a report of
- * where they sleep.
+ * The case's time is over. If it gets no more, kill its processes. On Sluice, the kernel's log
+ * first gets a report of where they sleep.
  */
 static void test_time_over(int sig)
 {
-	double busy = test_busy();
 	int fd;
 
 	(void)sig;
-	if (test_periods-- > 0 && busy - test_busy_before > test_seconds / 2.0) {
-		test_busy_before = busy;
-		alarm(test_seconds);
+	if (patience_goes_on())
 		return;
-	}
-	test_periods = -1;
+	test_is_over = true;
 	fd = access("/proc/gate", F_OK) == 0 ? open("/proc/sysrq-trigger", O_WRONLY) : -1;
 	if (fd >= 0 && write(fd, "t", 1) == 1)
 		close(fd);
@@ -286,8 +267,12 @@ static enum test_status test_run(struct test_case *test, int number)
 
 	sigaction(SIGALRM, &action, NULL);
 	fflush(stdout);
-	/* Before there is a child: a case that counts allocations must be the only one that makes any. */
-	test_busy_before = test_busy();
+	/*
+	 * Before there is a child: a case that counts allocations must be the only one that makes
+	 * any.
+	 */
+	test_is_over = false;
+	patience_begin(test->seconds);
 	test_child = fork();
 	if (test_child == 0) {
 		signal(SIGALRM, SIG_DFL);
@@ -296,14 +281,12 @@ static enum test_status test_run(struct test_case *test, int number)
 		_exit(0);
 	}
 	setpgid(test_child, test_child);
-	test_seconds = test->seconds;
-	test_periods = TEST_PERIODS;
-	alarm(test_seconds);
+	alarm(test->seconds);
 	while (waitpid(test_child, &status, 0) < 0 && errno == EINTR)
 		;
 	alarm(0);
 	kill(-test_child, SIGKILL); /* what the case left behind */
-	if (WIFSIGNALED(status) && test_periods < 0)
+	if (WIFSIGNALED(status) && test_is_over)
 		printf("# timeout after %lld s; Sluice's log has a report of what hung\n",
 		       (test_ms() - start) / 1000);
 	else if (WIFSIGNALED(status))

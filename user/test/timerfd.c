@@ -1,8 +1,12 @@
-/* timerfd: one expiry and intervals, relative and absolute, what is left, poll and epoll, errors. */
+/*
+ * timerfd: one expiry and intervals, relative and absolute, what is left, poll and epoll, errors.
+ */
 #include "epoll.h"
 #include <sys/timerfd.h>
 
-#define MS 1000000L
+#define TFD_IOC_SET_TICKS _IOW('T', 0, uint64_t)
+
+#define MS		  1000000L
 
 static int make(int clock, int flags)
 {
@@ -234,4 +238,36 @@ TEST(both_widths, 5, "the older calls have 32-bit seconds")
 	CHECK_EQ(timerfd_settime(fd, 0, &wide, NULL), 0);
 	CHECK_EQ(timerfd_gettime(fd, &wide), 0);
 	CHECK(wide.it_value.tv_sec >= 4999999990ll);
+}
+
+TEST(set_ticks, 5, "TFD_IOC_SET_TICKS says how often the timer has expired")
+{
+	int fd = make(CLOCK_REALTIME, TFD_NONBLOCK);
+	uint64_t ticks = 7, seen = 0;
+
+	CHECK_EQ(ioctl(fd, TFD_IOC_SET_TICKS, &ticks), 0);
+	CHECK_EQ(poll_now(fd, POLLIN), POLLIN);
+	CHECK_EQ(read(fd, &seen, sizeof(seen)), 8);
+	CHECK_EQ(seen, 7);
+	CHECK_EQ(poll_now(fd, POLLIN), 0);
+	CHECK_ERR(read(fd, &seen, sizeof(seen)), EAGAIN);
+	ticks = 0;
+	CHECK_ERR(ioctl(fd, TFD_IOC_SET_TICKS, &ticks), EINVAL);
+	CHECK_ERR(ioctl(fd, TFD_IOC_SET_TICKS, 1), EFAULT);
+	CHECK_ERR(ioctl(fd, 0x1234, &ticks), ENOTTY);
+}
+
+TEST(set_ticks_wakes, 10, "who waits for the timer reads the ticks that are set")
+{
+	int fd = make(CLOCK_MONOTONIC, 0);
+	uint64_t ticks = 3, seen = 0;
+	pid_t child = fork();
+
+	if (child == 0) {
+		CHECK_EQ(read(fd, &seen, sizeof(seen)), 8);
+		_exit(seen);
+	}
+	test_sleep_ms(50);
+	CHECK_EQ(ioctl(fd, TFD_IOC_SET_TICKS, &ticks), 0);
+	CHECK_EQ(test_wait(child), 3);
 }

@@ -57,13 +57,6 @@ static int take(int sig, int ms)
 	return sigtimedwait(&set, &last, &wait);
 }
 
-static void block(int sig)
-{
-	sigset_t set = set_of(sig);
-
-	CHECK_EQ(sigprocmask(SIG_BLOCK, &set, NULL), 0);
-}
-
 /* ---- setitimer ---- */
 
 TEST(real_repeats, 20, "ITIMER_REAL repeats; getitimer tells what is left")
@@ -305,16 +298,16 @@ TEST(cpu_clocks, 30, "timers on the CPU time of the process and of a thread")
 	for (int i = 0; i < 2; i++) {
 		timer_t timer = make(clocks[i], SIGEV_SIGNAL, RT);
 		struct itimerspec now;
-		clock_t start;
+		clock_t start = clock();
 
 		hits = 0;
 		CHECK_EQ(arm(timer, 100, 50), 0);
 		test_sleep_ms(300);
-		CHECK_EQ(hits, 0);
-		start = clock();
+		/* On a busy host the guest may have waited for a CPU meanwhile, which counts. */
+		CHECK(hits == 0 || clock() - start >= CLOCKS_PER_SEC / 10);
 		while (hits < 2)
 			;
-		CHECK(clock() - start >= CLOCKS_PER_SEC / 10);
+		CHECK(clock() - start >= CLOCKS_PER_SEC * 15 / 100);
 		CHECK_EQ(timer_gettime(timer, &now), 0);
 		CHECK(now.it_value.tv_nsec > 0 && now.it_value.tv_nsec <= 60000000);
 		CHECK_EQ(now.it_interval.tv_nsec, 50000000);
@@ -330,6 +323,8 @@ TEST(refused, 10, "unknown timers, clocks, events and times; as many as RLIMIT_S
 	int timer;
 
 	CHECK_ERR(syscall(SYS_timer_create, 77, NULL, &timer), EINVAL);
+	CHECK_ERR(syscall(SYS_timer_create, -1, NULL, &timer), EINVAL); /* no clock of CPU time */
+	CHECK_ERR(clock_gettime(-1, &good.it_value), EINVAL);
 	CHECK_ERR(syscall(SYS_timer_create, CLOCK_MONOTONIC_COARSE, NULL, &timer), EOPNOTSUPP);
 	CHECK_ERR(syscall(SYS_timer_create, CLOCK_MONOTONIC, &event, &timer), EINVAL);
 	event.sigev_signo = 65;
@@ -356,7 +351,7 @@ TEST(refused, 10, "unknown timers, clocks, events and times; as many as RLIMIT_S
 	/* The calls with seconds of 32 bits. */
 	int narrow[4] = { 0, 0, 100, 5 }, back[4] = { -1, -1, -1, -1 };
 
-	CHECK_EQ(syscall(260, timer, 0, narrow, NULL), 0);
+	CHECK_EQ(syscall(260, timer, 98, narrow, NULL), 0); /* all but bit 0 is ignored */
 	CHECK_EQ(syscall(261, timer, back), 0);
 	CHECK(back[0] == 0 && back[1] == 0 && back[2] >= 99 && back[2] <= 100);
 }

@@ -40,7 +40,9 @@ static void use_program(void)
 			n++;
 }
 
-/* The calls of the two loops do a little of the other kind, and so does whoever shares the machine. */
+/*
+ * The calls of the two loops do a little of the other kind, and so does whoever shares the machine.
+ */
 TEST(system, 60, "reading from /dev/zero is the kernel's time")
 {
 	struct tms before = now(), after;

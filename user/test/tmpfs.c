@@ -1,16 +1,13 @@
 /*
  * tmpfs and the devices of /dev: mappings, limits, holes, unmounting; zeros by splice, raw disks.
  */
-#include "user/test/test.h"
+#include "tmpfs.h"
 
 #include <dirent.h>
 #include <setjmp.h>
-#include <sys/mount.h>
 #include <sys/sendfile.h>
-#include <sys/statfs.h>
 
 #define PAGE		4096
-#define DIR_NAME	"/tmp/case"
 #define NO_GATE		"lacks /dev/gate0: Linux has no such disk"
 #define BLKGETSIZE64_32 0x80041272 /* <linux/fs.h> */
 #define BLKSSZGET_	0x1268
@@ -18,18 +15,6 @@
 
 static char buf[64 * PAGE], back[64 * PAGE];
 static sigjmp_buf bus_error;
-
-static void mount_here(const char *options)
-{
-	mkdir(DIR_NAME, 0755);
-	CHECK_EQ(mount("none", DIR_NAME, "tmpfs", 0, options), 0);
-}
-
-static void unmount_here(void)
-{
-	CHECK_EQ(umount(DIR_NAME), 0);
-	CHECK_EQ(rmdir(DIR_NAME), 0);
-}
 
 static int make(const char *name)
 {
@@ -315,6 +300,31 @@ TEST(bad_options, 5, "unknown or senseless mount options are refused")
 	CHECK_ERR(mount("none", DIR_NAME, "tmpfs", 0, "bogus=1"), EINVAL);
 	CHECK_ERR(mount("none", DIR_NAME, "tmpfs", 0, "size=12x"), EINVAL);
 	CHECK_EQ(rmdir(DIR_NAME), 0);
+}
+
+TEST(other_size, 10, "a remount changes the limits, but not below what is in use")
+{
+	struct statfs st;
+	int fd;
+
+	mount_here("size=64k,mode=700");
+	CHECK((fd = open(DIR_NAME "/f", O_RDWR | O_CREAT, 0600)) >= 0);
+	CHECK_EQ(write(fd, buf, 8 * PAGE), 8 * PAGE);
+	CHECK_ERR(mount("none", DIR_NAME, NULL, MS_REMOUNT, "size=16k"), EINVAL);
+	CHECK_ERR(mount("none", DIR_NAME, NULL, MS_REMOUNT, "size=64k,nonsense"), EINVAL);
+	CHECK_ERR(mount("none", DIR_NAME, NULL, MS_REMOUNT | MS_RDONLY, "size=128k"), EBUSY);
+	CHECK_EQ(statfs(DIR_NAME, &st), 0);
+	CHECK_EQ(st.f_blocks, 16);
+	CHECK_EQ(mount("none", DIR_NAME, NULL, MS_REMOUNT, "size=128k,mode=755,nr_inodes=50"), 0);
+	CHECK_EQ(statfs(DIR_NAME, &st), 0);
+	CHECK(st.f_blocks == 32 && st.f_files == 50);
+	CHECK_EQ(write(fd, buf, 24 * PAGE), 24 * PAGE);
+	CHECK_ERR(write(fd, buf, PAGE), ENOSPC);
+	CHECK_EQ(close(fd), 0);
+	CHECK_ERR(mount("none", DIR_NAME, NULL, MS_REMOUNT | MS_RDONLY, "size=64k"), EINVAL);
+	CHECK((fd = open(DIR_NAME "/g", O_RDWR | O_CREAT, 0600)) >= 0);
+	CHECK_EQ(close(fd), 0);
+	unmount_here();
 }
 
 TEST(deep_tree, 20, "a tree a thousand directories deep is unmounted whole")

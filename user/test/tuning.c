@@ -1,36 +1,9 @@
 /*
  * Numbers of the kernel and of processes that programs read and set in /proc and /sys.
  */
-#include "user/test/test.h"
+#include "text_files.h"
 
 #include <sys/prctl.h>
-
-static char text[4096];
-
-static const char *contents(const char *path)
-{
-	int fd = open(path, O_RDONLY);
-	ssize_t len;
-
-	CHECK(fd >= 0);
-	len = read(fd, text, sizeof(text) - 1);
-	CHECK(len >= 0);
-	text[len] = 0;
-	close(fd);
-	return text;
-}
-
-static int put(const char *path, const char *value)
-{
-	int fd = open(path, O_WRONLY), result, error;
-
-	CHECK(fd >= 0);
-	result = write(fd, value, strlen(value));
-	error = errno;
-	close(fd);
-	errno = error;
-	return result;
-}
 
 TEST(names_of_tasks, 5,
      "a program names its own threads by prctl and by comm, and no other process")
@@ -39,9 +12,9 @@ TEST(names_of_tasks, 5,
 
 	CHECK_EQ(prctl(PR_SET_NAME, "first"), 0);
 	CHECK(strcmp(contents("/proc/self/comm"), "first\n") == 0);
-	CHECK_EQ(put("/proc/self/comm", "second, which is longer"), 23);
+	CHECK_EQ(put_text("/proc/self/comm", "second, which is longer"), 23);
 	CHECK(strcmp(contents("/proc/self/comm"), "second, which i\n") == 0);
-	CHECK_EQ(put("/proc/self/comm", "x"), 1);
+	CHECK_EQ(put_text("/proc/self/comm", "x"), 1);
 	CHECK_EQ(prctl(PR_GET_NAME, text), 0);
 	CHECK(strcmp(text, "x") == 0);
 	pid_t child = fork();
@@ -50,7 +23,7 @@ TEST(names_of_tasks, 5,
 		char path[40];
 
 		snprintf(path, sizeof(path), "/proc/%d/comm", getppid());
-		_exit(put(path, "y") == -1 && errno == EINVAL ? 0 : 1);
+		_exit(put_text(path, "y") == -1 && errno == EINVAL ? 0 : 1);
 	}
 	CHECK(waitpid(child, &status, 0) == child);
 	CHECK_EQ(status, 0);
@@ -61,12 +34,12 @@ TEST(oom_adjustment, 5, "oom_score_adj is inherited; only root may lower it")
 	int status;
 
 	CHECK_EQ(atoi(contents("/proc/self/oom_score_adj")), 0);
-	CHECK_EQ(put("/proc/self/oom_score_adj", "-500\n"), 5);
+	CHECK_EQ(put_text("/proc/self/oom_score_adj", "-500\n"), 5);
 	CHECK_EQ(atoi(contents("/proc/self/oom_score_adj")), -500);
-	CHECK_ERR(put("/proc/self/oom_score_adj", "1001"), EINVAL);
-	CHECK_ERR(put("/proc/self/oom_score_adj", "-1001"), EINVAL);
-	CHECK_ERR(put("/proc/self/oom_score_adj", "many"), EINVAL);
-	CHECK_EQ(put("/proc/self/oom_score_adj", "1000"), 4);
+	CHECK_ERR(put_text("/proc/self/oom_score_adj", "1001"), EINVAL);
+	CHECK_ERR(put_text("/proc/self/oom_score_adj", "-1001"), EINVAL);
+	CHECK_ERR(put_text("/proc/self/oom_score_adj", "many"), EINVAL);
+	CHECK_EQ(put_text("/proc/self/oom_score_adj", "1000"), 4);
 	CHECK(atoi(contents("/proc/self/oom_score")) >= 666);
 	pid_t child = fork();
 
@@ -80,9 +53,9 @@ TEST(oom_adjustment, 5, "oom_score_adj is inherited; only root may lower it")
 	}
 	CHECK(waitpid(child, &status, 0) == child);
 	CHECK_EQ(status, 0);
-	CHECK_EQ(put("/proc/self/oom_score_adj", "-1000"), 5);
+	CHECK_EQ(put_text("/proc/self/oom_score_adj", "-1000"), 5);
 	CHECK_EQ(atoi(contents("/proc/self/oom_score")), 0);
-	CHECK_EQ(put("/proc/self/oom_score_adj", "0"), 1);
+	CHECK_EQ(put_text("/proc/self/oom_score_adj", "0"), 1);
 }
 
 /* Where a new program has its stack and its heap. */
@@ -106,21 +79,21 @@ TEST(fixed_places, 20, "randomize_va_space 0 gives each program the same places"
 {
 	const char *path = "/proc/sys/kernel/randomize_va_space";
 	char stack[2][24], heap[2][24];
-	int before = atoi(contents(path));
+	int before = atoi(contents("%s", path));
 
 	CHECK(before >= 0 && before <= 2);
-	CHECK_EQ(put(path, "0"), 1);
-	CHECK_EQ(atoi(contents(path)), 0);
+	CHECK_EQ(put_text(path, "0"), 1);
+	CHECK_EQ(atoi(contents("%s", path)), 0);
 	places(stack[0], heap[0]);
 	places(stack[1], heap[1]);
 	CHECK(stack[0][0] && strcmp(stack[0], stack[1]) == 0);
 	CHECK(strcmp(heap[0], heap[1]) == 0);
-	CHECK_EQ(put(path, "2"), 1);
+	CHECK_EQ(put_text(path, "2"), 1);
 	places(stack[0], heap[0]);
 	places(stack[1], heap[1]);
 	CHECK(strcmp(stack[0], stack[1]) != 0);
 	snprintf(text, sizeof(text), "%d", before);
-	CHECK_EQ(put(path, text), 1);
+	CHECK_EQ(put_text(path, text), 1);
 }
 
 TEST(numbers, 5, "numbers that programs read have sensible values")
@@ -153,4 +126,13 @@ TEST(cpus, 5, "/sys/devices/system/cpu tells which CPUs there are")
 	CHECK_EQ(access(text, F_OK), 0);
 	snprintf(text, sizeof(text), "/sys/devices/system/cpu/cpu%d", cpus);
 	CHECK_ERR(access(text, F_OK), ENOENT);
+}
+
+TEST(read_only, 5, "files that nobody may write refuse root, too: /sys and /proc/sys when opened")
+{
+	CHECK_ERR(put_text("/proc/version", "x"), EIO);
+	CHECK_ERR(put_text("/proc/self/stat", "x"), EINVAL);
+	CHECK_ERR(open("/proc/sys/kernel/osrelease", O_RDWR), EACCES);
+	CHECK_ERR(open("/proc/sys/vm/drop_caches", O_RDONLY), EACCES);
+	CHECK_ERR(open("/sys/devices/system/cpu/online", O_WRONLY), EACCES);
 }

@@ -1,6 +1,6 @@
 /*
- * For the tests of calls that fail: the first allocation of a call fails, then the second, and so on until
- * the call succeeds. After every failure all must be as it was.
+ * For the tests of calls that fail: the first allocation of a call fails, then the second, and so
+ * on until the call succeeds. After every failure all must be as it was.
  */
 #ifndef USER_TEST_UNDONE_H
 #define USER_TEST_UNDONE_H
@@ -96,7 +96,9 @@ __attribute__((unused)) static void file_is_whole(void)
 	is_whole(file, SEED);
 }
 
-/* Let the pipe hold the first n bytes of the file, so that they must be copied before they change. */
+/*
+ * Let the pipe hold the first n bytes of the file, so that they must be copied before they change.
+ */
 __attribute__((unused)) static void lend_to_pipe(size_t n)
 {
 	loff_t at = 0;

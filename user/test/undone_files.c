@@ -2,6 +2,7 @@
  * A call that fails leaves files, their names and the mounts as they were.
  */
 #include "undone.h"
+#include "text_files.h"
 #include <sys/mount.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -100,11 +101,7 @@ static long bind_it(void)
 /* Names are looked up anew: those that are cached need no memory. */
 static void forget_names(void)
 {
-	int fd = open("/proc/sys/vm/drop_caches", O_WRONLY);
-
-	CHECK(fd >= 0);
-	CHECK_EQ(write(fd, "2", 1), 1);
-	close(fd);
+	drop_caches("2");
 }
 
 BEYOND_TEST(names, 60, "what fails to rename or make a name leaves the names as they were", NO_NTH)

@@ -1,5 +1,6 @@
 /*
- * A call of System V IPC or of POSIX message queues that fails leaves no object behind, and loses no message.
+ * A call of System V IPC or of POSIX message queues that fails leaves no object behind, and loses
+ * no message.
  */
 #include "undone.h"
 #include <mqueue.h>

@@ -10,7 +10,9 @@
 static char stack[65536] __attribute__((aligned(16)));
 static int file, semaphore, told;
 
-/* Runs a function in a process that shares with the caller what `flags` says. Returns how it ended. */
+/*
+ * Runs a function in a process that shares with the caller what `flags` says. Returns how it ended.
+ */
 static int shared(int flags, int (*function)(void *))
 {
 	pid_t child = clone(function, stack + sizeof(stack),
@@ -125,4 +127,23 @@ TEST(unshare_refuses, 10, "memory, handlers and threads cannot be unshared if ot
 	CHECK_EQ(pthread_join(thread, NULL), 0);
 	CHECK(fcntl(file, F_GETFD) >= 0);
 	close(file);
+}
+
+TEST(no_namespaces, 10,
+     "another user makes no namespaces, and nobody one that would share a directory")
+{
+	static const unsigned int flags[] = { 0x20000,	  0x02000000, 0x04000000,
+					      0x08000000, 0x20000000, 0x40000000 };
+	pid_t child = fork();
+
+	if (!child) {
+		CHECK_EQ(setuid(1000), 0);
+		for (unsigned int i = 0; i < sizeof(flags) / sizeof(flags[0]); i++) {
+			CHECK_ERR(syscall(SYS_clone, flags[i] | SIGCHLD, 0, 0, 0, 0), EPERM);
+			CHECK_ERR(unshare(flags[i]), EPERM);
+		}
+		_exit(0);
+	}
+	CHECK_EQ(test_wait(child), 0);
+	CHECK_ERR(syscall(SYS_clone, 0x20000 | CLONE_FS | SIGCHLD, 0, 0, 0, 0), EINVAL);
 }

@@ -179,7 +179,10 @@ TEST(bad_pointer, 5, "a bad pointer is a SIGSEGV, or EFAULT where the call reads
 	}
 }
 
-/* Reads the clock in turn by the call and by the vDSO, and compares it with the last time that any process has read. */
+/*
+ * Reads the clock in turn by the call and by the vDSO, and compares it with the last time that any
+ * process has read.
+ */
 static void race(volatile long long *latest, int rounds)
 {
 	find_clocks();

@@ -1,4 +1,6 @@
-/* Extended attributes, which no file system here has: what is checked, and what programs are told. */
+/*
+ * Extended attributes, which no file system here has: what is checked, and what programs are told.
+ */
 #include "test.h"
 #include <sys/xattr.h>
 

@@ -262,7 +262,10 @@ static void other_has_two(void)
 SCENARIO(cold_mover_waits, "a move waits for a slot, but not for its bytes", two_empty_pipes,
 	 other_has_two, { "mover", move_and_serve, 0 }, { "splice", add_cold_slot, 0 });
 
-/* A reader waits for the first slot, which moves away. The disk ends its read only after that reader. */
+/*
+ * A reader waits for the first slot, which moves away. The disk ends its read only after that
+ * reader.
+ */
 static void cold_then_byte(void)
 {
 	cold_page_make();

@@ -1,7 +1,8 @@
 /*
- * Commits of ext2 against operations: fs/ext2/metadata.c, commit.c and journal.c, with a disk that writes at once. Each
- * operation gives two blocks the same byte, and the numbers of operations grow. With a journal, the two are equal after
- * each write when the log has been replayed, as a mount after a crash would do it.
+ * Commits of ext2 against operations: fs/ext2/metadata.c, commit.c and journal.c, with a disk that
+ * writes at once. Each operation gives two blocks the same byte, and the numbers of operations
+ * grow. With a journal, the two are equal after each write when the log has been replayed, as a
+ * mount after a crash would do it.
  */
 #include "drivers/disk/block.h"
 #include "fs/ext2/blocks.h"
@@ -15,40 +16,13 @@
 #define B      12u
 #define BLOCKS 16u /* those behind them are the journal's, and the first one is its superblock */
 #define UNDONE 99  /* never lasts */
+#define BYTE   7u  /* what a file gets */
 
 static struct ext2_fs fs;
 static struct super_block super;
-static const struct block_device_ops device_ops; /* it has no cache of its own */
-static struct block_device device = { .ops = &device_ops };
 static unsigned char stored[BLOCKS]; /* the first byte of each block on the disk */
 static struct inode inode, other;
 static struct ext2_inode own, own_of_other;
-static void (*commit_task)(void *);
-
-struct task *kernel_task_start(const char *name, void (*function)(void *), void *arg)
-{
-	commit_task = function;
-	return NULL;
-}
-
-/* ---- the disk ---- */
-
-struct bio *bio_alloc(struct block_device *device, uint64_t sector, bool write, unsigned int flags)
-{
-	struct bio *bio = kmalloc(sizeof(*bio), flags);
-
-	must(bio && write);
-	bio->sector = sector;
-	bio->nr_segments = 0;
-	bio->error = 0;
-	return bio;
-}
-
-bool bio_add(struct bio *bio, struct page *page, unsigned int offset, unsigned int len)
-{
-	bio->segments[bio->nr_segments++] = (struct bio_segment){ page, offset, len };
-	return true;
-}
 
 /* ---- the log on the disk ---- */
 
@@ -62,7 +36,9 @@ static struct log_block {
 	unsigned char byte;	   /* the first one */
 } log_on_disk[LOG_BLOCKS];
 static uint32_t log_start, log_sequence;
-static bool crashes; /* after each write, it is as if there were a crash */
+static bool crashes;		  /* after each write, it is as if there were a crash */
+static bool ordered;		  /* the commit block comes after the bytes of the file */
+static unsigned char stored_byte; /* of the file, on the disk */
 
 ONE_STEP static void write_log_block(unsigned int block, const void *bytes)
 {
@@ -80,6 +56,7 @@ ONE_STEP static void write_log_block(unsigned int block, const void *bytes)
 		return;
 	}
 	to->type = header->magic == big_endian(JOURNAL_MAGIC) ? big_endian(header->type) : 0;
+	must(to->type != JOURNAL_COMMIT || !ordered || stored_byte == BYTE);
 	to->sequence = big_endian(header->sequence);
 	to->byte = *(const unsigned char *)bytes;
 	to->nr_named = 0;
@@ -99,7 +76,10 @@ ONE_STEP static uint32_t next_in_log(uint32_t at)
 	return at + 1 == fs.log.blocks ? fs.log.first : at + 1;
 }
 
-/* Replay the transaction at a block of the log. Returns where the next one begins, or 0 if it is not complete. */
+/*
+ * Replay the transaction at a block of the log. Returns where the next one begins, or 0 if it is
+ * not complete.
+ */
 ONE_STEP static uint32_t replay_one(uint32_t at, uint32_t sequence, unsigned char *bytes)
 {
 	unsigned char copies[BLOCKS];
@@ -135,7 +115,9 @@ ONE_STEP static unsigned char lasting(unsigned int block)
 	return bytes[block];
 }
 
-/* The device reads the page at some time before the request has ended. What it reads is a promise. */
+/*
+ * The device reads the page at some time before the request has ended. What it reads is a promise.
+ */
 static void write_block(unsigned int block, struct page *page)
 {
 	unsigned char *bytes = page_address_low(page), seen = *bytes;
@@ -151,23 +133,17 @@ static void write_block(unsigned int block, struct page *page)
 	stored[block] = seen;
 }
 
-void bio_submit_all(struct bio **bios, unsigned int nr, struct atomic *left)
+static void submit(struct block_device *device, struct bio *bio)
 {
-	for (unsigned int i = 0; i < nr; i++)
-		for (unsigned int j = 0; j < bios[i]->nr_segments; j++)
-			write_block((bios[i]->sector >> 1) + j, bios[i]->segments[j].page);
+	must(bio->write);
+	for (unsigned int i = 0; i < bio->nr_segments; i++)
+		write_block((bio->sector >> 1) + i, bio->segments[i].page);
 	must(!crashes || lasting(A) == lasting(B));
+	bio_complete(bio, 0);
 }
 
-int bio_wait_all(struct atomic *left)
-{
-	return 0;
-}
-
-void bio_free(struct bio *bio)
-{
-	kfree(bio);
-}
+static const struct block_device_ops device_ops = { .submit = submit }; /* without a cache */
+static struct block_device device = { .ops = &device_ops, .sectors = 100 };
 
 /* ---- the file system ---- */
 
@@ -213,6 +189,13 @@ static void mounted(int task)
 static void first_commits(void)
 {
 	mounted(0);
+}
+
+/* The timer has just fired, and finds nothing to commit. */
+static void commit_is_due(void)
+{
+	first_commits();
+	fs.due = true;
 }
 
 /* A file without bytes of its own. Its size is stored in a block. */
@@ -268,7 +251,10 @@ static void open_log(unsigned int blocks)
 	ex_count_memory();
 }
 
-/* A transaction of two blocks takes four in the log. Then more than half of it is used, and a checkpoint follows. */
+/*
+ * A transaction of two blocks takes four in the log. Then more than half of it is used, and a
+ * checkpoint follows.
+ */
 static void first_is_checkpointed(void)
 {
 	first_commits();
@@ -299,7 +285,10 @@ static void fill_transaction(void)
 	must(ext2_end(&fs, 0) == 0);
 }
 
-/* The same with another file, and the journal is so small that a transaction has room for one of them. */
+/*
+ * The same with another file, and the journal is so small that a transaction has room for one of
+ * them.
+ */
 static void journal_is_small(void)
 {
 	make_file(&inode, &own);
@@ -349,9 +338,9 @@ static void commit(int times)
 	}
 }
 
-static void run_commit_task(int unused)
+static void run_ex_kernel_task(int unused)
 {
-	commit_task(&fs);
+	ex_kernel_task(&fs);
 }
 
 /* An operation that waits for its commit, and then the end. */
@@ -364,6 +353,17 @@ static void operate_and_wait(int unused)
 	must(ext2_commit_stop(&fs) == 0);
 }
 
+/* An operation, then the timer of the task that commits, which is enough, and then the end. */
+static void operate_until_due(int unused)
+{
+	uint32_t id = operate(1, 0);
+
+	ex_tick();
+	wait_event(&fs.commit_queue, (int32_t)(fs.committed - id) >= 0);
+	must(stored[A] == 1 && stored[B] == 1);
+	must(ext2_commit_stop(&fs) == 0);
+}
+
 /* Make the file larger, as write(2) does, wait until that lasts, and end the task that commits. */
 static void write_and_sync(int size)
 {
@@ -372,6 +372,113 @@ static void write_and_sync(int size)
 	must(ext2_fsync(&inode) == 0);
 	must(lasting(A) == size);
 	must(ext2_commit_stop(&fs) == 0);
+}
+
+/* ---- a file with bytes ---- */
+
+static struct wait_queue bytes_queue;
+static spinlock_t bytes_lock;
+static struct page *in_flight; /* guarded by bytes_lock */
+static unsigned int failing;   /* so many writes fail */
+
+static int write_bytes(struct mapping *mapping, struct page **pages, unsigned int nr)
+{
+	must(nr == 1);
+	spin_lock(&bytes_lock);
+	must(!in_flight);
+	in_flight = pages[0];
+	spin_unlock(&bytes_lock);
+	wake_all(&bytes_queue);
+	return 0;
+}
+
+static int begin_write(struct mapping *mapping, struct page *page, unsigned int from,
+		       unsigned int to)
+{
+	ext2_touched(mapping->inode);
+	return 0;
+}
+
+static const struct mapping_ops bytes_ops = {
+	.begin_write = begin_write,
+	.write_pages = write_bytes,
+	.has_store = true,
+};
+
+static struct page *take_page(void)
+{
+	struct page *page;
+
+	spin_lock(&bytes_lock);
+	page = in_flight;
+	in_flight = NULL;
+	spin_unlock(&bytes_lock);
+	return page;
+}
+
+static void serve_bytes(int n)
+{
+	struct page *page;
+
+	while (n-- > 0) {
+		bool fails = failing > 0;
+
+		wait_event(&bytes_queue, (page = take_page()) != NULL);
+		failing -= fails;
+		if (!fails)
+			stored_byte = *(unsigned char *)page_address_low(page);
+		page_write_done(page, fails ? -EIO : 0);
+	}
+}
+
+static void store_byte(void)
+{
+	struct page *page = page_begin_write(&inode.mapping, 0, 0, PAGE_SIZE);
+
+	must(!IS_ERR(page));
+	*(unsigned char *)page_address_low(page) = BYTE;
+	page_end_write(page);
+}
+
+static void store_and_sync(int expected)
+{
+	store_byte();
+	must(ext2_fsync(&inode) == expected);
+	must(stored_byte == BYTE);
+	must(ext2_commit_stop(&fs) == 0);
+}
+
+static void file_has_page(void)
+{
+	bool fresh;
+	struct page *page;
+
+	make_file(&inode, &own);
+	mapping_init(&inode.mapping, &inode, &bytes_ops);
+	wait_queue_init(&bytes_queue, "bytes");
+	spin_init(&bytes_lock, "bytes");
+	page = mapping_find_or_add(&inode.mapping, 0, &fresh);
+	must(!IS_ERR(page) && fresh);
+	page_unlock(page);
+	page_put(page);
+}
+
+static void write_fails_once(void)
+{
+	file_has_page();
+	log_is_open();
+	crashes = false;
+	ordered = true;
+	failing = 1;
+}
+
+/* Somebody else wants a commit, while the file changes. */
+static void file_changes_now(void)
+{
+	file_has_page();
+	first_commits();
+	ext2_touched(&inode);
+	fs.wanted = fs.running->id;
 }
 
 /* ---- what holds in the end ---- */
@@ -440,13 +547,33 @@ static void size_lasts(void)
 
 SCENARIO(ext2_fsync,
 	 "a file grows while a commit stores it, and fsync waits until the new size lasts",
-	 file_has_changed, size_lasts, { "task", run_commit_task, 0 },
+	 file_has_changed, size_lasts, { "task", run_ex_kernel_task, 0 },
 	 { "writer", write_and_sync, 2 });
 
 SCENARIO(ext2_full, "the same, and the transaction has no room for the file any more",
-	 journal_is_small, size_lasts, { "task", run_commit_task, 0 },
+	 journal_is_small, size_lasts, { "task", run_ex_kernel_task, 0 },
 	 { "writer", write_and_sync, 2 });
 
 SCENARIO(ext2_wait, "an operation waits for its commit, and then the task that commits ends",
-	 first_commits, one_lasts, { "task", run_commit_task, 0 },
+	 first_commits, one_lasts, { "task", run_ex_kernel_task, 0 },
 	 { "operation", operate_and_wait, 0 });
+
+SCENARIO(ext2_due, "an operation is committed when the timer fires, and nobody asks for it",
+	 commit_is_due, one_lasts, { "task", run_ex_kernel_task, 0 },
+	 { "operation", operate_until_due, 0 });
+
+static void byte_lasts(void)
+{
+	must(!fs.error && stored_byte == BYTE && atomic_read(&inode.refs) == 1);
+	if (fs.log.active)
+		must(ext2_journal_close(&fs) == 0);
+	ex_must_have_freed();
+}
+
+SCENARIO(ext2_bytes, "bytes of a file cannot be written at first, and the commit block waits",
+	 write_fails_once, byte_lasts, { "task", run_ex_kernel_task, 0 },
+	 { "writer", store_and_sync, -EIO }, { "disk", serve_bytes, 2 });
+
+SCENARIO(ext2_bytes_late, "a file gets a byte while a commit stores it, and is synced",
+	 file_changes_now, byte_lasts, { "task", run_ex_kernel_task, 0 },
+	 { "writer", store_and_sync, 0 }, { "disk", serve_bytes, 1 });

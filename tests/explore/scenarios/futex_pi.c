@@ -19,7 +19,9 @@ static long futex(uint32_t *at, unsigned int op)
 	return sys_futex((unsigned long)at, op, 0, 0, 0, 0);
 }
 
-/* As a program does: the kernel is called only if the word is not what it would be without others. */
+/*
+ * As a program does: the kernel is called only if the word is not what it would be without others.
+ */
 static long lock(uint32_t tid)
 {
 	uint32_t free = 0;
@@ -55,7 +57,9 @@ static void nothing_left(void)
 SCENARIO(pi_lock, "three threads and a lock", nothing, nothing_left, { "a", count, 0 },
 	 { "b", count, 1 }, { "c", count, 2 });
 
-/* The owner ends with the lock. The other thread gets it, or finds that its owner does not exist. */
+/*
+ * The owner ends with the lock. The other thread gets it, or finds that its owner does not exist.
+ */
 static void die_with_lock(int task)
 {
 	must(lock(task + 1) == 0);
@@ -84,7 +88,10 @@ static void dead_or_counted(void)
 SCENARIO(pi_owner_ends, "the owner of a lock ends while others come", nothing, dead_or_counted,
 	 { "owner", die_with_lock, 0 }, { "a", lock_of_the_dead, 1 }, { "b", lock_of_the_dead, 2 });
 
-/* A wait that a signal ends, or a kill or a timeout in the same way, against an owner that gives it up. */
+/*
+ * A wait that a signal ends, or a kill or a timeout in the same way, against an owner that gives it
+ * up.
+ */
 static void count_or_give_up(int task)
 {
 	long error = lock(task + 1);

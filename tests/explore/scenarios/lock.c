@@ -68,7 +68,9 @@ static void lock_unless_killed(int owner)
 	must(lock_clear(&files[owner], &lock) == 0);
 }
 
-/* Takes one byte and then the other. If both tasks do that in different orders, one must give up. */
+/*
+ * Takes one byte and then the other. If both tasks do that in different orders, one must give up.
+ */
 static void lock_both(int owner)
 {
 	struct file_lock first = lock_of(owner, owner, owner),

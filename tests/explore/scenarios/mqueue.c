@@ -1,6 +1,6 @@
 /* POSIX message queues: waiting for a message and for room, a kill, and the last reference. */
 #include "kernel/ipc/mqueue.h"
-#include "shim.h"
+#include "messages.h"
 
 static struct mqueue *queue;
 static int nr_received;
@@ -17,27 +17,14 @@ static void queue_of_one(void)
 
 static int send(int priority)
 {
-	struct message *message = msg_alloc(1);
-	int error;
+	struct message *message = message_of_one_byte(priority);
 
-	message->type = priority;
-	message->text[0] = priority;
-	error = mqueue_send(queue, message, true, UINT64_MAX);
-	if (error)
-		msg_free(message);
-	return error;
+	return message_sent(message, mqueue_send(queue, message, true, UINT64_MAX));
 }
 
 static int receive(void)
 {
-	struct message *message = mqueue_receive(queue, true, UINT64_MAX);
-
-	if (IS_ERR(message))
-		return PTR_ERR(message);
-	must(message->len == 1 && message->text[0] == message->type);
-	msg_free(message);
-	__atomic_fetch_add(&nr_received, 1, __ATOMIC_SEQ_CST);
-	return 0;
+	return message_received(mqueue_receive(queue, true, UINT64_MAX), &nr_received);
 }
 
 static void send_one(int priority)

@@ -30,28 +30,6 @@ static void full_slot(void)
 	ring_at(ring, ring->tail)->flags = 0;
 }
 
-static void got_two_in_order(void)
-{
-	must_have_got(0, 2, true);
-	pipe_must_be_at_rest(0);
-	ex_must_have_freed();
-}
-
-static void got_two(void)
-{
-	must_have_got(0, 2, false);
-	pipe_must_be_at_rest(0);
-	ex_must_have_freed();
-}
-
-static void got_one_of_each(void)
-{
-	must_have_got(0, 1, true);
-	must_have_got(1, 1, true);
-	pipe_must_be_at_rest(0);
-	ex_must_have_freed();
-}
-
 static void got_two_of_each(void)
 {
 	must_have_got(0, 2, false);
@@ -61,10 +39,10 @@ static void got_two_of_each(void)
 }
 
 SCENARIO(bytes_1_1, "one writer, one reader, one slot: the second byte may be merged", one_slot,
-	 got_two_in_order, { "writer", put_bytes, FROM(0, 2) }, { "reader", get_bytes, 2 });
+	 pipe_gave_two_in_order, { "writer", put_bytes, FROM(0, 2) }, { "reader", get_bytes, 2 });
 
 SCENARIO(full_1_1, "the only slot is full of bytes, and the writer waits for its end", full_slot,
-	 got_one_of_each, { "writer", put_bytes, FROM(1, 1) }, { "reader", get_bytes, 2 });
+	 pipe_gave_one_of_each, { "writer", put_bytes, FROM(1, 1) }, { "reader", get_bytes, 2 });
 
 /*
  * A splice to a file takes the slot, sleeps, and keeps its place meanwhile. A writer that was about
@@ -124,26 +102,26 @@ SCENARIO(kept_1_1, "a writer appends while a splice takes the slot and keeps its
 	 { "splice's end", splice_settles, 0 });
 
 SCENARIO(packets_1_1, "the same with packets: the ring is full after each", one_slot,
-	 got_two_in_order, { "writer", put_packets, FROM(0, 2) }, { "reader", get_bytes, 2 });
+	 pipe_gave_two_in_order, { "writer", put_packets, FROM(0, 2) }, { "reader", get_bytes, 2 });
 
-SCENARIO(bytes_2_2, "two writers, two readers, one slot", one_slot, got_one_of_each,
+SCENARIO(bytes_2_2, "two writers, two readers, one slot", one_slot, pipe_gave_one_of_each,
 	 { "writer0", put_bytes, FROM(0, 1) }, { "writer1", put_bytes, FROM(1, 1), TWIN },
 	 { "reader0", get_bytes, 1 }, { "reader1", get_bytes, 1, TWIN });
 
-SCENARIO(packets_2_2, "the same with packets", one_slot, got_one_of_each,
+SCENARIO(packets_2_2, "the same with packets", one_slot, pipe_gave_one_of_each,
 	 { "writer0", put_packets, FROM(0, 1) }, { "writer1", put_packets, FROM(1, 1), TWIN },
 	 { "reader0", get_bytes, 1 }, { "reader1", get_bytes, 1, TWIN });
 
 SCENARIO(mixed_2_2_two_slots, "bytes and packets, two readers, two slots", two_slots,
-	 got_one_of_each, { "writer0", put_bytes, FROM(0, 1) },
+	 pipe_gave_one_of_each, { "writer0", put_bytes, FROM(0, 1) },
 	 { "writer1", put_packets, FROM(1, 1) }, { "reader0", get_bytes, 1 },
 	 { "reader1", get_bytes, 1, TWIN });
 
-SCENARIO(packets_2_1, "two writers of packets, one reader, one slot", one_slot, got_one_of_each,
-	 { "writer0", put_packets, FROM(0, 1) }, { "writer1", put_packets, FROM(1, 1), TWIN },
-	 { "reader", get_bytes, 2 });
+SCENARIO(packets_2_1, "two writers of packets, one reader, one slot", one_slot,
+	 pipe_gave_one_of_each, { "writer0", put_packets, FROM(0, 1) },
+	 { "writer1", put_packets, FROM(1, 1), TWIN }, { "reader", get_bytes, 2 });
 
-SCENARIO(packets_1_2, "one writer of packets, two readers, one slot", one_slot, got_two,
+SCENARIO(packets_1_2, "one writer of packets, two readers, one slot", one_slot, pipe_gave_two,
 	 { "writer", put_packets, FROM(0, 2) }, { "reader0", get_bytes, 1 },
 	 { "reader1", get_bytes, 1, TWIN });
 
@@ -156,7 +134,7 @@ SCENARIO(packets_2_1_two_slots, "the same with packets", two_slots, got_two_of_e
 	 { "reader", get_bytes, 4 });
 
 SCENARIO(mixed_2_1_two_slots, "bytes and packets, one reader, two slots", two_slots,
-	 got_one_of_each, { "writer0", put_bytes, FROM(0, 1) },
+	 pipe_gave_one_of_each, { "writer0", put_bytes, FROM(0, 1) },
 	 { "writer1", put_packets, FROM(1, 1) }, { "reader", get_bytes, 2 });
 
 /* ---- the last close ---- */
@@ -227,7 +205,7 @@ static void got_two_or_left(void)
 {
 	while (ends[0].pipe->ring.head != ends[0].pipe->ring.tail)
 		got_byte(pipe_get_byte(0));
-	got_two();
+	pipe_gave_two();
 }
 
 SCENARIO(kill_reader, "a reader is killed; another one and a writer go on", two_slots,

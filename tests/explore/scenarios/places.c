@@ -1,6 +1,6 @@
 /*
- * Direct reads and writes of a file: the disk is read and written while the file's place is held, against tasks that
- * use the page cache.
+ * Direct reads and writes of a file: the disk is read and written while the file's place is held,
+ * against tasks that use the page cache.
  */
 #include "cached.h"
 #include "fs/cache/places.h"

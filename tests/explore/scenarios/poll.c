@@ -25,17 +25,11 @@ static void poll_and_read(int n)
 	}
 }
 
-static void got_two(void)
-{
-	must_have_got(0, 2, true);
-	pipe_must_be_at_rest(0);
-	ex_must_have_freed();
-}
+SCENARIO(poll_read, "poll for a byte, then read it without waiting", one_slot,
+	 pipe_gave_two_in_order, { "poller", poll_and_read, 2 },
+	 { "writer", put_bytes, FROM(0, 2) });
 
-SCENARIO(poll_read, "poll for a byte, then read it without waiting", one_slot, got_two,
-	 { "poller", poll_and_read, 2 }, { "writer", put_bytes, FROM(0, 2) });
-
-SCENARIO(poll_read_packets, "the same with packets", one_slot, got_two,
+SCENARIO(poll_read_packets, "the same with packets", one_slot, pipe_gave_two_in_order,
 	 { "poller", poll_and_read, 2 }, { "writer", put_packets, FROM(0, 2) });
 
 static void poll_and_write(int n)
@@ -48,7 +42,7 @@ static void poll_and_write(int n)
 	}
 }
 
-SCENARIO(poll_write, "poll for room, then write without waiting", one_slot, got_two,
+SCENARIO(poll_write, "poll for room, then write without waiting", one_slot, pipe_gave_two_in_order,
 	 { "poller", poll_and_write, 2 }, { "reader", get_bytes, 2 });
 
 static void poll_hangup(int unused)

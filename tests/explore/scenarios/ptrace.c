@@ -1,4 +1,7 @@
-/* A tracee that stops, while its tracer looks at it, lets it go on, or ends, and while it is killed. */
+/*
+ * A tracee that stops, while its tracer looks at it, lets it go on, or ends, and while it is
+ * killed.
+ */
 #include "kernel/process/ptrace.h"
 #include "kernel/process/process.h"
 #include "kernel/signals/signal.h"

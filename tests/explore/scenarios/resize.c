@@ -74,12 +74,6 @@ static void two_pipes(void)
 	files_open(NULL);
 }
 
-static void move(int n)
-{
-	while (n-- > 0)
-		must(splice_byte(FD_READ0, FD_WRITE1, 0) == 1);
-}
-
 static void two_moved(void)
 {
 	pipe_drain(1);
@@ -90,5 +84,5 @@ static void two_moved(void)
 }
 
 SCENARIO(resize_move, "a slot moves while its ring is resized", two_pipes, two_moved,
-	 { "writer", put_packets, FROM(0, 1) }, { "mover", move, 1 },
+	 { "writer", put_packets, FROM(0, 1) }, { "mover", move_bytes, 1 },
 	 { "resizer", resize_to_and_fro, 0 });

@@ -1,4 +1,6 @@
-/* Signals that are queued while threads wait for them, and timers that fire while they are deleted. */
+/*
+ * Signals that are queued while threads wait for them, and timers that fire while they are deleted.
+ */
 #include "kernel/signals/posix_timer.h"
 #include "kernel/process/process.h"
 #include "kernel/syscalls.h"
@@ -26,7 +28,7 @@ static void threads(int nr, unsigned int handlers)
 	wait_queue_init(&nowhere, "nowhere");
 	for (int i = 0; i < nr; i++)
 		ex_add_thread(i, handlers & 1u << i ? 0 : SIG_BIT(SIGNO));
-	current->process->actions[SIGNO - 1].handler = 0x1000;
+	signal_action_of(current->process, SIGNO)->handler = 0x1000;
 }
 
 static void two_threads(void)

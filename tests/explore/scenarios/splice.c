@@ -16,12 +16,6 @@ static void rest(void)
 	ex_must_have_freed();
 }
 
-static void move(int n)
-{
-	while (n-- > 0)
-		must(splice_byte(FD_READ0, FD_WRITE1, 0) == 1);
-}
-
 static void read_other(int n)
 {
 	while (n-- > 0) {
@@ -39,10 +33,12 @@ static void moved_two(void)
 }
 
 SCENARIO(move_packets, "two packets go through two pipes of one slot each", two_pipes, moved_two,
-	 { "writer", put_packets, FROM(0, 2) }, { "mover", move, 2 }, { "reader", read_other, 2 });
+	 { "writer", put_packets, FROM(0, 2) }, { "mover", move_bytes, 2 },
+	 { "reader", read_other, 2 });
 
 SCENARIO(move_bytes, "the same with bytes: a slot may be divided", two_pipes, moved_two,
-	 { "writer", put_bytes, FROM(0, 2) }, { "mover", move, 2 }, { "reader", read_other, 2 });
+	 { "writer", put_bytes, FROM(0, 2) }, { "mover", move_bytes, 2 },
+	 { "reader", read_other, 2 });
 
 /* ---- both directions ---- */
 
@@ -71,7 +67,7 @@ static void one_of_each_is_left(void)
 }
 
 SCENARIO(both_directions, "a byte in each of two pipes, moved to and fro", a_byte_in_each,
-	 one_of_each_is_left, { "there", move, 2 }, { "back", move_back, 2 });
+	 one_of_each_is_left, { "there", move_bytes, 2 }, { "back", move_back, 2 });
 
 /* ---- a move that waits for room holds nothing up ---- */
 
@@ -98,7 +94,7 @@ static void all_three(void)
 }
 
 SCENARIO(move_waits, "a pipe is read while a move out of it waits for room", no_room_there,
-	 all_three, { "mover", move, 1 }, { "reader", read_here_then_there, 0 });
+	 all_three, { "mover", move_bytes, 1 }, { "reader", read_here_then_there, 0 });
 
 /* ---- the right to append does not travel ---- */
 
@@ -124,7 +120,8 @@ static void two_and_one(void)
 }
 
 SCENARIO(append_at_home, "both pipes are written to while a slot moves", wide_pipes, two_and_one,
-	 { "writer", put_bytes, FROM(0, 2) }, { "mover", move, 1 }, { "other", put_other, 0x10 });
+	 { "writer", put_bytes, FROM(0, 2) }, { "mover", move_bytes, 1 },
+	 { "other", put_other, 0x10 });
 
 /* Two bytes in one slot, of which one moves. */
 static void two_in_a_slot(void)
@@ -134,7 +131,7 @@ static void two_in_a_slot(void)
 }
 
 SCENARIO(divide, "a slot is divided, and the other pipe is written to", two_in_a_slot, two_and_one,
-	 { "mover", move, 1 }, { "other", put_other, 0x10 });
+	 { "mover", move_bytes, 1 }, { "other", put_other, 0x10 });
 
 static void three_and_none(void)
 {
@@ -145,7 +142,7 @@ static void three_and_none(void)
 }
 
 SCENARIO(divide_and_merge, "a slot is divided while a writer appends to it", wide_pipes,
-	 three_and_none, { "writer", put_bytes, FROM(0, 2) }, { "mover", move, 1 });
+	 three_and_none, { "writer", put_bytes, FROM(0, 2) }, { "mover", move_bytes, 1 });
 
 /* ---- tee ---- */
 
@@ -222,20 +219,6 @@ static void sink(int n)
 	}
 }
 
-static void all_two(void)
-{
-	must_have_got(0, 2, true);
-	pipe_must_be_at_rest(0);
-	ex_must_have_freed();
-}
-
-static void all_two_any(void)
-{
-	must_have_got(0, 2, false);
-	pipe_must_be_at_rest(0);
-	ex_must_have_freed();
-}
-
 /* One that does not wait: the file may have taken both. */
 static void try_read(int unused)
 {
@@ -250,17 +233,17 @@ static void try_read(int unused)
 static void all_two_drained(void)
 {
 	pipe_drain(0);
-	all_two_any();
+	pipe_gave_two();
 }
 
 SCENARIO(sink_refuses, "a file takes one of two bytes, the other goes back and is read",
 	 two_for_a_sink, all_two_drained, { "sink", sink, 1 }, { "reader", try_read, 0 });
 
 SCENARIO(sink_frees_room, "a writer waits for the room that a splice to a file leaves", to_a_sink,
-	 all_two, { "writer", put_packets, FROM(0, 2) }, { "sink", sink, 2 });
+	 pipe_gave_two_in_order, { "writer", put_packets, FROM(0, 2) }, { "sink", sink, 2 });
 
-SCENARIO(sink_and_merge, "a file takes bytes while a writer appends", to_a_sink, all_two,
-	 { "writer", put_bytes, FROM(0, 2) }, { "sink", sink, 2 });
+SCENARIO(sink_and_merge, "a file takes bytes while a writer appends", to_a_sink,
+	 pipe_gave_two_in_order, { "writer", put_bytes, FROM(0, 2) }, { "sink", sink, 2 });
 
 static void one_for_a_sink(void)
 {
@@ -268,21 +251,14 @@ static void one_for_a_sink(void)
 	put_packets(FROM(0, 1));
 }
 
-static void one_of_each(void)
-{
-	must_have_got(0, 1, true);
-	must_have_got(1, 1, true);
-	pipe_must_be_at_rest(0);
-	ex_must_have_freed();
-}
-
 SCENARIO(sink_keeps_places, "a writer looks for room while a file has the only slot",
-	 one_for_a_sink, one_of_each, { "sink", sink, 2 }, { "writer", put_packets, FROM(1, 1) });
+	 one_for_a_sink, pipe_gave_one_of_each, { "sink", sink, 2 },
+	 { "writer", put_packets, FROM(1, 1) });
 
 /* The reader may look at the pipe while the file has its only slot. */
 SCENARIO(sink_returns, "a file takes one of two bytes, the other comes back to a reader that waits",
-	 to_a_sink, all_two_any, { "reader", get_bytes, 1 }, { "writer", put_at_once, FROM(0, 2) },
-	 { "sink", sink, 1 });
+	 to_a_sink, pipe_gave_two, { "reader", get_bytes, 1 },
+	 { "writer", put_at_once, FROM(0, 2) }, { "sink", sink, 1 });
 
 static void put_two_at_once(int from)
 {

@@ -1,8 +1,7 @@
 /* System V semaphores and messages: waiting and being served, removing, a kill, and undoing. */
-#include "kernel/ipc/msg.h"
 #include "kernel/ipc/sem.h"
 #include "kernel/syscalls.h"
-#include "shim.h"
+#include "messages.h"
 
 static int id, inside, nr_received;
 
@@ -156,28 +155,16 @@ static void small_queue(void)
 
 static int send(int type)
 {
-	struct message *message = msg_alloc(1);
-	int error;
+	struct message *message = message_of_one_byte(type);
 
-	message->type = type;
-	message->text[0] = type;
-	error = msg_send(id, message, true);
-	if (error)
-		msg_free(message);
-	return error;
+	return message_sent(message, msg_send(id, message, true));
 }
 
 static int receive(int type)
 {
 	struct msg_wish wish = { type, 1, 0 };
-	struct message *message = msg_receive(id, &wish);
 
-	if (IS_ERR(message))
-		return PTR_ERR(message);
-	must(message->len == 1 && message->text[0] == message->type);
-	msg_free(message);
-	__atomic_fetch_add(&nr_received, 1, __ATOMIC_SEQ_CST);
-	return 0;
+	return message_received(msg_receive(id, &wish), &nr_received);
 }
 
 static void send_one(int type)

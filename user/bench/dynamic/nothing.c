@@ -1,4 +1,7 @@
-/* The program of the row "vfork + exec + wait, dynamic": linked with Debian's C library, which it does not use. */
+/*
+ * The program of the row "vfork + exec + wait, dynamic": linked with Debian's C library, which it
+ * does not use.
+ */
 int main(void)
 {
 	return 0;

@@ -1,6 +1,6 @@
 /*
- * kernel/atomic.h, but for the functions that are written in assembly: the compiler does not tell the
- * explorer what those touch.
+ * kernel/atomic.h, but for the functions that are written in assembly: the compiler does not tell
+ * the explorer what those touch.
  */
 #ifndef EXPLORE_ATOMIC_H
 #define EXPLORE_ATOMIC_H

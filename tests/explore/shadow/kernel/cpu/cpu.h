@@ -1,6 +1,6 @@
 /*
- * In place of kernel/cpu/cpu.h: every task of a scenario has a CPU of its own, which has no registers that
- * matter here.
+ * In place of kernel/cpu/cpu.h: every task of a scenario has a CPU of its own, which has no
+ * registers that matter here.
  */
 #ifndef KERNEL_CPU_CPU_H
 #define KERNEL_CPU_CPU_H
@@ -18,6 +18,7 @@ struct cpu {
 	struct task *task;
 	unsigned int id, irq_depth;
 	struct mm *mm;
+	bool need_resched; /* never */
 };
 
 struct cpu_features {

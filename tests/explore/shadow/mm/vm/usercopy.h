@@ -1,5 +1,6 @@
 /*
- * In place of mm/vm/usercopy.h: user memory is memory of the scenario, of which a part may not be there.
+ * In place of mm/vm/usercopy.h: user memory is memory of the scenario, of which a part may not be
+ * there.
  */
 #ifndef MM_VM_USERCOPY_H
 #define MM_VM_USERCOPY_H
