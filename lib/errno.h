@@ -47,6 +47,7 @@
 #define ENOMSG		42
 #define EIDRM		43
 #define ELIBBAD		80
+#define EBADR		53
 #define ENOPKG		65
 #define ENODATA		61
 #define EOVERFLOW	75

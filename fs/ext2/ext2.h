@@ -380,12 +380,18 @@ int ext2_fill_directory(struct inode *dir, const struct inode *parent);
 /* Are "." and ".." the only names? Returns 1, 0 or an error. */
 int ext2_is_empty(struct inode *dir);
 
-/* ---- fs/ext2/holes.c ---- */
+/* ---- fs/ext2/holes.c, fs/ext2/extents.c ---- */
 
+/*
+ * Returns the first block of [block, end) that is data, or is in a hole; `end` if there is none; an
+ * error of ext2_lookup_block(), or -EINTR after a SIGKILL. The inode is locked. May sleep.
+ */
+int64_t ext2_find_block(struct inode *inode, int64_t block, int64_t end, bool data);
 /* file_ops.llseek. Takes inode->lock for SEEK_DATA and SEEK_HOLE. */
 file_off_t ext2_llseek(struct file *file, file_off_t offset, int whence);
 /* inode_ops.allocate: PUNCH_HOLE with KEEP_SIZE. */
 int ext2_allocate(struct inode *inode, unsigned int mode, file_off_t start, file_off_t end);
+extern const struct extent_ops ext2_extent_ops;
 
 /* ---- fs/ext2/names.c, fs/ext2/file.c ---- */
 

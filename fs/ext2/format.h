@@ -71,12 +71,14 @@ struct ext2_disk_inode {
 	uint32_t os2;
 } __packed;
 
-#define EXT2_INODE_SIZE_MIN  128u
-#define EXT2_LINKS_MAX	     32000u
-#define EXT2_FLAG_INDEX	     0x00001000u /* a directory with hashes of its names */
-#define EXT2_FLAG_COMPRESSED 0x00000004u
-#define EXT2_FLAG_EXTENTS    0x00080000u /* ext4: the pointers are something else */
-#define EXT2_FLAG_INLINE     0x10000000u /* ext4: the data is in the inode */
+#define EXT2_ATTRIBUTES_MAGIC 0xea020000u /* at the beginning of extended attributes */
+
+#define EXT2_INODE_SIZE_MIN   128u
+#define EXT2_LINKS_MAX	      32000u
+#define EXT2_FLAG_INDEX	      0x00001000u /* a directory with hashes of its names */
+#define EXT2_FLAG_COMPRESSED  0x00000004u
+#define EXT2_FLAG_EXTENTS     0x00080000u /* ext4: the pointers are something else */
+#define EXT2_FLAG_INLINE      0x10000000u /* ext4: the data is in the inode */
 
 /* 4.1 Directory entry; the name follows. */
 struct ext2_disk_entry {

@@ -47,11 +47,7 @@
 
 /* ---- finding ---- */
 
-/*
- * Returns the first block of [block, end) that is data, or is in a hole; `end` if there is none; or
- * an error of ext2_lookup_block(), or -EINTR after a SIGKILL.
- */
-static int64_t find_block(struct inode *inode, int64_t block, int64_t end, bool data)
+int64_t ext2_find_block(struct inode *inode, int64_t block, int64_t end, bool data)
 {
 	while (block < end) {
 		uint64_t first;
@@ -80,7 +76,7 @@ static file_off_t find_offset(struct inode *inode, file_off_t offset, bool data)
 
 	if (offset < 0 || offset >= size)
 		return -ENXIO;
-	found = find_block(inode, offset >> shift, end, data);
+	found = ext2_find_block(inode, offset >> shift, end, data);
 	if (found < 0)
 		return found;
 	if (found == end)
@@ -116,7 +112,7 @@ static struct page *begin_edge(struct inode *inode, file_off_t from, file_off_t 
 
 	if (from >= to)
 		return NULL;
-	found = find_block(inode, from >> shift, end, true);
+	found = ext2_find_block(inode, from >> shift, end, true);
 	if (found < 0)
 		return ERR_PTR(found);
 	return found < end ? page_begin_write(&inode->mapping, from >> PAGE_SHIFT, at, at) : NULL;
@@ -163,8 +159,8 @@ static int punch_pages(struct inode *inode, unsigned int first, unsigned int end
 	if (!places)
 		return -ENOMEM;
 	while (n >= 0 && first < end) {
-		int64_t found =
-			find_block(inode, (int64_t)first << shift, (int64_t)end << shift, true);
+		int64_t found = ext2_find_block(inode, (int64_t)first << shift,
+						(int64_t)end << shift, true);
 
 		n = MIN(found, (int64_t)0);
 		if (n < 0)

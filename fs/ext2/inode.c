@@ -379,7 +379,6 @@ int ext2_complete(struct inode *inode, int (*step)(struct inode *inode))
 struct attribute_block {
 	uint32_t magic, holders;
 } __packed;
-#define ATTRIBUTE_MAGIC 0xea020000u
 
 /*
  * Part of an operation: give up the inode's share of a block of extended attributes. *freed: the
@@ -399,7 +398,7 @@ static int drop_attributes(struct inode *inode, uint32_t *freed)
 	error = ext2_read(fs, own->file_acl, 0, &header, sizeof(header));
 	if (error)
 		return error;
-	if (header.magic == ATTRIBUTE_MAGIC && header.holders > 1) {
+	if (header.magic == EXT2_ATTRIBUTES_MAGIC && header.holders > 1) {
 		header.holders--;
 		error = ext2_edit(fs, own->file_acl, 0, &header, sizeof(header));
 	} else {

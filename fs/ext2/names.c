@@ -387,4 +387,5 @@ const struct inode_ops ext2_inode_ops = {
 	.truncate = ext2_truncate,
 	.truncated = ext2_truncated,
 	.allocate = ext2_allocate,
+	.extents = &ext2_extent_ops,
 };

@@ -11,6 +11,7 @@
 #include "mm/vm/uaccess.h"
 #include "fs/file/file.h"
 #include "fs/file/dnotify.h"
+#include "fs/file/extents.h"
 #include "fs/file/lease.h"
 #include "fs/file/lock.h"
 #include "fs/file/owner.h"
@@ -40,7 +41,9 @@ enum fcntl_command {
 
 #define RW_HINT_MAX  5 /* linux/fcntl.h: RWH_WRITE_LIFE_EXTREME */
 
+#define FIBMAP	     0x1
 #define FIGETBSZ     0x2
+#define FIEMAP	     0xc020660b /* FS_IOC_FIEMAP */
 #define FICLONE	     0x40049409
 #define FICLONERANGE 0x4020940d
 #define FIONREAD     0x541b
@@ -235,6 +238,10 @@ static long file_ioctl(struct file *file, unsigned int fd, unsigned int command,
 {
 	if (command == FIGETBSZ)
 		return put_user_u32(file->inode->sb->block_size, (void __user *)argument);
+	if (command == FIEMAP)
+		return extents_map(file->inode, (void __user *)argument);
+	if (command == FIBMAP && S_ISREG(file->inode->mode))
+		return extents_block(file->inode, (void __user *)argument);
 	if (command == FIOQSIZE)
 		return size_on_disk(file->inode, (void __user *)argument);
 	if (command == FIONREAD && S_ISREG(file->inode->mode))

@@ -27,6 +27,7 @@ struct super_block;
 struct pipe;
 struct text;
 struct socket;
+struct extent_ops;
 
 #define AT_FDCWD	    (-100)
 #define AT_SYMLINK_NOFOLLOW 0x100
@@ -147,6 +148,8 @@ struct inode_ops {
 	/* Let the two names change places. NULL: -EINVAL. */
 	int (*exchange)(struct inode *old_dir, struct dentry *old, struct inode *new_dir,
 			struct dentry *new_dentry);
+	/* Where a file lies on its disk: fs/file/extents.h. NULL: nobody can say. */
+	const struct extent_ops *extents;
 };
 
 struct file_lock;
