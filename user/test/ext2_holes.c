@@ -493,21 +493,27 @@ TEST(grown, 30, "a store behind the old end of a file that has grown lasts")
 	on_all_sizes(store_behind_the_end, grown_is_there);
 }
 
-/* One call writes far behind the end, and the file is mapped meanwhile. */
+/*
+ * One call writes far behind the end, and the file is mapped meanwhile. The call sleeps for each
+ * page of its source, which lies on the disk.
+ */
 static void store_during_a_write(int block)
 {
-	int fd = create(MNT "/file");
+	int source = make_file(MNT "/source", 1 << 20, SEED), fd = create(MNT "/file");
 	volatile char *map;
 	struct stat st;
+	void *many;
 
 	CHECK_EQ(write(fd, "0123456789", 10), 10);
+	forget();
+	many = mmap(NULL, 1 << 20, PROT_READ, MAP_PRIVATE, source, 0);
+	CHECK(many != MAP_FAILED);
+	CHECK_EQ(madvise(many, 1 << 20, MADV_RANDOM), 0);
 	map = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	CHECK(map != MAP_FAILED);
 	map[1] = 'm';
 	if (!fork()) {
-		static char many[2 << 20];
-
-		CHECK_EQ(pwrite(fd, many, sizeof(many), 1 << 20), sizeof(many));
+		CHECK_EQ(pwrite(fd, many, 1 << 20, 1 << 20), 1 << 20);
 		_exit(0);
 	}
 	do
@@ -516,6 +522,8 @@ static void store_during_a_write(int block)
 	map[2500] = 's';
 	CHECK_EQ(test_wait(-1), 0);
 	CHECK_EQ(munmap((void *)map, PAGE), 0);
+	CHECK_EQ(munmap(many, 1 << 20), 0);
+	close(source);
 	close(fd);
 }
 
