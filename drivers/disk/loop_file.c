@@ -40,10 +40,8 @@ static ssize_t write_piece(struct file *file, struct iter *iter, file_off_t pos)
 	} else if (S_ISBLK(inode->mode) && pos + (file_off_t)len > inode->size) {
 		done = -ENOSPC;
 	} else {
-		file_off_t size = inode->size;
-
 		done = generic_cached_write(inode, iter, &pos, len);
-		generic_written(inode, size, MAX(done, 0), len);
+		generic_written(inode, MAX(done, 0), len);
 	}
 	mutex_unlock(&inode->lock);
 	return done;

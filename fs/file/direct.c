@@ -221,6 +221,7 @@ static void end_piece(struct piece *piece)
 static ssize_t write_piece(struct piece *piece, struct iter *from, file_off_t pos, size_t n)
 {
 	struct inode *inode = piece->inode;
+	file_off_t old = inode->size;
 	ssize_t result = piece_begin(piece, from, pos, n);
 
 	if (result < 0)
@@ -242,10 +243,12 @@ static ssize_t write_piece(struct piece *piece, struct iter *from, file_off_t po
 	if (piece->moved < piece->len)
 		piece->moved = MAX(((pos + piece->moved) & ~(file_off_t)(PAGE_SIZE - 1)) - pos,
 				   (file_off_t)0);
-	if (pos + piece->moved > inode->size)
+	if (pos + piece->moved > old)
 		inode_set_size(inode, pos + piece->moved);
 	result = piece->moved > 0 ? (ssize_t)piece->moved : piece->error;
 	end_piece(piece);
+	if (inode->size > old)
+		mapping_grown(&inode->mapping, old);
 	iter_advance(from, MAX(result, 0));
 	return result;
 }
@@ -309,7 +312,6 @@ static ssize_t write_locked(struct file *file, struct iter *from, file_off_t *po
 {
 	struct inode *inode = file->inode;
 	struct piece *piece = piece_alloc(file, true);
-	file_off_t size = inode->size;
 	bool left_behind;
 	ssize_t done;
 
@@ -317,12 +319,12 @@ static ssize_t write_locked(struct file *file, struct iter *from, file_off_t *po
 		return -ENOMEM;
 	done = write_pieces(piece, from, pos, len, &left_behind);
 	if (left_behind) { /* the kernel task frees the room that the write has not used */
-		generic_written(inode, size, MAX(done, 0), MAX(done, 0));
+		generic_written(inode, MAX(done, 0), MAX(done, 0));
 		return done;
 	}
 	if (piece->error)
 		piece_zero_behind_end(piece);
-	generic_written(inode, size, MAX(done, 0), len);
+	generic_written(inode, MAX(done, 0), len);
 	kfree(piece);
 	return done;
 }

@@ -156,6 +156,16 @@ void generic_end_write(struct inode *inode, struct page *page, file_off_t end)
 		mapping_grown(&inode->mapping, old);
 }
 
+void generic_grow(struct inode *inode, file_off_t end)
+{
+	file_off_t old = inode->size;
+
+	if (end <= old)
+		return;
+	inode_set_size(inode, end);
+	mapping_grown(&inode->mapping, old);
+}
+
 struct page *generic_begin_write(struct inode *inode, unsigned int index, unsigned int from,
 				 unsigned int to)
 {
@@ -237,14 +247,12 @@ void generic_forget_behind(struct inode *inode)
 		inode->ops->truncated(inode);
 }
 
-void generic_written(struct inode *inode, file_off_t before, size_t done, size_t wanted)
+void generic_written(struct inode *inode, size_t done, size_t wanted)
 {
 	if (done < wanted)
 		generic_forget_behind(inode);
 	if (done == 0)
 		return;
-	if (inode->size > before)
-		mapping_grown(&inode->mapping, before);
 	inode_modified(inode);
 	inode_changed(inode);
 }
@@ -260,11 +268,9 @@ static ssize_t write_and_unlock(struct file *file, struct iter *from, file_off_t
 		return error;
 	done = generic_write_limit(file, pos, &len);
 	if (done == 0) {
-		file_off_t size = inode->size;
-
 		inode_drop_privileges(inode);
 		done = generic_cached_write(inode, from, pos, len);
-		generic_written(inode, size, MAX(done, 0), len);
+		generic_written(inode, MAX(done, 0), len);
 	}
 	mutex_unlock(&inode->lock);
 	return done;

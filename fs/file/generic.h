@@ -44,6 +44,12 @@ int generic_write_limit(struct file *file, int64_t *pos, size_t *len);
  */
 void generic_end_write(struct inode *inode, struct page *page, int64_t end);
 /*
+ * The bytes up to offset `end` can be read: if the file was shorter, grow it, and have
+ * mapping_grown() look after the page in which it ended. inode->lock is held, but no page or place.
+ * May sleep.
+ */
+void generic_grow(struct inode *inode, int64_t end);
+/*
  * page_begin_write() for a write to a file. If it lacks room, this waits for room that is being
  * freed. inode->lock is held.
  */
@@ -55,11 +61,9 @@ struct page *generic_begin_write(struct inode *inode, unsigned int index, unsign
  */
 void generic_forget_behind(struct inode *inode);
 /*
- * The last step of a write, of which `done` of `wanted` bytes are in the file, whose size was
- * `before`: set its times, call generic_forget_behind() if some bytes are not there, and
- * mapping_grown() if the file has grown. inode->lock has been held since the size was `before`. May
- * sleep.
+ * The last step of a write, of which `done` of `wanted` bytes are in the file: set its times, and
+ * call generic_forget_behind() if some bytes are not there. inode->lock is held. May sleep.
  */
-void generic_written(struct inode *inode, int64_t before, size_t done, size_t wanted);
+void generic_written(struct inode *inode, size_t done, size_t wanted);
 
 #endif

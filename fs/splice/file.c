@@ -149,8 +149,8 @@ static ssize_t steal_pages(struct file *file, file_off_t *pos, size_t len, struc
 	slots->nr -= nr;
 	slots->bytes -= nr * PAGE_SIZE;
 	*pos += nr * PAGE_SIZE;
-	if (nr > 0 && *pos > file->inode->size)
-		inode_set_size(file->inode, *pos);
+	if (nr > 0)
+		generic_grow(file->inode, *pos);
 	return nr * PAGE_SIZE;
 }
 
@@ -186,11 +186,9 @@ ssize_t generic_splice_write(struct file *file, file_off_t *pos, struct slot_lis
 	struct inode *inode = file->inode;
 	size_t len = slots->bytes, done = 0;
 	ssize_t n = mutex_lock_killable(&inode->lock);
-	file_off_t size;
 
 	if (n)
 		return n;
-	size = inode->size;
 	n = generic_write_limit(file, pos, &len);
 	if (n >= 0)
 		inode_drop_privileges(inode);
@@ -201,7 +199,7 @@ ssize_t generic_splice_write(struct file *file, file_off_t *pos, struct slot_lis
 		done += MAX(n, 0);
 		page_balance_dirty(&inode->mapping);
 	}
-	generic_written(inode, size, done, len);
+	generic_written(inode, done, len);
 	mutex_unlock(&inode->lock);
 	if (done > 0 && file->flags & O_DSYNC) {
 		int error = generic_file_fsync(file);

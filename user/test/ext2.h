@@ -149,6 +149,15 @@ __attribute__((unused)) static struct stat stat_of(const char *path)
 	return st;
 }
 
+/* Make an empty file, or empty one. Returns its descriptor. */
+__attribute__((unused)) static int create(const char *path)
+{
+	int fd = open(path, O_RDWR | O_CREAT | O_TRUNC, 0644);
+
+	CHECK(fd >= 0);
+	return fd;
+}
+
 /* Make a file that holds the first n bytes of a stream. Returns its descriptor. */
 __attribute__((unused)) static int make_file(const char *path, size_t n, unsigned int seed)
 {

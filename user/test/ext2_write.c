@@ -10,14 +10,6 @@
 #define PAGE  4096
 #define SMALL (70 * KIB + 123)
 
-static int create(const char *path)
-{
-	int fd = open(path, O_RDWR | O_CREAT | O_EXCL, 0644);
-
-	CHECK(fd >= 0);
-	return fd;
-}
-
 /* Write bytes of the stream at their place. */
 static void put(int fd, off_t at, size_t n)
 {
