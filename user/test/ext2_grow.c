@@ -99,13 +99,13 @@ static void stored_is_there(int block)
 	close(fd);
 }
 
-BEYOND_TEST(grows, 30, "a store to a file that a long write makes larger lasts",
-	    "Linux protects the page only at the end of the write, so it sometimes loses the store")
+TEST(grows, 30, "a store to a file that a long write makes larger lasts")
 {
 	on_all_sizes(store_during_a_write, stored_is_there);
 }
 
-TEST(grows_directly, 30, "the same if the write goes directly to the disk")
+BEYOND_TEST(grows_directly, 30, "the same if the write goes directly to the disk",
+	    "the store is lost")
 {
 	on_all_sizes(store_during_a_direct_write, stored_is_there);
 }
