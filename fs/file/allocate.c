@@ -4,7 +4,6 @@
  */
 #include "fs/file/allocate.h"
 #include "fs/file/file.h"
-#include "fs/file/generic.h"
 #include "fs/file/seal.h"
 #include "fs/names/inode_flags.h"
 #include "fs/names/times.h"
@@ -52,8 +51,8 @@ static int allocate_locked(struct inode *inode, unsigned int mode, file_off_t st
 	if (error)
 		return MIN(error, 0);
 	inode_drop_privileges(inode);
-	if (!(mode & FALLOC_KEEP_SIZE))
-		generic_grow(inode, end);
+	if (!(mode & FALLOC_KEEP_SIZE) && end > inode->size)
+		inode_set_size(inode, end);
 	inode_modified(inode);
 	return 0;
 }
