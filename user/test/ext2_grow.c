@@ -1,6 +1,6 @@
 /*
- * Files of ext2 that grow while they are mapped. If blocks are smaller than pages, the page in which
- * the file ended has room for a part of its bytes only.
+ * Files of ext2 that grow while they are mapped. If blocks are smaller than pages, the page in
+ * which the file ended has room for a part of its bytes only.
  */
 #include "ext2.h"
 
