@@ -118,17 +118,16 @@ static inline int store_word(uint32_t value, uint32_t __user *dst)
 
 int get_user_u64(uint64_t *value, const void __user *src)
 {
-	uint32_t low, high = 0;
+	uint32_t *words = (uint32_t *)value;
 	int error;
 
 	if (!user_range_ok(src, sizeof(*value)))
 		return -EFAULT;
 	user_access_begin();
-	error = load_word(&low, src);
+	error = load_word(&words[0], src);
 	if (!error)
-		error = load_word(&high, src + sizeof(low));
+		error = load_word(&words[1], src + sizeof(words[0]));
 	user_access_end();
-	*value = (uint64_t)high << 32 | low;
 	return error;
 }
 
