@@ -15,7 +15,6 @@
 #include "fs/ext2/ext2.h"
 #include "fs/file/generic.h"
 #include "fs/splice/splice.h"
-#include "fs/names/times.h"
 #include "kernel/syscall.h"
 #include "lib/string.h"
 #include "mm/vm/vm.h"
@@ -231,19 +230,12 @@ ssize_t ext2_readlink(struct inode *inode, char *buf, size_t size)
 
 /* ---- open files ---- */
 
-static ssize_t ext2_splice_read(struct file *file, file_off_t *pos, size_t len,
-				struct slot_list *slots)
-{
-	file_accessed(file);
-	return generic_splice_read(file, pos, len, slots);
-}
-
 const struct file_ops ext2_file_ops = {
 	.read = generic_file_read,
 	.write = generic_file_write,
 	.llseek = ext2_llseek,
 	.mmap = generic_file_mmap,
 	.fsync = generic_file_fsync,
-	.splice_read = ext2_splice_read,
+	.splice_read = generic_splice_read,
 	.splice_write = generic_splice_write,
 };

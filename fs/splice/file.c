@@ -11,6 +11,7 @@
 #include "fs/cache/writeback.h"
 #include "fs/splice/splice.h"
 #include "fs/file/generic.h"
+#include "fs/names/times.h"
 #include "lib/string.h"
 #include "mm/kmap.h"
 
@@ -101,6 +102,7 @@ ssize_t generic_splice_read(struct file *file, file_off_t *pos, size_t len, stru
 	first->offset = offset;
 	first->len -= offset;
 	*pos += len;
+	file_accessed(file);
 	return len;
 }
 
