@@ -17,7 +17,7 @@ static int room_left(struct ring *ring, struct packet_limits limits)
 	lockdep_held(&ring->lock);
 	if (ring->readers == 0)
 		return -EPIPE;
-	if (ring->head - ring->kept >= limits.slots)
+	if (ring->head - load_acquire(&ring->kept) >= limits.slots)
 		return 0;
 	for (unsigned int at = ring->tail; at != ring->head; at++)
 		packets += !(ring_at(ring, at)->flags & SLOT_GOES_ON);
@@ -64,7 +64,7 @@ static int publish(struct ring *ring, struct pipe_slot *slots, unsigned int nr,
 	slots[0].envelope = envelope_get(envelope);
 	spin_lock(&ring->lock);
 	error = room_left(ring, limits);
-	if (error > 0 && nr <= ring->nr_slots - (ring->head - ring->kept)) {
+	if (error > 0 && nr <= ring->nr_slots - (ring->head - load_acquire(&ring->kept))) {
 		ring_copy_array(ring, slots, nr);
 		ring_fill_places(ring, nr, slots_bytes(slots, nr));
 		error = 0;

@@ -25,39 +25,40 @@ static __noinline void wake_popped(struct ring *ring, int popped)
 //BOOK: advance
 void ring_consume(struct ring *ring, unsigned int n)
 {
-	struct pipe_slot *first, gone;
+	struct pipe_slot *first = ring_at(ring, ring->tail);
+	bool empty;
 
 	spin_lock(&ring->lock);
-	first = ring_at(ring, ring->tail);
 	first->offset += n;
 	first->len -= n;
 	ring->bytes -= n;
 	/* A writer may just have appended to the slot. */
-	if (first->len > 0) {
-		spin_unlock(&ring->lock);
-		return;
-	}
-	gone = *first;
-	ring_take(ring, 1, 0);
-	ring_free_places(ring);
+	empty = first->len == 0;
+	if (empty)
+		ring_take(ring, 1, 0);
 	spin_unlock(&ring->lock);
+	if (!empty)
+		return;
+	slot_release(first);
+	ring_free_places(ring);
 	if (wait_queues_used(&ring->writable, &ring->readable))
 		wake_popped(ring, 1);
-	slot_release(&gone);
 }
 
 void ring_drop_packet(struct ring *ring)
 {
-	struct pipe_slot gone;
+	struct pipe_slot *gone;
 	int popped = 0;
 
 	do {
+		gone = ring_at(ring, ring->tail);
 		spin_lock(&ring->lock);
-		ring_pop(ring, &gone);
+		ring_take(ring, 1, gone->len);
 		spin_unlock(&ring->lock);
-		slot_release(&gone);
+		slot_release(gone);
 		popped++;
-	} while (gone.flags & SLOT_GOES_ON);
+	} while (gone->flags & SLOT_GOES_ON);
+	ring_free_places(ring);
 	wake_popped(ring, popped);
 }
 

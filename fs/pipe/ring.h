@@ -5,8 +5,7 @@
  * 1. head and tail only grow, and wrap at 2^32. Only their difference and their low bits are used,
  *    so nr_slots is a power of two.
  * 2. The mutex `consumer` serialises tasks that take slots, and `producer` those that put slots.
- *    ring->lock guards head, tail, kept, bytes, and a slot's offset and len, for a few lines at a
- *    time.
+ *    ring->lock guards head, tail, bytes, and a slot's offset and len, for a few lines at a time.
  * 3. Neither mutex is held while waiting for data, room, disk or a page fault, with one exception:
  *    splice holds `consumer` while it writes to a file. `consumer` is taken before `producer`. No
  *    task waits for a `consumer` while it holds a `producer`.
@@ -14,8 +13,9 @@
  *    too, because the sleepers there may have to wait for another page now.
  * 5. The ring has one arrival waiter, which is armed on a page of its first packet. When that
  *    page's read completes, it wakes `readable`.
- * 6. Splice into a file takes slots out of the ring while it writes, and may put some of them back.
- *    Until it ends, their places are not free (`kept`).
+ * 6. A slot that is taken out of the ring stays in its place, which is not free before the slot has
+ *    been released (`kept`). Splice into a file takes slots out while it writes, and may put some
+ *    of them back.
  * 7. The holder of `producer` may read head without ring->lock, because no other task changes it.
  *    In the same way, the holder of `consumer` may read tail, kept, and the slots in the ring,
  *    except the len of the last one. Each side may also read what the other side changes where an
@@ -38,7 +38,7 @@ struct ring {
 	struct mutex producer;	 /* serialises write, splice in, and tee's target */
 	spinlock_t lock;	 /* plain; all up to `writers` */
 	unsigned int head, tail; /* free-running; head - tail slots are full */
-	unsigned int kept;	 /* free up to here; equals tail unless a splice has slots out */
+	unsigned int kept;	 /* free up to here; equals tail unless slots are out; `consumer` */
 	unsigned int nr_slots;	 /* places in `slots`; a power of two */
 	unsigned int max_slots;	 /* no more are filled: a socket's limit may be below nr_slots */
 	size_t bytes;		 /* of the slots from the tail to the head */
@@ -98,44 +98,42 @@ static inline int ring_look(const struct ring *ring, unsigned int at)
 }
 
 /*
- * Make places hold slots, or free the places before the tail. All places from kept to head are in
- * use. ring->lock is held.
+ * Make places hold slots. All places from kept to head are in use. ring->lock is held.
  */
 static inline void ring_fill_places(struct ring *ring, unsigned int n, size_t bytes)
 {
 	ring->bytes += bytes;
 	store_release(&ring->head, ring->head + n);
 }
-static inline void ring_free_places(struct ring *ring)
-{
-	store_release(&ring->kept, ring->tail);
-}
 
 /*
  * Take the first n slots, which have so many bytes in all. The slots stay in their places, which
- * are kept, and belong to the caller until ring_settle(). `consumer` and ring->lock are held.
+ * are kept, and belong to the caller until it frees the places. `consumer` and ring->lock are held.
  */
 static inline void ring_take(struct ring *ring, unsigned int n, size_t bytes)
 {
 	WRITE_ONCE(ring->tail, ring->tail + n);
 	ring->bytes -= bytes;
 }
+/*
+ * Put the last n of the taken slots, which have so many bytes in all, back into the ring.
+ * `consumer` and ring->lock are held.
+ */
+static inline void ring_put_back(struct ring *ring, unsigned int n, size_t bytes)
+{
+	WRITE_ONCE(ring->tail, ring->tail - n);
+	ring->bytes += bytes;
+}
+/* Free the places of the slots that are out. `consumer` is held. */
+static inline void ring_free_places(struct ring *ring)
+{
+	store_release(&ring->kept, ring->tail);
+}
 /* Remove the first slot of a ring that is not empty. `consumer` and ring->lock are held. */
 static inline void ring_pop(struct ring *ring, struct pipe_slot *slot)
 {
 	*slot = *ring_at(ring, ring->tail);
 	ring_take(ring, 1, slot->len);
-	ring_free_places(ring);
-}
-
-/*
- * Put the last n of the taken slots, which have so many bytes in all, back into the ring, and free
- * the places of the others. `consumer` and ring->lock are held.
- */
-static inline void ring_settle(struct ring *ring, unsigned int n, size_t bytes)
-{
-	WRITE_ONCE(ring->tail, ring->tail - n);
-	ring->bytes += bytes;
 	ring_free_places(ring);
 }
 /* Returns how many of n slots, from a position on, are adjacent in memory. */

@@ -33,7 +33,7 @@
  *    a state that never was. That does no harm: each of these changes wakes them again, and a
  *    sleeper that was woken for nothing checks once more.
  */
-#include "fs/pipe/wait.h"
+#include "fs/pipe/io.h"
 #include "kernel/time.h"
 
 static bool wake_readers(struct waiter *waiter, enum wake_reason reason)
@@ -146,13 +146,7 @@ void ring_end(struct ring *ring)
 
 void ring_empty(struct ring *ring)
 {
+	while (ring_used(ring) > 0)
+		ring_consume(ring, ring_at(ring, ring->tail)->len);
 	page_waiter_disarm(&ring->arrival);
-	while (ring_used(ring) > 0) {
-		struct pipe_slot slot;
-
-		spin_lock(&ring->lock);
-		ring_pop(ring, &slot);
-		spin_unlock(&ring->lock);
-		slot_release(&slot);
-	}
 }

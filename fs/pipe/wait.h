@@ -55,7 +55,7 @@ unsigned int ring_arrived_bytes(struct ring *ring, bool first_packet);
 
 /* End the ring: it has no readers and writers from now on. The bytes in it can still be read. */
 void ring_end(struct ring *ring);
-/* Disarm the arrival waiter and release all slots of a ring that is no longer used. May sleep. */
+/* Release all slots of a ring that is no longer used, and disarm its arrival waiter. May sleep. */
 void ring_empty(struct ring *ring);
 
 #endif

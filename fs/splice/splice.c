@@ -339,9 +339,12 @@ static void settle(struct ring *ring, struct taking *taking)
 			ring_consume(ring, taken);
 		return;
 	}
-	spin_lock(&ring->lock);
-	ring_settle(ring, list->nr, list->bytes);
-	spin_unlock(&ring->lock);
+	if (list->nr > 0) {
+		spin_lock(&ring->lock);
+		ring_put_back(ring, list->nr, list->bytes);
+		spin_unlock(&ring->lock);
+	}
+	ring_free_places(ring);
 	wake_both(&ring->writable, &ring->readable);
 }
 

@@ -100,7 +100,8 @@ static void take_and_put_back(void)
 	check();
 	while (ring_room(&ring) > 0 && random_u32() % 4)
 		push();
-	ring_settle(&ring, keep, model_bytes(was + nr - keep, keep));
+	ring_put_back(&ring, keep, model_bytes(was + nr - keep, keep));
+	ring_free_places(&ring);
 	memmove(model + keep, model, model_nr * sizeof(*model));
 	memcpy(model, was + nr - keep, keep * sizeof(*model));
 	model_nr += keep;

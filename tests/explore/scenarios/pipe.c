@@ -77,9 +77,7 @@ static void splice_settles(int unused)
 	struct ring *ring = &ends[0].pipe->ring;
 
 	must(wait_event_killable(&written, READ_ONCE(taken)) == 0);
-	spin_lock(&ring->lock);
-	ring_settle(ring, 0, 0);
-	spin_unlock(&ring->lock);
+	ring_free_places(ring);
 	wake_all(&ring->writable);
 	wake_all(&ring->readable);
 	slot_release(&spliced);
