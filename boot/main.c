@@ -69,7 +69,7 @@ static void become_process(struct task *task)
 		cannot_start("too little memory for the first process");
 	process_join(task, init_process);
 	flags = spin_lock_irqsave(&tasks_lock);
-	if (process_link(task) < 0)
+	if (process_link(task, 0) < 0)
 		cannot_start("no process id for the first process");
 	spin_unlock_irqrestore(&tasks_lock, flags);
 }

@@ -39,6 +39,7 @@ enum {
 	CAP_MAC_OVERRIDE = 32,
 	CAP_SYSLOG = 34,
 	CAP_WAKE_ALARM = 35,
+	CAP_CHECKPOINT_RESTORE = 40,
 	NR_CAPABILITIES = 41,
 };
 #define CAP_BIT(capability) (1ull << (capability))

@@ -15,7 +15,7 @@
 #include "fs/names/notify.h"
 #include "kernel/task.h"
 
-#define OPEN_MAX_LIMIT 65536u
+#define FD_INITIAL 32u /* slots of a table that has not grown */
 
 struct fd_slot {
 	struct file *file;  /* NULL: the descriptor is free or reserved */
@@ -28,7 +28,7 @@ struct file_table {
 	unsigned int size;	 /* slots */
 	unsigned int first_free; /* no free descriptor below this one */
 	struct fd_slot *slots;
-	struct fd_slot initial[32];
+	struct fd_slot initial[FD_INITIAL];
 };
 
 struct fd {

@@ -47,7 +47,7 @@ static int table_grow(struct file_table *table, unsigned int fd)
 
 	while (size <= fd)
 		size *= GROWTH;
-	size = MIN(size, OPEN_MAX_LIMIT);
+	size = MIN(size, MOST_DESCRIPTORS_MAX);
 	old = vmalloc(size * sizeof(*old), ALLOC_ZERO);
 	if (!old)
 		return -ENOMEM;
@@ -65,11 +65,17 @@ static int table_grow(struct file_table *table, unsigned int fd)
 	return 0;
 }
 
+/* The same, if a table may be so large. Returns -EMFILE if not. */
+static int make_room(struct file_table *table, unsigned int fd)
+{
+	return fd < READ_ONCE(most_descriptors) ? table_grow(table, fd) : -EMFILE;
+}
+
 /* ---- descriptors ---- */
 
 static unsigned int descriptor_limit(void)
 {
-	uint64_t limit = OPEN_MAX_LIMIT;
+	uint64_t limit = MOST_DESCRIPTORS_MAX;
 
 	if (current->process)
 		limit = MIN(limit, current->process->limits[RLIMIT_NOFILE].soft);
@@ -81,6 +87,7 @@ int fd_reserve(unsigned int from, bool cloexec)
 	struct file_table *table = current->files;
 	unsigned int limit = descriptor_limit();
 	unsigned int fd;
+	int error;
 
 	for (;;) {
 		spin_lock(&table->lock);
@@ -92,8 +99,9 @@ int fd_reserve(unsigned int from, bool cloexec)
 		spin_unlock(&table->lock);
 		if (fd >= limit)
 			return -EMFILE;
-		if (table_grow(table, fd) < 0)
-			return -ENOMEM;
+		error = make_room(table, fd);
+		if (error)
+			return error;
 	}
 	table->slots[fd] = (struct fd_slot){ NULL, true, cloexec };
 	if (from <= table->first_free)
@@ -300,16 +308,21 @@ long sys_dup3(unsigned int from, unsigned int to, unsigned int flags)
 	struct file_table *table = current->files;
 	struct file *file, *old;
 	long result = to;
+	int error = 0;
 
 	if (flags & ~O_CLOEXEC || from == to)
 		return refuse(EINVAL, "an unknown flag, or the same descriptor twice");
 	if (to >= descriptor_limit())
 		return -EBADF;
-	if (to >= table->size && table_grow(table, to) < 0)
-		return -ENOMEM;
+	if (to >= table->size)
+		error = make_room(table, to);
 	file = file_table_get(table, from);
 	if (!file)
 		return -EBADF;
+	if (error) {
+		file_put(file);
+		return error == -EMFILE ? -EBADF : error;
+	}
 	spin_lock(&table->lock);
 	old = table->slots[to].file;
 	if (old || !table->slots[to].used)

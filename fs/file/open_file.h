@@ -169,7 +169,7 @@ struct file *file_alloc(struct inode *inode, const struct file_ops *ops, unsigne
 void file_get(struct file *file);
 /* Drop a reference. The last one closes the file. May sleep, so no spinlock may be held. */
 void file_put(struct file *file);
-extern unsigned int max_open_files; /* so many files may be open; /proc/sys/fs/file-max */
+extern uint32_t max_open_files;	    /* so many may be open, and more if root opens them */
 extern struct atomic nr_open_files; /* in the whole system */
 
 /* ---- fs/file/open.c ---- */

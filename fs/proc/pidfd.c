@@ -163,7 +163,7 @@ long sys_pidfd_getfd(unsigned int number, unsigned int target, unsigned int flag
 	reaped = process_is_reaped(process);
 	allowed = process_may_inspect(process);
 	spin_unlock_irqrestore(&tasks_lock, flags);
-	if (allowed && !reaped && target < OPEN_MAX_LIMIT)
+	if (allowed && !reaped && target < MOST_DESCRIPTORS_MAX)
 		file = process_file(process, target);
 	process_put(process);
 	if (reaped)

@@ -13,7 +13,7 @@
 #include "fs/proc/proc.h"
 #include "kernel/process/process.h"
 
-#define FD_BITS	    16u /* OPEN_MAX_LIMIT */
+#define FD_BITS	    16u /* MOST_DESCRIPTORS_MAX */
 #define NUMBER_BITS 32u
 #define ENTRY_BITS  8u
 

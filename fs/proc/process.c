@@ -267,3 +267,13 @@ static int show_mount_info(struct process *process, unsigned int tid, struct tex
 PROC_ENTRY(pid_mountinfo, .path = "/pid/mountinfo", .mode = 0444, .show_process = show_mount_info);
 PROC_ENTRY(task_mountinfo, .path = "/pid/task/N/mountinfo", .mode = 0444,
 	   .show_process = show_mount_info);
+
+/* ---- control groups ---- */
+
+/* A line for each hierarchy of control groups. There are none. */
+static int show_cgroup(struct process *process, unsigned int tid, struct text *text)
+{
+	return 0;
+}
+PROC_ENTRY(pid_cgroup, .path = "/pid/cgroup", .mode = 0444, .show_process = show_cgroup);
+PROC_ENTRY(task_cgroup, .path = "/pid/task/N/cgroup", .mode = 0444, .show_process = show_cgroup);

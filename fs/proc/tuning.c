@@ -23,21 +23,15 @@ int proc_store_number(uint32_t *number, const char *input, uint32_t low, uint32_
 	uint32_t value;
 	int error = parse_u32(input, &value);
 
-	if (error)
-		return error;
-	if (value < low || value > high)
-		return refuse(EINVAL, "a number that the file does not take");
+	if (error || value < low || value > high)
+		return refuse(EINVAL, "not a number that the file takes");
 	WRITE_ONCE(*number, value);
 	return 0;
 }
 
 PROC_NUMBER(threads_max, "sys/kernel/threads-max", threads_max, 1, INT32_MAX / 2);
 
-static void file_max_show(struct text *text)
-{
-	text_printf(text, "%u\n", max_open_files);
-}
-PROC_FILE(file_max, "sys/fs/file-max", 0444, file_max_show, NULL);
+PROC_NUMBER(file_max, "sys/fs/file-max", max_open_files, 0, INT32_MAX);
 
 static void file_nr_show(struct text *text)
 {
@@ -45,12 +39,8 @@ static void file_nr_show(struct text *text)
 }
 PROC_FILE(file_nr, "sys/fs/file-nr", 0444, file_nr_show, NULL);
 
-static void nr_open_show(struct text *text)
-{
-	text_printf(text, "%u\n", OPEN_MAX_LIMIT);
-}
-PROC_FILE(nr_open, "sys/fs/nr_open", 0444, nr_open_show, NULL);
-
+/* As many as a file table has at least. */
+PROC_NUMBER(nr_open, "sys/fs/nr_open", most_descriptors, FD_INITIAL, MOST_DESCRIPTORS_MAX);
 PROC_NUMBER(lease_break_time, "sys/fs/lease-break-time", lease_break_time, 0, UINT32_MAX);
 
 /* A file that allows something with a number other than 0. */

@@ -55,6 +55,7 @@ struct clone_args {
 	uint32_t stack; /* 0: the parent's stack pointer */
 	void __user *parent_tid, *tls, *child_tid, *pidfd;
 	bool clear_handlers; /* the child starts with the default action for every signal it handles */
+	unsigned int tid;    /* the number that the child gets; 0: any */
 };
 
 static long check_flags(unsigned int flags)
@@ -226,7 +227,7 @@ static long link_child(struct task *child, const struct clone_args *args, unsign
 	unsigned int flags = spin_lock_irqsave(&tasks_lock);
 	long error;
 
-	error = signal_pending() ? -ERESTARTNOINTR : process_link(child);
+	error = signal_pending() ? -ERESTARTNOINTR : process_link(child, args->tid);
 	if (error == 0 && args->clear_handlers)
 		reset_handlers(child->process);
 	if (error == 0 && !(args->flags & CLONE_THREAD))
@@ -366,10 +367,10 @@ long sys_clone(unsigned int flags, uint32_t stack, void __user *parent_tid, void
 	if (flags & CLONE_PIDFD && flags & CLONE_PARENT_SETTID)
 		return refuse(EINVAL, "the number and the descriptor would go to the same place");
 	return do_clone(&(struct clone_args){ flags, stack, parent_tid, tls, child_tid, parent_tid,
-					      false });
+					      false, 0 });
 }
 
-/* struct clone_args of clone3(2). There are no chosen numbers and control groups. */
+/* struct clone_args of clone3(2). There are no control groups. */
 struct clone3_args {
 	uint64_t flags, pidfd, child_tid, parent_tid, exit_signal, stack, stack_size, tls;
 	uint64_t set_tid, nr_set_tid, cgroup;
@@ -402,8 +403,12 @@ static long check_clone3(const struct clone3_args *args)
 	const uint64_t known = (CLONE_ALL & ~(CLONE_SIGNAL_MASK | CLONE_DETACHED)) |
 			       CLONE_NAMESPACES | CLONE_CLEAR_SIGHAND;
 
-	if (args->flags & ~known || args->set_tid || args->nr_set_tid)
-		return refuse(EINVAL, "a clone3 flag or field that is not supported");
+	if (args->flags & ~known)
+		return refuse(EINVAL, "a clone3 flag that is not supported");
+	/* A task has one number, because there is one namespace of them. */
+	if (!args->set_tid != !args->nr_set_tid || args->nr_set_tid > 1 ||
+	    args->set_tid > UINT32_MAX)
+		return refuse(EINVAL, "more numbers than a task has, or an address without any");
 	if (args->exit_signal > NR_SIGNALS ||
 	    (args->flags & (CLONE_THREAD | CLONE_PARENT) && args->exit_signal))
 		return refuse(EINVAL, "a wrong exit signal");
@@ -421,10 +426,15 @@ static long check_clone3(const struct clone3_args *args)
 long sys_clone3(const void __user *from, size_t size)
 {
 	struct clone3_args args;
+	uint32_t tid = 0;
 	long error = clone3_from_user(&args, from, size);
 
 	if (error == 0)
 		error = check_clone3(&args);
+	if (error == 0 && args.set_tid)
+		error = get_user_u32(&tid, (void __user *)(uintptr_t)args.set_tid);
+	if (error == 0 && args.set_tid && (int32_t)tid <= 0)
+		error = refuse(EINVAL, "no process has such a number");
 	if (error)
 		return error;
 	return do_clone(&(struct clone_args){
@@ -435,5 +445,6 @@ long sys_clone3(const void __user *from, size_t size)
 		.child_tid = (void __user *)(uintptr_t)args.child_tid,
 		.pidfd = (void __user *)(uintptr_t)args.pidfd,
 		.clear_handlers = args.flags & CLONE_CLEAR_SIGHAND,
+		.tid = tid,
 	});
 }

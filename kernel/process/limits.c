@@ -13,8 +13,9 @@
 #include "lib/div64.h"
 #include "mm/vm/uaccess.h"
 
-#define OPEN_FILES_MAX 65536u
-#define USEC_PER_SEC   1000000u
+#define USEC_PER_SEC 1000000u
+
+uint32_t most_descriptors = MOST_DESCRIPTORS_MAX;
 
 /* ---- limits of time: at the soft one a signal each second, at the hard one the end ---- */
 
@@ -68,8 +69,8 @@ static long check_limit(unsigned int resource, const struct rlimit *wanted,
 		return refuse(EINVAL, "the soft limit is above the hard one");
 	if (wanted->hard > old->hard && !capable(CAP_SYS_RESOURCE))
 		return refuse(EPERM, "only root may raise a hard limit");
-	if (resource == RLIMIT_NOFILE && wanted->hard > OPEN_FILES_MAX)
-		return refuse(EPERM, "more descriptors than a file table can hold");
+	if (resource == RLIMIT_NOFILE && wanted->hard > READ_ONCE(most_descriptors))
+		return refuse(EPERM, "more descriptors than a file table may have");
 	return 0;
 }
 

@@ -254,6 +254,24 @@ static unsigned int number_alloc(void)
 }
 
 /*
+ * Hand out one number. Returns 0, -EINVAL if there is no such number, -EPERM without the
+ * capability, or -EEXIST if it is in use.
+ */
+static int number_take(unsigned int wanted)
+{
+	if (wanted >= PID_MAX)
+		return refuse(EINVAL, "no process has such a number");
+	if (!capable(CAP_CHECKPOINT_RESTORE) && !capable(CAP_SYS_ADMIN))
+		return -EPERM;
+	if (process_find_locked(wanted) || next_in_use(wanted) == wanted)
+		return -EEXIST;
+	/* It is not free for number_alloc() any more. */
+	if (wanted > last_number)
+		free_until = MIN(free_until, wanted);
+	return 0;
+}
+
+/*
  * How many tasks a user has. A process that has ended, but has not been waited for, counts as one.
  */
 static unsigned int tasks_of_user(uint32_t uid)
@@ -277,19 +295,23 @@ static bool may_add_task(void)
 	       tasks_of_user(cred->uid) < process->limits[RLIMIT_NPROC].soft;
 }
 
-int process_link(struct task *task)
+int process_link(struct task *task, unsigned int wanted)
 {
 	struct process *process = task->process;
-	unsigned int number;
+	unsigned int number = wanted;
+	int error = 0;
 
 	lockdep_held(&tasks_lock);
 	if (task != current && nr_threads >= READ_ONCE(threads_max))
 		return refuse(EAGAIN, "there are as many tasks as threads-max allows");
 	if (task != current && !may_add_task())
 		return refuse(EAGAIN, "the user has as many tasks as RLIMIT_NPROC allows");
-	number = number_alloc();
-	if (number == 0)
-		return -EAGAIN;
+	if (wanted)
+		error = number_take(wanted);
+	else if (!(number = number_alloc()))
+		error = -EAGAIN;
+	if (error)
+		return error;
 	if (process->nr_threads == 0) {
 		process->pid = process->pgid = process->sid = number;
 		atomic_inc(&process->refs);

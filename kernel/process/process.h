@@ -90,10 +90,11 @@ void signal_handlers_put(struct signal_handlers *handlers);
 /*
  * Give the task a number, and add it to the threads of its process. With its first thread, a
  * process gets the same number, inherits from the current process, and can be found from now on.
- * Returns 0, or -EAGAIN if no number is free, or threads_max or RLIMIT_NPROC is reached. tasks_lock
- * is held.
+ * `wanted` is the number that it must have, or 0. Returns 0, or -EAGAIN if no number is free, or
+ * threads_max or RLIMIT_NPROC is reached, or the errors of a number that cannot be wanted: -EINVAL,
+ * -EPERM, -EEXIST. tasks_lock is held.
  */
-int process_link(struct task *task);
+int process_link(struct task *task, unsigned int wanted);
 /*
  * A thread has left a process that still has others. The last one counts for threads_max until the
  * process is removed. tasks_lock is held.
@@ -119,6 +120,13 @@ void process_tell_end(struct process *process);
 void task_release_vfork(struct task *task);
 
 /* ---- kernel/process/limits.c ---- */
+
+/*
+ * How many descriptors a process may have: no RLIMIT_NOFILE is set to more, and no file table grows
+ * beyond that (/proc/sys/fs/nr_open).
+ */
+extern uint32_t most_descriptors;
+#define MOST_DESCRIPTORS_MAX 65536u /* /proc and epoll keep a descriptor in 16 bits */
 
 /* Returns true if the process has a limit on CPU time, so that its ticks have to look at it. */
 bool limits_measure(const struct process *process);

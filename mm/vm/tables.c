@@ -389,6 +389,19 @@ void mm_protect_range(struct mm *mm, uintptr_t start, uintptr_t end, unsigned in
 	spin_unlock(&mm->table_lock);
 }
 
+void mm_forget_use(struct mm *mm, uintptr_t start, uintptr_t end)
+{
+	pte_t *entry = NULL;
+
+	spin_lock(&mm->table_lock);
+	for (uintptr_t va = start; (entry = next_entry(mm, entry, &va, end)); entry++) {
+		pte_set(entry, pte_take(entry) & ~PTE_ACCESSED);
+		va += pte_pages(*entry) * PAGE_SIZE;
+	}
+	tlb_flush_range(mm, start, end);
+	spin_unlock(&mm->table_lock);
+}
+
 /* ---- life ---- */
 
 int mm_tables_create(struct mm *mm)

@@ -132,6 +132,11 @@ int mm_move_range(struct mm *mm, uintptr_t from, uintptr_t to, size_t len);
  * a fault does. Flushes the TLBs.
  */
 void mm_protect_range(struct mm *mm, uintptr_t start, uintptr_t end, unsigned int flags);
+/*
+ * Clear the bits of [start, end) that the CPU sets when it uses a page, and flush the TLBs.
+ * mm->lock is held.
+ */
+void mm_forget_use(struct mm *mm, uintptr_t start, uintptr_t end);
 /* Create the top-level table of an address space. Returns 0 or -ENOMEM. */
 int mm_tables_create(struct mm *mm);
 /* Free all tables of an address space. They map nothing any more, and no CPU uses them. */

@@ -90,6 +90,73 @@ TEST(clone3_errors, 10, "clone3 checks the size, the flags and what goes togethe
 	CHECK_ERR(clone3(&arguments, 64), EINVAL);
 }
 
+/* Start a child that must have the number. Returns its exit status, or -1 with errno. */
+static int start_as(int *tid, int nr)
+{
+	struct arguments arguments = { .exit_signal = SIGCHLD,
+				       .set_tid = (uintptr_t)tid,
+				       .nr_set_tid = nr };
+	pid_t child = clone3(&arguments, 80);
+
+	if (child == 0)
+		_exit(syscall(SYS_getpid) != *tid || syscall(SYS_gettid) != *tid);
+	if (child < 0)
+		return -1;
+	CHECK_EQ(child, *tid);
+	return test_wait(child);
+}
+
+TEST(chosen_numbers, 10, "clone3 with set_tid: a free number, and what is wrong with others")
+{
+	static const int bad[] = { 0, -1, 32768, 1 << 30 };
+	int tid = 20000, self = getpid(), two[] = { 20000, 20001 };
+	pid_t child;
+
+	for (int i = 0; i < 2; i++)
+		CHECK_EQ(start_as(&tid, 1), 0);
+	for (unsigned int i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
+		tid = bad[i];
+		CHECK_ERR(start_as(&tid, 1), EINVAL);
+	}
+	CHECK_ERR(start_as(two, 2), EINVAL);
+	CHECK_ERR(start_as(two, 33), EINVAL);
+	CHECK_ERR(start_as(two, 0), EINVAL);
+	CHECK_ERR(start_as(NULL, 1), EINVAL);
+	CHECK_ERR(start_as((int *)8, 1), EFAULT);
+	CHECK_ERR(start_as(&self, 1), EEXIST);
+	tid = 1;
+	CHECK_ERR(start_as(&tid, 1), EEXIST);
+	/* The next numbers pass over one that was chosen. */
+	child = fork();
+	if (child == 0)
+		_exit(0);
+	CHECK_EQ(test_wait(child), 0);
+	tid = child + 2;
+	struct arguments arguments = { .exit_signal = SIGCHLD,
+				       .set_tid = (uintptr_t)&tid,
+				       .nr_set_tid = 1 };
+
+	child = clone3(&arguments, 80);
+	if (child == 0)
+		for (;;)
+			pause();
+	CHECK_EQ(child, tid);
+	CHECK_ERR(start_as(&tid, 1), EEXIST);
+	for (int i = 0; i < 5; i++) {
+		pid_t next = fork();
+
+		if (next == 0)
+			_exit(0);
+		CHECK(next != tid);
+		CHECK_EQ(test_wait(next), 0);
+	}
+	CHECK_EQ(kill(child, SIGKILL), 0);
+	CHECK_EQ(test_wait(child), 128 + SIGKILL);
+	CHECK_EQ(setuid(1000), 0);
+	tid = 20000;
+	CHECK_ERR(start_as(&tid, 1), EPERM);
+}
+
 TEST(clone_io, 5, "CLONE_IO makes no difference")
 {
 	struct arguments arguments = { .flags = CLONE_IO, .exit_signal = SIGCHLD };
