@@ -20,6 +20,16 @@ static int wait_packet(struct socket *socket, enum ring_need need, uint64_t unti
 	return wait_event_again_until(&socket->in.readable, has_packet(socket, need), until);
 }
 
+/*
+ * Nothing more comes to a datagram socket after SHUT_RD. Only a call that may wait reports that as
+ * an end.
+ */
+static bool is_refused(struct socket *socket, uint64_t until)
+{
+	return socket->type == SOCK_DGRAM && until == WAIT_NOT && socket_ended(socket) &&
+	       ring_first(&socket->in) == RING_ENDED;
+}
+
 /* As ring_read() for packets, but returns the socket's pending error first. */
 static ssize_t receive_packet(struct socket *socket, struct ring_read *read)
 {
@@ -30,7 +40,7 @@ static ssize_t receive_packet(struct socket *socket, struct ring_read *read)
 	do {
 		n = socket_take_error(socket);
 		if (n == 0)
-			n = ring_read(&socket->in, read);
+			n = is_refused(socket, until) ? -EAGAIN : ring_read(&socket->in, read);
 		if (n != -EAGAIN)
 			return n;
 		n = wait_packet(socket, RING_NEED_BYTES, until);

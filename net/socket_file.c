@@ -7,7 +7,8 @@
 #include "mm/vm/uaccess.h"
 #include "net/transfer.h"
 
-#define FIONREAD  0x541b
+#define FIONREAD  0x541b /* SIOCINQ */
+#define TIOCOUTQ  0x5411 /* SIOCOUTQ */
 
 #define POLL_SEND (POLLOUT | POLLWRNORM | POLLWRBAND)
 
@@ -91,10 +92,48 @@ static unsigned int socket_poll(struct file *file, struct poll_table *table)
 	return events | (shut && events & POLLRDHUP && !coming ? POLLHUP : 0);
 }
 
+/*
+ * Returns how many bytes of the socket its peer has not read yet. Others may send to the peer of a
+ * datagram socket, too: their names tell whose the packets are.
+ */
+static unsigned int unread_bytes(struct socket *socket, struct socket *peer)
+{
+	struct ring *ring = &peer->in;
+	const struct message *message;
+	unsigned int bytes = 0;
+	bool goes_on = false, own = true;
+
+	spin_lock(&ring->lock);
+	for (unsigned int at = ring->tail; at != ring->head; at++) {
+		const struct pipe_slot *slot = ring_at(ring, at);
+
+		if (!socket_connects(socket) && !goes_on) {
+			message = message_of(slot->envelope);
+			own = (message ? message->from : NULL) == socket->name;
+		}
+		goes_on = slot->flags & SLOT_GOES_ON;
+		bytes += own ? MAX(slot->len, 1u) : 0; /* an empty packet is unread, too */
+	}
+	spin_unlock(&ring->lock);
+	return bytes;
+}
+
+static long output_waiting(struct socket *socket, void __user *to)
+{
+	struct socket *peer = socket_peer(socket);
+	unsigned int bytes = peer ? unread_bytes(socket, peer) : 0;
+
+	if (peer)
+		socket_put(peer);
+	return put_user_u32(bytes, to);
+}
+
 static long socket_ioctl(struct file *file, unsigned int command, unsigned long argument)
 {
 	struct socket *socket = file->private;
 
+	if (command == TIOCOUTQ)
+		return output_waiting(socket, (void __user *)argument);
 	if (command != FIONREAD)
 		return -ENOTTY;
 	if (READ_ONCE(socket->state) == SOCKET_LISTENING)

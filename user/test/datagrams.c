@@ -79,3 +79,84 @@ TEST(datagram_backlog, 10, "eleven datagrams wait for a reader; the twelfth wait
 	CHECK_EQ(send(c, "x", 1, 0), 1);
 	unlink(PATH);
 }
+
+TEST(refused_datagrams, 5,
+     "after SHUT_RD a call that does not wait finds nothing, and others the end")
+{
+	for (int type = SOCK_DGRAM; type <= SOCK_SEQPACKET; type += SOCK_SEQPACKET - SOCK_DGRAM) {
+		make_pair(type);
+		CHECK_EQ(send(s[0], "left", 4, 0) | send(s[0], NULL, 0, 0), 4);
+		CHECK_EQ(shutdown(s[1], SHUT_RD), 0);
+		CHECK_EQ(recv(s[1], back, 10, MSG_DONTWAIT), 4);
+		CHECK_EQ(recv(s[1], back, 10, MSG_DONTWAIT), 0);
+		if (type == SOCK_DGRAM)
+			CHECK_ERR(recv(s[1], back, 10, MSG_DONTWAIT), EAGAIN);
+		else
+			CHECK_EQ(recv(s[1], back, 10, MSG_DONTWAIT), 0);
+		CHECK_EQ(recv(s[1], back, 10, 0), 0);
+		CHECK_EQ(fcntl(s[1], F_SETFL, O_NONBLOCK), 0);
+		if (type == SOCK_DGRAM)
+			CHECK_ERR(read(s[1], back, 10), EAGAIN);
+		else
+			CHECK_EQ(read(s[1], back, 10), 0);
+		CHECK_EQ(poll_now(s[1], POLLIN), POLLIN);
+		close(s[0]);
+		close(s[1]);
+	}
+}
+
+static int unread(int fd)
+{
+	int n = -1;
+
+	CHECK_EQ(ioctl(fd, TIOCOUTQ, &n), 0); /* SIOCOUTQ */
+	return n;
+}
+
+/* How much Linux counts for a packet is its own business. */
+TEST(unread_bytes, 5, "SIOCOUTQ tells what the other end has not read yet, and SIOCINQ what can be")
+{
+	for (int type = SOCK_STREAM; type <= SOCK_SEQPACKET; type++) {
+		if (type != SOCK_STREAM && type != SOCK_DGRAM && type != SOCK_SEQPACKET)
+			continue;
+		make_pair(type);
+		CHECK_EQ(unread(s[0]) | available(s[1]), 0);
+		CHECK_EQ(send(s[0], data, 100, 0) + send(s[0], data, 50, 0), 150);
+		CHECK(unread(s[0]) >= 150);
+		CHECK_EQ(unread(s[1]) | available(s[0]), 0);
+		CHECK_EQ(available(s[1]), type == SOCK_DGRAM ? 100 : 150);
+		CHECK_EQ(recv(s[1], back, 100, 0), 100);
+		CHECK(unread(s[0]) >= 50);
+		CHECK_EQ(available(s[1]), 50);
+		CHECK_EQ(recv(s[1], back, 100, 0), 50);
+		CHECK_EQ(unread(s[0]) | available(s[1]), 0);
+		CHECK_ERR(ioctl(s[0], TIOCOUTQ, 8), EFAULT);
+		close(s[0]);
+		close(s[1]);
+	}
+}
+
+TEST(unread_of_one, 5, "SIOCOUTQ of a datagram socket does not count what others have sent")
+{
+	int to = bound(SOCK_DGRAM, PATH), one = bound(SOCK_DGRAM, PATH "1"),
+	    other = bound(SOCK_DGRAM, PATH "2"), n;
+
+	CHECK_EQ(try_connect(one, PATH) | try_connect(other, PATH), 0);
+	CHECK_EQ(send(one, data, 5000, 0), 5000);
+	CHECK_EQ(unread(other), 0);
+	CHECK_EQ(send(other, data, 20, 0), 20);
+	CHECK(unread(one) >= 5000);
+	CHECK_EQ(recv(to, back, BIG, 0), 5000);
+	CHECK_EQ(unread(one), 0);
+	CHECK(unread(other) >= 20);
+	CHECK_EQ(recv(to, back, BIG, 0), 20);
+	CHECK_EQ(unread(other), 0);
+	n = bound(SOCK_STREAM, PATH "3");
+	CHECK_EQ(listen(n, 1), 0);
+	CHECK_ERR(ioctl(n, FIONREAD, &n), EINVAL);
+	for (int i = 0; i < 4; i++) {
+		static const char *const paths[] = { PATH, PATH "1", PATH "2", PATH "3" };
+
+		unlink(paths[i]);
+	}
+}
