@@ -4,6 +4,7 @@
  */
 #include "fs/splice/splice.h"
 #include "kernel/syscalls.h"
+#include "mm/vm/uaccess.h"
 
 /* Returns how many of the len bytes at pos_in may be copied to pos_out, or an error. */
 static ssize_t check_range(struct file *in, file_off_t pos_in, struct file *out, file_off_t pos_out,
@@ -11,6 +12,7 @@ static ssize_t check_range(struct file *in, file_off_t pos_in, struct file *out,
 {
 	struct inode *from = in->inode, *to = out->inode;
 	file_off_t size;
+	uint64_t end;
 
 	if (S_ISDIR(from->mode) || S_ISDIR(to->mode))
 		return -EISDIR;
@@ -22,31 +24,46 @@ static ssize_t check_range(struct file *in, file_off_t pos_in, struct file *out,
 		return -EXDEV;
 	if (!in->ops->splice_read || !out->ops->splice_write)
 		return refuse(EINVAL, "the file cannot be spliced");
+	/* Offsets count without a sign here: a small negative one has too little room above it. */
+	if (__builtin_add_overflow((uint64_t)pos_in, (uint64_t)len, &end) ||
+	    __builtin_add_overflow((uint64_t)pos_out, (uint64_t)len, &end))
+		return -EOVERFLOW;
 	if (pos_out >= FILE_SIZE_MAX)
 		return -EFBIG;
+	if (pos_in < 0 || pos_out < 0)
+		return refuse(EINVAL, "a negative offset");
 	size = inode_size(from);
 	if (pos_in >= size)
 		return 0;
+	len = MIN(len, SPLICE_MAX_BYTES);
 	len = MIN((file_off_t)len, MIN(size - pos_in, FILE_SIZE_MAX - pos_out));
 	if (from == to && pos_in < pos_out + (file_off_t)len && pos_out < pos_in + (file_off_t)len)
 		return refuse(EINVAL, "the ranges overlap");
 	return len;
 }
 
+/* As file_get_position(), but whether an offset may be negative is asked later. */
+static int get_offset(struct file *file, const file_off_t __user *offset, file_off_t *pos)
+{
+	if (!offset)
+		return file_get_position(file, NULL, pos);
+	return copy_from_user(pos, offset, sizeof(*pos)) ? -EFAULT : 0;
+}
+
 static ssize_t copy_range(struct file *in, file_off_t __user *off_in, struct file *out,
 			  file_off_t __user *off_out, size_t len, unsigned int flags)
 {
 	file_off_t pos_in, pos_out;
-	int error = file_get_position(in, off_in, &pos_in);
+	int error = get_offset(in, off_in, &pos_in);
 	ssize_t n;
 
 	if (!error)
-		error = file_get_position(out, off_out, &pos_out);
+		error = get_offset(out, off_out, &pos_out);
 	if (error)
 		return error;
 	if (flags)
 		return refuse(EINVAL, "an unknown flag");
-	n = check_range(in, pos_in, out, pos_out, MIN(len, SPLICE_MAX_BYTES));
+	n = check_range(in, pos_in, out, pos_out, len);
 	if (n > 0)
 		n = splice_through_ring(in, &pos_in, out, &pos_out, n);
 	file_moved(in, 0, n);

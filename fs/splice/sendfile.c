@@ -110,12 +110,14 @@ static ssize_t sendfile(int fd_out, int fd_in, file_off_t *offset, size_t count,
 {
 	file_off_t pos = offset ? *offset : 0;
 	struct fd_pair fds;
-	ssize_t n = -EBADF;
+	ssize_t n;
 
 	if (!fd_get_pair(&fds, fd_in, fd_out))
-		return -EBADF;
-	if (!fds.in->readable || !fds.out->writable)
+		return sendfile_refused(fd_in, offset, count);
+	if (!fds.in->readable || !fds.out->writable) {
+		n = sendfile_refused(fd_in, offset, count);
 		goto put;
+	}
 	n = -ESPIPE;
 	if (offset && !fds.in->ops->llseek)
 		goto put;

@@ -483,5 +483,5 @@ long sys_splice(int fd_in, int64_t __user *off_in, int fd_out, int64_t __user *o
 	n = splice(fds.in, off_in, fds.out, off_out, MIN(len, SPLICE_MAX_BYTES),
 		   !(flags & SPLICE_F_NONBLOCK));
 	fd_put_pair(&fds);
-	return n;
+	return n < 0 ? splice_refused(n, off_in, off_out) : n;
 }

@@ -125,4 +125,14 @@ ssize_t splice_between(struct ring *from, struct ring *to, size_t len, bool slot
 ssize_t splice_through_ring(struct file *in, int64_t *pos_in, struct file *out, int64_t *pos_out,
 			    size_t len);
 
+/* ---- after an error: fs/splice/refused.c ---- */
+
+/*
+ * Returns the error of a sendfile whose descriptors cannot be used for it: what is wrong with the
+ * input, its offset or the size comes before a bad output.
+ */
+long sendfile_refused(int fd_in, const int64_t *offset, size_t count);
+/* Returns the error of a splice that has failed with `error`, or -EFAULT if an offset is bad. */
+long splice_refused(long error, const int64_t __user *off_in, const int64_t __user *off_out);
+
 #endif

@@ -218,13 +218,15 @@ static int exec_at(const char *path, const struct path *at, bool no_script, cons
 
 	if (!x)
 		return -ENOMEM;
-	error = program_find(&x->program, &x->scripts, path, at);
+	error = exec_collect(&x->strings, path, argv, envp, kernel);
+	if (error == 0)
+		error = program_find(&x->program, &x->scripts, path, at);
 	if (error == 0 && no_script && x->scripts.nr)
 		error = refuse(ENOENT, "the descriptor of the script is closed by exec");
 	if (error == 0 && x->program.image.loader_size)
 		error = program_find_loader(&x->loader, &x->program);
 	if (error == 0)
-		error = exec_collect(&x->strings, &x->scripts, path, argv, envp, kernel);
+		error = exec_complete(&x->strings, &x->scripts, path);
 	if (error == 0)
 		error = make_memory(x);
 	if (error == 0) {
@@ -310,7 +312,7 @@ long sys_execve(const char __user *user_path, const void __user *argv, const voi
 
 	if (IS_ERR(path))
 		return PTR_ERR(path);
-	error = exec_path(path, argv, envp, false);
+	error = *path ? exec_path(path, argv, envp, false) : -ENOENT;
 	name_free(path);
 	return error;
 }

@@ -9,10 +9,12 @@
 #include "mm/vm/vm.h"
 #include "mm/vmalloc.h"
 
-#define STRINGS_SIZE (128u << 10)
-#define CLOCK_TICKS  100 /* what times(2) counts in, a second */
-#define RANDOM_SIZE  16u
-#define HWCAP_SEP    (1u << 11) /* sysenter */
+#define STRING_MAX    ((size_t)128 << 10) /* of one string, with its NUL */
+#define ARGUMENTS_MIN ((size_t)128 << 10)
+#define ARGUMENTS_MAX (6u << 20)
+#define CLOCK_TICKS   100 /* what times(2) counts in, a second */
+#define RANDOM_SIZE   16u
+#define HWCAP_SEP     (1u << 11) /* sysenter */
 
 enum {
 	AT_NULL = 0,
@@ -43,15 +45,12 @@ struct aux { /* an entry of the auxiliary vector */
 	uint32_t type, value;
 };
 
-/* Double the room for strings. It begins with a page, because most programs have few strings. */
+/* Make room for more strings. It begins with a page, because most programs have few strings. */
 static int grow_strings(struct exec_strings *x)
 {
 	size_t room = x->room ? 2 * x->room : PAGE_SIZE;
-	char *text;
+	char *text = vmalloc(room, 0);
 
-	if (room > STRINGS_SIZE)
-		return refuse(E2BIG, "arguments and environment are longer than 128 KiB");
-	text = vmalloc(room, 0);
 	if (!text)
 		return -ENOMEM;
 	memcpy(text, x->text, x->used);
@@ -61,10 +60,22 @@ static int grow_strings(struct exec_strings *x)
 	return 0;
 }
 
+/*
+ * How many bytes the strings and the pointers to them may take: a quarter of the stack's limit, but
+ * not so much that a program has no room, or so little that none can be started.
+ */
+static size_t most_bytes(const char *path)
+{
+	uint64_t stack = current->process ? current->process->limits[RLIMIT_STACK].soft : 0;
+	size_t most = MAX(MIN(stack / 4, ARGUMENTS_MAX), ARGUMENTS_MIN);
+
+	return most - MIN(most, strlen(path) + 1 + sizeof(uint32_t));
+}
+
 static int add_string(struct exec_strings *x, const void *from, bool kernel)
 {
 	for (;;) {
-		size_t room = x->room - x->used;
+		size_t room = MIN(x->room - x->used, STRING_MAX);
 		ssize_t len = kernel ? (ssize_t)strlcpy(x->text + x->used, from, room)
 				     : strncpy_from_user(x->text + x->used, from, room);
 		int error;
@@ -75,6 +86,8 @@ static int add_string(struct exec_strings *x, const void *from, bool kernel)
 			x->used += len + 1;
 			return 0;
 		}
+		if (room == STRING_MAX)
+			return refuse(E2BIG, "a string is longer than 128 KiB");
 		error = grow_strings(x);
 		if (error < 0)
 			return error;
@@ -94,11 +107,8 @@ static int add_random(struct exec_strings *x)
 	return 0;
 }
 
-/*
- * Add the strings of a NULL-terminated array except the first `skip`, and add their number to
- * *count.
- */
-static int add_array(struct exec_strings *x, const uint32_t *array, bool kernel, unsigned int skip,
+/* Add the strings of a NULL-terminated array, and add their number to *count. */
+static int add_array(struct exec_strings *x, const uint32_t *array, bool kernel, size_t most,
 		     unsigned int *count)
 {
 	uint32_t entry;
@@ -111,53 +121,83 @@ static int add_array(struct exec_strings *x, const uint32_t *array, bool kernel,
 			return -EFAULT;
 		if (entry == 0)
 			break;
-		if (i < skip)
-			continue;
 		error = add_string(x, (const void *)entry, kernel);
 		if (error < 0)
 			return error;
 		++*count;
+		if (x->used + (x->argc + x->envc) * sizeof(uint32_t) > most)
+			return refuse(E2BIG, "arguments and environment are too long");
 	}
 	return 0;
 }
 
-/*
- * For each script, from the last one to the first one: its interpreter, and the argument if any.
- * The path of the first script takes the place of argv[0].
- */
-static void list_interpreters(const struct scripts *scripts, const char *path, const char **list)
+int exec_collect(struct exec_strings *x, const char *path, const void *argv, const void *envp,
+		 bool kernel)
 {
-	for (unsigned int i = scripts->nr; i > 0; i--) {
-		const struct script *script = &scripts->chain[i - 1];
-
-		*list++ = script->interpreter;
-		if (script->argument)
-			*list++ = script->argument;
-	}
-	if (scripts->nr)
-		*list++ = path;
-	*list = NULL;
-}
-
-int exec_collect(struct exec_strings *x, const struct scripts *scripts, const char *path,
-		 const void *argv, const void *envp, bool kernel)
-{
-	const char *first[2 * SCRIPTS_MAX + 2];
+	size_t most = most_bytes(path);
 	int error = grow_strings(x);
 
-	list_interpreters(scripts, path, first);
 	if (error == 0)
-		error = add_array(x, (const uint32_t *)first, true, 0, &x->argc);
-	if (error == 0)
-		error = add_array(x, argv, kernel, scripts->nr ? 1 : 0, &x->argc);
+		error = add_array(x, argv, kernel, most, &x->argc);
 	/* Programs expect that argv[0] exists. */
 	if (error == 0 && x->argc == 0) {
 		error = add_string(x, "", true);
 		x->argc = 1;
 	}
 	x->env_at = x->used;
-	if (error == 0)
-		error = add_array(x, envp, kernel, 0, &x->envc);
+	return error ? error : add_array(x, envp, kernel, most, &x->envc);
+}
+
+/*
+ * For each script, from the last one to the first one: its interpreter, and the argument if any.
+ * The path of the first script takes the place of argv[0]. Returns the number of strings, and in
+ * *bytes how long they are.
+ */
+static unsigned int list_interpreters(const struct scripts *scripts, const char *path,
+				      const char **list, size_t *bytes)
+{
+	unsigned int nr = 0;
+
+	for (unsigned int i = scripts->nr; i > 0; i--) {
+		const struct script *script = &scripts->chain[i - 1];
+
+		list[nr++] = script->interpreter;
+		if (script->argument)
+			list[nr++] = script->argument;
+	}
+	list[nr++] = path;
+	*bytes = 0;
+	for (unsigned int i = 0; i < nr; i++)
+		*bytes += strlen(list[i]) + 1;
+	return nr;
+}
+
+/* Put the interpreters of scripts in the place of argv[0], which is there already. */
+static int put_interpreters(struct exec_strings *x, const struct scripts *scripts, const char *path)
+{
+	const char *list[2 * SCRIPTS_MAX + 1];
+	size_t bytes, old = strlen(x->text) + 1, at = 0;
+	unsigned int nr = list_interpreters(scripts, path, list, &bytes);
+
+	while (x->room < x->used - old + bytes) {
+		int error = grow_strings(x);
+
+		if (error)
+			return error;
+	}
+	memmove(x->text + bytes, x->text + old, x->used - old);
+	for (unsigned int i = 0; i < nr; i++)
+		at += strlcpy(x->text + at, list[i], bytes - at) + 1;
+	x->used += bytes - old;
+	x->env_at += bytes - old;
+	x->argc += nr - 1;
+	return 0;
+}
+
+int exec_complete(struct exec_strings *x, const struct scripts *scripts, const char *path)
+{
+	int error = scripts->nr ? put_interpreters(x, scripts, path) : 0;
+
 	x->name_at = x->used;
 	if (error == 0)
 		error = add_string(x, path, true);

@@ -12,19 +12,25 @@
 
 /* It starts as all zeros. The caller frees `text` with vfree(). */
 struct exec_strings {
-	char *text;	   /* grows up to STRINGS_SIZE */
+	char *text;
 	size_t room, used; /* bytes of text */
 	unsigned int argc, envc;
 	size_t env_at, name_at, platform_at, random_at; /* where in the text these stand */
 };
 
 /*
- * Collect the strings for the program at `path`, which is the interpreter of `scripts` if there are
- * any. argv and envp are NULL-terminated arrays of strings, in kernel memory if `kernel` is set,
- * else in user memory. Returns 0, -EFAULT, -ENOMEM, or -E2BIG. May sleep.
+ * Collect the strings of argv and envp for a program that will be found by `path`. They are
+ * NULL-terminated arrays of strings, in kernel memory if `kernel` is set, else in user memory. This
+ * comes before the program is looked for, so that a bad pointer is what a caller hears of first.
+ * Returns 0, -EFAULT, -ENOMEM, or -E2BIG. May sleep.
  */
-int exec_collect(struct exec_strings *strings, const struct scripts *scripts, const char *path,
-		 const void *argv, const void *envp, bool kernel);
+int exec_collect(struct exec_strings *strings, const char *path, const void *argv, const void *envp,
+		 bool kernel);
+/*
+ * Add what else a program gets, which is the interpreter of `scripts` if there are any. Returns 0
+ * or -ENOMEM. May sleep.
+ */
+int exec_complete(struct exec_strings *strings, const struct scripts *scripts, const char *path);
 /* Returns how many bytes of the stack the strings and the vectors take, without alignment. */
 size_t exec_stack_size(const struct exec_strings *strings);
 /*

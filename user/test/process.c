@@ -88,6 +88,69 @@ TEST(exec_errors, 5, "exec: ENOENT, EACCES, ENOEXEC, E2BIG, EFAULT; the caller l
 	CHECK_EQ(unlink("/tmp/not-a-program"), 0);
 }
 
+/* Returns the error of an exec. */
+static int exec_error(const char *path, void *argv, void *env)
+{
+	CHECK_EQ(syscall(SYS_execve, path, argv, env), -1);
+	return errno;
+}
+
+TEST(exec_order, 5,
+     "exec: a bad pointer or too many bytes are reported before what is wrong with the file")
+{
+	static const char *const paths[] = { "/nonexistent", "/etc/passwd", "/tmp" };
+	static char long_string[131073];
+	char *argv[] = { "x", NULL }, *none[] = { NULL };
+	char *bad[] = { "x", (char *)8, NULL }, *large[] = { "x", long_string, NULL };
+
+	memset(long_string, 'a', 131072);
+	for (int i = 0; i < 3; i++) {
+		CHECK_EQ(exec_error(paths[i], (void *)8, none), EFAULT);
+		CHECK_EQ(exec_error(paths[i], bad, none), EFAULT);
+		CHECK_EQ(exec_error(paths[i], argv, (void *)8), EFAULT);
+		CHECK_EQ(exec_error(paths[i], argv, bad), EFAULT);
+		CHECK_EQ(exec_error(paths[i], large, none), E2BIG);
+		CHECK_EQ(exec_error(paths[i], argv, large), E2BIG);
+		CHECK_EQ(exec_error(paths[i], argv, none), i ? EACCES : ENOENT);
+	}
+	CHECK_EQ(exec_error((void *)8, large, none), EFAULT);
+	CHECK_EQ(exec_error("", bad, none), ENOENT);
+}
+
+/* Start true with so many arguments of so many bytes. Returns its exit status. */
+static int start_with(int arguments, int bytes)
+{
+	static char string[131072], *argv[200000], *env[] = { NULL };
+	pid_t child = fork();
+
+	if (child)
+		return test_wait(child);
+	memset(string, 'a', bytes - 1);
+	argv[0] = "true";
+	for (int i = 1; i <= arguments; i++)
+		argv[i] = string;
+	execve("/bin/true", argv, env);
+	_exit(errno == E2BIG ? 7 : 99);
+}
+
+TEST(long_arguments, 20,
+     "arguments may take a quarter of the stack's limit, but 128 KiB in any case")
+{
+	struct rlimit stack = { 8 << 20, 8 << 20 };
+
+	CHECK_EQ(setrlimit(RLIMIT_STACK, &stack), 0);
+	CHECK_EQ(start_with(1, 131072), 0);
+	CHECK_EQ(start_with(15, 131072), 0);
+	CHECK_EQ(start_with(16, 131072), 7);
+	CHECK_EQ(start_with(100000, 6), 0);
+	CHECK_EQ(start_with(199000, 8), 7); /* the pointers count, too */
+	stack.rlim_cur = 256 << 10;
+	CHECK_EQ(setrlimit(RLIMIT_STACK, &stack), 0);
+	CHECK_EQ(start_with(1, 130000), 0);
+	CHECK_EQ(start_with(1, 131072), 7);
+	CHECK_EQ(start_with(2, 100000), 7);
+}
+
 TEST(script, 5, "#! runs its interpreter with one argument and the script's path")
 {
 	int fd = open("/tmp/script", O_WRONLY | O_CREAT | O_TRUNC, 0755);

@@ -94,3 +94,36 @@ TEST(copy_range, 5, "copy_file_range between files, and its refusals")
 	CHECK_EQ(unlink("/tmp/splice-append"), 0);
 	CHECK_ERR(syscall(SYS_copy_file_range, fd, &from, append, NULL, (size_t)100, 0), EBADF);
 }
+
+TEST(what_is_wrong_first, 5, "sendfile and copy_file_range: which of several errors is reported")
+{
+	int fd = make_file(PATH, FILE_SIZE), to = make_file("/tmp/splice-to", FILE_SIZE);
+	int reader = open("/etc/passwd", O_RDONLY);
+	int writer = open("/tmp/splice-writer", O_WRONLY | O_CREAT, 0600);
+	off_t at = -1;
+	loff_t from = 0, negative = -1, lowest = INT64_MIN, highest = INT64_MAX;
+
+	CHECK(reader >= 0 && writer >= 0);
+	CHECK_EQ(unlink("/tmp/splice-writer"), 0);
+	make_pipe(ends, 0);
+	/* What is wrong with the input comes before a bad output. */
+	for (int i = 0; i < 2; i++) {
+		int bad = i ? 999 : reader;
+
+		CHECK_ERR(sendfile(bad, fd, &at, 10), EINVAL);
+		CHECK_ERR(sendfile(bad, fd, NULL, -1), EINVAL);
+		CHECK_ERR(sendfile(bad, ends[0], &at, 10), ESPIPE);
+		CHECK_ERR(sendfile(bad, writer, &at, 10), EBADF);
+		CHECK_ERR(sendfile(bad, 999, &at, 10), EBADF);
+		CHECK_ERR(sendfile(bad, fd, NULL, 10), EBADF);
+		CHECK_ERR(syscall(SYS_sendfile64, bad, 999, 8, 10), EFAULT);
+	}
+	CHECK_ERR(syscall(SYS_copy_file_range, fd, &negative, to, NULL, (size_t)5, 0), EOVERFLOW);
+	CHECK_ERR(syscall(SYS_copy_file_range, fd, NULL, to, &negative, (size_t)5, 0), EOVERFLOW);
+	CHECK_ERR(syscall(SYS_copy_file_range, fd, &lowest, to, NULL, (size_t)5, 0), EINVAL);
+	CHECK_EQ(syscall(SYS_copy_file_range, fd, &highest, to, NULL, (size_t)5, 0), 0);
+	CHECK_ERR(syscall(SYS_copy_file_range, fd, &from, to, &negative, (size_t)5, 1), EINVAL);
+	CHECK_ERR(syscall(SYS_copy_file_range, fd, &negative, to, 8, (size_t)5, 1), EFAULT);
+	CHECK_ERR(syscall(SYS_copy_file_range, writer, &negative, to, NULL, (size_t)5, 0), EBADF);
+	CHECK_EQ(lseek(fd, 0, SEEK_CUR) | lseek(to, 0, SEEK_CUR), 0);
+}

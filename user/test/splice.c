@@ -497,3 +497,23 @@ BEYOND_TEST(splice_into_lent_page, 5, "another splice into the file does not sho
 	CHECK_EQ(pread(fd, back, 6, 0), 6);
 	CHECK(!memcmp(back, "ZZZZZZ", 6));
 }
+
+TEST(bad_pointer_first, 5,
+     "an offset that cannot be read is reported before other errors, but for a pipe")
+{
+	int fd = make_file(PATH, FILE_SIZE), writer = open("/dev/null", O_WRONLY);
+	loff_t *bad = (loff_t *)8;
+
+	make_pipe(ends, 0);
+	CHECK(writer >= 0);
+	CHECK_ERR(splice(writer, bad, ends[1], NULL, 10, 0), EFAULT);
+	CHECK_ERR(splice(fd, bad, fd, NULL, 10, 0), EFAULT);
+	CHECK_ERR(splice(fd, NULL, fd, bad, 10, 0), EFAULT);
+	CHECK_ERR(splice(fd, bad, ends[0], NULL, 10, 0), EFAULT);
+	CHECK_ERR(splice(ends[0], NULL, open("/tmp", O_RDONLY), bad, 10, 0), EFAULT);
+	CHECK_ERR(splice(fd, bad, ends[1], bad, 10, 0), ESPIPE);
+	CHECK_ERR(splice(ends[0], bad, fd, NULL, 10, 0), ESPIPE);
+	CHECK_ERR(splice(999, bad, fd, bad, 10, 0), EBADF);
+	CHECK_ERR(splice(fd, bad, fd, bad, 10, 64), EINVAL);
+	CHECK_EQ(splice(fd, bad, ends[1], bad, 0, 0), 0);
+}
