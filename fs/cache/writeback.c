@@ -251,6 +251,26 @@ int mapping_start_write(struct mapping *mapping)
 	return for_each_flagged(mapping, 0, UINT32_MAX, PG_DIRTY, &mapping->dirty, write_back);
 }
 
+static int try_write(struct mapping *mapping, struct page *page)
+{
+	return page_try_write(page);
+}
+
+int mapping_start_range(struct mapping *mapping, unsigned int first, unsigned int last)
+{
+	if (!is_written_back(mapping))
+		return 0;
+	return for_each_flagged(mapping, first, last, PG_DIRTY, &mapping->dirty, try_write);
+}
+
+int mapping_wait_range(struct mapping *mapping, unsigned int first, unsigned int last)
+{
+	if (!is_written_back(mapping))
+		return 0;
+	return for_each_flagged(mapping, first, last, PG_WRITEBACK, &mapping->writing,
+				wait_written);
+}
+
 int mapping_write_range(struct mapping *mapping, unsigned int first, unsigned int last)
 {
 	int error, waited;
@@ -258,8 +278,7 @@ int mapping_write_range(struct mapping *mapping, unsigned int first, unsigned in
 	if (!is_written_back(mapping))
 		return 0;
 	error = for_each_flagged(mapping, first, last, PG_DIRTY, &mapping->dirty, write_back);
-	waited = for_each_flagged(mapping, first, last, PG_WRITEBACK, &mapping->writing,
-				  wait_written);
+	waited = mapping_wait_range(mapping, first, last);
 	return error ? error : waited;
 }
 

@@ -42,6 +42,13 @@ void page_write_done(struct page *page, int error);
  */
 int mapping_start_write(struct mapping *mapping);
 /*
+ * The same for the pages [first, last], but pass over pages that are locked or being written. For
+ * sync_file_range(2), which must not wait for them.
+ */
+int mapping_start_range(struct mapping *mapping, unsigned int first, unsigned int last);
+/* Wait until those of the pages [first, last] are written that are being written now. */
+int mapping_wait_range(struct mapping *mapping, unsigned int first, unsigned int last);
+/*
  * Returns -EIO if a write has failed since the last call, and otherwise 0. For fsync, which reports
  * a failure once. Never sleeps.
  */

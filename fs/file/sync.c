@@ -90,21 +90,47 @@ enum sync_range_flags {
 	SYNC_RANGE_WAIT_AFTER = 4
 };
 
+#define SYNC_RANGE_WAIT (SYNC_RANGE_WAIT_BEFORE | SYNC_RANGE_WAIT_AFTER)
+#define SYNC_RANGE_ALL	(SYNC_RANGE_WAIT | SYNC_RANGE_WRITE)
+
 /*
- * Write more than is asked for: all dirty pages of the file, with any flag. That keeps every
- * promise of the call, which makes none about metadata or about the disk's own cache.
+ * Do what the flags say for the pages [first, last]. Only with all flags must no page be passed
+ * over.
  */
+static int sync_pages(struct mapping *mapping, unsigned int first, unsigned int last,
+		      unsigned int flags)
+{
+	int error = 0, failed;
+
+	if (flags == SYNC_RANGE_ALL)
+		error = mapping_write_range(mapping, first, last);
+	else if (flags & SYNC_RANGE_WAIT_BEFORE)
+		error = mapping_wait_range(mapping, first, last);
+	if (!error && flags != SYNC_RANGE_ALL && flags & SYNC_RANGE_WRITE)
+		error = mapping_start_range(mapping, first, last);
+	if (!error && flags & SYNC_RANGE_WAIT_AFTER)
+		error = mapping_wait_range(mapping, first, last);
+	failed = flags & SYNC_RANGE_WAIT ? mapping_take_error(mapping) : 0;
+	return failed ? failed : error;
+}
+
+/* Nothing is promised about metadata, or about the disk's own cache. */
 static long sync_range(struct file *file, file_off_t start, file_off_t len, unsigned int flags)
 {
 	unsigned int mode = file->inode->mode;
-	file_off_t end;
+	file_off_t end, pages = (file_off_t)UINT32_MAX + 1;
 
-	if (flags & ~(SYNC_RANGE_WAIT_BEFORE | SYNC_RANGE_WRITE | SYNC_RANGE_WAIT_AFTER) ||
-	    start < 0 || len < 0 || __builtin_add_overflow(start, len, &end))
+	if (flags & ~SYNC_RANGE_ALL || start < 0 || __builtin_add_overflow(start, len, &end) ||
+	    end < start)
 		return refuse(EINVAL, "an unknown flag, or a negative range");
 	if (!S_ISREG(mode) && !S_ISBLK(mode) && !S_ISDIR(mode) && !S_ISLNK(mode))
 		return -ESPIPE;
-	return flags ? mapping_sync(&file->inode->mapping) : 0;
+	if (start >> PAGE_SHIFT >= pages)
+		return 0;
+	if (len == 0 || end > pages << PAGE_SHIFT)
+		end = pages << PAGE_SHIFT;
+	return sync_pages(&file->inode->mapping, start >> PAGE_SHIFT, (end - 1) >> PAGE_SHIFT,
+			  flags);
 }
 
 long sys_sync_file_range(int number, uint32_t low, uint32_t high, uint32_t len_low,

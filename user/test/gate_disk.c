@@ -170,3 +170,30 @@ BEYOND_TEST(pipe_to_silent_disk_killed, 20,
 		test_sleep_ms(10);
 	CHECK_EQ(value_of("/proc/leaks", "tasks"), tasks);
 }
+
+BEYOND_TEST(started_writes, 20,
+	    "SYNC_FILE_RANGE_WRITE starts to write, and does not wait for the disk", NO_GATE)
+{
+	pid_t child;
+
+	gate_fill(MIB);
+	gate_control("close");
+	test_fill(data, 8192, SEED + 1, 0);
+	CHECK_EQ(pwrite(gate, data, 8192, 4096), 8192);
+	CHECK_EQ(sync_file_range(gate, 4096, 4096, SYNC_FILE_RANGE_WRITE), 0);
+	CHECK(held() > 0);
+	/* The page is being written: it is passed over. */
+	CHECK_EQ(sync_file_range(gate, 4096, 4096, SYNC_FILE_RANGE_WRITE), 0);
+	/* Nothing is being written there, and what is dirty is not started. */
+	CHECK_EQ(sync_file_range(gate, 65536, 0, SYNC_FILE_RANGE_WAIT_BEFORE), 0);
+	child = fork();
+	if (child == 0) {
+		CHECK_EQ(sync_file_range(gate, 4096, 4096, SYNC_FILE_RANGE_WAIT_BEFORE), 0);
+		_exit(0);
+	}
+	test_sleep_ms(100);
+	CHECK_EQ(waitpid(child, NULL, WNOHANG), 0);
+	gate_control("open");
+	CHECK_EQ(test_wait(child), 0);
+	CHECK_EQ(sync_file_range(gate, 0, 0, 7), 0);
+}
