@@ -35,6 +35,7 @@ struct pty {
 	bool closed;		 /* the tty was open and is not any more: EIO for the master */
 	bool locked;		 /* the tty cannot be opened (TIOCSPTLCK) */
 	bool packet;		 /* TIOCPKT */
+	bool master_hung_up;	 /* TIOCVHANGUP of the master: nothing can be done with it */
 	uint8_t status;		 /* TIOCPKT_* that the master has not read yet */
 	struct inode *inode;	 /* a reference to its node; guarded by ptys_lock */
 };

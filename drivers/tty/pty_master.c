@@ -4,6 +4,7 @@
 #include "fs/file/file.h"
 #include "fs/file/poll.h"
 #include "fs/splice/copy.h"
+#include "kernel/capability.h"
 #include "kernel/init.h"
 #include "kernel/log.h"
 #include "kernel/signals/signal.h"
@@ -21,6 +22,7 @@ enum pty_ioctl { /* asm-generic/ioctls.h of Linux */
 		 FIONREAD = 0x541b,
 		 TIOCPKT = 0x5420,
 		 TIOCGSID = 0x5429,
+		 TIOCVHANGUP = 0x5437,
 		 TIOCGPTPEER = 0x5441,
 		 TIOCSIG = 0x40045436,
 		 TIOCSPTLCK = 0x40045431,
@@ -43,7 +45,7 @@ static unsigned int master_available(struct pty *pty)
 static bool master_can_read(struct pty *pty)
 {
 	unsigned int flags = spin_lock_irqsave(&pty->lock);
-	bool can = pty->head != pty->tail || pty->status || pty->closed;
+	bool can = pty->head != pty->tail || pty->status || pty->closed || pty->master_hung_up;
 
 	spin_unlock_irqrestore(&pty->lock, flags);
 	return can;
@@ -124,6 +126,8 @@ static ssize_t master_read(struct file *file, struct iter *to, file_off_t *pos)
 	if (to->left == 0)
 		return 0;
 	for (;;) {
+		if (READ_ONCE(pty->master_hung_up))
+			return 0;
 		if (!master_can_read(pty) && file->flags & O_NONBLOCK)
 			return -EAGAIN;
 		result = wait_event_interruptible(&pty->readable, master_can_read(pty));
@@ -131,6 +135,10 @@ static ssize_t master_read(struct file *file, struct iter *to, file_off_t *pos)
 			result = mutex_lock_killable(&pty->read_lock);
 		if (result)
 			return result;
+		if (READ_ONCE(pty->master_hung_up)) {
+			mutex_unlock(&pty->read_lock);
+			return 0;
+		}
 		result = take(pty, to);
 		mutex_unlock(&pty->read_lock);
 		if (result)
@@ -150,7 +158,10 @@ static ssize_t input(struct pty *pty, const char *bytes, size_t n, bool nonblock
 
 	if (nonblock && tty_input_room(&pty->tty) == 0)
 		return -EAGAIN;
-	error = wait_event_interruptible(&pty->writable, tty_input_room(&pty->tty) > 0);
+	error = wait_event_interruptible(&pty->writable, tty_input_room(&pty->tty) > 0 ||
+								 READ_ONCE(pty->master_hung_up));
+	if (READ_ONCE(pty->master_hung_up))
+		return -EIO;
 	return error ? error : (ssize_t)tty_input(&pty->tty, bytes, n);
 }
 
@@ -159,6 +170,8 @@ static ssize_t master_write(struct file *file, struct iter *from, file_off_t *po
 	struct pty *pty = file->private;
 	size_t done = 0;
 
+	if (READ_ONCE(pty->master_hung_up))
+		return -EIO;
 	while (from->left > 0) {
 		struct iter start = *from;
 		char buf[PIECE];
@@ -191,6 +204,8 @@ static unsigned int master_poll(struct file *file, struct poll_table *table)
 		events |= POLLIN | POLLRDNORM | POLLPRI;
 	if (pty->closed)
 		events |= POLLHUP;
+	if (pty->master_hung_up)
+		events |= POLLIN | POLLRDNORM | POLLOUT | POLLWRNORM | POLLERR | POLLHUP;
 	spin_unlock_irqrestore(&pty->lock, flags);
 	if (tty_input_room(&pty->tty) > 0)
 		events |= POLLOUT | POLLWRNORM;
@@ -242,12 +257,35 @@ static long send_signal(struct pty *pty, unsigned long signo)
 	return 0;
 }
 
+/*
+ * Take the master away from those who have it open. Its own end does not notice: only what is
+ * written there is read by nobody.
+ */
+static long hang_up_master(struct pty *pty)
+{
+	unsigned int flags;
+
+	if (!capable(CAP_SYS_ADMIN))
+		return -EPERM;
+	flags = spin_lock_irqsave(&pty->lock);
+	pty->master_hung_up = true;
+	spin_unlock_irqrestore(&pty->lock, flags);
+	/* A reader or writer joins its queue first, and then looks at master_hung_up. */
+	wake_all_for(&pty->readable, WAKE_STATE);
+	wake_all_for(&pty->writable, WAKE_STATE);
+	return 0;
+}
+
 static long master_ioctl(struct file *file, unsigned int command, unsigned long argument)
 {
 	struct pty *pty = file->private;
 	void __user *pointer = (void __user *)argument;
 
+	if (READ_ONCE(pty->master_hung_up))
+		return command == TIOCSPGRP ? -ENOTTY : -EIO;
 	switch (command) {
+	case TIOCVHANGUP:
+		return hang_up_master(pty);
 	case TIOCGPTN:
 		return put_user_u32(pty->index, pointer);
 	case TIOCSPTLCK:

@@ -157,10 +157,10 @@ static void tty_release(struct file *file)
 /* ---- reading ---- */
 
 /*
- * Sleep until `want` bytes can be read. Returns 1, 0 if the deadline has passed or the terminal was
- * taken away, -EIO if its other end was closed, or -ERESTARTSYS on a signal.
+ * Sleep until a byte can be read. Returns 1, 0 if the deadline has passed or the terminal was taken
+ * away, -EIO if its other end was closed, or -ERESTARTSYS on a signal.
  */
-static int wait_for_input(struct file *file, unsigned int want, uint64_t deadline)
+static int wait_for_input(struct file *file, uint64_t deadline)
 {
 	struct tty *tty = file->private;
 	struct waiter waiter = { .link = LIST_INIT(waiter.link) };
@@ -169,7 +169,7 @@ static int wait_for_input(struct file *file, unsigned int want, uint64_t deadlin
 
 	for (;;) {
 		wait_prepare(&tty->readable, &waiter, TASK_INTERRUPTIBLE);
-		result = tty_available(tty) >= want;
+		result = tty_available(tty) > 0;
 		if (result || !in_time)
 			break;
 		if (tty_file_hung_up(file)) {
@@ -202,29 +202,23 @@ static unsigned int tty_demand(struct tty *tty, uint64_t *gap)
 }
 
 /*
- * Wait for input as VMIN and VTIME say. Returns 1 if there is input to take, 0 if the read returns
- * 0, or an error. With VMIN 0 the time runs from the beginning, otherwise from each byte.
+ * Wait for input as VMIN and VTIME say, after the reader has got `done` bytes. Sets *min to VMIN.
+ * Returns 1 if there is input to take, 0 if the read ends, or an error. With VMIN 0 the time runs
+ * from the beginning, otherwise from each byte.
  */
-static int wait_to_read(struct file *file, size_t want, bool nonblock)
+static int wait_to_read(struct file *file, size_t done, unsigned int *min)
 {
 	struct tty *tty = file->private;
-	uint64_t gap, deadline;
-	unsigned int min = MIN(tty_demand(tty, &gap), want), have;
-	int result;
+	uint64_t gap;
 
-	while ((have = tty_available(tty)) < MAX(min, 1u)) {
-		if (min == 0 && gap == 0)
-			return 0;
-		if (nonblock)
-			return have > 0 ? 1 : -EAGAIN;
-		deadline = UINT64_MAX;
-		if (gap != 0 && (min == 0 || have > 0))
-			deadline = time_now() + gap;
-		result = wait_for_input(file, gap ? have + 1 : min, deadline);
-		if (result <= 0)
-			return result < 0 ? result : have > 0;
-	}
-	return 1;
+	*min = tty_demand(tty, &gap);
+	if (tty_available(tty) > 0)
+		return 1;
+	if (*min == 0 && gap == 0)
+		return 0;
+	if (file->flags & O_NONBLOCK)
+		return -EAGAIN;
+	return wait_for_input(file, gap && (*min == 0 || done > 0) ? time_now() + gap : UINT64_MAX);
 }
 
 /*
@@ -254,35 +248,55 @@ static ssize_t take_input(struct tty *tty, struct iter *to, bool *line_done)
 	return done;
 }
 
-static ssize_t tty_read(struct file *file, struct iter *to, file_off_t *pos)
+/*
+ * Wait for input once, and take it. Sets *more unless the read is complete, after which the caller
+ * has got `done` bytes already. Returns the number of bytes, or an error.
+ */
+static ssize_t read_some(struct file *file, struct iter *to, size_t done, bool *more)
 {
 	struct tty *tty = file->private;
 	bool line_done = false;
-	ssize_t done;
+	unsigned int min;
+	ssize_t n;
 
-	if (to->left == 0)
-		return 0;
-	for (;;) {
-		int result;
-
-		if (tty_file_hung_up(file))
-			return 0;
-		result = tty_check_foreground(tty, SIGTTIN);
-		if (result < 0)
-			return result;
-		result = wait_to_read(file, to->left, file->flags & O_NONBLOCK);
-		if (result <= 0)
-			return result;
-		result = mutex_lock_killable(&tty->read_lock);
-		if (result < 0)
-			return result;
-		line_done = tty_file_hung_up(file); /* then the bytes are for others */
-		done = line_done ? 0 : take_input(tty, to, &line_done);
+	*more = false;
+	n = wait_to_read(file, done, &min);
+	if (n <= 0)
+		return n;
+	n = mutex_lock_killable(&tty->read_lock);
+	if (n < 0)
+		return n;
+	if (tty_file_hung_up(file)) {
 		mutex_unlock(&tty->read_lock);
-		if (done != 0 || line_done)
-			return done;
-		/* Another reader was faster, or the input was flushed. Wait again. */
+		return 0; /* the bytes are for others */
 	}
+	n = take_input(tty, to, &line_done);
+	mutex_unlock(&tty->read_lock);
+	/* With no bytes, another reader was faster, or the input was flushed. */
+	*more = n >= 0 && !line_done && to->left > 0 && (n == 0 || done + n < min);
+	return n;
+}
+
+/*
+ * Bytes are taken as they come, even if VMIN asks for more. So what a reader has got stays its own
+ * if a signal, the end of the time or a hang-up ends the read.
+ */
+static ssize_t tty_read(struct file *file, struct iter *to, file_off_t *pos)
+{
+	size_t done = 0;
+	ssize_t n;
+	bool more;
+
+	if (to->left == 0 || tty_file_hung_up(file))
+		return 0;
+	n = tty_check_foreground(file->private, SIGTTIN);
+	if (n < 0)
+		return n;
+	do {
+		n = read_some(file, to, done, &more);
+		done += MAX(n, 0);
+	} while (more);
+	return done ? (ssize_t)done : n;
 }
 
 /* ---- writing ---- */

@@ -202,3 +202,38 @@ TEST(privileges, 10, "vhangup needs CAP_SYS_TTY_CONFIG, and TIOCVHANGUP CAP_SYS_
 	CHECK_EQ(write(slave, "x", 1), 1);
 	CHECK_ERR(ioctl(open("/dev/null", O_RDWR), TIOCVHANGUP, 0), ENOTTY);
 }
+
+TEST(master, 10,
+     "TIOCVHANGUP of a pseudo-terminal's other end takes that away, and the terminal stays")
+{
+	struct termios settings;
+	pid_t child;
+	char c;
+
+	open_both();
+	child = fork();
+	if (child == 0) {
+		CHECK_EQ(setuid(65534), 0);
+		CHECK_ERR(ioctl(master, TIOCVHANGUP, 0), EPERM);
+		_exit(0);
+	}
+	CHECK_EQ(test_wait(child), 0);
+	child = fork();
+	if (child == 0) {
+		CHECK_EQ(read(master, &c, 1), 0); /* it waits when that happens */
+		_exit(0);
+	}
+	test_sleep_ms(100);
+	CHECK_EQ(ioctl(master, TIOCVHANGUP, 0), 0);
+	CHECK_EQ(test_wait(child), 0);
+	CHECK_EQ(read(master, &c, 1), 0);
+	CHECK_ERR(write(master, "x", 1), EIO);
+	CHECK_ERR(tcgetattr(master, &settings), EIO);
+	CHECK_ERR(ioctl(master, TIOCVHANGUP, 0), EIO);
+	CHECK_ERR(tcsetpgrp(master, getpid()), ENOTTY);
+	CHECK_EQ(poll_now(master, POLLIN | POLLOUT), POLLIN | POLLOUT | POLLERR | POLLHUP);
+	CHECK_EQ(tcgetattr(slave, &settings), 0);
+	CHECK_EQ(write(slave, "x", 1), 1);
+	CHECK_EQ(close(master), 0);
+	CHECK_ERR(write(slave, "x", 1), EIO);
+}
