@@ -103,33 +103,41 @@ static uint64_t ticks_now(struct timerfd *tfd)
 	return ticks;
 }
 
+/* Has the wall clock been set since then? The timer's function runs a little later. */
+static bool is_cancelled(struct timerfd *tfd)
+{
+	return READ_ONCE(tfd->cancelled) ||
+	       (tfd->timer.fires_on_set && time_wall_sets() != READ_ONCE(tfd->wall_sets));
+}
+
 /* Returns true if a read does not wait. */
 static bool can_read(struct timerfd *tfd)
 {
-	return ticks_now(tfd) > 0 || READ_ONCE(tfd->cancelled);
+	return ticks_now(tfd) > 0 || is_cancelled(tfd);
 }
 
 /*
- * If the wall clock has been set, forget the ticks, start the timer again, and return true. The
- * mutex is held.
+ * If the wall clock has been set, forget the ticks, start the timer again unless it has expired,
+ * and return true. The mutex is held.
  */
 static bool take_cancel(struct timerfd *tfd)
 {
 	unsigned int flags;
-	bool cancelled;
+	bool expired;
 
 	assert(mutex_held(&tfd->mutex));
+	if (!is_cancelled(tfd))
+		return false;
+	timer_stop(&tfd->timer);
+	tfd->wall_sets = time_wall_sets();
 	flags = spin_lock_irqsave(&tfd->lock);
-	cancelled = tfd->cancelled;
+	expired = tfd->fired;
 	tfd->cancelled = false;
-	if (cancelled)
-		tfd->ticks = 0;
+	tfd->ticks = 0;
 	spin_unlock_irqrestore(&tfd->lock, flags);
-	if (cancelled) {
-		tfd->wall_sets = time_wall_sets();
+	if (tfd->expires && !expired)
 		start(tfd);
-	}
-	return cancelled;
+	return true;
 }
 
 /*
@@ -318,29 +326,33 @@ static struct setting setting_now(struct timerfd *tfd)
 /*
  * Stop the timer, forget its ticks, and start it anew. An expiry that is being set can lie in the
  * past: then the timer fires at once, and has passed as many intervals as fit into the time since.
+ * Returns 0, or -ECANCELED if the wall clock had been set, no read has told that, and the new
+ * setting asks for it too. The timer has the new setting nevertheless. The mutex is held.
  */
-static void set(struct timerfd *tfd, const struct setting *new, unsigned int options)
+static int set(struct timerfd *tfd, const struct setting *new, unsigned int options)
 {
 	unsigned int flags;
-	bool absolute = options & TFD_TIMER_ABSTIME;
+	bool absolute = options & TFD_TIMER_ABSTIME, cancelled = is_cancelled(tfd);
 	uint64_t base = absolute ? 0 : time_now();
 
 	timer_stop(&tfd->timer);
 	tfd->wall = absolute && clock_is_wall(tfd->clock);
 	tfd->timer.fires_on_set = tfd->wall && options & TFD_TIMER_CANCEL_ON_SET;
 	tfd->wall_sets = time_wall_sets();
+	cancelled &= tfd->timer.fires_on_set;
 	flags = spin_lock_irqsave(&tfd->lock);
 	tfd->ticks = 0;
 	tfd->fired = false;
-	tfd->cancelled = false;
+	tfd->cancelled = cancelled && new->value == 0; /* then the next read tells it */
 	spin_unlock_irqrestore(&tfd->lock, flags);
 	tfd->interval = new->interval;
 	tfd->expires = 0;
 	if (new->value == 0)
-		return;
+		return 0;
 	if (__builtin_add_overflow(base, new->value, &tfd->expires))
 		tfd->expires = UINT64_MAX;
 	start(tfd);
+	return cancelled ? -ECANCELED : 0;
 }
 
 /* Returns the timerfd of an open file, or ERR_PTR(-EBADF, -EINVAL). */
@@ -382,7 +394,7 @@ static int exchange(int number, const struct setting *new, unsigned int options,
 	if (!error) {
 		*old = setting_now(tfd);
 		if (new)
-			set(tfd, new, options);
+			error = set(tfd, new, options);
 		mutex_unlock(&tfd->mutex);
 	}
 	fd_put(fd);

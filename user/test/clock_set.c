@@ -367,3 +367,48 @@ TEST(far_fields, 5, "fields of adjtimex that are much too large are refused or c
 	now = before;
 	CHECK(adjtimex(&now) >= 0);
 }
+
+/* Set the clock to what it says. That is a change, too. */
+static void set_to_itself(void)
+{
+	struct timespec now;
+
+	CHECK_EQ(clock_gettime(CLOCK_REALTIME, &now), 0);
+	CHECK_EQ(clock_settime(CLOCK_REALTIME, &now), 0);
+}
+
+TEST(cancelled_at_once, 10,
+     "TFD_TIMER_CANCEL_ON_SET: the next call tells it, and a new setting does")
+{
+	const int flags = TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET;
+	struct itimerspec far = { .it_value = in_seconds(FAR) }, none = { .it_value = { 0, 0 } };
+	struct itimerspec past = { .it_value = { 1, 0 } }, old;
+	int fd = timerfd_create(CLOCK_REALTIME, TFD_NONBLOCK);
+	uint64_t ticks;
+
+	CHECK_EQ(timerfd_settime(fd, flags, &far, NULL), 0);
+	set_to_itself();
+	CHECK_EQ(poll_now(fd, POLLIN), POLLIN);
+	CHECK_ERR(read(fd, &ticks, 8), ECANCELED);
+	CHECK_ERR(read(fd, &ticks, 8), EAGAIN);
+	set_to_itself();
+	CHECK_ERR(timerfd_settime(fd, flags, &far, &old), ECANCELED);
+	CHECK_EQ(timerfd_gettime(fd, &old), 0); /* it has been set */
+	CHECK(old.it_value.tv_sec > 0);
+	CHECK_ERR(read(fd, &ticks, 8), EAGAIN);
+	/* One that has expired does not expire again. */
+	CHECK_EQ(timerfd_settime(fd, flags, &past, NULL), 0);
+	test_sleep_ms(50);
+	CHECK_EQ(read(fd, &ticks, 8), 8);
+	set_to_itself();
+	CHECK_ERR(read(fd, &ticks, 8), ECANCELED);
+	test_sleep_ms(50);
+	CHECK_ERR(read(fd, &ticks, 8), EAGAIN);
+	CHECK_EQ(timerfd_settime(fd, flags, &none, NULL), 0);
+	set_to_itself();
+	CHECK_ERR(read(fd, &ticks, 8), ECANCELED);
+	set_to_itself();
+	CHECK_EQ(timerfd_settime(fd, TFD_TIMER_ABSTIME, &far, NULL), 0);
+	set_to_itself();
+	CHECK_ERR(read(fd, &ticks, 8), EAGAIN);
+}
