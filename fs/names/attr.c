@@ -30,10 +30,17 @@ static bool is_stored(unsigned int mode)
 	return S_ISREG(mode) || S_ISDIR(mode) || S_ISLNK(mode);
 }
 
+static bool is_fixed(const struct inode *inode, unsigned int what)
+{
+	return inode->ops && inode->ops->fixed && inode->ops->fixed(inode) & what;
+}
+
 /* A file that nobody may execute is no program, for root either. */
 static bool has_override(const struct inode *inode, unsigned int may, uint64_t capabilities)
 {
 	if (may & MAY_EXEC && !S_ISDIR(inode->mode) && !(inode->mode & 0111))
+		return false;
+	if (is_fixed(inode, FIXED_USE))
 		return false;
 	if (capabilities & CAP_BIT(CAP_DAC_OVERRIDE))
 		return true;
@@ -183,7 +190,7 @@ static int change_mode(struct inode *inode, const struct change *change)
 
 	if (S_ISLNK(inode->mode)) /* by way of /proc/self/fd */
 		return refuse(EOPNOTSUPP, "the mode of a symbolic link means nothing");
-	if (!inode_owner_or_root(inode) || inode_stays(inode))
+	if (!inode_owner_or_root(inode) || inode_stays(inode) || is_fixed(inode, FIXED_MODE))
 		return -EPERM;
 	if (!may_set_group_bit(inode))
 		mode &= ~S_ISGID;
@@ -229,7 +236,8 @@ static unsigned int privileges(const struct inode *inode)
 
 static int change_owner(struct inode *inode, const struct change *change)
 {
-	if (!may_chown(inode, change->uid, change->gid) || inode_stays(inode))
+	if (!may_chown(inode, change->uid, change->gid) || inode_stays(inode) ||
+	    is_fixed(inode, FIXED_OWNER))
 		return -EPERM;
 	/* The new owner has not allowed the program to run under that identity. */
 	if (!S_ISDIR(inode->mode))

@@ -385,6 +385,8 @@ struct dentry *dentry_lookup_locked(struct dentry *dir, const struct name *name)
 	if (dentry)
 		return dentry;
 	inode = dentry_search(dir, name);
+	if (!inode && dir->sb->makes_names)
+		return ERR_PTR(-ENOENT);
 	if (IS_ERR(inode))
 		return (void *)inode;
 	dentry = dentry_alloc(dir->sb, name);

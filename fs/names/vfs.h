@@ -82,6 +82,10 @@ struct dir_context {
  * (super_ops.read_inode). The file system updates link counts and the times of the directory. The
  * VFS moves and drops the dentries.
  */
+#define FIXED_MODE  1u /* chmod(2) */
+#define FIXED_OWNER 2u /* chown(2) */
+#define FIXED_USE   4u /* the mode holds for root, too */
+
 struct inode_ops {
 	/* Emit the names from context->pos on. Every directory must have this. */
 	int (*readdir)(struct dentry *dir, struct dir_context *context);
@@ -145,6 +149,11 @@ struct inode_ops {
 	 * Returns the inode with one reference and no links, or ERR_PTR. NULL: -EOPNOTSUPP.
 	 */
 	struct inode *(*nameless)(struct inode *dir, unsigned int mode);
+	/*
+	 * For files that the kernel makes: which of their attributes nobody changes, not even root.
+	 * Returns FIXED_*. NULL: 0. Never sleeps.
+	 */
+	unsigned int (*fixed)(const struct inode *inode);
 	/* Let the two names change places. NULL: -EINVAL. */
 	int (*exchange)(struct inode *old_dir, struct dentry *old, struct inode *new_dir,
 			struct dentry *new_dentry);
@@ -237,6 +246,7 @@ struct super_block {
 	struct atomic writers;
 	bool has_flags;	   /* its inodes have flags that can be set */
 	bool strict_times; /* a mount of it sets the access time at each read, or has done so */
+	bool makes_names;  /* the file system alone does: looking up another one is -ENOENT */
 	bool names_stay;   /* names exist only as dentries, which stay until removed or unmounted */
 	struct dentry *root;
 	struct list inodes;   /* those in memory; guarded by inode_lock */

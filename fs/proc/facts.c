@@ -45,9 +45,13 @@ FACT(sched_rt_runtime, "sys/kernel/sched_rt_runtime_us", "-1");
 /* Everybody may read the log. */
 FACT(dmesg_restrict, "sys/kernel/dmesg_restrict", "0");
 
-/* ---- random identifiers ---- */
+/* ---- random numbers and identifiers ---- */
 
 PROC_ENTRY(sys_kernel_random, .path = "sys/kernel/random", .mode = S_IFDIR | 0555);
+
+/* In bits. The pool is never empty. */
+FACT(entropy_available, "sys/kernel/random/entropy_avail", "256");
+FACT(entropy_pool_size, "sys/kernel/random/poolsize", "256");
 
 #define UUID_BYTES 16
 

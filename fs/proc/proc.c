@@ -300,7 +300,18 @@ static int proc_truncate(struct inode *inode, file_off_t size)
 	return size ? -EINVAL : 0;
 }
 
+/* In /proc/sys, the modes say what can be set at all. */
+static unsigned int proc_fixed(const struct inode *inode)
+{
+	const char *path = entry_of(inode)->path;
+
+	if (!strncmp(path, "sys", 3) && (path[3] == '/' || !path[3]))
+		return FIXED_MODE | FIXED_OWNER | FIXED_USE;
+	return pid_of(inode) ? FIXED_MODE : 0;
+}
+
 static const struct inode_ops proc_ops = {
+	.fixed = proc_fixed,
 	.readdir = proc_readdir,
 	.revalidate = proc_revalidate,
 	.readlink = proc_readlink,
@@ -317,6 +328,7 @@ static int proc_mount(struct super_block *sb, const char *options)
 	if (*options)
 		return -EINVAL;
 	sb->ops = &proc_super_ops;
+	sb->makes_names = true;
 	return super_set_root(sb, inode_get_number(sb, number_of(&proc_file_root, 0, 0)));
 }
 

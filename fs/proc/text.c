@@ -107,15 +107,13 @@ static int reader_find(struct reader *reader, struct inode *inode, file_off_t po
 }
 
 /*
- * A file of /sys or /proc/sys whose mode lets nobody read or write it cannot be opened for that,
- * even by root, who need not ask the mode.
+ * A file of /sys whose mode lets nobody read or write it cannot be opened for that, even by root,
+ * who need not ask the mode.
  */
 static bool mode_refuses(const struct proc_entry *entry, const struct file *file)
 {
-	bool setting = !strncmp(entry->path, "sys/", 4) || !strncmp(entry->path, "/sys/", 5);
-
-	return setting && ((file->readable && !(entry->mode & 0444)) ||
-			   (file->writable && !(entry->mode & 0222)));
+	return !strncmp(entry->path, "/sys/", 5) && ((file->readable && !(entry->mode & 0444)) ||
+						     (file->writable && !(entry->mode & 0222)));
 }
 
 static int text_open(struct inode *inode, struct file *file)
@@ -206,7 +204,11 @@ static ssize_t text_write(struct file *file, struct iter *from, file_off_t *pos)
 /* How long such a file is turns out when it is read. */
 static file_off_t proc_llseek(struct file *file, file_off_t offset, int whence)
 {
-	if (whence == SEEK_END)
+	bool setting = !strncmp(entry_of(file->inode)->path, "sys/", 4);
+
+	if (setting && (whence == SEEK_DATA || whence == SEEK_HOLE))
+		return -ENXIO;
+	if (whence == SEEK_END && !setting)
 		return refuse(EINVAL, "a file of /proc has no end to count from");
 	return generic_llseek(file, offset, whence);
 }

@@ -136,3 +136,56 @@ TEST(read_only, 5, "files that nobody may write refuse root, too: /sys and /proc
 	CHECK_ERR(open("/proc/sys/vm/drop_caches", O_RDONLY), EACCES);
 	CHECK_ERR(open("/sys/devices/system/cpu/online", O_WRONLY), EACCES);
 }
+
+/* Root is asked what it may do, and nothing happens. */
+TEST(fixed_modes, 5, "in /proc/sys the mode holds for root, too, and cannot be changed")
+{
+	static const char *const only_read[] = { "/proc/sys/kernel/osrelease",
+						 "/proc/sys/fs/file-nr" };
+	struct stat st;
+
+	for (int i = 0; i < 2; i++) {
+		CHECK_EQ(access(only_read[i], R_OK), 0);
+		CHECK_ERR(access(only_read[i], W_OK), EACCES);
+		CHECK_ERR(truncate(only_read[i], 0), EACCES);
+		CHECK_ERR(open(only_read[i], O_WRONLY), EACCES);
+		CHECK_ERR(open(only_read[i], O_RDWR | O_TRUNC), EACCES);
+		CHECK_ERR(chmod(only_read[i], 0644), EPERM);
+		CHECK_ERR(chown(only_read[i], 1000, 1000), EPERM);
+		CHECK_EQ(stat(only_read[i], &st), 0);
+		CHECK(st.st_mode == (S_IFREG | 0444) && st.st_uid == 0);
+	}
+	CHECK_EQ(access("/proc/sys/kernel/hostname", W_OK), 0);
+	CHECK_EQ(truncate("/proc/sys/kernel/hostname", 0), 0);
+	CHECK_ERR(chmod("/proc/sys/kernel/hostname", 0666), EPERM);
+	CHECK_ERR(access("/proc/sys/kernel", W_OK), EACCES);
+	CHECK_ERR(chmod("/proc/self/status", 0666), EPERM);
+	CHECK_EQ(setuid(1000), 0);
+	CHECK_ERR(access("/proc/sys/kernel/hostname", W_OK), EACCES);
+	CHECK_ERR(chmod("/proc/sys/kernel/hostname", 0666), EPERM);
+}
+
+TEST(no_new_names, 5, "nobody makes a name in /proc: there is no such file or directory")
+{
+	CHECK_ERR(open("/proc/new", O_RDWR | O_CREAT, 0600), ENOENT);
+	CHECK_ERR(open("/proc/sys/new", O_RDWR | O_CREAT, 0600), ENOENT);
+	CHECK_ERR(mkdir("/proc/new", 0700), ENOENT);
+	CHECK_ERR(symlink("x", "/proc/self/new"), ENOENT);
+	CHECK_ERR(link("/proc/uptime", "/proc/new"), ENOENT);
+	CHECK_ERR(rename("/proc/uptime", "/proc/new"), ENOENT);
+	CHECK_ERR(mkdir("/proc/uptime", 0700), EEXIST);
+}
+
+TEST(places_in_numbers, 5,
+     "a number in /proc/sys has no bytes to seek to; cgroup is empty without hierarchies")
+{
+	int fd = open("/proc/sys/fs/file-max", O_RDONLY);
+
+	CHECK(fd >= 0);
+	CHECK_EQ(lseek(fd, 0, SEEK_END), 0);
+	CHECK_ERR(lseek(fd, 0, SEEK_DATA), ENXIO);
+	CHECK_ERR(lseek(fd, 0, SEEK_HOLE), ENXIO);
+	CHECK(atoi(contents("/proc/sys/kernel/random/entropy_avail")) > 0);
+	CHECK_EQ(strlen(contents("/proc/self/cgroup")), 0);
+	CHECK_EQ(strlen(contents("/proc/thread-self/cgroup")), 0);
+}
