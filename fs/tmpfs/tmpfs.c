@@ -33,6 +33,12 @@
 
 #define SHORT_TARGET   128u /* a longer target of a symbolic link is charged as a page */
 
+/*
+ * The size of a directory in memory means nothing. Programs see that it changes with the names, and
+ * that it is not 0, as on Linux.
+ */
+#define NAME_SIZE 20
+
 /* A limit of 0 is none. */
 static bool within(unsigned int used, unsigned int limit)
 {
@@ -233,6 +239,13 @@ static const struct file_ops tmpfs_file_ops = {
 
 static const struct inode_ops tmpfs_inode_ops;
 
+/* A directory has got so many names more. Its lock is held. */
+static void count_names(struct inode *dir, int nr)
+{
+	inode_set_size(dir, dir->size + nr * NAME_SIZE);
+	inode_modified(dir);
+}
+
 /* What a file has beside its inode. */
 struct node {
 	struct timespec64 birth;
@@ -280,6 +293,7 @@ static struct inode *tmpfs_inode(struct super_block *sb, const struct inode *dir
 	} else if (S_ISDIR(mode)) {
 		inode->file_ops = &memory_dir_file_ops;
 		inode->nr_links = 2;
+		inode->size = 2 * NAME_SIZE; /* "." and ".." */
 	} else {
 		inode_init_special(inode, inode->mode, rdev);
 	}
@@ -308,7 +322,7 @@ static struct inode *tmpfs_create(struct inode *dir, struct dentry *dentry, unsi
 
 	if (!IS_ERR(inode)) {
 		dir->nr_links += S_ISDIR(mode);
-		inode_modified(dir);
+		count_names(dir, 1);
 	}
 	return inode;
 }
@@ -329,7 +343,7 @@ static int tmpfs_link(struct inode *dir, struct dentry *dentry, struct inode *in
 		return -ENOSPC;
 	inode->nr_links++;
 	inode_status_changed(inode);
-	inode_modified(dir);
+	count_names(dir, 1);
 	return 0;
 }
 
@@ -350,7 +364,7 @@ static int tmpfs_remove(struct inode *dir, struct dentry *dentry)
 			tmpfs_uncharge(dir->sb->private, 0);
 	}
 	inode_status_changed(inode);
-	inode_modified(dir);
+	count_names(dir, -1);
 	return 0;
 }
 
@@ -375,8 +389,8 @@ static int tmpfs_rename(struct inode *old_dir, struct dentry *old, struct inode 
 		new_dir->nr_links++;
 	}
 	inode_status_changed(old->inode);
-	inode_modified(old_dir);
-	inode_modified(new_dir);
+	count_names(old_dir, whiteout ? 0 : -1);
+	count_names(new_dir, 1);
 	return 0;
 }
 

@@ -487,3 +487,43 @@ TEST(empty_read, 5, "a read of no bytes is 0, in an empty file and elsewhere")
 	CHECK_EQ(pread(fd, &byte, 1, 3), 0);
 	CHECK_EQ(byte, 'x');
 }
+
+static long long size_of(const char *path)
+{
+	struct stat st;
+
+	CHECK_EQ(stat(path, &st), 0);
+	return st.st_size;
+}
+
+TEST(directory_sizes, 5, "a directory is as large as it has names, and the two that each one has")
+{
+	int fd;
+
+	CHECK_EQ(mount("none", "/mnt", "tmpfs", 0, NULL), 0);
+	CHECK_EQ(chdir("/mnt"), 0);
+	CHECK_EQ(size_of("."), 40);
+	CHECK_EQ(mkdir("a", 0700) | mkdir("b", 0700), 0);
+	CHECK_EQ(size_of("."), 80);
+	CHECK_EQ(size_of("a"), 40);
+	fd = open("a/file", O_RDWR | O_CREAT, 0600);
+	CHECK(fd >= 0);
+	CHECK_EQ(link("a/file", "a/other") | symlink("file", "a/link") | mkfifo("a/fifo", 0600), 0);
+	CHECK_EQ(size_of("a"), 120);
+	CHECK_EQ(rename("a/file", "a/new"), 0);
+	CHECK_EQ(size_of("a"), 120);
+	CHECK_EQ(rename("a/new", "b/new"), 0);
+	CHECK_EQ(size_of("a"), 100);
+	CHECK_EQ(size_of("b"), 60);
+	CHECK_EQ(rename("a/link", "b/new"), 0); /* in place of another one */
+	CHECK_EQ(size_of("a"), 80);
+	CHECK_EQ(size_of("b"), 60);
+	CHECK_EQ(rename("a", "b/a"), 0);
+	CHECK_EQ(size_of("."), 60);
+	CHECK_EQ(size_of("b"), 80);
+	CHECK_EQ(unlink("b/a/other") | unlink("b/a/fifo") | rmdir("b/a"), 0);
+	CHECK_EQ(size_of("b"), 60);
+	close(fd);
+	CHECK_EQ(chdir("/"), 0);
+	CHECK_EQ(umount("/mnt"), 0);
+}
