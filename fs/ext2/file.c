@@ -168,8 +168,6 @@ int ext2_truncate(struct inode *inode, file_off_t size)
 	struct ext2_fs *fs = ext2_fs(inode);
 	int error;
 
-	if (size > (file_off_t)(ext2_max_blocks(&fs->layout) << fs->layout.block_shift))
-		return -EFBIG;
 	if (size >= inode->size || inode->blocks == 0)
 		return 0;
 	error = ext2_begin(fs);

@@ -361,6 +361,7 @@ static int ext2_mount(struct super_block *sb, const char *options)
 		return error;
 	sb->ops = &ext2_super_ops;
 	sb->block_size = fs->layout.block_size;
+	sb->size_max = ext2_max_blocks(&fs->layout) << fs->layout.block_shift;
 	sb->has_flags = true;
 	if (super.incompatible & EXT2_INCOMPAT_RECOVER && super.revision > 0)
 		error = recover(sb, fs, raw, &super);

@@ -111,7 +111,8 @@ file_off_t generic_llseek(struct file *file, file_off_t offset, int whence)
 		base = inode_size(file->inode);
 	else if (whence != SEEK_SET)
 		return refuse(EINVAL, "whence is not SEEK_SET, SEEK_CUR or SEEK_END");
-	if (__builtin_add_overflow(base, offset, &offset) || offset < 0 || offset > FILE_SIZE_MAX)
+	if (__builtin_add_overflow(base, offset, &offset) || offset < 0 ||
+	    offset > file->inode->sb->size_max)
 		return refuse(EINVAL, "a negative offset, or one that no file can have");
 	file->pos = offset;
 	return offset;

@@ -117,7 +117,7 @@ int generic_write_limit(struct file *file, file_off_t *pos, size_t *len)
 		end = inode->size;
 		error = -ENOSPC;
 	} else {
-		end = file_size_limit(*pos);
+		end = file_size_limit(inode, *pos);
 	}
 	/*
 	 * A write that would make the file longer still fills the whole pages in front of its end,

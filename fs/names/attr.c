@@ -348,14 +348,15 @@ void inode_drop_privileges(struct inode *inode)
 
 /* ---- size ---- */
 
-file_off_t file_size_limit(file_off_t last)
+file_off_t file_size_limit(const struct inode *inode, file_off_t last)
 {
+	file_off_t size_max = inode->sb->size_max;
 	uint64_t limit = RLIM_INFINITY;
 
 	if (current->process)
 		limit = current->process->limits[RLIMIT_FSIZE].soft;
-	if (limit >= (uint64_t)FILE_SIZE_MAX)
-		return FILE_SIZE_MAX;
+	if (limit >= (uint64_t)size_max)
+		return size_max;
 	if (last >= (file_off_t)limit)
 		signal_send_self(SIGXFSZ);
 	return limit;
@@ -374,7 +375,7 @@ static int truncate_locked(struct inode *inode, file_off_t size)
 	struct page *tail = NULL;
 	int error;
 
-	if (size > old && size > file_size_limit(size - 1))
+	if (size > old && size > file_size_limit(inode, size - 1))
 		return -EFBIG;
 	if (sealed_against_size(inode, size) || inode_stays(inode))
 		return refuse(EPERM, "the file's size is sealed, or must stay");

@@ -35,6 +35,7 @@ struct super_block pseudo_sb = {
 	.type = &pseudo_type,
 	.ops = &pseudo_super_ops,
 	.block_size = PAGE_SIZE,
+	.size_max = FILE_SIZE_MAX,
 	.mounts = ATOMIC_INIT(1),
 	.inodes = LIST_INIT(pseudo_sb.inodes),
 };

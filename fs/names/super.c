@@ -139,6 +139,7 @@ static struct super_block *super_create(const struct file_system *type, struct b
 	sb->type = type;
 	sb->ops = &empty_super_ops;
 	sb->block_size = PAGE_SIZE;
+	sb->size_max = FILE_SIZE_MAX;
 	atomic_set(&sb->writers, read_only || (device && device->read_only) ? -1 : 0);
 	list_init(&sb->inodes);
 	list_init(&sb->link);

@@ -239,6 +239,7 @@ struct super_block {
 	const struct super_ops *ops;
 	struct block_device *device; /* NULL: none */
 	unsigned int block_size;     /* bytes */
+	file_off_t size_max;	     /* bytes; no file is larger. At most FILE_SIZE_MAX */
 	/*
 	 * Number of open files and calls that write to it, or -1: it is read-only. Changed by
 	 * fs/names/mount.c, and by a file system that cannot write, when it is mounted.
@@ -547,10 +548,10 @@ void file_systems_show(struct text *text);
 int inode_permission(struct inode *inode, unsigned int may);
 #define FILE_SIZE_MAX ((file_off_t)UINT32_MAX << PAGE_SHIFT) /* page indices have 32 bits */
 /*
- * Returns the largest size in bytes that the current process may give to a file. If byte `last`
- * lies beyond RLIMIT_FSIZE, the task gets SIGXFSZ too.
+ * Returns the largest size in bytes that the current process may give to the file: its file system
+ * and RLIMIT_FSIZE limit it. If byte `last` lies beyond RLIMIT_FSIZE, the task gets SIGXFSZ too.
  */
-file_off_t file_size_limit(file_off_t last);
+file_off_t file_size_limit(const struct inode *inode, file_off_t last);
 /*
  * Clear the set-user-ID and set-group-ID bits of a file whose bytes are about to change, because
  * they were meant for the old bytes. Does nothing for root. inode->lock is held.

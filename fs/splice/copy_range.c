@@ -28,7 +28,7 @@ static ssize_t check_range(struct file *in, file_off_t pos_in, struct file *out,
 	if (__builtin_add_overflow((uint64_t)pos_in, (uint64_t)len, &end) ||
 	    __builtin_add_overflow((uint64_t)pos_out, (uint64_t)len, &end))
 		return -EOVERFLOW;
-	if (pos_out >= FILE_SIZE_MAX)
+	if (pos_out >= to->sb->size_max)
 		return -EFBIG;
 	if (pos_in < 0 || pos_out < 0)
 		return refuse(EINVAL, "a negative offset");
@@ -36,7 +36,7 @@ static ssize_t check_range(struct file *in, file_off_t pos_in, struct file *out,
 	if (pos_in >= size)
 		return 0;
 	len = MIN(len, SPLICE_MAX_BYTES);
-	len = MIN((file_off_t)len, MIN(size - pos_in, FILE_SIZE_MAX - pos_out));
+	len = MIN((file_off_t)len, MIN(size - pos_in, to->sb->size_max - pos_out));
 	if (from == to && pos_in < pos_out + (file_off_t)len && pos_out < pos_in + (file_off_t)len)
 		return refuse(EINVAL, "the ranges overlap");
 	return len;

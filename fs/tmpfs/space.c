@@ -195,7 +195,7 @@ int tmpfs_allocate(struct inode *inode, unsigned int mode, file_off_t start, fil
 		return -EOPNOTSUPP;
 	if (mode & FALLOC_PUNCH_HOLE)
 		return punch(inode, start, end);
-	if (end > inode->size && end > file_size_limit(end - 1))
+	if (end > inode->size && end > file_size_limit(inode, end - 1))
 		return -EFBIG;
 	return fill(inode, start, end);
 }

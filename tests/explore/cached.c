@@ -193,7 +193,7 @@ void inode_set_size(struct inode *inode, file_off_t size)
 	(void)__atomic_exchange_n(&inode->size, size, __ATOMIC_SEQ_CST);
 }
 
-file_off_t file_size_limit(file_off_t last)
+file_off_t file_size_limit(const struct inode *inode, file_off_t last)
 {
 	return FILE_SIZE_MAX;
 }

@@ -455,3 +455,52 @@ TEST(large, 30, "files of more than 2 and 4 GiB, and what is too large")
 {
 	on_all_sizes(write_large, large_is_there);
 }
+
+/* Blocks of 1 KiB: 12 pointers in the inode, and one, two and three levels of 256 each. */
+#define LARGEST ((off_t)KIB * (12 + 256 + 256 * 256 + 256 * 256 * 256))
+
+static ssize_t copy_to(int from, int to, off_t at)
+{
+	off_t start = 0;
+
+	return copy_file_range(from, &start, to, &at, 10, 0);
+}
+
+TEST(largest, 10, "no call goes beyond the end that a file on this disk can have")
+{
+	static char memory[PAGE] __attribute__((aligned(PAGE)));
+	int fd, small, direct, ends[2];
+	off_t at = LARGEST;
+
+	put_image("blank-1k");
+	mount_writable();
+	fd = create(MNT "/largest");
+	small = create(MNT "/small");
+	direct = open(MNT "/largest", O_WRONLY | O_DIRECT);
+	CHECK(direct >= 0);
+	CHECK_EQ(pipe(ends), 0);
+	CHECK_EQ(write(ends[1], "0123456789", 10), 10);
+	CHECK_EQ(write(small, "0123456789", 10), 10);
+	CHECK_ERR(pwrite(fd, "ab", 2, LARGEST), EFBIG);
+	CHECK_ERR(pwrite(direct, memory, KIB, LARGEST), EFBIG);
+	CHECK_ERR(splice(ends[0], NULL, fd, &at, 10, 0), EFBIG);
+	CHECK_ERR(copy_to(small, fd, LARGEST), EFBIG);
+	CHECK_ERR(ftruncate(fd, LARGEST + 1), EFBIG);
+	CHECK_ERR(lseek(fd, LARGEST + 1, SEEK_SET), EINVAL);
+	CHECK_EQ(lseek(fd, LARGEST, SEEK_SET), LARGEST);
+	CHECK_ERR(write(fd, "ab", 2), EFBIG);
+	CHECK_EQ(read(fd, buf, 2), 0);
+	CHECK_EQ(stat_of(MNT "/largest").st_size, 0);
+	CHECK_EQ(pwrite(fd, "ab", 2, LARGEST - 1), 1);
+	CHECK_EQ(stat_of(MNT "/largest").st_size, LARGEST);
+	CHECK_EQ(copy_to(small, fd, LARGEST - 4), 4);
+	CHECK_EQ(pread(fd, buf, 10, LARGEST - 5), 5);
+	CHECK(memcmp(buf, "\0000123", 5) == 0);
+	CHECK_ERR(pwrite(fd, "ab", 2, LARGEST), EFBIG);
+	close(ends[0]);
+	close(ends[1]);
+	close(direct);
+	close(small);
+	close(fd);
+	unmount();
+}
