@@ -329,7 +329,7 @@ void page_free(struct page *page)
 	unsigned int order = page_order(page);
 
 	check_free(page);
-	if (page_has(page, PG_HUGE)) {
+	if (order > 0 && page_has(page, PG_HUGE)) {
 		huge_free(page);
 		return;
 	}

@@ -182,9 +182,11 @@ ssize_t packet_splice_in(struct ring *ring, struct slot_list *slots, struct pack
 static size_t take_slot(struct ring *ring, size_t len, struct slot_list *slots,
 			struct pipe_slot *taken)
 {
+	*taken = *ring_at(ring, ring->tail);
 	spin_lock(&ring->lock);
-	ring_pop(ring, taken);
+	ring_take(ring, 1, taken->len);
 	spin_unlock(&ring->lock);
+	ring_free_places(ring);
 	if (slots->nr == slots->max || len == 0 || taken->len == 0)
 		return 0;
 	taken->len = MIN((size_t)taken->len, len);

@@ -209,7 +209,9 @@ static inline void file_tell_moved(struct file *file, unsigned int direction, ss
 static inline void file_moved(struct file *file, unsigned int direction, ssize_t n)
 {
 	current->io.calls[direction]++;
-	current->io.moved[direction] += n > 0 ? n : 0;
+	if (n <= 0)
+		return;
+	current->io.moved[direction] += (size_t)n;
 	file_tell_moved(file, direction, n);
 }
 

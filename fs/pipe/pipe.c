@@ -17,10 +17,8 @@ int pipe_broken(void)
 static ssize_t pipe_read(struct file *file, struct iter *to, file_off_t *pos)
 {
 	struct pipe *pipe = file->private;
-	struct ring_read read = { .to = to, .until = WAIT_FOREVER };
+	struct ring_read read = { .to = to, .until = file_wait(file) };
 
-	if (!file_waits(file))
-		read.until = WAIT_NOT;
 	return to->left ? ring_read(&pipe->ring, &read) : 0;
 }
 
@@ -30,13 +28,11 @@ static ssize_t pipe_write(struct file *file, struct iter *from, file_off_t *pos)
 	struct pipe *pipe = file->private;
 	struct ring_write write = {
 		.from = from,
-		.until = WAIT_FOREVER,
+		.until = file_wait(file),
 		.packets = file->flags & O_DIRECT,
 	};
 	ssize_t n;
 
-	if (!file_waits(file))
-		write.until = WAIT_NOT;
 	n = from->left ? ring_write(&pipe->ring, &write) : 0;
 	return n == -EPIPE ? pipe_broken() : n;
 }

@@ -29,9 +29,9 @@ void ring_consume(struct ring *ring, unsigned int n)
 	bool empty;
 
 	spin_lock(&ring->lock);
+	ring->bytes -= n;
 	first->offset += n;
 	first->len -= n;
-	ring->bytes -= n;
 	/* A writer may just have appended to the slot. */
 	empty = first->len == 0;
 	if (empty)

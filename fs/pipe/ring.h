@@ -129,13 +129,6 @@ static inline void ring_free_places(struct ring *ring)
 {
 	store_release(&ring->kept, ring->tail);
 }
-/* Remove the first slot of a ring that is not empty. `consumer` and ring->lock are held. */
-static inline void ring_pop(struct ring *ring, struct pipe_slot *slot)
-{
-	*slot = *ring_at(ring, ring->tail);
-	ring_take(ring, 1, slot->len);
-	ring_free_places(ring);
-}
 /* Returns how many of n slots, from a position on, are adjacent in memory. */
 static inline unsigned int ring_run(const struct ring *ring, unsigned int position, unsigned int n)
 {

@@ -11,8 +11,8 @@
  * Copy n bytes to the page. Returns how many were copied. A write that must stay whole copies
  * everything or returns 0.
  */
-static size_t fill_page(struct iter *from, bool whole, struct page *page, unsigned int offset,
-			size_t n)
+static inline size_t fill_page(struct iter *from, bool whole, struct page *page,
+			       unsigned int offset, size_t n)
 {
 	char *to = kmap_local(page);
 	size_t copied = iter_copy_from_nofault(from, to + offset, n);
@@ -55,10 +55,11 @@ struct behind {
 static struct behind look_behind(struct ring *ring, struct ring_write *write, bool whole)
 {
 	struct behind behind = { NULL };
-	struct pipe_slot *last = ring_at(ring, ring->head - 1);
+	struct pipe_slot *last;
 
 	if (write->packets || ring->head == READ_ONCE(ring->tail))
 		return behind;
+	last = ring_at(ring, ring->head - 1);
 	/* While the lock is held, the slot keeps its reference to the page. */
 	spin_lock(&ring->lock);
 	if (ring->head != ring->tail && last->flags & SLOT_MERGE &&
@@ -188,9 +189,10 @@ ssize_t ring_write(struct ring *ring, struct ring_write *write)
 			error = put_piece(ring, write, whole);
 		while (error == 0 && write->from->left > 0);
 		mutex_unlock(&ring->producer);
-		if (error)
-			error = after_failed_put(ring, write, whole, error);
-	} while (error == 0 && write->from->left > 0);
+		if (error == 0)
+			break;
+		error = after_failed_put(ring, write, whole, error);
+	} while (error == 0);
 	if (unlikely(write->spare))
 		page_put(write->spare);
 	return write->from->left < wanted ? wanted - write->from->left : error;
