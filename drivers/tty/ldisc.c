@@ -117,9 +117,12 @@ static void send_echo(struct tty *tty, const char *text, size_t len)
 	tty->driver->write(tty, text, len, true);
 }
 
+/* A newline that ends no line is a control character like others. */
 static bool shown_as_caret(const struct tty *tty, uint8_t c)
 {
-	return has_flag(tty, ECHOCTL) && ((c < 0x20 && c != '\n' && c != '\t') || c == 0x7f);
+	if (c == '\t' || (c == '\n' && canonical(tty)))
+		return false;
+	return has_flag(tty, ECHOCTL) && (c < 0x20 || c == 0x7f);
 }
 
 /* Echo a byte that the user has typed, if echo is on. */
@@ -229,7 +232,7 @@ static void kill_line(struct tty *tty, uint8_t key)
 		return;
 	while (tty->head != tty->line_end)
 		erase_one(tty, show);
-	if (show)
+	if (show || !has_flag(tty, ECHO))
 		return;
 	echo(tty, key);
 	if (has_flag(tty, ECHOK))
@@ -254,7 +257,7 @@ static bool edit(struct tty *tty, uint8_t c)
 		kill_line(tty, c);
 	else if (has_flag(tty, IEXTEN) && is_control(tty, VWERASE, c))
 		erase_word(tty);
-	else if (has_flag(tty, IEXTEN) && is_control(tty, VREPRINT, c))
+	else if (has_flag(tty, IEXTEN) && has_flag(tty, ECHO) && is_control(tty, VREPRINT, c))
 		reprint(tty, c);
 	else
 		return false;
@@ -446,6 +449,17 @@ unsigned int tty_available(struct tty *tty)
 	return n;
 }
 
+unsigned int tty_available_bytes(struct tty *tty)
+{
+	unsigned int flags = spin_lock_irqsave(&tty->lock);
+	unsigned int n = available(tty), ends = 0;
+
+	for (unsigned int i = 0; i < n; i++)
+		ends += !!(tty->ring[(tty->tail + i) % TTY_RING] & END_OF_FILE);
+	spin_unlock_irqrestore(&tty->lock, flags);
+	return n - ends;
+}
+
 void tty_peek(struct tty *tty, char *buf, size_t max, struct tty_chunk *chunk)
 {
 	unsigned int flags = spin_lock_irqsave(&tty->lock);
@@ -531,6 +545,26 @@ static void keep_locked(struct termios *new, const struct termios *old,
 			new->cc[i] = old->cc[i];
 }
 
+/* Leave those bits that the terminal can have. */
+static void keep_possible(struct tty *tty)
+{
+	struct termios *termios = &tty->termios;
+	bool pseudo = tty->driver->free; /* a device's line is fixed */
+
+	termios->iflag &= ISTRIP | INLCR | IGNCR | ICRNL | IXON | IXANY | IMAXBEL | IUTF8 |
+			  OF_SIGNALS | (pseudo ? IXOFF : 0);
+	termios->oflag &= OPOST | ONLCR | OCRNL | OF_DELAYS;
+	if ((termios->oflag & TABDLY) == XTABS)
+		termios->oflag &= ~TABDLY;
+	if (pseudo)
+		termios->cflag = (termios->cflag & ~(CSIZE | PARENB)) | CS8 | CREAD;
+	else
+		termios->cflag = CFLAG_FIXED;
+	termios->lflag &= ISIG | ICANON | ECHO | ECHOE | ECHOK | ECHONL | NOFLSH | TOSTOP |
+			  ECHOCTL | ECHOKE | IEXTEN | OF_CAPITALS;
+	termios->line = 0;
+}
+
 void tty_set_termios(struct tty *tty, const struct termios *termios, bool flush_input)
 {
 	unsigned int flags = spin_lock_irqsave(&tty->lock);
@@ -539,15 +573,7 @@ void tty_set_termios(struct tty *tty, const struct termios *termios, bool flush_
 
 	tty->termios = *termios;
 	keep_locked(&tty->termios, &old, &tty->locked);
-	tty->termios.iflag &=
-		ISTRIP | INLCR | IGNCR | ICRNL | IXON | IXANY | IMAXBEL | IUTF8 | OF_SIGNALS;
-	tty->termios.oflag &= OPOST | ONLCR | OCRNL;
-	if (!tty->driver
-		     ->free) /* a device's line is fixed; a pseudo-terminal has none, so any will do */
-		tty->termios.cflag = CFLAG_FIXED;
-	tty->termios.lflag &= ISIG | ICANON | ECHO | ECHOE | ECHOK | ECHONL | NOFLSH | TOSTOP |
-			      ECHOCTL | ECHOKE | IEXTEN;
-	tty->termios.line = 0;
+	keep_possible(tty);
 	tty->literal = false;
 	tell_flow(tty, &old);
 	if (!(tty->termios.iflag & IXON))

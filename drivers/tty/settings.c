@@ -28,6 +28,8 @@ enum tty_ioctl { /* asm-generic/ioctls.h of Linux */
 		 TCFLSH = 0x540b,
 		 TIOCGWINSZ = 0x5413,
 		 TIOCSWINSZ = 0x5414,
+		 TIOCSETD = 0x5423,
+		 TIOCGETD = 0x5424,
 		 TCSBRKP = 0x5425,
 		 TIOCGLCKTRMIOS = 0x5456,
 		 TIOCSLCKTRMIOS = 0x5457,
@@ -150,6 +152,16 @@ static long set_window(struct tty *tty, const void __user *from)
 	return 0;
 }
 
+/* There is one line discipline, with the number 0. */
+static long set_discipline(const void __user *from)
+{
+	uint32_t number;
+
+	if (get_user_u32(&number, from))
+		return -EFAULT;
+	return number ? refuse(EINVAL, "there is no such line discipline") : 0;
+}
+
 /* tcflush(3) */
 static long flush_queues(struct tty *tty, unsigned long which)
 {
@@ -209,6 +221,10 @@ long tty_settings_ioctl(struct tty *tty, unsigned int command, unsigned long arg
 		return get_settings(tty, pointer, &tty->window, sizeof(tty->window));
 	case TIOCSWINSZ:
 		return set_window(tty, pointer);
+	case TIOCGETD:
+		return put_user_u32(0, pointer);
+	case TIOCSETD:
+		return set_discipline(pointer);
 	case TCXONC:
 		return set_flow(tty, argument);
 	case TCFLSH:

@@ -14,6 +14,7 @@
 #include "fs/file/poll.h"
 #include "fs/splice/copy.h"
 #include "fs/file/open_file.h"
+#include "kernel/capability.h"
 #include "kernel/init.h"
 #include "kernel/signals/signal.h"
 #include "kernel/syscalls.h"
@@ -29,9 +30,13 @@
 #define DEVICE_CONSOLE MAKEDEV(5, 1)
 
 enum tty_ioctl { /* asm-generic/ioctls.h of Linux */
+		 TIOCEXCL = 0x540c,
+		 TIOCNXCL = 0x540d,
 		 TIOCSPGRP = 0x5410,
 		 TIOCOUTQ = 0x5411,
+		 TIOCSTI = 0x5412,
 		 FIONREAD = 0x541b,
+		 TIOCGEXCL = 0x80045440,
 };
 
 static const struct termios default_termios = {
@@ -49,6 +54,7 @@ static const struct termios default_termios = {
 		[VSTOP] = 'S' - 64,
 		[VSUSP] = 'Z' - 64,
 		[VREPRINT] = 'R' - 64,
+		[VDISCARD] = 'O' - 64,
 		[VWERASE] = 'W' - 64,
 		[VLNEXT] = 'V' - 64 },
 };
@@ -110,10 +116,13 @@ void tty_wake_writers(struct tty *tty)
 
 int tty_open_as(struct tty *tty, struct file *file, bool may_control)
 {
-	int error = tty->driver->open ? tty->driver->open(tty) : 0;
+	int error = READ_ONCE(tty->exclusive) && !capable(CAP_SYS_ADMIN) ? -EBUSY : 0;
 
+	if (!error && tty->driver->open)
+		error = tty->driver->open(tty);
 	if (error)
 		return error;
+	atomic_inc(&tty->files);
 	tty_get(tty);
 	file->private = tty;
 	file->hang_ups = READ_ONCE(tty->hang_ups);
@@ -149,6 +158,9 @@ static void tty_release(struct file *file)
 {
 	struct tty *tty = file->private;
 
+	/* A pseudo-terminal stays what it is while its other end is open. */
+	if (atomic_dec_and_test(&tty->files) && !tty->driver->free)
+		WRITE_ONCE(tty->exclusive, false);
 	if (tty->driver->close)
 		tty->driver->close(tty);
 	tty_put(tty);
@@ -404,6 +416,19 @@ static unsigned int tty_poll(struct file *file, struct poll_table *table)
 
 /* ---- ioctl ---- */
 
+/* A program types a byte, into its own terminal unless it is root's. */
+static long type(struct tty *tty, const char __user *from)
+{
+	char c;
+
+	if (tty_current() != tty && !capable(CAP_SYS_ADMIN))
+		return -EPERM;
+	if (copy_from_user(&c, from, 1))
+		return -EFAULT;
+	tty_input(tty, &c, 1);
+	return 0;
+}
+
 static long tty_ioctl(struct file *file, unsigned int command, unsigned long argument)
 {
 	struct tty *tty = file->private;
@@ -413,9 +438,17 @@ static long tty_ioctl(struct file *file, unsigned int command, unsigned long arg
 	if (tty_file_hung_up(file))
 		return command == TIOCSPGRP ? -ENOTTY : -EIO;
 	if (command == FIONREAD)
-		return put_user_u32(tty_available(tty), pointer);
+		return put_user_u32(tty_available_bytes(tty), pointer);
 	if (command == TIOCOUTQ)
 		return put_user_u32(0, pointer); /* what was written is with the device */
+	if (command == TIOCSTI)
+		return type(tty, pointer);
+	if (command == TIOCGEXCL)
+		return put_user_u32(READ_ONCE(tty->exclusive), pointer);
+	if (command == TIOCEXCL || command == TIOCNXCL) {
+		WRITE_ONCE(tty->exclusive, command == TIOCEXCL);
+		return 0;
+	}
 	result = tty_settings_ioctl(tty, command, argument);
 	return result == -ENOTTY ? tty_job_ioctl(tty, file, command, argument) : result;
 }

@@ -75,20 +75,33 @@ struct tty_driver {
 #define IUTF8	040000
 #define OF_SIGNALS \
 	(IGNBRK | BRKINT | IGNPAR | INPCK) /* no line here tells of a break or an error */
-#define OPOST	    01			   /* oflag */
-#define ONLCR	    04
-#define OCRNL	    010
-#define ISIG	    01 /* lflag */
-#define ICANON	    02
-#define ECHO	    010
-#define ECHOE	    020
-#define ECHOK	    040
-#define ECHONL	    0100
-#define NOFLSH	    0200
-#define TOSTOP	    0400
-#define ECHOCTL	    01000
-#define ECHOKE	    04000
-#define IEXTEN	    0100000
+#define OPOST	01			   /* oflag */
+#define ONLCR	04
+#define OCRNL	010
+#define TABDLY	014000
+#define XTABS	014000 /* of TABDLY: a tab is written as blanks */
+#define ISIG	01     /* lflag */
+#define ICANON	02
+#define ECHO	010
+#define ECHOE	020
+#define ECHOK	040
+#define ECHONL	0100
+#define NOFLSH	0200
+#define TOSTOP	0400
+#define ECHOCTL 01000
+#define ECHOKE	04000
+#define IEXTEN	0100000
+/*
+ * What stty(1) sets, and finds set afterwards, though it has no effect on Linux either: delays and
+ * filling, keys in capitals, and what asks the line of a pseudo-terminal to wait.
+ */
+#define IXOFF	    010000
+#define OF_DELAYS   0177700 /* OFILL, OFDEL, NLDLY, CRDLY, TABDLY, BSDLY, VTDLY, FFDLY */
+#define OF_CAPITALS 050004  /* XCASE, FLUSHO, PENDIN */
+#define CSIZE	    060
+#define CS8	    060
+#define CREAD	    0200
+#define PARENB	    0400
 #define CFLAG_FIXED 014262 /* what the line of a device is set to: CS8, CREAD, CLOCAL, B115200 */
 #define CFLAG_PTY   0277   /* what a pseudo-terminal begins with: CS8, CREAD, B38400 */
 enum termios_cc {
@@ -104,7 +117,8 @@ enum termios_cc {
 	VSUSP,
 	VEOL,
 	VREPRINT,
-	VWERASE = 14,
+	VDISCARD,
+	VWERASE,
 	VLNEXT,
 	VEOL2,
 	TERMIOS_CC = 19
@@ -148,6 +162,8 @@ struct tty {
 	bool literal;	       /* ^V: the next byte is not a control character */
 	bool hung_up;	       /* set once */
 	unsigned int hang_ups; /* how often vhangup has hung it up */
+	bool exclusive;	       /* TIOCEXCL: only root opens it anew, until all files are closed */
+	struct atomic files;   /* open ones */
 	struct atomic refs;    /* counted only if the driver has `free` */
 	struct wait_queue readable, writable;
 	struct mutex output_lock, read_lock;
@@ -219,6 +235,8 @@ void tty_flush_input(struct tty *tty);
 void tty_stop(struct tty *tty, bool stop);
 /* Returns how many bytes can be read. In canonical mode these are the complete lines. */
 unsigned int tty_available(struct tty *tty);
+/* The same without the ends of file among them, which are no bytes: FIONREAD. */
+unsigned int tty_available_bytes(struct tty *tty);
 /*
  * Reading is done in two steps. tty_peek() copies up to `max` bytes to buf, in canonical mode at
  * most one line, and leaves them in the ring. tty_consume() then removes them, unless a flush
