@@ -287,7 +287,7 @@ static int proc_readdir(struct dentry *dentry, struct dir_context *context)
 		context->pos = at + 2;
 		if (!context->emit(context, place->name, strlen(place->name),
 				   number_of(child, pid_of(dir), number_in(dir)),
-				   DT_OF_MODE(child->mode ?: S_IFREG)))
+				   DT_OF_MODE(child->mode & S_IFMT ? child->mode : S_IFREG)))
 			return 0;
 		context->pos++;
 	}

@@ -3,6 +3,7 @@
  */
 #include "text_files.h"
 
+#include <dirent.h>
 #include <sys/prctl.h>
 
 TEST(names_of_tasks, 5,
@@ -174,6 +175,25 @@ TEST(no_new_names, 5, "nobody makes a name in /proc: there is no such file or di
 	CHECK_ERR(link("/proc/uptime", "/proc/new"), ENOENT);
 	CHECK_ERR(rename("/proc/uptime", "/proc/new"), ENOENT);
 	CHECK_ERR(mkdir("/proc/uptime", 0700), EEXIST);
+}
+
+TEST(kinds_of_names, 5, "reading a directory of /proc tells which names are files")
+{
+	DIR *dir = opendir("/proc/self");
+	struct dirent *entry;
+	int seen = 0;
+
+	CHECK(dir);
+	while ((entry = readdir(dir))) {
+		int kind = !strcmp(entry->d_name, "status") ? DT_REG
+			   : !strcmp(entry->d_name, "fd")   ? DT_DIR
+			   : !strcmp(entry->d_name, "exe")  ? DT_LNK
+							    : -1;
+
+		CHECK(kind < 0 || entry->d_type == kind);
+		seen += kind >= 0;
+	}
+	CHECK_EQ(seen, 3);
 }
 
 TEST(places_in_numbers, 5,
