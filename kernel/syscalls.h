@@ -201,18 +201,20 @@ long sys_sysfs(int option, unsigned long first, unsigned long second);
 
 /* ---- fs/names/xattr.c ---- */
 
-long sys_setxattr(const char __user *path, const char __user *name, const void __user *value,
-		  size_t size, unsigned int flags);
-long sys_lsetxattr(const char __user *path, const char __user *name, const void __user *value,
+long sys_setxattr(const char __user *path, const char __user *name, void __user *value, size_t size,
+		  unsigned int flags);
+long sys_lsetxattr(const char __user *path, const char __user *name, void __user *value,
 		   size_t size, unsigned int flags);
-long sys_fsetxattr(int fd, const char __user *name, const void __user *value, size_t size,
+long sys_fsetxattr(int fd, const char __user *name, void __user *value, size_t size,
 		   unsigned int flags);
-long sys_getxattr(const char __user *path, const char __user *name);
-long sys_lgetxattr(const char __user *path, const char __user *name);
-long sys_fgetxattr(int fd, const char __user *name);
-long sys_listxattr(const char __user *path);
-long sys_llistxattr(const char __user *path);
-long sys_flistxattr(int fd);
+long sys_getxattr(const char __user *path, const char __user *name, void __user *value,
+		  size_t size);
+long sys_lgetxattr(const char __user *path, const char __user *name, void __user *value,
+		   size_t size);
+long sys_fgetxattr(int fd, const char __user *name, void __user *value, size_t size);
+long sys_listxattr(const char __user *path, void __user *list, size_t size);
+long sys_llistxattr(const char __user *path, void __user *list, size_t size);
+long sys_flistxattr(int fd, void __user *list, size_t size);
 long sys_removexattr(const char __user *path, const char __user *name);
 long sys_lremovexattr(const char __user *path, const char __user *name);
 long sys_fremovexattr(int fd, const char __user *name);

@@ -2,8 +2,9 @@
  * ext2 in memory: the file system, its inodes and its transactions.
  *
  * 1. Metadata is blocks of the device: superblock, group descriptors, bitmaps, inode tables,
- *    indirect blocks, directories. Each block that is in memory is one page of fs->metadata, whose
- *    index is the block's number. Files' bytes are in the files' own page caches.
+ *    indirect blocks, directories, extended attributes. Each block that is in memory is one page of
+ *    fs->metadata, whose index is the block's number. Files' bytes are in the files' own page
+ *    caches.
  * 2. Metadata changes in operations. ext2_begin() takes fs->lock, ext2_edit() changes bytes of a
  *    block, and ext2_end() releases the lock. If an operation fails, ext2_end() puts the old bytes
  *    back. So an operation happens as a whole or not at all, and nobody sees a part of it.
@@ -82,8 +83,8 @@ struct ext2_undo {
 		uint32_t block;
 		uint16_t offset, len;
 	} edits[3 * EXT2_GIVEN_MAX + 16];
-	char bytes[3072];
-	uint32_t made[12]; /* blocks that were made */
+	char bytes[3072 + 2 * 4096]; /* and both lists of attributes */
+	uint32_t made[12];	     /* blocks that were made */
 	unsigned int nr_edits, nr_bytes, nr_made;
 	uint32_t free_blocks, free_inodes;
 };
@@ -147,7 +148,10 @@ struct ext2_inode { /* inode.private */
 	/* How often a hole has freed indirect blocks: see ext2_lookup_block(). Guarded likewise. */
 	unsigned int detached;
 	uint32_t flags; /* those that are not in inode->flags */
-	uint32_t file_acl, deleted, generation;
+	uint32_t deleted, generation;
+	/* See fs/ext2/xattr.c. Guarded by inode->lock and fs->lock. */
+	uint32_t file_acl;    /* the block of extended attributes, or 0 */
+	unsigned int extra;   /* bytes of extra fields of a large inode; 0: the rest is not used */
 	uint32_t next_orphan; /* as it was on the disk when the inode was read */
 	bool leaving;	      /* it is being deleted, and nothing stores it any more */
 	bool unwritten;	      /* its place on the disk may have what is left of an old inode */
@@ -392,6 +396,24 @@ file_off_t ext2_llseek(struct file *file, file_off_t offset, int whence);
 /* inode_ops.allocate: PUNCH_HOLE with KEEP_SIZE. */
 int ext2_allocate(struct inode *inode, unsigned int mode, file_off_t start, file_off_t end);
 extern const struct extent_ops ext2_extent_ops;
+
+/* ---- fs/ext2/xattr.c ---- */
+
+extern const struct xattr_ops ext2_xattr_ops; /* of all inodes */
+/* Part of super_ops.read_inode. Returns 0, -EIO, -ENOMEM or -ERESTARTSYS. */
+int ext2_xattr_read_inode(struct inode *inode);
+/*
+ * Part of an operation: give up the inode's share of its block of attributes. own->file_acl and
+ * inode->blocks change, and the caller restores them if the operation fails later. *freed is the
+ * block if it is free now. Before the operation ends, it is to be forgotten (ext2_forget). Returns
+ * 0 or an error of ext2_edit().
+ */
+int ext2_xattr_leave_block(struct inode *inode, uint32_t *freed);
+/*
+ * Find the place of the attributes: those in the inode, or else the block. *len is 0 if there are
+ * none. Returns 0 or an error of ext2_page().
+ */
+int ext2_xattr_place(struct inode *inode, struct ext2_place *place, unsigned int *len);
 
 /* ---- fs/ext2/names.c, fs/ext2/file.c ---- */
 

@@ -65,59 +65,22 @@ static int find(struct inode *inode, file_off_t start, file_off_t end, struct fi
 	return 1;
 }
 
-/*
- * Are there extended attributes in the inode itself, behind its extra fields? Returns 1 and writes
- * to *at where in the inode they begin, or returns 0 or an error.
- */
-static int attributes_in_inode(const struct inode *inode, unsigned int *at)
-{
-	const struct ext2_inode *own = ext2_own(inode);
-	struct ext2_fs *fs = ext2_fs(inode);
-	uint16_t extra;
-	uint32_t magic;
-	int error;
-
-	if (fs->layout.inode_size == EXT2_INODE_SIZE_MIN)
-		return 0;
-	error = ext2_read(fs, own->table_block, own->table_offset + EXT2_INODE_SIZE_MIN, &extra,
-			  sizeof(extra));
-	if (error)
-		return error;
-	*at = EXT2_INODE_SIZE_MIN + extra;
-	if (extra == 0 || *at > fs->layout.inode_size - sizeof(magic))
-		return 0;
-	error = ext2_read(fs, own->table_block, own->table_offset + *at, &magic, sizeof(magic));
-	return error ? error : magic == EXT2_ATTRIBUTES_MAGIC;
-}
-
-/*
- * Attributes may be in the inode, and others in a block of their own. The inode's are told, or else
- * the block.
- */
+/* If there are attributes in the inode and in a block, those in the inode are told. */
 static int find_attributes(struct inode *inode, file_off_t start, file_off_t end,
 			   struct file_extent *extent)
 {
-	const struct ext2_inode *own = ext2_own(inode);
-	struct ext2_fs *fs = ext2_fs(inode);
-	unsigned int at = 0;
-	int in_inode = attributes_in_inode(inode, &at);
+	struct ext2_place place;
+	unsigned int len;
+	int error = ext2_xattr_place(inode, &place, &len);
 
-	if (in_inode < 0)
-		return in_inode;
-	if (in_inode == 0 && own->file_acl == 0)
-		return 0;
-	if (in_inode)
-		*extent = (struct file_extent){
-			.len = fs->layout.inode_size - at,
-			.place = ((uint64_t)own->table_block << fs->layout.block_shift) +
-				 own->table_offset + at,
-			.in_inode = true,
-		};
-	else
-		*extent = (struct file_extent){
-			.len = fs->layout.block_size,
-			.place = (uint64_t)own->file_acl << fs->layout.block_shift,
-		};
+	if (error)
+		return error;
+	*extent = (struct file_extent){
+		.len = len,
+		.place = ((uint64_t)place.block << ext2_fs(inode)->layout.block_shift) +
+			 place.offset,
+		.in_inode = place.offset > 0,
+	};
 	return start < extent->len;
 }
 

@@ -46,6 +46,7 @@ struct ext2_disk_super {
 #define EXT2_INCOMPAT_RECOVER  0x0004u /* the journal has to be replayed */
 #define EXT2_INCOMPAT_KNOWN    (EXT2_INCOMPAT_FILETYPE | EXT2_INCOMPAT_RECOVER)
 #define EXT2_COMPAT_JOURNAL    0x0004u
+#define EXT2_COMPAT_XATTR      0x0008u /* there are extended attributes */
 #define EXT2_COMPAT_RESIZE     0x0010u /* blocks are kept for more group descriptors */
 /* With other features of this kind the file system can be read but not written. */
 #define EXT2_READ_ONLY_SPARSE	  0x0001u /* not every group has a copy of the superblock */
@@ -71,14 +72,12 @@ struct ext2_disk_inode {
 	uint32_t os2;
 } __packed;
 
-#define EXT2_ATTRIBUTES_MAGIC 0xea020000u /* at the beginning of extended attributes */
-
-#define EXT2_INODE_SIZE_MIN   128u
-#define EXT2_LINKS_MAX	      32000u
-#define EXT2_FLAG_INDEX	      0x00001000u /* a directory with hashes of its names */
-#define EXT2_FLAG_COMPRESSED  0x00000004u
-#define EXT2_FLAG_EXTENTS     0x00080000u /* ext4: the pointers are something else */
-#define EXT2_FLAG_INLINE      0x10000000u /* ext4: the data is in the inode */
+#define EXT2_INODE_SIZE_MIN  128u
+#define EXT2_LINKS_MAX	     32000u
+#define EXT2_FLAG_INDEX	     0x00001000u /* a directory with hashes of its names */
+#define EXT2_FLAG_COMPRESSED 0x00000004u
+#define EXT2_FLAG_EXTENTS    0x00080000u /* ext4: the pointers are something else */
+#define EXT2_FLAG_INLINE     0x10000000u /* ext4: the data is in the inode */
 
 /* 4.1 Directory entry; the name follows. */
 struct ext2_disk_entry {

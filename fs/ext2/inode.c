@@ -18,9 +18,10 @@
 
 /*
  * Bytes that are cleared where a new inode will be. The first of the extra fields of a large inode
- * says how many there are, and none of the bytes behind them is used.
+ * says how many there are. The bytes behind them may be used for extended attributes later, and
+ * Linux then expects zeros there.
  */
-#define CLEARED_MAX 256u
+#define CLEARED_MAX 2048u
 
 /* ---- reading ---- */
 
@@ -95,6 +96,9 @@ int ext2_read_inode(struct inode *inode)
 	own = own_alloc(inode, place);
 	if (!own)
 		return -ENOMEM;
+	error = ext2_xattr_read_inode(inode);
+	if (error)
+		return error;
 	memcpy(own->block, disk.block, sizeof(own->block));
 	own->fast_symlink = ext2_is_fast_symlink(&fs->layout, &disk);
 	own->flags = disk.flags;
@@ -375,39 +379,6 @@ int ext2_complete(struct inode *inode, int (*step)(struct inode *inode))
 	return error;
 }
 
-/* The header of a block of extended attributes, which several inodes may share. */
-struct attribute_block {
-	uint32_t magic, holders;
-} __packed;
-
-/*
- * Part of an operation: give up the inode's share of a block of extended attributes. *freed: the
- * block, if it is free now.
- */
-static int drop_attributes(struct inode *inode, uint32_t *freed)
-{
-	struct ext2_fs *fs = ext2_fs(inode);
-	struct ext2_inode *own = ext2_own(inode);
-	struct attribute_block header;
-	int error;
-
-	if (own->file_acl == 0)
-		return 0;
-	if (!ext2_block_ok(&fs->layout, own->file_acl))
-		return ext2_damaged(inode->sb, inode->number, "its attributes are not on the disk");
-	error = ext2_read(fs, own->file_acl, 0, &header, sizeof(header));
-	if (error)
-		return error;
-	if (header.magic == EXT2_ATTRIBUTES_MAGIC && header.holders > 1) {
-		header.holders--;
-		error = ext2_edit(fs, own->file_acl, 0, &header, sizeof(header));
-	} else {
-		error = ext2_give_blocks(fs, own->file_acl, 1);
-		*freed = own->file_acl;
-	}
-	return error;
-}
-
 /* The last operation: the inode has no blocks of its own any more. */
 static int give_up(struct inode *inode)
 {
@@ -418,12 +389,11 @@ static int give_up(struct inode *inode)
 
 	if (error)
 		return error;
-	error = drop_attributes(inode, &attributes);
+	error = ext2_xattr_leave_block(inode, &attributes);
 	if (!error)
 		error = ext2_give_inode(fs, inode->number, S_ISDIR(inode->mode));
 	if (!error) {
 		own->deleted = time_wall_spec().sec;
-		own->file_acl = 0;
 		inode->size = 0;
 		inode->blocks = 0;
 		error = ext2_store_inode(inode);

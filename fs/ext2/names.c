@@ -388,4 +388,5 @@ const struct inode_ops ext2_inode_ops = {
 	.truncated = ext2_truncated,
 	.allocate = ext2_allocate,
 	.extents = &ext2_extent_ops,
+	.xattrs = &ext2_xattr_ops,
 };

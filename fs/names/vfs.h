@@ -28,6 +28,7 @@ struct pipe;
 struct text;
 struct socket;
 struct extent_ops;
+struct xattr_ops;
 
 #define AT_FDCWD	    (-100)
 #define AT_SYMLINK_NOFOLLOW 0x100
@@ -159,6 +160,8 @@ struct inode_ops {
 			struct dentry *new_dentry);
 	/* Where a file lies on its disk: fs/file/extents.h. NULL: nobody can say. */
 	const struct extent_ops *extents;
+	/* Its extended attributes: fs/names/xattr.h. NULL: it can have none. */
+	const struct xattr_ops *xattrs;
 };
 
 struct file_lock;

@@ -1,5 +1,5 @@
 /*
- * What the sources of tmpfs share: the room that files take.
+ * What the sources of tmpfs share: the room that files take, and their attributes.
  */
 #ifndef FS_TMPFS_SPACE_H
 #define FS_TMPFS_SPACE_H
@@ -48,5 +48,13 @@ int tmpfs_change_options(struct super_block *sb, const char *options);
 file_off_t tmpfs_llseek(struct file *file, file_off_t offset, int whence);
 /* inode_ops.allocate: the default mode, KEEP_SIZE and PUNCH_HOLE. */
 int tmpfs_allocate(struct inode *inode, unsigned int mode, file_off_t start, file_off_t end);
+
+/* ---- fs/tmpfs/xattr.c, and the last one in tmpfs.c ---- */
+
+extern const struct xattr_ops tmpfs_xattr_ops;
+/* Free the attributes of a file that leaves memory. */
+void tmpfs_xattrs_free(struct inode *inode);
+/* The list of the file's attributes. */
+struct list *tmpfs_xattrs(struct inode *inode);
 
 #endif

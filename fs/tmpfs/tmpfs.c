@@ -249,12 +249,18 @@ static void count_names(struct inode *dir, int nr)
 /* What a file has beside its inode. */
 struct node {
 	struct timespec64 birth;
-	char target[]; /* of a symbolic link */
+	struct list xattrs; /* fs/tmpfs/xattr.c */
+	char target[];	    /* of a symbolic link */
 };
 
 static struct node *node_of(const struct inode *inode)
 {
 	return inode->private;
+}
+
+struct list *tmpfs_xattrs(struct inode *inode)
+{
+	return &node_of(inode)->xattrs;
 }
 
 /*
@@ -282,6 +288,7 @@ static struct inode *tmpfs_inode(struct super_block *sb, const struct inode *dir
 	inode->private = node;
 	inode_init_owner(inode, dir, mode);
 	node->birth = inode->ctime;
+	list_init(&node->xattrs);
 	inode->ops = &tmpfs_inode_ops;
 	mapping_init(&inode->mapping, inode, &tmpfs_mapping_ops);
 	if (target) {
@@ -312,6 +319,7 @@ static void tmpfs_free_inode(struct inode *inode)
 	if (inode->sb->private)
 		tmpfs_uncharge(inode->sb->private,
 			       S_ISLNK(inode->mode) ? target_pages(node_of(inode)->target) : 0);
+	tmpfs_xattrs_free(inode);
 	kfree(inode->private);
 }
 
@@ -424,6 +432,7 @@ static const struct inode_ops tmpfs_inode_ops = {
 	.allocate = tmpfs_allocate,
 	.nameless = tmpfs_nameless,
 	.exchange = tmpfs_exchange,
+	.xattrs = &tmpfs_xattr_ops,
 };
 
 /*

@@ -7,6 +7,7 @@
  */
 #include "ext2.h"
 #include <arpa/inet.h>
+#include <sys/xattr.h>
 
 #define NO_GATE	  "lacks /proc/gate: Linux has no disk that fails when a test says so"
 #define SEED	  61
@@ -17,6 +18,8 @@
 #define NAME	  MNT "/dir/%d"
 #define NAME_N	  700 /* bytes of each file with such a name; with an indirect block, 14000 */
 #define BESIDE	  MNT "/dir/beside-%d"
+#define NOTE	  "user.note" /* an attribute of each of them, in a block of its own */
+#define NOTE_N	  600
 #define STATE	  (1024 + 58) /* of the superblock on the disk: bit 0 says that it is clean */
 #define MAX_NTH	  200
 #define MAX_FILES 400
@@ -101,8 +104,8 @@ static void has_turned_read_only(int fd)
 }
 
 /*
- * Make a file and a symbolic link. Returns the file, or -1 with EIO if a block that it takes could
- * not be read.
+ * Make a file with an attribute, and a symbolic link. Returns the file, or -1 with EIO if a block
+ * that it takes could not be read.
  */
 static int make_pair(int i)
 {
@@ -110,7 +113,7 @@ static int make_pair(int i)
 
 	test_fill(buf, size_of(i), SEED + i, 0);
 	if (fd >= 0 && pwrite(fd, buf, size_of(i), 0) == (ssize_t)size_of(i) &&
-	    symlink("beside", name_of(BESIDE, i)) == 0)
+	    fsetxattr(fd, NOTE, buf, NOTE_N, 0) == 0 && symlink("beside", name_of(BESIDE, i)) == 0)
 		return fd;
 	if (errno != EIO)
 		test_fail(__FILE__, __LINE__, "the pair cannot be made");
@@ -152,24 +155,31 @@ static bool make_one(void)
 	return !error;
 }
 
+static void is_pair(unsigned int i)
+{
+	static char note[NOTE_N];
+	struct stat st;
+
+	is_file(name_of(NAME, i), size_of(i), SEED + i);
+	CHECK_EQ(getxattr(name_of(NAME, i), NOTE, note, NOTE_N), NOTE_N);
+	CHECK_EQ(test_differs(note, NOTE_N, SEED + i, 0), NOTE_N);
+	CHECK_EQ(lstat(name_of(BESIDE, i), &st), 0);
+}
+
 /* What was synced is there, and of the rest a transaction or nothing. */
 static void all_is_there(bool journal)
 {
 	struct stat st;
 
 	is_file(OLD, OLD_N, SEED);
-	for (unsigned int i = 0; i < synced; i++) {
-		is_file(name_of(NAME, i), size_of(i), SEED + i);
-		CHECK_EQ(lstat(name_of(BESIDE, i), &st), 0);
-	}
+	for (unsigned int i = 0; i < synced; i++)
+		is_pair(i);
 	if (synced == tried || !journal)
 		return;
-	if (lstat(name_of(NAME, synced), &st) == 0) {
-		is_file(name_of(NAME, synced), size_of(synced), SEED + synced);
-		CHECK_EQ(lstat(name_of(BESIDE, synced), &st), 0);
-	} else {
+	if (lstat(name_of(NAME, synced), &st) == 0)
+		is_pair(synced);
+	else
 		CHECK_ERR(lstat(name_of(BESIDE, synced), &st), ENOENT);
-	}
 }
 
 /* ---- judging ---- */

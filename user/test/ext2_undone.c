@@ -3,6 +3,7 @@
  * failed has changed nothing.
  */
 #include "ext2.h"
+#include <sys/xattr.h>
 
 /* undone.h has a buffer of this name for its own files. */
 #define buf undone_buf
@@ -233,6 +234,70 @@ BEYOND_TEST(bytes, 120, "without memory a write behind the end and a truncate ch
 	is_file(FILE, 1500, SEED);
 	CHECK_EQ(unlink(FILE) | rmdir(MNT "/dir"), 0);
 	finish();
+}
+
+/* ---- attributes ---- */
+
+static size_t note_size; /* of the file's attribute */
+static char note[600];
+
+static void note_is(size_t size)
+{
+	char got[sizeof(note)];
+
+	CHECK_EQ(getxattr(FILE, "user.note", got, sizeof(got)), size);
+	CHECK(!memcmp(got, note, size));
+	CHECK_EQ(listxattr(FILE, NULL, 0), sizeof("user.note"));
+}
+
+static void note_is_as_it_was(void)
+{
+	nothing_has_changed();
+	note_is(note_size);
+}
+
+static long grow_it(void)
+{
+	return setxattr(FILE, "user.note", note, sizeof(note), 0);
+}
+
+static long shrink_it(void)
+{
+	return setxattr(FILE, "user.note", note, 10, 0);
+}
+
+static long remove_it(void)
+{
+	return removexattr(FILE, "user.note");
+}
+
+BEYOND_TEST(attributes, 120, "without memory an attribute is changed as a whole or not at all",
+	    NO_NTH)
+{
+	/* On the second one the value moves between the inode and a block. */
+	static const char *const images[] = { "blank-1k", "blank-2k" };
+
+	memset(note, 'n', sizeof(note));
+	for (int i = 0; i < 2; i++) {
+		start(images[i]);
+		CHECK_EQ(shrink_it(), 0);
+		forget();
+		CHECK_EQ(statfs(MNT, &before), 0);
+		note_size = 10;
+		until_it_succeeds(grow_it, note_is_as_it_was);
+		note_is(600);
+		forget();
+		CHECK_EQ(statfs(MNT, &before), 0);
+		note_size = 600;
+		until_it_succeeds(shrink_it, note_is_as_it_was);
+		note_is(10);
+		forget();
+		CHECK_EQ(statfs(MNT, &before), 0);
+		note_size = 10;
+		until_it_succeeds(remove_it, note_is_as_it_was);
+		CHECK_EQ(listxattr(FILE, NULL, 0), 0);
+		finish();
+	}
 }
 
 /* ---- commits without memory ---- */

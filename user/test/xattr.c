@@ -1,5 +1,6 @@
 /*
- * Extended attributes, which no file system here has: what is checked, and what programs are told.
+ * Extended attributes of files in memory, which have trusted.* and security.* only: what is
+ * checked, and what programs are told. user/test/ext2_xattr.c has the same for a disk.
  */
 #include "test.h"
 #include <sys/xattr.h>
@@ -21,7 +22,7 @@ static int set_up(void)
 	return fd;
 }
 
-TEST(none, 5, "user attributes are not supported; the list is empty")
+TEST(user, 5, "user attributes are not supported; the list is empty")
 {
 	int fd = set_up();
 
@@ -82,5 +83,41 @@ TEST(permissions, 5, "who may not read or write the file learns nothing: EACCES"
 	CHECK_ERR(fsetxattr(fd, "trusted.a", "x", 1, 0), EPERM);
 	CHECK_EQ(seteuid(0), 0);
 	unlink(PATH);
+	unlink(LINK);
+}
+
+static void has(const char *name, const char *wanted)
+{
+	CHECK_EQ(lgetxattr(PATH, name, value, sizeof(value)), strlen(wanted));
+	CHECK(!memcmp(value, wanted, strlen(wanted)));
+	CHECK_EQ(lgetxattr(PATH, name, NULL, 0), strlen(wanted));
+}
+
+TEST(root, 5, "trusted and security attributes are set, read, listed and removed")
+{
+	int fd = set_up();
+
+	CHECK_ERR(getxattr(PATH, "trusted.a", value, 10), ENODATA);
+	CHECK_ERR(setxattr(PATH, "trusted.a", "one", 3, XATTR_REPLACE), ENODATA);
+	CHECK_ERR(setxattr(PATH, "trusted.", "one", 3, 0), EINVAL);
+	CHECK_EQ(setxattr(PATH, "trusted.a", "one", 3, XATTR_CREATE), 0);
+	CHECK_ERR(setxattr(PATH, "trusted.a", "two", 3, XATTR_CREATE), EEXIST);
+	CHECK_EQ(fsetxattr(fd, "security.b", "", 0, 0), 0);
+	CHECK_EQ(setxattr(PATH, "trusted.a", "three", 5, 0), 0);
+	has("trusted.a", "three");
+	has("security.b", "");
+	CHECK_ERR(getxattr(PATH, "trusted.a", value, 4), ERANGE);
+	CHECK_EQ(listxattr(PATH, value, sizeof(value)), 10 + 11);
+	CHECK(!memcmp(value, "security.b\0trusted.a", 21));
+	CHECK_ERR(listxattr(PATH, value, 20), ERANGE);
+	CHECK_EQ(lsetxattr(LINK, "trusted.link", value, 60000, 0), 0);
+	CHECK_EQ(lgetxattr(LINK, "trusted.link", value, sizeof(value)), 60000);
+	CHECK_EQ(removexattr(PATH, "trusted.a"), 0);
+	CHECK_ERR(removexattr(PATH, "trusted.a"), ENODATA);
+	CHECK_EQ(chmod(PATH, 0644) | setegid(1000) | seteuid(1000), 0);
+	CHECK_EQ(fgetxattr(fd, "security.b", value, 10), 0);
+	CHECK_EQ(seteuid(0), 0);
+	unlink(PATH);
+	CHECK_EQ(flistxattr(fd, NULL, 0), 11);
 	unlink(LINK);
 }
