@@ -20,6 +20,7 @@
 #include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #define TOP	   "/mnt/model"
@@ -29,6 +30,8 @@
 #define LARGEST	   400000
 #define ROOT	   (-1)
 #define TARGET_MAX 300
+#define ATTRIBUTES 3
+#define VALUE_MAX  200 /* so that all of them fit into one block */
 
 enum kind { NOTHING, REGULAR, DIRECTORY, LINK };
 
@@ -37,6 +40,10 @@ struct object {
 	int links;
 	size_t size;
 	char *bytes; /* of a file: LARGEST; of a link: its target */
+	struct {
+		size_t size; /* 0: there is none */
+		char value[VALUE_MAX];
+	} attributes[ATTRIBUTES];
 };
 
 /* An entry of a directory. */
@@ -298,10 +305,33 @@ static void move(int name, const char *path, bool link_it)
 		fail(link_it ? "link" : "rename", path);
 }
 
+static const char *attribute_name(int i)
+{
+	static const char *const list[ATTRIBUTES] = { "user.a", "user.second", "trusted.b" };
+
+	return list[i];
+}
+
+/* Set an extended attribute, or remove it. */
+static void annotate(int name, const char *path)
+{
+	struct object *object = names[name].object;
+	int i = random_below(ATTRIBUTES), had = object->attributes[i].size;
+	size_t size = random_below(4) ? 1 + random_below(random_below(2) ? 20 : VALUE_MAX) : 0;
+
+	object->attributes[i].size = size;
+	memset(object->attributes[i].value, state >> 16, size);
+	if (only_model || (!had && !size))
+		return;
+	if (size ? setxattr(path, attribute_name(i), object->attributes[i].value, size, 0) < 0
+		 : removexattr(path, attribute_name(i)) < 0)
+		fail("setxattr", path);
+}
+
 static void one_operation(void)
 {
 	int parent = some_directory(), id = random_below(NAME_IDS), name = find(parent, id);
-	unsigned int what = random_below(16);
+	unsigned int what = random_below(18);
 	enum kind kind = name < 0 ? NOTHING : names[name].object->kind;
 	char path[2000];
 
@@ -320,9 +350,29 @@ static void one_operation(void)
 		make(parent, id, what == 13, path);
 	else if (what == 15 && kind != NOTHING && !only_model)
 		check(name);
+	else if (what > 15 && (kind == REGULAR || kind == DIRECTORY))
+		annotate(name, path);
 }
 
 /* ---- comparing ---- */
+
+static void check_attributes(const struct object *object, const char *path)
+{
+	ssize_t names_size = 0;
+
+	for (int i = 0; i < ATTRIBUTES; i++) {
+		size_t size = object->attributes[i].size;
+		ssize_t n = lgetxattr(path, attribute_name(i), buf, sizeof(buf));
+
+		if (size == 0
+			    ? n >= 0 || errno != ENODATA
+			    : n != (ssize_t)size || memcmp(buf, object->attributes[i].value, size))
+			fail("wrong attribute", path);
+		names_size += size ? strlen(attribute_name(i)) + 1 : 0;
+	}
+	if (llistxattr(path, NULL, 0) != names_size)
+		fail("wrong list of attributes", path);
+}
 
 static void check(int name)
 {
@@ -340,6 +390,7 @@ static void check(int name)
 	if (object->kind == LINK && (readlink(path, buf, sizeof(buf)) != (ssize_t)object->size ||
 				     memcmp(buf, object->bytes, object->size)))
 		fail("wrong target", path);
+	check_attributes(object, path);
 	if (object->kind != REGULAR)
 		return;
 	fd = open(path, O_RDONLY);

@@ -2,6 +2,7 @@
 
 import os
 import re
+import struct
 import subprocess
 from pathlib import Path
 
@@ -46,11 +47,12 @@ def clean(file):
 
 
 def read(file):
-    """Returns {folder: {path: (type, inode, bytes)}}. The folders are those of sequences."""
+    """Returns {folder: {path: (type, inode, bytes, attributes)}}. The folders are those of sequences."""
     try:
-        tree = image.Image(Path(file).read_bytes()).tree()
-    except (IndexError, ValueError, ArithmeticError) as error:
-        return {"?": {"?": ("?", 0, f"the image cannot be read: {error}")}}
+        whole = image.Image(Path(file).read_bytes())
+        tree = {path: (*entry, whole.attributes(entry[1])) for path, entry in whole.tree().items()}
+    except (IndexError, ValueError, ArithmeticError, struct.error) as error:
+        return {"?": {"?": ("?", 0, f"the image cannot be read: {error}", {})}}
     folders = {}
     for path, entry in tree.items():
         folders.setdefault(path.partition("/")[0], {})[path] = entry
@@ -70,7 +72,7 @@ def wrong_names(found, names):
     if found.keys() != expected.keys():
         return True
     nodes = {}  # inode: the model's Node
-    for path, (kind, inode, text) in found.items():
+    for path, (kind, inode, text, _) in found.items():
         node = expected[path]
         if kind != node.kind or (kind == "l" and text != node.text) or nodes.setdefault(inode, node) is not node:
             return True
@@ -102,25 +104,39 @@ def wrong_bytes(path, data, node, first, last):
     return None
 
 
+def wrong_attributes(found, names, attributes):
+    """Returns what is wrong with the extended attributes of the files, or None."""
+    for path, (_, _, _, has) in found.items():
+        wanted = attributes.get(names[path], {})
+        if has != wanted:
+            sizes = [", ".join(f"{name} of {len(value)} bytes" for name, value in sorted(which.items())) or "none" for which in (has, wanted)]
+            return f"{path} has the attributes {sizes[0]}, and should have {sizes[1]}, perhaps with other bytes"
+    return None
+
+
 def wrong_folder(found, model, mark, last):
     """Judges a sequence's folder. Operation `mark` had returned, and the ones up to `last` may have happened."""
     _, names_kept, all_kept, kept = model.promised(mark)
     faults, seen = [], []
-    for names in model.names_between(names_kept, last):
-        if any(names is old for old in seen):
+    for names, attributes in model.names_between(names_kept, last):
+        if any(names is old and attributes is former for old, former in seen):
             continue
-        seen.append(names)
+        seen.append((names, attributes))
         if wrong_names(found, names):
             continue
-        checks = ((path, data, names[path]) for path, (kind, _, data) in found.items() if kind == "f")
+        fault = wrong_attributes(found, names, attributes)
+        if fault:
+            faults.append(fault)
+            continue
+        checks = ((path, data, names[path]) for path, (kind, _, data, _) in found.items() if kind == "f")
         fault = next(filter(None, (wrong_bytes(path, data, node, max(all_kept, kept.get(node, -1)), last) for path, data, node in checks)), None)
         if not fault:
             return None
         faults.append(fault)
     if faults:
         return faults[0]
-    wanted = [shown({path: node.kind for path, node in names.items() if path}) for names in seen]
-    got = shown({path: kind for path, (kind, _, _) in found.items()})
+    wanted = [shown({path: node.kind for path, node in names.items() if path}) for names, _ in seen]
+    got = shown({path: kind for path, (kind, _, _, _) in found.items()})
     return f"{model.folder} has {got}, and should have {' or '.join(dict.fromkeys(wanted))}"
 
 

@@ -8,6 +8,8 @@ import stat
 import struct
 
 ROOT = 2
+MAGIC = struct.pack("<I", 0xEA020000)  # of extended attributes
+KINDS = {1: "user.", 4: "trusted.", 6: "security."}
 FAST_LINK = 60  # a symbolic link shorter than this is in the inode
 
 
@@ -20,13 +22,35 @@ class Image:
         self.block_size = 1024 << log_size
         self.groups = (first + 1) * self.block_size  # the group descriptors
 
-    def inode(self, number):
-        """Returns (mode, size, blocks in use, the 60 bytes of block numbers)."""
+    def place(self, number):
+        """Returns the offset of an inode."""
         group, index = divmod(number - 1, self.per_group)
         table = struct.unpack_from("<I", self.data, self.groups + group * 32 + 8)[0]
-        at = table * self.block_size + index * self.inode_size
+        return table * self.block_size + index * self.inode_size
+
+    def inode(self, number):
+        """Returns (mode, size, blocks in use, the 60 bytes of block numbers)."""
+        at = self.place(number)
         mode, _, size = struct.unpack_from("<HHI", self.data, at)
         return mode, size, struct.unpack_from("<I", self.data, at + 28)[0], self.data[at + 40 : at + 100]
+
+    def attributes(self, number):
+        """Returns {name: value} of an inode's extended attributes (fs/ext2/xattr_format.h)."""
+        at, found = self.place(number), {}
+        block = struct.unpack_from("<I", self.data, at + 104)[0]
+        lists = [(self.block(block), 32)] if block else []
+        if self.inode_size > 128:
+            extra = struct.unpack_from("<H", self.data, at + 128)[0]
+            inside = self.data[at + 128 + extra : at + self.inode_size]
+            if extra and inside[:4] == MAGIC:
+                lists.append((inside[4:], 0))
+        for region, at in lists:
+            while any(region[at : at + 4]):
+                length, index, offset, _, size, _ = struct.unpack_from("<BBHIII", region, at)
+                name = region[at + 16 : at + 16 + length].decode(errors="replace")
+                found[KINDS.get(index, f"{index}.") + name] = region[offset : offset + size]
+                at += 16 + length + 3 & ~3
+        return found
 
     def block(self, number):
         return self.data[number * self.block_size : (number + 1) * self.block_size] if number else bytes(self.block_size)

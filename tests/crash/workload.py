@@ -79,6 +79,17 @@ PUNCHED = [
     "write a 300000 3000; sync; punch a 0 400000; sync; write c 0 90000; fsync c; write a 290000 9000; fsync a",
     "direct c 0 20480; punch c 4096 8192; direct c 8192 4096; fsync c",
 ]
+# Extended attributes in inodes and in blocks of their own, and such blocks that become blocks of files.
+ATTRIBUTES = [
+    "xset a n 20; fsync a; xset a n 30; fsync a; xremove a n; fsync a",
+    "xset a n 600; fsync a; xset a m 300; fsync a; xremove a n; fsync a; xremove a m; sync",
+    "xset d n 700; sync; xremove d n; sync; write c 0 9000; fsync c",
+    "xset a n 600; sync; unlink a; sync; write c 0 30000; fsync c",
+    "xset a n 600; sync; hold a; unlink a; sync; release; write c 0 30000; fsync c",
+    "xset a n 600; write c 0 3000; xset c n 500; rename c a; fsync a; write b 0 20000; fsync b",
+    "xset a n 600; sync; xremove a n; write b 0 20000; fsync b; xset a n 700; fsync a; mkdir f; sync",
+    "create c; xset c n 600; hold c; unlink c; sync; release; mkdir f; xset f n 700; fsync f",
+]
 PATHS = ["a", "b", "c", "d/a", "d/e", "f/a", "g/a"]
 FOLDERS = ["d", "f", "g", "d/f"]
 LONGEST = 70000
@@ -113,7 +124,8 @@ class Model:
     def __init__(self, folder):
         self.folder = folder
         self.names = {"": Node("d")}  # path: Node. Replaced, not changed, by each operation that changes a name
-        self.history = [(-1, self.names)]  # the names after each operation with this number
+        self.attributes = {}  # Node: {name: value}, of extended attributes. Replaced by each operation that changes one
+        self.history = [(-1, self.names, self.attributes)]  # both after each operation with this number
         self.held = None
         self.touched = {}  # Node: the last operation that changed it or a name of it
         self.born = {}  # Node: the operation that gave it its first name
@@ -124,9 +136,9 @@ class Model:
     def do(self, number, line, seed=0):
         """Carries out an operation. Returns whether it has used the seed."""
         call, *words = line.split()
-        writes = call in ("write", "store", "direct")
+        writes = call in ("write", "store", "direct", "xset")
         getattr(self, call)(number, *words, *([seed] if writes else []))
-        self.history.append((number, self.names))
+        self.history.append((number, self.names, self.attributes))
         return writes
 
     def promised(self, number):
@@ -134,11 +146,11 @@ class Model:
         return next(promise for promise in reversed(self.promises) if promise[0] <= number)
 
     def names_between(self, first, last):
-        """Yields the names as they were after operation `first`, or the last one before it, and up to operation `last`."""
-        start = max(i for i, (number, _) in enumerate(self.history) if number <= first)
-        for number, names in self.history[start:]:
+        """Yields names and attributes as they were after operation `first`, or the last one before it, and up to operation `last`."""
+        start = max(i for i, (number, _, _) in enumerate(self.history) if number <= first)
+        for number, names, attributes in self.history[start:]:
             if number <= max(first, last):
-                yield names
+                yield names, attributes
 
     # Names.
 
@@ -237,6 +249,21 @@ class Model:
         inside = len(old[int(at) : int(at) + int(n)])
         self.change(number, node, old[: int(at)] + bytes(inside) + old[int(at) + inside :])
 
+    def xset(self, number, path, name, n, seed):
+        node = self.node(path, "f", "d")
+        self.annotate(number, node, {**self.attributes.get(node, {}), f"user.{name}": pattern(0, int(n), int(seed))})
+
+    def xremove(self, number, path, name):
+        node = self.node(path, "f", "d")
+        old = self.attributes.get(node, {})
+        if f"user.{name}" not in old:
+            raise Invalid(name)
+        self.annotate(number, node, {key: value for key, value in old.items() if key != f"user.{name}"})
+
+    def annotate(self, number, node, attributes):
+        self.attributes = {**self.attributes, node: attributes}
+        self.touched[node] = number
+
     def hold(self, number, path):
         if self.held:
             raise Invalid(path)
@@ -310,7 +337,7 @@ def is_valid(lines):
 
 def one():
     """All operations, each with each way to persist it, and what single operations do not show."""
-    yield from HELD + REUSED + DIRECT + PUNCHED
+    yield from HELD + REUSED + DIRECT + PUNCHED + ATTRIBUTES
     for line in OPERATIONS:
         model, words = tried([line]), line.split()
         path = words[-1] if words[0] in ("link", "rename", "symlink") else words[1]
@@ -342,6 +369,7 @@ def drawn(rng, steps=25):
             + [f"create {path}", f"unlink {path}", f"unlink {path}", f"link {path} {other}", f"symlink {path} l", "unlink l"]
             + [f"rename {path} {other}"] * 3
             + [f"hold {path}", "release"]
+            + [f"xset {path} {rng.choice('nm')} {rng.choice([15, 400])}", f"xremove {path} n"]
             + [f"mkdir {rng.choice(FOLDERS)}", f"rmdir {rng.choice(FOLDERS)}", f"rename {rng.choice(FOLDERS)} {rng.choice(FOLDERS)}"]
             + ["sync", "fsync .", f"fsync {rng.choice(FOLDERS)}", f"fsync {path}", f"fsync {path}", f"fdatasync {path}"]
         )

@@ -16,6 +16,8 @@
  *	direct F AT N SEED	the same without the page cache (O_DIRECT)
  *	truncate F N		sets the size
  *	punch F AT N		punches a hole
+ *	xset F NAME N SEED	sets the extended attribute user.NAME to N bytes of SEED
+ *	xremove F NAME		removes it
  *	link F G, symlink TEXT F, unlink F, rename F G, mkdir F, rmdir F
  *	hold F, release		opens a file, and closes it
  *	fsync F, fdatasync F	F may be a directory
@@ -27,7 +29,8 @@
  *    0, is written to the disk at AT, behind the file system. As the disk's writes are recorded in
  *    order, all that comes after the mark was written when the call had returned.
  * 3. The list has a line for each name: the type (f, d or l), the path, and for a file its size and
- *    the CRC-32 of its bytes, or for a symbolic link its text.
+ *    the CRC-32 of its bytes, or for a symbolic link its text. An extended attribute has a line
+ *    with x, the path, its name, its size and the CRC-32 of its value.
  */
 #define _GNU_SOURCE
 #include <dirent.h>
@@ -40,6 +43,7 @@
 #include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #define MNT	  "/mnt"
@@ -106,6 +110,23 @@ static int punch(const char *path, off_t at, off_t n)
 	return close(fd) || bad ? -1 : 0;
 }
 
+static int set_attribute(const char *path, const char *name, size_t n, unsigned int seed)
+{
+	char full[64];
+
+	snprintf(full, sizeof(full), "user.%s", name);
+	fill(bytes, 0, n, seed);
+	return setxattr(path, full, bytes, n, 0);
+}
+
+static int remove_attribute(const char *path, const char *name)
+{
+	char full[64];
+
+	snprintf(full, sizeof(full), "user.%s", name);
+	return removexattr(path, full);
+}
+
 static int create(const char *path)
 {
 	int fd = open(path, O_WRONLY | O_CREAT | O_EXCL, 0644);
@@ -166,6 +187,10 @@ static int operate(int number, char *line)
 		return truncate(word[0], atoi(word[1]));
 	if (!strcmp(name, "punch"))
 		return punch(word[0], atoi(word[1]), atoi(word[2]));
+	if (!strcmp(name, "xset"))
+		return set_attribute(word[0], word[1], atoi(word[2]), atoi(word[3]));
+	if (!strcmp(name, "xremove"))
+		return remove_attribute(word[0], word[1]);
 	if (!strcmp(name, "link"))
 		return link(word[0], word[1]);
 	if (!strcmp(name, "symlink"))
@@ -253,6 +278,22 @@ static int list_link(const char *path)
 	return 0;
 }
 
+static int list_attributes(const char *path)
+{
+	char names[4096];
+	ssize_t n = llistxattr(path, names, sizeof(names)), size;
+
+	if (n < 0)
+		return fail(path);
+	for (char *name = names; name < names + n; name += strlen(name) + 1) {
+		size = lgetxattr(path, name, bytes, sizeof(bytes));
+		if (size < 0)
+			return fail(path);
+		printf("x %s %s %zd %08x\n", path, name, size, crc32(0, bytes, size));
+	}
+	return 0;
+}
+
 static int list(const char *folder)
 {
 	DIR *dir = opendir(folder);
@@ -268,6 +309,7 @@ static int list(const char *folder)
 		if (!strcmp(entry->d_name, ".") || !strcmp(entry->d_name, ".."))
 			continue;
 		snprintf(path, sizeof(path), "%s/%s", folder, entry->d_name);
+		bad |= list_attributes(path);
 		if (lstat(path, &st))
 			bad |= fail(path);
 		else if (S_ISLNK(st.st_mode))
