@@ -11,13 +11,6 @@
 #include "kernel/cpu/cpu.h"
 #include "kernel/wait.h"
 
-static file_off_t limit(const struct inode *inode)
-{
-	const struct ext2_layout *layout = &ext2_fs(inode)->layout;
-
-	return ext2_max_blocks(layout) << layout->block_shift;
-}
-
 /*
  * Returns the end of the run that begins with a block of [block, end), or an error. *first is the
  * disk's block where it begins.
@@ -85,7 +78,6 @@ static int find_attributes(struct inode *inode, file_off_t start, file_off_t end
 }
 
 const struct extent_ops ext2_extent_ops = {
-	.limit = limit,
 	.find = find,
 	.find_attributes = find_attributes,
 };

@@ -105,7 +105,7 @@ static int put_extents(struct walk *walk, struct fiemap *map, unsigned int flags
 static int begin_walk(struct walk *walk, struct inode *inode, struct fiemap *map)
 {
 	const struct extent_ops *ops = extent_ops(inode);
-	uint64_t limit = ops->limit(inode);
+	uint64_t limit = inode->sb->size_max;
 
 	map->flags &= ~FIEMAP_CACHE;
 	if (map->length == 0 || map->start == limit)
@@ -172,7 +172,7 @@ static int64_t find_block(struct inode *inode, unsigned int block)
 
 	if (!ops)
 		return refuse(EINVAL, "the file has no blocks");
-	if (walk.end > ops->limit(inode))
+	if (walk.end > inode->sb->size_max)
 		return 0;
 	found = next_extent(&walk, &extent);
 	return found > 0 ? (int64_t)div_u64(extent.place, inode->sb->block_size, NULL) : found;

@@ -27,12 +27,10 @@ struct file_extent {
 };
 
 struct extent_ops {
-	/* Returns the largest size that a file can have, in bytes. Never sleeps. */
-	file_off_t (*limit)(const struct inode *inode);
 	/*
-	 * Find the first extent of the bytes [start, end). `end` is not beyond the limit, and start
-	 * is below end. Returns 1, 0 if there is none, -EIO, -ENOMEM, or -EINTR or -ERESTARTSYS
-	 * after a SIGKILL. inode->lock is held. May sleep.
+	 * Find the first extent of the bytes [start, end). `end` is not beyond sb->size_max, and
+	 * `start` is below it. Returns 1, 0 if there is none, -EIO, -ENOMEM, or -EINTR or
+	 * -ERESTARTSYS after a SIGKILL. inode->lock is held. May sleep.
 	 */
 	int (*find)(struct inode *inode, file_off_t start, file_off_t end,
 		    struct file_extent *extent);
@@ -47,7 +45,7 @@ struct extent_ops {
 /*
  * FS_IOC_FIEMAP. `argument` points to a struct fiemap, behind which there is room for extents.
  * Returns 0, -EOPNOTSUPP for a file without extent_ops, -EFAULT, -EINVAL for an empty range or too
- * many extents, -EFBIG for a range beyond the limit, -EBADR for unknown flags, which are written
+ * many extents, -EFBIG for a range beyond sb->size_max, -EBADR for unknown flags, which are written
  * back, or an error of extent_ops. May sleep.
  */
 long extents_map(struct inode *inode, void __user *argument);
