@@ -98,6 +98,7 @@ static void has_turned_read_only(int fd)
 	CHECK_ERR(fsync(fd), EIO);
 	CHECK_ERR(pwrite(fd, "x", 1, 900000), EROFS);
 	CHECK_ERR(mkdir(MNT "/more", 0700), EROFS);
+	CHECK_ERR(fsetxattr(fd, NOTE, "x", 1, 0), EROFS);
 	CHECK_ERR(unlink(OLD), EROFS);
 	CHECK_ERR(rename(OLD, MNT "/dir/old"), EROFS);
 	CHECK_ERR(open(MNT "/more", O_RDWR | O_CREAT, 0600), EROFS);

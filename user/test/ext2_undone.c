@@ -514,3 +514,39 @@ BEYOND_TEST(punched, 60, "without memory each byte of a hole is what it was, or 
 	space_is_whole();
 	finish();
 }
+
+/* Each request of the disk that a change of an attribute needs fails once. */
+BEYOND_TEST(attribute_reads_fail, 30,
+	    "an attribute that cannot be read is EIO, and a change of it changes nothing", NO_GATE)
+{
+	char got[sizeof(note)], text[32];
+	int file, nth = 0, result, error;
+
+	gate_control("open");
+	start("blank-1k");
+	memset(note, 'n', sizeof(note));
+	file = open(FILE, O_RDWR);
+	CHECK_EQ(fsetxattr(file, "user.note", note, 500, 0), 0);
+	forget();
+	CHECK_EQ(statfs(MNT, &before), 0);
+	fail_requests(1);
+	CHECK_ERR(fgetxattr(file, "user.note", got, sizeof(got)), EIO);
+	CHECK_EQ(fgetxattr(file, "user.note", got, sizeof(got)), 500);
+	do {
+		forget();
+		snprintf(text, sizeof(text), "skip %d", nth++);
+		gate_control(text);
+		fail_requests(1);
+		result = fsetxattr(file, "user.note", note, 600, 0);
+		error = errno;
+		CHECK(result == 0 || error == EIO);
+		gate_control("skip 0");
+		fail_requests(0);
+		note_is(result < 0 ? 500 : 600);
+		if (result < 0)
+			nothing_has_changed();
+	} while (result < 0);
+	CHECK(nth > 1);
+	close(file);
+	finish();
+}
