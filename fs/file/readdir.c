@@ -42,6 +42,7 @@ enum form { WIDE, NARROW, SINGLE };
 
 struct dirent_buffer {
 	struct dir_context context;
+	const struct super_block *sb;
 	enum form form;
 	char *buf;
 	size_t size, used;
@@ -71,10 +72,11 @@ static size_t entry_size(enum form form, size_t len)
 	return offsetof(struct dirent32, name) + len + 1;
 }
 
-static bool emit_entry(struct dir_context *context, const char *name, size_t len, uint64_t ino,
+static bool emit_entry(struct dir_context *context, const char *name, size_t len, uint64_t number,
 		       unsigned int type)
 {
 	struct dirent_buffer *buffer = container_of(context, struct dirent_buffer, context);
+	uint64_t ino = shown_number(buffer->sb, number);
 	size_t size = entry_size(buffer->form, len);
 	char *entry = buffer->buf + buffer->used;
 
@@ -136,10 +138,11 @@ bool dir_emit_dots(struct dir_context *context, uint64_t self, uint64_t parent)
 
 static long read_directory(struct file *file, void __user *result, size_t size, enum form form)
 {
+	struct inode *inode = file->inode;
 	struct dirent_buffer buffer = { .context.emit = emit_entry,
+					.sb = inode->sb,
 					.form = form,
 					.size = MIN(size, BUFFER_MAX) };
-	struct inode *inode = file->inode;
 	long error;
 
 	if (!S_ISDIR(inode->mode))

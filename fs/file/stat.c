@@ -14,9 +14,11 @@
 
 struct stat64 inode_stat(struct inode *inode)
 {
+	uint64_t number = shown_number(inode->sb, inode->number);
+
 	return (struct stat64){
 		.dev = device_encode(inode->sb->dev),
-		.short_ino = inode->number,
+		.short_ino = number,
 		.mode = inode->mode,
 		.nlink = inode->nr_links,
 		.uid = inode->uid,
@@ -31,7 +33,7 @@ struct stat64 inode_stat(struct inode *inode)
 		.mtime_nsec = inode->mtime.nsec,
 		.ctime = inode->ctime.sec,
 		.ctime_nsec = inode->ctime.nsec,
-		.ino = inode->number,
+		.ino = number,
 	};
 }
 
@@ -138,7 +140,7 @@ long sys_statx(int dirfd, const char __user *name, unsigned int flags, unsigned 
 		.uid = inode->uid,
 		.gid = inode->gid,
 		.mode = inode->mode,
-		.ino = inode->number,
+		.ino = shown_number(inode->sb, inode->number),
 		.size = inode_size(inode),
 		.blocks = inode->blocks,
 		.atime = { inode->atime.sec, inode->atime.nsec, 0 },

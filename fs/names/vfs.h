@@ -275,6 +275,11 @@ struct super_ops {
 	 * memory.
 	 */
 	int (*read_inode)(struct inode *inode);
+	/*
+	 * What programs see in place of an inode's number, in 32 bits, because old ones have no
+	 * room for more. Never sleeps. NULL: they see the number.
+	 */
+	uint32_t (*shown_number)(uint64_t number);
 	/* When the file was made. Never sleeps. NULL: nobody knows. */
 	struct timespec64 (*birth)(const struct inode *inode);
 	/*
@@ -335,6 +340,12 @@ struct super_ops {
 	void (*unmounted)(struct super_block *sb);
 	void (*statfs)(struct super_block *sb, struct fs_statistics *st);
 };
+
+/* Returns the number of a file that programs see. */
+static inline uint64_t shown_number(const struct super_block *sb, uint64_t number)
+{
+	return sb->ops->shown_number ? sb->ops->shown_number(number) : number;
+}
 
 /* FILE_SYSTEM(ext2, .mount = ...): registers in a linker section. */
 struct file_system {

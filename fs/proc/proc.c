@@ -321,7 +321,32 @@ static const struct inode_ops proc_ops = {
 
 /* ---- the file system ---- */
 
-static const struct super_ops proc_super_ops = { .read_inode = proc_read_inode };
+/*
+ * A file has its own number also in 32 bits, except that descriptors from SHOWN_FDS on have those
+ * of others. A thread has its number in the whole system, so that of its process is left out.
+ *
+ *	bit 31	30 ... 16	  15	 14	13 ... 0
+ *	1	process or thread thread link	descriptor
+ *		23 ... 9	  8		7 ... 0
+ *	0	process or thread thread	entry
+ */
+#define SHOWN_FDS (1u << 14)
+_Static_assert(PID_MAX <= 1u << 15, "the number of a thread has 15 bits");
+
+static uint32_t proc_shown_number(uint64_t number)
+{
+	const struct proc_entry *entry = entry_in(number);
+	uint32_t pid = number >> (NUMBER_BITS + ENTRY_BITS), rest = number >> ENTRY_BITS;
+	uint32_t thread = entry->of_descriptor ? rest >> FD_BITS : rest;
+	uint32_t id = (thread ? thread : pid) << 1 | (thread != 0);
+
+	if (!entry->of_descriptor)
+		return id << ENTRY_BITS | (uint32_t)(number & ((1u << ENTRY_BITS) - 1));
+	return 1u << 31 | id << 15 | (entry->link ? SHOWN_FDS : 0) | (rest & (SHOWN_FDS - 1));
+}
+
+static const struct super_ops proc_super_ops = { .read_inode = proc_read_inode,
+						 .shown_number = proc_shown_number };
 
 static int proc_mount(struct super_block *sb, const char *options)
 {

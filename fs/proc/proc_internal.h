@@ -19,9 +19,13 @@
 
 extern const struct proc_entry _proc_files_start[], _proc_files_end[];
 
+static inline const struct proc_entry *entry_in(uint64_t number)
+{
+	return _proc_files_start + (number & ((1u << ENTRY_BITS) - 1)) - 1;
+}
 static inline const struct proc_entry *entry_of(const struct inode *inode)
 {
-	return _proc_files_start + (inode->number & ((1u << ENTRY_BITS) - 1)) - 1;
+	return entry_in(inode->number);
 }
 /* The number of a descriptor or of a thread. */
 static inline unsigned int number_in(const struct inode *inode)

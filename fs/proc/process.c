@@ -71,7 +71,7 @@ static int show_fdinfo(struct process *process, unsigned int fd, struct text *te
 		    file->flags | (file->writable ? (file->readable ? O_RDWR : O_WRONLY) : 0));
 	mount = file->path.mount ? file->path.mount : &anonymous_mount;
 	text_printf(text, "mnt_id:\t%u\nino:\t%llu\n", mount->id,
-		    (unsigned long long)file->inode->number);
+		    (unsigned long long)shown_number(file->inode->sb, file->inode->number));
 	if (file->ops->show)
 		file->ops->show(file, text);
 	file_put(file);
