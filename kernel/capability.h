@@ -28,6 +28,7 @@ enum {
 	CAP_SYS_RAWIO = 17,
 	CAP_SYS_PTRACE = 19,
 	CAP_SYS_CHROOT = 18,
+	CAP_SYS_PACCT = 20,
 	CAP_SYS_ADMIN = 21,
 	CAP_SYS_BOOT = 22,
 	CAP_SYS_NICE = 23,
@@ -46,10 +47,18 @@ enum {
 #define CAP_BIT(capability) (1ull << (capability))
 #define CAP_ALL		    (CAP_BIT(NR_CAPABILITIES) - 1)
 
-/* Returns true if the current task may use the capability. Never sleeps. */
+/*
+ * Returns true if the current task may use the capability. Then its process has used one, which
+ * acct(2) tells. Never sleeps.
+ */
 static inline bool capable(unsigned int capability)
 {
-	return !current->process || current->process->cred.effective & CAP_BIT(capability);
+	if (!current->process)
+		return true;
+	if (!(current->process->cred.effective & CAP_BIT(capability)))
+		return false;
+	WRITE_ONCE(current->process->privileged, true);
+	return true;
 }
 
 #endif

@@ -167,6 +167,7 @@ long sys_fchown16(int fd, uint16_t uid, uint16_t gid);
 long sys_chdir(const char __user *name);
 long sys_umask(unsigned int mask);
 long sys_fchdir(int fd);
+long sys_acct(const char __user *name);
 long sys_chroot(const char __user *name);
 long sys_getcwd(char __user *user_buf, size_t size);
 

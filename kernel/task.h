@@ -356,6 +356,7 @@ struct process {
 	unsigned int maker;	 /* the parent's thread that made it or inherited it; tasks_lock */
 	/* How often it has called exec, and how often its parent had when that made it. */
 	unsigned int execs, parent_execs;
+	uint64_t started_ns;	  /* time_now() when it was made */
 	unsigned int exit_signal; /* tells the parent of its end; no such signal: nothing does */
 	unsigned int held; /* dead threads that their tracers have not waited for; tasks_lock */
 	struct task *held_leader; /* the first thread, if it is one of them */
@@ -369,6 +370,7 @@ struct process {
 	 * has changed its user since exec, or it has asked for this with prctl(2).
 	 */
 	bool undumpable;
+	bool privileged;   /* it has used a capability: acct(2) */
 	bool thp_disabled; /* what prctl(PR_SET_THP_DISABLE) has set */
 	bool subreaper;	   /* adopts orphans among its descendants; tasks_lock */
 	bool changing;	   /* exec is between two programs: not to be inspected; tasks_lock */

@@ -163,6 +163,12 @@ bool mount_is_attached(const struct mount *mount);
  */
 int writers_forbid(struct atomic *writers, bool forbid);
 
+/*
+ * Called before a mount is detached that a program unmounts. A file of the kernel's own that keeps
+ * it busy can be closed then. NULL: there is none. Holds no lock, and may sleep.
+ */
+extern void (*before_unmount)(const struct mount *mount);
+
 /* ---- super blocks: fs/names/super.c ---- */
 
 /* Returns the type of file system with that name, or NULL. */

@@ -293,6 +293,16 @@ long sys_mount(const char __user *source, const char __user *target, const char 
 
 /* ---- unmounting ---- */
 
+#define OWN_USES 2 /* of a mount that is attached, and that the caller has found */
+
+void (*before_unmount)(const struct mount *mount);
+
+static void announce_unmount(const struct mount *mount)
+{
+	if (before_unmount)
+		before_unmount(mount);
+}
+
 /*
  * Unmount a mount of which the caller has a use. If nobody else uses it, wait for its reads in
  * flight first, while no lock is held and a kill can still interrupt the wait. After mount_detach()
@@ -303,7 +313,9 @@ static int unmount(struct mount *mount)
 	struct path place;
 	int error = 0;
 
-	if (atomic_read(&mount->users) == 2)
+	if (atomic_read(&mount->users) == OWN_USES + 1)
+		announce_unmount(mount);
+	if (atomic_read(&mount->users) == OWN_USES)
 		error = inodes_wait_reads(mount->sb);
 	if (!error)
 		error = mutex_lock_killable(&mount_mutex);
@@ -327,8 +339,10 @@ static int unmount(struct mount *mount)
 /* Detach the mount at once (MNT_DETACH). Its users keep it. */
 static int unmount_lazily(struct mount *mount)
 {
-	int error = mutex_lock_killable(&mount_mutex);
+	int error;
 
+	announce_unmount(mount);
+	error = mutex_lock_killable(&mount_mutex);
 	if (error)
 		return error;
 	if (mount->on.mount) /* otherwise another task has been faster */

@@ -11,6 +11,7 @@
  * 3. All steps of point 2 are done while tasks_lock is held.
  */
 #include "kernel/ipc/sem.h"
+#include "kernel/process/acct.h"
 #include "kernel/process/oom.h"
 #include "kernel/process/process.h"
 #include "kernel/process/ptrace.h"
@@ -238,6 +239,7 @@ static void __noreturn task_exit(int status)
 {
 	struct task *task = current;
 	struct process *process = task->process;
+	unsigned int memory_kib = task->mm ? task->mm->size >> 10 : 0;
 	bool last;
 
 	/* A victim of the lack of memory must not keep what it has until its tracer looks. */
@@ -249,6 +251,8 @@ static void __noreturn task_exit(int status)
 	if (last && process == init_process)
 		panic("init has ended, status 0x%x", process->exit_status);
 	leave_resources(task);
+	if (last)
+		acct_process(process, memory_kib);
 	if (last)
 		timers_end_process();
 	if (last && process->sid == process->pid)

@@ -314,6 +314,7 @@ int process_link(struct task *task, unsigned int wanted)
 		return error;
 	if (process->nr_threads == 0) {
 		process->pid = process->pgid = process->sid = number;
+		process->started_ns = task->started_ns;
 		atomic_inc(&process->refs);
 		list_add_tail(&all_processes, &process->all_link);
 		process->by_number.key = number;

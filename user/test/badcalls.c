@@ -24,6 +24,7 @@ static bool left_out(int nr)
 		29 /* pause */,
 		36 /* sync */,
 		37 /* kill */,
+		51 /* acct */,
 		52 /* umount2 */,
 		88 /* reboot */,
 		72 /* sigsuspend */,
