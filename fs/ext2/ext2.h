@@ -101,6 +101,8 @@ struct ext2_fs { /* super_block.private */
 	struct ext2_layout layout;
 	struct inode *metadata; /* see 1. Belongs to no file system */
 	struct atomic damages;	/* lines in the log about them */
+	/* The blocks of the journal's file, whose room no other file gets. 0: there is none */
+	uint32_t journal_blocks;
 
 	struct mutex lock;
 	/* Guarded by lock. */

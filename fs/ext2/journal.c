@@ -117,6 +117,26 @@ static const char *check_super(const struct ext2_fs *fs, const struct journal_su
 	return NULL;
 }
 
+static bool has_journal(const struct ext2_disk_super *disk)
+{
+	return disk->compatible & EXT2_COMPAT_JOURNAL && disk->revision > 0;
+}
+
+uint32_t ext2_journal_size(struct ext2_fs *fs, const struct ext2_disk_super *disk)
+{
+	struct inode *inode;
+	uint64_t blocks;
+
+	if (!has_journal(disk) || disk->journal_inode == 0)
+		return 0;
+	inode = inode_get_number(fs->sb, disk->journal_inode);
+	if (IS_ERR(inode))
+		return 0;
+	blocks = (uint64_t)inode->size >> fs->layout.block_shift;
+	inode_put(inode);
+	return MIN(blocks, (uint64_t)fs->layout.blocks);
+}
+
 int ext2_journal_find(struct ext2_fs *fs, const struct ext2_disk_super *disk)
 {
 	struct ext2_log *log = &fs->log;
@@ -124,7 +144,7 @@ int ext2_journal_find(struct ext2_fs *fs, const struct ext2_disk_super *disk)
 	const char *wrong = NULL;
 	int error;
 
-	if (!(disk->compatible & EXT2_COMPAT_JOURNAL) || disk->revision == 0)
+	if (!has_journal(disk))
 		return 0;
 	if (disk->journal_inode == 0) {
 		wrong = "its journal is on another device";

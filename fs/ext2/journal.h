@@ -26,6 +26,11 @@
 #include "fs/ext2/journal_format.h"
 
 /*
+ * Returns how many blocks the file of the journal has, or 0 if there is none or it cannot be read.
+ * May sleep.
+ */
+uint32_t ext2_journal_size(struct ext2_fs *fs, const struct ext2_disk_super *super);
+/*
  * Find the journal of a file system, if it has one, and check it. Returns 1, 0 if there is none, or
  * -EINVAL with a line in the log, -EIO, -ENOMEM. May sleep.
  */

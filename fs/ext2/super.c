@@ -20,8 +20,9 @@
 static void ext2_statfs(struct super_block *sb, struct fs_statistics *st)
 {
 	const struct ext2_fs *fs = sb->private;
+	uint64_t system = (uint64_t)ext2_system_blocks(&fs->layout) + fs->journal_blocks;
 
-	st->blocks = fs->layout.blocks - ext2_system_blocks(&fs->layout);
+	st->blocks = fs->layout.blocks - MIN(system, (uint64_t)fs->layout.blocks);
 	st->kept = fs->layout.reserved_blocks;
 	st->free = READ_ONCE(fs->free_blocks);
 	st->files = fs->layout.inodes;
@@ -379,5 +380,6 @@ static int ext2_mount(struct super_block *sb, const char *options)
 		return -EINVAL;
 	}
 	error = super_set_root(sb, root);
+	fs->journal_blocks = ext2_journal_size(fs, &super);
 	return error ? error : begin_writing(sb);
 }

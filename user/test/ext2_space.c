@@ -97,6 +97,24 @@ TEST(statistics, 30, "statfs: blocks without the file system's own, what is free
 	on_all_sizes(statfs_agrees, NULL);
 }
 
+/* The journal is the file system's own, too, also while nothing can be written. */
+TEST(statistics_of_journal, 30, "statfs: the blocks of the journal do not count")
+{
+	unsigned int journal = 1024, all;
+
+	put_image("journal-1k");
+	CHECK_EQ(mount(disk_path, MNT, "ext3", 0, NULL), 0);
+	all = super_field(4) - overhead(1024) - journal;
+	CHECK_EQ(space().f_blocks, all);
+	CHECK(space().f_bfree < all);
+	CHECK_EQ(mount(NULL, MNT, NULL, MS_REMOUNT | MS_RDONLY, NULL), 0);
+	CHECK_EQ(space().f_blocks, all);
+	unmount();
+	CHECK_EQ(mount(disk_path, MNT, "ext3", MS_RDONLY, NULL), 0);
+	CHECK_EQ(space().f_blocks, all);
+	unmount();
+}
+
 /* ---- a full disk ---- */
 
 /*
