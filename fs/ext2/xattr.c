@@ -12,7 +12,8 @@
  *    Reading takes fs->lock only, so it waits for no write to the file.
  * 5. Lists come from the disk, and may be damaged. An entry that leads out of its list is -EIO for
  *    each call that comes across it. Attributes that no call can name, such as access control
- *    lists, are kept.
+ *    lists, are kept. A deleted inode does not free a block that is no block of attributes: it may
+ *    be another file's.
  */
 #include "fs/ext2/xattr_format.h"
 #include "fs/ext2/ext2.h"
@@ -129,6 +130,11 @@ static int open_inode_list(const struct inode *inode, struct view *view)
 	return NO_LIST;
 }
 
+static bool is_attributes(const struct ext2_xattr_block *header)
+{
+	return header->magic == EXT2_XATTR_MAGIC && header->blocks == 1;
+}
+
 static int open_block_list(const struct inode *inode, struct view *view)
 {
 	struct ext2_fs *fs = ext2_fs(inode);
@@ -146,7 +152,7 @@ static int open_block_list(const struct inode *inode, struct view *view)
 	header = (const void *)view->address;
 	view->list = (struct ext2_xattr_list){ view->address, sizeof(*header),
 					       fs->layout.block_size, true };
-	if (header->magic == EXT2_XATTR_MAGIC && header->blocks == 1)
+	if (is_attributes(header))
 		return HAS_LIST;
 	close_view(view);
 	return damaged(inode);
@@ -348,18 +354,19 @@ int ext2_xattr_leave_block(struct inode *inode, uint32_t *freed)
 {
 	struct ext2_fs *fs = ext2_fs(inode);
 	struct ext2_inode *own = ext2_own(inode);
-	struct ext2_xattr_block header;
+	struct ext2_xattr_block header = { 0 };
 	uint64_t sectors = 1u << (fs->layout.block_shift - 9);
-	int error;
+	int error = 0;
 
 	if (own->file_acl == 0)
 		return 0;
-	if (!ext2_block_ok(&fs->layout, own->file_acl))
-		return damaged(inode);
-	error = ext2_read(fs, own->file_acl, 0, &header, sizeof(header));
+	if (ext2_block_ok(&fs->layout, own->file_acl))
+		error = ext2_read(fs, own->file_acl, 0, &header, sizeof(header));
 	if (error)
 		return error;
-	if (header.magic == EXT2_XATTR_MAGIC && header.holders > 1) {
+	if (!is_attributes(&header)) {
+		damaged(inode); /* e2fsck finds out whose the block is */
+	} else if (header.holders > 1) {
 		header.holders--;
 		error = ext2_edit(fs, own->file_acl, 0, &header, sizeof(header));
 	} else {

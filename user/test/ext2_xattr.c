@@ -574,3 +574,52 @@ TEST(damages, 60, "a damaged block of attributes is an error of the disk, and th
 		unmount();
 	}
 }
+
+/* Where on the disk the number of a file's block of attributes is. blank-1k has one group. */
+static off_t place_of_number(const char *path)
+{
+	ino_t number = stat_of(path).st_ino;
+	uint32_t table;
+
+	CHECK_EQ(pread(disk, &table, sizeof(table), 2 * 1024 + 8), sizeof(table));
+	return table * 1024ll + (number - 1) * 128 + 104;
+}
+
+TEST(not_attributes, 60, "a deleted file does not free another file's block as its attributes")
+{
+	static char more[65536];
+	struct map map = { .length = UINT64_MAX, .count = 4 };
+	uint32_t number;
+	off_t place;
+	int fd;
+
+	put_image("blank-1k");
+	mount_writable();
+	fd = make_file(MNT "/other", 8000, SEED);
+	CHECK_EQ(fsync(fd), 0);
+	CHECK_EQ(ioctl(fd, FIEMAP, &map), 0);
+	number = map.extents[0].physical / 1024;
+	close(fd);
+	close(make_file(F, 2000, SEED));
+	CHECK_EQ(setxattr(F, "user.big", big, 730, 0), 0);
+	place = place_of_number(F);
+	unmount();
+	CHECK_EQ(ioctl(disk, BLKFLSBUF, 0), 0);
+	CHECK_EQ(pwrite(disk, &number, sizeof(number), place), sizeof(number));
+	CHECK_EQ(fsync(disk), 0);
+	mount_writable();
+	finds_damage(getxattr(F, "user.big", got, sizeof(got)));
+	is_file(F, 2000, SEED);
+	CHECK_EQ(unlink(F), 0);
+	sync();
+	fd = open(MNT "/fill", O_RDWR | O_CREAT, 0600);
+	while (write(fd, more, sizeof(more)) > 0)
+		;
+	CHECK_EQ(fsync(fd), 0);
+	close(fd);
+	unmount();
+	CHECK_EQ(ioctl(disk, BLKFLSBUF, 0), 0);
+	mount_writable();
+	is_file(MNT "/other", 8000, SEED);
+	unmount();
+}
