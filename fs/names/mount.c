@@ -22,7 +22,7 @@
 spinlock_t mount_lock = SPINLOCK_INIT("mounts");
 struct mutex mount_mutex = MUTEX_INIT(mount_mutex);
 struct list mounts = LIST_INIT(mounts);
-#define MOUNTS_MAX 100000u /* as /proc/sys/fs/mount-max on Linux */
+uint32_t mounts_max = 100000; /* /proc/sys/fs/mount-max */
 
 static unsigned int nr_mounts; /* attached ones; guarded by mount_mutex */
 static struct mount *root_mount;
@@ -374,7 +374,7 @@ int mount_attach(struct mount *mount, struct path *place)
 	int error = 0;
 
 	assert(mutex_held(&mount_mutex));
-	if (nr_mounts >= MOUNTS_MAX)
+	if (nr_mounts >= READ_ONCE(mounts_max))
 		return -ENOSPC;
 	path_cross_mounts(place); /* another mount may have come since the lookup */
 	if (!mount_is_attached(place->mount))
@@ -508,8 +508,9 @@ static int copy_children(struct mount *copy, struct list *copies, unsigned int *
 
 		if (error || !dentry_below(child->on.dentry, copy->root))
 			continue;
-		error = nr_mounts + ++*nr > MOUNTS_MAX ? -ENOSPC
-						       : copy_one(child, child->root, &on, copies);
+		error = nr_mounts + ++*nr > READ_ONCE(mounts_max)
+				? -ENOSPC
+				: copy_one(child, child->root, &on, copies);
 	}
 	return error;
 }
@@ -556,7 +557,7 @@ int mount_bind(const struct path *from, struct path *place, bool recursive)
 	int error;
 
 	assert(mutex_held(&mount_mutex));
-	error = nr_mounts >= MOUNTS_MAX ? -ENOSPC : copy_tree(from, recursive, &copies);
+	error = nr_mounts >= READ_ONCE(mounts_max) ? -ENOSPC : copy_tree(from, recursive, &copies);
 	if (error) {
 		free_copies(&copies);
 		return error;

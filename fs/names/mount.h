@@ -163,6 +163,7 @@ bool mount_is_attached(const struct mount *mount);
  */
 int writers_forbid(struct atomic *writers, bool forbid);
 
+extern uint32_t mounts_max; /* so many mounts may be attached */
 /*
  * Called before a mount is detached that a program unmounts. A file of the kernel's own that keeps
  * it busy can be closed then. NULL: there is none. Holds no lock, and may sleep.

@@ -7,6 +7,7 @@
 #include "fs/file/dnotify.h"
 #include "fs/file/file.h"
 #include "fs/file/lease.h"
+#include "fs/names/mount.h"
 #include "fs/names/protect.h"
 #include "fs/proc/proc.h"
 #include "kernel/capability.h"
@@ -41,6 +42,7 @@ PROC_FILE(file_nr, "sys/fs/file-nr", 0444, file_nr_show, NULL);
 
 /* As many as a file table has at least. */
 PROC_NUMBER(nr_open, "sys/fs/nr_open", most_descriptors, FD_INITIAL, MOST_DESCRIPTORS_MAX);
+PROC_NUMBER(mount_max, "sys/fs/mount-max", mounts_max, 1, INT32_MAX);
 PROC_NUMBER(lease_break_time, "sys/fs/lease-break-time", lease_break_time, 0, UINT32_MAX);
 
 /* A file that allows something with a number other than 0. */

@@ -34,12 +34,18 @@ static ssize_t read_at(struct file *file, file_off_t at, void *to, size_t n)
 static ssize_t open_at(struct program *program, struct first_bytes *first, const struct path *path)
 {
 	struct file *file = file_open_program(path);
+	int error;
 
 	if (inode_permission(path->dentry->inode, MAY_READ) < 0)
 		program->unreadable = true;
 	if (IS_ERR(file))
 		return PTR_ERR(file);
 	program->file = file;
+	/* A script, or what is no program, must not be being written either. */
+	error = inode_begin_running(path->dentry->inode);
+	if (error)
+		return error;
+	inode_end_running(path->dentry->inode);
 	memset(first, 0, sizeof(*first));
 	return read_at(file, 0, first->bytes, ELF_FIRST_BYTES);
 }

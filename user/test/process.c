@@ -117,6 +117,29 @@ TEST(exec_order, 5,
 	CHECK_EQ(exec_error("", bad, none), ENOENT);
 }
 
+TEST(exec_of_a_written_file, 5, "exec: what is open for writing is busy, be it a program or not")
+{
+	static const char *const texts[] = { "#!/bin/sh\nexit 3\n", "no program\n" };
+	char *argv[] = { "x", NULL }, *none[] = { NULL };
+
+	for (int i = 0; i < 2; i++) {
+		int fd = open("/tmp/written", O_WRONLY | O_CREAT | O_TRUNC, 0755);
+
+		CHECK(fd >= 0);
+		CHECK_EQ(write(fd, texts[i], strlen(texts[i])), strlen(texts[i]));
+		CHECK_EQ(exec_error("/tmp/written", argv, none), ETXTBSY);
+		close(fd);
+		pid_t child = fork();
+
+		if (child == 0) {
+			execv("/tmp/written", argv);
+			_exit(errno == ENOEXEC ? 8 : 99);
+		}
+		CHECK_EQ(test_wait(child), i ? 8 : 3);
+	}
+	CHECK_EQ(unlink("/tmp/written"), 0);
+}
+
 /* Start true with so many arguments of so many bytes. Returns its exit status. */
 static int start_with(int arguments, int bytes)
 {

@@ -4,6 +4,7 @@
 #include "text_files.h"
 
 #include <dirent.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
 
 TEST(names_of_tasks, 5,
@@ -208,4 +209,19 @@ TEST(places_in_numbers, 5,
 	CHECK(atoi(contents("/proc/sys/kernel/random/entropy_avail")) > 0);
 	CHECK_EQ(strlen(contents("/proc/self/cgroup")), 0);
 	CHECK_EQ(strlen(contents("/proc/thread-self/cgroup")), 0);
+}
+
+TEST(most_mounts, 5, "mount-max bounds how much is mounted")
+{
+	char before[32];
+	int result;
+
+	strcpy(before, contents("/proc/sys/fs/mount-max"));
+	CHECK_ERR(put_text("/proc/sys/fs/mount-max", "0"), EINVAL);
+	CHECK_EQ(put_text("/proc/sys/fs/mount-max", "1"), 1);
+	result = mount("none", "/mnt", "tmpfs", 0, NULL) == 0 ? 0 : errno;
+	CHECK_EQ(put_text("/proc/sys/fs/mount-max", before), strlen(before));
+	CHECK_EQ(result, ENOSPC);
+	CHECK_EQ(mount("none", "/mnt", "tmpfs", 0, NULL), 0);
+	CHECK_EQ(umount("/mnt"), 0);
 }
