@@ -3,7 +3,7 @@
  *
  * 1. fsync waits until the file's dirty pages, and the metadata that leads to them, are on the
  *    disk. It reports an error of an earlier write-back once.
- * 2. sync does the same for every file system that is mounted, and for every raw disk.
+ * 2. sync does the same for every file system that is mounted or in use, and for every raw disk.
  */
 #include "fs/dev/device.h"
 #include "drivers/disk/block.h"

@@ -424,6 +424,7 @@ static void detach_one(struct mount *mount)
 {
 	struct path place;
 
+	WRITE_ONCE(mount->sb->was_detached, true);
 	spin_lock(&mount_lock);
 	place = unlink_from(mount);
 	list_del(&mount->link);
@@ -597,4 +598,5 @@ void mounts_walk(void (*function)(struct super_block *sb))
 	list_for_each(mount, &mounts, link)
 		function(mount->sb);
 	mutex_unlock(&mount_mutex);
+	supers_walk_detached(function);
 }

@@ -193,6 +193,11 @@ struct super_block *super_get(const struct file_system *type, struct block_devic
 int super_set_read_only(struct super_block *sb, bool read_only);
 /* Drop a use. The last one destroys the super block and all that is cached of it. May sleep. */
 void super_put(struct super_block *sb);
+/*
+ * Call `function` for each file system on a disk that MNT_DETACH has detached from some place. It
+ * may sleep. mount_mutex is not held, because the last use of one may end here.
+ */
+void supers_walk_detached(void (*function)(struct super_block *sb));
 
 /* ---- showing: fs/names/mount_show.c ---- */
 

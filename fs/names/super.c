@@ -92,6 +92,37 @@ void super_put(struct super_block *sb)
 }
 
 /*
+ * Returns the next super block with a disk that MNT_DETACH has detached, with a use of it, or NULL.
+ * Drops the use of the previous one. Nobody waits for the end of such a file system, so it may end
+ * here.
+ */
+static struct super_block *next_detached(struct super_block *previous)
+{
+	struct super_block *sb, *found = NULL;
+	struct list *link;
+
+	spin_lock(&supers_lock);
+	link = previous ? previous->link.next : supers.next;
+	for (; !found && link != &supers; link = link->next) {
+		sb = list_entry(link, struct super_block, link);
+		if (READ_ONCE(sb->was_detached) && atomic_inc_not_zero(&sb->mounts))
+			found = sb;
+	}
+	spin_unlock(&supers_lock);
+	if (previous)
+		super_put(previous);
+	return found;
+}
+
+void supers_walk_detached(void (*function)(struct super_block *sb))
+{
+	struct super_block *sb = NULL;
+
+	while ((sb = next_detached(sb)) != NULL)
+		function(sb);
+}
+
+/*
  * Find the super block that a disk belongs to, and take a use of it. *sb is NULL if there is none.
  * Returns false if it is being destroyed. wake_all() checks without the lock whether the queue is
  * empty. The barriers make sure that at least one side sees the other:

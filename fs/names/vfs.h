@@ -251,6 +251,7 @@ struct super_block {
 	bool has_flags;	   /* its inodes have flags that can be set */
 	bool strict_times; /* a mount of it sets the access time at each read, or has done so */
 	bool makes_names;  /* the file system alone does: looking up another one is -ENOENT */
+	bool was_detached; /* by MNT_DETACH, so it may be in use without being attached */
 	bool names_stay;   /* names exist only as dentries, which stay until removed or unmounted */
 	struct dentry *root;
 	struct list inodes;   /* those in memory; guarded by inode_lock */
@@ -479,8 +480,9 @@ static inline bool path_equal(const struct path *a, const struct path *b)
 	return a->dentry == b->dentry && a->mount == b->mount;
 }
 /*
- * Call `function` for the file system of every attached mount, so perhaps several times for one. It
- * may sleep, but it must not mount or unmount: the lock against both is held. Does nothing if a
+ * Call `function` for the file system of every attached mount, and for those on disks that
+ * MNT_DETACH has detached and that are still in use, so perhaps several times for one. It may
+ * sleep, but it must not mount or unmount: the lock against both may be held. Does nothing if a
  * SIGKILL interrupts the wait for that lock.
  */
 void mounts_walk(void (*function)(struct super_block *sb));

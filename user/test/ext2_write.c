@@ -504,3 +504,38 @@ TEST(largest, 10, "no call goes beyond the end that a file on this disk can have
 	close(fd);
 	unmount();
 }
+
+/* Does the disk itself have the text? */
+static bool on_disk(const char *text)
+{
+	static char memory[PAGE] __attribute__((aligned(PAGE)));
+	int fd = open(disk_path, O_RDONLY | O_DIRECT);
+	bool found = false;
+
+	CHECK(fd >= 0);
+	while (!found && read(fd, memory, PAGE) == PAGE)
+		found = memmem(memory, PAGE, text, strlen(text)) != NULL;
+	close(fd);
+	return found;
+}
+
+TEST(detached, 10, "sync stores a file system, too, that MNT_DETACH has taken away from its place")
+{
+	static const char text[] = "stored by sync though nobody sees the mount";
+	int fd;
+
+	put_image("blank-1k");
+	mount_writable();
+	fd = create(MNT "/file");
+	CHECK_EQ(write(fd, text, strlen(text)), strlen(text));
+	CHECK(!on_disk(text));
+	CHECK_EQ(umount2(MNT, MNT_DETACH), 0);
+	sync();
+	CHECK(on_disk(text));
+	CHECK_EQ(lseek(fd, 0, SEEK_SET), 0);
+	CHECK_EQ(read(fd, buf, sizeof(buf)), strlen(text));
+	close(fd);
+	mount_writable();
+	CHECK_EQ(stat_of(MNT "/file").st_size, strlen(text));
+	unmount();
+}
