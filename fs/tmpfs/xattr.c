@@ -130,6 +130,8 @@ static int tmpfs_xattr_set(struct inode *inode, const char *name, const void *va
 	old = find(inode, name);
 	error = replace(inode, old, new, flags);
 	spin_unlock(&xattr_lock);
+	if (!error)
+		inode_status_changed(inode);
 	kfree(error ? new : old);
 	return error;
 }

@@ -121,3 +121,34 @@ TEST(root, 5, "trusted and security attributes are set, read, listed and removed
 	CHECK_EQ(flistxattr(fd, NULL, 0), 11);
 	unlink(LINK);
 }
+
+/* Has the ctime changed since the last call, which left it in *old? */
+static bool has_changed(int fd, struct stat *old)
+{
+	struct timespec before = old->st_ctim;
+
+	CHECK_EQ(fstat(fd, old), 0);
+	nanosleep(&(struct timespec){ .tv_nsec = 20000000 }, NULL);
+	return old->st_ctim.tv_sec != before.tv_sec || old->st_ctim.tv_nsec != before.tv_nsec;
+}
+
+TEST(ctime, 5, "each change sets the ctime, and no call that fails")
+{
+	int fd = set_up();
+	struct stat old = { 0 };
+
+	CHECK(has_changed(fd, &old));
+	CHECK_EQ(setxattr(PATH, "trusted.a", "one", 3, 0), 0);
+	CHECK(has_changed(fd, &old));
+	CHECK_EQ(setxattr(PATH, "trusted.a", "two", 3, 0), 0);
+	CHECK(has_changed(fd, &old));
+	CHECK_ERR(setxattr(PATH, "trusted.a", "two", 3, XATTR_CREATE), EEXIST);
+	CHECK_ERR(removexattr(PATH, "trusted.b"), ENODATA);
+	CHECK_EQ(getxattr(PATH, "trusted.a", value, 3), 3);
+	CHECK(!has_changed(fd, &old));
+	CHECK_EQ(removexattr(PATH, "trusted.a"), 0);
+	CHECK(has_changed(fd, &old));
+	close(fd);
+	unlink(PATH);
+	unlink(LINK);
+}
