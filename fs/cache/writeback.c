@@ -307,17 +307,30 @@ void page_balance_dirty(struct mapping *mapping)
 		(void)mapping_write(mapping); /* fsync reports its errors */
 }
 
+struct page *mapping_begin_grow(struct mapping *mapping, file_off_t old)
+{
+	struct page *page;
+
+	if (!mapping->ops || !mapping->ops->room_by_parts || !(old & (PAGE_SIZE - 1)))
+		return NULL;
+	while ((page = mapping_find(mapping, old >> PAGE_SHIFT)) != NULL) {
+		page_lock(page, TASK_UNINTERRUPTIBLE);
+		if (page->mapping == mapping)
+			break;
+		page_unlock(page); /* another page stands there now */
+		page_put(page);
+	}
+	if (page && mapping_protect_page(mapping, page))
+		page_set_dirty(page);
+	return page;
+}
+
 //BOOK: grown
 void mapping_grown(struct mapping *mapping, file_off_t old)
 {
-	bool again = mapping->ops && mapping->ops->room_by_parts && old & (PAGE_SIZE - 1);
-	struct page *page;
+	struct page *page = mapping_begin_grow(mapping, old);
 
-	while (again && (page = mapping_find(mapping, old >> PAGE_SHIFT)) != NULL) {
-		page_lock(page, TASK_UNINTERRUPTIBLE);
-		again = page->mapping != mapping; /* another page stands there now */
-		if (!again && mapping_protect_page(mapping, page))
-			page_set_dirty(page);
+	if (page) {
 		page_unlock(page);
 		page_put(page);
 	}

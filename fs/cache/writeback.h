@@ -82,5 +82,11 @@ int page_write_locked(struct mapping *mapping, struct page *page);
  * inode has its new size already. inode->lock is held, but no page lock. May sleep.
  */
 void mapping_grown(struct mapping *mapping, int64_t old);
+/*
+ * The same before the file grows from `old` bytes: the page stays locked until the caller has set
+ * the new size and unlocks it, so a store meanwhile waits. Returns the page with a reference, or
+ * NULL if there is nothing to protect. inode->lock is held, but no page lock. May sleep.
+ */
+struct page *mapping_begin_grow(struct mapping *mapping, int64_t old);
 
 #endif

@@ -247,7 +247,7 @@ static ssize_t write_piece(struct piece *piece, struct iter *from, file_off_t po
 		inode_set_size(inode, pos + piece->moved);
 	result = piece->moved > 0 ? (ssize_t)piece->moved : piece->error;
 	end_piece(piece);
-	if (inode->size > old)
+	if (inode->size > old) /* the old last page may have come into memory meanwhile */
 		mapping_grown(&inode->mapping, old);
 	iter_advance(from, MAX(result, 0));
 	return result;

@@ -2,6 +2,7 @@
  * Moving a piece of a request. The contract is in fs/file/direct_piece.h.
  */
 #include "fs/file/direct_piece.h"
+#include "fs/cache/writeback.h"
 #include "fs/file/generic.h"
 #include "kernel/task.h"
 #include "lib/errno.h"
@@ -157,6 +158,25 @@ static int move_bytes(struct piece *piece)
 	return 0;
 }
 
+/* Lock the page in which the file ends if the piece begins in a page behind it. */
+static void lock_last(struct piece *piece)
+{
+	struct inode *inode = piece->inode;
+
+	piece->last = NULL;
+	if (piece->write && piece->pos >> PAGE_SHIFT > inode->size >> PAGE_SHIFT)
+		piece->last = mapping_begin_grow(&inode->mapping, inode->size);
+}
+
+static void unlock_last(struct piece *piece)
+{
+	if (piece->last) {
+		page_unlock(piece->last);
+		page_put(piece->last);
+	}
+	piece->last = NULL;
+}
+
 void piece_release_places(struct piece *piece)
 {
 	/*
@@ -164,6 +184,7 @@ void piece_release_places(struct piece *piece)
 	 * has been moved.
 	 */
 	places_release(&piece->places, (piece->pos + piece->moved) >> PAGE_SHIFT);
+	unlock_last(piece);
 }
 
 void piece_zero_behind_end(const struct piece *piece)
@@ -264,9 +285,11 @@ ssize_t piece_begin(struct piece *piece, const struct iter *iter, file_off_t pos
 	if (pinned < 0)
 		return pinned;
 	pages = DIV_ROUND_UP(within + pinned, PAGE_SIZE);
+	lock_last(piece);
 	held = places_hold(&piece->places, &piece->inode->mapping, pos >> PAGE_SHIFT, pages,
 			   piece->write ? PLACES_WRITE : PLACES_READ);
 	if (held <= 0) {
+		unlock_last(piece);
 		pins_release(piece->parts, piece->nr_parts, !piece->write);
 		return held;
 	}

@@ -11,7 +11,9 @@
  *
  * 1. The memory is pinned before any place is held, for a fault may wait for a place.
  * 2. The memory is released after the places, because this may copy to the program.
- * 3. The bytes are moved in rounds of up to PIECE_BIOS bios. The first error ends this.
+ * 3. If the file grows, the page in which it ended is locked before the places, and released after
+ *    them (mapping_begin_grow). So no store to it comes between the new size and its protection.
+ * 4. The bytes are moved in rounds of up to PIECE_BIOS bios. The first error ends this.
  */
 #ifndef FS_FILE_DIRECT_PIECE_H
 #define FS_FILE_DIRECT_PIECE_H
@@ -35,6 +37,7 @@ struct piece {
 	unsigned int next;  /* so many of them have been handed out */
 	unsigned int moved; /* so many have been moved, before the first failure */
 	int error;
+	struct page *last; /* the locked page of 3, or NULL */
 	struct places places;
 	struct pin parts[PIECE_PARTS];
 	unsigned int nr_parts;
