@@ -29,7 +29,7 @@ static void transaction_init(struct ext2_transaction *transaction, uint32_t id)
 	list_init(&transaction->blocks);
 	WRITE_ONCE(transaction->nr_blocks, 0);
 	WRITE_ONCE(transaction->nr_freed, 0);
-	transaction->nr_revoked = 0;
+	WRITE_ONCE(transaction->nr_revoked, 0);
 	radix_init(&transaction->freed);
 	list_init(&transaction->inodes);
 }

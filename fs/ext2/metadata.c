@@ -18,10 +18,11 @@
 #include "mm/kmap.h"
 #include "mm/slab.h"
 
-#define MAX_REPORTS 20	 /* lines in the log for one mount */
-#define BLOCKS_MAX  1024 /* a transaction with more blocks is committed before it grows */
-#define FREED_PART  4u	 /* so is one that has freed this part of the free blocks */
-#define ROOM_MIN    16u /* blocks that can be used: more than an operation takes which is no write */
+#define MAX_REPORTS	 20   /* lines in the log for one mount */
+#define REVOKES_IN_BLOCK 128u /* or more, of the log */
+#define BLOCKS_MAX	 1024 /* a transaction with more blocks is committed before it grows */
+#define FREED_PART	 4u   /* so is one that has freed this part of the free blocks */
+#define ROOM_MIN	 16u /* blocks that can be used: more than an operation takes which is no write */
 
 int ext2_damaged(const struct super_block *sb, uint64_t inode_number, const char *what)
 {
@@ -200,8 +201,9 @@ static int make_room(struct ext2_fs *fs)
 {
 	const struct ext2_transaction *running = READ_ONCE(fs->running);
 	unsigned int max = READ_ONCE(fs->log.active) ? ext2_journal_room(fs) : BLOCKS_MAX;
+	unsigned int revokes = READ_ONCE(running->nr_revoked) / REVOKES_IN_BLOCK;
 
-	if (READ_ONCE(running->nr_blocks) + READ_ONCE(fs->nr_unstored_orphans) < max &&
+	if (READ_ONCE(running->nr_blocks) + revokes + READ_ONCE(fs->nr_unstored_orphans) < max &&
 	    !blocks_wait(fs))
 		return 0;
 	return ext2_commit_wait(fs, READ_ONCE(running->id));

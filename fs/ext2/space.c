@@ -225,7 +225,7 @@ void ext2_freed_are_free(struct ext2_transaction *transaction)
 		kfree(bits);
 	}
 	WRITE_ONCE(transaction->nr_freed, 0);
-	transaction->nr_revoked = 0;
+	WRITE_ONCE(transaction->nr_revoked, 0);
 }
 
 void ext2_note_revoked(struct ext2_fs *fs, uint32_t block)
@@ -238,7 +238,7 @@ void ext2_note_revoked(struct ext2_fs *fs, uint32_t block)
 	if (bit_is_set(bits, bit))
 		return;
 	bits[bit >> 3] |= 1u << (bit & 7);
-	fs->running->nr_revoked++;
+	WRITE_ONCE(fs->running->nr_revoked, fs->running->nr_revoked + 1);
 }
 
 uint32_t ext2_next_revoked(const struct ext2_fs *fs, const struct ext2_transaction *transaction,
