@@ -124,9 +124,17 @@ PROC_ENTRY(pid_timerslack, .path = "/pid/timerslack_ns", .mode = 0666, .show_pro
 	   .store_process = store_slack);
 
 /*
+ * May the registers of a thread change while tasks_lock is held? One that has stopped may still be
+ * on its CPU, but only a task with the lock wakes it.
+ */
+static bool registers_may_change(const struct task *task)
+{
+	return task->state != TASK_STOPPED && (task->on_cpu || task->state == TASK_RUNNING);
+}
+
+/*
  * The system call that a thread is in, with its arguments, its stack pointer and where it returns
- * to. Registers change while a thread runs, so only those of the caller and of a thread that sleeps
- * are shown.
+ * to. Only the registers of the caller, and of a thread that sleeps or has stopped, are shown.
  */
 static int show_syscall(struct process *process, unsigned int tid, struct text *text)
 {
@@ -134,7 +142,7 @@ static int show_syscall(struct process *process, unsigned int tid, struct text *
 	struct task *task = proc_thread(process, tid);
 	const struct trap_frame *frame = task ? task_frame(task) : NULL;
 
-	if (task && task != current && (task->on_cpu || task->state == TASK_RUNNING))
+	if (task && task != current && registers_may_change(task))
 		text_printf(text, "running\n");
 	else if (task && (frame->vector != VECTOR_SYSCALL || (int)frame->error < 0))
 		text_printf(text, "-1 0x%x 0x%x\n", frame->esp, frame->eip);
