@@ -13,14 +13,15 @@
  *
  *    Therefore the poller joins first, and then looks under tasks_lock.
  * 3. There is nothing to read or to write.
- * 4. Linux also takes an open directory of /proc for a signal. Here that is EBADF, because such a
- *    directory stands for whatever process has the number now.
+ * 4. An open directory /proc/PID holds such a reference too, and a signal can be sent to it.
+ *    Nothing else takes it for a pidfd.
  */
 #include "fs/proc/pidfd.h"
 #include "fs/events/event_file.h"
+#include "fs/file/dnotify.h"
 #include "fs/file/file.h"
 #include "fs/file/poll.h"
-#include "fs/proc/proc.h"
+#include "fs/proc/proc_internal.h"
 #include "kernel/process/credentials.h"
 #include "kernel/process/process.h"
 #include "kernel/signals/signal.h"
@@ -109,6 +110,42 @@ struct process *pidfd_process(unsigned int number, unsigned int *flags)
 	return process;
 }
 
+/* ---- open directories of processes ---- */
+
+static int pid_dir_open(struct inode *inode, struct file *file)
+{
+	file->private = process_find(pid_of(inode));
+	return file->private ? 0 : -ENOENT;
+}
+
+static void pid_dir_release(struct file *file)
+{
+	process_put(file->private);
+}
+
+const struct file_ops pid_dir_file_ops = {
+	.open = pid_dir_open,
+	.release = pid_dir_release,
+	.llseek = regular_llseek,
+	.closed = dir_notify_closed,
+};
+
+/* Returns the process of a pidfd or of an open directory, with a reference, or ERR_PTR(-EBADF). */
+static struct process *signalled_process(unsigned int number)
+{
+	struct fd fd = fd_get(number);
+	struct process *process = ERR_PTR(-EBADF);
+
+	if (fd.file && (fd.file->ops == &pidfd_file_ops || fd.file->ops == &pid_dir_file_ops)) {
+		process = fd.file->private;
+		process_get(process);
+	}
+	fd_put(fd);
+	return process;
+}
+
+/* ---- signals and descriptors ---- */
+
 /* Returns 0, -EFAULT, -E2BIG, -EINVAL or -EPERM. May sleep. */
 static int read_info(struct signal_info *info, unsigned int signo, const void __user *from, int to)
 {
@@ -127,12 +164,12 @@ long sys_pidfd_send_signal(unsigned int number, unsigned int signo, const void _
 				    .pid = current->process->pid,
 				    .uid = current->process->cred.uid };
 	struct process *process;
-	unsigned int lock_flags, unused;
+	unsigned int lock_flags;
 	long error = 0;
 
 	if (flags)
 		return refuse(EINVAL, "an unknown flag");
-	process = pidfd_process(number, &unused);
+	process = signalled_process(number);
 	if (IS_ERR(process))
 		return PTR_ERR(process);
 	if (from)

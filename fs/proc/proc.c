@@ -94,9 +94,10 @@ static int proc_read_inode(struct inode *inode)
 
 	inode->mode = entry->mode & S_IFMT ? entry->mode : S_IFREG | entry->mode;
 	inode->ops = entry->text ? &text_link_ops : &proc_ops;
-	inode->file_ops = S_ISDIR(inode->mode) ? &dir_file_ops
-			  : entry->transfer    ? &proc_bytes_ops
-					       : &proc_text_ops;
+	inode->file_ops = entry == &proc_file_pid ? &pid_dir_file_ops
+			  : S_ISDIR(inode->mode)  ? &dir_file_ops
+			  : entry->transfer	  ? &proc_bytes_ops
+						  : &proc_text_ops;
 	inode->nr_links = S_ISDIR(inode->mode) ? 2 : 1;
 	return 0;
 }
@@ -273,6 +274,8 @@ static int proc_readdir(struct dentry *dentry, struct dir_context *context)
 	const char first = context->wanted ? context->wanted->text[0] : 0;
 	const struct place *place;
 
+	if (!proc_revalidate(dir))
+		return context->wanted && entry == &proc_file_pid ? -ESRCH : -ENOENT;
 	if (!dir_emit_dots(context, dir->number, dentry->parent->inode->number))
 		return 0;
 	for (place = place_of(entry)->first; place; place = place->next) {

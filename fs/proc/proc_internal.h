@@ -91,5 +91,10 @@ int proc_show_areas(struct process *process, struct text *text, show_area_functi
 
 /* fs/proc/text.c: of files that print themselves, and of those that are not text. */
 extern const struct file_ops proc_text_ops, proc_bytes_ops;
+/*
+ * Of a directory /proc/PID. While it is open, file->private is a reference to its process, to which
+ * pidfd_send_signal(2) sends. fs/proc/pidfd.c
+ */
+extern const struct file_ops pid_dir_file_ops;
 
 #endif

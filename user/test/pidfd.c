@@ -199,6 +199,78 @@ TEST(pidfd_signals, 10, "pidfd_send_signal sends what kill and sigqueue would, a
 	CHECK_ERR(send_signal(init, 0, NULL, 0), EPERM);
 }
 
+static int open_process(pid_t pid, const char *below, int flags)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%d%s", pid, below);
+	return open(path, flags);
+}
+
+TEST(pidfd_directory, 10, "a signal can be sent to an open directory /proc/PID")
+{
+	pid_t child = child_that_waits();
+	int fd = open_process(child, "", O_RDONLY | O_DIRECTORY);
+	siginfo_t info;
+
+	CHECK(fd >= 0);
+	CHECK_EQ(send_signal(fd, 0, NULL, 0), 0);
+	CHECK_ERR(send_signal(open_process(child, "", O_PATH), 0, NULL, 0), EBADF);
+	CHECK_ERR(send_signal(open_process(child, "/task", O_RDONLY), 0, NULL, 0), EBADF);
+	CHECK_ERR(send_signal(open_process(child, "/fd", O_RDONLY), 0, NULL, 0), EBADF);
+	CHECK_ERR(send_signal(open_process(child, "/stat", O_RDONLY), 0, NULL, 0), EBADF);
+	CHECK_ERR(get_fd(fd, 0, 0), EBADF);
+	CHECK_ERR(waitid(ID_PIDFD, fd, &info, WEXITED | WNOHANG), EBADF);
+	CHECK_EQ(send_signal(fd, SIGKILL, NULL, 0), 0);
+	CHECK_EQ(waitid(P_PID, child, &info, WEXITED | WNOWAIT), 0);
+	CHECK_EQ(send_signal(fd, 0, NULL, 0), 0);
+	reap(child, SIGKILL);
+	CHECK_ERR(send_signal(fd, SIGKILL, NULL, 0), ESRCH);
+}
+
+/* Forks a child that gets the number. */
+static pid_t child_with_number(pid_t number)
+{
+	struct {
+		uint64_t flags, pidfd, child_tid, parent_tid, exit_signal, stack, stack_size, tls,
+			numbers, nr_numbers;
+	} args = { .exit_signal = SIGCHLD, .numbers = (uintptr_t)&number, .nr_numbers = 1 };
+	pid_t child = syscall(CLONE3, &args, sizeof(args));
+
+	if (child == 0)
+		for (;;)
+			pause();
+	return child;
+}
+
+TEST(pidfd_directory_reused, 10, "it is not for a process that gets the number afterwards")
+{
+	pid_t child = child_that_waits();
+	int fd = open_process(child, "", O_RDONLY | O_DIRECTORY), again;
+
+	CHECK_EQ(kill(child, SIGKILL), 0);
+	reap(child, SIGKILL);
+	CHECK_EQ(child_with_number(child), child);
+	CHECK_ERR(send_signal(fd, SIGKILL, NULL, 0), ESRCH);
+	again = open_process(child, "", O_RDONLY | O_DIRECTORY);
+	CHECK_EQ(send_signal(again, SIGKILL, NULL, 0), 0);
+	reap(child, SIGKILL);
+}
+
+TEST(pidfd_directory_is_empty, 10,
+     "an open directory of a process that has been reaped cannot be read")
+{
+	pid_t child = child_that_waits();
+	int fd = open_process(child, "", O_RDONLY | O_DIRECTORY);
+	char buf[1024];
+
+	CHECK_EQ(kill(child, SIGKILL), 0);
+	reap(child, SIGKILL);
+	CHECK_ERR(syscall(SYS_getdents64, fd, buf, sizeof(buf)), ENOENT);
+	CHECK_ERR(openat(fd, "stat", O_RDONLY), ESRCH);
+	CHECK_ERR(fsync(fd), EINVAL);
+}
+
 /* ---- other people's files ---- */
 
 TEST(pidfd_getfd, 10, "pidfd_getfd opens a file of the process, if we may look into it")
