@@ -15,6 +15,7 @@ enum strength { NO_LEASE, READ_LEASE, WRITE_LEASE };
 struct lease {
 	struct list link;
 	struct file *file; /* without a reference: the lease ends with it */
+	int pid;	   /* of the process that has set it */
 	enum strength strength;
 	enum strength may_stay; /* less than `strength`: it is being broken */
 	uint64_t deadline;	/* time_now() at which it is reduced by force */
@@ -165,6 +166,7 @@ static long enter(struct file *file, enum strength strength, struct lease *new)
 		change(lease, strength);
 	} else if (!error) {
 		new->file = file;
+		new->pid = current->process->pid;
 		new->strength = strength;
 		new->may_stay = WRITE_LEASE;
 		list_add_tail(&leases, &new->link);
@@ -215,22 +217,46 @@ long lease_set(unsigned int fd, struct file *file, unsigned int type)
 	return enter(file, type == F_RDLCK ? READ_LEASE : WRITE_LEASE, lease);
 }
 
-long lease_get(struct file *file)
+/* Returns F_RDLCK, F_WRLCK or F_UNLCK: the lease, or, while it is being broken, what may stay. */
+static unsigned int type_of(const struct lease *lease)
 {
 	static const unsigned int types[] = {
 		[NO_LEASE] = F_UNLCK,
 		[READ_LEASE] = F_RDLCK,
 		[WRITE_LEASE] = F_WRLCK,
 	};
-	enum strength strength = NO_LEASE;
+
+	lockdep_held(&leases_lock);
+	return types[lease ? MIN(lease->strength, lease->may_stay) : NO_LEASE];
+}
+
+long lease_get(struct file *file)
+{
+	long type;
+
+	spin_lock(&leases_lock);
+	type = type_of(lease_of(file));
+	spin_unlock(&leases_lock);
+	return type;
+}
+
+void leases_tell(size_t skipped, bool (*tell)(void *, const struct lease_state *), void *context)
+{
 	struct lease *lease;
 
 	spin_lock(&leases_lock);
-	lease = lease_of(file);
-	if (lease)
-		strength = MIN(lease->strength, lease->may_stay);
+	list_for_each(lease, &leases, link) {
+		struct lease_state state = { .file = lease->file,
+					     .pid = lease->pid,
+					     .type = type_of(lease),
+					     .breaking = lease->may_stay < lease->strength };
+
+		if (skipped > 0)
+			skipped--;
+		else if (!tell(context, &state))
+			break;
+	}
 	spin_unlock(&leases_lock);
-	return types[strength];
 }
 
 void lease_drop_slow(struct file *file)

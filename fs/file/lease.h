@@ -33,6 +33,18 @@ long lease_set(unsigned int fd, struct file *file, unsigned int type);
  */
 long lease_get(struct file *file);
 
+struct lease_state {
+	const struct file *file;
+	int pid;	   /* of the process that has set the lease */
+	unsigned int type; /* as lease_get() returns it */
+	bool breaking;
+};
+/*
+ * Tell of all leases but the first `skipped`. The function must not sleep, and returns false to
+ * hear no more. Never sleeps.
+ */
+void leases_tell(size_t skipped, bool (*tell)(void *, const struct lease_state *), void *context);
+
 int lease_break_slow(struct inode *inode, bool write, bool wait);
 void lease_drop_slow(struct file *file);
 

@@ -12,9 +12,9 @@
  *					removes its lock, wakes
  *	goes on
  *
- * 3. A task that waits with F_SETLKW for a table's lock is in `waiters` together with the owner
- *    that it waits for. If the chain of those leads back to the task's own owner, waiting would
- *    never end (EDEADLK).
+ * 3. A task that waits is in `waiters` together with the lock that it waits for. If both are the
+ *    locks of tables (F_SETLKW) and the chain of those leads back to the task's own owner, waiting
+ *    would never end (EDEADLK).
  */
 #include "fs/file/lock.h"
 #include "kernel/init.h"
@@ -25,12 +25,15 @@
 
 struct lock_waiter {
 	struct list link;
-	const void *owner, *blocked_by;
+	const struct file_lock *wanted;
+	const struct file_lock *blocker; /* it may be gone, so its address is only compared */
+	const void *blocked_by;		 /* the owner */
 };
 
 static spinlock_t locks_lock = SPINLOCK_INIT("file locks");
 static struct wait_queue lock_changes = WAIT_QUEUE_INIT(lock_changes);
 static struct list waiters = LIST_INIT(waiters);
+static struct list all_locks = LIST_INIT(all_locks);
 static struct atomic nr_locks = ATOMIC_INIT(0);
 SLAB_CACHE(lock_cache, "lock", struct file_lock, 0);
 
@@ -115,6 +118,16 @@ static void spare_give(struct spare *spare, struct file_lock *lock)
 	spare->locks = lock;
 }
 
+/* Remove the lock that *at points to. locks_lock is held. */
+static void take_out(struct file_lock **at, struct spare *spare)
+{
+	struct file_lock *lock = *at;
+
+	WRITE_ONCE(*at, lock->next);
+	list_del(&lock->link);
+	spare_give(spare, lock);
+}
+
 /* Allocate n locks. Returns false, and has none, if that fails. May sleep. */
 static bool spare_fill(struct spare *spare, unsigned int n)
 {
@@ -139,6 +152,8 @@ static void insert(struct inode *inode, struct spare *spare, const struct file_l
 	while (*at && (*at)->first < lock->first)
 		at = &(*at)->next;
 	*new = *lock;
+	new->inode = inode;
+	list_add_tail(&all_locks, &new->link);
 	new->next = *at;
 	WRITE_ONCE(*at, new);
 }
@@ -163,8 +178,7 @@ static void carve(struct inode *inode, struct spare *spare, const struct file_lo
 			lock->last = range->first - 1;
 			at = &lock->next;
 		} else {
-			WRITE_ONCE(*at, lock->next);
-			spare_give(spare, lock);
+			take_out(at, spare);
 		}
 		if (behind.last > range->last) {
 			behind.first = range->last + 1;
@@ -189,8 +203,7 @@ static void absorb(struct inode *inode, struct spare *spare, struct file_lock *n
 		}
 		new->first = MIN(new->first, lock->first);
 		new->last = MAX(new->last, lock->last);
-		WRITE_ONCE(*at, lock->next);
-		spare_give(spare, lock);
+		take_out(at, spare);
 		at = &inode->locks; /* the new lock may touch others now */
 	}
 }
@@ -211,6 +224,11 @@ bool lock_has(struct file *file, const struct file_lock *wanted)
 
 /* ---- waiting ---- */
 
+static bool is_of_table(const struct file_lock *lock)
+{
+	return lock->kind == ADVISORY_RECORD && !lock_is_of_file(lock);
+}
+
 /* Would an owner that waits for `other` wait for itself? locks_lock is held. */
 static bool would_wait_for_itself(const void *owner, const void *other)
 {
@@ -221,7 +239,7 @@ static bool would_wait_for_itself(const void *owner, const void *other)
 	while (found && other != owner && steps++ < LOCKS_MAX) {
 		found = false;
 		list_for_each(waiter, &waiters, link) {
-			if (waiter->owner == other) {
+			if (is_of_table(waiter->wanted) && waiter->wanted->owner == other) {
 				other = waiter->blocked_by;
 				found = true;
 				break;
@@ -247,9 +265,11 @@ static int try_set(struct inode *inode, struct spare *spare, const struct file_l
 		list_del(&waiter->link);
 	if (other) {
 		error = -EAGAIN;
-		if (waiter && would_wait_for_itself(lock->owner, other->owner)) {
+		if (waiter && is_of_table(lock) &&
+		    would_wait_for_itself(lock->owner, other->owner)) {
 			error = -EDEADLK;
 		} else if (waiter) {
+			waiter->blocker = other;
 			waiter->blocked_by = other->owner;
 			list_add_tail(&waiters, &waiter->link);
 		}
@@ -264,8 +284,7 @@ static int try_set(struct inode *inode, struct spare *spare, const struct file_l
 
 int lock_set(struct file *file, const struct file_lock *lock, bool wait)
 {
-	struct lock_waiter waiter = { LIST_INIT(waiter.link), lock->owner, NULL };
-	struct lock_waiter *noted = lock->pid > 0 ? &waiter : NULL;
+	struct lock_waiter waiter = { .link = LIST_INIT(waiter.link), .wanted = lock };
 	struct inode *inode = file->inode;
 	struct spare spare;
 	int error = 0, interrupted = 0;
@@ -275,7 +294,7 @@ int lock_set(struct file *file, const struct file_lock *lock, bool wait)
 		return -ENOLCK;
 	if (wait)
 		interrupted = wait_event_interruptible(
-			&lock_changes, (error = try_set(inode, &spare, lock, noted)) != -EAGAIN);
+			&lock_changes, (error = try_set(inode, &spare, lock, &waiter)) != -EAGAIN);
 	else
 		error = try_set(inode, &spare, lock, NULL);
 	if (interrupted) {
@@ -312,15 +331,37 @@ void lock_drop_owner_slow(struct inode *inode, const void *owner)
 
 	spin_lock(&locks_lock);
 	while ((lock = *at)) {
-		if (lock->owner == owner) {
-			WRITE_ONCE(*at, lock->next);
-			spare_give(&gone, lock);
-		} else {
+		if (lock->owner == owner)
+			take_out(at, &gone);
+		else
 			at = &lock->next;
-		}
 	}
 	spin_unlock(&locks_lock);
 	if (gone.locks)
 		wake_all(&lock_changes);
 	locks_free(gone.locks);
+}
+
+/* ---- telling ---- */
+
+size_t locks_tell(size_t skipped, tell_lock_function *tell, void *context)
+{
+	const struct lock_waiter *waiter;
+	const struct file_lock *lock;
+	bool more = true;
+	size_t n = 0;
+
+	spin_lock(&locks_lock);
+	list_for_each(lock, &all_locks, link) {
+		if (n++ < skipped)
+			continue;
+		more = tell(context, lock, false);
+		list_for_each(waiter, &waiters, link)
+			if (more && waiter->blocker == lock)
+				more = tell(context, waiter->wanted, true);
+		if (!more)
+			break;
+	}
+	spin_unlock(&locks_lock);
+	return n;
 }

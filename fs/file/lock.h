@@ -8,7 +8,8 @@
  * 3. An owner's record locks on a file never overlap, and adjacent ones of one kind are one lock.
  * 4. A table's locks on a file go away when the table closes any descriptor of that file. An open
  *    file's locks go away with the open file.
- * 5. locks_lock, a plain spinlock, guards the locks of all inodes and the list of waiters.
+ * 5. locks_lock, a plain spinlock, guards the locks of all inodes, the list of all locks and that of
+ *    the waiters.
  */
 #ifndef FS_FILE_LOCK_H
 #define FS_FILE_LOCK_H
@@ -22,13 +23,21 @@ enum advisory_kind { ADVISORY_RECORD, ADVISORY_FLOCK };
 
 struct file_lock {
 	struct file_lock *next; /* inode->locks, in the order of `first` */
+	struct list link;	/* all locks, in the order in which they were set */
+	struct inode *inode;	/* set by lock_set() */
 	const void *owner;
 	enum advisory_kind kind;
 	bool write;
 	file_off_t first, last; /* bytes; `last` is FILE_LOCK_END for all that may come */
-	int32_t pid;		/* for F_GETLK: the process, or -1 if the owner is an open file */
+	int32_t pid;		/* the process, or -1 for a record lock of an open file */
 };
 #define FILE_LOCK_END INT64_MAX
+
+/* Is it a record lock whose owner is an open file? */
+static inline bool lock_is_of_file(const struct file_lock *lock)
+{
+	return lock->kind == ADVISORY_RECORD && lock->pid == -1;
+}
 
 /*
  * Set a lock on the file's inode, in place of what its owner has in the range. With `wait`, sleep
@@ -42,6 +51,17 @@ bool lock_has(struct file *file, const struct file_lock *wanted);
 int lock_clear(struct file *file, const struct file_lock *range);
 /* Find the first lock that conflicts. Returns false if there is none. Never sleeps. */
 bool lock_conflict(struct file *file, const struct file_lock *lock, struct file_lock *found);
+
+/*
+ * Tells of a lock, or with `waits` of one that waits for the lock that was told before. Must not
+ * sleep. Returns false to hear no more.
+ */
+typedef bool tell_lock_function(void *context, const struct file_lock *lock, bool waits);
+/*
+ * Tell of all locks but the first `skipped`, each before those that wait for it. Returns how many
+ * locks there are, or have been told. Never sleeps.
+ */
+size_t locks_tell(size_t skipped, tell_lock_function *tell, void *context);
 
 /* ---- fs/file/lock_calls.c ---- */
 

@@ -200,7 +200,7 @@ static long lock_whole(struct file *file, unsigned int operation)
 		.kind = ADVISORY_FLOCK,
 		.write = operation & LOCK_EX,
 		.last = FILE_LOCK_END,
-		.pid = -1,
+		.pid = (int32_t)current->process->pid,
 	};
 	long error;
 

@@ -89,6 +89,14 @@ typedef void show_area_function(struct text *text, struct mm *mm, const struct v
  */
 int proc_show_areas(struct process *process, struct text *text, show_area_function *show);
 
+struct file_table;
+/*
+ * Print the locks and the lease of an open file that it or the table owns, each after `lock:`, as
+ * fdinfo does. fs/proc/locks.c
+ */
+void proc_show_file_locks(struct text *text, const struct file *file,
+			  const struct file_table *table);
+
 /* fs/proc/text.c: of files that print themselves, and of those that are not text. */
 extern const struct file_ops proc_text_ops, proc_bytes_ops;
 /*

@@ -63,6 +63,7 @@ PROC_ENTRY(task_fd_link, .path = "/pid/task/N/fd/N", .mode = S_IFLNK | 0700, .li
 static int show_fdinfo(struct process *process, unsigned int fd, struct text *text)
 {
 	struct file *file = process_file(process, fd);
+	struct file_table *files;
 	const struct mount *mount;
 
 	if (!file)
@@ -72,6 +73,9 @@ static int show_fdinfo(struct process *process, unsigned int fd, struct text *te
 	mount = file->path.mount ? file->path.mount : &anonymous_mount;
 	text_printf(text, "mnt_id:\t%u\nino:\t%llu\n", mount->id,
 		    (unsigned long long)shown_number(file->inode->sb, file->inode->number));
+	files = process_files(process, fd >> FD_BITS);
+	proc_show_file_locks(text, file, files);
+	file_table_put(files);
 	if (file->ops->show)
 		file->ops->show(file, text);
 	file_put(file);

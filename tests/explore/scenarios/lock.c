@@ -87,6 +87,38 @@ static void lock_both(int owner)
 	lock_drop_owner(&files[owner], &files[owner]);
 }
 
+struct told {
+	const void *holder;
+	int nr_holders, nr_waiters;
+};
+
+static bool note_told(void *context, const struct file_lock *lock, bool waits)
+{
+	struct told *told = context;
+
+	must(lock->first == 0 && lock->write);
+	if (waits) {
+		must(lock->owner != told->holder);
+		told->nr_waiters++;
+	} else {
+		must(lock->inode == &inode);
+		told->holder = lock->owner;
+		told->nr_holders++;
+	}
+	return true;
+}
+
+/* One owner at most has the lock, and waiters are told only behind a lock. */
+static void tell_twice(int unused)
+{
+	for (int i = 0; i < 2; i++) {
+		struct told told = { 0 };
+
+		locks_tell(0, note_told, &told);
+		must(told.nr_holders <= 1 && told.nr_waiters <= told.nr_holders);
+	}
+}
+
 static void kill_first(int unused)
 {
 	ex_kill(0);
@@ -110,3 +142,6 @@ SCENARIO(lock_killed, "a task is killed while it waits", set_up, is_free,
 
 SCENARIO(lock_cross, "two owners that take two bytes in different orders", set_up, is_free,
 	 { "a", lock_both, 0 }, { "b", lock_both, 1 });
+
+SCENARIO(lock_told, "/proc/locks is read while locks come, wait and go", set_up, is_free,
+	 { "a", lock_and_close, 0 }, { "b", lock_and_unlock, 1 }, { "reader", tell_twice, 0 });
