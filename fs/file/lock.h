@@ -8,8 +8,8 @@
  * 3. An owner's record locks on a file never overlap, and adjacent ones of one kind are one lock.
  * 4. A table's locks on a file go away when the table closes any descriptor of that file. An open
  *    file's locks go away with the open file.
- * 5. locks_lock, a plain spinlock, guards the locks of all inodes, the list of all locks and that of
- *    the waiters.
+ * 5. locks_lock, a plain spinlock, guards the locks of all inodes, and the lists of all locks and
+ *    of those who wait.
  */
 #ifndef FS_FILE_LOCK_H
 #define FS_FILE_LOCK_H

@@ -206,13 +206,10 @@ TEST(cancelled_later, 10, "TFD_TIMER_CANCEL_ON_SET: the same when the timer has 
 	test_sleep_ms(50);
 	CHECK_ERR(read(fd, &ticks, 8), ECANCELED);
 	CHECK_ERR(read(fd, &ticks, 8), EAGAIN);
-	step(90);
-	while (read(fd, &ticks, 8) != 8) {
-		int error = errno;
-
-		CHECK(error == ECANCELED || error == EAGAIN);
-	}
-	step(-100);
+	/* The clock is not set to the next end, which Linux may lose when it cancels the timer. */
+	CHECK_EQ(timerfd_gettime(fd, &value), 0);
+	CHECK(value.it_value.tv_sec > 80 && value.it_value.tv_sec < 90);
+	step(-10);
 	close(fd);
 }
 
