@@ -295,7 +295,7 @@ static void read_uptime(double *up, double *idle)
 
 /*
  * With several CPUs, this program keeps one of them busy and looks every 100 ms. Now and then a
- * host that is busy may let all of them wait.
+ * host that is busy may let all of them wait, and Linux counts too little.
  */
 TEST(idle_time, 20, "the idle time of a CPU counts up to now, although it does not wake up")
 {
@@ -304,9 +304,13 @@ TEST(idle_time, 20, "the idle time of a CPU counts up to now, although it does n
 
 	read_uptime(&up, &idle);
 	if (sysconf(_SC_NPROCESSORS_ONLN) == 1) {
-		test_sleep_ms(300);
-		read_uptime(&next_up, &next_idle);
-		CHECK(next_idle - idle > 0.1);
+		for (int i = 0; i < 10 && still == 0; i++) {
+			test_sleep_ms(300);
+			read_uptime(&next_up, &next_idle);
+			still += next_idle - idle > 0.1;
+			idle = next_idle;
+		}
+		CHECK_EQ(still, 1);
 		return;
 	}
 	for (int i = 0; i < 15; i++) {
@@ -324,13 +328,13 @@ TEST(idle_time, 20, "the idle time of a CPU counts up to now, although it does n
 TEST(load_rises, 60, "processes that run for seconds raise the load average")
 {
 	double before, after = 0;
-	pid_t children[32];
+	pid_t children[200];
 	unsigned int nr;
 
 	contents("/proc/loadavg");
 	before = atof(text);
 	nr = (unsigned int)before + 2;
-	CHECK(nr <= 32);
+	CHECK(nr <= 200);
 	for (unsigned int i = 0; i < nr; i++) {
 		children[i] = fork();
 		if (children[i] == 0)

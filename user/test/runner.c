@@ -1,10 +1,11 @@
 /*
  * runner: runs the guest tests one case after the other and prints TAP.
  *
- *	runner [-x PATTERN]... [PATTERN...]
+ *	runner [-x PATTERN]... [-t SECONDS] [PATTERN...]
  *
  * It runs the cases whose "program: case" contains one of the patterns, or all cases if there is no
- * pattern, but none that contains a pattern after -x.
+ * pattern, but none that contains a pattern after -x, and none whose time limit is longer than that
+ * of -t.
  *
  * 1. On Sluice, /proc/leaks is read before and after each case. A case fails if there are fewer
  *    free pages, or more slab objects, open files or tasks after it. Caches are emptied before each
@@ -20,6 +21,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <link.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -49,6 +51,7 @@ struct counts {
 
 static bool on_sluice;
 static char *left_out[MAX_LEFT_OUT]; /* the patterns after -x */
+static int longest = INT_MAX;	     /* seconds after -t */
 static int number, failures;
 
 static void write_file(const char *path, const char *text)
@@ -259,7 +262,8 @@ static void one_program(const char *base, char **patterns)
 		char *name = strtok(lines[i], "\t"), *seconds = strtok(NULL, "\t"),
 		     *beyond = strtok(NULL, "\t");
 
-		if (name && seconds && beyond && wanted(base, name, patterns))
+		if (name && seconds && beyond && atoi(seconds) <= longest &&
+		    wanted(base, name, patterns))
 			one_case(base, program, name, beyond);
 	}
 	free(lines);
@@ -324,20 +328,32 @@ static void touch_own_pages(void)
 	dl_iterate_phdr(touch_program, NULL);
 }
 
+static void read_options(int argc, char **argv)
+{
+	int option, n = 0;
+
+	while ((option = getopt(argc, argv, "+x:t:")) != -1) {
+		if (option == 't') {
+			longest = atoi(optarg);
+		} else if (option != 'x') {
+			exit(2);
+		} else if (n == MAX_LEFT_OUT) {
+			fprintf(stderr, "runner: at most %d patterns may follow -x\n",
+				MAX_LEFT_OUT);
+			exit(2);
+		} else {
+			left_out[n++] = optarg;
+		}
+	}
+}
+
 int main(int argc, char **argv)
 {
 	struct dirent **names;
 	struct utsname name;
 	int nr = scandir(DIRECTORY, &names, is_program, alphasort);
 
-	for (int i = 0; argc > 2 && !strcmp(argv[1], "-x"); argc -= 2, argv += 2) {
-		if (i == MAX_LEFT_OUT) {
-			fprintf(stderr, "runner: at most %d patterns may follow -x\n",
-				MAX_LEFT_OUT);
-			return 2;
-		}
-		left_out[i++] = argv[2];
-	}
+	read_options(argc, argv);
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	uname(&name);
 	on_sluice = strstr(name.release, "sluice") != NULL;
@@ -348,7 +364,7 @@ int main(int argc, char **argv)
 		touch_own_pages();
 	}
 	for (int i = 0; i < nr; i++)
-		one_program(names[i]->d_name, argv + 1);
+		one_program(names[i]->d_name, argv + optind);
 	printf("1..%d\n", number);
 	return number == 0 ? 2 : failures != 0;
 }
