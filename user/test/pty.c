@@ -362,3 +362,28 @@ TEST(flow, 10, "^S stops output until ^Q")
 	CHECK_EQ(write(slave, "x", 1), 1);
 	reads(master, "x");
 }
+
+TEST(splice_waits, 10, "a splice that waits for a stopped terminal goes on with the same bytes")
+{
+	static char page[4096];
+	int from[2], own[2];
+	pid_t child;
+
+	open_both();
+	CHECK_EQ(pipe(from) | pipe(own), 0);
+	CHECK_EQ(write(from[1], "what waits", 10), 10);
+	CHECK_EQ(tcflow(slave, TCOOFF), 0);
+	child = fork();
+	if (child == 0)
+		_exit(splice(from[0], NULL, slave, NULL, 10, 0) != 10);
+	test_sleep_ms(100);
+	/* The kernel has other pages in its hands meanwhile. */
+	for (int i = 0; i < 100; i++) {
+		CHECK_EQ(write(own[1], page, sizeof(page)), sizeof(page));
+		CHECK_EQ(read(own[0], page, sizeof(page)), sizeof(page));
+	}
+	CHECK_EQ(waitpid(child, NULL, WNOHANG), 0);
+	CHECK_EQ(tcflow(slave, TCOON), 0);
+	CHECK_EQ(test_wait(child), 0);
+	reads(master, "what waits");
+}
