@@ -1,7 +1,7 @@
 /*
  * Several processes fill the smallest journal at once: they make, write, rename and delete files,
- * and wait for each commit. With EXT2_DISK=DISK in the environment they do so there, and
- * tests/guest-tool/ext2 lets e2fsck judge it.
+ * and wait for each commit. With EXT2_DISK=DISK in the environment they do so there, perhaps for
+ * EXT2_MS=MS milliseconds, and tests/guest-tool/ext2 lets e2fsck judge it.
  */
 #include "ext2.h"
 
@@ -102,6 +102,7 @@ static void all_is_there(void)
 
 TEST(together, 60, "several writers fill the journal at once, and all they have written lasts")
 {
+	const char *ms = getenv("EXT2_MS");
 	long long end;
 
 	rounds = mmap(NULL, sizeof(*rounds) * WRITERS, PROT_READ | PROT_WRITE,
@@ -109,7 +110,7 @@ TEST(together, 60, "several writers fill the journal at once, and all they have 
 	CHECK(rounds != MAP_FAILED);
 	put_image("journal-1k");
 	CHECK_EQ(mount(disk_path, MNT, "ext3", 0, NULL), 0);
-	end = test_ms() + MS;
+	end = test_ms() + (ms ? atoi(ms) : MS);
 	for (int writer = 0; writer < WRITERS; writer++)
 		if (fork() == 0) {
 			write_until(writer, end);

@@ -193,10 +193,10 @@ static long end(pid_t child)
 	       (used.ru_utime.tv_usec + used.ru_stime.tv_usec) / 1000;
 }
 
-/* Is the first part from `least` to `most` tenths of both? */
+/* Is the first part from `least` to `most` per cent of both? */
 static bool is_share(uint64_t first, uint64_t second, int least, int most)
 {
-	return first * 10 >= (first + second) * least && first * 10 <= (first + second) * most;
+	return first * 100 >= (first + second) * least && first * 100 <= (first + second) * most;
 }
 
 /*
@@ -226,27 +226,27 @@ static void compare(int policy, int nicer, int least, int most)
 
 TEST(equal_shares, 60, "processes with the same nice value get the same time")
 {
-	compare(SCHED_OTHER, 0, 3, 7);
+	compare(SCHED_OTHER, 0, 30, 70);
 }
 
 TEST(nice_shares, 60, "with nice 3 a process gets about half the time of one with nice 0")
 {
-	compare(SCHED_OTHER, 3, 5, 8);
+	compare(SCHED_OTHER, 3, 58, 80);
 }
 
 TEST(nicest_share, 60, "a process with nice 19 gets little")
 {
-	compare(SCHED_OTHER, 4, 6, 10);
+	compare(SCHED_OTHER, 4, 60, 100);
 }
 
 TEST(batch_share, 60, "SCHED_BATCH gets what its nice value says")
 {
-	compare(POLICY_BATCH, 0, 3, 8);
+	compare(POLICY_BATCH, 0, 30, 80);
 }
 
 TEST(idle_share, 60, "SCHED_IDLE gets next to nothing while others want to run")
 {
-	compare(POLICY_IDLE, 0, 9, 10);
+	compare(POLICY_IDLE, 0, 90, 100);
 }
 
 TEST(fifo_first, 60, "a task of SCHED_FIFO runs before all others, a more urgent one before it")
