@@ -76,14 +76,14 @@ struct ext2_log {
 /*
  * The old bytes of what the running operation has changed. The most edits are those that give a
  * file blocks which lie apart: a bitmap, a group and a pointer for each, and 16 for the indirect
- * blocks.
+ * blocks. Freeing as many blocks takes fewer: their pointers are cleared at once.
  */
 struct ext2_undo {
 	struct {
 		uint32_t block;
 		uint16_t offset, len;
 	} edits[3 * EXT2_GIVEN_MAX + 16];
-	char bytes[3072 + 2 * 4096]; /* and both lists of attributes */
+	char bytes[3072 + 2 * 4096]; /* and both lists of attributes, or the target of a link */
 	uint32_t made[12];	     /* blocks that were made */
 	unsigned int nr_edits, nr_bytes, nr_made;
 	uint32_t free_blocks, free_inodes;

@@ -12,8 +12,7 @@
 #include "lib/string.h"
 #include "mm/kmap.h"
 
-#define POINTERS_AT_ONCE 64u
-#define RUNS_AT_ONCE	 14u /* freed in one operation: four edits each, if they lie in two groups */
+#define POINTERS_AT_ONCE 64u /* at most EXT2_GIVEN_MAX: see struct ext2_undo */
 #define POINTER_SIZE	 4u
 
 static const uint32_t no_pointers[POINTERS_AT_ONCE];
@@ -304,16 +303,6 @@ static bool any_pointer(const uint32_t *pointers, unsigned int nr)
 	return false;
 }
 
-/* How many of the pointers, from the first one on, one operation can free. */
-static unsigned int limit_runs(const uint32_t *pointers, unsigned int nr)
-{
-	unsigned int n = 0;
-
-	for (unsigned int runs = 0; runs < RUNS_AT_ONCE && n < nr; runs++)
-		n += count_run(pointers + n, nr - n);
-	return n;
-}
-
 /*
  * Free the blocks of a file from `from` on that an indirect block leads to. Its first pointer is
  * that of block `start`. With depth 1 its pointers lead to the file's own blocks.
@@ -336,7 +325,6 @@ static int free_below(struct inode *inode, uint32_t indirect, unsigned int depth
 		error = ext2_read(fs, indirect, index * POINTER_SIZE, pointers, n * POINTER_SIZE);
 		if (error || !any_pointer(pointers, n))
 			continue;
-		n = limit_runs(pointers, n);
 		if (depth > 1)
 			error = free_below(inode, pointers[0], depth - 1, child, from);
 		if (!error && child >= from)
@@ -489,7 +477,6 @@ static int free_in_parent(struct inode *inode, uint64_t block, unsigned int nr)
 	error = read_pointers(inode, *parent, *index, pointers, nr);
 	if (error)
 		return error;
-	nr = limit_runs(pointers, nr);
 	freed = give_runs(inode, pointers, nr);
 	if (freed <= 0)
 		return freed ? freed : (int)nr;

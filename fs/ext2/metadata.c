@@ -289,16 +289,10 @@ static void leave(struct ext2_fs *fs, struct page *page)
 	WRITE_ONCE(fs->running->nr_blocks, fs->running->nr_blocks - 1);
 }
 
-/*
- * Keep the old bytes for ext2_end(). There is always room: see the sizes in struct ext2_undo. What
- * was in a block before the operation made it is of no interest.
- */
+/* Keep the old bytes for ext2_end(). There is always room: see the sizes in struct ext2_undo. */
 static void save(struct ext2_undo *undo, uint32_t block, unsigned int offset, const char *bytes,
 		 unsigned int len)
 {
-	for (unsigned int i = 0; i < undo->nr_made; i++)
-		if (undo->made[i] == block)
-			return;
 	assert(undo->nr_edits < ARRAY_SIZE(undo->edits) &&
 	       undo->nr_bytes + len <= sizeof(undo->bytes));
 	undo->edits[undo->nr_edits].block = block;
