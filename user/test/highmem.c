@@ -151,6 +151,20 @@ TEST(copy_on_write, 60, "a forked heap larger than the direct map: each side's s
 		CHECK_EQ(test_differs(heap + at, 64, at / PAGE % 2 ? 5 : 3, at), 64);
 }
 
+static void copy_file(int in, int out, size_t n, unsigned int seed)
+{
+	for (size_t at = 0; at < n; at += 10000) {
+		ssize_t got = pread(in, back, 10000, at);
+
+		CHECK(got > 0);
+		CHECK_EQ(pwrite(out, back, got, at), got);
+	}
+	for (size_t at = 0; at < n; at += CHUNK) {
+		CHECK_EQ(pread(out, back, CHUNK, at), CHUNK);
+		CHECK_EQ(test_differs(back, CHUNK, seed, at), CHUNK);
+	}
+}
+
 TEST(copies_between_two_files, 60,
      "processes that copy at the same time do not see each other's pages")
 {
@@ -169,16 +183,8 @@ TEST(copies_between_two_files, 60,
 		in = big_file(from, n, 50 + c);
 		out = open(to, O_RDWR | O_CREAT | O_TRUNC, 0600);
 		unlink(to);
-		for (size_t at = 0; at < n; at += 10000) {
-			ssize_t got = pread(in, back, 10000, at);
-
-			if (got <= 0 || pwrite(out, back, got, at) != got)
-				_exit(1);
-		}
-		for (size_t at = 0; at < n; at += CHUNK)
-			if (pread(out, back, CHUNK, at) != CHUNK ||
-			    test_differs(back, CHUNK, 50 + c, at) != CHUNK)
-				_exit(2);
+		for (int i = 0; i < 8; i++)
+			copy_file(in, out, n, 50 + c);
 		_exit(0);
 	}
 	for (int c = 0; c < 4; c++)
