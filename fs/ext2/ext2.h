@@ -417,6 +417,14 @@ int ext2_xattr_leave_block(struct inode *inode, uint32_t *freed);
  */
 int ext2_xattr_place(struct inode *inode, struct ext2_place *place, unsigned int *len);
 
+/* ---- fs/ext2/super.c ---- */
+
+/*
+ * Name a feature in the superblock, if it is not there already: a bit of its word at the offset
+ * `word`. A part of an operation. Returns 0 or an error. May sleep.
+ */
+int ext2_note_feature(struct ext2_fs *fs, unsigned int word, uint32_t feature);
+
 /* ---- fs/ext2/names.c, fs/ext2/file.c ---- */
 
 extern const struct inode_ops ext2_inode_ops; /* of all inodes */

@@ -210,20 +210,6 @@ static void fill_in(const struct inode *inode, struct ext2_disk_inode *disk)
 	memcpy(disk->block, own->block, sizeof(disk->block));
 }
 
-/* A file of 2 GiB or more is a feature, which the superblock names. */
-static int note_large_file(struct ext2_fs *fs)
-{
-	struct ext2_place place = ext2_super_place(&fs->layout);
-	unsigned int at = place.offset + offsetof(struct ext2_disk_super, read_only_compatible);
-	uint32_t features;
-	int error = ext2_read(fs, place.block, at, &features, sizeof(features));
-
-	if (error || features & EXT2_READ_ONLY_LARGE_FILE)
-		return error;
-	features |= EXT2_READ_ONLY_LARGE_FILE;
-	return ext2_edit(fs, place.block, at, &features, sizeof(features));
-}
-
 int ext2_store_inode(struct inode *inode)
 {
 	struct ext2_fs *fs = ext2_fs(inode);
@@ -242,7 +228,11 @@ int ext2_store_inode(struct inode *inode)
 	large = S_ISREG(inode->mode) && (disk->size_high || disk->size > INT32_MAX);
 	kunmap_local(disk);
 	own->transaction = fs->running->id;
-	return large ? note_large_file(fs) : 0;
+	if (!large)
+		return 0;
+	/* A file of 2 GiB or more is a feature. */
+	return ext2_note_feature(fs, offsetof(struct ext2_disk_super, read_only_compatible),
+				 EXT2_READ_ONLY_LARGE_FILE);
 }
 
 /* ---- making ---- */

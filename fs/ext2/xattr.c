@@ -473,20 +473,6 @@ static int change_lists(struct change *change)
 	return !error && change->has[!to] ? change_list(change, !to, true) : error;
 }
 
-/* That there are attributes is a feature, which the superblock names. */
-static int note_feature(struct ext2_fs *fs)
-{
-	struct ext2_place place = ext2_super_place(&fs->layout);
-	unsigned int at = place.offset + offsetof(struct ext2_disk_super, compatible);
-	uint32_t features;
-	int error = ext2_read(fs, place.block, at, &features, sizeof(features));
-
-	if (error || features & EXT2_COMPAT_XATTR)
-		return error;
-	features |= EXT2_COMPAT_XATTR;
-	return ext2_edit(fs, place.block, at, &features, sizeof(features));
-}
-
 /* One operation. */
 static int set_in_operation(struct change *change)
 {
@@ -509,8 +495,9 @@ static int set_in_operation(struct change *change)
 		return ext2_end(fs, 0);
 	if (!error)
 		error = change_lists(change);
-	if (!error)
-		error = note_feature(fs);
+	if (!error) /* attributes are a feature */
+		error = ext2_note_feature(fs, offsetof(struct ext2_disk_super, compatible),
+					  EXT2_COMPAT_XATTR);
 	if (error) {
 		own->file_acl = file_acl;
 		own->extra = extra;

@@ -96,20 +96,6 @@ long sys_pidfd_open(int pid, unsigned int flags)
 	return IS_ERR(file) ? PTR_ERR(file) : fd_add(file, true);
 }
 
-struct process *pidfd_process(unsigned int number, unsigned int *flags)
-{
-	struct fd fd = fd_get(number);
-	struct process *process = ERR_PTR(-EBADF);
-
-	if (fd.file && fd.file->ops == &pidfd_file_ops) {
-		process = fd.file->private;
-		process_get(process);
-		*flags = fd.file->flags;
-	}
-	fd_put(fd);
-	return process;
-}
-
 /* ---- open directories of processes ---- */
 
 static int pid_dir_open(struct inode *inode, struct file *file)
@@ -130,18 +116,27 @@ const struct file_ops pid_dir_file_ops = {
 	.closed = dir_notify_closed,
 };
 
-/* Returns the process of a pidfd or of an open directory, with a reference, or ERR_PTR(-EBADF). */
-static struct process *signalled_process(unsigned int number)
+/* ---- the process of a descriptor ---- */
+
+/* With `or_directory`, an open directory of a process will do. */
+static struct process *process_of(unsigned int number, bool or_directory, unsigned int *flags)
 {
 	struct fd fd = fd_get(number);
 	struct process *process = ERR_PTR(-EBADF);
 
-	if (fd.file && (fd.file->ops == &pidfd_file_ops || fd.file->ops == &pid_dir_file_ops)) {
+	if (fd.file && (fd.file->ops == &pidfd_file_ops ||
+			(or_directory && fd.file->ops == &pid_dir_file_ops))) {
 		process = fd.file->private;
 		process_get(process);
+		*flags = fd.file->flags;
 	}
 	fd_put(fd);
 	return process;
+}
+
+struct process *pidfd_process(unsigned int number, unsigned int *flags)
+{
+	return process_of(number, false, flags);
 }
 
 /* ---- signals and descriptors ---- */
@@ -164,12 +159,12 @@ long sys_pidfd_send_signal(unsigned int number, unsigned int signo, const void _
 				    .pid = current->process->pid,
 				    .uid = current->process->cred.uid };
 	struct process *process;
-	unsigned int lock_flags;
+	unsigned int lock_flags, unused;
 	long error = 0;
 
 	if (flags)
 		return refuse(EINVAL, "an unknown flag");
-	process = signalled_process(number);
+	process = process_of(number, true, &unused);
 	if (IS_ERR(process))
 		return PTR_ERR(process);
 	if (from)
