@@ -26,11 +26,15 @@ class Machine:
         command = ["qemu-system-x86_64", "-accel", "tcg", "-cpu", "max", "-m", f"{memory}", "-smp", "2", "-no-reboot", "-nodefaults"]
         command += ["-display", "none", "-serial", f"file:{self.serial}", "-monitor", f"unix:{monitor},server=on,wait=off", *options]
         self.qemu = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-        self.wait_for(until)
-        self.monitor = socket.socket(socket.AF_UNIX)
-        self.monitor.settimeout(patience)
-        self.monitor.connect(monitor)
-        self.answer()
+        try:
+            self.wait_for(until)
+            self.monitor = socket.socket(socket.AF_UNIX)
+            self.monitor.settimeout(patience)
+            self.monitor.connect(monitor)
+            self.answer()
+        except BaseException:  # no `with` statement will end it
+            self.__exit__()
+            raise
 
     def __enter__(self):
         return self
