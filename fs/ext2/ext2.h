@@ -232,6 +232,11 @@ void ext2_end_visits(struct ext2_fs *fs);
 /* Make a block that has just been allocated a block of metadata, all zeros. Otherwise the same. */
 int ext2_make_block(struct ext2_fs *fs, uint32_t block);
 /*
+ * Name a feature in the superblock, if it is not there already: a bit of its word at the offset
+ * `word`. A part of an operation. Returns 0 or an error. May sleep.
+ */
+int ext2_note_feature(struct ext2_fs *fs, unsigned int word, uint32_t feature);
+/*
  * A block of metadata has been freed, in this operation, which cannot fail any more: its bytes need
  * not be written.
  */
@@ -416,14 +421,6 @@ int ext2_xattr_leave_block(struct inode *inode, uint32_t *freed);
  * none. Returns 0 or an error of ext2_page().
  */
 int ext2_xattr_place(struct inode *inode, struct ext2_place *place, unsigned int *len);
-
-/* ---- fs/ext2/super.c ---- */
-
-/*
- * Name a feature in the superblock, if it is not there already: a bit of its word at the offset
- * `word`. A part of an operation. Returns 0 or an error. May sleep.
- */
-int ext2_note_feature(struct ext2_fs *fs, unsigned int word, uint32_t feature);
 
 /* ---- fs/ext2/names.c, fs/ext2/file.c ---- */
 

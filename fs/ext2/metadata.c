@@ -367,6 +367,19 @@ int ext2_edit(struct ext2_fs *fs, uint32_t block, unsigned int offset, const voi
 	return 0;
 }
 
+int ext2_note_feature(struct ext2_fs *fs, unsigned int word, uint32_t feature)
+{
+	struct ext2_place place = ext2_super_place(&fs->layout);
+	unsigned int at = place.offset + word;
+	uint32_t features;
+	int error = ext2_read(fs, place.block, at, &features, sizeof(features));
+
+	if (error || features & feature)
+		return error;
+	features |= feature;
+	return ext2_edit(fs, place.block, at, &features, sizeof(features));
+}
+
 int ext2_make_block(struct ext2_fs *fs, uint32_t block)
 {
 	struct ext2_visit *visit = find_visit(fs, block);

@@ -63,19 +63,6 @@ static int set_state(struct ext2_fs *fs, bool clean)
 	return error ? error : ext2_commit_wait(fs, id);
 }
 
-int ext2_note_feature(struct ext2_fs *fs, unsigned int word, uint32_t feature)
-{
-	struct ext2_place place = ext2_super_place(&fs->layout);
-	unsigned int at = place.offset + word;
-	uint32_t features;
-	int error = ext2_read(fs, place.block, at, &features, sizeof(features));
-
-	if (error || features & feature)
-		return error;
-	features |= feature;
-	return ext2_edit(fs, place.block, at, &features, sizeof(features));
-}
-
 static int find_journal(struct ext2_fs *fs)
 {
 	struct ext2_place place = ext2_super_place(&fs->layout);

@@ -61,18 +61,14 @@ static int xattr_end(struct ext2_fs *unused, int error)
 static int xattr_read(struct ext2_fs *unused, uint32_t block, unsigned int offset, void *to,
 		      unsigned int len)
 {
-	if (block == fs.layout.first_data_block)
-		memset(to, 0, len); /* the superblock */
-	else
-		memcpy(to, bytes_of(block) + offset, len);
+	memcpy(to, bytes_of(block) + offset, len);
 	return 0;
 }
 
 static int xattr_edit(struct ext2_fs *unused, uint32_t block, unsigned int offset, const void *from,
 		      unsigned int len)
 {
-	if (block != fs.layout.first_data_block)
-		memcpy(bytes_of(block) + offset, from, len);
+	memcpy(bytes_of(block) + offset, from, len);
 	return 0;
 }
 
@@ -113,9 +109,9 @@ static uint32_t xattr_goal(const struct ext2_fs *unused, uint32_t number)
 	return 0;
 }
 
-static struct ext2_place xattr_super(const struct ext2_layout *layout)
+static int xattr_note(struct ext2_fs *fs, unsigned int word, uint32_t feature)
 {
-	return (struct ext2_place){ layout->first_data_block, 0 };
+	return 0;
 }
 
 static void xattr_nothing(const void *unused)
@@ -144,7 +140,7 @@ static int xattr_emit_one(struct xattr_names *names, const char *beginning, cons
 #define ext2_forget	     xattr_forget
 #define ext2_damaged	     xattr_damaged
 #define ext2_group_goal	     xattr_goal
-#define ext2_super_place     xattr_super
+#define ext2_note_feature    xattr_note
 #define ext2_changed	     xattr_nothing
 #define inode_status_changed xattr_nothing
 #define xattr_emit	     xattr_emit_one
@@ -171,7 +167,6 @@ static void file_with_attribute(void)
 	fs.layout = (struct ext2_layout){ .block_size = BLOCK_SIZE,
 					  .block_shift = 10,
 					  .blocks = BLOCK + 1,
-					  .first_data_block = 1,
 					  .inode_size = INODE_SIZE };
 	mutex_init(&fs.lock, "ext2");
 	for (int i = 0; i < 2; i++) {
