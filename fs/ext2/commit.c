@@ -337,6 +337,8 @@ static void drop_done(struct ext2_fs *fs)
 		list_del(&own->committing);
 		inode_put(own->inode);
 	}
+	fs->dropped = fs->committed;
+	wake_all(&fs->commit_queue);
 }
 
 /* ---- the task ---- */
@@ -349,10 +351,14 @@ static void close_log(struct ext2_fs *fs)
 	wake_all(&fs->commit_queue);
 }
 
+static bool commit_is_wanted(const struct ext2_fs *fs)
+{
+	return (int32_t)(fs->wanted - fs->committed) > 0;
+}
+
 static bool is_wanted(const struct ext2_fs *fs)
 {
-	return fs->stop || fs->close_log || fs->settle || fs->due ||
-	       (int32_t)(fs->wanted - fs->committed) > 0;
+	return fs->stop || fs->close_log || fs->due || commit_is_wanted(fs);
 }
 
 /* The timer runs on while commits come and go, so that a commit costs no timer of its own. */
@@ -383,16 +389,15 @@ static void commit_task(void *arg)
 	while (!fs->stop) {
 		(void)wait_event_interruptible(&fs->task_queue, is_wanted(fs));
 		fs->due = false; /* first: a change that comes later waits for the next time */
-		while (has_changes(fs) || (int32_t)(fs->wanted - fs->committed) > 0) {
+		while (has_changes(fs) || commit_is_wanted(fs)) {
 			commit(fs);
 			drop_done(fs);
+			/* What has changed since is due later, unless it is the end. */
+			if (!fs->stop && !fs->close_log)
+				break;
 		}
 		if (fs->close_log)
 			close_log(fs);
-		if (fs->settle) {
-			fs->settle = false;
-			wake_all(&fs->commit_queue);
-		}
 	}
 	/* ext2_commit_stop() does not return while this holds the lock, so `fs` stays. */
 	spin_lock(&fs->changed_lock);
@@ -406,7 +411,7 @@ int ext2_commit_start(struct ext2_fs *fs)
 	fs->stop = fs->stopped = fs->due = false;
 	fs->running = fs->transactions;
 	transaction_init(fs->running, fs->committed + 1);
-	fs->wanted = fs->committed;
+	fs->wanted = fs->dropped = fs->committed;
 	fs->left = fs->committed - 1;
 	if (IS_ERR(kernel_task_start("ext2 commit", commit_task, fs)))
 		return -ENOMEM;
@@ -446,17 +451,6 @@ int ext2_commit_close_log(struct ext2_fs *fs)
 	wake_all(&fs->task_queue);
 	wait_event(&fs->commit_queue, !fs->close_log || fs->stopped);
 	return fs->error;
-}
-
-void ext2_settle(struct super_block *sb)
-{
-	struct ext2_fs *fs = sb->private;
-
-	if (!fs->writable)
-		return;
-	fs->settle = true;
-	wake_all(&fs->task_queue);
-	wait_event(&fs->commit_queue, !fs->settle || fs->stopped);
 }
 
 int ext2_commit_wait(struct ext2_fs *fs, uint32_t id)
@@ -533,14 +527,17 @@ void ext2_unchanged(struct inode *inode)
 }
 
 /*
- * Are all inodes stored that have changed in transaction `id` or before, also those that a full one
- * has left behind?
+ * Have the transactions up to `last` stored all inodes that have changed in transaction `id` or
+ * before, also those that a full one has left behind?
  */
+static bool is_in(const struct ext2_fs *fs, uint32_t id, uint32_t last)
+{
+	return (int32_t)(id - last) <= 0 && (int32_t)(READ_ONCE(fs->left) - last) < 0;
+}
+
 static bool is_committed(const struct ext2_fs *fs, uint32_t id)
 {
-	uint32_t committed = fs->committed;
-
-	return (int32_t)(id - committed) <= 0 && (int32_t)(READ_ONCE(fs->left) - committed) < 0;
+	return is_in(fs, id, fs->committed);
 }
 
 /* Wait until that is so. */
@@ -585,13 +582,55 @@ int ext2_fsync(struct inode *inode)
 	return error ? error : ext2_flush(fs);
 }
 
+/*
+ * The transaction whose commit stores the last change so far. Needs fs->lock: a commit that closes
+ * its transaction takes the inodes out of the list before it stores them.
+ */
+static uint32_t last_change(struct ext2_fs *fs)
+{
+	uint32_t running = fs->running->id;
+
+	return has_changes(fs) || fs->committed + 1 != running ? running : running - 1;
+}
+
 int ext2_sync(struct super_block *sb)
 {
 	struct ext2_fs *fs = sb->private;
+	int error, killed;
+	uint32_t id;
 
 	if (!READ_ONCE(fs->writable))
 		return fs->error;
-	if (!has_changes(fs) && fs->committed + 1 == READ_ONCE(fs->running)->id)
-		return fs->error ? fs->error : ext2_flush(fs);
-	return wait_for_inodes(fs, READ_ONCE(fs->running)->id);
+	error = mutex_lock_killable(&fs->lock);
+	if (error)
+		return error;
+	id = last_change(fs);
+	mutex_unlock(&fs->lock);
+	if (!is_committed(fs, id))
+		error = wait_for_inodes(fs, id);
+	else
+		error = fs->error ? fs->error : ext2_flush(fs);
+	id = fs->committed;
+	killed = wait_event_killable(&fs->commit_queue,
+				     (int32_t)(fs->dropped - id) >= 0 || fs->stopped);
+	return error ? error : killed;
+}
+
+void ext2_settle(struct super_block *sb)
+{
+	struct ext2_fs *fs = sb->private;
+	uint32_t id, next;
+
+	if (!READ_ONCE(fs->writable))
+		return;
+	mutex_lock(&fs->lock);
+	id = last_change(fs);
+	mutex_unlock(&fs->lock);
+	while (!fs->stopped && !is_in(fs, id, fs->dropped)) {
+		next = fs->dropped + 1;
+		if ((int32_t)(id - next) > 0)
+			next = id;
+		want(fs, next);
+		wait_event(&fs->commit_queue, (int32_t)(fs->dropped - next) >= 0 || fs->stopped);
+	}
 }

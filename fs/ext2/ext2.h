@@ -96,6 +96,10 @@ struct ext2_visit {
 };
 #define EXT2_VISITS 8u
 
+struct ext2_space { /* that is free, some of it after the next commit */
+	uint32_t blocks, inodes;
+};
+
 struct ext2_fs { /* super_block.private */
 	struct super_block *sb;
 	struct ext2_layout layout;
@@ -110,7 +114,12 @@ struct ext2_fs { /* super_block.private */
 	bool was_clean;			       /* when it was mounted */
 	uint32_t free_blocks, free_inodes;     /* stored with each commit */
 	uint32_t stored_blocks, stored_inodes; /* what the superblock has */
-	uint32_t room_after; /* the transaction whose commit frees what a write lacked; 0: none */
+	/*
+	 * A write has found no block: the transaction whose commit frees some, or 0, and what was free
+	 * then.
+	 */
+	uint32_t room_after;
+	struct ext2_space space;
 	struct list orphans; /* ext2_inode.orphan, the newest first */
 	unsigned int nr_unstored_orphans;
 	bool orphans_changed;			       /* since the last commit */
@@ -130,11 +139,11 @@ struct ext2_fs { /* super_block.private */
 
 	/* Commits. Read without a lock; written by the task, but for `wanted` and `stop`. */
 	volatile uint32_t wanted, committed; /* numbers of transactions */
-	volatile int error;		     /* see 8 */
+	volatile uint32_t dropped; /* the last one whose references to inodes are no more */
+	volatile int error;	   /* see 8 */
 	volatile bool stop, stopped;
 	struct wait_queue task_queue, commit_queue; /* the task; those who wait for it */
 	volatile bool close_log;		    /* the task is to close the journal */
-	volatile bool settle;			    /* the task is to commit all and drop `done` */
 	volatile bool due;  /* COMMIT_SECONDS have passed: the task is to commit what has changed */
 	struct timer timer; /* sets `due`, again and again */
 	/* The task's own. */
@@ -272,8 +281,12 @@ void ext2_touched(struct inode *inode);
  */
 void ext2_unchanged(struct inode *inode);
 int ext2_fsync(struct inode *inode);
+/*
+ * This also waits until commits keep none of the inodes in memory that have changed so far. So what
+ * had no name and no other user has been deleted.
+ */
 int ext2_sync(struct super_block *sb);
-/* super_ops.settle. May sleep. */
+/* super_ops.settle: the same for a file system that ends, and no SIGKILL ends it. May sleep. */
 void ext2_settle(struct super_block *sb);
 
 /* ---- fs/ext2/space.c: free blocks and inodes. All are parts of an operation ---- */
@@ -292,6 +305,14 @@ int ext2_give_blocks(struct ext2_fs *fs, uint32_t first, unsigned int nr);
 int ext2_take_inode(struct ext2_fs *fs, const struct inode *dir, bool directory, uint32_t *number,
 		    struct ext2_place *place);
 int ext2_give_inode(struct ext2_fs *fs, uint32_t number, bool directory);
+/* What is free now. Needs no lock. */
+struct ext2_space ext2_space(const struct ext2_fs *fs);
+/*
+ * An operation has found no space. Wait for the deletion of files that only commits still keep in
+ * memory. Returns true if more is free than in `before`, which was taken before the operation:
+ * then it is to be tried again. May sleep; no operation, and no lock of a page.
+ */
+bool ext2_space_comes(struct ext2_fs *fs, const struct ext2_space *before);
 /* The first block of an inode's group, near which its blocks should be. */
 uint32_t ext2_group_goal(const struct ext2_fs *fs, uint32_t number);
 /* Note that a block, which this operation has given back, was metadata. Cannot fail. */

@@ -75,8 +75,10 @@ static int give_blocks(struct inode *inode, struct page **pages, unsigned int nr
 	if (error) {
 		memcpy(own->block, pointers, sizeof(pointers));
 		inode->blocks = blocks;
-		if (error == -ENOSPC)
+		if (error == -ENOSPC) {
 			fs->room_after = ext2_blocks_waiting(fs) ? fs->running->id : 0;
+			fs->space = ext2_space(fs);
+		}
 	} else {
 		for (unsigned int i = 0; i < nr_pages; i++)
 			page_set_dirty(pages[i]);
@@ -138,7 +140,11 @@ static bool ext2_wait_for_room(struct mapping *mapping)
 {
 	struct ext2_fs *fs = ext2_fs(mapping->inode);
 	uint32_t id = READ_ONCE(fs->room_after);
+	struct ext2_space before = fs->space;
 
+	/* What has been deleted is in the running transaction, or in one before it. */
+	if (!id && ext2_space_comes(fs, &before))
+		id = READ_ONCE(READ_ONCE(fs->running)->id);
 	return id && ext2_commit_wait(fs, id) == 0;
 }
 

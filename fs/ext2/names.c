@@ -91,18 +91,6 @@ static struct inode *make(struct inode *dir, unsigned int mode, unsigned int rde
 	return inode;
 }
 
-/*
- * An inode that has been deleted is free only after the commit that stores its last change. If no
- * inode is free, wait for that. Returns true if one is free then.
- */
-static bool inode_comes(struct ext2_fs *fs)
-{
-	if (READ_ONCE(fs->free_inodes) > 0 || list_empty(&fs->orphans))
-		return false;
-	ext2_settle(fs->sb);
-	return READ_ONCE(fs->free_inodes) > 0;
-}
-
 static struct inode *create_once(struct inode *dir, struct dentry *dentry, unsigned int mode,
 				 unsigned int rdev, const char *target)
 {
@@ -139,9 +127,10 @@ static struct inode *create_once(struct inode *dir, struct dentry *dentry, unsig
 static struct inode *ext2_create(struct inode *dir, struct dentry *dentry, unsigned int mode,
 				 unsigned int rdev, const char *target)
 {
+	struct ext2_space before = ext2_space(ext2_fs(dir));
 	struct inode *inode = create_once(dir, dentry, mode, rdev, target);
 
-	if (inode == ERR_PTR(-ENOSPC) && inode_comes(ext2_fs(dir)))
+	if (inode == ERR_PTR(-ENOSPC) && ext2_space_comes(ext2_fs(dir), &before))
 		inode = create_once(dir, dentry, mode, rdev, target);
 	return inode;
 }
@@ -163,14 +152,15 @@ static struct inode *nameless_once(struct inode *dir, unsigned int mode)
 
 static struct inode *ext2_nameless(struct inode *dir, unsigned int mode)
 {
+	struct ext2_space before = ext2_space(ext2_fs(dir));
 	struct inode *inode = nameless_once(dir, mode);
 
-	if (inode == ERR_PTR(-ENOSPC) && inode_comes(ext2_fs(dir)))
+	if (inode == ERR_PTR(-ENOSPC) && ext2_space_comes(ext2_fs(dir), &before))
 		inode = nameless_once(dir, mode);
 	return inode;
 }
 
-static int ext2_link(struct inode *dir, struct dentry *dentry, struct inode *inode)
+static int link_once(struct inode *dir, struct dentry *dentry, struct inode *inode)
 {
 	struct ext2_fs *fs = ext2_fs(dir);
 	struct saved saved, saved_dir;
@@ -194,6 +184,16 @@ static int ext2_link(struct inode *dir, struct dentry *dentry, struct inode *ino
 		ext2_changed(inode);
 	}
 	return ext2_end(fs, error);
+}
+
+static int ext2_link(struct inode *dir, struct dentry *dentry, struct inode *inode)
+{
+	struct ext2_space before = ext2_space(ext2_fs(dir));
+	int error = link_once(dir, dentry, inode);
+
+	if (error == -ENOSPC && ext2_space_comes(ext2_fs(dir), &before))
+		error = link_once(dir, dentry, inode);
+	return error;
 }
 
 /* ---- removing ---- */
@@ -338,9 +338,10 @@ static int rename_once(struct inode *old_dir, struct dentry *old, struct inode *
 static int ext2_rename(struct inode *old_dir, struct dentry *old, struct inode *new_dir,
 		       struct dentry *target, struct inode **whiteout)
 {
+	struct ext2_space before = ext2_space(ext2_fs(old_dir));
 	int error = rename_once(old_dir, old, new_dir, target, whiteout);
 
-	if (error == -ENOSPC && whiteout && inode_comes(ext2_fs(old_dir)))
+	if (error == -ENOSPC && ext2_space_comes(ext2_fs(old_dir), &before))
 		error = rename_once(old_dir, old, new_dir, target, whiteout);
 	return error;
 }

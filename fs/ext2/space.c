@@ -403,3 +403,37 @@ int ext2_give_inode(struct ext2_fs *fs, uint32_t number, bool directory)
 		WRITE_ONCE(fs->free_inodes, fs->free_inodes + 1);
 	return error;
 }
+
+/* ---- space that comes ---- */
+
+struct ext2_space ext2_space(const struct ext2_fs *fs)
+{
+	return (struct ext2_space){ READ_ONCE(fs->free_blocks), READ_ONCE(fs->free_inodes) };
+}
+
+static bool is_more(const struct ext2_fs *fs, const struct ext2_space *before)
+{
+	struct ext2_space now = ext2_space(fs);
+
+	return now.blocks > before->blocks || now.inodes > before->inodes;
+}
+
+/*
+ * A file that has changed is kept in memory until a commit has stored it. If it has no name, its
+ * room comes with the end of that commit:
+ *
+ *	task				commits
+ *	changes a file
+ *	unlinks it, and closes it
+ *	makes another one: no room
+ *					stores the first one, drops it: that deletes it
+ *	makes the other one
+ */
+bool ext2_space_comes(struct ext2_fs *fs, const struct ext2_space *before)
+{
+	if (is_more(fs, before))
+		return true;
+	if (list_empty(&fs->orphans))
+		return false;
+	return ext2_sync(fs->sb) == 0 && is_more(fs, before);
+}

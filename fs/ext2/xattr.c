@@ -486,6 +486,7 @@ static int set_in_operation(struct change *change)
 
 	if (error)
 		return error;
+	change->freed = 0;
 	/* A fault, which takes no inode->lock, may have given the file blocks before. */
 	file_acl = own->file_acl;
 	extra = own->extra;
@@ -515,6 +516,7 @@ static int ext2_xattr_set(struct inode *inode, const char *name, const void *val
 			  unsigned int flags)
 {
 	struct ext2_fs *fs = ext2_fs(inode);
+	struct ext2_space before = ext2_space(fs);
 	struct change change = { .inode = inode, .flags = flags };
 	int error = parse_name(name, &change.xattr);
 
@@ -527,6 +529,8 @@ static int ext2_xattr_set(struct inode *inode, const char *name, const void *val
 		return -ENOMEM;
 	change.bytes[IN_BLOCK] = change.bytes[IN_INODE] + fs->layout.inode_size;
 	error = set_in_operation(&change);
+	if (error == -ENOSPC && ext2_space_comes(fs, &before))
+		error = set_in_operation(&change);
 	kfree(change.bytes[IN_INODE]);
 	return error;
 }

@@ -1,5 +1,6 @@
 /*
- * ext2 writes pages back together: pages whose blocks are neighbours on the disk go in one request.
+ * ext2 writes pages back together: pages whose blocks are neighbours on the disk go in one request,
+ * and changes that nobody waits for go with a later commit.
  */
 #include "ext2.h"
 
@@ -100,4 +101,35 @@ TEST(mixed, 60,
      "files that alternate on the disk, of which some pages are dirty, keep their bytes apart")
 {
 	on_all_sizes(write_mixed, mixed_is_there);
+}
+
+/*
+ * One file is synced, while another one changes all the time. With EXT2_DISK=DISK in the
+ * environment this happens there, where a commit takes its time.
+ */
+static void change_and_sync(int block)
+{
+	int changed = make_file(MNT "/changed", block, SEED);
+	int synced = make_file(MNT "/synced", block, SEED);
+	pid_t writer = fork();
+	unsigned long before;
+
+	if (writer == 0)
+		for (int i = 0;; i++)
+			CHECK_EQ(fchmod(changed, i % 2 ? 0600 : 0644), 0);
+	usleep(20000);
+	CHECK_EQ(fsync(synced), 0);
+	before = requests();
+	usleep(500000);
+	CHECK_EQ(kill(writer, SIGKILL), 0);
+	CHECK_EQ(waitpid(writer, NULL, 0), writer);
+	if (requests() - before > FEW)
+		test_fail(__FILE__, __LINE__, "%lu requests after a sync", requests() - before);
+	close(changed);
+	close(synced);
+}
+
+TEST(synced, 30, "a sync of one file starts no commits of another one that goes on changing")
+{
+	on_all_sizes(change_and_sync, NULL);
 }

@@ -7,8 +7,6 @@
 
 #define SEED 41
 
-static struct statfs before;
-
 static struct statfs space(void)
 {
 	struct statfs st;
@@ -398,6 +396,55 @@ TEST(deleted_inodes, 30, "inodes of files that were changed and deleted are ther
 		CHECK_EQ(close(fd), 0);
 	}
 	unmount();
+}
+
+/* Files that take more than half of the room, one after another. Each one changes without a name. */
+static void replace_deleted(int block)
+{
+	off_t size = (off_t)(space().f_bavail * 6 / 10) * block;
+	int hole = open(MNT "/hole", O_RDWR | O_CREAT, 0644), fd;
+	char *map = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, hole, 0);
+
+	CHECK(map != MAP_FAILED);
+	CHECK_EQ(ftruncate(hole, size), 0);
+	for (int i = 0; i < 3; i++) {
+		fd = make_file(MNT "/file", size, SEED);
+		CHECK_EQ(unlink(MNT "/file"), 0);
+		CHECK_EQ(pwrite(fd, buf, 10, 0), 10);
+		CHECK_EQ(close(fd), 0);
+	}
+	for (off_t at = 0; at < size; at += 4096)
+		map[at] = at / 4096;
+	CHECK_EQ(munmap(map, size), 0);
+	close(hole);
+}
+
+TEST(deleted_blocks, 60, "blocks of files that were changed and deleted are there for new ones")
+{
+	on_all_sizes(replace_deleted, NULL);
+}
+
+static void delete_in_use(int block)
+{
+	int fd;
+
+	for (int i = 0; i < 100; i++) {
+		look_at_space();
+		fd = open(MNT "/file", O_RDWR | O_CREAT, 0600);
+		CHECK(fd >= 0);
+		CHECK_EQ(unlink(MNT "/file"), 0);
+		CHECK_EQ(pwrite(fd, buf, 10, 100000), 10);
+		if (i % 2)
+			CHECK_EQ(fsync(fd), 0);
+		CHECK_EQ(pwrite(fd, buf, 10, 0), 10);
+		CHECK_EQ(close(fd), 0);
+		space_is_whole();
+	}
+}
+
+TEST(deleted_and_synced, 60, "after a sync, what deleted files had is free")
+{
+	on_all_sizes(delete_in_use, NULL);
 }
 
 TEST(remounted, 30, "a file system becomes read-only, and clean on its disk, and writable again")

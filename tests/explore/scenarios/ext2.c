@@ -364,13 +364,36 @@ static void operate_until_due(int unused)
 	must(ext2_commit_stop(&fs) == 0);
 }
 
+/* Nothing is committed that nobody waits for, before its time has come. */
+static void none_is_unwanted(void)
+{
+	must((int32_t)(fs.committed - fs.wanted) <= 0);
+}
+
 /* Make the file larger, as write(2) does, wait until that lasts, and end the task that commits. */
 static void write_and_sync(int size)
 {
 	inode_set_size(&inode, size);
 	ext2_touched(&inode);
+	none_is_unwanted();
 	must(ext2_fsync(&inode) == 0);
 	must(lasting(A) == size);
+	must(ext2_commit_stop(&fs) == 0);
+}
+
+/*
+ * Make the file larger, and wait until a sync has stored it, or the file system has settled. Then
+ * nothing else keeps it in memory.
+ */
+static void write_and_settle(int settle)
+{
+	inode_set_size(&inode, 2);
+	ext2_touched(&inode);
+	if (settle)
+		ext2_settle(&super);
+	else
+		must(ext2_sync(&super) == 0);
+	must(lasting(A) == 2 && atomic_read(&inode.refs) == 1);
 	must(ext2_commit_stop(&fs) == 0);
 }
 
@@ -561,6 +584,14 @@ SCENARIO(ext2_wait, "an operation waits for its commit, and then the task that c
 SCENARIO(ext2_due, "an operation is committed when the timer fires, and nobody asks for it",
 	 commit_is_due, one_lasts, { "task", run_ex_kernel_task, 0 },
 	 { "operation", operate_until_due, 0 });
+
+SCENARIO(ext2_sync, "the same with a sync, after which no commit keeps the file in memory",
+	 file_has_changed, size_lasts, { "task", run_ex_kernel_task, 0 },
+	 { "writer", write_and_settle, 0 });
+
+SCENARIO(ext2_settle, "the same, and the writer waits until the file system has settled",
+	 file_has_changed, size_lasts, { "task", run_ex_kernel_task, 0 },
+	 { "writer", write_and_settle, 1 });
 
 static void byte_lasts(void)
 {
