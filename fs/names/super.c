@@ -46,8 +46,6 @@ static void super_destroy(struct super_block *sb)
 	if (sb->root)
 		dentry_drop_all(sb);
 	/* Changes that are to be stored keep their inodes in memory. */
-	if (sb->ops->sync)
-		(void)sb->ops->sync(sb);
 	if (sb->ops->settle)
 		sb->ops->settle(sb);
 	inode_abandon_deleted(sb);
