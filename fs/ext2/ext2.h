@@ -116,7 +116,7 @@ struct ext2_fs { /* super_block.private */
 	uint32_t stored_blocks, stored_inodes; /* what the superblock has */
 	/*
 	 * A write has found no block: the transaction whose commit frees some, or 0, and what was free
-	 * then.
+	 * before it.
 	 */
 	uint32_t room_after;
 	struct ext2_space space;

@@ -63,12 +63,14 @@ static int give_blocks(struct inode *inode, struct page **pages, unsigned int nr
 	struct ext2_inode *own = ext2_own(inode);
 	file_off_t last = (file_off_t)pages[nr_pages - 1]->index << PAGE_SHIFT;
 	uint32_t pointers[EXT2_POINTERS];
+	struct ext2_space before;
 	uint64_t blocks;
 	unsigned int added;
 	int error = ext2_begin_in_page(fs);
 
 	if (error)
 		return error;
+	before = ext2_space(fs);
 	memcpy(pointers, own->block, sizeof(pointers));
 	blocks = inode->blocks;
 	error = ext2_add_blocks(inode, block, nr, false, &added);
@@ -77,7 +79,7 @@ static int give_blocks(struct inode *inode, struct page **pages, unsigned int nr
 		inode->blocks = blocks;
 		if (error == -ENOSPC) {
 			fs->room_after = ext2_blocks_waiting(fs) ? fs->running->id : 0;
-			fs->space = ext2_space(fs);
+			fs->space = before;
 		}
 	} else {
 		for (unsigned int i = 0; i < nr_pages; i++)
