@@ -115,8 +115,8 @@ struct ext2_fs { /* super_block.private */
 	uint32_t free_blocks, free_inodes;     /* stored with each commit */
 	uint32_t stored_blocks, stored_inodes; /* what the superblock has */
 	/*
-	 * A write has found no block: the transaction whose commit frees some, or 0, and what was free
-	 * before it.
+	 * A write has found no block: the transaction whose commit frees some, or 0, and what was
+	 * free before it.
 	 */
 	uint32_t room_after;
 	struct ext2_space space;

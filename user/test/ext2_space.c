@@ -398,7 +398,9 @@ TEST(deleted_inodes, 30, "inodes of files that were changed and deleted are ther
 	unmount();
 }
 
-/* Files that take more than half of the room, one after another. Each one changes without a name. */
+/*
+ * Files that take more than half of the room, one after another. Each one changes without a name.
+ */
 static void replace_deleted(int block)
 {
 	off_t size = (off_t)(space().f_bavail * 6 / 10) * block;
