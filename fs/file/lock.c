@@ -365,3 +365,16 @@ size_t locks_tell(size_t skipped, tell_lock_function *tell, void *context)
 	spin_unlock(&locks_lock);
 	return n;
 }
+
+void locks_tell_file(const struct file *file, tell_lock_function *tell, void *context)
+{
+	const struct file_lock *lock;
+	bool more = true;
+
+	if (!READ_ONCE(file->inode->locks))
+		return;
+	spin_lock(&locks_lock);
+	for (lock = file->inode->locks; lock && more; lock = lock->next)
+		more = tell(context, lock, false);
+	spin_unlock(&locks_lock);
+}

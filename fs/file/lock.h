@@ -62,6 +62,8 @@ typedef bool tell_lock_function(void *context, const struct file_lock *lock, boo
  * locks there are, or have been told. Never sleeps.
  */
 size_t locks_tell(size_t skipped, tell_lock_function *tell, void *context);
+/* Tell of the locks in a file. Never sleeps. */
+void locks_tell_file(const struct file *file, tell_lock_function *tell, void *context);
 
 /* ---- fs/file/lock_calls.c ---- */
 

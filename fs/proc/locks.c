@@ -103,8 +103,7 @@ static bool list_lock_of_file(void *context, const struct file_lock *lock, bool 
 {
 	struct file_listing *of = context;
 
-	if (waits || lock->inode != of->file->inode ||
-	    (lock->owner != of->file && lock->owner != of->table))
+	if (lock->owner != of->file && lock->owner != of->table)
 		return true;
 	text_printf(of->list.text, "lock:\t");
 	list_lock(&of->list, lock, false);
@@ -127,6 +126,7 @@ void proc_show_file_locks(struct text *text, const struct file *file,
 {
 	struct file_listing of = { .list.text = text, .file = file, .table = table };
 
-	locks_tell(0, list_lock_of_file, &of);
-	leases_tell(0, list_lease_of_file, &of);
+	locks_tell_file(file, list_lock_of_file, &of);
+	if (READ_ONCE(nr_leases) > 0)
+		leases_tell(0, list_lease_of_file, &of);
 }

@@ -111,12 +111,13 @@ static bool note_told(void *context, const struct file_lock *lock, bool waits)
 /* One owner at most has the lock, and waiters are told only behind a lock. */
 static void tell_twice(int unused)
 {
-	for (int i = 0; i < 2; i++) {
-		struct told told = { 0 };
+	struct file file = { .inode = &inode };
+	struct told told = { 0 }, told_of_file = { 0 };
 
-		locks_tell(0, note_told, &told);
-		must(told.nr_holders <= 1 && told.nr_waiters <= told.nr_holders);
-	}
+	locks_tell(0, note_told, &told);
+	must(told.nr_holders <= 1 && told.nr_waiters <= told.nr_holders);
+	locks_tell_file(&file, note_told, &told_of_file);
+	must(told_of_file.nr_holders <= 1 && told_of_file.nr_waiters == 0);
 }
 
 static void kill_first(int unused)
@@ -143,5 +144,6 @@ SCENARIO(lock_killed, "a task is killed while it waits", set_up, is_free,
 SCENARIO(lock_cross, "two owners that take two bytes in different orders", set_up, is_free,
 	 { "a", lock_both, 0 }, { "b", lock_both, 1 });
 
-SCENARIO(lock_told, "/proc/locks is read while locks come, wait and go", set_up, is_free,
-	 { "a", lock_and_close, 0 }, { "b", lock_and_unlock, 1 }, { "reader", tell_twice, 0 });
+SCENARIO(lock_told, "/proc/locks and fdinfo are read while locks come, wait and go", set_up,
+	 is_free, { "a", lock_and_close, 0 }, { "b", lock_and_unlock, 1 },
+	 { "reader", tell_twice, 0 });
