@@ -301,7 +301,7 @@ static void finish(struct ext2_fs *fs, struct ext2_transaction *transaction)
 	}
 	/* Operations look at these two together, to find blocks that can be used. */
 	mutex_lock(&fs->lock);
-	ext2_freed_are_free(transaction);
+	ext2_freed_are_free(fs, transaction);
 	WRITE_ONCE(fs->committing, NULL);
 	mutex_unlock(&fs->lock);
 }
@@ -326,19 +326,25 @@ static void commit(struct ext2_fs *fs)
 
 /*
  * Drop the references of what has been committed. That may delete inodes, and operations of this
- * task commit by themselves when there is much to store. So there may be more at the end of the
- * list then.
+ * task commit by themselves when there is much to store. Then there is more afterwards.
  */
 static void drop_done(struct ext2_fs *fs)
 {
-	while (!list_empty(&fs->done)) {
-		struct ext2_inode *own = list_first(&fs->done, struct ext2_inode, committing);
+	do {
+		uint32_t last = fs->committed;
+		struct list done;
 
-		list_del(&own->committing);
-		inode_put(own->inode);
-	}
-	fs->dropped = fs->committed;
-	wake_all(&fs->commit_queue);
+		list_init(&done);
+		list_splice_tail(&done, &fs->done);
+		while (!list_empty(&done)) {
+			struct ext2_inode *own = list_first(&done, struct ext2_inode, committing);
+
+			list_del(&own->committing);
+			inode_put(own->inode);
+		}
+		fs->dropped = last;
+		wake_all(&fs->commit_queue);
+	} while (fs->dropped != fs->committed);
 }
 
 /* ---- the task ---- */
@@ -384,21 +390,25 @@ static bool has_changes(struct ext2_fs *fs)
 static void commit_task(void *arg)
 {
 	struct ext2_fs *fs = arg;
+	bool stop, close;
 
 	fs->task = current;
-	while (!fs->stop) {
+	do {
 		(void)wait_event_interruptible(&fs->task_queue, is_wanted(fs));
-		fs->due = false; /* first: a change that comes later waits for the next time */
+		/* First: a change that comes later waits for the next time. */
+		fs->due = false;
+		stop = fs->stop;
+		close = fs->close_log;
 		while (has_changes(fs) || commit_is_wanted(fs)) {
 			commit(fs);
 			drop_done(fs);
 			/* What has changed since is due later, unless it is the end. */
-			if (!fs->stop && !fs->close_log)
+			if (!stop && !close)
 				break;
 		}
-		if (fs->close_log)
+		if (close)
 			close_log(fs);
-	}
+	} while (!stop);
 	/* ext2_commit_stop() does not return while this holds the lock, so `fs` stays. */
 	spin_lock(&fs->changed_lock);
 	fs->stopped = true;
@@ -530,14 +540,14 @@ void ext2_unchanged(struct inode *inode)
  * Have the transactions up to `last` stored all inodes that have changed in transaction `id` or
  * before, also those that a full one has left behind?
  */
-static bool is_in(const struct ext2_fs *fs, uint32_t id, uint32_t last)
+static bool covers(const struct ext2_fs *fs, uint32_t last, uint32_t id)
 {
 	return (int32_t)(id - last) <= 0 && (int32_t)(READ_ONCE(fs->left) - last) < 0;
 }
 
 static bool is_committed(const struct ext2_fs *fs, uint32_t id)
 {
-	return is_in(fs, id, fs->committed);
+	return covers(fs, fs->committed, id);
 }
 
 /* Wait until that is so. */
@@ -597,7 +607,7 @@ int ext2_sync(struct super_block *sb)
 {
 	struct ext2_fs *fs = sb->private;
 	int error, killed;
-	uint32_t id;
+	uint32_t id, last;
 
 	if (!READ_ONCE(fs->writable))
 		return fs->error;
@@ -610,27 +620,37 @@ int ext2_sync(struct super_block *sb)
 		error = wait_for_inodes(fs, id);
 	else
 		error = fs->error ? fs->error : ext2_flush(fs);
-	id = fs->committed;
+	last = fs->committed;
 	killed = wait_event_killable(&fs->commit_queue,
-				     (int32_t)(fs->dropped - id) >= 0 || fs->stopped);
+				     (int32_t)(fs->dropped - last) >= 0 || fs->stopped);
 	return error ? error : killed;
+}
+
+/*
+ * Commit what has changed. Then the deletion of an inode may have changed something, so look again.
+ * Returns true if nothing had changed, and no inode is held any more.
+ */
+static bool settle_once(struct ext2_fs *fs)
+{
+	uint32_t dropped = fs->dropped, id, next; /* read first: deletions come before it changes */
+
+	mutex_lock(&fs->lock);
+	id = last_change(fs);
+	mutex_unlock(&fs->lock);
+	if (covers(fs, dropped, id))
+		return true;
+	next = (int32_t)(id - dropped) > 0 ? id : dropped + 1;
+	want(fs, next);
+	wait_event(&fs->commit_queue, (int32_t)(fs->dropped - next) >= 0 || fs->stopped);
+	return fs->stopped;
 }
 
 void ext2_settle(struct super_block *sb)
 {
 	struct ext2_fs *fs = sb->private;
-	uint32_t id, next;
 
 	if (!READ_ONCE(fs->writable))
 		return;
-	mutex_lock(&fs->lock);
-	id = last_change(fs);
-	mutex_unlock(&fs->lock);
-	while (!fs->stopped && !is_in(fs, id, fs->dropped)) {
-		next = fs->dropped + 1;
-		if ((int32_t)(id - next) > 0)
-			next = id;
-		want(fs, next);
-		wait_event(&fs->commit_queue, (int32_t)(fs->dropped - next) >= 0 || fs->stopped);
-	}
+	while (!settle_once(fs))
+		;
 }

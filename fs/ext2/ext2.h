@@ -96,10 +96,6 @@ struct ext2_visit {
 };
 #define EXT2_VISITS 8u
 
-struct ext2_space { /* that is free, some of it after the next commit */
-	uint32_t blocks, inodes;
-};
-
 struct ext2_fs { /* super_block.private */
 	struct super_block *sb;
 	struct ext2_layout layout;
@@ -114,12 +110,7 @@ struct ext2_fs { /* super_block.private */
 	bool was_clean;			       /* when it was mounted */
 	uint32_t free_blocks, free_inodes;     /* stored with each commit */
 	uint32_t stored_blocks, stored_inodes; /* what the superblock has */
-	/*
-	 * A write has found no block: the transaction whose commit frees some, or 0, and what was
-	 * free before it.
-	 */
-	uint32_t room_after;
-	struct ext2_space space;
+	uint32_t space_came; /* counts inodes, and commits with blocks, that have become free */
 	struct list orphans; /* ext2_inode.orphan, the newest first */
 	unsigned int nr_unstored_orphans;
 	bool orphans_changed;			       /* since the last commit */
@@ -139,8 +130,8 @@ struct ext2_fs { /* super_block.private */
 
 	/* Commits. Read without a lock; written by the task, but for `wanted` and `stop`. */
 	volatile uint32_t wanted, committed; /* numbers of transactions */
-	volatile uint32_t dropped; /* the last one whose references to inodes are no more */
-	volatile int error;	   /* see 8 */
+	volatile uint32_t dropped;	     /* the last one whose inodes the task has let go of */
+	volatile int error;		     /* see 8 */
 	volatile bool stop, stopped;
 	struct wait_queue task_queue, commit_queue; /* the task; those who wait for it */
 	volatile bool close_log;		    /* the task is to close the journal */
@@ -164,6 +155,7 @@ struct ext2_inode { /* inode.private */
 	uint32_t file_acl;    /* the block of extended attributes, or 0 */
 	unsigned int extra;   /* bytes of extra fields of a large inode; 0: the rest is not used */
 	uint32_t next_orphan; /* as it was on the disk when the inode was read */
+	uint32_t space_seen;  /* fs->space_came, when a write found no block; guarded by fs->lock */
 	bool leaving;	      /* it is being deleted, and nothing stores it any more */
 	bool unwritten;	      /* its place on the disk may have what is left of an old inode */
 	bool fast_symlink;    /* block holds the target */
@@ -286,7 +278,10 @@ int ext2_fsync(struct inode *inode);
  * had no name and no other user has been deleted.
  */
 int ext2_sync(struct super_block *sb);
-/* super_ops.settle: the same for a file system that ends, and no SIGKILL ends it. May sleep. */
+/*
+ * super_ops.settle: commit all that has changed, and the deletions that follow from it. Nobody uses
+ * the file system any more. Sleeps until that is done; no SIGKILL ends it.
+ */
 void ext2_settle(struct super_block *sb);
 
 /* ---- fs/ext2/space.c: free blocks and inodes. All are parts of an operation ---- */
@@ -305,14 +300,13 @@ int ext2_give_blocks(struct ext2_fs *fs, uint32_t first, unsigned int nr);
 int ext2_take_inode(struct ext2_fs *fs, const struct inode *dir, bool directory, uint32_t *number,
 		    struct ext2_place *place);
 int ext2_give_inode(struct ext2_fs *fs, uint32_t number, bool directory);
-/* What is free now. Needs no lock. */
-struct ext2_space ext2_space(const struct ext2_fs *fs);
 /*
- * An operation has found no space. Wait for the deletion of files that only commits still keep in
- * memory. Returns true if more is free than in `before`, which was taken before the operation:
- * then it is to be tried again. May sleep; no operation, and no lock of a page.
+ * An operation has found no space. *seen is fs->space_came from before it. Wait for the commit that
+ * frees blocks, or for the deletion of files that only commits still keep in memory. Returns true
+ * if something has become free, and brings *seen up to date: the operation is to be tried again.
+ * May sleep. The caller is in no operation and has locked no page.
  */
-bool ext2_space_comes(struct ext2_fs *fs, const struct ext2_space *before);
+bool ext2_space_comes(struct ext2_fs *fs, uint32_t *seen);
 /* The first block of an inode's group, near which its blocks should be. */
 uint32_t ext2_group_goal(const struct ext2_fs *fs, uint32_t number);
 /* Note that a block, which this operation has given back, was metadata. Cannot fail. */
@@ -321,7 +315,7 @@ void ext2_note_revoked(struct ext2_fs *fs, uint32_t block);
 uint32_t ext2_next_revoked(const struct ext2_fs *fs, const struct ext2_transaction *transaction,
 			   uint32_t block);
 /* The transaction has been committed: the blocks that it freed can be used again. */
-void ext2_freed_are_free(struct ext2_transaction *transaction);
+void ext2_freed_are_free(struct ext2_fs *fs, struct ext2_transaction *transaction);
 
 /* ---- fs/ext2/map.c: the blocks of a file ---- */
 

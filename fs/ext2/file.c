@@ -63,24 +63,19 @@ static int give_blocks(struct inode *inode, struct page **pages, unsigned int nr
 	struct ext2_inode *own = ext2_own(inode);
 	file_off_t last = (file_off_t)pages[nr_pages - 1]->index << PAGE_SHIFT;
 	uint32_t pointers[EXT2_POINTERS];
-	struct ext2_space before;
 	uint64_t blocks;
 	unsigned int added;
 	int error = ext2_begin_in_page(fs);
 
 	if (error)
 		return error;
-	before = ext2_space(fs);
 	memcpy(pointers, own->block, sizeof(pointers));
 	blocks = inode->blocks;
 	error = ext2_add_blocks(inode, block, nr, false, &added);
 	if (error) {
 		memcpy(own->block, pointers, sizeof(pointers));
 		inode->blocks = blocks;
-		if (error == -ENOSPC) {
-			fs->room_after = ext2_blocks_waiting(fs) ? fs->running->id : 0;
-			fs->space = before;
-		}
+		own->space_seen = fs->space_came;
 	} else {
 		for (unsigned int i = 0; i < nr_pages; i++)
 			page_set_dirty(pages[i]);
@@ -140,14 +135,9 @@ static int ext2_begin_add(struct mapping *mapping, struct page **pages, unsigned
 
 static bool ext2_wait_for_room(struct mapping *mapping)
 {
-	struct ext2_fs *fs = ext2_fs(mapping->inode);
-	uint32_t id = READ_ONCE(fs->room_after);
-	struct ext2_space before = fs->space;
+	uint32_t seen = READ_ONCE(ext2_own(mapping->inode)->space_seen);
 
-	/* What has been deleted is in the running transaction, or in one before it. */
-	if (!id && ext2_space_comes(fs, &before))
-		id = READ_ONCE(READ_ONCE(fs->running)->id);
-	return id && ext2_commit_wait(fs, id) == 0;
+	return ext2_space_comes(ext2_fs(mapping->inode), &seen);
 }
 
 static void ext2_store(const struct inode *inode, struct file_store *store)

@@ -127,11 +127,12 @@ static struct inode *create_once(struct inode *dir, struct dentry *dentry, unsig
 static struct inode *ext2_create(struct inode *dir, struct dentry *dentry, unsigned int mode,
 				 unsigned int rdev, const char *target)
 {
-	struct ext2_space before = ext2_space(ext2_fs(dir));
-	struct inode *inode = create_once(dir, dentry, mode, rdev, target);
+	uint32_t seen = READ_ONCE(ext2_fs(dir)->space_came);
+	struct inode *inode;
 
-	if (inode == ERR_PTR(-ENOSPC) && ext2_space_comes(ext2_fs(dir), &before))
+	do
 		inode = create_once(dir, dentry, mode, rdev, target);
+	while (inode == ERR_PTR(-ENOSPC) && ext2_space_comes(ext2_fs(dir), &seen));
 	return inode;
 }
 
@@ -152,11 +153,12 @@ static struct inode *nameless_once(struct inode *dir, unsigned int mode)
 
 static struct inode *ext2_nameless(struct inode *dir, unsigned int mode)
 {
-	struct ext2_space before = ext2_space(ext2_fs(dir));
-	struct inode *inode = nameless_once(dir, mode);
+	uint32_t seen = READ_ONCE(ext2_fs(dir)->space_came);
+	struct inode *inode;
 
-	if (inode == ERR_PTR(-ENOSPC) && ext2_space_comes(ext2_fs(dir), &before))
+	do
 		inode = nameless_once(dir, mode);
+	while (inode == ERR_PTR(-ENOSPC) && ext2_space_comes(ext2_fs(dir), &seen));
 	return inode;
 }
 
@@ -188,11 +190,12 @@ static int link_once(struct inode *dir, struct dentry *dentry, struct inode *ino
 
 static int ext2_link(struct inode *dir, struct dentry *dentry, struct inode *inode)
 {
-	struct ext2_space before = ext2_space(ext2_fs(dir));
-	int error = link_once(dir, dentry, inode);
+	uint32_t seen = READ_ONCE(ext2_fs(dir)->space_came);
+	int error;
 
-	if (error == -ENOSPC && ext2_space_comes(ext2_fs(dir), &before))
+	do
 		error = link_once(dir, dentry, inode);
+	while (error == -ENOSPC && ext2_space_comes(ext2_fs(dir), &seen));
 	return error;
 }
 
@@ -338,11 +341,12 @@ static int rename_once(struct inode *old_dir, struct dentry *old, struct inode *
 static int ext2_rename(struct inode *old_dir, struct dentry *old, struct inode *new_dir,
 		       struct dentry *target, struct inode **whiteout)
 {
-	struct ext2_space before = ext2_space(ext2_fs(old_dir));
-	int error = rename_once(old_dir, old, new_dir, target, whiteout);
+	uint32_t seen = READ_ONCE(ext2_fs(old_dir)->space_came);
+	int error;
 
-	if (error == -ENOSPC && ext2_space_comes(ext2_fs(old_dir), &before))
+	do
 		error = rename_once(old_dir, old, new_dir, target, whiteout);
+	while (error == -ENOSPC && ext2_space_comes(ext2_fs(old_dir), &seen));
 	return error;
 }
 

@@ -215,11 +215,13 @@ static int note_freed(struct ext2_fs *fs, uint32_t group, unsigned int bit, unsi
 	return 0;
 }
 
-void ext2_freed_are_free(struct ext2_transaction *transaction)
+void ext2_freed_are_free(struct ext2_fs *fs, struct ext2_transaction *transaction)
 {
 	unsigned int group = 0;
 	void *bits;
 
+	if (transaction->nr_freed > 0)
+		WRITE_ONCE(fs->space_came, fs->space_came + 1);
 	while ((bits = radix_next(&transaction->freed, &group)) != NULL) {
 		radix_remove(&transaction->freed, group);
 		kfree(bits);
@@ -399,41 +401,43 @@ int ext2_give_inode(struct ext2_fs *fs, uint32_t number, bool directory)
 	group.free_inodes++;
 	group.directories -= directory;
 	error = write_group(fs, at, &group);
-	if (!error)
+	if (!error) {
 		WRITE_ONCE(fs->free_inodes, fs->free_inodes + 1);
+		WRITE_ONCE(fs->space_came, fs->space_came + 1);
+	}
 	return error;
 }
 
 /* ---- space that comes ---- */
 
-struct ext2_space ext2_space(const struct ext2_fs *fs)
-{
-	return (struct ext2_space){ READ_ONCE(fs->free_blocks), READ_ONCE(fs->free_inodes) };
-}
-
-static bool is_more(const struct ext2_fs *fs, const struct ext2_space *before)
-{
-	struct ext2_space now = ext2_space(fs);
-
-	return now.blocks > before->blocks || now.inodes > before->inodes;
-}
-
 /*
  * A file that has changed is kept in memory until a commit has stored it. If it has no name, its
- * room comes with the end of that commit:
+ * room comes after that commit, and its blocks can be used after another one:
  *
  *	task				commits
  *	changes a file
  *	unlinks it, and closes it
- *	makes another one: no room
+ *	makes another one: no space
  *					stores the first one, drops it: that deletes it
+ *					stores the deletion
  *	makes the other one
  */
-bool ext2_space_comes(struct ext2_fs *fs, const struct ext2_space *before)
+static void wait_for_space(struct ext2_fs *fs)
 {
-	if (is_more(fs, before))
-		return true;
-	if (list_empty(&fs->orphans))
-		return false;
-	return ext2_sync(fs->sb) == 0 && is_more(fs, before);
+	if (ext2_blocks_waiting(fs) == 0 && !list_empty(&fs->orphans) && ext2_sync(fs->sb) < 0)
+		return;
+	if (ext2_blocks_waiting(fs) > 0)
+		(void)ext2_commit_wait(fs, READ_ONCE(READ_ONCE(fs->running)->id));
+}
+
+/* Others may take what has come, so the caller tries as long as something comes. */
+bool ext2_space_comes(struct ext2_fs *fs, uint32_t *seen)
+{
+	uint32_t came, before = *seen;
+
+	if (READ_ONCE(fs->space_came) == before)
+		wait_for_space(fs);
+	came = READ_ONCE(fs->space_came);
+	*seen = came;
+	return came != before;
 }

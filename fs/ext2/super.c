@@ -138,7 +138,8 @@ static int stop_writing(struct ext2_fs *fs)
 	fs->only = current;
 	mutex_unlock(&fs->lock);
 	clear_orphans(fs);
-	error = ext2_sync(fs->sb);
+	ext2_settle(fs->sb); /* a SIGKILL does not leave it unclean */
+	error = fs->error ? fs->error : ext2_flush(fs);
 	if (!error)
 		error = ext2_commit_close_log(fs);
 	/* With a journal, the next mount frees what is left of the orphans. */

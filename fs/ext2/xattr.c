@@ -260,6 +260,7 @@ struct change {
 	bool has[NR_LISTS];
 	char *bytes[NR_LISTS];
 	uint32_t freed; /* a block that is no longer used, or 0 */
+	bool no_block;	/* none is free, for a list that needs one */
 };
 
 /* Look for the attribute. Returns 1 if it has the new value already, 0, or an error. */
@@ -414,8 +415,10 @@ static int write_block(struct change *change)
 
 	if (error > 0) /* nothing is freed by this */
 		error = ext2_xattr_leave_block(inode, &change->freed);
-	if (!error && own->file_acl == 0)
+	if (!error && own->file_acl == 0) {
 		error = take_block(inode);
+		change->no_block = error == -ENOSPC;
+	}
 	for (unsigned int at = 0; !error && at < fs->layout.block_size; at += EDIT_AT_ONCE)
 		error = ext2_edit(fs, own->file_acl, at, change->bytes[IN_BLOCK] + at,
 				  MIN(EDIT_AT_ONCE, fs->layout.block_size));
@@ -487,6 +490,7 @@ static int set_in_operation(struct change *change)
 	if (error)
 		return error;
 	change->freed = 0;
+	change->no_block = false;
 	/* A fault, which takes no inode->lock, may have given the file blocks before. */
 	file_acl = own->file_acl;
 	extra = own->extra;
@@ -516,7 +520,7 @@ static int ext2_xattr_set(struct inode *inode, const char *name, const void *val
 			  unsigned int flags)
 {
 	struct ext2_fs *fs = ext2_fs(inode);
-	struct ext2_space before = ext2_space(fs);
+	uint32_t seen = READ_ONCE(fs->space_came);
 	struct change change = { .inode = inode, .flags = flags };
 	int error = parse_name(name, &change.xattr);
 
@@ -528,9 +532,9 @@ static int ext2_xattr_set(struct inode *inode, const char *name, const void *val
 	if (!change.bytes[IN_INODE])
 		return -ENOMEM;
 	change.bytes[IN_BLOCK] = change.bytes[IN_INODE] + fs->layout.inode_size;
-	error = set_in_operation(&change);
-	if (error == -ENOSPC && ext2_space_comes(fs, &before))
+	do
 		error = set_in_operation(&change);
+	while (change.no_block && ext2_space_comes(fs, &seen));
 	kfree(change.bytes[IN_INODE]);
 	return error;
 }

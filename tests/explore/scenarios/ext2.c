@@ -397,6 +397,33 @@ static void write_and_settle(int settle)
 	must(ext2_commit_stop(&fs) == 0);
 }
 
+/* Make the file larger after a sync, and end the task that commits: this stores it as well. */
+static void sync_and_write(int unused)
+{
+	must(ext2_sync(&super) == 0);
+	inode_set_size(&inode, 2);
+	ext2_touched(&inode);
+	must(ext2_commit_stop(&fs) == 0);
+	must(lasting(A) == 2);
+}
+
+/* The same with a transaction that somebody is promised, while the last commit goes on. */
+static void wait_and_write(int unused)
+{
+	must(ext2_commit_wait(&fs, fs.wanted) == 0);
+	inode_set_size(&inode, 2);
+	ext2_touched(&inode);
+	must(ext2_commit_stop(&fs) == 0);
+	must(lasting(A) == 2);
+}
+
+/* A sync of somebody else's. */
+static void only_sync(int unused)
+{
+	must(ext2_sync(&super) == 0);
+	must(lasting(A) > 0);
+}
+
 /* ---- a file with bytes ---- */
 
 static struct wait_queue bytes_queue;
@@ -592,6 +619,18 @@ SCENARIO(ext2_sync, "the same with a sync, after which no commit keeps the file 
 SCENARIO(ext2_settle, "the same, and the writer waits until the file system has settled",
 	 file_has_changed, size_lasts, { "task", run_ex_kernel_task, 0 },
 	 { "writer", write_and_settle, 1 });
+
+SCENARIO(ext2_sync_stop, "a file changes after a sync, and the task ends, which stores it",
+	 file_has_changed, size_lasts, { "task", run_ex_kernel_task, 0 },
+	 { "writer", sync_and_write, 0 });
+
+SCENARIO(ext2_wait_stop, "a file changes after a commit, and the task ends, which stores it",
+	 file_has_changed, size_lasts, { "task", run_ex_kernel_task, 0 },
+	 { "writer", wait_and_write, 0 });
+
+SCENARIO(ext2_two_syncs, "two syncs of a file that changes, and the end of the task",
+	 file_has_changed, size_lasts, { "task", run_ex_kernel_task, 0 },
+	 { "writer", write_and_settle, 0 }, { "other", only_sync, 0 });
 
 static void byte_lasts(void)
 {
