@@ -261,6 +261,18 @@ int ext2_commit_wait(struct ext2_fs *fs, uint32_t id);
 int ext2_finish_data(const struct ext2_transaction *transaction);
 /* Have the task close the journal, and wait for it. Returns fs->error. */
 int ext2_commit_close_log(struct ext2_fs *fs);
+/* Have the task commit transaction `id`. Never sleeps. */
+void ext2_commit_want(struct ext2_fs *fs, uint32_t id);
+/*
+ * Has something changed since the last commit began? While one closes its transaction, only the
+ * task and holders of fs->lock can tell.
+ */
+bool ext2_has_changes(struct ext2_fs *fs);
+/* Nobody will read the bytes of a file without a name after a crash. */
+bool ext2_data_lasts(const struct inode *inode);
+
+/* ---- fs/ext2/sync.c ---- */
+
 /*
  * Part of an operation: it has changed the inode in memory, which is stored in the same
  * transaction.
