@@ -422,6 +422,7 @@ int ext2_give_inode(struct ext2_fs *fs, uint32_t number, bool directory)
  *					stores the deletion
  *	makes the other one
  */
+//BOOK: ext2-space
 static void wait_for_space(struct ext2_fs *fs)
 {
 	if (ext2_blocks_waiting(fs) == 0 && !list_empty(&fs->orphans) && ext2_sync(fs->sb) < 0)
