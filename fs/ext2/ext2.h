@@ -96,6 +96,13 @@ struct ext2_visit {
 };
 #define EXT2_VISITS 8u
 
+/* A call that has found no space: see ext2_space_comes(). */
+struct ext2_lack {
+	bool inodes;   /* it may have lacked an inode */
+	uint32_t seen; /* fs->blocks_came, and if so the sum of both counts, before it looked */
+	uint64_t end;  /* the time from which on it does not try again; 0: it has not begun to */
+};
+
 struct ext2_fs { /* super_block.private */
 	struct super_block *sb;
 	struct ext2_layout layout;
@@ -110,7 +117,8 @@ struct ext2_fs { /* super_block.private */
 	bool was_clean;			       /* when it was mounted */
 	uint32_t free_blocks, free_inodes;     /* stored with each commit */
 	uint32_t stored_blocks, stored_inodes; /* what the superblock has */
-	uint32_t space_came; /* counts inodes, and commits with blocks, that have become free */
+	/* They count what has become free: commits with blocks that were given back, and inodes. */
+	uint32_t blocks_came, inodes_came;
 	struct list orphans; /* ext2_inode.orphan, the newest first */
 	unsigned int nr_unstored_orphans;
 	bool orphans_changed;			       /* since the last commit */
@@ -152,14 +160,14 @@ struct ext2_inode { /* inode.private */
 	uint32_t flags; /* those that are not in inode->flags */
 	uint32_t deleted, generation;
 	/* See fs/ext2/xattr.c. Guarded by inode->lock and fs->lock. */
-	uint32_t file_acl;    /* the block of extended attributes, or 0 */
-	unsigned int extra;   /* bytes of extra fields of a large inode; 0: the rest is not used */
-	uint32_t next_orphan; /* as it was on the disk when the inode was read */
-	uint32_t space_seen;  /* fs->space_came, when a write found no block; guarded by fs->lock */
-	bool leaving;	      /* it is being deleted, and nothing stores it any more */
-	bool unwritten;	      /* its place on the disk may have what is left of an old inode */
-	bool fast_symlink;    /* block holds the target */
-	uint32_t table_block; /* where the inode is on the disk */
+	uint32_t file_acl;     /* the block of extended attributes, or 0 */
+	unsigned int extra;    /* bytes of extra fields of a large inode; 0: the rest is not used */
+	uint32_t next_orphan;  /* as it was on the disk when the inode was read */
+	struct ext2_lack lack; /* of a write that has found no block */
+	bool leaving;	       /* it is being deleted, and nothing stores it any more */
+	bool unwritten;	       /* its place on the disk may have what is left of an old inode */
+	bool fast_symlink;     /* block holds the target */
+	uint32_t table_block;  /* where the inode is on the disk */
 	unsigned int table_offset;
 	uint32_t goal;		/* the block after the last one that the file has got; 0: none */
 	file_off_t reach;	/* blocks have been given up to here, beyond the size; or 0 */
@@ -286,9 +294,11 @@ void ext2_touched(struct inode *inode);
 void ext2_unchanged(struct inode *inode);
 int ext2_fsync(struct inode *inode);
 /*
- * This also waits until commits keep none of the inodes in memory that have changed so far. So what
- * had no name and no other user has been deleted.
+ * Commit what has changed so far, and wait until the task has let go of those inodes. So what had
+ * no name and no other user has been deleted. Returns 1, 0 if there was nothing to commit, -EIO, or
+ * -ERESTARTSYS after a SIGKILL.
  */
+int ext2_commit_all(struct ext2_fs *fs);
 int ext2_sync(struct super_block *sb);
 /*
  * super_ops.settle: commit all that has changed, and the deletions that follow from it. Nobody uses
@@ -312,13 +322,16 @@ int ext2_give_blocks(struct ext2_fs *fs, uint32_t first, unsigned int nr);
 int ext2_take_inode(struct ext2_fs *fs, const struct inode *dir, bool directory, uint32_t *number,
 		    struct ext2_place *place);
 int ext2_give_inode(struct ext2_fs *fs, uint32_t number, bool directory);
+/* For a call that is about to look for a block, or for an inode and a block. Needs no lock. */
+struct ext2_lack ext2_lack(const struct ext2_fs *fs, bool inodes);
 /*
- * An operation has found no space. *seen is fs->space_came from before it. Wait for the commit that
- * frees blocks, or for the deletion of files that only commits still keep in memory. Returns true
- * if something has become free, and brings *seen up to date: the operation is to be tried again.
- * May sleep. The caller is in no operation and has locked no page.
+ * An operation has found no space. Wait for what becomes free by itself: blocks that wait for a
+ * commit, and files without names that only commits still keep in memory. Returns true if the
+ * operation is to be tried again: something has become free since lack->seen, and SPACE_SECONDS
+ * have not passed. Others may take what has come. May sleep. The caller is in no operation and has
+ * locked no page.
  */
-bool ext2_space_comes(struct ext2_fs *fs, uint32_t *seen);
+bool ext2_space_comes(struct ext2_fs *fs, struct ext2_lack *lack);
 /* The first block of an inode's group, near which its blocks should be. */
 uint32_t ext2_group_goal(const struct ext2_fs *fs, uint32_t number);
 /* Note that a block, which this operation has given back, was metadata. Cannot fail. */

@@ -75,12 +75,13 @@ static int give_blocks(struct inode *inode, struct page **pages, unsigned int nr
 	if (error) {
 		memcpy(own->block, pointers, sizeof(pointers));
 		inode->blocks = blocks;
-		own->space_seen = fs->space_came;
+		own->lack.seen = fs->blocks_came;
 	} else {
 		for (unsigned int i = 0; i < nr_pages; i++)
 			page_set_dirty(pages[i]);
 		if (last > inode_size(inode))
 			own->reach = MAX(own->reach, last);
+		own->lack.end = 0;
 		ext2_changed(inode);
 	}
 	return ext2_end(fs, error);
@@ -135,9 +136,7 @@ static int ext2_begin_add(struct mapping *mapping, struct page **pages, unsigned
 
 static bool ext2_wait_for_room(struct mapping *mapping)
 {
-	uint32_t seen = READ_ONCE(ext2_own(mapping->inode)->space_seen);
-
-	return ext2_space_comes(ext2_fs(mapping->inode), &seen);
+	return ext2_space_comes(ext2_fs(mapping->inode), &ext2_own(mapping->inode)->lack);
 }
 
 static void ext2_store(const struct inode *inode, struct file_store *store)

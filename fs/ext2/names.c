@@ -127,12 +127,12 @@ static struct inode *create_once(struct inode *dir, struct dentry *dentry, unsig
 static struct inode *ext2_create(struct inode *dir, struct dentry *dentry, unsigned int mode,
 				 unsigned int rdev, const char *target)
 {
-	uint32_t seen = READ_ONCE(ext2_fs(dir)->space_came);
+	struct ext2_lack lack = ext2_lack(ext2_fs(dir), true);
 	struct inode *inode;
 
 	do
 		inode = create_once(dir, dentry, mode, rdev, target);
-	while (inode == ERR_PTR(-ENOSPC) && ext2_space_comes(ext2_fs(dir), &seen));
+	while (inode == ERR_PTR(-ENOSPC) && ext2_space_comes(ext2_fs(dir), &lack));
 	return inode;
 }
 
@@ -153,12 +153,12 @@ static struct inode *nameless_once(struct inode *dir, unsigned int mode)
 
 static struct inode *ext2_nameless(struct inode *dir, unsigned int mode)
 {
-	uint32_t seen = READ_ONCE(ext2_fs(dir)->space_came);
+	struct ext2_lack lack = ext2_lack(ext2_fs(dir), true);
 	struct inode *inode;
 
 	do
 		inode = nameless_once(dir, mode);
-	while (inode == ERR_PTR(-ENOSPC) && ext2_space_comes(ext2_fs(dir), &seen));
+	while (inode == ERR_PTR(-ENOSPC) && ext2_space_comes(ext2_fs(dir), &lack));
 	return inode;
 }
 
@@ -190,12 +190,12 @@ static int link_once(struct inode *dir, struct dentry *dentry, struct inode *ino
 
 static int ext2_link(struct inode *dir, struct dentry *dentry, struct inode *inode)
 {
-	uint32_t seen = READ_ONCE(ext2_fs(dir)->space_came);
+	struct ext2_lack lack = ext2_lack(ext2_fs(dir), true);
 	int error;
 
 	do
 		error = link_once(dir, dentry, inode);
-	while (error == -ENOSPC && ext2_space_comes(ext2_fs(dir), &seen));
+	while (error == -ENOSPC && ext2_space_comes(ext2_fs(dir), &lack));
 	return error;
 }
 
@@ -341,12 +341,12 @@ static int rename_once(struct inode *old_dir, struct dentry *old, struct inode *
 static int ext2_rename(struct inode *old_dir, struct dentry *old, struct inode *new_dir,
 		       struct dentry *target, struct inode **whiteout)
 {
-	uint32_t seen = READ_ONCE(ext2_fs(old_dir)->space_came);
+	struct ext2_lack lack = ext2_lack(ext2_fs(old_dir), true);
 	int error;
 
 	do
 		error = rename_once(old_dir, old, new_dir, target, whiteout);
-	while (error == -ENOSPC && ext2_space_comes(ext2_fs(old_dir), &seen));
+	while (error == -ENOSPC && ext2_space_comes(ext2_fs(old_dir), &lack));
 	return error;
 }
 

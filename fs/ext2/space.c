@@ -14,8 +14,9 @@
 #include "mm/kmap.h"
 #include "mm/slab.h"
 
-#define RUN_MAX	 64u  /* blocks taken at once */
-#define GIVE_MAX 256u /* blocks given back in one edit */
+#define RUN_MAX	      64u  /* blocks taken at once */
+#define GIVE_MAX      256u /* blocks given back in one edit */
+#define SPACE_SECONDS 1u   /* how long a call tries that finds no space while others find some */
 
 static bool bit_is_set(const uint8_t *bits, unsigned int bit)
 {
@@ -221,7 +222,7 @@ void ext2_freed_are_free(struct ext2_fs *fs, struct ext2_transaction *transactio
 	void *bits;
 
 	if (transaction->nr_freed > 0)
-		WRITE_ONCE(fs->space_came, fs->space_came + 1);
+		WRITE_ONCE(fs->blocks_came, fs->blocks_came + 1);
 	while ((bits = radix_next(&transaction->freed, &group)) != NULL) {
 		radix_remove(&transaction->freed, group);
 		kfree(bits);
@@ -403,12 +404,28 @@ int ext2_give_inode(struct ext2_fs *fs, uint32_t number, bool directory)
 	error = write_group(fs, at, &group);
 	if (!error) {
 		WRITE_ONCE(fs->free_inodes, fs->free_inodes + 1);
-		WRITE_ONCE(fs->space_came, fs->space_came + 1);
+		WRITE_ONCE(fs->inodes_came, fs->inodes_came + 1);
 	}
 	return error;
 }
 
 /* ---- space that comes ---- */
+
+/* Is there an inode without a name that goes as soon as the commits let go of it? */
+static bool commits_hold_orphans(struct ext2_fs *fs)
+{
+	bool hold = fs->dropped != fs->committed;
+	struct ext2_inode *own;
+
+	if (hold || list_empty(&fs->orphans))
+		return hold;
+	if (mutex_lock_killable(&fs->lock) < 0)
+		return false;
+	list_for_each(own, &fs->orphans, orphan)
+		hold |= !list_empty(&own->changed) || !list_empty(&own->committing);
+	mutex_unlock(&fs->lock);
+	return hold;
+}
 
 /*
  * A file that has changed is kept in memory until a commit has stored it. If it has no name, its
@@ -425,20 +442,34 @@ int ext2_give_inode(struct ext2_fs *fs, uint32_t number, bool directory)
 //BOOK: ext2-space
 static void wait_for_space(struct ext2_fs *fs)
 {
-	if (ext2_blocks_waiting(fs) == 0 && !list_empty(&fs->orphans) && ext2_sync(fs->sb) < 0)
+	if (commits_hold_orphans(fs) && ext2_commit_all(fs) < 0)
 		return;
-	if (ext2_blocks_waiting(fs) > 0)
+	if (ext2_blocks_waiting(fs) > 0 && may_take(fs) > 0)
 		(void)ext2_commit_wait(fs, READ_ONCE(READ_ONCE(fs->running)->id));
 }
 
-/* Others may take what has come, so the caller tries as long as something comes. */
-bool ext2_space_comes(struct ext2_fs *fs, uint32_t *seen)
+static uint32_t space_that_came(const struct ext2_fs *fs, bool inodes)
 {
-	uint32_t came, before = *seen;
+	return READ_ONCE(fs->blocks_came) + (inodes ? READ_ONCE(fs->inodes_came) : 0);
+}
 
-	if (READ_ONCE(fs->space_came) == before)
-		wait_for_space(fs);
-	came = READ_ONCE(fs->space_came);
-	*seen = came;
-	return came != before;
+struct ext2_lack ext2_lack(const struct ext2_fs *fs, bool inodes)
+{
+	return (struct ext2_lack){ .inodes = inodes, .seen = space_that_came(fs, inodes) };
+}
+
+bool ext2_space_comes(struct ext2_fs *fs, struct ext2_lack *lack)
+{
+	uint32_t came, seen = lack->seen;
+	bool again;
+
+	if (lack->end == 0)
+		lack->end = time_now() + SPACE_SECONDS * NSEC_PER_SEC;
+	wait_for_space(fs);
+	came = space_that_came(fs, lack->inodes);
+	lack->seen = came;
+	again = came != seen && !time_reached(lack->end);
+	if (!again)
+		lack->end = 0;
+	return again;
 }

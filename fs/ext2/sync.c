@@ -136,27 +136,39 @@ static uint32_t last_change(struct ext2_fs *fs)
 	return ext2_has_changes(fs) || fs->committed + 1 != running ? running : running - 1;
 }
 
-int ext2_sync(struct super_block *sb)
+int ext2_commit_all(struct ext2_fs *fs)
 {
-	struct ext2_fs *fs = sb->private;
-	int error, killed;
+	int error = mutex_lock_killable(&fs->lock);
 	uint32_t id, last;
+	bool changed;
 
-	if (!READ_ONCE(fs->writable))
-		return fs->error;
-	error = mutex_lock_killable(&fs->lock);
 	if (error)
 		return error;
 	id = last_change(fs);
 	mutex_unlock(&fs->lock);
-	if (!is_committed(fs, id))
+	changed = !is_committed(fs, id);
+	if (changed)
 		error = wait_for_inodes(fs, id);
-	else
-		error = fs->error ? fs->error : ext2_flush(fs);
 	last = fs->committed;
-	killed = wait_event_killable(&fs->commit_queue,
-				     (int32_t)(fs->dropped - last) >= 0 || fs->stopped);
-	return error ? error : killed;
+	if (!error)
+		error = wait_event_killable(&fs->commit_queue,
+					    (int32_t)(fs->dropped - last) >= 0 || fs->stopped);
+	return error ? error : changed;
+}
+
+int ext2_sync(struct super_block *sb)
+{
+	struct ext2_fs *fs = sb->private;
+	int changed;
+
+	if (!READ_ONCE(fs->writable))
+		return fs->error;
+	changed = ext2_commit_all(fs);
+	if (changed < 0)
+		return changed;
+	if (fs->error)
+		return fs->error;
+	return changed ? 0 : ext2_flush(fs);
 }
 
 /*

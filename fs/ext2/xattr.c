@@ -485,12 +485,13 @@ static int set_in_operation(struct change *change)
 	uint32_t file_acl;
 	uint64_t blocks;
 	unsigned int extra;
-	int error = ext2_begin(fs);
+	int error;
 
-	if (error)
-		return error;
 	change->freed = 0;
 	change->no_block = false;
+	error = ext2_begin(fs);
+	if (error)
+		return error;
 	/* A fault, which takes no inode->lock, may have given the file blocks before. */
 	file_acl = own->file_acl;
 	extra = own->extra;
@@ -520,7 +521,7 @@ static int ext2_xattr_set(struct inode *inode, const char *name, const void *val
 			  unsigned int flags)
 {
 	struct ext2_fs *fs = ext2_fs(inode);
-	uint32_t seen = READ_ONCE(fs->space_came);
+	struct ext2_lack lack = ext2_lack(fs, false);
 	struct change change = { .inode = inode, .flags = flags };
 	int error = parse_name(name, &change.xattr);
 
@@ -534,7 +535,7 @@ static int ext2_xattr_set(struct inode *inode, const char *name, const void *val
 	change.bytes[IN_BLOCK] = change.bytes[IN_INODE] + fs->layout.inode_size;
 	do
 		error = set_in_operation(&change);
-	while (change.no_block && ext2_space_comes(fs, &seen));
+	while (change.no_block && ext2_space_comes(fs, &lack));
 	kfree(change.bytes[IN_INODE]);
 	return error;
 }
