@@ -138,10 +138,13 @@ static int stop_writing(struct ext2_fs *fs)
 	fs->only = current;
 	mutex_unlock(&fs->lock);
 	clear_orphans(fs);
-	ext2_settle(fs->sb); /* a SIGKILL does not leave it unclean */
-	error = fs->error ? fs->error : ext2_flush(fs);
-	if (!error)
-		error = ext2_commit_close_log(fs);
+	/*
+	 * A SIGKILL does not leave it unclean: it ends no wait here but the last one of
+	 * set_state(), and what that waits for is committed in any case. That commit flushes the
+	 * disk, too.
+	 */
+	ext2_settle(fs->sb);
+	error = fs->error ? fs->error : ext2_commit_close_log(fs);
 	/* With a journal, the next mount frees what is left of the orphans. */
 	if (!error && (fs->log.inode || (fs->was_clean && list_empty(&fs->orphans))))
 		error = set_state(fs, true);
