@@ -20,6 +20,11 @@ unsigned int mapping_page_bytes(struct mapping *mapping, const struct page *page
  * system has too many dirty pages. May sleep.
  */
 void page_balance_dirty(struct mapping *mapping);
+/* For the caller of begin_write after -ENOSPC: mapping_ops.wait_for_room, if there is one. */
+static inline bool mapping_room_comes(struct mapping *mapping, uint64_t *end)
+{
+	return mapping->ops->wait_for_room && mapping->ops->wait_for_room(mapping, end);
+}
 
 /*
  * Start to write a page of any file, and its neighbours, if it is dirty and its lock is free. The

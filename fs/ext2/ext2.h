@@ -160,14 +160,14 @@ struct ext2_inode { /* inode.private */
 	uint32_t flags; /* those that are not in inode->flags */
 	uint32_t deleted, generation;
 	/* See fs/ext2/xattr.c. Guarded by inode->lock and fs->lock. */
-	uint32_t file_acl;     /* the block of extended attributes, or 0 */
-	unsigned int extra;    /* bytes of extra fields of a large inode; 0: the rest is not used */
-	uint32_t next_orphan;  /* as it was on the disk when the inode was read */
-	struct ext2_lack lack; /* of a write that has found no block */
-	bool leaving;	       /* it is being deleted, and nothing stores it any more */
-	bool unwritten;	       /* its place on the disk may have what is left of an old inode */
-	bool fast_symlink;     /* block holds the target */
-	uint32_t table_block;  /* where the inode is on the disk */
+	uint32_t file_acl;    /* the block of extended attributes, or 0 */
+	unsigned int extra;   /* bytes of extra fields of a large inode; 0: the rest is not used */
+	uint32_t next_orphan; /* as it was on the disk when the inode was read */
+	uint32_t space_seen;  /* fs->blocks_came when a write last found no block */
+	bool leaving;	      /* it is being deleted, and nothing stores it any more */
+	bool unwritten;	      /* its place on the disk may have what is left of an old inode */
+	bool fast_symlink;    /* block holds the target */
+	uint32_t table_block; /* where the inode is on the disk */
 	unsigned int table_offset;
 	uint32_t goal;		/* the block after the last one that the file has got; 0: none */
 	file_off_t reach;	/* blocks have been given up to here, beyond the size; or 0 */

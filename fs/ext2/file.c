@@ -75,13 +75,12 @@ static int give_blocks(struct inode *inode, struct page **pages, unsigned int nr
 	if (error) {
 		memcpy(own->block, pointers, sizeof(pointers));
 		inode->blocks = blocks;
-		own->lack.seen = fs->blocks_came;
+		WRITE_ONCE(own->space_seen, fs->blocks_came);
 	} else {
 		for (unsigned int i = 0; i < nr_pages; i++)
 			page_set_dirty(pages[i]);
 		if (last > inode_size(inode))
 			own->reach = MAX(own->reach, last);
-		own->lack.end = 0;
 		ext2_changed(inode);
 	}
 	return ext2_end(fs, error);
@@ -134,9 +133,14 @@ static int ext2_begin_add(struct mapping *mapping, struct page **pages, unsigned
 	return done ? (int)done : error;
 }
 
-static bool ext2_wait_for_room(struct mapping *mapping)
+static bool ext2_wait_for_room(struct mapping *mapping, uint64_t *end)
 {
-	return ext2_space_comes(ext2_fs(mapping->inode), &ext2_own(mapping->inode)->lack);
+	struct ext2_inode *own = ext2_own(mapping->inode);
+	struct ext2_lack lack = { .seen = READ_ONCE(own->space_seen), .end = *end };
+	bool again = ext2_space_comes(ext2_fs(mapping->inode), &lack);
+
+	*end = lack.end;
+	return again;
 }
 
 static void ext2_store(const struct inode *inode, struct file_store *store)

@@ -461,15 +461,11 @@ struct ext2_lack ext2_lack(const struct ext2_fs *fs, bool inodes)
 bool ext2_space_comes(struct ext2_fs *fs, struct ext2_lack *lack)
 {
 	uint32_t came, seen = lack->seen;
-	bool again;
 
 	if (lack->end == 0)
 		lack->end = time_now() + SPACE_SECONDS * NSEC_PER_SEC;
 	wait_for_space(fs);
 	came = space_that_came(fs, lack->inodes);
 	lack->seen = came;
-	again = came != seen && !time_reached(lack->end);
-	if (!again)
-		lack->end = 0;
-	return again;
+	return came != seen && !time_reached(lack->end);
 }

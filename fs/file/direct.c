@@ -271,14 +271,6 @@ static ssize_t write_cached(struct inode *inode, struct iter *from, file_off_t p
 }
 
 /*
- * Wait for room that is being freed, as generic_begin_write() does. Returns whether to try again.
- */
-static bool room_comes(struct mapping *mapping)
-{
-	return mapping->ops->wait_for_room && mapping->ops->wait_for_room(mapping);
-}
-
-/*
  * Write the `len` bytes with this piece. Returns the number of bytes, or an error if there are
  * none. Sets *left_behind if a kernel task ends the write. The piece is then its own.
  */
@@ -286,6 +278,7 @@ static ssize_t write_pieces(struct piece *piece, struct iter *from, file_off_t *
 			    bool *left_behind)
 {
 	struct inode *inode = piece->inode;
+	uint64_t end = 0;
 	size_t done = 0;
 	ssize_t n;
 
@@ -294,7 +287,7 @@ static ssize_t write_pieces(struct piece *piece, struct iter *from, file_off_t *
 		if (n == 0)
 			n = write_cached(inode, from, *pos, len - done);
 		*left_behind = n == -EINTR;
-		if (n == -ENOSPC && room_comes(&inode->mapping))
+		if (n == -ENOSPC && mapping_room_comes(&inode->mapping, &end))
 			continue;
 		if (n < 0)
 			break;
