@@ -7,6 +7,7 @@
 #include "lib/print.h"
 #include "lib/string.h"
 #include "mm/vm/uaccess.h"
+#include "fs/names/lookup.h"
 
 #define NAME_LEN   110u /* sizeof(struct sockaddr_un) */
 #define FAMILY_LEN 2u

@@ -12,6 +12,7 @@
 #include "lib/print.h"
 #include "mm/vm/iter.h"
 #include "mm/vm/uaccess.h"
+#include "fs/names/lookup.h"
 
 #define PIECE 256u
 

@@ -5,7 +5,7 @@
 #define FS_NAMES_VFS_INTERNAL_H
 
 #include "fs/names/path.h"
-#include "fs/names/vfs.h"
+#include "fs/names/lookup.h"
 #include "kernel/capability.h"
 
 /* The ids for files. The kernel's own tasks have no process, and are root. */

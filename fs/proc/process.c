@@ -6,6 +6,7 @@
  * it.
  */
 #include "fs/file/file.h"
+#include "fs/names/lookup.h"
 #include "fs/names/mount.h"
 #include "fs/names/path.h"
 #include "fs/proc/proc_internal.h"

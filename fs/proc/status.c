@@ -15,6 +15,7 @@
 #include "lib/string.h"
 #include "mm/slab.h"
 #include "mm/vm/tables.h"
+#include "fs/names/lookup.h"
 
 #define NS_A_TICK	(NSEC_PER_SEC / 100) /* USER_HZ: the unit of times in /proc */
 #define NORMAL_PRIORITY 20

@@ -14,6 +14,7 @@
 #include "mm/slab.h"
 #include "mm/vm/iter.h"
 #include "mm/vm/uaccess.h"
+#include "fs/names/lookup.h"
 
 #define COOKIE_SIZE 32u /* bytes of a SIGEV_THREAD, for a netlink socket */
 

@@ -24,6 +24,7 @@
 #include "mm/vm/uaccess.h"
 #include "mm/vm/vdso.h"
 #include "mm/vm/vm.h"
+#include "fs/names/lookup.h"
 
 #define CLONE_SIGNAL_MASK    0x000000ffu
 #define CLONE_VM	     0x00000100u

@@ -2,6 +2,7 @@
 #include "kernel/process/program.h"
 #include "kernel/syscall.h"
 #include "fs/file/file.h"
+#include "fs/names/lookup.h"
 #include "fs/names/mount.h"
 #include "lib/string.h"
 #include "mm/slab.h"

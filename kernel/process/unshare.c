@@ -10,7 +10,7 @@
  * 4. There is one namespace of each kind, so flags for new ones are refused.
  */
 #include "fs/file/file.h"
-#include "fs/names/vfs.h"
+#include "fs/names/lookup.h"
 #include "kernel/capability.h"
 #include "kernel/ipc/sem.h"
 #include "kernel/process/namespaces.h"
