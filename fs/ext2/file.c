@@ -7,8 +7,9 @@
  * 2. Whole pages from a pipe that nobody else holds become pages of the file. They get their blocks
  *    in the same way, while they are locked in their new places.
  * 3. A write that begins behind the end of the file gets blocks before the file has its new size.
- *    own->reach is how far they lie behind it, and stored as the size until then. If the write
- *    fails, ext2_truncated() frees them.
+ *    own->reach is where the last of them begins, and stored as the size until then, because
+ *    e2fsck finds fault with a block that begins behind the size. If the write fails,
+ *    ext2_truncated() frees them.
  */
 #include "fs/cache/writeback.h"
 #include "fs/cache/pageio.h"
@@ -61,7 +62,7 @@ static int give_blocks(struct inode *inode, struct page **pages, unsigned int nr
 {
 	struct ext2_fs *fs = ext2_fs(inode);
 	struct ext2_inode *own = ext2_own(inode);
-	file_off_t last = (file_off_t)pages[nr_pages - 1]->index << PAGE_SHIFT;
+	file_off_t last = (block + nr - 1) << ext2_fs(inode)->layout.block_shift;
 	uint32_t pointers[EXT2_POINTERS];
 	uint64_t blocks;
 	unsigned int added;
