@@ -86,6 +86,17 @@ class Machine:
         self.press(text + "\n")
         self.wait_for(PROMPT, prompts + 1)
 
+    def wait_in_cat(self):
+        """Starts cat, and waits until it reads what is typed. Before that, the shell may still have the terminal to itself."""
+        self.press("cat /proc/version -\n")
+        self.wait_for(b"\nLinux version")
+
+    def interrupt(self):
+        """Presses Ctrl-C while a program runs, and waits for the next prompt."""
+        prompts = self.serial.read_bytes().count(PROMPT)
+        self.command("sendkey ctrl-c")
+        self.wait_for(PROMPT, prompts + 1)
+
     def picture(self, name="screen"):
         """Returns the width, the height and the bytes of what is on the screen."""
         path, data = Path(self.folder.name) / f"{name}.ppm", b""
