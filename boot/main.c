@@ -6,6 +6,7 @@
 #include "drivers/pci.h"
 #include "drivers/tty/tty.h"
 #include "fs/file/file.h"
+#include "fs/names/lookup.h"
 #include "kernel/cpu/apic.h"
 #include "kernel/init.h"
 #include "boot/machine.h"

@@ -1,5 +1,6 @@
 /* The times of a file. The contract is in fs/names/times.h. */
 #include "fs/file/file.h"
+#include "fs/names/lookup.h"
 #include "fs/names/mount.h"
 #include "fs/names/times.h"
 #include "kernel/init.h"

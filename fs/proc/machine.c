@@ -4,6 +4,7 @@
  */
 #include "drivers/disk/block.h"
 #include "fs/cache/writeback.h"
+#include "fs/names/lookup.h"
 #include "fs/proc/proc.h"
 #include "fs/file/open_file.h"
 #include "kernel/log.h"

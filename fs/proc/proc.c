@@ -11,6 +11,7 @@
  *    root, and by processes that have the same user and group ids, and all its capabilities.
  */
 #include "fs/file/file.h"
+#include "fs/names/lookup.h"
 #include "fs/names/path.h"
 #include "fs/proc/proc_internal.h"
 #include "kernel/init.h"

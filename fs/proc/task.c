@@ -5,6 +5,7 @@
  * 2. maps is printed with mm->lock held, under which the names of files are looked up.
  */
 #include "fs/file/file.h"
+#include "fs/names/lookup.h"
 #include "fs/proc/proc_internal.h"
 #include "kernel/process/process.h"
 #include "kernel/signals/signal.h"

@@ -21,6 +21,7 @@
 #include "kernel/syscalls.h"
 #include "drivers/tty/tty.h"
 #include "fs/file/file.h"
+#include "fs/names/lookup.h"
 #include "lib/string.h"
 #include "mm/slab.h"
 #include "mm/vm/vm.h"
