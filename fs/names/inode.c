@@ -340,6 +340,18 @@ bool inodes_are_read(struct super_block *sb)
 	return found;
 }
 
+bool inodes_are_deleted(struct super_block *sb)
+{
+	struct inode *inode;
+	bool found = false;
+
+	spin_lock(&inode_lock);
+	list_for_each(inode, &sb->inodes, sb_link)
+		found |= inode->nr_links == 0;
+	spin_unlock(&inode_lock);
+	return found;
+}
+
 /*
  * Make an inode that pipe slots still hold independent of its file system. Its pages leave the
  * cache, but the slots keep theirs.

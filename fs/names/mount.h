@@ -186,9 +186,9 @@ const struct file_system *file_system_find(const char *name);
 struct super_block *super_get(const struct file_system *type, struct block_device *device,
 			      bool read_only, const char *options);
 /*
- * Make a file system read-only or writable. Returns 0, -EBUSY if something is being written, -EROFS
- * if it can only be read, or another error of super_ops.set_writable. mount_mutex is held. May
- * sleep.
+ * Make a file system read-only or writable. Returns 0, -EBUSY if something is being written or a
+ * deleted file is in use, -EROFS if it can only be read, or another error of
+ * super_ops.set_writable. mount_mutex is held. May sleep.
  */
 int super_set_read_only(struct super_block *sb, bool read_only);
 /* Drop a use. The last one destroys the super block and all that is cached of it. May sleep. */

@@ -67,6 +67,26 @@ static void super_destroy(struct super_block *sb)
 	kfree(sb);
 }
 
+/*
+ * From now on nobody begins to write. Returns 0, or -EBUSY if something is being written, or if a
+ * file without links is in use. The last use of such a file deletes it, and that writes as well:
+ * on a file system that is read-only, nobody would free its blocks any more.
+ */
+static int forbid_writing(struct super_block *sb)
+{
+	int error = writers_forbid(&sb->writers, true);
+
+	if (error)
+		return error;
+	/* What is to be stored keeps deleted inodes in memory. */
+	if (sb->ops->settle)
+		sb->ops->settle(sb);
+	if (!inodes_are_deleted(sb))
+		return 0;
+	(void)writers_forbid(&sb->writers, false);
+	return -EBUSY;
+}
+
 int super_set_read_only(struct super_block *sb, bool read_only)
 {
 	int error = 0;
@@ -74,7 +94,7 @@ int super_set_read_only(struct super_block *sb, bool read_only)
 	if (read_only == super_is_read_only(sb))
 		return 0;
 	if (read_only)
-		error = writers_forbid(&sb->writers, true);
+		error = forbid_writing(sb);
 	if (!error && sb->ops->set_writable)
 		error = sb->ops->set_writable(sb, !read_only);
 	if (!error && !read_only)

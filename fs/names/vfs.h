@@ -317,8 +317,9 @@ struct super_ops {
 	int (*sync)(struct super_block *sb);
 	/*
 	 * Store all that has changed, and wait until no task of the file system's own holds an
-	 * inode. Comes before those without links are abandoned, when no program uses the file
-	 * system. May sleep, and no signal ends that. NULL: there are no such tasks.
+	 * inode. Called when no program can write to the file system, before inodes without links
+	 * are abandoned or counted. May sleep, and no signal ends that. NULL: there are no such
+	 * tasks.
 	 */
 	void (*settle)(struct super_block *sb);
 	/*

@@ -30,6 +30,8 @@ static inline file_off_t offset_of(uint32_t low, uint32_t high)
 int inodes_wait_reads(struct super_block *sb);
 /* Is a page of any inode of the file system being read now? Never sleeps. */
 bool inodes_are_read(struct super_block *sb);
+/* Is an inode without links in memory, which will be deleted? Never sleeps. */
+bool inodes_are_deleted(struct super_block *sb);
 /*
  * Called at unmount. Inodes that pipe slots still hold live on without their file system. Waits for
  * other inodes that are just being freed.

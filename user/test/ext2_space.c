@@ -382,6 +382,32 @@ static void was_remounted(int block)
 	mount_writable();
 }
 
+TEST(deleted_stay, 30,
+     "a file system with a deleted file or directory in use does not become read-only")
+{
+	int fd, dir;
+
+	put_image("blank-1k");
+	mount_writable();
+	close(make_file(MNT "/file", 30000, SEED));
+	CHECK_EQ(mkdir(MNT "/dir", 0700), 0);
+	fd = open(MNT "/file", O_RDONLY);
+	dir = open(MNT "/dir", O_RDONLY | O_DIRECTORY);
+	CHECK(fd >= 0 && dir >= 0);
+	CHECK_EQ(unlink(MNT "/file") | rmdir(MNT "/dir"), 0);
+	CHECK_ERR(mount(NULL, MNT, NULL, MS_REMOUNT | MS_RDONLY, NULL), EBUSY);
+	has_bytes(fd, 0, 30000, SEED);
+	close(fd);
+	CHECK_ERR(mount(NULL, MNT, NULL, MS_REMOUNT | MS_RDONLY, NULL), EBUSY);
+	close(dir);
+	close(make_file(MNT "/other", 5000, SEED));
+	CHECK_EQ(unlink(MNT "/other"), 0); /* nobody uses this one */
+	CHECK_EQ(mount(NULL, MNT, NULL, MS_REMOUNT | MS_RDONLY, NULL), 0);
+	CHECK_EQ(mount(NULL, MNT, NULL, MS_REMOUNT, NULL), 0);
+	unmount();
+	CHECK_EQ(state(), 1);
+}
+
 TEST(deleted_inodes, 30, "inodes of files that were changed and deleted are there for new ones")
 {
 	int fd;
