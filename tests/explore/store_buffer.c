@@ -19,6 +19,14 @@ static void put(const struct delayed_store *store, uint32_t value)
 	memcpy((void *)store->address, &value, store->size);
 }
 
+static bool is_delayed(const struct coroutine *c, uint32_t address)
+{
+	for (int i = 0; i < c->nr_delayed; i++)
+		if ((c->delayed[i].address ^ address) < 4)
+			return true;
+	return false;
+}
+
 void delayed_show(struct coroutine *c)
 {
 	for (int i = 0; i < c->nr_delayed; i++) {
@@ -28,13 +36,23 @@ void delayed_show(struct coroutine *c)
 		memcpy(&store->others, (void *)store->address, store->size);
 		put(store, store->value);
 	}
-	/* The others may have changed what the coming stores of this access will hide. */
-	for (int i = 0; i < c->nr_pending; i++)
-		memcpy(&c->pending[i].others, (void *)c->pending[i].address, c->pending[i].size);
+	/*
+	 * The others may have changed what the coming stores of this access will hide. If one of
+	 * them has been done already, it stands in memory again, and not the one before it.
+	 */
+	for (int i = 0; i < c->nr_pending; i++) {
+		struct delayed_store *store = &c->pending[i];
+
+		memcpy(&store->others, (void *)store->address, store->size);
+		if (is_delayed(c, store->address))
+			put(store, store->value);
+	}
 }
 
 void delayed_hide(struct coroutine *c)
 {
+	for (int i = 0; i < c->nr_pending; i++)
+		memcpy(&c->pending[i].value, (void *)c->pending[i].address, c->pending[i].size);
 	for (int i = c->nr_delayed; i-- > 0;)
 		put(&c->delayed[i], c->delayed[i].others);
 }
