@@ -1,5 +1,5 @@
 /*
- * Clocks and timers. See kernel/time.h for the contract.
+ * Clocks. See kernel/time.h for the contract, and kernel/timer.c for timers.
  *
  * 1. time_now() is the scaled TSC. Its rate comes from CPUID leaf 15h if the CPU has that. (In an
  *    emulator that runs in a browser, nothing else gives a good value.) Otherwise it is measured
@@ -7,13 +7,10 @@
  *    switches channel 2 on. The rate of the local APIC's timer is always measured so.
  * 2. The wall clock is read from the RTC (MC146818) once, at boot. From then on it follows the TSC.
  *    The RTC is never set.
- * 3. Timers are in one list, sorted by time and guarded by timer_lock (irqsave). Each tick runs the
- *    timers that are due with the lock held, so a timer cannot run after it was stopped.
  */
 #include "kernel/time.h"
 #include "kernel/cpu/apic.h"
 #include "kernel/atomic.h"
-#include "kernel/spinlock.h"
 #include "kernel/vdso_clock.h"
 #include "lib/div64.h"
 #include "lib/errno.h"
@@ -39,11 +36,7 @@
 #define OF_WALL (1ull << 63)
 
 static struct vdso_clock clock; /* its scale is 0 until it is measured */
-static uint32_t wall_sets;
 static uint32_t lapic_per_ms;
-
-static spinlock_t timer_lock = SPINLOCK_INIT("timers");
-static struct timer *timers; /* earliest first */
 
 uint64_t time_of_cycles(uint64_t cycles)
 {
@@ -70,11 +63,7 @@ uint64_t deadline_of_wall(uint64_t ns)
 	return ns & OF_WALL ? UINT64_MAX : ns | OF_WALL;
 }
 
-/*
- * Returns the value of time_now() at which the deadline will be reached, unless the wall clock is
- * set.
- */
-static uint64_t due(uint64_t deadline)
+uint64_t time_due(uint64_t deadline)
 {
 	uint64_t wall = deadline & ~OF_WALL, wall_base;
 
@@ -86,7 +75,7 @@ static uint64_t due(uint64_t deadline)
 
 bool time_reached(uint64_t deadline)
 {
-	return time_now() >= due(deadline);
+	return time_now() >= time_due(deadline);
 }
 
 struct timespec64 time_wall_spec(void)
@@ -246,6 +235,11 @@ void time_init(void)
 						.wall_base = read_rtc() };
 }
 
+void time_interrupt_after(uint64_t ns)
+{
+	lapic_timer_set(ns * lapic_per_ms / NSEC_PER_MSEC + 1);
+}
+
 uint32_t time_tick_cycles(void)
 {
 	return (TICK_NS << CLOCK_SHIFT) / clock.raw_scale;
@@ -254,93 +248,6 @@ uint32_t time_tick_cycles(void)
 struct vdso_clock time_for_programs(void)
 {
 	return clock;
-}
-
-/* ---- timers. timer_lock is held in the static functions. ---- */
-
-static bool unlink_timer(struct timer *timer)
-{
-	struct timer **at = &timers;
-
-	while (*at && *at != timer)
-		at = &(*at)->next;
-	if (!*at)
-		return false;
-	*at = timer->next;
-	return true;
-}
-
-/* Like tick_arm(). */
-static void arm(uint64_t most)
-{
-	uint64_t now = time_now();
-
-	if (timers)
-		most = due(timers->expires) <= now ? 1 : MIN(most, due(timers->expires) - now);
-	lapic_timer_set(most * lapic_per_ms / NSEC_PER_MSEC + 1);
-}
-
-void tick_arm(uint64_t most)
-{
-	unsigned int flags = spin_lock_irqsave(&timer_lock);
-
-	arm(most);
-	spin_unlock_irqrestore(&timer_lock, flags);
-}
-
-static void link_timer(struct timer *timer, uint64_t expires)
-{
-	struct timer **at = &timers;
-
-	timer->expires = expires;
-	while (*at && due((*at)->expires) <= due(expires))
-		at = &(*at)->next;
-	timer->next = *at;
-	*at = timer;
-}
-
-/* tick() holds the lock. */
-void timer_repeat(struct timer *timer, uint64_t expires)
-{
-	lockdep_held(&timer_lock);
-	link_timer(timer, expires);
-}
-
-void timer_start(struct timer *timer, uint64_t expires)
-{
-	unsigned int flags = spin_lock_irqsave(&timer_lock);
-
-	(void)unlink_timer(timer);
-	link_timer(timer, expires);
-	/*
-	 * The first timer may be due before this CPU's next tick. tick() arms for the later ones.
-	 */
-	if (timers == timer)
-		arm(TICK_NS);
-	spin_unlock_irqrestore(&timer_lock, flags);
-}
-
-uint64_t timer_stop(struct timer *timer)
-{
-	unsigned int flags = spin_lock_irqsave(&timer_lock);
-	uint64_t expires = unlink_timer(timer) ? timer->expires : 0;
-
-	spin_unlock_irqrestore(&timer_lock, flags);
-	return expires;
-}
-
-void tick(void)
-{
-	struct timer *timer;
-
-	spin_lock(&timer_lock);
-	while ((timer = timers) != NULL && time_reached(timer->expires)) {
-		timers = timer->next;
-		timer->function(timer);
-	}
-	arm(TICK_NS);
-	spin_unlock(&timer_lock);
-	sched_tick();
 }
 
 /* ---- changing the clocks ---- */
@@ -380,23 +287,6 @@ static void publish(struct vdso_clock *programs, struct clock_figures figures, u
 	irq_restore(flags);
 }
 
-/*
- * The wall clock has been set. Timers that wait for a time of it have other places in the list now.
- */
-static void sort_timers(void)
-{
-	unsigned int flags = spin_lock_irqsave(&timer_lock);
-	struct timer *timer, *next = timers;
-
-	timers = NULL;
-	while ((timer = next) != NULL) {
-		next = timer->next;
-		link_timer(timer, timer->fires_on_set ? 0 : timer->expires);
-	}
-	arm(TICK_NS);
-	spin_unlock_irqrestore(&timer_lock, flags);
-}
-
 int time_set_wall(struct vdso_clock *programs, uint64_t ns)
 {
 	struct clock_figures figures = clock_newest(&clock);
@@ -405,9 +295,8 @@ int time_set_wall(struct vdso_clock *programs, uint64_t ns)
 	if (ns < now || ns & OF_WALL)
 		return -EINVAL;
 	figures.wall_base = ns - now;
-	WRITE_ONCE(wall_sets, wall_sets + 1);
 	publish(programs, figures, figures.scale);
-	sort_timers();
+	timers_wall_was_set();
 	return 0;
 }
 
@@ -427,11 +316,6 @@ void time_set_zone(struct vdso_clock *programs, int32_t minutes_west, int32_t da
 	figures.minutes_west = minutes_west;
 	figures.daylight = daylight;
 	publish(programs, figures, figures.scale);
-}
-
-uint32_t time_wall_sets(void)
-{
-	return READ_ONCE(wall_sets);
 }
 
 struct timespec64 timespec_from_ns(uint64_t ns)

@@ -1,5 +1,5 @@
 /*
- * Time since boot (from the TSC), the wall clock (from the RTC) and timers.
+ * Time since boot (from the TSC), the wall clock (from the RTC), and timers (kernel/timer.c).
  *
  * Times are in nanoseconds, in 64 bits. A time that does not fit into them means "for ever".
  *
@@ -32,6 +32,11 @@ uint64_t time_of_cycles(uint64_t cycles);
 uint64_t time_wall(void);
 /* Returns the deadline when time_wall() reaches `ns`. UINT64_MAX stays "for ever". Never sleeps. */
 uint64_t deadline_of_wall(uint64_t ns);
+/*
+ * Returns the value of time_now() at which the deadline will be reached, unless the wall clock is
+ * set.
+ */
+uint64_t time_due(uint64_t deadline);
 /* Returns true if the deadline has been reached. Never sleeps. */
 bool time_reached(uint64_t deadline);
 
@@ -92,6 +97,13 @@ void timer_repeat(struct timer *timer, uint64_t expires);
 void tick(void);
 /* Make this CPU's next tick come when the first timer is due, but at most `most` ns from now. */
 void tick_arm(uint64_t most);
+/* Make this CPU's next tick come in `ns` nanoseconds. kernel/time.c, for timers */
+void time_interrupt_after(uint64_t ns);
+/*
+ * The wall clock has been set: count this, sort the timers anew, and let those fire that wait for
+ * it.
+ */
+void timers_wall_was_set(void);
 /* How many cycles of the TSC a tick lasts, a hundredth of a second. */
 uint32_t time_tick_cycles(void);
 /* Count the current task's slice. The tick calls it with interrupts off. kernel/sched.c */

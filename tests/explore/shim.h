@@ -19,7 +19,7 @@ void ex_signal(int task);
  * errors that go with it.
  */
 void ex_add_thread(int task, sigmask_t blocked);
-/* The timer that is armed fires (shim_signals.c). */
+/* The first timer that is armed fires (shim_signals.c). */
 void ex_tick(void);
 /* Was the current task killed? */
 bool ex_killed(void);

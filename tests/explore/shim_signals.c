@@ -1,6 +1,6 @@
 /*
- * What kernel/signals needs of clocks and timers. Time stands still. A timer is due as soon as it
- * is armed, and fires when a scenario says so.
+ * What kernel/signals and timers need of clocks. Time stands still. A timer is due as soon as it is
+ * armed, and fires when a scenario says so.
  */
 #include "kernel/process/process.h"
 #include "kernel/process/timecalls.h"
@@ -10,48 +10,39 @@
 
 struct list all_processes = LIST_INIT(all_processes);
 struct process *init_process;
-static spinlock_t timer_lock = SPINLOCK_INIT("timers");
-static struct timer *armed; /* only one at a time */
 
-/* ---- timers, as in kernel/time.c ---- */
+/* ---- time, and the ticks for kernel/timer.c ---- */
 
-void timer_start(struct timer *timer, uint64_t expires)
+/* A tick fires the first timer, unless that waits for ever. */
+static bool fires[MAX_TASKS + 1];
+
+bool time_reached(uint64_t deadline)
 {
-	spin_lock(&timer_lock);
-	must(!armed || armed == timer);
-	timer->expires = expires;
-	armed = timer;
-	spin_unlock(&timer_lock);
-}
+	bool *one = &fires[ex_running()], reached = *one && deadline != UINT64_MAX;
 
-uint64_t timer_stop(struct timer *timer)
-{
-	uint64_t expires = 0;
-
-	spin_lock(&timer_lock);
-	if (armed == timer) {
-		armed = NULL;
-		expires = timer->expires;
-	}
-	spin_unlock(&timer_lock);
-	return expires;
-}
-
-void timer_repeat(struct timer *timer, uint64_t expires)
-{
-	armed = timer;
+	if (reached)
+		*one = false;
+	return reached;
 }
 
 void ex_tick(void)
 {
-	struct timer *timer;
+	fires[ex_running()] = true;
+	tick();
+	fires[ex_running()] = false;
+}
 
-	spin_lock(&timer_lock);
-	timer = armed;
-	armed = NULL;
-	if (timer)
-		timer->function(timer);
-	spin_unlock(&timer_lock);
+uint64_t time_due(uint64_t deadline)
+{
+	return deadline;
+}
+
+void time_interrupt_after(uint64_t ns)
+{
+}
+
+void sched_tick(void)
+{
 }
 
 /* ---- what no scenario asks for ---- */
@@ -88,7 +79,7 @@ int clock_read(int clock, uint64_t *ns)
 
 bool clock_is_wall(int clock)
 {
-	return false;
+	return clock == CLOCK_REALTIME;
 }
 
 uint64_t clock_deadline(int clock, uint64_t ns)
@@ -101,9 +92,11 @@ bool call_has_time64(void)
 	return true;
 }
 
+/* Programs say how many nanoseconds. */
 int time_from_user(uint64_t *ns, const void __user *from, bool wide)
 {
-	return -EFAULT;
+	*ns = *(const uint64_t *)from;
+	return 0;
 }
 
 int time_to_user(uint64_t ns, void __user *to, bool wide)

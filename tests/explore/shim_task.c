@@ -108,11 +108,6 @@ uint64_t time_now(void)
 	return 0;
 }
 
-bool time_reached(uint64_t deadline)
-{
-	return false;
-}
-
 uint64_t deadline_after(uint64_t ns)
 {
 	return ns;
