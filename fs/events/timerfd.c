@@ -9,8 +9,9 @@
  * 3. `mutex` serialises these calls. It is never held during a wait. `lock` guards `ticks`, which
  *    the timer's function sets in an interrupt.
  * 4. Times are those of the wall clock if the timerfd was set for such a time, and otherwise those
- *    of time_now(). With TFD_TIMER_CANCEL_ON_SET it fires when somebody sets the wall clock. The
- *    next read returns -ECANCELED, forgets the ticks and starts the timer again.
+ *    of time_now(). With TFD_TIMER_CANCEL_ON_SET it fires when somebody sets the wall clock, even
+ *    if it is not set or has expired. So the kernel's timer is then armed in any case, if need be
+ *    for ever. The next read returns -ECANCELED, forgets the ticks and starts the timer again.
  * 5. The function sets `ticks` before it wakes, and a reader joins the queue before it looks:
  *
  *	reader				interrupt
@@ -67,27 +68,33 @@ static void fire(struct timer *timer)
 	unsigned int flags = spin_lock_irqsave(&tfd->lock);
 
 	if (timer->fires_on_set && time_wall_sets() != tfd->wall_sets) {
-		tfd->cancelled = true;
+		WRITE_ONCE(tfd->cancelled, true);
 	} else {
 		tfd->ticks++;
 		tfd->fired = true;
+		if (timer->fires_on_set)
+			timer_repeat(timer, UINT64_MAX);
 	}
 	spin_unlock_irqrestore(&tfd->lock, flags);
 	wake_all(&tfd->readable);
 }
 
 /*
- * Start the timer for `expires`. The mutex is held, and the timer is not armed. Somebody may have
- * set the wall clock after `wall_sets` was read, when the timer was not in the list yet. Then it
- * fires here.
+ * Start the timer for `expires`. If it is not set, or has fired for that time, it only hears of a
+ * set clock. The mutex is held. Somebody may have set the wall clock after `wall_sets` was read,
+ * when the timer was not in the list yet. Then it fires here.
  */
-static void start(struct timerfd *tfd)
+static void start(struct timerfd *tfd, bool has_fired)
 {
 	uint64_t when = tfd->expires;
 
 	assert(mutex_held(&tfd->mutex));
-	if (tfd->wall)
+	if (!when || has_fired)
+		when = UINT64_MAX;
+	else if (tfd->wall)
 		when = clock_deadline(tfd->clock, when);
+	if (when == UINT64_MAX && !tfd->timer.fires_on_set)
+		return;
 	timer_start(&tfd->timer, when);
 	if (tfd->timer.fires_on_set && time_wall_sets() != tfd->wall_sets &&
 	    timer_stop(&tfd->timer))
@@ -106,8 +113,8 @@ static uint64_t ticks_now(struct timerfd *tfd)
 /* Has the wall clock been set since then? The timer's function runs a little later. */
 static bool is_cancelled(struct timerfd *tfd)
 {
-	return READ_ONCE(tfd->cancelled) ||
-	       (tfd->timer.fires_on_set && time_wall_sets() != READ_ONCE(tfd->wall_sets));
+	return READ_ONCE(tfd->cancelled) || (READ_ONCE(tfd->timer.fires_on_set) &&
+					     time_wall_sets() != READ_ONCE(tfd->wall_sets));
 }
 
 /* Returns true if a read does not wait. */
@@ -117,26 +124,25 @@ static bool can_read(struct timerfd *tfd)
 }
 
 /*
- * If the wall clock has been set, forget the ticks, start the timer again unless it has expired,
- * and return true. The mutex is held.
+ * If the wall clock has been set, forget the ticks, start the timer again, and return true. The
+ * mutex is held.
  */
 static bool take_cancel(struct timerfd *tfd)
 {
 	unsigned int flags;
-	bool expired;
+	bool has_fired;
 
 	assert(mutex_held(&tfd->mutex));
 	if (!is_cancelled(tfd))
 		return false;
 	timer_stop(&tfd->timer);
-	tfd->wall_sets = time_wall_sets();
+	WRITE_ONCE(tfd->wall_sets, time_wall_sets());
 	flags = spin_lock_irqsave(&tfd->lock);
-	expired = tfd->fired;
-	tfd->cancelled = false;
+	has_fired = tfd->fired;
+	WRITE_ONCE(tfd->cancelled, false);
 	tfd->ticks = 0;
 	spin_unlock_irqrestore(&tfd->lock, flags);
-	if (tfd->expires && !expired)
-		start(tfd);
+	start(tfd, has_fired);
 	return true;
 }
 
@@ -160,7 +166,7 @@ static void catch_up(struct timerfd *tfd)
 		return;
 	if (__builtin_add_overflow(tfd->expires, (passed + 1) * tfd->interval, &tfd->expires))
 		tfd->expires = UINT64_MAX;
-	start(tfd);
+	start(tfd, false);
 }
 
 /*
@@ -208,7 +214,7 @@ static ssize_t timerfd_read(struct file *file, struct iter *to, file_off_t *pos)
 			return sizeof(uint64_t);
 		if (error == -EFAULT)
 			error = iter_fault_in(to, sizeof(uint64_t), true, true);
-		else if (!(file->flags & O_NONBLOCK))
+		else if (error == -EAGAIN && !(file->flags & O_NONBLOCK))
 			error = wait_event_interruptible(&tfd->readable, can_read(tfd));
 	} while (error == 0);
 	return error;
@@ -332,27 +338,29 @@ static struct setting setting_now(struct timerfd *tfd)
 static int set(struct timerfd *tfd, const struct setting *new, unsigned int options)
 {
 	unsigned int flags;
-	bool absolute = options & TFD_TIMER_ABSTIME, cancelled = is_cancelled(tfd);
+	bool absolute = options & TFD_TIMER_ABSTIME, cancelled = is_cancelled(tfd), fires_on_set;
 	uint64_t base = absolute ? 0 : time_now();
 
 	timer_stop(&tfd->timer);
 	tfd->wall = absolute && clock_is_wall(tfd->clock);
-	tfd->timer.fires_on_set = tfd->wall && options & TFD_TIMER_CANCEL_ON_SET;
-	tfd->wall_sets = time_wall_sets();
-	cancelled &= tfd->timer.fires_on_set;
+	fires_on_set = tfd->wall && options & TFD_TIMER_CANCEL_ON_SET;
+	/* A poll that looks now must not take an older setting of the clock for a new one. */
+	WRITE_ONCE(tfd->timer.fires_on_set, false);
+	WRITE_ONCE(tfd->wall_sets, time_wall_sets());
+	WRITE_ONCE(tfd->timer.fires_on_set, fires_on_set);
+	cancelled &= fires_on_set;
 	flags = spin_lock_irqsave(&tfd->lock);
 	tfd->ticks = 0;
 	tfd->fired = false;
-	tfd->cancelled = cancelled && new->value == 0; /* then the next read tells it */
+	/* If the timer is not set now, the next read tells it. */
+	WRITE_ONCE(tfd->cancelled, cancelled && new->value == 0);
 	spin_unlock_irqrestore(&tfd->lock, flags);
 	tfd->interval = new->interval;
 	tfd->expires = 0;
-	if (new->value == 0)
-		return 0;
-	if (__builtin_add_overflow(base, new->value, &tfd->expires))
+	if (new->value && __builtin_add_overflow(base, new->value, &tfd->expires))
 		tfd->expires = UINT64_MAX;
-	start(tfd);
-	return cancelled ? -ECANCELED : 0;
+	start(tfd, false);
+	return cancelled && new->value ? -ECANCELED : 0;
 }
 
 /* Returns the timerfd of an open file, or ERR_PTR(-EBADF, -EINVAL). */

@@ -213,6 +213,50 @@ TEST(cancelled_later, 10, "TFD_TIMER_CANCEL_ON_SET: the same when the timer has 
 	close(fd);
 }
 
+/* A task that reads the timer learns that the clock is set while it sleeps, and so does a poll. */
+static void waiter_is_told(int fd)
+{
+	struct pollfd poll_fd = { fd, POLLIN, 0 };
+	pid_t waiter = fork();
+	uint64_t ticks;
+
+	if (waiter == 0)
+		exit(read(fd, &ticks, 8) != -1 || errno != ECANCELED);
+	await_sleep(waiter);
+	step(10);
+	CHECK_EQ(wait_status(waiter), 0);
+	waiter = fork();
+	if (waiter == 0)
+		exit(poll(&poll_fd, 1, -1) != 1);
+	await_sleep(waiter);
+	step(-10);
+	CHECK_EQ(wait_status(waiter), 0);
+	CHECK_ERR(read(fd, &ticks, 8), ECANCELED);
+}
+
+TEST(cancelled_wait, 10,
+     "TFD_TIMER_CANCEL_ON_SET: a wait ends, even if the timer is not set or has expired")
+{
+	const int flags = TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET;
+	struct itimerspec far = { .it_value = in_seconds(FAR) }, none = { .it_value = { 0, 0 } };
+	struct itimerspec past = { .it_value = { 1, 0 } };
+	int fd = timerfd_create(CLOCK_REALTIME, 0);
+	uint64_t ticks;
+
+	CHECK_EQ(timerfd_settime(fd, flags, &far, NULL), 0);
+	waiter_is_told(fd);
+	close(fd);
+	fd = timerfd_create(CLOCK_REALTIME, 0);
+	CHECK_EQ(timerfd_settime(fd, flags, &none, NULL), 0);
+	waiter_is_told(fd);
+	close(fd);
+	fd = timerfd_create(CLOCK_REALTIME, 0);
+	CHECK_EQ(timerfd_settime(fd, flags, &past, NULL), 0);
+	CHECK_EQ(read(fd, &ticks, 8), 8);
+	waiter_is_told(fd);
+	close(fd);
+}
+
 /* Read both clocks at nearly the same time, even if the guest is interrupted. */
 static void read_rates(long long *mono, long long *raw)
 {
