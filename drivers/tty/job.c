@@ -88,8 +88,8 @@ int tty_acquire(struct tty *tty, const struct file *file)
 		error = -EIO;
 	} else if (tty->session == 0) {
 		tty_get(tty);
-		tty->session = process->sid;
-		tty->foreground = process->pgid;
+		WRITE_ONCE(tty->session, process->sid);
+		WRITE_ONCE(tty->foreground, process->pgid);
 	}
 	if (!error)
 		process->tty = tty;
@@ -111,7 +111,8 @@ static unsigned int tty_detach(struct tty *tty, unsigned int *foreground)
 	spin_lock(&tty->lock);
 	session = tty->session;
 	*foreground = tty->foreground;
-	tty->session = tty->foreground = 0;
+	WRITE_ONCE(tty->session, 0);
+	WRITE_ONCE(tty->foreground, 0);
 	spin_unlock(&tty->lock);
 	list_for_each(process, &all_processes, all_link) {
 		if (process->tty == tty)
@@ -153,9 +154,9 @@ static void hang_up(struct tty *tty, bool finally)
 
 	spin_lock(&tty->lock);
 	if (finally)
-		tty->hung_up = true;
+		WRITE_ONCE(tty->hung_up, true);
 	else
-		tty->hang_ups++;
+		WRITE_ONCE(tty->hang_ups, tty->hang_ups + 1);
 	spin_unlock(&tty->lock);
 	session = tty_detach(tty, &foreground);
 	list_for_each(process, &all_processes, all_link) {
@@ -257,7 +258,7 @@ static long set_foreground(struct tty *tty, unsigned long argument)
 	uint32_t pgid;
 	long error;
 
-	if (tty_current() != tty || tty->session != sid)
+	if (tty_current() != tty || READ_ONCE(tty->session) != sid)
 		return -ENOTTY;
 	if (get_user_u32(&pgid, (void __user *)argument) < 0)
 		return -EFAULT;
@@ -277,7 +278,7 @@ static long set_foreground(struct tty *tty, unsigned long argument)
 	else if (group_sid != sid)
 		error = -EPERM;
 	else
-		tty->foreground = pgid;
+		WRITE_ONCE(tty->foreground, pgid);
 	spin_unlock(&tty->lock);
 	spin_unlock_irqrestore(&tasks_lock, flags);
 	return error;
@@ -301,7 +302,8 @@ long tty_job_ioctl(struct tty *tty, const struct file *file, unsigned int comman
 	case TIOCGSID:
 		if (tty_current() != tty)
 			return -ENOTTY;
-		return put_user_u32(command == TIOCGSID ? tty->session : tty->foreground,
+		return put_user_u32(command == TIOCGSID ? READ_ONCE(tty->session)
+							: READ_ONCE(tty->foreground),
 				    (void __user *)argument);
 	}
 	return -ENOTTY;

@@ -295,7 +295,7 @@ static void set_stopped(struct tty *tty, bool stopped)
 {
 	if (tty->stopped == stopped)
 		return;
-	tty->stopped = stopped;
+	WRITE_ONCE(tty->stopped, stopped);
 	tell(tty, stopped ? TIOCPKT_STOP : TIOCPKT_START);
 }
 

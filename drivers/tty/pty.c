@@ -143,7 +143,7 @@ static int pty_open(struct tty *tty)
 
 	if (!error) {
 		pty->opens++;
-		pty->closed = false;
+		WRITE_ONCE(pty->closed, false);
 	}
 	spin_unlock_irqrestore(&pty->lock, flags);
 	return error;
@@ -155,7 +155,7 @@ static void pty_close(struct tty *tty)
 	unsigned int flags = spin_lock_irqsave(&pty->lock);
 
 	if (--pty->opens == 0) {
-		pty->closed = true;
+		WRITE_ONCE(pty->closed, true);
 		pty->status = 0;
 	}
 	spin_unlock_irqrestore(&pty->lock, flags);

@@ -54,13 +54,15 @@ static bool master_can_read(struct pty *pty)
 
 /*
  * Copy up to `max` bytes out of the ring, and leave them there. In packet mode a byte that says
- * what follows comes first. Returns the number of bytes in buf. *taken of them are from the ring.
+ * what follows comes first. Returns the number of bytes in buf. *taken of them are from the ring,
+ * from the position *from on.
  */
-static size_t peek(struct pty *pty, char *buf, size_t max, size_t *taken)
+static size_t peek(struct pty *pty, char *buf, size_t max, unsigned int *from, size_t *taken)
 {
 	unsigned int flags = spin_lock_irqsave(&pty->lock);
 	size_t n = 0;
 
+	*from = pty->tail;
 	*taken = 0;
 	if (pty->packet && (pty->status || pty->head != pty->tail))
 		buf[n++] = pty->status;
@@ -96,12 +98,12 @@ static ssize_t take(struct pty *pty, struct iter *to)
 	bool first = true;
 
 	while (to->left > 0) {
-		unsigned int from = READ_ONCE(pty->tail);
 		char buf[PIECE];
 		size_t taken, copied, n;
+		unsigned int from;
 		bool packet;
 
-		n = peek(pty, buf, MIN(to->left, sizeof(buf)), &taken);
+		n = peek(pty, buf, MIN(to->left, sizeof(buf)), &from, &taken);
 		packet = n > taken;
 		if (n == 0 || (packet && !first && buf[0]))
 			break;
@@ -269,7 +271,7 @@ static long hang_up_master(struct pty *pty)
 	if (!capable(CAP_SYS_ADMIN))
 		return -EPERM;
 	flags = spin_lock_irqsave(&pty->lock);
-	pty->master_hung_up = true;
+	WRITE_ONCE(pty->master_hung_up, true);
 	spin_unlock_irqrestore(&pty->lock, flags);
 	/* A reader or writer joins its queue first, and then looks at master_hung_up. */
 	wake_all_for(&pty->readable, WAKE_STATE);
@@ -281,6 +283,7 @@ static long master_ioctl(struct file *file, unsigned int command, unsigned long 
 {
 	struct pty *pty = file->private;
 	void __user *pointer = (void __user *)argument;
+	unsigned int session;
 
 	if (READ_ONCE(pty->master_hung_up))
 		return command == TIOCSPGRP ? -ENOTTY : -EIO;
@@ -308,7 +311,8 @@ static long master_ioctl(struct file *file, unsigned int command, unsigned long 
 	case TIOCGPGRP:
 		return put_user_u32(READ_ONCE(pty->tty.foreground), pointer);
 	case TIOCGSID:
-		return pty->tty.session ? put_user_u32(pty->tty.session, pointer) : -ENOTTY;
+		session = READ_ONCE(pty->tty.session);
+		return session ? put_user_u32(session, pointer) : -ENOTTY;
 	case TIOCSPGRP:
 		return tty_job_ioctl(&pty->tty, NULL, command, argument);
 	}

@@ -65,7 +65,7 @@ bool inode_owner_or_root(const struct inode *inode)
 
 void inode_put(struct inode *inode)
 {
-	must(!atomic_dec_and_test(&inode->refs));
+	must(!inode || !atomic_dec_and_test(&inode->refs));
 }
 
 /* All sockets have the same one, which nobody looks at. */

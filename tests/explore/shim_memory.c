@@ -187,6 +187,16 @@ void buffer_free(void *buffer, size_t size)
 	kfree(buffer);
 }
 
+void *vmalloc(size_t size, unsigned int flags)
+{
+	return kmalloc(size, flags);
+}
+
+void vfree(void *object)
+{
+	kfree(object);
+}
+
 void *kzalloc(size_t size, unsigned int flags)
 {
 	return kmalloc(size, flags | ALLOC_ZERO);
