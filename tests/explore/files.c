@@ -86,8 +86,8 @@ void mount_end_writing(struct mount *mount)
 {
 }
 
-/* No scenario watches files, or has leases on them. */
-unsigned int nr_inode_watches, nr_leases;
+/* No scenario watches files. */
+unsigned int nr_inode_watches;
 
 void notify_path_slow(struct dentry *path, uint32_t event)
 {
