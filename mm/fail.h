@@ -4,14 +4,16 @@
 
 #include "kernel/atomic.h"
 
-/*
- * The nth allocation from now on fails. 0 switches it off. /proc/sys/vm/fail_nth
- */
+/* The nth allocation from now on fails. 0: none does. /proc/sys/vm/fail_nth and fail_nth_any */
 extern struct atomic page_fail_nth;
+/* Only the allocations of this task count, and not those of interrupts; or 0: all of them do. */
+extern unsigned int page_fail_tid;
+/* Count an allocation, while page_fail_nth is not 0. Returns true if it has to fail. */
+bool page_fail_count(void);
 /* For allocators: returns true if this allocation has to fail. */
 static inline bool page_fail_now(void)
 {
-	return unlikely(atomic_read(&page_fail_nth) > 0) && atomic_dec_and_test(&page_fail_nth);
+	return unlikely(atomic_read(&page_fail_nth) > 0) && page_fail_count();
 }
 
 #endif

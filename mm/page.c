@@ -56,7 +56,6 @@ static struct single_pages single_pages[MAX_CPUS][NR_ZONES];
 
 struct page *mem_map, *zero_page;
 unsigned int nr_frames;
-struct atomic page_fail_nth;
 
 bool (*page_alloc_last_resort)(void);
 

@@ -239,17 +239,32 @@ static void fail_nth_show(struct text *text)
 	text_printf(text, "%d\n", atomic_read(&page_fail_nth));
 }
 
-static int fail_nth_store(char *input, size_t len)
+static int set_fail_nth(char *input, unsigned int tid)
 {
 	uint32_t nth;
 	int error = parse_number(input, &nth);
 
 	if (error || nth > INT32_MAX)
 		return error ? error : -ERANGE;
+	atomic_set(&page_fail_nth, 0);
+	WRITE_ONCE(page_fail_tid, tid);
 	atomic_set(&page_fail_nth, nth);
 	return 0;
 }
+
+/* The nth allocation of the task that writes here. */
+static int fail_nth_store(char *input, size_t len)
+{
+	return set_fail_nth(input, current->tid);
+}
 PROC_FILE(fail_nth, "sys/vm/fail_nth", 0600, fail_nth_show, fail_nth_store);
+
+/* The same for anybody's. */
+static int fail_nth_any_store(char *input, size_t len)
+{
+	return set_fail_nth(input, 0);
+}
+PROC_FILE(fail_nth_any, "sys/vm/fail_nth_any", 0600, fail_nth_show, fail_nth_any_store);
 
 /* ---- for tests ---- */
 

@@ -21,6 +21,10 @@ struct page *zero_page = &pages[NR_PAGES];
 unsigned int nr_frames = NR_PAGES, lowmem_frames = NR_PAGES;
 uintptr_t direct_map_end = UINTPTR_MAX;
 struct atomic page_fail_nth;
+bool page_fail_count(void)
+{
+	return false;
+}
 
 static struct page *free_pages[NR_PAGES];
 static unsigned int nr_free, nr_objects;

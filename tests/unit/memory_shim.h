@@ -30,11 +30,19 @@ static char arena[ARENA_FRAMES * PAGE_SIZE] __attribute__((aligned(4096)));
 #define virt_to_page(va)       frame_page(virt_to_phys(va) >> PAGE_SHIFT)
 #define page_address_low(page) phys_to_virt(page_phys(page))
 
+#include "mm/fail.h"
 #include "mm/kmap.h"
 #include "mm/pgtable.h"
 
 uintptr_t direct_map_end = UINTPTR_MAX;
 unsigned int lowmem_frames;
+
+/* mm/fail.c */
+struct atomic page_fail_nth;
+bool page_fail_count(void)
+{
+	return atomic_dec_and_test(&page_fail_nth);
+}
 
 /* There is no pool of huge pages here. */
 void huge_free(struct page *page)

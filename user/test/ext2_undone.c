@@ -310,9 +310,9 @@ static void commit_without_memory(const char *image)
 		int file = make_file(MNT "/dir/new", 5000 + n, SEED);
 		int error;
 
-		set_nth(n);
+		set_nth_any(n);
 		error = fsync(file) < 0 ? errno : 0;
-		set_nth(0);
+		set_nth_any(0);
 		CHECK(error == 0 || error == ENOMEM);
 		close(file);
 		forget();

@@ -13,7 +13,7 @@
 #include <sys/mount.h>
 #include <sys/sendfile.h>
 
-#define NTH	"/proc/sys/vm/fail_nth"
+#define NTH	"/proc/sys/vm/fail_nth_any"
 #define NO_NTH	"lacks " NTH ": Linux can be made to fail allocations only by a debug build"
 #define MAX_NTH 400
 #define ENOUGH	5 /* runs in a row that needed fewer allocations */

@@ -401,9 +401,9 @@ TEST(change, 10, "LOOP_CHANGE_FD replaces the file of a read-only device by one 
 BEYOND_TEST(
 	unbound_without_memory, 30,
 	"no byte is lost when a device is unbound while an allocation fails",
-	"lacks /proc/sys/vm/fail_nth: Linux can be made to fail allocations only by a debug build")
+	"lacks /proc/sys/vm/fail_nth_any: Linux can be made to fail allocations only by a debug build")
 {
-	int nth = test_open_own("/proc/sys/vm/fail_nth", O_RDWR);
+	int nth = test_open_own("/proc/sys/vm/fail_nth_any", O_RDWR);
 
 	for (int n = 1; n <= 20; n++) {
 		int file = loop_file(FILE_A, SIZE, 1), loop = loop_bind(file, 0, 0, 0);

@@ -7,7 +7,8 @@
 
 #include "test.h"
 
-#define NTH	"/proc/sys/vm/fail_nth"
+#define NTH	"/proc/sys/vm/fail_nth"	    /* of the task that writes there */
+#define NTH_ANY "/proc/sys/vm/fail_nth_any" /* of any task */
 #define NO_NTH	"lacks " NTH ": Linux can be made to fail allocations only by a debug build"
 #define MAX_NTH 200
 #define PAGE	4096
@@ -17,20 +18,32 @@
 #define SEED	5
 
 static char buf[SIZE], back[SIZE];
-static int switch_fd = -1;
-
-__attribute__((unused)) static void set_nth(int n)
+__attribute__((unused)) static void set_switch(const char *path, int *fd, int n)
 {
 	char text[16];
 	int error = errno;
 
-	if (switch_fd < 0)
-		switch_fd = test_open_own(NTH, O_RDWR);
+	if (*fd < 0)
+		*fd = test_open_own(path, O_RDWR);
 	snprintf(text, sizeof(text), "%d", n);
 	/* This very call may be the one that is hit by the last setting. */
-	if (pwrite(switch_fd, text, strlen(text), 0) < 0)
-		CHECK_EQ(pwrite(switch_fd, text, strlen(text), 0), strlen(text));
+	if (pwrite(*fd, text, strlen(text), 0) < 0)
+		CHECK_EQ(pwrite(*fd, text, strlen(text), 0), strlen(text));
 	errno = error;
+}
+
+__attribute__((unused)) static void set_nth(int n)
+{
+	static int fd = -1;
+
+	set_switch(NTH, &fd, n);
+}
+
+__attribute__((unused)) static void set_nth_any(int n)
+{
+	static int fd = -1;
+
+	set_switch(NTH_ANY, &fd, n);
 }
 
 /*
