@@ -419,7 +419,7 @@ long socket_accept4(struct file *file, void __user *address, int32_t __user *len
 	else
 		socket_open(taken, fresh);
 	if (!error && address)
-		error = socket_name_to_user(taken->peer->name, address, len);
+		error = socket_name_to_user(load_acquire(&taken->peer->name), address, len);
 	if (!error) {
 		fd_install(number, fresh);
 		return number;

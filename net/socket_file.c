@@ -109,7 +109,7 @@ static unsigned int unread_bytes(struct socket *socket, struct socket *peer)
 
 		if (!socket_connects(socket) && !goes_on) {
 			message = message_of(slot->envelope);
-			own = (message ? message->from : NULL) == socket->name;
+			own = (message ? message->from : NULL) == load_acquire(&socket->name);
 		}
 		goes_on = slot->flags & SLOT_GOES_ON;
 		bytes += own ? MAX(slot->len, 1u) : 0; /* an empty packet is unread, too */

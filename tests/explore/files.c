@@ -47,6 +47,27 @@ int fd_add(struct file *file, bool cloexec)
 	return fd;
 }
 
+/* Only one task of a scenario may do this. */
+int fd_reserve(unsigned int from, bool cloexec)
+{
+	int fd = FD_MADE;
+
+	while (table.slots[fd].file || table.slots[fd].used)
+		must(++fd < FD_MAX);
+	table.slots[fd].used = true;
+	return fd;
+}
+
+void fd_install(int fd, struct file *file)
+{
+	table.slots[fd].file = file;
+}
+
+void fd_unreserve(int fd)
+{
+	table.slots[fd].used = false;
+}
+
 void files_close_made(int fd)
 {
 	file_put(table.slots[fd].file);
