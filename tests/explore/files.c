@@ -1,6 +1,6 @@
 /* Descriptors, sources and sinks: see files.h. */
 #include "fs/file/file.h"
-#include "fs/names/notify.h"
+#include "fs/names/vfs_internal.h"
 #include "fs/splice/splice.h"
 #include "kernel/syscalls.h"
 #include "files.h"
@@ -107,12 +107,21 @@ void mount_end_writing(struct mount *mount)
 {
 }
 
-/* No scenario watches files. */
-unsigned int nr_inode_watches;
-
-void notify_path_slow(struct dentry *path, uint32_t event)
+/* Every path leads to the file. */
+int path_lookup_user(int dirfd, const char __user *name, unsigned int flags, struct path *path)
 {
+	static struct dentry dentry = { .inode = &file_inode };
+
+	*path = (struct path){ .dentry = &dentry };
+	return 0;
 }
+
+int inode_permission(struct inode *inode, unsigned int may)
+{
+	return 0;
+}
+
+spinlock_t dcache_lock = SPINLOCK_INIT("dcache");
 
 void inode_init_special(struct inode *inode, unsigned int mode, unsigned int rdev)
 {
