@@ -27,6 +27,31 @@ static ssize_t send_stream(struct socket *target, struct iter *from, struct mess
 	return READ_ONCE(target->in.readers) ? 0 : -EPIPE;
 }
 
+/*
+ * Returns why the socket may not send to the target now, or 0. The pending error of a packet socket
+ * comes first, and is cleared.
+ */
+static int send_error(struct socket *socket, struct socket *target)
+{
+	int error = socket_has_packets(socket) ? socket_take_error(socket) : 0;
+
+	if (error)
+		return error;
+	return READ_ONCE(socket->send_shut) ? -EPIPE : socket_may_send(socket, target);
+}
+
+/*
+ * The target takes no packets any more. Returns the error for that. A datagram socket has no peer
+ * from now on if the target is closed. May sleep.
+ */
+static int refused_by(struct socket *socket, struct socket *target)
+{
+	if (socket_connects(socket) || READ_ONCE(target->state) != SOCKET_CLOSED)
+		return -EPIPE;
+	socket_disconnect(socket, target);
+	return -ECONNREFUSED;
+}
+
 static ssize_t send_packet(struct socket *socket, struct socket *target, struct iter *from,
 			   struct message *message, uint64_t until)
 {
@@ -34,11 +59,7 @@ static ssize_t send_packet(struct socket *socket, struct socket *target, struct 
 
 	n = packet_send(&target->in, from, limits_at(target, socket), message_envelope(message),
 			until);
-	if (n == -EPIPE && !socket_connects(socket) && READ_ONCE(target->state) == SOCKET_CLOSED) {
-		socket_disconnect(socket, target);
-		return -ECONNREFUSED;
-	}
-	return n;
+	return n == -EPIPE ? refused_by(socket, target) : n;
 }
 
 /*
@@ -83,16 +104,10 @@ static ssize_t send_to_target(struct file *file, struct socket *target, struct i
 	struct message *message;
 	ssize_t n;
 
-	if (socket_has_packets(socket)) {
-		if (from->left > READ_ONCE(socket->send_bytes) - SOCKET_OVERHEAD)
-			return -EMSGSIZE;
-		n = socket_take_error(socket);
-		if (n)
-			return n;
-	}
-	if (READ_ONCE(socket->send_shut))
-		return -EPIPE;
-	n = socket_may_send(socket, target);
+	if (socket_has_packets(socket) &&
+	    from->left > READ_ONCE(socket->send_bytes) - SOCKET_OVERHEAD)
+		return -EMSGSIZE;
+	n = send_error(socket, target);
 	if (n)
 		return n;
 	message = enclose(socket, target, control);
@@ -143,20 +158,26 @@ ssize_t socket_splice_write(struct file *file, file_off_t *pos, struct slot_list
 	struct socket *socket = file->private, *target = socket_peer(socket);
 	struct control control = { NULL };
 	struct message *message;
-	ssize_t n = -EPIPE;
+	ssize_t n;
 
 	if (!target)
 		return -ENOTCONN;
-	message = enclose(socket, target, &control);
-	if (IS_ERR(message))
-		n = PTR_ERR(message);
-	else if (slots->bytes > READ_ONCE(socket->send_bytes) - SOCKET_OVERHEAD)
+	if (slots->bytes > READ_ONCE(socket->send_bytes) - SOCKET_OVERHEAD)
 		n = -EMSGSIZE;
-	else if (!READ_ONCE(socket->send_shut))
-		n = packet_splice_in(&target->in, slots, limits_at(target, socket),
-				     message_envelope(message));
-	if (!IS_ERR(message))
-		envelope_put(message_envelope(message));
+	else
+		n = send_error(socket, target);
+	if (n)
+		goto put_target;
+	message = enclose(socket, target, &control);
+	n = PTR_ERR(message);
+	if (IS_ERR(message))
+		goto put_target;
+	n = packet_splice_in(&target->in, slots, limits_at(target, socket),
+			     message_envelope(message));
+	envelope_put(message_envelope(message));
+	if (n == -EPIPE)
+		n = refused_by(socket, target);
+put_target:
 	socket_put(target);
 	return n;
 }

@@ -94,9 +94,10 @@ ssize_t splice_file_to_ring(struct file *in, file_off_t *pos, struct ring *ring,
 		file_off_t at = *pos;
 
 		n = splice_wait_room(ring, wait && !done);
-		if (n < 0)
+		/* At the end of a file it does not matter that a socket has lost its peer. */
+		if (n < 0 && (n != -EPIPE || stream || !ring->encloses))
 			break;
-		list.max = MIN((unsigned int)n, SLOT_LIST_MAX);
+		list.max = n < 0 ? 1 : MIN((unsigned int)n, SLOT_LIST_MAX);
 		n = in->ops->splice_read(in, &at, len - done, &list);
 		if (n <= 0)
 			break;
@@ -204,11 +205,11 @@ static ssize_t move_slots(struct move *move, size_t len)
 
 	/*
 	 * This is the order of Linux: a source that may get bytes counts more than a target's
-	 * state.
+	 * state, and so does the end of the source if the target is a socket.
 	 */
 	if (error == -EAGAIN)
 		return error;
-	if (room <= 0)
+	if (room <= 0 && !(error && to->encloses))
 		return room ? room : -ENOSPC;
 	if (error)
 		return 0;
@@ -456,6 +457,10 @@ static ssize_t splice(struct file *in, file_off_t __user *off_in, struct file *o
 	 */
 	if ((pipe_in && !file_waits(in)) || (pipe_out && !file_waits(out)))
 		wait = false;
+	/* As with a file, the state of the pipe counts more than whether the socket has bytes. */
+	n = from && pipe_out && !pipe_in ? splice_wait_room(to, wait) : 0;
+	if (n < 0)
+		return n == -EPIPE ? pipe_broken() : n;
 	if (from && to)
 		return splice_between(from, to, len, wait && file_waits(in),
 				      pipe_out ? wait : file_waits(out), false);

@@ -55,6 +55,69 @@ TEST(splice_in, 10,
 	CHECK_EQ(available(ends[0]), written - total - 1000);
 }
 
+TEST(no_reader_first, 5, "a pipe without a reader is an error before the socket has any bytes")
+{
+	signal(SIGPIPE, SIG_IGN);
+	make_pair(SOCK_STREAM);
+	CHECK_EQ(pipe(ends), 0);
+	close(ends[0]);
+	CHECK_ERR(splice(s[1], NULL, ends[1], NULL, 1, 0), EPIPE);
+}
+
+TEST(end_without_peer, 5,
+     "the end of a pipe or file is an end, though the socket has lost its peer")
+{
+	int file = open("/tmp/end_without_peer", O_RDWR | O_CREAT | O_TRUNC, 0600);
+	off_t at = 0;
+
+	CHECK(file >= 0);
+	CHECK_EQ(unlink("/tmp/end_without_peer"), 0);
+	CHECK_EQ(write(file, "byte", 4), 4);
+	make_pair(SOCK_STREAM);
+	CHECK_EQ(pipe(ends), 0);
+	close(ends[1]);
+	close(s[1]);
+	CHECK_EQ(splice(ends[0], NULL, s[0], NULL, 1, 0), 0);
+	CHECK_EQ(sendfile(s[0], file, NULL, 1), 0);
+	signal(SIGPIPE, SIG_IGN);
+	CHECK_ERR(sendfile(s[0], file, &at, 1), EPIPE);
+}
+
+TEST(errors_of_packets, 5, "splice to a packet socket reports the errors that a send reports")
+{
+	CHECK_EQ(pipe(ends), 0);
+	CHECK_EQ(write(ends[1], "bytes", 5), 5);
+	make_pair(SOCK_DGRAM);
+	close(s[1]);
+	CHECK_ERR(splice(ends[0], NULL, s[0], NULL, 1, 0), ECONNREFUSED);
+	CHECK_ERR(splice(ends[0], NULL, s[0], NULL, 1, 0), ENOTCONN);
+	close(s[0]);
+	make_pair(SOCK_SEQPACKET);
+	CHECK_EQ(write(s[0], "unread", 6), 6);
+	close(s[1]);
+	CHECK_ERR(splice(ends[0], NULL, s[0], NULL, 1, 0), ECONNRESET);
+	CHECK_ERR(splice(ends[0], NULL, s[0], NULL, 1, 0), EPIPE);
+	CHECK_EQ(available(ends[0]), 5);
+}
+
+TEST(other_peer, 5, "splice sends no datagram to a socket that has another peer")
+{
+	struct sockaddr_un name = { .sun_family = AF_UNIX, .sun_path = "\0other_peer" };
+	socklen_t len = sizeof(sa_family_t) + 11;
+	int sender = socket(AF_UNIX, SOCK_DGRAM, 0), target = socket(AF_UNIX, SOCK_DGRAM, 0);
+
+	CHECK_EQ(bind(target, (struct sockaddr *)&name, len), 0);
+	CHECK_EQ(connect(sender, (struct sockaddr *)&name, len), 0);
+	name.sun_path[1] = 'a';
+	s[0] = socket(AF_UNIX, SOCK_DGRAM, 0);
+	CHECK_EQ(bind(s[0], (struct sockaddr *)&name, len), 0);
+	CHECK_EQ(connect(target, (struct sockaddr *)&name, len), 0);
+	CHECK_EQ(pipe(ends), 0);
+	CHECK_EQ(write(ends[1], "byte", 4), 4);
+	CHECK_ERR(splice(ends[0], NULL, sender, NULL, 4, 0), EPERM);
+	CHECK_EQ(available(ends[0]), 4);
+}
+
 /* from[0] and to[0] are read, from[1] and to[1] written. */
 //BOOK: test-part-of-a-page
 static void splice_half(const int from[2], const int to[2])
