@@ -154,42 +154,58 @@ static bool is_woken(struct futex_waiter *waiter, bool leave)
 	return woken;
 }
 
-/* The limit of a wait. */
-struct futex_timeout {
-	uint64_t deadline; /* UINT64_MAX: none */
-	bool relative;	   /* the program gave a time from now on: the wait cannot be restarted */
-};
-
 /*
  * The timeout of FUTEX_WAIT is relative. That of the others is a time since boot or of the wall
- * clock. Returns 0, or an error of time_from_user(). May sleep.
+ * clock. Sets *deadline, which is UINT64_MAX if there is none. Returns 0, or an error of
+ * time_from_user(). May sleep.
  */
-static long read_timeout(unsigned int op, const void __user *from, struct futex_timeout *timeout)
+static long read_timeout(unsigned int op, const void __user *from, uint64_t *deadline)
 {
 	unsigned int command = op & ~(FUTEX_PRIVATE_FLAG | FUTEX_CLOCK_REALTIME);
 	bool wall = op & FUTEX_CLOCK_REALTIME || command == FUTEX_LOCK_PI;
 	uint64_t time;
 	long error;
 
-	*timeout = (struct futex_timeout){ UINT64_MAX, false };
+	*deadline = UINT64_MAX;
 	if (!from)
 		return 0;
 	error = time_from_user(&time, from, call_has_time64());
 	if (error)
 		return error;
-	timeout->relative = command == FUTEX_WAIT;
-	timeout->deadline = timeout->relative ? deadline_after(time)
-			    : wall	      ? deadline_of_wall(time)
-					      : time;
+	*deadline = command == FUTEX_WAIT ? deadline_after(time)
+		    : wall		  ? deadline_of_wall(time)
+					  : time;
 	return 0;
+}
+
+static long futex_wait_restarted(struct task *task);
+
+/*
+ * A signal ends a wait for a futex. Without a timeout the call is simply made again. With one, the
+ * wait goes on until the same deadline if no handler runs, and it is EINTR if one does. The address
+ * is a multiple of four, so its lowest bit can say whether the futex is private.
+ */
+static long futex_interrupted(unsigned long address, bool private, uint32_t value,
+			      uint64_t deadline, uint32_t bits)
+{
+	struct task *task = current;
+
+	if (deadline == UINT64_MAX)
+		return -ERESTARTSYS;
+	task->restart_arg = (void __user *)(address | private);
+	task->restart_value = value;
+	task->restart_deadline = deadline;
+	task->restart_bits = bits;
+	task->restart = futex_wait_restarted;
+	return -ERESTART_RESTARTBLOCK;
 }
 
 /*
  * No wakeup is lost. The task sets its state and then checks whether it is on the list. The waker
  * takes it off the list and then looks at the state. Both touch the list under the lock.
  */
-static long futex_wait(unsigned long address, bool private, uint32_t value,
-		       const struct futex_timeout *timeout, uint32_t bits)
+static long futex_wait(unsigned long address, bool private, uint32_t value, uint64_t deadline,
+		       uint32_t bits)
 {
 	struct futex_waiter waiter = { .task = current, .bits = bits };
 	long error = futex_key_of(address, private, false, &waiter.key);
@@ -204,12 +220,21 @@ static long futex_wait(unsigned long address, bool private, uint32_t value,
 		if (is_woken(&waiter, false))
 			break;
 		if (signal_pending())
-			error = timeout->relative ? -EINTR : -ERESTARTSYS;
-		else if (!schedule_until(timeout->deadline))
+			error = futex_interrupted(address, private, value, deadline, bits);
+		else if (!schedule_until(deadline))
 			error = -ETIMEDOUT;
 	}
 	current->state = TASK_RUNNING;
 	return is_woken(&waiter, true) ? 0 : error;
+}
+
+/* Called by restart_syscall(2). */
+static long futex_wait_restarted(struct task *task)
+{
+	unsigned long address = (unsigned long)task->restart_arg;
+
+	return futex_wait(address & ~1ul, address & 1, task->restart_value, task->restart_deadline,
+			  task->restart_bits);
 }
 
 /* ---- waking ---- */
@@ -413,12 +438,12 @@ long sys_futex(unsigned long address, unsigned int op, uint32_t value, unsigned 
 {
 	bool private = op & FUTEX_PRIVATE_FLAG;
 	unsigned int command = op & ~(FUTEX_PRIVATE_FLAG | FUTEX_CLOCK_REALTIME);
-	struct futex_timeout timeout;
+	uint64_t deadline;
 	long error;
 
 	if (op & FUTEX_CLOCK_REALTIME && !takes_clock(command))
 		return refuse(ENOSYS, "this futex operation takes no clock flag");
-	error = read_timeout(op, has_timeout(command) ? (void __user *)fourth : NULL, &timeout);
+	error = read_timeout(op, has_timeout(command) ? (void __user *)fourth : NULL, &deadline);
 	if (error)
 		return error;
 	if (command == FUTEX_WAIT || command == FUTEX_WAKE)
@@ -428,7 +453,7 @@ long sys_futex(unsigned long address, unsigned int op, uint32_t value, unsigned 
 	switch (command) {
 	case FUTEX_WAIT:
 	case FUTEX_WAIT_BITSET:
-		return futex_wait(address, private, value, &timeout, bits);
+		return futex_wait(address, private, value, deadline, bits);
 	case FUTEX_WAKE:
 	case FUTEX_WAKE_BITSET:
 		return futex_wake(address, private, value, bits);
@@ -440,13 +465,13 @@ long sys_futex(unsigned long address, unsigned int op, uint32_t value, unsigned 
 		return futex_wake_op(address, address2, private, value, fourth, bits);
 	case FUTEX_LOCK_PI:
 	case FUTEX_LOCK_PI2:
-		return futex_lock_pi(address, private, false, timeout.deadline);
+		return futex_lock_pi(address, private, false, deadline);
 	case FUTEX_TRYLOCK_PI:
 		return futex_lock_pi(address, private, true, UINT64_MAX);
 	case FUTEX_UNLOCK_PI:
 		return futex_unlock_pi(address, private);
 	case FUTEX_WAIT_REQUEUE_PI:
-		return futex_wait_requeue_pi(address, private, value, timeout.deadline, address2);
+		return futex_wait_requeue_pi(address, private, value, deadline, address2);
 	case FUTEX_CMP_REQUEUE_PI:
 		return futex_requeue_pi(address, address2, private, value, fourth, bits);
 	}

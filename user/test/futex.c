@@ -1,6 +1,7 @@
 /*
  * Futexes, and what the C library builds from them.
  */
+#include "background.h"
 #include "signals.h"
 #include <pthread.h>
 
@@ -203,4 +204,51 @@ TEST(wake_op, 20, "FUTEX_WAKE_OP changes a word, and wakes by its old value")
 		  ENOSYS);
 	CHECK_ERR(syscall(SYS_futex, &changed, FUTEX_WAKE_OP | 128, 1, 1, NULL, 0), EFAULT);
 	CHECK_ERR(syscall(SYS_futex, &changed, FUTEX_WAKE_OP | 128, 1, 1, 2, 0), EINVAL);
+}
+
+static uint32_t *shared_word;
+
+/* Wait for a long time, and end with the error. */
+static void wait_long(void)
+{
+	struct timespec time = { .tv_sec = 1000 };
+
+	if (syscall(SYS_futex, shared_word, FUTEX_WAIT, 0, &time))
+		_exit(errno);
+}
+
+/* Wait until a time long after the start of the machine. */
+static void wait_until_late(void)
+{
+	struct timespec time = { .tv_sec = 1000000 };
+
+	handle(SIGUSR1, on_signal, SA_RESTART);
+	if (syscall(SYS_futex, shared_word, FUTEX_WAIT_BITSET, 0, &time, NULL, -1))
+		_exit(errno);
+}
+
+static void stop_and_continue(pid_t child)
+{
+	int status;
+
+	CHECK_EQ(kill(child, SIGSTOP), 0);
+	CHECK_EQ(waitpid(child, &status, WUNTRACED), child);
+	CHECK(WIFSTOPPED(status));
+	CHECK_EQ(kill(child, SIGCONT), 0);
+}
+
+TEST(stopped_wait, 20, "a wait with a timeout goes on after a stop, and ends when a handler runs")
+{
+	pid_t child;
+
+	shared_word = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	CHECK(shared_word != MAP_FAILED);
+	child = asleep_in_background(wait_long);
+	stop_and_continue(child);
+	await_sleep(child);
+	CHECK_EQ(syscall(SYS_futex, shared_word, FUTEX_WAKE, 1), 1);
+	CHECK_EQ(test_wait(child), 0);
+	child = asleep_in_background(wait_until_late);
+	CHECK_EQ(kill(child, SIGUSR1), 0);
+	CHECK_EQ(test_wait(child), EINTR);
 }
