@@ -126,11 +126,7 @@ long sys_syncfs(int number);
 
 long sys_chmod(const char __user *name, unsigned int mode);
 long sys_access(const char __user *name, unsigned int may);
-long sys_truncate(const char __user *name, int32_t size);
-long sys_ftruncate(int fd, int32_t size);
 long sys_fchmod(int fd, unsigned int mode);
-long sys_truncate64(const char __user *name, uint32_t low, uint32_t high);
-long sys_ftruncate64(int number, uint32_t low, uint32_t high);
 long sys_lchown32(const char __user *name, uint32_t uid, uint32_t gid);
 long sys_fchown32(int fd, uint32_t uid, uint32_t gid);
 long sys_chown32(const char __user *name, uint32_t uid, uint32_t gid);
@@ -141,6 +137,13 @@ long sys_faccessat(int dirfd, const char __user *name, unsigned int may);
 long sys_utimensat(int dirfd, const char __user *name, const void __user *times,
 		   unsigned int flags);
 long sys_faccessat2(int dirfd, const char __user *name, unsigned int may, unsigned int flags);
+
+/* ---- fs/names/truncate.c ---- */
+
+long sys_truncate(const char __user *name, int32_t size);
+long sys_ftruncate(int fd, int32_t size);
+long sys_truncate64(const char __user *name, uint32_t low, uint32_t high);
+long sys_ftruncate64(int number, uint32_t low, uint32_t high);
 
 /* ---- fs/names/mount_calls.c ---- */
 

@@ -34,7 +34,7 @@
 struct file;
 struct file_table; /* fs/file/file.h */
 struct sem_undo_list;
-struct fs_context; /* fs/names/vfs.h: cwd, root, umask */
+struct fs_context; /* fs/names/lookup.h: cwd, root, umask */
 struct mm;	   /* mm/vm/vm.h */
 struct lender;	   /* kernel/process/inherit.h */
 struct tty;	   /* drivers/tty/tty.h */

@@ -486,11 +486,6 @@ file_off_t file_size_limit(const struct inode *inode, file_off_t last);
  */
 void inode_drop_privileges(struct inode *inode);
 /*
- * Change the size of a file. Takes inode->lock and may sleep. Returns 0, -EFBIG, -ETXTBSY, -ENOMEM,
- * -EIO, or -ERESTARTSYS after a SIGKILL. The file is unchanged after an error.
- */
-int inode_truncate(struct inode *inode, file_off_t size);
-/*
  * Does [pos, pos + len) reach beyond 2^63 - 1? Every call that moves bytes at an offset refuses
  * such a range with EINVAL, whatever the file, so that pos + len cannot overflow later. pos is not
  * negative.
@@ -499,6 +494,14 @@ static inline bool range_overflows(file_off_t pos, size_t len)
 {
 	return (file_off_t)((uint64_t)pos + len) < 0;
 }
+
+/* ---- fs/names/truncate.c ---- */
+
+/*
+ * Change the size of a file. Takes inode->lock and may sleep. Returns 0, -EFBIG, -ETXTBSY, -ENOMEM,
+ * -EIO, or -ERESTARTSYS after a SIGKILL. The file is unchanged after an error.
+ */
+int inode_truncate(struct inode *inode, file_off_t size);
 
 /* ---- fs/file/file.c and fs/file/readdir.c ---- */
 
