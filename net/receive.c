@@ -108,7 +108,7 @@ ssize_t socket_read(struct file *file, struct iter *to, file_off_t *pos)
 ssize_t socket_splice_read(struct file *file, file_off_t *pos, size_t len, struct slot_list *slots)
 {
 	struct socket *socket = file->private;
-	uint64_t until = slots->nonblock ? WAIT_NOT : file_wait(file);
+	uint64_t until = slots->nonblock ? WAIT_NOT : socket_wait(file, 0, socket->receive_timeout);
 	ssize_t n;
 
 	do {
@@ -120,7 +120,7 @@ ssize_t socket_splice_read(struct file *file, file_off_t *pos, size_t len, struc
 		n = wait_packet(socket, RING_NEED_SLOT, until);
 	} while (n == 0);
 	wake_all(&datagram_room);
-	return n;
+	return socket_interrupted(n, socket->receive_timeout);
 }
 
 /* Returns the name of the socket that sent the bytes, or NULL. No reference is taken. */

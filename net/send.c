@@ -190,9 +190,10 @@ int socket_splice_wait(struct file *file)
 	/* Without a peer, let splice_write() report the error. */
 	if (!target)
 		return 0;
-	error = packet_wait_room(&target->in, limits_at(target, socket), file_wait(file));
+	error = packet_wait_room(&target->in, limits_at(target, socket),
+				 socket_wait(file, 0, socket->send_timeout));
 	socket_put(target);
-	return error;
+	return socket_interrupted(error, socket->send_timeout);
 }
 
 /*

@@ -118,6 +118,34 @@ TEST(other_peer, 5, "splice sends no datagram to a socket that has another peer"
 	CHECK_EQ(available(ends[0]), 4);
 }
 
+TEST(timeouts_of_packets, 20, "the timeouts of a packet socket end a splice and a sendfile, too")
+{
+	static const int types[] = { SOCK_DGRAM, SOCK_SEQPACKET };
+	struct timeval timeout = { .tv_usec = 50000 };
+	int file = open("/tmp/timeouts_of_packets", O_RDWR | O_CREAT | O_TRUNC, 0600);
+
+	CHECK_EQ(unlink("/tmp/timeouts_of_packets"), 0);
+	CHECK_EQ(write(file, "byte", 4), 4);
+	CHECK_EQ(lseek(file, 0, SEEK_SET), 0);
+	CHECK_EQ(pipe(ends), 0);
+	for (int i = 0; i < 2; i++) {
+		make_pair(types[i]);
+		CHECK_EQ(setsockopt(s[0], SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof(timeout)), 0);
+		CHECK_EQ(setsockopt(s[0], SOL_SOCKET, SO_SNDTIMEO, &timeout, sizeof(timeout)), 0);
+		CHECK_ERR(splice(s[0], NULL, ends[1], NULL, 1, 0), EAGAIN);
+		while (send(s[0], data, 4096, MSG_DONTWAIT) > 0)
+			;
+		while (send(s[0], data, 1, MSG_DONTWAIT) > 0)
+			;
+		CHECK_EQ(write(ends[1], "byte", 4), 4);
+		CHECK_ERR(splice(ends[0], NULL, s[0], NULL, 4, 0), EAGAIN);
+		CHECK_ERR(sendfile(s[0], file, NULL, 4), EAGAIN);
+		CHECK_EQ(read(ends[0], back, 4), 4);
+		close(s[0]);
+		close(s[1]);
+	}
+}
+
 /* from[0] and to[0] are read, from[1] and to[1] written. */
 //BOOK: test-part-of-a-page
 static void splice_half(const int from[2], const int to[2])
