@@ -25,6 +25,7 @@
 #include "kernel/wait.h"
 #include "mm/page.h"
 
+struct room_wait;
 struct inode;
 struct file;
 struct iter;
@@ -60,11 +61,10 @@ struct mapping_ops {
 	int (*begin_add)(struct mapping *mapping, struct page **pages, unsigned int nr);
 	/*
 	 * begin_write has returned -ENOSPC. Wait until room that is being freed can be used.
-	 * Returns whether to try again. *end belongs to the call that writes: it is 0 at first, and
-	 * then the time of the last try. No page lock is held. May sleep. NULL: there is never such
-	 * room.
+	 * Returns whether to try again. *wait belongs to the call that writes, and is zero at
+	 * first. No page lock is held. May sleep. NULL: there is never such room.
 	 */
-	bool (*wait_for_room)(struct mapping *mapping, uint64_t *end);
+	bool (*wait_for_room)(struct mapping *mapping, struct room_wait *wait);
 	/* Is there a disk behind the file? If not (tmpfs), its pages are never dropped. */
 	bool has_store;
 	/* Called by page_balance_dirty(). May sleep. NULL: nothing to do. */

@@ -20,10 +20,15 @@ unsigned int mapping_page_bytes(struct mapping *mapping, const struct page *page
  * system has too many dirty pages. May sleep.
  */
 void page_balance_dirty(struct mapping *mapping);
+/* How long a call has waited for room: see mapping_ops.wait_for_room. */
+struct room_wait {
+	unsigned int tries;
+	uint64_t end; /* the time after which only the first tries are made */
+};
 /* For the caller of begin_write after -ENOSPC: mapping_ops.wait_for_room, if there is one. */
-static inline bool mapping_room_comes(struct mapping *mapping, uint64_t *end)
+static inline bool mapping_room_comes(struct mapping *mapping, struct room_wait *wait)
 {
-	return mapping->ops->wait_for_room && mapping->ops->wait_for_room(mapping, end);
+	return mapping->ops->wait_for_room && mapping->ops->wait_for_room(mapping, wait);
 }
 
 /*

@@ -32,6 +32,7 @@
 #ifndef FS_EXT2_EXT2_H
 #define FS_EXT2_EXT2_H
 
+#include "fs/cache/writeback.h"
 #include "fs/ext2/format.h"
 #include "fs/ext2/name_table.h"
 #include "fs/file/open_file.h"
@@ -100,7 +101,7 @@ struct ext2_visit {
 struct ext2_lack {
 	bool inodes;   /* it may have lacked an inode */
 	uint32_t seen; /* fs->blocks_came, and if so the sum of both counts, before it looked */
-	uint64_t end;  /* the time from which on it does not try again; 0: it has not begun to */
+	struct room_wait wait;
 };
 
 struct ext2_fs { /* super_block.private */
@@ -328,8 +329,8 @@ struct ext2_lack ext2_lack(const struct ext2_fs *fs, bool inodes);
  * An operation has found no space. Wait for what becomes free by itself: blocks that wait for a
  * commit, and files without names that only commits still keep in memory. Returns true if the
  * operation is to be tried again: something has become free since lack->seen, and SPACE_SECONDS
- * have not passed. Others may take what has come. May sleep. The caller is in no operation and has
- * locked no page.
+ * have not passed, or there have been few tries, because the disk is slow. Others may take what has
+ * come. May sleep. The caller is in no operation and has locked no page.
  */
 bool ext2_space_comes(struct ext2_fs *fs, struct ext2_lack *lack);
 /* The first block of an inode's group, near which its blocks should be. */

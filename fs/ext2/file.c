@@ -134,13 +134,13 @@ static int ext2_begin_add(struct mapping *mapping, struct page **pages, unsigned
 	return done ? (int)done : error;
 }
 
-static bool ext2_wait_for_room(struct mapping *mapping, uint64_t *end)
+static bool ext2_wait_for_room(struct mapping *mapping, struct room_wait *wait)
 {
 	struct ext2_inode *own = ext2_own(mapping->inode);
-	struct ext2_lack lack = { .seen = READ_ONCE(own->space_seen), .end = *end };
+	struct ext2_lack lack = { .seen = READ_ONCE(own->space_seen), .wait = *wait };
 	bool again = ext2_space_comes(ext2_fs(mapping->inode), &lack);
 
-	*end = lack.end;
+	*wait = lack.wait;
 	return again;
 }
 

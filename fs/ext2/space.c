@@ -14,9 +14,11 @@
 #include "mm/kmap.h"
 #include "mm/slab.h"
 
-#define RUN_MAX	      64u  /* blocks taken at once */
-#define GIVE_MAX      256u /* blocks given back in one edit */
-#define SPACE_SECONDS 1u   /* how long a call tries that finds no space while others find some */
+#define RUN_MAX	 64u  /* blocks taken at once */
+#define GIVE_MAX 256u /* blocks given back in one edit */
+/* How long a call tries that finds no space while others find some, and how often at least. */
+#define SPACE_SECONDS 1u
+#define SPACE_TRIES   8u
 
 static bool bit_is_set(const uint8_t *bits, unsigned int bit)
 {
@@ -462,10 +464,10 @@ bool ext2_space_comes(struct ext2_fs *fs, struct ext2_lack *lack)
 {
 	uint32_t came, seen = lack->seen;
 
-	if (lack->end == 0)
-		lack->end = time_now() + SPACE_SECONDS * NSEC_PER_SEC;
+	if (lack->wait.tries++ == 0)
+		lack->wait.end = time_now() + SPACE_SECONDS * NSEC_PER_SEC;
 	wait_for_space(fs);
 	came = space_that_came(fs, lack->inodes);
 	lack->seen = came;
-	return came != seen && !time_reached(lack->end);
+	return came != seen && (lack->wait.tries <= SPACE_TRIES || !time_reached(lack->wait.end));
 }

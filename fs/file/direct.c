@@ -278,7 +278,7 @@ static ssize_t write_pieces(struct piece *piece, struct iter *from, file_off_t *
 			    bool *left_behind)
 {
 	struct inode *inode = piece->inode;
-	uint64_t end = 0;
+	struct room_wait wait = { 0 };
 	size_t done = 0;
 	ssize_t n;
 
@@ -287,7 +287,7 @@ static ssize_t write_pieces(struct piece *piece, struct iter *from, file_off_t *
 		if (n == 0)
 			n = write_cached(inode, from, *pos, len - done);
 		*left_behind = n == -EINTR;
-		if (n == -ENOSPC && mapping_room_comes(&inode->mapping, &end))
+		if (n == -ENOSPC && mapping_room_comes(&inode->mapping, &wait))
 			continue;
 		if (n < 0)
 			break;

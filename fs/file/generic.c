@@ -171,11 +171,11 @@ struct page *generic_begin_write(struct inode *inode, unsigned int index, unsign
 {
 	struct mapping *mapping = &inode->mapping;
 	struct page *page;
-	uint64_t end = 0;
+	struct room_wait wait = { 0 };
 
 	do
 		page = page_begin_write(mapping, index, from, to);
-	while (page == ERR_PTR(-ENOSPC) && mapping_room_comes(mapping, &end));
+	while (page == ERR_PTR(-ENOSPC) && mapping_room_comes(mapping, &wait));
 	return page;
 }
 

@@ -439,17 +439,17 @@ static int fault_in_locked(struct mm *mm, uintptr_t va, unsigned int access, str
 
 /*
  * A store to a shared mapping of a file has been resolved, or has found no room. Stores make pages
- * dirty just as writes do, and wait as they do, without mm->lock. *end is as in wait_for_room of
+ * dirty just as writes do, and wait as they do, without mm->lock. *wait is as in wait_for_room of
  * mapping_ops. Drops the reference. Returns the error, or -EAGAIN if there is room by now.
  */
 //BOOK: fault-balance
-static int settle_store(struct file *file, int error, uint64_t *end)
+static int settle_store(struct file *file, int error, struct room_wait *wait)
 {
 	struct mapping *mapping = &file->inode->mapping;
 
 	if (error == 0)
 		page_balance_dirty(mapping);
-	if (error == -ENOSPC && mapping_room_comes(mapping, end))
+	if (error == -ENOSPC && mapping_room_comes(mapping, wait))
 		error = -EAGAIN;
 	file_put(file);
 	return error;
@@ -458,7 +458,7 @@ static int settle_store(struct file *file, int error, uint64_t *end)
 static int fault_in(struct mm *mm, uintptr_t va, unsigned int access)
 {
 	struct file *stored;
-	uint64_t end = 0;
+	struct room_wait wait = { 0 };
 	int error;
 
 	do {
@@ -468,7 +468,7 @@ static int fault_in(struct mm *mm, uintptr_t va, unsigned int access)
 		error = fault_in_locked(mm, va, access, &stored);
 		mutex_unlock(&mm->lock);
 		if (stored)
-			error = settle_store(stored, error, &end);
+			error = settle_store(stored, error, &wait);
 	} while (error == -EAGAIN);
 	return error == -ENOSPC ? -EIO : error;
 }

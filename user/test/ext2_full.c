@@ -267,6 +267,34 @@ TEST(ends, 30, "the last user of a detached file system is killed in a sync: it 
 	}
 }
 
+/* ---- a slow disk ---- */
+
+BEYOND_TEST(waits, 30, "a write waits for a deleted file's blocks while a commit takes two seconds",
+	    "lacks /proc/gate: Linux has no gate device")
+{
+	int more, gone;
+	pid_t child;
+
+	put_image("blank-1k");
+	mount_writable();
+	more = make(MNT "/more");
+	fill_but(8, 1024);
+	gone = make(MNT "/gone");
+	CHECK_EQ(pwrite(gone, buf, 8 * 1024, 0), 8 * 1024);
+	CHECK_EQ(space().f_bfree, 0);
+	CHECK_EQ(fsync(gone) | fsync(more), 0);
+	gate_control("close");
+	delete_open(MNT "/gone", gone);
+	child = fork();
+	if (child == 0)
+		_exit(pwrite(more, buf, 1024, 0) == 1024 ? 0 : errno);
+	test_sleep_ms(2000);
+	gate_control("open");
+	CHECK_EQ(test_wait(child), 0);
+	close(more);
+	unmount();
+}
+
 /* ---- one who may not take the last blocks, beside root, who goes on with them ---- */
 
 static void fill_as_somebody(void)
