@@ -120,20 +120,21 @@ static struct page *find_locked(struct mapping *mapping, unsigned int index, boo
 
 void page_abort_write(struct page *page)
 {
-	bool uptodate = page_has(page, PG_UPTODATE);
+	struct mapping *mapping = page->mapping;
 
 	/*
-	 * An unlocked page is uptodate or failed. One that was made for a hole has the hole's
-	 * zeros: its file has no store, or the page has just got its room there. Others are read
-	 * (again).
+	 * A page that was made for a hole has the hole's zeros: its file has no store, or the page
+	 * has just got its room there. Others are read. No read has failed, so those who wait for
+	 * the page must not find PG_ERROR.
 	 */
-	if (!uptodate && page->mapping &&
-	    (!page->mapping->ops->has_store || page_has(page, PG_DIRTY))) {
-		page_zero(page, 0, PAGE_SIZE);
-		uptodate = true;
+	if (mapping && mapping->ops->has_store && !page_has(page, PG_UPTODATE | PG_DIRTY)) {
+		page_read_locked(page); /* the end of the read unlocks it */
+	} else {
+		if (mapping && !page_has(page, PG_UPTODATE))
+			page_zero(page, 0, PAGE_SIZE);
+		set_bits(&page->flags, mapping ? PG_UPTODATE : PG_ERROR);
+		page_unlock(page);
 	}
-	set_bits(&page->flags, uptodate ? PG_UPTODATE : PG_ERROR);
-	page_unlock(page);
 	page_put(page);
 }
 

@@ -287,8 +287,8 @@ int page_overwrite(struct mapping *mapping, unsigned int index, struct page *new
 /* End a write: the page becomes uptodate and dirty, is unlocked, and loses the reference. */
 void page_end_write(struct page *page);
 /*
- * End a write whose bytes were not available. A page that was not uptodate is marked as failed, and
- * will be read again. If it has no store, it is filled with zeros.
+ * End a write whose bytes were not available. A page that was not uptodate is read afterwards. If
+ * it has no store, it is filled with zeros.
  */
 void page_abort_write(struct page *page);
 /*

@@ -5,6 +5,7 @@
 #define _GNU_SOURCE
 #include "background.h"
 #include "gate.h"
+#include "text_files.h"
 #include <pthread.h>
 
 #define FILE_SIZE 65536
@@ -184,6 +185,51 @@ BEYOND_TEST(unmapped_meanwhile, 20,
 	memset(other, 0x33, FILE_SIZE);
 	end_late();
 	has_only(other, FILE_SIZE, 0x33);
+	end();
+}
+
+static char *source;
+static int write_error;
+
+static void *write_from_source(void *arg)
+{
+	helped = pwrite(plain, source, 4096, 13 * 4096);
+	write_error = errno;
+	return arg;
+}
+
+static char read_bytes[4096];
+static volatile ssize_t read_result;
+
+static void *read_same_page(void *arg)
+{
+	read_result = pread(plain, read_bytes, 4096, 13 * 4096);
+	return arg;
+}
+
+BEYOND_TEST(source_gone_meanwhile, 20,
+	    "a write whose source is unmapped before it is copied leaves readers of the page alone",
+	    NO_GATE)
+{
+	pthread_t reader;
+
+	begin();
+	source = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	CHECK(source != MAP_FAILED);
+	memset(source, 0x33, 4096);
+	sync();
+	drop_caches("3");
+	/* The writer needs the indirect block, which the gate holds up. The page is locked. */
+	begin_late(write_from_source);
+	CHECK_EQ(pthread_create(&reader, NULL, read_same_page, NULL), 0);
+	test_sleep_ms(100);
+	CHECK_EQ(munmap(source, 4096), 0);
+	gate_control("open");
+	CHECK_EQ(pthread_join(helper, NULL) | pthread_join(reader, NULL), 0);
+	CHECK_EQ(helped, -1);
+	CHECK_EQ(write_error, EFAULT);
+	CHECK_EQ(read_result, 4096);
+	CHECK_EQ(test_differs(read_bytes, 4096, 1, 13 * 4096), 4096);
 	end();
 }
 
