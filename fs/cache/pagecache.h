@@ -56,7 +56,9 @@ struct mapping_ops {
 	/*
 	 * Pages have been added to the tree. They are locked, and have consecutive indices. Reserve
 	 * room for them: returns how many have got room, from the first one on, or an error if
-	 * none. The others are taken back. NULL: pages cannot be added, only written.
+	 * none. The others are taken back. Places of a direct write are not uptodate, and 0 means
+	 * that the first one has to go through the cache. NULL: pages cannot be added, only
+	 * written.
 	 */
 	int (*begin_add)(struct mapping *mapping, struct page **pages, unsigned int nr);
 	/*

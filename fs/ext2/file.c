@@ -113,16 +113,50 @@ static int ext2_begin_write(struct mapping *mapping, struct page *page, unsigned
 	return make_room(mapping->inode, &page, 1, from, to);
 }
 
+/*
+ * Places of a direct write have no bytes yet. Those that get their blocks become dirty, and zeros
+ * if the write fails, so none of them may have had a block before. Returns how many of the pages,
+ * from the first on, have all their blocks, or have none; 0 if the first one has some; or an error.
+ */
+static int pages_alike(struct inode *inode, struct page **pages, unsigned int nr)
+{
+	unsigned int per_page = PAGE_SIZE >> ext2_fs(inode)->layout.block_shift, alike = 0;
+	int blocks = 0, had;
+
+	for (; alike < nr; alike++) {
+		had = 0;
+		for (unsigned int i = 0; i < per_page; i++) {
+			int has =
+				has_blocks(inode, (uint64_t)pages[alike]->index * per_page + i, 1);
+
+			if (has < 0)
+				return alike ? (int)alike : has;
+			had += has;
+		}
+		if (alike == 0)
+			blocks = had;
+		if (had != blocks || (had > 0 && had < per_page))
+			break;
+	}
+	return alike;
+}
+
 //BOOK: begin-add
 /* Many pages get their blocks in one operation. If they do not all get them, one page may. */
 static int ext2_begin_add(struct mapping *mapping, struct page **pages, unsigned int nr)
 {
 	struct inode *inode = mapping->inode;
-	unsigned int per_page = PAGE_SIZE >> ext2_fs(inode)->layout.block_shift, done = 0, n;
-	int error = 0;
+	unsigned int per_page = PAGE_SIZE >> ext2_fs(inode)->layout.block_shift, done = 0;
+	int error = 0, n;
 
 	for (; done < nr; done += n) {
 		n = MIN(nr - done, EXT2_GIVEN_MAX / per_page);
+		if (!page_has(pages[done], PG_UPTODATE))
+			n = pages_alike(inode, pages + done, n);
+		if (n <= 0) {
+			error = n;
+			break;
+		}
 		error = make_room(inode, pages + done, n, 0, n * PAGE_SIZE);
 		if (error && n > 1) {
 			n = 1;

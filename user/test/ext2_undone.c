@@ -71,12 +71,11 @@ static long mkdir_it(void)
 	return mkdir(OTHER_1, 0700);
 }
 
+static char target[200];
+
 static long symlink_it(void)
 {
-	static char text[200];
-
-	memset(text, 't', sizeof(text) - 1);
-	return symlink(text, OTHER_1);
+	return symlink(target, OTHER_1);
 }
 
 static long link_it(void)
@@ -99,6 +98,7 @@ static long nameless_it(void)
 BEYOND_TEST(made, 120, "without memory a name is made as a whole or not at all", NO_NTH)
 {
 	start("blank-1k");
+	memset(target, 't', sizeof(target) - 1); /* now, since its page is an allocation, too */
 	until_it_succeeds(create_it, nothing_has_changed);
 	CHECK_EQ(unlink(OTHER_1), 0);
 	forget();
@@ -513,6 +513,90 @@ BEYOND_TEST(punched, 60, "without memory each byte of a hole is what it was, or 
 	before.f_ffree++;
 	space_is_whole();
 	finish();
+}
+
+/* ---- O_DIRECT over bytes and holes ---- */
+
+#define PAGES 4 /* the odd ones are holes, and so is the second half of the third */
+#define NEW   0x5a
+
+static _Alignas(PAGE) char new_bytes[PAGES * PAGE], now_bytes[PAGES * PAGE];
+
+/* Is byte i of the file one of the old bytes, and no hole? */
+static bool is_old(int i)
+{
+	return i / PAGE == 0 || (i / PAGE == 2 && i % PAGE < PAGE / 2);
+}
+
+static int make_with_holes(void)
+{
+	int fd = open(MNT "/dir/holes", O_RDWR | O_CREAT | O_TRUNC, 0600);
+
+	CHECK(fd >= 0);
+	CHECK_EQ(ftruncate(fd, PAGES * PAGE), 0);
+	test_fill(buf, PAGES * PAGE, SEED, 0);
+	for (int at = 0; at < PAGES * PAGE; at += PAGE / 2)
+		if (is_old(at))
+			CHECK_EQ(pwrite(fd, buf + at, PAGE / 2, at), PAGE / 2);
+	return fd;
+}
+
+/* `done` bytes have been written. Each of the others is new, or what it was. */
+static void old_or_new(int fd, int done)
+{
+	CHECK_EQ(pread(fd, now_bytes, sizeof(now_bytes), 0), sizeof(now_bytes));
+	for (int i = 0; i < PAGES * PAGE; i++) {
+		char old = is_old(i) ? buf[i] : 0;
+
+		if (now_bytes[i] != NEW && (i < done || now_bytes[i] != old))
+			test_fail(__FILE__, __LINE__, "byte %d is %d, and was %d; %d written", i,
+				  now_bytes[i], old, done);
+	}
+}
+
+/* Write with the nth allocation failing. Returns how many bytes were written, or 0. */
+static int write_over(int nth)
+{
+	int fd = make_with_holes(), direct = open(MNT "/dir/holes", O_RDWR | O_DIRECT), done;
+	ssize_t n;
+
+	CHECK(direct >= 0);
+	forget();
+	set_nth(nth);
+	n = pwrite(direct, new_bytes, sizeof(new_bytes), 0);
+	set_nth(0);
+	if (n < 0 && errno != ENOMEM)
+		test_fail(__FILE__, __LINE__, "allocation %d: errno %d", nth, errno);
+	test_fill(buf, PAGES * PAGE, SEED, 0);
+	done = n < 0 ? 0 : n;
+	old_or_new(fd, done);
+	forget();
+	old_or_new(fd, done);
+	close(direct);
+	close(fd);
+	return done;
+}
+
+static void write_over_all(const char *image)
+{
+	start(image);
+	memset(new_bytes, NEW, sizeof(new_bytes));
+	/* The call goes on after some failures, so its first success is not the end. */
+	for (int n = 1; n < 40; n++)
+		write_over(n);
+	CHECK_EQ(write_over(MAX_NTH), PAGES * PAGE);
+	CHECK_EQ(unlink(MNT "/dir/holes"), 0);
+	nothing_has_changed();
+	finish();
+}
+
+BEYOND_TEST(direct_over_holes, 60,
+	    "without memory a direct write over bytes and holes leaves what it has not written",
+	    NO_NTH)
+{
+	write_over_all("blank-4k");
+	write_over_all("blank-2k");
+	write_over_all("blank-1k");
 }
 
 /* Each request of the disk that a change of an attribute needs fails once. */
