@@ -18,13 +18,14 @@
  *			keep it: the bytes that they promise do not change.
  * 3. When a place is released, its page leaves the file. If a task waits for it, or a slot holds
  *    it, the page is read from the disk instead.
- * 4. A file system may give room to the place of a write (mapping_ops.begin_add). It makes the page
- *    dirty then, so that a commit waits for the lock of the page before it stores where the room
- *    is. On release the page is clean if the disk has its bytes. If it has not, the page becomes
- *    zeros, which are written back later, even if the page lies behind the end of the file. So no
- *    commit stores room with old bytes of the disk in it. The writer has the file system free the
- *    room behind the end. If it does so without having held inode->lock since the release, another
- *    write may have moved the end before. Then the zeros belong to the file.
+ * 4. A file system may give room to the place of a write (mapping_ops.begin_add), if it had
+ *    none at all. It makes the page dirty then, so that a commit waits for the lock of the
+ *    page before it stores where the room is. On release the page is clean if the disk has its
+ *    bytes. If it has not, the page becomes zeros, which are written back later, even if the
+ *    page lies behind the end of the file. So no commit stores room with old bytes of the disk
+ *    in it. The writer has the file system free the room behind the end. If it does so without
+ *    having held inode->lock since the release, another write may have moved the end before.
+ *    Then the zeros belong to the file.
  * 5. Places are held in the order of their indices. A task that holds some waits for the lock of a
  *    page only if that has a higher index in the same file. Lock order: inode->lock < places < the
  *    locks of the file system. No user memory is copied while places are held, for a fault may wait
