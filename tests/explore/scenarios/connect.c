@@ -1,5 +1,6 @@
 /* Sockets that connect to one that listens, and is closed or shut down meanwhile. */
 #include "files.h"
+#include "sockets.h"
 #include "net/socket.h"
 
 struct address { /* an abstract name */
@@ -49,21 +50,6 @@ static void connect(int number)
 	must(connect_client(number) == 0);
 }
 
-static long send_byte(struct file *file, unsigned char byte)
-{
-	return socket_sendto(file, &byte, 1, MSG_NOSIGNAL, NULL, 0);
-}
-
-/* The byte, or an error; -1 at the end. */
-static int receive_byte(struct file *file)
-{
-	unsigned char byte = 0xee;
-	long n = socket_recvfrom(file, &byte, 1, 0, NULL, NULL);
-
-	must(n <= 1);
-	return n > 0 ? byte : n < 0 ? n : -1;
-}
-
 static void close_client(int number)
 {
 	file_put(clients[number]);
@@ -73,7 +59,7 @@ static void close_client(int number)
 static void connect_and_send(int number)
 {
 	must(connect_client(number) == 0);
-	must(send_byte(clients[number], number << 4) == 1);
+	must(socket_send_byte(clients[number], number << 4) == 1);
 }
 
 static void connect_send_and_close(int number)
@@ -89,7 +75,7 @@ static void connect_or_fail(int number)
 
 	must(error == 0 || error == -ECONNREFUSED);
 	if (!error)
-		must(receive_byte(clients[number]) == -ECONNRESET);
+		must(socket_receive_byte(clients[number]) == -ECONNRESET);
 }
 
 static void bind_client(int number)
@@ -117,7 +103,7 @@ static void accept_clients(int n)
 
 static void accept_and_receive(int unused)
 {
-	got_byte(receive_byte(accept_client()));
+	got_byte(socket_receive_byte(accept_client()));
 }
 
 static void accept_until_shut(int unused)

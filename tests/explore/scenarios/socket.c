@@ -1,5 +1,6 @@
 /* Sockets: their rings, shutdown and close, and files that travel in messages. */
 #include "files.h"
+#include "sockets.h"
 #include "net/control.h"
 #include "net/passing.h"
 #include "net/socket.h"
@@ -34,37 +35,22 @@ static void packets(void)
 	pair(SOCK_SEQPACKET);
 }
 
-static long send_byte(struct file *file, unsigned char byte)
-{
-	return socket_sendto(file, &byte, 1, MSG_NOSIGNAL, NULL, 0);
-}
-
-/* The byte, or an error; -1 at the end. */
-static int receive_byte(struct file *file)
-{
-	unsigned char byte = 0xee;
-	long n = socket_recvfrom(file, &byte, 1, 0, NULL, NULL);
-
-	must(n <= 1);
-	return n > 0 ? byte : n < 0 ? n : -1;
-}
-
 static void send_left(int from)
 {
 	for (int i = 0; i < (from & 15); i++)
-		must(send_byte(LEFT, (from & 0xf0) | i) == 1);
+		must(socket_send_byte(LEFT, (from & 0xf0) | i) == 1);
 }
 
 static void send_right(int from)
 {
 	for (int i = 0; i < (from & 15); i++)
-		must(send_byte(RIGHT, (from & 0xf0) | i) == 1);
+		must(socket_send_byte(RIGHT, (from & 0xf0) | i) == 1);
 }
 
 static void receive_right(int n)
 {
 	while (n-- > 0) {
-		int byte = receive_byte(RIGHT);
+		int byte = socket_receive_byte(RIGHT);
 
 		must(byte >= 0);
 		got_byte(byte);
@@ -110,7 +96,7 @@ static void answer(int unused)
 static void ask(int unused)
 {
 	send_left(FROM(0, 1));
-	got_byte(receive_byte(LEFT));
+	got_byte(socket_receive_byte(LEFT));
 }
 
 SCENARIO(socket_answer, "a question and its answer", packets, got_one_each, { "client", ask, 0 },
@@ -122,7 +108,7 @@ static void receive_to_end(int unused)
 {
 	int byte;
 
-	while ((byte = receive_byte(RIGHT)) >= 0)
+	while ((byte = socket_receive_byte(RIGHT)) >= 0)
 		got_byte(byte);
 	must(byte == -1);
 }
@@ -141,7 +127,7 @@ static void send_or_end(int unused)
 	long n = 1;
 
 	for (int i = 0; i < 2 && n == 1; i++)
-		n = send_byte(LEFT, i);
+		n = socket_send_byte(LEFT, i);
 	/* -ECONNRESET: the receiver has been closed with a packet that nobody had read. */
 	must(n == 1 || n == -EPIPE || n == -ECONNRESET);
 }
@@ -249,7 +235,7 @@ static void send_file_left(int unused)
 
 static void receive_file(int unused)
 {
-	must(receive_byte(RIGHT) == 0);
+	must(socket_receive_byte(RIGHT) == 0);
 }
 
 static void file_is_free(void)
@@ -290,7 +276,7 @@ static void left_is_in_flight(void)
 
 static void receive_and_close(int unused)
 {
-	must(receive_byte(RIGHT) == 0);
+	must(socket_receive_byte(RIGHT) == 0);
 	close_right(0);
 }
 
