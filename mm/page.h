@@ -50,14 +50,14 @@ struct page {
 };
 
 enum page_flags {
-	PG_LOCKED = 1 << 0,	/* IO runs or the contents are being changed; see page_lock() */
-	PG_UPTODATE = 1 << 1,	/* the bytes are there */
-	PG_ERROR = 1 << 2,	/* the read failed */
-	PG_NO_MEMORY = 1 << 17, /* with PG_ERROR: it could not be started for lack of memory */
-	PG_DIRTY = 1 << 3,	/* newer than its backing store */
-	PG_WRITEBACK = 1 << 4,	/* a write to its backing store runs */
-	PG_HEAD = 1 << 5,	/* first page of a compound page */
-	PG_TAIL = 1 << 6,	/* another page of a compound page */
+	PG_LOCKED = 1 << 0,    /* IO runs or the contents are being changed; see page_lock() */
+	PG_UPTODATE = 1 << 1,  /* the bytes are there */
+	PG_ERROR = 1 << 2,     /* the read failed */
+	PG_NOT_READ = 1 << 17, /* with PG_ERROR: no memory, or the reader was killed */
+	PG_DIRTY = 1 << 3,     /* newer than its backing store */
+	PG_WRITEBACK = 1 << 4, /* a write to its backing store runs */
+	PG_HEAD = 1 << 5,      /* first page of a compound page */
+	PG_TAIL = 1 << 6,      /* another page of a compound page */
 	PG_SLAB = 1 << 7,
 	PG_BUDDY = 1 << 8,	 /* free, head of a block of 2^index pages */
 	PG_RESERVED = 1 << 9,	 /* not RAM, or never freed */

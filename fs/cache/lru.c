@@ -12,8 +12,9 @@
  * 4. The shrinker never sleeps and never waits for a page lock, because its caller may hold some.
  */
 #include "fs/cache/lru.h"
-#include "fs/cache/pagecache.h"
+#include "fs/cache/writeback.h"
 #include "kernel/init.h"
+#include "mm/vm/vm.h"
 
 static spinlock_t lru_lock = SPINLOCK_INIT("page LRU");
 static struct list lru = LIST_INIT(lru);
@@ -77,6 +78,25 @@ unsigned int lru_find_dirty(struct page **pages, unsigned int nr)
 	}
 	spin_unlock(&lru_lock);
 	return found;
+}
+
+bool page_try_drop(struct page *page)
+{
+	struct mapping *mapping;
+	bool dropped = false;
+
+	if (page_has(page, PG_DIRTY | PG_WRITEBACK) || atomic_read(&page->lent) > 0 ||
+	    !page_trylock(page))
+		return false;
+	mapping = page->mapping;
+	if (mapping && mapping->ops->has_store && !mapping_page_locked(mapping, page)) {
+		/* A program that still needs the page faults and reads it again. */
+		if (mapping_unmap_page(mapping, page))
+			page_set_dirty(page);
+		dropped = mapping_remove_page(mapping, page, false);
+	}
+	page_unlock(page);
+	return dropped;
 }
 
 unsigned int lru_shrink(unsigned int wanted)

@@ -21,7 +21,7 @@ unsigned int lru_find_dirty(struct page **pages, unsigned int nr);
 unsigned int lru_shrink(unsigned int wanted);
 
 /*
- * fs/cache/pagecache.c: unmap a clean page from all programs, and remove it from its file if nobody
+ * Unmap a clean page from all programs, and remove it from its file if nobody
  * else uses it, so that only the caller and the tree have references. Returns true if the page has
  * left the file. The caller's reference stays. Never sleeps. Interrupts are on, for the TLB flush.
  */

@@ -247,22 +247,3 @@ struct page *mapping_next_page(struct mapping *mapping, unsigned int *index, uns
 	spin_unlock(&mapping->lock);
 	return page;
 }
-
-bool page_try_drop(struct page *page)
-{
-	struct mapping *mapping;
-	bool dropped = false;
-
-	if (page_has(page, PG_DIRTY | PG_WRITEBACK) || atomic_read(&page->lent) > 0 ||
-	    !page_trylock(page))
-		return false;
-	mapping = page->mapping;
-	if (mapping && mapping->ops->has_store && !mapping_page_locked(mapping, page)) {
-		/* A program that still needs the page faults and reads it again. */
-		if (mapping_unmap_page(mapping, page))
-			page_set_dirty(page);
-		dropped = mapping_remove_page(mapping, page, false);
-	}
-	page_unlock(page);
-	return dropped;
-}

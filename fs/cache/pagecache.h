@@ -149,13 +149,15 @@ void page_waiter_disarm(struct page_waiter *waiter);
  */
 void page_read_done(struct page *page, bool ok);
 /*
- * Why a page that is neither uptodate nor locked could not be read: -EIO, -ENOMEM if there was no
- * memory for its read, or -ENODATA if it has left its file. In the last case look it up again.
+ * Why a page that was found with these flags, neither uptodate nor locked, could not be read: -EIO,
+ * -ENOMEM if its read could not be started (PG_NOT_READ), or -ENODATA if it has left its file (look
+ * it up again).
  */
-int page_read_error(const struct page *page);
+int page_read_error(const struct page *page, unsigned int flags);
 /*
  * Wait until the page is uptodate. Returns 0, an error of page_read_error(), or -ERESTARTSYS on a
- * SIGKILL.
+ * SIGKILL. What another task lacked is no error for this one: if the page was not read after all
+ * although this task has waited for it, returns -ENODATA. Look it up again.
  */
 int page_wait_read(struct page *page);
 

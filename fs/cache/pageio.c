@@ -25,6 +25,12 @@ struct wait_queue pageio_write_queue = WAIT_QUEUE_INIT(pageio_write_queue);
 
 /* ---- the ends of parts ---- */
 
+/* Has nothing been wrong with the disk? The task had no memory, or was killed. */
+static bool not_started(int error)
+{
+	return error == -ENOMEM || error == -ERESTARTSYS;
+}
+
 static void part_read(struct page *page, int error)
 {
 	unsigned long left;
@@ -32,7 +38,7 @@ static void part_read(struct page *page, int error)
 	bool ok;
 
 	if (error)
-		set_bits(&page->flags, PG_ERROR | (error == -ENOMEM ? PG_NO_MEMORY : 0));
+		set_bits(&page->flags, PG_ERROR | (not_started(error) ? PG_NOT_READ : 0));
 	left = __sync_sub_and_fetch(&page->private, 1);
 	if (left & PARTS_MASK)
 		return;

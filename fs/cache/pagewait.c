@@ -117,25 +117,29 @@ void page_read_done(struct page *page, bool ok)
 	page_unlock(page);
 }
 
-int page_read_error(const struct page *page)
+int page_read_error(const struct page *page, unsigned int flags)
 {
 	if (!READ_ONCE(page->mapping))
 		return -ENODATA;
-	return page_has(page, PG_NO_MEMORY) ? -ENOMEM : -EIO;
+	return flags & PG_NOT_READ ? -ENOMEM : -EIO;
 }
 
 int page_wait_read(struct page *page)
 {
-	while (!page_has(page, PG_UPTODATE)) {
-		int error = page_wait(page, PG_LOCKED, TASK_KILLABLE);
+	bool waited = false;
 
+	for (;;) {
+		unsigned int flags = READ_ONCE(page->flags);
+		int error;
+
+		if (flags & PG_UPTODATE) {
+			page_mark_used(page);
+			return 0;
+		}
+		error = flags & PG_LOCKED ? page_wait(page, PG_LOCKED, TASK_KILLABLE)
+					  : page_read_error(page, flags);
 		if (error)
-			return error;
-		if (page_has(page, PG_UPTODATE))
-			break;
-		if (!page_has(page, PG_LOCKED))
-			return page_read_error(page);
+			return error == -ENOMEM && waited ? -ENODATA : error;
+		waited = true;
 	}
-	page_mark_used(page);
-	return 0;
 }

@@ -29,7 +29,7 @@ static void start_read(struct mapping *mapping, struct page **pages, unsigned in
 
 void page_read_locked(struct page *page)
 {
-	clear_bits(&page->flags, PG_ERROR | PG_NO_MEMORY);
+	clear_bits(&page->flags, PG_ERROR | PG_NOT_READ);
 	start_read(page->mapping, &page, 1);
 }
 

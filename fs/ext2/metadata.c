@@ -64,7 +64,7 @@ static void metadata_read_pages(struct mapping *mapping, struct page **pages, un
 			bio->complete = read_complete;
 			bio_add(bio, pages[i], 0, 1u << shift);
 		} else {
-			set_bits(&pages[i]->flags, PG_NO_MEMORY);
+			set_bits(&pages[i]->flags, PG_NOT_READ);
 			page_read_done(pages[i], false);
 		}
 	}

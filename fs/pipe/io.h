@@ -40,10 +40,16 @@ void ring_consume(struct ring *ring, unsigned int n);
  * Drop the first packet, or the first slot if it is not part of one. `consumer` is held. May sleep.
  */
 void ring_drop_packet(struct ring *ring);
+/* Is this confirm's error of a slot whose bytes are not on their way? */
+static inline bool ring_failed(int error)
+{
+	return error == -EIO || error == -ENODATA || error == -ENOMEM;
+}
 /*
- * Called when the first slot has failed (-EIO) or its page has left its file (-ENODATA), before any
- * byte was taken. Starts its read again, or drops its packet. `consumer` is held, and is released.
- * Returns the error. May sleep.
+ * Called when the first slot's bytes are not on their way (ring_failed()), before any byte was
+ * taken. Starts its read again, and its arrival will wake `readable`. After -ENODATA, drops its
+ * packet. `consumer` is held, and is released. Returns the error, but -EAGAIN instead of -ENOMEM if
+ * the bytes are on their way now: only the task that had started the read lacked memory. May sleep.
  */
 int ring_report_failed(struct ring *ring, int error);
 

@@ -29,6 +29,7 @@ static const char *slot_state(struct pipe_slot *slot)
 	case -EAGAIN:
 		return "on its way";
 	case -EIO:
+	case -ENOMEM:
 		return "failed";
 	default:
 		return "gone";

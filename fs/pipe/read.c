@@ -88,7 +88,11 @@ int ring_report_failed(struct ring *ring, int error)
 	mutex_unlock(&ring->consumer);
 	if (held) {
 		slot_retry(&failed);
+		if (error == -ENOMEM && slot_confirm(&failed) != error)
+			error = -EAGAIN;
 		slot_release(&failed);
+		/* An edge-triggered epoll has told of the failure, and must tell of the arrival. */
+		ring_first_there(ring);
 	}
 	return error;
 }
@@ -144,7 +148,7 @@ static int take_packet(struct ring *ring, struct ring_read *read)
  * Copy the bytes that are there, slot by slot. `consumer` is held, so the slots stay in their
  * places, and only a merging writer changes one, by increasing its len. `wanted` is the iterator's
  * length when the read began. Returns 0 if the read is complete, -EAGAIN if there are no more bytes
- * yet, -EPIPE if there will be none, -EIO, -ENODATA, or -EFAULT if user memory must be brought in.
+ * yet, -EPIPE if there will be none, confirm's error, or -EFAULT if user memory must be brought in.
  */
 //BOOK: take-piece
 static int take(struct ring *ring, struct ring_read *read, size_t wanted)
@@ -218,9 +222,10 @@ ssize_t ring_read(struct ring *ring, struct ring_read *read)
 		if (error)
 			break;
 		error = take(ring, read, wanted);
-		if ((error == -EIO || error == -ENODATA) && to->left == wanted)
-			return ring_report_failed(ring, error);
-		mutex_unlock(&ring->consumer);
+		if (ring_failed(error) && to->left == wanted)
+			error = ring_report_failed(ring, error);
+		else
+			mutex_unlock(&ring->consumer);
 		if (error == -EFAULT)
 			error = bring_in(read, wanted - to->left);
 		else if (error == -EAGAIN &&

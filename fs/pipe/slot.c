@@ -88,7 +88,9 @@ static int coming_confirm(struct pipe_slot *slot)
 		return 0;
 	if (flags & PG_LOCKED)
 		return -EAGAIN;
-	return READ_ONCE(slot->page->mapping) ? -EIO : -ENODATA;
+	if (!READ_ONCE(slot->page->mapping))
+		return -ENODATA;
+	return flags & PG_NOT_READ ? -ENOMEM : -EIO;
 }
 
 /* If the bytes have arrived meanwhile, the copy does not need the inode. */

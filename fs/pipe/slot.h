@@ -52,7 +52,8 @@ struct pipe_slot_ops {
 	const char *kind; /* for /proc/pipes: "anon", "cache", "user", "skb", "mmio" */
 	/*
 	 * Are the bytes there? Never sleeps. Returns 0 if they are, -EAGAIN if they are on their
-	 * way, -EIO if the read failed, -ENODATA if the page left its file before it was read. [0]
+	 * way, -EIO if the read failed, -ENODATA if the page left its file before it was read,
+	 * -ENOMEM if the read was not started although nothing was wrong with the disk. [0]
 	 */
 	int (*confirm)(struct pipe_slot *);
 	/*

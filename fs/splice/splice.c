@@ -294,7 +294,7 @@ static ssize_t take_part(struct taking *taking, size_t len)
 
 /*
  * Fill the list with up to len bytes. Returns the number of bytes, 0 at the end, -EAGAIN, or the
- * first slot's -EIO or -ENODATA.
+ * first slot's error.
  */
 static ssize_t take_slots(struct ring *ring, struct taking *taking, size_t len, enum ring_need need)
 {
@@ -368,8 +368,8 @@ static ssize_t drain_ring(struct ring *ring, struct file *out, file_off_t *pos, 
 		settle(ring, &taking);
 		done += MAX(n, 0);
 	} while (n == had && done < (ssize_t)len);
-	*empty = had == -EAGAIN;
-	if (done == 0 && (had == -EIO || had == -ENODATA))
+	*empty = had < 0;
+	if (done == 0 && ring_failed(had))
 		return ring_report_failed(ring, had);
 	mutex_unlock(&ring->consumer);
 	file_tell_moved(out, 1, done);

@@ -293,7 +293,7 @@ void oom_fault(void)
 	int before = atomic_read(&released);
 	enum verdict verdict;
 
-	if (memory_is_there())
+	if (kill_pending() || memory_is_there())
 		return;
 	verdict = find_victim(true);
 	/* If only init is left, it waits for another task to free something. */

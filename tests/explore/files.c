@@ -181,7 +181,7 @@ static struct page *cold;
 static struct wait_queue disk_queue;
 static spinlock_t disk_lock;
 static int requests;
-bool disk_failing;
+bool disk_failing, reader_killed;
 
 /* A file system may wait for its block map here, so the task must not hold up others. */
 static void request(struct mapping *mapping, struct page **pages, unsigned int nr)
@@ -242,7 +242,9 @@ void disk_serve(int n)
 {
 	for (int i = 0; i < n; i++) {
 		wait_event(&disk_queue, request_came());
-		if (disk_failing && i == 0) {
+		if (reader_killed && i == 0)
+			set_bits(&cold->flags, PG_NOT_READ);
+		if ((disk_failing || reader_killed) && i == 0) {
 			page_read_done(cold, false);
 			continue;
 		}

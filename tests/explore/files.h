@@ -31,12 +31,13 @@ long long file_position(void);
 /*
  * A source of the two bytes 0 and 1 of writer 3, which a disk is still reading: file_inode's page
  * 0. As a sink, the file throws away what it gets, like /dev/null. The disk is a task:
- * disk_serve(n) ends the next n reads, the first one with an error if disk_failing is set.
+ * disk_serve(n) ends the next n reads. The first one ends with an error if disk_failing is set, and
+ * as one that was not started if reader_killed is set.
  */
 extern const struct file_ops cold_source;
 void cold_page_make(void);
 void disk_serve(int n);
-extern bool disk_failing;
+extern bool disk_failing, reader_killed;
 /* Wait for the page as read(2) does, and return 0 or an error. */
 int cold_page_wait(void);
 /* The page leaves the file before it was read, as by truncate. False: it is being read again. */

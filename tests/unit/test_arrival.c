@@ -62,12 +62,16 @@ int iter_fault_in(struct iter *iter, size_t n, bool whole, bool write)
 	abort();
 }
 
+static bool start_succeeds; /* the page is on its way then */
+
 /* A file system may wait for its block map here, so the task must not hold up others. */
 void page_read_again(struct page *page)
 {
 	must(!ring.consumer.held && !ring.lock.held);
 	started++;
 	started_last = page;
+	if (start_succeeds)
+		page->flags = PG_LOCKED;
 }
 
 void page_waiter_arm(struct page_waiter *waiter, struct page *page)
@@ -126,6 +130,8 @@ CASE(confirm)
 	ok(confirms(PG_UPTODATE | PG_LOCKED, true) == 0, "also while it is locked");
 	ok(confirms(PG_UPTODATE | PG_DIRTY, false) == 0, "also after it has left its file");
 	ok(confirms(PG_ERROR, true) == -EIO, "a failed read is EIO");
+	ok(confirms(PG_ERROR | PG_NOT_READ, true) == -ENOMEM,
+	   "a read that was not started is none");
 	ok(confirms(PG_ERROR | PG_LOCKED, true) == -EAGAIN, "a page that is read again is coming");
 	ok(confirms(PG_ERROR, false) == -ENODATA, "an unread page that left its file is ENODATA");
 	ok(confirms(0, false) == -ENODATA, "also if nothing was wrong with the disk");
@@ -353,6 +359,19 @@ static void of_a_failed_slot(void)
 	ok(ring_used(&ring) == 3 && holders_are_the_same(), "and all of the packet stays");
 }
 
+static void of_a_slot_that_was_not_read(void)
+{
+	started = 0;
+	RING_WITH(0, FAILED, HERE);
+	pages[0].flags |= PG_NOT_READ;
+	ok(report(-ENOMEM) == -ENOMEM && started == 1, "there is still no memory for its read");
+	start_succeeds = true;
+	ok(report(-ENOMEM) == -EAGAIN && started == 2,
+	   "its read has been started, and is no error");
+	start_succeeds = false;
+	ok(ring_used(&ring) == 2 && holders_are_the_same(), "and the slot stays in its place");
+}
+
 static void of_a_lost_slot(void)
 {
 	struct envelope envelope = { ATOMIC_INIT(1), free_envelope };
@@ -374,5 +393,6 @@ static void of_a_lost_slot(void)
 CASE(failed)
 {
 	of_a_failed_slot();
+	of_a_slot_that_was_not_read();
 	of_a_lost_slot();
 }

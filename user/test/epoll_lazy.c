@@ -74,6 +74,30 @@ BEYOND_TEST(next_slot, 20,
 	expect(ends[0], 8192, 4096);
 }
 
+BEYOND_TEST(read_again, 20,
+	    "a slot whose read has failed is an edge, and so is its arrival after another read",
+	    NO_GATE)
+{
+	loff_t at = 0;
+
+	gate_fill(MIB);
+	make_pipe(ends);
+	ep = make_epoll();
+	add(ep, ends[0], EPOLLIN | EPOLLET);
+	gate_control("close");
+	CHECK_EQ(splice(gate, &at, ends[1], NULL, 4096, 0), 4096);
+	CHECK_EQ(ready(ep), 0);
+	gate_control("fail 1");
+	gate_control("pass 1");
+	CHECK_EQ(epoll_wait(ep, got, EVENTS, 5000), 1);
+	CHECK_ERR(read(ends[0], back, 1), EIO);
+	CHECK_ERR(read(ends[0], back, 1), EAGAIN);
+	CHECK_EQ(ready(ep), 0);
+	gate_control("open");
+	CHECK_EQ(epoll_wait(ep, got, EVENTS, 5000), 1);
+	expect(ends[0], 0, 4096);
+}
+
 BEYOND_TEST(moved_on, 20,
 	    "if a slot that is on its way moves on, the next one, which is there, is an edge",
 	    NO_GATE)

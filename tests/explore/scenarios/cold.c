@@ -151,6 +151,31 @@ SCENARIO(cold_error_two, "the same with two readers", failing_pipe, got_two,
 	 { "reader0", get_with_errors, 1 }, { "reader1", get_with_errors, 1, TWIN },
 	 { "disk", disk_serve, 2 });
 
+/* poll may say that there is something before a read finds that the disk was not asked. */
+static void poll_and_read_later(int unused)
+{
+	struct pollfd fd = { FD_READ0, POLLIN, 0 };
+
+	must(poll_until(&fd, 1, POLLERR | POLLHUP, UINT64_MAX) == 1);
+	get_bytes(2);
+}
+
+/* The disk was not asked, so no reader is told. The first one to notice asks it. */
+static void pipe_of_killed_reader(void)
+{
+	reader_killed = true;
+	cold_pipe();
+}
+
+SCENARIO(cold_not_read, "whoever asked for a page was killed; a reader asks again",
+	 pipe_of_killed_reader, got_two, { "reader", get_bytes, 2 }, { "disk", disk_serve, 2 });
+
+SCENARIO(cold_not_read_two, "the same with two readers", pipe_of_killed_reader, got_two,
+	 { "reader0", get_bytes, 1 }, { "reader1", get_bytes, 1, TWIN }, { "disk", disk_serve, 2 });
+
+SCENARIO(cold_not_read_poll, "the same, and poll waits with the reader", pipe_of_killed_reader,
+	 got_two, { "poller", poll_and_read_later, 0 }, { "disk", disk_serve, 2 });
+
 /* The page leaves its file: the promise is broken once, and then forgotten. */
 static void get_lost(int unused)
 {
@@ -350,6 +375,29 @@ static void failing_page(void)
 
 SCENARIO(cold_wait_error, "a task that waits for a page is told that its read has failed",
 	 failing_page, only_page, { "waiter", wait_for_page, -EIO }, { "disk", disk_serve, 1 });
+
+static void page_of_killed_reader(void)
+{
+	reader_killed = true;
+	cold_page_make();
+}
+
+static void wait_for_page_not_read(int unused)
+{
+	int error = cold_page_wait();
+
+	must(error == -ENODATA || error == -ENOMEM); /* it has waited, or came later */
+}
+
+static void serve_and_wait(int unused)
+{
+	disk_serve(1);
+	must(cold_page_wait() == -ENOMEM);
+}
+
+SCENARIO(cold_wait_not_read, "a task that waits for a page that was not read is to ask again",
+	 page_of_killed_reader, only_page, { "waiter", wait_for_page_not_read, 0 },
+	 { "disk", serve_and_wait, 0 });
 
 static void wait_for_lost_page(int unused)
 {
