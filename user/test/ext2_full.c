@@ -116,7 +116,7 @@ static void all_on_full_disk(unsigned int left, void (*work)(const char *path))
 
 TEST(directories, 30, "three processes have a directory and a small file each")
 {
-	all_on_full_disk(16, make_directory);
+	all_on_full_disk(48, make_directory);
 }
 
 static void write_more(const char *path)
