@@ -67,6 +67,8 @@ void page_write_done(struct page *page, int error)
 		page_set_dirty(page);
 	if (error == -EIO)
 		page->mapping->failed_for_fsync = page->mapping->failed_for_commit = true;
+	else if (error)
+		atomic_inc(&page->mapping->given_up);
 	/*
 	 * While the page is written its file stays in memory. A sync may miss the write now, which
 	 * has ended.
@@ -271,15 +273,34 @@ int mapping_wait_range(struct mapping *mapping, unsigned int first, unsigned int
 				wait_written);
 }
 
+/*
+ * Another task may be writing a page that we wait for, and give it up: it has found no memory, or
+ * was killed while it looked up where the page is on the disk. Then the page is dirty again:
+ *
+ *	syncs				writes the page for another reason
+ *					PG_WRITEBACK, not dirty
+ *	finds no dirty page
+ *					is killed: dirty, given_up++, not PG_WRITEBACK
+ *	finds no page being written:
+ *	given_up has changed, so
+ *	there may be a dirty page
+ */
 int mapping_write_range(struct mapping *mapping, unsigned int first, unsigned int last)
 {
-	int error, waited;
+	int error, before;
 
 	if (!is_written_back(mapping))
 		return 0;
-	error = for_each_flagged(mapping, first, last, PG_DIRTY, &mapping->dirty, write_back);
-	waited = mapping_wait_range(mapping, first, last);
-	return error ? error : waited;
+	do {
+		int waited;
+
+		before = atomic_read(&mapping->given_up);
+		error = for_each_flagged(mapping, first, last, PG_DIRTY, &mapping->dirty,
+					 write_back);
+		waited = mapping_wait_range(mapping, first, last);
+		error = error ? error : waited;
+	} while (!error && atomic_read(&mapping->given_up) != before);
+	return error;
 }
 
 int mapping_write(struct mapping *mapping)
