@@ -421,12 +421,22 @@ void ext2_delete_inode(struct inode *inode)
 
 /* ---- orphans that a crash has left ---- */
 
+/* The inode of an orphan, even if memory is short. */
+static struct inode *get_orphan(struct ext2_fs *fs, uint32_t number)
+{
+	struct inode *inode;
+
+	while ((inode = inode_get_number(fs->sb, number)) == ERR_PTR(-ENOMEM))
+		ext2_wait_for_memory();
+	return inode;
+}
+
 /* Read the list on the disk into fs->orphans, with a reference to each. */
 static void read_orphans(struct ext2_fs *fs, uint32_t number)
 {
 	fs->reading_orphans = true;
 	while (number) {
-		struct inode *inode = inode_get_number(fs->sb, number);
+		struct inode *inode = get_orphan(fs, number);
 
 		if (IS_ERR(inode)) {
 			ext2_damaged(fs->sb, number, "the list of orphans leads to a bad inode");
@@ -458,23 +468,30 @@ static int shorten(struct inode *inode)
 	return ext2_end(fs, 0);
 }
 
+/*
+ * The next operation that makes an orphan stores a list without those that have not been read. So
+ * neither a SIGKILL nor a lack of memory ends this.
+ */
 void ext2_free_orphans(struct ext2_fs *fs, uint32_t first)
 {
 	struct ext2_inode *own;
 	unsigned int deleted = 0, shortened = 0;
+	bool finishing = current->finishing;
 
+	current->finishing = true;
 	read_orphans(fs, first);
 	while (!list_empty(&fs->orphans)) {
 		own = list_first(&fs->orphans, struct ext2_inode, orphan);
 		if (own->inode->nr_links == 0) {
 			deleted++;
-		} else if (shorten(own->inode) == 0) {
+		} else if (ext2_complete(own->inode, shorten) == 0) {
 			shortened++;
 		} else {
 			list_del(&own->orphan);
 		}
 		inode_put(own->inode);
 	}
+	current->finishing = finishing;
 	if (deleted + shortened > 0)
 		log_info("ext2: %s: %u deleted files freed, %u files shortened",
 			 fs->sb->device->name, deleted, shortened);
