@@ -13,6 +13,7 @@
 #include "fs/names/mount.h"
 #include "kernel/log.h"
 #include "kernel/syscall.h"
+#include "kernel/task.h"
 #include "lib/string.h"
 #include "mm/kmap.h"
 #include "mm/slab.h"
@@ -32,7 +33,7 @@ static void ext2_statfs(struct super_block *sb, struct fs_statistics *st)
 /* ---- writing ---- */
 
 /* One operation: say in the superblock whether the file system is being written, and commit. */
-static int set_state(struct ext2_fs *fs, bool clean)
+static int change_state(struct ext2_fs *fs, bool clean)
 {
 	struct ext2_place place = ext2_super_place(&fs->layout);
 	struct ext2_disk_super super;
@@ -61,6 +62,22 @@ static int set_state(struct ext2_fs *fs, bool clean)
 	id = fs->running->id;
 	error = ext2_end(fs, error);
 	return error ? error : ext2_commit_wait(fs, id);
+}
+
+/*
+ * The same, but a SIGKILL does not end the wait for the commit, which comes in any case. Nobody
+ * else would say that the file system is clean, so that waits for memory, too.
+ */
+static int set_state(struct ext2_fs *fs, bool clean)
+{
+	bool finishing = current->finishing;
+	int error;
+
+	current->finishing = true;
+	while ((error = change_state(fs, clean)) == -ENOMEM && clean)
+		ext2_wait_for_memory();
+	current->finishing = finishing;
+	return error;
 }
 
 static int find_journal(struct ext2_fs *fs)
@@ -138,11 +155,7 @@ static int stop_writing(struct ext2_fs *fs)
 	fs->only = current;
 	mutex_unlock(&fs->lock);
 	clear_orphans(fs);
-	/*
-	 * A SIGKILL does not leave it unclean: it ends no wait here but the last one of
-	 * set_state(), and what that waits for is committed in any case. That commit flushes the
-	 * disk, too.
-	 */
+	/* A SIGKILL does not leave it unclean: it ends no wait here. */
 	ext2_settle(fs->sb);
 	error = fs->error ? fs->error : ext2_commit_close_log(fs);
 	/* With a journal, the next mount frees what is left of the orphans. */
