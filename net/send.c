@@ -3,6 +3,13 @@
 #include "kernel/syscall.h"
 #include "mm/vm/uaccess.h"
 
+/*
+ * A socket whose peer receives from it alone is writable while it uses at most a quarter of its
+ * send buffer, as on Linux. A program that waits for POLLOUT is then woken for many bytes at once,
+ * not for each page that the peer reads.
+ */
+#define WRITABLE_PART 4
+
 /* Returns the limits at which `sender` waits. They are wider if it is the target's peer. */
 static struct packet_limits limits_at(struct socket *target, struct socket *sender)
 {
@@ -146,11 +153,17 @@ ssize_t socket_write(struct file *file, struct iter *from, file_off_t *pos)
 
 bool socket_has_room(struct socket *socket, struct socket *target)
 {
+	struct ring *ring;
+	unsigned int places;
+
 	if (!target)
 		return true;
-	if (socket->type == SOCK_STREAM)
-		return ring_room(&target->in) != 0;
-	return packet_room(&target->in, limits_at(target, socket)) != 0;
+	ring = &target->in;
+	if (READ_ONCE(target->peer) != socket)
+		return packet_room(ring, limits_at(target, socket)) != 0;
+	places = READ_ONCE(ring->head) - load_acquire(&ring->kept);
+	return places <= socket_slots(READ_ONCE(socket->send_bytes)) / WRITABLE_PART ||
+	       READ_ONCE(ring->readers) == 0;
 }
 
 ssize_t socket_splice_write(struct file *file, file_off_t *pos, struct slot_list *slots)

@@ -24,8 +24,9 @@
 long socket_send(struct file *file, struct iter *from, unsigned int flags,
 		 const void __user *address, unsigned int len, struct control *control);
 /*
- * Would a send from `socket` to `target` return at once? `target` may be NULL: then it fails at
- * once.
+ * Should poll say that `socket` can send to `target`? If so, a send returns at once, but not the
+ * other way round: a connected socket has room that poll does not announce. `target` may be NULL:
+ * then a send fails at once.
  */
 bool socket_has_room(struct socket *socket, struct socket *target);
 /* The operations of the same name in struct file_ops. The two for splice are for packets. */

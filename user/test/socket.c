@@ -93,6 +93,34 @@ TEST(full, 10, "a full socket says EAGAIN and no POLLOUT; reading makes room")
 	CHECK_EQ(write(s[0], data, 1), 1);
 }
 
+TEST(writable, 10, "POLLOUT comes back once at most a quarter of the send buffer is in use")
+{
+	static const int types[] = { SOCK_STREAM, SOCK_SEQPACKET, SOCK_DGRAM };
+	int size;
+	socklen_t len = sizeof(size);
+
+	for (int i = 0; i < 3; i++) {
+		size_t total = 0;
+
+		make_pair(types[i] | SOCK_NONBLOCK);
+		CHECK_EQ(getsockopt(s[0], SOL_SOCKET, SO_SNDBUF, &size, &len), 0);
+		while (write(s[0], data, 16384) == 16384)
+			total += 16384;
+		while (total > size / 2) {
+			CHECK_EQ(poll_now(s[0], POLLOUT), 0);
+			total -= read(s[1], back, 16384);
+		}
+		/* There is room for a send, but not enough for poll to say so. */
+		CHECK_EQ(poll_now(s[0], POLLOUT), 0);
+		CHECK_EQ(write(s[0], data, 1), 1);
+		while (total > size / 8)
+			total -= read(s[1], back, 16384);
+		CHECK_EQ(poll_now(s[0], POLLOUT), POLLOUT);
+		close(s[0]);
+		close(s[1]);
+	}
+}
+
 TEST(peek_and_waitall, 10, "MSG_PEEK takes nothing; MSG_WAITALL waits for all")
 {
 	pid_t child;
