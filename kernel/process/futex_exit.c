@@ -11,7 +11,8 @@
  * 4. All this is done although the task may have been killed. An ordinary fault then gives up as
  *    soon as it would have to wait for mm->lock. This wait for it ends: its holder is a thread that
  *    is killed too, or a process that shares the memory and is not, whose own waits a kill of it
- *    ends.
+ *    ends. A lock may lie in a file whose page is being written, or must be read again. The disk
+ *    is waited for, too: otherwise another process would wait for the lock for ever.
  */
 #include "kernel/capability.h"
 #include "kernel/process/credentials.h"

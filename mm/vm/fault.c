@@ -26,7 +26,9 @@
 #include "mm/kmap.h"
 #include "mm/vm/uaccess.h"
 
-#define FAULT_IN_MAX 16u /* pages that user_fault_in() looks at */
+#define FAULT_IN_MAX 16u  /* pages that user_fault_in() looks at */
+#define ALWAYS_TRIES 100u /* of a task that is ending, to find memory */
+#define ALWAYS_WAIT  (10 * NSEC_PER_MSEC)
 
 #define FAULT_WRITE  2u /* error code, Intel SDM vol. 3, 4.7 */
 #define FAULT_EXEC   16u
@@ -473,7 +475,7 @@ static int fault_in(struct mm *mm, uintptr_t va, unsigned int access)
 	return error == -ENOSPC ? -EIO : error;
 }
 
-int mm_fault_in_always(struct mm *mm, uintptr_t va, bool write)
+static int fault_in_once(struct mm *mm, uintptr_t va, bool write)
 {
 	struct file *stored = NULL;
 	int error;
@@ -484,6 +486,22 @@ int mm_fault_in_always(struct mm *mm, uintptr_t va, bool write)
 	if (stored)
 		file_put(stored);
 	return error == -ENOSPC ? -EIO : error;
+}
+
+int mm_fault_in_always(struct mm *mm, uintptr_t va, bool write)
+{
+	bool finishing = current->finishing;
+	int error;
+
+	current->finishing = true;
+	error = fault_in_once(mm, va, write);
+	for (unsigned int tries = ALWAYS_TRIES; error == -ENOMEM && tries > 0; tries--) {
+		current->state = TASK_UNINTERRUPTIBLE; /* only the clock wakes it */
+		(void)schedule_until(time_now() + ALWAYS_WAIT);
+		error = fault_in_once(mm, va, write);
+	}
+	current->finishing = finishing;
+	return error;
 }
 
 int mm_fault_in(struct mm *mm, uintptr_t va, bool write)

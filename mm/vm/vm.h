@@ -103,8 +103,8 @@ void page_fault(struct trap_frame *frame, uintptr_t va, unsigned int error);
  */
 int mm_fault_in(struct mm *mm, uintptr_t va, bool write);
 /*
- * The same for a task that is ending: it waits for mm->lock even though it is killed. -EINTR then
- * means that it would have to wait for the page itself.
+ * The same for a task that is ending, on whose access others wait: even though it is killed, it
+ * waits for mm->lock, for the disk, and for a second for memory. Never returns -EINTR.
  */
 int mm_fault_in_always(struct mm *mm, uintptr_t va, bool write);
 
