@@ -164,12 +164,13 @@ static int prepare(struct mapping *mapping, struct page **page, bool fresh, unsi
 
 /*
  * Give up a page whose write could not begin. A page that was made for this write is removed again,
- * unless it has been lent meanwhile.
+ * unless another task has found it, and may be lending it. A file without a store has no room for
+ * the page, and nobody lends such a page before it is uptodate.
  */
 static void give_up(struct mapping *mapping, struct page *page, bool fresh)
 {
-	if (fresh && !is_lent(page))
-		mapping_remove_page(mapping, page, true);
+	if (fresh)
+		mapping_remove_page(mapping, page, !mapping->ops->has_store);
 	page_abort_write(page);
 }
 

@@ -16,8 +16,15 @@ static struct atomic syncs;
 unsigned char on_disk[PAGE_SIZE];
 static unsigned int free_before;
 
+static struct task *killed; /* gives up every write that it starts */
+bool cached_no_room;
+
 static int start_write(struct mapping *mapping, struct page **pages, unsigned int nr)
 {
+	if (current == READ_ONCE(killed)) {
+		page_write_done(pages[0], -ERESTARTSYS);
+		return -ERESTARTSYS;
+	}
 	must(nr == 1 && page_get(pages[0]));
 	(void)__atomic_exchange_n(&written, pages[0], __ATOMIC_SEQ_CST);
 	wake_all(&disk_queue);
@@ -26,7 +33,7 @@ static int start_write(struct mapping *mapping, struct page **pages, unsigned in
 
 static int get_room(struct mapping *mapping, struct page *page, unsigned int from, unsigned int to)
 {
-	return 0;
+	return cached_no_room ? -ENOSPC : 0;
 }
 
 static int get_rooms(struct mapping *mapping, struct page **pages, unsigned int nr)
@@ -235,6 +242,12 @@ void cached_sync(int unused)
 	must(READ_ONCE(on_disk[FIRST]) >= 1);
 	atomic_inc(&syncs);
 	wake_all(&disk_queue);
+}
+
+void cached_write_killed(int unused)
+{
+	WRITE_ONCE(killed, current);
+	(void)mapping_start_write(mapping);
 }
 
 static void write_page_to_disk(void)

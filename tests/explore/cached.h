@@ -39,6 +39,10 @@ int cached_read(file_off_t pos);
 void cached_write(int value);
 void cached_truncate(int size);
 void cached_sync(int unused);
+/* A task that is killed while it starts to write the page back. */
+void cached_write_killed(int unused);
+/* The file system has no room for any write. */
+extern bool cached_no_room;
 /* For checks: truncate has removed the page, and nobody holds it. */
 void cached_must_be_gone(void);
 /* For checks: remove the page from the file. Nobody else holds it. */

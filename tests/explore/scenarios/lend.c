@@ -160,6 +160,44 @@ static void part_is_written(void)
 SCENARIO(lend_part, "a page is read and lent while a part of it is written", cached_hole,
 	 part_is_written, { "lender", lend_part, 0 }, { "writer", write_part, 2 });
 
+/* A page is made for a write that cannot begin. Whoever has lent it gets the disk's zeros. */
+static void full_disk(void)
+{
+	cached_hole();
+	cached_no_room = true;
+}
+
+static void lend_zeros(int unused)
+{
+	struct page *page = lend_and_wait();
+
+	if (!page)
+		return;
+	must(page_bytes(page)[FIRST] == 0);
+	page_unlend(page);
+	page_put(page);
+}
+
+static void write_in_vain(int unused)
+{
+	must(page_begin_write(&cached_inode.mapping, 0, 0, PAGE_SIZE) == ERR_PTR(-ENOSPC));
+}
+
+static void hole_or_zeros(void)
+{
+	struct page *page = cached_find();
+
+	if (page)
+		page_put(page);
+	if (page)
+		cached_remove();
+	else
+		cached_must_be_gone();
+}
+
+SCENARIO(lend_given_up, "a page is lent that was made for a write which finds no room", full_disk,
+	 hole_or_zeros, { "lender", lend_zeros, 0 }, { "writer", write_in_vain, 0 });
+
 /* The page's read has failed, and a slot has it. */
 static void failed_page(void)
 {
@@ -195,6 +233,10 @@ SCENARIO(lend_writeback, "a page is lent and written to while it is written back
 SCENARIO(writeback_write, "a page is written to while it is written back", cached_dirty_page,
 	 unlent, { "writer", cached_write, 2 }, { "sync", cached_sync, 0 },
 	 { "disk", cached_disk, 1 });
+
+SCENARIO(sync_given_up, "a task that writes a page back is killed, and another one syncs",
+	 cached_dirty_page, unlent, { "killed", cached_write_killed, 0 },
+	 { "sync", cached_sync, 0 }, { "disk", cached_disk, 1 });
 
 SCENARIO(sync_twice, "two syncs of one dirty page", cached_dirty_page, unlent,
 	 { "sync0", cached_sync, 0 }, { "sync1", cached_sync, 0 }, { "disk", cached_disk, 2 });
