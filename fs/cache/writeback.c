@@ -299,7 +299,7 @@ int mapping_write_range(struct mapping *mapping, unsigned int first, unsigned in
 					 write_back);
 		waited = mapping_wait_range(mapping, first, last);
 		error = error ? error : waited;
-	} while (!error && atomic_read(&mapping->given_up) != before);
+	} while (!error && atomic_read(&mapping->given_up) != before && !kill_pending());
 	return error;
 }
 
