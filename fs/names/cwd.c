@@ -163,11 +163,18 @@ static char *put_front(const char *buf, char *at, const char *string, size_t len
 	return at && (size_t)(at - buf) >= len ? memcpy(at - len, string, len) : NULL;
 }
 
-/* Write text such as "pipe:[17]", or "anon_inode:[eventfd]" if the kind has brackets already. */
+/*
+ * Write text such as "pipe:[17]", or "anon_inode:[eventfd]" if the kind has brackets already. A
+ * kind that begins with a slash is the whole text.
+ */
 static char *anonymous_text(const struct inode *inode, char *buf, size_t size)
 {
-	const char *format = inode->kind[0] == '[' ? "anon_inode:%s" : "%s:[%u]";
+	const char *format = "%s:[%u]";
 
+	if (inode->kind[0] == '[')
+		format = "anon_inode:%s";
+	else if (inode->kind[0] == '/')
+		format = "%s";
 	return snprintf(buf, size, format, inode->kind, (unsigned int)inode->number) < size
 		       ? buf
 		       : ERR_PTR(-ENAMETOOLONG);

@@ -402,7 +402,8 @@ void inode_get(struct inode *inode);
 void inode_put(struct inode *inode);
 /*
  * Make an inode for a pipe or socket, on the pseudo file system, which is not mounted. readlink
- * shows `kind` ("pipe"). Returns ERR_PTR(-ENOMEM) if there is no memory.
+ * shows `kind` ("pipe"), with a number unless it begins with a bracket or a slash. Returns
+ * ERR_PTR(-ENOMEM) if there is no memory.
  */
 struct inode *inode_anonymous(unsigned int mode, const char *kind);
 /*

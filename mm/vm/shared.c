@@ -48,7 +48,7 @@ static const struct file_ops shared_file_ops = {
 
 struct file *shared_memory_file(size_t size)
 {
-	struct inode *inode = inode_anonymous(S_IFREG | 0600, "memory");
+	struct inode *inode = inode_anonymous(S_IFREG | 0600, "/dev/zero (deleted)");
 
 	if (IS_ERR(inode))
 		return ERR_PTR(PTR_ERR(inode));

@@ -225,7 +225,8 @@ void mm_populate(struct mm *mm, uintptr_t start, uintptr_t end);
 void memory_read_pages(struct mapping *mapping, struct page **pages, unsigned int nr);
 /*
  * Returns a file without a name for shared anonymous memory of `size` bytes, or
- * ERR_PTR(-ENOMEM, -ENFILE). May sleep.
+ * ERR_PTR(-ENOMEM, -ENFILE). /proc/self/maps calls it "/dev/zero (deleted)", as on Linux, where
+ * programs know by that name that it is nobody's file. May sleep.
  */
 struct file *shared_memory_file(size_t size);
 

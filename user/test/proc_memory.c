@@ -276,3 +276,31 @@ TEST(many_areas, 20, "maps and smaps of a process with thousands of mappings are
 	CHECK(!memcmp(buf, again, sizeof(buf)));
 	close(fd);
 }
+
+/* Does the mapping that begins at an address have this name in maps? */
+static bool is_called(const void *start, const char *name)
+{
+	char head[16], *at;
+
+	contents("/proc/self/maps");
+	snprintf(head, sizeof(head), "%08lx-", (unsigned long)start);
+	at = strstr(text, head);
+	CHECK(at);
+	*strchrnul(at, '\n') = 0;
+	at = strchr(at, '/');
+	return at && !strcmp(at, name);
+}
+
+TEST(shared_names, 5, "shared anonymous memory is called /dev/zero (deleted)")
+{
+	int fd = open("/dev/zero", O_RDWR);
+	char *anonymous, *zeros;
+
+	anonymous = mmap(NULL, PAGE, PROT_READ, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	CHECK(anonymous != MAP_FAILED);
+	CHECK(is_called(anonymous, "/dev/zero (deleted)"));
+	zeros = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	CHECK(zeros != MAP_FAILED);
+	CHECK(is_called(zeros, "/dev/zero (deleted)"));
+	close(fd);
+}
