@@ -184,6 +184,14 @@ static inline bool wait_interrupted(enum task_state state)
  */
 #define wait_event_again_until(queue, cond, until) \
 	__wait_event(queue, cond, TASK_INTERRUPTIBLE, until)
+/*
+ * A call that waits until a deadline is not started again after a signal: -ERESTARTSYS becomes
+ * -EINTR. Other results stay.
+ */
+static inline int wait_result(int result, uint64_t until)
+{
+	return result == -ERESTARTSYS && until != UINT64_MAX ? -EINTR : result;
+}
 /* Sleep until cond is true. Returns 0, or -ERESTARTSYS if the task is killed first. */
 #define wait_event_killable(queue, cond) \
 	((cond) ? 0 : __wait_event(queue, cond, TASK_KILLABLE, UINT64_MAX))

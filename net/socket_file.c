@@ -164,6 +164,13 @@ static struct ring *socket_sink_ring(struct file *file)
 	return READ_ONCE(socket->send_shut) ? ERR_PTR(pipe_broken()) : &socket->peer->in;
 }
 
+static uint64_t socket_ring_wait(struct file *file, bool write)
+{
+	struct socket *socket = file->private;
+
+	return socket_wait(file, 0, write ? socket->send_timeout : socket->receive_timeout);
+}
+
 static const struct file_ops socket_file_ops = {
 	.async = ASYNC_AT_ONCE,
 	.release = socket_release,
@@ -176,4 +183,5 @@ static const struct file_ops socket_file_ops = {
 	.splice_wait = socket_splice_wait,
 	.source_ring = socket_source_ring,
 	.sink_ring = socket_sink_ring,
+	.ring_wait = socket_ring_wait,
 };

@@ -117,6 +117,11 @@ struct file_ops {
 	 */
 	struct ring *(*source_ring)(struct file *file);
 	struct ring *(*sink_ring)(struct file *file);
+	/*
+	 * Until when may a splice that reads from these rings, or writes to them, wait? Returns as
+	 * file_wait() does, which is what NULL means.
+	 */
+	uint64_t (*ring_wait)(struct file *file, bool write);
 };
 
 struct file {

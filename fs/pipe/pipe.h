@@ -74,5 +74,10 @@ static inline uint64_t file_wait(const struct file *file)
 {
 	return wait_until(file_waits(file));
 }
+/* The same for a splice that reads from the ring of the file, or writes to it. */
+static inline uint64_t file_ring_wait(struct file *file, bool write)
+{
+	return file->ops->ring_wait ? file->ops->ring_wait(file, write) : file_wait(file);
+}
 
 #endif

@@ -99,14 +99,16 @@ int ring_wait_readable(struct ring *ring, enum ring_need need, uint64_t until)
 {
 	if (until == WAIT_NOT)
 		return -EAGAIN;
-	return wait_event_again_until(&ring->readable, can_read(ring, need), until);
+	return wait_result(wait_event_again_until(&ring->readable, can_read(ring, need), until),
+			   until);
 }
 
 int ring_wait_writable(struct ring *ring, uint64_t until)
 {
 	if (until == WAIT_NOT)
 		return -EAGAIN;
-	return wait_event_again_until(&ring->writable, ring_room(ring) != 0, until);
+	return wait_result(wait_event_again_until(&ring->writable, ring_room(ring) != 0, until),
+			   until);
 }
 
 int ring_wait_room(struct ring *ring)

@@ -22,7 +22,7 @@ static ssize_t pass_ring(struct file *in, file_off_t *pos_in, struct file *out, 
 
 	ring_init(&ring, slots, SLOT_LIST_MAX, "sendfile");
 	ring.readers = ring.writers = 1;
-	n = had = splice_file_to_ring(in, &at, &ring, len, false);
+	n = had = splice_file_to_ring(in, &at, &ring, len, WAIT_NOT);
 	while (n > 0 && taken < had) {
 		n = splice_ring_to_file(&ring, out, pos_out, had - taken, true);
 		taken += MAX(n, 0);
@@ -63,7 +63,7 @@ static ssize_t send_to_ring(struct file *in, file_off_t *pos, struct file *out, 
 	ssize_t n, done = 0;
 
 	do {
-		n = splice_file_to_ring(in, pos, ring, count - done, file_waits(out));
+		n = splice_file_to_ring(in, pos, ring, count - done, file_ring_wait(out, true));
 		done += MAX(n, 0);
 		give_way();
 	} while (n > 0 && done < (ssize_t)count && !file_pipe(out) && !signal_pending());

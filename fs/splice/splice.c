@@ -63,25 +63,25 @@ ssize_t splice_publish_all(struct ring *ring, struct slot_list *slots)
 	return done ? (ssize_t)done : n;
 }
 
-static __noinline int wait_for_room(struct ring *ring, bool wait)
+static __noinline int wait_for_room(struct ring *ring, uint64_t until)
 {
 	int room, error = 0;
 
 	while (!error && (room = ring_room(ring)) == 0)
-		error = ring_wait_writable(ring, wait_until(wait));
+		error = ring_wait_writable(ring, until);
 	return error ? error : room;
 }
 
-int splice_wait_room(struct ring *ring, bool wait)
+int splice_wait_room(struct ring *ring, uint64_t until)
 {
 	int room = ring_room(ring);
 
-	return likely(room) ? room : wait_for_room(ring, wait);
+	return likely(room) ? room : wait_for_room(ring, until);
 }
 
 //BOOK: splice-file
 ssize_t splice_file_to_ring(struct file *in, file_off_t *pos, struct ring *ring, size_t len,
-			    bool wait)
+			    uint64_t until)
 {
 	/* Bytes that were read from a stream cannot be put back. */
 	bool stream = !in->ops->llseek;
@@ -90,10 +90,10 @@ ssize_t splice_file_to_ring(struct file *in, file_off_t *pos, struct ring *ring,
 
 	while (done < len) {
 		struct pipe_slot slots[SLOT_LIST_MAX];
-		struct slot_list list = { .slots = slots, .nonblock = !wait };
+		struct slot_list list = { .slots = slots, .nonblock = until == WAIT_NOT };
 		file_off_t at = *pos;
 
-		n = splice_wait_room(ring, wait && !done);
+		n = splice_wait_room(ring, done ? WAIT_NOT : until);
 		/* At the end of a file it does not matter that a socket has lost its peer. */
 		if (n < 0 && (n != -EPIPE || stream || !ring->encloses))
 			break;
@@ -228,8 +228,8 @@ static ssize_t move_slots(struct move *move, size_t len)
 	return move->bytes;
 }
 
-ssize_t splice_between(struct ring *from, struct ring *to, size_t len, bool slots_wait,
-		       bool room_wait, bool keep)
+ssize_t splice_between(struct ring *from, struct ring *to, size_t len, uint64_t slots_until,
+		       uint64_t room_until, bool keep)
 {
 	struct move move = { .from = from, .to = to, .keep = keep };
 	ssize_t n;
@@ -245,9 +245,9 @@ ssize_t splice_between(struct ring *from, struct ring *to, size_t len, bool slot
 		}
 		mutex_unlock(&from->consumer);
 		if (n == -EAGAIN)
-			n = ring_wait_readable(from, RING_NEED_SLOT, wait_until(slots_wait));
+			n = ring_wait_readable(from, RING_NEED_SLOT, slots_until);
 		else if (n == -ENOSPC)
-			n = ring_wait_writable(to, wait_until(room_wait));
+			n = ring_wait_writable(to, room_until);
 		else
 			break;
 	} while (n == 0);
@@ -418,7 +418,7 @@ static ssize_t from_file(struct file *in, file_off_t *pos, struct ring *to, size
 {
 	if (!in->ops->splice_read)
 		return refuse(EINVAL, "the input cannot be spliced from");
-	return splice_file_to_ring(in, pos, to, len, wait);
+	return splice_file_to_ring(in, pos, to, len, wait_until(wait));
 }
 
 static ssize_t to_file(struct ring *from, struct file *out, file_off_t *pos, size_t len, bool wait)
@@ -458,12 +458,13 @@ static ssize_t splice(struct file *in, file_off_t __user *off_in, struct file *o
 	if ((pipe_in && !file_waits(in)) || (pipe_out && !file_waits(out)))
 		wait = false;
 	/* As with a file, the state of the pipe counts more than whether the socket has bytes. */
-	n = from && pipe_out && !pipe_in ? splice_wait_room(to, wait) : 0;
+	n = from && pipe_out && !pipe_in ? splice_wait_room(to, wait_until(wait)) : 0;
 	if (n < 0)
 		return n == -EPIPE ? pipe_broken() : n;
 	if (from && to)
-		return splice_between(from, to, len, wait && file_waits(in),
-				      pipe_out ? wait : file_waits(out), false);
+		return splice_between(from, to, len, wait ? file_ring_wait(in, false) : WAIT_NOT,
+				      wait || !pipe_out ? file_ring_wait(out, true) : WAIT_NOT,
+				      false);
 	file = from ? out : in;
 	offset = from ? off_out : off_in;
 	n = begin_at(file, offset, len, &pos);

@@ -82,11 +82,12 @@ static inline struct ring *file_sink_ring(struct file *file)
 }
 
 /*
- * Move slots of a file to a ring, until the ring is full or the file ends. With `wait`, waits for
- * the first room, and for the first bytes if the file is a stream. May sleep. fs/splice/splice.c
+ * Move slots of a file to a ring, until the ring is full or the file ends. Waits until then for
+ * the first room, and unless that is WAIT_NOT, for the first bytes if the file is a stream. May
+ * sleep. fs/splice/splice.c
  */
 ssize_t splice_file_to_ring(struct file *in, int64_t *pos, struct ring *ring, size_t len,
-			    bool wait);
+			    uint64_t until);
 /*
  * Move slots of a ring to a file, as far as their bytes have arrived. With `wait`, waits for the
  * first of them. Returns the number of bytes, 0 at the end, or an error. May sleep.
@@ -105,17 +106,17 @@ ssize_t splice_publish(struct ring *ring, struct slot_list *slots);
  */
 ssize_t splice_publish_all(struct ring *ring, struct slot_list *slots);
 /*
- * Returns the number of free slots. If there are none, waits for room, or returns -EAGAIN without
- * `wait`. Also returns -EPIPE or -ERESTARTSYS. No mutex is held.
+ * Returns the number of free slots. If there are none, waits for room until then, and returns an
+ * error of ring_wait_writable(). Also returns -EPIPE. No mutex is held.
  */
-int splice_wait_room(struct ring *ring, bool wait);
+int splice_wait_room(struct ring *ring, uint64_t until);
 /*
  * Move slots from one ring to another. With `keep` they stay in the first one as well; both rings
- * are then those of pipes. Waits for the first slot with `slots_wait`, and for room with
- * `room_wait`. Returns the number of bytes, 0 at the end, or an error. May sleep.
+ * are then those of pipes. Waits for the first slot until `slots_until`, and for room until
+ * `room_until`. Returns the number of bytes, 0 at the end, or an error. May sleep.
  */
-ssize_t splice_between(struct ring *from, struct ring *to, size_t len, bool slots_wait,
-		       bool room_wait, bool keep);
+ssize_t splice_between(struct ring *from, struct ring *to, size_t len, uint64_t slots_until,
+		       uint64_t room_until, bool keep);
 
 /*
  * fs/splice/sendfile.c: move up to len bytes from a file to a file or device, through a ring

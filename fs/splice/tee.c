@@ -12,7 +12,7 @@
 static ssize_t tee(struct file *in, struct file *out, size_t len, unsigned int flags)
 {
 	struct pipe *from = file_pipe(in), *to = file_pipe(out);
-	bool wait = !(flags & SPLICE_F_NONBLOCK) && file_waits(in) && file_waits(out);
+	uint64_t until = flags & SPLICE_F_NONBLOCK || !file_waits(out) ? WAIT_NOT : file_wait(in);
 
 	if (!in->readable || !out->writable)
 		return refuse(EBADF, "the input is not readable, or the output not writable");
@@ -20,7 +20,7 @@ static ssize_t tee(struct file *in, struct file *out, size_t len, unsigned int f
 		return refuse(EINVAL, "one of the two is not a pipe");
 	if (from == to)
 		return refuse(EINVAL, "both ends are one pipe");
-	return splice_between(&from->ring, &to->ring, len, wait, wait, true);
+	return splice_between(&from->ring, &to->ring, len, until, until, true);
 }
 
 long sys_tee(int fd_in, int fd_out, size_t len, unsigned int flags)

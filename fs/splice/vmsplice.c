@@ -99,7 +99,7 @@ static ssize_t lend_segments(struct iter *from, struct slot_list *slots, bool gi
 	return done;
 }
 
-static ssize_t memory_to_ring(struct iter *from, struct ring *ring, bool gift, bool wait)
+static ssize_t memory_to_ring(struct iter *from, struct ring *ring, bool gift, uint64_t until)
 {
 	ssize_t n = 0, done = 0;
 
@@ -109,7 +109,7 @@ static ssize_t memory_to_ring(struct iter *from, struct ring *ring, bool gift, b
 		ssize_t lent;
 
 		/* A call that has moved something does not wait any more. */
-		n = splice_wait_room(ring, wait && !done);
+		n = splice_wait_room(ring, done ? WAIT_NOT : until);
 		if (n < 0)
 			break;
 		list.max = MIN((unsigned int)n, SLOT_LIST_MAX);
@@ -132,15 +132,15 @@ static ssize_t memory_to_ring(struct iter *from, struct ring *ring, bool gift, b
 static ssize_t vmsplice(struct file *file, struct iter *memory, unsigned int flags)
 {
 	struct pipe *pipe = file_pipe(file);
-	bool wait = !(flags & SPLICE_F_NONBLOCK) && file_waits(file);
-	struct ring_read read = { .to = memory, .until = wait_until(wait) };
+	uint64_t until = flags & SPLICE_F_NONBLOCK ? WAIT_NOT : file_wait(file);
+	struct ring_read read = { .to = memory, .until = until };
 
 	if (memory->left == 0)
 		return 0;
 	if (!pipe)
 		return refuse(EBADF, "not a pipe");
 	if (file->writable)
-		return memory_to_ring(memory, &pipe->ring, flags & SPLICE_F_GIFT, wait);
+		return memory_to_ring(memory, &pipe->ring, flags & SPLICE_F_GIFT, until);
 	return ring_read(&pipe->ring, &read);
 }
 

@@ -14,7 +14,7 @@ static ssize_t splice(struct file *in, file_off_t __user *off_in, struct file *o
 	ssize_t n;
 
 	if (from && to && from != to)
-		return splice_between(from, to, len, wait, wait, false);
+		return splice_between(from, to, len, wait_until(wait), wait_until(wait), false);
 	if (from == to)
 		return -EINVAL;
 	n = begin_at(file, offset, len, &pos);
