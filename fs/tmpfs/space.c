@@ -4,6 +4,7 @@
  * 1. A page without bytes is room that fallocate has taken. It has PG_ERROR and not PG_UPTODATE, as
  *    if its read had failed. So it reads as zeros like a hole, a fault reads it (memory_read_pages
  *    fills it with zeros), and a write fills what it does not overwrite.
+ *    While a call adds such pages, they have PG_NOT_READ as well.
  * 2. Such pages may lie beyond the end of the file (FALLOC_FL_KEEP_SIZE). Nobody sees them there.
  *    Truncating the file frees them, even to the size that it has.
  */
@@ -71,15 +72,26 @@ file_off_t tmpfs_llseek(struct file *file, file_off_t offset, int whence)
 
 /* ---- filling ---- */
 
-/* Free those of the pages [first, end) that are without bytes. */
-static void free_empty(struct mapping *mapping, unsigned int first, unsigned int end)
+/* Is the page without bytes, and has it been added by a call that has not ended? */
+static bool is_new(const struct page *page)
+{
+	return page_has(page, PG_NOT_READ) && !page_has(page, PG_UPTODATE);
+}
+
+/*
+ * The call has ended. Keep the pages that it has added in [first, end), or free them. Those without
+ * bytes that were there before are room that somebody has taken.
+ */
+static void end_filling(struct mapping *mapping, unsigned int first, unsigned int end, bool keep)
 {
 	struct page *page;
 
 	for (; first < end && (page = mapping_next_page(mapping, &first, end - 1)) != NULL;
 	     first++) {
-		if (!page_has(page, PG_UPTODATE) && page_trylock(page)) {
-			if (page->mapping == mapping && !page_has(page, PG_UPTODATE))
+		if (keep) {
+			clear_bits(&page->flags, PG_NOT_READ);
+		} else if (is_new(page) && page_trylock(page)) {
+			if (page->mapping == mapping && is_new(page))
 				mapping_remove_page(mapping, page, false);
 			page_unlock(page);
 		}
@@ -106,7 +118,7 @@ static int add_empty(struct inode *inode, unsigned int index, unsigned int nr)
 		return 1;
 	added = mapping_add_new(&inode->mapping, index, pages, added, ALLOC_OPTIONAL);
 	for (int i = 0; i < added; i++) {
-		set_bits(&pages[i]->flags, PG_ERROR);
+		set_bits(&pages[i]->flags, PG_ERROR | PG_NOT_READ);
 		page_unlock(pages[i]);
 	}
 	if (added > 0 && !tmpfs_count(inode, true, false))
@@ -127,8 +139,8 @@ static int fill(struct inode *inode, file_off_t start, file_off_t end)
 		n = add_empty(inode, index, last - index + 1);
 		index += MAX(n, 0);
 	}
+	end_filling(&inode->mapping, first, last + 1, n >= 0);
 	if (n < 0) {
-		free_empty(&inode->mapping, first, last + 1);
 		tmpfs_count(inode, false, false);
 		return n;
 	}

@@ -219,6 +219,32 @@ TEST(no_room, 10, "fallocate that fails for lack of room leaves the file as it w
 	leave();
 }
 
+TEST(room_stays, 10, "fallocate that fails leaves the room that has been taken before")
+{
+	struct statfs st;
+	int fd, other;
+
+	enter();
+	CHECK_EQ(mkdir("m", 0755), 0);
+	CHECK_EQ(mount("none", "m", "tmpfs", 0, "size=64k"), 0);
+	CHECK_EQ(chdir("m"), 0);
+	fd = new_file();
+	other = open("other", O_RDWR | O_CREAT, 0600);
+	CHECK_EQ(fallocate(fd, 0, 2 * PAGE, 4 * PAGE), 0);
+	CHECK_EQ(fallocate(other, 0, 0, 8 * PAGE), 0);
+	CHECK_ERR(fallocate(fd, 0, 0, 16 * PAGE), ENOSPC);
+	CHECK_EQ(statfs(".", &st), 0);
+	CHECK_EQ(st.f_bfree, 4);
+	CHECK_EQ(fallocate(other, 0, 0, 12 * PAGE), 0);
+	CHECK_EQ(pwrite(fd, "x", 1, 5 * PAGE), 1);
+	CHECK_ERR(pwrite(fd, "x", 1, 6 * PAGE), ENOSPC);
+	close(fd);
+	close(other);
+	CHECK_EQ(chdir(".."), 0);
+	CHECK_EQ(umount("m"), 0);
+	leave();
+}
+
 TEST(allocate_errors, 5, "what fallocate refuses, and in which order")
 {
 	struct rlimit limit = { 8 * PAGE, RLIM_INFINITY };
