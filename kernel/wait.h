@@ -178,20 +178,17 @@ static inline bool wait_interrupted(enum task_state state)
  */
 #define wait_event_until(queue, cond, until) \
 	((cond) ? 0 : __wait_event(queue, cond, TASK_INTERRUPTIBLE, until))
-/*
- * The same for a caller that has just found cond false. It is checked only after the task has
- * joined.
- */
-#define wait_event_again_until(queue, cond, until) \
-	__wait_event(queue, cond, TASK_INTERRUPTIBLE, until)
-/*
- * A call that waits until a deadline is not started again after a signal: -ERESTARTSYS becomes
- * -EINTR. Other results stay.
- */
+/* A call with a deadline is not started again after a signal: -ERESTARTSYS becomes -EINTR. */
 static inline int wait_result(int result, uint64_t until)
 {
 	return result == -ERESTARTSYS && until != UINT64_MAX ? -EINTR : result;
 }
+/*
+ * The same for a caller that has just found cond false. It is checked only after the task has
+ * joined. Returns -EINTR instead of -ERESTARTSYS if there is a deadline.
+ */
+#define wait_event_again_until(queue, cond, until) \
+	wait_result(__wait_event(queue, cond, TASK_INTERRUPTIBLE, until), until)
 /* Sleep until cond is true. Returns 0, or -ERESTARTSYS if the task is killed first. */
 #define wait_event_killable(queue, cond) \
 	((cond) ? 0 : __wait_event(queue, cond, TASK_KILLABLE, UINT64_MAX))

@@ -157,8 +157,8 @@ void page_read_done(struct page *page, bool ok);
 int page_read_error(const struct page *page, unsigned int flags);
 /*
  * Wait until the page is uptodate. Returns 0, an error of page_read_error(), or -ERESTARTSYS on a
- * SIGKILL. What another task lacked is no error for this one: if the page was not read after all
- * although this task has waited for it, returns -ENODATA. Look it up again.
+ * SIGKILL. What another task lacked is no error for this one: it starts a read that was not started
+ * (PG_NOT_READ) itself, and returns -ENOMEM only if it finds no memory either.
  */
 int page_wait_read(struct page *page);
 
@@ -250,8 +250,11 @@ int mapping_start(struct mapping *mapping, struct file *file, unsigned int index
  * it.
  */
 void page_read_locked(struct page *page);
-/* Start the read of a failed, unlocked page again. */
-void page_read_again(struct page *page);
+/*
+ * Start the read of a failed page again, unless its lock is taken. Returns whether it was free. May
+ * wait for metadata.
+ */
+bool page_read_again(struct page *page);
 /*
  * Read one page and wait for it. Returns it with a reference, or ERR_PTR(-EIO, -ENOMEM,
  * -ERESTARTSYS).

@@ -126,7 +126,7 @@ int page_read_error(const struct page *page, unsigned int flags)
 
 int page_wait_read(struct page *page)
 {
-	bool waited = false;
+	bool asked = false;
 
 	for (;;) {
 		unsigned int flags = READ_ONCE(page->flags);
@@ -138,8 +138,9 @@ int page_wait_read(struct page *page)
 		}
 		error = flags & PG_LOCKED ? page_wait(page, PG_LOCKED, TASK_KILLABLE)
 					  : page_read_error(page, flags);
-		if (error)
-			return error == -ENOMEM && waited ? -ENODATA : error;
-		waited = true;
+		if (error == -ENOMEM && !asked)
+			asked = page_read_again(page);
+		else if (error)
+			return error;
 	}
 }

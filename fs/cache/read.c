@@ -33,14 +33,15 @@ void page_read_locked(struct page *page)
 	start_read(page->mapping, &page, 1);
 }
 
-void page_read_again(struct page *page)
+bool page_read_again(struct page *page)
 {
-	if (!page_trylock(page))
-		return;
-	if (page->mapping && !page_has(page, PG_UPTODATE))
+	bool locked = page_trylock(page);
+
+	if (locked && page->mapping && !page_has(page, PG_UPTODATE))
 		page_read_locked(page);
-	else
+	else if (locked)
 		page_unlock(page);
+	return locked;
 }
 
 /* Start the reads of those pages again whose reads had failed. */

@@ -99,16 +99,14 @@ int ring_wait_readable(struct ring *ring, enum ring_need need, uint64_t until)
 {
 	if (until == WAIT_NOT)
 		return -EAGAIN;
-	return wait_result(wait_event_again_until(&ring->readable, can_read(ring, need), until),
-			   until);
+	return wait_event_again_until(&ring->readable, can_read(ring, need), until);
 }
 
 int ring_wait_writable(struct ring *ring, uint64_t until)
 {
 	if (until == WAIT_NOT)
 		return -EAGAIN;
-	return wait_result(wait_event_again_until(&ring->writable, ring_room(ring) != 0, until),
-			   until);
+	return wait_event_again_until(&ring->writable, ring_room(ring) != 0, until);
 }
 
 int ring_wait_room(struct ring *ring)

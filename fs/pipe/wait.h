@@ -16,7 +16,7 @@ enum ring_need { RING_NEED_SLOT, RING_NEED_BYTES };
 /*
  * Sleep until the first slot is as needed, or no writer is left. The caller holds neither mutex,
  * and checks again afterwards, because the condition may have become false. Returns 0, -EAGAIN if
- * the time has passed, or an error of wait_result() after a signal.
+ * the time has passed, or after a signal an error as that of wait_event_again_until().
  */
 int ring_wait_readable(struct ring *ring, enum ring_need need, uint64_t until);
 /* Sleep until there is room for a slot, or no reader is left. As ring_wait_readable(). */

@@ -65,13 +65,14 @@ int iter_fault_in(struct iter *iter, size_t n, bool whole, bool write)
 static bool start_succeeds; /* the page is on its way then */
 
 /* A file system may wait for its block map here, so the task must not hold up others. */
-void page_read_again(struct page *page)
+bool page_read_again(struct page *page)
 {
 	must(!ring.consumer.held && !ring.lock.held);
 	started++;
 	started_last = page;
 	if (start_succeeds)
 		page->flags = PG_LOCKED;
+	return true;
 }
 
 void page_waiter_arm(struct page_waiter *waiter, struct page *page)

@@ -276,5 +276,37 @@ SCENARIO(truncate_cold, "truncate zeroes the tail of a page that is not in the c
 	 tail_will_be_written, { "truncate", cached_truncate, SECOND - 1 },
 	 { "lender", lend_part, 0 });
 
+/* Whoever asked for the page was killed, and reclaim looks at it while another task asks. */
+static void page_not_read(void)
+{
+	struct page *page;
+	bool fresh;
+
+	cached_nothing();
+	cached_inode.size = PAGE_SIZE;
+	page = mapping_find_or_add(&cached_inode.mapping, 0, &fresh);
+	page->flags |= PG_ERROR | PG_NOT_READ;
+	page_unlock(page);
+	page_put(page);
+	ex_count_memory();
+}
+
+static void read_zero(int unused)
+{
+	must(cached_read(0) == 0);
+}
+
+static void drop(int unused)
+{
+	mapping_drop_clean(&cached_inode.mapping, 0, 0);
+}
+
+static void page_may_be_gone(void)
+{
+}
+
+SCENARIO(read_not_read, "a page that was not read is read while reclaim wants to drop it",
+	 page_not_read, page_may_be_gone, { "reader", read_zero, 0 }, { "reclaim", drop, 0 });
+
 SCENARIO(lend_truncate, "truncate removes a page that is lent", cached_page, cached_must_be_gone,
 	 { "lender", lend, 0 }, { "truncate", cached_truncate, 0 });
