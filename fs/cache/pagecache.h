@@ -89,10 +89,9 @@ struct mapping {
 	struct list vmas;    /* struct vma.mapping_link */
 	/*
 	 * Reads in flight, each of which holds the lock of its page; pages with a store that are
-	 * dirty, and those that are being written. `given_up` counts the writes that could not be
-	 * started although nothing was wrong with the disk: their pages are dirty again.
+	 * dirty, and those that are being written.
 	 */
-	struct atomic reads, dirty, writing, given_up;
+	struct atomic reads, dirty, writing;
 	/* A write-back has failed since fsync last reported it; since a commit last began one. */
 	volatile bool failed_for_fsync, failed_for_commit;
 	bool sealed;   /* no new mapping may be shared and writable; guarded by vma_lock */

@@ -26,6 +26,12 @@
 
 struct atomic nr_dirty_pages;
 
+/*
+ * Writes of any file that could not be started although nothing was wrong with the disk. Their
+ * pages are dirty again.
+ */
+static struct atomic given_up;
+
 void mapping_count_dirty(struct mapping *mapping, int nr)
 {
 	if (!mapping->ops->has_store)
@@ -68,7 +74,7 @@ void page_write_done(struct page *page, int error)
 	if (error == -EIO)
 		page->mapping->failed_for_fsync = page->mapping->failed_for_commit = true;
 	else if (error)
-		atomic_inc(&page->mapping->given_up);
+		atomic_inc(&given_up);
 	/*
 	 * While the page is written its file stays in memory. A sync may miss the write now, which
 	 * has ended.
@@ -294,12 +300,12 @@ int mapping_write_range(struct mapping *mapping, unsigned int first, unsigned in
 	do {
 		int waited;
 
-		before = atomic_read(&mapping->given_up);
+		before = atomic_read(&given_up);
 		error = for_each_flagged(mapping, first, last, PG_DIRTY, &mapping->dirty,
 					 write_back);
 		waited = mapping_wait_range(mapping, first, last);
 		error = error ? error : waited;
-	} while (!error && atomic_read(&mapping->given_up) != before && !kill_pending());
+	} while (!error && atomic_read(&given_up) != before && !kill_pending());
 	return error;
 }
 
